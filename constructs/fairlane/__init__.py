@@ -1,0 +1,52 @@
+"""Fair-share GPU training on AWS, as AWS CDK constructs.
+
+Names are loaded when they are first used: importing `fairlane` starts no jsii kernel.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fairlane._problems import ConfigurationError as ConfigurationError
+    from fairlane._problems import Problem as Problem
+    from fairlane.capacity import ServiceEnvironment as ServiceEnvironment
+    from fairlane.queues import TrainingQueue as TrainingQueue
+    from fairlane.scheduling import FairShare as FairShare
+    from fairlane.scheduling import Fifo as Fifo
+    from fairlane.scheduling import JobAction as JobAction
+    from fairlane.scheduling import JobStateTimeLimitAction as JobStateTimeLimitAction
+    from fairlane.scheduling import QuotaManagement as QuotaManagement
+    from fairlane.scheduling import QuotaShare as QuotaShare
+    from fairlane.scheduling import Sharing as Sharing
+    from fairlane.scheduling import State as State
+    from fairlane.scheduling import TimeLimitReason as TimeLimitReason
+
+_HOMES = {
+    "ConfigurationError": "fairlane._problems",
+    "FairShare": "fairlane.scheduling",
+    "Fifo": "fairlane.scheduling",
+    "JobAction": "fairlane.scheduling",
+    "JobStateTimeLimitAction": "fairlane.scheduling",
+    "Problem": "fairlane._problems",
+    "QuotaManagement": "fairlane.scheduling",
+    "QuotaShare": "fairlane.scheduling",
+    "ServiceEnvironment": "fairlane.capacity",
+    "Sharing": "fairlane.scheduling",
+    "State": "fairlane.scheduling",
+    "TimeLimitReason": "fairlane.scheduling",
+    "TrainingQueue": "fairlane.queues",
+}
+
+__all__ = sorted(_HOMES)  # noqa: PLE0605
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

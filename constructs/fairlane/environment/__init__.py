@@ -1,0 +1,30 @@
+"""The environment file: one account of a platform team, in YAML. Knows no aws_cdk."""
+
+from fairlane.environment._loader import environment_json_schema, environment_names, find_environment, load_environment
+from fairlane.environment._models import (
+    Environment,
+    FairShareModel,
+    FifoModel,
+    QuotaManagementModel,
+    QuotaShareModel,
+    RegionModel,
+    ServiceEnvironmentModel,
+    TimeLimitActionModel,
+    TrainingQueueModel,
+)
+
+__all__ = [
+    "Environment",
+    "FairShareModel",
+    "FifoModel",
+    "QuotaManagementModel",
+    "QuotaShareModel",
+    "RegionModel",
+    "ServiceEnvironmentModel",
+    "TimeLimitActionModel",
+    "TrainingQueueModel",
+    "environment_json_schema",
+    "environment_names",
+    "find_environment",
+    "load_environment",
+]

@@ -1,0 +1,274 @@
+"""A job queue for SageMaker training jobs."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Final, TypeAlias
+
+from aws_cdk import Annotations, ArnFormat, Stack, Tags
+from aws_cdk import aws_batch as batch
+from aws_cdk.interfaces.aws_batch import IServiceEnvironmentRef
+from constructs import Construct
+
+from fairlane._claims import claim, owner_of
+from fairlane._problems import ConfigurationError, Problem
+from fairlane._tokens import is_token
+from fairlane.capacity import SERVICE_ENVIRONMENT, ServiceEnvironment, ServiceEnvironmentBase
+from fairlane.scheduling import (
+    UNLIMITED,
+    Capacity,
+    FairShare,
+    JobAction,
+    JobStateTimeLimitAction,
+    QuotaManagement,
+    QuotaShare,
+    SchedulingPolicy,
+    Sharing,
+    State,
+    training_queue_problems,
+)
+
+AnyServiceEnvironment: TypeAlias = ServiceEnvironmentBase | IServiceEnvironmentRef
+
+_QUEUE: Final = "job queue"
+_WITH_ANY_QUEUE: Final = "service environment with a queue"
+_WITH_QUOTAS: Final = "service environment with a queue with quota management"
+
+
+class TrainingQueueBase(Construct):
+    """A queue for SageMaker training jobs, made here or elsewhere.
+
+    Attributes:
+        job_queue_arn: its ARN.
+        job_queue_name: its name, which people submit to.
+    """
+
+    job_queue_arn: str
+    job_queue_name: str
+
+
+class TrainingQueue(TrainingQueueBase):
+    """A queue for SageMaker training jobs: what it may use, and who goes next.
+
+    Jobs are submitted with `SubmitServiceJob` or the SageMaker SDK's `TrainingQueue`, by the queue's name.
+
+    Updates: priority, state, time-limit actions, tags, capacity, weights and the settings of shares in place, and
+    nothing that runs is stopped, save by a quota share that now owns less than it uses. Another `queue_name`
+    replaces queue, environment and shares, and jobs that wait in the old ones are lost: disable the queue and let
+    it drain first. Another kind of scheduling is refused by AWS: make a new queue under a new construct id and name.
+    Sources: `CreateJobQueue` and `UpdateJobQueue` in the Batch API; "Service quotas" in the user guide.
+
+    Args:
+        scope: where it goes in the app.
+        construct_id: its id there.
+        queue_name: 1 to 128 characters of A-Z, a-z, 0-9, - and _; one of its kind in an account and Region.
+        scheduling: `Fifo`, `FairShare` or `QuotaManagement`.
+        capacity: makes a service environment, named as the queue, with this many instances: a number for `Fifo` and
+            `FairShare`, a number for each `ml.*` type for `QuotaManagement`.
+        service_environment: takes one that exists instead. Several queues may have one that counts instances; with
+            `QuotaManagement` it must have no other queue.
+        priority: 0 to 1000; among queues with the same service environment, the highest is served first.
+        state: a disabled queue drains: it takes no new jobs, and those that it has may finish.
+        time_limit_actions: what to do with jobs that cannot start and block the head of the queue.
+        tags: at most 50, for the queue and all that is made with it.
+
+    Attributes:
+        job_queue: the underlying resource.
+        service_environment: the environment, made or taken.
+        scheduling_policy: the underlying resource; None for `Fifo`.
+        quota_shares: the underlying resources by the shares' names.
+        scheduling: as given.
+
+    Raises:
+        ConfigurationError: with every value that AWS would refuse, and every job that could never start.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        queue_name: str,
+        scheduling: SchedulingPolicy,
+        capacity: Capacity | None = None,
+        service_environment: AnyServiceEnvironment | None = None,
+        priority: int = 1,
+        state: State = State.ENABLED,
+        time_limit_actions: Sequence[JobStateTimeLimitAction] = (),
+        tags: Mapping[str, str] | None = None,
+    ) -> None:
+        problems = [
+            *training_queue_problems(
+                queue_name=queue_name,
+                scheduling=scheduling,
+                capacity=capacity,
+                service_environment=service_environment.node.path if service_environment else None,
+                environment_capacity=_capacity_of(service_environment),
+                priority=priority,
+                state=state,
+                time_limit_actions=time_limit_actions,
+                tags=tags,
+                region=Stack.of(scope).region,
+            ),
+            *_claim_problems(scope, queue_name, capacity, service_environment, scheduling),
+        ]
+        if problems:
+            raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)
+        super().__init__(scope, construct_id)
+        self.scheduling = scheduling
+        self.service_environment: AnyServiceEnvironment
+        if service_environment is not None:
+            self.service_environment = service_environment
+        elif capacity is not None:
+            self.service_environment = ServiceEnvironment(
+                self, "ServiceEnvironment", capacity=capacity, service_environment_name=queue_name
+            )
+        self.scheduling_policy = _scheduling_policy(self, scheduling)
+        self.job_queue = batch.CfnJobQueue(
+            self,
+            "Resource",
+            job_queue_name=queue_name,
+            job_queue_type="SAGEMAKER_TRAINING",
+            priority=priority,
+            state=state,
+            scheduling_policy_arn=self.scheduling_policy.attr_arn if self.scheduling_policy else None,
+            service_environment_order=[
+                batch.CfnJobQueue.ServiceEnvironmentOrderProperty(
+                    order=1, service_environment=_arn_of(self.service_environment)
+                )
+            ],
+            job_state_time_limit_actions=[
+                batch.CfnJobQueue.JobStateTimeLimitActionProperty(
+                    action=action.action or JobAction.TERMINATE,
+                    reason=action.reason,
+                    max_time_seconds=action.max_time_seconds,
+                    state="RUNNABLE",
+                )
+                for action in time_limit_actions
+            ]
+            or None,
+        )
+        self.job_queue_arn = self.job_queue.attr_job_queue_arn
+        self.job_queue_name = queue_name
+        shares = scheduling.shares if isinstance(scheduling, QuotaManagement) else ()
+        self.quota_shares = MappingProxyType(_quota_shares(self, self.job_queue_arn, shares))
+        for key, value in (tags or {}).items():
+            Tags.of(self).add(key, value)
+        self._claim(scheduling)
+        self._advise(scheduling)
+
+    @staticmethod
+    def from_job_queue_name(scope: Construct, construct_id: str, job_queue_name: str) -> TrainingQueueBase:
+        """Takes a queue that exists in the account and Region of `scope`'s stack."""
+        arn = Stack.of(scope).format_arn(service="batch", resource="job-queue", resource_name=job_queue_name)
+        return _ImportedTrainingQueue(scope, construct_id, arn, job_queue_name)
+
+    @staticmethod
+    def from_job_queue_arn(scope: Construct, construct_id: str, job_queue_arn: str) -> TrainingQueueBase:
+        """Takes a queue that exists, in whatever account and Region its ARN names."""
+        parts = Stack.of(scope).split_arn(job_queue_arn, ArnFormat.SLASH_RESOURCE_NAME)
+        return _ImportedTrainingQueue(scope, construct_id, job_queue_arn, str(parts.resource_name))
+
+    def _claim(self, scheduling: SchedulingPolicy) -> None:
+        claim(self, _QUEUE, self.job_queue_name, owner=self)
+        arn = _arn_of(self.service_environment)
+        claim(self.service_environment, _WITH_ANY_QUEUE, arn, owner=self)
+        if isinstance(scheduling, QuotaManagement):
+            claim(self.service_environment, _WITH_QUOTAS, arn, owner=self)
+
+    def _advise(self, scheduling: SchedulingPolicy) -> None:
+        limits = _capacity_of(self.service_environment)
+        for advice in scheduling.advice(limits) if limits else ():
+            Annotations.of(self).add_warning_v2(advice.id, advice.message)
+
+
+class _ImportedTrainingQueue(TrainingQueueBase):
+    def __init__(self, scope: Construct, construct_id: str, job_queue_arn: str, job_queue_name: str) -> None:
+        super().__init__(scope, construct_id)
+        self.job_queue_arn = job_queue_arn
+        self.job_queue_name = job_queue_name
+
+
+def _scheduling_policy(scope: Construct, scheduling: SchedulingPolicy) -> batch.CfnSchedulingPolicy | None:
+    policy = batch.CfnSchedulingPolicy
+    match scheduling:
+        case FairShare():
+            fair_share = policy.FairsharePolicyProperty(
+                share_decay_seconds=scheduling.share_decay_seconds,
+                compute_reservation=scheduling.compute_reservation,
+                share_distribution=[
+                    policy.ShareAttributesProperty(share_identifier=identifier, weight_factor=weight)
+                    for identifier, weight in scheduling.weight_factors.items()
+                ],
+            )
+            return policy(scope, "SchedulingPolicy", fairshare_policy=fair_share)
+        case QuotaManagement():
+            quotas = policy.QuotaSharePolicyProperty(idle_resource_assignment_strategy="FIFO")
+            return policy(scope, "SchedulingPolicy", quota_share_policy=quotas)
+        case _:
+            return None
+
+
+def _quota_shares(scope: Construct, job_queue_arn: str, shares: Sequence[QuotaShare]) -> dict[str, batch.CfnQuotaShare]:
+    resources = batch.CfnQuotaShare
+    parent = Construct(scope, "Shares") if shares else scope
+    return {
+        share.name: resources(
+            parent,
+            f"Share{number}" if is_token(share.name) else share.name,
+            job_queue=job_queue_arn,
+            quota_share_name=share.name,
+            state=share.state,
+            capacity_limits=[
+                resources.QuotaShareCapacityLimitProperty(capacity_unit=unit, max_capacity=instances)
+                for unit, instances in share.capacity.items()
+            ],
+            resource_sharing_configuration=resources.QuotaShareResourceSharingConfigurationProperty(
+                strategy=share.sharing, borrow_limit=_borrow_limit(share)
+            ),
+            preemption_configuration=resources.QuotaSharePreemptionConfigurationProperty(
+                in_share_preemption=_enabled(share.in_share_preemption)
+            ),
+        )
+        for number, share in enumerate(shares, start=1)
+    }
+
+
+def _borrow_limit(share: QuotaShare) -> int | None:
+    if share.borrow_limit is None and share.sharing == Sharing.LEND_AND_BORROW:
+        return UNLIMITED  # said outright, so that taking a limit away also takes it away in AWS
+    return share.borrow_limit
+
+
+def _enabled(flag: bool) -> str:
+    if is_token(flag):
+        return flag  # type: ignore[return-value]
+    return "ENABLED" if flag else "DISABLED"
+
+
+def _arn_of(environment: AnyServiceEnvironment) -> str:
+    if isinstance(environment, ServiceEnvironmentBase):
+        return environment.service_environment_arn
+    return environment.service_environment_ref.service_environment_arn
+
+
+def _capacity_of(environment: AnyServiceEnvironment | None) -> Mapping[str, int] | None:
+    return environment.capacity_limits if isinstance(environment, ServiceEnvironmentBase) else None
+
+
+def _claim_problems(
+    scope: Construct,
+    queue_name: str,
+    capacity: Capacity | None,
+    environment: AnyServiceEnvironment | None,
+    scheduling: SchedulingPolicy,
+) -> Iterator[Problem]:
+    owner = owner_of(scope, _QUEUE, queue_name)
+    if capacity is not None:
+        owner = owner or owner_of(scope, SERVICE_ENVIRONMENT, queue_name)
+    if owner:
+        yield Problem(("queue_name",), queue_name, f"another name: {owner} has it already")
+    if environment is not None:
+        kind = _WITH_ANY_QUEUE if isinstance(scheduling, QuotaManagement) else _WITH_QUOTAS
+        if owner := owner_of(environment, kind, _arn_of(environment)):
+            allowed = f"with QuotaManagement, an environment that no other queue has: {owner} has it"
+            yield Problem(("service_environment",), environment.node.path, allowed)

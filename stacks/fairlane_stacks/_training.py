@@ -1,0 +1,58 @@
+"""The stack of one Region: its service environments and queues."""
+
+from collections.abc import Mapping
+
+import aws_cdk as cdk
+from constructs import Construct
+
+from fairlane.capacity import ServiceEnvironment, warn_of_unknown_instance_types
+from fairlane.environment import RegionModel
+from fairlane.queues import TrainingQueue
+
+
+class TrainingStack(cdk.Stack):
+    """Everything that jobs of one Region run on: they share a stack, so that none refers to another stack.
+
+    Args:
+        scope: where it goes.
+        construct_id: its id, and the stack's name.
+        model: what the environment file says of the Region.
+        env: the account and Region.
+        tags: tags for all of it.
+        termination_protection: whether the stack refuses to be deleted.
+
+    Attributes:
+        service_environments: the shared ones, by their key in the file.
+        queues: the queues by name.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        model: RegionModel,
+        env: cdk.Environment,
+        tags: Mapping[str, str],
+        termination_protection: bool,
+    ) -> None:
+        super().__init__(scope, construct_id, env=env, tags=dict(tags), termination_protection=termination_protection)
+        environments = Construct(self, "ServiceEnvironments")
+        self.service_environments = {
+            name: ServiceEnvironment(environments, name, capacity=environment.capacity, tags=environment.tags)
+            for name, environment in model.service_environments.items()
+        }
+        queues = Construct(self, "Queues")
+        self.queues = {
+            name: TrainingQueue(
+                queues,
+                name,
+                queue_name=name,
+                service_environment=self.service_environments.get(queue.service_environment or ""),
+                **queue.settings,
+            )
+            for name, queue in model.queues.items()
+        }
+        for name, queue in model.queues.items():
+            if queue.instance_type is not None:
+                warn_of_unknown_instance_types(self.queues[name], [queue.instance_type])
