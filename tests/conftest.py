@@ -1,0 +1,16 @@
+import os
+
+# Before aws_cdk is imported: the built-in validator costs seconds, and one test of its own turns it on.
+os.environ.setdefault("CDK_VALIDATION", "false")
+
+import pytest
+from aws_cdk import App, Environment, Stack
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("ci", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("ci")
+
+
+@pytest.fixture
+def stack() -> Stack:
+    return Stack(App(), "Stack", env=Environment(account="111122223333", region="us-east-1"))

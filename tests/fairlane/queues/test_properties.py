@@ -1,0 +1,214 @@
+"""Over hundreds of generated queues: what is valid is accepted by four judges, what is broken is named."""
+
+import dataclasses
+import json
+from collections.abc import Callable
+from typing import Any
+
+import botocore.session
+from aws_cdk import App, Environment, Stack
+from botocore.validate import ParamValidator
+from cfnlint.api import ManualArgs, lint
+from fairlane import (
+    ConfigurationError,
+    FairShare,
+    Fifo,
+    JobAction,
+    JobStateTimeLimitAction,
+    QuotaManagement,
+    QuotaShare,
+    Sharing,
+    TimeLimitReason,
+    TrainingQueue,
+)
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from tests.aws_limits import violations
+from tests.strategies import CAPACITIES, IDENTIFIERS, NAMES, quota_managements, training_queues
+from tests.support import template_of
+
+BATCH = botocore.session.get_session().get_service_model("batch")
+
+Arguments = dict[str, Any]
+
+
+def new_stack() -> Stack:
+    return Stack(App(), "Stack", env=Environment(account="111122223333", region="us-east-1"))
+
+
+def shape_errors(template: dict[str, Any]) -> list[str]:
+    """What botocore says of each resource as a request to the Batch API."""
+    errors = []
+    for logical_id, resource in template["Resources"].items():
+        kind = resource["Type"].removeprefix("AWS::Batch::")
+        request = as_request(resource["Properties"])
+        if kind == "SchedulingPolicy":
+            request["name"] = logical_id  # CloudFormation makes one
+        report = ParamValidator().validate(request, BATCH.operation_model(f"Create{kind}").input_shape)
+        if report.has_errors():
+            errors.append(f"{logical_id}: {report.generate_report()}")
+    return errors
+
+
+def as_request(value: Any) -> Any:
+    match value:
+        case {"Fn::GetAtt": [str(logical_id), str()]}:
+            return f"arn:{logical_id}"
+        case dict():
+            return {
+                key[0].lower() + key[1:]: item if key == "Tags" else as_request(item) for key, item in value.items()
+            }
+        case list():
+            return [as_request(item) for item in value]
+        case _:
+            return value
+
+
+@given(st.lists(training_queues(), min_size=4, max_size=8, unique_by=lambda queue: queue["queue_name"]))
+@settings(max_examples=50)
+def test_what_is_valid_is_accepted_by_botocore_cfn_lint_and_a_table_of_limits(queues: list[Arguments]) -> None:
+    stack = new_stack()
+    for number, arguments in enumerate(queues):
+        TrainingQueue(stack, f"Queue{number}", **arguments)
+    template = template_of(stack)
+    del template["Parameters"], template["Rules"]
+
+    assert shape_errors(template) == []
+    assert lint(json.dumps(template), config=ManualArgs(regions=["us-east-1"])) == []
+    assert violations(template) == []
+
+
+Break = Callable[[Arguments], Arguments]
+
+
+def with_policy(change: Callable[[Any], object]) -> Break:
+    return lambda arguments: arguments | {"scheduling": change(arguments["scheduling"])}
+
+
+def with_weights(more: dict[str, float]) -> Break:
+    return with_policy(lambda policy: FairShare({**(policy.weight_factors if is_fair(policy) else {}), **more}))
+
+
+def with_share(**changes: Any) -> Break:
+    def change(policy: QuotaManagement) -> QuotaManagement:
+        first, *rest = policy.shares
+        return QuotaManagement(dataclasses.replace(first, **changes), *rest)
+
+    return with_policy(change)
+
+
+def with_action(**changes: Any) -> Break:
+    valid: Arguments = {"reason": TimeLimitReason.INSUFFICIENT_INSTANCE_CAPACITY, "max_time_seconds": 600}
+    return lambda arguments: arguments | {"time_limit_actions": [JobStateTimeLimitAction(**(valid | changes))]}
+
+
+def with_(**changes: Any) -> Break:
+    return lambda arguments: arguments | changes
+
+
+def is_fair(policy: object) -> bool:
+    return isinstance(policy, FairShare)
+
+
+ANY_QUEUE = training_queues()
+FAIR = training_queues().filter(lambda queue: is_fair(queue["scheduling"]))
+QUOTAS = training_queues().filter(lambda queue: isinstance(queue["scheduling"], QuotaManagement))
+COUNTED = training_queues().filter(lambda queue: isinstance(queue["capacity"], int))
+
+NOT_NAMES = st.sampled_from(["", "a" * 129, "a b", "a.b", "ä", "a/b"])
+NOT_IDENTIFIERS = st.sampled_from(["", "*", "a*b", "a" * 256, "a b", "a.b", "a**"])
+BELOW_ONE = st.integers(max_value=0)
+
+BREAKS: list[tuple[str, st.SearchStrategy[Arguments], st.SearchStrategy[Break]]] = [
+    ("queue_name", ANY_QUEUE, NOT_NAMES.map(lambda name: with_(queue_name=name))),
+    ("priority", ANY_QUEUE, (BELOW_ONE.map(lambda n: n - 1) | st.integers(1001)).map(lambda n: with_(priority=n))),
+    ("state", ANY_QUEUE, st.sampled_from(["enabled", "", 1]).map(lambda state: with_(state=state))),
+    ("tags", ANY_QUEUE, st.just(with_(tags={f"key{n}": "" for n in range(51)}))),
+    ("capacity", COUNTED, BELOW_ONE.map(lambda n: with_(capacity=n))),
+    ("capacity", QUOTAS, st.integers(1).map(lambda n: with_(capacity=n))),
+    ("capacity", COUNTED, CAPACITIES.map(lambda capacity: with_(capacity=capacity))),
+    ("capacity", QUOTAS, st.just(lambda queue: queue | {"capacity": queue["capacity"] | {"NUM_INSTANCES": 1}})),
+    ("time_limit_actions", ANY_QUEUE, st.integers(max_value=599).map(lambda s: with_action(max_time_seconds=s))),
+    ("time_limit_actions", ANY_QUEUE, st.integers(86401).map(lambda s: with_action(max_time_seconds=s))),
+    ("time_limit_actions", ANY_QUEUE, st.just(with_action(action=JobAction.CANCEL))),
+    ("scheduling.share_decay_seconds", FAIR, st.integers(604801).map(lambda s: with_decay(s))),
+    ("scheduling.compute_reservation", FAIR, st.integers(100).map(lambda n: with_reservation(n))),
+    ("scheduling.weight_factors", FAIR, NOT_IDENTIFIERS.map(lambda name: with_weights({name: 1}))),
+    (
+        "scheduling.weight_factors",
+        FAIR,
+        st.one_of(st.floats(max_value=0.00009), st.floats(1000), st.just(float("nan"))).map(
+            lambda weight: with_weights({"-new": weight})
+        ),
+    ),
+    ("scheduling.weight_factors", FAIR, st.just(with_weights({"-team*": 1, "-team-a": 1}))),
+    ("scheduling.shares", QUOTAS, NOT_NAMES.map(lambda name: with_share(name=name))),
+    ("scheduling.shares", QUOTAS, st.just(with_share(sharing=Sharing.RESERVE, borrow_limit=100))),
+    ("scheduling.shares", QUOTAS, st.integers(max_value=-2).map(lambda n: with_share(borrow_limit=n))),
+    ("scheduling.shares", QUOTAS, st.just(with_share(capacity={"ml.trn1.32xlarge": 1}))),
+    ("scheduling.shares", QUOTAS, st.just(with_share(capacity={"p4d.24xlarge": 1}))),
+    ("scheduling.shares", QUOTAS, BELOW_ONE.map(lambda n: with_share(capacity={"ml.p5.48xlarge": n}))),
+    ("scheduling.shares", QUOTAS, st.just(with_policy(lambda _: QuotaManagement()))),
+    ("scheduling.shares", QUOTAS, st.just(with_policy(lambda policy: QuotaManagement(*policy.shares, policy.shares[0])))),
+    ("scheduling", ANY_QUEUE, st.just(with_(scheduling="FIFO"))),
+]
+
+
+def with_decay(seconds: int) -> Break:
+    return with_policy(lambda policy: FairShare(policy.weight_factors, share_decay_seconds=seconds))
+
+
+def with_reservation(percent: int) -> Break:
+    return with_policy(lambda policy: FairShare(policy.weight_factors, compute_reservation=percent))
+
+
+@st.composite
+def broken_queues(draw: st.DrawFn) -> tuple[str, Arguments]:
+    field, queues, breaks = draw(st.sampled_from(BREAKS))
+    return field, draw(breaks)(draw(queues))
+
+
+@given(broken_queues())
+@settings(max_examples=400)
+@example(("scheduling.shares", {"queue_name": "q", "capacity": {"ml.p5.48xlarge": 1}, "scheduling": QuotaManagement()}))
+def test_what_is_invalid_raises_and_names_the_field_and_leaves_nothing(broken: tuple[str, Arguments]) -> None:
+    field, arguments = broken
+    stack = new_stack()
+    try:
+        TrainingQueue(stack, "Queue", **arguments)
+    except ConfigurationError as error:
+        fields = [str(problem).partition(": got")[0] for problem in error.problems]
+        assert any(name == field or name.startswith((f"{field}.", f"{field}[")) for name in fields), (field, fields)
+        assert str(error).startswith("Stack/Queue: ")
+    else:
+        raise AssertionError(f"{field}: nothing was found wrong with {arguments}")
+    assert stack.node.try_find_child("Queue") is None
+
+
+@given(CAPACITIES.flatmap(lambda capacity: st.tuples(st.just(capacity), quota_managements(capacity))))
+def test_entitlement_is_never_above_ceiling_nor_ceiling_above_capacity(case: tuple[Any, QuotaManagement]) -> None:
+    capacity, policy = case
+    entitlements, ceilings = policy.entitlements(capacity), policy.ceilings(capacity)
+    for share in policy.shares:
+        assert entitlements[share.name] == share.capacity
+        for unit, ceiling in ceilings[share.name].items():
+            assert share.capacity[unit] <= ceiling <= capacity[unit]
+
+
+@given(IDENTIFIERS, st.integers(1, 1000), st.integers(0, 99), st.data())
+def test_fair_shares_divide_what_is_not_reserved(
+    identifiers: list[str], capacity: int, reservation: int, data: st.DataObject
+) -> None:
+    weights = {identifier: data.draw(st.floats(0.0001, 999.9999)) for identifier in identifiers}
+    policy = FairShare(weights, compute_reservation=reservation)
+    entitled = [share["NUM_INSTANCES"] for share in policy.entitlements(capacity).values()]
+    free = capacity * (1 - (reservation / 100) ** len(weights))
+    assert abs(sum(entitled) - free) < 1e-6 * capacity
+    assert all(share <= policy.ceilings(capacity)[name]["NUM_INSTANCES"] + 1e-6 for name, share in zip(weights, entitled)) or reservation
+
+
+@given(NAMES)
+def test_fifo_has_no_shares(name: str) -> None:
+    assert Fifo().entitlements(5) == Fifo().ceilings(5) == {}
+    assert QuotaShare(name=name, capacity={"ml.p5.48xlarge": 1}, sharing=Sharing.LEND)

@@ -1,0 +1,43 @@
+"""What several tests need: templates as plain data, and the problems of a refused configuration."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from aws_cdk import App, Stack
+from aws_cdk.assertions import Template
+from fairlane import ConfigurationError
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+def template_of(stack: Stack) -> dict[str, Any]:
+    return cast(dict[str, Any], Template.from_stack(stack).to_json())
+
+
+def resources(stack: Stack, kind: str) -> list[dict[str, Any]]:
+    """The properties of all resources of a kind in AWS::Batch."""
+    everything = template_of(stack)["Resources"].values()
+    return [resource["Properties"] for resource in everything if resource["Type"] == f"AWS::Batch::{kind}"]
+
+
+def resource(stack: Stack, kind: str) -> dict[str, Any]:
+    (only,) = resources(stack, kind)
+    return only
+
+
+def problems_of(build: Callable[[], object]) -> list[str]:
+    """The lines of the one error that `build` must raise, without the headline."""
+    with pytest.raises(ConfigurationError) as raised:
+        build()
+    return [str(problem) for problem in raised.value.problems]
+
+
+def recommended_flags() -> dict[str, Any]:
+    return cast(dict[str, Any], json.loads((REPOSITORY / "cdk.json").read_text())["context"])
+
+
+def app_with(flags: dict[str, Any]) -> App:
+    return App(context=flags)
