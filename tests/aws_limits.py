@@ -132,12 +132,13 @@ def across(by_id: dict[str, Resource]) -> Iterator[tuple[str, str]]:
             queue = resource["Properties"]["JobQueue"]["Fn::GetAtt"][0]
             shares_of.setdefault(queue, []).append(resource["Properties"])
     queues = {key: value["Properties"] for key, value in by_id.items() if value["Type"] == "AWS::Batch::JobQueue"}
-    environments = [queue["ServiceEnvironmentOrder"][0]["ServiceEnvironment"]["Fn::GetAtt"][0] for queue in queues.values()]
+    environments = [
+        queue["ServiceEnvironmentOrder"][0]["ServiceEnvironment"]["Fn::GetAtt"][0] for queue in queues.values()
+    ]
     for key, queue in queues.items():
         environment = queue["ServiceEnvironmentOrder"][0]["ServiceEnvironment"]["Fn::GetAtt"][0]
         limits = {
-            limit["CapacityUnit"]: limit["MaxCapacity"]
-            for limit in by_id[environment]["Properties"]["CapacityLimits"]
+            limit["CapacityUnit"]: limit["MaxCapacity"] for limit in by_id[environment]["Properties"]["CapacityLimits"]
         }
         policy = by_id[queue["SchedulingPolicyArn"]["Fn::GetAtt"][0]] if "SchedulingPolicyArn" in queue else {}
         quotas = "QuotaSharePolicy" in policy.get("Properties", {})

@@ -12,5 +12,10 @@ settings.load_profile("ci")
 
 
 @pytest.fixture
-def stack() -> Stack:
-    return Stack(App(), "Stack", env=Environment(account="111122223333", region="us-east-1"))
+def app() -> App:
+    return App()
+
+
+@pytest.fixture
+def stack(app: App) -> Stack:
+    return Stack(app, "Stack", env=Environment(account="111122223333", region="us-east-1"))

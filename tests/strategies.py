@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from hypothesis import strategies as st
+
 from fairlane import (
     FairShare,
     Fifo,
@@ -14,11 +16,17 @@ from fairlane import (
     State,
     TimeLimitReason,
 )
-from hypothesis import strategies as st
 
 NAMES = st.from_regex(r"[A-Za-z0-9_-]{1,128}", fullmatch=True)
 STATES = st.sampled_from(State)
-INSTANCE_TYPES = ["ml.p4d.24xlarge", "ml.p5.48xlarge", "ml.p6-b200.48xlarge", "ml.g5.xlarge", "ml.g6.12xlarge", "ml.c5.xlarge"]
+INSTANCE_TYPES = [
+    "ml.p4d.24xlarge",
+    "ml.p5.48xlarge",
+    "ml.p6-b200.48xlarge",
+    "ml.g5.xlarge",
+    "ml.g6.12xlarge",
+    "ml.c5.xlarge",
+]
 WEIGHTS = st.floats(0.0001, 999.9999) | st.integers(1, 999)
 
 

@@ -8,6 +8,7 @@ from typing import Any, cast
 import pytest
 from aws_cdk import App, Stack
 from aws_cdk.assertions import Template
+
 from fairlane import ConfigurationError
 
 REPOSITORY = Path(__file__).parents[1]
@@ -19,7 +20,7 @@ def template_of(stack: Stack) -> dict[str, Any]:
 
 def resources(stack: Stack, kind: str) -> list[dict[str, Any]]:
     """The properties of all resources of a kind in AWS::Batch."""
-    everything = template_of(stack)["Resources"].values()
+    everything = template_of(stack).get("Resources", {}).values()
     return [resource["Properties"] for resource in everything if resource["Type"] == f"AWS::Batch::{kind}"]
 
 

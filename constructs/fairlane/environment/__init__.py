@@ -1,16 +1,13 @@
 """The environment file: one account of a platform team, in YAML. Knows no aws_cdk."""
 
 from fairlane.environment._loader import environment_json_schema, environment_names, find_environment, load_environment
-from fairlane.environment._models import (
-    Environment,
+from fairlane.environment._models import Environment, RegionModel, ServiceEnvironmentModel, TrainingQueueModel
+from fairlane.environment._scheduling_models import (
     FairShareModel,
     FifoModel,
     QuotaManagementModel,
     QuotaShareModel,
-    RegionModel,
-    ServiceEnvironmentModel,
     TimeLimitActionModel,
-    TrainingQueueModel,
 )
 
 __all__ = [

@@ -109,14 +109,12 @@ def _problems_of(details: ErrorDetails, data: dict[str, Any]) -> Iterator[Proble
         case "unknown_keys":
             for key in context["unknown"]:
                 yield Problem((*path, key), key, f"one of the keys {context['known']}")
-        case "union_tag_not_found" if not isinstance(details["input"], dict):
-            yield Problem(path, details["input"], "a mapping with the key policy")
         case "union_tag_not_found":
             yield Problem((*path, "policy"), None, "'fifo', 'fair-share' or 'quota-management'")
         case "union_tag_invalid":
             yield Problem((*path, "policy"), context["tag"], context["expected_tags"])
         case "missing":
-            yield Problem(path, None, "a value, as it is required")
+            yield Problem((*path, details["loc"][-1]), None, "a value, as it is required")
         case "enum" | "literal_error":
             yield Problem(path, details["input"], context["expected"])
         case kind:
@@ -124,14 +122,12 @@ def _problems_of(details: ErrorDetails, data: dict[str, Any]) -> Iterator[Proble
 
 
 def _path_in(data: Any, loc: tuple[int | str, ...]) -> Path:
-    """Takes out of pydantic's path what is not in the file: the names of a union's branches."""
+    """Takes out of pydantic's path what is not in the file, such as the names of a union's branches."""
     path: list[int | str] = []
-    for position, part in enumerate(loc):
+    for part in loc:
         inside = part in data if isinstance(data, dict) else isinstance(data, list) and isinstance(part, int)
         if inside:
             data = data[part]
-            path.append(part)
-        elif position == len(loc) - 1 and isinstance(data, dict) and part != "[key]":
             path.append(part)
     return tuple(path)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
-from aws_cdk import Annotations, ArnFormat, Stack, Tags
+from aws_cdk import Annotations, ArnFormat, Stack, Tags, Token
 from aws_cdk import aws_batch as batch
 from aws_cdk.interfaces.aws_batch import IServiceEnvironmentRef
 from constructs import Construct
@@ -241,7 +241,7 @@ def _borrow_limit(share: QuotaShare) -> int | None:
 
 def _enabled(flag: bool) -> str:
     if is_token(flag):
-        return flag  # type: ignore[return-value]
+        return Token.as_string(flag)
     return "ENABLED" if flag else "DISABLED"
 
 

@@ -6,26 +6,25 @@ from collections.abc import Callable
 from typing import Any
 
 import botocore.session
+import pytest
 from aws_cdk import App, Environment, Stack
 from botocore.validate import ParamValidator
 from cfnlint.api import ManualArgs, lint
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
 from fairlane import (
     ConfigurationError,
     FairShare,
-    Fifo,
     JobAction,
     JobStateTimeLimitAction,
     QuotaManagement,
-    QuotaShare,
     Sharing,
     TimeLimitReason,
     TrainingQueue,
 )
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
-
 from tests.aws_limits import violations
-from tests.strategies import CAPACITIES, IDENTIFIERS, NAMES, quota_managements, training_queues
+from tests.strategies import CAPACITIES, IDENTIFIERS, quota_managements, training_queues
 from tests.support import template_of
 
 BATCH = botocore.session.get_session().get_service_model("batch")
@@ -107,6 +106,14 @@ def with_(**changes: Any) -> Break:
     return lambda arguments: arguments | changes
 
 
+def with_decay(seconds: int) -> Break:
+    return with_policy(lambda policy: FairShare(policy.weight_factors, share_decay_seconds=seconds))
+
+
+def with_reservation(percent: int) -> Break:
+    return with_policy(lambda policy: FairShare(policy.weight_factors, compute_reservation=percent))
+
+
 def is_fair(policy: object) -> bool:
     return isinstance(policy, FairShare)
 
@@ -132,8 +139,8 @@ BREAKS: list[tuple[str, st.SearchStrategy[Arguments], st.SearchStrategy[Break]]]
     ("time_limit_actions", ANY_QUEUE, st.integers(max_value=599).map(lambda s: with_action(max_time_seconds=s))),
     ("time_limit_actions", ANY_QUEUE, st.integers(86401).map(lambda s: with_action(max_time_seconds=s))),
     ("time_limit_actions", ANY_QUEUE, st.just(with_action(action=JobAction.CANCEL))),
-    ("scheduling.share_decay_seconds", FAIR, st.integers(604801).map(lambda s: with_decay(s))),
-    ("scheduling.compute_reservation", FAIR, st.integers(100).map(lambda n: with_reservation(n))),
+    ("scheduling.share_decay_seconds", FAIR, st.integers(604801).map(with_decay)),
+    ("scheduling.compute_reservation", FAIR, st.integers(100).map(with_reservation)),
     ("scheduling.weight_factors", FAIR, NOT_IDENTIFIERS.map(lambda name: with_weights({name: 1}))),
     (
         "scheduling.weight_factors",
@@ -150,17 +157,13 @@ BREAKS: list[tuple[str, st.SearchStrategy[Arguments], st.SearchStrategy[Break]]]
     ("scheduling.shares", QUOTAS, st.just(with_share(capacity={"p4d.24xlarge": 1}))),
     ("scheduling.shares", QUOTAS, BELOW_ONE.map(lambda n: with_share(capacity={"ml.p5.48xlarge": n}))),
     ("scheduling.shares", QUOTAS, st.just(with_policy(lambda _: QuotaManagement()))),
-    ("scheduling.shares", QUOTAS, st.just(with_policy(lambda policy: QuotaManagement(*policy.shares, policy.shares[0])))),
+    (
+        "scheduling.shares",
+        QUOTAS,
+        st.just(with_policy(lambda policy: QuotaManagement(*policy.shares, policy.shares[0]))),
+    ),
     ("scheduling", ANY_QUEUE, st.just(with_(scheduling="FIFO"))),
 ]
-
-
-def with_decay(seconds: int) -> Break:
-    return with_policy(lambda policy: FairShare(policy.weight_factors, share_decay_seconds=seconds))
-
-
-def with_reservation(percent: int) -> Break:
-    return with_policy(lambda policy: FairShare(policy.weight_factors, compute_reservation=percent))
 
 
 @st.composite
@@ -175,14 +178,10 @@ def broken_queues(draw: st.DrawFn) -> tuple[str, Arguments]:
 def test_what_is_invalid_raises_and_names_the_field_and_leaves_nothing(broken: tuple[str, Arguments]) -> None:
     field, arguments = broken
     stack = new_stack()
-    try:
+    with pytest.raises(ConfigurationError, match=r"^Stack/Queue: ") as raised:
         TrainingQueue(stack, "Queue", **arguments)
-    except ConfigurationError as error:
-        fields = [str(problem).partition(": got")[0] for problem in error.problems]
-        assert any(name == field or name.startswith((f"{field}.", f"{field}[")) for name in fields), (field, fields)
-        assert str(error).startswith("Stack/Queue: ")
-    else:
-        raise AssertionError(f"{field}: nothing was found wrong with {arguments}")
+    fields = [str(problem).partition(": got")[0] for problem in raised.value.problems]
+    assert any(name == field or name.startswith((f"{field}.", f"{field}[")) for name in fields), (field, fields)
     assert stack.node.try_find_child("Queue") is None
 
 
@@ -202,13 +201,11 @@ def test_fair_shares_divide_what_is_not_reserved(
 ) -> None:
     weights = {identifier: data.draw(st.floats(0.0001, 999.9999)) for identifier in identifiers}
     policy = FairShare(weights, compute_reservation=reservation)
-    entitled = [share["NUM_INSTANCES"] for share in policy.entitlements(capacity).values()]
+    entitled = {name: share["NUM_INSTANCES"] for name, share in policy.entitlements(capacity).items()}
     free = capacity * (1 - (reservation / 100) ** len(weights))
-    assert abs(sum(entitled) - free) < 1e-6 * capacity
-    assert all(share <= policy.ceilings(capacity)[name]["NUM_INSTANCES"] + 1e-6 for name, share in zip(weights, entitled)) or reservation
-
-
-@given(NAMES)
-def test_fifo_has_no_shares(name: str) -> None:
-    assert Fifo().entitlements(5) == Fifo().ceilings(5) == {}
-    assert QuotaShare(name=name, capacity={"ml.p5.48xlarge": 1}, sharing=Sharing.LEND)
+    assert sum(entitled.values()) == pytest.approx(free)
+    weighed = [entitled[name] * weight for name, weight in weights.items()]
+    assert weighed == pytest.approx([weighed[0]] * len(weighed))
+    assert {ceiling["NUM_INSTANCES"] for ceiling in policy.ceilings(capacity).values()} == {
+        capacity * (1 - reservation / 100)
+    }

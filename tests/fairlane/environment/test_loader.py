@@ -1,0 +1,280 @@
+"""What an environment file may say, and everything that may be wrong with one."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from fairlane import ConfigurationError, FairShare, Fifo, QuotaManagement, QuotaShare, Sharing, State
+from fairlane.environment import Environment, find_environment, load_environment
+from tests.support import REPOSITORY
+
+Write = Callable[[str], Path]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    def write(text: str, name: str = "prod.yaml") -> Path:
+        path = tmp_path / name
+        path.write_text(text)
+        return path
+
+    return write
+
+
+def mistakes(path: Path) -> list[str]:
+    with pytest.raises(ConfigurationError) as raised:
+        load_environment(path)
+    assert raised.value.subject == str(path)
+    return [str(problem) for problem in raised.value.problems]
+
+
+def quota_queue(shares: str, capacity: str = "{ml.p4d.24xlarge: 10}") -> str:
+    return f"""
+region: us-east-1
+queues:
+  q:
+    capacity: {capacity}
+    scheduling:
+      policy: quota-management
+      shares:
+{shares}
+"""
+
+
+def test_the_example_is_the_real_case() -> None:
+    environment = load_environment(REPOSITORY / "environments" / "example.yaml")
+    settings = {name: queue.settings for name, queue in environment.queues.items()}
+    assert list(settings) == ["training-p4", "training-p5", "training-g6", "cpu"]
+
+    def share(name: str, unit: str, own: int) -> QuotaShare:
+        return QuotaShare(name=name, capacity={unit: own}, sharing=Sharing.LEND_AND_BORROW, in_share_preemption=True)
+
+    p4, p5 = "ml.p4d.24xlarge", "ml.p5.48xlarge"
+    assert settings["training-p4"]["capacity"] == {p4: 100}
+    assert settings["training-p4"]["scheduling"] == QuotaManagement(
+        share("ProdExp1", p4, 60), share("ProdExp2", p4, 40)
+    )
+    assert settings["training-p5"]["capacity"] == {p5: 20}
+    assert settings["training-p5"]["scheduling"] == QuotaManagement(share("ProdExp1", p5, 12), share("ProdExp2", p5, 8))
+    assert settings["training-g6"]["scheduling"] == FairShare({"HIGHPRI": 1, "MIDPRI": 3, "LOWPRI": 5})
+    assert (settings["training-g6"]["capacity"], settings["training-g6"]["priority"]) == (16, 1)
+    assert environment.queues["training-g6"].instance_type == "ml.g6.12xlarge"
+    assert settings["cpu"]["scheduling"] == Fifo()
+    assert (settings["cpu"]["capacity"], settings["cpu"]["priority"]) == (10, 2)
+    assert environment.queues["cpu"].instance_type == "ml.c5.xlarge"
+
+
+def test_every_key_is_read(write: Write) -> None:
+    environment = load_environment(
+        write("""
+region: us-east-1
+account: "012345670123"
+termination_protection: true
+tags: {owner: platform}
+service_environments:
+  shared: {capacity: 8, tags: {team: all}}
+queues:
+  fair:
+    service_environment: shared
+    instance_type: ml.g6.12xlarge
+    state: draining
+    tags: {team: search}
+    time_limit_actions:
+      - {reason: "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY", max_time_seconds: 3600, action: TERMINATE}
+    scheduling:
+      policy: fair-share
+      proportions: {prod: 60, research: 30}
+      share_decay_seconds: 3600
+      compute_reservation: 10
+regions:
+  eu-west-1:
+    queues:
+      quotas:
+        capacity: {ml.p5.48xlarge: 4}
+        scheduling:
+          policy: quota-management
+          shares:
+            a: {capacity: {ml.p5.48xlarge: 4}, sharing: RESERVE, state: draining}
+""")
+    )
+    assert isinstance(environment, Environment)
+    assert (environment.account, environment.termination_protection) == ("012345670123", True)
+    assert list(environment.by_region()) == ["us-east-1", "eu-west-1"]
+    fair = environment.queues["fair"].settings
+    assert fair["scheduling"] == FairShare({"prod": 1, "research": 2}, 3600, 10)
+    assert fair["state"] is State.DISABLED
+    assert fair["tags"] == {"team": "search"}
+    assert [action.max_time_seconds for action in fair["time_limit_actions"]] == [3600]
+    quotas = environment.regions["eu-west-1"].queues["quotas"].settings["scheduling"]
+    assert isinstance(quotas, QuotaManagement)
+    assert quotas.shares[0].state is State.DISABLED
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("", "got 'an empty file', allowed: a mapping with region and queues"),
+        ("# nothing yet\n", "got 'an empty file', allowed: a mapping with region and queues"),
+        ("- a\n", "got 'list', allowed: a mapping with region and queues"),
+        ("region\n", "got 'str', allowed: a mapping with region and queues"),
+        ("region: us-east-1\nqueues: {\n", "line 3, got \"expected the node content, but found '<stream end>'\", allowed: YAML"),
+        ("region: us-east-1\n\tqueues: 1\n", "line 2, got \"found character '\\\\t' that cannot start any token\", allowed: YAML"),
+        ("\x00\x01", "got 'a file that is no text', allowed: YAML"),
+        ("region: us-east-1\n---\nregion: x\n", "line 2, got 'but found another document', allowed: YAML"),
+        ("queues: {}\n", "region: got nothing, allowed: a Region such as us-east-1"),
+        ("region: no\n", "line 1, region: got 'no', allowed: a Region such as us-east-1"),
+        ("region: false\n", "line 1, region: got False, allowed: a text, in quotes if it looks like something else"),
+        ("region: us-east-1\naccount: 012345670123\n", "line 2, account: got 12345670123, allowed: a text, in quotes if it looks like something else"),
+        ("region: us-east-1\naccount: '1234'\n", "line 2, account: got '1234', allowed: twelve digits in quotes"),
+        ("region: us-east-1\nqueue: {}\n", "line 2, queue: got 'queue', allowed: one of the keys service_environments, queues, region, account, termination_protection, tags, regions"),
+        ("region: us-east-1\nregion: eu-west-1\n", "line 2, region: got 'a second region', allowed: each key once in a mapping"),
+        ("region: us-east-1\nregions: {us-east-1: {}}\n", "line 2, regions.us-east-1: got 'us-east-1', allowed: Regions other than the home region, whose keys stand above"),
+        ("region: us-east-1\nregions: {europe: {}}\n", "line 2, regions.europe: got 'europe', allowed: a Region such as us-east-1"),
+        ("region: us-east-1\nqueues: 5\n", "line 2, queues: got 5, allowed: a mapping"),
+        ("region: us-east-1\nqueues:\n  q:\n", "line 3, queues.q: got nothing, allowed: a mapping"),
+        ("region: us-east-1\nqueues:\n  7: {capacity: 1, scheduling: {policy: fifo}}\n", "line 3, queues[7]: got 7, allowed: a text, in quotes if it looks like something else"),
+        ("region: us-east-1\nqueues:\n  a b: {capacity: 1, scheduling: {policy: fifo}}\n", "line 3, queues.\"a b\": got 'a b', allowed: 1 to 128 characters of A-Z, a-z, 0-9, - and _"),
+        ("region: us-east-1\nqueues:\n  q: {capacity: 1}\n", "line 3, queues.q.scheduling: got nothing, allowed: Fifo, FairShare or QuotaManagement"),
+        ("region: us-east-1\nqueues:\n  q: {scheduling: {policy: fifo}}\n", "line 3, queues.q.capacity: got nothing, allowed: capacity, or a service_environment that exists"),
+        ("region: us-east-1\nqueues:\n  q: {capacity: 1, scheduling: fifo}\n", "line 3, queues.q.scheduling: got 'fifo', allowed: a mapping"),
+        ("region: us-east-1\nqueues:\n  q: {capacity: 1, scheduling: {policy: lifo}}\n", "line 3, queues.q.scheduling.policy: got 'lifo', allowed: 'fifo', 'fair-share', 'quota-management'"),
+        ("region: us-east-1\nqueues:\n  q: {capacity: 1, scheduling: {}}\n", "line 3, queues.q.scheduling.policy: got nothing, allowed: 'fifo', 'fair-share' or 'quota-management'"),
+        ("region: us-east-1\nqueues:\n  q: {capacity: 1, priority: 1001, scheduling: {policy: fifo}}\n", "line 3, queues.q.priority: got 1001, allowed: a whole number, 0 to 1000"),
+        ("region: us-east-1\nqueues:\n  q: {capacity: 1.5, scheduling: {policy: fifo}}\n", "line 3, queues.q.capacity: got 1.5, allowed: a whole number"),
+        ("region: us-east-1\nqueues:\n  q: {capacity: {ml.p4d.24xlarge: many}, scheduling: {policy: fifo}}\n", "line 3, queues.q.capacity.\"ml.p4d.24xlarge\": got 'many', allowed: a whole number"),
+        ("region: us-east-1\nqueues:\n  q: {capacity: 1, instance_type: p4d.24xlarge, scheduling: {policy: fifo}}\n", "line 3, queues.q.instance_type: got 'p4d.24xlarge', allowed: an ml.* instance type such as ml.p4d.24xlarge"),
+        ("region: us-east-1\nqueues:\n  q: {service_environment: x, scheduling: {policy: fifo}}\n", "line 3, queues.q.service_environment: got 'x', allowed: a key of service_environments, which is empty"),
+        ("region: us-east-1\nqueues:\n  q: {capacity: 1, state: DISABLED, scheduling: {policy: fifo}}\n", "line 3, queues.q.state: got 'DISABLED', allowed: 'enabled' or 'draining'"),
+        ("region: us-east-1\nqueues:\n  q: {capacity: 1, tags: {a: 1}, scheduling: {policy: fifo}}\n", "line 3, queues.q.tags.a: got 1, allowed: a text, in quotes if it looks like something else"),
+        ("region: us-east-1\nqueues:\n  q: {capacity: 1, scheduling: {policy: fair-share}}\n", "line 3, queues.q.scheduling: got {'policy': 'fair-share'}, allowed: either weight_factors or proportions"),
+        ("region: us-east-1\nqueues:\n  q: {capacity: 1, scheduling: {policy: fair-share, weight_factors: {a: 0}}}\n", "line 3, queues.q.scheduling.weight_factors.a: got 0.0, allowed: a number, 0.0001 to 999.9999"),
+        ("region: us-east-1\nqueues:\n  q: {capacity: 1, scheduling: {policy: fair-share, proportions: {a: 0}}}\n", "line 3, queues.q.scheduling.proportions.a: got 0.0, allowed: a number above 0 that is known at synth"),
+        ("region: us-east-1\nqueues:\n  q: {capacity: 1, time_limit_actions: [{max_time_seconds: 600}], scheduling: {policy: fifo}}\n", "line 3, queues.q.time_limit_actions[0].reason: got nothing, allowed: a value, as it is required"),
+        ("region: us-east-1\nqueues:\n  q: {capacity: 1, time_limit_actions: [{reason: 'CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY', max_time_seconds: 10}], scheduling: {policy: fifo}}\n", "line 3, queues.q.time_limit_actions[0].max_time_seconds: got 10, allowed: a whole number of seconds, 600 to 86400"),
+        ("region: us-east-1\nservice_environments:\n  'a b': {capacity: 1}\n", "line 3, service_environments.\"a b\": got 'a b', allowed: 1 to 128 characters of A-Z, a-z, 0-9, - and _"),
+        ("region: us-east-1\nservice_environments:\n  s: {capacity: 0}\n", "line 3, service_environments.s.capacity: got 0, allowed: a whole number of instances, 1 or more"),
+        (quota_queue("        a: {capacity: {ml.p4d.24xlarge: 10}}"), "line 9, queues.q.scheduling.shares.a.sharing: got nothing, allowed: a value, as it is required"),
+        (quota_queue("        a: {capacity: {ml.p4d.24xlarge: 10}, sharing: lend}"), "line 9, queues.q.scheduling.shares.a.sharing: got 'lend', allowed: 'RESERVE', 'LEND' or 'LEND_AND_BORROW'"),
+        (quota_queue("        a: {capacity: {ml.p4d.24xlarge: 11}, sharing: LEND}"), "line 9, queues.q.scheduling.shares.a.capacity.\"ml.p4d.24xlarge\": got 11, allowed: at most the 10 that the queue's environment has"),
+        (quota_queue("        a: {capacity: {ml.p5.48xlarge: 1}, sharing: LEND}"), "line 9, queues.q.scheduling.shares.a.capacity.\"ml.p5.48xlarge\": got 'ml.p5.48xlarge', allowed: an instance type of the queue's environment: ml.p4d.24xlarge"),
+        (quota_queue("        a: {capacity: {ml.p4d.24xlarge: 1}, sharing: LEND, borrow_limit: 50}"), "line 9, queues.q.scheduling.shares.a.borrow_limit: got 50, allowed: a limit only with sharing LEND_AND_BORROW"),
+        (quota_queue("        a: {capacity: {ml.p4d.24xlarge: 1}, sharing: LEND}\n        a: {capacity: {ml.p4d.24xlarge: 2}, sharing: LEND}"), "line 10, a: got 'a second a', allowed: each key once in a mapping"),
+        (quota_queue("        {}"), "line 8, queues.q.scheduling.shares: got '0 quota shares', allowed: 1 to 20 quota shares in a queue"),
+        (quota_queue("        a: {capacity: {ml.p4d.24xlarge: 1}, sharing: LEND}", capacity="10"), "line 5, queues.q.capacity: got 10, allowed: a mapping of ml.* instance types to numbers with QuotaManagement, which counts each type"),
+        (quota_queue("        a: {capacity: {ml.p4d.24xlarge: 1}, sharing: LEND}").replace("us-east-1", "me-central-1"), "line 6, queues.q.scheduling: got 'QuotaManagement in me-central-1', allowed: Fifo or FairShare in that Region"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_named_with_its_line_and_key(write: Write, text: str, problem: str) -> None:
+    assert mistakes(write(text)) == [problem]
+
+
+def test_mistakes_do_not_hide_each_other(write: Write) -> None:
+    path = write("""
+region: no
+account: 123456789012
+colour: blue
+queues:
+  one:
+    capacity: 4
+    priority: 1001
+    color: blue
+    scheduling:
+      policy: fair-share
+      weight_factors: {team*: 5000, team-a: many}
+      compute_reservation: 150
+      share_decay_seconds: 2592000
+  two:
+    capacity: {ml.p4d.24xlarge: 2}
+    priority: 2000
+    time_limit_actions:
+      - {max_time_seconds: 600}
+    scheduling:
+      policy: lifo
+  three:
+    capacity: {ml.p4d.24xlarge: 2}
+    scheduling:
+      policy: quota-management
+      shares:
+        a: {capacity: {ml.p4d.24xlarge: 3}, sharing: LEND, state: off}
+        b: {capacity: {ml.p4d.24xlarge: 3}, sharing: LEND}
+        b: {capacity: {ml.p4d.24xlarge: 3}, sharing: RESERVE}
+        c: {sharing: LEND}
+""")
+    assert [mistake.partition(": got")[0] for mistake in mistakes(path)] == [
+        "line 2, region",
+        "line 3, account",
+        "line 4, colour",
+        "line 8, queues.one.priority",
+        "line 9, queues.one.color",
+        "line 12, queues.one.scheduling.weight_factors.team-a",
+        "line 12, queues.one.scheduling.weight_factors.team*",
+        "line 13, queues.one.scheduling.compute_reservation",
+        "line 14, queues.one.scheduling.share_decay_seconds",
+        "line 17, queues.two.priority",
+        "line 19, queues.two.time_limit_actions[0].reason",
+        "line 21, queues.two.scheduling.policy",
+        "line 27, queues.three.scheduling.shares.a.state",
+        'line 27, queues.three.scheduling.shares.a.capacity."ml.p4d.24xlarge"',
+        'line 28, queues.three.scheduling.shares.b.capacity."ml.p4d.24xlarge"',
+        "line 29, b",
+        "line 30, queues.three.scheduling.shares.c.capacity",
+    ]
+
+
+def test_queues_that_share_an_environment_are_checked_together(write: Write) -> None:
+    path = write("""
+region: us-east-1
+service_environments:
+  typed: {capacity: {ml.p4d.24xlarge: 2}}
+queues:
+  quotas: &queue
+    service_environment: typed
+    instance_type: ml.p4d.24xlarge
+    scheduling:
+      policy: quota-management
+      shares: {a: {capacity: {ml.p4d.24xlarge: 2}, sharing: LEND}}
+  more: *queue
+  both: {capacity: 1, service_environment: typed, scheduling: {policy: fifo}}
+""")
+    assert [mistake.partition(", allowed")[0] for mistake in mistakes(path)] == [
+        "line 7, queues.quotas.service_environment: got 'typed'",
+        "line 7, queues.more.service_environment: got 'typed'",
+        "line 8, queues.quotas.instance_type: got 'ml.p4d.24xlarge'",
+        "line 8, queues.more.instance_type: got 'ml.p4d.24xlarge'",
+        "line 13, queues.both.service_environment: got 'both capacity and typed'",
+    ]
+
+
+def test_an_account_has_fifty_queues_in_a_region(write: Write) -> None:
+    queues = "".join(f"  q{n}: {{capacity: 1, scheduling: {{policy: fifo}}}}\n" for n in range(51))
+    assert mistakes(write(f"region: us-east-1\nqueues:\n{queues}")) == [
+        "service_environments: got '51 service environments', allowed: at most 50 in an account and Region",
+        "line 2, queues: got '51 queues', allowed: at most 50 in an account and Region",
+    ]
+
+
+def test_the_files_name_becomes_part_of_stack_names(tmp_path: Path) -> None:
+    path = tmp_path / "prod_eu.yaml"
+    path.write_text("region: us-east-1\n")
+    assert mistakes(path) == [
+        "got 'prod_eu.yaml', allowed: a file name of 1 to 64 letters, digits and -, as it becomes part of the stacks' names"
+    ]
+
+
+def test_a_file_that_cannot_be_read_is_said_to_be_so(tmp_path: Path) -> None:
+    assert mistakes(tmp_path / "none.yaml") == ["got 'No such file or directory', allowed: a file that can be read"]
+    (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\xff")
+    assert mistakes(tmp_path / "binary.yaml") == ["got 'a file that is no text', allowed: YAML"]
+
+
+@pytest.mark.parametrize("name", ["exampel", None, "../environments/example", "", "schema"])
+def test_an_environment_that_does_not_exist_is_answered_with_those_that_do(name: str | None) -> None:
+    with pytest.raises(ConfigurationError, match=r"-c environment=NAME") as raised:
+        find_environment(REPOSITORY / "environments", name)
+    assert [problem.allowed for problem in raised.value.problems] == ["example"]
+
+
+def test_no_environments_at_all(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"a name, once there is a file NAME\.yaml"):
+        find_environment(tmp_path, "prod")

@@ -1,0 +1,153 @@
+"""Every mistake that AWS would report at deployment, or never, found at synth."""
+
+from typing import Any
+
+import pytest
+from aws_cdk import App, Environment, Stack
+
+from fairlane import (
+    ConfigurationError,
+    FairShare,
+    Fifo,
+    JobAction,
+    JobStateTimeLimitAction,
+    QuotaManagement,
+    QuotaShare,
+    ServiceEnvironment,
+    Sharing,
+    TimeLimitReason,
+    TrainingQueue,
+)
+from tests.support import problems_of, template_of
+
+P4, P5 = "ml.p4d.24xlarge", "ml.p5.48xlarge"
+CAPACITY_REASON = TimeLimitReason.INSUFFICIENT_INSTANCE_CAPACITY
+
+
+def quotas(capacity: dict[str, int] | None = None) -> QuotaManagement:
+    return QuotaManagement(QuotaShare(name="a", capacity=capacity or {P4: 1}, sharing=Sharing.RESERVE))
+
+
+def action(**changes: Any) -> JobStateTimeLimitAction:
+    arguments: dict[str, Any] = {"reason": CAPACITY_REASON, "max_time_seconds": 600}
+    return JobStateTimeLimitAction(**(arguments | changes))
+
+
+def build(stack: Stack, **changes: Any) -> TrainingQueue:
+    arguments: dict[str, Any] = {"queue_name": "q", "capacity": 1, "scheduling": Fifo()} | changes
+    return TrainingQueue(stack, "Queue", **arguments)
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"queue_name": "q" * 129}, f"queue_name: got '{'q' * 119}..., allowed: 1 to 128 characters of A-Z, a-z, 0-9, - and _"),
+        ({"queue_name": None}, "queue_name: got nothing, allowed: 1 to 128 characters of A-Z, a-z, 0-9, - and _"),
+        ({"priority": 1001}, "priority: got 1001, allowed: a whole number, 0 to 1000"),
+        ({"priority": -1}, "priority: got -1, allowed: a whole number, 0 to 1000"),
+        ({"priority": "high"}, "priority: got 'high', allowed: a whole number, 0 to 1000"),
+        ({"state": "draining"}, "state: got 'draining', allowed: ENABLED or DISABLED"),
+        ({"tags": ["team"]}, "tags: got ['team'], allowed: a mapping of tag keys to values"),
+        ({"capacity": None}, "capacity: got nothing, allowed: capacity, or a service_environment that exists"),
+        ({"capacity": {P4: 1}}, "capacity: got 'ml.p4d.24xlarge', allowed: a whole number of instances with Fifo: only QuotaManagement counts instances by type"),
+        ({"capacity": {P4: 1}, "scheduling": FairShare({"a": 1})}, "capacity: got 'ml.p4d.24xlarge', allowed: a whole number of instances with FairShare: only QuotaManagement counts instances by type"),
+        ({"scheduling": quotas()}, "capacity: got 1, allowed: a mapping of ml.* instance types to numbers with QuotaManagement, which counts each type"),
+        ({"scheduling": quotas({P5: 1}), "capacity": {P4: 1}}, 'scheduling.shares.a.capacity."ml.p5.48xlarge": got \'ml.p5.48xlarge\', allowed: an instance type of the queue\'s environment: ml.p4d.24xlarge'),
+        ({"scheduling": quotas({P4: 3}), "capacity": {P4: 2}}, 'scheduling.shares.a.capacity."ml.p4d.24xlarge": got 3, allowed: at most the 2 that the queue\'s environment has'),
+        ({"scheduling": FairShare({"a": 0})}, "scheduling.weight_factors.a: got 0, allowed: a number, 0.0001 to 999.9999"),
+        ({"scheduling": None}, "scheduling: got nothing, allowed: Fifo, FairShare or QuotaManagement"),
+        ({"time_limit_actions": [action(action=JobAction.CANCEL)]}, "time_limit_actions[0].action: got 'CANCEL', allowed: TERMINATE"),
+        ({"time_limit_actions": [action(max_time_seconds=10)]}, "time_limit_actions[0].max_time_seconds: got 10, allowed: a whole number of seconds, 600 to 86400"),
+        ({"time_limit_actions": [action(reason="SLOW")]}, "time_limit_actions[0].reason: got 'SLOW', allowed: CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY or MISCONFIGURATION:SERVICE_ENVIRONMENT_MAX_RESOURCE or MISCONFIGURATION:QUOTA_MANAGEMENT_LIMIT_EXCEEDED"),
+        ({"time_limit_actions": [action(), action(max_time_seconds=700)]}, "time_limit_actions[1].reason: got 'CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY', allowed: one action for each reason"),
+        ({"time_limit_actions": ["TERMINATE"]}, "time_limit_actions[0]: got 'TERMINATE', allowed: a JobStateTimeLimitAction"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_one_problem(stack: Stack, changes: dict[str, Any], problem: str) -> None:
+    assert problems_of(lambda: build(stack, **changes)) == [problem]
+    assert stack.node.children == []
+
+
+def test_the_error_names_the_construct_and_everything_at_once(stack: Stack) -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        build(stack, queue_name="a b", priority=5000, scheduling=FairShare({"a*": 5000, "ab": 1}), capacity=0)
+    assert str(raised.value) == (
+        "Stack/Queue: 5 problems\n"
+        "  - queue_name: got 'a b', allowed: 1 to 128 characters of A-Z, a-z, 0-9, - and _\n"
+        "  - priority: got 5000, allowed: a whole number, 0 to 1000\n"
+        "  - capacity: got 0, allowed: a whole number of instances, 1 or more\n"
+        "  - scheduling.weight_factors.ab: got 'ab', allowed: share identifiers that do not overlap: "
+        '"a*" already stands for this one\n'
+        "  - scheduling.weight_factors.a*: got 5000, allowed: a number, 0.0001 to 999.9999"
+    )
+
+
+def test_after_an_error_the_same_id_and_name_can_be_built(stack: Stack) -> None:
+    with pytest.raises(ConfigurationError):
+        build(stack, priority=5000)
+    build(stack)
+    assert len(template_of(stack)["Resources"]) == 2
+
+
+def test_quotas_need_a_region_that_has_them() -> None:
+    stack = Stack(App(), "Stack", env=Environment(account="111122223333", region="me-central-1"))
+    assert problems_of(lambda: build(stack, scheduling=quotas(), capacity={P4: 1})) == [
+        "scheduling: got 'QuotaManagement in me-central-1', allowed: Fifo or FairShare in that Region"
+    ]
+    build(stack)
+
+
+def test_a_queue_has_one_environment(stack: Stack) -> None:
+    shared = ServiceEnvironment(stack, "Shared", capacity=5)
+    assert problems_of(lambda: build(stack, service_environment=shared)) == [
+        "service_environment: got 'both capacity and Stack/Shared', allowed: one of the two, "
+        "as a queue has one service environment"
+    ]
+
+
+def test_a_shared_environment_fits_the_policy_too(stack: Stack) -> None:
+    counted = ServiceEnvironment(stack, "Counted", capacity=5)
+    typed = ServiceEnvironment(stack, "Typed", capacity={P4: 5})
+    assert problems_of(lambda: build(stack, capacity=None, service_environment=counted, scheduling=quotas())) == [
+        "service_environment: got 5, allowed: a mapping of ml.* instance types to numbers with QuotaManagement, "
+        "which counts each type"
+    ]
+    assert problems_of(lambda: build(stack, capacity=None, service_environment=typed)) == [
+        "service_environment: got 'ml.p4d.24xlarge', allowed: a whole number of instances with Fifo: "
+        "only QuotaManagement counts instances by type"
+    ]
+
+
+@pytest.mark.parametrize("first_has_quotas", [True, False])
+def test_an_environment_with_quotas_has_one_queue(stack: Stack, first_has_quotas: bool) -> None:
+    arn = "arn:aws:batch:us-east-1:111122223333:service-environment/theirs"
+    environments = [ServiceEnvironment.from_service_environment_arn(stack, name, arn) for name in ("One", "Two")]
+    policies = [quotas(), Fifo()] if first_has_quotas else [Fifo(), quotas()]
+    TrainingQueue(stack, "First", queue_name="first", service_environment=environments[0], scheduling=policies[0])
+    assert problems_of(
+        lambda: build(stack, capacity=None, service_environment=environments[1], scheduling=policies[1])
+    ) == [
+        "service_environment: got 'Stack/Two', allowed: with QuotaManagement, "
+        "an environment that no other queue has: Stack/First has it"
+    ]
+
+
+def test_two_queues_with_quotas_cannot_share(stack: Stack) -> None:
+    typed = ServiceEnvironment(stack, "Typed", capacity={P4: 5})
+    TrainingQueue(stack, "First", queue_name="first", service_environment=typed, scheduling=quotas({P4: 5}))
+    assert len(problems_of(lambda: build(stack, capacity=None, service_environment=typed, scheduling=quotas()))) == 1
+
+
+def test_a_queue_name_is_taken_once_in_an_account_and_region(app: App, stack: Stack) -> None:
+    build(stack)
+    twin = Stack(app, "Twin", env=Environment(account=stack.account, region=stack.region))
+    assert problems_of(lambda: build(twin)) == [
+        "queue_name: got 'q', allowed: another name: Stack/Queue has it already"
+    ]
+
+
+def test_a_queue_does_not_take_the_name_of_an_environment(stack: Stack) -> None:
+    ServiceEnvironment(stack, "Shared", capacity=5, service_environment_name="q")
+    assert problems_of(lambda: build(stack)) == [
+        "queue_name: got 'q', allowed: another name: Stack/Shared has it already"
+    ]

@@ -1,0 +1,86 @@
+"""The app as its users run it: `cdk synth` with the pinned CLI, without credentials, without a network."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support import REPOSITORY
+
+CDK = REPOSITORY / "node_modules" / ".bin" / "cdk"
+
+
+def without_network() -> list[str]:
+    """A prefix that runs a command in a network namespace of its own, where the system allows that."""
+    unshare = shutil.which("unshare")
+    prefix = [unshare, "--net", "--map-root-user"] if unshare else []
+    allowed = prefix and subprocess.run([*prefix, "true"], capture_output=True, check=False).returncode == 0
+    return [part for part in prefix if part] if allowed else []
+
+
+def synth(output: Path, *arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
+    return subprocess.run(
+        [*without_network(), str(CDK), "synth", "--quiet", "--output", str(output), *arguments],
+        cwd=REPOSITORY,
+        env=kept | {"AWS_EC2_METADATA_DISABLED": "true", "HOME": str(output.parent), "CI": "true"} | changes,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_synth_needs_neither_credentials_nor_a_network_and_passes_the_built_in_validation(tmp_path: Path) -> None:
+    done = synth(tmp_path / "out", "-c", "environment=example", CDK_VALIDATION="true")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out" / "fairlane-example-training.template.json").exists()
+    report = json.loads((tmp_path / "out" / "validation-report.json").read_text())
+    assert report["pluginReports"] == []
+
+
+INSECURE = """
+broken = cdk.Stack(app, "Broken")
+cdk.aws_s3.CfnBucket(broken, "Bucket")
+cdk.aws_batch.CfnJobQueue(broken, "Queue", priority=5000)
+app.synth()
+"""
+
+
+def test_cdk_nag_and_the_built_in_validation_fail_the_synth() -> None:
+    source = (REPOSITORY / "app.py").read_text()
+    assert source.endswith("\napp.synth()\n")
+    done = subprocess.run(
+        [sys.executable, "-c", source.removesuffix("app.synth()\n").replace("__file__", repr("app.py")) + INSECURE],
+        cwd=REPOSITORY,
+        env=os.environ | {"CDK_CONTEXT_JSON": json.dumps({"environment": "example"}), "CDK_VALIDATION": "true"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "AwsSolutions-S1" in done.stdout + done.stderr
+    assert "5000" in done.stdout + done.stderr
+
+
+def app(*arguments: str, context: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "app.py", *arguments],
+        cwd=REPOSITORY,
+        env=os.environ | {"CDK_CONTEXT_JSON": json.dumps(context)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(("context", "got"), [({}, "nothing"), ({"environment": "prod"}, "'prod'")])
+def test_without_an_environment_the_app_stops_and_lists_them(context: dict[str, str], got: str) -> None:
+    done = app(context=context)
+    assert done.returncode == 1
+    assert "-c environment=NAME" in done.stderr
+    assert f"got {got}, allowed: example" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,56 @@
+"""The example environment as a whole: what it makes, and that every judge of templates lets it through."""
+
+import json
+from typing import Any
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk.assertions import Annotations, Match
+from cdk_nag import AwsSolutionsChecks
+from cfnlint.api import ManualArgs, lint
+from syrupy.assertion import SnapshotAssertion
+from syrupy.extensions.json import JSONSnapshotExtension
+
+from fairlane.environment import load_environment
+from fairlane_stacks import TrainingStack, build_stacks
+from tests.aws_limits import violations
+from tests.support import REPOSITORY, recommended_flags, template_of
+
+FLAGS = {"all recommended flags": recommended_flags(), "no flags": {}}
+
+
+def build(flags: dict[str, Any]) -> tuple[cdk.App, TrainingStack]:
+    app = cdk.App(context=flags)
+    (stack,) = build_stacks(app, "example", load_environment(REPOSITORY / "environments" / "example.yaml"))
+    return app, stack
+
+
+def test_the_template_is_the_one_that_was_reviewed(snapshot: SnapshotAssertion) -> None:
+    _, stack = build(FLAGS["all recommended flags"])
+    assert template_of(stack) == snapshot(extension_class=JSONSnapshotExtension)
+
+
+@pytest.mark.parametrize("flags", FLAGS.values(), ids=FLAGS)
+def test_every_judge_lets_it_through(flags: dict[str, Any]) -> None:
+    app, stack = build(flags)
+    cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    app.synth()
+    template = template_of(stack)
+    assert lint(json.dumps(template), config=ManualArgs(regions=["us-east-1"])) == []
+    assert violations(template) == []
+    assert Annotations.from_stack(stack).find_warning("*", Match.any_value()) == []
+
+
+def test_the_flags_change_nothing_but_the_bootstrap_check() -> None:
+    templates = [template_of(build(flags)[1]) for flags in FLAGS.values()]
+    assert templates[0]["Resources"] == templates[1]["Resources"]
+
+
+def test_a_queue_is_unique_by_the_environments_account_and_region() -> None:
+    _, stack = build({})
+    assert (stack.account, stack.region, stack.stack_name) == (
+        "123456789012",
+        "us-east-1",
+        "fairlane-example-training",
+    )
+    assert {type(queue).__name__ for queue in stack.queues.values()} == {"TrainingQueue"}

@@ -1,0 +1,104 @@
+"""The wheel as users get it: in an environment of its own, outside the repository, with its declared dependencies only."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import venv
+import zipfile
+from importlib.metadata import distribution
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+from tests.support import REPOSITORY
+
+CDK = REPOSITORY / "node_modules" / ".bin" / "cdk"
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(out)]
+    subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True)
+    (built,) = out.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def fresh_python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A new environment with the wheel and what it declares to need, linked from here instead of downloaded."""
+    home = tmp_path_factory.mktemp("fresh") / "venv"
+    venv.create(home, symlinks=True)
+    (site,) = home.glob("lib/python3*/site-packages")
+    zipfile.ZipFile(wheel).extractall(site)
+    (metadata,) = site.glob("fairlane-*.dist-info/METADATA")
+    needed = re.findall(r"^Requires-Dist: (.*)$", metadata.read_text(), re.MULTILINE)
+    for name in closure([line for line in needed if "extra ==" not in line]):
+        files = distribution(name).files or []
+        for top in {file.parts[0] for file in files} - {"..", "__pycache__"}:
+            if not (site / top).exists():
+                (site / top).symlink_to(Path(str(distribution(name).locate_file(top))))
+    return home / "bin" / "python"
+
+
+def closure(requirements: list[str]) -> set[str]:
+    names: set[str] = set()
+    todo = [Requirement(line) for line in requirements]
+    while todo:
+        requirement = todo.pop()
+        if (requirement.marker and not requirement.marker.evaluate({"extra": ""})) or requirement.name in names:
+            continue
+        names.add(requirement.name)
+        todo += [Requirement(line) for line in distribution(requirement.name).requires or []]
+    return names
+
+
+def test_the_wheel_holds_the_packages_and_nothing_else(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    tops = {name.partition("/")[0] for name in names}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"fairlane", "fairlane_stacks"}
+    assert "fairlane/py.typed" in names
+    assert "fairlane/catalog/training_instance_types.txt" in names
+    assert not [name for name in names if "__pycache__" in name or "test" in name]
+
+
+def run(python: Path, folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "VIRTUAL_ENV"))}
+    path = f"{python.parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        command, cwd=folder, env=environment | {"PATH": path}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+def test_the_wheel_synthesizes_a_queue_outside_the_repository(fresh_python: Path, tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text(
+        "import aws_cdk as cdk\n"
+        "import fairlane\n"
+        "app = cdk.App(outdir='out')\n"
+        "stack = cdk.Stack(app, 'Stack')\n"
+        "fairlane.TrainingQueue(stack, 'Queue', queue_name='q', capacity=1, scheduling=fairlane.Fifo())\n"
+        "app.synth()\n"
+        "print(fairlane.__file__)\n"
+    )
+    where = run(fresh_python, tmp_path, str(fresh_python), "app.py").stdout.strip()
+    assert Path(where).is_relative_to(fresh_python.parents[1])
+    assert "AWS::Batch::JobQueue" in (tmp_path / "out" / "Stack.template.json").read_text()
+
+
+def test_the_readme_example_pasted_into_an_empty_cdk_app_synthesizes(fresh_python: Path, tmp_path: Path) -> None:
+    example = re.search(r"```python\n(.*?)```", (REPOSITORY / "README.md").read_text(), re.DOTALL)
+    assert example is not None
+    assert len([line for line in example[1].splitlines() if line.strip()]) <= 15
+    project = tmp_path / "project"
+    project.mkdir()
+    run(fresh_python, project, str(CDK), "init", "app", "--language", "python", "--generate-only")
+    (project / "app.py").write_text(example[1])
+    run(fresh_python, project, str(CDK), "synth", "--quiet")
+    template = (project / "cdk.out" / "Training.template.json").read_text()
+    assert template.count('"AWS::Batch::QuotaShare"') == 2
+    shutil.rmtree(project)
