@@ -80,7 +80,7 @@ def dotted(field: Path) -> str:
         if isinstance(part, int):
             text += f"[{part}]"
         else:
-            name = part if _BARE_PART.fullmatch(part) else f'"{part}"'
+            name = str(part) if _BARE_PART.fullmatch(str(part)) else f'"{part}"'
             text += f".{name}" if text else name
     return text
 

@@ -89,11 +89,12 @@ def _validate(data: dict[str, Any]) -> tuple[Environment, list[Problem]]:
             environment = Environment.model_validate(data)
         except ValidationError as error:
             gone: list[Path] = []
-            for details in error.errors():
-                for problem in list(_problems_of(details, data)):
+            found = [(details["type"], list(_problems_of(details, data))) for details in error.errors()]
+            for kind, of_kind in found:
+                for problem in of_kind:
                     if not _echoes(problem.field, removed):
                         problems.append(problem)
-                    if details["type"] == "unknown_keys":
+                    if kind == "unknown_keys":
                         _remove(data, problem.field)
                     elif not any(_starts_with(problem.field, path) for path in gone):
                         gone += [problem.field, _remove(data, problem.field)]
@@ -134,6 +135,8 @@ def _path_in(data: Any, loc: tuple[int | str, ...]) -> Path:
 
 def _remove(data: dict[str, Any], path: Path) -> Path:
     """Takes the key at `path` out of `data`, or the innermost of those around it, and returns which."""
+    if "capacity" in path:  # goes as a whole: quotas are held against all of it
+        path = path[: path.index("capacity") + 1]
     parents: list[Any] = [data]
     for part in path[:-1]:
         parents.append(parents[-1].get(part) if isinstance(parents[-1], dict) else None)

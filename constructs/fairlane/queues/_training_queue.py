@@ -101,7 +101,7 @@ class TrainingQueue(TrainingQueueBase):
                 queue_name=queue_name,
                 scheduling=scheduling,
                 capacity=capacity,
-                service_environment=service_environment.node.path if service_environment else None,
+                service_environment=None if service_environment is None else _name_of(service_environment),
                 environment_capacity=_capacity_of(service_environment),
                 priority=priority,
                 state=state,
@@ -245,6 +245,14 @@ def _enabled(flag: bool) -> str:
     return "ENABLED" if flag else "DISABLED"
 
 
+def _is_environment(value: object) -> bool:
+    return isinstance(value, ServiceEnvironmentBase) or hasattr(value, "service_environment_ref")
+
+
+def _name_of(environment: AnyServiceEnvironment) -> str:
+    return environment.node.path if _is_environment(environment) else repr(environment)
+
+
 def _arn_of(environment: AnyServiceEnvironment) -> str:
     if isinstance(environment, ServiceEnvironmentBase):
         return environment.service_environment_arn
@@ -267,7 +275,9 @@ def _claim_problems(
         owner = owner or owner_of(scope, SERVICE_ENVIRONMENT, queue_name)
     if owner:
         yield Problem(("queue_name",), queue_name, f"another name: {owner} has it already")
-    if environment is not None:
+    if environment is not None and not _is_environment(environment):
+        yield Problem(("service_environment",), environment, "a ServiceEnvironment")
+    elif environment is not None:
         kind = _WITH_ANY_QUEUE if isinstance(scheduling, QuotaManagement) else _WITH_QUOTAS
         if owner := owner_of(environment, kind, _arn_of(environment)):
             allowed = f"with QuotaManagement, an environment that no other queue has: {owner} has it"

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Final
 
 from fairlane._checks import check_choice, check_flag, check_name, check_whole_number
@@ -55,6 +56,10 @@ class QuotaShare:
     borrow_limit: int | None = None
     in_share_preemption: bool = False
     state: State = State.ENABLED
+
+    def __post_init__(self) -> None:
+        if isinstance(self.capacity, Mapping):
+            object.__setattr__(self, "capacity", MappingProxyType(dict(self.capacity)))
 
     def problems(self) -> Iterator[Problem]:
         """Yields every value that AWS would refuse."""
@@ -121,10 +126,10 @@ class QuotaManagement(SchedulingPolicy):
         if any(map(is_token, capacity)):
             return
         for share, unit, number in self._quotas():
-            path = ("scheduling", "shares", str(share.name), "capacity", unit)
+            path = ("scheduling", "shares", str(share.name), "capacity", str(unit))
             if unit not in capacity:
                 yield Problem(path, unit, f"an instance type of the queue's environment: {', '.join(capacity)}")
-            elif not is_token(number) and not is_token(capacity[unit]) and number > capacity[unit]:
+            elif _is_known(number) and _is_known(capacity[unit]) and number > capacity[unit]:
                 yield Problem(path, number, f"at most the {capacity[unit]} that the queue's environment has")
 
     def advice(self, capacity: Mapping[str, int]) -> Iterator[Advice]:
@@ -177,3 +182,7 @@ class QuotaManagement(SchedulingPolicy):
             if isinstance(share, QuotaShare) and isinstance(share.capacity, Mapping):
                 for unit, number in share.capacity.items():
                     yield share, unit, number
+
+
+def _is_known(number: object) -> bool:
+    return isinstance(number, int) and not is_token(number)

@@ -62,6 +62,9 @@ def check_time_limit_actions(
     actions: Sequence[JobStateTimeLimitAction], allowed_action: JobAction
 ) -> Iterator[Problem]:
     """Checks all actions of one queue, and that none acts on the same reason as another."""
+    if not isinstance(actions, Sequence) or isinstance(actions, str):
+        yield Problem(("time_limit_actions",), actions, "a list of JobStateTimeLimitAction")
+        return
     seen = Counter[str]()
     for index, action in enumerate(actions):
         if not isinstance(action, JobStateTimeLimitAction):

@@ -5,8 +5,7 @@ from dataclasses import replace
 from typing import Final
 
 from fairlane._checks import check_choice, check_name, check_tags, check_whole_number
-from fairlane._problems import Path, Problem
-from fairlane._tokens import is_token
+from fairlane._problems import Problem
 from fairlane.scheduling._capacity import Capacity, capacity_limits, check_capacity
 from fairlane.scheduling._policy import SchedulingPolicy
 from fairlane.scheduling._quota_management import QuotaManagement
@@ -63,15 +62,9 @@ def training_queue_problems(
         return
     for problem in scheduling.problems():
         yield problem.within("scheduling")
-    if capacity is not None:
-        yield from _fit(scheduling, capacity, ("capacity",))
-    elif environment_capacity is not None:
-        yield from _fit(scheduling, environment_capacity, ("service_environment",))
+    source, limits = ("service_environment", environment_capacity) if capacity is None else ("capacity", capacity)
+    if limits is not None and not any(check_capacity((), limits)):
+        for problem in scheduling.problems_with(capacity_limits(limits)):
+            yield replace(problem, field=(source,)) if problem.field == ("capacity",) else problem
     if isinstance(scheduling, QuotaManagement) and region in REGIONS_WITHOUT_QUOTA_SHARES:
         yield Problem(("scheduling",), f"QuotaManagement in {region}", "Fifo or FairShare in that Region")
-
-
-def _fit(scheduling: SchedulingPolicy, capacity: Capacity, source: Path) -> Iterator[Problem]:
-    if is_token(capacity) or isinstance(capacity, int | Mapping):
-        for problem in scheduling.problems_with(capacity_limits(capacity)):
-            yield replace(problem, field=source) if problem.field == ("capacity",) else problem

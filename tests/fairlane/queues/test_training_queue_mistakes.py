@@ -60,12 +60,20 @@ def build(stack: Stack, **changes: Any) -> TrainingQueue:
         ({"time_limit_actions": [action(max_time_seconds=10)]}, "time_limit_actions[0].max_time_seconds: got 10, allowed: a whole number of seconds, 600 to 86400"),
         ({"time_limit_actions": [action(reason="SLOW")]}, "time_limit_actions[0].reason: got 'SLOW', allowed: CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY or MISCONFIGURATION:SERVICE_ENVIRONMENT_MAX_RESOURCE or MISCONFIGURATION:QUOTA_MANAGEMENT_LIMIT_EXCEEDED"),
         ({"time_limit_actions": [action(), action(max_time_seconds=700)]}, "time_limit_actions[1].reason: got 'CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY', allowed: one action for each reason"),
+        ({"time_limit_actions": None}, "time_limit_actions: got nothing, allowed: a list of JobStateTimeLimitAction"),
+        ({"capacity": None, "service_environment": "shared"}, "service_environment: got 'shared', allowed: a ServiceEnvironment"),
+        ({"scheduling": quotas({P4: "1"}), "capacity": {P4: 2}}, 'scheduling.shares.a.capacity."ml.p4d.24xlarge": got \'1\', allowed: a whole number of instances, 1 or more'),  # type: ignore[dict-item]
         ({"time_limit_actions": ["TERMINATE"]}, "time_limit_actions[0]: got 'TERMINATE', allowed: a JobStateTimeLimitAction"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_one_problem(stack: Stack, changes: dict[str, Any], problem: str) -> None:
     assert problems_of(lambda: build(stack, **changes)) == [problem]
     assert stack.node.children == []
+
+
+def test_a_generator_is_refused_as_it_could_be_read_once_only(stack: Stack) -> None:
+    (problem,) = problems_of(lambda: build(stack, time_limit_actions=(action() for _ in range(2))))
+    assert problem.endswith("allowed: a list of JobStateTimeLimitAction")
 
 
 def test_the_error_names_the_construct_and_everything_at_once(stack: Stack) -> None:
