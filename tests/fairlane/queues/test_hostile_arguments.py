@@ -55,13 +55,13 @@ def by_keyword(build: Callable[..., object], *keywords: str) -> Iterator[tuple[s
     for keyword in keywords:
 
         def place(junk: Any, keyword: str = keyword) -> Build:
-            return lambda stack, id: build(stack, id, **{keyword: junk})
+            return lambda stack, name: build(stack, name, **{keyword: junk})
 
         yield f"{build.__name__} {keyword}", place
 
 
 def by_policy(title: str, policy: Callable[[Any], Any]) -> tuple[str, Callable[[Any], Build]]:
-    return title, lambda junk: lambda stack, id: queue(stack, id, scheduling=policy(junk))
+    return title, lambda junk: lambda stack, name: queue(stack, name, scheduling=policy(junk))
 
 
 PLACES = dict(
