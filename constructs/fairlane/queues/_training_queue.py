@@ -13,6 +13,7 @@ from fairlane._claims import claim, owner_of
 from fairlane._problems import ConfigurationError, Problem
 from fairlane._tokens import is_token
 from fairlane.capacity import SERVICE_ENVIRONMENT, ServiceEnvironment, ServiceEnvironmentBase
+from fairlane.queues._metrics import ServiceQueueMetrics
 from fairlane.scheduling import (
     UNLIMITED,
     Capacity,
@@ -34,7 +35,7 @@ _WITH_ANY_QUEUE: Final = "service environment with a queue"
 _WITH_QUOTAS: Final = "service environment with a queue with quota management"
 
 
-class TrainingQueueBase(Construct):
+class TrainingQueueBase(ServiceQueueMetrics):
     """A queue for SageMaker training jobs, made here or elsewhere.
 
     Attributes:
@@ -43,7 +44,6 @@ class TrainingQueueBase(Construct):
     """
 
     job_queue_arn: str
-    job_queue_name: str
 
 
 class TrainingQueue(TrainingQueueBase):
