@@ -6,6 +6,7 @@ from typing import Final, TypeAlias
 
 from aws_cdk import Annotations, ArnFormat, Stack, Tags, Token
 from aws_cdk import aws_batch as batch
+from aws_cdk import aws_iam as iam
 from aws_cdk.interfaces.aws_batch import IServiceEnvironmentRef
 from constructs import Construct
 
@@ -13,6 +14,7 @@ from fairlane._claims import claim, owner_of
 from fairlane._problems import ConfigurationError, Problem
 from fairlane._tokens import is_token
 from fairlane.capacity import SERVICE_ENVIRONMENT, ServiceEnvironment, ServiceEnvironmentBase
+from fairlane.queues._grants import QueueGrants, acknowledge_wildcards
 from fairlane.queues._metrics import ServiceQueueMetrics
 from fairlane.scheduling import (
     UNLIMITED,
@@ -41,9 +43,40 @@ class TrainingQueueBase(ServiceQueueMetrics):
     Attributes:
         job_queue_arn: its ARN.
         job_queue_name: its name, which people submit to.
+        scheduling: its policy; None where it is not known.
     """
 
-    job_queue_arn: str
+    scheduling: SchedulingPolicy | None = None
+
+    @property
+    def grants(self) -> QueueGrants:
+        """Permissions to submit to the queue, to manage its jobs and to look."""
+        return QueueGrants(self, self.job_queue_arn, self.scheduling)
+
+    def submit_policy(
+        self,
+        construct_id: str,
+        *,
+        share_identifiers: Sequence[str] | None = None,
+        quota_shares: Sequence[str] | None = None,
+        max_priority: int | None = None,
+        execution_role: iam.IRole | None = None,
+    ) -> iam.ManagedPolicy:
+        """The same as `grants.submit`, as a managed policy: for people whose role is not in the app.
+
+        Args:
+            construct_id: the policy's id, inside the queue's construct.
+            share_identifiers: as for `grants.submit`.
+            quota_shares: as for `grants.submit`.
+            max_priority: as for `grants.submit`.
+            execution_role: as for `grants.submit`.
+        """
+        statements = self.grants.submit_statements(share_identifiers, quota_shares, max_priority, execution_role)
+        policy = iam.ManagedPolicy(
+            self, construct_id, description=f"Submit jobs to {self.job_queue_name}", statements=statements
+        )
+        acknowledge_wildcards(policy, statements)
+        return policy
 
 
 class TrainingQueue(TrainingQueueBase):
