@@ -9,7 +9,7 @@ from aws_cdk import aws_batch as batch
 from constructs import Construct
 
 from fairlane._checks import check_choice, check_name, check_tags
-from fairlane._claims import claim, owner_of
+from fairlane._claims import Claims
 from fairlane._problems import ConfigurationError, Problem
 from fairlane.catalog import training_instance_types
 from fairlane.scheduling import Capacity, State, capacity_limits, check_capacity, is_instance_type
@@ -84,7 +84,7 @@ class ServiceEnvironment(ServiceEnvironmentBase):
         )
         self.service_environment_arn = self.service_environment.attr_service_environment_arn
         if service_environment_name is not None:
-            claim(self, SERVICE_ENVIRONMENT, service_environment_name, owner=self)
+            Claims(self).add(SERVICE_ENVIRONMENT, service_environment_name, self.node.path)
         for key, value in (tags or {}).items():
             Tags.of(self).add(key, value)
         warn_of_unknown_instance_types(self, limits)
@@ -122,5 +122,5 @@ def _problems(
     yield from check_tags(tags)
     if name is not None:
         yield from check_name(("service_environment_name",), name)
-        if owner := owner_of(scope, SERVICE_ENVIRONMENT, name):
+        if owner := Claims(scope).owner(SERVICE_ENVIRONMENT, name):
             yield Problem(("service_environment_name",), name, f"another name: {owner} has it already")

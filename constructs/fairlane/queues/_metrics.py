@@ -4,11 +4,18 @@ They count what moves: a queue in which nothing moves publishes nothing. AWS cal
 exact. Source: "Using CloudWatch Metrics with AWS Batch" in the user guide, of October 2026.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import aws_cdk as cdk
 from aws_cdk import Arn, ArnFormat, Duration
-from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
 from fairlane._tokens import is_token
+
+if TYPE_CHECKING:
+    from aws_cdk import aws_cloudwatch as cloudwatch
 
 
 class QueueMetrics(Construct):
@@ -32,6 +39,7 @@ class QueueMetrics(Construct):
         elsewhere = (
             None if is_token(self.job_queue_arn) else Arn.split(self.job_queue_arn, ArnFormat.SLASH_RESOURCE_NAME)
         )
+        cloudwatch = cdk.aws_cloudwatch  # loaded here, as most synths ask for no metric
         metric = cloudwatch.Metric(
             namespace="AWS/Batch",
             metric_name=metric_name,

@@ -10,7 +10,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk.interfaces.aws_batch import IServiceEnvironmentRef
 from constructs import Construct
 
-from fairlane._claims import claim, owner_of
+from fairlane._claims import Claims
 from fairlane._problems import ConfigurationError, Problem
 from fairlane._tokens import is_token
 from fairlane.capacity import SERVICE_ENVIRONMENT, ServiceEnvironment, ServiceEnvironmentBase
@@ -129,6 +129,8 @@ class TrainingQueue(TrainingQueueBase):
         time_limit_actions: Sequence[JobStateTimeLimitAction] = (),
         tags: Mapping[str, str] | None = None,
     ) -> None:
+        path = f"{scope.node.path}/{construct_id}"
+        claims = Claims(scope)
         problems = [
             *training_queue_problems(
                 queue_name=queue_name,
@@ -142,10 +144,10 @@ class TrainingQueue(TrainingQueueBase):
                 tags=tags,
                 region=Stack.of(scope).region,
             ),
-            *_claim_problems(scope, queue_name, capacity, service_environment, scheduling),
+            *_claim_problems(claims, queue_name, capacity, service_environment, scheduling),
         ]
         if problems:
-            raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)
+            raise ConfigurationError(path, problems)
         super().__init__(scope, construct_id)
         self.scheduling = scheduling
         self.service_environment: AnyServiceEnvironment
@@ -186,7 +188,8 @@ class TrainingQueue(TrainingQueueBase):
         self.quota_shares = MappingProxyType(_quota_shares(self, self.job_queue_arn, shares))
         for key, value in (tags or {}).items():
             Tags.of(self).add(key, value)
-        self._claim(scheduling)
+        claims.add(_QUEUE, queue_name, path)
+        _claim_environment(claims, service_environment, _arn_of(self.service_environment), scheduling, path)
         self._advise(scheduling)
 
     @staticmethod
@@ -200,13 +203,6 @@ class TrainingQueue(TrainingQueueBase):
         """Takes a queue that exists, in whatever account and Region its ARN names."""
         parts = Stack.of(scope).split_arn(job_queue_arn, ArnFormat.SLASH_RESOURCE_NAME)
         return _ImportedTrainingQueue(scope, construct_id, job_queue_arn, str(parts.resource_name))
-
-    def _claim(self, scheduling: SchedulingPolicy) -> None:
-        claim(self, _QUEUE, self.job_queue_name, owner=self)
-        arn = _arn_of(self.service_environment)
-        claim(self.service_environment, _WITH_ANY_QUEUE, arn, owner=self)
-        if isinstance(scheduling, QuotaManagement):
-            claim(self.service_environment, _WITH_QUOTAS, arn, owner=self)
 
     def _advise(self, scheduling: SchedulingPolicy) -> None:
         limits = _capacity_of(self.service_environment)
@@ -297,21 +293,35 @@ def _capacity_of(environment: AnyServiceEnvironment | None) -> Mapping[str, int]
 
 
 def _claim_problems(
-    scope: Construct,
+    claims: Claims,
     queue_name: str,
     capacity: Capacity | None,
     environment: AnyServiceEnvironment | None,
     scheduling: SchedulingPolicy,
 ) -> Iterator[Problem]:
-    owner = owner_of(scope, _QUEUE, queue_name)
+    owner = claims.owner(_QUEUE, queue_name)
     if capacity is not None:
-        owner = owner or owner_of(scope, SERVICE_ENVIRONMENT, queue_name)
+        owner = owner or claims.owner(SERVICE_ENVIRONMENT, queue_name)
     if owner:
         yield Problem(("queue_name",), queue_name, f"another name: {owner} has it already")
     if environment is not None and not _is_environment(environment):
         yield Problem(("service_environment",), environment, "a ServiceEnvironment")
     elif environment is not None:
         kind = _WITH_ANY_QUEUE if isinstance(scheduling, QuotaManagement) else _WITH_QUOTAS
-        if owner := owner_of(environment, kind, _arn_of(environment)):
+        if owner := Claims(environment).owner(kind, _arn_of(environment)):
             allowed = f"with QuotaManagement, an environment that no other queue has: {owner} has it"
             yield Problem(("service_environment",), environment.node.path, allowed)
+
+
+def _claim_environment(
+    claims: Claims,
+    taken: AnyServiceEnvironment | None,
+    arn: str,
+    scheduling: SchedulingPolicy,
+    owner: str,
+) -> None:
+    if taken is not None:
+        claims = Claims(taken)
+    claims.add(_WITH_ANY_QUEUE, arn, owner)
+    if isinstance(scheduling, QuotaManagement):
+        claims.add(_WITH_QUOTAS, arn, owner)

@@ -1,0 +1,83 @@
+"""What a user would write without Fairlane: the example environment in the CDK's own L1 constructs, unchecked."""
+
+import aws_cdk as cdk
+from aws_cdk import aws_batch as batch
+from cdk_nag import AwsSolutionsChecks
+
+app = cdk.App()
+cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app, verbose=True))
+stack = cdk.Stack(app, "fairlane-example-training", env=cdk.Environment(account="123456789012", region="us-east-1"))
+
+
+def service_environment(name: str, unit: str, capacity: int) -> batch.CfnServiceEnvironment:
+    """A service environment with one capacity limit."""
+    limit = batch.CfnServiceEnvironment.CapacityLimitProperty(capacity_unit=unit, max_capacity=capacity)
+    return batch.CfnServiceEnvironment(
+        stack,
+        f"{name}-environment",
+        service_environment_name=name,
+        service_environment_type="SAGEMAKER_TRAINING",
+        state="ENABLED",
+        capacity_limits=[limit],
+    )
+
+
+def job_queue(
+    name: str,
+    environment: batch.CfnServiceEnvironment,
+    policy: batch.CfnSchedulingPolicy | None,
+    priority: int = 1,
+) -> batch.CfnJobQueue:
+    """A SageMaker training queue on one service environment."""
+    order = batch.CfnJobQueue.ServiceEnvironmentOrderProperty(
+        order=1, service_environment=environment.attr_service_environment_arn
+    )
+    return batch.CfnJobQueue(
+        stack,
+        f"{name}-queue",
+        job_queue_name=name,
+        job_queue_type="SAGEMAKER_TRAINING",
+        priority=priority,
+        state="ENABLED",
+        service_environment_order=[order],
+        scheduling_policy_arn=policy.attr_arn if policy else None,
+    )
+
+
+for queue_name, unit, quotas in (
+    ("training-p4", "ml.p4d.24xlarge", {"ProdExp1": 60, "ProdExp2": 40}),
+    ("training-p5", "ml.p5.48xlarge", {"ProdExp1": 12, "ProdExp2": 8}),
+):
+    policy = batch.CfnSchedulingPolicy(
+        stack,
+        f"{queue_name}-policy",
+        quota_share_policy=batch.CfnSchedulingPolicy.QuotaSharePolicyProperty(idle_resource_assignment_strategy="FIFO"),
+    )
+    queue = job_queue(queue_name, service_environment(queue_name, unit, sum(quotas.values())), policy)
+    share = batch.CfnQuotaShare
+    for name, capacity in quotas.items():
+        share(
+            stack,
+            f"{queue_name}-{name}",
+            job_queue=queue.attr_job_queue_arn,
+            quota_share_name=name,
+            state="ENABLED",
+            capacity_limits=[share.QuotaShareCapacityLimitProperty(capacity_unit=unit, max_capacity=capacity)],
+            resource_sharing_configuration=share.QuotaShareResourceSharingConfigurationProperty(
+                strategy="LEND_AND_BORROW", borrow_limit=-1
+            ),
+            preemption_configuration=share.QuotaSharePreemptionConfigurationProperty(in_share_preemption="ENABLED"),
+        )
+
+weights = [
+    batch.CfnSchedulingPolicy.ShareAttributesProperty(share_identifier=name, weight_factor=weight)
+    for name, weight in {"HIGHPRI": 1, "MIDPRI": 3, "LOWPRI": 5}.items()
+]
+fair_share = batch.CfnSchedulingPolicy(
+    stack,
+    "training-g6-policy",
+    fairshare_policy=batch.CfnSchedulingPolicy.FairsharePolicyProperty(share_distribution=weights),
+)
+job_queue("training-g6", service_environment("training-g6", "NUM_INSTANCES", 16), fair_share)
+job_queue("cpu", service_environment("cpu", "NUM_INSTANCES", 10), None, priority=2)
+app.synth()
