@@ -1,19 +1,25 @@
 """A job queue for SageMaker training jobs."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Final, TypeAlias
 
 from aws_cdk import Annotations, ArnFormat, Stack, Tags, Token
 from aws_cdk import aws_batch as batch
 from aws_cdk import aws_iam as iam
-from aws_cdk.interfaces.aws_batch import IServiceEnvironmentRef
 from constructs import Construct
 
 from fairlane._claims import Claims
-from fairlane._problems import ConfigurationError, Problem
+from fairlane._problems import ConfigurationError
 from fairlane._tokens import is_token
-from fairlane.capacity import SERVICE_ENVIRONMENT, ServiceEnvironment, ServiceEnvironmentBase
+from fairlane.capacity import ServiceEnvironment
+from fairlane.queues._environments import (
+    AnyServiceEnvironment,
+    arn_of,
+    capacity_of,
+    claim,
+    claim_problems,
+    name_of,
+)
 from fairlane.queues._grants import QueueGrants, acknowledge_wildcards
 from fairlane.queues._metrics import ServiceQueueMetrics
 from fairlane.scheduling import (
@@ -29,12 +35,6 @@ from fairlane.scheduling import (
     State,
     training_queue_problems,
 )
-
-AnyServiceEnvironment: TypeAlias = ServiceEnvironmentBase | IServiceEnvironmentRef
-
-_QUEUE: Final = "job queue"
-_WITH_ANY_QUEUE: Final = "service environment with a queue"
-_WITH_QUOTAS: Final = "service environment with a queue with quota management"
 
 
 class TrainingQueueBase(ServiceQueueMetrics):
@@ -136,15 +136,15 @@ class TrainingQueue(TrainingQueueBase):
                 queue_name=queue_name,
                 scheduling=scheduling,
                 capacity=capacity,
-                service_environment=None if service_environment is None else _name_of(service_environment),
-                environment_capacity=_capacity_of(service_environment),
+                service_environment=None if service_environment is None else name_of(service_environment),
+                environment_capacity=capacity_of(service_environment),
                 priority=priority,
                 state=state,
                 time_limit_actions=time_limit_actions,
                 tags=tags,
                 region=Stack.of(scope).region,
             ),
-            *_claim_problems(claims, queue_name, capacity, service_environment, scheduling),
+            *claim_problems(claims, queue_name, capacity, service_environment, scheduling),
         ]
         if problems:
             raise ConfigurationError(path, problems)
@@ -168,7 +168,7 @@ class TrainingQueue(TrainingQueueBase):
             scheduling_policy_arn=self.scheduling_policy.attr_arn if self.scheduling_policy else None,
             service_environment_order=[
                 batch.CfnJobQueue.ServiceEnvironmentOrderProperty(
-                    order=1, service_environment=_arn_of(self.service_environment)
+                    order=1, service_environment=arn_of(self.service_environment)
                 )
             ],
             job_state_time_limit_actions=[
@@ -188,8 +188,7 @@ class TrainingQueue(TrainingQueueBase):
         self.quota_shares = MappingProxyType(_quota_shares(self, self.job_queue_arn, shares))
         for key, value in (tags or {}).items():
             Tags.of(self).add(key, value)
-        claims.add(_QUEUE, queue_name, path)
-        _claim_environment(claims, service_environment, _arn_of(self.service_environment), scheduling, path)
+        claim(claims, queue_name, self.service_environment, scheduling, path)
         self._advise(scheduling)
 
     @staticmethod
@@ -205,7 +204,7 @@ class TrainingQueue(TrainingQueueBase):
         return _ImportedTrainingQueue(scope, construct_id, job_queue_arn, str(parts.resource_name))
 
     def _advise(self, scheduling: SchedulingPolicy) -> None:
-        limits = _capacity_of(self.service_environment)
+        limits = capacity_of(self.service_environment)
         for advice in scheduling.advice(limits) if limits else ():
             Annotations.of(self).add_warning_v2(advice.id, advice.message)
 
@@ -272,56 +271,3 @@ def _enabled(flag: bool) -> str:
     if is_token(flag):
         return Token.as_string(flag)
     return "ENABLED" if flag else "DISABLED"
-
-
-def _is_environment(value: object) -> bool:
-    return isinstance(value, ServiceEnvironmentBase) or hasattr(value, "service_environment_ref")
-
-
-def _name_of(environment: AnyServiceEnvironment) -> str:
-    return environment.node.path if _is_environment(environment) else repr(environment)
-
-
-def _arn_of(environment: AnyServiceEnvironment) -> str:
-    if isinstance(environment, ServiceEnvironmentBase):
-        return environment.service_environment_arn
-    return environment.service_environment_ref.service_environment_arn
-
-
-def _capacity_of(environment: AnyServiceEnvironment | None) -> Mapping[str, int] | None:
-    return environment.capacity_limits if isinstance(environment, ServiceEnvironmentBase) else None
-
-
-def _claim_problems(
-    claims: Claims,
-    queue_name: str,
-    capacity: Capacity | None,
-    environment: AnyServiceEnvironment | None,
-    scheduling: SchedulingPolicy,
-) -> Iterator[Problem]:
-    owner = claims.owner(_QUEUE, queue_name)
-    if capacity is not None:
-        owner = owner or claims.owner(SERVICE_ENVIRONMENT, queue_name)
-    if owner:
-        yield Problem(("queue_name",), queue_name, f"another name: {owner} has it already")
-    if environment is not None and not _is_environment(environment):
-        yield Problem(("service_environment",), environment, "a ServiceEnvironment")
-    elif environment is not None:
-        kind = _WITH_ANY_QUEUE if isinstance(scheduling, QuotaManagement) else _WITH_QUOTAS
-        if owner := Claims(environment).owner(kind, _arn_of(environment)):
-            allowed = f"with QuotaManagement, an environment that no other queue has: {owner} has it"
-            yield Problem(("service_environment",), environment.node.path, allowed)
-
-
-def _claim_environment(
-    claims: Claims,
-    taken: AnyServiceEnvironment | None,
-    arn: str,
-    scheduling: SchedulingPolicy,
-    owner: str,
-) -> None:
-    if taken is not None:
-        claims = Claims(taken)
-    claims.add(_WITH_ANY_QUEUE, arn, owner)
-    if isinstance(scheduling, QuotaManagement):
-        claims.add(_WITH_QUOTAS, arn, owner)
