@@ -131,7 +131,9 @@ class FairShare(SchedulingPolicy):
     def entitlements(self, capacity: Capacity) -> Allotment:
         """Divides the capacity in proportion to 1 / weight factor, less what AWS reserves when all are active.
 
-        How AWS counts the use of SageMaker jobs towards fair share is not documented; this takes instances.
+        How AWS counts the use of SageMaker jobs towards fair share is not documented; this takes instances. With a
+        reservation, a share of overwhelming weight may be entitled to more than its ceiling: AWS reserves less when
+        more shares are active.
         """
         parts = {identifier: 1 / weight for identifier, weight in self.weight_factors.items()}
         whole = sum(parts.values())
