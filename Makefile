@@ -12,11 +12,14 @@ CDK = $(RUN) node_modules/.bin/cdk
 # Without compiled bytecode every start of Python takes seconds longer.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help test synth lint templates format schema catalog lock clean
+.PHONY: help demo test synth lint templates format schema catalog lock clean
 .DELETE_ON_ERROR:
 
 help:  ## Lists what make can do.
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+demo: $(VENV)/.ready node_modules/.ready  ## Deploys the example to an AWS on localhost and shows what stands there.
+	@$(RUN) fairlane local demo $(ENVIRONMENT)
 
 test: $(VENV)/.ready node_modules/.ready  ## Runs all tests.
 	$(RUN) pytest
@@ -51,7 +54,7 @@ catalog: $(VENV)/.ready  ## Writes the list of SageMaker training instance types
 	    > constructs/fairlane/catalog/training_instance_types.txt
 
 lock: $(VENV)/.ready  ## Resolves all dependencies again, to their newest versions.
-	$(BIN)/uv pip compile pyproject.toml --group dev --extra nag --extra node --universal --python-version 3.11 \
+	$(BIN)/uv pip compile pyproject.toml --group dev --extra local --extra nag --extra node --universal --python-version 3.11 \
 	    --generate-hashes --no-emit-index-url --upgrade --quiet --custom-compile-command 'make lock' \
 	    --output-file requirements/dev.lock
 

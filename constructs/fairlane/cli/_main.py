@@ -1,0 +1,27 @@
+"""What stands after `fairlane` on the command line."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from fairlane.cli import _local
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command.
+
+    Args:
+        arguments: what stands after `fairlane`; by default what this process was started with.
+
+    Returns:
+        The exit code: 0 if all went well, 1 if not, 2 for arguments that make no sense.
+    """
+    parser = argparse.ArgumentParser(prog="fairlane", description="Fair-share GPU training on AWS.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _local.add_to(commands)
+    chosen = parser.parse_args(arguments)
+    try:
+        return int(chosen.run(chosen))
+    except KeyboardInterrupt:
+        print("fairlane: stopped", file=sys.stderr)
+        return 130

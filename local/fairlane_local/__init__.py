@@ -1,0 +1,21 @@
+"""An AWS on localhost to deploy to and try things with: moto, and what it lacks of AWS Batch."""
+
+from fairlane_local._background import places, start, stop
+from fairlane_local._demo import demo, tools_environment
+from fairlane_local._queues import StandingQueue, standing_queues
+from fairlane_local._server import LocalAws, LocalAwsError
+from fairlane_local._show import client, show
+
+__all__ = [
+    "LocalAws",
+    "LocalAwsError",
+    "StandingQueue",
+    "client",
+    "demo",
+    "places",
+    "show",
+    "standing_queues",
+    "start",
+    "stop",
+    "tools_environment",
+]

@@ -1,0 +1,62 @@
+"""`make demo`: an environment deployed by the CDK CLI to an AWS of its own, and what stands there afterwards."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from fairlane.environment import find_environment, load_environment
+from fairlane_local._server import LocalAws, LocalAwsError
+from fairlane_local._show import ANY_KEY, show
+
+
+def demo(environment_name: str, *, directory: Path) -> None:
+    """Deploys an environment of the CDK app in `directory` to an AWS on localhost, shows it, and throws it away.
+
+    Args:
+        environment_name: the name of a file in its folder `environments`, without `.yaml`.
+        directory: where `cdk.json` is.
+
+    Raises:
+        ConfigurationError: for an environment that does not exist or has mistakes in it.
+        LocalAwsError: if there is no CDK CLI, or if the deployment fails.
+    """
+    load_environment(find_environment(directory / "environments", environment_name))
+    cdk = _cdk_cli(directory)
+    with LocalAws() as aws, tempfile.TemporaryDirectory() as out:
+        print(f"An AWS on localhost: {aws.endpoint_url}. Deploying to it, as to a real one:", flush=True)
+        context = ("-c", f"environment={environment_name}", "--output", out)
+        command = [cdk, "deploy", "--all", *context, "--require-approval", "never", "--ci", "--progress", "bar"]
+        deployed = subprocess.run(command, cwd=directory, env=tools_environment(aws.endpoint_url), check=False)
+        if deployed.returncode != 0:
+            raise LocalAwsError(f"the deployment failed: the CDK CLI ended with exit code {deployed.returncode}")
+        show(aws.port)
+
+
+def _cdk_cli(directory: Path) -> str:
+    own = directory / "node_modules" / ".bin" / "cdk"
+    found = str(own) if own.exists() else shutil.which("cdk")
+    if found is None:
+        raise LocalAwsError(f"no CDK CLI: neither {own} nor cdk on the PATH; npm ci installs it")
+    return found
+
+
+def tools_environment(endpoint_url: str) -> dict[str, str]:
+    """The environment variables for AWS's tools: nothing of the user's AWS, so that nothing can go there.
+
+    Args:
+        endpoint_url: that of an AWS on localhost.
+    """
+    kept = {name: value for name, value in os.environ.items() if not name.upper().startswith("AWS_")}
+    return kept | {
+        "AWS_ENDPOINT_URL": endpoint_url,
+        "AWS_ACCESS_KEY_ID": ANY_KEY,
+        "AWS_SECRET_ACCESS_KEY": ANY_KEY,
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "CDK_DISABLE_CLI_TELEMETRY": "true",
+        "NO_PROXY": "localhost,127.0.0.1",
+        "no_proxy": "localhost,127.0.0.1",
+    }

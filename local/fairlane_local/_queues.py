@@ -1,0 +1,85 @@
+"""The queues that stand in an account and Region, read back through the Batch API as Fairlane's own objects."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from fairlane.scheduling import FairShare, Fifo, QuotaManagement, QuotaShare, SchedulingPolicy, Sharing, State
+
+
+@dataclass(frozen=True, slots=True)
+class StandingQueue:
+    """A queue for SageMaker training jobs as AWS describes it.
+
+    Attributes:
+        name: its name.
+        state: whether it takes jobs.
+        capacity: the limits of its service environment by capacity unit.
+        scheduling: its policy.
+    """
+
+    name: str
+    state: str
+    capacity: dict[str, int]
+    scheduling: SchedulingPolicy
+
+
+def standing_queues(batch: Any) -> list[StandingQueue]:
+    """Reads the queues for SageMaker training jobs.
+
+    Args:
+        batch: boto3's client for Batch.
+    """
+    environments = {
+        environment["serviceEnvironmentArn"]: _limits(environment)
+        for environment in _all(batch, "describe_service_environments", "serviceEnvironments")
+    }
+    return [
+        StandingQueue(
+            name=queue["jobQueueName"],
+            state=queue["state"],
+            capacity=environments[queue["serviceEnvironmentOrder"][0]["serviceEnvironment"]],
+            scheduling=_scheduling(batch, queue),
+        )
+        for queue in _all(batch, "describe_job_queues", "jobQueues")
+        if queue.get("serviceEnvironmentOrder")
+    ]
+
+
+def _scheduling(batch: Any, queue: dict[str, Any]) -> SchedulingPolicy:
+    arn = queue.get("schedulingPolicyArn")
+    (policy,) = batch.describe_scheduling_policies(arns=[arn])["schedulingPolicies"] if arn else ({},)
+    if "quotaSharePolicy" in policy:
+        listed = _all(batch, "list_quota_shares", "quotaShares", jobQueue=queue["jobQueueArn"])
+        shares = [batch.describe_quota_share(quotaShareArn=share["quotaShareArn"]) for share in listed]
+        return QuotaManagement(*map(_quota_share, shares))
+    if "fairsharePolicy" in policy:
+        fair_share = policy["fairsharePolicy"]
+        weights = fair_share.get("shareDistribution", [])
+        return FairShare(
+            {share["shareIdentifier"]: share.get("weightFactor", 1.0) for share in weights},
+            share_decay_seconds=fair_share.get("shareDecaySeconds"),
+            compute_reservation=fair_share.get("computeReservation"),
+        )
+    return Fifo()
+
+
+def _quota_share(share: dict[str, Any]) -> QuotaShare:
+    sharing = share["resourceSharingConfiguration"]
+    return QuotaShare(
+        name=share["quotaShareName"],
+        capacity=_limits(share),
+        sharing=Sharing(sharing["strategy"]),
+        borrow_limit=sharing.get("borrowLimit"),
+        in_share_preemption=share["preemptionConfiguration"]["inSharePreemption"] == "ENABLED",
+        state=State(share["state"]),
+    )
+
+
+def _limits(described: dict[str, Any]) -> dict[str, int]:
+    return {limit["capacityUnit"]: limit["maxCapacity"] for limit in described["capacityLimits"]}
+
+
+def _all(batch: Any, call: str, key: str, **request: Any) -> Iterator[dict[str, Any]]:
+    for page in batch.get_paginator(call).paginate(**request):
+        yield from page[key]

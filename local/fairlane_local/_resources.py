@@ -1,0 +1,168 @@
+"""The CloudFormation resources of AWS Batch for SageMaker training, made by calling the Batch API as AWS's own are."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from botocore import xform_name
+from botocore.validate import ParamValidator
+from moto.batch.models import JobQueue as ComputeJobQueue
+from moto.cloudformation import parsing
+from moto.cloudformation.exceptions import ValidationError
+from moto.core.common_models import CloudFormationModel
+
+from fairlane_local._api import batch_model, training_batch
+
+
+class BatchResource(CloudFormationModel):
+    """A resource whose properties are the members of its API requests, in another spelling.
+
+    Attributes:
+        kind: its name in the API's calls, as in `CreateQuotaShare`.
+        name_property: the property that names it.
+        arn_attribute: the attribute that is its ARN.
+        create_only: properties whose change replaces it.
+        key: what later requests call it by.
+    """
+
+    kind: ClassVar[str] = ""
+    name_property: ClassVar[str] = ""
+    arn_attribute: ClassVar[str]
+    create_only: ClassVar[frozenset[str]]
+    key: ClassVar[str]
+
+    def __init__(self, account_id: str, region: str, arn: str, properties: Mapping[str, Any]) -> None:
+        self.physical_resource_id = arn
+        self.properties = properties
+        self._where = (account_id, region)
+
+    @classmethod
+    def cloudformation_type(cls) -> str:
+        return f"AWS::Batch::{cls.kind}"
+
+    @classmethod
+    def cloudformation_name_type(cls) -> str:
+        return cls.name_property
+
+    @classmethod
+    def has_cfn_attr(cls, attr: str) -> bool:
+        return attr == cls.arn_attribute
+
+    @classmethod
+    def create_from_cloudformation_json(
+        cls, resource_name: str, cloudformation_json: dict[str, Any], account_id: str, region_name: str, **kwargs: Any
+    ) -> Any:
+        properties = {cls.name_property: resource_name, **cloudformation_json["Properties"]}
+        answer = _call(f"Create{cls.kind}", _members(properties), account_id, region_name)
+        (arn,) = (value for key, value in answer.items() if key.lower().endswith("arn"))
+        return cls(account_id, region_name, arn, properties)
+
+    @classmethod
+    def update_from_cloudformation_json(
+        cls,
+        original_resource: Any,
+        new_resource_name: str,
+        cloudformation_json: dict[str, Any],
+        account_id: str,
+        region_name: str,
+    ) -> Any:
+        properties = cloudformation_json["Properties"]
+        old = original_resource.properties
+        if any(properties.get(name, old.get(name)) != old.get(name) for name in cls.create_only):
+            return cls.create_from_cloudformation_json(new_resource_name, cloudformation_json, account_id, region_name)
+        changes = {name: value for name, value in properties.items() if name not in {*cls.create_only, "Tags"}}
+        arn = original_resource.physical_resource_id
+        _call(f"Update{cls.kind}", {cls.key: arn, **_members(changes)}, account_id, region_name)
+        return cls(account_id, region_name, arn, {**old, **properties})
+
+    def get_cfn_attribute(self, attribute_name: str) -> str:
+        """The ARN, the only attribute there is."""
+        return self.physical_resource_id
+
+    def delete(self, account_id: str, region_name: str) -> None:
+        """Disables and deletes it, as AWS's handlers do."""
+        arn = {self.key: self.physical_resource_id}
+        if "state" in batch_model().operation_model(f"Update{self.kind}").input_shape.members:
+            _call(f"Update{self.kind}", arn | {"state": "DISABLED"}, account_id, region_name)
+        _call(f"Delete{self.kind}", arn, account_id, region_name)
+
+
+class ServiceEnvironment(BatchResource):
+    """AWS::Batch::ServiceEnvironment."""
+
+    kind = "ServiceEnvironment"
+    name_property = "ServiceEnvironmentName"
+    arn_attribute = "ServiceEnvironmentArn"
+    create_only = frozenset({"ServiceEnvironmentName", "ServiceEnvironmentType"})
+    key = "serviceEnvironment"
+
+
+class SchedulingPolicy(BatchResource):
+    """AWS::Batch::SchedulingPolicy."""
+
+    kind = "SchedulingPolicy"
+    name_property = "Name"
+    arn_attribute = "Arn"
+    create_only = frozenset({"Name"})
+    key = "arn"
+
+
+class QuotaShare(BatchResource):
+    """AWS::Batch::QuotaShare."""
+
+    kind = "QuotaShare"
+    name_property = "QuotaShareName"
+    arn_attribute = "QuotaShareArn"
+    create_only = frozenset({"QuotaShareName", "JobQueue"})
+    key = "quotaShareArn"
+
+
+class JobQueue(BatchResource):
+    """AWS::Batch::JobQueue: one for containers is left to moto."""
+
+    kind = "JobQueue"
+    name_property = "JobQueueName"
+    arn_attribute = "JobQueueArn"
+    create_only = frozenset({"JobQueueName", "JobQueueType"})
+    key = "jobQueue"
+
+    @classmethod
+    def create_from_cloudformation_json(
+        cls, resource_name: str, cloudformation_json: dict[str, Any], account_id: str, region_name: str, **kwargs: Any
+    ) -> Any:
+        arguments = (resource_name, cloudformation_json, account_id, region_name)
+        if "ServiceEnvironmentOrder" in cloudformation_json["Properties"]:
+            return super().create_from_cloudformation_json(*arguments, **kwargs)
+        return ComputeJobQueue.create_from_cloudformation_json(*arguments, **kwargs)
+
+
+RESOURCES = (ServiceEnvironment, SchedulingPolicy, JobQueue, QuotaShare)
+
+
+def install() -> None:
+    """Registers the resources with moto's CloudFormation."""
+    for resource in RESOURCES:
+        parsing.get_model_map()[resource.cloudformation_type()] = resource
+        parsing.get_name_type_map()[resource.cloudformation_type()] = resource.name_property
+
+
+def _call(operation: str, request: dict[str, Any], account_id: str, region: str) -> dict[str, Any]:
+    shape = batch_model().operation_model(operation).input_shape
+    report = ParamValidator().validate(request, shape)
+    faults = [f"#: extraneous key [{name}] is not permitted" for name in request.keys() - shape.members.keys()]
+    if report.has_errors() or faults:
+        raise ValidationError(message="Properties validation failed: " + "; ".join([*faults, report.generate_report()]))
+    return getattr(training_batch(account_id, region), xform_name(operation))(request)  # type: ignore[no-any-return]
+
+
+def _members(properties: Any) -> Any:
+    """Spells property names as the API does: `QuotaShareName` is `quotaShareName` there."""
+    match properties:
+        case dict():
+            return {
+                name[0].lower() + name[1:]: value if name == "Tags" else _members(value)
+                for name, value in properties.items()
+            }
+        case list():
+            return [_members(item) for item in properties]
+        case _:
+            return properties

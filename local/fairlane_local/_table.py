@@ -1,0 +1,75 @@
+"""Queues as a table for people: who is entitled to what, how far each may go, and who lends."""
+
+from collections.abc import Iterable, Iterator
+
+from rich import box
+from rich.table import Table
+
+from fairlane.scheduling import NUM_INSTANCES, FairShare, QuotaManagement, SchedulingPolicy, Sharing
+from fairlane_local._queues import StandingQueue
+
+_LENDING = {
+    Sharing.RESERVE: "keeps its idle ones",
+    Sharing.LEND: "lends",
+    Sharing.LEND_AND_BORROW: "lends and borrows",
+}
+
+
+def queue_table(queues: Iterable[StandingQueue], *, title: str) -> Table:
+    """Draws queues and their shares, in instances; 80 columns are enough for names of ordinary length."""
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        show_edge=False,
+        pad_edge=False,
+    )
+    table.add_column("Queue and share", overflow="fold")
+    table.add_column("Instances", overflow="fold")
+    for header in ("Entitlement", "Ceiling"):
+        table.add_column(header, justify="right", no_wrap=True)
+    table.add_column("Lending", overflow="fold")
+    for queue in queues:
+        name = queue.name if queue.state == "ENABLED" else f"{queue.name} (draining)"
+        table.add_row(f"[bold]{name}[/]", f"[italic]{_policy(queue.scheduling)}[/]")
+        for row in _rows(queue):
+            table.add_row(*row)
+        table.add_section()
+    return table
+
+
+def _rows(queue: StandingQueue) -> Iterator[tuple[str, ...]]:
+    entitlements = queue.scheduling.entitlements(queue.capacity)
+    ceilings = queue.scheduling.ceilings(queue.capacity)
+    for share, numbers in entitlements.items():
+        for unit, number in numbers.items():
+            ceiling = _number(ceilings[share][unit])
+            yield f"  {share}", _unit(unit), _number(number), ceiling, _lending(queue.scheduling, share)
+    if not entitlements:
+        for unit, number in queue.capacity.items():
+            yield "  everybody", _unit(unit), "", _number(number), ""
+
+
+def _policy(scheduling: SchedulingPolicy) -> str:
+    match scheduling:
+        case QuotaManagement():
+            return "quota management"
+        case FairShare():
+            return "fair share"
+        case _:
+            return "first in, first out"
+
+
+def _lending(scheduling: SchedulingPolicy, share: str) -> str:
+    shares = scheduling.shares if isinstance(scheduling, QuotaManagement) else ()
+    return next((_LENDING[quota.sharing] for quota in shares if quota.name == share), "")
+
+
+def _number(number: float) -> str:
+    return f"{number:.1f}".removesuffix(".0")
+
+
+def _unit(unit: str) -> str:
+    return "of any type" if unit == NUM_INSTANCES else unit
