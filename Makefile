@@ -18,7 +18,7 @@ unexport PYTHONDONTWRITEBYTECODE
 help:  ## Lists what make can do.
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
-demo: $(VENV)/.ready node_modules/.ready  ## Deploys the example to an AWS on localhost and shows what stands there.
+demo: $(VENV)/.ready node_modules/.ready  ## Deploys an environment to an AWS on localhost and shows what stands there.
 	@$(RUN) fairlane local demo $(ENVIRONMENT)
 
 test: $(VENV)/.ready node_modules/.ready  ## Runs all tests.

@@ -1,6 +1,9 @@
 """What several tests need: templates as plain data, and the problems of a refused configuration."""
 
 import json
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
@@ -12,6 +15,15 @@ from aws_cdk.assertions import Template
 from fairlane import ConfigurationError
 
 REPOSITORY = Path(__file__).parents[1]
+CDK = REPOSITORY / "node_modules" / ".bin" / "cdk"
+
+_LOOPBACK_ONLY = """
+import fcntl, os, socket, struct, sys
+with socket.socket() as any_socket:
+    up = struct.pack("16sh14x", b"lo", 1)  # IFF_UP
+    fcntl.ioctl(any_socket, 0x8914, up)  # SIOCSIFFLAGS
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
 
 
 def template_of(stack: Stack) -> dict[str, Any]:
@@ -42,3 +54,10 @@ def recommended_flags() -> dict[str, Any]:
 
 def app_with(flags: dict[str, Any]) -> App:
     return App(context=flags)
+
+
+def without_network() -> list[str]:
+    """A prefix that runs a command with nothing but localhost to talk to, where the system allows that."""
+    prefix = ["unshare", "--net", "--map-root-user", sys.executable, "-c", _LOOPBACK_ONLY]
+    allowed = shutil.which("unshare") and subprocess.run([*prefix, "true"], capture_output=True, check=False)
+    return prefix if allowed and allowed.returncode == 0 else []

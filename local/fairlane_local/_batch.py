@@ -204,6 +204,7 @@ class TrainingBatch:
         others = [other for other in self._queues.values() if other["jobQueueArn"] != queue["jobQueueArn"]]
         if _counts_types(environment) and any(self._environment_of(other) is environment for other in others):
             raise ClientException("A service environment with quota management can only have 1 job queue.")
+        wanted["serviceEnvironmentOrder"] = [{**order[0], "serviceEnvironment": environment["serviceEnvironmentArn"]}]
         queue.update(wanted)
         self._queues[queue["jobQueueArn"]] = queue
 

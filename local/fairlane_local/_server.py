@@ -14,6 +14,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoReque
 from moto.s3.models import s3_backends
 from moto.ssm.models import SimpleSystemManagerBackend
 from werkzeug.serving import make_server
+from werkzeug.wsgi import ClosingIterator
 
 from fairlane_local import _api, _resources, _stacks
 
@@ -84,10 +85,10 @@ class LocalAws:
     def _answer(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         if environ.get("PATH_INFO") != CONTROL:
             return self._moto(environ, start_response)  # type: ignore[no-any-return]
-        if environ["REQUEST_METHOD"] == "DELETE":
-            Thread(target=self._server.shutdown).start()
-        start_response("200 OK", [("Content-Type", "application/json")])
-        return [json.dumps({"fairlane_local": {"places": _api.places()}}).encode()]
+        body = json.dumps({"fairlane_local": {"places": _api.places()}}).encode()
+        start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
+        stop = Thread(target=self._server.shutdown).start
+        return ClosingIterator([body], [stop] if environ["REQUEST_METHOD"] == "DELETE" else [])
 
 
 def _install() -> None:

@@ -117,7 +117,8 @@ def test_a_name_is_given_once(batch: Any) -> None:
 
 
 def test_a_scheduling_policy_is_of_one_kind_for_good(batch: Any) -> None:
-    fair, quotas = {"shareDistribution": []}, {"idleResourceAssignmentStrategy": "FIFO"}
+    fair: dict[str, Any] = {"shareDistribution": []}
+    quotas = {"idleResourceAssignmentStrategy": "FIFO"}
     message = "A scheduling policy can have either fairsharePolicy or quotaSharePolicy"
     assert (
         message_of(batch.create_scheduling_policy, name="p", fairsharePolicy=fair, quotaSharePolicy=quotas) == message
@@ -208,7 +209,7 @@ def test_quota_shares_need_a_queue_with_quotas_and_are_at_most_twenty(batch: Any
     assert "LEND_AND_BORROW" in message_of(batch.create_quota_share, quotaShareName="s", jobQueue=owner, **request)
     for number in range(20):
         share(batch, owner, f"share-{number}")
-    del request["resourceSharingConfiguration"]["borrowLimit"]
+    request["resourceSharingConfiguration"] = {"strategy": "LEND"}
     assert "exceeds 20" in message_of(batch.create_quota_share, quotaShareName="s", jobQueue=owner, **request)
 
 

@@ -15,7 +15,7 @@ from fairlane import FairShare, Fifo, QuotaManagement, QuotaShare, Sharing, Trai
 from fairlane.environment import load_environment
 from fairlane_local import LocalAws, client, standing_queues, tools_environment
 from fairlane_stacks import build_stacks
-from tests.support import REPOSITORY, recommended_flags, template_of
+from tests.support import CDK, REPOSITORY, recommended_flags, template_of
 
 EXAMPLE = (REPOSITORY / "environments" / "example.yaml").read_text()
 P4 = "ml.p4d.24xlarge"
@@ -42,7 +42,7 @@ def cdk_cli(aws: LocalAws, tmp_path: Path) -> Callable[..., str]:
         build_stacks(app, "example", load_environment(tmp_path / "example.yaml"))
         app.synth()
         done = subprocess.run(
-            [REPOSITORY / "node_modules" / ".bin" / "cdk", command, "--all", "--app", tmp_path / "out", *options],
+            [CDK, command, "--all", "--app", tmp_path / "out", *options],
             env=tools_environment(aws.endpoint_url),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -2,24 +2,13 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.support import REPOSITORY
-
-CDK = REPOSITORY / "node_modules" / ".bin" / "cdk"
-
-
-def without_network() -> list[str]:
-    """A prefix that runs a command in a network namespace of its own, where the system allows that."""
-    unshare = shutil.which("unshare")
-    prefix = [unshare, "--net", "--map-root-user"] if unshare else []
-    allowed = prefix and subprocess.run([*prefix, "true"], capture_output=True, check=False).returncode == 0
-    return [part for part in prefix if part] if allowed else []
+from tests.support import CDK, REPOSITORY, without_network
 
 
 def synth(output: Path, *arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:

@@ -13,9 +13,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from tests.support import REPOSITORY
-
-CDK = REPOSITORY / "node_modules" / ".bin" / "cdk"
+from tests.support import CDK, REPOSITORY
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +57,7 @@ def closure(requirements: list[str]) -> set[str]:
 def test_the_wheel_holds_the_packages_and_nothing_else(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     tops = {name.partition("/")[0] for name in names}
-    assert {top for top in tops if not top.endswith(".dist-info")} == {"fairlane", "fairlane_stacks"}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {"fairlane", "fairlane_local", "fairlane_stacks"}
     assert "fairlane/py.typed" in names
     assert "fairlane/catalog/training_instance_types.txt" in names
     assert not [name for name in names if "__pycache__" in name or "test" in name]

@@ -1,6 +1,7 @@
 """`fairlane local`: an AWS on localhost, to deploy to and to try things with."""
 
 import argparse
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -34,6 +35,7 @@ def _told(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namesp
     """Runs a command and tells people, not programmers, what went wrong."""
 
     def told(arguments: argparse.Namespace) -> int:
+        _forget_the_users_aws()
         try:
             import fairlane_local
         except ModuleNotFoundError as error:
@@ -48,6 +50,13 @@ def _told(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namesp
         return 1
 
     return told
+
+
+def _forget_the_users_aws() -> None:
+    """Leaves this process no way to a real account, and no profile of the user's that could be in its way."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        del os.environ[name]
+    os.environ |= {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
 
 
 def _start(arguments: argparse.Namespace) -> int:

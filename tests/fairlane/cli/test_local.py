@@ -1,0 +1,86 @@
+"""`fairlane local`: one AWS on localhost that is started, asked and stopped by its port alone."""
+
+import socket
+import sys
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
+
+import pytest
+
+from fairlane.cli import main
+from fairlane_local import client
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    port = free_port()
+    yield port
+    main(["local", "stop", "--port", str(port)])
+
+
+def run(capfd: pytest.CaptureFixture[str], *arguments: str, port: int) -> tuple[int, str, str]:
+    code = main(["local", *arguments, "--port", str(port)])
+    said = capfd.readouterr()
+    return code, said.out, said.err
+
+
+@pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")  # it is meant to stay
+def test_start_status_stop(port: int, capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(capfd, "status", port=port) == (1, f"None runs on port {port}.\n", "")
+    code, out, _ = run(capfd, "start", port=port)
+    assert code == 0
+    assert f"export AWS_ENDPOINT_URL=http://localhost:{port}" in out
+    assert "It has no queues yet." in run(capfd, "status", port=port)[1]
+
+    batch = client("batch", port, "111122223333", "eu-west-1")
+    limits = [{"maxCapacity": 7, "capacityUnit": "NUM_INSTANCES"}]
+    kind = "SAGEMAKER_TRAINING"
+    batch.create_service_environment(serviceEnvironmentName="e", serviceEnvironmentType=kind, capacityLimits=limits)
+    order = [{"order": 1, "serviceEnvironment": "e"}]
+    batch.create_job_queue(jobQueueName="mine", jobQueueType=kind, priority=1, serviceEnvironmentOrder=order)
+    assert "ran already" in run(capfd, "start", port=port)[1]
+    shown = run(capfd, "status", port=port)[1]
+    assert "eu-west-1" in shown
+    assert "mine" in shown
+
+    assert run(capfd, "stop", port=port) == (0, "Stopped.\n", "")
+    assert run(capfd, "stop", port=port) == (0, f"None runs on port {port}.\n", "")
+    assert run(capfd, "status", port=port)[0] == 1
+
+
+class AnotherProgram(BaseHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+def test_a_port_that_another_program_has_is_told(capfd: pytest.CaptureFixture[str]) -> None:
+    with HTTPServer(("127.0.0.1", 0), AnotherProgram) as other:
+        Thread(target=other.serve_forever, daemon=True).start()
+        port = other.server_address[1]
+        assert run(capfd, "start", port=port) == (1, "", f"fairlane: port {port} is taken by another program\n")
+        assert run(capfd, "status", port=port)[0] == 1
+        assert run(capfd, "stop", port=port)[1] == f"None runs on port {port}.\n"
+        other.shutdown()
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "-1", "http"])
+def test_a_port_that_cannot_be_is_told(port: str, capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["local", "start", f"--port={port}"])
+    assert ended.value.code == 2
+    assert f"got '{port}', allowed: 1 to 65535" in capfd.readouterr().err
+
+
+def test_without_the_extra_it_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "fairlane_local", None)
+    assert main(["local", "status"]) == 1
+    assert 'pip install "fairlane[local]"' in capfd.readouterr().err
