@@ -41,6 +41,7 @@ def _holds(operator: str, key: str, values: list[Any], context: Context) -> bool
     if key not in context:
         return name != operator
     tests: dict[str, Callable[[Any, Any], bool]] = {
+        "Bool": lambda got, wanted: str(got).lower() == wanted,
         "StringEquals": lambda got, wanted: got == wanted,
         "StringLike": lambda got, wanted: _like(str(got), wanted),
         "NumericLessThanEquals": lambda got, wanted: float(got) <= float(wanted),

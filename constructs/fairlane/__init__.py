@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from fairlane._problems import ConfigurationError as ConfigurationError
     from fairlane._problems import Problem as Problem
     from fairlane.capacity import ServiceEnvironment as ServiceEnvironment
+    from fairlane.jobs import TrainingExecutionRole as TrainingExecutionRole
     from fairlane.queues import TrainingQueue as TrainingQueue
     from fairlane.scheduling import FairShare as FairShare
     from fairlane.scheduling import Fifo as Fifo
@@ -34,6 +35,7 @@ _HOMES = {
     "Sharing": "fairlane.scheduling",
     "State": "fairlane.scheduling",
     "TimeLimitReason": "fairlane.scheduling",
+    "TrainingExecutionRole": "fairlane.jobs",
     "TrainingQueue": "fairlane.queues",
 }
 

@@ -6,9 +6,11 @@ A failed creation leaves nothing, a failed update goes back to the template befo
 from collections.abc import Callable
 from typing import Any
 
-from moto.cloudformation.exceptions import CloudFormationError
+from moto.cloudformation.exceptions import CloudFormationError, ValidationError
 from moto.cloudformation.models import ChangeSet, CloudFormationBackend, Event, Stack
 from moto.cloudformation.parsing import ResourceMap
+from moto.cloudformation.responses import CloudFormationResponse
+from moto.core.responses import ActionResult
 
 from fairlane_local._deployment import Deployment, ResourceError, Template
 
@@ -40,6 +42,8 @@ def install() -> None:
         describe_change_set=_describe_change_set,
         _resolve_update_parameters=_resolve_known_parameters,
     )
+
+    _patch(CloudFormationResponse, update_termination_protection=_update_termination_protection)
 
 
 def _patch(owner: type, **methods: object) -> None:
@@ -132,8 +136,19 @@ def _resolve_known_parameters(
     return _resolve_update_parameters(self, instance, known)
 
 
+def _update_termination_protection(self: CloudFormationResponse) -> ActionResult:
+    stack = self.cloudformation_backend.get_stack(self._get_param("StackName"))
+    stack.enable_termination_protection = self._get_bool_param("EnableTerminationProtection")
+    return ActionResult({"StackId": stack.stack_id})
+
+
 def _delete_or_keep_stack(self: CloudFormationBackend, name_or_stack_id: str) -> None:
     stacks = dict(self.stacks)
+    for stack in stacks.values():
+        if name_or_stack_id in (stack.name, stack.stack_id) and stack.enable_termination_protection:
+            raise ValidationError(
+                message=f"Stack [{stack.name}] cannot be deleted while TerminationProtection is enabled"
+            )
     _delete_stack(self, name_or_stack_id)
     for stack_id, stack in stacks.items():
         if stack.status == "DELETE_FAILED":

@@ -1,5 +1,6 @@
 """The stack of one Region: its service environments and queues."""
 
+from collections import Counter
 from collections.abc import Mapping
 
 import aws_cdk as cdk
@@ -7,6 +8,7 @@ from constructs import Construct
 
 from fairlane.capacity import ServiceEnvironment, warn_of_unknown_instance_types
 from fairlane.environment import RegionModel
+from fairlane.jobs import TrainingExecutionRole
 from fairlane.queues import TrainingQueue
 
 
@@ -24,6 +26,7 @@ class TrainingStack(cdk.Stack):
     Attributes:
         service_environments: the shared ones, by their key in the file.
         queues: the queues by name.
+        execution_roles: the roles that jobs run with, by their key in the file.
     """
 
     def __init__(
@@ -53,6 +56,25 @@ class TrainingStack(cdk.Stack):
             )
             for name, queue in model.queues.items()
         }
+        roles = Construct(self, "ExecutionRoles")
+        self.execution_roles = {
+            name: TrainingExecutionRole(roles, name, **dict(role)) for name, role in model.execution_roles.items()
+        }
         for name, queue in model.queues.items():
             if queue.instance_type is not None:
                 warn_of_unknown_instance_types(self.queues[name], [queue.instance_type])
+        self._tell()
+
+    def _tell(self) -> None:
+        """Outputs what people paste elsewhere; names that differ in - and _ only get their ids made different."""
+        told = {f"{name}-QueueName": queue.job_queue_name for name, queue in self.queues.items()}
+        told |= {f"{name}-QueueArn": queue.job_queue_arn for name, queue in self.queues.items()}
+        told |= {f"{name}-ExecutionRoleArn": role.role_arn for name, role in self.execution_roles.items()}
+        plain = Counter(map(_letters, told))
+        for name, value in told.items():
+            place = self if plain[_letters(name)] == 1 else Construct(self, f"Output-{name}")
+            cdk.CfnOutput(place, name, value=value)
+
+
+def _letters(name: str) -> str:
+    return "".join(filter(str.isalnum, name))

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
@@ -14,9 +15,11 @@ PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").rglob("*.md"))]
 
 def blocks(language: str) -> list[object]:
     return [
-        pytest.param(block, id=f"{page.name}-{number}")
+        pytest.param(dedent(block), id=f"{page.name}-{number}")
         for page in PAGES
-        for number, block in enumerate(re.findall(rf"```{language}\n(.*?)```", page.read_text(), re.DOTALL), start=1)
+        for number, block in enumerate(
+            re.findall(rf"^ *```{language}\n(.*?)^ *```", page.read_text(), re.DOTALL | re.MULTILINE), start=1
+        )
     ]
 
 

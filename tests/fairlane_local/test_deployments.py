@@ -167,6 +167,17 @@ def test_a_failed_deletion_keeps_the_stack(cloudformation: Any, batch: Any) -> N
     assert batch.describe_service_environments()["serviceEnvironments"] == []
 
 
+def test_a_protected_stack_is_not_deleted(cloudformation: Any, batch: Any) -> None:
+    cloudformation.create_stack(StackName="s", TemplateBody=template(queue_name="q", capacity=4, scheduling=Fifo()))
+    cloudformation.update_termination_protection(StackName="s", EnableTerminationProtection=True)
+    with pytest.raises(ClientError, match="cannot be deleted while TerminationProtection is enabled"):
+        cloudformation.delete_stack(StackName="s")
+    assert standing(batch) == {"q": 4}
+    cloudformation.update_termination_protection(StackName="s", EnableTerminationProtection=False)
+    cloudformation.delete_stack(StackName="s")
+    assert standing(batch) == {}
+
+
 def test_weights_decay_and_reservation_update_in_place(cloudformation: Any, batch: Any) -> None:
     before = FairShare({"a": 1, "b": 2}, share_decay_seconds=600, compute_reservation=10)
     after = FairShare({"a": 1, "b": 4, "c": 1}, share_decay_seconds=1200, compute_reservation=20)

@@ -41,9 +41,24 @@ def test_every_judge_lets_it_through(flags: dict[str, Any]) -> None:
     assert Annotations.from_stack(stack).find_warning("*", Match.any_value()) == []
 
 
-def test_the_flags_change_nothing_but_the_bootstrap_check() -> None:
+def test_the_flags_change_nothing_but_the_bootstrap_check_and_how_statements_are_merged() -> None:
     templates = [template_of(build(flags)[1]) for flags in FLAGS.values()]
-    assert templates[0]["Resources"] == templates[1]["Resources"]
+    with_flags, without = ({**template["Resources"]} for template in templates)
+    assert with_flags.keys() == without.keys()
+    for logical_id, resource in with_flags.items():
+        assert resource["Type"] == "AWS::IAM::Role" or resource == without[logical_id]
+    assert templates[0]["Outputs"] == templates[1]["Outputs"]
+
+
+def test_what_people_paste_elsewhere_is_told() -> None:
+    outputs = template_of(build({})[1])["Outputs"]
+    assert {name: outputs[name]["Value"] for name in ("trainingp4QueueName", "cpuQueueName")} == {
+        "trainingp4QueueName": "training-p4",
+        "cpuQueueName": "cpu",
+    }
+    assert outputs["trainingp4QueueArn"]["Value"]["Fn::GetAtt"][1] == "JobQueueArn"
+    assert outputs["searchExecutionRoleArn"]["Value"]["Fn::GetAtt"][1] == "Arn"
+    assert len(outputs) == 2 * 4 + 1
 
 
 def test_a_queue_is_unique_by_the_environments_account_and_region() -> None:

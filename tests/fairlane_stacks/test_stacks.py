@@ -1,3 +1,4 @@
+import json
 from typing import Any
 
 import aws_cdk as cdk
@@ -6,8 +7,9 @@ from aws_cdk.assertions import Annotations, Match
 
 from fairlane.environment import Environment
 from fairlane_stacks import build_stacks
-from tests.support import resource, resources
+from tests.support import resource, resources, template_of
 
+KEY = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 FIFO = {"capacity": 1, "scheduling": {"policy": "fifo"}}
 
 
@@ -54,6 +56,27 @@ def test_queues_take_shared_environments() -> None:
     ]
     assert "ServiceEnvironmentName" not in resource(stack, "ServiceEnvironment")
     assert [queue["JobQueueName"] for queue in resources(stack, "JobQueue")] == ["one", "two"]
+
+
+def test_queues_whose_names_differ_in_hyphens_only_are_told_apart() -> None:
+    (stack,) = build_stacks(cdk.App(), "prod", environment(queues={"a-b": FIFO, "a_b": FIFO, "c": FIFO}))
+    outputs = template_of(stack)["Outputs"]
+    assert sorted(output["Value"] for output in outputs.values() if isinstance(output["Value"], str)) == [
+        "a-b",
+        "a_b",
+        "c",
+    ]
+    assert {"cQueueName", "cQueueArn"} < outputs.keys()
+
+
+def test_execution_roles_have_what_the_file_names() -> None:
+    roles = {
+        "search": {"read": ["s3://datasets/x/"], "kms_keys": [KEY], "repositories": ["training"], "tags": {"a": "b"}}
+    }
+    (stack,) = build_stacks(cdk.App(), "prod", environment(execution_roles=roles))
+    text = json.dumps(template_of(stack)["Resources"])
+    assert all(part in text for part in (":s3:::datasets/x/*", KEY, "repository/training", '"Key": "a"'))
+    assert list(stack.execution_roles) == ["search"]
 
 
 def test_a_draining_queue_is_disabled() -> None:

@@ -10,7 +10,7 @@ from tests.support import REPOSITORY
 
 LIBRARY = REPOSITORY / "constructs" / "fairlane"
 WITHOUT_CDK = ("scheduling", "catalog", "environment", "rehearsal", "cli")
-WITHOUT_CDK_MODULES = ("__init__", "_checks", "_problems", "_tokens")
+WITHOUT_CDK_MODULES = ("__init__", "_checks", "_problems", "_tokens", "_training_permissions")
 
 
 def modules(root: Path) -> list[Path]:
@@ -59,8 +59,16 @@ def test_the_library_knows_neither_stacks_nor_lambdas() -> None:
         assert not any(name.startswith(("fairlane_stacks", "fairlane_lambda")) for name in imports(path)), path
 
 
+def test_the_local_aws_needs_no_cdk() -> None:
+    for path in modules(REPOSITORY / "local"):
+        for name in imports(path):
+            top, _, rest = name.partition(".")
+            assert top not in {"aws_cdk", "constructs", "jsii", "fairlane_stacks"}, name
+            assert top != "fairlane" or not rest or rest.partition(".")[0] in WITHOUT_CDK, name
+
+
 def test_rooms_are_entered_by_their_door() -> None:
-    for path in [*modules(LIBRARY), *modules(REPOSITORY / "stacks")]:
+    for path in [*modules(LIBRARY), *modules(REPOSITORY / "stacks"), *modules(REPOSITORY / "local")]:
         for name in imports(path):
             parts = name.split(".")
             if parts[0] == "fairlane" and len(parts) > 2 and parts[2].startswith("_"):

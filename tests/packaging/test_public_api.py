@@ -20,6 +20,7 @@ PUBLIC = {
         "Sharing",
         "State",
         "TimeLimitReason",
+        "TrainingExecutionRole",
         "TrainingQueue",
     ],
     "fairlane.environment": [
@@ -31,11 +32,25 @@ PUBLIC = {
         "RegionModel",
         "ServiceEnvironmentModel",
         "TimeLimitActionModel",
+        "TrainingExecutionRoleModel",
         "TrainingQueueModel",
         "environment_json_schema",
         "environment_names",
         "find_environment",
         "load_environment",
+    ],
+    "fairlane_local": [
+        "LocalAws",
+        "LocalAwsError",
+        "StandingQueue",
+        "client",
+        "demo",
+        "places",
+        "show",
+        "standing_queues",
+        "start",
+        "stop",
+        "tools_environment",
     ],
     "fairlane_stacks": ["TrainingStack", "build_stacks"],
 }
@@ -56,7 +71,10 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
         importlib.import_module("fairlane").Nothing  # noqa: B018
 
 
-@pytest.mark.parametrize("module", ["fairlane", "fairlane.scheduling", "fairlane.environment", "fairlane.catalog"])
+@pytest.mark.parametrize(
+    "module",
+    ["fairlane", "fairlane.scheduling", "fairlane.environment", "fairlane.catalog", "fairlane.cli", "fairlane_local"],
+)
 def test_importing_what_needs_no_cdk_starts_no_node(module: str) -> None:
     code = f"import sys, {module}; sys.exit(sorted({{'aws_cdk', 'jsii', 'constructs'}} & set(sys.modules)) or 0)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

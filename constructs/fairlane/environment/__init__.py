@@ -1,7 +1,13 @@
 """The environment file: one account of a platform team, in YAML. Knows no aws_cdk."""
 
 from fairlane.environment._loader import environment_json_schema, environment_names, find_environment, load_environment
-from fairlane.environment._models import Environment, RegionModel, ServiceEnvironmentModel, TrainingQueueModel
+from fairlane.environment._models import (
+    Environment,
+    RegionModel,
+    ServiceEnvironmentModel,
+    TrainingExecutionRoleModel,
+    TrainingQueueModel,
+)
 from fairlane.environment._scheduling_models import (
     FairShareModel,
     FifoModel,
@@ -19,6 +25,7 @@ __all__ = [
     "RegionModel",
     "ServiceEnvironmentModel",
     "TimeLimitActionModel",
+    "TrainingExecutionRoleModel",
     "TrainingQueueModel",
     "environment_json_schema",
     "environment_names",

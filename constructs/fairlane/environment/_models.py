@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field
 
 from fairlane._checks import check_name, check_tags, check_text
 from fairlane._problems import Problem
+from fairlane._training_permissions import training_permission_problems
 from fairlane.environment._scheduling_models import (
     CapacityField,
     FairShareModel,
@@ -119,9 +120,32 @@ class TrainingQueueModel(Model):
             yield Problem((), problem.got, problem.allowed) if problem.field == ("queue_name",) else problem
 
 
+class TrainingExecutionRoleModel(Model):
+    """A role that SageMaker assumes to run training jobs."""
+
+    read: list[str] = []
+    """S3 URIs of prefixes to read from, each with / at the end."""
+    write: list[str] = []
+    """S3 URIs of prefixes to write to and read from, each with / at the end."""
+    repositories: list[str] = []
+    """ECR repositories to pull images from: names in the account and Region, or ARNs."""
+    kms_keys: list[str] = []
+    """ARNs of the KMS keys of those buckets and of the jobs' volumes."""
+    tags: dict[str, str] = {}
+
+    def problems(self) -> Iterator[Problem]:
+        """Yields every URI, name and ARN that cannot be right."""
+        yield from training_permission_problems(
+            read=self.read, write=self.write, repositories=self.repositories, kms_keys=self.kms_keys
+        )
+        yield from check_tags(self.tags)
+
+
 class RegionModel(Model):
     """What stands in one Region."""
 
+    execution_roles: dict[str, TrainingExecutionRoleModel] = {}
+    """Roles that training jobs run with, by a name of yours that becomes part of their output's name."""
     service_environments: dict[str, ServiceEnvironmentModel] = {}
     """Service environments that several queues have together."""
     queues: dict[str, TrainingQueueModel] = {}
@@ -135,6 +159,9 @@ class RegionModel(Model):
         if (count := own + len(self.service_environments)) > MAX_SERVICE_ENVIRONMENTS:
             allowed = f"at most {MAX_SERVICE_ENVIRONMENTS} in an account and Region"
             yield Problem(("service_environments",), f"{count} service environments", allowed)
+        for name, role in self.execution_roles.items():
+            for problem in (*check_name((), name), *role.problems()):
+                yield problem.within("execution_roles", name)
         for name, environment in self.service_environments.items():
             for problem in (*check_name((), name), *environment.problems()):
                 yield problem.within("service_environments", name)

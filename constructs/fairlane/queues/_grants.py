@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
-from aws_cdk import Acknowledgment, Arn, ArnFormat, Stack, Validations
+from aws_cdk import Arn, ArnFormat, Stack
 from aws_cdk import aws_iam as iam
 from constructs import Construct, IConstruct
 
 from fairlane._checks import check_whole_number
+from fairlane._nag import acknowledge_wildcards
 from fairlane._problems import ConfigurationError, Problem
 from fairlane._tokens import is_token
 from fairlane.scheduling import FairShare, QuotaManagement, SchedulingPolicy
@@ -208,30 +209,15 @@ def _grant(grantee: iam.IGrantable, statements: Sequence[iam.PolicyStatement]) -
     for other in others:
         first = first.combine(other)
     if isinstance(grantee, Construct):
-        acknowledge_wildcards(grantee, statements)
+        acknowledge_job_wildcards(grantee, statements)
     return first
 
 
-def acknowledge_wildcards(scope: IConstruct, statements: Iterable[iam.PolicyStatement]) -> None:
+def acknowledge_job_wildcards(scope: IConstruct, statements: Iterable[iam.PolicyStatement]) -> None:
     """Tells cdk-nag why the wildcards of these statements are there; `*` alone is left for the owner to judge."""
-    for resource in {resource for statement in statements for resource in statement.resources}:
-        if resource.endswith(tuple(_WHY_WILDCARD)):
-            why = next(reason for ending, reason in _WHY_WILDCARD.items() if resource.endswith(ending))
-            finding = f"AwsSolutions-IAM5[Resource::{_flat(Stack.of(scope).resolve(resource))}]"
-            Validations.of(scope).acknowledge(Acknowledgment(id=finding, reason=why))
-
-
-def _flat(value: Any) -> str:
-    """Writes an ARN the way cdk-nag names it: references in angle brackets."""
-    match value:
-        case {"Fn::Join": [str(separator), [*parts]]}:
-            return separator.join(map(_flat, parts))
-        case {"Fn::GetAtt": [str(logical_id), str(attribute)]}:
-            return f"<{logical_id}.{attribute}>"
-        case {"Ref": str(logical_id)}:
-            return f"<{logical_id}>"
-        case _:
-            return str(value)
+    resources = {resource for statement in statements for resource in statement.resources}
+    endings = {resource: ending for resource in resources for ending in _WHY_WILDCARD if resource.endswith(ending)}
+    acknowledge_wildcards(scope, {resource: _WHY_WILDCARD[ending] for resource, ending in endings.items()})
 
 
 def _names(scheduling: SchedulingPolicy) -> Iterator[str]:

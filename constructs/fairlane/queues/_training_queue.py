@@ -20,7 +20,7 @@ from fairlane.queues._environments import (
     claim_problems,
     name_of,
 )
-from fairlane.queues._grants import QueueGrants, acknowledge_wildcards
+from fairlane.queues._grants import QueueGrants, acknowledge_job_wildcards
 from fairlane.queues._metrics import ServiceQueueMetrics
 from fairlane.scheduling import (
     UNLIMITED,
@@ -75,7 +75,7 @@ class TrainingQueueBase(ServiceQueueMetrics):
         policy = iam.ManagedPolicy(
             self, construct_id, description=f"Submit jobs to {self.job_queue_name}", statements=statements
         )
-        acknowledge_wildcards(policy, statements)
+        acknowledge_job_wildcards(policy, statements)
         return policy
 
 
