@@ -2,6 +2,7 @@
 
 import aws_cdk as cdk
 from aws_cdk import aws_batch as batch
+from aws_cdk import aws_iam as iam
 from cdk_nag import AwsSolutionsChecks
 
 app = cdk.App()
@@ -32,7 +33,7 @@ def job_queue(
     order = batch.CfnJobQueue.ServiceEnvironmentOrderProperty(
         order=1, service_environment=environment.attr_service_environment_arn
     )
-    return batch.CfnJobQueue(
+    queue = batch.CfnJobQueue(
         stack,
         f"{name}-queue",
         job_queue_name=name,
@@ -42,6 +43,9 @@ def job_queue(
         service_environment_order=[order],
         scheduling_policy_arn=policy.attr_arn if policy else None,
     )
+    cdk.CfnOutput(stack, f"{name}-QueueName", value=name)
+    cdk.CfnOutput(stack, f"{name}-QueueArn", value=queue.attr_job_queue_arn)
+    return queue
 
 
 for queue_name, unit, quotas in (
@@ -80,4 +84,46 @@ fair_share = batch.CfnSchedulingPolicy(
 )
 job_queue("training-g6", service_environment("training-g6", "NUM_INSTANCES", 16), fair_share)
 job_queue("cpu", service_environment("cpu", "NUM_INSTANCES", 10), None, priority=2)
+
+arn = "arn:aws:"
+logs = "logs:us-east-1:123456789012:log-group:/aws/sagemaker/TrainingJobs"
+streams, datasets, models = f"{logs}:log-stream:*", "s3:::example-datasets", "s3:::example-models"
+upload = ["s3:AbortMultipartUpload", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:PutObject"]
+pull = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
+repository = "ecr:us-east-1:123456789012:repository/training"
+namespaces = {"StringLike": {"cloudwatch:namespace": ["/aws/sagemaker/*", "aws/sagemaker/*"]}}
+statements: list[dict[str, object]] = [
+    {"Action": "s3:GetObject", "Resource": f"{arn}{datasets}/*"},
+    {"Action": upload, "Resource": f"{arn}{models}/search/*"},
+    {"Action": "s3:ListBucket", "Resource": arn + datasets, "Condition": {"StringLike": {"s3:prefix": "*"}}},
+    {"Action": "s3:ListBucket", "Resource": arn + models, "Condition": {"StringLike": {"s3:prefix": "search/*"}}},
+    {"Action": pull, "Resource": arn + repository},
+    {"Action": "ecr:GetAuthorizationToken", "Resource": "*"},
+    {"Action": ["logs:CreateLogGroup", "logs:DescribeLogStreams"], "Resource": arn + logs},
+    {"Action": ["logs:CreateLogStream", "logs:PutLogEvents"], "Resource": arn + streams},
+    {"Action": "cloudwatch:PutMetricData", "Resource": "*", "Condition": namespaces},
+]
+trust = {
+    "Effect": "Allow",
+    "Action": "sts:AssumeRole",
+    "Principal": {"Service": "sagemaker.amazonaws.com"},
+    "Condition": {"StringEquals": {"aws:SourceAccount": "123456789012"}},
+}
+role = iam.CfnRole(
+    stack,
+    "search-role",
+    assume_role_policy_document={"Version": "2012-10-17", "Statement": [trust]},
+    policies=[
+        iam.CfnRole.PolicyProperty(
+            policy_name="Training",
+            policy_document={"Version": "2012-10-17", "Statement": [{"Effect": "Allow"} | s for s in statements]},
+        )
+    ],
+)
+cdk.CfnOutput(stack, "search-ExecutionRoleArn", value=role.attr_arn)
+for wildcard in (f"{datasets}/*", f"{models}/search/*", streams):
+    finding = f"AwsSolutions-IAM5[Resource::{arn}{wildcard}]"
+    cdk.Validations.of(role).acknowledge(cdk.Acknowledgment(id=finding, reason="below one prefix"))
+anything = cdk.Acknowledgment(id="AwsSolutions-IAM5[Resource::*]", reason="these actions have no resource")
+cdk.Validations.of(role).acknowledge(anything)
 app.synth()

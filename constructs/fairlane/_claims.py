@@ -1,5 +1,6 @@
 """Who made what in an app, for things of which AWS has one: found at synth instead of at deployment."""
 
+from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
 from aws_cdk import Stack
@@ -7,22 +8,36 @@ from constructs import IConstruct
 
 from fairlane._tokens import is_token
 
-_owners: WeakKeyDictionary[IConstruct, dict[tuple[str, ...], str]] = WeakKeyDictionary()
+_Owners = dict[tuple[str, ...], str]
+
+_owners: WeakKeyDictionary[IConstruct, _Owners] = WeakKeyDictionary()
+_places: "WeakKeyDictionary[Stack, Claims]" = WeakKeyDictionary()
 
 
+@dataclass(frozen=True, slots=True)
 class Claims:
     """The names taken in one account and Region by the constructs of one app; unknown ones differ by stack.
 
-    Args:
-        place: any construct in a stack of that account and Region.
+    Attributes:
+        account: the account; a token where it is not known.
+        region: the Region; a token where it is not known.
     """
 
-    def __init__(self, place: IConstruct) -> None:
+    account: str
+    region: str
+    _where: tuple[str, ...]
+    _owners: _Owners = field(repr=False)
+
+    @classmethod
+    def at(cls, place: IConstruct) -> "Claims":
+        """The claims of the account and Region of a construct's stack, which is asked for them once."""
         stack = Stack.of(place)
-        account, region = stack.account, stack.region
-        known = not is_token(account) and not is_token(region)
-        self._where = (account, region) if known else (stack.node.path,)
-        self._owners = _owners.setdefault(stack.node.root, {})
+        if stack not in _places:
+            account, region, node = stack.account, stack.region, stack.node
+            known = not is_token(account) and not is_token(region)
+            where = (account, region) if known else (node.path,)
+            _places[stack] = cls(account, region, where, _owners.setdefault(node.root, {}))
+        return _places[stack]
 
     def owner(self, kind: str, name: str) -> str | None:
         """The path of the construct that has the name."""

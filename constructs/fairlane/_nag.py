@@ -15,9 +15,13 @@ def acknowledge_wildcards(scope: IConstruct, reasons: Mapping[str, str]) -> None
         scope: the construct that has the policies.
         reasons: for each resource of a statement, why its wildcard is no more than is needed.
     """
-    for resource, reason in reasons.items():
-        finding = f"AwsSolutions-IAM5[Resource::{_flat(Stack.of(scope).resolve(resource))}]"
-        Validations.of(scope).acknowledge(Acknowledgment(id=finding, reason=reason))
+    resolved = Stack.of(scope).resolve(list(reasons))
+    Validations.of(scope).acknowledge(
+        *(
+            Acknowledgment(id=f"AwsSolutions-IAM5[Resource::{_flat(resource)}]", reason=reason)
+            for resource, reason in zip(resolved, reasons.values(), strict=True)
+        )
+    )
 
 
 def _flat(value: Any) -> str:

@@ -65,9 +65,10 @@ class ServiceEnvironment(ServiceEnvironmentBase):
         state: State = State.ENABLED,
         tags: Mapping[str, str] | None = None,
     ) -> None:
-        problems = list(_problems(scope, capacity, service_environment_name, state, tags))
+        path, claims = f"{scope.node.path}/{construct_id}", Claims.at(scope)
+        problems = list(_problems(claims, capacity, service_environment_name, state, tags))
         if problems:
-            raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)
+            raise ConfigurationError(path, problems)
         super().__init__(scope, construct_id)
         limits = capacity_limits(capacity)
         self.capacity_limits = MappingProxyType(limits)
@@ -84,7 +85,7 @@ class ServiceEnvironment(ServiceEnvironmentBase):
         )
         self.service_environment_arn = self.service_environment.attr_service_environment_arn
         if service_environment_name is not None:
-            Claims(self).add(SERVICE_ENVIRONMENT, service_environment_name, self.node.path)
+            claims.add(SERVICE_ENVIRONMENT, service_environment_name, path)
         for key, value in (tags or {}).items():
             Tags.of(self).add(key, value)
         warn_of_unknown_instance_types(self, limits)
@@ -115,12 +116,12 @@ def warn_of_unknown_instance_types(scope: Construct, units: Iterable[str]) -> No
 
 
 def _problems(
-    scope: Construct, capacity: Capacity, name: str | None, state: State, tags: Mapping[str, str] | None
+    claims: Claims, capacity: Capacity, name: str | None, state: State, tags: Mapping[str, str] | None
 ) -> Iterator[Problem]:
     yield from check_capacity(("capacity",), capacity)
     yield from check_choice(("state",), state, State)
     yield from check_tags(tags)
     if name is not None:
         yield from check_name(("service_environment_name",), name)
-        if owner := Claims(scope).owner(SERVICE_ENVIRONMENT, name):
+        if owner := claims.owner(SERVICE_ENVIRONMENT, name):
             yield Problem(("service_environment_name",), name, f"another name: {owner} has it already")

@@ -72,14 +72,6 @@ def load_environment(path: FilePath) -> Environment:
     return environment
 
 
-def environment_json_schema() -> dict[str, Any]:
-    """Describes environment files as a JSON schema, for editors."""
-    return Environment.model_json_schema() | {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "Fairlane environment",
-    }
-
-
 def _validate(data: dict[str, Any]) -> tuple[Environment, list[Problem]]:
     """Finds wrong shapes, takes them out and goes on, so that they do not hide what else is wrong."""
     problems: list[Problem] = []

@@ -24,7 +24,7 @@ from fairlane.scheduling import (
 class Model(BaseModel):
     """What all parts of an environment file have in common: no unknown keys, no guessed types."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True, defer_build=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
 
     @model_validator(mode="before")
     @classmethod

@@ -3,13 +3,14 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
-from aws_cdk import ArnFormat, Stack, Tags
+from aws_cdk import Aws, Tags
 from aws_cdk import aws_iam as iam
 from aws_cdk.interfaces.aws_ecr import IRepositoryRef
 from aws_cdk.interfaces.aws_kms import IKeyRef
 from constructs import Construct
 
 from fairlane._checks import check_tags
+from fairlane._claims import Claims
 from fairlane._nag import acknowledge_wildcards
 from fairlane._problems import ConfigurationError
 from fairlane._tokens import is_token
@@ -18,6 +19,9 @@ from fairlane._training_permissions import split_s3_prefix, training_permission_
 AnyRepository: TypeAlias = IRepositoryRef | str
 AnyKey: TypeAlias = IKeyRef | str
 
+_Statement: TypeAlias = dict[str, Any]
+
+_ARN: Final = f"arn:{Aws.PARTITION}"
 _LOG_GROUP: Final = "/aws/sagemaker/TrainingJobs"
 _NAMESPACES: Final = ["/aws/sagemaker/*", "aws/sagemaker/*"]
 _PULL: Final = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
@@ -67,24 +71,24 @@ class TrainingExecutionRole(iam.Role):
         ]
         if problems:
             raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)
-        stack = Stack.of(scope)
+        where = Claims.at(scope)
+        place = f"{where.region}:{where.account}"
         statements = [
-            *_s3_statements(stack, dict.fromkeys(read, _READ) | dict.fromkeys(write, _READ_AND_WRITE)),
-            *_image_statements([_repository_arn(stack, repository) for repository in repository_names]),
+            *_s3_statements(dict.fromkeys(read, _READ) | dict.fromkeys(write, _READ_AND_WRITE)),
+            *_image_statements([_repository_arn(place, repository) for repository in repository_names]),
             *_key_statements(key_arns),
-            *_log_statements(stack),
+            *_log_statements(f"{_ARN}:logs:{place}:log-group:{_LOG_GROUP}"),
         ]
+        from_this_account = {"StringEquals": {"aws:SourceAccount": where.account}}
         super().__init__(
             scope,
             construct_id,
-            assumed_by=iam.ServicePrincipal(
-                "sagemaker.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": stack.account}}
-            ),
-            inline_policies={"Training": iam.PolicyDocument(statements=statements)},
+            assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com", conditions=from_this_account),
+            inline_policies={"Training": iam.PolicyDocument.from_json({"Statement": statements})},
         )
         for key, value in (tags or {}).items():
             Tags.of(self).add(key, value)
-        resources = {resource for statement in statements for resource in statement.resources}
+        resources = {resource for statement in statements for resource in statement["Resource"]}
         acknowledge_wildcards(self, {resource: _why(resource) for resource in resources if resource.endswith("*")})
 
 
@@ -103,50 +107,42 @@ def _arn(thing: Any) -> Any:
     return thing
 
 
-def _repository_arn(stack: Stack, repository: str) -> str:
+def _repository_arn(place: str, repository: str) -> str:
     is_name = not is_token(repository) and not repository.startswith("arn:")
-    return stack.format_arn(service="ecr", resource="repository", resource_name=repository) if is_name else repository
+    return f"{_ARN}:ecr:{place}:repository/{repository}" if is_name else repository
 
 
-def _s3_statements(stack: Stack, actions: Mapping[str, Sequence[str]]) -> Iterator[iam.PolicyStatement]:
+def _s3_statements(actions: Mapping[str, Sequence[str]]) -> Iterator[_Statement]:
     prefixes: dict[str, list[str]] = {}
     for uri, allowed in actions.items():
         bucket, prefix = split_s3_prefix(uri)
-        prefixes.setdefault(bucket, []).append(prefix)
-        yield iam.PolicyStatement(actions=allowed, resources=[f"{_bucket_arn(stack, bucket)}/{prefix}*"])
+        prefixes.setdefault(bucket, []).append(f"{prefix}*")
+        yield _allow(allowed, [f"{_ARN}:s3:::{bucket}/{prefix}*"])
     for bucket, within in prefixes.items():
-        conditions = {"StringLike": {"s3:prefix": [f"{prefix}*" for prefix in within]}}
-        yield iam.PolicyStatement(
-            actions=["s3:ListBucket"], resources=[_bucket_arn(stack, bucket)], conditions=conditions
-        )
+        yield _allow(["s3:ListBucket"], [f"{_ARN}:s3:::{bucket}"], {"StringLike": {"s3:prefix": within}})
 
 
-def _bucket_arn(stack: Stack, bucket: str) -> str:
-    return stack.format_arn(service="s3", region="", account="", resource=bucket)
-
-
-def _image_statements(repositories: Sequence[str]) -> Iterator[iam.PolicyStatement]:
+def _image_statements(repositories: Sequence[str]) -> Iterator[_Statement]:
     if repositories:
-        yield iam.PolicyStatement(actions=_PULL, resources=repositories)
-        yield iam.PolicyStatement(actions=["ecr:GetAuthorizationToken"], resources=["*"])
+        yield _allow(_PULL, repositories)
+        yield _allow(["ecr:GetAuthorizationToken"], ["*"])
 
 
-def _key_statements(keys: Sequence[str]) -> Iterator[iam.PolicyStatement]:
+def _key_statements(keys: Sequence[str]) -> Iterator[_Statement]:
     if keys:
-        for_volumes = {"Bool": {"kms:GrantIsForAWSResource": "true"}}
-        yield iam.PolicyStatement(actions=["kms:Decrypt", "kms:GenerateDataKey"], resources=keys)
-        yield iam.PolicyStatement(actions=["kms:CreateGrant"], resources=keys, conditions=for_volumes)
+        yield _allow(["kms:Decrypt", "kms:GenerateDataKey"], keys)
+        yield _allow(["kms:CreateGrant"], keys, {"Bool": {"kms:GrantIsForAWSResource": "true"}})
 
 
-def _log_statements(stack: Stack) -> Iterator[iam.PolicyStatement]:
-    group = stack.format_arn(
-        service="logs", resource="log-group", resource_name=_LOG_GROUP, arn_format=ArnFormat.COLON_RESOURCE_NAME
-    )
-    yield iam.PolicyStatement(actions=["logs:CreateLogGroup", "logs:DescribeLogStreams"], resources=[group])
-    streams = f"{group}:log-stream:*"
-    yield iam.PolicyStatement(actions=["logs:CreateLogStream", "logs:PutLogEvents"], resources=[streams])
-    within = {"StringLike": {"cloudwatch:namespace": _NAMESPACES}}
-    yield iam.PolicyStatement(actions=["cloudwatch:PutMetricData"], resources=["*"], conditions=within)
+def _log_statements(group: str) -> Iterator[_Statement]:
+    yield _allow(["logs:CreateLogGroup", "logs:DescribeLogStreams"], [group])
+    yield _allow(["logs:CreateLogStream", "logs:PutLogEvents"], [f"{group}:log-stream:*"])
+    yield _allow(["cloudwatch:PutMetricData"], ["*"], {"StringLike": {"cloudwatch:namespace": _NAMESPACES}})
+
+
+def _allow(actions: Sequence[str], resources: Sequence[str], condition: Mapping[str, Any] | None = None) -> _Statement:
+    statement: _Statement = {"Effect": "Allow", "Action": list(actions), "Resource": list(resources)}
+    return statement | ({"Condition": condition} if condition else {})
 
 
 def _why(resource: str) -> str:

@@ -55,7 +55,7 @@ def claim_problems(
         yield Problem(("service_environment",), environment, "a ServiceEnvironment")
     elif environment is not None:
         kind = _WITH_ANY_QUEUE if isinstance(scheduling, QuotaManagement) else _WITH_QUOTAS
-        if owner := Claims(environment).owner(kind, arn_of(environment)):
+        if owner := Claims.at(environment).owner(kind, arn_of(environment)):
             allowed = f"with QuotaManagement, an environment that no other queue has: {owner} has it"
             yield Problem(("service_environment",), environment.node.path, allowed)
 
@@ -65,7 +65,7 @@ def claim(
 ) -> None:
     """Notes that the queue at path `owner` has its name and its environment."""
     claims.add(_QUEUE, queue_name, owner)
-    theirs = Claims(environment)
+    theirs = Claims.at(environment)
     theirs.add(_WITH_ANY_QUEUE, arn_of(environment), owner)
     if isinstance(scheduling, QuotaManagement):
         theirs.add(_WITH_QUOTAS, arn_of(environment), owner)

@@ -130,7 +130,7 @@ class TrainingQueue(TrainingQueueBase):
         tags: Mapping[str, str] | None = None,
     ) -> None:
         path = f"{scope.node.path}/{construct_id}"
-        claims = Claims(scope)
+        claims = Claims.at(scope)
         problems = [
             *training_queue_problems(
                 queue_name=queue_name,
@@ -142,7 +142,7 @@ class TrainingQueue(TrainingQueueBase):
                 state=state,
                 time_limit_actions=time_limit_actions,
                 tags=tags,
-                region=Stack.of(scope).region,
+                region=claims.region,
             ),
             *claim_problems(claims, queue_name, capacity, service_environment, scheduling),
         ]
