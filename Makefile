@@ -54,11 +54,17 @@ format: $(VENV)/.ready  ## Formats the code.
 schema: $(VENV)/.ready  ## Writes the JSON schema of environment files again.
 	$(BIN)/python -m fairlane.environment > environments/schema.json
 
-catalog: $(VENV)/.ready  ## Writes the list of SageMaker training instance types again, from the botocore installed.
+catalog: $(VENV)/.ready  ## Writes the machines of SageMaker and EC2 again, from the botocore and moto installed.
+	mkdir -p build
 	$(BIN)/python -c 'import botocore.session; \
 	    model = botocore.session.get_session().get_service_model("sagemaker"); \
 	    print(*sorted(model.shape_for("TrainingInstanceType").enum), sep="\n")' \
 	    > constructs/fairlane/catalog/training_instance_types.txt
+	$(BIN)/python -c 'import gzip, json, moto; from importlib.resources import files; \
+	    packed = files("moto").joinpath("ec2/resources/instance_types.json.gz").read_bytes(); \
+	    print(json.dumps({"InstanceTypes": [*json.loads(gzip.decompress(packed)).values()]}))' > build/answer.json
+	$(BIN)/python -m fairlane.catalog build/answer.json > build/gpu_instance_types.json
+	mv build/gpu_instance_types.json constructs/fairlane/catalog
 
 lock: $(VENV)/.ready  ## Resolves all dependencies again, to their newest versions.
 	$(COMPILE) --output-file requirements/newest.lock

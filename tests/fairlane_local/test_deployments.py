@@ -41,6 +41,8 @@ def cdk_cli(aws: LocalAws, tmp_path: Path) -> Callable[..., str]:
         app = cdk.App(outdir=str(tmp_path / "out"), context=recommended_flags())
         build_stacks(app, "example", load_environment(tmp_path / "example.yaml"))
         app.synth()
+        if command == "deploy":
+            options += ("--require-approval", "never")
         done = subprocess.run(
             [CDK, command, "--all", "--app", tmp_path / "out", *options],
             env=tools_environment(aws.endpoint_url),
@@ -74,7 +76,7 @@ FIRST = {
 
 
 def test_the_example_through_its_life(cdk_cli: Callable[..., str], batch: Any) -> None:
-    cdk_cli("deploy", EXAMPLE, "--require-approval", "never")
+    cdk_cli("deploy", EXAMPLE)
     assert standing(batch) == FIRST
     assert "(no changes)" in cdk_cli("deploy", EXAMPLE)
     cdk_cli("deploy", replaced(f"{P4}: 60", f"{P4}: 50"))

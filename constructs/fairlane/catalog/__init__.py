@@ -1,15 +1,25 @@
 """What machines there are. Knows no aws_cdk."""
 
-from functools import cache
-from importlib.resources import files
+from fairlane.catalog._fit import JobNeeds, closest, shortcomings
+from fairlane.catalog._gpu_instance_types import (
+    GpuInstanceType,
+    check_gpu_instance_type,
+    gpu_instance_type,
+    gpu_instance_types,
+    is_unverified,
+    training_gpus,
+)
+from fairlane.catalog._training_instance_types import training_instance_types
 
-__all__ = ["training_instance_types"]
-
-
-@cache
-def training_instance_types() -> frozenset[str]:
-    """The instance types that SageMaker training knows, as of the botocore release that this data came from.
-
-    New ones appear between releases: treat a type that is not here as unknown, not as wrong.
-    """
-    return frozenset(files(__name__).joinpath("training_instance_types.txt").read_text().split())
+__all__ = [
+    "GpuInstanceType",
+    "JobNeeds",
+    "check_gpu_instance_type",
+    "closest",
+    "gpu_instance_type",
+    "gpu_instance_types",
+    "is_unverified",
+    "shortcomings",
+    "training_gpus",
+    "training_instance_types",
+]

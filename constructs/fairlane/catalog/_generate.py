@@ -1,0 +1,45 @@
+"""Makes the data file of GPU instance types from what EC2 says of them."""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+
+def gpu_rows(instance_types: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Takes what Fairlane needs out of the items of a `DescribeInstanceTypes` answer: one row per NVIDIA GPU type.
+
+    Args:
+        instance_types: the answer's `InstanceTypes`, of all its pages.
+    """
+    return sorted(
+        (
+            _row(described)
+            for described in instance_types
+            if any(gpu["Manufacturer"] == "NVIDIA" for gpu in described.get("GpuInfo", {}).get("Gpus", []))
+        ),
+        key=lambda row: row["instance_type"],
+    )
+
+
+def as_json(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Writes one row per line, so that a change can be read."""
+    return "[\n" + ",\n".join(f"  {json.dumps(row)}" for row in rows) + "\n]\n"
+
+
+def _row(described: Mapping[str, Any]) -> dict[str, Any]:
+    (gpu,) = described["GpuInfo"]["Gpus"]
+    network = described["NetworkInfo"]
+    cards = [card for card in network["NetworkCards"] if "efa" in card.get("InterfaceTypes", ["efa"])]
+    efa = network.get("EfaInfo", {}).get("MaximumEfaInterfaces", 0)
+    return {
+        "instance_type": described["InstanceType"],
+        "gpus": gpu["Count"],
+        "gpu_model": gpu["Name"],
+        "gpu_memory_mib": gpu["MemoryInfo"]["SizeInMiB"],
+        "vcpus": described["VCpuInfo"]["DefaultVCpus"],
+        "memory_mib": described["MemoryInfo"]["SizeInMiB"],
+        "efa_cards": [card["NetworkCardIndex"] for card in cards][:efa],
+        "network_cards": network["MaximumNetworkCards"],
+        "architecture": "arm64" if "arm64" in described["ProcessorInfo"]["SupportedArchitectures"] else "x86_64",
+        "capacity_block": "capacity-block" in described.get("SupportedUsageClasses", []),
+    }
