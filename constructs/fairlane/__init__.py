@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from fairlane._problems import ConfigurationError as ConfigurationError
     from fairlane._problems import Problem as Problem
+    from fairlane.capacity import AllocationStrategy as AllocationStrategy
+    from fairlane.capacity import GpuComputeEnvironment as GpuComputeEnvironment
+    from fairlane.capacity import Purchase as Purchase
     from fairlane.capacity import ServiceEnvironment as ServiceEnvironment
     from fairlane.jobs import TrainingExecutionRole as TrainingExecutionRole
     from fairlane.queues import TrainingQueue as TrainingQueue
@@ -23,12 +26,15 @@ if TYPE_CHECKING:
     from fairlane.scheduling import TimeLimitReason as TimeLimitReason
 
 _HOMES = {
+    "AllocationStrategy": "fairlane.capacity",
     "ConfigurationError": "fairlane._problems",
     "FairShare": "fairlane.scheduling",
     "Fifo": "fairlane.scheduling",
+    "GpuComputeEnvironment": "fairlane.capacity",
     "JobAction": "fairlane.scheduling",
     "JobStateTimeLimitAction": "fairlane.scheduling",
     "Problem": "fairlane._problems",
+    "Purchase": "fairlane.capacity",
     "QuotaManagement": "fairlane.scheduling",
     "QuotaShare": "fairlane.scheduling",
     "ServiceEnvironment": "fairlane.capacity",

@@ -8,12 +8,15 @@ import pytest
 
 PUBLIC = {
     "fairlane": [
+        "AllocationStrategy",
         "ConfigurationError",
         "FairShare",
         "Fifo",
+        "GpuComputeEnvironment",
         "JobAction",
         "JobStateTimeLimitAction",
         "Problem",
+        "Purchase",
         "QuotaManagement",
         "QuotaShare",
         "ServiceEnvironment",

@@ -1,5 +1,7 @@
-"""Where jobs run: service environments for SageMaker training."""
+"""Where jobs run: service environments for SageMaker training, and EC2 machines with GPUs."""
 
+from fairlane._gpu_capacity import AllocationStrategy, Purchase
+from fairlane.capacity._gpu_compute_environment import GpuComputeEnvironment
 from fairlane.capacity._service_environment import (
     SERVICE_ENVIRONMENT,
     ServiceEnvironment,
@@ -7,4 +9,12 @@ from fairlane.capacity._service_environment import (
     warn_of_unknown_instance_types,
 )
 
-__all__ = ["SERVICE_ENVIRONMENT", "ServiceEnvironment", "ServiceEnvironmentBase", "warn_of_unknown_instance_types"]
+__all__ = [
+    "SERVICE_ENVIRONMENT",
+    "AllocationStrategy",
+    "GpuComputeEnvironment",
+    "Purchase",
+    "ServiceEnvironment",
+    "ServiceEnvironmentBase",
+    "warn_of_unknown_instance_types",
+]

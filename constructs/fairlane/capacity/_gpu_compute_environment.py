@@ -1,0 +1,182 @@
+"""Where GPU jobs of one's own containers run: machines of EC2 that AWS Batch starts and stops."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import aws_cdk as cdk
+from aws_cdk import aws_batch as batch
+from aws_cdk import aws_ec2 as ec2
+from constructs import Construct
+
+from fairlane._gpu_capacity import (
+    AllocationStrategy,
+    Purchase,
+    default_strategy,
+    gpu_capacity_problems,
+    max_vcpus_for,
+)
+from fairlane._problems import ConfigurationError
+from fairlane.capacity._gpu_machines import instance_profile, launch_template
+from fairlane.catalog import gpu_instance_type, is_unverified
+
+_ONE_DAY: Final = 24 * 60
+_IMAGE_TYPE: Final = "ECS_AL2023_NVIDIA"
+
+
+class GpuComputeEnvironment(Construct):
+    """Machines with GPUs that AWS Batch starts when jobs wait and stops when none run.
+
+    It has exactly the given instance types, AWS's Amazon Linux 2023 image for NVIDIA GPUs, no machines while no jobs
+    run, and no name of its own, since a name would stand in the way of a replacement. Machines accept IMDSv2 only and
+    have an encrypted root volume. Jobs on them write to any log group and pull any image that others let them.
+
+    Updates: in place. Sizes change at once and stop no job. All else has Batch start new machines, while jobs on
+    the old ones have `job_execution_timeout_minutes` to finish; what runs longer is stopped and tried again. Only the
+    environment of a capacity block is replaced instead: AWS updates none with BEST_FIT. Tags go to machines and
+    volumes by the launch template and never to the environment itself, whose tags CloudFormation could only change by
+    replacing it. What CloudFormation does with tags of the stack as a whole is not documented for it (unverified).
+    Sources: `CreateComputeEnvironment` and "Update a compute environment" in the Batch documentation; the resource
+    schema of `AWS::Batch::ComputeEnvironment`.
+
+    Args:
+        scope: where it goes in the app.
+        construct_id: its id there.
+        vpc: the network that machines start in.
+        instance_types: EC2 instance types with NVIDIA GPUs, all of one architecture; one only with EFA or a capacity
+            block.
+        max_gpus: the most GPUs at a time; Batch may exceed it by one machine. At least those of the smallest machine.
+        max_vcpus: instead, the most vCPUs at a time.
+        purchase: on demand, Spot, or a capacity block.
+        allocation_strategy: which types Batch starts; by default BEST_FIT_PROGRESSIVE on demand,
+            SPOT_PRICE_CAPACITY_OPTIMIZED for Spot, and BEST_FIT, the only one, for a capacity block.
+        efa: joins the machines by Elastic Fabric Adapter in one placement group and one subnet, for multi-node jobs.
+        capacity_reservation: the id of a capacity reservation or block, or the ARN of a resource group of such.
+        subnets: which of its subnets; by default the private ones. With EFA the first of them.
+        security_groups: by default one that lets nothing in; with EFA, all between its own machines.
+        root_volume_gib: the size of each machine's root volume, 30 to 16384 GiB; images need room.
+        job_execution_timeout_minutes: how long jobs may go on while machines are replaced, 1 to 7200 minutes.
+        container_insights: whether CloudWatch gathers Container Insights, which are billed as custom metrics.
+        tags: at most 50, for machines and volumes.
+
+    Attributes:
+        compute_environment: the underlying resource.
+        compute_environment_arn: its ARN.
+        instance_types: as given.
+        purchase: as given.
+        efa: as given.
+        connections: for the security groups of the machines.
+
+    Raises:
+        ConfigurationError: with every value that AWS would refuse, and every machine that could run no GPU job.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        vpc: ec2.IVpc,
+        instance_types: Sequence[str],
+        max_gpus: int | None = None,
+        max_vcpus: int | None = None,
+        purchase: Purchase = Purchase.ON_DEMAND,
+        allocation_strategy: AllocationStrategy | None = None,
+        efa: bool = False,
+        capacity_reservation: str | None = None,
+        subnets: Sequence[ec2.ISubnet] | None = None,
+        security_groups: Sequence[ec2.ISecurityGroup] | None = None,
+        root_volume_gib: int = 200,
+        job_execution_timeout_minutes: int = _ONE_DAY,
+        container_insights: bool = True,
+        tags: Mapping[str, str] | None = None,
+    ) -> None:
+        problems = list(
+            gpu_capacity_problems(
+                instance_types=instance_types,
+                max_gpus=max_gpus,
+                max_vcpus=max_vcpus,
+                purchase=purchase,
+                allocation_strategy=allocation_strategy,
+                efa=efa,
+                capacity_reservation=capacity_reservation,
+                root_volume_gib=root_volume_gib,
+                job_execution_timeout_minutes=job_execution_timeout_minutes,
+                container_insights=container_insights,
+                tags=tags,
+            )
+        )
+        if problems:
+            raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)
+        super().__init__(scope, construct_id)
+        self.instance_types = tuple(instance_types)
+        self.purchase = purchase
+        self.efa = efa
+        for key, value in (tags or {}).items():
+            cdk.Tags.of(self).add(key, value)
+        groups = [*security_groups] if security_groups else [_own_security_group(self, vpc, efa)]
+        self.connections = ec2.Connections(security_groups=groups)
+        group_ids = [group.security_group_id for group in groups]
+        subnet_ids = [subnet.subnet_id for subnet in subnets] if subnets else vpc.select_subnets().subnet_ids
+        template = launch_template(
+            self,
+            purchase=purchase,
+            capacity_reservation=capacity_reservation,
+            efa_machine=gpu_instance_type(instance_types[0]) if efa else None,
+            security_group_ids=group_ids,
+            root_volume_gib=root_volume_gib,
+        )
+        resources = batch.CfnComputeEnvironment
+        self.compute_environment = resources(
+            self,
+            "Resource",
+            type="MANAGED",
+            state="ENABLED",
+            replace_compute_environment=purchase == Purchase.CAPACITY_BLOCK,
+            update_policy=resources.UpdatePolicyProperty(
+                terminate_jobs_on_update=False, job_execution_timeout_minutes=job_execution_timeout_minutes
+            ),
+            ecs_settings=resources.EcsSettingsProperty(
+                container_insights="ENABLED" if container_insights else "DISABLED"
+            ),
+            compute_resources=resources.ComputeResourcesProperty(
+                type="SPOT" if purchase == Purchase.SPOT else "EC2",
+                allocation_strategy=allocation_strategy or default_strategy(purchase),
+                instance_types=list(instance_types),
+                minv_cpus=0,
+                maxv_cpus=max_vcpus or max_vcpus_for(max_gpus or 0, instance_types),
+                instance_role=instance_profile(self).attr_arn,
+                subnets=subnet_ids[:1] if efa else subnet_ids,
+                security_group_ids=None if efa else group_ids,
+                placement_group=ec2.PlacementGroup(
+                    self, "PlacementGroup", strategy=ec2.PlacementGroupStrategy.CLUSTER
+                ).placement_group_name
+                if efa
+                else None,
+                ec2_configuration=[resources.Ec2ConfigurationObjectProperty(image_type=_IMAGE_TYPE)],
+                launch_template=resources.LaunchTemplateSpecificationProperty(
+                    launch_template_id=template.launch_template_id, version=template.latest_version_number
+                ),
+            ),
+        )
+        self.compute_environment.add_property_deletion_override("Tags")
+        self.compute_environment_arn = self.compute_environment.attr_compute_environment_arn
+        for name in filter(is_unverified, instance_types):
+            cdk.Annotations.of(self).add_warning_v2(
+                "fairlane:GpuComputeEnvironment.unverifiedInstanceType",
+                f"{name} is not known to run GPU jobs on AWS Batch: jobs may wait for it for ever",
+            )
+
+
+def _own_security_group(scope: Construct, vpc: ec2.IVpc, efa: bool) -> ec2.SecurityGroup:
+    group = ec2.SecurityGroup(scope, "SecurityGroup", vpc=vpc, description="Machines for GPU jobs")
+    if efa:  # EFA traffic needs a rule from and to the group itself; one for all addresses is not enough
+        group.add_ingress_rule(group, ec2.Port.all_traffic())
+        ec2.CfnSecurityGroupEgress(
+            group,
+            "ToItself",
+            group_id=group.security_group_id,
+            destination_security_group_id=group.security_group_id,
+            ip_protocol="-1",
+            description="EFA between the machines",
+        )
+    return group

@@ -1,0 +1,259 @@
+import json
+from typing import Any
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk.assertions import Annotations, Match
+from cdk_nag import AwsSolutionsChecks
+from cfnlint.api import ManualArgs, lint
+
+from fairlane import AllocationStrategy, GpuComputeEnvironment, Purchase
+from tests.cloudformation_updates import update_of
+from tests.support import problems_of, recommended_flags, resource, template_of
+
+US_EAST_1 = cdk.Environment(account="111122223333", region="us-east-1")
+BLOCK = "cr-0123456789abcdef0"
+
+
+def network(stack: cdk.Stack) -> ec2.IVpc:
+    return ec2.Vpc.from_vpc_attributes(
+        stack,
+        "Vpc",
+        vpc_id="vpc-0123456789abcdef0",
+        availability_zones=["us-east-1a", "us-east-1b"],
+        private_subnet_ids=["subnet-0123456789abcdef1", "subnet-0123456789abcdef2"],
+        private_subnet_route_table_ids=["rtb-0123456789abcdef1", "rtb-0123456789abcdef2"],
+    )
+
+
+def build(stack: cdk.Stack, **changes: Any) -> GpuComputeEnvironment:
+    settings: dict[str, Any] = {"instance_types": ["g5.12xlarge"], "max_gpus": 8} | changes
+    if settings.get("max_vcpus") is not None and "max_gpus" not in changes:
+        del settings["max_gpus"]
+    return GpuComputeEnvironment(stack, "Gpus", vpc=network(stack), **settings)
+
+
+def only(stack: cdk.Stack, resource_type: str) -> dict[str, Any]:
+    (found,) = (one for one in template_of(stack)["Resources"].values() if one["Type"] == resource_type)
+    return dict(found.get("Properties", {}))
+
+
+def test_defaults_are_those_for_gpus(stack: cdk.Stack) -> None:
+    build(stack)
+    environment = resource(stack, "ComputeEnvironment")
+    computing = environment["ComputeResources"]
+    assert environment["Type"] == "MANAGED"
+    assert environment["State"] == "ENABLED"
+    assert environment["ReplaceComputeEnvironment"] is False
+    assert environment["UpdatePolicy"] == {"TerminateJobsOnUpdate": False, "JobExecutionTimeoutMinutes": 1440}
+    assert environment["EcsSettings"] == {"ContainerInsights": "ENABLED"}
+    assert environment.keys().isdisjoint({"ComputeEnvironmentName", "ServiceRole", "Tags"})
+    assert (computing["Type"], computing["AllocationStrategy"]) == ("EC2", "BEST_FIT_PROGRESSIVE")
+    assert computing["InstanceTypes"] == ["g5.12xlarge"]
+    assert (computing["MinvCpus"], computing["MaxvCpus"]) == (0, 96)
+    assert computing["Ec2Configuration"] == [{"ImageType": "ECS_AL2023_NVIDIA"}]
+    assert computing["Subnets"] == ["subnet-0123456789abcdef1", "subnet-0123456789abcdef2"]
+    assert len(computing["SecurityGroupIds"]) == 1
+    assert computing.keys().isdisjoint({"PlacementGroup", "SpotIamFleetRole", "BidPercentage", "Tags", "ImageId"})
+
+
+def test_the_launch_template_is_pinned_encrypted_and_takes_imdsv2_only(stack: cdk.Stack) -> None:
+    build(stack, root_volume_gib=500)
+    version = resource(stack, "ComputeEnvironment")["ComputeResources"]["LaunchTemplate"]["Version"]
+    assert version["Fn::GetAtt"][1] == "LatestVersionNumber"
+    data = only(stack, "AWS::EC2::LaunchTemplate")["LaunchTemplateData"]
+    assert data["MetadataOptions"] == {"HttpTokens": "required", "HttpPutResponseHopLimit": 1}
+    (volume,) = data["BlockDeviceMappings"]
+    assert volume["Ebs"]["Encrypted"] is True
+    assert volume["Ebs"]["VolumeSize"] == 500
+    head, script, _ = data["UserData"]["Fn::Base64"]["Fn::Join"][1]
+    assert head.startswith("Content-Type: multipart/mixed")
+    assert "ECS_ENABLE_SPOT_INSTANCE_DRAINING=true" in script["Fn::Base64"]
+    assert "ECS_CLUSTER" not in script["Fn::Base64"]
+
+
+def test_spot(stack: cdk.Stack) -> None:
+    build(stack, purchase=Purchase.SPOT)
+    computing = resource(stack, "ComputeEnvironment")["ComputeResources"]
+    assert (computing["Type"], computing["AllocationStrategy"]) == ("SPOT", "SPOT_PRICE_CAPACITY_OPTIMIZED")
+
+
+def test_efa_has_a_placement_group_one_subnet_and_its_security_group_on_the_interfaces_only(stack: cdk.Stack) -> None:
+    build(stack, instance_types=["p6-b300.48xlarge"], max_gpus=16, efa=True)
+    computing = resource(stack, "ComputeEnvironment")["ComputeResources"]
+    assert computing["Subnets"] == ["subnet-0123456789abcdef1"]
+    assert "SecurityGroupIds" not in computing
+    assert "Ref" in computing["PlacementGroup"] or "Fn::GetAtt" in computing["PlacementGroup"]
+    assert only(stack, "AWS::EC2::PlacementGroup")["Strategy"] == "cluster"
+    interfaces = only(stack, "AWS::EC2::LaunchTemplate")["LaunchTemplateData"]["NetworkInterfaces"]
+    assert [one["NetworkCardIndex"] for one in interfaces] == list(range(17))
+    assert [one["InterfaceType"] for one in interfaces] == ["interface", *["efa"] * 16]
+    assert [one["DeviceIndex"] for one in interfaces] == [0, *[1] * 16]
+    group = interfaces[0]["Groups"][0]
+    for rule, peer in (("Ingress", "SourceSecurityGroupId"), ("Egress", "DestinationSecurityGroupId")):
+        assert only(stack, f"AWS::EC2::SecurityGroup{rule}")[peer] == group
+
+
+def test_a_capacity_reservation_is_targeted(stack: cdk.Stack) -> None:
+    build(stack, capacity_reservation=BLOCK)
+    data = only(stack, "AWS::EC2::LaunchTemplate")["LaunchTemplateData"]
+    target = {"CapacityReservationTarget": {"CapacityReservationId": BLOCK}}
+    assert data["CapacityReservationSpecification"] == target
+    assert "InstanceMarketOptions" not in data
+
+
+def test_a_group_of_capacity_reservations_is_targeted(stack: cdk.Stack) -> None:
+    arn = "arn:aws:resource-groups:us-east-1:111122223333:group/training"
+    build(stack, capacity_reservation=arn)
+    data = only(stack, "AWS::EC2::LaunchTemplate")["LaunchTemplateData"]
+    target = data["CapacityReservationSpecification"]["CapacityReservationTarget"]
+    assert target == {"CapacityReservationResourceGroupArn": arn}
+
+
+def test_a_capacity_block_is_bought_as_one_and_replaced_on_updates(stack: cdk.Stack) -> None:
+    block = {"purchase": Purchase.CAPACITY_BLOCK, "capacity_reservation": BLOCK}
+    build(stack, instance_types=["p5.48xlarge"], max_gpus=64, **block)
+    environment = resource(stack, "ComputeEnvironment")
+    assert environment["ComputeResources"]["AllocationStrategy"] == "BEST_FIT"
+    assert environment["ComputeResources"]["Type"] == "EC2"
+    assert environment["ReplaceComputeEnvironment"] is True
+    data = only(stack, "AWS::EC2::LaunchTemplate")["LaunchTemplateData"]
+    assert data["InstanceMarketOptions"] == {"MarketType": "capacity-block"}
+
+
+@pytest.mark.parametrize(
+    ("instance_types", "max_gpus", "vcpus"),
+    [
+        (["g5.12xlarge"], 4, 48),
+        (["p5.48xlarge"], 24, 576),
+        (["g5.12xlarge", "g5.48xlarge"], 16, 192),
+        (["g5.xlarge", "g5.16xlarge"], 3, 12),
+    ],
+)
+def test_there_are_never_more_gpus_than_wanted(
+    stack: cdk.Stack, instance_types: list[str], max_gpus: int, vcpus: int
+) -> None:
+    build(stack, instance_types=instance_types, max_gpus=max_gpus)
+    assert resource(stack, "ComputeEnvironment")["ComputeResources"]["MaxvCpus"] == vcpus
+
+
+def test_machines_may_be_counted_in_vcpus_and_new_ones_are_warned_of(stack: cdk.Stack) -> None:
+    build(stack, instance_types=["p9.48xlarge"], max_vcpus=1000)
+    assert resource(stack, "ComputeEnvironment")["ComputeResources"]["MaxvCpus"] == 1000
+    (warning,) = Annotations.from_stack(stack).find_warning("*", Match.string_like_regexp("p9.48xlarge is not known"))
+    assert "fairlane:GpuComputeEnvironment.unverifiedInstanceType" in str(warning.entry.data)
+
+
+def environment_after(**changes: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The compute environment and the launch template, with tags of the whole app where `app_tags` says so."""
+    app_tags = changes.pop("app_tags", {})
+    app = cdk.App()
+    stack = cdk.Stack(app, "Stack", env=US_EAST_1)
+    build(stack, **changes)
+    for key, value in app_tags.items():
+        cdk.Tags.of(app).add(key, value)
+    return resource(stack, "ComputeEnvironment"), only(stack, "AWS::EC2::LaunchTemplate")
+
+
+@pytest.mark.parametrize(
+    ("changes", "template_changes"),
+    [
+        ({"tags": {"team": "search"}}, True),
+        ({"app_tags": {"team": "search"}}, True),
+        ({"root_volume_gib": 500}, True),
+        ({"max_gpus": 16}, False),
+        ({"instance_types": ["g5.12xlarge", "g5.48xlarge"]}, False),
+        ({"job_execution_timeout_minutes": 60}, False),
+    ],
+)
+def test_no_change_replaces_an_environment(changes: dict[str, Any], template_changes: bool) -> None:
+    before, after = environment_after(), environment_after(**changes)
+    assert (before[1] != after[1]) is template_changes
+    if template_changes:  # seen by CloudFormation as another version number
+        after[0]["ComputeResources"]["LaunchTemplate"] |= {"Version": "2"}
+    assert update_of("AWS::Batch::ComputeEnvironment", before[0], after[0]) == "in place"
+
+
+def test_tags_reach_machines_and_volumes() -> None:
+    _, template = environment_after(tags={"team": "search"}, app_tags={"owner": "platform"})
+    specifications = template["LaunchTemplateData"]["TagSpecifications"]
+    tagged = {one["ResourceType"]: {tag["Key"]: tag["Value"] for tag in one["Tags"]} for one in specifications}
+    for kind in ("instance", "volume"):
+        assert tagged[kind].items() >= {"team": "search", "owner": "platform"}.items()
+
+
+@pytest.mark.parametrize("flags", [recommended_flags(), {}], ids=["all recommended flags", "no flags"])
+def test_every_judge_lets_it_through(flags: dict[str, Any]) -> None:
+    app = cdk.App(context=flags)
+    cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    stack = cdk.Stack(app, "Stack", env=US_EAST_1)
+    build(stack, instance_types=["p5.48xlarge"], max_gpus=16, efa=True)
+    app.synth()
+    assert lint(json.dumps(template_of(stack)), config=ManualArgs(regions=["us-east-1"])) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        (
+            {"instance_types": ["g5.xlarge", "g5g.xlarge"]},
+            "instance_types[1]: got 'g5g.xlarge', allowed: a machine such",
+        ),
+        ({"instance_types": ["g4ad.xlarge"]}, "instance_types[0]: got 'g4ad.xlarge', allowed: a machine such as"),
+        ({"instance_types": ["trn1.32xlarge"]}, "instance_types[0]: got 'trn1.32xlarge', allowed: a machine such as"),
+        ({"instance_types": ["g6f.large"]}, "instance_types[0]: got 'g6f.large', allowed: a machine such as"),
+        ({"instance_types": ["p3.2xlarge"]}, "instance_types[0]: got 'p3.2xlarge', allowed: a machine such as"),
+        ({"instance_types": []}, "instance_types: got [], allowed: a list of one or more"),
+        ({"instance_types": "g5.xlarge"}, "instance_types: got 'g5.xlarge', allowed: a list of one or more"),
+        ({"instance_types": ["g5.xlarge", "g5.xlarge"]}, "instance_types[1]: got 'g5.xlarge', allowed: each instance"),
+        (
+            {"instance_types": ["g5.xlarge"], "efa": True},
+            "instance_types[0]: got 'g5.xlarge', allowed: a machine that is",
+        ),
+        (
+            {"instance_types": ["g5.12xlarge", "g5.48xlarge"], "efa": True},
+            "instance_types: got 'g5.12xlarge, g5.48xlarge'",
+        ),
+        ({"efa": True, "purchase": Purchase.SPOT}, "efa: got True, allowed: False with SPOT"),
+        ({"max_gpus": 0}, "max_gpus: got 0, allowed: a whole number of GPUs, 4 or more"),
+        ({"max_gpus": 3}, "max_gpus: got 3, allowed: a whole number of GPUs, 4 or more"),
+        ({"max_gpus": 4.5}, "max_gpus: got 4.5, allowed: a whole number of GPUs"),
+        ({"max_gpus": None}, "max_gpus: got nothing, allowed: either max_gpus or max_vcpus"),
+        ({"max_gpus": 8, "max_vcpus": 96}, "max_gpus: got 'both max_gpus and max_vcpus'"),
+        ({"max_vcpus": 40}, "max_vcpus: got 40, allowed: a whole number of vCPUs, 48 or more"),
+        ({"instance_types": ["p9.48xlarge"]}, "max_gpus: got 8, allowed: max_vcpus instead"),
+        (
+            {"allocation_strategy": AllocationStrategy.SPOT_CAPACITY_OPTIMIZED},
+            "allocation_strategy: got 'SPOT_CAPACITY",
+        ),
+        ({"allocation_strategy": AllocationStrategy.BEST_FIT}, "allocation_strategy: got 'BEST_FIT'"),
+        ({"purchase": "FARGATE"}, "purchase: got 'FARGATE', allowed: ON_DEMAND or SPOT or CAPACITY_BLOCK"),
+        (
+            {"purchase": Purchase.SPOT, "capacity_reservation": BLOCK},
+            "capacity_reservation: got 'cr-0123456789abcdef0'",
+        ),
+        (
+            {"capacity_reservation": "cr-x"},
+            "capacity_reservation: got 'cr-x', allowed: the id of a capacity reservation",
+        ),
+        ({"root_volume_gib": 20}, "root_volume_gib: got 20, allowed: a whole number of GiB, 30 to 16384"),
+        ({"job_execution_timeout_minutes": 7201}, "job_execution_timeout_minutes: got 7201"),
+        ({"container_insights": "yes"}, "container_insights: got 'yes', allowed: True or False"),
+    ],
+)
+def test_a_mistake_is_named(stack: cdk.Stack, changes: dict[str, Any], problem: str) -> None:
+    found = problems_of(lambda: build(stack, **changes))
+    assert len(found) == 1, found
+    assert found[0].startswith(problem)
+    assert stack.node.try_find_child("Gpus") is None
+
+
+def test_a_capacity_block_has_one_strategy_its_own_machines_and_an_id(stack: cdk.Stack) -> None:
+    strategy = AllocationStrategy.BEST_FIT_PROGRESSIVE
+    found = problems_of(lambda: build(stack, purchase=Purchase.CAPACITY_BLOCK, allocation_strategy=strategy))
+    assert [problem.partition(":")[0] for problem in found] == [
+        "instance_types[0]",
+        "allocation_strategy",
+        "capacity_reservation",
+    ]
