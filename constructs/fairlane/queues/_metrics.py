@@ -131,3 +131,15 @@ class ServiceQueueMetrics(QueueMetrics):
     def metric_job_attempt_scheduled_to_starting_duration(self, *, period: Duration | None = None) -> cloudwatch.Metric:
         """How long attempts were with SageMaker before they began to start."""
         return self.metric("JobAttemptScheduledToStartingDuration", period=period)
+
+
+class ComputeQueueMetrics(QueueMetrics):
+    """The native metrics of a queue for containers."""
+
+    def metric_job_submitted_to_first_starting_duration(self, *, period: Duration | None = None) -> cloudwatch.Metric:
+        """From submission until a machine first began to start the job: the whole wait."""
+        return self.metric("JobSubmittedToFirstStartingDuration", period=period)
+
+    def metric_job_attempt_runnable_to_starting_duration(self, *, period: Duration | None = None) -> cloudwatch.Metric:
+        """How long attempts waited for capacity."""
+        return self.metric("JobAttemptRunnableToStartingDuration", period=period)

@@ -20,12 +20,13 @@ from fairlane.queues._environments import (
     claim_problems,
     name_of,
 )
-from fairlane.queues._grants import QueueGrants, acknowledge_job_wildcards
+from fairlane.queues._grants import explain
 from fairlane.queues._metrics import ServiceQueueMetrics
+from fairlane.queues._parts import policy_resource, time_limits
+from fairlane.queues._training_grants import WILDCARDS, TrainingQueueGrants
 from fairlane.scheduling import (
     UNLIMITED,
     Capacity,
-    FairShare,
     JobAction,
     JobStateTimeLimitAction,
     QuotaManagement,
@@ -49,9 +50,9 @@ class TrainingQueueBase(ServiceQueueMetrics):
     scheduling: SchedulingPolicy | None = None
 
     @property
-    def grants(self) -> QueueGrants:
+    def grants(self) -> TrainingQueueGrants:
         """Permissions to submit to the queue, to manage its jobs and to look."""
-        return QueueGrants(self, self.job_queue_arn, self.scheduling)
+        return TrainingQueueGrants(self, self.job_queue_arn, self.scheduling)
 
     def submit_policy(
         self,
@@ -75,7 +76,7 @@ class TrainingQueueBase(ServiceQueueMetrics):
         policy = iam.ManagedPolicy(
             self, construct_id, description=f"Submit jobs to {self.job_queue_name}", statements=statements
         )
-        acknowledge_job_wildcards(policy, statements)
+        explain(policy, statements, WILDCARDS)
         return policy
 
 
@@ -157,7 +158,7 @@ class TrainingQueue(TrainingQueueBase):
             self.service_environment = ServiceEnvironment(
                 self, "ServiceEnvironment", capacity=capacity, service_environment_name=queue_name
             )
-        self.scheduling_policy = _scheduling_policy(self, scheduling)
+        self.scheduling_policy = policy_resource(self, scheduling)
         self.job_queue = batch.CfnJobQueue(
             self,
             "Resource",
@@ -171,16 +172,7 @@ class TrainingQueue(TrainingQueueBase):
                     order=1, service_environment=arn_of(self.service_environment)
                 )
             ],
-            job_state_time_limit_actions=[
-                batch.CfnJobQueue.JobStateTimeLimitActionProperty(
-                    action=action.action or JobAction.TERMINATE,
-                    reason=action.reason,
-                    max_time_seconds=action.max_time_seconds,
-                    state="RUNNABLE",
-                )
-                for action in time_limit_actions
-            ]
-            or None,
+            job_state_time_limit_actions=time_limits(time_limit_actions, JobAction.TERMINATE),
         )
         self.job_queue_arn = self.job_queue.attr_job_queue_arn
         self.job_queue_name = queue_name
@@ -214,26 +206,6 @@ class _ImportedTrainingQueue(TrainingQueueBase):
         super().__init__(scope, construct_id)
         self.job_queue_arn = job_queue_arn
         self.job_queue_name = job_queue_name
-
-
-def _scheduling_policy(scope: Construct, scheduling: SchedulingPolicy) -> batch.CfnSchedulingPolicy | None:
-    policy = batch.CfnSchedulingPolicy
-    match scheduling:
-        case FairShare():
-            fair_share = policy.FairsharePolicyProperty(
-                share_decay_seconds=scheduling.share_decay_seconds,
-                compute_reservation=scheduling.compute_reservation,
-                share_distribution=[
-                    policy.ShareAttributesProperty(share_identifier=identifier, weight_factor=weight)
-                    for identifier, weight in scheduling.weight_factors.items()
-                ],
-            )
-            return policy(scope, "SchedulingPolicy", fairshare_policy=fair_share)
-        case QuotaManagement():
-            quotas = policy.QuotaSharePolicyProperty(idle_resource_assignment_strategy="FIFO")
-            return policy(scope, "SchedulingPolicy", quota_share_policy=quotas)
-        case _:
-            return None
 
 
 def _quota_shares(scope: Construct, job_queue_arn: str, shares: Sequence[QuotaShare]) -> dict[str, batch.CfnQuotaShare]:

@@ -12,6 +12,7 @@ from fairlane.scheduling._capacity import (
 from fairlane.scheduling._fair_share import FairShare
 from fairlane.scheduling._fifo import Fifo
 from fairlane.scheduling._policy import Allotment, SchedulingPolicy
+from fairlane.scheduling._queue import gpu_queue_problems
 from fairlane.scheduling._quota_management import UNLIMITED, QuotaManagement, QuotaShare, Sharing
 from fairlane.scheduling._state import State
 from fairlane.scheduling._time_limits import JobAction, JobStateTimeLimitAction, TimeLimitReason
@@ -36,6 +37,7 @@ __all__ = [
     "capacity_limits",
     "check_capacity",
     "check_instance_type",
+    "gpu_queue_problems",
     "is_instance_type",
     "training_queue_problems",
 ]

@@ -15,14 +15,33 @@ MAX_TIME_SECONDS: Final = 86_400
 
 
 class TimeLimitReason(StrEnum):
-    """Why a service job at the head of a SageMaker training queue cannot start, in AWS's words."""
+    """Why the job at the head of a queue cannot start, in AWS's words."""
 
     INSUFFICIENT_INSTANCE_CAPACITY = "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY"
-    """SageMaker has no such instances now; time in SCHEDULED counts too."""
+    """There are no such instances now; for service jobs, time in SCHEDULED counts too."""
     SERVICE_ENVIRONMENT_MAX_RESOURCE = "MISCONFIGURATION:SERVICE_ENVIRONMENT_MAX_RESOURCE"
     """The job wants more than the service environment has: it would wait for ever."""
     QUOTA_MANAGEMENT_LIMIT_EXCEEDED = "MISCONFIGURATION:QUOTA_MANAGEMENT_LIMIT_EXCEEDED"
     """The job wants more than its quota share may ever reach: it would wait for ever."""
+    COMPUTE_ENVIRONMENT_MAX_RESOURCE = "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE"
+    """The job wants more than its compute environments may ever have: it would wait for ever."""
+    JOB_RESOURCE_REQUIREMENT = "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT"
+    """No machine of the queue's compute environments can hold the job: it would wait for ever."""
+    EC2_INSTANCE_CONFIGURATION_UNSUPPORTED = "MISCONFIGURATION:EC2_INSTANCE_CONFIGURATION_UNSUPPORTED"
+    """EC2 cannot start such a machine as the compute environment asks for."""
+
+
+SERVICE_JOB_REASONS: Final = (
+    TimeLimitReason.INSUFFICIENT_INSTANCE_CAPACITY,
+    TimeLimitReason.SERVICE_ENVIRONMENT_MAX_RESOURCE,
+    TimeLimitReason.QUOTA_MANAGEMENT_LIMIT_EXCEEDED,
+)
+COMPUTE_JOB_REASONS: Final = (
+    TimeLimitReason.INSUFFICIENT_INSTANCE_CAPACITY,
+    TimeLimitReason.COMPUTE_ENVIRONMENT_MAX_RESOURCE,
+    TimeLimitReason.JOB_RESOURCE_REQUIREMENT,
+    TimeLimitReason.EC2_INSTANCE_CONFIGURATION_UNSUPPORTED,
+)
 
 
 class JobAction(StrEnum):
@@ -48,9 +67,9 @@ class JobStateTimeLimitAction:
     max_time_seconds: int
     action: JobAction | None = None
 
-    def problems(self, allowed_action: JobAction) -> Iterator[Problem]:
-        """Yields every value that AWS would refuse on a queue whose only action is `allowed_action`."""
-        yield from check_choice(("reason",), self.reason, TimeLimitReason)
+    def problems(self, allowed_action: JobAction, allowed_reasons: Sequence[TimeLimitReason]) -> Iterator[Problem]:
+        """Yields every value that AWS would refuse on a queue with this only action and these reasons."""
+        yield from check_choice(("reason",), self.reason, allowed_reasons)
         yield from check_whole_number(
             ("max_time_seconds",), self.max_time_seconds, MIN_TIME_SECONDS, MAX_TIME_SECONDS, of="seconds"
         )
@@ -59,7 +78,7 @@ class JobStateTimeLimitAction:
 
 
 def check_time_limit_actions(
-    actions: Sequence[JobStateTimeLimitAction], allowed_action: JobAction
+    actions: Sequence[JobStateTimeLimitAction], allowed_action: JobAction, allowed_reasons: Sequence[TimeLimitReason]
 ) -> Iterator[Problem]:
     """Checks all actions of one queue, and that none acts on the same reason as another."""
     if not isinstance(actions, Sequence) or isinstance(actions, str):
@@ -70,7 +89,7 @@ def check_time_limit_actions(
         if not isinstance(action, JobStateTimeLimitAction):
             yield Problem(("time_limit_actions", index), action, "a JobStateTimeLimitAction")
             continue
-        for problem in action.problems(allowed_action):
+        for problem in action.problems(allowed_action, allowed_reasons):
             yield problem.within("time_limit_actions", index)
         if not is_token(action.reason):
             seen[str(action.reason)] += 1

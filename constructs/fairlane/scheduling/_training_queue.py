@@ -4,15 +4,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from fairlane._checks import check_choice, check_name, check_tags, check_whole_number
 from fairlane._problems import Problem
 from fairlane.scheduling._capacity import Capacity, capacity_limits, check_capacity
 from fairlane.scheduling._policy import SchedulingPolicy
+from fairlane.scheduling._queue import queue_problems
 from fairlane.scheduling._quota_management import QuotaManagement
 from fairlane.scheduling._state import State
-from fairlane.scheduling._time_limits import JobAction, JobStateTimeLimitAction, check_time_limit_actions
-
-MAX_PRIORITY: Final = 1000
+from fairlane.scheduling._time_limits import (
+    SERVICE_JOB_REASONS,
+    JobAction,
+    JobStateTimeLimitAction,
+    check_time_limit_actions,
+)
 
 REGIONS_WITHOUT_QUOTA_SHARES: Final = frozenset({"me-central-1"})
 """Regions whose CloudFormation has no `AWS::Batch::QuotaShare` (resource schemas of 2026-10-20)."""
@@ -45,11 +48,8 @@ def training_queue_problems(
         tags: as for `TrainingQueue`.
         region: where the queue will be; None or a token if it is not known.
     """
-    yield from check_name(("queue_name",), queue_name)
-    yield from check_whole_number(("priority",), priority, 0, MAX_PRIORITY)
-    yield from check_choice(("state",), state, State)
-    yield from check_time_limit_actions(time_limit_actions, JobAction.TERMINATE)
-    yield from check_tags(tags)
+    yield from queue_problems(queue_name=queue_name, priority=priority, state=state, tags=tags)
+    yield from check_time_limit_actions(time_limit_actions, JobAction.TERMINATE, SERVICE_JOB_REASONS)
     if capacity is not None and service_environment is not None:
         both = f"both capacity and {service_environment}"
         yield Problem(("service_environment",), both, "one of the two, as a queue has one service environment")
