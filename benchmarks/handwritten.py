@@ -87,7 +87,8 @@ job_queue("cpu", service_environment("cpu", "NUM_INSTANCES", 10), None, priority
 
 arn = "arn:aws:"
 logs = "logs:us-east-1:123456789012:log-group:/aws/sagemaker/TrainingJobs"
-streams, datasets, models = f"{logs}:log-stream:*", "s3:::example-datasets", "s3:::example-models"
+streams, datasets, models = f"{logs}:*", "s3:::example-datasets", "s3:::example-models"
+to_logs = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
 upload = ["s3:AbortMultipartUpload", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:PutObject"]
 pull = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
 repository = "ecr:us-east-1:123456789012:repository/training"
@@ -99,8 +100,7 @@ statements: list[dict[str, object]] = [
     {"Action": "s3:ListBucket", "Resource": arn + models, "Condition": {"StringLike": {"s3:prefix": "search/*"}}},
     {"Action": pull, "Resource": arn + repository},
     {"Action": "ecr:GetAuthorizationToken", "Resource": "*"},
-    {"Action": ["logs:CreateLogGroup", "logs:DescribeLogStreams"], "Resource": arn + logs},
-    {"Action": ["logs:CreateLogStream", "logs:PutLogEvents"], "Resource": arn + streams},
+    {"Action": to_logs, "Resource": [arn + logs, arn + streams]},
     {"Action": "cloudwatch:PutMetricData", "Resource": "*", "Condition": namespaces},
 ]
 trust = {

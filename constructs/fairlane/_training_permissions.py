@@ -4,15 +4,20 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from fairlane._checks import check_text
 from fairlane._problems import Path, Problem
-from fairlane._tokens import is_token
+from fairlane._tokens import is_token, without_tokens
 
-_S3_PREFIX: Final = re.compile(r"s3://(?P<bucket>[^/]+)/(?P<prefix>(?:[^*?]*/)?)")
-_BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
-_REPOSITORY_NAME: Final = re.compile(r"(?=.{2,256}$)[a-z0-9]+([._/-][a-z0-9]+|__[a-z0-9]+|-+[a-z0-9]+)*")
-_REPOSITORY_ARN: Final = re.compile(r"arn:[a-z-]+:ecr:[a-z0-9-]+:\d{12}:repository/[a-z0-9._/-]+")
-_KEY_ARN: Final = re.compile(r"arn:[a-z-]+:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+")
+MAX_INLINE_POLICY: Final = 10_240
+"""Characters in the inline policies of a role (IAM quotas)."""
+
+_STAND_IN: Final = "0"  # fits wherever a token may stand
+_BUCKET: Final = r"(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]|0"
+_S3_PREFIX: Final = re.compile(rf"s3://(?:{_BUCKET})/(?:[^*?$\x00-\x1f\x7f]*/)?")
+_REPOSITORY: Final = r"(?=[^/].{1,255}$)[a-z0-9]+(?:(?:[._/]|__|-+)[a-z0-9]+)*"
+_REPOSITORY_NAME: Final = re.compile(_REPOSITORY)
+_REPOSITORY_ARN: Final = re.compile(rf"arn:[a-z0-9-]+:ecr:[a-z0-9-]+:(?:[0-9]{{12}}|0):repository/(?:{_REPOSITORY}|0)")
+_KEY_ARN: Final = re.compile(r"arn:[a-z0-9-]+:kms:[a-z0-9-]+:(?:[0-9]{12}|0):key/[A-Za-z0-9-]+")
+_WILD: Final = re.compile(r"[*?$\s]|:alias/")
 
 
 def split_s3_prefix(uri: str) -> tuple[str, str]:
@@ -23,29 +28,36 @@ def split_s3_prefix(uri: str) -> tuple[str, str]:
 
 def check_s3_prefix(field: Path, uri: object) -> Iterator[Problem]:
     """Checks the S3 URI of a prefix: bucket and prefix may be tokens, what is between them may not."""
-    allowed = "an S3 URI of a prefix, without * and ?, that ends with /, such as s3://datasets/imagenet/"
-    match = _S3_PREFIX.fullmatch(uri) if isinstance(uri, str) else None
-    if match is None or not (is_token(match["bucket"]) or _BUCKET.fullmatch(match["bucket"])):
+    if not (isinstance(uri, str) and _S3_PREFIX.fullmatch(without_tokens(uri, _STAND_IN))):
+        allowed = "an S3 URI of a prefix, without *, ? and $, that ends with /, such as s3://datasets/imagenet/"
         yield Problem(field, uri, allowed)
 
 
 def check_repository(field: Path, repository: object) -> Iterator[Problem]:
-    """Checks the name or ARN of a repository; a token passes."""
-    allowed = "the name of a repository, or its ARN"
-    yield from check_text(
-        field, repository, lambda text: _REPOSITORY_NAME.fullmatch(text) or _REPOSITORY_ARN.fullmatch(text), allowed
-    )
+    """Checks the name or ARN of a repository; a token passes, but no wildcard beside one."""
+    if not _names_one_thing(repository, _REPOSITORY_NAME, _REPOSITORY_ARN):
+        yield Problem(field, repository, "the name of a repository, or its ARN")
 
 
 def check_key(field: Path, key: object) -> Iterator[Problem]:
-    """Checks the ARN of a KMS key; an alias will not do in a policy; a token passes."""
-    yield from check_text(field, key, _KEY_ARN.fullmatch, "the ARN of a KMS key, not of an alias")
+    """Checks the ARN of a KMS key; an alias will not do in a policy; a token passes, but no wildcard beside one."""
+    if not _names_one_thing(key, _KEY_ARN):
+        yield Problem(field, key, "the ARN of a KMS key, not of an alias")
+
+
+def _names_one_thing(value: object, *forms: re.Pattern[str]) -> bool:
+    if not isinstance(value, str):
+        return is_token(value)
+    literal = without_tokens(value, _STAND_IN)
+    if literal != value:
+        return not _WILD.search(literal)
+    return any(form.fullmatch(value) for form in forms)
 
 
 def training_permission_problems(
     *, read: object, write: object, repositories: Sequence[object], kms_keys: Sequence[object]
 ) -> Iterator[Problem]:
-    """Yields every mistake in what a training job shall be allowed to use; what is no text is not looked at."""
+    """Yields every mistake in what a training job shall be allowed to use."""
     for name, values, check in (
         ("read", read, check_s3_prefix),
         ("write", write, check_s3_prefix),

@@ -2,17 +2,23 @@
 
 import json
 from functools import cache
-from typing import Any
+from typing import Any, Final
+from urllib.parse import unquote
 
 import botocore.session
 from botocore import xform_name
 from botocore.model import ServiceModel
+from botocore.validate import ParamValidator
 from moto.batch import urls
+from moto.batch.exceptions import ClientException
 from moto.batch.models import batch_backends
 from moto.batch.responses import BatchResponse
 from moto.core.common_types import TYPE_RESPONSE
 
 from fairlane_local._batch import TrainingBatch
+
+CALLS: Final = ("create_", "update_", "delete_", "describe_", "list_")
+"""How the names of API calls begin."""
 
 
 @cache
@@ -22,11 +28,11 @@ def batch_model() -> ServiceModel:
 
 
 @cache
-def _calls() -> dict[str, str]:
-    """The calls of `TrainingBatch`, by the last part of their URL."""
+def _operations() -> dict[str, str]:
+    """AWS's operations by the last part of their URL, save those with an ARN in it."""
     model = batch_model()
-    uris = {xform_name(name): model.operation_model(name).http["requestUri"] for name in model.operation_names}
-    return {uri.removeprefix("/v1/"): name for name, uri in uris.items() if hasattr(TrainingBatch, name)}
+    uris = {name: model.operation_model(name).http["requestUri"] for name in model.operation_names}
+    return {uri.removeprefix("/v1/"): name for name, uri in uris.items() if "{" not in uri}
 
 
 def training_batch(account_id: str, region: str) -> TrainingBatch:
@@ -47,16 +53,37 @@ def places() -> list[tuple[str, str]]:
 
 class _TrainingBatchResponse(BatchResponse):
     def call_action(self) -> TYPE_RESPONSE:
+        action = self._get_action()
+        operation = _operations().get(action, "")
+        name = xform_name(operation) if operation else ""
         batch = training_batch(self.current_account, self.region)
-        name = _calls().get(self._get_action(), "")
-        request = json.loads(self.body or "{}")
+        request = json.loads(self.body or "{}") if operation else {}
         if not _is_ours(batch, name, request):
+            if operation and not hasattr(self, action):
+                raise ClientException(f"{operation} is not available in an AWS on localhost")
             return super().call_action()
+        report = ParamValidator().validate(request, batch_model().operation_model(operation).input_shape)
+        if report.has_errors():
+            raise ClientException(report.generate_report())
         answer = getattr(batch, name)(request)
         if name == "describe_job_queues":
             others = self.batch_backend.describe_job_queues(request.get("jobQueues"))
             answer["jobQueues"] = [*answer["jobQueues"], *others]
         return 200, {}, json.dumps(answer)
+
+    def tags(self) -> str:
+        arn = unquote(self.path).split("/v1/tags/")[-1]
+        batch = training_batch(self.current_account, self.region)
+        tags = batch.tags(arn)
+        if tags is None:
+            return super().tags()
+        if self.method == "POST":
+            tags |= json.loads(self.body)["tags"]
+        if self.method == "DELETE":
+            gone = self.querystring.get("tagKeys") or []
+            tags = {key: value for key, value in tags.items() if key not in gone}
+        batch.set_tags(arn, tags)
+        return json.dumps({"tags": tags} if self.method == "GET" else {})
 
 
 def _is_ours(batch: TrainingBatch, name: str, request: dict[str, Any]) -> bool:
@@ -65,10 +92,10 @@ def _is_ours(batch: TrainingBatch, name: str, request: dict[str, Any]) -> bool:
         return request.get("jobQueueType") == "SAGEMAKER_TRAINING" or "serviceEnvironmentOrder" in request
     if name in ("update_job_queue", "delete_job_queue"):
         return batch.has_queue(request["jobQueue"])
-    return hasattr(batch, name)
+    return name.startswith(CALLS) and hasattr(TrainingBatch, name)
 
 
 def install() -> None:
     """Teaches moto the calls; before its server starts."""
     urls.url_paths.update(dict.fromkeys(urls.url_paths, _TrainingBatchResponse.dispatch))
-    urls.url_paths.update({f"{{0}}/v1/{path}$": _TrainingBatchResponse.dispatch for path in _calls()})
+    urls.url_paths.update({f"{{0}}/v1/{path}$": _TrainingBatchResponse.dispatch for path in _operations()})

@@ -5,6 +5,7 @@ Three are not, and follow its "Cannot delete, found existing JobQueue relationsh
 queue that has quota shares, and a scheduling policy in use.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, TypeAlias
 
@@ -23,6 +24,12 @@ _QUEUE_UPDATES: Final = (
 )
 _POLICY_KINDS: Final = ("fairsharePolicy", "quotaSharePolicy")
 _PAGE: Final = 100
+_MOST: Final = 50
+_REASONS: Final = (
+    "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY",
+    "MISCONFIGURATION:SERVICE_ENVIRONMENT_MAX_RESOURCE",
+    "MISCONFIGURATION:QUOTA_MANAGEMENT_LIMIT_EXCEEDED",
+)
 
 
 class TrainingBatch:
@@ -185,6 +192,17 @@ class TrainingBatch:
         """Whether it is one of the queues here: those for containers are not."""
         return bool(_find(self._queues, "jobQueueName", [name_or_arn]))
 
+    def set_tags(self, arn: str, tags: Mapping[str, str]) -> None:
+        """Gives a resource these tags and no others."""
+        for records in (self._environments, self._policies, self._queues, self._shares):
+            if arn in records:
+                records[arn]["tags"] = dict(tags)
+
+    def tags(self, arn: str) -> dict[str, str] | None:
+        """The tags of a resource; None for one that is not here."""
+        records = {**self._environments, **self._policies, **self._queues, **self._shares}
+        return dict(records[arn]["tags"]) if arn in records else None
+
     def _put_queue(self, queue: Record, request: Request) -> None:
         """Takes a request's settings over, all or none."""
         wanted = {**queue, **{key: request[key] for key in _QUEUE_UPDATES if key in request}}
@@ -193,8 +211,7 @@ class TrainingBatch:
             raise ClientException("Job queues of type SAGEMAKER_TRAINING must have serviceEnvironmentOrder.")
         if len(order) > 1:
             raise ClientException("Job queue can only have 1 service environment.")
-        if any(action["action"] != "TERMINATE" for action in wanted["jobStateTimeLimitActions"]):
-            raise ClientException("Invalid job action. Valid job actions: [TERMINATE]")
+        _check_queue(wanted)
         environment = self._environment_of(wanted)
         policy = self._policy(wanted["schedulingPolicyArn"]) if wanted.get("schedulingPolicyArn") else {}
         if _counts_types(environment) != ("quotaSharePolicy" in policy):
@@ -210,6 +227,11 @@ class TrainingBatch:
 
     def _new(self, records: Mapping[str, Record], resource: str) -> str:
         arn = self._prefix + resource
+        name = resource.rpartition("/")[2]
+        if not re.fullmatch(r"[a-zA-Z0-9_-]{1,128}", name):
+            raise ClientException(f"{name} should match valid pattern: ^[a-zA-Z0-9_-]{{1,128}}$")
+        if any(records is limited for limited in (self._environments, self._queues)) and len(records) >= _MOST:
+            raise ClientException(f"At most {_MOST} in an account and Region.")
         if arn in records:
             raise ClientException("Object already exists")
         return arn
@@ -251,7 +273,10 @@ def _one(records: Mapping[str, Record], name: str, name_or_arn: str) -> Record:
 
 
 def _page(key: str, records: list[Record], request: Request) -> Record:
-    start = int(request.get("nextToken") or 0)
+    token = request.get("nextToken") or "0"
+    if not token.isdigit():
+        raise ClientException("Invalid nextToken")
+    start = int(token)
     end = start + min(request.get("maxResults") or _PAGE, _PAGE)
     return {key: records[start:end]} | ({"nextToken": str(end)} if end < len(records) else {})
 
@@ -265,14 +290,32 @@ def _counts_types(environment: Request) -> bool:
     return any(limit["capacityUnit"] != "NUM_INSTANCES" for limit in environment["capacityLimits"])
 
 
+def _check_queue(queue: Record) -> None:
+    if not 0 <= queue["priority"] <= 1000:
+        raise ClientException("Priority should be between 0 and 1000.")
+    for action in queue["jobStateTimeLimitActions"]:
+        if action["action"] != "TERMINATE":
+            raise ClientException("Invalid job action. Valid job actions: [TERMINATE]")
+        if action["reason"] not in _REASONS:
+            raise ClientException(f"Invalid job reason. Valid job reasons: [{', '.join(_REASONS)}]")
+        if not 600 <= action["maxTimeSeconds"] <= 86400:
+            raise ClientException("Max time seconds should be between 600 and 86400.")
+
+
 def _check_limits(limits: list[Record]) -> None:
     if not limits:
         raise ClientException("Capacitylimits are required.")
     if len(limits) > 5:
         raise ClientException("Number of capacity limits exceeds 5.")
-    if any(limit["maxCapacity"] < 1 for limit in limits):
+    if any(limit.get("maxCapacity", 0) < 1 for limit in limits):
         raise ClientException("Max capacity must be more than 0.")
-    if len({limit["capacityUnit"] == "NUM_INSTANCES" for limit in limits}) > 1:
+    units = [limit.get("capacityUnit", "") for limit in limits]
+    if len(set(units)) < len(units):
+        raise ClientException("Capacity units must be unique.")
+    for unit in units:
+        if unit != "NUM_INSTANCES" and not re.fullmatch(r"ml\.[a-z0-9-]+\.[a-z0-9]+", unit):
+            raise ClientException(f"Invalid capacity unit: {unit}")
+    if len({unit == "NUM_INSTANCES" for unit in units}) > 1:
         raise ClientException("Capacity units must specify either number of instances OR instance type")
 
 

@@ -69,10 +69,17 @@ class BatchResource(CloudFormationModel):
         old = original_resource.properties
         if any(properties.get(name, old.get(name)) != old.get(name) for name in cls.create_only):
             return cls.create_from_cloudformation_json(new_resource_name, cloudformation_json, account_id, region_name)
-        changes = {name: value for name, value in properties.items() if name not in {*cls.create_only, "Tags"}}
+        emptied: dict[str, Any] = {
+            name: [] for name, value in old.items() if isinstance(value, list) and name not in properties
+        }
+        changes = emptied | {
+            name: value for name, value in properties.items() if name not in {*cls.create_only, "Tags"}
+        }
         arn = original_resource.physical_resource_id
         _call(f"Update{cls.kind}", {cls.key: arn, **_members(changes)}, account_id, region_name)
-        return cls(account_id, region_name, arn, {**old, **properties})
+        training_batch(account_id, region_name).set_tags(arn, properties.get("Tags", {}))
+        names = {name: old[name] for name in cls.create_only if name in old}
+        return cls(account_id, region_name, arn, {**names, **properties})
 
     def get_cfn_attribute(self, attribute_name: str) -> str:
         """The ARN, the only attribute there is."""

@@ -1,21 +1,20 @@
 """Stacks that behave as CloudFormation's do: its order, its events when a resource fails, and its rollback.
 
-A failed creation leaves nothing, a failed update goes back to the template before, a failed deletion leaves the stack.
+A failed creation leaves nothing, a failed update goes back to the template before, a failed deletion leaves the stack;
+what an update cannot delete at its end stays behind, as in AWS, with an event that says so.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 from moto.cloudformation.exceptions import CloudFormationError, ValidationError
 from moto.cloudformation.models import ChangeSet, CloudFormationBackend, Event, Stack
 from moto.cloudformation.parsing import ResourceMap
 from moto.cloudformation.responses import CloudFormationResponse
-from moto.core.responses import ActionResult
+from moto.core.responses import ActionResult, EmptyResult
 
 from fairlane_local._deployment import Deployment, ResourceError, Template
 
 _create_map = ResourceMap.create
-_create, _update, _delete = Stack.create_resources, Stack.update, Stack.delete
 _delete_stack = CloudFormationBackend.delete_stack
 _resolve_update_parameters = CloudFormationBackend._resolve_update_parameters
 
@@ -26,7 +25,6 @@ class _ChangeSetNotFoundError(CloudFormationError):
 
 def install() -> None:
     """Gives moto's stacks these ways."""
-    _patch(ResourceMap, create=_create_resource_map, update=_update_resource_map, delete=_delete_resource_map)
     _patch(
         Stack,
         create_resources=_create_resources,
@@ -37,13 +35,15 @@ def install() -> None:
     _patch(
         CloudFormationBackend,
         delete_stack=_delete_or_keep_stack,
-        execute_change_set=_execute_change_set,
-        delete_change_set=_delete_change_set,
-        describe_change_set=_describe_change_set,
         _resolve_update_parameters=_resolve_known_parameters,
     )
-
-    _patch(CloudFormationResponse, update_termination_protection=_update_termination_protection)
+    _patch(
+        CloudFormationResponse,
+        update_termination_protection=_update_termination_protection,
+        describe_change_set=_describe_change_set,
+        execute_change_set=_execute_change_set,
+        delete_change_set=_delete_change_set,
+    )
 
 
 def _patch(owner: type, **methods: object) -> None:
@@ -51,69 +51,90 @@ def _patch(owner: type, **methods: object) -> None:
         setattr(owner, name, method)
 
 
-def _create_resource_map(self: ResourceMap, template: Template) -> bool:
-    Deployment(self).to(template)
-    return _create_map(self, template)
-
-
-def _update_resource_map(self: ResourceMap, template: Template, parameters: dict[str, Any] | None = None) -> None:
-    self._template = template
+def _load(resources: ResourceMap, template: Template, parameters: dict[str, Any] | None) -> None:
+    resources._template = template
     if parameters:
-        self.input_parameters = parameters
-    self.load_mapping()
-    self.load_parameters()
-    self.load_conditions()
-    Deployment(self).to(template)
-
-
-def _delete_resource_map(self: ResourceMap) -> None:
-    Deployment(self).to({"Resources": {}})
+        resources.input_parameters = parameters
+    resources.load_mapping()
+    resources.load_parameters()
+    resources.load_conditions()
 
 
 def _create_resources(self: Stack) -> None:
-    _attempt(self, "CREATE", lambda: _create(self), self.resource_map.delete, "ROLLBACK_COMPLETE")
+    self.status = "CREATE_IN_PROGRESS"
+    self.description = self.template_dict.get("Description")
+    deployment = Deployment(self.resource_map)
+    try:
+        _load(self.resource_map, self.template_dict, None)
+        deployment.make(self.template_dict)
+        self.output_map = self._create_output_map()
+        if _create_map(self.resource_map, self.template_dict):
+            self.mark_creation_complete()
+    except ResourceError as failure:
+        _note(self, failure, "CREATE_FAILED")
+        deployment.undo({"Resources": {}})
+        _end(self, "ROLLBACK_COMPLETE", failure)
 
 
-def _update_stack(self: Stack, template: str, *arguments: Any, **named: Any) -> None:
-    old = self.template
-
-    def undo() -> None:
-        self.template = old
-        self._parse_template()
-        self.resource_map.update(self.template_dict)
-
-    _attempt(self, "UPDATE", lambda: _update(self, template, *arguments, **named), undo, "UPDATE_ROLLBACK_COMPLETE")
+def _update_stack(
+    self: Stack,
+    template: str,
+    role_arn: str | None = None,
+    parameters: dict[str, Any] | None = None,
+    tags: dict[str, str] | None = None,
+) -> None:
+    self._add_stack_event("UPDATE_IN_PROGRESS", resource_status_reason="User Initiated")
+    old, old_parameters = (self.template, self.template_dict), self.resource_map.input_parameters
+    old_resources = self.resource_map._resource_json_map
+    deployment = Deployment(self.resource_map)
+    self.template = template
+    self._parse_template()
+    try:
+        _load(self.resource_map, self.template_dict, parameters)
+        deployment.make(self.template_dict)
+    except ResourceError as failure:
+        _note(self, failure, "UPDATE_FAILED")
+        self.template, self.template_dict = old
+        _load(self.resource_map, self.template_dict, old_parameters)
+        deployment.undo(self.template_dict)
+        _end(self, "UPDATE_ROLLBACK_COMPLETE", failure)
+        return
+    for left_behind in deployment.clean(old_resources, self.template_dict["Resources"]):
+        _note(self, left_behind, "DELETE_FAILED")
+    self.output_map = self._create_output_map()
+    self.role_arn = role_arn
+    self.parameters = parameters or self.parameters
+    self.tags = self.tags if tags is None else tags
+    _end(self, "UPDATE_COMPLETE")
 
 
 def _delete_resources(self: Stack) -> None:
-    template = self.template_dict
-
-    def undo() -> None:
-        self.resource_map._template = template
-        self.resource_map._resource_json_map = template["Resources"]
-
-    _attempt(self, "DELETE", lambda: _delete(self), undo, "DELETE_FAILED")
+    self._add_stack_event("DELETE_IN_PROGRESS", resource_status_reason="User Initiated")
+    failures = list(Deployment(self.resource_map).clean(self.resource_map._resource_json_map, {}))
+    for failure in failures:
+        _note(self, failure, "DELETE_FAILED")
+    _end(self, "DELETE_FAILED" if failures else "DELETE_COMPLETE", *failures)
 
 
-def _attempt(stack: Stack, verb: str, work: Callable[[], None], undo: Callable[[], None], undone: str) -> None:
-    try:
-        work()
-    except ResourceError as failure:
-        made = stack.resource_map._parsed_resources.get(failure.logical_id)
-        event = Event(
-            stack_id=stack.stack_id,
-            stack_name=stack.name,
-            logical_resource_id=failure.logical_id,
-            physical_resource_id=getattr(made, "physical_resource_id", ""),
-            resource_type=failure.resource_type,
-            resource_status=f"{verb}_FAILED",
-            resource_status_reason=f'Resource handler returned message: "{failure}"',
-            resource_properties=None,
-        )
-        stack.events.append(event)
-        undo()
-        stack.status = undone
-        stack._add_stack_event(undone, f"The following resource(s) failed: [{failure.logical_id}]")
+def _note(stack: Stack, failure: ResourceError, status: str) -> None:
+    made = stack.resource_map._parsed_resources.get(failure.logical_id)
+    event = Event(
+        stack_id=stack.stack_id,
+        stack_name=stack.name,
+        logical_resource_id=failure.logical_id,
+        physical_resource_id=getattr(made, "physical_resource_id", ""),
+        resource_type=failure.resource_type,
+        resource_status=status,
+        resource_status_reason=f'Resource handler returned message: "{failure}"',
+        resource_properties=None,
+    )
+    stack.events.append(event)
+
+
+def _end(stack: Stack, status: str, *failures: ResourceError) -> None:
+    stack.status = status
+    failed = ", ".join(failure.logical_id for failure in failures)
+    stack._add_stack_event(status, f"The following resource(s) failed: [{failed}]" if failed else None)
 
 
 def _stack_parameters(self: Stack) -> dict[str, Any]:
@@ -155,26 +176,37 @@ def _delete_or_keep_stack(self: CloudFormationBackend, name_or_stack_id: str) ->
             self.stacks[stack_id] = self.deleted_stacks.pop(stack_id, stack)
 
 
-def _describe_change_set(self: CloudFormationBackend, change_set_name: str) -> ChangeSet:
-    for change_set_id, change_set in self.change_sets.items():
-        if change_set_name in (change_set_id, change_set.change_set_name):
+def _change_set(self: CloudFormationResponse) -> ChangeSet:
+    """The one that a request means: names of change sets are unique in their stack only."""
+    name, stack = self._get_param("ChangeSetName"), self._get_param("StackName")
+    for change_set_id, change_set in self.cloudformation_backend.change_sets.items():
+        of_stack = stack in (None, change_set.stack_name, change_set.stack_id)
+        if name == change_set_id or (name == change_set.change_set_name and of_stack):
             return change_set
-    raise _ChangeSetNotFoundError(f"ChangeSet [{change_set_name}] does not exist")
+    raise _ChangeSetNotFoundError(f"ChangeSet [{name}] does not exist")
 
 
-def _delete_change_set(self: CloudFormationBackend, change_set_name: str) -> None:
-    for change_set_id, change_set in list(self.change_sets.items()):
-        if change_set_name in (change_set_id, change_set.change_set_name):
-            del self.change_sets[change_set_id]
+def _describe_change_set(self: CloudFormationResponse) -> ActionResult:
+    return ActionResult(_change_set(self))
 
 
-def _execute_change_set(self: CloudFormationBackend, change_set_name: str, stack_name: str | None = None) -> None:
-    change_set = _describe_change_set(self, change_set_name)
+def _delete_change_set(self: CloudFormationResponse) -> EmptyResult:
+    try:
+        change_set = _change_set(self)
+    except _ChangeSetNotFoundError:
+        return EmptyResult()
+    del self.cloudformation_backend.change_sets[change_set.change_set_id]
+    return EmptyResult()
+
+
+def _execute_change_set(self: CloudFormationResponse) -> EmptyResult:
+    change_set = _change_set(self)
     change_set.execution_status = "EXECUTE_COMPLETE"
-    stack = self.stacks[change_set.stack_id]
+    stack = self.cloudformation_backend.stacks[change_set.stack_id]
     if change_set.change_set_type == "CREATE":
         stack.template = change_set.template
         stack._parse_template()
         stack.create_resources()
     else:
         stack.update(change_set.template, change_set.role_arn, change_set.parameters, change_set.tags)
+    return EmptyResult()

@@ -98,6 +98,8 @@ MIXED = [*limits(), *limits(1, "NUM_INSTANCES")]
         ([], "Capacitylimits are required."),
         ([*limits()] * 6, "Number of capacity limits exceeds 5."),
         (limits(0), "Max capacity must be more than 0."),
+        ([*limits(), *limits()], "Capacity units must be unique."),
+        (limits(1, "bananas"), "Invalid capacity unit: bananas"),
         (MIXED, "Capacity units must specify either number of instances OR instance type"),
     ],
 )
@@ -257,3 +259,45 @@ def test_queues_for_containers_stay_motos(batch: Any) -> None:
     request = {"jobQueueName": "containers", "priority": 1, "state": "ENABLED", "computeEnvironmentOrder": []}
     assert message_of(batch.create_job_queue, **request) == "At least 1 compute environment must be provided"
     assert message_of(batch.update_job_queue, jobQueue="containers") == "Job queue containers does not exist"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"name": "x y"}, "should match valid pattern"),
+        ({"priority": -5}, "Priority should be between 0 and 1000."),
+        ({"jobStateTimeLimitActions": [{"maxTimeSeconds": 1}]}, "Max time seconds should be between 600 and 86400."),
+        ({"jobStateTimeLimitActions": [{"reason": "X"}]}, "Invalid job reason."),
+    ],
+)
+def test_queues_out_of_range_are_refused(batch: Any, changes: dict[str, Any], message: str) -> None:
+    limit = {
+        "reason": "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY",
+        "state": "RUNNABLE",
+        "maxTimeSeconds": 600,
+        "action": "TERMINATE",
+    }
+    actions = [limit | action for action in changes.pop("jobStateTimeLimitActions", [])]
+    name = environment(batch, capacityLimits=limits(1, "NUM_INSTANCES"))
+    with pytest.raises(ClientError, match=message):
+        queue(batch, name, **changes, jobStateTimeLimitActions=actions)
+
+
+def test_there_are_at_most_fifty_environments(batch: Any) -> None:
+    for number in range(50):
+        environment(batch, f"env-{number}")
+    with pytest.raises(ClientError, match="At most 50"):
+        environment(batch, "one-more")
+
+
+def test_what_makes_no_sense_is_an_error_of_the_api(batch: Any) -> None:
+    assert message_of(batch.describe_job_queues, nextToken="abc") == "Invalid nextToken"
+    request = {"serviceEnvironmentName": "e", "serviceEnvironmentType": "SAGEMAKER_TRAINING"}
+    without = [{"capacityUnit": "NUM_INSTANCES"}]
+    assert message_of(batch.create_service_environment, capacityLimits=without, **request) == (
+        "Max capacity must be more than 0."
+    )
+    request = {"jobName": "j", "jobQueue": "q", "serviceJobType": "SAGEMAKER_TRAINING", "serviceRequestPayload": "{}"}
+    assert message_of(batch.submit_service_job, **request) == (
+        "SubmitServiceJob is not available in an AWS on localhost"
+    )

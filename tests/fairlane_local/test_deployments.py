@@ -196,3 +196,181 @@ def test_every_resource_of_the_example_is_known_here() -> None:
     (stack,) = build_stacks(app, "example", load_environment(REPOSITORY / "environments" / "example.yaml"))
     types = {resource["Type"] for resource in template_of(stack)["Resources"].values()}
     assert types <= get_model_map().keys()
+
+
+def stack_status(cloudformation: Any, name: str = "s") -> str:
+    return str(cloudformation.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"])
+
+
+def edited(text: str, resource_type: str, **properties: Any) -> str:
+    """A template in which every resource of a type has other properties."""
+    template = json.loads(text)
+    for resource in template["Resources"].values():
+        if resource["Type"] == resource_type:
+            resource["Properties"] |= properties
+    return json.dumps(template)
+
+
+QUEUE = "AWS::Batch::JobQueue"
+
+
+@pytest.mark.filterwarnings("ignore:Tried to parse AWS..CDK..Metadata:UserWarning")
+@pytest.mark.parametrize("change_set", [True, False])
+def test_a_stack_without_an_environment_deploys(aws: LocalAws, tmp_path: Path, batch: Any, change_set: bool) -> None:
+    app = cdk.App(
+        outdir=str(tmp_path / "out"), context={"aws:cdk:enable-path-metadata": True}, analytics_reporting=True
+    )
+    stack = cdk.Stack(app, "Anywhere")
+    cdk.CfnParameter(stack, "Unused", default="5")
+    TrainingQueue(stack, "Queue", queue_name="q", capacity=4, scheduling=Fifo())
+    cdk.CfnOutput(stack, "Name", value="q")
+    app.synth()
+    options = ["--method", "change-set" if change_set else "direct"]
+    done = subprocess.run(
+        [CDK, "deploy", "--all", "--app", tmp_path / "out", "--require-approval", "never", *options],
+        env=tools_environment(aws.endpoint_url) | {"AWS_REGION": "us-east-1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    assert "Anywhere.Name = q" in done.stdout
+    assert standing(batch) == {"q": 4}
+
+
+def test_change_sets_of_the_same_name_belong_to_their_stacks(cloudformation: Any, batch: Any) -> None:
+    for name in ("one", "two"):
+        cloudformation.create_change_set(
+            StackName=name,
+            ChangeSetName="deploy",
+            ChangeSetType="CREATE",
+            TemplateBody=template(queue_name=name, capacity=1, scheduling=Fifo()),
+        )
+    assert cloudformation.describe_change_set(StackName="two", ChangeSetName="deploy")["StackName"] == "two"
+    cloudformation.execute_change_set(StackName="two", ChangeSetName="deploy")
+    assert standing(batch) == {"two": 1}
+    cloudformation.delete_change_set(StackName="two", ChangeSetName="deploy")
+    assert cloudformation.describe_change_set(StackName="one", ChangeSetName="deploy")["StackName"] == "one"
+    with pytest.raises(ClientError, match="does not exist"):
+        cloudformation.describe_change_set(StackName="two", ChangeSetName="deploy")
+
+
+def test_a_failure_after_a_replacement_is_rolled_back(cloudformation: Any, batch: Any) -> None:
+    rest = {"capacity": {P4: 10}, "scheduling": quotas(a=6, b=4)}
+    cloudformation.create_stack(StackName="s", TemplateBody=template(queue_name="old", **rest))
+    broken = edited(template(queue_name="new", **rest), "AWS::Batch::QuotaShare", CapacityLimits=[])
+    cloudformation.update_stack(StackName="s", TemplateBody=broken)
+    assert stack_status(cloudformation) == "UPDATE_ROLLBACK_COMPLETE"
+    assert standing(batch) == {"old": ["a 6", "b 4"]}
+    cloudformation.update_stack(StackName="s", TemplateBody=template(queue_name="new", **rest))
+    assert standing(batch) == {"new": ["a 6", "b 4"]}
+    cloudformation.delete_stack(StackName="s")
+    assert batch.describe_service_environments()["serviceEnvironments"] == []
+
+
+def test_a_failure_after_an_update_in_place_is_rolled_back(cloudformation: Any, batch: Any) -> None:
+    before = template(queue_name="q", capacity=4, scheduling=Fifo())
+    cloudformation.create_stack(StackName="s", TemplateBody=before)
+    more = template(queue_name="q", capacity=9, scheduling=Fifo())
+    cloudformation.update_stack(StackName="s", TemplateBody=edited(more, QUEUE, Priority=5000))
+    assert stack_status(cloudformation) == "UPDATE_ROLLBACK_COMPLETE"
+    assert standing(batch) == {"q": 4}
+
+
+def test_a_change_of_a_parameter_a_mapping_or_a_condition_alone_is_a_change(cloudformation: Any, batch: Any) -> None:
+    def body(mapped: int, **more: Any) -> str:
+        template_ = json.loads(template(queue_name="q", capacity=4, scheduling=Fifo()))
+        template_ |= {
+            "Parameters": {
+                "Priority": {"Type": "Number", "Default": 1},
+                "Wanted": {"Type": "String", "Default": "yes"},
+            },
+            "Mappings": {"Limits": {"here": {"most": mapped}}},
+            "Conditions": {"IsWanted": {"Fn::Equals": [{"Ref": "Wanted"}, "yes"]}},
+        }
+        for resource in template_["Resources"].values():
+            if resource["Type"] == QUEUE:
+                resource["Condition"] = "IsWanted"
+                resource["Properties"]["Priority"] = {"Ref": "Priority"}
+            else:
+                limit = {"Fn::FindInMap": ["Limits", "here", "most"]}
+                resource["Properties"]["CapacityLimits"][0]["MaxCapacity"] = limit
+        return json.dumps(template_)
+
+    def update(mapped: int, **parameters: str) -> None:
+        given = [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()]
+        cloudformation.update_stack(StackName="s", TemplateBody=body(mapped), Parameters=given)
+
+    cloudformation.create_stack(StackName="s", TemplateBody=body(4))
+    assert standing(batch) == {"q": 4}
+    update(4, Priority="7")
+    assert batch.describe_job_queues()["jobQueues"][0]["priority"] == 7
+    update(9, Priority="7")
+    assert standing(batch) == {"q": 9}
+    update(9, Wanted="no")
+    assert standing(batch) == {}
+
+
+def test_tags_and_time_limits_update_in_place(cloudformation: Any, batch: Any) -> None:
+    plain = template(queue_name="q", capacity=4, scheduling=Fifo())
+    limit = {"Action": "TERMINATE", "MaxTimeSeconds": 600, "State": "RUNNABLE"}
+    limits = [limit | {"Reason": "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY"}]
+    full = edited(plain, QUEUE, Tags={"team": "search"}, JobStateTimeLimitActions=limits)
+    cloudformation.create_stack(StackName="s", TemplateBody=full)
+    (queue,) = batch.describe_job_queues()["jobQueues"]
+    assert (queue["tags"], len(queue["jobStateTimeLimitActions"])) == ({"team": "search"}, 1)
+    cloudformation.update_stack(StackName="s", TemplateBody=edited(plain, QUEUE, Tags={"team": "ads"}))
+    (queue,) = batch.describe_job_queues()["jobQueues"]
+    assert (queue["tags"], queue["jobStateTimeLimitActions"]) == ({"team": "ads"}, [])
+    batch.tag_resource(resourceArn=queue["jobQueueArn"], tags={"owner": "me"})
+    batch.untag_resource(resourceArn=queue["jobQueueArn"], tagKeys=["team"])
+    assert batch.list_tags_for_resource(resourceArn=queue["jobQueueArn"])["tags"] == {"owner": "me"}
+
+
+def test_what_fn_sub_names_comes_first(cloudformation: Any, batch: Any) -> None:
+    body = json.loads(template(queue_name="q", capacity=4, scheduling=Fifo()))
+    (environment,) = (name for name, one in body["Resources"].items() if one["Type"] != QUEUE)
+    (queue,) = (one for one in body["Resources"].values() if one["Type"] == QUEUE)
+    queue["Properties"]["ServiceEnvironmentOrder"][0]["ServiceEnvironment"] = {"Fn::Sub": f"${{{environment}}}"}
+    cloudformation.create_stack(StackName="s", TemplateBody=json.dumps(body))
+    assert standing(batch) == {"q": 4}
+    cloudformation.delete_stack(StackName="s")
+    assert batch.describe_service_environments()["serviceEnvironments"] == []
+
+
+def test_a_circle_of_references_is_told(cloudformation: Any) -> None:
+    body = json.loads(template(queue_name="q", capacity=4, scheduling=Fifo()))
+    first, second = body["Resources"]
+    body["Resources"][first]["DependsOn"], body["Resources"][second]["DependsOn"] = second, first
+    cloudformation.create_stack(StackName="s", TemplateBody=json.dumps(body))
+    assert stack_status(cloudformation) == "ROLLBACK_COMPLETE"
+    assert "Circular dependency" in json.dumps(cloudformation.describe_stack_events(StackName="s"), default=str)
+
+
+def test_what_shall_be_retained_is(cloudformation: Any, batch: Any) -> None:
+    def body(name: str) -> str:
+        text = json.loads(template(queue_name=name, capacity=4, scheduling=Fifo()))
+        for resource in text["Resources"].values():
+            resource |= {"DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain"}
+        return json.dumps(text)
+
+    cloudformation.create_stack(StackName="s", TemplateBody=body("one"))
+    cloudformation.update_stack(StackName="s", TemplateBody=body("two"))
+    assert set(standing(batch)) == {"one", "two"}
+    cloudformation.delete_stack(StackName="s")
+    assert set(standing(batch)) == {"one", "two"}
+
+
+def test_what_an_update_cannot_delete_stays_behind_as_in_aws(cloudformation: Any, batch: Any) -> None:
+    rest = {"capacity": 4, "scheduling": Fifo()}
+    cloudformation.create_stack(StackName="s", TemplateBody=template(queue_name="old", **rest))
+    order = [{"order": 1, "serviceEnvironment": "old"}]
+    request = {"jobQueueType": "SAGEMAKER_TRAINING", "priority": 1, "serviceEnvironmentOrder": order}
+    batch.create_job_queue(jobQueueName="by-hand", **request)
+    cloudformation.update_stack(StackName="s", TemplateBody=template(queue_name="new", **rest))
+    assert stack_status(cloudformation) == "UPDATE_COMPLETE"
+    assert set(standing(batch)) == {"new", "by-hand"}
+    assert "found existing JobQueue relationship" in json.dumps(
+        cloudformation.describe_stack_events(StackName="s"), default=str
+    )

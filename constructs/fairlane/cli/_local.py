@@ -70,6 +70,7 @@ def _start(arguments: argparse.Namespace) -> int:
         "AWS_ACCESS_KEY_ID=local",
         "AWS_SECRET_ACCESS_KEY=local",
         "AWS_REGION=us-east-1",
+        "AWS_DEFAULT_REGION=us-east-1",
         "NO_PROXY=localhost",
     ):
         print(f"  export {line}")
@@ -106,6 +107,6 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 
 def _port(text: str) -> int:
-    if text.isdecimal() and 1 <= int(text) <= 65535:
+    if text.isascii() and text.isdecimal() and 1 <= int(text) <= 65535:
         return int(text)
     raise argparse.ArgumentTypeError(f"got {text!r}, allowed: 1 to 65535")

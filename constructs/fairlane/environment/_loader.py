@@ -66,7 +66,7 @@ def load_environment(path: FilePath) -> Environment:
         allowed = "a file name of 1 to 64 letters, digits and -, as it becomes part of the stacks' names"
         problems.insert(0, Problem((), path.name, allowed))
     located = [Problem(problem.field, problem.got, problem.allowed, file.line(problem.field)) for problem in problems]
-    everything = sorted([*file.duplicates, *located], key=lambda problem: problem.line or 0)
+    everything = sorted([*file.problems, *located], key=lambda problem: problem.line or 0)
     if everything:
         raise ConfigurationError(str(path), everything)
     return environment

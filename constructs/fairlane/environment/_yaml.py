@@ -18,36 +18,45 @@ class YamlFile:
 
     Attributes:
         data: its content, in dict, list, str, int, float, bool and None.
-        duplicates: a problem for each key that stands twice in one mapping; the first one counts.
+        problems: one for each key that stands twice in one mapping, of which the first counts, and for each line with
+            what the CDK would take for one of its tokens.
 
     Raises:
         ConfigurationError: if it cannot be read, or is no YAML.
     """
 
     def __init__(self, path: FilePath) -> None:
-        self.duplicates: list[Problem] = []
-        duplicates = self.duplicates
+        self.problems: list[Problem] = []
+        problems = self.problems
 
         class Constructor(RoundTripConstructor):
             def check_mapping_key(self, node: Any, key_node: Any, mapping: Any, key: Any, value: Any) -> bool:
                 if key in mapping:
                     line = key_node.start_mark.line + 1
-                    duplicates.append(Problem((str(key),), f"a second {key}", "each key once in a mapping", line))
+                    problems.append(Problem((str(key),), f"a second {key}", "each key once in a mapping", line))
                     return False
                 return True
 
         parser = YAML(typ="rt", pure=True)
         parser.Constructor = Constructor
         try:
-            self._tree = parser.load(path.read_text(encoding="utf-8"))
+            text = path.read_text(encoding="utf-8")
+            self._tree = parser.load(text)
+            self.data = _plain(self._tree)
         except MarkedYAMLError as error:
             line = error.problem_mark.line + 1 if error.problem_mark else None
             raise ConfigurationError(str(path), [Problem((), error.problem, "YAML", line)]) from error
         except (YAMLError, UnicodeDecodeError) as error:
             raise ConfigurationError(str(path), [Problem((), "a file that is no text", "YAML")]) from error
+        except RecursionError as error:
+            raise ConfigurationError(
+                str(path), [Problem((), "too many levels", "YAML that people can read")]
+            ) from error
         except OSError as error:
             raise ConfigurationError(str(path), [Problem((), error.strerror, "a file that can be read")]) from error
-        self.data = _plain(self._tree)
+        for number, line in enumerate(text.splitlines(), start=1):
+            if "{Token[" in line:
+                problems.append(Problem((), line.strip(), "a text without {Token[, which means something else", number))
 
     def line(self, path: Path) -> int | None:
         """The line on which the value at `path` is named, or the innermost there is of those around it."""

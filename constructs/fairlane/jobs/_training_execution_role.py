@@ -1,9 +1,10 @@
 """The role that SageMaker assumes to run training jobs."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
-from aws_cdk import Aws, Tags
+from aws_cdk import Tags
 from aws_cdk import aws_iam as iam
 from aws_cdk.interfaces.aws_ecr import IRepositoryRef
 from aws_cdk.interfaces.aws_kms import IKeyRef
@@ -12,21 +13,17 @@ from constructs import Construct
 from fairlane._checks import check_tags
 from fairlane._claims import Claims
 from fairlane._nag import acknowledge_wildcards
-from fairlane._problems import ConfigurationError
+from fairlane._problems import ConfigurationError, Problem
 from fairlane._tokens import is_token
-from fairlane._training_permissions import split_s3_prefix, training_permission_problems
+from fairlane._training_permissions import MAX_INLINE_POLICY, training_permission_problems
+from fairlane.jobs._s3 import ARN, WHY_OBJECTS, Statement, allow, s3_statements
 
 AnyRepository: TypeAlias = IRepositoryRef | str
 AnyKey: TypeAlias = IKeyRef | str
 
-_Statement: TypeAlias = dict[str, Any]
-
-_ARN: Final = f"arn:{Aws.PARTITION}"
 _LOG_GROUP: Final = "/aws/sagemaker/TrainingJobs"
 _NAMESPACES: Final = ["/aws/sagemaker/*", "aws/sagemaker/*"]
 _PULL: Final = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
-_READ: Final = ["s3:GetObject"]
-_READ_AND_WRITE: Final = ["s3:AbortMultipartUpload", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:PutObject"]
 
 
 class TrainingExecutionRole(iam.Role):
@@ -69,16 +66,20 @@ class TrainingExecutionRole(iam.Role):
             *training_permission_problems(read=read, write=write, repositories=repository_names, kms_keys=key_arns),
             *check_tags(tags),
         ]
+        path = f"{scope.node.path}/{construct_id}"
         if problems:
-            raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)
+            raise ConfigurationError(path, problems)
         where = Claims.at(scope)
         place = f"{where.region}:{where.account}"
         statements = [
-            *_s3_statements(dict.fromkeys(read, _READ) | dict.fromkeys(write, _READ_AND_WRITE)),
+            *s3_statements(read, write),
             *_image_statements([_repository_arn(place, repository) for repository in repository_names]),
             *_key_statements(key_arns),
-            *_log_statements(f"{_ARN}:logs:{place}:log-group:{_LOG_GROUP}"),
+            *_log_statements(f"{ARN}:logs:{place}:log-group:{_LOG_GROUP}"),
         ]
+        if (size := len(json.dumps(statements, separators=(",", ":")))) > MAX_INLINE_POLICY:
+            allowed = f"at most {MAX_INLINE_POLICY} characters in the role's policy: fewer or shorter prefixes"
+            raise ConfigurationError(path, [Problem(("read",), f"{size} characters with all that is named", allowed)])
         from_this_account = {"StringEquals": {"aws:SourceAccount": where.account}}
         super().__init__(
             scope,
@@ -109,45 +110,30 @@ def _arn(thing: Any) -> Any:
 
 def _repository_arn(place: str, repository: str) -> str:
     is_name = not is_token(repository) and not repository.startswith("arn:")
-    return f"{_ARN}:ecr:{place}:repository/{repository}" if is_name else repository
+    return f"{ARN}:ecr:{place}:repository/{repository}" if is_name else repository
 
 
-def _s3_statements(actions: Mapping[str, Sequence[str]]) -> Iterator[_Statement]:
-    prefixes: dict[str, list[str]] = {}
-    for uri, allowed in actions.items():
-        bucket, prefix = split_s3_prefix(uri)
-        prefixes.setdefault(bucket, []).append(f"{prefix}*")
-        yield _allow(allowed, [f"{_ARN}:s3:::{bucket}/{prefix}*"])
-    for bucket, within in prefixes.items():
-        yield _allow(["s3:ListBucket"], [f"{_ARN}:s3:::{bucket}"], {"StringLike": {"s3:prefix": within}})
-
-
-def _image_statements(repositories: Sequence[str]) -> Iterator[_Statement]:
+def _image_statements(repositories: Sequence[str]) -> Iterator[Statement]:
     if repositories:
-        yield _allow(_PULL, repositories)
-        yield _allow(["ecr:GetAuthorizationToken"], ["*"])
+        yield allow(_PULL, repositories)
+        yield allow(["ecr:GetAuthorizationToken"], ["*"])
 
 
-def _key_statements(keys: Sequence[str]) -> Iterator[_Statement]:
+def _key_statements(keys: Sequence[str]) -> Iterator[Statement]:
     if keys:
-        yield _allow(["kms:Decrypt", "kms:GenerateDataKey"], keys)
-        yield _allow(["kms:CreateGrant"], keys, {"Bool": {"kms:GrantIsForAWSResource": "true"}})
+        yield allow(["kms:Decrypt", "kms:GenerateDataKey"], keys)
+        yield allow(["kms:CreateGrant"], keys, {"Bool": {"kms:GrantIsForAWSResource": "true"}})
 
 
-def _log_statements(group: str) -> Iterator[_Statement]:
-    yield _allow(["logs:CreateLogGroup", "logs:DescribeLogStreams"], [group])
-    yield _allow(["logs:CreateLogStream", "logs:PutLogEvents"], [f"{group}:log-stream:*"])
-    yield _allow(["cloudwatch:PutMetricData"], ["*"], {"StringLike": {"cloudwatch:namespace": _NAMESPACES}})
-
-
-def _allow(actions: Sequence[str], resources: Sequence[str], condition: Mapping[str, Any] | None = None) -> _Statement:
-    statement: _Statement = {"Effect": "Allow", "Action": list(actions), "Resource": list(resources)}
-    return statement | ({"Condition": condition} if condition else {})
+def _log_statements(group: str) -> Iterator[Statement]:
+    to_groups = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
+    yield allow(to_groups, [group, f"{group}:*"])
+    yield allow(["cloudwatch:PutMetricData"], ["*"], {"StringLike": {"cloudwatch:namespace": _NAMESPACES}})
 
 
 def _why(resource: str) -> str:
     if resource == "*":
         return "GetAuthorizationToken and PutMetricData have no resource; a condition bounds the metrics' namespace"
-    if resource.endswith(":log-stream:*"):
+    if resource.endswith(":*"):
         return "SageMaker names the log streams of its jobs, all in its one log group for training"
-    return "the objects below a prefix that was named for this role: their keys are not known beforehand"
+    return WHY_OBJECTS

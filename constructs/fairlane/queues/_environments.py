@@ -12,7 +12,8 @@ from fairlane.scheduling import Capacity, QuotaManagement, SchedulingPolicy
 
 AnyServiceEnvironment: TypeAlias = ServiceEnvironmentBase | IServiceEnvironmentRef
 
-_QUEUE: Final = "job queue"
+QUEUE: Final = "job queue"
+"""What names of queues are claimed as."""
 _WITH_ANY_QUEUE: Final = "service environment with a queue"
 _WITH_QUOTAS: Final = "service environment with a queue with quota management"
 
@@ -46,7 +47,7 @@ def claim_problems(
     scheduling: SchedulingPolicy,
 ) -> Iterator[Problem]:
     """Yields a queue name that is taken, and an environment that may have no further queue."""
-    owner = claims.owner(_QUEUE, queue_name)
+    owner = claims.owner(QUEUE, queue_name)
     if capacity is not None:
         owner = owner or claims.owner(SERVICE_ENVIRONMENT, queue_name)
     if owner:
@@ -64,7 +65,7 @@ def claim(
     claims: Claims, queue_name: str, environment: AnyServiceEnvironment, scheduling: SchedulingPolicy, owner: str
 ) -> None:
     """Notes that the queue at path `owner` has its name and its environment."""
-    claims.add(_QUEUE, queue_name, owner)
+    claims.add(QUEUE, queue_name, owner)
     theirs = Claims.at(environment)
     theirs.add(_WITH_ANY_QUEUE, arn_of(environment), owner)
     if isinstance(scheduling, QuotaManagement):

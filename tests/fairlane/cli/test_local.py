@@ -1,5 +1,6 @@
 """`fairlane local`: one AWS on localhost that is started, asked and stopped by its port alone."""
 
+import random
 import socket
 import sys
 from collections.abc import Iterator
@@ -13,9 +14,12 @@ from fairlane_local import client
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that no program takes by chance, as those are handed out from 32768 on."""
+    for port in random.sample(range(20_000, 30_000), 100):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) != 0:
+                return port
+    raise AssertionError("no free port")
 
 
 @pytest.fixture

@@ -160,8 +160,9 @@ regions:
         (quota_queue("        a: {capacity: {ml.p5.48xlarge: 1}, sharing: LEND}"), "line 9, queues.q.scheduling.shares.a.capacity.\"ml.p5.48xlarge\": got 'ml.p5.48xlarge', allowed: an instance type of the queue's environment: ml.p4d.24xlarge"),
         (quota_queue("        a: {capacity: {ml.p4d.24xlarge: 1}, sharing: LEND, borrow_limit: 50}"), "line 9, queues.q.scheduling.shares.a.borrow_limit: got 50, allowed: a limit only with sharing LEND_AND_BORROW"),
         (quota_queue("        a: {capacity: {ml.p4d.24xlarge: 1}, sharing: LEND}\n        a: {capacity: {ml.p4d.24xlarge: 2}, sharing: LEND}"), "line 10, a: got 'a second a', allowed: each key once in a mapping"),
-        ("region: us-east-1\nexecution_roles: {a: {read: [s3://b/c]}}", "line 2, execution_roles.a.read[0]: got 's3://b/c', allowed: an S3 URI of a prefix, without * and ?, that ends with /, such as s3://datasets/imagenet/"),
+        ("region: us-east-1\nexecution_roles: {a: {read: [s3://b/c]}}", "line 2, execution_roles.a.read[0]: got 's3://b/c', allowed: an S3 URI of a prefix, without *, ? and $, that ends with /, such as s3://datasets/imagenet/"),
         ("region: us-east-1\nexecution_roles: {a: {kms_keys: [alias/x]}}", "line 2, execution_roles.a.kms_keys[0]: got 'alias/x', allowed: the ARN of a KMS key, not of an alias"),
+        ("region: us-east-1\nexecution_roles: {a: {read: ['s3://b-c/${Token[TOKEN.1]}/']}}", "line 2, got a value known only at deployment, allowed: a text without {Token[, which means something else"),
         (quota_queue("        {}"), "line 8, queues.q.scheduling.shares: got '0 quota shares', allowed: 1 to 20 quota shares in a queue"),
         (quota_queue("        a: {capacity: {ml.p4d.24xlarge: 1}, sharing: LEND}", capacity="10"), "line 5, queues.q.capacity: got 10, allowed: a mapping of ml.* instance types to numbers with QuotaManagement, which counts each type"),
         (quota_queue("        a: {capacity: {ml.p4d.24xlarge: 1}, sharing: LEND}").replace("us-east-1", "me-central-1"), "line 6, queues.q.scheduling: got 'QuotaManagement in me-central-1', allowed: Fifo or FairShare in that Region"),
@@ -280,3 +281,9 @@ def test_an_environment_that_does_not_exist_is_answered_with_those_that_do(name:
 def test_no_environments_at_all(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"a name, once there is a file NAME\.yaml"):
         find_environment(tmp_path, "prod")
+
+
+def test_too_many_levels_are_told(write: Write) -> None:
+    assert mistakes(write("region: us-east-1\nqueues: " + "[" * 3000)) == [
+        "got 'too many levels', allowed: YAML that people can read"
+    ]

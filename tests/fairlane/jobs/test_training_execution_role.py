@@ -21,6 +21,7 @@ from tests.support import problems_of, template_of
 KEY = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 LOGS = "arn:aws:logs:us-east-1:111122223333:log-group:/aws/sagemaker/TrainingJobs"
 REPOSITORY = "arn:aws:ecr:us-east-1:111122223333:repository"
+TOKEN = "${Token[TOKEN.1]}"
 
 
 def policy_of(stack: Stack) -> list[dict[str, Any]]:
@@ -70,6 +71,7 @@ ALLOWED: list[tuple[str, str, Context]] = [
     ("kms:Decrypt", KEY, {}),
     ("kms:CreateGrant", KEY, {"kms:GrantIsForAWSResource": "true"}),
     ("logs:CreateLogGroup", LOGS, {}),
+    ("logs:CreateLogGroup", f"{LOGS}:log-stream:", {}),
     ("logs:PutLogEvents", f"{LOGS}:log-stream:job/algo-1", {}),
     ("cloudwatch:PutMetricData", "*", {"cloudwatch:namespace": "/aws/sagemaker/TrainingJobs"}),
 ]
@@ -168,6 +170,17 @@ def test_constructs_and_tokens_are_taken_and_every_judge_lets_it_through() -> No
         ({"repositories": 5}, "repositories: got 5, allowed: a list"),
         ({"kms_keys": ["alias/training"]}, "kms_keys[0]: got 'alias/training', allowed: the ARN of a KMS key"),
         ({"kms_keys": [KEY.replace("key/", "alias/")]}, "kms_keys[0]: got 'arn:aws:kms"),
+        ({"read": [f"s3://*{TOKEN}/"]}, "read[0]: got a value known only at deployment, allowed: an S3 URI"),
+        ({"read": [f"s3://{TOKEN}*/"]}, "read[0]: got a value known only at deployment, allowed: an S3 URI"),
+        ({"read": [f"s3://data-x/{TOKEN}?/"]}, "read[0]: got a value known only at deployment, allowed: an S3 URI"),
+        ({"write": ["s3://data-x/${aws:username}/"]}, "write[0]: got 's3://data-x/${aws:username}/', allowed: an S3"),
+        ({"write": ["s3://data-x/a\nb/"]}, "write[0]: got 's3://data-x/a\\nb/', allowed: an S3 URI"),
+        ({"read": ["s3://a..b/x/"]}, "read[0]: got 's3://a..b/x/', allowed: an S3 URI"),
+        ({"repositories": [f"arn:aws:ecr:*:*:repository/*{TOKEN}"]}, "repositories[0]: got a value known only"),
+        ({"repositories": ["arn:aws:ecr:us-east-1:111122223333:repository/../x"]}, "repositories[0]: got 'arn:aws:ecr"),
+        ({"kms_keys": [f"arn:aws:kms:*:*:key/*{TOKEN}"]}, "kms_keys[0]: got a value known only at deployment"),
+        ({"kms_keys": [f"arn:aws:kms:{TOKEN}:alias/training"]}, "kms_keys[0]: got a value known only at deployment"),
+        ({"kms_keys": [KEY.replace("1111", "\u0661" * 4)]}, "kms_keys[0]: got 'arn:aws:kms"),
         ({"tags": {"aws:x": "y"}}, "tags.\"aws:x\": got 'aws:x'"),
     ],
 )
@@ -175,3 +188,16 @@ def test_a_mistake_is_named(stack: Stack, arguments: dict[str, Any], problem: st
     (found,) = problems_of(lambda: TrainingExecutionRole(stack, "Role", **arguments))
     assert found.startswith(problem)
     assert stack.node.children == []
+
+
+def test_constructs_that_stand_for_many_things_are_refused(stack: Stack) -> None:
+    everything = ecr.Repository.from_repository_name(stack, "Everything", "*")
+    alias = kms.Alias.from_alias_name(stack, "Alias", "alias/training")
+    found = problems_of(lambda: TrainingExecutionRole(stack, "Role", repositories=[everything], kms_keys=[alias]))
+    assert [problem.partition(":")[0] for problem in found] == ["repositories[0]", "kms_keys[0]"]
+
+
+def test_a_policy_that_iam_would_find_too_long_is_refused(stack: Stack) -> None:
+    prefixes = [f"s3://bucket-1/{'x' * 60}/{number}/" for number in range(200)]
+    (found,) = problems_of(lambda: TrainingExecutionRole(stack, "Role", read=prefixes))
+    assert "at most 10240 characters in the role's policy" in found

@@ -1,0 +1,21 @@
+"""What a queue for containers knows of a job definition."""
+
+from constructs import Construct
+
+from fairlane.catalog import JobNeeds
+
+
+class JobDefinitionBase(Construct):
+    """A job definition for GPU machines, of one node or several.
+
+    Attributes:
+        job_definition_name: its name, which people submit; AWS takes the newest revision.
+        unrevised_arn: its ARN without a revision, which stands for the newest; with `:*` for every revision.
+        needs: what one node takes of a machine; None where that is not known at synth.
+        nodes: how many machines it takes at once.
+    """
+
+    job_definition_name: str
+    unrevised_arn: str
+    needs: JobNeeds | None
+    nodes: int
