@@ -13,7 +13,15 @@ if TYPE_CHECKING:
     from fairlane.capacity import GpuComputeEnvironment as GpuComputeEnvironment
     from fairlane.capacity import Purchase as Purchase
     from fairlane.capacity import ServiceEnvironment as ServiceEnvironment
+    from fairlane.jobs import EfsVolume as EfsVolume
+    from fairlane.jobs import GpuJobDefinition as GpuJobDefinition
+    from fairlane.jobs import HostVolume as HostVolume
+    from fairlane.jobs import JobRetries as JobRetries
+    from fairlane.jobs import MultiNodeGpuJobDefinition as MultiNodeGpuJobDefinition
+    from fairlane.jobs import RetryAction as RetryAction
+    from fairlane.jobs import RetryRule as RetryRule
     from fairlane.jobs import TrainingExecutionRole as TrainingExecutionRole
+    from fairlane.queues import GpuQueue as GpuQueue
     from fairlane.queues import TrainingQueue as TrainingQueue
     from fairlane.scheduling import FairShare as FairShare
     from fairlane.scheduling import Fifo as Fifo
@@ -28,15 +36,23 @@ if TYPE_CHECKING:
 _HOMES = {
     "AllocationStrategy": "fairlane.capacity",
     "ConfigurationError": "fairlane._problems",
+    "EfsVolume": "fairlane.jobs",
     "FairShare": "fairlane.scheduling",
     "Fifo": "fairlane.scheduling",
     "GpuComputeEnvironment": "fairlane.capacity",
+    "GpuJobDefinition": "fairlane.jobs",
+    "GpuQueue": "fairlane.queues",
+    "HostVolume": "fairlane.jobs",
     "JobAction": "fairlane.scheduling",
+    "JobRetries": "fairlane.jobs",
     "JobStateTimeLimitAction": "fairlane.scheduling",
+    "MultiNodeGpuJobDefinition": "fairlane.jobs",
     "Problem": "fairlane._problems",
     "Purchase": "fairlane.capacity",
     "QuotaManagement": "fairlane.scheduling",
     "QuotaShare": "fairlane.scheduling",
+    "RetryAction": "fairlane.jobs",
+    "RetryRule": "fairlane.jobs",
     "ServiceEnvironment": "fairlane.capacity",
     "Sharing": "fairlane.scheduling",
     "State": "fairlane.scheduling",

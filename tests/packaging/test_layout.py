@@ -10,7 +10,15 @@ from tests.support import REPOSITORY
 
 LIBRARY = REPOSITORY / "constructs" / "fairlane"
 WITHOUT_CDK = ("scheduling", "catalog", "environment", "rehearsal", "cli")
-WITHOUT_CDK_MODULES = ("__init__", "_checks", "_gpu_capacity", "_problems", "_tokens", "_training_permissions")
+WITHOUT_CDK_MODULES = (
+    "__init__",
+    "_checks",
+    "_gpu_capacity",
+    "_gpu_jobs",
+    "_problems",
+    "_tokens",
+    "_training_permissions",
+)
 
 
 def modules(root: Path) -> list[Path]:

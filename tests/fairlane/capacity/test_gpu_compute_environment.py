@@ -3,35 +3,17 @@ from typing import Any
 
 import aws_cdk as cdk
 import pytest
-from aws_cdk import aws_ec2 as ec2
 from aws_cdk.assertions import Annotations, Match
 from cdk_nag import AwsSolutionsChecks
 from cfnlint.api import ManualArgs, lint
 
-from fairlane import AllocationStrategy, GpuComputeEnvironment, Purchase
+from fairlane import AllocationStrategy, Purchase
 from tests.cloudformation_updates import update_of
+from tests.gpu import machines
 from tests.support import problems_of, recommended_flags, resource, template_of
 
 US_EAST_1 = cdk.Environment(account="111122223333", region="us-east-1")
 BLOCK = "cr-0123456789abcdef0"
-
-
-def network(stack: cdk.Stack) -> ec2.IVpc:
-    return ec2.Vpc.from_vpc_attributes(
-        stack,
-        "Vpc",
-        vpc_id="vpc-0123456789abcdef0",
-        availability_zones=["us-east-1a", "us-east-1b"],
-        private_subnet_ids=["subnet-0123456789abcdef1", "subnet-0123456789abcdef2"],
-        private_subnet_route_table_ids=["rtb-0123456789abcdef1", "rtb-0123456789abcdef2"],
-    )
-
-
-def build(stack: cdk.Stack, **changes: Any) -> GpuComputeEnvironment:
-    settings: dict[str, Any] = {"instance_types": ["g5.12xlarge"], "max_gpus": 8} | changes
-    if settings.get("max_vcpus") is not None and "max_gpus" not in changes:
-        del settings["max_gpus"]
-    return GpuComputeEnvironment(stack, "Gpus", vpc=network(stack), **settings)
 
 
 def only(stack: cdk.Stack, resource_type: str) -> dict[str, Any]:
@@ -40,7 +22,7 @@ def only(stack: cdk.Stack, resource_type: str) -> dict[str, Any]:
 
 
 def test_defaults_are_those_for_gpus(stack: cdk.Stack) -> None:
-    build(stack)
+    machines(stack)
     environment = resource(stack, "ComputeEnvironment")
     computing = environment["ComputeResources"]
     assert environment["Type"] == "MANAGED"
@@ -59,7 +41,7 @@ def test_defaults_are_those_for_gpus(stack: cdk.Stack) -> None:
 
 
 def test_the_launch_template_is_pinned_encrypted_and_takes_imdsv2_only(stack: cdk.Stack) -> None:
-    build(stack, root_volume_gib=500)
+    machines(stack, root_volume_gib=500)
     version = resource(stack, "ComputeEnvironment")["ComputeResources"]["LaunchTemplate"]["Version"]
     assert version["Fn::GetAtt"][1] == "LatestVersionNumber"
     data = only(stack, "AWS::EC2::LaunchTemplate")["LaunchTemplateData"]
@@ -74,13 +56,13 @@ def test_the_launch_template_is_pinned_encrypted_and_takes_imdsv2_only(stack: cd
 
 
 def test_spot(stack: cdk.Stack) -> None:
-    build(stack, purchase=Purchase.SPOT)
+    machines(stack, purchase=Purchase.SPOT)
     computing = resource(stack, "ComputeEnvironment")["ComputeResources"]
     assert (computing["Type"], computing["AllocationStrategy"]) == ("SPOT", "SPOT_PRICE_CAPACITY_OPTIMIZED")
 
 
 def test_efa_has_a_placement_group_one_subnet_and_its_security_group_on_the_interfaces_only(stack: cdk.Stack) -> None:
-    build(stack, instance_types=["p6-b300.48xlarge"], max_gpus=16, efa=True)
+    machines(stack, instance_types=["p6-b300.48xlarge"], max_gpus=16, efa=True)
     computing = resource(stack, "ComputeEnvironment")["ComputeResources"]
     assert computing["Subnets"] == ["subnet-0123456789abcdef1"]
     assert "SecurityGroupIds" not in computing
@@ -96,7 +78,7 @@ def test_efa_has_a_placement_group_one_subnet_and_its_security_group_on_the_inte
 
 
 def test_a_capacity_reservation_is_targeted(stack: cdk.Stack) -> None:
-    build(stack, capacity_reservation=BLOCK)
+    machines(stack, capacity_reservation=BLOCK)
     data = only(stack, "AWS::EC2::LaunchTemplate")["LaunchTemplateData"]
     target = {"CapacityReservationTarget": {"CapacityReservationId": BLOCK}}
     assert data["CapacityReservationSpecification"] == target
@@ -105,7 +87,7 @@ def test_a_capacity_reservation_is_targeted(stack: cdk.Stack) -> None:
 
 def test_a_group_of_capacity_reservations_is_targeted(stack: cdk.Stack) -> None:
     arn = "arn:aws:resource-groups:us-east-1:111122223333:group/training"
-    build(stack, capacity_reservation=arn)
+    machines(stack, capacity_reservation=arn)
     data = only(stack, "AWS::EC2::LaunchTemplate")["LaunchTemplateData"]
     target = data["CapacityReservationSpecification"]["CapacityReservationTarget"]
     assert target == {"CapacityReservationResourceGroupArn": arn}
@@ -113,7 +95,7 @@ def test_a_group_of_capacity_reservations_is_targeted(stack: cdk.Stack) -> None:
 
 def test_a_capacity_block_is_bought_as_one_and_replaced_on_updates(stack: cdk.Stack) -> None:
     block = {"purchase": Purchase.CAPACITY_BLOCK, "capacity_reservation": BLOCK}
-    build(stack, instance_types=["p5.48xlarge"], max_gpus=64, **block)
+    machines(stack, instance_types=["p5.48xlarge"], max_gpus=64, **block)
     environment = resource(stack, "ComputeEnvironment")
     assert environment["ComputeResources"]["AllocationStrategy"] == "BEST_FIT"
     assert environment["ComputeResources"]["Type"] == "EC2"
@@ -134,12 +116,12 @@ def test_a_capacity_block_is_bought_as_one_and_replaced_on_updates(stack: cdk.St
 def test_there_are_never_more_gpus_than_wanted(
     stack: cdk.Stack, instance_types: list[str], max_gpus: int, vcpus: int
 ) -> None:
-    build(stack, instance_types=instance_types, max_gpus=max_gpus)
+    machines(stack, instance_types=instance_types, max_gpus=max_gpus)
     assert resource(stack, "ComputeEnvironment")["ComputeResources"]["MaxvCpus"] == vcpus
 
 
 def test_machines_may_be_counted_in_vcpus_and_new_ones_are_warned_of(stack: cdk.Stack) -> None:
-    build(stack, instance_types=["p9.48xlarge"], max_vcpus=1000)
+    machines(stack, instance_types=["p9.48xlarge"], max_vcpus=1000)
     assert resource(stack, "ComputeEnvironment")["ComputeResources"]["MaxvCpus"] == 1000
     (warning,) = Annotations.from_stack(stack).find_warning("*", Match.string_like_regexp("p9.48xlarge is not known"))
     assert "fairlane:GpuComputeEnvironment.unverifiedInstanceType" in str(warning.entry.data)
@@ -150,7 +132,7 @@ def environment_after(**changes: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     app_tags = changes.pop("app_tags", {})
     app = cdk.App()
     stack = cdk.Stack(app, "Stack", env=US_EAST_1)
-    build(stack, **changes)
+    machines(stack, **changes)
     for key, value in app_tags.items():
         cdk.Tags.of(app).add(key, value)
     return resource(stack, "ComputeEnvironment"), only(stack, "AWS::EC2::LaunchTemplate")
@@ -188,7 +170,7 @@ def test_every_judge_lets_it_through(flags: dict[str, Any]) -> None:
     app = cdk.App(context=flags)
     cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     stack = cdk.Stack(app, "Stack", env=US_EAST_1)
-    build(stack, instance_types=["p5.48xlarge"], max_gpus=16, efa=True)
+    machines(stack, instance_types=["p5.48xlarge"], max_gpus=16, efa=True)
     app.synth()
     assert lint(json.dumps(template_of(stack)), config=ManualArgs(regions=["us-east-1"])) == []
 
@@ -243,7 +225,7 @@ def test_every_judge_lets_it_through(flags: dict[str, Any]) -> None:
     ],
 )
 def test_a_mistake_is_named(stack: cdk.Stack, changes: dict[str, Any], problem: str) -> None:
-    found = problems_of(lambda: build(stack, **changes))
+    found = problems_of(lambda: machines(stack, **changes))
     assert len(found) == 1, found
     assert found[0].startswith(problem)
     assert stack.node.try_find_child("Gpus") is None
@@ -251,7 +233,7 @@ def test_a_mistake_is_named(stack: cdk.Stack, changes: dict[str, Any], problem: 
 
 def test_a_capacity_block_has_one_strategy_its_own_machines_and_an_id(stack: cdk.Stack) -> None:
     strategy = AllocationStrategy.BEST_FIT_PROGRESSIVE
-    found = problems_of(lambda: build(stack, purchase=Purchase.CAPACITY_BLOCK, allocation_strategy=strategy))
+    found = problems_of(lambda: machines(stack, purchase=Purchase.CAPACITY_BLOCK, allocation_strategy=strategy))
     assert [problem.partition(":")[0] for problem in found] == [
         "instance_types[0]",
         "allocation_strategy",

@@ -1,0 +1,216 @@
+"""What the containers of all GPU job definitions have: a role, logs, sizes, volumes, retries."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final, TypeAlias
+
+import aws_cdk as cdk
+from aws_cdk import aws_batch as batch
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_secretsmanager as secretsmanager
+from constructs import Construct
+
+from fairlane._claims import Claims
+from fairlane._gpu_jobs import MAX_DEFINITION_BYTES, JobRetries, RetryAction, RetryRule
+from fairlane._nag import acknowledge_wildcards
+from fairlane._problems import Problem
+from fairlane.catalog import JobNeeds
+from fairlane.jobs._s3 import ARN, WHY_OBJECTS, allow, s3_statements
+from fairlane.jobs._volumes import EfsVolume, HostVolume
+from fairlane.queues import JobDefinitionBase
+
+Volume: TypeAlias = EfsVolume | HostVolume
+
+_TASKS: Final = "ecs-tasks.amazonaws.com"
+_ALL_ELSE: Final = RetryRule(action=RetryAction.EXIT, on_reason="*")
+_EFA_ULIMITS: Final = {"memlock": -1, "stack": 67_108_864, "nofile": 1_024_000}
+
+
+def job_role(scope: Construct, read: Sequence[str], write: Sequence[str]) -> iam.Role:
+    """Makes the role that a container runs with; ECS may assume it for this account only."""
+    statements = list(s3_statements(read, write))
+    from_this_account = {"StringEquals": {"aws:SourceAccount": Claims.at(scope).account}}
+    role = iam.Role(
+        scope,
+        "JobRole",
+        assumed_by=iam.ServicePrincipal(_TASKS, conditions=from_this_account),
+        inline_policies={"Data": iam.PolicyDocument.from_json({"Statement": statements})} if statements else None,
+    )
+    resources = {resource for statement in statements for resource in statement["Resource"]}
+    acknowledge_wildcards(role, {resource: WHY_OBJECTS for resource in resources if resource.endswith("*")})
+    return role
+
+
+def secrets_role(scope: Construct, secrets: Mapping[str, secretsmanager.ISecret], log_group: logs.LogGroup) -> iam.Role:
+    """Makes the role with which ECS starts a container that has secrets: it reads them, pulls images, writes logs."""
+    repositories = f"{ARN}:ecr:*:*:repository/*"
+    streams = f"{log_group.log_group_arn}"
+    pull = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
+    statements = [
+        allow(["ecr:GetAuthorizationToken"], ["*"]),
+        allow(pull, [repositories]),
+        allow(["logs:CreateLogStream", "logs:PutLogEvents"], [streams]),
+    ]
+    role = iam.Role(
+        scope,
+        "ExecutionRole",
+        assumed_by=iam.ServicePrincipal(_TASKS),
+        inline_policies={"Start": iam.PolicyDocument.from_json({"Statement": statements})},
+    )
+    for secret in secrets.values():
+        secret.grant_read(role)
+    why = "which image is pulled is up to the definition; reading images is all that this allows"
+    acknowledge_wildcards(role, {"*": "this action has no resource", repositories: why, streams: "its log streams"})
+    return role
+
+
+def container(
+    scope: Construct,
+    *,
+    image: str,
+    command: Sequence[str],
+    needs: JobNeeds,
+    shared_memory_mib: int,
+    environment: Mapping[str, str],
+    secrets: Mapping[str, secretsmanager.ISecret],
+    volumes: Sequence[Volume],
+    role: iam.Role,
+    log_group: logs.LogGroup,
+    instance_type: str | None = None,
+) -> batch.CfnJobDefinition.ContainerPropertiesProperty:
+    """Renders a container."""
+    definition = batch.CfnJobDefinition
+    amounts = {"GPU": needs.gpus, "VCPU": needs.vcpus, "MEMORY": needs.memory_mib}
+    execution_role = secrets_role(scope, secrets, log_group) if secrets else None
+    return definition.ContainerPropertiesProperty(
+        image=image,
+        command=list(command) or None,
+        instance_type=instance_type,
+        job_role_arn=role.role_arn,
+        execution_role_arn=execution_role.role_arn if execution_role else None,
+        resource_requirements=[
+            definition.ResourceRequirementProperty(type=kind, value=_text(amount)) for kind, amount in amounts.items()
+        ],
+        environment=[definition.EnvironmentProperty(name=name, value=value) for name, value in environment.items()],
+        secrets=[definition.SecretProperty(name=name, value_from=secret.secret_arn) for name, secret in secrets.items()]
+        or None,
+        linux_parameters=definition.LinuxParametersProperty(
+            shared_memory_size=shared_memory_mib,
+            devices=[
+                definition.DeviceProperty(
+                    host_path=f"/dev/infiniband/uverbs{number}",
+                    container_path=f"/dev/infiniband/uverbs{number}",
+                    permissions=["READ", "WRITE", "MKNOD"],
+                )
+                for number in range(needs.efa)
+            ]
+            or None,
+        ),
+        ulimits=[
+            definition.UlimitProperty(name=name, soft_limit=limit, hard_limit=limit)
+            for name, limit in _EFA_ULIMITS.items()
+        ]
+        if needs.efa
+        else None,
+        volumes=[_volume(f"volume-{number}", volume) for number, volume in enumerate(volumes)] or None,
+        mount_points=[
+            definition.MountPointsProperty(
+                source_volume=f"volume-{number}", container_path=volume.container_path, read_only=volume.read_only
+            )
+            for number, volume in enumerate(volumes)
+        ]
+        or None,
+        log_configuration=definition.LogConfigurationProperty(
+            log_driver="awslogs",
+            options={
+                "awslogs-group": log_group.log_group_name,
+                "awslogs-region": cdk.Stack.of(scope).region,
+                "awslogs-stream-prefix": "job",
+            },
+        ),
+    )
+
+
+def register(
+    scope: JobDefinitionBase,
+    *,
+    name: str,
+    retries: JobRetries,
+    timeout_seconds: int | None,
+    scheduling_priority: int,
+    tags: Mapping[str, str] | None,
+    container_properties: batch.CfnJobDefinition.ContainerPropertiesProperty | None = None,
+    node_properties: batch.CfnJobDefinition.NodePropertiesProperty | None = None,
+) -> batch.CfnJobDefinition:
+    """Makes the resource, whose old revisions stay for jobs that wait, and notes name, ARN and tags."""
+    definition = batch.CfnJobDefinition
+    resource = definition(
+        scope,
+        "Resource",
+        type="container" if container_properties else "multinode",
+        job_definition_name=name,
+        platform_capabilities=["EC2"],
+        container_properties=container_properties,
+        node_properties=node_properties,
+        retry_strategy=_retry_strategy(retries),
+        timeout=definition.TimeoutProperty(attempt_duration_seconds=timeout_seconds) if timeout_seconds else None,
+        scheduling_priority=scheduling_priority,
+        resource_retention_policy=definition.ResourceRetentionPolicyProperty(skip_deregister_on_update=True),
+    )
+    scope.job_definition_name = name
+    scope.unrevised_arn = cdk.Stack.of(scope).format_arn(service="batch", resource="job-definition", resource_name=name)
+    for key, value in (tags or {}).items():
+        cdk.Tags.of(scope).add(key, value)
+    return resource
+
+
+def log_group_of(scope: Construct, retention: logs.RetentionDays) -> logs.LogGroup:
+    """Makes the log group, which outlives the definition."""
+    return logs.LogGroup(scope, "LogGroup", retention=retention, removal_policy=cdk.RemovalPolicy.RETAIN)
+
+
+def _retry_strategy(retries: JobRetries) -> batch.CfnJobDefinition.RetryStrategyProperty:
+    """Renders retries; AWS would try again after all that no rule names, so a last rule ends that."""
+    definition = batch.CfnJobDefinition
+    return definition.RetryStrategyProperty(
+        attempts=retries.attempts,
+        evaluate_on_exit=[
+            definition.EvaluateOnExitProperty(
+                action=rule.action,
+                on_status_reason=rule.on_status_reason,
+                on_reason=rule.on_reason,
+                on_exit_code=rule.on_exit_code,
+            )
+            for rule in (*retries.rules, _ALL_ELSE)
+        ],
+    )
+
+
+def size_problems(image: str, command: Sequence[str], environment: Mapping[str, str]) -> Iterator[Problem]:
+    """Yields a definition that AWS would find too large, going by the parts of it that can be."""
+    size = len(json.dumps([image, list(command), [{"name": k, "value": v} for k, v in environment.items()]]).encode())
+    if size > MAX_DEFINITION_BYTES:
+        allowed = f"a definition of at most {MAX_DEFINITION_BYTES} bytes: put what is large into a file in S3"
+        yield Problem(("environment",), f"{size} bytes with image and command", allowed)
+
+
+def _volume(name: str, volume: Volume) -> batch.CfnJobDefinition.VolumesProperty:
+    definition = batch.CfnJobDefinition
+    if isinstance(volume, HostVolume):
+        host = definition.VolumesHostProperty(source_path=volume.source_path)
+        return definition.VolumesProperty(name=name, host=host)
+    efs = definition.EfsVolumeConfigurationProperty(
+        file_system_id=volume.file_system_id,
+        transit_encryption="ENABLED",
+        authorization_config=definition.AuthorizationConfigProperty(
+            access_point_id=volume.access_point_id, iam="ENABLED"
+        )
+        if volume.access_point_id
+        else None,
+    )
+    return definition.VolumesProperty(name=name, efs_volume_configuration=efs)
+
+
+def _text(number: int) -> str:
+    return cdk.Token.as_string(number) if cdk.Token.is_unresolved(number) else str(number)

@@ -1,0 +1,329 @@
+"""Job definitions for GPU machines: what they render, and every wrong argument."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aws_cdk import App, Stack, Token
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_secretsmanager as secretsmanager
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fairlane import (
+    EfsVolume,
+    GpuJobDefinition,
+    HostVolume,
+    JobRetries,
+    MultiNodeGpuJobDefinition,
+    RetryAction,
+    RetryRule,
+)
+from fairlane.catalog import GpuInstanceType, gpu_instance_types, shortcomings
+from tests.support import problems_of, resource, template_of
+
+MACHINES = st.sampled_from(gpu_instance_types())
+
+
+def define(stack: Stack, **changes: Any) -> GpuJobDefinition:
+    settings: dict[str, Any] = {
+        "job_definition_name": "train",
+        "image": "111122223333.dkr.ecr.us-east-1.amazonaws.com/train@sha256:0",
+        "instance_type": "g5.12xlarge",
+    } | changes
+    return GpuJobDefinition(stack, "Train", **settings)
+
+
+def define_nodes(stack: Stack, **changes: Any) -> MultiNodeGpuJobDefinition:
+    settings: dict[str, Any] = {
+        "job_definition_name": "train",
+        "image": "image",
+        "script": ["train.py", "--epochs", "3"],
+        "nodes": 4,
+        "instance_type": "p5.48xlarge",
+    } | changes
+    return MultiNodeGpuJobDefinition(stack, "Train", **settings)
+
+
+def amounts(container: dict[str, Any]) -> dict[str, str]:
+    return {one["Type"]: one["Value"] for one in container["ResourceRequirements"]}
+
+
+def test_a_job_gets_the_part_of_its_machine_that_belongs_to_its_gpus(stack: Stack) -> None:
+    definition = define(stack, gpus=1, command=["python", "train.py"])
+    rendered = resource(stack, "JobDefinition")
+    container = rendered["ContainerProperties"]
+    assert amounts(container) == {"GPU": "1", "VCPU": "12", "MEMORY": "47121"}
+    assert container["LinuxParameters"] == {"SharedMemorySize": 23560}
+    assert container["Command"] == ["python", "train.py"]
+    assert rendered["Type"] == "container"
+    assert rendered["PlatformCapabilities"] == ["EC2"]
+    assert rendered["SchedulingPriority"] == 0
+    assert rendered["ResourceRetentionPolicy"] == {"SkipDeregisterOnUpdate": True}
+    assert "Timeout" not in rendered
+    assert definition.needs is not None
+    assert stack.resolve(definition.unrevised_arn)["Fn::Join"][1][-1].endswith(":111122223333:job-definition/train")
+
+
+def test_by_default_it_has_all_gpus_and_what_is_said_goes_first(stack: Stack) -> None:
+    define(stack, vcpus=8, memory_mib=10_000, shared_memory_mib=1_000, timeout_seconds=3600, scheduling_priority=50)
+    rendered = resource(stack, "JobDefinition")
+    assert amounts(rendered["ContainerProperties"]) == {"GPU": "4", "VCPU": "8", "MEMORY": "10000"}
+    assert rendered["ContainerProperties"]["LinuxParameters"] == {"SharedMemorySize": 1000}
+    assert rendered["Timeout"] == {"AttemptDurationSeconds": 3600}
+    assert rendered["SchedulingPriority"] == 50
+
+
+@given(machine=MACHINES, data=st.data())
+def test_the_default_definition_fits_as_often_as_the_machine_has_gpus_for(
+    machine: GpuInstanceType, data: st.DataObject
+) -> None:
+    gpus = data.draw(st.integers(1, machine.gpus))
+    stack = Stack(App(), "Stack")
+    needs = define(stack, instance_type=machine.instance_type, gpus=gpus).needs
+    assert needs is not None
+    assert not list(shortcomings(needs, machine))
+    at_once = machine.gpus // gpus
+    assert needs.memory_mib * at_once <= machine.usable_memory_mib
+    assert needs.vcpus * at_once <= machine.vcpus
+
+
+def test_a_machine_that_is_not_known_needs_sizes(stack: Stack) -> None:
+    define(stack, instance_type=None, gpus=2, vcpus=16, memory_mib=100_000)
+    assert amounts(resource(stack, "JobDefinition")["ContainerProperties"]) == {
+        "GPU": "2",
+        "VCPU": "16",
+        "MEMORY": "100000",
+    }
+
+
+def test_sizes_may_be_tokens(stack: Stack) -> None:
+    sizes = {"vcpus": Token.as_number({"Ref": "Vcpus"}), "memory_mib": Token.as_number({"Ref": "Memory"})}
+    definition = define(stack, gpus=1, shared_memory_mib=100, **sizes)
+    container = resource(stack, "JobDefinition")["ContainerProperties"]
+    assert {"Type": "VCPU", "Value": {"Ref": "Vcpus"}} in container["ResourceRequirements"]
+    assert definition.needs is None
+
+
+def test_retries_know_spot_and_images_and_end_there(stack: Stack) -> None:
+    define(stack, retries=JobRetries(attempts=5, rules=(RetryRule.spot_reclaimed(), RetryRule.exit_code(143))))
+    assert resource(stack, "JobDefinition")["RetryStrategy"] == {
+        "Attempts": 5,
+        "EvaluateOnExit": [
+            {"Action": "RETRY", "OnStatusReason": "Host EC2*"},
+            {"Action": "RETRY", "OnExitCode": "143"},
+            {"Action": "EXIT", "OnReason": "*"},
+        ],
+    }
+
+
+def test_by_default_it_is_tried_three_times_after_what_is_not_its_fault(stack: Stack) -> None:
+    define(stack)
+    strategy = resource(stack, "JobDefinition")["RetryStrategy"]
+    assert strategy["Attempts"] == 3
+    assert [rule.get("OnReason", rule.get("OnStatusReason")) for rule in strategy["EvaluateOnExit"]] == [
+        "Host EC2*",
+        "CannotPullContainerError:*",
+        "*",
+    ]
+
+
+def test_logs_are_kept_for_a_while_and_outlive_the_definition(stack: Stack) -> None:
+    define(stack, log_retention=logs.RetentionDays.ONE_WEEK)
+    resources = template_of(stack)["Resources"]
+    (logical_id,) = (name for name, one in resources.items() if one["Type"] == "AWS::Logs::LogGroup")
+    assert resources[logical_id]["DeletionPolicy"] == "Retain"
+    assert resources[logical_id]["Properties"]["RetentionInDays"] == 7
+    configuration = resource(stack, "JobDefinition")["ContainerProperties"]["LogConfiguration"]
+    assert configuration["LogDriver"] == "awslogs"
+    assert configuration["Options"]["awslogs-group"] == {"Ref": logical_id}
+
+
+def test_secrets_come_from_secrets_manager_by_a_role_that_reads_only_them(stack: Stack) -> None:
+    secret = secretsmanager.Secret.from_secret_complete_arn(
+        stack, "Key", "arn:aws:secretsmanager:us-east-1:111122223333:secret:key-AbCdEf"
+    )
+    define(stack, secrets={"API_KEY": secret}, environment={"EPOCHS": "3"})
+    container = resource(stack, "JobDefinition")["ContainerProperties"]
+    assert container["Secrets"] == [{"Name": "API_KEY", "ValueFrom": secret.secret_arn}]
+    assert container["Environment"] == [{"Name": "EPOCHS", "Value": "3"}]
+    assert "ExecutionRoleArn" in container
+    text = json.dumps(template_of(stack))
+    assert text.count("secretsmanager:GetSecretValue") == 1
+
+
+def test_volumes(stack: Stack) -> None:
+    host = HostVolume(source_path="/fsx", container_path="/data", read_only=True)
+    efs = EfsVolume(file_system_id="fs-0123456789abcdef0", container_path="/home", access_point_id="fsap-1")
+    define(stack, volumes=[host, efs])
+    container = resource(stack, "JobDefinition")["ContainerProperties"]
+    assert container["Volumes"] == [
+        {"Name": "volume-0", "Host": {"SourcePath": "/fsx"}},
+        {
+            "Name": "volume-1",
+            "EfsVolumeConfiguration": {
+                "FileSystemId": "fs-0123456789abcdef0",
+                "TransitEncryption": "ENABLED",
+                "AuthorizationConfig": {"AccessPointId": "fsap-1", "Iam": "ENABLED"},
+            },
+        },
+    ]
+    assert container["MountPoints"] == [
+        {"SourceVolume": "volume-0", "ContainerPath": "/data", "ReadOnly": True},
+        {"SourceVolume": "volume-1", "ContainerPath": "/home", "ReadOnly": False},
+    ]
+
+
+def test_only_ecs_assumes_the_jobs_role_for_this_account(stack: Stack) -> None:
+    define(stack, read=["s3://datasets/x/"])
+    roles = [one for one in template_of(stack)["Resources"].values() if one["Type"] == "AWS::IAM::Role"]
+    (trust,) = roles[0]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Principal"] == {"Service": "ecs-tasks.amazonaws.com"}
+    assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": "111122223333"}}
+    assert "datasets/x/*" in json.dumps(roles[0])
+
+
+MIDDLE = RetryRule(on_reason="Cannot*Error")
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"gpus": 0.5}, "gpus: got 0.5, allowed: a whole number of GPUs of a g5.12xlarge, 1 to 4"),
+        ({"gpus": 0}, "gpus: got 0, allowed"),
+        ({"gpus": 8}, "gpus: got 8, allowed: a whole number of GPUs of a g5.12xlarge, 1 to 4"),
+        ({"instance_type": "g4ad.xlarge", "vcpus": 1, "memory_mib": 4}, "instance_type: got 'g4ad.xlarge', allowed"),
+        (
+            {"instance_type": "trn1.32xlarge", "vcpus": 1, "memory_mib": 4},
+            "instance_type: got 'trn1.32xlarge', allowed",
+        ),
+        ({"instance_type": None}, "instance_type: got nothing, allowed: an instance type to work vcpus and memory_mib"),
+        ({"instance_type": "p9.48xlarge"}, "instance_type: got 'p9.48xlarge, not known', allowed: an instance type"),
+        ({"timeout_seconds": 30}, "timeout_seconds: got 30, allowed: a whole number of seconds, 60 or more"),
+        ({"retries": JobRetries(attempts=11)}, "retries.attempts: got 11, allowed: a whole number, 1 to 10"),
+        (
+            {"retries": JobRetries(rules=[RetryRule.exit_code(n) for n in range(6)])},
+            "retries.rules: got '6 rules', allowed",
+        ),
+        ({"retries": JobRetries(rules=[MIDDLE])}, "retries.rules[0].on_reason: got 'Cannot*Error', allowed: 1 to 512"),
+        (
+            {"retries": JobRetries(rules=[RetryRule(on_exit_code="1x")])},
+            "retries.rules[0].on_exit_code: got '1x', allowed",
+        ),
+        ({"retries": JobRetries(rules=[RetryRule()])}, "retries.rules[0].on_reason: got nothing, allowed: one pattern"),
+        ({"retries": JobRetries(rules=["x"])}, "retries.rules[0]: got 'x', allowed: a RetryRule"),  # type: ignore[list-item]
+        ({"retries": 3}, "retries: got 3, allowed: a JobRetries"),
+        ({"environment": {"AWS_BATCH_X": "1"}}, "environment.AWS_BATCH_X: got 'AWS_BATCH_X', allowed: letters, digits"),
+        ({"environment": {"EPOCHS": 3}}, "environment.EPOCHS: got 3, allowed: a text"),
+        ({"environment": {"BIG": "x" * 24_600}}, "environment: got '24"),
+        ({"scheduling_priority": 10_000}, "scheduling_priority: got 10000, allowed: a whole number, 0 to 9999"),
+        ({"job_definition_name": "a b"}, "job_definition_name: got 'a b', allowed"),
+        ({"image": " "}, "image: got ' ', allowed: the URI of an image"),
+        ({"command": "python train.py"}, "command: got 'python train.py', allowed: a list"),
+        ({"memory_mib": 3}, "memory_mib: got 3, allowed: a whole number of MiB, 4 or more"),
+        ({"read": ["s3://x"]}, "read[0]: got 's3://x', allowed: an S3 URI"),
+        (
+            {"volumes": [HostVolume(source_path="fsx", container_path="/x")]},
+            "volumes[0].source_path: got 'fsx', allowed",
+        ),
+        (
+            {"volumes": [EfsVolume(file_system_id="x", container_path="/x")]},
+            "volumes[0].file_system_id: got 'x', allowed",
+        ),
+    ],
+)
+def test_a_mistake_is_named(stack: Stack, changes: dict[str, Any], problem: str) -> None:
+    found = problems_of(lambda: define(stack, **changes))
+    assert len(found) == 1, found
+    assert found[0].startswith(problem)
+    assert stack.node.children == []
+
+
+def test_a_rule_may_let_a_job_fail(stack: Stack) -> None:
+    rule = RetryRule(action=RetryAction.EXIT, on_exit_code="2")
+    define(stack, retries=JobRetries(rules=[rule]))
+    assert resource(stack, "JobDefinition")["RetryStrategy"]["EvaluateOnExit"][0] == {
+        "Action": "EXIT",
+        "OnExitCode": "2",
+    }
+
+
+def test_many_nodes_have_whole_machines_an_open_range_and_efa(stack: Stack) -> None:
+    definition = define_nodes(stack)
+    rendered = resource(stack, "JobDefinition")
+    assert rendered["Type"] == "multinode"
+    nodes = rendered["NodeProperties"]
+    assert (nodes["MainNode"], nodes["NumNodes"]) == (0, 4)
+    (group,) = nodes["NodeRangeProperties"]
+    assert group["TargetNodes"] == "0:"
+    container = group["Container"]
+    assert container["InstanceType"] == "p5.48xlarge"
+    assert amounts(container) == {"GPU": "8", "VCPU": "192", "MEMORY": "2013009"}
+    devices = [device["HostPath"] for device in container["LinuxParameters"]["Devices"]]
+    assert devices == [f"/dev/infiniband/uverbs{number}" for number in range(32)]
+    assert {limit["Name"]: limit["SoftLimit"] for limit in container["Ulimits"]}["memlock"] == -1
+    assert {"Name": "FAIRLANE_GPUS_PER_NODE", "Value": "8"} in container["Environment"]
+    assert definition.nodes == 4
+
+
+def test_without_efa_there_are_no_devices(stack: Stack) -> None:
+    define_nodes(stack, efa=False)
+    (group,) = resource(stack, "JobDefinition")["NodeProperties"]["NodeRangeProperties"]
+    assert "Devices" not in group["Container"]["LinuxParameters"]
+    assert "Ulimits" not in group["Container"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"nodes": 1}, "nodes: got 1, allowed: a whole number of nodes, 2 to 1000"),
+        ({"nodes": 1001}, "nodes: got 1001, allowed"),
+        ({"instance_type": "g5.xlarge"}, "efa: got True, allowed: False, as g5.xlarge has no EFA"),
+        ({"instance_type": "p9.48xlarge"}, "instance_type: got 'p9.48xlarge, not known', allowed"),
+        ({"script": "train.py"}, "script: got 'train.py', allowed: a list"),
+    ],
+)
+def test_a_mistake_with_many_nodes_is_named(stack: Stack, changes: dict[str, Any], problem: str) -> None:
+    found = problems_of(lambda: define_nodes(stack, **changes))
+    assert len(found) == 1, found
+    assert found[0].startswith(problem)
+
+
+@pytest.mark.parametrize(
+    ("surroundings", "expected"),
+    [
+        (
+            {"AWS_BATCH_JOB_NODE_INDEX": "0"},
+            "--nnodes=2 --node_rank=0 --nproc_per_node=8 --master_addr=10.0.0.7 --master_port=29500 train.py --epochs 3",
+        ),
+        (
+            {"AWS_BATCH_JOB_NODE_INDEX": "1", "AWS_BATCH_JOB_MAIN_NODE_PRIVATE_IPV4_ADDRESS": "10.0.0.9"},
+            "--nnodes=2 --node_rank=1 --nproc_per_node=8 --master_addr=10.0.0.9 --master_port=29500 train.py --epochs 3",
+        ),
+    ],
+    ids=["main node", "other node"],
+)
+def test_nodes_find_each_other(stack: Stack, tmp_path: Path, surroundings: dict[str, str], expected: str) -> None:
+    define_nodes(stack)
+    (group,) = resource(stack, "JobDefinition")["NodeProperties"]["NodeRangeProperties"]
+    for name, says in (("torchrun", 'echo "$@"'), ("hostname", "echo 10.0.0.7 172.17.0.1")):
+        program = tmp_path / name
+        program.write_text(f"#!/bin/sh\n{says}\n")
+        program.chmod(0o755)
+    done = subprocess.run(
+        group["Container"]["Command"],
+        env={
+            "PATH": f"{tmp_path}:{os.environ['PATH']}",
+            "AWS_BATCH_JOB_MAIN_NODE_INDEX": "0",
+            "AWS_BATCH_JOB_NUM_NODES": "2",
+            "FAIRLANE_GPUS_PER_NODE": "8",
+            **surroundings,
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout.strip(), done.stderr) == (expected, "")

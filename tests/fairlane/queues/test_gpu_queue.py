@@ -1,0 +1,333 @@
+"""Queues for containers: what they render, who may use them, and which jobs they can run."""
+
+import json
+from typing import Any
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk import App, Environment, Stack
+from aws_cdk import aws_batch as batch
+from aws_cdk import aws_iam as iam
+from aws_cdk.assertions import Annotations, Match
+from cdk_nag import AwsSolutionsChecks
+from cfnlint.api import ManualArgs, lint
+
+from fairlane import (
+    ConfigurationError,
+    FairShare,
+    Fifo,
+    GpuJobDefinition,
+    GpuQueue,
+    JobAction,
+    JobStateTimeLimitAction,
+    MultiNodeGpuJobDefinition,
+    Purchase,
+    QuotaManagement,
+    QuotaShare,
+    Sharing,
+    State,
+    TimeLimitReason,
+)
+from tests.gpu import gpu_queue, machines, network
+from tests.iam_evaluator import Context, is_allowed
+from tests.support import problems_of, resource, template_of
+
+SUBMIT = "batch:SubmitJob"
+
+
+def arn(rest: str) -> str:
+    return f"arn:aws:batch:us-east-1:111122223333:{rest}"
+
+
+def job(stack: Stack, name: str = "train", **changes: Any) -> GpuJobDefinition:
+    settings: dict[str, Any] = {"image": "image@sha256:0", "instance_type": "g5.12xlarge", "gpus": 1} | changes
+    return GpuJobDefinition(stack, name, job_definition_name=name, **settings)
+
+
+def multi_node(stack: Stack, **changes: Any) -> MultiNodeGpuJobDefinition:
+    settings: dict[str, Any] = {"instance_type": "p5.48xlarge", "nodes": 2, "script": ["train.py"]} | changes
+    return MultiNodeGpuJobDefinition(stack, "many", job_definition_name="many", image="image@sha256:0", **settings)
+
+
+def test_a_queue_fills_its_environments_in_order(stack: Stack) -> None:
+    reserved = machines(stack, "Reserved", capacity_reservation="cr-0123456789abcdef0")
+    on_demand, spot = machines(stack, "OnDemand"), machines(stack, "Spot", purchase=Purchase.SPOT)
+    queue = gpu_queue(stack, reserved, on_demand, spot, priority=7, state=State.DISABLED)
+    properties = resource(stack, "JobQueue")
+    order = [
+        {"Order": number, "ComputeEnvironment": stack.resolve(environment.compute_environment_arn)}
+        for number, environment in enumerate((reserved, on_demand, spot), start=1)
+    ]
+    assert properties["ComputeEnvironmentOrder"] == order
+    assert (properties["JobQueueType"], properties["Priority"], properties["State"]) == ("ECS", 7, "DISABLED")
+    weights = resource(stack, "SchedulingPolicy")["FairsharePolicy"]["ShareDistribution"]
+    assert {one["ShareIdentifier"]: one["WeightFactor"] for one in weights} == {"prod": 1, "research": 3}
+    assert queue.job_queue_name == "g5"
+
+
+def test_first_in_first_out_has_no_policy_and_time_limits_cancel(stack: Stack) -> None:
+    limit = JobStateTimeLimitAction(reason=TimeLimitReason.JOB_RESOURCE_REQUIREMENT, max_time_seconds=600)
+    gpu_queue(stack, scheduling=Fifo(), time_limit_actions=[limit])
+    properties = resource(stack, "JobQueue")
+    assert "SchedulingPolicyArn" not in properties
+    assert properties["JobStateTimeLimitActions"] == [
+        {
+            "Action": "CANCEL",
+            "MaxTimeSeconds": 600,
+            "Reason": "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT",
+            "State": "RUNNABLE",
+        }
+    ]
+
+
+def test_an_environment_made_elsewhere_is_taken(stack: Stack) -> None:
+    theirs = batch.ManagedEc2EcsComputeEnvironment.from_managed_ec2_ecs_compute_environment_arn(
+        stack, "Theirs", arn("compute-environment/theirs")
+    )
+    queue = GpuQueue(stack, "q", queue_name="q", compute_environments=[theirs], scheduling=Fifo())
+    assert resource(stack, "JobQueue")["ComputeEnvironmentOrder"][0]["ComputeEnvironment"].endswith("/theirs")
+    queue.accepts(job(stack, gpus=8, instance_type="p5.48xlarge"))
+
+
+QUOTAS = QuotaManagement(QuotaShare(name="a", capacity={"ml.p4d.24xlarge": 1}, sharing=Sharing.LEND))
+LIMIT = JobStateTimeLimitAction(
+    reason=TimeLimitReason.INSUFFICIENT_INSTANCE_CAPACITY, max_time_seconds=600, action=JobAction.TERMINATE
+)
+OF_SAGEMAKER = JobStateTimeLimitAction(reason=TimeLimitReason.QUOTA_MANAGEMENT_LIMIT_EXCEEDED, max_time_seconds=600)
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"scheduling": QUOTAS}, "scheduling: got 'QuotaManagement', allowed: Fifo or FairShare"),
+        ({"scheduling": FairShare({"a": 5000})}, "scheduling.weight_factors.a: got 5000"),
+        ({"scheduling": "fifo"}, "scheduling: got 'fifo', allowed: Fifo or FairShare"),
+        ({"time_limit_actions": [LIMIT]}, "time_limit_actions[0].action: got 'TERMINATE', allowed: CANCEL"),
+        ({"time_limit_actions": [OF_SAGEMAKER]}, "time_limit_actions[0].reason: got 'MISCONFIGURATION:QUOTA"),
+        ({"priority": 1001}, "priority: got 1001, allowed: a whole number, 0 to 1000"),
+        ({"name": "a b"}, "queue_name: got 'a b'"),
+        ({"tags": {"aws:x": "y"}}, 'tags."aws:x": got'),
+    ],
+)
+def test_a_mistake_is_named(stack: Stack, changes: dict[str, Any], problem: str) -> None:
+    environment = machines(stack)
+    (found,) = problems_of(lambda: gpu_queue(stack, environment, **changes))
+    assert found.startswith(problem)
+
+
+def test_wrong_environments_are_named(stack: Stack) -> None:
+    one = machines(stack)
+    fargate = batch.FargateComputeEnvironment(stack, "Fargate", vpc=network(stack))
+    raw = batch.CfnComputeEnvironment(
+        stack,
+        "Raw",
+        type="MANAGED",
+        compute_resources=batch.CfnComputeEnvironment.ComputeResourcesProperty(
+            type="FARGATE_SPOT", maxv_cpus=1, subnets=["s"]
+        ),
+    )
+
+    def of(*environments: Any) -> list[str]:
+        return problems_of(
+            lambda: GpuQueue(stack, "q", queue_name="q", compute_environments=environments, scheduling=Fifo())
+        )
+
+    assert of() == [
+        "compute_environments: got '0 compute environments', allowed: a list of 1 to 3 compute environments"
+    ]
+    assert of(one, one, one, one)[0].startswith("compute_environments: got '4 compute environments'")
+    assert of(one, one)[0].startswith(
+        "compute_environments[1]: got 'Stack/Gpus', allowed: each compute environment once"
+    )
+    assert of(one, fargate) == [
+        "compute_environments[1]: got 'Stack/Fargate', allowed: an environment of EC2 machines: Fargate has no GPUs"
+    ]
+    assert of(raw)[0].startswith("compute_environments[0]: got 'Stack/Raw', allowed: an environment of EC2")
+    assert of("g5")[0].startswith("compute_environments[0]: got 'g5', allowed: a GpuComputeEnvironment")
+
+
+def test_a_name_is_taken_once(stack: Stack) -> None:
+    gpu_queue(stack)
+    (found,) = problems_of(lambda: gpu_queue(Stack.of(stack), machines(stack, "Other"), name="g5"))
+    assert found == "queue_name: got 'g5', allowed: another name: Stack/g5 has it already"
+
+
+@pytest.mark.parametrize(
+    ("name", "method"),
+    [
+        ("JobSubmittedToFirstStartingDuration", "metric_job_submitted_to_first_starting_duration"),
+        ("JobAttemptRunnableToStartingDuration", "metric_job_attempt_runnable_to_starting_duration"),
+        ("JobsSubmitted", "metric_jobs_submitted"),
+    ],
+)
+def test_it_has_the_native_metrics_of_compute_jobs(stack: Stack, name: str, method: str) -> None:
+    metric = getattr(gpu_queue(stack), method)()
+    assert (metric.namespace, metric.metric_name, metric.dimensions) == ("AWS/Batch", name, {"JobQueueName": "g5"})
+
+
+def statements_of(stack: Stack, start: str) -> list[dict[str, Any]]:
+    def filled(value: Any) -> Any:
+        match value:
+            case {"Ref": "AWS::Partition"}:
+                return "aws"
+            case {"Fn::Join": [separator, parts]}:
+                return separator.join(map(filled, parts))
+            case {"Fn::GetAtt": [_, "JobQueueArn"]}:
+                return arn("job-queue/g5")
+            case dict():
+                return {key: filled(item) for key, item in value.items()}
+            case list():
+                return [filled(item) for item in value]
+            case _:
+                return value
+
+    return [
+        statement
+        for logical_id, one in template_of(stack)["Resources"].items()
+        if one["Type"] in ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy") and logical_id.startswith(start)
+        for statement in filled(one["Properties"]["PolicyDocument"]["Statement"])
+    ]
+
+
+@pytest.mark.parametrize("definition", ["train", "train:7"])
+@pytest.mark.parametrize(("share", "allowed"), [("research", True), ("prod", False), (None, False)])
+def test_a_role_submits_its_definitions_to_its_share_only(
+    stack: Stack, definition: str, share: str | None, allowed: bool
+) -> None:
+    queue, mine = gpu_queue(stack), job(stack)
+    job(stack, "theirs")
+    role = iam.Role(stack, "Role", assumed_by=iam.AccountRootPrincipal())
+    queue.grants.submit(role, job_definitions=[mine], share_identifiers=["research"])
+    statements = statements_of(stack, "Role")
+    context: Context = {} if share is None else {"batch:ShareIdentifier": share}
+
+    def may(queue_name: str, definition_name: str, job_arn: str = "job/0") -> bool:
+        resources = [arn(f"job-queue/{queue_name}"), arn(f"job-definition/{definition_name}"), arn(job_arn)]
+        return is_allowed(statements, SUBMIT, resources, context)
+
+    assert may("g5", definition) is allowed
+    assert may("g5", definition, "job") is allowed
+    assert not may("other", definition)
+    assert not may("g5", definition.replace("train", "theirs"))
+    assert not may("g5", definition.replace("train", "train-2"))
+
+
+def test_managing_and_looking(stack: Stack) -> None:
+    queue = gpu_queue(stack)
+    role = iam.Role(stack, "Role", assumed_by=iam.AccountRootPrincipal())
+    queue.grants.manage(role)
+    queue.grants.observe(role)
+    statements = statements_of(stack, "Role")
+    for action in ("batch:CancelJob", "batch:TerminateJob"):
+        assert is_allowed(statements, action, [arn("job/0")], {})
+    for action in ("batch:ListJobs", "batch:DescribeJobs", "batch:DescribeComputeEnvironments"):
+        assert is_allowed(statements, action, ["*"], {})
+    assert not is_allowed(statements, SUBMIT, [arn("job-queue/g5")], {})
+
+
+def test_permissions_that_make_no_sense_are_refused(stack: Stack) -> None:
+    queue, definition = gpu_queue(stack), job(stack)
+    role = iam.Role(stack, "Role", assumed_by=iam.AccountRootPrincipal())
+    service = iam.ServicePrincipal("lambda.amazonaws.com")
+    grants = queue.grants
+    assert problems_of(lambda: grants.submit(role, job_definitions=[]))[0].startswith(
+        "job_definitions: got [], allowed"
+    )
+    assert (
+        "shares of the queue: prod, research"
+        in (problems_of(lambda: grants.submit(role, job_definitions=[definition], share_identifiers=["ads"]))[0])
+    )
+    assert "no service submits" in problems_of(lambda: grants.submit(service, job_definitions=[definition]))[0]
+    assert "no service submits" in problems_of(lambda: grants.manage(service))[0]
+
+
+def test_every_judge_lets_it_through() -> None:
+    app = App()
+    cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    stack = Stack(app, "Stack", env=Environment(account="111122223333", region="us-east-1"))
+    efa = machines(stack, "Efa", instance_types=["p5.48xlarge"], max_gpus=64, efa=True)
+    queue = gpu_queue(stack, efa)
+    definition = multi_node(stack, queue=queue, read=["s3://datasets/x/"], write=["s3://models/y/"])
+    role = iam.Role(stack, "Role", assumed_by=iam.AccountRootPrincipal())
+    queue.grants.submit(role, job_definitions=[definition], share_identifiers=["prod"])
+    queue.submit_policy("Submit", job_definitions=[definition, job(stack, read=["s3://datasets/"])])
+    queue.grants.manage(role)
+    app.synth()
+    assert lint(json.dumps(template_of(stack)), config=ManualArgs(regions=["us-east-1"])) == []
+
+
+def lacking(stack: Stack, environment: dict[str, Any], **changes: Any) -> str:
+    queue = gpu_queue(stack, machines(stack, **environment))
+    with pytest.raises(ConfigurationError) as raised:
+        queue.accepts(job(stack, **changes))
+    (problem,) = raised.value.problems
+    assert raised.value.subject == "Stack/train on Stack/g5"
+    return str(problem)
+
+
+def test_a_job_that_no_machine_can_hold_is_told_which_comes_closest(stack: Stack) -> None:
+    types = {"instance_types": ["g5.xlarge", "g5.12xlarge"]}
+    said = lacking(stack, types, instance_type="g5.48xlarge", gpus=8)
+    assert said == (
+        "Stack/Gpus: got '8 GPUs, 192 vCPUs, 754718 MiB', allowed: what a machine there has; g5.12xlarge comes closest, "
+        "but it has 4 GPUs of 8, it has 48 vCPUs of 192, it has 188487 MiB of usable memory of 754718"
+    ).replace("Stack/Gpus", '"Stack/Gpus"')
+
+
+def test_a_job_of_two_terabytes_fits_on_nothing_smaller(stack: Stack) -> None:
+    said = lacking(
+        stack, {"instance_types": ["p4d.24xlarge"]}, gpus=8, instance_type="p5.48xlarge", memory_mib=2_000_000
+    )
+    assert "p4d.24xlarge comes closest" in said
+
+
+def test_each_environment_must_have_a_machine(stack: Stack) -> None:
+    queue = gpu_queue(stack, machines(stack, "Large"), machines(stack, "Small", instance_types=["g5.xlarge"]))
+    with pytest.raises(ConfigurationError, match="Stack/Small"):
+        queue.accepts(job(stack, gpus=4))
+    queue.accepts(job(stack, "one", instance_type="g5.xlarge"))
+
+
+def test_efa_and_many_nodes_have_their_place(stack: Stack) -> None:
+    plain = gpu_queue(stack, machines(stack, "G5", instance_types=["g5.48xlarge"]), name="plain")
+    with pytest.raises(ConfigurationError, match="EFA interfaces of 32"):
+        plain.accepts(multi_node(stack))
+    spot = gpu_queue(
+        stack,
+        machines(stack, "Spot", instance_types=["p5.48xlarge"], purchase=Purchase.SPOT),
+        name="spot",
+    )
+    with pytest.raises(ConfigurationError, match="no multi-node job on SPOT"):
+        MultiNodeGpuJobDefinition(
+            stack,
+            "on-spot",
+            job_definition_name="on-spot",
+            image="i",
+            script=["x"],
+            nodes=2,
+            instance_type="p5.48xlarge",
+            queue=spot,
+        )
+
+
+def test_a_machine_that_is_not_known_may_hold_anything(stack: Stack) -> None:
+    queue = gpu_queue(stack, machines(stack, instance_types=["p9.48xlarge"], max_vcpus=1000))
+    queue.accepts(job(stack, gpus=16, instance_type=None, vcpus=900, memory_mib=9_000_000))
+
+
+def test_a_machine_split_badly_is_warned_of(stack: Stack) -> None:
+    queue = gpu_queue(stack)
+    queue.accepts(job(stack, "well"), job(stack, "badly", memory_mib=188_487))
+    found = Annotations.from_stack(stack).find_warning("*", Match.string_like_regexp("of these jobs fill"))
+    assert [str(entry.id) for entry in found] == ["/Stack/badly"]
+    assert "1 of these jobs fill a g5.12xlarge, which has GPUs for 4" in str(found[0].entry.data)
+    assert "3 GPUs idle" in str(found[0].entry.data)
+
+
+def test_queues_that_exist_are_taken(stack: Stack) -> None:
+    by_name = GpuQueue.from_job_queue_name(stack, "ByName", "theirs")
+    by_arn = GpuQueue.from_job_queue_arn(stack, "ByArn", arn("job-queue/theirs"))
+    role = iam.Role(stack, "Role", assumed_by=iam.AccountRootPrincipal())
+    for queue in (by_name, by_arn):
+        assert queue.job_queue_name == "theirs"
+        queue.grants.submit(role, job_definitions=[job(stack, f"job-{queue.node.id}")], share_identifiers=["any"])
