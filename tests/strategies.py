@@ -19,6 +19,11 @@ from fairlane import (
 
 NAMES = st.from_regex(r"[A-Za-z0-9_-]{1,128}", fullmatch=True)
 STATES = st.sampled_from(State)
+SERVICE_REASONS = [  # as the table of "Jobs stuck in RUNNABLE" has them for SageMaker queues
+    TimeLimitReason("CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY"),
+    TimeLimitReason("MISCONFIGURATION:SERVICE_ENVIRONMENT_MAX_RESOURCE"),
+    TimeLimitReason("MISCONFIGURATION:QUOTA_MANAGEMENT_LIMIT_EXCEEDED"),
+]
 INSTANCE_TYPES = [
     "ml.p4d.24xlarge",
     "ml.p5.48xlarge",
@@ -87,7 +92,7 @@ def quota_managements(draw: st.DrawFn, capacity: Mapping[str, int]) -> QuotaMana
 TIME_LIMIT_ACTIONS = st.lists(
     st.builds(
         JobStateTimeLimitAction,
-        reason=st.sampled_from(TimeLimitReason),
+        reason=st.sampled_from(SERVICE_REASONS),
         max_time_seconds=st.integers(600, 86400),
         action=st.none() | st.just(JobAction.TERMINATE),
     ),
