@@ -16,11 +16,11 @@ CDK = $(RUN) node_modules/.bin/cdk
 # Without compiled bytecode every start of Python takes seconds longer.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test test-lowest synth lint templates format schema catalog lock clean
+.PHONY: help demo test test-lowest test-train synth lint templates format schema catalog lock clean
 .DELETE_ON_ERROR:
 
 help:  ## Lists what make can do.
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
 demo: $(VENV)/.ready node_modules/.ready  ## Deploys an environment to an AWS on localhost and shows what stands there.
 	@$(RUN) fairlane local demo $(ENVIRONMENT)
@@ -30,6 +30,9 @@ test: $(VENV)/.ready node_modules/.ready  ## Runs all tests.
 
 test-lowest:  ## Runs the library's tests with the lowest versions of what it needs.
 	$(MAKE) test VENV=.venv-lowest LOCK=requirements/lowest.lock TESTS="tests/fairlane tests/fairlane_stacks"
+
+test-train: .venv-train/.ready  ## Runs the tests of the example training image on the CPU, with PyTorch.
+	.venv-train/bin/python -m pytest tests_train
 
 synth: $(VENV)/.ready node_modules/.ready  ## Synthesizes an environment into cdk.out; ENVIRONMENT=example by default.
 	$(CDK) synth --quiet -c environment=$(ENVIRONMENT)
@@ -77,9 +80,14 @@ $(VENV)/.ready: $(LOCK) pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
+.venv-train/.ready: examples/train/requirements-test.txt
+	$(PYTHON) -m venv --clear .venv-train
+	.venv-train/bin/python -m pip install --quiet --requirement $<
+	touch $@
+
 node_modules/.ready: package-lock.json package.json | $(VENV)/.ready
 	$(RUN) $(BIN)/npm ci --no-progress
 	touch $@
 
 clean:  ## Removes everything that make has made.
-	rm -rf .venv .venv-lowest node_modules build dist cdk.out .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-lowest .venv-train node_modules build dist cdk.out .mypy_cache .pytest_cache .ruff_cache .hypothesis
