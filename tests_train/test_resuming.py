@@ -77,6 +77,18 @@ def test_one_process_goes_on_from_any_step(
     assert same_weights(tmp_path / "parts", tmp_path / "whole")
 
 
+def test_the_scale_of_float16_is_kept(tmp_path: Path, run_here: RunHere) -> None:
+    path = tmp_path / "checkpoints" / "checkpoint.pt"
+    run_here(tmp_path, "--precision=float16", "--epochs=1")
+    saved = torch.load(path, weights_only=True)
+    saved["scaler"]["scale"] = 8.0
+    torch.save(saved, path)
+
+    run_here(tmp_path, "--precision=float16")
+
+    assert torch.load(path, weights_only=True)["scaler"]["scale"] == 8.0
+
+
 def test_a_run_that_has_ended_ends_again_the_same(tmp_path: Path, whole: tuple[Path, str], run_here: RunHere) -> None:
     shutil.copytree(whole[0], tmp_path, dirs_exist_ok=True)
 

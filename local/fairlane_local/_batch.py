@@ -1,18 +1,27 @@
 """The calls of AWS Batch for SageMaker training that moto lacks, with AWS's rules for them; nothing is scheduled.
 
 Requests and answers have the shapes of the Batch API. Rules and messages are the service's own where they are known.
-Three are not, and follow its "Cannot delete, found existing JobQueue relationship": deleting what is still enabled, a
-queue that has quota shares, and a scheduling policy in use.
+Those of deleting what is still enabled, a queue that has quota shares, and a scheduling policy in use are not: they
+follow its "Cannot delete, found existing JobQueue relationship".
 """
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, TypeAlias
+from typing import Final
 
 from moto.batch.exceptions import ClientException
 
-Request: TypeAlias = Mapping[str, Any]
-Record: TypeAlias = dict[str, Any]
+from fairlane_local._batch_rules import (
+    POLICY_KINDS,
+    Record,
+    Request,
+    check_disabled,
+    check_limits,
+    check_policy,
+    check_queue,
+    check_share,
+    counts_types,
+)
 
 _SHARE_UPDATES: Final = ("capacityLimits", "resourceSharingConfiguration", "preemptionConfiguration", "state")
 _QUEUE_UPDATES: Final = (
@@ -22,14 +31,8 @@ _QUEUE_UPDATES: Final = (
     "serviceEnvironmentOrder",
     "jobStateTimeLimitActions",
 )
-_POLICY_KINDS: Final = ("fairsharePolicy", "quotaSharePolicy")
 _PAGE: Final = 100
 _MOST: Final = 50
-_REASONS: Final = (
-    "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY",
-    "MISCONFIGURATION:SERVICE_ENVIRONMENT_MAX_RESOURCE",
-    "MISCONFIGURATION:QUOTA_MANAGEMENT_LIMIT_EXCEEDED",
-)
 
 
 class TrainingBatch:
@@ -51,7 +54,7 @@ class TrainingBatch:
 
     def create_service_environment(self, request: Request) -> Record:
         name = request["serviceEnvironmentName"]
-        _check_limits(request["capacityLimits"])
+        check_limits(request["capacityLimits"])
         arn = self._new(self._environments, f"service-environment/{name}")
         self._environments[arn] = {
             "serviceEnvironmentName": name,
@@ -67,8 +70,8 @@ class TrainingBatch:
     def update_service_environment(self, request: Request) -> Record:
         environment = self._environment(request["serviceEnvironment"])
         if "capacityLimits" in request:
-            _check_limits(request["capacityLimits"])
-            if _counts_types(request) != _counts_types(environment):
+            check_limits(request["capacityLimits"])
+            if counts_types(request) != counts_types(environment):
                 raise ClientException("Capacity units must specify either number of instances OR instance type")
         _update(environment, request, ("state", "capacityLimits"))
         return {key: environment[key] for key in ("serviceEnvironmentName", "serviceEnvironmentArn")}
@@ -76,7 +79,7 @@ class TrainingBatch:
     def delete_service_environment(self, request: Request) -> Record:
         environment = self._environment(request["serviceEnvironment"])
         arn = environment["serviceEnvironmentArn"]
-        _check_disabled(environment)
+        check_disabled(environment)
         if any(self._environment_of(queue) is environment for queue in self._queues.values()):
             raise ClientException("Cannot delete, found existing JobQueue relationship")
         del self._environments[arn]
@@ -87,18 +90,18 @@ class TrainingBatch:
         return _page("serviceEnvironments", found, request)
 
     def create_scheduling_policy(self, request: Request) -> Record:
-        _check_policy(request)
+        check_policy(request)
         arn = self._new(self._policies, f"scheduling-policy/{request['name']}")
-        kinds = {kind: request[kind] for kind in _POLICY_KINDS if kind in request}
+        kinds = {kind: request[kind] for kind in POLICY_KINDS if kind in request}
         self._policies[arn] = {"name": request["name"], "arn": arn, **kinds, "tags": dict(request.get("tags", {}))}
         return {"name": request["name"], "arn": arn}
 
     def update_scheduling_policy(self, request: Request) -> Record:
         policy = self._policy(request["arn"])
-        _check_policy(request)
-        if [kind in policy for kind in _POLICY_KINDS] != [kind in request for kind in _POLICY_KINDS]:
+        check_policy(request)
+        if [kind in policy for kind in POLICY_KINDS] != [kind in request for kind in POLICY_KINDS]:
             raise ClientException("A scheduling policy can have either fairsharePolicy or quotaSharePolicy")
-        _update(policy, request, _POLICY_KINDS)
+        _update(policy, request, POLICY_KINDS)
         return {}
 
     def delete_scheduling_policy(self, request: Request) -> Record:
@@ -139,7 +142,7 @@ class TrainingBatch:
 
     def delete_job_queue(self, request: Request) -> Record:
         queue = self._queue(request["jobQueue"])
-        _check_disabled(queue)
+        check_disabled(queue)
         if self._shares_of(queue):
             raise ClientException("Cannot delete, found existing QuotaShare relationship")
         del self._queues[queue["jobQueueArn"]]
@@ -154,7 +157,7 @@ class TrainingBatch:
             raise ClientException(f"Job queue {queue['jobQueueName']} has no scheduling policy with quotaSharePolicy")
         if len(self._shares_of(queue)) >= 20:
             raise ClientException("Number of quota shares in a job queue exceeds 20.")
-        _check_share(request)
+        check_share(request)
         arn = self._new(self._shares, f"job-queue/{queue['jobQueueName']}/quota-share/{name}")
         share = {
             "quotaShareName": name,
@@ -170,13 +173,13 @@ class TrainingBatch:
 
     def update_quota_share(self, request: Request) -> Record:
         share = self._share(request["quotaShareArn"])
-        _check_share({**share, **request})
+        check_share({**share, **request})
         _update(share, request, _SHARE_UPDATES)
         return {key: share[key] for key in ("quotaShareName", "quotaShareArn")}
 
     def delete_quota_share(self, request: Request) -> Record:
         share = self._share(request["quotaShareArn"])
-        _check_disabled(share)
+        check_disabled(share)
         del self._shares[share["quotaShareArn"]]
         return {}
 
@@ -211,15 +214,15 @@ class TrainingBatch:
             raise ClientException("Job queues of type SAGEMAKER_TRAINING must have serviceEnvironmentOrder.")
         if len(order) > 1:
             raise ClientException("Job queue can only have 1 service environment.")
-        _check_queue(wanted)
+        check_queue(wanted)
         environment = self._environment_of(wanted)
         policy = self._policy(wanted["schedulingPolicyArn"]) if wanted.get("schedulingPolicyArn") else {}
-        if _counts_types(environment) != ("quotaSharePolicy" in policy):
+        if counts_types(environment) != ("quotaSharePolicy" in policy):
             raise ClientException(
                 "Quota management takes a service environment whose capacity units are instance types"
             )
         others = [other for other in self._queues.values() if other["jobQueueArn"] != queue["jobQueueArn"]]
-        if _counts_types(environment) and any(self._environment_of(other) is environment for other in others):
+        if counts_types(environment) and any(self._environment_of(other) is environment for other in others):
             raise ClientException("A service environment with quota management can only have 1 job queue.")
         wanted["serviceEnvironmentOrder"] = [{**order[0], "serviceEnvironment": environment["serviceEnvironmentArn"]}]
         queue.update(wanted)
@@ -279,58 +282,3 @@ def _page(key: str, records: list[Record], request: Request) -> Record:
     start = int(token)
     end = start + min(request.get("maxResults") or _PAGE, _PAGE)
     return {key: records[start:end]} | ({"nextToken": str(end)} if end < len(records) else {})
-
-
-def _check_disabled(record: Record) -> None:
-    if record["state"] != "DISABLED":
-        raise ClientException("Cannot delete, state must be DISABLED")
-
-
-def _counts_types(environment: Request) -> bool:
-    return any(limit["capacityUnit"] != "NUM_INSTANCES" for limit in environment["capacityLimits"])
-
-
-def _check_queue(queue: Record) -> None:
-    if not 0 <= queue["priority"] <= 1000:
-        raise ClientException("Priority should be between 0 and 1000.")
-    for action in queue["jobStateTimeLimitActions"]:
-        if action["action"] != "TERMINATE":
-            raise ClientException("Invalid job action. Valid job actions: [TERMINATE]")
-        if action["reason"] not in _REASONS:
-            raise ClientException(f"Invalid job reason. Valid job reasons: [{', '.join(_REASONS)}]")
-        if not 600 <= action["maxTimeSeconds"] <= 86400:
-            raise ClientException("Max time seconds should be between 600 and 86400.")
-
-
-def _check_limits(limits: list[Record]) -> None:
-    if not limits:
-        raise ClientException("Capacitylimits are required.")
-    if len(limits) > 5:
-        raise ClientException("Number of capacity limits exceeds 5.")
-    if any(limit.get("maxCapacity", 0) < 1 for limit in limits):
-        raise ClientException("Max capacity must be more than 0.")
-    units = [limit.get("capacityUnit", "") for limit in limits]
-    if len(set(units)) < len(units):
-        raise ClientException("Capacity units must be unique.")
-    for unit in units:
-        if unit != "NUM_INSTANCES" and not re.fullmatch(r"ml\.[a-z0-9-]+\.[a-z0-9]+", unit):
-            raise ClientException(f"Invalid capacity unit: {unit}")
-    if len({unit == "NUM_INSTANCES" for unit in units}) > 1:
-        raise ClientException("Capacity units must specify either number of instances OR instance type")
-
-
-def _check_share(request: Request) -> None:
-    _check_limits(request["capacityLimits"])
-    sharing = request["resourceSharingConfiguration"]
-    if "borrowLimit" in sharing and sharing["strategy"] != "LEND_AND_BORROW":
-        raise ClientException("borrowLimit is only valid with the LEND_AND_BORROW strategy")
-
-
-def _check_policy(request: Request) -> None:
-    if all(kind in request for kind in _POLICY_KINDS):
-        raise ClientException("A scheduling policy can have either fairsharePolicy or quotaSharePolicy")
-    shares = request.get("fairsharePolicy", {}).get("shareDistribution", [])
-    if len(shares) > 500:
-        raise ClientException("ShareDistribution size cannot be greater than 500.")
-    if any(not 0.0001 <= share.get("weightFactor", 1) <= 999.9999 for share in shares):
-        raise ClientException("Weight factor should be between 0.0001 and 999.9999.")

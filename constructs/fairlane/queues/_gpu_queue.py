@@ -15,10 +15,9 @@ from fairlane.capacity import GpuComputeEnvironment
 from fairlane.queues._environments import QUEUE
 from fairlane.queues._fit import fit_problems, splitting_advice
 from fairlane.queues._gpu_grants import WILDCARDS, GpuQueueGrants
-from fairlane.queues._grants import explain
 from fairlane.queues._job_definition import JobDefinitionBase
 from fairlane.queues._metrics import ComputeQueueMetrics
-from fairlane.queues._parts import policy_resource, time_limits
+from fairlane.queues._parts import managed_policy, policy_resource, queue_by_arn, queue_by_name, time_limits
 from fairlane.scheduling import (
     JobAction,
     JobStateTimeLimitAction,
@@ -63,11 +62,7 @@ class GpuQueueBase(ComputeQueueMetrics):
             share_identifiers: as for `grants.submit`.
         """
         statements = self.grants.submit_statements(job_definitions, share_identifiers)
-        policy = iam.ManagedPolicy(
-            self, construct_id, description=f"Submit jobs to {self.job_queue_name}", statements=statements
-        )
-        explain(policy, statements, WILDCARDS)
-        return policy
+        return managed_policy(self, construct_id, statements, WILDCARDS)
 
 
 class GpuQueue(GpuQueueBase):
@@ -159,14 +154,12 @@ class GpuQueue(GpuQueueBase):
     @staticmethod
     def from_job_queue_name(scope: Construct, construct_id: str, job_queue_name: str) -> GpuQueueBase:
         """Takes a queue that exists in the account and Region of `scope`'s stack."""
-        arn = cdk.Stack.of(scope).format_arn(service="batch", resource="job-queue", resource_name=job_queue_name)
-        return _ImportedGpuQueue(scope, construct_id, arn, job_queue_name)
+        return queue_by_name(GpuQueueBase, scope, construct_id, job_queue_name)
 
     @staticmethod
     def from_job_queue_arn(scope: Construct, construct_id: str, job_queue_arn: str) -> GpuQueueBase:
         """Takes a queue that exists, in whatever account and Region its ARN names."""
-        parts = cdk.Stack.of(scope).split_arn(job_queue_arn, cdk.ArnFormat.SLASH_RESOURCE_NAME)
-        return _ImportedGpuQueue(scope, construct_id, job_queue_arn, str(parts.resource_name))
+        return queue_by_arn(GpuQueueBase, scope, construct_id, job_queue_arn)
 
     def accepts(self, *jobs: JobDefinitionBase) -> None:
         """Checks that jobs can run on every compute environment of the queue, and warns of machines split badly.
@@ -184,13 +177,6 @@ class GpuQueue(GpuQueueBase):
                 raise ConfigurationError(f"{job.node.path} on {self.node.path}", problems)
             for advice in splitting_advice(job, own):
                 cdk.Annotations.of(job).add_warning_v2(advice.id, advice.message)
-
-
-class _ImportedGpuQueue(GpuQueueBase):
-    def __init__(self, scope: Construct, construct_id: str, job_queue_arn: str, job_queue_name: str) -> None:
-        super().__init__(scope, construct_id)
-        self.job_queue_arn = job_queue_arn
-        self.job_queue_name = job_queue_name
 
 
 def _arn_of(environment: AnyComputeEnvironment) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from aws_cdk import Annotations, ArnFormat, Stack, Tags, Token
+from aws_cdk import Annotations, Tags, Token
 from aws_cdk import aws_batch as batch
 from aws_cdk import aws_iam as iam
 from constructs import Construct
@@ -20,9 +20,8 @@ from fairlane.queues._environments import (
     claim_problems,
     name_of,
 )
-from fairlane.queues._grants import explain
 from fairlane.queues._metrics import ServiceQueueMetrics
-from fairlane.queues._parts import policy_resource, time_limits
+from fairlane.queues._parts import managed_policy, policy_resource, queue_by_arn, queue_by_name, time_limits
 from fairlane.queues._training_grants import WILDCARDS, TrainingQueueGrants
 from fairlane.scheduling import (
     UNLIMITED,
@@ -73,11 +72,7 @@ class TrainingQueueBase(ServiceQueueMetrics):
             execution_role: as for `grants.submit`.
         """
         statements = self.grants.submit_statements(share_identifiers, quota_shares, max_priority, execution_role)
-        policy = iam.ManagedPolicy(
-            self, construct_id, description=f"Submit jobs to {self.job_queue_name}", statements=statements
-        )
-        explain(policy, statements, WILDCARDS)
-        return policy
+        return managed_policy(self, construct_id, statements, WILDCARDS)
 
 
 class TrainingQueue(TrainingQueueBase):
@@ -186,26 +181,17 @@ class TrainingQueue(TrainingQueueBase):
     @staticmethod
     def from_job_queue_name(scope: Construct, construct_id: str, job_queue_name: str) -> TrainingQueueBase:
         """Takes a queue that exists in the account and Region of `scope`'s stack."""
-        arn = Stack.of(scope).format_arn(service="batch", resource="job-queue", resource_name=job_queue_name)
-        return _ImportedTrainingQueue(scope, construct_id, arn, job_queue_name)
+        return queue_by_name(TrainingQueueBase, scope, construct_id, job_queue_name)
 
     @staticmethod
     def from_job_queue_arn(scope: Construct, construct_id: str, job_queue_arn: str) -> TrainingQueueBase:
         """Takes a queue that exists, in whatever account and Region its ARN names."""
-        parts = Stack.of(scope).split_arn(job_queue_arn, ArnFormat.SLASH_RESOURCE_NAME)
-        return _ImportedTrainingQueue(scope, construct_id, job_queue_arn, str(parts.resource_name))
+        return queue_by_arn(TrainingQueueBase, scope, construct_id, job_queue_arn)
 
     def _advise(self, scheduling: SchedulingPolicy) -> None:
         limits = capacity_of(self.service_environment)
         for advice in scheduling.advice(limits) if limits else ():
             Annotations.of(self).add_warning_v2(advice.id, advice.message)
-
-
-class _ImportedTrainingQueue(TrainingQueueBase):
-    def __init__(self, scope: Construct, construct_id: str, job_queue_arn: str, job_queue_name: str) -> None:
-        super().__init__(scope, construct_id)
-        self.job_queue_arn = job_queue_arn
-        self.job_queue_name = job_queue_name
 
 
 def _quota_shares(scope: Construct, job_queue_arn: str, shares: Sequence[QuotaShare]) -> dict[str, batch.CfnQuotaShare]:
