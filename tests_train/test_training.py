@@ -2,6 +2,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from checkpoint import Progress
+from data import load_data
+from processes import Processes
+from settings import Settings
+from train import batches
 
 from tests_train.conftest import RunHere
 from tests_train.support import held_out_loss, losses, run, weights
@@ -14,6 +19,16 @@ def test_one_process_learns(tmp_path: Path, run_here: RunHere) -> None:
     assert code == 0
     assert held_out_loss(output) < first / 2
     assert (tmp_path / "model" / "model.pt").exists()
+
+
+def test_each_epoch_has_its_own_order() -> None:
+    samples, _ = load_data(None)
+    alone = Processes(rank=0, count=1, device=torch.device("cpu"))
+
+    first, again, second = (next(batches(samples, Settings(), alone, Progress(epoch)))[1][1] for epoch in (0, 0, 1))
+
+    assert torch.equal(first, again)
+    assert not torch.equal(first, second)
 
 
 @pytest.mark.parametrize("precision", ["bfloat16", "float16", "float32"])

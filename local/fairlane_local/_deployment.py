@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias
 from moto.cloudformation import parsing
 from moto.cloudformation.parsing import ResourceMap
 
-from fairlane_local._resources import BatchResource
+from fairlane_local._local_resource import LocalResource
 
 Template: TypeAlias = dict[str, Any]
 
@@ -78,21 +78,21 @@ class Deployment:
                     del self._made[logical_id]
                     self._asked.pop(logical_id, None)
 
-    def undo(self, old: Template) -> None:
-        """Takes back what `make` has done, the last first."""
+    def undo(self, old: Template) -> Iterator[ResourceError]:
+        """Takes back what `make` has done, the last first, and yields what cannot be taken back."""
+        new = self._resources._resource_json_map
         self._resources._template = old
         self._resources._resource_json_map = old["Resources"]
-        for logical_id, resource, asked in reversed(self._before):
+        for logical_id, before, asked in reversed(self._before):
             now = self._made.pop(logical_id)
-            if resource is None:
-                now.delete(*self._where)
+            if before is None:
                 self._asked.pop(logical_id, None)
+                yield from self._delete(logical_id, now, new[logical_id])
                 continue
-            if now.physical_resource_id != resource.physical_resource_id:
-                now.delete(*self._where)
-            self._made[logical_id] = resource
-            self._asked[logical_id] = asked
-            if now.physical_resource_id == resource.physical_resource_id:
+            self._made[logical_id], self._asked[logical_id] = before, asked
+            if now.physical_resource_id != before.physical_resource_id:
+                yield from self._delete(logical_id, now, new[logical_id])
+            else:
                 self._made[logical_id] = self._updated(logical_id)
 
     @property
@@ -119,7 +119,7 @@ class Deployment:
         self._before.append((logical_id, before, self._asked.get(logical_id)))
         self._asked[logical_id] = asked
         replaced = before is not None and before.physical_resource_id != after.physical_resource_id
-        if replaced and isinstance(before, BatchResource):  # moto's own resources delete what they replace
+        if replaced and isinstance(before, LocalResource):  # moto's own resources delete what they replace
             self._replaced[logical_id] = before
 
     def _updated(self, logical_id: str) -> Any:

@@ -1,39 +1,31 @@
 """The CloudFormation resources of AWS Batch for SageMaker training, made by calling the Batch API as AWS's own are."""
 
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from botocore import xform_name
 from botocore.validate import ParamValidator
-from moto.batch.models import JobQueue as ComputeJobQueue
 from moto.cloudformation import parsing
 from moto.cloudformation.exceptions import ValidationError
-from moto.core.common_models import CloudFormationModel
 
 from fairlane_local._api import batch_model, training_batch
+from fairlane_local._containers import ComputeEnvironment, ContainerQueue, JobDefinition
+from fairlane_local._local_resource import LocalResource, members
 
 
-class BatchResource(CloudFormationModel):
+class BatchResource(LocalResource):
     """A resource whose properties are the members of its API requests, in another spelling.
 
     Attributes:
         kind: its name in the API's calls, as in `CreateQuotaShare`.
         name_property: the property that names it.
-        arn_attribute: the attribute that is its ARN.
         create_only: properties whose change replaces it.
         key: what later requests call it by.
     """
 
     kind: ClassVar[str] = ""
     name_property: ClassVar[str] = ""
-    arn_attribute: ClassVar[str]
     create_only: ClassVar[frozenset[str]]
     key: ClassVar[str]
-
-    def __init__(self, account_id: str, region: str, arn: str, properties: Mapping[str, Any]) -> None:
-        self.physical_resource_id = arn
-        self.properties = properties
-        self._where = (account_id, region)
 
     @classmethod
     def cloudformation_type(cls) -> str:
@@ -44,15 +36,11 @@ class BatchResource(CloudFormationModel):
         return cls.name_property
 
     @classmethod
-    def has_cfn_attr(cls, attr: str) -> bool:
-        return attr == cls.arn_attribute
-
-    @classmethod
     def create_from_cloudformation_json(
         cls, resource_name: str, cloudformation_json: dict[str, Any], account_id: str, region_name: str, **kwargs: Any
     ) -> Any:
         properties = {cls.name_property: resource_name, **cloudformation_json["Properties"]}
-        answer = _call(f"Create{cls.kind}", _members(properties), account_id, region_name)
+        answer = _call(f"Create{cls.kind}", members(properties), account_id, region_name)
         (arn,) = (value for key, value in answer.items() if key.lower().endswith("arn"))
         return cls(account_id, region_name, arn, properties)
 
@@ -76,14 +64,10 @@ class BatchResource(CloudFormationModel):
             name: value for name, value in properties.items() if name not in {*cls.create_only, "Tags"}
         }
         arn = original_resource.physical_resource_id
-        _call(f"Update{cls.kind}", {cls.key: arn, **_members(changes)}, account_id, region_name)
+        _call(f"Update{cls.kind}", {cls.key: arn, **members(changes)}, account_id, region_name)
         training_batch(account_id, region_name).set_tags(arn, properties.get("Tags", {}))
         names = {name: old[name] for name in cls.create_only if name in old}
         return cls(account_id, region_name, arn, {**names, **properties})
-
-    def get_cfn_attribute(self, attribute_name: str) -> str:
-        """The ARN, the only attribute there is."""
-        return self.physical_resource_id
 
     def delete(self, account_id: str, region_name: str) -> None:
         """Disables and deletes it, as AWS's handlers do."""
@@ -98,7 +82,6 @@ class ServiceEnvironment(BatchResource):
 
     kind = "ServiceEnvironment"
     name_property = "ServiceEnvironmentName"
-    arn_attribute = "ServiceEnvironmentArn"
     create_only = frozenset({"ServiceEnvironmentName", "ServiceEnvironmentType"})
     key = "serviceEnvironment"
 
@@ -108,7 +91,6 @@ class SchedulingPolicy(BatchResource):
 
     kind = "SchedulingPolicy"
     name_property = "Name"
-    arn_attribute = "Arn"
     create_only = frozenset({"Name"})
     key = "arn"
 
@@ -118,17 +100,15 @@ class QuotaShare(BatchResource):
 
     kind = "QuotaShare"
     name_property = "QuotaShareName"
-    arn_attribute = "QuotaShareArn"
     create_only = frozenset({"QuotaShareName", "JobQueue"})
     key = "quotaShareArn"
 
 
 class JobQueue(BatchResource):
-    """AWS::Batch::JobQueue: one for containers is left to moto."""
+    """AWS::Batch::JobQueue: one for SageMaker training; one for containers is a `ContainerQueue`."""
 
     kind = "JobQueue"
     name_property = "JobQueueName"
-    arn_attribute = "JobQueueArn"
     create_only = frozenset({"JobQueueName", "JobQueueType"})
     key = "jobQueue"
 
@@ -139,17 +119,31 @@ class JobQueue(BatchResource):
         arguments = (resource_name, cloudformation_json, account_id, region_name)
         if "ServiceEnvironmentOrder" in cloudformation_json["Properties"]:
             return super().create_from_cloudformation_json(*arguments, **kwargs)
-        return ComputeJobQueue.create_from_cloudformation_json(*arguments, **kwargs)
+        return ContainerQueue.create_from_cloudformation_json(*arguments, **kwargs)
+
+    @classmethod
+    def update_from_cloudformation_json(
+        cls,
+        original_resource: Any,
+        new_resource_name: str,
+        cloudformation_json: dict[str, Any],
+        account_id: str,
+        region_name: str,
+    ) -> Any:
+        arguments = (original_resource, new_resource_name, cloudformation_json, account_id, region_name)
+        if isinstance(original_resource, ContainerQueue):
+            return ContainerQueue.update_from_cloudformation_json(*arguments)
+        return super().update_from_cloudformation_json(*arguments)
 
 
-RESOURCES = (ServiceEnvironment, SchedulingPolicy, JobQueue, QuotaShare)
+RESOURCES = (ServiceEnvironment, SchedulingPolicy, JobQueue, QuotaShare, ComputeEnvironment, JobDefinition)
 
 
 def install() -> None:
     """Registers the resources with moto's CloudFormation."""
     for resource in RESOURCES:
         parsing.get_model_map()[resource.cloudformation_type()] = resource
-        parsing.get_name_type_map()[resource.cloudformation_type()] = resource.name_property
+        parsing.get_name_type_map()[resource.cloudformation_type()] = resource.cloudformation_name_type()
 
 
 def _call(operation: str, request: dict[str, Any], account_id: str, region: str) -> dict[str, Any]:
@@ -159,17 +153,3 @@ def _call(operation: str, request: dict[str, Any], account_id: str, region: str)
     if report.has_errors() or faults:
         raise ValidationError(message="Properties validation failed: " + "; ".join([*faults, report.generate_report()]))
     return getattr(training_batch(account_id, region), xform_name(operation))(request)  # type: ignore[no-any-return]
-
-
-def _members(properties: Any) -> Any:
-    """Spells property names as the API does: `QuotaShareName` is `quotaShareName` there."""
-    match properties:
-        case dict():
-            return {
-                name[0].lower() + name[1:]: value if name == "Tags" else _members(value)
-                for name, value in properties.items()
-            }
-        case list():
-            return [_members(item) for item in properties]
-        case _:
-            return properties

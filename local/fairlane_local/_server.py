@@ -9,6 +9,7 @@ from threading import Thread
 from types import TracebackType
 from typing import Any, Final
 
+from moto.core.config import default_user_config
 from moto.moto_api._internal.models import moto_api_backend
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from moto.s3.models import s3_backends
@@ -16,7 +17,7 @@ from moto.ssm.models import SimpleSystemManagerBackend
 from werkzeug.serving import make_server
 from werkzeug.wsgi import ClosingIterator
 
-from fairlane_local import _api, _resources, _stacks
+from fairlane_local import _api, _containers, _resources, _stacks
 
 HOST: Final = "127.0.0.1"
 ACCOUNT_ID: Final = "123456789012"
@@ -51,6 +52,8 @@ class LocalAws:
     def __init__(self, port: int = 0) -> None:
         _install()
         moto_api_backend.reset()
+        for service in ("batch", "lambda"):
+            default_user_config[service] = {"use_docker": False}
         with socket.socket() as listener:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -96,7 +99,7 @@ def _install() -> None:
         return
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     SimpleSystemManagerBackend.__init__ = _init_bootstrapped  # type: ignore[method-assign]
-    for part in (_api, _resources, _stacks):
+    for part in (_api, _containers, _resources, _stacks):
         part.install()
 
 

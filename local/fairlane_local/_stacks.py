@@ -72,8 +72,7 @@ def _create_resources(self: Stack) -> None:
             self.mark_creation_complete()
     except ResourceError as failure:
         _note(self, failure, "CREATE_FAILED")
-        deployment.undo({"Resources": {}})
-        _end(self, "ROLLBACK_COMPLETE", failure)
+        _undo(self, deployment, {"Resources": {}}, "ROLLBACK", failure)
 
 
 def _update_stack(
@@ -96,8 +95,7 @@ def _update_stack(
         _note(self, failure, "UPDATE_FAILED")
         self.template, self.template_dict = old
         _load(self.resource_map, self.template_dict, old_parameters)
-        deployment.undo(self.template_dict)
-        _end(self, "UPDATE_ROLLBACK_COMPLETE", failure)
+        _undo(self, deployment, self.template_dict, "UPDATE_ROLLBACK", failure)
         return
     for left_behind in deployment.clean(old_resources, self.template_dict["Resources"]):
         _note(self, left_behind, "DELETE_FAILED")
@@ -114,6 +112,13 @@ def _delete_resources(self: Stack) -> None:
     for failure in failures:
         _note(self, failure, "DELETE_FAILED")
     _end(self, "DELETE_FAILED" if failures else "DELETE_COMPLETE", *failures)
+
+
+def _undo(stack: Stack, deployment: Deployment, old: Template, verb: str, failure: ResourceError) -> None:
+    left_behind = list(deployment.undo(old))
+    for other in left_behind:
+        _note(stack, other, "DELETE_FAILED")
+    _end(stack, f"{verb}_FAILED" if left_behind else f"{verb}_COMPLETE", failure, *left_behind)
 
 
 def _note(stack: Stack, failure: ResourceError, status: str) -> None:

@@ -1,0 +1,42 @@
+"""What CloudFormation resources that are made here have in common."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from moto.core.common_models import CloudFormationModel
+
+
+class LocalResource(CloudFormationModel):
+    """A resource that is made here, not by moto, and so is deleted when another one has replaced it.
+
+    Attributes:
+        physical_resource_id: its ARN.
+        properties: as the template has them.
+    """
+
+    def __init__(self, account_id: str, region: str, arn: str, properties: Mapping[str, Any]) -> None:
+        self.physical_resource_id = arn
+        self.properties = properties
+        self._where = (account_id, region)
+
+    @classmethod
+    def has_cfn_attr(cls, attr: str) -> bool:
+        return attr.endswith("Arn")
+
+    def get_cfn_attribute(self, attribute_name: str) -> str:
+        """The ARN, the only attribute there is."""
+        return self.physical_resource_id
+
+
+def members(properties: Any) -> Any:
+    """Spells property names as the API does: `QuotaShareName` is `quotaShareName` there."""
+    match properties:
+        case dict():
+            return {
+                name[0].lower() + name[1:]: value if name == "Tags" else members(value)
+                for name, value in properties.items()
+            }
+        case list():
+            return [members(item) for item in properties]
+        case _:
+            return properties

@@ -1,0 +1,99 @@
+"""GPU queues, deployed to the local AWS, changed there, used and destroyed."""
+
+import json
+from typing import Any
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk import aws_ec2 as ec2
+from botocore.exceptions import ClientError
+
+from fairlane import FairShare, GpuComputeEnvironment, GpuJobDefinition, GpuQueue, Purchase
+from fairlane_local import LocalAws, client
+from tests.support import template_of
+
+
+@pytest.fixture
+def cloudformation(aws: LocalAws) -> Any:
+    return client("cloudformation", aws.port, "123456789012", "us-east-1")
+
+
+def template(max_gpus: int = 16, volume: int = 200, command: str = "one", queue: str = "g5", **tags: str) -> str:
+    environment = cdk.Environment(account="123456789012", region="us-east-1")
+    stack = cdk.Stack(cdk.App(), "Stack", env=environment, synthesizer=cdk.BootstraplessSynthesizer())
+    vpc = ec2.Vpc(stack, "Vpc", availability_zones=["us-east-1a", "us-east-1b"], nat_gateways=0)
+    settings: dict[str, Any] = {"vpc": vpc, "instance_types": ["g5.12xlarge"], "max_gpus": max_gpus, "tags": tags}
+    on_demand = GpuComputeEnvironment(stack, "OnDemand", root_volume_gib=volume, **settings)
+    spot = GpuComputeEnvironment(stack, "Spot", purchase=Purchase.SPOT, **settings)
+    g5 = GpuQueue(
+        stack, "G5", queue_name=queue, compute_environments=[on_demand, spot], scheduling=FairShare({"a": 1, "b": 3})
+    )
+    GpuJobDefinition(
+        stack,
+        "Train",
+        job_definition_name="train",
+        image="image",
+        command=[command],
+        instance_type="g5.12xlarge",
+        gpus=1,
+        queue=g5,
+    )
+    return json.dumps(template_of(stack))
+
+
+def machines(batch: Any) -> list[dict[str, Any]]:
+    return [dict(one) for one in batch.describe_compute_environments()["computeEnvironments"]]
+
+
+def status(cloudformation: Any) -> str:
+    return str(cloudformation.describe_stacks(StackName="s")["Stacks"][0]["StackStatus"])
+
+
+def test_a_gpu_queue_through_its_life(cloudformation: Any, batch: Any) -> None:
+    cloudformation.create_stack(StackName="s", TemplateBody=template())
+    assert status(cloudformation) == "CREATE_COMPLETE"
+    (queue,) = batch.describe_job_queues(jobQueues=["g5"])["jobQueues"]
+    names = [one["computeEnvironmentArn"] for one in machines(batch)]
+    assert [one["computeEnvironment"] for one in queue["computeEnvironmentOrder"]] == names
+    policies = batch.describe_scheduling_policies(arns=[queue["schedulingPolicyArn"]])["schedulingPolicies"]
+    assert len(policies[0]["fairsharePolicy"]["shareDistribution"]) == 2
+    assert {one["computeResources"]["type"] for one in machines(batch)} == {"EC2", "SPOT"}
+
+    job = batch.submit_job(jobName="j", jobQueue="g5", jobDefinition="train", shareIdentifier="a")["jobId"]
+    assert batch.describe_jobs(jobs=[job])["jobs"][0]["status"] == "SUCCEEDED"
+
+    cloudformation.update_stack(StackName="s", TemplateBody=template(max_gpus=32, volume=500, team="search"))
+    assert status(cloudformation) == "UPDATE_COMPLETE"
+    assert [one["computeEnvironmentArn"] for one in machines(batch)] == names
+    assert {one["computeResources"]["maxvCpus"] for one in machines(batch)} == {384}
+    assert {one["computeResources"]["launchTemplate"]["version"] for one in machines(batch)} == {"2"}
+
+    cloudformation.update_stack(
+        StackName="s", TemplateBody=template(max_gpus=32, volume=500, command="two", team="search")
+    )
+    revisions = batch.describe_job_definitions(jobDefinitionName="train", status="ACTIVE")["jobDefinitions"]
+    assert {one["revision"]: one["containerProperties"]["command"] for one in revisions} == {1: ["one"], 2: ["two"]}
+
+    cloudformation.update_stack(StackName="s", TemplateBody=template(queue="g5-new", command="two"))
+    assert [one["jobQueueName"] for one in batch.describe_job_queues()["jobQueues"]] == ["g5-new"]
+
+    cloudformation.delete_stack(StackName="s")
+    with pytest.raises(ClientError, match="does not exist"):
+        status(cloudformation)
+    assert machines(batch) == []
+    assert batch.describe_job_definitions(status="ACTIVE")["jobDefinitions"] == []
+    assert batch.list_scheduling_policies()["schedulingPolicies"] == []
+
+
+def test_an_environment_goes_after_its_queue(cloudformation: Any, batch: Any) -> None:
+    cloudformation.create_stack(StackName="s", TemplateBody=template())
+    arn = machines(batch)[0]["computeEnvironmentArn"]
+    order = [{"order": 1, "computeEnvironment": arn}]
+    batch.create_job_queue(jobQueueName="by-hand", state="ENABLED", priority=1, computeEnvironmentOrder=order)
+    cloudformation.delete_stack(StackName="s")
+    assert status(cloudformation) == "DELETE_FAILED"
+    events = json.dumps(cloudformation.describe_stack_events(StackName="s"), default=str)
+    assert "found existing JobQueue relationship" in events
+    batch.delete_job_queue(jobQueue="by-hand")
+    cloudformation.delete_stack(StackName="s")
+    assert machines(batch) == []
