@@ -1,7 +1,7 @@
 """The checks that every value object is made of: each yields a `Problem`, or nothing, and lets tokens pass."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Final
 
@@ -61,10 +61,10 @@ def check_name(field: Path, got: object) -> Iterator[Problem]:
 
 def check_tags(tags: object) -> Iterator[Problem]:
     """Checks resource tags against the limits that AWS Batch documents in "Tag your AWS Batch resources"."""
-    if tags is None or is_token(tags):
+    if tags is None:
         return
     if not isinstance(tags, Mapping):
-        yield Problem(("tags",), tags, "a mapping of tag keys to values")
+        yield Problem(("tags",), tags, "a mapping of tag keys to values, known at synth")
         return
     if len(tags) > MAX_TAGS:
         yield Problem(("tags",), f"{len(tags)} tags", f"at most {MAX_TAGS} tags")
@@ -81,3 +81,13 @@ def check_tags(tags: object) -> Iterator[Problem]:
             lambda value: len(value) <= MAX_TAG_VALUE,
             f"a text of at most {MAX_TAG_VALUE} characters",
         )
+
+
+def check_list(field: Path, got: object, kind: type | tuple[type, ...], of: str) -> Iterator[Problem]:
+    """Checks for a list of things of a kind; a token passes where it stands for one of them."""
+    if isinstance(got, str) or not isinstance(got, Sequence):
+        yield Problem(field, got, f"a list of {of}")
+        return
+    for index, item in enumerate(got):
+        if not isinstance(item, kind) and not is_token(item):
+            yield Problem((*field, index), item, f"a list of {of}")

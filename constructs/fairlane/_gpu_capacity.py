@@ -13,10 +13,10 @@ from fairlane.catalog import check_gpu_instance_type, gpu_instance_type
 MAX_JOB_EXECUTION_TIMEOUT_MINUTES: Final = 7200
 MIN_ROOT_VOLUME_GIB: Final = 30
 MAX_ROOT_VOLUME_GIB: Final = 16384
+MAX_GPUS: Final = 100_000
 
-_RESERVATION: Final = re.compile(
-    r"cr-[0-9a-f]{8,17}|arn:[a-z-]+:resource-groups:[a-z0-9-]+:\d{12}:group/[A-Za-z0-9._/-]+"
-)
+_RESERVATION_ID: Final = re.compile(r"cr-[0-9a-f]{8,17}")
+_RESERVATION_GROUP: Final = re.compile(r"arn:[a-z-]+:resource-groups:[a-z0-9-]+:[0-9]{12}:group/[A-Za-z0-9._/-]+")
 
 
 class Purchase(StrEnum):
@@ -60,7 +60,8 @@ def default_strategy(purchase: Purchase) -> AllocationStrategy:
 def max_vcpus_for(max_gpus: int, instance_types: Sequence[str]) -> int:
     """The vCPUs with which there are never more GPUs than `max_gpus`, whichever of the types Batch starts."""
     machines = [machine for name in instance_types if (machine := gpu_instance_type(name))]
-    return min(max_gpus * machine.vcpus // machine.gpus for machine in machines)
+    least = min(machine.vcpus for machine in machines if machine.gpus <= max_gpus)
+    return max(least, min(max_gpus * machine.vcpus // machine.gpus for machine in machines))
 
 
 def gpu_capacity_problems(
@@ -80,13 +81,16 @@ def gpu_capacity_problems(
     """Yields every mistake of a compute environment of GPU machines; arguments as for `GpuComputeEnvironment`."""
     yield from _instance_type_problems(instance_types, efa, purchase)
     yield from _size_problems(instance_types, max_gpus, max_vcpus)
+    if is_token(purchase):
+        yield Problem(("purchase",), purchase, "known at synth, as the template depends on it")
     yield from check_choice(("purchase",), purchase, Purchase)
     if allocation_strategy is not None and not is_token(allocation_strategy) and purchase in _STRATEGIES:
         allowed = _STRATEGIES[purchase]
         if allocation_strategy not in allowed:
             words = f"{' or '.join(allowed)} with {purchase}"
             yield Problem(("allocation_strategy",), allocation_strategy, words)
-    yield from check_flag(("efa",), efa)
+    if not isinstance(efa, bool):
+        yield Problem(("efa",), efa, "True or False, known at synth")
     if efa is True and purchase == Purchase.SPOT:
         yield Problem(("efa",), efa, "False with SPOT: what needs EFA needs all of its machines at once")
     yield from _reservation_problems(purchase, capacity_reservation)
@@ -136,7 +140,7 @@ def _size_problems(instance_types: Sequence[str], max_gpus: int | None, max_vcpu
             allowed = "max_vcpus instead, where the number or an instance type is not known at synth"
             yield Problem(("max_gpus",), max_gpus, allowed)
         else:
-            yield from check_whole_number(("max_gpus",), max_gpus, smallest, of="GPUs")
+            yield from check_whole_number(("max_gpus",), max_gpus, smallest, MAX_GPUS, of="GPUs")
     if max_vcpus is not None:
         least = min((machine.vcpus for machine in machines if machine), default=1)
         yield from check_whole_number(("max_vcpus",), max_vcpus, least, of="vCPUs")
@@ -149,5 +153,10 @@ def _reservation_problems(purchase: Purchase, reservation: str | None) -> Iterat
         return
     if purchase == Purchase.SPOT:
         yield Problem(("capacity_reservation",), reservation, "no reservation with SPOT")
+    if purchase == Purchase.CAPACITY_BLOCK:
+        allowed = "the id of a capacity block, as AWS takes none into a resource group"
+        yield from check_text(("capacity_reservation",), reservation, _RESERVATION_ID.fullmatch, allowed)
+        return
     allowed = "the id of a capacity reservation, or the ARN of a resource group of such"
-    yield from check_text(("capacity_reservation",), reservation, _RESERVATION.fullmatch, allowed)
+    either = lambda text: _RESERVATION_ID.fullmatch(text) or _RESERVATION_GROUP.fullmatch(text)  # noqa: E731
+    yield from check_text(("capacity_reservation",), reservation, either, allowed)

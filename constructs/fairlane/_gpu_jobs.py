@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from fairlane._checks import check_choice, check_name, check_tags, check_text, check_whole_number
+from fairlane._checks import check_choice, check_list, check_name, check_tags, check_text, check_whole_number
 from fairlane._problems import Problem
 from fairlane._tokens import is_token
 from fairlane.catalog import check_gpu_instance_type, gpu_instance_type
@@ -19,9 +19,10 @@ MAX_JOB_PRIORITY: Final = 9999
 MIN_MEMORY_MIB: Final = 4
 MAX_NODES: Final = 1000
 MAX_DEFINITION_BYTES: Final = 24 * 1024
+RESERVED_VARIABLES: Final = frozenset({"FAIRLANE_GPUS_PER_NODE"})
 
 _REASON: Final = re.compile(r"(?=.{1,512}$)[A-Za-z0-9.: ]*\*?")
-_EXIT_CODE: Final = re.compile(r"(?=.{1,512}$)\d*\*?")
+_EXIT_CODE: Final = re.compile(r"(?=.{1,512}$)[0-9]*\*?")
 _VARIABLE: Final = re.compile(r"(?!AWS_BATCH)[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -124,6 +125,7 @@ def job_definition_problems(
     memory_mib: int | None,
     shared_memory_mib: int | None,
     environment: Mapping[str, str],
+    secrets: Mapping[str, object],
     retries: JobRetries,
     timeout_seconds: int | None,
     scheduling_priority: int,
@@ -131,9 +133,8 @@ def job_definition_problems(
 ) -> Iterator[Problem]:
     """Yields every mistake of a job definition by itself; arguments as for `GpuJobDefinition`."""
     yield from check_name(("job_definition_name",), job_definition_name)
-    yield from check_text(("image",), image, lambda text: text.strip(), "the URI of an image")
-    if isinstance(command, str) or not isinstance(command, Sequence):
-        yield Problem(("command",), command, "a list of the command and its arguments")
+    yield from check_text(("image",), image, re.compile(r"\S+").fullmatch, "the URI of an image")
+    yield from check_list(("command",), command, str, "the command and its arguments")
     yield from _machine_problems(gpus, instance_type, vcpus, memory_mib)
     for name, value, lowest, of in (
         ("vcpus", vcpus, 1, "vCPUs"),
@@ -142,10 +143,14 @@ def job_definition_problems(
     ):
         if value is not None:
             yield from check_whole_number((name,), value, lowest, of=of)
-    for variable, text in environment.items():
-        allowed = "letters, digits and _, not beginning with AWS_BATCH, which AWS keeps for itself"
-        yield from check_text(("environment", str(variable)), variable, _VARIABLE.fullmatch, allowed)
-        yield from check_text(("environment", str(variable)), text, lambda _: True, "a text")
+    sizes = [memory_mib, shared_memory_mib]
+    if all(isinstance(size, int) and not is_token(size) for size in sizes) and (shared_memory_mib or 0) > (
+        memory_mib or 0
+    ):
+        yield Problem(("shared_memory_mib",), shared_memory_mib, f"at most the memory, {memory_mib} MiB")
+    if is_token(memory_mib) and shared_memory_mib is None:
+        yield Problem(("shared_memory_mib",), None, "a size, where memory_mib is known only at deployment")
+    yield from _variable_problems(environment, secrets)
     if isinstance(retries, JobRetries):
         for problem in retries.problems():
             yield problem.within("retries")
@@ -157,16 +162,38 @@ def job_definition_problems(
     yield from check_tags(tags)
 
 
+def _variable_problems(environment: Mapping[str, str], secrets: Mapping[str, object]) -> Iterator[Problem]:
+    allowed = "letters, digits and _, not beginning with AWS_BATCH, which AWS keeps for itself"
+    for name, variables in (("environment", environment), ("secrets", secrets)):
+        if not isinstance(variables, Mapping):
+            yield Problem((name,), variables, "a mapping of names of variables")
+            continue
+        for variable, value in variables.items():
+            yield from check_text((name, str(variable)), variable, _VARIABLE.fullmatch, allowed)
+            if name == "environment":
+                yield from check_text((name, str(variable)), value, lambda _: True, "a text")
+                if variable in RESERVED_VARIABLES:
+                    yield Problem((name, str(variable)), variable, "another name: Fairlane sets this one itself")
+            elif isinstance(environment, Mapping) and variable in environment:
+                yield Problem((name, str(variable)), variable, "a variable that environment does not have as well")
+
+
 def _machine_problems(
     gpus: int | None, instance_type: str | None, vcpus: int | None, memory_mib: int | None
 ) -> Iterator[Problem]:
     machine = gpu_instance_type(instance_type) if isinstance(instance_type, str) else None
     most = machine.gpus if machine else None
-    if gpus is not None:
+    refused = list(check_gpu_instance_type(("instance_type",), instance_type)) if instance_type is not None else []
+    yield from refused
+    if is_token(gpus):
+        yield Problem(("gpus",), gpus, "a number that is known at synth")
+    elif gpus is not None:
         yield from check_whole_number(("gpus",), gpus, 1, most, of=f"GPUs of a {instance_type}" if most else "GPUs")
-    if instance_type is not None:
-        yield from check_gpu_instance_type(("instance_type",), instance_type)
-    if machine is None and (vcpus is None or memory_mib is None):
+    if machine is not None or refused:
+        return
+    if vcpus is None or memory_mib is None:
         got = instance_type if instance_type is None or is_token(instance_type) else f"{instance_type}, not known"
         allowed = "an instance type to work vcpus and memory_mib out from, or both of them"
         yield Problem(("instance_type",), got, allowed)
+    elif gpus is None:
+        yield Problem(("gpus",), None, "a number, as the machine is not known")

@@ -15,7 +15,7 @@ from fairlane._gpu_capacity import (
     gpu_capacity_problems,
     max_vcpus_for,
 )
-from fairlane._problems import ConfigurationError
+from fairlane._problems import ConfigurationError, Problem
 from fairlane.capacity._gpu_machines import instance_profile, launch_template
 from fairlane.catalog import gpu_instance_type, is_unverified
 
@@ -49,7 +49,8 @@ class GpuComputeEnvironment(Construct):
         purchase: on demand, Spot, or a capacity block.
         allocation_strategy: which types Batch starts; by default BEST_FIT_PROGRESSIVE on demand,
             SPOT_PRICE_CAPACITY_OPTIMIZED for Spot, and BEST_FIT, the only one, for a capacity block.
-        efa: joins the machines by Elastic Fabric Adapter in one placement group and one subnet, for multi-node jobs.
+        efa: joins the machines by Elastic Fabric Adapter in one subnet, for multi-node jobs, and in one placement
+            group, save with a capacity reservation or block, which has its own place.
         capacity_reservation: the id of a capacity reservation or block, or the ARN of a resource group of such.
         subnets: which of its subnets; by default the private ones. With EFA the first of them.
         security_groups: by default one that lets nothing in; with EFA, all between its own machines.
@@ -64,6 +65,7 @@ class GpuComputeEnvironment(Construct):
         instance_types: as given.
         purchase: as given.
         efa: as given.
+        max_vcpus: the most vCPUs at a time.
         connections: for the security groups of the machines.
 
     Raises:
@@ -105,12 +107,18 @@ class GpuComputeEnvironment(Construct):
                 tags=tags,
             )
         )
+        for name, given in (("subnets", subnets), ("security_groups", security_groups)):
+            if given is not None and (
+                isinstance(given, str) or not given or not all(hasattr(one, "node") for one in given)
+            ):
+                problems.append(Problem((name,), given, f"one or more {name.replace('_', ' ')} of the CDK"))
         if problems:
             raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)
         super().__init__(scope, construct_id)
         self.instance_types = tuple(instance_types)
         self.purchase = purchase
         self.efa = efa
+        self.max_vcpus = max_vcpus or max_vcpus_for(max_gpus or 0, instance_types)
         for key, value in (tags or {}).items():
             cdk.Tags.of(self).add(key, value)
         groups = [*security_groups] if security_groups else [_own_security_group(self, vpc, efa)]
@@ -143,15 +151,11 @@ class GpuComputeEnvironment(Construct):
                 allocation_strategy=allocation_strategy or default_strategy(purchase),
                 instance_types=list(instance_types),
                 minv_cpus=0,
-                maxv_cpus=max_vcpus or max_vcpus_for(max_gpus or 0, instance_types),
+                maxv_cpus=self.max_vcpus,
                 instance_role=instance_profile(self).attr_arn,
                 subnets=subnet_ids[:1] if efa else subnet_ids,
                 security_group_ids=None if efa else group_ids,
-                placement_group=ec2.PlacementGroup(
-                    self, "PlacementGroup", strategy=ec2.PlacementGroupStrategy.CLUSTER
-                ).placement_group_name
-                if efa
-                else None,
+                placement_group=_placement_group(self) if efa and capacity_reservation is None else None,
                 ec2_configuration=[resources.Ec2ConfigurationObjectProperty(image_type=_IMAGE_TYPE)],
                 launch_template=resources.LaunchTemplateSpecificationProperty(
                     launch_template_id=template.launch_template_id, version=template.latest_version_number
@@ -165,6 +169,11 @@ class GpuComputeEnvironment(Construct):
                 "fairlane:GpuComputeEnvironment.unverifiedInstanceType",
                 f"{name} is not known to run GPU jobs on AWS Batch: jobs may wait for it for ever",
             )
+
+
+def _placement_group(scope: Construct) -> str:
+    group = ec2.PlacementGroup(scope, "PlacementGroup", strategy=ec2.PlacementGroupStrategy.CLUSTER)
+    return group.placement_group_name
 
 
 def _own_security_group(scope: Construct, vpc: ec2.IVpc, efa: bool) -> ec2.SecurityGroup:

@@ -57,5 +57,14 @@ def shortcomings(needs: JobNeeds, machine: GpuInstanceType) -> Iterator[str]:
 
 
 def closest(needs: JobNeeds, machines: Iterable[GpuInstanceType]) -> GpuInstanceType:
-    """The machine that lacks the least for a job: the fewest things, then the largest."""
-    return min(machines, key=lambda machine: (len([*shortcomings(needs, machine)]), -machine.gpus, -machine.memory_mib))
+    """The machine that lacks the least for a job: the fewest things, and of those the smallest part."""
+
+    def lacking(machine: GpuInstanceType) -> tuple[int, float]:
+        pairs = (
+            (needs.gpus, machine.gpus),
+            (needs.vcpus, machine.vcpus),
+            (needs.memory_mib, machine.usable_memory_mib),
+        )
+        return len([*shortcomings(needs, machine)]), sum(max(0.0, 1 - has / wants) for wants, has in pairs)
+
+    return min(machines, key=lacking)

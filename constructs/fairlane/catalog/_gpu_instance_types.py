@@ -19,7 +19,7 @@ _REFUSED: Final = (
     (r"g4ad", "AMD GPUs, and Batch schedules NVIDIA GPUs only"),
     (r"(trn|inf|dl)\d.*", "accelerators that are no GPUs, and Batch schedules NVIDIA GPUs only"),
     (r"g6f|gr6f", "fractions of a GPU, and Batch schedules whole ones only"),
-    (r"g5g", "arm64 processors, for which AWS Batch has no GPU image"),
+    (r"g5g|p6e-gb200", "arm64 processors, for which AWS Batch has no GPU image"),
 )
 _UNVERIFIED: Final = ("g7", "g7e")
 _GPUS_NOT_IN_DATA: Final = MappingProxyType(

@@ -22,6 +22,13 @@ from fairlane.queues import JobDefinitionBase
 
 Volume: TypeAlias = EfsVolume | HostVolume
 
+JOB_DEFINITION: Final = "job definition"
+"""What names of job definitions are claimed as."""
+
+_REST_BYTES: Final = 1_500  # roles, logs, sizes, limits
+_SECRET_BYTES: Final = 180
+_VOLUME_BYTES: Final = 300
+_DEVICE_BYTES: Final = 150
 _TASKS: Final = "ecs-tasks.amazonaws.com"
 _ALL_ELSE: Final = RetryRule(action=RetryAction.EXIT, on_reason="*")
 _EFA_ULIMITS: Final = {"memlock": -1, "stack": 67_108_864, "nofile": 1_024_000}
@@ -187,12 +194,28 @@ def _retry_strategy(retries: JobRetries) -> batch.CfnJobDefinition.RetryStrategy
     )
 
 
-def size_problems(image: str, command: Sequence[str], environment: Mapping[str, str]) -> Iterator[Problem]:
-    """Yields a definition that AWS would find too large, going by the parts of it that can be."""
-    size = len(json.dumps([image, list(command), [{"name": k, "value": v} for k, v in environment.items()]]).encode())
+def size_problems(
+    image: str,
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    secrets: Mapping[str, object],
+    volumes: int,
+    retries: JobRetries,
+    efa: int = 0,
+) -> Iterator[Problem]:
+    """Yields a definition that AWS would find too large, with a margin for what is not known before it is rendered."""
+    told = [image, list(command), [{"name": name, "value": value} for name, value in environment.items()]]
+    rules = [[rule.on_status_reason, rule.on_reason, rule.on_exit_code] for rule in retries.rules]
+    size = len(json.dumps([told, rules], ensure_ascii=False).encode())
+    size += _REST_BYTES + _SECRET_BYTES * len(secrets) + _VOLUME_BYTES * volumes + _DEVICE_BYTES * efa
     if size > MAX_DEFINITION_BYTES:
         allowed = f"a definition of at most {MAX_DEFINITION_BYTES} bytes: put what is large into a file in S3"
-        yield Problem(("environment",), f"{size} bytes with image and command", allowed)
+        yield Problem(("environment",), f"about {size} bytes with image, command and all else", allowed)
+
+
+def name_taken(name: str, owner: str) -> Problem:
+    """A name that another definition has: they would be each other's revisions."""
+    return Problem(("job_definition_name",), name, f"another name: {owner} has it already")
 
 
 def _volume(name: str, volume: Volume) -> batch.CfnJobDefinition.VolumesProperty:

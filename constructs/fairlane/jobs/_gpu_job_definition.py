@@ -6,12 +6,23 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
+from fairlane._claims import Claims
 from fairlane._gpu_jobs import JobRetries, job_definition_problems
-from fairlane._problems import ConfigurationError
+from fairlane._problems import ConfigurationError, Problem
 from fairlane._tokens import is_token
 from fairlane._training_permissions import training_permission_problems
 from fairlane.catalog import JobNeeds, gpu_instance_type
-from fairlane.jobs._container import Volume, container, job_role, log_group_of, register, size_problems
+from fairlane.jobs._container import (
+    JOB_DEFINITION,
+    Volume,
+    container,
+    job_role,
+    log_group_of,
+    name_taken,
+    register,
+    size_problems,
+)
+from fairlane.jobs._volumes import volume_problems
 from fairlane.queues import GpuQueue, JobDefinitionBase
 
 
@@ -85,7 +96,10 @@ class GpuJobDefinition(JobDefinitionBase):
         tags: Mapping[str, str] | None = None,
     ) -> None:
         path = f"{scope.node.path}/{construct_id}"
-        environment, secrets, retries = environment or {}, secrets or {}, retries or JobRetries()
+        environment = {} if environment is None else environment
+        secrets = {} if secrets is None else secrets
+        retries = JobRetries() if retries is None else retries
+        claims = Claims.at(scope)
         problems = [
             *job_definition_problems(
                 job_definition_name=job_definition_name,
@@ -97,24 +111,27 @@ class GpuJobDefinition(JobDefinitionBase):
                 memory_mib=memory_mib,
                 shared_memory_mib=shared_memory_mib,
                 environment=environment,
+                secrets=secrets,
                 retries=retries,
                 timeout_seconds=timeout_seconds,
                 scheduling_priority=scheduling_priority,
                 tags=tags,
             ),
             *training_permission_problems(read=read, write=write, repositories=(), kms_keys=()),
-            *(
-                problem.within("volumes", index)
-                for index, volume in enumerate(volumes)
-                for problem in volume.problems()
-            ),
+            *volume_problems(volumes),
         ]
-        problems = problems or list(size_problems(image, command, environment))
+        problems = problems or list(size_problems(image, command, environment, secrets, len(volumes), retries))
+        if owner := claims.owner(JOB_DEFINITION, job_definition_name):
+            problems.append(name_taken(job_definition_name, owner))
+        if queue is not None and not isinstance(queue, GpuQueue):
+            problems.append(Problem(("queue",), queue, "a GpuQueue that is made in this app"))
         if problems:
             raise ConfigurationError(path, problems)
+        claims.add(JOB_DEFINITION, job_definition_name, path)
         needs = needs_of(instance_type, gpus, vcpus, memory_mib)
         super().__init__(scope, construct_id)
         self.nodes = 1
+        self.instance_type = None
         self.needs = None if any(map(is_token, (needs.gpus, needs.vcpus, needs.memory_mib))) else needs
         self.log_group = log_group_of(self, log_retention)
         self.job_role = job_role(self, read, write)

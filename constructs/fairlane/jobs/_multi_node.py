@@ -10,12 +10,24 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from fairlane._checks import check_flag, check_whole_number
+from fairlane._claims import Claims
 from fairlane._gpu_jobs import MAX_NODES, JobRetries, job_definition_problems
 from fairlane._problems import ConfigurationError, Problem
+from fairlane._tokens import is_token
 from fairlane._training_permissions import training_permission_problems
 from fairlane.catalog import gpu_instance_type
-from fairlane.jobs._container import Volume, container, job_role, log_group_of, register, size_problems
+from fairlane.jobs._container import (
+    JOB_DEFINITION,
+    Volume,
+    container,
+    job_role,
+    log_group_of,
+    name_taken,
+    register,
+    size_problems,
+)
 from fairlane.jobs._gpu_job_definition import needs_of
+from fairlane.jobs._volumes import volume_problems
 from fairlane.queues import GpuQueue, JobDefinitionBase
 
 # The main node's address is given to the other nodes only; the main node has to look for its own.
@@ -101,7 +113,10 @@ class MultiNodeGpuJobDefinition(JobDefinitionBase):
         tags: Mapping[str, str] | None = None,
     ) -> None:
         path = f"{scope.node.path}/{construct_id}"
-        environment, secrets, retries = environment or {}, secrets or {}, retries or JobRetries()
+        environment = {} if environment is None else environment
+        secrets = {} if secrets is None else secrets
+        retries = JobRetries() if retries is None else retries
+        claims = Claims.at(scope)
         machine = gpu_instance_type(instance_type) if isinstance(instance_type, str) else None
         problems = [
             *_of_script(
@@ -115,6 +130,7 @@ class MultiNodeGpuJobDefinition(JobDefinitionBase):
                     memory_mib=memory_mib,
                     shared_memory_mib=shared_memory_mib,
                     environment=environment,
+                    secrets=secrets,
                     retries=retries,
                     timeout_seconds=timeout_seconds,
                     scheduling_priority=scheduling_priority,
@@ -122,25 +138,36 @@ class MultiNodeGpuJobDefinition(JobDefinitionBase):
                 )
             ),
             *training_permission_problems(read=read, write=write, repositories=(), kms_keys=()),
-            *(
-                problem.within("volumes", index)
-                for index, volume in enumerate(volumes)
-                for problem in volume.problems()
-            ),
+            *volume_problems(volumes),
             *check_whole_number(("nodes",), nodes, 2, MAX_NODES, of="nodes"),
             *check_flag(("efa",), efa),
         ]
+        if isinstance(script, Sequence) and (not script or is_token(script)):
+            problems.append(Problem(("script",), script or None, "what torchrun runs, known at synth"))
+        if machine is None and not any(problem.field == ("instance_type",) for problem in problems):
+            allowed = "a machine that this release knows, as each node has all of its GPUs"
+            problems.append(Problem(("instance_type",), instance_type, allowed))
         if machine and efa is True and not machine.efa_cards:
             problems.append(Problem(("efa",), efa, f"False, as {instance_type} has no EFA"))
-        command = ["/bin/bash", "-c", RENDEZVOUS, "torchrun", *script]
-        problems = problems or list(size_problems(image, command, environment))
+        command = ["/bin/bash", "-c", RENDEZVOUS, "torchrun", *(script if isinstance(script, list | tuple) else ())]
+        problems = problems or list(
+            size_problems(
+                image, command, environment, secrets, len(volumes), retries, len(machine.efa_cards) if machine else 0
+            )
+        )
+        if owner := claims.owner(JOB_DEFINITION, job_definition_name):
+            problems.append(name_taken(job_definition_name, owner))
+        if queue is not None and not isinstance(queue, GpuQueue):
+            problems.append(Problem(("queue",), queue, "a GpuQueue that is made in this app"))
         if problems:
             raise ConfigurationError(path, problems)
+        claims.add(JOB_DEFINITION, job_definition_name, path)
         needs = needs_of(instance_type, None, None, memory_mib)
         needs = replace(needs, efa=len(machine.efa_cards) if machine and efa else 0)
         super().__init__(scope, construct_id)
         self.nodes = nodes
-        self.needs = needs
+        self.needs = None if is_token(memory_mib) else needs
+        self.instance_type = instance_type
         self.log_group = log_group_of(self, log_retention)
         self.job_role = job_role(self, read, write)
         node = container(

@@ -1,6 +1,7 @@
 """Folders from outside that a container sees."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from fairlane._checks import check_flag, check_text
@@ -47,9 +48,34 @@ class EfsVolume:
     def problems(self) -> Iterator[Problem]:
         """Yields every value that AWS would refuse."""
         yield from check_text(
-            ("file_system_id",), self.file_system_id, lambda text: text.startswith("fs-"), "the id of a file system"
+            ("file_system_id",),
+            self.file_system_id,
+            re.compile(r"fs-[0-9a-f]{8,40}").fullmatch,
+            "the id of a file system",
         )
+        if self.access_point_id is not None:
+            form = re.compile(r"fsap-[0-9a-f]{8,40}")
+            yield from check_text(
+                ("access_point_id",), self.access_point_id, form.fullmatch, "the id of an access point"
+            )
         yield from check_text(
             ("container_path",), self.container_path, lambda text: text.startswith("/"), "a path from / on"
         )
         yield from check_flag(("read_only",), self.read_only)
+
+
+def volume_problems(volumes: object) -> Iterator[Problem]:
+    """Yields every mistake in a job's volumes, and paths that two of them have."""
+    if isinstance(volumes, str) or not isinstance(volumes, Sequence):
+        yield Problem(("volumes",), volumes, "a list of HostVolume and EfsVolume")
+        return
+    seen: set[str] = set()
+    for index, volume in enumerate(volumes):
+        if not isinstance(volume, HostVolume | EfsVolume):
+            yield Problem(("volumes", index), volume, "a HostVolume or an EfsVolume")
+            continue
+        for problem in volume.problems():
+            yield problem.within("volumes", index)
+        if volume.container_path in seen:
+            yield Problem(("volumes", index, "container_path"), volume.container_path, "a path for each volume")
+        seen.add(str(volume.container_path))

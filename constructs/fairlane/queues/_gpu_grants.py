@@ -23,7 +23,8 @@ class GpuQueueGrants(QueueGrants):
 
     What AWS cannot express, so that nobody relies on it: there is no condition for a job's priority, so that whoever
     may submit may submit at any; and a share identifier cannot be tied to a queue. Give the shares of different queues
-    different identifiers. Managing jobs cannot be limited to a queue at all.
+    different identifiers. Grants add up: who may submit one definition to a share of one queue, and another to all of a
+    second queue, may submit both definitions to any share of both. Managing jobs cannot be limited to a queue at all.
     """
 
     _READ_JOBS = ("batch:DescribeComputeEnvironments", "batch:DescribeJobs", "batch:ListJobs")
@@ -69,7 +70,9 @@ class GpuQueueGrants(QueueGrants):
         grantee: iam.IGrantable | None = None,
     ) -> list[iam.PolicyStatement]:
         """The statements behind `submit`, for a policy of one's own; arguments and errors are the same."""
-        empty = [] if job_definitions else [Problem(("job_definitions",), job_definitions, "one or more")]
+        listed = isinstance(job_definitions, Sequence) and len(job_definitions) > 0
+        fit = listed and all(isinstance(one, JobDefinitionBase) for one in job_definitions)
+        empty = [] if fit else [Problem(("job_definitions",), job_definitions, "a list of one or more job definitions")]
         shares = self._check_shares("share_identifiers", share_identifiers, FairShare)
         self._refuse("submit", [*empty, *shares, *check_grantee(grantee)])
         conditions: dict[str, Any] = {}

@@ -1,11 +1,11 @@
 """What permissions on queues of every kind have in common."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, cast
 
 from aws_cdk import Arn, ArnFormat, Stack
 from aws_cdk import aws_iam as iam
-from constructs import Construct, IConstruct
+from constructs import Construct, IConstruct, Node
 
 from fairlane._nag import acknowledge_wildcards
 from fairlane._problems import ConfigurationError, Problem
@@ -71,7 +71,7 @@ class QueueGrants:
     ) -> Iterator[Problem]:
         if shares is None:
             return
-        if isinstance(shares, str) or not shares:
+        if isinstance(shares, str) or not shares or not all(isinstance(share, str) for share in shares):
             yield Problem((keyword,), shares, "a list of one or more")
         elif self._scheduling is not None and not isinstance(self._scheduling, policy):
             kind = type(self._scheduling).__name__
@@ -115,8 +115,8 @@ def grant(
     )
     for other in others:
         first = first.combine(other)
-    if isinstance(grantee, Construct):
-        explain(grantee, statements, wildcards)
+    if isinstance(getattr(grantee, "node", None), Node):  # an imported role is no Construct in Python
+        explain(cast(IConstruct, grantee), statements, wildcards)
     return first
 
 

@@ -13,9 +13,11 @@ class JobDefinitionBase(Construct):
         unrevised_arn: its ARN without a revision, which stands for the newest; with `:*` for every revision.
         needs: what one node takes of a machine; None where that is not known at synth.
         nodes: how many machines it takes at once.
+        instance_type: the only machine that it runs on; None if any will do that fits.
     """
 
     job_definition_name: str
     unrevised_arn: str
     needs: JobNeeds | None
     nodes: int
+    instance_type: str | None

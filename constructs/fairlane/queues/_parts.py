@@ -8,6 +8,8 @@ from aws_cdk import aws_batch as batch
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from fairlane._checks import check_name
+from fairlane._problems import ConfigurationError
 from fairlane.queues._grants import explain
 from fairlane.queues._metrics import QueueMetrics
 from fairlane.scheduling import FairShare, JobAction, JobStateTimeLimitAction, QuotaManagement, SchedulingPolicy
@@ -53,6 +55,8 @@ def time_limits(
 
 def queue_by_name(kind: type[Queue], scope: Construct, construct_id: str, name: str) -> Queue:
     """Takes a queue that exists in the account and Region of `scope`'s stack."""
+    if problems := list(check_name(("job_queue_name",), name)):
+        raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)
     arn = Stack.of(scope).format_arn(service="batch", resource="job-queue", resource_name=name)
     return _existing(kind(scope, construct_id), arn, name)
 

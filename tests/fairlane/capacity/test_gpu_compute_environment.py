@@ -111,6 +111,7 @@ def test_a_capacity_block_is_bought_as_one_and_replaced_on_updates(stack: cdk.St
         (["p5.48xlarge"], 24, 576),
         (["g5.12xlarge", "g5.48xlarge"], 16, 192),
         (["g5.xlarge", "g5.16xlarge"], 3, 12),
+        (["g4dn.12xlarge", "g4dn.16xlarge"], 1, 64),
     ],
 )
 def test_there_are_never_more_gpus_than_wanted(
@@ -198,8 +199,8 @@ def test_every_judge_lets_it_through(flags: dict[str, Any]) -> None:
             "instance_types: got 'g5.12xlarge, g5.48xlarge'",
         ),
         ({"efa": True, "purchase": Purchase.SPOT}, "efa: got True, allowed: False with SPOT"),
-        ({"max_gpus": 0}, "max_gpus: got 0, allowed: a whole number of GPUs, 4 or more"),
-        ({"max_gpus": 3}, "max_gpus: got 3, allowed: a whole number of GPUs, 4 or more"),
+        ({"max_gpus": 0}, "max_gpus: got 0, allowed: a whole number of GPUs, 4 to 100000"),
+        ({"max_gpus": 3}, "max_gpus: got 3, allowed: a whole number of GPUs, 4 to 100000"),
         ({"max_gpus": 4.5}, "max_gpus: got 4.5, allowed: a whole number of GPUs"),
         ({"max_gpus": None}, "max_gpus: got nothing, allowed: either max_gpus or max_vcpus"),
         ({"max_gpus": 8, "max_vcpus": 96}, "max_gpus: got 'both max_gpus and max_vcpus'"),
@@ -219,6 +220,13 @@ def test_every_judge_lets_it_through(flags: dict[str, Any]) -> None:
             {"capacity_reservation": "cr-x"},
             "capacity_reservation: got 'cr-x', allowed: the id of a capacity reservation",
         ),
+        ({"subnets": []}, "subnets: got [], allowed: one or more subnets of the CDK"),
+        ({"subnets": ["subnet-1"]}, "subnets: got ['subnet-1'], allowed: one or more subnets of the CDK"),
+        ({"security_groups": []}, "security_groups: got [], allowed: one or more security groups of the CDK"),
+        ({"efa": "yes"}, "efa: got 'yes', allowed: True or False, known at synth"),
+        ({"purchase": "${Token[T.1]}"}, "purchase: got a value known only at deployment, allowed: known at synth"),
+        ({"tags": cdk.Token.as_any({"Ref": "Tags"})}, "tags: got a value known only at deployment, allowed: a mapping"),
+        ({"max_gpus": 10**12}, "max_gpus: got 1000000000000, allowed: a whole number of GPUs, 4 to 100000"),
         ({"root_volume_gib": 20}, "root_volume_gib: got 20, allowed: a whole number of GiB, 30 to 16384"),
         ({"job_execution_timeout_minutes": 7201}, "job_execution_timeout_minutes: got 7201"),
         ({"container_insights": "yes"}, "container_insights: got 'yes', allowed: True or False"),
@@ -239,3 +247,24 @@ def test_a_capacity_block_has_one_strategy_its_own_machines_and_an_id(stack: cdk
         "allocation_strategy",
         "capacity_reservation",
     ]
+
+
+def test_a_capacity_block_comes_by_its_id_only(stack: cdk.Stack) -> None:
+    group = "arn:aws:resource-groups:us-east-1:111122223333:group/training"
+    block: dict[str, Any] = {
+        "purchase": Purchase.CAPACITY_BLOCK,
+        "instance_types": ["p5.48xlarge"],
+        "capacity_reservation": group,
+    }
+    (found,) = problems_of(lambda: machines(stack, **block))
+    assert found.startswith("capacity_reservation: got 'arn:aws:resource-groups")
+
+
+def test_a_capacity_block_with_efa_has_its_own_place(stack: cdk.Stack) -> None:
+    block: dict[str, Any] = {
+        "purchase": Purchase.CAPACITY_BLOCK,
+        "instance_types": ["p5.48xlarge"],
+        "capacity_reservation": BLOCK,
+    }
+    machines(stack, max_gpus=64, efa=True, **block)
+    assert "PlacementGroup" not in resource(stack, "ComputeEnvironment")["ComputeResources"]

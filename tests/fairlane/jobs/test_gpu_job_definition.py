@@ -157,7 +157,9 @@ def test_secrets_come_from_secrets_manager_by_a_role_that_reads_only_them(stack:
 
 def test_volumes(stack: Stack) -> None:
     host = HostVolume(source_path="/fsx", container_path="/data", read_only=True)
-    efs = EfsVolume(file_system_id="fs-0123456789abcdef0", container_path="/home", access_point_id="fsap-1")
+    efs = EfsVolume(
+        file_system_id="fs-0123456789abcdef0", container_path="/home", access_point_id="fsap-0123456789abcdef0"
+    )
     define(stack, volumes=[host, efs])
     container = resource(stack, "JobDefinition")["ContainerProperties"]
     assert container["Volumes"] == [
@@ -167,7 +169,7 @@ def test_volumes(stack: Stack) -> None:
             "EfsVolumeConfiguration": {
                 "FileSystemId": "fs-0123456789abcdef0",
                 "TransitEncryption": "ENABLED",
-                "AuthorizationConfig": {"AccessPointId": "fsap-1", "Iam": "ENABLED"},
+                "AuthorizationConfig": {"AccessPointId": "fsap-0123456789abcdef0", "Iam": "ENABLED"},
             },
         },
     ]
@@ -186,6 +188,7 @@ def test_only_ecs_assumes_the_jobs_role_for_this_account(stack: Stack) -> None:
     assert "datasets/x/*" in json.dumps(roles[0])
 
 
+HOST = HostVolume(source_path="/x", container_path="/x")
 MIDDLE = RetryRule(on_reason="Cannot*Error")
 
 
@@ -218,7 +221,37 @@ MIDDLE = RetryRule(on_reason="Cannot*Error")
         ({"retries": 3}, "retries: got 3, allowed: a JobRetries"),
         ({"environment": {"AWS_BATCH_X": "1"}}, "environment.AWS_BATCH_X: got 'AWS_BATCH_X', allowed: letters, digits"),
         ({"environment": {"EPOCHS": 3}}, "environment.EPOCHS: got 3, allowed: a text"),
-        ({"environment": {"BIG": "x" * 24_600}}, "environment: got '24"),
+        ({"environment": {"BIG": "x" * 24_600}}, "environment: got 'about 26"),
+        ({"environment": {"FAIRLANE_GPUS_PER_NODE": "1"}}, "environment.FAIRLANE_GPUS_PER_NODE: got"),
+        ({"environment": [1]}, "environment: got [1], allowed: a mapping of names"),
+        ({"secrets": {" bad": None}}, 'secrets." bad": got'),
+        (
+            {"secrets": {"A": None}, "environment": {"A": "x"}},
+            "secrets.A: got 'A', allowed: a variable that environment",
+        ),
+        ({"secrets": [1]}, "secrets: got [1], allowed: a mapping of names"),
+        (
+            {"gpus": Token.as_number({"Ref": "Gpus"})},
+            "gpus: got a value known only at deployment, allowed: a number that",
+        ),
+        ({"memory_mib": Token.as_number({"Ref": "Memory"})}, "shared_memory_mib: got nothing, allowed: a size, where"),
+        ({"memory_mib": 100, "shared_memory_mib": 101}, "shared_memory_mib: got 101, allowed: at most the memory, 100"),
+        (
+            {"instance_type": "p9.48xlarge", "vcpus": 8, "memory_mib": 100},
+            "gpus: got nothing, allowed: a number, as the",
+        ),
+        (
+            {"instance_type": "p6e-gb200.36xlarge"},
+            "instance_type: got 'p6e-gb200.36xlarge', allowed: a machine such as",
+        ),
+        ({"retries": JobRetries(rules=[RetryRule(on_exit_code="\u0661")])}, "retries.rules[0].on_exit_code: got"),
+        ({"command": [1]}, "command[0]: got 1, allowed: a list of the command and its arguments"),
+        ({"image": "a b"}, "image: got 'a b', allowed: the URI of an image"),
+        ({"volumes": [1]}, "volumes[0]: got 1, allowed: a HostVolume or an EfsVolume"),
+        ({"volumes": None}, "volumes: got nothing, allowed: a list of HostVolume and EfsVolume"),
+        ({"volumes": [HOST, HOST]}, "volumes[1].container_path: got '/x', allowed: a path for each volume"),
+        ({"queue": "g5"}, "queue: got 'g5', allowed: a GpuQueue that is made in this app"),
+        ({"tags": Token.as_any({"Ref": "Tags"})}, "tags: got a value known only at deployment, allowed: a mapping"),
         ({"scheduling_priority": 10_000}, "scheduling_priority: got 10000, allowed: a whole number, 0 to 9999"),
         ({"job_definition_name": "a b"}, "job_definition_name: got 'a b', allowed"),
         ({"image": " "}, "image: got ' ', allowed: the URI of an image"),
@@ -283,6 +316,11 @@ def test_without_efa_there_are_no_devices(stack: Stack) -> None:
         ({"nodes": 1001}, "nodes: got 1001, allowed"),
         ({"instance_type": "g5.xlarge"}, "efa: got True, allowed: False, as g5.xlarge has no EFA"),
         ({"instance_type": "p9.48xlarge"}, "instance_type: got 'p9.48xlarge, not known', allowed"),
+        ({"script": []}, "script: got nothing, allowed: what torchrun runs"),
+        ({"script": None}, "script: got nothing, allowed: a list"),
+        ({"script": Token.as_list({"Ref": "Script"})}, "script: got a value known only at deployment, allowed: what"),
+        ({"instance_type": "p9.48xlarge", "memory_mib": 5}, "instance_type: got 'p9.48xlarge, not known', allowed"),
+        ({"script": ["t.py", "x" * 18_000]}, "environment: got 'about 2"),
         ({"script": "train.py"}, "script: got 'train.py', allowed: a list"),
     ],
 )
@@ -327,3 +365,13 @@ def test_nodes_find_each_other(stack: Stack, tmp_path: Path, surroundings: dict[
         check=False,
     )
     assert (done.stdout.strip(), done.stderr) == (expected, "")
+
+
+def test_a_name_is_taken_once(stack: Stack) -> None:
+    define(stack)
+    (found,) = problems_of(lambda: define_nodes(stack))
+    assert found == "job_definition_name: got 'train', allowed: another name: Stack/Train has it already"
+
+
+def test_the_size_counts_what_people_write_not_how_it_is_escaped(stack: Stack) -> None:
+    define(stack, environment={"A": "\u4e2d" * 4_500})

@@ -290,8 +290,15 @@ def test_each_environment_must_have_a_machine(stack: Stack) -> None:
 
 def test_efa_and_many_nodes_have_their_place(stack: Stack) -> None:
     plain = gpu_queue(stack, machines(stack, "G5", instance_types=["g5.48xlarge"]), name="plain")
-    with pytest.raises(ConfigurationError, match="EFA interfaces of 32"):
-        plain.accepts(multi_node(stack))
+    many = multi_node(stack)
+    with pytest.raises(ConfigurationError, match=r"a job on p5.48xlarge.*g5.48xlarge"):
+        plain.accepts(many)
+    without = gpu_queue(stack, machines(stack, "P5", instance_types=["p5.48xlarge"], max_gpus=64), name="without")
+    with pytest.raises(ConfigurationError, match="a job without EFA, as the environment has efa=False"):
+        without.accepts(many)
+    small = gpu_queue(stack, machines(stack, "Few", instance_types=["p5.48xlarge"], max_gpus=8, efa=True), name="small")
+    with pytest.raises(ConfigurationError, match=r"384 vCPUs in all.*at most the 192 that the environment may have"):
+        small.accepts(many)
     spot = gpu_queue(
         stack,
         machines(stack, "Spot", instance_types=["p5.48xlarge"], purchase=Purchase.SPOT),
@@ -331,3 +338,29 @@ def test_queues_that_exist_are_taken(stack: Stack) -> None:
     for queue in (by_name, by_arn):
         assert queue.job_queue_name == "theirs"
         queue.grants.submit(role, job_definitions=[job(stack, f"job-{queue.node.id}")], share_identifiers=["any"])
+
+
+def test_the_closest_machine_lacks_the_smallest_part(stack: Stack) -> None:
+    said = lacking(stack, {"instance_types": ["g5.12xlarge", "g5.16xlarge"]}, vcpus=4, memory_mib=255_000)
+    assert "g5.16xlarge comes closest" in said
+
+
+def test_an_imported_roles_wildcards_are_explained() -> None:
+    app = App()
+    cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    stack = Stack(app, "Stack", env=Environment(account="111122223333", region="us-east-1"))
+    role = iam.Role.from_role_name(stack, "Theirs", "theirs")
+    gpu_queue(stack).grants.submit(role, job_definitions=[job(stack)])
+    app.synth()
+
+
+def test_a_queue_that_exists_has_a_name(stack: Stack) -> None:
+    (found,) = problems_of(lambda: GpuQueue.from_job_queue_name(stack, "All", "*"))
+    assert found.startswith("job_queue_name: got '*'")
+
+
+@pytest.mark.parametrize("wrong", ["train", None, ["train"], []])
+def test_only_job_definitions_are_submitted(stack: Stack, wrong: Any) -> None:
+    role = iam.Role(stack, "Role", assumed_by=iam.AccountRootPrincipal())
+    (found,) = problems_of(lambda: gpu_queue(stack).grants.submit(role, job_definitions=wrong))
+    assert found.startswith("job_definitions: got")
