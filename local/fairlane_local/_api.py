@@ -42,12 +42,12 @@ def training_batch(account_id: str, region: str) -> TrainingBatch:
 
 
 def places() -> list[tuple[str, str]]:
-    """The accounts and Regions in which there is a queue for SageMaker training jobs."""
+    """The accounts and Regions in which there is a queue."""
     return [
         (account_id, region)
         for account_id, regions in batch_backends.items()
         for region, backend in regions.items()
-        if "training" in backend.__dict__ and backend.__dict__["training"].describe_job_queues({})["jobQueues"]
+        if backend.describe_job_queues() or training_batch(account_id, region).describe_job_queues({})["jobQueues"]
     ]
 
 

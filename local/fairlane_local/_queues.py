@@ -2,19 +2,22 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from fairlane.scheduling import FairShare, Fifo, QuotaManagement, QuotaShare, SchedulingPolicy, Sharing, State
+
+VCPUS: Final = "vCPUs"
+"""The unit of a queue for containers."""
 
 
 @dataclass(frozen=True, slots=True)
 class StandingQueue:
-    """A queue for SageMaker training jobs as AWS describes it.
+    """A queue as AWS describes it.
 
     Attributes:
         name: its name.
         state: whether it takes jobs.
-        capacity: the limits of its service environment by capacity unit.
+        capacity: the limits of its service environment by capacity unit, or the vCPUs of its compute environments.
         scheduling: its policy.
     """
 
@@ -25,7 +28,7 @@ class StandingQueue:
 
 
 def standing_queues(batch: Any) -> list[StandingQueue]:
-    """Reads the queues for SageMaker training jobs.
+    """Reads the queues of an account and Region.
 
     Args:
         batch: boto3's client for Batch.
@@ -34,16 +37,19 @@ def standing_queues(batch: Any) -> list[StandingQueue]:
         environment["serviceEnvironmentArn"]: _limits(environment)
         for environment in _all(batch, "describe_service_environments", "serviceEnvironments")
     }
-    return [
-        StandingQueue(
-            name=queue["jobQueueName"],
-            state=queue["state"],
-            capacity=environments[queue["serviceEnvironmentOrder"][0]["serviceEnvironment"]],
-            scheduling=_scheduling(batch, queue),
-        )
-        for queue in _all(batch, "describe_job_queues", "jobQueues")
-        if queue.get("serviceEnvironmentOrder")
-    ]
+    vcpus = {
+        environment["computeEnvironmentArn"]: int(environment["computeResources"]["maxvCpus"])
+        for environment in _all(batch, "describe_compute_environments", "computeEnvironments")
+    }
+    queues = []
+    for queue in _all(batch, "describe_job_queues", "jobQueues"):
+        if queue.get("serviceEnvironmentOrder"):
+            capacity = environments[queue["serviceEnvironmentOrder"][0]["serviceEnvironment"]]
+        else:
+            capacity = {VCPUS: sum(vcpus[order["computeEnvironment"]] for order in queue["computeEnvironmentOrder"])}
+        scheduling = _scheduling(batch, queue)
+        queues.append(StandingQueue(queue["jobQueueName"], queue["state"], capacity, scheduling))
+    return queues
 
 
 def _scheduling(batch: Any, queue: dict[str, Any]) -> SchedulingPolicy:

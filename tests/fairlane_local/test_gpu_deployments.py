@@ -9,7 +9,7 @@ from aws_cdk import aws_ec2 as ec2
 from botocore.exceptions import ClientError
 
 from fairlane import FairShare, GpuComputeEnvironment, GpuJobDefinition, GpuQueue, Purchase
-from fairlane_local import LocalAws, client
+from fairlane_local import LocalAws, client, places, standing_queues
 from tests.support import template_of
 
 
@@ -49,7 +49,7 @@ def status(cloudformation: Any) -> str:
     return str(cloudformation.describe_stacks(StackName="s")["Stacks"][0]["StackStatus"])
 
 
-def test_a_gpu_queue_through_its_life(cloudformation: Any, batch: Any) -> None:
+def test_a_gpu_queue_through_its_life(aws: LocalAws, cloudformation: Any, batch: Any) -> None:
     cloudformation.create_stack(StackName="s", TemplateBody=template())
     assert status(cloudformation) == "CREATE_COMPLETE"
     (queue,) = batch.describe_job_queues(jobQueues=["g5"])["jobQueues"]
@@ -59,6 +59,9 @@ def test_a_gpu_queue_through_its_life(cloudformation: Any, batch: Any) -> None:
     assert len(policies[0]["fairsharePolicy"]["shareDistribution"]) == 2
     assert {one["computeResources"]["type"] for one in machines(batch)} == {"EC2", "SPOT"}
 
+    (standing,) = standing_queues(batch)
+    assert (standing.capacity, standing.scheduling) == ({"vCPUs": 384}, FairShare({"a": 1.0, "b": 3.0}))
+    assert places(aws.port) == [("123456789012", "us-east-1")]
     job = batch.submit_job(jobName="j", jobQueue="g5", jobDefinition="train", shareIdentifier="a")["jobId"]
     assert batch.describe_jobs(jobs=[job])["jobs"][0]["status"] == "SUCCEEDED"
 
