@@ -47,7 +47,7 @@ def build(stack: Stack, **changes: Any) -> TrainingQueue:
         ({"priority": -1}, "priority: got -1, allowed: a whole number, 0 to 1000"),
         ({"priority": "high"}, "priority: got 'high', allowed: a whole number, 0 to 1000"),
         ({"state": "draining"}, "state: got 'draining', allowed: ENABLED or DISABLED"),
-        ({"tags": ["team"]}, "tags: got ['team'], allowed: a mapping of tag keys to values"),
+        ({"tags": ["team"]}, "tags: got ['team'], allowed: a mapping of tag keys to values, known at synth"),
         ({"capacity": None}, "capacity: got nothing, allowed: capacity, or a service_environment that exists"),
         ({"capacity": {P4: 1}}, "capacity: got 'ml.p4d.24xlarge', allowed: a whole number of instances with Fifo: only QuotaManagement counts instances by type"),
         ({"capacity": {P4: 1}, "scheduling": FairShare({"a": 1})}, "capacity: got 'ml.p4d.24xlarge', allowed: a whole number of instances with FairShare: only QuotaManagement counts instances by type"),
