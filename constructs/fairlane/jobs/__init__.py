@@ -1,18 +1,36 @@
-"""What jobs are: job definitions for GPU machines, and the role that SageMaker training jobs run with."""
+"""What jobs are: job definitions for GPU machines, and the role that SageMaker training jobs run with.
 
-from fairlane._gpu_jobs import JobRetries, RetryAction, RetryRule
-from fairlane.jobs._gpu_job_definition import GpuJobDefinition
-from fairlane.jobs._multi_node import MultiNodeGpuJobDefinition
-from fairlane.jobs._training_execution_role import TrainingExecutionRole
-from fairlane.jobs._volumes import EfsVolume, HostVolume
+Names are loaded when they are first used: a synth without job definitions does not wait for what they need of the CDK.
+"""
 
-__all__ = [
-    "EfsVolume",
-    "GpuJobDefinition",
-    "HostVolume",
-    "JobRetries",
-    "MultiNodeGpuJobDefinition",
-    "RetryAction",
-    "RetryRule",
-    "TrainingExecutionRole",
-]
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fairlane._gpu_jobs import JobRetries as JobRetries
+    from fairlane._gpu_jobs import RetryAction as RetryAction
+    from fairlane._gpu_jobs import RetryRule as RetryRule
+    from fairlane.jobs._gpu_job_definition import GpuJobDefinition as GpuJobDefinition
+    from fairlane.jobs._multi_node import MultiNodeGpuJobDefinition as MultiNodeGpuJobDefinition
+    from fairlane.jobs._training_execution_role import TrainingExecutionRole as TrainingExecutionRole
+    from fairlane.jobs._volumes import EfsVolume as EfsVolume
+    from fairlane.jobs._volumes import HostVolume as HostVolume
+
+_HOMES = {
+    "EfsVolume": "fairlane.jobs._volumes",
+    "GpuJobDefinition": "fairlane.jobs._gpu_job_definition",
+    "HostVolume": "fairlane.jobs._volumes",
+    "JobRetries": "fairlane._gpu_jobs",
+    "MultiNodeGpuJobDefinition": "fairlane.jobs._multi_node",
+    "RetryAction": "fairlane._gpu_jobs",
+    "RetryRule": "fairlane._gpu_jobs",
+    "TrainingExecutionRole": "fairlane.jobs._training_execution_role",
+}
+
+__all__ = sorted(_HOMES)  # noqa: PLE0605
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
