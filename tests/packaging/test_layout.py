@@ -9,12 +9,10 @@ import pytest
 from tests.support import REPOSITORY
 
 LIBRARY = REPOSITORY / "constructs" / "fairlane"
-WITHOUT_CDK = ("scheduling", "catalog", "environment", "rehearsal", "cli")
+WITHOUT_CDK = ("_gpu", "scheduling", "catalog", "environment", "rehearsal", "cli")
 WITHOUT_CDK_MODULES = (
     "__init__",
     "_checks",
-    "_gpu_capacity",
-    "_gpu_jobs",
     "_problems",
     "_tokens",
     "_training_permissions",

@@ -1,6 +1,6 @@
 """Where jobs run: service environments for SageMaker training, and EC2 machines with GPUs."""
 
-from fairlane._gpu_capacity import AllocationStrategy, Purchase
+from fairlane._gpu.capacity import AllocationStrategy, Purchase
 from fairlane.capacity._gpu_compute_environment import GpuComputeEnvironment
 from fairlane.capacity._service_environment import (
     SERVICE_ENVIRONMENT,

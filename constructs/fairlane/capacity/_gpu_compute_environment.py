@@ -8,7 +8,7 @@ from aws_cdk import aws_batch as batch
 from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
 
-from fairlane._gpu_capacity import (
+from fairlane._gpu.capacity import (
     AllocationStrategy,
     Purchase,
     default_strategy,

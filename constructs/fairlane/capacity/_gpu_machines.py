@@ -8,7 +8,7 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from fairlane._gpu_capacity import Purchase
+from fairlane._gpu.capacity import Purchase
 from fairlane._nag import acknowledge_wildcards
 from fairlane.catalog import GpuInstanceType
 

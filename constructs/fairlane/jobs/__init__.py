@@ -7,23 +7,23 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from fairlane._gpu_jobs import JobRetries as JobRetries
-    from fairlane._gpu_jobs import RetryAction as RetryAction
-    from fairlane._gpu_jobs import RetryRule as RetryRule
+    from fairlane._gpu.retries import JobRetries as JobRetries
+    from fairlane._gpu.retries import RetryAction as RetryAction
+    from fairlane._gpu.retries import RetryRule as RetryRule
+    from fairlane._gpu.volumes import EfsVolume as EfsVolume
+    from fairlane._gpu.volumes import HostVolume as HostVolume
     from fairlane.jobs._gpu_job_definition import GpuJobDefinition as GpuJobDefinition
     from fairlane.jobs._multi_node import MultiNodeGpuJobDefinition as MultiNodeGpuJobDefinition
     from fairlane.jobs._training_execution_role import TrainingExecutionRole as TrainingExecutionRole
-    from fairlane.jobs._volumes import EfsVolume as EfsVolume
-    from fairlane.jobs._volumes import HostVolume as HostVolume
 
 _HOMES = {
-    "EfsVolume": "fairlane.jobs._volumes",
+    "EfsVolume": "fairlane._gpu.volumes",
     "GpuJobDefinition": "fairlane.jobs._gpu_job_definition",
-    "HostVolume": "fairlane.jobs._volumes",
-    "JobRetries": "fairlane._gpu_jobs",
+    "HostVolume": "fairlane._gpu.volumes",
+    "JobRetries": "fairlane._gpu.retries",
     "MultiNodeGpuJobDefinition": "fairlane.jobs._multi_node",
-    "RetryAction": "fairlane._gpu_jobs",
-    "RetryRule": "fairlane._gpu_jobs",
+    "RetryAction": "fairlane._gpu.retries",
+    "RetryRule": "fairlane._gpu.retries",
     "TrainingExecutionRole": "fairlane.jobs._training_execution_role",
 }
 

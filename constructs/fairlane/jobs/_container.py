@@ -1,7 +1,6 @@
 """What the containers of all GPU job definitions have: a role, logs, sizes, volumes, retries."""
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, TypeAlias
 
 import aws_cdk as cdk
@@ -12,12 +11,12 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from fairlane._claims import Claims
-from fairlane._gpu_jobs import MAX_DEFINITION_BYTES, JobRetries, RetryAction, RetryRule
+from fairlane._gpu.retries import JobRetries, RetryAction, RetryRule
+from fairlane._gpu.volumes import EfsVolume, HostVolume
 from fairlane._nag import acknowledge_wildcards
 from fairlane._problems import Problem
 from fairlane.catalog import JobNeeds
 from fairlane.jobs._s3 import ARN, WHY_OBJECTS, allow, s3_statements
-from fairlane.jobs._volumes import EfsVolume, HostVolume
 from fairlane.queues import JobDefinitionBase
 
 Volume: TypeAlias = EfsVolume | HostVolume
@@ -25,10 +24,6 @@ Volume: TypeAlias = EfsVolume | HostVolume
 JOB_DEFINITION: Final = "job definition"
 """What names of job definitions are claimed as."""
 
-_REST_BYTES: Final = 1_500  # roles, logs, sizes, limits
-_SECRET_BYTES: Final = 180
-_VOLUME_BYTES: Final = 300
-_DEVICE_BYTES: Final = 150
 _TASKS: Final = "ecs-tasks.amazonaws.com"
 _ALL_ELSE: Final = RetryRule(action=RetryAction.EXIT, on_reason="*")
 _EFA_ULIMITS: Final = {"memlock": -1, "stack": 67_108_864, "nofile": 1_024_000}
@@ -192,25 +187,6 @@ def _retry_strategy(retries: JobRetries) -> batch.CfnJobDefinition.RetryStrategy
             for rule in (*retries.rules, _ALL_ELSE)
         ],
     )
-
-
-def size_problems(
-    image: str,
-    command: Sequence[str],
-    environment: Mapping[str, str],
-    secrets: Mapping[str, object],
-    volumes: int,
-    retries: JobRetries,
-    efa: int = 0,
-) -> Iterator[Problem]:
-    """Yields a definition that AWS would find too large, with a margin for what is not known before it is rendered."""
-    told = [image, list(command), [{"name": name, "value": value} for name, value in environment.items()]]
-    rules = [[rule.on_status_reason, rule.on_reason, rule.on_exit_code] for rule in retries.rules]
-    size = len(json.dumps([told, rules], ensure_ascii=False).encode())
-    size += _REST_BYTES + _SECRET_BYTES * len(secrets) + _VOLUME_BYTES * volumes + _DEVICE_BYTES * efa
-    if size > MAX_DEFINITION_BYTES:
-        allowed = f"a definition of at most {MAX_DEFINITION_BYTES} bytes: put what is large into a file in S3"
-        yield Problem(("environment",), f"about {size} bytes with image, command and all else", allowed)
 
 
 def name_taken(name: str, owner: str) -> Problem:

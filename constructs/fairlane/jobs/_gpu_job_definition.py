@@ -7,11 +7,9 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from fairlane._claims import Claims
-from fairlane._gpu_jobs import JobRetries, job_definition_problems
+from fairlane._gpu.jobs import gpu_job_problems, known, needs_of
+from fairlane._gpu.retries import JobRetries
 from fairlane._problems import ConfigurationError, Problem
-from fairlane._tokens import is_token
-from fairlane._training_permissions import training_permission_problems
-from fairlane.catalog import JobNeeds, gpu_instance_type
 from fairlane.jobs._container import (
     JOB_DEFINITION,
     Volume,
@@ -20,9 +18,7 @@ from fairlane.jobs._container import (
     log_group_of,
     name_taken,
     register,
-    size_problems,
 )
-from fairlane.jobs._volumes import volume_problems
 from fairlane.queues import GpuQueue, JobDefinitionBase
 
 
@@ -100,8 +96,8 @@ class GpuJobDefinition(JobDefinitionBase):
         secrets = {} if secrets is None else secrets
         retries = JobRetries() if retries is None else retries
         claims = Claims.at(scope)
-        problems = [
-            *job_definition_problems(
+        problems = list(
+            gpu_job_problems(
                 job_definition_name=job_definition_name,
                 image=image,
                 command=command,
@@ -112,15 +108,15 @@ class GpuJobDefinition(JobDefinitionBase):
                 shared_memory_mib=shared_memory_mib,
                 environment=environment,
                 secrets=secrets,
+                read=read,
+                write=write,
+                volumes=volumes,
                 retries=retries,
                 timeout_seconds=timeout_seconds,
                 scheduling_priority=scheduling_priority,
                 tags=tags,
-            ),
-            *training_permission_problems(read=read, write=write, repositories=(), kms_keys=()),
-            *volume_problems(volumes),
-        ]
-        problems = problems or list(size_problems(image, command, environment, secrets, len(volumes), retries))
+            )
+        )
         if owner := claims.owner(JOB_DEFINITION, job_definition_name):
             problems.append(name_taken(job_definition_name, owner))
         if queue is not None and not isinstance(queue, GpuQueue):
@@ -132,7 +128,7 @@ class GpuJobDefinition(JobDefinitionBase):
         super().__init__(scope, construct_id)
         self.nodes = 1
         self.instance_type = None
-        self.needs = None if any(map(is_token, (needs.gpus, needs.vcpus, needs.memory_mib))) else needs
+        self.needs = known(needs)
         self.log_group = log_group_of(self, log_retention)
         self.job_role = job_role(self, read, write)
         self.job_definition = register(
@@ -157,16 +153,3 @@ class GpuJobDefinition(JobDefinitionBase):
         )
         if queue is not None:
             queue.accepts(self)
-
-
-def needs_of(instance_type: str | None, gpus: int | None, vcpus: int | None, memory_mib: int | None) -> JobNeeds:
-    """What a job takes: what is said, and for the rest the part of the machine that belongs to its GPUs."""
-    machine = gpu_instance_type(instance_type or "")
-    wanted = gpus if gpus is not None else machine.gpus if machine else 1
-    part = JobNeeds.part_of(machine, wanted) if machine and not is_token(wanted) else None
-    return JobNeeds(
-        gpus=wanted,
-        vcpus=vcpus if vcpus is not None else part.vcpus if part else 1,
-        memory_mib=memory_mib if memory_mib is not None else part.memory_mib if part else 1,
-        architecture=machine.architecture if machine else "x86_64",
-    )

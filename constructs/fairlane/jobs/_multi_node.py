@@ -1,21 +1,16 @@
 """Job definitions for jobs of several GPU machines at once."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from typing import Final
+from collections.abc import Mapping, Sequence
 
 from aws_cdk import aws_batch as batch
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
-from fairlane._checks import check_flag, check_whole_number
 from fairlane._claims import Claims
-from fairlane._gpu_jobs import MAX_NODES, JobRetries, job_definition_problems
+from fairlane._gpu.jobs import GPUS_PER_NODE, known, multi_node_job_problems, needs_of, rendezvous
+from fairlane._gpu.retries import JobRetries
 from fairlane._problems import ConfigurationError, Problem
-from fairlane._tokens import is_token
-from fairlane._training_permissions import training_permission_problems
-from fairlane.catalog import gpu_instance_type
 from fairlane.jobs._container import (
     JOB_DEFINITION,
     Volume,
@@ -24,24 +19,8 @@ from fairlane.jobs._container import (
     log_group_of,
     name_taken,
     register,
-    size_problems,
 )
-from fairlane.jobs._gpu_job_definition import needs_of
-from fairlane.jobs._volumes import volume_problems
 from fairlane.queues import GpuQueue, JobDefinitionBase
-
-# The main node's address is given to the other nodes only; the main node has to look for its own.
-RENDEZVOUS: Final = """\
-set -euo pipefail
-if [ "$AWS_BATCH_JOB_NODE_INDEX" = "$AWS_BATCH_JOB_MAIN_NODE_INDEX" ]; then
-  main=$(hostname -I | awk '{print $1}')
-else
-  main=$AWS_BATCH_JOB_MAIN_NODE_PRIVATE_IPV4_ADDRESS
-fi
-export NCCL_SOCKET_IFNAME=${NCCL_SOCKET_IFNAME:-^lo,docker,ecs}
-exec torchrun --nnodes="$AWS_BATCH_JOB_NUM_NODES" --node_rank="$AWS_BATCH_JOB_NODE_INDEX" \\
-  --nproc_per_node="$FAIRLANE_GPUS_PER_NODE" --master_addr="$main" --master_port=29500 "$@"
-"""
 
 
 class MultiNodeGpuJobDefinition(JobDefinitionBase):
@@ -117,42 +96,25 @@ class MultiNodeGpuJobDefinition(JobDefinitionBase):
         secrets = {} if secrets is None else secrets
         retries = JobRetries() if retries is None else retries
         claims = Claims.at(scope)
-        machine = gpu_instance_type(instance_type) if isinstance(instance_type, str) else None
-        problems = [
-            *_of_script(
-                job_definition_problems(
-                    job_definition_name=job_definition_name,
-                    image=image,
-                    command=script,
-                    gpus=None,
-                    instance_type=instance_type,
-                    vcpus=None,
-                    memory_mib=memory_mib,
-                    shared_memory_mib=shared_memory_mib,
-                    environment=environment,
-                    secrets=secrets,
-                    retries=retries,
-                    timeout_seconds=timeout_seconds,
-                    scheduling_priority=scheduling_priority,
-                    tags=tags,
-                )
-            ),
-            *training_permission_problems(read=read, write=write, repositories=(), kms_keys=()),
-            *volume_problems(volumes),
-            *check_whole_number(("nodes",), nodes, 2, MAX_NODES, of="nodes"),
-            *check_flag(("efa",), efa),
-        ]
-        if isinstance(script, Sequence) and (not script or is_token(script)):
-            problems.append(Problem(("script",), script or None, "what torchrun runs, known at synth"))
-        if machine is None and not any(problem.field == ("instance_type",) for problem in problems):
-            allowed = "a machine that this release knows, as each node has all of its GPUs"
-            problems.append(Problem(("instance_type",), instance_type, allowed))
-        if machine and efa is True and not machine.efa_cards:
-            problems.append(Problem(("efa",), efa, f"False, as {instance_type} has no EFA"))
-        command = ["/bin/bash", "-c", RENDEZVOUS, "torchrun", *(script if isinstance(script, list | tuple) else ())]
-        problems = problems or list(
-            size_problems(
-                image, command, environment, secrets, len(volumes), retries, len(machine.efa_cards) if machine else 0
+        problems = list(
+            multi_node_job_problems(
+                job_definition_name=job_definition_name,
+                image=image,
+                script=script,
+                nodes=nodes,
+                instance_type=instance_type,
+                efa=efa,
+                memory_mib=memory_mib,
+                shared_memory_mib=shared_memory_mib,
+                environment=environment,
+                secrets=secrets,
+                read=read,
+                write=write,
+                volumes=volumes,
+                retries=retries,
+                timeout_seconds=timeout_seconds,
+                scheduling_priority=scheduling_priority,
+                tags=tags,
             )
         )
         if owner := claims.owner(JOB_DEFINITION, job_definition_name):
@@ -162,21 +124,20 @@ class MultiNodeGpuJobDefinition(JobDefinitionBase):
         if problems:
             raise ConfigurationError(path, problems)
         claims.add(JOB_DEFINITION, job_definition_name, path)
-        needs = needs_of(instance_type, None, None, memory_mib)
-        needs = replace(needs, efa=len(machine.efa_cards) if machine and efa else 0)
+        needs = needs_of(instance_type, None, None, memory_mib, efa=efa)
         super().__init__(scope, construct_id)
         self.nodes = nodes
-        self.needs = None if is_token(memory_mib) else needs
+        self.needs = known(needs)
         self.instance_type = instance_type
         self.log_group = log_group_of(self, log_retention)
         self.job_role = job_role(self, read, write)
         node = container(
             self,
             image=image,
-            command=command,
+            command=rendezvous(script),
             needs=needs,
             shared_memory_mib=shared_memory_mib or needs.memory_mib // 2,
-            environment={**environment, "FAIRLANE_GPUS_PER_NODE": str(needs.gpus)},
+            environment={**environment, GPUS_PER_NODE: str(needs.gpus)},
             secrets=secrets,
             volumes=volumes,
             role=self.job_role,
@@ -197,9 +158,3 @@ class MultiNodeGpuJobDefinition(JobDefinitionBase):
         )
         if queue is not None:
             queue.accepts(self)
-
-
-def _of_script(problems: Iterable[Problem]) -> Iterator[Problem]:
-    """Calls the command what its user does."""
-    for problem in problems:
-        yield replace(problem, field=("script",)) if problem.field == ("command",) else problem

@@ -10,10 +10,10 @@ from aws_cdk.interfaces.aws_batch import IComputeEnvironmentRef
 from constructs import Construct
 
 from fairlane._claims import Claims
+from fairlane._gpu.fit import JobSize, Machines, fit_problems, splitting_advice
 from fairlane._problems import ConfigurationError, Problem
 from fairlane.capacity import GpuComputeEnvironment
 from fairlane.queues._environments import QUEUE
-from fairlane.queues._fit import fit_problems, splitting_advice
 from fairlane.queues._gpu_grants import WILDCARDS, GpuQueueGrants
 from fairlane.queues._job_definition import JobDefinitionBase
 from fairlane.queues._metrics import ComputeQueueMetrics
@@ -171,11 +171,19 @@ class GpuQueue(GpuQueueBase):
             ConfigurationError: for each job that an environment has no machine for, with the machine that comes closest
                 and what it lacks.
         """
-        own = [env for env in self.compute_environments if isinstance(env, GpuComputeEnvironment)]
+        own = {
+            env.node.path: Machines(
+                instance_types=env.instance_types, purchase=env.purchase, efa=env.efa, max_vcpus=env.max_vcpus
+            )
+            for env in self.compute_environments
+            if isinstance(env, GpuComputeEnvironment)
+        }
+        instance_types = [name for machines in own.values() for name in machines.instance_types]
         for job in jobs:
-            if problems := list(fit_problems(job, own)):
+            size = JobSize(needs=job.needs, nodes=job.nodes, instance_type=job.instance_type)
+            if problems := list(fit_problems(size, own)):
                 raise ConfigurationError(f"{job.node.path} on {self.node.path}", problems)
-            for advice in splitting_advice(job, own):
+            for advice in splitting_advice(size, instance_types):
                 cdk.Annotations.of(job).add_warning_v2(advice.id, advice.message)
 
 

@@ -1,4 +1,4 @@
-"""The rules of AWS Batch for compute environments of GPU machines. Knows no aws_cdk."""
+"""The rules of AWS Batch for compute environments of GPU machines."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence

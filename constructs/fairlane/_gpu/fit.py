@@ -1,18 +1,37 @@
 """Whether jobs can run on the machines of a queue, and how well they divide them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
+from fairlane._gpu.capacity import Purchase
 from fairlane._problems import Advice, Problem
 from fairlane._tokens import is_token
-from fairlane.capacity import GpuComputeEnvironment, Purchase
 from fairlane.catalog import GpuInstanceType, JobNeeds, closest, gpu_instance_type, shortcomings
-from fairlane.queues._job_definition import JobDefinitionBase
 
 
-def fit_problems(job: JobDefinitionBase, environments: Sequence[GpuComputeEnvironment]) -> Iterator[Problem]:
-    """Yields every environment that can never run the job; a machine that is not known could."""
-    for environment in environments:
-        field = (environment.node.path,)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machines:
+    """What a compute environment has; as for `GpuComputeEnvironment`."""
+
+    instance_types: Sequence[str]
+    purchase: Purchase
+    efa: bool
+    max_vcpus: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobSize:
+    """What a job takes; as for `JobDefinitionBase`."""
+
+    needs: JobNeeds | None
+    nodes: int
+    instance_type: str | None
+
+
+def fit_problems(job: JobSize, environments: Mapping[str, Machines]) -> Iterator[Problem]:
+    """Yields every environment, by its name, that can never run the job; a machine that is not known could."""
+    for name, environment in environments.items():
+        field = (name,)
         if job.nodes > 1 and environment.purchase == Purchase.SPOT:
             yield Problem(field, f"{job.nodes} nodes", "no multi-node job on SPOT, where AWS Batch runs none")
         if job.instance_type is not None and job.instance_type not in environment.instance_types:
@@ -25,10 +44,13 @@ def fit_problems(job: JobDefinitionBase, environments: Sequence[GpuComputeEnviro
             yield Problem(
                 field, f"{job.needs.efa} EFA interfaces", "a job without EFA, as the environment has efa=False"
             )
-        machines = [gpu_instance_type(name) for name in environment.instance_types]
+        machines = [gpu_instance_type(instance_type) for instance_type in environment.instance_types]
         known = [machine for machine in machines if machine is not None]
         if len(known) < len(machines) or any(_fits(job.needs, machine) for machine in known):
-            yield from _size_problems(job.needs, job.nodes, environment)
+            vcpus = job.nodes * job.needs.vcpus
+            if not is_token(environment.max_vcpus) and vcpus > environment.max_vcpus:
+                allowed = f"at most the {environment.max_vcpus} that the environment may have"
+                yield Problem(field, f"{vcpus} vCPUs in all", allowed)
             continue
         nearest = closest(job.needs, known)
         lacks = ", ".join(shortcomings(job.needs, nearest))
@@ -36,17 +58,9 @@ def fit_problems(job: JobDefinitionBase, environments: Sequence[GpuComputeEnviro
         yield Problem(field, needs, f"what a machine there has; {nearest.instance_type} comes closest, but {lacks}")
 
 
-def _size_problems(needs: JobNeeds, nodes: int, environment: GpuComputeEnvironment) -> Iterator[Problem]:
-    vcpus = nodes * needs.vcpus
-    if not is_token(environment.max_vcpus) and vcpus > environment.max_vcpus:
-        allowed = f"at most the {environment.max_vcpus} that the environment may have"
-        yield Problem((environment.node.path,), f"{vcpus} vCPUs in all", allowed)
-
-
-def splitting_advice(job: JobDefinitionBase, environments: Sequence[GpuComputeEnvironment]) -> Iterator[Advice]:
+def splitting_advice(job: JobSize, instance_types: Sequence[str]) -> Iterator[Advice]:
     """Yields machines whose other GPUs idle while the job runs, because it takes their memory or vCPUs."""
-    names = {name for environment in environments for name in environment.instance_types}
-    for machine in filter(None, map(gpu_instance_type, sorted(names))):
+    for machine in filter(None, map(gpu_instance_type, sorted(set(instance_types)))):
         if job.needs is None or not _fits(job.needs, machine):
             continue
         by_gpus = machine.gpus // job.needs.gpus
