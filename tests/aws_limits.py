@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from tests.aws_gpu_limits import compute_environment, container_queue, job_definition
+
 Resource = dict[str, Any]
 
 QUEUE_REASONS = {  # "Jobs stuck in RUNNABLE" in the user guide, for SAGEMAKER_TRAINING
@@ -24,6 +26,8 @@ def violations(template: dict[str, Any]) -> list[str]:
         "AWS::Batch::SchedulingPolicy": scheduling_policy,
         "AWS::Batch::JobQueue": job_queue,
         "AWS::Batch::QuotaShare": quota_share,
+        "AWS::Batch::ComputeEnvironment": compute_environment,
+        "AWS::Batch::JobDefinition": job_definition,
     }
     found = [
         f"{logical_id}: {violation}"
@@ -86,6 +90,9 @@ def scheduling_policy(properties: Resource) -> Iterator[str]:
 
 def job_queue(properties: Resource) -> Iterator[str]:
     # CreateJobQueue and JobStateTimeLimitAction, for SAGEMAKER_TRAINING
+    if "ServiceEnvironmentOrder" not in properties:
+        yield from container_queue(properties)
+        return
     if not re.fullmatch(r"[a-zA-Z0-9_-]{1,128}", properties["JobQueueName"]):
         yield "JobQueueName"
     if properties["JobQueueType"] != "SAGEMAKER_TRAINING" or "ComputeEnvironmentOrder" in properties:
@@ -131,7 +138,11 @@ def across(by_id: dict[str, Resource]) -> Iterator[tuple[str, str]]:
         if resource["Type"] == "AWS::Batch::QuotaShare":
             queue = resource["Properties"]["JobQueue"]["Fn::GetAtt"][0]
             shares_of.setdefault(queue, []).append(resource["Properties"])
-    queues = {key: value["Properties"] for key, value in by_id.items() if value["Type"] == "AWS::Batch::JobQueue"}
+    queues = {
+        key: value["Properties"]
+        for key, value in by_id.items()
+        if value["Type"] == "AWS::Batch::JobQueue" and "ServiceEnvironmentOrder" in value["Properties"]
+    }
     environments = [
         queue["ServiceEnvironmentOrder"][0]["ServiceEnvironment"]["Fn::GetAtt"][0] for queue in queues.values()
     ]

@@ -11,8 +11,10 @@ if TYPE_CHECKING:
     from fairlane._problems import Problem as Problem
     from fairlane.capacity import AllocationStrategy as AllocationStrategy
     from fairlane.capacity import GpuComputeEnvironment as GpuComputeEnvironment
+    from fairlane.capacity import LustreMount as LustreMount
     from fairlane.capacity import Purchase as Purchase
     from fairlane.capacity import ServiceEnvironment as ServiceEnvironment
+    from fairlane.capacity import TrainingVpc as TrainingVpc
     from fairlane.jobs import EfsVolume as EfsVolume
     from fairlane.jobs import GpuJobDefinition as GpuJobDefinition
     from fairlane.jobs import HostVolume as HostVolume
@@ -46,6 +48,7 @@ _HOMES = {
     "JobAction": "fairlane.scheduling",
     "JobRetries": "fairlane.jobs",
     "JobStateTimeLimitAction": "fairlane.scheduling",
+    "LustreMount": "fairlane.capacity",
     "MultiNodeGpuJobDefinition": "fairlane.jobs",
     "Problem": "fairlane._problems",
     "Purchase": "fairlane.capacity",
@@ -59,6 +62,7 @@ _HOMES = {
     "TimeLimitReason": "fairlane.scheduling",
     "TrainingExecutionRole": "fairlane.jobs",
     "TrainingQueue": "fairlane.queues",
+    "TrainingVpc": "fairlane.capacity",
 }
 
 __all__ = sorted(_HOMES)  # noqa: PLE0605

@@ -9,7 +9,6 @@ from typing import Any
 from moto.batch.exceptions import ClientException
 from moto.batch.models import BatchBackend, batch_backends
 from moto.ec2.models import ec2_backends
-from moto.ec2.models.vpcs import VPC
 from moto.iam.exceptions import NotFoundException
 from moto.iam.models import iam_backends
 
@@ -39,7 +38,7 @@ class ComputeEnvironment(LocalResource):
             resource_name,
             properties["Type"].upper(),
             properties.get("State", "ENABLED"),
-            members(properties["ComputeResources"]),
+            _machines(properties, account_id, region_name),
             properties.get("ServiceRole") or _service_role(account_id),
         )
         return cls(account_id, region_name, made.arn, properties)
@@ -62,7 +61,7 @@ class ComputeEnvironment(LocalResource):
             return cls.create_from_cloudformation_json(new_resource_name, cloudformation_json, account_id, region_name)
         environment = _backend(account_id, region_name)._compute_environments[arn]
         environment.state = properties.get("State", "ENABLED")
-        environment.compute_resources = members(properties["ComputeResources"])
+        environment.compute_resources = _machines(properties, account_id, region_name)
         return cls(account_id, region_name, arn, properties)
 
     def delete(self, account_id: str, region_name: str) -> None:
@@ -180,17 +179,15 @@ class JobDefinition(LocalResource):
                 backend.deregister_job_definition(arn)
 
 
-def install() -> None:
-    """Lets networks be deleted, which moto refuses while its own leftovers of them stand."""
-    VPC.delete = _delete_vpc  # type: ignore[attr-defined]
-
-
-def _delete_vpc(self: VPC, account_id: str, region_name: str) -> None:
-    backend = ec2_backends[account_id][region_name]
-    for table in backend.describe_route_tables(filters={"vpc-id": self.id}):
-        table._associations.clear()
-        backend.route_tables.pop(table.id)
-    backend.delete_vpc(self.id)
+def _machines(properties: dict[str, Any], account_id: str, region_name: str) -> dict[str, Any]:
+    """What moto takes for machines: it wants security groups even where only the launch template has them."""
+    machines: dict[str, Any] = members(properties["ComputeResources"])
+    if "securityGroupIds" not in machines:
+        backend = ec2_backends[account_id][region_name]
+        (subnet,) = backend.describe_subnets(subnet_ids=machines["subnets"][:1])
+        groups = backend.describe_security_groups(filters={"vpc-id": [subnet.vpc_id]})
+        machines["securityGroupIds"] = [group.id for group in groups]
+    return machines
 
 
 def _backend(account_id: str, region_name: str) -> BatchBackend:

@@ -23,7 +23,7 @@ def show(port: int) -> None:
     console = Console()
     for account_id, region in places(port) or []:
         table = queue_table(
-            standing_queues(client("batch", port, account_id, region)), title=f"What stands in {region}, in instances"
+            standing_queues(client("batch", port, account_id, region)), title=f"What stands in {region}"
         )
         console.print(table)
 

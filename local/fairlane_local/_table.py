@@ -16,7 +16,7 @@ _LENDING = {
 
 
 def queue_table(queues: Iterable[StandingQueue], *, title: str) -> Table:
-    """Draws queues and their shares, in instances; 80 columns are enough for names of ordinary length."""
+    """Draws queues and their shares; 80 columns are enough for names of ordinary length."""
     table = Table(
         box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
@@ -27,7 +27,7 @@ def queue_table(queues: Iterable[StandingQueue], *, title: str) -> Table:
         pad_edge=False,
     )
     table.add_column("Queue and share", overflow="fold")
-    table.add_column("Instances", overflow="fold")
+    table.add_column("Counted in", overflow="fold")
     for header in ("Entitlement", "Ceiling"):
         table.add_column(header, justify="right", no_wrap=True)
     table.add_column("Lending", overflow="fold")
@@ -72,4 +72,4 @@ def _number(number: float) -> str:
 
 
 def _unit(unit: str) -> str:
-    return "of any type" if unit == NUM_INSTANCES else unit
+    return "instances" if unit == NUM_INSTANCES else unit

@@ -1,4 +1,4 @@
-"""The stack of one Region: its service environments and queues."""
+"""The stack of one Region: its service and compute environments, queues and job definitions."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -9,7 +9,8 @@ from constructs import Construct
 from fairlane.capacity import ServiceEnvironment, warn_of_unknown_instance_types
 from fairlane.environment import RegionModel
 from fairlane.jobs import TrainingExecutionRole
-from fairlane.queues import TrainingQueue
+from fairlane.queues import GpuQueue, TrainingQueue
+from fairlane_stacks._gpu import compute_environments, job_definitions
 
 
 class TrainingStack(cdk.Stack):
@@ -25,7 +26,10 @@ class TrainingStack(cdk.Stack):
 
     Attributes:
         service_environments: the shared ones, by their key in the file.
-        queues: the queues by name.
+        compute_environments: the machines with GPUs, by their key in the file.
+        training_queues: the queues of SageMaker training jobs by name.
+        gpu_queues: the queues of containers by name.
+        job_definitions: the definitions of jobs in containers by name.
         execution_roles: the roles that jobs run with, by their key in the file.
     """
 
@@ -45,8 +49,9 @@ class TrainingStack(cdk.Stack):
             name: ServiceEnvironment(environments, name, capacity=environment.capacity, tags=environment.tags)
             for name, environment in model.service_environments.items()
         }
+        self.compute_environments = compute_environments(self, model)
         queues = Construct(self, "Queues")
-        self.queues = {
+        self.training_queues = {
             name: TrainingQueue(
                 queues,
                 name,
@@ -54,22 +59,35 @@ class TrainingStack(cdk.Stack):
                 service_environment=self.service_environments.get(queue.service_environment or ""),
                 **queue.settings,
             )
-            for name, queue in model.queues.items()
+            for name, queue in model.training_queues.items()
         }
+        self.gpu_queues = {
+            name: GpuQueue(
+                queues,
+                name,
+                queue_name=name,
+                compute_environments=[self.compute_environments[one] for one in queue.compute_environments],
+                **queue.settings,
+            )
+            for name, queue in model.gpu_queues.items()
+        }
+        self.job_definitions = job_definitions(self, model, self.gpu_queues)
         roles = Construct(self, "ExecutionRoles")
         self.execution_roles = {
             name: TrainingExecutionRole(roles, name, **dict(role)) for name, role in model.execution_roles.items()
         }
-        for name, queue in model.queues.items():
+        for name, queue in model.training_queues.items():
             if queue.instance_type is not None:
-                warn_of_unknown_instance_types(self.queues[name], [queue.instance_type])
+                warn_of_unknown_instance_types(self.training_queues[name], [queue.instance_type])
         self._tell()
 
     def _tell(self) -> None:
         """Outputs what people paste elsewhere; names that differ in - and _ only get their ids made different."""
-        told = {f"{name}-QueueName": queue.job_queue_name for name, queue in self.queues.items()}
-        told |= {f"{name}-QueueArn": queue.job_queue_arn for name, queue in self.queues.items()}
+        queues = {**self.training_queues, **self.gpu_queues}
+        told = {f"{name}-QueueName": queue.job_queue_name for name, queue in queues.items()}
+        told |= {f"{name}-QueueArn": queue.job_queue_arn for name, queue in queues.items()}
         told |= {f"{name}-ExecutionRoleArn": role.role_arn for name, role in self.execution_roles.items()}
+        told |= {f"{name}-JobRoleArn": job.job_role.role_arn for name, job in self.job_definitions.items()}
         plain = Counter(map(_letters, told))
         for name, value in told.items():
             place = self if plain[_letters(name)] == 1 else Construct(self, f"Output-{name}")

@@ -24,7 +24,7 @@ def test_identifiers_for_cdk_import_are_cloudformations() -> None:
 
 def test_the_quotas_of_the_example_are_what_it_uses() -> None:
     used: Counter[str] = Counter()
-    for queue in load_environment(REPOSITORY / "environments" / "example.yaml").queues.values():
+    for queue in load_environment(REPOSITORY / "environments" / "example.yaml").training_queues.values():
         limits = queue.capacity if isinstance(queue.capacity, dict) else {str(queue.instance_type): queue.capacity or 0}
         used.update(limits)
     said = re.sub(r"\s+", " ", page("account-quotas.md"))

@@ -1,6 +1,8 @@
 """GPU queues, deployed to the local AWS, changed there, used and destroyed."""
 
 import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import aws_cdk as cdk
@@ -9,8 +11,10 @@ from aws_cdk import aws_ec2 as ec2
 from botocore.exceptions import ClientError
 
 from fairlane import FairShare, GpuComputeEnvironment, GpuJobDefinition, GpuQueue, Purchase
+from fairlane.environment import load_environment
 from fairlane_local import LocalAws, client, places, standing_queues
-from tests.support import template_of
+from fairlane_stacks import build_stacks
+from tests.support import REPOSITORY, template_of
 
 
 @pytest.fixture
@@ -86,6 +90,58 @@ def test_a_gpu_queue_through_its_life(aws: LocalAws, cloudformation: Any, batch:
     assert machines(batch) == []
     assert batch.describe_job_definitions(status="ACTIVE")["jobDefinitions"] == []
     assert batch.list_scheduling_policies()["schedulingPolicies"] == []
+
+
+def example(*changes: tuple[str, str]) -> str:
+    text = (REPOSITORY / "environments" / "example.yaml").read_text()
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "example.yaml"
+        path.write_text(text)
+        (stack,) = build_stacks(cdk.App(), "example", load_environment(path))
+    return json.dumps(template_of(stack))
+
+
+def test_the_example_is_deployed_changed_used_and_destroyed(aws: LocalAws, cloudformation: Any, batch: Any) -> None:
+    ec2_client = client("ec2", aws.port, "123456789012", "us-east-1")
+    own = [{"Name": "tag:aws:cloudformation:stack-name", "Values": ["s"]}]
+    cloudformation.create_stack(StackName="s", TemplateBody=example())
+    assert status(cloudformation) == "CREATE_COMPLETE"
+    arns = [one["computeEnvironmentArn"] for one in machines(batch)]
+    assert sorted(queue.name for queue in standing_queues(batch))[1:3] == ["gpu-g5", "gpu-p5"]
+    for definition, queue, share in (
+        ("train-one-gpu", "gpu-g5", {"shareIdentifier": "research"}),
+        ("train-four-gpus", "gpu-g5", {"shareIdentifier": "sweeps"}),
+    ):
+        job = batch.submit_job(jobName="j", jobQueue=queue, jobDefinition=definition, **share)["jobId"]
+        assert batch.describe_jobs(jobs=[job])["jobs"][0]["status"] == "SUCCEEDED"
+    (several,) = batch.describe_job_definitions(jobDefinitionName="pretrain")["jobDefinitions"]
+    assert several["type"] == "multinode"
+
+    cloudformation.update_stack(
+        StackName="s",
+        TemplateBody=example(
+            ("max_gpus: 64", "max_gpus: 128"),
+            ("availability_zones: 2", "availability_zones: 3\n  nat_gateways: 1"),
+            ("nodes: 4", "nodes: 2"),
+        ),
+    )
+    assert status(cloudformation) == "UPDATE_COMPLETE"
+    assert [one["computeEnvironmentArn"] for one in machines(batch)] == arns
+    assert sorted(one["computeResources"]["maxvCpus"] for one in machines(batch)) == [384, 768, 1536]
+    assert len(ec2_client.describe_nat_gateways()["NatGateways"]) == 1
+    revisions = batch.describe_job_definitions(jobDefinitionName="pretrain", status="ACTIVE")["jobDefinitions"]
+    assert [one["revision"] for one in revisions] == [1, 2]
+
+    cloudformation.delete_stack(StackName="s")
+    with pytest.raises(ClientError, match="does not exist"):
+        status(cloudformation)
+    assert machines(batch) == []
+    assert standing_queues(batch) == []
+    assert ec2_client.describe_vpcs(Filters=own)["Vpcs"] == []
+    assert batch.describe_job_definitions(status="ACTIVE")["jobDefinitions"] == []
 
 
 def test_an_environment_goes_after_its_queue(cloudformation: Any, batch: Any) -> None:

@@ -46,7 +46,7 @@ def test_the_flags_change_nothing_but_the_bootstrap_check_and_how_statements_are
     with_flags, without = ({**template["Resources"]} for template in templates)
     assert with_flags.keys() == without.keys()
     for logical_id, resource in with_flags.items():
-        assert resource["Type"] == "AWS::IAM::Role" or resource == without[logical_id]
+        assert resource["Type"] in {"AWS::IAM::Role", "AWS::IAM::Policy"} or resource == without[logical_id]
     assert templates[0]["Outputs"] == templates[1]["Outputs"]
 
 
@@ -58,7 +58,9 @@ def test_what_people_paste_elsewhere_is_told() -> None:
     }
     assert outputs["trainingp4QueueArn"]["Value"]["Fn::GetAtt"][1] == "JobQueueArn"
     assert outputs["searchExecutionRoleArn"]["Value"]["Fn::GetAtt"][1] == "Arn"
-    assert len(outputs) == 2 * 4 + 1
+    assert outputs["gpug5QueueName"]["Value"] == "gpu-g5"
+    assert outputs["pretrainJobRoleArn"]["Value"]["Fn::GetAtt"][1] == "Arn"
+    assert len(outputs) == 2 * 6 + 1 + 3
 
 
 def test_a_queue_is_unique_by_the_environments_account_and_region() -> None:
@@ -68,4 +70,4 @@ def test_a_queue_is_unique_by_the_environments_account_and_region() -> None:
         "us-east-1",
         "fairlane-example-training",
     )
-    assert {type(queue).__name__ for queue in stack.queues.values()} == {"TrainingQueue"}
+    assert {type(queue).__name__ for queue in stack.training_queues.values()} == {"TrainingQueue"}

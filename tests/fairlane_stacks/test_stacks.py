@@ -79,6 +79,85 @@ def test_execution_roles_have_what_the_file_names() -> None:
     assert list(stack.execution_roles) == ["search"]
 
 
+GPUS: dict[str, Any] = {
+    "network": {
+        "vpc_id": "vpc-0123456789abcdef0",
+        "subnet_ids": ["subnet-0123456789abcdef1", "subnet-0123456789abcdef2"],
+    },
+    "compute_environments": {
+        "g5": {"instance_types": ["g5.12xlarge"], "max_gpus": 16, "security_group_ids": ["sg-0123456789abcdef0"]},
+        "spot": {"instance_types": ["g5.12xlarge"], "max_gpus": 16, "purchase": "SPOT"},
+        "p5": {"instance_types": ["p5.48xlarge"], "max_gpus": 16, "efa": True},
+    },
+    "queues": {
+        "containers": {"compute_environments": ["g5", "spot"], "scheduling": {"policy": "fifo"}, "state": "draining"},
+        "several": {"compute_environments": ["p5"], "scheduling": {"policy": "fair-share", "proportions": {"a": 1}}},
+    },
+    "job_definitions": {
+        "train": {
+            "image": "training:1",
+            "instance_type": "g5.12xlarge",
+            "gpus": 1,
+            "queues": ["containers"],
+            "secrets": {"TOKEN": "arn:aws:secretsmanager:us-east-1:111122223333:secret:hub-AbCdEf"},
+            "volumes": [{"source_path": "/fsx", "container_path": "/data", "read_only": True}],
+            "retries": {"attempts": 4, "rules": ["image-not-pulled", {"on_exit_code": "143"}]},
+        },
+        "pretrain": {
+            "image": "training:1",
+            "instance_type": "p5.48xlarge",
+            "nodes": 2,
+            "script": ["t.py"],
+            "queues": ["several"],
+        },
+    },
+}
+
+
+def test_machines_start_in_a_network_that_is_given_and_nothing_is_made_or_looked_up() -> None:
+    (stack,) = build_stacks(cdk.App(), "prod", environment(**GPUS))
+    made = template_of(stack)["Resources"].values()
+    assert not any(one["Type"] in {"AWS::EC2::VPC", "AWS::EC2::Subnet", "AWS::EC2::VPCEndpoint"} for one in made)
+    by_type = {tuple(one["ComputeResources"]["InstanceTypes"]): one for one in resources(stack, "ComputeEnvironment")}
+    groups = [one["ComputeResources"].get("SecurityGroupIds") for one in resources(stack, "ComputeEnvironment")]
+    assert groups[0] == ["sg-0123456789abcdef0"]
+    assert len(groups[1]) == 1
+    assert groups[2] is None
+    subnets = [one["ComputeResources"]["Subnets"] for one in resources(stack, "ComputeEnvironment")]
+    both = ["subnet-0123456789abcdef1", "subnet-0123456789abcdef2"]
+    assert subnets == [both, both, both[:1]]
+    assert "PlacementGroup" in by_type["p5.48xlarge",]["ComputeResources"]
+
+
+def test_queues_of_containers_and_their_job_definitions_are_what_the_file_says() -> None:
+    (stack,) = build_stacks(cdk.App(), "prod", environment(**GPUS))
+    containers, several = resources(stack, "JobQueue")
+    assert (containers["JobQueueName"], containers["State"], containers["JobQueueType"]) == (
+        "containers",
+        "DISABLED",
+        "ECS",
+    )
+    order = [one["ComputeEnvironment"]["Fn::GetAtt"][0] for one in containers["ComputeEnvironmentOrder"]]
+    assert ["spot" in logical_id for logical_id in order] == [False, True]
+    assert "SchedulingPolicyArn" in several
+    definitions = {one["JobDefinitionName"]: one for one in resources(stack, "JobDefinition")}
+    train = definitions["train"]
+    assert [secret["Name"] for secret in train["ContainerProperties"]["Secrets"]] == ["TOKEN"]
+    assert train["ContainerProperties"]["MountPoints"][0]["ReadOnly"] is True
+    assert (train["RetryStrategy"]["Attempts"], len(train["RetryStrategy"]["EvaluateOnExit"])) == (4, 3)
+    assert definitions["pretrain"]["NodeProperties"]["NumNodes"] == 2
+    outputs = template_of(stack)["Outputs"]
+    assert outputs["containersQueueName"]["Value"] == "containers"
+    assert outputs["trainJobRoleArn"]["Value"]["Fn::GetAtt"][1] == "Arn"
+
+
+def test_a_job_that_splits_its_machine_badly_is_warned_of() -> None:
+    greedy = {"image": "i", "instance_type": "g5.12xlarge", "gpus": 1, "memory_mib": 150_000, "queues": ["containers"]}
+    (stack,) = build_stacks(cdk.App(), "prod", environment(**GPUS | {"job_definitions": {"greedy": greedy}}))
+    (found,) = Annotations.from_stack(stack).find_warning("*", Match.string_like_regexp("GPUs idle"))
+    assert "greedy" in found.id
+
+
 def test_a_draining_queue_is_disabled() -> None:
     (stack,) = build_stacks(cdk.App(), "prod", environment(queues={"q": FIFO | {"state": "draining"}}))
     assert resource(stack, "JobQueue")["State"] == "DISABLED"

@@ -6,14 +6,19 @@ from enum import StrEnum
 from typing import Final
 
 from fairlane._checks import check_choice, check_flag, check_tags, check_text, check_whole_number
+from fairlane._gpu.volumes import LustreMount, lustre_problems
 from fairlane._problems import Problem
 from fairlane._tokens import is_token
 from fairlane.catalog import check_gpu_instance_type, gpu_instance_type
 
+MAX_COMPUTE_ENVIRONMENTS: Final = 3
+"""Of one queue."""
 MAX_JOB_EXECUTION_TIMEOUT_MINUTES: Final = 7200
 MIN_ROOT_VOLUME_GIB: Final = 30
 MAX_ROOT_VOLUME_GIB: Final = 16384
 MAX_GPUS: Final = 100_000
+DEFAULT_ROOT_VOLUME_GIB: Final = 200
+DEFAULT_JOB_EXECUTION_TIMEOUT_MINUTES: Final = 24 * 60
 
 _RESERVATION_ID: Final = re.compile(r"cr-[0-9a-f]{8,17}")
 _RESERVATION_GROUP: Final = re.compile(r"arn:[a-z-]+:resource-groups:[a-z0-9-]+:[0-9]{12}:group/[A-Za-z0-9._/-]+")
@@ -76,6 +81,7 @@ def gpu_capacity_problems(
     root_volume_gib: int,
     job_execution_timeout_minutes: int,
     container_insights: bool,
+    lustre: Sequence[LustreMount],
     tags: Mapping[str, str] | None,
 ) -> Iterator[Problem]:
     """Yields every mistake of a compute environment of GPU machines; arguments as for `GpuComputeEnvironment`."""
@@ -105,6 +111,7 @@ def gpu_capacity_problems(
         of="minutes",
     )
     yield from check_flag(("container_insights",), container_insights)
+    yield from lustre_problems(lustre)
     yield from check_tags(tags)
 
 

@@ -128,10 +128,8 @@ def _problems(command: Sequence[str], gpus: int | None, vcpus: int | None, job: 
     ):
         if value is not None:
             yield from check_whole_number((name,), value, lowest, of=of)
-    sizes = [memory_mib, shared_memory_mib]
-    if all(isinstance(size, int) and not is_token(size) for size in sizes) and (shared_memory_mib or 0) > (
-        memory_mib or 0
-    ):
+    known_sizes = all(isinstance(size, int) and not is_token(size) for size in (memory_mib, shared_memory_mib))
+    if known_sizes and (shared_memory_mib or 0) > (memory_mib or 0) >= MIN_MEMORY_MIB:
         yield Problem(("shared_memory_mib",), shared_memory_mib, f"at most the memory, {memory_mib} MiB")
     if is_token(memory_mib) and shared_memory_mib is None:
         yield Problem(("shared_memory_mib",), None, "a size, where memory_mib is known only at deployment")

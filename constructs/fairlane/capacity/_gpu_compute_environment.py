@@ -9,17 +9,19 @@ from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
 
 from fairlane._gpu.capacity import (
+    DEFAULT_JOB_EXECUTION_TIMEOUT_MINUTES,
+    DEFAULT_ROOT_VOLUME_GIB,
     AllocationStrategy,
     Purchase,
     default_strategy,
     gpu_capacity_problems,
     max_vcpus_for,
 )
+from fairlane._gpu.volumes import LustreMount
 from fairlane._problems import ConfigurationError, Problem
 from fairlane.capacity._gpu_machines import instance_profile, launch_template
 from fairlane.catalog import gpu_instance_type, is_unverified
 
-_ONE_DAY: Final = 24 * 60
 _IMAGE_TYPE: Final = "ECS_AL2023_NVIDIA"
 
 
@@ -54,9 +56,11 @@ class GpuComputeEnvironment(Construct):
         capacity_reservation: the id of a capacity reservation or block, or the ARN of a resource group of such.
         subnets: which of its subnets; by default the private ones. With EFA the first of them.
         security_groups: by default one that lets nothing in; with EFA, all between its own machines.
-        root_volume_gib: the size of each machine's root volume, 30 to 16384 GiB; images need room.
-        job_execution_timeout_minutes: how long jobs may go on while machines are replaced, 1 to 7200 minutes.
+        root_volume_gib: the size of each machine's root volume, 30 to 16384 GiB, 200 by default; images need room.
+        job_execution_timeout_minutes: how long jobs may go on while machines are replaced, 1 to 7200 minutes; a
+            day by default.
         container_insights: whether CloudWatch gathers Container Insights, which are billed as custom metrics.
+        lustre: file systems of FSx for Lustre that each machine mounts.
         tags: at most 50, for machines and volumes.
 
     Attributes:
@@ -87,9 +91,10 @@ class GpuComputeEnvironment(Construct):
         capacity_reservation: str | None = None,
         subnets: Sequence[ec2.ISubnet] | None = None,
         security_groups: Sequence[ec2.ISecurityGroup] | None = None,
-        root_volume_gib: int = 200,
-        job_execution_timeout_minutes: int = _ONE_DAY,
+        root_volume_gib: int = DEFAULT_ROOT_VOLUME_GIB,
+        job_execution_timeout_minutes: int = DEFAULT_JOB_EXECUTION_TIMEOUT_MINUTES,
         container_insights: bool = True,
+        lustre: Sequence[LustreMount] = (),
         tags: Mapping[str, str] | None = None,
     ) -> None:
         problems = list(
@@ -104,6 +109,7 @@ class GpuComputeEnvironment(Construct):
                 root_volume_gib=root_volume_gib,
                 job_execution_timeout_minutes=job_execution_timeout_minutes,
                 container_insights=container_insights,
+                lustre=lustre,
                 tags=tags,
             )
         )
@@ -132,6 +138,7 @@ class GpuComputeEnvironment(Construct):
             efa_machine=gpu_instance_type(instance_types[0]) if efa else None,
             security_group_ids=group_ids,
             root_volume_gib=root_volume_gib,
+            lustre=lustre,
         )
         resources = batch.CfnComputeEnvironment
         self.compute_environment = resources(

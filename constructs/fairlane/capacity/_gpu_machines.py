@@ -9,6 +9,7 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from fairlane._gpu.capacity import Purchase
+from fairlane._gpu.volumes import LustreMount
 from fairlane._nag import acknowledge_wildcards
 from fairlane.catalog import GpuInstanceType
 
@@ -77,8 +78,9 @@ def launch_template(
     efa_machine: GpuInstanceType | None,
     security_group_ids: Sequence[str],
     root_volume_gib: int,
+    lustre: Sequence[LustreMount],
 ) -> ec2.LaunchTemplate:
-    """Makes the launch template: IMDSv2 only, an encrypted root volume, the agent's settings, EFA if wanted.
+    """Makes the launch template: IMDSv2 only, an encrypted root volume, the agent's settings, EFA and file systems.
 
     It is the CDK's own construct, which tags instances and volumes with all tags of its scope.
     """
@@ -95,7 +97,7 @@ def launch_template(
                 ),
             )
         ],
-        user_data=_user_data(),
+        user_data=_user_data(scope, lustre),
     )
     data: dict[str, Any] = {}
     if purchase == Purchase.CAPACITY_BLOCK:
@@ -111,11 +113,23 @@ def launch_template(
     return template
 
 
-def _user_data() -> ec2.MultipartUserData:
-    """Settings of the ECS agent as MIME multi-part, the only form that AWS Batch takes."""
+def _user_data(scope: Construct, lustre: Sequence[LustreMount]) -> ec2.MultipartUserData:
+    """Settings of the ECS agent and file systems as MIME multi-part, the only form that AWS Batch takes.
+
+    The agent starts after this has ended, so that no job meets a machine without its file systems.
+    """
     settings = ec2.UserData.for_linux()
     for name, value in _AGENT_SETTINGS.items():
         settings.add_commands(f"echo {name}={value} >> /etc/ecs/ecs.config")
+    if lustre:
+        settings.add_commands("until dnf install -y lustre-client; do sleep 10; done")
+    for mount in lustre:
+        host = f"{mount.file_system_id}.fsx.{cdk.Stack.of(scope).region}.{cdk.Aws.URL_SUFFIX}"
+        settings.add_commands(
+            f"mkdir -p {mount.mount_path}",
+            f"until mount -t lustre -o relatime,flock {host}@tcp:/{mount.mount_name} {mount.mount_path}; "
+            "do sleep 10; done",
+        )
     parts = ec2.MultipartUserData()
     parts.add_part(ec2.MultipartBody.from_user_data(settings))
     return parts

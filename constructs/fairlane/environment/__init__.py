@@ -1,9 +1,11 @@
 """The environment file: one account of a platform team, in YAML. Knows no aws_cdk."""
 
+from fairlane.environment._gpu_models import GivenNetworkModel, GpuComputeEnvironmentModel, MadeNetworkModel
+from fairlane.environment._job_models import GpuJobDefinitionModel, MultiNodeGpuJobDefinitionModel
 from fairlane.environment._loader import environment_names, find_environment, load_environment
-from fairlane.environment._models import (
-    Environment,
-    RegionModel,
+from fairlane.environment._models import Environment, RegionModel
+from fairlane.environment._queue_models import (
+    GpuQueueModel,
     ServiceEnvironmentModel,
     TrainingExecutionRoleModel,
     TrainingQueueModel,
@@ -21,6 +23,12 @@ __all__ = [
     "Environment",
     "FairShareModel",
     "FifoModel",
+    "GivenNetworkModel",
+    "GpuComputeEnvironmentModel",
+    "GpuJobDefinitionModel",
+    "GpuQueueModel",
+    "MadeNetworkModel",
+    "MultiNodeGpuJobDefinitionModel",
     "QuotaManagementModel",
     "QuotaShareModel",
     "RegionModel",

@@ -10,6 +10,7 @@ from pydantic_core import ErrorDetails
 
 from fairlane._problems import ConfigurationError, Path, Problem
 from fairlane.environment._models import Environment
+from fairlane.environment._references import reference_problems
 from fairlane.environment._yaml import YamlFile
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
@@ -23,6 +24,11 @@ _ALLOWED: Final = {
     "list_type": "a list",
     "model_type": "a mapping",
     "model_attributes_type": "a mapping",
+}
+_HELD_AGAINST: Final[dict[str | int, tuple[str, ...]]] = {
+    "memory_mib": ("shared_memory_mib",),
+    "purchase": ("allocation_strategy", "capacity_reservation", "efa"),
+    "service_environment": ("capacity",),
 }
 
 
@@ -89,10 +95,14 @@ def _validate(data: dict[str, Any]) -> tuple[Environment, list[Problem]]:
                     if kind == "unknown_keys":
                         _remove(data, problem.field)
                     elif not any(_starts_with(problem.field, path) for path in gone):
-                        gone += [problem.field, _remove(data, problem.field)]
+                        gone += [problem.field, _remove(data, problem.field), *_dependents(problem.field)]
             removed += gone
         else:
-            return environment, problems + [p for p in environment.problems() if not _echoes(p.field, removed)]
+            problems += [problem for problem in environment.problems() if not _echoes(problem.field, removed)]
+            for problem, rests_on in reference_problems(environment):
+                if not any(_echoes(path, removed) for path in rests_on):
+                    problems.append(problem)
+            return environment, problems
 
 
 def _problems_of(details: ErrorDetails, data: dict[str, Any]) -> Iterator[Problem]:
@@ -129,6 +139,8 @@ def _remove(data: dict[str, Any], path: Path) -> Path:
     """Takes the key at `path` out of `data`, or the innermost of those around it, and returns which."""
     if "capacity" in path:  # goes as a whole: quotas are held against all of it
         path = path[: path.index("capacity") + 1]
+    if "compute_environments" in path[2:] and path[path.index("compute_environments") - 2] == "queues":
+        path = path[: path.index("compute_environments")]  # without it, a queue would be another kind of queue
     parents: list[Any] = [data]
     for part in path[:-1]:
         parents.append(parents[-1].get(part) if isinstance(parents[-1], dict) else None)
@@ -139,6 +151,12 @@ def _remove(data: dict[str, Any], path: Path) -> Path:
             return path[:length]
     data.clear()
     return ()
+
+
+def _dependents(path: Path) -> Iterator[Path]:
+    """What beside a value is held against it."""
+    for sibling in _HELD_AGAINST.get(path[-1] if path else "", ()):
+        yield (*path[:-1], sibling)
 
 
 def _echoes(path: Path, removed: list[Path]) -> bool:

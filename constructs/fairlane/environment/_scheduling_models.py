@@ -2,11 +2,13 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
+from fairlane._problems import Problem
 from fairlane.scheduling import (
     FairShare,
     Fifo,
@@ -35,13 +37,22 @@ class Model(BaseModel):
         return data
 
 
-def _number_or_mapping(value: object) -> str:
-    return "mapping" if isinstance(value, Mapping) else "number"
+def branch(of: str, *keys: str, otherwise: str) -> Discriminator:
+    """Takes the branch `of` a union for mappings with one of the keys: a plain union reports errors of both."""
+    return Discriminator(
+        lambda value: (
+            of if isinstance(value, Mapping) and (not keys or any(key in value for key in keys)) else otherwise
+        )
+    )
 
 
-# A plain union would report the errors of both branches.
+def of_key(problem: Problem, name: str) -> Problem:
+    """The problem of a name that stands in the file as a key: it is the whole entry's."""
+    return replace(problem, field=()) if problem.field == (name,) else problem
+
+
 CapacityField = Annotated[
-    Annotated[int, Tag("number")] | Annotated[dict[str, int], Tag("mapping")], Discriminator(_number_or_mapping)
+    Annotated[int, Tag("number")] | Annotated[dict[str, int], Tag("mapping")], branch("mapping", otherwise="number")
 ]
 StateField = Literal["enabled", "draining"]
 

@@ -1,7 +1,7 @@
 """A job queue for containers on GPU machines of EC2."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 import aws_cdk as cdk
 from aws_cdk import aws_batch as batch
@@ -10,6 +10,7 @@ from aws_cdk.interfaces.aws_batch import IComputeEnvironmentRef
 from constructs import Construct
 
 from fairlane._claims import Claims
+from fairlane._gpu.capacity import MAX_COMPUTE_ENVIRONMENTS
 from fairlane._gpu.fit import JobSize, Machines, fit_problems, splitting_advice
 from fairlane._problems import ConfigurationError, Problem
 from fairlane.capacity import GpuComputeEnvironment
@@ -25,8 +26,6 @@ from fairlane.scheduling import (
     State,
     gpu_queue_problems,
 )
-
-MAX_COMPUTE_ENVIRONMENTS: Final = 3
 
 AnyComputeEnvironment: TypeAlias = GpuComputeEnvironment | IComputeEnvironmentRef
 

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from typing import Any
 
 import aws_cdk as cdk
@@ -7,7 +8,7 @@ from aws_cdk.assertions import Annotations, Match
 from cdk_nag import AwsSolutionsChecks
 from cfnlint.api import ManualArgs, lint
 
-from fairlane import AllocationStrategy, Purchase
+from fairlane import AllocationStrategy, LustreMount, Purchase
 from tests.cloudformation_updates import update_of
 from tests.gpu import machines
 from tests.support import problems_of, recommended_flags, resource, template_of
@@ -53,6 +54,43 @@ def test_the_launch_template_is_pinned_encrypted_and_takes_imdsv2_only(stack: cd
     assert head.startswith("Content-Type: multipart/mixed")
     assert "ECS_ENABLE_SPOT_INSTANCE_DRAINING=true" in script["Fn::Base64"]
     assert "ECS_CLUSTER" not in script["Fn::Base64"]
+
+
+def test_file_systems_are_mounted_before_the_agent_takes_jobs(stack: cdk.Stack) -> None:
+    one = LustreMount(file_system_id="fs-0123456789abcdef0", mount_name="a1b2c3d4")
+    machines(stack, lustre=[one, replace(one, mount_path="/scratch")])
+    script = json.dumps(only(stack, "AWS::EC2::LaunchTemplate")["LaunchTemplateData"]["UserData"])
+    install, first, second = script.index("lustre-client"), script.index("mkdir -p /fsx"), script.index("/scratch")
+    assert install < first < second
+    assert "until mount -t lustre -o relatime,flock fs-0123456789abcdef0.fsx." in script
+    assert "@tcp:/a1b2c3d4 /fsx; do sleep 10; done" in script
+
+
+@pytest.mark.parametrize(
+    ("lustre", "problem"),
+    [
+        ("fsx", "lustre: got 'fsx', allowed: a list of LustreMount"),
+        (["fsx"], "lustre[0]: got 'fsx', allowed: a LustreMount"),
+        (
+            [LustreMount(file_system_id="x", mount_name="fsx")],
+            "lustre[0].file_system_id: got 'x', allowed: the id of a file system",
+        ),
+        (
+            [LustreMount(file_system_id="fs-0123456789abcdef0", mount_name="$(reboot)")],
+            "lustre[0].mount_name: got '$(reboot)', allowed: the file system's mount name, 1 to 8 characters",
+        ),
+        (
+            [LustreMount(file_system_id="fs-0123456789abcdef0", mount_name="fsx", mount_path="/")],
+            "lustre[0].mount_path: got '/', allowed: a path from / on, of A-Z, a-z, 0-9, ., _ and -",
+        ),
+        (
+            [LustreMount(file_system_id="fs-0123456789abcdef0", mount_name="fsx")] * 2,
+            "lustre[1].mount_path: got '/fsx', allowed: a path for each file system",
+        ),
+    ],
+)
+def test_a_file_system_that_cannot_be_mounted_is_told(stack: cdk.Stack, lustre: Any, problem: str) -> None:
+    assert problems_of(lambda: machines(stack, lustre=lustre)) == [problem]
 
 
 def test_spot(stack: cdk.Stack) -> None:

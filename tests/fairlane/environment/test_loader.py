@@ -44,7 +44,7 @@ queues:
 
 def test_the_example_is_the_real_case() -> None:
     environment = load_environment(REPOSITORY / "environments" / "example.yaml")
-    settings = {name: queue.settings for name, queue in environment.queues.items()}
+    settings = {name: queue.settings for name, queue in environment.training_queues.items()}
     assert list(settings) == ["training-p4", "training-p5", "training-g6", "cpu"]
 
     def share(name: str, unit: str, own: int) -> QuotaShare:
@@ -59,10 +59,10 @@ def test_the_example_is_the_real_case() -> None:
     assert settings["training-p5"]["scheduling"] == QuotaManagement(share("ProdExp1", p5, 12), share("ProdExp2", p5, 8))
     assert settings["training-g6"]["scheduling"] == FairShare({"HIGHPRI": 1, "MIDPRI": 3, "LOWPRI": 5})
     assert (settings["training-g6"]["capacity"], settings["training-g6"]["priority"]) == (16, 1)
-    assert environment.queues["training-g6"].instance_type == "ml.g6.12xlarge"
+    assert environment.training_queues["training-g6"].instance_type == "ml.g6.12xlarge"
     assert settings["cpu"]["scheduling"] == Fifo()
     assert (settings["cpu"]["capacity"], settings["cpu"]["priority"]) == (10, 2)
-    assert environment.queues["cpu"].instance_type == "ml.c5.xlarge"
+    assert environment.training_queues["cpu"].instance_type == "ml.c5.xlarge"
 
 
 def test_every_key_is_read(write: Write) -> None:
@@ -101,12 +101,12 @@ regions:
     assert isinstance(environment, Environment)
     assert (environment.account, environment.termination_protection) == ("012345670123", True)
     assert list(environment.by_region()) == ["us-east-1", "eu-west-1"]
-    fair = environment.queues["fair"].settings
+    fair = environment.training_queues["fair"].settings
     assert fair["scheduling"] == FairShare({"prod": 1, "research": 2}, 3600, 10)
     assert fair["state"] is State.DISABLED
     assert fair["tags"] == {"team": "search"}
     assert [action.max_time_seconds for action in fair["time_limit_actions"]] == [3600]
-    quotas = environment.regions["eu-west-1"].queues["quotas"].settings["scheduling"]
+    quotas = environment.regions["eu-west-1"].training_queues["quotas"].settings["scheduling"]
     assert isinstance(quotas, QuotaManagement)
     assert quotas.shares[0].state is State.DISABLED
 
@@ -127,7 +127,7 @@ regions:
         ("region: false\n", "line 1, region: got False, allowed: a text, in quotes if it looks like something else"),
         ("region: us-east-1\naccount: 012345670123\n", "line 2, account: got 12345670123, allowed: a text, in quotes if it looks like something else"),
         ("region: us-east-1\naccount: '1234'\n", "line 2, account: got '1234', allowed: twelve digits in quotes"),
-        ("region: us-east-1\nqueue: {}\n", "line 2, queue: got 'queue', allowed: one of the keys execution_roles, service_environments, queues, region, account, termination_protection, tags, regions"),
+        ("region: us-east-1\nqueue: {}\n", "line 2, queue: got 'queue', allowed: one of the keys execution_roles, service_environments, network, compute_environments, queues, job_definitions, region, account, termination_protection, tags, regions"),
         ("region: us-east-1\nregion: eu-west-1\n", "line 2, region: got 'a second region', allowed: each key once in a mapping"),
         ("region: us-east-1\nregions: {us-east-1: {}}\n", "line 2, regions.us-east-1: got 'us-east-1', allowed: Regions other than the home region, whose keys stand above"),
         ("region: us-east-1\nregions: {europe: {}}\n", "line 2, regions.europe: got 'europe', allowed: a Region such as us-east-1"),
@@ -144,7 +144,7 @@ regions:
         ("region: us-east-1\nqueues:\n  q: {capacity: 1.5, scheduling: {policy: fifo}}\n", "line 3, queues.q.capacity: got 1.5, allowed: a whole number"),
         ("region: us-east-1\nqueues:\n  q: {capacity: {ml.p4d.24xlarge: many}, scheduling: {policy: fifo}}\n", "line 3, queues.q.capacity.\"ml.p4d.24xlarge\": got 'many', allowed: a whole number"),
         ("region: us-east-1\nqueues:\n  q: {capacity: 1, instance_type: p4d.24xlarge, scheduling: {policy: fifo}}\n", "line 3, queues.q.instance_type: got 'p4d.24xlarge', allowed: an ml.* instance type such as ml.p4d.24xlarge"),
-        ("region: us-east-1\nqueues:\n  q: {service_environment: x, scheduling: {policy: fifo}}\n", "line 3, queues.q.service_environment: got 'x', allowed: a key of service_environments, which is empty"),
+        ("region: us-east-1\nqueues:\n  q: {service_environment: x, scheduling: {policy: fifo}}\n", "line 3, queues.q.service_environment: got 'x', allowed: a key of service_environments, of which there is none"),
         ("region: us-east-1\nqueues:\n  q: {capacity: 1, state: DISABLED, scheduling: {policy: fifo}}\n", "line 3, queues.q.state: got 'DISABLED', allowed: 'enabled' or 'draining'"),
         ("region: us-east-1\nqueues:\n  q: {capacity: 1, tags: {a: 1}, scheduling: {policy: fifo}}\n", "line 3, queues.q.tags.a: got 1, allowed: a text, in quotes if it looks like something else"),
         ("region: us-east-1\nqueues:\n  q: {capacity: 1, scheduling: {policy: fair-share}}\n", "line 3, queues.q.scheduling: got {'policy': 'fair-share'}, allowed: either weight_factors or proportions"),
@@ -170,6 +170,88 @@ regions:
 )  # fmt: skip
 def test_a_mistake_is_named_with_its_line_and_key(write: Write, text: str, problem: str) -> None:
     assert mistakes(write(text)) == [problem]
+
+
+GPUS = """
+region: us-east-1
+network: {cidr: 10.0.0.0/16}
+compute_environments:
+  g5: {instance_types: [g5.12xlarge], max_gpus: 16}
+  spot: {instance_types: [g5.12xlarge], max_gpus: 16, purchase: SPOT}
+queues:
+  containers: {compute_environments: [g5, spot], scheduling: {policy: fifo}}
+  training: {capacity: 1, scheduling: {policy: fifo}}
+job_definitions:
+  train: {image: training:1, instance_type: g5.12xlarge, gpus: 1, queues: [containers]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("network: {cidr: 10.0.0.0/16}", "", "network: got nothing, allowed: vpc_id and subnet_ids, or {} for a VPC to be made"),
+        ("10.0.0.0/16", "10.0.0.0/8", "line 3, network.cidr: got '10.0.0.0/8', allowed: a block of IPv4 addresses, /16 to /22, such as 10.0.0.0/16"),
+        ("10.0.0.0/16", "10.0.0.1/16", "line 3, network.cidr: got '10.0.0.1/16', allowed: a block of IPv4 addresses, /16 to /22, such as 10.0.0.0/16"),
+        ("10.0.0.0/16", "172.17.128.0/18", "line 3, network.cidr: got '172.17.128.0/18', allowed: a block apart from 172.17.0.0/16, which Docker uses on every machine"),
+        ("{cidr: 10.0.0.0/16}", "{nat_gateways: 3}", "line 3, network.nat_gateways: got 3, allowed: a whole number of NAT gateways, at most one in a zone, 0 to 2"),
+        ("{cidr: 10.0.0.0/16}", "{availability_zones: 7}", "line 3, network.availability_zones: got 7, allowed: a whole number, 1 to 6"),
+        ("{cidr: 10.0.0.0/16}", "{availability_zone_ids: [us-east-1a]}", "line 3, network.availability_zone_ids[0]: got 'us-east-1a', allowed: the id of an Availability Zone, such as use1-az4, which is the same in every account"),
+        ("{cidr: 10.0.0.0/16}", "{availability_zone_ids: [use1-az4, use1-az4]}", "line 3, network.availability_zone_ids[1]: got 'use1-az4', allowed: each zone once"),
+        ("{cidr: 10.0.0.0/16}", "{vpc_id: vpc-0123456789abcdef0}", "line 3, network.subnet_ids: got nothing, allowed: one or more ids, each that of a subnet, such as subnet-0123456789abcdef0"),
+        ("{cidr: 10.0.0.0/16}", "{subnet_ids: [subnet-0123456789abcdef0]}", "line 3, network.vpc_id: got nothing, allowed: the id of a VPC, such as vpc-0123456789abcdef0"),
+        ("{cidr: 10.0.0.0/16}", "{vpc_id: vpc-0123456789abcdef0, subnet_ids: [sg-0123456789abcdef0]}", "line 3, network.subnet_ids[0]: got 'sg-0123456789abcdef0', allowed: the id of a subnet, such as subnet-0123456789abcdef0"),
+        ("{cidr: 10.0.0.0/16}", "{vpc_id: vpc-0123456789abcdef0, subnet_ids: [subnet-0123456789abcdef0], cidr: 10.0.0.0/16}", "line 3, network.cidr: got 'cidr', allowed: one of the keys vpc_id, subnet_ids"),
+        ("max_gpus: 16}", "max_gpus: 0}", "line 5, compute_environments.g5.max_gpus: got 0, allowed: a whole number of GPUs, 4 to 100000"),
+        ("SPOT}", "SPOTS}", "line 6, compute_environments.spot.purchase: got 'SPOTS', allowed: 'ON_DEMAND', 'SPOT' or 'CAPACITY_BLOCK'"),
+        ("SPOT}", "SPOT, efa: true}", "line 6, compute_environments.spot.efa: got True, allowed: False with SPOT: what needs EFA needs all of its machines at once"),
+        ("SPOT}", "SPOT, lustre: [{file_system_id: fsx, mount_name: fsx}]}", "line 6, compute_environments.spot.lustre[0].file_system_id: got 'fsx', allowed: the id of a file system"),
+        ("SPOT}", "SPOT, security_group_ids: []}", "line 6, compute_environments.spot.security_group_ids: got [], allowed: one or more ids, each that of a security group, such as sg-0123456789abcdef0"),
+        ("SPOT}", "SPOT, security_group_ids: [default]}", "line 6, compute_environments.spot.security_group_ids[0]: got 'default', allowed: the id of a security group, such as sg-0123456789abcdef0"),
+        ("[g5, spot]", "[g5, g6]", "line 8, queues.containers.compute_environments[1]: got 'g6', allowed: g5, spot"),
+        ("[g5, spot]", "[g5, g5]", "line 8, queues.containers.compute_environments[1]: got 'g5', allowed: each compute environment once"),
+        ("[g5, spot]", "[]", "line 8, queues.containers.compute_environments: got '0 compute environments', allowed: 1 to 3 compute environments"),
+        ("[g5, spot]", "[g5, spot, g5, spot]", "line 8, queues.containers.compute_environments: got '4 compute environments', allowed: 1 to 3 compute environments"),
+        ("[g5, spot]", "g5", "line 8, queues.containers.compute_environments: got 'g5', allowed: a list"),
+        ("spot], ", "spot], capacity: 4, ", "line 8, queues.containers.capacity: got 'capacity', allowed: one of the keys scheduling, priority, state, time_limit_actions, tags, compute_environments"),
+        ("policy: fifo", "policy: quota-management, shares: {}", "line 8, queues.containers.scheduling: got 'QuotaManagement', allowed: Fifo or FairShare: quotas are for SageMaker training queues only"),
+        ("[containers]", "[training]", "line 11, job_definitions.train.queues[0]: got 'training', allowed: containers"),
+        ("xlarge, gpus: 1", "xlarge, gpus: 8", "line 11, job_definitions.train.gpus: got 8, allowed: a whole number of GPUs of a g5.12xlarge, 1 to 4"),
+        ("xlarge, gpus: 1", "xlarge, gpus: 0.5", "line 11, job_definitions.train.gpus: got 0.5, allowed: a whole number"),
+        ("xlarge, gpus: 1", "xlarge, gpus: 1, timeout_seconds: 30", "line 11, job_definitions.train.timeout_seconds: got 30, allowed: a whole number of seconds, 60 or more"),
+        ("xlarge, gpus: 1", "xlarge, gpus: 1, retries: {attempts: 11}", "line 11, job_definitions.train.retries.attempts: got 11, allowed: a whole number, 1 to 10"),
+        ("xlarge, gpus: 1", "xlarge, gpus: 1, retries: {rules: [spot]}", "line 11, job_definitions.train.retries.rules[0]: got 'spot', allowed: 'spot-reclaimed' or 'image-not-pulled'"),
+        ("xlarge, gpus: 1", "xlarge, gpus: 1, retries: {rules: [{on_exit_code: 143}]}", "line 11, job_definitions.train.retries.rules[0].on_exit_code: got 143, allowed: a text, in quotes if it looks like something else"),
+        ("xlarge, gpus: 1", "xlarge, gpus: 1, retries: {rules: [{on_reason: 'a*b'}]}", "line 11, job_definitions.train.retries.rules[0].on_reason: got 'a*b', allowed: 1 to 512 letters, digits, dots, colons and spaces, of which the last may be *"),
+        ("xlarge, gpus: 1", "xlarge, gpus: 1, environment: {AWS_BATCH_X: y}", "line 11, job_definitions.train.environment.AWS_BATCH_X: got 'AWS_BATCH_X', allowed: letters, digits and _, not beginning with AWS_BATCH, which AWS keeps for itself"),
+        ("xlarge, gpus: 1", "xlarge, gpus: 1, secrets: {TOKEN: hub}", "line 11, job_definitions.train.secrets.TOKEN: got 'hub', allowed: the ARN of a secret in AWS Secrets Manager, with the six characters at its end"),
+        ("xlarge, gpus: 1", "xlarge, gpus: 1, volumes: [{source_path: x, container_path: /x}]", "line 11, job_definitions.train.volumes[0].source_path: got 'x', allowed: a path from / on"),
+        ("g5.12xlarge, gpus: 1", "p5.48xlarge", "line 11, job_definitions.train.queues[0]: got '8 GPUs, 192 vCPUs, 2013009 MiB', allowed: what a machine there has; g5.12xlarge comes closest, but it has 4 GPUs of 8, it has 48 vCPUs of 192, it has 188487 MiB of usable memory of 2013009 (compute environment g5)"),
+        ("  train:", "  a b:", "line 11, job_definitions.\"a b\": got 'a b', allowed: 1 to 128 characters of A-Z, a-z, 0-9, - and _"),
+    ],
+)  # fmt: skip
+def test_a_mistake_with_gpus_is_named_with_its_line_and_key(write: Write, old: str, new: str, problem: str) -> None:
+    load_environment(write(GPUS))
+    assert old in GPUS
+    assert mistakes(write(GPUS.replace(old, new, 1)))[:1] == [problem]
+
+
+def test_a_multi_node_job_is_held_against_every_environment_of_its_queue(write: Write) -> None:
+    several = (
+        "train: {image: training:1, script: [train.py], nodes: 2, instance_type: g5.48xlarge, queues: [containers]}"
+    )
+    text = GPUS[: GPUS.index("  train:")] + f"  {several}\n"
+    assert [mistake.partition(": got ")[2] for mistake in mistakes(write(text))] == [
+        "'a job on g5.48xlarge', allowed: jobs on what machines are there: g5.12xlarge (compute environment g5)",
+        "'2 nodes', allowed: no multi-node job on SPOT, where AWS Batch runs none (compute environment spot)",
+        "'a job on g5.48xlarge', allowed: jobs on what machines are there: g5.12xlarge (compute environment spot)",
+    ]
+
+
+def test_what_rests_on_a_mistake_waits_until_it_is_mended(write: Write) -> None:
+    text = GPUS.replace("instance_types: [g5.12xlarge]", "instance_types: g5.12xlarge", 1)
+    assert mistakes(write(text)) == [
+        "line 5, compute_environments.g5.instance_types: got 'g5.12xlarge', allowed: a list",
+    ]
 
 
 def test_mistakes_do_not_hide_each_other(write: Write) -> None:

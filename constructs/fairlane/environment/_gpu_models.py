@@ -1,0 +1,147 @@
+"""The part of an environment file that machines with GPUs and their network are in."""
+
+from collections.abc import Iterator
+from typing import Annotated, TypedDict, cast
+
+from pydantic import ConfigDict, Field, Tag
+
+from fairlane._gpu.capacity import (
+    DEFAULT_JOB_EXECUTION_TIMEOUT_MINUTES,
+    DEFAULT_ROOT_VOLUME_GIB,
+    AllocationStrategy,
+    Purchase,
+    gpu_capacity_problems,
+    max_vcpus_for,
+)
+from fairlane._gpu.fit import Machines
+from fairlane._gpu.network import DEFAULT_CIDR, check_id, training_vpc_problems
+from fairlane._gpu.volumes import LustreMount
+from fairlane._problems import Problem
+from fairlane.environment._scheduling_models import Model, branch
+
+
+class MadeNetworkModel(Model):
+    """A VPC that is made: private subnets, with endpoints for what machines and jobs call of AWS."""
+
+    cidr: str = DEFAULT_CIDR
+    """Its IPv4 addresses, /16 to /22."""
+    availability_zones: int = 2
+    """How many, 1 to 6."""
+    availability_zone_ids: list[str] | None = None
+    """Instead, which, such as use1-az4. Machines with EFA start in the first."""
+    nat_gateways: int = 0
+    """How many ways out to the Internet; 0 for none."""
+
+    def problems(self) -> Iterator[Problem]:
+        """Yields every value that AWS would refuse."""
+        yield from training_vpc_problems(**dict(self))
+
+
+class GivenNetworkModel(Model):
+    """A VPC that exists."""
+
+    model_config = ConfigDict(json_schema_extra={"required": ["vpc_id", "subnet_ids"]})
+
+    vpc_id: str | None = None
+    """Its id; required."""
+    subnet_ids: list[str] = []
+    """Ids of its subnets that machines start in; required. Machines with EFA start in the first."""
+
+    def problems(self) -> Iterator[Problem]:
+        """Yields every id that cannot be right."""
+        yield from check_id(("vpc_id",), "vpc", self.vpc_id, "a VPC")
+        yield from _check_ids("subnet_ids", "subnet", self.subnet_ids or None, "a subnet")
+
+
+NetworkField = Annotated[
+    Annotated[GivenNetworkModel, Tag("given")] | Annotated[MadeNetworkModel, Tag("made")],
+    branch("given", "vpc_id", "subnet_ids", otherwise="made"),
+]
+
+
+class LustreMountModel(Model):
+    """A file system of FSx for Lustre that machines mount."""
+
+    file_system_id: str
+    """Such as fs-0123456789abcdef0."""
+    mount_name: str
+    """Its mount name in FSx, 1 to 8 characters."""
+    mount_path: str = "/fsx"
+    """Where it is on the machine, from / on."""
+
+
+class GpuComputeEnvironmentSettings(TypedDict):
+    """Keyword arguments of `GpuComputeEnvironment` that an environment file has under the same names."""
+
+    instance_types: list[str]
+    max_gpus: int | None
+    max_vcpus: int | None
+    purchase: Purchase
+    allocation_strategy: AllocationStrategy | None
+    efa: bool
+    capacity_reservation: str | None
+    root_volume_gib: int
+    job_execution_timeout_minutes: int
+    container_insights: bool
+    lustre: list[LustreMount]
+    tags: dict[str, str]
+
+
+class GpuComputeEnvironmentModel(Model):
+    """Machines with GPUs that start when jobs wait and stop when none run."""
+
+    instance_types: list[str]
+    """EC2 instance types with NVIDIA GPUs."""
+    max_gpus: int | None = None
+    """The most GPUs at a time."""
+    max_vcpus: int | None = None
+    """Instead, the most vCPUs at a time."""
+    purchase: Annotated[Purchase, Field(strict=False)] = Purchase.ON_DEMAND
+    """How they are bought."""
+    allocation_strategy: Annotated[AllocationStrategy, Field(strict=False)] | None = None
+    """Which of its types are started; by default what suits the way of buying."""
+    efa: bool = False
+    """Whether machines are joined by Elastic Fabric Adapter, for multi-node jobs."""
+    capacity_reservation: str | None = None
+    """The id of a capacity reservation or block, or the ARN of a resource group of such."""
+    security_group_ids: list[str] | None = None
+    """Security groups of the machines; by default one of their own, which lets nothing in."""
+    root_volume_gib: int = DEFAULT_ROOT_VOLUME_GIB
+    """The size of each machine's root volume, 30 to 16384 GiB."""
+    job_execution_timeout_minutes: int = DEFAULT_JOB_EXECUTION_TIMEOUT_MINUTES
+    """How long jobs may go on while machines are replaced, 1 to 7200 minutes."""
+    container_insights: bool = True
+    """Whether CloudWatch gathers Container Insights, which are billed."""
+    lustre: list[LustreMountModel] = []
+    """File systems of FSx for Lustre that each machine mounts."""
+    tags: dict[str, str] = {}
+
+    @property
+    def settings(self) -> GpuComputeEnvironmentSettings:
+        """Keyword arguments of `GpuComputeEnvironment`."""
+        same = {name: value for name, value in self if name != "security_group_ids"}
+        lustre = [LustreMount(**dict(mount)) for mount in self.lustre]
+        return cast(GpuComputeEnvironmentSettings, same | {"lustre": lustre})
+
+    @property
+    def machines(self) -> Machines:
+        """What jobs are held against; of settings without problems."""
+        return Machines(
+            instance_types=self.instance_types,
+            purchase=self.purchase,
+            efa=self.efa,
+            max_vcpus=self.max_vcpus or max_vcpus_for(self.max_gpus or 0, self.instance_types),
+        )
+
+    def problems(self) -> Iterator[Problem]:
+        """Yields every value that AWS would refuse, and every machine that could run no GPU job."""
+        yield from gpu_capacity_problems(**self.settings)
+        if self.security_group_ids is not None:
+            yield from _check_ids("security_group_ids", "sg", self.security_group_ids, "a security group")
+
+
+def _check_ids(name: str, kind: str, ids: list[str] | None, of: str) -> Iterator[Problem]:
+    if not ids:
+        yield Problem((name,), ids, f"one or more ids, each that of {of}, such as {kind}-0123456789abcdef0")
+    for index, one in enumerate(ids or ()):
+        yield from check_id((name, index), kind, one, of)

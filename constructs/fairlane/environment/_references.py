@@ -1,0 +1,57 @@
+"""Where one part of an environment file refers to another: whether that is there, and whether they fit each other."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import TypeAlias
+
+from fairlane._gpu.fit import fit_problems
+from fairlane._problems import Path, Problem
+from fairlane.environment._models import Environment, RegionModel
+
+Resting: TypeAlias = tuple[Problem, list[Path]]
+"""A problem, and the parts of the file that it rests on: it may go away with what is wrong there."""
+
+
+def reference_problems(environment: Environment) -> Iterator[Resting]:
+    """Yields what refers to something that is not there, and jobs that can never run on a queue of theirs."""
+    yield from _of_region(environment)
+    for region, model in environment.regions.items():
+        for problem, rests_on in _of_region(model):
+            yield problem.within("regions", region), [("regions", region, *path) for path in rests_on]
+
+
+def _of_region(model: RegionModel) -> Iterator[Resting]:
+    for name, queue in model.training_queues.items():
+        if (wanted := queue.service_environment) is not None:
+            field: Path = ("queues", name, "service_environment")
+            yield from _missing(field, wanted, ("service_environments",), model.service_environments)
+    for name, containers in model.gpu_queues.items():
+        for index, wanted in enumerate(containers.compute_environments):
+            field = ("queues", name, "compute_environments", index)
+            yield from _missing(field, wanted, ("compute_environments",), model.compute_environments)
+    for name, job in model.job_definitions.items():
+        for index, wanted in enumerate(job.queues):
+            field = ("job_definitions", name, "queues", index)
+            yield from _missing(field, wanted, ("queues",), model.gpu_queues)
+            for problem, rests_on in _fit(model, name, wanted):
+                yield replace(problem, field=field), rests_on
+
+
+def _missing(field: Path, wanted: str, kind: Path, there: Mapping[str, object]) -> Iterator[Resting]:
+    if wanted not in there:
+        what = "a queue with compute_environments" if kind == ("queues",) else f"a key of {kind[0]}"
+        allowed = ", ".join(there) or f"{what}, of which there is none"
+        yield Problem(field, wanted, allowed), [field, (*kind, wanted)]
+
+
+def _fit(model: RegionModel, job_name: str, queue_name: str) -> Iterator[Resting]:
+    job, queue = model.job_definitions[job_name], model.gpu_queues.get(queue_name)
+    if queue is None or any(job.problems(job_name)):
+        return
+    for name in queue.compute_environments:
+        environment = model.compute_environments.get(name)
+        if environment is None or any(environment.problems()):
+            continue
+        rests_on: list[Path] = [("job_definitions", job_name), ("queues", queue_name), ("compute_environments", name)]
+        for problem in fit_problems(job.size, {name: environment.machines}):
+            yield replace(problem, allowed=f"{problem.allowed} (compute environment {name})"), rests_on

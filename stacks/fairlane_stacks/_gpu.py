@@ -1,0 +1,74 @@
+"""Machines with GPUs, and the job definitions on them, from an environment file."""
+
+from typing import Any, TypeAlias
+
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_secretsmanager as secretsmanager
+from constructs import Construct
+
+from fairlane.capacity import GpuComputeEnvironment, TrainingVpc
+from fairlane.environment import GivenNetworkModel, MultiNodeGpuJobDefinitionModel, RegionModel
+from fairlane.jobs import GpuJobDefinition, MultiNodeGpuJobDefinition
+from fairlane.queues import GpuQueue
+
+AnyJobDefinition: TypeAlias = GpuJobDefinition | MultiNodeGpuJobDefinition
+
+
+def compute_environments(scope: Construct, model: RegionModel) -> dict[str, GpuComputeEnvironment]:
+    """Makes the compute environments of a Region, and their network if it is not given."""
+    if not model.compute_environments:
+        return {}
+    vpc, subnets = _network(scope, model)
+    inside = Construct(scope, "ComputeEnvironments")
+    return {
+        name: GpuComputeEnvironment(
+            inside,
+            name,
+            vpc=vpc,
+            subnets=subnets,
+            security_groups=[
+                ec2.SecurityGroup.from_security_group_id(inside, f"{name}-{group_id}", group_id, mutable=False)
+                for group_id in environment.security_group_ids or ()
+            ]
+            or None,
+            **environment.settings,
+        )
+        for name, environment in model.compute_environments.items()
+    }
+
+
+def _network(scope: Construct, model: RegionModel) -> tuple[ec2.IVpc, list[ec2.ISubnet] | None]:
+    network = model.network
+    assert network is not None
+    if not isinstance(network, GivenNetworkModel):
+        return TrainingVpc(scope, "Network", **dict(network)).vpc, None
+    inside = Construct(scope, "Network")
+    vpc = ec2.Vpc.from_vpc_attributes(
+        inside, "Vpc", vpc_id=str(network.vpc_id), availability_zones=["those of its subnets"]
+    )
+    return vpc, [ec2.Subnet.from_subnet_id(inside, subnet_id, subnet_id) for subnet_id in network.subnet_ids]
+
+
+def job_definitions(scope: Construct, model: RegionModel, queues: dict[str, GpuQueue]) -> dict[str, AnyJobDefinition]:
+    """Makes the job definitions of a Region, each held against its queues."""
+    if not model.job_definitions:
+        return {}
+    inside = Construct(scope, "JobDefinitions")
+    made: dict[str, AnyJobDefinition] = {}
+    for name, job in model.job_definitions.items():
+        arguments: Any = {**job.arguments(name), "secrets": _secrets(inside, name, job.secrets)}
+        made[name] = (
+            MultiNodeGpuJobDefinition(inside, name, script=job.script, nodes=job.nodes, efa=job.efa, **arguments)
+            if isinstance(job, MultiNodeGpuJobDefinitionModel)
+            else GpuJobDefinition(inside, name, command=job.command, gpus=job.gpus, vcpus=job.vcpus, **arguments)
+        )
+        for queue in job.queues:
+            queues[queue].accepts(made[name])
+    return made
+
+
+def _secrets(scope: Construct, job: str, arns: dict[str, str]) -> dict[str, secretsmanager.ISecret]:
+    return {
+        variable: secretsmanager.Secret.from_secret_complete_arn(scope, f"{job}-{variable}", arn)
+        for variable, arn in arns.items()
+    }
