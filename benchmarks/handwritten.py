@@ -4,6 +4,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_batch as batch
 from aws_cdk import aws_iam as iam
 from cdk_nag import AwsSolutionsChecks
+from handwritten_gpu import gpus
 
 app = cdk.App()
 cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app, verbose=True))
@@ -126,4 +127,5 @@ for wildcard in (f"{datasets}/*", f"{models}/search/*", streams):
     cdk.Validations.of(role).acknowledge(cdk.Acknowledgment(id=finding, reason="below one prefix"))
 anything = cdk.Acknowledgment(id="AwsSolutions-IAM5[Resource::*]", reason="these actions have no resource")
 cdk.Validations.of(role).acknowledge(anything)
+gpus(stack)
 app.synth()

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 from statistics import median
 
@@ -27,6 +28,15 @@ def seconds(*arguments: str) -> float:
         start = time.perf_counter()
         subprocess.run([sys.executable, *arguments], cwd=ROOT, env=os.environ | environment, check=True)
         return time.perf_counter() - start
+
+
+def resource_types(program: str) -> Counter[str]:
+    """How many resources of each type a program makes."""
+    with tempfile.TemporaryDirectory() as out:
+        environment = {"CDK_VALIDATION": "false", "CDK_OUTDIR": out, "CDK_CONTEXT_JSON": context()}
+        subprocess.run([sys.executable, program], cwd=ROOT, env=os.environ | environment, check=True)
+        templates = [json.loads(path.read_text()) for path in Path(out).glob("*.template.json")]
+    return Counter(resource["Type"] for template in templates for resource in template["Resources"].values())
 
 
 def context() -> str:
@@ -45,6 +55,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=7, help="counted runs of each, 5 or more (default: 7)")
     runs = max(5, parser.parse_args().runs)
+    if (here := resource_types("app.py")) != (there := resource_types("benchmarks/handwritten.py")):
+        sys.exit(f"not the same resources: {here - there} only by Fairlane, {there - here} only by hand")
     ours, theirs, ratio = compare(runs, ("app.py",), ("benchmarks/handwritten.py",))
     print(f"synth   Fairlane {ours:.2f} s, by hand {theirs:.2f} s, ratio {ratio:.2f} (at most {MOST_SYNTH_RATIO})")
     loaded, bare, _ = compare(runs, ("-c", "import fairlane"), ("-c", "pass"))

@@ -8,10 +8,10 @@ from constructs import IConstruct
 
 from fairlane._tokens import is_token
 
-_Owners = dict[tuple[str, ...], str]
+_Owners = dict[tuple[str, ...], IConstruct]
 
 _owners: WeakKeyDictionary[IConstruct, _Owners] = WeakKeyDictionary()
-_places: "WeakKeyDictionary[Stack, Claims]" = WeakKeyDictionary()
+_places: "WeakKeyDictionary[IConstruct, Claims]" = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,19 +30,22 @@ class Claims:
 
     @classmethod
     def at(cls, place: IConstruct) -> "Claims":
-        """The claims of the account and Region of a construct's stack, which is asked for them once."""
-        stack = Stack.of(place)
-        if stack not in _places:
-            account, region, node = stack.account, stack.region, stack.node
-            known = not is_token(account) and not is_token(region)
-            where = (account, region) if known else (node.path,)
-            _places[stack] = cls(account, region, where, _owners.setdefault(node.root, {}))
-        return _places[stack]
+        """The claims of the account and Region of a construct's stack; each construct is asked for them once."""
+        if place not in _places:
+            stack = Stack.of(place)
+            if stack not in _places:
+                account, region, node = stack.account, stack.region, stack.node
+                known = not is_token(account) and not is_token(region)
+                where = (account, region) if known else (node.path,)
+                _places[stack] = cls(account, region, where, _owners.setdefault(node.root, {}))
+            _places[place] = _places[stack]
+        return _places[place]
 
     def owner(self, kind: str, name: str) -> str | None:
         """The path of the construct that has the name."""
-        return self._owners.get((kind, str(name), *self._where))
+        owner = self._owners.get((kind, str(name), *self._where))
+        return owner.node.path if owner is not None else None
 
-    def add(self, kind: str, name: str, owner: str) -> None:
-        """Notes that the construct at path `owner` has the name; the first one stays."""
+    def add(self, kind: str, name: str, owner: IConstruct) -> None:
+        """Notes that a construct has the name; the first one stays."""
         self._owners.setdefault((kind, str(name), *self._where), owner)

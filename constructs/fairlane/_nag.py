@@ -4,8 +4,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from aws_cdk import Acknowledgment, Stack, Validations
+from aws_cdk import Acknowledgment, Aws, Stack, Validations
 from constructs import IConstruct
+
+from fairlane._tokens import is_token
 
 
 def acknowledge_wildcards(scope: IConstruct, reasons: Mapping[str, str]) -> None:
@@ -15,7 +17,9 @@ def acknowledge_wildcards(scope: IConstruct, reasons: Mapping[str, str]) -> None
         scope: the construct that has the policies.
         reasons: for each resource of a statement, why its wildcard is no more than is needed.
     """
-    resolved = Stack.of(scope).resolve(list(reasons))
+    partition = Aws.PARTITION
+    resources = [resource.replace(partition, "<AWS::Partition>") for resource in reasons]
+    resolved = Stack.of(scope).resolve(resources) if any(map(is_token, resources)) else resources
     Validations.of(scope).acknowledge(
         *(
             Acknowledgment(id=f"AwsSolutions-IAM5[Resource::{_flat(resource)}]", reason=reason)

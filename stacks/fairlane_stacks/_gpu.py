@@ -37,11 +37,11 @@ def compute_environments(scope: Construct, model: RegionModel) -> dict[str, GpuC
     }
 
 
-def _network(scope: Construct, model: RegionModel) -> tuple[ec2.IVpc, list[ec2.ISubnet] | None]:
+def _network(scope: Construct, model: RegionModel) -> tuple[ec2.IVpc | TrainingVpc, list[ec2.ISubnet] | None]:
     network = model.network
     assert network is not None
     if not isinstance(network, GivenNetworkModel):
-        return TrainingVpc(scope, "Network", **dict(network)).vpc, None
+        return TrainingVpc(scope, "Network", **dict(network)), None
     inside = Construct(scope, "Network")
     vpc = ec2.Vpc.from_vpc_attributes(
         inside, "Vpc", vpc_id=str(network.vpc_id), availability_zones=["those of its subnets"]

@@ -13,6 +13,8 @@ DEFAULT_CIDR: Final = "10.0.0.0/16"
 
 _LARGEST, _SMALLEST = 16, 22
 _DOCKER: Final = IPv4Network("172.17.0.0/16")
+_OTHER_PARTITIONS: Final = ("us-iso", "eu-iso", "eusc-")
+_CHINESE: Final = {"ecr.api", "ecr.dkr", "monitoring", "sts"}
 _ZONE_ID: Final = re.compile(r"[a-z]+\d-az\d+")
 _IDS: Final = {kind: re.compile(rf"{kind}-[0-9a-f]{{8}}(?:[0-9a-f]{{9}})?") for kind in ("vpc", "subnet", "sg")}
 
@@ -33,10 +35,19 @@ def subnet_cidrs(cidr: str) -> tuple[list[str], list[str]]:
     return [str(block) for block in private], [str(block) for block in public]
 
 
+def endpoint_service(region: str, service: str) -> str:
+    """The name of a service for endpoints, which in China begins with `cn.` for some."""
+    prefix = "cn." if region.startswith("cn-") and service in _CHINESE else ""
+    return f"{prefix}com.amazonaws.{region}.{service}"
+
+
 def training_vpc_problems(
-    *, cidr: str, availability_zones: int, availability_zone_ids: Sequence[str] | None, nat_gateways: int
+    *, cidr: str, availability_zones: int, availability_zone_ids: Sequence[str] | None, nat_gateways: int, region: str
 ) -> Iterator[Problem]:
     """Yields every mistake of a network; arguments as for `TrainingVpc`."""
+    if region.startswith(_OTHER_PARTITIONS):
+        allowed = "a Region of the partitions aws, aws-us-gov and aws-cn; elsewhere, a VPC of your own"
+        yield Problem((), region, allowed)
     yield from _cidr_problems(cidr)
     yield from check_whole_number(("availability_zones",), availability_zones, 1, MAX_AVAILABILITY_ZONES)
     zones = availability_zones

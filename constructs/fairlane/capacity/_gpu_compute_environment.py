@@ -1,6 +1,7 @@
 """Where GPU jobs of one's own containers run: machines of EC2 that AWS Batch starts and stops."""
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Final
 
 import aws_cdk as cdk
@@ -20,6 +21,7 @@ from fairlane._gpu.capacity import (
 from fairlane._gpu.volumes import LustreMount
 from fairlane._problems import ConfigurationError, Problem
 from fairlane.capacity._gpu_machines import instance_profile, launch_template
+from fairlane.capacity._training_vpc import TrainingVpc
 from fairlane.catalog import gpu_instance_type, is_unverified
 
 _IMAGE_TYPE: Final = "ECS_AL2023_NVIDIA"
@@ -70,7 +72,6 @@ class GpuComputeEnvironment(Construct):
         purchase: as given.
         efa: as given.
         max_vcpus: the most vCPUs at a time.
-        connections: for the security groups of the machines.
 
     Raises:
         ConfigurationError: with every value that AWS would refuse, and every machine that could run no GPU job.
@@ -81,7 +82,7 @@ class GpuComputeEnvironment(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        vpc: ec2.IVpc,
+        vpc: ec2.IVpc | TrainingVpc,
         instance_types: Sequence[str],
         max_gpus: int | None = None,
         max_vcpus: int | None = None,
@@ -127,16 +128,21 @@ class GpuComputeEnvironment(Construct):
         self.max_vcpus = max_vcpus or max_vcpus_for(max_gpus or 0, instance_types)
         for key, value in (tags or {}).items():
             cdk.Tags.of(self).add(key, value)
-        groups = [*security_groups] if security_groups else [_own_security_group(self, vpc, efa)]
-        self.connections = ec2.Connections(security_groups=groups)
-        group_ids = [group.security_group_id for group in groups]
-        subnet_ids = [subnet.subnet_id for subnet in subnets] if subnets else vpc.select_subnets().subnet_ids
+        self._security_groups = security_groups
+        if security_groups:
+            self._group_ids = [group.security_group_id for group in security_groups]
+        else:
+            self._group_ids = [_own_security_group(self, vpc.vpc_id, efa)]
+        if subnets:
+            subnet_ids = [subnet.subnet_id for subnet in subnets]
+        else:
+            subnet_ids = vpc.subnet_ids if isinstance(vpc, TrainingVpc) else vpc.select_subnets().subnet_ids
         template = launch_template(
             self,
             purchase=purchase,
             capacity_reservation=capacity_reservation,
             efa_machine=gpu_instance_type(instance_types[0]) if efa else None,
-            security_group_ids=group_ids,
+            security_group_ids=self._group_ids,
             root_volume_gib=root_volume_gib,
             lustre=lustre,
         )
@@ -161,7 +167,7 @@ class GpuComputeEnvironment(Construct):
                 maxv_cpus=self.max_vcpus,
                 instance_role=instance_profile(self).attr_arn,
                 subnets=subnet_ids[:1] if efa else subnet_ids,
-                security_group_ids=None if efa else group_ids,
+                security_group_ids=None if efa else self._group_ids,
                 placement_group=_placement_group(self) if efa and capacity_reservation is None else None,
                 ec2_configuration=[resources.Ec2ConfigurationObjectProperty(image_type=_IMAGE_TYPE)],
                 launch_template=resources.LaunchTemplateSpecificationProperty(
@@ -177,22 +183,47 @@ class GpuComputeEnvironment(Construct):
                 f"{name} is not known to run GPU jobs on AWS Batch: jobs may wait for it for ever",
             )
 
+    @cached_property
+    def connections(self) -> ec2.Connections:
+        """For rules that let the machines in elsewhere, such as at a file system: their security groups."""
+        groups = self._security_groups or [
+            ec2.SecurityGroup.from_security_group_id(self, "OwnSecurityGroup", group_id) for group_id in self._group_ids
+        ]
+        return ec2.Connections(security_groups=list(groups))
+
 
 def _placement_group(scope: Construct) -> str:
     group = ec2.PlacementGroup(scope, "PlacementGroup", strategy=ec2.PlacementGroupStrategy.CLUSTER)
     return group.placement_group_name
 
 
-def _own_security_group(scope: Construct, vpc: ec2.IVpc, efa: bool) -> ec2.SecurityGroup:
-    group = ec2.SecurityGroup(scope, "SecurityGroup", vpc=vpc, description="Machines for GPU jobs")
+def _own_security_group(scope: Construct, vpc_id: str, efa: bool) -> str:
+    group = ec2.CfnSecurityGroup(
+        scope,
+        "SecurityGroup",
+        vpc_id=vpc_id,
+        group_description="Machines for GPU jobs",
+        security_group_egress=[
+            ec2.CfnSecurityGroup.EgressProperty(cidr_ip="0.0.0.0/0", ip_protocol="-1", description="To everywhere")
+        ],
+    )
+    group_id = group.attr_group_id
     if efa:  # EFA traffic needs a rule from and to the group itself; one for all addresses is not enough
-        group.add_ingress_rule(group, ec2.Port.all_traffic())
-        ec2.CfnSecurityGroupEgress(
-            group,
-            "ToItself",
-            group_id=group.security_group_id,
-            destination_security_group_id=group.security_group_id,
+        between = "EFA between the machines"
+        ec2.CfnSecurityGroupIngress(
+            scope,
+            "FromItself",
+            group_id=group_id,
+            source_security_group_id=group_id,
             ip_protocol="-1",
-            description="EFA between the machines",
+            description=between,
         )
-    return group
+        ec2.CfnSecurityGroupEgress(
+            scope,
+            "ToItself",
+            group_id=group_id,
+            destination_security_group_id=group_id,
+            ip_protocol="-1",
+            description=between,
+        )
+    return group_id

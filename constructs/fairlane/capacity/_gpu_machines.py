@@ -8,16 +8,20 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from fairlane._claims import Claims
 from fairlane._gpu.capacity import Purchase
 from fairlane._gpu.volumes import LustreMount
 from fairlane._nag import acknowledge_wildcards
+from fairlane.capacity._service_role import service_role
 from fairlane.catalog import GpuInstanceType
 
 _ROOT_DEVICE: Final = "/dev/xvda"
 _AGENT: Final = [
     "ecs:DeregisterContainerInstance",
     "ecs:RegisterContainerInstance",
-    "ecs:Submit*",
+    "ecs:SubmitAttachmentStateChanges",
+    "ecs:SubmitContainerStateChange",
+    "ecs:SubmitTaskStateChange",
     "ecs:UpdateContainerInstancesState",
 ]
 _AGENT_ON_INSTANCE: Final = ["ecs:Poll", "ecs:StartTelemetrySession"]
@@ -35,7 +39,8 @@ def instance_profile(scope: Construct) -> iam.CfnInstanceProfile:
     the ECS cluster and its name, so that no policy can name it.
     """
     here = f"arn:{cdk.Aws.PARTITION}"
-    place = f"{cdk.Stack.of(scope).region}:{cdk.Aws.ACCOUNT_ID}"
+    where = Claims.at(scope)
+    place = f"{where.region}:{where.account}"
     clusters, instances = f"{here}:ecs:{place}:cluster/*", f"{here}:ecs:{place}:container-instance/*"
     repositories, logs = f"{here}:ecr:*:*:repository/*", f"{here}:logs:{place}:log-group:*"
     statements = [
@@ -45,12 +50,7 @@ def instance_profile(scope: Construct) -> iam.CfnInstanceProfile:
         {"Effect": "Allow", "Action": _PULL, "Resource": [repositories]},
         {"Effect": "Allow", "Action": ["logs:CreateLogStream", "logs:PutLogEvents"], "Resource": [logs]},
     ]
-    role = iam.Role(
-        scope,
-        "InstanceRole",
-        assumed_by=iam.ServicePrincipal("ec2.amazonaws.com"),
-        inline_policies={"EcsAgent": iam.PolicyDocument.from_json({"Statement": statements})},
-    )
+    role = service_role(scope, "InstanceRole", "ec2.amazonaws.com", statements)
     acknowledge_wildcards(
         role,
         {
@@ -61,13 +61,7 @@ def instance_profile(scope: Construct) -> iam.CfnInstanceProfile:
             logs: "which log groups are written to is up to the jobs; appending is all that this allows",
         },
     )
-    cdk.Validations.of(role).acknowledge(
-        cdk.Acknowledgment(
-            id="AwsSolutions-IAM5[Action::ecs:Submit*]",
-            reason="the three calls with which the ECS agent reports the state of containers, tasks and attachments",
-        )
-    )
-    return iam.CfnInstanceProfile(scope, "InstanceProfile", roles=[role.role_name])
+    return iam.CfnInstanceProfile(scope, "InstanceProfile", roles=[role.ref])
 
 
 def launch_template(
@@ -119,17 +113,14 @@ def _user_data(scope: Construct, lustre: Sequence[LustreMount]) -> ec2.Multipart
     The agent starts after this has ended, so that no job meets a machine without its file systems.
     """
     settings = ec2.UserData.for_linux()
-    for name, value in _AGENT_SETTINGS.items():
-        settings.add_commands(f"echo {name}={value} >> /etc/ecs/ecs.config")
+    commands = [f"echo {name}={value} >> /etc/ecs/ecs.config" for name, value in _AGENT_SETTINGS.items()]
     if lustre:
-        settings.add_commands("until dnf install -y lustre-client; do sleep 10; done")
+        commands.append("until dnf install -y lustre-client; do sleep 10; done")
     for mount in lustre:
-        host = f"{mount.file_system_id}.fsx.{cdk.Stack.of(scope).region}.{cdk.Aws.URL_SUFFIX}"
-        settings.add_commands(
-            f"mkdir -p {mount.mount_path}",
-            f"until mount -t lustre -o relatime,flock {host}@tcp:/{mount.mount_name} {mount.mount_path}; "
-            "do sleep 10; done",
-        )
+        host = f"{mount.file_system_id}.fsx.{Claims.at(scope).region}.{cdk.Aws.URL_SUFFIX}"
+        source, path = f"{host}@tcp:/{mount.mount_name}", mount.mount_path
+        commands += [f"mkdir -p {path}", f"until mount -t lustre -o relatime,flock {source} {path}; do sleep 10; done"]
+    settings.add_commands(*commands)
     parts = ec2.MultipartUserData()
     parts.add_part(ec2.MultipartBody.from_user_data(settings))
     return parts

@@ -65,10 +65,10 @@ class ServiceEnvironment(ServiceEnvironmentBase):
         state: State = State.ENABLED,
         tags: Mapping[str, str] | None = None,
     ) -> None:
-        path, claims = f"{scope.node.path}/{construct_id}", Claims.at(scope)
+        claims = Claims.at(scope)
         problems = list(_problems(claims, capacity, service_environment_name, state, tags))
         if problems:
-            raise ConfigurationError(path, problems)
+            raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)
         super().__init__(scope, construct_id)
         limits = capacity_limits(capacity)
         self.capacity_limits = MappingProxyType(limits)
@@ -85,7 +85,7 @@ class ServiceEnvironment(ServiceEnvironmentBase):
         )
         self.service_environment_arn = self.service_environment.attr_service_environment_arn
         if service_environment_name is not None:
-            claims.add(SERVICE_ENVIRONMENT, service_environment_name, path)
+            claims.add(SERVICE_ENVIRONMENT, service_environment_name, self)
         for key, value in (tags or {}).items():
             Tags.of(self).add(key, value)
         warn_of_unknown_instance_types(self, limits)

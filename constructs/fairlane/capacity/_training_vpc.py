@@ -1,27 +1,32 @@
 """A network for machines with GPUs that keeps them off the Internet."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Final
 
-from aws_cdk import Fn
+from aws_cdk import Fn, RemovalPolicy
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from fairlane._gpu.network import DEFAULT_CIDR, subnet_cidrs, training_vpc_problems
+from fairlane._claims import Claims
+from fairlane._gpu.network import DEFAULT_CIDR, endpoint_service, subnet_cidrs, training_vpc_problems
 from fairlane._problems import ConfigurationError
+from fairlane.capacity._service_role import service_role
 
 _HTTPS: Final = 443
+_ANYWHERE: Final = "0.0.0.0/0"
+_A_MONTH: Final = 30
 _SERVICES: Final = {
-    "Ecs": "ECS",
-    "EcsAgent": "ECS_AGENT",
-    "EcsTelemetry": "ECS_TELEMETRY",
-    "EcrApi": "ECR",
-    "EcrDocker": "ECR_DOCKER",
-    "Logs": "CLOUDWATCH_LOGS",
-    "Monitoring": "CLOUDWATCH_MONITORING",
-    "SecretsManager": "SECRETS_MANAGER",
-    "Sts": "STS",
+    "Ecs": "ecs",
+    "EcsAgent": "ecs-agent",
+    "EcsTelemetry": "ecs-telemetry",
+    "EcrApi": "ecr.api",
+    "EcrDocker": "ecr.dkr",
+    "Logs": "logs",
+    "Monitoring": "monitoring",
+    "SecretsManager": "secretsmanager",
+    "Sts": "sts",
 }
 
 
@@ -35,7 +40,7 @@ class TrainingVpc(Construct):
     and outlives the VPC. The VPC's default security group, which no machine of Fairlane uses, stays as AWS makes it.
 
     Nothing is looked up in an account, as `aws_ec2.Vpc` does for its zones: zones are the first that the account has in
-    the Region at deployment, or those whose ids are given.
+    the Region at deployment, or those whose ids are given. It knows the partitions aws, aws-us-gov and aws-cn.
 
     Updates: further zones and NAT gateways in place, without moving what is there. Another `cidr`, or another zone in
     the place of one that has machines, replaces what is there, which AWS refuses until the machines are gone.
@@ -51,8 +56,9 @@ class TrainingVpc(Construct):
         nat_gateways: how many ways out to the Internet, each in a zone of its own; 0 for none.
 
     Attributes:
-        vpc: the network, for `GpuComputeEnvironment` and all else that takes one.
         resource: the underlying resource.
+        vpc_id: its id.
+        subnet_ids: those of the private subnets.
         endpoint_security_group: that of the endpoints.
 
     Raises:
@@ -69,12 +75,14 @@ class TrainingVpc(Construct):
         availability_zone_ids: Sequence[str] | None = None,
         nat_gateways: int = 0,
     ) -> None:
+        region = Claims.at(scope).region
         problems = list(
             training_vpc_problems(
                 cidr=cidr,
                 availability_zones=availability_zones,
                 availability_zone_ids=availability_zone_ids,
                 nat_gateways=nat_gateways,
+                region=region,
             )
         )
         if problems:
@@ -83,71 +91,132 @@ class TrainingVpc(Construct):
         self.resource = ec2.CfnVPC(
             self, "Resource", cidr_block=cidr, enable_dns_hostnames=True, enable_dns_support=True
         )
-        zones: list[str | int] = [*(availability_zone_ids or range(availability_zones))]
+        self.vpc_id = self.resource.ref
+        self._cidr = cidr
+        self._region = region
+        self._zones = [*(availability_zone_ids or range(availability_zones))]
         private_blocks, public_blocks = subnet_cidrs(cidr)
-        subnets = [
-            self._subnet(ec2.PrivateSubnet, f"Private{number}", zone, block)
-            for number, (zone, block) in enumerate(zip(zones, private_blocks, strict=False), start=1)
+        made = [
+            self._subnet(f"Private{number}", zone, block)
+            for number, (zone, block) in enumerate(zip(self._zones, private_blocks, strict=False), start=1)
         ]
+        self.subnet_ids = [subnet for subnet, _ in made]
+        self._route_table_ids = [table for _, table in made]
         if nat_gateways:
-            self._lead_out(subnets, zones, public_blocks[:nat_gateways])
-        self.vpc = ec2.Vpc.from_vpc_attributes(
+            self._lead_out(public_blocks[:nat_gateways])
+        self.endpoint_security_group = self._add_endpoints()
+        self._add_flow_log()
+
+    @cached_property
+    def vpc(self) -> ec2.IVpc:
+        """The network, for constructs of the CDK."""
+        return ec2.Vpc.from_vpc_attributes(
             self,
             "Vpc",
-            vpc_id=self.resource.ref,
-            vpc_cidr_block=cidr,
-            availability_zones=[subnet.availability_zone for subnet in subnets],
-            private_subnet_ids=[subnet.subnet_id for subnet in subnets],
-            private_subnet_route_table_ids=[subnet.route_table.route_table_id for subnet in subnets],
+            vpc_id=self.vpc_id,
+            vpc_cidr_block=self._cidr,
+            availability_zones=[f"zone {number}" for number in range(len(self.subnet_ids))],
+            private_subnet_ids=self.subnet_ids,
+            private_subnet_route_table_ids=self._route_table_ids,
         )
-        self.endpoint_security_group = self._add_endpoints(cidr)
-        log_group = logs.LogGroup(self, "FlowLogGroup", retention=logs.RetentionDays.ONE_MONTH)
-        self.vpc.add_flow_log("FlowLog", destination=ec2.FlowLogDestination.to_cloud_watch_logs(log_group))
 
-    def _subnet(self, kind: type[ec2.Subnet], name: str, zone: str | int, block: str) -> ec2.Subnet:
+    def _subnet(self, name: str, zone: str | int, block: str) -> tuple[str, str]:
         """Makes a subnet with its route table, in a zone by its id or in the account's n-th."""
-        any_zone = Fn.select(zone if isinstance(zone, int) else 0, Fn.get_azs())
-        subnet = kind(self, name, vpc_id=self.resource.ref, cidr_block=block, availability_zone=any_zone)
-        if isinstance(zone, str):
-            resource = subnet.node.default_child
-            assert isinstance(resource, ec2.CfnSubnet)
-            resource.add_property_deletion_override("AvailabilityZone")
-            resource.availability_zone_id = zone
-        return subnet
+        subnet = ec2.CfnSubnet(
+            self,
+            name,
+            vpc_id=self.vpc_id,
+            cidr_block=block,
+            availability_zone=Fn.select(zone, Fn.get_azs()) if isinstance(zone, int) else None,
+            availability_zone_id=zone if isinstance(zone, str) else None,
+        )
+        table = ec2.CfnRouteTable(self, f"{name}RouteTable", vpc_id=self.vpc_id)
+        association = f"{name}RouteTableAssociation"
+        ec2.CfnSubnetRouteTableAssociation(self, association, subnet_id=subnet.ref, route_table_id=table.ref)
+        return subnet.ref, table.ref
 
-    def _lead_out(self, subnets: Sequence[ec2.Subnet], zones: Sequence[str | int], blocks: Sequence[str]) -> None:
+    def _lead_out(self, blocks: Sequence[str]) -> None:
         """Gives the subnets a way out by NAT gateways in public subnets: each its zone's, or another's."""
-        internet = ec2.CfnInternetGateway(self, "InternetGateway")
+        internet = ec2.CfnInternetGateway(self, "InternetGateway").ref
         attached = ec2.CfnVPCGatewayAttachment(
-            self, "InternetGatewayAttachment", vpc_id=self.resource.ref, internet_gateway_id=internet.ref
+            self, "InternetGatewayAttachment", vpc_id=self.vpc_id, internet_gateway_id=internet
         )
         gateways = []
-        for number, (zone, block) in enumerate(zip(zones, blocks, strict=False), start=1):
-            public = self._subnet(ec2.PublicSubnet, f"Public{number}", zone, block)
-            assert isinstance(public, ec2.PublicSubnet)
-            public.add_default_internet_route(internet.ref, attached)
-            gateways.append(public.add_nat_gateway().ref)
-        for number, subnet in enumerate(subnets):
-            assert isinstance(subnet, ec2.PrivateSubnet)
-            subnet.add_default_nat_route(gateways[number % len(gateways)])
+        for number, (zone, block) in enumerate(zip(self._zones, blocks, strict=False), start=1):
+            subnet, table = self._subnet(f"Public{number}", zone, block)
+            route = self._route(f"Public{number}Route", table, gateway_id=internet)
+            address = ec2.CfnEIP(self, f"Address{number}", domain="vpc")
+            address.add_dependency(attached)
+            route.add_dependency(attached)
+            gateway = ec2.CfnNatGateway(
+                self, f"NatGateway{number}", subnet_id=subnet, allocation_id=address.attr_allocation_id
+            )
+            gateway.add_dependency(route)
+            gateways.append(gateway.ref)
+        for number, table in enumerate(self._route_table_ids):
+            self._route(f"Private{number + 1}Route", table, nat_gateway_id=gateways[number % len(gateways)])
 
-    def _add_endpoints(self, cidr: str) -> ec2.SecurityGroup:
-        group = ec2.SecurityGroup(
+    def _route(
+        self, name: str, table: str, *, gateway_id: str | None = None, nat_gateway_id: str | None = None
+    ) -> ec2.CfnRoute:
+        return ec2.CfnRoute(
+            self,
+            name,
+            route_table_id=table,
+            destination_cidr_block=_ANYWHERE,
+            gateway_id=gateway_id,
+            nat_gateway_id=nat_gateway_id,
+        )
+
+    def _add_endpoints(self) -> ec2.CfnSecurityGroup:
+        https = ec2.CfnSecurityGroup.IngressProperty(
+            cidr_ip=self._cidr, ip_protocol="tcp", from_port=_HTTPS, to_port=_HTTPS, description="HTTPS from the VPC"
+        )
+        # Without any rule, CloudFormation would allow all.
+        nowhere = ec2.CfnSecurityGroup.EgressProperty(
+            cidr_ip="255.255.255.255/32", ip_protocol="icmp", from_port=252, to_port=86, description="Nothing goes out"
+        )
+        group = ec2.CfnSecurityGroup(
             self,
             "EndpointSecurityGroup",
-            vpc=self.vpc,
-            description="Endpoints of AWS services",
-            allow_all_outbound=False,
+            vpc_id=self.vpc_id,
+            group_description="Endpoints of AWS services",
+            security_group_ingress=[https],
+            security_group_egress=[nowhere],
         )
-        group.add_ingress_rule(ec2.Peer.ipv4(cidr), ec2.Port.tcp(_HTTPS), "HTTPS from the VPC")
         for name, service in _SERVICES.items():
-            ec2.InterfaceVpcEndpoint(
+            ec2.CfnVPCEndpoint(
                 self,
                 name,
-                vpc=self.vpc,
-                service=getattr(ec2.InterfaceVpcEndpointAwsService, service),
-                security_groups=[group],
-                open=False,
+                vpc_id=self.vpc_id,
+                vpc_endpoint_type="Interface",
+                service_name=endpoint_service(self._region, service),
+                private_dns_enabled=True,
+                subnet_ids=self.subnet_ids,
+                security_group_ids=[group.attr_group_id],
             )
-        ec2.GatewayVpcEndpoint(self, "S3", vpc=self.vpc, service=ec2.GatewayVpcEndpointAwsService.S3)
+        ec2.CfnVPCEndpoint(
+            self,
+            "S3",
+            vpc_id=self.vpc_id,
+            vpc_endpoint_type="Gateway",
+            service_name=endpoint_service(self._region, "s3"),
+            route_table_ids=self._route_table_ids,
+        )
         return group
+
+    def _add_flow_log(self) -> None:
+        log_group = logs.CfnLogGroup(self, "FlowLogGroup", retention_in_days=_A_MONTH)
+        log_group.apply_removal_policy(RemovalPolicy.RETAIN)
+        actions = ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
+        write = {"Effect": "Allow", "Action": actions, "Resource": log_group.attr_arn}
+        role = service_role(self, "FlowLogRole", "vpc-flow-logs.amazonaws.com", [write])
+        ec2.CfnFlowLog(
+            self,
+            "FlowLog",
+            resource_id=self.vpc_id,
+            resource_type="VPC",
+            traffic_type="ALL",
+            log_group_name=log_group.ref,
+            deliver_logs_permission_arn=role.attr_arn,
+        )

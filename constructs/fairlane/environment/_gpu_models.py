@@ -32,9 +32,9 @@ class MadeNetworkModel(Model):
     nat_gateways: int = 0
     """How many ways out to the Internet; 0 for none."""
 
-    def problems(self) -> Iterator[Problem]:
+    def problems(self, region: str) -> Iterator[Problem]:
         """Yields every value that AWS would refuse."""
-        yield from training_vpc_problems(**dict(self))
+        yield from training_vpc_problems(**dict(self), region=region)
 
 
 class GivenNetworkModel(Model):
@@ -47,8 +47,8 @@ class GivenNetworkModel(Model):
     subnet_ids: list[str] = []
     """Ids of its subnets that machines start in; required. Machines with EFA start in the first."""
 
-    def problems(self) -> Iterator[Problem]:
-        """Yields every id that cannot be right."""
+    def problems(self, region: str) -> Iterator[Problem]:
+        """Yields every id that cannot be right, in any Region."""
         yield from check_id(("vpc_id",), "vpc", self.vpc_id, "a VPC")
         yield from _check_ids("subnet_ids", "subnet", self.subnet_ids or None, "a subnet")
 

@@ -67,7 +67,7 @@ class RegionModel(Model):
                 allowed = f"at most {MAX_ENVIRONMENTS} in an account and Region"
                 yield Problem((kind,), f"{count} {kind.replace('_', ' ')}", allowed)
         if self.network is not None:
-            for problem in self.network.problems():
+            for problem in self.network.problems(region):
                 yield problem.within("network")
         elif self.compute_environments:
             yield Problem(("network",), None, "vpc_id and subnet_ids, or {} for a VPC to be made")

@@ -127,7 +127,7 @@ def container(
             log_driver="awslogs",
             options={
                 "awslogs-group": log_group.log_group_name,
-                "awslogs-region": cdk.Stack.of(scope).region,
+                "awslogs-region": Claims.at(scope).region,
                 "awslogs-stream-prefix": "job",
             },
         ),
@@ -161,7 +161,8 @@ def register(
         resource_retention_policy=definition.ResourceRetentionPolicyProperty(skip_deregister_on_update=True),
     )
     scope.job_definition_name = name
-    scope.unrevised_arn = cdk.Stack.of(scope).format_arn(service="batch", resource="job-definition", resource_name=name)
+    here = Claims.at(scope)
+    scope.unrevised_arn = f"{ARN}:batch:{here.region}:{here.account}:job-definition/{name}"
     for key, value in (tags or {}).items():
         cdk.Tags.of(scope).add(key, value)
     return resource

@@ -91,7 +91,6 @@ class GpuJobDefinition(JobDefinitionBase):
         queue: GpuQueue | None = None,
         tags: Mapping[str, str] | None = None,
     ) -> None:
-        path = f"{scope.node.path}/{construct_id}"
         environment = {} if environment is None else environment
         secrets = {} if secrets is None else secrets
         retries = JobRetries() if retries is None else retries
@@ -122,10 +121,10 @@ class GpuJobDefinition(JobDefinitionBase):
         if queue is not None and not isinstance(queue, GpuQueue):
             problems.append(Problem(("queue",), queue, "a GpuQueue that is made in this app"))
         if problems:
-            raise ConfigurationError(path, problems)
-        claims.add(JOB_DEFINITION, job_definition_name, path)
+            raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)
         needs = needs_of(instance_type, gpus, vcpus, memory_mib)
         super().__init__(scope, construct_id)
+        claims.add(JOB_DEFINITION, job_definition_name, self)
         self.nodes = 1
         self.instance_type = None
         self.needs = known(needs)

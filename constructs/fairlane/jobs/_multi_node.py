@@ -91,7 +91,6 @@ class MultiNodeGpuJobDefinition(JobDefinitionBase):
         queue: GpuQueue | None = None,
         tags: Mapping[str, str] | None = None,
     ) -> None:
-        path = f"{scope.node.path}/{construct_id}"
         environment = {} if environment is None else environment
         secrets = {} if secrets is None else secrets
         retries = JobRetries() if retries is None else retries
@@ -122,10 +121,10 @@ class MultiNodeGpuJobDefinition(JobDefinitionBase):
         if queue is not None and not isinstance(queue, GpuQueue):
             problems.append(Problem(("queue",), queue, "a GpuQueue that is made in this app"))
         if problems:
-            raise ConfigurationError(path, problems)
-        claims.add(JOB_DEFINITION, job_definition_name, path)
+            raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)
         needs = needs_of(instance_type, None, None, memory_mib, efa=efa)
         super().__init__(scope, construct_id)
+        claims.add(JOB_DEFINITION, job_definition_name, self)
         self.nodes = nodes
         self.needs = known(needs)
         self.instance_type = instance_type

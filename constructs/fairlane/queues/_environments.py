@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final, TypeAlias
 
 from aws_cdk.interfaces.aws_batch import IServiceEnvironmentRef
+from constructs import IConstruct
 
 from fairlane._claims import Claims
 from fairlane._problems import Problem
@@ -62,9 +63,9 @@ def claim_problems(
 
 
 def claim(
-    claims: Claims, queue_name: str, environment: AnyServiceEnvironment, scheduling: SchedulingPolicy, owner: str
+    claims: Claims, queue_name: str, environment: AnyServiceEnvironment, scheduling: SchedulingPolicy, owner: IConstruct
 ) -> None:
-    """Notes that the queue at path `owner` has its name and its environment."""
+    """Notes that a queue has its name and its environment."""
     claims.add(QUEUE, queue_name, owner)
     theirs = Claims.at(environment)
     theirs.add(_WITH_ANY_QUEUE, arn_of(environment), owner)

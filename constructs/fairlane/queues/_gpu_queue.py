@@ -110,7 +110,7 @@ class GpuQueue(GpuQueueBase):
         time_limit_actions: Sequence[JobStateTimeLimitAction] = (),
         tags: Mapping[str, str] | None = None,
     ) -> None:
-        path, claims = f"{scope.node.path}/{construct_id}", Claims.at(scope)
+        claims = Claims.at(scope)
         problems = [
             *gpu_queue_problems(
                 queue_name=queue_name,
@@ -125,9 +125,9 @@ class GpuQueue(GpuQueueBase):
         if owner := claims.owner(QUEUE, queue_name):
             problems.append(Problem(("queue_name",), queue_name, f"another name: {owner} has it already"))
         if problems:
-            raise ConfigurationError(path, problems)
+            raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)
         super().__init__(scope, construct_id)
-        claims.add(QUEUE, queue_name, path)
+        claims.add(QUEUE, queue_name, self)
         self.scheduling = scheduling
         self.compute_environments = tuple(compute_environments)
         self.scheduling_policy = policy_resource(self, scheduling)

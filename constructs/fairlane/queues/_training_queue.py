@@ -125,7 +125,6 @@ class TrainingQueue(TrainingQueueBase):
         time_limit_actions: Sequence[JobStateTimeLimitAction] = (),
         tags: Mapping[str, str] | None = None,
     ) -> None:
-        path = f"{scope.node.path}/{construct_id}"
         claims = Claims.at(scope)
         problems = [
             *training_queue_problems(
@@ -143,7 +142,7 @@ class TrainingQueue(TrainingQueueBase):
             *claim_problems(claims, queue_name, capacity, service_environment, scheduling),
         ]
         if problems:
-            raise ConfigurationError(path, problems)
+            raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)
         super().__init__(scope, construct_id)
         self.scheduling = scheduling
         self.service_environment: AnyServiceEnvironment
@@ -175,7 +174,7 @@ class TrainingQueue(TrainingQueueBase):
         self.quota_shares = MappingProxyType(_quota_shares(self, self.job_queue_arn, shares))
         for key, value in (tags or {}).items():
             Tags.of(self).add(key, value)
-        claim(claims, queue_name, self.service_environment, scheduling, path)
+        claim(claims, queue_name, self.service_environment, scheduling, self)
         self._advise(scheduling)
 
     @staticmethod

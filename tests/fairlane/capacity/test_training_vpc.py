@@ -93,7 +93,7 @@ def test_every_judge_lets_it_through(arguments: dict[str, Any]) -> None:
     stack = Stack(app, "Stack", env=Environment(account="123456789012", region="us-east-1"))
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     network = TrainingVpc(stack, "Network", **arguments)
-    GpuComputeEnvironment(stack, "Gpus", vpc=network.vpc, instance_types=["p5.48xlarge"], max_gpus=8, efa=True)
+    GpuComputeEnvironment(stack, "Gpus", vpc=network, instance_types=["p5.48xlarge"], max_gpus=8, efa=True)
     app.synth()
     assert lint(json.dumps(template_of(stack)), config=ManualArgs(regions=["us-east-1"])) == []
 
@@ -101,7 +101,7 @@ def test_every_judge_lets_it_through(arguments: dict[str, Any]) -> None:
 def test_machines_start_in_its_private_subnets() -> None:
     stack = Stack(App(), "Stack", env=Environment(account="123456789012", region="us-east-1"))
     network = TrainingVpc(stack, "Network", nat_gateways=1)
-    GpuComputeEnvironment(stack, "Gpus", vpc=network.vpc, instance_types=["g5.12xlarge"], max_gpus=8)
+    GpuComputeEnvironment(stack, "Gpus", vpc=network, instance_types=["g5.12xlarge"], max_gpus=8)
     resources = template_of(stack)["Resources"]
     (machines,) = (one["Properties"] for one in resources.values() if one["Type"] == "AWS::Batch::ComputeEnvironment")
     subnets = [resources[one["Ref"]]["Properties"]["CidrBlock"] for one in machines["ComputeResources"]["Subnets"]]
