@@ -6,6 +6,7 @@ from collections import Counter
 from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
 from ruamel.yaml import YAML
 
+from fairlane import Purchase
 from fairlane.environment import load_environment
 from tests.support import REPOSITORY
 
@@ -31,6 +32,19 @@ def test_the_quotas_of_the_example_are_what_it_uses() -> None:
     for instance_type, instances in used.items():
         assert f"{instances} of `{instance_type} for training job usage`" in said
     assert f"{sum(used.values())} across all training jobs" in said
+
+
+def test_the_vcpus_of_the_example_are_what_its_machines_may_have() -> None:
+    used: Counter[str] = Counter()
+    for environment in load_environment(REPOSITORY / "environments" / "example.yaml").compute_environments.values():
+        family = "P" if environment.instance_types[0].startswith("p") else "G and VT"
+        spot = environment.purchase == Purchase.SPOT
+        name = f"All {family} Spot Instance Requests" if spot else f"Running On-Demand {family} instances"
+        used[name] += environment.machines.max_vcpus
+    said = re.sub(r"\s+", " ", page("account-quotas.md"))
+    assert len(used) == 3
+    for quota, vcpus in used.items():
+        assert re.search(rf"{vcpus} (vCPUs )?of `{quota}`", said), quota
 
 
 def test_the_workflow_runs_commands_that_there_are() -> None:

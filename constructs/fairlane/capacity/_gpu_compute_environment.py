@@ -133,10 +133,7 @@ class GpuComputeEnvironment(Construct):
             self._group_ids = [group.security_group_id for group in security_groups]
         else:
             self._group_ids = [_own_security_group(self, vpc.vpc_id, efa)]
-        if subnets:
-            subnet_ids = [subnet.subnet_id for subnet in subnets]
-        else:
-            subnet_ids = vpc.subnet_ids if isinstance(vpc, TrainingVpc) else vpc.select_subnets().subnet_ids
+        subnet_ids = [subnet.subnet_id for subnet in subnets] if subnets else self._subnet_ids_of(vpc)
         template = launch_template(
             self,
             purchase=purchase,
@@ -182,6 +179,18 @@ class GpuComputeEnvironment(Construct):
                 "fairlane:GpuComputeEnvironment.unverifiedInstanceType",
                 f"{name} is not known to run GPU jobs on AWS Batch: jobs may wait for it for ever",
             )
+
+    def _subnet_ids_of(self, vpc: ec2.IVpc | TrainingVpc) -> list[str]:
+        if isinstance(vpc, TrainingVpc):
+            return vpc.subnet_ids
+        selected = vpc.select_subnets()
+        if self.efa and selected.has_public:
+            cdk.Annotations.of(self).add_warning_v2(
+                "fairlane:GpuComputeEnvironment.publicSubnets",
+                "the VPC has public subnets only, and EC2 gives machines with EFA no public address: without endpoints "
+                "for ECS they never take jobs",
+            )
+        return selected.subnet_ids
 
     @cached_property
     def connections(self) -> ec2.Connections:

@@ -4,13 +4,14 @@ from typing import Any
 
 import aws_cdk as cdk
 import pytest
+from aws_cdk import aws_ec2 as ec2
 from aws_cdk.assertions import Annotations, Match
 from cdk_nag import AwsSolutionsChecks
 from cfnlint.api import ManualArgs, lint
 
-from fairlane import AllocationStrategy, LustreMount, Purchase
+from fairlane import AllocationStrategy, GpuComputeEnvironment, LustreMount, Purchase
 from tests.cloudformation_updates import update_of
-from tests.gpu import machines
+from tests.gpu import machines, network
 from tests.support import problems_of, recommended_flags, resource, template_of
 
 US_EAST_1 = cdk.Environment(account="111122223333", region="us-east-1")
@@ -54,6 +55,25 @@ def test_the_launch_template_is_pinned_encrypted_and_takes_imdsv2_only(stack: cd
     assert head.startswith("Content-Type: multipart/mixed")
     assert "ECS_ENABLE_SPOT_INSTANCE_DRAINING=true" in script["Fn::Base64"]
     assert "ECS_CLUSTER" not in script["Fn::Base64"]
+
+
+def test_machines_with_efa_in_public_subnets_are_warned_of(stack: cdk.Stack) -> None:
+    settings: dict[str, Any] = {"instance_types": ["p5.48xlarge"], "max_gpus": 8, "efa": True}
+    public = ec2.Vpc.from_vpc_attributes(
+        stack, "Public", vpc_id="vpc-1", availability_zones=["a"], public_subnet_ids=["subnet-1"]
+    )
+    GpuComputeEnvironment(stack, "Bad", vpc=public, **settings)
+    machines(stack, "Good", **settings)
+    found = Annotations.from_stack(stack).find_warning("*", Match.string_like_regexp("public subnets only"))
+    assert [entry.id for entry in found] == ["/Stack/Bad"]
+
+
+def test_rules_elsewhere_let_the_machines_in_by_their_own_security_group(stack: cdk.Stack) -> None:
+    environment = machines(stack)
+    door = ec2.SecurityGroup(stack, "Door", vpc=network(stack))
+    door.connections.allow_from(environment.connections, ec2.Port.tcp(988))
+    (own,) = resource(stack, "ComputeEnvironment")["ComputeResources"]["SecurityGroupIds"]
+    assert only(stack, "AWS::EC2::SecurityGroupIngress")["SourceSecurityGroupId"] == own
 
 
 def test_file_systems_are_mounted_before_the_agent_takes_jobs(stack: cdk.Stack) -> None:
