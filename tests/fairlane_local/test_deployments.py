@@ -72,6 +72,8 @@ FIRST = {
     "training-p5": ["ProdExp1 12", "ProdExp2 8"],
     "training-g6": 16,
     "cpu": 10,
+    "gpu-g5": 1152,
+    "gpu-p5": 768,
 }
 
 
@@ -82,7 +84,7 @@ def test_the_example_through_its_life(cdk_cli: Callable[..., str], batch: Any) -
     cdk_cli("deploy", replaced(f"{P4}: 60", f"{P4}: 50"))
     assert standing(batch) == FIRST | {"training-p4": ["ProdExp1 50", "ProdExp2 40"]}
     cdk_cli("deploy", replaced("  training-p5:", "  training-h100:"))
-    renamed = {name.replace("p5", "h100"): shares for name, shares in FIRST.items()}
+    renamed = {name.replace("training-p5", "training-h100"): shares for name, shares in FIRST.items()}
     assert standing(batch) == renamed
     cdk_cli("deploy", replaced(SECOND_SHARE, ""))
     assert standing(batch) == FIRST | {"training-p4": ["ProdExp1 60"]}
@@ -94,8 +96,13 @@ def test_the_example_through_its_life(cdk_cli: Callable[..., str], batch: Any) -
 
 def test_what_aws_refuses_is_told_with_the_resource_and_rolled_back(cdk_cli: Callable[..., str], batch: Any) -> None:
     cdk_cli("deploy", EXAMPLE)
-    fair_share = "policy: fair-share\n      weight_factors:\n        team: 1"
-    said = cdk_cli("deploy", replaced("policy: fifo", fair_share).replace(f"{P4}: 60", f"{P4}: 50"), fails=True)
+    fifo, fair_share = (
+        "    priority: 2\n    scheduling:\n      policy: ",
+        "fair-share\n      weight_factors:\n        team: 1",
+    )
+    said = cdk_cli(
+        "deploy", replaced(f"{fifo}fifo", f"{fifo}{fair_share}").replace(f"{P4}: 60", f"{P4}: 50"), fails=True
+    )
     assert "QueuescpuFBC0A2FF" in said
     assert "cannot be given one" in said
     assert standing(batch) == FIRST
