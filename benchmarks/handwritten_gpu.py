@@ -115,7 +115,7 @@ def compute_environment(
         metadata_options=template.MetadataOptionsProperty(http_tokens="required", http_put_response_hop_limit=1),
         block_device_mappings=[template.BlockDeviceMappingProperty(device_name="/dev/xvda", ebs=volume)],
         network_interfaces=interfaces or None,
-        user_data=cdk.Fn.base64("MIME-Version: 1.0\n#!/bin/bash\necho ECS_IMAGE_PULL_BEHAVIOR=prefer-cached\n"),
+        user_data=cdk.Fn.base64("MIME-Version: 1.0\n#!/bin/bash\necho ECS_IMAGE_PULL_BEHAVIOR=once\n"),
     )
     launch = template(stack, f"{name}-template", launch_template_data=data)
     environment = batch.CfnComputeEnvironment

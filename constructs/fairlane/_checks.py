@@ -12,6 +12,7 @@ MAX_TAGS: Final = 50
 MAX_TAG_KEY: Final = 128
 MAX_TAG_VALUE: Final = 256
 
+_REGION: Final = re.compile(r"[a-z]{2}(-[a-z]+)+-\d{1,2}")
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
 
@@ -57,6 +58,11 @@ def check_text(field: Path, got: object, fits: Callable[[str], object], allowed:
 def check_name(field: Path, got: object) -> Iterator[Problem]:
     """Checks the name of a queue, a quota share or a service environment (same rule in the Batch API)."""
     yield from check_text(field, got, _NAME.fullmatch, "1 to 128 characters of A-Z, a-z, 0-9, - and _")
+
+
+def is_region(text: str) -> bool:
+    """Tells whether a text may be the name of a Region."""
+    return _REGION.fullmatch(text) is not None
 
 
 def check_tags(tags: object) -> Iterator[Problem]:

@@ -1,8 +1,9 @@
 """What a training job may be allowed to use, as people write it, and every rule for it. Knows no aws_cdk."""
 
+import json
 import re
-from collections.abc import Iterator, Sequence
-from typing import Final
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final, TypeAlias
 
 from fairlane._problems import Path, Problem
 from fairlane._tokens import is_token, without_tokens
@@ -10,6 +11,10 @@ from fairlane._tokens import is_token, without_tokens
 MAX_INLINE_POLICY: Final = 10_240
 """Characters in the inline policies of a role (IAM quotas)."""
 
+Statement: TypeAlias = dict[str, Any]
+
+_READ: Final = ["s3:GetObject"]
+_READ_AND_WRITE: Final = ["s3:AbortMultipartUpload", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:PutObject"]
 _STAND_IN: Final = "0"  # fits wherever a token may stand
 _BUCKET: Final = r"(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]|0"
 _S3_PREFIX: Final = re.compile(rf"s3://(?:{_BUCKET})/(?:[^*?$\x00-\x1f\x7f]*/)?")
@@ -43,6 +48,42 @@ def check_key(field: Path, key: object) -> Iterator[Problem]:
     """Checks the ARN of a KMS key; an alias will not do in a policy; a token passes, but no wildcard beside one."""
     if not _names_one_thing(key, _KEY_ARN):
         yield Problem(field, key, "the ARN of a KMS key, not of an alias")
+
+
+def s3_statements(read: Sequence[str], write: Sequence[str], arn: str) -> Iterator[Statement]:
+    """Allows to read below some prefixes and to read and write below others, and to list both.
+
+    Args:
+        read: S3 URIs of prefixes that have passed `check_s3_prefix`.
+        write: more of them.
+        arn: what ARNs begin with, such as `arn:aws`.
+    """
+    prefixes: dict[str, list[str]] = {}
+    for uri, allowed in (dict.fromkeys(read, _READ) | dict.fromkeys(write, _READ_AND_WRITE)).items():
+        bucket, prefix = split_s3_prefix(uri)
+        prefixes.setdefault(bucket, []).append(f"{prefix}*")
+        yield allow(allowed, [f"{arn}:s3:::{bucket}/{prefix}*"])
+    for bucket, within in prefixes.items():
+        yield allow(["s3:ListBucket"], [f"{arn}:s3:::{bucket}"], {"StringLike": {"s3:prefix": within}})
+
+
+def allow(actions: Sequence[str], resources: Sequence[str], condition: Mapping[str, Any] | None = None) -> Statement:
+    """A statement that allows, as plain data."""
+    statement: Statement = {"Effect": "Allow", "Action": list(actions), "Resource": list(resources)}
+    return statement | ({"Condition": condition} if condition else {})
+
+
+def policy_size(statements: Iterable[Statement]) -> int:
+    """The characters of statements as IAM counts them, about."""
+    return len(json.dumps(list(statements), separators=(",", ":")))
+
+
+def policy_size_problems(read: Sequence[str], write: Sequence[str], other: int = 0) -> Iterator[Problem]:
+    """Yields prefixes that are too many or too long for one role, beside `other` characters of its policy."""
+    size = policy_size(s3_statements(read, write, "arn:aws")) + other
+    if size > MAX_INLINE_POLICY:
+        allowed = f"at most {MAX_INLINE_POLICY} characters in the role's policy: fewer or shorter prefixes"
+        yield Problem(("read" if read else "write",), f"{size} characters with all that is named", allowed)
 
 
 def _names_one_thing(value: object, *forms: re.Pattern[str]) -> bool:

@@ -54,7 +54,7 @@ class ComputeEnvironment(LocalResource):
     ) -> Any:
         properties = cloudformation_json["Properties"]
         old, arn = original_resource.properties, original_resource.physical_resource_id
-        infrastructure = {**old, "State": None} != {**properties, "State": None}
+        infrastructure = _without_sizes(old) != _without_sizes(properties)
         if any(old.get(name) != properties.get(name) for name in _REPLACES) or (
             infrastructure and properties.get("ReplaceComputeEnvironment", True)
         ):
@@ -177,6 +177,12 @@ class JobDefinition(LocalResource):
         for arn in list(backend._job_definitions):
             if arn.rpartition(":")[0] == self.physical_resource_id:
                 backend.deregister_job_definition(arn)
+
+
+def _without_sizes(properties: dict[str, Any]) -> dict[str, Any]:
+    """All that CloudFormation may replace an environment for: sizes and state it changes in place."""
+    machines = {name: value for name, value in properties["ComputeResources"].items() if not name.endswith("vCpus")}
+    return {**properties, "State": None, "ComputeResources": machines}
 
 
 def _machines(properties: dict[str, Any], account_id: str, region_name: str) -> dict[str, Any]:

@@ -1,7 +1,9 @@
 """Machines with GPUs, and the job definitions on them, from an environment file."""
 
+from collections.abc import Mapping
 from typing import Any, TypeAlias
 
+import aws_cdk as cdk
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
@@ -14,24 +16,32 @@ from fairlane.queues import GpuQueue
 AnyJobDefinition: TypeAlias = GpuJobDefinition | MultiNodeGpuJobDefinition
 
 
-def compute_environments(scope: Construct, model: RegionModel) -> dict[str, GpuComputeEnvironment]:
-    """Makes the compute environments of a Region, and their network if it is not given."""
+def compute_environments(
+    scope: Construct, model: RegionModel, tags: Mapping[str, str]
+) -> dict[str, GpuComputeEnvironment]:
+    """Makes the compute environments of a Region, and their network if it is not given.
+
+    The stack's tags are given to them, too, as machines have no tags but those of their launch template.
+    """
     if not model.compute_environments:
         return {}
     vpc, subnets = _network(scope, model)
     inside = Construct(scope, "ComputeEnvironments")
+    group_ids = {
+        one for environment in model.compute_environments.values() for one in environment.security_group_ids or ()
+    }
+    given = Construct(scope, "SecurityGroups")
+    groups = {
+        one: ec2.SecurityGroup.from_security_group_id(given, one, one, mutable=False) for one in sorted(group_ids)
+    }
     return {
         name: GpuComputeEnvironment(
             inside,
             name,
             vpc=vpc,
             subnets=subnets,
-            security_groups=[
-                ec2.SecurityGroup.from_security_group_id(inside, f"{name}-{group_id}", group_id, mutable=False)
-                for group_id in environment.security_group_ids or ()
-            ]
-            or None,
-            **environment.settings,
+            security_groups=[groups[one] for one in environment.security_group_ids or ()] or None,
+            **environment.with_tags(tags).settings,
         )
         for name, environment in model.compute_environments.items()
     }
@@ -46,7 +56,10 @@ def _network(scope: Construct, model: RegionModel) -> tuple[ec2.IVpc | TrainingV
     vpc = ec2.Vpc.from_vpc_attributes(
         inside, "Vpc", vpc_id=str(network.vpc_id), availability_zones=["those of its subnets"]
     )
-    return vpc, [ec2.Subnet.from_subnet_id(inside, subnet_id, subnet_id) for subnet_id in network.subnet_ids]
+    subnets = [ec2.Subnet.from_subnet_id(inside, subnet_id, subnet_id) for subnet_id in network.subnet_ids]
+    for subnet in subnets:  # machines only need the subnets' ids
+        cdk.Annotations.of(subnet).acknowledge_warning("@aws-cdk/aws-ec2:noSubnetRouteTableId")
+    return vpc, subnets
 
 
 def job_definitions(scope: Construct, model: RegionModel, queues: dict[str, GpuQueue]) -> dict[str, AnyJobDefinition]:
@@ -54,9 +67,10 @@ def job_definitions(scope: Construct, model: RegionModel, queues: dict[str, GpuQ
     if not model.job_definitions:
         return {}
     inside = Construct(scope, "JobDefinitions")
+    secrets = Construct(scope, "Secrets")
     made: dict[str, AnyJobDefinition] = {}
     for name, job in model.job_definitions.items():
-        arguments: Any = {**job.arguments(name), "secrets": _secrets(inside, name, job.secrets)}
+        arguments: Any = {**job.arguments(name), "secrets": _secrets(Construct(secrets, name), job.secrets)}
         made[name] = (
             MultiNodeGpuJobDefinition(inside, name, script=job.script, nodes=job.nodes, efa=job.efa, **arguments)
             if isinstance(job, MultiNodeGpuJobDefinitionModel)
@@ -67,8 +81,7 @@ def job_definitions(scope: Construct, model: RegionModel, queues: dict[str, GpuQ
     return made
 
 
-def _secrets(scope: Construct, job: str, arns: dict[str, str]) -> dict[str, secretsmanager.ISecret]:
+def _secrets(scope: Construct, arns: dict[str, str]) -> dict[str, secretsmanager.ISecret]:
     return {
-        variable: secretsmanager.Secret.from_secret_complete_arn(scope, f"{job}-{variable}", arn)
-        for variable, arn in arns.items()
+        variable: secretsmanager.Secret.from_secret_complete_arn(scope, variable, arn) for variable, arn in arns.items()
     }

@@ -49,7 +49,7 @@ class TrainingStack(cdk.Stack):
             name: ServiceEnvironment(environments, name, capacity=environment.capacity, tags=environment.tags)
             for name, environment in model.service_environments.items()
         }
-        self.compute_environments = compute_environments(self, model)
+        self.compute_environments = compute_environments(self, model, tags)
         queues = Construct(self, "Queues")
         self.training_queues = {
             name: TrainingQueue(

@@ -151,6 +151,41 @@ def test_queues_of_containers_and_their_job_definitions_are_what_the_file_says()
     assert outputs["trainJobRoleArn"]["Value"]["Fn::GetAtt"][1] == "Arn"
 
 
+def test_names_that_would_meet_in_the_construct_tree_do_not() -> None:
+    arn = "arn:aws:secretsmanager:us-east-1:111122223333:secret:hub-AbCdEf"
+    job = {"image": "training:1", "instance_type": "g5.12xlarge"}
+    machines = {"instance_types": ["g5.12xlarge"], "max_gpus": 4}
+    group = "sg-0123456789abcdef0"
+    changes = {
+        "job_definitions": {"a": job | {"secrets": {"b": arn}}, "a-b": job},
+        "compute_environments": {
+            "g5": machines | {"security_group_ids": [group]},
+            "spot": machines,
+            "p5": machines,
+            f"g5-{group}": machines | {"security_group_ids": [group]},
+        },
+    }
+    (stack,) = build_stacks(cdk.App(), "prod", environment(**GPUS | changes))
+    assert len(resources(stack, "JobDefinition")) == 2
+    assert Annotations.from_stack(stack).find_warning("*", Match.any_value()) == []
+
+
+def test_machines_have_the_tags_of_the_environment_and_their_own() -> None:
+    machines = GPUS["compute_environments"]["g5"] | {"tags": {"Name": "mine", "team": "search"}}
+    changes = {
+        "compute_environments": GPUS["compute_environments"] | {"g5": machines},
+        "tags": {"team": "all", "a": "b"},
+    }
+    (stack,) = build_stacks(cdk.App(), "prod", environment(**GPUS | changes))
+    templates = [r for r in template_of(stack)["Resources"].values() if r["Type"] == "AWS::EC2::LaunchTemplate"]
+    tags = [
+        {one["Key"]: one["Value"] for one in t["Properties"]["LaunchTemplateData"]["TagSpecifications"][0]["Tags"]}
+        for t in templates
+    ]
+    assert tags[0] == {"Name": "mine", "team": "search", "a": "b"}
+    assert (tags[1]["team"], tags[1]["a"]) == ("all", "b")
+
+
 def test_a_job_that_splits_its_machine_badly_is_warned_of() -> None:
     greedy = {"image": "i", "instance_type": "g5.12xlarge", "gpus": 1, "memory_mib": 150_000, "queues": ["containers"]}
     (stack,) = build_stacks(cdk.App(), "prod", environment(**GPUS | {"job_definitions": {"greedy": greedy}}))

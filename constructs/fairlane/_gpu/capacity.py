@@ -17,6 +17,7 @@ MAX_JOB_EXECUTION_TIMEOUT_MINUTES: Final = 7200
 MIN_ROOT_VOLUME_GIB: Final = 30
 MAX_ROOT_VOLUME_GIB: Final = 16384
 MAX_GPUS: Final = 100_000
+MAX_MACHINE_TAGS: Final = 40
 DEFAULT_ROOT_VOLUME_GIB: Final = 200
 DEFAULT_JOB_EXECUTION_TIMEOUT_MINUTES: Final = 24 * 60
 
@@ -82,6 +83,7 @@ def gpu_capacity_problems(
     job_execution_timeout_minutes: int,
     container_insights: bool,
     lustre: Sequence[LustreMount],
+    update_to_latest_image_version: bool,
     tags: Mapping[str, str] | None,
 ) -> Iterator[Problem]:
     """Yields every mistake of a compute environment of GPU machines; arguments as for `GpuComputeEnvironment`."""
@@ -112,7 +114,13 @@ def gpu_capacity_problems(
     )
     yield from check_flag(("container_insights",), container_insights)
     yield from lustre_problems(lustre)
+    if not isinstance(update_to_latest_image_version, bool):
+        known = "True or False, known at synth"
+        yield Problem(("update_to_latest_image_version",), update_to_latest_image_version, known)
     yield from check_tags(tags)
+    if isinstance(tags, Mapping) and len(tags) > MAX_MACHINE_TAGS:
+        most = f"at most {MAX_MACHINE_TAGS}, as the CDK and AWS Batch add some, and EC2 takes 50"
+        yield Problem(("tags",), f"{len(tags)} tags", most)
 
 
 def _instance_type_problems(instance_types: Sequence[str], efa: bool, purchase: Purchase) -> Iterator[Problem]:
@@ -144,7 +152,8 @@ def _size_problems(instance_types: Sequence[str], max_gpus: int | None, max_vcpu
     smallest = min((machine.gpus for machine in machines if machine and machine.gpus), default=1)
     if max_gpus is not None:
         if is_token(max_gpus) or None in machines:
-            allowed = "max_vcpus instead, where the number or an instance type is not known at synth"
+            unknown = ", ".join(name for name in usable if gpu_instance_type(name) is None) or "the number"
+            allowed = f"max_vcpus instead, as {unknown} is not known: check how it is written"
             yield Problem(("max_gpus",), max_gpus, allowed)
         else:
             yield from check_whole_number(("max_gpus",), max_gpus, smallest, MAX_GPUS, of="GPUs")

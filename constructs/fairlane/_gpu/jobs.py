@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Final, TypedDict, Unpack
 
 from fairlane._checks import check_flag, check_list, check_name, check_tags, check_text, check_whole_number
@@ -11,7 +11,7 @@ from fairlane._gpu.retries import JobRetries
 from fairlane._gpu.volumes import EfsVolume, HostVolume, volume_problems
 from fairlane._problems import Problem
 from fairlane._tokens import is_token
-from fairlane._training_permissions import training_permission_problems
+from fairlane._training_permissions import policy_size_problems, training_permission_problems
 from fairlane.catalog import JobNeeds, check_gpu_instance_type, gpu_instance_type
 
 MIN_TIMEOUT_SECONDS: Final = 60
@@ -23,7 +23,8 @@ GPUS_PER_NODE: Final = "FAIRLANE_GPUS_PER_NODE"
 
 _VARIABLE: Final = re.compile(r"(?!AWS_BATCH)[A-Za-z_][A-Za-z0-9_]*")
 _REST_BYTES: Final = 1_500  # roles, logs, sizes, limits
-_SECRET_BYTES: Final = 180
+_SECRET_BYTES: Final = 30
+_ARN_BYTES: Final = 150
 _VOLUME_BYTES: Final = 300
 _DEVICE_BYTES: Final = 150
 
@@ -91,7 +92,8 @@ def gpu_job_problems(
 ) -> Iterator[Problem]:
     """Yields every mistake of a job definition of one node; arguments as for `GpuJobDefinition`."""
     problems = [*_problems(command, gpus, vcpus, rest)]
-    yield from problems or _size_problems(command, 0, rest)
+    needs = needs_of(rest["instance_type"], gpus, vcpus, rest["memory_mib"]) if not problems else None
+    yield from problems or _size_problems(command, needs, rest)
 
 
 def multi_node_job_problems(
@@ -107,12 +109,20 @@ def multi_node_job_problems(
     problems += [*check_whole_number(("nodes",), nodes, 2, MAX_NODES, of="nodes"), *check_flag(("efa",), efa)]
     if isinstance(script, Sequence) and (not script or is_token(script)):
         problems.append(Problem(("script",), script or None, "what torchrun runs, known at synth"))
-    if machine is None and not any(problem.field == ("instance_type",) for problem in problems):
+    if machine is None and not any(check_gpu_instance_type((), instance_type)):
+        problems = [problem for problem in problems if problem.field != ("instance_type",)]
         allowed = "a machine that this release knows, as each node has all of its GPUs"
         problems.append(Problem(("instance_type",), instance_type, allowed))
     if machine and efa is True and not machine.efa_cards:
         problems.append(Problem(("efa",), efa, f"False, as {instance_type} has no EFA"))
-    yield from problems or _size_problems(rendezvous(script), len(machine.efa_cards) if machine else 0, rest)
+    if GPUS_PER_NODE in {*rest["environment"], *rest["secrets"]}:
+        problems.append(Problem(("environment",), GPUS_PER_NODE, "another name: Fairlane sets this one itself"))
+    memory = rest["memory_mib"]
+    if machine and memory is not None and not is_token(memory) and memory > machine.usable_memory_mib:
+        most = f"at most the {machine.usable_memory_mib} MiB that a job can have of a {instance_type}"
+        problems.append(Problem(("memory_mib",), memory, most))
+    needs = needs_of(instance_type, None, None, memory, efa=efa) if not problems else None
+    yield from problems or _size_problems(rendezvous(script), needs, rest)
 
 
 def _problems(command: Sequence[str], gpus: int | None, vcpus: int | None, job: JobArguments) -> Iterator[Problem]:
@@ -147,13 +157,21 @@ def _problems(command: Sequence[str], gpus: int | None, vcpus: int | None, job: 
     yield from volume_problems(job["volumes"])
 
 
-def _size_problems(command: Sequence[str], efa: int, job: JobArguments) -> Iterator[Problem]:
-    """Yields a definition that AWS would find too large, with a margin for what is not known before it is rendered."""
+def _size_problems(command: Sequence[str], needs: JobNeeds | None, job: JobArguments) -> Iterator[Problem]:
+    """Yields what is too large in a definition that is right in all else: for itself, for its role, for AWS."""
+    shared = job["shared_memory_mib"]
+    if needs and not any(map(is_token, (shared, needs.memory_mib))) and (shared or 0) > needs.memory_mib:
+        yield Problem(("shared_memory_mib",), shared, f"at most the memory, {needs.memory_mib} MiB")
+    yield from policy_size_problems(job["read"], job["write"])
     variables = [{"name": name, "value": value} for name, value in job["environment"].items()]
+    secrets = [[name, arn if isinstance(arn, str) else "?" * _ARN_BYTES] for name, arn in job["secrets"].items()]
     rules = [[rule.on_status_reason, rule.on_reason, rule.on_exit_code] for rule in job["retries"].rules]
-    size = len(json.dumps([job["image"], list(command), variables, rules], ensure_ascii=False).encode())
-    size += _REST_BYTES + _SECRET_BYTES * len(job["secrets"]) + _VOLUME_BYTES * len(job["volumes"])
-    size += _DEVICE_BYTES * efa
+    told = [job["image"], list(command), variables, secrets, rules, [asdict(volume) for volume in job["volumes"]]]
+    # A margin for what is not known before it is rendered, such as roles, logs and limits.
+    size = len(json.dumps(told, ensure_ascii=False).encode()) + _REST_BYTES
+    size += (
+        _SECRET_BYTES * len(secrets) + _VOLUME_BYTES * len(job["volumes"]) + _DEVICE_BYTES * (needs.efa if needs else 0)
+    )
     if size > MAX_DEFINITION_BYTES:
         allowed = f"a definition of at most {MAX_DEFINITION_BYTES} bytes: put what is large into a file in S3"
         yield Problem(("environment",), f"about {size} bytes with image, command and all else", allowed)
@@ -169,8 +187,6 @@ def _variable_problems(environment: Mapping[str, str], secrets: Mapping[str, obj
             yield from check_text((name, str(variable)), variable, _VARIABLE.fullmatch, allowed)
             if name == "environment":
                 yield from check_text((name, str(variable)), value, lambda _: True, "a text")
-                if variable == GPUS_PER_NODE:
-                    yield Problem((name, str(variable)), variable, "another name: Fairlane sets this one itself")
             elif isinstance(environment, Mapping) and variable in environment:
                 yield Problem((name, str(variable)), variable, "a variable that environment does not have as well")
 

@@ -74,7 +74,10 @@ def _cidr_problems(cidr: object) -> Iterator[Problem]:
         network = IPv4Network(cidr) if isinstance(cidr, str) and "/" in cidr else None
     except ValueError:
         network = None
-    if network is None or not _LARGEST <= network.prefixlen <= _SMALLEST:
+    usable = network and not (
+        network.is_loopback or network.is_link_local or network.is_multicast or network.is_reserved
+    )
+    if not network or not usable or str(network) != cidr or not _LARGEST <= network.prefixlen <= _SMALLEST:
         yield Problem(("cidr",), cidr, allowed)
     elif network.overlaps(_DOCKER):
         yield Problem(("cidr",), cidr, f"a block apart from {_DOCKER}, which Docker uses on every machine")

@@ -3,9 +3,16 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from fairlane._checks import check_flag, check_text
 from fairlane._problems import Problem
+
+MAX_LUSTRE_MOUNTS: Final = 10
+
+_PATH: Final = re.compile(r"(?:/[^/:\x00]+)+")
+_A_PATH: Final = "a path from / on, without : in it and / at its end"
+_SYSTEM: Final = "bin|boot|dev|etc|lib|lib64|proc|root|run|sbin|sys|usr|var"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,8 +31,8 @@ class HostVolume:
 
     def problems(self) -> Iterator[Problem]:
         """Yields every value that AWS would refuse."""
-        for name, path in (("source_path", self.source_path), ("container_path", self.container_path)):
-            yield from check_text((name,), path, lambda text: text.startswith("/"), "a path from / on")
+        yield from check_text(("source_path",), self.source_path, _PATH.fullmatch, _A_PATH)
+        yield from _check_container_path(self.container_path)
         yield from check_flag(("read_only",), self.read_only)
 
 
@@ -53,9 +60,7 @@ class EfsVolume:
             yield from check_text(
                 ("access_point_id",), self.access_point_id, form.fullmatch, "the id of an access point"
             )
-        yield from check_text(
-            ("container_path",), self.container_path, lambda text: text.startswith("/"), "a path from / on"
-        )
+        yield from _check_container_path(self.container_path)
         yield from check_flag(("read_only",), self.read_only)
 
 
@@ -84,10 +89,9 @@ class LustreMount:
         yield from check_text(
             ("mount_name",), self.mount_name, name.fullmatch, "the file system's mount name, 1 to 8 characters"
         )
-        path = re.compile(r"(/[A-Za-z0-9_][A-Za-z0-9._-]*)+")
-        yield from check_text(
-            ("mount_path",), self.mount_path, path.fullmatch, "a path from / on, of A-Z, a-z, 0-9, ., _ and -"
-        )
+        path = re.compile(rf"(?!/(?:{_SYSTEM})(?:/|$))(?:/[A-Za-z0-9_][A-Za-z0-9._-]*)+")
+        allowed = "a path from / on, of A-Z, a-z, 0-9, ., _ and -, outside the system's own folders"
+        yield from check_text(("mount_path",), self.mount_path, path.fullmatch, allowed)
 
 
 def lustre_problems(lustre: object) -> Iterator[Problem]:
@@ -95,16 +99,24 @@ def lustre_problems(lustre: object) -> Iterator[Problem]:
     if isinstance(lustre, str) or not isinstance(lustre, Sequence):
         yield Problem(("lustre",), lustre, "a list of LustreMount")
         return
-    seen: set[object] = set()
+    if len(lustre) > MAX_LUSTRE_MOUNTS:
+        yield Problem(("lustre",), f"{len(lustre)} file systems", f"at most {MAX_LUSTRE_MOUNTS}")
+    seen: list[str] = []
     for index, mount in enumerate(lustre):
         if not isinstance(mount, LustreMount):
             yield Problem(("lustre", index), mount, "a LustreMount")
             continue
         for problem in mount.problems():
             yield problem.within("lustre", index)
-        if mount.mount_path in seen:
-            yield Problem(("lustre", index, "mount_path"), mount.mount_path, "a path for each file system")
-        seen.add(mount.mount_path)
+        path = f"{mount.mount_path}/"
+        if any(path.startswith(other) or other.startswith(path) for other in seen):
+            allowed = "a path for each file system, none of them inside another"
+            yield Problem(("lustre", index, "mount_path"), mount.mount_path, allowed)
+        seen.append(path)
+
+
+def _check_container_path(got: object) -> Iterator[Problem]:
+    yield from check_text(("container_path",), got, _PATH.fullmatch, _A_PATH)
 
 
 def _check_file_system(got: object) -> Iterator[Problem]:

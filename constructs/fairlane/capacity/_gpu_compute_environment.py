@@ -57,17 +57,22 @@ class GpuComputeEnvironment(Construct):
             group, save with a capacity reservation or block, which has its own place.
         capacity_reservation: the id of a capacity reservation or block, or the ARN of a resource group of such.
         subnets: which of its subnets; by default the private ones. With EFA the first of them.
-        security_groups: by default one that lets nothing in; with EFA, all between its own machines.
+        security_groups: by default one that lets nothing in but what comes from its own machines. Those of your own
+            must let each other in, if multi-node jobs run here. With EFA, AWS gives the jobs' own network interfaces
+            the VPC's default security group instead: it must let itself in and everything out.
         root_volume_gib: the size of each machine's root volume, 30 to 16384 GiB, 200 by default; images need room.
         job_execution_timeout_minutes: how long jobs may go on while machines are replaced, 1 to 7200 minutes; a
             day by default.
         container_insights: whether CloudWatch gathers Container Insights, which are billed as custom metrics.
         lustre: file systems of FSx for Lustre that each machine mounts.
-        tags: at most 50, for machines and volumes.
+        update_to_latest_image_version: whether an update brings AWS's newest machine image. While it is True, changes
+            of sizes, too, start new machines; without it, machines keep the image that the environment was made with.
+        tags: at most 40, for machines and volumes, which get tags of the CDK and of AWS Batch as well.
 
     Attributes:
         compute_environment: the underlying resource.
         compute_environment_arn: its ARN.
+        vpc: as given.
         instance_types: as given.
         purchase: as given.
         efa: as given.
@@ -96,6 +101,7 @@ class GpuComputeEnvironment(Construct):
         job_execution_timeout_minutes: int = DEFAULT_JOB_EXECUTION_TIMEOUT_MINUTES,
         container_insights: bool = True,
         lustre: Sequence[LustreMount] = (),
+        update_to_latest_image_version: bool = False,
         tags: Mapping[str, str] | None = None,
     ) -> None:
         problems = list(
@@ -111,6 +117,7 @@ class GpuComputeEnvironment(Construct):
                 job_execution_timeout_minutes=job_execution_timeout_minutes,
                 container_insights=container_insights,
                 lustre=lustre,
+                update_to_latest_image_version=update_to_latest_image_version,
                 tags=tags,
             )
         )
@@ -122,6 +129,7 @@ class GpuComputeEnvironment(Construct):
         if problems:
             raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)
         super().__init__(scope, construct_id)
+        self.vpc = vpc
         self.instance_types = tuple(instance_types)
         self.purchase = purchase
         self.efa = efa
@@ -143,6 +151,8 @@ class GpuComputeEnvironment(Construct):
             root_volume_gib=root_volume_gib,
             lustre=lustre,
         )
+        if tags and "Name" in tags:  # the CDK's own launch template has another one
+            cdk.Tags.of(template).add("Name", tags["Name"])
         resources = batch.CfnComputeEnvironment
         self.compute_environment = resources(
             self,
@@ -165,6 +175,7 @@ class GpuComputeEnvironment(Construct):
                 instance_role=instance_profile(self).attr_arn,
                 subnets=subnet_ids[:1] if efa else subnet_ids,
                 security_group_ids=None if efa else self._group_ids,
+                update_to_latest_image_version=update_to_latest_image_version or None,
                 placement_group=_placement_group(self) if efa and capacity_reservation is None else None,
                 ec2_configuration=[resources.Ec2ConfigurationObjectProperty(image_type=_IMAGE_TYPE)],
                 launch_template=resources.LaunchTemplateSpecificationProperty(
@@ -175,9 +186,15 @@ class GpuComputeEnvironment(Construct):
         self.compute_environment.add_property_deletion_override("Tags")
         self.compute_environment_arn = self.compute_environment.attr_compute_environment_arn
         for name in filter(is_unverified, instance_types):
-            cdk.Annotations.of(self).add_warning_v2(
-                "fairlane:GpuComputeEnvironment.unverifiedInstanceType",
+            self._warn(
+                "unverifiedInstanceType",
                 f"{name} is not known to run GPU jobs on AWS Batch: jobs may wait for it for ever",
+            )
+        if efa and not isinstance(vpc, TrainingVpc):
+            self._warn(
+                "defaultSecurityGroup",
+                "with EFA, multi-node jobs talk to each other through the VPC's default security group, which must let "
+                "itself in and everything out; the CDK's own VPCs close it (restrictDefaultSecurityGroup)",
             )
 
     def _subnet_ids_of(self, vpc: ec2.IVpc | TrainingVpc) -> list[str]:
@@ -185,12 +202,15 @@ class GpuComputeEnvironment(Construct):
             return vpc.subnet_ids
         selected = vpc.select_subnets()
         if self.efa and selected.has_public:
-            cdk.Annotations.of(self).add_warning_v2(
-                "fairlane:GpuComputeEnvironment.publicSubnets",
+            self._warn(
+                "publicSubnets",
                 "the VPC has public subnets only, and EC2 gives machines with EFA no public address: without endpoints "
                 "for ECS they never take jobs",
             )
         return selected.subnet_ids
+
+    def _warn(self, name: str, message: str) -> None:
+        cdk.Annotations.of(self).add_warning_v2(f"fairlane:GpuComputeEnvironment.{name}", message)
 
     @cached_property
     def connections(self) -> ec2.Connections:
@@ -203,6 +223,9 @@ class GpuComputeEnvironment(Construct):
 
 def _placement_group(scope: Construct) -> str:
     group = ec2.PlacementGroup(scope, "PlacementGroup", strategy=ec2.PlacementGroupStrategy.CLUSTER)
+    resource = group.node.default_child
+    assert isinstance(resource, ec2.CfnPlacementGroup)
+    resource.add_property_deletion_override("Tags")  # they could be changed only by replacing it
     return group.placement_group_name
 
 
@@ -217,22 +240,22 @@ def _own_security_group(scope: Construct, vpc_id: str, efa: bool) -> str:
         ],
     )
     group_id = group.attr_group_id
-    if efa:  # EFA traffic needs a rule from and to the group itself; one for all addresses is not enough
-        between = "EFA between the machines"
-        ec2.CfnSecurityGroupIngress(
-            scope,
-            "FromItself",
-            group_id=group_id,
-            source_security_group_id=group_id,
-            ip_protocol="-1",
-            description=between,
-        )
+    # The nodes of a multi-node job talk to each other, with EFA or without.
+    ec2.CfnSecurityGroupIngress(
+        scope,
+        "FromItself",
+        group_id=group_id,
+        source_security_group_id=group_id,
+        ip_protocol="-1",
+        description="Between the machines",
+    )
+    if efa:  # EFA traffic needs a rule to the group itself; one for all addresses is not enough
         ec2.CfnSecurityGroupEgress(
             scope,
             "ToItself",
             group_id=group_id,
             destination_security_group_id=group_id,
             ip_protocol="-1",
-            description=between,
+            description="EFA between the machines",
         )
     return group_id

@@ -27,7 +27,7 @@ _AGENT: Final = [
 _AGENT_ON_INSTANCE: Final = ["ecs:Poll", "ecs:StartTelemetrySession"]
 _PULL: Final = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
 _AGENT_SETTINGS: Final = {
-    "ECS_IMAGE_PULL_BEHAVIOR": "prefer-cached",
+    "ECS_IMAGE_PULL_BEHAVIOR": "once",
     "ECS_ENABLE_SPOT_INSTANCE_DRAINING": "true",
 }
 

@@ -34,16 +34,19 @@ class TrainingVpc(Construct):
     """A VPC of private subnets, with endpoints for all that the machines and their jobs call of AWS.
 
     Without NAT gateways nothing in it reaches the Internet or is reached from there: images come from Amazon ECR, data
-    from S3. There are interface endpoints for ECS (its API, agent and telemetry), ECR, CloudWatch (metrics and logs),
-    Secrets Manager and STS, which are billed by the hour and zone, and a gateway endpoint for S3, which is free. The
-    endpoints share one security group, which lets in HTTPS from the VPC. A flow log of all traffic is kept for a month,
-    and outlives the VPC. The VPC's default security group, which no machine of Fairlane uses, stays as AWS makes it.
+    from S3, both of the same Region. There are interface endpoints for ECS (its API, agent and telemetry), ECR,
+    CloudWatch (metrics and logs), Secrets Manager and STS, which are billed by the hour and zone, and a gateway
+    endpoint for S3, which is free. The endpoints share one security group, which lets in HTTPS from the VPC. A flow log
+    of all traffic is kept for a month, and outlives the VPC. The VPC's default security group stays as AWS makes it: it
+    lets itself in and everything out, and AWS gives it to multi-node jobs with EFA.
 
     Nothing is looked up in an account, as `aws_ec2.Vpc` does for its zones: zones are the first that the account has in
-    the Region at deployment, or those whose ids are given. It knows the partitions aws, aws-us-gov and aws-cn.
+    the Region at deployment, or those whose ids are given. It knows the partitions aws, aws-us-gov and aws-cn; in China
+    it needs a stack with a Region.
 
-    Updates: further zones and NAT gateways in place, without moving what is there. Another `cidr`, or another zone in
-    the place of one that has machines, replaces what is there, which AWS refuses until the machines are gone.
+    Updates: further zones at the end, and NAT gateways, in place, without moving what is there. Zones in another order,
+    ids instead of a number, or another `cidr` are refused at deployment, as CloudFormation makes new subnets beside the
+    old ones: make a new network under another construct id and with another `cidr`.
     Sources: "Amazon ECS interface VPC endpoints" in the ECS developer guide; "VPC CIDR blocks" in the VPC user guide.
 
     Args:
@@ -59,6 +62,7 @@ class TrainingVpc(Construct):
         resource: the underlying resource.
         vpc_id: its id.
         subnet_ids: those of the private subnets.
+        nat_gateways: as given.
         endpoint_security_group: that of the endpoints.
 
     Raises:
@@ -92,6 +96,7 @@ class TrainingVpc(Construct):
             self, "Resource", cidr_block=cidr, enable_dns_hostnames=True, enable_dns_support=True
         )
         self.vpc_id = self.resource.ref
+        self.nat_gateways = nat_gateways
         self._cidr = cidr
         self._region = region
         self._zones = [*(availability_zone_ids or range(availability_zones))]

@@ -1,10 +1,11 @@
 """The part of an environment file that machines with GPUs and their network are in."""
 
-from collections.abc import Iterator
-from typing import Annotated, TypedDict, cast
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Final, TypedDict, cast
 
 from pydantic import ConfigDict, Field, Tag
 
+from fairlane._checks import is_region
 from fairlane._gpu.capacity import (
     DEFAULT_JOB_EXECUTION_TIMEOUT_MINUTES,
     DEFAULT_ROOT_VOLUME_GIB,
@@ -18,6 +19,9 @@ from fairlane._gpu.network import DEFAULT_CIDR, check_id, training_vpc_problems
 from fairlane._gpu.volumes import LustreMount
 from fairlane._problems import Problem
 from fairlane.environment._scheduling_models import Model, branch
+
+MAX_SECURITY_GROUPS: Final = 5
+"""Of the network interfaces of multi-node jobs."""
 
 
 class MadeNetworkModel(Model):
@@ -54,8 +58,8 @@ class GivenNetworkModel(Model):
 
 
 NetworkField = Annotated[
-    Annotated[GivenNetworkModel, Tag("given")] | Annotated[MadeNetworkModel, Tag("made")],
-    branch("given", "vpc_id", "subnet_ids", otherwise="made"),
+    Annotated[GivenNetworkModel, Tag("<given>")] | Annotated[MadeNetworkModel, Tag("<made>")],
+    branch("<given>", "vpc_id", "subnet_ids", otherwise="<made>"),
 ]
 
 
@@ -84,13 +88,17 @@ class GpuComputeEnvironmentSettings(TypedDict):
     job_execution_timeout_minutes: int
     container_insights: bool
     lustre: list[LustreMount]
+    update_to_latest_image_version: bool
     tags: dict[str, str]
 
 
 class GpuComputeEnvironmentModel(Model):
     """Machines with GPUs that start when jobs wait and stop when none run."""
 
-    instance_types: list[str]
+    model_config = ConfigDict(json_schema_extra={"required": ["instance_types"]})
+
+    # Required, but empty until problems() says so: else its absence would hide what else is wrong.
+    instance_types: list[str] = []
     """EC2 instance types with NVIDIA GPUs."""
     max_gpus: int | None = None
     """The most GPUs at a time."""
@@ -114,7 +122,13 @@ class GpuComputeEnvironmentModel(Model):
     """Whether CloudWatch gathers Container Insights, which are billed."""
     lustre: list[LustreMountModel] = []
     """File systems of FSx for Lustre that each machine mounts."""
+    update_to_latest_image_version: bool = False
+    """Whether an update brings AWS's newest machine image; then changes of sizes, too, start new machines."""
     tags: dict[str, str] = {}
+
+    def with_tags(self, tags: Mapping[str, str]) -> "GpuComputeEnvironmentModel":
+        """The same with further tags, of which its own win."""
+        return self.model_copy(update={"tags": {**tags, **self.tags}})
 
     @property
     def settings(self) -> GpuComputeEnvironmentSettings:
@@ -133,11 +147,19 @@ class GpuComputeEnvironmentModel(Model):
             max_vcpus=self.max_vcpus or max_vcpus_for(self.max_gpus or 0, self.instance_types),
         )
 
-    def problems(self) -> Iterator[Problem]:
+    def problems(self, region: str) -> Iterator[Problem]:
         """Yields every value that AWS would refuse, and every machine that could run no GPU job."""
         yield from gpu_capacity_problems(**self.settings)
-        if self.security_group_ids is not None:
-            yield from _check_ids("security_group_ids", "sg", self.security_group_ids, "a security group")
+        reservation = self.capacity_reservation or ""
+        if reservation.startswith("arn:") and is_region(region) and f":resource-groups:{region}:" not in reservation:
+            yield Problem(("capacity_reservation",), reservation, f"a resource group in {region}")
+        groups = self.security_group_ids
+        if groups is not None:
+            yield from _check_ids("security_group_ids", "sg", groups, "a security group")
+            if len(groups) > MAX_SECURITY_GROUPS:
+                yield Problem(
+                    ("security_group_ids",), f"{len(groups)} security groups", f"at most {MAX_SECURITY_GROUPS}"
+                )
 
 
 def _check_ids(name: str, kind: str, ids: list[str] | None, of: str) -> Iterator[Problem]:
@@ -145,3 +167,5 @@ def _check_ids(name: str, kind: str, ids: list[str] | None, of: str) -> Iterator
         yield Problem((name,), ids, f"one or more ids, each that of {of}, such as {kind}-0123456789abcdef0")
     for index, one in enumerate(ids or ()):
         yield from check_id((name, index), kind, one, of)
+        if one in (ids or [])[:index]:
+            yield Problem((name, index), one, "each id once")

@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterator
 from typing import Annotated, Final, Literal, cast
 
-from pydantic import Field, Tag
+from pydantic import ConfigDict, Field, Tag
 
-from fairlane._checks import check_text
+from fairlane._checks import is_region
 from fairlane._gpu.fit import JobSize
 from fairlane._gpu.jobs import JobArguments, gpu_job_problems, known, multi_node_job_problems, needs_of
 from fairlane._gpu.retries import JobRetries, RetryAction, RetryRule
@@ -14,7 +14,9 @@ from fairlane._gpu.volumes import EfsVolume, HostVolume
 from fairlane._problems import Problem
 from fairlane.environment._scheduling_models import Model, branch, of_key
 
-_SECRET: Final = re.compile(r"arn:[a-z-]+:secretsmanager:[a-z0-9-]+:\d{12}:secret:[A-Za-z0-9/_+=.@-]+-[A-Za-z0-9]{6}")
+_SECRET: Final = re.compile(
+    r"arn:aws[a-z-]*:secretsmanager:([a-z0-9-]+):\d{12}:secret:[A-Za-z0-9/_+=.@-]+-[A-Za-z0-9]{6}"
+)
 _RULES: Final = {"spot-reclaimed": RetryRule.spot_reclaimed(), "image-not-pulled": RetryRule.image_not_pulled()}
 
 
@@ -51,8 +53,8 @@ class EfsVolumeModel(Model):
 
 
 VolumeField = Annotated[
-    Annotated[HostVolumeModel, Tag("host")] | Annotated[EfsVolumeModel, Tag("efs")],
-    branch("host", "source_path", otherwise="efs"),
+    Annotated[HostVolumeModel, Tag("<host>")] | Annotated[EfsVolumeModel, Tag("<efs>")],
+    branch("<host>", "source_path", otherwise="<efs>"),
 ]
 
 
@@ -74,8 +76,8 @@ class RetryRuleModel(Model):
 
 
 RetryRuleField = Annotated[
-    Annotated[RetryRuleModel, Tag("rule")] | Annotated[Literal["spot-reclaimed", "image-not-pulled"], Tag("name")],
-    branch("rule", otherwise="name"),
+    Annotated[RetryRuleModel, Tag("<rule>")] | Annotated[Literal["spot-reclaimed", "image-not-pulled"], Tag("<name>")],
+    branch("<rule>", otherwise="<name>"),
 ]
 
 
@@ -96,7 +98,10 @@ class RetriesModel(Model):
 class JobDefinitionModel(Model):
     """What all job definitions have."""
 
-    image: str
+    model_config = ConfigDict(json_schema_extra={"required": ["image"]})
+
+    # Required, but empty until problems() says so: else its absence would hide what else is wrong.
+    image: str = ""
     """The URI of the image, by digest or by a tag that does not move."""
     queues: list[str] = []
     """Queues that it will run on: whatever has no machine for it there is a mistake."""
@@ -131,11 +136,16 @@ class JobDefinitionModel(Model):
         volumes = [volume.build() for volume in self.volumes]
         return cast(JobArguments, same | {"job_definition_name": name, "volumes": volumes, "retries": retries})
 
-    def secret_problems(self) -> Iterator[Problem]:
-        """Yields every ARN that cannot be a secret's."""
+    def own_problems(self, region: str) -> Iterator[Problem]:
+        """Yields every ARN that cannot be that of a secret in the Region, and queues that stand twice."""
         for variable, arn in self.secrets.items():
-            allowed = "the ARN of a secret in AWS Secrets Manager, with the six characters at its end"
-            yield from check_text(("secrets", variable), arn, _SECRET.fullmatch, allowed)
+            allowed = f"the ARN of a secret in AWS Secrets Manager in {region}, with the six characters at its end"
+            found = _SECRET.fullmatch(arn)
+            if found is None or (is_region(region) and found[1] != region):
+                yield Problem(("secrets", variable), arn, allowed)
+        for index, queue in enumerate(self.queues):
+            if queue in self.queues[:index]:
+                yield Problem(("queues", index), queue, "each queue once")
 
 
 class GpuJobDefinitionModel(JobDefinitionModel):
@@ -154,20 +164,22 @@ class GpuJobDefinitionModel(JobDefinitionModel):
         needs = needs_of(self.instance_type, self.gpus, self.vcpus, self.memory_mib)
         return JobSize(needs=known(needs), nodes=1, instance_type=None)
 
-    def problems(self, name: str) -> Iterator[Problem]:
+    def problems(self, name: str, region: str) -> Iterator[Problem]:
         """Yields every value that AWS would refuse."""
         rest = self.arguments(name)
         for problem in gpu_job_problems(command=self.command, gpus=self.gpus, vcpus=self.vcpus, **rest):
             yield of_key(problem, "job_definition_name")
-        yield from self.secret_problems()
+        yield from self.own_problems(region)
 
 
 class MultiNodeGpuJobDefinitionModel(JobDefinitionModel):
     """What a job of several GPU machines runs: torchrun on each."""
 
-    script: list[str]
+    model_config = ConfigDict(json_schema_extra={"required": ["image", "nodes", "script"]})
+
+    script: list[str] = []
     """What torchrun runs on every GPU, and its arguments."""
-    nodes: int
+    nodes: int = 0
     """How many machines, 2 to 1000, unless the job says otherwise."""
     efa: bool = True
     """Gives the container the machine's EFA interfaces."""
@@ -178,15 +190,16 @@ class MultiNodeGpuJobDefinitionModel(JobDefinitionModel):
         needs = needs_of(self.instance_type, None, None, self.memory_mib, efa=self.efa)
         return JobSize(needs=known(needs), nodes=self.nodes, instance_type=self.instance_type)
 
-    def problems(self, name: str) -> Iterator[Problem]:
+    def problems(self, name: str, region: str) -> Iterator[Problem]:
         """Yields every value that AWS would refuse."""
         rest = self.arguments(name)
         for problem in multi_node_job_problems(script=self.script, nodes=self.nodes, efa=self.efa, **rest):
             yield of_key(problem, "job_definition_name")
-        yield from self.secret_problems()
+        yield from self.own_problems(region)
 
 
 JobDefinitionField = Annotated[
-    Annotated[MultiNodeGpuJobDefinitionModel, Tag("multi-node")] | Annotated[GpuJobDefinitionModel, Tag("one-node")],
-    branch("multi-node", "nodes", "script", otherwise="one-node"),
+    Annotated[MultiNodeGpuJobDefinitionModel, Tag("<multi-node>")]
+    | Annotated[GpuJobDefinitionModel, Tag("<one-node>")],
+    branch("<multi-node>", "nodes", "script", otherwise="<one-node>"),
 ]

@@ -25,10 +25,17 @@ _ALLOWED: Final = {
     "model_type": "a mapping",
     "model_attributes_type": "a mapping",
 }
+_LARGEST: Final = 10**12
+"""More than anything in a file; an account without its quotes is not that large, and is told so."""
 _HELD_AGAINST: Final[dict[str | int, tuple[str, ...]]] = {
-    "memory_mib": ("shared_memory_mib",),
+    "availability_zone_ids": ("nat_gateways",),
+    "availability_zones": ("nat_gateways",),
+    "max_gpus": ("max_vcpus",),
+    "max_vcpus": ("max_gpus",),
+    "memory_mib": ("instance_type", "shared_memory_mib"),
     "purchase": ("allocation_strategy", "capacity_reservation", "efa"),
     "service_environment": ("capacity",),
+    "vcpus": ("instance_type",),
 }
 
 
@@ -80,8 +87,9 @@ def load_environment(path: FilePath) -> Environment:
 
 def _validate(data: dict[str, Any]) -> tuple[Environment, list[Problem]]:
     """Finds wrong shapes, takes them out and goes on, so that they do not hide what else is wrong."""
-    problems: list[Problem] = []
-    removed: list[Path] = []
+    problems = list(_numbers_out_of_range(data))
+    removed = [path for problem in problems for path in (problem.field, _remove(data, problem.field))]
+    misspelt: list[Path] = []
     while True:
         try:
             environment = Environment.model_validate(data)
@@ -94,15 +102,30 @@ def _validate(data: dict[str, Any]) -> tuple[Environment, list[Problem]]:
                         problems.append(problem)
                     if kind == "unknown_keys":
                         _remove(data, problem.field)
+                        misspelt.append(problem.field[:-1])
                     elif not any(_starts_with(problem.field, path) for path in gone):
                         gone += [problem.field, _remove(data, problem.field), *_dependents(problem.field)]
             removed += gone
         else:
-            problems += [problem for problem in environment.problems() if not _echoes(problem.field, removed)]
+            for problem in environment.problems():
+                may_be_misspelt = problem.got is None and problem.field[:-1] in misspelt
+                if not may_be_misspelt and not _echoes(problem.field, removed):
+                    problems.append(problem)
             for problem, rests_on in reference_problems(environment):
-                if not any(_echoes(path, removed) for path in rests_on):
+                unsure = [*removed, *filter(None, misspelt)]
+                if not any(_echoes(path, unsure) for path in rests_on):
                     problems.append(problem)
             return environment, problems
+
+
+def _numbers_out_of_range(node: Any, path: Path = ()) -> Iterator[Problem]:
+    """Yields numbers that no key takes: some would pass for values that are known only at deployment."""
+    children = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    for key, child in children:
+        if isinstance(child, int | float) and not isinstance(child, bool) and abs(child) > _LARGEST:
+            yield Problem((*path, key), child, f"a number of at most {_LARGEST}")
+        else:
+            yield from _numbers_out_of_range(child, (*path, key))
 
 
 def _problems_of(details: ErrorDetails, data: dict[str, Any]) -> Iterator[Problem]:
@@ -137,10 +160,13 @@ def _path_in(data: Any, loc: tuple[int | str, ...]) -> Path:
 
 def _remove(data: dict[str, Any], path: Path) -> Path:
     """Takes the key at `path` out of `data`, or the innermost of those around it, and returns which."""
-    if "capacity" in path:  # goes as a whole: quotas are held against all of it
-        path = path[: path.index("capacity") + 1]
-    if "compute_environments" in path[2:] and path[path.index("compute_environments") - 2] == "queues":
-        path = path[: path.index("compute_environments")]  # without it, a queue would be another kind of queue
+    for index in range(2, len(path)):
+        if path[index] == "capacity" and path[index - 2] in {"queues", "service_environments", "shares"}:
+            path = path[: index + 1]  # goes as a whole: quotas are held against all of it
+            break
+        if path[index] == "compute_environments" and path[index - 2] == "queues":
+            path = path[:index]  # without it, a queue would be another kind of queue
+            break
     parents: list[Any] = [data]
     for part in path[:-1]:
         parents.append(parents[-1].get(part) if isinstance(parents[-1], dict) else None)
@@ -155,8 +181,10 @@ def _remove(data: dict[str, Any], path: Path) -> Path:
 
 def _dependents(path: Path) -> Iterator[Path]:
     """What beside a value is held against it."""
-    for sibling in _HELD_AGAINST.get(path[-1] if path else "", ()):
-        yield (*path[:-1], sibling)
+    name = next((part for part in reversed(path) if isinstance(part, str)), "")
+    where = path[: len(path) - path[::-1].index(name)] if name else ()
+    for sibling in _HELD_AGAINST.get(name, ()):
+        yield (*where[:-1], sibling)
 
 
 def _echoes(path: Path, removed: list[Path]) -> bool:

@@ -7,7 +7,7 @@ from typing import Final
 
 from pydantic import ConfigDict
 
-from fairlane._checks import check_name, check_tags, check_text
+from fairlane._checks import check_name, check_tags, check_text, is_region
 from fairlane._problems import Problem
 from fairlane.environment._gpu_models import GpuComputeEnvironmentModel, NetworkField
 from fairlane.environment._job_models import JobDefinitionField
@@ -24,7 +24,6 @@ MAX_QUEUES: Final = 50
 MAX_ENVIRONMENTS: Final = 50
 """Service environments, and as many compute environments."""
 
-_REGION: Final = re.compile(r"[a-z]{2}(-[a-z]+)+-\d{1,2}")
 _ACCOUNT: Final = re.compile(r"\d{12}")
 
 
@@ -74,11 +73,13 @@ class RegionModel(Model):
         for kind, things in (
             ("execution_roles", self.execution_roles),
             ("service_environments", self.service_environments),
-            ("compute_environments", self.compute_environments),
         ):
             for name, thing in things.items():
                 for problem in (*check_name((), name), *thing.problems()):
                     yield problem.within(kind, name)
+        for name, machines in self.compute_environments.items():
+            for problem in (*check_name((), name), *machines.problems(region)):
+                yield problem.within("compute_environments", name)
         for name, queue in self.queues.items():
             for problem in (
                 queue.problems(name)
@@ -87,9 +88,12 @@ class RegionModel(Model):
             ):
                 yield problem.within("queues", name)
         for name, job in self.job_definitions.items():
-            for problem in job.problems(name):
+            for problem in job.problems(name, region):
                 yield problem.within("job_definitions", name)
         yield from self._sharing_problems()
+        for kind in ("compute_environments", "queues", "job_definitions", "execution_roles", "service_environments"):
+            if {"Default", "Resource"} <= set(getattr(self, kind)):  # the CDK would take either for its parent
+                yield Problem((kind, "Default"), "Default", "another name beside one that is called Resource")
 
     def _sharing_problems(self) -> Iterator[Problem]:
         users = Counter(queue.service_environment for queue in self.training_queues.values())
@@ -136,4 +140,4 @@ class Environment(RegionModel):
 
 
 def _check_region(field: tuple[str, ...], region: str | None) -> Iterator[Problem]:
-    yield from check_text(field, region, _REGION.fullmatch, "a Region such as us-east-1")
+    yield from check_text(field, region, is_region, "a Region such as us-east-1")

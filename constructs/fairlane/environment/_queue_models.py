@@ -1,14 +1,14 @@
 """The part of an environment file that queues and what SageMaker training jobs need are in."""
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, TypedDict
+from typing import Annotated, Final, TypedDict
 
 from pydantic import ConfigDict, Field, Tag
 
 from fairlane._checks import check_tags
 from fairlane._gpu.capacity import MAX_COMPUTE_ENVIRONMENTS
 from fairlane._problems import Problem
-from fairlane._training_permissions import training_permission_problems
+from fairlane._training_permissions import check_s3_prefix, policy_size_problems, training_permission_problems
 from fairlane.environment._scheduling_models import (
     CapacityField,
     FairShareModel,
@@ -31,6 +31,8 @@ from fairlane.scheduling import (
     gpu_queue_problems,
     training_queue_problems,
 )
+
+_REST_OF_POLICY: Final = 1_200  # characters: logs, metrics, pulling images, keys
 
 
 class QueueSettings(TypedDict):
@@ -154,8 +156,8 @@ class GpuQueueModel(QueueModel):
 
 
 QueueField = Annotated[
-    Annotated[GpuQueueModel, Tag("containers")] | Annotated[TrainingQueueModel, Tag("training")],
-    branch("containers", "compute_environments", otherwise="training"),
+    Annotated[GpuQueueModel, Tag("<containers>")] | Annotated[TrainingQueueModel, Tag("<training>")],
+    branch("<containers>", "compute_environments", otherwise="<training>"),
 ]
 
 
@@ -177,4 +179,7 @@ class TrainingExecutionRoleModel(Model):
         yield from training_permission_problems(
             read=self.read, write=self.write, repositories=self.repositories, kms_keys=self.kms_keys
         )
+        if not any(check for uri in (*self.read, *self.write) for check in check_s3_prefix((), uri)):
+            other = sum(map(len, (*self.repositories, *self.kms_keys))) + _REST_OF_POLICY
+            yield from policy_size_problems(self.read, self.write, other)
         yield from check_tags(self.tags)

@@ -1,6 +1,6 @@
 """Where one part of an environment file refers to another: whether that is there, and whether they fit each other."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -11,16 +11,19 @@ from fairlane.environment._models import Environment, RegionModel
 Resting: TypeAlias = tuple[Problem, list[Path]]
 """A problem, and the parts of the file that it rests on: it may go away with what is wrong there."""
 
+_SIZE = ("instance_type", "gpus", "vcpus", "memory_mib", "nodes", "efa")
+_MACHINES = ("instance_types", "max_gpus", "max_vcpus", "purchase", "efa")
+
 
 def reference_problems(environment: Environment) -> Iterator[Resting]:
     """Yields what refers to something that is not there, and jobs that can never run on a queue of theirs."""
-    yield from _of_region(environment)
+    yield from _of_region(environment, environment.region)
     for region, model in environment.regions.items():
-        for problem, rests_on in _of_region(model):
+        for problem, rests_on in _of_region(model, region):
             yield problem.within("regions", region), [("regions", region, *path) for path in rests_on]
 
 
-def _of_region(model: RegionModel) -> Iterator[Resting]:
+def _of_region(model: RegionModel, region: str) -> Iterator[Resting]:
     for name, queue in model.training_queues.items():
         if (wanted := queue.service_environment) is not None:
             field: Path = ("queues", name, "service_environment")
@@ -33,7 +36,7 @@ def _of_region(model: RegionModel) -> Iterator[Resting]:
         for index, wanted in enumerate(job.queues):
             field = ("job_definitions", name, "queues", index)
             yield from _missing(field, wanted, ("queues",), model.gpu_queues)
-            for problem, rests_on in _fit(model, name, wanted):
+            for problem, rests_on in _fit(model, region, name, wanted):
                 yield replace(problem, field=field), rests_on
 
 
@@ -44,14 +47,22 @@ def _missing(field: Path, wanted: str, kind: Path, there: Mapping[str, object]) 
         yield Problem(field, wanted, allowed), [field, (*kind, wanted)]
 
 
-def _fit(model: RegionModel, job_name: str, queue_name: str) -> Iterator[Resting]:
+def _concerns(keys: tuple[str, ...], problems: Iterable[Problem]) -> bool:
+    return any(problem.field and problem.field[0] in keys for problem in problems)
+
+
+def _fit(model: RegionModel, region: str, job_name: str, queue_name: str) -> Iterator[Resting]:
     job, queue = model.job_definitions[job_name], model.gpu_queues.get(queue_name)
-    if queue is None or any(job.problems(job_name)):
+    if queue is None or _concerns(_SIZE, job.problems(job_name, region)):
         return
     for name in queue.compute_environments:
         environment = model.compute_environments.get(name)
-        if environment is None or any(environment.problems()):
+        if environment is None or _concerns(_MACHINES, environment.problems(region)):
             continue
-        rests_on: list[Path] = [("job_definitions", job_name), ("queues", queue_name), ("compute_environments", name)]
+        rests_on: list[Path] = [
+            *(("job_definitions", job_name, key) for key in _SIZE),
+            *(("compute_environments", name, key) for key in _MACHINES),
+            ("queues", queue_name, "compute_environments"),
+        ]
         for problem in fit_problems(job.size, {name: environment.machines}):
             yield replace(problem, allowed=f"{problem.allowed} (compute environment {name})"), rests_on

@@ -52,7 +52,8 @@ def of_key(problem: Problem, name: str) -> Problem:
 
 
 CapacityField = Annotated[
-    Annotated[int, Tag("number")] | Annotated[dict[str, int], Tag("mapping")], branch("mapping", otherwise="number")
+    Annotated[int, Tag("<number>")] | Annotated[dict[str, int], Tag("<mapping>")],
+    branch("<mapping>", otherwise="<number>"),
 ]
 StateField = Literal["enabled", "draining"]
 

@@ -15,8 +15,9 @@ from fairlane._gpu.retries import JobRetries, RetryAction, RetryRule
 from fairlane._gpu.volumes import EfsVolume, HostVolume
 from fairlane._nag import acknowledge_wildcards
 from fairlane._problems import Problem
+from fairlane._training_permissions import allow, s3_statements
 from fairlane.catalog import JobNeeds
-from fairlane.jobs._s3 import ARN, WHY_OBJECTS, allow, s3_statements
+from fairlane.jobs._s3 import ARN, WHY_OBJECTS
 from fairlane.queues import JobDefinitionBase
 
 Volume: TypeAlias = EfsVolume | HostVolume
@@ -31,7 +32,7 @@ _EFA_ULIMITS: Final = {"memlock": -1, "stack": 67_108_864, "nofile": 1_024_000}
 
 def job_role(scope: Construct, read: Sequence[str], write: Sequence[str]) -> iam.Role:
     """Makes the role that a container runs with; ECS may assume it for this account only."""
-    statements = list(s3_statements(read, write))
+    statements = list(s3_statements(read, write, ARN))
     from_this_account = {"StringEquals": {"aws:SourceAccount": Claims.at(scope).account}}
     role = iam.Role(
         scope,
@@ -94,7 +95,10 @@ def container(
         resource_requirements=[
             definition.ResourceRequirementProperty(type=kind, value=_text(amount)) for kind, amount in amounts.items()
         ],
-        environment=[definition.EnvironmentProperty(name=name, value=value) for name, value in environment.items()],
+        environment=[
+            definition.EnvironmentProperty(name=name, value=value)
+            for name, value in {"AWS_REGION": Claims.at(scope).region, **environment}.items()  # not every agent tells
+        ],
         secrets=[definition.SecretProperty(name=name, value_from=secret.secret_arn) for name, secret in secrets.items()]
         or None,
         linux_parameters=definition.LinuxParametersProperty(

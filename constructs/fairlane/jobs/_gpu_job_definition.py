@@ -125,6 +125,7 @@ class GpuJobDefinition(JobDefinitionBase):
         needs = needs_of(instance_type, gpus, vcpus, memory_mib)
         super().__init__(scope, construct_id)
         claims.add(JOB_DEFINITION, job_definition_name, self)
+        self.image = image
         self.nodes = 1
         self.instance_type = None
         self.needs = known(needs)

@@ -125,6 +125,7 @@ class MultiNodeGpuJobDefinition(JobDefinitionBase):
         needs = needs_of(instance_type, None, None, memory_mib, efa=efa)
         super().__init__(scope, construct_id)
         claims.add(JOB_DEFINITION, job_definition_name, self)
+        self.image = image
         self.nodes = nodes
         self.needs = known(needs)
         self.instance_type = instance_type

@@ -1,6 +1,5 @@
 """The role that SageMaker assumes to run training jobs."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
@@ -15,8 +14,15 @@ from fairlane._claims import Claims
 from fairlane._nag import acknowledge_wildcards
 from fairlane._problems import ConfigurationError, Problem
 from fairlane._tokens import is_token
-from fairlane._training_permissions import MAX_INLINE_POLICY, training_permission_problems
-from fairlane.jobs._s3 import ARN, WHY_OBJECTS, Statement, allow, s3_statements
+from fairlane._training_permissions import (
+    MAX_INLINE_POLICY,
+    Statement,
+    allow,
+    policy_size,
+    s3_statements,
+    training_permission_problems,
+)
+from fairlane.jobs._s3 import ARN, WHY_OBJECTS
 
 AnyRepository: TypeAlias = IRepositoryRef | str
 AnyKey: TypeAlias = IKeyRef | str
@@ -72,12 +78,12 @@ class TrainingExecutionRole(iam.Role):
         where = Claims.at(scope)
         place = f"{where.region}:{where.account}"
         statements = [
-            *s3_statements(read, write),
+            *s3_statements(read, write, ARN),
             *_image_statements([_repository_arn(place, repository) for repository in repository_names]),
             *_key_statements(key_arns),
             *_log_statements(f"{ARN}:logs:{place}:log-group:{_LOG_GROUP}"),
         ]
-        if (size := len(json.dumps(statements, separators=(",", ":")))) > MAX_INLINE_POLICY:
+        if (size := policy_size(statements)) > MAX_INLINE_POLICY:
             allowed = f"at most {MAX_INLINE_POLICY} characters in the role's policy: fewer or shorter prefixes"
             raise ConfigurationError(path, [Problem(("read",), f"{size} characters with all that is named", allowed)])
         from_this_account = {"StringEquals": {"aws:SourceAccount": where.account}}

@@ -13,7 +13,8 @@ from fairlane._claims import Claims
 from fairlane._gpu.capacity import MAX_COMPUTE_ENVIRONMENTS
 from fairlane._gpu.fit import JobSize, Machines, fit_problems, splitting_advice
 from fairlane._problems import ConfigurationError, Problem
-from fairlane.capacity import GpuComputeEnvironment
+from fairlane._tokens import is_token
+from fairlane.capacity import GpuComputeEnvironment, TrainingVpc
 from fairlane.queues._environments import QUEUE
 from fairlane.queues._gpu_grants import WILDCARDS, GpuQueueGrants
 from fairlane.queues._job_definition import JobDefinitionBase
@@ -184,6 +185,21 @@ class GpuQueue(GpuQueueBase):
                 raise ConfigurationError(f"{job.node.path} on {self.node.path}", problems)
             for advice in splitting_advice(size, instance_types):
                 cdk.Annotations.of(job).add_warning_v2(advice.id, advice.message)
+            self._warn_of_images_out_of_reach(job)
+
+    def _warn_of_images_out_of_reach(self, job: JobDefinitionBase) -> None:
+        region = Claims.at(self).region
+        closed = any(
+            isinstance(environment, GpuComputeEnvironment)
+            and isinstance(environment.vpc, TrainingVpc)
+            and not environment.vpc.nat_gateways
+            for environment in self.compute_environments
+        )
+        if closed and not is_token(region) and not is_token(job.image) and f".dkr.ecr.{region}." not in job.image:
+            cdk.Annotations.of(job).add_warning_v2(
+                "fairlane:GpuQueue.imageOutOfReach",
+                f"{job.image} is not in Amazon ECR in {region}, and machines of the queue reach nothing else",
+            )
 
 
 def _arn_of(environment: AnyComputeEnvironment) -> str:

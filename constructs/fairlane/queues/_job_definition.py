@@ -9,6 +9,7 @@ class JobDefinitionBase(Construct):
     """A job definition for GPU machines, of one node or several.
 
     Attributes:
+        image: the URI of its image.
         job_definition_name: its name, which people submit; AWS takes the newest revision.
         unrevised_arn: its ARN without a revision, which stands for the newest; with `:*` for every revision.
         needs: what one node takes of a machine; None where that is not known at synth.
@@ -16,6 +17,7 @@ class JobDefinitionBase(Construct):
         instance_type: the only machine that it runs on; None if any will do that fits.
     """
 
+    image: str
     job_definition_name: str
     unrevised_arn: str
     needs: JobNeeds | None

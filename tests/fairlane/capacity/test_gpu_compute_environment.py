@@ -9,10 +9,10 @@ from aws_cdk.assertions import Annotations, Match
 from cdk_nag import AwsSolutionsChecks
 from cfnlint.api import ManualArgs, lint
 
-from fairlane import AllocationStrategy, GpuComputeEnvironment, LustreMount, Purchase
+from fairlane import AllocationStrategy, GpuComputeEnvironment, LustreMount, Purchase, TrainingVpc
 from tests.cloudformation_updates import update_of
 from tests.gpu import machines, network
-from tests.support import problems_of, recommended_flags, resource, template_of
+from tests.support import problems_of, recommended_flags, resource, resources, template_of
 
 US_EAST_1 = cdk.Environment(account="111122223333", region="us-east-1")
 BLOCK = "cr-0123456789abcdef0"
@@ -73,7 +73,45 @@ def test_rules_elsewhere_let_the_machines_in_by_their_own_security_group(stack: 
     door = ec2.SecurityGroup(stack, "Door", vpc=network(stack))
     door.connections.allow_from(environment.connections, ec2.Port.tcp(988))
     (own,) = resource(stack, "ComputeEnvironment")["ComputeResources"]["SecurityGroupIds"]
-    assert only(stack, "AWS::EC2::SecurityGroupIngress")["SourceSecurityGroupId"] == own
+    rules = [one for one in template_of(stack)["Resources"].values() if one["Type"] == "AWS::EC2::SecurityGroupIngress"]
+    (rule,) = (one["Properties"] for one in rules if one["Properties"].get("FromPort") == 988)
+    assert rule["SourceSecurityGroupId"] == own
+
+
+def test_nodes_of_a_job_talk_to_each_other_without_efa_too(stack: cdk.Stack) -> None:
+    machines(stack)
+    (own,) = resource(stack, "ComputeEnvironment")["ComputeResources"]["SecurityGroupIds"]
+    rule = only(stack, "AWS::EC2::SecurityGroupIngress")
+    assert (rule["GroupId"], rule["SourceSecurityGroupId"], rule["IpProtocol"]) == (own, own, "-1")
+
+
+def test_efa_outside_a_training_vpc_is_warned_of_its_default_security_group(stack: cdk.Stack) -> None:
+    settings: dict[str, Any] = {"instance_types": ["p5.48xlarge"], "max_gpus": 8, "efa": True}
+    machines(stack, "Other", **settings)
+    GpuComputeEnvironment(stack, "Own", vpc=TrainingVpc(stack, "Network"), **settings)
+    machines(stack, "WithoutEfa")
+    found = Annotations.from_stack(stack).find_warning("*", Match.string_like_regexp("default security group"))
+    assert [entry.id for entry in found] == ["/Stack/Other"]
+
+
+def test_a_newer_image_is_taken_only_when_it_is_asked_for(stack: cdk.Stack) -> None:
+    machines(stack, "Old")
+    machines(stack, "New", update_to_latest_image_version=True)
+    old, new = (one["ComputeResources"] for one in resources(stack, "ComputeEnvironment"))
+    assert "UpdateToLatestImageVersion" not in old
+    assert new["UpdateToLatestImageVersion"] is True
+
+
+def test_a_tag_change_leaves_the_placement_group_alone(stack: cdk.Stack) -> None:
+    machines(stack, instance_types=["p5.48xlarge"], max_gpus=8, efa=True, tags={"team": "search"})
+    cdk.Tags.of(stack).add("owner", "platform")
+    assert "Tags" not in only(stack, "AWS::EC2::PlacementGroup")
+
+
+def test_machines_have_room_for_the_tags_of_others(stack: cdk.Stack) -> None:
+    tags = {f"key{number}": "value" for number in range(41)}
+    allowed = "at most 40, as the CDK and AWS Batch add some, and EC2 takes 50"
+    assert problems_of(lambda: machines(stack, tags=tags)) == [f"tags: got '41 tags', allowed: {allowed}"]
 
 
 def test_file_systems_are_mounted_before_the_agent_takes_jobs(stack: cdk.Stack) -> None:
@@ -101,11 +139,11 @@ def test_file_systems_are_mounted_before_the_agent_takes_jobs(stack: cdk.Stack) 
         ),
         (
             [LustreMount(file_system_id="fs-0123456789abcdef0", mount_name="fsx", mount_path="/")],
-            "lustre[0].mount_path: got '/', allowed: a path from / on, of A-Z, a-z, 0-9, ., _ and -",
+            "lustre[0].mount_path: got '/', allowed: a path from / on, of A-Z, a-z, 0-9, ., _ and -, outside the system's own folders",
         ),
         (
             [LustreMount(file_system_id="fs-0123456789abcdef0", mount_name="fsx")] * 2,
-            "lustre[1].mount_path: got '/fsx', allowed: a path for each file system",
+            "lustre[1].mount_path: got '/fsx', allowed: a path for each file system, none of them inside another",
         ),
     ],
 )

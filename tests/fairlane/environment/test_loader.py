@@ -223,8 +223,8 @@ job_definitions:
         ("xlarge, gpus: 1", "xlarge, gpus: 1, retries: {rules: [{on_exit_code: 143}]}", "line 11, job_definitions.train.retries.rules[0].on_exit_code: got 143, allowed: a text, in quotes if it looks like something else"),
         ("xlarge, gpus: 1", "xlarge, gpus: 1, retries: {rules: [{on_reason: 'a*b'}]}", "line 11, job_definitions.train.retries.rules[0].on_reason: got 'a*b', allowed: 1 to 512 letters, digits, dots, colons and spaces, of which the last may be *"),
         ("xlarge, gpus: 1", "xlarge, gpus: 1, environment: {AWS_BATCH_X: y}", "line 11, job_definitions.train.environment.AWS_BATCH_X: got 'AWS_BATCH_X', allowed: letters, digits and _, not beginning with AWS_BATCH, which AWS keeps for itself"),
-        ("xlarge, gpus: 1", "xlarge, gpus: 1, secrets: {TOKEN: hub}", "line 11, job_definitions.train.secrets.TOKEN: got 'hub', allowed: the ARN of a secret in AWS Secrets Manager, with the six characters at its end"),
-        ("xlarge, gpus: 1", "xlarge, gpus: 1, volumes: [{source_path: x, container_path: /x}]", "line 11, job_definitions.train.volumes[0].source_path: got 'x', allowed: a path from / on"),
+        ("xlarge, gpus: 1", "xlarge, gpus: 1, secrets: {TOKEN: hub}", "line 11, job_definitions.train.secrets.TOKEN: got 'hub', allowed: the ARN of a secret in AWS Secrets Manager in us-east-1, with the six characters at its end"),
+        ("xlarge, gpus: 1", "xlarge, gpus: 1, volumes: [{source_path: x, container_path: /x}]", "line 11, job_definitions.train.volumes[0].source_path: got 'x', allowed: a path from / on, without : in it and / at its end"),
         ("g5.12xlarge, gpus: 1", "p5.48xlarge", "line 11, job_definitions.train.queues[0]: got '8 GPUs, 192 vCPUs, 2013009 MiB', allowed: what a machine there has; g5.12xlarge comes closest, but it has 4 GPUs of 8, it has 48 vCPUs of 192, it has 188487 MiB of usable memory of 2013009 (compute environment g5)"),
         ("  train:", "  a b:", "line 11, job_definitions.\"a b\": got 'a b', allowed: 1 to 128 characters of A-Z, a-z, 0-9, - and _"),
     ],
@@ -245,6 +245,40 @@ def test_a_multi_node_job_is_held_against_every_environment_of_its_queue(write: 
         "'2 nodes', allowed: no multi-node job on SPOT, where AWS Batch runs none (compute environment spot)",
         "'a job on g5.48xlarge', allowed: jobs on what machines are there: g5.12xlarge (compute environment spot)",
     ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problems"),
+    [
+        ("{cidr: 10.0.0.0/16}", "{cidr: 10.0.0.0/255.255.0.0}", ["network.cidr"]),
+        ("{cidr: 10.0.0.0/16}", "{cidr: 127.0.0.0/16}", ["network.cidr"]),
+        ("{cidr: 10.0.0.0/16}", f"{{nat_gateways: -{'9' * 300}}}", ["network.nat_gateways"]),
+        ("{cidr: 10.0.0.0/16}", "{availability_zones: '5', nat_gateways: 5}", ["network.availability_zones"]),
+        ("{cidr: 10.0.0.0/16}", "{vpc_id: vpc-01234567, subnet_ids: [subnet-01234567, subnet-01234567]}", ["network.subnet_ids[1]"]),
+        ("network:", "netwrok:", ["netwrok"]),
+        ("max_gpus: 16}", "max_vcpus: '16'}", ["compute_environments.g5.max_vcpus"]),
+        ("max_gpus: 16}", "max_gpus: 16, root_volume_gib: 3, security_group_ids: [sg-01234567, sg-01234567]}", ["compute_environments.g5.root_volume_gib", "compute_environments.g5.security_group_ids[1]"]),
+        ("[g5.12xlarge], max_gpus: 16}", "g5.12xlarge, max_gpus: 16, root_volume_gib: 3}", ["compute_environments.g5.instance_types", "compute_environments.g5.root_volume_gib"]),
+        ("max_gpus: 16}", "max_gpus: 16, capacity_reservation: 'arn:aws:resource-groups:eu-west-1:123456789012:group/x'}", ["compute_environments.g5.capacity_reservation"]),
+        ("compute_environments: [g5, spot]", "compute_environment: [g5]", ["queues.containers.compute_environment"]),
+        ("image: training:1, ", "", ["job_definitions.train.image"]),
+        ("image: training:1, instance", "timeout_seconds: 3, image: 5, instance", ["job_definitions.train.image", "job_definitions.train.timeout_seconds"]),
+        ("gpus: 1, queues: [containers]", "gpus: 1, vcpus: '2', queues: [containers, containers]", ["job_definitions.train.queues[1]", "job_definitions.train.vcpus"]),
+        ("gpus: 1, q", "gpus: 1, shared_memory_mib: 999999, q", ["job_definitions.train.shared_memory_mib"]),
+        ("gpus: 1, q", f"gpus: 1, timeout_seconds: 1{'0' * 400}, q", ["job_definitions.train.timeout_seconds"]),
+        ("gpus: 1, q", "gpus: 1, volumes: [{efs: fs-01234567, container_path: /x}], q", ["job_definitions.train.volumes[0].efs"]),
+        ("gpus: 1, q", "gpus: 1, secrets: {A: 'arn:aws:secretsmanager:eu-west-1:123456789012:secret:hub-AbCdEf'}, q", ["job_definitions.train.secrets.A"]),
+        ("xlarge, gpus: 1, q", "xlarge, gpus: 3, timeout_seconds: 3, vcpus: 99, q", ["job_definitions.train.queues[0]", "job_definitions.train.queues[0]", "job_definitions.train.timeout_seconds"]),
+        ("  train: {", "  Default: {image: training:1, instance_type: g5.12xlarge}\n  Resource: {", ["job_definitions.Default"]),
+        ("  g5: {", "  capacity: {instance_types: [g5.12xlarge], max_gpus: '16', root_volume_gib: 3}\n  g5: {", ["compute_environments.capacity.max_gpus", "compute_environments.capacity.root_volume_gib"]),
+    ],
+)  # fmt: skip
+def test_each_mistake_is_named_once_and_none_that_is_not_there(
+    write: Write, old: str, new: str, problems: list[str]
+) -> None:
+    assert old in GPUS
+    found = mistakes(write(GPUS.replace(old, new, 1)))
+    assert sorted(mistake.partition(": got")[0].partition(", ")[2] or mistake for mistake in found) == problems
 
 
 def test_what_rests_on_a_mistake_waits_until_it_is_mended(write: Write) -> None:

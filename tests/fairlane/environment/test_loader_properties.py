@@ -62,6 +62,7 @@ compute_environments:
     root_volume_gib: 100
     job_execution_timeout_minutes: 60
     container_insights: false
+    update_to_latest_image_version: true
     lustre: [{file_system_id: fs-0123456789abcdef0, mount_name: fsx, mount_path: /fsx}]
     tags: {a: b}
 queues:

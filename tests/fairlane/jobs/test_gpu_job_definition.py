@@ -149,7 +149,8 @@ def test_secrets_come_from_secrets_manager_by_a_role_that_reads_only_them(stack:
     define(stack, secrets={"API_KEY": secret}, environment={"EPOCHS": "3"})
     container = resource(stack, "JobDefinition")["ContainerProperties"]
     assert container["Secrets"] == [{"Name": "API_KEY", "ValueFrom": secret.secret_arn}]
-    assert container["Environment"] == [{"Name": "EPOCHS", "Value": "3"}]
+    region = resource(stack, "JobDefinition")["ContainerProperties"]["LogConfiguration"]["Options"]["awslogs-region"]
+    assert container["Environment"] == [{"Name": "AWS_REGION", "Value": region}, {"Name": "EPOCHS", "Value": "3"}]
     assert "ExecutionRoleArn" in container
     text = json.dumps(template_of(stack))
     assert text.count("secretsmanager:GetSecretValue") == 1
@@ -222,7 +223,8 @@ MIDDLE = RetryRule(on_reason="Cannot*Error")
         ({"environment": {"AWS_BATCH_X": "1"}}, "environment.AWS_BATCH_X: got 'AWS_BATCH_X', allowed: letters, digits"),
         ({"environment": {"EPOCHS": 3}}, "environment.EPOCHS: got 3, allowed: a text"),
         ({"environment": {"BIG": "x" * 24_600}}, "environment: got 'about 26"),
-        ({"environment": {"FAIRLANE_GPUS_PER_NODE": "1"}}, "environment.FAIRLANE_GPUS_PER_NODE: got"),
+        ({"shared_memory_mib": 999_999}, "shared_memory_mib: got 999999, allowed: at most the memory, "),
+        ({"read": [f"s3://datasets/{'x' * 100}{n}/" for n in range(60)]}, "read: got '17747 characters"),
         ({"environment": [1]}, "environment: got [1], allowed: a mapping of names"),
         ({"secrets": {" bad": None}}, 'secrets." bad": got'),
         (
@@ -315,11 +317,19 @@ def test_without_efa_there_are_no_devices(stack: Stack) -> None:
         ({"nodes": 1}, "nodes: got 1, allowed: a whole number of nodes, 2 to 1000"),
         ({"nodes": 1001}, "nodes: got 1001, allowed"),
         ({"instance_type": "g5.xlarge"}, "efa: got True, allowed: False, as g5.xlarge has no EFA"),
-        ({"instance_type": "p9.48xlarge"}, "instance_type: got 'p9.48xlarge, not known', allowed"),
+        (
+            {"instance_type": "p9.48xlarge"},
+            "instance_type: got 'p9.48xlarge', allowed: a machine that this release knows",
+        ),
+        (
+            {"environment": {"FAIRLANE_GPUS_PER_NODE": "1"}},
+            "environment: got 'FAIRLANE_GPUS_PER_NODE', allowed: another",
+        ),
+        ({"memory_mib": 3_000_000}, "memory_mib: got 3000000, allowed: at most the 2013009 MiB"),
         ({"script": []}, "script: got nothing, allowed: what torchrun runs"),
         ({"script": None}, "script: got nothing, allowed: a list"),
         ({"script": Token.as_list({"Ref": "Script"})}, "script: got a value known only at deployment, allowed: what"),
-        ({"instance_type": "p9.48xlarge", "memory_mib": 5}, "instance_type: got 'p9.48xlarge, not known', allowed"),
+        ({"instance_type": "p9.48xlarge", "memory_mib": 5}, "instance_type: got 'p9.48xlarge', allowed: a machine"),
         ({"script": ["t.py", "x" * 18_000]}, "environment: got 'about 2"),
         ({"script": "train.py"}, "script: got 'train.py', allowed: a list"),
     ],

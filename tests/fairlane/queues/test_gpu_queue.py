@@ -16,6 +16,7 @@ from fairlane import (
     ConfigurationError,
     FairShare,
     Fifo,
+    GpuComputeEnvironment,
     GpuJobDefinition,
     GpuQueue,
     JobAction,
@@ -27,12 +28,14 @@ from fairlane import (
     Sharing,
     State,
     TimeLimitReason,
+    TrainingVpc,
 )
 from tests.gpu import gpu_queue, machines, network
 from tests.iam_evaluator import Context, is_allowed
 from tests.support import problems_of, resource, template_of
 
 SUBMIT = "batch:SubmitJob"
+ECR = "111122223333.dkr.ecr.{}.amazonaws.com/train:1"
 
 
 def arn(rest: str) -> str:
@@ -364,3 +367,22 @@ def test_only_job_definitions_are_submitted(stack: Stack, wrong: Any) -> None:
     role = iam.Role(stack, "Role", assumed_by=iam.AccountRootPrincipal())
     (found,) = problems_of(lambda: gpu_queue(stack).grants.submit(role, job_definitions=wrong))
     assert found.startswith("job_definitions: got")
+
+
+def test_an_image_that_machines_without_a_way_out_cannot_reach_is_warned_of() -> None:
+    stack = Stack(App(), "Stack", env=Environment(account="111122223333", region="us-east-1"))
+    for name, gateways in (("Closed", 0), ("Open", 1)):
+        vpc = TrainingVpc(stack, f"{name}Network", nat_gateways=gateways)
+        capacity = GpuComputeEnvironment(stack, f"{name}Gpus", vpc=vpc, instance_types=["g5.12xlarge"], max_gpus=4)
+        queue = GpuQueue(stack, name, queue_name=name, compute_environments=[capacity], scheduling=Fifo())
+        for index, image in enumerate(("pytorch/pytorch:2", ECR.format("eu-west-1"), ECR.format("us-east-1"))):
+            GpuJobDefinition(
+                stack,
+                f"{name}{index}",
+                job_definition_name=f"{name}{index}",
+                image=image,
+                instance_type="g5.12xlarge",
+                queue=queue,
+            )
+    found = Annotations.from_stack(stack).find_warning("*", Match.string_like_regexp("not in Amazon ECR"))
+    assert [entry.id for entry in found] == ["/Stack/Closed0", "/Stack/Closed1"]
