@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from fairlane.jobs import RetryAction as RetryAction
     from fairlane.jobs import RetryRule as RetryRule
     from fairlane.jobs import TrainingExecutionRole as TrainingExecutionRole
+    from fairlane.monitoring import JobMetrics as JobMetrics
     from fairlane.queues import GpuQueue as GpuQueue
     from fairlane.queues import TrainingQueue as TrainingQueue
     from fairlane.scheduling import FairShare as FairShare
@@ -46,6 +47,7 @@ _HOMES = {
     "GpuQueue": "fairlane.queues",
     "HostVolume": "fairlane.jobs",
     "JobAction": "fairlane.scheduling",
+    "JobMetrics": "fairlane.monitoring",
     "JobRetries": "fairlane.jobs",
     "JobStateTimeLimitAction": "fairlane.scheduling",
     "LustreMount": "fairlane.capacity",

@@ -5,14 +5,15 @@ import os
 import aws_cdk as cdk
 from constructs import Construct
 
-from fairlane.environment import Environment
+from fairlane.environment import Environment, RegionModel
 from fairlane_stacks._training import TrainingStack
 
 
-def build_stacks(scope: Construct, name: str, environment: Environment) -> list[TrainingStack]:
-    """Makes the stacks of an environment, one per Region: `fairlane-<name>-training` in the home Region.
+def build_stacks(scope: Construct, name: str, environment: Environment) -> list[cdk.Stack]:
+    """Makes the stacks of an environment: `fairlane-<name>-training` and `fairlane-<name>-monitoring` at home.
 
-    Stacks in other Regions have the Region in their name: `fairlane-<name>-<region>-training`.
+    There is a monitoring stack where the file asks for what is in it. Stacks in other Regions have the Region in their
+    name: `fairlane-<name>-<region>-training`.
 
     Args:
         scope: the app or stage that they go into.
@@ -20,15 +21,37 @@ def build_stacks(scope: Construct, name: str, environment: Environment) -> list[
         environment: as loaded from its file. Without an account in it, that of the AWS CDK CLI's credentials is
             taken (`CDK_DEFAULT_ACCOUNT`), and none if there are none.
     """
+    stacks: list[cdk.Stack] = []
+    for region, model in environment.by_region().items():
+        where = name if region == environment.region else f"{name}-{region}"
+        stacks += _of_region(scope, f"fairlane-{where}", region, model, environment)
+    return stacks
+
+
+def _of_region(
+    scope: Construct, prefix: str, region: str, model: RegionModel, environment: Environment
+) -> list[cdk.Stack]:
     account = environment.account or os.environ.get("CDK_DEFAULT_ACCOUNT")
-    return [
-        TrainingStack(
-            scope,
-            f"fairlane-{name}-training" if region == environment.region else f"fairlane-{name}-{region}-training",
-            model=model,
-            env=cdk.Environment(account=account, region=region),
-            tags=environment.tags,
-            termination_protection=environment.termination_protection,
-        )
-        for region, model in environment.by_region().items()
-    ]
+    env, protected = cdk.Environment(account=account, region=region), environment.termination_protection
+    training = TrainingStack(
+        scope,
+        f"{prefix}-training",
+        model=model,
+        env=env,
+        tags=environment.tags,
+        termination_protection=protected,
+    )
+    if model.job_metrics is None:
+        return [training]
+    from fairlane_stacks._monitoring import MonitoringStack  # noqa: PLC0415 (most of a second, where it is asked for)
+
+    monitoring = MonitoringStack(
+        scope,
+        f"{prefix}-monitoring",
+        training=training,
+        model=model,
+        env=env,
+        tags=environment.tags,
+        termination_protection=protected,
+    )
+    return [training, monitoring]

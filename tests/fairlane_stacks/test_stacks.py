@@ -6,7 +6,7 @@ import pytest
 from aws_cdk.assertions import Annotations, Match
 
 from fairlane.environment import Environment
-from fairlane_stacks import build_stacks
+from fairlane_stacks import TrainingStack, build_stacks
 from tests.support import resource, resources, template_of
 
 KEY = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
@@ -76,6 +76,7 @@ def test_execution_roles_have_what_the_file_names() -> None:
     (stack,) = build_stacks(cdk.App(), "prod", environment(execution_roles=roles))
     text = json.dumps(template_of(stack)["Resources"])
     assert all(part in text for part in (":s3:::datasets/x/*", KEY, "repository/training", '"Key": "a"'))
+    assert isinstance(stack, TrainingStack)
     assert list(stack.execution_roles) == ["search"]
 
 
@@ -196,6 +197,22 @@ def test_a_job_that_splits_its_machine_badly_is_warned_of() -> None:
 def test_a_draining_queue_is_disabled() -> None:
     (stack,) = build_stacks(cdk.App(), "prod", environment(queues={"q": FIFO | {"state": "draining"}}))
     assert resource(stack, "JobQueue")["State"] == "DISABLED"
+
+
+def test_a_monitoring_stack_watches_the_queues_by_name_and_refers_to_no_other_stack() -> None:
+    queues = GPUS["queues"] | {"g6": {**FIFO, "instance_type": "ml.g6.12xlarge"}}
+    watched = environment(**GPUS | {"queues": queues}, job_metrics={"interval_minutes": 2}, account="111122223333")
+    training, monitoring = build_stacks(cdk.App(), "prod", watched)
+    assert monitoring.stack_name == "fairlane-prod-monitoring"
+    template = template_of(monitoring)
+    assert not {"Fn::ImportValue", "Fn::GetStackOutput"} & set(json.dumps(template).split('"'))
+    assert monitoring.dependencies == []
+    (schedule,) = (one for one in template["Resources"].values() if one["Type"] == "AWS::Scheduler::Schedule")
+    assert schedule["Properties"]["ScheduleExpression"] == "rate(2 minutes)"
+    told = {queue["name"]: queue for queue in json.loads(schedule["Properties"]["Target"]["Input"])["queues"]}
+    assert told["g6"]["instance_type"] == "ml.g6.12xlarge"
+    assert told["containers"]["limit"] == {"VCPU": 384}
+    assert template_of(training)["Outputs"]
 
 
 def test_an_unknown_hint_is_warned_of() -> None:

@@ -13,6 +13,7 @@ WITHOUT_CDK = ("_gpu", "scheduling", "catalog", "environment", "rehearsal", "cli
 WITHOUT_CDK_MODULES = (
     "__init__",
     "_checks",
+    "_exporter",
     "_problems",
     "_tokens",
     "_training_permissions",

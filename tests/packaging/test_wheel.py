@@ -57,7 +57,13 @@ def closure(requirements: list[str]) -> set[str]:
 def test_the_wheel_holds_the_packages_and_nothing_else(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     tops = {name.partition("/")[0] for name in names}
-    assert {top for top in tops if not top.endswith(".dist-info")} == {"fairlane", "fairlane_local", "fairlane_stacks"}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {
+        "fairlane",
+        "fairlane_lambda",
+        "fairlane_local",
+        "fairlane_stacks",
+    }
+    assert {"fairlane_lambda/metrics.json", "fairlane_lambda/gpus.json"} < set(names)
     assert "fairlane/py.typed" in names
     assert "fairlane/catalog/training_instance_types.txt" in names
     assert not [name for name in names if "__pycache__" in name or "test" in name]

@@ -4,6 +4,7 @@ from fairlane.environment._gpu_models import GivenNetworkModel, GpuComputeEnviro
 from fairlane.environment._job_models import GpuJobDefinitionModel, MultiNodeGpuJobDefinitionModel
 from fairlane.environment._loader import environment_names, find_environment, load_environment
 from fairlane.environment._models import Environment, RegionModel
+from fairlane.environment._monitoring_models import JobMetricsModel
 from fairlane.environment._queue_models import (
     GpuQueueModel,
     ServiceEnvironmentModel,
@@ -27,6 +28,7 @@ __all__ = [
     "GpuComputeEnvironmentModel",
     "GpuJobDefinitionModel",
     "GpuQueueModel",
+    "JobMetricsModel",
     "MadeNetworkModel",
     "MultiNodeGpuJobDefinitionModel",
     "QuotaManagementModel",

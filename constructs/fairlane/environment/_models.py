@@ -11,6 +11,7 @@ from fairlane._checks import check_name, check_tags, check_text, is_region
 from fairlane._problems import Problem
 from fairlane.environment._gpu_models import GpuComputeEnvironmentModel, NetworkField
 from fairlane.environment._job_models import JobDefinitionField
+from fairlane.environment._monitoring_models import JobMetricsModel
 from fairlane.environment._queue_models import (
     GpuQueueModel,
     QueueField,
@@ -43,6 +44,9 @@ class RegionModel(Model):
     job_definitions: dict[str, JobDefinitionField] = {}
     """Job definitions for queues of containers, by the name that people submit; with nodes, of several machines."""
 
+    job_metrics: JobMetricsModel | None = None
+    """Exports what AWS Batch does not publish of the queues; {} for all as it is by default."""
+
     @property
     def training_queues(self) -> dict[str, TrainingQueueModel]:
         """The queues of SageMaker training jobs."""
@@ -70,6 +74,9 @@ class RegionModel(Model):
                 yield problem.within("network")
         elif self.compute_environments:
             yield Problem(("network",), None, "vpc_id and subnet_ids, or {} for a VPC to be made")
+        if self.job_metrics is not None:
+            for problem in self.job_metrics.problems():
+                yield problem.within("job_metrics")
         for kind, things in (
             ("execution_roles", self.execution_roles),
             ("service_environments", self.service_environments),

@@ -24,6 +24,8 @@ def reference_problems(environment: Environment) -> Iterator[Resting]:
 
 
 def _of_region(model: RegionModel, region: str) -> Iterator[Resting]:
+    if model.job_metrics is not None and not model.queues:
+        yield Problem(("job_metrics",), "no queues", "one queue or more to export metrics of"), [("queues",)]
     for name, queue in model.training_queues.items():
         if (wanted := queue.service_environment) is not None:
             field: Path = ("queues", name, "service_environment")

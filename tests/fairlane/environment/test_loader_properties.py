@@ -30,7 +30,7 @@ LOST_WITH: dict[tuple[Any, ...], list[tuple[Any, ...]]] = {
     ("compute_environments", "p5"): _P5,
     ("compute_environments", "p5", "efa"): _JOBS,
     ("compute_environments", "p5", "purchase"): [("compute_environments", "p5", "allocation_strategy")],
-    ("queues",): _JOBS,
+    ("queues",): [*_JOBS, ("job_metrics",)],
     ("queues", "containers"): _JOBS,
     ("queues", "containers", "compute_environments"): [*_JOBS, ("queues", "containers", "capacity")],
     ("queues", "fair", "service_environment"): [("queues", "fair", "capacity")],
@@ -103,6 +103,7 @@ job_definitions:
     scheduling_priority: 1
     tags: {a: b}
   several: {image: training:1, script: [train.py], nodes: 2, efa: true, instance_type: p5.48xlarge, queues: [containers]}
+job_metrics: {interval_minutes: 1, namespace: Fairlane}
 regions:
   eu-west-1:
     queues: {eu: {capacity: 1, scheduling: {policy: fifo}}}

@@ -1,0 +1,144 @@
+"""What the exporter is told of a queue."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+from aws_cdk import Aws
+
+from fairlane._checks import check_list
+from fairlane._claims import Claims
+from fairlane._exporter import exporter_problems
+from fairlane._problems import Problem
+from fairlane._tokens import is_token
+from fairlane.capacity import GpuComputeEnvironment
+from fairlane.queues import GpuQueue, GpuQueueBase, TrainingQueue, TrainingQueueBase
+from fairlane.scheduling import FairShare, QuotaManagement
+
+AnyQueue: TypeAlias = TrainingQueueBase | GpuQueueBase
+
+MAX_QUEUES: Final = 50
+MAX_SHARES: Final = 100
+_PAGES: Final = {"service": 60, "compute": 20}
+_VCPU: Final = "VCPU"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watched:
+    """A queue, as the exporter sees it.
+
+    Args:
+        name: the queue's name.
+        arn: its ARN.
+        service: whether it is one of SageMaker training jobs.
+        quotas: whether it has quota shares, as far as is known.
+        shares: the entitlement of each declared share by capacity unit, empty where it is not known.
+        limit: the most capacity by unit, empty where it is not known.
+        instance_type: what GPUs are counted by where instances of any type are counted.
+    """
+
+    name: str
+    arn: str
+    service: bool
+    quotas: bool
+    shares: Mapping[str, Mapping[str, float]]
+    limit: Mapping[str, float]
+    instance_type: str | None
+
+    def poll(self) -> dict[str, Any]:
+        """What the poller is told of it."""
+        kind = "service" if self.service else "compute"
+        told = {
+            "name": self.name,
+            "kind": kind,
+            "quota": self.quotas,
+            "shares": {name: dict(units) for name, units in self.shares.items()},
+            "limit": dict(self.limit),
+            "max_pages": _PAGES[kind],
+        }
+        return told | ({"instance_type": self.instance_type} if self.instance_type else {})
+
+
+def watched(queue: AnyQueue, shares: Sequence[str] | None, instance_type: str | None, where: Claims) -> Watched:
+    """Reads off a queue what is known of it at synth, by its name alone: it may be in another stack.
+
+    Args:
+        queue: made here or elsewhere.
+        where: the account and Region that it is watched from, which are its own.
+        shares: the shares to publish for; by default those of its policy.
+        instance_type: what GPUs are counted by.
+    """
+    scheduling = queue.scheduling
+    limit = _limit(queue)
+    entitlements = scheduling.entitlements(limit) if scheduling and limit else {}
+    declared = shares if shares is not None else _declared(scheduling)
+    return Watched(
+        name=queue.job_queue_name,
+        arn=f"arn:{Aws.PARTITION}:batch:{where.region}:{where.account}:job-queue/{queue.job_queue_name}",
+        service=isinstance(queue, TrainingQueueBase),
+        quotas=isinstance(scheduling, QuotaManagement),
+        shares={name: entitlements.get(name, {}) for name in declared},
+        limit=limit,
+        instance_type=instance_type,
+    )
+
+
+def _declared(scheduling: object) -> list[str]:
+    if isinstance(scheduling, QuotaManagement):
+        return [share.name for share in scheduling.shares]
+    return list(scheduling.weight_factors) if isinstance(scheduling, FairShare) else []
+
+
+def _limit(queue: AnyQueue) -> dict[str, int]:
+    if isinstance(queue, GpuQueue):
+        environments = queue.compute_environments
+        if not all(isinstance(one, GpuComputeEnvironment) for one in environments):
+            return {}
+        vcpus = [one.max_vcpus for one in environments if isinstance(one, GpuComputeEnvironment)]
+        return {} if any(map(is_token, vcpus)) else {_VCPU: sum(vcpus)}
+    limits = getattr(queue.service_environment, "capacity_limits", None) if isinstance(queue, TrainingQueue) else None
+    return {} if not limits or any(map(is_token, limits.values())) else dict(limits)
+
+
+def _place_of(queue: AnyQueue) -> str | None:
+    """The Region of a queue, where it is known."""
+    if not is_token(queue.job_queue_arn):
+        return queue.job_queue_arn.split(":")[3]
+    region = Claims.at(queue).region
+    return None if is_token(region) else region
+
+
+def job_metrics_problems(
+    queues: Sequence[AnyQueue],
+    shares: Mapping[str, Sequence[str]],
+    instance_types: Mapping[str, str],
+    interval_minutes: int,
+    namespace: str,
+    where: Claims,
+) -> Iterator[Problem]:
+    """Yields every mistake; arguments as for `JobMetrics`."""
+    kinds = (TrainingQueueBase, GpuQueueBase)
+    wrong = list(check_list(("queues",), queues, kinds, "TrainingQueue and GpuQueue"))
+    yield from wrong
+    names = [] if wrong else [queue.job_queue_name for queue in queues]
+    if not wrong and not 1 <= len(queues) <= MAX_QUEUES:
+        yield Problem(("queues",), f"{len(queues)} queues", f"1 to {MAX_QUEUES} queues, as many as a Region has")
+    for index, name in enumerate(names):
+        if is_token(name):
+            yield Problem(("queues", index), name, "a queue whose name is known at synth")
+        elif name in names[:index]:
+            yield Problem(("queues", index), name, "each queue once")
+        elif (place := _place_of(queues[index])) and place != (region := where.region) and not is_token(region):
+            yield Problem(("queues", index), f"{name} in {place}", f"a queue in {region}, where this is")
+    for field, by_queue in (("shares", shares), ("instance_types", instance_types)):
+        for name in by_queue:
+            if not wrong and name not in names:
+                yield Problem((field, str(name)), name, f"the name of one of the queues: {', '.join(map(str, names))}")
+    for name, some in shares.items():
+        yield from check_list(("shares", str(name)), some, str, "share identifiers")
+    for index, queue in enumerate(() if wrong else queues):
+        chosen = shares.get(queue.job_queue_name, _declared(queue.scheduling))
+        if len(chosen) > MAX_SHARES:
+            allowed = f"at most {MAX_SHARES}, each of which is a dozen metrics: choose with shares"
+            yield Problem(("queues", index), f"{len(chosen)} shares", allowed)
+    yield from exporter_problems(interval_minutes, namespace)

@@ -1,0 +1,146 @@
+"""A container of the function, what it publishes, and jobs to poll."""
+
+import json
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import fairlane_lambda
+from fairlane_lambda.queue_poller import handler
+from fairlane_lambda.queue_poller._batch import Definitions
+from tests.fairlane_lambda.queue_poller.fake_batch import FakeBatch, Record
+
+NOW = 1_793_000_000_000
+SECOND = 1_000
+HOUR = 3_600 * SECOND
+NAMES: Record = json.loads(Path(fairlane_lambda.__file__ or "").with_name("metrics.json").read_text())
+
+Published = dict[tuple[str, str | None], dict[str, float]]
+
+
+class Context:
+    """How long the function may still run, in milliseconds: one answer after the other, the last one for ever."""
+
+    def __init__(self, *remaining: int) -> None:
+        self._remaining = list(remaining)
+
+    def get_remaining_time_in_millis(self) -> int:
+        return self._remaining.pop(0) if len(self._remaining) > 1 else self._remaining[0]
+
+
+class Container:
+    """A warm container of the function."""
+
+    def __init__(self, batch: Any) -> None:
+        self.batch = batch
+        self.printed = ""
+        self.logged = ""
+        self._definitions = Definitions()
+
+    def poll(self, *queues: Record, context: Context | None = None) -> Published:
+        """Values by queue and share, and name."""
+        handler._batch.cache_clear()
+        out, log = StringIO(), StringIO()
+        with (
+            patch.object(handler, "_definitions", self._definitions),
+            patch.object(handler, "_now", lambda: NOW),
+            patch("boto3.client", lambda *_, **__: self.batch),
+            redirect_stdout(out),
+            redirect_stderr(log),
+        ):
+            handler.handler({"queues": list(queues)}, context or Context(300_000))
+        handler._batch.cache_clear()
+        self.printed, self.logged = out.getvalue(), log.getvalue()
+        return _read(self.printed)
+
+
+def _read(printed: str) -> Published:
+    """What CloudWatch would make of lines; each must be as metrics.json has it."""
+    published: Published = {}
+    for line in printed.splitlines():
+        record = json.loads(line)
+        assert record["_aws"]["Timestamp"] == NOW - NOW % 60_000
+        (directive,) = record["_aws"]["CloudWatchMetrics"]
+        assert directive["Namespace"] == NAMES["namespace"] == "Fairlane"
+        key = record["JobQueueName"], record.get("Share")
+        per = "queue" if key[1] is None else "share"
+        assert directive["Dimensions"] == [NAMES["dimensions"][per]]
+        for metric in directive["Metrics"]:
+            known = NAMES["metrics"][metric["Name"]]
+            assert known["source"] == "queue_poller"
+            assert metric["Unit"] == known["unit"]
+            assert per in known["per"]
+            assert record[metric["Name"]] >= 0
+        names = {metric["Name"] for metric in directive["Metrics"]}
+        assert record.keys() == {"_aws", *NAMES["dimensions"][per], *names}, "a value without a metric, or none"
+        assert key not in published, "one line per queue and share"
+        published[key] = {name: record[name] for name in names}
+    return published
+
+
+def poll(batch: FakeBatch, *queues: Record) -> Published:
+    return Container(batch).poll(*queues)
+
+
+def queue(name: str = "gpus", kind: str = "compute", **fields: Any) -> Record:
+    return {"name": name, "kind": kind, "quota": False, "shares": {}, "limit": {}, "max_pages": 20} | fields
+
+
+def definition_arn(number: int = 1) -> str:
+    return f"arn:aws:batch:us-east-1:123456789012:job-definition/secret-definition:{number}"
+
+
+def definition(number: int = 1, gpus: int | None = None, **fields: Any) -> Record:
+    needs = [{"type": "VCPU", "value": "8"}] + ([{"type": "GPU", "value": str(gpus)}] if gpus is not None else [])
+    return {
+        "jobDefinitionName": "secret-definition",
+        "jobDefinitionArn": definition_arn(number),
+        "revision": number,
+        "type": "container",
+        "containerProperties": {
+            "image": "secret-image",
+            "command": ["secret-command"],
+            "environment": [{"name": "secret-variable", "value": "secret-value"}],
+            "resourceRequirements": needs,
+        },
+    } | fields
+
+
+def job(number: int = 0, age: int = 0, share: str | None = None, **fields: Any) -> Record:
+    """A compute job that was submitted `age` milliseconds ago."""
+    made = _job(number, age) | {"jobDefinition": definition_arn()} | fields
+    return made | {"shareIdentifier": share} if share else made
+
+
+def service_job(
+    number: int = 0, age: int = 0, share: str | None = None, quota: str | None = None, **usage: float
+) -> Record:
+    """A service job; `usage` is its instances by type, `p4d` for ml.p4d.24xlarge and `any` for any type."""
+    types = {"p4d": "ml.p4d.24xlarge", "g6": "ml.g6.12xlarge", "any": "NUM_INSTANCES"}
+    made = _job(number, age) | {
+        "serviceJobType": "SAGEMAKER_TRAINING",
+        "capacityUsage": units({types[name]: quantity for name, quantity in usage.items()}),
+    }
+    return made | ({"shareIdentifier": share} if share else {}) | ({"quotaShareName": quota} if quota else {})
+
+
+def units(amounts: dict[str, float]) -> list[Record]:
+    return [{"capacityUnit": unit, "quantity": quantity} for unit, quantity in amounts.items()]
+
+
+def front(*ages: int) -> list[Record]:
+    """Jobs at the head of a queue, by how long they have been there in milliseconds."""
+    arn = "arn:aws:batch:us-east-1:123456789012:job/secret-id"
+    return [{"jobArn": arn, "earliestTimeAtPosition": NOW - age} for age in ages]
+
+
+def _job(number: int, age: int) -> Record:
+    return {
+        "jobArn": f"arn:aws:batch:us-east-1:123456789012:job/secret-id-{number}",
+        "jobId": f"secret-id-{number}",
+        "jobName": "secret-job",
+        "statusReason": "secret-reason",
+        "createdAt": NOW - age,
+    }

@@ -1,0 +1,235 @@
+"""What a failing call costs, and what it does not."""
+
+from collections.abc import Callable
+from threading import Barrier
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ReadTimeoutError
+
+from fairlane_lambda.queue_poller import handler
+from tests.fairlane_lambda.queue_poller.fake_batch import FakeBatch, Jobs, Record
+from tests.fairlane_lambda.queue_poller.polling import (
+    HOUR,
+    Container,
+    Context,
+    definition,
+    definition_arn,
+    front,
+    job,
+    poll,
+    queue,
+    service_job,
+    units,
+)
+
+THROTTLED = "TooManyRequestsException"
+P4D = "ml.p4d.24xlarge"
+SNAPSHOT = {
+    "frontOfQueue": {"jobs": front(HOUR)},
+    "queueUtilization": {
+        "totalCapacityUsage": units({P4D: 5.0}),
+        "fairshareUtilization": {
+            "topCapacityUtilization": [{"shareIdentifier": "a", "capacityUsage": units({P4D: 3.0})}]
+        },
+    },
+}
+JOBS = {state: [service_job(share="b", p4d=1)] for state in ("RUNNABLE", "RUNNING", "STARTING", "SCHEDULED", "PENDING")}
+OF_LENDING = {"CapacityBorrowed", "CapacityLent"}
+
+
+def listing_fails(state: str) -> Callable[[str, Record], str | None]:
+    return lambda operation, request: THROTTLED if request.get("jobStatus") == state else None
+
+
+def service_queue(name: str = "train") -> Record:
+    return queue(name, "service", shares={"a": {P4D: 4}, "b": {P4D: 1}})
+
+
+def lost(fails: Callable[[str, Record], str | None]) -> tuple[set[str], set[str], set[str]]:
+    """What is missing of a queue, of its share in the snapshot and of its other one when calls fail."""
+    snapshots = {"train": SNAPSHOT}
+    whole = poll(FakeBatch({"train": JOBS}, snapshots=snapshots), service_queue())
+    partial = poll(FakeBatch({"train": JOBS}, snapshots=snapshots, fails=fails), service_queue())
+    assert whole["train", None]["PollErrors"] == 0
+    assert partial["train", None]["PollErrors"] == 1
+    of_queue, of_a, of_b = (whole["train", share].keys() - partial["train", share].keys() for share in (None, "a", "b"))
+    return of_queue, of_a, of_b
+
+
+def test_listing_what_waits() -> None:
+    waiting = {"RunnableJobs", "OldestRunnableAge", "GpusWanted"}
+    assert lost(listing_fails("RUNNABLE")) == (waiting, waiting, waiting)
+
+
+@pytest.mark.parametrize(
+    ("state", "name"), [("RUNNING", "RunningJobs"), ("STARTING", "StartingJobs"), ("SCHEDULED", "ScheduledJobs")]
+)
+def test_listing_what_is_dispatched(state: str, name: str) -> None:
+    of_queue, of_a, of_b = lost(listing_fails(state))
+    assert of_queue == {name, "GpusInUse"}
+    assert of_a == {"RunningJobs", "GpusInUse", "CapacityLent"}
+    assert of_b == {"RunningJobs", "GpusInUse", "CapacityInUse", *OF_LENDING}
+
+
+@pytest.mark.parametrize("state", ["PENDING", "SUBMITTED"])
+def test_listing_what_waits_for_others(state: str) -> None:
+    assert lost(listing_fails(state)) == ({f"{state.capitalize()}Jobs"}, set(), set())
+
+
+def test_the_snapshot() -> None:
+    failing = lost(lambda operation, request: THROTTLED if operation == "get_job_queue_snapshot" else None)
+    assert failing == ({"HeadOfQueueAge"}, set(), set())
+
+
+def test_without_a_snapshot_and_a_listing_nobody_knows_the_capacity() -> None:
+    def fails(operation: str, request: Record) -> str | None:
+        return THROTTLED if request.get("jobStatus", "RUNNING") == "RUNNING" else None
+
+    published = poll(FakeBatch({"train": JOBS}, fails=fails), service_queue() | {"limit": {P4D: 9}})["train", None]
+    assert published["PollErrors"] == 2
+    assert published["CapacityLimit"] == 9
+    assert not published.keys() & {"CapacityInUse", "CapacityUtilization", "HeadOfQueueAge", "RunningJobs"}
+
+
+def test_a_later_page_that_fails_costs_the_whole_state() -> None:
+    def fails(operation: str, request: Record) -> str | None:
+        return THROTTLED if request.get("nextToken") == "200" else None
+
+    published = poll(FakeBatch({"train": {"RUNNABLE": Jobs(900, service_job)}}, fails=fails), service_queue())
+    assert published["train", None]["PollErrors"] == 1
+    assert "RunnableJobs" not in published["train", None]
+    assert published["train", None]["RunningJobs"] == 0
+
+
+def test_children_of_arrays_are_unknown_when_their_parents_are() -> None:
+    parent = job(arrayProperties={"size": 9, "statusSummary": {"RUNNABLE": 5, "RUNNING": 4}})
+    jobs = {"PENDING": [parent], "SUBMITTED": [job()]}
+    published = poll(FakeBatch({"gpus": jobs}, fails=listing_fails("PENDING")), queue())["gpus", None]
+    assert published["SubmittedJobs"] == 1
+    assert not published.keys() & {"PendingJobs", "RunnableJobs", "RunningJobs", "OldestRunnableAge", "GpusWanted"}
+
+
+def test_definitions_cost_the_gpus_of_their_jobs_until_they_are_known() -> None:
+    jobs = {"RUNNABLE": [job(jobDefinition=definition_arn(1))], "RUNNING": [job(jobDefinition=definition_arn(2))]}
+    failing = {definition_arn(2)}
+
+    def fails(operation: str, request: Record) -> str | None:
+        return THROTTLED if failing.intersection(request.get("jobDefinitions", ())) else None
+
+    container = Container(FakeBatch({"gpus": jobs}, definitions=[definition(1, 4), definition(2, 2)], fails=fails))
+    first = container.poll(queue())["gpus", None]
+    assert (first["PollErrors"], first["RunnableJobs"], first["RunningJobs"], first["GpusWanted"]) == (1, 1, 1, 4)
+    assert "GpusInUse" not in first
+    failing.clear()
+    second = container.poll(queue())["gpus", None]
+    assert (second["PollErrors"], second["GpusInUse"]) == (0, 2)
+
+
+def test_definitions_that_fail_are_asked_for_once_in_a_poll() -> None:
+    jobs = {"RUNNABLE": Jobs(5_000, job)}
+    batch = FakeBatch(
+        {"gpus": jobs}, fails=lambda operation, _: THROTTLED if operation.startswith("describe") else None
+    )
+    assert poll(batch, queue())["gpus", None]["PollErrors"] == 1
+
+
+def test_definitions_of_waiting_arrays_cost_the_gpus_of_their_children() -> None:
+    children = {"RUNNABLE": 5, "STARTING": 0}
+    jobs = {"PENDING": [job(arrayProperties={"size": 9, "statusSummary": children})]}
+    batch = FakeBatch(
+        {"gpus": jobs}, fails=lambda operation, _: THROTTLED if operation.startswith("describe") else None
+    )
+    published = poll(batch, queue())["gpus", None]
+    assert "GpusWanted" not in published
+    assert published["GpusInUse"] == 0
+
+
+def test_a_queue_whose_calls_all_fail_costs_no_other() -> None:
+    def fails(operation: str, request: Record) -> str | None:
+        return "AccessDeniedException" if request.get("jobQueue") == "bad" else None
+
+    container = Container(FakeBatch({"bad": JOBS, "good": JOBS}, fails=fails))
+    published = container.poll(service_queue("bad"), service_queue("good"))
+    assert published["good", None]["PollErrors"] == 0
+    assert published["good", "b"]["RunnableJobs"] == 1
+    bad = published["bad", None]
+    assert bad.pop("PollSeconds") >= 0
+    assert bad == {"PollErrors": 7, "Truncated": 0}
+    assert published["bad", "a"] == {"CapacityEntitlement": 4}
+    assert "list_service_jobs failed for queue bad: AccessDeniedException" in container.logged
+
+
+def test_a_connection_that_breaks_is_a_call_that_fails() -> None:
+    class Unreachable(FakeBatch):
+        def get_job_queue_snapshot(self, **request: Any) -> Record:
+            raise ReadTimeoutError(endpoint_url="https://batch.us-east-1.amazonaws.com")
+
+    published = poll(Unreachable({"train": JOBS}), service_queue())["train", None]
+    assert (published["PollErrors"], published["RunnableJobs"]) == (1, 1)
+
+
+def test_a_mistake_of_ours_in_one_queue_costs_no_other() -> None:
+    class Surprising(FakeBatch):
+        def get_job_queue_snapshot(self, **request: Any) -> Any:
+            return ["no object"] if request["jobQueue"] == "bad" else {}
+
+    container = Container(Surprising({"bad": JOBS, "good": JOBS}))
+    published = container.poll(service_queue("bad"), service_queue("good"))
+    assert published["bad", None] == {"PollErrors": 1}
+    assert published["good", None]["RunnableJobs"] == 1
+    assert "the poll failed for queue bad: AttributeError" in container.logged
+
+
+def test_a_slow_queue_keeps_no_other_waiting() -> None:
+    all_at_once = Barrier(8)
+
+    class Slow(FakeBatch):
+        def get_job_queue_snapshot(self, **request: Any) -> Record:
+            all_at_once.wait(timeout=30)
+            return {}
+
+    names = [f"queue-{number}" for number in range(8)]
+    published = poll(Slow(dict.fromkeys(names, JOBS)), *map(service_queue, names))
+    assert {published[name, None]["PollErrors"] for name in names} == {0}
+
+
+def test_no_queue_is_begun_in_the_last_ten_seconds() -> None:
+    batch = FakeBatch({"train": JOBS})
+    published = Container(batch).poll(service_queue(), context=Context(9_999))
+    assert published == {("train", None): {"PollErrors": 1}}
+    assert batch.calls == []
+    assert Container(batch).poll(service_queue(), context=Context(10_000))["train", None]["PollErrors"] == 0
+
+
+def test_a_queue_that_is_begun_ends_when_time_runs_out() -> None:
+    batch = FakeBatch({"train": {"RUNNABLE": Jobs(5_000, service_job)}})
+    context = Context(60_000, 60_000, 9_999)
+    published = Container(batch).poll(service_queue() | {"max_pages": 60}, context=context)["train", None]
+    assert (published["Truncated"], published["RunnableJobs"], published["PollErrors"]) == (1, 200, 0)
+    assert published["RunningJobs"] == 0
+
+
+def test_without_a_client_every_queue_fails(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def no_client(*_: Any, **__: Any) -> None:
+        raise RuntimeError("no Region")
+
+    monkeypatch.setattr(boto3, "client", no_client)
+    handler._batch.cache_clear()
+    handler.handler({"queues": [queue("a"), queue("b")]}, Context(300_000))
+    assert capsys.readouterr().out.count('"PollErrors":1') == 2
+
+
+def test_the_client_is_made_once_and_slows_down_when_it_is_throttled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    handler._batch.cache_clear()
+    client = handler._batch()
+    assert client is handler._batch()
+    config = client.meta.config
+    assert config.retries == {"mode": "adaptive", "total_max_attempts": 6}
+    assert config.connect_timeout <= 5
+    assert config.read_timeout <= 10
+    handler._batch.cache_clear()

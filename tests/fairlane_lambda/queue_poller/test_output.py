@@ -1,0 +1,100 @@
+"""What is printed: only what metrics.json names, and nothing that names a job."""
+
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.fairlane_lambda.queue_poller.fake_batch import FakeBatch, Record
+from tests.fairlane_lambda.queue_poller.polling import (
+    HOUR,
+    NAMES,
+    Container,
+    definition,
+    definition_arn,
+    job,
+    queue,
+    service_job,
+    units,
+)
+
+STATES = ("SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING")
+CODES = (None, None, None, "TooManyRequestsException", "AccessDeniedException", "ServerException")
+
+shares = st.sampled_from([None, "a", "b1", "b2", "undeclared"])
+ages = st.integers(-HOUR, 100 * HOUR)
+arrays = st.fixed_dictionaries(
+    {"size": st.integers(2, 50)},
+    optional={"statusSummary": st.dictionaries(st.sampled_from([*STATES, "SUCCEEDED", "FAILED"]), st.integers(0, 50))},
+)
+compute_jobs = st.builds(
+    lambda age, share, number, more: job(age=age, share=share, jobDefinition=definition_arn(number), **more),
+    ages,
+    shares,
+    st.integers(0, 3),
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "arrayProperties": arrays,
+            "nodeProperties": st.fixed_dictionaries({"numNodes": st.integers(1, 9)}),
+            "capacityUsage": st.integers(0, 90).map(lambda quantity: units({"VCPU": quantity})),
+        },
+    ),
+)
+service_jobs = st.builds(
+    lambda age, share, usage: service_job(age=age, share=share, **usage),
+    ages,
+    shares,
+    st.dictionaries(st.sampled_from(["p4d", "g6", "any"]), st.integers(0, 9)),
+)
+
+
+def jobs_by_state(jobs: st.SearchStrategy[Record], states: tuple[str, ...]) -> st.SearchStrategy[Any]:
+    return st.dictionaries(st.sampled_from(states), st.lists(jobs, max_size=6))
+
+
+@settings(max_examples=150, deadline=None)
+@given(jobs_by_state(compute_jobs, STATES), jobs_by_state(service_jobs, (*STATES, "SCHEDULED")), st.data())
+def test_no_output_names_a_job(compute: Any, service: Any, data: st.DataObject) -> None:
+    fates: dict[str, str | None] = {}
+
+    def fails(operation: str, request: Record) -> str | None:
+        call = f"{operation} {request.get('jobQueue')} {request.get('jobStatus')}"
+        return fates.setdefault(call, None)
+
+    calls = [f"list_jobs gpus {state}" for state in STATES] + [f"list_service_jobs train {state}" for state in STATES]
+    for call in [*calls, "describe_job_definitions None None", "get_job_queue_snapshot gpus None"]:
+        fates[call] = data.draw(st.sampled_from(CODES), call)
+    batch = FakeBatch(
+        {"gpus": compute, "train": service}, definitions=[definition(n, gpus=n) for n in range(3)], fails=fails
+    )
+    container = Container(batch)
+    of_shares: Record = {"a": {"VCPU": 8}, "b*": {}}
+    published = container.poll(
+        queue(shares=of_shares, limit={"VCPU": 90}), queue("train", "service", shares={"a": {"NUM_INSTANCES": 3}})
+    )
+    assert "secret" not in container.printed + container.logged
+    assert {share for _, share in published} <= {None, "a", "b*", "other"}
+    failed = sum(
+        fates.get(f"{operation} {request.get('jobQueue')} {request.get('jobStatus')}") is not None
+        for operation, request in batch.calls
+    )
+    assert published["gpus", None]["PollErrors"] + published["train", None]["PollErrors"] == failed
+    for (name, share), values in published.items():
+        for metric in ("RunnableJobs", "GpusWanted", "GpusInUse"):
+            of_queue = published[name, None]
+            assert share is None or (metric in values) == (metric in of_queue), "shares know what their queue knows"
+            assert share is None or values.get(metric, 0) <= of_queue.get(metric, 0)
+
+
+def test_every_metric_of_the_poller_is_published() -> None:
+    batch = FakeBatch({"train": {"RUNNABLE": [service_job(share="a")]}})
+    of_queue = queue("train", "service", shares={"a": {"NUM_INSTANCES": 3}}, limit={"NUM_INSTANCES": 9})
+    published = Container(batch).poll(of_queue)
+    for per, key in (("queue", ("train", None)), ("share", ("train", "a"))):
+        polled = {
+            name
+            for name, metric in NAMES["metrics"].items()
+            if metric["source"] == "queue_poller" and per in metric["per"]
+        }
+        assert published[key].keys() == polled
