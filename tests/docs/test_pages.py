@@ -1,5 +1,6 @@
 """What pages say of things outside this repository's code, held against what can be asked here."""
 
+import json
 import re
 from collections import Counter
 
@@ -45,6 +46,14 @@ def test_the_vcpus_of_the_example_are_what_its_machines_may_have() -> None:
     assert len(used) == 3
     for quota, vcpus in used.items():
         assert re.search(rf"{vcpus} (vCPUs )?of `{quota}`", said), quota
+
+
+def test_the_table_of_metrics_is_the_catalog() -> None:
+    catalog = json.loads((REPOSITORY / "lambda" / "fairlane_lambda" / "metrics.json").read_text())
+    rows = re.findall(r"^\| `(\w+)` \| ([\w, ]+) \| (\w+) \| (.+) \|$", page("job-metrics.md"), re.MULTILINE)
+    assert rows == [
+        (name, ", ".join(known["per"]), known["unit"], known["meaning"]) for name, known in catalog["metrics"].items()
+    ]
 
 
 def test_the_workflow_runs_commands_that_there_are() -> None:

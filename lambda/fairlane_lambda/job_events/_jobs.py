@@ -23,7 +23,8 @@ def attempts_of(event: dict[str, Any]) -> list[dict[str, Any]]:
     """The attempts of a job, the first one first; of one without a list of them, what is said of it as a whole."""
     listed = event.get("attempts")
     attempts = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
-    if not attempts and number(event.get("started")) is not None:
+    cancelled = event.get("cancelled") is True  # before it ran, whatever ran before that
+    if not attempts and not cancelled and number(event.get("started")) is not None:
         return [{"startedAt": event["started"], "stoppedAt": event.get("stopped")}]
     return attempts
 

@@ -1,0 +1,111 @@
+"""Events that cannot be right: each is counted and retried alone, and the rest of its batch is not lost."""
+
+import json
+from typing import Any
+
+import pytest
+
+from fairlane_lambda.job_events import handler as module
+
+GOOD: dict[str, Any] = {
+    "type": "Batch Job State Change",
+    "time": "2026-11-01T10:00:00Z",
+    "id": "good",
+    "queue": "q",
+    "shares": ["s"],
+    "share": "s",
+    "status": "SUCCEEDED",
+    "created": 1_793_527_100_000,
+    "attempts": [{"startedAt": 1_793_527_160_000, "stoppedAt": 1_793_527_220_000}],
+}
+
+
+def run(capsys: pytest.CaptureFixture[str], *bodies: str, received: str = "1") -> tuple[list[str], str]:
+    module.forget()
+    records = [
+        {"messageId": str(number), "body": body, "attributes": {"ApproximateReceiveCount": received}}
+        for number, body in enumerate(bodies)
+    ]
+    answer = module.handler({"Records": records}, None)
+    return [item["itemIdentifier"] for item in answer["batchItemFailures"]], capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "",
+        "no JSON",
+        "[1]",
+        "null",
+        '"text"',
+        "{}",
+        json.dumps(GOOD | {"type": 5}),
+        json.dumps(GOOD | {"type": "Batch Job Definition Change"}),
+        json.dumps(GOOD | {"queue": ""}),
+        json.dumps(GOOD | {"queue": None}),
+        json.dumps(GOOD | {"id": ""}),
+        json.dumps(GOOD | {"id": 7}),
+        json.dumps(GOOD | {"created": ""}),
+        json.dumps(GOOD | {"created": "soon"}),
+        json.dumps(GOOD | {"type": "Batch Job Queue Blocked", "queue": ""}),
+        json.dumps({"type": "Batch Service Job Preemption Completed", "job": "", "queues": {}}),
+        json.dumps({"type": "Batch Service Job Preemption Completed", "job": "a", "queues": ""}),
+        "[" * 100_000,
+    ],
+)
+def test_what_cannot_be_understood_is_rejected_alone(capsys: pytest.CaptureFixture[str], bad: str) -> None:
+    failed, printed = run(capsys, json.dumps(GOOD), bad, json.dumps(GOOD | {"id": "other"}))
+    assert failed == ["1"]
+    assert '"JobsSucceeded":2' in printed
+    assert ('"EventsRejected":1' in printed) is (not bad.startswith("[["))
+
+
+def test_a_rejected_event_is_counted_when_it_comes_first_only(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys, "no JSON", received="2") == (["0"], "")
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"attempts": [None, *GOOD["attempts"]]},
+        {"attempts": None, "started": 1_793_527_160_000, "stopped": 1_793_527_220_000},
+        {"reason": "x" * 250_000},
+        {"needs": [None, {"type": "GPU", "value": "²"}], "array": None, "node": "", "shares": ["s", None]},
+        {"time": "yesterday", "exit": "", "why": None, "usage": ""},
+        {"time": None, "scheduled": float("nan"), "started": float("inf")},
+    ],
+)
+def test_what_is_odd_is_counted_all_the_same(capsys: pytest.CaptureFixture[str], odd: dict[str, Any]) -> None:
+    failed, printed = run(capsys, json.dumps(GOOD | odd))
+    assert failed == []
+    assert '"JobWaitTime":60' in printed
+    assert '"JobRunTime":60' in printed
+    assert len(printed) < 2_000
+
+
+def test_nothing_of_a_job_is_printed_when_our_own_code_fails(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> Any:
+        raise KeyError("secret of a job")
+
+    monkeypatch.setattr(module, "waits_of", broken)
+    module.forget()
+    answer = module.handler({"Records": [{"messageId": "m", "body": json.dumps(GOOD)}]}, None)
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "m"}]}
+    said = capsys.readouterr()
+    assert "secret" not in said.out + said.err
+    assert "KeyError" in said.err
+    monkeypatch.undo()
+    assert module.handler({"Records": [{"messageId": "m", "body": json.dumps(GOOD)}]}, None) == {
+        "batchItemFailures": []
+    }
+    assert '"JobsSucceeded":1' in capsys.readouterr().out
+
+
+def test_the_memory_of_duplicates_is_bounded(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_MOST_REMEMBERED", 3)
+    run(capsys, *(json.dumps(GOOD | {"id": str(number)}) for number in range(10)))
+    assert len(module._seen) == 3
