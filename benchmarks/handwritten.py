@@ -5,6 +5,7 @@ from aws_cdk import aws_batch as batch
 from aws_cdk import aws_iam as iam
 from cdk_nag import AwsSolutionsChecks
 from handwritten_gpu import gpus
+from handwritten_monitoring import exporter
 
 app = cdk.App()
 cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app, verbose=True))
@@ -128,4 +129,8 @@ for wildcard in (f"{datasets}/*", f"{models}/search/*", streams):
 anything = cdk.Acknowledgment(id="AwsSolutions-IAM5[Resource::*]", reason="these actions have no resource")
 cdk.Validations.of(role).acknowledge(anything)
 gpus(stack)
+monitoring = cdk.Stack(
+    app, "fairlane-example-monitoring", env=cdk.Environment(account="123456789012", region="us-east-1")
+)
+exporter(monitoring, ["training-p4", "training-p5", "training-g6", "cpu"], ["gpu-g5", "gpu-p5"])
 app.synth()

@@ -95,10 +95,8 @@ def compute_environment(
     group = ec2.CfnSecurityGroup(stack, f"{name}-group", vpc_id=vpc.ref, group_description="Machines")
     itself = group.attr_group_id
     placement = None
+    ec2.CfnSecurityGroupIngress(stack, f"{name}-in", group_id=itself, ip_protocol="-1", source_security_group_id=itself)
     if efa:
-        ec2.CfnSecurityGroupIngress(
-            stack, f"{name}-in", group_id=itself, ip_protocol="-1", source_security_group_id=itself
-        )
         ec2.CfnSecurityGroupEgress(
             stack, f"{name}-out", group_id=itself, ip_protocol="-1", destination_security_group_id=itself
         )

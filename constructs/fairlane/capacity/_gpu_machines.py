@@ -12,7 +12,7 @@ from fairlane._claims import Claims
 from fairlane._gpu.capacity import Purchase
 from fairlane._gpu.volumes import LustreMount
 from fairlane._nag import acknowledge_wildcards
-from fairlane.capacity._service_role import service_role
+from fairlane._service_role import service_role
 from fairlane.catalog import GpuInstanceType
 
 _ROOT_DEVICE: Final = "/dev/xvda"

@@ -12,7 +12,7 @@ from constructs import Construct
 from fairlane._claims import Claims
 from fairlane._gpu.network import DEFAULT_CIDR, endpoint_service, subnet_cidrs, training_vpc_problems
 from fairlane._problems import ConfigurationError
-from fairlane.capacity._service_role import service_role
+from fairlane._service_role import service_role
 
 _HTTPS: Final = 443
 _ANYWHERE: Final = "0.0.0.0/0"

@@ -54,17 +54,17 @@ def add_rules(scope: Construct, queues: Sequence[Watched], target: sqs.Queue, de
     """Sends the last event of every job of some queues to `target`, and what blocks them and preempts their jobs."""
     let_events_in(target)
     let_events_in(dead_letters)
-    each = Construct(scope, "Queues")
+    each, arns = Construct(scope, "Queues"), (target.queue_arn, dead_letters.queue_arn)
     for watched in queues:
         told = {"queue": watched.name, "shares": list(watched.shares)}
         job, inside = ("Service Job" if watched.service else "Job"), Construct(each, watched.name)
         of_queue = {"jobQueue": [watched.arn]}
         ended = {**of_queue, "status": ["SUCCEEDED", "FAILED"]}
-        _rule(inside, "Ended", f"Batch {job} State Change", ended, _DETAIL, told, target, dead_letters)
-        _rule(inside, "Blocked", f"Batch {job} Queue Blocked", of_queue, _BLOCKED, told, target, dead_letters)
+        _rule(inside, "Ended", f"Batch {job} State Change", ended, _DETAIL, told, *arns)
+        _rule(inside, "Blocked", f"Batch {job} Queue Blocked", of_queue, _BLOCKED, told, *arns)
     if training := {watched.name: list(watched.shares) for watched in queues if watched.service}:
         kind = "Batch Service Job Preemption Completed"
-        _rule(scope, "Preempted", kind, None, _PREEMPTION, {"queues": training}, target, dead_letters)
+        _rule(scope, "Preempted", kind, None, _PREEMPTION, {"queues": training}, *arns)
 
 
 def template_of(paths: Mapping[str, str], told: Mapping[str, Any]) -> str:
@@ -94,8 +94,8 @@ def _rule(
     detail: Mapping[str, Any] | None,
     paths: Mapping[str, str],
     told: Mapping[str, Any],
-    target: sqs.Queue,
-    dead_letters: sqs.Queue,
+    target: str,
+    dead_letters: str,
 ) -> None:
     rule = events.CfnRule
     places = {"type": "$.detail-type", "time": "$.time", **{name: f"$.detail.{path}" for name, path in paths.items()}}
@@ -105,9 +105,9 @@ def _rule(
         event_pattern={"source": ["aws.batch"], "detail-type": [kind], **({"detail": detail} if detail else {})},
         targets=[
             rule.TargetProperty(
-                arn=target.queue_arn,
+                arn=target,
                 id="Events",
-                dead_letter_config=rule.DeadLetterConfigProperty(arn=dead_letters.queue_arn),
+                dead_letter_config=rule.DeadLetterConfigProperty(arn=dead_letters),
                 input_transformer=rule.InputTransformerProperty(
                     input_paths_map=places, input_template=template_of(paths, told)
                 ),

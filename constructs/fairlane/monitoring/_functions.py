@@ -8,18 +8,20 @@ from pathlib import Path
 from typing import Any, Final
 
 import aws_cdk as cdk
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
+from aws_cdk import aws_s3_assets as s3_assets
 from constructs import Construct
 
 from fairlane._nag import acknowledge_wildcards
+from fairlane._service_role import service_role
 from fairlane._training_permissions import Statement, allow
 
 _PACKAGE: Final = "fairlane_lambda"
+_A_MONTH: Final = 30
 
 
-class Function(lambda_.Function):
+class Function(Construct):
     """A function of `fairlane_lambda`, with a role and a log group of its own.
 
     Logs are kept for a month. Embedded metrics are read from log groups of the standard class only.
@@ -27,11 +29,18 @@ class Function(lambda_.Function):
     Args:
         scope: where it goes in the app.
         construct_id: its id there.
+        code: of all functions.
         handler: the module of its handler, inside `fairlane_lambda`.
-        timeout: of an invocation.
+        timeout_seconds: of an invocation.
         environment: variables.
         statements: what it may do, besides writing its logs.
         wildcards: for each resource of a statement with a wildcard, why it is no more than is needed.
+
+    Attributes:
+        function: the underlying resource.
+        name: its name.
+        arn: its ARN.
+        log_group_name: where it logs.
     """
 
     def __init__(
@@ -39,44 +48,47 @@ class Function(lambda_.Function):
         scope: Construct,
         construct_id: str,
         *,
+        code: s3_assets.Asset,
         handler: str,
-        timeout: cdk.Duration,
+        timeout_seconds: int,
         environment: Mapping[str, str],
         statements: Sequence[Statement],
         wildcards: Mapping[str, str],
     ) -> None:
-        log_group = logs.LogGroup(
-            scope,
-            f"{construct_id}Logs",
-            retention=logs.RetentionDays.ONE_MONTH,
-            log_group_class=logs.LogGroupClass.STANDARD,
-            removal_policy=cdk.RemovalPolicy.DESTROY,
-        )
-        write = allow(["logs:CreateLogStream", "logs:PutLogEvents"], [log_group.log_group_arn])
-        role = iam.Role(
-            scope,
-            f"{construct_id}Role",
-            assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
-            inline_policies={"Function": iam.PolicyDocument.from_json({"Statement": [write, *statements]})},
-        )
-        acknowledge_wildcards(role, {log_group.log_group_arn: "its own log streams", **wildcards})
-        super().__init__(
-            scope,
-            construct_id,
-            code=_code(),
+        super().__init__(scope, construct_id)
+        log_group = logs.CfnLogGroup(self, "Logs", retention_in_days=_A_MONTH, log_group_class="STANDARD")
+        log_group.apply_removal_policy(cdk.RemovalPolicy.DESTROY)
+        write = allow(["logs:CreateLogStream", "logs:PutLogEvents"], [log_group.attr_arn])
+        role = service_role(self, "Role", "lambda.amazonaws.com", [write, *statements])
+        acknowledge_wildcards(role, wildcards)
+        function = lambda_.CfnFunction
+        self.function = function(
+            self,
+            "Resource",
+            code=function.CodeProperty(s3_bucket=code.s3_bucket_name, s3_key=code.s3_object_key),
             handler=f"{_PACKAGE}.{handler}.handler.handler",
-            runtime=lambda_.Runtime.PYTHON_3_14,
-            architecture=lambda_.Architecture.ARM_64,
+            runtime="python3.14",
+            architectures=["arm64"],
             memory_size=256,
-            timeout=timeout,
-            environment=dict(environment),
-            log_group=log_group,
-            role=role,
+            timeout=timeout_seconds,
+            environment=function.EnvironmentProperty(variables=dict(environment)),
+            logging_config=function.LoggingConfigProperty(log_group=log_group.ref),
+            role=role.attr_arn,
         )
-        self.logs = log_group
-        resource = self.node.default_child
-        assert isinstance(resource, lambda_.CfnFunction)
-        resource.add_deletion_override("DependsOn")  # of the role, which it refers to anyway
+        self.name = self.function.ref
+        self.arn = self.function.attr_arn
+        self.log_group_name = log_group.ref
+
+
+def code_of_functions(scope: Construct) -> s3_assets.Asset:
+    """The one asset that all functions have: the package, and nothing that stands beside it."""
+    return s3_assets.Asset(
+        scope,
+        "Code",
+        path=str(_root()),
+        exclude=["*", f"!{_PACKAGE}", f"!{_PACKAGE}/**", "**/__pycache__", "*.pyc"],
+        ignore_mode=cdk.IgnoreMode.GIT,
+    )
 
 
 @cache
@@ -84,11 +96,6 @@ def metrics_catalog() -> dict[str, Any]:
     """What `metrics.json` says of every metric, the one source of names, units and dimensions."""
     catalog: dict[str, Any] = json.loads((_root() / _PACKAGE / "metrics.json").read_text())
     return catalog
-
-
-def _code() -> lambda_.Code:
-    only = ["*", f"!{_PACKAGE}", f"!{_PACKAGE}/**", "**/__pycache__", "*.pyc"]
-    return lambda_.Code.from_asset(str(_root()), exclude=only, ignore_mode=cdk.IgnoreMode.GIT)
 
 
 def _root() -> Path:

@@ -6,24 +6,25 @@ from typing import Any, Final
 
 import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_s3_assets as s3_assets
 from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from fairlane._claims import Claims
 from fairlane._problems import ConfigurationError, Problem
+from fairlane._service_role import service_role
 from fairlane._training_permissions import allow
 from fairlane.monitoring._event_rules import MAX_TEMPLATE, add_rules, template_of
 from fairlane.monitoring._exported_metrics import ExportedMetrics
-from fairlane.monitoring._functions import Function, metrics_catalog
+from fairlane.monitoring._functions import Function, code_of_functions, metrics_catalog
 from fairlane.monitoring._watched import AnyQueue, Watched, job_metrics_problems, watched
 
-_EVENTS_TIMEOUT: Final = cdk.Duration.seconds(60)
-_POLL_TIMEOUT: Final = cdk.Duration.seconds(55)
+_EVENTS_TIMEOUT: Final = 60
+_POLL_TIMEOUT: Final = 55
 _BATCH: Final = 100
-_WINDOW: Final = cdk.Duration.seconds(30)
+_WINDOW: Final = 30
 _MOST_RECEIVES: Final = 5
 _KEPT: Final = cdk.Duration.days(14)
 _CONCURRENCY: Final = 2
@@ -111,8 +112,9 @@ class JobMetrics(ExportedMetrics):
         cdk.Validations.of(self.rule_dead_letters).acknowledge(finding)
         self.events = self._queue("Events", self.dead_letters)
         add_rules(Construct(self, "Rules"), seen, self.events, self.rule_dead_letters)
-        self.events_function = self._events_function(any(one.service for one in seen))
-        self.poller_function = self._poller_function(seen)
+        code = code_of_functions(self)
+        self.events_function = self._events_function(code, any(one.service for one in seen))
+        self.poller_function = self._poller_function(code, seen)
 
     def _queue(self, construct_id: str, dead_letters: sqs.Queue | None) -> sqs.Queue:
         return sqs.Queue(
@@ -127,12 +129,13 @@ class JobMetrics(ExportedMetrics):
             else None,
         )
 
-    def _events_function(self, service_jobs: bool) -> Function:
+    def _events_function(self, code: s3_assets.Asset, service_jobs: bool) -> Function:
         function = Function(
             self,
             "EventsFunction",
+            code=code,
             handler="job_events",
-            timeout=_EVENTS_TIMEOUT,
+            timeout_seconds=_EVENTS_TIMEOUT,
             environment={"FAIRLANE_NAMESPACE": self.namespace},
             statements=[
                 allow(_CONSUME, [self.events.queue_arn]),
@@ -140,39 +143,41 @@ class JobMetrics(ExportedMetrics):
             ],
             wildcards={"*": "AWS Batch knows no resource for describing a job"} if service_jobs else {},
         )
-        lambda_.EventSourceMapping(
+        mapping = lambda_.CfnEventSourceMapping
+        mapping(
             self,
             "EventsMapping",
-            target=function,
+            function_name=function.name,
             event_source_arn=self.events.queue_arn,
             batch_size=_BATCH,
-            max_batching_window=_WINDOW,
-            max_concurrency=_CONCURRENCY,
-            report_batch_item_failures=True,
+            maximum_batching_window_in_seconds=_WINDOW,
+            scaling_config=mapping.ScalingConfigProperty(maximum_concurrency=_CONCURRENCY),
+            function_response_types=["ReportBatchItemFailures"],
         )
         return function
 
-    def _poller_function(self, queues: Sequence[Watched]) -> Function:
+    def _poller_function(self, code: s3_assets.Asset, queues: Sequence[Watched]) -> Function:
         lists = ["batch:DescribeJobDefinitions", "batch:ListJobs", "batch:ListServiceJobs"]
         function = Function(
             self,
             "PollerFunction",
+            code=code,
             handler="queue_poller",
-            timeout=_POLL_TIMEOUT,
+            timeout_seconds=_POLL_TIMEOUT,
             environment={"FAIRLANE_NAMESPACE": self.namespace},
             statements=[allow(lists, ["*"]), allow(["batch:GetJobQueueSnapshot"], [one.arn for one in queues])],
             wildcards={"*": "AWS Batch knows no resource for listing"},
         )
-        role = iam.Role(self, "ScheduleRole", assumed_by=iam.ServicePrincipal("scheduler.amazonaws.com"))
-        role.add_to_policy(iam.PolicyStatement(actions=["lambda:InvokeFunction"], resources=[function.function_arn]))
+        invoke = allow(["lambda:InvokeFunction"], [function.arn])
+        role = service_role(self, "ScheduleRole", "scheduler.amazonaws.com", [invoke])
         scheduler.CfnSchedule(
             self,
             "Schedule",
             schedule_expression=f"rate({self.period.to_minutes()} minute{'s' if self.period.to_minutes() > 1 else ''})",
             flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
             target=scheduler.CfnSchedule.TargetProperty(
-                arn=function.function_arn,
-                role_arn=role.role_arn,
+                arn=function.arn,
+                role_arn=role.attr_arn,
                 input=_input_of(queues),
                 # The next poll says all that a late one would.
                 retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(
@@ -198,7 +203,16 @@ class JobMetrics(ExportedMetrics):
 
     def metric_function_errors(self) -> cloudwatch.IMetric:
         """The exporter's own health: invocations of its functions that failed."""
-        metrics = {"events": self.events_function.metric_errors(), "poller": self.poller_function.metric_errors()}
+        functions = {"events": self.events_function, "poller": self.poller_function}
+        metrics = {
+            name: cloudwatch.Metric(
+                namespace="AWS/Lambda",
+                metric_name="Errors",
+                dimensions_map={"FunctionName": function.name},
+                statistic="Sum",
+            )
+            for name, function in functions.items()
+        }
         return cloudwatch.MathExpression(
             expression="events + poller", using_metrics=metrics, label="Errors", period=cdk.Duration.minutes(5)
         )
@@ -209,7 +223,7 @@ class JobMetrics(ExportedMetrics):
 
     def metric_emf_errors(self) -> cloudwatch.IMetric:
         """The exporter's own health: log lines that CloudWatch could not read as metrics."""
-        groups = {"events": self.events_function.logs, "poller": self.poller_function.logs}
+        groups = {"events": self.events_function, "poller": self.poller_function}
         metrics = {
             f"{name}{number}": cloudwatch.Metric(
                 namespace="AWS/Logs",

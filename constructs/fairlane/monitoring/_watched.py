@@ -21,6 +21,7 @@ MAX_QUEUES: Final = 50
 MAX_SHARES: Final = 100
 _PAGES: Final = {"service": 60, "compute": 20}
 _VCPU: Final = "VCPU"
+_PARTITION: Final = Aws.PARTITION
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +75,7 @@ def watched(queue: AnyQueue, shares: Sequence[str] | None, instance_type: str | 
     declared = shares if shares is not None else _declared(scheduling)
     return Watched(
         name=queue.job_queue_name,
-        arn=f"arn:{Aws.PARTITION}:batch:{where.region}:{where.account}:job-queue/{queue.job_queue_name}",
+        arn=f"arn:{_PARTITION}:batch:{where.region}:{where.account}:job-queue/{queue.job_queue_name}",
         service=isinstance(queue, TrainingQueueBase),
         quotas=isinstance(scheduling, QuotaManagement),
         shares={name: entitlements.get(name, {}) for name in declared},
