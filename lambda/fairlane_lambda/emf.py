@@ -5,6 +5,7 @@ import os
 
 _HERE = os.path.dirname(__file__)  # pathlib would cost a millisecond of cold start
 _MOST_VALUES = 100
+_WHOLE = 10
 _MINUTE = 60_000
 _OLDEST = 14 * 24 * 60 * _MINUTE
 _AHEAD = 120 * _MINUTE
@@ -64,13 +65,15 @@ class Metrics:
 
         Args:
             now_ms: the time of writing. Times that CloudWatch does not take, over 14 days before or two hours after
-                it, become this.
+                it, become this; and times of the minute before, so that the two minutes that a batch comes of share
+                their lines.
         """
         lines, self._lines = self._lines, {}
         merged: dict[tuple[int, str, str, str], dict[str, list[float]]] = {}
         now = now_ms - now_ms % _MINUTE
         for (time, queue, dimension, value), metrics in lines.items():
-            taken = time if time is not None and now_ms - _OLDEST < time < now_ms + _AHEAD else now
+            usable = time is not None and now_ms - _OLDEST < time < now_ms + _AHEAD
+            taken = time if time is not None and usable and not 0 <= now - time <= _MINUTE else now
             line = merged.setdefault((taken, queue, dimension, value), {})
             for name, values in metrics.items():
                 there = line.setdefault(name, [])
@@ -89,12 +92,16 @@ def _print(time: int, dimensions: dict[str, str], metrics: dict[str, list[float]
             "Dimensions": [list(dimensions)],
             "Metrics": [{"Name": name, "Unit": METRICS[name]["unit"]} for name in metrics],
         }
-        values = {name: _short(some[:_MOST_VALUES]) for name, some in metrics.items()}
+        values = {name: _short(name, some[:_MOST_VALUES]) for name, some in metrics.items()}
         line = {"_aws": {"Timestamp": time, "CloudWatchMetrics": [directive]}, **dimensions, **values}
         print(json.dumps(line, separators=(",", ":")), flush=True)
         metrics = {name: some[_MOST_VALUES:] for name, some in metrics.items() if len(some) > _MOST_VALUES}
 
 
-def _short(values: list[float]) -> object:
-    numbers = [int(value) if value == int(value) else round(value, 3) for value in values]
+def _short(name: str, values: list[float]) -> object:
+    """Values as they are printed: times of ten seconds and more as whole seconds, as logs are billed by length."""
+    whole = METRICS[name]["unit"] == "Seconds" and METRICS[name]["statistic"] != "Sum"
+    numbers = [
+        round(value) if (whole and value >= _WHOLE) or value == int(value) else round(value, 3) for value in values
+    ]
     return numbers[0] if len(numbers) == 1 else numbers

@@ -65,6 +65,10 @@ def _at_most(low: float, high: float) -> bool:
 
 
 def _within(some: Iterable[float], others: Iterable[float]) -> bool:
-    """Whether each value has a partner of its own among the others, not more than a millisecond away."""
-    rest = iter(sorted(others))
-    return all(any(abs(value - other) <= 0.001 + 1e-9 for other in rest) for value in sorted(some))
+    """Whether each value has a partner of its own among the others: from ten seconds on, the same whole second."""
+    rest = iter(sorted(map(_as_printed, others)))
+    return all(any(abs(value - other) <= 0.001 + 1e-9 for other in rest) for value in sorted(map(_as_printed, some)))
+
+
+def _as_printed(value: float) -> float:
+    return round(value) if value >= 10 else value

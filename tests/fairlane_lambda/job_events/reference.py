@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from tests.fairlane_lambda.job_events.events import Event, preemption_reported
 from tests.fairlane_lambda.job_events.histories import Batch
-from tests.fairlane_lambda.job_events.jobs import Job
+from tests.fairlane_lambda.job_events.jobs import NOW_MS, Job
 
 Dimensions = tuple[tuple[str, str], ...]
 
@@ -105,7 +105,7 @@ def _reason(job: Job, reason: str) -> Dimensions:
 
 
 def _gpu_seconds(job: Job, run: int, reported: int) -> list[Sample]:
-    seconds, minute = _gpus(job) * run / 1000, reported // 60_000 * 60_000
+    seconds, minute = _gpus(job) * run / 1000, _minute(reported)
     return [Sample("GpuSeconds", dimensions, seconds, minute) for dimensions in _queue_and_share(job)]
 
 
@@ -118,7 +118,7 @@ def of_end(job: Job) -> list[Sample]:
     """What the end of a job brings."""
     spent, share, ending = _spent(job), _share(job), job.transitions[-1].ending
     assert ending is not None
-    minute = job.reported // 60_000 * 60_000
+    minute = _minute(job.reported)
     samples: list[Sample] = []
     if job.role not in ("array parent", "multi-node parent"):
         samples += _gpu_seconds(job, sum(spent.runs), job.reported)
@@ -203,3 +203,9 @@ def expected(batches: Sequence[Batch]) -> Expected:
         found.must += [sample for sample in samples if sample.certain]
         found.may += [sample for sample in samples if not sample.certain] + samples * (times - 1)
     return found
+
+
+def _minute(reported: int) -> int:
+    """The minute that a duration belongs to: that of its event, or the next if that is the present one."""
+    minute, present = reported // 60_000 * 60_000, NOW_MS // 60_000 * 60_000
+    return present if minute == present - 60_000 else minute
