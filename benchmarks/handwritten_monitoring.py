@@ -102,6 +102,9 @@ def exporter(stack: cdk.Stack, training: list[str], containers: list[str]) -> No
     )
     lists = ["batch:DescribeJobDefinitions", "batch:ListJobs", "batch:ListServiceJobs", "batch:GetJobQueueSnapshot"]
     polls = function(stack, "queue_poller", code, [allow(lists, "*")])
+    lambda_.CfnEventInvokeConfig(
+        stack, "invocations", function_name=polls.ref, qualifier="$LATEST", maximum_retry_attempts=0
+    )
     invoke = iam.CfnRole.PolicyProperty(
         policy_name="Invoke", policy_document={"Statement": [allow(["lambda:InvokeFunction"], polls.attr_arn)]}
     )

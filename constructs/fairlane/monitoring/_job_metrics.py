@@ -34,6 +34,7 @@ _CONSUME: Final = [
     "sqs:GetQueueAttributes",
     "sqs:ReceiveMessage",
 ]
+_EXPORTED: Final = "metrics of a queue"
 _MAX_INPUT: Final = 256 * 1024
 
 
@@ -46,9 +47,10 @@ class JobMetrics(ExportedMetrics):
     reasons. What AWS publishes per queue for free (`queue.metric_*()`) is not published again.
 
     An event is delivered at least once. Duplicates are counted once within a batch and within a warm container of the
-    function; across containers they may count twice. A job's environment, command, payload and tags are in no queue,
-    log or metric of this. The exception may be `rule_dead_letters`: what EventBridge puts there of an event that it
-    could not deliver is not documented.
+    function; across containers they may count twice. A job's environment, command, payload and tags are in no log or
+    metric of this, and in its queues only as far as AWS itself quotes them in status and container reasons, such as the
+    command line of a failed script. What EventBridge puts into `rule_dead_letters` of an event that it could not
+    deliver is not documented.
 
     Updates: all in place. Nothing of it has been run against an AWS account. Sources: "AWS Batch event stream",
     "GetJobQueueSnapshot" and "ListJobs" in the AWS Batch documentation; "Input transformation" in EventBridge's;
@@ -100,9 +102,15 @@ class JobMetrics(ExportedMetrics):
                 for name in [queue.job_queue_name]
             ]
             problems = _size_problems(seen)
+        for one in seen:
+            if owner := where.owner(_EXPORTED, f"{namespace} {one.name}"):
+                allowed = f"each queue once in a namespace: {owner} has it, and counts would double"
+                problems.append(Problem(("queues",), one.name, allowed))
         if problems:
             raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)
         super().__init__(scope, construct_id)
+        for one in seen:
+            where.add(_EXPORTED, f"{namespace} {one.name}", self)
         self.namespace = namespace
         self.period = cdk.Duration.minutes(interval_minutes)
         self.dead_letters = self._queue("DeadLetters", None)
@@ -184,6 +192,15 @@ class JobMetrics(ExportedMetrics):
                     maximum_retry_attempts=0, maximum_event_age_in_seconds=60
                 ),
             ),
+        )
+        # The schedule's own retries are not those of Lambda, which runs it asynchronously.
+        lambda_.CfnEventInvokeConfig(
+            self,
+            "PollerInvocations",
+            function_name=function.name,
+            qualifier="$LATEST",
+            maximum_retry_attempts=0,
+            maximum_event_age_in_seconds=60,
         )
         return function
 

@@ -1,19 +1,20 @@
 """What the exporter is told of a queue."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from aws_cdk import Aws
 
-from fairlane._checks import check_list
+from fairlane._checks import check_list, check_text
 from fairlane._claims import Claims
 from fairlane._exporter import exporter_problems
 from fairlane._problems import Problem
 from fairlane._tokens import is_token
 from fairlane.capacity import GpuComputeEnvironment
 from fairlane.queues import GpuQueue, GpuQueueBase, TrainingQueue, TrainingQueueBase
-from fairlane.scheduling import FairShare, QuotaManagement
+from fairlane.scheduling import FairShare, QuotaManagement, check_instance_type
 
 AnyQueue: TypeAlias = TrainingQueueBase | GpuQueueBase
 
@@ -21,6 +22,7 @@ MAX_QUEUES: Final = 50
 MAX_SHARES: Final = 100
 _PAGES: Final = {"service": 60, "compute": 20}
 _VCPU: Final = "VCPU"
+_SHARE: Final = re.compile(r"[A-Za-z0-9_-]{1,254}[A-Za-z0-9_*-]?")
 _PARTITION: Final = Aws.PARTITION
 
 
@@ -101,12 +103,15 @@ def _limit(queue: AnyQueue) -> dict[str, int]:
     return {} if not limits or any(map(is_token, limits.values())) else dict(limits)
 
 
-def _place_of(queue: AnyQueue) -> str | None:
-    """The Region of a queue, where it is known."""
-    if not is_token(queue.job_queue_arn):
-        return queue.job_queue_arn.split(":")[3]
-    region = Claims.at(queue).region
-    return None if is_token(region) else region
+def _elsewhere(queue: AnyQueue, where: Claims) -> str | None:
+    """The account or Region of a queue, where it is known to be another than `where`."""
+    claims = Claims.at(queue)
+    literal = None if is_token(queue.job_queue_arn) else queue.job_queue_arn.split(":")
+    region, account = (literal[3], literal[4]) if literal else (claims.region, claims.account)
+    pairs = ((region, where.region), (account, where.account))
+    return next(
+        (theirs for theirs, ours in pairs if theirs != ours and not is_token(theirs) and not is_token(ours)), None
+    )
 
 
 def job_metrics_problems(
@@ -129,14 +134,20 @@ def job_metrics_problems(
             yield Problem(("queues", index), name, "a queue whose name is known at synth")
         elif name in names[:index]:
             yield Problem(("queues", index), name, "each queue once")
-        elif (place := _place_of(queues[index])) and place != (region := where.region) and not is_token(region):
-            yield Problem(("queues", index), f"{name} in {place}", f"a queue in {region}, where this is")
+        elif elsewhere := _elsewhere(queues[index], where):
+            yield Problem(("queues", index), f"{name} in {elsewhere}", "a queue in the account and Region of this")
     for field, by_queue in (("shares", shares), ("instance_types", instance_types)):
         for name in by_queue:
             if not wrong and name not in names:
                 yield Problem((field, str(name)), name, f"the name of one of the queues: {', '.join(map(str, names))}")
     for name, some in shares.items():
-        yield from check_list(("shares", str(name)), some, str, "share identifiers")
+        listed = list(check_list(("shares", str(name)), some, str, "share identifiers"))
+        yield from listed
+        for index, share in enumerate(() if listed else some):
+            allowed = "a share identifier: 1 to 255 characters of A-Z, a-z, 0-9, - and _, of which the last may be *"
+            yield from check_text(("shares", str(name), index), share, _SHARE.fullmatch, allowed)
+    for name, instance_type in instance_types.items():
+        yield from check_instance_type(("instance_types", str(name)), instance_type)
     for index, queue in enumerate(() if wrong else queues):
         chosen = shares.get(queue.job_queue_name, _declared(queue.scheduling))
         if len(chosen) > MAX_SHARES:

@@ -33,7 +33,9 @@ Value = tuple[str, float, dict[str, Any]]
 _STATE_CHANGES = ("Batch Job State Change", "Batch Service Job State Change")
 _BLOCKED = ("Batch Job Queue Blocked", "Batch Service Job Queue Blocked")
 _PREEMPTIONS = ("Batch Service Job Preemption Started", "Batch Service Job Preemption Completed")
+_ASKED = "Preemption Completed"
 _OTHER = "other"
+_LATE_MS = 15_000
 _MOST_REMEMBERED = 50_000
 
 _seen: OrderedDict[Key, None] = OrderedDict()
@@ -44,14 +46,19 @@ class Rejected(ValueError):  # noqa: N818 (it says what happened to an event)
     """An event that cannot be understood."""
 
 
-def handler(batch: Event, _: object) -> dict[str, list[dict[str, str]]]:
-    """Takes a batch of records from SQS; answers which of them failed."""
+def handler(batch: Event, context: Any) -> dict[str, list[dict[str, str]]]:
+    """Takes a batch of records from SQS; answers which of them failed.
+
+    Preemptions, of which AWS is asked, are taken last; when time runs out, those that are left fail, and come again.
+    """
     now = int(time.time() * 1000)
     metrics, failures = Metrics(), []
-    for record in batch["Records"]:
+    for record in sorted(batch["Records"], key=lambda record: _ASKED in str(record["body"])):
         event: object = None
         try:
             event = json.loads(record["body"])
+            if context is not None and _ASKED in record["body"] and context.get_remaining_time_in_millis() < _LATE_MS:
+                raise TimeoutError
             _take(event, metrics, now)
         except ValueError:  # what is no JSON, too
             failures.append({"itemIdentifier": record["messageId"]})
@@ -74,9 +81,11 @@ def forget() -> None:
 def batch_client() -> Any:
     """The client of AWS Batch, made when it is first needed."""
     if not _clients:
-        import boto3
+        import boto3  # half a second that most containers never need
+        from botocore.config import Config
 
-        _clients.append(boto3.client("batch"))
+        retries = {"mode": "standard", "total_max_attempts": 2}
+        _clients.append(boto3.client("batch", config=Config(retries=retries, connect_timeout=2, read_timeout=3)))
     return _clients[0]
 
 
@@ -164,7 +173,7 @@ def _preemption(event: Event, now: int) -> tuple[Key, Iterator[Value]]:
 
 def _of_preemption(event: Event, job: str, queues: Event, when: int) -> Iterator[Value]:
     """What a preemption means, whose event names neither queue nor share: AWS is asked for them."""
-    described = batch_client().describe_service_job(jobId=job)
+    described = batch_client().describe_service_job(jobId=job.rpartition("/")[2])
     queue = str(described["jobQueue"]).rpartition("/")[2]
     if queue not in queues:
         return
@@ -172,7 +181,8 @@ def _of_preemption(event: Event, job: str, queues: Event, when: int) -> Iterator
     if share is not None:
         yield "JobsPreempted", 1, {"queue": queue, "share": share}
     recent = event.get("recent")
-    last = [one for one in recent if isinstance(one, dict)][-1:] if isinstance(recent, list) else []
+    attempts = [one for one in recent if isinstance(one, dict)] if isinstance(recent, list) else []
+    last = sorted(attempts, key=lambda one: number(one.get("stoppedAt")) or 0)[-1:]
     yield from _gpu_seconds(gpus_of_instances(described.get("capacityUsage")) * sum(runs_of(last)), queue, share, when)
 
 

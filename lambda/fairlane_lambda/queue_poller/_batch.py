@@ -1,7 +1,7 @@
 """What is asked of AWS Batch: calls that may fail without costing more than themselves, and definitions of jobs."""
 
 import sys
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from threading import Lock
 from typing import Any, Final, NamedTuple
 
@@ -15,13 +15,15 @@ class Calls:
     Args:
         client: boto3's client for AWS Batch.
         queue: the name of the queue, for the log.
+        is_late: whether time runs out, so that no call is made any more.
 
     Attributes:
-        errors: how many failed.
+        errors: how many failed, or were not made.
     """
 
-    def __init__(self, client: Any, queue: str) -> None:
+    def __init__(self, client: Any, queue: str, is_late: Callable[[], bool]) -> None:
         self._client = client
+        self._is_late = is_late
         self._queue = queue
         self.errors = 0
 
@@ -34,6 +36,9 @@ class Calls:
         """
         from botocore.exceptions import BotoCoreError, ClientError
 
+        if self._is_late():
+            self.errors += 1
+            return None
         try:
             answer: dict[str, Any] = getattr(self._client, operation)(**request)
         except (BotoCoreError, ClientError) as error:

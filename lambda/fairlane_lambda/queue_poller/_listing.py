@@ -127,7 +127,7 @@ class Listing:
             usage = amounts(summary.get("capacityUsage"))
             gpus: float | None = None
             if self._queue.kind == "service":
-                gpus = self._queue.gpus(usage, _GPUS)
+                gpus = self._queue.gpus(usage, _GPUS) if usage else None
             elif need := needs.get(summary.get("jobDefinition", "")):
                 gpus = need.gpus((summary.get("nodeProperties") or {}).get("numNodes"))
             self._add(summary, counts, gpus, self._queue.units(usage))

@@ -249,6 +249,9 @@ def test_another_namespace_and_interval() -> None:
         ({"shares": {"old": "a"}}, "shares.old: got 'a', allowed: a list of share identifiers"),
         ({"shares": {"old": [f"s{n}" for n in range(101)]}}, "queues[3]: got '101 shares', allowed: at most 100"),
         ({"shares": {"old": ["s" * 200 + str(n) for n in range(50)]}}, "shares: got '10"),
+        ({"shares": {"old": ["<evil>", ""]}}, "shares.old[0]: got '<evil>', allowed: a share identifier"),
+        ({"instance_types": {"g6": 5}}, "instance_types.g6: got 5, allowed: an ml.* instance type"),
+        ({"namespace": ":é"}, "namespace: got ':é', allowed: 1 to 255 characters"),
         ({"instance_types": {"p5": P4}}, "instance_types.p5: got 'p5', allowed: the name of one of the queues"),
         ({"interval_minutes": 0}, "interval_minutes: got 0, allowed: a whole number of minutes, 1 to 60"),
         ({"namespace": "AWS/Batch"}, "namespace: got 'AWS/Batch', allowed: 1 to 255 characters"),
@@ -256,6 +259,28 @@ def test_another_namespace_and_interval() -> None:
 )
 def test_a_mistake_is_named(changes: dict[str, Any], problem: str) -> None:
     assert problems_of(lambda: build(**changes))[0].startswith(problem)
+
+
+@pytest.mark.parametrize("arn", ["us-east-1:999999999999", "eu-west-1:111122223333"])
+def test_a_queue_of_another_account_or_region_is_a_mistake(arn: str) -> None:
+    stack = Stack(App(), "Stack", env=Environment(account="111122223333", region="us-east-1"))
+    queue = GpuQueue.from_job_queue_arn(stack, "Q", f"arn:aws:batch:{arn}:job-queue/q")
+    (problem,) = problems_of(lambda: JobMetrics(stack, "M", queues=[queue]))
+    assert problem.endswith("allowed: a queue in the account and Region of this")
+
+
+def test_a_queue_is_exported_once_in_a_namespace() -> None:
+    stack = Stack(App(), "Stack", env=Environment(account="111122223333", region="us-east-1"))
+    queue = TrainingQueue(stack, "Q", queue_name="q", capacity=1, scheduling=Fifo())
+    JobMetrics(stack, "M", queues=[queue])
+    JobMetrics(stack, "Other", queues=[queue], namespace="Other")
+    (problem,) = problems_of(lambda: JobMetrics(stack, "Again", queues=[queue]))
+    assert "Stack/M has it" in problem
+
+
+def test_a_poll_that_fails_is_not_repeated() -> None:
+    (config,) = of_type(build()[0], "Lambda::EventInvokeConfig")
+    assert (config["MaximumRetryAttempts"], config["MaximumEventAgeInSeconds"]) == (0, 60)
 
 
 def test_a_queue_twice_is_a_mistake() -> None:

@@ -54,7 +54,7 @@ class Describing:
 
 
 def describing(jobs: Sequence[Job], failures: int = 0) -> Describing:
-    return Describing({arn_of(job): described(job) for job in jobs if job.service}, failures)
+    return Describing({arn_of(job).rpartition("/")[2]: described(job) for job in jobs if job.service}, failures)
 
 
 def run(batches: Sequence[Batch], client: Describing) -> tuple[list[Sample], list[set[int]]]:

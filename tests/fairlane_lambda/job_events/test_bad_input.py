@@ -103,6 +103,28 @@ def test_nothing_of_a_job_is_printed_when_our_own_code_fails(
     assert '"JobsSucceeded":1' in capsys.readouterr().out
 
 
+class Late:
+    def get_remaining_time_in_millis(self) -> int:
+        return 14_999
+
+
+def test_when_time_runs_out_preemptions_come_again_and_all_else_is_counted(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never() -> Any:
+        raise AssertionError("AWS was asked")
+
+    monkeypatch.setattr(module, "batch_client", never)
+    module.forget()
+    preemption = {"type": "Batch Service Job Preemption Completed", "job": "a/b", "preempted": 1, "queues": {"q": []}}
+    records = [
+        {"messageId": "p", "body": json.dumps(preemption)},
+        {"messageId": "s", "body": json.dumps(GOOD)},
+    ]
+    assert module.handler({"Records": records}, Late()) == {"batchItemFailures": [{"itemIdentifier": "p"}]}
+    assert '"JobsSucceeded":1' in capsys.readouterr().out
+
+
 def test_the_memory_of_duplicates_is_bounded(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

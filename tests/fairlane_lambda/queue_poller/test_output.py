@@ -88,7 +88,7 @@ def test_no_output_names_a_job(compute: Any, service: Any, data: st.DataObject) 
 
 
 def test_every_metric_of_the_poller_is_published() -> None:
-    batch = FakeBatch({"train": {"RUNNABLE": [service_job(share="a")]}})
+    batch = FakeBatch({"train": {"RUNNABLE": [service_job(share="a", g6=1)]}})
     of_queue = queue("train", "service", shares={"a": {"NUM_INSTANCES": 3}}, limit={"NUM_INSTANCES": 9})
     published = Container(batch).poll(of_queue)
     for per, key in (("queue", ("train", None)), ("share", ("train", "a"))):
