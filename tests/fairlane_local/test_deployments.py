@@ -200,8 +200,8 @@ def test_weights_decay_and_reservation_update_in_place(cloudformation: Any, batc
 
 def test_every_resource_of_the_example_is_known_here() -> None:
     app = cdk.App()
-    (stack,) = build_stacks(app, "example", load_environment(REPOSITORY / "environments" / "example.yaml"))
-    types = {resource["Type"] for resource in template_of(stack)["Resources"].values()}
+    stacks = build_stacks(app, "example", load_environment(REPOSITORY / "environments" / "example.yaml"))
+    types = {resource["Type"] for stack in stacks for resource in template_of(stack)["Resources"].values()}
     assert types <= get_model_map().keys()
 
 
