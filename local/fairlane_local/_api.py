@@ -16,6 +16,7 @@ from moto.batch.responses import BatchResponse
 from moto.core.common_types import TYPE_RESPONSE
 
 from fairlane_local._batch import TrainingBatch
+from fairlane_local._service_jobs import Jobs
 
 CALLS: Final = ("create_", "update_", "delete_", "describe_", "list_")
 """How the names of API calls begin."""
@@ -58,14 +59,15 @@ class _TrainingBatchResponse(BatchResponse):
         name = xform_name(operation) if operation else ""
         batch = training_batch(self.current_account, self.region)
         request = json.loads(self.body or "{}") if operation else {}
-        if not _is_ours(batch, name, request):
+        calls = Jobs(batch, self.batch_backend) if hasattr(Jobs, name) else batch
+        if calls is batch and not _is_ours(batch, name, request):
             if operation and not hasattr(self, action):
                 raise ClientException(f"{operation} is not available in an AWS on localhost")
             return super().call_action()
         report = ParamValidator().validate(request, batch_model().operation_model(operation).input_shape)
         if report.has_errors():
             raise ClientException(report.generate_report())
-        answer = getattr(batch, name)(request)
+        answer = getattr(calls, name)(request)
         if name == "describe_job_queues":
             others = self.batch_backend.describe_job_queues(request.get("jobQueues"))
             answer["jobQueues"] = [*answer["jobQueues"], *others]

@@ -1,14 +1,15 @@
-"""`make demo`: an environment deployed by the CDK CLI to an AWS of its own, and what stands there afterwards."""
+"""`make demo`: an environment deployed by the CDK CLI to an AWS of its own, what stands there, and its metrics."""
 
-import os
 import shutil
 import subprocess
 import tempfile
 from pathlib import Path
 
 from fairlane.environment import find_environment, load_environment
+from fairlane_local._access import tools_environment
+from fairlane_local._rehearsal import show_metrics
 from fairlane_local._server import LocalAws, LocalAwsError
-from fairlane_local._show import ANY_KEY, show
+from fairlane_local._show import show
 
 
 def demo(environment_name: str, *, directory: Path) -> None:
@@ -32,6 +33,7 @@ def demo(environment_name: str, *, directory: Path) -> None:
         if deployed.returncode != 0:
             raise LocalAwsError(f"the deployment failed: the CDK CLI ended with exit code {deployed.returncode}")
         show(aws.port)
+        show_metrics(aws)
 
 
 def _cdk_cli(directory: Path) -> str:
@@ -40,23 +42,3 @@ def _cdk_cli(directory: Path) -> str:
     if found is None:
         raise LocalAwsError(f"no CDK CLI: neither {own} nor cdk on the PATH; npm ci installs it")
     return found
-
-
-def tools_environment(endpoint_url: str) -> dict[str, str]:
-    """The environment variables for AWS's tools: nothing of the user's AWS, so that nothing can go there.
-
-    Args:
-        endpoint_url: that of an AWS on localhost.
-    """
-    kept = {name: value for name, value in os.environ.items() if not name.upper().startswith("AWS_")}
-    return kept | {
-        "AWS_ENDPOINT_URL": endpoint_url,
-        "AWS_ACCESS_KEY_ID": ANY_KEY,
-        "AWS_SECRET_ACCESS_KEY": ANY_KEY,
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "CDK_DISABLE_CLI_TELEMETRY": "true",
-        "NO_PROXY": "localhost,127.0.0.1",
-        "no_proxy": "localhost,127.0.0.1",
-    }

@@ -1,4 +1,4 @@
-"""Queues as a table for people: who is entitled to what, how far each may go, and who lends."""
+"""Tables for people: of queues, who is entitled to what, how far each may go, and who lends; of metrics, values."""
 
 from collections.abc import Iterable, Iterator
 
@@ -17,15 +17,7 @@ _LENDING = {
 
 def queue_table(queues: Iterable[StandingQueue], *, title: str) -> Table:
     """Draws queues and their shares; 80 columns are enough for names of ordinary length."""
-    table = Table(
-        box=box.SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
-        title=title,
-        title_justify="left",
-        title_style="bold",
-        show_edge=False,
-        pad_edge=False,
-    )
+    table = _table(title)
     table.add_column("Queue and share", overflow="fold")
     table.add_column("Counted in", overflow="fold")
     for header in ("Entitlement", "Ceiling"):
@@ -38,6 +30,29 @@ def queue_table(queues: Iterable[StandingQueue], *, title: str) -> Table:
             table.add_row(*row)
         table.add_section()
     return table
+
+
+def metrics_table(rows: Iterable[tuple[str, str, str]], *, title: str) -> Table:
+    """Draws metrics: the name of each, what it is of, and its value."""
+    table = _table(title)
+    table.add_column("Metric", no_wrap=True)
+    table.add_column("Queue and share or reason", overflow="fold")
+    table.add_column("Value", justify="right", no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _table(title: str) -> Table:
+    return Table(
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        show_edge=False,
+        pad_edge=False,
+    )
 
 
 def _rows(queue: StandingQueue) -> Iterator[tuple[str, ...]]:
