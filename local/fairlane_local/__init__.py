@@ -3,20 +3,27 @@
 from fairlane_local._access import client, tools_environment
 from fairlane_local._background import places, start, stop
 from fairlane_local._demo import demo
+from fairlane_local._exporter import Invocation, Value, deliver, invoke, poll, values
 from fairlane_local._queues import StandingQueue, standing_queues
 from fairlane_local._server import LocalAws, LocalAwsError
 from fairlane_local._show import show
 
 __all__ = [
+    "Invocation",
     "LocalAws",
     "LocalAwsError",
     "StandingQueue",
+    "Value",
     "client",
+    "deliver",
     "demo",
+    "invoke",
     "places",
+    "poll",
     "show",
     "standing_queues",
     "start",
     "stop",
     "tools_environment",
+    "values",
 ]

@@ -1,4 +1,4 @@
-"""Events of AWS Batch, which nothing here sends by itself: whole, as AWS's own, of what jobs might have lived through."""
+"""Events of AWS Batch, which nothing here sends by itself: whole, as AWS's own, of what jobs may have lived through."""
 
 import json
 from collections.abc import Mapping

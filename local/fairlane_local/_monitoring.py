@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from moto.awslambda.models import EventSourceMapping, LambdaBackend
 from moto.cloudformation import parsing
-from moto.events.models import EventTemplateParser
+from moto.events.utils import EventTemplateParser
 from moto.scheduler.models import EventBridgeSchedulerBackend, scheduler_backends
 from moto.sqs.models import sqs_backends
 
@@ -131,7 +131,7 @@ def install() -> None:
     for resource in (Schedule, QueuePolicy):
         parsing.get_model_map()[resource.cloudformation_type()] = resource
         parsing.get_name_type_map()[resource.cloudformation_type()] = resource.cloudformation_name_type()
-    EventTemplateParser.parse = staticmethod(_transformed)  # type: ignore[method-assign]
+    EventTemplateParser.parse = staticmethod(_transformed)  # type: ignore[assignment, method-assign]
     LambdaBackend.create_event_source_mapping = _create_mapping_that_waits  # type: ignore[method-assign]
 
 

@@ -54,17 +54,19 @@ def show_metrics(aws: LocalAws) -> None:
         aws: where everything is deployed.
     """
     for account_id, region in places(aws.port) or []:
-        batch = client("batch", aws.port, account_id, region)
+        where = (aws.port, account_id, region)
+        if not client("lambda", *where).list_event_source_mappings()["EventSourceMappings"]:
+            continue
+        batch = client("batch", *where)
         queue = next(filter(_takes_jobs, standing_queues(batch)), None)
-        if queue is not None:
-            events = client("events", aws.port, account_id, region)
-            events.put_events(Entries=_events(batch, queue))
+        events = _events(batch, queue) if queue else []
+        if events:
+            client("events", *where).put_events(Entries=events)
         invocations = [*deliver(aws, account_id, region), *poll(aws, account_id, region)]
-        rows = list(_rows(value for done in invocations for value in values(done)))
-        if rows:
-            told = f"{len(_LIVES)} jobs of {queue.name} and " if queue else ""
-            title = f"What the exporter publishes, in part: of {told}all limits in {region}"
-            Console().print("", metrics_table(rows, title=title))
+        rows = _rows(value for done in invocations for value in values(done))
+        jobs = f"{len(_LIVES)} jobs of {queue.name}, and " if queue and events else ""
+        title = f"Exported in {region}, in part: {jobs}all limits"
+        Console().print("", metrics_table(rows, title=title), sep="\n")
 
 
 def _takes_jobs(queue: StandingQueue) -> bool:
