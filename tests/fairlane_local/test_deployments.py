@@ -77,19 +77,30 @@ FIRST = {
 }
 
 
-def test_the_example_through_its_life(cdk_cli: Callable[..., str], batch: Any) -> None:
+def polled(aws: LocalAws) -> list[str]:
+    """The queues that the exporter of job metrics is told to poll."""
+    scheduler = client("scheduler", aws.port, "123456789012", "us-east-1")
+    names = [schedule["Name"] for schedule in scheduler.list_schedules()["Schedules"]]
+    inputs = [json.loads(scheduler.get_schedule(Name=name)["Target"]["Input"]) for name in names]
+    return [queue["name"] for each in inputs for queue in each["queues"]]
+
+
+def test_the_example_through_its_life(cdk_cli: Callable[..., str], batch: Any, aws: LocalAws) -> None:
     cdk_cli("deploy", EXAMPLE)
     assert standing(batch) == FIRST
+    assert set(polled(aws)) == set(FIRST)
     assert "(no changes)" in cdk_cli("deploy", EXAMPLE)
     cdk_cli("deploy", replaced(f"{P4}: 60", f"{P4}: 50"))
     assert standing(batch) == FIRST | {"training-p4": ["ProdExp1 50", "ProdExp2 40"]}
     cdk_cli("deploy", replaced("  training-p5:", "  training-h100:"))
     renamed = {name.replace("training-p5", "training-h100"): shares for name, shares in FIRST.items()}
     assert standing(batch) == renamed
+    assert set(polled(aws)) == set(renamed)
     cdk_cli("deploy", replaced(SECOND_SHARE, ""))
     assert standing(batch) == FIRST | {"training-p4": ["ProdExp1 60"]}
     cdk_cli("destroy", EXAMPLE, "--force")
     assert standing(batch) == {}
+    assert polled(aws) == []
     assert batch.describe_service_environments()["serviceEnvironments"] == []
     assert batch.list_scheduling_policies()["schedulingPolicies"] == []
 

@@ -13,7 +13,7 @@ from typing import Any
 import aws_cdk as cdk
 import pytest
 from botocore.exceptions import ClientError
-from moto.sqs import models as sqs_models
+from moto.core.utils import unix_time_millis
 
 from fairlane.environment import load_environment
 from fairlane_local import LocalAws, LocalAwsError, client, deliver, invoke, poll, standing_queues, values
@@ -202,10 +202,10 @@ def test_a_message_that_cannot_be_used_is_retried_alone_and_kept_at_last(
     client("sqs", exporter.port, *HERE).send_message(QueueUrl=queue_url(exporter), MessageBody="no JSON")
     put(exporter)
     put(exporter, jobId="another")
-    clock = sqs_models.unix_time_millis
     published = []
     for times in range(6):
-        monkeypatch.setattr(sqs_models, "unix_time_millis", lambda hours=times: clock() + hours * 3_600_000)
+        later = times * 3_600_000
+        monkeypatch.setattr("moto.sqs.models.unix_time_millis", lambda later=later: unix_time_millis() + later)
         published.append(counted(deliver(exporter, *HERE)))
         assert waiting(exporter)[0] == 0
     assert published[0]["JobsFailed gpu-g5 research"] == 2
