@@ -8,10 +8,10 @@ from moto.ec2.exceptions import InvalidPermissionNotFoundError
 from moto.ec2.models import EC2Backend, ec2_backends
 from moto.ec2.models.vpcs import VPC
 
-from fairlane_local._local_resource import LocalResource
+from fairlane_local._local_resource import LocalResource, Record
 
 
-class PlacementGroup(LocalResource):
+class PlacementGroup(Record):
     """AWS::EC2::PlacementGroup: a name, as no machine is ever started here."""
 
     @classmethod
@@ -19,32 +19,8 @@ class PlacementGroup(LocalResource):
         return "AWS::EC2::PlacementGroup"
 
     @classmethod
-    def cloudformation_name_type(cls) -> str:
-        return ""
-
-    @classmethod
     def has_cfn_attr(cls, attr: str) -> bool:
         return attr == "GroupName"
-
-    @classmethod
-    def create_from_cloudformation_json(
-        cls, resource_name: str, cloudformation_json: dict[str, Any], account_id: str, region_name: str, **kwargs: Any
-    ) -> Any:
-        return cls(account_id, region_name, resource_name, cloudformation_json["Properties"])
-
-    @classmethod
-    def update_from_cloudformation_json(
-        cls,
-        original_resource: Any,
-        new_resource_name: str,
-        cloudformation_json: dict[str, Any],
-        account_id: str,
-        region_name: str,
-    ) -> Any:
-        return cls.create_from_cloudformation_json(new_resource_name, cloudformation_json, account_id, region_name)
-
-    def delete(self, account_id: str, region_name: str) -> None:
-        """Forgets it."""
 
 
 class SecurityGroupEgress(LocalResource):

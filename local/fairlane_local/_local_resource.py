@@ -28,6 +28,34 @@ class LocalResource(CloudFormationModel):
         return self.physical_resource_id
 
 
+class Record(LocalResource):
+    """A resource of which only what was asked for is kept, as nothing here does anything with it."""
+
+    @classmethod
+    def cloudformation_name_type(cls) -> str:
+        return ""
+
+    @classmethod
+    def create_from_cloudformation_json(
+        cls, resource_name: str, cloudformation_json: dict[str, Any], account_id: str, region_name: str, **kwargs: Any
+    ) -> Any:
+        return cls(account_id, region_name, resource_name, cloudformation_json.get("Properties", {}))
+
+    @classmethod
+    def update_from_cloudformation_json(
+        cls,
+        original_resource: Any,
+        new_resource_name: str,
+        cloudformation_json: dict[str, Any],
+        account_id: str,
+        region_name: str,
+    ) -> Any:
+        return cls.create_from_cloudformation_json(new_resource_name, cloudformation_json, account_id, region_name)
+
+    def delete(self, account_id: str, region_name: str) -> None:
+        """Forgets it."""
+
+
 def members(properties: Any) -> Any:
     """Spells property names as the API does: `QuotaShareName` is `quotaShareName` there."""
     match properties:

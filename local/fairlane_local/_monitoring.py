@@ -10,7 +10,7 @@ from moto.events.utils import EventTemplateParser
 from moto.scheduler.models import EventBridgeSchedulerBackend, scheduler_backends
 from moto.sqs.models import sqs_backends
 
-from fairlane_local._local_resource import LocalResource
+from fairlane_local._local_resource import LocalResource, Record
 
 _SETTINGS: Final = {
     "description": "Description",
@@ -122,13 +122,21 @@ class QueuePolicy(LocalResource):
                 queue.policy = document
 
 
+class EventInvokeConfig(Record):
+    """AWS::Lambda::EventInvokeConfig: nothing is invoked again here."""
+
+    @classmethod
+    def cloudformation_type(cls) -> str:
+        return "AWS::Lambda::EventInvokeConfig"
+
+
 def install() -> None:
     """Registers the resources with moto's CloudFormation, and mends its input transformers and event source mappings.
 
     Moto's transformers leave texts without quotes and placeholders of what is not there, which makes no JSON. Its
     mappings count a message as received, and as delivered, as soon as it is sent, though nothing runs.
     """
-    for resource in (Schedule, QueuePolicy):
+    for resource in (EventInvokeConfig, QueuePolicy, Schedule):
         parsing.get_model_map()[resource.cloudformation_type()] = resource
         parsing.get_name_type_map()[resource.cloudformation_type()] = resource.cloudformation_name_type()
     EventTemplateParser.parse = staticmethod(_transformed)  # type: ignore[assignment, method-assign]
