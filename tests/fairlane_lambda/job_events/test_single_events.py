@@ -27,7 +27,8 @@ from tests.fairlane_lambda.job_events.harness import (
 )
 from tests.fairlane_lambda.job_events.histories import Batch
 from tests.fairlane_lambda.job_events.jobs import HOUR_MS, NOW, NOW_MS, Job, Telling, journey
-from tests.fairlane_lambda.job_events.reference import expected, of_event
+from tests.fairlane_lambda.job_events.reference import UNITS, expected, of_event
+from tests.support import REPOSITORY
 
 
 def test_preemption_in_a_queue_that_is_not_ours_brings_nothing() -> None:
@@ -135,3 +136,8 @@ def test_what_is_no_time_is_absent(value: Any) -> None:
 
 def test_more_values_than_one_line_may_hold() -> None:
     check_all([single((n, n, n, COMPUTE_SUCCESS), id=f"j{n}") for n in range(250)])
+
+
+def test_the_reference_knows_every_metric_of_events_by_its_unit() -> None:
+    catalog = json.loads((REPOSITORY / "lambda" / "fairlane_lambda" / "metrics.json").read_text())["metrics"]
+    assert {name: known["unit"] for name, known in catalog.items() if known["source"] == "job_events"} == UNITS
