@@ -13,7 +13,7 @@ from fairlane_local._show import show
 
 
 def demo(environment_name: str, *, directory: Path) -> None:
-    """Deploys an environment of the CDK app in `directory` to an AWS on localhost, shows it, and throws it away.
+    """Deploys an environment of the CDK app in `directory` to an AWS on localhost, shows it and its metrics, and throws it away.
 
     Args:
         environment_name: the name of a file in its folder `environments`, without `.yaml`.
