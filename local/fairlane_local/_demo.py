@@ -13,7 +13,9 @@ from fairlane_local._show import show
 
 
 def demo(environment_name: str, *, directory: Path) -> None:
-    """Deploys an environment of the CDK app in `directory` to an AWS on localhost, shows it and its metrics, and throws it away.
+    """Deploys an environment of the CDK app in `directory` to an AWS on localhost, shows it, and throws it away.
+
+    Where jobs can be submitted and their metrics are exported, some are.
 
     Args:
         environment_name: the name of a file in its folder `environments`, without `.yaml`.
