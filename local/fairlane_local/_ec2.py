@@ -3,12 +3,11 @@
 from contextlib import suppress
 from typing import Any
 
-from moto.cloudformation import parsing
 from moto.ec2.exceptions import InvalidPermissionNotFoundError
 from moto.ec2.models import EC2Backend, ec2_backends
 from moto.ec2.models.vpcs import VPC
 
-from fairlane_local._local_resource import LocalResource, Record
+from fairlane_local._local_resource import LocalResource, Record, register
 
 
 class PlacementGroup(Record):
@@ -65,9 +64,7 @@ def install() -> None:
 
     Moto refuses to delete a network while its own leftovers of it stand.
     """
-    for resource in (PlacementGroup, SecurityGroupEgress):
-        parsing.get_model_map()[resource.cloudformation_type()] = resource
-        parsing.get_name_type_map()[resource.cloudformation_type()] = resource.cloudformation_name_type()
+    register((PlacementGroup, SecurityGroupEgress))
     VPC.delete = _delete_vpc  # type: ignore[attr-defined]
 
 

@@ -1,8 +1,9 @@
 """What CloudFormation resources that are made here have in common."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from moto.cloudformation import parsing
 from moto.core.common_models import CloudFormationModel
 
 
@@ -54,6 +55,13 @@ class Record(LocalResource):
 
     def delete(self, account_id: str, region_name: str) -> None:
         """Forgets it."""
+
+
+def register(resources: Iterable[type[CloudFormationModel]]) -> None:
+    """Has moto's CloudFormation make each of these from a template."""
+    for resource in resources:
+        parsing.get_model_map()[resource.cloudformation_type()] = resource
+        parsing.get_name_type_map()[resource.cloudformation_type()] = resource.cloudformation_name_type()
 
 
 def members(properties: Any) -> Any:

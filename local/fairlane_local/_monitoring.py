@@ -5,12 +5,11 @@ import re
 from typing import Any, Final
 
 from moto.awslambda.models import EventSourceMapping, LambdaBackend
-from moto.cloudformation import parsing
 from moto.events.utils import EventTemplateParser
 from moto.scheduler.models import EventBridgeSchedulerBackend, scheduler_backends
 from moto.sqs.models import sqs_backends
 
-from fairlane_local._local_resource import LocalResource, Record
+from fairlane_local._local_resource import LocalResource, Record, register
 
 _SETTINGS: Final = {
     "description": "Description",
@@ -136,9 +135,7 @@ def install() -> None:
     Moto's transformers leave texts without quotes and placeholders of what is not there, which makes no JSON. Its
     mappings count a message as received, and as delivered, as soon as it is sent, though nothing runs.
     """
-    for resource in (EventInvokeConfig, QueuePolicy, Schedule):
-        parsing.get_model_map()[resource.cloudformation_type()] = resource
-        parsing.get_name_type_map()[resource.cloudformation_type()] = resource.cloudformation_name_type()
+    register((EventInvokeConfig, QueuePolicy, Schedule))
     EventTemplateParser.parse = staticmethod(_transformed)  # type: ignore[assignment, method-assign]
     LambdaBackend.create_event_source_mapping = _create_mapping_that_waits  # type: ignore[method-assign]
 

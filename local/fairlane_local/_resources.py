@@ -4,12 +4,11 @@ from typing import Any, ClassVar
 
 from botocore import xform_name
 from botocore.validate import ParamValidator
-from moto.cloudformation import parsing
 from moto.cloudformation.exceptions import ValidationError
 
 from fairlane_local._api import batch_model, training_batch
 from fairlane_local._containers import ComputeEnvironment, ContainerQueue, JobDefinition
-from fairlane_local._local_resource import LocalResource, members
+from fairlane_local._local_resource import LocalResource, members, register
 
 
 class BatchResource(LocalResource):
@@ -141,9 +140,7 @@ RESOURCES = (ServiceEnvironment, SchedulingPolicy, JobQueue, QuotaShare, Compute
 
 def install() -> None:
     """Registers the resources with moto's CloudFormation."""
-    for resource in RESOURCES:
-        parsing.get_model_map()[resource.cloudformation_type()] = resource
-        parsing.get_name_type_map()[resource.cloudformation_type()] = resource.cloudformation_name_type()
+    register(RESOURCES)
 
 
 def _call(operation: str, request: dict[str, Any], account_id: str, region: str) -> dict[str, Any]:
