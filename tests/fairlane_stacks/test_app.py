@@ -23,6 +23,7 @@ def synth(output: Path, *arguments: str, **changes: str) -> subprocess.Completed
     )
 
 
+@pytest.mark.slow
 def test_synth_needs_neither_credentials_nor_a_network_and_passes_the_built_in_validation(tmp_path: Path) -> None:
     done = synth(tmp_path / "out", "-c", "environment=example", CDK_VALIDATION="true")
     assert done.returncode == 0, done.stderr
