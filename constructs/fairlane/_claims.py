@@ -41,6 +41,13 @@ class Claims:
             _places[place] = _places[stack]
         return _places[place]
 
+    @classmethod
+    def of_account(cls, place: IConstruct) -> "Claims":
+        """The claims of an account in all its Regions, for what it has one of."""
+        regional = cls.at(place)
+        where = regional._where if is_token(regional.account) else (regional.account,)
+        return cls(regional.account, "", where, regional._owners)
+
     def owner(self, kind: str, name: str) -> str | None:
         """The path of the construct that has the name."""
         owner = self._owners.get((kind, str(name), *self._where))

@@ -17,6 +17,9 @@ NAMESPACE: str = os.environ.get("FAIRLANE_NAMESPACE", _CATALOG["namespace"])
 METRICS: dict[str, dict[str, str]] = _CATALOG["metrics"]
 """Every metric by name, as in `metrics.json`, the one source of names, units and dimensions."""
 
+REASONS: dict[str, list[str]] = _CATALOG["reasons"]
+"""Every reason that metrics by reason have, by metric."""
+
 
 class Metrics:
     """Values of metrics, gathered until they are written.

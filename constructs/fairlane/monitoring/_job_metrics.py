@@ -69,6 +69,7 @@ class JobMetrics(ExportedMetrics):
         namespace: where the metrics are in CloudWatch.
 
     Attributes:
+        queues: what is known of each queue, by its name.
         events_function: prints what has ended.
         poller_function: prints what stands.
         events: the queue of events.
@@ -113,6 +114,7 @@ class JobMetrics(ExportedMetrics):
             where.add(_EXPORTED, f"{namespace} {one.name}", self)
         self.namespace = namespace
         self.period = cdk.Duration.minutes(interval_minutes)
+        self.queues = {one.name: one for one in seen}
         self.dead_letters = self._queue("DeadLetters", None)
         self.rule_dead_letters = self._queue("RuleDeadLetters", None)
         is_one = "it is the dead-letter queue of the rules, which cdk-nag does not see"

@@ -12,9 +12,10 @@ from fairlane._claims import Claims
 from fairlane._exporter import exporter_problems
 from fairlane._problems import Problem
 from fairlane._tokens import is_token
-from fairlane.capacity import GpuComputeEnvironment
+from fairlane.capacity import GpuComputeEnvironment, Purchase
+from fairlane.catalog import gpu_instance_type, training_gpus
 from fairlane.queues import GpuQueue, GpuQueueBase, TrainingQueue, TrainingQueueBase
-from fairlane.scheduling import FairShare, QuotaManagement, check_instance_type
+from fairlane.scheduling import QuotaManagement, check_instance_type
 
 AnyQueue: TypeAlias = TrainingQueueBase | GpuQueueBase
 
@@ -22,6 +23,7 @@ MAX_QUEUES: Final = 50
 MAX_SHARES: Final = 100
 _PAGES: Final = {"service": 60, "compute": 20}
 _VCPU: Final = "VCPU"
+_ANY_INSTANCE: Final = "NUM_INSTANCES"
 _SHARE: Final = re.compile(r"[A-Za-z0-9_-]{1,254}[A-Za-z0-9_*-]?")
 _PARTITION: Final = Aws.PARTITION
 
@@ -34,18 +36,24 @@ class Watched:
         name: the queue's name.
         arn: its ARN.
         service: whether it is one of SageMaker training jobs.
+        elsewhere: whether it was made elsewhere, so that its policy is not known.
         quotas: whether it has quota shares, as far as is known.
         shares: the entitlement of each declared share by capacity unit, empty where it is not known.
         limit: the most capacity by unit, empty where it is not known.
+        gpus: how many GPUs its jobs can use together, None where that is not known.
+        spot: whether it is known to have Spot machines.
         instance_type: what GPUs are counted by where instances of any type are counted.
     """
 
     name: str
     arn: str
     service: bool
+    elsewhere: bool
     quotas: bool
     shares: Mapping[str, Mapping[str, float]]
     limit: Mapping[str, float]
+    gpus: int | None
+    spot: bool
     instance_type: str | None
 
     def poll(self) -> dict[str, Any]:
@@ -74,22 +82,19 @@ def watched(queue: AnyQueue, shares: Sequence[str] | None, instance_type: str | 
     scheduling = queue.scheduling
     limit = _limit(queue)
     entitlements = scheduling.entitlements(limit) if scheduling and limit else {}
-    declared = shares if shares is not None else _declared(scheduling)
+    declared = shares if shares is not None else scheduling.share_names if scheduling else []
     return Watched(
         name=queue.job_queue_name,
         arn=f"arn:{_PARTITION}:batch:{where.region}:{where.account}:job-queue/{queue.job_queue_name}",
         service=isinstance(queue, TrainingQueueBase),
+        elsewhere=scheduling is None,
         quotas=isinstance(scheduling, QuotaManagement),
         shares={name: entitlements.get(name, {}) for name in declared},
         limit=limit,
+        gpus=_gpus(queue, limit, instance_type),
+        spot=_has_spot(queue),
         instance_type=instance_type,
     )
-
-
-def _declared(scheduling: object) -> list[str]:
-    if isinstance(scheduling, QuotaManagement):
-        return [share.name for share in scheduling.shares]
-    return list(scheduling.weight_factors) if isinstance(scheduling, FairShare) else []
 
 
 def _limit(queue: AnyQueue) -> dict[str, int]:
@@ -101,6 +106,26 @@ def _limit(queue: AnyQueue) -> dict[str, int]:
         return {} if any(map(is_token, vcpus)) else {_VCPU: sum(vcpus)}
     limits = getattr(queue.service_environment, "capacity_limits", None) if isinstance(queue, TrainingQueue) else None
     return {} if not limits or any(map(is_token, limits.values())) else dict(limits)
+
+
+def _gpus(queue: AnyQueue, limit: Mapping[str, int], instance_type: str | None) -> int | None:
+    if not limit:
+        return None
+    if isinstance(queue, GpuQueue):
+        environments = [one for one in queue.compute_environments if isinstance(one, GpuComputeEnvironment)]
+        machines = [[gpu_instance_type(name) for name in one.instance_types] for one in environments]
+        most = [
+            max((one.max_vcpus * machine.gpus // machine.vcpus for machine in some if machine), default=0)
+            for one, some in zip(environments, machines, strict=True)
+        ]
+        return sum(most) or None
+    types = {instance_type or unit if unit == _ANY_INSTANCE else unit: amount for unit, amount in limit.items()}
+    return sum((training_gpus(name) or 0) * amount for name, amount in types.items()) or None
+
+
+def _has_spot(queue: AnyQueue) -> bool:
+    environments = queue.compute_environments if isinstance(queue, GpuQueue) else ()
+    return any(isinstance(one, GpuComputeEnvironment) and one.purchase == Purchase.SPOT for one in environments)
 
 
 def _elsewhere(queue: AnyQueue, where: Claims) -> str | None:
@@ -149,7 +174,7 @@ def job_metrics_problems(
     for name, instance_type in instance_types.items():
         yield from check_instance_type(("instance_types", str(name)), instance_type)
     for index, queue in enumerate(() if wrong else queues):
-        chosen = shares.get(queue.job_queue_name, _declared(queue.scheduling))
+        chosen = shares.get(queue.job_queue_name, queue.scheduling.share_names if queue.scheduling else [])
         if len(chosen) > MAX_SHARES:
             allowed = f"at most {MAX_SHARES}, each of which is a dozen metrics: choose with shares"
             yield Problem(("queues", index), f"{len(chosen)} shares", allowed)

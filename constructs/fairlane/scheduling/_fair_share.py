@@ -128,6 +128,11 @@ class FairShare(SchedulingPolicy):
         """Yields nothing."""
         yield from ()
 
+    @property
+    def share_names(self) -> list[str]:
+        """The share identifiers; some may end in `*`."""
+        return list(self.weight_factors)
+
     def entitlements(self, capacity: Capacity) -> Allotment:
         """Divides the capacity in proportion to 1 / weight factor, less what AWS reserves when all are active.
 

@@ -28,6 +28,11 @@ class Fifo(SchedulingPolicy):
         """Yields nothing."""
         yield from ()
 
+    @property
+    def share_names(self) -> list[str]:
+        """None."""
+        return []
+
     def entitlements(self, capacity: Capacity) -> Allotment:
         """Returns nothing: there are no shares."""
         return {}

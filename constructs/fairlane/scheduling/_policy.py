@@ -17,6 +17,11 @@ class SchedulingPolicy(ABC):
     A queue's kind of policy cannot change: AWS refuses it, so make a new queue, let the old one drain and remove it.
     """
 
+    @property
+    @abstractmethod
+    def share_names(self) -> list[str]:
+        """The names of the shares, as declared; none for a policy without shares."""
+
     @abstractmethod
     def problems(self) -> Iterator[Problem]:
         """Yields every mistake that the policy has by itself."""

@@ -154,6 +154,11 @@ class QuotaManagement(SchedulingPolicy):
                     f"{there - owned[unit]} belong to no share, and only what a share owns can be used or lent",
                 )
 
+    @property
+    def share_names(self) -> list[str]:
+        """The names of the quota shares."""
+        return [share.name for share in self.shares]
+
     def entitlements(self, capacity: Capacity) -> Allotment:
         """Gives each share what it owns, which preemption restores to it."""
         return {share.name: dict(share.capacity) for share in self.shares}

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
+from fairlane_lambda.emf import REASONS
+
 _OF_SAGEMAKER = (
     ("CapacityError", "Capacity"),
     ("InsufficientCapacity", "Capacity"),
@@ -11,17 +13,7 @@ _OF_SAGEMAKER = (
     ("InternalError", "SageMakerInternalError"),
     ("AlgorithmError", "AlgorithmError"),
 )
-_BLOCKED = frozenset(
-    {
-        "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY",
-        "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE",
-        "MISCONFIGURATION:EC2_INSTANCE_CONFIGURATION_UNSUPPORTED",
-        "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT",
-        "MISCONFIGURATION:QUOTA_MANAGEMENT_LIMIT_EXCEEDED",
-        "MISCONFIGURATION:SERVICE_ENVIRONMENT_MAX_RESOURCE",
-        "MISCONFIGURATION:SERVICE_ROLE_PERMISSIONS",
-    }
-)
+_BLOCKED = tuple(reason for reason in REASONS["QueueBlocked"] if reason != "Other")
 
 
 def failure_reason(event: dict[str, Any], attempts: list[dict[str, Any]]) -> str:
@@ -64,9 +56,8 @@ def blocked_reason(event: dict[str, Any]) -> str:
     """Tells why a queue is blocked: one of AWS's own words, before its explanation."""
     said = _text(event.get("reason"))
     word = said.partition(" - ")[0]
-    if word in _BLOCKED:
-        return word
-    return next((kind for kind in ("ACTION_REQUIRED", "UNDETERMINED") if said.startswith(kind)), "Other")
+    # Of two kinds AWS documents but the beginning of the text.
+    return next((kind for kind in _BLOCKED if word == kind or (":" not in kind and said.startswith(kind))), "Other")
 
 
 def _containers(event: dict[str, Any], attempts: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:

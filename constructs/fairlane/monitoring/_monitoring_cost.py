@@ -1,0 +1,78 @@
+"""What monitoring costs a month."""
+
+from collections.abc import Sequence
+
+import aws_cdk as cdk
+from constructs import Construct
+
+from fairlane._problems import ConfigurationError
+from fairlane.costs import MonitoringUse, MonthlyCost, QueueUse, limit_problems, monthly_cost
+from fairlane.monitoring._conditions import entitled_shares
+from fairlane.monitoring._functions import metrics_catalog
+from fairlane.monitoring._job_metrics import JobMetrics
+from fairlane.monitoring._queue_alarms import QueueAlarms
+from fairlane.monitoring._queue_dashboard import QueueDashboard
+from fairlane.monitoring._watched import Watched
+
+
+class MonitoringCost(Construct):
+    """An estimate of what monitoring costs a month at list prices, and a limit that it must not pass.
+
+    It makes nothing: `print(cost.estimate.table())` tells at synth, as this repository's `app.py` does. Metrics, alarms, dashboards, functions, queues of events, logs and keys are in it, as if every
+    series had data all the time; free tiers are not.
+
+    Args:
+        scope: where it goes in the app.
+        construct_id: its id there.
+        metrics: the exporters.
+        alarms: on them.
+        dashboards: of them.
+        keys: how many keys of KMS there are for topics.
+        limit_usd: the most that it may be estimated at; none by default.
+
+    Attributes:
+        estimate: line by line; `estimate.table()` for people.
+
+    Raises:
+        ConfigurationError: if it is estimated at more than the limit.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        metrics: Sequence[JobMetrics],
+        alarms: Sequence[QueueAlarms] = (),
+        dashboards: Sequence[QueueDashboard] = (),
+        keys: int = 0,
+        limit_usd: float | None = None,
+    ) -> None:
+        uses = [
+            MonitoringUse(
+                region=cdk.Stack.of(one).region,
+                queues=tuple(map(_use, one.queues.values())),
+                interval_minutes=round(one.period.to_minutes()),
+                alarm_metrics=sum(some.metric_count for some in alarms if some.metrics is one),
+                composite_alarms=sum(some.composite_count for some in alarms if some.metrics is one),
+                dashboards=len(dashboards) if one is metrics[0] else 0,
+                keys=keys if one is metrics[0] else 0,
+            )
+            for one in metrics
+        ]
+        self.estimate: MonthlyCost = monthly_cost(uses, metrics_catalog())
+        problems = list(limit_problems(self.estimate, limit_usd)) if limit_usd is not None else []
+        if problems:
+            raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)
+        super().__init__(scope, construct_id)
+
+
+def _use(queue: Watched) -> QueueUse:
+    return QueueUse(
+        service=queue.service,
+        shares=len(queue.shares),
+        entitled=len(entitled_shares(queue)),
+        other=queue.elsewhere or (bool(queue.shares) and not queue.quotas),
+        preemption=queue.quotas or (queue.service and queue.elsewhere),
+        limit=bool(queue.limit),
+    )

@@ -1,0 +1,246 @@
+"""The rows of a dashboard that show one queue, for somebody who has ten seconds: what is now comes first."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from fairlane.monitoring._conditions import entitled_shares
+from fairlane.monitoring._series import Series, exported, native, search
+from fairlane.monitoring._watched import Watched
+from fairlane.monitoring._widgets import Rows, Widget, graph, number, text, total
+
+OTHER: Final = "other"
+_HOUR: Final = 3600
+
+
+class QueueRows:
+    """The rows of one queue.
+
+    Args:
+        queue: what is known of it.
+        namespace: where its metrics are.
+        region: where it is.
+        shares: those to show.
+        percentiles: of waits and run times.
+    """
+
+    def __init__(
+        self, queue: Watched, *, namespace: str, region: str, shares: Sequence[str], percentiles: Sequence[float]
+    ) -> None:
+        self._queue = queue
+        self._namespace = namespace
+        self._region = region
+        self._shares = shares
+        self._percentiles = percentiles
+
+    def now(self) -> list[Widget]:
+        """The queue in one row: who waits and for how long, what runs, what blocks it."""
+        region, limit = self._region, sum(self._queue.limit.values())
+        gpus = f"GPUs in use, of {self._queue.gpus}" if self._queue.gpus else "GPUs in use"
+        capacity = f"In use, of {limit:g} {self._unit}" if limit else f"In use ({self._unit})"
+        blocked = self._search("QueueBlocked", "Reason")
+        return [
+            text(f"### {self._queue.name}\n{region}", width=3, height=3),
+            number("Jobs waiting", [self._row("RunnableJobs")], region=region),
+            number("Longest wait (hours)", self._hours("OldestRunnableAge", None, "age"), region=region),
+            number("Jobs running", [self._row("RunningJobs")], region=region),
+            number(gpus, [self._row("GpusInUse")], region=region),
+            number(capacity, [self._row("CapacityInUse")], region=region, width=4),
+            number("Blocked lately, by reason", [blocked], region=region, width=5, sparkline=False),
+        ]
+
+    def whole(self) -> Iterator[list[Widget]]:
+        """The queue with all its shares: how its capacity is used, who waits, how long it takes, what fails."""
+        region = self._region
+        yield [text(f"## {self._queue.name} · {region}")]
+        if self._shares:
+            yield self._capacity()
+            yield self._waiting()
+            yield self._times()
+        failures = [self._search("JobFailures", "Reason")]
+        yield [
+            graph(
+                "Jobs by what became of them, as AWS counts them", self._flow(), region=region, unit="jobs", width=12
+            ),
+            graph("Failed jobs by reason", failures, region=region, unit="jobs", width=12, stacked=True),
+        ]
+        if not self._shares:
+            spent = self._hours("GpuSeconds", None, "seconds")
+            yield [
+                graph("GPU-hours of jobs that ended", spent, region=region, unit="GPU-hours", width=24, period=_HOUR)
+            ]
+        elif self._queue.quotas:
+            lost = [self._row("JobsPreempted", share, label=share) for share in self._shares]
+            preempted = graph("Preempted attempts, by share", lost, region=region, unit="attempts", stacked=True)
+            yield [*self._spent(8), preempted]
+        else:
+            yield self._spent(12)
+
+    def of_team(self) -> Iterator[list[Widget]]:
+        """The chosen shares only, for those who submit to them."""
+        region = self._region
+        yield [text(f"## {self._queue.name} · {region}")]
+        for share in self._shares:
+            used = [self._row("CapacityInUse", share, label="in use")]
+            if share in self._entitled:
+                used.append(self._row("CapacityEntitlement", share, label="entitled to"))
+            yield [
+                text(f"### {share}", width=3, height=3),
+                number("Jobs waiting", [self._row("RunnableJobs", share)], region=region, width=4),
+                number("Longest wait (hours)", self._hours("OldestRunnableAge", share, "age"), region=region, width=4),
+                number("Jobs running", [self._row("RunningJobs", share)], region=region, width=4),
+                number("GPUs in use", [self._row("GpusInUse", share)], region=region, width=4),
+                number(f"Capacity ({self._unit})", used, region=region, width=5),
+            ]
+        yield self._capacity()
+        yield self._waiting()
+        yield self._times()
+        yield self._spent(12)
+
+    @property
+    def _unit(self) -> str:
+        return "instances" if self._queue.service else "vCPUs"
+
+    @property
+    def _entitled(self) -> list[str]:
+        return [share for share in self._shares if share in entitled_shares(self._queue)]
+
+    def _capacity(self) -> list[Widget]:
+        region, entitled = self._region, self._entitled
+        use = [self._row("CapacityInUse", share, label=share) for share in self._shares]
+        limit = sum(self._queue.limit.values())
+        row = [
+            graph(
+                "Capacity in use by share, stacked",
+                use,
+                region=region,
+                unit=self._unit,
+                stacked=True,
+                width=12 if entitled else 24,
+                lines={"limit": limit} if limit else None,
+            )
+        ]
+        if not entitled:
+            return row
+        against = [
+            one
+            for index, share in enumerate(entitled)
+            for one in (
+                self._hidden("CapacityInUse", share, f"used{index}"),
+                self._hidden("CapacityEntitlement", share, f"entitled{index}"),
+                [{"expression": f"100 * used{index} / entitled{index}", "label": share, "id": f"part{index}"}],
+            )
+        ]
+        moved = [
+            self._row(name, share, label=f"{share} {word}")
+            for share in entitled
+            for name, word in (("CapacityBorrowed", "borrows"), ("CapacityLent", "lends"))
+        ]
+        row.append(
+            graph(
+                "Use of each share's entitlement (over 100: borrowing)",
+                against,
+                region=region,
+                unit="%",
+                width=6,
+                lines={"entitlement": 100},
+            )
+        )
+        return [*row, graph("Borrowed and lent", moved, region=region, unit=self._unit, width=6)]
+
+    def _waiting(self) -> list[Widget]:
+        region = self._region
+        jobs = [self._row("RunnableJobs", share, label=share) for share in self._shares]
+        ages = [
+            one
+            for index, share in enumerate(self._shares)
+            for one in self._hours("OldestRunnableAge", share, f"age{index}", label=share)
+        ]
+        wanted = [self._row("GpusWanted", share, label=share) for share in self._shares]
+        return [
+            graph("Jobs waiting, by share", jobs, region=region, unit="jobs", stacked=True),
+            graph("Longest wait, by share", ages, region=region, unit="hours"),
+            graph("GPUs wanted by waiting jobs, by share", wanted, region=region, unit="GPUs", stacked=True),
+        ]
+
+    def _times(self) -> list[Widget]:
+        kinds = {
+            "Time that attempts had waited when they ran": "AttemptWaitTime",
+            "Time that attempts ran": "AttemptRunTime",
+        }
+        return [
+            graph(
+                title,
+                [
+                    one
+                    for index, share in enumerate(self._shares)
+                    for number, percentile in enumerate(self._percentiles)
+                    for one in self._hours(
+                        name,
+                        share,
+                        f"time{index}x{number}",
+                        statistic=f"p{percentile:g}",
+                        label=f"{share} p{percentile:g}",
+                    )
+                ],
+                region=self._region,
+                unit="hours",
+                width=12,
+                period=_HOUR,
+            )
+            for title, name in kinds.items()
+        ]
+
+    def _flow(self) -> Rows:
+        names = {
+            "JobsSubmitted": "submitted",
+            "JobsMovedToRunning": "began to run",
+            "JobsMovedToSucceeded": "succeeded",
+            "JobsMovedToFailed": "failed, cancelled or terminated",
+            "JobsRetried": "tried again",
+        }
+        if self._queue.service:
+            names["JobsPreempted"] = "preempted"
+        return [native(name, self._queue.name).in_graph(label=label) for name, label in names.items()]
+
+    def _spent(self, width: int) -> list[Widget]:
+        spent = [
+            one
+            for index, share in enumerate(self._shares)
+            for one in self._hours("GpuSeconds", share, f"seconds{index}", label=share)
+        ]
+        return [
+            graph(
+                "GPU-hours of jobs that ended, by share",
+                spent,
+                region=self._region,
+                unit="GPU-hours",
+                stacked=True,
+                width=width,
+                period=_HOUR,
+            ),
+            total("GPU-hours by share, in all", spent, region=self._region, width=width),
+        ]
+
+    def _exported(self, name: str, share: str | None = None) -> Series:
+        return exported(self._namespace, name, self._queue.name, share=share)
+
+    def _row(self, name: str, share: str | None = None, **options: Any) -> list[Any]:
+        return self._exported(name, share).in_graph(**options)
+
+    def _hidden(self, name: str, share: str, metric_id: str) -> list[Any]:
+        return self._row(name, share, id=metric_id, visible=False)
+
+    def _hours(
+        self, name: str, share: str | None, metric_id: str, *, statistic: str | None = None, label: str = "hours"
+    ) -> Rows:
+        """A metric in seconds as one of hours."""
+        series = self._exported(name, share)
+        seconds = series.by(statistic or series.statistic).in_graph(id=metric_id, visible=False)
+        return [seconds, [{"expression": f"{metric_id} / {_HOUR}", "label": label, "id": f"{metric_id}h"}]]
+
+    def _search(self, name: str, dimension: str) -> list[Any]:
+        """All series of a metric by reason, the reasons that there are."""
+        found = search(
+            name, ["JobQueueName", dimension], namespace=self._namespace, statistic="Sum", JobQueueName=self._queue.name
+        )
+        return [{"expression": found, "label": f"${{PROP('Dim.{dimension}')}}", "id": name.lower()}]
