@@ -18,7 +18,9 @@ app = cdk.App()
 cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app, verbose=True))
 try:
     file = find_environment(Path(__file__).parent / "environments", app.node.try_get_context("environment"))
-    build_stacks(app, file.stem, load_environment(file))
+    stacks = build_stacks(app, file.stem, load_environment(file))
 except ConfigurationError as error:
     sys.exit(str(error))
+for cost in filter(None, (getattr(stack, "cost", None) for stack in stacks)):
+    print(cost.estimate.table(), file=sys.stderr)
 app.synth()

@@ -17,7 +17,7 @@ from moto.ssm.models import SimpleSystemManagerBackend
 from werkzeug.serving import make_server
 from werkzeug.wsgi import ClosingIterator
 
-from fairlane_local import _api, _ec2, _monitoring, _resources, _stacks
+from fairlane_local import _alarms, _api, _ec2, _monitoring, _resources, _stacks
 
 HOST: Final = "127.0.0.1"
 ACCOUNT_ID: Final = "123456789012"
@@ -99,7 +99,7 @@ def _install() -> None:
         return
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     SimpleSystemManagerBackend.__init__ = _init_bootstrapped  # type: ignore[method-assign]
-    for part in (_api, _ec2, _monitoring, _resources, _stacks):
+    for part in (_alarms, _api, _ec2, _monitoring, _resources, _stacks):
         part.install()
 
 

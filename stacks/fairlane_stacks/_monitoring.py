@@ -1,12 +1,14 @@
 """The stack of one Region that watches its queues."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import aws_cdk as cdk
 from constructs import Construct
 
-from fairlane.environment import RegionModel
-from fairlane.monitoring import JobMetrics
+from fairlane.alarms import AlarmLimits
+from fairlane.environment import AlarmsModel, Environment, RegionModel, is_topic
+from fairlane.monitoring import AlarmTopic, JobMetrics, MonitoringCost, QueueAlarms, QueueDashboard, Target
 from fairlane_stacks._training import TrainingStack
 
 
@@ -24,6 +26,10 @@ class MonitoringStack(cdk.Stack):
 
     Attributes:
         job_metrics: the exporter.
+        topics: those that alarms publish to, as far as they are made here.
+        alarms: on the queues and the exporter, if there are any.
+        dashboards: in one of several Regions, those of all.
+        cost: there too, what all of it costs a month.
     """
 
     def __init__(
@@ -46,4 +52,68 @@ class MonitoringStack(cdk.Stack):
             queues=[*training.training_queues.values(), *training.gpu_queues.values()],
             instance_types=hints,
             **dict(model.job_metrics),
+        )
+        alarms = model.alarms or AlarmsModel()
+        self._runbooks = alarms.runbooks
+        self.topics: list[AlarmTopic] = []
+        self.dashboards: list[QueueDashboard] = []
+        self.cost: MonitoringCost | None = None
+        self.alarms = self._alarms(alarms, model) if alarms.enabled else None
+
+    def _alarms(self, alarms: AlarmsModel, model: RegionModel) -> QueueAlarms:
+        interval = round(self.job_metrics.period.to_minutes())
+        limits, exporter_limits = alarms.limits(AlarmLimits.polled_every(interval)), alarms.exporter_limits(interval)
+        special = {name: queue.alarms.limits(limits) for name, queue in model.queues.items() if queue.alarms}
+        return QueueAlarms(
+            self,
+            "Alarms",
+            metrics=self.job_metrics,
+            notify=self._notify(alarms),
+            limits=limits,
+            queue_limits=special,
+            exporter_limits=exporter_limits,
+            runbooks=alarms.runbooks,
+        )
+
+    def _notify(self, alarms: AlarmsModel) -> list[Target] | dict[str, list[Target]]:
+        if not isinstance(alarms.notify, dict):
+            return self._targets("AlarmTopic", alarms.notify)
+        topics = Construct(self, "AlarmTopics")
+        return {severity: self._targets(severity, some, topics) for severity, some in alarms.notify.items()}
+
+    def _targets(self, construct_id: str, targets: Sequence[str], scope: Construct | None = None) -> list[Target]:
+        """Topics that exist, and one that is made for all addresses."""
+        existing: list[Target] = [target for target in targets if is_topic(target)]
+        addresses = [target for target in targets if not is_topic(target)]
+        if not addresses:
+            return existing
+        self.topics.append(AlarmTopic(scope or self, construct_id, subscriptions=addresses))
+        return [*existing, self.topics[-1].topic]
+
+    def show(self, name: str, environment: Environment, stacks: Sequence["MonitoringStack"]) -> None:
+        """Makes the dashboard of all queues in all Regions and one of each team, and tells what monitoring costs.
+
+        Args:
+            name: of the environment.
+            environment: its file.
+            stacks: those of all Regions.
+        """
+        dashboard, metrics = environment.dashboard, [stack.job_metrics for stack in stacks]
+        common: Any = {"metrics": metrics, "percentiles": dashboard.percentiles, "runbooks": self._runbooks}
+        if dashboard.enabled:
+            of_all, prefix = [self.alarms] if self.alarms else [], f"fairlane-{name}"
+            self.dashboards.append(QueueDashboard(self, "Dashboard", dashboard_name=prefix, alarms=of_all, **common))
+            teams = Construct(self, "Teams")
+            self.dashboards += [
+                QueueDashboard(teams, team, dashboard_name=f"{prefix}-{team}", shares=shares, **common)
+                for team, shares in dashboard.teams.items()
+            ]
+        self.cost = MonitoringCost(
+            self,
+            "Cost",
+            metrics=metrics,
+            alarms=[stack.alarms for stack in stacks if stack.alarms],
+            dashboards=self.dashboards,
+            keys=sum(len(stack.topics) for stack in stacks),
+            limit_usd=environment.monitoring_cost_limit,
         )

@@ -1,5 +1,6 @@
 """The environment file: one account of a platform team, in YAML. Knows no aws_cdk."""
 
+from fairlane.environment._alarm_models import AlarmsModel, DashboardModel, QueueAlarmsModel, is_topic
 from fairlane.environment._gpu_models import GivenNetworkModel, GpuComputeEnvironmentModel, MadeNetworkModel
 from fairlane.environment._job_models import GpuJobDefinitionModel, MultiNodeGpuJobDefinitionModel
 from fairlane.environment._loader import environment_names, find_environment, load_environment
@@ -21,6 +22,8 @@ from fairlane.environment._scheduling_models import (
 from fairlane.environment._schema import environment_json_schema
 
 __all__ = [
+    "AlarmsModel",
+    "DashboardModel",
     "Environment",
     "FairShareModel",
     "FifoModel",
@@ -31,6 +34,7 @@ __all__ = [
     "JobMetricsModel",
     "MadeNetworkModel",
     "MultiNodeGpuJobDefinitionModel",
+    "QueueAlarmsModel",
     "QuotaManagementModel",
     "QuotaShareModel",
     "RegionModel",
@@ -41,5 +45,6 @@ __all__ = [
     "environment_json_schema",
     "environment_names",
     "find_environment",
+    "is_topic",
     "load_environment",
 ]

@@ -7,8 +7,9 @@ from typing import Final
 
 from pydantic import ConfigDict
 
-from fairlane._checks import check_name, check_tags, check_text, is_region
+from fairlane._checks import check_name, check_number, check_tags, check_text, is_region
 from fairlane._problems import Problem
+from fairlane.environment._alarm_models import AlarmsModel, DashboardModel
 from fairlane.environment._gpu_models import GpuComputeEnvironmentModel, NetworkField
 from fairlane.environment._job_models import JobDefinitionField
 from fairlane.environment._monitoring_models import JobMetricsModel
@@ -46,6 +47,8 @@ class RegionModel(Model):
 
     job_metrics: JobMetricsModel | None = None
     """Exports what AWS Batch does not publish of the queues; {} for all as it is by default."""
+    alarms: AlarmsModel | None = None
+    """With job_metrics: alarms on the queues, by default with limits that are sane for training."""
 
     @property
     def training_queues(self) -> dict[str, TrainingQueueModel]:
@@ -77,6 +80,7 @@ class RegionModel(Model):
         if self.job_metrics is not None:
             for problem in self.job_metrics.problems():
                 yield problem.within("job_metrics")
+        yield from self._alarm_problems()
         for kind, things in (
             ("execution_roles", self.execution_roles),
             ("service_environments", self.service_environments),
@@ -102,6 +106,17 @@ class RegionModel(Model):
             if {"Default", "Resource"} <= set(getattr(self, kind)):  # the CDK would take either for its parent
                 yield Problem((kind, "Default"), "Default", "another name beside one that is called Resource")
 
+    def _alarm_problems(self) -> Iterator[Problem]:
+        if self.job_metrics is None:
+            return
+        special = {name: queue.alarms for name, queue in self.queues.items() if queue.alarms is not None}
+        interval = self.job_metrics.interval_minutes
+        for problem in (self.alarms or AlarmsModel()).problems(interval, special):
+            yield problem.within("alarms")
+        for name, alarms in special.items():
+            for problem in alarms.own_problems(interval):
+                yield problem.within("queues", name, "alarms")
+
     def _sharing_problems(self) -> Iterator[Problem]:
         users = Counter(queue.service_environment for queue in self.training_queues.values())
         for name, queue in self.training_queues.items():
@@ -124,6 +139,10 @@ class Environment(RegionModel):
     """Whether the stacks refuse to be deleted."""
     tags: dict[str, str] = {}
     """Tags for all that is made."""
+    dashboard: DashboardModel = DashboardModel()
+    """With job_metrics: one dashboard of all queues in all Regions, and one of each team."""
+    monitoring_cost_limit: float | None = None
+    """The most that monitoring may be estimated at, in US dollars a month; none by default."""
     regions: dict[str, RegionModel] = {}
     """Other Regions, each with the same keys as the home Region."""
 
@@ -137,6 +156,10 @@ class Environment(RegionModel):
         if self.account is not None:
             yield from check_text(("account",), self.account, _ACCOUNT.fullmatch, "twelve digits in quotes")
         yield from check_tags(self.tags)
+        for problem in self.dashboard.problems():
+            yield problem.within("dashboard")
+        if self.monitoring_cost_limit is not None:
+            yield from check_number(("monitoring_cost_limit",), self.monitoring_cost_limit, 0.01, 10**9)
         yield from self.regional_problems(self.region)
         for region, model in self.regions.items():
             yield from _check_region(("regions", region), region)

@@ -9,6 +9,7 @@ from fairlane._checks import check_tags
 from fairlane._gpu.capacity import MAX_COMPUTE_ENVIRONMENTS
 from fairlane._problems import Problem
 from fairlane._training_permissions import check_s3_prefix, policy_size_problems, training_permission_problems
+from fairlane.environment._alarm_models import QueueAlarmsModel
 from fairlane.environment._scheduling_models import (
     CapacityField,
     FairShareModel,
@@ -67,6 +68,8 @@ class QueueModel(Model):
     """A draining queue takes no new jobs; those that it has may finish."""
     time_limit_actions: list[TimeLimitActionModel] = []
     """What to do with jobs that cannot start and block the queue."""
+    alarms: QueueAlarmsModel | None = None
+    """Limits of this queue's alarms, where they are not those of all queues."""
     tags: dict[str, str] = {}
 
     @property

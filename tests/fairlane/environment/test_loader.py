@@ -127,7 +127,7 @@ regions:
         ("region: false\n", "line 1, region: got False, allowed: a text, in quotes if it looks like something else"),
         ("region: us-east-1\naccount: 012345670123\n", "line 2, account: got 12345670123, allowed: a text, in quotes if it looks like something else"),
         ("region: us-east-1\naccount: '1234'\n", "line 2, account: got '1234', allowed: twelve digits in quotes"),
-        ("region: us-east-1\nqueue: {}\n", "line 2, queue: got 'queue', allowed: one of the keys execution_roles, service_environments, network, compute_environments, queues, job_definitions, job_metrics, region, account, termination_protection, tags, regions"),
+        ("region: us-east-1\nqueue: {}\n", "line 2, queue: got 'queue', allowed: one of the keys execution_roles, service_environments, network, compute_environments, queues, job_definitions, job_metrics, alarms, region, account, termination_protection, tags, dashboard, monitoring_cost_limit, regions"),
         ("region: us-east-1\nregion: eu-west-1\n", "line 2, region: got 'a second region', allowed: each key once in a mapping"),
         ("region: us-east-1\nregions: {us-east-1: {}}\n", "line 2, regions.us-east-1: got 'us-east-1', allowed: Regions other than the home region, whose keys stand above"),
         ("region: us-east-1\nregions: {europe: {}}\n", "line 2, regions.europe: got 'europe', allowed: a Region such as us-east-1"),
@@ -212,7 +212,7 @@ job_definitions:
         ("[g5, spot]", "[]", "line 8, queues.containers.compute_environments: got '0 compute environments', allowed: 1 to 3 compute environments"),
         ("[g5, spot]", "[g5, spot, g5, spot]", "line 8, queues.containers.compute_environments: got '4 compute environments', allowed: 1 to 3 compute environments"),
         ("[g5, spot]", "g5", "line 8, queues.containers.compute_environments: got 'g5', allowed: a list"),
-        ("spot], ", "spot], capacity: 4, ", "line 8, queues.containers.capacity: got 'capacity', allowed: one of the keys scheduling, priority, state, time_limit_actions, tags, compute_environments"),
+        ("spot], ", "spot], capacity: 4, ", "line 8, queues.containers.capacity: got 'capacity', allowed: one of the keys scheduling, priority, state, time_limit_actions, alarms, tags, compute_environments"),
         ("policy: fifo", "policy: quota-management, shares: {}", "line 8, queues.containers.scheduling: got 'QuotaManagement', allowed: Fifo or FairShare: quotas are for SageMaker training queues only"),
         ("[containers]", "[training]", "line 11, job_definitions.train.queues[0]: got 'training', allowed: containers"),
         ("xlarge, gpus: 1", "xlarge, gpus: 8", "line 11, job_definitions.train.gpus: got 8, allowed: a whole number of GPUs of a g5.12xlarge, 1 to 4"),
@@ -400,6 +400,6 @@ def test_no_environments_at_all(tmp_path: Path) -> None:
 
 
 def test_too_many_levels_are_told(write: Write) -> None:
-    assert mistakes(write("region: us-east-1\nqueues: " + "[" * 3000)) == [
+    assert mistakes(write("region: us-east-1\nqueues: " + "[" * 1000)) == [
         "got 'too many levels', allowed: YAML that people can read"
     ]

@@ -1,0 +1,296 @@
+"""The part of an environment file that alarms, dashboards and who hears of them are in."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Annotated, Any, ClassVar, Final
+
+from pydantic import Tag
+
+from fairlane._checks import check_text
+from fairlane._problems import Path, Problem
+from fairlane.alarms import (
+    QUEUE_ALARMS,
+    AlarmLimits,
+    DeadLetters,
+    ExporterLimits,
+    ExporterStale,
+    FailureRate,
+    IdleCapacity,
+    IdleWhileWaiting,
+    Limit,
+    OldestWait,
+    Preemptions,
+    QueueBlocked,
+    SpotReclaims,
+    StarvedShare,
+    Truncated,
+    check_notify,
+    is_endpoint,
+    severities,
+)
+from fairlane.environment._scheduling_models import Model, branch
+
+NotifyField = Annotated[
+    Annotated[list[str], Tag("<list>")] | Annotated[dict[str, list[str]], Tag("<mapping>")],
+    branch("<mapping>", otherwise="<list>"),
+]
+
+_TOPIC: Final = re.compile(r"arn:[a-z-]+:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,256}")
+_FOLDER: Final = re.compile(r"\S+")
+_MOST_TARGETS: Final = 5
+_TEAM: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+class LimitModel(Model):
+    """A limit of one severity."""
+
+    of: ClassVar[type[Limit]]
+
+    def limit(self) -> Limit:
+        """The same, as alarms take it."""
+        return self.of(**dict(self))
+
+
+class OldestWaitModel(LimitModel):
+    """A job has been waiting for capacity for too long."""
+
+    of = OldestWait
+
+    hours: float
+    """Hours since it was submitted, up to 720."""
+
+
+class BlockedModel(LimitModel):
+    """AWS Batch said that the job at the head of the queue cannot start."""
+
+    of = QueueBlocked
+
+    reasons: list[str] | None = None
+    """Reasons in AWS's words, or Other; all by default."""
+
+
+class FailureRateModel(LimitModel):
+    """Too many of the jobs that ended in an hour failed; cancelled and terminated ones do not count."""
+
+    of = FailureRate
+
+    percent: float = FailureRate().percent
+    """Of the jobs that ended."""
+    of_at_least: int = FailureRate().of_at_least
+    """How many jobs must have ended for a rate to mean something."""
+
+
+class StarvedShareModel(LimitModel):
+    """A share has had less than its entitlement while jobs of it were waiting."""
+
+    of = StarvedShare
+
+    minutes: int = StarvedShare().minutes
+    """For how long, up to 1440."""
+    shares: list[str] | None = None
+    """Which shares; all by default."""
+
+
+class IdleWhileWaitingModel(LimitModel):
+    """Capacity was idle while jobs were waiting."""
+
+    of = IdleWhileWaiting
+
+    minutes: int = IdleWhileWaiting().minutes
+    """For how long, up to 1440."""
+    below_percent: float = IdleWhileWaiting().below_percent
+    """Capacity in use, of the queue's limit, below which it counts as idle."""
+
+
+class IdleCapacityModel(LimitModel):
+    """Hardly any capacity has been in use for hours."""
+
+    of = IdleCapacity
+
+    hours: int = IdleCapacity().hours
+    """For how long, up to 168; the default spares a weekend: set a few hours where capacity is reserved."""
+    below_percent: float = IdleCapacity().below_percent
+    """Capacity in use, of the queue's limit, below which it counts as idle."""
+
+
+class PreemptionsModel(LimitModel):
+    """Many attempts are stopped for others; of queues with quota shares."""
+
+    of = Preemptions
+
+    per_hour: int = Preemptions().per_hour
+    """How many are too many."""
+
+
+class SpotReclaimsModel(LimitModel):
+    """Many attempts are lost; of queues with Spot machines."""
+
+    of = SpotReclaims
+
+    per_hour: int = SpotReclaims().per_hour
+    """How many are too many."""
+
+
+class StaleModel(LimitModel):
+    """A queue was not polled, or events wait to be counted."""
+
+    of = ExporterStale
+
+    minutes: int = ExporterStale().minutes
+    """For how long, up to 1440."""
+
+
+class DeadLettersModel(LimitModel):
+    """Events could not be used or delivered."""
+
+    of = DeadLetters
+
+    at_least: int = DeadLetters().at_least
+    """How many."""
+
+
+class TruncatedModel(LimitModel):
+    """A queue has more jobs than a poll may list."""
+
+    of = Truncated
+
+    minutes: int = Truncated().minutes
+    """For how long, up to 1440."""
+
+
+class QueueAlarmsModel(Model):
+    """Limits of a queue by severity; {} leaves an alarm out, and one that is absent is as it is by default."""
+
+    oldest_wait: dict[str, OldestWaitModel] | None = None
+    """A job has been waiting for capacity for too long; by default 4 hours are a Warning and 24 Critical."""
+    blocked: dict[str, BlockedModel] | None = None
+    """AWS Batch said that the job at the head of the queue cannot start."""
+    failure_rate: dict[str, FailureRateModel] | None = None
+    """Too many jobs fail."""
+    starved_share: dict[str, StarvedShareModel] | None = None
+    """A share has less than its entitlement while jobs of it wait."""
+    idle_while_waiting: dict[str, IdleWhileWaitingModel] | None = None
+    """Capacity is idle while jobs wait."""
+    idle_capacity: dict[str, IdleCapacityModel] | None = None
+    """Hardly any capacity is in use for hours."""
+    preemptions: dict[str, PreemptionsModel] | None = None
+    """Many attempts are stopped for others."""
+    spot_reclaims: dict[str, SpotReclaimsModel] | None = None
+    """Many attempts are lost on Spot machines."""
+
+    def limits(self, otherwise: AlarmLimits) -> AlarmLimits:
+        """The limits of a queue.
+
+        Args:
+            otherwise: those that are not named here.
+        """
+        return replace(otherwise, **self._named(QUEUE_ALARMS))
+
+    def own_problems(self, interval_minutes: int) -> Iterator[Problem]:
+        """Yields every limit named here that cannot be right.
+
+        Args:
+            interval_minutes: how often queues are polled.
+        """
+        yield from self.limits(_defaults(interval_minutes)).problems(interval_minutes)
+
+    def _named(self, kinds: Iterable[str]) -> dict[str, Any]:
+        return {
+            kind: {severity: model.limit() for severity, model in by_severity.items()}
+            for kind in kinds
+            if (by_severity := getattr(self, kind)) is not None
+        }
+
+
+class AlarmsModel(QueueAlarmsModel):
+    """Alarms on all queues of a Region, and on the exporter of their metrics."""
+
+    enabled: bool = True
+    """Whether there are any."""
+    notify: NotifyField = []
+    """Addresses of email or https://, or ARNs of topics that exist; a list for all severities, or one for each."""
+    runbooks: str = "docs/runbooks"
+    """The address of the folder with the runbooks, which alarms and dashboards link to."""
+    stale: dict[str, StaleModel] | None = None
+    """A queue was not polled, or events wait to be counted."""
+    dead_letters: dict[str, DeadLettersModel] | None = None
+    """Events could not be used or delivered."""
+    truncated: dict[str, TruncatedModel] | None = None
+    """A queue has more jobs than a poll may list."""
+
+    def exporter_limits(self, interval_minutes: int) -> ExporterLimits:
+        """The limits of the exporter.
+
+        Args:
+            interval_minutes: how often queues are polled.
+        """
+        otherwise = ExporterLimits.polled_every(interval_minutes)
+        return replace(otherwise, **self._named(("stale", "dead_letters", "truncated")))
+
+    def targets(self, known: list[str]) -> dict[str, list[str]]:
+        """Who hears of what, by severity.
+
+        Args:
+            known: all severities.
+        """
+        return self.notify if isinstance(self.notify, dict) else dict.fromkeys(known, self.notify)
+
+    def problems(self, interval_minutes: int, queues: Mapping[str, QueueAlarmsModel | None]) -> Iterator[Problem]:
+        """Yields every mistake.
+
+        Args:
+            interval_minutes: how often queues are polled.
+            queues: the limits of single queues, by their names.
+        """
+        common, of_exporter = self.limits(_defaults(interval_minutes)), self.exporter_limits(interval_minutes)
+        yield from common.problems(interval_minutes)
+        yield from of_exporter.problems(interval_minutes)
+        yield from check_text(("runbooks",), self.runbooks, _FOLDER.fullmatch, "an address without spaces")
+        special = [one.limits(common) for one in queues.values() if one is not None]
+        if isinstance(self.notify, dict):
+            yield from check_notify(self.notify, severities(common, *special, of_exporter))
+        lists: dict[Path, list[str]] = (
+            {("notify", severity): some for severity, some in self.notify.items()}
+            if isinstance(self.notify, dict)
+            else {("notify",): self.notify}
+        )
+        for field, targets in lists.items():
+            allowed = "an address of email or https://, or the ARN of a topic of SNS"
+            for index, target in enumerate(targets):
+                yield from check_text((*field, index), target, _is_target, allowed)
+            if sum(_TOPIC.fullmatch(target) is not None for target in targets) >= _MOST_TARGETS:
+                yield Problem(field, f"{len(targets)} targets", f"fewer than {_MOST_TARGETS} topics of your own")
+
+
+class DashboardModel(Model):
+    """The dashboard of all queues of the environment, and those of teams."""
+
+    enabled: bool = True
+    """Whether there is one."""
+    percentiles: list[float] = [50, 95]
+    """Of waits and run times, above 0, up to 100."""
+    teams: dict[str, dict[str, list[str]]] = {}
+    """Dashboards of teams by a name of yours: the shares of each queue that are the team's."""
+
+    def problems(self) -> Iterator[Problem]:
+        """Yields every mistake that needs no queue to see it."""
+        for index, percentile in enumerate(self.percentiles):
+            if not 0 < percentile <= 100:
+                yield Problem(("percentiles", index), percentile, "a percentile: a number above 0, up to 100")
+        for team in self.teams:
+            allowed = "1 to 64 characters of A-Z, a-z, 0-9, - and _"
+            yield from check_text(("teams", team), team, _TEAM.fullmatch, allowed)
+
+
+def _defaults(interval_minutes: int) -> AlarmLimits:
+    return AlarmLimits.polled_every(max(1, min(interval_minutes, 60)))
+
+
+def is_topic(target: str) -> bool:
+    """Tells whether a target is the ARN of a topic."""
+    return _TOPIC.fullmatch(target) is not None
+
+
+def _is_target(target: str) -> bool:
+    return is_topic(target) or is_endpoint(target)
