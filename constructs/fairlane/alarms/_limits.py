@@ -41,7 +41,7 @@ class OldestWait(Limit):
 
     def problems(self) -> Iterator[Problem]:
         """Yields hours that cannot be right."""
-        yield from check_number(("hours",), self.hours, 1 / 60, 720)
+        yield from check_number(("hours",), self.hours, 0.01, 720)
 
     def lasting_minutes(self) -> float:
         """How long a job has waited."""

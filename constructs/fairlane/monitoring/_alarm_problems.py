@@ -72,7 +72,7 @@ def _unknown(limits: AlarmLimits, queue: Watched) -> Iterator[Problem]:
     """Yields shares and reasons to watch that a queue does not have."""
     for kind, severity, limit in limits.limits():
         if isinstance(limit, StarvedShare):
-            field, wanted, known = "shares", limit.shares, entitled_shares(queue)
+            field, wanted, known = "shares", limit.shares, entitled_shares(queue) if queue.alone else []
         elif isinstance(limit, QueueBlocked):
             field, wanted, known = "reasons", limit.reasons, blocked_reasons(training=queue.service)
         else:

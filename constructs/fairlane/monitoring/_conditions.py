@@ -108,9 +108,9 @@ class QueueConditions:
                 yield self._failure_rate(limit)
             case StarvedShare():
                 yield from self._starved(limit)
-            case IdleWhileWaiting() if self._queue.limit:
+            case IdleWhileWaiting() if self._queue.limit and self._queue.alone:
                 yield self._idle_while_waiting(limit)
-            case IdleCapacity() if self._queue.limit:
+            case IdleCapacity() if self._queue.limit and self._queue.alone:
                 yield self._idle(limit)
             case Preemptions() if self._queue.quotas:
                 yield self._preemptions(limit)
@@ -171,7 +171,7 @@ class QueueConditions:
         )
 
     def _starved(self, limit: StarvedShare) -> Iterator[Condition]:
-        for share in entitled_shares(self._queue):
+        for share in entitled_shares(self._queue) if self._queue.alone else ():
             if limit.shares is not None and share not in limit.shares:
                 continue
             yield Condition(

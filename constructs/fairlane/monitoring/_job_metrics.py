@@ -98,7 +98,7 @@ class JobMetrics(ExportedMetrics):
         seen: list[Watched] = []
         if not problems:
             seen = [
-                watched(queue, shares.get(name), instance_types.get(name), where)
+                watched(queue, shares.get(name), instance_types.get(name), where, queues)
                 for queue in queues
                 for name in [queue.job_queue_name]
             ]

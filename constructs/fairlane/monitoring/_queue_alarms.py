@@ -31,7 +31,8 @@ class QueueAlarms(Construct):
 
     Alarms of a queue: `oldest_wait`; `blocked`, for each reason; `failure_rate`; `starved_share`, for each share whose
     entitlement is known; `idle_while_waiting` and `idle_capacity`, where the queue's limit is known; `preemptions`,
-    with quota shares; `spot_reclaims`, with Spot machines. Of the exporter: `stale`, `dead_letters`, `truncated`.
+    with quota shares; `spot_reclaims`, with Spot machines. Of the exporter: `stale`, `dead_letters`, `truncated`. Queues
+    that share an environment have none of starved shares and idle capacity, as each knows its own use only.
 
     Updates: limits and who is notified in place. Another name of a queue, a share or a severity makes a new alarm. A
     stack has room for the alarms of about 25 queues with 5 shares each. Nothing of it has been run against an AWS

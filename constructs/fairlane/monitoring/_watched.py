@@ -40,6 +40,7 @@ class Watched:
         quotas: whether it has quota shares, as far as is known.
         shares: the entitlement of each declared share by capacity unit, empty where it is not known.
         limit: the most capacity by unit, empty where it is not known.
+        alone: whether none of the queues that are watched with it uses the same environments.
         gpus: how many GPUs its jobs can use together, None where that is not known.
         spot: whether it is known to have Spot machines.
         instance_type: what GPUs are counted by where instances of any type are counted.
@@ -52,6 +53,7 @@ class Watched:
     quotas: bool
     shares: Mapping[str, Mapping[str, float]]
     limit: Mapping[str, float]
+    alone: bool
     gpus: int | None
     spot: bool
     instance_type: str | None
@@ -70,7 +72,13 @@ class Watched:
         return told | ({"instance_type": self.instance_type} if self.instance_type else {})
 
 
-def watched(queue: AnyQueue, shares: Sequence[str] | None, instance_type: str | None, where: Claims) -> Watched:
+def watched(
+    queue: AnyQueue,
+    shares: Sequence[str] | None,
+    instance_type: str | None,
+    where: Claims,
+    among: Sequence[AnyQueue],
+) -> Watched:
     """Reads off a queue what is known of it at synth, by its name alone: it may be in another stack.
 
     Args:
@@ -78,6 +86,7 @@ def watched(queue: AnyQueue, shares: Sequence[str] | None, instance_type: str | 
         where: the account and Region that it is watched from, which are its own.
         shares: the shares to publish for; by default those of its policy.
         instance_type: what GPUs are counted by.
+        among: all queues that are watched.
     """
     scheduling = queue.scheduling
     limit = _limit(queue)
@@ -91,6 +100,7 @@ def watched(queue: AnyQueue, shares: Sequence[str] | None, instance_type: str | 
         quotas=isinstance(scheduling, QuotaManagement),
         shares={name: entitlements.get(name, {}) for name in declared},
         limit=limit,
+        alone=not any(set(_environments(queue)) & set(_environments(one)) for one in among if one is not queue),
         gpus=_gpus(queue, limit, instance_type),
         spot=_has_spot(queue),
         instance_type=instance_type,
@@ -106,6 +116,12 @@ def _limit(queue: AnyQueue) -> dict[str, int]:
         return {} if any(map(is_token, vcpus)) else {_VCPU: sum(vcpus)}
     limits = getattr(queue.service_environment, "capacity_limits", None) if isinstance(queue, TrainingQueue) else None
     return {} if not limits or any(map(is_token, limits.values())) else dict(limits)
+
+
+def _environments(queue: AnyQueue) -> tuple[object, ...]:
+    if isinstance(queue, GpuQueue):
+        return queue.compute_environments
+    return (queue.service_environment,) if isinstance(queue, TrainingQueue) else ()
 
 
 def _gpus(queue: AnyQueue, limit: Mapping[str, int], instance_type: str | None) -> int | None:

@@ -1,0 +1,363 @@
+"""What alarms there are, whom they tell, and what is refused. When they go off is tested on scripted days."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from aws_cdk import App, Duration, Stack, Validations
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_sns as sns
+from aws_cdk.assertions import Annotations, Match
+from cdk_nag import AwsSolutionsChecks
+
+from fairlane import (
+    AlarmLimits,
+    AlarmTopic,
+    ExporterLimits,
+    ExporterStale,
+    FailureRate,
+    FairShare,
+    IdleCapacity,
+    JobMetrics,
+    OldestWait,
+    QueueAlarms,
+    QueueBlocked,
+    StarvedShare,
+    TrainingQueue,
+)
+from tests.cfn_lint import findings
+from tests.fairlane.monitoring.watching import build, of_type, shared_environment
+from tests.support import problems_of, template_of
+
+ARN = "arn:aws:sns:us-east-1:111122223333:alarms"
+
+
+def alarms_of(**changes: Any) -> tuple[Stack, QueueAlarms]:
+    stack, metrics = build()
+    settings: dict[str, Any] = {"metrics": metrics, "notify": [ARN]} | changes
+    return stack, QueueAlarms(stack, "Alarms", **settings)
+
+
+def test_each_queue_has_the_alarms_that_it_has_metrics_for() -> None:
+    _, alarms = alarms_of()
+    by_queue: dict[str, set[str]] = {}
+    for path in alarms.alarms:
+        part, queue, *rest = path.split("/")
+        by_queue.setdefault(queue if part == "Queues" else part, set()).add("/".join(rest))
+    common = {"oldest-wait/Warning", "oldest-wait/Critical", "failure-rate/Warning"}
+    capacity, lost = "blocked-CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY/Warning", "blocked-MISCONFIGURATION:{}/Warning"
+    idle = {"idle-while-waiting/Warning", "idle-capacity/Warning"}
+    training = {lost.format(one) for one in ("QUOTA_MANAGEMENT_LIMIT_EXCEEDED", "SERVICE_ENVIRONMENT_MAX_RESOURCE")}
+    compute = ("COMPUTE_ENVIRONMENT_MAX_RESOURCE", "EC2_INSTANCE_CONFIGURATION_UNSUPPORTED", "JOB_RESOURCE_REQUIREMENT")
+    containers = {lost.format(one) for one in compute}
+    both = common | {capacity, "blocked-Other/Warning"}
+    starved = {f"starved-share-{share}/Warning" for share in ("a", "b")}
+    assert by_queue["p4"] == both | training | idle | starved | {"preemptions/Warning"}
+    assert by_queue["cpu"] == both | training | idle
+    assert by_queue["old"] == both | containers
+    starved = {f"starved-share-{share}/Warning" for share in ("prod", "research")}
+    assert by_queue["g5"] == both | containers | idle | starved | {"spot-reclaims/Warning"}
+    assert by_queue["Exporter"] >= {"stale/Critical", "truncated/Warning"}
+    exporter = [path for path in alarms.alarms if path.startswith("Exporter/")]
+    assert len(exporter) == 4 * 2 + 2
+
+
+def test_only_composites_notify_one_of_each_queue_and_severity_and_of_the_exporter() -> None:
+    stack, alarms = alarms_of()
+    assert all("AlarmActions" not in one for one in of_type(stack, "CloudWatch::Alarm").values())
+    composites = of_type(stack, "CloudWatch::CompositeAlarm")
+    assert len(composites) == len(alarms.composites) + len(alarms.exporter_composites) == 4 * 2 + 2
+    children: list[str] = []
+    for one in composites.values():
+        assert one["AlarmActions"] == one["OKActions"] == [ARN]
+        parts = one["AlarmRule"]["Fn::Join"][1]
+        children += [part["Fn::GetAtt"][0] for part in parts if isinstance(part, dict)]
+        assert {part for part in parts if isinstance(part, str)} <= {'ALARM("', '") OR ALARM("', '")'}
+    assert sorted(children) == sorted(of_type(stack, "CloudWatch::Alarm"))
+
+
+def test_severities_may_tell_different_people() -> None:
+    stack, metrics = build()
+    topic = AlarmTopic(stack, "Topic", subscriptions=["gpus@example.com"])
+    QueueAlarms(stack, "Alarms", metrics=metrics, notify={"Critical": [ARN], "Warning": [topic.topic]})
+    told = {json.dumps(one["AlarmActions"]) for one in of_type(stack, "CloudWatch::CompositeAlarm").values()}
+    assert len(told) == 2
+    assert json.dumps([ARN]) in told
+
+
+def test_every_description_says_what_it_means_what_to_look_at_and_where_its_runbook_is() -> None:
+    stack, _ = alarms_of(runbooks="https://git.example.com/runbooks/")
+    for one in of_type(stack, "CloudWatch::Alarm").values():
+        text = one["AlarmDescription"]
+        assert len(text) <= 1024
+        assert "Look first at: " in text
+        assert "Runbook: https://git.example.com/runbooks/" in text
+        assert text.endswith(".md")
+
+
+def test_an_alarm_can_be_left_out_and_tuned_for_all_queues_or_one() -> None:
+    limits = AlarmLimits(oldest_wait={"Page": OldestWait(hours=0.5)}, blocked={}, failure_rate={})
+    special = replace(limits, oldest_wait={}, failure_rate={"Page": FailureRate(percent=10, of_at_least=3)})
+    stack, alarms = alarms_of(limits=limits, queue_limits={"cpu": special}, exporter_limits=ExporterLimits(stale={}))
+    of_p4 = {path for path in alarms.alarms if path.startswith("Queues/p4/")}
+    assert "Queues/p4/oldest-wait/Page" in of_p4
+    assert not any("blocked" in path or "failure-rate" in path for path in of_p4)
+    assert {path for path in alarms.alarms if path.startswith("Queues/cpu/")} == {
+        "Queues/cpu/failure-rate/Page",
+        "Queues/cpu/idle-while-waiting/Warning",
+        "Queues/cpu/idle-capacity/Warning",
+    }
+    assert not any("stale" in path for path in alarms.alarms)
+    wait = stack.resolve(alarms.alarms["Queues/p4/oldest-wait/Page"].threshold)
+    assert wait == 1800
+
+
+def test_a_share_or_reason_is_watched_alone() -> None:
+    limits = AlarmLimits(starved_share={"Warning": StarvedShare(shares=["b"])}, blocked={})
+    _, alarms = alarms_of(queue_limits={"p4": limits})
+    of_p4 = {path for path in alarms.alarms if path.startswith("Queues/p4/starved")}
+    assert of_p4 == {"Queues/p4/starved-share-b/Warning"}
+    _, alarms = alarms_of(queue_limits={"p4": AlarmLimits(blocked={"Warning": QueueBlocked(reasons=["Other"])})})
+    assert [path for path in alarms.alarms if path.startswith("Queues/p4/blocked")] == [
+        "Queues/p4/blocked-Other/Warning"
+    ]
+
+
+def test_queues_that_share_an_environment_are_not_judged_by_their_use_of_it(stack: Stack) -> None:
+    alarms = QueueAlarms(stack, "Alarms", metrics=shared_environment(stack), notify=[ARN])
+    assert not any(kind in path for path in alarms.alarms for kind in ("idle", "starved"))
+
+
+def test_limits_by_default_are_never_shorter_than_the_interval(stack: Stack) -> None:
+    queue = TrainingQueue(stack, "Q", queue_name="q", capacity=16, scheduling=FairShare({"x": 1}))
+    metrics = JobMetrics(stack, "Metrics", queues=[queue], interval_minutes=60)
+    QueueAlarms(stack, "Alarms", metrics=metrics, notify=[ARN])
+    for one in of_type(stack, "CloudWatch::Alarm").values():
+        for query in one["Metrics"]:
+            if query.get("MetricStat", {}).get("Metric", {}).get("Namespace") == "Fairlane":
+                assert query["MetricStat"]["Period"] == 3600
+
+
+def test_alarms_of_a_hundred_shares_fit_into_rules(stack: Stack) -> None:
+    shares = {f"team-{number}": 1.0 for number in range(100)}
+    queue = TrainingQueue(stack, "Q", queue_name="q", capacity=200, scheduling=FairShare(shares))
+    alarms = QueueAlarms(stack, "Alarms", metrics=JobMetrics(stack, "Metrics", queues=[queue]), notify=[ARN])
+    composites = of_type(stack, "CloudWatch::CompositeAlarm")
+    assert alarms.composite_count == len(composites)
+    notifying = [one for one in composites.values() if "AlarmActions" in one]
+    assert len(notifying) == 4
+    for one in composites.values():
+        assert len(json.dumps(one["AlarmRule"]).split("Fn::GetAtt")) - 1 <= 25
+
+
+def test_without_anybody_to_tell_it_warns_of_each_severity(stack: Stack) -> None:
+    _, metrics = build()
+    of = Stack.of(metrics)
+    QueueAlarms(of, "Alarms", metrics=metrics, notify={"Warning": [ARN]})
+    found = Annotations.from_stack(of).find_warning("*", Match.string_like_regexp("notify nobody"))
+    assert [str(one.entry.data).partition(" ")[0] for one in found] == ["Critical"]
+
+
+MISTAKES: list[tuple[dict[str, Any], list[str]]] = [
+    (
+        {"queue_limits": {"p4": AlarmLimits(starved_share={"Warning": StarvedShare(shares=["c"])})}},
+        ["queue_limits.p4.starved_share.Warning.shares: got 'c', allowed: of queue p4: a, b"],
+    ),
+    (
+        {"queue_limits": {"gone": AlarmLimits()}},
+        ["queue_limits.gone: got 'gone', allowed: one of the queues: p4, g5, cpu, old"],
+    ),
+    (
+        {"queue_limits": {"cpu": AlarmLimits(blocked={"Warning": QueueBlocked(reasons=["FULL"])})}},
+        [
+            "queue_limits.cpu.blocked.Warning.reasons: got 'FULL', allowed: of queue cpu: "
+            "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY, MISCONFIGURATION:QUOTA_MANAGEMENT_LIMIT_EXCEEDED, "
+            "MISCONFIGURATION:SERVICE_ENVIRONMENT_MAX_RESOURCE, Other"
+        ],
+    ),
+    (
+        {"limits": AlarmLimits(idle_capacity={"Warning": IdleCapacity(hours=169, below_percent=0)})},
+        [
+            "limits.idle_capacity.Warning.hours: got 169, allowed: a whole number of hours, 1 to 168: periods of an "
+            "alarm add up to a week at most",
+            "limits.idle_capacity.Warning.below_percent: got 0, allowed: a number, 0.1 to 100",
+        ],
+    ),
+    (
+        {"limits": AlarmLimits(oldest_wait={"very bad": OldestWait(hours=float("nan"))})},
+        [
+            "limits.oldest_wait.\"very bad\": got 'very bad', allowed: a severity: 1 to 32 letters and digits, a letter "
+            "first, such as Warning or Critical",
+            'limits.oldest_wait."very bad".hours: got nan, allowed: a number, 0.01 to 720',
+        ],
+    ),
+    (
+        {"limits": AlarmLimits(failure_rate={"Warning": OldestWait(hours=1)})},  # type: ignore[dict-item]
+        ["limits.failure_rate.Warning: got OldestWait(hours=1), allowed: FailureRate(...)"],
+    ),
+    (
+        {"limits": AlarmLimits(failure_rate=FailureRate())},  # type: ignore[arg-type]
+        [
+            "limits.failure_rate: got FailureRate(percent=50, of_at_least=10), allowed: limits by severity, such as "
+            '{"Warning": FailureRate()}'
+        ],
+    ),
+    (
+        {"notify": {"Panic": [ARN]}},
+        ["notify.Panic: got 'Panic', allowed: a severity of these alarms: Warning, Critical"],
+    ),
+    ({"notify": ARN}, [f"notify: got '{ARN}', allowed: a list of topics or ARNs"]),
+    ({"notify": [ARN] * 6}, ["notify: got '6 targets', allowed: at most 5, as many as an alarm has"]),
+]
+
+
+@pytest.mark.parametrize(("changes", "problems"), MISTAKES)
+def test_mistakes_are_found_before_anything_is_made(changes: dict[str, Any], problems: list[str]) -> None:
+    stack, metrics = build()
+    settings: dict[str, Any] = {"metrics": metrics, "notify": [ARN]} | changes
+    assert problems_of(lambda: QueueAlarms(stack, "Alarms", **settings)) == problems
+    assert stack.node.try_find_child("Alarms") is None
+
+
+def test_a_limit_below_the_polling_interval_is_refused(stack: Stack) -> None:
+    queue = TrainingQueue(stack, "Q", queue_name="q", capacity=16, scheduling=FairShare({"x": 1}))
+    metrics = JobMetrics(stack, "Metrics", queues=[queue], interval_minutes=50)
+    limits = AlarmLimits(
+        oldest_wait={"Warning": OldestWait(hours=0.5)},
+        starved_share={"Warning": StarvedShare(minutes=49)},
+        idle_while_waiting={},
+    )
+    exporter = ExporterLimits(stale={"Critical": ExporterStale(minutes=1440)}, truncated={})
+    allowed = "no less than the 50 minutes between two polls, which tell nothing sooner"
+    assert problems_of(
+        lambda: QueueAlarms(stack, "A", metrics=metrics, notify=[ARN], limits=limits, exporter_limits=exporter)
+    ) == [
+        f"limits.oldest_wait.Warning.hours: got 0.5, allowed: {allowed}",
+        f"limits.starved_share.Warning.minutes: got 49, allowed: {allowed}",
+        "exporter_limits.stale.Critical.minutes: got 1440, allowed: at most 1400 minutes, as periods of 50 minutes add up "
+        "to a day",
+    ]
+
+
+def custom(**changes: Any) -> tuple[Stack, QueueAlarms, dict[str, Any]]:
+    stack, alarms = alarms_of()
+    metric = cloudwatch.Metric(namespace="Mine", metric_name="Loss", period=Duration.minutes(5))
+    settings = {"metric": metric, "threshold": 3, "says": "losses are high"} | changes
+    return stack, alarms, settings
+
+
+def test_an_alarm_of_ones_own_notifies_with_the_queues_others() -> None:
+    stack, alarms, settings = custom(severity="Critical", evaluation_periods=2)
+    before = alarms.metric_count
+    alarm = alarms.add_alarm("p4", "loss", **settings)
+    rule = stack.resolve(alarms.composites["p4", "Critical"].alarm_rule)
+    assert stack.resolve(alarm.alarm_arn) in rule["Fn::Join"][1]
+    (own,) = [one for one in of_type(stack, "CloudWatch::Alarm").values() if one.get("MetricName") == "Loss"]
+    assert own["AlarmDescription"].startswith("p4: losses are high. Look first at: ")
+    assert alarms.metric_count == before + 1
+
+
+ELEVEN = {f"m{number}": cloudwatch.Metric(namespace="Mine", metric_name=f"M{number}") for number in range(11)}
+SEARCH = "SEARCH('{Mine,Host} MetricName=\"Loss\"', 'Sum', 300)"
+CUSTOM: list[tuple[dict[str, Any], list[str]]] = [
+    (
+        {"metric": cloudwatch.MathExpression(expression="+".join(ELEVEN), using_metrics=ELEVEN)},
+        ["metric: got 'metric math of 11 metrics', allowed: at most 10 in an alarm"],
+    ),
+    (
+        {"metric": cloudwatch.MathExpression(expression=f"SUM({SEARCH})", using_metrics={})},
+        ["metric: got 'SEARCH', allowed: metrics by their names, as an alarm cannot search"],
+    ),
+    (
+        {"metric": cloudwatch.SearchExpression(expression=SEARCH)},
+        ["metric: got 'SEARCH', allowed: metrics by their names, as an alarm cannot search"],
+    ),
+    (
+        {"evaluation_periods": 289},
+        [
+            "evaluation_periods: got '289 periods of 300 seconds', allowed: at most 288, which are 86400 seconds together"
+        ],
+    ),
+    ({"evaluation_periods": 0}, ["evaluation_periods: got 0, allowed: a whole number of periods, 1 or more"]),
+    (
+        {"evaluation_periods": 2, "datapoints_to_alarm": 3},
+        ["datapoints_to_alarm: got 3, allowed: a whole number, 1 to 2"],
+    ),
+    (
+        {"metric": cloudwatch.Metric(namespace="Mine", metric_name="Loss", statistic="p101")},
+        ["metric: got 'p101', allowed: a percentile above p0, up to p100"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("changes", "problems"), CUSTOM)
+def test_mistakes_of_an_alarm_of_ones_own_are_found(changes: dict[str, Any], problems: list[str]) -> None:
+    stack, alarms, settings = custom(**changes)
+    rule = stack.resolve(alarms.composites["p4", "Warning"].alarm_rule)
+    assert problems_of(lambda: alarms.add_alarm("p4", "loss", **settings)) == problems
+    assert stack.resolve(alarms.composites["p4", "Warning"].alarm_rule) == rule
+
+
+def test_periods_of_an_hour_may_add_up_to_a_week() -> None:
+    metric = cloudwatch.Metric(namespace="Mine", metric_name="Loss", period=Duration.hours(1))
+    _, alarms, settings = custom(metric=metric, evaluation_periods=168)
+    alarms.add_alarm("p4", "loss", **settings)
+    assert problems_of(lambda: alarms.add_alarm("p4", "more", **settings | {"evaluation_periods": 169})) == [
+        "evaluation_periods: got '169 periods of 3600 seconds', allowed: at most 168, which are 604800 seconds together"
+    ]
+
+
+def test_an_alarm_of_ones_own_is_of_a_queue_and_severity_that_there_are() -> None:
+    _, alarms, settings = custom(severity="Panic")
+    (problem,) = problems_of(lambda: alarms.add_alarm("gone", "loss", **settings))
+    assert problem.startswith(
+        "queue: got 'gone Panic', allowed: a queue and a severity of it: p4 Warning, p4 Critical,"
+    )
+
+
+def test_the_topic_is_encrypted_takes_tls_only_and_lets_alarms_of_the_account_publish(stack: Stack) -> None:
+    AlarmTopic(stack, "Topic", subscriptions=["gpus@example.com", "https://pager.example.com/x", "gpus@example.com"])
+    made = template_of(stack)["Resources"].values()
+    (topic,) = of_type(stack, "SNS::Topic").values()
+    assert topic["KmsMasterKeyId"]["Fn::GetAtt"][1] == "Arn"
+    subscribed = of_type(stack, "SNS::Subscription").values()
+    assert [(one["Protocol"], one["Endpoint"]) for one in subscribed] == [
+        ("email", "gpus@example.com"),
+        ("https", "https://pager.example.com/x"),
+    ]
+    (policy,) = of_type(stack, "SNS::TopicPolicy").values()
+    refuse, publish = sorted(policy["PolicyDocument"]["Statement"], key=lambda one: one["Effect"] == "Allow")
+    assert (refuse["Effect"], refuse["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
+    (key,) = of_type(stack, "KMS::Key").values()
+    assert key["EnableKeyRotation"] is True
+    use = next(one for one in key["KeyPolicy"]["Statement"] if "Service" in one["Principal"])
+    for one in (publish, use):
+        assert one["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+        assert one["Condition"]["StringEquals"] == {"aws:SourceAccount": "111122223333"}
+        arn = one["Condition"]["ArnLike"]["aws:SourceArn"]["Fn::Join"][1]
+        assert arn == ["arn:", {"Ref": "AWS::Partition"}, ":cloudwatch:us-east-1:111122223333:alarm:*"]
+    assert publish["Action"] == "sns:Publish"
+    assert use["Action"] == ["kms:Decrypt", "kms:GenerateDataKey*"]
+    assert len(list(made)) == 5
+
+
+def test_a_topic_takes_email_and_https_only(stack: Stack) -> None:
+    allowed = "an address of email, or one that begins with https://, as only TLS will do"
+    bad = ["http://pager.example.com", "nobody", "https://", "a@b"]
+    assert problems_of(lambda: AlarmTopic(stack, "Topic", subscriptions=bad)) == [
+        f"subscriptions[{index}]: got '{one}', allowed: {allowed}" for index, one in enumerate(bad)
+    ]
+
+
+def test_cdk_nag_and_cfn_lint_let_it_through() -> None:
+    stack, metrics = build()
+    topic: sns.ITopic = AlarmTopic(stack, "Topic", subscriptions=["gpus@example.com"]).topic
+    alarms = QueueAlarms(stack, "Alarms", metrics=metrics, notify=[topic])
+    _, _, settings = custom()
+    alarms.add_alarm("p4", "loss", **settings)
+    app = stack.node.root
+    assert isinstance(app, App)
+    Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    app.synth()
+    assert findings(template_of(stack)) == []
