@@ -4,6 +4,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_batch as batch
 from aws_cdk import aws_iam as iam
 from cdk_nag import AwsSolutionsChecks
+from handwritten_alarms import alarms_and_dashboards
 from handwritten_gpu import gpus
 from handwritten_monitoring import exporter
 
@@ -132,5 +133,7 @@ gpus(stack)
 monitoring = cdk.Stack(
     app, "fairlane-example-monitoring", env=cdk.Environment(account="123456789012", region="us-east-1")
 )
-exporter(monitoring, ["training-p4", "training-p5", "training-g6", "cpu"], ["gpu-g5", "gpu-p5"])
+of_training, of_containers = ["training-p4", "training-p5", "training-g6", "cpu"], ["gpu-g5", "gpu-p5"]
+exporter(monitoring, of_training, of_containers)
+alarms_and_dashboards(monitoring, {**dict.fromkeys(of_training, True), **dict.fromkeys(of_containers, False)})
 app.synth()

@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from fairlane.cli import _local
+from fairlane.cli import _dashboard, _local
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -18,6 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     parser = argparse.ArgumentParser(prog="fairlane", description="Fair-share GPU training on AWS.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _dashboard.add_to(commands)
     _local.add_to(commands)
     chosen = parser.parse_args(arguments)
     try:

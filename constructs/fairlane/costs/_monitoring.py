@@ -129,7 +129,9 @@ class MonthlyCost:
         """The whole estimate as plain text: prices' date and sources, what is assumed, every line, and the total."""
         known = price_list()
         hosts = ", ".join(dict.fromkeys(str(urlsplit(line.source).hostname) for line in self.lines))
-        heading = f"Monitoring costs at most, in USD a month, by list prices of {known['region']} as of {known['as_of']}"
+        heading = (
+            f"Monitoring costs at most, in USD a month, by list prices of {known['region']} as of {known['as_of']}"
+        )
         sources = fill(f"({hosts}; addresses: fairlane/costs/prices.json):", _WIDTH)
         assumed = [fill(text, _WIDTH, initial_indent="- ", subsequent_indent="  ") for text in self.assumptions]
         rows = [("", "Quantity", "Unit", "Price", "USD")]

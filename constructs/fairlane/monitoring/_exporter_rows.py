@@ -26,13 +26,9 @@ def exporter_rows(metrics: JobMetrics, *, region: str, same_stack: bool) -> Iter
     if any(queue.service for queue in metrics.queues.values()):
         found = search("GPUUtilization", ["Host"], namespace="/aws/sagemaker/TrainingJobs", statistic="Average")
         every = [{"expression": found, "id": "hosts", "label": "${PROP('Dim.Host')}"}]
-        mean = [{"expression": f"AVG({found})", "id": "mean", "label": "mean of all instances"}]
-        title = "GPU utilization of SageMaker training instances (100 for each GPU)"
+        title = "GPU utilization of each SageMaker training instance (100 for each GPU)"
         yield [text(f"## SageMaker training jobs · {region}")]
-        yield [
-            graph(f"{title}, mean", [mean], region=region, unit="%", width=12),
-            graph(f"{title}, each", [every], region=region, unit="%", width=12),
-        ]
+        yield [graph(title, [every], region=region, unit="%", width=24)]
     logs = f"{console(region, 'cloudwatch')}#logsV2:log-groups/log-group"
     functions = {"events": metrics.events_function, "polls": metrics.poller_function}
     links = " · ".join(f"[logs of {name}]({logs}/{one.log_group_name})" for name, one in functions.items())

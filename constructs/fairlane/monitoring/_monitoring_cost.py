@@ -18,8 +18,8 @@ from fairlane.monitoring._watched import Watched
 class MonitoringCost(Construct):
     """An estimate of what monitoring costs a month at list prices, and a limit that it must not pass.
 
-    It makes nothing: `print(cost.estimate.table())` tells at synth, as this repository's `app.py` does. Metrics, alarms, dashboards, functions, queues of events, logs and keys are in it, as if every
-    series had data all the time; free tiers are not.
+    It makes nothing: `print(cost.estimate.table())` tells at synth. Metrics, alarms, dashboards, functions, queues of
+    events, logs and keys are in it, as if every series had data all the time; free tiers are not deducted.
 
     Args:
         scope: where it goes in the app.

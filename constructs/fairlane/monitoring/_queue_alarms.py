@@ -1,7 +1,7 @@
 """Alarms on queues, their shares and the exporter: what wakes somebody, and what it says."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -31,8 +31,8 @@ class QueueAlarms(Construct):
 
     Alarms of a queue: `oldest_wait`; `blocked`, for each reason; `failure_rate`; `starved_share`, for each share whose
     entitlement is known; `idle_while_waiting` and `idle_capacity`, where the queue's limit is known; `preemptions`,
-    with quota shares; `spot_reclaims`, with Spot machines. Of the exporter: `stale`, `dead_letters`, `truncated`. Queues
-    that share an environment have none of starved shares and idle capacity, as each knows its own use only.
+    with quota shares; `spot_reclaims`, with Spot machines. Of the exporter: `stale`, `dead_letters`, `truncated`.
+    Queues that share an environment have none of starved shares and idle capacity: each knows its own use only.
 
     Updates: limits and who is notified in place. Another name of a queue, a share or a severity makes a new alarm. A
     stack has room for the alarms of about 25 queues with 5 shares each. Nothing of it has been run against an AWS
@@ -52,7 +52,7 @@ class QueueAlarms(Construct):
 
     Attributes:
         metrics: as given.
-        alarms: every alarm by its path below this, such as `Queues/training-p4/oldest-wait/Warning`.
+        alarms: every alarm by its path below this, such as `Queues/training-p4/oldest-wait-Warning`.
         composites: those that notify, by queue and severity.
         exporter_composites: those of the exporter, by severity.
         metric_count: how many metrics the alarms watch together, by which CloudWatch bills.
@@ -93,16 +93,18 @@ class QueueAlarms(Construct):
             severity: [target if isinstance(target, str) else target.topic_arn for target in targets]
             for severity, targets in by_severity.items()
         }
-        self._queues, exporter = Construct(self, "Queues"), Construct(self, "Exporter")
+        queues, exporter = Construct(self, "Queues"), Construct(self, "Exporter")
+        self._queues: dict[str, Construct] = {}
         of_exporter: _Made = []
         for name, queue in metrics.queues.items():
             conditions = QueueConditions(queue, namespace=metrics.namespace, interval_minutes=interval)
-            inside, below = Construct(self._queues, name), Construct(exporter, name)
-            made = self._make(inside, name, limits_of[name].limits(), conditions.of)
+            inside, below = Construct(queues, name), Construct(exporter, name)
+            self._queues[name] = inside
+            made = self._make(inside, f"Queues/{name}", name, limits_of[name].limits(), conditions.of)
             self.composites |= {(name, severity): one for severity, one in self._compose(inside, name, made)}
-            of_exporter += self._make(below, name, exporter_limits.limits(), conditions.of)
+            of_exporter += self._make(below, f"Exporter/{name}", name, exporter_limits.limits(), conditions.of)
         of_exporter += self._make(
-            exporter, _EXPORTER, exporter_limits.limits(), lambda limit: exporter_conditions(limit, metrics)
+            exporter, "Exporter", _EXPORTER, exporter_limits.limits(), lambda limit: exporter_conditions(limit, metrics)
         )
         self.exporter_composites = dict(self._compose(exporter, _EXPORTER, of_exporter))
         for severity in known:
@@ -148,10 +150,9 @@ class QueueAlarms(Construct):
             problems.insert(0, Problem(("queue",), f"{queue} {severity}", f"a queue and a severity of it: {known}"))
         if composite is None or problems:
             raise ConfigurationError(f"{self.node.path}/{queue}/{name}", problems)
-        place: Construct = Construct(self._queues.node.find_child(queue), f"custom-{name}")  # type: ignore[arg-type]
         alarm = cloudwatch.Alarm(
-            place,
-            severity,
+            self._queues[queue],
+            f"custom-{name}-{severity}",
             metric=metric,
             threshold=threshold,
             comparison_operator=comparison_operator,
@@ -167,6 +168,7 @@ class QueueAlarms(Construct):
     def _make(
         self,
         scope: Construct,
+        path: str,
         subject: str,
         limits: Iterable[tuple[str, str, Limit]],
         conditions_of: Callable[[Limit], Iterator[Condition]],
@@ -174,11 +176,10 @@ class QueueAlarms(Construct):
         made: _Made = []
         for kind, severity, limit in limits:
             for condition in conditions_of(limit):
-                name = f"{slug(kind)}-{condition.of}" if condition.of else slug(kind)
-                place = scope.node.try_find_child(name) or Construct(scope, name)
+                name = "-".join(filter(None, (slug(kind), condition.of, severity)))
                 alarm = cloudwatch.CfnAlarm(
-                    place,  # type: ignore[arg-type]
-                    severity,
+                    scope,
+                    name,
                     alarm_description=describe(subject, kind, condition.says, self._runbooks),
                     metrics=condition.queries(),
                     comparison_operator=condition.comparison,
@@ -187,7 +188,7 @@ class QueueAlarms(Construct):
                     datapoints_to_alarm=condition.periods,
                     treat_missing_data=condition.missing,
                 )
-                self.alarms[alarm.node.path.removeprefix(f"{self.node.path}/")] = alarm
+                self.alarms[f"{path}/{name}"] = alarm
                 self.metric_count += len(condition.series)
                 made.append((severity, alarm))
         return made
@@ -201,14 +202,20 @@ class QueueAlarms(Construct):
                 parts = [arns[start : start + _MOST_TOGETHER] for start in range(0, len(arns), _MOST_TOGETHER)]
                 ids = [f"{severity}Part{len(arns)}-{number}" for number in range(len(parts))]
                 arns = [self._composite(scope, one, part).attr_arn for one, part in zip(ids, parts, strict=True)]
-            composite = self._composite(scope, severity, arns)
-            composite.alarm_description = describe_all(subject, severity, self._runbooks)
-            composite.alarm_actions = composite.ok_actions = self._actions.get(severity) or None
-            yield severity, composite
+            actions = self._actions.get(severity) or None
+            says = describe_all(subject, severity, self._runbooks)
+            yield (
+                severity,
+                self._composite(
+                    scope, severity, arns, alarm_description=says, alarm_actions=actions, ok_actions=actions
+                ),
+            )
 
-    def _composite(self, scope: Construct, construct_id: str, arns: Sequence[str]) -> cloudwatch.CfnCompositeAlarm:
+    def _composite(
+        self, scope: Construct, construct_id: str, arns: Sequence[str], **told: Any
+    ) -> cloudwatch.CfnCompositeAlarm:
         self.composite_count += 1
-        return cloudwatch.CfnCompositeAlarm(scope, construct_id, alarm_rule=_any(arns))
+        return cloudwatch.CfnCompositeAlarm(scope, construct_id, alarm_rule=_any(arns), **told)
 
 
 def _any(arns: Sequence[str]) -> str:

@@ -1,0 +1,93 @@
+// Opens an HTML file in headless Chromium and prints, as JSON, what is to be seen on it.
+//
+//   node browser.mjs page.html '[{"width": 1280, "scheme": "dark", "png": "page.png"}]'
+//
+// Chromium, its libraries and its fonts come from a package and are extracted into the temporary folder.
+import { writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import chromium, { inflate, setupLambdaEnvironment } from "@sparticuz/chromium";
+import puppeteer from "puppeteer-core";
+
+const [file, looks] = process.argv.slice(2);
+const packed = join(dirname(fileURLToPath(import.meta.resolve("@sparticuz/chromium"))), "..", "bin");
+
+// Runs in the page.
+function facts() {
+  const rect = (element) => {
+    const { x, y, width, height } = element.getBoundingClientRect();
+    return { x, y, width, height };
+  };
+  const meet = (a, b) =>
+    a.x + 1 < b.x + b.width && b.x + 1 < a.x + a.width && a.y + 1 < b.y + b.height && b.y + 1 < a.y + a.height;
+  const holds = (a, b) =>
+    a.x - 1 <= b.x && a.y - 1 <= b.y && b.x + b.width <= a.x + a.width + 1 && b.y + b.height <= a.y + a.height + 1;
+  const pairs = (some) => some.flatMap((a, index) => some.slice(index + 1).map((b) => [a, b]));
+  const colliding = (elements) =>
+    pairs(elements.map((element) => [element.textContent.trim(), rect(element)]))
+      .filter(([a, b]) => meet(a[1], b[1]))
+      .map(([a, b]) => [a[0], b[0]]);
+  const texts = (root, selector) =>
+    [...root.querySelectorAll(selector)].filter((one) => one.textContent.trim() && one.getBoundingClientRect().width);
+
+  const widgets = [...document.querySelectorAll(".widget")].map((widget) => {
+    const title = widget.querySelector(".title");
+    const content = widget.querySelector(".content");
+    const charts = [...widget.querySelectorAll(".chart")];
+    return {
+      type: widget.dataset.type,
+      box: rect(widget),
+      title: title ? title.textContent : "",
+      titleBox: title ? rect(title) : null,
+      titleIsWhole: !title || (holds(rect(widget), rect(title)) && title.scrollWidth <= title.clientWidth),
+      text: content.innerText,
+      scrolls: content.scrollHeight > content.clientHeight + 1 || content.scrollWidth > content.clientWidth + 1,
+      charts: charts.map((chart) => ({
+        box: rect(chart),
+        isDrawn: Boolean(chart.querySelector(".main-svg")),
+        ticks: texts(chart, ".ytick text").map((text) => text.textContent),
+      })),
+      cut: charts.flatMap((chart) =>
+        texts(chart, "svg text").filter((text) => !holds(rect(chart), rect(text))).map((text) => text.textContent)
+      ),
+      colliding: [
+        ...charts.flatMap((chart) => colliding(texts(chart, "svg text"))),
+        ...colliding(texts(widget, ".title, .legend li, .value, .number .label, .alarm")),
+      ],
+    };
+  });
+  const named = widgets.map((widget, index) => [widget.title || `${widget.type} ${index}`, widget.box]);
+  return {
+    widgets,
+    overlapping: pairs(named).filter(([a, b]) => meet(a[1], b[1])).map(([a, b]) => [a[0], b[0]]),
+    isWiderThanWindow: document.documentElement.scrollWidth > innerWidth,
+    background: getComputedStyle(document.body).backgroundColor,
+  };
+}
+
+const fonts = join(tmpdir(), "fonts.conf");
+const folders = `<dir>${join(tmpdir(), "fonts")}</dir><cachedir>${join(tmpdir(), "fonts-cache")}</cachedir>`;
+writeFileSync(fonts, `<?xml version="1.0"?><fontconfig>${folders}</fontconfig>`);
+process.env.FONTCONFIG_FILE = fonts;
+setupLambdaEnvironment(join(tmpdir(), "al2023", "lib"));
+const [executablePath] = await Promise.all([chromium.executablePath(), inflate(join(packed, "al2023.tar.br"))]);
+const browser = await puppeteer.launch({ args: chromium.args, executablePath, headless: "shell" });
+const seen = [];
+for (const { width, scheme, png } of JSON.parse(looks)) {
+  const page = await browser.newPage();
+  const errors = [];
+  const requests = [];
+  page.on("console", (message) => ["error", "warn"].includes(message.type()) && errors.push(message.text()));
+  page.on("pageerror", (error) => errors.push(String(error)));
+  page.on("request", (request) => /^(file|data|blob|about):/.test(request.url()) || requests.push(request.url()));
+  await page.setViewport({ width, height: 900 });
+  await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
+  await page.goto(pathToFileURL(resolve(file)).href);
+  await page.waitForSelector("html[data-drawn]", { timeout: 20_000 }).catch((error) => errors.push(String(error)));
+  seen.push({ width, scheme, errors, requests, ...(await page.evaluate(facts)) });
+  if (png) await page.screenshot({ path: png, fullPage: true });
+  await page.close();
+}
+await browser.close();
+console.log(JSON.stringify(seen));

@@ -1,0 +1,231 @@
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from fairlane.preview._alarms import Alarm, evaluate_alarms, plain
+from fairlane.preview._samples import Samples
+from fairlane.preview._states import State
+
+OK, ALARM, INSUFFICIENT_DATA = State
+MINUTE = 60
+HOUR = 3600
+NOON = 12 * HOUR
+QUEUE = {"Ref": "Queue"}
+
+
+def properties(**more: Any) -> dict[str, Any]:
+    return {
+        "Namespace": "N",
+        "MetricName": "m",
+        "Dimensions": [{"Name": "JobQueueName", "Value": QUEUE}],
+        "Statistic": "Maximum",
+        "Period": MINUTE,
+        "EvaluationPeriods": 1,
+        "Threshold": 10,
+        "ComparisonOperator": "GreaterThanThreshold",
+    } | more
+
+
+def query(name: str, metric: str, period: int = MINUTE) -> dict[str, Any]:
+    dimensions = [{"Name": "JobQueueName", "Value": QUEUE}]
+    stat = {"Metric": {"Namespace": "N", "MetricName": metric, "Dimensions": dimensions}, "Period": period}
+    return {"Id": name, "MetricStat": stat | {"Stat": "Sum"}, "ReturnData": False}
+
+
+def math_properties(expression: str, *more: dict[str, Any], **other: Any) -> dict[str, Any]:
+    metrics = [{"Id": "e", "Expression": expression}, query("failed", "Failed"), query("all", "All"), *more]
+    alarm = properties(Metrics=metrics) | other
+    return {name: value for name, value in alarm.items() if name in other or name not in {"Namespace", "Period"}}
+
+
+def template(alarm: dict[str, Any]) -> dict[str, Any]:
+    tried = {"Type": "AWS::CloudWatch::Alarm", "Properties": alarm}
+    return {"Resources": {"Queue": {"Type": "AWS::Batch::JobQueue"}, "Tried": tried}}
+
+
+def samples(points: Mapping[int, float], metric: str = "m", into: Samples | None = None) -> Samples:
+    into = into or Samples()
+    for time, value in points.items():
+        into.add("N", metric, {"JobQueueName": plain(QUEUE)}, time, [value])
+    return into
+
+
+def each_minute(*values: float | None, start: int = 0) -> dict[int, float]:
+    return {start + at * MINUTE: value for at, value in enumerate(values) if value is not None}
+
+
+def history(
+    alarm: dict[str, Any],
+    given: Samples,
+    *,
+    start: int = 0,
+    end: int = 10 * MINUTE,
+    evaluation_range: Callable[[int], int] = lambda periods: periods,
+) -> list[tuple[int, State]]:
+    found = evaluate_alarms(template(alarm), given, start=start, end=end, evaluation_range=evaluation_range)
+    return [((at - start) // MINUTE, state) for at, state in found["Tried"]]
+
+
+def test_an_alarm_has_insufficient_data_until_it_is_evaluated() -> None:
+    found = history(properties(), samples(each_minute(1, 11, 11, 1, None, 1)), end=6 * MINUTE)
+    expected = [(0, INSUFFICIENT_DATA), (1, OK), (2, ALARM), (4, OK), (5, INSUFFICIENT_DATA), (6, OK)]
+    assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("operator", "below", "at", "above"),
+    [
+        ("GreaterThanThreshold", OK, OK, ALARM),
+        ("GreaterThanOrEqualToThreshold", OK, ALARM, ALARM),
+        ("LessThanThreshold", ALARM, OK, OK),
+        ("LessThanOrEqualToThreshold", ALARM, ALARM, OK),
+    ],
+)
+def test_the_value_is_compared_with_the_threshold(operator: str, below: State, at: State, above: State) -> None:
+    for value, expected in ((9, below), (10, at), (11, above)):
+        alarm = properties(ComparisonOperator=operator)
+        assert history(alarm, samples({0: value}), end=MINUTE)[-1] == (1, expected)
+
+
+def test_windows_slide_and_end_at_the_evaluation() -> None:
+    """At 12:15 the points of 5 minutes are those of 12:00, 12:05 and 12:10; at 12:16 those of 12:01, 12:06 and 12:11."""
+    alarm = properties(Period=300, EvaluationPeriods=3, DatapointsToAlarm=1, TreatMissingData="notBreaching")
+    found = history(alarm, samples({NOON: 11}), start=NOON, end=NOON + 20 * MINUTE)
+    assert found == [(0, INSUFFICIENT_DATA), (1, ALARM), (16, OK)]
+
+
+def test_a_window_may_hold_what_no_aligned_period_would() -> None:
+    alarm = properties(Statistic="Sum", Period=300)
+    burst = samples({4 * MINUTE: 6, 5 * MINUTE: 6})
+    found = history(alarm, burst, end=10 * MINUTE)
+    assert found == [(0, INSUFFICIENT_DATA), (5, OK), (6, ALARM), (10, OK)]
+
+
+def test_alarms_over_days_look_once_an_hour_at_whole_hours() -> None:
+    """A job fails at 10:02; what is evaluated at 10:03 ends at 10:00, and only 11:00 sees the failure."""
+    ten = 10 * 24 * HOUR + 10 * HOUR
+    alarm = properties(Statistic="Sum", Period=24 * HOUR, EvaluationPeriods=2, DatapointsToAlarm=1)
+    quiet = samples({ten - day * 24 * HOUR - HOUR: 0 for day in range(5)} | {ten + 2 * MINUTE: 11})
+    found = history(alarm, quiet, start=ten - MINUTE, end=ten + 2 * HOUR)
+    assert found == [(0, INSUFFICIENT_DATA), (1, OK), (61, ALARM)]
+
+
+def test_an_alarm_over_one_day_is_evaluated_every_minute() -> None:
+    alarm = properties(Statistic="Sum", Period=24 * HOUR)
+    found = history(alarm, samples({2 * MINUTE: 11}), end=5 * MINUTE)
+    assert found == [(0, INSUFFICIENT_DATA), (3, ALARM)]
+
+
+def test_some_of_the_periods_may_do() -> None:
+    alarm = properties(EvaluationPeriods=3, DatapointsToAlarm=2)
+    found = history(alarm, samples(each_minute(0, 0, 11, 0, 11, 0, 0)), end=7 * MINUTE)
+    assert found == [(0, INSUFFICIENT_DATA), (1, OK), (5, ALARM), (6, OK)]
+
+
+def test_breaching_counts_only_once_the_whole_range_is_empty() -> None:
+    alarm = properties(TreatMissingData="breaching")
+    found = history(alarm, samples({0: 1}), evaluation_range=lambda periods: periods + 2)
+    assert found == [(0, INSUFFICIENT_DATA), (1, OK), (4, ALARM)]
+
+
+def test_the_range_is_five_periods_for_three_by_default() -> None:
+    alarms = template(properties(EvaluationPeriods=3, TreatMissingData="breaching"))
+    found = evaluate_alarms(alarms, samples({0: 1, 60: 1, 120: 1}), start=0, end=10 * MINUTE)
+    assert found["Tried"] == [(0, INSUFFICIENT_DATA), (MINUTE, OK), (8 * MINUTE, ALARM)]
+
+
+def test_what_aws_does_not_say_is_told() -> None:
+    alarms = template(properties(EvaluationPeriods=2))
+    found = evaluate_alarms(alarms, samples({0: 11}), start=0, end=2 * MINUTE, evaluation_range=lambda n: n + 2)
+    assert found == {"Tried": [(0, INSUFFICIENT_DATA), (2 * MINUTE, ALARM)]}
+    assert found.undocumented == {("Tried", MINUTE)}
+
+
+def test_late_data_change_no_past_decision() -> None:
+    given = samples(each_minute(1, 1, 1))
+    given.add("N", "m", {"JobQueueName": plain(QUEUE)}, MINUTE, [11], arrival=170)
+    seen = properties(Period=2 * MINUTE, Statistic="Sum", TreatMissingData="ignore")
+    assert history(seen, given, end=4 * MINUTE) == [(0, INSUFFICIENT_DATA), (1, OK), (3, ALARM), (4, OK)]
+    assert history(properties(), given, end=3 * MINUTE) == [(0, INSUFFICIENT_DATA), (1, OK)]
+
+
+def test_metric_math() -> None:
+    given = samples(each_minute(0, 5, None, 5), "Failed")
+    samples(each_minute(10, 10, 10, None), "All", given)
+    rate = math_properties(
+        "IF(all > 0, 100 * share)", {"Id": "share", "Expression": "failed / all", "ReturnData": False}
+    )
+    found = history(rate, given, end=4 * MINUTE)
+    assert found == [(0, INSUFFICIENT_DATA), (1, OK), (2, ALARM), (3, OK), (4, INSUFFICIENT_DATA)]
+
+
+def test_metric_math_over_nothing() -> None:
+    filled = math_properties("FILL(failed, 0) + FILL(all, 11)")
+    assert history(filled, Samples(), end=MINUTE)[-1] == (1, ALARM)
+    assert history(math_properties("failed + all"), Samples(), end=MINUTE)[-1] == (0, INSUFFICIENT_DATA)
+
+
+def test_a_labelled_metric_is_a_query_too() -> None:
+    only = query("m1", "m") | {"ReturnData": True, "Label": "of the queue"}
+    assert history(math_properties("", Metrics=[only]), samples({0: 11}), end=MINUTE)[-1] == (1, ALARM)
+
+
+def test_a_percentile_of_few_samples_may_be_ignored() -> None:
+    percentile = {name: value for name, value in properties().items() if name != "Statistic"}
+    given = Samples()
+    given.add("N", "m", {"JobQueueName": "${Queue}"}, 0, [11] * 19)
+    given.add("N", "m", {"JobQueueName": "${Queue}"}, MINUTE, [11] * 20)
+    judged = percentile | {"ExtendedStatistic": "p50"}
+    assert history(judged, given, end=2 * MINUTE) == [(0, INSUFFICIENT_DATA), (1, ALARM)]
+    ignored = judged | {"EvaluateLowSampleCountPercentile": "ignore"}
+    found = history(ignored, given, end=2 * MINUTE, evaluation_range=lambda periods: periods + 1)
+    assert found == [(0, INSUFFICIENT_DATA), (2, ALARM)]
+
+
+@pytest.mark.parametrize(
+    ("statistic", "fewest"), [("p99", 1000), ("p95", 200), ("p50", 20), ("p10", 100), ("p99.9", 10_000)]
+)
+def test_fewest_samples(statistic: str, fewest: int) -> None:
+    alarm = properties(ExtendedStatistic=statistic, EvaluateLowSampleCountPercentile="ignore")
+    assert Alarm.from_template("Tried", alarm).fewest_samples == fewest
+
+
+@pytest.mark.parametrize(
+    ("alarm", "problem"),
+    [
+        (properties(ThresholdMetricId="band"), "ThresholdMetricId"),
+        (properties(EvaluationWindow={"WallClockWindow": {}}), "EvaluationWindow"),
+        (properties(Period=10), "periods"),
+        (math_properties("all", query("m3", "m", 300)), "periods"),
+        (math_properties("all", query("m3", "m") | {"ReturnData": True}), "ReturnData: got e, m3"),
+        (math_properties("all", Metrics=[query("m1", "m")]), "ReturnData: got none"),
+        (math_properties("METRICS()"), "an array"),
+        (math_properties("MAX(all)"), "a number"),
+        (math_properties("SEARCH('{N}', 'Sum')"), "SEARCH is not allowed"),
+        (properties(TreatMissingData="guess"), "guess"),
+    ],
+)
+def test_what_is_refused(alarm: dict[str, Any], problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        history(alarm, samples({0: 1}, "All"))
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("red", "red"),
+        (QUEUE, "${Queue}"),
+        ({"Fn::GetAtt": ["Queue", "Arn"]}, "${Queue.Arn}"),
+        ({"Fn::GetAtt": "Queue.Arn"}, "${Queue.Arn}"),
+        ({"Fn::Sub": "a-${Queue}"}, "a-${Queue}"),
+        ({"Fn::Join": ["/", ["a", QUEUE]]}, "a/${Queue}"),
+        (
+            {"Fn::Select": [1, {"Fn::Split": ["/", QUEUE]}]},
+            '{"Fn::Select": [1, {"Fn::Split": ["/", {"Ref": "Queue"}]}]}',
+        ),
+        (5, "5"),
+    ],
+)
+def test_references_as_text(value: Any, text: str) -> None:
+    assert plain(value) == text

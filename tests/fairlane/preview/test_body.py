@@ -1,0 +1,174 @@
+"""Bodies of dashboards: where they are found, what their metrics mean, and where their widgets stand."""
+
+import json
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fairlane.preview import PreviewError
+from fairlane.preview._body import COLUMNS, Widget, _placed, read_dashboards
+from fairlane.preview._metrics import Line, expanded, labels, with_values
+from fairlane.preview._samples import MetricKey
+
+QUEUE = {"JobQueueName": "p4"}
+
+
+def lines(*metrics: list[Any]) -> list[Line]:
+    return expanded(metrics, stat="Average", period=300)
+
+
+def keys(*metrics: list[Any]) -> list[MetricKey | None]:
+    return [line.metric for line in lines(*metrics)]
+
+
+def written(path: Path, content: Any) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content if isinstance(content, str) else json.dumps(content))
+    return path
+
+
+def template(**bodies: Any) -> dict[str, Any]:
+    resources = {
+        name: {"Type": "AWS::CloudWatch::Dashboard", "Properties": {"DashboardBody": body}}
+        for name, body in bodies.items()
+    }
+    return {"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}, **resources}}
+
+
+def test_a_metric_repeats_parts_of_the_one_before() -> None:
+    in_use, limit = MetricKey.of("Fairlane", "InUse", QUEUE), MetricKey.of("Fairlane", "Limit", QUEUE)
+    assert keys(["Fairlane", "InUse", "JobQueueName", "p4"], [".", "Limit", ".", "."]) == [in_use, limit]
+    share = {"JobQueueName": "p4", "Share": "b"}
+    given = keys(["Fairlane", "InUse", "JobQueueName", "p4", "Share", "a"], ["...", "b"], ["...", {"stat": "Sum"}])
+    assert given[1:] == [MetricKey.of("Fairlane", "InUse", share)] * 2
+
+
+def test_an_expression_between_metrics_is_not_repeated() -> None:
+    first, expression, second = lines(
+        ["Fairlane", "InUse", "JobQueueName", "p4", {"id": "m1"}], [{"expression": "m1 * 2"}], [".", "Limit", ".", "."]
+    )
+    assert (first.id, expression.expression, expression.metric) == ("m1", "m1 * 2", None)
+    assert second.metric == MetricKey.of("Fairlane", "Limit", QUEUE)
+
+
+def test_options_are_the_metric_s_own_and_else_the_widget_s() -> None:
+    own, other = lines(["N", "A", {"stat": "p95", "period": 60, "yAxis": "right", "visible": False}], ["N", "B"])
+    assert (own.stat, own.period, own.right, own.visible) == ("p95", 60, True, False)
+    assert (other.stat, other.period, other.right, other.visible) == ("Average", 300, False, True)
+
+
+words = st.text("abcxyz/", min_size=1, max_size=3)
+
+
+@given(st.lists(st.lists(words, min_size=4, max_size=4), min_size=1, max_size=5))
+def test_repeating_changes_no_meaning(metrics: list[list[str]]) -> None:
+    short = [metrics[0]]
+    for before, now in pairwise(metrics):
+        dots = ["." if part == old else part for part, old in zip(now, before, strict=True)]
+        same = next((place for place, part in enumerate(dots) if part != "."), 4)
+        short.append(["...", *now[same:]] if same > 1 else dots)
+    assert keys(*short) == keys(*metrics)
+
+
+@pytest.mark.parametrize(
+    ("metrics", "said"),
+    [
+        ([["Fairlane"]], "metrics.0: not a namespace"),
+        ([["N", "M", "Dimension"]], "metrics.0: not a namespace"),
+        ([["N", "M"], [".", ".", ".", "x"]], "metrics.1: '.' repeats"),
+        ([["N", "M"], ["...", "a", "b", "c"]], "metrics.1: '...' repeats"),
+        ([[{"label": "no expression"}]], "metrics.0: neither"),
+        ([[]], "metrics.0: neither"),
+    ],
+)
+def test_metrics_that_are_none_are_refused(metrics: list[list[Any]], said: str, tmp_path: Path) -> None:
+    body = {"widgets": [{"type": "metric", "properties": {"metrics": metrics}}]}
+    with pytest.raises(PreviewError, match=r"body\.json is not a dashboard: .*" + said.replace(".", r"\.")):
+        read_dashboards(written(tmp_path / "body.json", body))
+
+
+def test_lines_are_called_by_what_tells_them_apart() -> None:
+    queue = ["Fairlane", "InUse", "JobQueueName", "p4"]
+    assert labels(lines(queue)) == ["InUse"]
+    assert labels(lines([*queue, "Share", "a"], ["...", "b"])) == ["a", "b"]
+    assert labels(lines(queue, [".", "Limit", ".", "."])) == ["InUse", "Limit"]
+    assert labels(lines([*queue, {"label": "Mine"}], [{"expression": "m1 + 1", "id": "e1"}])) == ["Mine", "e1"]
+
+
+def test_dynamic_labels_are_filled_in() -> None:
+    metric = MetricKey.of("Fairlane", "InUse", {"Share": "a"})
+    text = "${PROP('Dim.Share')} ${PROP('MetricName')} ${LABEL} ${MAX} ${LAST} ${AVG} ${Unknown}"
+    assert with_values(text, "line", metric, "Sum", [1, 4, 2.5]) == "a InUse line 4 2.5 2.5 ${Unknown}"
+    assert with_values("${MAX}", "line", metric, "Sum", []) == "--"
+
+
+def test_every_dashboard_of_a_folder_is_found(tmp_path: Path) -> None:
+    body = json.dumps({"widgets": []})
+    written(tmp_path / "a.template.json", template(One=body, Two=body))
+    written(tmp_path / "assembly-x" / "b.template.json", template(Three=body))
+    written(tmp_path / "manifest.json", {"widgets": "none"})
+    assert [dashboard.name for dashboard in read_dashboards(tmp_path)] == ["One", "Two", "Three"]
+
+
+def test_a_body_is_joined_from_its_parts(tmp_path: Path) -> None:
+    parts = ['{"widgets":[{"type":"alarm","properties":{"alarms":["', {"Fn::GetAtt": ["Late", "Arn"]}, '"]}}]}']
+    resources = template(Mine={"Fn::Join": ["", parts]})
+    resources["Resources"]["Mine"]["Properties"]["DashboardName"] = "training"
+    (dashboard,) = read_dashboards(written(tmp_path / "one.json", resources))
+    assert dashboard.name == "training"
+    assert dashboard.widgets[0].properties.alarms == ["${Late.Arn}"]
+
+
+places = st.fixed_dictionaries(
+    {"type": st.just("text"), "width": st.integers(1, 24), "height": st.integers(1, 9)},
+    optional={"x": st.integers(0, 23), "y": st.integers(0, 30)},
+)
+
+
+@given(st.lists(places, max_size=12))
+def test_no_widget_stands_upon_another(widgets: list[dict[str, Any]]) -> None:
+    taken: set[tuple[int, int]] = set()
+    for widget in _placed([Widget.model_validate(widget) for widget in widgets]):
+        assert widget.x is not None
+        assert widget.y is not None
+        assert widget.x + widget.width <= COLUMNS
+        cells = {
+            (x, y) for x in range(widget.x, widget.x + widget.width) for y in range(widget.y, widget.y + widget.height)
+        }
+        assert not cells & taken
+        taken |= cells
+
+
+def test_widgets_that_are_free_stay_where_they_are(tmp_path: Path) -> None:
+    at = [(0, 0), (6, 0), (0, 9), (18, 3)]
+    body = {"widgets": [{"type": "text", "x": x, "y": y} for x, y in at]}
+    (dashboard,) = read_dashboards(written(tmp_path / "body.json", body))
+    assert {(widget.x, widget.y) for widget in dashboard.widgets} == set(at)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("gone.json", None, "there is no file or folder"),
+        ("list.json", [], "neither a CloudFormation template nor the body of a dashboard"),
+        ("none.json", template(), "has no dashboards"),
+        ("broken.json", '{\n"widgets": [\n}', r"broken\.json, line 3: this is not JSON"),
+        ("template.json", template(Mine='{"widgets": [\n}'), r"Mine, line 2 of its body: this is not JSON"),
+        ("body.json", {"widgets": [{"type": "text", "width": 25}]}, r"not a dashboard: widgets\.0\.width: .*24"),
+        ("empty.json", template(Mine="{}"), "Mine is not a dashboard: widgets: field required"),
+    ],
+)
+def test_what_is_no_dashboard_is_told_in_one_line(tmp_path: Path, name: str, content: Any, said: str) -> None:
+    path = tmp_path / name if content is None else written(tmp_path / name, content)
+    with pytest.raises(PreviewError, match=said) as raised:
+        read_dashboards(path)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_folder_without_templates(tmp_path: Path) -> None:
+    with pytest.raises(PreviewError, match="has no CloudFormation templates"):
+        read_dashboards(tmp_path)
