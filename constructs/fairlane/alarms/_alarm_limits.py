@@ -78,7 +78,10 @@ def _time_problems(limit: Limit, interval_minutes: int) -> Iterator[Problem]:
     if lasting is None:
         return
     name = "minutes" if hasattr(limit, "minutes") else "hours"
-    if lasting < interval_minutes:
+    if isinstance(limit, ExporterStale) and lasting < 2 * interval_minutes:
+        allowed = f"no less than {2 * interval_minutes}, two intervals of polls"
+        yield Problem((name,), getattr(limit, name), allowed)
+    elif lasting < interval_minutes:
         allowed = f"no less than the {interval_minutes} minutes between two polls, which tell nothing sooner"
         yield Problem((name,), getattr(limit, name), allowed)
     period = period_minutes(limit, interval_minutes)

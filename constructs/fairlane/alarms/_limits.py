@@ -91,15 +91,19 @@ class StarvedShare(Limit):
 
     Args:
         minutes: how long it must last, at most 1440.
+        below_percent: capacity in use, of the entitlement, below which it counts as less: jobs of several instances
+            seldom divide an entitlement.
         shares: those to watch; by default all whose entitlement is known.
     """
 
     minutes: int = 60
+    below_percent: float = 90
     shares: Sequence[str] | None = None
 
     def problems(self) -> Iterator[Problem]:
         """Yields values that cannot be right."""
         yield from check_whole_number(("minutes",), self.minutes, 1, _DAY, of="minutes")
+        yield from check_number(("below_percent",), self.below_percent, 0.1, 100)
         if self.shares is not None:
             yield from check_list(("shares",), self.shares, str, "names of shares")
 
@@ -196,7 +200,7 @@ class ExporterStale(Limit):
     """A queue was not polled, or events wait to be counted: what dashboards and other alarms show is old.
 
     Args:
-        minutes: for how long, at most 1440.
+        minutes: for how long a queue was not polled: at least two intervals, at most 1440; for events, twice as long.
     """
 
     minutes: int = 15

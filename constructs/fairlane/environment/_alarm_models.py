@@ -88,6 +88,8 @@ class StarvedShareModel(LimitModel):
 
     minutes: int = StarvedShare().minutes
     """For how long, up to 1440."""
+    below_percent: float = StarvedShare().below_percent
+    """Capacity in use, of the entitlement, below which it counts as less."""
     shares: list[str] | None = None
     """Which shares; all by default."""
 
@@ -138,7 +140,7 @@ class StaleModel(LimitModel):
     of = ExporterStale
 
     minutes: int = ExporterStale().minutes
-    """For how long, up to 1440."""
+    """For how long a queue was not polled, up to 1440; for events, twice as long."""
 
 
 class DeadLettersModel(LimitModel):

@@ -60,6 +60,7 @@ class Condition:
         comparison: of the value with the threshold.
         threshold: in the unit of the value.
         missing: how missing data is treated.
+        warm_up_minutes: how long a new alarm waits before it is evaluated.
     """
 
     of: str = ""
@@ -71,6 +72,7 @@ class Condition:
     comparison: str
     threshold: float
     missing: str
+    warm_up_minutes: int | None = None
 
     def queries(self) -> list[cloudwatch.CfnAlarm.MetricDataQueryProperty]:
         """What the alarm asks CloudWatch for."""
@@ -81,6 +83,15 @@ class Condition:
             for name, series in self.series.items()
         ]
         return asked if plain else [*asked, query(id="result", expression=self.expression, return_data=True)]
+
+    def warm_up(self) -> cloudwatch.CfnAlarm.WarmUpConfigurationProperty | None:
+        """How a new alarm begins, if not at once."""
+        if self.warm_up_minutes is None:
+            return None
+        return cloudwatch.CfnAlarm.WarmUpConfigurationProperty(
+            warm_up_period_duration_in_minutes=self.warm_up_minutes,
+            only_start_evaluating_after_warm_up_period_ends=True,
+        )
 
 
 class QueueConditions:
@@ -151,19 +162,12 @@ class QueueConditions:
             )
 
     def _failure_rate(self, limit: FailureRate) -> Condition:
-        names = {
-            "failed": "JobsMovedToFailed",
-            "cancelled": "JobsCancelled",
-            "terminated": "JobsTerminated",
-            "succeeded": "JobsMovedToSucceeded",
-        }
-        failures = "(FILL(failed, 0) - FILL(cancelled, 0) - FILL(terminated, 0))"
-        ended = f"({failures} + FILL(succeeded, 0))"
+        ended = "(FILL(failed, 0) + FILL(succeeded, 0))"
         return Condition(
             says=f"{_number(limit.percent)} % or more of the jobs that ended in an hour failed, "
             f"of {limit.of_at_least} or more; jobs that somebody cancelled or terminated do not count",
-            series={key: native(name, self._queue.name) for key, name in names.items()},
-            expression=f"IF({ended} >= {limit.of_at_least}, 100 * {failures} / {ended}, 0)",
+            series={"failed": self._exported("JobsFailed"), "succeeded": self._exported("JobsSucceeded")},
+            expression=f"IF({ended} >= {limit.of_at_least}, 100 * FILL(failed, 0) / {ended}, 0)",
             comparison=AT_LEAST,
             threshold=limit.percent,
             missing=FINE,
@@ -171,19 +175,20 @@ class QueueConditions:
         )
 
     def _starved(self, limit: StarvedShare) -> Iterator[Condition]:
+        part = _number(limit.below_percent / 100)
         for share in entitled_shares(self._queue) if self._queue.alone else ():
             if limit.shares is not None and share not in limit.shares:
                 continue
             yield Condition(
                 of=share,
-                says=f"share {share} has had less than its entitlement for {limit.minutes} minutes, "
-                "while jobs of it were waiting",
+                says=f"share {share} has had less than {_number(limit.below_percent)} % of its entitlement "
+                f"for {limit.minutes} minutes, while jobs of it were waiting",
                 series={
                     "waiting": self._exported("RunnableJobs", share=share).by("Minimum"),
                     "used": self._exported("CapacityInUse", share=share).by("Maximum"),
                     "entitled": self._exported("CapacityEntitlement", share=share).by("Minimum"),
                 },
-                expression=f"IF({_KNOWN}, IF(waiting > 0 AND used < entitled, 1, 0))",
+                expression=f"IF({_KNOWN}, IF(waiting > 0 AND used < {part} * entitled, 1, 0))",
                 comparison=AT_LEAST,
                 threshold=1,
                 missing=KEEP,
@@ -249,6 +254,7 @@ class QueueConditions:
             comparison=UNDER,
             threshold=1,
             missing=BAD,
+            warm_up_minutes=60 + 2 * self._interval,  # until the first polls of a new exporter can be read
             **self._lasting(limit),
         )
 

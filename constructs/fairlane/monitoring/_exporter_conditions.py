@@ -14,10 +14,10 @@ def exporter_conditions(limit: Limit, metrics: JobMetrics) -> Iterator[Condition
         age = of_queue("ApproximateAgeOfOldestMessage", metrics.events.queue_name, "Maximum")
         yield Condition(
             of="events",
-            says=f"events have been waiting to be counted for more than {limit.minutes} minutes",
+            says=f"events have been waiting to be counted for more than {2 * limit.minutes} minutes",
             series={"age": age},
             comparison=OVER,
-            threshold=60 * limit.minutes,
+            threshold=60 * 2 * limit.minutes,  # SQS gives an event that failed again after some minutes
             missing=FINE,
             period=300,
         )

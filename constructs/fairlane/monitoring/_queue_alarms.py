@@ -187,6 +187,7 @@ class QueueAlarms(Construct):
                     evaluation_periods=condition.periods,
                     datapoints_to_alarm=condition.periods,
                     treat_missing_data=condition.missing,
+                    warm_up_configuration=condition.warm_up(),
                 )
                 self.alarms[f"{path}/{name}"] = alarm
                 self.metric_count += len(condition.series)

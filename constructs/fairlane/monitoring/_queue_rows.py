@@ -10,6 +10,7 @@ from fairlane.monitoring._widgets import Rows, Widget, graph, number, text, tota
 
 OTHER: Final = "other"
 _HOUR: Final = 3600
+_NOW: Final = "now"
 
 
 class QueueRows:
@@ -37,14 +38,14 @@ class QueueRows:
         region, limit = self._region, sum(self._queue.limit.values())
         gpus = f"GPUs in use, of {self._queue.gpus}" if self._queue.gpus else "GPUs in use"
         capacity = f"In use, of {limit:g} {self._unit}" if limit else f"In use ({self._unit})"
-        blocked = self._search("QueueBlocked", "Reason")
+        blocked = self._by_reason("QueueBlocked", 300)
         return [
             text(f"### {self._queue.name}\n{region}", width=3, height=3),
-            number("Jobs waiting", [self._row("RunnableJobs")], region=region),
-            number("Longest wait (hours)", self._hours("OldestRunnableAge", None, "age"), region=region),
-            number("Jobs running", [self._row("RunningJobs")], region=region),
-            number(gpus, [self._row("GpusInUse")], region=region),
-            number(capacity, [self._row("CapacityInUse")], region=region, width=4),
+            number("Jobs waiting", [self._now("RunnableJobs")], region=region),
+            number("Longest wait (hours)", self._hours("OldestRunnableAge", None, "age", label=_NOW), region=region),
+            number("Jobs running", [self._now("RunningJobs")], region=region),
+            number(gpus, [self._now("GpusInUse")], region=region),
+            number(capacity, [self._now("CapacityInUse")], region=region, width=4),
             number("Blocked lately, by reason", [blocked], region=region, width=5, sparkline=False),
         ]
 
@@ -56,12 +57,10 @@ class QueueRows:
             yield self._capacity()
             yield self._waiting()
             yield self._times()
-        failures = [self._search("JobFailures", "Reason")]
+        reasons = [self._by_reason("JobFailures", _HOUR)]
         yield [
-            graph(
-                "Jobs by what became of them, as AWS counts them", self._flow(), region=region, unit="jobs", width=12
-            ),
-            graph("Failed jobs by reason", failures, region=region, unit="jobs", width=12, stacked=True),
+            self._each_hour("Jobs each hour, as AWS counts them", self._flow(), "jobs", width=12),
+            self._each_hour("Failed jobs each hour, by reason", reasons, "jobs", width=12, stacked=True),
         ]
         if not self._shares:
             spent = self._hours("GpuSeconds", None, "seconds")
@@ -70,8 +69,8 @@ class QueueRows:
             ]
         elif self._queue.quotas:
             lost = [self._row("JobsPreempted", share, label=share) for share in self._shares]
-            preempted = graph("Preempted attempts, by share", lost, region=region, unit="attempts", stacked=True)
-            yield [*self._spent(8), preempted]
+            preempted = "Preempted attempts each hour, by share"
+            yield [*self._spent(8), self._each_hour(preempted, lost, "attempts", stacked=True)]
         else:
             yield self._spent(12)
 
@@ -85,10 +84,15 @@ class QueueRows:
                 used.append(self._row("CapacityEntitlement", share, label="entitled to"))
             yield [
                 text(f"### {share}", width=3, height=3),
-                number("Jobs waiting", [self._row("RunnableJobs", share)], region=region, width=4),
-                number("Longest wait (hours)", self._hours("OldestRunnableAge", share, "age"), region=region, width=4),
-                number("Jobs running", [self._row("RunningJobs", share)], region=region, width=4),
-                number("GPUs in use", [self._row("GpusInUse", share)], region=region, width=4),
+                number("Jobs waiting", [self._now("RunnableJobs", share)], region=region, width=4),
+                number(
+                    "Longest wait (hours)",
+                    self._hours("OldestRunnableAge", share, "age", label=_NOW),
+                    region=region,
+                    width=4,
+                ),
+                number("Jobs running", [self._now("RunningJobs", share)], region=region, width=4),
+                number("GPUs in use", [self._now("GpusInUse", share)], region=region, width=4),
                 number(f"Capacity ({self._unit})", used, region=region, width=5),
             ]
         yield self._capacity()
@@ -168,7 +172,7 @@ class QueueRows:
             "Time that attempts ran": "AttemptRunTime",
         }
         return [
-            graph(
+            self._each_hour(
                 title,
                 [
                     one
@@ -182,10 +186,8 @@ class QueueRows:
                         label=f"{share} p{percentile:g}",
                     )
                 ],
-                region=self._region,
-                unit="hours",
+                "hours",
                 width=12,
-                period=_HOUR,
             )
             for title, name in kinds.items()
         ]
@@ -209,15 +211,7 @@ class QueueRows:
             for one in self._hours("GpuSeconds", share, f"seconds{index}", label=share)
         ]
         return [
-            graph(
-                "GPU-hours of jobs that ended, by share",
-                spent,
-                region=self._region,
-                unit="GPU-hours",
-                stacked=True,
-                width=width,
-                period=_HOUR,
-            ),
+            self._each_hour("GPU-hours of jobs that ended, by share", spent, "GPU-hours", width=width, stacked=True),
             total("GPU-hours by share, in all", spent, region=self._region, width=width),
         ]
 
@@ -238,9 +232,20 @@ class QueueRows:
         seconds = series.by(statistic or series.statistic).in_graph(id=metric_id, visible=False)
         return [seconds, [{"expression": f"{metric_id} / {_HOUR}", "label": label, "id": f"{metric_id}h"}]]
 
-    def _search(self, name: str, dimension: str) -> list[Any]:
-        """All series of a metric by reason, the reasons that there are."""
+    def _now(self, name: str, share: str | None = None) -> list[Any]:
+        return self._exported(name, share).by("Maximum").in_graph(label=_NOW)
+
+    def _each_hour(self, title: str, rows: Rows, unit: str, *, width: int = 8, stacked: bool = False) -> Widget:
+        return graph(title, rows, region=self._region, unit=unit, width=width, stacked=stacked, period=_HOUR)
+
+    def _by_reason(self, name: str, period: int) -> list[Any]:
+        """All series of a metric by reason, for the reasons that there are."""
         found = search(
-            name, ["JobQueueName", dimension], namespace=self._namespace, statistic="Sum", JobQueueName=self._queue.name
+            name,
+            ["JobQueueName", "Reason"],
+            namespace=self._namespace,
+            statistic="Sum",
+            period=period,
+            JobQueueName=self._queue.name,
         )
-        return [{"expression": found, "label": f"${{PROP('Dim.{dimension}')}}", "id": name.lower()}]
+        return [{"expression": found, "label": "${PROP('Dim.Reason')}", "id": name.lower()}]

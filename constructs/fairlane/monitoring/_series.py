@@ -73,7 +73,9 @@ def native(name: str, queue: str) -> Series:
     return Series(namespace="AWS/Batch", name=name, dimensions={"JobQueueName": queue}, statistic=statistic)
 
 
-def search(metric_name: str, dimensions: Sequence[str], *, namespace: str, statistic: str, **wanted: str) -> str:
+def search(
+    metric_name: str, dimensions: Sequence[str], *, namespace: str, statistic: str, period: int = 300, **wanted: str
+) -> str:
     """An expression that finds every series of a metric, for dashboards: alarms cannot search.
 
     Args:
@@ -81,11 +83,12 @@ def search(metric_name: str, dimensions: Sequence[str], *, namespace: str, stati
         dimensions: their names, all of them.
         namespace: of the metric.
         statistic: such as `Sum`.
+        period: in seconds.
         wanted: values of some dimensions.
     """
     schema = ",".join([f'"{namespace}"', *dimensions])
     terms = " ".join(f'{name}="{value}"' for name, value in {"MetricName": metric_name, **wanted}.items())
-    return f"SEARCH('{{{schema}}} {terms}', '{statistic}', 300)"
+    return f"SEARCH('{{{schema}}} {terms}', '{statistic}', {period})"
 
 
 def of_queue(name: str, queue_name: str, statistic: str) -> Series:

@@ -17,7 +17,7 @@ _DAY: Final = 86_400
 _HOUR: Final = 3_600
 _MINUTE: Final = 60
 _REFERENCE: Final = re.compile(r"\$\{(\w+)(?:\.Arn)?\}")
-_NOT_EVALUATED: Final = ("EvaluationCriteria", "EvaluationWindow", "ThresholdMetricId", "WarmUpConfiguration")
+_NOT_EVALUATED: Final = ("EvaluationCriteria", "EvaluationWindow", "ThresholdMetricId")
 _OPERATORS: Final[dict[str, Callable[[float, float], bool]]] = {
     "GreaterThanThreshold": operator.gt,
     "GreaterThanOrEqualToThreshold": operator.ge,
@@ -68,6 +68,7 @@ class Alarm:
         threshold: the threshold.
         missing: what missing data are taken for.
         fewest_samples: if a period of a percentile has fewer, the state is kept.
+        warm_up: how many seconds a new alarm waits before it is evaluated.
     """
 
     name: str
@@ -81,6 +82,7 @@ class Alarm:
     threshold: float
     missing: Missing
     fewest_samples: float
+    warm_up: int
 
     @classmethod
     def from_template(cls, logical_id: str, properties: Mapping[str, Any], resolve: Resolve = plain) -> Self:
@@ -92,8 +94,8 @@ class Alarm:
             resolve: turns names and values of dimensions into the text by which samples know them.
 
         Raises:
-            ValueError: for what is not evaluated here: bands of anomalies, queries, windows by the clock, warm-up,
-                periods that are no whole minutes or differ, several or no results.
+            ValueError: for what is not evaluated here: bands of anomalies, queries, windows by the clock, a warm-up that
+                may end early, periods that are no whole minutes or differ, several or no results.
         """
         for name in _NOT_EVALUATED:
             if name in properties:
@@ -129,11 +131,20 @@ class Alarm:
             threshold=float(properties["Threshold"]),
             missing=Missing(properties.get("TreatMissingData", "missing")),
             fewest_samples=_fewest_samples(properties),
+            warm_up=_warm_up(logical_id, properties.get("WarmUpConfiguration", {})),
         )
 
-    def is_due(self, at: int) -> bool:
-        """Whether it is evaluated at a minute: every minute; over more than a day, every hour."""
-        return at % (_HOUR if self.period * self.evaluation_periods > _DAY else _MINUTE) == 0
+    def is_due(self, at: int, since: int) -> bool:
+        """Whether it is evaluated at a minute: every minute; over more than a day, every hour; not in its warm-up.
+
+        Args:
+            at: the minute, in seconds since 1970.
+            since: when the alarm came into being.
+        """
+        return (
+            at - since >= self.warm_up
+            and at % (_HOUR if self.period * self.evaluation_periods > _DAY else _MINUTE) == 0
+        )
 
     def verdict(self, samples: Samples, at: int, evaluation_range: Callable[[int], int]) -> State | Kept:
         """The state that an evaluation calls for; its windows end at its minute.
@@ -187,6 +198,12 @@ def _fewest_samples(properties: Mapping[str, Any]) -> float:
         return 0
     percentage = float(statistic[1:])
     return round(1000 / min(percentage, 100 - percentage), 6)
+
+
+def _warm_up(name: str, configuration: Mapping[str, Any]) -> int:
+    if configuration and not configuration.get("OnlyStartEvaluatingAfterWarmUpPeriodEnds"):
+        raise ValueError(f"alarm {name}: a warm-up that may end early is not evaluated here")
+    return _MINUTE * int(configuration.get("WarmUpPeriodDurationInMinutes", 0))
 
 
 class History(dict[str, list[tuple[int, State]]]):
@@ -246,7 +263,7 @@ def evaluate_alarms(
         history[name] = [(start, State.INSUFFICIENT_DATA)]
     for at in range(start - start % _MINUTE + _MINUTE, end + 1, _MINUTE):
         for name, alarm in alarms.items():
-            if not alarm.is_due(at):
+            if not alarm.is_due(at, start):
                 continue
             match alarm.verdict(samples, at, evaluation_range):
                 case State() as state:

@@ -14,7 +14,11 @@ from fairlane.preview._samples import MetricKey, Samples
 from fairlane.preview._units import catalog, unit_of
 
 _QUEUE: Final = "JobQueueName"
-_GPUS_OF_A_VCPU: Final = 1 / 12
+_REASONS: Final = {
+    "JobFailures": ("ExitCode", "OutOfMemory", "SpotReclaim"),
+    "QueueBlocked": ("CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY",),
+}
+_GPUS_OF_A_VCPU: Final = 1 / 24
 _SHARES: Final = ("production", "research")
 _HOSTS: Final = tuple(f"training-{number}/algo-1" for number in range(1, 5))
 _SEARCH: Final = re.compile(r"SEARCH\(\s*'\s*\{([^}]*)\}([^']*)'", re.IGNORECASE)
@@ -137,7 +141,7 @@ def searched_metrics(expression: str, known: Mapping[str, Iterable[str]]) -> Ite
                 for field, values in given.items():
                     made_up = {
                         "Share": known.get(queue, _SHARES),
-                        "Reason": catalog()["reasons"].get(name, ()),
+                        "Reason": _REASONS.get(name, ()),
                         "Host": _HOSTS,
                     }
                     some = values or made_up.get(field, ())

@@ -49,8 +49,8 @@ class Use:
     ended: list[int]
 
     def jobs(self, capacity: float) -> int:
-        """How many jobs have so much: an instance each, or a GPU if units are smaller."""
-        return round(capacity * min(1, self.gpus))
+        """How many jobs have so much: an instance each, or a GPU if units are smaller and have GPUs."""
+        return round(capacity * min(1, self.gpus or 1))
 
     @classmethod
     def together(cls, limit: float, parts: Sequence[Self]) -> Self:

@@ -138,6 +138,9 @@ def _of_job(event: Event, queue: str, attempts: list[Event], ended: int) -> Iter
     reason = failure_reason(event, attempts) if event["status"] == "FAILED" else None
     if reason is not None:
         yield "JobFailures", 1, {"queue": queue, "reason": reason}
+    outcome = "JobsSucceeded" if reason is None else "JobsFailed" if reason not in {"Cancelled", "Terminated"} else None
+    if outcome is not None:
+        yield outcome, 1, {"queue": queue}
     if share is None:
         return
     waits = waits_of(event, attempts)
@@ -155,10 +158,8 @@ def _of_job(event: Event, queue: str, attempts: list[Event], ended: int) -> Iter
     of_share = {"queue": queue, "share": share}
     if len(attempts) > 1:
         yield "JobRetries", len(attempts) - 1, of_share
-    if reason is None:
-        yield "JobsSucceeded", 1, of_share
-    elif reason not in {"Cancelled", "Terminated"}:
-        yield "JobsFailed", 1, of_share
+    if outcome is not None:
+        yield outcome, 1, of_share
 
 
 def _preemption(event: Event, now: int) -> tuple[Key, Iterator[Value]]:

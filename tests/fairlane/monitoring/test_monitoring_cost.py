@@ -1,6 +1,6 @@
 """What the cost construct counts of metrics, alarms and dashboards; the prices are tested where they are."""
 
-from aws_cdk import App, Stack
+from aws_cdk import App, Environment, Stack
 
 from fairlane import AlarmTopic, JobMetrics, MonitoringCost, QueueAlarms, QueueDashboard
 from fairlane.costs import MonthlyCost
@@ -41,7 +41,7 @@ def test_regions_are_added_up() -> None:
     costs = []
     metrics: list[JobMetrics] = []
     for region in ("us-east-1", "eu-west-1"):
-        stack = Stack(app, region, env={"account": "111122223333", "region": region})  # type: ignore[arg-type]
+        stack = Stack(app, region, env=Environment(account="111122223333", region=region))
         metrics.append(metrics_of(stack))
         costs.append(MonitoringCost(stack, "Cost", metrics=metrics).estimate)
     one, both = map(quantities, costs)
@@ -62,6 +62,8 @@ def test_more_than_the_limit_is_refused_and_the_limit_itself_is_not() -> None:
 def test_it_makes_nothing() -> None:
     stack, metrics = build()
     before = template_of(Stack(App(), "Stack", env=HERE))
-    alone = Stack(stack.node.root, "Alone", env=HERE)
+    app = stack.node.root
+    assert isinstance(app, App)
+    alone = Stack(app, "Alone", env=HERE)
     MonitoringCost(alone, "Cost", metrics=[metrics])
     assert template_of(alone).get("Resources") == before.get("Resources")

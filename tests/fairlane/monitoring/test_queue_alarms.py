@@ -45,20 +45,20 @@ def test_each_queue_has_the_alarms_that_it_has_metrics_for() -> None:
     for path in alarms.alarms:
         part, queue, *rest = path.split("/")
         by_queue.setdefault(queue if part == "Queues" else part, set()).add("/".join(rest))
-    common = {"oldest-wait/Warning", "oldest-wait/Critical", "failure-rate/Warning"}
-    capacity, lost = "blocked-CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY/Warning", "blocked-MISCONFIGURATION:{}/Warning"
-    idle = {"idle-while-waiting/Warning", "idle-capacity/Warning"}
+    common = {"oldest-wait-Warning", "oldest-wait-Critical", "failure-rate-Warning"}
+    capacity, lost = "blocked-CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY-Warning", "blocked-MISCONFIGURATION:{}-Warning"
+    idle = {"idle-while-waiting-Warning", "idle-capacity-Warning"}
     training = {lost.format(one) for one in ("QUOTA_MANAGEMENT_LIMIT_EXCEEDED", "SERVICE_ENVIRONMENT_MAX_RESOURCE")}
     compute = ("COMPUTE_ENVIRONMENT_MAX_RESOURCE", "EC2_INSTANCE_CONFIGURATION_UNSUPPORTED", "JOB_RESOURCE_REQUIREMENT")
     containers = {lost.format(one) for one in compute}
-    both = common | {capacity, "blocked-Other/Warning"}
-    starved = {f"starved-share-{share}/Warning" for share in ("a", "b")}
-    assert by_queue["p4"] == both | training | idle | starved | {"preemptions/Warning"}
+    both = common | {capacity, "blocked-Other-Warning"}
+    starved = {f"starved-share-{share}-Warning" for share in ("a", "b")}
+    assert by_queue["p4"] == both | training | idle | starved | {"preemptions-Warning"}
     assert by_queue["cpu"] == both | training | idle
     assert by_queue["old"] == both | containers
-    starved = {f"starved-share-{share}/Warning" for share in ("prod", "research")}
-    assert by_queue["g5"] == both | containers | idle | starved | {"spot-reclaims/Warning"}
-    assert by_queue["Exporter"] >= {"stale/Critical", "truncated/Warning"}
+    starved = {f"starved-share-{share}-Warning" for share in ("prod", "research")}
+    assert by_queue["g5"] == both | containers | idle | starved | {"spot-reclaims-Warning"}
+    assert by_queue["Exporter"] >= {"stale-Critical", "truncated-Warning"}
     exporter = [path for path in alarms.alarms if path.startswith("Exporter/")]
     assert len(exporter) == 4 * 2 + 2
 
@@ -101,15 +101,15 @@ def test_an_alarm_can_be_left_out_and_tuned_for_all_queues_or_one() -> None:
     special = replace(limits, oldest_wait={}, failure_rate={"Page": FailureRate(percent=10, of_at_least=3)})
     stack, alarms = alarms_of(limits=limits, queue_limits={"cpu": special}, exporter_limits=ExporterLimits(stale={}))
     of_p4 = {path for path in alarms.alarms if path.startswith("Queues/p4/")}
-    assert "Queues/p4/oldest-wait/Page" in of_p4
+    assert "Queues/p4/oldest-wait-Page" in of_p4
     assert not any("blocked" in path or "failure-rate" in path for path in of_p4)
     assert {path for path in alarms.alarms if path.startswith("Queues/cpu/")} == {
-        "Queues/cpu/failure-rate/Page",
-        "Queues/cpu/idle-while-waiting/Warning",
-        "Queues/cpu/idle-capacity/Warning",
+        "Queues/cpu/failure-rate-Page",
+        "Queues/cpu/idle-while-waiting-Warning",
+        "Queues/cpu/idle-capacity-Warning",
     }
     assert not any("stale" in path for path in alarms.alarms)
-    wait = stack.resolve(alarms.alarms["Queues/p4/oldest-wait/Page"].threshold)
+    wait = stack.resolve(alarms.alarms["Queues/p4/oldest-wait-Page"].threshold)
     assert wait == 1800
 
 
@@ -117,10 +117,10 @@ def test_a_share_or_reason_is_watched_alone() -> None:
     limits = AlarmLimits(starved_share={"Warning": StarvedShare(shares=["b"])}, blocked={})
     _, alarms = alarms_of(queue_limits={"p4": limits})
     of_p4 = {path for path in alarms.alarms if path.startswith("Queues/p4/starved")}
-    assert of_p4 == {"Queues/p4/starved-share-b/Warning"}
+    assert of_p4 == {"Queues/p4/starved-share-b-Warning"}
     _, alarms = alarms_of(queue_limits={"p4": AlarmLimits(blocked={"Warning": QueueBlocked(reasons=["Other"])})})
     assert [path for path in alarms.alarms if path.startswith("Queues/p4/blocked")] == [
-        "Queues/p4/blocked-Other/Warning"
+        "Queues/p4/blocked-Other-Warning"
     ]
 
 

@@ -86,16 +86,16 @@ def test_a_queue_with_shares_shows_entitlement_use_lending_waits_and_gpu_hours_o
         "GPUs wanted by waiting jobs, by share",
         "Time that attempts had waited when they ran",
         "Time that attempts ran",
-        "Jobs by what became of them, as AWS counts them",
-        "Failed jobs by reason",
+        "Jobs each hour, as AWS counts them",
+        "Failed jobs each hour, by reason",
         "GPU-hours of jobs that ended, by share",
         "GPU-hours by share, in all",
-        "Preempted attempts, by share",
+        "Preempted attempts each hour, by share",
     ]
     of_cpu = every[every.index("## cpu · us-east-1") : every.index("## old · us-east-1")]
     assert of_cpu[1:] == [
-        "Jobs by what became of them, as AWS counts them",
-        "Failed jobs by reason",
+        "Jobs each hour, as AWS counts them",
+        "Failed jobs each hour, by reason",
         "GPU-hours of jobs that ended",
     ]
 

@@ -35,7 +35,7 @@ def shared_environment(stack: Stack) -> JobMetrics:
     """An exporter of two queues that share a service environment."""
     one = TrainingQueue(stack, "One", queue_name="one", capacity=16, scheduling=FairShare({"x": 1}))
     environment = one.service_environment
-    two = TrainingQueue(stack, "Two", queue_name="two", service_environment=environment, scheduling=Fifo())  # type: ignore[arg-type]
+    two = TrainingQueue(stack, "Two", queue_name="two", service_environment=environment, scheduling=Fifo())
     return JobMetrics(stack, "Metrics", queues=[one, two])
 
 

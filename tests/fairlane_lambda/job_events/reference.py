@@ -127,6 +127,15 @@ def of_end(job: Job) -> list[Sample]:
     failed = job.transitions[-1].state == "FAILED"
     if failed:
         samples.append(Sample("JobFailures", _reason(job, ending.reason), 1))
+    outcome: tuple[str, bool] | None = None
+    if not failed:
+        outcome = ("JobsSucceeded", True)
+    elif not (ending.cancelled or ending.terminated):
+        outcome = ("JobsFailed", True)
+    elif ending.reason == "TimeLimitAction":
+        outcome = ("JobsFailed", False)
+    if outcome is not None:
+        samples += [Sample(outcome[0], one, 1, certain=outcome[1]) for one in _queue_and_share(job)]
     if share is None:
         return samples
     durations = [("AttemptWaitTime", wait) for wait in spent.waits]
@@ -138,12 +147,6 @@ def of_end(job: Job) -> list[Sample]:
     samples += [Sample(metric, share, length / 1000, minute) for metric, length in durations]
     if len(spent.ends) > 1:
         samples.append(Sample("JobRetries", share, len(spent.ends) - 1))
-    if not failed:
-        samples.append(Sample("JobsSucceeded", share, 1))
-    elif not (ending.cancelled or ending.terminated):
-        samples.append(Sample("JobsFailed", share, 1))
-    elif ending.reason == "TimeLimitAction":
-        samples.append(Sample("JobsFailed", share, 1, certain=False))
     return samples
 
 
