@@ -17,7 +17,7 @@ CDK = $(RUN) node_modules/.bin/cdk
 # Without compiled bytecode every start of Python takes seconds longer.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test test-slow test-lowest test-train synth lint templates format schema catalog lock clean
+.PHONY: help demo pictures test test-slow test-lowest test-train synth lint templates format schema catalog lock clean
 .DELETE_ON_ERROR:
 
 help:  ## Lists what make can do.
@@ -72,6 +72,14 @@ catalog: $(VENV)/.ready  ## Writes the machines of SageMaker and EC2 again, from
 	    print(json.dumps({"InstanceTypes": [*json.loads(gzip.decompress(packed)).values()]}))' > build/answer.json
 	$(BIN)/python -m fairlane.catalog build/answer.json > build/gpu_instance_types.json
 	mv build/gpu_instance_types.json constructs/fairlane/catalog
+
+pictures: $(VENV)/.ready templates  ## Draws the README's pictures of the example's dashboard again.
+	$(RUN) fairlane dashboard preview build/templates/example --dashboard fairlane-example --output build/dashboard.html
+	for scheme in light dark; do \
+	    $(RUN) node tests/fairlane/preview/browser.mjs build/dashboard.html \
+	        "[{\"width\": 1280, \"height\": 1560, \"scheme\": \"$$scheme\", \"png\": \"docs/images/dashboard-$$scheme.png\"}]" \
+	        > build/facts.json || exit 1; \
+	done
 
 lock: $(VENV)/.ready  ## Resolves all dependencies again, to their newest versions.
 	$(COMPILE) --output-file requirements/newest.lock

@@ -109,7 +109,7 @@ class AlarmLimits(_Limits):
     """
 
     oldest_wait: Mapping[str, OldestWait] = field(
-        default_factory=lambda: {_WARNING: OldestWait(hours=4), _CRITICAL: OldestWait(hours=24)}
+        default_factory=lambda: {_WARNING: OldestWait(), _CRITICAL: OldestWait(hours=24)}
     )
     blocked: Mapping[str, QueueBlocked] = _warning(QueueBlocked())
     failure_rate: Mapping[str, FailureRate] = _warning(FailureRate())

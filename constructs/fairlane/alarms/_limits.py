@@ -37,7 +37,7 @@ class OldestWait(Limit):
         hours: since it was submitted, more than 0 and at most 720.
     """
 
-    hours: float
+    hours: float = 4
 
     def problems(self) -> Iterator[Problem]:
         """Yields hours that cannot be right."""

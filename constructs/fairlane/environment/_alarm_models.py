@@ -57,7 +57,7 @@ class OldestWaitModel(LimitModel):
 
     of = OldestWait
 
-    hours: float
+    hours: float = OldestWait().hours
     """Hours since it was submitted, up to 720."""
 
 

@@ -79,11 +79,11 @@ class ExportedMetrics(Construct):
         """Attempts after the first of jobs that have ended."""
         return self.metric("JobRetries", queue, share=share)
 
-    def metric_jobs_succeeded(self, queue: str, share: str) -> cloudwatch.Metric:
+    def metric_jobs_succeeded(self, queue: str, share: str | None = None) -> cloudwatch.Metric:
         """Jobs that succeeded."""
         return self.metric("JobsSucceeded", queue, share=share)
 
-    def metric_jobs_failed(self, queue: str, share: str) -> cloudwatch.Metric:
+    def metric_jobs_failed(self, queue: str, share: str | None = None) -> cloudwatch.Metric:
         """Jobs that failed; those that somebody cancelled or terminated are not among them."""
         return self.metric("JobsFailed", queue, share=share)
 

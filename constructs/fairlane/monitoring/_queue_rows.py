@@ -57,6 +57,8 @@ class QueueRows:
             yield self._capacity()
             yield self._waiting()
             yield self._times()
+        else:
+            yield self._unshared()
         reasons = [self._by_reason("JobFailures", _HOUR)]
         yield [
             self._each_hour("Jobs each hour, as AWS counts them", self._flow(), "jobs", width=12),
@@ -64,9 +66,7 @@ class QueueRows:
         ]
         if not self._shares:
             spent = self._hours("GpuSeconds", None, "seconds")
-            yield [
-                graph("GPU-hours of jobs that ended", spent, region=region, unit="GPU-hours", width=24, period=_HOUR)
-            ]
+            yield [self._each_hour("GPU-hours of jobs that ended", spent, "GPU-hours", width=24)]
         elif self._queue.quotas:
             lost = [self._row("JobsPreempted", share, label=share) for share in self._shares]
             preempted = "Preempted attempts each hour, by share"
@@ -190,6 +190,18 @@ class QueueRows:
                 width=12,
             )
             for title, name in kinds.items()
+        ]
+
+    def _unshared(self) -> list[Widget]:
+        """What rows by share would show, of a queue without shares."""
+        region, limit = self._region, sum(self._queue.limit.values())
+        used, jobs = self._row("CapacityInUse", label="in use"), self._row("RunnableJobs", label="waiting")
+        age = self._hours("OldestRunnableAge", None, "oldest", label="oldest job")
+        lines = {"limit": limit} if limit else None
+        return [
+            graph("Capacity in use", [used], region=region, unit=self._unit, lines=lines),
+            graph("Jobs waiting", [jobs], region=region, unit="jobs"),
+            graph("Longest wait", age, region=region, unit="hours"),
         ]
 
     def _flow(self) -> Rows:

@@ -104,7 +104,7 @@ def alarm_states(title: str, arns: Sequence[str]) -> Iterator[Widget]:
     """The states of alarms; a widget has room for 100."""
     for start in range(0, len(arns), _MOST_ALARMS):
         some = list(arns[start : start + _MOST_ALARMS])
-        height = 2 + (len(some) - 1) // 6
+        height = 3 + (len(some) - 1) // 6
         yield Widget(kind="alarm", width=COLUMNS, height=height, properties={"title": title, "alarms": some})
 
 

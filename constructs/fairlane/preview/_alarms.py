@@ -94,8 +94,8 @@ class Alarm:
             resolve: turns names and values of dimensions into the text by which samples know them.
 
         Raises:
-            ValueError: for what is not evaluated here: bands of anomalies, queries, windows by the clock, a warm-up that
-                may end early, periods that are no whole minutes or differ, several or no results.
+            ValueError: for what is not evaluated here: bands of anomalies, queries, windows by the clock, a warm-up
+                that may end early, periods that are no whole minutes or differ, several or no results.
         """
         for name in _NOT_EVALUATED:
             if name in properties:

@@ -193,6 +193,8 @@ def _of_metric(
         yield from ((at, [value]) for at, value in enumerate(_GAUGES[name](use, random)) if at % step == 0)
     elif use and (name in _COUNTS or name.startswith("Jobs")):
         ended: _Values = lambda use, _: use.ended  # noqa: E731
+        if dict(metric.dimensions).get("Reason", "") not in {"", *_REASONS.get(name, ())}:
+            return
         counts = list(_COUNTS.get(name, ended)(use, random))
         for at in range(0, minutes, step):
             if sum(counts[at : at + step]):  # what counts events says nothing when there are none

@@ -123,7 +123,7 @@ alarms:
   oldest_wait: {Warning: {hours: 2}, Critical: {hours: 8}}
   blocked: {Warning: {reasons: [Other]}}
   failure_rate: {Warning: {percent: 20, of_at_least: 3}}
-  starved_share: {Warning: {minutes: 45}}
+  starved_share: {Warning: {minutes: 45, below_percent: 80}}
   idle_while_waiting: {Warning: {minutes: 45, below_percent: 50}}
   idle_capacity: {Warning: {hours: 3, below_percent: 10}}
   preemptions: {Warning: {per_hour: 3}}

@@ -31,7 +31,6 @@ def test_the_schema_requires_what_the_loader_requires_and_explains_every_key() -
         "HostVolumeModel": ["container_path", "source_path"],
         "LustreMountModel": ["file_system_id", "mount_name"],
         "MultiNodeGpuJobDefinitionModel": ["image", "nodes", "script"],
-        "OldestWaitModel": ["hours"],
         "QuotaManagementModel": ["policy", "shares"],
         "QuotaShareModel": ["capacity", "sharing"],
         "ServiceEnvironmentModel": ["capacity"],

@@ -94,6 +94,9 @@ def test_a_queue_with_shares_shows_entitlement_use_lending_waits_and_gpu_hours_o
     ]
     of_cpu = every[every.index("## cpu · us-east-1") : every.index("## old · us-east-1")]
     assert of_cpu[1:] == [
+        "Capacity in use",
+        "Jobs waiting",
+        "Longest wait",
         "Jobs each hour, as AWS counts them",
         "Failed jobs each hour, by reason",
         "GPU-hours of jobs that ended",

@@ -1,6 +1,6 @@
 // Opens an HTML file in headless Chromium and prints, as JSON, what is to be seen on it.
 //
-//   node browser.mjs page.html '[{"width": 1280, "scheme": "dark", "png": "page.png"}]'
+//   node browser.mjs page.html '[{"width": 1280, "scheme": "dark", "png": "page.png", "height": 900}]'
 //
 // Chromium, its libraries and its fonts come from a package and are extracted into the temporary folder.
 import { writeFileSync } from "node:fs";
@@ -74,7 +74,7 @@ setupLambdaEnvironment(join(tmpdir(), "al2023", "lib"));
 const [executablePath] = await Promise.all([chromium.executablePath(), inflate(join(packed, "al2023.tar.br"))]);
 const browser = await puppeteer.launch({ args: chromium.args, executablePath, headless: "shell" });
 const seen = [];
-for (const { width, scheme, png } of JSON.parse(looks)) {
+for (const { width, scheme, png, height } of JSON.parse(looks)) {
   const page = await browser.newPage();
   const errors = [];
   const requests = [];
@@ -86,7 +86,7 @@ for (const { width, scheme, png } of JSON.parse(looks)) {
   await page.goto(pathToFileURL(resolve(file)).href);
   await page.waitForSelector("html[data-drawn]", { timeout: 20_000 }).catch((error) => errors.push(String(error)));
   seen.push({ width, scheme, errors, requests, ...(await page.evaluate(facts)) });
-  if (png) await page.screenshot({ path: png, fullPage: true });
+  if (png) await page.screenshot({ path: png, ...(height ? { clip: { x: 0, y: 0, width, height } } : { fullPage: true }) });
   await page.close();
 }
 await browser.close();

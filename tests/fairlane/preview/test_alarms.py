@@ -117,6 +117,50 @@ def test_an_alarm_over_one_day_is_evaluated_every_minute() -> None:
     assert found == [(0, INSUFFICIENT_DATA), (3, ALARM)]
 
 
+WARMING_UP = {"WarmUpPeriodDurationInMinutes": 5, "OnlyStartEvaluatingAfterWarmUpPeriodEnds": True}
+
+
+@pytest.mark.parametrize("values", [(11,) * 10, (), (11, 11, 11)], ids=["all along", "never", "at first"])
+def test_a_new_alarm_is_not_evaluated_before_its_warm_up_ends(values: tuple[float, ...]) -> None:
+    alarm = properties(WarmUpConfiguration=WARMING_UP, TreatMissingData="breaching")
+    for start in (0, NOON):
+        given = samples(each_minute(*values, start=start))
+        assert history(alarm, given, start=start, end=start + 4 * MINUTE) == [(0, INSUFFICIENT_DATA)]
+        assert history(alarm, given, start=start, end=start + 9 * MINUTE) == [(0, INSUFFICIENT_DATA), (5, ALARM)]
+
+
+def test_what_was_published_in_the_warm_up_counts_after_it() -> None:
+    alarm = properties(WarmUpConfiguration=WARMING_UP, EvaluationPeriods=3)
+    found = history(alarm, samples(each_minute(11, 11, 11, 11, 11, 11, 1)), end=7 * MINUTE)
+    assert found == [(0, INSUFFICIENT_DATA), (5, ALARM), (7, OK)]
+
+
+def test_other_alarms_do_not_wait_for_one_that_warms_up() -> None:
+    alarms = template(properties(WarmUpConfiguration=WARMING_UP))
+    alarms["Resources"]["Other"] = template(properties())["Resources"]["Tried"]
+    found = evaluate_alarms(alarms, samples(each_minute(*[11] * 10)), start=0, end=9 * MINUTE)
+    assert found == {
+        "Tried": [(0, INSUFFICIENT_DATA), (5 * MINUTE, ALARM)],
+        "Other": [(0, INSUFFICIENT_DATA), (MINUTE, ALARM)],
+    }
+
+
+@pytest.mark.parametrize(
+    ("days", "since", "due"),
+    [
+        (1, 0, [300, 360, 420]),
+        (1, 30, [360, 420]),  # it came into being between two minutes, and waits for five whole ones
+        (2, 0, [3600, 7200]),
+        (2, 3300, [3600 + 3600]),
+        (2, 3301, [3600 + 3600]),
+    ],
+)
+def test_when_an_alarm_is_due(days: int, since: int, due: list[int]) -> None:
+    alarm = Alarm.from_template("Tried", properties(Period=24 * HOUR, EvaluationPeriods=days) | WARM)
+    last = due[-1]
+    assert [at for at in range(0, last + 1, MINUTE) if alarm.is_due(at, since)] == due
+
+
 def test_some_of_the_periods_may_do() -> None:
     alarm = properties(EvaluationPeriods=3, DatapointsToAlarm=2)
     found = history(alarm, samples(each_minute(0, 0, 11, 0, 11, 0, 0)), end=7 * MINUTE)
@@ -196,6 +240,11 @@ def test_fewest_samples(statistic: str, fewest: int) -> None:
     [
         (properties(ThresholdMetricId="band"), "ThresholdMetricId"),
         (properties(EvaluationWindow={"WallClockWindow": {}}), "EvaluationWindow"),
+        (properties(WarmUpConfiguration={"WarmUpPeriodDurationInMinutes": 5}), "may end early"),
+        (
+            properties(WarmUpConfiguration=WARMING_UP | {"OnlyStartEvaluatingAfterWarmUpPeriodEnds": False}),
+            "may end early",
+        ),
         (properties(Period=10), "periods"),
         (math_properties("all", query("m3", "m", 300)), "periods"),
         (math_properties("all", query("m3", "m") | {"ReturnData": True}), "ReturnData: got e, m3"),

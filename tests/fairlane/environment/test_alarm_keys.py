@@ -1,0 +1,147 @@
+"""What may be wrong with alarms and dashboards in an environment file, each with its line and key."""
+
+from pathlib import Path
+
+import pytest
+
+from fairlane import ConfigurationError
+from fairlane.alarms import AlarmLimits, FailureRate, OldestWait
+from fairlane.environment import load_environment
+
+FILE = """
+region: us-east-1
+job_metrics: {interval_minutes: 10}
+queues:
+  q: {capacity: 4, scheduling: {policy: fair-share, weight_factors: {a: 1, b: 1}}}
+  other:
+    capacity: 1
+    scheduling: {policy: fifo}
+    alarms: {failure_rate: {Page: {percent: 10}}, blocked: {}}
+alarms:
+  notify: {Warning: [gpus@example.com], Page: []}
+  oldest_wait: {Warning: {hours: 2}}
+  starved_share: {}
+  stale: {Critical: {minutes: 30}}
+dashboard:
+  percentiles: [50, 99]
+  teams: {vision: {q: [a]}}
+"""
+
+
+def write(folder: Path, old: str = "", new: str = "") -> Path:
+    assert old in FILE
+    path = folder / "prod.yaml"
+    path.write_text(FILE.replace(old, new, 1))
+    return path
+
+
+def test_limits_of_a_queue_are_its_own_those_of_all_and_the_defaults(tmp_path: Path) -> None:
+    environment = load_environment(write(tmp_path))
+    assert environment.alarms is not None
+    common = environment.alarms.limits(AlarmLimits())
+    assert common.oldest_wait == {"Warning": OldestWait(hours=2)}
+    assert common.starved_share == {}
+    assert common.blocked == AlarmLimits().blocked
+    alarms = environment.queues["other"].alarms
+    assert alarms is not None
+    own = alarms.limits(common)
+    assert own.failure_rate == {"Page": FailureRate(percent=10)}
+    assert (own.blocked, own.oldest_wait) == ({}, common.oldest_wait)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problems"),
+    [
+        (
+            "hours: 2",
+            "hours: 0.1",
+            [
+                "line 12, alarms.oldest_wait.Warning.hours: got 0.1, allowed: no less than the 10 minutes between two polls, "
+                "which tell nothing sooner"
+            ],
+        ),
+        (
+            "hours: 2",
+            "minutes: 5",
+            ["line 12, alarms.oldest_wait.Warning.minutes: got 'minutes', allowed: one of the keys hours"],
+        ),
+        ("{hours: 2}", "2", ["line 12, alarms.oldest_wait.Warning: got 2, allowed: a mapping"]),
+        (
+            "oldest_wait: {",
+            "oldest_wait: {not bad: {hours: 9}, ",
+            [
+                "line 12, alarms.oldest_wait.\"not bad\": got 'not bad', allowed: a severity: 1 to 32 letters and digits, a "
+                "letter first, such as Warning or Critical"
+            ],
+        ),
+        (
+            "starved_share: {}",
+            "starved_share: {Warning: {shares: [a, c]}}",
+            [
+                "line 13, alarms.starved_share.Warning.shares[1]: got 'c', allowed: a share of queue q: a, b",
+                "line 13, alarms.starved_share.Warning.shares[0]: got 'a', allowed: a share of queue other: it has none",
+                "line 13, alarms.starved_share.Warning.shares[1]: got 'c', allowed: a share of queue other: it has none",
+            ],
+        ),
+        (
+            "minutes: 30",
+            "minutes: 19",
+            ["line 14, alarms.stale.Critical.minutes: got 19, allowed: no less than 20, two intervals of polls"],
+        ),
+        (
+            "[gpus@example.com]",
+            "[gpus at example.com]",
+            [
+                "line 11, alarms.notify.Warning[0]: got 'gpus at example.com', allowed: an address of email or https://, or "
+                "the ARN of a topic of SNS"
+            ],
+        ),
+        (
+            "Page: []",
+            "Panic: []",
+            ["line 11, alarms.notify.Panic: got 'Panic', allowed: a severity of these alarms: Warning, Page, Critical"],
+        ),
+        (
+            "percent: 10}",
+            "percent: 100}",
+            ["line 9, queues.other.alarms.failure_rate.Page.percent: got 100.0, allowed: a number, 0.1 to 99.9"],
+        ),
+        (
+            "99]",
+            "101]",
+            ["line 16, dashboard.percentiles[1]: got 101.0, allowed: a percentile: a number above 0, up to 100"],
+        ),
+        ("{q: [a]}", "{p: [a]}", ["line 17, dashboard.teams.vision.p: got 'p', allowed: q, other"]),
+        ("{q: [a]}", "{q: [z]}", ["line 17, dashboard.teams.vision.q[0]: got 'z', allowed: a share of queue q: a, b"]),
+        (
+            "{vision: ",
+            "{vision team: ",
+            [
+                "line 17, dashboard.teams.\"vision team\": got 'vision team', allowed: 1 to 64 characters of A-Z, a-z, 0-9, - and _"
+            ],
+        ),
+        (
+            "job_metrics: {interval_minutes: 10}\n",
+            "",
+            [
+                "line 8, queues.other.alarms: got 'no job_metrics', allowed: with job_metrics, which alarms watch",
+                "line 9, alarms: got 'no job_metrics', allowed: with job_metrics, which alarms watch",
+                "line 16, dashboard.teams.vision.q: got 'q', allowed: the name of a queue with job_metrics, of which there is "
+                "none",
+            ],
+        ),
+        (
+            "dashboard:",
+            "monitoring_cost_limit: 0\ndashboard:",
+            ["line 15, monitoring_cost_limit: got 0.0, allowed: a number, 0.01 to 1000000000"],
+        ),
+    ],
+)
+def test_a_mistake_is_named_with_its_line_and_key(tmp_path: Path, old: str, new: str, problems: list[str]) -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        load_environment(write(tmp_path, old, new))
+    assert [str(problem) for problem in raised.value.problems] == problems
+
+
+def test_defaults_are_no_mistakes_however_rare_polls_are(tmp_path: Path) -> None:
+    load_environment(write(tmp_path, "job_metrics: {interval_minutes: 10}", "job_metrics: {interval_minutes: 15}"))
