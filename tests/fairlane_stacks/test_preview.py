@@ -1,0 +1,40 @@
+"""The example's dashboards, drawn and looked at in a browser."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import aws_cdk as cdk
+import pytest
+
+from fairlane.environment import load_environment
+from fairlane.preview import preview
+from fairlane_stacks import build_stacks
+from tests.fairlane.preview.test_browser import HERE, LOOKS, pytestmark
+from tests.support import REPOSITORY
+
+pytestmark = [*pytestmark, pytest.mark.slow]
+
+
+def test_nothing_overlaps_and_every_title_is_whole_in_light_and_dark_wide_and_narrow(tmp_path: Path) -> None:
+    app = cdk.App(outdir=str(tmp_path / "out"))
+    build_stacks(app, "example", load_environment(REPOSITORY / "environments" / "example.yaml"))
+    app.synth()
+    drawn = preview(tmp_path / "out", tmp_path / "dashboards.html")
+    assert drawn == ["fairlane-example", "fairlane-example-production"]
+    looks = json.dumps([{"width": width, "scheme": scheme} for width, scheme in LOOKS])
+    done = subprocess.run(
+        ["node", str(HERE / "browser.mjs"), str(tmp_path / "dashboards.html"), looks],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"TMPDIR": str(tmp_path)},
+    )
+    assert done.returncode == 0, done.stderr
+    for look in json.loads(done.stdout):
+        assert (look["errors"], look["requests"], look["overlapping"]) == ([], [], [])
+        assert len(look["widgets"]) > 100
+        for widget in look["widgets"]:
+            assert (widget["cut"], widget["colliding"], widget["scrolls"]) == ([], [], False), widget["title"]
+            assert widget["titleIsWhole"], widget["title"]
