@@ -236,10 +236,18 @@ def test_the_table_of_alarms_says_how_each_takes_missing_data_and_of_which_sever
     assert {name.removesuffix("-events").replace("-", "_") for name in said} == set(KINDS) - {"custom"}
     made: dict[str, set[tuple[str, str | None]]] = {name: set() for name in said}
     for path, alarm in queue_alarms().alarms.items():
-        name, severity = path.split("/")[-2:]
+        name, _, severity = path.rpartition("/")[2].rpartition("-")
         kind = max((known for known in said if name.startswith(known)), key=len)
         made[kind].add((severity, alarm.treat_missing_data))
     assert made == said
+
+
+def test_pages_say_how_long_events_may_wait() -> None:
+    seconds = queue_alarms().alarms["Exporter/stale-events-Critical"].threshold
+    assert seconds is not None
+    (row,) = re.findall(r"^\| `stale` of events .*$", (DOCS / "alarms.md").read_text(), re.MULTILINE)
+    for text in (row, section(page_of("stale"), "What it means")):
+        assert f" {seconds / 60:g} minutes" in text
 
 
 def test_alarms_link_to_the_runbooks_that_there_are() -> None:

@@ -159,6 +159,7 @@ def test_an_event_becomes_metrics_and_nothing_else_of_the_job_goes_anywhere(expo
         "AttemptRunTime gpu-g5 research": 60,
         "JobWaitTime gpu-g5 research": 100,
         "JobRunTime gpu-g5 research": 60,
+        "JobsFailed gpu-g5": 1,
         "JobsFailed gpu-g5 research": 1,
         "GpuSeconds gpu-g5": 240,
         "GpuSeconds gpu-g5 research": 240,

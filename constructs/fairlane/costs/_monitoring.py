@@ -28,10 +28,11 @@ _EVENT_SECONDS: Final = 0.1
 _EVENTS_OF_A_JOB: Final = 2  # its end, and a preemption or a block of its queue
 
 # Bytes that the real handlers print, newlines included, with names of 20 characters and all that can be published:
-# 1,107 of a queue and 754 of a share in a poll, 1,415 of a service job that failed in its third attempt.
+# 1,098 of a queue and 747 of a share in a poll, 1,609 of a job of containers that failed in its third attempt, 1,583 of
+# a service job.
 QUEUE_LINE_BYTES: Final = 1_200
 SHARE_LINE_BYTES: Final = 800
-EVENT_BYTES: Final = 1_500
+EVENT_BYTES: Final = 1_700
 _INVOCATION_BYTES: Final = 400  # Lambda's own lines: START, END and REPORT
 
 
@@ -126,13 +127,14 @@ class MonthlyCost:
         return sum(line.usd for line in self.lines)
 
     def table(self) -> str:
-        """The whole estimate as plain text: prices' date and sources, what is assumed, every line, and the total."""
+        """The whole estimate as plain text: prices' date and sources, every line, the total, and what is assumed."""
         known = price_list()
         hosts = ", ".join(dict.fromkeys(str(urlsplit(line.source).hostname) for line in self.lines))
         heading = (
             f"Monitoring costs at most, in USD a month, by list prices of {known['region']} as of {known['as_of']}"
         )
-        sources = fill(f"({hosts}; addresses: fairlane/costs/prices.json):", _WIDTH)
+        where = "; ".join(filter(None, [hosts, "addresses: fairlane/costs/prices.json"]))
+        sources = fill(f"({where}):", _WIDTH)
         assumed = [fill(text, _WIDTH, initial_indent="- ", subsequent_indent="  ") for text in self.assumptions]
         rows = [("", "Quantity", "Unit", "Price", "USD")]
         rows += [

@@ -80,15 +80,15 @@ def test_every_price_has_its_source_and_tiers_that_rise() -> None:
 
 def test_an_example_by_hand() -> None:
     lines = {line.what: line for line in monthly_cost([USE], NAMES).lines}
-    # 15 gauges, 9 of each of 3 shares and 8 of `other`; of events 2, 8 by reason, and 9 of each of 4 shares; `unknown`.
+    # 15 gauges, 9 of each of 3 shares and 8 of `other`; of events 4, 8 by reason, and 9 of each of 4 shares; `unknown`.
     expected: dict[str, tuple[float, float]] = {
-        "Custom metrics, first 10,000": (15 + 27 + 8 + 2 + 8 + 36 + 1, 97 * 0.30),
+        "Custom metrics, first 10,000": (15 + 27 + 8 + 4 + 8 + 36 + 1, 99 * 0.30),
         "Metrics in alarms": (12, 1.20),
         "Composite alarms": (2, 1.00),
         "Dashboards": (1, 3.00),
-        # 8,928 polls in 31 days of 1,200 B of the queue, 800 of each share and Lambda's 400; 2,000 events of 1,900 B.
-        "Logs, taken in": (0.0466544, 0.0233272),
-        "Logs, kept": (0.0466544, 0.001399632),
+        # 8,928 polls in 31 days of 1,200 B of the queue, 800 of each share and Lambda's 400; 2,000 events of 2,100 B.
+        "Logs, taken in": (0.0470544, 0.0235272),
+        "Logs, kept": (0.0470544, 0.001411632),
         "Lambda, requests": (0.010928, 0.0021856),
         # A quarter of a GB for 1.1 s in each poll and 0.1 s for each event.
         "Lambda, duration on arm64": (2_505.2, 0.033403),
@@ -103,7 +103,7 @@ def test_an_example_by_hand() -> None:
     for what, (quantity, dollars) in expected.items():
         assert lines[what].quantity == pytest.approx(quantity), what
         assert lines[what].usd == pytest.approx(dollars, rel=1e-4), what
-    assert monthly_cost([USE], NAMES).usd == pytest.approx(37.640, abs=0.001)
+    assert monthly_cost([USE], NAMES).usd == pytest.approx(38.240, abs=0.001)
 
 
 def test_nothing_costs_nothing() -> None:
@@ -111,7 +111,10 @@ def test_nothing_costs_nothing() -> None:
         cost = monthly_cost(uses, NAMES)
         assert cost.lines == ()
         assert cost.usd == 0
-        assert cost.table().splitlines()[-1].split() == ["Total", "0.00"]
+        lines, _, assumed = cost.table().partition("\n\nAssumed:\n")
+        assert lines.splitlines()[1] == "(addresses: fairlane/costs/prices.json):"
+        assert lines.splitlines()[-1].split() == ["Total", "0.00"]
+        assert "Free tiers are not deducted." in assumed
 
 
 def test_regions_add_up() -> None:
@@ -143,25 +146,26 @@ def test_more_costs_more(more: dict[str, Any]) -> None:
 def test_the_table() -> None:
     cost = MonthlyCost(
         (
-            Line("Dashboards", 2, "dashboard", 3.0, "https://a"),
-            Line("Requests", 0.0125, "million", 1234.5, "https://b"),
+            Line("Dashboards", 2, "dashboard", 3.0, "https://a.com/x"),
+            Line("Requests", 0.0125, "million", 1234.5, "https://b.com/y"),
+            Line("Keys", 1, "key", 1.0, "https://a.com/z"),
         ),
         ("Many words that are assumed. " * 6,),
     )
     assert cost.table() == "\n".join(
         [
-            "Monitoring, at most, in USD a month: list prices of us-east-1 as of 2026-11, from",
-            "https://a",
-            "https://b",
-            "",
-            "Assumed:",
-            "- Many words that are assumed. Many words that are assumed. Many words that are assumed. Many words",
-            "  that are assumed. Many words that are assumed. Many words that are assumed.",
+            "Monitoring costs at most, in USD a month, by list prices of us-east-1 as of 2026-11",
+            "(a.com, b.com; addresses: fairlane/costs/prices.json):",
             "",
             "            Quantity  Unit         Price    USD",
             "Dashboards         2  dashboard     3.00   6.00",
             "Requests      0.0125  million    1234.50  15.43",
-            "Total                                     21.43",
+            "Keys               1  key           1.00   1.00",
+            "Total                                     22.43",
+            "",
+            "Assumed:",
+            "- Many words that are assumed. Many words that are assumed. Many words that are assumed. Many words",
+            "  that are assumed. Many words that are assumed. Many words that are assumed.",
         ]
     )
 
@@ -188,15 +192,13 @@ def test_other_regions_have_the_prices_of_one(region: str, said: str) -> None:
 @pytest.mark.parametrize("limit", [0, -1, -0.5, True, float("nan"), float("inf"), "100", None])
 def test_what_is_no_limit(limit: object) -> None:
     allowed = "an amount of USD a month: a number, more than 0"
-    assert list(limit_problems(monthly_cost([SMALL], NAMES), limit)) == [
-        Problem(("monthly_cost_limit",), limit, allowed)
-    ]
+    assert list(limit_problems(monthly_cost([SMALL], NAMES), limit)) == [Problem(("limit_usd",), limit, allowed)]
 
 
 def test_a_limit_that_monitoring_would_exceed() -> None:
     (problem,) = limit_problems(monthly_cost([SMALL], NAMES), 100)
     assert str(problem) == (
-        "monthly_cost_limit: got 'about $124 a month', allowed: at most the $100 that was set: fewer shares, alarms or "
+        "limit_usd: got 'about $124 a month', allowed: at most the $100 that was set: fewer shares, alarms or "
         'dashboards, or a higher limit; the largest line is "Metrics in alarms" with $123.40'
     )
     assert "about $124" in str(ConfigurationError("Training", [problem]))

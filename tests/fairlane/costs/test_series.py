@@ -51,10 +51,10 @@ def test_the_real_events_handler_publishes_what_is_counted(use: QueueUse) -> Non
 @pytest.mark.parametrize(
     ("use", "gauges", "of_events"),
     [
-        # Of a queue of containers 15 gauges, 2 metrics of events, and 3 reasons of 2 metrics; of a share 9, and 9.
-        (FIFO, 15, 2 + 6),
-        (FAIR, 15 + 3 * 9 + 8, 2 + 6 + 4 * 9),
-        (QUOTAS, 16 + 2 * 9, 2 + 6 + 2 * 10),
+        # Of a queue of containers 15 gauges, 4 metrics of events, and 3 reasons of 2 metrics; of a share 9, and 9.
+        (FIFO, 15, 4 + 6),
+        (FAIR, 15 + 3 * 9 + 8, 4 + 6 + 4 * 9),
+        (QUOTAS, 16 + 2 * 9, 4 + 6 + 2 * 10),
     ],
 )
 def test_known_numbers(use: QueueUse, gauges: int, of_events: int) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -27,7 +28,7 @@ from fairlane import (
     TrainingQueue,
 )
 from tests.cfn_lint import findings
-from tests.fairlane.monitoring.watching import build, of_type, shared_environment
+from tests.fairlane.monitoring.watching import build, metrics_of, of_type, shared_environment
 from tests.support import problems_of, template_of
 
 ARN = "arn:aws:sns:us-east-1:111122223333:alarms"
@@ -129,6 +130,42 @@ def test_queues_that_share_an_environment_are_not_judged_by_their_use_of_it(stac
     assert not any(kind in path for path in alarms.alarms for kind in ("idle", "starved"))
 
 
+def test_shares_of_queues_that_share_an_environment_cannot_be_watched(stack: Stack) -> None:
+    limits = {"one": AlarmLimits(starved_share={"Warning": StarvedShare(shares=["x"])})}
+    metrics = shared_environment(stack)
+    assert problems_of(lambda: QueueAlarms(stack, "Alarms", metrics=metrics, notify=[ARN], queue_limits=limits)) == [
+        "queue_limits.one.starved_share.Warning.shares: got 'x', allowed: of queue one: none, as no entitlement is known"
+    ]
+
+
+def test_the_failure_rate_is_of_the_exporters_counts_of_the_queue(stack: Stack) -> None:
+    alarms = QueueAlarms(stack, "Alarms", metrics=metrics_of(stack, namespace="Ours"), notify=[ARN])
+    made = of_type(stack, "CloudWatch::Alarm")
+    for queue in ("p4", "g5", "cpu", "old"):
+        alarm = made[stack.get_logical_id(alarms.alarms[f"Queues/{queue}/failure-rate-Warning"])]
+        stats = [query["MetricStat"] for query in alarm["Metrics"] if "MetricStat" in query]
+        dimensions = [{"Name": "JobQueueName", "Value": queue}]
+        assert [(one["Metric"], one["Stat"]) for one in stats] == [
+            ({"Namespace": "Ours", "MetricName": name, "Dimensions": dimensions}, "Sum")
+            for name in ("JobsFailed", "JobsSucceeded")
+        ]
+
+
+@pytest.mark.parametrize("interval", [1, 20])
+def test_only_that_a_queue_is_stale_waits_for_the_first_polls(stack: Stack, interval: int) -> None:
+    alarms = QueueAlarms(stack, "Alarms", metrics=metrics_of(stack, interval_minutes=interval), notify=[ARN])
+    made = of_type(stack, "CloudWatch::Alarm")
+    by_path = {path: made[stack.get_logical_id(alarm)] for path, alarm in alarms.alarms.items()}
+    waits = {path: one["WarmUpConfiguration"] for path, one in by_path.items() if "WarmUpConfiguration" in one}
+    assert waits == {
+        f"Exporter/{queue}/stale-Critical": {
+            "WarmUpPeriodDurationInMinutes": 60 + 2 * interval,
+            "OnlyStartEvaluatingAfterWarmUpPeriodEnds": True,
+        }
+        for queue in ("p4", "g5", "cpu", "old")
+    }
+
+
 def test_limits_by_default_are_never_shorter_than_the_interval(stack: Stack) -> None:
     queue = TrainingQueue(stack, "Q", queue_name="q", capacity=16, scheduling=FairShare({"x": 1}))
     metrics = JobMetrics(stack, "Metrics", queues=[queue], interval_minutes=60)
@@ -174,6 +211,13 @@ MISTAKES: list[tuple[dict[str, Any], list[str]]] = [
             "queue_limits.cpu.blocked.Warning.reasons: got 'FULL', allowed: of queue cpu: "
             "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY, MISCONFIGURATION:QUOTA_MANAGEMENT_LIMIT_EXCEEDED, "
             "MISCONFIGURATION:SERVICE_ENVIRONMENT_MAX_RESOURCE, Other"
+        ],
+    ),
+    (
+        {"limits": AlarmLimits(starved_share={"Warning": StarvedShare(minutes=0, below_percent=100.5)})},
+        [
+            "limits.starved_share.Warning.minutes: got 0, allowed: a whole number of minutes, 1 to 1440",
+            "limits.starved_share.Warning.below_percent: got 100.5, allowed: a number, 0.1 to 100",
         ],
     ),
     (
@@ -238,6 +282,20 @@ def test_a_limit_below_the_polling_interval_is_refused(stack: Stack) -> None:
         "exporter_limits.stale.Critical.minutes: got 1440, allowed: at most 1400 minutes, as periods of 50 minutes add up "
         "to a day",
     ]
+
+
+def test_that_a_queue_is_stale_takes_two_intervals_of_polls(stack: Stack) -> None:
+    metrics = metrics_of(stack, interval_minutes=15)
+
+    def alarms(minutes: int) -> QueueAlarms:
+        limits = ExporterLimits(stale={"Critical": ExporterStale(minutes=minutes)})
+        return QueueAlarms(stack, f"A{minutes}", metrics=metrics, notify=[ARN], exporter_limits=limits)
+
+    for minutes in (14, 15, 29):
+        assert problems_of(partial(alarms, minutes)) == [
+            f"exporter_limits.stale.Critical.minutes: got {minutes}, allowed: no less than 30, two intervals of polls"
+        ]
+    assert "Exporter/p4/stale-Critical" in alarms(30).alarms
 
 
 def custom(**changes: Any) -> tuple[Stack, QueueAlarms, dict[str, Any]]:

@@ -264,7 +264,7 @@ def luminance(color: str) -> float:
 
 @pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
 def test_colors_stand_out(scheme: int) -> None:
-    template = files("fairlane.preview").joinpath("page.html.j2").read_text()
+    template = files("fairlane.preview").joinpath("charts.html.j2").read_text()
     colors = dict(re.findall(r"--([\w-]+): (#\w{6})", re.findall(r":root \{(.*?)\}", template, re.DOTALL)[scheme]))
     assert len(colors) == 18
 

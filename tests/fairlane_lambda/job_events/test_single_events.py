@@ -103,7 +103,9 @@ def test_times_that_contradict_each_other_are_left_out() -> None:
     found, _ = run([Batch(((changed(job, contradict), 1),))], describing([]))
     durations = {sample.metric for sample in found if sample.minute is not None and sample.value}
     assert durations <= {"JobWaitTime"}
-    assert sum(sample.value for sample in found if sample.metric == "JobsSucceeded") == 1
+    succeeded = [(sample.dimensions, sample.value) for sample in found if sample.metric == "JobsSucceeded"]
+    of_queue = (("JobQueueName", job.queue.name),)
+    assert sorted(succeeded) == [(of_queue, 1), ((*of_queue, ("Share", str(job.share.entry))), 1)]
 
 
 def test_states_in_between_bring_nothing() -> None:

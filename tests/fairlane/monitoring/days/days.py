@@ -5,6 +5,7 @@ from typing import Final
 from tests.fairlane.monitoring.days.queues import (
     QUEUES,
     blocked,
+    by_eights,
     cancelled,
     ending,
     failing,
@@ -85,6 +86,11 @@ DAYS: Final[dict[str, tuple[Day, set[str]]]] = {
         Day(jobs={"p4": taken("p4", by="a"), "g5": taken("g5", by="research")}),
         {"p4/starved-share-b-Warning", "g5/starved-share-prod-Warning"},
     ),
+    "jobs of several instances do not divide an entitlement": (Day(jobs={"p4": by_eights(7, 5)}), set()),
+    "a share has room for one more job of several instances": (
+        Day(jobs={"p4": by_eights(6, 6)}),
+        {"p4/starved-share-a-Warning"},
+    ),
     "capacity is idle while jobs wait": (
         Day(jobs={"fifo": mostly_idle("fifo")}, minutes=50),
         {"fifo/idle-while-waiting-Warning"},
@@ -122,10 +128,15 @@ DAYS: Final[dict[str, tuple[Day, set[str]]]] = {
     "the exporter is dead for an hour while a queue is stuck": (
         Day(
             jobs={"p4": (*full("p4"), *waiting("p4", -300))},
-            minutes=140,
-            exporter=Exporter(dead=range(50, 110)),
+            minutes=180,
+            exporter=Exporter(dead=range(90, 150)),
         ),
         {"p4/oldest-wait-Warning", *(f"Exporter/{queue}/stale-Critical" for queue in QUEUES)},
+    ),
+    "all is new, and begins late": (Day(exporter=Exporter(dead=range(60)), watched=0), set()),
+    "the schedule never works": (
+        Day(exporter=Exporter(dead=range(500)), watched=0),
+        {f"Exporter/{queue}/stale-Critical" for queue in QUEUES},
     ),
     "events wait": (Day(exporter=Exporter(events_dead=range(20, 60))), {"Exporter/stale-events-Critical"}),
     "an event cannot be delivered": (
@@ -138,8 +149,8 @@ DAYS: Final[dict[str, tuple[Day, set[str]]]] = {
         {f"Exporter/{queue}/truncated-Warning" for queue in QUEUES},
     ),
     "one minute of each hour is late": (Day(exporter=Exporter(late=30), minutes=105), set()),
-    "every minute is late": (Day(exporter=Exporter(delay=130), minutes=45), set()),
-    "polls drift over the minute": (Day(exporter=Exporter(drifting=True), minutes=45), set()),
+    "every minute is late": (Day(exporter=Exporter(delay=130), minutes=100), set()),
+    "polls drift over the minute": (Day(exporter=Exporter(drifting=True), minutes=100), set()),
     "AWS does not list what runs": (
         Day(
             jobs={queue: (*full(queue), *waiting(queue, 5)) for queue in QUEUES},
@@ -148,7 +159,7 @@ DAYS: Final[dict[str, tuple[Day, set[str]]]] = {
         set(),
     ),
     "AWS does not list what waits": (
-        Day(exporter=Exporter(throttled=frozenset({"RUNNABLE"})), minutes=45),
+        Day(exporter=Exporter(throttled=frozenset({"RUNNABLE"}))),
         {f"Exporter/{queue}/stale-Critical" for queue in QUEUES},
     ),
     "AWS gives no snapshots": (
@@ -186,10 +197,10 @@ DAYS: Final[dict[str, tuple[Day, set[str]]]] = {
     ),
     "one queue is idle for three days": (
         Day(
-            jobs={"p4": hourly("p4", 6, 74), "g5": full("g5")[-1:], "fifo": hourly("fifo", 0.5, 74)},
+            jobs={"p4": hourly("p4", 6, 75), "g5": full("g5")[-1:], "fifo": hourly("fifo", 0.5, 75)},
             exporter=Exporter(interval=30),
             watched=72 * 60 + 30,
-            minutes=74 * 60,
+            minutes=75 * 60,
         ),
         {"fifo/idle-capacity-Warning"},
     ),
@@ -198,7 +209,7 @@ DAYS: Final[dict[str, tuple[Day, set[str]]]] = {
             jobs={queue: weekend(queue, 5 * 60, 68 * 60) for queue in QUEUES},
             exporter=Exporter(interval=30),
             watched=67 * 60 + 30,
-            minutes=69 * 60,
+            minutes=70 * 60,
         ),
         set(),
     ),

@@ -120,6 +120,16 @@ def taken(queue: str, by: str) -> tuple[Jobs, ...]:
     return (*running, *(Jobs(share=share, size=size, submitted=3) for share in left))
 
 
+def by_eights(running: int, other: int) -> tuple[Jobs, ...]:
+    """Jobs of 8 instances on `p4`: so many run of `a`, of which two more wait, and so many of `b`."""
+    before = Jobs(size=8, submitted=-60, started=-30)
+    return (
+        replace(before, count=running, share="a"),
+        replace(before, count=other, share="b"),
+        Jobs(count=2, share="a", size=8, submitted=3),
+    )
+
+
 def mostly_idle(queue: str) -> tuple[Jobs, ...]:
     """A queue that runs one job, while others wait."""
     share, (_, size) = next(iter(_SLOTS[queue].items()))

@@ -4,6 +4,7 @@ and that polls are missing is itself what an alarm is about.
 
 import json
 import re
+from typing import Final
 
 import pytest
 
@@ -13,6 +14,9 @@ from fairlane.preview._states import State
 from tests.fairlane.monitoring.days.days import BLOCKED
 from tests.fairlane.monitoring.days.script import MIDNIGHT
 from tests.fairlane.monitoring.days.watching import ALARM, OK, RANGES, deployed, history, kept, only, states
+
+_LONG: Final = 3600 + 600
+"""A little longer than a warm-up."""
 
 DYING = "the exporter dies while much is wrong"
 IDLE = "capacity is idle for three days, and the exporter dies"
@@ -29,7 +33,7 @@ def unheard_of(path: str) -> list[State]:
         }
     }
     found, also = (
-        states(evaluate_alarms(template, Samples(), start=MIDNIGHT, end=MIDNIGHT + 3600), path)
+        states(evaluate_alarms(template, Samples(), start=MIDNIGHT, end=MIDNIGHT + _LONG), path)
         for template in (filled, empty)
     )
     assert found == also
@@ -93,6 +97,10 @@ def test_a_queue_that_was_never_polled_is_stale() -> None:
     assert unheard_of("Exporter/p4/stale-Critical") == [ALARM]
 
 
+def test_a_queue_is_not_stale_before_its_exporter_can_have_polled_it() -> None:
+    assert states(history("all is new, and begins late"), "Exporter/p4/stale-Critical") == [OK]
+
+
 def test_a_queue_of_which_aws_says_nothing_is_not_blocked() -> None:
     for paths in BLOCKED.values():
         for path in paths:
@@ -118,7 +126,7 @@ def test_where_no_attempt_was_lost_nobody_publishes_anything() -> None:
 def test_sqs_publishes_nothing_of_events_that_nobody_sends() -> None:
     path = "Exporter/stale-events-Critical"
     assert unheard_of(path) == [OK]
-    assert silent_after(1000, path, deployed().events, "ApproximateAgeOfOldestMessage") == [ALARM, OK]
+    assert silent_after(2000, path, deployed().events, "ApproximateAgeOfOldestMessage") == [ALARM, OK]
 
 
 def test_sqs_publishes_nothing_of_dead_letters_that_there_never_were() -> None:
@@ -130,7 +138,7 @@ def test_sqs_publishes_nothing_of_dead_letters_that_there_never_were() -> None:
 @pytest.mark.parametrize("fetched", RANGES)
 def test_how_many_periods_cloudwatch_fetches_changes_nothing_where_nothing_is_published(fetched: str) -> None:
     found = evaluate_alarms(
-        deployed().template, Samples(), start=MIDNIGHT, end=MIDNIGHT + 3600, evaluation_range=RANGES[fetched]
+        deployed().template, Samples(), start=MIDNIGHT, end=MIDNIGHT + _LONG, evaluation_range=RANGES[fetched]
     )
     for path in deployed().names.values():
         assert states(found, path) == unheard_of(path)
