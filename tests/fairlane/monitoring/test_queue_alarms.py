@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from aws_cdk import App, Duration, Stack, Validations
+from aws_cdk import App, Stack, Validations
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_sns as sns
 from aws_cdk.assertions import Annotations, Match
@@ -298,122 +298,12 @@ def test_that_a_queue_is_stale_takes_two_intervals_of_polls(stack: Stack) -> Non
     assert "Exporter/p4/stale-Critical" in alarms(30).alarms
 
 
-def custom(**changes: Any) -> tuple[Stack, QueueAlarms, dict[str, Any]]:
-    stack, alarms = alarms_of()
-    metric = cloudwatch.Metric(namespace="Mine", metric_name="Loss", period=Duration.minutes(5))
-    settings = {"metric": metric, "threshold": 3, "says": "losses are high"} | changes
-    return stack, alarms, settings
-
-
-def test_an_alarm_of_ones_own_notifies_with_the_queues_others() -> None:
-    stack, alarms, settings = custom(severity="Critical", evaluation_periods=2)
-    before = alarms.metric_count
-    alarm = alarms.add_alarm("p4", "loss", **settings)
-    rule = stack.resolve(alarms.composites["p4", "Critical"].alarm_rule)
-    assert stack.resolve(alarm.alarm_arn) in rule["Fn::Join"][1]
-    (own,) = [one for one in of_type(stack, "CloudWatch::Alarm").values() if one.get("MetricName") == "Loss"]
-    assert own["AlarmDescription"].startswith("p4: losses are high. Look first at: ")
-    assert alarms.metric_count == before + 1
-
-
-ELEVEN = {f"m{number}": cloudwatch.Metric(namespace="Mine", metric_name=f"M{number}") for number in range(11)}
-SEARCH = "SEARCH('{Mine,Host} MetricName=\"Loss\"', 'Sum', 300)"
-CUSTOM: list[tuple[dict[str, Any], list[str]]] = [
-    (
-        {"metric": cloudwatch.MathExpression(expression="+".join(ELEVEN), using_metrics=ELEVEN)},
-        ["metric: got 'metric math of 11 metrics', allowed: at most 10 in an alarm"],
-    ),
-    (
-        {"metric": cloudwatch.MathExpression(expression=f"SUM({SEARCH})", using_metrics={})},
-        ["metric: got 'SEARCH', allowed: metrics by their names, as an alarm cannot search"],
-    ),
-    (
-        {"metric": cloudwatch.SearchExpression(expression=SEARCH)},
-        ["metric: got 'SEARCH', allowed: metrics by their names, as an alarm cannot search"],
-    ),
-    (
-        {"evaluation_periods": 289},
-        [
-            "evaluation_periods: got '289 periods of 300 seconds', allowed: at most 288, which are 86400 seconds together"
-        ],
-    ),
-    ({"evaluation_periods": 0}, ["evaluation_periods: got 0, allowed: a whole number of periods, 1 or more"]),
-    (
-        {"evaluation_periods": 2, "datapoints_to_alarm": 3},
-        ["datapoints_to_alarm: got 3, allowed: a whole number, 1 to 2"],
-    ),
-    (
-        {"metric": cloudwatch.Metric(namespace="Mine", metric_name="Loss", statistic="p101")},
-        ["metric: got 'p101', allowed: a percentile above p0, up to p100"],
-    ),
-]
-
-
-@pytest.mark.parametrize(("changes", "problems"), CUSTOM)
-def test_mistakes_of_an_alarm_of_ones_own_are_found(changes: dict[str, Any], problems: list[str]) -> None:
-    stack, alarms, settings = custom(**changes)
-    rule = stack.resolve(alarms.composites["p4", "Warning"].alarm_rule)
-    assert problems_of(lambda: alarms.add_alarm("p4", "loss", **settings)) == problems
-    assert stack.resolve(alarms.composites["p4", "Warning"].alarm_rule) == rule
-
-
-def test_periods_of_an_hour_may_add_up_to_a_week() -> None:
-    metric = cloudwatch.Metric(namespace="Mine", metric_name="Loss", period=Duration.hours(1))
-    _, alarms, settings = custom(metric=metric, evaluation_periods=168)
-    alarms.add_alarm("p4", "loss", **settings)
-    assert problems_of(lambda: alarms.add_alarm("p4", "more", **settings | {"evaluation_periods": 169})) == [
-        "evaluation_periods: got '169 periods of 3600 seconds', allowed: at most 168, which are 604800 seconds together"
-    ]
-
-
-def test_an_alarm_of_ones_own_is_of_a_queue_and_severity_that_there_are() -> None:
-    _, alarms, settings = custom(severity="Panic")
-    (problem,) = problems_of(lambda: alarms.add_alarm("gone", "loss", **settings))
-    assert problem.startswith(
-        "queue: got 'gone Panic', allowed: a queue and a severity of it: p4 Warning, p4 Critical,"
-    )
-
-
-def test_the_topic_is_encrypted_takes_tls_only_and_lets_alarms_of_the_account_publish(stack: Stack) -> None:
-    AlarmTopic(stack, "Topic", subscriptions=["gpus@example.com", "https://pager.example.com/x", "gpus@example.com"])
-    made = template_of(stack)["Resources"].values()
-    (topic,) = of_type(stack, "SNS::Topic").values()
-    assert topic["KmsMasterKeyId"]["Fn::GetAtt"][1] == "Arn"
-    subscribed = of_type(stack, "SNS::Subscription").values()
-    assert [(one["Protocol"], one["Endpoint"]) for one in subscribed] == [
-        ("email", "gpus@example.com"),
-        ("https", "https://pager.example.com/x"),
-    ]
-    (policy,) = of_type(stack, "SNS::TopicPolicy").values()
-    refuse, publish = sorted(policy["PolicyDocument"]["Statement"], key=lambda one: one["Effect"] == "Allow")
-    assert (refuse["Effect"], refuse["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
-    (key,) = of_type(stack, "KMS::Key").values()
-    assert key["EnableKeyRotation"] is True
-    use = next(one for one in key["KeyPolicy"]["Statement"] if "Service" in one["Principal"])
-    for one in (publish, use):
-        assert one["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
-        assert one["Condition"]["StringEquals"] == {"aws:SourceAccount": "111122223333"}
-        arn = one["Condition"]["ArnLike"]["aws:SourceArn"]["Fn::Join"][1]
-        assert arn == ["arn:", {"Ref": "AWS::Partition"}, ":cloudwatch:us-east-1:111122223333:alarm:*"]
-    assert publish["Action"] == "sns:Publish"
-    assert use["Action"] == ["kms:Decrypt", "kms:GenerateDataKey*"]
-    assert len(list(made)) == 5
-
-
-def test_a_topic_takes_email_and_https_only(stack: Stack) -> None:
-    allowed = "an address of email, or one that begins with https://, as only TLS will do"
-    bad = ["http://pager.example.com", "nobody", "https://", "a@b"]
-    assert problems_of(lambda: AlarmTopic(stack, "Topic", subscriptions=bad)) == [
-        f"subscriptions[{index}]: got '{one}', allowed: {allowed}" for index, one in enumerate(bad)
-    ]
-
-
 def test_cdk_nag_and_cfn_lint_let_it_through() -> None:
     stack, metrics = build()
     topic: sns.ITopic = AlarmTopic(stack, "Topic", subscriptions=["gpus@example.com"]).topic
     alarms = QueueAlarms(stack, "Alarms", metrics=metrics, notify=[topic])
-    _, _, settings = custom()
-    alarms.add_alarm("p4", "loss", **settings)
+    loss = cloudwatch.Metric(namespace="Mine", metric_name="Loss")
+    alarms.add_alarm("p4", "loss", metric=loss, threshold=3, says="losses are high")
     app = stack.node.root
     assert isinstance(app, App)
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
