@@ -28,6 +28,12 @@ if TYPE_CHECKING:
     from fairlane.capacity import Purchase as Purchase
     from fairlane.capacity import ServiceEnvironment as ServiceEnvironment
     from fairlane.capacity import TrainingVpc as TrainingVpc
+    from fairlane.images import RegistryReplication as RegistryReplication
+    from fairlane.images import ReplicatedRepository as ReplicatedRepository
+    from fairlane.images import ReplicaTemplates as ReplicaTemplates
+    from fairlane.images import ReplicationAlarm as ReplicationAlarm
+    from fairlane.images import ReplicationGate as ReplicationGate
+    from fairlane.images import ReplicationMode as ReplicationMode
     from fairlane.jobs import EfsVolume as EfsVolume
     from fairlane.jobs import GpuJobDefinition as GpuJobDefinition
     from fairlane.jobs import HostVolume as HostVolume
@@ -87,6 +93,12 @@ _HOMES = {
     "QueueDashboard": "fairlane.monitoring",
     "QuotaManagement": "fairlane.scheduling",
     "QuotaShare": "fairlane.scheduling",
+    "RegistryReplication": "fairlane.images",
+    "ReplicaTemplates": "fairlane.images",
+    "ReplicatedRepository": "fairlane.images",
+    "ReplicationAlarm": "fairlane.images",
+    "ReplicationGate": "fairlane.images",
+    "ReplicationMode": "fairlane.images",
     "RetryAction": "fairlane.jobs",
     "RetryRule": "fairlane.jobs",
     "ServiceEnvironment": "fairlane.capacity",

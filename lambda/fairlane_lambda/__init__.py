@@ -1,1 +1,1 @@
-"""What runs in AWS Lambda: the exporter of job metrics. Standard library only, and boto3 where a call needs it."""
+"""The code of Fairlane's Lambda functions: standard library and boto3 only."""

@@ -1,15 +1,17 @@
 """All stacks of one environment."""
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import aws_cdk as cdk
 from constructs import Construct
 
-from fairlane.environment import Environment, RegionModel
+from fairlane.environment import AlarmsModel, Environment
 from fairlane_stacks._training import TrainingStack
 
 if TYPE_CHECKING:
+    from fairlane.images import ReplicatedRepository
+    from fairlane_stacks._images import ImagesStack, ReplicasStack
     from fairlane_stacks._monitoring import MonitoringStack
 
 
@@ -18,7 +20,8 @@ def build_stacks(scope: Construct, name: str, environment: Environment) -> list[
 
     There is a monitoring stack where the file asks for what is in it. Stacks in other Regions have the Region in their
     name: `fairlane-<name>-<region>-training`. Dashboards, which show all Regions, are in the first monitoring stack,
-    and so is the estimate of what monitoring costs.
+    and so is the estimate of what monitoring costs. Images have `-images` where they are pushed, and
+    `-replicas` in each Region that they are replicated to, which is deployed before.
 
     Args:
         scope: the app or stage that they go into.
@@ -32,41 +35,66 @@ def build_stacks(scope: Construct, name: str, environment: Environment) -> list[
     stacks: list[cdk.Stack] = []
     watching: list[MonitoringStack] = []
     for region, model in environment.by_region().items():
-        where = name if region == environment.region else f"{name}-{region}"
-        training, monitoring = _of_region(scope, f"fairlane-{where}", region, model, environment)
+        common = _common(environment, region)
+        training = TrainingStack(scope, f"{_prefix(name, environment, region)}-training", model=model, **common)
         stacks.append(training)
-        if monitoring is not None:
-            stacks.append(monitoring)
-            watching.append(monitoring)
+        if model.job_metrics is not None:
+            construct_id = f"{_prefix(name, environment, region)}-monitoring"
+            watching.append(_monitoring(scope, construct_id, training=training, model=model, **common))
+            stacks.append(watching[-1])
+    replicas: list[ReplicasStack] = []
+    if any(model.images for model in environment.by_region().values()):
+        replicas, homes = _of_images(scope, name, environment)
+        stacks += [*replicas, *homes]
     if watching:
-        watching[0].show(name, environment, watching)
+        watching[0].show(name, environment, watching, replicas)
     return stacks
 
 
-def _of_region(
-    scope: Construct, prefix: str, region: str, model: RegionModel, environment: Environment
-) -> "tuple[TrainingStack, MonitoringStack | None]":
-    account = environment.account or os.environ.get("CDK_DEFAULT_ACCOUNT")
-    env, protected = cdk.Environment(account=account, region=region), environment.termination_protection
-    training = TrainingStack(
-        scope,
-        f"{prefix}-training",
-        model=model,
-        env=env,
-        tags=environment.tags,
-        termination_protection=protected,
-    )
-    if model.job_metrics is None:
-        return training, None
+def _monitoring(scope: Construct, construct_id: str, **settings: Any) -> "MonitoringStack":
     from fairlane_stacks._monitoring import MonitoringStack  # noqa: PLC0415 (most of a second, where it is asked for)
 
-    monitoring = MonitoringStack(
-        scope,
-        f"{prefix}-monitoring",
-        training=training,
-        model=model,
-        env=env,
-        tags=environment.tags,
-        termination_protection=protected,
-    )
-    return training, monitoring
+    return MonitoringStack(scope, construct_id, **settings)
+
+
+def _of_images(
+    scope: Construct, name: str, environment: Environment
+) -> "tuple[list[ReplicasStack], list[ImagesStack]]":
+    """Repositories, and for each Region that they are replicated to what it needs before; that is deployed first."""
+    from fairlane_stacks._images import ImagesStack, ReplicasStack  # noqa: PLC0415
+
+    homes = [
+        ImagesStack(scope, f"{_prefix(name, environment, region)}-images", model=model, **_common(environment, region))
+        for region, model in environment.by_region().items()
+        if model.images
+    ]
+    replicated: dict[str, list[ReplicatedRepository]] = {}
+    for stack in homes:
+        for repository in stack.repositories.values():
+            for place in repository.destinations:
+                if place.account == repository.home.account:
+                    replicated.setdefault(place.region, []).append(repository)
+    replicas = [
+        ReplicasStack(
+            scope,
+            f"{_prefix(name, environment, region)}-replicas",
+            repositories=replicated[region],
+            alarms=environment.alarms or AlarmsModel(),
+            **_common(environment, region),
+        )
+        for region in sorted(replicated)
+    ]
+    return replicas, homes
+
+
+def _prefix(name: str, environment: Environment, region: str) -> str:
+    return f"fairlane-{name}" if region == environment.region else f"fairlane-{name}-{region}"
+
+
+def _common(environment: Environment, region: str) -> dict[str, Any]:
+    account = environment.account or os.environ.get("CDK_DEFAULT_ACCOUNT")
+    return {
+        "env": cdk.Environment(account=account, region=region),
+        "tags": environment.tags,
+        "termination_protection": environment.termination_protection,
+    }

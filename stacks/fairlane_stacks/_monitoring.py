@@ -7,8 +7,10 @@ import aws_cdk as cdk
 from constructs import Construct
 
 from fairlane.alarms import AlarmLimits
-from fairlane.environment import AlarmsModel, Environment, RegionModel, is_topic
+from fairlane.environment import AlarmsModel, Environment, RegionModel
 from fairlane.monitoring import AlarmTopic, JobMetrics, MonitoringCost, QueueAlarms, QueueDashboard, Target
+from fairlane_stacks._images import ReplicasStack
+from fairlane_stacks._notify import targets_of
 from fairlane_stacks._training import TrainingStack
 
 
@@ -77,26 +79,24 @@ class MonitoringStack(cdk.Stack):
 
     def _notify(self, alarms: AlarmsModel) -> list[Target] | dict[str, list[Target]]:
         if not isinstance(alarms.notify, dict):
-            return self._targets("AlarmTopic", alarms.notify)
-        topics = Construct(self, "AlarmTopics")
-        return {severity: self._targets(severity, some, topics) for severity, some in alarms.notify.items()}
+            return targets_of(self, "AlarmTopic", alarms.notify, self.topics)
+        inside = Construct(self, "AlarmTopics")
+        return {severity: targets_of(inside, severity, some, self.topics) for severity, some in alarms.notify.items()}
 
-    def _targets(self, construct_id: str, targets: Sequence[str], scope: Construct | None = None) -> list[Target]:
-        """Topics that exist, and one that is made for all addresses."""
-        existing: list[Target] = [target for target in targets if is_topic(target)]
-        addresses = [target for target in targets if not is_topic(target)]
-        if not addresses:
-            return existing
-        self.topics.append(AlarmTopic(scope or self, construct_id, subscriptions=addresses))
-        return [*existing, self.topics[-1].topic]
-
-    def show(self, name: str, environment: Environment, stacks: Sequence["MonitoringStack"]) -> None:
+    def show(
+        self,
+        name: str,
+        environment: Environment,
+        stacks: Sequence["MonitoringStack"],
+        replicas: Sequence[ReplicasStack],
+    ) -> None:
         """Makes the dashboard of all queues in all Regions and one of each team, and tells what monitoring costs.
 
         Args:
             name: of the environment.
             environment: its file.
             stacks: those of all Regions.
+            replicas: the stacks of images, which have alarms, too.
         """
         dashboard, metrics = environment.dashboard, [stack.job_metrics for stack in stacks]
         common: Any = {"metrics": metrics, "percentiles": dashboard.percentiles, "runbooks": self._runbooks}
@@ -114,6 +114,7 @@ class MonitoringStack(cdk.Stack):
             metrics=metrics,
             alarms=[stack.alarms for stack in stacks if stack.alarms],
             dashboards=self.dashboards,
-            keys=sum(len(stack.topics) for stack in stacks),
+            keys=sum(len(stack.topics) for stack in stacks) + sum(len(stack.topics) for stack in replicas),
+            other_alarms=len([stack for stack in replicas if stack.alarm]),
             limit_usd=environment.monitoring_cost_limit,
         )

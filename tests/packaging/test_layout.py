@@ -9,7 +9,7 @@ import pytest
 from tests.support import REPOSITORY
 
 LIBRARY = REPOSITORY / "constructs" / "fairlane"
-WITHOUT_CDK = ("_gpu", "alarms", "scheduling", "catalog", "environment", "rehearsal", "preview", "costs", "cli")
+WITHOUT_CDK = ("_ecr", "_gpu", "alarms", "scheduling", "catalog", "environment", "rehearsal", "preview", "costs", "cli")
 WITHOUT_CDK_MODULES = (
     "__init__",
     "_checks",

@@ -2,6 +2,7 @@
 
 from fairlane.environment._alarm_models import AlarmsModel, DashboardModel, QueueAlarmsModel, is_topic
 from fairlane.environment._gpu_models import GivenNetworkModel, GpuComputeEnvironmentModel, MadeNetworkModel
+from fairlane.environment._image_models import ImageModel
 from fairlane.environment._job_models import GpuJobDefinitionModel, MultiNodeGpuJobDefinitionModel
 from fairlane.environment._loader import environment_names, find_environment, load_environment
 from fairlane.environment._models import Environment, RegionModel
@@ -31,6 +32,7 @@ __all__ = [
     "GpuComputeEnvironmentModel",
     "GpuJobDefinitionModel",
     "GpuQueueModel",
+    "ImageModel",
     "JobMetricsModel",
     "MadeNetworkModel",
     "MultiNodeGpuJobDefinitionModel",

@@ -8,9 +8,12 @@ from typing import Final
 from pydantic import ConfigDict
 
 from fairlane._checks import check_name, check_number, check_tags, check_text, is_region
-from fairlane._problems import Problem
+from fairlane._ecr.names import Place
+from fairlane._ecr.rules import Rules
+from fairlane._problems import Path, Problem
 from fairlane.environment._alarm_models import AlarmsModel, DashboardModel
 from fairlane.environment._gpu_models import GpuComputeEnvironmentModel, NetworkField
+from fairlane.environment._image_models import ImageModel, ReplicationField, registry_problems, rules_of
 from fairlane.environment._job_models import JobDefinitionField
 from fairlane.environment._monitoring_models import JobMetricsModel
 from fairlane.environment._queue_models import (
@@ -44,6 +47,11 @@ class RegionModel(Model):
     """Queues by name: of containers if they have compute_environments, of SageMaker training jobs if not."""
     job_definitions: dict[str, JobDefinitionField] = {}
     """Job definitions for queues of containers, by the name that people submit; with nodes, of several machines."""
+
+    images: dict[str, ImageModel] = {}
+    """Repositories of images by name, and the Regions that they are replicated to."""
+    image_replication: ReplicationField = "own"
+    """Whose the registry's replication rules are: own, merge with others', or external, which says what to add."""
 
     job_metrics: JobMetricsModel | None = None
     """Exports what AWS Batch does not publish of the queues; {} for all as it is by default."""
@@ -101,6 +109,9 @@ class RegionModel(Model):
         for name, job in self.job_definitions.items():
             for problem in job.problems(name, region):
                 yield problem.within("job_definitions", name)
+        for name, image in self.images.items():
+            for problem in image.problems(name, Place("", region)):
+                yield problem.within("images", name)
         yield from self._sharing_problems()
         for kind in ("compute_environments", "queues", "job_definitions", "execution_roles", "service_environments"):
             if {"Default", "Resource"} <= set(getattr(self, kind)):  # the CDK would take either for its parent
@@ -160,6 +171,7 @@ class Environment(RegionModel):
             yield problem.within("dashboard")
         if self.monitoring_cost_limit is not None:
             yield from check_number(("monitoring_cost_limit",), self.monitoring_cost_limit, 0.01, 10**9)
+        yield from self._registry_problems()
         yield from self.regional_problems(self.region)
         for region, model in self.regions.items():
             yield from _check_region(("regions", region), region)
@@ -167,6 +179,15 @@ class Environment(RegionModel):
                 yield Problem(("regions", region), region, "Regions other than the home region, whose keys stand above")
             for problem in model.regional_problems(region):
                 yield problem.within("regions", region)
+
+    def _registry_problems(self) -> Iterator[Problem]:
+        seen: dict[Place, Rules] = {}
+        for region, model in self.by_region().items():
+            home = Place(self.account or "", region)
+            where: Path = ("images",) if region == self.region else ("regions", region, "images")
+            for problem in registry_problems(model.images, home, seen, model.image_replication):
+                yield problem.within(*where)
+            seen[home] = rules_of(model.images, home.account)
 
 
 def _check_region(field: tuple[str, ...], region: str | None) -> Iterator[Problem]:

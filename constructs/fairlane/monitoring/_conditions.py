@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from aws_cdk import aws_cloudwatch as cloudwatch
 
+from fairlane._functions import metrics_catalog
 from fairlane.alarms import (
     OTHER_REASONS,
     SPECIAL_REASONS,
@@ -29,7 +30,6 @@ from fairlane.alarms import (
     blocked_reasons,
     period_minutes,
 )
-from fairlane.monitoring._functions import metrics_catalog
 from fairlane.monitoring._series import Series, exported, native
 from fairlane.monitoring._watched import Watched
 

@@ -13,12 +13,12 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from fairlane._claims import Claims
+from fairlane._functions import Function, code_of_functions, metrics_catalog
 from fairlane._problems import ConfigurationError, Problem
 from fairlane._service_role import service_role
 from fairlane._training_permissions import allow
 from fairlane.monitoring._event_rules import MAX_TEMPLATE, add_rules, template_of
 from fairlane.monitoring._exported_metrics import ExportedMetrics
-from fairlane.monitoring._functions import Function, code_of_functions, metrics_catalog
 from fairlane.monitoring._watched import AnyQueue, Watched, job_metrics_problems, watched
 
 _EVENTS_TIMEOUT: Final = 60

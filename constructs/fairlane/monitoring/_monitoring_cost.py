@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import aws_cdk as cdk
 from constructs import Construct
 
+from fairlane._functions import metrics_catalog
 from fairlane._problems import ConfigurationError
 from fairlane.costs import MonitoringUse, MonthlyCost, QueueUse, limit_problems, monthly_cost
 from fairlane.monitoring._conditions import entitled_shares
-from fairlane.monitoring._functions import metrics_catalog
 from fairlane.monitoring._job_metrics import JobMetrics
 from fairlane.monitoring._queue_alarms import QueueAlarms
 from fairlane.monitoring._queue_dashboard import QueueDashboard
@@ -28,6 +28,7 @@ class MonitoringCost(Construct):
         alarms: on them.
         dashboards: of them.
         keys: how many keys of KMS there are for topics.
+        other_alarms: how many other alarms there are, of a metric each.
         limit_usd: the most that it may be estimated at; none by default.
 
     Attributes:
@@ -46,6 +47,7 @@ class MonitoringCost(Construct):
         alarms: Sequence[QueueAlarms] = (),
         dashboards: Sequence[QueueDashboard] = (),
         keys: int = 0,
+        other_alarms: int = 0,
         limit_usd: float | None = None,
     ) -> None:
         uses = [
@@ -53,7 +55,8 @@ class MonitoringCost(Construct):
                 region=cdk.Stack.of(one).region,
                 queues=tuple(map(_use, one.queues.values())),
                 interval_minutes=round(one.period.to_minutes()),
-                alarm_metrics=sum(some.metric_count for some in alarms if some.metrics is one),
+                alarm_metrics=sum(some.metric_count for some in alarms if some.metrics is one)
+                + (other_alarms if one is metrics[0] else 0),
                 composite_alarms=sum(some.composite_count for some in alarms if some.metrics is one),
                 dashboards=len(dashboards) if one is metrics[0] else 0,
                 keys=keys if one is metrics[0] else 0,

@@ -6,7 +6,7 @@ from typing import Any
 
 from aws_cdk import aws_cloudwatch as cloudwatch
 
-from fairlane.monitoring._functions import metrics_catalog
+from fairlane._functions import metrics_catalog
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -127,7 +127,7 @@ regions:
         ("region: false\n", "line 1, region: got False, allowed: a text, in quotes if it looks like something else"),
         ("region: us-east-1\naccount: 012345670123\n", "line 2, account: got 12345670123, allowed: a text, in quotes if it looks like something else"),
         ("region: us-east-1\naccount: '1234'\n", "line 2, account: got '1234', allowed: twelve digits in quotes"),
-        ("region: us-east-1\nqueue: {}\n", "line 2, queue: got 'queue', allowed: one of the keys execution_roles, service_environments, network, compute_environments, queues, job_definitions, job_metrics, alarms, region, account, termination_protection, tags, dashboard, monitoring_cost_limit, regions"),
+        ("region: us-east-1\nqueue: {}\n", "line 2, queue: got 'queue', allowed: one of the keys execution_roles, service_environments, network, compute_environments, queues, job_definitions, images, image_replication, job_metrics, alarms, region, account, termination_protection, tags, dashboard, monitoring_cost_limit, regions"),
         ("region: us-east-1\nregion: eu-west-1\n", "line 2, region: got 'a second region', allowed: each key once in a mapping"),
         ("region: us-east-1\nregions: {us-east-1: {}}\n", "line 2, regions.us-east-1: got 'us-east-1', allowed: Regions other than the home region, whose keys stand above"),
         ("region: us-east-1\nregions: {europe: {}}\n", "line 2, regions.europe: got 'europe', allowed: a Region such as us-east-1"),

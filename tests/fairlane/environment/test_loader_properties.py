@@ -115,6 +115,14 @@ job_definitions:
     scheduling_priority: 1
     tags: {a: b}
   several: {image: training:1, script: [train.py], nodes: 2, efa: true, instance_type: p5.48xlarge, queues: [containers]}
+images:
+  training/pytorch:
+    regions: [us-west-2]
+    other_accounts: {"444455556666": [us-west-2]}
+    mutable_tags: [dev-*]
+    expire_after_days: 3
+    kms_keys: {}
+image_replication: merge
 job_metrics: {interval_minutes: 1, namespace: Fairlane}
 alarms:
   enabled: true

@@ -85,7 +85,7 @@ def check(named: Named, queues: dict[str, set[str]]) -> None:
 
 def test_of_the_example_environment() -> None:
     environment = load_environment(REPOSITORY / "environments" / "example.yaml")
-    _, stack = build_stacks(App(), "example", environment)
+    _, stack, *_ = build_stacks(App(), "example", environment)
     queues = {
         name: set(queue.scheduling.build().share_names)
         for name, queue in environment.queues.items()

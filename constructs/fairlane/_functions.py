@@ -30,11 +30,12 @@ class Function(Construct):
         scope: where it goes in the app.
         construct_id: its id there.
         code: of all functions.
-        handler: the module of its handler, inside `fairlane_lambda`.
+        handler: the package of its handler, inside `fairlane_lambda`.
         timeout_seconds: of an invocation.
         environment: variables.
         statements: what it may do, besides writing its logs.
         wildcards: for each resource of a statement with a wildcard, why it is no more than is needed.
+        entry: which of the functions in there, if there are several.
 
     Attributes:
         function: the underlying resource.
@@ -54,6 +55,7 @@ class Function(Construct):
         environment: Mapping[str, str],
         statements: Sequence[Statement],
         wildcards: Mapping[str, str],
+        entry: str = "handler",
     ) -> None:
         super().__init__(scope, construct_id)
         log_group = logs.CfnLogGroup(self, "Logs", retention_in_days=_A_MONTH, log_group_class="STANDARD")
@@ -66,7 +68,7 @@ class Function(Construct):
             self,
             "Resource",
             code=function.CodeProperty(s3_bucket=code.s3_bucket_name, s3_key=code.s3_object_key),
-            handler=f"{_PACKAGE}.{handler}.handler.handler",
+            handler=f"{_PACKAGE}.{handler}.handler.{entry}",
             runtime="python3.14",
             architectures=["arm64"],
             memory_size=256,

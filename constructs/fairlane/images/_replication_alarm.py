@@ -1,0 +1,135 @@
+"""An alarm on replications that failed, in the Region where they did."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import aws_cdk as cdk
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_events as events
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from fairlane._checks import check_list
+from fairlane._claims import Claims
+from fairlane._ecr.names import Place
+from fairlane._problems import ConfigurationError, Problem
+from fairlane.images._replicated_repository import ReplicatedRepository
+from fairlane.monitoring import Target
+
+_MOST_ACTIONS: Final = 5
+_MOST_REPOSITORIES: Final = 100
+_KEPT: Final = cdk.Duration.days(14)
+_FIVE_MINUTES: Final = 300
+_RUNBOOKS: Final = "docs/runbooks"
+
+
+class ReplicationAlarm(Construct):
+    """An alarm that goes off when ECR says that the replication of an image to this Region failed.
+
+    ECR sends its events in the Region where they occur, so put one into a stack of each destination. They are kept in a
+    queue for 14 days, and the alarm stays until somebody has read and deleted them: they say which images failed. An
+    event may be lost: what has to be sure asks, as `ReplicationGate` does.
+
+    Updates: in place. Nothing of it has been run against an AWS account. Source: "Amazon ECR events and EventBridge" in
+    the Amazon ECR user guide.
+
+    Args:
+        scope: where it goes in the app: a stack in a Region, and account, that the repositories are replicated to.
+        construct_id: its id there.
+        repositories: 1 to 100 that are replicated there.
+        notify: topics, or ARNs of what else an alarm may call; at most 5.
+        runbooks: the address of the folder that has the runbooks.
+
+    Attributes:
+        alarm: the alarm.
+        failures: the queue of events.
+
+    Raises:
+        ConfigurationError: with every mistake.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        repositories: Sequence[ReplicatedRepository],
+        notify: Sequence[Target] = (),
+        runbooks: str = _RUNBOOKS,
+    ) -> None:
+        here = Claims.at(scope)
+        problems = list(check_list(("repositories",), repositories, ReplicatedRepository, "ReplicatedRepository"))
+        if not problems:
+            problems = list(_problems(Place(here.account, here.region), repositories))
+        if isinstance(notify, str) or not isinstance(notify, Sequence):
+            problems.append(Problem(("notify",), notify, "a list of topics or ARNs"))
+        elif len(notify) > _MOST_ACTIONS:
+            allowed = f"at most {_MOST_ACTIONS}, as many as an alarm has"
+            problems.append(Problem(("notify",), f"{len(notify)} targets", allowed))
+        if problems:
+            raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)
+        super().__init__(scope, construct_id)
+        names = sorted({repository.repository_name for repository in repositories})
+        self.failures = self._queue(names, sorted({one.home.region for one in repositories}))
+        targets = [one if isinstance(one, str) else one.topic_arn for one in notify]
+        self.alarm = cloudwatch.CfnAlarm(
+            self,
+            "Resource",
+            alarm_description=f"Images: replication to {here.region} failed. Look first at: the events in the queue "
+            f"Failures of the stack {cdk.Stack.of(self).stack_name}. Runbook: {runbooks}/replication-failed.md",
+            namespace="AWS/SQS",
+            metric_name="ApproximateNumberOfMessagesVisible",
+            dimensions=[
+                cloudwatch.CfnAlarm.DimensionProperty(name="QueueName", value=self.failures.queue_name),
+            ],
+            statistic="Maximum",
+            period=_FIVE_MINUTES,
+            evaluation_periods=1,
+            threshold=1,
+            comparison_operator="GreaterThanOrEqualToThreshold",
+            treat_missing_data="notBreaching",
+            alarm_actions=targets or None,
+            ok_actions=targets or None,
+        )
+        if not targets:
+            text = "the alarm on failed replications notifies nobody: give it notify"
+            cdk.Annotations.of(self).add_warning_v2("fairlane:ReplicationAlarm.noAction", text)
+
+    def _queue(self, names: Sequence[str], sources: Sequence[str]) -> sqs.Queue:
+        queue = sqs.Queue(
+            self,
+            "Failures",
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+            retention_period=_KEPT,
+        )
+        why = "nothing takes events out of it but people, as out of a dead-letter queue"
+        cdk.Validations.of(queue).acknowledge(cdk.Acknowledgment(id="AwsSolutions-SQS3", reason=why))
+        rule = events.CfnRule(
+            self,
+            "Rule",
+            event_pattern={
+                "source": ["aws.ecr"],
+                "detail-type": ["ECR Replication Action"],
+                "detail": {"result": ["FAILED"], "repository-name": names, "source-region": sources},
+            },
+            targets=[events.CfnRule.TargetProperty(arn=queue.queue_arn, id="Failures")],
+        )
+        queue.add_to_resource_policy(
+            iam.PolicyStatement(
+                actions=["sqs:SendMessage"],
+                resources=[queue.queue_arn],
+                principals=[iam.ServicePrincipal("events.amazonaws.com")],
+                conditions={"ArnEquals": {"aws:SourceArn": rule.attr_arn}},
+            )
+        )
+        return queue
+
+
+def _problems(place: Place, repositories: Sequence[ReplicatedRepository]) -> Iterator[Problem]:
+    if not 1 <= len(repositories) <= _MOST_REPOSITORIES:
+        yield Problem(("repositories",), f"{len(repositories)} repositories", f"1 to {_MOST_REPOSITORIES}")
+    for index, repository in enumerate(repositories):
+        if place not in repository.destinations:
+            yield Problem(("repositories", index), repository.repository_name, f"one that is replicated to {place}")

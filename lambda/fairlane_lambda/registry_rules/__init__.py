@@ -1,0 +1,1 @@
+"""Puts replication rules into the one configuration of an ECR registry, beside the rules of others."""

@@ -1,0 +1,1 @@
+"""Tells when an image of ECR has arrived in all Regions."""

@@ -1,0 +1,141 @@
+"""The client: what goes over the wire is what came over it."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+from unittest.mock import patch
+
+import boto3
+import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.exceptions import ClientError
+from botocore.stub import Stubber
+from moto import mock_aws
+from moto.ecr.models import ecr_backends
+
+from fairlane_lambda.registry_rules import handler
+from fairlane_lambda.registry_rules._registry import Registry
+from fairlane_lambda.registry_rules._rules import Refused
+from tests.fairlane_lambda.registry_rules.cloudformation import Resource, call, properties, request
+from tests.fairlane_lambda.registry_rules.fake_registry import rule
+
+UNKNOWN = {
+    "futureMode": "x",
+    "rules": [
+        {"futureField": {"b": [1, 2.5, None], "a": True}, "destinations": [], "deleteReplication": {"enabled": True}},
+        {"destinations": [{"region": "eu-west-1", "futureField": 5, "registryId": "111122223333"}]},
+    ],
+}
+
+
+@pytest.fixture(autouse=True)
+def account(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+
+
+class Raw:
+    """The body of an answer as the connection gives it."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    def stream(self) -> Iterator[bytes]:
+        yield self._body
+
+
+def wired(registry: Registry, status: int, body: Any) -> list[Any]:
+    """The requests that go out, as (operation, body, headers); the same answer comes to each."""
+    sent: list[Any] = []
+
+    def send(request: Any, **_: Any) -> AWSResponse:
+        sent.append((request.headers["X-Amz-Target"].decode(), json.loads(request.body), request.headers))
+        return AWSResponse(request.url, status, {}, Raw(json.dumps(body).encode()))
+
+    registry._client.meta.events.register_first("before-send.ecr", send)
+    return sent
+
+
+def test_fields_that_boto3_does_not_know_come_and_go() -> None:
+    registry = Registry()
+    sent = wired(registry, 200, {"registryId": "111122223333", "replicationConfiguration": UNKNOWN})
+    read = registry.read()
+    assert json.dumps(read) == json.dumps(UNKNOWN)
+    registry.write(read)
+    target = "AmazonEC2ContainerRegistry_V20150921"
+    assert [operation for operation, _, _ in sent] == [
+        f"{target}.DescribeRegistry",
+        f"{target}.PutReplicationConfiguration",
+    ]
+    assert json.dumps(sent[1][1]) == json.dumps({"replicationConfiguration": UNKNOWN})
+    assert sent[1][2]["Authorization"].startswith(b"AWS4-HMAC-SHA256")
+
+
+def test_other_clients_keep_their_model() -> None:
+    Registry()
+    model = boto3.client("ecr").meta.service_model
+    assert not model.shape_for("ReplicationConfiguration").is_document_type
+
+
+def test_a_boto3_that_would_lose_fields_is_not_used() -> None:
+    with (
+        patch("botocore.model.StructureShape.is_document_type", False),
+        pytest.raises(Refused, match="cannot keep fields of rules"),
+    ):
+        Registry()
+
+
+@pytest.mark.parametrize("status", [400, 500])
+def test_no_call_is_repeated(status: int) -> None:
+    registry = Registry()
+    sent = wired(registry, status, {"__type": "ServerException", "message": "no"})
+    with pytest.raises(ClientError, match="ServerException"):
+        registry.write({"rules": []})
+    assert len(sent) == 1
+
+
+def test_the_client_waits_no_longer_than_settling_is_for() -> None:
+    config = Registry()._client.meta.config
+    assert 2 * (config.connect_timeout + config.read_timeout) <= handler._SETTLE_SECONDS
+
+
+def test_requests_are_what_the_model_says() -> None:
+    registry = Registry()
+    ours = rule("a/")
+    put: dict[str, Any] = {"replicationConfiguration": {"rules": []}}
+    with Stubber(registry._client) as stub:
+        stub.add_response("describe_registry", {"replicationConfiguration": {"rules": [ours]}}, {})
+        stub.add_response("put_replication_configuration", put, put)
+        assert registry.read() == {"rules": [ours]}
+        registry.write({"rules": []})
+        stub.assert_no_pending_responses()
+
+
+def test_a_whole_life_against_moto() -> None:
+    """moto allows one rule in a registry."""
+    with mock_aws():
+        resource = Resource(Registry(), "Rules")  # type: ignore[arg-type]
+        resource.create(properties(rule("a/")))
+        resource.update(properties(rule("b/")))
+        (stored,) = ecr_backends["123456789012"]["us-east-1"].replication_config["rules"]
+        assert [each["filter"] for each in stored["repositoryFilters"]] == ["b/", resource.physical_id]
+        resource.delete()
+        assert boto3.client("ecr").describe_registry()["replicationConfiguration"] == {"rules": []}
+
+
+def test_what_moto_refuses_is_told() -> None:
+    with mock_aws():
+        answer = call(Registry(), request("Create", properties(rule("a/", "us-east-1")) | {"Rules": [_to_itself()]}))
+    assert answer.failure is not None
+    assert answer.failure.startswith("InvalidParameterException: Invalid parameter at 'replicationConfiguration'")
+
+
+def test_the_client_is_made_once() -> None:
+    handler._registry.cache_clear()
+    assert handler._registry() is handler._registry()
+    handler._registry.cache_clear()
+
+
+def _to_itself() -> dict[str, Any]:
+    return rule("a/", destinations=[{"region": "us-east-1", "registryId": "123456789012"}])
