@@ -6,6 +6,7 @@ from aws_cdk import aws_iam as iam
 from cdk_nag import AwsSolutionsChecks
 from handwritten_alarms import alarms_and_dashboards
 from handwritten_gpu import gpus
+from handwritten_images import images
 from handwritten_monitoring import exporter
 
 app = cdk.App()
@@ -135,5 +136,6 @@ monitoring = cdk.Stack(
 )
 of_training, of_containers = ["training-p4", "training-p5", "training-g6", "cpu"], ["gpu-g5", "gpu-p5"]
 exporter(monitoring, of_training, of_containers)
+images(app)
 alarms_and_dashboards(monitoring, {**dict.fromkeys(of_training, True), **dict.fromkeys(of_containers, False)})
 app.synth()

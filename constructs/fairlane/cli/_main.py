@@ -4,7 +4,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from fairlane.cli import _dashboard, _local
+from fairlane._problems import ConfigurationError
+from fairlane.cli import _dashboard, _local, _rehearse, _trace
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -20,9 +21,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _dashboard.add_to(commands)
     _local.add_to(commands)
+    _rehearse.add_to(commands)
+    _trace.add_to(commands)
     chosen = parser.parse_args(arguments)
     try:
         return int(chosen.run(chosen))
+    except ConfigurationError as error:
+        print(error, file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("fairlane: stopped", file=sys.stderr)
         return 130

@@ -13,15 +13,16 @@ Figure = dict[str, Any]
 _DASHES: Final = ("solid", "dash", "dot", "dashdot")
 _MARGIN: Final = {"l": 8, "r": 20, "t": 12, "b": 8, "pad": 2}  # labels beyond the edge are left out
 _FONT: Final = {"family": "inherit", "size": 12, "color": "var(--quiet)"}
-_AXIS: Final = {"automargin": True, "fixedrange": True, "zeroline": False, "linecolor": "var(--line)"}
+AXIS: Final = {"automargin": True, "fixedrange": True, "zeroline": False, "linecolor": "var(--line)"}
+"""What all axes have in common."""
 
 
 def graph(properties: Properties, lines: Sequence[Drawn], start: int, end: int) -> Figure:
     """Lines over time, or areas upon each other."""
     traces = [_area(line, start, end) if properties.stacked else _line(line) for line in lines if line.points]
     right = any(line.right for line in lines if line.points)
-    layout = _layout(
-        xaxis={**_time_axis(start, end), "gridcolor": "transparent"},
+    layout = chart_layout(
+        xaxis={**time_axis(start, end), "gridcolor": "transparent"},
         yaxis=_value_axis(properties.y_axis.left, [line for line in lines if not line.right]),
         hovermode="x unified",
     )
@@ -63,7 +64,7 @@ def bars(lines: Sequence[Drawn]) -> Figure:
         "y": [str(index) for index in range(len(shown))],
         "x": [line.last for line in shown],
         "text": [number(line.last, line.unit) for line in shown],
-        "hovertext": [_escaped(line.label) for line in shown],
+        "hovertext": [escaped(line.label) for line in shown],
         "hoverinfo": "text+x",
         "textposition": "outside",
         "textfont": {"color": "var(--ink)"},
@@ -72,8 +73,8 @@ def bars(lines: Sequence[Drawn]) -> Figure:
     }
     most = max([0.0, *(line.last for line in shown if line.last is not None)])
     axis = {**_value_axis(Axis(min=0, max=1.25 * most or 1), shown)}
-    names = {**_AXIS, "autorange": "reversed", "showticklabels": False, "type": "category"}
-    return {"data": [trace], "layout": _layout(xaxis=axis, yaxis=names, bargap=0.35)}
+    names = {**AXIS, "autorange": "reversed", "showticklabels": False, "type": "category"}
+    return {"data": [trace], "layout": chart_layout(xaxis=axis, yaxis=names, bargap=0.35)}
 
 
 def pie(lines: Sequence[Drawn]) -> Figure:
@@ -83,7 +84,7 @@ def pie(lines: Sequence[Drawn]) -> Figure:
         "type": "pie",
         "labels": [str(index) for index in range(len(shown))],
         "values": [line.last for line in shown],
-        "text": [_escaped(line.label) for line in shown],
+        "text": [escaped(line.label) for line in shown],
         "customdata": [number(line.last, line.unit) for line in shown],
         "hovertemplate": "%{text}: %{customdata} (%{percent})<extra></extra>",
         "textinfo": "none",
@@ -92,7 +93,7 @@ def pie(lines: Sequence[Drawn]) -> Figure:
         "sort": False,
         "direction": "clockwise",
     }
-    return {"data": [trace], "layout": _layout()}
+    return {"data": [trace], "layout": chart_layout()}
 
 
 def gauge(properties: Properties, line: Drawn) -> Figure:
@@ -114,14 +115,14 @@ def gauge(properties: Properties, line: Drawn) -> Figure:
         },
         "domain": {"x": [0.08, 0.92], "y": [0, 0.9]},
     }
-    return {"data": [trace], "layout": _layout()}
+    return {"data": [trace], "layout": chart_layout()}
 
 
 def sparkline(line: Drawn) -> Figure:
     """A line without axes."""
     trace = {**_line(line), "hoverinfo": "skip"}
     hidden = {"visible": False, "fixedrange": True}
-    layout = _layout(xaxis=hidden, yaxis=hidden) | {"margin": {"l": 0, "r": 0, "t": 2, "b": 2}}
+    layout = chart_layout(xaxis=hidden, yaxis=hidden) | {"margin": {"l": 0, "r": 0, "t": 2, "b": 2}}
     return {"data": [trace], "layout": layout}
 
 
@@ -157,7 +158,7 @@ def _line(line: Drawn) -> Figure:
         "mode": "lines+markers" if any(alone) else "lines",
         "x": [utc(time) for time in times],
         "y": [None if value is None else round(value, 4) for value in (points[time] for time in times)],
-        "name": _escaped(line.label),
+        "name": escaped(line.label),
         "line": {"color": line.color, "width": 1.75, "dash": _DASHES[line.dash % len(_DASHES)]},
         "marker": {"color": line.color, "size": [5 * one for one in alone], "line": {"width": 0}, "opacity": 1},
         "yaxis": "y2" if line.right else "y",
@@ -209,7 +210,8 @@ def _across(mark: Horizontal, lines: Iterable[Drawn]) -> list[Figure]:
     return shapes
 
 
-def _layout(**more: Any) -> Figure:
+def chart_layout(**more: Any) -> Figure:
+    """What all charts have in common, and more."""
     return {
         "margin": dict(_MARGIN),
         "minreducedheight": 24,
@@ -223,9 +225,10 @@ def _layout(**more: Any) -> Figure:
     }
 
 
-def _time_axis(start: int, end: int) -> Figure:
+def time_axis(start: int, end: int) -> Figure:
+    """An axis of times, between two in seconds since 1970."""
     return {
-        **_AXIS,
+        **AXIS,
         "type": "date",
         "range": [utc(start), utc(end)],
         "ticks": "outside",
@@ -251,14 +254,14 @@ def _value_axis(axis: Axis, lines: Sequence[Drawn]) -> Figure:
         bounds = {"range": [0 if axis.min == 0 else -0.04, 1.2]}
     most = max(map(abs, values), default=0)
     return {
-        **_AXIS,
-        "title": {"text": _escaped(title or unit), "font": {"size": 11}, "standoff": 6},
+        **AXIS,
+        "title": {"text": escaped(title or unit), "font": {"size": 11}, "standoff": 6},
         "gridcolor": "var(--line)",
         "tickformat": "~s" if most >= 1000 else "~g",
         **bounds,
     }
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     """Plotly takes texts for HTML."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -2,16 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from itertools import count
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
-from plotly.offline import get_plotlyjs
 
 from fairlane.preview._body import Dashboard
 from fairlane.preview._boxes import Box, box, figures
 from fairlane.preview._figures import utc
+from fairlane.preview._html import charts_page
 from fairlane.preview._samples import Samples
 
 States = Mapping[str, tuple[str, str]]
@@ -52,18 +50,5 @@ def page(shown: Sequence[Shown], origin: str) -> str:
         boxes += made
         window = f"{utc(one.start)[:-3]} to {utc(one.end)[:-3]} UTC"
         sections.append((one.dashboard.name, window, [(next(numbers), each) for each in made]))
-    return _template().render(
-        sections=sections, figures=figures(boxes), origin=origin, html=Markup, plotly=Markup(get_plotlyjs())
-    )
-
-
-@cache
-def _template() -> Template:
-    environment = Environment(
-        loader=PackageLoader("fairlane.preview", ""),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("page.html.j2")
+    drawn = figures(boxes)
+    return charts_page("fairlane.preview", "page.html.j2", figures=drawn, sections=sections, origin=origin, html=Markup)

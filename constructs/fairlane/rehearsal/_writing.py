@@ -1,0 +1,30 @@
+"""Traces written to files, as they are read."""
+
+import csv
+from pathlib import Path
+
+from fairlane._problems import ConfigurationError, Problem
+from fairlane.rehearsal._reading import Unit
+from fairlane.rehearsal._trace import Trace
+
+
+def write_trace(trace: Trace, path: str | Path, *, unit: Unit = "instances") -> None:
+    """Writes a trace as CSV.
+
+    Args:
+        trace: what to write.
+        path: where.
+        unit: what the sizes of its jobs count.
+
+    Raises:
+        ConfigurationError: if the file cannot be written.
+    """
+    columns = ("share", "priority", "instances", "instance_type", "submit", "run", "checkpoint", "name")
+    try:
+        with Path(path).open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(unit if name == "instances" else name for name in columns)
+            for job in trace.jobs:
+                writer.writerow(getattr(job, name) for name in columns)
+    except OSError as error:
+        raise ConfigurationError(str(path), [Problem((), error.strerror, "a file that can be written")]) from error

@@ -1,0 +1,96 @@
+"""What the page of rehearsals shows is what happens."""
+
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import MISSING, fields
+from pathlib import Path
+
+import pytest
+
+from fairlane import ConfigurationError
+from fairlane.cli import main
+from fairlane.rehearsal import Load, read_trace
+from fairlane.rehearsal._reading import COLUMNS
+from tests.support import REPOSITORY
+
+PAGE = (REPOSITORY / "docs" / "rehearsal.md").read_text()
+
+
+def section(heading: str) -> str:
+    return re.split(r"^#+ ", PAGE.split(f"# {heading}\n", 1)[1], maxsplit=1, flags=re.MULTILINE)[0]
+
+
+def blocks(heading: str, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", section(heading), re.DOTALL)
+
+
+def steps(block: str) -> Iterator[tuple[list[str], str]]:
+    """Each command with what it prints."""
+    for step in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+        command, _, printed = re.sub(r"\\\n", " ", step).partition("\n")
+        yield shlex.split(command), printed
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("environments").symlink_to(REPOSITORY / "environments")
+
+
+def test_the_first_run_prints_what_it_shows(capsys: pytest.CaptureFixture[str]) -> None:
+    (block,) = blocks("First run", "console")
+    (_, *commands) = steps(block)  # the first installs
+    assert [command[:2] for command, _ in commands] == [["fairlane", "trace"], ["fairlane", "rehearse"]]
+    for (_, *arguments), printed in commands:
+        assert main(arguments) == 0
+        assert [line.rstrip() for line in capsys.readouterr().out.splitlines()] == printed.splitlines()
+    assert Path("report.html").exists()
+
+
+def test_options_are_those_that_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["rehearse", "--help"])
+    there = set(re.findall(r"(--[a-z-]+)", capsys.readouterr().out)) - {"--help", "--queue", "--trace"}
+    assert set(re.findall(r"^\| `(--[a-z-]+)", section("First run"), re.MULTILINE)) == there
+
+
+def test_columns_are_those_that_are_read() -> None:
+    rows = re.findall(r"^\| (`.*?) \|", section("Traces"), re.MULTILINE)
+    assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} == COLUMNS
+
+
+def test_the_trace_that_it_shows_is_one() -> None:
+    (text,) = blocks("Traces", "csv")
+    Path("jobs.csv").write_text(text)
+    trace = read_trace("jobs.csv")
+    assert [(job.share, job.checkpoint) for job in trace] == [("ProdExp1", 1800), ("ProdExp2", None)]
+    assert list(trace.advice) == []
+
+
+def test_the_mistakes_that_it_shows_are_those_that_people_get() -> None:
+    lines = ["submit,run,instances", *["0,1,1"] * 8]
+    lines[1], lines[6], lines[8] = "0,4h,1", "-60,1,1", "0,1,"
+    Path("jobs.csv").write_text("\n".join(lines))
+    with pytest.raises(ConfigurationError) as raised:
+        read_trace("jobs.csv")
+    assert blocks("Traces", "text") == [f"{raised.value}\n"]
+
+
+def test_what_a_share_may_say_is_what_a_load_has() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| (\S*) ?\|", section("Made up"), re.MULTILINE)
+    plain = ("", None, MISSING)
+    assert rows == [(one.name, "" if one.default in plain else str(one.default)) for one in fields(Load)]
+
+
+def test_the_key_that_ci_asks_for_is_there() -> None:
+    Path("jobs.csv").write_text("submit,share,instances,run\n0,ProdExp1,1,60\n")
+    arguments = ["rehearse", "environments/example.yaml", "--queue", "training-p4", "--trace", "jobs.csv"]
+    assert main([*arguments, "--json", "result.json"]) == 0
+    (block,) = blocks("In CI", "console")
+    (query,) = re.findall(r"jq -e '(.*?) <", block)
+    value = json.loads(Path("result.json").read_text())
+    for key in re.findall(r"[\w-]+", query):
+        value = value[key]
+    assert value == 0

@@ -1,0 +1,269 @@
+"""What a rehearsal must give, computed the slow and plain way: second by second, everything looked up anew each time.
+
+It knows the model, not the simulator, and favours no speed: test_against_reference.py holds the two against each
+other. Here is quota management; reference_lists.py has the rest.
+"""
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from itertools import count
+
+from fairlane import QuotaManagement, Sharing
+from fairlane.rehearsal import Job, Machines, Strategies, Trace, rehearse
+from fairlane.scheduling import UNLIMITED, SchedulingPolicy
+from tests.fairlane.rehearsal.reference_lists import OneList, Result, Run
+
+TOO_LONG = 1_000_000
+
+
+def reference(
+    policy: SchedulingPolicy,
+    jobs: Sequence[Job],
+    capacity: int | Mapping[str, int],
+    strategies: Strategies,
+    machines: Machines | None = None,
+) -> list[Result]:
+    """Runs the jobs, which come in the order of their submission; gives a result for each."""
+    results = [Result() for _ in jobs]
+    if isinstance(policy, QuotaManagement):
+        assert isinstance(capacity, Mapping)
+        for unit, limit in capacity.items():  # instance types have nothing to do with each other
+            Quotas(policy, unit, limit, jobs, strategies, results).run()
+    else:
+        assert isinstance(capacity, int)
+        OneList(policy, capacity, jobs, strategies, machines or Machines(), results).run()
+    return results
+
+
+def rehearsed(
+    policy: SchedulingPolicy,
+    jobs: Sequence[Job],
+    capacity: int | Mapping[str, int],
+    strategies: Strategies,
+    machines: Machines | None = None,
+) -> list[Result]:
+    """Gives what the simulator says, in the form of the reference."""
+    rehearsal = rehearse(policy, Trace.of(jobs), capacity=capacity, strategies=strategies, machines=machines)
+    return [
+        Result([(run.start, run.stop, run.preempted) for run in outcome.runs], outcome.state, outcome.lost)
+        for outcome in rehearsal.outcomes
+    ]
+
+
+class Quotas:
+    """Quota management of one instance type."""
+
+    def __init__(
+        self,
+        policy: QuotaManagement,
+        unit: str,
+        limit: int,
+        jobs: Sequence[Job],
+        strategies: Strategies,
+        results: list[Result],
+    ) -> None:
+        self.shares = {share.name: share for share in policy.shares}
+        self.own = {share.name: share.capacity.get(unit, 0) for share in policy.shares}
+        self.usable = min(limit, sum(self.own.values()))
+        self.promised_too_much = sum(self.own.values()) - self.usable
+        self.jobs, self.strategies, self.results = jobs, strategies, results
+        highest = policy.ceilings({unit: limit})
+        self.coming = [
+            row
+            for row, job in enumerate(jobs)
+            if job.instance_type in ("", unit) and job.instances <= highest[job.share].get(unit, 0)
+        ]
+        self.waiting: list[int] = []
+        self.pending: list[int] = []  # jobs for which others are being stopped
+        self.running: list[Run] = []  # those that are being stopped too
+        self.kept = [0] * len(jobs)  # seconds of work that checkpoints saved
+        self.preemptions = [0] * len(jobs)
+
+    def run(self) -> None:
+        for t in count(min((self.jobs[row].submit for row in self.coming), default=0)):
+            assert t < TOO_LONG
+            happened = False
+            for run in [run for run in self.running if run.stop_decided is None and run.end == t]:
+                self.running.remove(run)
+                self.results[run.row].runs.append((run.start, t, False))
+                self.results[run.row].state = "succeeded"
+                happened = True
+            happened |= self.complete_stops(t)
+            for row in self.coming:
+                if self.jobs[row].submit == t:
+                    self.waiting.append(row)
+                    happened = True
+            if happened:
+                self.schedule(t)
+            if not self.running and all(self.jobs[row].submit <= t for row in self.coming):
+                assert not self.waiting
+                return
+
+    def complete_stops(self, t: int) -> bool:
+        """Ends what was being stopped until now, then starts the jobs for which it was."""
+        served = []
+        for run in list(self.running):
+            if run.stop_decided is None or run.stop_decided + self.strategies.stop_seconds != t:
+                continue
+            self.running.remove(run)
+            served.append(run.stopped_for)
+            result, job = self.results[run.row], run.job
+            result.runs.append((run.start, t, True))
+            worked = run.stop_decided - run.start
+            kept = worked // job.checkpoint * job.checkpoint if job.checkpoint else 0
+            self.kept[run.row] += kept
+            result.lost += (worked - kept) * job.instances
+            self.preemptions[run.row] += 1
+            allowed = self.strategies.retries_before_termination
+            if allowed is not None and self.preemptions[run.row] > allowed:
+                result.state = "failed"
+                result.lost += self.kept[run.row] * job.instances
+            else:
+                self.waiting.append(run.row)
+        for row in [row for row in self.pending if row in served]:
+            self.pending.remove(row)
+            self.start(row, t)
+        return bool(served)
+
+    def start(self, row: int, t: int) -> None:
+        self.running.append(Run(row, self.jobs[row], t, t + self.jobs[row].run - self.kept[row]))
+
+    def schedule(self, t: int) -> None:
+        for _ in range(10_000):
+            if not (self.give_own(t) or self.lend(t) or self.preempt_in_share(t)):
+                return
+        raise AssertionError("scheduling does not come to rest")
+
+    def give_own(self, t: int) -> bool:
+        """A: each share gets what it owns, if need be from those that have more than they own."""
+        acted = False
+        for share in self.in_order():
+            while (row := self.head(share)) is not None and self.fits_own(row):
+                if self.jobs[row].instances <= self.room(share):
+                    self.waiting.remove(row)
+                    self.start(row, t)
+                elif not self.stop_for(row, t, self.enough_of_borrowers(row)):
+                    break
+                acted = True
+        return acted
+
+    def lend(self, t: int) -> bool:
+        """C: what nobody uses goes to borrowers, first come, first served."""
+        acted = False
+        while True:
+            heads = [row for share in self.shares if (row := self.head(share)) is not None]
+            fitting = [row for row in heads if not self.fits_own(row) and self.may_borrow(row)]
+            if not fitting:
+                return acted
+            row = min(fitting, key=lambda row: (self.jobs[row].submit, row))
+            self.waiting.remove(row)
+            self.start(row, t)
+            acted = True
+
+    def preempt_in_share(self, t: int) -> bool:
+        """B: a job takes the place of others of its share that have a lower priority."""
+        for name in self.in_order():
+            row, share = self.head(name), self.shares[name]
+            if share.in_share_preemption and row is not None and self.stop_for(row, t, self.enough_of_own(row)):
+                return True
+        return False
+
+    def in_order(self) -> list[str]:
+        if self.strategies.share_order == "declared":
+            return list(self.shares)
+        return sorted(self.shares, key=lambda share: Fraction(self.used(share), self.own[share] or 1))
+
+    def head(self, share: str) -> int | None:
+        rows = [row for row in self.waiting if self.jobs[row].share == share]
+        return min(rows, key=lambda row: (-self.jobs[row].priority, self.jobs[row].submit, row), default=None)
+
+    def fits_own(self, row: int) -> bool:
+        job = self.jobs[row]
+        return self.used(job.share) + job.instances <= self.own[job.share]
+
+    def may_borrow(self, row: int) -> bool:
+        job = self.jobs[row]
+        share, own, used = self.shares[job.share], self.own[job.share], self.used(job.share)
+        if share.sharing != Sharing.LEND_AND_BORROW:
+            return False
+        limited = share.borrow_limit is not None and share.borrow_limit != UNLIMITED
+        if limited and used + job.instances > own + own * (share.borrow_limit or 0) // 100:
+            return False
+        lendable = sum(
+            max(0, self.own[name] - self.used(name))
+            for name, other in self.shares.items()
+            if name == job.share or other.sharing != Sharing.RESERVE
+        )
+        return job.instances <= lendable and job.instances <= self.room(job.share)
+
+    def used(self, share: str) -> int:
+        """What runs or is being stopped, and what pending jobs will hold beyond what is stopped for them here."""
+        held = sum(run.job.instances for run in self.running if run.job.share == share)
+        for row in self.pending:
+            if self.jobs[row].share == share:
+                stopping = [run for run in self.running if run.stopped_for == row and run.job.share == share]
+                held += max(0, self.jobs[row].instances - sum(run.job.instances for run in stopping))
+        return held
+
+    def room(self, share: str) -> int:
+        """What the share can take at once: all that is free but for what others reserve and do not use."""
+        reserved = sum(
+            max(0, self.own[name] - self.used(name))
+            for name, other in self.shares.items()
+            if name != share and other.sharing == Sharing.RESERVE
+        )
+        return self.free() - max(0, reserved - self.promised_too_much)
+
+    def free(self) -> int:
+        held = sum(run.job.instances for run in self.running)
+        for row in self.pending:
+            stopping = [run for run in self.running if run.stopped_for == row]
+            held += max(0, self.jobs[row].instances - sum(run.job.instances for run in stopping))
+        return self.usable - held
+
+    def remaining(self, share: str, without: list[Run]) -> int:
+        """What the share holds once all stops are over and pending jobs have started."""
+        running = [run for run in self.running if run.stopped_for is None and run not in without]
+        return sum(run.job.instances for run in running if run.job.share == share) + sum(
+            self.jobs[row].instances for row in self.pending if self.jobs[row].share == share
+        )
+
+    def victims(self) -> list[Run]:
+        """What runs and is not being stopped, first to be stopped first."""
+        running = [run for run in self.running if run.stopped_for is None]
+        if self.strategies.victims == "newest":
+            return sorted(running, key=lambda run: (-run.start, -run.row))
+        return sorted(running, key=lambda run: (run.job.priority, -run.start, -run.row))
+
+    def enough_of_borrowers(self, row: int) -> list[Run]:
+        chosen: list[Run] = []
+        for run in self.victims():
+            if self.remaining(run.job.share, without=chosen) > self.own[run.job.share]:
+                chosen.append(run)
+                if self.jobs[row].instances <= self.room(self.jobs[row].share) + sum(
+                    other.job.instances for other in chosen
+                ):
+                    return chosen
+        return []
+
+    def enough_of_own(self, row: int) -> list[Run]:
+        job, chosen = self.jobs[row], list[Run]()
+        used = self.used(job.share)
+        for run in self.victims():
+            if run.job.share == job.share and run.job.priority < job.priority:
+                chosen.append(run)
+                freed = sum(other.job.instances for other in chosen)
+                within = used - freed + job.instances <= max(self.own[job.share], used)
+                if within and job.instances <= self.room(job.share) + freed:
+                    return chosen
+        return []
+
+    def stop_for(self, row: int, t: int, victims: list[Run]) -> bool:
+        for run in victims:
+            run.stop_decided, run.stopped_for = t, row
+        if victims:
+            self.waiting.remove(row)
+            self.pending.append(row)
+            if self.strategies.stop_seconds == 0:
+                self.complete_stops(t)
+        return bool(victims)

@@ -1,0 +1,142 @@
+"""The reference for FIFO and fair share, which never stop a job; also what both references share."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from itertools import count
+
+from fairlane import FairShare
+from fairlane.rehearsal import Job, Machines, Strategies
+from fairlane.scheduling import SchedulingPolicy
+
+SHORTEST_WINDOW = 600
+
+
+@dataclass
+class Result:
+    """What became of one job."""
+
+    runs: list[tuple[int, int, bool]] = field(default_factory=list)
+    state: str = "waiting"
+    lost: int = 0
+
+
+@dataclass
+class Run:
+    """A job that holds capacity; once it is stopped, for whom and until when."""
+
+    row: int
+    job: Job
+    start: int
+    end: int
+    stop_decided: int | None = None
+    stopped_for: int | None = None
+
+
+class OneList:
+    """FIFO and fair share: nothing is ever stopped."""
+
+    def __init__(
+        self,
+        policy: SchedulingPolicy,
+        capacity: int,
+        jobs: Sequence[Job],
+        strategies: Strategies,
+        machines: Machines,
+        results: list[Result],
+    ) -> None:
+        self.policy, self.capacity, self.jobs = policy, capacity, jobs
+        self.strategies, self.machines, self.results = strategies, machines, results
+        self.waiting: list[int] = []
+        self.running: list[Run] = []
+        self.warm_since: list[int] = []  # for each idle machine, when it was released
+        self.in_use: dict[int, dict[str, int]] = {}  # for each second, what each share held during it
+
+    def run(self) -> None:
+        coming = [row for row, job in enumerate(self.jobs) if job.instances <= self.capacity]
+        for t in count(min(job.submit for job in self.jobs)):
+            ended = [run for run in self.running if run.end == t]
+            for run in ended:
+                self.running.remove(run)
+                self.warm_since += [t] * run.job.instances
+                self.results[run.row].runs.append((run.start, t, False))
+                self.results[run.row].state = "succeeded"
+            self.waiting += [row for row in coming if self.jobs[row].submit == t]
+            if ended or any(job.submit == t for job in self.jobs):
+                self.schedule(t)
+            self.in_use[t] = {run.job.share: self.held_by(run.job.share) for run in self.running}
+            if not self.running and all(self.jobs[row].submit <= t for row in coming):
+                assert not self.waiting
+                return
+
+    def schedule(self, t: int) -> None:
+        if isinstance(self.policy, FairShare):
+            self.schedule_fairly(self.policy, t)
+            return
+        for row in sorted(self.waiting, key=lambda row: (self.jobs[row].submit, row)):
+            if self.jobs[row].instances <= self.free():
+                self.start(row, t)
+            elif self.strategies.head_of_line == "block":
+                return
+
+    def schedule_fairly(self, policy: FairShare, t: int) -> None:
+        window = max(SHORTEST_WINDOW, policy.share_decay_seconds or 0)
+        started: dict[str, int] = {}
+        left_out: set[str] = set()
+        past = {share for held in self.in_use.values() for share in held}
+        usage = {share: self.usage(share, t, window) for share in past}
+        while True:
+            heads: dict[str, int] = {}
+            for row in sorted(self.waiting, key=lambda row: (-self.jobs[row].priority, self.jobs[row].submit, row)):
+                heads.setdefault(self.jobs[row].share, row)
+            ranks = []
+            for share, row in heads.items():
+                weight = weight_of(policy, share)
+                key = weight * (usage.get(share, 0) + started.get(share, 0))
+                if share not in left_out:
+                    ranks.append((key, weight, self.jobs[row].submit, share))
+            if not ranks:
+                return
+            share = min(ranks)[-1]
+            row, wanted = heads[share], self.jobs[heads[share]].instances
+            active = {self.jobs[row].share for row in self.waiting} | {run.job.share for run in self.running}
+            active |= {name for name in past if usage[name] > 0}
+            reserved = Fraction(policy.compute_reservation or 0, 100) ** len(active)
+            room = self.capacity - self.free() + wanted <= self.capacity * (1 - reserved)
+            if wanted <= self.free() and (room or self.held_by(share) == 0):
+                self.start(row, t)
+                started[share] = started.get(share, 0) + wanted
+            elif self.strategies.head_of_line == "block":
+                return
+            else:
+                left_out.add(share)
+
+    def usage(self, share: str, t: int, window: int) -> Fraction:
+        """The integral of units times decay over the window: a sum over its seconds, each weighed by its middle."""
+        total = 0
+        for second in range(t - window, t):
+            held = self.in_use.get(second, {}).get(share, 0)
+            twice_age = 2 * (t - second) - 1
+            total += held * (2 * window if self.strategies.decay == "none" else 2 * window - twice_age)
+        return Fraction(total, 2 * window)
+
+    def free(self) -> int:
+        return self.capacity - sum(run.job.instances for run in self.running)
+
+    def held_by(self, share: str) -> int:
+        return sum(run.job.instances for run in self.running if run.job.share == share)
+
+    def start(self, row: int, t: int) -> None:
+        job = self.jobs[row]
+        self.warm_since = sorted(since for since in self.warm_since if t - since <= self.machines.idle_seconds)
+        cold = job.instances > len(self.warm_since)
+        self.warm_since = self.warm_since[job.instances :]
+        self.waiting.remove(row)
+        self.running.append(Run(row, job, t, t + job.run + (self.machines.start_up_seconds if cold else 0)))
+
+
+def weight_of(policy: FairShare, share: str) -> Fraction:
+    for identifier, weight in policy.weight_factors.items():
+        if identifier == share or (identifier.endswith("*") and share.startswith(identifier[:-1])):
+            return Fraction(str(weight))
+    return Fraction(1)

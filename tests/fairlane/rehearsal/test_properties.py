@@ -1,0 +1,193 @@
+"""What must hold of every rehearsal."""
+
+from collections import defaultdict
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fairlane import FairShare, Fifo, QuotaManagement, QuotaShare, Sharing
+from fairlane.rehearsal import Job, Machines, Rehearsal, Strategies, Trace, _fair_share, rehearse
+from fairlane.scheduling import SchedulingPolicy
+
+UNIT = "ml.p4d.24xlarge"
+CHANCE = st.randoms(use_true_random=True)
+
+
+def some_trace(chance: Random, shares: list[str], number: int, most_instances: int = 6) -> Trace:
+    return Trace.of(
+        Job(
+            share=chance.choice(shares),
+            priority=chance.randint(0, 3),
+            instances=chance.choice([1, 1, chance.randint(1, most_instances)]),
+            submit=chance.randint(0, 400),
+            run=chance.randint(1, 120),
+            checkpoint=chance.choice([None, 1, 10, 50]),
+        )
+        for _ in range(number)
+    )
+
+
+def quotas(chance: Random) -> tuple[QuotaManagement, dict[str, int]]:
+    """Shares of which none is promised more than there is."""
+    shares = []
+    for name in ["a", "b", "c", "d"][: chance.randint(1, 4)]:
+        sharing = chance.choice([Sharing.LEND_AND_BORROW, Sharing.LEND_AND_BORROW, Sharing.LEND, Sharing.RESERVE])
+        limit = chance.choice([None, 0, 50, 200]) if sharing == Sharing.LEND_AND_BORROW else None
+        own, in_share = {UNIT: chance.randint(1, 8)}, chance.random() < 0.5
+        shares.append(
+            QuotaShare(name=name, capacity=own, sharing=sharing, borrow_limit=limit, in_share_preemption=in_share)
+        )
+    return QuotaManagement(*shares), {UNIT: sum(share.capacity[UNIT] for share in shares) + chance.choice([0, 0, 3])}
+
+
+def some_case(chance: Random) -> tuple[SchedulingPolicy, Trace, dict[str, Any]]:
+    kind = chance.choice(["fifo", "fair", "quota"])
+    strategies = Strategies(
+        head_of_line=chance.choice(["block", "skip"]),
+        share_order=chance.choice(["declared", "least-used"]),
+        victims=chance.choice(["lowest-priority", "newest"]),
+        decay=chance.choice(["linear", "none"]),
+        stop_seconds=chance.choice([0, 1, 20]),
+        retries_before_termination=chance.choice([None, None, 0, 1]),
+    )
+    if kind == "quota":
+        policy, capacity = quotas(chance)
+        return policy, some_trace(chance, policy.share_names, 40), {"capacity": capacity, "strategies": strategies}
+    machines = Machines(
+        start_up_seconds=chance.choice([0, 10]),
+        idle_seconds=chance.choice([0, 30]),
+        reclaims_per_hour=chance.choice([0, 20]),
+        attempts=chance.randint(1, 3),
+        seed=chance.randint(0, 9),
+    )
+    options = {"capacity": chance.randint(1, 12), "strategies": strategies, "machines": chance.choice([None, machines])}
+    if kind == "fifo":
+        return Fifo(), some_trace(chance, [""], 40), options
+    fair = FairShare({"a": 1, "b": 3, "team-*": 0.5}, compute_reservation=chance.choice([None, 30]))
+    return fair, some_trace(chance, ["a", "b", "c", "team-1", "team-2"], 40), options
+
+
+def work_of(rehearsal: Rehearsal) -> int:
+    """Instance-seconds for which runs held capacity."""
+    start, stop = rehearsal.span
+    return rehearsal.total.use.integral([(start, stop)])
+
+
+@given(CHANCE)
+@settings(max_examples=150)
+def test_capacity_is_never_exceeded_and_work_is_neither_lost_nor_won(chance: Random) -> None:
+    policy, trace, options = some_case(chance)
+    rehearsal = rehearse(policy, trace, **options)
+    limits = rehearsal.capacity
+    assert rehearsal.total.use.peak <= sum(limits.values())
+    machines = options.get("machines")
+    worked = starting = 0
+    for job, outcome in zip(trace, rehearsal.outcomes, strict=True):
+        assert list(outcome.runs) == sorted(outcome.runs)
+        assert all(run.start >= job.submit for run in outcome.runs)
+        if outcome.state == "succeeded":
+            worked += job.run * job.instances
+            assert not outcome.runs[-1].preempted
+        worked += outcome.lost
+    if machines:  # a cold run works later than it starts
+        starting = work_of(rehearsal) - worked
+        most = sum(len(outcome.runs) * job.instances for job, outcome in zip(trace, rehearsal.outcomes, strict=True))
+        assert 0 <= starting <= most * machines.start_up_seconds
+    else:
+        assert work_of(rehearsal) == worked + rehearsal.total.stopping
+    assert rehearsal.total.use.values[-1:].tolist() in ([], [0])
+    assert sum(result.jobs for result in rehearsal.shares.values()) == len(trace)
+    assert rehearsal.total.lost == sum(result.lost for result in rehearsal.shares.values())
+
+
+@given(CHANCE)
+@settings(max_examples=40)
+def test_the_same_seed_gives_the_same(chance: Random) -> None:
+    policy, trace, options = some_case(chance)
+    assert rehearse(policy, trace, **options).outcomes[:] == rehearse(policy, trace, **options).outcomes[:]
+
+
+@given(CHANCE)
+@settings(max_examples=150)
+def test_quotas_bound_what_is_borrowed(chance: Random) -> None:
+    policy, capacity = quotas(chance)
+    trace = some_trace(chance, policy.share_names, 40)
+    strategies = Strategies(stop_seconds=chance.choice([0, 20]))
+    rehearsal = rehearse(policy, trace, capacity=capacity, strategies=strategies)
+    ceilings = policy.ceilings(capacity)
+    kept = sum(share.capacity[UNIT] for share in policy.shares if share.sharing == Sharing.RESERVE)
+    others = 0
+    for share in policy.shares:
+        use = rehearsal.share(share.name).use
+        assert use.peak <= ceilings[share.name][UNIT]
+        if share.sharing != Sharing.RESERVE:
+            others = max(others, use.peak)
+    together: dict[int, int] = defaultdict(int)
+    for share in policy.shares:
+        if share.sharing != Sharing.RESERVE:
+            before = 0
+            for time, value in rehearsal.share(share.name).use:
+                together[time] += value - before
+                before = value
+    in_use = most = 0
+    for time in sorted(together):
+        in_use += together[time]
+        most = max(most, in_use)
+    assert most <= sum(share.capacity[UNIT] for share in policy.shares) - kept, "what is reserved is never lent"
+
+
+@given(CHANCE)
+@settings(max_examples=100)
+def test_what_fits_its_own_quota_waits_for_a_stop_at_most(chance: Random) -> None:
+    """One job at a time in each share that owns: it never waits for what others borrowed."""
+    policy, capacity = quotas(chance)
+    owner = policy.shares[0]
+    borrowers = [share.name for share in policy.shares[1:]]
+    jobs = list(some_trace(chance, borrowers, 40)) if borrowers else []
+    own = owner.capacity[UNIT]
+    jobs += [Job(share=owner.name, instances=chance.randint(1, own), submit=n * 200, run=100) for n in range(3)]
+    rehearsal = rehearse(policy, Trace.of(jobs), capacity=capacity)
+    # Capacity that is being stopped for one cannot be stopped again for another: that one may wait for both.
+    assert rehearsal.share(owner.name).wait.max <= 2 * rehearsal.strategies.stop_seconds
+
+
+@given(CHANCE)
+@settings(max_examples=60)
+def test_only_ratios_of_weights_count(chance: Random) -> None:
+    weights = {"a": 1.0, "b": 3.0, "c": 5.0}
+    trace = some_trace(chance, list(weights), 40)
+    scaled = {name: weight / 10 for name, weight in weights.items()}
+    capacity = chance.randint(1, 10)
+    one = rehearse(FairShare(weights), trace, capacity=capacity)
+    assert one.outcomes[:] == rehearse(FairShare(scaled), trace, capacity=capacity).outcomes[:]
+
+
+@pytest.mark.parametrize("head_of_line", ["block", "skip"])
+@given(chance=CHANCE)
+@settings(max_examples=15)
+def test_shares_that_sleep_change_nothing(head_of_line: Any, chance: Random) -> None:
+    """Few shares are looked at for each start: the least key among all must be among them."""
+    names = [f"s{n}" for n in range(30)]
+    policy = FairShare(
+        {name: chance.choice([0.5, 1, 2, 3]) for name in names},
+        share_decay_seconds=chance.choice([600, 1000, 20_000]),
+        compute_reservation=chance.choice([None, 20]),
+    )
+    trace = Trace.of(
+        Job(
+            share=chance.choice(names),
+            instances=chance.choice([1, 1, 1, 2, 5]),
+            submit=chance.randint(0, 2000),
+            run=chance.choice([chance.randint(1, 900), chance.randint(1, 100)]),
+        )
+        for _ in range(600)
+    )
+    strategies = Strategies(head_of_line=head_of_line)
+    few = rehearse(policy, trace, capacity=20, strategies=strategies)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_fair_share, "_MOST_BELOW", len(names))
+        all_of_them = rehearse(policy, trace, capacity=20, strategies=strategies)
+    assert few.outcomes[:] == all_of_them.outcomes[:]

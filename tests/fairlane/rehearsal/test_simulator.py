@@ -1,0 +1,319 @@
+"""What AWS documents of its policies, in small cases, and what `rehearse` refuses."""
+
+import math
+from typing import Any
+
+import pytest
+
+from fairlane import ConfigurationError, FairShare, Fifo, QuotaManagement, QuotaShare, Sharing
+from fairlane.rehearsal import Job, Machines, Outcome, Rehearsal, Run, Strategies, Trace, hours, minutes, rehearse
+from fairlane.scheduling import SchedulingPolicy, State
+
+UNIT = "ml.p4d.24xlarge"
+
+
+def share(name: str, own: int, sharing: Sharing = Sharing.LEND_AND_BORROW, **options: Any) -> QuotaShare:
+    return QuotaShare(name=name, capacity={UNIT: own}, sharing=sharing, **options)
+
+
+def by_name(policy: SchedulingPolicy, jobs: list[Job], capacity: Any, **options: Any) -> dict[str, Outcome]:
+    rehearsal = rehearse(policy, Trace.of(jobs), capacity=capacity, **options)
+    return {job.name: outcome for job, outcome in zip(rehearsal.trace, rehearsal.outcomes, strict=True)}
+
+
+TWO_TEAMS = QuotaManagement(
+    share("ProdExp1", 60, in_share_preemption=True), share("ProdExp2", 40, in_share_preemption=True)
+)
+
+
+def test_what_is_lent_comes_back_by_preemption() -> None:
+    jobs = [Job(name=f"two {n}", share="ProdExp2", instances=5, submit=0, run=hours(9)) for n in range(5)]
+    jobs += [Job(name=f"one {n}", share="ProdExp1", instances=15, submit=60, run=hours(9)) for n in range(5)]
+    jobs += [Job(name=f"back {n}", share="ProdExp2", instances=5, submit=120, run=hours(9)) for n in range(3)]
+    rehearsal = rehearse(TWO_TEAMS, Trace.of(jobs), capacity={UNIT: 100})
+    one, two = rehearsal.share("ProdExp1"), rehearsal.share("ProdExp2")
+    assert (one.use.at(59), two.use.at(59)) == (0, 25)
+    assert (one.use.at(119), two.use.at(119)) == (75, 25), "it borrows the 15 that the other does not use"
+    assert (one.use.at(140), two.use.at(140)) == (60, 40), "the owner has its own after the stop"
+    assert (one.preemptions, two.preemptions) == (1, 0), "one job of 15 is enough for three of 5"
+    assert two.wait.max == 20
+    assert two.starvation == [(120, 140)]
+
+
+def test_priority_stops_the_least_and_only_it() -> None:
+    jobs = [
+        Job(name=f"{priority}", share="ProdExp1", priority=priority, instances=15, submit=0, run=hours(5))
+        for priority in (80, 50, 30, 10)
+    ]
+    jobs.append(Job(name="others", share="ProdExp2", instances=40, submit=0, run=hours(5)))
+    jobs.append(Job(name="90", share="ProdExp1", priority=90, instances=15, submit=600, run=hours(1)))
+    outcomes = by_name(TWO_TEAMS, jobs, {UNIT: 100})
+    assert {name for name, outcome in outcomes.items() if outcome.preemptions} == {"10"}
+    assert outcomes["90"].runs == (Run(620, 620 + hours(1), False),)
+    assert outcomes["10"].runs[0] == Run(0, 620, True)
+    assert outcomes["10"].lost == 600 * 15, "the 20 seconds of the stop are no work"
+    assert outcomes["10"].first_start == 0
+    assert outcomes["10"].runs[1].start == 620 + hours(1)
+
+
+def aws_sample(*jobs: tuple[str, str, int, int]) -> dict[str, Outcome]:
+    """The sample of AWS: three instances, of which each share owns one."""
+    policy = QuotaManagement(
+        share("QS1", 1, borrow_limit=200, in_share_preemption=True),
+        share("QS2", 1, Sharing.LEND),
+        share("QS3", 1, Sharing.RESERVE),
+    )
+    return by_name(
+        policy,
+        [Job(name=name, share=of, priority=priority, submit=submit, run=1000) for name, of, priority, submit in jobs],
+        {UNIT: 3},
+    )
+
+
+def test_aws_sample_of_cross_share_preemption() -> None:
+    outcomes = aws_sample(("high", "QS1", 3, 0), ("medium", "QS1", 2, 0), ("low", "QS1", 1, 0), ("two", "QS2", 0, 100))
+    assert outcomes["high"].runs == (Run(0, 1000, False),)
+    assert outcomes["medium"].runs[0] == Run(0, 120, True), "it had borrowed what is QS2's"
+    assert outcomes["two"].runs == (Run(120, 1120, False),)
+    assert outcomes["low"].first_start is not None
+    assert outcomes["low"].first_start >= 1000, "QS3 lends nothing"
+
+
+def test_aws_sample_of_in_share_preemption() -> None:
+    outcomes = aws_sample(
+        ("high", "QS1", 3, 0), ("medium", "QS1", 2, 0), ("two", "QS2", 0, 100), ("low, raised", "QS1", 4, 200)
+    )
+    assert outcomes["high"].runs[0] == Run(0, 220, True)
+    assert outcomes["low, raised"].runs == (Run(220, 1220, False),)
+    assert outcomes["two"].preemptions == 0
+
+
+def test_contention_converges_to_what_weights_promise() -> None:
+    weights = {"HIGHPRI": 1, "MIDPRI": 3, "LOWPRI": 5}
+    jobs = [Job(share=name, submit=0, run=100 + n * 37 % 200) for name in weights for n in range(6000)]
+    rehearsal = rehearse(FairShare(weights, share_decay_seconds=hours(2)), Trace.of(jobs), capacity=46)
+    spans = [(hours(2), hours(6))]
+    used = {name: rehearsal.share(name).use.integral(spans) / (46 * hours(4)) for name in weights}
+    assert used == pytest.approx({"HIGHPRI": 15 / 23, "MIDPRI": 5 / 23, "LOWPRI": 3 / 23}, abs=0.01)
+    assert rehearsal.fairness is not None
+    assert rehearsal.fairness.max_min > 0.95
+
+
+def test_the_share_that_should_have_most_runs_first_though_submitted_last() -> None:
+    jobs = [Job(name=f"low {n}", share="LOWPRI", submit=0, run=600) for n in range(8)]
+    jobs += [Job(name="high", share="HIGHPRI", submit=10, run=600)]
+    outcomes = by_name(FairShare({"HIGHPRI": 1, "LOWPRI": 5}), jobs, 4)
+    assert outcomes["high"].first_start == 600
+    assert sorted(outcome.first_start or 0 for outcome in outcomes.values()) == [0] * 4 + [600] * 4 + [1200]
+
+
+def test_first_in_first_out_blocks_or_lets_pass() -> None:
+    jobs = [
+        Job(name="a", instances=3, submit=0, run=100),
+        Job(name="b", instances=2, submit=1, run=100),
+        Job(name="c", instances=1, submit=2, run=100),
+    ]
+    starts = {name: outcome.first_start for name, outcome in by_name(Fifo(), jobs, 4).items()}
+    assert starts == {"a": 0, "b": 100, "c": 100}
+    passing = by_name(Fifo(), jobs, 4, strategies=Strategies(head_of_line="skip"))
+    assert {name: outcome.first_start for name, outcome in passing.items()} == {"a": 0, "b": 100, "c": 2}
+
+
+def test_a_reservation_is_kept_for_shares_without_jobs() -> None:
+    jobs = [Job(name=f"a{n}", share="a", submit=0, run=hours(1)) for n in range(10)]
+    jobs += [Job(name="b", share="b", submit=60, run=60)]
+    outcomes = by_name(FairShare({"a": 1, "b": 1}, compute_reservation=50), jobs, 10)
+    starts = sorted(outcome.first_start or 0 for name, outcome in outcomes.items() if name != "b")
+    assert outcomes["b"].first_start == 60
+    assert starts == [0] * 5 + [60, 120] + [hours(1)] * 3, "half is reserved with one active share, a quarter with two"
+
+
+def test_checkpoints_keep_work() -> None:
+    owner = Job(name="owner", share="ProdExp2", instances=40, submit=1000, run=100)
+    borrower = Job(name="borrower", share="ProdExp1", instances=61, submit=0, run=2000, checkpoint=300)
+    stopped = by_name(TWO_TEAMS, [borrower, owner], {UNIT: 100})["borrower"]
+    assert stopped.lost == 100 * 61
+    assert stopped.runs == (Run(0, 1020, True), Run(1120, 1120 + 2000 - 900, False))
+    assert stopped.waited == 100
+
+
+@pytest.mark.parametrize(("retries", "state"), [(0, "failed"), (1, "succeeded"), (None, "succeeded")])
+def test_a_job_survives_so_many_preemptions(retries: int | None, state: str) -> None:
+    owner = Job(name="owner", share="ProdExp2", instances=40, submit=1000, run=100)
+    borrower = Job(name="borrower", share="ProdExp1", instances=61, submit=0, run=2000, checkpoint=300)
+    strategies = Strategies(retries_before_termination=retries)
+    outcome = by_name(TWO_TEAMS, [borrower, owner], {UNIT: 100}, strategies=strategies)["borrower"]
+    assert outcome.state == state
+    assert outcome.lost == (1000 * 61 if state == "failed" else 100 * 61)
+
+
+def test_machines_start_idle_and_stay_warm() -> None:
+    jobs = [Job(submit=0, run=100), Job(submit=150, run=100), Job(submit=400, run=100)]
+    machines = Machines(start_up_seconds=30, idle_seconds=60)
+    rehearsal = rehearse(Fifo(), Trace.of(jobs), capacity=1, machines=machines)
+    runs = [outcome.runs[0] for outcome in rehearsal.outcomes]
+    assert runs == [Run(0, 130, False), Run(150, 250, False), Run(400, 530, False)]
+
+
+def test_reclaimed_jobs_are_retried_and_fail_in_the_end() -> None:
+    jobs = [Job(submit=0, run=hours(2), checkpoint=60) for _ in range(50)]
+    machines = Machines(reclaims_per_hour=1, attempts=2, seed=7)
+    rehearsal = rehearse(Fifo(), Trace.of(jobs), capacity=50, machines=machines)
+    failed = [outcome for outcome in rehearsal.outcomes if outcome.state == "failed"]
+    assert failed
+    assert all(outcome.preemptions == len(outcome.runs) == 2 for outcome in failed)
+    assert rehearsal.total.failed == len(failed)
+    assert rehearse(Fifo(), Trace.of(jobs), capacity=50, machines=machines).total.lost == rehearsal.total.lost
+
+
+def test_what_can_never_run_waits_and_blocks_nobody() -> None:
+    jobs = [Job(name="huge", share="a", instances=11, submit=0, run=60), Job(name="b", share="a", submit=0, run=60)]
+    rehearsal = rehearse(FairShare({"a": 1}), Trace.of(jobs), capacity=10)
+    assert [outcome.state for outcome in rehearsal.outcomes] == ["waiting", "succeeded"]
+    assert rehearsal.outcomes[0].runs == ()
+    assert rehearsal.advice == (
+        "jobs that can never run, as they need more than can be free: 1; the first, huge, needs 11 of share a",
+    )
+    assert rehearsal.share("a").starvation == []
+    assert (rehearsal.share("a").never_ran, rehearsal.share("a").wait.max) == (1, 0)
+
+
+def test_share_identifiers_that_are_not_listed_have_weight_factor_1() -> None:
+    jobs = [Job(share=name, submit=0, run=60) for name in ("listed", "team-a", "other")]
+    rehearsal = rehearse(FairShare({"listed": 1, "team-*": 2}), Trace.of(jobs), capacity=10)
+    assert rehearsal.advice == ("share identifiers that the policy does not list, with weight factor 1: other",)
+    entitled = {name: result.entitlement for name, result in rehearsal.shares.items()}
+    assert entitled == pytest.approx({"listed": 4, "team-a": 2, "other": 4})
+
+
+def test_numbers_of_a_queue() -> None:
+    jobs = [Job(share="a", instances=4, submit=0, run=hours(1)), Job(share="b", submit=0, run=hours(3))]
+    rehearsal = rehearse(FairShare({"a": 1, "b": 1, "idle": 1}), Trace.of(jobs), capacity=5)
+    assert rehearsal.utilization == pytest.approx(7 / 15)
+    assert rehearsal.peak_utilization == 1
+    assert list(rehearsal.total.use) == [(0, 5), (hours(1), 1), (hours(3), 0)]
+    assert rehearsal.span == (0, hours(3))
+    assert rehearsal.fairness is None, "nobody had to wait"
+    assert rehearsal.share("idle").jobs == 0
+    with pytest.raises(KeyError):
+        rehearsal.share("nobody")
+
+
+def test_waits_are_those_of_some_job() -> None:
+    rehearsal = rehearse(Fifo(), Trace.of([Job(submit=0, run=10) for _ in range(100)]), capacity=1)
+    wait = rehearsal.total.wait
+    assert (wait.mean, wait.p50, wait.p95, wait.max) == (495, 490, 940, 990)
+
+
+def test_progress_is_told_and_ends_with_all() -> None:
+    told: list[float] = []
+    rehearse(Fifo(), Trace.of([Job(submit=n, run=10) for n in range(500)]), capacity=1, progress=told.append)
+    assert told == sorted(set(told))
+    assert told[-1] == 1
+    assert 50 < len(told) <= 101
+
+
+def test_an_empty_trace_is_an_empty_rehearsal() -> None:
+    for policy, capacity in ((Fifo(), 4), (FairShare({"a": 1}), 4), (TWO_TEAMS, {UNIT: 100})):
+        rehearsal = rehearse(policy, Trace.of([]), capacity=capacity)  # type: ignore[arg-type]
+        assert (rehearsal.utilization, rehearsal.peak_utilization, rehearsal.total.jobs) == (0, 0, 0)
+        assert all(result.jobs == 0 for result in rehearsal.shares.values())
+
+
+def test_seconds() -> None:
+    assert (minutes(1.5), hours(0.5)) == (90, 1800)
+
+
+def mistakes(*args: Any, **options: Any) -> list[str]:
+    with pytest.raises(ConfigurationError) as raised:
+        rehearse(*args, **options)
+    return [str(problem) for problem in raised.value.problems]
+
+
+def test_all_mistakes_of_a_trace_at_once() -> None:
+    jobs: list[Any] = [
+        Job(submit=-1, run=0, instances=0, priority=10_000, checkpoint=0),
+        Job(submit=math.nan, run=1.5, share=3),  # type: ignore[arg-type]
+        Job(submit=0, run=1),
+        Job(submit=True, run=10**12),
+    ]
+    got = [problem.partition(": ")[0] for problem in mistakes(Fifo(), Trace.of(jobs), capacity=1)]
+    assert got == [
+        "trace[0].priority",
+        "trace[0].instances",
+        "trace[0].submit",
+        "trace[0].run",
+        "trace[0].checkpoint",
+        "trace[1].share",
+        "trace[1].submit",
+        "trace[1].run",
+        "trace[3].submit",
+        "trace[3].run",
+    ]
+
+
+def test_a_trace_of_mistakes_is_not_listed_to_the_end() -> None:
+    found = mistakes(Fifo(), Trace.of([Job(submit=0, run=0) for _ in range(1000)]), capacity=1)
+    assert len(found) == 101
+    assert "1000 such jobs" in found[-1]
+
+
+def test_shares_and_instance_types_must_be_those_of_the_queue() -> None:
+    policy = QuotaManagement(share("a", 1), share("gone", 1, state=State.DISABLED))
+    jobs = [Job(share="b", submit=0, run=1, instance_type="ml.g5.xlarge"), Job(share="gone", submit=0, run=1)]
+    found = mistakes(policy, Trace.of(jobs), capacity={UNIT: 2}, machines=Machines())
+    assert [problem.partition(": ")[0] for problem in found] == [
+        "machines",
+        "trace.share",
+        "trace.share",
+        "trace.instance_type",
+    ]
+    assert found[1] == "trace.share: got 'b', allowed: a quota share that takes jobs: a"
+
+
+def test_with_two_instance_types_each_job_names_one() -> None:
+    policy = QuotaManagement(QuotaShare(name="a", capacity={UNIT: 1, "ml.g5.xlarge": 1}, sharing=Sharing.RESERVE))
+    trace = Trace.of([Job(share="a", submit=0, run=1)])
+    assert len(mistakes(policy, trace, capacity={UNIT: 1, "ml.g5.xlarge": 1})) == 1
+
+
+@pytest.mark.parametrize(
+    ("policy", "options", "field"),
+    [
+        (FairShare({"a": 0}), {}, "policy.weight_factors.a"),
+        (FairShare({"a": "${Token[weight.1]}"}), {}, "policy.weight_factors"),  # type: ignore[dict-item]
+        (Fifo(), {"capacity": 0}, "capacity"),
+        (Fifo(), {"capacity": {UNIT: 4}}, "capacity"),
+        (Fifo(), {"strategies": Strategies(victims="oldest")}, "strategies.victims"),  # type: ignore[arg-type]
+        (Fifo(), {"strategies": Strategies(stop_seconds=-1)}, "strategies.stop_seconds"),
+        (Fifo(), {"machines": Machines(attempts=0)}, "machines.attempts"),
+        (Fifo(), {"machines": Machines(reclaims_per_hour=math.inf)}, "machines.reclaims_per_hour"),
+        ("fifo", {}, "policy"),
+    ],
+)
+def test_what_cannot_be_rehearsed(policy: Any, options: dict[str, Any], field: str) -> None:
+    trace = Trace.of([Job(share="a", submit=0, run=1)])
+    assert field in [problem.partition(": ")[0] for problem in mistakes(policy, trace, **{"capacity": 4, **options})]
+
+
+def test_fair_share_needs_share_identifiers() -> None:
+    assert len(mistakes(FairShare({"a": 1}), Trace.of([Job(submit=0, run=1)]), capacity=4)) == 1
+
+
+def test_traces_are_sorted_by_submission_and_stay_in_order() -> None:
+    jobs = [Job(submit=5, run=1, name="c"), Job(submit=0, run=1, name="a"), Job(submit=5, run=1, name="b")]
+    trace = Trace.of(jobs)
+    assert [job.name for job in trace] == ["a", "c", "b"]
+    assert trace.jobs == (jobs[1], jobs[0], jobs[2])
+    assert (trace[-1], trace[1:]) == (jobs[2], (jobs[0], jobs[2]))
+    assert trace == Trace.of(reversed([jobs[2], jobs[0], jobs[1]]))
+    with pytest.raises(IndexError):
+        trace[3]
+
+
+def test_rehearsals_are_of_the_objects_given() -> None:
+    policy, trace = Fifo(), Trace.of([Job(submit=0, run=1)])
+    rehearsal: Rehearsal = rehearse(policy, trace, capacity=1)
+    assert rehearsal.policy is policy
+    assert rehearsal.trace is trace
+    assert rehearsal.strategies == Strategies()
