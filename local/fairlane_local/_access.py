@@ -6,9 +6,13 @@ from typing import Any, Final
 import boto3
 from botocore.config import Config
 
-from fairlane_local._server import ACCOUNT_ID
-
+ACCOUNT_ID: Final = "123456789012"
+"""Whose keys any keys are, until a role of another account is assumed."""
 _ANY_KEY: Final = "local"
+
+
+class LocalAwsError(RuntimeError):
+    """An AWS on localhost cannot do what it shall; the message tells people why."""
 
 
 def client(service: str, port: int, account_id: str, region: str) -> Any:

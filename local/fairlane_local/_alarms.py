@@ -102,7 +102,7 @@ def _put(name: str, properties: dict[str, Any], account_id: str, region_name: st
     arguments: dict[str, Any] = {argument: properties.get(key) for argument, key in _ARGUMENTS.items()}
     return cloudwatch_backends[account_id][region_name].put_metric_alarm(
         name=name,
-        dimensions=_dimensions(properties),
+        dimensions=properties.get("Dimensions", []),
         metric_data_queries=[_query(query) for query in properties.get("Metrics", [])] or None,
         alarm_actions=properties.get("AlarmActions", []),
         ok_actions=properties.get("OKActions", []),

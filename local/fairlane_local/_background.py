@@ -11,15 +11,20 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from fairlane_local._server import CONTROL, HOST, LocalAwsError
+from fairlane_local._access import LocalAwsError
+from fairlane_local._server import CONTROL, HOST
 
 _PATIENCE_SECONDS: Final = 30
 
 
 def places(port: int) -> list[tuple[str, str]] | None:
     """The accounts and Regions in which there are queues; None if no AWS of ours answers on the port."""
-    answer = _ask("GET", port)
-    return None if answer is None else [(account, region) for account, region in answer["places"]]
+    return _standing(port, "places")
+
+
+def registries(port: int) -> list[tuple[str, str]]:
+    """The accounts and Regions in which there are repositories of images."""
+    return _standing(port, "registries") or []
 
 
 def start(port: int) -> bool:
@@ -60,6 +65,11 @@ def stop(port: int) -> bool:
         return False
     _wait(lambda: places(port) is None)
     return True
+
+
+def _standing(port: int, what: str) -> list[tuple[str, str]] | None:
+    answer = _ask("GET", port)
+    return None if answer is None else [(account, region) for account, region in answer[what]]
 
 
 def _ask(method: str, port: int) -> dict[str, Any] | None:

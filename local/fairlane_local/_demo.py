@@ -6,9 +6,9 @@ import tempfile
 from pathlib import Path
 
 from fairlane.environment import find_environment, load_environment
-from fairlane_local._access import tools_environment
+from fairlane_local._access import LocalAwsError, tools_environment
 from fairlane_local._sample_jobs import show_metrics
-from fairlane_local._server import LocalAws, LocalAwsError
+from fairlane_local._server import LocalAws
 from fairlane_local._show import show
 
 

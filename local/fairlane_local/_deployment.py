@@ -12,10 +12,12 @@ from typing import Any, Final, TypeAlias
 from moto.cloudformation import parsing
 from moto.cloudformation.parsing import ResourceMap
 
+from fairlane_local._custom_resources import CustomResource
 from fairlane_local._local_resource import LocalResource
 
 Template: TypeAlias = dict[str, Any]
 
+_RETAINED: Final = ("Retain", "RetainExceptOnCreate")
 _IN_TEXT: Final = re.compile(r"\$\{([A-Za-z0-9]+)(?:\.[A-Za-z0-9.]+)?\}")
 
 
@@ -70,7 +72,7 @@ class Deployment:
             if not wanted and logical_id in self._made:
                 failures = (
                     []
-                    if json.get("DeletionPolicy") == "Retain"
+                    if json.get("DeletionPolicy") in _RETAINED
                     else [*self._delete(logical_id, self._made[logical_id], json)]
                 )
                 yield from failures
@@ -84,16 +86,21 @@ class Deployment:
         self._resources._template = old
         self._resources._resource_json_map = old["Resources"]
         for logical_id, before, asked in reversed(self._before):
-            now = self._made.pop(logical_id)
+            now = self._made[logical_id]
             if before is None:
+                del self._made[logical_id]
                 self._asked.pop(logical_id, None)
-                yield from self._delete(logical_id, now, new[logical_id])
+                if new[logical_id].get("DeletionPolicy") != "Retain":
+                    yield from self._delete(logical_id, now, new[logical_id])
                 continue
-            self._made[logical_id], self._asked[logical_id] = before, asked
-            if now.physical_resource_id != before.physical_resource_id:
-                yield from self._delete(logical_id, now, new[logical_id])
+            self._asked[logical_id] = asked
+            replaced = now.physical_resource_id != before.physical_resource_id
+            if replaced and not isinstance(now, CustomResource):
+                self._made[logical_id] = before
             else:
                 self._made[logical_id] = self._updated(logical_id)
+            if replaced:
+                yield from self._delete(logical_id, now, new[logical_id])
 
     @property
     def _where(self) -> tuple[str, str]:

@@ -3,45 +3,16 @@
 It is the deployed code that runs, in a Python process of its own, and only when it is asked to.
 """
 
-import io
 import json
-import subprocess
-import sys
-import tempfile
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from moto.awslambda.models import LambdaFunction
-from moto.awslambda.utils import get_backend
+from fairlane_local._access import client
+from fairlane_local._functions import Invocation, run
+from fairlane_local._server import LocalAws
 
-from fairlane_local._access import client, function_environment
-from fairlane_local._server import LocalAws, LocalAwsError
-
-_RUN: Final = """
-import importlib, json, sys
-class Context:
-    get_remaining_time_in_millis = staticmethod(lambda: 1000 * int(sys.argv[2]))
-module, _, name = sys.argv[1].rpartition(".")
-print(json.dumps(getattr(importlib.import_module(module), name)(json.load(sys.stdin), Context)))
-"""
 _SQS_AT_ONCE: Final = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Invocation:
-    """What came of an invocation.
-
-    Attributes:
-        answer: what the handler returned.
-        output: the lines that it printed.
-        log: what it wrote to its log besides.
-    """
-
-    answer: Any
-    output: tuple[str, ...]
-    log: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,24 +47,7 @@ def invoke(aws: LocalAws, account_id: str, region: str, function_arn: str, event
     Raises:
         LocalAwsError: if it fails.
     """
-    function: LambdaFunction = get_backend(account_id, region).get_function(function_arn)
-    own = {str(name): str(value) for name, value in function.environment_vars.items()}
-    with tempfile.TemporaryDirectory() as folder:
-        with zipfile.ZipFile(io.BytesIO(function.code_bytes)) as code:
-            code.extractall(folder)
-        done = subprocess.run(
-            [sys.executable, "-c", _RUN, str(function.handler), str(function.timeout)],
-            cwd=folder,
-            env=function_environment(aws.port, account_id, region) | own | {"PYTHONPATH": folder},
-            input=json.dumps(event),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    if done.returncode != 0:
-        raise LocalAwsError(f"the function {function.function_name} failed: {done.stderr.strip()}")
-    *output, answer = done.stdout.splitlines()
-    return Invocation(json.loads(answer), tuple(output), done.stderr)
+    return run(aws.port, account_id, region, function_arn, event)
 
 
 def deliver(aws: LocalAws, account_id: str, region: str) -> list[Invocation]:

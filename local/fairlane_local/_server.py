@@ -17,19 +17,14 @@ from moto.ssm.models import SimpleSystemManagerBackend
 from werkzeug.serving import make_server
 from werkzeug.wsgi import ClosingIterator
 
-from fairlane_local import _alarms, _api, _ec2, _monitoring, _resources, _stacks
+from fairlane_local import _alarms, _api, _custom_resources, _ec2, _ecr, _monitoring, _resources, _stacks
+from fairlane_local._access import LocalAwsError
 
 HOST: Final = "127.0.0.1"
-ACCOUNT_ID: Final = "123456789012"
-"""Whose keys any keys are, until a role of another account is assumed."""
 CONTROL: Final = "/fairlane-local"
-"""Where the server tells in which accounts and Regions something stands (GET), and is stopped (DELETE)."""
+"""Where the server tells in which accounts and Regions queues and repositories stand (GET), and is stopped (DELETE)."""
 
 _BOOTSTRAP_VERSION: Final = "30"
-
-
-class LocalAwsError(RuntimeError):
-    """An AWS on localhost cannot do what it shall; the message tells people why."""
 
 
 class LocalAws:
@@ -88,7 +83,8 @@ class LocalAws:
     def _answer(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         if environ.get("PATH_INFO") != CONTROL:
             return self._moto(environ, start_response)  # type: ignore[no-any-return]
-        body = json.dumps({"fairlane_local": {"places": _api.places()}}).encode()
+        standing = {"places": _api.places(), "registries": _ecr.registries()}
+        body = json.dumps({"fairlane_local": standing}).encode()
         start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
         stop = Thread(target=self._server.shutdown).start
         return ClosingIterator([body], [stop] if environ["REQUEST_METHOD"] == "DELETE" else [])
@@ -99,7 +95,7 @@ def _install() -> None:
         return
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     SimpleSystemManagerBackend.__init__ = _init_bootstrapped  # type: ignore[method-assign]
-    for part in (_alarms, _api, _ec2, _monitoring, _resources, _stacks):
+    for part in (_alarms, _api, _custom_resources, _ec2, _ecr, _monitoring, _resources, _stacks):
         part.install()
 
 

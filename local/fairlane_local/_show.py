@@ -4,12 +4,13 @@ from rich.console import Console
 
 from fairlane_local._access import client
 from fairlane_local._background import places
+from fairlane_local._images import standing_repositories
 from fairlane_local._queues import standing_queues
-from fairlane_local._table import queue_table
+from fairlane_local._table import images_table, queue_table
 
 
 def show(port: int) -> None:
-    """Prints the queues of every account and Region as tables, read back through boto3.
+    """Prints queues by account and Region, and repositories of images, as tables, read back through boto3.
 
     Args:
         port: where the AWS on localhost listens.
@@ -20,3 +21,5 @@ def show(port: int) -> None:
             standing_queues(client("batch", port, account_id, region)), title=f"What stands in {region}"
         )
         console.print(table)
+    if repositories := standing_repositories(port):
+        console.print("", images_table(repositories, title="Images replicated"), sep="\n")

@@ -1,14 +1,14 @@
 """Stacks that behave as CloudFormation's do: its order, its events when a resource fails, and its rollback.
 
-A failed creation leaves nothing, a failed update goes back to the template before, a failed deletion leaves the stack;
-what an update cannot delete at its end stays behind, as in AWS, with an event that says so.
+A failed creation leaves nothing but what is to be retained, a failed update goes back to the template before, a failed
+deletion leaves the stack; what an update cannot delete at its end stays behind, as in AWS, with an event that says so.
 """
 
 from typing import Any
 
 from moto.cloudformation.exceptions import CloudFormationError, ValidationError
 from moto.cloudformation.models import ChangeSet, CloudFormationBackend, Event, Stack
-from moto.cloudformation.parsing import ResourceMap
+from moto.cloudformation.parsing import OutputMap, ResourceMap
 from moto.cloudformation.responses import CloudFormationResponse
 from moto.core.responses import ActionResult, EmptyResult
 
@@ -73,6 +73,7 @@ def _create_resources(self: Stack) -> None:
     except ResourceError as failure:
         _note(self, failure, "CREATE_FAILED")
         _undo(self, deployment, {"Resources": {}}, "ROLLBACK", failure)
+        _drop_outputs(self)
 
 
 def _update_stack(
@@ -111,6 +112,7 @@ def _delete_resources(self: Stack) -> None:
     failures = list(Deployment(self.resource_map).clean(self.resource_map._resource_json_map, {}))
     for failure in failures:
         _note(self, failure, "DELETE_FAILED")
+    _drop_outputs(self)
     _end(self, "DELETE_FAILED" if failures else "DELETE_COMPLETE", *failures)
 
 
@@ -119,6 +121,11 @@ def _undo(stack: Stack, deployment: Deployment, old: Template, verb: str, failur
     for other in left_behind:
         _note(stack, other, "DELETE_FAILED")
     _end(stack, f"{verb}_FAILED" if left_behind else f"{verb}_COMPLETE", failure, *left_behind)
+
+
+def _drop_outputs(stack: Stack) -> None:
+    """Leaves a stack without outputs: who looks at one makes moto make what it refers to, though it is gone."""
+    stack.output_map = OutputMap(stack.resource_map, {}, stack.stack_id)
 
 
 def _note(stack: Stack, failure: ResourceError, status: str) -> None:

@@ -1,4 +1,4 @@
-"""Tables for people: of queues, who is entitled to what, how far each may go, and who lends; of metrics, values."""
+"""Tables for people: of queues and who is entitled to what, of metrics and values, of images and where they are."""
 
 from collections.abc import Iterable, Iterator
 
@@ -6,6 +6,7 @@ from rich import box
 from rich.table import Table
 
 from fairlane.scheduling import NUM_INSTANCES, FairShare, QuotaManagement, SchedulingPolicy, Sharing
+from fairlane_local._images import StandingRepository
 from fairlane_local._queues import StandingQueue
 
 _LENDING = {
@@ -43,6 +44,18 @@ def metrics_table(rows: Iterable[tuple[str, str, str]], *, title: str) -> Table:
     return table
 
 
+def images_table(repositories: Iterable[StandingRepository], *, title: str) -> Table:
+    """Draws repositories: where each is at home, where else its images are, and which tags cannot be moved."""
+    table = _table(title)
+    table.add_column("Repository", overflow="fold")
+    table.add_column("Home Region", no_wrap=True)
+    table.add_column("Replicated to", overflow="fold")
+    table.add_column("Immutable tags", overflow="fold")
+    for one in repositories:
+        table.add_row(one.name, one.region, ", ".join(one.destinations) or "no other Region", _immutable(one))
+    return table
+
+
 def _table(title: str) -> Table:
     return Table(
         box=box.SIMPLE_HEAD,
@@ -65,6 +78,13 @@ def _rows(queue: StandingQueue) -> Iterator[tuple[str, ...]]:
     if not entitlements:
         for unit, number in queue.capacity.items():
             yield "  everybody", _unit(unit), "", _number(number), ""
+
+
+def _immutable(repository: StandingRepository) -> str:
+    exceptions = ", ".join(repository.exceptions)
+    if repository.mutability.startswith("IMMUTABLE"):
+        return f"all but {exceptions}" if exceptions else "all"
+    return exceptions or "none"
 
 
 def _policy(scheduling: SchedulingPolicy) -> str:

@@ -45,9 +45,11 @@ def test_it_shows_what_the_readme_shows_without_a_network_or_credentials(tmp_pat
         "COLUMNS": "80",
     }
     shown = re.findall(
-        r"```text\n((?:What stands|Exported) in.*?)```", (REPOSITORY / "README.md").read_text(), re.DOTALL
+        r"```text\n((?:What stands in|Images replicated|Exported in).*?)```",
+        (REPOSITORY / "README.md").read_text(),
+        re.DOTALL,
     )
-    assert len(shown) == 2
+    assert len(shown) == 3
     said = run_demo(*without_network(), **elsewhere)
     assert tables(said) == tables("\n".join(shown))
     assert "Warning" not in said

@@ -100,7 +100,7 @@ def example(*changes: tuple[str, str]) -> str:
     with TemporaryDirectory() as folder:
         path = Path(folder) / "example.yaml"
         path.write_text(text)
-        stack, _ = build_stacks(cdk.App(), "example", load_environment(path))
+        stack, *_ = build_stacks(cdk.App(), "example", load_environment(path))
     return json.dumps(template_of(stack))
 
 
