@@ -6,14 +6,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
-from fairlane.preview._alarms import plain
 from fairlane.preview._metrics import Line, expanded
+from fairlane.preview._samples import KEPT
+from fairlane.preview._template import plain, resources
 
 COLUMNS: Final = 24
 _DASHBOARD: Final = "AWS::CloudWatch::Dashboard"
+_DRAWN: Final = ("alarm", "log", "metric", "text")
 
 
 class PreviewError(ValueError):
@@ -21,7 +23,12 @@ class PreviewError(ValueError):
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True)
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_says_nothing(cls, data: Any) -> Any:
+        return {name: value for name, value in data.items() if value is not None} if isinstance(data, dict) else data
 
 
 class Axis(_Part):
@@ -82,12 +89,13 @@ class Properties(_Part):
     background: Literal["solid", "transparent"] = "solid"
     query: str = ""
     alarms: list[str] = []
+    states: list[str] = []
     view: str = "timeSeries"
     stacked: bool = False
     sparkline: bool = False
     metrics: list[list[Any]] = []
     stat: str = "Average"
-    period: Annotated[int, Field(gt=0)] = 300
+    period: Annotated[int, Field(gt=0, le=KEPT)] = 300
     y_axis: YAxis = YAxis()
     annotations: Annotations = Annotations()
     legend: Legend = Legend()
@@ -108,6 +116,16 @@ class Widget(_Part):
     width: Annotated[int, Field(ge=1, le=COLUMNS)] = 6
     height: Annotated[int, Field(ge=1, le=1000)] = 6
     properties: Properties = Properties()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _only_a_title_of_what_is_not_drawn(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or data.get("type") in _DRAWN:
+            return data
+        match data.get("properties"):
+            case {"title": str(title)}:
+                return {**data, "properties": {"title": title}}
+        return {**data, "properties": {}}
 
 
 class _Body(_Part):
@@ -149,37 +167,45 @@ def read_dashboards(path: Path) -> list[Dashboard]:
     found = [dashboard for file, content in contents for dashboard in _dashboards(file, content)]
     if not found:
         raise PreviewError(f"{path} has no dashboards")
-    beside = tuple(content for _, content in contents if "Resources" in content)
+    beside = tuple(content for _, content in contents if _is_template(content))
     return [replace(dashboard, beside=beside) for dashboard in found]
 
 
 def _content(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        line = f", line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
-        raise PreviewError(f"{path}{line}: this is not JSON: {getattr(error, 'msg', error)}") from error
-    if isinstance(content, dict) and ("widgets" in content or isinstance(content.get("Resources"), dict)):
+        content = _parsed(path.read_text(encoding="utf-8-sig"), str(path))
+    except UnicodeDecodeError as error:
+        raise PreviewError(f"{path}: this is not JSON: {error}") from error
+    except OSError as error:
+        raise PreviewError(f"cannot read {path}: {error.strerror}") from error
+    if isinstance(content, dict) and ("widgets" in content or _is_template(content)):
         return content
     raise PreviewError(f"{path} is neither a CloudFormation template nor the body of a dashboard")
 
 
+def _parsed(text: str, where: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise PreviewError(f"{where}, line {error.lineno}: this is not JSON: {error.msg}") from error
+    except ValueError as error:
+        raise PreviewError(f"{where}: {error}") from error
+    except RecursionError:
+        raise PreviewError(f"{where} is nested too deeply") from None
+
+
+def _is_template(content: Mapping[str, Any]) -> bool:
+    return isinstance(content.get("Resources"), dict)
+
+
 def _dashboards(path: Path, content: dict[str, Any]) -> Iterator[Dashboard]:
-    if "Resources" not in content:
+    if not _is_template(content):
         yield _dashboard(path.name.removesuffix(".json"), content, str(path), {})
         return
-    for logical_id, resource in content["Resources"].items():
-        if isinstance(resource, dict) and resource.get("Type") == _DASHBOARD:
-            properties = resource.get("Properties") or {}
-            name = plain(properties.get("DashboardName") or logical_id)
-            yield _dashboard(name, _body(properties, f"{path}: {logical_id}"), f"{path}: {name}", content)
-
-
-def _body(properties: Mapping[str, Any], where: str) -> Any:
-    try:
-        return json.loads(plain(properties.get("DashboardBody")))
-    except json.JSONDecodeError as error:
-        raise PreviewError(f"{where}, line {error.lineno} of its body: this is not JSON: {error.msg}") from error
+    for logical_id, properties in resources(content, _DASHBOARD):
+        name = plain(properties.get("DashboardName") or logical_id)
+        body = _parsed(plain(properties.get("DashboardBody")), f"{path}: the body of {logical_id}")
+        yield _dashboard(name, body, f"{path}: {name}", content)
 
 
 def _dashboard(name: str, content: Any, where: str, template: Mapping[str, Any]) -> Dashboard:
@@ -191,7 +217,7 @@ def _dashboard(name: str, content: Any, where: str, template: Mapping[str, Any])
         first = error.errors()[0]
         field = ".".join(map(str, first["loc"]))
         raise PreviewError(f"{where} is not a dashboard: {field}: {first['msg'].lower()}") from error
-    except (TypeError, ValueError) as error:
+    except (RecursionError, ValueError) as error:
         raise PreviewError(f"{where} is not a dashboard: {error}") from error
     return Dashboard(name=name, start=body.start, widgets=tuple(_placed(body.widgets)), template=template)
 

@@ -1,5 +1,6 @@
 """Reads metric-math expressions into trees."""
 
+import math
 import re
 from dataclasses import dataclass
 from functools import cache
@@ -83,6 +84,7 @@ def parse(expression: str) -> Node:
 
     Raises:
         ValueError: if it is none.
+        RecursionError: if it is nested too deeply.
     """
     return _Parser(expression).whole()
 
@@ -151,7 +153,9 @@ class _Parser:
             raise self._error(text)
         self._next += 1
         if kind == "number":
-            return Number(float(text))
+            if math.isinf(value := float(text)):
+                raise self._error(text)
+            return Number(value)
         if kind == "text":
             return Text(text[1:-1])
         if self._is("("):

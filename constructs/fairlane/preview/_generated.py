@@ -4,13 +4,14 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from random import Random
 from typing import Any, Final
 
 from fairlane.catalog import training_gpus
-from fairlane.preview._alarms import plain
 from fairlane.preview._queue_day import Capacity, Use, queue_day
 from fairlane.preview._samples import MetricKey, Samples
+from fairlane.preview._template import plain, resources
 from fairlane.preview._units import catalog, unit_of
 
 _QUEUE: Final = "JobQueueName"
@@ -24,6 +25,8 @@ _HOSTS: Final = tuple(f"training-{number}/algo-1" for number in range(1, 5))
 _SEARCH: Final = re.compile(r"SEARCH\(\s*'\s*\{([^}]*)\}([^']*)'", re.IGNORECASE)
 _TERM: Final = re.compile(r"(?:\b(\w+)\s*=\s*)?(?:\"([^\"]*)\"|([^\s()\"=]+))")
 _HEALTHY: Final = re.compile(r"Error|Throttl|Dropped|Rejected|Truncated|Failed|Dead|Violation|Missed")
+
+_NOT_OURS: Final = (AttributeError, LookupError, RecursionError, TypeError, ValueError)  # schedules of other things
 
 _Values = Callable[[Use, Random], Iterable[float]]
 
@@ -151,15 +154,20 @@ def searched_metrics(expression: str, known: Mapping[str, Iterable[str]]) -> Ite
 
 def capacity_of(template: Mapping[str, Any]) -> dict[str, Capacity]:
     """What a template's exporter of job metrics is told of queues, by their names."""
+    found: dict[str, Capacity] = {}
+    for _, properties in resources(template, "AWS::Scheduler::Schedule"):
+        with suppress(*_NOT_OURS):
+            found |= _told(json.loads(plain(properties["Target"]["Input"])))
+    return found
+
+
+def _told(event: Mapping[str, Any]) -> dict[str, Capacity]:
     found = {}
-    for resource in template.get("Resources", {}).values():
-        if resource.get("Type") == "AWS::Scheduler::Schedule":
-            told = json.loads(str(plain(resource["Properties"]["Target"].get("Input") or "{}")))
-            for queue in told.get("queues", []) if isinstance(told, dict) else ():
-                shares = {name: float(sum(units.values())) for name, units in queue.get("shares", {}).items()}
-                limit = float(sum(queue.get("limit", {}).values())) or sum(shares.values())
-                if limit:
-                    found[queue["name"]] = Capacity(limit=limit, shares=shares, gpus=_gpus(queue))
+    for queue in event["queues"]:
+        shares = {name: float(sum(units.values())) for name, units in queue.get("shares", {}).items()}
+        limit = float(sum(queue.get("limit", {}).values())) or sum(shares.values())
+        if limit:
+            found[queue["name"]] = Capacity(limit=limit, shares=shares, gpus=_gpus(queue))
     return found
 
 

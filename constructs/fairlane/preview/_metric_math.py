@@ -5,8 +5,8 @@ import operator
 from collections.abc import Callable, Mapping, Sequence
 
 from fairlane.preview._expressions import Array, Binary, Call, Name, Negative, Node, Number, Text, parse
-from fairlane.preview._samples import Labelled, Series
-from fairlane.preview._values import CHANGES, MISSING, POINT, REDUCING, Value, binary, choice, each, reduced, whole
+from fairlane.preview._samples import KEPT, Labelled, Series
+from fairlane.preview._values import CHANGES, POINT, REDUCING, Value, binary, choice, each, reduced, whole
 
 Search = Callable[[str, str, int], list[Labelled]]
 """What a search finds: its expression, its statistic and its period in seconds."""
@@ -26,7 +26,7 @@ def evaluate(
     A point that one of two series lacks counts as 0 in arithmetic and comparisons; one that both lack is missing, and
     so is the quotient of a division by 0. What AWS does not document: a metric without any point is taken like one
     that lacks those points, so `FILL(m, 0)` is 0 everywhere; and in MAX and MIN over several series a missing point
-    does not count.
+    does not count. That it counts as 0 in AVG over several series is from an older edition of the user guide.
 
     Args:
         expression: metric math.
@@ -39,7 +39,12 @@ def evaluate(
     Raises:
         ValueError: if it is none, names what is not there or is not evaluated here, or stands for a single number.
     """
-    value = _Evaluation(series_by_id, times, period, search, expressions or {}).expression(expression)
+    try:
+        value = _Evaluation(series_by_id, times, period, search, expressions or {}).expression(expression)
+    except RecursionError:
+        raise ValueError(f"expression {expression!r:.60}: it is nested too deeply") from None
+    except OverflowError:
+        raise ValueError(f"expression {expression!r:.60}: a number is too large") from None
     assert not isinstance(value, float)
     return value
 
@@ -109,7 +114,7 @@ class _Evaluation:
             case "SEARCH", (Text(terms), Text(statistic), *rest) if len(rest) < 2:
                 if self._search is None:
                     raise ValueError("SEARCH is not allowed here")
-                return self._search(terms, statistic, int(self._number(rest[0])) if rest else self._period)
+                return self._search(terms, statistic, self._seconds(rest[0]) if rest else self._period)
             case "PERIOD", (Name(name),) if name in self._metrics:
                 return float(self._period)
             case "TIME_SERIES", (node,):
@@ -149,6 +154,12 @@ class _Evaluation:
             raise ValueError("got time series, allowed: a number")
         return value
 
+    def _seconds(self, node: Node) -> int:
+        number = self._number(node)
+        if not 1 <= number <= KEPT:
+            raise ValueError(f"SEARCH: period: got {number:g}, allowed: 1 to {KEPT} seconds")
+        return int(number)
+
     def _several(self, node: Node) -> list[Labelled]:
         value = self.value(node)
         if not isinstance(value, list):
@@ -160,7 +171,7 @@ class _Evaluation:
             raise ValueError("FILL: got an array, allowed: a number or a time series")
         filling = dict.fromkeys(self._times, other) if isinstance(other, float) else other
         filled = filling | series
-        return {time: filled[time] for time in self._times if not math.isnan(filled.get(time, MISSING))}
+        return {time: filled[time] for time in self._times if time in filled}
 
     def _filled(self, series: Series, how: str) -> Series:
         """Gaps filled; there is nothing to repeat before the first point, nor a line beyond the ends."""

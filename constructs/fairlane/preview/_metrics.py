@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from fairlane.preview._samples import MetricKey
+from fairlane.preview._samples import KEPT, MetricKey
 
 _SAME: Final = "."
 _SAME_BEGINNING: Final = "..."
@@ -48,13 +48,14 @@ def expanded(metrics: Sequence[Sequence[Any]], *, stat: str, period: int) -> lis
         period: of lines that name none, in seconds.
 
     Raises:
-        ValueError: a line is neither a metric nor an expression.
+        ValueError: a line is neither a metric nor an expression, or its period is none.
     """
     lines: list[Line] = []
     before: list[str] = []
     for index, entry in enumerate(metrics):
-        options = entry[-1] if entry and isinstance(entry[-1], dict) else {}
-        parts = [str(part) for part in (entry[:-1] if options or (entry and entry[-1] == {}) else entry)]
+        *parts, last = entry or [{}]
+        options = {name: value for name, value in last.items() if value is not None} if isinstance(last, dict) else {}
+        parts = [str(part) for part in (parts if isinstance(last, dict) else entry)]
         if parts:
             parts = before = _written_out(parts, before, index)
         elif "expression" not in options:
@@ -66,7 +67,7 @@ def expanded(metrics: Sequence[Sequence[Any]], *, stat: str, period: int) -> lis
                 id=str(options.get("id", "")),
                 label=str(options.get("label", "")),
                 stat=str(options.get("stat", stat)),
-                period=int(options.get("period", period)),
+                period=_period(options.get("period", period), index),
                 color=options.get("color"),
                 right=options.get("yAxis") == "right",
                 visible=options.get("visible", True) is not False,
@@ -87,6 +88,16 @@ def _written_out(parts: list[str], before: list[str], index: int) -> list[str]:
     if len(parts) < 2 or len(parts) % 2:
         raise ValueError(f"metrics.{index}: not a namespace, a name, and pairs of a dimension and its value")
     return parts
+
+
+def _period(value: Any, index: int) -> int:
+    try:
+        seconds = int(value)
+    except (OverflowError, TypeError, ValueError):
+        seconds = 0
+    if not 0 < seconds <= KEPT:
+        raise ValueError(f"metrics.{index}: period: got {value!r:.30}, allowed: 1 to {KEPT} seconds")
+    return seconds
 
 
 def _key(parts: Sequence[str]) -> MetricKey:

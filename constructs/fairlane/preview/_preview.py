@@ -1,17 +1,21 @@
 """Reads dashboards, finds or makes up data for them, and draws them."""
 
+import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from fairlane.preview._alarms import Alarm, History, evaluate_alarms, plain
-from fairlane.preview._body import Dashboard, PreviewError, read_dashboards
+from fairlane.preview._alarms import ALARM, COMPOSITE, evaluate_alarms
+from fairlane.preview._body import Dashboard, PreviewError, Widget, read_dashboards
 from fairlane.preview._generated import capacity_of, generated, searched_metrics
+from fairlane.preview._metric_alarm import Alarm
 from fairlane.preview._page import Shown, States, page
 from fairlane.preview._queue_day import Capacity
-from fairlane.preview._samples import MetricKey, Samples
+from fairlane.preview._samples import KEPT, MetricKey, Samples
+from fairlane.preview._template import plain, resources
 
 _MINUTE: Final = 60
 _HOUR: Final = 3600
@@ -19,11 +23,9 @@ _DAY: Final = 24 * _HOUR
 _MADE_UP_END: Final = int(datetime(2026, 3, 4, 18, tzinfo=UTC).timestamp())
 _MOST_MADE_UP: Final = 36 * _HOUR
 _LEAD: Final = 2 * _HOUR  # before what is shown, for alarms and statistics of long periods
-_DURATION: Final = re.compile(r"-P(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?")
+_DURATION: Final = re.compile("-P(?:{0}M)?(?:{0}W)?(?:{0}D)?(?:T(?:{0}H)?(?:{0}M)?(?:{0}S)?)?".format(r"(\d{1,9})"))
 _SECONDS: Final = (30 * _DAY, 7 * _DAY, _DAY, _HOUR, _MINUTE, 1)
 _HASH: Final = re.compile(r"[0-9A-F]{8}$")  # which the AWS CDK puts behind logical ids
-_NOT_EVALUATED: Final = (KeyError, TypeError, ValueError)  # alarms of kinds that are not evaluated here
-_ALARM_KINDS: Final = ("AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm")
 
 
 def preview(path: Path, output: Path, *, name: str | None = None, data: Path | None = None, seed: int = 0) -> list[str]:
@@ -33,7 +35,8 @@ def preview(path: Path, output: Path, *, name: str | None = None, data: Path | N
         path: a `cdk.out` folder, a CloudFormation template, or the body of a dashboard.
         output: where the page goes.
         name: of the one dashboard to draw; by default all are drawn.
-        data: log lines in the embedded metric format; by default data are made up.
+        data: a log with lines in the embedded metric format, as text or as JSON of CloudWatch Logs' events; by default
+            data are made up.
         seed: what made-up data depend on.
 
     Returns:
@@ -80,17 +83,32 @@ def _read(data: Path) -> tuple[Samples, int]:
     """The samples of a log, and the end of the minute of the newest."""
     samples = _Log()
     try:
-        lines = data.read_text(encoding="utf-8").splitlines()
+        text = data.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise PreviewError(f"cannot read {data}: {getattr(error, 'strerror', None) or error}") from error
-    for number, line in enumerate(lines, 1):
+    events = _events(text)
+    for number, line in enumerate(text.split("\n") if events is None else events, 1):
         try:
             samples.add_emf([line])
-        except (AttributeError, KeyError, TypeError) as error:
-            raise PreviewError(f"{data}, line {number}: this is not quite the embedded metric format") from error
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            where = f"{data}, {'line' if events is None else 'event'} {number}"
+            why = f": {error}" if isinstance(error, ValueError) else ""
+            raise PreviewError(f"{where}: this is not quite the embedded metric format{why}") from error
     if not samples.metrics():
         raise PreviewError(f"{data} has no line in the embedded metric format")
     return samples, samples.newest - samples.newest % _MINUTE + _MINUTE
+
+
+def _events(text: str) -> list[str] | None:
+    """The messages of what CloudWatch Logs answers to `FilterLogEvents`; None for anything else."""
+    try:
+        document = json.loads(text)
+    except (RecursionError, ValueError):
+        return None
+    match document:
+        case {"events": [*events]}:
+            return [str(event.get("message", "")) for event in events if isinstance(event, dict)]
+    return None
 
 
 def _shown(dashboard: Dashboard, samples: Samples | None, end: int, seed: int) -> Shown:
@@ -101,6 +119,7 @@ def _shown(dashboard: Dashboard, samples: Samples | None, end: int, seed: int) -
         first = start - start % _HOUR - _LEAD
         samples = generated(_wanted(dashboard, capacity), start=first, end=end, seed=seed, capacity=capacity)
     states = _states(dashboard.template, samples, end)
+    dashboard = replace(dashboard, widgets=tuple(_in_states(widget, states) for widget in dashboard.widgets))
     return Shown(dashboard=dashboard, samples=samples, states=states, start=start, end=end)
 
 
@@ -110,13 +129,13 @@ def _start(dashboard: Dashboard, end: int) -> int:
         return end - _DAY
     if match := _DURATION.fullmatch(dashboard.start):
         seconds = sum(int(part or 0) * unit for part, unit in zip(match.groups(), _SECONDS, strict=True))
-        return end - (seconds or _DAY)
+        return end - min(seconds or _DAY, KEPT)
     try:
         moment = datetime.fromisoformat(dashboard.start)
+        begun = int(moment.replace(tzinfo=moment.tzinfo or UTC).timestamp())
     except ValueError as error:
         raise PreviewError(f"dashboard {dashboard.name}: start {dashboard.start} is no time") from error
-    begun = int(moment.replace(tzinfo=moment.tzinfo or UTC).timestamp())
-    return begun if begun < end else end - _DAY
+    return max(begun, end - KEPT) if begun < end else end - _DAY
 
 
 def _wanted(dashboard: Dashboard, capacity: Mapping[str, Capacity]) -> dict[MetricKey, int]:
@@ -149,30 +168,34 @@ def _of_widgets(dashboard: Dashboard) -> Iterator[tuple[MetricKey | None, str, i
 
 
 def _of_alarms(template: Mapping[str, Any]) -> Iterator[tuple[MetricKey | None, str, int]]:
-    for logical_id, properties in _resources(template, _ALARM_KINDS[:1]):
+    for logical_id, properties in resources(template, ALARM):
         try:
             alarm = Alarm.from_template(logical_id, properties)
-        except _NOT_EVALUATED:
+        except ValueError:
             continue
         for metric in alarm.metrics.values():
             yield metric.key, "", alarm.period
 
 
 def _states(template: Mapping[str, Any], samples: Samples, end: int) -> States:
-    alarms = dict(_resources(template, _ALARM_KINDS))
-    try:
-        history = evaluate_alarms(template, samples, start=end - 6 * _HOUR, end=end) if alarms else History()
-    except _NOT_EVALUATED:
-        history = History()
+    history = evaluate_alarms(template, samples, start=end - 6 * _HOUR, end=end)
     states = {}
-    for logical_id, properties in alarms.items():
+    for logical_id, properties in resources(template, ALARM, COMPOSITE):
         name = plain(properties.get("AlarmName") or _HASH.sub("", logical_id))
         state = str(history.state(logical_id)) if logical_id in history else ""
         states[f"${{{logical_id}.Arn}}"] = states[name] = (name, state)
     return states
 
 
-def _resources(template: Mapping[str, Any], kinds: Iterable[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    for logical_id, resource in template.get("Resources", {}).items():
-        if resource["Type"] in kinds:
-            yield logical_id, resource["Properties"]
+def _in_states(widget: Widget, states: States) -> Widget:
+    """An alarm widget with the alarms that are in the states it asks for, or a text that says that none is."""
+    wanted = widget.properties.states
+    if widget.type != "alarm" or not wanted:
+        return widget
+    known = [(arn, states.get(arn) or states.get(arn.rpartition(":alarm:")[2])) for arn in widget.properties.alarms]
+    if alarms := [arn for arn, found in known if found and found[1] in wanted]:
+        return widget.model_copy(update={"properties": widget.properties.model_copy(update={"alarms": alarms})})
+    unknown = sum(not (found and found[1]) for _, found in known)
+    text = f"None in state {' or '.join(wanted)}" + (f"; {unknown} not evaluated" if unknown else "")
+    properties = widget.properties.model_copy(update={"markdown": text})
+    return widget.model_copy(update={"type": "text", "properties": properties})

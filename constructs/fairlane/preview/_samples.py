@@ -9,6 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, Self
 
 _PERCENTILE: Final = re.compile(r"p(\d{1,2}(?:\.\d{1,10})?|100)")
+_END_OF_TIME: Final = 4_102_444_800_000  # the year 2100 in ms: what is later was not in ms
+_LARGEST: Final = 2**360  # what CloudWatch takes
+
+KEPT: Final = 455 * 86_400
+"""How long CloudWatch keeps metrics, in seconds."""
 
 Series = dict[int, float]
 """Values by the start of their period, in seconds since 1970; a missing point is not in it."""
@@ -102,14 +107,19 @@ class Samples:
     def add_emf(self, lines: Iterable[str], *, arrival: int | None = None) -> None:
         """Adds what log lines in the embedded metric format say; other lines say nothing.
 
-        Each set of dimensions makes a metric of its own.
+        A line may have something before its first brace, such as the time and the log stream that tools print there.
+        Each set of dimensions makes a metric of its own. What is no number to CloudWatch is left out.
 
         Args:
             lines: lines of a log.
             arrival: when the samples could first be read; by default at their timestamp.
+
+        Raises:
+            ValueError: for a timestamp that is none.
         """
         for line in lines:
             document = _emf(line)
+            time = _seconds(document["_aws"]["Timestamp"]) if document else 0
             for directive in document["_aws"]["CloudWatchMetrics"] if document else ():
                 for names in directive["Dimensions"]:
                     dimensions: dict[str, Any] = {name: document.get(name) for name in names}
@@ -117,8 +127,7 @@ class Samples:
                         continue
                     for name in (metric["Name"] for metric in directive["Metrics"]):
                         if values := _numbers(document.get(name)):
-                            time = document["_aws"]["Timestamp"] // 1000
-                            self.add(directive["Namespace"], name, dimensions, time, values, arrival=arrival)
+                            self.add(str(directive["Namespace"]), name, dimensions, time, values, arrival=arrival)
 
     def metrics(self) -> list[MetricKey]:
         """Every metric that has samples."""
@@ -161,18 +170,26 @@ class Samples:
 
 def _emf(line: str) -> dict[str, Any]:
     """The document of a line, or nothing if it has no metrics."""
+    _, brace, rest = line.partition("{")
     try:
-        document = json.loads(line)
-    except ValueError:
+        document = json.loads(brace + rest)
+    except (RecursionError, ValueError):
         return {}
     root = document.get("_aws") if isinstance(document, dict) else None
     return document if isinstance(root, dict) and {"CloudWatchMetrics", "Timestamp"} <= root.keys() else {}
 
 
+def _seconds(timestamp: Any) -> int:
+    if type(timestamp) not in (int, float) or not 0 <= timestamp < _END_OF_TIME:
+        raise ValueError(f"Timestamp: got {timestamp!r:.30}, allowed: milliseconds since 1970")
+    return int(timestamp) // 1000
+
+
 def _numbers(value: Any) -> list[float]:
     """The samples that a member holds; none if it is anything but a number or numbers."""
     values = value if isinstance(value, list) else [value]
-    return values if all(type(one) in (int, float) for one in values) else []
+    are_numbers = all(type(one) in (int, float) for one in values)
+    return [one for one in values if abs(one) <= _LARGEST] if are_numbers else []  # NaN is not
 
 
 def _average(values: list[float]) -> float:

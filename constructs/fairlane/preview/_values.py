@@ -40,32 +40,37 @@ REDUCING: Final[dict[str, Callable[[list[float]], float]]] = {
 
 
 def _result(function: Callable[..., float], *values: float) -> float:
-    """What comes of numbers; no number of what has no value, such as a division by 0."""
+    """What comes of numbers that have a value; it may have none, such as a division by 0."""
     try:
-        result = float(function(*values))
+        return float(function(*values))
     except (ArithmeticError, ValueError):
         return MISSING
-    return MISSING if math.isinf(result) or any(math.isnan(value) for value in values) else result
+
+
+def _number(function: Callable[..., float], *values: float) -> float:
+    result = _result(function, *values)
+    return result if math.isfinite(result) and not any(map(math.isnan, values)) else MISSING
 
 
 def _points(points: Mapping[int, float]) -> Series:
-    return {time: value for time, value in points.items() if not math.isnan(value)}
+    """Those that have a value: a series has no others, so only numbers on their own are looked at before reckoning."""
+    return {time: value for time, value in points.items() if math.isfinite(value)}
 
 
 def whole(value: Value, function: Callable[[Series], Series]) -> Value:
-    """A function of each series as a whole."""
+    """A function of each series as a whole; what is no number is left out of what it makes."""
     if isinstance(value, list):
-        return [Labelled(one.label, function(one.points)) for one in value]
+        return [Labelled(one.label, _points(function(one.points))) for one in value]
     if isinstance(value, float):
         raise ValueError("got a number, allowed: time series")
-    return function(value)
+    return _points(function(value))
 
 
 def each(value: Value, function: Callable[[float], float]) -> Value:
     """A function of each point."""
     if isinstance(value, float):
-        return _result(function, value)
-    return whole(value, lambda series: _points({time: _result(function, one) for time, one in series.items()}))
+        return _number(function, value)
+    return whole(value, lambda series: {time: _result(function, one) for time, one in series.items()})
 
 
 def binary(sign: str, left: Value, right: Value) -> Value:
@@ -78,19 +83,20 @@ def binary(sign: str, left: Value, right: Value) -> Value:
             return whole(left, lambda series: _pair(function, series, right))
         return whole(right, lambda series: _pair(function, left, series))
     if isinstance(left, float) and isinstance(right, float):
-        return _result(function, left, right)
-    return _pair(function, left, right)
+        return _number(function, left, right)
+    return _points(_pair(function, left, right))
 
 
 def _pair(function: Callable[[float, float], float], left: Value, right: Value) -> Series:
+    """An operator between each two points, some of which may come to nothing."""
     if isinstance(left, dict) and isinstance(right, dict):
         times = sorted(left.keys() | right.keys())
-        return _points({time: _result(function, left.get(time, 0.0), right.get(time, 0.0)) for time in times})
+        return {time: _result(function, left.get(time, 0.0), right.get(time, 0.0)) for time in times}
     if isinstance(left, dict) and isinstance(right, float):
-        return _points({time: _result(function, one, right) for time, one in left.items()})
+        return {} if math.isnan(right) else {time: _result(function, one, right) for time, one in left.items()}
     assert isinstance(left, float)
     assert isinstance(right, dict)
-    return _points({time: _result(function, left, one) for time, one in right.items()})
+    return {} if math.isnan(left) else {time: _result(function, left, one) for time, one in right.items()}
 
 
 def choice(condition: Value, then: Value, otherwise: Value | None = None) -> Value:

@@ -1,5 +1,6 @@
 """One quota of one share: what it owns of an instance type, what it uses and what waits for it."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -34,6 +35,7 @@ class Lane:
         used: what its runs hold, those that are being stopped too.
         running: its runs without those, and their jobs.
         running_units: what those hold.
+        priorities: how many of them have each priority.
         promised: what its jobs need that others are stopped for.
         extra: how much more it will use for that.
     """
@@ -48,6 +50,7 @@ class Lane:
         self.waiting: list[int] = []
         self.running: dict[int, int] = {}
         self.running_units = 0
+        self.priorities: Counter[int] = Counter()
         self.used = 0
         self.promised = 0
         self.extra = 0

@@ -4,19 +4,15 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from heapq import heappop, heappush
-from typing import NamedTuple
+from typing import TypeAlias
 
 from fairlane.rehearsal._engine import ROW_MASK, Engine, Scheduler
 from fairlane.rehearsal._options import Strategies
 from fairlane.rehearsal._quota_lanes import Lane, Promise
 from fairlane.scheduling import QuotaShare
 
-
-class _Victim(NamedTuple):
-    order: tuple[int, ...]
-    run: int
-    units: int
-    lane: Lane
+_Victim: TypeAlias = tuple[int, int, int, int, Lane]
+"""A run that may be stopped: its priority if that counts, its start and its row, then its number and its lane."""
 
 
 class QuotaPool:
@@ -57,8 +53,8 @@ class QuotaPool:
         lane.used -= units
         self._free += units
         self.changed = True
-        if lane.running.pop(run, None) is not None:
-            lane.running_units -= units
+        if run in lane.running:
+            self._forget(lane, run, units)
 
     def schedule(self, scheduler: Scheduler, now: int) -> None:
         """Starts and stops until nothing changes."""
@@ -68,7 +64,7 @@ class QuotaPool:
             promise.lane.promised -= promise.units
             promise.lane.extra -= promise.extra
             self._start(promise.lane, promise.row, promise.units, now)
-        while self._give_own(scheduler, now) | self._lend(now) or self._let_pass(scheduler, now):
+        while self._give_own(scheduler, now) or self._lend(now) or self._let_pass(scheduler, now):
             pass
         self.changed = False
 
@@ -84,8 +80,17 @@ class QuotaPool:
     def _start(self, lane: Lane, row: int, units: int, now: int) -> None:
         lane.running[self._engine.start(row, now)] = row
         lane.running_units += units
+        lane.priorities[self._engine.priorities[row]] += 1
         lane.used += units
         self._free -= units
+
+    def _forget(self, lane: Lane, run: int, units: int) -> None:
+        """A run does not run any more, or soon."""
+        priority = self._engine.priorities[lane.running.pop(run)]
+        lane.running_units -= units
+        lane.priorities[priority] -= 1
+        if not lane.priorities[priority]:
+            del lane.priorities[priority]
 
     def _give_own(self, scheduler: Scheduler, now: int) -> bool:
         """Gives shares what is their own."""
@@ -105,7 +110,7 @@ class QuotaPool:
 
     def _in_order(self) -> list[Lane]:
         lanes = [lane for lane in self._lanes if lane.quota]
-        return sorted(lanes, key=lambda lane: Fraction(lane.used, lane.quota)) if self._least_used else lanes
+        return sorted(lanes, key=lambda lane: Fraction(lane.base, lane.quota)) if self._least_used else lanes
 
     def _lend(self, now: int) -> bool:
         """Lends what idles, to the earliest job that may have it."""
@@ -128,14 +133,17 @@ class QuotaPool:
     def _take_back(self, lane: Lane, units: int, scheduler: Scheduler, now: int) -> bool:
         """Stops what others borrowed, for the first job of a share."""
         lacking = units - self._free_for(lane)
-        left = {other: other.over for other in self._lanes if other.over > 0}
+        left = {other: over for other in self._lanes if (over := other.over) > 0}
+        if sum(other.running_units for other in left) < lacking:
+            return False
         chosen = []
         for victim in self._victims(left):
             if lacking <= 0:
                 break
-            if left[victim.lane] > 0:
-                left[victim.lane] -= victim.units
-                lacking -= victim.units
+            other, held = victim[-1], self._units(victim)
+            if left[other] > 0:
+                left[other] -= held
+                lacking -= held
                 chosen.append(victim)
         if lacking > 0:
             return False
@@ -149,43 +157,45 @@ class QuotaPool:
                 continue
             row, units = self._head(lane)
             own = self._engine.priorities[row]
+            if min(lane.priorities) >= own:
+                continue
             lacking = max(units - self._free_for(lane), lane.base + units - max(lane.quota, lane.base))
             chosen = []
             for victim in self._victims([lane], below=own):
                 if lacking <= 0:
                     break
-                lacking -= victim.units
+                lacking -= self._units(victim)
                 chosen.append(victim)
             if lacking <= 0:
-                self._stop(chosen, lane, sum(victim.units for victim in chosen), scheduler, now)
+                self._stop(chosen, lane, sum(map(self._units, chosen)), scheduler, now)
                 return True
         return False
 
     def _victims(self, lanes: Iterable[Lane], below: int | None = None) -> list[_Victim]:
         """Runs of these lanes that may be stopped, the first to be stopped first."""
-        engine, starts = self._engine, self._engine.record.starts
-        victims = []
-        for lane in lanes:
-            for run, row in lane.running.items():
-                priority = engine.priorities[row]
-                if below is None or priority < below:
-                    newest = (-starts[run], -row)
-                    order = newest if self._newest else (priority, *newest)
-                    victims.append(_Victim(order, run, engine.needs[row], lane))
-        return sorted(victims, key=lambda victim: victim.order)
+        priorities, starts = self._engine.priorities, self._engine.record.starts
+        return sorted(
+            (0 if self._newest else priorities[row], -starts[run], -row, run, lane)
+            for lane in lanes
+            for run, row in lane.running.items()
+            if below is None or priorities[row] < below
+        )
+
+    def _units(self, victim: _Victim) -> int:
+        return self._engine.needs[-victim[2]]
 
     def _stop(self, victims: Sequence[_Victim], lane: Lane, own: int, scheduler: Scheduler, now: int) -> None:
         """Stops runs for the first job of a lane, and promises it their capacity; `own` of it is the lane's."""
         row, units = self._head(lane)
         heappop(lane.waiting)
+        freed = sum(map(self._units, victims))
         for victim in victims:
-            del victim.lane.running[victim.run]
-            victim.lane.running_units -= victim.units
-            self._engine.preempt(victim.run, scheduler, now)
+            *_, run, other = victim
+            self._forget(other, run, self._units(victim))
+            self._engine.preempt(run, scheduler, now)
         if not self._engine.stop_seconds:
             self._start(lane, row, units, now)
             return
-        freed = sum(victim.units for victim in victims)
         ready = now + self._engine.stop_seconds
         promise = Promise(ready, lane, row, units, max(0, units - freed), max(0, units - own))
         self._promises.append(promise)

@@ -24,7 +24,20 @@ class Usage:
         leaves: when the next step leaves the window, and the formula ends.
     """
 
-    __slots__ = ("_even", "_steps", "_was", "bend", "leaves", "since", "slope", "step", "units", "value", "weight", "window")
+    __slots__ = (
+        "_even",
+        "_steps",
+        "_was",
+        "bend",
+        "leaves",
+        "since",
+        "slope",
+        "step",
+        "units",
+        "value",
+        "weight",
+        "window",
+    )
 
     def __init__(self, window: int, weight: int, *, even: bool) -> None:
         self.window = window

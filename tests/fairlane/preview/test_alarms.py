@@ -1,11 +1,14 @@
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 
-from fairlane.preview._alarms import Alarm, evaluate_alarms, plain
+from fairlane.preview._alarms import evaluate_alarms
+from fairlane.preview._metric_alarm import Alarm
 from fairlane.preview._samples import Samples
 from fairlane.preview._states import State
+from fairlane.preview._template import plain
 
 OK, ALARM, INSUFFICIENT_DATA = State
 MINUTE = 60
@@ -247,6 +250,15 @@ def test_fewest_samples(statistic: str, fewest: int) -> None:
             "may end early",
         ),
         (properties(Period=10), "periods"),
+        (properties(Period=0), "periods"),
+        (properties(Period=24 * HOUR, EvaluationPeriods=8), "EvaluationPeriods"),
+        (properties(Period={"Ref": "Period"}), "alarm Tried: int"),
+        (properties(Threshold={"Ref": "Threshold"}), "alarm Tried: float"),
+        (properties(ComparisonOperator="GreaterThanUpperThreshold"), "'GreaterThanUpperThreshold' is missing or not"),
+        (properties(Metrics=["m1"]), "alarm Tried: 'str'"),
+        (properties(ExtendedStatistic="p100", EvaluateLowSampleCountPercentile="ignore"), "alarm Tried: .*zero"),
+        (math_properties("(" * 5000 + "all" + ")" * 5000), "nested too deeply"),
+        ({}, "'ExtendedStatistic' is missing"),
         (math_properties("all", query("m3", "m", 300)), "periods"),
         (math_properties("all", query("m3", "m") | {"ReturnData": True}), "ReturnData: got e, m3"),
         (math_properties("all", Metrics=[query("m1", "m")]), "ReturnData: got none"),
@@ -256,26 +268,21 @@ def test_fewest_samples(statistic: str, fewest: int) -> None:
         (properties(TreatMissingData="guess"), "guess"),
     ],
 )
-def test_what_is_refused(alarm: dict[str, Any], problem: str) -> None:
-    with pytest.raises(ValueError, match=problem):
-        history(alarm, samples({0: 1}, "All"))
+def test_what_is_not_evaluated(alarm: dict[str, Any], problem: str) -> None:
+    given = samples(each_minute(11), "All")
+    samples(each_minute(11), into=given)
+    alarms = template(alarm)
+    alarms["Resources"]["Other"] = template(properties())["Resources"]["Tried"]
+    found = evaluate_alarms(alarms, given, start=0, end=MINUTE)
+    assert found == {"Other": [(0, INSUFFICIENT_DATA), (MINUTE, ALARM)]}
+    assert found.not_evaluated.keys() == {"Tried"}
+    assert re.search(problem, found.not_evaluated["Tried"])
 
 
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        ("red", "red"),
-        (QUEUE, "${Queue}"),
-        ({"Fn::GetAtt": ["Queue", "Arn"]}, "${Queue.Arn}"),
-        ({"Fn::GetAtt": "Queue.Arn"}, "${Queue.Arn}"),
-        ({"Fn::Sub": "a-${Queue}"}, "a-${Queue}"),
-        ({"Fn::Join": ["/", ["a", QUEUE]]}, "a/${Queue}"),
-        (
-            {"Fn::Select": [1, {"Fn::Split": ["/", QUEUE]}]},
-            '{"Fn::Select": [1, {"Fn::Split": ["/", {"Ref": "Queue"}]}]}',
-        ),
-        (5, "5"),
-    ],
-)
-def test_references_as_text(value: Any, text: str) -> None:
-    assert plain(value) == text
+def test_nothing_is_kept_of_an_alarm_that_fails_on_some_data_only() -> None:
+    """In the first minute AWS does not say what becomes of it; in the second there is no minimum to reckon with."""
+    odd = math_properties("FIRST(SLICE([all], MIN(all) - 11))", EvaluationPeriods=2)
+    given = samples({0: 11}, "All")
+    for end, undocumented, left in ((MINUTE, {("Tried", MINUTE)}, {"Tried"}), (2 * MINUTE, set(), set())):
+        found = evaluate_alarms(template(odd), given, start=0, end=end, evaluation_range=lambda n: n - 1)
+        assert (found.undocumented, {*found}) == (undocumented, left)

@@ -1,6 +1,7 @@
 """Bodies of dashboards: where they are found, what their metrics mean, and where their widgets stand."""
 
 import json
+import re
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fairlane.preview import PreviewError
-from fairlane.preview._body import COLUMNS, Widget, _placed, read_dashboards
+from fairlane.preview._body import COLUMNS, Properties, Widget, _placed, read_dashboards
 from fairlane.preview._metrics import Line, expanded, labels, with_values
 from fairlane.preview._samples import MetricKey
 
@@ -45,6 +46,11 @@ def test_a_metric_repeats_parts_of_the_one_before() -> None:
     share = {"JobQueueName": "p4", "Share": "b"}
     given = keys(["Fairlane", "InUse", "JobQueueName", "p4", "Share", "a"], ["...", "b"], ["...", {"stat": "Sum"}])
     assert given[1:] == [MetricKey.of("Fairlane", "InUse", share)] * 2
+
+
+def test_options_that_are_null_say_nothing() -> None:
+    empty = {"id": None, "label": None, "stat": None, "period": None, "color": None, "yAxis": None, "visible": None}
+    assert lines(["N", "A", empty]) == lines(["N", "A", {}]) == lines(["N", "A"])
 
 
 def test_an_expression_between_metrics_is_not_repeated() -> None:
@@ -83,11 +89,18 @@ def test_repeating_changes_no_meaning(metrics: list[list[str]]) -> None:
         ([["N", "M"], ["...", "a", "b", "c"]], "metrics.1: '...' repeats"),
         ([[{"label": "no expression"}]], "metrics.0: neither"),
         ([[]], "metrics.0: neither"),
+        ([[{}]], "metrics.0: neither"),
+        ([[{"expression": None}]], "metrics.0: neither"),
+        ([["N", "M", {"period": 0}]], "metrics.0: period: got 0, allowed: 1 to"),
+        ([["N", "M", {"period": -60}]], "metrics.0: period: got -60"),
+        ([["N", "M", {"period": 10**12}]], "metrics.0: period: got 1000000000000"),
+        ([["N", "M", {"period": float("inf")}]], "metrics.0: period: got inf"),
+        ([["N", "M", {"period": []}]], "metrics.0: period: got []"),
     ],
 )
 def test_metrics_that_are_none_are_refused(metrics: list[list[Any]], said: str, tmp_path: Path) -> None:
     body = {"widgets": [{"type": "metric", "properties": {"metrics": metrics}}]}
-    with pytest.raises(PreviewError, match=r"body\.json is not a dashboard: .*" + said.replace(".", r"\.")):
+    with pytest.raises(PreviewError, match=r"body\.json is not a dashboard: .*" + re.escape(said)):
         read_dashboards(written(tmp_path / "body.json", body))
 
 
@@ -112,6 +125,41 @@ def test_every_dashboard_of_a_folder_is_found(tmp_path: Path) -> None:
     written(tmp_path / "assembly-x" / "b.template.json", template(Three=body))
     written(tmp_path / "manifest.json", {"widgets": "none"})
     assert [dashboard.name for dashboard in read_dashboards(tmp_path)] == ["One", "Two", "Three"]
+
+
+UNDRAWN = {"metrics": [{"metricName": "CPUUtilization", "stat": "Average"}], "period": "auto", "annotations": 5}
+
+
+@pytest.mark.parametrize("kind", ["explorer", "custom", "chart", "of tomorrow"])
+@pytest.mark.parametrize(
+    ("properties", "title"),
+    [({**UNDRAWN, "title": "Fleet"}, "Fleet"), ({**UNDRAWN, "title": ["x"]}, ""), (UNDRAWN, ""), (None, ""), ("", "")],
+)
+def test_only_the_title_is_read_of_what_is_not_drawn(kind: str, properties: Any, title: str, tmp_path: Path) -> None:
+    body = {"widgets": [{"type": kind, "width": 9, "properties": properties}, {"type": "text"}]}
+    (dashboard,) = read_dashboards(written(tmp_path / "body.json", body))
+    first = dashboard.widgets[0]
+    assert (first.type, first.width, first.properties) == (kind, 9, Properties(title=title))
+
+
+@pytest.mark.parametrize("kind", ["alarm", "log", "metric", "text"])
+def test_what_is_drawn_is_read(kind: str, tmp_path: Path) -> None:
+    body = {"widgets": [{"type": kind, "properties": UNDRAWN}]}
+    with pytest.raises(PreviewError, match=r"is not a dashboard: widgets\.0\.properties"):
+        read_dashboards(written(tmp_path / "body.json", body))
+
+
+@pytest.mark.parametrize("properties", [None, {}, {"title": None, "metrics": None, "yAxis": {"left": None}}])
+def test_properties_that_are_null_say_nothing(properties: Any, tmp_path: Path) -> None:
+    body = {"start": None, "widgets": [{"type": "metric", "height": None, "properties": properties}]}
+    (dashboard,) = read_dashboards(written(tmp_path / "body.json", body))
+    assert dashboard.widgets[0].properties == Properties()
+
+
+def test_a_byte_order_mark_is_no_hindrance(tmp_path: Path) -> None:
+    path = tmp_path / "body.json"
+    path.write_text('{"widgets": []}', encoding="utf-8-sig")
+    assert [dashboard.name for dashboard in read_dashboards(path)] == ["body"]
 
 
 def test_a_body_is_joined_from_its_parts(tmp_path: Path) -> None:
@@ -157,9 +205,17 @@ def test_widgets_that_are_free_stay_where_they_are(tmp_path: Path) -> None:
         ("list.json", [], "neither a CloudFormation template nor the body of a dashboard"),
         ("none.json", template(), "has no dashboards"),
         ("broken.json", '{\n"widgets": [\n}', r"broken\.json, line 3: this is not JSON"),
-        ("template.json", template(Mine='{"widgets": [\n}'), r"Mine, line 2 of its body: this is not JSON"),
+        ("template.json", template(Mine='{"widgets": [\n}'), r"the body of Mine, line 2: this is not JSON"),
         ("body.json", {"widgets": [{"type": "text", "width": 25}]}, r"not a dashboard: widgets\.0\.width: .*24"),
         ("empty.json", template(Mine="{}"), "Mine is not a dashboard: widgets: field required"),
+        ("deep.json", "[" * 100_000, r"deep\.json is nested too deeply"),
+        ("body.json", template(Mine="[" * 100_000), "the body of Mine is nested too deeply"),
+        ("null.json", {"Resources": {"Z": None}}, "has no dashboards"),
+        ("none.json", {"Resources": {"D": {"Type": "AWS::CloudWatch::Dashboard"}}}, "D is not a dashboard"),
+        ("both.json", {"Resources": None, "widgets": None}, "is not a dashboard: widgets: field required"),
+        ("digits.json", f'{{"widgets": {"9" * 5000}}}', "digits"),
+        ("nan.json", '{"widgets": [{"type": "metric", "properties": {"yAxis": {"left": {"max": NaN}}}}]}', "finite"),
+        ("big.json", '{"widgets": [{"type": "text", "width": 1e400}]}', "finite"),
     ],
 )
 def test_what_is_no_dashboard_is_told_in_one_line(tmp_path: Path, name: str, content: Any, said: str) -> None:

@@ -148,4 +148,27 @@ def test_capacity_is_what_the_exporter_is_told() -> None:
         '"instance_type":"ml.g6.12xlarge"},{"name":"old","shares":{},"limit":{}}]}'
     )
     schedule = {"Type": "AWS::Scheduler::Schedule", "Properties": {"Target": {"Input": told}}}
-    assert capacity_of({"Resources": {"Every": schedule}}) == {"g6": Capacity(limit=16, shares={"x": 12}, gpus=4)}
+    assert capacity_of({"Resources": {"Z": None, "Every": schedule}}) == {
+        "g6": Capacity(limit=16, shares={"x": 12}, gpus=4)
+    }
+
+
+@pytest.mark.parametrize(
+    "properties",
+    [
+        None,
+        {},
+        {"Target": {}},
+        {"Target": {"Input": {"Ref": "Input"}}},
+        {"Target": {"Input": "not JSON"}},
+        {"Target": {"Input": "[]"}},
+        {"Target": {"Input": "[" * 100_000}},
+        {"Target": {"Input": '{"queues": 5}'}},
+        {"Target": {"Input": '{"queues": ["p4"]}'}},
+        {"Target": {"Input": '{"queues": [{"limit": {"NUM_INSTANCES": "all"}}]}'}},
+        {"Target": {"Input": '{"queues": [{"limit": {"NUM_INSTANCES": 5}}]}'}},
+    ],
+)
+def test_schedules_of_other_things_say_nothing(properties: object) -> None:
+    schedule = {"Type": "AWS::Scheduler::Schedule", "Properties": properties}
+    assert capacity_of({"Resources": {"Other": schedule}}) == {}

@@ -84,6 +84,15 @@ def test_documented_examples(expression: str, expected: Points) -> None:
         ("FILL(m2, LINEAR)", [30, 15, 0, 0, 30]),
         ("FILL(b, LINEAR)", [20, 20, 20, None, None]),
         ("FILL(b, MIN(none))", [20, None, 20, None, None]),
+        ("a ^ 0", [1, 1, 1, 1, None]),
+        ("MAX(none) ^ (a * 0)", [None] * 5),
+        ("a ^ MAX(none)", [None] * 5),
+        ("a > MAX(none)", [None] * 5),
+        ("IF(a, MAX(none), b)", [None, None, 20, None, None]),
+        ("(a + 1) ^ 250", [None, None, 1, 1, None]),
+        ("b * 1e307 * 1e307", [None] * 5),
+        ("DIFF((a - 15) * 1e307)", [None, -1e308, None, 0, None]),
+        ("RUNNING_SUM(b * 8e306)", [1.6e308, None, None, None, None]),
         ("SUM([a, b])", [50, 20, 20, 0, None]),
         ("SUM([b])", [20, None, 20, None, None]),
         ("AVG([a, b])", [25, 10, 10, 0, None]),
@@ -137,6 +146,10 @@ def test_missing_points(expression: str, expected: Points) -> None:
         ("MAX(none) + 1", None),
         ("10 ^ 400", None),
         ("1e308 * 10", None),
+        ("MAX(none) ^ 0", None),
+        ("1 ^ MAX(none)", None),
+        ("MAX(none) == MAX(none)", None),
+        ("-MAX(none)", None),
         ("DATAPOINT_COUNT(none)", 0),
     ],
 )
@@ -172,11 +185,22 @@ def test_precedence(expression: str, expected: float | None) -> None:
         ("SORT([a], STDDEV, ASC)", "SORT"),
         ("a + 'b'", "text 'b'"),
         ("SEARCH('x', 'Sum', 60)", "SEARCH is not allowed"),
+        ("a + 1e400", "unexpected 1e400"),
+        ("SUM([TIME_SERIES(1e308), TIME_SERIES(1e308)])", "a number is too large"),
+        ("(" * 5000 + "a" + ")" * 5000, "nested too deeply"),
+        ("-" * 5000 + "a", "nested too deeply"),
+        ("a" + " + 1" * 5000, "nested too deeply"),
     ],
 )
 def test_what_is_refused(expression: str, problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
         evaluate(expression, GIVEN, TIMES, period=MINUTE)
+
+
+@pytest.mark.parametrize("period", ["0", "-60", "0.5", "1e300", "MAX(none)"])
+def test_a_search_has_a_period(period: str) -> None:
+    with pytest.raises(ValueError, match="SEARCH: period: got"):
+        evaluate(f"SEARCH('x', 'Sum', {period})", GIVEN, TIMES, period=MINUTE, search=lambda *_: [])
 
 
 def test_an_array_keeps_the_names_of_its_series() -> None:

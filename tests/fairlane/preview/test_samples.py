@@ -1,5 +1,6 @@
 import json
 import math
+import re
 from collections.abc import Callable
 
 import pytest
@@ -169,3 +170,52 @@ def test_each_set_of_dimensions_makes_a_metric() -> None:
     assert [key.dimensions for key in samples.metrics()] == [(), (("a", "1"),), (("a", "1"), ("b", "2"))]
     assert samples.aggregate(MetricKey.of("N", "m", {}), "Sum", 1, [1], 59) == {}
     assert samples.aggregate(MetricKey.of("N", "m", {}), "Sum", 1, [1], 60) == {1: 3}
+
+
+def line(timestamp: str = "1000", value: str = "5") -> str:
+    directive = {"Namespace": "N", "Dimensions": [["Queue"]], "Metrics": [{"Name": "m"}]}
+    told = f'{{"Timestamp": {timestamp}, "CloudWatchMetrics": [{json.dumps(directive)}]}}'
+    return f'{{"_aws": {told}, "Queue": "q", "m": {value}}}'
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "",
+        "\ufeff",
+        "2026-03-04T12:00:07 ",
+        "2026-03-04T12:00:07.513000+00:00 2026/03/04/[$LATEST]0a1b2c3d4e5f60718293a4b5c6d7e8f9 ",
+        "2026-03-04T12:00:07.513Z\t",
+    ],
+)
+def test_what_tools_print_before_a_line_is_passed_over(before: str) -> None:
+    samples = Samples()
+    samples.add_emf([before + line() + "\n"])
+    assert samples.aggregate(KEY, "Sum", 1, [1]) == {1: 5}
+
+
+@pytest.mark.parametrize("value", ["NaN", "1e400", "-Infinity", "[NaN]", "1e200", "1" + "0" * 400, '"5"', "[[]]", "[]"])
+def test_what_is_no_number_to_cloudwatch_is_left_out(value: str) -> None:
+    samples = Samples()
+    samples.add_emf([line(value=value)])
+    assert samples.metrics() == []
+
+
+def test_numbers_beside_what_is_none_are_kept() -> None:
+    samples = Samples()
+    samples.add_emf([line(value="[1, NaN, 2, 1e400]")])
+    assert samples.aggregate(KEY, "Sum", 1, [1]) == {1: 3}
+
+
+@pytest.mark.parametrize(
+    "timestamp", ["99999999999999999", "4102444800000", "NaN", "1e400", "-1", '"1000"', "true", "null", "[]"]
+)
+def test_a_timestamp_that_is_none_is_told(timestamp: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(f"Timestamp: got {json.loads(timestamp)!r}, allowed: milliseconds")):
+        Samples().add_emf([line(timestamp)])
+
+
+def test_lines_that_are_nested_deeply_say_nothing() -> None:
+    samples = Samples()
+    samples.add_emf(['{"a": ' + "[" * 100_000, line("1999.5")])
+    assert samples.aggregate(KEY, "Sum", 1, [1]) == {1: 5}

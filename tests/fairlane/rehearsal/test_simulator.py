@@ -215,7 +215,7 @@ def test_progress_is_told_and_ends_with_all() -> None:
 
 def test_an_empty_trace_is_an_empty_rehearsal() -> None:
     for policy, capacity in ((Fifo(), 4), (FairShare({"a": 1}), 4), (TWO_TEAMS, {UNIT: 100})):
-        rehearsal = rehearse(policy, Trace.of([]), capacity=capacity)  # type: ignore[arg-type]
+        rehearsal = rehearse(policy, Trace.of([]), capacity=capacity)
         assert (rehearsal.utilization, rehearsal.peak_utilization, rehearsal.total.jobs) == (0, 0, 0)
         assert all(result.jobs == 0 for result in rehearsal.shares.values())
 
