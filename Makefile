@@ -73,13 +73,14 @@ catalog: $(VENV)/.ready  ## Writes the machines of SageMaker and EC2 again, from
 	$(BIN)/python -m fairlane.catalog build/answer.json > build/gpu_instance_types.json
 	mv build/gpu_instance_types.json constructs/fairlane/catalog
 
-pictures: $(VENV)/.ready templates  ## Draws the README's pictures of the example's dashboard again.
+pictures: $(VENV)/.ready templates  ## Draws the pictures of the example's dashboard and of the scenarios again.
 	$(RUN) fairlane dashboard preview build/templates/example --dashboard fairlane-example --output build/dashboard.html
 	for scheme in light dark; do \
 	    $(RUN) node tests/fairlane/preview/browser.mjs build/dashboard.html \
 	        "[{\"width\": 1280, \"height\": 1730, \"scheme\": \"$$scheme\", \"png\": \"docs/images/dashboard-$$scheme.png\"}]" \
 	        > build/facts.json || exit 1; \
 	done
+	$(RUN) python -m tests.docs.pictures docs/images/scenarios
 
 lock: $(VENV)/.ready  ## Resolves all dependencies again, to their newest versions.
 	$(COMPILE) --output-file requirements/newest.lock

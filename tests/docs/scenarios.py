@@ -1,0 +1,49 @@
+"""The pages of scenarios: each has one example, and what it prints."""
+
+import re
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from io import StringIO
+from typing import Any
+
+from fairlane.rehearsal import Rehearsal
+from tests.support import REPOSITORY
+
+FOLDER = REPOSITORY / "docs" / "scenarios"
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page, by its name."""
+
+    name: str
+
+    @property
+    def text(self) -> str:
+        return (FOLDER / f"{self.name}.md").read_text()
+
+    @property
+    def code(self) -> str:
+        (code,) = re.findall(r"^```python\n(.*?)^```", self.text, re.DOTALL | re.MULTILINE)
+        return str(code)
+
+    @property
+    def said(self) -> str:
+        """What the page says that its example prints."""
+        (text,) = re.findall(r"^```text\n(.*?)^```", self.text, re.DOTALL | re.MULTILINE)
+        return str(text)
+
+    def run(self, code: str | None = None) -> tuple[dict[str, Any], str]:
+        """The names that the example leaves, and what it prints."""
+        names: dict[str, Any] = {"__name__": "example"}
+        with redirect_stdout(StringIO()) as printed:
+            exec(compile(code or self.code, self.name, "exec"), names)
+        return names, printed.getvalue()
+
+    def rehearsals(self) -> dict[str, Rehearsal]:
+        """Those that the example leaves, by their names: what a picture shows."""
+        names, _ = self.run()
+        return {name.capitalize(): value for name, value in names.items() if isinstance(value, Rehearsal)}
+
+
+PAGES = [Page(path.stem) for path in sorted(FOLDER.glob("*.md")) if path.name != "README.md"]
