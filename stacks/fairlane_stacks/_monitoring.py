@@ -45,7 +45,14 @@ class MonitoringStack(cdk.Stack):
         tags: Mapping[str, str],
         termination_protection: bool,
     ) -> None:
-        super().__init__(scope, construct_id, env=env, tags=dict(tags), termination_protection=termination_protection)
+        super().__init__(
+            scope,
+            construct_id,
+            env=env,
+            tags=dict(tags),
+            termination_protection=termination_protection,
+            suppress_template_indentation=True,  # a template may have 1 MB, a quarter of which would be spaces
+        )
         assert model.job_metrics is not None
         hints = {name: queue.instance_type for name, queue in model.training_queues.items() if queue.instance_type}
         self.job_metrics = JobMetrics(
@@ -63,8 +70,7 @@ class MonitoringStack(cdk.Stack):
         self.alarms = self._alarms(alarms, model) if alarms.enabled else None
 
     def _alarms(self, alarms: AlarmsModel, model: RegionModel) -> QueueAlarms:
-        interval = round(self.job_metrics.period.to_minutes())
-        limits, exporter_limits = alarms.limits(AlarmLimits.polled_every(interval)), alarms.exporter_limits(interval)
+        limits = alarms.limits(AlarmLimits())
         special = {name: queue.alarms.limits(limits) for name, queue in model.queues.items() if queue.alarms}
         return QueueAlarms(
             self,
@@ -73,7 +79,7 @@ class MonitoringStack(cdk.Stack):
             notify=self._notify(alarms),
             limits=limits,
             queue_limits=special,
-            exporter_limits=exporter_limits,
+            exporter_limits=alarms.exporter_limits(),
             runbooks=alarms.runbooks,
         )
 
@@ -92,6 +98,8 @@ class MonitoringStack(cdk.Stack):
     ) -> None:
         """Makes the dashboard of all queues in all Regions and one of each team, and tells what monitoring costs.
 
+        Where one dashboard has no room for all queues, others follow it: `fairlane-<name>-2` and so on.
+
         Args:
             name: of the environment.
             environment: its file.
@@ -102,7 +110,18 @@ class MonitoringStack(cdk.Stack):
         common: Any = {"metrics": metrics, "percentiles": dashboard.percentiles, "runbooks": self._runbooks}
         if dashboard.enabled:
             of_all, prefix = [self.alarms] if self.alarms else [], f"fairlane-{name}"
-            self.dashboards.append(QueueDashboard(self, "Dashboard", dashboard_name=prefix, alarms=of_all, **common))
+            groups = QueueDashboard.groups(metrics, percentiles=dashboard.percentiles)
+            for number, queues in enumerate(groups, 1):
+                end = f"-{number}" if number > 1 else ""
+                one = QueueDashboard(
+                    self,
+                    f"Dashboard{end}",
+                    dashboard_name=f"{prefix}{end}",
+                    alarms=of_all,
+                    queues=queues,
+                    **common,
+                )
+                self.dashboards.append(one)
             teams = Construct(self, "Teams")
             self.dashboards += [
                 QueueDashboard(teams, team, dashboard_name=f"{prefix}-{team}", shares=shares, **common)

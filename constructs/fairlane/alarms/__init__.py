@@ -1,13 +1,7 @@
 """When something is wrong with a queue: the limits that alarms watch. Knows no aws_cdk."""
 
-from fairlane.alarms._alarm_limits import (
-    QUEUE_ALARMS,
-    AlarmLimits,
-    ExporterLimits,
-    check_notify,
-    period_minutes,
-    severities,
-)
+from fairlane.alarms._actions import MOST_ACTIONS, check_action, check_notify, check_runbooks
+from fairlane.alarms._alarm_limits import AlarmLimits, ExporterLimits, Limits, period_minutes, severities
 from fairlane.alarms._limits import (
     DeadLetters,
     ExporterStale,
@@ -26,8 +20,8 @@ from fairlane.alarms._reasons import OTHER_REASONS, SPECIAL_REASONS, blocked_rea
 from fairlane.alarms._subscriptions import check_subscriptions, is_endpoint, protocol_of
 
 __all__ = [
+    "MOST_ACTIONS",
     "OTHER_REASONS",
-    "QUEUE_ALARMS",
     "SPECIAL_REASONS",
     "AlarmLimits",
     "DeadLetters",
@@ -37,6 +31,7 @@ __all__ = [
     "IdleCapacity",
     "IdleWhileWaiting",
     "Limit",
+    "Limits",
     "OldestWait",
     "Preemptions",
     "QueueBlocked",
@@ -44,7 +39,9 @@ __all__ = [
     "StarvedShare",
     "Truncated",
     "blocked_reasons",
+    "check_action",
     "check_notify",
+    "check_runbooks",
     "check_subscriptions",
     "is_endpoint",
     "period_minutes",

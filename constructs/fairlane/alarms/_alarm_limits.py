@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
-from typing import Any, Final, TypeVar
+from dataclasses import dataclass, fields, replace
+from typing import Final
 
-from fairlane._checks import check_text
 from fairlane._problems import Problem
+from fairlane._tokens import is_token
 from fairlane.alarms._limits import (
     DeadLetters,
     ExporterStale,
@@ -24,25 +24,40 @@ from fairlane.alarms._limits import (
 
 _WARNING: Final = "Warning"
 _CRITICAL: Final = "Critical"
-_SEVERITY: Final = re.compile(r"[A-Za-z][A-Za-z0-9]{0,31}")
+_DEFAULTS: Final[Mapping[str, Mapping[str, Limit]]] = {
+    "oldest_wait": {_WARNING: OldestWait(), _CRITICAL: OldestWait(hours=24)},
+    "blocked": {_WARNING: QueueBlocked()},
+    "failure_rate": {_WARNING: FailureRate()},
+    "starved_share": {_WARNING: StarvedShare()},
+    "idle_while_waiting": {_WARNING: IdleWhileWaiting()},
+    "idle_capacity": {_WARNING: IdleCapacity()},
+    "preemptions": {_WARNING: Preemptions()},
+    "spot_reclaims": {_WARNING: SpotReclaims()},
+    "stale": {_CRITICAL: ExporterStale()},
+    "dead_letters": {_WARNING: DeadLetters()},
+    "truncated": {_WARNING: Truncated()},
+}
+
+_SEVERITY: Final = re.compile(r"(?!Queues$)[A-Za-z][A-Za-z0-9]{0,31}")  # the exporter's alarms of queues are in Queues
 _DAY_MINUTES: Final = 24 * 60
 _HOUR_MINUTES: Final = 60
 _SHORTEST_PERIOD: Final = 5
 
-_L = TypeVar("_L", bound=Limit)
-
-
-def _warning(limit: _L) -> Mapping[str, _L]:
-    return field(default_factory=lambda: {_WARNING: limit})
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Limits:
-    def limits(self) -> Iterator[tuple[str, str, Limit]]:
-        """Every limit: its kind, its severity, and itself."""
+class Limits:
+    """Limits of some kinds, each by severity."""
+
+    def limits(self, interval_minutes: int = 1) -> Iterator[tuple[str, str, Limit]]:
+        """Every limit: its kind, its severity, and itself.
+
+        Args:
+            interval_minutes: how often queues are polled. What is as it is by default lasts no less than that can tell.
+        """
         for kind in fields(self):
-            for severity, limit in getattr(self, kind.name).items():
-                yield kind.name, severity, limit
+            named = getattr(self, kind.name)
+            for severity, limit in (_DEFAULTS[kind.name] if named is None else named).items():
+                yield kind.name, severity, limit if named is not None else _told_by(limit, interval_minutes)
 
     def problems(self, interval_minutes: object) -> Iterator[Problem]:
         """Yields every limit that cannot be right.
@@ -51,21 +66,24 @@ class _Limits:
             interval_minutes: how often queues are polled; nothing that lasts less can be told.
         """
         for kind in fields(self):
-            by_severity, of = getattr(self, kind.name), _KINDS[kind.name]
+            by_severity, of = getattr(self, kind.name), type(next(iter(_DEFAULTS[kind.name].values())))
+            if by_severity is None:
+                continue
             if not isinstance(by_severity, Mapping):
                 yield Problem((kind.name,), by_severity, f'limits by severity, such as {{"Warning": {of.__name__}()}}')
                 continue
             for severity, limit in by_severity.items():
                 where = (kind.name, str(severity))
-                allowed = "a severity: 1 to 32 letters and digits, a letter first, such as Warning or Critical"
-                yield from check_text(where, severity, _SEVERITY.fullmatch, allowed)
+                if not isinstance(severity, str) or not _SEVERITY.fullmatch(severity):
+                    allowed = "a severity: 1 to 32 letters and digits, a letter first, such as Warning or Critical"
+                    yield Problem(where, severity, allowed)
                 if not isinstance(limit, of):
                     yield Problem(where, limit, f"{of.__name__}(...)")
                     continue
-                wrong = list(limit.problems())
-                yield from (problem.within(*where) for problem in wrong)
+                wrong = [*_tokens(limit), *limit.problems()]
                 if not wrong and isinstance(interval_minutes, int):
-                    yield from (problem.within(*where) for problem in _time_problems(limit, interval_minutes))
+                    wrong += _time_problems(limit, interval_minutes)
+                yield from (problem.within(*where) for problem in wrong)
 
 
 def period_minutes(limit: Limit, interval_minutes: int) -> int:
@@ -73,16 +91,32 @@ def period_minutes(limit: Limit, interval_minutes: int) -> int:
     return _HOUR_MINUTES if isinstance(limit, IdleCapacity) else max(_SHORTEST_PERIOD, interval_minutes)
 
 
+def _least_minutes(limit: Limit, interval_minutes: int) -> int:
+    return 2 * interval_minutes if isinstance(limit, ExporterStale) else interval_minutes
+
+
+def _told_by(limit: Limit, interval_minutes: int) -> Limit:
+    """The limit, or one that lasts longer, as long as it takes polls to tell."""
+    if not isinstance(limit, StarvedShare | IdleWhileWaiting | ExporterStale | Truncated):
+        return limit
+    return replace(limit, minutes=max(limit.minutes, _least_minutes(limit, interval_minutes)))
+
+
+def _tokens(limit: Limit) -> Iterator[Problem]:
+    for part in fields(limit):
+        if is_token(value := getattr(limit, part.name)):
+            yield Problem((part.name,), value, "what is known at synth, as expressions are made of it")
+
+
 def _time_problems(limit: Limit, interval_minutes: int) -> Iterator[Problem]:
     lasting = limit.lasting_minutes()
     if lasting is None:
         return
     name = "minutes" if hasattr(limit, "minutes") else "hours"
-    if isinstance(limit, ExporterStale) and lasting < 2 * interval_minutes:
-        allowed = f"no less than {2 * interval_minutes}, two intervals of polls"
-        yield Problem((name,), getattr(limit, name), allowed)
-    elif lasting < interval_minutes:
+    if lasting < (least := _least_minutes(limit, interval_minutes)):
         allowed = f"no less than the {interval_minutes} minutes between two polls, which tell nothing sooner"
+        if least > interval_minutes:
+            allowed = f"no less than {least}, two intervals of polls"
         yield Problem((name,), getattr(limit, name), allowed)
     period = period_minutes(limit, interval_minutes)
     if name == "minutes" and -(-int(lasting) // period) * period > _DAY_MINUTES:
@@ -91,8 +125,10 @@ def _time_problems(limit: Limit, interval_minutes: int) -> Iterator[Problem]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AlarmLimits(_Limits):
+class AlarmLimits(Limits):
     """What is too much for a queue, each by severity: `{"Warning": OldestWait(hours=4)}`; `{}` leaves an alarm out.
+
+    What is not named is as it is by default, and lasts as long as the interval of the polls, where that is longer.
 
     Alarms whose metrics a queue does not have are left out by themselves: of starved shares where entitlements are not
     known, of idle capacity where no limit is, of preemptions without quota shares, of Spot without Spot machines.
@@ -108,30 +144,22 @@ class AlarmLimits(_Limits):
         spot_reclaims: many attempts are lost on Spot machines.
     """
 
-    oldest_wait: Mapping[str, OldestWait] = field(
-        default_factory=lambda: {_WARNING: OldestWait(), _CRITICAL: OldestWait(hours=24)}
-    )
-    blocked: Mapping[str, QueueBlocked] = _warning(QueueBlocked())
-    failure_rate: Mapping[str, FailureRate] = _warning(FailureRate())
-    starved_share: Mapping[str, StarvedShare] = _warning(StarvedShare())
-    idle_while_waiting: Mapping[str, IdleWhileWaiting] = _warning(IdleWhileWaiting())
-    idle_capacity: Mapping[str, IdleCapacity] = _warning(IdleCapacity())
-    preemptions: Mapping[str, Preemptions] = _warning(Preemptions())
-    spot_reclaims: Mapping[str, SpotReclaims] = _warning(SpotReclaims())
-
-    @classmethod
-    def polled_every(cls, minutes: int) -> "AlarmLimits":
-        """The defaults, none of which lasts less than the interval between two polls."""
-        starved, idle = StarvedShare(), IdleWhileWaiting()
-        return cls(
-            starved_share={_WARNING: replace(starved, minutes=max(starved.minutes, minutes))},
-            idle_while_waiting={_WARNING: replace(idle, minutes=max(idle.minutes, minutes))},
-        )
+    oldest_wait: Mapping[str, OldestWait] | None = None
+    blocked: Mapping[str, QueueBlocked] | None = None
+    failure_rate: Mapping[str, FailureRate] | None = None
+    starved_share: Mapping[str, StarvedShare] | None = None
+    idle_while_waiting: Mapping[str, IdleWhileWaiting] | None = None
+    idle_capacity: Mapping[str, IdleCapacity] | None = None
+    preemptions: Mapping[str, Preemptions] | None = None
+    spot_reclaims: Mapping[str, SpotReclaims] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ExporterLimits(_Limits):
+class ExporterLimits(Limits):
     """What is too much for the exporter itself, each by severity; `{}` leaves an alarm out.
+
+    What is not named is as it is by default, and lasts as long as the interval of the polls, where that is longer; for
+    `stale`, as two intervals.
 
     Args:
         stale: a queue was not polled, or events wait to be counted.
@@ -139,47 +167,11 @@ class ExporterLimits(_Limits):
         truncated: a queue has more jobs than a poll may list.
     """
 
-    stale: Mapping[str, ExporterStale] = field(default_factory=lambda: {_CRITICAL: ExporterStale()})
-    dead_letters: Mapping[str, DeadLetters] = _warning(DeadLetters())
-    truncated: Mapping[str, Truncated] = _warning(Truncated())
-
-    @classmethod
-    def polled_every(cls, minutes: int) -> "ExporterLimits":
-        """The defaults, none of which lasts less than the interval between two polls; for `stale`, than two."""
-        stale, truncated = ExporterStale(), Truncated()
-        return cls(
-            stale={_CRITICAL: replace(stale, minutes=max(stale.minutes, 2 * minutes))},
-            truncated={_WARNING: replace(truncated, minutes=max(truncated.minutes, minutes))},
-        )
+    stale: Mapping[str, ExporterStale] | None = None
+    dead_letters: Mapping[str, DeadLetters] | None = None
+    truncated: Mapping[str, Truncated] | None = None
 
 
-QUEUE_ALARMS: Final[Mapping[str, type[Limit]]] = {
-    "oldest_wait": OldestWait,
-    "blocked": QueueBlocked,
-    "failure_rate": FailureRate,
-    "starved_share": StarvedShare,
-    "idle_while_waiting": IdleWhileWaiting,
-    "idle_capacity": IdleCapacity,
-    "preemptions": Preemptions,
-    "spot_reclaims": SpotReclaims,
-}
-"""The alarms of a queue: the name of each, and of which kind its limits are."""
-
-_KINDS: Final[Mapping[str, type[Limit]]] = {
-    **QUEUE_ALARMS,
-    "stale": ExporterStale,
-    "dead_letters": DeadLetters,
-    "truncated": Truncated,
-}
-
-
-def severities(*of: _Limits) -> Sequence[str]:
+def severities(*of: Limits) -> Sequence[str]:
     """All severities of some limits, each once, in their order."""
     return list(dict.fromkeys(severity for one in of for _, severity, _ in one.limits()))
-
-
-def check_notify(notify: Mapping[str, Any], known: Sequence[str]) -> Iterator[Problem]:
-    """Yields severities to notify of that no alarm has."""
-    for severity in notify:
-        if severity not in known:
-            yield Problem(("notify", str(severity)), severity, f"a severity of these alarms: {', '.join(known)}")

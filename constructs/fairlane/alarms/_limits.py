@@ -216,7 +216,7 @@ class ExporterStale(Limit):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetters(Limit):
-    """Events could not be used or delivered, and are missing from counts.
+    """Events could not be used, or not be delivered, and are missing from counts; an alarm for each of the two.
 
     Args:
         at_least: how many, 1 or more.

@@ -6,6 +6,7 @@ from typing import Final
 
 from fairlane._checks import check_list, check_text
 from fairlane._problems import Path, Problem
+from fairlane._tokens import is_token
 
 _EMAIL: Final = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
 _HTTPS: Final = re.compile(r"https://[^\s/]+\S*")
@@ -26,5 +27,8 @@ def check_subscriptions(field: Path, subscriptions: object) -> Iterator[Problem]
     wrong = list(check_list(field, subscriptions, str, "addresses"))
     yield from wrong
     for index, endpoint in enumerate(() if wrong or not isinstance(subscriptions, list | tuple) else subscriptions):
+        if is_token(endpoint):
+            yield Problem((*field, index), endpoint, "an address known at synth, as its protocol is told by it")
+            continue
         allowed = "an address of email, or one that begins with https://, as only TLS will do"
         yield from check_text((*field, index), endpoint, is_endpoint, allowed)

@@ -1,16 +1,16 @@
 """The part of an environment file that alarms, dashboards and who hears of them are in."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
-from typing import Annotated, Any, ClassVar, Final
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, replace
+from typing import Annotated, Any, ClassVar, Final, TypeVar
 
 from pydantic import Tag
 
-from fairlane._checks import check_text
+from fairlane._checks import check_text, is_region
 from fairlane._problems import Path, Problem
 from fairlane.alarms import (
-    QUEUE_ALARMS,
+    MOST_ACTIONS,
     AlarmLimits,
     DeadLetters,
     ExporterLimits,
@@ -19,13 +19,16 @@ from fairlane.alarms import (
     IdleCapacity,
     IdleWhileWaiting,
     Limit,
+    Limits,
     OldestWait,
     Preemptions,
     QueueBlocked,
     SpotReclaims,
     StarvedShare,
     Truncated,
+    check_action,
     check_notify,
+    check_runbooks,
     is_endpoint,
     severities,
 )
@@ -37,9 +40,9 @@ NotifyField = Annotated[
 ]
 
 _TOPIC: Final = re.compile(r"arn:[a-z-]+:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,256}")
-_FOLDER: Final = re.compile(r"\S+")
-_MOST_TARGETS: Final = 5
 _TEAM: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+_Named = TypeVar("_Named", bound=Limits)
 
 
 class LimitModel(Model):
@@ -187,7 +190,7 @@ class QueueAlarmsModel(Model):
         Args:
             otherwise: those that are not named here.
         """
-        return replace(otherwise, **self._named(QUEUE_ALARMS))
+        return self._named(otherwise)
 
     def own_problems(self, interval_minutes: int) -> Iterator[Problem]:
         """Yields every limit named here that cannot be right.
@@ -195,14 +198,15 @@ class QueueAlarmsModel(Model):
         Args:
             interval_minutes: how often queues are polled.
         """
-        yield from self.limits(_defaults(interval_minutes)).problems(interval_minutes)
+        yield from self.limits(AlarmLimits()).problems(interval_minutes)
 
-    def _named(self, kinds: Iterable[str]) -> dict[str, Any]:
-        return {
-            kind: {severity: model.limit() for severity, model in by_severity.items()}
-            for kind in kinds
-            if (by_severity := getattr(self, kind)) is not None
+    def _named(self, otherwise: _Named) -> _Named:
+        named: dict[str, Any] = {
+            kind.name: {severity: model.limit() for severity, model in by_severity.items()}
+            for kind in fields(otherwise)
+            if (by_severity := getattr(self, kind.name)) is not None
         }
+        return replace(otherwise, **named)
 
 
 class AlarmsModel(QueueAlarmsModel):
@@ -221,14 +225,9 @@ class AlarmsModel(QueueAlarmsModel):
     truncated: dict[str, TruncatedModel] | None = None
     """A queue has more jobs than a poll may list."""
 
-    def exporter_limits(self, interval_minutes: int) -> ExporterLimits:
-        """The limits of the exporter.
-
-        Args:
-            interval_minutes: how often queues are polled.
-        """
-        otherwise = ExporterLimits.polled_every(interval_minutes)
-        return replace(otherwise, **self._named(("stale", "dead_letters", "truncated")))
+    def exporter_limits(self) -> ExporterLimits:
+        """The limits of the exporter."""
+        return self._named(ExporterLimits())
 
     def targets(self, known: list[str]) -> dict[str, list[str]]:
         """Who hears of what, by severity.
@@ -238,17 +237,20 @@ class AlarmsModel(QueueAlarmsModel):
         """
         return self.notify if isinstance(self.notify, dict) else dict.fromkeys(known, self.notify)
 
-    def problems(self, interval_minutes: int, queues: Mapping[str, QueueAlarmsModel | None]) -> Iterator[Problem]:
+    def problems(
+        self, region: str, interval_minutes: int, queues: Mapping[str, QueueAlarmsModel | None]
+    ) -> Iterator[Problem]:
         """Yields every mistake.
 
         Args:
+            region: where the alarms are.
             interval_minutes: how often queues are polled.
             queues: the limits of single queues, by their names.
         """
-        common, of_exporter = self.limits(_defaults(interval_minutes)), self.exporter_limits(interval_minutes)
+        common, of_exporter = self.limits(AlarmLimits()), self.exporter_limits()
         yield from common.problems(interval_minutes)
         yield from of_exporter.problems(interval_minutes)
-        yield from check_text(("runbooks",), self.runbooks, _FOLDER.fullmatch, "an address without spaces")
+        yield from check_runbooks(self.runbooks)
         special = [one.limits(common) for one in queues.values() if one is not None]
         if isinstance(self.notify, dict):
             yield from check_notify(self.notify, severities(common, *special, of_exporter))
@@ -261,8 +263,10 @@ class AlarmsModel(QueueAlarmsModel):
             allowed = "an address of email or https://, or the ARN of a topic of SNS"
             for index, target in enumerate(targets):
                 yield from check_text((*field, index), target, _is_target, allowed)
-            if sum(_TOPIC.fullmatch(target) is not None for target in targets) >= _MOST_TARGETS:
-                yield Problem(field, f"{len(targets)} targets", f"fewer than {_MOST_TARGETS} topics of your own")
+                if is_topic(target) and is_region(region):
+                    yield from check_action((*field, index), target, region)
+            if len({target for target in targets if is_topic(target)}) >= MOST_ACTIONS:
+                yield Problem(field, f"{len(targets)} targets", f"fewer than {MOST_ACTIONS} topics of your own")
 
 
 class DashboardModel(Model):
@@ -283,10 +287,6 @@ class DashboardModel(Model):
         for team in self.teams:
             allowed = "1 to 64 characters of A-Z, a-z, 0-9, - and _"
             yield from check_text(("teams", team), team, _TEAM.fullmatch, allowed)
-
-
-def _defaults(interval_minutes: int) -> AlarmLimits:
-    return AlarmLimits.polled_every(max(1, min(interval_minutes, 60)))
 
 
 def is_topic(target: str) -> bool:

@@ -88,7 +88,7 @@ class RegionModel(Model):
         if self.job_metrics is not None:
             for problem in self.job_metrics.problems():
                 yield problem.within("job_metrics")
-        yield from self._alarm_problems()
+        yield from self._alarm_problems(region)
         for kind, things in (
             ("execution_roles", self.execution_roles),
             ("service_environments", self.service_environments),
@@ -117,12 +117,12 @@ class RegionModel(Model):
             if {"Default", "Resource"} <= set(getattr(self, kind)):  # the CDK would take either for its parent
                 yield Problem((kind, "Default"), "Default", "another name beside one that is called Resource")
 
-    def _alarm_problems(self) -> Iterator[Problem]:
+    def _alarm_problems(self, region: str) -> Iterator[Problem]:
         if self.job_metrics is None:
             return
         special = {name: queue.alarms for name, queue in self.queues.items() if queue.alarms is not None}
-        interval = self.job_metrics.interval_minutes
-        for problem in (self.alarms or AlarmsModel()).problems(interval, special):
+        interval = min(self.job_metrics.interval_minutes, 60)  # if it is more, that is told of itself
+        for problem in (self.alarms or AlarmsModel()).problems(region, interval, special):
             yield problem.within("alarms")
         for name, alarms in special.items():
             for problem in alarms.own_problems(interval):

@@ -1,11 +1,12 @@
 """Where one part of an environment file refers to another: whether that is there, and whether they fit each other."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from fairlane._gpu.fit import fit_problems
 from fairlane._problems import Path, Problem
+from fairlane.alarms import blocked_reasons
 from fairlane.environment._models import Environment, RegionModel
 from fairlane.environment._queue_models import GpuQueueModel, TrainingQueueModel
 
@@ -51,35 +52,57 @@ def _of_region(model: RegionModel, region: str) -> Iterator[Resting]:
 
 
 def _teams(environment: Environment) -> Iterator[Resting]:
-    models = environment.by_region().values()
-    queues = {name: queue for model in models if model.job_metrics is not None for name, queue in model.queues.items()}
+    queues: dict[str, list[AnyQueueModel]] = {}
+    for model in environment.by_region().values():
+        for name, queue in model.queues.items() if model.job_metrics is not None else ():
+            queues.setdefault(name, []).append(queue)
     for team, by_queue in environment.dashboard.teams.items():
+        of_team: Path = ("dashboard", "teams", team)
+        if not by_queue:
+            yield Problem(of_team, "none", "shares of one queue or more, by its name"), [of_team]
         for name, shares in by_queue.items():
-            where: Path = ("dashboard", "teams", team, name)
+            where = (*of_team, name)
             if name not in queues:
                 allowed = ", ".join(queues) or "the name of a queue with job_metrics, of which there is none"
                 yield Problem(where, name, allowed), [where, ("queues",), ("regions",), ("job_metrics",)]
                 continue
+            if not shares:
+                yield Problem(where, "none", f"one share or more of queue {name}"), [where]
+            # Regions may have queues of the same name: a share is to be one of any of them.
+            policies = [queue.scheduling.build() for queue in queues[name] if queue.scheduling]
+            known = dict.fromkeys(share for policy in policies for share in policy.share_names)
             for index, share in enumerate(shares):
-                yield from _known((*where, index), share, name, queues[name])
-
-
-def _known(field: Path, share: str, name: str, queue: AnyQueueModel) -> Iterator[Resting]:
-    known = queue.scheduling.build().share_names if queue.scheduling else []
-    if share not in known:
-        allowed = f"a share of queue {name}: {', '.join(known) or 'it has none'}"
-        yield Problem(field, share, allowed), [field, ("queues", name), ("regions",)]
+                if share in shares[:index]:
+                    yield Problem((*where, index), share, "each share once"), [where]
+                elif share not in known:
+                    allowed = f"a share of queue {name}: {', '.join(known) or 'it has none'}"
+                    yield Problem((*where, index), share, allowed), [(*where, index), ("queues", name), ("regions",)]
 
 
 def _watched_shares(model: RegionModel) -> Iterator[Resting]:
-    """Shares that alarms are to watch and their queues do not have."""
-    for name, queue in model.queues.items():
-        own = queue.alarms.starved_share if queue.alarms else None
-        common = model.alarms.starved_share if model.alarms else None
-        where: Path = ("alarms",) if own is None else ("queues", name, "alarms")
-        for severity, limit in ((common if own is None else own) or {}).items():
-            for index, share in enumerate(limit.shares or ()):
-                yield from _known((*where, "starved_share", severity, "shares", index), share, name, queue)
+    """Shares and reasons that alarms are to watch and that none of their queues has."""
+    for kind, part in (("starved_share", "shares"), ("blocked", "reasons")):
+        common = getattr(model.alarms, kind, None)
+        having: dict[Path, tuple[Any, dict[str, AnyQueueModel]]] = {}
+        for name, queue in model.queues.items():
+            own = getattr(queue.alarms, kind, None)
+            where: Path = ("alarms", kind) if own is None else ("queues", name, "alarms", kind)
+            having.setdefault(where, (common if own is None else own, {}))[1][name] = queue
+        for where, (by_severity, queues) in having.items():
+            known = dict.fromkeys(one for queue in queues.values() for one in _parts(queue, part))
+            for severity, limit in (by_severity or {}).items():
+                for index, one in enumerate(getattr(limit, part) or ()):
+                    if one not in known:
+                        field = (*where, severity, part, index)
+                        of = f"of queue{'s' if len(queues) > 1 else ''} {', '.join(queues)}"
+                        problem = Problem(field, one, f"one {of}: {', '.join(known) or 'none'}")
+                        yield problem, [field, *(("queues", name) for name in queues)]
+
+
+def _parts(queue: AnyQueueModel, part: str) -> Sequence[str]:
+    if part == "reasons":
+        return blocked_reasons(training=isinstance(queue, TrainingQueueModel))
+    return queue.scheduling.build().share_names if queue.scheduling else []
 
 
 def _missing(field: Path, wanted: str, kind: Path, there: Mapping[str, object]) -> Iterator[Resting]:

@@ -1,138 +1,139 @@
 """What cannot be right of alarms, found before they are deployed."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
-from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_sns as sns
 
-from fairlane._checks import check_whole_number
+from fairlane._claims import Claims
 from fairlane._problems import Path, Problem
 from fairlane._tokens import is_token
 from fairlane.alarms import (
+    MOST_ACTIONS,
     AlarmLimits,
     ExporterLimits,
+    Limit,
     QueueBlocked,
     StarvedShare,
     blocked_reasons,
+    check_action,
     check_notify,
+    check_runbooks,
     severities,
 )
+from fairlane.monitoring._alarm_topic import AlarmTopic
 from fairlane.monitoring._conditions import entitled_shares
+from fairlane.monitoring._job_metrics import JobMetrics
 from fairlane.monitoring._watched import Watched
 
 Target: TypeAlias = sns.ITopic | str
 Notify: TypeAlias = Sequence[Target] | Mapping[str, Sequence[Target]]
 
-_MOST_ACTIONS: Final = 5
-_MOST_METRICS: Final = 10
-_HOUR: Final = 3600
-_DAY: Final = 24 * _HOUR
-_PERCENTILE: Final = re.compile(r"p(\d+(?:\.\d+)?)")
-
 
 def alarm_problems(
-    queues: Mapping[str, Watched],
-    interval_minutes: int,
+    where: Claims,
+    metrics: JobMetrics,
     limits: AlarmLimits,
     queue_limits: Mapping[str, AlarmLimits],
     exporter_limits: ExporterLimits,
     notify: Notify,
+    runbooks: object,
 ) -> Iterator[Problem]:
-    """Yields every mistake; arguments as for `QueueAlarms`."""
-    wrong = [problem.within("limits") for problem in limits.problems(interval_minutes)]
-    wrong += [problem.within("exporter_limits") for problem in exporter_limits.problems(interval_minutes)]
-    for name, of_queue in queue_limits.items():
-        if name not in queues:
-            wrong.append(Problem(("queue_limits", name), name, f"one of the queues: {', '.join(queues)}"))
-        wrong += [problem.within("queue_limits", name) for problem in of_queue.problems(interval_minutes)]
+    """Yields every mistake; arguments as for `QueueAlarms`, but where it is."""
+    there = Claims.at(metrics)
+    if (where.account, where.region) != (there.account, there.region):
+        allowed = "metrics of the account and Region of the alarms, which watch no others"
+        yield Problem(("metrics",), metrics.node.path, allowed)
+    yield from check_runbooks(runbooks)
+    yield from _targets(notify, where.region)
+    wrong = list(_limits(metrics, limits, queue_limits, exporter_limits))
     yield from wrong
     if wrong:
         return  # shares, reasons and severities are read off limits that are right
-    for name, queue in queues.items():
-        where = ("queue_limits", name) if name in queue_limits else ("limits",)
-        yield from (problem.within(*where) for problem in _unknown(queue_limits.get(name, limits), queue))
-    by_severity = notify if isinstance(notify, Mapping) else None
-    if by_severity is not None:
-        yield from check_notify(by_severity, severities(limits, *queue_limits.values(), exporter_limits))
+    yield from _unknown(metrics.queues, limits, queue_limits)
+    if isinstance(notify, Mapping):
+        yield from check_notify(notify, severities(limits, *queue_limits.values(), exporter_limits))
+
+
+def arns_of(targets: Sequence[Target]) -> list[str]:
+    """The ARNs of targets, each once."""
+    return list(dict.fromkeys(target if isinstance(target, str) else target.topic_arn for target in targets))
+
+
+def _limits(metrics: JobMetrics, limits: object, queue_limits: object, exporter_limits: object) -> Iterator[Problem]:
+    interval = round(metrics.period.to_minutes())
+    every: dict[Path, tuple[object, type[AlarmLimits] | type[ExporterLimits]]] = {
+        ("limits",): (limits, AlarmLimits),
+        ("exporter_limits",): (exporter_limits, ExporterLimits),
+    }
+    if not isinstance(queue_limits, Mapping):
+        yield Problem(("queue_limits",), queue_limits, "limits by a queue's name")
+    else:
+        every |= {("queue_limits", str(name)): (some, AlarmLimits) for name, some in queue_limits.items()}
+    for field, (some, of) in every.items():
+        if field[0] == "queue_limits" and field[1] not in metrics.queues:
+            yield Problem(field, field[1], f"one of the queues: {', '.join(metrics.queues)}")
+        if isinstance(some, of):
+            yield from (problem.within(*field) for problem in some.problems(interval))
+        else:
+            yield Problem(field, some, f"{of.__name__}(...)")
+
+
+def _targets(notify: object, region: str) -> Iterator[Problem]:
     every: Mapping[Path, object] = (
-        {("notify",): notify}
-        if by_severity is None
-        else {("notify", severity): targets for severity, targets in by_severity.items()}
+        {("notify", str(severity)): targets for severity, targets in notify.items()}
+        if isinstance(notify, Mapping)
+        else {("notify",): notify}
     )
     for field, targets in every.items():
+        if is_token(targets) and not isinstance(targets, str):
+            continue  # a list that is known only at deployment
         if isinstance(targets, str) or not isinstance(targets, Sequence):
             yield Problem(field, targets, "a list of topics or ARNs")
-        elif len(targets) > _MOST_ACTIONS:
-            yield Problem(field, f"{len(targets)} targets", f"at most {_MOST_ACTIONS}, as many as an alarm has")
-
-
-def _unknown(limits: AlarmLimits, queue: Watched) -> Iterator[Problem]:
-    """Yields shares and reasons to watch that a queue does not have."""
-    for kind, severity, limit in limits.limits():
-        if isinstance(limit, StarvedShare):
-            field, wanted, known = "shares", limit.shares, entitled_shares(queue) if queue.alone else []
-        elif isinstance(limit, QueueBlocked):
-            field, wanted, known = "reasons", limit.reasons, blocked_reasons(training=queue.service)
-        else:
             continue
+        wrong = [problem for n, target in enumerate(targets) for problem in _target((*field, n), target, region)]
+        yield from wrong
+        if not wrong and (count := len(arns_of(targets))) > MOST_ACTIONS:
+            yield Problem(field, f"{count} targets", f"at most {MOST_ACTIONS}, as many as an alarm has")
+
+
+def _target(field: Path, target: object, region: str) -> Iterator[Problem]:
+    if isinstance(target, str):
+        yield from check_action(field, target, region)
+    elif isinstance(target, AlarmTopic):
+        yield Problem(field, target.node.path, "its .topic")
+    elif not hasattr(target, "topic_arn"):
+        yield Problem(field, repr(target), "a topic of Amazon SNS, or an ARN")
+    elif (theirs := target.env.region) != region and not is_token(theirs) and not is_token(region):  # type: ignore[attr-defined]
+        yield Problem(field, f"a topic in {theirs}", f"one in {region}, as alarms call nothing in another Region")
+
+
+def _unknown(
+    queues: Mapping[str, Watched], limits: AlarmLimits, queue_limits: Mapping[str, AlarmLimits]
+) -> Iterator[Problem]:
+    """Yields shares and reasons to watch that no queue has for which they are named."""
+    common = {(kind, severity): limit for kind, severity, limit in limits.limits()}
+    having: dict[Path, tuple[Limit, list[Watched]]] = {}
+    for name, queue in queues.items():
+        for kind, severity, limit in queue_limits.get(name, limits).limits():
+            where: Path = ("limits",) if common.get((kind, severity)) == limit else ("queue_limits", name)
+            having.setdefault((*where, kind, severity), (limit, []))[1].append(queue)
+    for field, (limit, some) in having.items():
+        wanted, known = _parts(limit, some)
         for one in wanted or ():
             if one not in known:
-                allowed = f"of queue {queue.name}: {', '.join(known) or 'none, as no entitlement is known'}"
-                yield Problem((kind, severity, field), one, allowed)
+                of = f"of queue{'s' if len(some) > 1 else ''} {', '.join(queue.name for queue in some)}"
+                allowed = f"{of}: {', '.join(known) or 'none, as no entitlement is known'}"
+                yield Problem((*field, "reasons" if isinstance(limit, QueueBlocked) else "shares"), one, allowed)
 
 
-def metrics_of(metric: cloudwatch.IMetric) -> list[cloudwatch.MetricStatConfig]:
-    """Every metric in one, as metric math has several."""
-    config = metric.to_metric_config()
-    own = [config.metric_stat] if config.metric_stat else []
-    inner = config.math_expression.using_metrics if config.math_expression else {}
-    return [*own, *(one for used in inner.values() for one in metrics_of(used))]
-
-
-def percentile_problems(field: Path, statistic: object) -> Iterator[Problem]:
-    """Yields a percentile that there is not, such as p101."""
-    found = _PERCENTILE.fullmatch(statistic) if isinstance(statistic, str) and not is_token(statistic) else None
-    if found and not 0 < float(found[1]) <= 100:
-        yield Problem(field, statistic, "a percentile above p0, up to p100")
-
-
-def custom_alarm_problems(
-    metric: cloudwatch.IMetric, evaluation_periods: object, datapoints_to_alarm: object
-) -> Iterator[Problem]:
-    """Yields every mistake; arguments as for `QueueAlarms.add_alarm`."""
-    used = metrics_of(metric)
-    if len(used) > _MOST_METRICS:
-        yield Problem(("metric",), f"metric math of {len(used)} metrics", f"at most {_MOST_METRICS} in an alarm")
-    if any("SEARCH(" in expression.upper().replace(" ", "") for expression in _expressions(metric)):
-        yield Problem(("metric",), "SEARCH", "metrics by their names, as an alarm cannot search")
-    for one in used:
-        yield from percentile_problems(("metric",), one.statistic)
-    yield from check_whole_number(("evaluation_periods",), evaluation_periods, 1, of="periods")
-    if not isinstance(evaluation_periods, int) or evaluation_periods < 1:
-        return
-    if datapoints_to_alarm is not None:
-        yield from check_whole_number(("datapoints_to_alarm",), datapoints_to_alarm, 1, evaluation_periods)
-    seconds = _period_seconds(metric)
-    most = 7 * _DAY if seconds >= _HOUR else _DAY
-    if evaluation_periods * seconds > most:
-        allowed = f"at most {int(most // seconds)}, which are {most} seconds together"
-        yield Problem(("evaluation_periods",), f"{evaluation_periods} periods of {seconds:g} seconds", allowed)
-
-
-def _period_seconds(metric: cloudwatch.IMetric) -> float:
-    config = metric.to_metric_config()
-    if config.metric_stat:
-        return config.metric_stat.period.to_seconds()
-    return config.math_expression.period if config.math_expression else 0
-
-
-def _expressions(metric: cloudwatch.IMetric) -> Iterator[str]:
-    config = metric.to_metric_config()
-    if config.search_expression:
-        yield config.search_expression.expression
-    if config.math_expression:
-        yield config.math_expression.expression
-        for used in config.math_expression.using_metrics.values():
-            yield from _expressions(used)
+def _parts(limit: Limit, queues: Sequence[Watched]) -> tuple[Sequence[str] | None, list[str]]:
+    """What of queues a limit is to watch, and what they have of the kind."""
+    match limit:
+        case StarvedShare():
+            known = [share for queue in queues if queue.alone for share in entitled_shares(queue)]
+            return limit.shares, list(dict.fromkeys(known))
+        case QueueBlocked():
+            known = [reason for queue in queues for reason in blocked_reasons(training=queue.service)]
+            return limit.reasons, list(dict.fromkeys(known))
+    return None, []

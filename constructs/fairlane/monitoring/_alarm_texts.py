@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from fairlane._tokens import is_token
+
 MOST_CHARACTERS: Final = 1024
 RUNBOOKS: Final = "docs/runbooks"
 
@@ -15,10 +17,17 @@ _LOOK: Final = {
     "preemptions": "which share loses attempts, and whether its jobs write checkpoints",
     "spot_reclaims": "failures by reason; whether machines on demand, or other instance types, would do",
     "stale": "errors and throttles of the exporter's functions, and their logs; other alarms show what they last knew",
-    "dead_letters": "the messages in the exporter's two dead-letter queues, and what they have in common",
+    "dead_letters": "the messages in that dead-letter queue of the exporter, and what they have in common",
     "truncated": "whether one user submits single jobs by the thousand: array jobs are listed by their parents",
     "custom": "its metric on the dashboard that it is from",
 }
+
+
+_CHILDREN: Final = (
+    "aws cloudwatch describe-alarms --children-of-alarm-name NAME "
+    "--query \"[MetricAlarms, CompositeAlarms][] | [?StateValue=='ALARM'].AlarmName\""
+)
+"""AWS takes no `--state-value` beside the name."""
 
 
 def slug(kind: str) -> str:
@@ -35,13 +44,17 @@ def describe(subject: str, kind: str, says: str, runbooks: str) -> str:
         says: what it means that it is in state ALARM.
         runbooks: the address of the folder that has the runbooks.
     """
-    text = f"{subject}: {says}. Look first at: {_LOOK[kind]}. Runbook: {runbooks}/{slug(kind)}.md"
-    return text if len(text) <= MOST_CHARACTERS else f"{text[: MOST_CHARACTERS - 3]}..."
+    rest = f". Look first at: {_LOOK[kind]}. Runbook: {runbooks}/{slug(kind)}.md"
+    room = MOST_CHARACTERS - len(f"{subject}: {rest}")
+    if len(says) > room and not is_token(says):
+        says = f"{says[: room - 3]}..."
+    return f"{subject}: {says}{rest}"
 
 
 def describe_all(subject: str, severity: str, runbooks: str) -> str:
     """The description of an alarm that stands for all of one severity."""
     return (
         f"{subject}: one or more of its {severity} alarms are in state ALARM; this one notifies, once for all of them. "
-        f"Look first at: the alarms on its dashboard. Runbooks: {runbooks}/README.md"
+        f"Look first at: the alarms on its dashboard, or {_CHILDREN} with the name of this. "
+        f"Runbooks: {runbooks}/README.md"
     )

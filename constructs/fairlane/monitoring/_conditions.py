@@ -1,9 +1,9 @@
 """When each alarm of a queue is in state ALARM, by which metrics, and how it takes what is missing.
 
 Gauges are published as 0 where there is nothing, so that what is missing of them is not known: such alarms keep their
-state (`ignore`), and the exporter's own alarm tells. Counts are published only when there is something to count: what
-is missing of them is 0, by `FILL`, and where CloudWatch has never seen the metric, `notBreaching`. Only that polls are
-missing is itself what an alarm is about (`breaching`).
+state (`ignore`), and the exporter's own alarm tells; so do those on dead letters, of which SQS falls silent. Counts are
+published only when there is something to count: what is missing of them is 0, by `FILL`, and where CloudWatch has never
+seen the metric, `notBreaching`. Only that polls are missing is itself what an alarm is about (`breaching`).
 """
 
 from collections.abc import Iterator, Mapping

@@ -1,11 +1,17 @@
 """When the exporter as a whole is not well; of single queues, their own conditions tell."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from fairlane.alarms import DeadLetters, ExporterStale, Limit
-from fairlane.monitoring._conditions import AT_LEAST, FINE, OVER, Condition
+from fairlane.monitoring._conditions import AT_LEAST, FINE, KEEP, OVER, Condition
 from fairlane.monitoring._job_metrics import JobMetrics
 from fairlane.monitoring._series import of_queue
+
+_LOST: Final = {
+    "unused": "events could not be used, and are missing from counts",
+    "undelivered": "events could not be delivered, and are missing from counts",
+}
 
 
 def exporter_conditions(limit: Limit, metrics: JobMetrics) -> Iterator[Condition]:
@@ -23,13 +29,14 @@ def exporter_conditions(limit: Limit, metrics: JobMetrics) -> Iterator[Condition
         )
     elif isinstance(limit, DeadLetters):
         queues = {"unused": metrics.dead_letters, "undelivered": metrics.rule_dead_letters}
-        visible = "ApproximateNumberOfMessagesVisible"
-        yield Condition(
-            says="events could not be used or delivered, and are missing from counts",
-            series={name: of_queue(visible, queue.queue_name, "Maximum") for name, queue in queues.items()},
-            expression="FILL(unused, 0) + FILL(undelivered, 0)",
-            comparison=AT_LEAST,
-            threshold=limit.at_least,
-            missing=FINE,
-            period=300,
-        )
+        for of, queue in queues.items():
+            visible = of_queue("ApproximateNumberOfMessagesVisible", queue.queue_name, "Maximum")
+            yield Condition(
+                of=of,
+                says=_LOST[of],
+                series={"visible": visible},
+                comparison=AT_LEAST,
+                threshold=limit.at_least,
+                missing=KEEP,  # SQS falls silent of a queue that nobody touches, whatever is in it
+                period=300,
+            )

@@ -1,6 +1,6 @@
 """The rows of a dashboard that are of all queues of an exporter: GPUs of SageMaker, and how the exporter is."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from fairlane.monitoring._job_metrics import JobMetrics
 from fairlane.monitoring._series import exported, of_function, of_queue, search
@@ -15,15 +15,21 @@ def console(region: str, service: str) -> str:
     return f"https://{host}/{service}/home?region={region}"
 
 
-def exporter_rows(metrics: JobMetrics, *, region: str, same_stack: bool) -> Iterator[list[Widget]]:
-    """The rows of an exporter.
+def exporter_rows(
+    metrics: JobMetrics, queues: Collection[str], *, region: str, same_stack: bool
+) -> Iterator[list[Widget]]:
+    """The rows of an exporter, if it has any of some queues.
 
     Args:
         metrics: the exporter.
+        queues: the names of those to show.
         region: where it is.
         same_stack: whether its functions and queues of events can be referred to.
     """
-    if any(queue.service for queue in metrics.queues.values()):
+    names = [name for name in metrics.queues if name in queues]
+    if not names:
+        return
+    if any(metrics.queues[name].service for name in names):
         found = search("GPUUtilization", ["Host"], namespace="/aws/sagemaker/TrainingJobs", statistic="Average")
         every = [{"expression": found, "id": "hosts", "label": "${PROP('Dim.Host')}"}]
         title = "GPU utilization of each SageMaker training instance (100 for each GPU)"
@@ -33,7 +39,6 @@ def exporter_rows(metrics: JobMetrics, *, region: str, same_stack: bool) -> Iter
     functions = {"events": metrics.events_function, "polls": metrics.poller_function}
     links = " · ".join(f"[logs of {name}]({logs}/{one.log_group_name})" for name, one in functions.items())
     yield [text(f"## The exporter of these metrics · {region}" + (f"\n{links}" if same_stack else ""), height=2)]
-    names = list(metrics.queues)
     of_polls = {
         "Polls, by queue": (["RunnableJobs"], "SampleCount", "polls in 5 minutes"),
         "Calls that failed, and truncated polls": (["PollErrors", "Truncated"], "Sum", "in 5 minutes"),

@@ -1,14 +1,16 @@
 """What monitoring costs a month."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 
 import aws_cdk as cdk
 from constructs import Construct
 
 from fairlane._functions import metrics_catalog
-from fairlane._problems import ConfigurationError
+from fairlane._problems import ConfigurationError, Problem
 from fairlane.costs import MonitoringUse, MonthlyCost, QueueUse, limit_problems, monthly_cost
 from fairlane.monitoring._conditions import entitled_shares
+from fairlane.monitoring._dashboard_problems import constructs_once, metrics_problems
 from fairlane.monitoring._job_metrics import JobMetrics
 from fairlane.monitoring._queue_alarms import QueueAlarms
 from fairlane.monitoring._queue_dashboard import QueueDashboard
@@ -24,18 +26,16 @@ class MonitoringCost(Construct):
     Args:
         scope: where it goes in the app.
         construct_id: its id there.
-        metrics: the exporters.
+        metrics: the exporters, those of all `alarms` among them.
         alarms: on them.
         dashboards: of them.
         keys: how many keys of KMS there are for topics.
         other_alarms: how many other alarms there are, of a metric each.
-        limit_usd: the most that it may be estimated at; none by default.
-
-    Attributes:
-        estimate: line by line; `estimate.table()` for people.
+        limit_usd: the most that it may be estimated at; none by default. It is held to once, with the alarms that there
+            are by then: call `add_alarm` before.
 
     Raises:
-        ConfigurationError: if it is estimated at more than the limit.
+        ConfigurationError: with every mistake, or if it is estimated at more than the limit.
     """
 
     def __init__(
@@ -50,24 +50,51 @@ class MonitoringCost(Construct):
         other_alarms: int = 0,
         limit_usd: float | None = None,
     ) -> None:
-        uses = [
-            MonitoringUse(
-                region=cdk.Stack.of(one).region,
-                queues=tuple(map(_use, one.queues.values())),
-                interval_minutes=round(one.period.to_minutes()),
-                alarm_metrics=sum(some.metric_count for some in alarms if some.metrics is one)
-                + (other_alarms if one is metrics[0] else 0),
-                composite_alarms=sum(some.composite_count for some in alarms if some.metrics is one),
-                dashboards=len(dashboards) if one is metrics[0] else 0,
-                keys=keys if one is metrics[0] else 0,
-            )
-            for one in metrics
-        ]
-        self.estimate: MonthlyCost = monthly_cost(uses, metrics_catalog())
-        problems = list(limit_problems(self.estimate, limit_usd)) if limit_usd is not None else []
+        problems = list(_problems(metrics, alarms, dashboards))
+        estimate = partial(_estimate, [*metrics], [*alarms], len(dashboards), keys, other_alarms)
+        if not problems and limit_usd is not None:
+            problems = list(limit_problems(estimate(), limit_usd))
         if problems:
             raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)
         super().__init__(scope, construct_id)
+        self._estimate = estimate
+
+    @property
+    def estimate(self) -> MonthlyCost:
+        """Line by line, with the alarms that there are now; `estimate.table()` for people."""
+        return self._estimate()
+
+
+def _problems(
+    metrics: Sequence[JobMetrics], alarms: Sequence[QueueAlarms], dashboards: Sequence[QueueDashboard]
+) -> Iterator[Problem]:
+    yield from (wrong := list(metrics_problems(metrics)))
+    yield from (wrong_alarms := list(constructs_once("alarms", alarms, QueueAlarms)))
+    yield from constructs_once("dashboards", dashboards, QueueDashboard)
+    if wrong or wrong_alarms:
+        return
+    for index, some in enumerate(alarms):
+        if some.metrics not in metrics:
+            yield Problem(("alarms", index), some.node.path, f"with {some.metrics.node.path} in metrics")
+
+
+def _estimate(
+    metrics: Sequence[JobMetrics], alarms: Sequence[QueueAlarms], dashboards: int, keys: int, other_alarms: int
+) -> MonthlyCost:
+    uses = [
+        MonitoringUse(
+            region=cdk.Stack.of(one).region,
+            queues=tuple(map(_use, one.queues.values())),
+            interval_minutes=round(one.period.to_minutes()),
+            alarm_metrics=sum(some.metric_count for some in alarms if some.metrics is one)
+            + (other_alarms if one is metrics[0] else 0),
+            composite_alarms=sum(some.composite_count for some in alarms if some.metrics is one),
+            dashboards=dashboards if one is metrics[0] else 0,
+            keys=keys if one is metrics[0] else 0,
+        )
+        for one in metrics
+    ]
+    return monthly_cost(uses, metrics_catalog())
 
 
 def _use(queue: Watched) -> QueueUse:

@@ -1,23 +1,24 @@
 """Alarms on queues, their shares and the exporter: what wakes somebody, and what it says."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Final, cast
 
 import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
+from fairlane._claims import Claims
 from fairlane._problems import ConfigurationError, Problem
-from fairlane.alarms import AlarmLimits, ExporterLimits, Limit, severities
-from fairlane.monitoring._alarm_problems import Notify, alarm_problems, custom_alarm_problems, metrics_of
+from fairlane.alarms import AlarmLimits, ExporterLimits, Limit
+from fairlane.monitoring._alarm_problems import Notify, alarm_problems, arns_of
 from fairlane.monitoring._alarm_texts import RUNBOOKS, describe, describe_all, slug
 from fairlane.monitoring._conditions import Condition, QueueConditions
+from fairlane.monitoring._custom_alarms import custom_alarm_problems, metrics_in
 from fairlane.monitoring._exporter_conditions import exporter_conditions
 from fairlane.monitoring._job_metrics import JobMetrics
+from fairlane.monitoring._together import Together
 
 _EXPORTER: Final = "The exporter of job metrics"
-_MOST_TOGETHER: Final = 25
-"""Alarms in one rule, which has room for 10,240 characters: an ARN may have 300."""
 
 _Made = list[tuple[str, cloudwatch.CfnAlarm]]
 
@@ -42,21 +43,22 @@ class QueueAlarms(Construct):
     Args:
         scope: where it goes in the app.
         construct_id: its id there.
-        metrics: the exporter of the queues.
-        notify: topics, or ARNs of what else an alarm may call, for all severities or by severity; at most 5 each. They
-            hear of OK, too.
-        limits: of every queue; by default those of `AlarmLimits`, or the interval of the polls where that is longer.
+        metrics: the exporter of the queues, in the same account and Region.
+        notify: topics, or ARNs of what else an alarm may call, all in its Region, for all severities or by severity; at
+            most 5 each. They hear of OK, too. A Lambda function has to let `lambda.alarms.cloudwatch.amazonaws.com`
+            invoke it.
+        limits: of every queue; by default those of `AlarmLimits`.
         queue_limits: by a queue's name, its limits instead of those; `dataclasses.replace(limits, ...)` changes some.
         exporter_limits: of the exporter.
         runbooks: the address of the folder with the runbooks, which the alarms' descriptions link to.
 
     Attributes:
         metrics: as given.
-        alarms: every alarm by its path below this, such as `Queues/training-p4/oldest-wait-Warning`.
+        alarms: every alarm by its path below this, such as `Queues/training-p4/oldest-wait-Warning`; with those that
+            are added.
         composites: those that notify, by queue and severity.
         exporter_composites: those of the exporter, by severity.
         metric_count: how many metrics the alarms watch together, by which CloudWatch bills.
-        composite_count: how many composite alarms there are.
 
     Raises:
         ConfigurationError: with every mistake.
@@ -74,43 +76,54 @@ class QueueAlarms(Construct):
         exporter_limits: ExporterLimits | None = None,
         runbooks: str = RUNBOOKS,
     ) -> None:
-        interval = round(metrics.period.to_minutes())
-        limits = AlarmLimits.polled_every(interval) if limits is None else limits
-        exporter_limits = ExporterLimits.polled_every(interval) if exporter_limits is None else exporter_limits
-        queue_limits = queue_limits or {}
-        if problems := list(alarm_problems(metrics.queues, interval, limits, queue_limits, exporter_limits, notify)):
+        limits = AlarmLimits() if limits is None else limits
+        exporter_limits = ExporterLimits() if exporter_limits is None else exporter_limits
+        queue_limits = {} if queue_limits is None else queue_limits
+        given = (limits, queue_limits, exporter_limits, notify, runbooks)
+        if problems := list(alarm_problems(Claims.at(scope), metrics, *given)):
             raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)
         super().__init__(scope, construct_id)
+        interval = round(metrics.period.to_minutes())
         self.metrics = metrics
         self.alarms: dict[str, cloudwatch.CfnAlarm] = {}
-        self.composites: dict[tuple[str, str], cloudwatch.CfnCompositeAlarm] = {}
-        self.metric_count = self.composite_count = 0
+        self.metric_count = 0
         self._runbooks = runbooks.rstrip("/")
-        limits_of = {name: queue_limits.get(name, limits) for name in metrics.queues}
-        known = severities(*limits_of.values(), exporter_limits)
-        by_severity = notify if isinstance(notify, Mapping) else dict.fromkeys(known, notify)
-        self._actions = {
-            severity: [target if isinstance(target, str) else target.topic_arn for target in targets]
-            for severity, targets in by_severity.items()
-        }
         queues, exporter = Construct(self, "Queues"), Construct(self, "Exporter")
-        self._queues: dict[str, Construct] = {}
         of_exporter: _Made = []
+        of_queues: dict[str, _Made] = {}
+        self._queues: dict[str, Construct] = {}
+        below = Construct(exporter, "Queues")
+        watched = list(exporter_limits.limits(interval))
         for name, queue in metrics.queues.items():
             conditions = QueueConditions(queue, namespace=metrics.namespace, interval_minutes=interval)
-            inside, below = Construct(queues, name), Construct(exporter, name)
-            self._queues[name] = inside
-            made = self._make(inside, f"Queues/{name}", name, limits_of[name].limits(), conditions.of)
-            self.composites |= {(name, severity): one for severity, one in self._compose(inside, name, made)}
-            of_exporter += self._make(below, f"Exporter/{name}", name, exporter_limits.limits(), conditions.of)
-        of_exporter += self._make(
-            exporter, "Exporter", _EXPORTER, exporter_limits.limits(), lambda limit: exporter_conditions(limit, metrics)
-        )
-        self.exporter_composites = dict(self._compose(exporter, _EXPORTER, of_exporter))
+            self._queues[name] = Construct(queues, name)
+            own = queue_limits.get(name, limits).limits(interval)
+            of_queues[name] = self._make(self._queues[name], name, own, conditions.of)
+            of_exporter += self._make(Construct(below, name), name, watched, conditions.of)
+        of_exporter += self._make(exporter, _EXPORTER, watched, lambda limit: exporter_conditions(limit, metrics))
+        made = [alarm for some in (*of_queues.values(), of_exporter) for alarm in some]
+        known = list(dict.fromkeys(severity for severity, _ in made))
+        self._actions = {
+            severity: arns_of(targets)
+            for severity, targets in (notify if isinstance(notify, Mapping) else dict.fromkeys(known, notify)).items()
+        }
+        self._together = {
+            (name, severity): one
+            for name, some in of_queues.items()
+            for severity, one in self._compose(self._queues[name], name, some)
+        }
+        self._of_exporter = dict(self._compose(exporter, _EXPORTER, of_exporter))
+        self.composites = {where: one.alarm for where, one in self._together.items()}
+        self.exporter_composites = {severity: one.alarm for severity, one in self._of_exporter.items()}
         for severity in known:
             if not self._actions.get(severity):
                 text = f"{severity} alarms notify nobody: give `notify` a topic"
                 cdk.Annotations.of(self).add_warning_v2(f"fairlane:QueueAlarms.noAction.{severity}", text)
+
+    @property
+    def composite_count(self) -> int:
+        """How many composite alarms there are."""
+        return sum(one.count for one in (*self._together.values(), *self._of_exporter.values()))
 
     def add_alarm(
         self,
@@ -130,10 +143,10 @@ class QueueAlarms(Construct):
 
         Args:
             queue: the name of one of the queues.
-            name: of the alarm, part of its path.
-            metric: one, or metric math of at most 10; an alarm cannot search.
+            name: of the alarm, part of its path; no other of the queue and severity has it.
+            metric: one, or metric math of at most 10, in the Region of the alarms; an alarm cannot search.
             threshold: what the metric is compared with.
-            says: what it means, for the alarm's description.
+            says: what it means, for the alarm's description, which has room for some 700 characters of it.
             severity: one that the queue has alarms of.
             comparison_operator: how.
             evaluation_periods: how many periods to look at; a week together, or a day if they are under an hour.
@@ -143,16 +156,21 @@ class QueueAlarms(Construct):
         Raises:
             ConfigurationError: with every mistake.
         """
-        composite = self.composites.get((queue, severity))
-        problems = list(custom_alarm_problems(metric, evaluation_periods, datapoints_to_alarm))
-        if composite is None:
+        together = self._together.get((queue, severity))
+        region = Claims.at(self).region
+        problems = list(custom_alarm_problems(self.metrics, region, metric, evaluation_periods, datapoints_to_alarm))
+        alarm_id = f"custom-{name}-{severity}"
+        path = f"Queues/{queue}/{alarm_id}"
+        if path in self.alarms:
+            problems.insert(0, Problem(("name",), name, "a name that no other alarm of the queue and severity has"))
+        if together is None:
             known = ", ".join(map(" ".join, self.composites))
             problems.insert(0, Problem(("queue",), f"{queue} {severity}", f"a queue and a severity of it: {known}"))
-        if composite is None or problems:
+        if together is None or problems:
             raise ConfigurationError(f"{self.node.path}/{queue}/{name}", problems)
         alarm = cloudwatch.Alarm(
             self._queues[queue],
-            f"custom-{name}-{severity}",
+            alarm_id,
             metric=metric,
             threshold=threshold,
             comparison_operator=comparison_operator,
@@ -161,14 +179,14 @@ class QueueAlarms(Construct):
             treat_missing_data=treat_missing_data,
             alarm_description=describe(queue, "custom", says, self._runbooks),
         )
-        composite.alarm_rule = f"{composite.alarm_rule} OR {_any([alarm.alarm_arn])}"
-        self.metric_count += len(metrics_of(metric))
+        together.add(alarm.alarm_arn)
+        self.alarms[path] = cast(cloudwatch.CfnAlarm, alarm.node.default_child)
+        self.metric_count += len(metrics_in(metric))
         return alarm
 
     def _make(
         self,
         scope: Construct,
-        path: str,
         subject: str,
         limits: Iterable[tuple[str, str, Limit]],
         conditions_of: Callable[[Limit], Iterator[Condition]],
@@ -189,35 +207,15 @@ class QueueAlarms(Construct):
                     treat_missing_data=condition.missing,
                     warm_up_configuration=condition.warm_up(),
                 )
-                self.alarms[f"{path}/{name}"] = alarm
+                self.alarms[alarm.node.path.removeprefix(f"{self.node.path}/")] = alarm
                 self.metric_count += len(condition.series)
                 made.append((severity, alarm))
         return made
 
-    def _compose(
-        self, scope: Construct, subject: str, made: _Made
-    ) -> Iterator[tuple[str, cloudwatch.CfnCompositeAlarm]]:
+    def _compose(self, scope: Construct, subject: str, made: _Made) -> Iterator[tuple[str, Together]]:
         for severity in dict.fromkeys(severity for severity, _ in made):
             arns = [alarm.attr_arn for of, alarm in made if of == severity]
-            while len(arns) > _MOST_TOGETHER:
-                parts = [arns[start : start + _MOST_TOGETHER] for start in range(0, len(arns), _MOST_TOGETHER)]
-                ids = [f"{severity}Part{len(arns)}-{number}" for number in range(len(parts))]
-                arns = [self._composite(scope, one, part).attr_arn for one, part in zip(ids, parts, strict=True)]
             actions = self._actions.get(severity) or None
             says = describe_all(subject, severity, self._runbooks)
-            yield (
-                severity,
-                self._composite(
-                    scope, severity, arns, alarm_description=says, alarm_actions=actions, ok_actions=actions
-                ),
-            )
-
-    def _composite(
-        self, scope: Construct, construct_id: str, arns: Sequence[str], **told: Any
-    ) -> cloudwatch.CfnCompositeAlarm:
-        self.composite_count += 1
-        return cloudwatch.CfnCompositeAlarm(scope, construct_id, alarm_rule=_any(arns), **told)
-
-
-def _any(arns: Sequence[str]) -> str:
-    return " OR ".join(f'ALARM("{arn}")' for arn in arns)
+            told = {"alarm_description": says, "alarm_actions": actions, "ok_actions": actions}
+            yield severity, Together(scope, severity, arns, **told)

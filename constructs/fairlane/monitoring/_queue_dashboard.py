@@ -2,48 +2,49 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
-from fairlane._checks import check_list, check_text
+from fairlane._checks import check_text
 from fairlane._claims import Claims
 from fairlane._problems import ConfigurationError, Problem
-from fairlane._tokens import is_token
 from fairlane.monitoring._alarm_texts import RUNBOOKS
-from fairlane.monitoring._exporter_rows import console, exporter_rows
+from fairlane.monitoring._dashboard_problems import dashboard_problems
+from fairlane.monitoring._dashboard_rows import dashboard_rows, groups_that_fit
 from fairlane.monitoring._job_metrics import JobMetrics
 from fairlane.monitoring._queue_alarms import QueueAlarms
-from fairlane.monitoring._queue_rows import OTHER, QueueRows
-from fairlane.monitoring._watched import Watched
-from fairlane.monitoring._widgets import Widget, alarm_states, placed, size_problems, text
+from fairlane.monitoring._widgets import placed, size_problems
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,255}")
 _DASHBOARD: Final = "dashboard"
-_MOST_PERCENT: Final = 100
 
 
 class QueueDashboard(Construct):
     """What queues do, on one page: now, by share, what flows, how long it takes, what fails, who used how much.
 
     Several queues and Regions share a dashboard: each `JobMetrics` may be in another Region. With `shares` it is a
-    team's variant, of those shares only. Numbers come first; alarms stand above them.
+    team's variant, of those shares only. Numbers come first; alarms stand above them: those that notify, and below
+    them those that are in state ALARM now, which are why.
 
     Updates: in place, but for another name, which replaces it. CloudWatch has one name space for the dashboards of an
-    account, whatever their Region. Sources: "Dashboard body structure and syntax" in the CloudWatch documentation; that
-    a dashboard has at most 2,500 metrics was in it until 2023.
+    account, whatever their Region: the same name twice is refused, but not in two stacks whose accounts are known only
+    at deployment, which may differ. Sources: "Dashboard body structure and syntax" in the CloudWatch documentation;
+    that a dashboard has at most 2,500 metrics was in it until 2023.
 
     Args:
         scope: where it goes in the app.
         construct_id: its id there.
         dashboard_name: 1 to 255 characters of A-Z, a-z, 0-9, - and _.
         metrics: the exporters of the queues, of one or several Regions.
-        alarms: whose states stand on top; those of this stack only, as others cannot be referred to.
+        alarms: whose states stand on top, as far as they are of the exporter or of queues that are shown; those of this
+            stack only, as others cannot be referred to, and with those of `add_alarm` that there are by then.
+        queues: the names of the queues to show; by default all. A name is of all Regions that have such a queue.
         shares: by a queue's name, the shares of a team; then the dashboard shows nothing else.
-        percentiles: of waits and run times, above 0, up to 100.
+        percentiles: of waits and run times, above 0, up to 100, with at most 10 decimals.
         runbooks: the address of the folder with the runbooks, which it links to.
 
     Attributes:
@@ -62,18 +63,23 @@ class QueueDashboard(Construct):
         dashboard_name: str,
         metrics: Sequence[JobMetrics],
         alarms: Sequence[QueueAlarms] = (),
+        queues: Sequence[str] | None = None,
         shares: Mapping[str, Sequence[str]] | None = None,
         percentiles: Sequence[float] = (50, 95),
         runbooks: str = RUNBOOKS,
     ) -> None:
         stack, account = cdk.Stack.of(scope), Claims.of_account(scope)
-        problems = list(_problems(dashboard_name, metrics, shares, percentiles, stack))
+        allowed = "1 to 255 characters of A-Z, a-z, 0-9, - and _"
+        problems = list(check_text(("dashboard_name",), dashboard_name, _NAME.fullmatch, allowed))
+        problems += dashboard_problems(metrics, alarms, queues, shares, percentiles, stack)
         if owner := account.owner(_DASHBOARD, dashboard_name):
             allowed = f"another name: {owner} has it, and an account has one of a name in all its Regions"
             problems.append(Problem(("dashboard_name",), dashboard_name, allowed))
-        rows: list[list[Widget]] = []
+        rows = []
         if not problems:
-            rows = list(_rows(metrics, alarms, shares, percentiles, runbooks.rstrip("/"), stack))
+            every = [name for exporter in metrics for name in exporter.queues]
+            shown = queues if queues is not None else every if shares is None else list(shares)
+            rows = list(dashboard_rows(metrics, alarms, shown, shares, percentiles, runbooks.rstrip("/"), stack))
             problems = list(size_problems(rows))
         if problems:
             raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)
@@ -88,84 +94,15 @@ class QueueDashboard(Construct):
             dashboard_body=json.dumps({"start": "-PT24H", "widgets": placed(rows)}, separators=(",", ":")),
         )
 
+    @staticmethod
+    def groups(metrics: Sequence[JobMetrics], *, percentiles: Sequence[float] = (50, 95)) -> list[list[str]]:
+        """The names of all queues in groups, each of which has room on a dashboard: for its `queues`.
 
-def _rows(
-    metrics: Sequence[JobMetrics],
-    alarms: Sequence[QueueAlarms],
-    shares: Mapping[str, Sequence[str]] | None,
-    percentiles: Sequence[float],
-    runbooks: str,
-    stack: cdk.Stack,
-) -> Iterator[list[Widget]]:
-    arns = [alarm.attr_arn for one in alarms for alarm in (*one.composites.values(), *one.exporter_composites.values())]
-    for widget in alarm_states("Alarms that notify, of each queue and of the exporter", arns):
-        yield [widget]
-    shown = [
-        QueueRows(
-            queue,
-            namespace=exporter.namespace,
-            region=cdk.Stack.of(exporter).region,
-            shares=_shares(queue) if shares is None else shares[name],
-            percentiles=percentiles,
-        )
-        for exporter in metrics
-        for name, queue in exporter.queues.items()
-        if shares is None or name in shares
-    ]
-    if shares is not None:
-        for rows in shown:
-            yield from rows.of_team()
-        return
-    yield [text(f"# Now\n{_links(stack.region, runbooks)}", height=2)]
-    for rows in shown:
-        yield rows.now()
-    for rows in shown:
-        yield from rows.whole()
-    for exporter in metrics:
-        of = cdk.Stack.of(exporter)
-        yield from exporter_rows(exporter, region=of.region, same_stack=of is stack)
+        There is one group where one dashboard has room for all; a queue that is too much for a dashboard by itself is a
+        group, too.
 
-
-def _shares(queue: Watched) -> list[str]:
-    return [*queue.shares, *([OTHER] if queue.shares and not queue.quotas else [])]
-
-
-def _links(region: str, runbooks: str) -> str:
-    pages = f"[runbooks]({runbooks}/README.md)" if "://" in runbooks else f"runbooks in {runbooks}"
-    return f"[queues and jobs]({console(region, 'batch')}#queues) · {pages}"
-
-
-def _problems(
-    dashboard_name: object,
-    metrics: Sequence[JobMetrics],
-    shares: Mapping[str, Sequence[str]] | None,
-    percentiles: Sequence[float],
-    stack: cdk.Stack,
-) -> Iterator[Problem]:
-    allowed = "1 to 255 characters of A-Z, a-z, 0-9, - and _"
-    yield from check_text(("dashboard_name",), dashboard_name, _NAME.fullmatch, allowed)
-    wrong = list(check_list(("metrics",), metrics, JobMetrics, "JobMetrics"))
-    yield from wrong
-    if not wrong and not metrics:
-        yield Problem(("metrics",), "none", "the JobMetrics of one Region or more")
-    for index, one in enumerate(() if wrong else metrics):
-        if cdk.Stack.of(one) is not stack and is_token(cdk.Stack.of(one).region):
-            yield Problem(
-                ("metrics", index), cdk.Stack.of(one).region, "metrics of a stack whose Region is known at synth"
-            )
-    known = {} if wrong else {name: queue for one in metrics for name, queue in one.queues.items()}
-    for name, some in (shares or {}).items():
-        if wrong:
-            break
-        if name not in known:
-            yield Problem(("shares", name), name, f"one of the queues: {', '.join(known)}")
-            continue
-        listed = list(check_list(("shares", name), some, str, "names of shares"))
-        yield from listed
-        for index, share in enumerate(() if listed else some):
-            if share not in (has := [*known[name].shares]):
-                yield Problem(("shares", name, index), share, f"of queue {name}: {', '.join(has) or 'none'}")
-    for index, percentile in enumerate(percentiles):
-        if isinstance(percentile, int | float) and 0 < percentile <= _MOST_PERCENT:
-            continue
-        yield Problem(("percentiles", index), percentile, "a percentile: a number above 0, up to 100")
+        Args:
+            metrics: the exporters of the queues.
+            percentiles: as for the dashboard.
+        """
+        return groups_that_fit(metrics, percentiles)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from fairlane.monitoring._conditions import entitled_shares
-from fairlane.monitoring._series import Series, exported, native, search
+from fairlane.monitoring._series import Series, exported, native, percentile_text, search
 from fairlane.monitoring._watched import Watched
 from fairlane.monitoring._widgets import Rows, Widget, graph, number, text, total
 
@@ -182,8 +182,8 @@ class QueueRows:
                         name,
                         share,
                         f"time{index}x{number}",
-                        statistic=f"p{percentile:g}",
-                        label=f"{share} p{percentile:g}",
+                        statistic=percentile_text(percentile),
+                        label=f"{share} {percentile_text(percentile)}",
                     )
                 ],
                 "hours",

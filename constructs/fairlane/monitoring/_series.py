@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Final
 
 from aws_cdk import aws_cloudwatch as cloudwatch
 
 from fairlane._functions import metrics_catalog
+
+PERCENTILE_DECIMALS: Final = 10
+"""As many as CloudWatch takes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +74,11 @@ def native(name: str, queue: str) -> Series:
     """A metric that AWS Batch publishes for a queue, free of charge; counts are summed, durations averaged."""
     statistic = "Average" if name.endswith("Duration") else "Sum"
     return Series(namespace="AWS/Batch", name=name, dimensions={"JobQueueName": queue}, statistic=statistic)
+
+
+def percentile_text(percentile: float) -> str:
+    """A percentile as a statistic of CloudWatch, such as `p99.9`."""
+    return "p" + f"{percentile:.{PERCENTILE_DECIMALS}f}".rstrip("0").rstrip(".")
 
 
 def search(

@@ -100,12 +100,19 @@ def graph(
     return Widget(kind="metric", width=width, height=6, properties=properties | _in(region, period))
 
 
-def alarm_states(title: str, arns: Sequence[str]) -> Iterator[Widget]:
-    """The states of alarms; a widget has room for 100."""
+def alarm_states(title: str, arns: Sequence[str], *, states: Sequence[str] = ()) -> Iterator[Widget]:
+    """The states of alarms; a widget has room for 100.
+
+    Args:
+        title: what one sees.
+        arns: of the alarms.
+        states: only alarms in one of them are seen; by default all are.
+    """
     for start in range(0, len(arns), _MOST_ALARMS):
         some = list(arns[start : start + _MOST_ALARMS])
-        height = 3 + (len(some) - 1) // 6
-        yield Widget(kind="alarm", width=COLUMNS, height=height, properties={"title": title, "alarms": some})
+        height = 2 if states else 3 + (len(some) - 1) // 6
+        only = {"states": [*states]} if states else {}
+        yield Widget(kind="alarm", width=COLUMNS, height=height, properties={"title": title, "alarms": some, **only})
 
 
 def placed(rows: Sequence[Sequence[Widget]]) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from fairlane import ConfigurationError
-from fairlane.alarms import AlarmLimits, FailureRate, OldestWait
+from fairlane.alarms import AlarmLimits, ExporterStale, FailureRate, OldestWait
 from fairlane.environment import load_environment
 
 FILE = """
@@ -41,7 +41,7 @@ def test_limits_of_a_queue_are_its_own_those_of_all_and_the_defaults(tmp_path: P
     common = environment.alarms.limits(AlarmLimits())
     assert common.oldest_wait == {"Warning": OldestWait(hours=2)}
     assert common.starved_share == {}
-    assert common.blocked == AlarmLimits().blocked
+    assert common.blocked is None
     alarms = environment.queues["other"].alarms
     assert alarms is not None
     own = alarms.limits(common)
@@ -77,11 +77,34 @@ def test_limits_of_a_queue_are_its_own_those_of_all_and_the_defaults(tmp_path: P
         (
             "starved_share: {}",
             "starved_share: {Warning: {shares: [a, c]}}",
+            ["line 13, alarms.starved_share.Warning.shares[1]: got 'c', allowed: one of queues q, other: a, b"],
+        ),
+        (
+            "blocked: {}",
+            "starved_share: {Warning: {shares: [a]}}",
+            ["line 9, queues.other.alarms.starved_share.Warning.shares[0]: got 'a', allowed: one of queue other: none"],
+        ),
+        (
+            "starved_share: {}",
+            "blocked: {Warning: {reasons: [Other, MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT]}}",
             [
-                "line 13, alarms.starved_share.Warning.shares[1]: got 'c', allowed: a share of queue q: a, b",
-                "line 13, alarms.starved_share.Warning.shares[0]: got 'a', allowed: a share of queue other: it has none",
-                "line 13, alarms.starved_share.Warning.shares[1]: got 'c', allowed: a share of queue other: it has none",
+                "line 13, alarms.blocked.Warning.reasons[1]: got 'MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT', allowed: one "
+                "of queue q: CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY, MISCONFIGURATION:QUOTA_MANAGEMENT_LIMIT_EXCEEDED, "
+                "MISCONFIGURATION:SERVICE_ENVIRONMENT_MAX_RESOURCE, Other"
             ],
+        ),
+        (
+            "[gpus@example.com]",
+            "['arn:aws:sns:eu-west-1:111122223333:alerts', 'arn:aws:sns:us-east-1:111122223333:alerts']",
+            [
+                "line 11, alarms.notify.Warning[0]: got 'arn:aws:sns:eu-west-1:111122223333:alerts', allowed: one in "
+                "us-east-1, as alarms call nothing in another Region"
+            ],
+        ),
+        (
+            "starved_share: {}",
+            "runbooks: our wiki",
+            ["line 13, alarms.runbooks: got 'our wiki', allowed: an address of up to 500 characters, no spaces"],
         ),
         (
             "minutes: 30",
@@ -143,5 +166,15 @@ def test_a_mistake_is_named_with_its_line_and_key(tmp_path: Path, old: str, new:
     assert [str(problem) for problem in raised.value.problems] == problems
 
 
-def test_defaults_are_no_mistakes_however_rare_polls_are(tmp_path: Path) -> None:
-    load_environment(write(tmp_path, "job_metrics: {interval_minutes: 10}", "job_metrics: {interval_minutes: 15}"))
+@pytest.mark.parametrize("interval", [15, 31, 60])
+def test_defaults_are_no_mistakes_however_rare_polls_are(tmp_path: Path, interval: int) -> None:
+    path = write(tmp_path, "job_metrics: {interval_minutes: 10}", f"job_metrics: {{interval_minutes: {interval}}}")
+    path.write_text(path.read_text().replace("stale: {Critical: {minutes: 30}}", "truncated: {}"))
+    environment = load_environment(path)
+    assert environment.alarms is not None
+    limits = environment.alarms.exporter_limits().limits(interval)
+    assert ("stale", "Critical", ExporterStale(minutes=2 * interval)) in list(limits)
+
+
+def test_shares_and_reasons_are_of_one_queue_at_least(tmp_path: Path) -> None:
+    load_environment(write(tmp_path, "starved_share: {}", "starved_share: {Warning: {shares: [a]}}"))

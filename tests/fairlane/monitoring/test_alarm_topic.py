@@ -1,6 +1,6 @@
 """The topic that alarms publish to."""
 
-from aws_cdk import Stack
+from aws_cdk import CfnParameter, Stack
 
 from fairlane import AlarmTopic
 from tests.fairlane.monitoring.watching import of_type
@@ -38,4 +38,12 @@ def test_a_topic_takes_email_and_https_only(stack: Stack) -> None:
     bad = ["http://pager.example.com", "nobody", "https://", "a@b"]
     assert problems_of(lambda: AlarmTopic(stack, "Topic", subscriptions=bad)) == [
         f"subscriptions[{index}]: got '{one}', allowed: {allowed}" for index, one in enumerate(bad)
+    ]
+
+
+def test_addresses_are_known_at_synth_as_their_protocol_is_told_by_them(stack: Stack) -> None:
+    address = CfnParameter(stack, "Address").value_as_string
+    allowed = "an address known at synth, as its protocol is told by it"
+    assert problems_of(lambda: AlarmTopic(stack, "Topic", subscriptions=["a@example.com", address])) == [
+        f"subscriptions[1]: got a value known only at deployment, allowed: {allowed}"
     ]

@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import pytest
@@ -16,10 +15,9 @@ from fairlane import (
     AlarmLimits,
     AlarmTopic,
     ExporterLimits,
-    ExporterStale,
     FailureRate,
     FairShare,
-    IdleCapacity,
+    Fifo,
     JobMetrics,
     OldestWait,
     QueueAlarms,
@@ -27,6 +25,7 @@ from fairlane import (
     StarvedShare,
     TrainingQueue,
 )
+from fairlane.alarms import SpotReclaims
 from tests.cfn_lint import findings
 from tests.fairlane.monitoring.watching import build, metrics_of, of_type, shared_environment
 from tests.support import problems_of, template_of
@@ -43,9 +42,8 @@ def alarms_of(**changes: Any) -> tuple[Stack, QueueAlarms]:
 def test_each_queue_has_the_alarms_that_it_has_metrics_for() -> None:
     _, alarms = alarms_of()
     by_queue: dict[str, set[str]] = {}
-    for path in alarms.alarms:
-        part, queue, *rest = path.split("/")
-        by_queue.setdefault(queue if part == "Queues" else part, set()).add("/".join(rest))
+    for _, queue, name in (path.split("/") for path in alarms.alarms if path.startswith("Queues/")):
+        by_queue.setdefault(queue, set()).add(name)
     common = {"oldest-wait-Warning", "oldest-wait-Critical", "failure-rate-Warning"}
     capacity, lost = "blocked-CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY-Warning", "blocked-MISCONFIGURATION:{}-Warning"
     idle = {"idle-while-waiting-Warning", "idle-capacity-Warning"}
@@ -59,9 +57,24 @@ def test_each_queue_has_the_alarms_that_it_has_metrics_for() -> None:
     assert by_queue["old"] == both | containers
     starved = {f"starved-share-{share}-Warning" for share in ("prod", "research")}
     assert by_queue["g5"] == both | containers | idle | starved | {"spot-reclaims-Warning"}
-    assert by_queue["Exporter"] >= {"stale-Critical", "truncated-Warning"}
-    exporter = [path for path in alarms.alarms if path.startswith("Exporter/")]
-    assert len(exporter) == 4 * 2 + 2
+    exporter = {path.removeprefix("Exporter/") for path in alarms.alarms if path.startswith("Exporter/")}
+    of_queues = ("stale-Critical", "truncated-Warning")
+    assert exporter == {
+        "stale-events-Critical",
+        "dead-letters-unused-Warning",
+        "dead-letters-undelivered-Warning",
+        *(f"Queues/{queue}/{name}" for queue in ("p4", "g5", "cpu", "old") for name in of_queues),
+    }
+
+
+def test_queues_may_be_called_what_alarms_are_called(stack: Stack) -> None:
+    names = ("Critical", "Warning", "stale-events-Critical", "Queues", "Exporter")
+    queues = [
+        TrainingQueue(stack, f"Q{n}", queue_name=name, capacity=1, scheduling=Fifo()) for n, name in enumerate(names)
+    ]
+    alarms = QueueAlarms(stack, "Alarms", metrics=JobMetrics(stack, "Metrics", queues=queues), notify=[ARN])
+    assert len(of_type(stack, "CloudWatch::Alarm")) == len(alarms.alarms)
+    assert {f"Exporter/Queues/{name}/stale-Critical" for name in names} <= set(alarms.alarms)
 
 
 def test_only_composites_notify_one_of_each_queue_and_severity_and_of_the_exporter() -> None:
@@ -95,6 +108,27 @@ def test_every_description_says_what_it_means_what_to_look_at_and_where_its_runb
         assert "Look first at: " in text
         assert "Runbook: https://git.example.com/runbooks/" in text
         assert text.endswith(".md")
+
+
+def test_a_description_that_is_too_long_loses_what_it_says_and_not_its_runbook() -> None:
+    stack, metrics = build()
+    runbooks = f"https://git.example.com/{'r' * 476}"
+    limits = AlarmLimits(failure_rate={"W" * 32: FailureRate()})
+    alarms = QueueAlarms(stack, "Alarms", metrics=metrics, notify=[ARN], limits=limits, runbooks=runbooks)
+    loss = cloudwatch.Metric(namespace="Mine", metric_name="Loss")
+    alarms.add_alarm("p4", "loss", metric=loss, threshold=3, says="losses are high; " * 100)
+    texts = {
+        one["AlarmDescription"]
+        for kind in ("Alarm", "CompositeAlarm")
+        for one in of_type(stack, f"CloudWatch::{kind}").values()
+    }
+    assert max(map(len, texts)) == 1024
+    for text in texts:
+        assert f"{runbooks}/" in text
+        assert text.endswith(".md")
+        assert "Runbooks: " not in text or "--children-of-alarm-name NAME --query" in text
+    (own,) = [text for text in texts if "losses" in text]
+    assert ". Look first at: " in own.partition("...")[2]
 
 
 def test_an_alarm_can_be_left_out_and_tuned_for_all_queues_or_one() -> None:
@@ -158,22 +192,12 @@ def test_only_that_a_queue_is_stale_waits_for_the_first_polls(stack: Stack, inte
     by_path = {path: made[stack.get_logical_id(alarm)] for path, alarm in alarms.alarms.items()}
     waits = {path: one["WarmUpConfiguration"] for path, one in by_path.items() if "WarmUpConfiguration" in one}
     assert waits == {
-        f"Exporter/{queue}/stale-Critical": {
+        f"Exporter/Queues/{queue}/stale-Critical": {
             "WarmUpPeriodDurationInMinutes": 60 + 2 * interval,
             "OnlyStartEvaluatingAfterWarmUpPeriodEnds": True,
         }
         for queue in ("p4", "g5", "cpu", "old")
     }
-
-
-def test_limits_by_default_are_never_shorter_than_the_interval(stack: Stack) -> None:
-    queue = TrainingQueue(stack, "Q", queue_name="q", capacity=16, scheduling=FairShare({"x": 1}))
-    metrics = JobMetrics(stack, "Metrics", queues=[queue], interval_minutes=60)
-    QueueAlarms(stack, "Alarms", metrics=metrics, notify=[ARN])
-    for one in of_type(stack, "CloudWatch::Alarm").values():
-        for query in one["Metrics"]:
-            if query.get("MetricStat", {}).get("Metric", {}).get("Namespace") == "Fairlane":
-                assert query["MetricStat"]["Period"] == 3600
 
 
 def test_alarms_of_a_hundred_shares_fit_into_rules(stack: Stack) -> None:
@@ -196,106 +220,19 @@ def test_without_anybody_to_tell_it_warns_of_each_severity(stack: Stack) -> None
     assert [str(one.entry.data).partition(" ")[0] for one in found] == ["Critical"]
 
 
-MISTAKES: list[tuple[dict[str, Any], list[str]]] = [
-    (
-        {"queue_limits": {"p4": AlarmLimits(starved_share={"Warning": StarvedShare(shares=["c"])})}},
-        ["queue_limits.p4.starved_share.Warning.shares: got 'c', allowed: of queue p4: a, b"],
-    ),
-    (
-        {"queue_limits": {"gone": AlarmLimits()}},
-        ["queue_limits.gone: got 'gone', allowed: one of the queues: p4, g5, cpu, old"],
-    ),
-    (
-        {"queue_limits": {"cpu": AlarmLimits(blocked={"Warning": QueueBlocked(reasons=["FULL"])})}},
-        [
-            "queue_limits.cpu.blocked.Warning.reasons: got 'FULL', allowed: of queue cpu: "
-            "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY, MISCONFIGURATION:QUOTA_MANAGEMENT_LIMIT_EXCEEDED, "
-            "MISCONFIGURATION:SERVICE_ENVIRONMENT_MAX_RESOURCE, Other"
-        ],
-    ),
-    (
-        {"limits": AlarmLimits(starved_share={"Warning": StarvedShare(minutes=0, below_percent=100.5)})},
-        [
-            "limits.starved_share.Warning.minutes: got 0, allowed: a whole number of minutes, 1 to 1440",
-            "limits.starved_share.Warning.below_percent: got 100.5, allowed: a number, 0.1 to 100",
-        ],
-    ),
-    (
-        {"limits": AlarmLimits(idle_capacity={"Warning": IdleCapacity(hours=169, below_percent=0)})},
-        [
-            "limits.idle_capacity.Warning.hours: got 169, allowed: a whole number of hours, 1 to 168: periods of an "
-            "alarm add up to a week at most",
-            "limits.idle_capacity.Warning.below_percent: got 0, allowed: a number, 0.1 to 100",
-        ],
-    ),
-    (
-        {"limits": AlarmLimits(oldest_wait={"very bad": OldestWait(hours=float("nan"))})},
-        [
-            "limits.oldest_wait.\"very bad\": got 'very bad', allowed: a severity: 1 to 32 letters and digits, a letter "
-            "first, such as Warning or Critical",
-            'limits.oldest_wait."very bad".hours: got nan, allowed: a number, 0.01 to 720',
-        ],
-    ),
-    (
-        {"limits": AlarmLimits(failure_rate={"Warning": OldestWait(hours=1)})},  # type: ignore[dict-item]
-        ["limits.failure_rate.Warning: got OldestWait(hours=1), allowed: FailureRate(...)"],
-    ),
-    (
-        {"limits": AlarmLimits(failure_rate=FailureRate())},  # type: ignore[arg-type]
-        [
-            "limits.failure_rate: got FailureRate(percent=50, of_at_least=10), allowed: limits by severity, such as "
-            '{"Warning": FailureRate()}'
-        ],
-    ),
-    (
-        {"notify": {"Panic": [ARN]}},
-        ["notify.Panic: got 'Panic', allowed: a severity of these alarms: Warning, Critical"],
-    ),
-    ({"notify": ARN}, [f"notify: got '{ARN}', allowed: a list of topics or ARNs"]),
-    ({"notify": [ARN] * 6}, ["notify: got '6 targets', allowed: at most 5, as many as an alarm has"]),
-]
+def test_a_severity_that_no_alarm_has_notifies_nobody_and_needs_not(stack: Stack) -> None:
+    metrics = JobMetrics(stack, "M", queues=[TrainingQueue(stack, "Q", queue_name="q", capacity=1, scheduling=Fifo())])
+    limits = AlarmLimits(spot_reclaims={"Page": SpotReclaims()})
+    QueueAlarms(stack, "Alarms", metrics=metrics, notify={"Warning": [ARN], "Critical": [ARN]}, limits=limits)
+    assert Annotations.from_stack(stack).find_warning("*", Match.string_like_regexp("notify nobody")) == []
 
 
-@pytest.mark.parametrize(("changes", "problems"), MISTAKES)
-def test_mistakes_are_found_before_anything_is_made(changes: dict[str, Any], problems: list[str]) -> None:
+def test_a_target_that_is_named_twice_is_notified_once() -> None:
     stack, metrics = build()
-    settings: dict[str, Any] = {"metrics": metrics, "notify": [ARN]} | changes
-    assert problems_of(lambda: QueueAlarms(stack, "Alarms", **settings)) == problems
-    assert stack.node.try_find_child("Alarms") is None
-
-
-def test_a_limit_below_the_polling_interval_is_refused(stack: Stack) -> None:
-    queue = TrainingQueue(stack, "Q", queue_name="q", capacity=16, scheduling=FairShare({"x": 1}))
-    metrics = JobMetrics(stack, "Metrics", queues=[queue], interval_minutes=50)
-    limits = AlarmLimits(
-        oldest_wait={"Warning": OldestWait(hours=0.5)},
-        starved_share={"Warning": StarvedShare(minutes=49)},
-        idle_while_waiting={},
-    )
-    exporter = ExporterLimits(stale={"Critical": ExporterStale(minutes=1440)}, truncated={})
-    allowed = "no less than the 50 minutes between two polls, which tell nothing sooner"
-    assert problems_of(
-        lambda: QueueAlarms(stack, "A", metrics=metrics, notify=[ARN], limits=limits, exporter_limits=exporter)
-    ) == [
-        f"limits.oldest_wait.Warning.hours: got 0.5, allowed: {allowed}",
-        f"limits.starved_share.Warning.minutes: got 49, allowed: {allowed}",
-        "exporter_limits.stale.Critical.minutes: got 1440, allowed: at most 1400 minutes, as periods of 50 minutes add up "
-        "to a day",
-    ]
-
-
-def test_that_a_queue_is_stale_takes_two_intervals_of_polls(stack: Stack) -> None:
-    metrics = metrics_of(stack, interval_minutes=15)
-
-    def alarms(minutes: int) -> QueueAlarms:
-        limits = ExporterLimits(stale={"Critical": ExporterStale(minutes=minutes)})
-        return QueueAlarms(stack, f"A{minutes}", metrics=metrics, notify=[ARN], exporter_limits=limits)
-
-    for minutes in (14, 15, 29):
-        assert problems_of(partial(alarms, minutes)) == [
-            f"exporter_limits.stale.Critical.minutes: got {minutes}, allowed: no less than 30, two intervals of polls"
-        ]
-    assert "Exporter/p4/stale-Critical" in alarms(30).alarms
+    topic = AlarmTopic(stack, "Topic", subscriptions=["gpus@example.com"]).topic
+    QueueAlarms(stack, "Alarms", metrics=metrics, notify=[topic, ARN, topic, ARN, ARN, ARN])
+    for one in of_type(stack, "CloudWatch::CompositeAlarm").values():
+        assert len(one["AlarmActions"]) == len(one["OKActions"]) == 2
 
 
 def test_cdk_nag_and_cfn_lint_let_it_through() -> None:

@@ -14,7 +14,7 @@ from fairlane import (
 from fairlane.capacity import Purchase
 from fairlane.monitoring import QueueAlarms
 from fairlane.monitoring._watched import AnyQueue
-from fairlane.preview._alarms import plain
+from fairlane.preview._template import plain
 from tests.gpu import gpu_queue, machines
 from tests.support import recommended_flags, template_of
 

@@ -131,22 +131,22 @@ DAYS: Final[dict[str, tuple[Day, set[str]]]] = {
             minutes=180,
             exporter=Exporter(dead=range(90, 150)),
         ),
-        {"p4/oldest-wait-Warning", *(f"Exporter/{queue}/stale-Critical" for queue in QUEUES)},
+        {"p4/oldest-wait-Warning", *(f"Exporter/Queues/{queue}/stale-Critical" for queue in QUEUES)},
     ),
     "all is new, and begins late": (Day(exporter=Exporter(dead=range(60)), watched=0), set()),
     "the schedule never works": (
         Day(exporter=Exporter(dead=range(500)), watched=0),
-        {f"Exporter/{queue}/stale-Critical" for queue in QUEUES},
+        {f"Exporter/Queues/{queue}/stale-Critical" for queue in QUEUES},
     ),
     "events wait": (Day(exporter=Exporter(events_dead=range(20, 60))), {"Exporter/stale-events-Critical"}),
     "an event cannot be delivered": (
         Day(exporter=Exporter(undelivered=(20,)), minutes=40),
-        {"Exporter/dead-letters-Warning"},
+        {"Exporter/dead-letters-undelivered-Warning"},
     ),
-    "an event is of no use": (Day(exporter=Exporter(unusable=(20,))), {"Exporter/dead-letters-Warning"}),
+    "an event is of no use": (Day(exporter=Exporter(unusable=(20,))), {"Exporter/dead-letters-unused-Warning"}),
     "more jobs than a poll lists": (
         Day(exporter=Exporter(endless=frozenset(QUEUES)), minutes=60),
-        {f"Exporter/{queue}/truncated-Warning" for queue in QUEUES},
+        {f"Exporter/Queues/{queue}/truncated-Warning" for queue in QUEUES},
     ),
     "one minute of each hour is late": (Day(exporter=Exporter(late=30), minutes=105), set()),
     "every minute is late": (Day(exporter=Exporter(delay=130), minutes=100), set()),
@@ -160,7 +160,7 @@ DAYS: Final[dict[str, tuple[Day, set[str]]]] = {
     ),
     "AWS does not list what waits": (
         Day(exporter=Exporter(throttled=frozenset({"RUNNABLE"}))),
-        {f"Exporter/{queue}/stale-Critical" for queue in QUEUES},
+        {f"Exporter/Queues/{queue}/stale-Critical" for queue in QUEUES},
     ),
     "AWS gives no snapshots": (
         Day(
@@ -179,8 +179,8 @@ DAYS: Final[dict[str, tuple[Day, set[str]]]] = {
         {
             "p4/starved-share-a-Warning",
             "fifo/idle-while-waiting-Warning",
-            "Exporter/g5/truncated-Warning",
-            *(f"Exporter/{queue}/stale-Critical" for queue in QUEUES),
+            "Exporter/Queues/g5/truncated-Warning",
+            *(f"Exporter/Queues/{queue}/stale-Critical" for queue in QUEUES),
         },
     ),
     "capacity is idle for three days, and the exporter dies": (
@@ -192,7 +192,7 @@ DAYS: Final[dict[str, tuple[Day, set[str]]]] = {
         ),
         {
             *(f"{queue}/idle-capacity-Warning" for queue in QUEUES),
-            *(f"Exporter/{queue}/stale-Critical" for queue in QUEUES),
+            *(f"Exporter/Queues/{queue}/stale-Critical" for queue in QUEUES),
         },
     ),
     "one queue is idle for three days": (

@@ -40,11 +40,15 @@ def unheard_of(path: str) -> list[State]:
     return found
 
 
-def silent_after(value: float, path: str, queue: str, name: str) -> list[State]:
-    """The states of an alarm of the exporter, of whose queue SQS publishes a value for ten minutes and then nothing."""
+def silent_after(value: float, path: str, queue: str, name: str, again: float | None = None) -> list[State]:
+    """The states of an alarm of the exporter, of whose queue SQS publishes a value for ten minutes and then nothing; or
+    after half an hour another one.
+    """
     samples = Samples()
     for minute in range(10):
         samples.add("AWS/SQS", name, {"QueueName": queue}, MIDNIGHT + 60 * minute, [value])
+    if again is not None:
+        samples.add("AWS/SQS", name, {"QueueName": queue}, MIDNIGHT + 60 * 40, [again])
     return states(evaluate_alarms(only(path), samples, start=MIDNIGHT, end=MIDNIGHT + 3600), path)
 
 
@@ -69,15 +73,15 @@ def test_three_idle_days_do_not_end_because_nobody_polls() -> None:
 
 
 def test_there_may_still_be_too_many_jobs_to_list_while_nobody_polls() -> None:
-    assert kept("Exporter/g5/truncated-Warning", DYING) == [ALARM]
-    assert kept("Exporter/p4/truncated-Warning", DYING) == [OK]
+    assert kept("Exporter/Queues/g5/truncated-Warning", DYING) == [ALARM]
+    assert kept("Exporter/Queues/p4/truncated-Warning", DYING) == [OK]
 
 
 @pytest.mark.parametrize(
     "kind", ["oldest-wait", "starved-share-a", "idle-while-waiting", "idle-capacity", "Exporter truncated"]
 )
 def test_nothing_is_known_of_gauges_that_nobody_has_published_yet(kind: str) -> None:
-    path = f"p4/{kind}-Warning" if "Exporter" not in kind else "Exporter/p4/truncated-Warning"
+    path = f"p4/{kind}-Warning" if "Exporter" not in kind else "Exporter/Queues/p4/truncated-Warning"
     assert unheard_of(path) == []
 
 
@@ -90,15 +94,15 @@ def test_use_that_is_not_known_is_not_a_use_of_nothing(gauge: str) -> None:
 def test_polls_that_are_missing_are_what_it_is_about() -> None:
     dead = history("the exporter is dead for an hour while a queue is stuck")
     for queue in ("p4", "g5", "fifo"):
-        assert states(dead, f"Exporter/{queue}/stale-Critical") == [OK, ALARM, OK]
+        assert states(dead, f"Exporter/Queues/{queue}/stale-Critical") == [OK, ALARM, OK]
 
 
 def test_a_queue_that_was_never_polled_is_stale() -> None:
-    assert unheard_of("Exporter/p4/stale-Critical") == [ALARM]
+    assert unheard_of("Exporter/Queues/p4/stale-Critical") == [ALARM]
 
 
 def test_a_queue_is_not_stale_before_its_exporter_can_have_polled_it() -> None:
-    assert states(history("all is new, and begins late"), "Exporter/p4/stale-Critical") == [OK]
+    assert states(history("all is new, and begins late"), "Exporter/Queues/p4/stale-Critical") == [OK]
 
 
 def test_a_queue_of_which_aws_says_nothing_is_not_blocked() -> None:
@@ -129,10 +133,23 @@ def test_sqs_publishes_nothing_of_events_that_nobody_sends() -> None:
     assert silent_after(2000, path, deployed().events, "ApproximateAgeOfOldestMessage") == [ALARM, OK]
 
 
-def test_sqs_publishes_nothing_of_dead_letters_that_there_never_were() -> None:
-    path = "Exporter/dead-letters-Warning"
-    assert unheard_of(path) == [OK]
-    assert silent_after(1, path, deployed().dead_letters, "ApproximateNumberOfMessagesVisible") == [ALARM, OK]
+def test_dead_letters_that_sqs_publishes_nothing_of_any_more_are_still_there() -> None:
+    unused, undelivered = (f"Exporter/dead-letters-{of}-Warning" for of in ("unused", "undelivered"))
+    name = "ApproximateNumberOfMessagesVisible"
+    for path, queue in ((unused, deployed().dead_letters), (undelivered, deployed().rule_dead_letters)):
+        assert unheard_of(path) == []
+        assert silent_after(1, path, queue, name) == [ALARM]
+        assert silent_after(1, path, queue, name, again=0) == [ALARM, OK]
+
+
+def test_that_one_queue_of_dead_letters_is_empty_says_nothing_of_the_other() -> None:
+    path, samples = "Exporter/dead-letters-unused-Warning", Samples()
+    name = "ApproximateNumberOfMessagesVisible"
+    samples.add("AWS/SQS", name, {"QueueName": deployed().dead_letters}, MIDNIGHT, [1])
+    for minute in range(10, 60):
+        samples.add("AWS/SQS", name, {"QueueName": deployed().rule_dead_letters}, MIDNIGHT + 60 * minute, [0])
+    found = evaluate_alarms(deployed().template, samples, start=MIDNIGHT, end=MIDNIGHT + 3600)
+    assert states(found, path) == [ALARM]
 
 
 @pytest.mark.parametrize("fetched", RANGES)

@@ -1,0 +1,33 @@
+"""Dashboards of an environment file with more queues than one has room for."""
+
+from pathlib import Path
+
+import aws_cdk as cdk
+
+from tests.fairlane.monitoring.test_queue_dashboard import bodies
+from tests.fairlane_stacks.test_monitoring import FAIR, monitoring
+
+SHARES = {f"team{number}": 1 for number in range(5)}
+QUEUE = {"capacity": 20, "scheduling": {"policy": "fair-share", "proportions": SHARES}}
+
+
+def test_more_queues_than_fit_have_several() -> None:
+    names = [f"queue-{number:02}" for number in range(18)]
+    stack = monitoring(queues=dict.fromkeys(names, QUEUE), alarms={"enabled": False})
+    found = bodies(stack)
+    assert list(found) == ["fairlane-prod", "fairlane-prod-2"]
+    texts = [
+        {one["properties"]["markdown"].splitlines()[0] for one in body["widgets"] if one["type"] == "text"}
+        for body in found.values()
+    ]
+    shown = [[name for name in names if f"### {name}" in some] for some in texts]
+    assert shown == [names[:17], names[17:]]
+    for body in found.values():
+        assert sum(len(one["properties"].get("metrics", ())) for one in body["widgets"]) <= 2500
+
+
+def test_a_template_with_alarms_and_dashboards_is_not_indented() -> None:
+    stack = monitoring(queues={"q": FAIR})
+    app = stack.node.root
+    assert isinstance(app, cdk.App)
+    assert "\n" not in (Path(app.synth().directory) / stack.template_file).read_text().strip()
