@@ -12,7 +12,7 @@ from cdk_nag import AwsSolutionsChecks
 
 from fairlane import ConfigurationError
 from fairlane.environment import find_environment, load_environment
-from fairlane_stacks import build_stacks
+from fairlane_stacks import build_stacks, check_template_sizes
 
 app = cdk.App()
 cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app, verbose=True))
@@ -23,4 +23,7 @@ except ConfigurationError as error:
     sys.exit(str(error))
 for cost in filter(None, (getattr(stack, "cost", None) for stack in stacks)):
     print(cost.estimate.table(), file=sys.stderr)
-app.synth()
+try:
+    check_template_sizes(app.synth())
+except ConfigurationError as error:
+    sys.exit(str(error))

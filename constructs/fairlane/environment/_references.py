@@ -21,6 +21,10 @@ _MACHINES = ("instance_types", "max_gpus", "max_vcpus", "purchase", "efa")
 def reference_problems(environment: Environment) -> Iterator[Resting]:
     """Yields what refers to something that is not there, and jobs that can never run on a queue of theirs."""
     yield from _teams(environment)
+    limit, models = environment.monitoring_cost_limit, environment.by_region().values()
+    if limit is not None and all(model.job_metrics is None for model in models):
+        problem = Problem(("monitoring_cost_limit",), limit, "none without job_metrics: nothing else is estimated")
+        yield problem, [problem.field, ("job_metrics",), ("regions",)]
     yield from _of_region(environment, environment.region)
     for region, model in environment.regions.items():
         for problem, rests_on in _of_region(model, region):

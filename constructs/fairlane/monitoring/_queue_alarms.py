@@ -36,7 +36,7 @@ class QueueAlarms(Construct):
     Queues that share an environment have none of starved shares and idle capacity: each knows its own use only.
 
     Updates: limits and who is notified in place. Another name of a queue, a share or a severity makes a new alarm. A
-    stack has room for the alarms of about 25 queues with 5 shares each. Nothing of it has been run against an AWS
+    stack has room for the alarms of about 22 queues with 5 shares each. Nothing of it has been run against an AWS
     account. Sources: "Alarm evaluation", "Combining alarms" and "Configuring how CloudWatch alarms treat missing data"
     in the CloudWatch documentation.
 

@@ -1,5 +1,6 @@
 """The weight factors of the share identifiers that a trace has."""
 
+from collections import Counter
 from collections.abc import Iterable
 from fractions import Fraction
 from math import gcd, lcm
@@ -7,25 +8,31 @@ from math import gcd, lcm
 from fairlane.scheduling import FairShare
 
 
-def weight_factors(policy: FairShare, names: Iterable[str]) -> dict[str, float]:
-    """The weight factor of each identifier: its own, that of its beginning, or 1."""
-    prefixes = [entry[:-1] for entry in policy.weight_factors if entry.endswith("*")]
-    weights = {}
-    for name in names:
-        entries = [name, *(f"{prefix}*" for prefix in prefixes if name.startswith(prefix))]
-        weights[name] = next((policy.weight_factors[entry] for entry in entries if entry in policy.weight_factors), 1.0)
-    return weights
+def weight_factors(policy: FairShare, names: Iterable[str]) -> dict[str, Fraction]:
+    """The weight factor of each identifier: its own, or 1; those that an entry with `*` stands for divide its part."""
+    entries = {name: _entry(policy, name) for name in names}
+    alike = Counter(entries.values())
+    return {
+        name: Fraction(1) if entry is None else Fraction(str(policy.weight_factors[entry])) * alike[entry]
+        for name, entry in entries.items()
+    }
+
+
+def _entry(policy: FairShare, name: str) -> str | None:
+    if name in policy.weight_factors:
+        return name
+    wild = (entry for entry in policy.weight_factors if entry.endswith("*"))
+    return next((entry for entry in wild if name.startswith(entry[:-1])), None)
 
 
 def undeclared(policy: FairShare, names: Iterable[str]) -> list[str]:
     """The identifiers that the policy does not list."""
-    prefixes = tuple(entry[:-1] for entry in policy.weight_factors if entry.endswith("*"))
-    return [name for name in names if name not in policy.weight_factors and not name.startswith(prefixes)]
+    return [name for name in names if _entry(policy, name) is None]
 
 
 def whole_weights(policy: FairShare, names: Iterable[str]) -> dict[str, int]:
     """Weight factors in whole numbers with the same ratios, so that all comparisons are exact."""
-    exact = {name: Fraction(str(weight)) for name, weight in weight_factors(policy, names).items()}
+    exact = weight_factors(policy, names)
     common = lcm(*(weight.denominator for weight in exact.values()))
     whole = {name: int(weight * common) for name, weight in exact.items()}
     divisor = gcd(*whole.values())
@@ -36,4 +43,8 @@ def resolved(policy: FairShare, names: Iterable[str]) -> FairShare:
     """The policy with the identifiers that there are: those of a trace, and those that are listed one by one."""
     listed = [entry for entry in policy.weight_factors if not entry.endswith("*")]
     weights = weight_factors(policy, dict.fromkeys([*listed, *names]))
-    return FairShare(weights, policy.share_decay_seconds, policy.compute_reservation)
+    return FairShare(
+        {name: float(weight) for name, weight in weights.items()},
+        policy.share_decay_seconds,
+        policy.compute_reservation,
+    )

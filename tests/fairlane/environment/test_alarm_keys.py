@@ -132,7 +132,9 @@ def test_limits_of_a_queue_are_its_own_those_of_all_and_the_defaults(tmp_path: P
         (
             "99]",
             "101]",
-            ["line 16, dashboard.percentiles[1]: got 101.0, allowed: a percentile: a number above 0, up to 100"],
+            [
+                "line 16, dashboard.percentiles[1]: got 101.0, allowed: a percentile: a number above 0, up to 100, each once"
+            ],
         ),
         ("{q: [a]}", "{p: [a]}", ["line 17, dashboard.teams.vision.p: got 'p', allowed: q, other"]),
         ("{q: [a]}", "{q: [z]}", ["line 17, dashboard.teams.vision.q[0]: got 'z', allowed: a share of queue q: a, b"]),

@@ -91,7 +91,7 @@ class OneList:
                 heads.setdefault(self.jobs[row].share, row)
             ranks = []
             for share, row in heads.items():
-                weight = weight_of(policy, share)
+                weight = weight_of(policy, share, {job.share for job in self.jobs})
                 key = weight * (usage.get(share, 0) + started.get(share, 0))
                 if share not in left_out:
                     ranks.append((key, weight, self.jobs[row].submit, share))
@@ -135,8 +135,11 @@ class OneList:
         self.running.append(Run(row, job, t, t + job.run + (self.machines.start_up_seconds if cold else 0)))
 
 
-def weight_of(policy: FairShare, share: str) -> Fraction:
+def weight_of(policy: FairShare, share: str, every: set[str]) -> Fraction:
+    """The weight factor of a share; all that an entry with * stands for have its part together."""
     for identifier, weight in policy.weight_factors.items():
-        if identifier == share or (identifier.endswith("*") and share.startswith(identifier[:-1])):
+        if identifier == share:
             return Fraction(str(weight))
+        if identifier.endswith("*") and share.startswith(identifier[:-1]):
+            return Fraction(str(weight)) * sum(other.startswith(identifier[:-1]) for other in every)
     return Fraction(1)

@@ -139,7 +139,7 @@ class TestFairShare:
             Job(share="team-1", submit=0, run=10, priority=2),
             Job(share="team-2", submit=0, run=10),
         ]
-        results = schedule(FairShare({"b": 1, "team-*": 0.5}), jobs, 1, Strategies())
+        results = schedule(FairShare({"b": 1, "team-*": 0.25}), jobs, 1, Strategies())
         assert starts(results) == [[20], [30], [0], [10]]
 
 

@@ -186,6 +186,13 @@ def test_share_identifiers_that_are_not_listed_have_weight_factor_1() -> None:
     assert entitled == pytest.approx({"listed": 4, "team-a": 2, "other": 4})
 
 
+def test_those_that_an_entry_stands_for_divide_its_part() -> None:
+    jobs = [Job(share=name, submit=0, run=60) for name in ("listed", "team-a", "team-b")]
+    rehearsal = rehearse(FairShare({"listed": 1, "team-*": 1}), Trace.of(jobs), capacity=8)
+    entitled = {name: result.entitlement for name, result in rehearsal.shares.items()}
+    assert entitled == pytest.approx({"listed": 4, "team-a": 2, "team-b": 2})
+
+
 def test_numbers_of_a_queue() -> None:
     jobs = [Job(share="a", instances=4, submit=0, run=hours(1)), Job(share="b", submit=0, run=hours(3))]
     rehearsal = rehearse(FairShare({"a": 1, "b": 1, "idle": 1}), Trace.of(jobs), capacity=5)
