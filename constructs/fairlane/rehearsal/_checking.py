@@ -27,6 +27,9 @@ def rehearsal_problems(
     yield from (problem.within("machines") for problem in (machines.problems() if machines else ()))
     if isinstance(policy, QuotaManagement) and machines:
         yield Problem(("machines",), machines, "None with QuotaManagement, as SageMaker brings its own")
+    if capacity == {} and not isinstance(policy, QuotaManagement):
+        yield Problem(("capacity",), None, "the queue's capacity: a number, as the policy names none")
+        capacity = 1
     yield from check_capacity(("capacity",), capacity)
     if isinstance(trace, Trace):
         yield from trace.problems()

@@ -1,5 +1,6 @@
 """The door to a rehearsal: checks what is given, runs it, and hands out what happened."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 
 from fairlane._problems import ConfigurationError
@@ -22,7 +23,7 @@ def rehearse(
     policy: SchedulingPolicy,
     trace: Trace,
     *,
-    capacity: int | Mapping[str, int],
+    capacity: int | Mapping[str, int] | None = None,
     strategies: Strategies = _DEFAULTS,
     machines: Machines | None = None,
     progress: Callable[[float], None] | None = None,
@@ -35,7 +36,8 @@ def rehearse(
     Args:
         policy: whom the queue serves next; the very object that a queue is deployed with.
         trace: what is submitted.
-        capacity: what the queue has: a number, or with quota management a number for each instance type.
+        capacity: what the queue has: a number, or with quota management a number for each instance type; by default
+            all quotas together. Other policies know of none, and have to be told.
         strategies: what AWS leaves open.
         machines: how machines come and go on EC2; None if they are always there, as SageMaker's are.
         progress: is told the part that is done, 0 to 1, at most a hundred times.
@@ -43,6 +45,8 @@ def rehearse(
     Raises:
         ConfigurationError: with every mistake in the policy, the trace, or both together.
     """
+    if capacity is None:
+        capacity = _all_quotas(policy)
     problems = list(rehearsal_problems(policy, trace, capacity, strategies, machines))
     if problems:
         raise ConfigurationError(f"rehearsal of {type(policy).__name__}", problems)
@@ -57,6 +61,15 @@ def rehearse(
     return Rehearsal(
         policy, trace, strategies, machines, limits, record, (*trace.advice, *_advice(policy, trace, aside))
     )
+
+
+def _all_quotas(policy: SchedulingPolicy) -> dict[str, int]:
+    """What the shares of a policy own together."""
+    total: Counter[str] = Counter()
+    if isinstance(policy, QuotaManagement) and not any(policy.problems()):
+        for share in policy.shares:
+            total.update(share.capacity)
+    return dict(total)
 
 
 def _scheduler(

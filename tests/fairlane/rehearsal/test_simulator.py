@@ -193,6 +193,15 @@ def test_those_that_an_entry_stands_for_divide_its_part() -> None:
     assert entitled == pytest.approx({"listed": 4, "team-a": 2, "team-b": 2})
 
 
+def test_capacity_is_that_of_all_quotas_together_unless_it_is_said() -> None:
+    shares = [QuotaShare(name=name, capacity={UNIT: own}, sharing=Sharing.LEND) for name, own in (("a", 2), ("b", 3))]
+    trace = Trace.of([Job(share="a", submit=0, run=60)])
+    assert rehearse(QuotaManagement(*shares), trace).capacity == {UNIT: 5}
+    for policy in (Fifo(), FairShare({"a": 1})):
+        with pytest.raises(ConfigurationError, match="capacity: got nothing, allowed: the queue's capacity"):
+            rehearse(policy, trace)
+
+
 def test_numbers_of_a_queue() -> None:
     jobs = [Job(share="a", instances=4, submit=0, run=hours(1)), Job(share="b", submit=0, run=hours(3))]
     rehearsal = rehearse(FairShare({"a": 1, "b": 1, "idle": 1}), Trace.of(jobs), capacity=5)
