@@ -107,7 +107,7 @@ PUBLIC = {
         "tools_environment",
         "values",
     ],
-    "fairlane_stacks": ["TrainingStack", "build_stacks"],
+    "fairlane_stacks": ["TrainingStack", "build_stacks", "check_template_sizes"],
 }
 
 
