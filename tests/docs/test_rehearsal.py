@@ -5,7 +5,9 @@ import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import MISSING, fields
+from operator import eq, gt, lt
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,6 +22,12 @@ PAGE = (REPOSITORY / "docs" / "rehearsal.md").read_text()
 
 def section(heading: str) -> str:
     return re.split(r"^#+ ", PAGE.split(f"# {heading}\n", 1)[1], maxsplit=1, flags=re.MULTILINE)[0]
+
+
+def at(value: Any, keys: str) -> Any:
+    for key in re.findall(r"[\w-]+", keys):
+        value = value[key]
+    return value
 
 
 def blocks(heading: str, language: str) -> list[str]:
@@ -84,13 +92,22 @@ def test_what_a_share_may_say_is_what_a_load_has() -> None:
     assert rows == [(one.name, "" if one.default in plain else str(one.default)) for one in fields(Load)]
 
 
-def test_the_key_that_ci_asks_for_is_there() -> None:
-    Path("jobs.csv").write_text("submit,share,instances,run\n0,ProdExp1,1,60\n")
+def test_the_machines_that_it_shows_are_some() -> None:
+    (block,) = blocks("Machines of EC2", "python")
+    exec(block, {})
+
+
+@pytest.mark.parametrize(("instances", "passes"), [(1, [True, True, True]), (101, [False, True, True])])
+def test_what_ci_asks_for_is_there(instances: int, passes: list[bool]) -> None:
+    Path("jobs.csv").write_text(f"submit,share,instances,run\n0,ProdExp1,{instances},60\n")
     arguments = ["rehearse", "environments/example.yaml", "--queue", "training-p4", "--trace", "jobs.csv"]
     assert main([*arguments, "--json", "result.json"]) == 0
     (block,) = blocks("In CI", "console")
-    (query,) = re.findall(r"jq -e '(.*?) <", block)
-    value = json.loads(Path("result.json").read_text())
-    for key in re.findall(r"[\w-]+", query):
-        value = value[key]
-    assert value == 0
+    ((where, conditions),) = re.findall(r"jq -e '(.*?) \| (.*?)'", block)
+    share = at(json.loads(Path("result.json").read_text()), where)
+    compare = {"==": eq, ">": gt, "<": lt}
+    asked = [condition.split() for condition in conditions.split(" and ")]
+    found = [(at(share, key), compare[operator], int(number)) for key, operator, number in asked]
+    assert [
+        holds(-1 if value is None else value, number) for value, holds, number in found
+    ] == passes  # jq's null is less

@@ -6,9 +6,12 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from fairlane._problems import ConfigurationError, Problem
+
+if TYPE_CHECKING:
+    from fairlane.rehearsal import Machines, QueueSetup
 
 _LACKING: Final = 'fairlane rehearse needs what pip installs with: pip install "fairlane[report]"'
 _LONG: Final = 20_000  # jobs, which take seconds
@@ -27,8 +30,14 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--against", action="append", default=[], metavar="WHAT", help=what)
     what = "seconds from the decision to preempt a job until its capacity is free (default: 20)"
     parser.add_argument("--stop-seconds", type=int, default=20, metavar="NUMBER", help=what)
+    what = "how long a job of a queue of containers waits until its machines have started (default: 0)"
+    parser.add_argument("--start-up-seconds", type=int, metavar="NUMBER", help=what)
+    what = "how often EC2 takes back a Spot machine of a queue of containers, on average (default: 0)"
+    parser.add_argument("--reclaims-per-hour", type=float, metavar="NUMBER", help=what)
+    what = "how often a job is run at most when its machines are taken back, 1 to 10 (default: 1)"
+    parser.add_argument("--attempts", type=int, metavar="NUMBER", help=what)
     parser.add_argument("--html", type=Path, metavar="FILE", help="writes a report with charts")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="writes all numbers, for programs")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="writes the numbers, for programs")
     parser.set_defaults(run=_rehearse)
 
 
@@ -46,6 +55,7 @@ def _rehearse(arguments: argparse.Namespace) -> int:
             report,
             strategies_in_words,
             summarize,
+            use_in_words,
         )
     except ModuleNotFoundError as error:
         print(f"{_LACKING} ({error.name} is missing)", file=sys.stderr)
@@ -56,25 +66,56 @@ def _rehearse(arguments: argparse.Namespace) -> int:
     for what in arguments.against:
         compared[f"with {what}"] = other_queue(what, arguments.queue, queue, trace)
     rehearsals = {}
+    machines = _machines(arguments, queue)
     with _progress(len(trace)) as shown:
         for name, one in compared.items():
             strategies = Strategies(stop_seconds=arguments.stop_seconds)
             rehearsals[name] = rehearse(
-                one.policy, trace, capacity=one.capacity, strategies=strategies, progress=shown(name)
+                one.policy,
+                trace,
+                capacity=one.capacity,
+                strategies=strategies,
+                machines=machines,
+                progress=shown(name),
             )
     gpus = {unit: number for one in reversed(compared.values()) for unit, number in one.gpus.items()}
     summary = summarize(rehearsals, gpus=gpus)
+    if queue.unit == "gpus" and machines is None:
+        for numbers in summary["rehearsals"].values():
+            numbers["advice"].append("machines start at once and none is reclaimed, as no option says otherwise")
     console = Console(width=None if sys.stdout.isatty() else _WIDTH)
     console.print(comparison_table(summary))
     for name, numbers in summary["rehearsals"].items():
         _say(console, f"{name}: {numbers['policy']}; {strategies_in_words(numbers)}")
-        for text in numbers["advice"]:
+        for text in (use_in_words(numbers), *numbers["advice"]):
             _say(console, f"  - {text}")
     if arguments.json is not None:
         _write(arguments.json, json.dumps(summary, indent=2, allow_nan=False) + "\n")
     if arguments.html is not None:
         _write(arguments.html, report(rehearsals, summary, title=f"{arguments.queue} with {arguments.trace}"))
     return 0
+
+
+def _machines(arguments: argparse.Namespace, queue: "QueueSetup") -> "Machines | None":
+    """The machines that options tell of; a reclaim of one counts in parts for its GPUs, which the capacity counts."""
+    from fairlane.rehearsal import Machines
+
+    names = ("start_up_seconds", "reclaims_per_hour", "attempts")
+    said = {name: value for name in names if (value := getattr(arguments, name)) is not None}
+    if not said:
+        return None
+    if queue.unit != "gpus":
+        allowed = "none with a queue of training jobs, as SageMaker brings its own machines"
+        problems = [Problem((f"--{name.replace('_', '-')}",), value, allowed) for name, value in said.items()]
+        raise ConfigurationError(arguments.queue, problems)
+    if said.get("reclaims_per_hour"):
+        if queue.gpus_per_instance is None:
+            allowed = "none with machines of which the GPUs are not known, or differ"
+            raise ConfigurationError(
+                arguments.queue, [Problem(("--reclaims-per-hour",), said["reclaims_per_hour"], allowed)]
+            )
+        said["reclaims_per_hour"] /= queue.gpus_per_instance
+    return Machines(**said)
 
 
 def _say(console: Any, text: str) -> None:
@@ -95,12 +136,13 @@ def _progress(jobs: int) -> Iterator[Callable[[str], Callable[[float], None] | N
         yield lambda name: None
         return
     from rich.console import Console
+    from rich.markup import escape
     from rich.progress import Progress
 
     with Progress(console=Console(stderr=True), transient=True) as progress:
 
         def bar(name: str) -> Callable[[float], None]:
-            task = progress.add_task(name, total=1.0)
+            task = progress.add_task(escape(name), total=1.0)
             return lambda done: progress.update(task, completed=done)
 
         yield bar

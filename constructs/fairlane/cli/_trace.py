@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fairlane._problems import ConfigurationError, Problem
+
 if TYPE_CHECKING:
     from fairlane.rehearsal import Load
 
@@ -53,6 +55,9 @@ def _history(arguments: argparse.Namespace) -> int:
 def _generate(arguments: argparse.Namespace) -> int:
     from fairlane.rehearsal import generate, write_trace
 
+    names = [name for name, _ in arguments.shares]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ConfigurationError("--share", [Problem((name,), "two loads", "one for each share") for name in twice])
     trace = generate(arguments.seed, days=arguments.days, shares=dict(arguments.shares))
     write_trace(trace, arguments.output)
     print(f"Wrote {len(trace)} jobs: {arguments.output}")

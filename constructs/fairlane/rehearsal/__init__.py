@@ -12,7 +12,7 @@ from fairlane.rehearsal._reading import read_trace
 from fairlane.rehearsal._rehearsal import Rehearsal
 from fairlane.rehearsal._results import Fairness, ShareResult, Wait
 from fairlane.rehearsal._simulator import rehearse
-from fairlane.rehearsal._summary import Summary, strategies_in_words, summarize
+from fairlane.rehearsal._summary import Summary, strategies_in_words, summarize, use_in_words
 from fairlane.rehearsal._timeline import Timeline
 from fairlane.rehearsal._trace import Job, Trace
 from fairlane.rehearsal._writing import write_trace
@@ -50,6 +50,7 @@ __all__ = [
     "report",
     "strategies_in_words",
     "summarize",
+    "use_in_words",
     "write_trace",
 ]
 

@@ -112,11 +112,14 @@ def use_chart(use: Mapping[str, Timeline], entitled: Mapping[str, float], capaci
     return Chart(kind="use", title="Use", wide=True, figure={"data": data, "layout": layout}, legend=legend)
 
 
-def waits_chart(waits: Mapping[str, Sequence[int]]) -> Chart:
-    """How many of each share's jobs waited for at most so long."""
+def waits_chart(waits: Mapping[str, Sequence[float]]) -> Chart:
+    """How many of each share's jobs waited for at most so long; those that never ran waited for infinity."""
     title = "Waits: how many percent of the jobs waited for at most so long"
     data, legend = [], []
-    longest = max((max(one, default=0) for one in waits.values()), default=0)
+    ended = [wait for one in waits.values() for wait in one if wait < math.inf]
+    if not ended:
+        return Chart(kind="waits", title=title, note="No job started.")
+    longest = max(ended)
     ends = [_SHORTEST * (max(longest, 2 * _SHORTEST) / _SHORTEST) ** (step / 200) for step in range(201)]
     for index, (share, unsorted) in enumerate(waits.items()):
         if not unsorted:
@@ -135,8 +138,6 @@ def waits_chart(waits: Mapping[str, Sequence[int]]) -> Chart:
             }
         )
         legend.append(Entry(label=share, color=color(index)))
-    if not data:
-        return Chart(kind="waits", title=title, note="No job started.")
     ticks = [tick for tick in _TICKS if tick <= ends[-1]]
     axis = {**AXIS, "type": "log", "tickvals": ticks, "ticktext": [duration(tick) for tick in ticks]}
     axis |= {"gridcolor": "var(--line)", "range": [math.log10(0.8 * ends[0]), math.log10(1.05 * ends[-1])]}

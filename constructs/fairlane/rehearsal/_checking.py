@@ -23,8 +23,14 @@ def rehearsal_problems(
     policy: SchedulingPolicy, trace: Trace, capacity: Capacity, strategies: Strategies, machines: Machines | None
 ) -> Iterator[Problem]:
     """Yields every mistake in what shall be rehearsed."""
-    yield from (problem.within("strategies") for problem in strategies.problems())
-    yield from (problem.within("machines") for problem in (machines.problems() if machines else ()))
+    if isinstance(strategies, Strategies):
+        yield from (problem.within("strategies") for problem in strategies.problems())
+    else:
+        yield Problem(("strategies",), strategies, "Strategies")
+    if isinstance(machines, Machines):
+        yield from (problem.within("machines") for problem in machines.problems())
+    elif machines is not None:
+        yield Problem(("machines",), machines, "Machines, or None")
     if isinstance(policy, QuotaManagement) and machines:
         yield Problem(("machines",), machines, "None with QuotaManagement, as SageMaker brings its own")
     if capacity == {} and not isinstance(policy, QuotaManagement):

@@ -150,7 +150,7 @@ class Engine:
             if progress and reported < (percent := (len(record.rows) - len(ends)) * 100 // total) < 100:
                 reported = percent
                 progress(percent / 100)
-        record.last = now
+        record.last = max(max(stops, default=0), submits[-1] if total else 0)
         if progress:
             progress(1.0)
         return record

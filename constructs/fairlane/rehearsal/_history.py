@@ -76,7 +76,7 @@ def read_history(paths: Sequence[str | Path], *, vcpus_per_gpu: int | None = Non
         vcpus_per_gpu: of the machines: container jobs are listed with vCPUs. They then need GPUs, a started one whole.
 
     Raises:
-        ConfigurationError: if a file is no such list, or no job in it ran.
+        ConfigurationError: if a file is no such list, no job in it ran, or service jobs are given vCPUs.
     """
     subject = ", ".join(map(str, paths))
     wrong = [] if vcpus_per_gpu is None else list(check_whole_number(("vcpus_per_gpu",), vcpus_per_gpu, 1))
@@ -90,7 +90,12 @@ def read_history(paths: Sequence[str | Path], *, vcpus_per_gpu: int | None = Non
     left_out = Counter(reason for summary in listed.values() if (reason := summary.left_out()))
     ran = sorted((one for one in listed.values() if not one.left_out()), key=lambda one: one.created_at)
     if not ran:
-        raise ConfigurationError(subject, [Problem((), f"{len(listed)} jobs of which none ran", "one that ran")])
+        got = ", ".join(f"{reason} ({count})" for reason, count in left_out.items()) or "no jobs"
+        raise ConfigurationError(subject, [Problem((), got, "one that ran, and says what it used")])
+    services = [one for one in ran if one.capacity_usage[0].capacity_unit not in _VCPUS]
+    if vcpus_per_gpu is not None and services:
+        allowed = f"container jobs alone, as service jobs such as {services[0].job_id} are listed with instances"
+        raise ConfigurationError(subject, [Problem(("vcpus_per_gpu",), vcpus_per_gpu, allowed)])
     if vcpus_per_gpu is None and any(one.capacity_usage[0].capacity_unit in _VCPUS for one in ran):
         allowed = "how many vCPUs the machines have for each GPU, as container jobs are listed with vCPUs"
         raise ConfigurationError(subject, [Problem(("vcpus_per_gpu",), None, allowed)])

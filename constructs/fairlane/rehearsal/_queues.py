@@ -88,8 +88,8 @@ def other_queue(what: str, name: str, queue: QueueSetup, trace: Trace) -> QueueS
         trace: its jobs, which have the shares where the queue has none.
 
     Raises:
-        ConfigurationError: for a file as `read_queue`; else if the queue has several instance types, which only quota
-            management counts apart.
+        ConfigurationError: for a file as `read_queue`, or if the jobs would have other sizes on its queue; else if the
+            queue has several instance types, which only quota management counts apart.
     """
     if what not in ("fifo", "fair-share"):
         if not Path(what).is_file():
@@ -99,6 +99,10 @@ def other_queue(what: str, name: str, queue: QueueSetup, trace: Trace) -> QueueS
             raise ConfigurationError(
                 what, [Problem(("queues", name), f"a queue of {other.unit}", f"one of {queue.unit}")]
             )
+        if queue.gpus_per_instance not in (None, other.gpus_per_instance):
+            got = f"instances of {other.gpus_per_instance or 'several numbers of'} GPUs"
+            allowed = f"instances of {queue.gpus_per_instance}, by which the jobs are sized"
+            raise ConfigurationError(what, [Problem(("queues", name), got, allowed)])
         return other
     limits = capacity_limits(queue.capacity)
     if len(limits) > 1:

@@ -3,6 +3,7 @@
 from array import array
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Final
 
@@ -91,7 +92,12 @@ class Rehearsal:
     @cached_property
     def fairness(self) -> Fairness | None:
         """How evenly shares were served while they competed; None if they never did, or have no entitlements."""
-        ratios = satisfaction(self._lanes)
+        return self.fairness_by(self)
+
+    def fairness_by(self, other: "Rehearsal") -> Fairness | None:
+        """The same by the entitlements of another rehearsal, of the same trace."""
+        entitled = {key: lane.entitlement for key, lane in other._lanes.items()}
+        ratios = satisfaction({key: replace(lane, entitlement=entitled.get(key)) for key, lane in self._lanes.items()})
         return Fairness.of(ratios) if ratios else None
 
     @cached_property
@@ -149,7 +155,7 @@ class Rehearsal:
             jobs=len(rows),
             never_ran=len(rows) - len(started),
             failed=sum(record.states[row] == FAILED for row in rows),
-            wait=Wait.of(map(outcomes.waited, started)),
+            wait=Wait.of(map(outcomes.waited, started), forever=len(rows) - len(started)),
             preemptions=cut.total(),
             lost=sum(record.lost.get(row, 0) for row in started) if record.lost else 0,
             stopping=preempted * self.strategies.stop_seconds,

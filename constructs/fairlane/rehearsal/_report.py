@@ -1,12 +1,13 @@
 """The report: rehearsals side by side and their charts, in one page that needs no network."""
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Final
 
 from fairlane.preview import Figure, charts_page
 from fairlane.rehearsal._charts import MOST_SHARES, Chart, Window, preemptions_chart, use_chart, waits_chart
 from fairlane.rehearsal._rehearsal import Rehearsal
-from fairlane.rehearsal._summary import RehearsalSummary, Summary, strategies_in_words
+from fairlane.rehearsal._summary import RehearsalSummary, Summary, strategies_in_words, use_in_words
 from fairlane.rehearsal._table import columns, duration, rows
 from fairlane.rehearsal._timeline import Timeline, total_of
 from fairlane.scheduling import NUM_INSTANCES
@@ -45,8 +46,8 @@ def _notes(summary: RehearsalSummary) -> Iterator[str]:
     capacity = " and ".join(
         f"{number:,}" if unit == NUM_INSTANCES else f"{number:,} {unit}" for unit, number in numbers
     )
-    use = f"{summary['utilization']:.0%} in use, {summary['peak_utilization']:.0%} in the busiest hour"
-    yield f"{summary['policy']} over a capacity of {capacity}, for {duration(summary['seconds'])}: {use}"
+    over = f"{summary['policy']} over a capacity of {capacity}, for {duration(summary['seconds'])}"
+    yield f"{over}: {use_in_words(summary)}"
     yield f"strategies: {strategies_in_words(summary)}"
     yield from summary["advice"]
 
@@ -66,13 +67,12 @@ def _charts(rehearsal: Rehearsal) -> list[Chart]:
         use[label[name]].append(share.use)
         if share.entitlement is not None:
             entitled[label[name]] = entitled.get(label[name], 0) + share.entitlement
-    waits: dict[str, list[int]] = {one: [] for one in labels}
+    waits: dict[str, list[float]] = {one: [] for one in labels}
     stops: dict[str, list[int]] = {one: [] for one in labels}
     trace = rehearsal.trace
     for place, outcome in zip(trace.shares, rehearsal.outcomes, strict=True):
         one = label[trace.share_names[place]]
-        if outcome.first_start is not None:
-            waits[one].append(outcome.waited)
+        waits[one].append(math.inf if outcome.first_start is None else outcome.waited)
         if outcome.preemptions:
             stops[one] += [run.stop for run in outcome.runs if run.preempted]
     window = Window(start=start, end=max(end, start + 1))

@@ -9,7 +9,7 @@ from fairlane.rehearsal._timeline import Span, Timeline
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wait:
-    """How long jobs waited in all, in seconds; of those that started. Percentiles are those of some job.
+    """How long jobs waited in all, in seconds; infinity for those that never run. Percentiles are those of some job.
 
     Attributes:
         mean: on average.
@@ -19,16 +19,16 @@ class Wait:
     """
 
     mean: float
-    p50: int
-    p95: int
-    max: int
+    p50: float
+    p95: float
+    max: float
 
     @classmethod
-    def of(cls, waits: Iterable[int]) -> "Wait":
-        """Sums up waits; none is no wait."""
-        ordered = sorted(waits) or [0]
+    def of(cls, waits: Iterable[int], *, forever: int = 0) -> "Wait":
+        """Sums up waits, and so many that never end; none is no wait."""
+        ordered = [*sorted(waits), *[math.inf] * forever] or [0]
 
-        def percentile(percent: int) -> int:
+        def percentile(percent: int) -> float:
             return ordered[-(-percent * len(ordered) // 100) - 1]
 
         return cls(mean=sum(ordered) / len(ordered), p50=percentile(50), p95=percentile(95), max=ordered[-1])
@@ -43,7 +43,7 @@ class ShareResult:
         jobs: how many it submitted.
         never_ran: how many of them can never run.
         failed: how many of them failed.
-        wait: how long the others waited.
+        wait: how long they waited.
         preemptions: how many runs were stopped.
         lost: instance-seconds of work that were in vain.
         stopping: instance-seconds that stopped runs still held.

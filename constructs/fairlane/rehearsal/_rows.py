@@ -103,16 +103,26 @@ def _json_lines(path: Path) -> Iterator[Row]:
 def _parquet(path: Path) -> Iterator[Row]:
     """The columns as the keys of line 0, then the rows, counted from 1."""
     try:
-        from pyarrow import ArrowException, parquet  # noqa: PLC0415 - an extra, which other formats do not need
+        import pyarrow as arrow  # noqa: PLC0415 - an extra, which other formats do not need
+        from pyarrow import parquet  # noqa: PLC0415
     except ModuleNotFoundError as error:
         allowed = 'CSV or JSON Lines, as Parquet needs what pip installs with: pip install "fairlane[parquet]"'
         raise ConfigurationError(str(path), [Problem((), "Parquet", allowed)]) from error
     try:
         with parquet.ParquetFile(path) as file:
             yield 0, dict.fromkeys(file.schema_arrow.names)
+            fields = [
+                one.with_type(arrow.timestamp("us", one.type.tz)) if _counts_nanoseconds(one.type) else one
+                for one in file.schema_arrow
+            ]
             lines = count(1)
             for batch in file.iter_batches(_BATCH):
-                for row in batch.to_pylist():
+                for row in arrow.Table.from_batches([batch]).cast(arrow.schema(fields), safe=False).to_pylist():
                     yield next(lines), row
-    except ArrowException as error:
+    except (arrow.ArrowException, ValueError, OverflowError) as error:
         raise ConfigurationError(str(path), [Problem((), str(error), "a file of Parquet")]) from error
+
+
+def _counts_nanoseconds(kind: Any) -> bool:
+    """Whether a type of Arrow is of times that Python's do not hold."""
+    return str(kind).startswith("timestamp[ns")

@@ -1,5 +1,6 @@
 """What rehearsals come to, in numbers: for tables, for reports, and as JSON for programs."""
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -23,16 +24,19 @@ _STRATEGIES: Final = {
 
 
 class Waits(TypedDict):
-    """Seconds that jobs waited, of those that started."""
+    """Seconds that jobs waited; None is forever."""
 
-    mean: float
-    p50: int
-    p95: int
-    max: int
+    mean: float | None
+    p50: float | None
+    p95: float | None
+    max: float | None
 
 
 class Numbers(TypedDict):
-    """Those of a share, or of all. There are no waits if no job started."""
+    """Those of a share, or of all. There are no waits without jobs, and is no starvation without an entitlement.
+
+    `starvation` has the seconds, on the clock of the trace, from and until which the share starved.
+    """
 
     jobs: int
     failed: int
@@ -40,6 +44,8 @@ class Numbers(TypedDict):
     wait_seconds: Waits | None
     mean_use: float
     entitlement: float | None
+    starved_seconds: int | None
+    starvation: list[list[int]] | None
     preemptions: int
     lost_instance_hours: float
     lost_gpu_hours: float | None
@@ -50,6 +56,7 @@ class RehearsalSummary(TypedDict):
 
     policy: str
     strategies: dict[str, Any]
+    machines: dict[str, Any] | None
     capacity: dict[str, int]
     seconds: int
     utilization: float
@@ -71,11 +78,16 @@ class Summary(TypedDict):
 def summarize(rehearsals: Mapping[str, Rehearsal], *, gpus: Mapping[str, int] | None = None) -> Summary:
     """Sums rehearsals up, as JSON takes it.
 
+    Fairness of rehearsals of the same trace is measured by the same entitlements: those of the first that has any.
+
     Args:
         rehearsals: by the names that they shall go by.
         gpus: how many GPUs an instance has, by instance type; empty for jobs that name none.
     """
-    return {"version": 1, "rehearsals": {name: _of(one, gpus or {}) for name, one in rehearsals.items()}}
+    entitled = next(
+        (one for one in rehearsals.values() if any(share.entitlement for share in one.shares.values())), None
+    )
+    return {"version": 1, "rehearsals": {name: _of(one, gpus or {}, entitled) for name, one in rehearsals.items()}}
 
 
 def gpus_are_known(summary: Summary) -> bool:
@@ -84,18 +96,25 @@ def gpus_are_known(summary: Summary) -> bool:
 
 
 def strategies_in_words(summary: RehearsalSummary) -> str:
-    """The strategies that mattered, in one line."""
-    used = {name: summary["strategies"][name] for name in _STRATEGIES[summary["policy"]]}
+    """The strategies that mattered, and the machines, in one line."""
+    used = {name: summary["strategies"][name] for name in _STRATEGIES[summary["policy"]]} | (summary["machines"] or {})
     return ", ".join(f"{name}={value}" for name, value in used.items() if value is not None)
 
 
-def _of(rehearsal: Rehearsal, gpus: Mapping[str, int]) -> RehearsalSummary:
-    fairness = rehearsal.fairness
+def use_in_words(summary: RehearsalSummary) -> str:
+    """How much of the capacity was in use, and how evenly shares were served at least, in one line."""
+    words = f"{summary['utilization']:.0%} in use, {summary['peak_utilization']:.0%} in the busiest hour"
+    return words if summary["max_min"] is None else f"{words}; max-min fairness {summary['max_min']:.2f}"
+
+
+def _of(rehearsal: Rehearsal, gpus: Mapping[str, int], entitled: Rehearsal | None) -> RehearsalSummary:
+    fairness = rehearsal.fairness_by(entitled) if entitled and entitled.trace is rehearsal.trace else rehearsal.fairness
     start, end = rehearsal.span
     lost = _lost_gpu_seconds(rehearsal, gpus)
     return {
         "policy": _POLICIES[type(rehearsal.policy)],
         "strategies": asdict(rehearsal.strategies),
+        "machines": asdict(rehearsal.machines) if rehearsal.machines else None,
         "capacity": dict(rehearsal.capacity),
         "seconds": end - start,
         "utilization": rehearsal.utilization,
@@ -113,18 +132,25 @@ def _of(rehearsal: Rehearsal, gpus: Mapping[str, int]) -> RehearsalSummary:
 
 def _numbers(share: ShareResult, span: tuple[int, int], lost_gpu_seconds: int | None) -> Numbers:
     start, end = span
-    wait, started = share.wait, share.jobs > share.never_ran
+    wait = share.wait
+    waits: Waits = {"mean": _ends(wait.mean), "p50": _ends(wait.p50), "p95": _ends(wait.p95), "max": _ends(wait.max)}
     return {
         "jobs": share.jobs,
         "failed": share.failed,
         "never_ran": share.never_ran,
-        "wait_seconds": {"mean": wait.mean, "p50": wait.p50, "p95": wait.p95, "max": wait.max} if started else None,
+        "wait_seconds": waits if share.jobs else None,
         "mean_use": share.use.integral([span]) / (end - start) if end > start else 0.0,
         "entitlement": share.entitlement,
+        "starved_seconds": None if share.entitlement is None else share.starved,
+        "starvation": None if share.entitlement is None else [[start, stop] for start, stop in share.starvation],
         "preemptions": share.preemptions,
         "lost_instance_hours": share.lost / 3600,
         "lost_gpu_hours": None if lost_gpu_seconds is None else lost_gpu_seconds / 3600,
     }
+
+
+def _ends(seconds: float) -> float | None:
+    return seconds if math.isfinite(seconds) else None
 
 
 def _lost_gpu_seconds(rehearsal: Rehearsal, gpus: Mapping[str, int]) -> Counter[str] | None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from rich import box
+from rich.markup import escape
 from rich.table import Table
 
 from fairlane.rehearsal._summary import Numbers, Summary, gpus_are_known
@@ -16,7 +17,7 @@ def columns(summary: Summary) -> list[str]:
     """What stands above the columns of `rows`."""
     lost = "GPU-hours lost" if gpus_are_known(summary) else "Instance-hours lost"
     waits = ["Wait, mean", "Wait, p50", "Wait, p95", "Wait, max"]
-    return ["Share", "Rehearsal", "Jobs", *waits, "Mean use", "Preemptions", lost, "Jain"]
+    return ["Share", "Rehearsal", "Jobs", *waits, "Starved", "Mean use", "Preemptions", lost, "Jain"]
 
 
 def rows(summary: Summary) -> Iterator[list[str]]:
@@ -45,7 +46,7 @@ def comparison_table(summary: Summary) -> Table:
     for number, row in enumerate(rows(summary)):
         if row[0] and number:
             table.add_section()
-        table.add_row(*row)
+        table.add_row(*map(escape, row))
     return table
 
 
@@ -59,9 +60,13 @@ def duration(seconds: float) -> str:
 def _cells(numbers: Numbers, lost: float | None) -> Iterator[str]:
     yield f"{numbers['jobs']:,}"
     waits = numbers["wait_seconds"]
-    yield from (
-        [_NONE] * 4 if waits is None else map(duration, (waits["mean"], waits["p50"], waits["p95"], waits["max"]))
-    )
+    if waits is None:
+        yield from [_NONE] * 4
+    else:
+        for seconds in (waits["mean"], waits["p50"], waits["p95"], waits["max"]):
+            yield "forever" if seconds is None else duration(seconds)
+    starved = numbers["starved_seconds"]
+    yield _NONE if starved is None else duration(starved)
     yield f"{numbers['mean_use']:,.1f}"
     yield f"{numbers['preemptions']:,}"
     yield _NONE if lost is None else f"{lost:,.1f}"

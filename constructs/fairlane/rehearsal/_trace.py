@@ -107,9 +107,9 @@ class Trace(Sequence[Job]):
         trace.advice = tuple(advice)
         good, bad = [], 0
         for row, job in enumerate(jobs):
-            if job._is_plain():
+            if isinstance(job, Job) and job._is_plain():
                 good.append(job)
-            elif problems := list(job.problems()):
+            elif problems := list(job.problems() if isinstance(job, Job) else [Problem((), job, "a Job")]):
                 bad += 1
                 if bad <= _MOST_BAD_JOBS:
                     trace._problems += [problem.within("trace", row) for problem in problems]

@@ -13,12 +13,14 @@ def write_trace(trace: Trace, path: str | Path, *, unit: Unit = "instances") -> 
 
     Args:
         trace: what to write.
-        path: where.
+        path: where, with a name that ends in .csv.
         unit: what the sizes of its jobs count.
 
     Raises:
-        ConfigurationError: if the file cannot be written.
+        ConfigurationError: if the file cannot be written, or has the name of another format.
     """
+    if Path(path).suffix.lower() != ".csv":
+        raise ConfigurationError(str(path), [Problem((), Path(path).name, "a name that ends in .csv")])
     columns = ("share", "priority", "instances", "instance_type", "submit", "run", "checkpoint", "name")
     try:
         with Path(path).open("w", encoding="utf-8", newline="") as file:

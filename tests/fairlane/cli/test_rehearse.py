@@ -56,7 +56,17 @@ def test_a_queue_of_the_example(run: Run) -> None:
 def test_the_table_has_every_share_and_what_was_assumed(run: Run) -> None:
     code, out, _ = run("rehearse", EXAMPLE, "--queue", "training-p4", "--trace", "jobs.csv", "--against", "fifo")
     assert code == 0
-    for word in ("all", "ProdExp1", "ProdExp2", "with fifo", "GPU-hours", "20 s", "head_of_line", "stop_seconds"):
+    for word in (
+        "all",
+        "ProdExp1",
+        "ProdExp2",
+        "with fifo",
+        "GPU-hours",
+        "20 s",
+        "head_of_line",
+        "stop_seconds",
+        "in the busiest hour",
+    ):
         assert word in out
 
 
@@ -102,6 +112,30 @@ def test_a_queue_of_containers_counts_gpus(run: Run) -> None:
     assert rehearse(run, queue="gpu-g5")["rehearsals"]["gpu-g5"]["total"]["mean_use"] == 8
 
 
+def test_machines_of_a_queue_of_containers(run: Run) -> None:
+    Path("jobs.csv").write_text("submit,share,gpus,run\n" + 20 * "0,production,4,3600\n")
+    arguments = ("rehearse", EXAMPLE, "--queue", "gpu-g5", "--trace", "jobs.csv")
+    untold = "machines start at once and none is reclaimed"
+    assert untold in run(*arguments)[1]
+    code, out, _ = run(*arguments, "--start-up-seconds", 60, "--reclaims-per-hour", 2, "--attempts", 3)
+    assert (code, untold in out) == (0, False)
+    assert "start_up_seconds=60" in out
+    result = rehearse(run, "--reclaims-per-hour", 2, "--attempts", 3, queue="gpu-g5")["rehearsals"]["gpu-g5"]
+    assert result["machines"]["reclaims_per_hour"] == 0.5, "of one of the 4 GPUs of a machine"
+    assert result["total"]["preemptions"] > 0
+
+
+def test_reclaims_are_of_machines_of_one_size(run: Run) -> None:
+    Path("jobs.csv").write_text("submit,share,gpus,run\n0,production,4,3600\n")
+    text = EXAMPLE.read_text()
+    Path("other.yaml").write_text(text.replace("[g5.12xlarge]", "[g5.12xlarge, g5.48xlarge]"))
+    assert Path("other.yaml").read_text() != text
+    said = refused(run, "--reclaims-per-hour", "2", environment="other.yaml", queue="gpu-g5")
+    assert (
+        "--reclaims-per-hour: got 2.0, allowed: none with machines of which the GPUs are not known, or differ" in said
+    )
+
+
 def test_a_report(run: Run) -> None:
     rehearse(run, "--html", "report.html", "--against", "fifo")
     page = Path("report.html").read_text()
@@ -123,6 +157,11 @@ def test_what_a_trace_does_not_mean_is_told(run: Run) -> None:
         ({"environment": "none.yaml"}, "none.yaml: 1 problem\n  - got 'No such file or directory'"),
         ({"more": ["--stop-seconds", "-1"]}, "stop_seconds: got -1, allowed: a whole number of seconds, 0 or more"),
         ({"more": ["--trace", "none.csv"]}, "none.csv: 1 problem\n  - got 'No such file or directory'"),
+        (
+            {"more": ["--start-up-seconds", "60"]},
+            "--start-up-seconds: got 60, allowed: none with a queue of training jobs, as SageMaker brings its own",
+        ),
+        ({"more": ["--attempts", "11"], "queue": "gpu-g5"}, "machines.attempts: got 11"),
         ({"more": ["--against", "lottery"]}, "got 'lottery', allowed: fifo, fair-share, or an environment file"),
     ],
     ids=str,
@@ -165,6 +204,12 @@ def test_a_queue_of_containers_is_not_compared_with_one_of_training_jobs(run: Ru
     other.write_text(swapped)
     Path("jobs.csv").write_text("submit,gpus,run\n0,1,60\n")
     assert "a queue of instances', allowed: one of gpus" in refused(run, "--against", other, queue="gpu-p5")
+
+
+def test_a_queue_is_not_compared_with_one_of_machines_of_another_size(run: Run) -> None:
+    Path("other.yaml").write_text(EXAMPLE.read_text().replace("ml.p4d.24xlarge", "ml.g5.12xlarge"))
+    said = refused(run, "--against", "other.yaml")
+    assert "queues.training-p4: got 'instances of 4 GPUs', allowed: instances of 8, by which the jobs are sized" in said
 
 
 def test_without_the_extra_it_says_what_to_install(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -222,6 +267,10 @@ def test_a_trace_that_is_made_up(run: Run) -> None:
         (["history", "jobs.csv"], "jobs.csv: 1 problem\n"),
         (["generate", "--seed", "1", "--share", "a:jobs_per_day=-1"], "shares.a.jobs_per_day: got -1"),
         (["generate", "--seed", "1", "--share", "a:jobs_per_day=1", "--output", "no/x.csv"], "no/x.csv: 1 problem"),
+        (
+            ["generate", "--seed", "1", "--share", "a:jobs_per_day=1", "--output", "x.jsonl"],
+            "x.jsonl: 1 problem\n  - got 'x.jsonl', allowed: a name that ends in .csv",
+        ),
     ],
 )
 def test_what_makes_no_trace_is_told(arguments: list[str], said: str, run: Run) -> None:
@@ -240,12 +289,19 @@ def test_a_share_that_says_no_load_is_told(share: str, run: Run, capsys: pytest.
     assert "allowed: " in capsys.readouterr().err
 
 
-def test_traces_need_no_extra() -> None:
+def test_a_share_submits_one_load(run: Run) -> None:
+    shares = ("--share", "a:jobs_per_day=1", "--share", "a:jobs_per_day=2")
+    code, out, err = run("trace", "generate", "--seed", 1, *shares)
+    assert (code, out) == (1, "")
+    assert "a: got 'two loads', allowed: one for each share" in err
+
+
+def test_traces_need_no_extra(tmp_path: Path) -> None:
     code = (
         "import sys\n"
         "sys.modules |= dict.fromkeys(['rich', 'plotly', 'jinja2', 'pyarrow', 'aws_cdk'])\n"
         "from fairlane.cli import main\n"
-        "sys.exit(main(['trace', 'generate', '--seed', '1', '--share', 'a:jobs_per_day=1', '--output', '/dev/null']))"
+        "sys.exit(main(['trace', 'generate', '--seed', '1', '--share', 'a:jobs_per_day=1']))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")

@@ -136,9 +136,25 @@ def test_jobs_that_did_not_run_are_left_out_and_it_is_told(tmp_path: Path) -> No
     ]
 
 
-@pytest.mark.parametrize("text", ["", page(), page(without(listed(), "startedAt"))])
-def test_a_history_in_which_nothing_ran_is_told(text: str, tmp_path: Path) -> None:
-    assert "jobs of which none ran', allowed: one that ran" in mistake(tmp_path, text)
+@pytest.mark.parametrize(
+    ("text", "got"),
+    [
+        ("", "no jobs"),
+        (page(), "no jobs"),
+        (page(without(listed(), "startedAt")), "jobs that never ran (1)"),
+        (
+            page(without(listed(), "capacityUsage"), without(listed("b"), "stoppedAt")),
+            "jobs that do not say how much of one kind of capacity they use (1), jobs that have not ended (1)",
+        ),
+    ],
+)
+def test_a_history_that_makes_no_trace_is_told_and_why(text: str, got: str, tmp_path: Path) -> None:
+    assert f"got {got!r}, allowed: one that ran, and says what it used" in mistake(tmp_path, text)
+
+
+def test_service_jobs_have_no_vcpus(tmp_path: Path) -> None:
+    said = mistake(tmp_path, page(container(), listed("b")), vcpus_per_gpu=12)
+    assert "vcpus_per_gpu: got 12, allowed: container jobs alone, as service jobs such as b" in said
 
 
 @pytest.mark.parametrize(

@@ -99,6 +99,8 @@ def test_capacity_is_never_exceeded_and_work_is_neither_lost_nor_won(chance: Ran
     else:
         assert work_of(rehearsal) == worked + rehearsal.total.stopping
     assert rehearsal.total.use.values[-1:].tolist() in ([], [0])
+    stops = [run.stop for outcome in rehearsal.outcomes for run in outcome.runs]
+    assert rehearsal.span[1] == max([trace.submits[-1], *stops])
     assert sum(result.jobs for result in rehearsal.shares.values()) == len(trace)
     assert rehearsal.total.lost == sum(result.lost for result in rehearsal.shares.values())
 

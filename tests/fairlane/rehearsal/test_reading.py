@@ -92,6 +92,21 @@ def test_times_of_parquet_are_times(tmp_path: Path) -> None:
     assert found == [1_772_625_600, 1_772_625_600, 1_772_625_600 - 12 * 3600]
 
 
+@pytest.mark.parametrize("zone", [None, "UTC"])
+def test_nanoseconds_of_parquet_are_times(zone: str | None, tmp_path: Path) -> None:
+    times = pyarrow.array([1_772_625_600_000_000_001], pyarrow.timestamp("ns", zone))
+    path = tmp_path / "jobs.parquet"
+    parquet.write_table(pyarrow.table({"submit": times, "run": [1], "instances": [1]}), path)
+    assert one(path).submit == 1_772_625_600
+
+
+def test_times_of_parquet_that_no_calendar_has_are_told(tmp_path: Path) -> None:
+    times = pyarrow.array([10**15], pyarrow.timestamp("ms"))
+    path = tmp_path / "jobs.parquet"
+    parquet.write_table(pyarrow.table({"submit": times, "run": [1], "instances": [1]}), path)
+    assert "allowed: a file of Parquet" in " ".join(mistakes(path))
+
+
 @pytest.mark.parametrize(("run", "seconds"), [(0.2, 1), (1, 1), ("3599.5", 3600)])
 def test_a_second_that_has_begun_counts(run: object, seconds: int, tmp_path: Path) -> None:
     job = one(jsonl(tmp_path, ROW | {"run": run, "checkpoint": run}))

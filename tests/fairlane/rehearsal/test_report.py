@@ -12,6 +12,7 @@ from fairlane import FairShare, Fifo, QuotaManagement, QuotaShare, Sharing
 from fairlane.rehearsal import (
     Job,
     Load,
+    Machines,
     Rehearsal,
     Strategies,
     Trace,
@@ -21,6 +22,7 @@ from fairlane.rehearsal import (
     report,
     strategies_in_words,
     summarize,
+    use_in_words,
 )
 from fairlane.rehearsal._table import duration
 
@@ -73,6 +75,8 @@ def test_the_numbers_of_a_rehearsal() -> None:
         "wait_seconds": {"mean": 200, "p50": 200, "p95": 200, "max": 200},
         "mean_use": 10 * (120 + 240) / 560,
         "entitlement": 4,
+        "starved_seconds": 200,
+        "starvation": [[120, 320]],
         "preemptions": 1,
         "lost_instance_hours": 400 / 3600,
         "lost_gpu_hours": 8 * 400 / 3600,
@@ -90,6 +94,7 @@ def test_keys_stay() -> None:
     assert list(summary["rehearsals"]["x"]) == [
         "policy",
         "strategies",
+        "machines",
         "capacity",
         "seconds",
         "utilization",
@@ -127,19 +132,27 @@ def test_the_table_puts_each_share_under_each_rehearsal() -> None:
     lines = text_of(summarize({"now": preempted(), "with fifo": against}, gpus={"": 8})).splitlines()
     cells = [re.split(r"\s{2,}", line.strip()) for line in lines if re.search(r"\d", line) and "p50" not in line]
     assert [row[0] for row in cells] == ["all", "with fifo", "a", "with fifo", "b", "with fifo"]
-    assert cells[0] == ["all", "now", "2", "1.8 min", "20 s", "3.3 min", "3.3 min", "8.6", "1", "0.9", "–"]  # noqa: RUF001
-    assert cells[2] == ["a", "now", "1", "20 s", "20 s", "20 s", "20 s", "2.1", "0", "0.0"]
-    assert cells[3] == ["with fifo", "1", "3.3 min", "3.3 min", "3.3 min", "3.3 min", "2.4", "0", "0.0"]
-    assert cells[4] == ["b", "now", "1", "3.3 min", "3.3 min", "3.3 min", "3.3 min", "6.4", "1", "0.9"]
+    assert cells[0] == ["all", "now", "2", "1.8 min", "20 s", "3.3 min", "3.3 min", "–", "8.6", "1", "0.9", "–"]  # noqa: RUF001
+    assert cells[2] == ["a", "now", "1", "20 s", "20 s", "20 s", "20 s", "20 s", "2.1", "0", "0.0"]
+    assert cells[3] == ["with fifo", "1", "3.3 min", "3.3 min", "3.3 min", "3.3 min", "–", "2.4", "0", "0.0"]  # noqa: RUF001
+    assert cells[4] == ["b", "now", "1", "3.3 min", "3.3 min", "3.3 min", "3.3 min", "3.3 min", "6.4", "1", "0.9"]
 
 
-def test_a_share_that_waits_for_ever_has_no_waits() -> None:
+def test_names_with_brackets_are_no_markup() -> None:
+    text = text_of(summarize({"with [/b].yaml": fifo(Job(share="team[bold]", submit=0, run=1))}))
+    assert "team[bold]" in text
+    assert "with [/b].yaml" in text
+
+
+def test_a_share_that_never_runs_waits_forever() -> None:
     rehearsal = fifo(Job(share="big", instances=11, submit=0, run=1), Job(share="", submit=0, run=1))
     summary = summarize({"x": rehearsal})
-    assert summary["rehearsals"]["x"]["shares"]["big"]["wait_seconds"] is None
+    forever = dict.fromkeys(("mean", "p50", "p95", "max"))
+    assert summary["rehearsals"]["x"]["shares"]["big"]["wait_seconds"] == forever
+    assert json.dumps(summary, allow_nan=False)
     assert summary["rehearsals"]["x"]["shares"]["big"]["never_ran"] == 1
     (line,) = [line for line in text_of(summary).splitlines() if line.startswith("big")]
-    assert re.findall(r"–", line) == ["–"] * 4  # noqa: RUF001
+    assert re.findall("forever", line) == ["forever"] * 4
     assert any(line.startswith("(none)") for line in text_of(summary).splitlines())
 
 
@@ -171,6 +184,32 @@ def test_the_strategies_that_mattered_are_named(policy: Any, words: str) -> None
 )
 def test_durations(seconds: int, text: str) -> None:
     assert duration(seconds) == text
+
+
+def test_machines_are_named_where_there_are_some() -> None:
+    machines = Machines(start_up_seconds=30, attempts=3)
+    (one,) = summarize({"x": rehearse(Fifo(), Trace.of(borrowed()), capacity=10, machines=machines)})[
+        "rehearsals"
+    ].values()
+    assert one["machines"] is not None
+    assert one["machines"]["attempts"] == 3
+    assert strategies_in_words(one).startswith("head_of_line=block, start_up_seconds=30, ")
+
+
+def test_fairness_of_all_is_measured_by_the_entitlements_of_one() -> None:
+    jobs = [Job(share=share, submit=0, run=run) for share, run in (("a", 100), ("b", 300)) for _ in range(20)]
+    trace = Trace.of(jobs)
+    fair = rehearse(FairShare({"a": 1, "b": 1}), trace, capacity=10)
+    plain = rehearse(Fifo(), trace, capacity=10)
+    assert plain.fairness is None
+    summary = summarize({"plain": plain, "fair": fair})["rehearsals"]
+    assert summary["plain"]["max_min"] == 0, "b gets nothing while both wait"
+    assert summary["plain"]["jain"] == pytest.approx(1 / 2)
+    assert summary["fair"]["max_min"] == pytest.approx(fair.fairness.max_min if fair.fairness else None)
+    assert use_in_words(summary["plain"]).endswith("; max-min fairness 0.00")
+    assert use_in_words(summary["plain"]).startswith(f"{plain.utilization:.0%} in use, ")
+    other = rehearse(Fifo(), Trace.of(jobs), capacity=10)
+    assert summarize({"fair": fair, "other": other})["rehearsals"]["other"]["jain"] is None
 
 
 def page(**rehearsals: Rehearsal) -> str:
@@ -237,9 +276,16 @@ def test_waits_are_how_many_waited_for_at_most_so_long() -> None:
     assert a["y"][-1] == 100
 
 
+def test_jobs_that_never_run_are_in_no_time_served() -> None:
+    jobs = [Job(submit=0, run=10, instances=instances, share="a") for instances in (1, 1, 1, 11)]
+    (a,) = figures(x=fifo(*jobs, Job(submit=0, run=10, instances=10, share="a")))["chart-0-waits"]["data"]
+    assert a["y"][-1] == 80
+
+
 def test_a_rehearsal_in_which_nothing_starts() -> None:
     html = page(x=fifo(Job(instances=11, submit=0, run=1)))
     assert "No job started." in html
+    assert html.count("<td>forever</td>") == 8
     assert "jobs that can never run" in html
 
 

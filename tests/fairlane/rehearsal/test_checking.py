@@ -1,0 +1,100 @@
+"""What `rehearse` refuses, with every mistake at once."""
+
+import math
+from typing import Any
+
+import pytest
+
+from fairlane import ConfigurationError, FairShare, Fifo, QuotaManagement, QuotaShare, Sharing
+from fairlane.rehearsal import Job, Machines, Strategies, Trace, rehearse
+from fairlane.scheduling import State
+
+UNIT = "ml.p4d.24xlarge"
+
+
+def share(name: str, **options: Any) -> QuotaShare:
+    return QuotaShare(name=name, capacity={UNIT: 1}, sharing=Sharing.LEND_AND_BORROW, **options)
+
+
+def mistakes(*args: Any, **options: Any) -> list[str]:
+    with pytest.raises(ConfigurationError) as raised:
+        rehearse(*args, **options)
+    return [str(problem) for problem in raised.value.problems]
+
+
+def test_all_mistakes_of_a_trace_at_once() -> None:
+    jobs: list[Any] = [
+        Job(submit=-1, run=0, instances=0, priority=10_000, checkpoint=0),
+        Job(submit=math.nan, run=1.5, share=3),  # type: ignore[arg-type]
+        Job(submit=0, run=1),
+        Job(submit=True, run=10**12),
+    ]
+    got = [problem.partition(": ")[0] for problem in mistakes(Fifo(), Trace.of(jobs), capacity=1)]
+    assert got == [
+        "trace[0].priority",
+        "trace[0].instances",
+        "trace[0].submit",
+        "trace[0].run",
+        "trace[0].checkpoint",
+        "trace[1].share",
+        "trace[1].submit",
+        "trace[1].run",
+        "trace[3].submit",
+        "trace[3].run",
+    ]
+
+
+def test_a_trace_is_of_jobs() -> None:
+    jobs: list[Any] = [Job(submit=0, run=1), {"submit": 0, "run": 1}]
+    (found,) = mistakes(Fifo(), Trace.of(jobs), capacity=1)
+    assert found.startswith("trace[1]: got {'submit': 0, 'run': 1}, allowed: a Job")
+
+
+def test_a_trace_of_mistakes_is_not_listed_to_the_end() -> None:
+    found = mistakes(Fifo(), Trace.of([Job(submit=0, run=0) for _ in range(1000)]), capacity=1)
+    assert len(found) == 101
+    assert "1000 such jobs" in found[-1]
+
+
+def test_shares_and_instance_types_must_be_those_of_the_queue() -> None:
+    policy = QuotaManagement(share("a"), share("gone", state=State.DISABLED))
+    jobs = [Job(share="b", submit=0, run=1, instance_type="ml.g5.xlarge"), Job(share="gone", submit=0, run=1)]
+    found = mistakes(policy, Trace.of(jobs), capacity={UNIT: 2}, machines=Machines())
+    assert [problem.partition(": ")[0] for problem in found] == [
+        "machines",
+        "trace.share",
+        "trace.share",
+        "trace.instance_type",
+    ]
+    assert found[1] == "trace.share: got 'b', allowed: a quota share that takes jobs: a"
+
+
+def test_with_two_instance_types_each_job_names_one() -> None:
+    policy = QuotaManagement(QuotaShare(name="a", capacity={UNIT: 1, "ml.g5.xlarge": 1}, sharing=Sharing.RESERVE))
+    trace = Trace.of([Job(share="a", submit=0, run=1)])
+    assert len(mistakes(policy, trace, capacity={UNIT: 1, "ml.g5.xlarge": 1})) == 1
+
+
+@pytest.mark.parametrize(
+    ("policy", "options", "field"),
+    [
+        (FairShare({"a": 0}), {}, "policy.weight_factors.a"),
+        (FairShare({"a": "${Token[weight.1]}"}), {}, "policy.weight_factors"),  # type: ignore[dict-item]
+        (Fifo(), {"capacity": 0}, "capacity"),
+        (Fifo(), {"capacity": {UNIT: 4}}, "capacity"),
+        (Fifo(), {"strategies": Strategies(victims="oldest")}, "strategies.victims"),  # type: ignore[arg-type]
+        (Fifo(), {"strategies": Strategies(stop_seconds=-1)}, "strategies.stop_seconds"),
+        (Fifo(), {"machines": Machines(attempts=0)}, "machines.attempts"),
+        (Fifo(), {"machines": Machines(reclaims_per_hour=math.inf)}, "machines.reclaims_per_hour"),
+        (Fifo(), {"strategies": {"victims": "newest"}}, "strategies"),
+        (Fifo(), {"machines": 3}, "machines"),
+        ("fifo", {}, "policy"),
+    ],
+)
+def test_what_cannot_be_rehearsed(policy: Any, options: dict[str, Any], field: str) -> None:
+    trace = Trace.of([Job(share="a", submit=0, run=1)])
+    assert field in [problem.partition(": ")[0] for problem in mistakes(policy, trace, **{"capacity": 4, **options})]
+
+
+def test_fair_share_needs_share_identifiers() -> None:
+    assert len(mistakes(FairShare({"a": 1}), Trace.of([Job(submit=0, run=1)]), capacity=4)) == 1
