@@ -15,16 +15,8 @@ from handwritten_monitoring import CODE, function, queue
 NAME = "training/pytorch"
 REGIONS = ["eu-central-1", "eu-west-1", "us-west-2"]
 AGE = {"countType": "sinceImagePushed", "countUnit": "days", "countNumber": 30}
-SELECTED: list[dict[str, Any]] = [{"tagStatus": "tagged", "tagPatternList": ["dev-*"]}, {"tagStatus": "untagged"}]
-EXPIRE = {"type": "expire"}
-LIFECYCLE = json.dumps(
-    {
-        "rules": [
-            {"rulePriority": number, "selection": {**one, **AGE}, "action": EXPIRE}
-            for number, one in enumerate(SELECTED, start=1)
-        ]
-    }
-)
+RULE = {"rulePriority": 1, "selection": {"tagStatus": "untagged", **AGE}, "action": {"type": "expire"}}
+LIFECYCLE = json.dumps({"rules": [RULE]})
 
 
 def replicas(app: cdk.App, region: str) -> cdk.Stack:

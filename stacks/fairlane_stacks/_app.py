@@ -68,6 +68,7 @@ def _of_images(
         for region, model in environment.by_region().items()
         if model.images
     ]
+    by_region = environment.by_region()
     replicated: dict[str, list[ReplicatedRepository]] = {}
     for stack in homes:
         for repository in stack.repositories.values():
@@ -79,7 +80,7 @@ def _of_images(
             scope,
             f"{_prefix(name, environment, region)}-replicas",
             repositories=replicated[region],
-            alarms=environment.alarms or AlarmsModel(),
+            alarms=(by_region[region].alarms if region in by_region else None) or environment.alarms or AlarmsModel(),
             **_common(environment, region),
         )
         for region in sorted(replicated)

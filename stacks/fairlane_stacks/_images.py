@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 import aws_cdk as cdk
 from constructs import Construct
 
-from fairlane.environment import AlarmsModel, RegionModel
+from fairlane.alarms import MOST_ACTIONS
+from fairlane.environment import AlarmsModel, RegionModel, is_topic
 from fairlane.images import (
     RegistryReplication,
     ReplicatedRepository,
@@ -45,7 +46,8 @@ class ImagesStack(cdk.Stack):
         termination_protection: bool,
     ) -> None:
         super().__init__(scope, construct_id, env=env, tags=dict(tags), termination_protection=termination_protection)
-        RegistryReplication(self, "Replication", mode=ReplicationMode(model.image_replication))
+        if any(image.regions or image.other_accounts for image in model.images.values()):
+            RegistryReplication(self, "Replication", mode=ReplicationMode(model.image_replication))
         inside = Construct(self, "Repositories")
         self.repositories = {
             name: ReplicatedRepository(inside, name, repository_name=name, **image.settings)
@@ -90,8 +92,9 @@ class ReplicasStack(cdk.Stack):
         self.alarm: ReplicationAlarm | None = None
         ReplicaTemplates(self, "Templates", repositories=repositories)
         if alarms.enabled:
-            told = dict.fromkeys(target for some in alarms.targets([""]).values() for target in some)
-            notify = targets_of(self, "AlarmTopic", list(told), self.topics)
+            every = dict.fromkeys(target for some in alarms.targets([""]).values() for target in some)
+            told = [one for one in every if not is_topic(one) or one.split(":")[3] == self.region]
+            notify = targets_of(self, "AlarmTopic", told, self.topics)[-MOST_ACTIONS:]
             self.alarm = ReplicationAlarm(
                 self, "Failures", repositories=repositories, notify=notify, runbooks=alarms.runbooks
             )

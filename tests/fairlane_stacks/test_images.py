@@ -73,6 +73,47 @@ def test_failed_replications_tell_who_hears_of_alarms_in_the_region_where_they_o
     assert of_type(off["fairlane-prod-eu-west-1-replicas"], "CloudWatch::Alarm") == {}
 
 
+def test_what_is_not_replicated_leaves_the_rules_of_others_alone() -> None:
+    made = stacks(images={"training/pytorch": {}}, image_replication="own")
+    types = {one["Type"] for one in template_of(made["fairlane-prod-images"])["Resources"].values()}
+    assert types == {"AWS::ECR::Repository"}
+
+
+def topic(region: str, name: str = "alerts") -> str:
+    return f"arn:aws:sns:{region}:111122223333:{name}"
+
+
+def actions(region: str, **changes: Any) -> list[Any]:
+    stack = stacks(**changes)[f"fairlane-prod-{region}-replicas"]
+    (alarm,) = of_type(stack, "CloudWatch::Alarm").values()
+    return alarm.get("AlarmActions", [])  # type: ignore[no-any-return]
+
+
+def test_an_alarm_calls_no_topic_of_another_region() -> None:
+    home = {"notify": [topic("us-east-1"), "gpus@example.com"]}
+    (action,) = actions("us-west-2", alarms=home)
+    assert list(action) == ["Ref"]
+    assert actions("us-west-2", alarms={"notify": [topic("us-east-1")]}) == []
+
+
+def test_a_region_with_alarms_of_its_own_tells_who_they_name() -> None:
+    away = {"us-west-2": {"alarms": {"notify": [topic("us-west-2")]}}}
+    home = {"notify": ["gpus@example.com"]}
+    assert actions("us-west-2", alarms=home, regions=away) == [topic("us-west-2")]
+    assert len(actions("eu-west-1", alarms=home, regions=away)) == 1
+    off = stacks(alarms=home, regions={"us-west-2": {"alarms": {"enabled": False}}})
+    assert of_type(off["fairlane-prod-us-west-2-replicas"], "CloudWatch::Alarm") == {}
+    assert len(of_type(off["fairlane-prod-eu-west-1-replicas"], "CloudWatch::Alarm")) == 1
+
+
+def test_an_alarm_calls_no_more_than_it_may_and_addresses_always() -> None:
+    some = [topic("us-west-2", f"t{n}") for n in range(6)]
+    notify = {"Warning": [*some[:3], "gpus@example.com"], "Critical": some[3:]}
+    called = actions("us-west-2", regions={"us-west-2": {"alarms": {"notify": notify}}})
+    assert len(called) == 5
+    assert [one for one in called if isinstance(one, dict)] != []
+
+
 def test_of_the_example_every_judge_lets_all_regions_through() -> None:
     app = cdk.App()
     made = build_stacks(app, "example", load_environment(REPOSITORY / "environments" / "example.yaml"))

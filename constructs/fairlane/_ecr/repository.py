@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from fairlane._checks import check_text, check_whole_number
-from fairlane._ecr.names import Place, check_destinations, check_repository_name
+from fairlane._ecr.names import Place, check_destinations, check_repository_name, partition_of
 from fairlane._problems import Problem
 from fairlane._tokens import is_token
 from fairlane._training_permissions import check_key
@@ -27,7 +27,7 @@ class RepositorySettings:
 
     Attributes:
         mutable_tags: the only tags that may be moved, with `*` for any characters.
-        expire_after_days: after how many days images go that have such tags only, or none.
+        expire_after_days: after how many days since their push images go that have no tag.
         kms_keys: ARNs of the keys that they are encrypted with, by Region; none for keys of Amazon S3.
         policy: the repository policy; none for the account alone.
     """
@@ -47,20 +47,14 @@ class RepositorySettings:
         return any(fnmatchcase(tag, pattern) for pattern in self.mutable_tags)
 
     def lifecycle(self) -> str:
-        """The lifecycle policy: what has a tag that cannot be moved stays for ever, as a job may name it.
+        """The lifecycle policy: what has a tag stays for ever, as a job may name it.
 
-        One rule for each pattern: a rule of several takes images that have tags of all of them.
+        No rule is for tags that may be moved: it would take images that have another tag as well, which stays. When
+        one is moved, the image that had it is untagged.
         """
-        selections: list[dict[str, Any]] = [
-            {"tagStatus": "tagged", "tagPatternList": [pattern]} for pattern in self.mutable_tags
-        ]
-        selections.append({"tagStatus": "untagged"})
         age = {"countType": "sinceImagePushed", "countUnit": "days", "countNumber": self.expire_after_days}
-        rules = [
-            {"rulePriority": priority, "selection": {**selection, **age}, "action": {"type": "expire"}}
-            for priority, selection in enumerate(selections, start=1)
-        ]
-        return json.dumps({"rules": rules}, separators=(",", ":"))
+        rule = {"rulePriority": 1, "selection": {"tagStatus": "untagged", **age}, "action": {"type": "expire"}}
+        return json.dumps({"rules": [rule]}, separators=(",", ":"))
 
 
 def repository_problems(
@@ -124,6 +118,8 @@ def _tag_problems(mutable_tags: object) -> Iterator[Problem]:
         )
         if isinstance(pattern, str) and not pattern.strip("*"):
             yield Problem((*field, index), pattern, "not every tag: what is deployed has to have one that stays")
+        if pattern in mutable_tags[:index]:
+            yield Problem((*field, index), pattern, "each tag once")
 
 
 def _key_problems(kms_keys: object, regions: Sequence[str], other_accounts: object) -> Iterator[Problem]:
@@ -149,6 +145,8 @@ def _key_problems(kms_keys: object, regions: Sequence[str], other_accounts: obje
             yield Problem(field, region, "the Region of the repository, or one of regions")
         elif not malformed and not is_token(key) and key.split(":")[3] != region:
             yield Problem(field, key, f"a key of {region}, as a repository has none of another Region")
+        elif not malformed and not is_token(key) and key.split(":")[1] != partition_of(region):
+            yield Problem(field, key, f"a key of the partition {partition_of(region)}, which {region} is in")
 
 
 def _policy_problems(policy: object) -> Iterator[Problem]:

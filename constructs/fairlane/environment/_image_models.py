@@ -22,7 +22,7 @@ class ImageModel(Model):
     mutable_tags: list[str] = []
     """At most 5 tags that may be moved, with * for any characters, such as dev-*; all others stay as they are."""
     expire_after_days: int = 30
-    """After how many days untagged images expire, and those whose tags may be moved."""
+    """After how many days since their push images expire that have no tag, such as those whose tag was moved."""
     kms_keys: dict[str, str] = {}
     """ARNs of the keys that images are encrypted with, by Region, for all Regions or none."""
 

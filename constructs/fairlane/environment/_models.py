@@ -56,7 +56,7 @@ class RegionModel(Model):
     job_metrics: JobMetricsModel | None = None
     """Exports what AWS Batch does not publish of the queues; {} for all as it is by default."""
     alarms: AlarmsModel | None = None
-    """With job_metrics: alarms on the queues, by default with limits that are sane for training."""
+    """With job_metrics or images: alarms on queues, with limits for training by default, and on failed replications."""
 
     @property
     def training_queues(self) -> dict[str, TrainingQueueModel]:
@@ -118,10 +118,9 @@ class RegionModel(Model):
                 yield Problem((kind, "Default"), "Default", "another name beside one that is called Resource")
 
     def _alarm_problems(self, region: str) -> Iterator[Problem]:
-        if self.job_metrics is None:
-            return
         special = {name: queue.alarms for name, queue in self.queues.items() if queue.alarms is not None}
-        interval = min(self.job_metrics.interval_minutes, 60)  # if it is more, that is told of itself
+        # If it is more, that is told of itself; without queues to poll, no limit is too short for it.
+        interval = min(self.job_metrics.interval_minutes, 60) if self.job_metrics else 1
         for problem in (self.alarms or AlarmsModel()).problems(region, interval, special):
             yield problem.within("alarms")
         for name, alarms in special.items():

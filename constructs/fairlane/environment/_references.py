@@ -21,6 +21,7 @@ _MACHINES = ("instance_types", "max_gpus", "max_vcpus", "purchase", "efa")
 def reference_problems(environment: Environment) -> Iterator[Resting]:
     """Yields what refers to something that is not there, and jobs that can never run on a queue of theirs."""
     yield from _teams(environment)
+    yield from _alarms(environment)
     limit, models = environment.monitoring_cost_limit, environment.by_region().values()
     if limit is not None and all(model.job_metrics is None for model in models):
         problem = Problem(("monitoring_cost_limit",), limit, "none without job_metrics: nothing else is estimated")
@@ -35,8 +36,8 @@ def _of_region(model: RegionModel, region: str) -> Iterator[Resting]:
     if model.job_metrics is not None and not model.queues:
         yield Problem(("job_metrics",), "no queues", "one queue or more to export metrics of"), [("queues",)]
     if model.job_metrics is None:
-        alarms: list[Path] = [("queues", name, "alarms") for name, queue in model.queues.items() if queue.alarms]
-        for where in [("alarms",), *alarms] if model.alarms else alarms:
+        for name in (name for name, queue in model.queues.items() if queue.alarms):
+            where: Path = ("queues", name, "alarms")
             yield Problem(where, "no job_metrics", "with job_metrics, which alarms watch"), [where, ("job_metrics",)]
     yield from _watched_shares(model)
     for name, queue in model.training_queues.items():
@@ -53,6 +54,19 @@ def _of_region(model: RegionModel, region: str) -> Iterator[Resting]:
             yield from _missing(field, wanted, ("queues",), model.gpu_queues)
             for problem, rests_on in _fit(model, region, name, wanted):
                 yield replace(problem, field=field), rests_on
+
+
+def _alarms(environment: Environment) -> Iterator[Resting]:
+    """Alarms of Regions that have nothing for them: no metrics, no images, and none that are replicated there."""
+    by_region = environment.by_region()
+    replicated = {there for model in by_region.values() for image in model.images.values() for there in image.regions}
+    for region, model in by_region.items():
+        if model.alarms and model.job_metrics is None and not model.images and region not in replicated:
+            of_region: Path = () if model is environment else ("regions", region)
+            where = (*of_region, "alarms")
+            allowed = "with job_metrics or images, which alarms watch"
+            rests_on: list[Path] = [where, (*of_region, "job_metrics"), ("images",), ("regions",)]
+            yield Problem(where, "no job_metrics", allowed), rests_on
 
 
 def _teams(environment: Environment) -> Iterator[Resting]:

@@ -75,7 +75,9 @@ class RegistryReplication(Construct):
 
     def __init__(self, scope: Construct, construct_id: str, *, mode: ReplicationMode = ReplicationMode.OWN) -> None:
         problems = list(check_choice(("mode",), mode, ReplicationMode))
-        if first := _find(scope):
+        first = _find(scope)
+        problems += _stage_problems(scope, first)
+        if first and not problems:
             allowed = f"one for an account and Region: {first.node.path} is it; use RegistryReplication.of(scope)"
             problems.append(Problem((), construct_id, allowed))
         if problems:
@@ -100,8 +102,15 @@ class RegistryReplication(Construct):
 
     @classmethod
     def of(cls, scope: Construct) -> "RegistryReplication":
-        """The one for the account and Region of a construct's stack, found anywhere in the app, or made."""
-        return _find(scope) or cls(cdk.Stack.of(scope), "RegistryReplication")
+        """The one for the account and Region of a construct's stack, found anywhere in its stage, or made.
+
+        Raises:
+            ConfigurationError: if another stage has it.
+        """
+        found = _find(scope)
+        if problems := list(_stage_problems(scope, found)):
+            raise ConfigurationError(scope.node.path, problems)
+        return found or cls(cdk.Stack.of(scope), "RegistryReplication")
 
     def replicate(
         self,
@@ -145,6 +154,8 @@ class RegistryReplication(Construct):
 def rule_problems(scope: Construct, prefix: str, to: Destinations) -> Iterator[Problem]:
     """Yields what is wrong with one more rule for the registry of a construct, in view of all that the app has."""
     here, registry = Claims.at(scope), _find(scope)
+    if to:
+        yield from _stage_problems(scope, registry)
     most = MAX_FILTERS
     if registry and registry.mode == ReplicationMode.MERGE:
         most -= 1  # a filter marks each rule as its resource's
@@ -172,15 +183,32 @@ def _configuration(rules: Rules) -> ecr.CfnReplicationConfiguration.ReplicationC
 
 
 def _find(scope: IConstruct) -> RegistryReplication | None:
-    """The one for the place of a construct's stack; without a Region, each stack is a place of its own."""
+    """The one for the place of a construct's stack.
+
+    Without a Region, each stack is a place of its own; without an account, each stage has one of its own.
+    """
     stack = cdk.Stack.of(scope)
     for one in _all.get(scope.node.root, ()):
         theirs = cdk.Stack.of(one)
-        if theirs is stack or (
-            not is_token(stack.region) and (theirs.account, theirs.region) == (stack.account, stack.region)
-        ):
+        if theirs is stack:
+            return one
+        if is_token(stack.region) or (theirs.account, theirs.region) != (stack.account, stack.region):
+            continue
+        if not is_token(stack.account) or _same_stage(one, scope):
             return one
     return None
+
+
+def _same_stage(one: IConstruct, other: IConstruct) -> bool:
+    mine, theirs = cdk.Stage.of(one), cdk.Stage.of(other)
+    return (mine and mine.node.path) == (theirs and theirs.node.path)
+
+
+def _stage_problems(scope: IConstruct, registry: RegistryReplication | None) -> Iterator[Problem]:
+    """Stages are deployed apart, so that none can count on another's document."""
+    if registry and not _same_stage(registry, scope):
+        allowed = f"none in another stage: {registry.node.path} has the rules of this account and Region"
+        yield Problem((), cdk.Stack.of(scope).node.path, allowed)
 
 
 @jsii.implements(cdk.IAspect)
@@ -194,7 +222,12 @@ class _Advisor:
         names = sorted(str(one.repository_name) for one in every if one.repository_name and _find(one) is node)
         for prefix, to in node.rules.items():
             for name in names:
-                if name != prefix and name.startswith(prefix) and to - node.rules.get(name, frozenset()):
+                if (
+                    name != prefix
+                    and not prefix.endswith("/")
+                    and name.startswith(prefix)
+                    and to - node.rules.get(name, frozenset())
+                ):
                     cdk.Annotations.of(node).add_warning_v2(
                         f"fairlane:RegistryReplication.sibling.{prefix}.{name}",
                         f"the filter {prefix} is a prefix, so that {name} is replicated to its destinations, too: "

@@ -17,7 +17,7 @@ from fairlane._problems import ConfigurationError, Problem
 from fairlane._service_role import service_role
 from fairlane._tokens import is_token
 from fairlane._training_permissions import allow
-from fairlane.images._replicated_repository import ReplicatedRepository, repository_of
+from fairlane.images._replicated_repository import REPOSITORY, ReplicatedRepository, repository_of
 
 _TEMPLATE: Final = "creation template"
 _REGISTRY_POLICY: Final = "registry policy"
@@ -76,6 +76,7 @@ class ReplicaTemplates(Construct):
                 here.add(_TEMPLATE, namespace, self)
                 self.templates[namespace] = self._template(Construct(inside, namespace), namespace, repository)
             elif not namespace:
+                here.add(REPOSITORY, name, self)
                 self.replicas[name] = repository_of(alone, name, name, repository.settings, place.region)
             repository.prepared(place)
             _deploy_before(cdk.Stack.of(self), cdk.Stack.of(repository))
@@ -87,13 +88,14 @@ class ReplicaTemplates(Construct):
         self, scope: Construct, namespace: str, repository: ReplicatedRepository
     ) -> ecr.CfnRepositoryCreationTemplate:
         settings, template = repository.settings, ecr.CfnRepositoryCreationTemplate
+        origin = repository.home.region
         key = settings.kms_keys.get(self._place.region)
         return template(
             scope,
             "Resource",
             prefix=namespace,
             applied_for=["REPLICATION"],
-            description=f"Replicas of repositories in {repository.home.region}",
+            description="Replicas of repositories" + ("" if is_token(origin) else f" in {origin}"),
             custom_role_arn=self._role(scope, namespace, key) if key else None,
             encryption_configuration=template.EncryptionConfigurationProperty(
                 encryption_type="KMS" if key else "AES256", kms_key=key
@@ -152,15 +154,23 @@ def _problems(here: Claims, place: Place, repositories: Sequence[ReplicatedRepos
     if is_token(place.region):
         yield Problem((), "a stack without a Region", "a stack of a Region that the repositories are replicated to")
         return
+    if not repositories:
+        yield Problem(("repositories",), "0 repositories", "one or more")
     first: dict[str, ReplicatedRepository] = {}
+    names: set[str] = set()
     for index, repository in enumerate(repositories):
         field, name = ("repositories", index), repository.repository_name
         if place not in repository.destinations:
             yield Problem(field, name, f"one that is replicated to {place}")
-        if repository in repositories[:index]:
-            yield Problem(field, name, "each repository once")
+        elif repository.home.account != place.account and is_token(repository.home.account):
+            yield Problem(field, name, "one of a stack with an account: the registry policy here has to name it")
         namespace = namespace_of(name)
+        if repository in repositories[:index] or (not namespace and name in names):
+            yield Problem(field, name, "each repository once")
+        names.add(name)
         if not namespace:
+            if owner := here.owner(REPOSITORY, name):
+                yield Problem(field, name, f"a name that is free in {place}: {owner} has it already")
             continue
         if owner := here.owner(_TEMPLATE, namespace):
             yield Problem(field, name, f"one template for a namespace: {owner} has the one for {namespace}")

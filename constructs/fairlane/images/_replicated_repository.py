@@ -16,7 +16,7 @@ from fairlane._problems import ConfigurationError, Problem
 from fairlane._tokens import is_token
 from fairlane.images._registry_replication import RegistryReplication, rule_problems
 
-_REPOSITORY: Final = "repository"
+REPOSITORY: Final = "repository"
 _DOMAINS: Final = {"aws": "amazonaws.com", "aws-us-gov": "amazonaws.com", "aws-cn": "amazonaws.com.cn"}
 
 
@@ -24,16 +24,17 @@ class ReplicatedRepository(Construct):
     """A repository in its home Region, whose images ECR replicates to other Regions under the same name.
 
     Tags cannot be moved, but for those of `mutable_tags`; images are scanned when they are pushed. Images with a tag
-    that cannot be moved stay for ever, as a queue may still have jobs that name them; others expire. Deleting it, or
-    its stack, keeps the repository and all its replicas. Its rule is in the `RegistryReplication` of its account and
-    Region, which is made if the app has none. Replicas are set up alike by `ReplicaTemplates` in each Region, which
-    have to be deployed before the first push: there is a warning where the app has none. Scanning is none of what ECR
-    takes over: images are scanned at home, and have the same digest everywhere.
+    stay for ever, as a queue may still have jobs that name them; those without expire, such as one whose tag was moved
+    to another. Deleting it, or its stack, keeps the repository and all its replicas. If it is replicated, its rule is
+    in the `RegistryReplication` of its account and Region, which is made if the app has none. Replicas are set up alike
+    by `ReplicaTemplates` in each Region, which have to be deployed before the first push: there is a warning where the
+    app has none. Scanning is none of what ECR takes over: images are scanned at home, and have the same digest
+    everywhere.
 
     Name it within a namespace, such as `training/pytorch`: creation templates know namespaces only.
 
     Updates: in place; another name or other keys make another repository, without the images. A Region more does not
-    bring images that exist: see `RegistryReplication.backfill`. A Region less keeps what is there. Nothing of it has
+    bring images that exist: see `ReplicationGate.backfill`. A Region less keeps what is there. Nothing of it has
     been run against an AWS account. Sources: "Private image replication", "Preventing image tags from being
     overwritten" and "Lifecycle policy properties" in the Amazon ECR user guide.
 
@@ -45,7 +46,7 @@ class ReplicatedRepository(Construct):
         other_accounts: Regions that it is replicated to in other accounts, by account. They have to allow it:
             `ReplicaTemplates` in a stack of theirs do.
         mutable_tags: at most 5 tags that may be moved, with * for any characters, such as `dev-*`.
-        expire_after_days: after how many days untagged images expire, and those whose tags may be moved.
+        expire_after_days: after how many days since their push images expire that have no tag.
         kms_keys: ARNs of the keys that it is encrypted with, for its own Region and each of `regions`; by default
             Amazon S3 has the keys.
         policy: a repository policy, for the replicas as well.
@@ -57,7 +58,7 @@ class ReplicatedRepository(Construct):
         home: its account and Region.
         destinations: accounts and Regions that it is replicated to.
         settings: what its replicas have in common with it.
-        registry: what has its rule.
+        registry: what has its rule, if it is replicated.
 
     Raises:
         ConfigurationError: with every mistake.
@@ -90,7 +91,7 @@ class ReplicatedRepository(Construct):
                 home=home,
             )
         )
-        if owner := here.owner(_REPOSITORY, repository_name):
+        if owner := here.owner(REPOSITORY, repository_name):
             problems.append(Problem(("repository_name",), repository_name, f"another name: {owner} has it already"))
         if not any(problem.field[0] in {"regions", "other_accounts", "repository_name"} for problem in problems):
             to = destinations(regions, accounts, home.account)
@@ -98,15 +99,16 @@ class ReplicatedRepository(Construct):
         if problems:
             raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)
         super().__init__(scope, construct_id)
-        here.add(_REPOSITORY, repository_name, self)
+        here.add(REPOSITORY, repository_name, self)
         self.repository_name = repository_name
         self.home = home
         self.destinations = to
         self.settings = RepositorySettings(tuple(mutable_tags), expire_after_days, dict(keys), policy)
         self.resource = repository_of(self, "Resource", repository_name, self.settings, home.region)
         self.repository_arn = self.resource.attr_arn
-        self.registry = RegistryReplication.of(self)
-        self.registry.add(repository_name, to)
+        self.registry = RegistryReplication.of(self) if to else None
+        if self.registry:
+            self.registry.add(repository_name, to)
         self._prepared: set[Place] = set()
         cdk.Aspects.of(self).add(_Advisor())
 
@@ -137,8 +139,8 @@ class ReplicatedRepository(Construct):
         if not is_token(tag_or_digest) and not is_digest(tag_or_digest) and self.settings.is_mutable(tag_or_digest):
             cdk.Annotations.of(self).add_warning_v2(
                 f"fairlane:ReplicatedRepository.mutableTag.{tag_or_digest}",
-                f"the tag {tag_or_digest} may be moved, in each Region at another time, and its images expire after "
-                f"{self.settings.expire_after_days} days: name a digest, or a tag that stays",
+                f"the tag {tag_or_digest} may be moved, in each Region at another time, and an image that has lost its "
+                f"tag expires {self.settings.expire_after_days} days after its push: name a digest, or one that stays",
             )
         return uri
 
@@ -193,8 +195,9 @@ class _Advisor:
     def visit(self, node: IConstruct) -> None:
         if isinstance(node, ReplicatedRepository):
             for place in node.unprepared:
+                where = place.region if is_token(place.account) else f"{place.account}.{place.region}"
                 cdk.Annotations.of(node).add_warning_v2(
-                    f"fairlane:ReplicatedRepository.noTemplate.{place.region}",
+                    f"fairlane:ReplicatedRepository.noTemplate.{where}",
                     f"the app has no ReplicaTemplates for {node.repository_name} in {place}: unless somebody else "
                     "makes one, tags of its replica may be moved, and nothing of it expires",
                 )

@@ -1,7 +1,8 @@
 """An alarm on replications that failed, in the Region where they did."""
 
-from collections.abc import Iterator, Sequence
-from typing import Final
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
 
 import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -14,10 +15,12 @@ from fairlane._checks import check_list
 from fairlane._claims import Claims
 from fairlane._ecr.names import Place
 from fairlane._problems import ConfigurationError, Problem
+from fairlane._tokens import is_token
+from fairlane.alarms import MOST_ACTIONS, check_action, check_runbooks
 from fairlane.images._replicated_repository import ReplicatedRepository
 from fairlane.monitoring import Target
 
-_MOST_ACTIONS: Final = 5
+_MOST_CHARACTERS: Final = 2048
 _MOST_REPOSITORIES: Final = 100
 _KEPT: Final = cdk.Duration.days(14)
 _FIVE_MINUTES: Final = 300
@@ -60,19 +63,18 @@ class ReplicationAlarm(Construct):
     ) -> None:
         here = Claims.at(scope)
         problems = list(check_list(("repositories",), repositories, ReplicatedRepository, "ReplicatedRepository"))
+        names: list[str] = []
+        pattern: dict[str, Any] = {}
         if not problems:
-            problems = list(_problems(Place(here.account, here.region), repositories))
-        if isinstance(notify, str) or not isinstance(notify, Sequence):
-            problems.append(Problem(("notify",), notify, "a list of topics or ARNs"))
-        elif len(notify) > _MOST_ACTIONS:
-            allowed = f"at most {_MOST_ACTIONS}, as many as an alarm has"
-            problems.append(Problem(("notify",), f"{len(notify)} targets", allowed))
+            names = sorted({repository.repository_name for repository in repositories})
+            pattern = _pattern(names, sorted({one.home.region for one in repositories}))
+            problems = list(_problems(Place(here.account, here.region), repositories, pattern))
+        problems += [*_notify_problems(notify, here.region), *check_runbooks(runbooks)]
         if problems:
             raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)
         super().__init__(scope, construct_id)
-        names = sorted({repository.repository_name for repository in repositories})
-        self.failures = self._queue(names, sorted({one.home.region for one in repositories}))
-        targets = [one if isinstance(one, str) else one.topic_arn for one in notify]
+        self.failures = self._queue(pattern)
+        targets = [_arn(one) for one in notify]
         self.alarm = cloudwatch.CfnAlarm(
             self,
             "Resource",
@@ -96,7 +98,7 @@ class ReplicationAlarm(Construct):
             text = "the alarm on failed replications notifies nobody: give it notify"
             cdk.Annotations.of(self).add_warning_v2("fairlane:ReplicationAlarm.noAction", text)
 
-    def _queue(self, names: Sequence[str], sources: Sequence[str]) -> sqs.Queue:
+    def _queue(self, pattern: Mapping[str, Any]) -> sqs.Queue:
         queue = sqs.Queue(
             self,
             "Failures",
@@ -109,11 +111,7 @@ class ReplicationAlarm(Construct):
         rule = events.CfnRule(
             self,
             "Rule",
-            event_pattern={
-                "source": ["aws.ecr"],
-                "detail-type": ["ECR Replication Action"],
-                "detail": {"result": ["FAILED"], "repository-name": names, "source-region": sources},
-            },
+            event_pattern=pattern,
             targets=[events.CfnRule.TargetProperty(arn=queue.queue_arn, id="Failures")],
         )
         queue.add_to_resource_policy(
@@ -127,7 +125,36 @@ class ReplicationAlarm(Construct):
         return queue
 
 
-def _problems(place: Place, repositories: Sequence[ReplicatedRepository]) -> Iterator[Problem]:
+def _pattern(names: Sequence[str], sources: Sequence[str]) -> dict[str, Any]:
+    detail = {"result": ["FAILED"], "repository-name": names}
+    if not any(is_token(source) for source in sources):  # the name of a home Region that is not known here
+        detail["source-region"] = sources
+    return {"source": ["aws.ecr"], "detail-type": ["ECR Replication Action"], "detail": detail}
+
+
+def _arn(target: Target) -> str:
+    return target if isinstance(target, str) else target.topic_arn
+
+
+def _notify_problems(notify: object, region: str) -> Iterator[Problem]:
+    if isinstance(notify, str) or not isinstance(notify, Sequence):
+        yield Problem(("notify",), notify, "a list of topics or ARNs")
+        return
+    if len(notify) > MOST_ACTIONS:
+        yield Problem(("notify",), f"{len(notify)} targets", f"at most {MOST_ACTIONS}, as many as an alarm has")
+    for index, target in enumerate(notify):
+        if not isinstance(target, str) and not hasattr(target, "topic_arn"):
+            yield Problem(("notify", index), target, "a topic of Amazon SNS, or an ARN")
+        else:
+            yield from check_action(("notify", index), _arn(target), region)
+
+
+def _problems(
+    place: Place, repositories: Sequence[ReplicatedRepository], pattern: Mapping[str, Any]
+) -> Iterator[Problem]:
+    if (size := len(json.dumps(pattern, separators=(",", ":")))) > _MOST_CHARACTERS:
+        allowed = f"an event pattern of at most {_MOST_CHARACTERS}: put some into another ReplicationAlarm"
+        yield Problem(("repositories",), f"{size} characters", allowed)
     if not 1 <= len(repositories) <= _MOST_REPOSITORIES:
         yield Problem(("repositories",), f"{len(repositories)} repositories", f"1 to {_MOST_REPOSITORIES}")
     for index, repository in enumerate(repositories):

@@ -1,6 +1,6 @@
 """Waiting until an image is in every Region, at deployment and in pipelines."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import aws_cdk as cdk
@@ -41,7 +41,7 @@ class ReplicationGate(Construct):
     not pushed: push it first, then deploy what waits for it.
 
     `function` takes `{"repository": NAME, "image": TAG or DIGEST, "regions": [...]}` and returns at once: `complete`,
-    the state in each of `regions`, and failure codes in `failed`. Whoever waits calls it again.
+    the state in each of `regions` of its own account, and failure codes in `failed`. Whoever waits calls it again.
 
     Updates: in place; another image is waited for anew. Nothing of it has been run against an AWS account, and whether
     the boto3 of Lambda's runtime knows backfills is not known: a deployment with a backfill fails if it does not.
@@ -80,6 +80,7 @@ class ReplicationGate(Construct):
         self.repositories = list(repositories)
         self._timeout = cdk.Duration.minutes(timeout_minutes)
         self._provider: custom_resources.Provider | None = None
+        self._made: dict[tuple[str, str], list[tuple[dict[str, Any], cdk.CustomResource]]] = {}
         self._waits, self._backfills = Construct(self, "Waits"), Construct(self, "Backfills")
         self._code = code_of_functions(self)
         self._look = allow(["ecr:DescribeImageReplicationStatus"], [one.repository_arn for one in repositories])
@@ -95,17 +96,15 @@ class ReplicationGate(Construct):
         Raises:
             ConfigurationError: for another repository, or what is neither a tag nor a digest.
         """
-        problems = list(check_version(("tag_or_digest",), tag_or_digest))
-        if repository not in self.repositories:
-            every = ", ".join(one.repository_name for one in self.repositories)
-            problems.append(Problem(("repository",), repository.repository_name, f"one of the gate's: {every}"))
+        problems = [*check_version(("tag_or_digest",), tag_or_digest), *self._member_problems(repository)]
         if problems:
             raise ConfigurationError(f"{self.node.path}.wait", problems)
-        regions = sorted({place.region for place in repository.destinations})
-        properties = {"Repository": repository.repository_name, "Image": tag_or_digest, "Regions": regions}
-        waited = self._resource(Construct(self._waits, repository.repository_name), properties)
-        waited.node.add_dependency(repository.registry)
-        return waited
+        properties = {
+            "Repository": repository.repository_name,
+            "Image": tag_or_digest,
+            "Destinations": _as_api(repository.destinations),
+        }
+        return self._once(self._waits, repository, properties)
 
     def backfill(self, repository: ReplicatedRepository, *, regions: Sequence[str] | None = None) -> cdk.CustomResource:
         """Replicates images that are older than the rules, and makes a deployment wait until that is done.
@@ -115,32 +114,51 @@ class ReplicationGate(Construct):
 
         Args:
             repository: one that is replicated there.
-            regions: Regions of its own account; all of them by default.
+            regions: one Region or more of its own account; all of them by default.
 
         Raises:
-            ConfigurationError: for a Region that it is not replicated to.
+            ConfigurationError: for another repository, for no Region, or one that it is not replicated to.
         """
         own = sorted(place.region for place in repository.destinations if place.account == repository.home.account)
         wanted = own if regions is None else list(regions)
         allowed = f"a Region that it is replicated to: {', '.join(own)}"
-        problems = [Problem(("regions", n), one, allowed) for n, one in enumerate(wanted) if one not in own]
+        problems = list(self._member_problems(repository))
+        problems += [Problem(("regions", n), one, allowed) for n, one in enumerate(wanted) if one not in own]
+        if not wanted:
+            problems.append(Problem(("regions",), wanted, "one Region or more that it is replicated to"))
         if problems:
             raise ConfigurationError(f"{self.node.path}.backfill", problems)
-        places = [{"region": region, "registryId": repository.home.account} for region in sorted(set(wanted))]
-        begun = self._resource(Construct(self._backfills, repository.repository_name), {"Backfill": places})
-        begun.node.add_dependency(repository.registry)
-        return begun
+        places = _as_api(Place(repository.home.account, region) for region in wanted)
+        return self._once(self._backfills, repository, {"Backfill": places})
 
-    def _resource(self, scope: Construct, properties: dict[str, Any]) -> cdk.CustomResource:
+    def _member_problems(self, repository: ReplicatedRepository) -> Iterator[Problem]:
+        if repository not in self.repositories:
+            every = ", ".join(one.repository_name for one in self.repositories)
+            yield Problem(("repository",), repository.repository_name, f"one of the gate's: {every}")
+
+    def _once(
+        self, scope: Construct, repository: ReplicatedRepository, properties: dict[str, Any]
+    ) -> cdk.CustomResource:
+        """Makes a resource, or finds what was made for the same; all but the first of a repository are numbered."""
+        made = self._made.setdefault((scope.node.id, repository.repository_name), [])
+        for known, resource in made:
+            if known == properties:
+                return resource
         if self._provider is None:
             self._provider = self._make_provider()
-        return cdk.CustomResource(
-            scope,
-            "Resource",
+        inside = made[0][1].node.scope if made else Construct(scope, repository.repository_name)
+        assert isinstance(inside, Construct)
+        resource = cdk.CustomResource(
+            inside,
+            f"Resource{len(made) + 1}" if made else "Resource",
             resource_type="Custom::FairlaneReplicationGate",
             service_token=self._provider.service_token,
             properties=properties,
         )
+        if repository.registry:
+            resource.node.add_dependency(repository.registry)
+        made.append((properties, resource))
+        return resource
 
     def _make_provider(self) -> custom_resources.Provider:
         fill = allow(["ecr:ListReplicationBackfills", "ecr:StartReplicationBackfill"], ["*"])
@@ -190,7 +208,7 @@ class ReplicationGate(Construct):
             handler="replication_gate",
             entry=entry,
             timeout_seconds=_TIMEOUT,
-            environment={},
+            environment={"REGISTRY_ID": cdk.Stack.of(self).account},
             statements=statements,
             wildcards=wildcards or {},
         )
@@ -199,6 +217,10 @@ class ReplicationGate(Construct):
 def _let_cfn_lint_pass(construct: IConstruct, check: str) -> None:
     if isinstance(construct, cdk.CfnResource):
         construct.add_metadata("cfn-lint", {"config": {"ignore_checks": [check]}})
+
+
+def _as_api(places: Iterable[Place]) -> list[dict[str, str]]:
+    return [{"region": place.region, "registryId": place.account} for place in sorted(set(places))]
 
 
 def _problems(here: Place, repositories: Sequence[ReplicatedRepository]) -> Iterator[Problem]:

@@ -14,24 +14,6 @@ class BackfillFailed(RuntimeError):  # noqa: N818 (it says what happened)
     """A backfill ended, and not well."""
 
 
-def read_destinations(destinations: object) -> list[tuple[str, str]]:
-    """Region and registry of each destination.
-
-    Args:
-        destinations: objects with `region` and `registryId`.
-
-    Raises:
-        ValueError: they are not.
-    """
-    if not isinstance(destinations, list):
-        raise ValueError(f"Backfill must be a list of destinations, got {destinations!r}")
-    for destination in destinations:
-        fields = destination if isinstance(destination, dict) else {}
-        if fields.keys() != {"region", "registryId"} or not all(isinstance(text, str) for text in fields.values()):
-            raise ValueError(f"Backfill must have objects with region and registryId, got {destination!r}")
-    return [(destination["region"], destination["registryId"]) for destination in destinations]
-
-
 def newest(client: Any) -> dict[tuple[str, str], Summary]:
     """The newest backfill of each destination that ever had one, as ECR lists it: for 90 days after its end.
 

@@ -1,13 +1,15 @@
 """The Lambda functions that tell when an image is in all Regions: one for pipelines, two for a custom resource."""
 
+import os
 from collections.abc import Mapping
 from functools import cache
 from typing import Any, Final
 
-from fairlane_lambda.replication_gate._backfills import is_backfilled, newest, read_destinations
+from fairlane_lambda.replication_gate._backfills import is_backfilled, newest
+from fairlane_lambda.replication_gate._destinations import Destination, read_destinations, read_regions
 from fairlane_lambda.replication_gate._images import Image, look, read_image
 
-_IMAGE: Final = ("Repository", "Image", "Regions")
+_IMAGE: Final = ("Repository", "Image", "Destinations")
 
 
 class ReplicationFailed(RuntimeError):  # noqa: N818 (it says what happened)
@@ -18,7 +20,7 @@ def handler(event: object, context: object) -> dict[str, Any]:
     """Tells how far an image is, in one look; whoever waits for it asks again.
 
     Args:
-        event: `{"repository": ..., "image": a tag or "sha256:...", "regions": [...]}`.
+        event: `{"repository": ..., "image": a tag or "sha256:...", "regions": [...]}`, Regions of this account.
         context: of the invocation.
 
     Returns:
@@ -29,15 +31,22 @@ def handler(event: object, context: object) -> dict[str, Any]:
         ValueError: the event is malformed.
     """
     fields = event if isinstance(event, dict) else {}
-    return look(_ecr(), read_image(fields.get("repository"), fields.get("image"), fields.get("regions")))
+    registry = os.environ["REGISTRY_ID"]
+    places = read_regions(fields.get("regions"), registry)
+    looked = look(_ecr(), read_image(fields.get("repository"), fields.get("image"), places), registry)
+    return {
+        "complete": looked.complete,
+        "regions": {region: state for (region, _), state in looked.states.items()},
+        "failed": {region: code for (region, _), code in looked.failed.items()},
+    }
 
 
 def on_event(event: Mapping[str, Any], context: object) -> dict[str, Any]:
     """Begins waiting, as the `on_event` of the CDK's custom resource provider.
 
-    The properties are `Repository`, `Image` and `Regions`, to wait for an image; `Backfill`, a list of destinations
-    (`region`, `registryId`), to replicate the images that are there already; or both. An update asks for a backfill of
-    new destinations only.
+    The properties are `Repository`, `Image` and `Destinations`, a list of objects with `region` and `registryId`, to
+    wait for an image; `Backfill`, such a list, to replicate the images that are there already; or both. An update asks
+    for a backfill of new destinations only.
 
     Args:
         event: a request for the custom resource.
@@ -52,7 +61,7 @@ def on_event(event: Mapping[str, Any], context: object) -> dict[str, Any]:
     if event["RequestType"] == "Delete":
         return {}
     properties = event["ResourceProperties"]
-    destinations = read_destinations(properties.get("Backfill", []))
+    destinations = read_destinations("Backfill", properties.get("Backfill", []))
     if _image(properties) is None and not destinations:
         raise ValueError(f"the properties must have {', '.join(_IMAGE)}, or Backfill")
     before = (event.get("OldResourceProperties") or {}).get("Backfill")
@@ -87,20 +96,24 @@ def is_complete(event: Mapping[str, Any], context: object) -> dict[str, bool]:
     image = _image(event["ResourceProperties"])
     if not all(done) or image is None:
         return {"IsComplete": all(done)}
-    looked = look(_ecr(), image)
-    if looked["failed"]:
-        codes = ", ".join(f"{region}: {code}" for region, code in sorted(looked["failed"].items()))
+    looked = look(_ecr(), image, os.environ["REGISTRY_ID"])
+    if looked.failed:
+        codes = ", ".join(f"{region} of {account}: {code}" for (region, account), code in sorted(looked.failed.items()))
         raise ReplicationFailed(f"{image.repository} {image.image} was not replicated: {codes}")
-    return {"IsComplete": looked["complete"]}
+    return {"IsComplete": looked.complete}
 
 
 def _image(properties: Mapping[str, Any]) -> Image | None:
     if not any(name in properties for name in _IMAGE):
         return None
-    return read_image(*(properties.get(name) for name in _IMAGE))
+    repository, image, destinations = (properties.get(name) for name in _IMAGE)
+    places = read_destinations("Destinations", destinations)
+    if not places:
+        raise ValueError("Destinations must be one or more")
+    return read_image(repository, image, places)
 
 
-def _record(destination: tuple[str, str]) -> dict[str, str]:
+def _record(destination: Destination) -> dict[str, str]:
     return {"region": destination[0], "registryId": destination[1]}
 
 

@@ -150,7 +150,7 @@ def test_limits_of_a_queue_are_its_own_those_of_all_and_the_defaults(tmp_path: P
             "",
             [
                 "line 8, queues.other.alarms: got 'no job_metrics', allowed: with job_metrics, which alarms watch",
-                "line 9, alarms: got 'no job_metrics', allowed: with job_metrics, which alarms watch",
+                "line 9, alarms: got 'no job_metrics', allowed: with job_metrics or images, which alarms watch",
                 "line 16, dashboard.teams.vision.q: got 'q', allowed: the name of a queue with job_metrics, of which there is "
                 "none",
             ],
@@ -180,3 +180,46 @@ def test_defaults_are_no_mistakes_however_rare_polls_are(tmp_path: Path, interva
 
 def test_shares_and_reasons_are_of_one_queue_at_least(tmp_path: Path) -> None:
     load_environment(write(tmp_path, "starved_share: {}", "starved_share: {Warning: {shares: [a]}}"))
+
+
+IMAGES = """
+region: us-east-1
+images: {training/pytorch: {regions: [us-west-2]}}
+alarms: {notify: [gpus@example.com]}
+regions:
+  us-west-2:
+    alarms: {notify: ['arn:aws:sns:us-west-2:111122223333:alerts']}
+"""
+
+
+def of_images(folder: Path, old: str, new: str) -> list[str]:
+    assert old in IMAGES
+    path = folder / "prod.yaml"
+    path.write_text(IMAGES.replace(old, new))
+    try:
+        load_environment(path)
+    except ConfigurationError as error:
+        return [str(problem) for problem in error.problems]
+    return []
+
+
+def test_images_are_watched_where_they_are_pushed_and_where_they_arrive(tmp_path: Path) -> None:
+    assert of_images(tmp_path, "", "") == []
+
+
+def test_alarms_with_neither_metrics_nor_images_watch_nothing(tmp_path: Path) -> None:
+    assert of_images(tmp_path, "regions: [us-west-2]", "regions: [eu-west-1]") == [
+        "line 7, regions.us-west-2.alarms: got 'no job_metrics', allowed: with job_metrics or images, which alarms watch"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("gpus@", "gpus at ", "line 4, alarms.notify[0]: got 'gpus at example.com', allowed: an address of email"),
+        ("sns:us-west-2", "sns:us-east-1", "line 7, regions.us-west-2.alarms.notify[0]: got 'arn:aws:sns:us-east-1"),
+    ],
+)
+def test_who_hears_of_images_is_checked_without_metrics(tmp_path: Path, old: str, new: str, problem: str) -> None:
+    (said,) = of_images(tmp_path, old, new)
+    assert said.startswith(problem)

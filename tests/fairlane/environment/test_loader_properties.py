@@ -41,7 +41,7 @@ LOST_WITH: dict[tuple[Any, ...], list[tuple[Any, ...]]] = {
     ("queues", "fair", "scheduling"): _FAIR_SHARE,
     ("queues", "fair", "scheduling", "weight_factors"): _FAIR_SHARE,
     ("queues", "fair", "scheduling", "weight_factors", "a"): _FAIR_SHARE,
-    ("job_metrics",): [("alarms",), ("queues", "fair", "alarms"), _TEAM, ("monitoring_cost_limit",)],
+    ("job_metrics",): [("queues", "fair", "alarms"), _TEAM, ("monitoring_cost_limit",)],
     ("queues", "containers"): _JOBS,
     ("queues", "containers", "compute_environments"): [*_JOBS, ("queues", "containers", "capacity")],
     ("queues", "fair", "service_environment"): [("queues", "fair", "capacity")],

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from aws_cdk import App, Environment, Stack
+from aws_cdk import App, Environment, Stack, Stage
 from aws_cdk import aws_ecr as ecr
 
 from fairlane.images import RegistryReplication, ReplicationMode
@@ -212,4 +212,35 @@ def test_without_a_region_each_stack_has_its_own() -> None:
     app = App()
     first, second = Stack(app, "First"), Stack(app, "Second")
     assert RegistryReplication.of(first) is RegistryReplication.of(first)
+    assert RegistryReplication.of(first) is not RegistryReplication.of(second)
+
+
+def test_a_prefix_that_ends_a_namespace_is_meant_to_have_siblings() -> None:
+    app = fleet.app()
+    home = fleet.stack(app)
+    RegistryReplication.of(home).replicate("ml/", regions=["us-west-2"])
+    ecr.Repository(home, "Train", repository_name="ml/train")
+    assert not any("sibling" in one for one in fleet.warnings_of(app))
+
+
+def test_another_stage_cannot_share_the_document_and_is_told_who_has_it() -> None:
+    app = fleet.app()
+    first, second = (fleet.stack(Stage(app, name)) for name in ("First", "Second"))  # type: ignore[arg-type]
+    fleet.repository(first)
+    allowed = (
+        f"got '{second.node.path}', allowed: none in another stage: {first.node.path}/RegistryReplication has the rules "
+        "of this account and Region"
+    )
+    assert problems_of(lambda: fleet.repository(second, "another/one")) == [allowed]
+    assert problems_of(lambda: RegistryReplication.of(second)) == [allowed]
+    assert problems_of(lambda: RegistryReplication(second, "Mine")) == [allowed]
+    assert second.node.children == []
+    assert fleet.repository(second, "local/only", regions=[]).registry is None
+
+
+def test_stages_without_an_account_may_be_of_different_ones() -> None:
+    app = App()
+    first, second = (
+        Stack(Stage(app, name), "Images", env=Environment(region="us-east-1")) for name in ("First", "Second")
+    )
     assert RegistryReplication.of(first) is not RegistryReplication.of(second)

@@ -170,6 +170,60 @@ def test_other_mistakes_are_named() -> None:
     assert problem.endswith(f"one template for a namespace: {west.node.path}/First has the one for training")
 
 
+def test_replicas_of_nothing_are_a_mistake() -> None:
+    _, west = pair()
+    assert problems_of(lambda: ReplicaTemplates(west, "R", repositories=[])) == [
+        "repositories: got '0 repositories', allowed: one or more"
+    ]
+
+
+@pytest.mark.parametrize("replica_first", [True, False])
+def test_a_replica_that_is_made_has_a_name_of_its_own_in_its_region(replica_first: bool) -> None:
+    home, west = pair()
+    plain = fleet.repository(home, "plain", regions=["us-west-2"])
+    if replica_first:
+        ReplicaTemplates(west, "Replicas", repositories=[plain])
+        (problem,) = problems_of(lambda: fleet.repository(west, "plain", regions=[]))
+        assert problem.endswith(f"another name: {west.node.path}/Replicas has it already")
+        (problem,) = problems_of(lambda: ReplicaTemplates(west, "More", repositories=[plain]))
+        assert problem.endswith(f": {west.node.path}/Replicas has it already")
+    else:
+        fleet.repository(west, "plain", regions=[])
+        (problem,) = problems_of(lambda: ReplicaTemplates(west, "Replicas", repositories=[plain]))
+        assert problem == (
+            "repositories[0]: got 'plain', allowed: a name that is free in us-west-2 of account 111122223333: "
+            f"{west.node.path}/plain has it already"
+        )
+        assert west.node.try_find_child("Replicas") is None
+
+
+def test_two_repositories_have_no_replica_in_common() -> None:
+    home, west = pair()
+    east = fleet.stack(home.node.root, "eu-west-1")  # type: ignore[arg-type]
+    some = [fleet.repository(one, "plain", regions=["us-west-2"]) for one in (home, east)]
+    (problem,) = problems_of(lambda: ReplicaTemplates(west, "Replicas", repositories=some))
+    assert problem == "repositories[1]: got 'plain', allowed: each repository once"
+
+
+def test_a_registry_policy_names_the_home_account_so_it_has_to_be_known() -> None:
+    app = fleet.app()
+    home, theirs = Stack(app, "Anywhere"), fleet.stack(app, account=fleet.OTHER)
+    made = fleet.repository(home, regions=[], other_accounts={fleet.OTHER: ["us-east-1"]})
+    (problem,) = problems_of(lambda: ReplicaTemplates(theirs, "Replicas", repositories=[made]))
+    assert problem == (
+        "repositories[0]: got 'training/pytorch', allowed: one of a stack with an account: the registry policy here has "
+        "to name it"
+    )
+
+
+def test_of_a_home_without_a_region_replicas_are_set_up_and_say_nothing_of_it() -> None:
+    app = fleet.app()
+    made = fleet.repository(Stack(app, "Anywhere", env=Environment(account=fleet.ACCOUNT)))
+    there = fleet.stack(app, "us-west-2")
+    ReplicaTemplates(there, "Replicas", repositories=[made])
+    assert fleet.only(there, "AWS::ECR::RepositoryCreationTemplate")["Description"] == "Replicas of repositories"
+
+
 def test_an_account_and_region_has_one_registry_policy() -> None:
     home, theirs = pair("us-east-1", fleet.OTHER)
     first, second = (

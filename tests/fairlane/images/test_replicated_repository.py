@@ -36,13 +36,37 @@ def test_without_exclusions_every_tag_stays() -> None:
 
 
 @given(st.lists(st.sampled_from(["dev-*", "*-rc", "latest"]), unique=True), st.integers(1, 100))
-def test_nothing_with_a_tag_that_stays_ever_expires(patterns: list[str], days: int) -> None:
-    rules = json.loads(RepositorySettings(tuple(patterns), days, {}, None).lifecycle())["rules"]
-    selections = [rule["selection"] for rule in rules]
-    assert [one["tagPatternList"] for one in selections if one["tagStatus"] == "tagged"] == [[one] for one in patterns]
-    assert [one["tagStatus"] for one in selections].count("untagged") == 1
-    assert all(one["tagStatus"] != "any" and one["countNumber"] == days for one in selections)
-    assert len({rule["rulePriority"] for rule in rules}) == len(rules)
+def test_nothing_with_a_tag_ever_expires_as_it_may_have_another_that_stays(patterns: list[str], days: int) -> None:
+    (rule,) = json.loads(RepositorySettings(tuple(patterns), days, {}, None).lifecycle())["rules"]
+    age = {"countType": "sinceImagePushed", "countUnit": "days", "countNumber": days}
+    assert rule == {"rulePriority": 1, "selection": {"tagStatus": "untagged", **age}, "action": {"type": "expire"}}
+
+
+def test_what_is_not_replicated_makes_no_document_that_would_wipe_the_rules_of_others() -> None:
+    home = fleet.stack(fleet.app())
+    assert fleet.repository(home, regions=[]).registry is None
+    assert fleet.of_type(home, "AWS::ECR::ReplicationConfiguration") == []
+
+
+def test_other_accounts_are_destinations_that_are_warned_of_each() -> None:
+    app = fleet.app()
+    fleet.repository(fleet.stack(app), regions=["us-west-2"], other_accounts={fleet.OTHER: ["us-west-2"]})
+    assert sorted(fleet.warnings_of(app)) == [
+        f"fairlane:ReplicatedRepository.noTemplate.{account}.us-west-2" for account in (fleet.ACCOUNT, fleet.OTHER)
+    ]
+
+
+def test_a_warning_of_an_account_that_is_not_known_names_the_region() -> None:
+    app = fleet.app()
+    fleet.repository(Stack(app, "Anywhere", env={"region": fleet.HOME}), regions=["us-west-2"])
+    assert list(fleet.warnings_of(app)) == ["fairlane:ReplicatedRepository.noTemplate.us-west-2"]
+
+
+def test_a_key_of_another_partition_is_a_mistake() -> None:
+    keys = {"us-east-1": fleet.key("us-east-1").replace("arn:aws:", "arn:aws-cn:")}
+    home = fleet.stack(fleet.app())
+    (problem,) = problems_of(lambda: fleet.repository(home, regions=[], kms_keys=keys))
+    assert problem.endswith("allowed: a key of the partition aws, which us-east-1 is in")
 
 
 def test_its_own_keys_and_policy() -> None:
@@ -91,14 +115,16 @@ def test_a_stack_without_region_and_account_works() -> None:
 def test_a_tag_that_may_be_moved_is_warned_of(tag: str, warned: bool) -> None:
     app = fleet.app()
     fleet.repository(fleet.stack(app), mutable_tags=["dev-*"], regions=[]).image(tag)
-    assert list(fleet.warnings_of(app)) == [f"fairlane:ReplicatedRepository.mutableTag.{tag}"] * warned
+    found = fleet.warnings_of(app)
+    assert list(found) == [f"fairlane:ReplicatedRepository.mutableTag.{tag}"] * warned
+    assert all("an image that has lost its tag expires 30 days after its push" in says for says in found.values())
 
 
 def test_a_destination_that_nothing_sets_up_is_warned_of() -> None:
     app = fleet.app()
     fleet.repository(fleet.stack(app))
     assert sorted(fleet.warnings_of(app)) == [
-        f"fairlane:ReplicatedRepository.noTemplate.{one}" for one in sorted(fleet.REGIONS)
+        f"fairlane:ReplicatedRepository.noTemplate.{fleet.ACCOUNT}.{one}" for one in sorted(fleet.REGIONS)
     ]
 
 
@@ -120,6 +146,7 @@ def test_a_destination_that_nothing_sets_up_is_warned_of() -> None:
         ({"mutable_tags": list("abcdef")}, "mutable_tags: got '6 patterns', allowed: at most 5"),
         ({"mutable_tags": ["a*b*c*"]}, "mutable_tags[0]: got 'a*b*c*', allowed: 1 to 128"),
         ({"mutable_tags": ["*"]}, "mutable_tags[0]: got '*', allowed: not every tag"),
+        ({"mutable_tags": ["dev-*"] * 2}, "mutable_tags[1]: got 'dev-*', allowed: each tag once"),
         ({"expire_after_days": 0}, "expire_after_days: got 0, allowed: a whole number of days"),
         ({"kms_keys": "arn"}, "kms_keys: got 'arn', allowed: ARNs of KMS keys by Region"),
         ({"kms_keys": {"us-east-1": fleet.key("us-east-1")}}, "kms_keys.us-west-2: got nothing, allowed: the ARN of a"),

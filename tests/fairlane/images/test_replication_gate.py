@@ -8,7 +8,7 @@ from aws_cdk import Stack
 from aws_cdk import aws_sns as sns
 
 from fairlane.images import RegistryReplication, ReplicationGate, ReplicationMode
-from fairlane_lambda.replication_gate._backfills import read_destinations
+from fairlane_lambda.replication_gate._destinations import read_destinations
 from fairlane_lambda.replication_gate._images import read_image
 from tests.fairlane.images import fleet
 from tests.support import problems_of, template_of
@@ -37,8 +37,9 @@ def test_a_deployment_waits_for_an_image_in_every_region() -> None:
     (repository,) = gate.repositories
     topic.node.add_dependency(gate.wait(repository, fleet.DIGEST))
     waited = fleet.only(home, GATE)
-    image = read_image(waited["Repository"], waited["Image"], waited["Regions"])
-    assert image == ("training/pytorch", fleet.DIGEST, sorted(fleet.REGIONS))
+    image = read_image(waited["Repository"], waited["Image"], read_destinations("Destinations", waited["Destinations"]))
+    places = [(region, fleet.ACCOUNT) for region in sorted(fleet.REGIONS)]
+    assert image == ("training/pytorch", fleet.DIGEST, places)
     template = template_of(home)["Resources"]
     (name,) = (name for name, one in template.items() if one["Type"] == GATE)
     assert template["Needy"]["DependsOn"] == [name]
@@ -59,7 +60,7 @@ def test_a_deployment_waits_so_long_and_no_longer(minutes: int, attempts: int) -
 def test_images_that_exist_already_are_replicated_on_request() -> None:
     home, gate = build()
     gate.backfill(gate.repositories[0], regions=["eu-central-1"])
-    assert read_destinations(fleet.only(home, GATE)["Backfill"]) == [("eu-central-1", fleet.ACCOUNT)]
+    assert read_destinations("Backfill", fleet.only(home, GATE)["Backfill"]) == [("eu-central-1", fleet.ACCOUNT)]
     said = json.dumps(fleet.of_type(home, "AWS::IAM::Role"))
     assert all(f"ecr:{one}" in said for one in ("StartReplicationBackfill", "ListReplicationBackfills"))
 
@@ -112,3 +113,46 @@ def test_other_mistakes_are_named() -> None:
     assert problems_of(lambda: gate.backfill(gate.repositories[0], regions=["sa-east-1"])) == [
         "regions[0]: got 'sa-east-1', allowed: a Region that it is replicated to: eu-central-1, eu-west-1, us-west-2"
     ]
+    assert problems_of(lambda: gate.backfill(gate.repositories[0], regions=[]))[0].startswith(
+        "regions: got [], allowed: one Region or more"
+    )
+    assert problems_of(lambda: gate.backfill(other))[0].startswith("repository: got 'other/one', allowed: one of the")
+
+
+def test_other_accounts_are_waited_for_by_account() -> None:
+    home = fleet.stack(fleet.app())
+    made = fleet.repository(home, regions=["us-west-2"], other_accounts={fleet.OTHER: ["us-east-1", "us-west-2"]})
+    ReplicationGate(home, "Gate", repositories=[made]).wait(made, "1.0")
+    assert fleet.only(home, GATE)["Destinations"] == [
+        {"region": "us-west-2", "registryId": fleet.ACCOUNT},
+        {"region": "us-east-1", "registryId": fleet.OTHER},
+        {"region": "us-west-2", "registryId": fleet.OTHER},
+    ]
+    for function in fleet.of_type(home, "AWS::Lambda::Function"):
+        if function["Handler"].startswith("fairlane_lambda.replication_gate"):
+            assert function["Environment"]["Variables"]["REGISTRY_ID"] == fleet.ACCOUNT
+
+
+def test_two_images_of_a_repository_are_waited_for_and_each_once() -> None:
+    home, gate = build()
+    (made,) = gate.repositories
+    first, second = gate.wait(made, fleet.DIGEST), gate.wait(made, "1.0")
+    assert first.node.path.endswith("/Gate/Waits/training--pytorch/Resource")
+    assert gate.wait(made, fleet.DIGEST) is first
+    assert gate.wait(made, "1.0") is second
+    fill = gate.backfill(made, regions=["us-west-2"])
+    assert gate.backfill(made, regions=["us-west-2"]) is fill
+    assert gate.backfill(made) is not fill
+    asked = [one.get("Image") for one in fleet.of_type(home, GATE)]
+    assert sorted(filter(None, asked)) == ["1.0", fleet.DIGEST]
+    assert asked.count(None) == 2
+
+
+def test_a_home_without_account_and_region_waits_too() -> None:
+    home = Stack(fleet.app(), "Anywhere")
+    made = fleet.repository(home)
+    ReplicationGate(home, "Gate", repositories=[made]).wait(made, "1.0")
+    assert fleet.only(home, GATE)["Destinations"][0] == {
+        "region": "eu-central-1",
+        "registryId": {"Ref": "AWS::AccountId"},
+    }

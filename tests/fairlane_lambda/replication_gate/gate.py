@@ -1,5 +1,6 @@
 """ECR as far as the gate asks it: boto3's own client, whose answers are given one after the other."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -21,7 +22,8 @@ Record = dict[str, Any]
 def ecr() -> Iterator[Stubber]:
     """Answers to be given; botocore's model checks them and the requests, and all must be asked for."""
     client = boto3.client("ecr", region_name=HOME, aws_access_key_id="testing", aws_secret_access_key="testing")
-    with patch.object(handler, "_ecr", lambda: client), Stubber(client) as stub:
+    own = patch.dict(os.environ, {"REGISTRY_ID": ACCOUNT})
+    with patch.object(handler, "_ecr", lambda: client), own, Stubber(client) as stub:
         yield stub
         stub.assert_no_pending_responses()
 

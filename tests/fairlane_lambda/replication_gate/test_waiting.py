@@ -7,9 +7,10 @@ from botocore.exceptions import ClientError
 
 from fairlane_lambda.replication_gate import handler
 from fairlane_lambda.replication_gate.handler import ReplicationFailed, is_complete, on_event
-from tests.fairlane_lambda.replication_gate.gate import Record, ecr, expect_look, failed, status
+from tests.fairlane_lambda.replication_gate.gate import ACCOUNT, HOME, Record, ecr, expect_look, failed, status
 
-PROPERTIES = {"ServiceToken": "arn", "Repository": "train/llm", "Image": "v1", "Regions": ["eu-west-1", "us-west-2"]}
+TWO = [{"region": region, "registryId": ACCOUNT} for region in ("eu-west-1", "us-west-2")]
+PROPERTIES = {"ServiceToken": "arn", "Repository": "train/llm", "Image": "v1", "Destinations": TWO}
 
 
 def request(kind: str = "Create", properties: Any = PROPERTIES, **fields: Any) -> Record:
@@ -36,7 +37,35 @@ def test_a_failure_ends_the_deployment() -> None:
     with ecr() as stub:
         event = waiting(request())
         expect_look(stub, failed("us-west-2", "b"), failed("eu-west-1", "a"))
-        with pytest.raises(ReplicationFailed, match=r"^train/llm v1 was not replicated: eu-west-1: a, us-west-2: b$"):
+        with pytest.raises(
+            ReplicationFailed, match=r"^train/llm v1 was not replicated: eu-west-1 of \d+: a, us-west-2 of \d+: b$"
+        ):
+            is_complete(event, None)
+
+
+def test_other_accounts_are_waited_for_in_each_of_their_regions() -> None:
+    other = "999999999999"
+    places = [{"region": "us-west-2", "registryId": account} for account in (ACCOUNT, other)]
+    places.append({"region": HOME, "registryId": other})
+    looks = [
+        [status("us-west-2"), status(HOME, registry=other)],
+        [status("us-west-2"), status("us-west-2", "IN_PROGRESS", other), status(HOME, registry=other)],
+        [status("us-west-2"), status("us-west-2", registry=other)],
+        [status("us-west-2"), status("us-west-2", registry=other), status(HOME, registry=other)],
+    ]
+    with ecr() as stub:
+        event = waiting(request(properties=PROPERTIES | {"Destinations": places}))
+        for statuses in looks:
+            expect_look(stub, *statuses)
+        assert [is_complete(event, None)["IsComplete"] for _ in looks] == [False, False, False, True]
+
+
+def test_a_failure_in_another_account_is_told_with_it() -> None:
+    places = [{"region": "us-west-2", "registryId": account} for account in (ACCOUNT, "999999999999")]
+    with ecr() as stub:
+        event = waiting(request(properties=PROPERTIES | {"Destinations": places}))
+        expect_look(stub, status("us-west-2"), status("us-west-2", "FAILED", "999999999999", failureCode="x"))
+        with pytest.raises(ReplicationFailed, match=r"not replicated: us-west-2 of 999999999999: x$"):
             is_complete(event, None)
 
 
@@ -47,7 +76,7 @@ def test_what_may_not_be_asked_ends_the_deployment() -> None:
             is_complete(request(), None)
 
 
-@pytest.mark.parametrize("properties", [PROPERTIES, {}, {"Regions": "wrong"}])
+@pytest.mark.parametrize("properties", [PROPERTIES, {}, {"Destinations": "wrong"}])
 def test_nothing_is_asked_at_the_end(properties: Record) -> None:
     with ecr():
         event = waiting(request("Delete", properties))
@@ -58,10 +87,11 @@ def test_nothing_is_asked_at_the_end(properties: Record) -> None:
 @pytest.mark.parametrize(
     ("properties", "message"),
     [
-        ({}, "the properties must have Repository, Image, Regions, or Backfill"),
+        ({}, "the properties must have Repository, Image, Destinations, or Backfill"),
         ({"Backfill": []}, "the properties must have"),
-        ({"Repository": "train/llm", "Image": "v1"}, "regions must be a list"),
-        ({"Regions": ["eu-west-1"]}, "repository must be"),
+        ({"Repository": "train/llm", "Image": "v1"}, "Destinations must be a list"),
+        (PROPERTIES | {"Destinations": []}, "Destinations must be one or more"),
+        ({"Destinations": TWO}, "repository must be"),
         (PROPERTIES | {"Image": ""}, "image must be"),
         (PROPERTIES | {"Backfill": "all"}, "Backfill must be a list of destinations, got 'all'"),
         (PROPERTIES | {"Backfill": ["eu-west-1"]}, "Backfill must have objects with region and registryId"),
