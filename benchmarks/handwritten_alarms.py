@@ -143,7 +143,10 @@ def alarms_and_dashboards(stack: cdk.Stack, queues: dict[str, bool]) -> None:
             composite(stack, f"{queue}-critical", [long_wait], tells),
         ]
         health += [alarm(stack, f"{queue}-{name}", wait, "a") for name in ("stale", "truncated")]
-    health += [alarm(stack, f"exporter-{name}", {"a": ["AWS/SQS", "Age", "Maximum"]}, "a") for name in ("age", "dead")]
+    health += [
+        alarm(stack, f"exporter-{name}", {"a": ["AWS/SQS", "Age", "Maximum"]}, "a")
+        for name in ("age", "unused", "lost")
+    ]
     top += [composite(stack, f"exporter-{number}", health[number::2], tells) for number in range(2)]
     body = [{"type": "alarm", "width": 24, "height": 2, "properties": {"alarms": top}}]
     for queue in queues:

@@ -71,11 +71,11 @@ def _of_queues(
     percentiles: Sequence[float],
 ) -> Iterator[QueueRows]:
     for exporter in metrics:
+        region = cdk.Stack.of(exporter).region
         for name, queue in exporter.queues.items():
             # A queue of the same name in another Region may have other shares.
             of = _shares(queue) if shares is None else [one for one in shares.get(name, ()) if one in queue.shares]
             if name in queues and (of or shares is None):
-                region = cdk.Stack.of(exporter).region
                 yield QueueRows(queue, namespace=exporter.namespace, region=region, shares=of, percentiles=percentiles)
 
 

@@ -98,9 +98,12 @@ class QueueAlarms(Construct):
             conditions = QueueConditions(queue, namespace=metrics.namespace, interval_minutes=interval)
             self._queues[name] = Construct(queues, name)
             own = queue_limits.get(name, limits).limits(interval)
-            of_queues[name] = self._make(self._queues[name], name, own, conditions.of)
-            of_exporter += self._make(Construct(below, name), name, watched, conditions.of)
-        of_exporter += self._make(exporter, _EXPORTER, watched, lambda limit: exporter_conditions(limit, metrics))
+            of_queues[name] = self._make(self._queues[name], f"Queues/{name}", name, own, conditions.of)
+            path = f"Exporter/Queues/{name}"
+            of_exporter += self._make(Construct(below, name), path, name, watched, conditions.of)
+        of_exporter += self._make(
+            exporter, "Exporter", _EXPORTER, watched, lambda limit: exporter_conditions(limit, metrics)
+        )
         made = [alarm for some in (*of_queues.values(), of_exporter) for alarm in some]
         known = list(dict.fromkeys(severity for severity, _ in made))
         self._actions = {
@@ -187,6 +190,7 @@ class QueueAlarms(Construct):
     def _make(
         self,
         scope: Construct,
+        path: str,
         subject: str,
         limits: Iterable[tuple[str, str, Limit]],
         conditions_of: Callable[[Limit], Iterator[Condition]],
@@ -207,7 +211,7 @@ class QueueAlarms(Construct):
                     treat_missing_data=condition.missing,
                     warm_up_configuration=condition.warm_up(),
                 )
-                self.alarms[alarm.node.path.removeprefix(f"{self.node.path}/")] = alarm
+                self.alarms[f"{path}/{name}"] = alarm
                 self.metric_count += len(condition.series)
                 made.append((severity, alarm))
         return made
