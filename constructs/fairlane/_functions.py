@@ -6,6 +6,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
+from weakref import WeakKeyDictionary
 
 import aws_cdk as cdk
 from aws_cdk import aws_lambda as lambda_
@@ -19,6 +20,8 @@ from fairlane._training_permissions import Statement, allow
 
 _PACKAGE: Final = "fairlane_lambda"
 _A_MONTH: Final = 30
+
+_code: "WeakKeyDictionary[cdk.Stack, s3_assets.Asset]" = WeakKeyDictionary()
 
 
 class Function(Construct):
@@ -83,14 +86,17 @@ class Function(Construct):
 
 
 def code_of_functions(scope: Construct) -> s3_assets.Asset:
-    """The one asset that all functions have: the package, and nothing that stands beside it."""
-    return s3_assets.Asset(
-        scope,
-        "Code",
-        path=str(_root()),
-        exclude=["*", f"!{_PACKAGE}", f"!{_PACKAGE}/**", "**/__pycache__", "*.pyc"],
-        ignore_mode=cdk.IgnoreMode.GIT,
-    )
+    """The one asset that all functions of a stack have: the package, and nothing that stands beside it."""
+    stack = cdk.Stack.of(scope)
+    if stack not in _code:
+        _code[stack] = s3_assets.Asset(
+            scope,
+            "Code",
+            path=str(_root()),
+            exclude=["*", f"!{_PACKAGE}", f"!{_PACKAGE}/**", "**/__pycache__", "*.pyc"],
+            ignore_mode=cdk.IgnoreMode.GIT,
+        )
+    return _code[stack]
 
 
 @cache
