@@ -1,11 +1,7 @@
 """What the Lambda functions of Fairlane have in common: their code, their roles and their logs."""
 
-import json
 from collections.abc import Mapping, Sequence
-from functools import cache
-from importlib.util import find_spec
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from weakref import WeakKeyDictionary
 
 import aws_cdk as cdk
@@ -14,11 +10,11 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3_assets as s3_assets
 from constructs import Construct
 
+from fairlane._lambda_package import LAMBDA_PACKAGE, lambda_root
 from fairlane._nag import acknowledge_wildcards
 from fairlane._service_role import service_role
 from fairlane._training_permissions import Statement, allow
 
-_PACKAGE: Final = "fairlane_lambda"
 _A_MONTH: Final = 30
 
 _code: "WeakKeyDictionary[cdk.Stack, s3_assets.Asset]" = WeakKeyDictionary()
@@ -71,7 +67,7 @@ class Function(Construct):
             self,
             "Resource",
             code=function.CodeProperty(s3_bucket=code.s3_bucket_name, s3_key=code.s3_object_key),
-            handler=f"{_PACKAGE}.{handler}.handler.{entry}",
+            handler=f"{LAMBDA_PACKAGE}.{handler}.handler.{entry}",
             runtime="python3.14",
             architectures=["arm64"],
             memory_size=256,
@@ -92,23 +88,8 @@ def code_of_functions(scope: Construct) -> s3_assets.Asset:
         _code[stack] = s3_assets.Asset(
             scope,
             "Code",
-            path=str(_root()),
-            exclude=["*", f"!{_PACKAGE}", f"!{_PACKAGE}/**", "**/__pycache__", "*.pyc"],
+            path=str(lambda_root()),
+            exclude=["*", f"!{LAMBDA_PACKAGE}", f"!{LAMBDA_PACKAGE}/**", "**/__pycache__", "*.pyc"],
             ignore_mode=cdk.IgnoreMode.GIT,
         )
     return _code[stack]
-
-
-@cache
-def metrics_catalog() -> dict[str, Any]:
-    """What `metrics.json` says of every metric, the one source of names, units and dimensions."""
-    catalog: dict[str, Any] = json.loads((_root() / _PACKAGE / "metrics.json").read_text())
-    return catalog
-
-
-def _root() -> Path:
-    """The folder that has the package, which is never imported: it belongs into Lambda."""
-    spec = find_spec(_PACKAGE)
-    assert spec is not None
-    assert spec.origin is not None
-    return Path(spec.origin).parents[1]

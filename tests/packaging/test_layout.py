@@ -14,6 +14,7 @@ WITHOUT_CDK_MODULES = (
     "__init__",
     "_checks",
     "_exporter",
+    "_lambda_package",
     "_problems",
     "_tokens",
     "_training_permissions",

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from aws_cdk import aws_cloudwatch as cloudwatch
 
-from fairlane._functions import metrics_catalog
+from fairlane._lambda_package import metrics_catalog
 from fairlane.alarms import (
     OTHER_REASONS,
     SPECIAL_REASONS,

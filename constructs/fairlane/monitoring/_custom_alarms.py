@@ -7,7 +7,7 @@ from typing import Final
 from aws_cdk import aws_cloudwatch as cloudwatch
 
 from fairlane._checks import check_whole_number
-from fairlane._functions import metrics_catalog
+from fairlane._lambda_package import metrics_catalog
 from fairlane._problems import Problem
 from fairlane._tokens import is_token
 from fairlane.monitoring._job_metrics import JobMetrics

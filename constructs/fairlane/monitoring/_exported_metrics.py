@@ -8,7 +8,7 @@ import aws_cdk as cdk
 from aws_cdk import Duration
 from constructs import Construct
 
-from fairlane._functions import metrics_catalog
+from fairlane._lambda_package import metrics_catalog
 
 if TYPE_CHECKING:
     from aws_cdk import aws_cloudwatch as cloudwatch

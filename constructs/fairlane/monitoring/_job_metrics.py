@@ -13,7 +13,8 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from fairlane._claims import Claims
-from fairlane._functions import Function, code_of_functions, metrics_catalog
+from fairlane._functions import Function, code_of_functions
+from fairlane._lambda_package import metrics_catalog
 from fairlane._problems import ConfigurationError, Problem
 from fairlane._service_role import service_role
 from fairlane._training_permissions import allow

@@ -6,7 +6,7 @@ from functools import partial
 import aws_cdk as cdk
 from constructs import Construct
 
-from fairlane._functions import metrics_catalog
+from fairlane._lambda_package import metrics_catalog
 from fairlane._problems import ConfigurationError, Problem
 from fairlane.costs import MonitoringUse, MonthlyCost, QueueUse, limit_problems, monthly_cost
 from fairlane.monitoring._conditions import entitled_shares

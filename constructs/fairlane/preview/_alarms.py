@@ -11,8 +11,6 @@ from fairlane.preview._samples import Samples
 from fairlane.preview._states import Kept, State
 from fairlane.preview._template import plain, resources
 
-__all__ = ["ALARM", "COMPOSITE", "History", "evaluate_alarms", "plain"]
-
 ALARM: Final = "AWS::CloudWatch::Alarm"
 COMPOSITE: Final = "AWS::CloudWatch::CompositeAlarm"
 _MINUTE: Final = 60

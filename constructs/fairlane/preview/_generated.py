@@ -8,11 +8,12 @@ from contextlib import suppress
 from random import Random
 from typing import Any, Final
 
+from fairlane._lambda_package import metrics_catalog
 from fairlane.catalog import training_gpus
 from fairlane.preview._queue_day import Capacity, Use, queue_day
 from fairlane.preview._samples import MetricKey, Samples
 from fairlane.preview._template import plain, resources
-from fairlane.preview._units import catalog, unit_of
+from fairlane.preview._units import unit_of
 
 _QUEUE: Final = "JobQueueName"
 _REASONS: Final = {
@@ -136,7 +137,9 @@ def searched_metrics(expression: str, known: Mapping[str, Iterable[str]]) -> Ite
         terms = [(field, quoted or bare) for field, quoted, bare in _TERM.findall(condition)]
         given = {field: [value for named, value in terms if named == field] for field in names}
         metrics = [
-            value for field, value in terms if field == "MetricName" or (not field and value in catalog()["metrics"])
+            value
+            for field, value in terms
+            if field == "MetricName" or (not field and value in metrics_catalog()["metrics"])
         ]
         for queue in given.pop(_QUEUE, None) or ([*known] if _QUEUE in names else [""]):
             for name in metrics:
