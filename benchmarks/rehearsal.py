@@ -13,7 +13,8 @@ import time
 from pathlib import Path
 from random import Random
 
-from fairlane.rehearsal import Job, Trace, rehearse
+from fairlane.rehearsal import rehearse
+from fairlane.scheduler.job import Job, Trace
 from fairlane.scheduling import FairShare
 
 SHARES = {f"team-{number:02}": 1 + number % 5 for number in range(100)}

@@ -1,7 +1,5 @@
-"""From an environment file to stacks: thin, they only compose."""
+"""CDK stacks composed from an environment file."""
 
-from fairlane_stacks._app import build_stacks
-from fairlane_stacks._sizes import check_template_sizes
-from fairlane_stacks._training import TrainingStack
+from fairlane._internal.lazy import attach
 
-__all__ = ["TrainingStack", "build_stacks", "check_template_sizes"]
+__getattr__, __dir__, __all__ = attach(__name__, __file__)

@@ -14,7 +14,7 @@ import pytest
 from fairlane import ConfigurationError
 from fairlane.cli import main
 from fairlane.rehearsal import Load, read_trace
-from fairlane.rehearsal._reading import COLUMNS
+from fairlane.rehearsal.traces.reader import COLUMNS
 from tests.support import REPOSITORY
 
 PAGE = (REPOSITORY / "docs" / "rehearsal.md").read_text()

@@ -16,7 +16,7 @@ from aws_cdk import App, Environment, Stack
 from botocore.model import ServiceModel, Shape
 from botocore.validate import ParamValidator
 
-import fairlane.alarms
+import fairlane.monitoring.alarms
 from fairlane import (
     Fifo,
     GpuComputeEnvironment,
@@ -29,8 +29,8 @@ from fairlane import (
     TrainingQueue,
     TrainingVpc,
 )
-from fairlane.alarms import AlarmLimits, ExporterLimits
 from fairlane.monitoring import QueueAlarms
+from fairlane.monitoring.alarms import AlarmLimits, ExporterLimits
 from tests.support import REPOSITORY
 
 DOCS = REPOSITORY / "docs"
@@ -189,7 +189,7 @@ def tuned(page: Path) -> list[str]:
 def test_limits_that_pages_show_can_be_set(page: Path) -> None:
     assert tuned(page)
     for code in tuned(page):
-        limits = eval(code, vars(fairlane.alarms))
+        limits = eval(code, vars(fairlane.monitoring.alarms))
         assert list(limits.problems(1)) == []
         if page.parent == RUNBOOKS:
             kind = page.stem.replace("-", "_")

@@ -9,8 +9,9 @@ import pytest
 
 import fairlane.rehearsal
 from fairlane import Fifo, Sharing
-from fairlane.preview import escaped
-from fairlane.rehearsal import Rehearsal, Strategies, hours, minutes, rehearse
+from fairlane._charts.layout import escaped
+from fairlane.rehearsal import Rehearsal, rehearse
+from fairlane.scheduler.options import Strategies, hours, minutes
 from tests.docs.pictures import chart_of
 from tests.docs.scenarios import FOLDER, PAGES, Page
 from tests.support import REPOSITORY

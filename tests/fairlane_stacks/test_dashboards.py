@@ -4,7 +4,7 @@ from pathlib import Path
 
 import aws_cdk as cdk
 
-from tests.fairlane.monitoring.test_queue_dashboard import bodies
+from tests.fairlane.monitoring.dashboards.test_queue_dashboard import bodies
 from tests.fairlane_stacks.test_monitoring import FAIR, monitoring
 
 SHARES = {f"team{number}": 1 for number in range(5)}

@@ -11,7 +11,7 @@ from fairlane import ConfigurationError
 from fairlane.environment import Environment, load_environment
 from fairlane_stacks import build_stacks
 from tests.cfn_lint import findings
-from tests.fairlane.monitoring.watching import of_type
+from tests.fairlane.monitoring.alarms.watching import of_type
 from tests.support import REPOSITORY, template_of
 
 FIFO = {"capacity": 4, "scheduling": {"policy": "fifo"}}

@@ -9,8 +9,8 @@ import pytest
 from fairlane import ConfigurationError
 from fairlane.environment import Environment
 from fairlane_stacks import build_stacks
-from tests.fairlane.monitoring.test_queue_dashboard import bodies
-from tests.fairlane.monitoring.watching import of_type
+from tests.fairlane.monitoring.alarms.watching import of_type
+from tests.fairlane.monitoring.dashboards.test_queue_dashboard import bodies
 from tests.support import template_of
 
 FIFO = {"capacity": 4, "scheduling": {"policy": "fifo"}}

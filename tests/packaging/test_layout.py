@@ -1,6 +1,11 @@
-"""What must hold of the repository's layout, and who may import whom."""
+"""The repository's layout, and which package may import which."""
 
 import ast
+import json
+import re
+import subprocess
+import sys
+from functools import cache
 from pathlib import Path
 
 import constructs
@@ -9,27 +14,50 @@ import pytest
 from tests.support import REPOSITORY
 
 LIBRARY = REPOSITORY / "constructs" / "fairlane"
-WITHOUT_CDK = ("_ecr", "_gpu", "alarms", "scheduling", "catalog", "environment", "rehearsal", "preview", "costs", "cli")
-WITHOUT_CDK_MODULES = (
-    "__init__",
-    "_checks",
-    "_exporter",
-    "_lambda_package",
-    "_problems",
-    "_tokens",
-    "_training_permissions",
-)
+CDK = {"aws_cdk", "constructs", "jsii", "cdk_nag"}
+ROOMS_WITHOUT_CDK = {
+    "catalog",
+    "cli",
+    "cloudwatch",
+    "environment",
+    "preview",
+    "rehearsal",
+    "scheduler",
+    "scheduling",
+    "_charts",
+    "errors.py",
+}
+RULES = re.compile(r"\w*rules\.py|\w*limits\.py|fit\.py|names\.py|retries\.py|volumes\.py|lustre\.py")
+ROOTS = {
+    "fairlane": REPOSITORY / "constructs",
+    "fairlane_lambda": REPOSITORY / "lambda",
+    "fairlane_local": REPOSITORY / "local",
+    "fairlane_stacks": REPOSITORY / "stacks",
+}
+MAY_IMPORT = {
+    "fairlane": {"fairlane"},
+    "fairlane_lambda": {"fairlane_lambda"},
+    "fairlane_local": {"fairlane", "fairlane_local"},
+    "fairlane_stacks": {"fairlane", "fairlane_stacks"},
+}
+COMMANDS_MAY_IMPORT = {"fairlane_client", "fairlane_local", "fairlane_stacks"}
 
 
 def modules(root: Path) -> list[Path]:
-    return [path for path in root.rglob("*.py") if "__pycache__" not in path.parts]
+    return sorted(path for path in root.rglob("*.py") if "__pycache__" not in path.parts)
 
 
-def imports(path: Path) -> set[str]:
+def name_of(path: Path, root: Path) -> str:
+    return ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__")
+
+
+def imports(path: Path, *, functions: bool = True) -> set[str]:
     """Every module that a file imports, those for type checkers left out."""
     tree = ast.parse(path.read_text())
     for node in ast.walk(tree):
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            node.body = []
+        if isinstance(node, ast.FunctionDef) and not functions:
             node.body = []
     found: set[str] = set()
     for node in ast.walk(tree):
@@ -43,41 +71,79 @@ def imports(path: Path) -> set[str]:
 
 def is_without_cdk(path: Path) -> bool:
     first = path.relative_to(LIBRARY).parts[0]
-    return first in WITHOUT_CDK or first.removesuffix(".py") in WITHOUT_CDK_MODULES
+    return first in ROOMS_WITHOUT_CDK or path.name == "__init__.py" or RULES.fullmatch(path.name) is not None
 
 
-def test_no_package_of_ours_shadows_constructs() -> None:
-    for root in ("constructs", "stacks", "lambda", "local"):
-        assert not (REPOSITORY / root / "__init__.py").exists()
+WITHOUT_CDK = [
+    *[(path, name_of(path, ROOTS["fairlane"])) for path in modules(LIBRARY) if is_without_cdk(path)],
+    *[(path, name_of(path, ROOTS["fairlane_local"])) for path in modules(ROOTS["fairlane_local"])],
+]
+WITHOUT_CDK = [(path, name) for path, name in WITHOUT_CDK if not name.endswith("__main__")]
+
+
+@cache
+def refusals() -> dict[str, str]:
+    """Import every module that needs no CDK in a process that has none, and return what went wrong by module."""
+    code = f"""
+import importlib, json, sys
+
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {CDK!r}:
+            raise ModuleNotFoundError(f"refused: {{name}}", name=name)
+
+sys.meta_path.insert(0, Refuse())
+wrong = {{}}
+for name in {[name for _, name in WITHOUT_CDK]!r}:
+    try:
+        importlib.import_module(name)
+    except ImportError as error:
+        wrong[name] = str(error)
+print(json.dumps(wrong))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return dict(json.loads(done.stdout))
+
+
+def test_no_source_root_is_a_package() -> None:
+    for root in ROOTS.values():
+        assert not (root / "__init__.py").exists()
     assert "site-packages" in str(constructs.__file__)
 
 
-@pytest.mark.parametrize("path", [path for path in modules(LIBRARY) if is_without_cdk(path)], ids=str)
-def test_rooms_without_cdk_import_nothing_that_has_it(path: Path) -> None:
-    for name in imports(path):
-        top, _, rest = name.partition(".")
-        assert top not in {"aws_cdk", "constructs", "jsii", "cdk_nag", "fairlane_stacks", "fairlane_lambda"}, name
-        if top == "fairlane" and rest:
-            room = rest.partition(".")[0]
-            assert room in WITHOUT_CDK or room in WITHOUT_CDK_MODULES, name
+@pytest.mark.parametrize(("path", "name"), WITHOUT_CDK, ids=[name for _, name in WITHOUT_CDK])
+def test_modules_without_cdk_import_where_there_is_none(path: Path, name: str) -> None:
+    assert name not in refusals()
+    assert not {module.partition(".")[0] for module in imports(path)} & CDK
 
 
-def test_the_library_knows_neither_stacks_nor_lambdas() -> None:
-    for path in modules(LIBRARY):
-        assert not any(name.startswith(("fairlane_stacks", "fairlane_lambda")) for name in imports(path)), path
+def test_a_module_with_cdk_is_refused_where_there_is_none() -> None:
+    code = "import sys; sys.modules['aws_cdk'] = None; import fairlane.queues.training_queue"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode != 0
 
 
-def test_the_local_aws_needs_no_cdk() -> None:
-    for path in modules(REPOSITORY / "local"):
-        for name in imports(path):
-            top, _, rest = name.partition(".")
-            assert top not in {"aws_cdk", "constructs", "jsii", "fairlane_stacks"}, name
-            assert top != "fairlane" or not rest or rest.partition(".")[0] in WITHOUT_CDK, name
+@pytest.mark.parametrize(
+    ("package", "path"), [(name, path) for name, root in ROOTS.items() for path in modules(root)], ids=str
+)
+def test_packages_import_only_what_they_may(package: str, path: Path) -> None:
+    ours = {name.partition(".")[0] for name in imports(path) if name.startswith("fairlane")}
+    allowed = MAY_IMPORT[package]
+    if path.is_relative_to(LIBRARY / "cli"):
+        at_start = {name.partition(".")[0] for name in imports(path, functions=False) if name.startswith("fairlane")}
+        assert at_start <= allowed
+        allowed = allowed | COMMANDS_MAY_IMPORT
+    assert ours <= allowed
 
 
-def test_rooms_are_entered_by_their_door() -> None:
-    for path in [*modules(LIBRARY), *modules(REPOSITORY / "stacks"), *modules(REPOSITORY / "local")]:
-        for name in imports(path):
-            parts = name.split(".")
-            if parts[0] == "fairlane" and len(parts) > 2 and parts[2].startswith("_"):
-                assert path.parent == LIBRARY / parts[1], f"{path}: {name}"
+def test_only_folders_of_internals_have_an_underscore() -> None:
+    for name in ("fairlane", "fairlane_local", "fairlane_stacks"):
+        for path in modules(ROOTS[name]):
+            inner = [part for part in path.relative_to(ROOTS[name]).parts if part.startswith("_")]
+            assert set(inner) <= {"_internal", "_charts", "__init__.py", "__main__.py"}, path
+
+
+def test_no_public_name_is_that_of_a_module_beside_it() -> None:
+    for stub in LIBRARY.rglob("__init__.pyi"):
+        names = set(re.findall(r" as (\w+)", stub.read_text()))
+        beside = {path.stem for path in stub.parent.glob("*.py")} | {path.name for path in stub.parent.iterdir()}
+        assert not names & beside, stub

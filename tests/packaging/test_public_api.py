@@ -6,7 +6,9 @@ import sys
 
 import pytest
 
-PUBLIC = {
+from tests.support import REPOSITORY
+
+PUBLIC: dict[str, list[str]] = {
     "fairlane": [
         "AlarmLimits",
         "AlarmTopic",
@@ -60,6 +62,33 @@ PUBLIC = {
         "TrainingVpc",
         "Truncated",
     ],
+    "fairlane.capacity": [
+        "AllocationStrategy",
+        "GpuComputeEnvironment",
+        "LustreMount",
+        "Purchase",
+        "ServiceEnvironment",
+        "ServiceEnvironmentBase",
+        "TrainingVpc",
+    ],
+    "fairlane.catalog": [
+        "GpuInstanceType",
+        "JobNeeds",
+        "gpu_instance_type",
+        "gpu_instance_types",
+        "training_gpus",
+        "training_instance_types",
+    ],
+    "fairlane.cli": [
+        "main",
+    ],
+    "fairlane.cloudwatch": [
+        "History",
+        "MetricKey",
+        "Samples",
+        "State",
+        "evaluate_alarms",
+    ],
     "fairlane.environment": [
         "AlarmsModel",
         "DashboardModel",
@@ -85,8 +114,149 @@ PUBLIC = {
         "environment_json_schema",
         "environment_names",
         "find_environment",
-        "is_topic",
         "load_environment",
+    ],
+    "fairlane.images": [
+        "RegistryReplication",
+        "ReplicaTemplates",
+        "ReplicatedRepository",
+        "ReplicationAlarm",
+        "ReplicationGate",
+        "ReplicationMode",
+    ],
+    "fairlane.jobs": [
+        "EfsVolume",
+        "GpuJobDefinition",
+        "HostVolume",
+        "JobRetries",
+        "MultiNodeGpuJobDefinition",
+        "RetryAction",
+        "RetryRule",
+        "TrainingExecutionRole",
+    ],
+    "fairlane.monitoring": [
+        "AlarmTopic",
+        "JobMetrics",
+        "MonitoringCost",
+        "QueueAlarms",
+        "QueueDashboard",
+        "Target",
+    ],
+    "fairlane.monitoring.alarms": [
+        "AlarmLimits",
+        "AlarmTopic",
+        "DeadLetters",
+        "ExporterLimits",
+        "ExporterStale",
+        "FailureRate",
+        "IdleCapacity",
+        "IdleWhileWaiting",
+        "Limit",
+        "OldestWait",
+        "Preemptions",
+        "QueueAlarms",
+        "QueueBlocked",
+        "SpotReclaims",
+        "StarvedShare",
+        "Target",
+        "Truncated",
+    ],
+    "fairlane.monitoring.costs": [
+        "Line",
+        "MonitoringCost",
+        "MonitoringUse",
+        "MonthlyCost",
+        "QueueUse",
+        "count_series",
+        "monthly_cost",
+    ],
+    "fairlane.monitoring.dashboards": [
+        "QueueDashboard",
+    ],
+    "fairlane.monitoring.exporter": [
+        "ExportedMetrics",
+        "JobMetrics",
+        "MonitoredQueue",
+    ],
+    "fairlane.preview": [
+        "PreviewError",
+        "preview",
+    ],
+    "fairlane.queues": [
+        "GpuQueue",
+        "GpuQueueBase",
+        "JobDefinitionBase",
+        "TrainingQueue",
+        "TrainingQueueBase",
+    ],
+    "fairlane.rehearsal": [
+        "Fairness",
+        "Job",
+        "Load",
+        "Machines",
+        "Outcome",
+        "QueueSetup",
+        "Rehearsal",
+        "Run",
+        "ShareResult",
+        "Strategies",
+        "Summary",
+        "Timeline",
+        "Trace",
+        "Wait",
+        "comparison_table",
+        "generate",
+        "hours",
+        "minutes",
+        "other_queue",
+        "read_history",
+        "read_queue",
+        "read_trace",
+        "rehearse",
+        "render_report",
+        "strategies_in_words",
+        "summarize",
+        "use_in_words",
+        "write_trace",
+    ],
+    "fairlane.rehearsal.report": [
+        "Summary",
+        "comparison_table",
+        "render_report",
+        "strategies_in_words",
+        "summarize",
+        "use_in_words",
+    ],
+    "fairlane.rehearsal.traces": [
+        "Load",
+        "generate",
+        "read_history",
+        "read_trace",
+        "write_trace",
+    ],
+    "fairlane.scheduler": [
+        "Job",
+        "Machines",
+        "Strategies",
+        "Trace",
+        "hours",
+        "minutes",
+    ],
+    "fairlane.scheduling": [
+        "Allotment",
+        "Capacity",
+        "FairShare",
+        "Fifo",
+        "JobAction",
+        "JobStateTimeLimitAction",
+        "NUM_INSTANCES",
+        "QuotaManagement",
+        "QuotaShare",
+        "SchedulingPolicy",
+        "Sharing",
+        "State",
+        "TimeLimitReason",
+        "UNLIMITED",
     ],
     "fairlane_local": [
         "Invocation",
@@ -107,7 +277,11 @@ PUBLIC = {
         "tools_environment",
         "values",
     ],
-    "fairlane_stacks": ["TrainingStack", "build_stacks", "check_template_sizes"],
+    "fairlane_stacks": [
+        "TrainingStack",
+        "build_stacks",
+        "check_template_sizes",
+    ],
 }
 
 
@@ -134,3 +308,12 @@ def test_importing_what_needs_no_cdk_starts_no_node(module: str) -> None:
     code = f"import sys, {module}; sys.exit(sorted({{'aws_cdk', 'jsii', 'constructs'}} & set(sys.modules)) or 0)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_every_package_of_the_library_is_pinned() -> None:
+    found = {
+        ".".join(path.parent.relative_to(REPOSITORY / root).parts)
+        for root in ("constructs", "stacks")
+        for path in (REPOSITORY / root).rglob("__init__.py")
+    }
+    assert found - {"fairlane._internal", "fairlane._charts"} == set(PUBLIC) - {"fairlane_local"}

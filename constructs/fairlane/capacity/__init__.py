@@ -1,24 +1,5 @@
-"""Where jobs run: service environments for SageMaker training, and EC2 machines with GPUs in a network."""
+"""Capacity: service environments for SageMaker training, GPU compute environments on EC2, and their VPC."""
 
-from fairlane._gpu.capacity import AllocationStrategy, Purchase
-from fairlane._gpu.volumes import LustreMount
-from fairlane.capacity._gpu_compute_environment import GpuComputeEnvironment
-from fairlane.capacity._service_environment import (
-    SERVICE_ENVIRONMENT,
-    ServiceEnvironment,
-    ServiceEnvironmentBase,
-    warn_of_unknown_instance_types,
-)
-from fairlane.capacity._training_vpc import TrainingVpc
+from fairlane._internal.lazy import attach
 
-__all__ = [
-    "SERVICE_ENVIRONMENT",
-    "AllocationStrategy",
-    "GpuComputeEnvironment",
-    "LustreMount",
-    "Purchase",
-    "ServiceEnvironment",
-    "ServiceEnvironmentBase",
-    "TrainingVpc",
-    "warn_of_unknown_instance_types",
-]
+__getattr__, __dir__, __all__ = attach(__name__, __file__)

@@ -1,25 +1,5 @@
-"""What machines there are. Knows no aws_cdk."""
+"""Instance types: GPUs, vCPUs, memory and EFA interfaces. Imports no aws_cdk."""
 
-from fairlane.catalog._fit import JobNeeds, closest, shortcomings
-from fairlane.catalog._gpu_instance_types import (
-    GpuInstanceType,
-    check_gpu_instance_type,
-    gpu_instance_type,
-    gpu_instance_types,
-    is_unverified,
-    training_gpus,
-)
-from fairlane.catalog._training_instance_types import training_instance_types
+from fairlane._internal.lazy import attach
 
-__all__ = [
-    "GpuInstanceType",
-    "JobNeeds",
-    "check_gpu_instance_type",
-    "closest",
-    "gpu_instance_type",
-    "gpu_instance_types",
-    "is_unverified",
-    "shortcomings",
-    "training_gpus",
-    "training_instance_types",
-]
+__getattr__, __dir__, __all__ = attach(__name__, __file__)

@@ -8,7 +8,7 @@ import json
 import sys
 from pathlib import Path
 
-from fairlane.catalog._generate import as_json, gpu_rows
+from fairlane.catalog.generate import as_json, gpu_rows
 
 described = [item for name in sys.argv[1:] for item in json.loads(Path(name).read_text())["InstanceTypes"]]
 print(as_json(gpu_rows(described)), end="")

@@ -1,5 +1,5 @@
-"""The command `fairlane`. Knows no aws_cdk."""
+"""The command `fairlane`. Imports no aws_cdk."""
 
-from fairlane.cli._main import main
+from fairlane._internal.lazy import attach
 
-__all__ = ["main"]
+__getattr__, __dir__, __all__ = attach(__name__, __file__)

@@ -2,6 +2,6 @@
 
 import sys
 
-from fairlane.cli._main import main
+from fairlane.cli.command import main
 
 sys.exit(main())

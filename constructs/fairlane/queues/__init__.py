@@ -1,7 +1,5 @@
-"""Queues that jobs are submitted to."""
+"""Job queues for SageMaker training jobs and for GPU containers."""
 
-from fairlane.queues._gpu_queue import GpuQueue, GpuQueueBase
-from fairlane.queues._job_definition import JobDefinitionBase
-from fairlane.queues._training_queue import TrainingQueue, TrainingQueueBase
+from fairlane._internal.lazy import attach
 
-__all__ = ["GpuQueue", "GpuQueueBase", "JobDefinitionBase", "TrainingQueue", "TrainingQueueBase"]
+__getattr__, __dir__, __all__ = attach(__name__, __file__)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fairlane import GpuComputeEnvironment, TrainingVpc
-from fairlane._gpu.network import subnet_cidrs
+from fairlane.capacity.network_rules import subnet_cidrs
 from tests import cfn_lint
 from tests.support import problems_of, recommended_flags, template_of
 

@@ -11,16 +11,14 @@ from hypothesis import strategies as st
 from fairlane.catalog import (
     GpuInstanceType,
     JobNeeds,
-    check_gpu_instance_type,
-    closest,
     gpu_instance_type,
     gpu_instance_types,
-    is_unverified,
-    shortcomings,
     training_gpus,
     training_instance_types,
 )
-from fairlane.catalog._generate import as_json, gpu_rows
+from fairlane.catalog.generate import as_json, gpu_rows
+from fairlane.catalog.gpu_catalog import check_gpu_instance_type, is_unverified
+from fairlane.catalog.job_needs import closest, shortcomings
 
 # Typed in from "Use GPU jobs" in the AWS Batch User Guide, not taken from the library.
 BATCH_USER_GUIDE = {

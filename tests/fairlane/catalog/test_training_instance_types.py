@@ -1,7 +1,7 @@
 import botocore.session
 
 from fairlane.catalog import training_instance_types
-from fairlane.scheduling import is_instance_type
+from fairlane.scheduling.capacity import is_instance_type
 
 
 def test_the_list_is_that_of_botocore() -> None:

@@ -218,12 +218,12 @@ def test_without_the_extra_it_says_what_to_install(run: Run, monkeypatch: pytest
 
 
 def test_bars_are_for_people_and_long_rehearsals(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fairlane.cli._rehearse._LONG", 1)
+    monkeypatch.setattr("fairlane.cli.rehearse._LONG", 1)
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
     code, _, err = run("rehearse", EXAMPLE, "--queue", "training-p4", "--trace", "jobs.csv")
     assert code == 0
     assert "training-p4" in err
-    monkeypatch.setattr("fairlane.cli._rehearse._LONG", 3)
+    monkeypatch.setattr("fairlane.cli.rehearse._LONG", 3)
     assert run("rehearse", EXAMPLE, "--queue", "training-p4", "--trace", "jobs.csv")[2] == ""
 
 

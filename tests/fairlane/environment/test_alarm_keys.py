@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from fairlane import ConfigurationError
-from fairlane.alarms import AlarmLimits, ExporterStale, FailureRate, OldestWait
 from fairlane.environment import load_environment
+from fairlane.monitoring.alarms import AlarmLimits, ExporterStale, FailureRate, OldestWait
 
 FILE = """
 region: us-east-1

@@ -216,7 +216,7 @@ def test_one_wrong_value_is_blamed_and_nothing_else(path: tuple[Any, ...], monke
     for value in JUNK[:7]:
         data = everything()
         change(data, path, value)
-        monkeypatch.setattr("fairlane.environment._loader.YamlFile", lambda _, data=data: Parsed(data))
+        monkeypatch.setattr("fairlane.environment.loader.YamlFile", lambda _, data=data: Parsed(data))
         for field in fields_of_problems(Path("prod.yaml")):
             related = field[: len(path)] == path or path[: len(field)] == field
             assert related or (value in EMPTY and field in LOST_WITH.get(path, ())), (value, field)

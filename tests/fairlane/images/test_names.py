@@ -9,8 +9,8 @@ from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairlane._ecr.names import Place, check_repository_name, image_uri, namespace_of, partition_of
-from fairlane._ecr.rules import Rules, added, as_api, grouped
+from fairlane.images.names import Place, check_repository_name, image_uri, namespace_of, partition_of
+from fairlane.images.replication_rules import Rules, added, as_api, grouped
 
 SCHEMA: dict[str, Any] = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", "AWS::ECR::Repository").schema
 NAME = SCHEMA["properties"]["RepositoryName"]["pattern"]

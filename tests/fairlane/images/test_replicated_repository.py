@@ -8,7 +8,7 @@ from aws_cdk import App, CfnOutput, Stack
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fairlane._ecr.repository import RepositorySettings
+from fairlane.images.repository_rules import RepositorySettings
 from tests.fairlane.images import fleet
 from tests.support import problems_of, template_of
 

@@ -22,7 +22,8 @@ from fairlane import (
     RetryAction,
     RetryRule,
 )
-from fairlane.catalog import GpuInstanceType, gpu_instance_types, shortcomings
+from fairlane.catalog import GpuInstanceType, gpu_instance_types
+from fairlane.catalog.job_needs import shortcomings
 from tests.support import problems_of, resource, template_of
 
 MACHINES = st.sampled_from(gpu_instance_types())

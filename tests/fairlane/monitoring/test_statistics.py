@@ -3,7 +3,7 @@
 import botocore.session
 import pytest
 
-from fairlane.monitoring._statistics import is_statistic
+from fairlane.monitoring.statistics import is_statistic
 
 SIMPLE = botocore.session.get_session().get_service_model("cloudwatch").shape_for("Statistic").enum
 

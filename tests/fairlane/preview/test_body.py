@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fairlane.cloudwatch.samples import MetricKey
 from fairlane.preview import PreviewError
-from fairlane.preview._body import COLUMNS, Properties, Widget, _placed, read_dashboards
-from fairlane.preview._metrics import Line, expanded, labels, with_values
-from fairlane.preview._samples import MetricKey
+from fairlane.preview.body import COLUMNS, Properties, Widget, _placed, read_dashboards
+from fairlane.preview.widget_metrics import Line, expanded, labels, with_values
 
 QUEUE = {"JobQueueName": "p4"}
 

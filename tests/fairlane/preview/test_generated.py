@@ -4,9 +4,9 @@ from functools import cache
 
 import pytest
 
-from fairlane.preview._generated import capacity_of, generated, searched_metrics
-from fairlane.preview._queue_day import Capacity
-from fairlane.preview._samples import MetricKey, Samples
+from fairlane.cloudwatch.samples import MetricKey, Samples
+from fairlane.preview.queue_day import Capacity
+from fairlane.preview.sample_data import capacity_of, generated, searched_metrics
 
 START, HOURS = 1_772_560_800, 24
 TIMES = range(START, START + HOURS * 3600, 300)

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from fairlane.cli import main
-from fairlane.preview._body import Widget
-from fairlane.preview._boxes import box
-from fairlane.preview._drawn import drawn
-from fairlane.preview._figures import number
-from fairlane.preview._samples import Samples
+from fairlane.cloudwatch.samples import Samples
+from fairlane.preview.body import Widget
+from fairlane.preview.boxes import box
+from fairlane.preview.figures import number
+from fairlane.preview.widget_series import drawn
 
 DASHBOARD = Path(__file__).with_name("dashboard.json")
 EVIL = "</script><img src=x onerror=alert(1)>&'\""
@@ -207,7 +207,7 @@ def test_wrong_inputs_get_one_sentence(run: Run, arguments: list[str], said: str
 
 
 def test_a_missing_extra_is_named(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in sys.modules if name.startswith("fairlane.preview")]:
+    for name in [name for name in sys.modules if name.startswith(("fairlane.preview", "fairlane._charts"))]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "plotly.offline", None)
     code, _, said = run(DASHBOARD)
@@ -264,7 +264,7 @@ def luminance(color: str) -> float:
 
 @pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
 def test_colors_stand_out(scheme: int) -> None:
-    template = files("fairlane.preview").joinpath("charts.html.j2").read_text()
+    template = files("fairlane._charts").joinpath("charts.html.j2").read_text()
     colors = dict(re.findall(r"--([\w-]+): (#\w{6})", re.findall(r":root \{(.*?)\}", template, re.DOTALL)[scheme]))
     assert len(colors) == 18
 

@@ -9,7 +9,9 @@ from fractions import Fraction
 from itertools import count
 
 from fairlane import QuotaManagement, Sharing
-from fairlane.rehearsal import Job, Machines, Strategies, Trace, rehearse
+from fairlane.rehearsal import Machines, rehearse
+from fairlane.scheduler.job import Job, Trace
+from fairlane.scheduler.options import Strategies
 from fairlane.scheduling import UNLIMITED, SchedulingPolicy
 from tests.fairlane.rehearsal.reference_lists import OneList, Result, Run
 

@@ -6,7 +6,9 @@ from fractions import Fraction
 from itertools import count
 
 from fairlane import FairShare
-from fairlane.rehearsal import Job, Machines, Strategies
+from fairlane.rehearsal import Machines
+from fairlane.scheduler.job import Job
+from fairlane.scheduler.options import Strategies
 from fairlane.scheduling import SchedulingPolicy
 
 SHORTEST_WINDOW = 600

@@ -12,7 +12,9 @@ from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
 from fairlane import FairShare, Fifo, QuotaManagement, QuotaShare, Sharing
-from fairlane.rehearsal import Job, Machines, Strategies, Trace
+from fairlane.rehearsal import Machines
+from fairlane.scheduler.job import Job, Trace
+from fairlane.scheduler.options import Strategies
 from fairlane.scheduling import SchedulingPolicy
 from tests.fairlane.rehearsal.reference import reference, rehearsed
 

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from fairlane import ConfigurationError, FairShare, Fifo, QuotaManagement, QuotaShare, Sharing
-from fairlane.rehearsal import Job, Machines, Strategies, Trace, rehearse
+from fairlane.rehearsal import Machines, rehearse
+from fairlane.scheduler.job import Job, Trace
+from fairlane.scheduler.options import Strategies
 from fairlane.scheduling import State
 
 UNIT = "ml.p4d.24xlarge"

@@ -9,7 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fairlane import FairShare, Fifo, QuotaManagement, QuotaShare, Sharing
-from fairlane.rehearsal import Job, Machines, Rehearsal, Strategies, Trace, _fair_share, rehearse
+from fairlane.rehearsal import Machines, Rehearsal, rehearse
+from fairlane.scheduler import fair_share
+from fairlane.scheduler.job import Job, Trace
+from fairlane.scheduler.options import Strategies
 from fairlane.scheduling import SchedulingPolicy
 
 UNIT = "ml.p4d.24xlarge"
@@ -190,6 +193,6 @@ def test_shares_that_sleep_change_nothing(head_of_line: Any, chance: Random) -> 
     strategies = Strategies(head_of_line=head_of_line)
     few = rehearse(policy, trace, capacity=20, strategies=strategies)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_fair_share, "_MOST_BELOW", len(names))
+        patch.setattr(fair_share, "_MOST_BELOW", len(names))
         all_of_them = rehearse(policy, trace, capacity=20, strategies=strategies)
     assert few.outcomes[:] == all_of_them.outcomes[:]

@@ -6,7 +6,9 @@ from typing import Any, TypeAlias
 import pytest
 
 from fairlane import FairShare, Fifo, QuotaManagement, QuotaShare, Sharing
-from fairlane.rehearsal import Job, Machines, Strategies
+from fairlane.rehearsal import Machines
+from fairlane.scheduler.job import Job
+from fairlane.scheduler.options import Strategies
 from tests.fairlane.rehearsal.reference import reference, rehearsed
 from tests.fairlane.rehearsal.reference_lists import Result
 

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from fairlane import ConfigurationError, FairShare, Fifo, QuotaManagement, QuotaShare, Sharing
-from fairlane.rehearsal import Job, Machines, Outcome, Rehearsal, Run, Strategies, Trace, hours, minutes, rehearse
+from fairlane.rehearsal import Machines, Outcome, Rehearsal, Run, rehearse
+from fairlane.scheduler.job import Job, Trace
+from fairlane.scheduler.options import Strategies, hours, minutes
 from fairlane.scheduling import SchedulingPolicy
 
 UNIT = "ml.p4d.24xlarge"

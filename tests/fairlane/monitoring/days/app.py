@@ -12,9 +12,9 @@ from fairlane import (
     TrainingQueue,
 )
 from fairlane.capacity import Purchase
+from fairlane.cloudwatch.template import plain
 from fairlane.monitoring import QueueAlarms
-from fairlane.monitoring._watched import AnyQueue
-from fairlane.preview._template import plain
+from fairlane.monitoring.exporter.monitored_queue import AnyQueue
 from tests.gpu import gpu_queue, machines
 from tests.support import recommended_flags, template_of
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fairlane.preview._alarms import evaluate_alarms
+from fairlane.cloudwatch.alarms import evaluate_alarms
 from tests.fairlane.monitoring.days.days import BLOCKED, DAYS
 from tests.fairlane.monitoring.days.queues import QUEUES
 from tests.fairlane.monitoring.days.script import MIDNIGHT

@@ -8,9 +8,9 @@ from typing import Final
 
 import pytest
 
-from fairlane.preview._alarms import evaluate_alarms
-from fairlane.preview._samples import Samples
-from fairlane.preview._states import State
+from fairlane.cloudwatch.alarms import evaluate_alarms
+from fairlane.cloudwatch.samples import Samples
+from fairlane.cloudwatch.states import State
 from tests.fairlane.monitoring.days.days import BLOCKED
 from tests.fairlane.monitoring.days.script import MIDNIGHT
 from tests.fairlane.monitoring.days.watching import ALARM, OK, RANGES, deployed, history, kept, only, states

@@ -6,7 +6,7 @@ import botocore.session
 import pytest
 from botocore import xform_name
 
-from fairlane.preview._samples import MetricKey
+from fairlane.cloudwatch.samples import MetricKey
 from tests.fairlane.monitoring.days.days import DAYS
 from tests.fairlane.monitoring.days.polls import Batch
 from tests.fairlane.monitoring.days.queues import QUEUES, ordinary

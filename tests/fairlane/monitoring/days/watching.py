@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any, Final
 
-from fairlane.preview._alarms import History, evaluate_alarms
-from fairlane.preview._samples import Samples
-from fairlane.preview._states import State
+from fairlane.cloudwatch.alarms import History, evaluate_alarms
+from fairlane.cloudwatch.samples import Samples
+from fairlane.cloudwatch.states import State
 from tests.fairlane.monitoring.days.app import Deployed
 from tests.fairlane.monitoring.days.days import DAYS
 from tests.fairlane.monitoring.days.script import MIDNIGHT

@@ -8,7 +8,7 @@ from io import StringIO
 from typing import Final
 from unittest.mock import patch
 
-from fairlane.preview._samples import Samples
+from fairlane.cloudwatch.samples import Samples
 from fairlane_lambda.job_events import handler as events_handler
 from tests.fairlane.monitoring.days.app import Deployed
 from tests.fairlane.monitoring.days.polls import Printed, polled

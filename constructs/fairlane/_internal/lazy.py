@@ -1,0 +1,30 @@
+"""Packages whose names load when they are first used."""
+
+import ast
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+
+def attach(package: str, file: str) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
+    """Return `__getattr__`, `__dir__` and `__all__` of a package, as the imports of its `__init__.pyi` say.
+
+    Args:
+        package: `__name__` of the package.
+        file: `__file__` of the package.
+    """
+    stub = ast.parse(Path(file).with_suffix(".pyi").read_text())
+    homes = {
+        alias.name: str(node.module) for node in stub.body if isinstance(node, ast.ImportFrom) for alias in node.names
+    }
+
+    def load(name: str) -> Any:
+        if name not in homes:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        value = getattr(import_module(homes[name]), name)
+        setattr(sys.modules[package], name, value)
+        return value
+
+    return load, lambda: sorted(homes), sorted(homes)

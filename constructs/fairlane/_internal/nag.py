@@ -1,0 +1,45 @@
+"""Tells cdk-nag why a wildcard in a policy is there, by the name that it has for the finding."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from aws_cdk import Acknowledgment, Aws, Stack, Validations
+from constructs import IConstruct
+
+from fairlane._internal.tokens import is_token
+
+
+def acknowledge_wildcards(scope: IConstruct, reasons: Mapping[str, str]) -> None:
+    """Acknowledges wildcards in the policies of `scope` and all below it.
+
+    Args:
+        scope: the construct that has the policies.
+        reasons: for each resource of a statement, why its wildcard is no more than is needed.
+    """
+    partition = Aws.PARTITION
+    resources = [resource.replace(partition, "<AWS::Partition>") for resource in reasons]
+    resolved = Stack.of(scope).resolve(resources) if any(map(is_token, resources)) else resources
+    Validations.of(scope).acknowledge(
+        *(
+            Acknowledgment(id=f"AwsSolutions-IAM5[Resource::{_flat(resource)}]", reason=reason)
+            for resource, reason in zip(resolved, reasons.values(), strict=True)
+        )
+    )
+
+
+def _flat(value: Any) -> str:
+    """Writes an ARN the way cdk-nag's `flattenCfnReference` does: references in angle brackets."""
+    match value:
+        case {"Fn::Join": [str(separator), [*parts]]}:
+            return separator.join(map(_flat, parts))
+        case {"Fn::GetAtt": [str(logical_id), str(attribute)]}:
+            return f"<{logical_id}.{attribute}>"
+        case {"Ref": str(logical_id)}:
+            return f"<{logical_id}>"
+        case {"Fn::ImportValue": inner} | {"Fn::Sub": inner}:
+            return _flat(inner)
+        case str():
+            return value.replace("${", "<").replace("}", ">")
+        case _:
+            return json.dumps(value, separators=(",", ":"))

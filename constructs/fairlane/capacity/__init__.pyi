@@ -1,0 +1,7 @@
+from fairlane.capacity.gpu_compute_environment import GpuComputeEnvironment as GpuComputeEnvironment
+from fairlane.capacity.lustre import LustreMount as LustreMount
+from fairlane.capacity.rules import AllocationStrategy as AllocationStrategy
+from fairlane.capacity.rules import Purchase as Purchase
+from fairlane.capacity.service_environment import ServiceEnvironment as ServiceEnvironment
+from fairlane.capacity.service_environment import ServiceEnvironmentBase as ServiceEnvironmentBase
+from fairlane.capacity.training_vpc import TrainingVpc as TrainingVpc

@@ -1,0 +1,145 @@
+"""What the machines of a GPU compute environment are started with: their role, launch template and security group."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import aws_cdk as cdk
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from fairlane._internal.claims import Claims
+from fairlane._internal.nag import acknowledge_wildcards
+from fairlane._internal.service_role import service_role
+from fairlane.capacity.lustre import LustreMount
+from fairlane.capacity.rules import Purchase
+from fairlane.catalog import GpuInstanceType
+
+_ROOT_DEVICE: Final = "/dev/xvda"
+_AGENT: Final = [
+    "ecs:DeregisterContainerInstance",
+    "ecs:RegisterContainerInstance",
+    "ecs:SubmitAttachmentStateChanges",
+    "ecs:SubmitContainerStateChange",
+    "ecs:SubmitTaskStateChange",
+    "ecs:UpdateContainerInstancesState",
+]
+_AGENT_ON_INSTANCE: Final = ["ecs:Poll", "ecs:StartTelemetrySession"]
+_PULL: Final = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
+_AGENT_SETTINGS: Final = {
+    "ECS_IMAGE_PULL_BEHAVIOR": "once",
+    "ECS_ENABLE_SPOT_INSTANCE_DRAINING": "true",
+}
+
+
+def instance_profile(scope: Construct) -> iam.CfnInstanceProfile:
+    """Makes the role of the machines: what the ECS agent needs, without a managed policy; jobs have roles of their own.
+
+    The actions are those of AWS's `AmazonEC2ContainerServiceforEC2Role`, less those that Batch does itself. Batch makes
+    the ECS cluster and its name, so that no policy can name it.
+    """
+    here = f"arn:{cdk.Aws.PARTITION}"
+    where = Claims.at(scope)
+    place = f"{where.region}:{where.account}"
+    clusters, instances = f"{here}:ecs:{place}:cluster/*", f"{here}:ecs:{place}:container-instance/*"
+    repositories, logs = f"{here}:ecr:*:*:repository/*", f"{here}:logs:{place}:log-group:*"
+    statements = [
+        {"Effect": "Allow", "Action": _AGENT, "Resource": [clusters, instances]},
+        {"Effect": "Allow", "Action": _AGENT_ON_INSTANCE, "Resource": [instances]},
+        {"Effect": "Allow", "Action": ["ecs:DiscoverPollEndpoint", "ecr:GetAuthorizationToken"], "Resource": ["*"]},
+        {"Effect": "Allow", "Action": _PULL, "Resource": [repositories]},
+        {"Effect": "Allow", "Action": ["logs:CreateLogStream", "logs:PutLogEvents"], "Resource": [logs]},
+    ]
+    role = service_role(scope, "InstanceRole", "ec2.amazonaws.com", statements)
+    acknowledge_wildcards(
+        role,
+        {
+            "*": "these two actions have no resource",
+            clusters: "AWS Batch makes the cluster, under a name that is not known beforehand",
+            instances: "machines register themselves, under ids that are not known beforehand",
+            repositories: "which images are pulled is up to the jobs; reading images is all that this allows",
+            logs: "which log groups are written to is up to the jobs; appending is all that this allows",
+        },
+    )
+    return iam.CfnInstanceProfile(scope, "InstanceProfile", roles=[role.ref])
+
+
+def launch_template(
+    scope: Construct,
+    *,
+    purchase: Purchase,
+    capacity_reservation: str | None,
+    efa_machine: GpuInstanceType | None,
+    security_group_ids: Sequence[str],
+    root_volume_gib: int,
+    lustre: Sequence[LustreMount],
+) -> ec2.LaunchTemplate:
+    """Makes the launch template: IMDSv2 only, an encrypted root volume, the agent's settings, EFA and file systems.
+
+    It is the CDK's own construct, which tags instances and volumes with all tags of its scope.
+    """
+    template = ec2.LaunchTemplate(
+        scope,
+        "LaunchTemplate",
+        require_imdsv2=True,
+        http_put_response_hop_limit=1,
+        block_devices=[
+            ec2.BlockDevice(
+                device_name=_ROOT_DEVICE,
+                volume=ec2.BlockDeviceVolume.ebs(
+                    root_volume_gib, encrypted=True, volume_type=ec2.EbsDeviceVolumeType.GP3
+                ),
+            )
+        ],
+        user_data=_user_data(scope, lustre),
+    )
+    data: dict[str, Any] = {}
+    if purchase == Purchase.CAPACITY_BLOCK:
+        data["InstanceMarketOptions"] = {"MarketType": "capacity-block"}
+    if capacity_reservation is not None:
+        data["CapacityReservationSpecification"] = {"CapacityReservationTarget": _target(capacity_reservation)}
+    if efa_machine is not None:
+        data["NetworkInterfaces"] = _efa_interfaces(efa_machine, security_group_ids)
+    resource = template.node.default_child
+    assert isinstance(resource, ec2.CfnLaunchTemplate)
+    for name, value in data.items():
+        resource.add_property_override(f"LaunchTemplateData.{name}", value)
+    return template
+
+
+def _user_data(scope: Construct, lustre: Sequence[LustreMount]) -> ec2.MultipartUserData:
+    """Settings of the ECS agent and file systems as MIME multi-part, the only form that AWS Batch takes.
+
+    The agent starts after this has ended, so that no job meets a machine without its file systems.
+    """
+    settings = ec2.UserData.for_linux()
+    commands = [f"echo {name}={value} >> /etc/ecs/ecs.config" for name, value in _AGENT_SETTINGS.items()]
+    if lustre:
+        commands.append("until dnf install -y lustre-client; do sleep 10; done")
+    for mount in lustre:
+        host = f"{mount.file_system_id}.fsx.{Claims.at(scope).region}.{cdk.Aws.URL_SUFFIX}"
+        source, path = f"{host}@tcp:/{mount.mount_name}", mount.mount_path
+        commands += [f"mkdir -p {path}", f"until mount -t lustre -o relatime,flock {source} {path}; do sleep 10; done"]
+    settings.add_commands(*commands)
+    parts = ec2.MultipartUserData()
+    parts.add_part(ec2.MultipartBody.from_user_data(settings))
+    return parts
+
+
+def _target(reservation: str) -> dict[str, str]:
+    name = "CapacityReservationResourceGroupArn" if reservation.startswith("arn:") else "CapacityReservationId"
+    return {name: reservation}
+
+
+def _efa_interfaces(machine: GpuInstanceType, security_group_ids: Sequence[str]) -> list[dict[str, Any]]:
+    """One interface per network card, as in AWS's samples; a first card that takes no EFA gets a plain one."""
+    return [
+        {
+            "NetworkCardIndex": card,
+            "DeviceIndex": min(card, 1),
+            "InterfaceType": "efa" if card in machine.efa_cards else "interface",
+            "Groups": list(security_group_ids),
+            "DeleteOnTermination": True,
+        }
+        for card in sorted({0, *machine.efa_cards})
+    ]

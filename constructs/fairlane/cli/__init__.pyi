@@ -1,0 +1,1 @@
+from fairlane.cli.command import main as main

@@ -1,0 +1,5 @@
+"""CloudWatch offline: metric math, search expressions and alarm evaluation. Imports no aws_cdk."""
+
+from fairlane._internal.lazy import attach
+
+__getattr__, __dir__, __all__ = attach(__name__, __file__)

@@ -1,0 +1,6 @@
+from fairlane.images.registry_replication import RegistryReplication as RegistryReplication
+from fairlane.images.registry_replication import ReplicationMode as ReplicationMode
+from fairlane.images.replica_templates import ReplicaTemplates as ReplicaTemplates
+from fairlane.images.replicated_repository import ReplicatedRepository as ReplicatedRepository
+from fairlane.images.replication_alarm import ReplicationAlarm as ReplicationAlarm
+from fairlane.images.replication_gate import ReplicationGate as ReplicationGate

@@ -1,0 +1,221 @@
+"""What the containers of all GPU job definitions have: a role, logs, sizes, volumes, retries."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final, TypeAlias
+
+import aws_cdk as cdk
+from aws_cdk import aws_batch as batch
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_secretsmanager as secretsmanager
+from constructs import Construct
+
+from fairlane._internal.claims import Claims
+from fairlane._internal.iam_statements import allow
+from fairlane._internal.nag import acknowledge_wildcards
+from fairlane.catalog import JobNeeds
+from fairlane.errors import Problem
+from fairlane.jobs.permission_rules import s3_statements
+from fairlane.jobs.retries import JobRetries, RetryAction, RetryRule
+from fairlane.jobs.s3 import ARN, WHY_OBJECTS
+from fairlane.jobs.volumes import EfsVolume, HostVolume
+from fairlane.queues import JobDefinitionBase
+
+Volume: TypeAlias = EfsVolume | HostVolume
+
+JOB_DEFINITION: Final = "job definition"
+"""What names of job definitions are claimed as."""
+
+_TASKS: Final = "ecs-tasks.amazonaws.com"
+_ALL_ELSE: Final = RetryRule(action=RetryAction.EXIT, on_reason="*")
+_EFA_ULIMITS: Final = {"memlock": -1, "stack": 67_108_864, "nofile": 1_024_000}
+
+
+def job_role(scope: Construct, read: Sequence[str], write: Sequence[str]) -> iam.Role:
+    """Makes the role that a container runs with; ECS may assume it for this account only."""
+    statements = list(s3_statements(read, write, ARN))
+    from_this_account = {"StringEquals": {"aws:SourceAccount": Claims.at(scope).account}}
+    role = iam.Role(
+        scope,
+        "JobRole",
+        assumed_by=iam.ServicePrincipal(_TASKS, conditions=from_this_account),
+        inline_policies={"Data": iam.PolicyDocument.from_json({"Statement": statements})} if statements else None,
+    )
+    resources = {resource for statement in statements for resource in statement["Resource"]}
+    acknowledge_wildcards(role, {resource: WHY_OBJECTS for resource in resources if resource.endswith("*")})
+    return role
+
+
+def secrets_role(scope: Construct, secrets: Mapping[str, secretsmanager.ISecret], log_group: logs.LogGroup) -> iam.Role:
+    """Makes the role with which ECS starts a container that has secrets: it reads them, pulls images, writes logs."""
+    repositories = f"{ARN}:ecr:*:*:repository/*"
+    streams = f"{log_group.log_group_arn}"
+    pull = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
+    statements = [
+        allow(["ecr:GetAuthorizationToken"], ["*"]),
+        allow(pull, [repositories]),
+        allow(["logs:CreateLogStream", "logs:PutLogEvents"], [streams]),
+    ]
+    role = iam.Role(
+        scope,
+        "ExecutionRole",
+        assumed_by=iam.ServicePrincipal(_TASKS),
+        inline_policies={"Start": iam.PolicyDocument.from_json({"Statement": statements})},
+    )
+    for secret in secrets.values():
+        secret.grant_read(role)
+    why = "which image is pulled is up to the definition; reading images is all that this allows"
+    acknowledge_wildcards(role, {"*": "this action has no resource", repositories: why, streams: "its log streams"})
+    return role
+
+
+def container(
+    scope: Construct,
+    *,
+    image: str,
+    command: Sequence[str],
+    needs: JobNeeds,
+    shared_memory_mib: int,
+    environment: Mapping[str, str],
+    secrets: Mapping[str, secretsmanager.ISecret],
+    volumes: Sequence[Volume],
+    role: iam.Role,
+    log_group: logs.LogGroup,
+    instance_type: str | None = None,
+) -> batch.CfnJobDefinition.ContainerPropertiesProperty:
+    """Renders a container."""
+    definition = batch.CfnJobDefinition
+    amounts = {"GPU": needs.gpus, "VCPU": needs.vcpus, "MEMORY": needs.memory_mib}
+    execution_role = secrets_role(scope, secrets, log_group) if secrets else None
+    return definition.ContainerPropertiesProperty(
+        image=image,
+        command=list(command) or None,
+        instance_type=instance_type,
+        job_role_arn=role.role_arn,
+        execution_role_arn=execution_role.role_arn if execution_role else None,
+        resource_requirements=[
+            definition.ResourceRequirementProperty(type=kind, value=_text(amount)) for kind, amount in amounts.items()
+        ],
+        environment=[
+            definition.EnvironmentProperty(name=name, value=value)
+            for name, value in {"AWS_REGION": Claims.at(scope).region, **environment}.items()  # not every agent tells
+        ],
+        secrets=[definition.SecretProperty(name=name, value_from=secret.secret_arn) for name, secret in secrets.items()]
+        or None,
+        linux_parameters=definition.LinuxParametersProperty(
+            shared_memory_size=shared_memory_mib,
+            devices=[
+                definition.DeviceProperty(
+                    host_path=f"/dev/infiniband/uverbs{number}",
+                    container_path=f"/dev/infiniband/uverbs{number}",
+                    permissions=["READ", "WRITE", "MKNOD"],
+                )
+                for number in range(needs.efa)
+            ]
+            or None,
+        ),
+        ulimits=[
+            definition.UlimitProperty(name=name, soft_limit=limit, hard_limit=limit)
+            for name, limit in _EFA_ULIMITS.items()
+        ]
+        if needs.efa
+        else None,
+        volumes=[_volume(f"volume-{number}", volume) for number, volume in enumerate(volumes)] or None,
+        mount_points=[
+            definition.MountPointsProperty(
+                source_volume=f"volume-{number}", container_path=volume.container_path, read_only=volume.read_only
+            )
+            for number, volume in enumerate(volumes)
+        ]
+        or None,
+        log_configuration=definition.LogConfigurationProperty(
+            log_driver="awslogs",
+            options={
+                "awslogs-group": log_group.log_group_name,
+                "awslogs-region": Claims.at(scope).region,
+                "awslogs-stream-prefix": "job",
+            },
+        ),
+    )
+
+
+def register(
+    scope: JobDefinitionBase,
+    *,
+    name: str,
+    retries: JobRetries,
+    timeout_seconds: int | None,
+    scheduling_priority: int,
+    tags: Mapping[str, str] | None,
+    container_properties: batch.CfnJobDefinition.ContainerPropertiesProperty | None = None,
+    node_properties: batch.CfnJobDefinition.NodePropertiesProperty | None = None,
+) -> batch.CfnJobDefinition:
+    """Makes the resource, whose old revisions stay for jobs that wait, and notes name, ARN and tags."""
+    definition = batch.CfnJobDefinition
+    resource = definition(
+        scope,
+        "Resource",
+        type="container" if container_properties else "multinode",
+        job_definition_name=name,
+        platform_capabilities=["EC2"],
+        container_properties=container_properties,
+        node_properties=node_properties,
+        retry_strategy=_retry_strategy(retries),
+        timeout=definition.TimeoutProperty(attempt_duration_seconds=timeout_seconds) if timeout_seconds else None,
+        scheduling_priority=scheduling_priority,
+        resource_retention_policy=definition.ResourceRetentionPolicyProperty(skip_deregister_on_update=True),
+    )
+    scope.job_definition_name = name
+    here = Claims.at(scope)
+    scope.unrevised_arn = f"{ARN}:batch:{here.region}:{here.account}:job-definition/{name}"
+    for key, value in (tags or {}).items():
+        cdk.Tags.of(scope).add(key, value)
+    return resource
+
+
+def log_group_of(scope: Construct, retention: logs.RetentionDays) -> logs.LogGroup:
+    """Makes the log group, which outlives the definition."""
+    return logs.LogGroup(scope, "LogGroup", retention=retention, removal_policy=cdk.RemovalPolicy.RETAIN)
+
+
+def _retry_strategy(retries: JobRetries) -> batch.CfnJobDefinition.RetryStrategyProperty:
+    """Renders retries; AWS would try again after all that no rule names, so a last rule ends that."""
+    definition = batch.CfnJobDefinition
+    return definition.RetryStrategyProperty(
+        attempts=retries.attempts,
+        evaluate_on_exit=[
+            definition.EvaluateOnExitProperty(
+                action=rule.action,
+                on_status_reason=rule.on_status_reason,
+                on_reason=rule.on_reason,
+                on_exit_code=rule.on_exit_code,
+            )
+            for rule in (*retries.rules, _ALL_ELSE)
+        ],
+    )
+
+
+def name_taken(name: str, owner: str) -> Problem:
+    """A name that another definition has: they would be each other's revisions."""
+    return Problem(("job_definition_name",), name, f"another name: {owner} has it already")
+
+
+def _volume(name: str, volume: Volume) -> batch.CfnJobDefinition.VolumesProperty:
+    definition = batch.CfnJobDefinition
+    if isinstance(volume, HostVolume):
+        host = definition.VolumesHostProperty(source_path=volume.source_path)
+        return definition.VolumesProperty(name=name, host=host)
+    efs = definition.EfsVolumeConfigurationProperty(
+        file_system_id=volume.file_system_id,
+        transit_encryption="ENABLED",
+        authorization_config=definition.AuthorizationConfigProperty(
+            access_point_id=volume.access_point_id, iam="ENABLED"
+        )
+        if volume.access_point_id
+        else None,
+    )
+    return definition.VolumesProperty(name=name, efs_volume_configuration=efs)
+
+
+def _text(number: int) -> str:
+    return cdk.Token.as_string(number) if cdk.Token.is_unresolved(number) else str(number)

@@ -1,0 +1,6 @@
+from fairlane.monitoring.alarms import AlarmTopic as AlarmTopic
+from fairlane.monitoring.alarms import QueueAlarms as QueueAlarms
+from fairlane.monitoring.alarms import Target as Target
+from fairlane.monitoring.costs import MonitoringCost as MonitoringCost
+from fairlane.monitoring.dashboards import QueueDashboard as QueueDashboard
+from fairlane.monitoring.exporter import JobMetrics as JobMetrics

@@ -1,0 +1,17 @@
+from fairlane.monitoring.alarms.alarm_limits import AlarmLimits as AlarmLimits
+from fairlane.monitoring.alarms.alarm_limits import ExporterLimits as ExporterLimits
+from fairlane.monitoring.alarms.alarm_problems import Target as Target
+from fairlane.monitoring.alarms.alarm_topic import AlarmTopic as AlarmTopic
+from fairlane.monitoring.alarms.limits import DeadLetters as DeadLetters
+from fairlane.monitoring.alarms.limits import ExporterStale as ExporterStale
+from fairlane.monitoring.alarms.limits import FailureRate as FailureRate
+from fairlane.monitoring.alarms.limits import IdleCapacity as IdleCapacity
+from fairlane.monitoring.alarms.limits import IdleWhileWaiting as IdleWhileWaiting
+from fairlane.monitoring.alarms.limits import Limit as Limit
+from fairlane.monitoring.alarms.limits import OldestWait as OldestWait
+from fairlane.monitoring.alarms.limits import Preemptions as Preemptions
+from fairlane.monitoring.alarms.limits import QueueBlocked as QueueBlocked
+from fairlane.monitoring.alarms.limits import SpotReclaims as SpotReclaims
+from fairlane.monitoring.alarms.limits import StarvedShare as StarvedShare
+from fairlane.monitoring.alarms.limits import Truncated as Truncated
+from fairlane.monitoring.alarms.queue_alarms import QueueAlarms as QueueAlarms

@@ -1,0 +1,1 @@
+from fairlane.monitoring.dashboards.queue_dashboard import QueueDashboard as QueueDashboard

@@ -1,0 +1,5 @@
+"""Exporter of job metrics: Lambda functions that publish what AWS Batch does not."""
+
+from fairlane._internal.lazy import attach
+
+__getattr__, __dir__, __all__ = attach(__name__, __file__)

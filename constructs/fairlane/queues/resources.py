@@ -1,0 +1,82 @@
+"""What queues of every kind have: a scheduling policy, time limits, policies for people, and ways to take one."""
+
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
+
+from aws_cdk import ArnFormat, Stack
+from aws_cdk import aws_batch as batch
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from fairlane._internal.checks import check_name
+from fairlane.errors import ConfigurationError
+from fairlane.queues.grants import explain
+from fairlane.queues.native_metrics import QueueMetrics
+from fairlane.scheduling import FairShare, JobAction, JobStateTimeLimitAction, QuotaManagement, SchedulingPolicy
+
+Queue = TypeVar("Queue", bound=QueueMetrics)
+
+
+def policy_resource(scope: Construct, scheduling: SchedulingPolicy) -> batch.CfnSchedulingPolicy | None:
+    """Makes the policy's resource; none for first in, first out."""
+    policy = batch.CfnSchedulingPolicy
+    match scheduling:
+        case FairShare():
+            fair_share = policy.FairsharePolicyProperty(
+                share_decay_seconds=scheduling.share_decay_seconds,
+                compute_reservation=scheduling.compute_reservation,
+                share_distribution=[
+                    policy.ShareAttributesProperty(share_identifier=identifier, weight_factor=weight)
+                    for identifier, weight in scheduling.weight_factors.items()
+                ],
+            )
+            return policy(scope, "SchedulingPolicy", fairshare_policy=fair_share)
+        case QuotaManagement():
+            quotas = policy.QuotaSharePolicyProperty(idle_resource_assignment_strategy="FIFO")
+            return policy(scope, "SchedulingPolicy", quota_share_policy=quotas)
+        case _:
+            return None
+
+
+def time_limits(
+    actions: Sequence[JobStateTimeLimitAction], default: JobAction
+) -> list[batch.CfnJobQueue.JobStateTimeLimitActionProperty] | None:
+    """Renders time-limit actions, with the only action of the queue's kind by default."""
+    return [
+        batch.CfnJobQueue.JobStateTimeLimitActionProperty(
+            action=action.action or default,
+            reason=action.reason,
+            max_time_seconds=action.max_time_seconds,
+            state="RUNNABLE",
+        )
+        for action in actions
+    ] or None
+
+
+def queue_by_name(kind: type[Queue], scope: Construct, construct_id: str, name: str) -> Queue:
+    """Takes a queue that exists in the account and Region of `scope`'s stack."""
+    if problems := list(check_name(("job_queue_name",), name)):
+        raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)
+    arn = Stack.of(scope).format_arn(service="batch", resource="job-queue", resource_name=name)
+    return _existing(kind(scope, construct_id), arn, name)
+
+
+def queue_by_arn(kind: type[Queue], scope: Construct, construct_id: str, arn: str) -> Queue:
+    """Takes a queue that exists, in whatever account and Region its ARN names."""
+    name = Stack.of(scope).split_arn(arn, ArnFormat.SLASH_RESOURCE_NAME).resource_name
+    return _existing(kind(scope, construct_id), arn, str(name))
+
+
+def _existing(queue: Queue, arn: str, name: str) -> Queue:
+    queue.job_queue_arn, queue.job_queue_name = arn, name
+    return queue
+
+
+def managed_policy(
+    queue: QueueMetrics, construct_id: str, statements: Sequence[iam.PolicyStatement], wildcards: Mapping[str, str]
+) -> iam.ManagedPolicy:
+    """Makes a policy that lets people submit to a queue, inside its construct."""
+    description = f"Submit jobs to {queue.job_queue_name}"
+    policy = iam.ManagedPolicy(queue, construct_id, description=description, statements=statements)
+    explain(policy, statements, wildcards)
+    return policy

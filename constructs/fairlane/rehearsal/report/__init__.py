@@ -1,0 +1,5 @@
+"""Reports of rehearsals: summaries, tables and HTML pages."""
+
+from fairlane._internal.lazy import attach
+
+__getattr__, __dir__, __all__ = attach(__name__, __file__)

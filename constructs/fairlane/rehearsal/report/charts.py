@@ -1,0 +1,183 @@
+"""Charts of a rehearsal, as figures of Plotly: who used how much, who waited how long, and who was preempted."""
+
+import math
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Final
+
+from fairlane._charts.layout import AXIS, Figure, chart_layout, escaped, time_axis, utc
+from fairlane.rehearsal.report.table import duration
+from fairlane.rehearsal.timeline import Timeline
+
+MOST_SHARES: Final = 8
+"""Colors of a page."""
+_MOST_STEPS: Final = 600
+_BARS: Final = 60
+_EPOCH: Final = 10**8
+_SHORTEST: Final = 60
+"""A wait that is as good as none."""
+_TICKS: Final = (60, 600, 3600, 6 * 3600, 86_400, 7 * 86_400, 30 * 86_400, 365 * 86_400)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """An entry of a legend."""
+
+    label: str
+    color: str
+    dash: int = 0
+    value: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chart:
+    """A chart, or why there is none.
+
+    Args:
+        kind: of what.
+        title: above it.
+        wide: whether it is as wide as the page.
+        figure: of Plotly.
+        legend: below it.
+        note: instead of a figure.
+    """
+
+    kind: str
+    title: str
+    wide: bool = False
+    figure: Figure | None = None
+    legend: Sequence[Entry] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """The time that charts show."""
+
+    start: int
+    end: int
+
+    def x(self, time: float) -> str | float:
+        """A time as Plotly takes it: of the calendar, or days since the origin."""
+        return utc(int(time)) if self.start >= _EPOCH else time / 86_400
+
+    def axis(self) -> Figure:
+        """The axis of times."""
+        if self.start >= _EPOCH:
+            return {**time_axis(self.start, self.end), "gridcolor": "transparent"}
+        title = {"text": "Day", "font": {"size": 11}, "standoff": 6}
+        return {**AXIS, "range": [self.x(self.start), self.x(self.end)], "title": title, "gridcolor": "transparent"}
+
+
+def color(index: int) -> str:
+    """The color of a share, by its place."""
+    return f"var(--series-{index % MOST_SHARES + 1})"
+
+
+def use_chart(use: Mapping[str, Timeline], entitled: Mapping[str, float], capacity: int, window: Window) -> Chart:
+    """What shares use, upon each other; dashed, what they are entitled to, upon each other likewise."""
+    grid = sorted({time for timeline in use.values() for time in timeline.times} | {window.start, window.end})
+    if len(grid) > _MOST_STEPS:
+        grid = [window.start + (window.end - window.start) * step // _MOST_STEPS for step in range(_MOST_STEPS + 1)]
+    x = [window.x(time) for time in grid]
+    data, legend, lines, below = [], [], [{**_across(capacity), "line": _line("var(--mark)", "dot")}], 0.0
+    for index, (share, timeline) in enumerate(use.items()):
+        means = [timeline.integral([span]) / (span[1] - span[0]) for span in pairwise(grid) if span[1] > span[0]]
+        data.append(
+            {
+                "type": "scatter",
+                "mode": "lines",
+                "name": escaped(share),
+                "x": x,
+                "y": [round(mean, 3) for mean in [*means, means[-1] if means else 0]],
+                "line": {"color": color(index), "width": 1, "shape": "hv"},
+                "stackgroup": "use",
+                "fillcolor": f"fade({color(index)})",
+                "hovertemplate": "%{y:,.4~g}",
+            }
+        )
+        legend.append(Entry(label=share, color=color(index)))
+        if share in entitled:
+            below += entitled[share]
+            lines.append({**_across(below), "line": _line(color(index), "dash")})
+            legend.append(
+                Entry(label=f"{share} is entitled to", color=color(index), dash=1, value=f"{entitled[share]:,.4g}")
+            )
+    legend.append(Entry(label="capacity", color="var(--mark)", dash=2, value=f"{capacity:,}"))
+    top = {**_values(""), "range": [0, 1.05 * max(capacity, below)]}
+    layout = chart_layout(xaxis=window.axis(), yaxis=top, hovermode="x unified", shapes=lines)
+    return Chart(kind="use", title="Use", wide=True, figure={"data": data, "layout": layout}, legend=legend)
+
+
+def waits_chart(waits: Mapping[str, Sequence[float]]) -> Chart:
+    """How many of each share's jobs waited for at most so long; those that never ran waited for infinity."""
+    title = "Waits: how many percent of the jobs waited for at most so long"
+    data, legend = [], []
+    ended = [wait for one in waits.values() for wait in one if wait < math.inf]
+    if not ended:
+        return Chart(kind="waits", title=title, note="No job started.")
+    longest = max(ended)
+    ends = [_SHORTEST * (max(longest, 2 * _SHORTEST) / _SHORTEST) ** (step / 200) for step in range(201)]
+    for index, (share, unsorted) in enumerate(waits.items()):
+        if not unsorted:
+            continue
+        one = sorted(unsorted)
+        data.append(
+            {
+                "type": "scatter",
+                "mode": "lines",
+                "name": escaped(share),
+                "x": [round(end, 1) for end in ends],
+                "y": [round(100 * bisect_right(one, end + 0.5) / len(one), 2) for end in ends],
+                "text": [duration(end) for end in ends],
+                "line": {"color": color(index), "width": 1.75, "shape": "hv"},
+                "hovertemplate": "%{y:.4~g} %% within %{text}",
+            }
+        )
+        legend.append(Entry(label=share, color=color(index)))
+    ticks = [tick for tick in _TICKS if tick <= ends[-1]]
+    axis = {**AXIS, "type": "log", "tickvals": ticks, "ticktext": [duration(tick) for tick in ticks]}
+    axis |= {"gridcolor": "var(--line)", "range": [math.log10(0.8 * ends[0]), math.log10(1.05 * ends[-1])]}
+    layout = chart_layout(xaxis=axis, yaxis={**_values(" %"), "range": [0, 102]}, hovermode="closest")
+    return Chart(kind="waits", title=title, figure={"data": data, "layout": layout}, legend=legend)
+
+
+def preemptions_chart(stops: Mapping[str, Sequence[int]], window: Window) -> Chart:
+    """When jobs of each share were preempted."""
+    if not any(stops.values()):
+        return Chart(kind="preemptions", title="Preemptions", note="No job was preempted.")
+    width = max(1, -(-(window.end - window.start) // _BARS))
+    data, legend = [], []
+    for index, (share, times) in enumerate(stops.items()):
+        if times:
+            counted = Counter((time - window.start) // width for time in times)
+            data.append(
+                {
+                    "type": "bar",
+                    "name": escaped(share),
+                    "x": [window.x(window.start + width * (bar + 0.5)) for bar in sorted(counted)],
+                    "y": [counted[bar] for bar in sorted(counted)],
+                    "width": width * 1000 if window.start >= _EPOCH else width / 86_400,
+                    "marker": {"color": color(index)},
+                    "hovertemplate": f"%{{y:,}} in {duration(width)}",
+                }
+            )
+            legend.append(Entry(label=share, color=color(index), value=f"{len(times):,}"))
+    layout = chart_layout(xaxis=window.axis(), yaxis=_values(""), barmode="stack", hovermode="x unified")
+    layout["yaxis"]["rangemode"] = "tozero"
+    return Chart(kind="preemptions", title="Preemptions", figure={"data": data, "layout": layout}, legend=legend)
+
+
+def _values(suffix: str) -> Figure:
+    return {**AXIS, "gridcolor": "var(--line)", "tickformat": "~s", "ticksuffix": suffix}
+
+
+def _across(value: float) -> Figure:
+    return {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": value, "y1": value}
+
+
+def _line(color: str, dash: str) -> dict[str, Any]:
+    return {"color": color, "width": 1.5, "dash": dash}

@@ -1,0 +1,76 @@
+"""Rehearsals side by side, as a table for people."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from rich import box
+from rich.markup import escape
+from rich.table import Table
+
+from fairlane.rehearsal.report.summary import Numbers, Summary, gpus_are_known
+
+_UNITS: Final = ((86_400, "d"), (3600, "h"), (60, "min"))
+_NONE: Final = "–"  # noqa: RUF001 - what tables have where there is no number
+
+
+def columns(summary: Summary) -> list[str]:
+    """What stands above the columns of `rows`."""
+    lost = "GPU-hours lost" if gpus_are_known(summary) else "Instance-hours lost"
+    waits = ["Wait, mean", "Wait, p50", "Wait, p95", "Wait, max"]
+    return ["Share", "Rehearsal", "Jobs", *waits, "Starved", "Mean use", "Preemptions", lost, "Jain"]
+
+
+def rows(summary: Summary) -> Iterator[list[str]]:
+    """Yields all numbers as texts: all jobs, then those of each share, under each rehearsal; a share stands once."""
+    rehearsals = summary["rehearsals"]
+    in_gpus = gpus_are_known(summary)
+    shares = dict.fromkeys(share for one in rehearsals.values() for share in one["shares"])
+    for share in [None, *shares]:
+        label = "all" if share is None else share or "(none)"
+        for name, one in rehearsals.items():
+            numbers = one["total"] if share is None else one["shares"].get(share)
+            if numbers is not None:
+                lost = numbers["lost_gpu_hours"] if in_gpus else numbers["lost_instance_hours"]
+                yield [label, name, *_cells(numbers, lost), _ratio(one["jain"]) if share is None else ""]
+                label = ""
+
+
+def comparison_table(summary: Summary) -> Table:
+    """Draws what `summarize` gave, for a terminal."""
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False, pad_edge=False)
+    for index, column in enumerate(columns(summary)):
+        if index < 2:
+            table.add_column(column, overflow="fold")
+        else:
+            table.add_column(column, justify="right")
+    for number, row in enumerate(rows(summary)):
+        if row[0] and number:
+            table.add_section()
+        table.add_row(*map(escape, row))
+    return table
+
+
+def duration(seconds: float) -> str:
+    """A duration as people say it: `1.5 h`."""
+    size, unit = next(((size, unit) for size, unit in _UNITS if seconds >= size), (1, "s"))
+    number = seconds / size
+    return f"{number:.0f} {unit}" if number >= 10 or unit == "s" else f"{number:.1f}".removesuffix(".0") + f" {unit}"
+
+
+def _cells(numbers: Numbers, lost: float | None) -> Iterator[str]:
+    yield f"{numbers['jobs']:,}"
+    waits = numbers["wait_seconds"]
+    if waits is None:
+        yield from [_NONE] * 4
+    else:
+        for seconds in (waits["mean"], waits["p50"], waits["p95"], waits["max"]):
+            yield "forever" if seconds is None else duration(seconds)
+    starved = numbers["starved_seconds"]
+    yield _NONE if starved is None else duration(starved)
+    yield f"{numbers['mean_use']:,.1f}"
+    yield f"{numbers['preemptions']:,}"
+    yield _NONE if lost is None else f"{lost:,.1f}"
+
+
+def _ratio(ratio: float | None) -> str:
+    return _NONE if ratio is None else f"{ratio:.2f}"

@@ -1,0 +1,14 @@
+from fairlane.scheduling.capacity import NUM_INSTANCES as NUM_INSTANCES
+from fairlane.scheduling.capacity import Capacity as Capacity
+from fairlane.scheduling.fair_share import FairShare as FairShare
+from fairlane.scheduling.fifo import Fifo as Fifo
+from fairlane.scheduling.policy import Allotment as Allotment
+from fairlane.scheduling.policy import SchedulingPolicy as SchedulingPolicy
+from fairlane.scheduling.quota_management import UNLIMITED as UNLIMITED
+from fairlane.scheduling.quota_management import QuotaManagement as QuotaManagement
+from fairlane.scheduling.quota_management import QuotaShare as QuotaShare
+from fairlane.scheduling.quota_management import Sharing as Sharing
+from fairlane.scheduling.state import State as State
+from fairlane.scheduling.time_limits import JobAction as JobAction
+from fairlane.scheduling.time_limits import JobStateTimeLimitAction as JobStateTimeLimitAction
+from fairlane.scheduling.time_limits import TimeLimitReason as TimeLimitReason

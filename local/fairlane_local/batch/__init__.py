@@ -1,0 +1,1 @@
+"""AWS Batch: service environments, queues, quota shares and job definitions."""

@@ -1,0 +1,1 @@
+"""CloudFormation: stacks, their order of work, and custom resources."""

@@ -1,0 +1,224 @@
+"""Stacks that behave as CloudFormation's do: its order, its events when a resource fails, and its rollback.
+
+A failed creation leaves nothing but what is to be retained, a failed update goes back to the template before, a failed
+deletion leaves the stack; what an update cannot delete at its end stays behind, as in AWS, with an event that says so.
+"""
+
+from typing import Any
+
+from moto.cloudformation.exceptions import CloudFormationError, ValidationError
+from moto.cloudformation.models import ChangeSet, CloudFormationBackend, Event, Stack
+from moto.cloudformation.parsing import OutputMap, ResourceMap
+from moto.cloudformation.responses import CloudFormationResponse
+from moto.core.responses import ActionResult, EmptyResult
+
+from fairlane_local.cloudformation.deployment import Deployment, ResourceError, Template
+
+_create_map = ResourceMap.create
+_delete_stack = CloudFormationBackend.delete_stack
+_resolve_update_parameters = CloudFormationBackend._resolve_update_parameters
+
+
+class _ChangeSetNotFoundError(CloudFormationError):
+    code = "ChangeSetNotFound"
+
+
+def install() -> None:
+    """Gives moto's stacks these ways."""
+    _patch(
+        Stack,
+        create_resources=_create_resources,
+        update=_update_stack,
+        delete=_delete_resources,
+        stack_parameters=property(_stack_parameters),
+    )
+    _patch(
+        CloudFormationBackend,
+        delete_stack=_delete_or_keep_stack,
+        _resolve_update_parameters=_resolve_known_parameters,
+    )
+    _patch(
+        CloudFormationResponse,
+        update_termination_protection=_update_termination_protection,
+        describe_change_set=_describe_change_set,
+        execute_change_set=_execute_change_set,
+        delete_change_set=_delete_change_set,
+    )
+
+
+def _patch(owner: type, **methods: object) -> None:
+    for name, method in methods.items():
+        setattr(owner, name, method)
+
+
+def _load(resources: ResourceMap, template: Template, parameters: dict[str, Any] | None) -> None:
+    resources._template = template
+    if parameters:
+        resources.input_parameters = parameters
+    resources.load_mapping()
+    resources.load_parameters()
+    resources.load_conditions()
+
+
+def _create_resources(self: Stack) -> None:
+    self.status = "CREATE_IN_PROGRESS"
+    self.description = self.template_dict.get("Description")
+    deployment = Deployment(self.resource_map)
+    try:
+        _load(self.resource_map, self.template_dict, None)
+        deployment.make(self.template_dict)
+        self.output_map = self._create_output_map()
+        if _create_map(self.resource_map, self.template_dict):
+            self.mark_creation_complete()
+    except ResourceError as failure:
+        _note(self, failure, "CREATE_FAILED")
+        _undo(self, deployment, {"Resources": {}}, "ROLLBACK", failure)
+        _drop_outputs(self)
+
+
+def _update_stack(
+    self: Stack,
+    template: str,
+    role_arn: str | None = None,
+    parameters: dict[str, Any] | None = None,
+    tags: dict[str, str] | None = None,
+) -> None:
+    self._add_stack_event("UPDATE_IN_PROGRESS", resource_status_reason="User Initiated")
+    old, old_parameters = (self.template, self.template_dict), self.resource_map.input_parameters
+    old_resources = self.resource_map._resource_json_map
+    deployment = Deployment(self.resource_map)
+    self.template = template
+    self._parse_template()
+    try:
+        _load(self.resource_map, self.template_dict, parameters)
+        deployment.make(self.template_dict)
+    except ResourceError as failure:
+        _note(self, failure, "UPDATE_FAILED")
+        self.template, self.template_dict = old
+        _load(self.resource_map, self.template_dict, old_parameters)
+        _undo(self, deployment, self.template_dict, "UPDATE_ROLLBACK", failure)
+        return
+    for left_behind in deployment.clean(old_resources, self.template_dict["Resources"]):
+        _note(self, left_behind, "DELETE_FAILED")
+    self.output_map = self._create_output_map()
+    self.role_arn = role_arn
+    self.parameters = parameters or self.parameters
+    self.tags = self.tags if tags is None else tags
+    _end(self, "UPDATE_COMPLETE")
+
+
+def _delete_resources(self: Stack) -> None:
+    self._add_stack_event("DELETE_IN_PROGRESS", resource_status_reason="User Initiated")
+    failures = list(Deployment(self.resource_map).clean(self.resource_map._resource_json_map, {}))
+    for failure in failures:
+        _note(self, failure, "DELETE_FAILED")
+    _drop_outputs(self)
+    _end(self, "DELETE_FAILED" if failures else "DELETE_COMPLETE", *failures)
+
+
+def _undo(stack: Stack, deployment: Deployment, old: Template, verb: str, failure: ResourceError) -> None:
+    left_behind = list(deployment.undo(old))
+    for other in left_behind:
+        _note(stack, other, "DELETE_FAILED")
+    _end(stack, f"{verb}_FAILED" if left_behind else f"{verb}_COMPLETE", failure, *left_behind)
+
+
+def _drop_outputs(stack: Stack) -> None:
+    """Leaves a stack without outputs: who looks at one makes moto make what it refers to, though it is gone."""
+    stack.output_map = OutputMap(stack.resource_map, {}, stack.stack_id)
+
+
+def _note(stack: Stack, failure: ResourceError, status: str) -> None:
+    made = stack.resource_map._parsed_resources.get(failure.logical_id)
+    event = Event(
+        stack_id=stack.stack_id,
+        stack_name=stack.name,
+        logical_resource_id=failure.logical_id,
+        physical_resource_id=getattr(made, "physical_resource_id", ""),
+        resource_type=failure.resource_type,
+        resource_status=status,
+        resource_status_reason=f'Resource handler returned message: "{failure}"',
+        resource_properties=None,
+    )
+    stack.events.append(event)
+
+
+def _end(stack: Stack, status: str, *failures: ResourceError) -> None:
+    stack.status = status
+    failed = ", ".join(failure.logical_id for failure in failures)
+    stack._add_stack_event(status, f"The following resource(s) failed: [{failed}]" if failed else None)
+
+
+def _stack_parameters(self: Stack) -> dict[str, Any]:
+    """Values as given: moto's are those of the SSM parameters that they name, and would be looked up again."""
+    given = self.resource_map.input_parameters
+    return {
+        name: given.get(name, slot.get("Default")) for name, slot in self.template_dict.get("Parameters", {}).items()
+    }
+
+
+def _resolve_known_parameters(
+    self: CloudFormationBackend, instance: Stack, incoming_params: list[dict[str, str]]
+) -> dict[str, str]:
+    """A default that is to stay is in no parameter of the stack; moto looks for it there all the same."""
+    known = [
+        parameter
+        for parameter in incoming_params
+        if "ParameterValue" in parameter or parameter["ParameterKey"] in instance.parameters
+    ]
+    return _resolve_update_parameters(self, instance, known)
+
+
+def _update_termination_protection(self: CloudFormationResponse) -> ActionResult:
+    stack = self.cloudformation_backend.get_stack(self._get_param("StackName"))
+    stack.enable_termination_protection = self._get_bool_param("EnableTerminationProtection")
+    return ActionResult({"StackId": stack.stack_id})
+
+
+def _delete_or_keep_stack(self: CloudFormationBackend, name_or_stack_id: str) -> None:
+    stacks = dict(self.stacks)
+    for stack in stacks.values():
+        if name_or_stack_id in (stack.name, stack.stack_id) and stack.enable_termination_protection:
+            raise ValidationError(
+                message=f"Stack [{stack.name}] cannot be deleted while TerminationProtection is enabled"
+            )
+    _delete_stack(self, name_or_stack_id)
+    for stack_id, stack in stacks.items():
+        if stack.status == "DELETE_FAILED":
+            self.stacks[stack_id] = self.deleted_stacks.pop(stack_id, stack)
+
+
+def _change_set(self: CloudFormationResponse) -> ChangeSet:
+    """The one that a request means: names of change sets are unique in their stack only."""
+    name, stack = self._get_param("ChangeSetName"), self._get_param("StackName")
+    for change_set_id, change_set in self.cloudformation_backend.change_sets.items():
+        of_stack = stack in (None, change_set.stack_name, change_set.stack_id)
+        if name == change_set_id or (name == change_set.change_set_name and of_stack):
+            return change_set
+    raise _ChangeSetNotFoundError(f"ChangeSet [{name}] does not exist")
+
+
+def _describe_change_set(self: CloudFormationResponse) -> ActionResult:
+    return ActionResult(_change_set(self))
+
+
+def _delete_change_set(self: CloudFormationResponse) -> EmptyResult:
+    try:
+        change_set = _change_set(self)
+    except _ChangeSetNotFoundError:
+        return EmptyResult()
+    del self.cloudformation_backend.change_sets[change_set.change_set_id]
+    return EmptyResult()
+
+
+def _execute_change_set(self: CloudFormationResponse) -> EmptyResult:
+    change_set = _change_set(self)
+    change_set.execution_status = "EXECUTE_COMPLETE"
+    stack = self.cloudformation_backend.stacks[change_set.stack_id]
+    if change_set.change_set_type == "CREATE":
+        stack.template = change_set.template
+        stack._parse_template()
+        stack.create_resources()
+    else:
+        stack.update(change_set.template, change_set.role_arn, change_set.parameters, change_set.tags)
+    return EmptyResult()

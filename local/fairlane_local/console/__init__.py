@@ -1,0 +1,1 @@
+"""Output for people: the demo, and tables of queues, metrics and images."""

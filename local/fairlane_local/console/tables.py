@@ -1,0 +1,110 @@
+"""Tables for people: of queues and who is entitled to what, of metrics and values, of images and where they are."""
+
+from collections.abc import Iterable, Iterator
+
+from rich import box
+from rich.table import Table
+
+from fairlane.scheduling import NUM_INSTANCES, FairShare, QuotaManagement, SchedulingPolicy, Sharing
+from fairlane_local.batch.standing_queues import StandingQueue
+from fairlane_local.ecr.standing_repositories import StandingRepository
+
+_LENDING = {
+    Sharing.RESERVE: "keeps its idle ones",
+    Sharing.LEND: "lends",
+    Sharing.LEND_AND_BORROW: "lends and borrows",
+}
+
+
+def queue_table(queues: Iterable[StandingQueue], *, title: str) -> Table:
+    """Draws queues and their shares; 80 columns are enough for names of ordinary length."""
+    table = _table(title)
+    table.add_column("Queue and share", overflow="fold")
+    table.add_column("Counted in", overflow="fold")
+    for header in ("Entitlement", "Ceiling"):
+        table.add_column(header, justify="right", no_wrap=True)
+    table.add_column("Lending", overflow="fold")
+    for queue in queues:
+        name = queue.name if queue.state == "ENABLED" else f"{queue.name} (draining)"
+        table.add_row(f"[bold]{name}[/]", f"[italic]{_policy(queue.scheduling)}[/]")
+        for row in _rows(queue):
+            table.add_row(*row)
+        table.add_section()
+    return table
+
+
+def metrics_table(rows: Iterable[tuple[str, str, str]], *, title: str) -> Table:
+    """Draws metrics: the name of each, what it is of, and its value."""
+    table = _table(title)
+    table.add_column("Metric", no_wrap=True)
+    table.add_column("Queue and share or reason", overflow="fold")
+    table.add_column("Value", justify="right", no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def images_table(repositories: Iterable[StandingRepository], *, title: str) -> Table:
+    """Draws repositories: where each is at home, where else its images are, and which tags cannot be moved."""
+    table = _table(title)
+    table.add_column("Repository", overflow="fold")
+    table.add_column("Home Region", no_wrap=True)
+    table.add_column("Replicated to", overflow="fold")
+    table.add_column("Immutable tags", overflow="fold")
+    for one in repositories:
+        table.add_row(one.name, one.region, ", ".join(one.destinations) or "no other Region", _immutable(one))
+    return table
+
+
+def _table(title: str) -> Table:
+    return Table(
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        show_edge=False,
+        pad_edge=False,
+    )
+
+
+def _rows(queue: StandingQueue) -> Iterator[tuple[str, ...]]:
+    entitlements = queue.scheduling.entitlements(queue.capacity)
+    ceilings = queue.scheduling.ceilings(queue.capacity)
+    for share, numbers in entitlements.items():
+        for unit, number in numbers.items():
+            ceiling = _number(ceilings[share][unit])
+            yield f"  {share}", _unit(unit), _number(number), ceiling, _lending(queue.scheduling, share)
+    if not entitlements:
+        for unit, number in queue.capacity.items():
+            yield "  everybody", _unit(unit), "", _number(number), ""
+
+
+def _immutable(repository: StandingRepository) -> str:
+    exceptions = ", ".join(repository.exceptions)
+    if repository.mutability.startswith("IMMUTABLE"):
+        return f"all but {exceptions}" if exceptions else "all"
+    return exceptions or "none"
+
+
+def _policy(scheduling: SchedulingPolicy) -> str:
+    match scheduling:
+        case QuotaManagement():
+            return "quota management"
+        case FairShare():
+            return "fair share"
+        case _:
+            return "first in, first out"
+
+
+def _lending(scheduling: SchedulingPolicy, share: str) -> str:
+    shares = scheduling.shares if isinstance(scheduling, QuotaManagement) else ()
+    return next((_LENDING[quota.sharing] for quota in shares if quota.name == share), "")
+
+
+def _number(number: float) -> str:
+    return f"{number:.1f}".removesuffix(".0")
+
+
+def _unit(unit: str) -> str:
+    return "instances" if unit == NUM_INSTANCES else unit

@@ -1,0 +1,1 @@
+"""Alarms, event routing and the deployed exporter of job metrics."""

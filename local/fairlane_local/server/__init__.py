@@ -1,0 +1,1 @@
+"""The server on localhost, and access to it."""

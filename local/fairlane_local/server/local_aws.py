@@ -1,0 +1,127 @@
+"""An AWS on localhost: moto's server, with what it lacks. All that it holds is gone when it stops."""
+
+import errno
+import json
+import logging
+import socket
+from collections.abc import Iterable
+from threading import Thread
+from types import TracebackType
+from typing import Any, Final
+
+from moto.core.config import default_user_config
+from moto.moto_api._internal.models import moto_api_backend
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from moto.s3.models import s3_backends
+from moto.ssm.models import SimpleSystemManagerBackend
+from werkzeug.serving import make_server
+from werkzeug.wsgi import ClosingIterator
+
+from fairlane_local.batch import api, training_resources
+from fairlane_local.cloudformation import custom_resources, stacks
+from fairlane_local.ec2 import resources as ec2
+from fairlane_local.ecr import resources as ecr
+from fairlane_local.monitoring import alarms, event_resources
+from fairlane_local.server.access import LocalAwsError
+
+HOST: Final = "127.0.0.1"
+CONTROL: Final = "/fairlane-local"
+"""Where the server tells in which accounts and Regions queues and repositories stand (GET), and is stopped (DELETE)."""
+
+_BOOTSTRAP_VERSION: Final = "30"
+
+
+class LocalAws:
+    """An AWS on localhost to deploy to, in this process; each starts empty, and one runs at a time in a process.
+
+    Every account and Region in it is bootstrapped for the CDK. Any access key will do; the account is 123456789012
+    until a role of another one is assumed.
+
+    Args:
+        port: where it listens; 0 takes any that is free.
+
+    Attributes:
+        port: where it listens.
+        endpoint_url: what AWS's tools take as `AWS_ENDPOINT_URL`.
+
+    Raises:
+        LocalAwsError: if another program listens on the port.
+    """
+
+    def __init__(self, port: int = 0) -> None:
+        _install()
+        moto_api_backend.reset()
+        for service in ("batch", "lambda"):
+            default_user_config[service] = {"use_docker": False}
+        with socket.socket() as listener:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                listener.bind((HOST, port))
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    raise
+                raise LocalAwsError(f"port {port} is taken by another program") from None
+            listener.listen()
+            self._server = make_server(
+                HOST, port, self._answer, threaded=True, request_handler=MotoRequestHandler, fd=listener.fileno()
+            )
+        self.port = int(self._server.server_address[1])
+        # By number instead of by name, moto takes the host for the name of an S3 bucket.
+        self.endpoint_url = f"http://localhost:{self.port}"
+        self._moto = DomainDispatcherApplication(create_backend_app)
+
+    def __enter__(self) -> "LocalAws":
+        Thread(target=self.serve, daemon=True).start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def serve(self) -> None:
+        """Answers until it is stopped."""
+        self._server.serve_forever(poll_interval=0.02)
+
+    def _answer(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        if environ.get("PATH_INFO") != CONTROL:
+            return self._moto(environ, start_response)  # type: ignore[no-any-return]
+        standing = {"places": api.places(), "registries": ecr.registries()}
+        body = json.dumps({"fairlane_local": standing}).encode()
+        start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
+        stop = Thread(target=self._server.shutdown).start
+        return ClosingIterator([body], [stop] if environ["REQUEST_METHOD"] == "DELETE" else [])
+
+
+def _install() -> None:
+    if SimpleSystemManagerBackend.__init__ is _init_bootstrapped:
+        return
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    SimpleSystemManagerBackend.__init__ = _init_bootstrapped  # type: ignore[method-assign]
+    for part in (alarms, api, custom_resources, ec2, ecr, event_resources, training_resources, stacks):
+        part.install()
+
+
+_init = SimpleSystemManagerBackend.__init__
+
+
+def _init_bootstrapped(self: SimpleSystemManagerBackend, region_name: str, account_id: str) -> None:
+    """Makes what `cdk bootstrap` would, as far as deployments look at it."""
+    _init(self, region_name, account_id)
+    self.put_parameter(
+        name="/cdk-bootstrap/hnb659fds/version",
+        description="",
+        value=_BOOTSTRAP_VERSION,
+        parameter_type="String",
+        allowed_pattern="",
+        keyid="",
+        overwrite=True,
+        tags=[],
+        data_type="text",
+        tier=None,
+        policies=None,
+    )
+    bucket = f"cdk-hnb659fds-assets-{account_id}-{region_name}"
+    if bucket not in s3_backends.bucket_accounts:
+        s3_backends[account_id]["aws"].create_bucket(bucket, region_name)

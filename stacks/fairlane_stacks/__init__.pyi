@@ -1,0 +1,3 @@
+from fairlane_stacks.app import build_stacks as build_stacks
+from fairlane_stacks.template_sizes import check_template_sizes as check_template_sizes
+from fairlane_stacks.training_stack import TrainingStack as TrainingStack

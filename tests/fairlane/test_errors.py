@@ -1,0 +1,27 @@
+from fairlane import ConfigurationError, Problem, Sharing
+from fairlane.errors import dotted
+
+
+def test_a_problem_reads_as_a_sentence() -> None:
+    problem = Problem(("priority",), 1001, "a whole number, 0 to 1000").within("queues", "cpu")
+    assert str(problem) == "queues.cpu.priority: got 1001, allowed: a whole number, 0 to 1000"
+
+
+def test_a_path_quotes_what_has_dots_and_counts_lists() -> None:
+    path = ("queues", "training-p4", "capacity", "ml.p4d.24xlarge")
+    assert dotted(path) == 'queues.training-p4.capacity."ml.p4d.24xlarge"'
+    assert dotted(("time_limit_actions", 0, "reason")) == "time_limit_actions[0].reason"
+
+
+def test_values_are_shown_as_people_write_them() -> None:
+    assert "got 'LEND'," in str(Problem((), Sharing.LEND, ""))
+    assert "got nothing," in str(Problem((), None, ""))
+    assert "got a value known only at deployment," in str(Problem((), "${Token[X.1]}", ""))
+    assert len(str(Problem((), "x" * 10_000, ""))) < 200
+
+
+def test_the_error_lists_every_problem_under_its_subject() -> None:
+    error = ConfigurationError("Stack/Queue", [Problem(("a",), 1, "2"), Problem(("b",), 3, "4", line=7)])
+    assert str(error) == "Stack/Queue: 2 problems\n  - a: got 1, allowed: 2\n  - line 7, b: got 3, allowed: 4"
+    assert isinstance(error, ValueError)
+    assert [problem.field for problem in error.problems] == [("a",), ("b",)]
