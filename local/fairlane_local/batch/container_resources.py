@@ -4,7 +4,8 @@ Moto's own resources know no template without a service role, drop a queue's sch
 no attributes. Machines are never started.
 """
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Self
 
 from moto.batch.exceptions import ClientException
 from moto.batch.models import BatchBackend, batch_backends
@@ -15,177 +16,142 @@ from moto.iam.models import iam_backends
 from fairlane_local.cloudformation.local_resource import LocalResource, members
 
 _SERVICE_ROLE = "AWSServiceRoleForBatch"
-_REPLACES = frozenset({"ComputeEnvironmentName", "Type"})
 
 
 class ComputeEnvironment(LocalResource):
-    """AWS::Batch::ComputeEnvironment; it is never replaced but by another name or type, as its changes are in place."""
+    """AWS::Batch::ComputeEnvironment: replaced only for another name or type, or where the template asks for it."""
 
-    @classmethod
-    def cloudformation_type(cls) -> str:
-        return "AWS::Batch::ComputeEnvironment"
+    resource_type = "AWS::Batch::ComputeEnvironment"
+    name_property = "ComputeEnvironmentName"
+    create_only = frozenset({"ComputeEnvironmentName", "Type"})
 
-    @classmethod
-    def cloudformation_name_type(cls) -> str:
-        return "ComputeEnvironmentName"
-
-    @classmethod
-    def create_from_cloudformation_json(
-        cls, resource_name: str, cloudformation_json: dict[str, Any], account_id: str, region_name: str, **kwargs: Any
-    ) -> Any:
-        properties = cloudformation_json["Properties"]
-        made = _backend(account_id, region_name).create_compute_environment(
-            resource_name,
+    def create(self) -> None:
+        """Create the environment; without a service role in the template it has AWS's own."""
+        properties = self.properties
+        self.physical_resource_id = self._batch.create_compute_environment(
+            self.physical_resource_id,
             properties["Type"].upper(),
             properties.get("State", "ENABLED"),
-            _machines(properties, account_id, region_name),
-            properties.get("ServiceRole") or _service_role(account_id),
-        )
-        return cls(account_id, region_name, made.arn, properties)
+            _machines(properties, *self._where),
+            properties.get("ServiceRole") or _service_role(self._where[0]),
+        ).arn
 
-    @classmethod
-    def update_from_cloudformation_json(
-        cls,
-        original_resource: Any,
-        new_resource_name: str,
-        cloudformation_json: dict[str, Any],
-        account_id: str,
-        region_name: str,
-    ) -> Any:
-        properties = cloudformation_json["Properties"]
-        old, arn = original_resource.properties, original_resource.physical_resource_id
-        infrastructure = _without_sizes(old) != _without_sizes(properties)
-        if any(old.get(name) != properties.get(name) for name in _REPLACES) or (
+    def is_replaced_by(self, properties: Mapping[str, Any]) -> bool:
+        """Return True if name or type change, or what only a replacement can change."""
+        infrastructure = _without_sizes(self.properties) != _without_sizes(properties)
+        return super().is_replaced_by(properties) or (
             infrastructure and properties.get("ReplaceComputeEnvironment", True)
-        ):
-            return cls.create_from_cloudformation_json(new_resource_name, cloudformation_json, account_id, region_name)
-        environment = _backend(account_id, region_name)._compute_environments[arn]
-        environment.state = properties.get("State", "ENABLED")
-        environment.compute_resources = _machines(properties, account_id, region_name)
-        return cls(account_id, region_name, arn, properties)
+        )
 
-    def delete(self, account_id: str, region_name: str) -> None:
-        """Deletes it, unless a queue has it."""
-        backend, arn = _backend(account_id, region_name), self.physical_resource_id
+    def update(self, old: Self) -> None:
+        """Update state and compute resources."""
+        environment = self._batch._compute_environments[self.physical_resource_id]
+        environment.state = self.properties.get("State", "ENABLED")
+        environment.compute_resources = _machines(self.properties, *self._where)
+
+    def remove(self) -> None:
+        """Delete the environment, unless a queue refers to it."""
+        backend, arn = self._batch, self.physical_resource_id
         for queue in backend.describe_job_queues():
             if any(arn == order["computeEnvironment"] for order in queue["computeEnvironmentOrder"]):
                 raise ClientException("Cannot delete, found existing JobQueue relationship")
         backend.delete_compute_environment(arn)
 
+    @property
+    def _batch(self) -> BatchBackend:
+        return _backend(*self._where)
+
 
 class ContainerQueue(LocalResource):
     """AWS::Batch::JobQueue for containers."""
 
-    @classmethod
-    def create_from_cloudformation_json(
-        cls, resource_name: str, cloudformation_json: dict[str, Any], account_id: str, region_name: str, **kwargs: Any
-    ) -> Any:
-        properties = cloudformation_json["Properties"]
-        made = _backend(account_id, region_name).create_job_queue(
-            queue_name=resource_name,
-            priority=properties["Priority"],
-            schedule_policy=properties.get("SchedulingPolicyArn"),
-            state=properties.get("State", "ENABLED"),
-            compute_env_order=members(properties["ComputeEnvironmentOrder"]),
-            tags=properties.get("Tags"),
-        )
-        return cls(account_id, region_name, made.arn, properties)
+    create_only = frozenset({"JobQueueName"})
 
-    @classmethod
-    def update_from_cloudformation_json(
-        cls,
-        original_resource: Any,
-        new_resource_name: str,
-        cloudformation_json: dict[str, Any],
-        account_id: str,
-        region_name: str,
-    ) -> Any:
-        properties, arn = cloudformation_json["Properties"], original_resource.physical_resource_id
-        if original_resource.properties.get("JobQueueName") != properties.get("JobQueueName"):
-            return cls.create_from_cloudformation_json(new_resource_name, cloudformation_json, account_id, region_name)
-        _backend(account_id, region_name).update_job_queue(
-            queue_name=arn,
-            priority=properties["Priority"],
-            state=properties.get("State", "ENABLED"),
-            compute_env_order=members(properties["ComputeEnvironmentOrder"]),
-            schedule_policy=properties.get("SchedulingPolicyArn"),
+    def create(self) -> None:
+        """Create the queue."""
+        tags = self.properties.get("Tags")
+        made = _backend(*self._where).create_job_queue(
+            queue_name=self.physical_resource_id, tags=tags, **self._settings
         )
-        return cls(account_id, region_name, arn, properties)
+        self.physical_resource_id = made.arn
 
-    def delete(self, account_id: str, region_name: str) -> None:
-        """Deletes it."""
-        _backend(account_id, region_name).delete_job_queue(self.physical_resource_id)
+    def update(self, old: Self) -> None:
+        """Update the queue."""
+        _backend(*self._where).update_job_queue(queue_name=self.physical_resource_id, **self._settings)
+
+    def remove(self) -> None:
+        """Delete the queue."""
+        _backend(*self._where).delete_job_queue(self.physical_resource_id)
+
+    @property
+    def _settings(self) -> dict[str, Any]:
+        return {
+            "priority": self.properties["Priority"],
+            "state": self.properties.get("State", "ENABLED"),
+            "compute_env_order": members(self.properties["ComputeEnvironmentOrder"]),
+            "schedule_policy": self.properties.get("SchedulingPolicyArn"),
+        }
 
 
 class JobDefinition(LocalResource):
-    """AWS::Batch::JobDefinition: each update is a new revision, the one before stays if the template says so."""
+    """AWS::Batch::JobDefinition: an update makes a new revision; the template decides if the one before stays.
 
-    @classmethod
-    def cloudformation_type(cls) -> str:
-        return "AWS::Batch::JobDefinition"
+    Attributes:
+        revision_arn: ARN of the newest revision.
+    """
 
-    @classmethod
-    def cloudformation_name_type(cls) -> str:
-        return "JobDefinitionName"
-
-    @classmethod
-    def create_from_cloudformation_json(
-        cls, resource_name: str, cloudformation_json: dict[str, Any], account_id: str, region_name: str, **kwargs: Any
-    ) -> Any:
-        properties = cloudformation_json["Properties"]
-        made = _backend(account_id, region_name).register_job_definition(
-            def_name=resource_name,
-            parameters=properties.get("Parameters"),
-            _type=properties["Type"],
-            tags=properties.get("Tags"),
-            retry_strategy=members(properties.get("RetryStrategy")),
-            container_properties=members(properties.get("ContainerProperties")),
-            node_properties=members(properties.get("NodeProperties")),
-            eks_properties=None,
-            timeout=members(properties.get("Timeout")),
-            platform_capabilities=properties.get("PlatformCapabilities"),
-            propagate_tags=properties.get("PropagateTags", False),
-        )
-        resource = cls(account_id, region_name, made.arn.rpartition(":")[0], properties)
-        resource.revision_arn = made.arn
-        return resource
-
-    @classmethod
-    def update_from_cloudformation_json(
-        cls,
-        original_resource: Any,
-        new_resource_name: str,
-        cloudformation_json: dict[str, Any],
-        account_id: str,
-        region_name: str,
-    ) -> Any:
-        properties = cloudformation_json["Properties"]
-        new = cls.create_from_cloudformation_json(new_resource_name, cloudformation_json, account_id, region_name)
-        if not properties.get("ResourceRetentionPolicy", {}).get("SkipDeregisterOnUpdate"):
-            _backend(account_id, region_name).deregister_job_definition(original_resource.revision_arn)
-        return new
-
+    resource_type = "AWS::Batch::JobDefinition"
+    name_property = "JobDefinitionName"
+    create_only = frozenset({"JobDefinitionName"})
     revision_arn: str
 
+    def create(self) -> None:
+        """Register a revision."""
+        properties = self.properties
+        self.revision_arn = (
+            _backend(*self._where)
+            .register_job_definition(
+                def_name=self.physical_resource_id.rpartition("/")[2],
+                parameters=properties.get("Parameters"),
+                _type=properties["Type"],
+                tags=properties.get("Tags"),
+                retry_strategy=members(properties.get("RetryStrategy")),
+                container_properties=members(properties.get("ContainerProperties")),
+                node_properties=members(properties.get("NodeProperties")),
+                eks_properties=None,
+                timeout=members(properties.get("Timeout")),
+                platform_capabilities=properties.get("PlatformCapabilities"),
+                propagate_tags=properties.get("PropagateTags", False),
+            )
+            .arn
+        )
+        self.physical_resource_id = self.revision_arn.rpartition(":")[0]
+
+    def update(self, old: Self) -> None:
+        """Register a revision and, unless the template says otherwise, deregister the one before."""
+        self.create()
+        if not self.properties.get("ResourceRetentionPolicy", {}).get("SkipDeregisterOnUpdate"):
+            _backend(*self._where).deregister_job_definition(old.revision_arn)
+
     def get_cfn_attribute(self, attribute_name: str) -> str:
-        """The ARN of the newest revision."""
+        """Return the ARN of the newest revision."""
         return self.revision_arn
 
-    def delete(self, account_id: str, region_name: str) -> None:
-        """Deregisters every revision."""
-        backend = _backend(account_id, region_name)
+    def remove(self) -> None:
+        """Deregister every revision."""
+        backend = _backend(*self._where)
         for arn in list(backend._job_definitions):
             if arn.rpartition(":")[0] == self.physical_resource_id:
                 backend.deregister_job_definition(arn)
 
 
-def _without_sizes(properties: dict[str, Any]) -> dict[str, Any]:
+def _without_sizes(properties: Mapping[str, Any]) -> dict[str, Any]:
     """All that CloudFormation may replace an environment for: sizes and state it changes in place."""
     machines = {name: value for name, value in properties["ComputeResources"].items() if not name.endswith("vCpus")}
     return {**properties, "State": None, "ComputeResources": machines}
 
 
-def _machines(properties: dict[str, Any], account_id: str, region_name: str) -> dict[str, Any]:
+def _machines(properties: Mapping[str, Any], account_id: str, region_name: str) -> dict[str, Any]:
     """What moto takes for machines: it wants security groups even where only the launch template has them."""
     machines: dict[str, Any] = members(properties["ComputeResources"])
     if "securityGroupIds" not in machines:

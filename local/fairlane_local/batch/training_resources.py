@@ -1,6 +1,7 @@
 """The CloudFormation resources of AWS Batch for SageMaker training, made by calling the Batch API as AWS's own are."""
 
-from typing import Any, ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
 
 from botocore import xform_name
 from botocore.validate import ParamValidator
@@ -15,70 +16,59 @@ class BatchResource(LocalResource):
     """A resource whose properties are the members of its API requests, in another spelling.
 
     Attributes:
-        kind: its name in the API's calls, as in `CreateQuotaShare`.
-        name_property: the property that names it.
-        create_only: properties whose change replaces it.
-        key: what later requests call it by.
+        kind: Name in the API's calls, as in `CreateQuotaShare`.
+        key: Member that later requests name it by.
     """
 
-    kind: ClassVar[str] = ""
-    name_property: ClassVar[str] = ""
-    create_only: ClassVar[frozenset[str]]
+    kind: ClassVar[str]
     key: ClassVar[str]
 
-    @classmethod
-    def cloudformation_type(cls) -> str:
-        return f"AWS::Batch::{cls.kind}"
+    def create(self) -> None:
+        """Create the resource by the API's own call."""
+        self.properties = {self.name_property: self.physical_resource_id, **self.properties}
+        answer = self._call("Create", members(self.properties))
+        (self.physical_resource_id,) = (value for key, value in answer.items() if key.lower().endswith("arn"))
 
-    @classmethod
-    def cloudformation_name_type(cls) -> str:
-        return cls.name_property
+    def is_replaced_by(self, properties: Mapping[str, Any]) -> bool:
+        """Return True for a change of name, type or parent; a name that CloudFormation chose stays."""
+        return super().is_replaced_by({**self.properties, **properties})
 
-    @classmethod
-    def create_from_cloudformation_json(
-        cls, resource_name: str, cloudformation_json: dict[str, Any], account_id: str, region_name: str, **kwargs: Any
-    ) -> Any:
-        properties = {cls.name_property: resource_name, **cloudformation_json["Properties"]}
-        answer = _call(f"Create{cls.kind}", members(properties), account_id, region_name)
-        (arn,) = (value for key, value in answer.items() if key.lower().endswith("arn"))
-        return cls(account_id, region_name, arn, properties)
-
-    @classmethod
-    def update_from_cloudformation_json(
-        cls,
-        original_resource: Any,
-        new_resource_name: str,
-        cloudformation_json: dict[str, Any],
-        account_id: str,
-        region_name: str,
-    ) -> Any:
-        properties = cloudformation_json["Properties"]
-        old = original_resource.properties
-        if any(properties.get(name, old.get(name)) != old.get(name) for name in cls.create_only):
-            return cls.create_from_cloudformation_json(new_resource_name, cloudformation_json, account_id, region_name)
+    def update(self, old: Self) -> None:
+        """Update the resource by the API's own call; lists that the template no longer has become empty."""
+        properties = self.properties
         emptied: dict[str, Any] = {
-            name: [] for name, value in old.items() if isinstance(value, list) and name not in properties
+            name: [] for name, value in old.properties.items() if isinstance(value, list) and name not in properties
         }
         changes = emptied | {
-            name: value for name, value in properties.items() if name not in {*cls.create_only, "Tags"}
+            name: value for name, value in properties.items() if name not in {*self.create_only, "Tags"}
         }
-        arn = original_resource.physical_resource_id
-        _call(f"Update{cls.kind}", {cls.key: arn, **members(changes)}, account_id, region_name)
-        training_batch(account_id, region_name).set_tags(arn, properties.get("Tags", {}))
-        names = {name: old[name] for name in cls.create_only if name in old}
-        return cls(account_id, region_name, arn, {**names, **properties})
+        self._call("Update", {self.key: self.physical_resource_id, **members(changes)})
+        training_batch(*self._where).set_tags(self.physical_resource_id, properties.get("Tags", {}))
+        names = {name: old.properties[name] for name in self.create_only if name in old.properties}
+        self.properties = {**names, **properties}
 
-    def delete(self, account_id: str, region_name: str) -> None:
-        """Disables and deletes it, as AWS's handlers do."""
+    def remove(self) -> None:
+        """Disable and delete the resource, as AWS's handlers do."""
         arn = {self.key: self.physical_resource_id}
         if "state" in batch_model().operation_model(f"Update{self.kind}").input_shape.members:
-            _call(f"Update{self.kind}", arn | {"state": "DISABLED"}, account_id, region_name)
-        _call(f"Delete{self.kind}", arn, account_id, region_name)
+            self._call("Update", arn | {"state": "DISABLED"})
+        self._call("Delete", arn)
+
+    def _call(self, verb: str, request: dict[str, Any]) -> dict[str, Any]:
+        operation = f"{verb}{self.kind}"
+        shape = batch_model().operation_model(operation).input_shape
+        report = ParamValidator().validate(request, shape)
+        faults = [f"#: extraneous key [{name}] is not permitted" for name in request.keys() - shape.members.keys()]
+        if report.has_errors() or faults:
+            reasons = "; ".join([*faults, report.generate_report()])
+            raise ValidationError(message=f"Properties validation failed: {reasons}")
+        return getattr(training_batch(*self._where), xform_name(operation))(request)  # type: ignore[no-any-return]
 
 
 class ServiceEnvironment(BatchResource):
     """AWS::Batch::ServiceEnvironment."""
 
+    resource_type = "AWS::Batch::ServiceEnvironment"
     kind = "ServiceEnvironment"
     name_property = "ServiceEnvironmentName"
     create_only = frozenset({"ServiceEnvironmentName", "ServiceEnvironmentType"})
@@ -88,6 +78,7 @@ class ServiceEnvironment(BatchResource):
 class SchedulingPolicy(BatchResource):
     """AWS::Batch::SchedulingPolicy."""
 
+    resource_type = "AWS::Batch::SchedulingPolicy"
     kind = "SchedulingPolicy"
     name_property = "Name"
     create_only = frozenset({"Name"})
@@ -97,6 +88,7 @@ class SchedulingPolicy(BatchResource):
 class QuotaShare(BatchResource):
     """AWS::Batch::QuotaShare."""
 
+    resource_type = "AWS::Batch::QuotaShare"
     kind = "QuotaShare"
     name_property = "QuotaShareName"
     create_only = frozenset({"QuotaShareName", "JobQueue"})
@@ -106,47 +98,21 @@ class QuotaShare(BatchResource):
 class JobQueue(BatchResource):
     """AWS::Batch::JobQueue: one for SageMaker training; one for containers is a `ContainerQueue`."""
 
+    resource_type = "AWS::Batch::JobQueue"
     kind = "JobQueue"
     name_property = "JobQueueName"
     create_only = frozenset({"JobQueueName", "JobQueueType"})
     key = "jobQueue"
 
     @classmethod
-    def create_from_cloudformation_json(
-        cls, resource_name: str, cloudformation_json: dict[str, Any], account_id: str, region_name: str, **kwargs: Any
-    ) -> Any:
-        arguments = (resource_name, cloudformation_json, account_id, region_name)
-        if "ServiceEnvironmentOrder" in cloudformation_json["Properties"]:
-            return super().create_from_cloudformation_json(*arguments, **kwargs)
-        return ContainerQueue.create_from_cloudformation_json(*arguments, **kwargs)
-
-    @classmethod
-    def update_from_cloudformation_json(
-        cls,
-        original_resource: Any,
-        new_resource_name: str,
-        cloudformation_json: dict[str, Any],
-        account_id: str,
-        region_name: str,
-    ) -> Any:
-        arguments = (original_resource, new_resource_name, cloudformation_json, account_id, region_name)
-        if isinstance(original_resource, ContainerQueue):
-            return ContainerQueue.update_from_cloudformation_json(*arguments)
-        return super().update_from_cloudformation_json(*arguments)
+    def variant(cls, properties: Mapping[str, Any]) -> type[LocalResource]:
+        """Return `ContainerQueue` for a queue that names no service environment."""
+        return cls if "ServiceEnvironmentOrder" in properties else ContainerQueue
 
 
 RESOURCES = (ServiceEnvironment, SchedulingPolicy, JobQueue, QuotaShare, ComputeEnvironment, JobDefinition)
 
 
 def install() -> None:
-    """Registers the resources with moto's CloudFormation."""
+    """Register the resources with moto's CloudFormation."""
     register(RESOURCES)
-
-
-def _call(operation: str, request: dict[str, Any], account_id: str, region: str) -> dict[str, Any]:
-    shape = batch_model().operation_model(operation).input_shape
-    report = ParamValidator().validate(request, shape)
-    faults = [f"#: extraneous key [{name}] is not permitted" for name in request.keys() - shape.members.keys()]
-    if report.has_errors() or faults:
-        raise ValidationError(message="Properties validation failed: " + "; ".join([*faults, report.generate_report()]))
-    return getattr(training_batch(account_id, region), xform_name(operation))(request)  # type: ignore[no-any-return]

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from contextlib import suppress
 from copy import copy
-from typing import Any, Final
+from typing import Any, Final, Self
 from uuid import uuid4
 
 from flask import request as server_request
@@ -21,6 +21,7 @@ _OWNER: Final = "000000000000"
 """The account of the bucket that answers go to: AWS's own, which nobody else sees."""
 
 _LONGEST_ANSWER: Final = 4096
+_IDENTITY: Final = {"StackId": "StackId", "LogicalResourceId": "LogicalId", "ResourceType": "ResourceType"}
 
 
 class CustomResource(LocalResource):
@@ -30,59 +31,36 @@ class CustomResource(LocalResource):
     once.
     """
 
-    def __init__(
-        self, account_id: str, region: str, physical_id: str, properties: Mapping[str, Any], identity: Mapping[str, str]
-    ) -> None:
+    resource_type = "AWS::CloudFormation::CustomResource"
+
+    def __init__(self, account_id: str, region: str, physical_id: str, properties: Mapping[str, Any]) -> None:
         super().__init__(account_id, region, physical_id, properties)
-        self._identity = identity
         self._data: dict[str, Any] = {}
 
     @classmethod
-    def cloudformation_type(cls) -> str:
-        return "AWS::CloudFormation::CustomResource"
-
-    @classmethod
-    def cloudformation_name_type(cls) -> str:
-        return ""
-
-    @classmethod
     def has_cfn_attr(cls, attr: str) -> bool:
+        """Return True: a function may answer with any attribute."""
         return True
 
-    @classmethod
-    def create_from_cloudformation_json(
-        cls, resource_name: str, cloudformation_json: dict[str, Any], account_id: str, region_name: str, **kwargs: Any
-    ) -> Any:
-        names = {"StackId": "StackId", "LogicalResourceId": "LogicalId", "ResourceType": "ResourceType"}
-        identity = {name: kwargs[argument] for name, argument in names.items()}
-        properties = _as_texts(cloudformation_json["Properties"])
-        made = cls(account_id, region_name, resource_name, properties, identity)
+    def create(self) -> None:
+        """Have the function create the resource, and delete it again if that fails."""
+        self.properties = _as_texts(self.properties)
         try:
-            made._request("Create")
+            self._request("Create")
         except LocalAwsError:
             with suppress(LocalAwsError):
-                made.delete(account_id, region_name)
+                self.remove()
             raise
-        return made
 
-    @classmethod
-    def update_from_cloudformation_json(
-        cls,
-        original_resource: Any,
-        new_resource_name: str,
-        cloudformation_json: dict[str, Any],
-        account_id: str,
-        region_name: str,
-    ) -> Any:
-        changed = copy(original_resource)
-        changed.properties = _as_texts(cloudformation_json["Properties"])
+    def update(self, old: Self) -> None:
+        """Have the function update the resource, and take the update back if that fails."""
+        self.properties = _as_texts(self.properties)
         try:
-            changed._request("Update", OldResourceProperties=original_resource.properties)
+            self._request("Update", OldResourceProperties=old.properties)
         except LocalAwsError:
             with suppress(LocalAwsError):
-                copy(original_resource)._request("Update", OldResourceProperties=changed.properties)
+                copy(old)._request("Update", OldResourceProperties=self.properties)
             raise
-        return changed
 
     def get_cfn_attribute(self, attribute_name: str) -> Any:
         """What the function answered by this name."""
@@ -91,8 +69,8 @@ class CustomResource(LocalResource):
             raise ValidationError(message=message)
         return self._data[attribute_name]
 
-    def delete(self, account_id: str, region_name: str) -> None:
-        """Has its function delete it."""
+    def remove(self) -> None:
+        """Have the function delete the resource."""
         self._request("Delete")
 
     def _request(self, kind: str, **more: Any) -> None:
@@ -112,7 +90,7 @@ class CustomResource(LocalResource):
             "ResponseURL": client("s3", port, _OWNER, region).generate_presigned_url("put_object", place),
             "ServiceToken": function_arn,
             "ResourceProperties": self.properties,
-            **self._identity,
+            **{name: self.context[key] for name, key in _IDENTITY.items()},
             **({} if kind == "Create" else {"PhysicalResourceId": self.physical_resource_id}),
             **more,
         }

@@ -1,46 +1,86 @@
-"""What CloudFormation resources that are made here have in common."""
+"""The interface between moto's CloudFormation and the resources that moto lacks or models differently."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from copy import copy
+from typing import Any, ClassVar, Self
 
 from moto.cloudformation import parsing
 from moto.core.common_models import CloudFormationModel
 
 
 class LocalResource(CloudFormationModel):
-    """A resource that is made here, not by moto, and so is deleted when another one has replaced it.
+    """A CloudFormation resource of this package.
+
+    Subclasses implement `create`, `update` and `remove`. A resource that replaces another exists beside it until the
+    deployment deletes the old one.
 
     Attributes:
-        physical_resource_id: its ARN.
-        properties: as the template has them.
+        resource_type: CloudFormation type, for example `AWS::Batch::JobQueue`.
+        name_property: Property that names the resource; empty for resources without a name.
+        create_only: Properties whose change replaces the resource.
+        physical_resource_id: Before `create`, the name; afterwards what `Ref` returns.
+        properties: Properties from the template.
+        context: Logical id, stack id and type, as moto passes them at creation.
     """
 
-    def __init__(self, account_id: str, region: str, arn: str, properties: Mapping[str, Any]) -> None:
-        self.physical_resource_id = arn
+    resource_type: ClassVar[str] = ""
+    name_property: ClassVar[str] = ""
+    create_only: ClassVar[frozenset[str]] = frozenset()
+
+    def __init__(self, account_id: str, region: str, physical_id: str, properties: Any) -> None:
+        self.physical_resource_id = physical_id
         self.properties = properties
+        self.context: Mapping[str, str] = {}
         self._where = (account_id, region)
 
+    def create(self) -> None:
+        """Create the resource."""
+
+    def update(self, old: Self) -> None:
+        """Update the resource in place; by default by creating it again."""
+        self.create()
+
+    def remove(self) -> None:
+        """Delete the resource."""
+
+    def is_replaced_by(self, properties: Mapping[str, Any]) -> bool:
+        """Return True if an update to these properties replaces the resource."""
+        return any(properties.get(name) != self.properties.get(name) for name in self.create_only)
+
     @classmethod
-    def has_cfn_attr(cls, attr: str) -> bool:
-        return attr.endswith("Arn")
+    def variant(cls, properties: Mapping[str, Any]) -> type["LocalResource"]:
+        """Return the class that models a resource with these properties."""
+        return cls
 
-    def get_cfn_attribute(self, attribute_name: str) -> str:
-        """The ARN, the only attribute there is."""
-        return self.physical_resource_id
-
-
-class Record(LocalResource):
-    """A resource of which only what was asked for is kept, as nothing here does anything with it."""
+    @classmethod
+    def cloudformation_type(cls) -> str:
+        """Return the CloudFormation type."""
+        return cls.resource_type
 
     @classmethod
     def cloudformation_name_type(cls) -> str:
-        return ""
+        """Return the property that names the resource."""
+        return cls.name_property
+
+    @classmethod
+    def has_cfn_attr(cls, attr: str) -> bool:
+        """Return True for ARNs."""
+        return attr.endswith("Arn")
+
+    def get_cfn_attribute(self, attribute_name: str) -> Any:
+        """Return the ARN."""
+        return self.physical_resource_id
 
     @classmethod
     def create_from_cloudformation_json(
         cls, resource_name: str, cloudformation_json: dict[str, Any], account_id: str, region_name: str, **kwargs: Any
     ) -> Any:
-        return cls(account_id, region_name, resource_name, cloudformation_json.get("Properties", {}))
+        """Create a resource for moto."""
+        properties = cloudformation_json.get("Properties", {})
+        resource = cls.variant(properties)(account_id, region_name, resource_name, properties)
+        resource.context = kwargs
+        resource.create()
+        return resource
 
     @classmethod
     def update_from_cloudformation_json(
@@ -51,21 +91,29 @@ class Record(LocalResource):
         account_id: str,
         region_name: str,
     ) -> Any:
-        return cls.create_from_cloudformation_json(new_resource_name, cloudformation_json, account_id, region_name)
+        """Update or replace a resource for moto."""
+        properties = cloudformation_json.get("Properties", {})
+        if original_resource.is_replaced_by(properties):
+            return cls.create_from_cloudformation_json(new_resource_name, cloudformation_json, account_id, region_name)
+        changed = copy(original_resource)
+        changed.properties = properties
+        changed.update(original_resource)
+        return changed
 
     def delete(self, account_id: str, region_name: str) -> None:
-        """Forgets it."""
+        """Delete the resource for moto."""
+        self.remove()
 
 
 def register(resources: Iterable[type[CloudFormationModel]]) -> None:
-    """Has moto's CloudFormation make each of these from a template."""
+    """Register resources with moto's CloudFormation."""
     for resource in resources:
         parsing.get_model_map()[resource.cloudformation_type()] = resource
         parsing.get_name_type_map()[resource.cloudformation_type()] = resource.cloudformation_name_type()
 
 
 def members(properties: Any) -> Any:
-    """Spells property names as the API does: `QuotaShareName` is `quotaShareName` there."""
+    """Return properties with names as the API spells them: `QuotaShareName` becomes `quotaShareName`."""
     match properties:
         case dict():
             return {

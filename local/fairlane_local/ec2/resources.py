@@ -1,62 +1,46 @@
 """What networks and machines of templates need of EC2's resources beyond moto's."""
 
 from contextlib import suppress
-from typing import Any
+from typing import Any, Self
 
 from moto.ec2.exceptions import InvalidPermissionNotFoundError
 from moto.ec2.models import EC2Backend, ec2_backends
 from moto.ec2.models.vpcs import VPC
 
-from fairlane_local.cloudformation.local_resource import LocalResource, Record, register
+from fairlane_local.cloudformation.local_resource import LocalResource, register
 
 
-class PlacementGroup(Record):
-    """AWS::EC2::PlacementGroup: a name, as no machine is ever started here."""
+class PlacementGroup(LocalResource):
+    """AWS::EC2::PlacementGroup: a name only, as no instance starts here."""
 
-    @classmethod
-    def cloudformation_type(cls) -> str:
-        return "AWS::EC2::PlacementGroup"
+    resource_type = "AWS::EC2::PlacementGroup"
+    create_only = frozenset({"PartitionCount", "SpreadLevel", "Strategy", "Tags"})
 
     @classmethod
     def has_cfn_attr(cls, attr: str) -> bool:
+        """Return True for the name."""
         return attr == "GroupName"
 
 
 class SecurityGroupEgress(LocalResource):
     """AWS::EC2::SecurityGroupEgress, from one security group to another."""
 
-    @classmethod
-    def cloudformation_type(cls) -> str:
-        return "AWS::EC2::SecurityGroupEgress"
+    resource_type = "AWS::EC2::SecurityGroupEgress"
 
-    @classmethod
-    def cloudformation_name_type(cls) -> str:
-        return ""
+    def create(self) -> None:
+        """Add the rule to its group."""
+        rules, _ = _backend(*self._where).authorize_security_group_egress(**_rule(self.properties))
+        self.physical_resource_id = rules[0].id
 
-    @classmethod
-    def create_from_cloudformation_json(
-        cls, resource_name: str, cloudformation_json: dict[str, Any], account_id: str, region_name: str, **kwargs: Any
-    ) -> Any:
-        properties = cloudformation_json["Properties"]
-        rules, _ = _backend(account_id, region_name).authorize_security_group_egress(**_rule(properties))
-        return cls(account_id, region_name, rules[0].id, properties)
+    def update(self, old: Self) -> None:
+        """Remove the old rule and add the new one."""
+        old.remove()
+        self.create()
 
-    @classmethod
-    def update_from_cloudformation_json(
-        cls,
-        original_resource: Any,
-        new_resource_name: str,
-        cloudformation_json: dict[str, Any],
-        account_id: str,
-        region_name: str,
-    ) -> Any:
-        original_resource.delete(account_id, region_name)
-        return cls.create_from_cloudformation_json(new_resource_name, cloudformation_json, account_id, region_name)
-
-    def delete(self, account_id: str, region_name: str) -> None:
-        """Takes the rule out of its group, unless an update has."""
+    def remove(self) -> None:
+        """Remove the rule from its group, unless an update has."""
         with suppress(InvalidPermissionNotFoundError):
-            _backend(account_id, region_name).revoke_security_group_egress(**_rule(self.properties))
+            _backend(*self._where).revoke_security_group_egress(**_rule(self.properties))
 
 
 def install() -> None:

@@ -1,7 +1,8 @@
 """What templates of images need of Amazon ECR beyond moto's: registries, and repositories as they were asked for."""
 
 import json
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any, Final, Self
 
 from moto.core.common_types import TYPE_RESPONSE
 from moto.ecr.exceptions import InvalidParameterException
@@ -9,7 +10,7 @@ from moto.ecr.models import ECRBackend, ecr_backends
 from moto.ecr.models import Repository as MotoRepository
 from moto.ecr.responses import ECRResponse
 
-from fairlane_local.cloudformation.local_resource import LocalResource, Record, members, register
+from fairlane_local.cloudformation.local_resource import LocalResource, members, register
 
 _RULES: Final = 10
 _DESTINATIONS: Final = 25
@@ -19,25 +20,20 @@ _HEADERS: Final = {"Content-Type": "application/x-amz-json-1.1"}
 class Repository(LocalResource):
     """AWS::ECR::Repository: moto's own drops policies, and answers with no encryption and no scanning."""
 
-    @classmethod
-    def cloudformation_type(cls) -> str:
-        return "AWS::ECR::Repository"
-
-    @classmethod
-    def cloudformation_name_type(cls) -> str:
-        return "RepositoryName"
+    resource_type = "AWS::ECR::Repository"
+    name_property = "RepositoryName"
+    create_only = frozenset({"EncryptionConfiguration", "RepositoryName"})
 
     @classmethod
     def has_cfn_attr(cls, attr: str) -> bool:
+        """Return True for ARN and URI."""
         return MotoRepository.has_cfn_attr(attr)
 
-    @classmethod
-    def create_from_cloudformation_json(
-        cls, resource_name: str, cloudformation_json: dict[str, Any], account_id: str, region_name: str, **kwargs: Any
-    ) -> Any:
-        properties, ecr = cloudformation_json["Properties"], _backend(account_id, region_name)
-        ecr.create_repository(
-            resource_name,
+    def create(self) -> None:
+        """Create the repository with its policies."""
+        properties = self.properties
+        _backend(*self._where).create_repository(
+            self.physical_resource_id,
             None,
             members(properties.get("EncryptionConfiguration")),
             members(properties.get("ImageScanningConfiguration")),
@@ -45,46 +41,33 @@ class Repository(LocalResource):
             properties.get("Tags", []),
             _exclusions(properties),
         )
-        made = cls(account_id, region_name, resource_name, properties)
-        made._set_policies({})
-        return made
+        self._set_policies({})
 
-    @classmethod
-    def update_from_cloudformation_json(
-        cls,
-        original_resource: Any,
-        new_resource_name: str,
-        cloudformation_json: dict[str, Any],
-        account_id: str,
-        region_name: str,
-    ) -> Any:
-        properties, old = cloudformation_json["Properties"], original_resource.properties
-        if any(properties.get(name) != old.get(name) for name in ("RepositoryName", "EncryptionConfiguration")):
-            return cls.create_from_cloudformation_json(new_resource_name, cloudformation_json, account_id, region_name)
-        changed = cls(account_id, region_name, original_resource.physical_resource_id, properties)
-        ecr, where = _backend(account_id, region_name), (account_id, changed.physical_resource_id)
+    def update(self, old: Self) -> None:
+        """Update tag mutability, scanning, tags and policies."""
+        properties = self.properties
+        ecr, where = _backend(*self._where), (self._where[0], self.physical_resource_id)
         ecr.put_image_tag_mutability(*where, properties.get("ImageTagMutability", "MUTABLE"), _exclusions(properties))
         scanning = properties.get("ImageScanningConfiguration", {"ScanOnPush": False})
         ecr.put_image_scanning_configuration(*where, members(scanning))
-        ecr.untag_resource(changed._made.arn, [tag["Key"] for tag in old.get("Tags", [])])
-        ecr.tag_resource(changed._made.arn, properties.get("Tags", []))
-        changed._set_policies(old)
-        return changed
+        ecr.untag_resource(self._made.arn, [tag["Key"] for tag in old.properties.get("Tags", [])])
+        ecr.tag_resource(self._made.arn, properties.get("Tags", []))
+        self._set_policies(old.properties)
 
     def get_cfn_attribute(self, attribute_name: str) -> str:
-        """Its ARN or URI; a reference to it is its name."""
+        """Return ARN or URI; `Ref` returns the name."""
         return self._made.get_cfn_attribute(attribute_name)
 
-    def delete(self, account_id: str, region_name: str) -> None:
-        """Deletes it, with its images if the template says so."""
+    def remove(self) -> None:
+        """Delete the repository, with its images if the template says so."""
         force = self.properties.get("EmptyOnDelete", False)
-        _backend(account_id, region_name).delete_repository(self.physical_resource_id, force=force)
+        _backend(*self._where).delete_repository(self.physical_resource_id, force=force)
 
     @property
     def _made(self) -> MotoRepository:
         return _backend(*self._where).repositories[self.physical_resource_id]
 
-    def _set_policies(self, old: Any) -> None:
+    def _set_policies(self, old: Mapping[str, Any]) -> None:
         ecr, where = _backend(*self._where), (self._where[0], self.physical_resource_id)
         if lifecycle := self.properties.get("LifecyclePolicy"):
             ecr.put_lifecycle_policy(*where, lifecycle["LifecyclePolicyText"])
@@ -96,80 +79,55 @@ class Repository(LocalResource):
             ecr.delete_repository_policy(*where)
 
 
-class _OfRegistry(LocalResource):
-    """What a registry has one of; a reference to it is the account."""
-
-    @classmethod
-    def cloudformation_name_type(cls) -> str:
-        return ""
-
-    @classmethod
-    def create_from_cloudformation_json(
-        cls, resource_name: str, cloudformation_json: dict[str, Any], account_id: str, region_name: str, **kwargs: Any
-    ) -> Any:
-        made = cls(account_id, region_name, account_id, cloudformation_json["Properties"])
-        made._put(_backend(account_id, region_name))
-        return made
-
-    @classmethod
-    def update_from_cloudformation_json(
-        cls,
-        original_resource: Any,
-        new_resource_name: str,
-        cloudformation_json: dict[str, Any],
-        account_id: str,
-        region_name: str,
-    ) -> Any:
-        return cls.create_from_cloudformation_json(new_resource_name, cloudformation_json, account_id, region_name)
+class RegistrySetting(LocalResource):
+    """A document of which a registry has one; `Ref` returns the account."""
 
     @classmethod
     def has_cfn_attr(cls, attr: str) -> bool:
+        """Return True for the account."""
         return attr == "RegistryId"
+
+    def create(self) -> None:
+        """Put the document in place of the registry's."""
+        self.physical_resource_id = self._where[0]
+        self._put(_backend(*self._where))
 
     def _put(self, ecr: ECRBackend) -> None:
         raise NotImplementedError
 
 
-class ReplicationConfiguration(_OfRegistry):
+class ReplicationConfiguration(RegistrySetting):
     """AWS::ECR::ReplicationConfiguration: all rules of a registry, whoever's they were; nothing is replicated here."""
 
-    @classmethod
-    def cloudformation_type(cls) -> str:
-        return "AWS::ECR::ReplicationConfiguration"
+    resource_type = "AWS::ECR::ReplicationConfiguration"
 
     def _put(self, ecr: ECRBackend) -> None:
         ecr.put_replication_configuration(members(self.properties["ReplicationConfiguration"]))
 
-    def delete(self, account_id: str, region_name: str) -> None:
-        """Leaves the registry without rules."""
-        _backend(account_id, region_name).put_replication_configuration({"rules": []})
+    def remove(self) -> None:
+        """Delete all rules of the registry."""
+        _backend(*self._where).put_replication_configuration({"rules": []})
 
 
-class RegistryPolicy(_OfRegistry):
+class RegistryPolicy(RegistrySetting):
     """AWS::ECR::RegistryPolicy, which nothing enforces here."""
 
-    @classmethod
-    def cloudformation_type(cls) -> str:
-        return "AWS::ECR::RegistryPolicy"
+    resource_type = "AWS::ECR::RegistryPolicy"
 
     def _put(self, ecr: ECRBackend) -> None:
         ecr.put_registry_policy(json.dumps(self.properties["PolicyText"]))
 
-    def delete(self, account_id: str, region_name: str) -> None:
-        """Leaves the registry without a policy."""
-        _backend(account_id, region_name).delete_registry_policy()
+    def remove(self) -> None:
+        """Delete the registry's policy."""
+        _backend(*self._where).delete_registry_policy()
 
 
-class RepositoryCreationTemplate(Record):
+class RepositoryCreationTemplate(LocalResource):
     """AWS::ECR::RepositoryCreationTemplate: no repository is made by itself here."""
 
-    @classmethod
-    def cloudformation_type(cls) -> str:
-        return "AWS::ECR::RepositoryCreationTemplate"
-
-    @classmethod
-    def cloudformation_name_type(cls) -> str:
-        return "Prefix"
+    resource_type = "AWS::ECR::RepositoryCreationTemplate"
+    name_property = "Prefix"
+    create_only = frozenset({"Prefix"})
 
 
 def registries() -> list[tuple[str, str]]:

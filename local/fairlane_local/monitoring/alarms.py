@@ -1,5 +1,6 @@
 """What templates of alarms need beyond moto's resources: nothing evaluates an alarm or notifies anybody here."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from moto.cloudwatch.models import (
@@ -11,7 +12,7 @@ from moto.cloudwatch.models import (
     cloudwatch_backends,
 )
 
-from fairlane_local.cloudformation.local_resource import LocalResource, Record, register
+from fairlane_local.cloudformation.local_resource import LocalResource, register
 
 _ARGUMENTS: Final = {
     "namespace": "Namespace",
@@ -32,65 +33,40 @@ _ARGUMENTS: Final = {
 class MetricAlarm(LocalResource):
     """AWS::CloudWatch::Alarm, which DescribeAlarms lists."""
 
-    @classmethod
-    def cloudformation_type(cls) -> str:
-        return "AWS::CloudWatch::Alarm"
+    resource_type = "AWS::CloudWatch::Alarm"
+    name_property = "AlarmName"
+    create_only = frozenset({"AlarmName"})
 
-    @classmethod
-    def cloudformation_name_type(cls) -> str:
-        return "AlarmName"
-
-    @classmethod
-    def create_from_cloudformation_json(
-        cls, resource_name: str, cloudformation_json: dict[str, Any], account_id: str, region_name: str, **kwargs: Any
-    ) -> Any:
-        properties = cloudformation_json["Properties"]
-        alarm = _put(resource_name, properties, account_id, region_name)
-        return cls(account_id, region_name, resource_name, {**properties, "Arn": alarm.alarm_arn})
-
-    @classmethod
-    def update_from_cloudformation_json(
-        cls,
-        original_resource: Any,
-        new_resource_name: str,
-        cloudformation_json: dict[str, Any],
-        account_id: str,
-        region_name: str,
-    ) -> Any:
-        name = cloudformation_json["Properties"].get("AlarmName", original_resource.physical_resource_id)
-        return cls.create_from_cloudformation_json(name, cloudformation_json, account_id, region_name)
+    def create(self) -> None:
+        """Put the alarm, in place of one with the same name."""
+        self._arn = _put(self.physical_resource_id, self.properties, *self._where).alarm_arn
 
     def get_cfn_attribute(self, attribute_name: str) -> str:
-        """Its ARN; a reference to it is its name."""
-        return str(self.properties["Arn"])
+        """Return the ARN; `Ref` returns the name."""
+        return self._arn
 
-    def delete(self, account_id: str, region_name: str) -> None:
-        """Deletes it."""
-        cloudwatch_backends[account_id][region_name].delete_alarms([self.physical_resource_id])
+    def remove(self) -> None:
+        """Delete the alarm."""
+        account_id, region = self._where
+        cloudwatch_backends[account_id][region].delete_alarms([self.physical_resource_id])
 
 
 class CompositeAlarm(MetricAlarm):
     """AWS::CloudWatch::CompositeAlarm, which DescribeAlarms lists, too."""
 
-    @classmethod
-    def cloudformation_type(cls) -> str:
-        return "AWS::CloudWatch::CompositeAlarm"
+    resource_type = "AWS::CloudWatch::CompositeAlarm"
 
 
-class Subscription(Record):
+class Subscription(LocalResource):
     """AWS::SNS::Subscription: nobody is asked to confirm it."""
 
-    @classmethod
-    def cloudformation_type(cls) -> str:
-        return "AWS::SNS::Subscription"
+    resource_type = "AWS::SNS::Subscription"
 
 
-class TopicPolicy(Record):
+class TopicPolicy(LocalResource):
     """AWS::SNS::TopicPolicy, which nothing enforces here."""
 
-    @classmethod
-    def cloudformation_type(cls) -> str:
-        return "AWS::SNS::TopicPolicy"
+    resource_type = "AWS::SNS::TopicPolicy"
 
 
 def install() -> None:
@@ -98,7 +74,7 @@ def install() -> None:
     register((CompositeAlarm, MetricAlarm, Subscription, TopicPolicy))
 
 
-def _put(name: str, properties: dict[str, Any], account_id: str, region_name: str) -> Alarm:
+def _put(name: str, properties: Mapping[str, Any], account_id: str, region_name: str) -> Alarm:
     arguments: dict[str, Any] = {argument: properties.get(key) for argument, key in _ARGUMENTS.items()}
     return cloudwatch_backends[account_id][region_name].put_metric_alarm(
         name=name,

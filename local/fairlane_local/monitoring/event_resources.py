@@ -2,14 +2,14 @@
 
 import json
 import re
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from moto.awslambda.models import EventSourceMapping, LambdaBackend
 from moto.events.utils import EventTemplateParser
 from moto.scheduler.models import EventBridgeSchedulerBackend, scheduler_backends
 from moto.sqs.models import sqs_backends
 
-from fairlane_local.cloudformation.local_resource import LocalResource, Record, register
+from fairlane_local.cloudformation.local_resource import LocalResource, register
 
 _SETTINGS: Final = {
     "description": "Description",
@@ -33,84 +33,50 @@ _create_mapping = LambdaBackend.create_event_source_mapping
 class Schedule(LocalResource):
     """AWS::Scheduler::Schedule; nothing calls its target by itself."""
 
-    @classmethod
-    def cloudformation_type(cls) -> str:
-        return "AWS::Scheduler::Schedule"
+    resource_type = "AWS::Scheduler::Schedule"
+    name_property = "Name"
+    create_only = frozenset({"GroupName", "Name"})
 
-    @classmethod
-    def cloudformation_name_type(cls) -> str:
-        return "Name"
+    def create(self) -> None:
+        """Create the schedule."""
+        settings = _settings(self.properties)
+        self._scheduler.create_schedule(name=self.physical_resource_id, action_after_completion=None, **settings)
 
-    @classmethod
-    def create_from_cloudformation_json(
-        cls, resource_name: str, cloudformation_json: dict[str, Any], account_id: str, region_name: str, **kwargs: Any
-    ) -> Any:
-        properties = cloudformation_json["Properties"]
-        scheduler = _scheduler(account_id, region_name)
-        scheduler.create_schedule(name=resource_name, action_after_completion=None, **_settings(properties))
-        return cls(account_id, region_name, resource_name, properties)
-
-    @classmethod
-    def update_from_cloudformation_json(
-        cls,
-        original_resource: Any,
-        new_resource_name: str,
-        cloudformation_json: dict[str, Any],
-        account_id: str,
-        region_name: str,
-    ) -> Any:
-        properties, old = cloudformation_json["Properties"], original_resource.properties
-        if any(properties.get(name) != old.get(name) for name in ("Name", "GroupName")):
-            return cls.create_from_cloudformation_json(new_resource_name, cloudformation_json, account_id, region_name)
-        name = original_resource.physical_resource_id
-        _scheduler(account_id, region_name).update_schedule(name=name, **_settings(properties))
-        return cls(account_id, region_name, name, properties)
+    def update(self, old: Self) -> None:
+        """Update the schedule."""
+        self._scheduler.update_schedule(name=self.physical_resource_id, **_settings(self.properties))
 
     def get_cfn_attribute(self, attribute_name: str) -> str:
-        """Its ARN."""
+        """Return the ARN."""
         group = self.properties.get("GroupName")
-        return str(_scheduler(*self._where).get_schedule(group, self.physical_resource_id).arn)
+        return str(self._scheduler.get_schedule(group, self.physical_resource_id).arn)
 
-    def delete(self, account_id: str, region_name: str) -> None:
-        """Deletes it."""
-        group = self.properties.get("GroupName")
-        _scheduler(account_id, region_name).delete_schedule(group, self.physical_resource_id)
+    def remove(self) -> None:
+        """Delete the schedule."""
+        self._scheduler.delete_schedule(self.properties.get("GroupName"), self.physical_resource_id)
+
+    @property
+    def _scheduler(self) -> EventBridgeSchedulerBackend:
+        account_id, region = self._where
+        return scheduler_backends[account_id][region]
 
 
 class QueuePolicy(LocalResource):
     """AWS::SQS::QueuePolicy, which nothing enforces here."""
 
-    @classmethod
-    def cloudformation_type(cls) -> str:
-        return "AWS::SQS::QueuePolicy"
+    resource_type = "AWS::SQS::QueuePolicy"
 
-    @classmethod
-    def cloudformation_name_type(cls) -> str:
-        return ""
+    def create(self) -> None:
+        """Set the policy of its queues."""
+        self._set(json.dumps(self.properties["PolicyDocument"]))
 
-    @classmethod
-    def create_from_cloudformation_json(
-        cls, resource_name: str, cloudformation_json: dict[str, Any], account_id: str, region_name: str, **kwargs: Any
-    ) -> Any:
-        policy = cls(account_id, region_name, resource_name, cloudformation_json["Properties"])
-        policy._set(json.dumps(policy.properties["PolicyDocument"]))
-        return policy
+    def update(self, old: Self) -> None:
+        """Move the policy from the queues that had it to those that have it now."""
+        old.remove()
+        self.create()
 
-    @classmethod
-    def update_from_cloudformation_json(
-        cls,
-        original_resource: Any,
-        new_resource_name: str,
-        cloudformation_json: dict[str, Any],
-        account_id: str,
-        region_name: str,
-    ) -> Any:
-        original_resource.delete(account_id, region_name)
-        name = original_resource.physical_resource_id
-        return cls.create_from_cloudformation_json(name, cloudformation_json, account_id, region_name)
-
-    def delete(self, account_id: str, region_name: str) -> None:
-        """Takes it from its queues, those that are still there."""
+    def remove(self) -> None:
+        """Remove the policy from its queues that still exist."""
         self._set(None)
 
     def _set(self, document: str | None) -> None:
@@ -121,12 +87,10 @@ class QueuePolicy(LocalResource):
                 queue.policy = document
 
 
-class EventInvokeConfig(Record):
+class EventInvokeConfig(LocalResource):
     """AWS::Lambda::EventInvokeConfig: nothing is invoked again here."""
 
-    @classmethod
-    def cloudformation_type(cls) -> str:
-        return "AWS::Lambda::EventInvokeConfig"
+    resource_type = "AWS::Lambda::EventInvokeConfig"
 
 
 def install() -> None:
@@ -183,7 +147,3 @@ def _create_mapping_that_waits(self: LambdaBackend, spec: dict[str, Any]) -> Eve
 
 def _settings(properties: Any) -> dict[str, Any]:
     return {argument: properties.get(name) for argument, name in _SETTINGS.items()}
-
-
-def _scheduler(account_id: str, region_name: str) -> EventBridgeSchedulerBackend:
-    return scheduler_backends[account_id][region_name]
