@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import aws_cdk as cdk
 from constructs import Construct
 
-from fairlane.environment import AlarmsModel, Environment
+from fairlane.environment import AlarmSettings, Environment
 from fairlane_stacks.training_stack import TrainingStack
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def _of_images(
             scope,
             f"{_prefix(name, environment, region)}-replicas",
             repositories=replicated[region],
-            alarms=(by_region[region].alarms if region in by_region else None) or environment.alarms or AlarmsModel(),
+            alarms=(by_region[region].alarms if region in by_region else None) or environment.alarms or AlarmSettings(),
             **_common(environment, region),
         )
         for region in sorted(replicated)

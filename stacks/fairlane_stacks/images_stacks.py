@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import aws_cdk as cdk
 from constructs import Construct
 
-from fairlane.environment import AlarmsModel, RegionModel
+from fairlane.environment import AlarmSettings, RegionModel
 from fairlane.environment.alarms import is_topic
 from fairlane.images import (
     RegistryReplication,
@@ -83,7 +83,7 @@ class ReplicasStack(cdk.Stack):
         construct_id: str,
         *,
         repositories: Sequence[ReplicatedRepository],
-        alarms: AlarmsModel,
+        alarms: AlarmSettings,
         env: cdk.Environment,
         tags: Mapping[str, str],
         termination_protection: bool,

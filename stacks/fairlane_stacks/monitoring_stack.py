@@ -6,9 +6,8 @@ from typing import Any
 import aws_cdk as cdk
 from constructs import Construct
 
-from fairlane.environment import AlarmsModel, Environment, RegionModel
+from fairlane.environment import AlarmSettings, Environment, RegionModel
 from fairlane.monitoring import AlarmTopic, JobMetrics, MonitoringCost, QueueAlarms, QueueDashboard, Target
-from fairlane.monitoring.alarms import AlarmLimits
 from fairlane_stacks.images_stacks import ReplicasStack
 from fairlane_stacks.notification_targets import targets_of
 from fairlane_stacks.training_stack import TrainingStack
@@ -62,16 +61,16 @@ class MonitoringStack(cdk.Stack):
             instance_types=hints,
             **dict(model.job_metrics),
         )
-        alarms = model.alarms or AlarmsModel()
+        alarms = model.alarms or AlarmSettings()
         self._runbooks = alarms.runbooks
         self.topics: list[AlarmTopic] = []
         self.dashboards: list[QueueDashboard] = []
         self.cost: MonitoringCost | None = None
         self.alarms = self._alarms(alarms, model) if alarms.enabled else None
 
-    def _alarms(self, alarms: AlarmsModel, model: RegionModel) -> QueueAlarms:
-        limits = alarms.limits(AlarmLimits())
-        special = {name: queue.alarms.limits(limits) for name, queue in model.queues.items() if queue.alarms}
+    def _alarms(self, alarms: AlarmSettings, model: RegionModel) -> QueueAlarms:
+        limits = alarms.queue_limits
+        special = {name: queue.alarms.over(limits) for name, queue in model.queues.items() if queue.alarms}
         return QueueAlarms(
             self,
             "Alarms",
@@ -79,11 +78,11 @@ class MonitoringStack(cdk.Stack):
             notify=self._notify(alarms),
             limits=limits,
             queue_limits=special,
-            exporter_limits=alarms.exporter_limits(),
+            exporter_limits=alarms.exporter_limits,
             runbooks=alarms.runbooks,
         )
 
-    def _notify(self, alarms: AlarmsModel) -> list[Target] | dict[str, list[Target]]:
+    def _notify(self, alarms: AlarmSettings) -> list[Target] | dict[str, list[Target]]:
         if not isinstance(alarms.notify, dict):
             return targets_of(self, "AlarmTopic", alarms.notify, self.topics)
         inside = Construct(self, "AlarmTopics")

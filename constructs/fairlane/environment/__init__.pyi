@@ -1,5 +1,4 @@
-from fairlane.environment.alarms import AlarmsModel as AlarmsModel
-from fairlane.environment.alarms import QueueAlarmsModel as QueueAlarmsModel
+from fairlane.environment.alarms import AlarmSettings as AlarmSettings
 from fairlane.environment.compute_environments import GpuComputeEnvironmentModel as GpuComputeEnvironmentModel
 from fairlane.environment.dashboard import DashboardModel as DashboardModel
 from fairlane.environment.environment import Environment as Environment

@@ -7,6 +7,7 @@ from typing import Final
 from fairlane._internal.checks import check_text
 from fairlane.environment.base import Model
 from fairlane.errors import Problem
+from fairlane.monitoring.statistics import check_percentiles
 
 _TEAM: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -23,13 +24,7 @@ class DashboardModel(Model):
 
     def problems(self) -> Iterator[Problem]:
         """Yields every mistake that needs no queue to see it."""
-        if not self.percentiles:
-            yield Problem(("percentiles",), "none", "one or more, each a number above 0, up to 100")
-        for index, percentile in enumerate(self.percentiles):
-            if not 0 < percentile <= 100 or percentile in self.percentiles[:index]:
-                yield Problem(
-                    ("percentiles", index), percentile, "a percentile: a number above 0, up to 100, each once"
-                )
+        yield from check_percentiles(self.percentiles)
         for team in self.teams:
             allowed = "1 to 64 characters of A-Z, a-z, 0-9, - and _"
             yield from check_text(("teams", team), team, _TEAM.fullmatch, allowed)

@@ -6,11 +6,12 @@ from typing import Annotated, TypedDict
 from pydantic import ConfigDict, Field, Tag
 
 from fairlane.capacity.rules import MAX_COMPUTE_ENVIRONMENTS
-from fairlane.environment.alarms import QueueAlarmsModel
 from fairlane.environment.base import CapacityField, Model, StateField, branch, of_key, state_of
+from fairlane.environment.keys import Keys
 from fairlane.environment.scheduling import FairShareModel, FifoModel, QuotaManagementModel, TimeLimitActionModel
 from fairlane.environment.service_environments import ServiceEnvironmentModel
 from fairlane.errors import Problem
+from fairlane.monitoring.alarms.alarm_limits import AlarmLimits
 from fairlane.queues.rules import gpu_queue_problems
 from fairlane.queues.training_queue_rules import training_queue_problems
 from fairlane.scheduling import Capacity, JobStateTimeLimitAction, SchedulingPolicy, State
@@ -49,7 +50,7 @@ class QueueModel(Model):
     """A draining queue takes no new jobs; those that it has may finish."""
     time_limit_actions: list[TimeLimitActionModel] = []
     """What to do with jobs that cannot start and block the queue."""
-    alarms: QueueAlarmsModel | None = None
+    alarms: Annotated[AlarmLimits, Keys()] | None = None
     """Limits of this queue's alarms, where they are not those of all queues."""
     tags: dict[str, str] = {}
 

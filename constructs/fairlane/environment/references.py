@@ -1,15 +1,17 @@
 """Where one part of an environment file refers to another: whether that is there, and whether they fit each other."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from fairlane.capacity.fit import fit_problems
+from fairlane.environment.alarms import AlarmSettings
 from fairlane.environment.environment import Environment
 from fairlane.environment.queues import GpuQueueModel, TrainingQueueModel
 from fairlane.environment.regions import RegionModel
 from fairlane.errors import Path, Problem
-from fairlane.monitoring.alarms.reasons import blocked_reasons
+from fairlane.monitoring.alarms.part_rules import unknown_part_problems
+from fairlane.scheduling.time_limits import blocked_reasons
 
 AnyQueueModel: TypeAlias = TrainingQueueModel | GpuQueueModel
 Resting: TypeAlias = tuple[Problem, list[Path]]
@@ -40,7 +42,7 @@ def _of_region(model: RegionModel, region: str) -> Iterator[Resting]:
         for name in (name for name, queue in model.queues.items() if queue.alarms):
             where: Path = ("queues", name, "alarms")
             yield Problem(where, "no job_metrics", "with job_metrics, which alarms watch"), [where, ("job_metrics",)]
-    yield from _watched_shares(model)
+    yield from _watched_parts(model)
     for name, queue in model.training_queues.items():
         if (wanted := queue.service_environment) is not None:
             field: Path = ("queues", name, "service_environment")
@@ -98,30 +100,21 @@ def _teams(environment: Environment) -> Iterator[Resting]:
                     yield Problem((*where, index), share, allowed), [(*where, index), ("queues", name), ("regions",)]
 
 
-def _watched_shares(model: RegionModel) -> Iterator[Resting]:
+def _watched_parts(model: RegionModel) -> Iterator[Resting]:
     """Shares and reasons that alarms are to watch and that none of their queues has."""
-    for kind, part in (("starved_share", "shares"), ("blocked", "reasons")):
-        common = getattr(model.alarms, kind, None)
-        having: dict[Path, tuple[Any, dict[str, AnyQueueModel]]] = {}
-        for name, queue in model.queues.items():
-            own = getattr(queue.alarms, kind, None)
-            where: Path = ("alarms", kind) if own is None else ("queues", name, "alarms", kind)
-            having.setdefault(where, (common if own is None else own, {}))[1][name] = queue
-        for where, (by_severity, queues) in having.items():
-            known = dict.fromkeys(one for queue in queues.values() for one in _parts(queue, part))
-            for severity, limit in (by_severity or {}).items():
-                for index, one in enumerate(getattr(limit, part) or ()):
-                    if one not in known:
-                        field = (*where, severity, part, index)
-                        of = f"of queue{'s' if len(queues) > 1 else ''} {', '.join(queues)}"
-                        problem = Problem(field, one, f"one {of}: {', '.join(known) or 'none'}")
-                        yield problem, [field, *(("queues", name) for name in queues)]
-
-
-def _parts(queue: AnyQueueModel, part: str) -> Sequence[str]:
-    if part == "reasons":
-        return blocked_reasons(training=isinstance(queue, TrainingQueueModel))
-    return queue.scheduling.build().share_names if queue.scheduling else []
+    common = (model.alarms or AlarmSettings()).queue_limits
+    own = {name: queue.alarms.over(common) for name, queue in model.queues.items() if queue.alarms}
+    parts = {
+        name: {
+            "shares": queue.scheduling.build().share_names if queue.scheduling else [],
+            "reasons": blocked_reasons(training=isinstance(queue, TrainingQueueModel)),
+        }
+        for name, queue in model.queues.items()
+    }
+    for problem, names in unknown_part_problems(parts, common, own):
+        kind, *rest = problem.field
+        field = ("alarms", *rest) if kind == "limits" else ("queues", rest[0], "alarms", *rest[1:])
+        yield replace(problem, field=field), [field, *(("queues", name) for name in names)]
 
 
 def _missing(field: Path, wanted: str, kind: Path, there: Mapping[str, object]) -> Iterator[Resting]:

@@ -2,16 +2,17 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import Final
+from typing import Annotated, Final
 
 from fairlane._internal.checks import check_name
-from fairlane.environment.alarms import AlarmsModel
+from fairlane.environment.alarms import AlarmSettings
 from fairlane.environment.base import Model
 from fairlane.environment.compute_environments import GpuComputeEnvironmentModel
 from fairlane.environment.execution_roles import TrainingExecutionRoleModel
 from fairlane.environment.images import ImageModel, ReplicationField
 from fairlane.environment.job_definitions import JobDefinitionField
 from fairlane.environment.job_metrics import JobMetricsModel
+from fairlane.environment.keys import Keys
 from fairlane.environment.network import NetworkField
 from fairlane.environment.queues import GpuQueueModel, QueueField, TrainingQueueModel
 from fairlane.environment.scheduling import QuotaManagementModel
@@ -47,7 +48,7 @@ class RegionModel(Model):
 
     job_metrics: JobMetricsModel | None = None
     """Exports what AWS Batch does not publish of the queues; {} for all as it is by default."""
-    alarms: AlarmsModel | None = None
+    alarms: Annotated[AlarmSettings, Keys()] | None = None
     """With job_metrics or images: alarms on queues, with limits for training by default, and on failed replications."""
 
     @property
@@ -113,10 +114,10 @@ class RegionModel(Model):
         special = {name: queue.alarms for name, queue in self.queues.items() if queue.alarms is not None}
         # If it is more, that is told of itself; without queues to poll, no limit is too short for it.
         interval = min(self.job_metrics.interval_minutes, 60) if self.job_metrics else 1
-        for problem in (self.alarms or AlarmsModel()).problems(region, interval, special):
+        for problem in (self.alarms or AlarmSettings()).regional_problems(region, interval, special):
             yield problem.within("alarms")
         for name, alarms in special.items():
-            for problem in alarms.own_problems(interval):
+            for problem in alarms.problems(interval):
                 yield problem.within("queues", name, "alarms")
 
     def _sharing_problems(self) -> Iterator[Problem]:

@@ -1,15 +1,10 @@
-"""One series of CloudWatch, as alarms and dashboards name it."""
+"""One series of CloudWatch, as alarms and dashboards name it. Imports no aws_cdk."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
-
-from aws_cdk import aws_cloudwatch as cloudwatch
+from typing import Any
 
 from fairlane._internal.lambda_package import metrics_catalog
-
-PERCENTILE_DECIMALS: Final = 10
-"""As many as CloudWatch takes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,13 +28,6 @@ class Series:
     def by(self, statistic: str) -> "Series":
         """The same metric, with another statistic."""
         return replace(self, statistic=statistic)
-
-    def in_alarm(self, period_seconds: int) -> cloudwatch.CfnAlarm.MetricStatProperty:
-        """For an alarm with metric math."""
-        alarm = cloudwatch.CfnAlarm
-        pairs = [alarm.DimensionProperty(name=name, value=value) for name, value in self.dimensions.items()]
-        metric = alarm.MetricProperty(namespace=self.namespace, metric_name=self.name, dimensions=pairs)
-        return alarm.MetricStatProperty(metric=metric, period=period_seconds, stat=self.statistic)
 
     def in_graph(self, **options: Any) -> list[Any]:
         """For the metrics of a dashboard's widget.
@@ -74,11 +62,6 @@ def native(name: str, queue: str) -> Series:
     """A metric that AWS Batch publishes for a queue, free of charge; counts are summed, durations averaged."""
     statistic = "Average" if name.endswith("Duration") else "Sum"
     return Series(namespace="AWS/Batch", name=name, dimensions={"JobQueueName": queue}, statistic=statistic)
-
-
-def percentile_text(percentile: float) -> str:
-    """A percentile as a statistic of CloudWatch, such as `p99.9`."""
-    return "p" + f"{percentile:.{PERCENTILE_DECIMALS}f}".rstrip("0").rstrip(".")
 
 
 def search(

@@ -1,9 +1,19 @@
-"""The statistics of CloudWatch, as "CloudWatch statistics definitions" has them."""
+"""Statistics and percentiles of CloudWatch. Imports no aws_cdk.
+
+Source: "CloudWatch statistics definitions" in the CloudWatch documentation.
+"""
 
 import re
+from collections.abc import Iterator, Sequence
 from typing import Final
 
-_NUMBER: Final = r"\d+(?:\.\d{1,10})?"
+from fairlane.errors import Problem
+
+PERCENTILE_DECIMALS: Final = 10
+"""Decimals that CloudWatch takes."""
+
+_MOST_PERCENT: Final = 100
+_NUMBER: Final = rf"\d+(?:\.\d{{1,{PERCENTILE_DECIMALS}}})?"
 _SIMPLE: Final = re.compile("SampleCount|Sum|Average|Minimum|Maximum|IQM")
 _SINGLE: Final = re.compile(f"(p|tm|wm|tc|ts)({_NUMBER})")
 _RANGE: Final = re.compile(f"(PR|TM|WM|TC|TS)\\(({_NUMBER})?(%?):({_NUMBER})?(%?)\\)")
@@ -23,3 +33,23 @@ def is_statistic(text: str) -> bool:
     if percent and (kind == "PR" or max(float(low or 0), float(high or 0)) > 100):
         return False
     return low is None or high is None or float(low) < float(high)
+
+
+def percentile_text(percentile: float) -> str:
+    """Return a percentile as a statistic of CloudWatch, for example `p99.9`."""
+    return "p" + f"{percentile:.{PERCENTILE_DECIMALS}f}".rstrip("0").rstrip(".")
+
+
+def check_percentiles(percentiles: object) -> Iterator[Problem]:
+    """Check a list of one or more percentiles, each once."""
+    field = ("percentiles",)
+    if isinstance(percentiles, str) or not isinstance(percentiles, Sequence) or not percentiles:
+        yield Problem(field, percentiles or "none", "one percentile or more")
+        return
+    for index, one in enumerate(percentiles):
+        number = isinstance(one, int | float) and not isinstance(one, bool) and 0 < one <= _MOST_PERCENT
+        if not number or float(percentile_text(one)[1:]) != one:
+            allowed = f"a percentile: a number above 0, up to 100, with at most {PERCENTILE_DECIMALS} decimals"
+            yield Problem((*field, index), one, allowed)
+        elif one in percentiles[:index]:
+            yield Problem((*field, index), one, "each percentile once")

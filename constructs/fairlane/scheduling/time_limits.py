@@ -43,6 +43,18 @@ COMPUTE_JOB_REASONS: Final = (
     TimeLimitReason.EC2_INSTANCE_CONFIGURATION_UNSUPPORTED,
 )
 
+OTHER_REASONS: Final = "Other"
+"""Stands for all reasons of a blocked queue that are not among `TimeLimitReason`."""
+
+
+def blocked_reasons(*, training: bool) -> list[str]:
+    """Return the reasons why AWS Batch may say that a queue is blocked: its words before the explanation, or Other.
+
+    Args:
+        training: True for a queue of SageMaker training jobs, False for containers.
+    """
+    return [*sorted(map(str, SERVICE_JOB_REASONS if training else COMPUTE_JOB_REASONS)), OTHER_REASONS]
+
 
 class JobAction(StrEnum):
     """What happens to the job: SageMaker queues know only `TERMINATE`, all others only `CANCEL`."""

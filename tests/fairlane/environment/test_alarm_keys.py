@@ -6,7 +6,7 @@ import pytest
 
 from fairlane import ConfigurationError
 from fairlane.environment import load_environment
-from fairlane.monitoring.alarms import AlarmLimits, ExporterStale, FailureRate, OldestWait
+from fairlane.monitoring.alarms import ExporterStale, FailureRate, OldestWait
 
 FILE = """
 region: us-east-1
@@ -38,13 +38,13 @@ def write(folder: Path, old: str = "", new: str = "") -> Path:
 def test_limits_of_a_queue_are_its_own_those_of_all_and_the_defaults(tmp_path: Path) -> None:
     environment = load_environment(write(tmp_path))
     assert environment.alarms is not None
-    common = environment.alarms.limits(AlarmLimits())
+    common = environment.alarms.queue_limits
     assert common.oldest_wait == {"Warning": OldestWait(hours=2)}
     assert common.starved_share == {}
     assert common.blocked is None
     alarms = environment.queues["other"].alarms
     assert alarms is not None
-    own = alarms.limits(common)
+    own = alarms.over(common)
     assert own.failure_rate == {"Page": FailureRate(percent=10)}
     assert (own.blocked, own.oldest_wait) == ({}, common.oldest_wait)
 
@@ -133,7 +133,7 @@ def test_limits_of_a_queue_are_its_own_those_of_all_and_the_defaults(tmp_path: P
             "99]",
             "101]",
             [
-                "line 16, dashboard.percentiles[1]: got 101.0, allowed: a percentile: a number above 0, up to 100, each once"
+                "line 16, dashboard.percentiles[1]: got 101.0, allowed: a percentile: a number above 0, up to 100, with at most 10 decimals"
             ],
         ),
         ("{q: [a]}", "{p: [a]}", ["line 17, dashboard.teams.vision.p: got 'p', allowed: q, other"]),
@@ -174,7 +174,7 @@ def test_defaults_are_no_mistakes_however_rare_polls_are(tmp_path: Path, interva
     path.write_text(path.read_text().replace("stale: {Critical: {minutes: 30}}", "truncated: {}"))
     environment = load_environment(path)
     assert environment.alarms is not None
-    limits = environment.alarms.exporter_limits().limits(interval)
+    limits = environment.alarms.exporter_limits.limits(interval)
     assert ("stale", "Critical", ExporterStale(minutes=2 * interval)) in list(limits)
 
 

@@ -3,24 +3,22 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Final
+from typing import Final, Self
 
 from fairlane._internal.tokens import is_token
 from fairlane.errors import Problem
-from fairlane.monitoring.alarms.limits import (
-    DeadLetters,
-    ExporterStale,
-    FailureRate,
-    IdleCapacity,
-    IdleWhileWaiting,
-    Limit,
-    OldestWait,
-    Preemptions,
-    QueueBlocked,
-    SpotReclaims,
-    StarvedShare,
-    Truncated,
-)
+from fairlane.monitoring.alarms.kinds.dead_letters import DeadLetters
+from fairlane.monitoring.alarms.kinds.exporter_stale import ExporterStale
+from fairlane.monitoring.alarms.kinds.failure_rate import FailureRate
+from fairlane.monitoring.alarms.kinds.idle_capacity import IdleCapacity
+from fairlane.monitoring.alarms.kinds.idle_while_waiting import IdleWhileWaiting
+from fairlane.monitoring.alarms.kinds.limit import DAY_MINUTES, LastingLimit, Limit
+from fairlane.monitoring.alarms.kinds.oldest_wait import OldestWait
+from fairlane.monitoring.alarms.kinds.preemptions import Preemptions
+from fairlane.monitoring.alarms.kinds.queue_blocked import QueueBlocked
+from fairlane.monitoring.alarms.kinds.spot_reclaims import SpotReclaims
+from fairlane.monitoring.alarms.kinds.starved_share import StarvedShare
+from fairlane.monitoring.alarms.kinds.truncated import Truncated
 
 _WARNING: Final = "Warning"
 _CRITICAL: Final = "Critical"
@@ -39,14 +37,21 @@ _DEFAULTS: Final[Mapping[str, Mapping[str, Limit]]] = {
 }
 
 _SEVERITY: Final = re.compile(r"(?!Queues$)[A-Za-z][A-Za-z0-9]{0,31}")  # the exporter's alarms of queues are in Queues
-_DAY_MINUTES: Final = 24 * 60
-_HOUR_MINUTES: Final = 60
-_SHORTEST_PERIOD: Final = 5
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Limits:
     """Limits of some kinds, each by severity."""
+
+    @classmethod
+    def among(cls, settings: object) -> Self:
+        """Return the limits among the attributes of an object that has all of them."""
+        return cls(**{kind.name: getattr(settings, kind.name) for kind in fields(cls)})
+
+    def over(self, common: Self) -> Self:
+        """Return these limits, with those of `common` for each kind that is not named here."""
+        named = {kind.name: getattr(self, kind.name) for kind in fields(self)}
+        return replace(common, **{name: limits for name, limits in named.items() if limits is not None})
 
     def limits(self, interval_minutes: int = 1) -> Iterator[tuple[str, str, Limit]]:
         """Every limit: its kind, its severity, and itself.
@@ -86,20 +91,11 @@ class Limits:
                 yield from (problem.within(*where) for problem in wrong)
 
 
-def period_minutes(limit: Limit, interval_minutes: int) -> int:
-    """The period of an alarm for a limit that lasts: an hour for hours; else five minutes, or the interval of polls."""
-    return _HOUR_MINUTES if isinstance(limit, IdleCapacity) else max(_SHORTEST_PERIOD, interval_minutes)
-
-
-def _least_minutes(limit: Limit, interval_minutes: int) -> int:
-    return 2 * interval_minutes if isinstance(limit, ExporterStale) else interval_minutes
-
-
 def _told_by(limit: Limit, interval_minutes: int) -> Limit:
     """The limit, or one that lasts longer, as long as it takes polls to tell."""
-    if not isinstance(limit, StarvedShare | IdleWhileWaiting | ExporterStale | Truncated):
+    if not isinstance(limit, LastingLimit):
         return limit
-    return replace(limit, minutes=max(limit.minutes, _least_minutes(limit, interval_minutes)))
+    return replace(limit, minutes=max(limit.minutes, limit.least_minutes(interval_minutes)))
 
 
 def _tokens(limit: Limit) -> Iterator[Problem]:
@@ -112,36 +108,35 @@ def _time_problems(limit: Limit, interval_minutes: int) -> Iterator[Problem]:
     lasting = limit.lasting_minutes()
     if lasting is None:
         return
-    name = "minutes" if hasattr(limit, "minutes") else "hours"
-    if lasting < (least := _least_minutes(limit, interval_minutes)):
+    name = "minutes" if isinstance(limit, LastingLimit) else "hours"
+    if lasting < (least := limit.least_minutes(interval_minutes)):
         allowed = f"no less than the {interval_minutes} minutes between two polls, which tell nothing sooner"
         if least > interval_minutes:
             allowed = f"no less than {least}, two intervals of polls"
         yield Problem((name,), getattr(limit, name), allowed)
-    period = period_minutes(limit, interval_minutes)
-    if name == "minutes" and -(-int(lasting) // period) * period > _DAY_MINUTES:
-        allowed = f"at most {_DAY_MINUTES // period * period} minutes, as periods of {period} minutes add up to a day"
+    period = limit.period_minutes(interval_minutes)
+    if name == "minutes" and -(-int(lasting) // period) * period > DAY_MINUTES:
+        allowed = f"at most {DAY_MINUTES // period * period} minutes, as periods of {period} minutes add up to a day"
         yield Problem((name,), getattr(limit, name), allowed)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class AlarmLimits(Limits):
-    """What is too much for a queue, each by severity: `{"Warning": OldestWait(hours=4)}`; `{}` leaves an alarm out.
+    """Limits of a queue's alarms, each by severity: `{"Warning": OldestWait(hours=4)}`; `{}` leaves an alarm out.
 
-    What is not named is as it is by default, and lasts as long as the interval of the polls, where that is longer.
-
-    Alarms whose metrics a queue does not have are left out by themselves: of starved shares where entitlements are not
-    known, of idle capacity where no limit is, of preemptions without quota shares, of Spot without Spot machines.
+    Unnamed kinds have their defaults, which last at least one interval of the polls. Alarms whose metrics a queue lacks
+    are left out: `starved_share` without known entitlements, `idle_capacity` without a known limit, `preemptions`
+    without quota shares, `spot_reclaims` without Spot instances.
 
     Args:
-        oldest_wait: a job has been waiting for too long.
-        blocked: AWS Batch says that the job at the head of the queue cannot start.
-        failure_rate: too many jobs fail.
-        starved_share: a share has less than its entitlement while jobs of it wait.
-        idle_while_waiting: capacity is idle while jobs wait.
-        idle_capacity: capacity is idle for hours.
-        preemptions: many jobs are stopped for others.
-        spot_reclaims: many attempts are lost on Spot machines.
+        oldest_wait: A job has been waiting for capacity for too long. Default: 4 hours are a Warning and 24 Critical.
+        blocked: AWS Batch said that the job at the head of the queue cannot start.
+        failure_rate: Too many jobs fail.
+        starved_share: A share has less than its entitlement while its jobs wait.
+        idle_while_waiting: Capacity is idle while jobs wait.
+        idle_capacity: Hardly any capacity is in use for hours.
+        preemptions: Many attempts are stopped for others.
+        spot_reclaims: Many attempts are lost on Spot instances.
     """
 
     oldest_wait: Mapping[str, OldestWait] | None = None
@@ -154,17 +149,16 @@ class AlarmLimits(Limits):
     spot_reclaims: Mapping[str, SpotReclaims] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class ExporterLimits(Limits):
-    """What is too much for the exporter itself, each by severity; `{}` leaves an alarm out.
+    """Limits of the exporter's own alarms, each by severity; `{}` leaves an alarm out.
 
-    What is not named is as it is by default, and lasts as long as the interval of the polls, where that is longer; for
-    `stale`, as two intervals.
+    Unnamed kinds have their defaults, which last at least one interval of the polls, `stale` two.
 
     Args:
-        stale: a queue was not polled, or events wait to be counted.
-        dead_letters: events could not be used or delivered.
-        truncated: a queue has more jobs than a poll may list.
+        stale: A queue was not polled, or events wait to be counted.
+        dead_letters: Events could not be used or delivered.
+        truncated: A queue has more jobs than a poll may list.
     """
 
     stale: Mapping[str, ExporterStale] | None = None

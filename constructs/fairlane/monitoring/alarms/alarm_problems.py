@@ -8,14 +8,12 @@ from aws_cdk import aws_sns as sns
 from fairlane._internal.claims import Claims
 from fairlane._internal.tokens import is_token
 from fairlane.errors import Path, Problem
-from fairlane.monitoring.alarms import AlarmLimits, ExporterLimits, Limit, QueueBlocked, StarvedShare
+from fairlane.monitoring.alarms import AlarmLimits, ExporterLimits
 from fairlane.monitoring.alarms.actions import MOST_ACTIONS, check_action, check_notify, check_runbooks
 from fairlane.monitoring.alarms.alarm_limits import severities
 from fairlane.monitoring.alarms.alarm_topic import AlarmTopic
-from fairlane.monitoring.alarms.conditions import entitled_shares
-from fairlane.monitoring.alarms.reasons import blocked_reasons
+from fairlane.monitoring.alarms.part_rules import unknown_part_problems
 from fairlane.monitoring.exporter.job_metrics import JobMetrics
-from fairlane.monitoring.exporter.monitored_queue import MonitoredQueue
 
 Target: TypeAlias = sns.ITopic | str
 Notify: TypeAlias = Sequence[Target] | Mapping[str, Sequence[Target]]
@@ -41,7 +39,11 @@ def alarm_problems(
     yield from wrong
     if wrong:
         return  # shares, reasons and severities are read off limits that are right
-    yield from _unknown(metrics.queues, limits, queue_limits)
+    parts = {
+        name: {"shares": queue.entitled_shares if queue.alone else [], "reasons": queue.blocked_reasons}
+        for name, queue in metrics.queues.items()
+    }
+    yield from (problem for problem, _ in unknown_part_problems(parts, limits, queue_limits))
     if isinstance(notify, Mapping):
         yield from check_notify(notify, severities(limits, *queue_limits.values(), exporter_limits))
 
@@ -97,34 +99,3 @@ def _target(field: Path, target: object, region: str) -> Iterator[Problem]:
         yield Problem(field, repr(target), "a topic of Amazon SNS, or an ARN")
     elif (theirs := target.env.region) != region and not is_token(theirs) and not is_token(region):  # type: ignore[attr-defined]
         yield Problem(field, f"a topic in {theirs}", f"one in {region}, as alarms call nothing in another Region")
-
-
-def _unknown(
-    queues: Mapping[str, MonitoredQueue], limits: AlarmLimits, queue_limits: Mapping[str, AlarmLimits]
-) -> Iterator[Problem]:
-    """Yields shares and reasons to watch that no queue has for which they are named."""
-    common = {(kind, severity): limit for kind, severity, limit in limits.limits()}
-    having: dict[Path, tuple[Limit, list[MonitoredQueue]]] = {}
-    for name, queue in queues.items():
-        for kind, severity, limit in queue_limits.get(name, limits).limits():
-            where: Path = ("limits",) if common.get((kind, severity)) == limit else ("queue_limits", name)
-            having.setdefault((*where, kind, severity), (limit, []))[1].append(queue)
-    for field, (limit, some) in having.items():
-        wanted, known = _parts(limit, some)
-        for one in wanted or ():
-            if one not in known:
-                of = f"of queue{'s' if len(some) > 1 else ''} {', '.join(queue.name for queue in some)}"
-                allowed = f"{of}: {', '.join(known) or 'none, as no entitlement is known'}"
-                yield Problem((*field, "reasons" if isinstance(limit, QueueBlocked) else "shares"), one, allowed)
-
-
-def _parts(limit: Limit, queues: Sequence[MonitoredQueue]) -> tuple[Sequence[str] | None, list[str]]:
-    """What of queues a limit is to watch, and what they have of the kind."""
-    match limit:
-        case StarvedShare():
-            known = [share for queue in queues if queue.alone for share in entitled_shares(queue)]
-            return limit.shares, list(dict.fromkeys(known))
-        case QueueBlocked():
-            known = [reason for queue in queues for reason in blocked_reasons(training=queue.service)]
-            return limit.reasons, list(dict.fromkeys(known))
-    return None, []

@@ -7,22 +7,6 @@ from fairlane._internal.tokens import is_token
 MOST_CHARACTERS: Final = 1024
 RUNBOOKS: Final = "docs/runbooks"
 
-_LOOK: Final = {
-    "oldest_wait": "who runs now and who waits (dashboard, top row and shares); whether the queue is blocked",
-    "blocked": "the job at the head of the queue (aws batch get-job-queue-snapshot) against what its environments have",
-    "failure_rate": "failures by reason on the dashboard, then the logs of one job of the reason that leads",
-    "starved_share": "which shares use more than their entitlement, and whether what they run can be preempted",
-    "idle_while_waiting": "whether the queue is blocked; whether AWS has the machines; account quotas; large jobs",
-    "idle_capacity": "whether anybody submits; whether what is reserved is still needed",
-    "preemptions": "which share loses attempts, and whether its jobs write checkpoints",
-    "spot_reclaims": "failures by reason; whether machines on demand, or other instance types, would do",
-    "stale": "errors and throttles of the exporter's functions, and their logs; other alarms show what they last knew",
-    "dead_letters": "the messages in that dead-letter queue of the exporter, and what they have in common",
-    "truncated": "whether one user submits single jobs by the thousand: array jobs are listed by their parents",
-    "custom": "its metric on the dashboard that it is from",
-}
-
-
 _CHILDREN: Final = (
     "aws cloudwatch describe-alarms --children-of-alarm-name NAME "
     "--query \"[MetricAlarms, CompositeAlarms][] | [?StateValue=='ALARM'].AlarmName\""
@@ -35,16 +19,17 @@ def slug(kind: str) -> str:
     return kind.replace("_", "-")
 
 
-def describe(subject: str, kind: str, says: str, runbooks: str) -> str:
+def describe(subject: str, kind: str, says: str, look_at: str, runbooks: str) -> str:
     """The description of an alarm.
 
     Args:
         subject: what it is about.
         kind: which kind of alarm it is.
         says: what it means that it is in state ALARM.
+        look_at: Where to look first.
         runbooks: the address of the folder that has the runbooks.
     """
-    rest = f". Look first at: {_LOOK[kind]}. Runbook: {runbooks}/{slug(kind)}.md"
+    rest = f". Look first at: {look_at}. Runbook: {runbooks}/{slug(kind)}.md"
     room = MOST_CHARACTERS - len(f"{subject}: {rest}")
     if len(says) > room and not is_token(says):
         says = f"{says[: room - 3]}..."

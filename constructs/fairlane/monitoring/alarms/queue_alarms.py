@@ -1,6 +1,7 @@
 """Alarms on queues, their shares and the exporter: what wakes somebody, and what it says."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from operator import methodcaller
 from typing import Final, cast
 
 import aws_cdk as cdk
@@ -12,13 +13,14 @@ from fairlane.errors import ConfigurationError, Problem
 from fairlane.monitoring.alarms import AlarmLimits, ExporterLimits, Limit
 from fairlane.monitoring.alarms.alarm_problems import Notify, alarm_problems, arns_of
 from fairlane.monitoring.alarms.composite_alarm import CompositeAlarm
-from fairlane.monitoring.alarms.conditions import Condition, QueueConditions
+from fairlane.monitoring.alarms.condition import Condition, ExporterQueues, QueueSeries
 from fairlane.monitoring.alarms.custom_alarms import custom_alarm_problems, metrics_in
 from fairlane.monitoring.alarms.descriptions import RUNBOOKS, describe, describe_all, slug
-from fairlane.monitoring.alarms.exporter_conditions import exporter_conditions
+from fairlane.monitoring.alarms.metric_alarm import metric_alarm
 from fairlane.monitoring.exporter.job_metrics import JobMetrics
 
 _EXPORTER: Final = "The exporter of job metrics"
+_CUSTOM: Final = "its metric on the dashboard that it is from"
 
 _Made = list[tuple[str, cloudwatch.CfnAlarm]]
 
@@ -95,15 +97,19 @@ class QueueAlarms(Construct):
         below = Construct(exporter, "Queues")
         watched = list(exporter_limits.limits(interval))
         for name, queue in metrics.queues.items():
-            conditions = QueueConditions(queue, namespace=metrics.namespace, interval_minutes=interval)
+            series = QueueSeries(queue=queue, namespace=metrics.namespace, interval_minutes=interval)
+            conditions = methodcaller("of_queue", series)
             self._queues[name] = Construct(queues, name)
             own = queue_limits.get(name, limits).limits(interval)
-            of_queues[name] = self._make(self._queues[name], f"Queues/{name}", name, own, conditions.of)
+            of_queues[name] = self._make(self._queues[name], f"Queues/{name}", name, own, conditions)
             path = f"Exporter/Queues/{name}"
-            of_exporter += self._make(Construct(below, name), path, name, watched, conditions.of)
-        of_exporter += self._make(
-            exporter, "Exporter", _EXPORTER, watched, lambda limit: exporter_conditions(limit, metrics)
+            of_exporter += self._make(Construct(below, name), path, name, watched, conditions)
+        sqs = ExporterQueues(
+            events=metrics.events.queue_name,
+            unused=metrics.dead_letters.queue_name,
+            undelivered=metrics.rule_dead_letters.queue_name,
         )
+        of_exporter += self._make(exporter, "Exporter", _EXPORTER, watched, methodcaller("of_exporter", sqs))
         made = [alarm for some in (*of_queues.values(), of_exporter) for alarm in some]
         known = list(dict.fromkeys(severity for severity, _ in made))
         self._actions = {
@@ -180,7 +186,7 @@ class QueueAlarms(Construct):
             evaluation_periods=evaluation_periods,
             datapoints_to_alarm=datapoints_to_alarm,
             treat_missing_data=treat_missing_data,
-            alarm_description=describe(queue, "custom", says, self._runbooks),
+            alarm_description=describe(queue, "custom", says, _CUSTOM, self._runbooks),
         )
         together.add(alarm.alarm_arn)
         self.alarms[path] = cast(cloudwatch.CfnAlarm, alarm.node.default_child)
@@ -198,19 +204,9 @@ class QueueAlarms(Construct):
         made: _Made = []
         for kind, severity, limit in limits:
             for condition in conditions_of(limit):
-                name = "-".join(filter(None, (slug(kind), condition.of, severity)))
-                alarm = cloudwatch.CfnAlarm(
-                    scope,
-                    name,
-                    alarm_description=describe(subject, kind, condition.says, self._runbooks),
-                    metrics=condition.queries(),
-                    comparison_operator=condition.comparison,
-                    threshold=condition.threshold,
-                    evaluation_periods=condition.periods,
-                    datapoints_to_alarm=condition.periods,
-                    treat_missing_data=condition.missing,
-                    warm_up_configuration=condition.warm_up(),
-                )
+                name = "-".join(filter(None, (slug(kind), condition.part, severity)))
+                description = describe(subject, kind, condition.meaning, limit.look_at, self._runbooks)
+                alarm = metric_alarm(scope, name, condition, description)
                 self.alarms[f"{path}/{name}"] = alarm
                 self.metric_count += len(condition.series)
                 made.append((severity, alarm))

@@ -8,7 +8,6 @@ from constructs import Construct
 
 from fairlane._internal.lambda_package import metrics_catalog
 from fairlane.errors import ConfigurationError, Problem
-from fairlane.monitoring.alarms.conditions import entitled_shares
 from fairlane.monitoring.alarms.queue_alarms import QueueAlarms
 from fairlane.monitoring.costs import MonitoringUse, MonthlyCost, QueueUse, monthly_cost
 from fairlane.monitoring.costs.estimate import limit_problems
@@ -102,7 +101,7 @@ def _use(queue: MonitoredQueue) -> QueueUse:
     return QueueUse(
         service=queue.service,
         shares=len(queue.shares),
-        entitled=len(entitled_shares(queue)),
+        entitled=len(queue.entitled_shares),
         other=queue.elsewhere or (bool(queue.shares) and not queue.quotas),
         preemption=queue.quotas or (queue.service and queue.elsewhere),
         limit=bool(queue.limit),

@@ -1,7 +1,6 @@
 """What a dashboard would show twice, not at all, or could not."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
 
 import aws_cdk as cdk
 from constructs import Construct
@@ -11,9 +10,7 @@ from fairlane._internal.tokens import is_token
 from fairlane.errors import Path, Problem
 from fairlane.monitoring.alarms.queue_alarms import QueueAlarms
 from fairlane.monitoring.exporter.job_metrics import JobMetrics
-from fairlane.monitoring.series import PERCENTILE_DECIMALS, percentile_text
-
-_MOST_PERCENT: Final = 100
+from fairlane.monitoring.statistics import check_percentiles
 
 
 def constructs_once(name: str, got: Sequence[Construct], kind: type[Construct]) -> Iterator[Problem]:
@@ -51,7 +48,7 @@ def dashboard_problems(
             yield Problem(("alarms", index), some.node.path, allowed)
     if not wrong:
         yield from _choice_problems(_known_shares(metrics), queues, shares)
-    yield from _percentile_problems(percentiles)
+    yield from check_percentiles(percentiles)
 
 
 def _known_shares(metrics: Sequence[JobMetrics]) -> dict[str, list[str]]:
@@ -95,17 +92,3 @@ def _names_problems(
             yield Problem((*field, index), name, allowed)
         elif name in some[:index]:
             yield Problem((*field, index), name, f"each {kind} once")
-
-
-def _percentile_problems(percentiles: Sequence[float]) -> Iterator[Problem]:
-    field: Path = ("percentiles",)
-    if isinstance(percentiles, str) or not isinstance(percentiles, Sequence) or not percentiles:
-        yield Problem(field, percentiles or "none", "one percentile or more")
-        return
-    for index, one in enumerate(percentiles):
-        number = isinstance(one, int | float) and not isinstance(one, bool) and 0 < one <= _MOST_PERCENT
-        if not number or float(percentile_text(one)[1:]) != one:
-            allowed = f"a percentile: a number above 0, up to 100, with at most {PERCENTILE_DECIMALS} decimals"
-            yield Problem((*field, index), one, allowed)
-        elif one in percentiles[:index]:
-            yield Problem((*field, index), one, "each percentile once")

@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from fairlane.monitoring.alarms.conditions import entitled_shares
 from fairlane.monitoring.dashboards.widgets import Rows, Widget, graph, number, text, total
 from fairlane.monitoring.exporter.monitored_queue import MonitoredQueue
-from fairlane.monitoring.series import Series, exported, native, percentile_text, search
+from fairlane.monitoring.series import Series, exported, native, search
+from fairlane.monitoring.statistics import percentile_text
 
 OTHER: Final = "other"
 _HOUR: Final = 3600
@@ -106,7 +106,7 @@ class QueueRows:
 
     @property
     def _entitled(self) -> list[str]:
-        return [share for share in self._shares if share in entitled_shares(self._queue)]
+        return [share for share in self._shares if share in self._queue.entitled_shares]
 
     def _capacity(self) -> list[Widget]:
         region, entitled = self._region, self._entitled

@@ -20,7 +20,8 @@ from fairlane._internal.service_role import service_role
 from fairlane.errors import ConfigurationError, Problem
 from fairlane.monitoring.exporter.event_bus import MAX_TEMPLATE, add_rules, template_of
 from fairlane.monitoring.exporter.exported_metrics import ExportedMetrics
-from fairlane.monitoring.exporter.monitored_queue import AnyQueue, MonitoredQueue, job_metrics_problems, read_queue
+from fairlane.monitoring.exporter.monitored_queue import MonitoredQueue
+from fairlane.monitoring.exporter.queue_reader import AnyQueue, job_metrics_problems, read_queue
 
 _EVENTS_TIMEOUT: Final = 60
 _POLL_TIMEOUT: Final = 55

@@ -35,7 +35,7 @@ ARN_ALLOWED = "the ARN of what an alarm may call, such as arn:aws:sns:REGION:ACC
 MISTAKES: list[tuple[dict[str, Any], list[str]]] = [
     (
         {"queue_limits": {"p4": AlarmLimits(starved_share={"Warning": StarvedShare(shares=["c"])})}},
-        ["queue_limits.p4.starved_share.Warning.shares: got 'c', allowed: of queue p4: a, b"],
+        ["queue_limits.p4.starved_share.Warning.shares[0]: got 'c', allowed: one of queue p4: a, b"],
     ),
     (
         {"queue_limits": {"gone": AlarmLimits()}},
@@ -44,7 +44,7 @@ MISTAKES: list[tuple[dict[str, Any], list[str]]] = [
     (
         {"queue_limits": {"cpu": AlarmLimits(blocked={"Warning": QueueBlocked(reasons=["FULL"])})}},
         [
-            "queue_limits.cpu.blocked.Warning.reasons: got 'FULL', allowed: of queue cpu: "
+            "queue_limits.cpu.blocked.Warning.reasons[0]: got 'FULL', allowed: one of queue cpu: "
             "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY, MISCONFIGURATION:QUOTA_MANAGEMENT_LIMIT_EXCEEDED, "
             "MISCONFIGURATION:SERVICE_ENVIRONMENT_MAX_RESOURCE, Other"
         ],
@@ -131,7 +131,7 @@ MISTAKES: list[tuple[dict[str, Any], list[str]]] = [
     (
         {"limits": AlarmLimits(starved_share={"Warning": StarvedShare(shares=["b", "research", "none"])})},
         [
-            "limits.starved_share.Warning.shares: got 'none', allowed: of queues p4, g5, cpu, old: a, b, prod, research",
+            "limits.starved_share.Warning.shares[2]: got 'none', allowed: one of queues p4, g5, cpu, old: a, b, prod, research",
         ],
     ),
 ]

@@ -168,7 +168,7 @@ def test_shares_of_queues_that_share_an_environment_cannot_be_watched(stack: Sta
     limits = {"one": AlarmLimits(starved_share={"Warning": StarvedShare(shares=["x"])})}
     metrics = shared_environment(stack)
     assert problems_of(lambda: QueueAlarms(stack, "Alarms", metrics=metrics, notify=[ARN], queue_limits=limits)) == [
-        "queue_limits.one.starved_share.Warning.shares: got 'x', allowed: of queue one: none, as no entitlement is known"
+        "queue_limits.one.starved_share.Warning.shares[0]: got 'x', allowed: one of queue one: none"
     ]
 
 

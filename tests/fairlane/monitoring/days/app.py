@@ -14,7 +14,7 @@ from fairlane import (
 from fairlane.capacity import Purchase
 from fairlane.cloudwatch.template import plain
 from fairlane.monitoring import QueueAlarms
-from fairlane.monitoring.exporter.monitored_queue import AnyQueue
+from fairlane.monitoring.exporter.queue_reader import AnyQueue
 from tests.gpu import gpu_queue, machines
 from tests.support import recommended_flags, template_of
 

@@ -1,0 +1,12 @@
+from fairlane.monitoring.alarms.kinds.dead_letters import DeadLetters as DeadLetters
+from fairlane.monitoring.alarms.kinds.exporter_stale import ExporterStale as ExporterStale
+from fairlane.monitoring.alarms.kinds.failure_rate import FailureRate as FailureRate
+from fairlane.monitoring.alarms.kinds.idle_capacity import IdleCapacity as IdleCapacity
+from fairlane.monitoring.alarms.kinds.idle_while_waiting import IdleWhileWaiting as IdleWhileWaiting
+from fairlane.monitoring.alarms.kinds.limit import Limit as Limit
+from fairlane.monitoring.alarms.kinds.oldest_wait import OldestWait as OldestWait
+from fairlane.monitoring.alarms.kinds.preemptions import Preemptions as Preemptions
+from fairlane.monitoring.alarms.kinds.queue_blocked import QueueBlocked as QueueBlocked
+from fairlane.monitoring.alarms.kinds.spot_reclaims import SpotReclaims as SpotReclaims
+from fairlane.monitoring.alarms.kinds.starved_share import StarvedShare as StarvedShare
+from fairlane.monitoring.alarms.kinds.truncated import Truncated as Truncated
