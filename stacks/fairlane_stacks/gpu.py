@@ -1,7 +1,8 @@
 """Machines with GPUs, and the job definitions on them, from an environment file."""
 
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from dataclasses import fields
+from typing import Any, Final, TypeAlias
 
 import aws_cdk as cdk
 from aws_cdk import aws_ec2 as ec2
@@ -9,11 +10,17 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from fairlane.capacity import GpuComputeEnvironment, TrainingVpc
-from fairlane.environment import GivenNetworkModel, MultiNodeGpuJobDefinitionModel, RegionModel
+from fairlane.environment import GivenNetworkModel, GpuJobSettings, MultiNodeJobSettings, RegionModel
 from fairlane.jobs import GpuJobDefinition, MultiNodeGpuJobDefinition
+from fairlane.jobs.rules import GpuJobSpec, JobSpec, MultiNodeJobSpec
 from fairlane.queues import GpuQueue
 
 AnyJobDefinition: TypeAlias = GpuJobDefinition | MultiNodeGpuJobDefinition
+
+_CONSTRUCTS: Final[dict[type, tuple[type[JobSpec], type[AnyJobDefinition]]]] = {
+    GpuJobSettings: (GpuJobSpec, GpuJobDefinition),
+    MultiNodeJobSettings: (MultiNodeJobSpec, MultiNodeGpuJobDefinition),
+}
 
 
 def compute_environments(
@@ -41,7 +48,7 @@ def compute_environments(
             vpc=vpc,
             subnets=subnets,
             security_groups=[groups[one] for one in environment.security_group_ids or ()] or None,
-            **environment.with_tags(tags).settings,
+            **environment.with_tags(tags).arguments,
         )
         for name, environment in model.compute_environments.items()
     }
@@ -70,18 +77,18 @@ def job_definitions(scope: Construct, model: RegionModel, queues: dict[str, GpuQ
     secrets = Construct(scope, "Secrets")
     made: dict[str, AnyJobDefinition] = {}
     for name, job in model.job_definitions.items():
-        arguments: Any = {**job.arguments(name), "secrets": _secrets(Construct(secrets, name), job.secrets)}
-        made[name] = (
-            MultiNodeGpuJobDefinition(inside, name, script=job.script, nodes=job.nodes, efa=job.efa, **arguments)
-            if isinstance(job, MultiNodeGpuJobDefinitionModel)
-            else GpuJobDefinition(inside, name, command=job.command, gpus=job.gpus, vcpus=job.vcpus, **arguments)
-        )
+        spec, kind = _CONSTRUCTS[type(job)]
+        arguments: Any = {field.name: getattr(job, field.name) for field in fields(spec)} | {
+            "job_definition_name": name,
+            "secrets": _secrets(Construct(secrets, name), job.secrets),
+        }
+        made[name] = kind(inside, name, **arguments)
         for queue in job.queues:
             queues[queue].accepts(made[name])
     return made
 
 
-def _secrets(scope: Construct, arns: dict[str, str]) -> dict[str, secretsmanager.ISecret]:
+def _secrets(scope: Construct, arns: Mapping[str, str]) -> dict[str, secretsmanager.ISecret]:
     return {
         variable: secretsmanager.Secret.from_secret_complete_arn(scope, variable, arn) for variable, arn in arns.items()
     }

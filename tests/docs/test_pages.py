@@ -41,7 +41,7 @@ def test_the_vcpus_of_the_example_are_what_its_machines_may_have() -> None:
         family = "P" if environment.instance_types[0].startswith("p") else "G and VT"
         spot = environment.purchase == Purchase.SPOT
         name = f"All {family} Spot Instance Requests" if spot else f"Running On-Demand {family} instances"
-        used[name] += environment.machines.max_vcpus
+        used[name] += environment.vcpus
     said = re.sub(r"\s+", " ", page("account-quotas.md"))
     assert len(used) == 3
     for quota, vcpus in used.items():

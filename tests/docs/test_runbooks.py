@@ -16,7 +16,6 @@ from aws_cdk import App, Environment, Stack
 from botocore.model import ServiceModel, Shape
 from botocore.validate import ParamValidator
 
-import fairlane.monitoring.alarms
 from fairlane import (
     Fifo,
     GpuComputeEnvironment,
@@ -29,7 +28,7 @@ from fairlane import (
     TrainingQueue,
     TrainingVpc,
 )
-from fairlane.monitoring import QueueAlarms
+from fairlane.monitoring import QueueAlarms, alarms
 from fairlane.monitoring.alarms import AlarmLimits, ExporterLimits
 from tests.support import REPOSITORY
 
@@ -189,7 +188,7 @@ def tuned(page: Path) -> list[str]:
 def test_limits_that_pages_show_can_be_set(page: Path) -> None:
     assert tuned(page)
     for code in tuned(page):
-        limits = eval(code, vars(fairlane.monitoring.alarms))
+        limits = eval(code, {name: getattr(alarms, name) for name in alarms.__all__})
         assert list(limits.problems(1)) == []
         if page.parent == RUNBOOKS:
             kind = page.stem.replace("-", "_")

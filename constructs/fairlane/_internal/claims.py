@@ -1,5 +1,6 @@
 """Who made what in an app, for things of which AWS has one: found at synth instead of at deployment."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
@@ -7,6 +8,7 @@ from aws_cdk import Stack
 from constructs import IConstruct
 
 from fairlane._internal.tokens import is_token
+from fairlane.errors import Problem
 
 _Owners = dict[tuple[str, ...], IConstruct]
 
@@ -52,6 +54,11 @@ class Claims:
         """The path of the construct that has the name."""
         owner = self._owners.get((kind, str(name), *self._where))
         return owner.node.path if owner is not None else None
+
+    def name_problems(self, kind: str, field: str, name: str) -> Iterator[Problem]:
+        """Yield a name that another construct has."""
+        if owner := self.owner(kind, name):
+            yield Problem((field,), name, f"another name: {owner} has it already")
 
     def add(self, kind: str, name: str, owner: IConstruct) -> None:
         """Notes that a construct has the name; the first one stays."""

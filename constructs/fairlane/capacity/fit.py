@@ -4,20 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from fairlane._internal.tokens import is_token
-from fairlane.capacity.rules import Purchase
+from fairlane.capacity.efa_rules import efa_fit_problems
+from fairlane.capacity.rules import ComputeEnvironmentSpec, Purchase
 from fairlane.catalog import GpuInstanceType, JobNeeds, gpu_instance_type
 from fairlane.catalog.job_needs import closest, shortcomings
 from fairlane.errors import Advice, Problem
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Machines:
-    """What a compute environment has; as for `GpuComputeEnvironment`."""
-
-    instance_types: Sequence[str]
-    purchase: Purchase
-    efa: bool
-    max_vcpus: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +20,7 @@ class JobSize:
     instance_type: str | None
 
 
-def fit_problems(job: JobSize, environments: Mapping[str, Machines]) -> Iterator[Problem]:
+def fit_problems(job: JobSize, environments: Mapping[str, ComputeEnvironmentSpec]) -> Iterator[Problem]:
     """Yields every environment, by its name, that can never run the job; a machine that is not known could."""
     for name, environment in environments.items():
         field = (name,)
@@ -41,16 +32,13 @@ def fit_problems(job: JobSize, environments: Mapping[str, Machines]) -> Iterator
             continue
         if job.needs is None:
             continue
-        if job.needs.efa and not environment.efa:
-            yield Problem(
-                field, f"{job.needs.efa} EFA interfaces", "a job without EFA, as the environment has efa=False"
-            )
+        yield from efa_fit_problems(name, job.needs.efa, efa=environment.efa)
         machines = [gpu_instance_type(instance_type) for instance_type in environment.instance_types]
         known = [machine for machine in machines if machine is not None]
         if len(known) < len(machines) or any(_fits(job.needs, machine) for machine in known):
             vcpus = job.nodes * job.needs.vcpus
-            if not is_token(environment.max_vcpus) and vcpus > environment.max_vcpus:
-                allowed = f"at most the {environment.max_vcpus} that the environment may have"
+            if not is_token(environment.vcpus) and vcpus > environment.vcpus:
+                allowed = f"at most the {environment.vcpus} that the environment may have"
                 yield Problem(field, f"{vcpus} vCPUs in all", allowed)
             continue
         nearest = closest(job.needs, known)

@@ -11,17 +11,8 @@ from constructs import Construct
 
 from fairlane.capacity.launch_template import instance_profile, launch_template
 from fairlane.capacity.lustre import LustreMount
-from fairlane.capacity.rules import (
-    DEFAULT_JOB_EXECUTION_TIMEOUT_MINUTES,
-    DEFAULT_ROOT_VOLUME_GIB,
-    AllocationStrategy,
-    Purchase,
-    default_strategy,
-    gpu_capacity_problems,
-    max_vcpus_for,
-)
+from fairlane.capacity.rules import AllocationStrategy, ComputeEnvironmentSpec, Purchase
 from fairlane.capacity.training_vpc import TrainingVpc
-from fairlane.catalog import gpu_instance_type
 from fairlane.catalog.gpu_catalog import is_unverified
 from fairlane.errors import ConfigurationError, Problem
 
@@ -74,6 +65,7 @@ class GpuComputeEnvironment(Construct):
         compute_environment: the underlying resource.
         compute_environment_arn: its ARN.
         vpc: as given.
+        spec: All settings but the network.
         instance_types: as given.
         purchase: as given.
         efa: as given.
@@ -98,30 +90,29 @@ class GpuComputeEnvironment(Construct):
         capacity_reservation: str | None = None,
         subnets: Sequence[ec2.ISubnet] | None = None,
         security_groups: Sequence[ec2.ISecurityGroup] | None = None,
-        root_volume_gib: int = DEFAULT_ROOT_VOLUME_GIB,
-        job_execution_timeout_minutes: int = DEFAULT_JOB_EXECUTION_TIMEOUT_MINUTES,
+        root_volume_gib: int = 200,
+        job_execution_timeout_minutes: int = 24 * 60,
         container_insights: bool = True,
         lustre: Sequence[LustreMount] = (),
         update_to_latest_image_version: bool = False,
         tags: Mapping[str, str] | None = None,
     ) -> None:
-        problems = list(
-            gpu_capacity_problems(
-                instance_types=instance_types,
-                max_gpus=max_gpus,
-                max_vcpus=max_vcpus,
-                purchase=purchase,
-                allocation_strategy=allocation_strategy,
-                efa=efa,
-                capacity_reservation=capacity_reservation,
-                root_volume_gib=root_volume_gib,
-                job_execution_timeout_minutes=job_execution_timeout_minutes,
-                container_insights=container_insights,
-                lustre=lustre,
-                update_to_latest_image_version=update_to_latest_image_version,
-                tags=tags,
-            )
+        spec = ComputeEnvironmentSpec(
+            instance_types=instance_types,
+            max_gpus=max_gpus,
+            max_vcpus=max_vcpus,
+            purchase=purchase,
+            allocation_strategy=allocation_strategy,
+            efa=efa,
+            capacity_reservation=capacity_reservation,
+            root_volume_gib=root_volume_gib,
+            job_execution_timeout_minutes=job_execution_timeout_minutes,
+            container_insights=container_insights,
+            lustre=lustre,
+            update_to_latest_image_version=update_to_latest_image_version,
+            tags=tags,
         )
+        problems = list(spec.problems())
         for name, given in (("subnets", subnets), ("security_groups", security_groups)):
             if given is not None and (
                 isinstance(given, str) or not given or not all(hasattr(one, "node") for one in given)
@@ -131,10 +122,11 @@ class GpuComputeEnvironment(Construct):
             raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)
         super().__init__(scope, construct_id)
         self.vpc = vpc
+        self.spec = spec
         self.instance_types = tuple(instance_types)
         self.purchase = purchase
         self.efa = efa
-        self.max_vcpus = max_vcpus or max_vcpus_for(max_gpus or 0, instance_types)
+        self.max_vcpus = spec.vcpus
         for key, value in (tags or {}).items():
             cdk.Tags.of(self).add(key, value)
         self._security_groups = security_groups
@@ -143,15 +135,7 @@ class GpuComputeEnvironment(Construct):
         else:
             self._group_ids = [_own_security_group(self, vpc.vpc_id, efa)]
         subnet_ids = [subnet.subnet_id for subnet in subnets] if subnets else self._subnet_ids_of(vpc)
-        template = launch_template(
-            self,
-            purchase=purchase,
-            capacity_reservation=capacity_reservation,
-            efa_machine=gpu_instance_type(instance_types[0]) if efa else None,
-            security_group_ids=self._group_ids,
-            root_volume_gib=root_volume_gib,
-            lustre=lustre,
-        )
+        template = launch_template(self, spec, self._group_ids)
         if tags and "Name" in tags:  # the CDK's own launch template has another one
             cdk.Tags.of(template).add("Name", tags["Name"])
         resources = batch.CfnComputeEnvironment
@@ -169,7 +153,7 @@ class GpuComputeEnvironment(Construct):
             ),
             compute_resources=resources.ComputeResourcesProperty(
                 type="SPOT" if purchase == Purchase.SPOT else "EC2",
-                allocation_strategy=allocation_strategy or default_strategy(purchase),
+                allocation_strategy=spec.strategy,
                 instance_types=list(instance_types),
                 minv_cpus=0,
                 maxv_cpus=self.max_vcpus,

@@ -12,8 +12,8 @@ from fairlane._internal.claims import Claims
 from fairlane._internal.nag import acknowledge_wildcards
 from fairlane._internal.service_role import service_role
 from fairlane.capacity.lustre import LustreMount
-from fairlane.capacity.rules import Purchase
-from fairlane.catalog import GpuInstanceType
+from fairlane.capacity.rules import ComputeEnvironmentSpec, Purchase
+from fairlane.catalog import GpuInstanceType, gpu_instance_type
 
 _ROOT_DEVICE: Final = "/dev/xvda"
 _AGENT: Final = [
@@ -65,14 +65,7 @@ def instance_profile(scope: Construct) -> iam.CfnInstanceProfile:
 
 
 def launch_template(
-    scope: Construct,
-    *,
-    purchase: Purchase,
-    capacity_reservation: str | None,
-    efa_machine: GpuInstanceType | None,
-    security_group_ids: Sequence[str],
-    root_volume_gib: int,
-    lustre: Sequence[LustreMount],
+    scope: Construct, spec: ComputeEnvironmentSpec, security_group_ids: Sequence[str]
 ) -> ec2.LaunchTemplate:
     """Makes the launch template: IMDSv2 only, an encrypted root volume, the agent's settings, EFA and file systems.
 
@@ -87,19 +80,19 @@ def launch_template(
             ec2.BlockDevice(
                 device_name=_ROOT_DEVICE,
                 volume=ec2.BlockDeviceVolume.ebs(
-                    root_volume_gib, encrypted=True, volume_type=ec2.EbsDeviceVolumeType.GP3
+                    spec.root_volume_gib, encrypted=True, volume_type=ec2.EbsDeviceVolumeType.GP3
                 ),
             )
         ],
-        user_data=_user_data(scope, lustre),
+        user_data=_user_data(scope, spec.lustre),
     )
     data: dict[str, Any] = {}
-    if purchase == Purchase.CAPACITY_BLOCK:
+    if spec.purchase == Purchase.CAPACITY_BLOCK:
         data["InstanceMarketOptions"] = {"MarketType": "capacity-block"}
-    if capacity_reservation is not None:
-        data["CapacityReservationSpecification"] = {"CapacityReservationTarget": _target(capacity_reservation)}
-    if efa_machine is not None:
-        data["NetworkInterfaces"] = _efa_interfaces(efa_machine, security_group_ids)
+    if spec.capacity_reservation is not None:
+        data["CapacityReservationSpecification"] = {"CapacityReservationTarget": _target(spec.capacity_reservation)}
+    if spec.efa and (instance := gpu_instance_type(spec.instance_types[0])):
+        data["NetworkInterfaces"] = _efa_interfaces(instance, security_group_ids)
     resource = template.node.default_child
     assert isinstance(resource, ec2.CfnLaunchTemplate)
     for name, value in data.items():

@@ -124,5 +124,4 @@ def _problems(
     yield from check_tags(tags)
     if name is not None:
         yield from check_name(("service_environment_name",), name)
-        if owner := claims.owner(SERVICE_ENVIRONMENT, name):
-            yield Problem(("service_environment_name",), name, f"another name: {owner} has it already")
+        yield from claims.name_problems(SERVICE_ENVIRONMENT, "service_environment_name", name)

@@ -1,11 +1,11 @@
 from fairlane.environment.alarms import AlarmSettings as AlarmSettings
-from fairlane.environment.compute_environments import GpuComputeEnvironmentModel as GpuComputeEnvironmentModel
+from fairlane.environment.compute_environments import ComputeEnvironmentSettings as ComputeEnvironmentSettings
 from fairlane.environment.dashboard import DashboardModel as DashboardModel
 from fairlane.environment.environment import Environment as Environment
 from fairlane.environment.execution_roles import TrainingExecutionRoleModel as TrainingExecutionRoleModel
 from fairlane.environment.images import ImageModel as ImageModel
-from fairlane.environment.job_definitions import GpuJobDefinitionModel as GpuJobDefinitionModel
-from fairlane.environment.job_definitions import MultiNodeGpuJobDefinitionModel as MultiNodeGpuJobDefinitionModel
+from fairlane.environment.job_definitions import GpuJobSettings as GpuJobSettings
+from fairlane.environment.job_definitions import MultiNodeJobSettings as MultiNodeJobSettings
 from fairlane.environment.job_metrics import JobMetricsModel as JobMetricsModel
 from fairlane.environment.loader import environment_names as environment_names
 from fairlane.environment.loader import find_environment as find_environment
@@ -19,6 +19,5 @@ from fairlane.environment.scheduling import FairShareModel as FairShareModel
 from fairlane.environment.scheduling import FifoModel as FifoModel
 from fairlane.environment.scheduling import QuotaManagementModel as QuotaManagementModel
 from fairlane.environment.scheduling import QuotaShareModel as QuotaShareModel
-from fairlane.environment.scheduling import TimeLimitActionModel as TimeLimitActionModel
 from fairlane.environment.schema import environment_json_schema as environment_json_schema
 from fairlane.environment.service_environments import ServiceEnvironmentModel as ServiceEnvironmentModel

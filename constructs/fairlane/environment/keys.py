@@ -37,13 +37,15 @@ class Keys:
 
     Args:
         without: Fields that are not written in the mapping, for example because its key in the file gives the value.
+        model: Model whose `build` returns the dataclass, where the mapping has other keys. Default: the fields as keys.
     """
 
     without: tuple[str, ...] = ()
+    model: type[Model] | None = None
 
     def __get_pydantic_core_schema__(self, spec: type, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Return the schema of the model, whose value is the dataclass."""
-        model = model_of(spec, self.without)
+        model = self.model or model_of(spec, self.without)
         return core_schema.no_info_after_validator_function(lambda value: value.build(), handler.generate_schema(model))
 
 

@@ -1,6 +1,6 @@
 """Environment-file models of `network`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated
 
 from pydantic import ConfigDict, Tag
@@ -49,11 +49,11 @@ NetworkField = Annotated[
 ]
 
 
-def check_ids(name: str, kind: str, ids: list[str] | None, of: str) -> Iterator[Problem]:
+def check_ids(name: str, kind: str, ids: Sequence[str] | None, of: str) -> Iterator[Problem]:
     """Check a list of one or more ids of EC2, each once."""
     if not ids:
         yield Problem((name,), ids, f"one or more ids, each that of {of}, such as {kind}-0123456789abcdef0")
     for index, one in enumerate(ids or ()):
         yield from check_id((name, index), kind, one, of)
-        if one in (ids or [])[:index]:
+        if one in (ids or ())[:index]:
             yield Problem((name, index), one, "each id once")

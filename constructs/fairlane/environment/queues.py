@@ -5,14 +5,13 @@ from typing import Annotated, TypedDict
 
 from pydantic import ConfigDict, Field, Tag
 
-from fairlane.capacity.rules import MAX_COMPUTE_ENVIRONMENTS
 from fairlane.environment.base import CapacityField, Model, StateField, branch, of_key, state_of
 from fairlane.environment.keys import Keys
-from fairlane.environment.scheduling import FairShareModel, FifoModel, QuotaManagementModel, TimeLimitActionModel
+from fairlane.environment.scheduling import FairShareModel, FifoModel, QuotaManagementModel
 from fairlane.environment.service_environments import ServiceEnvironmentModel
 from fairlane.errors import Problem
 from fairlane.monitoring.alarms.alarm_limits import AlarmLimits
-from fairlane.queues.rules import gpu_queue_problems
+from fairlane.queues.rules import check_compute_environments, gpu_queue_problems
 from fairlane.queues.training_queue_rules import training_queue_problems
 from fairlane.scheduling import Capacity, JobStateTimeLimitAction, SchedulingPolicy, State
 from fairlane.scheduling.capacity import check_instance_type
@@ -48,7 +47,7 @@ class QueueModel(Model):
     """0 to 1000; among queues with the same service or compute environment, the highest is served first."""
     state: StateField = "enabled"
     """A draining queue takes no new jobs; those that it has may finish."""
-    time_limit_actions: list[TimeLimitActionModel] = []
+    time_limit_actions: list[Annotated[JobStateTimeLimitAction, Keys()]] = []
     """What to do with jobs that cannot start and block the queue."""
     alarms: Annotated[AlarmLimits, Keys()] | None = None
     """Limits of this queue's alarms, where they are not those of all queues."""
@@ -61,7 +60,7 @@ class QueueModel(Model):
             "scheduling": self.scheduling.build() if self.scheduling else None,  # type: ignore[typeddict-item]
             "priority": self.priority,
             "state": state_of(self.state),
-            "time_limit_actions": [action.build() for action in self.time_limit_actions],
+            "time_limit_actions": self.time_limit_actions,
             "tags": self.tags,
         }
 
@@ -118,13 +117,7 @@ class GpuQueueModel(QueueModel):
         """Yields every mistake of the queue."""
         for problem in gpu_queue_problems(queue_name=name, **self.settings):
             yield of_key(problem, "queue_name")
-        field = ("compute_environments",)
-        if not 1 <= len(self.compute_environments) <= MAX_COMPUTE_ENVIRONMENTS:
-            got = f"{len(self.compute_environments)} compute environments"
-            yield Problem(field, got, f"1 to {MAX_COMPUTE_ENVIRONMENTS} compute environments")
-        for index, environment in enumerate(self.compute_environments):
-            if environment in self.compute_environments[:index]:
-                yield Problem((*field, index), environment, "each compute environment once")
+        yield from check_compute_environments(self.compute_environments)
 
 
 QueueField = Annotated[

@@ -7,6 +7,7 @@ from typing import TypeAlias
 from fairlane.capacity.fit import fit_problems
 from fairlane.environment.alarms import AlarmSettings
 from fairlane.environment.environment import Environment
+from fairlane.environment.job_definitions import job_problems
 from fairlane.environment.queues import GpuQueueModel, TrainingQueueModel
 from fairlane.environment.regions import RegionModel
 from fairlane.errors import Path, Problem
@@ -130,16 +131,16 @@ def _concerns(keys: tuple[str, ...], problems: Iterable[Problem]) -> bool:
 
 def _fit(model: RegionModel, region: str, job_name: str, queue_name: str) -> Iterator[Resting]:
     job, queue = model.job_definitions[job_name], model.gpu_queues.get(queue_name)
-    if queue is None or _concerns(_SIZE, job.problems(job_name, region)):
+    if queue is None or _concerns(_SIZE, job_problems(job, job_name, region)):
         return
     for name in queue.compute_environments:
         environment = model.compute_environments.get(name)
-        if environment is None or _concerns(_MACHINES, environment.problems(region)):
+        if environment is None or _concerns(_MACHINES, environment.regional_problems(region)):
             continue
         rests_on: list[Path] = [
             *(("job_definitions", job_name, key) for key in _SIZE),
             *(("compute_environments", name, key) for key in _MACHINES),
             ("queues", queue_name, "compute_environments"),
         ]
-        for problem in fit_problems(job.size, {name: environment.machines}):
+        for problem in fit_problems(job.size, {name: environment}):
             yield replace(problem, allowed=f"{problem.allowed} (compute environment {name})"), rests_on

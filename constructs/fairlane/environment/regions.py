@@ -7,10 +7,10 @@ from typing import Annotated, Final
 from fairlane._internal.checks import check_name
 from fairlane.environment.alarms import AlarmSettings
 from fairlane.environment.base import Model
-from fairlane.environment.compute_environments import GpuComputeEnvironmentModel
+from fairlane.environment.compute_environments import ComputeEnvironmentSettings
 from fairlane.environment.execution_roles import TrainingExecutionRoleModel
 from fairlane.environment.images import ImageModel, ReplicationField
-from fairlane.environment.job_definitions import JobDefinitionField
+from fairlane.environment.job_definitions import JobDefinitionField, job_problems
 from fairlane.environment.job_metrics import JobMetricsModel
 from fairlane.environment.keys import Keys
 from fairlane.environment.network import NetworkField
@@ -34,7 +34,7 @@ class RegionModel(Model):
     """Service environments that several queues have together."""
     network: NetworkField | None = None
     """Where machines of compute_environments start: a VPC that exists, or one that is made."""
-    compute_environments: dict[str, GpuComputeEnvironmentModel] = {}
+    compute_environments: dict[str, Annotated[ComputeEnvironmentSettings, Keys()]] = {}
     """Machines with GPUs for queues of containers, by a name of yours."""
     queues: dict[str, QueueField] = {}
     """Queues by name: of containers if they have compute_environments, of SageMaker training jobs if not."""
@@ -89,8 +89,8 @@ class RegionModel(Model):
             for name, thing in things.items():
                 for problem in (*check_name((), name), *thing.problems()):
                     yield problem.within(kind, name)
-        for name, machines in self.compute_environments.items():
-            for problem in (*check_name((), name), *machines.problems(region)):
+        for name, instances in self.compute_environments.items():
+            for problem in (*check_name((), name), *instances.regional_problems(region)):
                 yield problem.within("compute_environments", name)
         for name, queue in self.queues.items():
             for problem in (
@@ -100,7 +100,7 @@ class RegionModel(Model):
             ):
                 yield problem.within("queues", name)
         for name, job in self.job_definitions.items():
-            for problem in job.problems(name, region):
+            for problem in job_problems(job, name, region):
                 yield problem.within("job_definitions", name)
         for name, image in self.images.items():
             for problem in image.problems(name, Place("", region)):

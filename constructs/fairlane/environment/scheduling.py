@@ -10,13 +10,10 @@ from fairlane.environment.base import Model, StateField, state_of
 from fairlane.scheduling import (
     FairShare,
     Fifo,
-    JobAction,
-    JobStateTimeLimitAction,
     QuotaManagement,
     QuotaShare,
     SchedulingPolicy,
     Sharing,
-    TimeLimitReason,
 )
 
 
@@ -94,17 +91,3 @@ class QuotaManagementModel(SchedulingModel):
     def build(self) -> QuotaManagement:
         """The policy as a `fairlane.scheduling` object."""
         return QuotaManagement(*(share.build(name) for name, share in self.shares.items()))
-
-
-class TimeLimitActionModel(Model):
-    """Fails a job that blocks the head of the queue for too long."""
-
-    reason: Annotated[TimeLimitReason, Field(strict=False)]
-    max_time_seconds: int
-    """600 to 86400 seconds."""
-    action: Annotated[JobAction, Field(strict=False)] | None = None
-    """TERMINATE, the only one on a queue for SageMaker training."""
-
-    def build(self) -> JobStateTimeLimitAction:
-        """The action as a `fairlane.scheduling` object."""
-        return JobStateTimeLimitAction(**dict(self))

@@ -91,8 +91,7 @@ class ReplicatedRepository(Construct):
                 home=home,
             )
         )
-        if owner := here.owner(REPOSITORY, repository_name):
-            problems.append(Problem(("repository_name",), repository_name, f"another name: {owner} has it already"))
+        problems += here.name_problems(REPOSITORY, "repository_name", repository_name)
         if not any(problem.field[0] in {"regions", "other_accounts", "repository_name"} for problem in problems):
             to = destinations(regions, accounts, home.account)
             problems += rule_problems(scope, repository_name, to)

@@ -1,7 +1,7 @@
 """What the containers of all GPU job definitions have: a role, logs, sizes, volumes, retries."""
 
 from collections.abc import Mapping, Sequence
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import aws_cdk as cdk
 from aws_cdk import aws_batch as batch
@@ -14,17 +14,13 @@ from fairlane._internal.claims import Claims
 from fairlane._internal.iam_statements import allow
 from fairlane._internal.nag import acknowledge_wildcards
 from fairlane.catalog import JobNeeds
-from fairlane.errors import Problem
 from fairlane.jobs.permission_rules import s3_statements
 from fairlane.jobs.retries import JobRetries, RetryAction, RetryRule
+from fairlane.jobs.rules import JobSpec
 from fairlane.jobs.s3 import ARN, WHY_OBJECTS
 from fairlane.jobs.volumes import EfsVolume, HostVolume
-from fairlane.queues import JobDefinitionBase
 
 Volume: TypeAlias = EfsVolume | HostVolume
-
-JOB_DEFINITION: Final = "job definition"
-"""What names of job definitions are claimed as."""
 
 _TASKS: Final = "ecs-tasks.amazonaws.com"
 _ALL_ELSE: Final = RetryRule(action=RetryAction.EXIT, on_reason="*")
@@ -70,27 +66,19 @@ def secrets_role(scope: Construct, secrets: Mapping[str, secretsmanager.ISecret]
 
 
 def container(
-    scope: Construct,
-    *,
-    image: str,
-    command: Sequence[str],
-    needs: JobNeeds,
-    shared_memory_mib: int,
-    environment: Mapping[str, str],
-    secrets: Mapping[str, secretsmanager.ISecret],
-    volumes: Sequence[Volume],
-    role: iam.Role,
-    log_group: logs.LogGroup,
-    instance_type: str | None = None,
+    scope: Construct, spec: JobSpec, role: iam.Role, log_group: logs.LogGroup
 ) -> batch.CfnJobDefinition.ContainerPropertiesProperty:
-    """Renders a container."""
+    """Render the container of one node."""
+    needs: JobNeeds = spec.needs
+    secrets: Mapping[str, Any] = spec.secrets
+    volumes = spec.volumes
     definition = batch.CfnJobDefinition
     amounts = {"GPU": needs.gpus, "VCPU": needs.vcpus, "MEMORY": needs.memory_mib}
     execution_role = secrets_role(scope, secrets, log_group) if secrets else None
     return definition.ContainerPropertiesProperty(
-        image=image,
-        command=list(command) or None,
-        instance_type=instance_type,
+        image=spec.image,
+        command=list(spec.container_command) or None,
+        instance_type=spec.size.instance_type,
         job_role_arn=role.role_arn,
         execution_role_arn=execution_role.role_arn if execution_role else None,
         resource_requirements=[
@@ -98,12 +86,15 @@ def container(
         ],
         environment=[
             definition.EnvironmentProperty(name=name, value=value)
-            for name, value in {"AWS_REGION": Claims.at(scope).region, **environment}.items()  # not every agent tells
+            for name, value in {
+                "AWS_REGION": Claims.at(scope).region,
+                **spec.variables,
+            }.items()  # not every agent tells
         ],
         secrets=[definition.SecretProperty(name=name, value_from=secret.secret_arn) for name, secret in secrets.items()]
         or None,
         linux_parameters=definition.LinuxParametersProperty(
-            shared_memory_size=shared_memory_mib,
+            shared_memory_size=spec.shared_memory_mib or needs.memory_mib // 2,
             devices=[
                 definition.DeviceProperty(
                     host_path=f"/dev/infiniband/uverbs{number}",
@@ -139,46 +130,12 @@ def container(
     )
 
 
-def register(
-    scope: JobDefinitionBase,
-    *,
-    name: str,
-    retries: JobRetries,
-    timeout_seconds: int | None,
-    scheduling_priority: int,
-    tags: Mapping[str, str] | None,
-    container_properties: batch.CfnJobDefinition.ContainerPropertiesProperty | None = None,
-    node_properties: batch.CfnJobDefinition.NodePropertiesProperty | None = None,
-) -> batch.CfnJobDefinition:
-    """Makes the resource, whose old revisions stay for jobs that wait, and notes name, ARN and tags."""
-    definition = batch.CfnJobDefinition
-    resource = definition(
-        scope,
-        "Resource",
-        type="container" if container_properties else "multinode",
-        job_definition_name=name,
-        platform_capabilities=["EC2"],
-        container_properties=container_properties,
-        node_properties=node_properties,
-        retry_strategy=_retry_strategy(retries),
-        timeout=definition.TimeoutProperty(attempt_duration_seconds=timeout_seconds) if timeout_seconds else None,
-        scheduling_priority=scheduling_priority,
-        resource_retention_policy=definition.ResourceRetentionPolicyProperty(skip_deregister_on_update=True),
-    )
-    scope.job_definition_name = name
-    here = Claims.at(scope)
-    scope.unrevised_arn = f"{ARN}:batch:{here.region}:{here.account}:job-definition/{name}"
-    for key, value in (tags or {}).items():
-        cdk.Tags.of(scope).add(key, value)
-    return resource
-
-
 def log_group_of(scope: Construct, retention: logs.RetentionDays) -> logs.LogGroup:
     """Makes the log group, which outlives the definition."""
     return logs.LogGroup(scope, "LogGroup", retention=retention, removal_policy=cdk.RemovalPolicy.RETAIN)
 
 
-def _retry_strategy(retries: JobRetries) -> batch.CfnJobDefinition.RetryStrategyProperty:
+def retry_strategy(retries: JobRetries) -> batch.CfnJobDefinition.RetryStrategyProperty:
     """Renders retries; AWS would try again after all that no rule names, so a last rule ends that."""
     definition = batch.CfnJobDefinition
     return definition.RetryStrategyProperty(
@@ -193,11 +150,6 @@ def _retry_strategy(retries: JobRetries) -> batch.CfnJobDefinition.RetryStrategy
             for rule in (*retries.rules, _ALL_ELSE)
         ],
     )
-
-
-def name_taken(name: str, owner: str) -> Problem:
-    """A name that another definition has: they would be each other's revisions."""
-    return Problem(("job_definition_name",), name, f"another name: {owner} has it already")
 
 
 def _volume(name: str, volume: Volume) -> batch.CfnJobDefinition.VolumesProperty:

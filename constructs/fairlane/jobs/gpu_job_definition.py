@@ -1,28 +1,21 @@
 """Job definitions for containers on GPU machines."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
+from aws_cdk import aws_batch as batch
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
-from fairlane._internal.claims import Claims
-from fairlane.errors import ConfigurationError, Problem
-from fairlane.jobs.container import (
-    JOB_DEFINITION,
-    Volume,
-    container,
-    job_role,
-    log_group_of,
-    name_taken,
-    register,
-)
-from fairlane.jobs.retries import JobRetries
-from fairlane.jobs.rules import gpu_job_problems, known, needs_of
-from fairlane.queues import GpuQueue, JobDefinitionBase
+from fairlane.jobs.container import Volume
+from fairlane.jobs.job_definition import RegisteredJobDefinition
+from fairlane.jobs.retries import DEFAULT_RETRIES, JobRetries
+from fairlane.jobs.rules import GpuJobSpec
+from fairlane.queues import GpuQueue
 
 
-class GpuJobDefinition(JobDefinitionBase):
+class GpuJobDefinition(RegisteredJobDefinition):
     """What a job on a GPU machine runs: an image, a command, and the part of the machine that it needs.
 
     Without `vcpus` and `memory_mib`, a job gets the part of its machine that belongs to its GPUs, so that as many run
@@ -91,12 +84,10 @@ class GpuJobDefinition(JobDefinitionBase):
         queue: GpuQueue | None = None,
         tags: Mapping[str, str] | None = None,
     ) -> None:
-        environment = {} if environment is None else environment
-        secrets = {} if secrets is None else secrets
-        retries = JobRetries() if retries is None else retries
-        claims = Claims.at(scope)
-        problems = list(
-            gpu_job_problems(
+        super().__init__(
+            scope,
+            construct_id,
+            spec=GpuJobSpec(
                 job_definition_name=job_definition_name,
                 image=image,
                 command=command,
@@ -105,51 +96,19 @@ class GpuJobDefinition(JobDefinitionBase):
                 vcpus=vcpus,
                 memory_mib=memory_mib,
                 shared_memory_mib=shared_memory_mib,
-                environment=environment,
-                secrets=secrets,
                 read=read,
                 write=write,
                 volumes=volumes,
-                retries=retries,
                 timeout_seconds=timeout_seconds,
                 scheduling_priority=scheduling_priority,
                 tags=tags,
-            )
-        )
-        if owner := claims.owner(JOB_DEFINITION, job_definition_name):
-            problems.append(name_taken(job_definition_name, owner))
-        if queue is not None and not isinstance(queue, GpuQueue):
-            problems.append(Problem(("queue",), queue, "a GpuQueue that is made in this app"))
-        if problems:
-            raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)
-        needs = needs_of(instance_type, gpus, vcpus, memory_mib)
-        super().__init__(scope, construct_id)
-        claims.add(JOB_DEFINITION, job_definition_name, self)
-        self.image = image
-        self.nodes = 1
-        self.instance_type = None
-        self.needs = known(needs)
-        self.log_group = log_group_of(self, log_retention)
-        self.job_role = job_role(self, read, write)
-        self.job_definition = register(
-            self,
-            name=job_definition_name,
-            retries=retries,
-            timeout_seconds=timeout_seconds,
-            scheduling_priority=scheduling_priority,
-            tags=tags,
-            container_properties=container(
-                self,
-                image=image,
-                command=command,
-                needs=needs,
-                shared_memory_mib=shared_memory_mib or needs.memory_mib // 2,
-                environment=environment,
-                secrets=secrets,
-                volumes=volumes,
-                role=self.job_role,
-                log_group=self.log_group,
+                environment=environment or {},
+                secrets=secrets or {},
+                retries=DEFAULT_RETRIES if retries is None else retries,
             ),
+            log_retention=log_retention,
+            queue=queue,
         )
-        if queue is not None:
-            queue.accepts(self)
+
+    def _containers(self, container: batch.CfnJobDefinition.ContainerPropertiesProperty) -> Mapping[str, Any]:
+        return {"type": "container", "container_properties": container}

@@ -1,29 +1,21 @@
 """Job definitions for jobs of several GPU machines at once."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from aws_cdk import aws_batch as batch
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
-from fairlane._internal.claims import Claims
-from fairlane.errors import ConfigurationError, Problem
-from fairlane.jobs.container import (
-    JOB_DEFINITION,
-    Volume,
-    container,
-    job_role,
-    log_group_of,
-    name_taken,
-    register,
-)
-from fairlane.jobs.retries import JobRetries
-from fairlane.jobs.rules import GPUS_PER_NODE, known, multi_node_job_problems, needs_of, rendezvous
-from fairlane.queues import GpuQueue, JobDefinitionBase
+from fairlane.jobs.container import Volume
+from fairlane.jobs.job_definition import RegisteredJobDefinition
+from fairlane.jobs.retries import DEFAULT_RETRIES, JobRetries
+from fairlane.jobs.rules import MultiNodeJobSpec
+from fairlane.queues import GpuQueue
 
 
-class MultiNodeGpuJobDefinition(JobDefinitionBase):
+class MultiNodeGpuJobDefinition(RegisteredJobDefinition):
     """What a job of several GPU machines runs: PyTorch's `torchrun` on each, which find each other by the main node.
 
     Each node has a machine to itself. The number of nodes can be overridden at submission (`nodeOverrides.numNodes`).
@@ -91,12 +83,10 @@ class MultiNodeGpuJobDefinition(JobDefinitionBase):
         queue: GpuQueue | None = None,
         tags: Mapping[str, str] | None = None,
     ) -> None:
-        environment = {} if environment is None else environment
-        secrets = {} if secrets is None else secrets
-        retries = JobRetries() if retries is None else retries
-        claims = Claims.at(scope)
-        problems = list(
-            multi_node_job_problems(
+        super().__init__(
+            scope,
+            construct_id,
+            spec=MultiNodeJobSpec(
                 job_definition_name=job_definition_name,
                 image=image,
                 script=script,
@@ -105,56 +95,23 @@ class MultiNodeGpuJobDefinition(JobDefinitionBase):
                 efa=efa,
                 memory_mib=memory_mib,
                 shared_memory_mib=shared_memory_mib,
-                environment=environment,
-                secrets=secrets,
                 read=read,
                 write=write,
                 volumes=volumes,
-                retries=retries,
                 timeout_seconds=timeout_seconds,
                 scheduling_priority=scheduling_priority,
                 tags=tags,
-            )
-        )
-        if owner := claims.owner(JOB_DEFINITION, job_definition_name):
-            problems.append(name_taken(job_definition_name, owner))
-        if queue is not None and not isinstance(queue, GpuQueue):
-            problems.append(Problem(("queue",), queue, "a GpuQueue that is made in this app"))
-        if problems:
-            raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)
-        needs = needs_of(instance_type, None, None, memory_mib, efa=efa)
-        super().__init__(scope, construct_id)
-        claims.add(JOB_DEFINITION, job_definition_name, self)
-        self.image = image
-        self.nodes = nodes
-        self.needs = known(needs)
-        self.instance_type = instance_type
-        self.log_group = log_group_of(self, log_retention)
-        self.job_role = job_role(self, read, write)
-        node = container(
-            self,
-            image=image,
-            command=rendezvous(script),
-            needs=needs,
-            shared_memory_mib=shared_memory_mib or needs.memory_mib // 2,
-            environment={**environment, GPUS_PER_NODE: str(needs.gpus)},
-            secrets=secrets,
-            volumes=volumes,
-            role=self.job_role,
-            log_group=self.log_group,
-            instance_type=instance_type,
-        )
-        every_node = batch.CfnJobDefinition.NodeRangePropertyProperty(target_nodes="0:", container=node)
-        self.job_definition = register(
-            self,
-            name=job_definition_name,
-            retries=retries,
-            timeout_seconds=timeout_seconds,
-            scheduling_priority=scheduling_priority,
-            tags=tags,
-            node_properties=batch.CfnJobDefinition.NodePropertiesProperty(
-                main_node=0, num_nodes=nodes, node_range_properties=[every_node]
+                environment=environment or {},
+                secrets=secrets or {},
+                retries=DEFAULT_RETRIES if retries is None else retries,
             ),
+            log_retention=log_retention,
+            queue=queue,
         )
-        if queue is not None:
-            queue.accepts(self)
+
+    def _containers(self, container: batch.CfnJobDefinition.ContainerPropertiesProperty) -> Mapping[str, Any]:
+        every_node = batch.CfnJobDefinition.NodeRangePropertyProperty(target_nodes="0:", container=container)
+        properties = batch.CfnJobDefinition.NodePropertiesProperty(
+            main_node=0, num_nodes=self.size.nodes, node_range_properties=[every_node]
+        )
+        return {"type": "multinode", "node_properties": properties}

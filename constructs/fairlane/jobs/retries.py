@@ -103,3 +103,6 @@ class JobRetries:
                     yield problem.within("rules", index)
             else:
                 yield Problem(("rules", index), rule, "a RetryRule")
+
+
+DEFAULT_RETRIES: Final = JobRetries()

@@ -12,14 +12,13 @@ from constructs import Construct
 from fairlane._internal.claims import Claims
 from fairlane._internal.tokens import is_token
 from fairlane.capacity import GpuComputeEnvironment, TrainingVpc
-from fairlane.capacity.fit import JobSize, Machines, fit_problems, splitting_advice
-from fairlane.capacity.rules import MAX_COMPUTE_ENVIRONMENTS
+from fairlane.capacity.fit import fit_problems, splitting_advice
 from fairlane.errors import ConfigurationError, Problem
 from fairlane.queues.gpu_grants import WILDCARDS, GpuQueueGrants
 from fairlane.queues.job_definition_base import JobDefinitionBase
 from fairlane.queues.native_metrics import ComputeQueueMetrics
 from fairlane.queues.resources import managed_policy, policy_resource, queue_by_arn, queue_by_name, time_limits
-from fairlane.queues.rules import gpu_queue_problems
+from fairlane.queues.rules import check_compute_environments, gpu_queue_problems
 from fairlane.queues.service_environment_claims import QUEUE
 from fairlane.scheduling import JobAction, JobStateTimeLimitAction, SchedulingPolicy, State
 
@@ -117,9 +116,8 @@ class GpuQueue(GpuQueueBase):
                 tags=tags,
             ),
             *_environment_problems(compute_environments),
+            *claims.name_problems(QUEUE, "queue_name", queue_name),
         ]
-        if owner := claims.owner(QUEUE, queue_name):
-            problems.append(Problem(("queue_name",), queue_name, f"another name: {owner} has it already"))
         if problems:
             raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)
         super().__init__(scope, construct_id)
@@ -166,19 +164,16 @@ class GpuQueue(GpuQueueBase):
             ConfigurationError: for each job that an environment has no machine for, with the machine that comes closest
                 and what it lacks.
         """
-        own = {
-            env.node.path: Machines(
-                instance_types=env.instance_types, purchase=env.purchase, efa=env.efa, max_vcpus=env.max_vcpus
-            )
-            for env in self.compute_environments
-            if isinstance(env, GpuComputeEnvironment)
+        specs = {
+            environment.node.path: environment.spec
+            for environment in self.compute_environments
+            if isinstance(environment, GpuComputeEnvironment)
         }
-        instance_types = [name for machines in own.values() for name in machines.instance_types]
+        instance_types = [name for spec in specs.values() for name in spec.instance_types]
         for job in jobs:
-            size = JobSize(needs=job.needs, nodes=job.nodes, instance_type=job.instance_type)
-            if problems := list(fit_problems(size, own)):
+            if problems := list(fit_problems(job.size, specs)):
                 raise ConfigurationError(f"{job.node.path} on {self.node.path}", problems)
-            for advice in splitting_advice(size, instance_types):
+            for advice in splitting_advice(job.size, instance_types):
                 cdk.Annotations.of(job).add_warning_v2(advice.id, advice.message)
             self._warn_of_images_out_of_reach(job)
 
@@ -204,18 +199,16 @@ def _arn_of(environment: AnyComputeEnvironment) -> str:
 
 
 def _environment_problems(environments: Sequence[AnyComputeEnvironment]) -> Iterator[Problem]:
-    if not isinstance(environments, Sequence) or not 1 <= len(environments) <= MAX_COMPUTE_ENVIRONMENTS:
-        got = f"{len(environments)} compute environments" if isinstance(environments, Sequence) else environments
-        yield Problem(("compute_environments",), got, f"a list of 1 to {MAX_COMPUTE_ENVIRONMENTS} compute environments")
-        return
-    for index, environment in enumerate(environments):
+    wrong = False
+    for index, environment in enumerate(environments if isinstance(environments, list | tuple) else ()):
         field = ("compute_environments", index)
         if not isinstance(environment, GpuComputeEnvironment) and not hasattr(environment, "compute_environment_ref"):
+            wrong = True
             yield Problem(field, environment, "a GpuComputeEnvironment")
         elif _is_fargate(environment):
             yield Problem(field, environment.node.path, "an environment of EC2 machines: Fargate has no GPUs")
-        elif any(environment is other for other in environments[:index]):
-            yield Problem(field, environment.node.path, "each compute environment once")
+    if not wrong:
+        yield from check_compute_environments(environments)
 
 
 def _is_fargate(environment: AnyComputeEnvironment) -> bool:

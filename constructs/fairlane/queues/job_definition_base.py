@@ -2,7 +2,7 @@
 
 from constructs import Construct
 
-from fairlane.catalog import JobNeeds
+from fairlane.capacity.fit import JobSize
 
 
 class JobDefinitionBase(Construct):
@@ -12,14 +12,10 @@ class JobDefinitionBase(Construct):
         image: the URI of its image.
         job_definition_name: its name, which people submit; AWS takes the newest revision.
         unrevised_arn: its ARN without a revision, which stands for the newest; with `:*` for every revision.
-        needs: what one node takes of a machine; None where that is not known at synth.
-        nodes: how many machines it takes at once.
-        instance_type: the only machine that it runs on; None if any will do that fits.
+        size: What the job takes, and what queues are checked against.
     """
 
     image: str
     job_definition_name: str
     unrevised_arn: str
-    needs: JobNeeds | None
-    nodes: int
-    instance_type: str | None
+    size: JobSize

@@ -16,6 +16,7 @@ from fairlane.scheduling.time_limits import (
 )
 
 MAX_PRIORITY: Final = 1000
+MAX_COMPUTE_ENVIRONMENTS: Final = 3
 
 
 def queue_problems(
@@ -46,3 +47,16 @@ def gpu_queue_problems(
         return
     for problem in scheduling.problems():
         yield problem.within("scheduling")
+
+
+def check_compute_environments(environments: object) -> Iterator[Problem]:
+    """Check a queue's list of compute environments: one to three, each once."""
+    field = ("compute_environments",)
+    if not isinstance(environments, Sequence) or not 1 <= len(environments) <= MAX_COMPUTE_ENVIRONMENTS:
+        got = f"{len(environments)} compute environments" if isinstance(environments, Sequence) else environments
+        yield Problem(field, got, f"a list of 1 to {MAX_COMPUTE_ENVIRONMENTS} compute environments")
+        return
+    for index, environment in enumerate(environments):
+        if any(environment is other or environment == other for other in environments[:index]):
+            path = environment if isinstance(environment, str) else environment.node.path
+            yield Problem((*field, index), path, "each compute environment once")

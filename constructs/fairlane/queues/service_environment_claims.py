@@ -49,11 +49,10 @@ def claim_problems(
     scheduling: SchedulingPolicy,
 ) -> Iterator[Problem]:
     """Yields a queue name that is taken, and an environment that may have no further queue."""
-    owner = claims.owner(QUEUE, queue_name)
-    if capacity is not None:
-        owner = owner or claims.owner(SERVICE_ENVIRONMENT, queue_name)
-    if owner:
-        yield Problem(("queue_name",), queue_name, f"another name: {owner} has it already")
+    taken = list(claims.name_problems(QUEUE, "queue_name", queue_name))
+    if capacity is not None and not taken:
+        taken += claims.name_problems(SERVICE_ENVIRONMENT, "queue_name", queue_name)
+    yield from taken
     if environment is not None and not _is_environment(environment):
         yield Problem(("service_environment",), environment, "a ServiceEnvironment")
     elif environment is not None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fairlane.catalog import gpu_instance_type, training_gpus
-from fairlane.environment import GpuComputeEnvironmentModel, RegionModel, TrainingQueueModel, load_environment
+from fairlane.environment import ComputeEnvironmentSettings, RegionModel, TrainingQueueModel, load_environment
 from fairlane.errors import ConfigurationError, Problem
 from fairlane.rehearsal.traces.reader import Unit
 from fairlane.scheduler.job import Trace
@@ -127,7 +127,7 @@ def _training(policy: SchedulingPolicy, queue: TrainingQueueModel, region: Regio
     )
 
 
-def _gpus(environment: GpuComputeEnvironmentModel) -> int | None:
+def _gpus(environment: ComputeEnvironmentSettings) -> int | None:
     """The most GPUs that a compute environment may have, whichever of its machines start."""
     if environment.max_gpus is not None:
         return environment.max_gpus

@@ -20,21 +20,21 @@ def test_the_schema_requires_what_the_loader_requires_and_explains_every_key() -
     models: dict[str, Any] = {"Environment": schema, **schema["$defs"]}
     required = {name: sorted(model["required"]) for name, model in models.items() if "required" in model}
     assert required == {
-        "EfsVolumeModel": ["container_path", "file_system_id"],
+        "EfsVolume": ["container_path", "file_system_id"],
         "Environment": ["region"],
         "FairShareModel": ["policy"],
         "FifoModel": ["policy"],
         "GivenNetworkModel": ["subnet_ids", "vpc_id"],
-        "GpuComputeEnvironmentModel": ["instance_types"],
-        "GpuJobDefinitionModel": ["image"],
+        "ComputeEnvironmentSettings": ["instance_types"],
+        "GpuJobSettings": ["image"],
         "GpuQueueModel": ["compute_environments", "scheduling"],
-        "HostVolumeModel": ["container_path", "source_path"],
-        "LustreMountModel": ["file_system_id", "mount_name"],
-        "MultiNodeGpuJobDefinitionModel": ["image", "nodes", "script"],
+        "HostVolume": ["container_path", "source_path"],
+        "LustreMount": ["file_system_id", "mount_name"],
+        "MultiNodeJobSettings": ["image", "nodes", "script"],
         "QuotaManagementModel": ["policy", "shares"],
         "QuotaShareModel": ["capacity", "sharing"],
         "ServiceEnvironmentModel": ["capacity"],
-        "TimeLimitActionModel": ["max_time_seconds", "reason"],
+        "JobStateTimeLimitAction": ["max_time_seconds", "reason"],
         "TrainingQueueModel": ["scheduling"],
     }
     for name, model in models.items():

@@ -65,7 +65,7 @@ def test_a_job_gets_the_part_of_its_machine_that_belongs_to_its_gpus(stack: Stac
     assert rendered["SchedulingPriority"] == 0
     assert rendered["ResourceRetentionPolicy"] == {"SkipDeregisterOnUpdate": True}
     assert "Timeout" not in rendered
-    assert definition.needs is not None
+    assert definition.size.needs is not None
     assert stack.resolve(definition.unrevised_arn)["Fn::Join"][1][-1].endswith(":111122223333:job-definition/train")
 
 
@@ -84,7 +84,7 @@ def test_the_default_definition_fits_as_often_as_the_machine_has_gpus_for(
 ) -> None:
     gpus = data.draw(st.integers(1, machine.gpus))
     stack = Stack(App(), "Stack")
-    needs = define(stack, instance_type=machine.instance_type, gpus=gpus).needs
+    needs = define(stack, instance_type=machine.instance_type, gpus=gpus).size.needs
     assert needs is not None
     assert not list(shortcomings(needs, machine))
     at_once = machine.gpus // gpus
@@ -106,7 +106,7 @@ def test_sizes_may_be_tokens(stack: Stack) -> None:
     definition = define(stack, gpus=1, shared_memory_mib=100, **sizes)
     container = resource(stack, "JobDefinition")["ContainerProperties"]
     assert {"Type": "VCPU", "Value": {"Ref": "Vcpus"}} in container["ResourceRequirements"]
-    assert definition.needs is None
+    assert definition.size.needs is None
 
 
 def test_retries_know_spot_and_images_and_end_there(stack: Stack) -> None:
@@ -302,7 +302,7 @@ def test_many_nodes_have_whole_machines_an_open_range_and_efa(stack: Stack) -> N
     assert devices == [f"/dev/infiniband/uverbs{number}" for number in range(32)]
     assert {limit["Name"]: limit["SoftLimit"] for limit in container["Ulimits"]}["memlock"] == -1
     assert {"Name": "FAIRLANE_GPUS_PER_NODE", "Value": "8"} in container["Environment"]
-    assert definition.nodes == 4
+    assert definition.size.nodes == 4
 
 
 def test_without_efa_there_are_no_devices(stack: Stack) -> None:
