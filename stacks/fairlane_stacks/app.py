@@ -7,6 +7,7 @@ import aws_cdk as cdk
 from constructs import Construct
 
 from fairlane.environment import AlarmSettings, Environment
+from fairlane_stacks.regional_stack import StackSettings
 from fairlane_stacks.training_stack import TrainingStack
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def _prefix(name: str, environment: Environment, region: str) -> str:
     return f"fairlane-{name}" if region == environment.region else f"fairlane-{name}-{region}"
 
 
-def _common(environment: Environment, region: str) -> dict[str, Any]:
+def _common(environment: Environment, region: str) -> StackSettings:
     account = environment.account or os.environ.get("CDK_DEFAULT_ACCOUNT")
     return {
         "env": cdk.Environment(account=account, region=region),

@@ -1,6 +1,7 @@
 """The stacks of images: repositories at home, and what other Regions need before their replicas come."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from typing import Unpack
 
 import aws_cdk as cdk
 from constructs import Construct
@@ -18,18 +19,17 @@ from fairlane.images import (
 from fairlane.monitoring import AlarmTopic
 from fairlane.monitoring.alarms.actions import MOST_ACTIONS
 from fairlane_stacks.notification_targets import targets_of
+from fairlane_stacks.regional_stack import RegionalStack, StackSettings
 
 
-class ImagesStack(cdk.Stack):
+class ImagesStack(RegionalStack):
     """The repositories of one Region, their replication, and the function that tells how far an image is.
 
     Args:
         scope: where it goes.
         construct_id: its id, and the stack's name.
         model: what the environment file says of the Region.
-        env: the account and Region.
-        tags: tags for all of it.
-        termination_protection: whether the stack refuses to be deleted.
+        settings: Account, Region, tags and termination protection.
 
     Attributes:
         repositories: by name.
@@ -42,11 +42,9 @@ class ImagesStack(cdk.Stack):
         construct_id: str,
         *,
         model: RegionModel,
-        env: cdk.Environment,
-        tags: Mapping[str, str],
-        termination_protection: bool,
+        **settings: Unpack[StackSettings],
     ) -> None:
-        super().__init__(scope, construct_id, env=env, tags=dict(tags), termination_protection=termination_protection)
+        super().__init__(scope, construct_id, **settings)
         if any(image.regions or image.other_accounts for image in model.images.values()):
             RegistryReplication(self, "Replication", mode=ReplicationMode(model.image_replication))
         inside = Construct(self, "Repositories")
@@ -60,7 +58,7 @@ class ImagesStack(cdk.Stack):
             cdk.CfnOutput(self, "GateFunctionName", value=self.gate.function.name)
 
 
-class ReplicasStack(cdk.Stack):
+class ReplicasStack(RegionalStack):
     """What a Region needs before images are replicated to it, and an alarm on replications that fail there.
 
     Args:
@@ -68,9 +66,7 @@ class ReplicasStack(cdk.Stack):
         construct_id: its id, and the stack's name.
         repositories: those that are replicated there.
         alarms: who hears of the alarm.
-        env: the account and Region.
-        tags: tags for all of it.
-        termination_protection: whether the stack refuses to be deleted.
+        settings: Account, Region, tags and termination protection.
 
     Attributes:
         topics: that are made for the alarm.
@@ -84,11 +80,9 @@ class ReplicasStack(cdk.Stack):
         *,
         repositories: Sequence[ReplicatedRepository],
         alarms: AlarmSettings,
-        env: cdk.Environment,
-        tags: Mapping[str, str],
-        termination_protection: bool,
+        **settings: Unpack[StackSettings],
     ) -> None:
-        super().__init__(scope, construct_id, env=env, tags=dict(tags), termination_protection=termination_protection)
+        super().__init__(scope, construct_id, **settings)
         self.topics: list[AlarmTopic] = []
         self.alarm: ReplicationAlarm | None = None
         ReplicaTemplates(self, "Templates", repositories=repositories)

@@ -1,19 +1,19 @@
 """The stack of one Region that watches its queues."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Unpack
 
-import aws_cdk as cdk
 from constructs import Construct
 
 from fairlane.environment import AlarmSettings, Environment, RegionModel
 from fairlane.monitoring import AlarmTopic, JobMetrics, MonitoringCost, QueueAlarms, QueueDashboard, Target
 from fairlane_stacks.images_stacks import ReplicasStack
 from fairlane_stacks.notification_targets import targets_of
+from fairlane_stacks.regional_stack import RegionalStack, StackSettings
 from fairlane_stacks.training_stack import TrainingStack
 
 
-class MonitoringStack(cdk.Stack):
+class MonitoringStack(RegionalStack):
     """What watches the queues of one Region: it knows them by their names, and refers to nothing in another stack.
 
     Args:
@@ -21,9 +21,7 @@ class MonitoringStack(cdk.Stack):
         construct_id: its id, and the stack's name.
         training: the stack that has the queues.
         model: what the environment file says of the Region.
-        env: the account and Region.
-        tags: tags for all of it.
-        termination_protection: whether the stack refuses to be deleted.
+        settings: Account, Region, tags and termination protection.
 
     Attributes:
         job_metrics: the exporter.
@@ -33,6 +31,8 @@ class MonitoringStack(cdk.Stack):
         cost: there too, what all of it costs a month.
     """
 
+    suppress_indentation = True
+
     def __init__(
         self,
         scope: Construct,
@@ -40,18 +40,9 @@ class MonitoringStack(cdk.Stack):
         *,
         training: TrainingStack,
         model: RegionModel,
-        env: cdk.Environment,
-        tags: Mapping[str, str],
-        termination_protection: bool,
+        **settings: Unpack[StackSettings],
     ) -> None:
-        super().__init__(
-            scope,
-            construct_id,
-            env=env,
-            tags=dict(tags),
-            termination_protection=termination_protection,
-            suppress_template_indentation=True,  # a template may have 1 MB, a quarter of which would be spaces
-        )
+        super().__init__(scope, construct_id, **settings)
         assert model.job_metrics is not None
         hints = {name: queue.instance_type for name, queue in model.training_queues.items() if queue.instance_type}
         self.job_metrics = JobMetrics(

@@ -1,7 +1,7 @@
 """The stack of one Region: its service and compute environments, queues and job definitions."""
 
 from collections import Counter
-from collections.abc import Mapping
+from typing import Unpack
 
 import aws_cdk as cdk
 from constructs import Construct
@@ -12,18 +12,17 @@ from fairlane.environment import RegionModel
 from fairlane.jobs import TrainingExecutionRole
 from fairlane.queues import GpuQueue, TrainingQueue
 from fairlane_stacks.gpu import compute_environments, job_definitions
+from fairlane_stacks.regional_stack import RegionalStack, StackSettings
 
 
-class TrainingStack(cdk.Stack):
+class TrainingStack(RegionalStack):
     """Everything that jobs of one Region run on: they share a stack, so that none refers to another stack.
 
     Args:
         scope: where it goes.
         construct_id: its id, and the stack's name.
         model: what the environment file says of the Region.
-        env: the account and Region.
-        tags: tags for all of it.
-        termination_protection: whether the stack refuses to be deleted.
+        settings: Account, Region, tags and termination protection.
 
     Attributes:
         service_environments: the shared ones, by their key in the file.
@@ -40,17 +39,15 @@ class TrainingStack(cdk.Stack):
         construct_id: str,
         *,
         model: RegionModel,
-        env: cdk.Environment,
-        tags: Mapping[str, str],
-        termination_protection: bool,
+        **settings: Unpack[StackSettings],
     ) -> None:
-        super().__init__(scope, construct_id, env=env, tags=dict(tags), termination_protection=termination_protection)
+        super().__init__(scope, construct_id, **settings)
         environments = Construct(self, "ServiceEnvironments")
         self.service_environments = {
             name: ServiceEnvironment(environments, name, capacity=environment.capacity, tags=environment.tags)
             for name, environment in model.service_environments.items()
         }
-        self.compute_environments = compute_environments(self, model, tags)
+        self.compute_environments = compute_environments(self, model, settings["tags"])
         queues = Construct(self, "Queues")
         self.training_queues = {
             name: TrainingQueue(

@@ -1,20 +1,15 @@
 """Evaluates a template's alarms over samples of metrics, as CloudWatch does."""
 
 import math
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from fairlane.cloudwatch.composites import Rule
-from fairlane.cloudwatch.metric_alarm import Alarm
 from fairlane.cloudwatch.samples import Samples
 from fairlane.cloudwatch.states import Kept, State
-from fairlane.cloudwatch.template import plain, resources
+from fairlane.cloudwatch.template_alarms import TemplateAlarms, too_deep
 
-ALARM: Final = "AWS::CloudWatch::Alarm"
-COMPOSITE: Final = "AWS::CloudWatch::CompositeAlarm"
 _MINUTE: Final = 60
-_REFERENCE: Final = re.compile(r"\$\{(\w+)(?:\.Arn)?\}")
 
 
 class History(dict[str, list[tuple[int, State]]]):
@@ -48,7 +43,7 @@ class History(dict[str, list[tuple[int, State]]]):
 
 
 def evaluate_alarms(
-    template: Mapping[str, Any],
+    template: Mapping[str, Any] | TemplateAlarms,
     samples: Samples,
     *,
     start: int,
@@ -62,7 +57,7 @@ def evaluate_alarms(
     another template, and those that refer to each other in a circle.
 
     Args:
-        template: the template, with its `Resources`.
+        template: the template, with its `Resources`, or its alarms.
         samples: of the metrics that its alarms watch; a reference in a dimension is what `plain` makes of it.
         start: when the alarms come into being, in seconds since 1970.
         end: the time of the last evaluation.
@@ -70,11 +65,12 @@ def evaluate_alarms(
             they are more; its examples fetch 5 for 3.
     """
     history = History()
+    found = template if isinstance(template, TemplateAlarms) else TemplateAlarms.read(template)
     minutes = range(start - start % _MINUTE + _MINUTE, end + 1, _MINUTE)
-    for name, properties in resources(template, ALARM):
+    history.not_evaluated.update(found.not_evaluated)
+    for name, alarm in found.alarms.items():
         history[name] = [(start, State.INSUFFICIENT_DATA)]
         try:
-            alarm = Alarm.from_template(name, properties)
             for at in minutes:
                 if not alarm.is_due(at, start):
                     continue
@@ -85,7 +81,7 @@ def evaluate_alarms(
                         history.undocumented.add((name, at))
         except ValueError as error:
             history.leave_out(name, str(error))
-    rules = _rules(template, history)
+    rules = dict(found.rules)
     while ready := [name for name, rule in rules.items() if rule.children <= history.keys()]:
         for name in ready:
             history[name] = [(start, State.INSUFFICIENT_DATA)]
@@ -104,28 +100,4 @@ def _follow(name: str, rule: Rule, history: History, minutes: Sequence[int]) -> 
             states = {child: history.state(child, at) for child in rule.children}
             history.enter(name, at, State.ALARM if rule.holds(states) else State.OK)
     except RecursionError:
-        history.leave_out(name, f"alarm {name}: its rule is nested too deeply")
-
-
-def _rules(template: Mapping[str, Any], history: History) -> dict[str, Rule]:
-    """Rules of composite alarms, without those that cannot be read."""
-    composites = dict(resources(template, COMPOSITE))
-    alarms = {**dict(resources(template, ALARM)), **composites}
-    names = {plain(properties["AlarmName"]): name for name, properties in alarms.items() if "AlarmName" in properties}
-
-    def alarm(text: str) -> str:
-        reference = _REFERENCE.fullmatch(text)
-        name = reference[1] if reference else names.get(text.rpartition(":alarm:")[2], text)
-        if name not in alarms:
-            raise ValueError(f"alarm rule: got {text!r}, allowed: alarms of the same template")
-        return name
-
-    rules = {}
-    for name, properties in composites.items():
-        try:
-            rules[name] = Rule.parse(plain(properties.get("AlarmRule")), alarm)
-        except ValueError as error:
-            history.leave_out(name, str(error))
-        except RecursionError:
-            history.leave_out(name, f"alarm {name}: its rule is nested too deeply")
-    return rules
+        history.leave_out(name, too_deep(name))

@@ -19,8 +19,8 @@ from fairlane.environment.scheduling import QuotaManagementModel
 from fairlane.environment.service_environments import ServiceEnvironmentModel
 from fairlane.errors import Problem
 from fairlane.images.names import Place
+from fairlane.queues.rules import MAX_QUEUES
 
-MAX_QUEUES: Final = 50
 MAX_ENVIRONMENTS: Final = 50
 """Service environments, and as many compute environments."""
 

@@ -16,9 +16,9 @@ from fairlane.errors import Problem
 from fairlane.jobs.permission_rules import policy_size_problems, training_permission_problems
 from fairlane.jobs.retries import DEFAULT_RETRIES, JobRetries
 from fairlane.jobs.volumes import EfsVolume, HostVolume, volume_problems
+from fairlane.scheduling.policy import MAX_JOB_PRIORITY
 
 MIN_TIMEOUT_SECONDS: Final = 60
-MAX_JOB_PRIORITY: Final = 9999
 MIN_MEMORY_MIB: Final = 4
 MAX_NODES: Final = 1000
 MAX_DEFINITION_BYTES: Final = 24 * 1024

@@ -11,6 +11,7 @@ from pydantic.alias_generators import to_camel
 
 from fairlane.cloudwatch.samples import KEPT
 from fairlane.cloudwatch.template import plain, resources
+from fairlane.cloudwatch.template_alarms import TemplateAlarms
 from fairlane.preview.widget_metrics import Line, expanded
 
 COLUMNS: Final = 24
@@ -141,14 +142,14 @@ class Dashboard:
         name: the dashboard's name, or its logical id where CloudFormation makes up the name.
         start: the beginning of what it shows, such as `-PT3H`; None where it says nothing.
         widgets: from top to bottom.
-        template: the CloudFormation template that it stands in; empty for a body on its own.
+        alarms: Alarms of the same template.
         beside: all templates of the folder, this one among them.
     """
 
     name: str
     start: str | None
     widgets: tuple[Widget, ...]
-    template: Mapping[str, Any]
+    alarms: TemplateAlarms
     beside: Sequence[Mapping[str, Any]] = ()
 
 
@@ -200,15 +201,16 @@ def _is_template(content: Mapping[str, Any]) -> bool:
 
 def _dashboards(path: Path, content: dict[str, Any]) -> Iterator[Dashboard]:
     if not _is_template(content):
-        yield _dashboard(path.name.removesuffix(".json"), content, str(path), {})
+        yield _dashboard(path.name.removesuffix(".json"), content, str(path), TemplateAlarms.read({}))
         return
+    alarms = TemplateAlarms.read(content)
     for logical_id, properties in resources(content, _DASHBOARD):
         name = plain(properties.get("DashboardName") or logical_id)
         body = _parsed(plain(properties.get("DashboardBody")), f"{path}: the body of {logical_id}")
-        yield _dashboard(name, body, f"{path}: {name}", content)
+        yield _dashboard(name, body, f"{path}: {name}", alarms)
 
 
-def _dashboard(name: str, content: Any, where: str, template: Mapping[str, Any]) -> Dashboard:
+def _dashboard(name: str, content: Any, where: str, alarms: TemplateAlarms) -> Dashboard:
     try:
         body = _Body.model_validate(content)
         for widget in body.widgets:
@@ -219,7 +221,7 @@ def _dashboard(name: str, content: Any, where: str, template: Mapping[str, Any])
         raise PreviewError(f"{where} is not a dashboard: {field}: {first['msg'].lower()}") from error
     except (RecursionError, ValueError) as error:
         raise PreviewError(f"{where} is not a dashboard: {error}") from error
-    return Dashboard(name=name, start=body.start, widgets=tuple(_placed(body.widgets)), template=template)
+    return Dashboard(name=name, start=body.start, widgets=tuple(_placed(body.widgets)), alarms=alarms)
 
 
 def _placed(widgets: list[Widget]) -> list[Widget]:

@@ -6,12 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from fairlane.cloudwatch.alarms import ALARM, COMPOSITE, evaluate_alarms
-from fairlane.cloudwatch.metric_alarm import Alarm
+from fairlane.cloudwatch.alarms import evaluate_alarms
 from fairlane.cloudwatch.samples import KEPT, MetricKey, Samples
-from fairlane.cloudwatch.template import plain, resources
+from fairlane.cloudwatch.template_alarms import TemplateAlarms
 from fairlane.preview.body import Dashboard, PreviewError, Widget, read_dashboards
 from fairlane.preview.page import Shown, States, page
 from fairlane.preview.queue_day import Capacity
@@ -51,7 +50,8 @@ def preview(path: Path, output: Path, *, name: str | None = None, data: Path | N
         names = ", ".join(dashboard.name for dashboard in found)
         raise PreviewError(f"{path} has no dashboard {name}; it has: {names}")
     samples, end = _read(data) if data else (None, _MADE_UP_END)
-    shown = [_shown(dashboard, samples, end, seed) for dashboard in chosen]
+    capacity = {queue: known for one in chosen[0].beside for queue, known in capacity_of(one).items()}
+    shown = [_shown(dashboard, samples, end, seed, capacity) for dashboard in chosen]
     origin = f"Data of {data}." if data else f"Data are made up, from seed {seed}."
     try:
         output.write_text(page(shown, origin), encoding="utf-8")
@@ -111,14 +111,15 @@ def _events(text: str) -> list[str] | None:
     return None
 
 
-def _shown(dashboard: Dashboard, samples: Samples | None, end: int, seed: int) -> Shown:
+def _shown(
+    dashboard: Dashboard, samples: Samples | None, end: int, seed: int, capacity: Mapping[str, Capacity]
+) -> Shown:
     start = _start(dashboard, end)
     if samples is None:
         start = max(start, end - _MOST_MADE_UP)
-        capacity = {name: known for one in dashboard.beside for name, known in capacity_of(one).items()}
         first = start - start % _HOUR - _LEAD
         samples = generated(_wanted(dashboard, capacity), start=first, end=end, seed=seed, capacity=capacity)
-    states = _states(dashboard.template, samples, end)
+    states = _states(dashboard.alarms, samples, end)
     dashboard = replace(dashboard, widgets=tuple(_in_states(widget, states) for widget in dashboard.widgets))
     return Shown(dashboard=dashboard, samples=samples, states=states, start=start, end=end)
 
@@ -142,7 +143,7 @@ def _wanted(dashboard: Dashboard, capacity: Mapping[str, Capacity]) -> dict[Metr
     """The metrics that a dashboard and the alarms of its template name, with the shortest period of each."""
     wanted: dict[MetricKey, int] = {}
     expressions = []
-    for metric, expression, period in (*_of_widgets(dashboard), *_of_alarms(dashboard.template)):
+    for metric, expression, period in (*_of_widgets(dashboard), *_of_alarms(dashboard.alarms)):
         if metric:
             wanted[metric] = min(period, wanted.get(metric, period))
         else:
@@ -167,21 +168,17 @@ def _of_widgets(dashboard: Dashboard) -> Iterator[tuple[MetricKey | None, str, i
             yield line.metric, line.expression, _MINUTE if counted else line.period
 
 
-def _of_alarms(template: Mapping[str, Any]) -> Iterator[tuple[MetricKey | None, str, int]]:
-    for logical_id, properties in resources(template, ALARM):
-        try:
-            alarm = Alarm.from_template(logical_id, properties)
-        except ValueError:
-            continue
+def _of_alarms(alarms: TemplateAlarms) -> Iterator[tuple[MetricKey | None, str, int]]:
+    for alarm in alarms.alarms.values():
         for metric in alarm.metrics.values():
             yield metric.key, "", alarm.period
 
 
-def _states(template: Mapping[str, Any], samples: Samples, end: int) -> States:
-    history = evaluate_alarms(template, samples, start=end - 6 * _HOUR, end=end)
+def _states(alarms: TemplateAlarms, samples: Samples, end: int) -> States:
+    history = evaluate_alarms(alarms, samples, start=end - 6 * _HOUR, end=end)
     states = {}
-    for logical_id, properties in resources(template, ALARM, COMPOSITE):
-        name = plain(properties.get("AlarmName") or _HASH.sub("", logical_id))
+    for logical_id in alarms:
+        name = alarms.names[logical_id] or _HASH.sub("", logical_id)
         state = str(history.state(logical_id)) if logical_id in history else ""
         states[f"${{{logical_id}.Arn}}"] = states[name] = (name, state)
     return states

@@ -11,6 +11,7 @@ from fairlane._internal.nag import acknowledge_wildcards
 from fairlane._internal.tokens import is_token
 from fairlane.errors import ConfigurationError, Problem
 from fairlane.scheduling import FairShare, QuotaManagement, SchedulingPolicy
+from fairlane.scheduling.share_identifiers import stands_for
 
 _READ_QUEUE: Final = ["batch:GetJobQueueSnapshot", "batch:ListQuotaShares"]
 _READ_ACCOUNT: Final = ["batch:DescribeJobQueues", "batch:DescribeSchedulingPolicies"]
@@ -79,7 +80,7 @@ class QueueGrants:
         elif self._scheduling is not None:
             known = list(_names(self._scheduling))
             for share in shares:
-                if not is_token(share) and not _covered(share, known):
+                if not is_token(share) and not any(stands_for(name, share) for name in known):
                     yield Problem((keyword,), share, f"shares of the queue: {', '.join(known)}")
 
     def _refuse(self, verb: str, problems: Iterable[Problem]) -> None:
@@ -133,10 +134,6 @@ def _names(scheduling: SchedulingPolicy) -> Iterator[str]:
             yield from scheduling.weight_factors
         case QuotaManagement():
             yield from (share.name for share in scheduling.shares)
-
-
-def _covered(share: str, known: Iterable[str]) -> bool:
-    return any(share == name or (name.endswith("*") and share.startswith(name[:-1])) for name in known)
 
 
 def check_grantee(grantee: iam.IGrantable | None) -> Iterator[Problem]:

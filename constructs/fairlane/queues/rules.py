@@ -16,6 +16,9 @@ from fairlane.scheduling.time_limits import (
 )
 
 MAX_PRIORITY: Final = 1000
+MAX_QUEUES: Final = 50
+"""Job queues in an account and Region."""
+
 MAX_COMPUTE_ENVIRONMENTS: Final = 3
 
 

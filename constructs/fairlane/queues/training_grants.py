@@ -11,8 +11,8 @@ from fairlane._internal.tokens import is_token
 from fairlane.errors import Problem
 from fairlane.queues.grants import QueueGrants, check_grantee, grant, statement
 from fairlane.scheduling import FairShare, QuotaManagement
+from fairlane.scheduling.policy import MAX_JOB_PRIORITY
 
-MAX_JOB_PRIORITY: Final = 9999
 WILDCARDS: Final = {
     ":service-job*": "a job has no ARN before it is submitted; the queue's own statement and conditions bound it",
     "/quota-share/*": "all quota shares of this one queue are meant",

@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Final
 
 from fairlane.errors import Problem
 from fairlane.queues.rules import queue_problems
 from fairlane.scheduling.capacity import Capacity, capacity_limits, check_capacity
 from fairlane.scheduling.policy import SchedulingPolicy
-from fairlane.scheduling.quota_management import QuotaManagement
+from fairlane.scheduling.quota_management import REGIONS_WITHOUT_QUOTA_SHARES, QuotaManagement
 from fairlane.scheduling.state import State
 from fairlane.scheduling.time_limits import (
     SERVICE_JOB_REASONS,
@@ -16,9 +15,6 @@ from fairlane.scheduling.time_limits import (
     JobStateTimeLimitAction,
     check_time_limit_actions,
 )
-
-REGIONS_WITHOUT_QUOTA_SHARES: Final = frozenset({"me-central-1"})
-"""Regions whose CloudFormation has no `AWS::Batch::QuotaShare` (resource schemas of 2026-10-20)."""
 
 
 def training_queue_problems(

@@ -7,7 +7,8 @@ from heapq import heappop, heappush
 from typing import Final, Protocol
 
 from fairlane.scheduler.instance_pool import MachinePool
-from fairlane.scheduler.job import MAX_PRIORITY, Trace
+from fairlane.scheduler.job import Trace
+from fairlane.scheduling.policy import MAX_JOB_PRIORITY
 
 WAITING: Final = 0
 SUCCEEDED: Final = 1
@@ -83,7 +84,7 @@ class Engine:
         self.needs: list[int] = trace.instances.tolist()
         self.submits = trace.submits
         self.order = array(
-            "q", (AT_THE_FRONT | (MAX_PRIORITY - n) * _PRIORITY | row for row, n in enumerate(trace.priorities))
+            "q", (AT_THE_FRONT | (MAX_JOB_PRIORITY - n) * _PRIORITY | row for row, n in enumerate(trace.priorities))
         )
         self.priorities = trace.priorities
         self._trace = trace

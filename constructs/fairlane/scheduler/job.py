@@ -7,8 +7,8 @@ from typing import Final, overload
 
 from fairlane._internal.checks import check_text, check_whole_number
 from fairlane.errors import Problem
+from fairlane.scheduling.policy import MAX_JOB_PRIORITY
 
-MAX_PRIORITY: Final = 9999
 _LONGEST: Final = 10**11
 _LARGEST: Final = 10**9
 _MOST_BAD_JOBS: Final = 100
@@ -43,7 +43,7 @@ class Job:
         """Yields every value that no job can have."""
         for field, got in (("share", self.share), ("instance_type", self.instance_type), ("name", self.name)):
             yield from check_text((field,), got, lambda _: True, "a text")
-        yield from check_whole_number(("priority",), self.priority, 0, MAX_PRIORITY)
+        yield from check_whole_number(("priority",), self.priority, 0, MAX_JOB_PRIORITY)
         yield from check_whole_number(("instances",), self.instances, 1, _LARGEST, of="instances")
         yield from check_whole_number(("submit",), self.submit, 0, _LONGEST, of="seconds")
         yield from check_whole_number(("run",), self.run, 1, _LONGEST, of="seconds")
@@ -58,7 +58,7 @@ class Job:
             and 0 <= self.submit <= _LONGEST
             and 1 <= self.run <= _LONGEST
             and 1 <= self.instances <= _LARGEST
-            and 0 <= self.priority <= MAX_PRIORITY
+            and 0 <= self.priority <= MAX_JOB_PRIORITY
             and (self.checkpoint is None or (type(self.checkpoint) is int and 1 <= self.checkpoint <= _LONGEST))
         )
 

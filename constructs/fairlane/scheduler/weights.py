@@ -6,6 +6,7 @@ from fractions import Fraction
 from math import gcd, lcm
 
 from fairlane.scheduling import FairShare
+from fairlane.scheduling.share_identifiers import stands_for
 
 
 def weight_factors(policy: FairShare, names: Iterable[str]) -> dict[str, Fraction]:
@@ -21,8 +22,7 @@ def weight_factors(policy: FairShare, names: Iterable[str]) -> dict[str, Fractio
 def _entry(policy: FairShare, name: str) -> str | None:
     if name in policy.weight_factors:
         return name
-    wild = (entry for entry in policy.weight_factors if entry.endswith("*"))
-    return next((entry for entry in wild if name.startswith(entry[:-1])), None)
+    return next((entry for entry in policy.weight_factors if stands_for(entry, name)), None)
 
 
 def undeclared(policy: FairShare, names: Iterable[str]) -> list[str]:

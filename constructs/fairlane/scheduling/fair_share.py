@@ -1,24 +1,21 @@
 """Fair share: each share identifier gets its part over time, and whoever used least goes next."""
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
-from fairlane._internal.checks import check_number, check_text, check_whole_number
+from fairlane._internal.checks import check_number, check_whole_number
 from fairlane._internal.tokens import is_token
 from fairlane.errors import Advice, Problem
 from fairlane.scheduling.capacity import Capacity, capacity_limits, check_counts_instances
 from fairlane.scheduling.policy import Allotment, SchedulingPolicy
+from fairlane.scheduling.share_identifiers import MAX_SHARE_IDENTIFIERS, check_share_identifier
 
 MIN_WEIGHT_FACTOR: Final = 0.0001
 MAX_WEIGHT_FACTOR: Final = 999.9999
-MAX_SHARE_IDENTIFIERS: Final = 500
 MAX_SHARE_DECAY_SECONDS: Final = 604_800
 MAX_COMPUTE_RESERVATION: Final = 99
-
-_SHARE_IDENTIFIER: Final = re.compile(r"[A-Za-z0-9_-]{1,254}[A-Za-z0-9_*-]?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +94,7 @@ class FairShare(SchedulingPolicy):
         identifiers = [identifier for identifier in self.weight_factors if not is_token(identifier)]
         prefixes = [str(identifier)[:-1] for identifier in identifiers if str(identifier).endswith("*")]
         for identifier in identifiers:
-            yield from check_text(
-                (name, str(identifier)),
-                identifier,
-                _SHARE_IDENTIFIER.fullmatch,
-                "1 to 255 characters of A-Z, a-z, 0-9, - and _, of which the last may be *",
-            )
+            yield from check_share_identifier((name, str(identifier)), identifier)
             for prefix in prefixes:
                 if str(identifier).startswith(prefix) and identifier != f"{prefix}*":
                     allowed = f'share identifiers that do not overlap: "{prefix}*" already stands for this one'

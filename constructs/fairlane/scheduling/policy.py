@@ -2,10 +2,13 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from fairlane.errors import Advice, Problem
 from fairlane.scheduling.capacity import Capacity
+
+MAX_JOB_PRIORITY: Final = 9999
+"""Highest scheduling priority of a job; the lowest is 0."""
 
 Allotment: TypeAlias = dict[str, dict[str, float]]
 """A number of instances for each capacity unit of each share."""

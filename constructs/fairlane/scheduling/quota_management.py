@@ -14,6 +14,8 @@ from fairlane.scheduling.capacity import NUM_INSTANCES, Capacity, capacity_limit
 from fairlane.scheduling.policy import Allotment, SchedulingPolicy
 from fairlane.scheduling.state import State
 
+REGIONS_WITHOUT_QUOTA_SHARES: Final = frozenset({"me-central-1"})
+"""Regions whose CloudFormation has no `AWS::Batch::QuotaShare` (resource schemas of 2026-10-20)."""
 MAX_QUOTA_SHARES: Final = 20
 UNLIMITED: Final = -1
 

@@ -1,12 +1,11 @@
 """Queues of the CDK read as `MonitoredQueue`, and checked."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, TypeAlias
 
 from aws_cdk import Aws
 
-from fairlane._internal.checks import check_list, check_text
+from fairlane._internal.checks import check_list
 from fairlane._internal.claims import Claims
 from fairlane._internal.tokens import is_token
 from fairlane.capacity import GpuComputeEnvironment, Purchase
@@ -15,16 +14,16 @@ from fairlane.errors import Problem
 from fairlane.monitoring.exporter.monitored_queue import MonitoredQueue
 from fairlane.monitoring.exporter.rules import exporter_problems
 from fairlane.queues import GpuQueue, GpuQueueBase, TrainingQueue, TrainingQueueBase
+from fairlane.queues.rules import MAX_QUEUES
 from fairlane.scheduling import QuotaManagement
 from fairlane.scheduling.capacity import check_instance_type
+from fairlane.scheduling.share_identifiers import check_share_identifier
 
 AnyQueue: TypeAlias = TrainingQueueBase | GpuQueueBase
 
-MAX_QUEUES: Final = 50
 MAX_SHARES: Final = 100
 _VCPU: Final = "VCPU"
 _ANY_INSTANCE: Final = "NUM_INSTANCES"
-_SHARE: Final = re.compile(r"[A-Za-z0-9_-]{1,254}[A-Za-z0-9_*-]?")
 _PARTITION: Final = Aws.PARTITION
 
 
@@ -141,8 +140,7 @@ def job_metrics_problems(
         listed = list(check_list(("shares", str(name)), some, str, "share identifiers"))
         yield from listed
         for index, share in enumerate(() if listed else some):
-            allowed = "a share identifier: 1 to 255 characters of A-Z, a-z, 0-9, - and _, of which the last may be *"
-            yield from check_text(("shares", str(name), index), share, _SHARE.fullmatch, allowed)
+            yield from check_share_identifier(("shares", str(name), index), share)
     for name, instance_type in instance_types.items():
         yield from check_instance_type(("instance_types", str(name)), instance_type)
     for index, queue in enumerate(() if wrong else queues):

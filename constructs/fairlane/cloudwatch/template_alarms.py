@@ -1,0 +1,72 @@
+"""Alarms of a CloudFormation template, parsed once."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Self
+
+from fairlane.cloudwatch.composites import Rule
+from fairlane.cloudwatch.metric_alarm import Alarm
+from fairlane.cloudwatch.template import plain, resources
+
+_ALARM: Final = "AWS::CloudWatch::Alarm"
+_COMPOSITE: Final = "AWS::CloudWatch::CompositeAlarm"
+_REFERENCE: Final = re.compile(r"\$\{(\w+)(?:\.Arn)?\}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TemplateAlarms:
+    """Alarms of a template, by their logical ids.
+
+    Args:
+        names: Alarm names; empty for alarms that CloudFormation names.
+        alarms: Metric alarms that can be evaluated.
+        rules: Rules of composite alarms that can be evaluated.
+        not_evaluated: All others, each with the reason.
+    """
+
+    names: Mapping[str, str]
+    alarms: Mapping[str, Alarm]
+    rules: Mapping[str, Rule]
+    not_evaluated: Mapping[str, str]
+
+    @classmethod
+    def read(cls, template: Mapping[str, Any]) -> Self:
+        """Parse the alarms of a template."""
+        every = dict(resources(template, _ALARM, _COMPOSITE))
+        names = {name: plain(properties.get("AlarmName") or "") for name, properties in every.items()}
+        alarms: dict[str, Alarm] = {}
+        rules: dict[str, Rule] = {}
+        not_evaluated: dict[str, str] = {}
+        for name, properties in resources(template, _ALARM):
+            try:
+                alarms[name] = Alarm.from_template(name, properties)
+            except ValueError as error:
+                not_evaluated[name] = str(error)
+        by_name = {
+            plain(properties["AlarmName"]): name for name, properties in every.items() if "AlarmName" in properties
+        }
+
+        def logical_id(text: str) -> str:
+            reference = _REFERENCE.fullmatch(text)
+            name = reference[1] if reference else by_name.get(text.rpartition(":alarm:")[2], text)
+            if name not in every:
+                raise ValueError(f"alarm rule: got {text!r}, allowed: alarms of the same template")
+            return name
+
+        for name, properties in resources(template, _COMPOSITE):
+            try:
+                rules[name] = Rule.parse(plain(properties.get("AlarmRule")), logical_id)
+            except ValueError as error:
+                not_evaluated[name] = str(error)
+            except RecursionError:
+                not_evaluated[name] = too_deep(name)
+        return cls(names=names, alarms=alarms, rules=rules, not_evaluated=not_evaluated)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+
+def too_deep(name: str) -> str:
+    """Return the reason why an alarm with a deeply nested rule is not evaluated."""
+    return f"alarm {name}: its rule is nested too deeply"

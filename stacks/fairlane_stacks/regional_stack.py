@@ -1,0 +1,45 @@
+"""Base class of the stacks of one Region."""
+
+from collections.abc import Mapping
+from typing import TypedDict, Unpack
+
+import aws_cdk as cdk
+from constructs import Construct
+
+
+class StackSettings(TypedDict):
+    """Settings that all stacks of an environment take from its file.
+
+    Attributes:
+        env: Account and Region.
+        tags: Tags for all resources.
+        termination_protection: Has the stack refuse to be deleted.
+    """
+
+    env: cdk.Environment
+    tags: Mapping[str, str]
+    termination_protection: bool
+
+
+class RegionalStack(cdk.Stack):
+    """A stack of one Region of an environment.
+
+    Args:
+        scope: The scope of the stack.
+        construct_id: The id and name of the stack.
+        settings: Account, Region, tags and termination protection.
+    """
+
+    def __init__(self, scope: Construct, construct_id: str, **settings: Unpack[StackSettings]) -> None:
+        tags = dict(settings["tags"])
+        super().__init__(
+            scope,
+            construct_id,
+            env=settings["env"],
+            tags=tags,
+            termination_protection=settings["termination_protection"],
+            suppress_template_indentation=self.suppress_indentation,
+        )
+
+    suppress_indentation: bool | None = None
+    """True for templates that may come close to the limit of 1 MB, a quarter of which would be spaces."""
