@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import fields
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import aws_cdk as cdk
 from aws_cdk import aws_ec2 as ec2
-from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from fairlane.capacity import GpuComputeEnvironment, TrainingVpc
@@ -14,6 +13,9 @@ from fairlane.environment import GivenNetworkModel, GpuJobSettings, MultiNodeJob
 from fairlane.jobs import GpuJobDefinition, MultiNodeGpuJobDefinition
 from fairlane.jobs.rules import GpuJobSpec, JobSpec, MultiNodeJobSpec
 from fairlane.queues import GpuQueue
+
+if TYPE_CHECKING:
+    from aws_cdk import aws_secretsmanager as secretsmanager
 
 AnyJobDefinition: TypeAlias = GpuJobDefinition | MultiNodeGpuJobDefinition
 
@@ -88,7 +90,11 @@ def job_definitions(scope: Construct, model: RegionModel, queues: dict[str, GpuQ
     return made
 
 
-def _secrets(scope: Construct, arns: Mapping[str, str]) -> dict[str, secretsmanager.ISecret]:
+def _secrets(scope: Construct, arns: Mapping[str, str]) -> "dict[str, secretsmanager.ISecret]":
+    if not arns:
+        return {}
+    from aws_cdk import aws_secretsmanager as secretsmanager  # noqa: PLC0415 (loads for ten milliseconds)
+
     return {
         variable: secretsmanager.Secret.from_secret_complete_arn(scope, variable, arn) for variable, arn in arns.items()
     }

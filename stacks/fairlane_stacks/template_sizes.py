@@ -10,6 +10,8 @@ from fairlane import ConfigurationError, Problem
 MAX_TEMPLATE: Final = 1_000_000
 """Bytes of a template in S3; CloudFormation's quota is a megabyte."""
 
+_TEMPLATE: Final = ".template.json"
+
 
 def check_template_sizes(assembly: CloudAssembly) -> None:
     """Refuses templates that are too large, which nothing else does before deployment.
@@ -20,10 +22,10 @@ def check_template_sizes(assembly: CloudAssembly) -> None:
     Raises:
         ConfigurationError: naming each of them.
     """
-    sizes = {stack.stack_name: Path(stack.template_full_path).stat().st_size for stack in assembly.stacks_recursively}
     problems = [
         Problem((name,), f"a template of {size:,} bytes", f"at most {MAX_TEMPLATE:,}: fewer queues, shares or alarms")
-        for name, size in sizes.items()
+        for path in sorted(Path(assembly.directory).rglob(f"*{_TEMPLATE}"))
+        for name, size in [(path.name.removesuffix(_TEMPLATE), path.stat().st_size)]
         if size > MAX_TEMPLATE
     ]
     if problems:

@@ -34,7 +34,7 @@ class Claims:
     def at(cls, place: IConstruct) -> "Claims":
         """The claims of the account and Region of a construct's stack; each construct is asked for them once."""
         if place not in _places:
-            stack = Stack.of(place)
+            stack = place if isinstance(place, Stack) else Stack.of(place)
             if stack not in _places:
                 account, region, node = stack.account, stack.region, stack.node
                 known = not is_token(account) and not is_token(region)
@@ -42,6 +42,10 @@ class Claims:
                 _places[stack] = cls(account, region, where, _owners.setdefault(node.root, {}))
             _places[place] = _places[stack]
         return _places[place]
+
+    def adopt(self, construct: IConstruct) -> None:
+        """Give these claims to a construct of the same stack, which spares it the call to Node."""
+        _places[construct] = self
 
     @classmethod
     def of_account(cls, place: IConstruct) -> "Claims":

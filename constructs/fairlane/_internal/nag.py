@@ -4,9 +4,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from aws_cdk import Acknowledgment, Aws, Stack, Validations
+from aws_cdk import Acknowledgment, Stack, Validations
 from constructs import IConstruct
 
+from fairlane._internal.aws import PARTITION
 from fairlane._internal.tokens import is_token
 
 
@@ -17,8 +18,7 @@ def acknowledge_wildcards(scope: IConstruct, reasons: Mapping[str, str]) -> None
         scope: the construct that has the policies.
         reasons: for each resource of a statement, why its wildcard is no more than is needed.
     """
-    partition = Aws.PARTITION
-    resources = [resource.replace(partition, "<AWS::Partition>") for resource in reasons]
+    resources = [resource.replace(PARTITION, "<AWS::Partition>") for resource in reasons]
     resolved = Stack.of(scope).resolve(resources) if any(map(is_token, resources)) else resources
     Validations.of(scope).acknowledge(
         *(

@@ -9,6 +9,7 @@ from aws_cdk import aws_batch as batch
 from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
 
+from fairlane._internal.claims import Claims
 from fairlane.capacity.launch_template import instance_profile, launch_template
 from fairlane.capacity.lustre import LustreMount
 from fairlane.capacity.rules import AllocationStrategy, ComputeEnvironmentSpec, Purchase
@@ -121,6 +122,7 @@ class GpuComputeEnvironment(Construct):
         if problems:
             raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)
         super().__init__(scope, construct_id)
+        Claims.at(scope).adopt(self)
         self.vpc = vpc
         self.spec = spec
         self.instance_types = tuple(instance_types)

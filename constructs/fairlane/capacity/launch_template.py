@@ -8,6 +8,7 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from fairlane._internal.aws import ARN
 from fairlane._internal.claims import Claims
 from fairlane._internal.nag import acknowledge_wildcards
 from fairlane._internal.service_role import service_role
@@ -38,11 +39,10 @@ def instance_profile(scope: Construct) -> iam.CfnInstanceProfile:
     The actions are those of AWS's `AmazonEC2ContainerServiceforEC2Role`, less those that Batch does itself. Batch makes
     the ECS cluster and its name, so that no policy can name it.
     """
-    here = f"arn:{cdk.Aws.PARTITION}"
     where = Claims.at(scope)
     place = f"{where.region}:{where.account}"
-    clusters, instances = f"{here}:ecs:{place}:cluster/*", f"{here}:ecs:{place}:container-instance/*"
-    repositories, logs = f"{here}:ecr:*:*:repository/*", f"{here}:logs:{place}:log-group:*"
+    clusters, instances = f"{ARN}:ecs:{place}:cluster/*", f"{ARN}:ecs:{place}:container-instance/*"
+    repositories, logs = f"{ARN}:ecr:*:*:repository/*", f"{ARN}:logs:{place}:log-group:*"
     statements = [
         {"Effect": "Allow", "Action": _AGENT, "Resource": [clusters, instances]},
         {"Effect": "Allow", "Action": _AGENT_ON_INSTANCE, "Resource": [instances]},

@@ -71,6 +71,7 @@ class ServiceEnvironment(ServiceEnvironmentBase):
         if problems:
             raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)
         super().__init__(scope, construct_id)
+        claims.adopt(self)
         limits = capacity_limits(capacity)
         self.capacity_limits = MappingProxyType(limits)
         self.service_environment = batch.CfnServiceEnvironment(

@@ -8,6 +8,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_ecr as ecr
 from constructs import Construct
 
+from fairlane._internal.aws import ARN
 from fairlane._internal.checks import check_list
 from fairlane._internal.claims import Claims
 from fairlane._internal.iam_statements import allow
@@ -132,7 +133,7 @@ class ReplicaTemplates(Construct):
                     ["ecr:CreateRepository", "ecr:ReplicateImage"],
                     sorted({self._arn(one.repository_name) for one in repositories if one.home.account == account}),
                 ),
-                "Principal": {"AWS": f"arn:{cdk.Aws.PARTITION}:iam::{account}:root"},
+                "Principal": {"AWS": f"{ARN}:iam::{account}:root"},
             }
             for account in accounts
         ]
@@ -142,7 +143,7 @@ class ReplicaTemplates(Construct):
 
     def _arn(self, name: str) -> str:
         place = self._place
-        return f"arn:{cdk.Aws.PARTITION}:ecr:{place.region}:{place.account}:repository/{name}"
+        return f"{ARN}:ecr:{place.region}:{place.account}:repository/{name}"
 
 
 def _deploy_before(first: cdk.Stack, then: cdk.Stack) -> None:

@@ -1,11 +1,10 @@
 """Waiting until an image is in every Region, at deployment and in pipelines."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import aws_cdk as cdk
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import custom_resources
 from constructs import Construct, IConstruct
 
 from fairlane._internal.checks import check_list, check_whole_number
@@ -16,6 +15,9 @@ from fairlane._internal.nag import acknowledge_wildcards
 from fairlane.errors import ConfigurationError, Problem
 from fairlane.images.names import Place, check_version
 from fairlane.images.replicated_repository import ReplicatedRepository
+
+if TYPE_CHECKING:
+    from aws_cdk import custom_resources
 
 _MOST_MINUTES: Final = 59
 """CloudFormation waits for a custom resource for an hour."""
@@ -160,7 +162,7 @@ class ReplicationGate(Construct):
         made.append((properties, resource))
         return resource
 
-    def _make_provider(self) -> custom_resources.Provider:
+    def _make_provider(self) -> "custom_resources.Provider":
         fill = allow(["ecr:ListReplicationBackfills", "ecr:StartReplicationBackfill"], ["*"])
         asked = {
             entry: self._function(name, entry, [self._look, fill], {"*": _NO_RESOURCE})
@@ -172,6 +174,8 @@ class ReplicationGate(Construct):
             )
             for entry, made in asked.items()
         }
+        from aws_cdk import custom_resources  # noqa: PLC0415 (loads for ten milliseconds; few gates wait)
+
         provider = custom_resources.Provider(
             self,
             "Provider",

@@ -1,24 +1,27 @@
 """What the containers of all GPU job definitions have: a role, logs, sizes, volumes, retries."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import aws_cdk as cdk
 from aws_cdk import aws_batch as batch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
-from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
+from fairlane._internal.aws import ARN
 from fairlane._internal.claims import Claims
 from fairlane._internal.iam_statements import allow
 from fairlane._internal.nag import acknowledge_wildcards
+from fairlane._internal.tokens import is_token
 from fairlane.catalog import JobNeeds
-from fairlane.jobs.permission_rules import s3_statements
+from fairlane.jobs.permission_rules import WHY_OBJECTS, s3_statements
 from fairlane.jobs.retries import JobRetries, RetryAction, RetryRule
 from fairlane.jobs.rules import JobSpec
-from fairlane.jobs.s3 import ARN, WHY_OBJECTS
 from fairlane.jobs.volumes import EfsVolume, HostVolume
+
+if TYPE_CHECKING:
+    from aws_cdk import aws_secretsmanager as secretsmanager
 
 Volume: TypeAlias = EfsVolume | HostVolume
 
@@ -42,7 +45,9 @@ def job_role(scope: Construct, read: Sequence[str], write: Sequence[str]) -> iam
     return role
 
 
-def secrets_role(scope: Construct, secrets: Mapping[str, secretsmanager.ISecret], log_group: logs.LogGroup) -> iam.Role:
+def secrets_role(
+    scope: Construct, secrets: "Mapping[str, secretsmanager.ISecret]", log_group: logs.LogGroup
+) -> iam.Role:
     """Makes the role with which ECS starts a container that has secrets: it reads them, pulls images, writes logs."""
     repositories = f"{ARN}:ecr:*:*:repository/*"
     streams = f"{log_group.log_group_arn}"
@@ -170,4 +175,4 @@ def _volume(name: str, volume: Volume) -> batch.CfnJobDefinition.VolumesProperty
 
 
 def _text(number: int) -> str:
-    return cdk.Token.as_string(number) if cdk.Token.is_unresolved(number) else str(number)
+    return cdk.Token.as_string(number) if is_token(number) else str(number)

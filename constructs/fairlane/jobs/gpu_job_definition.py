@@ -1,11 +1,10 @@
 """Job definitions for containers on GPU machines."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aws_cdk import aws_batch as batch
 from aws_cdk import aws_logs as logs
-from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from fairlane.jobs.container import Volume
@@ -13,6 +12,9 @@ from fairlane.jobs.job_definition import RegisteredJobDefinition
 from fairlane.jobs.retries import DEFAULT_RETRIES, JobRetries
 from fairlane.jobs.rules import GpuJobSpec
 from fairlane.queues import GpuQueue
+
+if TYPE_CHECKING:
+    from aws_cdk import aws_secretsmanager as secretsmanager
 
 
 class GpuJobDefinition(RegisteredJobDefinition):
@@ -73,7 +75,7 @@ class GpuJobDefinition(RegisteredJobDefinition):
         memory_mib: int | None = None,
         shared_memory_mib: int | None = None,
         environment: Mapping[str, str] | None = None,
-        secrets: Mapping[str, secretsmanager.ISecret] | None = None,
+        secrets: "Mapping[str, secretsmanager.ISecret] | None" = None,
         read: Sequence[str] = (),
         write: Sequence[str] = (),
         volumes: Sequence[Volume] = (),

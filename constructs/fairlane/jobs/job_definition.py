@@ -9,11 +9,11 @@ from aws_cdk import aws_batch as batch
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from fairlane._internal.aws import ARN
 from fairlane._internal.claims import Claims
 from fairlane.errors import ConfigurationError, Problem
 from fairlane.jobs.container import container, job_role, log_group_of, retry_strategy
 from fairlane.jobs.rules import JobSpec
-from fairlane.jobs.s3 import ARN
 from fairlane.queues import GpuQueue, JobDefinitionBase
 
 _JOB_DEFINITION: Final = "job definition"
@@ -55,6 +55,7 @@ class RegisteredJobDefinition(JobDefinitionBase):
         if problems:
             raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)
         super().__init__(scope, construct_id)
+        claims.adopt(self)
         claims.add(_JOB_DEFINITION, name, self)
         self.image = spec.image
         self.size = spec.size

@@ -8,6 +8,9 @@ from fairlane._internal.iam_statements import MAX_INLINE_POLICY, Statement, allo
 from fairlane._internal.tokens import is_token, without_tokens
 from fairlane.errors import Path, Problem
 
+WHY_OBJECTS: Final = "the objects below a prefix that was named for this role: their keys are not known beforehand"
+"""Reason for the wildcard behind a prefix, for cdk-nag."""
+
 _READ: Final = ["s3:GetObject"]
 _READ_AND_WRITE: Final = ["s3:AbortMultipartUpload", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:PutObject"]
 _STAND_IN: Final = "0"  # fits wherever a token may stand

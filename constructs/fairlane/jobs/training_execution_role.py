@@ -9,14 +9,14 @@ from aws_cdk.interfaces.aws_ecr import IRepositoryRef
 from aws_cdk.interfaces.aws_kms import IKeyRef
 from constructs import Construct
 
+from fairlane._internal.aws import ARN
 from fairlane._internal.checks import check_tags
 from fairlane._internal.claims import Claims
 from fairlane._internal.iam_statements import MAX_INLINE_POLICY, Statement, allow, policy_size
 from fairlane._internal.nag import acknowledge_wildcards
 from fairlane._internal.tokens import is_token
 from fairlane.errors import ConfigurationError, Problem
-from fairlane.jobs.permission_rules import s3_statements, training_permission_problems
-from fairlane.jobs.s3 import ARN, WHY_OBJECTS
+from fairlane.jobs.permission_rules import WHY_OBJECTS, s3_statements, training_permission_problems
 
 AnyRepository: TypeAlias = IRepositoryRef | str
 AnyKey: TypeAlias = IKeyRef | str

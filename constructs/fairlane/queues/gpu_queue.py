@@ -121,6 +121,7 @@ class GpuQueue(GpuQueueBase):
         if problems:
             raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)
         super().__init__(scope, construct_id)
+        claims.adopt(self)
         claims.add(QUEUE, queue_name, self)
         self.scheduling = scheduling
         self.compute_environments = tuple(compute_environments)

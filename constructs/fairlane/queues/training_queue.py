@@ -144,6 +144,7 @@ class TrainingQueue(TrainingQueueBase):
         if problems:
             raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)
         super().__init__(scope, construct_id)
+        claims.adopt(self)
         self.scheduling = scheduling
         self.service_environment: AnyServiceEnvironment
         if service_environment is not None:

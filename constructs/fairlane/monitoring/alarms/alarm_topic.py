@@ -9,6 +9,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
+from fairlane._internal.aws import ARN
 from fairlane._internal.claims import Claims
 from fairlane.errors import ConfigurationError
 from fairlane.monitoring.alarms.subscriptions import check_subscriptions, protocol_of
@@ -42,10 +43,10 @@ class AlarmTopic(Construct):
         if problems := list(check_subscriptions(("subscriptions",), subscriptions)):
             raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)
         super().__init__(scope, construct_id)
-        here = Claims.at(self)
+        here = Claims.at(scope)
         ours = {
             "StringEquals": {"aws:SourceAccount": here.account},
-            "ArnLike": {"aws:SourceArn": f"arn:{cdk.Aws.PARTITION}:cloudwatch:{here.region}:{here.account}:alarm:*"},
+            "ArnLike": {"aws:SourceArn": f"{ARN}:cloudwatch:{here.region}:{here.account}:alarm:*"},
         }
         alarms = iam.ServicePrincipal(_ALARMS, conditions=ours)
         self.key = kms.Key(

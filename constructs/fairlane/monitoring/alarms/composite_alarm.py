@@ -28,10 +28,12 @@ class CompositeAlarm:
     def __init__(self, scope: Construct, construct_id: str, arns: Iterable[str], **told: Any) -> None:
         self._scope = scope
         self._id = construct_id
-        self._arns: list[str] = []
+        self._arns = list(arns)
         self._parts: list[cloudwatch.CfnCompositeAlarm] = []
-        self.alarm = cloudwatch.CfnCompositeAlarm(scope, construct_id, alarm_rule="FALSE", **told)
-        self.add(*arns)
+        rule = _any(self._arns) if len(self._arns) <= _MOST else "FALSE"
+        self.alarm = cloudwatch.CfnCompositeAlarm(scope, construct_id, alarm_rule=rule, **told)
+        if len(self._arns) > _MOST:
+            self.add()
 
     @property
     def count(self) -> int:

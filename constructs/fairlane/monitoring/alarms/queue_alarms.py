@@ -22,7 +22,8 @@ from fairlane.monitoring.exporter.job_metrics import JobMetrics
 _EXPORTER: Final = "The exporter of job metrics"
 _CUSTOM: Final = "its metric on the dashboard that it is from"
 
-_Made = list[tuple[str, cloudwatch.CfnAlarm]]
+_Made = list[tuple[str, str]]
+"""Severities and ARNs of alarms."""
 
 
 class QueueAlarms(Construct):
@@ -58,6 +59,7 @@ class QueueAlarms(Construct):
         metrics: as given.
         alarms: every alarm by its path below this, such as `Queues/training-p4/oldest-wait-Warning`; with those that
             are added.
+        arns: ARN of every alarm, by the same paths.
         composites: those that notify, by queue and severity.
         exporter_composites: those of the exporter, by severity.
         metric_count: how many metrics the alarms watch together, by which CloudWatch bills.
@@ -88,6 +90,7 @@ class QueueAlarms(Construct):
         interval = round(metrics.period.to_minutes())
         self.metrics = metrics
         self.alarms: dict[str, cloudwatch.CfnAlarm] = {}
+        self.arns: dict[str, str] = {}
         self.metric_count = 0
         self._runbooks = runbooks.rstrip("/")
         queues, exporter = Construct(self, "Queues"), Construct(self, "Exporter")
@@ -188,7 +191,8 @@ class QueueAlarms(Construct):
             treat_missing_data=treat_missing_data,
             alarm_description=describe(queue, "custom", says, _CUSTOM, self._runbooks),
         )
-        together.add(alarm.alarm_arn)
+        self.arns[path] = alarm.alarm_arn
+        together.add(self.arns[path])
         self.alarms[path] = cast(cloudwatch.CfnAlarm, alarm.node.default_child)
         self.metric_count += len(metrics_in(metric))
         return alarm
@@ -208,13 +212,14 @@ class QueueAlarms(Construct):
                 description = describe(subject, kind, condition.meaning, limit.look_at, self._runbooks)
                 alarm = metric_alarm(scope, name, condition, description)
                 self.alarms[f"{path}/{name}"] = alarm
+                self.arns[f"{path}/{name}"] = alarm.attr_arn
                 self.metric_count += len(condition.series)
-                made.append((severity, alarm))
+                made.append((severity, self.arns[f"{path}/{name}"]))
         return made
 
     def _compose(self, scope: Construct, subject: str, made: _Made) -> Iterator[tuple[str, CompositeAlarm]]:
         for severity in dict.fromkeys(severity for severity, _ in made):
-            arns = [alarm.attr_arn for of, alarm in made if of == severity]
+            arns = [arn for of, arn in made if of == severity]
             actions = self._actions.get(severity) or None
             says = describe_all(subject, severity, self._runbooks)
             told = {"alarm_description": says, "alarm_actions": actions, "ok_actions": actions}

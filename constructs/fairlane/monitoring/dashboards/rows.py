@@ -6,6 +6,7 @@ from typing import Final
 import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
 
+from fairlane._internal.claims import Claims
 from fairlane.monitoring.alarms.queue_alarms import QueueAlarms
 from fairlane.monitoring.dashboards.exporter_rows import console, exporter_rows
 from fairlane.monitoring.dashboards.queue_rows import OTHER, QueueRows
@@ -71,7 +72,7 @@ def _of_queues(
     percentiles: Sequence[float],
 ) -> Iterator[QueueRows]:
     for exporter in metrics:
-        region = cdk.Stack.of(exporter).region
+        region = Claims.at(exporter).region
         for name, queue in exporter.queues.items():
             # A queue of the same name in another Region may have other shares.
             of = _shares(queue) if shares is None else [one for one in shares.get(name, ()) if one in queue.shares]
@@ -86,17 +87,17 @@ def _shares(queue: MonitoredQueue) -> list[str]:
 
 def _alarm_rows(alarms: Sequence[QueueAlarms], queues: Collection[str]) -> Iterator[list[Widget]]:
     notifying: list[cloudwatch.CfnCompositeAlarm] = []
-    below: list[cloudwatch.CfnAlarm] = []
+    below: list[str] = []
     for some in alarms:
         notifying += [one for (name, _), one in some.composites.items() if name in queues]
         notifying += some.exporter_composites.values()
-        below += [one for path, one in some.alarms.items() if _is_of(path, queues)]
+        below += [arn for path, arn in some.arns.items() if _is_of(path, queues)]
     for widget in alarm_states(
         "Alarms that notify, of each queue and of the exporter", [one.attr_arn for one in notifying]
     ):
         yield [widget]
     title = "Alarms of queues and of the exporter that are in state ALARM now"
-    for widget in alarm_states(title, [one.attr_arn for one in below], states=["ALARM"]):
+    for widget in alarm_states(title, below, states=["ALARM"]):
         yield [widget]
 
 

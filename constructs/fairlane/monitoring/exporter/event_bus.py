@@ -4,12 +4,12 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from aws_cdk import Aws
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from fairlane._internal.aws import ARN
 from fairlane._internal.claims import Claims
 from fairlane.monitoring.exporter.monitored_queue import MonitoredQueue
 
@@ -76,7 +76,7 @@ def template_of(paths: Mapping[str, str], told: Mapping[str, Any]) -> str:
 def let_events_in(queue: sqs.Queue) -> None:
     """Lets rules of this account and Region send to a queue."""
     where = Claims.at(queue)
-    rules = f"arn:{Aws.PARTITION}:events:{where.region}:{where.account}:rule/*"
+    rules = f"{ARN}:events:{where.region}:{where.account}:rule/*"
     queue.add_to_resource_policy(
         iam.PolicyStatement(
             actions=["sqs:SendMessage"],

@@ -112,6 +112,7 @@ class JobMetrics(ExportedMetrics):
         if problems:
             raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)
         super().__init__(scope, construct_id)
+        where.adopt(self)
         for one in seen:
             where.add(_EXPORTED, f"{namespace} {one.name}", self)
         self.namespace = namespace

@@ -3,8 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, TypeAlias
 
-from aws_cdk import Aws
-
+from fairlane._internal.aws import ARN
 from fairlane._internal.checks import check_list
 from fairlane._internal.claims import Claims
 from fairlane._internal.tokens import is_token
@@ -24,7 +23,6 @@ AnyQueue: TypeAlias = TrainingQueueBase | GpuQueueBase
 MAX_SHARES: Final = 100
 _VCPU: Final = "VCPU"
 _ANY_INSTANCE: Final = "NUM_INSTANCES"
-_PARTITION: Final = Aws.PARTITION
 
 
 def read_queue(
@@ -49,7 +47,7 @@ def read_queue(
     declared = shares if shares is not None else scheduling.share_names if scheduling else []
     return MonitoredQueue(
         name=queue.job_queue_name,
-        arn=f"arn:{_PARTITION}:batch:{where.region}:{where.account}:job-queue/{queue.job_queue_name}",
+        arn=f"{ARN}:batch:{where.region}:{where.account}:job-queue/{queue.job_queue_name}",
         service=isinstance(queue, TrainingQueueBase),
         elsewhere=scheduling is None,
         quotas=isinstance(scheduling, QuotaManagement),
