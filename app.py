@@ -5,7 +5,7 @@ import gc
 import sys
 from pathlib import Path
 
-gc.disable()  # a synth is over before garbage matters, and looking for it takes one second in twenty
+gc.disable()  # a synth is over before garbage matters: looking for it takes one second in twenty
 
 import aws_cdk as cdk
 from cdk_nag import AwsSolutionsChecks
@@ -27,3 +27,4 @@ try:
     check_template_sizes(app.synth())
 except ConfigurationError as error:
     sys.exit(str(error))
+gc.freeze()  # Python looks for garbage once more at exit, which takes as long

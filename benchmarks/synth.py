@@ -17,7 +17,7 @@ from pathlib import Path
 from statistics import median
 
 ROOT = Path(__file__).parents[1]
-MOST_SYNTH_RATIO = 1.15
+MOST_SYNTH_RATIO = 1.10
 MOST_IMPORT_SECONDS = 0.050
 
 

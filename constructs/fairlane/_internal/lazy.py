@@ -1,15 +1,19 @@
 """Packages whose names load when they are first used."""
 
-import ast
+import re
 import sys
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+_IMPORT: Final = re.compile(r"^from (\S+) import (\w+) as \2$", re.MULTILINE)
 
 
 def attach(package: str, file: str) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
     """Return `__getattr__`, `__dir__` and `__all__` of a package, as the imports of its `__init__.pyi` say.
+
+    The stub has one import a line: `from MODULE import NAME as NAME`.
 
     A name whose module needs the AWS CDK raises an ImportError with the command to run, where the CDK is not installed
     or too old.
@@ -18,10 +22,7 @@ def attach(package: str, file: str) -> tuple[Callable[[str], Any], Callable[[], 
         package: `__name__` of the package.
         file: `__file__` of the package.
     """
-    stub = ast.parse(Path(file).with_suffix(".pyi").read_text())
-    homes = {
-        alias.name: str(node.module) for node in stub.body if isinstance(node, ast.ImportFrom) for alias in node.names
-    }
+    homes = {name: home for home, name in _IMPORT.findall(Path(file).with_suffix(".pyi").read_text())}
 
     def load(name: str) -> Any:
         if name not in homes:

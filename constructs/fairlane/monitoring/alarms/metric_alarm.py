@@ -1,5 +1,7 @@
 """CloudWatch alarms rendered from conditions."""
 
+from typing import Any
+
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
@@ -30,17 +32,17 @@ def metric_alarm(scope: Construct, construct_id: str, condition: Condition, desc
     )
 
 
-def _queries(condition: Condition) -> list[cloudwatch.CfnAlarm.MetricDataQueryProperty]:
-    query = _ALARM.MetricDataQueryProperty
+def _queries(condition: Condition) -> list[dict[str, Any]]:
+    """Return the queries as CloudFormation has them: the CDK's property classes take a fifth of an alarm's time."""
     plain = condition.expression is None
-    metrics = [
-        query(id=name, metric_stat=_metric_stat(series, condition.period), return_data=plain)
+    metrics: list[dict[str, Any]] = [
+        {"id": name, "metricStat": _metric_stat(series, condition.period), "returnData": plain}
         for name, series in condition.series.items()
     ]
-    return metrics if plain else [*metrics, query(id="result", expression=condition.expression, return_data=True)]
+    return metrics if plain else [*metrics, {"id": "result", "expression": condition.expression, "returnData": True}]
 
 
-def _metric_stat(series: Series, period: int) -> cloudwatch.CfnAlarm.MetricStatProperty:
-    pairs = [_ALARM.DimensionProperty(name=name, value=value) for name, value in series.dimensions.items()]
-    metric = _ALARM.MetricProperty(namespace=series.namespace, metric_name=series.name, dimensions=pairs)
-    return _ALARM.MetricStatProperty(metric=metric, period=period, stat=series.statistic)
+def _metric_stat(series: Series, period: int) -> dict[str, Any]:
+    dimensions = [{"name": name, "value": value} for name, value in series.dimensions.items()]
+    metric = {"namespace": series.namespace, "metricName": series.name, "dimensions": dimensions}
+    return {"metric": metric, "period": period, "stat": series.statistic}
