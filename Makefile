@@ -17,7 +17,7 @@ CDK = $(RUN) node_modules/.bin/cdk
 # Without compiled bytecode every start of Python takes seconds longer.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo pictures test test-slow test-lowest test-train synth lint templates format schema catalog lock clean
+.PHONY: help demo pictures test test-slow test-lowest test-train synth lint templates format schema identities catalog lock clean
 .DELETE_ON_ERROR:
 
 help:  ## Lists what make can do.
@@ -60,6 +60,9 @@ format: $(VENV)/.ready  ## Formats the code.
 
 schema: $(VENV)/.ready  ## Writes the JSON schema of environment files again.
 	$(BIN)/python -m fairlane.environment > environments/schema.json
+
+identities: $(VENV)/.ready  ## Writes the logical ids and physical names of all environments again.
+	$(RUN) python -m tests.fairlane_stacks.identities
 
 catalog: $(VENV)/.ready  ## Writes the machines of SageMaker and EC2 again, from the botocore and moto installed.
 	mkdir -p build
