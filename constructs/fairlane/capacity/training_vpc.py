@@ -66,7 +66,7 @@ class TrainingVpc(Construct):
         endpoint_security_group: that of the endpoints.
 
     Raises:
-        ConfigurationError: with every value that AWS would refuse.
+        ConfigurationError: With every address block, zone and gateway that Amazon EC2 would refuse.
     """
 
     def __init__(

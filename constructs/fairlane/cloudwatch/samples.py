@@ -76,10 +76,14 @@ class Samples:
 
     Units are not looked at: a metric has one. A percentile lies between the two nearest samples, in proportion; AWS
     documents no estimator, so a threshold that is met by a hair may be missed by CloudWatch, and the reverse.
+
+    Attributes:
+        newest: Timestamp of the newest sample, in seconds since 1970; 0 without samples.
     """
 
     def __init__(self) -> None:
         self._metrics: dict[MetricKey, _Metric] = {}
+        self.newest = 0
 
     def add(
         self,
@@ -101,6 +105,7 @@ class Samples:
             values: one or more samples.
             arrival: when they could first be read; by default at their timestamp.
         """
+        self.newest = max(self.newest, time_seconds)
         metric = self._metrics.setdefault(MetricKey.of(namespace, name, dimensions), _Metric())
         metric.add(time_seconds, time_seconds if arrival is None else arrival, values)
 

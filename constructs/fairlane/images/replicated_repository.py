@@ -61,7 +61,7 @@ class ReplicatedRepository(Construct):
         registry: what has its rule, if it is replicated.
 
     Raises:
-        ConfigurationError: with every mistake.
+        ConfigurationError: With every name, Region, tag, key and policy that Amazon ECR would refuse.
     """
 
     def __init__(

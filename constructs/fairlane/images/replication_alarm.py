@@ -49,7 +49,7 @@ class ReplicationAlarm(Construct):
         failures: the queue of events.
 
     Raises:
-        ConfigurationError: with every mistake.
+        ConfigurationError: With every repository, target and address that cannot be right.
     """
 
     def __init__(

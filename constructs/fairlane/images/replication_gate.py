@@ -60,7 +60,7 @@ class ReplicationGate(Construct):
         function: what pipelines call.
 
     Raises:
-        ConfigurationError: with every mistake.
+        ConfigurationError: With every repository, image and timeout that cannot be right.
     """
 
     def __init__(

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -60,28 +60,9 @@ def preview(path: Path, output: Path, *, name: str | None = None, data: Path | N
     return [dashboard.name for dashboard in chosen]
 
 
-class _Log(Samples):
-    """Samples of a log, which know when the newest was."""
-
-    newest = 0
-
-    def add(
-        self,
-        namespace: str,
-        name: str,
-        dimensions: Mapping[str, str],
-        time_seconds: int,
-        values: Sequence[float],
-        *,
-        arrival: int | None = None,
-    ) -> None:
-        self.newest = max(self.newest, time_seconds)
-        super().add(namespace, name, dimensions, time_seconds, values, arrival=arrival)
-
-
 def _read(data: Path) -> tuple[Samples, int]:
     """The samples of a log, and the end of the minute of the newest."""
-    samples = _Log()
+    samples = Samples()
     try:
         text = data.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:

@@ -89,7 +89,7 @@ class GpuQueue(GpuQueueBase):
         scheduling: as given.
 
     Raises:
-        ConfigurationError: with every value that AWS would refuse.
+        ConfigurationError: With every value, environment and policy that AWS Batch would refuse.
     """
 
     def __init__(

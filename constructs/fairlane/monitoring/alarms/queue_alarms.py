@@ -65,7 +65,7 @@ class QueueAlarms(Construct):
         metric_count: how many metrics the alarms watch together, by which CloudWatch bills.
 
     Raises:
-        ConfigurationError: with every mistake.
+        ConfigurationError: With every limit, target, share and reason that cannot be right.
     """
 
     def __init__(

@@ -52,7 +52,7 @@ class QueueDashboard(Construct):
         dashboard_name: as given.
 
     Raises:
-        ConfigurationError: with every mistake.
+        ConfigurationError: With every queue, share, percentile and name that cannot be right.
     """
 
     def __init__(

@@ -79,7 +79,7 @@ class JobMetrics(ExportedMetrics):
         rule_dead_letters: events that EventBridge could not deliver.
 
     Raises:
-        ConfigurationError: with every mistake.
+        ConfigurationError: With every queue, share, instance type and setting that cannot be right.
     """
 
     def __init__(
