@@ -28,9 +28,10 @@ def efa_environment_problems(instance_types: Sequence[str], efa: object, *, spot
         yield Problem(("efa",), efa, "False with SPOT: what needs EFA needs all of its machines at once")
 
 
-def efa_job_problems(instance_type: str, efa: object) -> Iterator[Problem]:
+def efa_job_problems(instance_type: object, efa: object) -> Iterator[Problem]:
     """Yield a job with EFA on an instance type without."""
-    if gpu_instance_type(instance_type) and efa is True and not has_efa(instance_type):
+    known = isinstance(instance_type, str) and gpu_instance_type(instance_type) is not None
+    if known and efa is True and not has_efa(instance_type):
         yield Problem(("efa",), efa, f"False, as {instance_type} has no EFA")
 
 

@@ -115,9 +115,8 @@ class GpuComputeEnvironment(Construct):
         )
         problems = list(spec.problems())
         for name, given in (("subnets", subnets), ("security_groups", security_groups)):
-            if given is not None and (
-                isinstance(given, str) or not given or not all(hasattr(one, "node") for one in given)
-            ):
+            listed = isinstance(given, Sequence) and not isinstance(given, str)
+            if given is not None and not (listed and given and all(hasattr(one, "node") for one in given)):
                 problems.append(Problem((name,), given, f"one or more {name.replace('_', ' ')} of the CDK"))
         if problems:
             raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Final, Literal
 
-from pydantic import Tag
+from pydantic import Tag, model_validator
 
 from fairlane._internal.checks import is_region
 from fairlane.environment.base import Model, branch, of_key
@@ -33,6 +33,11 @@ class RetriesModel(Model):
     """Number of attempts in all, 1 to 10."""
     rules: list[RetryRuleField] = ["spot-reclaimed", "image-not-pulled"]
     """At most four rules or names of rules; the first that matches counts."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_nothing_for_defaults(cls, data: object) -> object:
+        return {} if data is None else data
 
     def build(self) -> JobRetries:
         """Return the retries as the constructs take them."""

@@ -242,10 +242,12 @@ class MultiNodeJobSpec(JobSpec):
         elif instance is None:
             allowed = "a machine that this release knows, as each node has all of its GPUs"
             yield Problem(("instance_type",), instance_type, allowed)
-        yield from efa_job_problems(instance_type or "", self.efa)
-        if GPUS_PER_NODE in {*self.environment, *self.secrets}:
+        yield from efa_job_problems(instance_type, self.efa)
+        mappings = [some for some in (self.environment, self.secrets) if isinstance(some, Mapping)]
+        if any(GPUS_PER_NODE in some for some in mappings):
             yield Problem(("environment",), GPUS_PER_NODE, "another name: Fairlane sets this one itself")
-        if instance and memory is not None and not is_token(memory) and memory > instance.usable_memory_mib:
+        sized = isinstance(memory, int) and not is_token(memory)
+        if instance and sized and (memory or 0) > instance.usable_memory_mib:
             most = f"at most the {instance.usable_memory_mib} MiB that a job can have of a {instance_type}"
             yield Problem(("memory_mib",), memory, most)
 

@@ -78,6 +78,6 @@ def volume_problems(volumes: object) -> Iterator[Problem]:
             continue
         for problem in volume.problems():
             yield problem.within("volumes", index)
-        if volume.container_path in seen:
+        if isinstance(volume.container_path, str) and volume.container_path in seen:
             yield Problem(("volumes", index, "container_path"), volume.container_path, "a path for each volume")
         seen.add(volume.container_path)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fairlane import ConfigurationError, FairShare, Fifo, QuotaManagement, QuotaShare, Sharing, State
+from fairlane import ConfigurationError, FairShare, Fifo, JobRetries, QuotaManagement, QuotaShare, Sharing, State
 from fairlane.environment import Environment, find_environment, load_environment
 from tests.support import REPOSITORY
 
@@ -403,3 +403,8 @@ def test_too_many_levels_are_told(write: Write) -> None:
     assert mistakes(write("region: us-east-1\nqueues: " + "[" * 1000)) == [
         "got 'too many levels', allowed: YAML that people can read"
     ]
+
+
+def test_retries_without_a_value_are_the_default(write: Write) -> None:
+    file = write(GPUS.replace("train: {", "train: {retries: null, ", 1))
+    assert load_environment(file).job_definitions["train"].retries == JobRetries()

@@ -386,3 +386,35 @@ def test_a_name_is_taken_once(stack: Stack) -> None:
 
 def test_the_size_counts_what_people_write_not_how_it_is_escaped(stack: Stack) -> None:
     define(stack, environment={"A": "\u4e2d" * 4_500})
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("instance_type", 5),
+        ("instance_type", [None]),
+        ("instance_type", {"x": 1}),
+        ("memory_mib", "x"),
+        ("memory_mib", {}),
+        ("memory_mib", (5,)),
+        ("environment", 5),
+        ("environment", [[]]),
+        ("secrets", 1.5),
+        ("script", 5),
+        ("nodes", None),
+        ("volumes", 5),
+    ],
+    ids=str,
+)
+def test_a_wrong_type_is_a_problem_of_its_argument(stack: Stack, name: str, wrong: object) -> None:
+    found = problems_of(lambda: define_nodes(stack, **{name: wrong}))
+    assert [problem.partition(":")[0] for problem in found] == [name]
+
+
+def test_volumes_without_a_path_are_told_so_once_each(stack: Stack) -> None:
+    volumes: Any = [HostVolume(source_path=path, container_path=None) for path in ("/a", "/b")]  # type: ignore[arg-type]
+    found = problems_of(lambda: define(stack, volumes=volumes))
+    assert [problem.partition(":")[0] for problem in found] == [
+        "volumes[0].container_path",
+        "volumes[1].container_path",
+    ]
