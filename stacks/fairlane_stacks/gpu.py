@@ -1,13 +1,13 @@
 """Machines with GPUs, and the job definitions on them, from an environment file."""
 
 from collections.abc import Mapping
-from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import aws_cdk as cdk
 from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
 
+from fairlane._internal.specs import values_of
 from fairlane.capacity import GpuComputeEnvironment, TrainingVpc
 from fairlane.environment import GivenNetworkModel, GpuJobSettings, MultiNodeJobSettings, RegionModel
 from fairlane.jobs import GpuJobDefinition, MultiNodeGpuJobDefinition
@@ -80,7 +80,7 @@ def job_definitions(scope: Construct, model: RegionModel, queues: dict[str, GpuQ
     made: dict[str, AnyJobDefinition] = {}
     for name, job in model.job_definitions.items():
         spec, kind = _CONSTRUCTS[type(job)]
-        arguments: Any = {field.name: getattr(job, field.name) for field in fields(spec)} | {
+        arguments: Any = values_of(spec, job) | {
             "job_definition_name": name,
             "secrets": _secrets(Construct(secrets, name), job.secrets),
         }

@@ -1,10 +1,11 @@
 """Environment-file settings of `compute_environments`."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from fairlane._internal.checks import is_region
+from fairlane._internal.specs import values_of
 from fairlane.capacity.rules import ComputeEnvironmentSpec
 from fairlane.environment.network import check_ids
 from fairlane.errors import Problem
@@ -30,7 +31,7 @@ class ComputeEnvironmentSettings(ComputeEnvironmentSpec):
     @property
     def arguments(self) -> dict[str, Any]:
         """Return the keyword arguments of `GpuComputeEnvironment`."""
-        return {field.name: getattr(self, field.name) for field in fields(ComputeEnvironmentSpec)}
+        return values_of(ComputeEnvironmentSpec, self)
 
     def regional_problems(self, region: str) -> Iterator[Problem]:
         """Yield every value that AWS would refuse in a Region."""

@@ -60,6 +60,6 @@ def check_compute_environments(environments: object) -> Iterator[Problem]:
         yield Problem(field, got, f"a list of 1 to {MAX_COMPUTE_ENVIRONMENTS} compute environments")
         return
     for index, environment in enumerate(environments):
-        if any(environment is other or environment == other for other in environments[:index]):
+        if environment in environments[:index]:
             path = environment if isinstance(environment, str) else environment.node.path
             yield Problem((*field, index), path, "each compute environment once")

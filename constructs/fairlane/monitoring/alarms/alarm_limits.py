@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Final, Self
 
+from fairlane._internal.specs import values_of
 from fairlane._internal.tokens import is_token
 from fairlane.errors import Problem
 from fairlane.monitoring.alarms.kinds.dead_letters import DeadLetters
@@ -46,12 +47,12 @@ class Limits:
     @classmethod
     def among(cls, settings: object) -> Self:
         """Return the limits among the attributes of an object that has all of them."""
-        return cls(**{kind.name: getattr(settings, kind.name) for kind in fields(cls)})
+        return cls(**values_of(cls, settings))
 
     def over(self, common: Self) -> Self:
         """Return these limits, with those of `common` for each kind that is not named here."""
-        named = {kind.name: getattr(self, kind.name) for kind in fields(self)}
-        return replace(common, **{name: limits for name, limits in named.items() if limits is not None})
+        named = values_of(type(self), self).items()
+        return replace(common, **{name: limits for name, limits in named if limits is not None})
 
     def limits(self, interval_minutes: int = 1) -> Iterator[tuple[str, str, Limit]]:
         """Every limit: its kind, its severity, and itself.
