@@ -1,15 +1,15 @@
-"""What is wrong with a configuration: `Problem`, one mistake, and `ConfigurationError`, all of them.
+"""Errors of a configuration: `Problem`, one mistake, and `ConfigurationError`, which lists all mistakes.
 
     ValueError
     └── ConfigurationError
 
-Value objects never raise: each yields its problems. Whoever consumes them raises one error that lists all.
+Value objects never raise: each yields its problems, and the consumer raises one error that lists all of them.
 """
 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Self
 
 from fairlane._internal.tokens import is_token
 
@@ -23,35 +23,60 @@ _LONGEST: Final = 120
 class Problem:
     """One mistake in a configuration.
 
+    A value out of range reads "got X, allowed: Y", a missing value "missing; use Y". A relation between values is a
+    sentence of its own, made by `Problem.relation`.
+
     Args:
-        field: where it is, from the outermost keyword or key inwards.
-        got: the value that was given; None where nothing was.
-        allowed: what would have been right, in the user's words.
-        line: the line of the file that it came from, if it came from a file.
+        field: Path to the value, from the outermost keyword argument or key to the innermost.
+        got: Value that was given. None if no value was given.
+        allowed: Values that are allowed, as a noun phrase.
+        line: Line of the file that the value is in. Default: the value is not from a file.
+        sentence: Sentence that replaces `got` and `allowed`. Default: none.
     """
 
     field: Path
     got: object
     allowed: str
     line: int | None = None
+    sentence: str = ""
 
-    def within(self, *outer: str | int) -> "Problem":
-        """The same problem, seen from further out."""
+    @classmethod
+    def relation(cls, field: Path, sentence: str) -> Self:
+        """Return a problem that is one sentence, without a trailing period: what is wrong, and what to do."""
+        return cls(field, None, "", sentence=sentence)
+
+    @property
+    def is_missing(self) -> bool:
+        """True if no value was given where one is required."""
+        return self.got is None and not self.sentence
+
+    def within(self, *outer: str | int) -> Self:
+        """Return the same problem with `outer` in front of its path."""
         return replace(self, field=(*outer, *self.field))
+
+    def followed_by(self, text: str) -> Self:
+        """Return the same problem with `text` after its last word."""
+        return (
+            replace(self, sentence=self.sentence + text)
+            if self.sentence
+            else replace(self, allowed=self.allowed + text)
+        )
 
     def __str__(self) -> str:
         line = "" if self.line is None else f"line {self.line}, "
         field = f"{dotted(self.field)}: " if self.field else ""
-        return f"{line}{field}got {_shown(self.got)}, allowed: {self.allowed}"
+        if self.is_missing:
+            return f"{line}{field}missing; use {self.allowed}"
+        return f"{line}{field}{self.sentence or f'got {_shown(self.got)}, allowed: {self.allowed}'}"
 
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """Something that AWS accepts and its user may not have meant.
+    """Warning about a configuration that AWS accepts and that is probably not meant.
 
     Args:
-        id: the warning's public name; acknowledging it silences the warning.
-        message: what may be wrong, and what follows from it.
+        id: Public name of the warning. Acknowledging the name silences the warning.
+        message: What is probably wrong, and its consequence.
     """
 
     id: str
@@ -59,11 +84,11 @@ class Advice:
 
 
 class ConfigurationError(ValueError):
-    """A configuration that AWS would refuse, or that could never do what it says.
+    """Configuration that AWS would refuse or that cannot work.
 
     Attributes:
-        subject: what is misconfigured: a construct's path, or a file.
-        problems: every mistake that was found, in the order of the configuration.
+        subject: Path of the misconfigured construct, or name of the file.
+        problems: All mistakes, in the order of the configuration.
     """
 
     def __init__(self, subject: str, problems: Iterable[Problem]) -> None:
@@ -74,7 +99,7 @@ class ConfigurationError(ValueError):
 
 
 def dotted(field: Path) -> str:
-    """Writes a path the way people do: `queues.cpu.time_limit_actions[0].reason`."""
+    """Return a path as text, for example `queues.cpu.time_limit_actions[0].reason`."""
     text = ""
     for part in field:
         if isinstance(part, int):
@@ -86,8 +111,6 @@ def dotted(field: Path) -> str:
 
 
 def _shown(got: object) -> str:
-    if got is None:
-        return "nothing"
     if is_token(got):
         return "a value known only at deployment"
     shown = repr(str(got) if isinstance(got, str) else got)

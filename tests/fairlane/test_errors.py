@@ -7,6 +7,22 @@ def test_a_problem_reads_as_a_sentence() -> None:
     assert str(problem) == "queues.cpu.priority: got 1001, allowed: a whole number, 0 to 1000"
 
 
+def test_a_missing_value_is_reported_with_what_to_use() -> None:
+    problem = Problem(("policy",), None, "fifo or fair-share", line=3)
+    assert problem.is_missing
+    assert str(problem.within("scheduling")) == "line 3, scheduling.policy: missing; use fifo or fair-share"
+
+
+def test_a_relation_is_one_sentence() -> None:
+    problem = Problem.relation(("alarms",), "alarms require job_metrics").followed_by(" in the same Region")
+    assert not problem.is_missing
+    assert str(problem.within("regions")) == "regions.alarms: alarms require job_metrics in the same Region"
+
+
+def test_text_that_follows_a_value_out_of_range_stands_at_its_end() -> None:
+    assert str(Problem(("gpus",), 9, "1 to 8").followed_by(" (p5)")) == "gpus: got 9, allowed: 1 to 8 (p5)"
+
+
 def test_a_path_quotes_what_has_dots_and_counts_lists() -> None:
     path = ("queues", "training-p4", "capacity", "ml.p4d.24xlarge")
     assert dotted(path) == 'queues.training-p4.capacity."ml.p4d.24xlarge"'
@@ -15,7 +31,6 @@ def test_a_path_quotes_what_has_dots_and_counts_lists() -> None:
 
 def test_values_are_shown_as_people_write_them() -> None:
     assert "got 'LEND'," in str(Problem((), Sharing.LEND, ""))
-    assert "got nothing," in str(Problem((), None, ""))
     assert "got a value known only at deployment," in str(Problem((), "${Token[X.1]}", ""))
     assert len(str(Problem((), "x" * 10_000, ""))) < 200
 

@@ -68,10 +68,13 @@ def app(*arguments: str, context: dict[str, str]) -> subprocess.CompletedProcess
     )
 
 
-@pytest.mark.parametrize(("context", "got"), [({}, "nothing"), ({"environment": "prod"}, "'prod'")])
-def test_without_an_environment_the_app_stops_and_lists_them(context: dict[str, str], got: str) -> None:
+@pytest.mark.parametrize(
+    ("context", "message"),
+    [({}, "missing; use example"), ({"environment": "prod"}, "got 'prod', allowed: example")],
+)
+def test_without_an_environment_the_app_stops_and_lists_them(context: dict[str, str], message: str) -> None:
     done = app(context=context)
     assert done.returncode == 1
     assert "-c environment=NAME" in done.stderr
-    assert f"got {got}, allowed: example" in done.stderr
+    assert message in done.stderr
     assert "Traceback" not in done.stderr

@@ -1,6 +1,7 @@
 """The part of an environment file that images are in."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Literal
 
 from fairlane.environment.base import Model, of_key
@@ -63,7 +64,7 @@ def registry_problems(
     """
     rules = rules_of(images, home.account)
     for problem in limit_problems(rules, MAX_FILTERS - (replication == "merge")):
-        yield Problem((), problem.got, problem.allowed)
+        yield replace(problem, field=())
     for name, to in rules.items():
         for problem in two_hop_problems(home, name, to, others):
             yield problem.within(name)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path as FilePath
 from typing import Any, Final
 
@@ -78,7 +79,7 @@ def load_environment(path: FilePath) -> Environment:
     if not _NAME.fullmatch(path.stem):
         allowed = "a file name of 1 to 64 letters, digits and -, as it becomes part of the stacks' names"
         problems.insert(0, Problem((), path.name, allowed))
-    located = [Problem(problem.field, problem.got, problem.allowed, file.line(problem.field)) for problem in problems]
+    located = [replace(problem, line=file.line(problem.field)) for problem in problems]
     everything = sorted([*file.problems, *located], key=lambda problem: problem.line or 0)
     if everything:
         raise ConfigurationError(str(path), everything)
@@ -108,7 +109,7 @@ def _validate(data: dict[str, Any]) -> tuple[Environment, list[Problem]]:
             removed += gone
         else:
             for problem in environment.problems():
-                may_be_misspelt = problem.got is None and problem.field[:-1] in misspelt
+                may_be_misspelt = problem.is_missing and problem.field[:-1] in misspelt
                 if not may_be_misspelt and not _echoes(problem.field, removed):
                     problems.append(problem)
             for problem, rests_on in reference_problems(environment):

@@ -143,4 +143,4 @@ def _fit(model: RegionModel, region: str, job_name: str, queue_name: str) -> Ite
             ("queues", queue_name, "compute_environments"),
         ]
         for problem in fit_problems(job.size, {name: environment}):
-            yield replace(problem, allowed=f"{problem.allowed} (compute environment {name})"), rests_on
+            yield problem.followed_by(f" (compute environment {name})"), rests_on

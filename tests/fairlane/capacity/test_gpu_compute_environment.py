@@ -298,7 +298,7 @@ def test_every_judge_lets_it_through(flags: dict[str, Any]) -> None:
         ({"max_gpus": 0}, "max_gpus: got 0, allowed: a whole number of GPUs, 4 to 100000"),
         ({"max_gpus": 3}, "max_gpus: got 3, allowed: a whole number of GPUs, 4 to 100000"),
         ({"max_gpus": 4.5}, "max_gpus: got 4.5, allowed: a whole number of GPUs"),
-        ({"max_gpus": None}, "max_gpus: got nothing, allowed: either max_gpus or max_vcpus"),
+        ({"max_gpus": None}, "max_gpus: missing; use either max_gpus or max_vcpus"),
         ({"max_gpus": 8, "max_vcpus": 96}, "max_gpus: got 'both max_gpus and max_vcpus'"),
         ({"max_vcpus": 40}, "max_vcpus: got 40, allowed: a whole number of vCPUs, 48 or more"),
         ({"instance_types": ["p9.48xlarge"]}, "max_gpus: got 8, allowed: max_vcpus instead"),

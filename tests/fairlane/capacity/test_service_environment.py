@@ -49,7 +49,7 @@ SIX = {f"ml.p{n}.large": 1 for n in range(6)}
     [
         ({P4: 1, "NUM_INSTANCES": 1}, "capacity: got 'ml.p4d.24xlarge and NUM_INSTANCES', allowed: either NUM_INSTANCES or instance types, as one environment cannot have both"),
         ({}, "capacity: got '0 capacity units', allowed: 1 to 5 capacity units"),
-        (None, "capacity: got nothing, allowed: a whole number of instances, 1 or more"),
+        (None, "capacity: missing; use a whole number of instances, 1 or more"),
         (SIX, "capacity: got '6 capacity units', allowed: 1 to 5 capacity units"),
         ({"p4d.24xlarge": 1}, "capacity.\"p4d.24xlarge\": got 'p4d.24xlarge', allowed: an ml.* instance type such as ml.p4d.24xlarge"),
         ({"ml.p4d": 1}, "capacity.\"ml.p4d\": got 'ml.p4d', allowed: an ml.* instance type such as ml.p4d.24xlarge"),

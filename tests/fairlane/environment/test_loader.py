@@ -122,7 +122,7 @@ regions:
         ("region: us-east-1\n\tqueues: 1\n", "line 2, got \"found character '\\\\t' that cannot start any token\", allowed: YAML"),
         ("\x00\x01", "got 'a file that is no text', allowed: YAML"),
         ("region: us-east-1\n---\nregion: x\n", "line 2, got 'but found another document', allowed: YAML"),
-        ("queues: {}\n", "region: got nothing, allowed: a Region such as us-east-1"),
+        ("queues: {}\n", "region: missing; use a Region such as us-east-1"),
         ("region: no\n", "line 1, region: got 'no', allowed: a Region such as us-east-1"),
         ("region: false\n", "line 1, region: got False, allowed: a text, in quotes if it looks like something else"),
         ("region: us-east-1\naccount: 012345670123\n", "line 2, account: got 12345670123, allowed: a text, in quotes if it looks like something else"),
@@ -132,14 +132,14 @@ regions:
         ("region: us-east-1\nregions: {us-east-1: {}}\n", "line 2, regions.us-east-1: got 'us-east-1', allowed: Regions other than the home region, whose keys stand above"),
         ("region: us-east-1\nregions: {europe: {}}\n", "line 2, regions.europe: got 'europe', allowed: a Region such as us-east-1"),
         ("region: us-east-1\nqueues: 5\n", "line 2, queues: got 5, allowed: a mapping"),
-        ("region: us-east-1\nqueues:\n  q:\n", "line 3, queues.q: got nothing, allowed: a mapping"),
+        ("region: us-east-1\nqueues:\n  q:\n", "line 3, queues.q: missing; use a mapping"),
         ("region: us-east-1\nqueues:\n  7: {capacity: 1, scheduling: {policy: fifo}}\n", "line 3, queues[7]: got 7, allowed: a text, in quotes if it looks like something else"),
         ("region: us-east-1\nqueues:\n  a b: {capacity: 1, scheduling: {policy: fifo}}\n", "line 3, queues.\"a b\": got 'a b', allowed: 1 to 128 characters of A-Z, a-z, 0-9, - and _"),
-        ("region: us-east-1\nqueues:\n  q: {capacity: 1}\n", "line 3, queues.q.scheduling: got nothing, allowed: Fifo, FairShare or QuotaManagement"),
-        ("region: us-east-1\nqueues:\n  q: {scheduling: {policy: fifo}}\n", "line 3, queues.q.capacity: got nothing, allowed: capacity, or a service_environment that exists"),
+        ("region: us-east-1\nqueues:\n  q: {capacity: 1}\n", "line 3, queues.q.scheduling: missing; use Fifo, FairShare or QuotaManagement"),
+        ("region: us-east-1\nqueues:\n  q: {scheduling: {policy: fifo}}\n", "line 3, queues.q.capacity: missing; use capacity, or a service_environment that exists"),
         ("region: us-east-1\nqueues:\n  q: {capacity: 1, scheduling: fifo}\n", "line 3, queues.q.scheduling: got 'fifo', allowed: a mapping"),
         ("region: us-east-1\nqueues:\n  q: {capacity: 1, scheduling: {policy: lifo}}\n", "line 3, queues.q.scheduling.policy: got 'lifo', allowed: 'fifo', 'fair-share', 'quota-management'"),
-        ("region: us-east-1\nqueues:\n  q: {capacity: 1, scheduling: {}}\n", "line 3, queues.q.scheduling.policy: got nothing, allowed: 'fifo', 'fair-share' or 'quota-management'"),
+        ("region: us-east-1\nqueues:\n  q: {capacity: 1, scheduling: {}}\n", "line 3, queues.q.scheduling.policy: missing; use 'fifo', 'fair-share' or 'quota-management'"),
         ("region: us-east-1\nqueues:\n  q: {capacity: 1, priority: 1001, scheduling: {policy: fifo}}\n", "line 3, queues.q.priority: got 1001, allowed: a whole number, 0 to 1000"),
         ("region: us-east-1\nqueues:\n  q: {capacity: 1.5, scheduling: {policy: fifo}}\n", "line 3, queues.q.capacity: got 1.5, allowed: a whole number"),
         ("region: us-east-1\nqueues:\n  q: {capacity: {ml.p4d.24xlarge: many}, scheduling: {policy: fifo}}\n", "line 3, queues.q.capacity.\"ml.p4d.24xlarge\": got 'many', allowed: a whole number"),
@@ -150,11 +150,11 @@ regions:
         ("region: us-east-1\nqueues:\n  q: {capacity: 1, scheduling: {policy: fair-share}}\n", "line 3, queues.q.scheduling: got {'policy': 'fair-share'}, allowed: either weight_factors or proportions"),
         ("region: us-east-1\nqueues:\n  q: {capacity: 1, scheduling: {policy: fair-share, weight_factors: {a: 0}}}\n", "line 3, queues.q.scheduling.weight_factors.a: got 0.0, allowed: a number, 0.0001 to 999.9999"),
         ("region: us-east-1\nqueues:\n  q: {capacity: 1, scheduling: {policy: fair-share, proportions: {a: 0}}}\n", "line 3, queues.q.scheduling.proportions.a: got 0.0, allowed: a number above 0 that is known at synth"),
-        ("region: us-east-1\nqueues:\n  q: {capacity: 1, time_limit_actions: [{max_time_seconds: 600}], scheduling: {policy: fifo}}\n", "line 3, queues.q.time_limit_actions[0].reason: got nothing, allowed: CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY or MISCONFIGURATION:SERVICE_ENVIRONMENT_MAX_RESOURCE or MISCONFIGURATION:QUOTA_MANAGEMENT_LIMIT_EXCEEDED"),
+        ("region: us-east-1\nqueues:\n  q: {capacity: 1, time_limit_actions: [{max_time_seconds: 600}], scheduling: {policy: fifo}}\n", "line 3, queues.q.time_limit_actions[0].reason: missing; use CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY or MISCONFIGURATION:SERVICE_ENVIRONMENT_MAX_RESOURCE or MISCONFIGURATION:QUOTA_MANAGEMENT_LIMIT_EXCEEDED"),
         ("region: us-east-1\nqueues:\n  q: {capacity: 1, time_limit_actions: [{reason: 'CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY', max_time_seconds: 10}], scheduling: {policy: fifo}}\n", "line 3, queues.q.time_limit_actions[0].max_time_seconds: got 10, allowed: a whole number of seconds, 600 to 86400"),
         ("region: us-east-1\nservice_environments:\n  'a b': {capacity: 1}\n", "line 3, service_environments.\"a b\": got 'a b', allowed: 1 to 128 characters of A-Z, a-z, 0-9, - and _"),
         ("region: us-east-1\nservice_environments:\n  s: {capacity: 0}\n", "line 3, service_environments.s.capacity: got 0, allowed: a whole number of instances, 1 or more"),
-        (quota_queue("        a: {capacity: {ml.p4d.24xlarge: 10}}"), "line 9, queues.q.scheduling.shares.a.sharing: got nothing, allowed: a value, as it is required"),
+        (quota_queue("        a: {capacity: {ml.p4d.24xlarge: 10}}"), "line 9, queues.q.scheduling.shares.a.sharing: missing; use a value, as it is required"),
         (quota_queue("        a: {capacity: {ml.p4d.24xlarge: 10}, sharing: lend}"), "line 9, queues.q.scheduling.shares.a.sharing: got 'lend', allowed: 'RESERVE', 'LEND' or 'LEND_AND_BORROW'"),
         (quota_queue("        a: {capacity: {ml.p4d.24xlarge: 11}, sharing: LEND}"), "line 9, queues.q.scheduling.shares.a.capacity.\"ml.p4d.24xlarge\": got 11, allowed: at most the 10 that the queue's environment has"),
         (quota_queue("        a: {capacity: {ml.p5.48xlarge: 1}, sharing: LEND}"), "line 9, queues.q.scheduling.shares.a.capacity.\"ml.p5.48xlarge\": got 'ml.p5.48xlarge', allowed: an instance type of the queue's environment: ml.p4d.24xlarge"),
@@ -189,7 +189,7 @@ job_definitions:
 @pytest.mark.parametrize(
     ("old", "new", "problem"),
     [
-        ("network: {cidr: 10.0.0.0/16}", "", "network: got nothing, allowed: vpc_id and subnet_ids, or {} for a VPC to be made"),
+        ("network: {cidr: 10.0.0.0/16}", "", "network: missing; use vpc_id and subnet_ids, or {} for a VPC to be made"),
         ("10.0.0.0/16", "10.0.0.0/8", "line 3, network.cidr: got '10.0.0.0/8', allowed: a block of IPv4 addresses, /16 to /22, such as 10.0.0.0/16"),
         ("10.0.0.0/16", "10.0.0.1/16", "line 3, network.cidr: got '10.0.0.1/16', allowed: a block of IPv4 addresses, /16 to /22, such as 10.0.0.0/16"),
         ("10.0.0.0/16", "172.17.128.0/18", "line 3, network.cidr: got '172.17.128.0/18', allowed: a block apart from 172.17.0.0/16, which Docker uses on every machine"),
@@ -197,8 +197,8 @@ job_definitions:
         ("{cidr: 10.0.0.0/16}", "{availability_zones: 7}", "line 3, network.availability_zones: got 7, allowed: a whole number, 1 to 6"),
         ("{cidr: 10.0.0.0/16}", "{availability_zone_ids: [us-east-1a]}", "line 3, network.availability_zone_ids[0]: got 'us-east-1a', allowed: the id of an Availability Zone, such as use1-az4, which is the same in every account"),
         ("{cidr: 10.0.0.0/16}", "{availability_zone_ids: [use1-az4, use1-az4]}", "line 3, network.availability_zone_ids[1]: got 'use1-az4', allowed: each zone once"),
-        ("{cidr: 10.0.0.0/16}", "{vpc_id: vpc-0123456789abcdef0}", "line 3, network.subnet_ids: got nothing, allowed: one or more ids, each that of a subnet, such as subnet-0123456789abcdef0"),
-        ("{cidr: 10.0.0.0/16}", "{subnet_ids: [subnet-0123456789abcdef0]}", "line 3, network.vpc_id: got nothing, allowed: the id of a VPC, such as vpc-0123456789abcdef0"),
+        ("{cidr: 10.0.0.0/16}", "{vpc_id: vpc-0123456789abcdef0}", "line 3, network.subnet_ids: missing; use one or more ids, each that of a subnet, such as subnet-0123456789abcdef0"),
+        ("{cidr: 10.0.0.0/16}", "{subnet_ids: [subnet-0123456789abcdef0]}", "line 3, network.vpc_id: missing; use the id of a VPC, such as vpc-0123456789abcdef0"),
         ("{cidr: 10.0.0.0/16}", "{vpc_id: vpc-0123456789abcdef0, subnet_ids: [sg-0123456789abcdef0]}", "line 3, network.subnet_ids[0]: got 'sg-0123456789abcdef0', allowed: the id of a subnet, such as subnet-0123456789abcdef0"),
         ("{cidr: 10.0.0.0/16}", "{vpc_id: vpc-0123456789abcdef0, subnet_ids: [subnet-0123456789abcdef0], cidr: 10.0.0.0/16}", "line 3, network.cidr: got 'cidr', allowed: one of the keys vpc_id, subnet_ids"),
         ("max_gpus: 16}", "max_gpus: 0}", "line 5, compute_environments.g5.max_gpus: got 0, allowed: a whole number of GPUs, 4 to 100000"),
@@ -278,7 +278,7 @@ def test_each_mistake_is_named_once_and_none_that_is_not_there(
 ) -> None:
     assert old in GPUS
     found = mistakes(write(GPUS.replace(old, new, 1)))
-    assert sorted(mistake.partition(": got")[0].partition(", ")[2] or mistake for mistake in found) == problems
+    assert sorted(mistake.partition(": ")[0].partition(", ")[2] or mistake for mistake in found) == problems
 
 
 def test_what_rests_on_a_mistake_waits_until_it_is_mended(write: Write) -> None:
@@ -320,7 +320,7 @@ queues:
         b: {capacity: {ml.p4d.24xlarge: 3}, sharing: RESERVE}
         c: {sharing: LEND}
 """)
-    assert [mistake.partition(": got")[0] for mistake in mistakes(path)] == [
+    assert [mistake.partition(": ")[0] for mistake in mistakes(path)] == [
         "line 2, region",
         "line 3, account",
         "line 4, colour",

@@ -149,7 +149,7 @@ def test_a_destination_that_nothing_sets_up_is_warned_of() -> None:
         ({"mutable_tags": ["dev-*"] * 2}, "mutable_tags[1]: got 'dev-*', allowed: each tag once"),
         ({"expire_after_days": 0}, "expire_after_days: got 0, allowed: a whole number of days"),
         ({"kms_keys": "arn"}, "kms_keys: got 'arn', allowed: ARNs of KMS keys by Region"),
-        ({"kms_keys": {"us-east-1": fleet.key("us-east-1")}}, "kms_keys.us-west-2: got nothing, allowed: the ARN of a"),
+        ({"kms_keys": {"us-east-1": fleet.key("us-east-1")}}, "kms_keys.us-west-2: missing; use the ARN of a"),
         ({"policy": "{}"}, "policy: got '{}', allowed: a policy document as a mapping"),
         ({"policy": {"Statement": "x" * 11_000}}, "policy: got '11016 characters', allowed: at most 10240"),
     ],

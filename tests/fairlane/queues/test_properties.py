@@ -179,7 +179,7 @@ def test_what_is_invalid_raises_and_names_the_field_and_leaves_nothing(broken: t
     stack = new_stack()
     with pytest.raises(ConfigurationError, match=r"^Stack/Queue: ") as raised:
         TrainingQueue(stack, "Queue", **arguments)
-    fields = [str(problem).partition(": got")[0] for problem in raised.value.problems]
+    fields = [str(problem).partition(": ")[0] for problem in raised.value.problems]
     assert any(name == field or name.startswith((f"{field}.", f"{field}[")) for name in fields), (field, fields)
     assert stack.node.try_find_child("Queue") is None
 

@@ -217,7 +217,7 @@ def test_capacity_is_that_of_all_quotas_together_unless_it_is_said() -> None:
     trace = Trace.of([Job(share="a", submit=0, run=60)])
     assert rehearse(QuotaManagement(*shares), trace).capacity == {UNIT: 5}
     for policy in (Fifo(), FairShare({"a": 1})):
-        with pytest.raises(ConfigurationError, match="capacity: got nothing, allowed: the queue's capacity"):
+        with pytest.raises(ConfigurationError, match="capacity: missing; use the queue's capacity"):
             rehearse(policy, trace)
 
 

@@ -117,9 +117,9 @@ MISTAKES: list[tuple[dict[str, Any], list[str]]] = [
             f"exporter_limits: got {str(AlarmLimits(blocked={}))[:120]}..., allowed: ExporterLimits(...)",
         ],
     ),
-    ({"queue_limits": {"p4": None}}, ["queue_limits.p4: got nothing, allowed: AlarmLimits(...)"]),
+    ({"queue_limits": {"p4": None}}, ["queue_limits.p4: missing; use AlarmLimits(...)"]),
     ({"queue_limits": ["p4"]}, ["queue_limits: got ['p4'], allowed: limits by a queue's name"]),
-    ({"runbooks": None}, ["runbooks: got nothing, allowed: an address of up to 500 characters, no spaces"]),
+    ({"runbooks": None}, ["runbooks: missing; use an address of up to 500 characters, no spaces"]),
     ({"runbooks": "our wiki"}, ["runbooks: got 'our wiki', allowed: an address of up to 500 characters, no spaces"]),
     (
         {"exporter_limits": ExporterLimits(stale={"Queues": ExporterStale()})},

@@ -145,5 +145,5 @@ def test_all_that_makes_no_trace_is_told() -> None:
             )
         ),
     ]
-    with pytest.raises(ConfigurationError, match="shares: got nothing, allowed: one share or more"):
+    with pytest.raises(ConfigurationError, match="shares: missing; use one share or more"):
         generate(1, days=1, shares={})

@@ -88,7 +88,7 @@ def test_a_container_job_needs_the_gpus_that_belong_to_its_vcpus(vcpus: float, g
 
 
 def test_without_vcpus_for_each_gpu_it_is_asked_for(tmp_path: Path) -> None:
-    assert "vcpus_per_gpu: got nothing, allowed: how many vCPUs" in mistake(tmp_path, page(container()))
+    assert "vcpus_per_gpu: missing; use how many vCPUs" in mistake(tmp_path, page(container()))
     assert "vcpus_per_gpu: got 0, allowed: a whole number, 1 or more" in mistake(
         tmp_path, page(container()), vcpus_per_gpu=0
     )

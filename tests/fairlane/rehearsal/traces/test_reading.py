@@ -156,21 +156,21 @@ def test_unknown_columns_are_told(tmp_path: Path) -> None:
         ({"submit": -1}, "submit: got -1, allowed: seconds, 0 or more, or a time"),
         ({"submit": "1969-12-31"}, "submit: got '1969-12-31', allowed: seconds"),
         ({"submit": "yesterday"}, "submit: got 'yesterday', allowed: seconds"),
-        ({"submit": ""}, "submit: got nothing"),
+        ({"submit": ""}, "submit: missing"),
         ({"submit": "nan"}, "submit: got 'nan', allowed: seconds"),
         ({"submit": 10**400}, "submit: got 1000"),
         ({"submit": True}, "submit: got True"),
-        ({"submit": None}, "submit: got nothing"),
+        ({"submit": None}, "submit: missing"),
         ({"run": 0}, "run: got 0, allowed: seconds, more than 0"),
         ({"run": -5}, "run: got -5, allowed: seconds, more than 0"),
         ({"run": "NaN"}, "run: got 'NaN', allowed: seconds, more than 0"),
         ({"run": "inf"}, "run: got 'inf', allowed: seconds, more than 0"),
         ({"run": "1h"}, "run: got '1h', allowed: seconds, more than 0"),
-        ({"run": ""}, "run: got nothing, allowed: seconds, more than 0"),
+        ({"run": ""}, "run: missing; use seconds, more than 0"),
         ({"run": [1]}, "run: got [1], allowed: seconds, more than 0"),
         ({"instances": 0}, "instances: got 0, allowed: a whole number, 1 or more"),
         ({"instances": "1.5"}, "instances: got '1.5', allowed: a whole number, 1 or more"),
-        ({"instances": ""}, "instances: got nothing, allowed: a whole number, 1 or more"),
+        ({"instances": ""}, "instances: missing; use a whole number, 1 or more"),
         ({"instances": "", "gpus": 3}, "gpus: got 3, allowed: instances, as the capacity counts them, or gpus_per"),
         ({"priority": 10_000}, "priority: got 10000, allowed: a whole number, 0 to 9999"),
         ({"priority": "high"}, "priority: got 'high', allowed: a whole number, 0 to 9999"),
@@ -227,20 +227,20 @@ def test_of_many_mistakes_the_first_are_told(tmp_path: Path) -> None:
 
 def test_missing_columns_are_told_all_at_once(tmp_path: Path) -> None:
     assert mistakes(csv(tmp_path, "share\na\n")) == [
-        "submit: got nothing, allowed: a column of this name",
-        "run: got nothing, allowed: a column of this name",
-        "instances: got nothing, allowed: a column of this name, or one of gpus",
+        "submit: missing; use a column of this name",
+        "run: missing; use a column of this name",
+        "instances: missing; use a column of this name, or one of gpus",
     ]
     assert mistakes(table(tmp_path, run=[1]), unit="gpus") == [
-        "submit: got nothing, allowed: a column of this name",
-        "gpus: got nothing, allowed: a column of this name, or one of instances",
+        "submit: missing; use a column of this name",
+        "gpus: missing; use a column of this name, or one of instances",
     ]
     (wrong,) = mistakes(csv(tmp_path, "submit,run,gpus\n"))
     assert wrong.startswith("gpus: got 'a column of gpus', allowed: instances, as the capacity counts them")
-    assert [problem.split(",")[1] for problem in mistakes(jsonl(tmp_path, {}))] == [
-        " instances: got nothing",
-        " submit: got nothing",
-        " run: got nothing",
+    assert [problem.split(";")[0].split(",")[1] for problem in mistakes(jsonl(tmp_path, {}))] == [
+        " instances: missing",
+        " submit: missing",
+        " run: missing",
     ]
 
 
