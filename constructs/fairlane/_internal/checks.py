@@ -17,14 +17,14 @@ _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
 
 def check_whole_number(
-    field: Path, got: object, lowest: int, highest: int | None = None, *, of: str = ""
+    field: Path, got: object, lowest: int, highest: int | None = None, *, unit: str = ""
 ) -> Iterator[Problem]:
     """Checks for a whole number in a range, both ends included; a token passes."""
     if is_token(got):
         return
     fits = isinstance(got, int) and not isinstance(got, bool) and lowest <= got <= (got if highest is None else highest)
     if not fits:
-        number = f"a whole number of {of}" if of else "a whole number"
+        number = f"a whole number of {unit}" if unit else "a whole number"
         bounds = f"{lowest} or more" if highest is None else f"{lowest} to {highest}"
         yield Problem(field, got, f"{number}, {bounds}")
 

@@ -65,7 +65,7 @@ def training_vpc_problems(
                 if zone in availability_zone_ids[:index]:
                     yield Problem((*field, index), zone, "each zone once")
     most = zones if isinstance(zones, int) and 1 <= zones <= MAX_AVAILABILITY_ZONES else MAX_AVAILABILITY_ZONES
-    yield from check_whole_number(("nat_gateways",), nat_gateways, 0, most, of="NAT gateways, at most one in a zone")
+    yield from check_whole_number(("nat_gateways",), nat_gateways, 0, most, unit="NAT gateways, at most one in a zone")
 
 
 def _cidr_problems(cidr: object) -> Iterator[Problem]:

@@ -129,14 +129,14 @@ class ComputeEnvironmentSpec:
         yield from efa_environment_problems(types, self.efa, spot=self.purchase == Purchase.SPOT)
         yield from _reservation_problems(self.purchase, self.capacity_reservation)
         yield from check_whole_number(
-            ("root_volume_gib",), self.root_volume_gib, MIN_ROOT_VOLUME_GIB, MAX_ROOT_VOLUME_GIB, of="GiB"
+            ("root_volume_gib",), self.root_volume_gib, MIN_ROOT_VOLUME_GIB, MAX_ROOT_VOLUME_GIB, unit="GiB"
         )
         yield from check_whole_number(
             ("job_execution_timeout_minutes",),
             self.job_execution_timeout_minutes,
             1,
             MAX_JOB_EXECUTION_TIMEOUT_MINUTES,
-            of="minutes",
+            unit="minutes",
         )
         yield from check_flag(("container_insights",), self.container_insights)
         yield from lustre_problems(self.lustre)
@@ -184,10 +184,10 @@ def _size_problems(instance_types: Sequence[str], max_gpus: int | None, max_vcpu
             allowed = f"max_vcpus instead, as {unknown} is not known: check how it is written"
             yield Problem(("max_gpus",), max_gpus, allowed)
         else:
-            yield from check_whole_number(("max_gpus",), max_gpus, smallest, MAX_GPUS, of="GPUs")
+            yield from check_whole_number(("max_gpus",), max_gpus, smallest, MAX_GPUS, unit="GPUs")
     if max_vcpus is not None:
         least = min((machine.vcpus for machine in machines if machine), default=1)
-        yield from check_whole_number(("max_vcpus",), max_vcpus, least, of="vCPUs")
+        yield from check_whole_number(("max_vcpus",), max_vcpus, least, unit="vCPUs")
 
 
 def _reservation_problems(purchase: Purchase, reservation: str | None) -> Iterator[Problem]:

@@ -75,7 +75,7 @@ class ReplicationGate(Construct):
         problems = list(check_list(("repositories",), repositories, ReplicatedRepository, "ReplicatedRepository"))
         if not problems:
             problems = list(_problems(Place(here.account, here.region), repositories))
-        problems += check_whole_number(("timeout_minutes",), timeout_minutes, 1, _MOST_MINUTES, of="minutes")
+        problems += check_whole_number(("timeout_minutes",), timeout_minutes, 1, _MOST_MINUTES, unit="minutes")
         if problems:
             raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)
         super().__init__(scope, construct_id)

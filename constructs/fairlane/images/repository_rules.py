@@ -73,7 +73,7 @@ def repository_problems(
     placed = list(check_destinations(regions, other_accounts, home))
     yield from placed
     yield from _tag_problems(mutable_tags)
-    yield from check_whole_number(("expire_after_days",), expire_after_days, 1, _MOST_DAYS, of="days")
+    yield from check_whole_number(("expire_after_days",), expire_after_days, 1, _MOST_DAYS, unit="days")
     if not placed and isinstance(regions, Sequence):
         yield from _key_problems(kms_keys, [home.region, *regions], other_accounts)
     yield from _policy_problems(policy)

@@ -117,7 +117,7 @@ class JobSpec:
             ("shared_memory_mib", self.shared_memory_mib, 1),
         ):
             if value is not None:
-                yield from check_whole_number((name,), value, lowest, of="MiB")
+                yield from check_whole_number((name,), value, lowest, unit="MiB")
         known = all(isinstance(size, int) and not is_token(size) for size in (self.memory_mib, self.shared_memory_mib))
         if known and (self.shared_memory_mib or 0) > (self.memory_mib or 0) >= MIN_MEMORY_MIB:
             yield Problem(("shared_memory_mib",), self.shared_memory_mib, f"at most the memory, {self.memory_mib} MiB")
@@ -130,7 +130,7 @@ class JobSpec:
         else:
             yield Problem(("retries",), self.retries, "a JobRetries")
         if self.timeout_seconds is not None:
-            yield from check_whole_number(("timeout_seconds",), self.timeout_seconds, MIN_TIMEOUT_SECONDS, of="seconds")
+            yield from check_whole_number(("timeout_seconds",), self.timeout_seconds, MIN_TIMEOUT_SECONDS, unit="seconds")
         yield from check_whole_number(("scheduling_priority",), self.scheduling_priority, 0, MAX_JOB_PRIORITY)
         yield from check_tags(self.tags)
         yield from training_permission_problems(read=self.read, write=self.write, repositories=(), kms_keys=())
@@ -190,7 +190,7 @@ class GpuJobSpec(JobSpec):
         yield from check_list(("command",), self.command, str, "the command and its arguments")
         yield from _instance_problems(self.gpus, self.instance_type, self.vcpus, self.memory_mib)
         if self.vcpus is not None:
-            yield from check_whole_number(("vcpus",), self.vcpus, 1, of="vCPUs")
+            yield from check_whole_number(("vcpus",), self.vcpus, 1, unit="vCPUs")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,7 +232,7 @@ class MultiNodeJobSpec(JobSpec):
         instance_type, memory = self.instance_type, self.memory_mib
         yield from JobSpec.own_problems(self)
         yield from check_list(("script",), self.script, str, "the command and its arguments")
-        yield from check_whole_number(("nodes",), self.nodes, 2, MAX_NODES, of="nodes")
+        yield from check_whole_number(("nodes",), self.nodes, 2, MAX_NODES, unit="nodes")
         yield from check_flag(("efa",), self.efa)
         if isinstance(self.script, Sequence) and (not self.script or is_token(self.script)):
             yield Problem(("script",), self.script or None, "what torchrun runs, known at synth")
@@ -295,7 +295,7 @@ def _instance_problems(
     if is_token(gpus):
         yield Problem(("gpus",), gpus, "a number that is known at synth")
     elif gpus is not None:
-        yield from check_whole_number(("gpus",), gpus, 1, most, of=f"GPUs of a {instance_type}" if most else "GPUs")
+        yield from check_whole_number(("gpus",), gpus, 1, most, unit=f"GPUs of a {instance_type}" if most else "GPUs")
     if machine is not None or refused:
         return
     if vcpus is None or memory_mib is None:

@@ -44,11 +44,11 @@ class Job:
         for field, got in (("share", self.share), ("instance_type", self.instance_type), ("name", self.name)):
             yield from check_text((field,), got, lambda _: True, "a text")
         yield from check_whole_number(("priority",), self.priority, 0, MAX_JOB_PRIORITY)
-        yield from check_whole_number(("instances",), self.instances, 1, _LARGEST, of="instances")
-        yield from check_whole_number(("submit",), self.submit, 0, _LONGEST, of="seconds")
-        yield from check_whole_number(("run",), self.run, 1, _LONGEST, of="seconds")
+        yield from check_whole_number(("instances",), self.instances, 1, _LARGEST, unit="instances")
+        yield from check_whole_number(("submit",), self.submit, 0, _LONGEST, unit="seconds")
+        yield from check_whole_number(("run",), self.run, 1, _LONGEST, unit="seconds")
         if self.checkpoint is not None:
-            yield from check_whole_number(("checkpoint",), self.checkpoint, 1, _LONGEST, of="seconds")
+            yield from check_whole_number(("checkpoint",), self.checkpoint, 1, _LONGEST, unit="seconds")
 
     def _is_plain(self) -> bool:
         """Whether the job has no problems, quickly."""

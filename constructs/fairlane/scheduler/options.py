@@ -46,7 +46,7 @@ class Strategies:
         for field, choices in _CHOICES.items():
             if (got := getattr(self, field)) not in choices:
                 yield Problem((field,), got, " or ".join(choices))
-        yield from check_whole_number(("stop_seconds",), self.stop_seconds, 0, of="seconds")
+        yield from check_whole_number(("stop_seconds",), self.stop_seconds, 0, unit="seconds")
         if self.retries_before_termination is not None:
             yield from check_whole_number(("retries_before_termination",), self.retries_before_termination, 0)
 
@@ -72,7 +72,7 @@ class Machines:
     def problems(self) -> Iterator[Problem]:
         """Yields every value that cannot be."""
         for field in ("start_up_seconds", "idle_seconds"):
-            yield from check_whole_number((field,), getattr(self, field), 0, of="seconds")
+            yield from check_whole_number((field,), getattr(self, field), 0, unit="seconds")
         rate = self.reclaims_per_hour
         if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 <= rate < math.inf:
             yield Problem(("reclaims_per_hour",), rate, "a number, 0 or more")

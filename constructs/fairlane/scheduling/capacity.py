@@ -45,17 +45,17 @@ def check_limits(field: Path, limits: object) -> Iterator[Problem]:
         yield Problem(field, f"{len(limits)} capacity units", f"1 to {MAX_CAPACITY_LIMITS} capacity units")
     for unit, number in limits.items():
         yield from check_instance_type((*field, str(unit)), unit)
-        yield from check_whole_number((*field, str(unit)), number, 1, of="instances")
+        yield from check_whole_number((*field, str(unit)), number, 1, unit="instances")
 
 
 def check_capacity(field: Path, capacity: object) -> Iterator[Problem]:
     """Checks the capacity of a service environment: a number of instances, or one to five `ml.*` types."""
     if not isinstance(capacity, Mapping):
-        yield from check_whole_number(field, capacity, 1, of="instances")
+        yield from check_whole_number(field, capacity, 1, unit="instances")
         return
     typed = {unit: number for unit, number in capacity.items() if unit != NUM_INSTANCES}
     if len(typed) < len(capacity):
-        yield from check_whole_number((*field, NUM_INSTANCES), capacity[NUM_INSTANCES], 1, of="instances")
+        yield from check_whole_number((*field, NUM_INSTANCES), capacity[NUM_INSTANCES], 1, unit="instances")
         if typed:
             units = " and ".join(map(str, capacity))
             yield Problem(

@@ -83,12 +83,12 @@ class FairShare(SchedulingPolicy):
                 yield Problem((name,), count, f"at most {MAX_SHARE_IDENTIFIERS} share identifiers")
             yield from self._identifier_problems(name)
             yield from self._weight_problems() if self._proportions is None else self._ratio_problems(self._proportions)
-        for name, got, highest, of in (
+        for name, got, highest, unit in (
             ("share_decay_seconds", self.share_decay_seconds, MAX_SHARE_DECAY_SECONDS, "seconds"),
             ("compute_reservation", self.compute_reservation, MAX_COMPUTE_RESERVATION, "percent"),
         ):
             if got is not None:
-                yield from check_whole_number((name,), got, 0, highest, of=of)
+                yield from check_whole_number((name,), got, 0, highest, unit=unit)
 
     def _identifier_problems(self, name: str) -> Iterator[Problem]:
         identifiers = [identifier for identifier in self.weight_factors if not is_token(identifier)]

@@ -69,7 +69,7 @@ class QuotaShare:
         yield from check_limits(("capacity",), self.capacity)
         yield from check_choice(("sharing",), self.sharing, Sharing)
         if self.borrow_limit is not None:
-            yield from check_whole_number(("borrow_limit",), self.borrow_limit, UNLIMITED, of="percent")
+            yield from check_whole_number(("borrow_limit",), self.borrow_limit, UNLIMITED, unit="percent")
             if not is_token(self.sharing) and self.sharing != Sharing.LEND_AND_BORROW:
                 yield Problem(
                     ("borrow_limit",), self.borrow_limit, f"a limit only with sharing {Sharing.LEND_AND_BORROW}"

@@ -83,7 +83,7 @@ class JobStateTimeLimitAction:
         """Yields every value that AWS would refuse on a queue with this only action and these reasons."""
         yield from check_choice(("reason",), self.reason, allowed_reasons)
         yield from check_whole_number(
-            ("max_time_seconds",), self.max_time_seconds, MIN_TIME_SECONDS, MAX_TIME_SECONDS, of="seconds"
+            ("max_time_seconds",), self.max_time_seconds, MIN_TIME_SECONDS, MAX_TIME_SECONDS, unit="seconds"
         )
         if self.action is not None:
             yield from check_choice(("action",), self.action, [allowed_action])

@@ -62,7 +62,7 @@ def custom_alarm_problems(
             yield Problem(_METRIC, f"{one.metric_name} in {one.region}", f"a metric in {region}, as the alarm is")
         if one.namespace == metrics.namespace:
             yield from _exported(metrics, one)
-    yield from check_whole_number(("evaluation_periods",), evaluation_periods, 1, of="periods")
+    yield from check_whole_number(("evaluation_periods",), evaluation_periods, 1, unit="periods")
     if not isinstance(evaluation_periods, int) or evaluation_periods < 1:
         return
     if datapoints_to_alarm is not None:

@@ -12,6 +12,6 @@ _NAMESPACE: Final = re.compile(r"(?!AWS/|:)[A-Za-z0-9._/#:-]{1,255}")
 
 def exporter_problems(interval_minutes: object, namespace: object) -> Iterator[Problem]:
     """Yields an interval and a namespace that cannot be right."""
-    yield from check_whole_number(("interval_minutes",), interval_minutes, 1, 60, of="minutes")
+    yield from check_whole_number(("interval_minutes",), interval_minutes, 1, 60, unit="minutes")
     allowed = "1 to 255 characters of A-Z, a-z, 0-9, . - _ / # and :, that do not begin with : or AWS/, which is AWS's"
     yield from check_text(("namespace",), namespace, _NAMESPACE.fullmatch, allowed)

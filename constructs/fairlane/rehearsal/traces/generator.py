@@ -60,15 +60,15 @@ class Load:
         """Yields every value of which no trace can be made."""
         yield from check_number(("jobs_per_day",), self.jobs_per_day, 0, _LARGEST)
         yield from check_number(("sweeps_per_day",), self.sweeps_per_day, 0, _LARGEST)
-        yield from check_whole_number(("sweep_jobs",), self.sweep_jobs, 1, _LARGEST, of="jobs")
-        yield from check_whole_number(("instances",), self.instances, 1, _LARGEST, of="instances")
+        yield from check_whole_number(("sweep_jobs",), self.sweep_jobs, 1, _LARGEST, unit="jobs")
+        yield from check_whole_number(("instances",), self.instances, 1, _LARGEST, unit="instances")
         yield from check_whole_number(("priority",), self.priority, 0, 9999)
-        yield from check_whole_number(("run",), self.run, 1, _LONGEST_RUN, of="seconds")
+        yield from check_whole_number(("run",), self.run, 1, _LONGEST_RUN, unit="seconds")
         yield from check_number(("spread",), self.spread, 0, 10)
         if self.tail is not None:
             yield from check_number(("tail",), self.tail, 0.1, 100)
         if self.checkpoint is not None:
-            yield from check_whole_number(("checkpoint",), self.checkpoint, 1, of="seconds")
+            yield from check_whole_number(("checkpoint",), self.checkpoint, 1, unit="seconds")
         yield from check_number(("day",), self.day, 0, 1)
         yield from check_number(("weekend",), self.weekend, 0, 10)
 

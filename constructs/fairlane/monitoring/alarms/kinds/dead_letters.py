@@ -24,7 +24,7 @@ class DeadLetters(Limit):
 
     def problems(self) -> Iterator[Problem]:
         """Yield a number out of range."""
-        yield from check_whole_number(("at_least",), self.at_least, 1, of="events")
+        yield from check_whole_number(("at_least",), self.at_least, 1, unit="events")
 
     def of_exporter(self, queues: ExporterQueues) -> Iterator[Condition]:
         """Yield a condition for each dead-letter queue."""

@@ -26,7 +26,7 @@ class FailureRate(Limit):
     def problems(self) -> Iterator[Problem]:
         """Yield values out of range."""
         yield from check_percent("percent", self.percent, 99.9)
-        yield from check_whole_number(("of_at_least",), self.of_at_least, 1, of="jobs")
+        yield from check_whole_number(("of_at_least",), self.of_at_least, 1, unit="jobs")
 
     def of_queue(self, queue: QueueSeries) -> Iterator[Condition]:
         """Yield the condition for a queue."""

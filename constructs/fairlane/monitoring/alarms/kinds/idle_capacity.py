@@ -34,7 +34,7 @@ class IdleCapacity(Limit):
             allowed = f"a whole number of hours, 1 to {_WEEK_HOURS}: periods of an alarm add up to a week at most"
             yield Problem(("hours",), self.hours, allowed)
         else:
-            yield from check_whole_number(("hours",), self.hours, 1, _WEEK_HOURS, of="hours")
+            yield from check_whole_number(("hours",), self.hours, 1, _WEEK_HOURS, unit="hours")
         yield from check_percent("below_percent", self.below_percent)
 
     def lasting_minutes(self) -> float:

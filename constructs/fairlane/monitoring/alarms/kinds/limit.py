@@ -76,7 +76,7 @@ class LastingLimit(Limit):
 
     def problems(self) -> Iterator[Problem]:
         """Yield minutes out of range."""
-        yield from check_whole_number(("minutes",), self.minutes, 1, DAY_MINUTES, of="minutes")
+        yield from check_whole_number(("minutes",), self.minutes, 1, DAY_MINUTES, unit="minutes")
 
     def lasting_minutes(self) -> float:
         """Return the minutes."""
@@ -95,7 +95,7 @@ class HourlyLimit(Limit):
 
     def problems(self) -> Iterator[Problem]:
         """Yield a number out of range."""
-        yield from check_whole_number(("per_hour",), self.per_hour, 1, of="attempts")
+        yield from check_whole_number(("per_hour",), self.per_hour, 1, unit="attempts")
 
 
 def check_percent(field: str, percent: float, highest: float = 100) -> Iterator[Problem]:
