@@ -293,6 +293,9 @@ PUBLIC: dict[str, list[str]] = {
         "TrainingStack",
         "build_stacks",
         "check_template_sizes",
+        "exit_on_mistakes",
+        "read_environment",
+        "synthesize",
     ],
 }
 

@@ -152,3 +152,9 @@ def test_without_the_cdk_an_environment_file_is_read_and_a_policy_rehearsed(
     )
     assert run(python_without_cdk, tmp_path, str(python_without_cdk), "use.py").stdout == "1\n"
     run(python_without_cdk, tmp_path, str(python_without_cdk), "-m", "fairlane.cli", "--help")
+
+
+def test_the_wheel_creates_an_app(python_without_cdk: Path, tmp_path: Path) -> None:
+    run(python_without_cdk, tmp_path, str(python_without_cdk), "-m", "fairlane.cli", "init", "platform")
+    assert (tmp_path / "platform" / "app.py").exists()
+    assert (tmp_path / "platform" / "environments" / "schema.json").exists()

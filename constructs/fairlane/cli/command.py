@@ -1,25 +1,28 @@
-"""What stands after `fairlane` on the command line."""
+"""The command `fairlane`."""
 
 import argparse
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 
-from fairlane.cli import dashboard, local, rehearse, trace
+from fairlane.cli import dashboard, init, local, rehearse, trace
 from fairlane.errors import ConfigurationError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command.
+    """Run the command.
 
     Args:
-        arguments: what stands after `fairlane`; by default what this process was started with.
+        arguments: Command-line arguments after `fairlane`. Default: the arguments of this process.
 
     Returns:
-        The exit code: 0 if all went well, 1 if not, 2 for arguments that make no sense.
+        Exit code: 0 for success, 1 for a failure, 2 for wrong arguments.
     """
     parser = argparse.ArgumentParser(prog="fairlane", description="Fair-share GPU training on AWS.")
+    parser.add_argument("--version", action="version", version=f"%(prog)s {version('fairlane')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     dashboard.add_to(commands)
+    init.add_to(commands)
     local.add_to(commands)
     rehearse.add_to(commands)
     trace.add_to(commands)

@@ -1,0 +1,50 @@
+"""Steps of a CDK app that builds the stacks of one environment file."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import aws_cdk as cdk
+
+from fairlane import ConfigurationError
+from fairlane.environment import Environment, find_environment, load_environment
+from fairlane_stacks.template_sizes import check_template_sizes
+
+
+@contextmanager
+def exit_on_mistakes() -> Iterator[None]:
+    """End the process with exit code 1 and the text of a `ConfigurationError`, without a traceback."""
+    try:
+        yield
+    except ConfigurationError as error:
+        sys.exit(str(error))
+
+
+def read_environment(app: cdk.App, directory: Path) -> tuple[str, Environment]:
+    """Return the name and the content of the environment file that the context value `environment` names.
+
+    Args:
+        app: CDK app. `cdk synth -c environment=NAME` sets the context value.
+        directory: Directory with one file `NAME.yaml` for each environment.
+
+    Raises:
+        ConfigurationError: If the context value is missing, if no file has this name, or if the file has mistakes.
+    """
+    file = find_environment(directory, app.node.try_get_context("environment"))
+    return file.stem, load_environment(file)
+
+
+def synthesize(app: cdk.App, stacks: Sequence[cdk.Stack]) -> None:
+    """Synthesize the app, and print to stderr what the monitoring of `stacks` costs a month.
+
+    Args:
+        app: CDK app.
+        stacks: Stacks that `build_stacks` returned.
+
+    Raises:
+        ConfigurationError: If a template is larger than AWS CloudFormation accepts.
+    """
+    for cost in filter(None, (getattr(stack, "cost", None) for stack in stacks)):
+        print(cost.estimate.table(), file=sys.stderr)
+    check_template_sizes(app.synth())

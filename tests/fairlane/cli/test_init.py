@@ -1,0 +1,156 @@
+"""`fairlane init`: the files of a new app, and what the app synthesizes and deploys."""
+
+import json
+import os
+import subprocess
+import sys
+from importlib.metadata import distribution, version
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from fairlane.cli import main
+from fairlane.environment import environment_json_schema, load_environment
+from tests.support import CDK, REPOSITORY, without_network
+
+FILES = {
+    ".github/workflows/fairlane.yml",
+    ".gitignore",
+    "README.md",
+    "app.py",
+    "cdk.json",
+    "environments/dev.yaml",
+    "environments/schema.json",
+    "package.json",
+    "requirements.txt",
+}
+
+
+@pytest.fixture
+def new_app(tmp_path: Path) -> Path:
+    directory = tmp_path / "gpu-platform"
+    assert main(["init", str(directory)]) == 0
+    return directory
+
+
+def files(directory: Path) -> set[str]:
+    return {str(path.relative_to(directory)) for path in directory.rglob("*") if path.is_file()}
+
+
+def run(directory: Path, *command: str, **changes: str) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    return subprocess.run(
+        [*without_network(), *command],
+        cwd=directory,
+        env=environment | {"HOME": str(directory), "CI": "true"} | changes,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_app_has_all_files_and_no_placeholders(new_app: Path) -> None:
+    assert files(new_app) == FILES
+    assert (new_app / "README.md").read_text().startswith("# gpu-platform\n")
+    for name in FILES - {".github/workflows/fairlane.yml"}:
+        assert "$requirement" not in (text := (new_app / name).read_text())
+        assert "$name" not in text
+        assert "$$" not in text
+    assert "${{ vars.DEPLOY_ROLE_ARN }}" in (new_app / ".github" / "workflows" / "fairlane.yml").read_text()
+
+
+def test_the_environment_has_no_mistakes_and_its_schema_is_that_of_the_installed_version(new_app: Path) -> None:
+    assert load_environment(new_app / "environments" / "dev.yaml").queues
+    assert json.loads((new_app / "environments" / "schema.json").read_text()) == environment_json_schema()
+
+
+def test_the_app_has_the_feature_flags_and_the_cdk_cli_of_this_repository(new_app: Path) -> None:
+    def context(directory: Path) -> object:
+        return json.loads((directory / "cdk.json").read_text())["context"]
+
+    def cli(directory: Path) -> object:
+        return json.loads((directory / "package.json").read_text())["devDependencies"]["aws-cdk"]
+
+    assert context(new_app) == context(REPOSITORY)
+    assert cli(new_app) == cli(REPOSITORY)
+
+
+@pytest.mark.parametrize(
+    ("origin", "requirement"),
+    [
+        (None, f"~={version('fairlane')}"),
+        ({"url": "file:///src/fairlane", "dir_info": {"editable": True}}, " @ file:///src/fairlane"),
+        (
+            {"url": "https://example.com/fairlane.git", "vcs_info": {"vcs": "git", "commit_id": "abc"}},
+            " @ git+https://example.com/fairlane.git@abc",
+        ),
+    ],
+)
+def test_the_requirement_is_the_installed_version_and_its_origin(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, origin: object, requirement: str
+) -> None:
+    kind = type(distribution("fairlane"))
+    texts = {
+        "METADATA": distribution("fairlane").read_text("METADATA"),
+        "direct_url.json": origin and json.dumps(origin),
+    }
+    monkeypatch.setattr(kind, "read_text", lambda self, name: texts[name])
+    assert main(["init", str(tmp_path / "app")]) == 0
+    assert (tmp_path / "app" / "requirements.txt").read_text() == f"fairlane[cdk,local,nag,node]{requirement}\n"
+
+
+def test_no_file_is_overwritten_and_none_is_written_beside_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "app.py").write_text("mine")
+    (tmp_path / "notes.txt").write_text("mine")
+    assert main(["init", str(tmp_path)]) == 1
+    error = capsys.readouterr().err
+    assert "these files exist already: app.py; move them away or use another directory" in error
+    assert files(tmp_path) == {"app.py", "notes.txt"}
+    assert (tmp_path / "app.py").read_text() == "mine"
+
+
+def test_a_directory_with_other_files_is_accepted(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    assert main(["init", str(tmp_path)]) == 0
+    assert files(tmp_path) == FILES | {"notes.txt"}
+
+
+def test_a_file_is_not_a_directory(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "app").write_text("mine")
+    assert main(["init", str(tmp_path / "app")]) == 1
+    assert "not a directory: use another name" in capsys.readouterr().err
+    assert (tmp_path / "app").read_text() == "mine"
+
+
+def test_the_workflow_pins_each_action_by_digest(new_app: Path) -> None:
+    workflow = YAML(typ="safe").load(new_app / ".github" / "workflows" / "fairlane.yml")
+    steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
+    digests = [step["uses"].partition("@")[2] for step in steps if "uses" in step]
+    assert digests
+    assert all(len(digest) == 40 for digest in digests)
+
+
+def test_a_missing_environment_ends_with_one_sentence(new_app: Path) -> None:
+    done = run(new_app, sys.executable, "app.py", CDK_CONTEXT_JSON="{}")
+    assert done.returncode == 1
+    assert done.stderr.endswith("missing; use dev\n")
+    assert "Traceback" not in done.stderr
+
+
+def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"fairlane {version('fairlane')}\n"
+
+
+@pytest.mark.slow
+def test_the_app_deploys_to_a_local_aws(new_app: Path) -> None:
+    (new_app / "node_modules").symlink_to(CDK.parents[1])
+    done = run(new_app, sys.executable, "-m", "fairlane.cli", "local", "demo", "dev")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "production" in done.stdout
+    assert "research" in done.stdout
