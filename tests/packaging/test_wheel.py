@@ -15,6 +15,8 @@ from packaging.requirements import Requirement
 
 from tests.support import CDK, REPOSITORY
 
+PACKAGES = {"fairlane", "fairlane_lambda", "fairlane_local", "fairlane_stacks"}
+
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -70,14 +72,9 @@ def closure(requirements: list[str], extra: str) -> set[str]:
 def test_the_wheel_holds_the_packages_and_nothing_else(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     tops = {name.partition("/")[0] for name in names}
-    assert {top for top in tops if not top.endswith(".dist-info")} == {
-        "fairlane",
-        "fairlane_lambda",
-        "fairlane_local",
-        "fairlane_stacks",
-    }
+    assert {top for top in tops if not top.endswith(".dist-info")} == PACKAGES
     assert {"fairlane_lambda/metrics.json", "fairlane_lambda/gpus.json"} < set(names)
-    assert "fairlane/py.typed" in names
+    assert {f"{package}/py.typed" for package in PACKAGES} <= set(names)
     assert "fairlane/catalog/training_instance_types.txt" in names
     assert not [name for name in names if "__pycache__" in name or "test" in name]
 
