@@ -3,11 +3,14 @@
 import json
 import re
 from collections import Counter
+from pathlib import Path
 
+import pytest
 from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
 from ruamel.yaml import YAML
 
-from fairlane import Purchase
+from fairlane import ConfigurationError, Purchase
+from fairlane.cli import main
 from fairlane.environment import load_environment
 from tests.support import REPOSITORY
 
@@ -56,9 +59,20 @@ def test_the_table_of_metrics_is_the_catalog() -> None:
     ]
 
 
-def test_the_workflow_runs_commands_that_there_are() -> None:
-    workflow = YAML(typ="safe").load((REPOSITORY / "examples" / "github-actions.yml").read_text())
-    steps = [step.get("run", "") for job in workflow["jobs"].values() for step in job["steps"]]
-    commands = set(re.findall(r"make (\w+)", " ".join(steps)))
-    targets = set(re.findall(r"^(\w+):.*##", (REPOSITORY / "Makefile").read_text(), re.MULTILINE))
-    assert {"lint", "test", "demo", "synth"} == commands <= targets
+def test_the_app_on_the_page_is_the_app_that_init_creates() -> None:
+    template = REPOSITORY / "constructs" / "fairlane" / "cli" / "app_template" / "app_py.txt"
+    (code,) = re.findall(r"```py\n(.*?)```", page("your-own-app.md"), re.DOTALL)
+    assert template.read_text().endswith(code)
+
+
+def test_the_tutorial_shows_the_environment_of_a_new_app_and_the_error_that_people_get(tmp_path: Path) -> None:
+    assert main(["init", str(tmp_path)]) == 0
+    text = (tmp_path / "environments" / "dev.yaml").read_text()
+    shown = re.findall(r"```yaml\n(.*?)```", page("tutorial.md"), re.DOTALL)
+    assert YAML(typ="safe").load(shown[0]) == YAML(typ="safe").load(text)
+    path = tmp_path / "dev.yaml"
+    path.write_text(text.replace("capacity: 4", "capacity: 0").replace("production: 75", "production: -75"))
+    with pytest.raises(ConfigurationError) as raised:
+        load_environment(path)
+    (error,) = re.findall(r"```text\n(.*?)```", page("tutorial.md"), re.DOTALL)
+    assert str(raised.value).replace(str(path), "environments/dev.yaml") + "\n" == error

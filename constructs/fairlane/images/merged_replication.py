@@ -1,4 +1,4 @@
-"""Replication rules in a document that is somebody else's."""
+"""Custom resource that merges replication rules into a registry document with other owners."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,22 +6,26 @@ from typing import Any
 import aws_cdk as cdk
 from constructs import Construct
 
-from fairlane._internal.functions import Function, code_of_functions
+from fairlane._internal.functions import Function, lambda_code
 from fairlane._internal.iam_statements import allow
 
 _TIMEOUT = 300
 
 
 class MergedRules(Construct):
-    """A custom resource that adds rules to a registry's document, and removes only those that it added.
+    """Custom resource that adds rules to a registry's document, and removes only the rules that it added.
 
-    It knows them by a filter that it adds to each, of repositories that there are not. ECR writes the document on no
-    condition: what somebody else writes in the moment between reading and writing is lost, save for resources of this
-    kind.
+    The resource adds a filter to each of its rules, for repositories that do not exist, and recognizes its rules by
+    this filter. ECR has no conditional write for the document: a change that another writer makes between reading and
+    writing is lost, unless the writer is a resource of this type.
+
+    Args:
+        scope: Scope of the construct.
+        construct_id: Id of the construct.
 
     Attributes:
-        function: what writes them.
-        resource: the underlying resource.
+        function: Function that writes the rules.
+        resource: Underlying custom resource.
     """
 
     def __init__(self, scope: Construct, construct_id: str) -> None:
@@ -29,7 +33,7 @@ class MergedRules(Construct):
         self.function = Function(
             self,
             "Function",
-            code=code_of_functions(self),
+            code=lambda_code(self),
             handler="registry_rules",
             timeout_seconds=_TIMEOUT,
             environment={},
@@ -41,7 +45,7 @@ class MergedRules(Construct):
                     {"StringEquals": {"iam:AWSServiceName": "replication.ecr.amazonaws.com"}},
                 ),
             ],
-            wildcards={"*": "Amazon ECR knows no resource for the document of a registry"},
+            wildcards={"*": "Amazon ECR has no resource type for the document of a registry"},
         )
         self.resource = cdk.CfnResource(
             self,
@@ -50,6 +54,6 @@ class MergedRules(Construct):
             properties={"ServiceToken": self.function.arn, "Owner": self.node.path, "Rules": []},
         )
 
-    def set(self, rules: Sequence[Mapping[str, Any]]) -> None:
-        """Sets which rules they are."""
+    def set_rules(self, rules: Sequence[Mapping[str, Any]]) -> None:
+        """Set the rules that the resource adds."""
         self.resource.add_property_override("Rules", rules)

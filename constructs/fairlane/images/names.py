@@ -1,4 +1,4 @@
-"""How images are named in Amazon ECR: repositories, tags, digests, Regions and URIs. Knows no aws_cdk."""
+"""Names in Amazon ECR: registries, repositories, tags, digests and image URIs. Imports no aws_cdk."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,7 +10,7 @@ from fairlane._internal.tokens import is_token
 from fairlane.errors import Path, Problem
 
 MAX_URI: Final = 255
-"""Characters of an image's URI in SageMaker (`TrainingImage`)."""
+"""Most characters of an image's URI in SageMaker (`TrainingImage`)."""
 
 _NAME: Final = re.compile(
     r"(?=.{2,256}$)(?:[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*/)*[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
@@ -32,11 +32,11 @@ _PARTITIONS: Final = {
 
 @dataclass(frozen=True, slots=True, order=True)
 class Place:
-    """A registry: there is one in each account and Region.
+    """Account and Region of a private registry. Each account has one registry in each Region.
 
     Attributes:
-        account: twelve digits, or a token.
-        region: its Region, or a token.
+        account: Account ID of twelve digits, or a token.
+        region: Region, or a token.
     """
 
     account: str
@@ -47,91 +47,91 @@ class Place:
         return f"{'this Region' if is_token(self.region) else self.region} of {account}"
 
 
-def partition_of(region: str) -> str:
-    """The partition of a Region: images are replicated inside one."""
+def partition_name(region: str) -> str:
+    """Return the partition of a Region. ECR replicates images only within a partition."""
     return next((partition for prefix, partition in _PARTITIONS.items() if region.startswith(prefix)), "aws")
 
 
-def namespace_of(repository_name: str) -> str:
-    """All of a name before its last slash; nothing, for a name without one."""
+def repository_namespace(repository_name: str) -> str:
+    """Return the part of a repository name before its last slash. Empty for a name without a slash."""
     return repository_name.rpartition("/")[0]
 
 
 def is_digest(version: str) -> bool:
-    """Tells the digest of an image from a tag, which has no colon."""
+    """Return True for the digest of an image, False for a tag, which has no colon."""
     return ":" in version
 
 
 def image_uri(place: Place, domain: str, repository_name: str, version: str) -> str:
-    """The URI of an image.
+    """Return the URI of an image.
 
     Args:
-        place: the registry that it is pulled from.
-        domain: what the addresses of AWS end in.
-        repository_name: of its repository.
-        version: its tag or digest.
+        place: Registry that the image is pulled from.
+        domain: Domain of AWS's addresses in the Region, for example amazonaws.com.
+        repository_name: Name of the repository.
+        version: Tag or digest of the image.
     """
     mark = "@" if is_digest(version) else ":"
     return f"{place.account}.dkr.ecr.{place.region}.{domain}/{repository_name}{mark}{version}"
 
 
 def check_repository_name(field: Path, name: object) -> Iterator[Problem]:
-    """Checks the name of a repository; a token does not pass, as rules and templates are made of it."""
+    """Check the name of a repository. A token is refused, because rules and templates depend on the name."""
     if not isinstance(name, str) or is_token(name) or not _NAME.fullmatch(name):
-        allowed = "2 to 256 of a-z, 0-9, . _ - and /, each part beginning and ending with a letter or number"
+        allowed = "2 to 256 characters of a-z, 0-9, . _ - and /, each part starting and ending with a letter or number"
         yield Problem(field, name, f"{allowed}, known at synth")
 
 
 def check_prefix(field: Path, prefix: object) -> Iterator[Problem]:
-    """Checks what names of repositories to replicate begin with."""
+    """Check a prefix of repository names."""
     if not isinstance(prefix, str) or is_token(prefix) or not _PREFIX.fullmatch(prefix):
-        yield Problem(field, prefix, "what names of repositories begin with: 2 to 256 of a-z, 0-9, . _ - and /")
+        yield Problem(field, prefix, "a prefix of repository names: 2 to 256 characters of a-z, 0-9, . _ - and /")
 
 
 def check_version(field: Path, version: object) -> Iterator[Problem]:
-    """Checks the tag or digest of an image; a token passes."""
-    allowed = "a tag, or better a digest: sha256: and 64 of 0-9 and a-f"
+    """Check the tag or digest of an image; a token passes."""
+    allowed = "a tag, or preferably a digest: sha256: and 64 characters of 0-9 and a-f"
     yield from check_text(field, version, lambda text: _TAG.fullmatch(text) or _DIGEST.fullmatch(text), allowed)
 
 
 def check_destinations(regions: object, other_accounts: object, home: Place) -> Iterator[Problem]:
-    """Yields every mistake of where images of a registry shall be replicated to.
+    """Yield the problems of replication destinations.
 
     Args:
-        regions: those in the registry's own account.
-        other_accounts: by another account, Regions there.
-        home: the registry that they are pushed to.
+        regions: Destination Regions in the registry's own account.
+        other_accounts: Destination Regions by the ID of another account.
+        home: Registry that images are pushed to.
     """
-    first = [] if is_token(home.region) else [home.region]
-    yield from _check_regions(("regions",), regions, first, home.region)
+    reference = [] if is_token(home.region) else [home.region]
+    yield from _check_regions(("regions",), regions, reference, home.region)
     if not isinstance(other_accounts, Mapping):
-        yield Problem(("other_accounts",), other_accounts, "Regions by twelve digits of an account")
+        yield Problem(("other_accounts",), other_accounts, "a mapping of 12-digit account IDs to lists of Regions")
         return
-    if not first and isinstance(regions, Sequence):
-        first = [one for one in regions if isinstance(one, str) and not is_token(one)][:1]
-    for account, theirs in other_accounts.items():
+    if not reference and isinstance(regions, Sequence):
+        reference = [region for region in regions if isinstance(region, str) and not is_token(region)][:1]
+    for account, account_regions in other_accounts.items():
         field = ("other_accounts", str(account))
-        yield from check_text(field, account, _ACCOUNT.fullmatch, "twelve digits of an account")
+        yield from check_text(field, account, _ACCOUNT.fullmatch, "an account ID of twelve digits")
         if account == home.account:
-            yield Problem(field, account, "another account: Regions of the repository's own stand in regions")
-        yield from _check_regions(field, theirs, first, None)
-        if isinstance(theirs, Sequence) and not theirs:
-            yield Problem(field, theirs, "one Region or more")
+            yield Problem.relation(field, f"{account} is the repository's own account: list its Regions in regions")
+        yield from _check_regions(field, account_regions, reference, None)
+        if isinstance(account_regions, Sequence) and not account_regions:
+            yield Problem(field, account_regions, "a list of one or more Regions")
 
 
-def _check_regions(field: Path, regions: object, first: Sequence[str], home: str | None) -> Iterator[Problem]:
+def _check_regions(field: Path, regions: object, reference: Sequence[str], home: str | None) -> Iterator[Problem]:
     if isinstance(regions, str) or not isinstance(regions, Sequence):
-        yield Problem(field, regions, "a list of Regions, such as us-west-2")
+        yield Problem(field, regions, "a list of Regions, for example us-west-2")
         return
     for index, region in enumerate(regions):
         if is_token(region) or not isinstance(region, str) or not is_region(region):
-            yield Problem((*field, index), region, "a Region such as us-west-2, known at synth")
+            yield Problem((*field, index), region, "a Region known at synth, for example us-west-2")
         elif region == home:
-            yield Problem((*field, index), region, "Regions other than the repository's own, which it is pushed to")
+            yield Problem((*field, index), region, "a Region other than the repository's own Region")
         elif region in regions[:index]:
-            yield Problem((*field, index), region, "each Region once")
+            yield Problem.relation((*field, index), f"{region} is listed twice: list each Region once")
         else:
-            others = [*first, *(one for one in regions[:index] if isinstance(one, str))]
-            if others and partition_of(region) != partition_of(others[0]):
-                allowed = f"Regions of the partition {partition_of(others[0])}, as of {others[0]}"
-                yield Problem((*field, index), region, f"{allowed}: ECR replicates to no other")
+            others = [*reference, *(other for other in regions[:index] if isinstance(other, str))]
+            if others and partition_name(region) != partition_name(others[0]):
+                allowed = f"a Region of partition {partition_name(others[0])}, which {others[0]} belongs to"
+                yield Problem((*field, index), region, f"{allowed}: ECR replicates only within a partition")

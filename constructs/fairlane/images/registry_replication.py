@@ -1,4 +1,4 @@
-"""The replication of a registry: the one document of its rules, and who else may write into it."""
+"""Replication of a registry: the document with all its replication rules."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
@@ -19,75 +19,78 @@ from fairlane.images.replication_rules import (
     MAX_FILTERS,
     Destinations,
     Rules,
-    added,
-    as_api,
+    add_rule,
     destinations,
-    grouped,
+    group_rules,
     limit_problems,
+    render_rules,
     two_hop_problems,
 )
 
-_all: "WeakKeyDictionary[IConstruct, list[RegistryReplication]]" = WeakKeyDictionary()
+_registries: "WeakKeyDictionary[IConstruct, list[RegistryReplication]]" = WeakKeyDictionary()
 
 
 class ReplicationMode(StrEnum):
-    """Whose the replication rules of a registry are."""
+    """Owner of a registry's replication rules."""
 
     OWN = "own"
-    """This app's: what else is in the document is overwritten, and deleting the stack deletes all rules."""
+    """This app owns the document: other rules are overwritten, and deleting the stack deletes all rules."""
     MERGE = "merge"
-    """Somebody else's: a custom resource adds and removes the rules of this app, and touches no others."""
+    """The document has other owners: a custom resource adds and removes the rules of this app, and no other rules."""
     EXTERNAL = "external"
-    """Somebody else's, who alone may write: an output says which rules to add."""
+    """Only another owner writes the document: an output has the rules for this owner to add."""
 
 
 class RegistryReplication(Construct):
-    """The replication of the registry of one account and Region, with the rules of all repositories of an app.
+    """Replication of the registry of one account and Region, with the rules of all repositories of the app.
 
-    A registry has one document of rules. `RegistryReplication.of(scope)` finds what the app has for the account and
-    Region, or makes it in the stack of `scope`; repositories do so by themselves. Make it yourself, before any
-    repository, to choose its mode. Prefixes with the same destinations share a rule, as a registry takes 10.
+    A registry has one document of rules. `RegistryReplication.of(scope)` returns the app's construct for the account
+    and Region, or creates it in the stack of `scope`; a `ReplicatedRepository` calls it by itself. To choose another
+    mode, create the construct before any repository. Prefixes with the same destinations share a rule, because a
+    registry accepts 10 rules.
 
-    A prefix is only that: `ml-train` replicates `ml-train-old`, too. There is a warning if the app has such a
-    repository in the same account and Region, made by Fairlane or not, that shall not go to all the destinations.
+    A filter is a prefix of repository names: `ml-train` also replicates `ml-train-old`. Fairlane warns if the app has
+    such a repository in the same account and Region, created by Fairlane or not, whose own rule does not have all the
+    destinations.
 
-    Updates: in place. In mode `own`, deleting it deletes all rules of the registry, and so does a change of mode:
-    CloudFormation deletes the document after the custom resource has written its rules. Go from `own` to another mode
-    by removing the resource with a retain policy first. What CloudFormation cannot say of a rule, such as
-    `deleteReplication`, may be lost when it writes; in mode `merge`, that of others' rules stays. Nothing of it has
-    been run against an AWS account. Sources: "Private image replication" in the Amazon ECR user guide, and its service
-    quotas.
+    Updates: in place. In mode `own`, deleting the construct deletes all rules of the registry. So does a change of the
+    mode: CloudFormation deletes the document after the custom resource has written its rules. To change from `own` to
+    another mode, first remove the resource with a retain policy. Properties of a rule that CloudFormation does not
+    support, such as `deleteReplication`, may be lost when CloudFormation writes the document. Mode `merge` keeps these
+    properties in the rules of other owners. Not tested against a real AWS account.
+
+    Sources: "Private image replication" in the Amazon ECR user guide, and its service quotas.
 
     Args:
-        scope: where it goes in the app.
-        construct_id: its id there.
-        mode: whose the registry's rules are.
+        scope: Scope of the construct.
+        construct_id: Id of the construct.
+        mode: Owner of the registry's rules. Default: `ReplicationMode.OWN`.
 
     Attributes:
-        mode: as given.
-        place: the registry's account and Region.
-        rules: by what names of repositories begin with, where they go.
-        document: what has the rules.
+        mode: Mode, as given.
+        place: Account and Region of the registry.
+        rules: Destinations of repositories, by the prefix of their names.
+        document: Resource or output with the rules.
 
     Raises:
-        ConfigurationError: if the app has one for the account and Region already, and says who made it.
+        ConfigurationError: If the app already has a construct for the account and Region. The error names it.
     """
 
     def __init__(self, scope: Construct, construct_id: str, *, mode: ReplicationMode = ReplicationMode.OWN) -> None:
         problems = list(check_choice(("mode",), mode, ReplicationMode))
-        first = _find(scope)
-        problems += _stage_problems(scope, first)
-        if first and not problems:
-            allowed = f"one for an account and Region: {first.node.path} is it; use RegistryReplication.of(scope)"
-            problems.append(Problem((), construct_id, allowed))
+        existing = _find_registry(scope)
+        problems += _stage_problems(scope, existing)
+        if existing and not problems:
+            sentence = f"{existing.node.path} already has the replication rules of this account and Region"
+            problems.append(Problem.relation((), f"{sentence}: use RegistryReplication.of(scope)"))
         if problems:
             raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)
         super().__init__(scope, construct_id)
-        here = Claims.at(self)
+        claims = Claims.regional(self)
         self.mode = ReplicationMode(mode)
-        self.place = Place(here.account, here.region)
+        self.place = Place(claims.account, claims.region)
         self.rules: dict[str, Destinations] = {}
-        _all.setdefault(self.node.root, []).append(self)
+        _registries.setdefault(self.node.root, []).append(self)
         match self.mode:
             case ReplicationMode.OWN:
                 self.document: ecr.CfnReplicationConfiguration | MergedRules | cdk.CfnOutput = (
@@ -96,21 +99,24 @@ class RegistryReplication(Construct):
             case ReplicationMode.MERGE:
                 self.document = MergedRules(self, "Rules")
             case ReplicationMode.EXTERNAL:
-                says = "Replication rules to add to those of the registry"
-                self.document = cdk.CfnOutput(self, "RulesToAdd", value="[]", description=says)
+                description = "Replication rules to add to the rules of the registry"
+                self.document = cdk.CfnOutput(self, "RulesToAdd", value="[]", description=description)
         cdk.Aspects.of(self).add(_Advisor())
 
     @classmethod
     def of(cls, scope: Construct) -> "RegistryReplication":
-        """The one for the account and Region of a construct's stack, found anywhere in its stage, or made.
+        """Return the construct for the account and Region of a construct's stack, and create it if the app has none.
+
+        Args:
+            scope: Any construct in a stack of the account and Region.
 
         Raises:
-            ConfigurationError: if another stage has it.
+            ConfigurationError: If the construct is in another stage.
         """
-        found = _find(scope)
-        if problems := list(_stage_problems(scope, found)):
+        existing = _find_registry(scope)
+        if problems := list(_stage_problems(scope, existing)):
             raise ConfigurationError(scope.node.path, problems)
-        return found or cls(cdk.Stack.of(scope), "RegistryReplication")
+        return existing or cls(cdk.Stack.of(scope), "RegistryReplication")
 
     def replicate(
         self,
@@ -119,20 +125,20 @@ class RegistryReplication(Construct):
         regions: Sequence[str] = (),
         other_accounts: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
-        """Replicates repositories that are not made by this app, such as those of rules made by hand before.
+        """Replicate repositories that the app does not create, for example those of hand-made rules.
 
         Args:
-            prefix: what their names begin with.
-            regions: destinations in the same account.
-            other_accounts: destinations in others: Regions by account.
+            prefix: Prefix of the repositories' names.
+            regions: Destination Regions in the same account. Default: none.
+            other_accounts: Destination Regions in other accounts, by account ID. Default: none.
 
         Raises:
-            ConfigurationError: with every mistake.
+            ConfigurationError: If the prefix or a destination is invalid, or a limit of the registry is exceeded.
         """
         accounts = other_accounts or {}
         problems = [*check_prefix(("prefix",), prefix), *check_destinations(regions, accounts, self.place)]
         if not problems and not regions and not accounts:
-            problems.append(Problem(("regions",), regions, "one Region or more"))
+            problems.append(Problem(("regions",), regions, "a list of one or more Regions"))
         if not problems:
             to = destinations(regions, accounts, self.place.account)
             problems = list(rule_problems(self, prefix, to))
@@ -141,27 +147,33 @@ class RegistryReplication(Construct):
         self.add(prefix, to)
 
     def add(self, prefix: str, to: Destinations) -> None:
-        """Takes a rule that has been checked."""
-        self.rules = added(self.rules, prefix, to)
+        """Add a rule that is already checked."""
+        self.rules = add_rule(self.rules, prefix, to)
         if isinstance(self.document, cdk.CfnOutput):
-            self.document.value = cdk.Stack.of(self).to_json_string(as_api(self.rules))
+            self.document.value = cdk.Stack.of(self).to_json_string(render_rules(self.rules))
         elif isinstance(self.document, MergedRules):
-            self.document.set(as_api(self.rules))
+            self.document.set_rules(render_rules(self.rules))
         else:
             self.document.replication_configuration = _configuration(self.rules)
 
 
 def rule_problems(scope: Construct, prefix: str, to: Destinations) -> Iterator[Problem]:
-    """Yields what is wrong with one more rule for the registry of a construct, in view of all that the app has."""
-    here, registry = Claims.at(scope), _find(scope)
+    """Yield the problems of a new rule in the registry of a construct, given all rules of the app.
+
+    Args:
+        scope: Construct in the account and Region of the registry.
+        prefix: Prefix of the rule.
+        to: Destinations of the rule.
+    """
+    claims, registry = Claims.regional(scope), _find_registry(scope)
     if to:
         yield from _stage_problems(scope, registry)
-    most = MAX_FILTERS
+    max_filters = MAX_FILTERS
     if registry and registry.mode == ReplicationMode.MERGE:
-        most -= 1  # a filter marks each rule as its resource's
-    yield from limit_problems(added(registry.rules if registry else {}, prefix, to), most)
-    others = {one.place: one.rules for one in _all.get(scope.node.root, ()) if one is not registry}
-    yield from two_hop_problems(Place(here.account, here.region), prefix, to, others)
+        max_filters -= 1  # the custom resource adds a filter to each of its rules
+    yield from limit_problems(add_rule(registry.rules if registry else {}, prefix, to), max_filters)
+    others = {other.place: other.rules for other in _registries.get(scope.node.root, ()) if other is not registry}
+    yield from two_hop_problems(Place(claims.account, claims.region), prefix, to, others)
 
 
 def _configuration(rules: Rules) -> ecr.CfnReplicationConfiguration.ReplicationConfigurationProperty:
@@ -177,49 +189,58 @@ def _configuration(rules: Rules) -> ecr.CfnReplicationConfiguration.ReplicationC
                     cfn.RepositoryFilterProperty(filter=prefix, filter_type="PREFIX_MATCH") for prefix in prefixes
                 ],
             )
-            for prefixes, places in grouped(rules)
+            for prefixes, places in group_rules(rules)
         ]
     )
 
 
-def _find(scope: IConstruct) -> RegistryReplication | None:
-    """The one for the place of a construct's stack.
+def _find_registry(scope: IConstruct) -> RegistryReplication | None:
+    """Return the app's construct for the account and Region of a construct's stack.
 
-    Without a Region, each stack is a place of its own; without an account, each stage has one of its own.
+    If the Region is unknown at synth, each stack has its own registry. If only the account is unknown, each stage has
+    its own registry.
     """
     stack = cdk.Stack.of(scope)
-    for one in _all.get(scope.node.root, ()):
-        theirs = cdk.Stack.of(one)
-        if theirs is stack:
-            return one
-        if is_token(stack.region) or (theirs.account, theirs.region) != (stack.account, stack.region):
+    for registry in _registries.get(scope.node.root, ()):
+        registry_stack = cdk.Stack.of(registry)
+        if registry_stack is stack:
+            return registry
+        if is_token(stack.region) or (registry_stack.account, registry_stack.region) != (stack.account, stack.region):
             continue
-        if not is_token(stack.account) or _same_stage(one, scope):
-            return one
+        if not is_token(stack.account) or _same_stage(registry, scope):
+            return registry
     return None
 
 
-def _same_stage(one: IConstruct, other: IConstruct) -> bool:
-    mine, theirs = cdk.Stage.of(one), cdk.Stage.of(other)
-    return (mine and mine.node.path) == (theirs and theirs.node.path)
+def _same_stage(construct: IConstruct, other: IConstruct) -> bool:
+    stage, other_stage = cdk.Stage.of(construct), cdk.Stage.of(other)
+    return (stage and stage.node.path) == (other_stage and other_stage.node.path)
 
 
 def _stage_problems(scope: IConstruct, registry: RegistryReplication | None) -> Iterator[Problem]:
-    """Stages are deployed apart, so that none can count on another's document."""
+    """Yield a problem if another stage has the registry: stages are deployed separately."""
     if registry and not _same_stage(registry, scope):
-        allowed = f"none in another stage: {registry.node.path} has the rules of this account and Region"
-        yield Problem((), cdk.Stack.of(scope).node.path, allowed)
+        yield Problem.relation(
+            (),
+            f"{registry.node.path} in another stage already has the replication rules of this account and Region: "
+            f"replicate from one stage only, not also from {cdk.Stack.of(scope).node.path}",
+        )
 
 
 @jsii.implements(cdk.IAspect)
 class _Advisor:
-    """Warns, when all of an app is there, of repositories that a rule catches and nobody may have meant."""
+    """Aspect that warns about repositories that the rule of another repository also replicates."""
 
     def visit(self, node: IConstruct) -> None:
         if not isinstance(node, RegistryReplication):
             return
-        every = (one for one in node.node.root.node.find_all() if isinstance(one, ecr.CfnRepository))
-        names = sorted(str(one.repository_name) for one in every if one.repository_name and _find(one) is node)
+        constructs = node.node.root.node.find_all()
+        repositories = (construct for construct in constructs if isinstance(construct, ecr.CfnRepository))
+        names = sorted(
+            str(repository.repository_name)
+            for repository in repositories
+            if repository.repository_name and _find_registry(repository) is node
+        )
         for prefix, to in node.rules.items():
             for name in names:
                 if (
@@ -230,6 +251,6 @@ class _Advisor:
                 ):
                     cdk.Annotations.of(node).add_warning_v2(
                         f"fairlane:RegistryReplication.sibling.{prefix}.{name}",
-                        f"the filter {prefix} is a prefix, so that {name} is replicated to its destinations, too: "
-                        "give one of them a name that the other does not begin with",
+                        f"the filter {prefix} is a prefix, so ECR also replicates {name} to the destinations of "
+                        f"{prefix}: rename one of them, so that {prefix} is no prefix of {name}",
                     )

@@ -1,4 +1,4 @@
-"""An alarm on replications that failed, in the Region where they did."""
+"""Alarm on failed replications to a Region."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,40 +16,43 @@ from fairlane._internal.claims import Claims
 from fairlane._internal.tokens import is_token
 from fairlane.errors import ConfigurationError, Problem
 from fairlane.images.names import Place
-from fairlane.images.replicated_repository import ReplicatedRepository
+from fairlane.images.replicated_repository import ReplicatedRepository, destination_problem
 from fairlane.monitoring import Target
 from fairlane.monitoring.alarms.actions import MOST_ACTIONS, check_action, check_runbooks
 
-_MOST_CHARACTERS: Final = 2048
-_MOST_REPOSITORIES: Final = 100
-_KEPT: Final = cdk.Duration.days(14)
+_MAX_PATTERN: Final = 2048
+_MAX_REPOSITORIES: Final = 100
+_RETENTION: Final = cdk.Duration.days(14)
 _FIVE_MINUTES: Final = 300
 _RUNBOOKS: Final = "docs/runbooks"
 
 
 class ReplicationAlarm(Construct):
-    """An alarm that goes off when ECR says that the replication of an image to this Region failed.
+    """Alarm on failed replications of images to the Region of the stack, as reported by Amazon ECR events.
 
-    ECR sends its events in the Region where they occur, so put one into a stack of each destination. They are kept in a
-    queue for 14 days, and the alarm stays until somebody has read and deleted them: they say which images failed. An
-    event may be lost: what has to be sure asks, as `ReplicationGate` does.
+    ECR sends its events in the Region where they occur, so create one construct in a stack of each destination. A
+    queue keeps the events for 14 days. The alarm stays in state ALARM until somebody has read and deleted the events,
+    which name the failed images. ECR may lose an event: if certainty is required, request the replication status, as
+    `ReplicationGate` does.
 
-    Updates: in place. Nothing of it has been run against an AWS account. Source: "Amazon ECR events and EventBridge" in
-    the Amazon ECR user guide.
+    Updates: in place. Not tested against a real AWS account.
+
+    Source: "Amazon ECR events and EventBridge" in the Amazon ECR user guide.
 
     Args:
-        scope: where it goes in the app: a stack in a Region, and account, that the repositories are replicated to.
-        construct_id: its id there.
-        repositories: 1 to 100 that are replicated there.
-        notify: topics, or ARNs of what else an alarm may call; at most 5.
-        runbooks: the address of the folder that has the runbooks.
+        scope: Scope of the construct: a stack in an account and Region that the repositories are replicated to.
+        construct_id: Id of the construct.
+        repositories: Repositories that are replicated to the account and Region, 1 to 100.
+        notify: SNS topics, or ARNs of other targets that an alarm can invoke, at most 5. Default: none.
+        runbooks: URL or path of the folder with the runbooks. Default: docs/runbooks.
 
     Attributes:
-        alarm: the alarm.
-        failures: the queue of events.
+        alarm: Underlying L1 resource.
+        failures: Queue with the events of failed replications.
 
     Raises:
-        ConfigurationError: With every repository, target and address that cannot be right.
+        ConfigurationError: If a repository is not replicated to the account and Region, a target is invalid, or a limit
+            is exceeded.
     """
 
     def __init__(
@@ -61,24 +64,24 @@ class ReplicationAlarm(Construct):
         notify: Sequence[Target] = (),
         runbooks: str = _RUNBOOKS,
     ) -> None:
-        here = Claims.at(scope)
+        claims = Claims.regional(scope)
         problems = list(check_list(("repositories",), repositories, ReplicatedRepository, "ReplicatedRepository"))
         names: list[str] = []
         pattern: dict[str, Any] = {}
         if not problems:
             names = sorted({repository.repository_name for repository in repositories})
-            pattern = _pattern(names, sorted({one.home.region for one in repositories}))
-            problems = list(_problems(Place(here.account, here.region), repositories, pattern))
-        problems += [*_notify_problems(notify, here.region), *check_runbooks(runbooks)]
+            pattern = _pattern(names, sorted({repository.home.region for repository in repositories}))
+            problems = list(_problems(Place(claims.account, claims.region), repositories, pattern))
+        problems += [*_notify_problems(notify, claims.region), *check_runbooks(runbooks)]
         if problems:
             raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)
         super().__init__(scope, construct_id)
         self.failures = self._queue(pattern)
-        targets = [_arn(one) for one in notify]
+        targets = [_target_arn(target) for target in notify]
         self.alarm = cloudwatch.CfnAlarm(
             self,
             "Resource",
-            alarm_description=f"Images: replication to {here.region} failed. Look first at: the events in the queue "
+            alarm_description=f"Images: replication to {claims.region} failed. Look first at: the events in the queue "
             f"Failures of the stack {cdk.Stack.of(self).stack_name}. Runbook: {runbooks}/replication-failed.md",
             namespace="AWS/SQS",
             metric_name="ApproximateNumberOfMessagesVisible",
@@ -95,8 +98,8 @@ class ReplicationAlarm(Construct):
             ok_actions=targets or None,
         )
         if not targets:
-            text = "the alarm on failed replications notifies nobody: give it notify"
-            cdk.Annotations.of(self).add_warning_v2("fairlane:ReplicationAlarm.noAction", text)
+            message = "the alarm on failed replications has no targets and notifies nobody: set notify"
+            cdk.Annotations.of(self).add_warning_v2("fairlane:ReplicationAlarm.noAction", message)
 
     def _queue(self, pattern: Mapping[str, Any]) -> sqs.Queue:
         queue = sqs.Queue(
@@ -104,10 +107,10 @@ class ReplicationAlarm(Construct):
             "Failures",
             encryption=sqs.QueueEncryption.SQS_MANAGED,
             enforce_ssl=True,
-            retention_period=_KEPT,
+            retention_period=_RETENTION,
         )
-        why = "nothing takes events out of it but people, as out of a dead-letter queue"
-        cdk.Validations.of(queue).acknowledge(cdk.Acknowledgment(id="AwsSolutions-SQS3", reason=why))
+        reason = "only people remove events from the queue, as from a dead-letter queue"
+        cdk.Validations.of(queue).acknowledge(cdk.Acknowledgment(id="AwsSolutions-SQS3", reason=reason))
         rule = events.CfnRule(
             self,
             "Rule",
@@ -127,12 +130,12 @@ class ReplicationAlarm(Construct):
 
 def _pattern(names: Sequence[str], sources: Sequence[str]) -> dict[str, Any]:
     detail = {"result": ["FAILED"], "repository-name": names}
-    if not any(is_token(source) for source in sources):  # the name of a home Region that is not known here
+    if not any(is_token(source) for source in sources):
         detail["source-region"] = sources
     return {"source": ["aws.ecr"], "detail-type": ["ECR Replication Action"], "detail": detail}
 
 
-def _arn(target: Target) -> str:
+def _target_arn(target: Target) -> str:
     return target if isinstance(target, str) else target.topic_arn
 
 
@@ -141,22 +144,23 @@ def _notify_problems(notify: object, region: str) -> Iterator[Problem]:
         yield Problem(("notify",), notify, "a list of topics or ARNs")
         return
     if len(notify) > MOST_ACTIONS:
-        yield Problem(("notify",), f"{len(notify)} targets", f"at most {MOST_ACTIONS}, as many as an alarm has")
+        yield Problem.relation(("notify",), f"the list has {len(notify)} targets: use at most {MOST_ACTIONS}")
     for index, target in enumerate(notify):
         if not isinstance(target, str) and not hasattr(target, "topic_arn"):
-            yield Problem(("notify", index), target, "a topic of Amazon SNS, or an ARN")
+            yield Problem(("notify", index), target, "an SNS topic or an ARN")
         else:
-            yield from check_action(("notify", index), _arn(target), region)
+            yield from check_action(("notify", index), _target_arn(target), region)
 
 
 def _problems(
     place: Place, repositories: Sequence[ReplicatedRepository], pattern: Mapping[str, Any]
 ) -> Iterator[Problem]:
-    if (size := len(json.dumps(pattern, separators=(",", ":")))) > _MOST_CHARACTERS:
-        allowed = f"an event pattern of at most {_MOST_CHARACTERS}: put some into another ReplicationAlarm"
-        yield Problem(("repositories",), f"{size} characters", allowed)
-    if not 1 <= len(repositories) <= _MOST_REPOSITORIES:
-        yield Problem(("repositories",), f"{len(repositories)} repositories", f"1 to {_MOST_REPOSITORIES}")
+    if (size := len(json.dumps(pattern, separators=(",", ":")))) > _MAX_PATTERN:
+        sentence = f"the event pattern has {size} characters, and EventBridge accepts at most {_MAX_PATTERN}"
+        yield Problem.relation(("repositories",), f"{sentence}: move some repositories to another ReplicationAlarm")
+    if not 1 <= len(repositories) <= _MAX_REPOSITORIES:
+        sentence = f"the list has {len(repositories)} repositories: use 1 to {_MAX_REPOSITORIES}"
+        yield Problem.relation(("repositories",), sentence)
     for index, repository in enumerate(repositories):
         if place not in repository.destinations:
-            yield Problem(("repositories", index), repository.repository_name, f"one that is replicated to {place}")
+            yield destination_problem(("repositories", index), repository, place)

@@ -1,4 +1,4 @@
-"""Waiting until an image is in every Region, at deployment and in pipelines."""
+"""Gate that waits until an image is replicated, at deployment and in pipelines."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
@@ -9,7 +9,7 @@ from constructs import Construct, IConstruct
 
 from fairlane._internal.checks import check_list, check_whole_number
 from fairlane._internal.claims import Claims
-from fairlane._internal.functions import Function, code_of_functions
+from fairlane._internal.functions import Function, lambda_code
 from fairlane._internal.iam_statements import Statement, allow
 from fairlane._internal.nag import acknowledge_wildcards
 from fairlane.errors import ConfigurationError, Problem
@@ -19,48 +19,51 @@ from fairlane.images.replicated_repository import ReplicatedRepository
 if TYPE_CHECKING:
     from aws_cdk import custom_resources
 
-_MOST_MINUTES: Final = 59
-"""CloudFormation waits for a custom resource for an hour."""
+_MAX_MINUTES: Final = 59
+"""CloudFormation waits for a custom resource for at most an hour."""
 
 _POLL: Final = cdk.Duration.seconds(30)
 _TIMEOUT: Final = 60
-_NO_RESOURCE: Final = "backfills are of a registry, for which Amazon ECR knows no resource"
+_NO_RESOURCE: Final = "a backfill belongs to a registry, for which Amazon ECR has no resource type"
 _LOGS_POLICY: Final = "arn:<AWS::Partition>:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
 _PROVIDER_FINDINGS: Final = {
-    f"AwsSolutions-IAM4[Policy::{_LOGS_POLICY}]": "the CDK's provider framework takes AWS's policy for writing logs",
+    f"AwsSolutions-IAM4[Policy::{_LOGS_POLICY}]": "the CDK's provider framework uses AWS's managed policy for logs",
     "AwsSolutions-L1": "the CDK chooses the runtime of its framework",
-    "AwsSolutions-SF1": "the state machine only asks again and again; the functions that it calls log",
-    "AwsSolutions-SF2": "the state machine only asks again and again; the functions that it calls log",
+    "AwsSolutions-SF1": "the state machine only polls; the functions that it invokes write logs",
+    "AwsSolutions-SF2": "the state machine only polls; the functions that it invokes write logs",
 }
 
 
 class ReplicationGate(Construct):
-    """Waits until an image is in every Region that its repository is replicated to.
+    """Gate that waits until an image is in every Region that its repository is replicated to.
 
-    `wait` makes a deployment wait, `backfill` makes it begin and await the replication of images that were there before
-    the rules, and `function` tells a pipeline how far an image is. All of them ask ECR for its status, as its events
-    may be lost. A wait fails at once if ECR gave up, and after `timeout_minutes` if the image is not everywhere, or was
-    not pushed: push it first, then deploy what waits for it.
+    `wait` makes a deployment wait for an image. `backfill` starts the replication of images that are older than the
+    replication rules, and makes the deployment wait for it. `function` returns the replication status of an image to a
+    pipeline. All of them request the status from ECR, because ECR may lose events. A wait fails at once if ECR reports
+    a failure, and after `timeout_minutes` if the image is not in every Region or was never pushed: push the image
+    first, then deploy the resources that wait for it.
 
-    `function` takes `{"repository": NAME, "image": TAG or DIGEST, "regions": [...]}` and returns at once: `complete`,
-    the state in each of `regions` of its own account, and failure codes in `failed`. Whoever waits calls it again.
+    `function` accepts `{"repository": NAME, "image": TAG or DIGEST, "regions": [...]}` and returns at once: `complete`,
+    the state in each of `regions` of its own account, and the failure codes in `failed`. To wait, a pipeline invokes
+    the function repeatedly.
 
-    Updates: in place; another image is waited for anew. Nothing of it has been run against an AWS account, and whether
-    the boto3 of Lambda's runtime knows backfills is not known: a deployment with a backfill fails if it does not.
+    Updates: in place. A changed image starts a new wait. Not tested against a real AWS account. Unverified: support for
+    backfills in the boto3 version of Lambda's runtime; without it, a deployment with a backfill fails.
+
     Sources: "DescribeImageReplicationStatus" and "StartReplicationBackfill" in the Amazon ECR API reference.
 
     Args:
-        scope: where it goes in the app: a stack in the repositories' home Region.
-        construct_id: its id there.
-        repositories: those whose images it may be asked for.
-        timeout_minutes: the most that a deployment waits, 1 to 59.
+        scope: Scope of the construct: a stack in the home Region of the repositories.
+        construct_id: Id of the construct.
+        repositories: Repositories of the images, one or more.
+        timeout_minutes: Number of minutes that a deployment waits at most, 1 to 59. Default: 45.
 
     Attributes:
-        repositories: as given.
-        function: what pipelines call.
+        repositories: Repositories, as given.
+        function: Function that pipelines invoke.
 
     Raises:
-        ConfigurationError: With every repository, image and timeout that cannot be right.
+        ConfigurationError: If a repository has another home or no destination, or if the timeout is out of range.
     """
 
     def __init__(
@@ -71,32 +74,35 @@ class ReplicationGate(Construct):
         repositories: Sequence[ReplicatedRepository],
         timeout_minutes: int = 45,
     ) -> None:
-        here = Claims.at(scope)
+        claims = Claims.regional(scope)
         problems = list(check_list(("repositories",), repositories, ReplicatedRepository, "ReplicatedRepository"))
         if not problems:
-            problems = list(_problems(Place(here.account, here.region), repositories))
-        problems += check_whole_number(("timeout_minutes",), timeout_minutes, 1, _MOST_MINUTES, unit="minutes")
+            problems = list(_problems(Place(claims.account, claims.region), repositories))
+        problems += check_whole_number(("timeout_minutes",), timeout_minutes, 1, _MAX_MINUTES, unit="minutes")
         if problems:
             raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)
         super().__init__(scope, construct_id)
         self.repositories = list(repositories)
         self._timeout = cdk.Duration.minutes(timeout_minutes)
         self._provider: custom_resources.Provider | None = None
-        self._made: dict[tuple[str, str], list[tuple[dict[str, Any], cdk.CustomResource]]] = {}
+        self._resources: dict[tuple[str, str], list[tuple[dict[str, Any], cdk.CustomResource]]] = {}
         self._waits, self._backfills = Construct(self, "Waits"), Construct(self, "Backfills")
-        self._code = code_of_functions(self)
-        self._look = allow(["ecr:DescribeImageReplicationStatus"], [one.repository_arn for one in repositories])
-        self.function = self._function("Function", "handler", [self._look])
+        self._code = lambda_code(self)
+        arns = [repository.repository_arn for repository in repositories]
+        self._status_statement = allow(["ecr:DescribeImageReplicationStatus"], arns)
+        self.function = self._create_function("Function", "handler", [self._status_statement])
 
     def wait(self, repository: ReplicatedRepository, tag_or_digest: str) -> cdk.CustomResource:
-        """Makes a deployment wait for an image: whatever depends on what this returns is made when it is everywhere.
+        """Make the deployment wait for an image.
+
+        CloudFormation creates resources that depend on the returned resource after the image is in every Region.
 
         Args:
-            repository: one of the gate's.
-            tag_or_digest: which image.
+            repository: Repository of the gate.
+            tag_or_digest: Tag or digest of the image.
 
         Raises:
-            ConfigurationError: for another repository, or what is neither a tag nor a digest.
+            ConfigurationError: If the gate does not have the repository, or the value is neither a tag nor a digest.
         """
         problems = [*check_version(("tag_or_digest",), tag_or_digest), *self._member_problems(repository)]
         if problems:
@@ -104,101 +110,112 @@ class ReplicationGate(Construct):
         properties = {
             "Repository": repository.repository_name,
             "Image": tag_or_digest,
-            "Destinations": _as_api(repository.destinations),
+            "Destinations": _render_places(repository.destinations),
         }
-        return self._once(self._waits, repository, properties)
+        return self._waiting_resource(self._waits, repository, properties)
 
     def backfill(self, repository: ReplicatedRepository, *, regions: Sequence[str] | None = None) -> cdk.CustomResource:
-        """Replicates images that are older than the rules, and makes a deployment wait until that is done.
+        """Replicate images that are older than the replication rules, and make the deployment wait for it.
 
-        ECR knows backfills of a whole registry only: all images that any rule sends to those Regions are replicated,
-        and each is billed as a replication. Once done, it is not repeated; another Region gets a backfill of its own.
+        ECR supports backfills only of a whole registry: ECR replicates all images that any rule sends to the Regions,
+        and bills each of them as a replication. A finished backfill is not repeated. A new Region gets its own
+        backfill.
 
         Args:
-            repository: one that is replicated there.
-            regions: one Region or more of its own account; all of them by default.
+            repository: Repository of the gate.
+            regions: Destination Regions in the repository's account, one or more. Default: all of them.
 
         Raises:
-            ConfigurationError: for another repository, for no Region, or one that it is not replicated to.
+            ConfigurationError: If the gate does not have the repository, if `regions` is empty, or if the repository is
+                not replicated to a Region.
         """
-        own = sorted(place.region for place in repository.destinations if place.account == repository.home.account)
-        wanted = own if regions is None else list(regions)
-        allowed = f"a Region that it is replicated to: {', '.join(own)}"
+        account = repository.home.account
+        destinations = sorted(place.region for place in repository.destinations if place.account == account)
+        selected = destinations if regions is None else list(regions)
+        allowed = f"a Region that the repository is replicated to: {', '.join(destinations)}"
         problems = list(self._member_problems(repository))
-        problems += [Problem(("regions", n), one, allowed) for n, one in enumerate(wanted) if one not in own]
-        if not wanted:
-            problems.append(Problem(("regions",), wanted, "one Region or more that it is replicated to"))
+        problems += [
+            Problem(("regions", index), region, allowed)
+            for index, region in enumerate(selected)
+            if region not in destinations
+        ]
+        if not selected:
+            problems.append(Problem(("regions",), selected, "one or more Regions that the repository is replicated to"))
         if problems:
             raise ConfigurationError(f"{self.node.path}.backfill", problems)
-        places = _as_api(Place(repository.home.account, region) for region in wanted)
-        return self._once(self._backfills, repository, {"Backfill": places})
+        places = _render_places(Place(account, region) for region in selected)
+        return self._waiting_resource(self._backfills, repository, {"Backfill": places})
 
     def _member_problems(self, repository: ReplicatedRepository) -> Iterator[Problem]:
         if repository not in self.repositories:
-            every = ", ".join(one.repository_name for one in self.repositories)
-            yield Problem(("repository",), repository.repository_name, f"one of the gate's: {every}")
+            names = ", ".join(member.repository_name for member in self.repositories)
+            sentence = f"{repository.repository_name} is not a repository of this gate: use one of {names}"
+            yield Problem.relation(("repository",), sentence)
 
-    def _once(
+    def _waiting_resource(
         self, scope: Construct, repository: ReplicatedRepository, properties: dict[str, Any]
     ) -> cdk.CustomResource:
-        """Makes a resource, or finds what was made for the same; all but the first of a repository are numbered."""
-        made = self._made.setdefault((scope.node.id, repository.repository_name), [])
-        for known, resource in made:
-            if known == properties:
+        """Return the resource with the properties, and create it if the gate has none.
+
+        The ids of a repository's resources are numbered from the second resource on.
+        """
+        resources = self._resources.setdefault((scope.node.id, repository.repository_name), [])
+        for existing_properties, resource in resources:
+            if existing_properties == properties:
                 return resource
         if self._provider is None:
-            self._provider = self._make_provider()
-        inside = made[0][1].node.scope if made else Construct(scope, repository.repository_name)
-        assert isinstance(inside, Construct)
+            self._provider = self._create_provider()
+        parent = resources[0][1].node.scope if resources else Construct(scope, repository.repository_name)
+        assert isinstance(parent, Construct)
         resource = cdk.CustomResource(
-            inside,
-            f"Resource{len(made) + 1}" if made else "Resource",
+            parent,
+            f"Resource{len(resources) + 1}" if resources else "Resource",
             resource_type="Custom::FairlaneReplicationGate",
             service_token=self._provider.service_token,
             properties=properties,
         )
         if repository.registry:
             resource.node.add_dependency(repository.registry)
-        made.append((properties, resource))
+        resources.append((properties, resource))
         return resource
 
-    def _make_provider(self) -> "custom_resources.Provider":
-        fill = allow(["ecr:ListReplicationBackfills", "ecr:StartReplicationBackfill"], ["*"])
-        asked = {
-            entry: self._function(name, entry, [self._look, fill], {"*": _NO_RESOURCE})
+    def _create_provider(self) -> "custom_resources.Provider":
+        backfill = allow(["ecr:ListReplicationBackfills", "ecr:StartReplicationBackfill"], ["*"])
+        functions = {
+            entry: self._create_function(name, entry, [self._status_statement, backfill], {"*": _NO_RESOURCE})
             for name, entry in (("OnEvent", "on_event"), ("IsComplete", "is_complete"))
         }
-        known = {
+        handlers = {
             entry: lambda_.Function.from_function_attributes(
-                made, "Known", function_arn=made.arn, same_environment=True
+                function, "Known", function_arn=function.arn, same_environment=True
             )
-            for entry, made in asked.items()
+            for entry, function in functions.items()
         }
-        from aws_cdk import custom_resources  # noqa: PLC0415 (loads for ten milliseconds; few gates wait)
+        from aws_cdk import custom_resources  # noqa: PLC0415 (loads in ten milliseconds; few gates wait)
 
         provider = custom_resources.Provider(
             self,
             "Provider",
-            on_event_handler=known["on_event"],
-            is_complete_handler=known["is_complete"],
+            on_event_handler=handlers["on_event"],
+            is_complete_handler=handlers["is_complete"],
             query_interval=_POLL,
             total_timeout=self._timeout,
         )
         cdk.Validations.of(provider).acknowledge(
             *(cdk.Acknowledgment(id=finding, reason=reason) for finding, reason in _PROVIDER_FINDINGS.items())
         )
-        inner = [provider.node.find_child(f"framework-{name}") for name in ("isComplete", "onTimeout")]
-        called = [made.arn for made in asked.values()]
-        called += [one.function_arn for one in inner if isinstance(one, lambda_.Function)]
-        why = "the CDK's provider framework may call all versions of the functions that it was made for"
-        acknowledge_wildcards(provider, {f"{arn}:*": why for arn in called})
+        framework = [provider.node.find_child(f"framework-{name}") for name in ("isComplete", "onTimeout")]
+        arns = [function.arn for function in functions.values()]
+        arns += [function.function_arn for function in framework if isinstance(function, lambda_.Function)]
+        reason = "the CDK's provider framework may invoke all versions of its functions"
+        acknowledge_wildcards(provider, {f"{arn}:*": reason for arn in arns})
         for construct in provider.node.find_all():
-            _let_cfn_lint_pass(construct, "W3005")  # the CDK says twice what its resources depend on
-        for made in asked.values():
-            _let_cfn_lint_pass(made.node.find_child("Role"), "W3037")  # backfills are newer than its list of actions
+            _ignore_check(construct, "W3005")  # the CDK renders redundant DependsOn entries
+        for function in functions.values():
+            _ignore_check(function.node.find_child("Role"), "W3037")  # cfn-lint's list of actions has no backfills
         return provider
 
-    def _function(
+    def _create_function(
         self,
         construct_id: str,
         entry: str,
@@ -218,21 +235,22 @@ class ReplicationGate(Construct):
         )
 
 
-def _let_cfn_lint_pass(construct: IConstruct, check: str) -> None:
+def _ignore_check(construct: IConstruct, check: str) -> None:
     if isinstance(construct, cdk.CfnResource):
         construct.add_metadata("cfn-lint", {"config": {"ignore_checks": [check]}})
 
 
-def _as_api(places: Iterable[Place]) -> list[dict[str, str]]:
+def _render_places(places: Iterable[Place]) -> list[dict[str, str]]:
     return [{"region": place.region, "registryId": place.account} for place in sorted(set(places))]
 
 
-def _problems(here: Place, repositories: Sequence[ReplicatedRepository]) -> Iterator[Problem]:
+def _problems(place: Place, repositories: Sequence[ReplicatedRepository]) -> Iterator[Problem]:
     if not repositories:
-        yield Problem(("repositories",), "0 repositories", "one or more")
+        yield Problem.relation(("repositories",), "the list is empty: use one or more repositories")
     for index, repository in enumerate(repositories):
         field, name = ("repositories", index), repository.repository_name
-        if repository.home != here:
-            yield Problem(field, name, f"one whose home is {here}, where ECR knows how far its images are")
+        if repository.home != place:
+            sentence = f"the home of {name} is {repository.home}, and this gate is in {place}"
+            yield Problem.relation(field, f"{sentence}: create the gate in the home Region")
         if not repository.destinations:
-            yield Problem(field, name, "one that is replicated")
+            yield Problem.relation(field, f"{name} has no destinations: list only replicated repositories")

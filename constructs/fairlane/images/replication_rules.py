@@ -1,4 +1,4 @@
-"""The replication rules of a registry: which there are, how many it takes, what they do not do. Knows no aws_cdk."""
+"""Replication rules of a registry, and the limits of Amazon ECR on them. Imports no aws_cdk."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, TypeAlias
@@ -9,80 +9,96 @@ from fairlane.images.names import Place
 MAX_RULES: Final = 10
 MAX_DESTINATIONS: Final = 25
 MAX_FILTERS: Final = 100
-"""Service quotas of Amazon ECR, none of which AWS raises. CloudFormation's schema would let through more."""
+"""Service quotas of Amazon ECR. AWS does not raise them. CloudFormation's schema accepts more."""
 
 Destinations: TypeAlias = frozenset[Place]
 Rules: TypeAlias = Mapping[str, Destinations]
-"""By what names of repositories begin with, where they go."""
+"""Destinations of repositories, by the prefix of their names."""
 
 
 def destinations(regions: Iterable[str], other_accounts: Mapping[str, Iterable[str]], account: str) -> Destinations:
-    """All places that are meant by Regions of an account, and by those of others."""
+    """Return the destinations in an account and in other accounts."""
+    regions_by_account = {account: regions, **other_accounts}
     return frozenset(
-        Place(owner, region) for owner, some in {account: regions, **other_accounts}.items() for region in some
+        Place(owner, region) for owner, owner_regions in regions_by_account.items() for region in owner_regions
     )
 
 
-def added(rules: Rules, prefix: str, to: Destinations) -> dict[str, Destinations]:
-    """The rules with one more; what is replicated already goes to more places."""
+def add_rule(rules: Rules, prefix: str, to: Destinations) -> dict[str, Destinations]:
+    """Return the rules with one more rule. A prefix that has a rule keeps its destinations and gets the new ones."""
     return {**rules, **({prefix: rules.get(prefix, frozenset()) | to} if to else {})}
 
 
-def grouped(rules: Rules) -> list[tuple[list[str], list[Place]]]:
-    """Puts all prefixes with the same destinations into one rule, as a registry has few."""
+def group_rules(rules: Rules) -> list[tuple[list[str], list[Place]]]:
+    """Return one rule for each set of destinations, with all its prefixes, because a registry accepts few rules."""
     by_destinations: dict[Destinations, list[str]] = {}
     for prefix, to in rules.items():
         by_destinations.setdefault(to, []).append(prefix)
     return [(sorted(prefixes), sorted(to)) for to, prefixes in by_destinations.items()]
 
 
-def as_api(rules: Rules) -> list[dict[str, Any]]:
-    """The rules as the API of ECR has them, and the CDK."""
+def render_rules(rules: Rules) -> list[dict[str, Any]]:
+    """Render the rules in the format of the ECR API and of the CDK."""
     return [
         {
             "destinations": [{"region": place.region, "registryId": place.account} for place in places],
             "repositoryFilters": [{"filter": prefix, "filterType": "PREFIX_MATCH"} for prefix in prefixes],
         }
-        for prefixes, places in grouped(rules)
+        for prefixes, places in group_rules(rules)
     ]
 
 
-def limit_problems(rules: Rules, most_filters: int) -> Iterator[Problem]:
-    """Yields what a registry does not take, with so many filters in a rule."""
-    groups = grouped(rules)
-    if len(groups) > MAX_RULES:
-        allowed = f"at most {MAX_RULES} in a registry, one for each different set of destinations: give some the same"
-        yield Problem(("regions",), f"{len(groups)} rules", allowed)
-    every = {place for _, places in groups for place in places}
-    if len(every) > MAX_DESTINATIONS:
-        allowed = f"at most {MAX_DESTINATIONS} over all rules of a registry"
-        yield Problem(("regions",), f"{len(every)} destinations", allowed)
-    for prefixes, _ in groups:
-        if len(prefixes) > most_filters:
-            allowed = f"at most {most_filters} with the same destinations: one prefix that several begin with"
-            yield Problem(("regions",), f"{len(prefixes)} filters", allowed)
-
-
-def two_hop_problems(here: Place, prefix: str, to: Destinations, others: Mapping[Place, Rules]) -> Iterator[Problem]:
-    """Yields chains of rules: an image that was replicated to a registry does not go on from there.
+def limit_problems(rules: Rules, max_filters: int) -> Iterator[Problem]:
+    """Yield the limits of a registry that the rules exceed.
 
     Args:
-        here: the registry of the new rule.
-        prefix: of the new rule.
-        to: its destinations.
-        others: the rules of all other registries that are known.
+        rules: All rules of the registry.
+        max_filters: Most filters in one rule.
     """
-    for there, rules in others.items():
-        for other, their in rules.items():
-            if not (other.startswith(prefix) or prefix.startswith(other)):
+    field = ("regions",)
+    groups = group_rules(rules)
+    if len(groups) > MAX_RULES:
+        yield Problem.relation(
+            field,
+            f"{len(groups)} different sets of destinations need {len(groups)} rules, and a registry accepts at most "
+            f"{MAX_RULES}: give some repositories the same destinations",
+        )
+    all_places = {place for _, places in groups for place in places}
+    if len(all_places) > MAX_DESTINATIONS:
+        limit = f"use at most {MAX_DESTINATIONS} in all rules of a registry together"
+        yield Problem.relation(field, f"{len(all_places)} destinations are too many: {limit}")
+    for prefixes, _ in groups:
+        if len(prefixes) > max_filters:
+            yield Problem.relation(
+                field,
+                f"{len(prefixes)} filters have the same destinations, and a rule accepts at most {max_filters}: "
+                "use one common prefix for several repositories",
+            )
+
+
+def two_hop_problems(home: Place, prefix: str, to: Destinations, others: Mapping[Place, Rules]) -> Iterator[Problem]:
+    """Yield chains of rules: ECR does not replicate a replicated image a second time.
+
+    Args:
+        home: Registry of the new rule.
+        prefix: Prefix of the new rule.
+        to: Destinations of the new rule.
+        others: Rules of all other registries of the app.
+    """
+    for other, rules in others.items():
+        for other_prefix, other_destinations in rules.items():
+            if not (other_prefix.startswith(prefix) or prefix.startswith(other_prefix)):
                 continue
-            if here in their and (lost := to - their - {there}):
-                yield _two_hops(there, here, lost)
-            if there in to and (lost := their - to - {here}):
-                yield _two_hops(here, there, lost)
+            if home in other_destinations and (unreached := to - other_destinations - {other}):
+                yield _two_hop_problem(other, home, unreached)
+            if other in to and (unreached := other_destinations - to - {home}):
+                yield _two_hop_problem(home, other, unreached)
 
 
-def _two_hops(first: Place, second: Place, lost: Destinations) -> Problem:
-    chain = f"{first.region} to {second.region} to {', '.join(place.region for place in sorted(lost))}"
-    allowed = f"one hop: what is replicated to {second.region} does not go on; replicate from {first.region} to all"
-    return Problem(("regions",), chain, allowed)
+def _two_hop_problem(first: Place, second: Place, unreached: Destinations) -> Problem:
+    regions = ", ".join(place.region for place in sorted(unreached))
+    return Problem.relation(
+        ("regions",),
+        f"images replicated from {first.region} to {second.region} are not replicated further to {regions}: "
+        f"replicate from {first.region} to every destination",
+    )

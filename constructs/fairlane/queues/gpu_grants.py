@@ -1,4 +1,4 @@
-"""Who may submit which job definitions to which share of a queue for containers, who may manage its jobs, and look."""
+"""IAM permissions on a GPU queue: submit, manage and observe jobs."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -11,8 +11,8 @@ from fairlane.queues.job_definition_base import JobDefinitionBase
 from fairlane.scheduling import FairShare
 
 WILDCARDS: Final = {
-    ":job/*": "a job has no ARN before it is submitted; the queue's and definitions' own statement bounds it",
-    ":*": "every revision of this one job definition",
+    ":job/*": "a job has no ARN before it is submitted; the statement for queue and job definitions limits it",
+    ":*": "the statement covers all revisions of one job definition",
 }
 
 _SUBMIT: Final = ["batch:SubmitJob"]
@@ -21,10 +21,11 @@ _SUBMIT: Final = ["batch:SubmitJob"]
 class GpuQueueGrants(QueueGrants):
     """Permissions on one queue for containers.
 
-    What AWS cannot express, so that nobody relies on it: there is no condition for a job's priority, so that whoever
-    may submit may submit at any; and a share identifier cannot be tied to a queue. Give the shares of different queues
-    different identifiers. Grants add up: who may submit one definition to a share of one queue, and another to all of a
-    second queue, may submit both definitions to any share of both. Managing jobs cannot be limited to a queue at all.
+    IAM has limits for AWS Batch. A condition on the priority of a job does not exist: a principal that submits jobs can
+    use any priority. A share identifier cannot be bound to a queue: give the shares of different queues different
+    identifiers. Grants add up: a principal that may submit one definition to a share of one queue, and another
+    definition to all shares of a second queue, can submit both definitions to any share of both queues. The permission
+    to manage jobs cannot be limited to a queue.
     """
 
     _READ_JOBS = ("batch:DescribeComputeEnvironments", "batch:DescribeJobs", "batch:ListJobs")
@@ -36,32 +37,34 @@ class GpuQueueGrants(QueueGrants):
         job_definitions: Sequence[JobDefinitionBase],
         share_identifiers: Sequence[str] | None = None,
     ) -> iam.Grant:
-        """Lets somebody submit jobs of some definitions, in every revision, to the queue or to some of its shares only.
+        """Grant permission to submit jobs of the job definitions to the queue, or only to some of its shares.
+
+        The grant covers all revisions of the job definitions.
 
         Args:
-            grantee: a role, user or group.
-            job_definitions: `GpuJobDefinition`s and `MultiNodeGpuJobDefinition`s, one or more.
-            share_identifiers: the only ones allowed, with `*` at the end for a prefix; all by default.
+            grantee: IAM role, user or group.
+            job_definitions: `GpuJobDefinition` and `MultiNodeGpuJobDefinition` constructs, one or more.
+            share_identifiers: Share identifiers that are allowed. `*` at the end stands for a prefix. Default: all.
 
         Raises:
-            ConfigurationError: for no definition, a share that the queue does not have, a keyword that does not fit its
-                policy, or a service principal.
+            ConfigurationError: If there is no job definition, the queue does not have a share, `share_identifiers` is
+                set for a queue without fair share, or the grantee is a service principal.
         """
         statements = self.submit_statements(job_definitions, share_identifiers, grantee)
         return grant(grantee, statements, WILDCARDS)
 
     def manage(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Lets somebody cancel and terminate jobs, in all queues of the account and Region.
+        """Grant permission to cancel and terminate jobs, in all queues of the account and Region.
 
         Args:
-            grantee: a role, user or group.
+            grantee: IAM role, user or group.
 
         Raises:
-            ConfigurationError: for a service principal.
+            ConfigurationError: If the grantee is a service principal.
         """
-        self._refuse("manage", check_grantee(grantee))
-        ends = ["batch:CancelJob", "batch:TerminateJob"]
-        return grant(grantee, [statement(ends, [self._near("job/*")])], WILDCARDS)
+        self._raise_problems("manage", check_grantee(grantee))
+        actions = ["batch:CancelJob", "batch:TerminateJob"]
+        return grant(grantee, [statement(actions, [self._regional_arn("job/*")])], WILDCARDS)
 
     def submit_statements(
         self,
@@ -69,16 +72,17 @@ class GpuQueueGrants(QueueGrants):
         share_identifiers: Sequence[str] | None,
         grantee: iam.IGrantable | None = None,
     ) -> list[iam.PolicyStatement]:
-        """The statements behind `submit`, for a policy of one's own; arguments and errors are the same."""
-        listed = isinstance(job_definitions, Sequence) and len(job_definitions) > 0
-        fit = listed and all(isinstance(one, JobDefinitionBase) for one in job_definitions)
-        empty = [] if fit else [Problem(("job_definitions",), job_definitions, "a list of one or more job definitions")]
+        """Return the statements of `submit`, for a custom policy. For arguments and errors, see `submit`."""
+        is_list = isinstance(job_definitions, Sequence) and len(job_definitions) > 0
+        problems = []
+        if not is_list or not all(isinstance(definition, JobDefinitionBase) for definition in job_definitions):
+            problems.append(Problem(("job_definitions",), job_definitions, "a list of one or more job definitions"))
         shares = self._check_shares("share_identifiers", share_identifiers, FairShare)
-        self._refuse("submit", [*empty, *shares, *check_grantee(grantee)])
+        self._raise_problems("submit", [*problems, *shares, *check_grantee(grantee)])
         conditions: dict[str, Any] = {}
         if share_identifiers is not None:
             conditions["StringLike"] = {"batch:ShareIdentifier": list(share_identifiers)}
         arns = [definition.unrevised_arn for definition in job_definitions]
-        with_revisions = [arn for unrevised in arns for arn in (unrevised, f"{unrevised}:*")]
-        jobs = [self._near("job"), self._near("job/*")]
-        return [statement(_SUBMIT, [self._arn, *with_revisions]), statement(_SUBMIT, jobs, conditions)]
+        revisions = [arn for unrevised in arns for arn in (unrevised, f"{unrevised}:*")]
+        jobs = [self._regional_arn("job"), self._regional_arn("job/*")]
+        return [statement(_SUBMIT, [self._arn, *revisions]), statement(_SUBMIT, jobs, conditions)]

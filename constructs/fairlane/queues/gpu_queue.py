@@ -1,4 +1,4 @@
-"""A job queue for containers on GPU machines of EC2."""
+"""Job queue for containers on EC2 GPU instances."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeAlias
@@ -26,19 +26,19 @@ AnyComputeEnvironment: TypeAlias = GpuComputeEnvironment | IComputeEnvironmentRe
 
 
 class GpuQueueBase(ComputeQueueMetrics):
-    """A queue for containers, made here or elsewhere.
+    """Queue for containers, created in the app or imported.
 
     Attributes:
-        job_queue_arn: its ARN.
-        job_queue_name: its name, which people submit to.
-        scheduling: its policy; None where it is not known.
+        job_queue_arn: ARN of the queue.
+        job_queue_name: Name of the queue, which job submissions use.
+        scheduling: Scheduling policy. None if the queue is imported, because the policy is unknown.
     """
 
     scheduling: SchedulingPolicy | None = None
 
     @property
     def grants(self) -> GpuQueueGrants:
-        """Permissions to submit to the queue, to manage its jobs and to look."""
+        """Permissions to submit jobs to the queue, to manage its jobs and to observe it."""
         return GpuQueueGrants(self, self.job_queue_arn, self.scheduling)
 
     def submit_policy(
@@ -48,48 +48,52 @@ class GpuQueueBase(ComputeQueueMetrics):
         job_definitions: Sequence[JobDefinitionBase],
         share_identifiers: Sequence[str] | None = None,
     ) -> iam.ManagedPolicy:
-        """The same as `grants.submit`, as a managed policy: for people whose role is not in the app.
+        """Create a managed policy with the permissions of `grants.submit`, for roles outside the app.
 
         Args:
-            construct_id: the policy's id, inside the queue's construct.
-            job_definitions: as for `grants.submit`.
-            share_identifiers: as for `grants.submit`.
+            construct_id: Id of the policy, in the scope of the queue.
+            job_definitions: Job definitions, as in `grants.submit`.
+            share_identifiers: Share identifiers that are allowed, as in `grants.submit`. Default: all.
         """
         statements = self.grants.submit_statements(job_definitions, share_identifiers)
         return managed_policy(self, construct_id, statements, WILDCARDS)
 
 
 class GpuQueue(GpuQueueBase):
-    """A queue for containers on GPU machines: what it may use, in which order, and who goes next.
+    """Queue for containers on EC2 GPU instances, with compute environments and a scheduling policy.
 
-    Jobs are submitted with `SubmitJob`, by the queue's and the definition's names. With fair share every job needs a
-    priority, which Fairlane's job definitions always have.
+    Jobs are submitted with `SubmitJob`, by the names of the queue and the job definition. With fair share, every job
+    needs a priority. Fairlane's job definitions always have a priority.
 
-    Updates: priority, state, environments, time-limit actions and weights in place, and no job is stopped. Another
-    `queue_name` replaces the queue, and jobs that wait in the old one are lost: disable it and let it drain first.
-    Another kind of scheduling is refused by AWS: make a new queue under a new construct id and name.
+    Updates: priority, state, environments, time-limit actions and weights in place, without stopping a job. A new
+    `queue_name` replaces the queue, and the jobs that wait in the old queue are lost: disable the old queue and let it
+    drain first. AWS refuses another kind of scheduling: create a new queue with a new construct id and a new name.
+
     Sources: `CreateJobQueue` and `UpdateJobQueue` in the Batch API; "Service quotas" in the user guide.
 
     Args:
-        scope: where it goes in the app.
-        construct_id: its id there.
-        queue_name: 1 to 128 characters of A-Z, a-z, 0-9, - and _; one of its kind in an account and Region.
-        compute_environments: one to three; Batch fills the first before it starts machines of the next, so put what is
-            reserved first, then on demand, then Spot. Those made elsewhere are not checked against jobs.
-        scheduling: `Fifo` or `FairShare`.
-        priority: 0 to 1000; among queues with the same compute environment, the highest is served first.
-        state: a disabled queue drains: it takes no new jobs, and those that it has may finish.
-        time_limit_actions: what to do with jobs that cannot start and block the head of the queue.
-        tags: at most 50, for the queue and its policy.
+        scope: Scope of the construct.
+        construct_id: Id of the construct.
+        queue_name: Name of the queue, 1 to 128 characters of A-Z, a-z, 0-9, - and _, unique in an account and Region.
+        compute_environments: Compute environments, 1 to 3. AWS Batch fills the first environment before it starts
+            instances in the next one: put reserved capacity first, then On-Demand, then Spot. Imported environments are
+            not checked against jobs.
+        scheduling: Scheduling policy, `Fifo` or `FairShare`.
+        priority: Priority of the queue, 0 to 1000. Among queues with the same compute environment, AWS Batch serves the
+            queue with the highest priority first. Default: 1.
+        state: State of the queue. A disabled queue drains: it accepts no new jobs, and its current jobs can finish.
+            Default: `State.ENABLED`.
+        time_limit_actions: Actions on jobs that cannot start and block the head of the queue. Default: none.
+        tags: Tags of the queue and its scheduling policy, at most 50. Default: none.
 
     Attributes:
-        job_queue: the underlying resource.
-        scheduling_policy: the underlying resource; None for `Fifo`.
-        compute_environments: as given.
-        scheduling: as given.
+        job_queue: Underlying L1 resource.
+        scheduling_policy: Underlying L1 resource of the policy. None for `Fifo`.
+        compute_environments: Compute environments, as given.
+        scheduling: Scheduling policy, as given.
 
     Raises:
-        ConfigurationError: With every value, environment and policy that AWS Batch would refuse.
+        ConfigurationError: If AWS Batch would refuse a value, a compute environment or the policy.
     """
 
     def __init__(
@@ -105,7 +109,7 @@ class GpuQueue(GpuQueueBase):
         time_limit_actions: Sequence[JobStateTimeLimitAction] = (),
         tags: Mapping[str, str] | None = None,
     ) -> None:
-        claims = Claims.at(scope)
+        claims = Claims.regional(scope)
         problems = [
             *gpu_queue_problems(
                 queue_name=queue_name,
@@ -135,7 +139,9 @@ class GpuQueue(GpuQueueBase):
             state=state,
             scheduling_policy_arn=self.scheduling_policy.attr_arn if self.scheduling_policy else None,
             compute_environment_order=[
-                batch.CfnJobQueue.ComputeEnvironmentOrderProperty(order=order, compute_environment=_arn_of(environment))
+                batch.CfnJobQueue.ComputeEnvironmentOrderProperty(
+                    order=order, compute_environment=_environment_arn(environment)
+                )
                 for order, environment in enumerate(compute_environments, start=1)
             ],
             job_state_time_limit_actions=time_limits(time_limit_actions, JobAction.CANCEL),
@@ -147,23 +153,23 @@ class GpuQueue(GpuQueueBase):
 
     @staticmethod
     def from_job_queue_name(scope: Construct, construct_id: str, job_queue_name: str) -> GpuQueueBase:
-        """Takes a queue that exists in the account and Region of `scope`'s stack."""
+        """Import a queue by its name, from the account and Region of `scope`'s stack."""
         return queue_by_name(GpuQueueBase, scope, construct_id, job_queue_name)
 
     @staticmethod
     def from_job_queue_arn(scope: Construct, construct_id: str, job_queue_arn: str) -> GpuQueueBase:
-        """Takes a queue that exists, in whatever account and Region its ARN names."""
+        """Import a queue by its ARN, from any account and Region."""
         return queue_by_arn(GpuQueueBase, scope, construct_id, job_queue_arn)
 
     def accepts(self, *jobs: JobDefinitionBase) -> None:
-        """Checks that jobs can run on every compute environment of the queue, and warns of machines split badly.
+        """Check that jobs can run on every compute environment of the queue, and warn about GPUs that would idle.
 
         Args:
-            jobs: `GpuJobDefinition`s and `MultiNodeGpuJobDefinition`s.
+            jobs: `GpuJobDefinition` and `MultiNodeGpuJobDefinition` constructs.
 
         Raises:
-            ConfigurationError: for each job that an environment has no machine for, with the machine that comes closest
-                and what it lacks.
+            ConfigurationError: If a compute environment has no instance type for a job. The error names the closest
+                instance type and its shortcomings.
         """
         specs = {
             environment.node.path: environment.spec
@@ -176,10 +182,10 @@ class GpuQueue(GpuQueueBase):
                 raise ConfigurationError(f"{job.node.path} on {self.node.path}", problems)
             for advice in splitting_advice(job.size, instance_types):
                 cdk.Annotations.of(job).add_warning_v2(advice.id, advice.message)
-            self._warn_of_images_out_of_reach(job)
+            self._warn_about_unreachable_image(job)
 
-    def _warn_of_images_out_of_reach(self, job: JobDefinitionBase) -> None:
-        region = Claims.at(self).region
+    def _warn_about_unreachable_image(self, job: JobDefinitionBase) -> None:
+        region = Claims.regional(self).region
         closed = any(
             isinstance(environment, GpuComputeEnvironment)
             and isinstance(environment.vpc, TrainingVpc)
@@ -189,26 +195,28 @@ class GpuQueue(GpuQueueBase):
         if closed and not is_token(region) and not is_token(job.image) and f".dkr.ecr.{region}." not in job.image:
             cdk.Annotations.of(job).add_warning_v2(
                 "fairlane:GpuQueue.imageOutOfReach",
-                f"{job.image} is not in Amazon ECR in {region}, and machines of the queue reach nothing else",
+                f"{job.image} is not in Amazon ECR in {region}, and instances of the queue cannot reach other "
+                "registries: copy the image to Amazon ECR in this Region, or use a VPC with NAT gateways",
             )
 
 
-def _arn_of(environment: AnyComputeEnvironment) -> str:
+def _environment_arn(environment: AnyComputeEnvironment) -> str:
     if isinstance(environment, GpuComputeEnvironment):
         return environment.compute_environment_arn
     return environment.compute_environment_ref.compute_environment_arn
 
 
 def _environment_problems(environments: Sequence[AnyComputeEnvironment]) -> Iterator[Problem]:
-    wrong = False
+    malformed = False
     for index, environment in enumerate(environments if isinstance(environments, list | tuple) else ()):
         field = ("compute_environments", index)
         if not isinstance(environment, GpuComputeEnvironment) and not hasattr(environment, "compute_environment_ref"):
-            wrong = True
+            malformed = True
             yield Problem(field, environment, "a GpuComputeEnvironment")
         elif _is_fargate(environment):
-            yield Problem(field, environment.node.path, "an environment of EC2 machines: Fargate has no GPUs")
-    if not wrong:
+            sentence = f"{environment.node.path} is a Fargate environment, which has no GPUs"
+            yield Problem.relation(field, f"{sentence}: use an environment of EC2 instances")
+    if not malformed:
         yield from check_compute_environments(environments)
 
 
@@ -218,5 +226,5 @@ def _is_fargate(environment: AnyComputeEnvironment) -> bool:
     if not isinstance(environment, batch.CfnComputeEnvironment):
         return False
     resources = environment.compute_resources
-    kind = resources.get("type") if isinstance(resources, dict) else getattr(resources, "type", "")
-    return str(kind).upper().startswith("FARGATE")
+    resource_type = resources.get("type") if isinstance(resources, dict) else getattr(resources, "type", "")
+    return str(resource_type).upper().startswith("FARGATE")

@@ -1,4 +1,4 @@
-"""What permissions on queues of every kind have in common."""
+"""Base class and helpers for IAM permissions on queues."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Final, cast
@@ -23,13 +23,13 @@ class QueueGrants:
     Source: "Actions, resources, and condition keys for AWS Batch" in the Service Authorization Reference.
 
     Args:
-        queue: the construct of the queue, which errors name.
-        job_queue_arn: the queue's ARN.
-        scheduling: the queue's policy; None for a queue that was made elsewhere, whose shares are not known.
+        queue: Construct of the queue. Errors name its path.
+        job_queue_arn: ARN of the queue.
+        scheduling: Scheduling policy of the queue. None if the queue is imported, because its shares are unknown.
     """
 
     _READ_JOBS: ClassVar[Sequence[str]]
-    """Actions that AWS allows for a whole account only."""
+    """Actions without resource-level permissions: AWS allows them only for the whole account."""
 
     def __init__(self, queue: Construct, job_queue_arn: str, scheduling: SchedulingPolicy | None) -> None:
         self._queue = queue
@@ -37,17 +37,18 @@ class QueueGrants:
         self._scheduling = scheduling
 
     def observe(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Lets somebody see the queue, its shares and its jobs; AWS lists and describes for a whole account only.
+        """Grant permission to read the queue, its shares and its jobs.
 
-        cdk-nag finds the resource `*` of these statements; that is for the grantee's owner to acknowledge.
+        AWS allows most of the list and describe actions only for the whole account. cdk-nag reports the resource `*` of
+        these statements: the owner of the grantee must acknowledge it.
 
         Args:
-            grantee: a role, user or group.
+            grantee: IAM role, user or group.
 
         Raises:
-            ConfigurationError: for a service principal.
+            ConfigurationError: If the grantee is a service principal.
         """
-        self._refuse("observe", check_grantee(grantee))
+        self._raise_problems("observe", check_grantee(grantee))
         return grant(
             grantee,
             [
@@ -55,11 +56,11 @@ class QueueGrants:
                 statement(["batch:DescribeQuotaShare"], [f"{self._arn}/quota-share/*"]),
                 statement([*_READ_ACCOUNT, *self._READ_JOBS], ["*"]),
             ],
-            {"/quota-share/*": "all quota shares of this one queue are meant"},
+            {"/quota-share/*": "the statement covers all quota shares of one queue"},
         )
 
-    def _near(self, resource: str) -> str:
-        """The ARN of a resource in the queue's account and Region."""
+    def _regional_arn(self, resource: str) -> str:
+        """Return the ARN of a resource in the queue's account and Region."""
         if is_token(self._arn):
             return Stack.of(self._queue).format_arn(
                 service="batch", resource=resource, arn_format=ArnFormat.NO_RESOURCE_NAME
@@ -73,62 +74,65 @@ class QueueGrants:
         if shares is None:
             return
         if isinstance(shares, str) or not shares or not all(isinstance(share, str) for share in shares):
-            yield Problem((keyword,), shares, "a list of one or more")
+            yield Problem((keyword,), shares, "a list of one or more names")
         elif self._scheduling is not None and not isinstance(self._scheduling, policy):
-            kind = type(self._scheduling).__name__
-            yield Problem((keyword,), list(shares), f"this keyword only with {policy.__name__}; the queue has {kind}")
+            sentence = f"requires {policy.__name__}, and the queue has {type(self._scheduling).__name__}"
+            yield Problem.relation((keyword,), f"{sentence}: remove {keyword}")
         elif self._scheduling is not None:
-            known = list(_names(self._scheduling))
+            names = list(_share_names(self._scheduling))
             for share in shares:
-                if not is_token(share) and not any(stands_for(name, share) for name in known):
-                    yield Problem((keyword,), share, f"shares of the queue: {', '.join(known)}")
+                if not is_token(share) and not any(stands_for(name, share) for name in names):
+                    yield Problem((keyword,), share, f"a share of the queue: {', '.join(names)}")
 
-    def _refuse(self, verb: str, problems: Iterable[Problem]) -> None:
-        if found := list(problems):
-            raise ConfigurationError(f"{self._queue.node.path}.grants.{verb}", found)
+    def _raise_problems(self, method: str, problems: Iterable[Problem]) -> None:
+        """Raise an error with the problems, if there are any."""
+        if found_problems := list(problems):
+            raise ConfigurationError(f"{self._queue.node.path}.grants.{method}", found_problems)
 
 
 def statement(
     actions: Sequence[str], resources: Sequence[str], conditions: Mapping[str, Any] | None = None
 ) -> iam.PolicyStatement:
-    """A statement that allows."""
+    """Return a statement with the effect Allow."""
     return iam.PolicyStatement(actions=actions, resources=resources, conditions=conditions or None)
 
 
 def grant(
     grantee: iam.IGrantable, statements: Sequence[iam.PolicyStatement], wildcards: Mapping[str, str]
 ) -> iam.Grant:
-    """Gives somebody all statements at once.
+    """Grant all statements to a principal.
 
     Args:
-        grantee: who gets them.
-        statements: what they get.
-        wildcards: by the end of a resource, why its wildcard is there.
+        grantee: Principal.
+        statements: Statements with the effect Allow.
+        wildcards: Reasons for wildcards in resources, by the end of the resource.
     """
     first, *others = (
         iam.Grant.add_to_principal(
             grantee=grantee,
-            actions=allowed.actions,
-            resource_arns=allowed.resources,
-            conditions=allowed.conditions,
+            actions=permission.actions,
+            resource_arns=permission.resources,
+            conditions=permission.conditions,
         )
-        for allowed in statements
+        for permission in statements
     )
     for other in others:
         first = first.combine(other)
     if isinstance(getattr(grantee, "node", None), Node):  # an imported role is no Construct in Python
-        explain(cast(IConstruct, grantee), statements, wildcards)
+        acknowledge_statements(cast(IConstruct, grantee), statements, wildcards)
     return first
 
 
-def explain(scope: IConstruct, statements: Iterable[iam.PolicyStatement], wildcards: Mapping[str, str]) -> None:
-    """Tells cdk-nag why the wildcards of these statements are there; `*` alone is left for the owner to judge."""
-    resources = {resource for allowed in statements for resource in allowed.resources}
+def acknowledge_statements(
+    scope: IConstruct, statements: Iterable[iam.PolicyStatement], wildcards: Mapping[str, str]
+) -> None:
+    """Acknowledge the wildcards of statements for cdk-nag, except for the resource `*`."""
+    resources = {resource for permission in statements for resource in permission.resources}
     endings = {resource: ending for resource in resources for ending in wildcards if resource.endswith(ending)}
     acknowledge_wildcards(scope, {resource: wildcards[ending] for resource, ending in endings.items()})
 
 
-def _names(scheduling: SchedulingPolicy) -> Iterator[str]:
+def _share_names(scheduling: SchedulingPolicy) -> Iterator[str]:
     match scheduling:
         case FairShare():
             yield from scheduling.weight_factors
@@ -137,6 +141,7 @@ def _names(scheduling: SchedulingPolicy) -> Iterator[str]:
 
 
 def check_grantee(grantee: iam.IGrantable | None) -> Iterator[Problem]:
-    """Checks that somebody may be given permissions on a queue."""
+    """Check that a principal can get permissions on a queue."""
     if grantee is not None and isinstance(grantee.grant_principal, iam.ServicePrincipal):
-        yield Problem(("grantee",), grantee.grant_principal.service, "a role, user or group: no service submits jobs")
+        service = grantee.grant_principal.service
+        yield Problem(("grantee",), service, "an IAM role, user or group, because services do not submit jobs")

@@ -1,4 +1,4 @@
-"""What a queue for containers knows of a job definition."""
+"""Base class of job definitions, with the properties that queues for containers need."""
 
 from constructs import Construct
 
@@ -6,13 +6,14 @@ from fairlane.capacity.fit import JobSize
 
 
 class JobDefinitionBase(Construct):
-    """A job definition for GPU machines, of one node or several.
+    """Job definition for GPU instances, with one node or several nodes.
 
     Attributes:
-        image: the URI of its image.
-        job_definition_name: its name, which people submit; AWS takes the newest revision.
-        unrevised_arn: its ARN without a revision, which stands for the newest; with `:*` for every revision.
-        size: What the job takes, and what queues are checked against.
+        image: URI of the image.
+        job_definition_name: Name of the job definition, which job submissions use. AWS uses the newest revision.
+        unrevised_arn: ARN without a revision, which stands for the newest revision. With `:*`, it stands for all
+            revisions.
+        size: Resources that the job needs. Queues check their compute environments against it.
     """
 
     image: str

@@ -1,4 +1,4 @@
-"""What queues of every kind have: a scheduling policy, time limits, policies for people, and ways to take one."""
+"""Parts of all queues: scheduling policies, time-limit actions, managed policies and imports."""
 
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
@@ -10,7 +10,7 @@ from constructs import Construct
 
 from fairlane._internal.checks import check_name
 from fairlane.errors import ConfigurationError
-from fairlane.queues.grants import explain
+from fairlane.queues.grants import acknowledge_statements
 from fairlane.queues.native_metrics import QueueMetrics
 from fairlane.scheduling import FairShare, JobAction, JobStateTimeLimitAction, QuotaManagement, SchedulingPolicy
 
@@ -18,7 +18,7 @@ Queue = TypeVar("Queue", bound=QueueMetrics)
 
 
 def policy_resource(scope: Construct, scheduling: SchedulingPolicy) -> batch.CfnSchedulingPolicy | None:
-    """Makes the policy's resource; none for first in, first out."""
+    """Create the resource of a scheduling policy. Return None for first-in, first-out."""
     policy = batch.CfnSchedulingPolicy
     match scheduling:
         case FairShare():
@@ -41,7 +41,7 @@ def policy_resource(scope: Construct, scheduling: SchedulingPolicy) -> batch.Cfn
 def time_limits(
     actions: Sequence[JobStateTimeLimitAction], default: JobAction
 ) -> list[batch.CfnJobQueue.JobStateTimeLimitActionProperty] | None:
-    """Renders time-limit actions, with the only action of the queue's kind by default."""
+    """Render time-limit actions. `default` replaces a missing action."""
     return [
         batch.CfnJobQueue.JobStateTimeLimitActionProperty(
             action=action.action or default,
@@ -54,20 +54,20 @@ def time_limits(
 
 
 def queue_by_name(kind: type[Queue], scope: Construct, construct_id: str, name: str) -> Queue:
-    """Takes a queue that exists in the account and Region of `scope`'s stack."""
+    """Import a queue by its name, from the account and Region of `scope`'s stack."""
     if problems := list(check_name(("job_queue_name",), name)):
         raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)
     arn = Stack.of(scope).format_arn(service="batch", resource="job-queue", resource_name=name)
-    return _existing(kind(scope, construct_id), arn, name)
+    return _with_identity(kind(scope, construct_id), arn, name)
 
 
 def queue_by_arn(kind: type[Queue], scope: Construct, construct_id: str, arn: str) -> Queue:
-    """Takes a queue that exists, in whatever account and Region its ARN names."""
+    """Import a queue by its ARN, from any account and Region."""
     name = Stack.of(scope).split_arn(arn, ArnFormat.SLASH_RESOURCE_NAME).resource_name
-    return _existing(kind(scope, construct_id), arn, str(name))
+    return _with_identity(kind(scope, construct_id), arn, str(name))
 
 
-def _existing(queue: Queue, arn: str, name: str) -> Queue:
+def _with_identity(queue: Queue, arn: str, name: str) -> Queue:
     queue.job_queue_arn, queue.job_queue_name = arn, name
     return queue
 
@@ -75,8 +75,8 @@ def _existing(queue: Queue, arn: str, name: str) -> Queue:
 def managed_policy(
     queue: QueueMetrics, construct_id: str, statements: Sequence[iam.PolicyStatement], wildcards: Mapping[str, str]
 ) -> iam.ManagedPolicy:
-    """Makes a policy that lets people submit to a queue, inside its construct."""
+    """Create a managed policy with permission to submit jobs, in the scope of the queue."""
     description = f"Submit jobs to {queue.job_queue_name}"
     policy = iam.ManagedPolicy(queue, construct_id, description=description, statements=statements)
-    explain(policy, statements, wildcards)
+    acknowledge_statements(policy, statements, wildcards)
     return policy

@@ -1,4 +1,4 @@
-"""What a queue does with service environments of any origin, and which names and environments are taken."""
+"""Service environments of queues, created in the app or imported, and the claims on names and environments."""
 
 from collections.abc import Iterator, Mapping
 from typing import Final, TypeAlias
@@ -15,7 +15,7 @@ from fairlane.scheduling import Capacity, QuotaManagement, SchedulingPolicy
 AnyServiceEnvironment: TypeAlias = ServiceEnvironmentBase | IServiceEnvironmentRef
 
 QUEUE: Final = "job queue"
-"""What names of queues are claimed as."""
+"""Kind of a claim on the name of a queue."""
 _WITH_ANY_QUEUE: Final = "service environment with a queue"
 _WITH_QUOTAS: Final = "service environment with a queue with quota management"
 
@@ -24,20 +24,20 @@ def _is_environment(value: object) -> bool:
     return isinstance(value, ServiceEnvironmentBase) or hasattr(value, "service_environment_ref")
 
 
-def name_of(environment: AnyServiceEnvironment) -> str:
-    """What to call it in an error."""
+def environment_name(environment: AnyServiceEnvironment) -> str:
+    """Return the name of a service environment in errors."""
     return environment.node.path if _is_environment(environment) else repr(environment)
 
 
-def arn_of(environment: AnyServiceEnvironment) -> str:
-    """Its ARN."""
+def environment_arn(environment: AnyServiceEnvironment) -> str:
+    """Return the ARN of a service environment."""
     if isinstance(environment, ServiceEnvironmentBase):
         return environment.service_environment_arn
     return environment.service_environment_ref.service_environment_arn
 
 
-def capacity_of(environment: AnyServiceEnvironment | None) -> Mapping[str, int] | None:
-    """Its limits by capacity unit, where they are known."""
+def environment_limits(environment: AnyServiceEnvironment | None) -> Mapping[str, int] | None:
+    """Return the limits of a service environment by capacity unit. None if the limits are unknown."""
     return environment.capacity_limits if isinstance(environment, ServiceEnvironmentBase) else None
 
 
@@ -48,26 +48,29 @@ def claim_problems(
     environment: AnyServiceEnvironment | None,
     scheduling: SchedulingPolicy,
 ) -> Iterator[Problem]:
-    """Yields a queue name that is taken, and an environment that may have no further queue."""
-    taken = list(claims.name_problems(QUEUE, "queue_name", queue_name))
-    if capacity is not None and not taken:
-        taken += claims.name_problems(SERVICE_ENVIRONMENT, "queue_name", queue_name)
-    yield from taken
+    """Yield a problem for a name that is already claimed, and for a service environment that cannot be shared."""
+    name_problems = list(claims.name_problems(QUEUE, "queue_name", queue_name))
+    if capacity is not None and not name_problems:
+        name_problems += claims.name_problems(SERVICE_ENVIRONMENT, "queue_name", queue_name)
+    yield from name_problems
     if environment is not None and not _is_environment(environment):
         yield Problem(("service_environment",), environment, "a ServiceEnvironment")
     elif environment is not None:
         kind = _WITH_ANY_QUEUE if isinstance(scheduling, QuotaManagement) else _WITH_QUOTAS
-        if owner := Claims.at(environment).owner(kind, arn_of(environment)):
-            allowed = f"with QuotaManagement, an environment that no other queue has: {owner} has it"
-            yield Problem(("service_environment",), environment.node.path, allowed)
+        if owner := Claims.regional(environment).owner(kind, environment_arn(environment)):
+            yield Problem.relation(
+                ("service_environment",),
+                f"{owner} already uses {environment.node.path}, and a queue with quota management must be the only "
+                "queue of its service environment: use another service environment",
+            )
 
 
 def claim(
     claims: Claims, queue_name: str, environment: AnyServiceEnvironment, scheduling: SchedulingPolicy, owner: IConstruct
 ) -> None:
-    """Notes that a queue has its name and its environment."""
+    """Claim the name and the service environment of a queue."""
     claims.add(QUEUE, queue_name, owner)
-    theirs = Claims.at(environment)
-    theirs.add(_WITH_ANY_QUEUE, arn_of(environment), owner)
+    environment_claims = Claims.regional(environment)
+    environment_claims.add(_WITH_ANY_QUEUE, environment_arn(environment), owner)
     if isinstance(scheduling, QuotaManagement):
-        theirs.add(_WITH_QUOTAS, arn_of(environment), owner)
+        environment_claims.add(_WITH_QUOTAS, environment_arn(environment), owner)

@@ -1,4 +1,4 @@
-"""Who may submit to which share of a SageMaker training queue, who may manage its jobs, and who may look."""
+"""IAM permissions on a SageMaker training queue: submit, manage and observe jobs."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
@@ -14,8 +14,8 @@ from fairlane.scheduling import FairShare, QuotaManagement
 from fairlane.scheduling.policy import MAX_JOB_PRIORITY
 
 WILDCARDS: Final = {
-    ":service-job*": "a job has no ARN before it is submitted; the queue's own statement and conditions bound it",
-    "/quota-share/*": "all quota shares of this one queue are meant",
+    ":service-job*": "a job has no ARN before it is submitted; the statement for the queue and conditions limit it",
+    "/quota-share/*": "the statement covers all quota shares of one queue",
 }
 
 _SUBMIT: Final = ["batch:SubmitServiceJob"]
@@ -24,10 +24,10 @@ _SUBMIT: Final = ["batch:SubmitServiceJob"]
 class TrainingQueueGrants(QueueGrants):
     """Permissions on one queue for SageMaker training jobs.
 
-    What AWS cannot express, so that nobody relies on it: a share identifier and a priority cannot be tied to a queue.
-    Whoever may submit to two fair-share queues may use the identifiers of either on both, and the higher of the two
-    priorities; give their identifiers different names. Quota shares are resources of their queue and do not mix.
-    Managing jobs cannot be limited to a queue at all.
+    IAM has limits for AWS Batch. A share identifier and a priority cannot be bound to a queue: a principal that may
+    submit to two fair-share queues can use the identifiers of either queue in both queues, and the higher of the two
+    priorities. Give the shares of different queues different identifiers. Quota shares are resources of their queue and
+    do not have this limit. The permission to manage jobs cannot be limited to a queue.
     """
 
     _READ_JOBS = ("batch:DescribeServiceEnvironments", "batch:DescribeServiceJob", "batch:ListServiceJobs")
@@ -41,37 +41,41 @@ class TrainingQueueGrants(QueueGrants):
         max_priority: int | None = None,
         execution_role: iam.IRole | None = None,
     ) -> iam.Grant:
-        """Lets somebody submit jobs to the queue, or to some of its shares only.
+        """Grant permission to submit jobs to the queue, or only to some of its shares.
 
-        A queue with quota management has quota shares, one with fair share has share identifiers; of a queue that was
-        made elsewhere either may be named.
+        A queue with quota management has quota shares, and a queue with fair share has share identifiers. An imported
+        queue accepts both keywords.
 
         Args:
-            grantee: a role, user or group.
-            share_identifiers: the only ones allowed, with `*` at the end for a prefix; all by default.
-            quota_shares: the only ones allowed; all by default.
-            max_priority: the highest scheduling priority allowed, 0 to 9999; any by default. A job without one passes.
-            execution_role: the role that the jobs run with, which the grantee may then pass, to SageMaker only.
+            grantee: IAM role, user or group.
+            share_identifiers: Share identifiers that are allowed. `*` at the end stands for a prefix. Default: all.
+            quota_shares: Quota shares that are allowed. Default: all.
+            max_priority: Highest scheduling priority that is allowed, 0 to 9999. Jobs without a priority are allowed.
+                Default: any priority.
+            execution_role: Execution role of the jobs. The grantee gets permission to pass it, only to SageMaker.
+                Default: no permission to pass a role.
 
         Raises:
-            ConfigurationError: for a share that the queue does not have, a keyword that does not fit its policy, a
-                priority out of range, a service principal, or a role of another account.
+            ConfigurationError: If the queue does not have a share, a keyword does not match its policy, the priority is
+                out of range, the grantee is a service principal, or the role is in another account.
         """
         statements = self.submit_statements(share_identifiers, quota_shares, max_priority, execution_role, grantee)
         return grant(grantee, statements, WILDCARDS)
 
     def manage(self, grantee: iam.IGrantable, *, max_priority: int | None = None) -> iam.Grant:
-        """Lets somebody terminate service jobs and change their priority, in all queues of the account and Region.
+        """Grant permission to terminate service jobs and to change their priority.
+
+        The permission applies to all queues of the account and Region.
 
         Args:
-            grantee: a role, user or group.
-            max_priority: the highest scheduling priority that may be set, 0 to 9999; any by default.
+            grantee: IAM role, user or group.
+            max_priority: Highest scheduling priority that the grantee can set, 0 to 9999. Default: any priority.
 
         Raises:
-            ConfigurationError: for a priority out of range, or a service principal.
+            ConfigurationError: If the priority is out of range, or the grantee is a service principal.
         """
-        self._refuse("manage", [*_check_priority(max_priority), *check_grantee(grantee)])
-        jobs = self._near("service-job*")
+        self._raise_problems("manage", [*_check_priority(max_priority), *check_grantee(grantee)])
+        jobs = self._regional_arn("service-job*")
         ceiling = {"NumericLessThanEquals": {"batch:SchedulingPriority": max_priority}}
         return grant(
             grantee,
@@ -90,8 +94,8 @@ class TrainingQueueGrants(QueueGrants):
         execution_role: iam.IRole | None,
         grantee: iam.IGrantable | None = None,
     ) -> list[iam.PolicyStatement]:
-        """The statements behind `submit`, for a policy of one's own; arguments and errors are the same."""
-        self._refuse(
+        """Return the statements of `submit`, for a custom policy. For arguments and errors, see `submit`."""
+        self._raise_problems(
             "submit",
             [
                 *self._check_shares("share_identifiers", share_identifiers, FairShare),
@@ -106,7 +110,8 @@ class TrainingQueueGrants(QueueGrants):
             conditions["StringLike"] = {"batch:ShareIdentifier": list(share_identifiers)}
         if max_priority is not None:
             conditions["NumericLessThanEqualsIfExists"] = {"batch:SchedulingPriority": max_priority}
-        statements = [statement(_SUBMIT, [self._arn]), statement(_SUBMIT, [self._near("service-job*")], conditions)]
+        jobs = self._regional_arn("service-job*")
+        statements = [statement(_SUBMIT, [self._arn]), statement(_SUBMIT, [jobs], conditions)]
         if quota_shares is not None or isinstance(self._scheduling, QuotaManagement):
             shares = ["*"] if quota_shares is None else quota_shares
             statements.append(statement(_SUBMIT, [f"{self._arn}/quota-share/{share}" for share in shares]))
@@ -118,10 +123,10 @@ class TrainingQueueGrants(QueueGrants):
     def _check_role(self, role: iam.IRole | None) -> Iterator[Problem]:
         if role is None:
             return
-        queue, theirs = Stack.of(self._queue).account, role.env.account
-        known = not is_token(queue) and not is_token(theirs)
-        if known and queue != theirs:
-            yield Problem(("execution_role",), f"a role of account {theirs}", f"a role of the queue's account {queue}")
+        queue_account, role_account = Stack.of(self._queue).account, role.env.account
+        if not is_token(queue_account) and not is_token(role_account) and queue_account != role_account:
+            sentence = f"the role is in account {role_account}, and the queue is in account {queue_account}"
+            yield Problem.relation(("execution_role",), f"{sentence}: use a role in the queue's account")
 
 
 def _check_priority(max_priority: int | None) -> Iterator[Problem]:

@@ -1,4 +1,4 @@
-"""A job queue for SageMaker training jobs."""
+"""Job queue for SageMaker training jobs."""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -16,11 +16,11 @@ from fairlane.queues.native_metrics import ServiceQueueMetrics
 from fairlane.queues.resources import managed_policy, policy_resource, queue_by_arn, queue_by_name, time_limits
 from fairlane.queues.service_environment_claims import (
     AnyServiceEnvironment,
-    arn_of,
-    capacity_of,
     claim,
     claim_problems,
-    name_of,
+    environment_arn,
+    environment_limits,
+    environment_name,
 )
 from fairlane.queues.training_grants import WILDCARDS, TrainingQueueGrants
 from fairlane.queues.training_queue_rules import training_queue_problems
@@ -38,19 +38,19 @@ from fairlane.scheduling import (
 
 
 class TrainingQueueBase(ServiceQueueMetrics):
-    """A queue for SageMaker training jobs, made here or elsewhere.
+    """Queue for SageMaker training jobs, created in the app or imported.
 
     Attributes:
-        job_queue_arn: its ARN.
-        job_queue_name: its name, which people submit to.
-        scheduling: its policy; None where it is not known.
+        job_queue_arn: ARN of the queue.
+        job_queue_name: Name of the queue, which job submissions use.
+        scheduling: Scheduling policy. None if the queue is imported, because the policy is unknown.
     """
 
     scheduling: SchedulingPolicy | None = None
 
     @property
     def grants(self) -> TrainingQueueGrants:
-        """Permissions to submit to the queue, to manage its jobs and to look."""
+        """Permissions to submit jobs to the queue, to manage its jobs and to observe it."""
         return TrainingQueueGrants(self, self.job_queue_arn, self.scheduling)
 
     def submit_policy(
@@ -62,53 +62,59 @@ class TrainingQueueBase(ServiceQueueMetrics):
         max_priority: int | None = None,
         execution_role: iam.IRole | None = None,
     ) -> iam.ManagedPolicy:
-        """The same as `grants.submit`, as a managed policy: for people whose role is not in the app.
+        """Create a managed policy with the permissions of `grants.submit`, for roles outside the app.
 
         Args:
-            construct_id: the policy's id, inside the queue's construct.
-            share_identifiers: as for `grants.submit`.
-            quota_shares: as for `grants.submit`.
-            max_priority: as for `grants.submit`.
-            execution_role: as for `grants.submit`.
+            construct_id: Id of the policy, in the scope of the queue.
+            share_identifiers: Share identifiers that are allowed, as in `grants.submit`. Default: all.
+            quota_shares: Quota shares that are allowed, as in `grants.submit`. Default: all.
+            max_priority: Highest scheduling priority that is allowed, as in `grants.submit`. Default: any priority.
+            execution_role: Execution role of the jobs, as in `grants.submit`. Default: no permission to pass a role.
         """
         statements = self.grants.submit_statements(share_identifiers, quota_shares, max_priority, execution_role)
         return managed_policy(self, construct_id, statements, WILDCARDS)
 
 
 class TrainingQueue(TrainingQueueBase):
-    """A queue for SageMaker training jobs: what it may use, and who goes next.
+    """Queue for SageMaker training jobs, with a service environment and a scheduling policy.
 
-    Jobs are submitted with `SubmitServiceJob` or the SageMaker SDK's `TrainingQueue`, by the queue's name.
+    Jobs are submitted with `SubmitServiceJob` or the SageMaker SDK's `TrainingQueue`, by the name of the queue.
 
-    Updates: priority, state, time-limit actions, tags, capacity, weights and the settings of shares in place, and
-    nothing that runs is stopped, save by a quota share that now owns less than it uses. Another `queue_name`
-    replaces queue, environment and shares, and jobs that wait in the old ones are lost: disable the queue and let
-    it drain first. Another kind of scheduling is refused by AWS: make a new queue under a new construct id and name.
+    Updates: priority, state, time-limit actions, tags, capacity, weights and the settings of shares in place. An update
+    stops no running job, except in a quota share that now owns less than it uses. A new `queue_name` replaces the
+    queue, its service environment and its shares, and the jobs that wait in the old queue are lost: disable the old
+    queue and let it drain first. AWS refuses another kind of scheduling: create a new queue with a new construct id and
+    a new name.
+
     Sources: `CreateJobQueue` and `UpdateJobQueue` in the Batch API; "Service quotas" in the user guide.
 
     Args:
-        scope: where it goes in the app.
-        construct_id: its id there.
-        queue_name: 1 to 128 characters of A-Z, a-z, 0-9, - and _; one of its kind in an account and Region.
-        scheduling: `Fifo`, `FairShare` or `QuotaManagement`.
-        capacity: makes a service environment, named as the queue, with this many instances: a number for `Fifo` and
-            `FairShare`, a number for each `ml.*` type for `QuotaManagement`.
-        service_environment: takes one that exists instead. Several queues may have one that counts instances; with
-            `QuotaManagement` it must have no other queue.
-        priority: 0 to 1000; among queues with the same service environment, the highest is served first.
-        state: a disabled queue drains: it takes no new jobs, and those that it has may finish.
-        time_limit_actions: what to do with jobs that cannot start and block the head of the queue.
-        tags: at most 50, for the queue and all that is made with it.
+        scope: Scope of the construct.
+        construct_id: Id of the construct.
+        queue_name: Name of the queue, 1 to 128 characters of A-Z, a-z, 0-9, - and _, unique in an account and Region.
+        scheduling: Scheduling policy, `Fifo`, `FairShare` or `QuotaManagement`.
+        capacity: Number of instances of a new service environment, which gets the name of the queue: one number for
+            `Fifo` and `FairShare`, a number for each `ml.*` instance type for `QuotaManagement`. Mutually exclusive
+            with `service_environment`.
+        service_environment: Existing service environment. Several queues can share an environment that counts
+            instances. With `QuotaManagement`, no other queue can use the environment. Mutually exclusive with
+            `capacity`.
+        priority: Priority of the queue, 0 to 1000. Among queues with the same service environment, AWS Batch serves the
+            queue with the highest priority first. Default: 1.
+        state: State of the queue. A disabled queue drains: it accepts no new jobs, and its current jobs can finish.
+            Default: `State.ENABLED`.
+        time_limit_actions: Actions on jobs that cannot start and block the head of the queue. Default: none.
+        tags: Tags of the queue and of all resources that are created with it, at most 50. Default: none.
 
     Attributes:
-        job_queue: the underlying resource.
-        service_environment: the environment, made or taken.
-        scheduling_policy: the underlying resource; None for `Fifo`.
-        quota_shares: the underlying resources by the shares' names.
-        scheduling: as given.
+        job_queue: Underlying L1 resource.
+        service_environment: Service environment, created or given.
+        scheduling_policy: Underlying L1 resource of the policy. None for `Fifo`.
+        quota_shares: Underlying L1 resources of the quota shares, by share name.
+        scheduling: Scheduling policy, as given.
 
     Raises:
-        ConfigurationError: with every value that AWS would refuse, and every job that could never start.
+        ConfigurationError: If AWS would refuse a value, or if jobs of a share could never start.
     """
 
     def __init__(
@@ -125,14 +131,14 @@ class TrainingQueue(TrainingQueueBase):
         time_limit_actions: Sequence[JobStateTimeLimitAction] = (),
         tags: Mapping[str, str] | None = None,
     ) -> None:
-        claims = Claims.at(scope)
+        claims = Claims.regional(scope)
         problems = [
             *training_queue_problems(
                 queue_name=queue_name,
                 scheduling=scheduling,
                 capacity=capacity,
-                service_environment=None if service_environment is None else name_of(service_environment),
-                environment_capacity=capacity_of(service_environment),
+                service_environment=None if service_environment is None else environment_name(service_environment),
+                environment_capacity=environment_limits(service_environment),
                 priority=priority,
                 state=state,
                 time_limit_actions=time_limit_actions,
@@ -164,7 +170,7 @@ class TrainingQueue(TrainingQueueBase):
             scheduling_policy_arn=self.scheduling_policy.attr_arn if self.scheduling_policy else None,
             service_environment_order=[
                 batch.CfnJobQueue.ServiceEnvironmentOrderProperty(
-                    order=1, service_environment=arn_of(self.service_environment)
+                    order=1, service_environment=environment_arn(self.service_environment)
                 )
             ],
             job_state_time_limit_actions=time_limits(time_limit_actions, JobAction.TERMINATE),
@@ -180,38 +186,38 @@ class TrainingQueue(TrainingQueueBase):
 
     @staticmethod
     def from_job_queue_name(scope: Construct, construct_id: str, job_queue_name: str) -> TrainingQueueBase:
-        """Takes a queue that exists in the account and Region of `scope`'s stack."""
+        """Import a queue by its name, from the account and Region of `scope`'s stack."""
         return queue_by_name(TrainingQueueBase, scope, construct_id, job_queue_name)
 
     @staticmethod
     def from_job_queue_arn(scope: Construct, construct_id: str, job_queue_arn: str) -> TrainingQueueBase:
-        """Takes a queue that exists, in whatever account and Region its ARN names."""
+        """Import a queue by its ARN, from any account and Region."""
         return queue_by_arn(TrainingQueueBase, scope, construct_id, job_queue_arn)
 
     def _advise(self, scheduling: SchedulingPolicy) -> None:
-        limits = capacity_of(self.service_environment)
+        limits = environment_limits(self.service_environment)
         for advice in scheduling.advice(limits) if limits else ():
             Annotations.of(self).add_warning_v2(advice.id, advice.message)
 
 
 def _quota_shares(scope: Construct, job_queue_arn: str, shares: Sequence[QuotaShare]) -> dict[str, batch.CfnQuotaShare]:
-    resources = batch.CfnQuotaShare
+    quota_share = batch.CfnQuotaShare
     parent = Construct(scope, "Shares") if shares else scope
     return {
-        share.name: resources(
+        share.name: quota_share(
             parent,
             f"Share{number}" if is_token(share.name) else share.name,
             job_queue=job_queue_arn,
             quota_share_name=share.name,
             state=share.state,
             capacity_limits=[
-                resources.QuotaShareCapacityLimitProperty(capacity_unit=unit, max_capacity=instances)
+                quota_share.QuotaShareCapacityLimitProperty(capacity_unit=unit, max_capacity=instances)
                 for unit, instances in share.capacity.items()
             ],
-            resource_sharing_configuration=resources.QuotaShareResourceSharingConfigurationProperty(
+            resource_sharing_configuration=quota_share.QuotaShareResourceSharingConfigurationProperty(
                 strategy=share.sharing, borrow_limit=_borrow_limit(share)
             ),
-            preemption_configuration=resources.QuotaSharePreemptionConfigurationProperty(
+            preemption_configuration=quota_share.QuotaSharePreemptionConfigurationProperty(
                 in_share_preemption=_enabled(share.in_share_preemption)
             ),
         )
@@ -221,7 +227,7 @@ def _quota_shares(scope: Construct, job_queue_arn: str, shares: Sequence[QuotaSh
 
 def _borrow_limit(share: QuotaShare) -> int | None:
     if share.borrow_limit is None and share.sharing == Sharing.LEND_AND_BORROW:
-        return UNLIMITED  # said outright, so that taking a limit away also takes it away in AWS
+        return UNLIMITED  # explicit, so that removing the limit from the code also removes it in AWS
     return share.borrow_limit
 
 

@@ -1,4 +1,4 @@
-"""The rules of a SageMaker training queue as a whole: what fits what."""
+"""Rules of SageMaker training queues, and of the combination of policy, capacity and service environment."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -30,27 +30,28 @@ def training_queue_problems(
     tags: Mapping[str, str] | None,
     region: str | None,
 ) -> Iterator[Problem]:
-    """Yields every mistake of a training queue; fields are named from the queue inwards.
+    """Yield the problems of a training queue, with fields relative to the queue.
 
     Args:
-        queue_name: as for `TrainingQueue`.
-        scheduling: as for `TrainingQueue`.
-        capacity: what the queue's own service environment shall have, if it has one of its own.
-        service_environment: how its user calls the environment that exists already, if it takes such a one.
-        environment_capacity: what that one has; None if it is not known.
-        priority: as for `TrainingQueue`.
-        state: as for `TrainingQueue`.
-        time_limit_actions: as for `TrainingQueue`.
-        tags: as for `TrainingQueue`.
-        region: where the queue will be; None or a token if it is not known.
+        queue_name: Name of the queue, as in `TrainingQueue`.
+        scheduling: Scheduling policy, as in `TrainingQueue`.
+        capacity: Capacity of the queue's own service environment. None if the queue uses an existing one.
+        service_environment: Name or path of the existing service environment, for errors. None if the queue has its
+            own.
+        environment_capacity: Capacity of the existing service environment. None if it is unknown.
+        priority: Priority, as in `TrainingQueue`.
+        state: State, as in `TrainingQueue`.
+        time_limit_actions: Time-limit actions, as in `TrainingQueue`.
+        tags: Tags, as in `TrainingQueue`.
+        region: Region of the queue. None or a token if the Region is unknown.
     """
     yield from queue_problems(queue_name=queue_name, priority=priority, state=state, tags=tags)
     yield from check_time_limit_actions(time_limit_actions, JobAction.TERMINATE, SERVICE_JOB_REASONS)
     if capacity is not None and service_environment is not None:
-        both = f"both capacity and {service_environment}"
-        yield Problem(("service_environment",), both, "one of the two, as a queue has one service environment")
+        sentence = f"capacity and the service environment {service_environment} exclude each other"
+        yield Problem.relation(("service_environment",), f"{sentence}: use only one of them")
     if capacity is None and service_environment is None:
-        yield Problem(("capacity",), None, "capacity, or a service_environment that exists")
+        yield Problem(("capacity",), None, "capacity or service_environment")
     if capacity is not None:
         yield from check_capacity(("capacity",), capacity)
     if not isinstance(scheduling, SchedulingPolicy):
@@ -63,4 +64,5 @@ def training_queue_problems(
         for problem in scheduling.problems_with(capacity_limits(limits)):
             yield replace(problem, field=(source,)) if problem.field == ("capacity",) else problem
     if isinstance(scheduling, QuotaManagement) and region in REGIONS_WITHOUT_QUOTA_SHARES:
-        yield Problem(("scheduling",), f"QuotaManagement in {region}", "Fifo or FairShare in that Region")
+        sentence = f"quota management is not available in {region}: use FIFO or fair-share scheduling"
+        yield Problem.relation(("scheduling",), sentence)

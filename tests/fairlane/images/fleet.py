@@ -1,4 +1,4 @@
-"""An app that trains in four Regions, and stacks for it."""
+"""App and stacks of a fleet that trains in four Regions."""
 
 from typing import Any
 
@@ -31,21 +31,23 @@ def key(region: str) -> str:
     return f"arn:aws:kms:{region}:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 
 
-def of_type(of: Stack, kind: str) -> list[dict[str, Any]]:
-    return [one["Properties"] for one in template_of(of)["Resources"].values() if one["Type"] == kind]
+def resources(stack: Stack, resource_type: str) -> list[dict[str, Any]]:
+    """Return the properties of all resources of a type."""
+    values = template_of(stack)["Resources"].values()
+    return [value["Properties"] for value in values if value["Type"] == resource_type]
 
 
-def only(of: Stack, kind: str) -> dict[str, Any]:
-    (one,) = of_type(of, kind)
-    return one
+def resource(stack: Stack, resource_type: str) -> dict[str, Any]:
+    """Return the properties of the only resource of a type."""
+    (properties,) = resources(stack, resource_type)
+    return properties
 
 
-def warnings_of(scope: App) -> dict[str, str]:
-    """By its id, what an app warns of at synth."""
-    found = {}
+def synth_warnings(scope: App) -> dict[str, str]:
+    """Return the warnings of a synth by id."""
+    warnings = {}
     for artifact in scope.synth().stacks:
         for message in artifact.messages:
-            text = str(message.entry.data)
-            says, _, acknowledge = text.rpartition(" [ack: ")
-            found[acknowledge.removesuffix("]")] = says
-    return found
+            text, _, acknowledge = str(message.entry.data).rpartition(" [ack: ")
+            warnings[acknowledge.removesuffix("]")] = text
+    return warnings

@@ -1,4 +1,4 @@
-"""The one replication of a registry: whose rules it has, what it refuses, and what it warns of."""
+"""Replication of a registry: rules, modes, errors and warnings."""
 
 import json
 from typing import Any
@@ -15,12 +15,12 @@ from tests.support import problems_of, template_of
 MANY = [f"us-{word}-{n}" for word in ("east", "west", "north", "south") for n in range(3, 10)]
 
 
-def rules_of(stack: Stack) -> dict[tuple[str, ...], list[str]]:
-    """By its filters, where each rule goes."""
-    document = fleet.only(stack, "AWS::ECR::ReplicationConfiguration")["ReplicationConfiguration"]
+def destinations_by_filters(stack: Stack) -> dict[tuple[str, ...], list[str]]:
+    """Return the destinations of each rule by its filters."""
+    document = fleet.resource(stack, "AWS::ECR::ReplicationConfiguration")["ReplicationConfiguration"]
     return {
-        tuple(one["Filter"] for one in rule["RepositoryFilters"]): [
-            f"{one['RegistryId']}/{one['Region']}" for one in rule["Destinations"]
+        tuple(repository_filter["Filter"] for repository_filter in rule["RepositoryFilters"]): [
+            f"{destination['RegistryId']}/{destination['Region']}" for destination in rule["Destinations"]
         ]
         for rule in document["Rules"]
     }
@@ -34,79 +34,85 @@ def test_one_document_has_the_rules_of_all_repositories_of_an_account_and_region
     fleet.repository(other, "training/jax", regions=["us-west-2"])
     fleet.repository(other, "serving/vllm", regions=[], other_accounts={fleet.OTHER: ["eu-west-1"]})
     fleet.repository(other, "local/only", regions=[])
-    assert rules_of(home) == {
+    assert destinations_by_filters(home) == {
         ("training/jax", "training/pytorch"): ["111122223333/us-west-2"],
         ("serving/vllm",): ["444455556666/eu-west-1"],
     }
-    assert fleet.of_type(other, "AWS::ECR::ReplicationConfiguration") == []
+    assert fleet.resources(other, "AWS::ECR::ReplicationConfiguration") == []
     assert RegistryReplication.of(other) is RegistryReplication.of(home)
 
 
-def test_each_region_and_each_account_has_its_own() -> None:
+def test_each_account_and_region_has_its_own_registry() -> None:
     app = fleet.app()
     stacks = [fleet.stack(app), fleet.stack(app, "us-west-2"), fleet.stack(app, account=fleet.OTHER)]
-    assert len({RegistryReplication.of(one).node.path for one in stacks}) == 3
+    assert len({RegistryReplication.of(stack).node.path for stack in stacks}) == 3
 
 
-def test_two_apps_know_nothing_of_each_other() -> None:
+def test_two_apps_are_independent() -> None:
     first, second = fleet.stack(fleet.app()), fleet.stack(fleet.app())
     RegistryReplication(first, "One")
     RegistryReplication(second, "One")
 
 
-def test_a_second_one_is_an_error_that_says_who_made_the_first() -> None:
+def test_a_second_construct_for_a_registry_is_refused_and_the_error_names_the_first() -> None:
     app = fleet.app()
     home = fleet.stack(app)
     fleet.repository(home)
     other = Stack(app, "Second", env=Environment(account=fleet.ACCOUNT, region=fleet.HOME))
     (problem,) = problems_of(lambda: RegistryReplication(other, "Mine", mode=ReplicationMode.MERGE))
     assert problem == (
-        f"got 'Mine', allowed: one for an account and Region: {home.node.path}/RegistryReplication is it; "
+        f"{home.node.path}/RegistryReplication already has the replication rules of this account and Region: "
         "use RegistryReplication.of(scope)"
     )
     assert other.node.children == []
 
 
-def test_rules_made_by_hand_before_are_taken_over() -> None:
+def test_rules_for_repositories_outside_the_app_are_added() -> None:
     home = fleet.stack(fleet.app())
     registry = RegistryReplication.of(home)
     registry.replicate("old/", regions=["us-west-2"])
     registry.replicate("old/", other_accounts={fleet.OTHER: ["us-east-1"]})
-    assert rules_of(home) == {("old/",): ["111122223333/us-west-2", "444455556666/us-east-1"]}
+    assert destinations_by_filters(home) == {("old/",): ["111122223333/us-west-2", "444455556666/us-east-1"]}
 
 
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        ({"prefix": "A", "regions": ["us-west-2"]}, "prefix: got 'A', allowed: what names of repositories begin with"),
-        ({"prefix": "old/"}, "regions: got (), allowed: one Region or more"),
-        ({"prefix": "old/", "regions": ["us-east-1"]}, "regions[0]: got 'us-east-1', allowed: Regions other than"),
-        ({"prefix": "old/", "regions": ["us-gov-west-1"]}, "regions[0]: got 'us-gov-west-1', allowed: Regions of the"),
+        ({"prefix": "A", "regions": ["us-west-2"]}, "prefix: got 'A', allowed: a prefix of repository names: 2 to 256"),
+        ({"prefix": "old/"}, "regions: got (), allowed: a list of one or more Regions"),
+        ({"prefix": "old/", "regions": ["us-east-1"]}, "regions[0]: got 'us-east-1', allowed: a Region other than"),
+        (
+            {"prefix": "old/", "regions": ["us-gov-west-1"]},
+            "regions[0]: got 'us-gov-west-1', allowed: a Region of partition aws",
+        ),
     ],
 )
-def test_a_mistake_in_a_rule_is_named(arguments: dict[str, Any], problem: str) -> None:
+def test_an_invalid_rule_is_refused(arguments: dict[str, Any], problem: str) -> None:
     registry = RegistryReplication.of(fleet.stack(fleet.app()))
     assert problems_of(lambda: registry.replicate(**arguments))[0].startswith(problem)
     assert registry.rules == {}
 
 
-def test_an_unknown_mode_is_a_mistake() -> None:
+def test_an_unknown_mode_is_refused() -> None:
     mode: Any = "share"
     (problem,) = problems_of(lambda: RegistryReplication(fleet.stack(fleet.app()), "R", mode=mode))
-    assert problem == "mode: got 'share', allowed: own or merge or external"
+    assert problem == "mode: got 'share', allowed: own, merge or external"
 
 
 def test_ten_rules_fit_and_an_eleventh_does_not() -> None:
     home = fleet.stack(fleet.app())
     for n, region in enumerate(MANY[:10]):
         fleet.repository(home, f"team{n}/train", regions=[region])
-    assert len(rules_of(home)) == 10
+    assert len(destinations_by_filters(home)) == 10
     (problem,) = problems_of(lambda: fleet.repository(home, "one/more", regions=MANY[:2]))
-    assert problem.startswith("regions: got '11 rules', allowed: at most 10 in a registry, one for each different set")
+    assert problem == (
+        "regions: 11 different sets of destinations need 11 rules, and a registry accepts at most 10: "
+        "give some repositories the same destinations"
+    )
     assert home.node.try_find_child("one-more") is None
 
 
-def test_a_repository_with_destinations_that_there_are_needs_no_further_rule() -> None:
+def test_a_repository_with_the_destinations_of_another_needs_no_further_rule() -> None:
     home = fleet.stack(fleet.app())
     for n, region in enumerate([*MANY[:10], MANY[0]]):
         fleet.repository(home, f"team{n}/train", regions=[region])
@@ -116,33 +122,39 @@ def test_a_repository_with_destinations_that_there_are_needs_no_further_rule() -
 def test_25_destinations_fit_and_a_26th_does_not() -> None:
     home = fleet.stack(fleet.app())
     (problem,) = problems_of(lambda: fleet.repository(home, "a/b", regions=MANY[:26]))
-    assert problem == "regions: got '26 destinations', allowed: at most 25 over all rules of a registry"
+    assert problem == "regions: 26 destinations are too many: use at most 25 in all rules of a registry together"
     fleet.repository(home, "a/b", regions=MANY[:25])
     others = {fleet.OTHER: ["us-west-2"]}
     (problem,) = problems_of(lambda: fleet.repository(home, "c/d", regions=[], other_accounts=others))
-    assert problem.startswith("regions: got '26 destinations'")
+    assert problem.startswith("regions: 26 destinations are too many")
 
 
-@pytest.mark.parametrize(("mode", "most"), [(ReplicationMode.OWN, 100), (ReplicationMode.MERGE, 99)])
-def test_a_filter_too_many_is_a_mistake(mode: ReplicationMode, most: int) -> None:
+@pytest.mark.parametrize(("mode", "max_filters"), [(ReplicationMode.OWN, 100), (ReplicationMode.MERGE, 99)])
+def test_more_filters_than_a_rule_accepts_are_refused(mode: ReplicationMode, max_filters: int) -> None:
     registry = RegistryReplication(fleet.stack(fleet.app()), "Registry", mode=mode)
-    for n in range(most):
+    for n in range(max_filters):
         registry.replicate(f"team{n}/", regions=["us-west-2"])
     (problem,) = problems_of(lambda: registry.replicate("another/", regions=["us-west-2"]))
-    assert problem.startswith(f"regions: got '{most + 1} filters', allowed: at most {most} with the same destinations")
+    assert problem == (
+        f"regions: {max_filters + 1} filters have the same destinations, and a rule accepts at most {max_filters}: "
+        "use one common prefix for several repositories"
+    )
 
 
-@pytest.mark.parametrize("further_first", [True, False])
-def test_two_hops_are_a_mistake_in_whatever_order_they_are_made(further_first: bool) -> None:
+@pytest.mark.parametrize("second_hop_first", [True, False])
+def test_two_hops_are_refused_in_any_order(second_hop_first: bool) -> None:
     app = fleet.app()
     hops = [("us-east-1", ["us-west-2"]), ("us-west-2", ["eu-west-1"])]
-    (first, to), (second, on) = reversed(hops) if further_first else hops
-    fleet.repository(fleet.stack(app, first), regions=to)
-    (problem,) = problems_of(lambda: fleet.repository(fleet.stack(app, second), regions=on))
-    assert problem.startswith("regions: got 'us-east-1 to us-west-2 to eu-west-1', allowed: one hop: what is")
+    (first, first_regions), (second, second_regions) = reversed(hops) if second_hop_first else hops
+    fleet.repository(fleet.stack(app, first), regions=first_regions)
+    (problem,) = problems_of(lambda: fleet.repository(fleet.stack(app, second), regions=second_regions))
+    assert problem == (
+        "regions: images replicated from us-east-1 to us-west-2 are not replicated further to eu-west-1: "
+        "replicate from us-east-1 to every destination"
+    )
 
 
-def test_registries_that_replicate_to_each_other_or_of_other_names_are_no_two_hops() -> None:
+def test_mutual_replication_and_other_names_are_not_two_hops() -> None:
     app = fleet.app()
     fleet.repository(fleet.stack(app), regions=["us-west-2", "eu-west-1"])
     west = fleet.stack(app, "us-west-2")
@@ -150,49 +162,49 @@ def test_registries_that_replicate_to_each_other_or_of_other_names_are_no_two_ho
     fleet.repository(west, "inference/vllm", regions=["sa-east-1"])
 
 
-@pytest.mark.parametrize("made_by", ["us", "cdk"])
-def test_a_filter_that_also_catches_a_sibling_is_warned_of(made_by: str) -> None:
+@pytest.mark.parametrize("construct", ["ReplicatedRepository", "Repository"])
+def test_a_filter_that_also_matches_a_sibling_raises_a_warning(construct: str) -> None:
     app = fleet.app()
     home = fleet.stack(app)
     fleet.repository(home, "ml-train")
-    if made_by == "us":
+    if construct == "ReplicatedRepository":
         fleet.repository(home, "ml-train-old", regions=["us-west-2"])
     else:
         ecr.Repository(home, "Old", repository_name="ml-train-old")
-    says = fleet.warnings_of(app)["fairlane:RegistryReplication.sibling.ml-train.ml-train-old"]
-    assert "the filter ml-train is a prefix, so that ml-train-old is replicated to its destinations, too" in says
+    message = fleet.synth_warnings(app)["fairlane:RegistryReplication.sibling.ml-train.ml-train-old"]
+    assert "the filter ml-train is a prefix, so ECR also replicates ml-train-old to the destinations" in message
 
 
-def test_siblings_with_the_same_destinations_or_in_another_region_are_no_surprise() -> None:
+def test_siblings_with_the_same_destinations_or_in_another_region_raise_no_warning() -> None:
     app = fleet.app()
     home = fleet.stack(app)
     fleet.repository(home, "ml-train", regions=["us-west-2"])
     fleet.repository(home, "ml-train-old", regions=["us-west-2", "eu-west-1"])
     ecr.Repository(fleet.stack(app, "sa-east-1"), "There", repository_name="ml-train-there")
-    assert not any("sibling" in one for one in fleet.warnings_of(app))
+    assert not any("sibling" in warning for warning in fleet.synth_warnings(app))
 
 
-def test_rules_are_merged_into_a_document_that_is_somebody_elses() -> None:
+def test_mode_merge_adds_rules_to_a_document_of_other_owners() -> None:
     home = fleet.stack(fleet.app())
     RegistryReplication(home, "Registry", mode=ReplicationMode.MERGE)
     fleet.repository(home)
-    assert fleet.of_type(home, "AWS::ECR::ReplicationConfiguration") == []
-    resource = fleet.only(home, "Custom::FairlaneRegistryRules")
+    assert fleet.resources(home, "AWS::ECR::ReplicationConfiguration") == []
+    resource = fleet.resource(home, "Custom::FairlaneRegistryRules")
     assert resource["Owner"] == f"{home.node.path}/Registry/Rules"
     (rule,) = read_rules(resource["Rules"], "fairlane-rules/x")
-    assert [one["region"] for one in rule["destinations"]] == sorted(fleet.REGIONS)
+    assert [destination["region"] for destination in rule["destinations"]] == sorted(fleet.REGIONS)
     assert rule["repositoryFilters"][0] == {"filter": "training/pytorch", "filterType": "PREFIX_MATCH"}
-    (function,) = fleet.of_type(home, "AWS::Lambda::Function")
+    (function,) = fleet.resources(home, "AWS::Lambda::Function")
     assert function["Handler"] == "fairlane_lambda.registry_rules.handler.handler"
-    said = json.dumps(fleet.only(home, "AWS::IAM::Role"))
-    assert all(one in said for one in ("ecr:DescribeRegistry", "ecr:PutReplicationConfiguration"))
+    role = json.dumps(fleet.resource(home, "AWS::IAM::Role"))
+    assert all(action in role for action in ("ecr:DescribeRegistry", "ecr:PutReplicationConfiguration"))
 
 
-def test_rules_to_add_are_printed_where_nobody_may_write() -> None:
+def test_mode_external_outputs_the_rules_to_add() -> None:
     home = fleet.stack(fleet.app())
     RegistryReplication(home, "Registry", mode=ReplicationMode.EXTERNAL)
     fleet.repository(home, regions=["us-west-2"])
-    assert fleet.of_type(home, "AWS::ECR::ReplicationConfiguration") == []
+    assert fleet.resources(home, "AWS::ECR::ReplicationConfiguration") == []
     (output,) = template_of(home)["Outputs"].values()
     assert json.loads(output["Value"]) == [
         {
@@ -202,43 +214,43 @@ def test_rules_to_add_are_printed_where_nobody_may_write() -> None:
     ]
 
 
-def test_without_an_account_it_is_that_of_whoever_deploys() -> None:
+def test_stacks_without_an_account_share_a_registry() -> None:
     app = App()
     first, second = (Stack(app, name, env=Environment(region="us-east-1")) for name in ("First", "Second"))
     assert RegistryReplication.of(first) is RegistryReplication.of(second)
 
 
-def test_without_a_region_each_stack_has_its_own() -> None:
+def test_each_stack_without_a_region_has_its_own_registry() -> None:
     app = App()
     first, second = Stack(app, "First"), Stack(app, "Second")
     assert RegistryReplication.of(first) is RegistryReplication.of(first)
     assert RegistryReplication.of(first) is not RegistryReplication.of(second)
 
 
-def test_a_prefix_that_ends_a_namespace_is_meant_to_have_siblings() -> None:
+def test_a_prefix_that_ends_with_a_slash_raises_no_sibling_warning() -> None:
     app = fleet.app()
     home = fleet.stack(app)
     RegistryReplication.of(home).replicate("ml/", regions=["us-west-2"])
     ecr.Repository(home, "Train", repository_name="ml/train")
-    assert not any("sibling" in one for one in fleet.warnings_of(app))
+    assert not any("sibling" in warning for warning in fleet.synth_warnings(app))
 
 
-def test_another_stage_cannot_share_the_document_and_is_told_who_has_it() -> None:
+def test_another_stage_cannot_share_the_document_and_the_error_names_the_owner() -> None:
     app = fleet.app()
     first, second = (fleet.stack(Stage(app, name)) for name in ("First", "Second"))  # type: ignore[arg-type]
     fleet.repository(first)
-    allowed = (
-        f"got '{second.node.path}', allowed: none in another stage: {first.node.path}/RegistryReplication has the rules "
-        "of this account and Region"
+    problem = (
+        f"{first.node.path}/RegistryReplication in another stage already has the replication rules of this account and "
+        f"Region: replicate from one stage only, not also from {second.node.path}"
     )
-    assert problems_of(lambda: fleet.repository(second, "another/one")) == [allowed]
-    assert problems_of(lambda: RegistryReplication.of(second)) == [allowed]
-    assert problems_of(lambda: RegistryReplication(second, "Mine")) == [allowed]
+    assert problems_of(lambda: fleet.repository(second, "another/one")) == [problem]
+    assert problems_of(lambda: RegistryReplication.of(second)) == [problem]
+    assert problems_of(lambda: RegistryReplication(second, "Mine")) == [problem]
     assert second.node.children == []
     assert fleet.repository(second, "local/only", regions=[]).registry is None
 
 
-def test_stages_without_an_account_may_be_of_different_ones() -> None:
+def test_stages_without_an_account_have_separate_registries() -> None:
     app = App()
     first, second = (
         Stack(Stage(app, name), "Images", env=Environment(region="us-east-1")) for name in ("First", "Second")

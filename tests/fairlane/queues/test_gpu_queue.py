@@ -1,4 +1,4 @@
-"""Queues for containers: what they render, who may use them, and which jobs they can run."""
+"""Queues for containers: resources, permissions, errors, and checks of jobs."""
 
 from typing import Any
 
@@ -63,7 +63,7 @@ def test_a_queue_fills_its_environments_in_order(stack: Stack) -> None:
     assert properties["ComputeEnvironmentOrder"] == order
     assert (properties["JobQueueType"], properties["Priority"], properties["State"]) == ("ECS", 7, "DISABLED")
     weights = resource(stack, "SchedulingPolicy")["FairsharePolicy"]["ShareDistribution"]
-    assert {one["ShareIdentifier"]: one["WeightFactor"] for one in weights} == {"prod": 1, "research": 3}
+    assert {weight["ShareIdentifier"]: weight["WeightFactor"] for weight in weights} == {"prod": 1, "research": 3}
     assert queue.job_queue_name == "g5"
 
 
@@ -82,12 +82,12 @@ def test_first_in_first_out_has_no_policy_and_time_limits_cancel(stack: Stack) -
     ]
 
 
-def test_an_environment_made_elsewhere_is_taken(stack: Stack) -> None:
-    theirs = batch.ManagedEc2EcsComputeEnvironment.from_managed_ec2_ecs_compute_environment_arn(
-        stack, "Theirs", arn("compute-environment/theirs")
+def test_an_imported_environment_is_used(stack: Stack) -> None:
+    imported = batch.ManagedEc2EcsComputeEnvironment.from_managed_ec2_ecs_compute_environment_arn(
+        stack, "Imported", arn("compute-environment/imported")
     )
-    queue = GpuQueue(stack, "q", queue_name="q", compute_environments=[theirs], scheduling=Fifo())
-    assert resource(stack, "JobQueue")["ComputeEnvironmentOrder"][0]["ComputeEnvironment"].endswith("/theirs")
+    queue = GpuQueue(stack, "q", queue_name="q", compute_environments=[imported], scheduling=Fifo())
+    assert resource(stack, "JobQueue")["ComputeEnvironmentOrder"][0]["ComputeEnvironment"].endswith("/imported")
     queue.accepts(job(stack, gpus=8, instance_type="p5.48xlarge"))
 
 
@@ -95,30 +95,33 @@ QUOTAS = QuotaManagement(QuotaShare(name="a", capacity={"ml.p4d.24xlarge": 1}, s
 LIMIT = JobStateTimeLimitAction(
     reason=TimeLimitReason.INSUFFICIENT_INSTANCE_CAPACITY, max_time_seconds=600, action=JobAction.TERMINATE
 )
-OF_SAGEMAKER = JobStateTimeLimitAction(reason=TimeLimitReason.QUOTA_MANAGEMENT_LIMIT_EXCEEDED, max_time_seconds=600)
+SAGEMAKER_LIMIT = JobStateTimeLimitAction(reason=TimeLimitReason.QUOTA_MANAGEMENT_LIMIT_EXCEEDED, max_time_seconds=600)
 
 
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
-        ({"scheduling": QUOTAS}, "scheduling: got 'QuotaManagement', allowed: Fifo or FairShare"),
+        (
+            {"scheduling": QUOTAS},
+            "scheduling: quota management requires a queue for SageMaker training jobs: use FIFO or fair-share scheduling",
+        ),
         ({"scheduling": FairShare({"a": 5000})}, "scheduling.weight_factors.a: got 5000"),
         ({"scheduling": "fifo"}, "scheduling: got 'fifo', allowed: Fifo or FairShare"),
         ({"time_limit_actions": [LIMIT]}, "time_limit_actions[0].action: got 'TERMINATE', allowed: CANCEL"),
-        ({"time_limit_actions": [OF_SAGEMAKER]}, "time_limit_actions[0].reason: got 'MISCONFIGURATION:QUOTA"),
+        ({"time_limit_actions": [SAGEMAKER_LIMIT]}, "time_limit_actions[0].reason: got 'MISCONFIGURATION:QUOTA"),
         ({"priority": 1001}, "priority: got 1001, allowed: a whole number, 0 to 1000"),
         ({"name": "a b"}, "queue_name: got 'a b'"),
         ({"tags": {"aws:x": "y"}}, 'tags."aws:x": got'),
     ],
 )
-def test_a_mistake_is_named(stack: Stack, changes: dict[str, Any], problem: str) -> None:
+def test_an_invalid_argument_is_refused(stack: Stack, changes: dict[str, Any], problem: str) -> None:
     environment = machines(stack)
-    (found,) = problems_of(lambda: gpu_queue(stack, environment, **changes))
-    assert found.startswith(problem)
+    (message,) = problems_of(lambda: gpu_queue(stack, environment, **changes))
+    assert message.startswith(problem)
 
 
-def test_wrong_environments_are_named(stack: Stack) -> None:
-    one = machines(stack)
+def test_invalid_environments_are_refused(stack: Stack) -> None:
+    environment = machines(stack)
     fargate = batch.FargateComputeEnvironment(stack, "Fargate", vpc=network(stack))
     raw = batch.CfnComputeEnvironment(
         stack,
@@ -129,29 +132,30 @@ def test_wrong_environments_are_named(stack: Stack) -> None:
         ),
     )
 
-    def of(*environments: Any) -> list[str]:
+    def refused(*environments: Any) -> list[str]:
         return problems_of(
             lambda: GpuQueue(stack, "q", queue_name="q", compute_environments=environments, scheduling=Fifo())
         )
 
-    assert of() == [
-        "compute_environments: got '0 compute environments', allowed: a list of 1 to 3 compute environments"
-    ]
-    assert of(one, one, one, one)[0].startswith("compute_environments: got '4 compute environments'")
-    assert of(one, one)[0].startswith(
-        "compute_environments[1]: got 'Stack/Gpus', allowed: each compute environment once"
+    assert refused() == ["compute_environments: the list has 0 compute environments: use 1 to 3"]
+    assert refused(environment, environment, environment, environment)[0].startswith(
+        "compute_environments: the list has 4 compute environments"
     )
-    assert of(one, fargate) == [
-        "compute_environments[1]: got 'Stack/Fargate', allowed: an environment of EC2 machines: Fargate has no GPUs"
+    assert refused(environment, environment)[0].startswith(
+        "compute_environments[1]: Stack/Gpus is listed twice: list each compute environment once"
+    )
+    assert refused(environment, fargate) == [
+        "compute_environments[1]: Stack/Fargate is a Fargate environment, which has no GPUs: "
+        "use an environment of EC2 instances"
     ]
-    assert of(raw)[0].startswith("compute_environments[0]: got 'Stack/Raw', allowed: an environment of EC2")
-    assert of("g5")[0].startswith("compute_environments[0]: got 'g5', allowed: a GpuComputeEnvironment")
+    assert refused(raw)[0].startswith("compute_environments[0]: Stack/Raw is a Fargate environment")
+    assert refused("g5")[0].startswith("compute_environments[0]: got 'g5', allowed: a GpuComputeEnvironment")
 
 
-def test_a_name_is_taken_once(stack: Stack) -> None:
+def test_the_name_of_a_queue_is_unique(stack: Stack) -> None:
     gpu_queue(stack)
-    (found,) = problems_of(lambda: gpu_queue(Stack.of(stack), machines(stack, "Other"), name="g5"))
-    assert found == "queue_name: got 'g5', allowed: another name: Stack/g5 has it already"
+    (message,) = problems_of(lambda: gpu_queue(Stack.of(stack), machines(stack, "Other"), name="g5"))
+    assert message == "queue_name: Stack/g5 already has the name 'g5': use another name"
 
 
 @pytest.mark.parametrize(
@@ -162,32 +166,33 @@ def test_a_name_is_taken_once(stack: Stack) -> None:
         ("JobsSubmitted", "metric_jobs_submitted"),
     ],
 )
-def test_it_has_the_native_metrics_of_compute_jobs(stack: Stack, name: str, method: str) -> None:
+def test_a_queue_has_the_native_metrics_of_compute_jobs(stack: Stack, name: str, method: str) -> None:
     metric = getattr(gpu_queue(stack), method)()
     assert (metric.namespace, metric.metric_name, metric.dimensions) == ("AWS/Batch", name, {"JobQueueName": "g5"})
 
 
-def statements_of(stack: Stack, start: str) -> list[dict[str, Any]]:
-    def filled(value: Any) -> Any:
+def policy_statements(stack: Stack, logical_id_prefix: str) -> list[dict[str, Any]]:
+    def resolved(value: Any) -> Any:
         match value:
             case {"Ref": "AWS::Partition"}:
                 return "aws"
             case {"Fn::Join": [separator, parts]}:
-                return separator.join(map(filled, parts))
+                return separator.join(map(resolved, parts))
             case {"Fn::GetAtt": [_, "JobQueueArn"]}:
                 return arn("job-queue/g5")
             case dict():
-                return {key: filled(item) for key, item in value.items()}
+                return {key: resolved(item) for key, item in value.items()}
             case list():
-                return [filled(item) for item in value]
+                return [resolved(item) for item in value]
             case _:
                 return value
 
     return [
         statement
-        for logical_id, one in template_of(stack)["Resources"].items()
-        if one["Type"] in ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy") and logical_id.startswith(start)
-        for statement in filled(one["Properties"]["PolicyDocument"]["Statement"])
+        for logical_id, resource in template_of(stack)["Resources"].items()
+        if resource["Type"] in ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy")
+        and logical_id.startswith(logical_id_prefix)
+        for statement in resolved(resource["Properties"]["PolicyDocument"]["Statement"])
     ]
 
 
@@ -196,30 +201,30 @@ def statements_of(stack: Stack, start: str) -> list[dict[str, Any]]:
 def test_a_role_submits_its_definitions_to_its_share_only(
     stack: Stack, definition: str, share: str | None, allowed: bool
 ) -> None:
-    queue, mine = gpu_queue(stack), job(stack)
-    job(stack, "theirs")
+    queue, granted = gpu_queue(stack), job(stack)
+    job(stack, "other-job")
     role = iam.Role(stack, "Role", assumed_by=iam.AccountRootPrincipal())
-    queue.grants.submit(role, job_definitions=[mine], share_identifiers=["research"])
-    statements = statements_of(stack, "Role")
+    queue.grants.submit(role, job_definitions=[granted], share_identifiers=["research"])
+    statements = policy_statements(stack, "Role")
     context: Context = {} if share is None else {"batch:ShareIdentifier": share}
 
-    def may(queue_name: str, definition_name: str, job_arn: str = "job/0") -> bool:
+    def may_submit(queue_name: str, definition_name: str, job_arn: str = "job/0") -> bool:
         resources = [arn(f"job-queue/{queue_name}"), arn(f"job-definition/{definition_name}"), arn(job_arn)]
         return is_allowed(statements, SUBMIT, resources, context)
 
-    assert may("g5", definition) is allowed
-    assert may("g5", definition, "job") is allowed
-    assert not may("other", definition)
-    assert not may("g5", definition.replace("train", "theirs"))
-    assert not may("g5", definition.replace("train", "train-2"))
+    assert may_submit("g5", definition) is allowed
+    assert may_submit("g5", definition, "job") is allowed
+    assert not may_submit("other", definition)
+    assert not may_submit("g5", definition.replace("train", "other-job"))
+    assert not may_submit("g5", definition.replace("train", "train-2"))
 
 
-def test_managing_and_looking(stack: Stack) -> None:
+def test_grants_to_manage_and_to_observe(stack: Stack) -> None:
     queue = gpu_queue(stack)
     role = iam.Role(stack, "Role", assumed_by=iam.AccountRootPrincipal())
     queue.grants.manage(role)
     queue.grants.observe(role)
-    statements = statements_of(stack, "Role")
+    statements = policy_statements(stack, "Role")
     for action in ("batch:CancelJob", "batch:TerminateJob"):
         assert is_allowed(statements, action, [arn("job/0")], {})
     for action in ("batch:ListJobs", "batch:DescribeJobs", "batch:DescribeComputeEnvironments"):
@@ -227,7 +232,7 @@ def test_managing_and_looking(stack: Stack) -> None:
     assert not is_allowed(statements, SUBMIT, [arn("job-queue/g5")], {})
 
 
-def test_permissions_that_make_no_sense_are_refused(stack: Stack) -> None:
+def test_invalid_grants_are_refused(stack: Stack) -> None:
     queue, definition = gpu_queue(stack), job(stack)
     role = iam.Role(stack, "Role", assumed_by=iam.AccountRootPrincipal())
     service = iam.ServicePrincipal("lambda.amazonaws.com")
@@ -236,14 +241,14 @@ def test_permissions_that_make_no_sense_are_refused(stack: Stack) -> None:
         "job_definitions: got [], allowed"
     )
     assert (
-        "shares of the queue: prod, research"
+        "a share of the queue: prod, research"
         in (problems_of(lambda: grants.submit(role, job_definitions=[definition], share_identifiers=["ads"]))[0])
     )
-    assert "no service submits" in problems_of(lambda: grants.submit(service, job_definitions=[definition]))[0]
-    assert "no service submits" in problems_of(lambda: grants.manage(service))[0]
+    assert "services do not submit jobs" in problems_of(lambda: grants.submit(service, job_definitions=[definition]))[0]
+    assert "services do not submit jobs" in problems_of(lambda: grants.manage(service))[0]
 
 
-def test_every_judge_lets_it_through() -> None:
+def test_cdk_nag_and_cfn_lint_accept_a_stack_with_all_grants() -> None:
     app = App()
     cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     stack = Stack(app, "Stack", env=Environment(account="111122223333", region="us-east-1"))
@@ -258,7 +263,7 @@ def test_every_judge_lets_it_through() -> None:
     assert cfn_lint.findings(template_of(stack)) == []
 
 
-def lacking(stack: Stack, environment: dict[str, Any], **changes: Any) -> str:
+def refused_job(stack: Stack, environment: dict[str, Any], **changes: Any) -> str:
     queue = gpu_queue(stack, machines(stack, **environment))
     with pytest.raises(ConfigurationError) as raised:
         queue.accepts(job(stack, **changes))
@@ -267,30 +272,30 @@ def lacking(stack: Stack, environment: dict[str, Any], **changes: Any) -> str:
     return str(problem)
 
 
-def test_a_job_that_no_machine_can_hold_is_told_which_comes_closest(stack: Stack) -> None:
+def test_the_error_of_a_job_that_fits_no_instance_names_the_closest_instance_type(stack: Stack) -> None:
     types = {"instance_types": ["g5.xlarge", "g5.12xlarge"]}
-    said = lacking(stack, types, instance_type="g5.48xlarge", gpus=8)
-    assert said == (
+    message = refused_job(stack, types, instance_type="g5.48xlarge", gpus=8)
+    assert message == (
         "Stack/Gpus: got '8 GPUs, 192 vCPUs, 754718 MiB', allowed: what a machine there has; g5.12xlarge comes closest, "
         "but it has 4 GPUs of 8, it has 48 vCPUs of 192, it has 188487 MiB of usable memory of 754718"
     ).replace("Stack/Gpus", '"Stack/Gpus"')
 
 
-def test_a_job_of_two_terabytes_fits_on_nothing_smaller(stack: Stack) -> None:
-    said = lacking(
+def test_a_job_of_two_terabytes_does_not_fit_a_smaller_instance(stack: Stack) -> None:
+    message = refused_job(
         stack, {"instance_types": ["p4d.24xlarge"]}, gpus=8, instance_type="p5.48xlarge", memory_mib=2_000_000
     )
-    assert "p4d.24xlarge comes closest" in said
+    assert "p4d.24xlarge comes closest" in message
 
 
-def test_each_environment_must_have_a_machine(stack: Stack) -> None:
+def test_each_environment_needs_an_instance_type_for_the_job(stack: Stack) -> None:
     queue = gpu_queue(stack, machines(stack, "Large"), machines(stack, "Small", instance_types=["g5.xlarge"]))
     with pytest.raises(ConfigurationError, match="Stack/Small"):
         queue.accepts(job(stack, gpus=4))
     queue.accepts(job(stack, "one", instance_type="g5.xlarge"))
 
 
-def test_efa_and_many_nodes_have_their_place(stack: Stack) -> None:
+def test_jobs_with_efa_or_many_nodes_are_checked_against_the_environment(stack: Stack) -> None:
     plain = gpu_queue(stack, machines(stack, "G5", instance_types=["g5.48xlarge"]), name="plain")
     many = multi_node(stack)
     with pytest.raises(ConfigurationError, match=r"a job on p5.48xlarge.*g5.48xlarge"):
@@ -319,12 +324,12 @@ def test_efa_and_many_nodes_have_their_place(stack: Stack) -> None:
         )
 
 
-def test_a_machine_that_is_not_known_may_hold_anything(stack: Stack) -> None:
+def test_an_unknown_instance_type_accepts_any_job(stack: Stack) -> None:
     queue = gpu_queue(stack, machines(stack, instance_types=["p9.48xlarge"], max_vcpus=1000))
     queue.accepts(job(stack, gpus=16, instance_type=None, vcpus=900, memory_mib=9_000_000))
 
 
-def test_a_machine_split_badly_is_warned_of(stack: Stack) -> None:
+def test_idle_gpus_raise_a_warning(stack: Stack) -> None:
     queue = gpu_queue(stack)
     queue.accepts(job(stack, "well"), job(stack, "badly", memory_mib=188_487))
     found = Annotations.from_stack(stack).find_warning("*", Match.string_like_regexp("of these jobs fill"))
@@ -333,42 +338,42 @@ def test_a_machine_split_badly_is_warned_of(stack: Stack) -> None:
     assert "3 GPUs idle" in str(found[0].entry.data)
 
 
-def test_queues_that_exist_are_taken(stack: Stack) -> None:
-    by_name = GpuQueue.from_job_queue_name(stack, "ByName", "theirs")
-    by_arn = GpuQueue.from_job_queue_arn(stack, "ByArn", arn("job-queue/theirs"))
+def test_queues_are_imported_by_name_and_by_arn(stack: Stack) -> None:
+    by_name = GpuQueue.from_job_queue_name(stack, "ByName", "existing")
+    by_arn = GpuQueue.from_job_queue_arn(stack, "ByArn", arn("job-queue/existing"))
     role = iam.Role(stack, "Role", assumed_by=iam.AccountRootPrincipal())
     for queue in (by_name, by_arn):
-        assert queue.job_queue_name == "theirs"
+        assert queue.job_queue_name == "existing"
         queue.grants.submit(role, job_definitions=[job(stack, f"job-{queue.node.id}")], share_identifiers=["any"])
 
 
-def test_the_closest_machine_lacks_the_smallest_part(stack: Stack) -> None:
-    said = lacking(stack, {"instance_types": ["g5.12xlarge", "g5.16xlarge"]}, vcpus=4, memory_mib=255_000)
-    assert "g5.16xlarge comes closest" in said
+def test_the_closest_instance_type_has_the_smallest_shortcoming(stack: Stack) -> None:
+    message = refused_job(stack, {"instance_types": ["g5.12xlarge", "g5.16xlarge"]}, vcpus=4, memory_mib=255_000)
+    assert "g5.16xlarge comes closest" in message
 
 
-def test_an_imported_roles_wildcards_are_explained() -> None:
+def test_the_wildcards_of_an_imported_role_are_acknowledged() -> None:
     app = App()
     cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     stack = Stack(app, "Stack", env=Environment(account="111122223333", region="us-east-1"))
-    role = iam.Role.from_role_name(stack, "Theirs", "theirs")
+    role = iam.Role.from_role_name(stack, "Imported", "imported")
     gpu_queue(stack).grants.submit(role, job_definitions=[job(stack)])
     app.synth()
 
 
-def test_a_queue_that_exists_has_a_name(stack: Stack) -> None:
-    (found,) = problems_of(lambda: GpuQueue.from_job_queue_name(stack, "All", "*"))
-    assert found.startswith("job_queue_name: got '*'")
+def test_an_invalid_name_of_an_imported_queue_is_refused(stack: Stack) -> None:
+    (message,) = problems_of(lambda: GpuQueue.from_job_queue_name(stack, "All", "*"))
+    assert message.startswith("job_queue_name: got '*'")
 
 
 @pytest.mark.parametrize("wrong", ["train", None, ["train"], []])
-def test_only_job_definitions_are_submitted(stack: Stack, wrong: Any) -> None:
+def test_a_grant_needs_job_definitions(stack: Stack, wrong: Any) -> None:
     role = iam.Role(stack, "Role", assumed_by=iam.AccountRootPrincipal())
-    (found,) = problems_of(lambda: gpu_queue(stack).grants.submit(role, job_definitions=wrong))
-    assert found.startswith(("job_definitions: got", "job_definitions: missing"))
+    (message,) = problems_of(lambda: gpu_queue(stack).grants.submit(role, job_definitions=wrong))
+    assert message.startswith(("job_definitions: got", "job_definitions: missing"))
 
 
-def test_an_image_that_machines_without_a_way_out_cannot_reach_is_warned_of() -> None:
+def test_an_image_outside_ecr_without_nat_gateways_raises_a_warning() -> None:
     stack = Stack(App(), "Stack", env=Environment(account="111122223333", region="us-east-1"))
     for name, gateways in (("Closed", 0), ("Open", 1)):
         vpc = TrainingVpc(stack, f"{name}Network", nat_gateways=gateways)

@@ -1,4 +1,4 @@
-"""Permissions, as IAM would evaluate them: over every pair of role and share, and for every wrong argument."""
+"""Permissions on queues, evaluated as by IAM, for all pairs of role and share, and errors of arguments."""
 
 import itertools
 from collections.abc import Callable
@@ -41,32 +41,33 @@ def role(stack: Stack, name: str = "Role") -> iam.Role:
     return iam.Role(stack, name, assumed_by=iam.AccountRootPrincipal())
 
 
-def statements_of(stack: Stack, policy: str = "") -> list[Statement]:
-    """The statements of all policies whose logical id starts so, with what CloudFormation would put in."""
+def policy_statements(stack: Stack, logical_id_prefix: str = "") -> list[Statement]:
+    """Return the statements of policies by the prefix of their logical ids, with intrinsic functions resolved."""
     by_id = template_of(stack)["Resources"]
 
-    def filled(value: Any) -> Any:
+    def resolved(value: Any) -> Any:
         match value:
             case {"Ref": "AWS::Partition"}:
                 return "aws"
             case {"Fn::Join": [separator, parts]}:
-                return separator.join(map(filled, parts))
+                return separator.join(map(resolved, parts))
             case {"Fn::GetAtt": [logical_id, "JobQueueArn"]}:
                 return arn(f"job-queue/{by_id[logical_id]['Properties']['JobQueueName']}")
             case {"Fn::GetAtt": [logical_id, "Arn"]}:
                 return f"arn:aws:iam::111122223333:role/{logical_id}"
             case dict():
-                return {key: filled(item) for key, item in value.items()}
+                return {key: resolved(item) for key, item in value.items()}
             case list():
-                return [filled(item) for item in value]
+                return [resolved(item) for item in value]
             case _:
                 return value
 
     return [
         statement
         for logical_id, resource in by_id.items()
-        if resource["Type"] in {"AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"} and logical_id.startswith(policy)
-        for statement in filled(resource["Properties"]["PolicyDocument"]["Statement"])
+        if resource["Type"] in {"AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"}
+        and logical_id.startswith(logical_id_prefix)
+        for statement in resolved(resource["Properties"]["PolicyDocument"]["Statement"])
     ]
 
 
@@ -95,19 +96,19 @@ def test_a_role_submits_to_its_share_and_no_other(stack: Stack, granted: str, us
     fair(stack).grants.submit(role(stack, "Fair"), share_identifiers=[granted])
     quotas(stack).grants.submit(role(stack, "Quotas"), quota_shares=[granted])
     quotas(stack, "other")
-    of_fair, of_quotas = statements_of(stack, "Fair"), statements_of(stack, "Quotas")
-    assert may_submit(of_fair, "fair", identifier=used) == (granted == used)
-    assert may_submit(of_quotas, "quotas", quota_share=used) == (granted == used)
-    assert not may_submit(of_quotas, "other", quota_share=used)
-    assert not may_submit(of_fair, "fair")
-    assert not may_submit(of_fair, "fifo", identifier=used)
+    fair_statements, quota_statements = policy_statements(stack, "Fair"), policy_statements(stack, "Quotas")
+    assert may_submit(fair_statements, "fair", identifier=used) == (granted == used)
+    assert may_submit(quota_statements, "quotas", quota_share=used) == (granted == used)
+    assert not may_submit(quota_statements, "other", quota_share=used)
+    assert not may_submit(fair_statements, "fair")
+    assert not may_submit(fair_statements, "fifo", identifier=used)
 
 
 def test_grants_on_two_queues_with_quotas_do_not_mix(stack: Stack) -> None:
     person = role(stack)
     quotas(stack, "one").grants.submit(person, quota_shares=["vision"])
     quotas(stack, "two").grants.submit(person, quota_shares=["language"])
-    statements = statements_of(stack, "Role")
+    statements = policy_statements(stack, "Role")
     allowed = {
         (queue, share)
         for queue in ("one", "two")
@@ -119,29 +120,29 @@ def test_grants_on_two_queues_with_quotas_do_not_mix(stack: Stack) -> None:
 
 @pytest.mark.parametrize(("priority", "allowed"), [(None, True), (0, True), (50, True), (51, False), (9999, False)])
 @pytest.mark.parametrize("build", [fair, quotas, fifo])
-def test_nobody_submits_above_their_priority(
+def test_no_role_submits_above_its_priority(
     stack: Stack, build: Callable[[Stack], TrainingQueue], priority: int | None, allowed: bool
 ) -> None:
     queue = build(stack)
     queue.grants.submit(role(stack), max_priority=50)
-    statements = statements_of(stack, "Role")
+    statements = policy_statements(stack, "Role")
     share = {"identifier": "vision"} if build is fair else {"quota_share": "vision"} if build is quotas else {}
     assert may_submit(statements, queue.job_queue_name, priority=priority, **share) == allowed
 
 
-def test_without_shares_named_all_are_allowed(stack: Stack) -> None:
+def test_a_grant_without_shares_allows_all_shares(stack: Stack) -> None:
     fair(stack).grants.submit(role(stack, "Fair"))
     quotas(stack).grants.submit(role(stack, "Quotas"))
     fifo(stack).grants.submit(role(stack, "Plain"))
-    assert may_submit(statements_of(stack, "Fair"), "fair", identifier="anything")
-    assert may_submit(statements_of(stack, "Quotas"), "quotas", quota_share="vision")
-    assert may_submit(statements_of(stack, "Plain"), "fifo")
-    assert not may_submit(statements_of(stack, "Plain"), "fair")
+    assert may_submit(policy_statements(stack, "Fair"), "fair", identifier="anything")
+    assert may_submit(policy_statements(stack, "Quotas"), "quotas", quota_share="vision")
+    assert may_submit(policy_statements(stack, "Plain"), "fifo")
+    assert not may_submit(policy_statements(stack, "Plain"), "fair")
 
 
-def test_prefixes_stand_for_all_that_start_so(stack: Stack) -> None:
+def test_an_identifier_with_an_asterisk_allows_all_identifiers_with_the_prefix(stack: Stack) -> None:
     fair(stack).grants.submit(role(stack), share_identifiers=["team-*"])
-    statements = statements_of(stack, "Role")
+    statements = policy_statements(stack, "Role")
     assert may_submit(statements, "fair", identifier="team-a")
     assert not may_submit(statements, "fair", identifier="teams")
 
@@ -150,25 +151,26 @@ def test_prefixes_stand_for_all_that_start_so(stack: Stack) -> None:
     ("service", "passed", "allowed"),
     [("sagemaker.amazonaws.com", "Training", True), ("ec2.amazonaws.com", "Training", False), ("sagemaker.amazonaws.com", "Other", False)],
 )  # fmt: skip
-def test_only_the_named_role_is_passed_and_only_to_sagemaker(
+def test_only_the_execution_role_is_passed_and_only_to_sagemaker(
     stack: Stack, service: str, passed: str, allowed: bool
 ) -> None:
     roles = {name: role(stack, name) for name in ("Training", "Other")}
     fifo(stack).grants.submit(role(stack), execution_role=roles["Training"])
     target = f"arn:aws:iam::111122223333:role/{stack.get_logical_id(roles[passed].node.default_child)}"  # type: ignore[arg-type]
     assert (
-        is_allowed(statements_of(stack, "Role"), "iam:PassRole", [target], {"iam:PassedToService": service}) == allowed
+        is_allowed(policy_statements(stack, "Role"), "iam:PassRole", [target], {"iam:PassedToService": service})
+        == allowed
     )
 
 
-def test_without_a_role_nothing_is_passed(stack: Stack) -> None:
+def test_a_grant_without_an_execution_role_passes_no_role(stack: Stack) -> None:
     fifo(stack).grants.submit(role(stack))
-    assert "PassRole" not in str(statements_of(stack))
+    assert "PassRole" not in str(policy_statements(stack))
 
 
-def test_managers_terminate_and_change_priorities_up_to_theirs(stack: Stack) -> None:
+def test_managers_terminate_jobs_and_change_priorities_up_to_their_maximum(stack: Stack) -> None:
     fifo(stack).grants.manage(role(stack), max_priority=100)
-    statements, job = statements_of(stack, "Role"), [arn("service-job/0123")]
+    statements, job = policy_statements(stack, "Role"), [arn("service-job/0123")]
     assert is_allowed(statements, "batch:TerminateServiceJob", job, {})
     assert is_allowed(statements, "batch:UpdateServiceJob", job, {"batch:SchedulingPriority": 100})
     assert not is_allowed(statements, "batch:UpdateServiceJob", job, {"batch:SchedulingPriority": 101})
@@ -176,9 +178,9 @@ def test_managers_terminate_and_change_priorities_up_to_theirs(stack: Stack) -> 
     assert not may_submit(statements, "fifo")
 
 
-def test_observers_only_look(stack: Stack) -> None:
+def test_observers_only_read(stack: Stack) -> None:
     fair(stack).grants.observe(role(stack))
-    statements = statements_of(stack, "Role")
+    statements = policy_statements(stack, "Role")
     assert is_allowed(statements, "batch:GetJobQueueSnapshot", [arn("job-queue/fair")], {})
     assert not is_allowed(statements, "batch:GetJobQueueSnapshot", [arn("job-queue/other")], {})
     assert is_allowed(statements, "batch:DescribeQuotaShare", [arn("job-queue/fair/quota-share/a")], {})
@@ -191,69 +193,71 @@ def _actions(statement: Statement) -> list[str]:
     return actions if isinstance(actions, list) else [actions]
 
 
-def test_a_policy_says_the_same_as_a_grant(stack: Stack) -> None:
+def test_a_managed_policy_has_the_statements_of_a_grant(stack: Stack) -> None:
     queue = quotas(stack)
     training = role(stack, "Training")
     arguments: dict[str, Any] = {"quota_shares": ["vision"], "max_priority": 50, "execution_role": training}
     queue.grants.submit(role(stack), **arguments)
     queue.submit_policy("Scientists", **arguments)
-    granted, policy = statements_of(stack, "Role"), statements_of(stack, "quotasScientists")
+    granted, policy = policy_statements(stack, "Role"), policy_statements(stack, "quotasScientists")
     assert granted == policy
     assert len(policy) >= 3
 
 
 @pytest.mark.parametrize("by_arn", [True, False])
-def test_queues_from_elsewhere_are_granted_too(stack: Stack, by_arn: bool) -> None:
+def test_grants_work_on_imported_queues(stack: Stack, by_arn: bool) -> None:
     queue: TrainingQueueBase
     region = "eu-west-1" if by_arn else "us-east-1"
     if by_arn:
-        queue = TrainingQueue.from_job_queue_arn(stack, "Theirs", arn("job-queue/theirs", region))
+        queue = TrainingQueue.from_job_queue_arn(stack, "Imported", arn("job-queue/imported", region))
     else:
-        queue = TrainingQueue.from_job_queue_name(stack, "Theirs", "theirs")
+        queue = TrainingQueue.from_job_queue_name(stack, "Imported", "imported")
     queue.grants.submit(role(stack, "Quotas"), quota_shares=["vision"])
     queue.grants.submit(role(stack, "Fair"), share_identifiers=["vision"])
-    of_fair, of_quotas = statements_of(stack, "Fair"), statements_of(stack, "Quotas")
-    assert may_submit(of_quotas, "theirs", quota_share="vision", region=region)
-    assert not may_submit(of_quotas, "theirs", quota_share="language", region=region)
-    assert may_submit(of_fair, "theirs", identifier="vision", region=region)
-    assert not may_submit(of_fair, "theirs", identifier="language", region=region)
-    assert not may_submit(of_fair, "theirs", identifier="vision", region="us-west-2")
+    fair_statements, quota_statements = policy_statements(stack, "Fair"), policy_statements(stack, "Quotas")
+    assert may_submit(quota_statements, "imported", quota_share="vision", region=region)
+    assert not may_submit(quota_statements, "imported", quota_share="language", region=region)
+    assert may_submit(fair_statements, "imported", identifier="vision", region=region)
+    assert not may_submit(fair_statements, "imported", identifier="language", region=region)
+    assert not may_submit(fair_statements, "imported", identifier="vision", region="us-west-2")
 
 
-THEIRS = "arn:aws:iam::444455556666:role/theirs"
+IMPORTED_ROLE = "arn:aws:iam::444455556666:role/imported"
 
 
 @pytest.mark.parametrize(
     ("build", "arguments", "problem"),
     [
-        (fair, {"share_identifiers": ["sound"]}, "share_identifiers: got 'sound', allowed: shares of the queue: vision, language, vision-2, team-*"),
-        (quotas, {"quota_shares": ["vision", "sound"]}, "quota_shares: got 'sound', allowed: shares of the queue: vision, language, vision-2"),
-        (quotas, {"quota_shares": []}, "quota_shares: got [], allowed: a list of one or more"),
-        (quotas, {"quota_shares": "vision"}, "quota_shares: got 'vision', allowed: a list of one or more"),
-        (fair, {"quota_shares": ["vision"]}, "quota_shares: got ['vision'], allowed: this keyword only with QuotaManagement; the queue has FairShare"),
-        (quotas, {"share_identifiers": ["vision"]}, "share_identifiers: got ['vision'], allowed: this keyword only with FairShare; the queue has QuotaManagement"),
-        (fifo, {"share_identifiers": ["vision"]}, "share_identifiers: got ['vision'], allowed: this keyword only with FairShare; the queue has Fifo"),
+        (fair, {"share_identifiers": ["sound"]}, "share_identifiers: got 'sound', allowed: a share of the queue: vision, language, vision-2, team-*"),
+        (quotas, {"quota_shares": ["vision", "sound"]}, "quota_shares: got 'sound', allowed: a share of the queue: vision, language, vision-2"),
+        (quotas, {"quota_shares": []}, "quota_shares: got [], allowed: a list of one or more names"),
+        (quotas, {"quota_shares": "vision"}, "quota_shares: got 'vision', allowed: a list of one or more names"),
+        (fair, {"quota_shares": ["vision"]}, "quota_shares: requires QuotaManagement, and the queue has FairShare: remove quota_shares"),
+        (quotas, {"share_identifiers": ["vision"]}, "share_identifiers: requires FairShare, and the queue has QuotaManagement: remove share_identifiers"),
+        (fifo, {"share_identifiers": ["vision"]}, "share_identifiers: requires FairShare, and the queue has Fifo: remove share_identifiers"),
         (fifo, {"max_priority": -1}, "max_priority: got -1, allowed: a whole number, 0 to 9999"),
         (fifo, {"max_priority": 10_000}, "max_priority: got 10000, allowed: a whole number, 0 to 9999"),
-        (fifo, {"execution_role": THEIRS}, "execution_role: got 'a role of account 444455556666', allowed: a role of the queue's account 111122223333"),
+        (fifo, {"execution_role": IMPORTED_ROLE}, "execution_role: the role is in account 444455556666, and the queue is in account 111122223333: use a role in the queue's account"),
     ],
 )  # fmt: skip
-def test_a_wrong_argument_is_named_and_grants_nothing(
+def test_an_invalid_argument_is_refused_and_grants_nothing(
     stack: Stack, build: Callable[[Stack], TrainingQueue], arguments: dict[str, Any], problem: str
 ) -> None:
     queue, person = build(stack), role(stack)
     if "execution_role" in arguments:
-        arguments = {"execution_role": iam.Role.from_role_arn(stack, "Theirs", arguments["execution_role"])}
+        arguments = {"execution_role": iam.Role.from_role_arn(stack, "Imported", arguments["execution_role"])}
     assert problems_of(lambda: queue.grants.submit(person, **arguments)) == [problem]
     assert problems_of(lambda: queue.submit_policy("Policy", **arguments)) == [problem]
-    assert statements_of(stack) == []
+    assert policy_statements(stack) == []
 
 
-def test_no_service_is_granted_anything(stack: Stack) -> None:
+def test_grants_to_a_service_are_refused(stack: Stack) -> None:
     grants, service = fifo(stack).grants, iam.ServicePrincipal("lambda.amazonaws.com")
     for grant in (grants.submit, grants.manage, grants.observe):
         (problem,) = problems_of(lambda grant=grant: grant(service))  # type: ignore[misc]
-        assert problem == "grantee: got 'lambda.amazonaws.com', allowed: a role, user or group: no service submits jobs"
+        assert problem == (
+            "grantee: got 'lambda.amazonaws.com', allowed: an IAM role, user or group, because services do not submit jobs"
+        )
     assert len(problems_of(lambda: grants.manage(service, max_priority=-1))) == 2
 
 
@@ -261,14 +265,14 @@ def test_tokens_and_unknown_accounts_pass(stack: Stack) -> None:
     token = Token.as_string({"Ref": "Share"})
     fair(stack).grants.submit(role(stack), share_identifiers=[token], max_priority=Token.as_number({"Ref": "X"}))  # type: ignore[arg-type]
     anywhere = Stack(App(), "Anywhere")
-    theirs = iam.Role.from_role_arn(anywhere, "Theirs", THEIRS)
-    fifo(anywhere).grants.submit(role(anywhere), execution_role=theirs)
+    imported = iam.Role.from_role_arn(anywhere, "Imported", IMPORTED_ROLE)
+    fifo(anywhere).grants.submit(role(anywhere), execution_role=imported)
     here = Stack(App(), "Here", env=Environment(account="444455556666", region="us-east-1"))
-    fifo(here).grants.submit(role(here), execution_role=iam.Role.from_role_arn(here, "Theirs", THEIRS))
+    fifo(here).grants.submit(role(here), execution_role=iam.Role.from_role_arn(here, "Imported", IMPORTED_ROLE))
 
 
 @pytest.mark.parametrize("environment", [Environment(account="111122223333", region="us-east-1"), None])
-def test_cdk_nag_accepts_the_wildcards_that_are_meant_and_no_others(environment: Environment | None) -> None:
+def test_cdk_nag_accepts_only_the_acknowledged_wildcards(environment: Environment | None) -> None:
     app = App()
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     stack = Stack(app, "Stack", env=environment)
@@ -277,7 +281,7 @@ def test_cdk_nag_accepts_the_wildcards_that_are_meant_and_no_others(environment:
     queue.grants.submit(person)
     queue.grants.manage(person)
     queue.submit_policy("Scientists")
-    TrainingQueue.from_job_queue_arn(stack, "Theirs", arn("job-queue/theirs")).submit_policy("Scientists")
+    TrainingQueue.from_job_queue_arn(stack, "Imported", arn("job-queue/imported")).submit_policy("Scientists")
     app.synth()
 
     queue.grants.observe(person)

@@ -1,4 +1,4 @@
-"""Whatever is given for an argument, a construct takes it or raises its one error, and leaves nothing behind."""
+"""Arbitrary values as arguments: a construct accepts them or raises `ConfigurationError`, and leaves no node behind."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -54,17 +54,17 @@ def action(stack: Stack, id: str, **changes: Any) -> object:
 def by_keyword(build: Callable[..., object], *keywords: str) -> Iterator[tuple[str, Callable[[Any], Build]]]:
     for keyword in keywords:
 
-        def place(junk: Any, keyword: str = keyword) -> Build:
+        def with_junk(junk: Any, keyword: str = keyword) -> Build:
             return lambda stack, name: build(stack, name, **{keyword: junk})
 
-        yield f"{build.__name__} {keyword}", place
+        yield f"{build.__name__} {keyword}", with_junk
 
 
 def by_policy(title: str, policy: Callable[[Any], Any]) -> tuple[str, Callable[[Any], Build]]:
     return title, lambda junk: lambda stack, name: queue(stack, name, scheduling=policy(junk))
 
 
-PLACES = dict(
+ARGUMENTS = dict(
     [
         *by_keyword(queue, "queue_name", "capacity", "scheduling", "service_environment", "priority", "state"),
         *by_keyword(queue, "time_limit_actions", "tags"),
@@ -82,12 +82,12 @@ PLACES = dict(
 )
 
 
-@pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
-def test_junk_is_taken_or_refused_in_the_one_way(stack: Stack, place: Callable[[Any], Build]) -> None:
+@pytest.mark.parametrize("build", ARGUMENTS.values(), ids=ARGUMENTS)
+def test_junk_is_accepted_or_refused_by_a_configuration_error(stack: Stack, build: Callable[[Any], Build]) -> None:
     for number, junk in enumerate(JUNK):
         before = len(stack.node.children)
         try:
-            place(junk)(stack, f"Queue{number}")
+            build(junk)(stack, f"Queue{number}")
         except ConfigurationError as error:
             assert error.problems
             assert len(stack.node.children) == before, f"{junk!r} left something behind"

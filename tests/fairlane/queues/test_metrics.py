@@ -1,4 +1,4 @@
-"""Every free metric that AWS Batch publishes for a queue of service jobs, as its user guide names them."""
+"""Native metrics of queues for service jobs, as named in the AWS Batch user guide."""
 
 import re
 
@@ -33,7 +33,7 @@ DURATIONS = [
 ]
 
 
-def method_of(name: str) -> str:
+def method_name(name: str) -> str:
     return "metric_" + re.sub("(?<!^)(?=[A-Z])", "_", name).lower()
 
 
@@ -49,14 +49,14 @@ def queue(stack: Stack, request: pytest.FixtureRequest) -> TrainingQueueBase:
             return TrainingQueue.from_job_queue_arn(stack, "Queue", arn)
 
 
-def test_there_is_a_method_for_every_name_and_no_other() -> None:
+def test_each_native_metric_has_a_method() -> None:
     methods = {name for name in dir(TrainingQueueBase) if name.startswith("metric_")}
-    assert methods == {method_of(name) for name in COUNTS + DURATIONS}
+    assert methods == {method_name(name) for name in COUNTS + DURATIONS}
 
 
 @pytest.mark.parametrize("name", COUNTS + DURATIONS)
 def test_each_metric_has_its_statistic_unit_and_dimension(queue: TrainingQueueBase, name: str) -> None:
-    metric = getattr(queue, method_of(name))(period=Duration.minutes(1))
+    metric = getattr(queue, method_name(name))(period=Duration.minutes(1))
     assert (metric.namespace, metric.metric_name) == ("AWS/Batch", name)
     assert metric.dimensions == {"JobQueueName": "q"}
     statistic, unit = ("Sum", "COUNT") if name in COUNTS else ("Average", "MILLISECONDS")
@@ -64,7 +64,7 @@ def test_each_metric_has_its_statistic_unit_and_dimension(queue: TrainingQueueBa
     assert metric.period.to_seconds() == 60
 
 
-def test_a_queue_elsewhere_has_its_metrics_there(stack: Stack) -> None:
+def test_the_metrics_of_an_imported_queue_have_its_region_and_account(stack: Stack) -> None:
     arn = "arn:aws:batch:eu-west-1:444455556666:job-queue/q"
     metric = TrainingQueue.from_job_queue_arn(stack, "Queue", arn).metric_jobs_submitted()
     assert (metric.region, metric.account) == ("eu-west-1", "444455556666")

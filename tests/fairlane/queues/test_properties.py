@@ -1,4 +1,4 @@
-"""Over hundreds of generated queues: what is valid is accepted by four judges, what is broken is named."""
+"""Properties of generated queues: valid queues pass all validators, and errors name the invalid field."""
 
 import dataclasses
 from collections.abc import Callable
@@ -36,13 +36,13 @@ def new_stack() -> Stack:
 
 
 def shape_errors(template: dict[str, Any]) -> list[str]:
-    """What botocore says of each resource as a request to the Batch API."""
+    """Return the errors of botocore for each resource as a request to the Batch API."""
     errors = []
     for logical_id, resource in template["Resources"].items():
         kind = resource["Type"].removeprefix("AWS::Batch::")
         request = as_request(resource["Properties"])
         if kind == "SchedulingPolicy":
-            request["name"] = logical_id  # CloudFormation makes one
+            request["name"] = logical_id  # CloudFormation generates the name
         report = ParamValidator().validate(request, BATCH.operation_model(f"Create{kind}").input_shape)
         if report.has_errors():
             errors.append(f"{logical_id}: {report.generate_report()}")
@@ -65,7 +65,7 @@ def as_request(value: Any) -> Any:
 
 @given(st.lists(training_queues(), min_size=4, max_size=8, unique_by=lambda queue: queue["queue_name"]))
 @settings(max_examples=50)
-def test_what_is_valid_is_accepted_by_botocore_cfn_lint_and_a_table_of_limits(queues: list[Arguments]) -> None:
+def test_valid_queues_pass_botocore_cfn_lint_and_the_table_of_limits(queues: list[Arguments]) -> None:
     stack = new_stack()
     for number, arguments in enumerate(queues):
         TrainingQueue(stack, f"Queue{number}", **arguments)
@@ -85,7 +85,7 @@ def with_policy(change: Callable[[Any], object]) -> Break:
 
 
 def with_weights(more: dict[str, float]) -> Break:
-    return with_policy(lambda policy: FairShare({**(policy.weight_factors if is_fair(policy) else {}), **more}))
+    return with_policy(lambda policy: FairShare({**(policy.weight_factors if is_fair_share(policy) else {}), **more}))
 
 
 def with_share(**changes: Any) -> Break:
@@ -113,7 +113,7 @@ def with_reservation(percent: int) -> Break:
     return with_policy(lambda policy: FairShare(policy.weight_factors, compute_reservation=percent))
 
 
-def is_fair(policy: object) -> bool:
+def is_fair_share(policy: object) -> bool:
     return isinstance(policy, FairShare)
 
 
@@ -174,7 +174,7 @@ def broken_queues(draw: st.DrawFn) -> tuple[str, Arguments]:
 @given(broken_queues())
 @settings(max_examples=400)
 @example(("scheduling.shares", {"queue_name": "q", "capacity": {"ml.p5.48xlarge": 1}, "scheduling": QuotaManagement()}))
-def test_what_is_invalid_raises_and_names_the_field_and_leaves_nothing(broken: tuple[str, Arguments]) -> None:
+def test_the_error_of_an_invalid_queue_names_the_field_and_leaves_no_node(broken: tuple[str, Arguments]) -> None:
     field, arguments = broken
     stack = new_stack()
     with pytest.raises(ConfigurationError, match=r"^Stack/Queue: ") as raised:
@@ -185,7 +185,9 @@ def test_what_is_invalid_raises_and_names_the_field_and_leaves_nothing(broken: t
 
 
 @given(CAPACITIES.flatmap(lambda capacity: st.tuples(st.just(capacity), quota_managements(capacity))))
-def test_entitlement_is_never_above_ceiling_nor_ceiling_above_capacity(case: tuple[Any, QuotaManagement]) -> None:
+def test_entitlements_are_at_most_the_ceilings_and_ceilings_at_most_the_capacity(
+    case: tuple[Any, QuotaManagement],
+) -> None:
     capacity, policy = case
     entitlements, ceilings = policy.entitlements(capacity), policy.ceilings(capacity)
     for share in policy.shares:
@@ -195,7 +197,7 @@ def test_entitlement_is_never_above_ceiling_nor_ceiling_above_capacity(case: tup
 
 
 @given(IDENTIFIERS, st.integers(1, 1000), st.integers(0, 99), st.data())
-def test_fair_shares_divide_what_is_not_reserved(
+def test_fair_shares_divide_the_capacity_that_is_not_reserved(
     identifiers: list[str], capacity: int, reservation: int, data: st.DataObject
 ) -> None:
     weights = {identifier: data.draw(st.floats(0.0001, 999.9999)) for identifier in identifiers}
@@ -203,8 +205,8 @@ def test_fair_shares_divide_what_is_not_reserved(
     entitled = {name: share["NUM_INSTANCES"] for name, share in policy.entitlements(capacity).items()}
     free = capacity * (1 - (reservation / 100) ** len(weights))
     assert sum(entitled.values()) == pytest.approx(free)
-    weighed = [entitled[name] * weight for name, weight in weights.items()]
-    assert weighed == pytest.approx([weighed[0]] * len(weighed))
+    weighted = [entitled[name] * weight for name, weight in weights.items()]
+    assert weighted == pytest.approx([weighted[0]] * len(weighted))
     assert {ceiling["NUM_INSTANCES"] for ceiling in policy.ceilings(capacity).values()} == {
         capacity * (1 - reservation / 100)
     }

@@ -25,8 +25,8 @@ P4 = "ml.p4d.24xlarge"
 
 def quotas(*owned: int, **options: Any) -> QuotaManagement:
     shares = (
-        QuotaShare(**({"name": f"s{n}", "capacity": {P4: own}, "sharing": Sharing.LEND_AND_BORROW} | options))
-        for n, own in enumerate(owned)
+        QuotaShare(**({"name": f"s{n}", "capacity": {P4: instances}, "sharing": Sharing.LEND_AND_BORROW} | options))
+        for n, instances in enumerate(owned)
     )
     return QuotaManagement(*shares)
 
@@ -109,13 +109,13 @@ def test_a_queue_with_quotas_has_its_shares_under_their_names(stack: Stack) -> N
     assert queue.quota_shares["a"].node.path == "Stack/Queue/Shares/a"
 
 
-def test_a_borrow_limit_is_passed_on(stack: Stack) -> None:
+def test_a_borrow_limit_is_rendered(stack: Stack) -> None:
     TrainingQueue(stack, "Queue", queue_name="q", capacity={P4: 2}, scheduling=quotas(1, 1, borrow_limit=50))
     sharing = resources(stack, "QuotaShare")[0]["ResourceSharingConfiguration"]
     assert sharing == {"Strategy": "LEND_AND_BORROW", "BorrowLimit": 50}
 
 
-def test_state_and_time_limit_actions_are_passed_on(stack: Stack) -> None:
+def test_state_and_time_limit_actions_are_rendered(stack: Stack) -> None:
     TrainingQueue(
         stack,
         "Queue",
@@ -140,7 +140,7 @@ def test_state_and_time_limit_actions_are_passed_on(stack: Stack) -> None:
     assert resource(stack, "ServiceEnvironment")["State"] == "ENABLED", "a draining queue's jobs may still start"
 
 
-def test_tags_go_to_everything_that_is_made(stack: Stack) -> None:
+def test_all_resources_have_the_tags(stack: Stack) -> None:
     TrainingQueue(stack, "Queue", queue_name="q", capacity={P4: 1}, scheduling=quotas(1), tags={"team": "search"})
     everything = [value["Properties"]["Tags"] for value in template_of(stack)["Resources"].values()]
     assert everything == [{"team": "search"}] * 4
@@ -155,9 +155,9 @@ def test_several_queues_share_an_environment_that_counts_instances(stack: Stack)
     assert orders[0] == orders[1]
 
 
-def test_environments_from_elsewhere_are_taken(stack: Stack) -> None:
-    arn = "arn:aws:batch:us-east-1:111122223333:service-environment/theirs"
-    imported = ServiceEnvironment.from_service_environment_arn(stack, "Theirs", arn)
+def test_imported_environments_are_used(stack: Stack) -> None:
+    arn = "arn:aws:batch:us-east-1:111122223333:service-environment/imported"
+    imported = ServiceEnvironment.from_service_environment_arn(stack, "Imported", arn)
     TrainingQueue(stack, "One", queue_name="one", service_environment=imported, scheduling=quotas(1))
     l1 = batch.CfnServiceEnvironment(
         stack,
@@ -170,15 +170,15 @@ def test_environments_from_elsewhere_are_taken(stack: Stack) -> None:
     assert environments == [arn, {"Ref": "L1"}]
 
 
-def test_queues_that_exist_are_taken_by_name_and_by_arn(stack: Stack) -> None:
-    by_name = TrainingQueue.from_job_queue_name(stack, "ByName", "theirs")
-    assert by_name.job_queue_name == "theirs"
+def test_queues_are_imported_by_name_and_by_arn(stack: Stack) -> None:
+    by_name = TrainingQueue.from_job_queue_name(stack, "ByName", "imported")
+    assert by_name.job_queue_name == "imported"
     assert stack.resolve(by_name.job_queue_arn) == {
-        "Fn::Join": ["", ["arn:", {"Ref": "AWS::Partition"}, ":batch:us-east-1:111122223333:job-queue/theirs"]]
+        "Fn::Join": ["", ["arn:", {"Ref": "AWS::Partition"}, ":batch:us-east-1:111122223333:job-queue/imported"]]
     }
-    arn = "arn:aws:batch:eu-west-1:444455556666:job-queue/theirs"
+    arn = "arn:aws:batch:eu-west-1:444455556666:job-queue/imported"
     by_arn = TrainingQueue.from_job_queue_arn(stack, "ByArn", arn)
-    assert (by_arn.job_queue_name, by_arn.job_queue_arn) == ("theirs", arn)
+    assert (by_arn.job_queue_name, by_arn.job_queue_arn) == ("imported", arn)
     token = TrainingQueue.from_job_queue_arn(stack, "ByToken", Token.as_string({"Ref": "Arn"}))
     assert "Fn::Select" in str(stack.resolve(token.job_queue_name))
     assert resources(stack, "JobQueue") == []
@@ -188,10 +188,14 @@ def test_queues_that_exist_are_taken_by_name_and_by_arn(stack: Stack) -> None:
     ("owned", "warning"),
     [((60, 50), "quotasAboveCapacity"), ((60, 30), "quotasBelowCapacity"), ((60, 40), None)],
 )
-def test_quotas_that_do_not_add_up_are_warned_of(stack: Stack, owned: tuple[int, ...], warning: str | None) -> None:
+def test_quotas_above_or_below_the_capacity_raise_a_warning(
+    stack: Stack, owned: tuple[int, ...], warning: str | None
+) -> None:
     queue = TrainingQueue(stack, "Queue", queue_name="q", capacity={P4: 100}, scheduling=quotas(*owned))
-    found = Annotations.from_stack(stack).find_warning("/Stack/Queue", Match.any_value())
-    assert [f"fairlane:QuotaManagement.{warning}" in str(entry.entry.data) for entry in found] == [True] * bool(warning)
+    warnings = Annotations.from_stack(stack).find_warning("/Stack/Queue", Match.any_value())
+    assert [f"fairlane:QuotaManagement.{warning}" in str(entry.entry.data) for entry in warnings] == [True] * bool(
+        warning
+    )
 
     Acknowledgements.of(queue).acknowledge_warning(f"fairlane:QuotaManagement.{warning}")
     assert Annotations.from_stack(stack).find_warning("*", Match.any_value()) == []
@@ -237,10 +241,10 @@ def test_tokens_pass(stack: Stack) -> None:
     ]
 
 
-def test_a_queue_in_an_unknown_region_may_have_quotas() -> None:
+def test_a_queue_in_an_unknown_region_accepts_quota_management() -> None:
     TrainingQueue(Stack(App(), "Stack"), "Queue", queue_name="q", capacity={P4: 1}, scheduling=quotas(1))
 
 
-def test_the_same_queue_name_may_stand_in_another_region(app: App, stack: Stack) -> None:
+def test_two_regions_can_have_the_same_queue_name(app: App, stack: Stack) -> None:
     for scope in (stack, Stack(app, "Other", env=Environment(account=stack.account, region="eu-west-1"))):
         TrainingQueue(scope, "Queue", queue_name="q", capacity=1, scheduling=Fifo())

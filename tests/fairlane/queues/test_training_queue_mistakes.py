@@ -1,4 +1,4 @@
-"""Every mistake that AWS would report at deployment, or never, found at synth."""
+"""Errors at synth for mistakes that AWS reports only at deployment, or never."""
 
 from typing import Any
 
@@ -48,7 +48,7 @@ def build(stack: Stack, **changes: Any) -> TrainingQueue:
         ({"priority": "high"}, "priority: got 'high', allowed: a whole number, 0 to 1000"),
         ({"state": "draining"}, "state: got 'draining', allowed: ENABLED or DISABLED"),
         ({"tags": ["team"]}, "tags: got ['team'], allowed: a mapping of tag keys to values, known at synth"),
-        ({"capacity": None}, "capacity: missing; use capacity, or a service_environment that exists"),
+        ({"capacity": None}, "capacity: missing; use capacity or service_environment"),
         ({"capacity": {P4: 1}}, "capacity: got 'ml.p4d.24xlarge', allowed: a whole number of instances with Fifo: only QuotaManagement counts instances by type"),
         ({"capacity": {P4: 1}, "scheduling": FairShare({"a": 1})}, "capacity: got 'ml.p4d.24xlarge', allowed: a whole number of instances with FairShare: only QuotaManagement counts instances by type"),
         ({"scheduling": quotas()}, "capacity: got 1, allowed: a mapping of ml.* instance types to numbers with QuotaManagement, which counts each type"),
@@ -58,7 +58,7 @@ def build(stack: Stack, **changes: Any) -> TrainingQueue:
         ({"scheduling": None}, "scheduling: missing; use Fifo, FairShare or QuotaManagement"),
         ({"time_limit_actions": [action(action=JobAction.CANCEL)]}, "time_limit_actions[0].action: got 'CANCEL', allowed: TERMINATE"),
         ({"time_limit_actions": [action(max_time_seconds=10)]}, "time_limit_actions[0].max_time_seconds: got 10, allowed: a whole number of seconds, 600 to 86400"),
-        ({"time_limit_actions": [action(reason="SLOW")]}, "time_limit_actions[0].reason: got 'SLOW', allowed: CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY or MISCONFIGURATION:SERVICE_ENVIRONMENT_MAX_RESOURCE or MISCONFIGURATION:QUOTA_MANAGEMENT_LIMIT_EXCEEDED"),
+        ({"time_limit_actions": [action(reason="SLOW")]}, "time_limit_actions[0].reason: got 'SLOW', allowed: CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY, MISCONFIGURATION:SERVICE_ENVIRONMENT_MAX_RESOURCE or MISCONFIGURATION:QUOTA_MANAGEMENT_LIMIT_EXCEEDED"),
         ({"time_limit_actions": [action(), action(max_time_seconds=700)]}, "time_limit_actions[1].reason: got 'CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY', allowed: one action for each reason"),
         ({"time_limit_actions": None}, "time_limit_actions: missing; use a list of JobStateTimeLimitAction"),
         ({"capacity": None, "service_environment": "shared"}, "service_environment: got 'shared', allowed: a ServiceEnvironment"),
@@ -66,17 +66,17 @@ def build(stack: Stack, **changes: Any) -> TrainingQueue:
         ({"time_limit_actions": ["TERMINATE"]}, "time_limit_actions[0]: got 'TERMINATE', allowed: a JobStateTimeLimitAction"),
     ],
 )  # fmt: skip
-def test_a_mistake_is_one_problem(stack: Stack, changes: dict[str, Any], problem: str) -> None:
+def test_an_invalid_argument_is_one_problem(stack: Stack, changes: dict[str, Any], problem: str) -> None:
     assert problems_of(lambda: build(stack, **changes)) == [problem]
     assert stack.node.children == []
 
 
-def test_a_generator_is_refused_as_it_could_be_read_once_only(stack: Stack) -> None:
+def test_a_generator_is_refused_because_it_can_be_read_only_once(stack: Stack) -> None:
     (problem,) = problems_of(lambda: build(stack, time_limit_actions=(action() for _ in range(2))))
     assert problem.endswith("allowed: a list of JobStateTimeLimitAction")
 
 
-def test_the_error_names_the_construct_and_everything_at_once(stack: Stack) -> None:
+def test_the_error_names_the_construct_and_lists_all_problems(stack: Stack) -> None:
     with pytest.raises(ConfigurationError) as raised:
         build(stack, queue_name="a b", priority=5000, scheduling=FairShare({"a*": 5000, "ab": 1}), capacity=0)
     assert str(raised.value) == (
@@ -90,30 +90,30 @@ def test_the_error_names_the_construct_and_everything_at_once(stack: Stack) -> N
     )
 
 
-def test_after_an_error_the_same_id_and_name_can_be_built(stack: Stack) -> None:
+def test_an_id_and_a_name_are_free_after_an_error(stack: Stack) -> None:
     with pytest.raises(ConfigurationError):
         build(stack, priority=5000)
     build(stack)
     assert len(template_of(stack)["Resources"]) == 2
 
 
-def test_quotas_need_a_region_that_has_them() -> None:
+def test_quota_management_is_refused_in_a_region_without_it() -> None:
     stack = Stack(App(), "Stack", env=Environment(account="111122223333", region="me-central-1"))
     assert problems_of(lambda: build(stack, scheduling=quotas(), capacity={P4: 1})) == [
-        "scheduling: got 'QuotaManagement in me-central-1', allowed: Fifo or FairShare in that Region"
+        "scheduling: quota management is not available in me-central-1: use FIFO or fair-share scheduling"
     ]
     build(stack)
 
 
-def test_a_queue_has_one_environment(stack: Stack) -> None:
+def test_capacity_and_service_environment_exclude_each_other(stack: Stack) -> None:
     shared = ServiceEnvironment(stack, "Shared", capacity=5)
     assert problems_of(lambda: build(stack, service_environment=shared)) == [
-        "service_environment: got 'both capacity and Stack/Shared', allowed: one of the two, "
-        "as a queue has one service environment"
+        "service_environment: capacity and the service environment Stack/Shared exclude each other: "
+        "use only one of them"
     ]
 
 
-def test_a_shared_environment_fits_the_policy_too(stack: Stack) -> None:
+def test_an_existing_environment_must_match_the_policy(stack: Stack) -> None:
     counted = ServiceEnvironment(stack, "Counted", capacity=5)
     typed = ServiceEnvironment(stack, "Typed", capacity={P4: 5})
     assert problems_of(lambda: build(stack, capacity=None, service_environment=counted, scheduling=quotas())) == [
@@ -127,35 +127,31 @@ def test_a_shared_environment_fits_the_policy_too(stack: Stack) -> None:
 
 
 @pytest.mark.parametrize("first_has_quotas", [True, False])
-def test_an_environment_with_quotas_has_one_queue(stack: Stack, first_has_quotas: bool) -> None:
-    arn = "arn:aws:batch:us-east-1:111122223333:service-environment/theirs"
+def test_a_queue_with_quota_management_does_not_share_its_environment(stack: Stack, first_has_quotas: bool) -> None:
+    arn = "arn:aws:batch:us-east-1:111122223333:service-environment/imported"
     environments = [ServiceEnvironment.from_service_environment_arn(stack, name, arn) for name in ("One", "Two")]
     policies = [quotas(), Fifo()] if first_has_quotas else [Fifo(), quotas()]
     TrainingQueue(stack, "First", queue_name="first", service_environment=environments[0], scheduling=policies[0])
     assert problems_of(
         lambda: build(stack, capacity=None, service_environment=environments[1], scheduling=policies[1])
     ) == [
-        "service_environment: got 'Stack/Two', allowed: with QuotaManagement, "
-        "an environment that no other queue has: Stack/First has it"
+        "service_environment: Stack/First already uses Stack/Two, and a queue with quota management must be the only "
+        "queue of its service environment: use another service environment"
     ]
 
 
-def test_two_queues_with_quotas_cannot_share(stack: Stack) -> None:
+def test_two_queues_with_quota_management_cannot_share_an_environment(stack: Stack) -> None:
     typed = ServiceEnvironment(stack, "Typed", capacity={P4: 5})
     TrainingQueue(stack, "First", queue_name="first", service_environment=typed, scheduling=quotas({P4: 5}))
     assert len(problems_of(lambda: build(stack, capacity=None, service_environment=typed, scheduling=quotas()))) == 1
 
 
-def test_a_queue_name_is_taken_once_in_an_account_and_region(app: App, stack: Stack) -> None:
+def test_a_queue_name_is_unique_in_an_account_and_region(app: App, stack: Stack) -> None:
     build(stack)
     twin = Stack(app, "Twin", env=Environment(account=stack.account, region=stack.region))
-    assert problems_of(lambda: build(twin)) == [
-        "queue_name: got 'q', allowed: another name: Stack/Queue has it already"
-    ]
+    assert problems_of(lambda: build(twin)) == ["queue_name: Stack/Queue already has the name 'q': use another name"]
 
 
-def test_a_queue_does_not_take_the_name_of_an_environment(stack: Stack) -> None:
+def test_the_name_of_a_service_environment_is_refused_for_a_queue(stack: Stack) -> None:
     ServiceEnvironment(stack, "Shared", capacity=5, service_environment_name="q")
-    assert problems_of(lambda: build(stack)) == [
-        "queue_name: got 'q', allowed: another name: Stack/Shared has it already"
-    ]
+    assert problems_of(lambda: build(stack)) == ["queue_name: Stack/Shared already has the name 'q': use another name"]
