@@ -1,4 +1,4 @@
-"""The exporter of the example environment in hand-written L1s, unchecked, with the same code."""
+"""Exporter of the example environment in hand-written L1 constructs with the same Lambda code, without checks."""
 
 import json
 from pathlib import Path
@@ -21,7 +21,7 @@ FIELDS = ["jobId", "status", "statusReason", "shareIdentifier", "createdAt", "st
 def function(
     stack: cdk.Stack, name: str, code: s3_assets.Asset, statements: list[dict[str, Any]]
 ) -> lambda_.CfnFunction:
-    """A function with its role and its log group."""
+    """Create a function with its role and its log group."""
     group = logs.CfnLogGroup(stack, f"{name}-logs", retention_in_days=30)
     write = allow(["logs:CreateLogStream", "logs:PutLogEvents"], group.attr_arn)
     return lambda_.CfnFunction(
@@ -40,37 +40,37 @@ def function(
 
 
 def queue(stack: cdk.Stack, name: str, dead_letters: str | None = None, *, events_in: bool = True) -> sqs.CfnQueue:
-    """An encrypted queue, with its policy."""
+    """Create an encrypted SQS queue with its policy."""
     redrive = {"deadLetterTargetArn": dead_letters, "maxReceiveCount": 5} if dead_letters else None
-    made = sqs.CfnQueue(
+    resource = sqs.CfnQueue(
         stack, name, sqs_managed_sse_enabled=True, redrive_policy=redrive, message_retention_period=1_209_600
     )
     encrypted = {"Bool": {"aws:SecureTransport": "false"}}
-    refuse = {"Effect": "Deny", "Principal": {"AWS": "*"}, "Action": "sqs:*", "Resource": made.attr_arn}
+    refuse = {"Effect": "Deny", "Principal": {"AWS": "*"}, "Action": "sqs:*", "Resource": resource.attr_arn}
     send = {
         "Effect": "Allow",
         "Principal": {"Service": "events.amazonaws.com"},
         "Action": "sqs:SendMessage",
-        "Resource": made.attr_arn,
+        "Resource": resource.attr_arn,
         "Condition": {"StringEquals": {"aws:SourceAccount": ACCOUNT}},
     }
     statements = [refuse | {"Condition": encrypted}, *([send] if events_in else [])]
-    sqs.CfnQueuePolicy(stack, f"{name}-policy", queues=[made.ref], policy_document={"Statement": statements})
-    return made
+    sqs.CfnQueuePolicy(stack, f"{name}-policy", queues=[resource.ref], policy_document={"Statement": statements})
+    return resource
 
 
 def exporter(stack: cdk.Stack, training: list[str], containers: list[str]) -> None:
-    """All of it."""
-    dead, undelivered = queue(stack, "dead", events_in=False), queue(stack, "undelivered")
-    no_queue = cdk.Acknowledgment(id="AwsSolutions-SQS3", reason="a dead-letter queue")
-    cdk.Validations.of(undelivered).acknowledge(no_queue)
-    target = queue(stack, "events", dead.attr_arn)
+    """Create the exporter: queues, rules, functions and the schedule."""
+    dead_letters, undelivered = queue(stack, "dead", events_in=False), queue(stack, "undelivered")
+    finding = cdk.Acknowledgment(id="AwsSolutions-SQS3", reason="a dead-letter queue")
+    cdk.Validations.of(undelivered).acknowledge(finding)
+    target = queue(stack, "events", dead_letters.attr_arn)
     rule = events.CfnRule
     rules: list[tuple[str, dict[str, Any]]] = [
-        (f"Batch {kind} {what}", {"jobQueue": [f"arn:aws:batch:{REGION}:{ACCOUNT}:job-queue/{name}"]})
+        (f"Batch {kind} {event}", {"jobQueue": [f"arn:aws:batch:{REGION}:{ACCOUNT}:job-queue/{name}"]})
         for kind, names in (("Service Job", training), ("Job", containers))
         for name in names
-        for what in ("State Change", "Queue Blocked")
+        for event in ("State Change", "Queue Blocked")
     ]
     for number, (kind, detail) in enumerate([*rules, ("Batch Service Job Preemption Completed", {})]):
         paths = {name: f"$.detail.{name}" for name in FIELDS}
@@ -96,30 +96,30 @@ def exporter(stack: cdk.Stack, training: list[str], containers: list[str]) -> No
         ignore_mode=cdk.IgnoreMode.GIT,
     )
     consume = allow(["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"], target.attr_arn)
-    counts = function(stack, "job_events", code, [consume, allow(["batch:DescribeServiceJob"], "*")])
+    events_function = function(stack, "job_events", code, [consume, allow(["batch:DescribeServiceJob"], "*")])
     lambda_.CfnEventSourceMapping(
-        stack, "mapping", function_name=counts.ref, event_source_arn=target.attr_arn, batch_size=100
+        stack, "mapping", function_name=events_function.ref, event_source_arn=target.attr_arn, batch_size=100
     )
     lists = ["batch:DescribeJobDefinitions", "batch:ListJobs", "batch:ListServiceJobs", "batch:GetJobQueueSnapshot"]
-    polls = function(stack, "queue_poller", code, [allow(lists, "*")])
+    poller = function(stack, "queue_poller", code, [allow(lists, "*")])
     lambda_.CfnEventInvokeConfig(
-        stack, "invocations", function_name=polls.ref, qualifier="$LATEST", maximum_retry_attempts=0
+        stack, "invocations", function_name=poller.ref, qualifier="$LATEST", maximum_retry_attempts=0
     )
     invoke = iam.CfnRole.PolicyProperty(
-        policy_name="Invoke", policy_document={"Statement": [allow(["lambda:InvokeFunction"], polls.attr_arn)]}
+        policy_name="Invoke", policy_document={"Statement": [allow(["lambda:InvokeFunction"], poller.attr_arn)]}
     )
     service = {"Service": "scheduler.amazonaws.com"}
     trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": service}
     schedule_role = iam.CfnRole(
         stack, "schedule-role", assume_role_policy_document={"Statement": [trust]}, policies=[invoke]
     )
-    told = [{"name": name, "kind": "service"} for name in training] + [{"name": name} for name in containers]
+    poller_queues = [{"name": name, "kind": "service"} for name in training] + [{"name": name} for name in containers]
     scheduler.CfnSchedule(
         stack,
         "schedule",
         schedule_expression="rate(1 minute)",
         flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
         target=scheduler.CfnSchedule.TargetProperty(
-            arn=polls.attr_arn, role_arn=schedule_role.attr_arn, input=json.dumps({"queues": told})
+            arn=poller.attr_arn, role_arn=schedule_role.attr_arn, input=json.dumps({"queues": poller_queues})
         ),
     )

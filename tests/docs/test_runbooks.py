@@ -1,4 +1,4 @@
-"""Every alarm has a runbook, and what runbooks and the page of alarms say is held against the code and AWS's models."""
+"""Runbooks and the page of alarms, checked against the code and against AWS's API models."""
 
 import json
 import re
@@ -35,23 +35,27 @@ from tests.support import REPOSITORY
 DOCS = REPOSITORY / "docs"
 RUNBOOKS = DOCS / "runbooks"
 INDEX = RUNBOOKS / "README.md"
-KINDS = [*(field.name for of in (AlarmLimits, ExporterLimits) for field in fields(of)), "custom", "replication_failed"]
-HEADINGS = ["What it means", "Look first", "Causes and what to do", "When it is a false alarm", "What clears it"]
+KINDS = [
+    *(field.name for limits in (AlarmLimits, ExporterLimits) for field in fields(limits)),
+    "custom",
+    "replication_failed",
+]
+HEADINGS = ["Meaning", "First steps", "Causes and actions", "False alarms", "Return to OK"]
 
 GLOBAL = {"output", "query", "region", "no-cli-pager"}
 PAGED = {"max-items", "page-size", "starting-token"}
-OF_THE_CLI = {
+CLI_COMMANDS = {
     ("logs", "tail"): {"since", "follow", "format", "filter-pattern", "log-stream-names", "log-stream-name-prefix"}
 }
-"""Commands that the AWS CLI adds to the services' own, with their options: "tail" in the AWS CLI Command Reference."""
+"""Options of commands that are not in the API models (AWS CLI Command Reference)."""
 
 
-def page_of(kind: str) -> Path:
+def runbook(kind: str) -> Path:
     return RUNBOOKS / f"{kind.replace('_', '-')}.md"
 
 
 def commands(page: Path) -> Iterator[str]:
-    """Each command of the AWS CLI on a page, in its blocks and in its sentences."""
+    """Yield the AWS CLI commands in the code blocks and the sentences of a page."""
     text = page.read_text()
     for block in re.findall(r"```console\n(.*?)```", text, re.DOTALL):
         for line in block.replace("\\\n", " ").splitlines():
@@ -61,9 +65,9 @@ def commands(page: Path) -> Iterator[str]:
 
 
 ALL = [
-    pytest.param(one, id=f"{page.stem}-{n}")
+    pytest.param(command, id=f"{page.stem}-{n}")
     for page in [*RUNBOOKS.glob("*.md"), DOCS / "alarms.md"]
-    for n, one in enumerate(commands(page))
+    for n, command in enumerate(commands(page))
 ]
 
 
@@ -72,41 +76,41 @@ def service_model(service: str) -> ServiceModel:
     return botocore.session.get_session().get_service_model(service)
 
 
-def members(shape: Shape | None, seen: frozenset[str] = frozenset()) -> set[str]:
-    """The names of all that is somewhere inside a shape."""
-    if shape is None or shape.name in seen:
+def members(shape: Shape | None, visited: frozenset[str] = frozenset()) -> set[str]:
+    """Return the names of all direct and nested members of a shape."""
+    if shape is None or shape.name in visited:
         return set()
-    seen |= {shape.name}
+    visited |= {shape.name}
     inner = [getattr(shape, part) for part in ("member", "value") if hasattr(shape, part)]
     named = getattr(shape, "members", {})
-    return set(named).union(*(members(one, seen) for one in [*inner, *named.values()]))
+    return set(named).union(*(members(part, visited) for part in [*inner, *named.values()]))
 
 
-def fields_of(query: dict[str, Any]) -> Iterator[str]:
+def query_fields(query: dict[str, Any]) -> Iterator[str]:
     if query["type"] == "field":
         yield query["value"]
     for child in query.get("children", ()):
         if isinstance(child, dict):
-            yield from fields_of(child)
+            yield from query_fields(child)
 
 
-def value_of(shape: Shape, words: list[str]) -> Any:
-    """What the CLI makes of the words after an option: JSON, its shorthand, or plain values."""
+def parsed_value(shape: Shape, words: list[str]) -> Any:
+    """Return the value of the words after an option: JSON, the CLI's shorthand, or plain values."""
     if shape.type_name == "list":
-        return [value_of(shape.member, [word]) for word in words]
+        return [parsed_value(shape.member, [word]) for word in words]
     (word,) = words
     if shape.type_name == "structure":
         if word.startswith("{"):
             return json.loads(word)
         pairs = dict(pair.split("=", 1) for pair in word.split(","))
         assert pairs.keys() <= shape.members.keys(), pairs
-        return {name: value_of(shape.members[name], [value]) for name, value in pairs.items()}
+        return {name: parsed_value(shape.members[name], [value]) for name, value in pairs.items()}
     if getattr(shape, "enum", None):
         assert word in shape.enum, f"{word}: {shape.enum}"
     return int(word) if shape.type_name in {"integer", "long"} else word
 
 
-def options_of(words: list[str]) -> dict[str, list[str]]:
+def parsed_options(words: list[str]) -> dict[str, list[str]]:
     options: dict[str, list[str]] = {}
     for word in words:
         if word.startswith("--"):
@@ -118,46 +122,46 @@ def options_of(words: list[str]) -> dict[str, list[str]]:
 
 
 def check(command: str) -> None:
-    """Fails if the AWS CLI would not take a command, or AWS's API would refuse its parameters by their form."""
+    """Fail if the AWS CLI does not accept a command, or the API refuses the form of its parameters."""
     program, service, name, *words = shlex.split(command)
     assert program == "aws"
-    if known := OF_THE_CLI.get((service, name)):
+    if cli_options := CLI_COMMANDS.get((service, name)):
         (_, *rest) = words
-        assert options_of(rest).keys() <= known | GLOBAL
+        assert parsed_options(rest).keys() <= cli_options | GLOBAL
         return
     model = service_model(service)
     operations = {botocore.xform_name(operation, "-"): operation for operation in model.operation_names}
     operation = model.operation_model(operations[name])
-    options = options_of(words)
+    options = parsed_options(words)
     if PAGED & options.keys():
         botocore.session.get_session().get_paginator_model(service).get_paginator(operation.name)
     for query in options.get("query", ()):
-        assert set(fields_of(jmespath.compile(query).parsed)) <= members(operation.output_shape), query
+        assert set(query_fields(jmespath.compile(query).parsed)) <= members(operation.output_shape), query
     inputs = operation.input_shape.members if operation.input_shape else {}
     by_option = {botocore.xform_name(member, "-"): member for member in inputs}
     given = options.keys() - GLOBAL - PAGED
     assert given <= by_option.keys()
-    values = {by_option[option]: value_of(inputs[by_option[option]], options[option]) for option in given}
+    values = {by_option[option]: parsed_value(inputs[by_option[option]], options[option]) for option in given}
     report = ParamValidator().validate(values, operation.input_shape)
     assert not report.has_errors(), report.generate_report()
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_each_kind_has_a_runbook_with_all_it_needs(kind: str) -> None:
-    text = page_of(kind).read_text()
+def test_each_kind_of_alarm_has_a_complete_runbook(kind: str) -> None:
+    text = runbook(kind).read_text()
     assert text.startswith(f"# Alarm {kind.replace('_', '-')}\n")
     assert re.findall(r"^## (.*)$", text, re.MULTILINE) == HEADINGS
     assert 25 <= len(text.splitlines()) <= 60
-    assert list(commands(page_of(kind)))
+    assert list(commands(runbook(kind)))
 
 
-def test_the_index_has_every_runbook_and_no_other() -> None:
+def test_the_index_lists_exactly_the_runbooks() -> None:
     linked = set(re.findall(r"\]\(([\w-]+\.md)\) \|$", INDEX.read_text(), re.MULTILINE))
-    assert linked == {page_of(kind).name for kind in KINDS} == {page.name for page in RUNBOOKS.iterdir()} - {INDEX.name}
+    assert linked == {runbook(kind).name for kind in KINDS} == {page.name for page in RUNBOOKS.iterdir()} - {INDEX.name}
 
 
 @pytest.mark.parametrize("command", ALL)
-def test_the_aws_cli_takes_each_command(command: str) -> None:
+def test_the_aws_cli_accepts_each_command(command: str) -> None:
     check(command)
 
 
@@ -175,24 +179,26 @@ def test_the_aws_cli_takes_each_command(command: str) -> None:
         "aws logs tail GROUP --from 1h",
     ],
 )
-def test_what_the_aws_cli_would_refuse_is_found(command: str) -> None:
+def test_a_command_that_the_aws_cli_refuses_is_found(command: str) -> None:
     with pytest.raises((AssertionError, KeyError, ValueError)):
         check(command)
 
 
-def tuned(page: Path) -> list[str]:
+def limit_examples(page: Path) -> list[str]:
     return re.findall(r"`((?:AlarmLimits|ExporterLimits)\(\w.*?\))`", page.read_text())
 
 
-@pytest.mark.parametrize("page", [*map(page_of, KINDS[:-2]), DOCS / "alarms.md"], ids=lambda page: page.stem)
-def test_limits_that_pages_show_can_be_set(page: Path) -> None:
-    assert tuned(page)
-    for code in tuned(page):
+@pytest.mark.parametrize("page", [*map(runbook, KINDS[:-2]), DOCS / "alarms.md"], ids=lambda page: page.stem)
+def test_limits_on_pages_are_valid(page: Path) -> None:
+    assert limit_examples(page)
+    for code in limit_examples(page):
         limits = eval(code, {name: getattr(alarms, name) for name in dir(alarms)})
         assert list(limits.problems(1)) == []
         if page.parent == RUNBOOKS:
             kind = page.stem.replace("-", "_")
-            assert replace(limits, **{kind: getattr(type(limits)(), kind)}) == type(limits)()  # of its own kind only
+            assert (
+                replace(limits, **{kind: getattr(type(limits)(), kind)}) == type(limits)()
+            )  # changes only its own kind
             assert limits != type(limits)()
             assert f"`{kind}` in `alarms`" in re.sub(r"\s+", " ", page.read_text())
 
@@ -201,11 +207,11 @@ def section(page: Path, heading: str) -> str:
     return page.read_text().partition(f"## {heading}\n")[2].partition("\n## ")[0]
 
 
-def test_pages_say_the_default_limits() -> None:
+def test_pages_show_the_default_limits() -> None:
     table = section(DOCS / "alarms.md", "The alarms")
     for kind, _, limit in [*AlarmLimits().limits(), *ExporterLimits().limits()]:
         (row, *_) = re.findall(rf"^\| `{kind}`.*$", table, re.MULTILINE)
-        for text in (row, section(page_of(kind), "What it means")):
+        for text in (row, section(runbook(kind), "Meaning")):
             for field in fields(limit):
                 value = getattr(limit, field.name)
                 assert value is None or re.search(rf"\b{value}\b", text), f"{kind}: {value}"
@@ -213,50 +219,52 @@ def test_pages_say_the_default_limits() -> None:
 
 @cache
 def queue_alarms() -> QueueAlarms:
-    """Alarms of every kind but custom."""
+    """Return alarms of all kinds except custom."""
     stack = Stack(App(), "Monitoring", env=Environment(account="111122223333", region="us-east-1"))
     capacity = {"ml.p5.48xlarge": 4}
     policy = QuotaManagement(QuotaShare(name="mine", capacity=capacity, sharing=Sharing.RESERVE))
     quotas = TrainingQueue(stack, "Quotas", queue_name="quotas", capacity=capacity, scheduling=policy)
     vpc = TrainingVpc(stack, "Network")
-    machines = GpuComputeEnvironment(
+    environment = GpuComputeEnvironment(
         stack, "Spot", vpc=vpc, instance_types=["g5.12xlarge"], max_gpus=8, purchase=Purchase.SPOT
     )
-    spot = GpuQueue(stack, "Queue", queue_name="spot", compute_environments=[machines], scheduling=Fifo())
+    spot = GpuQueue(stack, "Queue", queue_name="spot", compute_environments=[environment], scheduling=Fifo())
     return QueueAlarms(stack, "Alarms", metrics=JobMetrics(stack, "JobMetrics", queues=[quotas, spot]))
 
 
-def test_the_table_of_alarms_says_how_each_takes_missing_data_and_of_which_severity_it_is() -> None:
-    row = r"^\| `(\w+)`( of events)?[^|]*\|[^|]*\|[^|]*\| ([\w, ]+) \| `(\w+)` \|$"
-    said = {
-        f"{kind.replace('_', '-')}{'-events' if events else ''}": {(severity, missing) for severity in some.split(", ")}
-        for kind, events, some, missing in re.findall(row, (DOCS / "alarms.md").read_text(), re.MULTILINE)
+def test_the_table_of_alarms_has_the_severities_and_the_treatment_of_missing_data() -> None:
+    row = r"^\| `(\w+)`( \(events\))?[^|]*\|[^|]*\|[^|]*\| ([\w, ]+) \| `(\w+)` \|$"
+    documented = {
+        f"{kind.replace('_', '-')}{'-events' if events else ''}": {
+            (severity, missing) for severity in severities.split(", ")
+        }
+        for kind, events, severities, missing in re.findall(row, (DOCS / "alarms.md").read_text(), re.MULTILINE)
     }
-    assert {name.removesuffix("-events").replace("-", "_") for name in said} == set(KINDS) - {
+    assert {name.removesuffix("-events").replace("-", "_") for name in documented} == set(KINDS) - {
         "custom",
         "replication_failed",
     }
-    made: dict[str, set[tuple[str, str | None]]] = {name: set() for name in said}
+    actual: dict[str, set[tuple[str, str | None]]] = {name: set() for name in documented}
     for path, alarm in queue_alarms().alarms.items():
         name, _, severity = path.rpartition("/")[2].rpartition("-")
-        kind = max((known for known in said if name.startswith(known)), key=len)
-        made[kind].add((severity, alarm.treat_missing_data))
-    assert made == said
+        kind = max((prefix for prefix in documented if name.startswith(prefix)), key=len)
+        actual[kind].add((severity, alarm.treat_missing_data))
+    assert actual == documented
 
 
-def test_pages_say_how_long_events_may_wait() -> None:
+def test_pages_show_the_limit_on_waiting_events() -> None:
     seconds = queue_alarms().alarms["Exporter/stale-events-Critical"].threshold
     assert seconds is not None
-    (row,) = re.findall(r"^\| `stale` of events .*$", (DOCS / "alarms.md").read_text(), re.MULTILINE)
-    for text in (row, section(page_of("stale"), "What it means")):
+    (row,) = re.findall(r"^\| `stale` \(events\) .*$", (DOCS / "alarms.md").read_text(), re.MULTILINE)
+    for text in (row, section(runbook("stale"), "Meaning")):
         assert f" {seconds / 60:g} minutes" in text
 
 
-def test_alarms_link_to_the_runbooks_that_there_are() -> None:
+def test_alarms_link_to_existing_runbooks() -> None:
     alarms = queue_alarms()
     descriptions = [alarm.alarm_description for alarm in alarms.alarms.values()]
     composites = [*alarms.composites.values(), *alarms.exporter_composites.values()]
     for description in [*descriptions, *(alarm.alarm_description for alarm in composites)]:
-        found = re.search(r"Runbooks?: (\S+)$", description or "")
-        assert found is not None
-        assert (REPOSITORY / found[1]).is_file()
+        match = re.search(r"Runbooks?: (\S+)$", description or "")
+        assert match is not None
+        assert (REPOSITORY / match[1]).is_file()

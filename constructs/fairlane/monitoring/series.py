@@ -1,4 +1,4 @@
-"""One series of CloudWatch, as alarms and dashboards name it. Imports no aws_cdk."""
+"""CloudWatch metrics with dimensions and a statistic, for alarms and dashboards. Imports no aws_cdk."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -9,15 +9,15 @@ from fairlane._internal.lambda_package import metrics_catalog
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Series:
-    """A metric with its dimensions, and what to make of its values.
+    """CloudWatch metric with its dimensions and a statistic.
 
-    Alarms name no unit: with a wrong one they would wait for data for ever, and every metric here has one unit.
+    Alarms name no unit: an alarm with a wrong unit never receives data, and each metric here has exactly one unit.
 
     Args:
-        namespace: of the metric.
-        name: its name.
-        dimensions: their names and values, in the order of their publisher.
-        statistic: such as `Maximum`, `Sum` or `p95`.
+        namespace: Namespace of the metric.
+        name: Name of the metric.
+        dimensions: Values of the dimensions by name, in the order of their publisher.
+        statistic: Statistic, for example `Maximum`, `Sum` or `p95`.
     """
 
     namespace: str
@@ -25,68 +25,70 @@ class Series:
     dimensions: Mapping[str, str] = field(default_factory=dict)
     statistic: str
 
-    def by(self, statistic: str) -> "Series":
-        """The same metric, with another statistic."""
+    def with_statistic(self, statistic: str) -> "Series":
+        """Return the same metric with another statistic."""
         return replace(self, statistic=statistic)
 
-    def in_graph(self, **options: Any) -> list[Any]:
-        """For the metrics of a dashboard's widget.
+    def graph_row(self, **options: Any) -> list[Any]:
+        """Return the metric as an item of `metrics` in a dashboard widget.
 
         Args:
-            options: of the line, such as `label` or `id`.
+            options: Options of the line, for example `label` or `id`.
         """
         pairs = [part for pair in self.dimensions.items() for part in pair]
         return [self.namespace, self.name, *pairs, {"stat": self.statistic, **options}]
 
 
-def exported(namespace: str, name: str, queue: str, *, share: str | None = None, reason: str | None = None) -> Series:
-    """A metric of `JobMetrics`, with the statistic of `metrics.json`.
+def exported_metric(
+    namespace: str, name: str, queue: str, *, share: str | None = None, reason: str | None = None
+) -> Series:
+    """Return a metric of `JobMetrics`, with the statistic of `metrics.json`.
 
     Args:
-        namespace: of the exporter.
-        name: one of `metrics.json`.
-        queue: the name of a queue.
-        share: for metrics of shares.
-        reason: for metrics by reason.
+        namespace: Namespace of the exporter.
+        name: Name of a metric in `metrics.json`.
+        queue: Name of the queue.
+        share: Name of the share, for metrics of shares.
+        reason: Reason, for metrics by reason.
     """
     catalog = metrics_catalog()
-    known = catalog["metrics"][name]
+    metric = catalog["metrics"][name]
     per = "share" if share is not None else "reason" if reason is not None else "queue"
-    assert per in known["per"], f"{name} is not published by {per}"
+    assert per in metric["per"], f"{name} is not published by {per}"
     values = {"JobQueueName": queue, "Share": share, "Reason": reason}
     dimensions = {dimension: str(values[dimension]) for dimension in catalog["dimensions"][per]}
-    return Series(namespace=namespace, name=name, dimensions=dimensions, statistic=known["statistic"])
+    return Series(namespace=namespace, name=name, dimensions=dimensions, statistic=metric["statistic"])
 
 
-def native(name: str, queue: str) -> Series:
-    """A metric that AWS Batch publishes for a queue, free of charge; counts are summed, durations averaged."""
+def native_metric(name: str, queue: str) -> Series:
+    """Return a metric that AWS Batch publishes free of charge for a queue; counts are summed, durations averaged."""
     statistic = "Average" if name.endswith("Duration") else "Sum"
     return Series(namespace="AWS/Batch", name=name, dimensions={"JobQueueName": queue}, statistic=statistic)
 
 
-def search(
-    metric_name: str, dimensions: Sequence[str], *, namespace: str, statistic: str, period: int = 300, **wanted: str
+def search_expression(
+    metric_name: str, dimensions: Sequence[str], *, namespace: str, statistic: str, period: int = 300, **values: str
 ) -> str:
-    """An expression that finds every series of a metric, for dashboards: alarms cannot search.
+    """Return an expression that finds all series of a metric. Dashboards accept it; alarms cannot search.
 
     Args:
-        metric_name: of the metric.
-        dimensions: their names, all of them.
-        namespace: of the metric.
-        statistic: such as `Sum`.
-        period: in seconds.
-        wanted: values of some dimensions.
+        metric_name: Name of the metric.
+        dimensions: Names of all its dimensions.
+        namespace: Namespace of the metric.
+        statistic: Statistic, for example `Sum`.
+        period: Period, in seconds. Default: 300.
+        values: Values of some of the dimensions.
     """
     schema = ",".join([f'"{namespace}"', *dimensions])
-    terms = " ".join(f'{name}="{value}"' for name, value in {"MetricName": metric_name, **wanted}.items())
+    terms = " ".join(f'{name}="{value}"' for name, value in {"MetricName": metric_name, **values}.items())
     return f"SEARCH('{{{schema}}} {terms}', '{statistic}', {period})"
 
 
-def of_queue(name: str, queue_name: str, statistic: str) -> Series:
-    """A metric of a queue of SQS."""
+def sqs_metric(name: str, queue_name: str, statistic: str) -> Series:
+    """Return a metric of an SQS queue."""
     return Series(namespace="AWS/SQS", name=name, dimensions={"QueueName": queue_name}, statistic=statistic)
 
 
-def of_function(name: str, function_name: str, statistic: str) -> Series:
-    """A metric of a Lambda function."""
+def lambda_metric(name: str, function_name: str, statistic: str) -> Series:
+    """Return a metric of a Lambda function."""
     return Series(namespace="AWS/Lambda", name=name, dimensions={"FunctionName": function_name}, statistic=statistic)

@@ -10,9 +10,9 @@ from typing import Final
 from fairlane.errors import Problem
 
 PERCENTILE_DECIMALS: Final = 10
-"""Decimals that CloudWatch takes."""
+"""Decimals that CloudWatch accepts."""
 
-_MOST_PERCENT: Final = 100
+_MAX_PERCENT: Final = 100
 _NUMBER: Final = rf"\d+(?:\.\d{{1,{PERCENTILE_DECIMALS}}})?"
 _SIMPLE: Final = re.compile("SampleCount|Sum|Average|Minimum|Maximum|IQM")
 _SINGLE: Final = re.compile(f"(p|tm|wm|tc|ts)({_NUMBER})")
@@ -20,7 +20,7 @@ _RANGE: Final = re.compile(f"(PR|TM|WM|TC|TS)\\(({_NUMBER})?(%?):({_NUMBER})?(%?
 
 
 def is_statistic(text: str) -> bool:
-    """Tells whether CloudWatch has a statistic."""
+    """Return True if `text` is a statistic of CloudWatch."""
     if single := _SINGLE.fullmatch(text):
         return 0 < float(single[2]) <= 100
     if not (bounds := _RANGE.fullmatch(text)):
@@ -41,15 +41,18 @@ def percentile_text(percentile: float) -> str:
 
 
 def check_percentiles(percentiles: object) -> Iterator[Problem]:
-    """Check a list of one or more percentiles, each once."""
+    """Yield the problems of a list of percentiles, which must be distinct and in range."""
     field = ("percentiles",)
-    if isinstance(percentiles, str) or not isinstance(percentiles, Sequence) or not percentiles:
-        yield Problem(field, percentiles or "none", "one percentile or more")
+    if isinstance(percentiles, str) or not isinstance(percentiles, Sequence):
+        yield Problem(field, percentiles, "a list of percentiles")
         return
-    for index, one in enumerate(percentiles):
-        number = isinstance(one, int | float) and not isinstance(one, bool) and 0 < one <= _MOST_PERCENT
-        if not number or float(percentile_text(one)[1:]) != one:
+    if not percentiles:
+        yield Problem.relation(field, "the list is empty: give one percentile or more")
+    for index, percentile in enumerate(percentiles):
+        is_number = isinstance(percentile, int | float) and not isinstance(percentile, bool)
+        in_range = is_number and 0 < percentile <= _MAX_PERCENT
+        if not in_range or float(percentile_text(percentile)[1:]) != percentile:
             allowed = f"a percentile: a number above 0, up to 100, with at most {PERCENTILE_DECIMALS} decimals"
-            yield Problem((*field, index), one, allowed)
-        elif one in percentiles[:index]:
-            yield Problem((*field, index), one, "each percentile once")
+            yield Problem((*field, index), percentile, allowed)
+        elif percentile in percentiles[:index]:
+            yield Problem.relation((*field, index), f"percentile {percentile} is given twice: remove one")

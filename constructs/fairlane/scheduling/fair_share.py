@@ -1,4 +1,4 @@
-"""Fair share: each share identifier gets its part over time, and whoever used least goes next."""
+"""Fair-share scheduling: the next job is of the share with the least use for its weight."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -20,23 +20,24 @@ MAX_COMPUTE_RESERVATION: Final = 99
 
 @dataclass(frozen=True, slots=True)
 class FairShare(SchedulingPolicy):
-    """Divides a queue between share identifiers in proportion to their weights, over time; nothing is preempted.
+    """Fair-share scheduling: a queue is divided over time between share identifiers, in proportion to their weights.
 
-    Every job names its share identifier at submission. A running job keeps its place whatever the shares say, so a
-    share that was idle waits until jobs of others end. Identifiers that the policy does not list run at weight
-    factor 1.0; list them all, because the first concurrent jobs of an unknown one can fail.
+    Each job names its share identifier at submission. No job is preempted, so a share that was idle waits until jobs
+    of other shares end. Share identifiers that the policy does not list have the weight factor 1.0. List all of them,
+    because the first concurrent jobs of an unlisted identifier can fail.
 
-    All of it updates in place. Sources: `FairsharePolicy` and `ShareAttributes` in the Batch API; the limit of 500
-    and the pattern of identifiers are the service's own answers.
+    All settings update in place. Sources: `FairsharePolicy` and `ShareAttributes` in the Batch API. The limit of 500
+    and the pattern of identifiers come from error messages of the service.
 
     Args:
-        weight_factors: AWS's weight factor for each share identifier, 0.0001 to 999.9999, at most 500 of them.
-            **Lower means more**: 1 gets three times as much as 3. An identifier has up to 255 characters of A-Z, a-z,
-            0-9, - and _; with `*` at its end it stands for all that start so, which divide its part among them.
-        share_decay_seconds: how long past use counts against a share, 0 to 604800 seconds (a week). AWS's API says
-            that 0 means 600 seconds, its user guide that 0 counts current use only.
-        compute_reservation: percentage, 0 to 99, kept free for shares that have no jobs now: with n active shares AWS
-            holds back (compute_reservation / 100) ** n of the capacity.
+        weight_factors: AWS's weight factor for each share identifier, 0.0001 to 999.9999, for at most 500
+            identifiers. **Lower means more**: a share with 1 gets three times as much as a share with 3. An identifier
+            has 1 to 255 characters of A-Z, a-z, 0-9, - and _. An identifier that ends in `*` stands for all
+            identifiers with this prefix, which divide its part among them.
+        share_decay_seconds: Number of seconds that past use counts against a share, 0 to 604,800 (one week). For 0,
+            AWS's API reference says 600 seconds, and the user guide says that only current use counts. Default: AWS's.
+        compute_reservation: Percentage of the capacity, 0 to 99, that AWS keeps free for shares without jobs: with n
+            active shares, (compute_reservation / 100) ** n of the capacity. Default: 0.
     """
 
     weight_factors: Mapping[str, float]
@@ -56,14 +57,16 @@ class FairShare(SchedulingPolicy):
         share_decay_seconds: int | None = None,
         compute_reservation: int | None = None,
     ) -> "FairShare":
-        """Divides a queue by proportions, where more means more: with `{"a": 60, "b": 30}`, a gets two thirds.
+        """Return a policy that divides a queue by proportions, where more means more.
+
+        With `{"a": 60, "b": 30}`, a gets two thirds of the capacity.
 
         Args:
-            proportions: a positive number for each share identifier; only their ratios matter, up to 1 to 999.9999.
-                The weight factor is the largest proportion divided by one's own, to four decimals. A token is
-                refused here, because CloudFormation cannot divide.
-            share_decay_seconds: as for `FairShare`.
-            compute_reservation: as for `FairShare`.
+            proportions: Positive number for each share identifier. Only the ratios matter, up to 1 to 999.9999. The
+                weight factor of a share is the largest proportion divided by the share's own, with four decimals. A
+                token is refused, because CloudFormation cannot divide.
+            share_decay_seconds: The same as in `FairShare`.
+            compute_reservation: The same as in `FairShare`.
         """
         usable = isinstance(proportions, Mapping) and not any(_bad_proportions(proportions))
         largest = max(proportions.values(), default=1) if usable else 1
@@ -73,14 +76,15 @@ class FairShare(SchedulingPolicy):
         return policy
 
     def problems(self) -> Iterator[Problem]:
-        """Yields every identifier, weight, decay and reservation that AWS would refuse, and all overlaps."""
+        """Yield the problems of identifiers, weights, decay and reservation, and identifiers that overlap."""
         name = "weight_factors" if self._proportions is None else "proportions"
         if not isinstance(self.weight_factors, Mapping):
             yield Problem((name,), self.weight_factors, "a mapping of share identifiers to numbers")
         else:
             if len(self.weight_factors) > MAX_SHARE_IDENTIFIERS:
-                count = f"{len(self.weight_factors)} share identifiers"
-                yield Problem((name,), count, f"at most {MAX_SHARE_IDENTIFIERS} share identifiers")
+                count = len(self.weight_factors)
+                sentence = f"{count} share identifiers are too many: use at most {MAX_SHARE_IDENTIFIERS}"
+                yield Problem.relation((name,), sentence)
             yield from self._identifier_problems(name)
             yield from self._weight_problems() if self._proportions is None else self._ratio_problems(self._proportions)
         for name, got, highest, unit in (
@@ -97,8 +101,8 @@ class FairShare(SchedulingPolicy):
             yield from check_share_identifier((name, str(identifier)), identifier)
             for prefix in prefixes:
                 if str(identifier).startswith(prefix) and identifier != f"{prefix}*":
-                    allowed = f'share identifiers that do not overlap: "{prefix}*" already stands for this one'
-                    yield Problem((name, str(identifier)), identifier, allowed)
+                    sentence = f'"{prefix}*" already stands for {identifier}: remove one of them'
+                    yield Problem.relation((name, str(identifier)), sentence)
 
     def _weight_problems(self) -> Iterator[Problem]:
         for identifier, weight in self.weight_factors.items():
@@ -113,35 +117,35 @@ class FairShare(SchedulingPolicy):
                 yield Problem(("proportions", str(identifier)), proportions[identifier], allowed)
 
     def problems_with(self, capacity: Mapping[str, int]) -> Iterator[Problem]:
-        """Yields a problem where the environment counts instance types."""
-        yield from check_counts_instances("FairShare", capacity)
+        """Yield a problem if the service environment counts instance types."""
+        yield from check_counts_instances("fair-share scheduling", capacity)
 
     def advice(self, capacity: Mapping[str, int]) -> Iterator[Advice]:
-        """Yields nothing."""
+        """Yield nothing."""
         yield from ()
 
     @property
     def share_names(self) -> list[str]:
-        """The share identifiers; some may end in `*`."""
+        """Share identifiers. An identifier may end in `*`."""
         return list(self.weight_factors)
 
     def entitlements(self, capacity: Capacity) -> Allotment:
-        """Divides the capacity in proportion to 1 / weight factor, less what AWS reserves when all are active.
+        """Return the capacity in proportion to 1 / weight factor, without the reservation for n active shares.
 
-        How AWS counts the use of SageMaker jobs towards fair share is not documented; this takes instances. With a
-        reservation, a share of overwhelming weight may be entitled to more than its ceiling: AWS reserves less when
-        more shares are active.
+        AWS does not document the unit in which SageMaker jobs count towards fair share. Fairlane counts instances.
+        With a reservation, the entitlement of a share with a dominant weight can be above its ceiling, because AWS
+        reserves less when more shares are active.
         """
         parts = {identifier: 1 / weight for identifier, weight in self.weight_factors.items()}
-        whole = sum(parts.values())
+        total = sum(parts.values())
         return {
-            identifier: {unit: self._usable(number, len(parts)) * part / whole for unit, number in limits.items()}
+            identifier: {unit: self._usable(number, len(parts)) * part / total for unit, number in limits.items()}
             for limits in [capacity_limits(capacity)]
             for identifier, part in parts.items()
         }
 
     def ceilings(self, capacity: Capacity) -> Allotment:
-        """Gives each share the whole capacity, less what AWS reserves when one share is active."""
+        """Return the whole capacity for each share, without the reservation for one active share."""
         limits = capacity_limits(capacity)
         return {
             identifier: {unit: self._usable(number, 1) for unit, number in limits.items()}
@@ -156,4 +160,4 @@ def _bad_proportions(proportions: Mapping[str, float]) -> Iterator[Problem]:
     for identifier, proportion in proportions.items():
         number = isinstance(proportion, int | float) and not isinstance(proportion, bool)
         if not number or is_token(proportion) or not 0 < proportion < 1e300:
-            yield Problem(("proportions", str(identifier)), proportion, "a number above 0 that is known at synth")
+            yield Problem(("proportions", str(identifier)), proportion, "a number above 0")

@@ -1,4 +1,4 @@
-"""First in, first out."""
+"""FIFO scheduling."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -10,33 +10,32 @@ from fairlane.scheduling.policy import Allotment, SchedulingPolicy
 
 @dataclass(frozen=True, slots=True)
 class Fifo(SchedulingPolicy):
-    """Jobs start in the order of their submission; nobody is guaranteed anything.
+    """FIFO scheduling: jobs start in the order of their submission. No user has a guaranteed capacity.
 
-    AWS Batch's behaviour for a queue without a scheduling policy. A queue that was created so can never get one:
-    AWS refuses the update.
+    AWS Batch schedules a queue without a scheduling policy so. AWS refuses to add a policy to such a queue later.
     """
 
     def problems(self) -> Iterator[Problem]:
-        """Yields nothing: there is nothing to get wrong."""
+        """Yield nothing: FIFO scheduling has no settings."""
         yield from ()
 
     def problems_with(self, capacity: Mapping[str, int]) -> Iterator[Problem]:
-        """Yields a problem where the environment counts instance types."""
-        yield from check_counts_instances("Fifo", capacity)
+        """Yield a problem if the service environment counts instance types."""
+        yield from check_counts_instances("FIFO scheduling", capacity)
 
     def advice(self, capacity: Mapping[str, int]) -> Iterator[Advice]:
-        """Yields nothing."""
+        """Yield nothing."""
         yield from ()
 
     @property
     def share_names(self) -> list[str]:
-        """None."""
+        """Empty list."""
         return []
 
     def entitlements(self, capacity: Capacity) -> Allotment:
-        """Returns nothing: there are no shares."""
+        """Return an empty mapping: FIFO scheduling has no shares."""
         return {}
 
     def ceilings(self, capacity: Capacity) -> Allotment:
-        """Returns nothing: there are no shares."""
+        """Return an empty mapping: FIFO scheduling has no shares."""
         return {}

@@ -1,4 +1,4 @@
-"""What every scheduling policy has in common."""
+"""Base class of scheduling policies."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
@@ -8,53 +8,53 @@ from fairlane.errors import Advice, Problem
 from fairlane.scheduling.capacity import Capacity
 
 MAX_JOB_PRIORITY: Final = 9999
-"""Highest scheduling priority of a job; the lowest is 0."""
+"""Highest scheduling priority of a job. The lowest is 0."""
 
 Allotment: TypeAlias = dict[str, dict[str, float]]
-"""A number of instances for each capacity unit of each share."""
+"""Number of instances by share and capacity unit."""
 
 
 class SchedulingPolicy(ABC):
-    """Who goes next when several wait: one of `Fifo`, `FairShare` and `QuotaManagement`.
+    """Scheduling policy of a job queue: `Fifo`, `FairShare` or `QuotaManagement`.
 
-    A queue's kind of policy cannot change: AWS refuses it, so make a new queue, let the old one drain and remove it.
+    AWS refuses to change the kind of a queue's policy: create a new queue, drain the old queue, and remove it.
     """
 
     @property
     @abstractmethod
     def share_names(self) -> list[str]:
-        """The names of the shares, as declared; none for a policy without shares."""
+        """Names of the shares in the order of the policy. Empty for a policy without shares."""
 
     @abstractmethod
     def problems(self) -> Iterator[Problem]:
-        """Yields every mistake that the policy has by itself."""
+        """Yield the problems of the policy."""
 
     @abstractmethod
     def problems_with(self, capacity: Mapping[str, int]) -> Iterator[Problem]:
-        """Yields every way in which the policy and the queue's capacity limits do not fit each other."""
+        """Yield the problems between the policy and the capacity limits of the queue."""
 
     @abstractmethod
     def advice(self, capacity: Mapping[str, int]) -> Iterator[Advice]:
-        """Yields what AWS accepts of the two and its user may not have meant."""
+        """Yield warnings about the policy and the capacity limits, which AWS accepts."""
 
     @abstractmethod
     def entitlements(self, capacity: Capacity) -> Allotment:
-        """Tells what each share gets when all shares are busy.
+        """Return the capacity that each share gets while all shares have enough jobs.
 
         Args:
-            capacity: what the queue has, as given to it.
+            capacity: Capacity of the queue.
 
         Returns:
-            Instances by share and capacity unit; empty for a policy without shares.
+            Number of instances by share and capacity unit. Empty for a policy without shares.
         """
 
     @abstractmethod
     def ceilings(self, capacity: Capacity) -> Allotment:
-        """Tells what each share may reach when all other shares idle.
+        """Return the capacity that each share may reach while all other shares are idle.
 
         Args:
-            capacity: what the queue has, as given to it.
+            capacity: Capacity of the queue.
 
         Returns:
-            Instances by share and capacity unit; empty for a policy without shares.
+            Number of instances by share and capacity unit. Empty for a policy without shares.
         """

@@ -1,4 +1,4 @@
-"""Quota management: each share owns capacity, lends it while idle and takes it back by preemption."""
+"""Quota management: quota shares own capacity, lend it while it is idle, and get it back by preemption."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -15,41 +15,42 @@ from fairlane.scheduling.policy import Allotment, SchedulingPolicy
 from fairlane.scheduling.state import State
 
 REGIONS_WITHOUT_QUOTA_SHARES: Final = frozenset({"me-central-1"})
-"""Regions whose CloudFormation has no `AWS::Batch::QuotaShare` (resource schemas of 2026-10-20)."""
+"""Regions without `AWS::Batch::QuotaShare` in CloudFormation (resource schemas of 2026-10-20)."""
 MAX_QUOTA_SHARES: Final = 20
 UNLIMITED: Final = -1
 
 
 class Sharing(StrEnum):
-    """What a quota share does with idle capacity: its own, and that of others."""
+    """Use of idle capacity by a quota share: its own capacity, and the capacity of other shares."""
 
     RESERVE = "RESERVE"
-    """Keeps its own idle capacity to itself, and borrows none."""
+    """The share lends no capacity and borrows none."""
     LEND = "LEND"
-    """Lends its own idle capacity, and borrows none."""
+    """The share lends its idle capacity and borrows none."""
     LEND_AND_BORROW = "LEND_AND_BORROW"
-    """Lends its own idle capacity, and borrows that of others."""
+    """The share lends its idle capacity and borrows idle capacity of other shares."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuotaShare:
-    """One team's own capacity in a queue with quota management, and how it shares it.
+    """Quota share: the capacity of one team in a queue with quota management, and the rules for lending it.
 
-    What is lent out comes back at once: when the owner submits a job, AWS stops a borrower's. That cannot be turned
-    off; where a job must never be stopped for others, let its share reserve or lend, not borrow.
+    Lent capacity comes back at once: when the owner submits a job, AWS stops a job of a borrower. This preemption
+    cannot be disabled. If the jobs of a share must never be preempted by other shares, the share must not borrow.
 
-    A new name replaces the share, and AWS terminates the jobs of the one that goes: set `state=State.DISABLED` and
-    let it drain first. All else updates in place, but a capacity below what is in use makes the share's own jobs
+    A new name replaces the share, and AWS terminates the jobs of the old share: set `state=State.DISABLED` and drain
+    the share first. All other settings update in place. A capacity below the current use makes the share's own jobs
     preemptible. Source: `CreateQuotaShare` and `UpdateQuotaShare` in the Batch API.
 
     Args:
-        name: 1 to 128 characters of A-Z, a-z, 0-9, - and _; jobs name it at submission.
-        capacity: instances that it owns of each `ml.*` type, one to five types, at least 1 of each.
-        sharing: what it does with idle capacity.
-        borrow_limit: the most that it may borrow, in percent of its own capacity of each type, 0 or more. Only with
-            `Sharing.LEND_AND_BORROW`. None, or AWS's -1, is without limit.
-        in_share_preemption: whether a waiting job may stop one of lower priority in the same share.
-        state: a disabled share drains: it takes no new jobs, and those that it has may finish.
+        name: Name of the share, 1 to 128 characters of A-Z, a-z, 0-9, - and _. Jobs name it at submission.
+        capacity: Number of instances of each `ml.*` type that the share owns: 1 to 5 types, at least 1 instance each.
+        sharing: Use of idle capacity.
+        borrow_limit: Maximum borrowed capacity in percent of the share's own capacity of each type, 0 or more. Only
+            with `Sharing.LEND_AND_BORROW`. Default, or AWS's -1: no limit.
+        in_share_preemption: True if a waiting job may stop a job of lower priority in the same share. Default: False.
+        state: State of the share. A disabled share drains: it takes no new jobs, and its jobs may finish. Default:
+            enabled.
     """
 
     name: str
@@ -64,16 +65,17 @@ class QuotaShare:
             object.__setattr__(self, "capacity", MappingProxyType(dict(self.capacity)))
 
     def problems(self) -> Iterator[Problem]:
-        """Yields every value that AWS would refuse."""
+        """Yield the problems of each value."""
         yield from check_name((), self.name)
         yield from check_limits(("capacity",), self.capacity)
         yield from check_choice(("sharing",), self.sharing, Sharing)
         if self.borrow_limit is not None:
             yield from check_whole_number(("borrow_limit",), self.borrow_limit, UNLIMITED, unit="percent")
             if not is_token(self.sharing) and self.sharing != Sharing.LEND_AND_BORROW:
-                yield Problem(
-                    ("borrow_limit",), self.borrow_limit, f"a limit only with sharing {Sharing.LEND_AND_BORROW}"
+                sentence = (
+                    f"a borrow limit requires sharing {Sharing.LEND_AND_BORROW}: remove the limit or change sharing"
                 )
+                yield Problem.relation(("borrow_limit",), sentence)
         yield from check_flag(("in_share_preemption",), self.in_share_preemption)
         yield from check_choice(("state",), self.state, State)
 
@@ -88,14 +90,14 @@ class QuotaShare:
 
 @dataclass(frozen=True, init=False, slots=True)
 class QuotaManagement(SchedulingPolicy):
-    """Divides a SageMaker training queue into quota shares that own, lend, borrow and take back instances.
+    """Quota management: a SageMaker training queue is divided into quota shares that own, lend and borrow instances.
 
-    It needs a service environment of its own that counts instance types, and a Region that has quota shares. Idle
-    capacity goes to borrowers first come, first served, AWS's only strategy. Source: "Quota management" in the AWS
-    Batch User Guide.
+    The queue requires its own service environment, which counts instance types, and a Region with quota shares. AWS
+    gives idle capacity to borrowers in FIFO order, its only strategy. Source: "Quota management" in the AWS Batch
+    User Guide.
 
     Args:
-        shares: 1 to 20 shares of different names.
+        shares: 1 to 20 quota shares with different names.
     """
 
     shares: tuple[QuotaShare, ...]
@@ -104,10 +106,10 @@ class QuotaManagement(SchedulingPolicy):
         object.__setattr__(self, "shares", shares)
 
     def problems(self) -> Iterator[Problem]:
-        """Yields every problem of every share, a wrong number of them, and names that come twice."""
+        """Yield the problems of each share, a wrong number of shares, and names that several shares have."""
         if not 1 <= len(self.shares) <= MAX_QUOTA_SHARES:
-            count = f"{len(self.shares)} quota shares"
-            yield Problem(("shares",), count, f"1 to {MAX_QUOTA_SHARES} quota shares in a queue")
+            sentence = f"the queue has {len(self.shares)} quota shares: use 1 to {MAX_QUOTA_SHARES}"
+            yield Problem.relation(("shares",), sentence)
         for index, share in enumerate(self.shares):
             if isinstance(share, QuotaShare):
                 for problem in share.problems():
@@ -117,59 +119,59 @@ class QuotaManagement(SchedulingPolicy):
         names = Counter(str(share.name) for share in self.shares if isinstance(share, QuotaShare))
         for name, times in names.items():
             if times > 1:
-                yield Problem(("shares", name), f"{times} shares of that name", "a different name for each share")
+                yield Problem.relation(("shares", name), f"{times} shares have this name: give each share its own name")
 
     def problems_with(self, capacity: Mapping[str, int]) -> Iterator[Problem]:
-        """Yields quotas that the environment lacks or has less of, and an environment that counts instances."""
+        """Yield quotas above the service environment's capacity, and an environment that counts instances."""
         if NUM_INSTANCES in capacity:
-            allowed = "a mapping of ml.* instance types to numbers with QuotaManagement, which counts each type"
-            yield Problem(("capacity",), capacity[NUM_INSTANCES], allowed)
+            sentence = "quota management counts each instance type: use a mapping of ml.* instance types to numbers"
+            yield Problem.relation(("capacity",), sentence)
             return
         if any(map(is_token, capacity)):
             return
         for share, unit, number in self._quotas():
             path = ("scheduling", "shares", str(share.name), "capacity", str(unit))
             if unit not in capacity:
-                yield Problem(path, unit, f"an instance type of the queue's environment: {', '.join(capacity)}")
-            elif _is_known(number) and _is_known(capacity[unit]) and number > capacity[unit]:
-                yield Problem(path, number, f"at most the {capacity[unit]} that the queue's environment has")
+                yield Problem(path, unit, f"an instance type in the capacity of the queue: {', '.join(capacity)}")
+            elif _is_number(number) and _is_number(capacity[unit]) and number > capacity[unit]:
+                yield Problem(path, number, f"at most {capacity[unit]}, the capacity of the queue")
 
     def advice(self, capacity: Mapping[str, int]) -> Iterator[Advice]:
-        """Yields quotas that add up to more, or to less, than the environment has."""
+        """Yield warnings about quotas that add up to more or to less than the capacity of the service environment."""
         values = [*capacity, *capacity.values(), *(value for _, *quota in self._quotas() for value in quota)]
         if any(map(is_token, values)):
             return
         owned: Counter[str] = Counter()
         for _, unit, number in self._quotas():
             owned[unit] += number
-        for unit, there in capacity.items():
-            if owned[unit] > there:
+        for unit, total in capacity.items():
+            if owned[unit] > total:
                 yield Advice(
                     "fairlane:QuotaManagement.quotasAboveCapacity",
-                    f"the shares own {owned[unit]} {unit} and the environment has {there}: when all are busy, "
-                    f"{owned[unit] - there} of them are promised and not there",
+                    f"the quota shares own {owned[unit]} {unit} and the service environment has {total}: while all "
+                    f"shares have jobs, {owned[unit] - total} are missing; lower the shares or raise the capacity",
                 )
-            elif owned[unit] < there:
+            elif owned[unit] < total:
                 yield Advice(
                     "fairlane:QuotaManagement.quotasBelowCapacity",
-                    f"the shares own {owned[unit]} {unit} and the environment has {there}: "
-                    f"{there - owned[unit]} belong to no share, and only what a share owns can be used or lent",
+                    f"the quota shares own {owned[unit]} {unit} and the service environment has {total}: "
+                    f"{total - owned[unit]} belong to no share and cannot be used; raise the capacity of a share",
                 )
 
     @property
     def share_names(self) -> list[str]:
-        """The names of the quota shares."""
+        """Names of the quota shares."""
         return [share.name for share in self.shares]
 
     def entitlements(self, capacity: Capacity) -> Allotment:
-        """Gives each share what it owns, which preemption restores to it."""
+        """Return each share's own capacity, which preemption guarantees."""
         return {share.name: dict(share.capacity) for share in self.shares}
 
     def ceilings(self, capacity: Capacity) -> Allotment:
-        """Gives each share what it owns and may borrow, at most what the environment has.
+        """Return each share's own capacity plus the capacity that it may borrow, up to the service environment's.
 
-        The bounds are AWS's for the largest job of a share: its own capacity, and if it borrows, no more than its
-        borrow limit allows and the shares that lend own.
+        The limits are AWS's for the largest job of a share: a share that borrows may borrow up to its borrow limit,
+        and up to the capacity of the shares that lend.
         """
         limits = capacity_limits(capacity)
         lent = Counter[str]()
@@ -191,5 +193,5 @@ class QuotaManagement(SchedulingPolicy):
                     yield share, unit, number
 
 
-def _is_known(number: object) -> bool:
+def _is_number(number: object) -> bool:
     return isinstance(number, int) and not is_token(number)

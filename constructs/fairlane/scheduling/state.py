@@ -1,10 +1,10 @@
-"""Whether a queue, a quota share or a service environment takes work."""
+"""State of queues, quota shares and service environments."""
 
 from enum import StrEnum
 
 
 class State(StrEnum):
-    """AWS's two states. A disabled queue or share drains: it takes no new jobs, and those that it has may finish."""
+    """State in AWS Batch. A disabled queue or share drains: it takes no new jobs, and its jobs may finish."""
 
     ENABLED = "ENABLED"
     DISABLED = "DISABLED"

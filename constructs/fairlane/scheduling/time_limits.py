@@ -1,4 +1,4 @@
-"""What AWS Batch does to a job that cannot start and blocks the head of its queue."""
+"""Time-limit actions on a job that cannot start and blocks the head of its queue."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -15,20 +15,20 @@ MAX_TIME_SECONDS: Final = 86_400
 
 
 class TimeLimitReason(StrEnum):
-    """Why the job at the head of a queue cannot start, in AWS's words."""
+    """Reason, in AWS's words, why the job at the head of a queue cannot start."""
 
     INSUFFICIENT_INSTANCE_CAPACITY = "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY"
-    """There are no such instances now; for service jobs, time in SCHEDULED counts too."""
+    """AWS has no such instances now. For service jobs, time in SCHEDULED counts too."""
     SERVICE_ENVIRONMENT_MAX_RESOURCE = "MISCONFIGURATION:SERVICE_ENVIRONMENT_MAX_RESOURCE"
-    """The job wants more than the service environment has: it would wait for ever."""
+    """The job needs more than the service environment has, and would wait forever."""
     QUOTA_MANAGEMENT_LIMIT_EXCEEDED = "MISCONFIGURATION:QUOTA_MANAGEMENT_LIMIT_EXCEEDED"
-    """The job wants more than its quota share may ever reach: it would wait for ever."""
+    """The job needs more than its quota share may reach, and would wait forever."""
     COMPUTE_ENVIRONMENT_MAX_RESOURCE = "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE"
-    """The job wants more than its compute environments may ever have: it would wait for ever."""
+    """The job needs more than its compute environments may have, and would wait forever."""
     JOB_RESOURCE_REQUIREMENT = "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT"
-    """No machine of the queue's compute environments can hold the job: it would wait for ever."""
+    """The job fits no instance type of the queue's compute environments, and would wait forever."""
     EC2_INSTANCE_CONFIGURATION_UNSUPPORTED = "MISCONFIGURATION:EC2_INSTANCE_CONFIGURATION_UNSUPPORTED"
-    """EC2 cannot start such a machine as the compute environment asks for."""
+    """EC2 cannot start an instance with the configuration of the compute environment."""
 
 
 SERVICE_JOB_REASONS: Final = (
@@ -44,11 +44,11 @@ COMPUTE_JOB_REASONS: Final = (
 )
 
 OTHER_REASONS: Final = "Other"
-"""Stands for all reasons of a blocked queue that are not among `TimeLimitReason`."""
+"""Reason of a blocked queue that is not in `TimeLimitReason`."""
 
 
 def blocked_reasons(*, training: bool) -> list[str]:
-    """Return the reasons why AWS Batch may say that a queue is blocked: its words before the explanation, or Other.
+    """Return the reasons that AWS Batch may give for a blocked queue: the words before its explanation, or Other.
 
     Args:
         training: True for a queue of SageMaker training jobs, False for containers.
@@ -57,7 +57,7 @@ def blocked_reasons(*, training: bool) -> list[str]:
 
 
 class JobAction(StrEnum):
-    """What happens to the job: SageMaker queues know only `TERMINATE`, all others only `CANCEL`."""
+    """Action on the job: `TERMINATE` in queues for SageMaker training jobs, `CANCEL` in all other queues."""
 
     CANCEL = "CANCEL"
     TERMINATE = "TERMINATE"
@@ -65,14 +65,14 @@ class JobAction(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobStateTimeLimitAction:
-    """Fails a job that stays at the head of its queue too long, so that it no longer blocks those behind it.
+    """Time-limit action: fails a job that stays at the head of its queue too long and blocks the jobs behind it.
 
     Source: `JobStateTimeLimitAction` in the Batch API, and "Jobs stuck in RUNNABLE" in the user guide.
 
     Args:
-        reason: the one reason for waiting that it acts on; a queue has one action for a reason.
-        max_time_seconds: how long the job may stay, 600 to 86400 seconds (10 minutes to a day).
-        action: what to do; by default the only one that the queue's kind allows.
+        reason: Reason for waiting. A queue has at most one action for each reason.
+        max_time_seconds: Number of seconds that the job may stay, 600 to 86,400 (10 minutes to a day).
+        action: Action on the job. Default: the only action that the kind of queue allows.
     """
 
     reason: TimeLimitReason
@@ -80,7 +80,7 @@ class JobStateTimeLimitAction:
     action: JobAction | None = None
 
     def problems(self, allowed_action: JobAction, allowed_reasons: Sequence[TimeLimitReason]) -> Iterator[Problem]:
-        """Yields every value that AWS would refuse on a queue with this only action and these reasons."""
+        """Yield the problems in a queue that allows this action and these reasons."""
         yield from check_choice(("reason",), self.reason, allowed_reasons)
         yield from check_whole_number(
             ("max_time_seconds",), self.max_time_seconds, MIN_TIME_SECONDS, MAX_TIME_SECONDS, unit="seconds"
@@ -92,11 +92,11 @@ class JobStateTimeLimitAction:
 def check_time_limit_actions(
     actions: Sequence[JobStateTimeLimitAction], allowed_action: JobAction, allowed_reasons: Sequence[TimeLimitReason]
 ) -> Iterator[Problem]:
-    """Checks all actions of one queue, and that none acts on the same reason as another."""
+    """Yield the problems of a queue's actions, and reasons that several actions have."""
     if not isinstance(actions, Sequence) or isinstance(actions, str):
         yield Problem(("time_limit_actions",), actions, "a list of JobStateTimeLimitAction")
         return
-    seen = Counter[str]()
+    counts = Counter[str]()
     for index, action in enumerate(actions):
         if not isinstance(action, JobStateTimeLimitAction):
             yield Problem(("time_limit_actions", index), action, "a JobStateTimeLimitAction")
@@ -104,6 +104,7 @@ def check_time_limit_actions(
         for problem in action.problems(allowed_action, allowed_reasons):
             yield problem.within("time_limit_actions", index)
         if not is_token(action.reason):
-            seen[str(action.reason)] += 1
-            if seen[str(action.reason)] == 2:
-                yield Problem(("time_limit_actions", index, "reason"), action.reason, "one action for each reason")
+            counts[str(action.reason)] += 1
+            if counts[str(action.reason)] == 2:
+                sentence = f"an action for {action.reason} exists already: use one action for each reason"
+                yield Problem.relation(("time_limit_actions", index, "reason"), sentence)

@@ -1,4 +1,4 @@
-"""Which statistics CloudWatch has."""
+"""Tests of the syntax of CloudWatch statistics."""
 
 import botocore.session
 import pytest
@@ -30,7 +30,7 @@ SIMPLE = botocore.session.get_session().get_service_model("cloudwatch").shape_fo
         "TS(80%:)",
     ],
 )
-def test_what_aws_documents_is_a_statistic(text: str) -> None:
+def test_documented_statistics_are_accepted(text: str) -> None:
     assert is_statistic(text)
 
 
@@ -59,5 +59,5 @@ def test_what_aws_documents_is_a_statistic(text: str) -> None:
         "Sum of all",
     ],
 )
-def test_nothing_else_is(text: str) -> None:
+def test_other_texts_are_refused(text: str) -> None:
     assert not is_statistic(text)

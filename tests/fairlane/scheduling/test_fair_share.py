@@ -46,15 +46,15 @@ def test_the_reservation_shrinks_with_every_active_share_as_in_the_examples_of_a
         (FairShare({"a": 1}, compute_reservation=150), "compute_reservation: got 150, allowed: a whole number of percent, 0 to 99"),
         (FairShare({"a": 1}, share_decay_seconds=2_592_000), "share_decay_seconds: got 2592000, allowed: a whole number of seconds, 0 to 604800"),
         (FairShare({"a": 1}, share_decay_seconds=0.5), "share_decay_seconds: got 0.5, allowed: a whole number of seconds, 0 to 604800"),  # type: ignore[arg-type]
-        (FairShare({f"s{n}": 1 for n in range(501)}), "weight_factors: got '501 share identifiers', allowed: at most 500 share identifiers"),
-        (FairShare({"te*am": 1}), 'weight_factors.te*am: got \'te*am\', allowed: a share identifier: 1 to 255 characters of A-Z, a-z, 0-9, - and _, of which the last may be *'),
-        (FairShare({"te am": 1}), 'weight_factors."te am": got \'te am\', allowed: a share identifier: 1 to 255 characters of A-Z, a-z, 0-9, - and _, of which the last may be *'),
-        (FairShare({"team*": 1, "team-a": 1}), 'weight_factors.team-a: got \'team-a\', allowed: share identifiers that do not overlap: "team*" already stands for this one'),
-        (FairShare({"team-a*": 1, "team*": 1}), 'weight_factors.team-a*: got \'team-a*\', allowed: share identifiers that do not overlap: "team*" already stands for this one'),
+        (FairShare({f"s{n}": 1 for n in range(501)}), "weight_factors: 501 share identifiers are too many: use at most 500"),
+        (FairShare({"te*am": 1}), 'weight_factors.te*am: got \'te*am\', allowed: a share identifier: 1 to 255 characters of A-Z, a-z, 0-9, - and _, optionally with * at the end'),
+        (FairShare({"te am": 1}), 'weight_factors."te am": got \'te am\', allowed: a share identifier: 1 to 255 characters of A-Z, a-z, 0-9, - and _, optionally with * at the end'),
+        (FairShare({"team*": 1, "team-a": 1}), 'weight_factors.team-a: "team*" already stands for team-a: remove one of them'),
+        (FairShare({"team-a*": 1, "team*": 1}), 'weight_factors.team-a*: "team*" already stands for team-a*: remove one of them'),
         (FairShare(["a", "b"]), "weight_factors: got ['a', 'b'], allowed: a mapping of share identifiers to numbers"),  # type: ignore[arg-type]
-        (FairShare.by_proportion({"a": 1, "b": 0}), "proportions.b: got 0, allowed: a number above 0 that is known at synth"),
+        (FairShare.by_proportion({"a": 1, "b": 0}), "proportions.b: got 0, allowed: a number above 0"),
         (FairShare.by_proportion({"a": 1001, "b": 1}), "proportions.b: got 1, allowed: at least the largest proportion divided by 999.9999"),
-        (FairShare.by_proportion({"a": Token.as_number("x")}), "proportions.a: got a value known only at deployment, allowed: a number above 0 that is known at synth"),
+        (FairShare.by_proportion({"a": Token.as_number("x")}), "proportions.a: got a value known only at deployment, allowed: a number above 0"),
     ],
 )  # fmt: skip
 def test_every_mistake_is_one_problem(policy: FairShare, problem: str) -> None:

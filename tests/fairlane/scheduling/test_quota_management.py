@@ -50,21 +50,21 @@ def test_each_type_has_its_own_bounds() -> None:
 @pytest.mark.parametrize(
     ("policy", "problem"),
     [
-        (QuotaManagement(), "shares: got '0 quota shares', allowed: 1 to 20 quota shares in a queue"),
-        (QuotaManagement(*(share(f"s{n}") for n in range(21))), "shares: got '21 quota shares', allowed: 1 to 20 quota shares in a queue"),
-        (QuotaManagement(share("a"), share("a")), "shares.a: got '2 shares of that name', allowed: a different name for each share"),
+        (QuotaManagement(), "shares: the queue has 0 quota shares: use 1 to 20"),
+        (QuotaManagement(*(share(f"s{n}") for n in range(21))), "shares: the queue has 21 quota shares: use 1 to 20"),
+        (QuotaManagement(share("a"), share("a")), "shares.a: 2 shares have this name: give each share its own name"),
         (QuotaManagement("a"), "shares[0]: got 'a', allowed: a QuotaShare"),  # type: ignore[arg-type]
         (QuotaManagement(share("a.b")), 'shares."a.b": got \'a.b\', allowed: 1 to 128 characters of A-Z, a-z, 0-9, - and _'),
         (QuotaManagement(share("x" * 129)), f"shares.{'x' * 129}: got '{'x' * 119}..., allowed: 1 to 128 characters of A-Z, a-z, 0-9, - and _"),
         (QuotaManagement(share(own=0)), 'shares.a.capacity."ml.p4d.24xlarge": got 0, allowed: a whole number of instances, 1 or more'),
         (QuotaManagement(share(capacity={"p4d.24xlarge": 1})), 'shares.a.capacity."p4d.24xlarge": got \'p4d.24xlarge\', allowed: an ml.* instance type such as ml.p4d.24xlarge'),
         (QuotaManagement(share(capacity={"NUM_INSTANCES": 1})), "shares.a.capacity.NUM_INSTANCES: got 'NUM_INSTANCES', allowed: an ml.* instance type such as ml.p4d.24xlarge"),
-        (QuotaManagement(share(capacity={})), "shares.a.capacity: got '0 capacity units', allowed: 1 to 5 capacity units"),
-        (QuotaManagement(share(capacity={f"ml.x{n}.large": 1 for n in range(6)})), "shares.a.capacity: got '6 capacity units', allowed: 1 to 5 capacity units"),
+        (QuotaManagement(share(capacity={})), "shares.a.capacity: the capacity has 0 instance types: use 1 to 5"),
+        (QuotaManagement(share(capacity={f"ml.x{n}.large": 1 for n in range(6)})), "shares.a.capacity: the capacity has 6 instance types: use 1 to 5"),
         (QuotaManagement(share(capacity=4)), "shares.a.capacity: got 4, allowed: a mapping of ml.* instance types to numbers of instances"),
-        (QuotaManagement(share(sharing=Sharing.LEND, borrow_limit=50)), "shares.a.borrow_limit: got 50, allowed: a limit only with sharing LEND_AND_BORROW"),
+        (QuotaManagement(share(sharing=Sharing.LEND, borrow_limit=50)), "shares.a.borrow_limit: a borrow limit requires sharing LEND_AND_BORROW: remove the limit or change sharing"),
         (QuotaManagement(share(borrow_limit=-2)), "shares.a.borrow_limit: got -2, allowed: a whole number of percent, -1 or more"),
-        (QuotaManagement(share(sharing="BORROW")), "shares.a.sharing: got 'BORROW', allowed: RESERVE or LEND or LEND_AND_BORROW"),  # type: ignore[arg-type]
+        (QuotaManagement(share(sharing="BORROW")), "shares.a.sharing: got 'BORROW', allowed: RESERVE, LEND or LEND_AND_BORROW"),  # type: ignore[arg-type]
         (QuotaManagement(share(in_share_preemption="yes")), "shares.a.in_share_preemption: got 'yes', allowed: True or False"),
         (QuotaManagement(share(state="draining")), "shares.a.state: got 'draining', allowed: ENABLED or DISABLED"),
     ],
@@ -95,7 +95,10 @@ def test_quotas_that_do_not_add_up_are_worth_a_word() -> None:
     above, below = QuotaManagement(share("a", 60), share("b", 50)), QuotaManagement(share("a", 60))
     (too_much,) = above.advice({P4: 100})
     assert too_much.id == "fairlane:QuotaManagement.quotasAboveCapacity"
-    assert "own 110 ml.p4d.24xlarge and the environment has 100: when all are busy, 10 of them" in too_much.message
+    assert (
+        "own 110 ml.p4d.24xlarge and the service environment has 100: while all shares have jobs, 10 are missing"
+        in too_much.message
+    )
     (too_little,) = below.advice({P4: 100})
     assert too_little.id == "fairlane:QuotaManagement.quotasBelowCapacity"
     assert "40 belong to no share" in too_little.message

@@ -1,11 +1,11 @@
-"""All limits of a queue, and those of the exporter, by severity."""
+"""Limits of the alarms on a queue and on the exporter, by severity. Imports no aws_cdk."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Final, Self
 
-from fairlane._internal.specs import values_of
+from fairlane._internal.specs import field_values
 from fairlane._internal.tokens import is_token
 from fairlane.errors import Problem
 from fairlane.monitoring.alarms.kinds.dead_letters import DeadLetters
@@ -13,7 +13,7 @@ from fairlane.monitoring.alarms.kinds.exporter_stale import ExporterStale
 from fairlane.monitoring.alarms.kinds.failure_rate import FailureRate
 from fairlane.monitoring.alarms.kinds.idle_capacity import IdleCapacity
 from fairlane.monitoring.alarms.kinds.idle_while_waiting import IdleWhileWaiting
-from fairlane.monitoring.alarms.kinds.limit import DAY_MINUTES, LastingLimit, Limit
+from fairlane.monitoring.alarms.kinds.limit import DAY_MINUTES, DurationLimit, Limit
 from fairlane.monitoring.alarms.kinds.oldest_wait import OldestWait
 from fairlane.monitoring.alarms.kinds.preemptions import Preemptions
 from fairlane.monitoring.alarms.kinds.queue_blocked import QueueBlocked
@@ -37,107 +37,119 @@ _DEFAULTS: Final[Mapping[str, Mapping[str, Limit]]] = {
     "truncated": {_WARNING: Truncated()},
 }
 
-_SEVERITY: Final = re.compile(r"(?!Queues$)[A-Za-z][A-Za-z0-9]{0,31}")  # the exporter's alarms of queues are in Queues
+_SEVERITY: Final = re.compile(r"(?!Queues$)[A-Za-z][A-Za-z0-9]{0,31}")
+"""Queues cannot be a severity: it is the construct id of the exporter's alarms on single queues."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """Limits of some kinds, each by severity."""
+    """Base class of limits, each kind a mapping by severity."""
 
     @classmethod
-    def among(cls, settings: object) -> Self:
-        """Return the limits among the attributes of an object that has all of them."""
-        return cls(**values_of(cls, settings))
+    def from_settings(cls, settings: object) -> Self:
+        """Return the limits among the attributes of an object that has an attribute for each kind."""
+        return cls(**field_values(cls, settings))
 
-    def over(self, common: Self) -> Self:
-        """Return these limits, with those of `common` for each kind that is not named here."""
-        named = values_of(type(self), self).items()
-        return replace(common, **{name: limits for name, limits in named if limits is not None})
+    def with_fallback(self, fallback: Self) -> Self:
+        """Return these limits, with the limits of `fallback` for each kind that is None here."""
+        own = field_values(type(self), self).items()
+        return replace(fallback, **{kind: limits for kind, limits in own if limits is not None})
 
     def limits(self, interval_minutes: int = 1) -> Iterator[tuple[str, str, Limit]]:
-        """Every limit: its kind, its severity, and itself.
+        """Yield the kind, the severity and the limit of each alarm.
 
         Args:
-            interval_minutes: how often queues are polled. What is as it is by default lasts no less than that can tell.
+            interval_minutes: Polling interval, in minutes. Default limits last at least as long as polls can detect.
+                Default: 1.
         """
         for kind in fields(self):
-            named = getattr(self, kind.name)
-            for severity, limit in (_DEFAULTS[kind.name] if named is None else named).items():
-                yield kind.name, severity, limit if named is not None else _told_by(limit, interval_minutes)
+            own = getattr(self, kind.name)
+            for severity, limit in (_DEFAULTS[kind.name] if own is None else own).items():
+                yield kind.name, severity, limit if own is not None else _detectable(limit, interval_minutes)
 
     def problems(self, interval_minutes: object) -> Iterator[Problem]:
-        """Yields every limit that cannot be right.
+        """Yield the problems of all limits.
 
         Args:
-            interval_minutes: how often queues are polled; nothing that lasts less can be told.
+            interval_minutes: Polling interval, in minutes. Polls detect nothing that lasts less.
         """
         for kind in fields(self):
-            by_severity, of = getattr(self, kind.name), type(next(iter(_DEFAULTS[kind.name].values())))
+            by_severity, limit_type = getattr(self, kind.name), type(next(iter(_DEFAULTS[kind.name].values())))
             if by_severity is None:
                 continue
             if not isinstance(by_severity, Mapping):
-                yield Problem((kind.name,), by_severity, f'limits by severity, such as {{"Warning": {of.__name__}()}}')
+                allowed = f'limits by severity, for example {{"Warning": {limit_type.__name__}()}}'
+                yield Problem((kind.name,), by_severity, allowed)
                 continue
             for severity, limit in by_severity.items():
                 where = (kind.name, str(severity))
                 if not isinstance(severity, str) or not _SEVERITY.fullmatch(severity):
-                    allowed = "a severity: 1 to 32 letters and digits, a letter first, such as Warning or Critical"
+                    allowed = (
+                        "a severity of 1 to 32 letters and digits that starts with a letter and is not Queues, "
+                        "for example Warning"
+                    )
                     yield Problem(where, severity, allowed)
-                if not isinstance(limit, of):
-                    yield Problem(where, limit, f"{of.__name__}(...)")
+                if not isinstance(limit, limit_type):
+                    yield Problem(where, limit, f"{limit_type.__name__}(...)")
                     continue
-                wrong = [*_tokens(limit), *limit.problems()]
-                if not wrong and isinstance(interval_minutes, int):
-                    wrong += _time_problems(limit, interval_minutes)
-                yield from (problem.within(*where) for problem in wrong)
+                problems = [*_token_problems(limit), *limit.problems()]
+                if not problems and isinstance(interval_minutes, int):
+                    problems += _duration_problems(limit, interval_minutes)
+                yield from (problem.within(*where) for problem in problems)
 
 
-def _told_by(limit: Limit, interval_minutes: int) -> Limit:
-    """The limit, or one that lasts longer, as long as it takes polls to tell."""
-    if not isinstance(limit, LastingLimit):
+def _detectable(limit: Limit, interval_minutes: int) -> Limit:
+    """Return the limit, with a longer duration if polls cannot detect its own."""
+    if not isinstance(limit, DurationLimit):
         return limit
-    return replace(limit, minutes=max(limit.minutes, limit.least_minutes(interval_minutes)))
+    return replace(limit, minutes=max(limit.minutes, limit.minimum_minutes(interval_minutes)))
 
 
-def _tokens(limit: Limit) -> Iterator[Problem]:
+def _token_problems(limit: Limit) -> Iterator[Problem]:
     for part in fields(limit):
         if is_token(value := getattr(limit, part.name)):
-            yield Problem((part.name,), value, "what is known at synth, as expressions are made of it")
+            yield Problem((part.name,), value, "a value known at synth, because the alarm's expression contains it")
 
 
-def _time_problems(limit: Limit, interval_minutes: int) -> Iterator[Problem]:
-    lasting = limit.lasting_minutes()
-    if lasting is None:
+def _duration_problems(limit: Limit, interval_minutes: int) -> Iterator[Problem]:
+    duration = limit.duration_minutes()
+    if duration is None:
         return
-    name = "minutes" if isinstance(limit, LastingLimit) else "hours"
-    if lasting < (least := limit.least_minutes(interval_minutes)):
-        allowed = f"no less than the {interval_minutes} minutes between two polls, which tell nothing sooner"
-        if least > interval_minutes:
-            allowed = f"no less than {least}, two intervals of polls"
-        yield Problem((name,), getattr(limit, name), allowed)
+    unit = "minutes" if isinstance(limit, DurationLimit) else "hours"
+    amount = getattr(limit, unit)
+    if duration < (minimum := limit.minimum_minutes(interval_minutes)):
+        interval = f"the polling interval of {interval_minutes} minutes"
+        if minimum > interval_minutes:
+            interval = f"two polling intervals of {interval_minutes} minutes"
+        sentence = f"{amount:g} {unit} is shorter than {interval}: use {minimum} minutes or more"
+        yield Problem.relation((unit,), sentence)
     period = limit.period_minutes(interval_minutes)
-    if name == "minutes" and -(-int(lasting) // period) * period > DAY_MINUTES:
-        allowed = f"at most {DAY_MINUTES // period * period} minutes, as periods of {period} minutes add up to a day"
-        yield Problem((name,), getattr(limit, name), allowed)
+    if unit == "minutes" and -(-int(duration) // period) * period > DAY_MINUTES:
+        longest = DAY_MINUTES // period * period
+        allowed = f"at most {longest} minutes (whole periods of {period} minutes within a day)"
+        yield Problem((unit,), amount, allowed)
 
 
 @dataclass(frozen=True, kw_only=True)
 class AlarmLimits(Limits):
-    """Limits of a queue's alarms, each by severity: `{"Warning": OldestWait(hours=4)}`; `{}` leaves an alarm out.
+    """Limits of a queue's alarms, each kind a mapping by severity: `{"Warning": OldestWait(hours=4)}`.
 
-    Unnamed kinds have their defaults, which last at least one interval of the polls. Alarms whose metrics a queue lacks
-    are left out: `starved_share` without known entitlements, `idle_capacity` without a known limit, `preemptions`
-    without quota shares, `spot_reclaims` without Spot instances.
+    An empty mapping, `{}`, removes the alarms of a kind. A kind without limits here has its default limits, which last
+    at least one polling interval. Alarms whose metrics a queue lacks are left out: `starved_share` needs known
+    entitlements, `idle_while_waiting` and `idle_capacity` need a known capacity limit, `preemptions` needs quota
+    shares, and `spot_reclaims` needs Spot Instances.
 
     Args:
-        oldest_wait: A job has been waiting for capacity for too long. Default: 4 hours are a Warning and 24 Critical.
-        blocked: AWS Batch said that the job at the head of the queue cannot start.
-        failure_rate: Too many jobs fail.
-        starved_share: A share has less than its entitlement while its jobs wait.
-        idle_while_waiting: Capacity is idle while jobs wait.
-        idle_capacity: Hardly any capacity is in use for hours.
-        preemptions: Many attempts are stopped for others.
-        spot_reclaims: Many attempts are lost on Spot instances.
+        oldest_wait: Limits on the wait of the oldest job. Default: 4 hours for Warning, 24 hours for Critical.
+        blocked: Reasons with an alarm if AWS Batch reports that the job at the head of the queue cannot start. Default:
+            all reasons, for Warning.
+        failure_rate: Limits on the percentage of failed jobs. Default: 50 % of 10 or more jobs in an hour, for Warning.
+        starved_share: Limits on the time that a share uses less than its entitlement while its jobs wait. Default: 60
+            minutes, for Warning.
+        idle_while_waiting: Limits on the time that capacity is idle while jobs wait. Default: 30 minutes, for Warning.
+        idle_capacity: Limits on the time that nearly all capacity is idle. Default: 72 hours, for Warning.
+        preemptions: Limits on preempted attempts in an hour. Default: 20, for Warning.
+        spot_reclaims: Limits on attempts lost on Spot Instances in an hour. Default: 20, for Warning.
     """
 
     oldest_wait: Mapping[str, OldestWait] | None = None
@@ -152,14 +164,15 @@ class AlarmLimits(Limits):
 
 @dataclass(frozen=True, kw_only=True)
 class ExporterLimits(Limits):
-    """Limits of the exporter's own alarms, each by severity; `{}` leaves an alarm out.
+    """Limits of the alarms on the exporter, each kind a mapping by severity. `{}` removes the alarms of a kind.
 
-    Unnamed kinds have their defaults, which last at least one interval of the polls, `stale` two.
+    A kind without limits here has its default limits, which last at least one polling interval (`stale`: two).
 
     Args:
-        stale: A queue was not polled, or events wait to be counted.
-        dead_letters: Events could not be used or delivered.
-        truncated: A queue has more jobs than a poll may list.
+        stale: Limits on the time without a poll, and on the time that events wait to be counted. Default: 15 minutes
+            without a poll and 30 minutes for events, for Critical.
+        dead_letters: Limits on events that could not be processed or delivered. Default: 1 event, for Warning.
+        truncated: Limits on the time that a queue has more jobs than a poll lists. Default: 30 minutes, for Warning.
     """
 
     stale: Mapping[str, ExporterStale] | None = None
@@ -167,6 +180,6 @@ class ExporterLimits(Limits):
     truncated: Mapping[str, Truncated] | None = None
 
 
-def severities(*of: Limits) -> Sequence[str]:
-    """All severities of some limits, each once, in their order."""
-    return list(dict.fromkeys(severity for one in of for _, severity, _ in one.limits()))
+def severities(*limits: Limits) -> Sequence[str]:
+    """Return the severities of all limits, each once, in their order."""
+    return list(dict.fromkeys(severity for group in limits for _, severity, _ in group.limits()))

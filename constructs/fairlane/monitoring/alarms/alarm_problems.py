@@ -1,4 +1,4 @@
-"""What cannot be right of alarms, found before they are deployed."""
+"""Problems of the arguments of `QueueAlarms`."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeAlias
@@ -20,7 +20,7 @@ Notify: TypeAlias = Sequence[Target] | Mapping[str, Sequence[Target]]
 
 
 def alarm_problems(
-    where: Claims,
+    place: Claims,
     metrics: JobMetrics,
     limits: AlarmLimits,
     queue_limits: Mapping[str, AlarmLimits],
@@ -28,19 +28,22 @@ def alarm_problems(
     notify: Notify,
     runbooks: object,
 ) -> Iterator[Problem]:
-    """Yields every mistake; arguments as for `QueueAlarms`, but where it is."""
-    there = Claims.at(metrics)
-    if (where.account, where.region) != (there.account, there.region):
-        allowed = "metrics of the account and Region of the alarms, which watch no others"
-        yield Problem(("metrics",), metrics.node.path, allowed)
+    """Yield all problems of the arguments of `QueueAlarms`; `place` is the account and Region of the alarms."""
+    exporter = Claims.regional(metrics)
+    if (place.account, place.region) != (exporter.account, exporter.region):
+        yield Problem.relation(
+            ("metrics",),
+            f"{metrics.node.path} is in another account or Region: "
+            "create QueueAlarms in the account and Region of its JobMetrics",
+        )
     yield from check_runbooks(runbooks)
-    yield from _targets(notify, where.region)
-    wrong = list(_limits(metrics, limits, queue_limits, exporter_limits))
-    yield from wrong
-    if wrong:
-        return  # shares, reasons and severities are read off limits that are right
+    yield from _notify_problems(notify, place.region)
+    problems = list(_limit_problems(metrics, limits, queue_limits, exporter_limits))
+    yield from problems
+    if problems:
+        return  # the checks below read shares, reasons and severities from valid limits
     parts = {
-        name: {"shares": queue.entitled_shares if queue.alone else [], "reasons": queue.blocked_reasons}
+        name: {"shares": queue.entitled_shares if queue.exclusive else [], "reasons": queue.blocked_reasons}
         for name, queue in metrics.queues.items()
     }
     yield from (problem for problem, _ in unknown_part_problems(parts, limits, queue_limits))
@@ -48,54 +51,63 @@ def alarm_problems(
         yield from check_notify(notify, severities(limits, *queue_limits.values(), exporter_limits))
 
 
-def arns_of(targets: Sequence[Target]) -> list[str]:
-    """The ARNs of targets, each once."""
+def target_arns(targets: Sequence[Target]) -> list[str]:
+    """Return the ARNs of the targets, each once."""
     return list(dict.fromkeys(target if isinstance(target, str) else target.topic_arn for target in targets))
 
 
-def _limits(metrics: JobMetrics, limits: object, queue_limits: object, exporter_limits: object) -> Iterator[Problem]:
+def _limit_problems(
+    metrics: JobMetrics, limits: object, queue_limits: object, exporter_limits: object
+) -> Iterator[Problem]:
     interval = round(metrics.period.to_minutes())
-    every: dict[Path, tuple[object, type[AlarmLimits] | type[ExporterLimits]]] = {
+    groups: dict[Path, tuple[object, type[AlarmLimits] | type[ExporterLimits]]] = {
         ("limits",): (limits, AlarmLimits),
         ("exporter_limits",): (exporter_limits, ExporterLimits),
     }
     if not isinstance(queue_limits, Mapping):
-        yield Problem(("queue_limits",), queue_limits, "limits by a queue's name")
+        yield Problem(("queue_limits",), queue_limits, "AlarmLimits by queue name")
     else:
-        every |= {("queue_limits", str(name)): (some, AlarmLimits) for name, some in queue_limits.items()}
-    for field, (some, of) in every.items():
+        groups |= {("queue_limits", str(name)): (group, AlarmLimits) for name, group in queue_limits.items()}
+    for field, (group, group_type) in groups.items():
         if field[0] == "queue_limits" and field[1] not in metrics.queues:
-            yield Problem(field, field[1], f"one of the queues: {', '.join(metrics.queues)}")
-        if isinstance(some, of):
-            yield from (problem.within(*field) for problem in some.problems(interval))
+            yield Problem(field, field[1], f"the name of a queue of the JobMetrics: {', '.join(metrics.queues)}")
+        if isinstance(group, group_type):
+            yield from (problem.within(*field) for problem in group.problems(interval))
         else:
-            yield Problem(field, some, f"{of.__name__}(...)")
+            yield Problem(field, group, f"{group_type.__name__}(...)")
 
 
-def _targets(notify: object, region: str) -> Iterator[Problem]:
-    every: Mapping[Path, object] = (
+def _notify_problems(notify: object, region: str) -> Iterator[Problem]:
+    lists: Mapping[Path, object] = (
         {("notify", str(severity)): targets for severity, targets in notify.items()}
         if isinstance(notify, Mapping)
         else {("notify",): notify}
     )
-    for field, targets in every.items():
+    for field, targets in lists.items():
         if is_token(targets) and not isinstance(targets, str):
             continue  # a list that is known only at deployment
         if isinstance(targets, str) or not isinstance(targets, Sequence):
             yield Problem(field, targets, "a list of topics or ARNs")
             continue
-        wrong = [problem for n, target in enumerate(targets) for problem in _target((*field, n), target, region)]
-        yield from wrong
-        if not wrong and (count := len(arns_of(targets))) > MOST_ACTIONS:
-            yield Problem(field, f"{count} targets", f"at most {MOST_ACTIONS}, as many as an alarm has")
+        problems = [
+            problem for n, target in enumerate(targets) for problem in _target_problems((*field, n), target, region)
+        ]
+        yield from problems
+        if not problems and (count := len(target_arns(targets))) > MOST_ACTIONS:
+            yield Problem.relation(
+                field,
+                f"an alarm has at most {MOST_ACTIONS} actions: remove {count - MOST_ACTIONS} of the {count} targets",
+            )
 
 
-def _target(field: Path, target: object, region: str) -> Iterator[Problem]:
+def _target_problems(field: Path, target: object, region: str) -> Iterator[Problem]:
     if isinstance(target, str):
         yield from check_action(field, target, region)
     elif isinstance(target, AlarmTopic):
-        yield Problem(field, target.node.path, "its .topic")
+        yield Problem.relation(field, f"{target.node.path} is an AlarmTopic: use its attribute topic")
     elif not hasattr(target, "topic_arn"):
-        yield Problem(field, repr(target), "a topic of Amazon SNS, or an ARN")
-    elif (theirs := target.env.region) != region and not is_token(theirs) and not is_token(region):  # type: ignore[attr-defined]
-        yield Problem(field, f"a topic in {theirs}", f"one in {region}, as alarms call nothing in another Region")
+        yield Problem(field, target, "an SNS topic or an ARN")
+    elif (other := target.env.region) != region and not is_token(other) and not is_token(region):  # type: ignore[attr-defined]
+        yield Problem.relation(
+            field, f"the topic is in {other} and the alarms are in {region}: use a topic in {region}"
+        )

@@ -1,4 +1,4 @@
-"""A topic that alarms publish to."""
+"""SNS topics for alarms."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -12,54 +12,55 @@ from constructs import Construct
 from fairlane._internal.aws import ARN
 from fairlane._internal.claims import Claims
 from fairlane.errors import ConfigurationError
-from fairlane.monitoring.alarms.subscriptions import check_subscriptions, protocol_of
+from fairlane.monitoring.alarms.subscriptions import check_subscriptions, endpoint_protocol
 
 _ALARMS: Final = "cloudwatch.amazonaws.com"
 
 
 class AlarmTopic(Construct):
-    """A topic of Amazon SNS that alarms publish to: encrypted, over TLS only, with those who hear of them.
+    """Encrypted SNS topic that alarms publish to, with its subscriptions; accepts TLS only.
 
-    Its key is its own, as alarms cannot publish to a topic that is encrypted with AWS's. Who is subscribed by email has
-    to confirm it, and any endpoint of https, too. Others are subscribed by `topic.add_subscription`.
+    The topic has its own KMS key, because alarms cannot publish to a topic that is encrypted with the AWS managed key.
+    Each subscriber must confirm the subscription: a person for an email address, the endpoint for an https:// address.
+    Add other kinds of subscribers with `topic.add_subscription`.
 
-    Updates: in place; another endpoint is another subscription. Sources: "Key management" and "Configuring AWS KMS
+    Updates: all in place; another address is another subscription. Sources: "Key management" and "Configuring AWS KMS
     permissions" in the Amazon SNS documentation.
 
     Args:
-        scope: where it goes in the app.
-        construct_id: its id there.
-        subscriptions: addresses of email, and of `https://`.
+        scope: Parent construct.
+        construct_id: Construct id.
+        subscriptions: Email addresses and `https://` addresses.
 
     Attributes:
-        topic: the underlying resource, for `notify` of `QueueAlarms`.
-        key: what it is encrypted with, which costs a dollar a month.
+        topic: SNS topic, for `notify` of `QueueAlarms`.
+        key: KMS key of the topic, which costs USD 1 a month.
 
     Raises:
-        ConfigurationError: with every mistake.
+        ConfigurationError: If an address is not valid.
     """
 
     def __init__(self, scope: Construct, construct_id: str, *, subscriptions: Sequence[str]) -> None:
         if problems := list(check_subscriptions(("subscriptions",), subscriptions)):
             raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)
         super().__init__(scope, construct_id)
-        here = Claims.at(scope)
-        ours = {
-            "StringEquals": {"aws:SourceAccount": here.account},
-            "ArnLike": {"aws:SourceArn": f"{ARN}:cloudwatch:{here.region}:{here.account}:alarm:*"},
+        home = Claims.regional(scope)
+        own_alarms = {
+            "StringEquals": {"aws:SourceAccount": home.account},
+            "ArnLike": {"aws:SourceArn": f"{ARN}:cloudwatch:{home.region}:{home.account}:alarm:*"},
         }
-        alarms = iam.ServicePrincipal(_ALARMS, conditions=ours)
+        alarms = iam.ServicePrincipal(_ALARMS, conditions=own_alarms)
         self.key = kms.Key(
             self,
             "Key",
             description="Notifications of alarms",
             enable_key_rotation=True,
-            removal_policy=cdk.RemovalPolicy.DESTROY,  # it has nothing to read again
+            removal_policy=cdk.RemovalPolicy.DESTROY,  # no stored data needs the key later
         )
         use = iam.PolicyStatement(actions=["kms:Decrypt", "kms:GenerateDataKey*"], principals=[alarms], resources=["*"])
         self.key.add_to_resource_policy(use)
         self.topic = sns.Topic(self, "Resource", master_key=self.key, enforce_ssl=True)
-        # A policy of its own replaces the one that lets the account's alarms publish.
+        # A topic policy replaces the default policy, which lets the account's alarms publish.
         publish = iam.PolicyStatement(actions=["sns:Publish"], principals=[alarms], resources=[self.topic.topic_arn])
         self.topic.add_to_resource_policy(publish)
         for number, endpoint in enumerate(dict.fromkeys(subscriptions)):
@@ -67,6 +68,6 @@ class AlarmTopic(Construct):
                 self,
                 f"Subscription{number}",
                 topic_arn=self.topic.topic_arn,
-                protocol=protocol_of(endpoint),
+                protocol=endpoint_protocol(endpoint),
                 endpoint=endpoint,
             )

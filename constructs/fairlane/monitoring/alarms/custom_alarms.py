@@ -1,4 +1,4 @@
-"""What cannot be right of an alarm on a metric of one's own."""
+"""Problems of alarms on custom metrics."""
 
 import re
 from collections.abc import Iterator
@@ -14,23 +14,23 @@ from fairlane.monitoring.exporter.job_metrics import JobMetrics
 from fairlane.monitoring.statistics import is_statistic
 
 _METRIC: Final = ("metric",)
-_MOST_METRICS: Final = 10
+_MAX_METRICS: Final = 10
 _HOUR: Final = 3600
 _DAY: Final = 24 * _HOUR
 _SEARCH: Final = re.compile(r"\bSEARCH\s*\(", re.IGNORECASE)
 
 
-def metrics_in(metric: cloudwatch.IMetric) -> list[cloudwatch.MetricStatConfig]:
-    """Every metric in one, as metric math has several: each once, however often expressions name it."""
-    return list(_by_id(metric).values())
+def metric_stats(metric: cloudwatch.IMetric) -> list[cloudwatch.MetricStatConfig]:
+    """Return the metrics of a metric or of metric math, each once even if several expressions use it."""
+    return list(_stats_by_id(metric).values())
 
 
-def _by_id(metric: cloudwatch.IMetric, name: str = "") -> dict[str, cloudwatch.MetricStatConfig]:
+def _stats_by_id(metric: cloudwatch.IMetric, metric_id: str = "") -> dict[str, cloudwatch.MetricStatConfig]:
     config = metric.to_metric_config()
-    found = {name: config.metric_stat} if config.metric_stat else {}
-    for inner, used in (config.math_expression.using_metrics if config.math_expression else {}).items():
-        found |= _by_id(used, inner)
-    return found
+    stats = {metric_id: config.metric_stat} if config.metric_stat else {}
+    for inner_id, inner in (config.math_expression.using_metrics if config.math_expression else {}).items():
+        stats |= _stats_by_id(inner, inner_id)
+    return stats
 
 
 def custom_alarm_problems(
@@ -40,66 +40,78 @@ def custom_alarm_problems(
     evaluation_periods: object,
     datapoints_to_alarm: object,
 ) -> Iterator[Problem]:
-    """Yields every mistake.
+    """Yield all problems of a custom alarm.
 
     Args:
-        metrics: of the queues.
-        region: of the alarm.
-        metric: as for `QueueAlarms.add_alarm`.
-        evaluation_periods: as for `QueueAlarms.add_alarm`.
-        datapoints_to_alarm: as for `QueueAlarms.add_alarm`.
+        metrics: Exporter of the queues.
+        region: Region of the alarm.
+        metric: Metric, as for `QueueAlarms.add_alarm`.
+        evaluation_periods: Number of periods, as for `QueueAlarms.add_alarm`.
+        datapoints_to_alarm: Number of breaching periods, as for `QueueAlarms.add_alarm`.
     """
-    used = metrics_in(metric)
-    if len(used) > _MOST_METRICS:
-        yield Problem(_METRIC, f"metric math of {len(used)} metrics", f"at most {_MOST_METRICS} in an alarm")
+    stats = metric_stats(metric)
+    if len(stats) > _MAX_METRICS:
+        sentence = f"the metric math has {len(stats)} metrics: use at most {_MAX_METRICS} in an alarm"
+        yield Problem.relation(_METRIC, sentence)
     if any(map(_SEARCH.search, _expressions(metric))):
-        yield Problem(_METRIC, "SEARCH", "metrics by their names, as an alarm cannot search")
-    for one in used:
-        if not is_token(one.statistic) and not is_statistic(one.statistic):
-            allowed = "a statistic of CloudWatch, such as Sum, p99 or TM(10%:90%)"
-            yield Problem(_METRIC, one.statistic, allowed)
-        if one.region and one.region != region and not is_token(one.region) and not is_token(region):
-            yield Problem(_METRIC, f"{one.metric_name} in {one.region}", f"a metric in {region}, as the alarm is")
-        if one.namespace == metrics.namespace:
-            yield from _exported(metrics, one)
+        yield Problem.relation(_METRIC, "an alarm cannot use SEARCH: name each metric")
+    for stat in stats:
+        if not is_token(stat.statistic) and not is_statistic(stat.statistic):
+            yield Problem(_METRIC, stat.statistic, "a CloudWatch statistic, for example Sum, p99 or TM(10%:90%)")
+        if stat.region and stat.region != region and not is_token(stat.region) and not is_token(region):
+            yield Problem.relation(
+                _METRIC,
+                f"{stat.metric_name} is in {stat.region} and the alarm is in {region}: use a metric in {region}",
+            )
+        if stat.namespace == metrics.namespace:
+            yield from _exported_problems(metrics, stat)
     yield from check_whole_number(("evaluation_periods",), evaluation_periods, 1, unit="periods")
     if not isinstance(evaluation_periods, int) or evaluation_periods < 1:
         return
     if datapoints_to_alarm is not None:
         yield from check_whole_number(("datapoints_to_alarm",), datapoints_to_alarm, 1, evaluation_periods)
     seconds = _period_seconds(metric)
-    most = 7 * _DAY if seconds >= _HOUR else _DAY
-    if evaluation_periods * seconds > most:
-        allowed = f"at most {int(most // seconds)}, which are {most} seconds together"
-        yield Problem(("evaluation_periods",), f"{evaluation_periods} periods of {seconds:g} seconds", allowed)
+    longest, name = (7 * _DAY, "a week") if seconds >= _HOUR else (_DAY, "a day")
+    if evaluation_periods * seconds > longest:
+        periods = f"{evaluation_periods} periods of {seconds:g} seconds"
+        sentence = f"{periods} are longer than {name}: use at most {int(longest // seconds)} periods"
+        yield Problem.relation(("evaluation_periods",), sentence)
 
 
-def _exported(metrics: JobMetrics, metric: cloudwatch.MetricStatConfig) -> Iterator[Problem]:
-    """Yields what the exporter does not publish, where it is one of its metrics: the alarm would have no data."""
+def _exported_problems(metrics: JobMetrics, stat: cloudwatch.MetricStatConfig) -> Iterator[Problem]:
+    """Yield series of exported metrics that the exporter does not publish: the alarm would never have data."""
     catalog = metrics_catalog()
-    known = catalog["metrics"].get(metric.metric_name)
-    values = {one.name: one.value for one in metric.dimensions or []}
-    if known is None or any(map(is_token, values.values())):
+    metric = catalog["metrics"].get(stat.metric_name)
+    values = {dimension.name: dimension.value for dimension in stat.dimensions or []}
+    if metric is None or any(map(is_token, values.values())):
         return
-    by = {tuple(sorted(catalog["dimensions"][per])) for per in known["per"]}
-    got = f"{metric.metric_name} of {', '.join(f'{name} {value}' for name, value in values.items()) or 'nothing'}"
+    dimension_sets = {tuple(sorted(catalog["dimensions"][per])) for per in metric["per"]}
     queue = metrics.queues.get(values.get("JobQueueName", ""))
-    if tuple(sorted(values)) not in by:
-        yield Problem(_METRIC, got, f"by {' or by '.join(' and '.join(names) for names in sorted(by))}")
+    if tuple(sorted(values)) not in dimension_sets:
+        given = f"by {' and '.join(sorted(values))}" if values else "without dimensions"
+        choices = " or ".join(f"[{', '.join(names)}]" for names in sorted(dimension_sets))
+        sentence = f"{stat.metric_name} is not published {given}: use the dimensions {choices}"
+        yield Problem.relation(_METRIC, sentence)
     elif queue is None:
-        yield Problem(_METRIC, got, f"of one of the queues: {', '.join(metrics.queues)}")
+        names = ", ".join(metrics.queues)
+        sentence = f"{stat.metric_name} is not published for queue {values['JobQueueName']}: use one of {names}"
+        yield Problem.relation(_METRIC, sentence)
     else:
-        rest = queue.elsewhere or (queue.shares and not queue.quotas)
-        shares = [*queue.shares, *(["other"] if rest else [])]
-        reasons = catalog["reasons"].get(metric.metric_name, [])
+        has_other = queue.imported or (queue.shares and not queue.quota_management)
+        shares = [*queue.shares, *(["other"] if has_other else [])]
+        reasons = catalog["reasons"].get(stat.metric_name, [])
         for name, published in (("Share", shares), ("Reason", reasons)):
             if name in values and values[name] not in published:
-                allowed = f"what there is of queue {queue.name}: {', '.join(published) or 'none'}"
-                yield Problem(_METRIC, got, allowed)
-    if known["source"] == "queue_poller" and metric.period.to_seconds() < metrics.period.to_seconds():
-        period, interval = metric.period.to_seconds(), metrics.period.to_seconds()
-        allowed = f"a period of at least {interval:g} seconds, the interval of the polls"
-        yield Problem(_METRIC, f"{metric.metric_name} by {period:g} seconds", allowed)
+                advice = f"use one of {', '.join(published)}" if published else f"leave out {name}"
+                series = f"{name} {values[name]} of queue {queue.name}"
+                yield Problem.relation(_METRIC, f"{stat.metric_name} is not published for {series}: {advice}")
+    if metric["source"] == "queue_poller" and stat.period.to_seconds() < metrics.period.to_seconds():
+        period, interval = stat.period.to_seconds(), metrics.period.to_seconds()
+        sentence = (
+            f"{stat.metric_name} is published every {interval:g} seconds and has a period of {period:g} seconds: "
+            f"use at least {interval:g} seconds"
+        )
+        yield Problem.relation(_METRIC, sentence)
 
 
 def _period_seconds(metric: cloudwatch.IMetric) -> float:
@@ -115,5 +127,5 @@ def _expressions(metric: cloudwatch.IMetric) -> Iterator[str]:
         yield config.search_expression.expression
     if config.math_expression:
         yield config.math_expression.expression
-        for used in config.math_expression.using_metrics.values():
-            yield from _expressions(used)
+        for inner in config.math_expression.using_metrics.values():
+            yield from _expressions(inner)

@@ -1,4 +1,4 @@
-"""Shares and reasons that alarms name, checked against what their queues have. Imports no aws_cdk."""
+"""Rules for shares and reasons that limits name: their queues must have them. Imports no aws_cdk."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -7,7 +7,7 @@ from fairlane.monitoring.alarms.alarm_limits import AlarmLimits
 from fairlane.monitoring.alarms.kinds.limit import Limit
 
 Parts = Mapping[str, Sequence[str]]
-"""What a queue has by the name of the limit's field: `shares` and `reasons`."""
+"""Parts of a queue by the name of the limit's field: `shares` and `reasons`."""
 
 
 def unknown_part_problems(
@@ -16,9 +16,9 @@ def unknown_part_problems(
     """Yield shares and reasons that no queue of the limit has, each with the names of those queues.
 
     Args:
-        queues: By name, what each queue has.
-        limits: Limits of queues that have none of their own; problems are in `limits`.
-        queue_limits: Limits by a queue's name; problems are in `queue_limits`.
+        queues: Parts of each queue, by the queue's name.
+        limits: Limits of queues without limits of their own; their problems are in `limits`.
+        queue_limits: Limits by queue name; their problems are in `queue_limits`.
     """
     common = {(kind, severity): limit for kind, severity, limit in limits.limits()}
     users: dict[Path, tuple[Limit, list[str]]] = {}
@@ -29,8 +29,16 @@ def unknown_part_problems(
     for field, (limit, names) in users.items():
         if limit.parts is None:
             continue
-        known = list(dict.fromkeys(part for name in names for part in queues[name][limit.parts]))
+        available = list(dict.fromkeys(part for name in names for part in queues[name][limit.parts]))
         for index, part in enumerate(getattr(limit, limit.parts) or ()):
-            if part not in known:
-                of = f"queue{'s' if len(names) > 1 else ''} {', '.join(names)}"
-                yield Problem((*field, limit.parts, index), part, f"one of {of}: {', '.join(known) or 'none'}"), names
+            if part not in available:
+                yield _unknown((*field, limit.parts, index), part, limit.parts, available, names), names
+
+
+def _unknown(field: Path, part: str, parts: str, available: Sequence[str], queues: Sequence[str]) -> Problem:
+    several = len(queues) > 1
+    subject = f"queue{'s' if several else ''} {', '.join(queues)}"
+    if not available:
+        verb = "have" if several else "has"
+        return Problem.relation(field, f"{subject} {verb} no {parts} for this alarm: remove {part}")
+    return Problem(field, part, f"a {parts.removesuffix('s')} of {subject}: {', '.join(available)}")

@@ -1,4 +1,4 @@
-"""Who hears of alarms: addresses of email and https."""
+"""Subscriptions of alarm topics: email and https addresses."""
 
 import re
 from collections.abc import Iterator
@@ -12,23 +12,23 @@ _EMAIL: Final = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
 _HTTPS: Final = re.compile(r"https://[^\s/]+\S*")
 
 
-def protocol_of(endpoint: str) -> str:
-    """The protocol of a subscription, by how its endpoint looks."""
+def endpoint_protocol(endpoint: str) -> str:
+    """Return the protocol of a subscription, read from its endpoint."""
     return "https" if endpoint.startswith("https://") else "email"
 
 
 def is_endpoint(text: str) -> bool:
-    """Tells whether a text is an address of email or of https."""
+    """Return True if `text` is an email address or an https:// address."""
     return bool(_EMAIL.fullmatch(text) or _HTTPS.fullmatch(text))
 
 
 def check_subscriptions(field: Path, subscriptions: object) -> Iterator[Problem]:
-    """Yields what cannot be subscribed to a topic."""
-    wrong = list(check_list(field, subscriptions, str, "addresses"))
-    yield from wrong
-    for index, endpoint in enumerate(() if wrong or not isinstance(subscriptions, list | tuple) else subscriptions):
+    """Yield the addresses that cannot be subscribed to a topic."""
+    problems = list(check_list(field, subscriptions, str, "addresses"))
+    yield from problems
+    for index, endpoint in enumerate(() if problems or not isinstance(subscriptions, list | tuple) else subscriptions):
         if is_token(endpoint):
-            yield Problem((*field, index), endpoint, "an address known at synth, as its protocol is told by it")
+            yield Problem((*field, index), endpoint, "an address known at synth, because its protocol depends on it")
             continue
-        allowed = "an address of email, or one that begins with https://, as only TLS will do"
+        allowed = "an email address, or an address that starts with https://"
         yield from check_text((*field, index), endpoint, is_endpoint, allowed)

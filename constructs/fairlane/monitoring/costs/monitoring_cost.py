@@ -1,4 +1,4 @@
-"""What monitoring costs a month."""
+"""Construct that estimates and limits the monthly cost of monitoring."""
 
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -18,24 +18,25 @@ from fairlane.monitoring.exporter.monitored_queue import MonitoredQueue
 
 
 class MonitoringCost(Construct):
-    """An estimate of what monitoring costs a month at list prices, and a limit that it must not pass.
+    """Estimate of the monthly cost of monitoring at list prices, with an optional limit.
 
-    It makes nothing: `print(cost.estimate.table())` tells at synth. Metrics, alarms, dashboards, functions, queues of
-    events, logs and keys are in it, as if every series had data all the time; free tiers are not deducted.
+    Creates no AWS resources; `print(cost.estimate.table())` shows the estimate at synth. The estimate includes metrics,
+    alarms, dashboards, functions, SQS queues, logs and keys, as if every series had data all the time. Free tiers are
+    not deducted.
 
     Args:
-        scope: where it goes in the app.
-        construct_id: its id there.
-        metrics: the exporters, those of all `alarms` among them.
-        alarms: on them.
-        dashboards: of them.
-        keys: how many keys of KMS there are for topics.
-        other_alarms: how many other alarms there are, of a metric each.
-        limit_usd: the most that it may be estimated at; none by default. It is held to once, with the alarms that there
-            are by then: call `add_alarm` before.
+        scope: Parent construct.
+        construct_id: Construct id.
+        metrics: Exporters, including the exporters of all `alarms`.
+        alarms: Alarms on the exporters. Default: none.
+        dashboards: Dashboards of the exporters. Default: none.
+        keys: Number of KMS keys of topics. Default: 0.
+        other_alarms: Number of other alarms on one metric each. Default: 0.
+        limit_usd: Maximum of the estimate, in USD a month. It is checked once, with the alarms at that time, so call
+            `add_alarm` first. Default: no limit.
 
     Raises:
-        ConfigurationError: with every mistake, or if it is estimated at more than the limit.
+        ConfigurationError: If an argument is not valid, or if the estimate exceeds the limit.
     """
 
     def __init__(
@@ -61,39 +62,44 @@ class MonitoringCost(Construct):
 
     @property
     def estimate(self) -> MonthlyCost:
-        """Line by line, with the alarms that there are now; `estimate.table()` for people."""
+        """Estimate with the current alarms; `estimate.table()` returns it as text."""
         return self._estimate()
 
 
 def _problems(
     metrics: Sequence[JobMetrics], alarms: Sequence[QueueAlarms], dashboards: Sequence[QueueDashboard]
 ) -> Iterator[Problem]:
-    yield from (wrong := list(metrics_problems(metrics)))
-    yield from (wrong_alarms := list(constructs_once("alarms", alarms, QueueAlarms)))
+    yield from (exporter_problems := list(metrics_problems(metrics)))
+    yield from (alarm_problems := list(constructs_once("alarms", alarms, QueueAlarms)))
     yield from constructs_once("dashboards", dashboards, QueueDashboard)
-    if wrong or wrong_alarms:
+    if exporter_problems or alarm_problems:
         return
-    for index, some in enumerate(alarms):
-        if some.metrics not in metrics:
-            yield Problem(("alarms", index), some.node.path, f"with {some.metrics.node.path} in metrics")
+    for index, queue_alarms in enumerate(alarms):
+        if queue_alarms.metrics not in metrics:
+            exporter = queue_alarms.metrics.node.path
+            sentence = f"{queue_alarms.node.path} watches {exporter}, which is missing in metrics: add it"
+            yield Problem.relation(("alarms", index), sentence)
 
 
 def _estimate(
     metrics: Sequence[JobMetrics], alarms: Sequence[QueueAlarms], dashboards: int, keys: int, other_alarms: int
 ) -> MonthlyCost:
-    uses = [
-        MonitoringUse(
-            region=cdk.Stack.of(one).region,
-            queues=tuple(map(_use, one.queues.values())),
-            interval_minutes=round(one.period.to_minutes()),
-            alarm_metrics=sum(some.metric_count for some in alarms if some.metrics is one)
-            + (other_alarms if one is metrics[0] else 0),
-            composite_alarms=sum(some.composite_count for some in alarms if some.metrics is one),
-            dashboards=dashboards if one is metrics[0] else 0,
-            keys=keys if one is metrics[0] else 0,
+    uses = []
+    for exporter in metrics:
+        own_alarms = [queue_alarms for queue_alarms in alarms if queue_alarms.metrics is exporter]
+        is_first = exporter is metrics[0]
+        uses.append(
+            MonitoringUse(
+                region=cdk.Stack.of(exporter).region,
+                queues=tuple(map(_use, exporter.queues.values())),
+                interval_minutes=round(exporter.period.to_minutes()),
+                alarm_metrics=sum(queue_alarms.metric_count for queue_alarms in own_alarms)
+                + (other_alarms if is_first else 0),
+                composite_alarms=sum(queue_alarms.composite_count for queue_alarms in own_alarms),
+                dashboards=dashboards if is_first else 0,
+                keys=keys if is_first else 0,
+            )
         )
-        for one in metrics
-    ]
     return monthly_cost(uses, metrics_catalog())
 
 
@@ -102,7 +108,7 @@ def _use(queue: MonitoredQueue) -> QueueUse:
         service=queue.service,
         shares=len(queue.shares),
         entitled=len(queue.entitled_shares),
-        other=queue.elsewhere or (bool(queue.shares) and not queue.quotas),
-        preemption=queue.quotas or (queue.service and queue.elsewhere),
+        other=queue.imported or (bool(queue.shares) and not queue.quota_management),
+        preemption=queue.quota_management or (queue.service and queue.imported),
         limit=bool(queue.limit),
     )

@@ -1,7 +1,8 @@
-"""List prices, and what an amount of something costs a month.
+"""List prices of AWS, and the bill for an amount.
 
-`prices.json` has prices in USD: of what, of how many units at a time, up to which amount each tier reaches, and where
-the price was read. AWS's own pages cannot be read without a browser; the sources are others who have read them.
+`prices.json` has prices in USD: the billed item, its unit, the number of amounts in a unit, the upper end of each tier,
+and the address that the price was read from. AWS's own price pages cannot be read without a browser, so the sources are
+third parties.
 """
 
 import json
@@ -18,14 +19,14 @@ class Line:
     """One line of a bill.
 
     Args:
-        what: what is paid for.
-        quantity: how much of it a month, in units.
-        unit: what the price is of.
-        price: of a unit, in USD.
-        source: the address where the price was read.
+        item: Billed item.
+        quantity: Quantity in a month, in units.
+        unit: Unit of the price.
+        price: Price of a unit, in USD.
+        source: Address that the price was read from.
     """
 
-    what: str
+    item: str
     quantity: float
     unit: str
     price: float
@@ -33,32 +34,32 @@ class Line:
 
     @property
     def usd(self) -> float:
-        """What the line comes to a month."""
+        """Cost of the line in a month, in USD."""
         return self.quantity * self.price
 
 
 @cache
 def price_list() -> dict[str, Any]:
-    """What `prices.json` says: prices by name, the Region that they are of and the month that they were gathered."""
+    """Return `prices.json`: the prices by name, their Region, and the month in which they were collected."""
     prices: dict[str, Any] = json.loads(files(__package__).joinpath("prices.json").read_text())
     return prices
 
 
-def priced(name: str, amounts: Sequence[float]) -> Iterator[Line]:
-    """The lines for amounts of something, one for each tier that any of them reaches.
+def bill_lines(name: str, amounts: Sequence[float]) -> Iterator[Line]:
+    """Yield the lines of a bill, one for each tier that any amount reaches.
 
     Args:
-        name: of a price.
-        amounts: a month, in each Region; tiers begin anew in each.
+        name: Name of the price.
+        amounts: Amount in a month in each Region. Each Region starts at the first tier.
     """
     price = price_list()["prices"][name]
     below = 0.0
-    for reaches, usd in price["tiers"]:
-        upto = inf if reaches is None else reaches
+    for end, usd in price["tiers"]:
+        upto = inf if end is None else end
         inside = sum(min(amount, upto) - below for amount in amounts if amount > below)
         if inside:
-            where = "first" if below == 0 else "next"
-            tier = f", beyond {below:,.0f}" if upto == inf else f", {where} {upto - below:,.0f}"
-            what = price["what"] + (tier if len(price["tiers"]) > 1 else "")
-            yield Line(what, inside / price["per"], price["unit"], usd, price["source"])
+            position = "first" if below == 0 else "next"
+            tier = f", beyond {below:,.0f}" if upto == inf else f", {position} {upto - below:,.0f}"
+            item = price["item"] + (tier if len(price["tiers"]) > 1 else "")
+            yield Line(item, inside / price["per"], price["unit"], usd, price["source"])
         below = upto

@@ -1,4 +1,4 @@
-"""What a dashboard would show twice, not at all, or could not."""
+"""Problems of the arguments of `QueueDashboard` and `MonitoringCost`."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -13,19 +13,19 @@ from fairlane.monitoring.exporter.job_metrics import JobMetrics
 from fairlane.monitoring.statistics import check_percentiles
 
 
-def constructs_once(name: str, got: Sequence[Construct], kind: type[Construct]) -> Iterator[Problem]:
-    """Yields what is no construct of a kind, and what is there twice."""
-    yield from (wrong := list(check_list((name,), got, kind, kind.__name__)))
-    for index, one in enumerate(() if wrong else got):
-        if one in got[:index]:
-            yield Problem((name, index), one.node.path, f"each {kind.__name__} once")
+def constructs_once(name: str, constructs: Sequence[Construct], kind: type[Construct]) -> Iterator[Problem]:
+    """Yield items of a list that are not constructs of the kind, and constructs that are given twice."""
+    yield from (type_problems := list(check_list((name,), constructs, kind, kind.__name__)))
+    for index, construct in enumerate(() if type_problems else constructs):
+        if construct in constructs[:index]:
+            yield Problem.relation((name, index), f"{construct.node.path} is given twice: remove one")
 
 
 def metrics_problems(metrics: Sequence[JobMetrics]) -> Iterator[Problem]:
-    """Yields what are no exporters, none, or one of them twice."""
-    yield from (wrong := list(constructs_once("metrics", metrics, JobMetrics)))
-    if not wrong and not metrics:
-        yield Problem(("metrics",), "none", "the JobMetrics of one Region or more")
+    """Yield the problems of a list of exporters: wrong types, duplicates, an empty list."""
+    yield from (problems := list(constructs_once("metrics", metrics, JobMetrics)))
+    if not problems and not metrics:
+        yield Problem.relation(("metrics",), "the list is empty: give the JobMetrics of one Region or more")
 
 
 def dashboard_problems(
@@ -36,59 +36,64 @@ def dashboard_problems(
     percentiles: Sequence[float],
     stack: cdk.Stack,
 ) -> Iterator[Problem]:
-    """Yields every mistake; arguments as for `QueueDashboard`."""
-    yield from (wrong := list(metrics_problems(metrics)))
-    for index, one in enumerate(() if wrong else metrics):
-        if (of := cdk.Stack.of(one)) is not stack and is_token(of.region):
-            yield Problem(("metrics", index), of.region, "metrics of a stack whose Region is known at synth")
-    yield from (wrong_alarms := list(constructs_once("alarms", alarms, QueueAlarms)))
-    for index, some in enumerate(() if wrong_alarms else alarms):
-        if cdk.Stack.of(some) is not stack:
-            allowed = "QueueAlarms of the dashboard's own stack, as it cannot refer to those of another"
-            yield Problem(("alarms", index), some.node.path, allowed)
-    if not wrong:
-        yield from _choice_problems(_known_shares(metrics), queues, shares)
+    """Yield all problems of the arguments of `QueueDashboard`; `stack` is its stack."""
+    yield from (exporter_problems := list(metrics_problems(metrics)))
+    for index, exporter in enumerate(() if exporter_problems else metrics):
+        if (home := cdk.Stack.of(exporter)) is not stack and is_token(home.region):
+            yield Problem(("metrics", index), home.region, "metrics of a stack whose Region is known at synth")
+    yield from (alarm_problems := list(constructs_once("alarms", alarms, QueueAlarms)))
+    for index, queue_alarms in enumerate(() if alarm_problems else alarms):
+        if cdk.Stack.of(queue_alarms) is not stack:
+            sentence = f"{queue_alarms.node.path} is in another stack: use QueueAlarms of the dashboard's own stack"
+            yield Problem.relation(("alarms", index), sentence)
+    if not exporter_problems:
+        yield from _choice_problems(_shares_by_queue(metrics), queues, shares)
     yield from check_percentiles(percentiles)
 
 
-def _known_shares(metrics: Sequence[JobMetrics]) -> dict[str, list[str]]:
-    """The shares of the queues of each name, which are several where Regions have a queue of the same name."""
-    known: dict[str, list[str]] = {}
+def _shares_by_queue(metrics: Sequence[JobMetrics]) -> dict[str, list[str]]:
+    """Return the shares by queue name; queues of the same name in several Regions are merged."""
+    shares: dict[str, list[str]] = {}
     for exporter in metrics:
         for name, queue in exporter.queues.items():
-            known[name] = [*dict.fromkeys([*known.get(name, ()), *queue.shares])]
-    return known
+            shares[name] = [*dict.fromkeys([*shares.get(name, ()), *queue.shares])]
+    return shares
 
 
 def _choice_problems(
-    known: Mapping[str, Sequence[str]], queues: Sequence[str] | None, shares: Mapping[str, Sequence[str]] | None
+    available: Mapping[str, Sequence[str]], queues: Sequence[str] | None, shares: Mapping[str, Sequence[str]] | None
 ) -> Iterator[Problem]:
-    one_of = f"one of the queues: {', '.join(known)}"
+    a_queue = f"the name of a queue of the JobMetrics: {', '.join(available)}"
     if queues is not None and shares is not None:
-        yield Problem(("queues",), queues, "either queues or shares, which are of queues")
+        yield Problem.relation(("queues",), "queues and shares are both given: give one of them")
     elif queues is not None:
-        yield from _names_problems(("queues",), queues, list(known), one_of, "queue")
+        yield from _name_problems(("queues",), queues, list(available), a_queue, "queue")
     if shares is None:
         return
-    if not isinstance(shares, Mapping) or not shares:
-        yield Problem(("shares",), shares or "none", "the shares of one queue or more, by its name")
+    if not isinstance(shares, Mapping):
+        yield Problem(("shares",), shares, "shares by queue name")
         return
-    for name, some in shares.items():
-        if name not in known:
-            yield Problem(("shares", str(name)), name, one_of)
+    if not shares:
+        yield Problem.relation(("shares",), "the mapping is empty: give the shares of one queue or more")
+    for name, chosen in shares.items():
+        if name not in available:
+            yield Problem(("shares", str(name)), name, a_queue)
             continue
-        of_queue = f"of queue {name}: {', '.join(known[name]) or 'none'}"
-        yield from _names_problems(("shares", name), some, known[name], of_queue, "share")
+        if not available[name]:
+            yield Problem.relation(("shares", name), f"queue {name} has no shares: remove the queue from shares")
+            continue
+        a_share = f"a share of queue {name}: {', '.join(available[name])}"
+        yield from _name_problems(("shares", name), chosen, available[name], a_share, "share")
 
 
-def _names_problems(
-    field: Path, some: Sequence[str], known: Sequence[str], allowed: str, kind: str
+def _name_problems(
+    field: Path, names: Sequence[str], available: Sequence[str], allowed: str, kind: str
 ) -> Iterator[Problem]:
-    yield from (wrong := list(check_list(field, some, str, f"names of {kind}s")))
-    if not wrong and not some:
-        yield Problem(field, "none", f"one {kind} or more, {allowed}")
-    for index, name in enumerate(() if wrong else some):
-        if name not in known:
+    yield from (type_problems := list(check_list(field, names, str, f"names of {kind}s")))
+    if not type_problems and not names:
+        yield Problem.relation(field, f"the list is empty: give one {kind} or more")
+    for index, name in enumerate(() if type_problems else names):
+        if name not in available:
             yield Problem((*field, index), name, allowed)
-        elif name in some[:index]:
-            yield Problem((*field, index), name, f"each {kind} once")
+        elif name in names[:index]:
+            yield Problem.relation((*field, index), f"{kind} {name} is given twice: remove one")

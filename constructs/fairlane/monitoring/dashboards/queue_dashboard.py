@@ -1,4 +1,4 @@
-"""The dashboard of queues, for a person who has ten seconds, and of a team's shares."""
+"""Dashboards of queues and of a team's shares."""
 
 import json
 import re
@@ -15,44 +15,45 @@ from fairlane.errors import ConfigurationError, Problem
 from fairlane.monitoring.alarms.descriptions import RUNBOOKS
 from fairlane.monitoring.alarms.queue_alarms import QueueAlarms
 from fairlane.monitoring.dashboards.dashboard_problems import dashboard_problems
-from fairlane.monitoring.dashboards.rows import dashboard_rows, groups_that_fit
-from fairlane.monitoring.dashboards.widgets import placed, size_problems
+from fairlane.monitoring.dashboards.rows import dashboard_rows, fitting_groups
+from fairlane.monitoring.dashboards.widgets import layout, size_problems
 from fairlane.monitoring.exporter.job_metrics import JobMetrics
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,255}")
-_DASHBOARD: Final = "dashboard"
+_CLAIM: Final = "dashboard"
 
 
 class QueueDashboard(Construct):
-    """What queues do, on one page: now, by share, what flows, how long it takes, what fails, who used how much.
+    """CloudWatch dashboard of queues: current state, shares, job flow, durations, failures and GPU-hours by share.
 
-    Several queues and Regions share a dashboard: each `JobMetrics` may be in another Region. With `shares` it is a
-    team's variant, of those shares only. Numbers come first; alarms stand above them: those that notify, and below
-    them those that are in state ALARM now, which are why.
+    Several queues and Regions share a dashboard: each `JobMetrics` may be in another Region. With `shares`, the
+    dashboard shows only the shares of a team. The first row shows the alarms that notify, and the second row shows the
+    alarms in state ALARM, which are the cause. The current state of each queue follows as numbers.
 
-    Updates: in place, but for another name, which replaces it. CloudWatch has one name space for the dashboards of an
-    account, whatever their Region: the same name twice is refused, but not in two stacks whose accounts are known only
-    at deployment, which may differ. Sources: "Dashboard body structure and syntax" in the CloudWatch documentation;
-    that a dashboard has at most 2,500 metrics was in it until 2023.
+    Updates: in place, except for the name, which replaces the dashboard. Dashboard names are unique in an account over
+    all Regions. A second dashboard of the same name is refused at synth, except in stacks whose accounts are unknown at
+    synth and may therefore differ. Sources: "Dashboard body structure and syntax" in the CloudWatch documentation,
+    which until 2023 included the limit of 2,500 metrics in a dashboard.
 
     Args:
-        scope: where it goes in the app.
-        construct_id: its id there.
-        dashboard_name: 1 to 255 characters of A-Z, a-z, 0-9, - and _.
-        metrics: the exporters of the queues, of one or several Regions.
-        alarms: whose states stand on top, as far as they are of the exporter or of queues that are shown; those of this
-            stack only, as others cannot be referred to, and with those of `add_alarm` that there are by then.
-        queues: the names of the queues to show; by default all. A name is of all Regions that have such a queue.
-        shares: by a queue's name, the shares of a team; then the dashboard shows nothing else.
-        percentiles: of waits and run times, above 0, up to 100, with at most 10 decimals.
-        runbooks: the address of the folder with the runbooks, which it links to.
+        scope: Parent construct.
+        construct_id: Construct id.
+        dashboard_name: Name of the dashboard, 1 to 255 characters of A-Z, a-z, 0-9, - and _.
+        metrics: Exporters of the queues, in one or several Regions.
+        alarms: Alarms in the dashboard's stack whose states are shown, added alarms included: the alarms of the
+            exporter and of the queues on the dashboard. Default: none.
+        queues: Names of the queues to show, in all Regions that have a queue of that name. Default: all queues.
+        shares: Shares of a team by queue name; the dashboard shows nothing else. Default: all shares.
+        percentiles: Percentiles of waits and run times, above 0, up to 100, with at most 10 decimals. Default: 50 and
+            95.
+        runbooks: Address of the folder with the runbooks, for the link on the dashboard. Default: docs/runbooks.
 
     Attributes:
-        dashboard: the underlying resource.
-        dashboard_name: as given.
+        dashboard: CloudWatch dashboard.
+        dashboard_name: Name of the dashboard.
 
     Raises:
-        ConfigurationError: With every queue, share, percentile and name that cannot be right.
+        ConfigurationError: If a queue, a share, a percentile or the name is not valid.
     """
 
     def __init__(
@@ -68,41 +69,44 @@ class QueueDashboard(Construct):
         percentiles: Sequence[float] = (50, 95),
         runbooks: str = RUNBOOKS,
     ) -> None:
-        stack, account = cdk.Stack.of(scope), Claims.of_account(scope)
+        stack, account = cdk.Stack.of(scope), Claims.account_wide(scope)
         allowed = "1 to 255 characters of A-Z, a-z, 0-9, - and _"
         problems = list(check_text(("dashboard_name",), dashboard_name, _NAME.fullmatch, allowed))
         problems += dashboard_problems(metrics, alarms, queues, shares, percentiles, stack)
-        if owner := account.owner(_DASHBOARD, dashboard_name):
-            allowed = f"another name: {owner} has it, and an account has one of a name in all its Regions"
-            problems.append(Problem(("dashboard_name",), dashboard_name, allowed))
+        if owner := account.owner(_CLAIM, dashboard_name):
+            sentence = (
+                f"{owner} already has the dashboard name {dashboard_name}, and names are unique in an account over all "
+                "Regions: use another name"
+            )
+            problems.append(Problem.relation(("dashboard_name",), sentence))
         rows = []
         if not problems:
-            every = [name for exporter in metrics for name in exporter.queues]
-            shown = queues if queues is not None else every if shares is None else list(shares)
+            all_queues = [name for exporter in metrics for name in exporter.queues]
+            shown = queues if queues is not None else all_queues if shares is None else list(shares)
             rows = list(dashboard_rows(metrics, alarms, shown, shares, percentiles, runbooks.rstrip("/"), stack))
             problems = list(size_problems(rows))
         if problems:
             raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)
         super().__init__(scope, construct_id)
-        account.add(_DASHBOARD, dashboard_name, self)
+        account.add(_CLAIM, dashboard_name, self)
         self.dashboard_name = dashboard_name
         self.dashboard = cloudwatch.CfnDashboard(
             self,
             "Resource",
             dashboard_name=dashboard_name,
-            # What is known only at deployment are names and ARNs, which JSON has nothing to escape in.
-            dashboard_body=json.dumps({"start": "-PT24H", "widgets": placed(rows)}, separators=(",", ":")),
+            # Tokens in the body are names and ARNs, which contain nothing that JSON escapes.
+            dashboard_body=json.dumps({"start": "-PT24H", "widgets": layout(rows)}, separators=(",", ":")),
         )
 
     @staticmethod
     def groups(metrics: Sequence[JobMetrics], *, percentiles: Sequence[float] = (50, 95)) -> list[list[str]]:
-        """The names of all queues in groups, each of which has room on a dashboard: for its `queues`.
+        """Return the names of all queues in groups that each fit on one dashboard, for its argument `queues`.
 
-        There is one group where one dashboard has room for all; a queue that is too much for a dashboard by itself is a
-        group, too.
+        The result is one group if all queues fit on one dashboard. A queue that does not fit even alone is a group of
+        its own.
 
         Args:
-            metrics: the exporters of the queues.
-            percentiles: as for the dashboard.
+            metrics: Exporters of the queues.
+            percentiles: Percentiles of waits and run times, as for the dashboard. Default: 50 and 95.
         """
-        return groups_that_fit(metrics, percentiles)
+        return fitting_groups(metrics, percentiles)

@@ -1,11 +1,11 @@
-"""The rows of a dashboard that show one queue, for somebody who has ten seconds: what is now comes first."""
+"""Dashboard rows of one queue, the current state first."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from fairlane.monitoring.dashboards.widgets import Rows, Widget, graph, number, text, total
 from fairlane.monitoring.exporter.monitored_queue import MonitoredQueue
-from fairlane.monitoring.series import Series, exported, native, search
+from fairlane.monitoring.series import Series, exported_metric, native_metric, search_expression
 from fairlane.monitoring.statistics import percentile_text
 
 OTHER: Final = "other"
@@ -14,14 +14,14 @@ _NOW: Final = "now"
 
 
 class QueueRows:
-    """The rows of one queue.
+    """Dashboard rows of one queue.
 
     Args:
-        queue: what is known of it.
-        namespace: where its metrics are.
-        region: where it is.
-        shares: those to show.
-        percentiles: of waits and run times.
+        queue: Queue.
+        namespace: Namespace of its metrics.
+        region: Region of its metrics.
+        shares: Names of the shares to show.
+        percentiles: Percentiles of waits and run times.
     """
 
     def __init__(
@@ -34,10 +34,10 @@ class QueueRows:
         self._percentiles = percentiles
 
     def now(self) -> list[Widget]:
-        """The queue in one row: who waits and for how long, what runs, what blocks it."""
+        """Return one row with the current state: waiting jobs, the longest wait, running jobs, blocking reasons."""
         region, limit = self._region, sum(self._queue.limit.values())
-        gpus = f"GPUs in use, of {self._queue.gpus}" if self._queue.gpus else "GPUs in use"
-        capacity = f"In use, of {limit:g} {self._unit}" if limit else f"In use ({self._unit})"
+        gpus = f"GPUs in use (of {self._queue.gpus})" if self._queue.gpus else "GPUs in use"
+        capacity = f"In use (of {limit:g} {self._unit})" if limit else f"In use ({self._unit})"
         blocked = self._by_reason("QueueBlocked", 300)
         return [
             text(f"### {self._queue.name}\n{region}", width=3, height=3),
@@ -46,11 +46,11 @@ class QueueRows:
             number("Jobs running", [self._now("RunningJobs")], region=region),
             number(gpus, [self._now("GpusInUse")], region=region),
             number(capacity, [self._now("CapacityInUse")], region=region, width=4),
-            number("Blocked lately, by reason", [blocked], region=region, width=5, sparkline=False),
+            number("Recently blocked, by reason", [blocked], region=region, width=5, sparkline=False),
         ]
 
-    def whole(self) -> Iterator[list[Widget]]:
-        """The queue with all its shares: how its capacity is used, who waits, how long it takes, what fails."""
+    def details(self) -> Iterator[list[Widget]]:
+        """Yield the rows with all shares: use of the capacity, waiting jobs, durations, failures and GPU-hours."""
         region = self._region
         yield [text(f"## {self._queue.name} · {region}")]
         if self._shares:
@@ -61,27 +61,27 @@ class QueueRows:
             yield self._unshared()
         reasons = [self._by_reason("JobFailures", _HOUR)]
         yield [
-            self._each_hour("Jobs each hour, as AWS counts them", self._flow(), "jobs", width=12),
-            self._each_hour("Failed jobs each hour, by reason", reasons, "jobs", width=12, stacked=True),
+            self._hourly_graph("Jobs per hour (AWS/Batch)", self._flow(), "jobs", width=12),
+            self._hourly_graph("Failed jobs per hour, by reason", reasons, "jobs", width=12, stacked=True),
         ]
         if not self._shares:
             spent = self._hours("GpuSeconds", None, "seconds")
-            yield [self._each_hour("GPU-hours of jobs that ended", spent, "GPU-hours", width=24)]
-        elif self._queue.quotas:
+            yield [self._hourly_graph("GPU-hours of ended jobs", spent, "GPU-hours", width=24)]
+        elif self._queue.quota_management:
             lost = [self._row("JobsPreempted", share, label=share) for share in self._shares]
-            preempted = "Preempted attempts each hour, by share"
-            yield [*self._spent(8), self._each_hour(preempted, lost, "attempts", stacked=True)]
+            preempted = "Preempted attempts per hour, by share"
+            yield [*self._spent(8), self._hourly_graph(preempted, lost, "attempts", stacked=True)]
         else:
             yield self._spent(12)
 
-    def of_team(self) -> Iterator[list[Widget]]:
-        """The chosen shares only, for those who submit to them."""
+    def team(self) -> Iterator[list[Widget]]:
+        """Yield the rows with the chosen shares only, for a team that submits to them."""
         region = self._region
         yield [text(f"## {self._queue.name} · {region}")]
         for share in self._shares:
             used = [self._row("CapacityInUse", share, label="in use")]
             if share in self._entitled:
-                used.append(self._row("CapacityEntitlement", share, label="entitled to"))
+                used.append(self._row("CapacityEntitlement", share, label="entitlement"))
             yield [
                 text(f"### {share}", width=3, height=3),
                 number("Jobs waiting", [self._now("RunnableJobs", share)], region=region, width=4),
@@ -110,12 +110,12 @@ class QueueRows:
 
     def _capacity(self) -> list[Widget]:
         region, entitled = self._region, self._entitled
-        use = [self._row("CapacityInUse", share, label=share) for share in self._shares]
+        used = [self._row("CapacityInUse", share, label=share) for share in self._shares]
         limit = sum(self._queue.limit.values())
         row = [
             graph(
                 "Capacity in use by share, stacked",
-                use,
+                used,
                 region=region,
                 unit=self._unit,
                 stacked=True,
@@ -125,60 +125,60 @@ class QueueRows:
         ]
         if not entitled:
             return row
-        against = [
-            one
+        percentages = [
+            row
             for index, share in enumerate(entitled)
-            for one in (
+            for row in (
                 self._hidden("CapacityInUse", share, f"used{index}"),
                 self._hidden("CapacityEntitlement", share, f"entitled{index}"),
                 [{"expression": f"100 * used{index} / entitled{index}", "label": share, "id": f"part{index}"}],
             )
         ]
-        moved = [
+        lending = [
             self._row(name, share, label=f"{share} {word}")
             for share in entitled
-            for name, word in (("CapacityBorrowed", "borrows"), ("CapacityLent", "lends"))
+            for name, word in (("CapacityBorrowed", "borrowed"), ("CapacityLent", "lent"))
         ]
         row.append(
             graph(
-                "Use of each share's entitlement (over 100: borrowing)",
-                against,
+                "Use of entitlement by share (above 100 %: borrowed)",
+                percentages,
                 region=region,
                 unit="%",
                 width=6,
                 lines={"entitlement": 100},
             )
         )
-        return [*row, graph("Borrowed and lent", moved, region=region, unit=self._unit, width=6)]
+        return [*row, graph("Borrowed and lent capacity", lending, region=region, unit=self._unit, width=6)]
 
     def _waiting(self) -> list[Widget]:
         region = self._region
         jobs = [self._row("RunnableJobs", share, label=share) for share in self._shares]
         ages = [
-            one
+            row
             for index, share in enumerate(self._shares)
-            for one in self._hours("OldestRunnableAge", share, f"age{index}", label=share)
+            for row in self._hours("OldestRunnableAge", share, f"age{index}", label=share)
         ]
-        wanted = [self._row("GpusWanted", share, label=share) for share in self._shares]
+        gpus = [self._row("GpusWanted", share, label=share) for share in self._shares]
         return [
             graph("Jobs waiting, by share", jobs, region=region, unit="jobs", stacked=True),
             graph("Longest wait, by share", ages, region=region, unit="hours"),
-            graph("GPUs wanted by waiting jobs, by share", wanted, region=region, unit="GPUs", stacked=True),
+            graph("GPUs wanted by waiting jobs, by share", gpus, region=region, unit="GPUs", stacked=True),
         ]
 
     def _times(self) -> list[Widget]:
         kinds = {
-            "Time that attempts had waited when they ran": "AttemptWaitTime",
-            "Time that attempts ran": "AttemptRunTime",
+            "Wait time of attempts, by share": "AttemptWaitTime",
+            "Run time of attempts, by share": "AttemptRunTime",
         }
         return [
-            self._each_hour(
+            self._hourly_graph(
                 title,
                 [
-                    one
+                    row
                     for index, share in enumerate(self._shares)
                     for number, percentile in enumerate(self._percentiles)
-                    for one in self._hours(
+                    for row in self._hours(
                         name,
                         share,
                         f"time{index}x{number}",
@@ -193,7 +193,7 @@ class QueueRows:
         ]
 
     def _unshared(self) -> list[Widget]:
-        """What rows by share would show, of a queue without shares."""
+        """Return the row of a queue without shares, in place of the rows by share."""
         region, limit = self._region, sum(self._queue.limit.values())
         used, jobs = self._row("CapacityInUse", label="in use"), self._row("RunnableJobs", label="waiting")
         age = self._hours("OldestRunnableAge", None, "oldest", label="oldest job")
@@ -207,31 +207,31 @@ class QueueRows:
     def _flow(self) -> Rows:
         names = {
             "JobsSubmitted": "submitted",
-            "JobsMovedToRunning": "began to run",
+            "JobsMovedToRunning": "started",
             "JobsMovedToSucceeded": "succeeded",
             "JobsMovedToFailed": "failed, cancelled or terminated",
-            "JobsRetried": "tried again",
+            "JobsRetried": "retried",
         }
         if self._queue.service:
             names["JobsPreempted"] = "preempted"
-        return [native(name, self._queue.name).in_graph(label=label) for name, label in names.items()]
+        return [native_metric(name, self._queue.name).graph_row(label=label) for name, label in names.items()]
 
     def _spent(self, width: int) -> list[Widget]:
         spent = [
-            one
+            row
             for index, share in enumerate(self._shares)
-            for one in self._hours("GpuSeconds", share, f"seconds{index}", label=share)
+            for row in self._hours("GpuSeconds", share, f"seconds{index}", label=share)
         ]
         return [
-            self._each_hour("GPU-hours of jobs that ended, by share", spent, "GPU-hours", width=width, stacked=True),
-            total("GPU-hours by share, in all", spent, region=self._region, width=width),
+            self._hourly_graph("GPU-hours of ended jobs, by share", spent, "GPU-hours", width=width, stacked=True),
+            total("Total GPU-hours by share", spent, region=self._region, width=width),
         ]
 
     def _exported(self, name: str, share: str | None = None) -> Series:
-        return exported(self._namespace, name, self._queue.name, share=share)
+        return exported_metric(self._namespace, name, self._queue.name, share=share)
 
     def _row(self, name: str, share: str | None = None, **options: Any) -> list[Any]:
-        return self._exported(name, share).in_graph(**options)
+        return self._exported(name, share).graph_row(**options)
 
     def _hidden(self, name: str, share: str, metric_id: str) -> list[Any]:
         return self._row(name, share, id=metric_id, visible=False)
@@ -239,20 +239,20 @@ class QueueRows:
     def _hours(
         self, name: str, share: str | None, metric_id: str, *, statistic: str | None = None, label: str = "hours"
     ) -> Rows:
-        """A metric in seconds as one of hours."""
+        """Return the rows that show a metric in seconds as hours."""
         series = self._exported(name, share)
-        seconds = series.by(statistic or series.statistic).in_graph(id=metric_id, visible=False)
+        seconds = series.with_statistic(statistic or series.statistic).graph_row(id=metric_id, visible=False)
         return [seconds, [{"expression": f"{metric_id} / {_HOUR}", "label": label, "id": f"{metric_id}h"}]]
 
     def _now(self, name: str, share: str | None = None) -> list[Any]:
-        return self._exported(name, share).by("Maximum").in_graph(label=_NOW)
+        return self._exported(name, share).with_statistic("Maximum").graph_row(label=_NOW)
 
-    def _each_hour(self, title: str, rows: Rows, unit: str, *, width: int = 8, stacked: bool = False) -> Widget:
+    def _hourly_graph(self, title: str, rows: Rows, unit: str, *, width: int = 8, stacked: bool = False) -> Widget:
         return graph(title, rows, region=self._region, unit=unit, width=width, stacked=stacked, period=_HOUR)
 
     def _by_reason(self, name: str, period: int) -> list[Any]:
-        """All series of a metric by reason, for the reasons that there are."""
-        found = search(
+        """Return one line for each reason of a metric."""
+        expression = search_expression(
             name,
             ["JobQueueName", "Reason"],
             namespace=self._namespace,
@@ -260,4 +260,4 @@ class QueueRows:
             period=period,
             JobQueueName=self._queue.name,
         )
-        return [{"expression": found, "label": "${PROP('Dim.Reason')}", "id": name.lower()}]
+        return [{"expression": expression, "label": "${PROP('Dim.Reason')}", "id": name.lower()}]

@@ -1,4 +1,4 @@
-"""What stands on a dashboard, row by row, and which queues there is room for on one."""
+"""Rows of a dashboard, and groups of queues that fit on one dashboard."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final
@@ -14,8 +14,8 @@ from fairlane.monitoring.dashboards.widgets import Widget, alarm_states, size_pr
 from fairlane.monitoring.exporter.job_metrics import JobMetrics
 from fairlane.monitoring.exporter.monitored_queue import MonitoredQueue
 
-_ALARM_WIDGETS: Final = 10
-"""More than there are: of 500 resources in a stack, each alarm is shown once, and a widget has room for 100."""
+_MAX_ALARM_WIDGETS: Final = 10
+"""Upper bound: a stack has at most 500 resources, each alarm is shown once, and a widget has room for 100 alarms."""
 
 
 def dashboard_rows(
@@ -27,81 +27,86 @@ def dashboard_rows(
     runbooks: str,
     stack: cdk.Stack,
 ) -> Iterator[list[Widget]]:
-    """The rows of a dashboard in `stack`, of `queues` by their names; arguments as for `QueueDashboard`."""
+    """Yield the rows of a dashboard in `stack`; arguments as in `QueueDashboard`, `queues` with all names."""
     yield from _alarm_rows(alarms, queues)
     if shares is not None:
-        for rows in _of_queues(metrics, queues, shares, percentiles):
-            yield from rows.of_team()
+        for rows in _queue_rows(metrics, queues, shares, percentiles):
+            yield from rows.team()
         return
-    shown = list(_of_queues(metrics, queues, None, percentiles))
-    pages = f"[runbooks]({runbooks}/README.md)" if "://" in runbooks else f"runbooks in {runbooks}"
+    queue_rows = list(_queue_rows(metrics, queues, None, percentiles))
+    pages = f"[runbooks]({runbooks}/README.md)" if "://" in runbooks else f"runbooks: {runbooks}"
     yield [text(f"# Now\n[queues and jobs]({console(stack.region, 'batch')}#queues) · {pages}", height=2)]
-    for rows in shown:
+    for rows in queue_rows:
         yield rows.now()
-    for rows in shown:
-        yield from rows.whole()
+    for rows in queue_rows:
+        yield from rows.details()
     for exporter in metrics:
-        of = cdk.Stack.of(exporter)
-        yield from exporter_rows(exporter, queues, region=of.region, same_stack=of is stack)
+        home = cdk.Stack.of(exporter)
+        yield from exporter_rows(exporter, queues, region=home.region, same_stack=home is stack)
 
 
-def groups_that_fit(metrics: Sequence[JobMetrics], percentiles: Sequence[float]) -> list[list[str]]:
-    """The names of queues in groups, each of which has room on a dashboard; arguments as for `QueueDashboard`."""
+def fitting_groups(metrics: Sequence[JobMetrics], percentiles: Sequence[float]) -> list[list[str]]:
+    """Return the names of all queues in groups that each fit on one dashboard; arguments as in `QueueDashboard`."""
     names = dict.fromkeys(name for exporter in metrics for name in exporter.queues)
-    around = [[text("")] * (_ALARM_WIDGETS + 1)]
+    common = [[text("")] * (_MAX_ALARM_WIDGETS + 1)]
     for exporter in metrics:
-        around += exporter_rows(exporter, names, region="", same_stack=True)
+        common += exporter_rows(exporter, names, region="", same_stack=True)
     groups: list[list[str]] = []
-    taken: list[list[Widget]] = []
+    group_rows: list[list[Widget]] = []
     for name in names:
-        shown = _of_queues(metrics, [name], None, percentiles)
-        own = [row for rows in shown for row in (rows.now(), *rows.whole())]
-        if groups and not any(size_problems([*around, *taken, *own])):
+        queue_rows = _queue_rows(metrics, [name], None, percentiles)
+        own = [row for rows in queue_rows for row in (rows.now(), *rows.details())]
+        if groups and not any(size_problems([*common, *group_rows, *own])):
             groups[-1].append(name)
-            taken += own
+            group_rows += own
         else:
             groups.append([name])
-            taken = own
+            group_rows = own
     return groups
 
 
-def _of_queues(
+def _queue_rows(
     metrics: Sequence[JobMetrics],
     queues: Collection[str],
     shares: Mapping[str, Sequence[str]] | None,
     percentiles: Sequence[float],
 ) -> Iterator[QueueRows]:
     for exporter in metrics:
-        region = Claims.at(exporter).region
+        region = Claims.regional(exporter).region
         for name, queue in exporter.queues.items():
             # A queue of the same name in another Region may have other shares.
-            of = _shares(queue) if shares is None else [one for one in shares.get(name, ()) if one in queue.shares]
-            if name in queues and (of or shares is None):
-                yield QueueRows(queue, namespace=exporter.namespace, region=region, shares=of, percentiles=percentiles)
+            chosen = (
+                _all_shares(queue)
+                if shares is None
+                else [share for share in shares.get(name, ()) if share in queue.shares]
+            )
+            if name in queues and (chosen or shares is None):
+                yield QueueRows(
+                    queue, namespace=exporter.namespace, region=region, shares=chosen, percentiles=percentiles
+                )
 
 
-def _shares(queue: MonitoredQueue) -> list[str]:
-    """The shares of a queue, and what all others are together."""
-    return list(dict.fromkeys([*queue.shares, *([OTHER] if queue.shares and not queue.quotas else [])]))
+def _all_shares(queue: MonitoredQueue) -> list[str]:
+    """Return the shares of a queue, with `other` for jobs of undeclared shares."""
+    return list(dict.fromkeys([*queue.shares, *([OTHER] if queue.shares and not queue.quota_management else [])]))
 
 
 def _alarm_rows(alarms: Sequence[QueueAlarms], queues: Collection[str]) -> Iterator[list[Widget]]:
     notifying: list[cloudwatch.CfnCompositeAlarm] = []
-    below: list[str] = []
-    for some in alarms:
-        notifying += [one for (name, _), one in some.composites.items() if name in queues]
-        notifying += some.exporter_composites.values()
-        below += [arn for path, arn in some.arns.items() if _is_of(path, queues)]
-    for widget in alarm_states(
-        "Alarms that notify, of each queue and of the exporter", [one.attr_arn for one in notifying]
-    ):
+    children: list[str] = []
+    for queue_alarms in alarms:
+        notifying += [alarm for (name, _), alarm in queue_alarms.composites.items() if name in queues]
+        notifying += queue_alarms.exporter_composites.values()
+        children += [arn for path, arn in queue_alarms.arns.items() if _concerns(path, queues)]
+    title = "Notifying alarms of each queue and of the exporter"
+    for widget in alarm_states(title, [alarm.attr_arn for alarm in notifying]):
         yield [widget]
-    title = "Alarms of queues and of the exporter that are in state ALARM now"
-    for widget in alarm_states(title, below, states=["ALARM"]):
+    title = "Alarms of queues and of the exporter in state ALARM"
+    for widget in alarm_states(title, children, states=["ALARM"]):
         yield [widget]
 
 
-def _is_of(path: str, queues: Collection[str]) -> bool:
-    """Whether an alarm is of some queues, by its path such as `Queues/training/blocked`, or of none at all."""
-    _, of_queue, rest = f"/{path}".partition("/Queues/")
-    return not of_queue or rest.partition("/")[0] in queues
+def _concerns(path: str, queues: Collection[str]) -> bool:
+    """Return True if an alarm's path, such as `Queues/training/blocked`, names one of the queues or no queue."""
+    _, has_queue, rest = f"/{path}".partition("/Queues/")
+    return not has_queue or rest.partition("/")[0] in queues

@@ -1,4 +1,4 @@
-"""Widgets of a dashboard: numbers, graphs, tables, texts and states of alarms, and where they go."""
+"""Widgets of a dashboard (numbers, graphs, tables, texts and alarm states) and their placement."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,12 +7,12 @@ from typing import Any, Final
 from fairlane.errors import Problem
 
 COLUMNS: Final = 24
-MOST_WIDGETS: Final = 500
-MOST_IN_A_GRAPH: Final = 500
-MOST_IN_A_DASHBOARD: Final = 2500
-"""Metrics, those in expressions too; in AWS's documentation until 2023, and held to since it says nothing new."""
+MAX_WIDGETS: Final = 500
+MAX_GRAPH_METRICS: Final = 500
+MAX_DASHBOARD_METRICS: Final = 2500
+"""Metrics, including those in expressions. AWS documented this limit until 2023 and has not documented another."""
 
-_MOST_ALARMS: Final = 100
+_MAX_ALARMS: Final = 100
 
 Rows = list[Any]
 
@@ -22,10 +22,10 @@ class Widget:
     """One widget.
 
     Args:
-        kind: AWS's word for it: `metric`, `text`, `alarm` or `log`.
-        width: in columns, of 24.
-        height: in rows.
-        properties: as the dashboard's body has them.
+        kind: Type of the widget in AWS's terms: `metric`, `text`, `alarm` or `log`.
+        width: Width in columns, of 24.
+        height: Height in rows.
+        properties: Properties of the widget in the dashboard body.
     """
 
     kind: str
@@ -35,25 +35,25 @@ class Widget:
 
     @property
     def metrics(self) -> int:
-        """How many metrics it has."""
+        """Number of metrics of the widget."""
         return len(self.properties.get("metrics", ()))
 
 
 def text(markdown: str, *, height: int = 1, width: int = COLUMNS) -> Widget:
-    """A text, as wide as the dashboard."""
+    """Return a text widget."""
     return Widget(
         kind="text", width=width, height=height, properties={"markdown": markdown, "background": "transparent"}
     )
 
 
 def number(title: str, metrics: Rows, *, region: str, width: int = 3, sparkline: bool = True) -> Widget:
-    """The newest value of some metrics, with what it was lately."""
+    """Return a widget with the latest value of each metric, and by default a sparkline of earlier values."""
     properties = {"title": title, "view": "singleValue", "sparkline": sparkline, "metrics": metrics}
-    return Widget(kind="metric", width=width, height=3, properties=properties | _in(region, 300))
+    return Widget(kind="metric", width=width, height=3, properties=properties | _region_and_period(region, 300))
 
 
 def total(title: str, metrics: Rows, *, region: str, width: int = 6) -> Widget:
-    """What metrics add up to over the time that the dashboard shows, as a table."""
+    """Return a table with the sum of each metric over the time range of the dashboard."""
     properties = {
         "title": title,
         "view": "table",
@@ -61,7 +61,7 @@ def total(title: str, metrics: Rows, *, region: str, width: int = 6) -> Widget:
         "setPeriodToTimeRange": True,
         "table": {"summaryColumns": ["SUM"], "layout": "vertical", "showTimeSeriesData": False},
     }
-    return Widget(kind="metric", width=width, height=6, properties=properties | _in(region, 3600))
+    return Widget(kind="metric", width=width, height=6, properties=properties | _region_and_period(region, 3600))
 
 
 def graph(
@@ -75,17 +75,17 @@ def graph(
     period: int = 300,
     lines: Mapping[str, float] | None = None,
 ) -> Widget:
-    """Metrics over time.
+    """Return a graph of metrics over time.
 
     Args:
-        title: what one sees.
-        metrics: as the body has them.
-        region: where they are.
-        unit: the label of the axis.
-        width: in columns.
-        stacked: whether areas are stacked.
-        period: in seconds.
-        lines: horizontal lines by their labels.
+        title: Title of the graph.
+        metrics: Metrics as in the dashboard body.
+        region: Region of the metrics.
+        unit: Label of the axis.
+        width: Width in columns. Default: 8.
+        stacked: True to stack the areas. Default: False.
+        period: Period, in seconds. Default: 300.
+        lines: Values of horizontal lines by label. Default: none.
     """
     properties: dict[str, Any] = {
         "title": title,
@@ -97,53 +97,62 @@ def graph(
     }
     if lines:
         properties["annotations"] = {"horizontal": [{"label": name, "value": value} for name, value in lines.items()]}
-    return Widget(kind="metric", width=width, height=6, properties=properties | _in(region, period))
+    return Widget(kind="metric", width=width, height=6, properties=properties | _region_and_period(region, period))
 
 
 def alarm_states(title: str, arns: Sequence[str], *, states: Sequence[str] = ()) -> Iterator[Widget]:
-    """The states of alarms; a widget has room for 100.
+    """Yield widgets with the states of alarms, each with room for 100 alarms.
 
     Args:
-        title: what one sees.
-        arns: of the alarms.
-        states: only alarms in one of them are seen; by default all are.
+        title: Title of each widget.
+        arns: ARNs of the alarms.
+        states: States of the alarms that are shown. Default: all.
     """
-    for start in range(0, len(arns), _MOST_ALARMS):
-        some = list(arns[start : start + _MOST_ALARMS])
-        height = 2 if states else 3 + (len(some) - 1) // 6
-        only = {"states": [*states]} if states else {}
-        yield Widget(kind="alarm", width=COLUMNS, height=height, properties={"title": title, "alarms": some, **only})
+    for start in range(0, len(arns), _MAX_ALARMS):
+        alarms = list(arns[start : start + _MAX_ALARMS])
+        height = 2 if states else 3 + (len(alarms) - 1) // 6
+        filters = {"states": [*states]} if states else {}
+        properties = {"title": title, "alarms": alarms, **filters}
+        yield Widget(kind="alarm", width=COLUMNS, height=height, properties=properties)
 
 
-def placed(rows: Sequence[Sequence[Widget]]) -> list[dict[str, Any]]:
-    """The widgets of rows, each with its place on the dashboard."""
+def layout(rows: Sequence[Sequence[Widget]]) -> list[dict[str, Any]]:
+    """Return the widgets of all rows, each with its position on the dashboard."""
     body: list[dict[str, Any]] = []
     y = 0
     for row in rows:
         x = 0
-        for one in row:
-            assert x + one.width <= COLUMNS, f"{one.properties.get('title')} does not fit into its row"
-            place = {"x": x, "y": y, "width": one.width, "height": one.height}
-            body.append({"type": one.kind, **place, "properties": dict(one.properties)})
-            x += one.width
-        y += max(one.height for one in row)
+        for widget in row:
+            assert x + widget.width <= COLUMNS, f"{widget.properties.get('title')} does not fit into its row"
+            position = {"x": x, "y": y, "width": widget.width, "height": widget.height}
+            body.append({"type": widget.kind, **position, "properties": dict(widget.properties)})
+            x += widget.width
+        y += max(widget.height for widget in row)
     return body
 
 
 def size_problems(rows: Sequence[Sequence[Widget]]) -> Iterator[Problem]:
-    """Yields what CloudWatch would refuse or not draw."""
-    widgets = [one for row in rows for one in row]
-    if len(widgets) > MOST_WIDGETS:
-        yield Problem((), f"{len(widgets)} widgets", f"at most {MOST_WIDGETS} in a dashboard: fewer queues")
-    for one in widgets:
-        if one.metrics > MOST_IN_A_GRAPH:
-            allowed = f"at most {MOST_IN_A_GRAPH} in a graph: fewer shares or percentiles"
-            yield Problem((), f'{one.metrics} metrics in "{one.properties.get("title")}"', allowed)
-    every = sum(one.metrics for one in widgets)
-    if every > MOST_IN_A_DASHBOARD:
-        allowed = f"at most {MOST_IN_A_DASHBOARD} in a dashboard: fewer queues, shares or percentiles"
-        yield Problem((), f"{every} metrics", allowed)
+    """Yield the limits of CloudWatch that the dashboard exceeds."""
+    widgets = [widget for row in rows for widget in row]
+    if len(widgets) > MAX_WIDGETS:
+        sentence = f"the dashboard has {len(widgets)} widgets, and at most {MAX_WIDGETS} fit: show fewer queues"
+        yield Problem.relation((), sentence)
+    for widget in widgets:
+        if widget.metrics > MAX_GRAPH_METRICS:
+            title = widget.properties.get("title")
+            sentence = (
+                f'the graph "{title}" has {widget.metrics} metrics, and at most {MAX_GRAPH_METRICS} fit: '
+                "show fewer shares or percentiles"
+            )
+            yield Problem.relation((), sentence)
+    metrics = sum(widget.metrics for widget in widgets)
+    if metrics > MAX_DASHBOARD_METRICS:
+        sentence = (
+            f"the dashboard has {metrics} metrics, and at most {MAX_DASHBOARD_METRICS} fit: "
+            "show fewer queues, shares or percentiles"
+        )
+        yield Problem.relation((), sentence)
 
 
-def _in(region: str, period: int) -> dict[str, Any]:
+def _region_and_period(region: str, period: int) -> dict[str, Any]:
     return {"region": region, "period": period}

@@ -1,4 +1,7 @@
-"""Which events of AWS Batch go to the exporter, and what of each: never a job's environment, command or payload."""
+"""EventBridge rules that send events of AWS Batch to the exporter.
+
+The rules select single fields of the events. A job's environment, command and payload are never among them.
+"""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -13,9 +16,9 @@ from fairlane._internal.aws import ARN
 from fairlane._internal.claims import Claims
 from fairlane.monitoring.exporter.monitored_queue import MonitoredQueue
 
-MAX_TEMPLATE: Final = 8192
+MAX_TEMPLATE_CHARACTERS: Final = 8192
 
-_CONTAINERS: Final = 10
+_MAX_CONTAINERS: Final = 10
 _DETAIL: Final = {
     "id": "jobId",
     "status": "status",
@@ -38,7 +41,7 @@ _DETAIL: Final = {
     "usage": "capacityUsage",
     **{
         f"needs{number}": f"ecsProperties.taskProperties[0].containers[{number}].resourceRequirements"
-        for number in range(_CONTAINERS)
+        for number in range(_MAX_CONTAINERS)
     },
 }
 _BLOCKED: Final = {name: _DETAIL[name] for name in ("id", "status", "reason")}
@@ -51,38 +54,38 @@ _PREEMPTION: Final = {
 
 
 def add_rules(scope: Construct, queues: Sequence[MonitoredQueue], target: sqs.Queue, dead_letters: sqs.Queue) -> None:
-    """Sends the last event of every job of some queues to `target`, and what blocks them and preempts their jobs."""
-    let_events_in(target)
-    let_events_in(dead_letters)
-    each, arns = Construct(scope, "Queues"), (target.queue_arn, dead_letters.queue_arn)
+    """Send the last event of each job, blocked-queue events and preemptions of the queues to `target`."""
+    allow_events(target)
+    allow_events(dead_letters)
+    parent, arns = Construct(scope, "Queues"), (target.queue_arn, dead_letters.queue_arn)
     for queue in queues:
-        told = {"queue": queue.name, "shares": list(queue.shares)}
-        job, inside = ("Service Job" if queue.service else "Job"), Construct(each, queue.name)
-        of_queue = {"jobQueue": [queue.arn]}
-        ended = {**of_queue, "status": ["SUCCEEDED", "FAILED"]}
-        _rule(inside, "Ended", f"Batch {job} State Change", ended, _DETAIL, told, *arns)
-        _rule(inside, "Blocked", f"Batch {job} Queue Blocked", of_queue, _BLOCKED, told, *arns)
+        static = {"queue": queue.name, "shares": list(queue.shares)}
+        job, rules = ("Service Job" if queue.service else "Job"), Construct(parent, queue.name)
+        detail = {"jobQueue": [queue.arn]}
+        ended = {**detail, "status": ["SUCCEEDED", "FAILED"]}
+        _rule(rules, "Ended", f"Batch {job} State Change", ended, _DETAIL, static, *arns)
+        _rule(rules, "Blocked", f"Batch {job} Queue Blocked", detail, _BLOCKED, static, *arns)
     if training := {queue.name: list(queue.shares) for queue in queues if queue.service}:
         kind = "Batch Service Job Preemption Completed"
         _rule(scope, "Preempted", kind, None, _PREEMPTION, {"queues": training}, *arns)
 
 
-def template_of(paths: Mapping[str, str], told: Mapping[str, Any]) -> str:
-    """An input template: what is told as it is, and unquoted placeholders, which are texts, numbers and lists alike."""
-    static = json.dumps(told, separators=(",", ":"))[1:-1]
-    return "{" + ",".join([static, *(f'"{name}":<{name}>' for name in ("type", "time", *paths))]) + "}"
+def input_template(paths: Mapping[str, str], static: Mapping[str, Any]) -> str:
+    """Return an input template with static values and with unquoted placeholders for strings, numbers and lists."""
+    values = json.dumps(static, separators=(",", ":"))[1:-1]
+    return "{" + ",".join([values, *(f'"{name}":<{name}>' for name in ("type", "time", *paths))]) + "}"
 
 
-def let_events_in(queue: sqs.Queue) -> None:
-    """Lets rules of this account and Region send to a queue."""
-    where = Claims.at(queue)
-    rules = f"{ARN}:events:{where.region}:{where.account}:rule/*"
+def allow_events(queue: sqs.Queue) -> None:
+    """Allow the rules of the queue's account and Region to send to it."""
+    home = Claims.regional(queue)
+    rules = f"{ARN}:events:{home.region}:{home.account}:rule/*"
     queue.add_to_resource_policy(
         iam.PolicyStatement(
             actions=["sqs:SendMessage"],
             resources=[queue.queue_arn],
             principals=[iam.ServicePrincipal("events.amazonaws.com")],
-            conditions={"ArnLike": {"aws:SourceArn": rules}, "StringEquals": {"aws:SourceAccount": where.account}},
+            conditions={"ArnLike": {"aws:SourceArn": rules}, "StringEquals": {"aws:SourceAccount": home.account}},
         )
     )
 
@@ -93,12 +96,12 @@ def _rule(
     kind: str,
     detail: Mapping[str, Any] | None,
     paths: Mapping[str, str],
-    told: Mapping[str, Any],
+    static: Mapping[str, Any],
     target: str,
     dead_letters: str,
 ) -> None:
     rule = events.CfnRule
-    places = {"type": "$.detail-type", "time": "$.time", **{name: f"$.detail.{path}" for name, path in paths.items()}}
+    path_map = {"type": "$.detail-type", "time": "$.time", **{name: f"$.detail.{path}" for name, path in paths.items()}}
     rule(
         scope,
         construct_id,
@@ -109,7 +112,7 @@ def _rule(
                 id="Events",
                 dead_letter_config=rule.DeadLetterConfigProperty(arn=dead_letters),
                 input_transformer=rule.InputTransformerProperty(
-                    input_paths_map=places, input_template=template_of(paths, told)
+                    input_paths_map=path_map, input_template=input_template(paths, static)
                 ),
             )
         ],

@@ -1,4 +1,4 @@
-"""The metrics of `JobMetrics`, each with the dimensions, the unit and the statistic of `metrics.json`."""
+"""Metrics of `JobMetrics` with the dimensions, units and statistics of `metrics.json`."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 
 class ExportedMetrics(Construct):
-    """The metrics that Fairlane exports, by queue, share or reason.
+    """Metrics that Fairlane exports, by queue, share or reason.
 
     Attributes:
-        namespace: where they are in CloudWatch.
-        period: how often gauges are published.
+        namespace: CloudWatch namespace of the metrics.
+        period: Polling interval, in which gauges are published.
     """
 
     namespace: str
@@ -28,157 +28,158 @@ class ExportedMetrics(Construct):
     def metric(
         self, metric_name: str, queue: str, *, share: str | None = None, reason: str | None = None
     ) -> cloudwatch.Metric:
-        """A metric by its name; another statistic, such as `p95`, by `metric.with_(statistic=...)`.
+        """Return a metric by its name. Change the statistic with `metric.with_(statistic="p95")`.
 
         Args:
-            metric_name: one of `metrics.json`.
-            queue: the name of a queue.
-            share: a declared share, or `other`; for metrics of shares.
-            reason: for metrics by reason.
+            metric_name: Name of a metric in `metrics.json`.
+            queue: Name of the queue.
+            share: Name of a declared share, or `other`, for metrics of shares.
+            reason: Reason, for metrics by reason.
 
         Raises:
-            ValueError: if there is no such metric, or none with these dimensions.
+            ValueError: If no such metric exists, or if it does not have these dimensions.
         """
         catalog = metrics_catalog()
-        known = catalog["metrics"].get(metric_name)
+        metric = catalog["metrics"].get(metric_name)
         per = "share" if share is not None else "reason" if reason is not None else "queue"
-        if known is None or per not in known["per"] or (share is not None and reason is not None):
-            raise ValueError(f"no metric {metric_name} by {per}: there are {', '.join(catalog['metrics'])}")
+        if metric is None or per not in metric["per"] or (share is not None and reason is not None):
+            names = ", ".join(catalog["metrics"])
+            raise ValueError(f"no metric {metric_name} is published by {per}; the metrics are {names}")
         values = {"JobQueueName": queue, "Share": share, "Reason": reason}
-        cloudwatch = cdk.aws_cloudwatch  # loaded here, as most synths ask for no metric
+        cloudwatch = cdk.aws_cloudwatch  # imported here, because most apps use no metric
         return cloudwatch.Metric(
             namespace=self.namespace,
             metric_name=metric_name,
             dimensions_map={name: str(values[name]) for name in catalog["dimensions"][per]},
-            statistic=known["statistic"],
-            unit=cloudwatch.Unit(known["unit"].upper()),
+            statistic=metric["statistic"],
+            unit=cloudwatch.Unit(metric["unit"].upper()),
             period=self.period,
         ).attach_to(self)
 
     def metric_attempt_wait_time(self, queue: str, share: str) -> cloudwatch.Metric:
-        """How long an attempt had waited: from submission, or from the end of the one before, until it ran."""
+        """Return the wait of an attempt, from submission or from the end of the previous attempt until it ran."""
         return self.metric("AttemptWaitTime", queue, share=share)
 
     def metric_attempt_run_time(self, queue: str, share: str) -> cloudwatch.Metric:
-        """How long an attempt ran."""
+        """Return the run time of an attempt."""
         return self.metric("AttemptRunTime", queue, share=share)
 
     def metric_job_wait_time(self, queue: str, share: str) -> cloudwatch.Metric:
-        """How long a job that has ended had waited in all its attempts; all its life, if it never ran."""
+        """Return the time that an ended job waited, over all attempts; its whole lifetime if it never ran."""
         return self.metric("JobWaitTime", queue, share=share)
 
     def metric_job_start_time(self, queue: str, share: str) -> cloudwatch.Metric:
-        """How long a job that has ended took from leaving the queue until it ran, where AWS tells."""
+        """Return the time between leaving the queue and running of an ended job, if AWS reports it."""
         return self.metric("JobStartTime", queue, share=share)
 
     def metric_job_run_time(self, queue: str, share: str) -> cloudwatch.Metric:
-        """How long a job that has ended ran in all its attempts."""
+        """Return the run time of an ended job, over all attempts."""
         return self.metric("JobRunTime", queue, share=share)
 
     def metric_job_retries(self, queue: str, share: str) -> cloudwatch.Metric:
-        """Attempts after the first of jobs that have ended."""
+        """Return the number of attempts after the first attempt of ended jobs."""
         return self.metric("JobRetries", queue, share=share)
 
     def metric_jobs_succeeded(self, queue: str, share: str | None = None) -> cloudwatch.Metric:
-        """Jobs that succeeded."""
+        """Return the number of jobs that succeeded."""
         return self.metric("JobsSucceeded", queue, share=share)
 
     def metric_jobs_failed(self, queue: str, share: str | None = None) -> cloudwatch.Metric:
-        """Jobs that failed; those that somebody cancelled or terminated are not among them."""
+        """Return the number of jobs that failed, without cancelled and terminated jobs."""
         return self.metric("JobsFailed", queue, share=share)
 
     def metric_jobs_preempted(self, queue: str, share: str) -> cloudwatch.Metric:
-        """Attempts that were stopped for a job of another share, or of higher priority."""
+        """Return the number of attempts that were stopped for a job of another share or of higher priority."""
         return self.metric("JobsPreempted", queue, share=share)
 
     def metric_gpu_seconds(self, queue: str, share: str | None = None) -> cloudwatch.Metric:
-        """GPUs times seconds that jobs ran with them, counted when they end or are preempted."""
+        """Return GPUs times run time in seconds, counted when jobs end or are preempted."""
         return self.metric("GpuSeconds", queue, share=share)
 
     def metric_job_failures(self, queue: str, reason: str) -> cloudwatch.Metric:
-        """Jobs that failed, were cancelled or terminated, by reason."""
+        """Return the number of jobs that failed, were cancelled or were terminated, by reason."""
         return self.metric("JobFailures", queue, reason=reason)
 
     def metric_queue_blocked(self, queue: str, reason: str) -> cloudwatch.Metric:
-        """Times that AWS Batch said that the job at the head of the queue cannot start, by reason."""
+        """Return the number of AWS Batch reports that the job at the head of the queue cannot start, by reason."""
         return self.metric("QueueBlocked", queue, reason=reason)
 
     def metric_events_rejected(self, queue: str) -> cloudwatch.Metric:
-        """Events that could not be understood; they are in the dead-letter queue."""
+        """Return the number of events that the exporter could not read; they are in the dead-letter queue."""
         return self.metric("EventsRejected", queue)
 
     def metric_submitted_jobs(self, queue: str) -> cloudwatch.Metric:
-        """Jobs in state SUBMITTED."""
+        """Return the number of jobs in state SUBMITTED."""
         return self.metric("SubmittedJobs", queue)
 
     def metric_pending_jobs(self, queue: str) -> cloudwatch.Metric:
-        """Jobs in state PENDING, which wait for other jobs; parents of array jobs are not counted."""
+        """Return the number of jobs in state PENDING, which wait for other jobs, without parents of array jobs."""
         return self.metric("PendingJobs", queue)
 
     def metric_runnable_jobs(self, queue: str, share: str | None = None) -> cloudwatch.Metric:
-        """Jobs in state RUNNABLE, which wait for capacity."""
+        """Return the number of jobs in state RUNNABLE, which wait for capacity."""
         return self.metric("RunnableJobs", queue, share=share)
 
     def metric_scheduled_jobs(self, queue: str) -> cloudwatch.Metric:
-        """Service jobs in state SCHEDULED, handed over to SageMaker but not starting yet."""
+        """Return the number of service jobs in state SCHEDULED, which were sent to SageMaker but are not starting."""
         return self.metric("ScheduledJobs", queue)
 
     def metric_starting_jobs(self, queue: str) -> cloudwatch.Metric:
-        """Jobs in state STARTING."""
+        """Return the number of jobs in state STARTING."""
         return self.metric("StartingJobs", queue)
 
     def metric_running_jobs(self, queue: str, share: str | None = None) -> cloudwatch.Metric:
-        """Jobs in state RUNNING; of a share, those that are scheduled or starting too."""
+        """Return the number of jobs in state RUNNING; for a share, scheduled and starting jobs included."""
         return self.metric("RunningJobs", queue, share=share)
 
     def metric_oldest_runnable_age(self, queue: str, share: str | None = None) -> cloudwatch.Metric:
-        """Time since the oldest job in state RUNNABLE was submitted; a lower bound when the listing was truncated."""
+        """Return the time since submission of the oldest job in state RUNNABLE; a lower bound in a truncated poll."""
         return self.metric("OldestRunnableAge", queue, share=share)
 
     def metric_head_of_queue_age(self, queue: str) -> cloudwatch.Metric:
-        """How long the job at the head of the queue, or the longest at the head of any quota share, has been there."""
+        """Return the longest time that a job has been at the head of the queue or of one of its quota shares."""
         return self.metric("HeadOfQueueAge", queue)
 
     def metric_capacity_in_use(self, queue: str, share: str | None = None) -> cloudwatch.Metric:
-        """Capacity that dispatched jobs use, in the units of the queue: instances, or vCPUs."""
+        """Return the capacity that dispatched jobs use, in the queue's unit: instances or vCPUs."""
         return self.metric("CapacityInUse", queue, share=share)
 
     def metric_capacity_limit(self, queue: str) -> cloudwatch.Metric:
-        """Most capacity that the queue's jobs can use together."""
+        """Return the maximum capacity that all jobs of the queue can use together."""
         return self.metric("CapacityLimit", queue)
 
     def metric_capacity_utilization(self, queue: str) -> cloudwatch.Metric:
-        """Capacity in use as part of the limit."""
+        """Return the capacity in use as a percentage of the limit."""
         return self.metric("CapacityUtilization", queue)
 
     def metric_capacity_entitlement(self, queue: str, share: str) -> cloudwatch.Metric:
-        """Capacity that the share is entitled to when all want theirs."""
+        """Return the capacity that the share is entitled to when all shares are busy."""
         return self.metric("CapacityEntitlement", queue, share=share)
 
     def metric_capacity_borrowed(self, queue: str, share: str) -> cloudwatch.Metric:
-        """Capacity that the share uses beyond its entitlement."""
+        """Return the capacity that the share uses beyond its entitlement."""
         return self.metric("CapacityBorrowed", queue, share=share)
 
     def metric_capacity_lent(self, queue: str, share: str) -> cloudwatch.Metric:
-        """Capacity of the share's entitlement that other shares use."""
+        """Return the capacity of the share's entitlement that other shares use."""
         return self.metric("CapacityLent", queue, share=share)
 
     def metric_gpus_in_use(self, queue: str, share: str | None = None) -> cloudwatch.Metric:
-        """GPUs of jobs that are scheduled, starting or running."""
+        """Return the number of GPUs of scheduled, starting and running jobs."""
         return self.metric("GpusInUse", queue, share=share)
 
     def metric_gpus_wanted(self, queue: str, share: str | None = None) -> cloudwatch.Metric:
-        """GPUs that jobs in state RUNNABLE wait for."""
+        """Return the number of GPUs that jobs in state RUNNABLE wait for."""
         return self.metric("GpusWanted", queue, share=share)
 
     def metric_truncated(self, queue: str) -> cloudwatch.Metric:
-        """1 if there were more jobs than a poll may list, so that counts are lower bounds; else 0."""
+        """Return a metric that is 1 if the queue had more jobs than a poll lists (counts are lower bounds), else 0."""
         return self.metric("Truncated", queue)
 
     def metric_poll_errors(self, queue: str) -> cloudwatch.Metric:
-        """Calls that failed in a poll; gauges that need them are left out of it."""
+        """Return the number of failed calls in a poll; the poll leaves out the gauges that need them."""
         return self.metric("PollErrors", queue)
 
     def metric_poll_seconds(self, queue: str) -> cloudwatch.Metric:
-        """How long the poll of the queue took."""
+        """Return the duration of the poll of a queue."""
         return self.metric("PollSeconds", queue)

@@ -1,4 +1,4 @@
-"""The exporter of job metrics: two Lambda functions, and all that feeds them."""
+"""Exporter of job metrics: two Lambda functions with their EventBridge rules, SQS queues and schedule."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -13,73 +13,74 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from fairlane._internal.claims import Claims
-from fairlane._internal.functions import Function, code_of_functions
+from fairlane._internal.functions import Function, lambda_code
 from fairlane._internal.iam_statements import allow
 from fairlane._internal.lambda_package import metrics_catalog
 from fairlane._internal.service_role import service_role
 from fairlane.errors import ConfigurationError, Problem
-from fairlane.monitoring.exporter.event_bus import MAX_TEMPLATE, add_rules, template_of
+from fairlane.monitoring.exporter.event_bus import MAX_TEMPLATE_CHARACTERS, add_rules, input_template
 from fairlane.monitoring.exporter.exported_metrics import ExportedMetrics
 from fairlane.monitoring.exporter.monitored_queue import MonitoredQueue
 from fairlane.monitoring.exporter.queue_reader import AnyQueue, job_metrics_problems, read_queue
 
-_EVENTS_TIMEOUT: Final = 60
-_POLL_TIMEOUT: Final = 55
-_BATCH: Final = 100
-_WINDOW: Final = 30
-_MOST_RECEIVES: Final = 5
-_KEPT: Final = cdk.Duration.days(14)
-_CONCURRENCY: Final = 2
-_CONSUME: Final = [
+_EVENTS_TIMEOUT_SECONDS: Final = 60
+_POLL_TIMEOUT_SECONDS: Final = 55
+_BATCH_SIZE: Final = 100
+_BATCH_WINDOW_SECONDS: Final = 30
+_MAX_RECEIVES: Final = 5
+_RETENTION: Final = cdk.Duration.days(14)
+_MAX_CONCURRENCY: Final = 2
+_CONSUMER_ACTIONS: Final = [
     "sqs:ChangeMessageVisibility",
     "sqs:DeleteMessage",
     "sqs:GetQueueAttributes",
     "sqs:ReceiveMessage",
 ]
-_EXPORTED: Final = "metrics of a queue"
-_MAX_INPUT: Final = 256 * 1024
+_CLAIM: Final = "metrics of a queue"
+_MAX_INPUT_BYTES: Final = 256 * 1024
 
 
 class JobMetrics(ExportedMetrics):
-    """Metrics of what AWS Batch says nothing of: how many jobs wait now and since when, by share, and why jobs fail.
+    """Exporter of the job metrics that AWS Batch does not publish: waiting jobs and their age, shares, failure reasons.
 
-    Last events of jobs go from EventBridge through an SQS queue to a function, which prints durations, failures and
-    GPU-seconds; a second function polls the queues and prints gauges. Both print CloudWatch's embedded metric format,
-    so that publishing costs log lines, not calls. Series are bounded: queues, their declared shares and `other`, and
-    reasons. What AWS publishes per queue for free (`queue.metric_*()`) is not published again.
+    EventBridge sends the last event of each job through an SQS queue to a function that prints durations, failures and
+    GPU-seconds. A second function polls the queues and prints gauges. Both functions print CloudWatch's embedded metric
+    format, so publishing costs log lines, not API calls. The number of series is bounded: queues, their declared shares
+    and `other`, and reasons. Metrics that AWS publishes free of charge for each queue (`queue.metric_*()`) are not
+    published again.
 
     An event is delivered at least once. Duplicates are counted once within a batch and within a warm container of the
-    function; across containers they may count twice. A job's environment, command, payload and tags are in no log or
-    metric of this, and in its queues only as far as AWS itself quotes them in status and container reasons, such as the
-    command line of a failed script. What EventBridge puts into `rule_dead_letters` of an event that it could not
-    deliver is not documented.
+    function; across containers they may be counted twice. No log and no metric contains a job's environment, command,
+    payload or tags. The SQS queues contain them only where AWS quotes them in status reasons and container reasons, for
+    example the command line of a failed script. AWS does not document the contents of an event that EventBridge sends
+    to `rule_dead_letters`.
 
-    Updates: all in place. Nothing of it has been run against an AWS account. Sources: "AWS Batch event stream",
-    "GetJobQueueSnapshot" and "ListJobs" in the AWS Batch documentation; "Input transformation" in EventBridge's;
-    "Embedded metric format" in CloudWatch's.
+    Updates: all in place. Unverified: not run against an AWS account. Sources: "AWS Batch event stream",
+    "GetJobQueueSnapshot" and "ListJobs" in the AWS Batch documentation; "Input transformation" in the EventBridge
+    documentation; "Embedded metric format" in the CloudWatch documentation.
 
     Args:
-        scope: where it goes in the app.
-        construct_id: its id there.
-        queues: 1 to 50, in the stack's account and Region, made here or elsewhere; of SageMaker training jobs or of
-            containers.
-        shares: by a queue's name, the shares to publish for, instead of those of its policy; of a queue that is made
-            elsewhere none are known. An entry may end in `*`. Jobs of all other shares are `other`.
-        instance_types: by a queue's name, the `ml.*` type that its GPUs are counted by, where its capacity is a number
-            of instances of any type.
-        interval_minutes: how often queues are polled, 1 to 60.
-        namespace: where the metrics are in CloudWatch.
+        scope: Parent construct.
+        construct_id: Construct id.
+        queues: 1 to 50 queues in the stack's account and Region, imported or not: of SageMaker training jobs or of
+            container jobs.
+        shares: Names of the shares to publish metrics of, by queue name. An entry may end in `*`. Jobs of all other
+            shares are counted as `other`. Default: the shares of the queue's policy; none for an imported queue.
+        instance_types: `ml.*` instance type by queue name, which gives the number of GPUs if the capacity is a number
+            of instances of any type. Default: none.
+        interval_minutes: Polling interval in minutes, 1 to 60. Default: 1.
+        namespace: CloudWatch namespace of the metrics. Default: Fairlane.
 
     Attributes:
-        queues: what is known of each queue, by its name.
-        events_function: prints what has ended.
-        poller_function: prints what stands.
-        events: the queue of events.
-        dead_letters: events that could not be used.
-        rule_dead_letters: events that EventBridge could not deliver.
+        queues: Monitored queues by name.
+        events_function: Function that publishes metrics of ended jobs.
+        poller_function: Function that publishes gauges.
+        events: SQS queue of events.
+        dead_letters: Dead-letter queue of events that could not be processed.
+        rule_dead_letters: Dead-letter queue of events that EventBridge could not deliver.
 
     Raises:
-        ConfigurationError: With every queue, share, instance type and setting that cannot be right.
+        ConfigurationError: If a queue, a share, an instance type or a setting is not valid.
     """
 
     def __init__(
@@ -95,39 +96,42 @@ class JobMetrics(ExportedMetrics):
     ) -> None:
         shares, instance_types = shares or {}, instance_types or {}
         namespace = metrics_catalog()["namespace"] if namespace is None else namespace
-        where = Claims.at(scope)
-        problems = list(job_metrics_problems(queues, shares, instance_types, interval_minutes, namespace, where))
-        seen: list[MonitoredQueue] = []
+        home = Claims.regional(scope)
+        problems = list(job_metrics_problems(queues, shares, instance_types, interval_minutes, namespace, home))
+        monitored: list[MonitoredQueue] = []
         if not problems:
-            seen = [
-                read_queue(queue, shares.get(name), instance_types.get(name), where, queues)
+            monitored = [
+                read_queue(queue, shares.get(name), instance_types.get(name), home, queues)
                 for queue in queues
                 for name in [queue.job_queue_name]
             ]
-            problems = _size_problems(seen)
-        for one in seen:
-            if owner := where.owner(_EXPORTED, f"{namespace} {one.name}"):
-                allowed = f"each queue once in a namespace: {owner} has it, and counts would double"
-                problems.append(Problem(("queues",), one.name, allowed))
+            problems = _size_problems(monitored)
+        for queue in monitored:
+            if owner := home.owner(_CLAIM, f"{namespace} {queue.name}"):
+                sentence = (
+                    f"{owner} already exports queue {queue.name} in namespace {namespace}: "
+                    "export each queue once in a namespace, or its counts double"
+                )
+                problems.append(Problem.relation(("queues",), sentence))
         if problems:
             raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)
         super().__init__(scope, construct_id)
-        where.adopt(self)
-        for one in seen:
-            where.add(_EXPORTED, f"{namespace} {one.name}", self)
+        home.adopt(self)
+        for queue in monitored:
+            home.add(_CLAIM, f"{namespace} {queue.name}", self)
         self.namespace = namespace
         self.period = cdk.Duration.minutes(interval_minutes)
-        self.queues = {one.name: one for one in seen}
+        self.queues = {queue.name: queue for queue in monitored}
         self.dead_letters = self._queue("DeadLetters", None)
         self.rule_dead_letters = self._queue("RuleDeadLetters", None)
-        is_one = "it is the dead-letter queue of the rules, which cdk-nag does not see"
-        finding = cdk.Acknowledgment(id="AwsSolutions-SQS3", reason=is_one)
+        reason = "this queue is the dead-letter queue of the EventBridge rules, which cdk-nag does not recognize"
+        finding = cdk.Acknowledgment(id="AwsSolutions-SQS3", reason=reason)
         cdk.Validations.of(self.rule_dead_letters).acknowledge(finding)
         self.events = self._queue("Events", self.dead_letters)
-        add_rules(Construct(self, "Rules"), seen, self.events, self.rule_dead_letters)
-        code = code_of_functions(self)
-        self.events_function = self._events_function(code, any(one.service for one in seen))
-        self.poller_function = self._poller_function(code, seen)
+        add_rules(Construct(self, "Rules"), monitored, self.events, self.rule_dead_letters)
+        code = lambda_code(self)
+        self.events_function = self._events_function(code, any(queue.service for queue in monitored))
+        self.poller_function = self._poller_function(code, monitored)
 
     def _queue(self, construct_id: str, dead_letters: sqs.Queue | None) -> sqs.Queue:
         return sqs.Queue(
@@ -135,9 +139,9 @@ class JobMetrics(ExportedMetrics):
             construct_id,
             encryption=sqs.QueueEncryption.SQS_MANAGED,
             enforce_ssl=True,
-            retention_period=_KEPT,
+            retention_period=_RETENTION,
             visibility_timeout=cdk.Duration.seconds(6 * 60 + 30) if dead_letters else None,
-            dead_letter_queue=sqs.DeadLetterQueue(max_receive_count=_MOST_RECEIVES, queue=dead_letters)
+            dead_letter_queue=sqs.DeadLetterQueue(max_receive_count=_MAX_RECEIVES, queue=dead_letters)
             if dead_letters
             else None,
         )
@@ -148,13 +152,15 @@ class JobMetrics(ExportedMetrics):
             "EventsFunction",
             code=code,
             handler="job_events",
-            timeout_seconds=_EVENTS_TIMEOUT,
+            timeout_seconds=_EVENTS_TIMEOUT_SECONDS,
             environment={"FAIRLANE_NAMESPACE": self.namespace},
             statements=[
-                allow(_CONSUME, [self.events.queue_arn]),
+                allow(_CONSUMER_ACTIONS, [self.events.queue_arn]),
                 *([allow(["batch:DescribeServiceJob"], ["*"])] if service_jobs else []),
             ],
-            wildcards={"*": "AWS Batch knows no resource for describing a job"} if service_jobs else {},
+            wildcards={"*": "AWS Batch supports no resource-level permissions for describing a job"}
+            if service_jobs
+            else {},
         )
         mapping = lambda_.CfnEventSourceMapping
         mapping(
@@ -162,24 +168,27 @@ class JobMetrics(ExportedMetrics):
             "EventsMapping",
             function_name=function.name,
             event_source_arn=self.events.queue_arn,
-            batch_size=_BATCH,
-            maximum_batching_window_in_seconds=_WINDOW,
-            scaling_config=mapping.ScalingConfigProperty(maximum_concurrency=_CONCURRENCY),
+            batch_size=_BATCH_SIZE,
+            maximum_batching_window_in_seconds=_BATCH_WINDOW_SECONDS,
+            scaling_config=mapping.ScalingConfigProperty(maximum_concurrency=_MAX_CONCURRENCY),
             function_response_types=["ReportBatchItemFailures"],
         )
         return function
 
     def _poller_function(self, code: s3_assets.Asset, queues: Sequence[MonitoredQueue]) -> Function:
-        lists = ["batch:DescribeJobDefinitions", "batch:ListJobs", "batch:ListServiceJobs"]
+        list_actions = ["batch:DescribeJobDefinitions", "batch:ListJobs", "batch:ListServiceJobs"]
         function = Function(
             self,
             "PollerFunction",
             code=code,
             handler="queue_poller",
-            timeout_seconds=_POLL_TIMEOUT,
+            timeout_seconds=_POLL_TIMEOUT_SECONDS,
             environment={"FAIRLANE_NAMESPACE": self.namespace},
-            statements=[allow(lists, ["*"]), allow(["batch:GetJobQueueSnapshot"], [one.arn for one in queues])],
-            wildcards={"*": "AWS Batch knows no resource for listing"},
+            statements=[
+                allow(list_actions, ["*"]),
+                allow(["batch:GetJobQueueSnapshot"], [queue.arn for queue in queues]),
+            ],
+            wildcards={"*": "AWS Batch supports no resource-level permissions for listing"},
         )
         invoke = allow(["lambda:InvokeFunction"], [function.arn])
         role = service_role(self, "ScheduleRole", "scheduler.amazonaws.com", [invoke])
@@ -191,14 +200,14 @@ class JobMetrics(ExportedMetrics):
             target=scheduler.CfnSchedule.TargetProperty(
                 arn=function.arn,
                 role_arn=role.attr_arn,
-                input=_input_of(queues),
-                # The next poll says all that a late one would.
+                input=_poller_input(queues),
+                # A late poll is of no use: the next poll replaces it.
                 retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(
                     maximum_retry_attempts=0, maximum_event_age_in_seconds=60
                 ),
             ),
         )
-        # The schedule's own retries are not those of Lambda, which runs it asynchronously.
+        # Lambda, which runs the function asynchronously, has retries of its own beside those of the schedule.
         lambda_.CfnEventInvokeConfig(
             self,
             "PollerInvocations",
@@ -210,7 +219,7 @@ class JobMetrics(ExportedMetrics):
         return function
 
     def metric_dead_letters(self) -> cloudwatch.IMetric:
-        """The exporter's own health: events in either dead-letter queue."""
+        """Return the number of events in both dead-letter queues, for the health of the exporter."""
         metrics = {
             name: queue.metric_approximate_number_of_messages_visible(statistic="Maximum")
             for name, queue in (("used", self.dead_letters), ("delivered", self.rule_dead_letters))
@@ -220,11 +229,11 @@ class JobMetrics(ExportedMetrics):
         )
 
     def metric_age_of_oldest_event(self) -> cloudwatch.Metric:
-        """The exporter's own health: how long the oldest event waits to be counted, in seconds."""
+        """Return the age of the oldest event that waits to be counted, in seconds, for the health of the exporter."""
         return self.events.metric_approximate_age_of_oldest_message(statistic="Maximum")
 
     def metric_function_errors(self) -> cloudwatch.IMetric:
-        """The exporter's own health: invocations of its functions that failed."""
+        """Return the number of failed invocations of both functions, for the health of the exporter."""
         functions = {"events": self.events_function, "poller": self.poller_function}
         metrics = {
             name: cloudwatch.Metric(
@@ -240,11 +249,11 @@ class JobMetrics(ExportedMetrics):
         )
 
     def metric_polls(self, queue: str) -> cloudwatch.Metric:
-        """The exporter's own health: how often a queue was polled; none means that its gauges are stale."""
+        """Return the number of polls of a queue, for the health of the exporter. Without polls, gauges are stale."""
         return self.metric("PollErrors", queue).with_(statistic="SampleCount")
 
     def metric_emf_errors(self) -> cloudwatch.IMetric:
-        """The exporter's own health: log lines that CloudWatch could not read as metrics."""
+        """Return the number of log lines that CloudWatch could not read as metrics, for the health of the exporter."""
         groups = {"events": self.events_function, "poller": self.poller_function}
         metrics = {
             f"{name}{number}": cloudwatch.Metric(
@@ -261,24 +270,31 @@ class JobMetrics(ExportedMetrics):
         )
 
 
-def _input_of(queues: Sequence[MonitoredQueue]) -> str:
-    return json.dumps({"queues": [one.poll() for one in queues]}, separators=(",", ":"))
+def _poller_input(queues: Sequence[MonitoredQueue]) -> str:
+    return json.dumps({"queues": [queue.poll() for queue in queues]}, separators=(",", ":"))
 
 
 def _size_problems(queues: Sequence[MonitoredQueue]) -> list[Problem]:
-    """What EventBridge would refuse: its templates and inputs have limits."""
+    """Return the problems of names that exceed EventBridge's limits on templates and inputs."""
     problems = []
-    told: list[tuple[str, dict[str, Any]]] = [
-        ("shares", {"queue": one.name, "shares": list(one.shares)}) for one in queues
+    templates: list[tuple[str, str, dict[str, Any]]] = [
+        ("shares", f"the shares of queue {queue.name}", {"queue": queue.name, "shares": list(queue.shares)})
+        for queue in queues
     ]
-    told.append(("queues", {"queues": {one.name: list(one.shares) for one in queues if one.service}}))
-    for field, what in told:
-        if (size := len(template_of({}, what))) > MAX_TEMPLATE - 1_000:  # and what is the same for all
-            problems.append(
-                Problem(
-                    (field,), f"{size} characters", f"at most {MAX_TEMPLATE - 1_000}: fewer shares or shorter names"
-                )
+    training = {queue.name: list(queue.shares) for queue in queues if queue.service}
+    templates.append(("queues", "all training queues with their shares", {"queues": training}))
+    most = MAX_TEMPLATE_CHARACTERS - 1_000  # leaves room for the placeholders of each template
+    for field, subject, static in templates:
+        if (size := len(input_template({}, static))) > most:
+            sentence = (
+                f"{subject} take {size} characters in an EventBridge rule, and at most {most} fit: "
+                "use fewer or shorter names"
             )
-    if (size := len(_input_of(queues))) > _MAX_INPUT:
-        problems.append(Problem(("queues",), f"{size} characters", f"at most {_MAX_INPUT} for the poller"))
+            problems.append(Problem.relation((field,), sentence))
+    if (size := len(_poller_input(queues))) > _MAX_INPUT_BYTES:
+        sentence = (
+            f"all queues with their shares take {size} characters in the poller's input, and at most "
+            f"{_MAX_INPUT_BYTES} fit: use fewer or shorter names"
+        )
+        problems.append(Problem.relation(("queues",), sentence))
     return problems

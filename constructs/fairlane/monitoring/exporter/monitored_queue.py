@@ -1,4 +1,4 @@
-"""Queues as the exporter, alarms, dashboards and costs see them. Imports no aws_cdk."""
+"""Queues as the exporter, alarms, dashboards and costs need them. Imports no aws_cdk."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,53 +11,54 @@ _PAGES: Final = {"service": 60, "compute": 20}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MonitoredQueue:
-    """A queue, as the exporter sees it.
+    """Queue that the exporter publishes metrics of.
 
     Args:
-        name: the queue's name.
-        arn: its ARN.
-        service: whether it is one of SageMaker training jobs.
-        elsewhere: whether it was made elsewhere, so that its policy is not known.
-        quotas: whether it has quota shares, as far as is known.
-        shares: the entitlement of each declared share by capacity unit, empty where it is not known.
-        limit: the most capacity by unit, empty where it is not known.
-        alone: whether none of the queues that are watched with it uses the same environments.
-        gpus: how many GPUs its jobs can use together, None where that is not known.
-        spot: whether it is known to have Spot machines.
-        instance_type: what GPUs are counted by where instances of any type are counted.
+        name: Name of the queue.
+        arn: ARN of the queue.
+        service: True if the queue takes SageMaker training jobs (service jobs).
+        imported: True if the queue is imported, so its policy is unknown.
+        quota_management: True if the queue is known to have quota shares.
+        shares: Entitlement of each declared share by capacity unit; empty if it is unknown.
+        limit: Capacity limit by capacity unit; empty if it is unknown.
+        exclusive: True if no other monitored queue uses the queue's environments.
+        gpus: Number of GPUs that all jobs of the queue can use together; None if it is unknown.
+        spot: True if the queue is known to have Spot Instances.
+        instance_type: Instance type that gives the number of GPUs, if the capacity is a number of instances of any
+            type.
     """
 
     name: str
     arn: str
     service: bool
-    elsewhere: bool
-    quotas: bool
+    imported: bool
+    quota_management: bool
     shares: Mapping[str, Mapping[str, float]]
     limit: Mapping[str, float]
-    alone: bool
+    exclusive: bool
     gpus: int | None
     spot: bool
     instance_type: str | None
 
     def poll(self) -> dict[str, Any]:
-        """What the poller is told of it."""
+        """Return the queue as input of the poller function."""
         kind = "service" if self.service else "compute"
-        told = {
+        queue = {
             "name": self.name,
             "kind": kind,
-            "quota": self.quotas,
+            "quota": self.quota_management,
             "shares": {name: dict(units) for name, units in self.shares.items()},
             "limit": dict(self.limit),
             "max_pages": _PAGES[kind],
         }
-        return told | ({"instance_type": self.instance_type} if self.instance_type else {})
+        return queue | ({"instance_type": self.instance_type} if self.instance_type else {})
 
     @property
     def entitled_shares(self) -> list[str]:
-        """Return the shares whose entitlement is known."""
+        """Shares whose entitlement is known."""
         return [share for share, units in self.shares.items() if units]
 
     @property
     def blocked_reasons(self) -> list[str]:
-        """Return the reasons why AWS Batch may say that the queue is blocked."""
+        """Reasons why AWS Batch may report the queue as blocked."""
         return blocked_reasons(training=self.service)

@@ -1,4 +1,4 @@
-"""Queues of the CDK read as `MonitoredQueue`, and checked."""
+"""Conversion of queue constructs to `MonitoredQueue`, and problems of the arguments of `JobMetrics`."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, TypeAlias
@@ -29,17 +29,17 @@ def read_queue(
     queue: AnyQueue,
     shares: Sequence[str] | None,
     instance_type: str | None,
-    where: Claims,
-    among: Sequence[AnyQueue],
+    home: Claims,
+    queues: Sequence[AnyQueue],
 ) -> MonitoredQueue:
-    """Reads off a queue what is known of it at synth, by its name alone: it may be in another stack.
+    """Return what is known of a queue at synth. Refers to the queue by name only, as it may be in another stack.
 
     Args:
-        queue: made here or elsewhere.
-        where: the account and Region that it is watched from, which are its own.
-        shares: the shares to publish for; by default those of its policy.
-        instance_type: what GPUs are counted by.
-        among: all queues that are watched.
+        queue: Queue construct, imported or not.
+        shares: Names of the shares to publish metrics of. Default: the shares of the queue's policy.
+        instance_type: Instance type that gives the number of GPUs.
+        home: Account and Region of the exporter and of the queue.
+        queues: All monitored queues.
     """
     scheduling = queue.scheduling
     limit = _limit(queue)
@@ -47,13 +47,15 @@ def read_queue(
     declared = shares if shares is not None else scheduling.share_names if scheduling else []
     return MonitoredQueue(
         name=queue.job_queue_name,
-        arn=f"{ARN}:batch:{where.region}:{where.account}:job-queue/{queue.job_queue_name}",
+        arn=f"{ARN}:batch:{home.region}:{home.account}:job-queue/{queue.job_queue_name}",
         service=isinstance(queue, TrainingQueueBase),
-        elsewhere=scheduling is None,
-        quotas=isinstance(scheduling, QuotaManagement),
+        imported=scheduling is None,
+        quota_management=isinstance(scheduling, QuotaManagement),
         shares={name: entitlements.get(name, {}) for name in declared},
         limit=limit,
-        alone=not any(set(_environments(queue)) & set(_environments(one)) for one in among if one is not queue),
+        exclusive=not any(
+            set(_environments(queue)) & set(_environments(other)) for other in queues if other is not queue
+        ),
         gpus=_gpus(queue, limit, instance_type),
         spot=_has_spot(queue),
         instance_type=instance_type,
@@ -63,9 +65,11 @@ def read_queue(
 def _limit(queue: AnyQueue) -> dict[str, int]:
     if isinstance(queue, GpuQueue):
         environments = queue.compute_environments
-        if not all(isinstance(one, GpuComputeEnvironment) for one in environments):
+        if not all(isinstance(environment, GpuComputeEnvironment) for environment in environments):
             return {}
-        vcpus = [one.max_vcpus for one in environments if isinstance(one, GpuComputeEnvironment)]
+        vcpus = [
+            environment.max_vcpus for environment in environments if isinstance(environment, GpuComputeEnvironment)
+        ]
         return {} if any(map(is_token, vcpus)) else {_VCPU: sum(vcpus)}
     limits = getattr(queue.service_environment, "capacity_limits", None) if isinstance(queue, TrainingQueue) else None
     return {} if not limits or any(map(is_token, limits.values())) else dict(limits)
@@ -81,30 +85,36 @@ def _gpus(queue: AnyQueue, limit: Mapping[str, int], instance_type: str | None) 
     if not limit:
         return None
     if isinstance(queue, GpuQueue):
-        environments = [one for one in queue.compute_environments if isinstance(one, GpuComputeEnvironment)]
-        machines = [[gpu_instance_type(name) for name in one.instance_types] for one in environments]
-        most = [
-            max((one.max_vcpus * machine.gpus // machine.vcpus for machine in some if machine), default=0)
-            for one, some in zip(environments, machines, strict=True)
+        environments = [
+            environment for environment in queue.compute_environments if isinstance(environment, GpuComputeEnvironment)
         ]
-        return sum(most) or None
+        return sum(map(_most_gpus, environments)) or None
     types = {instance_type or unit if unit == _ANY_INSTANCE else unit: amount for unit, amount in limit.items()}
     return sum((training_gpus(name) or 0) * amount for name, amount in types.items()) or None
 
 
+def _most_gpus(environment: GpuComputeEnvironment) -> int:
+    instances = filter(None, map(gpu_instance_type, environment.instance_types))
+    return max((environment.max_vcpus * instance.gpus // instance.vcpus for instance in instances), default=0)
+
+
 def _has_spot(queue: AnyQueue) -> bool:
     environments = queue.compute_environments if isinstance(queue, GpuQueue) else ()
-    return any(isinstance(one, GpuComputeEnvironment) and one.purchase == Purchase.SPOT for one in environments)
+    return any(
+        isinstance(environment, GpuComputeEnvironment) and environment.purchase == Purchase.SPOT
+        for environment in environments
+    )
 
 
-def _elsewhere(queue: AnyQueue, where: Claims) -> str | None:
-    """The account or Region of a queue, where it is known to be another than `where`."""
-    claims = Claims.at(queue)
+def _other_place(queue: AnyQueue, home: Claims) -> str | None:
+    """Return the account or Region of the queue if it is known to differ from `home`."""
+    claims = Claims.regional(queue)
     literal = None if is_token(queue.job_queue_arn) else queue.job_queue_arn.split(":")
     region, account = (literal[3], literal[4]) if literal else (claims.region, claims.account)
-    pairs = ((region, where.region), (account, where.account))
+    pairs = ((region, home.region), (account, home.account))
     return next(
-        (theirs for theirs, ours in pairs if theirs != ours and not is_token(theirs) and not is_token(ours)), None
+        (place for place, expected in pairs if place != expected and not is_token(place) and not is_token(expected)),
+        None,
     )
 
 
@@ -114,36 +124,41 @@ def job_metrics_problems(
     instance_types: Mapping[str, str],
     interval_minutes: int,
     namespace: str,
-    where: Claims,
+    home: Claims,
 ) -> Iterator[Problem]:
-    """Yields every mistake; arguments as for `JobMetrics`."""
+    """Yield all problems of the arguments of `JobMetrics`; `home` is its account and Region."""
     kinds = (TrainingQueueBase, GpuQueueBase)
-    wrong = list(check_list(("queues",), queues, kinds, "TrainingQueue and GpuQueue"))
-    yield from wrong
-    names = [] if wrong else [queue.job_queue_name for queue in queues]
-    if not wrong and not 1 <= len(queues) <= MAX_QUEUES:
-        yield Problem(("queues",), f"{len(queues)} queues", f"1 to {MAX_QUEUES} queues, as many as a Region has")
+    type_problems = list(check_list(("queues",), queues, kinds, "TrainingQueue and GpuQueue"))
+    yield from type_problems
+    names = [] if type_problems else [queue.job_queue_name for queue in queues]
+    if not type_problems and not 1 <= len(queues) <= MAX_QUEUES:
+        sentence = f"{len(queues)} queues are given: give 1 to {MAX_QUEUES} queues (a Region has at most {MAX_QUEUES})"
+        yield Problem.relation(("queues",), sentence)
     for index, name in enumerate(names):
         if is_token(name):
             yield Problem(("queues", index), name, "a queue whose name is known at synth")
         elif name in names[:index]:
-            yield Problem(("queues", index), name, "each queue once")
-        elif elsewhere := _elsewhere(queues[index], where):
-            yield Problem(("queues", index), f"{name} in {elsewhere}", "a queue in the account and Region of this")
+            yield Problem.relation(("queues", index), f"queue {name} is given twice: remove one")
+        elif place := _other_place(queues[index], home):
+            sentence = f"queue {name} is in {place}: use a queue in the account and Region of this JobMetrics"
+            yield Problem.relation(("queues", index), sentence)
     for field, by_queue in (("shares", shares), ("instance_types", instance_types)):
         for name in by_queue:
-            if not wrong and name not in names:
+            if not type_problems and name not in names:
                 yield Problem((field, str(name)), name, f"the name of one of the queues: {', '.join(map(str, names))}")
-    for name, some in shares.items():
-        listed = list(check_list(("shares", str(name)), some, str, "share identifiers"))
-        yield from listed
-        for index, share in enumerate(() if listed else some):
-            yield from check_share_identifier(("shares", str(name), index), share)
+    for name, identifiers in shares.items():
+        list_problems = list(check_list(("shares", str(name)), identifiers, str, "share identifiers"))
+        yield from list_problems
+        for index, identifier in enumerate(() if list_problems else identifiers):
+            yield from check_share_identifier(("shares", str(name), index), identifier)
     for name, instance_type in instance_types.items():
         yield from check_instance_type(("instance_types", str(name)), instance_type)
-    for index, queue in enumerate(() if wrong else queues):
-        chosen = shares.get(queue.job_queue_name, queue.scheduling.share_names if queue.scheduling else [])
-        if len(chosen) > MAX_SHARES:
-            allowed = f"at most {MAX_SHARES}, each of which is a dozen metrics: choose with shares"
-            yield Problem(("queues", index), f"{len(chosen)} shares", allowed)
+    for index, queue in enumerate(() if type_problems else queues):
+        published = shares.get(queue.job_queue_name, queue.scheduling.share_names if queue.scheduling else [])
+        if len(published) > MAX_SHARES:
+            sentence = (
+                f"queue {queue.job_queue_name} has {len(published)} shares: choose at most {MAX_SHARES} with shares, "
+                "because each share has about a dozen metrics"
+            )
+            yield Problem.relation(("queues", index), sentence)
     yield from exporter_problems(interval_minutes, namespace)

@@ -1,4 +1,4 @@
-"""The rules for the exporter of job metrics that need no queue. Knows no aws_cdk."""
+"""Rules of the exporter's settings. Imports no aws_cdk."""
 
 import re
 from collections.abc import Iterator
@@ -11,7 +11,9 @@ _NAMESPACE: Final = re.compile(r"(?!AWS/|:)[A-Za-z0-9._/#:-]{1,255}")
 
 
 def exporter_problems(interval_minutes: object, namespace: object) -> Iterator[Problem]:
-    """Yields an interval and a namespace that cannot be right."""
+    """Yield an invalid polling interval and an invalid namespace."""
     yield from check_whole_number(("interval_minutes",), interval_minutes, 1, 60, unit="minutes")
-    allowed = "1 to 255 characters of A-Z, a-z, 0-9, . - _ / # and :, that do not begin with : or AWS/, which is AWS's"
+    allowed = (
+        "1 to 255 characters of A-Z, a-z, 0-9, . - _ / # and :, not starting with : or with AWS/ (reserved for AWS)"
+    )
     yield from check_text(("namespace",), namespace, _NAMESPACE.fullmatch, allowed)

@@ -1,4 +1,4 @@
-"""What is refused of alarms, and that defaults never are."""
+"""Tests of refused arguments of `QueueAlarms`; the defaults are never refused."""
 
 from dataclasses import replace
 from functools import partial
@@ -24,27 +24,27 @@ from fairlane import (
     TrainingQueue,
 )
 from fairlane.monitoring.alarms import Truncated
+from tests.fairlane.monitoring.alarms.monitored_queues import HERE, build, build_metrics, resources_of_type
 from tests.fairlane.monitoring.alarms.test_queue_alarms import ARN
-from tests.fairlane.monitoring.alarms.watching import HERE, build, metrics_of, of_type
 from tests.support import problems_of, recommended_flags
 
 LAMBDA = "arn:aws:lambda:us-east-1:111122223333:function:page"
-ARN_ALLOWED = "the ARN of what an alarm may call, such as arn:aws:sns:REGION:ACCOUNT:TOPIC"
+ARN_ALLOWED = "the ARN of an alarm action, for example arn:aws:sns:REGION:ACCOUNT:TOPIC"
 
 
 MISTAKES: list[tuple[dict[str, Any], list[str]]] = [
     (
         {"queue_limits": {"p4": AlarmLimits(starved_share={"Warning": StarvedShare(shares=["c"])})}},
-        ["queue_limits.p4.starved_share.Warning.shares[0]: got 'c', allowed: one of queue p4: a, b"],
+        ["queue_limits.p4.starved_share.Warning.shares[0]: got 'c', allowed: a share of queue p4: a, b"],
     ),
     (
         {"queue_limits": {"gone": AlarmLimits()}},
-        ["queue_limits.gone: got 'gone', allowed: one of the queues: p4, g5, cpu, old"],
+        ["queue_limits.gone: got 'gone', allowed: the name of a queue of the JobMetrics: p4, g5, cpu, old"],
     ),
     (
         {"queue_limits": {"cpu": AlarmLimits(blocked={"Warning": QueueBlocked(reasons=["FULL"])})}},
         [
-            "queue_limits.cpu.blocked.Warning.reasons[0]: got 'FULL', allowed: one of queue cpu: "
+            "queue_limits.cpu.blocked.Warning.reasons[0]: got 'FULL', allowed: a reason of queue cpu: "
             "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY, MISCONFIGURATION:QUOTA_MANAGEMENT_LIMIT_EXCEEDED, "
             "MISCONFIGURATION:SERVICE_ENVIRONMENT_MAX_RESOURCE, Other"
         ],
@@ -59,16 +59,16 @@ MISTAKES: list[tuple[dict[str, Any], list[str]]] = [
     (
         {"limits": AlarmLimits(idle_capacity={"Warning": IdleCapacity(hours=169, below_percent=0)})},
         [
-            "limits.idle_capacity.Warning.hours: got 169, allowed: a whole number of hours, 1 to 168: periods of an "
-            "alarm add up to a week at most",
+            "limits.idle_capacity.Warning.hours: got 169, allowed: a whole number of hours, 1 to 168 (an alarm evaluates "
+            "at most one week)",
             "limits.idle_capacity.Warning.below_percent: got 0, allowed: a number, 0.1 to 100",
         ],
     ),
     (
         {"limits": AlarmLimits(oldest_wait={"very bad": OldestWait(hours=float("nan"))})},
         [
-            "limits.oldest_wait.\"very bad\": got 'very bad', allowed: a severity: 1 to 32 letters and digits, a letter "
-            "first, such as Warning or Critical",
+            "limits.oldest_wait.\"very bad\": got 'very bad', allowed: a severity of 1 to 32 letters and digits "
+            "that starts with a letter and is not Queues, for example Warning",
             'limits.oldest_wait."very bad".hours: got nan, allowed: a number, 0.01 to 720',
         ],
     ),
@@ -79,7 +79,7 @@ MISTAKES: list[tuple[dict[str, Any], list[str]]] = [
     (
         {"limits": AlarmLimits(failure_rate=FailureRate())},  # type: ignore[arg-type]
         [
-            "limits.failure_rate: got FailureRate(percent=50, of_at_least=10), allowed: limits by severity, such as "
+            "limits.failure_rate: got FailureRate(percent=50, minimum_jobs=10), allowed: limits by severity, for example "
             '{"Warning": FailureRate()}'
         ],
     ),
@@ -90,7 +90,7 @@ MISTAKES: list[tuple[dict[str, Any], list[str]]] = [
     ({"notify": ARN}, [f"notify: got '{ARN}', allowed: a list of topics or ARNs"]),
     (
         {"notify": [f"{ARN}{n}" for n in range(6)]},
-        ["notify: got '6 targets', allowed: at most 5, as many as an alarm has"],
+        ["notify: an alarm has at most 5 actions: remove 1 of the 6 targets"],
     ),
     ({"notify": ["pager"]}, [f"notify[0]: got 'pager', allowed: {ARN_ALLOWED}"]),
     (
@@ -100,13 +100,16 @@ MISTAKES: list[tuple[dict[str, Any], list[str]]] = [
     (
         {"notify": ["arn:aws:sns:eu-west-1:111122223333:alarms"]},
         [
-            "notify[0]: got 'arn:aws:sns:eu-west-1:111122223333:alarms', allowed: one in us-east-1, as alarms call "
-            "nothing in another Region"
+            "notify[0]: got 'arn:aws:sns:eu-west-1:111122223333:alarms', allowed: an ARN in us-east-1, the "
+            "Region of the alarms"
         ],
     ),
     (
         {"notify": [None, 5]},
-        [f"notify[{n}]: got '{one}', allowed: a topic of Amazon SNS, or an ARN" for n, one in enumerate((None, 5))],
+        [
+            "notify[0]: missing; use an SNS topic or an ARN",
+            "notify[1]: got 5, allowed: an SNS topic or an ARN",
+        ],
     ),
     ({"notify": 5}, ["notify: got 5, allowed: a list of topics or ARNs"]),
     ({"limits": {}}, ["limits: got {}, allowed: AlarmLimits(...)"]),
@@ -118,27 +121,33 @@ MISTAKES: list[tuple[dict[str, Any], list[str]]] = [
         ],
     ),
     ({"queue_limits": {"p4": None}}, ["queue_limits.p4: missing; use AlarmLimits(...)"]),
-    ({"queue_limits": ["p4"]}, ["queue_limits: got ['p4'], allowed: limits by a queue's name"]),
-    ({"runbooks": None}, ["runbooks: missing; use an address of up to 500 characters, no spaces"]),
-    ({"runbooks": "our wiki"}, ["runbooks: got 'our wiki', allowed: an address of up to 500 characters, no spaces"]),
+    ({"queue_limits": ["p4"]}, ["queue_limits: got ['p4'], allowed: AlarmLimits by queue name"]),
+    ({"runbooks": None}, ["runbooks: missing; use an address of at most 500 characters without spaces"]),
+    (
+        {"runbooks": "our wiki"},
+        ["runbooks: got 'our wiki', allowed: an address of at most 500 characters without spaces"],
+    ),
     (
         {"exporter_limits": ExporterLimits(stale={"Queues": ExporterStale()})},
         [
-            "exporter_limits.stale.Queues: got 'Queues', allowed: a severity: 1 to 32 letters and digits, a letter first, "
-            "such as Warning or Critical"
+            "exporter_limits.stale.Queues: got 'Queues', allowed: a severity of 1 to 32 letters and digits that starts with "
+            "a letter and is not Queues, for example Warning"
         ],
     ),
     (
         {"limits": AlarmLimits(starved_share={"Warning": StarvedShare(shares=["b", "research", "none"])})},
         [
-            "limits.starved_share.Warning.shares[2]: got 'none', allowed: one of queues p4, g5, cpu, old: a, b, prod, research",
+            "limits.starved_share.Warning.shares[2]: got 'none', allowed: a share of queues p4, g5, cpu, old: a, b, prod, "
+            "research",
         ],
     ),
 ]
 
 
 @pytest.mark.parametrize(("changes", "problems"), MISTAKES)
-def test_mistakes_are_found_before_anything_is_made(changes: dict[str, Any], problems: list[str]) -> None:
+def test_invalid_arguments_are_refused_before_a_construct_is_created(
+    changes: dict[str, Any], problems: list[str]
+) -> None:
     stack, metrics = build()
     settings: dict[str, Any] = {"metrics": metrics, "notify": [ARN]} | changes
     assert problems_of(lambda: QueueAlarms(stack, "Alarms", **settings)) == problems
@@ -154,19 +163,19 @@ def test_a_limit_below_the_polling_interval_is_refused(stack: Stack) -> None:
         idle_while_waiting={},
     )
     exporter = ExporterLimits(stale={"Critical": ExporterStale(minutes=1440)}, truncated={})
-    allowed = "no less than the 50 minutes between two polls, which tell nothing sooner"
+    advice = "is shorter than the polling interval of 50 minutes: use 50 minutes or more"
     assert problems_of(
         lambda: QueueAlarms(stack, "A", metrics=metrics, notify=[ARN], limits=limits, exporter_limits=exporter)
     ) == [
-        f"limits.oldest_wait.Warning.hours: got 0.5, allowed: {allowed}",
-        f"limits.starved_share.Warning.minutes: got 49, allowed: {allowed}",
-        "exporter_limits.stale.Critical.minutes: got 1440, allowed: at most 1400 minutes, as periods of 50 minutes add up "
-        "to a day",
+        f"limits.oldest_wait.Warning.hours: 0.5 hours {advice}",
+        f"limits.starved_share.Warning.minutes: 49 minutes {advice}",
+        "exporter_limits.stale.Critical.minutes: got 1440, allowed: at most 1400 minutes (whole periods of 50 minutes "
+        "within a day)",
     ]
 
 
-def test_that_a_queue_is_stale_takes_two_intervals_of_polls(stack: Stack) -> None:
-    metrics = metrics_of(stack, interval_minutes=15)
+def test_a_stale_limit_below_two_polling_intervals_is_refused(stack: Stack) -> None:
+    metrics = build_metrics(stack, interval_minutes=15)
 
     def alarms(minutes: int) -> QueueAlarms:
         limits = ExporterLimits(stale={"Critical": ExporterStale(minutes=minutes)})
@@ -174,7 +183,8 @@ def test_that_a_queue_is_stale_takes_two_intervals_of_polls(stack: Stack) -> Non
 
     for minutes in (14, 15, 29):
         assert problems_of(partial(alarms, minutes)) == [
-            f"exporter_limits.stale.Critical.minutes: got {minutes}, allowed: no less than 30, two intervals of polls"
+            f"exporter_limits.stale.Critical.minutes: {minutes} minutes is shorter than two polling intervals of 15 minutes: "
+            "use 30 minutes or more"
         ]
     assert "Exporter/Queues/p4/stale-Critical" in alarms(30).alarms
 
@@ -187,70 +197,74 @@ def test_that_a_queue_is_stale_takes_two_intervals_of_polls(stack: Stack) -> Non
             "oldest_wait.Warning.hours",
         ),
         (
-            AlarmLimits(failure_rate={"Warning": FailureRate(of_at_least=round(Token.as_number({"Ref": "P"})))}),
-            "failure_rate.Warning.of_at_least",
+            AlarmLimits(failure_rate={"Warning": FailureRate(minimum_jobs=round(Token.as_number({"Ref": "P"})))}),
+            "failure_rate.Warning.minimum_jobs",
         ),
     ],
 )
-def test_limits_are_known_at_synth(limits: AlarmLimits, where: str) -> None:
+def test_a_limit_that_is_a_token_is_refused(limits: AlarmLimits, where: str) -> None:
     stack, metrics = build()
-    allowed = "what is known at synth, as expressions are made of it"
+    allowed = "a value known at synth, because the alarm's expression contains it"
     assert problems_of(lambda: QueueAlarms(stack, "Alarms", metrics=metrics, notify=[ARN], limits=limits)) == [
         f"limits.{where}: got a value known only at deployment, allowed: {allowed}"
     ]
 
 
 @pytest.mark.parametrize("interval", [1, 8, 31, 60])
-def test_what_is_not_named_is_never_shorter_than_the_interval(stack: Stack, interval: int) -> None:
+def test_default_limits_last_at_least_one_polling_interval(stack: Stack, interval: int) -> None:
     queue = TrainingQueue(stack, "Q", queue_name="q", capacity=16, scheduling=FairShare({"x": 1}))
     metrics = JobMetrics(stack, "Metrics", queues=[queue], interval_minutes=interval)
     limits = AlarmLimits(failure_rate={})
-    given: list[dict[str, Any]] = [
+    settings: list[dict[str, Any]] = [
         {},
         {"limits": limits, "exporter_limits": ExporterLimits(dead_letters={})},
         {"limits": limits, "queue_limits": {"q": replace(limits, blocked={})}},
     ]
-    made = [QueueAlarms(stack, f"A{n}", metrics=metrics, notify=[ARN], **some) for n, some in enumerate(given)]
-    resources = of_type(stack, "CloudWatch::Alarm")
-    for alarms in made:
+    constructs = [
+        QueueAlarms(stack, f"A{n}", metrics=metrics, notify=[ARN], **arguments) for n, arguments in enumerate(settings)
+    ]
+    resources = resources_of_type(stack, "CloudWatch::Alarm")
+    for alarms in constructs:
         by_path = {path: resources[stack.get_logical_id(alarm)] for path, alarm in alarms.alarms.items()}
-        for path, least in (
+        for path, minimum in (
             ("Queues/q/starved-share-x-Warning", max(60, interval)),
             ("Queues/q/idle-while-waiting-Warning", max(30, interval)),
             ("Exporter/Queues/q/stale-Critical", max(15, 2 * interval)),
             ("Exporter/Queues/q/truncated-Warning", max(30, interval)),
         ):
-            (period, *others) = {one["MetricStat"]["Period"] for one in by_path[path]["Metrics"] if "MetricStat" in one}
+            queries = by_path[path]["Metrics"]
+            (period, *others) = {query["MetricStat"]["Period"] for query in queries if "MetricStat" in query}
             assert not others
             assert period == 60 * max(5, interval)
-            assert least <= by_path[path]["EvaluationPeriods"] * period / 60 < least + max(5, interval)
+            assert minimum <= by_path[path]["EvaluationPeriods"] * period / 60 < minimum + max(5, interval)
 
 
-def test_limits_of_ones_own_stay_as_they_are() -> None:
+def test_custom_limits_are_not_changed() -> None:
     limits = ExporterLimits(truncated={"Warning": Truncated(minutes=20)})
     kinds = {(kind, severity): limit for kind, severity, limit in limits.limits(60)}
     assert kinds["truncated", "Warning"] == Truncated(minutes=20)
     assert kinds["stale", "Critical"] == ExporterStale(minutes=120)
 
 
-def test_what_a_queues_limits_have_of_all_is_not_asked_of_it_alone() -> None:
+def test_shares_and_reasons_of_common_limits_need_one_queue_that_has_them() -> None:
     stack, metrics = build()
     limits = AlarmLimits(
         starved_share={"Warning": StarvedShare(shares=["b"])},
         blocked={"Warning": QueueBlocked(reasons=["MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT"])},
     )
-    special = {"cpu": replace(limits, failure_rate={})}
-    alarms = QueueAlarms(stack, "Alarms", metrics=metrics, notify=[ARN], limits=limits, queue_limits=special)
+    queue_limits = {"cpu": replace(limits, failure_rate={})}
+    alarms = QueueAlarms(stack, "Alarms", metrics=metrics, notify=[ARN], limits=limits, queue_limits=queue_limits)
     assert {path for path in alarms.alarms if "starved" in path} == {"Queues/p4/starved-share-b-Warning"}
     assert {path.split("/")[1] for path in alarms.alarms if "blocked" in path} == {"g5", "old"}
 
 
-def test_alarms_are_where_their_metrics_are() -> None:
+def test_metrics_of_another_account_or_region_are_refused() -> None:
     app = App(context=recommended_flags())
     stack = Stack(app, "Here", env=HERE)
-    metrics = metrics_of(stack)
-    wrong = [
-        "metrics: got 'Here/Metrics', allowed: metrics of the account and Region of the alarms, which watch no others"
+    metrics = build_metrics(stack)
+    expected = [
+        "metrics: Here/Metrics is in another account or Region: create QueueAlarms in the account and Region of its "
+        "JobMetrics"
     ]
     for n, env in enumerate(
         (
@@ -260,38 +274,38 @@ def test_alarms_are_where_their_metrics_are() -> None:
             None,
         )
     ):
-        there = Stack(app, f"There{n}", env=env)
-        assert problems_of(lambda there=there: QueueAlarms(there, "Alarms", metrics=metrics)) == wrong  # type: ignore[misc]
+        other = Stack(app, f"There{n}", env=env)
+        assert problems_of(partial(QueueAlarms, other, "Alarms", metrics=metrics)) == expected
     QueueAlarms(Stack(app, "Beside", env=HERE), "Alarms", metrics=metrics)
 
 
-def test_stacks_of_no_region_are_taken_for_the_same() -> None:
+def test_stacks_without_a_region_count_as_the_same_place() -> None:
     app = App(context=recommended_flags())
-    metrics = metrics_of(Stack(app, "One"))
+    metrics = build_metrics(Stack(app, "One"))
     QueueAlarms(Stack(app, "Two"), "Alarms", metrics=metrics)
 
 
-def test_a_topic_is_given_as_such_and_of_the_same_region() -> None:
+def test_topics_of_another_region_and_alarm_topics_are_refused() -> None:
     stack, metrics = build()
     app = stack.node.root
     assert isinstance(app, App)
-    there = Stack(app, "There", env=Environment(account="111122223333", region="eu-west-1"))
+    other = Stack(app, "There", env=Environment(account="111122223333", region="eu-west-1"))
     topics: list[Any] = [
         sns.Topic.from_topic_arn(stack, "Far", "arn:aws:sns:eu-west-1:111122223333:alarms"),
-        sns.Topic(there, "Topic", topic_name="alarms"),
+        sns.Topic(other, "Topic", topic_name="alarms"),
         AlarmTopic(stack, "Ours", subscriptions=["gpus@example.com"]),
         sns.Topic(stack, "Near"),
         CfnParameter(stack, "Arn").value_as_string,
         "arn:aws:ssm-incidents::111122223333:response-plan/gpus",
         "arn:aws:ssm:us-east-1:111122223333:opsitem:1",
     ]
-    far = "got 'a topic in eu-west-1', allowed: one in us-east-1, as alarms call nothing in another Region"
+    other_region = "the topic is in eu-west-1 and the alarms are in us-east-1: use a topic in us-east-1"
     assert problems_of(lambda: QueueAlarms(stack, "Alarms", metrics=metrics, notify=topics)) == [
-        f"notify[0]: {far}",
-        f"notify[1]: {far}",
-        "notify[2]: got 'Stack/Ours', allowed: its .topic",
+        f"notify[0]: {other_region}",
+        f"notify[1]: {other_region}",
+        "notify[2]: Stack/Ours is an AlarmTopic: use its attribute topic",
     ]
     parameter = CfnParameter(stack, "Arns", type="CommaDelimitedList").value_as_list
     QueueAlarms(stack, "Alarms", metrics=metrics, notify={"Warning": topics[3:], "Critical": parameter})
-    critical = [one["AlarmActions"] for one in of_type(stack, "CloudWatch::CompositeAlarm").values()]
-    assert {"Ref": "Arns"} in critical
+    composites = resources_of_type(stack, "CloudWatch::CompositeAlarm").values()
+    assert {"Ref": "Arns"} in [composite["AlarmActions"] for composite in composites]

@@ -1,4 +1,4 @@
-"""Queues with jobs in all states, the real handlers that publish their metrics, and what they print."""
+"""Output of the real handlers for queues with jobs in all states."""
 
 import json
 from collections import Counter
@@ -39,13 +39,13 @@ STATES = ("SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING")
 REASONS = ("Terminated", "TimeLimitAction", "Other")
 
 
-def shares_of(use: QueueUse) -> list[str]:
+def share_names(use: QueueUse) -> list[str]:
     return [f"share-of-the-team-{n:02}" for n in range(use.shares)]
 
 
-def printed_by_the_poller(use: QueueUse) -> str:
-    """Lines of one poll of a queue with jobs of every share in every state."""
-    shares = shares_of(use)
+def poller_output(use: QueueUse) -> str:
+    """Return the lines of one poll of a queue with jobs of each share in each state."""
+    shares = share_names(use)
     entitled = {share: {UNITS[use.service]: 33.333} if n < use.entitled else {} for n, share in enumerate(shares)}
     submitted: list[str | None] = [*shares, *(["undeclared"] if use.other else [])]
     jobs = {
@@ -66,8 +66,8 @@ def printed_by_the_poller(use: QueueUse) -> str:
 
 
 def events_of_all_kinds(use: QueueUse) -> tuple[list[Event], list[Job]]:
-    """Of jobs of every share that succeed, fail for each of `REASONS` after a retry, are preempted and block."""
-    shares = shares_of(use)
+    """Return events and jobs of each share: successes, retried failures for each of `REASONS`, preemptions and blocks."""
+    shares = share_names(use)
     declared = Queue(NAME, tuple(shares), ())
     submitted = [Share("quota" if use.preemption else "share", share, share) for share in shares]
     submitted += [Share("share", "undeclared", "other")] if use.other else []
@@ -76,20 +76,23 @@ def events_of_all_kinds(use: QueueUse) -> tuple[list[Event], list[Job]]:
     success = SERVICE_SUCCESS if use.service else COMPUTE_SUCCESS
     endings = SERVICE_ENDINGS if use.service else COMPUTE_ENDINGS
     retried = next(ending for ending in endings if ending.retried)
-    for ending in (success, *(next(one for one in endings if one.reason == reason) for reason in REASONS)):
+    for ending in (
+        success,
+        *(next(candidate for candidate in endings if candidate.reason == reason) for reason in REASONS),
+    ):
         stints.append([(length, length, length, retried)] * 2 + [(length, length, length, ending)])
     if use.preemption:
         stints.append([(length, length, length, PREEMPTIONS[0]), (length, length, length, success)])
     jobs = [
-        Job(f"{n}-{m}", "job", declared, share, journey(END, some), use.service, capacity=(("ml.p4d.24xlarge", 2),))
+        Job(f"{n}-{m}", "job", declared, share, journey(END, parts), use.service, capacity=(("ml.p4d.24xlarge", 2),))
         for n, share in enumerate(submitted or [Share()])
-        for m, some in enumerate(stints)
+        for m, parts in enumerate(stints)
     ]
     jobs[0] = replace(jobs[0], blocked=tuple((END - n * MINUTE_MS, BLOCKS[n]) for n in range(len(REASONS))))
-    events = [event for one in jobs for event in events_of(one)]
-    known = {NAME: list(declared.declared)}
+    events = [event for job in jobs for event in events_of(job)]
+    queues = {NAME: list(declared.declared)}
     events = [
-        replace(event, body=json.dumps(json.loads(event.body) | {"queues": known}))
+        replace(event, body=json.dumps(json.loads(event.body) | {"queues": queues}))
         if event.tells == "preemption"
         else event
         for event in events
@@ -97,8 +100,8 @@ def events_of_all_kinds(use: QueueUse) -> tuple[list[Event], list[Job]]:
     return [*events, Event(json.dumps({"type": "Something Else", "queue": NAME}), "rejected", queue=NAME)], jobs
 
 
-def printed_for_events(events: Sequence[Event], jobs: Sequence[Job]) -> str:
-    """Lines of a new container that gets some events in one batch."""
+def events_output(events: Sequence[Event], jobs: Sequence[Job]) -> str:
+    """Return the lines of a new container that receives the events in one batch."""
     job_events.forget()
     records = [{"messageId": str(n), "body": event.body} for n, event in enumerate(events)]
     with (
@@ -111,22 +114,22 @@ def printed_for_events(events: Sequence[Event], jobs: Sequence[Job]) -> str:
 
 
 def polled_series(printed: str) -> Mapping[str, int]:
-    """How many series there are in lines of the poller, by metric."""
+    """Return the number of series in the lines of the poller, by metric."""
     series = set()
     for line in printed.splitlines():
         record = json.loads(line)
         (directive,) = record["_aws"]["CloudWatchMetrics"]
         (names,) = directive["Dimensions"]
-        where = tuple((name, record[name]) for name in names)
-        series |= {(metric["Name"], where) for metric in directive["Metrics"]}
+        dimensions = tuple((name, record[name]) for name in names)
+        series |= {(metric["Name"], dimensions) for metric in directive["Metrics"]}
     return Counter(name for name, _ in series)
 
 
 def event_series(printed: str) -> Mapping[str, int]:
-    """How many series there are in lines for events, by metric."""
+    """Return the number of series in the lines for events, by metric."""
     return Counter(name for name, _ in {(sample.metric, sample.dimensions) for sample in samples_of(printed)})
 
 
-def of_source(series: Mapping[str, int], source: str) -> dict[str, int]:
-    """Those of a function's metrics of which there are any."""
+def select_source(series: Mapping[str, int], source: str) -> dict[str, int]:
+    """Return the counts above 0 of the metrics of one function."""
     return {name: count for name, count in series.items() if count and NAMES["metrics"][name]["source"] == source}

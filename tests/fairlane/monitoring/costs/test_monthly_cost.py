@@ -1,4 +1,4 @@
-"""The bill: tiers, an example by hand, its table, and the limit."""
+"""Tests of the bill: tiers, an example computed by hand, the table, and the limit."""
 
 import re
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from fairlane.errors import ConfigurationError, Problem
 from fairlane.monitoring.costs import Line, MonitoringUse, MonthlyCost, QueueUse, monthly_cost
 from fairlane.monitoring.costs.estimate import limit_problems
-from fairlane.monitoring.costs.prices import price_list, priced
+from fairlane.monitoring.costs.prices import bill_lines, price_list
 from tests.fairlane_lambda.queue_poller.polling import NAMES
 
 FAIR = QueueUse(service=False, shares=3, entitled=3, other=True, preemption=False, limit=True)
@@ -26,7 +26,7 @@ USE = MonitoringUse(
     dashboards=1,
     keys=3,
     jobs_per_month=1_000,
-    reasons_seen=4,
+    reason_count=4,
     notifications_per_month=2_000,
 )
 SMALL = MonitoringUse(region="us-east-1", alarm_metrics=1_234)
@@ -51,49 +51,49 @@ def usd(lines: Iterable[Line]) -> float:
     ],
 )
 def test_tiers_of_custom_metrics(series: int, dollars: float) -> None:
-    assert usd(priced("metrics", [series])) == pytest.approx(dollars)
+    assert usd(bill_lines("metrics", [series])) == pytest.approx(dollars)
 
 
-def test_tiers_begin_anew_in_each_region() -> None:
-    (first, second) = priced("metrics", [10_001, 9_999])
-    assert (first.what, first.quantity) == ("Custom metrics, first 10,000", 19_999)
-    assert (second.what, second.quantity) == ("Custom metrics, next 240,000", 1)
-    *_, last = priced("metrics", [1_000_010])
-    assert (last.what, last.quantity, last.price) == ("Custom metrics, beyond 1,000,000", 10, 0.02)
+def test_each_region_starts_at_the_first_tier() -> None:
+    (first, second) = bill_lines("metrics", [10_001, 9_999])
+    assert (first.item, first.quantity) == ("Custom metrics, first 10,000", 19_999)
+    assert (second.item, second.quantity) == ("Custom metrics, next 240,000", 1)
+    *_, last = bill_lines("metrics", [1_000_010])
+    assert (last.item, last.quantity, last.price) == ("Custom metrics, beyond 1,000,000", 10, 0.02)
 
 
 @given(st.lists(st.integers(0, 3_000_000), max_size=4))
-def test_tiers_have_every_series_once(amounts: list[int]) -> None:
-    lines = list(priced("metrics", amounts))
+def test_tiers_contain_each_series_once(amounts: list[int]) -> None:
+    lines = list(bill_lines("metrics", amounts))
     assert sum(line.quantity for line in lines) == sum(amounts)
-    assert usd(lines) == pytest.approx(sum(usd(priced("metrics", [amount])) for amount in amounts))
+    assert usd(lines) == pytest.approx(sum(usd(bill_lines("metrics", [amount])) for amount in amounts))
 
 
-def test_every_price_has_its_source_and_tiers_that_rise() -> None:
-    known = price_list()
-    assert re.fullmatch(r"20\d\d-\d\d", known["as_of"])
-    for price in known["prices"].values():
+def test_each_price_has_a_source_and_rising_tiers() -> None:
+    prices = price_list()
+    assert re.fullmatch(r"20\d\d-\d\d", prices["as_of"])
+    for price in prices["prices"].values():
         assert price["source"].startswith("https://")
-        *reaches, last = [upto for upto, _ in price["tiers"]]
+        *ends, last = [upto for upto, _ in price["tiers"]]
         assert last is None
-        assert reaches == sorted(reaches)
+        assert ends == sorted(ends)
 
 
-def test_an_example_by_hand() -> None:
-    lines = {line.what: line for line in monthly_cost([USE], NAMES).lines}
-    # 15 gauges, 9 of each of 3 shares and 8 of `other`; of events 4, 8 by reason, and 9 of each of 4 shares; `unknown`.
+def test_an_example_computed_by_hand() -> None:
+    lines = {line.item: line for line in monthly_cost([USE], NAMES).lines}
+    # 15 gauges, 9 for each of 3 shares and 8 for `other`; event metrics: 4, 8 by reason, 9 for each of 4 shares; `unknown`.
     expected: dict[str, tuple[float, float]] = {
         "Custom metrics, first 10,000": (15 + 27 + 8 + 4 + 8 + 36 + 1, 99 * 0.30),
         "Metrics in alarms": (12, 1.20),
         "Composite alarms": (2, 1.00),
         "Dashboards": (1, 3.00),
-        # 8,928 polls in 31 days of 1,200 B of the queue, 800 of each share and Lambda's 400; 2,000 events of 2,100 B.
-        "Logs, taken in": (0.0470544, 0.0235272),
-        "Logs, kept": (0.0470544, 0.001411632),
+        # 8,928 polls in 31 days with 1,200 B for the queue, 800 for each share and Lambda's 400; 2,000 events of 2,100 B.
+        "Logs, ingested": (0.0470544, 0.0235272),
+        "Logs, stored": (0.0470544, 0.001411632),
         "Lambda, requests": (0.010928, 0.0021856),
-        # A quarter of a GB for 1.1 s in each poll and 0.1 s for each event.
+        # A quarter of a GB for 1.1 s in each poll and for 0.1 s for each event.
         "Lambda, duration on arm64": (2_505.2, 0.033403),
-        # 5 pollers at 3 a minute, 3 of each event.
+        # 5 pollers with 3 requests a minute, and 3 requests for each event.
         "SQS, requests": (0.6756, 0.27024),
         "EventBridge, events of AWS services": (0.002, 0),
         "EventBridge Scheduler, invocations": (0.008928, 0.008928),
@@ -101,9 +101,9 @@ def test_an_example_by_hand() -> None:
         "KMS keys": (3, 3.00),
     }
     assert lines.keys() == expected.keys()
-    for what, (quantity, dollars) in expected.items():
-        assert lines[what].quantity == pytest.approx(quantity), what
-        assert lines[what].usd == pytest.approx(dollars, rel=1e-4), what
+    for item, (quantity, dollars) in expected.items():
+        assert lines[item].quantity == pytest.approx(quantity), item
+        assert lines[item].usd == pytest.approx(dollars, rel=1e-4), item
     assert monthly_cost([USE], NAMES).usd == pytest.approx(38.240, abs=0.001)
 
 
@@ -112,10 +112,10 @@ def test_nothing_costs_nothing() -> None:
         cost = monthly_cost(uses, NAMES)
         assert cost.lines == ()
         assert cost.usd == 0
-        lines, _, assumed = cost.table().partition("\n\nAssumed:\n")
-        assert lines.splitlines()[1] == "(addresses: fairlane/costs/prices.json):"
+        lines, _, assumptions = cost.table().partition("\n\nAssumptions:\n")
+        assert lines.splitlines()[1] == "(addresses: fairlane/monitoring/costs/prices.json):"
         assert lines.splitlines()[-1].split() == ["Total", "0.00"]
-        assert "Free tiers are not deducted." in assumed
+        assert "Free tiers are not deducted." in assumptions
 
 
 def test_regions_add_up() -> None:
@@ -135,7 +135,7 @@ def test_regions_add_up() -> None:
         {"dashboards": 2},
         {"keys": 4},
         {"jobs_per_month": 1_001},
-        {"reasons_seen": 5},
+        {"reason_count": 5},
         {"notifications_per_month": 2_001},
     ],
     ids=str,
@@ -155,8 +155,8 @@ def test_the_table() -> None:
     )
     assert cost.table() == "\n".join(
         [
-            "Monitoring costs at most, in USD a month, by list prices of us-east-1 as of 2026-11",
-            "(a.com, b.com; addresses: fairlane/costs/prices.json):",
+            "Upper bound of the monthly cost of monitoring, in USD, at list prices of us-east-1 as of 2026-11",
+            "(a.com, b.com; addresses: fairlane/monitoring/costs/prices.json):",
             "",
             "            Quantity  Unit         Price    USD",
             "Dashboards         2  dashboard     3.00   6.00",
@@ -164,52 +164,52 @@ def test_the_table() -> None:
             "Keys               1  key           1.00   1.00",
             "Total                                     22.43",
             "",
-            "Assumed:",
+            "Assumptions:",
             "- Many words that are assumed. Many words that are assumed. Many words that are assumed. Many words",
             "  that are assumed. Many words that are assumed. Many words that are assumed.",
         ]
     )
 
 
-def test_the_table_says_what_is_assumed() -> None:
+def test_the_table_lists_the_assumptions() -> None:
     text = " ".join(monthly_cost([USE, SMALL], NAMES).table().split())
-    assert "us-east-1: 1 queue polled every 5 minutes, 1,000 jobs a month, 4 reasons for failures" in text
+    assert "us-east-1: 1 queue polled every 5 minutes, 1,000 jobs a month, 4 failure reasons and 4 blocking" in text
     assert "Free tiers are not deducted." in text
     assert "Every series has data in every hour." in text
-    assert "are taken for" not in text
+    assert "are used for" not in text
     assert "0.0000133334" in text
     assert "Every series" not in monthly_cost([SMALL], NAMES).table()
 
 
 @pytest.mark.parametrize(
-    ("region", "said"), [("eu-west-1", "eu-west-1"), (Aws.REGION, "a Region known only at deployment")]
+    ("region", "name"), [("eu-west-1", "eu-west-1"), (Aws.REGION, "a Region known only at deployment")]
 )
-def test_other_regions_have_the_prices_of_one(region: str, said: str) -> None:
+def test_the_prices_of_one_region_are_used_for_all(region: str, name: str) -> None:
     table = monthly_cost([replace(SMALL, region=region), SMALL], NAMES).table()
-    assert f"- Prices of us-east-1 are taken for {said}, where some may differ." in table
+    assert f"- The prices of us-east-1 are used for {name}, where some prices may differ." in " ".join(table.split())
     assert "Token" not in table
 
 
 @pytest.mark.parametrize("limit", [0, -1, -0.5, True, float("nan"), float("inf"), "100", None])
-def test_what_is_no_limit(limit: object) -> None:
-    allowed = "an amount of USD a month: a number, more than 0"
+def test_an_invalid_limit_is_refused(limit: object) -> None:
+    allowed = "an amount in USD a month: a number above 0"
     assert list(limit_problems(monthly_cost([SMALL], NAMES), limit)) == [Problem(("limit_usd",), limit, allowed)]
 
 
-def test_a_limit_that_monitoring_would_exceed() -> None:
+def test_a_cost_above_the_limit_is_refused() -> None:
     (problem,) = limit_problems(monthly_cost([SMALL], NAMES), 100)
     assert str(problem) == (
-        "limit_usd: got 'about $124 a month', allowed: at most the $100 that was set: fewer shares, alarms or "
-        'dashboards, or a higher limit; the largest line is "Metrics in alarms" with $123.40'
+        "limit_usd: monitoring costs about $124 a month, above the limit of $100: use fewer shares, alarms or "
+        'dashboards, or raise the limit; the largest line is "Metrics in alarms" with $123.40'
     )
     assert "about $124" in str(ConfigurationError("Training", [problem]))
 
 
-def test_what_is_told_is_more_than_a_limit_that_is_exceeded_by_cents() -> None:
+def test_a_cost_above_the_limit_by_cents_is_rounded_up() -> None:
     (problem,) = limit_problems(monthly_cost([SMALL], NAMES), 123.4)
-    assert problem.got == "about $124 a month"
+    assert "monitoring costs about $124 a month, above the limit of $123.4:" in str(problem)
 
 
 @pytest.mark.parametrize("limit", [124, 123.41, 1e9])
-def test_a_limit_that_monitoring_keeps(limit: float) -> None:
+def test_a_cost_within_the_limit_is_accepted(limit: float) -> None:
     assert not list(limit_problems(monthly_cost([SMALL], NAMES), limit))

@@ -1,4 +1,4 @@
-"""How many series are counted, against those that the real handlers publish."""
+"""Tests of the number of series against the series that the real handlers publish."""
 
 from itertools import product
 
@@ -9,10 +9,10 @@ from tests.fairlane.monitoring.costs.real_handlers import (
     REASONS,
     event_series,
     events_of_all_kinds,
-    of_source,
+    events_output,
     polled_series,
-    printed_by_the_poller,
-    printed_for_events,
+    poller_output,
+    select_source,
 )
 from tests.fairlane_lambda.queue_poller.polling import NAMES
 
@@ -37,39 +37,39 @@ QUEUES = [
 
 
 @pytest.mark.parametrize("use", QUEUES, ids=str)
-def test_the_real_poller_publishes_what_is_counted(use: QueueUse) -> None:
-    counted = of_source(count_series(use, NAMES, reasons_seen=0), "queue_poller")
-    assert polled_series(printed_by_the_poller(use)) == counted
+def test_the_poller_publishes_the_counted_series(use: QueueUse) -> None:
+    counted = select_source(count_series(use, NAMES, reason_count=0), "queue_poller")
+    assert polled_series(poller_output(use)) == counted
 
 
 @pytest.mark.parametrize("use", [use for use in QUEUES if use.shares or not use.preemption], ids=str)
-def test_the_real_events_handler_publishes_what_is_counted(use: QueueUse) -> None:
-    counted = of_source(count_series(use, NAMES, len(REASONS)), "job_events")
-    assert event_series(printed_for_events(*events_of_all_kinds(use))) == counted
+def test_the_events_function_publishes_the_counted_series(use: QueueUse) -> None:
+    counted = select_source(count_series(use, NAMES, len(REASONS)), "job_events")
+    assert event_series(events_output(*events_of_all_kinds(use))) == counted
 
 
 @pytest.mark.parametrize(
-    ("use", "gauges", "of_events"),
+    ("use", "gauges", "event_series_count"),
     [
-        # Of a queue of containers 15 gauges, 4 metrics of events, and 3 reasons of 2 metrics; of a share 9, and 9.
+        # A container queue has 15 gauges, 4 event metrics, and 2 metrics with 3 reasons; a share has 9 and 9.
         (FIFO, 15, 4 + 6),
         (FAIR, 15 + 3 * 9 + 8, 4 + 6 + 4 * 9),
         (QUOTAS, 16 + 2 * 9, 4 + 6 + 2 * 10),
     ],
 )
-def test_known_numbers(use: QueueUse, gauges: int, of_events: int) -> None:
-    series = count_series(use, NAMES, reasons_seen=3)
-    assert sum(of_source(series, "queue_poller").values()) == gauges
-    assert sum(of_source(series, "job_events").values()) == of_events
+def test_the_number_of_series_of_example_queues(use: QueueUse, gauges: int, event_series_count: int) -> None:
+    series = count_series(use, NAMES, reason_count=3)
+    assert sum(select_source(series, "queue_poller").values()) == gauges
+    assert sum(select_source(series, "job_events").values()) == event_series_count
 
 
-def test_a_queue_that_has_all_has_every_metric() -> None:
+def test_a_queue_with_all_properties_has_all_metrics() -> None:
     use = QueueUse(service=True, shares=1, entitled=1, other=True, preemption=True, limit=True)
-    assert all(count_series(use, NAMES, reasons_seen=1).values())
+    assert all(count_series(use, NAMES, reason_count=1).values())
 
 
 def test_a_new_metric_is_counted() -> None:
     catalog = {"metrics": {"New": {"per": ["queue", "share", "reason"]}}}
     for shares, other in product((0, 5), (False, True)):
         use = QueueUse(service=True, shares=shares, entitled=0, other=other, preemption=True, limit=True)
-        assert count_series(use, catalog, reasons_seen=4) == {"New": 1 + shares + other + 4}
+        assert count_series(use, catalog, reason_count=4) == {"New": 1 + shares + other + 4}

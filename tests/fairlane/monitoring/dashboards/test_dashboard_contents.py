@@ -1,63 +1,63 @@
-"""What each graph, number and table shows: of which metrics, by which statistic and expression, over which period."""
+"""Tests of the metrics, statistics, expressions and periods of dashboard widgets."""
 
 import re
 from typing import Any
 
 import pytest
 
-from tests.fairlane.monitoring.dashboards.test_queue_dashboard import dashboard, widgets_of
+from tests.fairlane.monitoring.dashboards.test_queue_dashboard import dashboard, dashboard_widgets
 
-FAILURES = """SEARCH('{"Fairlane",JobQueueName,Reason} MetricName="%s" JobQueueName="%s"', 'Sum', %s)"""
+BY_REASON = """SEARCH('{"Fairlane",JobQueueName,Reason} MetricName="%s" JobQueueName="%s"', 'Sum', %s)"""
 REASON = "${PROP('Dim.Reason')}"
 FLOW = {
     "submitted": "Sum AWS/Batch JobsSubmitted",
-    "began to run": "Sum AWS/Batch JobsMovedToRunning",
+    "started": "Sum AWS/Batch JobsMovedToRunning",
     "succeeded": "Sum AWS/Batch JobsMovedToSucceeded",
     "failed, cancelled or terminated": "Sum AWS/Batch JobsMovedToFailed",
-    "tried again": "Sum AWS/Batch JobsRetried",
+    "retried": "Sum AWS/Batch JobsRetried",
 }
 
 NOW = {
     "Jobs waiting": ({"now": "Maximum Fairlane RunnableJobs p4"}, 300),
     "Longest wait (hours)": ({"now": "[Maximum Fairlane OldestRunnableAge p4] / 3600"}, 300),
     "Jobs running": ({"now": "Maximum Fairlane RunningJobs p4"}, 300),
-    "GPUs in use, of 800": ({"now": "Maximum Fairlane GpusInUse p4"}, 300),
-    "In use, of 100 instances": ({"now": "Maximum Fairlane CapacityInUse p4"}, 300),
-    "Blocked lately, by reason": ({REASON: FAILURES % ("QueueBlocked", "p4", 300)}, 300),
+    "GPUs in use (of 800)": ({"now": "Maximum Fairlane GpusInUse p4"}, 300),
+    "In use (of 100 instances)": ({"now": "Maximum Fairlane CapacityInUse p4"}, 300),
+    "Recently blocked, by reason": ({REASON: BY_REASON % ("QueueBlocked", "p4", 300)}, 300),
 }
 SHARED = {
     "Capacity in use by share, stacked": ({"%": "Average Fairlane CapacityInUse p4 %"}, 300),
-    "Use of each share's entitlement (over 100: borrowing)": (
+    "Use of entitlement by share (above 100 %: borrowed)": (
         {"%": "100 * [Average Fairlane CapacityInUse p4 %] / [Average Fairlane CapacityEntitlement p4 %]"},
         300,
     ),
-    "Borrowed and lent": (
+    "Borrowed and lent capacity": (
         {
-            "% borrows": "Average Fairlane CapacityBorrowed p4 %",
-            "% lends": "Average Fairlane CapacityLent p4 %",
+            "% borrowed": "Average Fairlane CapacityBorrowed p4 %",
+            "% lent": "Average Fairlane CapacityLent p4 %",
         },
         300,
     ),
     "Jobs waiting, by share": ({"%": "Average Fairlane RunnableJobs p4 %"}, 300),
     "Longest wait, by share": ({"%": "[Maximum Fairlane OldestRunnableAge p4 %] / 3600"}, 300),
     "GPUs wanted by waiting jobs, by share": ({"%": "Average Fairlane GpusWanted p4 %"}, 300),
-    "Time that attempts had waited when they ran": (
+    "Wait time of attempts, by share": (
         {
             "% p50": "[p50 Fairlane AttemptWaitTime p4 %] / 3600",
             "% p99.9": "[p99.9 Fairlane AttemptWaitTime p4 %] / 3600",
         },
         3600,
     ),
-    "Time that attempts ran": (
+    "Run time of attempts, by share": (
         {
             "% p50": "[p50 Fairlane AttemptRunTime p4 %] / 3600",
             "% p99.9": "[p99.9 Fairlane AttemptRunTime p4 %] / 3600",
         },
         3600,
     ),
-    "GPU-hours of jobs that ended, by share": ({"%": "[Sum Fairlane GpuSeconds p4 %] / 3600"}, 3600),
-    "GPU-hours by share, in all": ({"%": "[Sum Fairlane GpuSeconds p4 %] / 3600"}, 3600),
-    "Preempted attempts each hour, by share": ({"%": "Sum Fairlane JobsPreempted p4 %"}, 3600),
+    "GPU-hours of ended jobs, by share": ({"%": "[Sum Fairlane GpuSeconds p4 %] / 3600"}, 3600),
+    "Total GPU-hours by share": ({"%": "[Sum Fairlane GpuSeconds p4 %] / 3600"}, 3600),
+    "Preempted attempts per hour, by share": ({"%": "Sum Fairlane JobsPreempted p4 %"}, 3600),
 }
 TEAM = {
     "Jobs waiting": ({"now": "Maximum Fairlane RunnableJobs p4 a"}, 300),
@@ -67,7 +67,7 @@ TEAM = {
     "Capacity (instances)": (
         {
             "in use": "Average Fairlane CapacityInUse p4 a",
-            "entitled to": "Average Fairlane CapacityEntitlement p4 a",
+            "entitlement": "Average Fairlane CapacityEntitlement p4 a",
         },
         300,
     ),
@@ -76,26 +76,26 @@ UNSHARED = {
     "Capacity in use": ({"in use": "Average Fairlane CapacityInUse old"}, 300),
     "Jobs waiting": ({"waiting": "Average Fairlane RunnableJobs old"}, 300),
     "Longest wait": ({"oldest job": "[Maximum Fairlane OldestRunnableAge old] / 3600"}, 300),
-    "Jobs each hour, as AWS counts them": ({name: f"{shown} old" for name, shown in FLOW.items()}, 3600),
-    "Failed jobs each hour, by reason": ({REASON: FAILURES % ("JobFailures", "old", 3600)}, 3600),
-    "GPU-hours of jobs that ended": ({"hours": "[Sum Fairlane GpuSeconds old] / 3600"}, 3600),
+    "Jobs per hour (AWS/Batch)": ({name: f"{shown} old" for name, shown in FLOW.items()}, 3600),
+    "Failed jobs per hour, by reason": ({REASON: BY_REASON % ("JobFailures", "old", 3600)}, 3600),
+    "GPU-hours of ended jobs": ({"hours": "[Sum Fairlane GpuSeconds old] / 3600"}, 3600),
 }
-SAGEMAKER = "GPU utilization of each SageMaker training instance (100 for each GPU)"
+SAGEMAKER = "GPU utilization of each SageMaker training instance (100 % per GPU)"
 HOSTS = """SEARCH('{"/aws/sagemaker/TrainingJobs",Host} MetricName="GPUUtilization"', 'Average', 300)"""
 VISIBLE, AGE = "Maximum AWS/SQS ApproximateNumberOfMessagesVisible", "Maximum AWS/SQS ApproximateAgeOfOldestMessage"
 EXPORTER = {
     SAGEMAKER: ({"${PROP('Dim.Host')}": HOSTS}, 300),
     "Polls, by queue": ({"p4": "SampleCount Fairlane RunnableJobs p4"}, 300),
-    "Calls that failed, and truncated polls": (
+    "Failed calls and truncated polls": (
         {"p4 PollErrors": "Sum Fairlane PollErrors p4", "p4 Truncated": "Sum Fairlane Truncated p4"},
         300,
     ),
-    "How long polls took": ({"p4": "Maximum Fairlane PollSeconds p4"}, 300),
-    "Events that wait to be counted": ({"oldest event": f"{AGE} MetricsEvents"}, 300),
+    "Duration of polls": ({"p4": "Maximum Fairlane PollSeconds p4"}, 300),
+    "Age of the oldest uncounted event": ({"oldest event": f"{AGE} MetricsEvents"}, 300),
     "Events in dead-letter queues": (
         {
-            "could not be used": f"{VISIBLE} MetricsDeadLetters",
-            "could not be delivered": f"{VISIBLE} MetricsRuleDeadLetters",
+            "not processed": f"{VISIBLE} MetricsDeadLetters",
+            "not delivered": f"{VISIBLE} MetricsRuleDeadLetters",
         },
         300,
     ),
@@ -109,85 +109,88 @@ EXPORTER = {
 }
 
 
-def shown(widget: dict[str, Any]) -> dict[str, str]:
-    """What a widget shows by its labels; in an expression, what each id stands for is in brackets."""
+def widget_lines(widget: dict[str, Any]) -> dict[str, str]:
+    """Return the lines of a widget by label. In an expression, the metric of each id is in brackets."""
     hidden: dict[str, str] = {}
-    found: dict[str, str] = {}
+    lines: dict[str, str] = {}
     for *metric, options in widget["properties"]["metrics"]:
         if metric:
             namespace, name, *pairs = metric
             text = " ".join([options["stat"], namespace, name, *map(logical_name, pairs[1::2])])
             if options.get("visible", True):
-                found[options["label"]] = text
+                lines[options["label"]] = text
             else:
                 hidden[options["id"]] = text
         elif "SEARCH" in options["expression"]:
-            found[options["label"]] = options["expression"]
+            lines[options["label"]] = options["expression"]
         else:
             ids = r"[a-z]\w*"
-            found[options["label"]] = re.sub(ids, lambda name: f"[{hidden[name[0]]}]", options["expression"])
-    return found
+            lines[options["label"]] = re.sub(ids, lambda name: f"[{hidden[name[0]]}]", options["expression"])
+    return lines
 
 
 def logical_name(value: str) -> str:
-    """A value of a dimension, of a reference what it refers to, without the hash."""
+    """Return a dimension value; of a reference, the logical id without the hash."""
     reference = re.match(r"\$\{(?:\[')?(\w+?)[0-9A-F]{8}\b", value)
     return reference[1] if reference else value
 
 
 def contents(queue: str, **changes: Any) -> dict[str, tuple[dict[str, str], int]]:
-    """What the first widget of each title shows, and over which period, of a dashboard of one queue."""
-    choice = {} if "shares" in changes else {"queues": [queue]}
-    widgets = widgets_of(dashboard(percentiles=[50, 99.9], **choice, **changes)[0])
-    drawn = [one for one in widgets if "metrics" in one["properties"]]
-    return {one["properties"]["title"]: (shown(one), one["properties"]["period"]) for one in reversed(drawn)}
+    """Return the lines and the period of the first widget of each title, on a dashboard of one queue."""
+    queues = {} if "shares" in changes else {"queues": [queue]}
+    widgets = dashboard_widgets(dashboard(percentiles=[50, 99.9], **queues, **changes)[0])
+    with_metrics = [widget for widget in widgets if "metrics" in widget["properties"]]
+    return {
+        widget["properties"]["title"]: (widget_lines(widget), widget["properties"]["period"])
+        for widget in reversed(with_metrics)
+    }
 
 
-def test_what_is_now_of_a_queue() -> None:
-    assert {title: of for title, of in contents("p4").items() if title in NOW} == NOW
+def test_the_current_state_of_a_queue() -> None:
+    assert {title: shown for title, shown in contents("p4").items() if title in NOW} == NOW
 
 
-def test_what_is_of_its_shares() -> None:
-    found = contents("p4")
+def test_the_rows_of_shares() -> None:
+    shown = contents("p4")
     for title, (lines, period) in SHARED.items():
         expected = {
             label.replace("%", share): text.replace("p4 %", f"p4 {share}")
             for share in ("a", "b")
             for label, text in lines.items()
         }
-        assert found[title] == (expected, period), title
+        assert shown[title] == (expected, period), title
 
 
-def test_jobs_are_those_that_aws_counts_and_preemptions_those_of_service_jobs() -> None:
-    title = "Jobs each hour, as AWS counts them"
+def test_job_counts_are_native_metrics_and_include_preemptions_of_service_jobs() -> None:
+    title = "Jobs per hour (AWS/Batch)"
     flow = {name: f"{text} p4" for name, text in FLOW.items()}
     assert contents("p4")[title] == (flow | {"preempted": "Sum AWS/Batch JobsPreempted p4"}, 3600)
     assert contents("g5")[title] == ({name: f"{text} g5" for name, text in FLOW.items()}, 3600)
 
 
-def test_of_the_exporter() -> None:
-    found = contents("p4")
-    assert found.keys() == NOW.keys() | SHARED.keys() | EXPORTER.keys() | {
-        "Jobs each hour, as AWS counts them",
-        "Failed jobs each hour, by reason",
+def test_the_rows_of_the_exporter() -> None:
+    shown = contents("p4")
+    assert shown.keys() == NOW.keys() | SHARED.keys() | EXPORTER.keys() | {
+        "Jobs per hour (AWS/Batch)",
+        "Failed jobs per hour, by reason",
     }
-    assert {title: of for title, of in found.items() if title in EXPORTER} == EXPORTER
+    assert {title: widget for title, widget in shown.items() if title in EXPORTER} == EXPORTER
 
 
-def test_of_a_queue_without_shares_and_limit() -> None:
+def test_a_queue_without_shares_and_without_a_limit() -> None:
     stack, _ = dashboard(queues=["old"])
-    found = [one for one in widgets_of(stack) if one["type"] == "metric" and one["height"] == 6]
-    for one in found[: len(UNSHARED)]:
-        title = one["properties"]["title"]
-        assert (shown(one), one["properties"]["period"]) == UNSHARED[title]
-        assert "annotations" not in one["properties"]
-    assert [one["properties"]["title"] for one in found[: len(UNSHARED)]] == list(UNSHARED)
-    assert "In use (vCPUs)" in {one["properties"].get("title") for one in widgets_of(stack)}
+    graphs = [widget for widget in dashboard_widgets(stack) if widget["type"] == "metric" and widget["height"] == 6]
+    for graph in graphs[: len(UNSHARED)]:
+        title = graph["properties"]["title"]
+        assert (widget_lines(graph), graph["properties"]["period"]) == UNSHARED[title]
+        assert "annotations" not in graph["properties"]
+    assert [graph["properties"]["title"] for graph in graphs[: len(UNSHARED)]] == list(UNSHARED)
+    assert "In use (vCPUs)" in {widget["properties"].get("title") for widget in dashboard_widgets(stack)}
 
 
-def test_of_a_team() -> None:
-    found = contents("p4", shares={"p4": ["a"]})
-    assert {title: of for title, of in found.items() if title in TEAM} == TEAM
+def test_a_team_dashboard() -> None:
+    shown = contents("p4", shares={"p4": ["a"]})
+    assert {title: widget for title, widget in shown.items() if title in TEAM} == TEAM
 
 
 @pytest.mark.parametrize(
@@ -196,22 +199,24 @@ def test_of_a_team() -> None:
         ("p4", "Capacity in use by share, stacked", "instances", {"label": "limit", "value": 100}),
         ("g5", "Capacity in use by share, stacked", "vCPUs", {"label": "limit", "value": 768}),
         ("cpu", "Capacity in use", "instances", {"label": "limit", "value": 10}),
-        ("p4", "Use of each share's entitlement (over 100: borrowing)", "%", {"label": "entitlement", "value": 100}),
+        ("p4", "Use of entitlement by share (above 100 %: borrowed)", "%", {"label": "entitlement", "value": 100}),
     ],
 )
-def test_what_capacity_is_held_against(queue: str, title: str, unit: str, line: dict[str, Any]) -> None:
-    widgets = widgets_of(dashboard(queues=[queue])[0])
-    (found,) = (one["properties"] for one in widgets if one["properties"].get("title") == title)
-    assert found["annotations"] == {"horizontal": [line]}
-    assert found["yAxis"]["left"] == {"min": 0, "label": unit, "showUnits": False}
+def test_capacity_graphs_have_a_line_at_the_limit_or_entitlement(
+    queue: str, title: str, unit: str, line: dict[str, Any]
+) -> None:
+    widgets = dashboard_widgets(dashboard(queues=[queue])[0])
+    (graph,) = (widget["properties"] for widget in widgets if widget["properties"].get("title") == title)
+    assert graph["annotations"] == {"horizontal": [line]}
+    assert graph["yAxis"]["left"] == {"min": 0, "label": unit, "showUnits": False}
 
 
-def test_gpu_hours_are_added_up_over_all_that_is_shown() -> None:
-    widgets = [one["properties"] for one in widgets_of(dashboard()[0])]
-    tables = [one for one in widgets if one.get("title") == "GPU-hours by share, in all"]
+def test_gpu_hours_are_totals_over_the_time_range_of_the_dashboard() -> None:
+    widgets = [widget["properties"] for widget in dashboard_widgets(dashboard()[0])]
+    tables = [widget for widget in widgets if widget.get("title") == "Total GPU-hours by share"]
     assert len(tables) == 2
     for table in tables:
         assert table["view"] == "table"
         assert table["setPeriodToTimeRange"] is True
         assert table["table"]["summaryColumns"] == ["SUM"]
-    assert all("setPeriodToTimeRange" not in one for one in widgets if one.get("view") != "table")
+    assert all("setPeriodToTimeRange" not in widget for widget in widgets if widget.get("view") != "table")

@@ -1,4 +1,4 @@
-"""Three queues, their exporter and all alarms, with the limits that they have by default."""
+"""Deployment of three queues, their exporter and all alarms with default limits."""
 
 from aws_cdk import App, Environment, Stack
 
@@ -12,28 +12,30 @@ from fairlane import (
     TrainingQueue,
 )
 from fairlane.capacity import Purchase
-from fairlane.cloudwatch.template import plain
+from fairlane.cloudwatch.template import template_text
 from fairlane.monitoring import QueueAlarms
 from fairlane.monitoring.exporter.queue_reader import AnyQueue
-from tests.gpu import gpu_queue, machines
+from tests.gpu import compute_environment, gpu_queue
 from tests.support import recommended_flags, template_of
 
 P4 = "ml.p4d.24xlarge"
 TOPIC = "arn:aws:sns:us-east-1:111122223333:oncall"
 
 
-class Deployed:
-    """The alarms of `p4`, with quota shares of 60 and 40 instances; of `g5`, with fair shares of 144 and 48 vCPUs, a
-    half of them Spot; and of `fifo`, with 16 instances.
+class Deployment:
+    """Deployment of three queues with alarms.
+
+    `p4` has quota shares of 60 and 40 instances, `g5` has fair shares of 144 and 48 vCPUs, half of them Spot Instances,
+    and `fifo` has 16 instances.
 
     Attributes:
-        template: with all alarms in it.
-        names: of every alarm, by logical id, by their paths.
-        composites: queue (or exporter) and severity of every composite, by logical id.
-        events: the queue of events, as samples know it.
-        dead_letters: the queue of events that could not be used, as samples know it.
-        rule_dead_letters: the queue of events that could not be delivered, as samples know it.
-        schedule: what the poller is told of each queue, by its name.
+        template: Template with all alarms.
+        names: Paths of the alarms by logical id.
+        composites: Queue (or exporter) and severity of each composite alarm by logical id.
+        events: Name of the queue of events in samples.
+        dead_letters: Name of the dead-letter queue of events that could not be processed, in samples.
+        rule_dead_letters: Name of the dead-letter queue of events that could not be delivered, in samples.
+        schedule: Input of the poller by queue name.
     """
 
     def __init__(self, *, interval_minutes: int = 1) -> None:
@@ -44,7 +46,7 @@ class Deployed:
             for name, number in (("a", 60), ("b", 40))
         ]
         quotas = TrainingQueue(stack, "P4", queue_name="p4", capacity={P4: 100}, scheduling=QuotaManagement(*shares))
-        steady, spot = machines(stack, "Steady"), machines(stack, "Spot", purchase=Purchase.SPOT)
+        steady, spot = compute_environment(stack, "Steady"), compute_environment(stack, "Spot", purchase=Purchase.SPOT)
         scheduling = FairShare({"prod": 1.0, "research": 3.0})
         queues: list[AnyQueue] = [
             quotas,
@@ -55,9 +57,9 @@ class Deployed:
         alarms = QueueAlarms(stack, "Alarms", metrics=metrics, notify=[TOPIC])
         self.schedule = {name: queue.poll() for name, queue in metrics.queues.items()}
         self.template = template_of(stack)
-        self.events = plain(stack.resolve(metrics.events.queue_name))
-        self.dead_letters = plain(stack.resolve(metrics.dead_letters.queue_name))
-        self.rule_dead_letters = plain(stack.resolve(metrics.rule_dead_letters.queue_name))
+        self.events = template_text(stack.resolve(metrics.events.queue_name))
+        self.dead_letters = template_text(stack.resolve(metrics.dead_letters.queue_name))
+        self.rule_dead_letters = template_text(stack.resolve(metrics.rule_dead_letters.queue_name))
         self.names = {
             stack.get_logical_id(alarm): path.removeprefix("Queues/") for path, alarm in alarms.alarms.items()
         }

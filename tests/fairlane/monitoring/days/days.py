@@ -1,23 +1,23 @@
-"""Days, and the alarms that are in state ALARM on each of them at some time."""
+"""Scripted days, each with the alarms that go to ALARM on it."""
 
 from typing import Final
 
 from tests.fairlane.monitoring.days.queues import (
     QUEUES,
-    blocked,
-    by_eights,
-    cancelled,
-    ending,
-    failing,
-    full,
-    hourly,
-    lending,
-    losing,
-    mostly_idle,
-    restless,
-    taken,
-    waiting,
-    weekend,
+    blocked_queue,
+    cancelled_jobs,
+    eight_instance_jobs,
+    failing_jobs,
+    find_ending,
+    fluctuating_queue,
+    full_queue,
+    hourly_jobs,
+    idle_weekend,
+    lent_capacity,
+    lost_attempts,
+    mostly_idle_queue,
+    unbalanced_shares,
+    waiting_jobs,
 )
 from tests.fairlane.monitoring.days.script import PREEMPTED, SUCCESS, Day, Exporter
 
@@ -42,138 +42,147 @@ BLOCKED: Final = {
     queue: [f"{queue}/blocked-{reason}-Warning" for reason in (*reasons[:-1], "Other")]
     for queue, reasons in _REASONS.items()
 }
-"""The alarms of each queue for each reason; on their day they come one after the other."""
+"""Alarms of each queue by reason. On their day, they go to ALARM one after the other."""
 
-_RECLAIMED: Final = ending("g5", "SpotReclaim")
+_RECLAIMED: Final = find_ending("g5", "SpotReclaim")
 
 DAYS: Final[dict[str, tuple[Day, set[str]]]] = {
     "busy": (Day(minutes=120), set()),
     "stuck for six hours": (
-        Day(jobs={"p4": (*full("p4"), *waiting("p4", 5))}, minutes=360, watched=235),
+        Day(jobs={"p4": (*full_queue("p4"), *waiting_jobs("p4", 5))}, minutes=360, alarm_start=235),
         {"p4/oldest-wait-Warning"},
     ),
     "stuck for twenty-five hours": (
-        Day(jobs={queue: (*full(queue), *waiting(queue, 45 - _DAY)) for queue in QUEUES}, minutes=105),
+        Day(jobs={queue: (*full_queue(queue), *waiting_jobs(queue, 45 - _DAY)) for queue in QUEUES}, minutes=105),
         {f"{queue}/oldest-wait-{severity}" for queue in QUEUES for severity in ("Warning", "Critical")},
     ),
     "blocked for each reason in turn": (
-        Day(jobs={queue: blocked(queue, *reasons) for queue, reasons in _REASONS.items()}, minutes=100),
+        Day(jobs={queue: blocked_queue(queue, *reasons) for queue, reasons in _REASONS.items()}, minutes=100),
         {path for paths in BLOCKED.values() for path in paths},
     ),
-    "blocked for a reason that is new": (
-        Day(jobs={"g5": blocked("g5", "Other")}),
+    "blocked for an unknown reason": (
+        Day(jobs={"g5": blocked_queue("g5", "Other")}),
         {"g5/blocked-Other-Warning"},
     ),
-    "200 jobs cancelled and terminated": (Day(jobs={queue: cancelled(queue) for queue in QUEUES}, minutes=100), set()),
+    "200 jobs cancelled and terminated": (
+        Day(jobs={queue: cancelled_jobs(queue) for queue in QUEUES}, minutes=100),
+        set(),
+    ),
     "jobs fail": (
-        Day(jobs={"fifo": failing("fifo", "AlgorithmError", pairs=6, successes=4)}, minutes=60),
+        Day(jobs={"fifo": failing_jobs("fifo", "AlgorithmError", pairs=6, successes=4)}, minutes=60),
         {"fifo/failure-rate-Warning"},
     ),
     "jobs fail everywhere": (
-        Day(jobs={queue: failing(queue, "Timeout", pairs=8, successes=1) for queue in QUEUES}, minutes=45),
+        Day(jobs={queue: failing_jobs(queue, "Timeout", pairs=8, successes=1) for queue in QUEUES}, minutes=45),
         {f"{queue}/failure-rate-Warning" for queue in QUEUES},
     ),
     "jobs fail and more succeed": (
-        Day(jobs={queue: failing(queue, "Timeout", pairs=4, successes=8) for queue in QUEUES}, minutes=50),
+        Day(jobs={queue: failing_jobs(queue, "Timeout", pairs=4, successes=8) for queue in QUEUES}, minutes=50),
         set(),
     ),
-    "four jobs of four fail": (Day(jobs={"g5": failing("g5", "ExitCode", pairs=2, successes=0)}, minutes=50), set()),
-    "others have what a share is entitled to": (
-        Day(jobs={"p4": taken("p4", by="b"), "g5": taken("g5", by="prod")}),
+    "four jobs of four fail": (
+        Day(jobs={"g5": failing_jobs("g5", "ExitCode", pairs=2, successes=0)}, minutes=50),
+        set(),
+    ),
+    "other shares use the entitlement of a share": (
+        Day(jobs={"p4": unbalanced_shares("p4", by="b"), "g5": unbalanced_shares("g5", by="prod")}),
         {"p4/starved-share-a-Warning", "g5/starved-share-research-Warning"},
     ),
-    "others have what another share is entitled to": (
-        Day(jobs={"p4": taken("p4", by="a"), "g5": taken("g5", by="research")}),
+    "other shares use the entitlement of another share": (
+        Day(jobs={"p4": unbalanced_shares("p4", by="a"), "g5": unbalanced_shares("g5", by="research")}),
         {"p4/starved-share-b-Warning", "g5/starved-share-prod-Warning"},
     ),
-    "jobs of several instances do not divide an entitlement": (Day(jobs={"p4": by_eights(7, 5)}), set()),
+    "jobs of several instances do not divide an entitlement": (Day(jobs={"p4": eight_instance_jobs(7, 5)}), set()),
     "a share has room for one more job of several instances": (
-        Day(jobs={"p4": by_eights(6, 6)}),
+        Day(jobs={"p4": eight_instance_jobs(6, 6)}),
         {"p4/starved-share-a-Warning"},
     ),
     "capacity is idle while jobs wait": (
-        Day(jobs={"fifo": mostly_idle("fifo")}, minutes=50),
+        Day(jobs={"fifo": mostly_idle_queue("fifo")}, minutes=50),
         {"fifo/idle-while-waiting-Warning"},
     ),
     "capacity is idle while jobs wait everywhere": (
-        Day(jobs={queue: mostly_idle(queue) for queue in QUEUES}, minutes=50),
+        Day(jobs={queue: mostly_idle_queue(queue) for queue in QUEUES}, minutes=50),
         {f"{queue}/idle-while-waiting-Warning" for queue in QUEUES},
     ),
-    "queues are full now and then": (
-        Day(jobs={queue: restless(queue, range(90), waits=True) for queue in QUEUES}),
+    "queues are full at times": (
+        Day(jobs={queue: fluctuating_queue(queue, range(90), waits=True) for queue in QUEUES}),
         set(),
     ),
-    "jobs wait, or are too many to list, now and then": (
+    "jobs wait or exceed the listing at times": (
         Day(
-            jobs={queue: restless(queue, range(90), waits=False) for queue in QUEUES},
-            exporter=Exporter(endless=frozenset(QUEUES), now_and_then=True),
+            jobs={queue: fluctuating_queue(queue, range(90), waits=False) for queue in QUEUES},
+            exporter=Exporter(endless=frozenset(QUEUES), intermittent=True),
         ),
         set(),
     ),
     "jobs are preempted": (
-        Day(jobs={"p4": losing("p4", PREEMPTED, 24, SUCCESS)}, minutes=100),
+        Day(jobs={"p4": lost_attempts("p4", PREEMPTED, 24, SUCCESS)}, minutes=100),
         {"p4/preemptions-Warning"},
     ),
-    "machines are reclaimed": (
-        Day(jobs={"g5": losing("g5", _RECLAIMED, 18, _RECLAIMED)}),
+    "Spot Instances are reclaimed": (
+        Day(jobs={"g5": lost_attempts("g5", _RECLAIMED, 18, _RECLAIMED)}),
         {"g5/spot-reclaims-Warning"},
     ),
     "some attempts are lost": (
         Day(
-            jobs={"p4": losing("p4", PREEMPTED, 12, SUCCESS), "g5": losing("g5", _RECLAIMED, 12, _RECLAIMED)},
+            jobs={
+                "p4": lost_attempts("p4", PREEMPTED, 12, SUCCESS),
+                "g5": lost_attempts("g5", _RECLAIMED, 12, _RECLAIMED),
+            },
             minutes=80,
         ),
         set(),
     ),
-    "the exporter is dead for an hour while a queue is stuck": (
+    "the exporter stops for an hour while a queue is stuck": (
         Day(
-            jobs={"p4": (*full("p4"), *waiting("p4", -300))},
+            jobs={"p4": (*full_queue("p4"), *waiting_jobs("p4", -300))},
             minutes=180,
-            exporter=Exporter(dead=range(90, 150)),
+            exporter=Exporter(stopped=range(90, 150)),
         ),
         {"p4/oldest-wait-Warning", *(f"Exporter/Queues/{queue}/stale-Critical" for queue in QUEUES)},
     ),
-    "all is new, and begins late": (Day(exporter=Exporter(dead=range(60)), watched=0), set()),
+    "a new exporter starts late": (Day(exporter=Exporter(stopped=range(60)), alarm_start=0), set()),
     "the schedule never works": (
-        Day(exporter=Exporter(dead=range(500)), watched=0),
+        Day(exporter=Exporter(stopped=range(500)), alarm_start=0),
         {f"Exporter/Queues/{queue}/stale-Critical" for queue in QUEUES},
     ),
-    "events wait": (Day(exporter=Exporter(events_dead=range(20, 60))), {"Exporter/stale-events-Critical"}),
+    "events wait": (Day(exporter=Exporter(events_stopped=range(20, 60))), {"Exporter/stale-events-Critical"}),
     "an event cannot be delivered": (
         Day(exporter=Exporter(undelivered=(20,)), minutes=40),
         {"Exporter/dead-letters-undelivered-Warning"},
     ),
-    "an event is of no use": (Day(exporter=Exporter(unusable=(20,))), {"Exporter/dead-letters-unused-Warning"}),
+    "an event cannot be processed": (Day(exporter=Exporter(unusable=(20,))), {"Exporter/dead-letters-unused-Warning"}),
     "more jobs than a poll lists": (
         Day(exporter=Exporter(endless=frozenset(QUEUES)), minutes=60),
         {f"Exporter/Queues/{queue}/truncated-Warning" for queue in QUEUES},
     ),
-    "one minute of each hour is late": (Day(exporter=Exporter(late=30), minutes=105), set()),
+    "one minute of each hour is late": (Day(exporter=Exporter(late_minute=30), minutes=105), set()),
     "every minute is late": (Day(exporter=Exporter(delay=130), minutes=100), set()),
-    "polls drift over the minute": (Day(exporter=Exporter(drifting=True), minutes=100), set()),
-    "AWS does not list what runs": (
+    "polls drift across minutes": (Day(exporter=Exporter(drifting=True), minutes=100), set()),
+    "AWS does not list running jobs": (
         Day(
-            jobs={queue: (*full(queue), *waiting(queue, 5)) for queue in QUEUES},
+            jobs={queue: (*full_queue(queue), *waiting_jobs(queue, 5)) for queue in QUEUES},
             exporter=Exporter(throttled=frozenset({"RUNNING", "snapshot"})),
         ),
         set(),
     ),
-    "AWS does not list what waits": (
+    "AWS does not list waiting jobs": (
         Day(exporter=Exporter(throttled=frozenset({"RUNNABLE"}))),
         {f"Exporter/Queues/{queue}/stale-Critical" for queue in QUEUES},
     ),
     "AWS gives no snapshots": (
         Day(
-            jobs={queue: (*full(queue), *waiting(queue, 5)) for queue in QUEUES},
+            jobs={queue: (*full_queue(queue), *waiting_jobs(queue, 5)) for queue in QUEUES},
             exporter=Exporter(throttled=frozenset({"snapshot"})),
         ),
         set(),
     ),
-    "lent capacity comes back": (Day(jobs={"p4": lending()}, minutes=120), set()),
-    "the exporter dies while much is wrong": (
+    "lent capacity comes back": (Day(jobs={"p4": lent_capacity()}, minutes=120), set()),
+    "the exporter stops while alarms are in ALARM": (
         Day(
-            jobs={"p4": taken("p4", by="b"), "fifo": mostly_idle("fifo")},
-            exporter=Exporter(endless=frozenset({"g5"}), dead=range(75, 500)),
+            jobs={"p4": unbalanced_shares("p4", by="b"), "fifo": mostly_idle_queue("fifo")},
+            exporter=Exporter(endless=frozenset({"g5"}), stopped=range(75, 500)),
             minutes=140,
         ),
         {
@@ -183,11 +192,11 @@ DAYS: Final[dict[str, tuple[Day, set[str]]]] = {
             *(f"Exporter/Queues/{queue}/stale-Critical" for queue in QUEUES),
         },
     ),
-    "capacity is idle for three days, and the exporter dies": (
+    "capacity is idle for three days, and the exporter stops": (
         Day(
             jobs=dict.fromkeys(QUEUES, ()),
-            exporter=Exporter(interval=30, dead=range(73 * 60 + 31, 5 * _DAY)),
-            watched=72 * 60 + 30,
+            exporter=Exporter(interval=30, stopped=range(73 * 60 + 31, 5 * _DAY)),
+            alarm_start=72 * 60 + 30,
             minutes=75 * 60 + 30,
         ),
         {
@@ -197,18 +206,18 @@ DAYS: Final[dict[str, tuple[Day, set[str]]]] = {
     ),
     "one queue is idle for three days": (
         Day(
-            jobs={"p4": hourly("p4", 6, 75), "g5": full("g5")[-1:], "fifo": hourly("fifo", 0.5, 75)},
+            jobs={"p4": hourly_jobs("p4", 6, 75), "g5": full_queue("g5")[-1:], "fifo": hourly_jobs("fifo", 0.5, 75)},
             exporter=Exporter(interval=30),
-            watched=72 * 60 + 30,
+            alarm_start=72 * 60 + 30,
             minutes=75 * 60,
         ),
         {"fifo/idle-capacity-Warning"},
     ),
     "a weekend": (
         Day(
-            jobs={queue: weekend(queue, 5 * 60, 68 * 60) for queue in QUEUES},
+            jobs={queue: idle_weekend(queue, 5 * 60, 68 * 60) for queue in QUEUES},
             exporter=Exporter(interval=30),
-            watched=67 * 60 + 30,
+            alarm_start=67 * 60 + 30,
             minutes=70 * 60,
         ),
         set(),

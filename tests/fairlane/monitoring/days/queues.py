@@ -1,4 +1,4 @@
-"""What queues go through: first of all a busy day, on which they are full, and what waits does not wait for long."""
+"""Jobs of scripted queues. On an ordinary day, queues are full and jobs wait for a short time."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,95 +14,94 @@ _SLOTS: Final = {
     "g5": {"prod": (3, 48.0), "research": (1, 48.0)},
     "fifo": {"": (4, 4.0)},
 }
-"""By queue and share, how many jobs run at a time, and what each uses: all that the share is entitled to."""
+"""Number of jobs that run at a time and capacity of each, by queue and share. Together they use the entitlement."""
 
 _RUN: Final = 90
 _WAIT: Final = 20
 
 
-def ending(queue: str, reason: str) -> Ending:
-    """How a job of a queue ends for a reason, while it runs if it may."""
-    endings = [one for one in (COMPUTE_ENDINGS if queue == "g5" else SERVICE_ENDINGS) if one.reason == reason]
-    return next((one for one in endings if one.phase == "run"), endings[0])
+def find_ending(queue: str, reason: str) -> Ending:
+    """Return an ending for a reason on a queue, preferably while the job runs."""
+    all_endings = COMPUTE_ENDINGS if queue == "g5" else SERVICE_ENDINGS
+    endings = [ending for ending in all_endings if ending.reason == reason]
+    return next((ending for ending in endings if ending.phase == "run"), endings[0])
 
 
 @cache
-def ordinary(queue: str, minutes: range) -> tuple[Jobs, ...]:
-    """Jobs that run one after the other, of which one in seven fails, and one in five is terminated."""
-    return tuple(one for share in _SLOTS[queue] for one in _busy(queue, share, minutes))
+def ordinary_jobs(queue: str, minutes: range) -> tuple[Jobs, ...]:
+    """Return jobs that run one after the other. One in seven fails, and one in five is terminated."""
+    return tuple(job for share in _SLOTS[queue] for job in _busy_jobs(queue, share, minutes))
 
 
-def _busy(queue: str, share: str, minutes: range) -> Iterator[Jobs]:
+def _busy_jobs(queue: str, share: str, minutes: range) -> Iterator[Jobs]:
     slots, size = _SLOTS[queue][share]
     number = 0
     for slot in range(slots):
         for started in range(minutes[0] - _RUN * (slot + 1) // slots, minutes[-1] + _WAIT, _RUN):
             number += 1
-            how = "Terminated" if number % 5 == 0 else "Timeout" if number % 7 == 0 else ""
+            reason = "Terminated" if number % 5 == 0 else "Timeout" if number % 7 == 0 else ""
             yield Jobs(
                 share=share,
                 size=size,
                 submitted=started - _WAIT,
                 started=max(started, minutes[0]),
                 ended=started + _RUN,
-                ending=ending(queue, how) if how else SUCCESS,
+                ending=find_ending(queue, reason) if reason else SUCCESS,
             )
 
 
-def full(queue: str) -> tuple[Jobs, ...]:
-    """Jobs that hang, and use all that their shares are entitled to."""
+def full_queue(queue: str) -> tuple[Jobs, ...]:
+    """Return jobs that never end and use the whole entitlements of their shares."""
     return tuple(
         Jobs(count=count, share=share, size=size, submitted=-60, started=-30)
         for share, (count, size) in _SLOTS[queue].items()
     )
 
 
-def waiting(queue: str, since: int, until: int = FOREVER) -> tuple[Jobs, ...]:
-    """Jobs of each share, which wait; they may be terminated."""
-    how = ending(queue, "Terminated")
+def waiting_jobs(queue: str, since: int, until: int = FOREVER) -> tuple[Jobs, ...]:
+    """Return waiting jobs of each share, which are terminated at `until`."""
+    terminated = find_ending(queue, "Terminated")
     return tuple(
-        Jobs(count=2, share=share, size=size, submitted=since, ended=until, ending=how)
+        Jobs(count=2, share=share, size=size, submitted=since, ended=until, ending=terminated)
         for share, (_, size) in _SLOTS[queue].items()
     )
 
 
-def blocked(queue: str, *reasons: str) -> tuple[Jobs, ...]:
-    """A full queue of which AWS says one reason after the other, two minutes apart, each once."""
+def blocked_queue(queue: str, *reasons: str) -> tuple[Jobs, ...]:
+    """Return a full queue for which AWS reports each reason once, two minutes apart."""
     blocks = {block.reason: block for block in BLOCKS}
-    told = tuple((20 + 2 * n, blocks[reason]) for n, reason in enumerate(reasons))
-    return (*full(queue), Jobs(share=_first(queue), submitted=10, blocked=told))
+    reports = tuple((20 + 2 * n, blocks[reason]) for n, reason in enumerate(reasons))
+    return (*full_queue(queue), Jobs(share=_first_share(queue), submitted=10, blocked=reports))
 
 
-def failing(queue: str, reason: str, pairs: int, successes: int) -> tuple[Jobs, ...]:
-    """A full queue in which jobs without much appetite end from minute 20 on: first two that succeed in each minute,
-    then two that fail.
-    """
-    how = ending(queue, reason)
+def failing_jobs(queue: str, reason: str, pairs: int, successes: int) -> tuple[Jobs, ...]:
+    """Return a full queue where jobs without capacity end from minute 20: two successes a minute, then two failures."""
+    failure = find_ending(queue, reason)
     return (
-        *full(queue),
+        *full_queue(queue),
         *(
             Jobs(
                 count=2,
-                share=_first(queue),
+                share=_first_share(queue),
                 size=0,
                 submitted=end - 4,
                 started=end - 3,
                 ended=end,
-                ending=how if end >= 20 + successes else SUCCESS,
+                ending=failure if end >= 20 + successes else SUCCESS,
             )
             for end in range(20, 20 + pairs + successes)
         ),
     )
 
 
-def cancelled(queue: str) -> tuple[Jobs, ...]:
-    """A full queue in which somebody cancels 100 jobs that wait, and terminates 100 that have just begun, in turns."""
-    cancel = next(one for one in SERVICE_ENDINGS if one.reason == "Terminated" and one.phase == "queue")
+def cancelled_jobs(queue: str) -> tuple[Jobs, ...]:
+    """Return a full queue where 100 waiting jobs are cancelled and 100 new jobs are terminated, in turns."""
+    cancel = next(ending for ending in SERVICE_ENDINGS if ending.reason == "Terminated" and ending.phase == "queue")
     if queue == "g5":
-        cancel = next(one for one in COMPUTE_ENDINGS if one.reason == "Cancelled")
-    share, terminate = _first(queue), ending(queue, "Terminated")
+        cancel = next(ending for ending in COMPUTE_ENDINGS if ending.reason == "Cancelled")
+    share, terminate = _first_share(queue), find_ending(queue, "Terminated")
     return (
-        *full(queue),
+        *full_queue(queue),
         *(Jobs(count=50, share=share, submitted=10, ended=end, ending=cancel) for end in (30, 32)),
         *(
             Jobs(count=50, share=share, size=0, submitted=10, started=20, ended=end, ending=terminate)
@@ -111,17 +110,19 @@ def cancelled(queue: str) -> tuple[Jobs, ...]:
     )
 
 
-def taken(queue: str, by: str) -> tuple[Jobs, ...]:
-    """A full queue of which one share has most of what others are entitled to, while jobs of theirs wait."""
+def unbalanced_shares(queue: str, by: str) -> tuple[Jobs, ...]:
+    """Return a full queue where one share uses most of the other shares' entitlements while their jobs wait."""
     slots, size = _SLOTS[queue], _SLOTS[queue][by][1]
     left = {share: count // 3 for share, (count, _) in slots.items() if share != by}
-    has = {by: sum(count for count, _ in slots.values()) - sum(left.values()), **left}
-    running = (Jobs(count=has[share], share=share, size=size, submitted=-60, started=-30) for share in has)
+    jobs_by_share = {by: sum(count for count, _ in slots.values()) - sum(left.values()), **left}
+    running = (
+        Jobs(count=jobs_by_share[share], share=share, size=size, submitted=-60, started=-30) for share in jobs_by_share
+    )
     return (*running, *(Jobs(share=share, size=size, submitted=3) for share in left))
 
 
-def by_eights(running: int, other: int) -> tuple[Jobs, ...]:
-    """Jobs of 8 instances on `p4`: so many run of `a`, of which two more wait, and so many of `b`."""
+def eight_instance_jobs(running: int, other: int) -> tuple[Jobs, ...]:
+    """Return jobs of 8 instances on `p4`: `running` jobs of `a` with two more waiting, and `other` jobs of `b`."""
     before = Jobs(size=8, submitted=-60, started=-30)
     return (
         replace(before, count=running, share="a"),
@@ -130,31 +131,35 @@ def by_eights(running: int, other: int) -> tuple[Jobs, ...]:
     )
 
 
-def mostly_idle(queue: str) -> tuple[Jobs, ...]:
-    """A queue that runs one job, while others wait."""
+def mostly_idle_queue(queue: str) -> tuple[Jobs, ...]:
+    """Return a queue that runs one job while other jobs wait."""
     share, (_, size) = next(iter(_SLOTS[queue].items()))
-    return (Jobs(share=share, size=size, submitted=-60, started=-30), *waiting(queue, 3))
+    return (Jobs(share=share, size=size, submitted=-60, started=-30), *waiting_jobs(queue, 3))
 
 
-def restless(queue: str, minutes: range, *, waits: bool) -> tuple[Jobs, ...]:
-    """A queue that is full in every third minute only, while jobs wait; or that is never full, while they wait in two
-    minutes of three.
+def fluctuating_queue(queue: str, minutes: range, *, waits: bool) -> tuple[Jobs, ...]:
+    """Return a queue that is full every third minute while jobs wait, or never full while jobs wait at times.
+
+    Without `waits`, jobs wait in two of three minutes.
     """
-    hanging = tuple(replace(one, count=one.count // 2) for one in full(queue))
-    more = tuple(replace(one, count=one.count - one.count // 2, submitted=0) for one in full(queue))
+    steady = tuple(replace(group, count=group.count // 2) for group in full_queue(queue))
+    rest = tuple(replace(group, count=group.count - group.count // 2, submitted=0) for group in full_queue(queue))
     thirds = minutes[::3]
     if waits:
-        comes = (replace(one, started=at, ended=at + 1) for at in thirds for one in more)
-        return (*hanging, *comes, *waiting(queue, 3))
-    waits_on_and_off = (replace(one, started=FOREVER, submitted=at, ended=at + 2) for at in thirds for one in more)
-    return (*hanging, *(replace(one, ending=ending(queue, "Terminated")) for one in waits_on_and_off))
+        short = (replace(group, started=minute, ended=minute + 1) for minute in thirds for group in rest)
+        return (*steady, *short, *waiting_jobs(queue, 3))
+    terminated = find_ending(queue, "Terminated")
+    never_started = (
+        replace(group, started=FOREVER, submitted=minute, ended=minute + 2) for minute in thirds for group in rest
+    )
+    return (*steady, *(replace(group, ending=terminated) for group in never_started))
 
 
-def losing(queue: str, how: Ending, count: int, final: Ending) -> tuple[Jobs, ...]:
-    """A full queue, two jobs of which lose an attempt each minute; they run again, and every sixth ends otherwise."""
-    share = _first(queue)
+def lost_attempts(queue: str, loss: Ending, count: int, final: Ending) -> tuple[Jobs, ...]:
+    """Return a full queue where two jobs a minute lose an attempt and run again; each sixth job ends with `final`."""
+    share = _first_share(queue)
     size = _SLOTS[queue][share][1] * _SLOTS[queue][share][0] / count
-    others = tuple(one for one in full(queue) if one.share != share)
+    others = tuple(group for group in full_queue(queue) if group.share != share)
     return (
         *others,
         *(
@@ -163,7 +168,7 @@ def losing(queue: str, how: Ending, count: int, final: Ending) -> tuple[Jobs, ..
                 size=size,
                 submitted=-30,
                 started=-10,
-                lost=((20 + n // 2, how),),
+                lost=((20 + n // 2, loss),),
                 ended=55 + n,
                 ending=SUCCESS if n % 6 else final,
             )
@@ -172,28 +177,28 @@ def losing(queue: str, how: Ending, count: int, final: Ending) -> tuple[Jobs, ..
     )
 
 
-def lending() -> tuple[Jobs, ...]:
-    """Share `a` of `p4` uses all, until jobs of `b` take back what it lent."""
-    a, b = full("p4")
-    preempted = next(one for one in SERVICE_ENDINGS if "Preempted" in one.said)
+def lent_capacity() -> tuple[Jobs, ...]:
+    """Return jobs of share `a` of `p4` that use all capacity, until jobs of `b` preempt them."""
+    a, b = full_queue("p4")
+    preempted = next(ending for ending in SERVICE_ENDINGS if "Preempted" in ending.said)
     return (a, replace(a, count=4, ended=60, ending=preempted), replace(b, submitted=45, started=60))
 
 
-def hourly(queue: str, size: float, hours: int) -> tuple[Jobs, ...]:
-    """A queue of which hardly anything is used, and that for a part of each hour."""
-    share = _first(queue)
+def hourly_jobs(queue: str, size: float, hours: int) -> tuple[Jobs, ...]:
+    """Return jobs that use little capacity for a part of each hour."""
+    share = _first_share(queue)
     return tuple(
         Jobs(share=share, size=size, submitted=60 * hour + 15, started=60 * hour + 20, ended=60 * hour + 40)
         for hour in range(hours)
     )
 
 
-def weekend(queue: str, since: int, until: int) -> tuple[Jobs, ...]:
-    """A queue that is full, but for two days and a half."""
-    before = [replace(one, ended=since) for one in full(queue)]
-    return (*before, *(replace(one, submitted=until - 10, started=until) for one in full(queue)))
+def idle_weekend(queue: str, since: int, until: int) -> tuple[Jobs, ...]:
+    """Return a full queue that is idle from minute `since` to minute `until`."""
+    before = [replace(group, ended=since) for group in full_queue(queue)]
+    return (*before, *(replace(group, submitted=until - 10, started=until) for group in full_queue(queue)))
 
 
-def _first(queue: str) -> str:
-    """The share of the queue that is named first."""
+def _first_share(queue: str) -> str:
+    """Return the first share of the queue."""
     return next(iter(_SLOTS[queue]))

@@ -1,6 +1,6 @@
-"""What happens on a day: jobs, by queue, and when the exporter does what.
+"""Script of a day: jobs by queue, and the behavior of the exporter.
 
-Times are minutes of the day; those before it are negative.
+Times are minutes of the day. Minutes before the day are negative.
 """
 
 from collections.abc import Mapping
@@ -18,18 +18,18 @@ PREEMPTED: Final = PREEMPTIONS[0]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Jobs:
-    """Jobs that do the same at the same time.
+    """Group of jobs with the same history.
 
     Args:
-        count: how many.
-        share: the share that they were submitted to.
-        size: the capacity that each uses, in the queue's unit.
-        submitted: when they were submitted.
-        started: when their first attempt ran; never, if it is not said.
-        lost: when an attempt was lost and how; the next one runs at once.
-        ended: when they ended; never, if it is not said.
-        ending: how.
-        blocked: when AWS says that the first of them cannot start, and why.
+        count: Number of jobs.
+        share: Share of the jobs.
+        size: Capacity of each job, in the queue's unit.
+        submitted: Minute of the submission.
+        started: Minute in which the first attempt starts. Default: never.
+        lost: Minute and ending of each lost attempt; the next attempt starts in the same minute.
+        ended: Minute of the end. Default: never.
+        ending: Ending of the last attempt.
+        blocked: Minute and reason of each report that the first job cannot start.
     """
 
     count: int = 1
@@ -43,28 +43,30 @@ class Jobs:
     blocked: tuple[tuple[int, Block], ...] = ()
 
     def state(self, minute: int) -> str | None:
-        """The state that they are listed in."""
+        """Return the state in which AWS lists the jobs, or None."""
         if not self.submitted <= minute < self.ended:
             return None
         return "RUNNABLE" if minute < self.started else "RUNNING"
 
     def histories(self, name: str, queue: Queue, *, service: bool, quota: bool) -> list[Job]:
-        """What the events of AWS Batch are told from.
+        """Return the jobs whose events AWS Batch sends.
 
         Args:
-            name: what the jobs are called, but for a number.
-            queue: theirs.
-            service: whether it is one of SageMaker training jobs.
-            quota: whether it has quota shares.
+            name: Name of the jobs, without a number.
+            queue: Queue of the jobs.
+            service: True for a queue of SageMaker training jobs.
+            quota: True for a queue with quota shares.
         """
-        steps = [Transition(state, at(self.submitted)) for state in ("SUBMITTED", "RUNNABLE")]
+        steps = [Transition(state, milliseconds(self.submitted)) for state in ("SUBMITTED", "RUNNABLE")]
         for started, ending in [(self.started, None), *self.lost]:
             if ending:
-                steps.append(Transition("RUNNABLE", at(started), ending))
+                steps.append(Transition("RUNNABLE", milliseconds(started), ending))
             if started < FOREVER:
-                steps += [Transition(state, at(started)) for state in ("SCHEDULED", "STARTING", "RUNNING")]
+                steps += [Transition(state, milliseconds(started)) for state in ("SCHEDULED", "STARTING", "RUNNING")]
         if self.ended < FOREVER:
-            steps.append(Transition("FAILED" if self.ending.reason else "SUCCEEDED", at(self.ended), self.ending))
+            steps.append(
+                Transition("FAILED" if self.ending.reason else "SUCCEEDED", milliseconds(self.ended), self.ending)
+            )
         job = Job(
             id=name,
             role="job",
@@ -74,71 +76,71 @@ class Jobs:
             service=service,
             capacity=(("ml.p4d.24xlarge", round(self.size)),) if service else (),
         )
-        blocked = tuple((at(minute), block) for minute, block in self.blocked)
+        blocked = tuple((milliseconds(minute), block) for minute, block in self.blocked)
         return [replace(job, id=f"{name}-{n}", blocked=() if n else blocked) for n in range(self.count)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exporter:
-    """How the exporter does.
+    """Behavior of the exporter.
 
     Args:
-        interval: minutes between two polls.
-        dead: minutes in which there are no polls.
-        drifting: whether every other poll is late, so that two are in one minute, and none in the next.
-        delay: seconds until what is printed can be read.
-        late: which minute of every hour can be read ten minutes later only.
-        throttled: states of jobs that AWS does not list, and `snapshot` where it gives none of a queue.
-        endless: queues of which it lists page after page.
-        now_and_then: whether it does so in every third minute only.
-        events_dead: minutes in which events are not taken from their queue.
-        unusable: minutes in which an event comes that nobody understands.
-        undelivered: minutes in which an event cannot be delivered.
+        interval: Minutes between two polls.
+        stopped: Minutes without polls.
+        drifting: True if every other poll is late, so that one minute has two polls and the next minute has none.
+        delay: Seconds until CloudWatch can read printed lines.
+        late_minute: Minute of each hour whose lines can be read only ten minutes later.
+        throttled: Job states that AWS does not list, and `snapshot` if AWS returns no queue snapshots.
+        endless: Names of the queues for which AWS lists one page after another.
+        intermittent: True if AWS does so only in every third minute.
+        events_stopped: Minutes in which no events are taken from their queue.
+        unusable: Minutes in which an event arrives that the exporter cannot process.
+        undelivered: Minutes in which an event cannot be delivered.
     """
 
     interval: int = 1
-    dead: range = range(0)
+    stopped: range = range(0)
     drifting: bool = False
     delay: int = 20
-    late: int = -1
+    late_minute: int = -1
     throttled: frozenset[str] = frozenset()
     endless: frozenset[str] = frozenset()
-    now_and_then: bool = False
-    events_dead: range = range(0)
+    intermittent: bool = False
+    events_stopped: range = range(0)
     unusable: tuple[int, ...] = ()
     undelivered: tuple[int, ...] = ()
 
     def polls(self, minutes: range) -> list[int]:
-        """When queues are polled, in seconds since 1970."""
+        """Return the times of the polls, in seconds since 1970."""
         times = []
         for minute in minutes[:: self.interval]:
-            if minute not in self.dead:
+            if minute not in self.stopped:
                 early = self.drifting and (minute // self.interval) % 2
                 times.append(MIDNIGHT + 60 * minute + (-5 if early else 5))
         return times
 
     def readable(self, printed: int) -> int:
-        """When CloudWatch can read what was printed, in seconds since 1970."""
-        return printed + (600 if printed // 60 % 60 == self.late else self.delay)
+        """Return the time when CloudWatch can read printed lines, in seconds since 1970."""
+        return printed + (600 if printed // 60 % 60 == self.late_minute else self.delay)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Day:
-    """A day, or the hours of one that matter.
+    """Script of a day, or of some hours of a day.
 
     Args:
-        jobs: by queue; what is not in it has an ordinary day.
-        minutes: how long it is.
-        watched: the minutes from which on alarms are there; a quarter of an hour, until they have data.
-        exporter: how it does.
+        jobs: Jobs by queue. Other queues have an ordinary day.
+        minutes: Length of the day, in minutes.
+        alarm_start: Minute in which the alarms are created. Default: 15, when they have data.
+        exporter: Behavior of the exporter.
     """
 
     jobs: Mapping[str, tuple[Jobs, ...]] = field(default_factory=dict)
     minutes: int = 90
-    watched: int = 15
+    alarm_start: int = 15
     exporter: Exporter = Exporter()
 
 
-def at(minute: int) -> int:
-    """A minute of the day, in milliseconds since 1970."""
+def milliseconds(minute: int) -> int:
+    """Return a minute of the day, in milliseconds since 1970."""
     return (MIDNIGHT + 60 * minute) * 1000

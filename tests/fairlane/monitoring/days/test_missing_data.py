@@ -1,6 +1,4 @@
-"""Why each alarm takes missing data as it does: what is missing of a gauge is not known, what is missing of a count is 0,
-and that polls are missing is itself what an alarm is about.
-"""
+"""Tests of missing data: a missing gauge is unknown, a missing count is 0, and missing polls are the cause of an alarm."""
 
 import json
 import re
@@ -12,19 +10,28 @@ from fairlane.cloudwatch.alarms import evaluate_alarms
 from fairlane.cloudwatch.samples import Samples
 from fairlane.cloudwatch.states import State
 from tests.fairlane.monitoring.days.days import BLOCKED
+from tests.fairlane.monitoring.days.evaluation import (
+    ALARM,
+    OK,
+    RANGES,
+    deployment,
+    history,
+    later_states,
+    states_with_minimum_range,
+    template_with,
+)
 from tests.fairlane.monitoring.days.script import MIDNIGHT
-from tests.fairlane.monitoring.days.watching import ALARM, OK, RANGES, deployed, history, kept, only, states
 
 _LONG: Final = 3600 + 600
-"""A little longer than a warm-up."""
+"""Seconds, a little longer than the warm-up."""
 
-DYING = "the exporter dies while much is wrong"
-IDLE = "capacity is idle for three days, and the exporter dies"
+STOPPED = "the exporter stops while alarms are in ALARM"
+IDLE = "capacity is idle for three days, and the exporter stops"
 
 
-def unheard_of(path: str) -> list[State]:
-    """The states of an alarm whose metrics CloudWatch has never seen, whether `FILL` makes anything of nothing or not."""
-    filled = only(path)
+def states_without_data(path: str) -> list[State]:
+    """Return the states of an alarm without any data of its metrics, both if `FILL` fills a missing metric and if not."""
+    filled = template_with(path)
     (alarm,) = filled["Resources"].values()
     metrics = json.loads(re.sub(r"FILL\((\w+), 0\)", r"\1", json.dumps(alarm["Properties"]["Metrics"])))
     empty = {
@@ -32,130 +39,131 @@ def unheard_of(path: str) -> list[State]:
             name: {**alarm, "Properties": {**alarm["Properties"], "Metrics": metrics}} for name in filled["Resources"]
         }
     }
-    found, also = (
-        states(evaluate_alarms(template, Samples(), start=MIDNIGHT, end=MIDNIGHT + _LONG), path)
+    with_fill, without_fill = (
+        later_states(evaluate_alarms(template, Samples(), start=MIDNIGHT, end=MIDNIGHT + _LONG), path)
         for template in (filled, empty)
     )
-    assert found == also
-    return found
+    assert with_fill == without_fill
+    return with_fill
 
 
-def silent_after(value: float, path: str, queue: str, name: str, again: float | None = None) -> list[State]:
-    """The states of an alarm of the exporter, of whose queue SQS publishes a value for ten minutes and then nothing; or
-    after half an hour another one.
+def states_after_silence(value: float, path: str, queue: str, name: str, again: float | None = None) -> list[State]:
+    """Return the states of an exporter's alarm if SQS publishes `value` for ten minutes and then nothing.
+
+    With `again`, SQS publishes that value half an hour later.
     """
     samples = Samples()
     for minute in range(10):
         samples.add("AWS/SQS", name, {"QueueName": queue}, MIDNIGHT + 60 * minute, [value])
     if again is not None:
         samples.add("AWS/SQS", name, {"QueueName": queue}, MIDNIGHT + 60 * 40, [again])
-    return states(evaluate_alarms(only(path), samples, start=MIDNIGHT, end=MIDNIGHT + 3600), path)
+    return later_states(evaluate_alarms(template_with(path), samples, start=MIDNIGHT, end=MIDNIGHT + 3600), path)
 
 
-def test_a_job_may_still_wait_while_nobody_polls() -> None:
-    stuck = "the exporter is dead for an hour while a queue is stuck"
-    assert kept("p4/oldest-wait-Warning", stuck) == [ALARM]
-    assert kept("g5/oldest-wait-Warning", stuck) == [OK]
+def test_oldest_wait_keeps_its_state_without_polls() -> None:
+    stuck = "the exporter stops for an hour while a queue is stuck"
+    assert states_with_minimum_range("p4/oldest-wait-Warning", stuck) == [ALARM]
+    assert states_with_minimum_range("g5/oldest-wait-Warning", stuck) == [OK]
 
 
-def test_a_share_may_still_be_starved_while_nobody_polls() -> None:
-    assert kept("p4/starved-share-a-Warning", DYING) == [OK, ALARM]
-    assert kept("p4/starved-share-b-Warning", DYING) == [OK]
+def test_starved_share_keeps_its_state_without_polls() -> None:
+    assert states_with_minimum_range("p4/starved-share-a-Warning", STOPPED) == [OK, ALARM]
+    assert states_with_minimum_range("p4/starved-share-b-Warning", STOPPED) == [OK]
 
 
-def test_capacity_may_still_be_idle_while_nobody_polls() -> None:
-    assert kept("fifo/idle-while-waiting-Warning", DYING) == [OK, ALARM]
-    assert kept("p4/idle-while-waiting-Warning", DYING) == [OK]
+def test_idle_while_waiting_keeps_its_state_without_polls() -> None:
+    assert states_with_minimum_range("fifo/idle-while-waiting-Warning", STOPPED) == [OK, ALARM]
+    assert states_with_minimum_range("p4/idle-while-waiting-Warning", STOPPED) == [OK]
 
 
-def test_three_idle_days_do_not_end_because_nobody_polls() -> None:
-    assert states(history(IDLE), "g5/idle-capacity-Warning") == [ALARM]
+def test_idle_capacity_keeps_its_state_without_polls() -> None:
+    assert later_states(history(IDLE), "g5/idle-capacity-Warning") == [ALARM]
 
 
-def test_there_may_still_be_too_many_jobs_to_list_while_nobody_polls() -> None:
-    assert kept("Exporter/Queues/g5/truncated-Warning", DYING) == [ALARM]
-    assert kept("Exporter/Queues/p4/truncated-Warning", DYING) == [OK]
+def test_truncated_keeps_its_state_without_polls() -> None:
+    assert states_with_minimum_range("Exporter/Queues/g5/truncated-Warning", STOPPED) == [ALARM]
+    assert states_with_minimum_range("Exporter/Queues/p4/truncated-Warning", STOPPED) == [OK]
 
 
 @pytest.mark.parametrize(
     "kind", ["oldest-wait", "starved-share-a", "idle-while-waiting", "idle-capacity", "Exporter truncated"]
 )
-def test_nothing_is_known_of_gauges_that_nobody_has_published_yet(kind: str) -> None:
+def test_alarms_on_gauges_have_no_state_before_the_first_poll(kind: str) -> None:
     path = f"p4/{kind}-Warning" if "Exporter" not in kind else "Exporter/Queues/p4/truncated-Warning"
-    assert unheard_of(path) == []
+    assert states_without_data(path) == []
 
 
 @pytest.mark.parametrize("gauge", ["starved-share-a", "idle-while-waiting"])
-def test_use_that_is_not_known_is_not_a_use_of_nothing(gauge: str) -> None:
+def test_unknown_use_does_not_count_as_zero(gauge: str) -> None:
     path = f"p4/{gauge}-Warning"
-    assert states(history("AWS does not list what runs"), path) == []
+    assert later_states(history("AWS does not list running jobs"), path) == []
 
 
-def test_polls_that_are_missing_are_what_it_is_about() -> None:
-    dead = history("the exporter is dead for an hour while a queue is stuck")
+def test_missing_polls_are_stale() -> None:
+    dead = history("the exporter stops for an hour while a queue is stuck")
     for queue in ("p4", "g5", "fifo"):
-        assert states(dead, f"Exporter/Queues/{queue}/stale-Critical") == [OK, ALARM, OK]
+        assert later_states(dead, f"Exporter/Queues/{queue}/stale-Critical") == [OK, ALARM, OK]
 
 
 def test_a_queue_that_was_never_polled_is_stale() -> None:
-    assert unheard_of("Exporter/Queues/p4/stale-Critical") == [ALARM]
+    assert states_without_data("Exporter/Queues/p4/stale-Critical") == [ALARM]
 
 
-def test_a_queue_is_not_stale_before_its_exporter_can_have_polled_it() -> None:
-    assert states(history("all is new, and begins late"), "Exporter/Queues/p4/stale-Critical") == [OK]
+def test_a_queue_is_not_stale_before_its_exporter_can_poll_it() -> None:
+    assert later_states(history("a new exporter starts late"), "Exporter/Queues/p4/stale-Critical") == [OK]
 
 
-def test_a_queue_of_which_aws_says_nothing_is_not_blocked() -> None:
+def test_a_queue_without_reports_is_not_blocked() -> None:
     for paths in BLOCKED.values():
         for path in paths:
-            assert unheard_of(path) == [OK]
-            assert states(history("blocked for each reason in turn"), path) == [OK, ALARM, OK]
+            assert states_without_data(path) == [OK]
+            assert later_states(history("blocked for each reason in turn"), path) == [OK, ALARM, OK]
 
 
-def test_where_no_job_ended_none_failed() -> None:
-    assert unheard_of("g5/failure-rate-Warning") == [OK]
-    assert states(history("stuck for six hours"), "p4/failure-rate-Warning") == [OK]
+def test_without_ended_jobs_the_failure_rate_is_ok() -> None:
+    assert states_without_data("g5/failure-rate-Warning") == [OK]
+    assert later_states(history("stuck for six hours"), "p4/failure-rate-Warning") == [OK]
 
 
-def test_where_no_attempt_was_preempted_aws_publishes_nothing() -> None:
-    assert unheard_of("p4/preemptions-Warning") == [OK]
-    assert states(history("jobs are preempted"), "p4/preemptions-Warning") == [OK, ALARM, OK]
+def test_without_preemption_metrics_no_attempt_was_preempted() -> None:
+    assert states_without_data("p4/preemptions-Warning") == [OK]
+    assert later_states(history("jobs are preempted"), "p4/preemptions-Warning") == [OK, ALARM, OK]
 
 
-def test_where_no_attempt_was_lost_nobody_publishes_anything() -> None:
-    assert unheard_of("g5/spot-reclaims-Warning") == [OK]
-    assert states(history("machines are reclaimed"), "g5/spot-reclaims-Warning") == [OK, ALARM, OK]
+def test_without_loss_metrics_no_attempt_was_lost() -> None:
+    assert states_without_data("g5/spot-reclaims-Warning") == [OK]
+    assert later_states(history("Spot Instances are reclaimed"), "g5/spot-reclaims-Warning") == [OK, ALARM, OK]
 
 
-def test_sqs_publishes_nothing_of_events_that_nobody_sends() -> None:
+def test_events_are_not_stale_when_sqs_publishes_nothing() -> None:
     path = "Exporter/stale-events-Critical"
-    assert unheard_of(path) == [OK]
-    assert silent_after(2000, path, deployed().events, "ApproximateAgeOfOldestMessage") == [ALARM, OK]
+    assert states_without_data(path) == [OK]
+    assert states_after_silence(2000, path, deployment().events, "ApproximateAgeOfOldestMessage") == [ALARM, OK]
 
 
-def test_dead_letters_that_sqs_publishes_nothing_of_any_more_are_still_there() -> None:
-    unused, undelivered = (f"Exporter/dead-letters-{of}-Warning" for of in ("unused", "undelivered"))
+def test_dead_letters_keep_their_state_when_sqs_publishes_nothing() -> None:
+    unused, undelivered = (f"Exporter/dead-letters-{part}-Warning" for part in ("unused", "undelivered"))
     name = "ApproximateNumberOfMessagesVisible"
-    for path, queue in ((unused, deployed().dead_letters), (undelivered, deployed().rule_dead_letters)):
-        assert unheard_of(path) == []
-        assert silent_after(1, path, queue, name) == [ALARM]
-        assert silent_after(1, path, queue, name, again=0) == [ALARM, OK]
+    for path, queue in ((unused, deployment().dead_letters), (undelivered, deployment().rule_dead_letters)):
+        assert states_without_data(path) == []
+        assert states_after_silence(1, path, queue, name) == [ALARM]
+        assert states_after_silence(1, path, queue, name, again=0) == [ALARM, OK]
 
 
-def test_that_one_queue_of_dead_letters_is_empty_says_nothing_of_the_other() -> None:
+def test_the_two_dead_letter_alarms_are_independent() -> None:
     path, samples = "Exporter/dead-letters-unused-Warning", Samples()
     name = "ApproximateNumberOfMessagesVisible"
-    samples.add("AWS/SQS", name, {"QueueName": deployed().dead_letters}, MIDNIGHT, [1])
+    samples.add("AWS/SQS", name, {"QueueName": deployment().dead_letters}, MIDNIGHT, [1])
     for minute in range(10, 60):
-        samples.add("AWS/SQS", name, {"QueueName": deployed().rule_dead_letters}, MIDNIGHT + 60 * minute, [0])
-    found = evaluate_alarms(deployed().template, samples, start=MIDNIGHT, end=MIDNIGHT + 3600)
-    assert states(found, path) == [ALARM]
+        samples.add("AWS/SQS", name, {"QueueName": deployment().rule_dead_letters}, MIDNIGHT + 60 * minute, [0])
+    entries = evaluate_alarms(deployment().template, samples, start=MIDNIGHT, end=MIDNIGHT + 3600)
+    assert later_states(entries, path) == [ALARM]
 
 
 @pytest.mark.parametrize("fetched", RANGES)
-def test_how_many_periods_cloudwatch_fetches_changes_nothing_where_nothing_is_published(fetched: str) -> None:
-    found = evaluate_alarms(
-        deployed().template, Samples(), start=MIDNIGHT, end=MIDNIGHT + _LONG, evaluation_range=RANGES[fetched]
+def test_the_number_of_fetched_periods_changes_no_state_without_data(fetched: str) -> None:
+    entries = evaluate_alarms(
+        deployment().template, Samples(), start=MIDNIGHT, end=MIDNIGHT + _LONG, evaluation_range=RANGES[fetched]
     )
-    for path in deployed().names.values():
-        assert states(found, path) == unheard_of(path)
+    for path in deployment().names.values():
+        assert later_states(entries, path) == states_without_data(path)

@@ -1,4 +1,4 @@
-"""The exporter's construct: which events go where, what the functions may do, and what it refuses."""
+"""Tests of `JobMetrics`: rules, permissions, schedule, metrics and refused arguments."""
 
 import json
 import re
@@ -11,9 +11,9 @@ from cdk_nag import AwsSolutionsChecks
 from cfnlint.api import ManualArgs, lint
 
 from fairlane import FairShare, Fifo, GpuQueue, JobMetrics, QuotaManagement, QuotaShare, Sharing, TrainingQueue
-from fairlane.monitoring.exporter.event_bus import template_of as input_template
+from fairlane.monitoring.exporter.event_bus import input_template
 from fairlane_lambda.job_events import handler as events_handler
-from fairlane_lambda.queue_poller._queue import read_queues
+from fairlane_lambda.queue_poller.queue import read_queues
 from tests.gpu import gpu_queue
 from tests.support import REPOSITORY, problems_of, recommended_flags, template_of
 
@@ -38,12 +38,13 @@ def build(**changes: Any) -> tuple[Stack, JobMetrics]:
     return stack, JobMetrics(stack, "Metrics", **settings | changes)
 
 
-def of_type(stack: Stack, kind: str) -> list[dict[str, Any]]:
-    return [one["Properties"] for one in template_of(stack)["Resources"].values() if one["Type"] == f"AWS::{kind}"]
+def resources_of_type(stack: Stack, resource_type: str) -> list[dict[str, Any]]:
+    resources = template_of(stack)["Resources"].values()
+    return [resource["Properties"] for resource in resources if resource["Type"] == f"AWS::{resource_type}"]
 
 
-def test_rules_match_what_has_ended_blocks_and_preempts_of_these_queues_only() -> None:
-    rules = of_type(build()[0], "Events::Rule")
+def test_rules_match_only_ended_blocked_and_preemption_events_of_the_queues() -> None:
+    rules = resources_of_type(build()[0], "Events::Rule")
     kinds = sorted(rule["EventPattern"]["detail-type"][0] for rule in rules)
     assert kinds == [
         *["Batch Job Queue Blocked", "Batch Job Queue Blocked", "Batch Job State Change", "Batch Job State Change"],
@@ -62,8 +63,8 @@ def test_rules_match_what_has_ended_blocks_and_preempts_of_these_queues_only() -
         assert "DeadLetterConfig" in target
 
 
-def test_no_environment_command_payload_or_tag_of_a_job_goes_anywhere() -> None:
-    for rule in of_type(build()[0], "Events::Rule"):
+def test_rules_select_no_environment_command_payload_or_tag_of_a_job() -> None:
+    for rule in resources_of_type(build()[0], "Events::Rule"):
         transformer = rule["Targets"][0]["InputTransformer"]
         paths = set(transformer["InputPathsMap"].values())
         secret = re.compile(r"environment|command|payload|tags|secrets|parameters|image|jobDefinition$", re.IGNORECASE)
@@ -75,17 +76,17 @@ def test_no_environment_command_payload_or_tag_of_a_job_goes_anywhere() -> None:
 
 
 def transformed(rule: dict[str, Any], event: dict[str, Any]) -> str:
-    """What EventBridge makes of an event: absent paths become empty texts, and texts are quoted."""
+    """Return the event as EventBridge transforms it: missing paths become empty strings, and strings are quoted."""
     transformer = rule["Targets"][0]["InputTransformer"]
 
     def value(path: str) -> Any:
-        found: Any = event
+        current: Any = event
         for part in re.findall(r"[\w-]+", path.removeprefix("$")):
             try:
-                found = found[int(part)] if isinstance(found, list) else found[part]
+                current = current[int(part)] if isinstance(current, list) else current[part]
             except (KeyError, IndexError, TypeError):
                 return ""
-        return found
+        return current
 
     text = str(transformer["InputTemplate"])
     for name, path in transformer["InputPathsMap"].items():
@@ -93,10 +94,10 @@ def transformed(rule: dict[str, Any], event: dict[str, Any]) -> str:
     return text
 
 
-def test_the_handler_understands_what_the_rules_send(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_events_function_reads_events_of_the_rules(capsys: pytest.CaptureFixture[str]) -> None:
     (rule,) = (
         rule
-        for rule in of_type(build()[0], "Events::Rule")
+        for rule in resources_of_type(build()[0], "Events::Rule")
         if rule["EventPattern"]["detail-type"] == ["Batch Job State Change"]
         and '"queue":"old"' in rule["Targets"][0]["InputTransformer"]["InputTemplate"]
     )
@@ -125,11 +126,11 @@ def test_the_handler_understands_what_the_rules_send(capsys: pytest.CaptureFixtu
     assert '"JobWaitTime":60' in printed
 
 
-def test_the_poller_understands_its_schedule() -> None:
-    (schedule,) = of_type(build()[0], "Scheduler::Schedule")
+def test_the_poller_function_reads_the_input_of_the_schedule() -> None:
+    (schedule,) = resources_of_type(build()[0], "Scheduler::Schedule")
     assert schedule["ScheduleExpression"] == "rate(1 minute)"
-    told = json.loads(schedule["Target"]["Input"])
-    queues = {queue.name: queue for queue in read_queues(told)}
+    poll_input = json.loads(schedule["Target"]["Input"])
+    queues = {queue.name: queue for queue in read_queues(poll_input)}
     assert {name: queue.kind for name, queue in queues.items()} == {
         "p4": "service",
         "g6": "service",
@@ -144,11 +145,12 @@ def test_the_poller_understands_its_schedule() -> None:
 
 
 def batch_actions(statements: list[dict[str, Any]]) -> list[str]:
-    actions = [one["Action"] if isinstance(one["Action"], list) else [one["Action"]] for one in statements]
-    return sorted(action for some in actions for action in some if action.startswith("batch:"))
+    actions = [statement["Action"] for statement in statements]
+    lists = [action if isinstance(action, list) else [action] for action in actions]
+    return sorted(action for group in lists for action in group if action.startswith("batch:"))
 
 
-def test_functions_may_do_what_they_call_and_nothing_else() -> None:
+def test_functions_have_only_the_permissions_that_they_use() -> None:
     stack, _ = build()
     roles = {
         name: role["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
@@ -164,35 +166,36 @@ def test_functions_may_do_what_they_call_and_nothing_else() -> None:
         "batch:ListJobs",
         "batch:ListServiceJobs",
     ]
-    (snapshot,) = (one for one in poller if "batch:GetJobQueueSnapshot" in one["Action"])
+    (snapshot,) = (statement for statement in poller if "batch:GetJobQueueSnapshot" in statement["Action"])
     assert len(snapshot["Resource"]) == 4
 
 
-def test_only_eventbridge_of_this_account_sends_and_only_encrypted() -> None:
+def test_queues_accept_only_encrypted_events_from_eventbridge_of_this_account() -> None:
     stack, _ = build()
-    for queue in of_type(stack, "SQS::Queue"):
+    for queue in resources_of_type(stack, "SQS::Queue"):
         assert queue["SqsManagedSseEnabled"] is True
-    for policy in of_type(stack, "SQS::QueuePolicy"):
+    for policy in resources_of_type(stack, "SQS::QueuePolicy"):
         statements = policy["PolicyDocument"]["Statement"]
-        assert any(one["Effect"] == "Deny" and "aws:SecureTransport" in json.dumps(one) for one in statements)
-        for one in statements:
-            if one["Effect"] == "Allow":
-                assert one["Condition"]["StringEquals"] == {"aws:SourceAccount": "111122223333"}
+        denials = [statement for statement in statements if statement["Effect"] == "Deny"]
+        assert any("aws:SecureTransport" in json.dumps(statement) for statement in denials)
+        for statement in statements:
+            if statement["Effect"] == "Allow":
+                assert statement["Condition"]["StringEquals"] == {"aws:SourceAccount": "111122223333"}
 
 
-def test_events_come_in_batches_of_which_parts_may_fail() -> None:
+def test_single_events_of_a_batch_may_fail() -> None:
     stack, _ = build()
-    (mapping,) = of_type(stack, "Lambda::EventSourceMapping")
+    (mapping,) = resources_of_type(stack, "Lambda::EventSourceMapping")
     assert (mapping["BatchSize"], mapping["FunctionResponseTypes"]) == (100, ["ReportBatchItemFailures"])
     assert mapping["ScalingConfig"] == {"MaximumConcurrency": 2}
-    for function in of_type(stack, "Lambda::Function"):
+    for function in resources_of_type(stack, "Lambda::Function"):
         assert "ReservedConcurrentExecutions" not in function
         assert (function["Runtime"], function["Architectures"]) == ("python3.14", ["arm64"])
-    assert all(group["LogGroupClass"] == "STANDARD" for group in of_type(stack, "Logs::LogGroup"))
+    assert all(group["LogGroupClass"] == "STANDARD" for group in resources_of_type(stack, "Logs::LogGroup"))
 
 
 @pytest.mark.parametrize("flags", [recommended_flags(), {}], ids=["all recommended flags", "no flags"])
-def test_every_judge_lets_it_through(flags: dict[str, Any]) -> None:
+def test_cdk_nag_and_cfn_lint_report_nothing(flags: dict[str, Any]) -> None:
     app = App(context=flags)
     stack = Stack(app, "Stack", env=Environment(account="111122223333", region="us-east-1"))
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
@@ -203,20 +206,20 @@ def test_every_judge_lets_it_through(flags: dict[str, Any]) -> None:
 
 def test_every_metric_has_a_method_with_its_unit_and_dimensions() -> None:
     _, metrics = build()
-    for name, known in CATALOG["metrics"].items():
+    for name, entry in CATALOG["metrics"].items():
         snake = re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
-        for per in known["per"]:
+        for per in entry["per"]:
             arguments = {} if per == "queue" else {per: "v"}
             metric: cloudwatch.Metric = getattr(metrics, f"metric_{snake}")("p4", **arguments)
             assert (metric.metric_name, metric.namespace) == (name, "Fairlane")
-            assert str(metric.unit).rpartition(".")[2] == known["unit"].upper()
-            assert metric.statistic == known["statistic"]
+            assert str(metric.unit).rpartition(".")[2] == entry["unit"].upper()
+            assert metric.statistic == entry["statistic"]
             assert sorted(metric.dimensions or {}) == sorted(CATALOG["dimensions"][per])
-    with pytest.raises(ValueError, match="no metric JobFailures by share"):
+    with pytest.raises(ValueError, match="no metric JobFailures is published by share"):
         metrics.metric("JobFailures", "p4", share="a")
 
 
-def test_its_own_health_can_be_watched() -> None:
+def test_alarms_accept_the_health_metrics_of_the_exporter() -> None:
     stack, metrics = build()
     for number, metric in enumerate(
         (
@@ -228,13 +231,14 @@ def test_its_own_health_can_be_watched() -> None:
         )
     ):
         cloudwatch.Alarm(stack, f"Alarm{number}", metric=metric, threshold=1, evaluation_periods=1)
-    assert len(of_type(stack, "CloudWatch::Alarm")) == 5
+    assert len(resources_of_type(stack, "CloudWatch::Alarm")) == 5
 
 
-def test_another_namespace_and_interval() -> None:
+def test_a_custom_namespace_and_interval() -> None:
     stack, metrics = build(namespace="Training/GPU", interval_minutes=5)
-    assert of_type(stack, "Scheduler::Schedule")[0]["ScheduleExpression"] == "rate(5 minutes)"
-    names = {one["Environment"]["Variables"]["FAIRLANE_NAMESPACE"] for one in of_type(stack, "Lambda::Function")}
+    assert resources_of_type(stack, "Scheduler::Schedule")[0]["ScheduleExpression"] == "rate(5 minutes)"
+    functions = resources_of_type(stack, "Lambda::Function")
+    names = {function["Environment"]["Variables"]["FAIRLANE_NAMESPACE"] for function in functions}
     assert names == {"Training/GPU"}
     assert metrics.metric_runnable_jobs("p4").namespace == "Training/GPU"
 
@@ -242,13 +246,13 @@ def test_another_namespace_and_interval() -> None:
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
-        ({"queues": []}, "queues: got '0 queues', allowed: 1 to 50"),
+        ({"queues": []}, "queues: 0 queues are given: give 1 to 50 queues"),
         ({"queues": "p4"}, "queues: got 'p4', allowed: a list of TrainingQueue and GpuQueue"),
         ({"queues": ["p4"]}, "queues[0]: got 'p4', allowed: a list of TrainingQueue and GpuQueue"),
         ({"shares": {"p5": ["a"]}}, "shares.p5: got 'p5', allowed: the name of one of the queues: p4, g6, g5, old"),
         ({"shares": {"old": "a"}}, "shares.old: got 'a', allowed: a list of share identifiers"),
-        ({"shares": {"old": [f"s{n}" for n in range(101)]}}, "queues[3]: got '101 shares', allowed: at most 100"),
-        ({"shares": {"old": ["s" * 200 + str(n) for n in range(50)]}}, "shares: got '10"),
+        ({"shares": {"old": [f"s{n}" for n in range(101)]}}, "queues[3]: queue old has 101 shares: choose at most 100"),
+        ({"shares": {"old": ["s" * 200 + str(n) for n in range(50)]}}, "shares: the shares of queue old take 10"),
         ({"shares": {"old": ["<evil>", ""]}}, "shares.old[0]: got '<evil>', allowed: a share identifier"),
         ({"instance_types": {"g6": 5}}, "instance_types.g6: got 5, allowed: an ml.* instance type"),
         ({"namespace": ":é"}, "namespace: got ':é', allowed: 1 to 255 characters"),
@@ -257,41 +261,41 @@ def test_another_namespace_and_interval() -> None:
         ({"namespace": "AWS/Batch"}, "namespace: got 'AWS/Batch', allowed: 1 to 255 characters"),
     ],
 )
-def test_a_mistake_is_named(changes: dict[str, Any], problem: str) -> None:
+def test_an_invalid_argument_is_refused(changes: dict[str, Any], problem: str) -> None:
     assert problems_of(lambda: build(**changes))[0].startswith(problem)
 
 
 @pytest.mark.parametrize("arn", ["us-east-1:999999999999", "eu-west-1:111122223333"])
-def test_a_queue_of_another_account_or_region_is_a_mistake(arn: str) -> None:
+def test_a_queue_of_another_account_or_region_is_refused(arn: str) -> None:
     stack = Stack(App(), "Stack", env=Environment(account="111122223333", region="us-east-1"))
     queue = GpuQueue.from_job_queue_arn(stack, "Q", f"arn:aws:batch:{arn}:job-queue/q")
     (problem,) = problems_of(lambda: JobMetrics(stack, "M", queues=[queue]))
-    assert problem.endswith("allowed: a queue in the account and Region of this")
+    assert problem.endswith("use a queue in the account and Region of this JobMetrics")
 
 
-def test_a_queue_is_exported_once_in_a_namespace() -> None:
+def test_a_queue_cannot_be_exported_twice_in_a_namespace() -> None:
     stack = Stack(App(), "Stack", env=Environment(account="111122223333", region="us-east-1"))
     queue = TrainingQueue(stack, "Q", queue_name="q", capacity=1, scheduling=Fifo())
     JobMetrics(stack, "M", queues=[queue])
     JobMetrics(stack, "Other", queues=[queue], namespace="Other")
     (problem,) = problems_of(lambda: JobMetrics(stack, "Again", queues=[queue]))
-    assert "Stack/M has it" in problem
+    assert "Stack/M already exports queue q in namespace Fairlane" in problem
 
 
-def test_a_poll_that_fails_is_not_repeated() -> None:
-    (config,) = of_type(build()[0], "Lambda::EventInvokeConfig")
+def test_a_failed_poll_is_not_retried() -> None:
+    (config,) = resources_of_type(build()[0], "Lambda::EventInvokeConfig")
     assert (config["MaximumRetryAttempts"], config["MaximumEventAgeInSeconds"]) == (0, 60)
 
 
-def test_a_queue_twice_is_a_mistake() -> None:
+def test_a_queue_given_twice_is_refused() -> None:
     stack = Stack(App(), "Stack")
     queue = TrainingQueue(stack, "Q", queue_name="q", capacity=1, scheduling=Fifo())
     assert problems_of(lambda: JobMetrics(stack, "M", queues=[queue, queue])) == [
-        "queues[1]: got 'q', allowed: each queue once"
+        "queues[1]: queue q is given twice: remove one"
     ]
 
 
-def test_fifty_queues_of_twenty_shares_fit() -> None:
+def test_fifty_queues_fit_with_one_share_and_not_with_twenty() -> None:
     stack = Stack(App(), "Stack")
     queues = [
         TrainingQueue(
@@ -302,10 +306,10 @@ def test_fifty_queues_of_twenty_shares_fit() -> None:
     ]  # fmt: skip
     JobMetrics(stack, "Metrics", queues=queues, shares={queue.job_queue_name: ["a"] for queue in queues})
     problems = problems_of(lambda: JobMetrics(Stack(App(), "Other"), "Metrics", queues=queues))
-    assert problems[0].startswith("queues: got '")
+    assert problems[0].startswith("queues: all training queues with their shares take ")
 
 
-def test_templates_are_json_before_and_after() -> None:
+def test_an_input_template_with_values_is_json() -> None:
     assert json.loads(
         input_template({"a": "b"}, {"queue": "q"}).replace("<type>", '""').replace("<time>", "1").replace("<a>", "[]")
     )

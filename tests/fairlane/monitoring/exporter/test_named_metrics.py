@@ -1,4 +1,4 @@
-"""Every metric that an alarm or a widget names is one that somebody publishes, with these dimensions."""
+"""Tests that each metric in an alarm or a widget is published, with the same dimensions."""
 
 import inspect
 import json
@@ -11,7 +11,7 @@ from fairlane import QueueAlarms, QueueDashboard
 from fairlane.environment import load_environment
 from fairlane.queues import native_metrics
 from fairlane_stacks import build_stacks
-from tests.fairlane.monitoring.alarms.watching import build, of_type
+from tests.fairlane.monitoring.alarms.monitored_queues import build, resources_of_type
 from tests.fairlane.monitoring.dashboards.test_queue_dashboard import bodies
 from tests.support import REPOSITORY
 
@@ -25,65 +25,65 @@ OTHERS = {
 SEARCH = re.compile(r"SEARCH\('\{(?P<schema>[^}]*)\} (?P<terms>[^']*)', '(?P<statistic>\w+)', \d+\)")
 MULTIPLE = re.compile(r"(Average|Sum|Minimum|Maximum|SampleCount|p\d+(\.\d+)?)")
 
-Named = tuple[str, str, dict[str, str], str, str | None]
-"""A namespace, a name, dimensions, a statistic, and a unit if one is named."""
+Reference = tuple[str, str, dict[str, str], str, str | None]
+"""Namespace, name, dimensions, statistic, and unit or None."""
 
 
-def named_by_alarms(stack: Stack) -> Iterator[Named]:
-    for alarm in of_type(stack, "CloudWatch::Alarm").values():
+def alarm_references(stack: Stack) -> Iterator[Reference]:
+    for alarm in resources_of_type(stack, "CloudWatch::Alarm").values():
         for query in alarm["Metrics"]:
             if stat := query.get("MetricStat"):
                 metric = stat["Metric"]
-                dimensions = {one["Name"]: one["Value"] for one in metric["Dimensions"]}
+                dimensions = {dimension["Name"]: dimension["Value"] for dimension in metric["Dimensions"]}
                 yield metric["Namespace"], metric["MetricName"], dimensions, stat["Stat"], stat.get("Unit")
             else:
                 assert "SEARCH" not in query["Expression"]
 
 
-def named_by_dashboards(stack: Stack) -> Iterator[Named]:
+def dashboard_references(stack: Stack) -> Iterator[Reference]:
     for body in bodies(stack).values():
         for widget in body["widgets"]:
             for row in widget["properties"].get("metrics", []):
                 if isinstance(row[0], dict):
-                    yield from searched(row[0]["expression"])
+                    yield from search_references(row[0]["expression"])
                     continue
                 namespace, name, *pairs, options = row
                 dimensions = dict(zip(pairs[::2], pairs[1::2], strict=True))
                 yield namespace, name, dimensions, options["stat"], options.get("unit")
 
 
-def searched(expression: str) -> Iterator[Named]:
+def search_references(expression: str) -> Iterator[Reference]:
     assert ("SEARCH" in expression) == (SEARCH.search(expression) is not None), expression
-    for found in SEARCH.finditer(expression):
-        namespace, *names = [part.strip('"') for part in found["schema"].split(",")]
-        terms = dict(re.findall(r'(\w+)="([^"]*)"', found["terms"]))
+    for match in SEARCH.finditer(expression):
+        namespace, *names = [part.strip('"') for part in match["schema"].split(",")]
+        terms = dict(re.findall(r'(\w+)="([^"]*)"', match["terms"]))
         name = terms.pop("MetricName")
         assert terms.keys() <= set(names)
-        yield namespace, name, {one: terms.get(one, "*") for one in names}, found["statistic"], None
+        yield namespace, name, {dimension: terms.get(dimension, "*") for dimension in names}, match["statistic"], None
 
 
-def check(named: Named, queues: dict[str, set[str]]) -> None:
-    namespace, name, dimensions, statistic, unit = named
-    assert MULTIPLE.fullmatch(statistic), named
+def check(reference: Reference, queues: dict[str, set[str]]) -> None:
+    namespace, name, dimensions, statistic, unit = reference
+    assert MULTIPLE.fullmatch(statistic), reference
     if namespace == CATALOG["namespace"]:
-        known = CATALOG["metrics"][name]
-        assert unit in {None, known["unit"]}, named
-        assert sorted(dimensions) in [sorted(CATALOG["dimensions"][per]) for per in known["per"]], named
-        assert dimensions["JobQueueName"] in queues, named
-        assert dimensions.get("Share", "other") in {*queues[dimensions["JobQueueName"]], "other"}, named
-        assert dimensions.get("Reason", "*") in {"*", *CATALOG["reasons"].get(name, ())}, named
+        entry = CATALOG["metrics"][name]
+        assert unit in {None, entry["unit"]}, reference
+        assert sorted(dimensions) in [sorted(CATALOG["dimensions"][per]) for per in entry["per"]], reference
+        assert dimensions["JobQueueName"] in queues, reference
+        assert dimensions.get("Share", "other") in {*queues[dimensions["JobQueueName"]], "other"}, reference
+        assert dimensions.get("Reason", "*") in {"*", *CATALOG["reasons"].get(name, ())}, reference
     elif namespace == "AWS/Batch":
-        assert name in NATIVE, named
-        assert dimensions.keys() == {"JobQueueName"}, named
-        assert dimensions["JobQueueName"] in queues, named
+        assert name in NATIVE, reference
+        assert dimensions.keys() == {"JobQueueName"}, reference
+        assert dimensions["JobQueueName"] in queues, reference
     else:
-        names, keys = OTHERS[namespace]
-        assert name in names, named
-        assert dimensions.keys() == keys, named
-    assert unit is None or namespace == CATALOG["namespace"], named
+        names, dimension_names = OTHERS[namespace]
+        assert name in names, reference
+        assert dimensions.keys() == dimension_names, reference
+    assert unit is None or namespace == CATALOG["namespace"], reference
 
 
-def test_of_the_example_environment() -> None:
+def test_metrics_of_the_example_environment_are_published() -> None:
     environment = load_environment(REPOSITORY / "environments" / "example.yaml")
     _, stack, *_ = build_stacks(App(), "example", environment)
     queues = {
@@ -91,28 +91,28 @@ def test_of_the_example_environment() -> None:
         for name, queue in environment.queues.items()
         if queue.scheduling
     }
-    every = [*named_by_alarms(stack), *named_by_dashboards(stack)]
-    assert len(every) > 300
-    for one in every:
-        check(one, queues)
+    references = [*alarm_references(stack), *dashboard_references(stack)]
+    assert len(references) > 300
+    for reference in references:
+        check(reference, queues)
 
 
-def test_of_queues_of_every_kind() -> None:
-    stack, metrics = build(shares={"old": ["mine", "team-*"]}, interval_minutes=7)
+def test_metrics_of_queues_of_all_kinds_are_published() -> None:
+    stack, metrics = build(shares={"old": ["nlp", "team-*"]}, interval_minutes=7)
     alarms = QueueAlarms(stack, "Alarms", metrics=metrics, notify=["arn:aws:sns:us-east-1:111122223333:alarms"])
     QueueDashboard(stack, "Dashboard", dashboard_name="gpus", metrics=[metrics], alarms=[alarms])
-    QueueDashboard(stack, "Team", dashboard_name="team", metrics=[metrics], shares={"old": ["mine"], "g5": ["prod"]})
+    QueueDashboard(stack, "Team", dashboard_name="team", metrics=[metrics], shares={"old": ["nlp"], "g5": ["prod"]})
     queues = {name: set(queue.shares) for name, queue in metrics.queues.items()}
-    for one in [*named_by_alarms(stack), *named_by_dashboards(stack)]:
-        check(one, queues)
+    for reference in [*alarm_references(stack), *dashboard_references(stack)]:
+        check(reference, queues)
 
 
 def test_no_native_metric_is_published_again() -> None:
-    per_queue = {name for name, known in CATALOG["metrics"].items() if "queue" in known["per"]}
+    per_queue = {name for name, entry in CATALOG["metrics"].items() if "queue" in entry["per"]}
     assert not per_queue & NATIVE
 
 
-def test_the_check_finds_what_nobody_publishes() -> None:
+def test_the_check_refuses_unpublished_metrics() -> None:
     for bad in (
         ("Fairlane", "RunningJob", {"JobQueueName": "q"}, "Sum", None),
         ("Fairlane", "RunnableJobs", {"JobQueueName": "q", "Reason": "Other"}, "Sum", None),

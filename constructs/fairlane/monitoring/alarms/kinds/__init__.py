@@ -1,4 +1,4 @@
-"""Kinds of alarms, a module each: what is watched, the limit, the text of the alarm. Imports no aws_cdk."""
+"""Kinds of alarms: the limits, the metrics and the description texts, one module for each kind. Imports no aws_cdk."""
 
 from fairlane._internal.lazy import attach
 

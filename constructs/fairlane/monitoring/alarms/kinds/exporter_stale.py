@@ -4,49 +4,61 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from fairlane.monitoring.alarms.condition import BAD, FINE, OVER, UNDER, Condition, ExporterQueues, QueueSeries
-from fairlane.monitoring.alarms.kinds.limit import LastingLimit
-from fairlane.monitoring.series import of_queue
+from fairlane.monitoring.alarms.condition import (
+    BREACHING,
+    GREATER_THAN,
+    LESS_THAN,
+    NOT_BREACHING,
+    Condition,
+    ExporterQueues,
+    QueueSeries,
+)
+from fairlane.monitoring.alarms.kinds.limit import DurationLimit
+from fairlane.monitoring.series import sqs_metric
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ExporterStale(LastingLimit):
-    """A queue was not polled, or events wait to be counted: dashboards and other alarms show old data.
+class ExporterStale(DurationLimit):
+    """Limit on the time without a poll of a queue, and on the time that events wait to be counted.
+
+    Beyond the limit, dashboards and other alarms show old data.
 
     Args:
-        minutes: For how long a queue was not polled, two intervals to 1,440; for events, twice as long.
+        minutes: Number of minutes without a poll of a queue, from two polling intervals to 1,440. Twice as long for
+            events. Default: 15.
     """
 
-    look_at: ClassVar = (
-        "errors and throttles of the exporter's functions, and their logs; other alarms show what they last knew"
+    first_step: ClassVar = (
+        "check the errors, throttles and logs of the exporter's Lambda functions. Until the exporter works again, "
+        "dashboards show old data and other alarms keep their last state"
     )
     minutes: int = 15
 
-    def least_minutes(self, interval_minutes: int) -> int:
-        """Return two intervals."""
+    def minimum_minutes(self, interval_minutes: int) -> int:
+        """Return two polling intervals."""
         return 2 * interval_minutes
 
-    def of_queue(self, queue: QueueSeries) -> Iterator[Condition]:
-        """Yield the condition for a queue."""
+    def queue_conditions(self, queue: QueueSeries) -> Iterator[Condition]:
+        """Yield the condition of a queue."""
         yield Condition(
-            meaning=f"its jobs were not listed for {self.minutes} minutes, so that what is shown of it is old",
-            series={"polls": queue.exported("RunnableJobs").by("SampleCount")},
+            meaning=f"the exporter of job metrics has not listed the jobs of the queue for {self.minutes} minutes",
+            series={"polls": queue.metric("RunnableJobs").with_statistic("SampleCount")},
             expression="FILL(polls, 0)",
-            comparison=UNDER,
+            comparison=LESS_THAN,
             threshold=1,
-            missing=BAD,
-            warm_up_minutes=60 + 2 * queue.interval_minutes,  # until the first polls of a new exporter can be read
-            **self.lasting(queue.interval_minutes),
+            missing_data=BREACHING,
+            warm_up_minutes=60 + 2 * queue.interval_minutes,  # until CloudWatch has the first polls of a new exporter
+            **self.evaluation(queue.interval_minutes),
         )
 
-    def of_exporter(self, queues: ExporterQueues) -> Iterator[Condition]:
-        """Yield the condition for events."""
+    def exporter_conditions(self, queues: ExporterQueues) -> Iterator[Condition]:
+        """Yield the condition of the events."""
         yield Condition(
             part="events",
             meaning=f"events have been waiting to be counted for more than {2 * self.minutes} minutes",
-            series={"age": of_queue("ApproximateAgeOfOldestMessage", queues.events, "Maximum")},
-            comparison=OVER,
-            threshold=60 * 2 * self.minutes,  # SQS gives an event that failed again after some minutes
-            missing=FINE,
+            series={"age": sqs_metric("ApproximateAgeOfOldestMessage", queues.events, "Maximum")},
+            comparison=GREATER_THAN,
+            threshold=60 * 2 * self.minutes,  # SQS returns a failed event only after some minutes
+            missing_data=NOT_BREACHING,
             period=300,
         )

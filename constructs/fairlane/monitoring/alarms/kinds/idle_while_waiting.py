@@ -5,41 +5,46 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from fairlane.errors import Problem
-from fairlane.monitoring.alarms.condition import AT_LEAST, GAUGES_KNOWN, KEEP, Condition, QueueSeries
-from fairlane.monitoring.alarms.kinds.limit import LastingLimit, check_percent
+from fairlane.monitoring.alarms.condition import GAUGES_PRESENT, GREATER_OR_EQUAL, IGNORE, Condition, QueueSeries
+from fairlane.monitoring.alarms.kinds.limit import DurationLimit, check_percent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class IdleWhileWaiting(LastingLimit):
-    """Capacity was idle while jobs were waiting: something other than capacity keeps them.
+class IdleWhileWaiting(DurationLimit):
+    """Limit on the time that capacity is idle while jobs wait: the jobs wait for something other than capacity.
 
     Args:
-        minutes: For how long, 1 to 1,440. EC2 instances take some minutes to start.
-        below_percent: Capacity in use, as a percentage of the queue's limit, below which it counts as idle, 0.1 to 100.
+        minutes: Number of minutes that the condition lasts, 1 to 1,440. EC2 instances take some minutes to start.
+            Default: 30.
+        below_percent: Percentage of the queue's capacity limit, 0.1 to 100. The capacity counts as idle while less is
+            in use. Default: 80.
     """
 
-    look_at: ClassVar = "whether the queue is blocked; whether AWS has the machines; account quotas; large jobs"
+    first_step: ClassVar = (
+        "check the blocked alarms of the queue, the account quotas, the size of the job at the head of the queue, and "
+        "whether AWS has instances of these types"
+    )
     minutes: int = 30
     below_percent: float = 80
 
     def problems(self) -> Iterator[Problem]:
         """Yield values out of range."""
-        yield from LastingLimit.problems(self)
+        yield from DurationLimit.problems(self)
         yield from check_percent("below_percent", self.below_percent)
 
-    def of_queue(self, queue: QueueSeries) -> Iterator[Condition]:
-        """Yield the condition for a queue whose limit is known and which has its environments for itself."""
-        if queue.queue.limit and queue.queue.alone:
+    def queue_conditions(self, queue: QueueSeries) -> Iterator[Condition]:
+        """Yield the condition of a queue with a known limit and with environments that no other queue uses."""
+        if queue.queue.limit and queue.queue.exclusive:
             yield Condition(
-                meaning=f"less than {self.below_percent:g} % of its capacity has been in use "
-                f"for {self.minutes} minutes, while jobs were waiting",
+                meaning=f"less than {self.below_percent:g} % of the capacity limit has been in use "
+                f"for {self.minutes} minutes, while jobs waited",
                 series={
-                    "waiting": queue.exported("RunnableJobs").by("Minimum"),
-                    "used": queue.exported("CapacityUtilization").by("Maximum"),
+                    "waiting": queue.metric("RunnableJobs").with_statistic("Minimum"),
+                    "used": queue.metric("CapacityUtilization").with_statistic("Maximum"),
                 },
-                expression=f"IF({GAUGES_KNOWN}, IF(waiting > 0 AND used < {self.below_percent:g}, 1, 0))",
-                comparison=AT_LEAST,
+                expression=f"IF({GAUGES_PRESENT}, IF(waiting > 0 AND used < {self.below_percent:g}, 1, 0))",
+                comparison=GREATER_OR_EQUAL,
                 threshold=1,
-                missing=KEEP,
-                **self.lasting(queue.interval_minutes),
+                missing_data=IGNORE,
+                **self.evaluation(queue.interval_minutes),
             )

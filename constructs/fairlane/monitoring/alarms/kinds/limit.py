@@ -9,13 +9,13 @@ from fairlane.errors import Problem
 from fairlane.monitoring.alarms.condition import Condition, ExporterQueues, QueueSeries
 
 DAY_MINUTES: Final = 24 * 60
-"""Longest time that all periods of an alarm cover, if each is under an hour; else a week (PutMetricAlarm)."""
+"""Longest time that the periods of an alarm cover if a period is under an hour; otherwise a week (PutMetricAlarm)."""
 
 _SHORTEST_PERIOD: Final = 5
 
 
-class Lasting(TypedDict):
-    """Period, in seconds, and number of periods of a condition that must last."""
+class Evaluation(TypedDict):
+    """Period, in seconds, and number of periods that an alarm evaluates."""
 
     period: int
     periods: int
@@ -26,50 +26,50 @@ class Limit:
     """Limit of one kind of alarm.
 
     Attributes:
-        look_at: Where to look first, for the alarm's description.
-        parts: Field that names parts of the queue, each with an alarm; None for an alarm on the queue as a whole.
+        first_step: First step of an operator, as an imperative sentence for the alarm's description.
+        parts: Field that names parts of the queue, each with its own alarm; None for one alarm on the whole queue.
     """
 
-    look_at: ClassVar[str]
+    first_step: ClassVar[str]
     parts: ClassVar[str | None] = None
 
     def problems(self) -> Iterator[Problem]:
-        """Yield every value that is out of range."""
+        """Yield the values that are out of range."""
         yield from ()
 
-    def lasting_minutes(self) -> float | None:
-        """Return how long the condition must last, in minutes; None where the limit is not a time."""
+    def duration_minutes(self) -> float | None:
+        """Return how long the condition must last, in minutes; None if the limit is not a duration."""
         return None
 
     def period_minutes(self, interval_minutes: int) -> int:
-        """Return the alarm's period, in minutes: five, or the interval of the polls if that is longer."""
+        """Return the alarm's period, in minutes: five, or the polling interval if the interval is longer."""
         return max(_SHORTEST_PERIOD, interval_minutes)
 
-    def least_minutes(self, interval_minutes: int) -> int:
-        """Return the shortest time that polls can tell, in minutes."""
+    def minimum_minutes(self, interval_minutes: int) -> int:
+        """Return the shortest duration that polls can detect, in minutes."""
         return interval_minutes
 
-    def lasting(self, interval_minutes: int) -> Lasting:
-        """Return period, in seconds, and number of periods until the condition has lasted."""
-        period, minutes = self.period_minutes(interval_minutes), self.lasting_minutes()
+    def evaluation(self, interval_minutes: int) -> Evaluation:
+        """Return the period and the number of periods that cover the duration."""
+        period, minutes = self.period_minutes(interval_minutes), self.duration_minutes()
         assert minutes is not None
         return {"period": 60 * period, "periods": -(-round(minutes) // period)}
 
-    def of_queue(self, queue: QueueSeries) -> Iterator[Condition]:
-        """Yield the conditions for a queue: none if the queue lacks what is watched, several if it has parts."""
+    def queue_conditions(self, queue: QueueSeries) -> Iterator[Condition]:
+        """Yield the conditions of a queue: none if the queue lacks the metrics, several if the kind has parts."""
         yield from ()
 
-    def of_exporter(self, queues: ExporterQueues) -> Iterator[Condition]:
-        """Yield the conditions for the exporter as a whole."""
+    def exporter_conditions(self, queues: ExporterQueues) -> Iterator[Condition]:
+        """Yield the conditions of the exporter as a whole."""
         yield from ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LastingLimit(Limit):
-    """Limit on how long something lasts.
+class DurationLimit(Limit):
+    """Limit on a duration.
 
     Args:
-        minutes: For how long, 1 to 1,440.
+        minutes: Number of minutes that the condition lasts, 1 to 1,440.
     """
 
     minutes: int
@@ -78,17 +78,17 @@ class LastingLimit(Limit):
         """Yield minutes out of range."""
         yield from check_whole_number(("minutes",), self.minutes, 1, DAY_MINUTES, unit="minutes")
 
-    def lasting_minutes(self) -> float:
+    def duration_minutes(self) -> float:
         """Return the minutes."""
         return self.minutes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HourlyLimit(Limit):
-    """Limit on a number of attempts.
+    """Limit on the number of attempts in an hour.
 
     Args:
-        per_hour: Attempts in an hour that trigger the alarm, 1 or more.
+        per_hour: Number of attempts in an hour that triggers the alarm, 1 or more. Default: 20.
     """
 
     per_hour: int = 20
@@ -99,5 +99,5 @@ class HourlyLimit(Limit):
 
 
 def check_percent(field: str, percent: float, highest: float = 100) -> Iterator[Problem]:
-    """Check a percentage above 0."""
+    """Yield a percentage that is not from 0.1 to `highest`."""
     yield from check_number((field,), percent, 0.1, highest)

@@ -4,30 +4,30 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from fairlane.monitoring.alarms.condition import AT_LEAST, FINE, HOUR, Condition, QueueSeries
+from fairlane.monitoring.alarms.condition import GREATER_OR_EQUAL, HOUR, NOT_BREACHING, Condition, QueueSeries
 from fairlane.monitoring.alarms.kinds.limit import HourlyLimit
-from fairlane.monitoring.series import native
+from fairlane.monitoring.series import native_metric
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preemptions(HourlyLimit):
-    """Many attempts are stopped for others, so much work is lost; for queues with quota shares.
+    """Limit on the number of preempted attempts in an hour, for queues with quota shares. Preempted attempts lose work.
 
     Args:
-        per_hour: Preempted attempts in an hour that trigger the alarm, 1 or more.
+        per_hour: Number of preempted attempts in an hour that triggers the alarm, 1 or more. Default: 20.
     """
 
-    look_at: ClassVar = "which share loses attempts, and whether its jobs write checkpoints"
+    first_step: ClassVar = "find the share that loses attempts, and check whether its jobs write checkpoints"
 
-    def of_queue(self, queue: QueueSeries) -> Iterator[Condition]:
-        """Yield the condition for a queue with quota shares."""
-        if queue.queue.quotas:
+    def queue_conditions(self, queue: QueueSeries) -> Iterator[Condition]:
+        """Yield the condition of a queue with quota shares."""
+        if queue.queue.quota_management:
             yield Condition(
-                meaning=f"{self.per_hour} or more attempts were stopped for others in an hour",
-                series={"preempted": native("JobsPreempted", queue.queue.name)},
+                meaning=f"{self.per_hour} or more attempts were preempted by other jobs in the last hour",
+                series={"preempted": native_metric("JobsPreempted", queue.queue.name)},
                 expression="FILL(preempted, 0)",
-                comparison=AT_LEAST,
+                comparison=GREATER_OR_EQUAL,
                 threshold=self.per_hour,
-                missing=FINE,
+                missing_data=NOT_BREACHING,
                 period=HOUR,
             )

@@ -4,36 +4,39 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from fairlane.monitoring.alarms.condition import AT_LEAST, FINE, HOUR, Condition, QueueSeries
+from fairlane.monitoring.alarms.condition import GREATER_OR_EQUAL, HOUR, NOT_BREACHING, Condition, QueueSeries
 from fairlane.monitoring.alarms.kinds.limit import HourlyLimit
-from fairlane.monitoring.series import native
+from fairlane.monitoring.series import native_metric
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpotReclaims(HourlyLimit):
-    """Many attempts are lost, tried again or reclaimed for good; for queues with Spot instances.
+    """Limit on the number of lost attempts in an hour, for queues with Spot Instances.
 
-    AWS does not say why an attempt is tried again, so attempts that are tried again for other reasons count, too.
+    An attempt is lost if it was retried, or if the job failed because EC2 reclaimed the Spot Instance. AWS does not
+    report why an attempt was retried, so retries for other reasons count, too.
 
     Args:
-        per_hour: Lost attempts in an hour that trigger the alarm, 1 or more.
+        per_hour: Number of lost attempts in an hour that triggers the alarm, 1 or more. Default: 20.
     """
 
-    look_at: ClassVar = "failures by reason; whether machines on demand, or other instance types, would do"
+    first_step: ClassVar = (
+        "check the failures by reason on the dashboard, and consider On-Demand Instances or other instance types"
+    )
 
-    def of_queue(self, queue: QueueSeries) -> Iterator[Condition]:
-        """Yield the condition for a queue with Spot instances."""
+    def queue_conditions(self, queue: QueueSeries) -> Iterator[Condition]:
+        """Yield the condition of a queue with Spot Instances."""
         if queue.queue.spot:
             yield Condition(
-                meaning=f"{self.per_hour} or more attempts on a queue with Spot machines were lost in an hour: "
-                "tried again, or reclaimed for good",
+                meaning=f"{self.per_hour} or more attempts on this queue with Spot Instances were lost in the last "
+                "hour: retried, or ended by a Spot interruption without a retry",
                 series={
-                    "retried": native("JobsRetried", queue.queue.name),
-                    "lost": queue.exported("JobFailures", reason="SpotReclaim"),
+                    "retried": native_metric("JobsRetried", queue.queue.name),
+                    "lost": queue.metric("JobFailures", reason="SpotReclaim"),
                 },
                 expression="FILL(retried, 0) + FILL(lost, 0)",
-                comparison=AT_LEAST,
+                comparison=GREATER_OR_EQUAL,
                 threshold=self.per_hour,
-                missing=FINE,
+                missing_data=NOT_BREACHING,
                 period=HOUR,
             )

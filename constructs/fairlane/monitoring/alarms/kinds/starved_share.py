@@ -6,22 +6,25 @@ from typing import ClassVar
 
 from fairlane._internal.checks import check_list
 from fairlane.errors import Problem
-from fairlane.monitoring.alarms.condition import AT_LEAST, GAUGES_KNOWN, KEEP, Condition, QueueSeries
-from fairlane.monitoring.alarms.kinds.limit import LastingLimit, check_percent
+from fairlane.monitoring.alarms.condition import GAUGES_PRESENT, GREATER_OR_EQUAL, IGNORE, Condition, QueueSeries
+from fairlane.monitoring.alarms.kinds.limit import DurationLimit, check_percent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StarvedShare(LastingLimit):
-    """A share has had less than its entitlement while its jobs were waiting; an alarm for each share.
+class StarvedShare(DurationLimit):
+    """Limit on the time that a share uses less than its entitlement while its jobs wait, one alarm for each share.
 
     Args:
-        minutes: For how long, 1 to 1,440.
-        below_percent: Capacity in use, as a percentage of the entitlement, below which it counts as less, 0.1 to 100:
-            jobs of several instances seldom divide an entitlement.
-        shares: Shares to watch. Default: all whose entitlement is known.
+        minutes: Number of minutes that the condition lasts, 1 to 1,440. Default: 60.
+        below_percent: Percentage of the entitlement, 0.1 to 100. The share is starved while it uses less: jobs of
+            several instances seldom divide an entitlement evenly. Default: 90.
+        shares: Names of the shares that have an alarm. Default: all shares whose entitlement is known.
     """
 
-    look_at: ClassVar = "which shares use more than their entitlement, and whether what they run can be preempted"
+    first_step: ClassVar = (
+        "on the dashboard, find the shares that use more than their entitlement, and check whether their jobs can be "
+        "preempted"
+    )
     parts: ClassVar = "shares"
     minutes: int = 60
     below_percent: float = 90
@@ -29,29 +32,29 @@ class StarvedShare(LastingLimit):
 
     def problems(self) -> Iterator[Problem]:
         """Yield values out of range."""
-        yield from LastingLimit.problems(self)
+        yield from DurationLimit.problems(self)
         yield from check_percent("below_percent", self.below_percent)
         if self.shares is not None:
             yield from check_list(("shares",), self.shares, str, "names of shares")
 
-    def of_queue(self, queue: QueueSeries) -> Iterator[Condition]:
-        """Yield a condition for each share of a queue that has its environments for itself."""
-        for share in queue.queue.entitled_shares if queue.queue.alone else ():
+    def queue_conditions(self, queue: QueueSeries) -> Iterator[Condition]:
+        """Yield a condition for each share of a queue with environments that no other queue uses."""
+        for share in queue.queue.entitled_shares if queue.queue.exclusive else ():
             if self.shares is not None and share not in self.shares:
                 continue
             starved = f"waiting > 0 AND used < {self.below_percent / 100:g} * entitled"
             yield Condition(
                 part=share,
-                meaning=f"share {share} has had less than {self.below_percent:g} % of its entitlement "
-                f"for {self.minutes} minutes, while jobs of it were waiting",
+                meaning=f"share {share} has used less than {self.below_percent:g} % of its entitlement "
+                f"for {self.minutes} minutes, while its jobs waited",
                 series={
-                    "waiting": queue.exported("RunnableJobs", share=share).by("Minimum"),
-                    "used": queue.exported("CapacityInUse", share=share).by("Maximum"),
-                    "entitled": queue.exported("CapacityEntitlement", share=share).by("Minimum"),
+                    "waiting": queue.metric("RunnableJobs", share=share).with_statistic("Minimum"),
+                    "used": queue.metric("CapacityInUse", share=share).with_statistic("Maximum"),
+                    "entitled": queue.metric("CapacityEntitlement", share=share).with_statistic("Minimum"),
                 },
-                expression=f"IF({GAUGES_KNOWN}, IF({starved}, 1, 0))",
-                comparison=AT_LEAST,
+                expression=f"IF({GAUGES_PRESENT}, IF({starved}, 1, 0))",
+                comparison=GREATER_OR_EQUAL,
                 threshold=1,
-                missing=KEEP,
-                **self.lasting(queue.interval_minutes),
+                missing_data=IGNORE,
+                **self.evaluation(queue.interval_minutes),
             )

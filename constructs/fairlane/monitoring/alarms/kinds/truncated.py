@@ -4,29 +4,31 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from fairlane.monitoring.alarms.condition import AT_LEAST, KEEP, Condition, QueueSeries
-from fairlane.monitoring.alarms.kinds.limit import LastingLimit
+from fairlane.monitoring.alarms.condition import GREATER_OR_EQUAL, IGNORE, Condition, QueueSeries
+from fairlane.monitoring.alarms.kinds.limit import DurationLimit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Truncated(LastingLimit):
-    """A queue has had more jobs than a poll may list, so its gauges are lower bounds.
+class Truncated(DurationLimit):
+    """Limit on the time that a queue has more jobs than a poll lists, so that its gauges are lower bounds.
 
     Args:
-        minutes: For how long, 1 to 1,440.
+        minutes: Number of minutes that the condition lasts, 1 to 1,440. Default: 30.
     """
 
-    look_at: ClassVar = "whether one user submits single jobs by the thousand: array jobs are listed by their parents"
+    first_step: ClassVar = (
+        "check whether one user submits thousands of single jobs; an array job takes one place in the listing"
+    )
     minutes: int = 30
 
-    def of_queue(self, queue: QueueSeries) -> Iterator[Condition]:
-        """Yield the condition for a queue."""
+    def queue_conditions(self, queue: QueueSeries) -> Iterator[Condition]:
+        """Yield the condition of a queue."""
         yield Condition(
-            meaning=f"for {self.minutes} minutes it has had more jobs than a poll lists: "
-            "what is shown is a lower bound",
-            series={"truncated": queue.exported("Truncated").by("Minimum")},
-            comparison=AT_LEAST,
+            meaning=f"for {self.minutes} minutes, the queue has had more jobs than a poll lists, so its metrics are "
+            "lower bounds",
+            series={"truncated": queue.metric("Truncated").with_statistic("Minimum")},
+            comparison=GREATER_OR_EQUAL,
             threshold=1,
-            missing=KEEP,
-            **self.lasting(queue.interval_minutes),
+            missing_data=IGNORE,
+            **self.evaluation(queue.interval_minutes),
         )
