@@ -1,7 +1,8 @@
-"""Events of AWS Batch as EventBridge sends them, made from a seed, and what is left of them by the rule of a queue.
+"""Generated events of AWS Batch, as EventBridge sends them and as the rule of a queue transforms them.
 
-All are of jobs that have ended, of about the size that AWS's own have: with an image, a command, an environment and
-attempts. Shares, waits, runs, retries and failures are spread as in a queue that works: most jobs succeed at once.
+All events are of jobs that have ended. Their size is close to the size of AWS's own events: with an image, a command,
+an environment and attempts. Shares, waits, runs, retries and failures have the distributions of a healthy queue: most
+jobs succeed at the first attempt.
 """
 
 from collections.abc import Sequence
@@ -22,13 +23,14 @@ _IDENTIFIERS = {"production": 10, "vision-detect": 6, "vision-track": 3, "langua
 _FAILED = 0.12
 _RETRIED = 0.1
 _EXITED = "Essential container in task exited"
+_RECLAIMED = "Host EC2 (instance i-0a1b2c3d4e5f60718) terminated."
 _FAILURES: dict[str, Sequence[tuple[str, str, int | None]]] = {
     # statusReason, reason and exit code of the container
     "job": (
         (_EXITED, "", 1),
         (_EXITED, "", 1),
         (_EXITED, "OutOfMemoryError: Container killed due to memory usage", 137),
-        ("Host EC2 (instance i-0a1b2c3d4e5f60718) terminated.", "", None),
+        (_RECLAIMED, "", None),
         ("Task failed to start", "CannotPullContainerError: failed to resolve ref", None),
         ("Job attempt duration exceeded timeout", "", 137),
         ("wrong data set", "", 137),  # by request
@@ -68,28 +70,28 @@ _PATHS = {
 
 
 def whole_events(count: int, seed: int, minute: int, queues: Sequence[str], kinds: dict[str, int]) -> list[Fields]:
-    """Events of jobs of some queues, all sent within one minute.
+    """Return events of one minute.
 
     Args:
-        count: how many.
-        seed: what they are made from.
-        minute: when they were sent, in ms since 1970.
-        queues: names of the queues, which take turns.
-        kinds: of the jobs, and how many there are of each in proportion.
+        count: Number of events.
+        seed: Seed of the random numbers.
+        minute: Start of the minute, in milliseconds since 1970.
+        queues: Names of the queues, used in turn.
+        kinds: Weight of each kind of job.
     """
     random = Random(seed)
-    drawn = random.choices([*kinds], [*kinds.values()], k=count)
-    return [_event(random, kind, queues[n % len(queues)], minute) for n, kind in enumerate(drawn)]
+    choices = random.choices([*kinds], [*kinds.values()], k=count)
+    return [_event(random, kind, queues[n % len(queues)], minute) for n, kind in enumerate(choices)]
 
 
 def transformed(event: Fields) -> Fields:
-    """The body that a handler gets once the rule's input transformer has been over a whole event."""
+    """Return the body that the rule's input transformer makes of a whole event."""
     queue = event["detail"]["jobQueue"].rpartition("/")[2]
-    return {name: _at(event, path) for name, path in _PATHS.items()} | {"queue": queue, "shares": [*SHARES]}
+    return {name: _value(event, path) for name, path in _PATHS.items()} | {"queue": queue, "shares": [*SHARES]}
 
 
-def _at(event: Any, path: str) -> Any:
-    """What is at a path; "" if nothing is, as the transformer has it."""
+def _value(event: Any, path: str) -> Any:
+    """Return the value at a path, or "" if the path does not exist, as the input transformer does."""
     for part in path.split("."):
         if isinstance(event, list):
             event = event[int(part)] if int(part) < len(event) else ""
@@ -100,10 +102,10 @@ def _at(event: Any, path: str) -> Any:
 
 def _event(random: Random, kind: str, queue: str, minute: int) -> Fields:
     family = "service-job" if kind == "service" else "job"
-    said, why, code = random.choice(_FAILURES[family]) if random.random() < _FAILED else (_EXITED, "", 0)
+    status_reason, reason, code = random.choice(_FAILURES[family]) if random.random() < _FAILED else (_EXITED, "", 0)
     succeeded = code == 0
     if succeeded and kind == "service":
-        said = "Received status from SageMaker: Training job completed"
+        status_reason = "Received status from SageMaker: Training job completed"
     runs = 2 if random.random() < _RETRIED else 1
     sent = minute + random.randrange(60) * 1000
     job = _name(random, "0123456789abcdef", 32)
@@ -112,7 +114,7 @@ def _event(random: Random, kind: str, queue: str, minute: int) -> Fields:
     attempts: list[Fields] = []
     start = stopped
     for n in range(runs):
-        outcome = (said, why, code) if n == 0 else ("Host EC2 (instance i-0a1b2c3d4e5f60718) terminated.", "", None)
+        outcome = (status_reason, reason, code) if n == 0 else (_RECLAIMED, "", None)
         start = stopped - int(random.lognormvariate(13.7, 1.2))
         attempts.insert(0, {**_attempt(random, kind, *outcome), "startedAt": start, "stoppedAt": stopped})
         stopped = start - int(random.lognormvariate(12.6, 1.5))
@@ -122,7 +124,7 @@ def _event(random: Random, kind: str, queue: str, minute: int) -> Fields:
         "jobId": f"{job}{suffix}",
         "jobQueue": f"{_ARN}job-queue/{queue}",
         "status": "SUCCEEDED" if succeeded else "FAILED",
-        "statusReason": said,
+        "statusReason": status_reason,
         "shareIdentifier": random.choices([*_IDENTIFIERS], [*_IDENTIFIERS.values()])[0],
         "schedulingPriority": random.randrange(10),
         "attempts": attempts,
@@ -130,8 +132,8 @@ def _event(random: Random, kind: str, queue: str, minute: int) -> Fields:
         "startedAt": attempts[-1]["startedAt"],
         "stoppedAt": attempts[-1]["stoppedAt"],
         "retryStrategy": {"attempts": 3, "evaluateOnExit": [{"onStatusReason": "Host EC2*", "action": "RETRY"}]},
-        "isTerminated": said == "wrong data set",
-        **_rest(random, kind, start, why, code),
+        "isTerminated": status_reason == "wrong data set",
+        **_rest(random, kind, start, reason, code),
     }
     return {
         "version": "0",
@@ -146,22 +148,25 @@ def _event(random: Random, kind: str, queue: str, minute: int) -> Fields:
     }
 
 
-def _attempt(random: Random, kind: str, said: str, why: str, code: int | None) -> Fields:
+def _attempt(random: Random, kind: str, status_reason: str, reason: str, code: int | None) -> Fields:
     name = _name(random, "0123456789abcdef", 32)
     if kind == "service":
-        return {"serviceResourceId": {"name": "TrainingJobArn", "value": _TRAINING + name}, "statusReason": said}
-    outcome = ({} if code is None else {"exitCode": code}) | ({"reason": why} if why else {})
+        return {
+            "serviceResourceId": {"name": "TrainingJobArn", "value": _TRAINING + name},
+            "statusReason": status_reason,
+        }
+    outcome = ({} if code is None else {"exitCode": code}) | ({"reason": reason} if reason else {})
     ended: Fields = {"logStreamName": f"train/default/{name}", "networkInterfaces": [], **outcome}
     task = {"containerInstanceArn": f"{_ECS}container-instance/gpu/{name}", "taskArn": f"{_ECS}task/gpu/{name[::-1]}"}
     if kind == "multi-container":
         sidecar = {"name": "metrics", "exitCode": 0, "networkInterfaces": []}
         containers = [{"name": "main", **ended}, sidecar]
-        return {"taskProperties": [{**task, "containers": containers}], "statusReason": said}
-    return {"container": {**task, **ended}, "statusReason": said}
+        return {"taskProperties": [{**task, "containers": containers}], "statusReason": status_reason}
+    return {"container": {**task, **ended}, "statusReason": status_reason}
 
 
-def _rest(random: Random, kind: str, started: int, why: str, code: int | None) -> Fields:
-    """What only jobs of a kind have."""
+def _rest(random: Random, kind: str, started: int, reason: str, code: int | None) -> Fields:
+    """Return the fields that depend on the kind of job."""
     if kind == "service":
         resource = {"serviceResourceId": {"name": "TrainingJobArn", "value": _TRAINING + _name(random, "0123", 32)}}
         usage = [{"capacityUnit": "ml.p4d.24xlarge", "quantity": random.choice((1.0, 2.0, 4.0))}]
@@ -190,14 +195,14 @@ def _rest(random: Random, kind: str, started: int, why: str, code: int | None) -
     if kind == "node":
         rest["nodeDetails"] = {"nodeIndex": 0, "isMainNode": True}
     if kind == "multi-container":
-        main = {"name": "main", **_container(random, why, code)}
+        main = {"name": "main", **_container(random, reason, code)}
         needs = [{"type": "VCPU", "value": "1"}, {"type": "MEMORY", "value": "2048"}]
         sidecar = {"name": "metrics", "essential": False, "image": "metrics:1", "resourceRequirements": needs}
         return rest | {"ecsProperties": {"taskProperties": [{"containers": [main, sidecar]}]}}
-    return rest | {"container": _container(random, why, code)}
+    return rest | {"container": _container(random, reason, code)}
 
 
-def _container(random: Random, why: str, code: int | None) -> Fields:
+def _container(random: Random, reason: str, code: int | None) -> Fields:
     gpus = random.choice(("1", "4", "8"))
     name = _name(random, "0123456789abcdef", 32)
     data = {"name": "data", "host": {"sourcePath": "/mnt/nvme"}}
@@ -223,7 +228,7 @@ def _container(random: Random, why: str, code: int | None) -> Fields:
         "linuxParameters": {"devices": [], "sharedMemorySize": 16384, "tmpfs": []},
         "secrets": [],
         **({} if code is None else {"exitCode": code}),
-        **({"reason": why} if why else {}),
+        **({"reason": reason} if reason else {}),
     }
 
 

@@ -1,4 +1,4 @@
-"""How many calls of AWS Batch's API a poll makes, Fairlane's and one written by hand, of the client of the tests."""
+"""Number of AWS Batch API calls in a poll, by Fairlane and by the hand-written function, with the tests' client."""
 
 from collections.abc import Callable
 from contextlib import redirect_stdout
@@ -11,7 +11,7 @@ from unittest import mock
 import handwritten_exporter
 
 from fairlane_lambda.queue_poller import handler as queue_poller
-from fairlane_lambda.queue_poller._batch import Definitions
+from fairlane_lambda.queue_poller.batch import Definitions
 
 Fields = dict[str, Any]
 
@@ -21,11 +21,11 @@ _ALL_PAGES = 10_000
 _DEFINITION = "arn:aws:batch:us-east-1:111122223333:job-definition/train:1"
 
 
-class _Counting:
-    """A client of AWS Batch that counts calls, and describes jobs, which that of the tests does not."""
+class _CountingClient:
+    """Client of AWS Batch that counts calls, and that adds descriptions of jobs to the tests' client."""
 
     def __init__(self, client: Any) -> None:
-        self.calls: list[str] = []  # which threads may add to
+        self.calls: list[str] = []  # threads append to the list
         self._client = client
 
     def __getattr__(self, operation: str) -> Callable[..., Fields]:
@@ -42,34 +42,35 @@ class _Counting:
 
 
 def polls(kind: str, queues: int, runnable: int) -> tuple[int, int, int]:
-    """Calls in one poll.
+    """Return the numbers of calls in one poll.
 
     Args:
-        kind: of the queues, service or compute.
-        queues: how many.
-        runnable: jobs in state RUNNABLE in each.
+        kind: Kind of the queues: service or compute.
+        queues: Number of queues.
+        runnable: Number of jobs in state RUNNABLE in each queue.
 
     Returns:
-        Those of Fairlane with its limit of pages, those without it, and those by hand.
+        Calls of Fairlane with its limit of pages, of Fairlane without the limit, and of the hand-written function.
 
     Raises:
-        ImportError: the client of the tests, or what it needs, is not there.
+        ImportError: If the tests' client or one of its dependencies is not installed.
     """
     tests = import_module(_CLIENT)
     names = [f"queue-{n}" for n in range(queues)]
     jobs = tests.Jobs(runnable, _service_job if kind == "service" else _job)
     definition = {"jobDefinitionName": "train", "jobDefinitionArn": _DEFINITION, "revision": 1, "type": "container"}
 
-    def client() -> _Counting:
-        return _Counting(tests.FakeBatch({name: {"RUNNABLE": jobs} for name in names}, definitions=[definition]))
+    def client() -> _CountingClient:
+        return _CountingClient(tests.FakeBatch({name: {"RUNNABLE": jobs} for name in names}, definitions=[definition]))
 
     by_hand = client()
     for name in names:
         handwritten_exporter.poll(by_hand, name, kind)
-    return _ours(client(), names, kind, MAX_PAGES), _ours(client(), names, kind, _ALL_PAGES), len(by_hand.calls)
+    limited, unlimited = (_fairlane_calls(client(), names, kind, pages) for pages in (MAX_PAGES, _ALL_PAGES))
+    return limited, unlimited, len(by_hand.calls)
 
 
-def _ours(client: _Counting, names: list[str], kind: str, pages: int) -> int:
+def _fairlane_calls(client: _CountingClient, names: list[str], kind: str, pages: int) -> int:
     records = [
         {"name": name, "kind": kind, "quota": False, "shares": {"production": {}}, "limit": {}, "max_pages": pages}
         for name in names

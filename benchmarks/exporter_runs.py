@@ -1,4 +1,4 @@
-"""Runs handlers of events: their time on one core, what they log, and those of another project beside them."""
+"""Runs of event handlers: time on one core, logged bytes, calls and errors."""
 
 import gc
 import json
@@ -30,20 +30,20 @@ _CONTEXT = SimpleNamespace(
 
 
 class Run:
-    """One run of a handler over all events.
+    """Run of a handler over all events.
 
     Attributes:
-        seconds: of the processor, for all events.
-        logged: bytes on both outputs.
-        calls: of AWS's API.
-        errors: invocations that raised, and records that were given back.
+        seconds: Processor time in seconds.
+        logged: Number of bytes on stdout and stderr.
+        calls: Number of calls to AWS.
+        errors: Number of invocations that raised, and of records that were returned as failures.
     """
 
     def __init__(self, handler: Handler, invocations: Sequence[str], jobs: "Jobs | None" = None) -> None:
         self.errors = 0
         calls = jobs.calls if jobs else 0
         gc.collect()
-        gc.freeze()  # what a handler leaves behind is its own, what the benchmark keeps is not
+        gc.freeze()  # excludes the benchmark's own objects from garbage collection
         with _captured() as sizes:
             begun = time.process_time()
             for text in invocations:
@@ -60,7 +60,7 @@ class Run:
 
 
 def batches(events: Sequence[Fields]) -> list[str]:
-    """Batches of SQS, as Lambda gets them."""
+    """Return batches of SQS, as Lambda gets them."""
     records = [
         {
             "messageId": f"00000000-0000-0000-0000-{n:012}",
@@ -78,10 +78,10 @@ def batches(events: Sequence[Fields]) -> list[str]:
 
 
 class Jobs:
-    """A client of AWS Batch that knows the jobs of events and answers at once.
+    """Client of AWS Batch that describes the jobs of events without latency.
 
     Attributes:
-        calls: how many there were.
+        calls: Number of calls.
     """
 
     def __init__(self, events: Sequence[Fields]) -> None:
@@ -89,18 +89,18 @@ class Jobs:
         self._details = {event["detail"]["jobId"]: event["detail"] for event in events}
 
     def describe_jobs(self, jobs: Sequence[str]) -> Fields:
-        """What DescribeJobs answers."""
+        """Return the response of DescribeJobs."""
         self.calls += 1
         return {"jobs": [self._details[job] for job in jobs if job in self._details]}
 
-    def describe_service_job(self, jobId: str) -> Fields:  # noqa: N803 (as boto3 has it)
-        """What DescribeServiceJob answers."""
+    def describe_service_job(self, jobId: str) -> Fields:  # noqa: N803 (name in boto3)
+        """Return the response of DescribeServiceJob."""
         self.calls += 1
         detail: Fields = self._details[jobId]
         return detail
 
     def answer(self, operation: str, request: Fields) -> Fields:
-        """What any client of boto3 answers: nothing, unless it is asked for jobs."""
+        """Return the response of any AWS operation: empty except for descriptions of jobs."""
         if operation == "DescribeJobs":
             return self.describe_jobs(**request)
         if operation == "DescribeServiceJob":
@@ -110,7 +110,7 @@ class Jobs:
 
 
 def client_without_network(events: Sequence[Fields]) -> Any:
-    """boto3's own client of AWS Batch, which does all that it does but for sending anything."""
+    """Return boto3's client of AWS Batch with prepared responses, without network traffic."""
     answers = {
         event["detail"]["jobId"]: json.dumps({"jobs": [event["detail"]], **event["detail"]}).encode()
         for event in events
@@ -118,8 +118,8 @@ def client_without_network(events: Sequence[Fields]) -> Any:
     response = import_module("botocore.awsrequest").AWSResponse
 
     def send(request: Any, **_: object) -> Any:
-        asked = json.loads(request.body)
-        answer = answers[asked["jobId"] if "jobId" in asked else asked["jobs"][0]]
+        body = json.loads(request.body)
+        answer = answers[body["jobId"] if "jobId" in body else body["jobs"][0]]
         return response(request.url, 200, {}, SimpleNamespace(stream=lambda: [answer]))
 
     client = import_module("boto3").client("batch", "us-east-1", aws_access_key_id="none", aws_secret_access_key="none")
@@ -128,68 +128,68 @@ def client_without_network(events: Sequence[Fields]) -> Any:
 
 
 class Peer:
-    """The handler of another project, over whole events; its calls of AWS never leave the machine.
+    """Handler of another project, which gets whole events. Its calls to AWS never leave the computer.
 
     Args:
-        folder: where its modules are.
-        name: `module:function`.
-        takes: `event` or `batch`, what it is given at a time.
-        events: all of them.
+        folder: Folder of the handler's modules.
+        name: Name of the handler: `module:function`.
+        takes: Input of one call: `event` or `batch`.
+        events: All events.
 
     Raises:
-        Exception: whatever its module raises.
+        Exception: If the import of the handler's module raises.
     """
 
     def __init__(self, folder: str, name: str, takes: str, events: Sequence[Fields]) -> None:
         self._folder = folder
         self._jobs = Jobs(events)
         self._invocations = batches(events) if takes == "batch" else [json.dumps(event) for event in events]
-        lambdas_own = logging.StreamHandler(sys.stdout)
-        lambdas_own.setFormatter(logging.Formatter("[%(levelname)s]\t%(asctime)s\t%(message)s"))
-        self._logging: tuple[list[logging.Handler], int] = [lambdas_own], logging.WARNING
+        lambda_handler = logging.StreamHandler(sys.stdout)
+        lambda_handler.setFormatter(logging.Formatter("[%(levelname)s]\t%(asctime)s\t%(message)s"))
+        self._logging: tuple[list[logging.Handler], int] = [lambda_handler], logging.WARNING
         module, _, function = name.partition(":")
-        with self._alone():
+        with self._isolated():
             self._handler: Handler = getattr(import_module(module), function)
 
     def run(self) -> Run:
-        """Runs it once over all events."""
-        with self._alone():
+        """Run the handler once over all events."""
+        with self._isolated():
             return Run(self._handler, self._invocations, self._jobs)
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Lets it have its own modules, logging and AWS, and takes them away again."""
+    def _isolated(self) -> Iterator[None]:
+        """Give the handler its own module path, logging and AWS client until the end of the block."""
         root = logging.getLogger()
         with ExitStack() as stack:
             stack.enter_context(mock.patch.dict(os.environ, _ENVIRONMENT))
             stack.enter_context(mock.patch.object(sys, "path", [self._folder, *sys.path]))
             call, answer = "botocore.client.BaseClient._make_api_call", self._jobs.answer
             stack.enter_context(mock.patch(call, lambda _, operation, request: answer(operation, request)))
-            ours = root.handlers, root.level
+            original = root.handlers, root.level
             root.handlers = self._logging[0]
             root.setLevel(self._logging[1])
             try:
                 yield
             finally:
                 self._logging = root.handlers, root.level
-                root.handlers = ours[0]
-                root.setLevel(ours[1])
+                root.handlers = original[0]
+                root.setLevel(original[1])
 
 
 @contextmanager
 def _captured() -> Iterator[list[int]]:
-    """Takes what is written to both outputs, by whatever means, and tells how many bytes it was."""
+    """Capture stdout and stderr at the level of file descriptors, and append the number of bytes to the list."""
     sizes: list[int] = []
-    kept = [(number, os.dup(number)) for number in (1, 2)]
+    copies = [(number, os.dup(number)) for number in (1, 2)]
     with tempfile.TemporaryFile() as file:
         _flush()
-        for number, _ in kept:
+        for number, _ in copies:
             os.dup2(file.fileno(), number)
         try:
             yield sizes
         finally:
             _flush()
-            for number, copy in kept:
+            for number, copy in copies:
                 os.dup2(copy, number)
                 os.close(copy)
             sizes.append(file.seek(0, os.SEEK_END))

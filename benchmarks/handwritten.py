@@ -1,4 +1,4 @@
-"""What a user would write without Fairlane: the example environment in the CDK's own L1 constructs, unchecked."""
+"""CDK app with the resources of the example environment in L1 constructs, without Fairlane and without checks."""
 
 import aws_cdk as cdk
 from aws_cdk import aws_batch as batch
@@ -15,7 +15,7 @@ stack = cdk.Stack(app, "fairlane-example-training", env=cdk.Environment(account=
 
 
 def service_environment(name: str, unit: str, capacity: int) -> batch.CfnServiceEnvironment:
-    """A service environment with one capacity limit."""
+    """Create a service environment with one capacity limit."""
     limit = batch.CfnServiceEnvironment.CapacityLimitProperty(capacity_unit=unit, max_capacity=capacity)
     return batch.CfnServiceEnvironment(
         stack,
@@ -33,7 +33,7 @@ def job_queue(
     policy: batch.CfnSchedulingPolicy | None,
     priority: int = 1,
 ) -> batch.CfnJobQueue:
-    """A SageMaker training queue on one service environment."""
+    """Create a SageMaker training queue on one service environment."""
     order = batch.CfnJobQueue.ServiceEnvironmentOrderProperty(
         order=1, service_environment=environment.attr_service_environment_arn
     )
@@ -134,8 +134,8 @@ gpus(stack)
 monitoring = cdk.Stack(
     app, "fairlane-example-monitoring", env=cdk.Environment(account="123456789012", region="us-east-1")
 )
-of_training, of_containers = ["training-p4", "training-p5", "training-g6", "cpu"], ["gpu-g5", "gpu-p5"]
-exporter(monitoring, of_training, of_containers)
+training_queues, gpu_queues = ["training-p4", "training-p5", "training-g6", "cpu"], ["gpu-g5", "gpu-p5"]
+exporter(monitoring, training_queues, gpu_queues)
 images(app)
-alarms_and_dashboards(monitoring, {**dict.fromkeys(of_training, True), **dict.fromkeys(of_containers, False)})
+alarms_and_dashboards(monitoring, {**dict.fromkeys(training_queues, True), **dict.fromkeys(gpu_queues, False)})
 app.synth()

@@ -1,4 +1,4 @@
-"""The alarms and dashboards of the example environment in hand-written L1s, unchecked."""
+"""Alarms and dashboards of the example environment in L1 constructs, without checks."""
 
 import json
 
@@ -25,9 +25,9 @@ TITLES = [
 
 
 def topic(stack: cdk.Stack) -> sns.CfnTopic:
-    """The topic that alarms publish to, with its key."""
+    """Create the topic of the alarms, with its KMS key."""
     publisher = {"Service": "cloudwatch.amazonaws.com"}
-    ours = {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
+    same_account = {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
     owner = {
         "Effect": "Allow",
         "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"},
@@ -40,31 +40,38 @@ def topic(stack: cdk.Stack) -> sns.CfnTopic:
         "Action": ["kms:Decrypt", "kms:GenerateDataKey*"],
         "Resource": "*",
     }
-    policy = {"Version": "2012-10-17", "Statement": [owner, use | {"Condition": ours}]}
+    policy = {"Version": "2012-10-17", "Statement": [owner, use | {"Condition": same_account}]}
     key = kms.CfnKey(stack, "alarms-key", enable_key_rotation=True, key_policy=policy)
-    made = sns.CfnTopic(stack, "alarms-topic", kms_master_key_id=key.attr_arn)
-    encrypted = {"Bool": {"aws:SecureTransport": "false"}}
-    refuse = {"Effect": "Deny", "Principal": "*", "Action": "sns:Publish", "Resource": made.ref, "Condition": encrypted}
-    publish = {"Effect": "Allow", "Principal": publisher, "Action": "sns:Publish", "Resource": made.ref}
-    statements = [refuse, publish | {"Condition": ours}]
-    sns.CfnTopicPolicy(stack, "alarms-policy", topics=[made.ref], policy_document={"Statement": statements})
-    sns.CfnSubscription(stack, "alarms-to", topic_arn=made.ref, protocol="email", endpoint="gpu-platform@example.com")
-    return made
+    alarm_topic = sns.CfnTopic(stack, "alarms-topic", kms_master_key_id=key.attr_arn)
+    arn = alarm_topic.ref
+    unencrypted = {"Bool": {"aws:SecureTransport": "false"}}
+    refuse = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "sns:Publish",
+        "Resource": arn,
+        "Condition": unencrypted,
+    }
+    publish = {"Effect": "Allow", "Principal": publisher, "Action": "sns:Publish", "Resource": arn}
+    statements = [refuse, publish | {"Condition": same_account}]
+    sns.CfnTopicPolicy(stack, "alarms-policy", topics=[arn], policy_document={"Statement": statements})
+    sns.CfnSubscription(stack, "alarms-to", topic_arn=arn, protocol="email", endpoint="gpu-platform@example.com")
+    return alarm_topic
 
 
 def alarm(stack: cdk.Stack, name: str, metrics: dict[str, list[str]], expression: str, threshold: float = 1) -> str:
-    """An alarm on metric math; each metric is a namespace, a name, a statistic and dimensions."""
-    made = cloudwatch.CfnAlarm
+    """Create an alarm on metric math. Each metric is a namespace, a name, a statistic and dimensions."""
+    resource = cloudwatch.CfnAlarm
     queries = [
-        made.MetricDataQueryProperty(
-            id=one,
+        resource.MetricDataQueryProperty(
+            id=metric_id,
             return_data=False,
-            metric_stat=made.MetricStatProperty(
-                metric=made.MetricProperty(
+            metric_stat=resource.MetricStatProperty(
+                metric=resource.MetricProperty(
                     namespace=namespace,
                     metric_name=metric,
                     dimensions=[
-                        made.DimensionProperty(name=key, value=value)
+                        resource.DimensionProperty(name=key, value=value)
                         for key, value in zip(["JobQueueName", "Share"], dimensions, strict=False)
                     ],
                 ),
@@ -72,10 +79,10 @@ def alarm(stack: cdk.Stack, name: str, metrics: dict[str, list[str]], expression
                 stat=statistic,
             ),
         )
-        for one, (namespace, metric, statistic, *dimensions) in metrics.items()
+        for metric_id, (namespace, metric, statistic, *dimensions) in metrics.items()
     ]
-    queries.append(made.MetricDataQueryProperty(id="result", expression=expression, return_data=True))
-    return made(
+    queries.append(resource.MetricDataQueryProperty(id="result", expression=expression, return_data=True))
+    return resource(
         stack,
         name,
         metrics=queries,
@@ -87,17 +94,22 @@ def alarm(stack: cdk.Stack, name: str, metrics: dict[str, list[str]], expression
     ).attr_arn
 
 
-def composite(stack: cdk.Stack, name: str, arns: list[str], tells: str) -> str:
-    """An alarm that stands for others, and notifies."""
+def composite(stack: cdk.Stack, name: str, arns: list[str], topic_arn: str) -> str:
+    """Create a composite alarm that notifies."""
     rule = " OR ".join(f'ALARM("{arn}")' for arn in arns)
     return cloudwatch.CfnCompositeAlarm(
-        stack, name, alarm_rule=rule, alarm_actions=[tells], ok_actions=[tells], alarm_description=name
+        stack, name, alarm_rule=rule, alarm_actions=[topic_arn], ok_actions=[topic_arn], alarm_description=name
     ).attr_arn
 
 
 def alarms_and_dashboards(stack: cdk.Stack, queues: dict[str, bool]) -> None:
-    """All of them; of each queue, whether it is one of SageMaker training jobs."""
-    tells = topic(stack).ref
+    """Create all alarms and dashboards.
+
+    Args:
+        stack: Stack of the alarms.
+        queues: By the name of the queue, True for a SageMaker training queue.
+    """
+    topic_arn = topic(stack).ref
     top: list[str] = []
     health: list[str] = []
     for queue, training in queues.items():
@@ -131,23 +143,23 @@ def alarms_and_dashboards(stack: cdk.Stack, queues: dict[str, bool]) -> None:
         if queue in QUOTAS or queue == "gpu-g5":
             arns += [alarm(stack, f"{queue}-lost", counts, "a + b", threshold=20)]
         for share in SHARES.get(queue, ()):
-            of_share = {
+            share_metrics = {
                 "a": ["Fairlane", "RunnableJobs", "Minimum", queue, share],
                 "b": ["Fairlane", "CapacityInUse", "Maximum", queue, share],
                 "c": ["Fairlane", "CapacityEntitlement", "Minimum", queue, share],
             }
-            arns.append(alarm(stack, f"{queue}-{share}-starved", of_share, "IF(a > 0 AND b < c, 1, 0)"))
+            arns.append(alarm(stack, f"{queue}-{share}-starved", share_metrics, "IF(a > 0 AND b < c, 1, 0)"))
         long_wait = alarm(stack, f"{queue}-long-wait", wait, "a", threshold=86_400)
         top += [
-            composite(stack, f"{queue}-warning", arns, tells),
-            composite(stack, f"{queue}-critical", [long_wait], tells),
+            composite(stack, f"{queue}-warning", arns, topic_arn),
+            composite(stack, f"{queue}-critical", [long_wait], topic_arn),
         ]
         health += [alarm(stack, f"{queue}-{name}", wait, "a") for name in ("stale", "truncated")]
     health += [
         alarm(stack, f"exporter-{name}", {"a": ["AWS/SQS", "Age", "Maximum"]}, "a")
         for name in ("age", "unused", "lost")
     ]
-    top += [composite(stack, f"exporter-{number}", health[number::2], tells) for number in range(2)]
+    top += [composite(stack, f"exporter-{number}", health[number::2], topic_arn) for number in range(2)]
     body = [{"type": "alarm", "width": 24, "height": 2, "properties": {"alarms": top}}]
     for queue in queues:
         for title in TITLES:

@@ -1,6 +1,6 @@
-"""What a user would write instead of Fairlane's Lambda functions: every event and every job for itself.
+"""Hand-written Lambda functions without Fairlane, which handle each event and each job by itself.
 
-The metrics are aws-lambda-powertools' if that is installed, else lines of the embedded metric format by hand.
+aws-lambda-powertools emits the metrics if it is installed. Otherwise the functions print the embedded metric format.
 """
 
 import json
@@ -21,10 +21,10 @@ _STATES = ("SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING")
 
 
 def job_events(client: Any) -> Handler:
-    """A handler of batches of whole events, which asks for each job and prints its metrics.
+    """Return a handler of batches of whole events, which describes each job and prints its metrics.
 
     Args:
-        client: boto3's client for AWS Batch.
+        client: boto3 client of AWS Batch.
     """
     emit = _by_powertools() if HAS_POWERTOOLS else _by_hand
 
@@ -51,12 +51,12 @@ def job_events(client: Any) -> Handler:
 
 
 def poll(client: Any, queue: str, kind: str) -> Counter[str]:
-    """Asks for every job of a queue.
+    """Describe all jobs of a queue, and return the number of jobs by status.
 
     Args:
-        client: boto3's client for AWS Batch.
-        queue: its name.
-        kind: service or compute.
+        client: boto3 client of AWS Batch.
+        queue: Name of the queue.
+        kind: Kind of the queue: service or compute.
     """
     count: Counter[str] = Counter()
     service = kind == "service"
@@ -69,7 +69,7 @@ def poll(client: Any, queue: str, kind: str) -> Counter[str]:
             if "nextToken" not in page:
                 break
             request["nextToken"] = page["nextToken"]
-    if service:  # there is no call for several of them
+    if service:  # the API describes one service job per call
         return Counter(client.describe_service_job(jobId=job)["status"] for job in jobs)
     for start in range(0, len(jobs), 100):
         count.update(job["status"] for job in client.describe_jobs(jobs=jobs[start : start + 100])["jobs"])

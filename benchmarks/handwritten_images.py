@@ -1,4 +1,4 @@
-"""The images of the example environment in hand-written L1s, unchecked, with the same code."""
+"""Image repositories of the example environment in L1 constructs, without checks, with the same Lambda code."""
 
 import json
 from typing import Any
@@ -20,7 +20,7 @@ LIFECYCLE = json.dumps({"rules": [RULE]})
 
 
 def replicas(app: cdk.App, region: str) -> cdk.Stack:
-    """What a Region needs before its replica comes."""
+    """Create the stack of a Region that images are replicated to."""
     stack = cdk.Stack(app, f"fairlane-example-{region}-replicas", env=cdk.Environment(account=ACCOUNT, region=region))
     template = ecr.CfnRepositoryCreationTemplate
     template(
@@ -37,7 +37,7 @@ def replicas(app: cdk.App, region: str) -> cdk.Stack:
         ],
         lifecycle_policy=LIFECYCLE,
     )
-    tells = topic(stack).ref
+    topic_arn = topic(stack).ref
     failures = queue(stack, "failures")
     no_queue = cdk.Acknowledgment(id="AwsSolutions-SQS3", reason="people read it")
     cdk.Validations.of(failures).acknowledge(no_queue)
@@ -58,18 +58,18 @@ def replicas(app: cdk.App, region: str) -> cdk.Stack:
         evaluation_periods=1,
         threshold=1,
         comparison_operator="GreaterThanOrEqualToThreshold",
-        alarm_actions=[tells],
+        alarm_actions=[topic_arn],
     )
     return stack
 
 
 def images(app: cdk.App) -> None:
-    """All of it."""
+    """Create all stacks of images."""
     stack = cdk.Stack(app, "fairlane-example-images", env=cdk.Environment(account=ACCOUNT, region=REGION))
     for region in REGIONS:
         stack.add_stack_dependency(replicas(app, region))
     repository = ecr.CfnRepository
-    made = repository(
+    image_repository = repository(
         stack,
         "repository",
         repository_name=NAME,
@@ -77,7 +77,7 @@ def images(app: cdk.App) -> None:
         image_scanning_configuration=repository.ImageScanningConfigurationProperty(scan_on_push=True),
         lifecycle_policy=repository.LifecyclePolicyProperty(lifecycle_policy_text=LIFECYCLE),
     )
-    made.apply_removal_policy(cdk.RemovalPolicy.RETAIN)
+    image_repository.apply_removal_policy(cdk.RemovalPolicy.RETAIN)
     code = s3_assets.Asset(
         stack,
         "code",
@@ -87,7 +87,9 @@ def images(app: cdk.App) -> None:
     )
     writes = ["ecr:DescribeRegistry", "ecr:PutReplicationConfiguration", "iam:CreateServiceLinkedRole"]
     rules = function(stack, "registry_rules", code, [allow(writes, "*")])
-    function(stack, "replication_gate", code, [allow(["ecr:DescribeImageReplicationStatus"], made.attr_arn)])
+    function(
+        stack, "replication_gate", code, [allow(["ecr:DescribeImageReplicationStatus"], image_repository.attr_arn)]
+    )
     rule: dict[str, Any] = {
         "destinations": [{"region": region, "registryId": ACCOUNT} for region in REGIONS],
         "repositoryFilters": [{"filter": NAME, "filterType": "PREFIX_MATCH"}],

@@ -1,4 +1,4 @@
-"""The model of fair share written plainly in SimPy: jobs of one unit each, linear decay, no reservation."""
+"""Model of fair-share scheduling in SimPy: jobs of one unit each, linear decay, no reservation."""
 
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -8,16 +8,16 @@ import simpy
 from simpy.events import EventPriority
 
 _LAST = EventPriority(2)
-"""Of what happens in a second: after the ends and submissions, which SimPy gives 1."""
+"""Priority of scheduling within a second: after ends and submissions, which have SimPy's priority 1."""
 
 
 class Share:
-    """A share: what waits, and what it has used.
+    """Share with its waiting jobs and its past use.
 
     Args:
-        name: its identifier.
-        weight: its weight factor, a whole number.
-        window: for how many seconds its use counts.
+        name: Share identifier.
+        weight: Weight factor, a whole number.
+        window: Number of seconds for which use counts.
     """
 
     def __init__(self, name: str, weight: int, window: int) -> None:
@@ -32,21 +32,21 @@ class Share:
         self.steps: deque[tuple[int, int, int, int]] = deque([(0, 0, 0, 0)])
 
     def change(self, units: int, now: int) -> None:
-        """Uses more or fewer units from now on."""
+        """Change the number of units in use from now on."""
         self._advance(now)
         self.units += units
         self.steps.append((now, self.units, self.used, self.moment))
 
     def key(self, now: int, started: int) -> int:
-        """Twice the window times its usage and weight: a whole number."""
+        """Return twice the window times usage and weight, a whole number."""
         self._advance(now)
-        begins = now - self.window
-        while len(self.steps) > 1 and self.steps[1][0] <= begins:
+        begin = now - self.window
+        while len(self.steps) > 1 and self.steps[1][0] <= begin:
             self.steps.popleft()
-        at, units, used, moment = self.steps[0]
-        if begins > at:
-            used += units * (begins - at)
-            moment += units * (begins * begins - at * at)
+        time, units, used, moment = self.steps[0]
+        if begin > time:
+            used += units * (begin - time)
+            moment += units * (begin * begin - time * time)
         recent = self.used - used
         usage = 2 * (self.window - now) * recent + self.moment - moment
         return self.weight * (usage + 2 * self.window * started)
@@ -58,15 +58,15 @@ class Share:
 
 
 class Cluster:
-    """A queue with fair share.
+    """Queue with fair-share scheduling.
 
     Args:
-        weights: of each share.
-        capacity: in units.
-        window: for how many seconds use counts.
-        shares: the share of each job.
-        submits: when each is submitted, in order.
-        runs: how long each works.
+        weights: Weight factor of each share.
+        capacity: Number of units.
+        window: Number of seconds for which use counts.
+        shares: Share of each job.
+        submits: Second of submission of each job, in order.
+        runs: Run time of each job in seconds.
     """
 
     def __init__(
@@ -80,45 +80,45 @@ class Cluster:
     ) -> None:
         self.env = simpy.Environment()
         self.shares = {name: Share(name, weight, window) for name, weight in weights.items()}
-        self.of, self.submits, self.runs = shares, submits, runs
+        self.job_shares, self.submits, self.runs = shares, submits, runs
         self.free = capacity
         self.starts = [-1] * len(submits)
-        self.is_woken = False
+        self.is_scheduled = False
         self.env.process(self.arrivals())
 
     def run(self) -> list[int]:
-        """When each job starts."""
+        """Run all jobs, and return the second at which each job starts."""
         self.env.run()
         return self.starts
 
     def arrivals(self) -> simpy.events.ProcessGenerator:
-        """Submits all jobs."""
+        """Submit all jobs."""
         for row, submit in enumerate(self.submits):
             if submit > self.env.now:
                 yield self.env.timeout(submit - self.env.now)
-            heappush(self.shares[self.of[row]].waiting, (0, submit, row))
+            heappush(self.shares[self.job_shares[row]].waiting, (0, submit, row))
             self.wake()
 
     def job(self, share: Share, row: int) -> simpy.events.ProcessGenerator:
-        """Ends a job, after its time."""
+        """End a job after its run time."""
         yield self.env.timeout(self.runs[row])
         share.change(-1, int(self.env.now))
         self.free += 1
         self.wake()
 
     def wake(self) -> None:
-        """Looks for jobs to start, once in a second and last of all."""
-        if self.is_woken:
+        """Schedule jobs once per second, after all other events of the second."""
+        if self.is_scheduled:
             return
-        self.is_woken = True
+        self.is_scheduled = True
         event = simpy.Event(self.env)
         event._ok, event._value = True, None
         event.callbacks.append(self.schedule)
         self.env.schedule(event, priority=_LAST)
 
     def schedule(self, _: simpy.Event) -> None:
-        """Starts jobs of the share with the least key, until nothing fits."""
-        self.is_woken = False
+        """Start jobs of the share with the smallest key until no unit is free."""
+        self.is_scheduled = False
         now, started = int(self.env.now), dict.fromkeys(self.shares, 0)
         while self.free:
             waiting = [share for share in self.shares.values() if share.waiting]
@@ -126,7 +126,7 @@ class Cluster:
                 return
             share = min(
                 waiting,
-                key=lambda one: (one.key(now, started[one.name]), one.weight, one.waiting[0][1], one.name),
+                key=lambda s: (s.key(now, started[s.name]), s.weight, s.waiting[0][1], s.name),
             )
             row = heappop(share.waiting)[-1]
             started[share.name] += 1

@@ -1,4 +1,4 @@
-"""AWS's limits for compute environments, queues and job definitions of containers, typed in as in `aws_limits`."""
+"""AWS's limits for compute environments, queues and job definitions of containers, copied from AWS's documents."""
 
 import json
 import re
@@ -30,8 +30,8 @@ def container_queue(properties: Resource) -> Iterator[str]:
         yield "JobQueueName"
     if properties["JobQueueType"] != "ECS":
         yield "JobQueueType"
-    order = [one["Order"] for one in properties["ComputeEnvironmentOrder"]]
-    environments = [json.dumps(one["ComputeEnvironment"]) for one in properties["ComputeEnvironmentOrder"]]
+    order = [item["Order"] for item in properties["ComputeEnvironmentOrder"]]
+    environments = [json.dumps(item["ComputeEnvironment"]) for item in properties["ComputeEnvironmentOrder"]]
     if not 1 <= len(order) <= 3 or len({*order}) < len(order) or len({*environments}) < len(environments):
         yield "ComputeEnvironmentOrder"
     if not 0 <= properties["Priority"] <= 1000:
@@ -43,20 +43,20 @@ def container_queue(properties: Resource) -> Iterator[str]:
 
 def compute_environment(properties: Resource) -> Iterator[str]:
     # CreateComputeEnvironment, ComputeResource and UpdatePolicy
-    machines = properties["ComputeResources"]
+    compute_resources = properties["ComputeResources"]
     if properties["Type"] != "MANAGED" or properties.get("State", "ENABLED") != "ENABLED":
         yield "Type or State"
-    if "Tags" in properties or "ComputeEnvironmentName" in properties:  # createOnly: they would replace it
+    if "Tags" in properties or "ComputeEnvironmentName" in properties:  # createOnly: a change replaces the environment
         yield "Tags or ComputeEnvironmentName"
-    if machines["AllocationStrategy"] not in STRATEGIES[machines["Type"]]:
+    if compute_resources["AllocationStrategy"] not in STRATEGIES[compute_resources["Type"]]:
         yield "AllocationStrategy"
-    if not machines["InstanceTypes"] or not all(map(GPU_FAMILIES.match, machines["InstanceTypes"])):
+    if not compute_resources["InstanceTypes"] or not all(map(GPU_FAMILIES.match, compute_resources["InstanceTypes"])):
         yield "InstanceTypes"
-    if not 0 == machines["MinvCpus"] < machines["MaxvCpus"]:
+    if not 0 == compute_resources["MinvCpus"] < compute_resources["MaxvCpus"]:
         yield "vCPUs"
-    if not machines["Subnets"] or not machines["InstanceRole"]:
+    if not compute_resources["Subnets"] or not compute_resources["InstanceRole"]:
         yield "Subnets or InstanceRole"
-    if "Fn::GetAtt" not in machines["LaunchTemplate"]["Version"]:  # $Latest is resolved once only
+    if "Fn::GetAtt" not in compute_resources["LaunchTemplate"]["Version"]:  # AWS Batch resolves $Latest only once
         yield "LaunchTemplate"
     if not 1 <= properties["UpdatePolicy"]["JobExecutionTimeoutMinutes"] <= 7200:
         yield "JobExecutionTimeoutMinutes"
@@ -79,12 +79,12 @@ def job_definition(properties: Resource) -> Iterator[str]:
     nodes = properties.get("NodeProperties", {"NodeRangeProperties": []})
     containers = [node["Container"] for node in nodes["NodeRangeProperties"]]
     for container in containers or [properties["ContainerProperties"]]:
-        needs = {one["Type"]: int(one["Value"]) for one in container["ResourceRequirements"]}
+        needs = {item["Type"]: int(item["Value"]) for item in container["ResourceRequirements"]}
         if not (needs["GPU"] >= 1 and needs["VCPU"] >= 1 and needs["MEMORY"] >= 4):
             yield "ResourceRequirements"
         if not 0 < container["LinuxParameters"]["SharedMemorySize"] <= needs["MEMORY"]:
             yield "SharedMemorySize"
-        if any(one["Name"].startswith("AWS_BATCH") for one in container.get("Environment", [])):
+        if any(item["Name"].startswith("AWS_BATCH") for item in container.get("Environment", [])):
             yield "Environment"
     if len(json.dumps(properties)) > 24 * 1024:
         yield "size"

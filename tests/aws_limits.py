@@ -1,10 +1,11 @@
-"""AWS's limits for what Fairlane makes, typed in from AWS's documents and the service's own answers.
+"""AWS's limits for the resources of Fairlane, copied from AWS's documents and from answers of the service.
 
-Nothing here comes from the library, so that a wrong limit in it shows. Each rule says where it stands.
+No limit is imported from the library, so that the tests find a wrong limit in the library. Each rule names its source.
 """
 
 import re
 from collections.abc import Iterator
+from itertools import combinations
 from typing import Any
 
 from tests.aws_gpu_limits import compute_environment, container_queue, job_definition
@@ -19,7 +20,7 @@ QUEUE_REASONS = {  # "Jobs stuck in RUNNABLE" in the user guide, for SAGEMAKER_T
 
 
 def violations(template: dict[str, Any]) -> list[str]:
-    """Everything in a template that AWS Batch would refuse."""
+    """Return the values of a template that AWS Batch refuses."""
     by_id: dict[str, Resource] = template["Resources"]
     checks = {
         "AWS::Batch::ServiceEnvironment": service_environment,
@@ -29,13 +30,13 @@ def violations(template: dict[str, Any]) -> list[str]:
         "AWS::Batch::ComputeEnvironment": compute_environment,
         "AWS::Batch::JobDefinition": job_definition,
     }
-    found = [
+    problems = [
         f"{logical_id}: {violation}"
         for logical_id, resource in by_id.items()
         if resource["Type"] in checks
         for violation in checks[resource["Type"]](resource["Properties"])
     ]
-    return found + [f"{logical_id}: {violation}" for logical_id, violation in across(by_id)]
+    return problems + [f"{logical_id}: {violation}" for logical_id, violation in relations(by_id)]
 
 
 def service_environment(properties: Resource) -> Iterator[str]:
@@ -46,7 +47,7 @@ def service_environment(properties: Resource) -> Iterator[str]:
         yield "ServiceEnvironmentType"
     limits = properties["CapacityLimits"]
     if not 1 <= len(limits) <= 5:
-        yield "CapacityLimits: number of them"
+        yield "CapacityLimits: number of limits"
     units = [limit["CapacityUnit"] for limit in limits]
     if len(set(units)) < len(units) or ("NUM_INSTANCES" in units and len(units) > 1):
         yield "CapacityLimits: units"
@@ -79,13 +80,12 @@ def scheduling_policy(properties: Resource) -> Iterator[str]:
         if not 0.0001 <= share["WeightFactor"] <= 999.9999:
             yield "WeightFactor"
     identifiers = [share["ShareIdentifier"] for share in shares]
-    for position, one in enumerate(identifiers):
-        for other in identifiers[position + 1 :]:
-            overlap = (one.endswith("*") and other.startswith(one[:-1])) or (
-                other.endswith("*") and one.startswith(other[:-1])
-            )
-            if one == other or overlap:
-                yield f"ShareIdentifier overlap: {one} {other}"
+    for first, second in combinations(identifiers, 2):
+        overlap = (first.endswith("*") and second.startswith(first[:-1])) or (
+            second.endswith("*") and first.startswith(second[:-1])
+        )
+        if first == second or overlap:
+            yield f"ShareIdentifier overlap: {first} {second}"
 
 
 def job_queue(properties: Resource) -> Iterator[str]:
@@ -131,13 +131,13 @@ def quota_share(properties: Resource) -> Iterator[str]:
         yield "InSharePreemption"
 
 
-def across(by_id: dict[str, Resource]) -> Iterator[tuple[str, str]]:
+def relations(by_id: dict[str, Resource]) -> Iterator[tuple[str, str]]:
     # "Create quota management resources" and "Service quotas" in the user guide
-    shares_of: dict[str, list[Resource]] = {}
+    shares_by_queue: dict[str, list[Resource]] = {}
     for resource in by_id.values():
         if resource["Type"] == "AWS::Batch::QuotaShare":
             queue = resource["Properties"]["JobQueue"]["Fn::GetAtt"][0]
-            shares_of.setdefault(queue, []).append(resource["Properties"])
+            shares_by_queue.setdefault(queue, []).append(resource["Properties"])
     queues = {
         key: value["Properties"]
         for key, value in by_id.items()
@@ -153,7 +153,7 @@ def across(by_id: dict[str, Resource]) -> Iterator[tuple[str, str]]:
         }
         policy = by_id[queue["SchedulingPolicyArn"]["Fn::GetAtt"][0]] if "SchedulingPolicyArn" in queue else {}
         quotas = "QuotaSharePolicy" in policy.get("Properties", {})
-        shares = shares_of.get(key, [])
+        shares = shares_by_queue.get(key, [])
         if quotas == ("NUM_INSTANCES" in limits):
             yield key, "policy and capacity units"
         if quotas and environments.count(environment) > 1:

@@ -1,4 +1,4 @@
-"""cfn-lint over one template after another: loading its rules takes longer than using them."""
+"""cfn-lint with its rules loaded once for all templates."""
 
 import json
 from functools import cache
@@ -15,6 +15,6 @@ def _runner() -> Any:
 
 
 def findings(template: dict[str, Any]) -> list[Any]:
-    """What cfn-lint has to say of a template for us-east-1."""
+    """Return the findings of cfn-lint about a template for us-east-1."""
     decoded, errors = decode_str(json.dumps(template))
     return [*errors, *_runner().validate_template(decoded)]

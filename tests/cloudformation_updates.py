@@ -1,4 +1,4 @@
-"""What CloudFormation does when a resource changes, from the resource schema's own lists of properties."""
+"""Update behavior of CloudFormation resources, read from the lists of properties in the resource schemas."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,7 +7,7 @@ from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
 
 
 def update_of(resource_type: str, before: dict[str, Any], after: dict[str, Any]) -> str:
-    """Tells whether a change is `none`, `in place` or a `replacement`; conditional ones as AWS Batch documents them."""
+    """Return `none`, `in place` or `replacement`; conditional properties behave as AWS Batch documents them."""
     schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", resource_type).schema
     changed = list(_changed(before, after))
     if _among(changed, schema.get("createOnlyProperties", [])):

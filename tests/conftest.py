@@ -1,6 +1,6 @@
 import os
 
-# Before aws_cdk is imported: the built-in validator costs seconds, and one test of its own turns it on.
+# Set before the import of aws_cdk: the built-in validator takes seconds, and only one test needs it.
 os.environ.setdefault("CDK_VALIDATION", "false")
 
 import pytest

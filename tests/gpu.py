@@ -1,4 +1,4 @@
-"""A network and compute environments that several tests of GPU queues and jobs need."""
+"""Network, compute environments and queues for tests of GPU queues and jobs."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from fairlane import FairShare, GpuComputeEnvironment, GpuQueue
 
 
 def network(stack: Stack) -> ec2.IVpc:
-    """A VPC that exists, with two private subnets; the same one for every call on a stack."""
+    """Return an existing VPC with two private subnets, the same VPC for all calls with a stack."""
     existing = stack.node.try_find_child("Vpc")
     if existing is not None:
         return existing  # type: ignore[return-value]
@@ -23,7 +23,7 @@ def network(stack: Stack) -> ec2.IVpc:
     )
 
 
-def machines(stack: Stack, name: str = "Gpus", **changes: Any) -> GpuComputeEnvironment:
+def compute_environment(stack: Stack, name: str = "Gpus", **changes: Any) -> GpuComputeEnvironment:
     settings: dict[str, Any] = {"instance_types": ["g5.12xlarge"], "max_gpus": 8} | changes
     if settings.get("max_vcpus") is not None and "max_gpus" not in changes:
         del settings["max_gpus"]
@@ -33,5 +33,9 @@ def machines(stack: Stack, name: str = "Gpus", **changes: Any) -> GpuComputeEnvi
 def gpu_queue(stack: Stack, *environments: GpuComputeEnvironment, name: str = "g5", **changes: Any) -> GpuQueue:
     settings: dict[str, Any] = {"scheduling": FairShare({"prod": 1.0, "research": 3.0})} | changes
     return GpuQueue(
-        stack, name, queue_name=name, compute_environments=environments or (machines(stack, f"{name}-m"),), **settings
+        stack,
+        name,
+        queue_name=name,
+        compute_environments=environments or (compute_environment(stack, f"{name}-m"),),
+        **settings,
     )

@@ -1,7 +1,7 @@
-"""The smallest faithful evaluator of IAM policies: a request is allowed if every resource of it is.
+"""Minimal evaluator of IAM policies. A request is allowed if the action is allowed on each of its resources.
 
-After "Policy evaluation logic" in the IAM User Guide, for identity policies of one account: an explicit deny wins, then
-an allow for each resource is needed. What it does not know raises, so that no policy passes unread.
+Source: "Policy evaluation logic" in the IAM User Guide, for identity policies of one account. An explicit deny takes
+precedence over an allow. Unsupported elements of a statement raise an error.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,7 +13,7 @@ Context = dict[str, str | int]
 
 
 def is_allowed(statements: Sequence[Statement], action: str, resources: Sequence[str], context: Context) -> bool:
-    """Tells whether one request, which needs the action on each of the resources, is allowed."""
+    """Return True if a request that needs the action on each of the resources is allowed."""
     for statement in statements:
         unknown = set(statement) - {"Effect", "Action", "Resource", "Condition", "Sid"}
         assert not unknown, f"not evaluated: {unknown}"
@@ -41,10 +41,10 @@ def _holds(operator: str, key: str, values: list[Any], context: Context) -> bool
     if key not in context:
         return name != operator
     tests: dict[str, Callable[[Any, Any], bool]] = {
-        "Bool": lambda got, wanted: str(got).lower() == wanted,
-        "StringEquals": lambda got, wanted: got == wanted,
-        "StringLike": lambda got, wanted: _like(str(got), wanted),
-        "NumericLessThanEquals": lambda got, wanted: float(got) <= float(wanted),
+        "Bool": lambda got, value: str(got).lower() == value,
+        "StringEquals": lambda got, value: got == value,
+        "StringLike": lambda got, value: _like(str(got), value),
+        "NumericLessThanEquals": lambda got, value: float(got) <= float(value),
     }
     return any(tests[name](context[key], value) for value in values)
 

@@ -1,4 +1,4 @@
-"""Hypothesis strategies: arguments of training queues that AWS accepts."""
+"""Hypothesis strategies for arguments of training queues that AWS accepts."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -19,7 +19,7 @@ from fairlane import (
 
 NAMES = st.from_regex(r"[A-Za-z0-9_-]{1,128}", fullmatch=True)
 STATES = st.sampled_from(State)
-SERVICE_REASONS = [  # as the table of "Jobs stuck in RUNNABLE" has them for SageMaker queues
+SERVICE_REASONS = [  # table of "Jobs stuck in RUNNABLE" in the user guide, for SageMaker queues
     TimeLimitReason("CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY"),
     TimeLimitReason("MISCONFIGURATION:SERVICE_ENVIRONMENT_MAX_RESOURCE"),
     TimeLimitReason("MISCONFIGURATION:QUOTA_MANAGEMENT_LIMIT_EXCEEDED"),
@@ -36,16 +36,16 @@ WEIGHTS = st.floats(0.0001, 999.9999) | st.integers(1, 999)
 
 
 def _without_overlaps(identifiers: list[str]) -> list[str]:
-    kept: list[str] = []
+    selected: list[str] = []
     for identifier in identifiers:
         overlaps = any(
             (other.endswith("*") and identifier.startswith(other[:-1]))
             or (identifier.endswith("*") and other.startswith(identifier[:-1]))
-            for other in kept
+            for other in selected
         )
         if not overlaps:
-            kept.append(identifier)
-    return kept
+            selected.append(identifier)
+    return selected
 
 
 IDENTIFIERS = st.lists(
@@ -103,7 +103,7 @@ TIME_LIMIT_ACTIONS = st.lists(
 
 @st.composite
 def training_queues(draw: st.DrawFn, *policies: str) -> dict[str, Any]:
-    """Keyword arguments of a `TrainingQueue` that makes its own service environment, under any policy unless told."""
+    """Keyword arguments of a `TrainingQueue` with its own service environment, for one of `policies` or for any policy."""
     scheduling: object
     capacity: int | dict[str, int]
     match draw(st.sampled_from(policies or ("fifo", "fair share", "quotas"))):

@@ -1,4 +1,4 @@
-"""What several tests need: templates as plain data, and the problems of a refused configuration."""
+"""Helpers of tests: templates as plain data, and problems of a refused configuration."""
 
 import json
 import shutil
@@ -31,9 +31,9 @@ def template_of(stack: Stack) -> dict[str, Any]:
 
 
 def resources(stack: Stack, kind: str) -> list[dict[str, Any]]:
-    """The properties of all resources of a kind in AWS::Batch."""
-    everything = template_of(stack).get("Resources", {}).values()
-    return [resource["Properties"] for resource in everything if resource["Type"] == f"AWS::Batch::{kind}"]
+    """Return the properties of all resources of a kind in AWS::Batch."""
+    all_resources = template_of(stack).get("Resources", {}).values()
+    return [resource["Properties"] for resource in all_resources if resource["Type"] == f"AWS::Batch::{kind}"]
 
 
 def resource(stack: Stack, kind: str) -> dict[str, Any]:
@@ -42,7 +42,7 @@ def resource(stack: Stack, kind: str) -> dict[str, Any]:
 
 
 def problems_of(build: Callable[[], object]) -> list[str]:
-    """The lines of the one error that `build` must raise, without the headline."""
+    """Return the problems of the `ConfigurationError` that `build` must raise."""
     with pytest.raises(ConfigurationError) as raised:
         build()
     return [str(problem) for problem in raised.value.problems]
@@ -57,7 +57,7 @@ def app_with(flags: dict[str, Any]) -> App:
 
 
 def without_network() -> list[str]:
-    """A prefix that runs a command with nothing but localhost to talk to, where the system allows that."""
+    """Return a command prefix that isolates a command from the network except localhost, if the system allows it."""
     prefix = ["unshare", "--net", "--map-root-user", sys.executable, "-c", _LOOPBACK_ONLY]
     allowed = shutil.which("unshare") and subprocess.run([*prefix, "true"], capture_output=True, check=False)
     return prefix if allowed and allowed.returncode == 0 else []

@@ -1,4 +1,4 @@
-"""All stacks of one environment."""
+"""Stacks of one environment."""
 
 import os
 from typing import TYPE_CHECKING, Any
@@ -17,51 +17,54 @@ if TYPE_CHECKING:
 
 
 def build_stacks(scope: Construct, name: str, environment: Environment) -> list[cdk.Stack]:
-    """Makes the stacks of an environment: `fairlane-<name>-training` and `fairlane-<name>-monitoring` at home.
+    """Create the stacks of an environment and return them.
 
-    There is a monitoring stack where the file asks for what is in it. Stacks in other Regions have the Region in their
-    name: `fairlane-<name>-<region>-training`. Dashboards, which show all Regions, are in the first monitoring stack,
-    and so is the estimate of what monitoring costs. Images have `-images` where they are pushed, and
-    `-replicas` in each Region that they are replicated to, which is deployed before.
+    Names of stacks in the home Region are `fairlane-<name>-<kind>`, in other Regions `fairlane-<name>-<region>-<kind>`:
+
+    - `training`: in each Region of the file.
+    - `monitoring`: in each Region with `job_metrics`. The first of them has the dashboards of all Regions and the
+      estimate of what monitoring costs.
+    - `images`: in each Region with `images`.
+    - `replicas`: in each Region that images are replicated to, and deployed before the images.
 
     Args:
-        scope: the app or stage that they go into.
-        name: the environment's name: letters, digits and hyphens.
-        environment: as loaded from its file. Without an account in it, that of the AWS CDK CLI's credentials is
-            taken (`CDK_DEFAULT_ACCOUNT`), and none if there are none.
+        scope: App or stage of the stacks.
+        name: Name of the environment: letters, digits and hyphens.
+        environment: Content of the environment file. An environment without an account uses the account of the AWS CDK
+            CLI's credentials (`CDK_DEFAULT_ACCOUNT`), or no account if the CLI has no credentials.
 
     Raises:
-        ConfigurationError: for what only constructs can tell, such as a cost that is over the limit.
+        ConfigurationError: If a construct refuses its arguments, for example if the estimated cost is above the limit.
     """
     stacks: list[cdk.Stack] = []
-    watching: list[MonitoringStack] = []
+    monitoring: list[MonitoringStack] = []
     for region, model in environment.by_region().items():
         common = _common(environment, region)
         training = TrainingStack(scope, f"{_prefix(name, environment, region)}-training", model=model, **common)
         stacks.append(training)
         if model.job_metrics is not None:
             construct_id = f"{_prefix(name, environment, region)}-monitoring"
-            watching.append(_monitoring(scope, construct_id, training=training, model=model, **common))
-            stacks.append(watching[-1])
+            monitoring.append(_monitoring_stack(scope, construct_id, training=training, model=model, **common))
+            stacks.append(monitoring[-1])
     replicas: list[ReplicasStack] = []
     if any(model.images for model in environment.by_region().values()):
-        replicas, homes = _of_images(scope, name, environment)
+        replicas, homes = _images_stacks(scope, name, environment)
         stacks += [*replicas, *homes]
-    if watching:
-        watching[0].show(name, environment, watching, replicas)
+    if monitoring:
+        monitoring[0].add_dashboards_and_cost(name, environment, monitoring, replicas)
     return stacks
 
 
-def _monitoring(scope: Construct, construct_id: str, **settings: Any) -> "MonitoringStack":
-    from fairlane_stacks.monitoring_stack import MonitoringStack  # noqa: PLC0415 (most of a second, where it is asked for)
+def _monitoring_stack(scope: Construct, construct_id: str, **settings: Any) -> "MonitoringStack":
+    from fairlane_stacks.monitoring_stack import MonitoringStack  # noqa: PLC0415 (loads for most of a second)
 
     return MonitoringStack(scope, construct_id, **settings)
 
 
-def _of_images(
+def _images_stacks(
     scope: Construct, name: str, environment: Environment
 ) -> "tuple[list[ReplicasStack], list[ImagesStack]]":
-    """Repositories, and for each Region that they are replicated to what it needs before; that is deployed first."""
+    """Create the stacks of replicas and of images, and return both."""
     from fairlane_stacks.images_stacks import ImagesStack, ReplicasStack  # noqa: PLC0415
 
     homes = [

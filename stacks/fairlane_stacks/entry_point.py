@@ -14,7 +14,7 @@ from fairlane_stacks.template_sizes import check_template_sizes
 
 @contextmanager
 def exit_on_mistakes() -> Iterator[None]:
-    """End the process with exit code 1 and the text of a `ConfigurationError`, without a traceback."""
+    """Exit with code 1 and the text of a `ConfigurationError`, without a traceback."""
     try:
         yield
     except ConfigurationError as error:
@@ -25,7 +25,7 @@ def read_environment(app: cdk.App, directory: Path) -> tuple[str, Environment]:
     """Return the name and the content of the environment file that the context value `environment` names.
 
     Args:
-        app: CDK app. `cdk synth -c environment=NAME` sets the context value.
+        app: CDK app. The option `-c environment=NAME` of `cdk` sets the context value.
         directory: Directory with one file `NAME.yaml` for each environment.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The stacks of images: repositories at home, and what other Regions need before their replicas come."""
+"""Stacks of image repositories, and of the Regions that the images are replicated to."""
 
 from collections.abc import Sequence
 from typing import Unpack
@@ -18,22 +18,22 @@ from fairlane.images import (
 )
 from fairlane.monitoring import AlarmTopic
 from fairlane.monitoring.alarms.actions import MOST_ACTIONS
-from fairlane_stacks.notification_targets import targets_of
+from fairlane_stacks.notification_targets import notification_targets
 from fairlane_stacks.regional_stack import RegionalStack, StackSettings
 
 
 class ImagesStack(RegionalStack):
-    """The repositories of one Region, their replication, and the function that tells how far an image is.
+    """Image repositories of one Region, their replication, and the replication gate for pipelines.
 
     Args:
-        scope: where it goes.
-        construct_id: its id, and the stack's name.
-        model: what the environment file says of the Region.
+        scope: Scope of the stack.
+        construct_id: Id and name of the stack.
+        model: Settings of the Region.
         settings: Account, Region, tags and termination protection.
 
     Attributes:
-        repositories: by name.
-        gate: for pipelines, if anything is replicated.
+        repositories: Repositories, by name.
+        gate: Replication gate. None if no repository is replicated.
     """
 
     def __init__(
@@ -47,30 +47,30 @@ class ImagesStack(RegionalStack):
         super().__init__(scope, construct_id, **settings)
         if any(image.regions or image.other_accounts for image in model.images.values()):
             RegistryReplication(self, "Replication", mode=ReplicationMode(model.image_replication))
-        inside = Construct(self, "Repositories")
+        parent = Construct(self, "Repositories")
         self.repositories = {
-            name: ReplicatedRepository(inside, name, repository_name=name, **image.settings)
+            name: ReplicatedRepository(parent, name, repository_name=name, **image.settings)
             for name, image in model.images.items()
         }
-        replicated = [one for one in self.repositories.values() if one.destinations]
+        replicated = [repository for repository in self.repositories.values() if repository.destinations]
         self.gate = ReplicationGate(self, "Gate", repositories=replicated) if replicated else None
         if self.gate:
             cdk.CfnOutput(self, "GateFunctionName", value=self.gate.function.name)
 
 
 class ReplicasStack(RegionalStack):
-    """What a Region needs before images are replicated to it, and an alarm on replications that fail there.
+    """Repository creation templates of a Region that images are replicated to, and an alarm on failed replications.
 
     Args:
-        scope: where it goes.
-        construct_id: its id, and the stack's name.
-        repositories: those that are replicated there.
-        alarms: who hears of the alarm.
+        scope: Scope of the stack.
+        construct_id: Id and name of the stack.
+        repositories: Repositories that are replicated to the Region.
+        alarms: Settings of the alarm.
         settings: Account, Region, tags and termination protection.
 
     Attributes:
-        topics: that are made for the alarm.
-        alarm: on replications that fail, if alarms are on.
+        topics: New SNS topics of the alarm.
+        alarm: Alarm on failed replications. None if alarms are turned off.
     """
 
     def __init__(
@@ -87,9 +87,10 @@ class ReplicasStack(RegionalStack):
         self.alarm: ReplicationAlarm | None = None
         ReplicaTemplates(self, "Templates", repositories=repositories)
         if alarms.enabled:
-            every = dict.fromkeys(target for some in alarms.targets([""]).values() for target in some)
-            told = [one for one in every if not is_topic(one) or one.split(":")[3] == self.region]
-            notify = targets_of(self, "AlarmTopic", told, self.topics)[-MOST_ACTIONS:]
+            by_severity = alarms.targets([""])
+            all_targets = dict.fromkeys(target for targets in by_severity.values() for target in targets)
+            usable = [target for target in all_targets if not is_topic(target) or target.split(":")[3] == self.region]
+            notify = notification_targets(self, "AlarmTopic", usable, self.topics)[-MOST_ACTIONS:]
             self.alarm = ReplicationAlarm(
                 self, "Failures", repositories=repositories, notify=notify, runbooks=alarms.runbooks
             )

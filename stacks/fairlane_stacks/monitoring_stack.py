@@ -1,34 +1,36 @@
-"""The stack of one Region that watches its queues."""
+"""Stack with the monitoring of the queues of one Region."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Unpack
 
 from constructs import Construct
 
+from fairlane import ConfigurationError, Problem
 from fairlane.environment import AlarmSettings, Environment, RegionModel
 from fairlane.monitoring import AlarmTopic, JobMetrics, MonitoringCost, QueueAlarms, QueueDashboard, Target
 from fairlane_stacks.images_stacks import ReplicasStack
-from fairlane_stacks.notification_targets import targets_of
+from fairlane_stacks.notification_targets import notification_targets
 from fairlane_stacks.regional_stack import RegionalStack, StackSettings
 from fairlane_stacks.training_stack import TrainingStack
 
 
 class MonitoringStack(RegionalStack):
-    """What watches the queues of one Region: it knows them by their names, and refers to nothing in another stack.
+    """Monitoring of the queues of one Region. The stack has the names of the queues, and no reference to other stacks.
 
     Args:
-        scope: where it goes.
-        construct_id: its id, and the stack's name.
-        training: the stack that has the queues.
-        model: what the environment file says of the Region.
+        scope: Scope of the stack.
+        construct_id: Id and name of the stack.
+        training: Stack with the queues.
+        model: Settings of the Region.
         settings: Account, Region, tags and termination protection.
 
     Attributes:
-        job_metrics: the exporter.
-        topics: those that alarms publish to, as far as they are made here.
-        alarms: on the queues and the exporter, if there are any.
-        dashboards: in one of several Regions, those of all.
-        cost: there too, what all of it costs a month.
+        job_metrics: Exporter of the metrics.
+        topics: New SNS topics of the alarms.
+        alarms: Alarms on the queues and the exporter. None if alarms are turned off.
+        dashboards: Dashboards of all Regions, in the first monitoring stack only.
+        cost: Estimated cost of the monitoring of all Regions, in the first monitoring stack only.
     """
 
     suppress_indentation = True
@@ -61,69 +63,86 @@ class MonitoringStack(RegionalStack):
 
     def _alarms(self, alarms: AlarmSettings, model: RegionModel) -> QueueAlarms:
         limits = alarms.queue_limits
-        special = {name: queue.alarms.over(limits) for name, queue in model.queues.items() if queue.alarms}
+        queue_limits = {
+            name: queue.alarms.with_fallback(limits) for name, queue in model.queues.items() if queue.alarms
+        }
         return QueueAlarms(
             self,
             "Alarms",
             metrics=self.job_metrics,
             notify=self._notify(alarms),
             limits=limits,
-            queue_limits=special,
+            queue_limits=queue_limits,
             exporter_limits=alarms.exporter_limits,
             runbooks=alarms.runbooks,
         )
 
     def _notify(self, alarms: AlarmSettings) -> list[Target] | dict[str, list[Target]]:
         if not isinstance(alarms.notify, dict):
-            return targets_of(self, "AlarmTopic", alarms.notify, self.topics)
-        inside = Construct(self, "AlarmTopics")
-        return {severity: targets_of(inside, severity, some, self.topics) for severity, some in alarms.notify.items()}
+            return notification_targets(self, "AlarmTopic", alarms.notify, self.topics)
+        parent = Construct(self, "AlarmTopics")
+        return {
+            severity: notification_targets(parent, severity, targets, self.topics)
+            for severity, targets in alarms.notify.items()
+        }
 
-    def show(
+    def add_dashboards_and_cost(
         self,
         name: str,
         environment: Environment,
         stacks: Sequence["MonitoringStack"],
         replicas: Sequence[ReplicasStack],
     ) -> None:
-        """Makes the dashboard of all queues in all Regions and one of each team, and tells what monitoring costs.
+        """Add the dashboards of all Regions and of the teams, and the estimated cost of all monitoring.
 
-        Where one dashboard has no room for all queues, others follow it: `fairlane-<name>-2` and so on.
+        If the queues do not fit on one dashboard, there are further dashboards `fairlane-<name>-2`, `-3` and so on.
 
         Args:
-            name: of the environment.
-            environment: its file.
-            stacks: those of all Regions.
-            replicas: the stacks of images, which have alarms, too.
+            name: Name of the environment.
+            environment: Content of the environment file.
+            stacks: Monitoring stacks of all Regions.
+            replicas: Stacks of replicas, which also have alarms.
+
+        Raises:
+            ConfigurationError: If the estimated cost is above `monitoring_cost_limit`.
         """
         dashboard, metrics = environment.dashboard, [stack.job_metrics for stack in stacks]
         common: Any = {"metrics": metrics, "percentiles": dashboard.percentiles, "runbooks": self._runbooks}
         if dashboard.enabled:
-            of_all, prefix = [self.alarms] if self.alarms else [], f"fairlane-{name}"
+            alarms, prefix = [self.alarms] if self.alarms else [], f"fairlane-{name}"
             groups = QueueDashboard.groups(metrics, percentiles=dashboard.percentiles)
             for number, queues in enumerate(groups, 1):
-                end = f"-{number}" if number > 1 else ""
-                one = QueueDashboard(
+                suffix = f"-{number}" if number > 1 else ""
+                queue_dashboard = QueueDashboard(
                     self,
-                    f"Dashboard{end}",
-                    dashboard_name=f"{prefix}{end}",
-                    alarms=of_all,
+                    f"Dashboard{suffix}",
+                    dashboard_name=f"{prefix}{suffix}",
+                    alarms=alarms,
                     queues=queues,
                     **common,
                 )
-                self.dashboards.append(one)
+                self.dashboards.append(queue_dashboard)
             teams = Construct(self, "Teams")
             self.dashboards += [
                 QueueDashboard(teams, team, dashboard_name=f"{prefix}-{team}", shares=shares, **common)
                 for team, shares in dashboard.teams.items()
             ]
-        self.cost = MonitoringCost(
-            self,
-            "Cost",
-            metrics=metrics,
-            alarms=[stack.alarms for stack in stacks if stack.alarms],
-            dashboards=self.dashboards,
-            keys=sum(len(stack.topics) for stack in stacks) + sum(len(stack.topics) for stack in replicas),
-            other_alarms=len([stack for stack in replicas if stack.alarm]),
-            limit_usd=environment.monitoring_cost_limit,
-        )
+        try:
+            self.cost = MonitoringCost(
+                self,
+                "Cost",
+                metrics=metrics,
+                alarms=[stack.alarms for stack in stacks if stack.alarms],
+                dashboards=self.dashboards,
+                keys=sum(len(stack.topics) for stack in stacks) + sum(len(stack.topics) for stack in replicas),
+                other_alarms=len([stack for stack in replicas if stack.alarm]),
+                limit_usd=environment.monitoring_cost_limit,
+            )
+        except ConfigurationError as error:
+            problems = (_in_file_keys(problem) for problem in error.problems)
+            raise ConfigurationError(error.subject, problems) from error
+
+
+def _in_file_keys(problem: Problem) -> Problem:
+    """Return the problem with the path of the key in the environment file."""
+    return replace(problem, field=("monitoring_cost_limit",)) if problem.field == ("limit_usd",) else problem

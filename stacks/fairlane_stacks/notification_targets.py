@@ -1,4 +1,4 @@
-"""Who hears of alarms, from an environment file."""
+"""Targets of alarm notifications in an environment file."""
 
 from collections.abc import Sequence
 
@@ -8,14 +8,16 @@ from fairlane.environment.alarms import is_topic
 from fairlane.monitoring import AlarmTopic, Target
 
 
-def targets_of(scope: Construct, construct_id: str, targets: Sequence[str], topics: list[AlarmTopic]) -> list[Target]:
-    """Topics that exist, and one that is made for all addresses.
+def notification_targets(
+    scope: Construct, construct_id: str, targets: Sequence[str], topics: list[AlarmTopic]
+) -> list[Target]:
+    """Return the existing SNS topics, and one new topic for all addresses.
 
     Args:
-        scope: where that topic goes.
-        construct_id: its id there.
-        targets: ARNs of topics, and addresses.
-        topics: takes note of what is made.
+        scope: Scope of the new topic.
+        construct_id: Id of the new topic.
+        targets: ARNs of existing topics, and addresses.
+        topics: List that the new topic is appended to.
     """
     existing: list[Target] = [target for target in targets if is_topic(target)]
     addresses = [target for target in targets if not is_topic(target)]

@@ -13,7 +13,7 @@ class StackSettings(TypedDict):
     Attributes:
         env: Account and Region.
         tags: Tags for all resources.
-        termination_protection: Has the stack refuse to be deleted.
+        termination_protection: True protects the stack against deletion.
     """
 
     env: cdk.Environment
@@ -22,11 +22,11 @@ class StackSettings(TypedDict):
 
 
 class RegionalStack(cdk.Stack):
-    """A stack of one Region of an environment.
+    """Stack of one Region of an environment.
 
     Args:
-        scope: The scope of the stack.
-        construct_id: The id and name of the stack.
+        scope: Scope of the stack.
+        construct_id: Id and name of the stack.
         settings: Account, Region, tags and termination protection.
     """
 
@@ -42,4 +42,4 @@ class RegionalStack(cdk.Stack):
         )
 
     suppress_indentation: bool | None = None
-    """True for templates that may come close to the limit of 1 MB, a quarter of which would be spaces."""
+    """True for templates that may come close to the limit of 1 MB: indentation is a quarter of their size."""

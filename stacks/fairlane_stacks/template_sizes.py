@@ -1,4 +1,4 @@
-"""Templates that CloudFormation would refuse for their size."""
+"""Check of template sizes against the quota of CloudFormation."""
 
 from pathlib import Path
 from typing import Final
@@ -8,22 +8,26 @@ from aws_cdk.cx_api import CloudAssembly
 from fairlane import ConfigurationError, Problem
 
 MAX_TEMPLATE: Final = 1_000_000
-"""Bytes of a template in S3; CloudFormation's quota is a megabyte."""
+"""Most bytes of a template in S3; CloudFormation's quota is 1 MB."""
 
 _TEMPLATE: Final = ".template.json"
 
 
 def check_template_sizes(assembly: CloudAssembly) -> None:
-    """Refuses templates that are too large, which nothing else does before deployment.
+    """Check the sizes of all templates, which no other tool checks before deployment.
 
     Args:
-        assembly: what was synthesized.
+        assembly: Synthesized app.
 
     Raises:
-        ConfigurationError: naming each of them.
+        ConfigurationError: If templates are too large, with the name and size of each.
     """
     problems = [
-        Problem((name,), f"a template of {size:,} bytes", f"at most {MAX_TEMPLATE:,}: fewer queues, shares or alarms")
+        Problem.relation(
+            (name,),
+            f"the template has {size:,} bytes and CloudFormation accepts {MAX_TEMPLATE:,}: use fewer queues, shares or "
+            "alarms",
+        )
         for path in sorted(Path(assembly.directory).rglob(f"*{_TEMPLATE}"))
         for name, size in [(path.name.removesuffix(_TEMPLATE), path.stat().st_size)]
         if size > MAX_TEMPLATE

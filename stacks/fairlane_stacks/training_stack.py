@@ -1,4 +1,4 @@
-"""The stack of one Region: its service and compute environments, queues and job definitions."""
+"""Stack with the service environments, compute environments, queues and job definitions of one Region."""
 
 from collections import Counter
 from typing import Unpack
@@ -16,21 +16,21 @@ from fairlane_stacks.regional_stack import RegionalStack, StackSettings
 
 
 class TrainingStack(RegionalStack):
-    """Everything that jobs of one Region run on: they share a stack, so that none refers to another stack.
+    """Queues of one Region and the resources that their jobs need, in one stack without references to other stacks.
 
     Args:
-        scope: where it goes.
-        construct_id: its id, and the stack's name.
-        model: what the environment file says of the Region.
+        scope: Scope of the stack.
+        construct_id: Id and name of the stack.
+        model: Settings of the Region.
         settings: Account, Region, tags and termination protection.
 
     Attributes:
-        service_environments: the shared ones, by their key in the file.
-        compute_environments: the machines with GPUs, by their key in the file.
-        training_queues: the queues of SageMaker training jobs by name.
-        gpu_queues: the queues of containers by name.
-        job_definitions: the definitions of jobs in containers by name.
-        execution_roles: the roles that jobs run with, by their key in the file.
+        service_environments: Service environments that queues share, by their key in the file.
+        compute_environments: Compute environments with GPU instances, by their key in the file.
+        training_queues: Queues for SageMaker training jobs, by name.
+        gpu_queues: Queues for containers, by name.
+        job_definitions: Job definitions of containers, by name.
+        execution_roles: IAM roles of SageMaker training jobs, by their key in the file.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class TrainingStack(RegionalStack):
                 queues,
                 name,
                 queue_name=name,
-                compute_environments=[self.compute_environments[one] for one in queue.compute_environments],
+                compute_environments=[self.compute_environments[key] for key in queue.compute_environments],
                 **queue.settings,
             )
             for name, queue in model.gpu_queues.items()
@@ -77,20 +77,20 @@ class TrainingStack(RegionalStack):
         for name, queue in model.training_queues.items():
             if queue.instance_type is not None:
                 warn_of_unknown_instance_types(self.training_queues[name], [queue.instance_type])
-        self._tell()
+        self._add_outputs()
 
-    def _tell(self) -> None:
-        """Outputs what people paste elsewhere; names that differ in - and _ only get their ids made different."""
+    def _add_outputs(self) -> None:
+        """Add outputs for names and ARNs. Names that differ only in - and _ get a parent, so that their ids differ."""
         queues = {**self.training_queues, **self.gpu_queues}
-        told = {f"{name}-QueueName": queue.job_queue_name for name, queue in queues.items()}
-        told |= {f"{name}-QueueArn": queue.job_queue_arn for name, queue in queues.items()}
-        told |= {f"{name}-ExecutionRoleArn": role.role_arn for name, role in self.execution_roles.items()}
-        told |= {f"{name}-JobRoleArn": job.job_role.role_arn for name, job in self.job_definitions.items()}
-        plain = Counter(map(_letters, told))
-        for name, value in told.items():
-            place = self if plain[_letters(name)] == 1 else Construct(self, f"Output-{name}")
-            cdk.CfnOutput(place, name, value=value)
+        outputs = {f"{name}-QueueName": queue.job_queue_name for name, queue in queues.items()}
+        outputs |= {f"{name}-QueueArn": queue.job_queue_arn for name, queue in queues.items()}
+        outputs |= {f"{name}-ExecutionRoleArn": role.role_arn for name, role in self.execution_roles.items()}
+        outputs |= {f"{name}-JobRoleArn": job.job_role.role_arn for name, job in self.job_definitions.items()}
+        counts = Counter(map(_alphanumeric, outputs))
+        for name, value in outputs.items():
+            parent = self if counts[_alphanumeric(name)] == 1 else Construct(self, f"Output-{name}")
+            cdk.CfnOutput(parent, name, value=value)
 
 
-def _letters(name: str) -> str:
+def _alphanumeric(name: str) -> str:
     return "".join(filter(str.isalnum, name))

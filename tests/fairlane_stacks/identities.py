@@ -1,6 +1,6 @@
-"""Logical ids, types and physical names of every environment: what must not change by accident in an update.
+"""Logical ids, types and physical names of all environments, which an update must not change by accident.
 
-`make identities` writes them to `identities.json`; CHANGELOG.md has to name each logical id that is gone or changed.
+`make identities` writes them to `identities.json`. CHANGELOG.md must name each removed or changed logical id.
 """
 
 import json
@@ -19,21 +19,21 @@ FILE: Final = REPOSITORY / "tests" / "fairlane_stacks" / "identities.json"
 _ENVIRONMENTS: Final = REPOSITORY / "environments"
 
 Identities: TypeAlias = dict[str, dict[str, list[str]]]
-"""By stack and logical id, the type, and the physical names as `Property=name`."""
+"""Type and physical names (`Property=name`) of each resource, by stack and logical id."""
 
 
 def current() -> Identities:
-    """Build every environment and return what is in its templates."""
-    found: Identities = {}
+    """Build all environments and return the identities in their templates."""
+    identities: Identities = {}
     for name in environment_names(_ENVIRONMENTS):
         app = cdk.App(context=recommended_flags())
         for stack in build_stacks(app, name, load_environment(_ENVIRONMENTS / f"{name}.yaml")):
-            found[stack.stack_name] = identities_of(template_of(stack))
-    return found
+            identities[stack.stack_name] = template_identities(template_of(stack))
+    return identities
 
 
-def identities_of(template: dict[str, Any]) -> dict[str, list[str]]:
-    """Return type and physical names of each resource of a template."""
+def template_identities(template: dict[str, Any]) -> dict[str, list[str]]:
+    """Return the type and the physical names of each resource of a template."""
     return {
         logical_id: [
             resource["Type"],
@@ -48,24 +48,22 @@ def identities_of(template: dict[str, Any]) -> dict[str, list[str]]:
 
 
 def unannounced(old: Identities, new: Identities, changelog: str) -> Iterator[str]:
-    """Yield each resource that is gone or changed and that the newest part of the changelog does not name."""
+    """Yield the removed and changed resources that the newest section of the changelog does not name."""
     newest = re.split(r"^## ", changelog, flags=re.MULTILINE)[1]
     for stack, resources in old.items():
         for logical_id, identity in resources.items():
             now = new.get(stack, {}).get(logical_id)
             if now != identity and not re.search(rf"\b{re.escape(logical_id)}\b", newest):
-                yield f"{stack} {logical_id}: was {' '.join(identity)}, is {' '.join(now) if now else 'gone'}"
+                yield f"{stack} {logical_id}: was {' '.join(identity)}, is {' '.join(now) if now else 'removed'}"
 
 
 def main() -> None:
-    """Write the identities again, unless the changelog lacks one."""
+    """Write `identities.json`, or exit with an error if the changelog lacks a resource."""
     new = current()
     if FILE.exists():
         changelog = (REPOSITORY / "CHANGELOG.md").read_text()
-        if lacking := list(unannounced(json.loads(FILE.read_text()), new, changelog)):
-            sys.exit(
-                "\n".join(["CHANGELOG.md does not name these, which an update would replace or delete:", *lacking])
-            )
+        if missing := list(unannounced(json.loads(FILE.read_text()), new, changelog)):
+            sys.exit("\n".join(["an update replaces or deletes these resources: name them in CHANGELOG.md", *missing]))
     FILE.write_text(json.dumps(new, indent=2, sort_keys=True) + "\n")
 
 

@@ -1,4 +1,4 @@
-"""The app as its users run it: `cdk synth` with the pinned CLI, without credentials, without a network."""
+"""The CDK app: `cdk synth` with the pinned CLI, without credentials and network, and `app.py` by itself."""
 
 import json
 import os
@@ -12,11 +12,11 @@ from tests.support import CDK, REPOSITORY, without_network
 
 
 def synth(output: Path, *arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
-    kept = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
     return subprocess.run(
         [*without_network(), str(CDK), "synth", "--quiet", "--output", str(output), *arguments],
         cwd=REPOSITORY,
-        env=kept | {"AWS_EC2_METADATA_DISABLED": "true", "HOME": str(output.parent), "CI": "true"} | changes,
+        env=environment | {"AWS_EC2_METADATA_DISABLED": "true", "HOME": str(output.parent), "CI": "true"} | changes,
         capture_output=True,
         text=True,
         check=False,
@@ -24,7 +24,7 @@ def synth(output: Path, *arguments: str, **changes: str) -> subprocess.Completed
 
 
 @pytest.mark.slow
-def test_synth_needs_neither_credentials_nor_a_network_and_passes_the_built_in_validation(tmp_path: Path) -> None:
+def test_synth_works_without_credentials_and_network_and_passes_the_built_in_validation(tmp_path: Path) -> None:
     done = synth(tmp_path / "out", "-c", "environment=example", CDK_VALIDATION="true")
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "out" / "fairlane-example-training.template.json").exists()
@@ -40,7 +40,7 @@ app.synth()
 """
 
 
-def test_cdk_nag_and_the_built_in_validation_fail_the_synth() -> None:
+def test_cdk_nag_and_the_built_in_validation_fail_an_insecure_synth() -> None:
     source = (REPOSITORY / "app.py").read_text()
     before, synth, _ = source.partition("\n    synthesize(app, stacks)")
     assert synth
@@ -72,7 +72,9 @@ def app(*arguments: str, context: dict[str, str]) -> subprocess.CompletedProcess
     ("context", "message"),
     [({}, "missing; use example"), ({"environment": "prod"}, "got 'prod', allowed: example")],
 )
-def test_without_an_environment_the_app_stops_and_lists_them(context: dict[str, str], message: str) -> None:
+def test_without_a_valid_environment_the_app_stops_and_lists_all_environments(
+    context: dict[str, str], message: str
+) -> None:
     done = app(context=context)
     assert done.returncode == 1
     assert "-c environment=NAME" in done.stderr

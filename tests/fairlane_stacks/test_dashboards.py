@@ -1,4 +1,4 @@
-"""Dashboards of an environment file with more queues than one has room for."""
+"""Dashboards of an environment file with more queues than fit on one dashboard."""
 
 from pathlib import Path
 
@@ -11,19 +11,19 @@ SHARES = {f"team{number}": 1 for number in range(5)}
 QUEUE = {"capacity": 20, "scheduling": {"policy": "fair-share", "proportions": SHARES}}
 
 
-def test_more_queues_than_fit_have_several() -> None:
+def test_queues_that_do_not_fit_get_further_dashboards() -> None:
     names = [f"queue-{number:02}" for number in range(18)]
     stack = monitoring(queues=dict.fromkeys(names, QUEUE), alarms={"enabled": False})
-    found = bodies(stack)
-    assert list(found) == ["fairlane-prod", "fairlane-prod-2"]
+    dashboards = bodies(stack)
+    assert list(dashboards) == ["fairlane-prod", "fairlane-prod-2"]
     texts = [
-        {one["properties"]["markdown"].splitlines()[0] for one in body["widgets"] if one["type"] == "text"}
-        for body in found.values()
+        {widget["properties"]["markdown"].splitlines()[0] for widget in body["widgets"] if widget["type"] == "text"}
+        for body in dashboards.values()
     ]
-    shown = [[name for name in names if f"### {name}" in some] for some in texts]
+    shown = [[name for name in names if f"### {name}" in titles] for titles in texts]
     assert shown == [names[:17], names[17:]]
-    for body in found.values():
-        assert sum(len(one["properties"].get("metrics", ())) for one in body["widgets"]) <= 2500
+    for body in dashboards.values():
+        assert sum(len(widget["properties"].get("metrics", ())) for widget in body["widgets"]) <= 2500
 
 
 def test_a_template_with_alarms_and_dashboards_is_not_indented() -> None:

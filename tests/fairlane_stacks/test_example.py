@@ -1,4 +1,4 @@
-"""The example environment as a whole: what it makes, and that every judge of templates lets it through."""
+"""Templates of the example environment: snapshot, checks by all validators, outputs."""
 
 import json
 import re
@@ -40,7 +40,7 @@ def test_the_template_is_the_one_that_was_reviewed(snapshot: SnapshotAssertion) 
 
 
 @pytest.mark.parametrize("flags", FLAGS.values(), ids=FLAGS)
-def test_every_judge_lets_it_through(flags: dict[str, Any]) -> None:
+def test_all_validators_accept_the_templates(flags: dict[str, Any]) -> None:
     app, *stacks = build_all(flags)
     cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     app.synth()
@@ -51,7 +51,7 @@ def test_every_judge_lets_it_through(flags: dict[str, Any]) -> None:
         assert Annotations.from_stack(stack).find_warning("*", Match.any_value()) == []
 
 
-def test_the_flags_change_nothing_but_the_bootstrap_check_and_how_statements_are_merged() -> None:
+def test_flags_change_only_the_bootstrap_check_and_the_merging_of_statements() -> None:
     templates = [template_of(build(flags)[1]) for flags in FLAGS.values()]
     with_flags, without = ({**template["Resources"]} for template in templates)
     assert with_flags.keys() == without.keys()
@@ -60,7 +60,7 @@ def test_the_flags_change_nothing_but_the_bootstrap_check_and_how_statements_are
     assert templates[0]["Outputs"] == templates[1]["Outputs"]
 
 
-def test_what_people_paste_elsewhere_is_told() -> None:
+def test_names_and_arns_are_stack_outputs() -> None:
     outputs = template_of(build({})[1])["Outputs"]
     assert {name: outputs[name]["Value"] for name in ("trainingp4QueueName", "cpuQueueName")} == {
         "trainingp4QueueName": "training-p4",
@@ -73,7 +73,7 @@ def test_what_people_paste_elsewhere_is_told() -> None:
     assert len(outputs) == 2 * 6 + 1 + 3
 
 
-def test_a_queue_is_unique_by_the_environments_account_and_region() -> None:
+def test_the_stack_has_the_account_and_region_of_the_environment() -> None:
     _, stack = build({})
     assert (stack.account, stack.region, stack.stack_name) == (
         "123456789012",

@@ -1,28 +1,28 @@
-"""An update keeps logical ids, types and physical names, or the changelog says which it does not keep."""
+"""Logical ids, types and physical names stay the same in an update, or the changelog names the changes."""
 
 import json
 
 import pytest
 
-from tests.fairlane_stacks.identities import FILE, Identities, current, identities_of, unannounced
+from tests.fairlane_stacks.identities import FILE, Identities, current, template_identities, unannounced
 from tests.support import REPOSITORY
 
 OLD: Identities = {"stack": {"QueueA1": ["AWS::Batch::JobQueue", "JobQueueName=a"], "RoleB2": ["AWS::IAM::Role"]}}
 CHANGELOG = "# Changelog\n\n## [Unreleased]\n\n- {}\n\n## [0.1.0]\n\n- `QueueA1` and `RoleB2` are new.\n"
 
 
-def test_identities_are_kept_or_announced() -> None:
-    pinned, now = json.loads(FILE.read_text()), current()
-    assert list(unannounced(pinned, now, (REPOSITORY / "CHANGELOG.md").read_text())) == []
-    assert pinned == now, "run make identities"
+def test_identities_are_unchanged_or_announced() -> None:
+    published, now = json.loads(FILE.read_text()), current()
+    assert list(unannounced(published, now, (REPOSITORY / "CHANGELOG.md").read_text())) == []
+    assert published == now, "run make identities"
 
 
 @pytest.mark.parametrize(
     ("new", "problem"),
     [
         ({"stack": OLD["stack"] | {"NewC3": ["AWS::SQS::Queue"]}}, None),
-        ({"stack": {"QueueA1": OLD["stack"]["QueueA1"]}}, "stack RoleB2: was AWS::IAM::Role, is gone"),
-        ({"other": OLD["stack"]}, "stack QueueA1: was AWS::Batch::JobQueue JobQueueName=a, is gone"),
+        ({"stack": {"QueueA1": OLD["stack"]["QueueA1"]}}, "stack RoleB2: was AWS::IAM::Role, is removed"),
+        ({"other": OLD["stack"]}, "stack QueueA1: was AWS::Batch::JobQueue JobQueueName=a, is removed"),
         (
             {"stack": OLD["stack"] | {"QueueA1": ["AWS::Batch::JobQueue", "JobQueueName=b"]}},
             "stack QueueA1: was AWS::Batch::JobQueue JobQueueName=a, is AWS::Batch::JobQueue JobQueueName=b",
@@ -32,16 +32,16 @@ def test_identities_are_kept_or_announced() -> None:
             "stack RoleB2: was AWS::IAM::Role, is AWS::IAM::Policy",
         ),
     ],
-    ids=["added", "gone", "another stack", "renamed", "another type"],
+    ids=["added", "removed", "another stack", "renamed", "another type"],
 )
-def test_what_is_gone_or_changed_has_to_be_announced(new: Identities, problem: str | None) -> None:
-    found = list(unannounced(OLD, new, CHANGELOG.format("Nothing.")))
-    assert found[:1] == ([problem] if problem else [])
+def test_removed_and_changed_resources_must_be_announced(new: Identities, problem: str | None) -> None:
+    problems = list(unannounced(OLD, new, CHANGELOG.format("Nothing.")))
+    assert problems[:1] == ([problem] if problem else [])
     announced = CHANGELOG.format("Replaces `QueueA1` and `RoleB2`: let the queue drain first.")
     assert list(unannounced(OLD, new, announced)) == []
 
 
-def test_a_physical_name_is_a_text_and_not_a_reference() -> None:
+def test_a_reference_is_not_a_physical_name() -> None:
     properties = {"JobQueueName": "a", "LogGroupName": {"Ref": "Group"}, "Prefix": "x/", "Priority": 1}
     template = {"Resources": {"Queue": {"Type": "T", "Properties": properties}, "Bare": {"Type": "U"}}}
-    assert identities_of(template) == {"Bare": ["U"], "Queue": ["T", "JobQueueName=a", "Prefix=x/"]}
+    assert template_identities(template) == {"Bare": ["U"], "Queue": ["T", "JobQueueName=a", "Prefix=x/"]}

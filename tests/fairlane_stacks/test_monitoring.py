@@ -9,7 +9,7 @@ import pytest
 from fairlane import ConfigurationError
 from fairlane.environment import Environment
 from fairlane_stacks import build_stacks
-from tests.fairlane.monitoring.alarms.watching import of_type
+from tests.fairlane.monitoring.alarms.monitored_queues import resources_of_type
 from tests.fairlane.monitoring.dashboards.test_queue_dashboard import bodies
 from tests.support import template_of
 
@@ -25,86 +25,90 @@ def stacks(**changes: Any) -> dict[str, cdk.Stack]:
         "queues": {"q": FIFO, "fair": FAIR},
         "job_metrics": {},
     }
-    made = build_stacks(cdk.App(), "prod", Environment.model_validate(settings | changes))
-    return {stack.stack_name: stack for stack in made}
+    built = build_stacks(cdk.App(), "prod", Environment.model_validate(settings | changes))
+    return {stack.stack_name: stack for stack in built}
 
 
 def monitoring(**changes: Any) -> cdk.Stack:
     return stacks(**changes)["fairlane-prod-monitoring"]
 
 
-def alarms(stack: cdk.Stack, of: str) -> list[dict[str, Any]]:
-    return [one for one in of_type(stack, "CloudWatch::Alarm").values() if of in one["AlarmDescription"]]
+def alarms(stack: cdk.Stack, text: str) -> list[dict[str, Any]]:
+    """Return the alarms with a text in their description."""
+    all_alarms = resources_of_type(stack, "CloudWatch::Alarm").values()
+    return [alarm for alarm in all_alarms if text in alarm["AlarmDescription"]]
 
 
-def test_alarms_and_a_dashboard_are_on_by_default_and_nobody_is_told() -> None:
+def test_alarms_and_a_dashboard_are_on_by_default_without_notifications() -> None:
     stack = monitoring()
     assert alarms(stack, "q: a job has been waiting")
     assert list(bodies(stack)) == ["fairlane-prod"]
-    assert of_type(stack, "SNS::Topic") == {}
+    assert resources_of_type(stack, "SNS::Topic") == {}
     messages = [str(entry.data) for entry in stack.node.find_child("Alarms").node.metadata]
     assert sum("notify nobody" in message for message in messages) == 2
 
 
-def test_without_job_metrics_there_is_nothing_to_watch() -> None:
+def test_without_job_metrics_there_is_no_monitoring_stack() -> None:
     assert list(stacks(job_metrics=None)) == ["fairlane-prod-training"]
 
 
-def test_they_can_be_turned_off() -> None:
+def test_alarms_and_dashboards_can_be_turned_off() -> None:
     stack = monitoring(alarms={"enabled": False}, dashboard={"enabled": False})
-    assert of_type(stack, "CloudWatch::Alarm") == {}
-    assert of_type(stack, "CloudWatch::Dashboard") == {}
+    assert resources_of_type(stack, "CloudWatch::Alarm") == {}
+    assert resources_of_type(stack, "CloudWatch::Dashboard") == {}
 
 
-def test_addresses_have_a_topic_and_topics_that_exist_are_told_as_they_are() -> None:
+def test_addresses_get_a_new_topic_and_existing_topics_are_used_directly() -> None:
     stack = monitoring(alarms={"notify": ["gpus@example.com", TOPIC, "https://pager.example.com/x"]})
-    (made,) = of_type(stack, "SNS::Topic")
-    endpoints = [one["Endpoint"] for one in of_type(stack, "SNS::Subscription").values()]
+    (topic,) = resources_of_type(stack, "SNS::Topic")
+    endpoints = [subscription["Endpoint"] for subscription in resources_of_type(stack, "SNS::Subscription").values()]
     assert endpoints == ["gpus@example.com", "https://pager.example.com/x"]
-    for one in of_type(stack, "CloudWatch::CompositeAlarm").values():
-        assert one["AlarmActions"] == [TOPIC, {"Ref": made}]
+    for alarm in resources_of_type(stack, "CloudWatch::CompositeAlarm").values():
+        assert alarm["AlarmActions"] == [TOPIC, {"Ref": topic}]
 
 
-def test_severities_may_have_topics_of_their_own() -> None:
+def test_each_severity_can_have_its_own_topic() -> None:
     notify = {"Warning": ["gpus@example.com"], "Critical": ["gpus@example.com", "https://pager.example.com/x"]}
     stack = monitoring(alarms={"notify": notify})
-    assert len(of_type(stack, "SNS::Topic")) == 2
-    assert len(of_type(stack, "KMS::Key")) == 2
-    told = {json.dumps(one["AlarmActions"]) for one in of_type(stack, "CloudWatch::CompositeAlarm").values()}
-    assert len(told) == 2
+    assert len(resources_of_type(stack, "SNS::Topic")) == 2
+    assert len(resources_of_type(stack, "KMS::Key")) == 2
+    composites = resources_of_type(stack, "CloudWatch::CompositeAlarm").values()
+    assert len({json.dumps(alarm["AlarmActions"]) for alarm in composites}) == 2
 
 
-def test_limits_of_all_queues_and_of_one() -> None:
-    special = FIFO | {"alarms": {"oldest_wait": {"Warning": {"hours": 1}}, "failure_rate": {}}}
+def test_limits_of_a_queue_override_the_common_limits() -> None:
+    queue = FIFO | {"alarms": {"oldest_wait": {"Warning": {"hours": 1}}, "failure_rate": {}}}
     common = {"oldest_wait": {"Warning": {"hours": 2}}, "idle_capacity": {}, "truncated": {}}
-    stack = monitoring(queues={"q": special, "fair": FAIR}, alarms=common)
-    (own,), (fair,) = (alarms(stack, f"{queue}: a job has been waiting") for queue in ("q", "fair"))
+    stack = monitoring(queues={"q": queue, "fair": FAIR}, alarms=common)
+    (own,), (fair,) = (alarms(stack, f"{name}: a job has been waiting") for name in ("q", "fair"))
     assert (own["Threshold"], fair["Threshold"]) == (3600, 7200)
-    assert len(alarms(stack, "jobs that ended in an hour failed")) == 1
-    assert alarms(stack, "% of its capacity has been in use for 72 hours") == []
+    assert len(alarms(stack, "jobs that ended in the last hour failed")) == 1
+    assert alarms(stack, "% of the capacity limit has been in use for 72 hours") == []
     assert alarms(stack, "more jobs than a poll lists") == []
 
 
-def test_one_dashboard_shows_all_regions_and_a_team_sees_its_shares() -> None:
-    away = {"queues": {"away": FIFO}, "job_metrics": {}}
-    made = stacks(regions={"eu-west-1": away}, dashboard={"teams": {"vision": {"fair": ["a"]}}, "percentiles": [90]})
-    home = made["fairlane-prod-monitoring"]
-    found = bodies(home)
-    assert list(found) == ["fairlane-prod", "fairlane-prod-vision"]
-    assert '"eu-west-1"' in json.dumps(found["fairlane-prod"])
-    assert '"p90"' in json.dumps(found["fairlane-prod"])
-    assert '"b"' not in json.dumps(found["fairlane-prod-vision"])
-    assert of_type(made["fairlane-prod-eu-west-1-monitoring"], "CloudWatch::Dashboard") == {}
-    assert of_type(made["fairlane-prod-eu-west-1-monitoring"], "CloudWatch::Alarm")
+def test_one_dashboard_shows_all_regions_and_a_team_dashboard_shows_its_shares() -> None:
+    other = {"queues": {"away": FIFO}, "job_metrics": {}}
+    built = stacks(regions={"eu-west-1": other}, dashboard={"teams": {"vision": {"fair": ["a"]}}, "percentiles": [90]})
+    home = built["fairlane-prod-monitoring"]
+    dashboards = bodies(home)
+    assert list(dashboards) == ["fairlane-prod", "fairlane-prod-vision"]
+    assert '"eu-west-1"' in json.dumps(dashboards["fairlane-prod"])
+    assert '"p90"' in json.dumps(dashboards["fairlane-prod"])
+    assert '"b"' not in json.dumps(dashboards["fairlane-prod-vision"])
+    assert resources_of_type(built["fairlane-prod-eu-west-1-monitoring"], "CloudWatch::Dashboard") == {}
+    assert resources_of_type(built["fairlane-prod-eu-west-1-monitoring"], "CloudWatch::Alarm")
     assert "ImportValue" not in json.dumps(template_of(home))
 
 
-def test_where_home_has_no_queues_the_first_region_that_has_shows_them() -> None:
-    made = stacks(queues={}, job_metrics=None, regions={"eu-west-1": {"queues": {"away": FIFO}, "job_metrics": {}}})
-    assert list(bodies(made["fairlane-prod-eu-west-1-monitoring"])) == ["fairlane-prod"]
+def test_the_first_region_with_queues_has_the_dashboard() -> None:
+    built = stacks(queues={}, job_metrics=None, regions={"eu-west-1": {"queues": {"away": FIFO}, "job_metrics": {}}})
+    assert list(bodies(built["fairlane-prod-eu-west-1-monitoring"])) == ["fairlane-prod"]
 
 
 def test_a_cost_over_the_limit_stops_the_synth() -> None:
     stacks(monitoring_cost_limit=1000)
-    with pytest.raises(ConfigurationError, match=r"limit_usd: got 'about \$\d+ a month', allowed: at most the \$5"):
+    with pytest.raises(
+        ConfigurationError, match=r"monitoring_cost_limit: monitoring costs about \$\d+ a month, above the limit of \$5"
+    ):
         stacks(monitoring_cost_limit=5)

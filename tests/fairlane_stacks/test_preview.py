@@ -1,4 +1,4 @@
-"""The example's dashboards, drawn and looked at in a browser."""
+"""Dashboards of the example environment, rendered in a browser."""
 
 import json
 import os
@@ -17,12 +17,12 @@ from tests.support import REPOSITORY
 pytestmark = [*pytestmark, pytest.mark.slow]
 
 
-def test_nothing_overlaps_and_every_title_is_whole_in_light_and_dark_wide_and_narrow(tmp_path: Path) -> None:
+def test_widgets_do_not_overlap_and_titles_are_complete_at_all_widths_and_color_schemes(tmp_path: Path) -> None:
     app = cdk.App(outdir=str(tmp_path / "out"))
     build_stacks(app, "example", load_environment(REPOSITORY / "environments" / "example.yaml"))
     app.synth()
-    drawn = preview(tmp_path / "out", tmp_path / "dashboards.html")
-    assert drawn == ["fairlane-example", "fairlane-example-production"]
+    names = preview(tmp_path / "out", tmp_path / "dashboards.html")
+    assert names == ["fairlane-example", "fairlane-example-production"]
     looks = json.dumps([{"width": width, "scheme": scheme} for width, scheme in LOOKS])
     done = subprocess.run(
         ["node", str(HERE / "browser.mjs"), str(tmp_path / "dashboards.html"), looks],

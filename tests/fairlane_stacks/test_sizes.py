@@ -13,9 +13,9 @@ def assembly(characters: int) -> cdk.cx_api.CloudAssembly:
     return app.synth()
 
 
-def test_a_template_that_cloudformation_refuses_for_its_size_is_found() -> None:
+def test_a_template_above_the_quota_of_cloudformation_is_refused() -> None:
     check_template_sizes(assembly(900_000))
     with pytest.raises(
-        ConfigurationError, match=r"Large: got 'a template of 1,10\d,\d+ bytes', allowed: at most 1,000,000"
+        ConfigurationError, match=r"Large: the template has 1,10\d,\d+ bytes and CloudFormation accepts 1,000,000"
     ):
         check_template_sizes(assembly(1_100_000))

@@ -17,7 +17,7 @@ def environment(**changes: Any) -> Environment:
     return Environment.model_validate({"region": "us-east-1", "queues": {"q": FIFO}} | changes)
 
 
-def test_each_region_has_a_stack_of_its_own() -> None:
+def test_each_region_has_its_own_stack() -> None:
     regions = {"eu-west-1": {"queues": {"q": FIFO}}, "us-west-2": {}}
     stacks = build_stacks(cdk.App(), "prod", environment(account="111122223333", regions=regions))
     assert [(stack.stack_name, stack.region, stack.account) for stack in stacks] == [
@@ -28,7 +28,7 @@ def test_each_region_has_a_stack_of_its_own() -> None:
     assert [len(resources(stack, "JobQueue")) for stack in stacks] == [1, 1, 0]
 
 
-def test_without_an_account_that_of_the_cli_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_an_account_the_stacks_use_the_account_of_the_cli(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CDK_DEFAULT_ACCOUNT", "444455556666")
     (stack,) = build_stacks(cdk.App(), "prod", environment())
     assert stack.account == "444455556666"
@@ -37,14 +37,14 @@ def test_without_an_account_that_of_the_cli_is_taken(monkeypatch: pytest.MonkeyP
     assert cdk.Token.is_unresolved(stack.account)
 
 
-def test_tags_and_termination_protection_are_the_stacks() -> None:
+def test_stacks_have_the_tags_and_termination_protection_of_the_file() -> None:
     (stack,) = build_stacks(cdk.App(), "prod", environment(tags={"owner": "platform"}, termination_protection=True))
     assert stack.termination_protection is True
     artifact = cdk.App.of(stack).synth().get_stack_by_name("fairlane-prod-training")  # type: ignore[union-attr]
     assert artifact.tags == {"owner": "platform"}
 
 
-def test_queues_take_shared_environments() -> None:
+def test_queues_can_share_a_service_environment() -> None:
     shared = {"service_environment": "shared", "scheduling": {"policy": "fifo"}}
     (stack,) = build_stacks(
         cdk.App(),
@@ -58,7 +58,7 @@ def test_queues_take_shared_environments() -> None:
     assert [queue["JobQueueName"] for queue in resources(stack, "JobQueue")] == ["one", "two"]
 
 
-def test_queues_whose_names_differ_in_hyphens_only_are_told_apart() -> None:
+def test_queue_names_that_differ_only_in_hyphens_have_different_outputs() -> None:
     (stack,) = build_stacks(cdk.App(), "prod", environment(queues={"a-b": FIFO, "a_b": FIFO, "c": FIFO}))
     outputs = template_of(stack)["Outputs"]
     assert sorted(output["Value"] for output in outputs.values() if isinstance(output["Value"], str)) == [
@@ -69,7 +69,7 @@ def test_queues_whose_names_differ_in_hyphens_only_are_told_apart() -> None:
     assert {"cQueueName", "cQueueArn"} < outputs.keys()
 
 
-def test_execution_roles_have_what_the_file_names() -> None:
+def test_execution_roles_have_the_permissions_and_tags_of_the_file() -> None:
     roles = {
         "search": {"read": ["s3://datasets/x/"], "kms_keys": [KEY], "repositories": ["training"], "tags": {"a": "b"}}
     }
@@ -115,22 +115,23 @@ GPUS: dict[str, Any] = {
 }
 
 
-def test_machines_start_in_a_network_that_is_given_and_nothing_is_made_or_looked_up() -> None:
+def test_instances_start_in_an_existing_network_without_new_resources_and_lookups() -> None:
     (stack,) = build_stacks(cdk.App(), "prod", environment(**GPUS))
-    made = template_of(stack)["Resources"].values()
-    assert not any(one["Type"] in {"AWS::EC2::VPC", "AWS::EC2::Subnet", "AWS::EC2::VPCEndpoint"} for one in made)
-    by_type = {tuple(one["ComputeResources"]["InstanceTypes"]): one for one in resources(stack, "ComputeEnvironment")}
-    groups = [one["ComputeResources"].get("SecurityGroupIds") for one in resources(stack, "ComputeEnvironment")]
+    types = {item["Type"] for item in template_of(stack)["Resources"].values()}
+    assert not types & {"AWS::EC2::VPC", "AWS::EC2::Subnet", "AWS::EC2::VPCEndpoint"}
+    compute_resources = [item["ComputeResources"] for item in resources(stack, "ComputeEnvironment")]
+    groups = [item.get("SecurityGroupIds") for item in compute_resources]
     assert groups[0] == ["sg-0123456789abcdef0"]
     assert len(groups[1]) == 1
     assert groups[2] is None
-    subnets = [one["ComputeResources"]["Subnets"] for one in resources(stack, "ComputeEnvironment")]
+    subnets = [item["Subnets"] for item in compute_resources]
     both = ["subnet-0123456789abcdef1", "subnet-0123456789abcdef2"]
     assert subnets == [both, both, both[:1]]
-    assert "PlacementGroup" in by_type["p5.48xlarge",]["ComputeResources"]
+    (p5,) = (item for item in compute_resources if item["InstanceTypes"] == ["p5.48xlarge"])
+    assert "PlacementGroup" in p5
 
 
-def test_queues_of_containers_and_their_job_definitions_are_what_the_file_says() -> None:
+def test_gpu_queues_and_job_definitions_have_the_settings_of_the_file() -> None:
     (stack,) = build_stacks(cdk.App(), "prod", environment(**GPUS))
     containers, several = resources(stack, "JobQueue")
     assert (containers["JobQueueName"], containers["State"], containers["JobQueueType"]) == (
@@ -138,10 +139,10 @@ def test_queues_of_containers_and_their_job_definitions_are_what_the_file_says()
         "DISABLED",
         "ECS",
     )
-    order = [one["ComputeEnvironment"]["Fn::GetAtt"][0] for one in containers["ComputeEnvironmentOrder"]]
+    order = [item["ComputeEnvironment"]["Fn::GetAtt"][0] for item in containers["ComputeEnvironmentOrder"]]
     assert ["spot" in logical_id for logical_id in order] == [False, True]
     assert "SchedulingPolicyArn" in several
-    definitions = {one["JobDefinitionName"]: one for one in resources(stack, "JobDefinition")}
+    definitions = {item["JobDefinitionName"]: item for item in resources(stack, "JobDefinition")}
     train = definitions["train"]
     assert [secret["Name"] for secret in train["ContainerProperties"]["Secrets"]] == ["TOKEN"]
     assert train["ContainerProperties"]["MountPoints"][0]["ReadOnly"] is True
@@ -152,18 +153,18 @@ def test_queues_of_containers_and_their_job_definitions_are_what_the_file_says()
     assert outputs["trainJobRoleArn"]["Value"]["Fn::GetAtt"][1] == "Arn"
 
 
-def test_names_that_would_meet_in_the_construct_tree_do_not() -> None:
+def test_similar_names_do_not_collide_in_the_construct_tree() -> None:
     arn = "arn:aws:secretsmanager:us-east-1:111122223333:secret:hub-AbCdEf"
     job = {"image": "training:1", "instance_type": "g5.12xlarge"}
-    machines = {"instance_types": ["g5.12xlarge"], "max_gpus": 4}
+    instances = {"instance_types": ["g5.12xlarge"], "max_gpus": 4}
     group = "sg-0123456789abcdef0"
     changes = {
         "job_definitions": {"a": job | {"secrets": {"b": arn}}, "a-b": job},
         "compute_environments": {
-            "g5": machines | {"security_group_ids": [group]},
-            "spot": machines,
-            "p5": machines,
-            f"g5-{group}": machines | {"security_group_ids": [group]},
+            "g5": instances | {"security_group_ids": [group]},
+            "spot": instances,
+            "p5": instances,
+            f"g5-{group}": instances | {"security_group_ids": [group]},
         },
     }
     (stack,) = build_stacks(cdk.App(), "prod", environment(**GPUS | changes))
@@ -171,27 +172,27 @@ def test_names_that_would_meet_in_the_construct_tree_do_not() -> None:
     assert Annotations.from_stack(stack).find_warning("*", Match.any_value()) == []
 
 
-def test_machines_have_the_tags_of_the_environment_and_their_own() -> None:
-    machines = GPUS["compute_environments"]["g5"] | {"tags": {"Name": "mine", "team": "search"}}
+def test_instances_have_the_tags_of_the_environment_and_their_own_tags() -> None:
+    g5 = GPUS["compute_environments"]["g5"] | {"tags": {"Name": "mine", "team": "search"}}
     changes = {
-        "compute_environments": GPUS["compute_environments"] | {"g5": machines},
+        "compute_environments": GPUS["compute_environments"] | {"g5": g5},
         "tags": {"team": "all", "a": "b"},
     }
     (stack,) = build_stacks(cdk.App(), "prod", environment(**GPUS | changes))
     templates = [r for r in template_of(stack)["Resources"].values() if r["Type"] == "AWS::EC2::LaunchTemplate"]
     tags = [
-        {one["Key"]: one["Value"] for one in t["Properties"]["LaunchTemplateData"]["TagSpecifications"][0]["Tags"]}
+        {tag["Key"]: tag["Value"] for tag in t["Properties"]["LaunchTemplateData"]["TagSpecifications"][0]["Tags"]}
         for t in templates
     ]
     assert tags[0] == {"Name": "mine", "team": "search", "a": "b"}
     assert (tags[1]["team"], tags[1]["a"]) == ("all", "b")
 
 
-def test_a_job_that_splits_its_machine_badly_is_warned_of() -> None:
+def test_a_job_that_leaves_gpus_of_its_instance_idle_causes_a_warning() -> None:
     greedy = {"image": "i", "instance_type": "g5.12xlarge", "gpus": 1, "memory_mib": 150_000, "queues": ["containers"]}
     (stack,) = build_stacks(cdk.App(), "prod", environment(**GPUS | {"job_definitions": {"greedy": greedy}}))
-    (found,) = Annotations.from_stack(stack).find_warning("*", Match.string_like_regexp("GPUs idle"))
-    assert "greedy" in found.id
+    (warning,) = Annotations.from_stack(stack).find_warning("*", Match.string_like_regexp("GPUs idle"))
+    assert "greedy" in warning.id
 
 
 def test_a_draining_queue_is_disabled() -> None:
@@ -199,23 +200,23 @@ def test_a_draining_queue_is_disabled() -> None:
     assert resource(stack, "JobQueue")["State"] == "DISABLED"
 
 
-def test_a_monitoring_stack_watches_the_queues_by_name_and_refers_to_no_other_stack() -> None:
+def test_a_monitoring_stack_has_the_names_of_the_queues_and_no_reference_to_other_stacks() -> None:
     queues = GPUS["queues"] | {"g6": {**FIFO, "instance_type": "ml.g6.12xlarge"}}
-    watched = environment(**GPUS | {"queues": queues}, job_metrics={"interval_minutes": 2}, account="111122223333")
-    training, monitoring = build_stacks(cdk.App(), "prod", watched)
+    monitored = environment(**GPUS | {"queues": queues}, job_metrics={"interval_minutes": 2}, account="111122223333")
+    training, monitoring = build_stacks(cdk.App(), "prod", monitored)
     assert monitoring.stack_name == "fairlane-prod-monitoring"
     template = template_of(monitoring)
     assert not {"Fn::ImportValue", "Fn::GetStackOutput"} & set(json.dumps(template).split('"'))
     assert monitoring.dependencies == []
-    (schedule,) = (one for one in template["Resources"].values() if one["Type"] == "AWS::Scheduler::Schedule")
+    (schedule,) = (item for item in template["Resources"].values() if item["Type"] == "AWS::Scheduler::Schedule")
     assert schedule["Properties"]["ScheduleExpression"] == "rate(2 minutes)"
-    told = {queue["name"]: queue for queue in json.loads(schedule["Properties"]["Target"]["Input"])["queues"]}
-    assert told["g6"]["instance_type"] == "ml.g6.12xlarge"
-    assert told["containers"]["limit"] == {"VCPU": 384}
+    polled = {queue["name"]: queue for queue in json.loads(schedule["Properties"]["Target"]["Input"])["queues"]}
+    assert polled["g6"]["instance_type"] == "ml.g6.12xlarge"
+    assert polled["containers"]["limit"] == {"VCPU": 384}
     assert template_of(training)["Outputs"]
 
 
-def test_an_unknown_hint_is_warned_of() -> None:
+def test_an_unknown_instance_type_as_a_hint_causes_a_warning() -> None:
     (stack,) = build_stacks(cdk.App(), "prod", environment(queues={"q": FIFO | {"instance_type": "ml.x9.large"}}))
-    found = Annotations.from_stack(stack).find_warning("*", Match.any_value())
-    assert ["ml.x9.large" in str(entry.entry.data) for entry in found] == [True]
+    warnings = Annotations.from_stack(stack).find_warning("*", Match.any_value())
+    assert ["ml.x9.large" in str(warning.entry.data) for warning in warnings] == [True]

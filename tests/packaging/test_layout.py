@@ -1,4 +1,4 @@
-"""The repository's layout, and which package may import which."""
+"""Layout of the repository, and the imports between its packages."""
 
 import ast
 import json
@@ -47,26 +47,26 @@ def modules(root: Path) -> list[Path]:
     return sorted(path for path in root.rglob("*.py") if "__pycache__" not in path.parts)
 
 
-def name_of(path: Path, root: Path) -> str:
+def module_name(path: Path, root: Path) -> str:
     return ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__")
 
 
 def imports(path: Path, *, functions: bool = True) -> set[str]:
-    """Every module that a file imports, those for type checkers left out."""
+    """Return the modules that a file imports, without the imports for type checkers."""
     tree = ast.parse(path.read_text())
     for node in ast.walk(tree):
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
             node.body = []
         if isinstance(node, ast.FunctionDef) and not functions:
             node.body = []
-    found: set[str] = set()
+    names: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: a relative import"
-            found |= {str(node.module)} | {f"{node.module}.{alias.name}" for alias in node.names}
-    return found
+            names |= {str(node.module)} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
 
 
 def is_without_cdk(path: Path) -> bool:
@@ -75,15 +75,15 @@ def is_without_cdk(path: Path) -> bool:
 
 
 WITHOUT_CDK = [
-    *[(path, name_of(path, ROOTS["fairlane"])) for path in modules(LIBRARY) if is_without_cdk(path)],
-    *[(path, name_of(path, ROOTS["fairlane_local"])) for path in modules(ROOTS["fairlane_local"])],
+    *[(path, module_name(path, ROOTS["fairlane"])) for path in modules(LIBRARY) if is_without_cdk(path)],
+    *[(path, module_name(path, ROOTS["fairlane_local"])) for path in modules(ROOTS["fairlane_local"])],
 ]
 WITHOUT_CDK = [(path, name) for path, name in WITHOUT_CDK if not name.endswith("__main__")]
 
 
 @cache
-def refusals() -> dict[str, str]:
-    """Import every module that needs no CDK in a process that has none, and return what went wrong by module."""
+def import_errors() -> dict[str, str]:
+    """Import all modules without CDK in a process that refuses the CDK, and return the errors by module."""
     code = f"""
 import importlib, json, sys
 
@@ -93,13 +93,13 @@ class Refuse:
             raise ModuleNotFoundError(f"refused: {{name}}", name=name)
 
 sys.meta_path.insert(0, Refuse())
-wrong = {{}}
+errors = {{}}
 for name in {[name for _, name in WITHOUT_CDK]!r}:
     try:
         importlib.import_module(name)
     except ImportError as error:
-        wrong[name] = str(error)
-print(json.dumps(wrong))
+        errors[name] = str(error)
+print(json.dumps(errors))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return dict(json.loads(done.stdout))
@@ -112,12 +112,12 @@ def test_no_source_root_is_a_package() -> None:
 
 
 @pytest.mark.parametrize(("path", "name"), WITHOUT_CDK, ids=[name for _, name in WITHOUT_CDK])
-def test_modules_without_cdk_import_where_there_is_none(path: Path, name: str) -> None:
-    assert name not in refusals()
+def test_modules_without_cdk_can_be_imported_without_the_cdk(path: Path, name: str) -> None:
+    assert name not in import_errors()
     assert not {module.partition(".")[0] for module in imports(path)} & CDK
 
 
-def test_a_module_with_cdk_is_refused_where_there_is_none() -> None:
+def test_a_module_with_cdk_cannot_be_imported_without_the_cdk() -> None:
     code = "import sys; sys.modules['aws_cdk'] = None; import fairlane.queues.training_queue"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode != 0
 
@@ -125,25 +125,27 @@ def test_a_module_with_cdk_is_refused_where_there_is_none() -> None:
 @pytest.mark.parametrize(
     ("package", "path"), [(name, path) for name, root in ROOTS.items() for path in modules(root)], ids=str
 )
-def test_packages_import_only_what_they_may(package: str, path: Path) -> None:
-    ours = {name.partition(".")[0] for name in imports(path) if name.startswith("fairlane")}
+def test_packages_import_only_the_allowed_packages(package: str, path: Path) -> None:
+    imported = {name.partition(".")[0] for name in imports(path) if name.startswith("fairlane")}
     allowed = MAY_IMPORT[package]
     if path.is_relative_to(LIBRARY / "cli"):
         at_start = {name.partition(".")[0] for name in imports(path, functions=False) if name.startswith("fairlane")}
         assert at_start <= allowed
         allowed = allowed | COMMANDS_MAY_IMPORT
-    assert ours <= allowed
+    assert imported <= allowed
 
 
-def test_only_folders_of_internals_have_an_underscore() -> None:
+def test_only_internal_folders_start_with_an_underscore() -> None:
     for name in ("fairlane", "fairlane_local", "fairlane_stacks"):
         for path in modules(ROOTS[name]):
             inner = [part for part in path.relative_to(ROOTS[name]).parts if part.startswith("_")]
             assert set(inner) <= {"_internal", "_charts", "__init__.py", "__main__.py"}, path
 
 
-def test_no_public_name_is_that_of_a_module_beside_it() -> None:
+def test_no_public_name_equals_the_name_of_a_module_of_its_package() -> None:
     for stub in LIBRARY.rglob("__init__.pyi"):
         names = set(re.findall(r" as (\w+)", stub.read_text()))
-        beside = {path.stem for path in stub.parent.glob("*.py")} | {path.name for path in stub.parent.iterdir()}
-        assert not names & beside, stub
+        modules_beside = {path.stem for path in stub.parent.glob("*.py")} | {
+            path.name for path in stub.parent.iterdir()
+        }
+        assert not names & modules_beside, stub

@@ -1,4 +1,4 @@
-"""Files that people trust a project by: workflows, contributor guide, templates."""
+"""Workflows, contributor guide and issue templates of the project."""
 
 import re
 import tomllib
@@ -26,7 +26,7 @@ def test_workflows_pin_actions_by_digest_and_run_commands_that_exist(path: objec
     assert workflow["permissions"] == {"contents": "read"}
 
 
-def test_ci_runs_the_lowest_python_and_that_of_the_lambda_functions() -> None:
+def test_ci_runs_the_lowest_python_and_the_python_of_the_lambda_functions() -> None:
     workflow = YAML(typ="safe").load(GITHUB / "workflows" / "ci.yml")
     lowest = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["requires-python"].removeprefix(">=")
     functions = (REPOSITORY / "constructs" / "fairlane" / "_internal" / "functions.py").read_text()

@@ -1,4 +1,4 @@
-"""The wheel as users get it: in an environment of its own, outside the repository, with its declared dependencies only."""
+"""The wheel in a new virtual environment outside the repository, with its declared dependencies only."""
 
 import os
 import re
@@ -29,24 +29,24 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def fresh_python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A new environment with the wheel and its extra `cdk`."""
-    return installed(wheel, tmp_path_factory.mktemp("fresh") / "venv", extra="cdk")
+    """Return the Python of a new virtual environment with the wheel and its extra `cdk`."""
+    return install(wheel, tmp_path_factory.mktemp("fresh") / "venv", extra="cdk")
 
 
 @pytest.fixture(scope="module")
 def python_without_cdk(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A new environment with the wheel alone."""
-    return installed(wheel, tmp_path_factory.mktemp("light") / "venv", extra="")
+    """Return the Python of a new virtual environment with the wheel, without extras."""
+    return install(wheel, tmp_path_factory.mktemp("light") / "venv", extra="")
 
 
-def installed(wheel: Path, home: Path, *, extra: str) -> Path:
-    """Install the wheel and what it declares to need, linked from here instead of downloaded."""
+def install(wheel: Path, home: Path, *, extra: str) -> Path:
+    """Install the wheel, with links to the installed versions of its dependencies, and return the Python."""
     venv.create(home, symlinks=True)
     (site,) = home.glob("lib/python3*/site-packages")
     zipfile.ZipFile(wheel).extractall(site)
     (metadata,) = site.glob("fairlane-*.dist-info/METADATA")
-    needed = re.findall(r"^Requires-Dist: (.*)$", metadata.read_text(), re.MULTILINE)
-    for name in closure(needed, extra):
+    requirements = re.findall(r"^Requires-Dist: (.*)$", metadata.read_text(), re.MULTILINE)
+    for name in dependencies(requirements, extra):
         files = distribution(name).files or []
         for top in {file.parts[0] for file in files} - {"..", "__pycache__"}:
             if not (site / top).exists():
@@ -54,10 +54,11 @@ def installed(wheel: Path, home: Path, *, extra: str) -> Path:
     return home / "bin" / "python"
 
 
-def closure(requirements: list[str], extra: str) -> set[str]:
+def dependencies(lines: list[str], extra: str) -> set[str]:
+    """Return the names of all direct and indirect dependencies."""
     names: set[str] = set()
-    todo = [Requirement(line) for line in requirements]
-    todo = [one for one in todo if not one.marker or one.marker.evaluate({"extra": extra})]
+    requirements = [Requirement(line) for line in lines]
+    todo = [item for item in requirements if not item.marker or item.marker.evaluate({"extra": extra})]
     for requirement in todo:
         requirement.marker = None
     while todo:
@@ -69,7 +70,7 @@ def closure(requirements: list[str], extra: str) -> set[str]:
     return names
 
 
-def test_the_wheel_holds_the_packages_and_nothing_else(wheel: Path) -> None:
+def test_the_wheel_contains_the_packages_and_nothing_else(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     tops = {name.partition("/")[0] for name in names}
     assert {top for top in tops if not top.endswith(".dist-info")} == PACKAGES
@@ -99,8 +100,8 @@ def test_the_wheel_synthesizes_a_queue_outside_the_repository(fresh_python: Path
         "app.synth()\n"
         "print(fairlane.__file__)\n"
     )
-    where = run(fresh_python, tmp_path, str(fresh_python), "app.py").stdout.strip()
-    assert Path(where).is_relative_to(fresh_python.parents[1])
+    location = run(fresh_python, tmp_path, str(fresh_python), "app.py").stdout.strip()
+    assert Path(location).is_relative_to(fresh_python.parents[1])
     assert "AWS::Batch::JobQueue" in (tmp_path / "out" / "Stack.template.json").read_text()
 
 
@@ -124,7 +125,7 @@ NEEDS = 'needs aws-cdk-lib 2.275 or later, which is not installed: pip install -
 @pytest.mark.parametrize(
     "name", ["fairlane.TrainingQueue", "fairlane.monitoring.QueueAlarms", "fairlane_stacks.build_stacks"]
 )
-def test_without_the_cdk_a_construct_says_in_one_sentence_what_to_install(
+def test_without_the_cdk_a_construct_is_refused_with_the_command_to_run(
     python_without_cdk: Path, tmp_path: Path, name: str
 ) -> None:
     package, _, last = name.rpartition(".")
@@ -135,9 +136,7 @@ def test_without_the_cdk_a_construct_says_in_one_sentence_what_to_install(
         assert done.stderr.splitlines()[-1] == f"ImportError: {last} {NEEDS}"
 
 
-def test_without_the_cdk_an_environment_file_is_read_and_a_policy_rehearsed(
-    python_without_cdk: Path, tmp_path: Path
-) -> None:
+def test_environment_files_and_rehearsals_work_without_the_cdk(python_without_cdk: Path, tmp_path: Path) -> None:
     (tmp_path / "use.py").write_text(
         "import sys\n"
         "from fairlane import Fifo\n"

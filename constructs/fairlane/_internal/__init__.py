@@ -1,1 +1,1 @@
-"""Plumbing without a domain. Not part of the public API."""
+"""Helpers without a domain. Not part of the public API."""

@@ -1,4 +1,4 @@
-"""Pseudo parameters of CloudFormation, each asked for once: a call to Node costs a third of a millisecond."""
+"""Pseudo parameters of CloudFormation, read once: each read calls Node and takes a third of a millisecond."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""The checks that every value object is made of: each yields a `Problem`, or nothing, and lets tokens pass."""
+"""Checks of single values, shared by all value objects. Each yields a `Problem` or nothing; tokens pass."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,128}")
 def check_whole_number(
     field: Path, got: object, lowest: int, highest: int | None = None, *, unit: str = ""
 ) -> Iterator[Problem]:
-    """Checks for a whole number in a range, both ends included; a token passes."""
+    """Check for a whole number in a range, both ends included; a token passes."""
     if is_token(got):
         return
     fits = isinstance(got, int) and not isinstance(got, bool) and lowest <= got <= (got if highest is None else highest)
@@ -30,7 +30,7 @@ def check_whole_number(
 
 
 def check_number(field: Path, got: object, lowest: float, highest: float) -> Iterator[Problem]:
-    """Checks for a number in a range, both ends included; a token passes."""
+    """Check for a number in a range, both ends included; a token passes."""
     if not is_token(got) and not (
         isinstance(got, int | float) and not isinstance(got, bool) and lowest <= got <= highest
     ):
@@ -38,42 +38,48 @@ def check_number(field: Path, got: object, lowest: float, highest: float) -> Ite
 
 
 def check_choice(field: Path, got: object, choices: Iterable[StrEnum]) -> Iterator[Problem]:
-    """Checks for one of AWS's own words; a token passes."""
+    """Check for a value of an enumeration; a token passes."""
     if not is_token(got) and got not in (words := list(choices)):
-        yield Problem(field, got, " or ".join(words))
+        yield Problem(field, got, alternatives(words))
+
+
+def alternatives(words: Sequence[str]) -> str:
+    """Return words as alternatives, for example `a, b or c`."""
+    *first, last = words
+    return f"{', '.join(first)} or {last}" if first else last
 
 
 def check_flag(field: Path, got: object) -> Iterator[Problem]:
-    """Checks for True or False; a token passes."""
+    """Check for True or False; a token passes."""
     if not is_token(got) and not isinstance(got, bool):
         yield Problem(field, got, "True or False")
 
 
 def check_text(field: Path, got: object, fits: Callable[[str], object], allowed: str) -> Iterator[Problem]:
-    """Checks a text with `fits`; a token passes."""
+    """Check a text with `fits`; a token passes."""
     if not is_token(got) and not (isinstance(got, str) and fits(got)):
         yield Problem(field, got, allowed)
 
 
 def check_name(field: Path, got: object) -> Iterator[Problem]:
-    """Checks the name of a queue, a quota share or a service environment (same rule in the Batch API)."""
+    """Check the name of a queue, a quota share or a service environment (same rule in the Batch API)."""
     yield from check_text(field, got, _NAME.fullmatch, "1 to 128 characters of A-Z, a-z, 0-9, - and _")
 
 
 def is_region(text: str) -> bool:
-    """Tells whether a text may be the name of a Region."""
+    """Return True if a text has the form of a Region's name."""
     return _REGION.fullmatch(text) is not None
 
 
 def check_tags(tags: object) -> Iterator[Problem]:
-    """Checks resource tags against the limits that AWS Batch documents in "Tag your AWS Batch resources"."""
+    """Check resource tags against the limits in "Tag your AWS Batch resources" (AWS Batch User Guide)."""
     if tags is None:
         return
     if not isinstance(tags, Mapping):
         yield Problem(("tags",), tags, "a mapping of tag keys to values, known at synth")
         return
     if len(tags) > MAX_TAGS:
-        yield Problem(("tags",), f"{len(tags)} tags", f"at most {MAX_TAGS} tags")
+        yield Problem.relation(("tags",), f"{len(tags)} tags are more than AWS Batch accepts: use at most {MAX_TAGS}")
     for key, value in tags.items():
         yield from check_text(
             ("tags", str(key)),
@@ -89,11 +95,18 @@ def check_tags(tags: object) -> Iterator[Problem]:
         )
 
 
-def check_list(field: Path, got: object, kind: type | tuple[type, ...], of: str) -> Iterator[Problem]:
-    """Checks for a list of things of a kind; a token passes where it stands for one of them."""
+def check_list(field: Path, got: object, kind: type | tuple[type, ...], items: str) -> Iterator[Problem]:
+    """Check for a list of items of a kind; a token passes as an item.
+
+    Args:
+        field: Path to the list.
+        got: Value that was given.
+        kind: Type, or types, of the items.
+        items: Items in the plural, for the text of the problem.
+    """
     if isinstance(got, str) or not isinstance(got, Sequence):
-        yield Problem(field, got, f"a list of {of}")
+        yield Problem(field, got, f"a list of {items}")
         return
     for index, item in enumerate(got):
         if not isinstance(item, kind) and not is_token(item):
-            yield Problem((*field, index), item, f"a list of {of}")
+            yield Problem((*field, index), item, f"a list of {items}")

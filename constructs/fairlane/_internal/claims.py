@@ -1,4 +1,4 @@
-"""Who made what in an app, for things of which AWS has one: found at synth instead of at deployment."""
+"""Names that constructs of an app claim in an account and Region: duplicates fail at synth instead of at deployment."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,57 +13,59 @@ from fairlane.errors import Problem
 _Owners = dict[tuple[str, ...], IConstruct]
 
 _owners: WeakKeyDictionary[IConstruct, _Owners] = WeakKeyDictionary()
-_places: "WeakKeyDictionary[IConstruct, Claims]" = WeakKeyDictionary()
+_cache: "WeakKeyDictionary[IConstruct, Claims]" = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """The names taken in one account and Region by the constructs of one app; unknown ones differ by stack.
+    """Names that the constructs of one app claim in one account and Region.
+
+    Stacks whose account or Region is unknown at synth have claims of their own.
 
     Attributes:
-        account: the account; a token where it is not known.
-        region: the Region; a token where it is not known.
+        account: Account ID. A token if it is unknown at synth.
+        region: Region. A token if it is unknown at synth.
     """
 
     account: str
     region: str
-    _where: tuple[str, ...]
+    _place: tuple[str, ...]
     _owners: _Owners = field(repr=False)
 
     @classmethod
-    def at(cls, place: IConstruct) -> "Claims":
-        """The claims of the account and Region of a construct's stack; each construct is asked for them once."""
-        if place not in _places:
-            stack = place if isinstance(place, Stack) else Stack.of(place)
-            if stack not in _places:
+    def regional(cls, construct: IConstruct) -> "Claims":
+        """Return the claims in the account and Region of a construct's stack, cached by construct."""
+        if construct not in _cache:
+            stack = construct if isinstance(construct, Stack) else Stack.of(construct)
+            if stack not in _cache:
                 account, region, node = stack.account, stack.region, stack.node
-                known = not is_token(account) and not is_token(region)
-                where = (account, region) if known else (node.path,)
-                _places[stack] = cls(account, region, where, _owners.setdefault(node.root, {}))
-            _places[place] = _places[stack]
-        return _places[place]
-
-    def adopt(self, construct: IConstruct) -> None:
-        """Give these claims to a construct of the same stack, which spares it the call to Node."""
-        _places[construct] = self
+                resolved = not is_token(account) and not is_token(region)
+                place = (account, region) if resolved else (node.path,)
+                _cache[stack] = cls(account, region, place, _owners.setdefault(node.root, {}))
+            _cache[construct] = _cache[stack]
+        return _cache[construct]
 
     @classmethod
-    def of_account(cls, place: IConstruct) -> "Claims":
-        """The claims of an account in all its Regions, for what it has one of."""
-        regional = cls.at(place)
-        where = regional._where if is_token(regional.account) else (regional.account,)
-        return cls(regional.account, "", where, regional._owners)
+    def account_wide(cls, construct: IConstruct) -> "Claims":
+        """Return the claims in the account of a construct's stack, over all Regions."""
+        regional = cls.regional(construct)
+        place = regional._place if is_token(regional.account) else (regional.account,)
+        return cls(regional.account, "", place, regional._owners)
+
+    def adopt(self, construct: IConstruct) -> None:
+        """Cache these claims for a construct of the same stack, which saves a call to Node."""
+        _cache[construct] = self
 
     def owner(self, kind: str, name: str) -> str | None:
-        """The path of the construct that has the name."""
-        owner = self._owners.get((kind, str(name), *self._where))
+        """Return the path of the construct that claims the name, or None."""
+        owner = self._owners.get((kind, str(name), *self._place))
         return owner.node.path if owner is not None else None
 
     def name_problems(self, kind: str, field: str, name: str) -> Iterator[Problem]:
-        """Yield a name that another construct has."""
+        """Yield a problem if another construct claims the name."""
         if owner := self.owner(kind, name):
-            yield Problem((field,), name, f"another name: {owner} has it already")
+            yield Problem.relation((field,), f"{owner} already has the name {name!r}: use another name")
 
     def add(self, kind: str, name: str, owner: IConstruct) -> None:
-        """Notes that a construct has the name; the first one stays."""
-        self._owners.setdefault((kind, str(name), *self._where), owner)
+        """Claim the name for a construct, unless another construct claims it already."""
+        self._owners.setdefault((kind, str(name), *self._place), owner)

@@ -1,4 +1,4 @@
-"""What the Lambda functions of Fairlane have in common: their code, their roles and their logs."""
+"""Lambda functions of Fairlane, with their code, roles and log groups."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -15,32 +15,33 @@ from fairlane._internal.lambda_package import LAMBDA_PACKAGE, lambda_root
 from fairlane._internal.nag import acknowledge_wildcards
 from fairlane._internal.service_role import service_role
 
-_A_MONTH: Final = 30
+_LOG_RETENTION_DAYS: Final = 30
 
 _code: "WeakKeyDictionary[cdk.Stack, s3_assets.Asset]" = WeakKeyDictionary()
 
 
 class Function(Construct):
-    """A function of `fairlane_lambda`, with a role and a log group of its own.
+    """Function of `fairlane_lambda`, with its own role and log group.
 
-    Logs are kept for a month. Embedded metrics are read from log groups of the standard class only.
+    CloudWatch Logs keeps the logs for 30 days. The log group has the standard class, the only class whose embedded
+    metrics CloudWatch reads.
 
     Args:
-        scope: where it goes in the app.
-        construct_id: its id there.
-        code: of all functions.
-        handler: the package of its handler, inside `fairlane_lambda`.
-        timeout_seconds: of an invocation.
-        environment: variables.
-        statements: what it may do, besides writing its logs.
-        wildcards: for each resource of a statement with a wildcard, why it is no more than is needed.
-        entry: which of the functions in there, if there are several.
+        scope: Scope of the construct.
+        construct_id: Id of the construct.
+        code: Asset with the code of all functions.
+        handler: Package of the handler, inside `fairlane_lambda`.
+        timeout_seconds: Number of seconds after which Lambda stops an invocation.
+        environment: Environment variables.
+        statements: IAM statements of the role, besides the permission to write logs.
+        wildcards: For each resource with a wildcard in the statements, the reason for the wildcard.
+        entry: Name of the function in the handler module. Default: `handler`.
 
     Attributes:
-        function: the underlying resource.
-        name: its name.
-        arn: its ARN.
-        log_group_name: where it logs.
+        function: Underlying L1 resource.
+        name: Name of the function.
+        arn: ARN of the function.
+        log_group_name: Name of the log group.
     """
 
     def __init__(
@@ -57,7 +58,7 @@ class Function(Construct):
         entry: str = "handler",
     ) -> None:
         super().__init__(scope, construct_id)
-        log_group = logs.CfnLogGroup(self, "Logs", retention_in_days=_A_MONTH, log_group_class="STANDARD")
+        log_group = logs.CfnLogGroup(self, "Logs", retention_in_days=_LOG_RETENTION_DAYS, log_group_class="STANDARD")
         log_group.apply_removal_policy(cdk.RemovalPolicy.DESTROY)
         write = allow(["logs:CreateLogStream", "logs:PutLogEvents"], [log_group.attr_arn])
         role = service_role(self, "Role", "lambda.amazonaws.com", [write, *statements])
@@ -81,8 +82,8 @@ class Function(Construct):
         self.log_group_name = log_group.ref
 
 
-def code_of_functions(scope: Construct) -> s3_assets.Asset:
-    """The one asset that all functions of a stack have: the package, and nothing that stands beside it."""
+def lambda_code(scope: Construct) -> s3_assets.Asset:
+    """Return the asset with the code of `fairlane_lambda`, one for each stack."""
     stack = cdk.Stack.of(scope)
     if stack not in _code:
         _code[stack] = s3_assets.Asset(

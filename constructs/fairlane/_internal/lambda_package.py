@@ -1,4 +1,4 @@
-"""What the library knows of `fairlane_lambda`, without importing it: it belongs into Lambda. Knows no aws_cdk."""
+"""Folder and metrics catalog of the package `fairlane_lambda`, which the library never imports. Imports no aws_cdk."""
 
 import json
 from functools import cache
@@ -11,13 +11,13 @@ LAMBDA_PACKAGE: Final = "fairlane_lambda"
 
 @cache
 def metrics_catalog() -> dict[str, Any]:
-    """What `metrics.json` says of every metric, the one source of names, units and dimensions."""
+    """Return the content of `metrics.json`, the only source of the names, units and dimensions of metrics."""
     catalog: dict[str, Any] = json.loads((lambda_root() / LAMBDA_PACKAGE / "metrics.json").read_text())
     return catalog
 
 
 def lambda_root() -> Path:
-    """The folder that has the package."""
+    """Return the folder that contains the package."""
     spec = find_spec(LAMBDA_PACKAGE)
     assert spec is not None
     assert spec.origin is not None

@@ -1,4 +1,4 @@
-"""Packages whose names load when they are first used."""
+"""Lazy loading of a package's names at their first use."""
 
 import re
 import sys
@@ -11,24 +11,24 @@ _IMPORT: Final = re.compile(r"^from (\S+) import (\w+) as \2$", re.MULTILINE)
 
 
 def attach(package: str, file: str) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
-    """Return `__getattr__`, `__dir__` and `__all__` of a package, as the imports of its `__init__.pyi` say.
+    """Return `__getattr__`, `__dir__` and `__all__` of a package, read from the imports in its `__init__.pyi`.
 
-    The stub has one import a line: `from MODULE import NAME as NAME`.
+    The stub has one import on each line: `from MODULE import NAME as NAME`.
 
-    A name whose module needs the AWS CDK raises an ImportError with the command to run, where the CDK is not installed
-    or too old.
+    If the AWS CDK is missing or too old, a name whose module needs the CDK raises an ImportError with the command that
+    installs it.
 
     Args:
-        package: `__name__` of the package.
-        file: `__file__` of the package.
+        package: Value of `__name__` in the package.
+        file: Value of `__file__` in the package.
     """
-    homes = {name: home for home, name in _IMPORT.findall(Path(file).with_suffix(".pyi").read_text())}
+    modules = {name: module for module, name in _IMPORT.findall(Path(file).with_suffix(".pyi").read_text())}
 
     def load(name: str) -> Any:
-        if name not in homes:
+        if name not in modules:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         try:
-            value = getattr(import_module(homes[name]), name)
+            value = getattr(import_module(modules[name]), name)
         except (AttributeError, ImportError) as error:
             _check_cdk(name, error)
             raise
@@ -37,10 +37,10 @@ def attach(package: str, file: str) -> tuple[Callable[[str], Any], Callable[[], 
         setattr(sys.modules[package], name, value)
         return value
 
-    return load, lambda: sorted(homes), sorted(homes)
+    return load, lambda: sorted(modules), sorted(modules)
 
 
 def _check_cdk(name: str, error: Exception | None = None) -> None:
-    from fairlane._internal.peer import check_cdk  # noqa: PLC0415 (costs milliseconds that nobody needs without the CDK)
+    from fairlane._internal.peer import check_cdk  # noqa: PLC0415 (unused without the CDK; costs milliseconds)
 
     check_cdk(name, error)

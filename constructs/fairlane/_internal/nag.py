@@ -1,4 +1,4 @@
-"""Tells cdk-nag why a wildcard in a policy is there, by the name that it has for the finding."""
+"""Acknowledgments of cdk-nag's findings about wildcards in policies."""
 
 import json
 from collections.abc import Mapping
@@ -12,11 +12,11 @@ from fairlane._internal.tokens import is_token
 
 
 def acknowledge_wildcards(scope: IConstruct, reasons: Mapping[str, str]) -> None:
-    """Acknowledges wildcards in the policies of `scope` and all below it.
+    """Acknowledge wildcards in the policies of a construct and of its descendants.
 
     Args:
-        scope: the construct that has the policies.
-        reasons: for each resource of a statement, why its wildcard is no more than is needed.
+        scope: Construct with the policies.
+        reasons: For each resource with a wildcard in a statement, the reason for the wildcard.
     """
     resources = [resource.replace(PARTITION, "<AWS::Partition>") for resource in reasons]
     resolved = Stack.of(scope).resolve(resources) if any(map(is_token, resources)) else resources
@@ -29,7 +29,7 @@ def acknowledge_wildcards(scope: IConstruct, reasons: Mapping[str, str]) -> None
 
 
 def _flat(value: Any) -> str:
-    """Writes an ARN the way cdk-nag's `flattenCfnReference` does: references in angle brackets."""
+    """Return an ARN as in the ids of cdk-nag's findings (`flattenCfnReference`): references in angle brackets."""
     match value:
         case {"Fn::Join": [str(separator), [*parts]]}:
             return separator.join(map(_flat, parts))

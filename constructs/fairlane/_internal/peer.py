@@ -1,4 +1,4 @@
-"""The AWS CDK as a peer dependency: which versions constructs need, and the sentence for those who lack them."""
+"""AWS CDK as a peer dependency: lowest versions, and the error if a version is missing or too old."""
 
 import sys
 from functools import cache
@@ -12,22 +12,23 @@ _MODULES: Final = frozenset({"aws_cdk", "constructs", "jsii"})
 
 
 def check_cdk(name: str, error: Exception | None = None) -> None:
-    """Refuse a name that needs the AWS CDK, where the CDK is not installed or too old.
+    """Raise an ImportError if a name needs the AWS CDK and the CDK is missing or too old.
 
     Args:
-        name: The name.
-        error: What went wrong when the name was loaded; None for nothing.
+        name: Name that is imported.
+        error: Error of the import. None if the import succeeded.
 
     Raises:
-        ImportError: With the command to run.
+        ImportError: If the CDK is missing or too old, with the command that installs it.
     """
     missing = isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] in _MODULES
-    if (missing or "aws_cdk" in sys.modules) and (needed := _lacking()):
+    if (missing or "aws_cdk" in sys.modules) and (needed := _missing_requirement()):
         raise ImportError(f'{name} needs {needed}: pip install --upgrade "fairlane[cdk]"', name=name) from error
 
 
 @cache
-def _lacking() -> str | None:
+def _missing_requirement() -> str | None:
+    """Return a text with the first requirement that is not installed, or None."""
     for package, lowest in LOWEST.items():
         needed = f"{package} {'.'.join(map(str, lowest))} or later"
         try:
@@ -35,5 +36,5 @@ def _lacking() -> str | None:
         except PackageNotFoundError:
             return f"{needed}, which is not installed"
         if tuple(int(part) for part in installed.split(".")[:2]) < lowest:
-            return f"{needed}, and {installed} is installed"
+            return f"{needed}, but {installed} is installed"
     return None

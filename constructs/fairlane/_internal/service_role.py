@@ -1,4 +1,4 @@
-"""A role for a service of AWS."""
+"""IAM role of an AWS service."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,7 +10,7 @@ from constructs import Construct
 def service_role(
     scope: Construct, construct_id: str, service: str, statements: Sequence[Mapping[str, Any]]
 ) -> iam.CfnRole:
-    """Makes a role that a service assumes, with one policy of its own."""
+    """Create a role that a service assumes, with one inline policy."""
     trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": service}}
     return iam.CfnRole(
         scope,

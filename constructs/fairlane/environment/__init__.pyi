@@ -10,8 +10,8 @@ from fairlane.environment.job_metrics import JobMetricsModel as JobMetricsModel
 from fairlane.environment.loader import environment_names as environment_names
 from fairlane.environment.loader import find_environment as find_environment
 from fairlane.environment.loader import load_environment as load_environment
-from fairlane.environment.network import GivenNetworkModel as GivenNetworkModel
-from fairlane.environment.network import MadeNetworkModel as MadeNetworkModel
+from fairlane.environment.network import ExistingNetworkModel as ExistingNetworkModel
+from fairlane.environment.network import NewNetworkModel as NewNetworkModel
 from fairlane.environment.queues import GpuQueueModel as GpuQueueModel
 from fairlane.environment.queues import TrainingQueueModel as TrainingQueueModel
 from fairlane.environment.regions import RegionModel as RegionModel

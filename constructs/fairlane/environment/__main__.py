@@ -1,4 +1,4 @@
-"""Prints the JSON schema of environment files."""
+"""Command that prints the JSON schema of environment files."""
 
 import json
 

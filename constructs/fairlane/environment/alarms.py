@@ -27,9 +27,11 @@ class AlarmSettings(AlarmLimits, ExporterLimits):
     """Alarms on all queues of a Region, and on the exporter of their metrics.
 
     Args:
-        enabled: Creates alarms if true.
-        notify: Email or https:// addresses, or ARNs of existing SNS topics; a list for all severities, or one for each.
-        runbooks: Address of the folder with the runbooks, which alarms and dashboards link to.
+        enabled: `false` creates no alarms. Default: true.
+        notify: Email addresses, https:// URLs and ARNs of existing SNS topics that receive notifications: a list for
+            all severities, or a mapping of each severity to a list. Default: none.
+        runbooks: URL or path of the folder with the runbooks that alarms and dashboards link to, at most 500
+            characters without spaces. Default: docs/runbooks.
     """
 
     enabled: bool = True
@@ -38,56 +40,58 @@ class AlarmSettings(AlarmLimits, ExporterLimits):
 
     @property
     def queue_limits(self) -> AlarmLimits:
-        """Return the limits of queues that have none of their own."""
-        return AlarmLimits.among(self)
+        """Limits of the queues that have no limits of their own."""
+        return AlarmLimits.from_settings(self)
 
     @property
     def exporter_limits(self) -> ExporterLimits:
-        """Return the limits of the exporter."""
-        return ExporterLimits.among(self)
+        """Limits of the exporter."""
+        return ExporterLimits.from_settings(self)
 
-    def targets(self, known: list[str]) -> dict[str, list[str]]:
-        """Who hears of what, by severity.
+    def targets(self, all_severities: list[str]) -> dict[str, list[str]]:
+        """Return the targets of notifications by severity.
 
         Args:
-            known: all severities.
+            all_severities: Severities that get the targets of a list.
         """
-        return self.notify if isinstance(self.notify, dict) else dict.fromkeys(known, self.notify)
+        return self.notify if isinstance(self.notify, dict) else dict.fromkeys(all_severities, self.notify)
 
     def regional_problems(
         self, region: str, interval_minutes: int, queues: Mapping[str, AlarmLimits]
     ) -> Iterator[Problem]:
-        """Yields every mistake.
+        """Yield the problems of the settings in a Region.
 
         Args:
-            region: where the alarms are.
-            interval_minutes: how often queues are polled.
-            queues: the limits of single queues, by their names.
+            region: Region of the alarms.
+            interval_minutes: Number of minutes between two polls of the queues.
+            queues: Limits of single queues, by the name of the queue.
         """
-        common, of_exporter = self.queue_limits, self.exporter_limits
+        common, exporter_limits = self.queue_limits, self.exporter_limits
         yield from common.problems(interval_minutes)
-        yield from of_exporter.problems(interval_minutes)
+        yield from exporter_limits.problems(interval_minutes)
         yield from check_runbooks(self.runbooks)
-        special = [one.over(common) for one in queues.values()]
+        queue_limits = [limits.with_fallback(common) for limits in queues.values()]
         if isinstance(self.notify, dict):
-            yield from check_notify(self.notify, severities(common, *special, of_exporter))
+            yield from check_notify(self.notify, severities(common, *queue_limits, exporter_limits))
         lists: dict[Path, list[str]] = (
-            {("notify", severity): some for severity, some in self.notify.items()}
+            {("notify", severity): targets for severity, targets in self.notify.items()}
             if isinstance(self.notify, dict)
             else {("notify",): self.notify}
         )
-        for where, targets in lists.items():
-            allowed = "an address of email or https://, or the ARN of a topic of SNS"
+        for path, targets in lists.items():
+            allowed = "an email address, an https:// URL or the ARN of an SNS topic"
             for index, target in enumerate(targets):
-                yield from check_text((*where, index), target, _is_target, allowed)
+                yield from check_text((*path, index), target, _is_target, allowed)
                 if is_topic(target) and is_region(region):
-                    yield from check_action((*where, index), target, region)
-            if len({target for target in targets if is_topic(target)}) >= MOST_ACTIONS:
-                yield Problem(where, f"{len(targets)} targets", f"fewer than {MOST_ACTIONS} topics of your own")
+                    yield from check_action((*path, index), target, region)
+            topics = {target for target in targets if is_topic(target)}
+            if len(topics) >= MOST_ACTIONS:
+                sentence = f"{len(topics)} SNS topics are too many: use at most {MOST_ACTIONS - 1}"
+                yield Problem.relation(path, sentence)
 
 
 def is_topic(target: str) -> bool:
-    """Tells whether a target is the ARN of a topic."""
+    """Return True if a target is the ARN of an SNS topic."""
     return _TOPIC.fullmatch(target) is not None
 
 

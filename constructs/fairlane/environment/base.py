@@ -1,4 +1,4 @@
-"""Base model and fields that several parts of an environment file share."""
+"""Base model and fields shared by several parts of an environment file."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,7 +12,7 @@ from fairlane.scheduling import State
 
 
 class Model(BaseModel):
-    """What all parts of an environment file have in common: no unknown keys, no guessed types."""
+    """Base of all models of an environment file: refuses unknown keys and converts no types."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
 
@@ -20,22 +20,28 @@ class Model(BaseModel):
     @classmethod
     def _refuse_unknown_keys(cls, data: object) -> object:
         if isinstance(data, dict) and (unknown := [key for key in data if key not in cls.model_fields]):
-            known = ", ".join(cls.model_fields)
-            raise PydanticCustomError("unknown_keys", "{known}", {"known": known, "unknown": unknown})
+            context = {"keys": list(cls.model_fields), "unknown": unknown}
+            raise PydanticCustomError("unknown_keys", "unknown keys", context)
         return data
 
 
-def branch(of: str, *keys: str, otherwise: str) -> Discriminator:
-    """Takes the branch `of` a union for mappings with one of the keys: a plain union reports errors of both."""
+def branch(tag: str, *keys: str, otherwise: str) -> Discriminator:
+    """Return a discriminator of a union, so that pydantic reports the errors of one branch only.
+
+    Args:
+        tag: Tag of the branch for mappings that have one of the keys.
+        keys: Keys that only this branch has. Default: the branch is for all mappings.
+        otherwise: Tag of the branch for all other values.
+    """
     return Discriminator(
         lambda value: (
-            of if isinstance(value, Mapping) and (not keys or any(key in value for key in keys)) else otherwise
+            tag if isinstance(value, Mapping) and (not keys or any(key in value for key in keys)) else otherwise
         )
     )
 
 
-def of_key(problem: Problem, name: str) -> Problem:
-    """The problem of a name that stands in the file as a key: it is the whole entry's."""
+def entry_problem(problem: Problem, name: str) -> Problem:
+    """Return a problem of an entry. The entry's key is its name, so that a problem of the name is at the key."""
     return replace(problem, field=()) if problem.field == (name,) else problem
 
 
@@ -46,6 +52,6 @@ CapacityField = Annotated[
 StateField = Literal["enabled", "draining"]
 
 
-def state_of(state: StateField) -> State:
-    """The state in AWS's words."""
+def batch_state(state: StateField) -> State:
+    """Return the state of AWS Batch."""
     return State.DISABLED if state == "draining" else State.ENABLED

@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from fairlane._internal.checks import is_region
-from fairlane._internal.specs import values_of
+from fairlane._internal.specs import field_values
 from fairlane.capacity.rules import ComputeEnvironmentSpec
 from fairlane.environment.network import check_ids
 from fairlane.errors import Problem
 
 MAX_SECURITY_GROUPS: Final = 5
-"""Security groups of a network interface of multi-node jobs."""
+"""Most security groups of a network interface of multi-node jobs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,29 +19,30 @@ class ComputeEnvironmentSettings(ComputeEnvironmentSpec):
     """GPU instances that AWS Batch starts when jobs wait and stops when none run.
 
     Args:
-        security_group_ids: Security groups of the instances. Default: one of their own, which lets nothing in.
+        security_group_ids: IDs of 1 to 5 security groups of the instances. Default: a new security group that
+            allows no inbound traffic from outside.
     """
 
     security_group_ids: Sequence[str] | None = None
 
     def with_tags(self, tags: Mapping[str, str]) -> "ComputeEnvironmentSettings":
-        """Return the same with further tags, of which its own win."""
+        """Return the settings with further tags; tags of the compute environment itself take precedence."""
         return replace(self, tags={**tags, **(self.tags or {})})
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """Return the keyword arguments of `GpuComputeEnvironment`."""
-        return values_of(ComputeEnvironmentSpec, self)
+        """Keyword arguments of `GpuComputeEnvironment`."""
+        return field_values(ComputeEnvironmentSpec, self)
 
     def regional_problems(self, region: str) -> Iterator[Problem]:
-        """Yield every value that AWS would refuse in a Region."""
+        """Yield the problems of the settings in a Region."""
         yield from self.problems()
         reservation = self.capacity_reservation or ""
         if reservation.startswith("arn:") and is_region(region) and f":resource-groups:{region}:" not in reservation:
             yield Problem(("capacity_reservation",), reservation, f"a resource group in {region}")
         groups = self.security_group_ids
         if groups is not None:
-            yield from check_ids("security_group_ids", "sg", groups, "a security group")
+            yield from check_ids("security_group_ids", "sg", groups, "security group")
             if len(groups) > MAX_SECURITY_GROUPS:
-                most = f"at most {MAX_SECURITY_GROUPS}"
-                yield Problem(("security_group_ids",), f"{len(groups)} security groups", most)
+                sentence = f"{len(groups)} security groups are too many: use at most {MAX_SECURITY_GROUPS}"
+                yield Problem.relation(("security_group_ids",), sentence)

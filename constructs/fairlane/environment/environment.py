@@ -1,4 +1,4 @@
-"""What stands in an environment file: pydantic checks its shape, Fairlane's own objects its meaning."""
+"""Environment-file model of a whole file. Pydantic checks the types; the objects of Fairlane check the values."""
 
 import re
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from pydantic import ConfigDict
 
 from fairlane._internal.checks import check_number, check_tags, check_text, is_region
 from fairlane.environment.dashboard import DashboardModel
-from fairlane.environment.images import registry_problems, rules_of
+from fairlane.environment.images import registry_problems, replication_rules
 from fairlane.environment.regions import RegionModel
 from fairlane.errors import Path, Problem
 from fairlane.images.names import Place
@@ -17,32 +17,34 @@ from fairlane.images.replication_rules import Rules
 _ACCOUNT: Final = re.compile(r"\d{12}")
 
 
-class Environment(RegionModel):
-    """One account of a platform team: its home Region, and others under `regions`."""
+class Environment(RegionModel, title="Fairlane environment"):
+    """Configuration of one AWS account: the home Region, and other Regions under `regions`."""
 
     model_config = ConfigDict(json_schema_extra={"required": ["region"]})
 
     region: str = ""
-    """The home Region; required."""
+    """Home Region, for example us-east-1. Required."""
     account: str | None = None
-    """Twelve digits in quotes; if absent, the account of whoever deploys."""
+    """AWS account ID: twelve digits in quotes. Default: the account of the credentials that deploy the stacks."""
     termination_protection: bool = False
-    """Whether the stacks refuse to be deleted."""
+    """`true` protects all stacks against deletion. Default: false."""
     tags: dict[str, str] = {}
-    """Tags for all that is made."""
+    """Tags of all resources, at most 50. Default: none."""
     dashboard: DashboardModel = DashboardModel()
-    """With job_metrics: one dashboard of all queues in all Regions, and one of each team."""
+    """Dashboards of all Regions that have job_metrics. Default: one dashboard of all queues."""
     monitoring_cost_limit: float | None = None
-    """The most that monitoring may be estimated at, in US dollars a month; none by default."""
+    """Highest estimated cost of monitoring in US dollars per month, 0.01 to 1,000,000,000. The synth fails if the
+    estimate is higher. Requires job_metrics. Default: no limit."""
     regions: dict[str, RegionModel] = {}
-    """Other Regions, each with the same keys as the home Region."""
+    """Other Regions, by the name of the Region. Each has the same keys, except account, termination_protection, tags,
+    dashboard, monitoring_cost_limit and regions. Default: none."""
 
     def by_region(self) -> dict[str, RegionModel]:
-        """What stands in each Region, the home Region first."""
+        """Return the settings of each Region, the home Region first."""
         return {self.region: self, **self.regions}
 
     def problems(self) -> Iterator[Problem]:
-        """Yields every mistake of each part of the environment by itself."""
+        """Yield the problems of each part of the environment by itself."""
         yield from _check_region(("region",), self.region or None)
         if self.account is not None:
             yield from check_text(("account",), self.account, _ACCOUNT.fullmatch, "twelve digits in quotes")
@@ -56,18 +58,19 @@ class Environment(RegionModel):
         for region, model in self.regions.items():
             yield from _check_region(("regions", region), region)
             if region == self.region:
-                yield Problem(("regions", region), region, "Regions other than the home region, whose keys stand above")
+                sentence = f"{region} is the home Region: move its keys to the top level of the file"
+                yield Problem.relation(("regions", region), sentence)
             for problem in model.regional_problems(region):
                 yield problem.within("regions", region)
 
     def _registry_problems(self) -> Iterator[Problem]:
-        seen: dict[Place, Rules] = {}
+        rules: dict[Place, Rules] = {}
         for region, model in self.by_region().items():
             home = Place(self.account or "", region)
-            where: Path = ("images",) if region == self.region else ("regions", region, "images")
-            for problem in registry_problems(model.images, home, seen, model.image_replication):
-                yield problem.within(*where)
-            seen[home] = rules_of(model.images, home.account)
+            path: Path = ("images",) if region == self.region else ("regions", region, "images")
+            for problem in registry_problems(model.images, home, rules, model.image_replication):
+                yield problem.within(*path)
+            rules[home] = replication_rules(model.images, home.account)
 
 
 def _check_region(field: tuple[str, ...], region: str | None) -> Iterator[Problem]:

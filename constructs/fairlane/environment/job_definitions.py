@@ -8,7 +8,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Tag, model_validator
 
 from fairlane._internal.checks import is_region
-from fairlane.environment.base import Model, branch, of_key
+from fairlane.environment.base import Model, branch, entry_problem
 from fairlane.environment.keys import Keys
 from fairlane.errors import Problem
 from fairlane.jobs.retries import DEFAULT_RETRIES, JobRetries, RetryRule
@@ -26,21 +26,22 @@ RetryRuleField = Annotated[
 ]
 
 
-class RetriesModel(Model):
-    """How often a job is tried, and after which failures; whatever no rule names lets the job fail."""
+class RetriesModel(Model, title="retries"):
+    """Number of attempts of a job, and the failures after which AWS Batch tries again. Other failures end the job."""
 
     attempts: int = JobRetries().attempts
-    """Number of attempts in all, 1 to 10."""
+    """Number of attempts in all, 1 to 10. Default: 3."""
     rules: list[RetryRuleField] = ["spot-reclaimed", "image-not-pulled"]
-    """At most four rules or names of rules; the first that matches counts."""
+    """At most 4 rules, or names of rules: spot-reclaimed, image-not-pulled. The first rule that matches a failure
+    applies. Default: both names."""
 
     @model_validator(mode="before")
     @classmethod
-    def _take_nothing_for_defaults(cls, data: object) -> object:
+    def _read_null_as_defaults(cls, data: object) -> object:
         return {} if data is None else data
 
     def build(self) -> JobRetries:
-        """Return the retries as the constructs take them."""
+        """Return the retries as an object of `fairlane.jobs`."""
         rules = tuple(_RULES[rule] if isinstance(rule, str) else rule for rule in self.rules)
         return JobRetries(attempts=self.attempts, rules=rules)
 
@@ -50,10 +51,11 @@ RetriesField = Annotated[JobRetries, Keys(model=RetriesModel)]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GpuJobSettings(GpuJobSpec):
-    """A container that a job runs on a GPU instance.
+    """Job definition of a container on one GPU instance.
 
     Args:
-        queues: Queues that must accept the jobs: an instance type without room for them is a mistake.
+        queues: Names of queues with `compute_environments` that must accept the jobs. The file is refused if no
+            instance of a queue has room for a job. Default: none.
     """
 
     job_definition_name: str = ""
@@ -64,10 +66,11 @@ class GpuJobSettings(GpuJobSpec):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MultiNodeJobSettings(MultiNodeJobSpec):
-    """Containers that a job runs on several GPU instances: torchrun on each.
+    """Job definition of containers on several GPU instances; torchrun starts the script on each instance.
 
     Args:
-        queues: Queues that must accept the jobs: an instance type without room for them is a mistake.
+        queues: Names of queues with `compute_environments` that must accept the jobs. The file is refused if no
+            instance of a queue has room for a job. Default: none.
     """
 
     job_definition_name: str = ""
@@ -85,14 +88,20 @@ JobDefinitionField = Annotated[
 
 
 def job_problems(job: JobSettings, name: str, region: str) -> Iterator[Problem]:
-    """Yield every value that AWS would refuse, of a job definition with a name in a Region."""
+    """Yield the problems of a job definition by itself.
+
+    Args:
+        job: Settings of the job definition.
+        name: Name of the job definition.
+        region: Region of the job definition.
+    """
     for problem in replace(job, job_definition_name=name).problems():
-        yield of_key(problem, "job_definition_name")
+        yield entry_problem(problem, "job_definition_name")
     for variable, arn in job.secrets.items():
-        allowed = f"the ARN of a secret in AWS Secrets Manager in {region}, with the six characters at its end"
-        found = _SECRET.fullmatch(arn)
-        if found is None or (is_region(region) and found[1] != region):
+        allowed = f"the ARN of a Secrets Manager secret in {region}, including the six characters at the end"
+        match = _SECRET.fullmatch(arn)
+        if match is None or (is_region(region) and match[1] != region):
             yield Problem(("secrets", variable), arn, allowed)
     for index, queue in enumerate(job.queues):
         if queue in job.queues[:index]:
-            yield Problem(("queues", index), queue, "each queue once")
+            yield Problem.relation(("queues", index), f"{queue} is listed twice: list each queue once")

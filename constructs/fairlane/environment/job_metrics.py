@@ -1,4 +1,4 @@
-"""The part of an environment file that monitoring is in."""
+"""Environment-file model of `job_metrics`."""
 
 from collections.abc import Iterator
 
@@ -7,14 +7,15 @@ from fairlane.errors import Problem
 from fairlane.monitoring.exporter.rules import exporter_problems
 
 
-class JobMetricsModel(Model):
-    """The exporter of what AWS Batch does not publish of its queues."""
+class JobMetricsModel(Model, title="job metrics"):
+    """Exporter of metrics that AWS Batch does not publish: of queues, shares, jobs and failures."""
 
     interval_minutes: int = 1
-    """How often the queues are polled, 1 to 60 minutes."""
+    """Number of minutes between two polls of the queues, 1 to 60. Default: 1."""
     namespace: str = "Fairlane"
-    """Where the metrics are in CloudWatch."""
+    """CloudWatch namespace of the metrics: 1 to 255 characters of A-Z, a-z, 0-9, . - _ / # and :, without AWS/ or : at
+    the start. Default: Fairlane."""
 
     def problems(self) -> Iterator[Problem]:
-        """Yields every value that cannot be right."""
+        """Yield the problems of the interval and the namespace."""
         yield from exporter_problems(self.interval_minutes, self.namespace)

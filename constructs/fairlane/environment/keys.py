@@ -38,19 +38,21 @@ class Keys:
     Args:
         without: Fields that are not written in the mapping, for example because its key in the file gives the value.
         model: Model whose `build` returns the dataclass, where the mapping has other keys. Default: the fields as keys.
+        description: Description of the mapping in the schema. Default: first paragraph of the dataclass's docstring.
     """
 
     without: tuple[str, ...] = ()
     model: type[Model] | None = None
+    description: str | None = None
 
     def __get_pydantic_core_schema__(self, spec: type, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Return the schema of the model, whose value is the dataclass."""
-        model = self.model or model_of(spec, self.without)
+        model = self.model or model_of(spec, self.without, self.description)
         return core_schema.no_info_after_validator_function(lambda value: value.build(), handler.generate_schema(model))
 
 
 @cache
-def model_of(spec: type, without: tuple[str, ...] = ()) -> type[SpecModel]:
+def model_of(spec: type, without: tuple[str, ...] = (), description: str | None = None) -> type[SpecModel]:
     """Return the model of a dataclass."""
     hints = get_type_hints(spec, include_extras=True)
     keys: dict[str, Any] = {}
@@ -64,7 +66,8 @@ def model_of(spec: type, without: tuple[str, ...] = ()) -> type[SpecModel]:
             default = None
         keys[field.name] = (_as_keys(hints[field.name]), default)
     extra = {"json_schema_extra": {"required": required}} if required else {}
-    model = create_model(spec.__name__, __base__=SpecModel, __doc__=spec.__doc__, __cls_kwargs__=extra, **keys)
+    text = description or spec.__doc__
+    model = create_model(spec.__name__, __base__=SpecModel, __doc__=text, __cls_kwargs__=extra, **keys)
     model.spec = spec
     return model
 
@@ -91,16 +94,16 @@ def _as_keys(annotation: Any) -> Any:
 
 
 def _union(choices: Sequence[Any]) -> Any:
-    """Return a union told apart by the keys that only one choice has."""
-    own = {
+    """Return a union that selects the dataclass that alone has one of the mapping's keys."""
+    own_keys = {
         choice: {field.name for field in fields(choice)}
         - {field.name for other in choices if other is not choice for field in fields(other)}
         for choice in choices
     }
 
     def tag(value: object) -> str:
-        found = (choice for choice in choices if isinstance(value, Mapping) and own[choice] & set(value))
-        return f"<{next(found, choices[-1]).__name__}>"
+        matches = (choice for choice in choices if isinstance(value, Mapping) and own_keys[choice] & set(value))
+        return f"<{next(matches, choices[-1]).__name__}>"
 
     tagged = [Annotated[choice, Keys(), Tag(f"<{choice.__name__}>")] for choice in choices]
     return Annotated[reduce(or_, tagged), Discriminator(tag)]

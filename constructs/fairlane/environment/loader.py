@@ -1,4 +1,4 @@
-"""Environment files: found by name, read, and refused with every mistake in them at once."""
+"""Loader of environment files: finds a file by its name and reports all mistakes in the file at once."""
 
 import re
 from collections.abc import Iterator
@@ -9,15 +9,18 @@ from typing import Any, Final
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from fairlane._internal.checks import alternatives
 from fairlane.environment.environment import Environment
 from fairlane.environment.references import reference_problems
+from fairlane.environment.scheduling import POLICIES
+from fairlane.environment.vocabulary import in_file_words
 from fairlane.environment.yaml_file import YamlFile
 from fairlane.errors import ConfigurationError, Path, Problem
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
 
 _ALLOWED: Final = {
-    "string_type": "a text, in quotes if it looks like something else",
+    "string_type": "a text, in quotes if it looks like a number or a boolean",
     "int_type": "a whole number",
     "float_type": "a number",
     "bool_type": "true or false",
@@ -27,8 +30,8 @@ _ALLOWED: Final = {
     "model_attributes_type": "a mapping",
 }
 _LARGEST: Final = 10**12
-"""More than anything in a file; an account without its quotes is not that large, and is told so."""
-_HELD_AGAINST: Final[dict[str | int, tuple[str, ...]]] = {
+"""Largest number in a file: above all allowed values, and above an account ID without quotes."""
+_COMPARED_SIBLINGS: Final[dict[str | int, tuple[str, ...]]] = {
     "availability_zone_ids": ("nat_gateways",),
     "availability_zones": ("nat_gateways",),
     "max_gpus": ("max_vcpus",),
@@ -38,118 +41,133 @@ _HELD_AGAINST: Final[dict[str | int, tuple[str, ...]]] = {
     "service_environment": ("capacity",),
     "vcpus": ("instance_type",),
 }
+"""By key, the keys of the same mapping whose checks depend on its value."""
 
 
 def environment_names(directory: FilePath) -> list[str]:
-    """Lists the environments of a folder: the names of its YAML files."""
+    """Return the names of the environments in a folder, which are the names of its YAML files."""
     return sorted(path.stem for path in directory.glob("*.yaml"))
 
 
 def find_environment(directory: FilePath, name: str | None) -> FilePath:
-    """Finds the file of an environment.
+    """Return the path of an environment's file.
 
     Args:
-        directory: the folder of environment files.
-        name: the environment: the file's name without `.yaml`.
+        directory: Folder of the environment files.
+        name: Name of the environment, which is the file's name without `.yaml`.
 
     Raises:
-        ConfigurationError: if there is none of that name, with a list of those that there are.
+        ConfigurationError: If no file has this name, with the names of all files.
     """
     names = environment_names(directory)
     if name not in names:
-        there = ", ".join(names) or "a name, once there is a file NAME.yaml"
-        raise ConfigurationError(f"environment in {directory} (-c environment=NAME)", [Problem((), name, there)])
+        problem = Problem((), name, ", ".join(names))
+        if not names:
+            problem = Problem.relation((), "the folder has no environment file: create a file NAME.yaml")
+        raise ConfigurationError(f"environment in {directory} (-c environment=NAME)", [problem])
     return directory / f"{name}.yaml"
 
 
 def load_environment(path: FilePath) -> Environment:
-    """Reads an environment file; AWS is never asked.
+    """Return the content of an environment file. Makes no calls to AWS.
 
     Args:
-        path: a YAML 1.2 file; its name without the ending is the environment's name, and part of the stacks' names.
+        path: Path of a YAML 1.2 file. The file's name without `.yaml` is the name of the environment, and part of the
+            names of its stacks.
 
     Raises:
-        ConfigurationError: with every mistake in the file, each with its line and key.
+        ConfigurationError: If the file has mistakes, with the line and the key of each.
     """
     file = YamlFile(path)
     if not isinstance(file.data, dict):
-        got = "an empty file" if file.data is None else type(file.data).__name__
-        raise ConfigurationError(str(path), [Problem((), got, "a mapping with region and queues")])
+        raise ConfigurationError(str(path), [Problem.relation((), _not_a_mapping(file.data))])
     environment, problems = _validate(file.data)
     if not _NAME.fullmatch(path.stem):
-        allowed = "a file name of 1 to 64 letters, digits and -, as it becomes part of the stacks' names"
+        allowed = "a file name of 1 to 64 letters, digits and hyphens, which becomes part of the names of the stacks"
         problems.insert(0, Problem((), path.name, allowed))
     located = [replace(problem, line=file.line(problem.field)) for problem in problems]
-    everything = sorted([*file.problems, *located], key=lambda problem: problem.line or 0)
-    if everything:
-        raise ConfigurationError(str(path), everything)
+    all_problems = sorted([*file.problems, *located], key=lambda problem: problem.line or 0)
+    if all_problems:
+        raise ConfigurationError(str(path), all_problems)
     return environment
 
 
+def _not_a_mapping(data: object) -> str:
+    if data is None:
+        return "the file is empty: write a mapping with the keys region and queues"
+    kind = "a list" if isinstance(data, list) else "a single value"
+    return f"the file is {kind}: write a mapping with the keys region and queues"
+
+
 def _validate(data: dict[str, Any]) -> tuple[Environment, list[Problem]]:
-    """Finds wrong shapes, takes them out and goes on, so that they do not hide what else is wrong."""
+    """Return the environment and all problems; values of a wrong type are removed, so that they hide no others."""
     problems = list(_numbers_out_of_range(data))
     removed = [path for problem in problems for path in (problem.field, _remove(data, problem.field))]
-    misspelt: list[Path] = []
+    misspelled: list[Path] = []
     while True:
         try:
             environment = Environment.model_validate(data)
         except ValidationError as error:
-            gone: list[Path] = []
-            found = [(details["type"], list(_problems_of(details, data))) for details in error.errors()]
-            for kind, of_kind in found:
-                for problem in of_kind:
-                    if not _echoes(problem.field, removed):
+            new_removed: list[Path] = []
+            errors = [(details["type"], list(_type_problems(details, data))) for details in error.errors()]
+            for kind, type_problems in errors:
+                for problem in type_problems:
+                    if kind == "missing" and problem.field not in removed and _write_null(data, problem.field):
+                        continue
+                    if not _is_related(problem.field, removed):
                         problems.append(problem)
                     if kind == "unknown_keys":
                         _remove(data, problem.field)
-                        misspelt.append(problem.field[:-1])
-                    elif not any(_starts_with(problem.field, path) for path in gone):
-                        gone += [problem.field, _remove(data, problem.field), *_dependents(problem.field)]
-            removed += gone
+                        misspelled.append(problem.field[:-1])
+                    elif not any(_starts_with(problem.field, path) for path in new_removed):
+                        new_removed += [problem.field, _remove(data, problem.field), *_dependents(problem.field)]
+            removed += new_removed
         else:
             for problem in environment.problems():
-                may_be_misspelt = problem.is_missing and problem.field[:-1] in misspelt
-                if not may_be_misspelt and not _echoes(problem.field, removed):
-                    problems.append(problem)
-            for problem, rests_on in reference_problems(environment):
-                unsure = [*removed, *filter(None, misspelt)]
-                if not any(_echoes(path, unsure) for path in rests_on):
-                    problems.append(problem)
+                may_be_misspelled = problem.is_missing and problem.field[:-1] in misspelled
+                if not may_be_misspelled and not _is_related(problem.field, removed):
+                    problems.append(in_file_words(problem))
+            for problem, paths in reference_problems(environment):
+                uncertain = [*removed, *filter(None, misspelled)]
+                if not any(_is_related(path, uncertain) for path in paths):
+                    problems.append(in_file_words(problem))
             return environment, problems
 
 
 def _numbers_out_of_range(node: Any, path: Path = ()) -> Iterator[Problem]:
-    """Yields numbers that no key takes: some would pass for values that are known only at deployment."""
+    """Yield numbers that no key accepts; some of them would pass as tokens of the CDK."""
     children = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
     for key, child in children:
         if isinstance(child, int | float) and not isinstance(child, bool) and abs(child) > _LARGEST:
-            yield Problem((*path, key), child, f"a number of at most {_LARGEST}")
+            yield Problem((*path, key), child, f"a number of at most {_LARGEST:,}")
         else:
             yield from _numbers_out_of_range(child, (*path, key))
 
 
-def _problems_of(details: ErrorDetails, data: dict[str, Any]) -> Iterator[Problem]:
+def _type_problems(details: ErrorDetails, data: dict[str, Any]) -> Iterator[Problem]:
+    """Yield the problems of one error of pydantic."""
     path = _path_in(data, details["loc"])
     context = details.get("ctx", {})
     match details["type"]:
         case "unknown_keys":
             for key in context["unknown"]:
-                yield Problem((*path, key), key, f"one of the keys {context['known']}")
+                yield Problem.relation((*path, key), f"unknown key; use {alternatives(context['keys'])}")
         case "union_tag_not_found":
-            yield Problem((*path, "policy"), None, "'fifo', 'fair-share' or 'quota-management'")
+            yield Problem((*path, "policy"), None, alternatives(POLICIES))
         case "union_tag_invalid":
-            yield Problem((*path, "policy"), context["tag"], context["expected_tags"])
+            yield Problem((*path, "policy"), context["tag"], alternatives(POLICIES))
         case "missing":
-            yield Problem((*path, details["loc"][-1]), None, "a value, as it is required")
+            yield Problem((*path, details["loc"][-1]), None, "a value")
         case "enum" | "literal_error":
-            yield Problem(path, details["input"], context["expected"])
+            yield Problem(path, details["input"], context["expected"].replace("'", ""))
+        case "relation":
+            yield Problem.relation(path, details["msg"])
         case kind:
             yield Problem(path, details["input"], _ALLOWED.get(kind, details["msg"]))
 
 
 def _path_in(data: Any, loc: tuple[int | str, ...]) -> Path:
-    """Takes out of pydantic's path what is not in the file, such as the names of a union's branches."""
+    """Return the path in the file; pydantic's path also has the tags of unions."""
     path: list[int | str] = []
     for part in loc:
         inside = part in data if isinstance(data, dict) else isinstance(data, list) and isinstance(part, int)
@@ -159,14 +177,24 @@ def _path_in(data: Any, loc: tuple[int | str, ...]) -> Path:
     return tuple(path)
 
 
+def _write_null(data: dict[str, Any], path: Path) -> bool:
+    """Write null at `path`, so that the next validation reports the allowed values. Return True if it is possible."""
+    parent: Any = data
+    for part in path[:-1]:
+        parent = parent.get(part) if isinstance(parent, dict) else None
+    if isinstance(parent, dict):
+        parent[path[-1]] = None
+    return isinstance(parent, dict)
+
+
 def _remove(data: dict[str, Any], path: Path) -> Path:
-    """Takes the key at `path` out of `data`, or the innermost of those around it, and returns which."""
+    """Remove the value at `path`, or the innermost value around it that is in a mapping, and return its path."""
     for index in range(2, len(path)):
         if path[index] == "capacity" and path[index - 2] in {"queues", "service_environments", "shares"}:
-            path = path[: index + 1]  # goes as a whole: quotas are held against all of it
+            path = path[: index + 1]  # quotas are compared with the whole capacity
             break
         if path[index] == "compute_environments" and path[index - 2] == "queues":
-            path = path[:index]  # without it, a queue would be another kind of queue
+            path = path[:index]  # without the key, the queue would be a training queue
             break
     parents: list[Any] = [data]
     for part in path[:-1]:
@@ -181,16 +209,16 @@ def _remove(data: dict[str, Any], path: Path) -> Path:
 
 
 def _dependents(path: Path) -> Iterator[Path]:
-    """What beside a value is held against it."""
+    """Yield the paths of values that are checked against the value at `path`."""
     name = next((part for part in reversed(path) if isinstance(part, str)), "")
-    where = path[: len(path) - path[::-1].index(name)] if name else ()
-    for sibling in _HELD_AGAINST.get(name, ()):
-        yield (*where[:-1], sibling)
+    outer = path[: len(path) - path[::-1].index(name)] if name else ()
+    for sibling in _COMPARED_SIBLINGS.get(name, ()):
+        yield (*outer[:-1], sibling)
 
 
-def _echoes(path: Path, removed: list[Path]) -> bool:
-    """Tells whether a problem may come only of what was taken out: inside it, or around it."""
-    return any(_starts_with(path, gone) or _starts_with(gone, path) for gone in removed)
+def _is_related(path: Path, removed: list[Path]) -> bool:
+    """Return True if `path` is inside or around a removed value, which may be the only cause of a problem there."""
+    return any(_starts_with(path, other) or _starts_with(other, path) for other in removed)
 
 
 def _starts_with(path: Path, beginning: Path) -> bool:

@@ -10,50 +10,59 @@ from fairlane.environment.base import Model, branch
 from fairlane.errors import Problem
 
 
-class MadeNetworkModel(Model):
-    """A VPC that is made: private subnets, with endpoints for what machines and jobs call of AWS."""
+class NewNetworkModel(Model, title="new network"):
+    """New VPC with private subnets, and with VPC endpoints for the AWS services that instances and jobs call."""
 
     cidr: str = DEFAULT_CIDR
-    """Its IPv4 addresses, /16 to /22."""
+    """IPv4 CIDR block of the VPC, /16 to /22. Default: 10.0.0.0/16."""
     availability_zones: int = 2
-    """How many, 1 to 6."""
+    """Number of Availability Zones, 1 to 6. Default: 2."""
     availability_zone_ids: list[str] | None = None
-    """Instead, which, such as use1-az4. Machines with EFA start in the first."""
+    """IDs of 1 to 6 Availability Zones, for example use1-az4. Replaces `availability_zones`. Instances with EFA start
+    in the first zone. Default: none."""
     nat_gateways: int = 0
-    """How many ways out to the Internet; 0 for none."""
+    """Number of NAT gateways, 0 to the number of Availability Zones. 0 gives instances no access to the Internet.
+    Default: 0."""
 
     def problems(self, region: str) -> Iterator[Problem]:
-        """Yields every value that AWS would refuse."""
+        """Yield the problems of the network in a Region."""
         yield from training_vpc_problems(**dict(self), region=region)
 
 
-class GivenNetworkModel(Model):
-    """A VPC that exists."""
+class ExistingNetworkModel(Model, title="existing network"):
+    """Existing VPC."""
 
     model_config = ConfigDict(json_schema_extra={"required": ["vpc_id", "subnet_ids"]})
 
     vpc_id: str | None = None
-    """Its id; required."""
+    """ID of the VPC, for example vpc-0123456789abcdef0. Required."""
     subnet_ids: list[str] = []
-    """Ids of its subnets that machines start in; required. Machines with EFA start in the first."""
+    """IDs of the subnets that instances start in. Instances with EFA start in the first subnet. Required."""
 
     def problems(self, region: str) -> Iterator[Problem]:
-        """Yields every id that cannot be right, in any Region."""
+        """Yield the problems of the ids; all Regions have the same rules."""
         yield from check_id(("vpc_id",), "vpc", self.vpc_id, "a VPC")
-        yield from check_ids("subnet_ids", "subnet", self.subnet_ids or None, "a subnet")
+        yield from check_ids("subnet_ids", "subnet", self.subnet_ids or None, "subnet")
 
 
 NetworkField = Annotated[
-    Annotated[GivenNetworkModel, Tag("<given>")] | Annotated[MadeNetworkModel, Tag("<made>")],
-    branch("<given>", "vpc_id", "subnet_ids", otherwise="<made>"),
+    Annotated[ExistingNetworkModel, Tag("<existing>")] | Annotated[NewNetworkModel, Tag("<new>")],
+    branch("<existing>", "vpc_id", "subnet_ids", otherwise="<new>"),
 ]
 
 
-def check_ids(name: str, kind: str, ids: Sequence[str] | None, of: str) -> Iterator[Problem]:
-    """Check a list of one or more ids of EC2, each once."""
+def check_ids(key: str, prefix: str, ids: Sequence[str] | None, noun: str) -> Iterator[Problem]:
+    """Check a list of one or more EC2 ids, each listed once.
+
+    Args:
+        key: Key of the list.
+        prefix: Prefix of the ids.
+        ids: Ids that were given.
+        noun: Resource that has such an id, in the singular and without an article.
+    """
     if not ids:
-        yield Problem((name,), ids, f"one or more ids, each that of {of}, such as {kind}-0123456789abcdef0")
-    for index, one in enumerate(ids or ()):
-        yield from check_id((name, index), kind, one, of)
-        if one in (ids or ())[:index]:
-            yield Problem((name, index), one, "each id once")
+        yield Problem((key,), ids, f"one or more ids of {noun}s, such as {prefix}-0123456789abcdef0")
+    for index, resource_id in enumerate(ids or ()):
+        yield from check_id((key, index), prefix, resource_id, f"a {noun}")
+        if resource_id in (ids or ())[:index]:
+            yield Problem.relation((key, index), f"{resource_id} is listed twice: list each {noun} once")

@@ -1,13 +1,13 @@
-"""The part of an environment file that queues and what SageMaker training jobs need are in."""
+"""Environment-file models of `queues`."""
 
 from collections.abc import Iterator, Mapping
 from typing import Annotated, TypedDict
 
-from pydantic import ConfigDict, Field, Tag
+from pydantic import ConfigDict, Tag
 
-from fairlane.environment.base import CapacityField, Model, StateField, branch, of_key, state_of
+from fairlane.environment.base import CapacityField, Model, StateField, batch_state, branch, entry_problem
 from fairlane.environment.keys import Keys
-from fairlane.environment.scheduling import FairShareModel, FifoModel, QuotaManagementModel
+from fairlane.environment.scheduling import SchedulingField
 from fairlane.environment.service_environments import ServiceEnvironmentModel
 from fairlane.errors import Problem
 from fairlane.monitoring.alarms.alarm_limits import AlarmLimits
@@ -16,9 +16,11 @@ from fairlane.queues.training_queue_rules import training_queue_problems
 from fairlane.scheduling import Capacity, JobStateTimeLimitAction, SchedulingPolicy, State
 from fairlane.scheduling.capacity import check_instance_type
 
+_ALARM_LIMITS = "Limits of the alarms of one queue: for each kind of alarm, a limit for each severity."
+
 
 class QueueSettings(TypedDict):
-    """Keyword arguments of every queue's construct that an environment file has under the same names."""
+    """Keyword arguments that the constructs of all queues have in common."""
 
     scheduling: SchedulingPolicy
     priority: int
@@ -28,68 +30,76 @@ class QueueSettings(TypedDict):
 
 
 class TrainingQueueSettings(QueueSettings):
-    """Those of `TrainingQueue`."""
+    """Keyword arguments of `TrainingQueue`."""
 
     capacity: Capacity | None
 
 
 class QueueModel(Model):
-    """What queues of every kind have."""
+    """Keys that queues of all kinds have in common."""
 
     model_config = ConfigDict(json_schema_extra={"required": ["scheduling"]})
 
-    # Required, but absent until problems() says so: else its absence would hide what else is wrong with the queue.
-    scheduling: Annotated[FifoModel | FairShareModel | QuotaManagementModel, Field(discriminator="policy")] | None = (
-        None
-    )
-    """Who goes next when several wait."""
+    # Required. None, so that problems() reports a missing value together with all other problems of the queue.
+    scheduling: SchedulingField | None = None
+    """Scheduling policy: the order in which waiting jobs start. Required."""
     priority: int = 1
-    """0 to 1000; among queues with the same service or compute environment, the highest is served first."""
+    """Priority among the queues with the same service environment or compute environment, 0 to 1000; the queue with
+    the highest number is served first. Default: 1."""
     state: StateField = "enabled"
-    """A draining queue takes no new jobs; those that it has may finish."""
+    """A draining queue takes no new jobs; its jobs can finish. Default: enabled."""
     time_limit_actions: list[Annotated[JobStateTimeLimitAction, Keys()]] = []
-    """What to do with jobs that cannot start and block the queue."""
-    alarms: Annotated[AlarmLimits, Keys()] | None = None
-    """Limits of this queue's alarms, where they are not those of all queues."""
+    """Actions on jobs that block the head of the queue because they cannot start. Default: none."""
+    alarms: Annotated[AlarmLimits, Keys(description=_ALARM_LIMITS)] | None = None
+    """Limits of this queue's alarms. Kinds of alarms that are not listed have the limits of `alarms` of the Region."""
     tags: dict[str, str] = {}
+    """Tags of the queue, at most 50. Default: none."""
 
     @property
     def queue_settings(self) -> QueueSettings:
-        """What a queue's construct and its rules take alike, as `fairlane.scheduling` objects."""
+        """Keyword arguments that all queues and their rules have in common, as objects of `fairlane.scheduling`."""
         return {
             "scheduling": self.scheduling.build() if self.scheduling else None,  # type: ignore[typeddict-item]
             "priority": self.priority,
-            "state": state_of(self.state),
+            "state": batch_state(self.state),
             "time_limit_actions": self.time_limit_actions,
             "tags": self.tags,
         }
 
 
-class TrainingQueueModel(QueueModel):
-    """A queue for SageMaker training jobs."""
+class TrainingQueueModel(QueueModel, title="training queue"):
+    """Queue for SageMaker training jobs."""
 
     capacity: CapacityField | None = None
-    """A number of instances for fifo and fair-share, a number for each ml.* type for quota-management."""
+    """Number of instances for fifo and fair-share, 1 or more; for quota-management, the number of each ml.* instance
+    type, 1 to 5 types. Required without `service_environment`."""
     service_environment: str | None = None
-    """Instead of capacity: one of service_environments."""
+    """Key of `service_environments`. Replaces `capacity`."""
     instance_type: str | None = None
-    """With a number of instances: the ml.* type that people are to use; a hint for them and for estimates."""
+    """Instance type ml.* of the jobs: a hint for users and for estimates, which AWS does not enforce. Only if the
+    capacity is a number. Default: none."""
 
     @property
     def settings(self) -> TrainingQueueSettings:
-        """Keyword arguments of `TrainingQueue`, as `fairlane.scheduling` objects."""
+        """Keyword arguments of `TrainingQueue`, as objects of `fairlane.scheduling`."""
         return {**self.queue_settings, "capacity": self.capacity}
 
     def problems(
         self, name: str, region: str, environments: Mapping[str, ServiceEnvironmentModel]
     ) -> Iterator[Problem]:
-        """Yields every mistake of the queue, with AWS's rules for its policy and its environment."""
+        """Yield the problems of the queue, including those of its policy with its service environment.
+
+        Args:
+            name: Name of the queue.
+            region: Region of the queue.
+            environments: Service environments of the Region.
+        """
         shared = environments.get(self.service_environment or "")
         if self.instance_type is not None:
             yield from check_instance_type(("instance_type",), self.instance_type)
             if isinstance(self.capacity or (shared and shared.capacity), dict):
-                allowed = "a hint only where capacity is a number: this capacity names its types"
-                yield Problem(("instance_type",), self.instance_type, allowed)
+                sentence = "the capacity already names its instance types: remove instance_type"
+                yield Problem.relation(("instance_type",), sentence)
         for problem in training_queue_problems(
             queue_name=name,
             service_environment=self.service_environment,
@@ -97,30 +107,34 @@ class TrainingQueueModel(QueueModel):
             region=region,
             **self.settings,
         ):
-            yield of_key(problem, "queue_name")
+            yield entry_problem(problem, "queue_name")
 
 
-class GpuQueueModel(QueueModel):
-    """A queue for containers on GPU machines."""
+class GpuQueueModel(QueueModel, title="GPU queue"):
+    """Queue for containers on GPU instances."""
 
     model_config = ConfigDict(json_schema_extra={"required": ["compute_environments", "scheduling"]})
 
     compute_environments: list[str]
-    """One to three of compute_environments, in the order in which they are filled."""
+    """1 to 3 keys of `compute_environments`. AWS Batch fills the compute environments in this order. Required."""
 
     @property
     def settings(self) -> QueueSettings:
-        """Keyword arguments of `GpuQueue`, as `fairlane.scheduling` objects."""
+        """Keyword arguments of `GpuQueue`, as objects of `fairlane.scheduling`."""
         return self.queue_settings
 
     def problems(self, name: str) -> Iterator[Problem]:
-        """Yields every mistake of the queue."""
+        """Yield the problems of the queue.
+
+        Args:
+            name: Name of the queue.
+        """
         for problem in gpu_queue_problems(queue_name=name, **self.settings):
-            yield of_key(problem, "queue_name")
+            yield entry_problem(problem, "queue_name")
         yield from check_compute_environments(self.compute_environments)
 
 
 QueueField = Annotated[
-    Annotated[GpuQueueModel, Tag("<containers>")] | Annotated[TrainingQueueModel, Tag("<training>")],
-    branch("<containers>", "compute_environments", otherwise="<training>"),
+    Annotated[GpuQueueModel, Tag("<gpu>")] | Annotated[TrainingQueueModel, Tag("<training>")],
+    branch("<gpu>", "compute_environments", otherwise="<training>"),
 ]

@@ -1,8 +1,8 @@
-"""Where one part of an environment file refers to another: whether that is there, and whether they fit each other."""
+"""References between the parts of an environment file: missing targets, and parts that do not fit each other."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from fairlane.capacity.fit import fit_problems
 from fairlane.environment.alarms import AlarmSettings
@@ -15,96 +15,103 @@ from fairlane.monitoring.alarms.part_rules import unknown_part_problems
 from fairlane.scheduling.time_limits import blocked_reasons
 
 AnyQueueModel: TypeAlias = TrainingQueueModel | GpuQueueModel
-Resting: TypeAlias = tuple[Problem, list[Path]]
-"""A problem, and the parts of the file that it rests on: it may go away with what is wrong there."""
+ReferenceProblem: TypeAlias = tuple[Problem, list[Path]]
+"""Problem, and the paths that it depends on: a mistake at one of the paths may be its only cause."""
 
-_SIZE = ("instance_type", "gpus", "vcpus", "memory_mib", "nodes", "efa")
-_MACHINES = ("instance_types", "max_gpus", "max_vcpus", "purchase", "efa")
+_JOB_SIZE: Final = ("instance_type", "gpus", "vcpus", "memory_mib", "nodes", "efa")
+_INSTANCES: Final = ("instance_types", "max_gpus", "max_vcpus", "purchase", "efa")
 
 
-def reference_problems(environment: Environment) -> Iterator[Resting]:
-    """Yields what refers to something that is not there, and jobs that can never run on a queue of theirs."""
-    yield from _teams(environment)
-    yield from _alarms(environment)
+def reference_problems(environment: Environment) -> Iterator[ReferenceProblem]:
+    """Yield missing targets of references, and jobs that never fit their queues."""
+    yield from _team_problems(environment)
+    yield from _alarm_problems(environment)
     limit, models = environment.monitoring_cost_limit, environment.by_region().values()
     if limit is not None and all(model.job_metrics is None for model in models):
-        problem = Problem(("monitoring_cost_limit",), limit, "none without job_metrics: nothing else is estimated")
-        yield problem, [problem.field, ("job_metrics",), ("regions",)]
-    yield from _of_region(environment, environment.region)
+        field: Path = ("monitoring_cost_limit",)
+        problem = Problem.relation(field, "a cost limit requires job_metrics: add job_metrics or remove the limit")
+        yield problem, [field, ("job_metrics",), ("regions",)]
+    yield from _regional_problems(environment, environment.region)
     for region, model in environment.regions.items():
-        for problem, rests_on in _of_region(model, region):
-            yield problem.within("regions", region), [("regions", region, *path) for path in rests_on]
+        for problem, paths in _regional_problems(model, region):
+            yield problem.within("regions", region), [("regions", region, *path) for path in paths]
 
 
-def _of_region(model: RegionModel, region: str) -> Iterator[Resting]:
+def _regional_problems(model: RegionModel, region: str) -> Iterator[ReferenceProblem]:
     if model.job_metrics is not None and not model.queues:
-        yield Problem(("job_metrics",), "no queues", "one queue or more to export metrics of"), [("queues",)]
+        sentence = "job_metrics requires at least one queue in the same Region"
+        yield Problem.relation(("job_metrics",), sentence), [("queues",)]
     if model.job_metrics is None:
         for name in (name for name, queue in model.queues.items() if queue.alarms):
-            where: Path = ("queues", name, "alarms")
-            yield Problem(where, "no job_metrics", "with job_metrics, which alarms watch"), [where, ("job_metrics",)]
-    yield from _watched_parts(model)
+            field: Path = ("queues", name, "alarms")
+            problem = Problem.relation(field, "alarms require job_metrics in the same Region")
+            yield problem, [field, ("job_metrics",)]
+    yield from _alarm_part_problems(model)
     for name, queue in model.training_queues.items():
-        if (wanted := queue.service_environment) is not None:
-            field: Path = ("queues", name, "service_environment")
-            yield from _missing(field, wanted, ("service_environments",), model.service_environments)
-    for name, containers in model.gpu_queues.items():
-        for index, wanted in enumerate(containers.compute_environments):
+        if queue.service_environment is not None:
+            field = ("queues", name, "service_environment")
+            key = "service_environments"
+            yield from _missing_target(field, queue.service_environment, key, model.service_environments)
+    for name, gpu_queue in model.gpu_queues.items():
+        for index, target in enumerate(gpu_queue.compute_environments):
             field = ("queues", name, "compute_environments", index)
-            yield from _missing(field, wanted, ("compute_environments",), model.compute_environments)
+            yield from _missing_target(field, target, "compute_environments", model.compute_environments)
     for name, job in model.job_definitions.items():
-        for index, wanted in enumerate(job.queues):
+        for index, target in enumerate(job.queues):
             field = ("job_definitions", name, "queues", index)
-            yield from _missing(field, wanted, ("queues",), model.gpu_queues)
-            for problem, rests_on in _fit(model, region, name, wanted):
-                yield replace(problem, field=field), rests_on
+            yield from _missing_target(field, target, "queues", model.gpu_queues)
+            for problem, paths in _job_fit_problems(model, region, name, target):
+                yield replace(problem, field=field), paths
 
 
-def _alarms(environment: Environment) -> Iterator[Resting]:
-    """Alarms of Regions that have nothing for them: no metrics, no images, and none that are replicated there."""
+def _alarm_problems(environment: Environment) -> Iterator[ReferenceProblem]:
+    """Yield alarm settings of Regions without job metrics, images and replicated images."""
     by_region = environment.by_region()
-    replicated = {there for model in by_region.values() for image in model.images.values() for there in image.regions}
+    replicated = {region for model in by_region.values() for image in model.images.values() for region in image.regions}
     for region, model in by_region.items():
         if model.alarms and model.job_metrics is None and not model.images and region not in replicated:
-            of_region: Path = () if model is environment else ("regions", region)
-            where = (*of_region, "alarms")
-            allowed = "with job_metrics or images, which alarms watch"
-            rests_on: list[Path] = [where, (*of_region, "job_metrics"), ("images",), ("regions",)]
-            yield Problem(where, "no job_metrics", allowed), rests_on
+            outer: Path = () if model is environment else ("regions", region)
+            field = (*outer, "alarms")
+            sentence = "alarms require job_metrics, images or replicated images in the same Region"
+            paths: list[Path] = [field, (*outer, "job_metrics"), ("images",), ("regions",)]
+            yield Problem.relation(field, sentence), paths
 
 
-def _teams(environment: Environment) -> Iterator[Resting]:
+def _team_problems(environment: Environment) -> Iterator[ReferenceProblem]:
     queues: dict[str, list[AnyQueueModel]] = {}
     for model in environment.by_region().values():
         for name, queue in model.queues.items() if model.job_metrics is not None else ():
             queues.setdefault(name, []).append(queue)
     for team, by_queue in environment.dashboard.teams.items():
-        of_team: Path = ("dashboard", "teams", team)
+        team_field: Path = ("dashboard", "teams", team)
         if not by_queue:
-            yield Problem(of_team, "none", "shares of one queue or more, by its name"), [of_team]
+            yield Problem.relation(team_field, "a team requires shares of at least one queue"), [team_field]
         for name, shares in by_queue.items():
-            where = (*of_team, name)
+            field = (*team_field, name)
             if name not in queues:
-                allowed = ", ".join(queues) or "the name of a queue with job_metrics, of which there is none"
-                yield Problem(where, name, allowed), [where, ("queues",), ("regions",), ("job_metrics",)]
+                paths: list[Path] = [field, ("queues",), ("regions",), ("job_metrics",)]
+                empty = "no queue has job_metrics in its Region: add job_metrics"
+                yield _unknown(field, name, "a queue with job_metrics", queues, empty), paths
                 continue
             if not shares:
-                yield Problem(where, "none", f"one share or more of queue {name}"), [where]
-            # Regions may have queues of the same name: a share is to be one of any of them.
+                yield Problem.relation(field, f"a team requires at least one share of queue {name}"), [field]
+            # Queues of several Regions can have the same name; a team's share is a share of at least one of them.
             policies = [queue.scheduling.build() for queue in queues[name] if queue.scheduling]
-            known = dict.fromkeys(share for policy in policies for share in policy.share_names)
+            share_names = dict.fromkeys(share for policy in policies for share in policy.share_names)
             for index, share in enumerate(shares):
                 if share in shares[:index]:
-                    yield Problem((*where, index), share, "each share once"), [where]
-                elif share not in known:
-                    allowed = f"a share of queue {name}: {', '.join(known) or 'it has none'}"
-                    yield Problem((*where, index), share, allowed), [(*where, index), ("queues", name), ("regions",)]
+                    sentence = f"{share} is listed twice: list each share once"
+                    yield Problem.relation((*field, index), sentence), [field]
+                elif share not in share_names:
+                    paths = [(*field, index), ("queues", name), ("regions",)]
+                    empty = f"queue {name} has no shares: remove {share}"
+                    yield _unknown((*field, index), share, f"a share of queue {name}", share_names, empty), paths
 
 
-def _watched_parts(model: RegionModel) -> Iterator[Resting]:
-    """Shares and reasons that alarms are to watch and that none of their queues has."""
+def _alarm_part_problems(model: RegionModel) -> Iterator[ReferenceProblem]:
+    """Yield shares and reasons in alarm limits that no queue of the limit has."""
     common = (model.alarms or AlarmSettings()).queue_limits
-    own = {name: queue.alarms.over(common) for name, queue in model.queues.items() if queue.alarms}
+    queue_limits = {name: queue.alarms.with_fallback(common) for name, queue in model.queues.items() if queue.alarms}
     parts = {
         name: {
             "shares": queue.scheduling.build().share_names if queue.scheduling else [],
@@ -112,35 +119,41 @@ def _watched_parts(model: RegionModel) -> Iterator[Resting]:
         }
         for name, queue in model.queues.items()
     }
-    for problem, names in unknown_part_problems(parts, common, own):
-        kind, *rest = problem.field
-        field = ("alarms", *rest) if kind == "limits" else ("queues", rest[0], "alarms", *rest[1:])
+    for problem, names in unknown_part_problems(parts, common, queue_limits):
+        argument, *rest = problem.field
+        field = ("alarms", *rest) if argument == "limits" else ("queues", rest[0], "alarms", *rest[1:])
         yield replace(problem, field=field), [field, *(("queues", name) for name in names)]
 
 
-def _missing(field: Path, wanted: str, kind: Path, there: Mapping[str, object]) -> Iterator[Resting]:
-    if wanted not in there:
-        what = "a queue with compute_environments" if kind == ("queues",) else f"a key of {kind[0]}"
-        allowed = ", ".join(there) or f"{what}, of which there is none"
-        yield Problem(field, wanted, allowed), [field, (*kind, wanted)]
+def _missing_target(field: Path, target: str, key: str, entries: Mapping[str, object]) -> Iterator[ReferenceProblem]:
+    if target not in entries:
+        noun = "a queue with compute_environments" if key == "queues" else f"a key of {key}"
+        empty = f"{target!r} does not exist: add {noun if key == 'queues' else f'it to {key}'}"
+        yield _unknown(field, target, noun, entries, empty), [field, (key, target)]
+
+
+def _unknown(field: Path, name: str, noun: str, names: Iterable[str], empty: str) -> Problem:
+    """Return the problem of a name that is not one of `names`; `empty` is the sentence for no names at all."""
+    choices = ", ".join(names)
+    return Problem(field, name, f"{noun}: {choices}") if choices else Problem.relation(field, empty)
 
 
 def _concerns(keys: tuple[str, ...], problems: Iterable[Problem]) -> bool:
     return any(problem.field and problem.field[0] in keys for problem in problems)
 
 
-def _fit(model: RegionModel, region: str, job_name: str, queue_name: str) -> Iterator[Resting]:
+def _job_fit_problems(model: RegionModel, region: str, job_name: str, queue_name: str) -> Iterator[ReferenceProblem]:
     job, queue = model.job_definitions[job_name], model.gpu_queues.get(queue_name)
-    if queue is None or _concerns(_SIZE, job_problems(job, job_name, region)):
+    if queue is None or _concerns(_JOB_SIZE, job_problems(job, job_name, region)):
         return
     for name in queue.compute_environments:
         environment = model.compute_environments.get(name)
-        if environment is None or _concerns(_MACHINES, environment.regional_problems(region)):
+        if environment is None or _concerns(_INSTANCES, environment.regional_problems(region)):
             continue
-        rests_on: list[Path] = [
-            *(("job_definitions", job_name, key) for key in _SIZE),
-            *(("compute_environments", name, key) for key in _MACHINES),
+        paths: list[Path] = [
+            *(("job_definitions", job_name, key) for key in _JOB_SIZE),
+            *(("compute_environments", name, key) for key in _INSTANCES),
             ("queues", queue_name, "compute_environments"),
         ]
         for problem in fit_problems(job.size, {name: environment}):
-            yield problem.followed_by(f" (compute environment {name})"), rests_on
+            yield problem.followed_by(f" (compute environment {name})"), paths

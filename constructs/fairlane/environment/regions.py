@@ -1,4 +1,4 @@
-"""Environment-file model of a Region: the home Region, and each under `regions`."""
+"""Environment-file model of a Region: the home Region, or a Region under `regions`."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -22,72 +22,77 @@ from fairlane.images.names import Place
 from fairlane.queues.rules import MAX_QUEUES
 
 MAX_ENVIRONMENTS: Final = 50
-"""Service environments, and as many compute environments."""
+"""Most service environments, and most compute environments, of an account in a Region."""
 
 
-class RegionModel(Model):
-    """What stands in one Region."""
+class RegionModel(Model, title="Region"):
+    """Resources of one Region."""
 
     execution_roles: dict[str, TrainingExecutionRoleModel] = {}
-    """Roles that training jobs run with, by a name of yours that becomes part of their output's name."""
+    """IAM roles of SageMaker training jobs, by a name of your choice, which becomes part of a stack output's name.
+    Default: none."""
     service_environments: dict[str, ServiceEnvironmentModel] = {}
-    """Service environments that several queues have together."""
+    """Capacity that several training queues share, by a name of your choice. Default: none."""
     network: NetworkField | None = None
-    """Where machines of compute_environments start: a VPC that exists, or one that is made."""
+    """VPC of the GPU instances: `vpc_id` and `subnet_ids` of an existing VPC, or `{}` for a new VPC. Required with
+    compute_environments."""
     compute_environments: dict[str, Annotated[ComputeEnvironmentSettings, Keys()]] = {}
-    """Machines with GPUs for queues of containers, by a name of yours."""
+    """GPU instances for queues of containers, by a name of your choice. Default: none."""
     queues: dict[str, QueueField] = {}
-    """Queues by name: of containers if they have compute_environments, of SageMaker training jobs if not."""
+    """Queues, by name. A queue with `compute_environments` is for containers on GPU instances, any other queue for
+    SageMaker training jobs. At most 50. Default: none."""
     job_definitions: dict[str, JobDefinitionField] = {}
-    """Job definitions for queues of containers, by the name that people submit; with nodes, of several machines."""
+    """Job definitions for queues of containers, by name. A job definition with `nodes` runs on several instances.
+    Default: none."""
 
     images: dict[str, ImageModel] = {}
-    """Repositories of images by name, and the Regions that they are replicated to."""
+    """Repositories of container images, by name, and the Regions that the images are replicated to. Default: none."""
     image_replication: ReplicationField = "own"
-    """Whose the registry's replication rules are: own, merge with others', or external, which says what to add."""
+    """Owner of the registry's replication rules. own: the stack replaces all rules. merge: the stack keeps the rules of
+    others. external: the stack changes no rules and outputs the rules to add. Default: own."""
 
     job_metrics: JobMetricsModel | None = None
-    """Exports what AWS Batch does not publish of the queues; {} for all as it is by default."""
+    """Exporter of metrics that AWS Batch does not publish; `{}` uses the defaults. Default: no exporter."""
     alarms: Annotated[AlarmSettings, Keys()] | None = None
-    """With job_metrics or images: alarms on queues, with limits for training by default, and on failed replications."""
+    """Alarms on queues and on failed replications of images. Requires job_metrics or images in the Region. Default:
+    alarms with default limits, without notifications."""
 
     @property
     def training_queues(self) -> dict[str, TrainingQueueModel]:
-        """The queues of SageMaker training jobs."""
+        """Queues for SageMaker training jobs, by name."""
         return {name: queue for name, queue in self.queues.items() if isinstance(queue, TrainingQueueModel)}
 
     @property
     def gpu_queues(self) -> dict[str, GpuQueueModel]:
-        """The queues of containers."""
+        """Queues for containers on GPU instances, by name."""
         return {name: queue for name, queue in self.queues.items() if isinstance(queue, GpuQueueModel)}
 
     def regional_problems(self, region: str) -> Iterator[Problem]:
-        """Yields every mistake of what stands in the Region."""
+        """Yield the problems of the Region's resources."""
         if len(self.queues) > MAX_QUEUES:
-            yield Problem(("queues",), f"{len(self.queues)} queues", f"at most {MAX_QUEUES} in an account and Region")
+            yield _too_many("queues", len(self.queues), MAX_QUEUES)
         own = sum(queue.service_environment is None for queue in self.training_queues.values())
         for kind, count in (
             ("service_environments", own + len(self.service_environments)),
             ("compute_environments", len(self.compute_environments)),
         ):
             if count > MAX_ENVIRONMENTS:
-                allowed = f"at most {MAX_ENVIRONMENTS} in an account and Region"
-                yield Problem((kind,), f"{count} {kind.replace('_', ' ')}", allowed)
+                yield _too_many(kind, count, MAX_ENVIRONMENTS)
         if self.network is not None:
             for problem in self.network.problems(region):
                 yield problem.within("network")
         elif self.compute_environments:
-            yield Problem(("network",), None, "vpc_id and subnet_ids, or {} for a VPC to be made")
+            yield Problem(("network",), None, "vpc_id and subnet_ids of an existing VPC, or {} for a new VPC")
         if self.job_metrics is not None:
             for problem in self.job_metrics.problems():
                 yield problem.within("job_metrics")
         yield from self._alarm_problems(region)
-        for kind, things in (
+        for kind, models in (
             ("execution_roles", self.execution_roles),
             ("service_environments", self.service_environments),
         ):
-            for name, thing in things.items():
-                for problem in (*check_name((), name), *thing.problems()):
+            for name, model in models.items():
+                for problem in (*check_name((), name), *model.problems()):
                     yield problem.within(kind, name)
         for name, instances in self.compute_environments.items():
             for problem in (*check_name((), name), *instances.regional_problems(region)):
@@ -107,16 +112,17 @@ class RegionModel(Model):
                 yield problem.within("images", name)
         yield from self._sharing_problems()
         for kind in ("compute_environments", "queues", "job_definitions", "execution_roles", "service_environments"):
-            if {"Default", "Resource"} <= set(getattr(self, kind)):  # the CDK would take either for its parent
-                yield Problem((kind, "Default"), "Default", "another name beside one that is called Resource")
+            if {"Default", "Resource"} <= set(getattr(self, kind)):  # ids that the CDK reserves for the default child
+                sentence = "the names Default and Resource exclude each other: rename one of them"
+                yield Problem.relation((kind, "Default"), sentence)
 
     def _alarm_problems(self, region: str) -> Iterator[Problem]:
-        special = {name: queue.alarms for name, queue in self.queues.items() if queue.alarms is not None}
-        # If it is more, that is told of itself; without queues to poll, no limit is too short for it.
+        queue_limits = {name: queue.alarms for name, queue in self.queues.items() if queue.alarms is not None}
+        # An interval above 60 minutes is a problem of its own. Without polls, no limit is too short.
         interval = min(self.job_metrics.interval_minutes, 60) if self.job_metrics else 1
-        for problem in (self.alarms or AlarmSettings()).regional_problems(region, interval, special):
+        for problem in (self.alarms or AlarmSettings()).regional_problems(region, interval, queue_limits):
             yield problem.within("alarms")
-        for name, alarms in special.items():
+        for name, alarms in queue_limits.items():
             for problem in alarms.problems(interval):
                 yield problem.within("queues", name, "alarms")
 
@@ -125,5 +131,13 @@ class RegionModel(Model):
         for name, queue in self.training_queues.items():
             quotas = isinstance(queue.scheduling, QuotaManagementModel)
             if quotas and queue.service_environment is not None and users[queue.service_environment] > 1:
-                allowed = "with quota-management, an environment that no other queue has"
-                yield Problem(("queues", name, "service_environment"), queue.service_environment, allowed)
+                sentence = (
+                    f"a queue with quota-management cannot share service environment {queue.service_environment}: "
+                    "use capacity instead"
+                )
+                yield Problem.relation(("queues", name, "service_environment"), sentence)
+
+
+def _too_many(kind: str, count: int, most: int) -> Problem:
+    sentence = f"{count} {kind.replace('_', ' ')} are too many: an account has at most {most} in a Region"
+    return Problem.relation((kind,), sentence)

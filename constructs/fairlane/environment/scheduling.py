@@ -1,12 +1,12 @@
-"""The part of an environment file that says who goes next: policies, shares and time-limit actions."""
+"""Environment-file models of `scheduling`: policies and quota shares."""
 
 from abc import ABC, abstractmethod
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal, get_args
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from fairlane.environment.base import Model, StateField, state_of
+from fairlane.environment.base import Model, StateField, batch_state
 from fairlane.scheduling import (
     FairShare,
     Fifo,
@@ -17,77 +17,92 @@ from fairlane.scheduling import (
 )
 
 
-class QuotaShareModel(Model):
-    """A quota share: capacity that one team owns."""
+class QuotaShareModel(Model, title="quota share"):
+    """Quota share: capacity that one team owns."""
 
     capacity: dict[str, int]
-    """Instances that the share owns, 1 or more of each ml.* type, at most five types."""
+    """Number of instances that the share owns of each ml.* instance type, 1 or more of each; 1 to 5 types. Required."""
     sharing: Annotated[Sharing, Field(strict=False)]
-    """What the share does with idle capacity."""
+    """RESERVE keeps idle capacity for the share. LEND lends it to other shares. LEND_AND_BORROW also borrows idle
+    capacity of other shares. Required."""
     borrow_limit: int | None = None
-    """The most that it may borrow, in percent of its own capacity; without limit if absent."""
+    """Most capacity that the share borrows, in percent of its own capacity of each type, 0 or more. Only with
+    LEND_AND_BORROW. Default: no limit."""
     in_share_preemption: bool = False
-    """Whether a waiting job may stop one of lower priority in the same share."""
+    """`true` lets a waiting job stop a running job of lower priority in the same share. Default: false."""
     state: StateField = "enabled"
-    """A draining share takes no new jobs; those that it has may finish."""
+    """A draining share takes no new jobs; its jobs can finish. Default: enabled."""
 
     def build(self, name: str) -> QuotaShare:
-        """The share as a `fairlane.scheduling` object."""
-        return QuotaShare(name=name, **{**dict(self), "state": state_of(self.state)})
+        """Return the share as an object of `fairlane.scheduling`."""
+        return QuotaShare(name=name, **{**dict(self), "state": batch_state(self.state)})
 
 
 class SchedulingModel(Model, ABC):
-    """Who goes next when several wait."""
+    """Scheduling policy of a queue."""
 
     @abstractmethod
     def build(self) -> SchedulingPolicy:
-        """The policy as a `fairlane.scheduling` object."""
+        """Return the policy as an object of `fairlane.scheduling`."""
 
 
-class FifoModel(SchedulingModel):
+class FifoModel(SchedulingModel, title="fifo policy"):
     """Jobs start in the order of their submission."""
 
     policy: Literal["fifo"]
+    """Name of the policy: fifo, fair-share or quota-management. Required."""
 
     def build(self) -> Fifo:
-        """The policy as a `fairlane.scheduling` object."""
+        """Return the policy as an object of `fairlane.scheduling`."""
         return Fifo()
 
 
-class FairShareModel(SchedulingModel):
-    """Share identifiers divide the queue over time; nothing is preempted."""
+class FairShareModel(SchedulingModel, title="fair-share policy"):
+    """Share identifiers divide the queue over time; no job is preempted."""
 
     policy: Literal["fair-share"]
+    """Name of the policy: fifo, fair-share or quota-management. Required."""
     weight_factors: dict[str, float] | None = None
-    """AWS's weight factor for each share identifier, 0.0001 to 999.9999; lower means more."""
+    """Weight factor of each share identifier, 0.0001 to 999.9999; a lower factor means more capacity. Required without
+    `proportions`."""
     proportions: dict[str, float] | None = None
-    """Instead of weight factors: a number for each share identifier; higher means more."""
+    """Positive number for each share identifier; a higher number means more capacity. Replaces `weight_factors`."""
     share_decay_seconds: int | None = None
-    """How long past use counts, 0 to 604800 seconds."""
+    """Number of seconds for which past use counts against a share, 0 to 604,800. Default: not set."""
     compute_reservation: int | None = None
-    """Percentage kept free for shares without jobs, 0 to 99."""
+    """Percentage of the capacity that AWS Batch reserves for shares without jobs, 0 to 99. Default: not set."""
 
     @model_validator(mode="after")
-    def _takes_one_of_two(self) -> "FairShareModel":
-        if (self.weight_factors is None) == (self.proportions is None):
-            raise PydanticCustomError("one_of_two", "either weight_factors or proportions")
+    def _require_weights_or_proportions(self) -> "FairShareModel":
+        if self.weight_factors is None and self.proportions is None:
+            raise PydanticCustomError("relation", "fair-share requires weight_factors or proportions")
+        if self.weight_factors is not None and self.proportions is not None:
+            raise PydanticCustomError("relation", "weight_factors and proportions exclude each other: use one of them")
         return self
 
     def build(self) -> FairShare:
-        """The policy as a `fairlane.scheduling` object."""
+        """Return the policy as an object of `fairlane.scheduling`."""
         rest = {"share_decay_seconds": self.share_decay_seconds, "compute_reservation": self.compute_reservation}
         if self.proportions is not None:
             return FairShare.by_proportion(self.proportions, **rest)
         return FairShare(self.weight_factors or {}, **rest)
 
 
-class QuotaManagementModel(SchedulingModel):
-    """Quota shares own capacity, lend it while idle and take it back by preemption."""
+class QuotaManagementModel(SchedulingModel, title="quota-management policy"):
+    """Quota shares own capacity, lend it while it is idle, and take it back by preemption."""
 
     policy: Literal["quota-management"]
+    """Name of the policy: fifo, fair-share or quota-management. Required."""
     shares: dict[str, QuotaShareModel]
-    """The shares by name, 1 to 20."""
+    """1 to 20 quota shares, by name. Required."""
 
     def build(self) -> QuotaManagement:
-        """The policy as a `fairlane.scheduling` object."""
+        """Return the policy as an object of `fairlane.scheduling`."""
         return QuotaManagement(*(share.build(name) for name, share in self.shares.items()))
+
+
+POLICIES: Final[list[str]] = [
+    get_args(model.model_fields["policy"].annotation)[0] for model in (FifoModel, FairShareModel, QuotaManagementModel)
+]
+"""Values of the key `policy`."""
+SchedulingField = Annotated[FifoModel | FairShareModel | QuotaManagementModel, Field(discriminator="policy")]

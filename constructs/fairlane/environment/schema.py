@@ -1,4 +1,4 @@
-"""Environment files as a JSON schema, for editors."""
+"""JSON schema of environment files, for editors."""
 
 import ast
 import inspect
@@ -13,35 +13,91 @@ from pydantic_core import core_schema
 from fairlane.environment.base import Model
 from fairlane.environment.environment import Environment
 from fairlane.environment.keys import SpecModel
+from fairlane.environment.vocabulary import file_words
+from fairlane.monitoring.alarms.kinds.limit import Limit
+
+_TITLES: Final = {
+    "AlarmLimits": "queue alarms",
+    "AlarmSettings": "alarms",
+    "ComputeEnvironmentSettings": "compute environment",
+    "EfsVolume": "EFS volume",
+    "ExporterStale": "stale limit",
+    "GpuJobSettings": "GPU job definition",
+    "JobStateTimeLimitAction": "time limit action",
+    "MultiNodeJobSettings": "multi-node job definition",
+    "QueueBlocked": "blocked limit",
+}
+"""Titles of dataclasses whose names have other words than the file."""
 
 _ARGUMENT: Final = re.compile(r"^ {4}(\w+): (.*(?:\n {8}.*)*)", re.MULTILINE)
+_WORD: Final = re.compile(r"[A-Z][a-z0-9]*")
+_REFERENCE: Final = "#/$defs/"
 
 
 def environment_json_schema() -> dict[str, Any]:
-    """Describes environment files as a JSON schema, for editors."""
-    return Environment.model_json_schema(schema_generator=_ExplainedSchema) | {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "Fairlane environment",
-    }
+    """Return the JSON schema of environment files."""
+    schema = Environment.model_json_schema(schema_generator=_FileSchema)
+    for definition in schema["$defs"].values():
+        if "enum" in definition:
+            definition["title"] = _words(definition["title"])
+    names = {name: definition["title"].lower().replace(" ", "-") for name, definition in schema["$defs"].items()}
+    assert len(set(names.values())) == len(names), "two definitions have the same title"
+    schema["$defs"] = {names[name]: definition for name, definition in schema["$defs"].items()}
+    renamed: dict[str, Any] = _with_references(schema, names)
+    return renamed | {"$schema": "https://json-schema.org/draft/2020-12/schema"}
 
 
-class _ExplainedSchema(GenerateJsonSchema):
-    """Describes each key by the docstring below it, or by the `Args` of a dataclass: too slow for every synth."""
+class _FileSchema(GenerateJsonSchema):
+    """Generator of schemas in the words of the file: no names of classes, and a description of each key.
+
+    The descriptions are the docstrings below the keys of a model, and the `Args` of a dataclass. The parser of the
+    docstrings is too slow for a synth.
+    """
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        """Return False: the title of a key would repeat the key."""
+        return False
 
     def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
-        described, model = super().model_schema(schema), schema["cls"]
+        """Return the schema of a model, with its title and the descriptions of its keys."""
+        result, model = super().model_schema(schema), schema["cls"]
         texts = _attribute_docstrings(model)
         if issubclass(model, SpecModel):
-            described["description"], texts = _docstring_of(model.spec)
-            for name in described.get("required", ()):
-                described["properties"][name].pop("default", None)
+            texts = _argument_texts(model.spec)
+            result["title"] = _title(model.spec)
+            result["description"] = _first_paragraph(model)
+        for name in result.get("required", ()):
+            result["properties"][name].pop("default", None)
         for name, text in texts.items():
-            if name in described["properties"]:
-                described["properties"][name]["description"] = text
-        return described
+            if name in result["properties"]:
+                result["properties"][name]["description"] = text
+        return result
+
+
+def _title(spec: type) -> str:
+    """Return the title of a dataclass."""
+    words = _words(spec.__name__)
+    return _TITLES.get(spec.__name__) or (f"{words} limit" if issubclass(spec, Limit) else words)
+
+
+def _words(name: str) -> str:
+    """Return the words of a class name, for example `retry rule`."""
+    return " ".join(_WORD.findall(name)).lower()
+
+
+def _with_references(node: Any, names: dict[str, str]) -> Any:
+    """Return a part of a schema with the new names of the definitions in its references."""
+    if isinstance(node, dict):
+        return {key: _with_references(value, names) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_with_references(item, names) for item in node]
+    if isinstance(node, str) and node.startswith(_REFERENCE):
+        return _REFERENCE + names[node.removeprefix(_REFERENCE)]
+    return node
 
 
 def _attribute_docstrings(model: type) -> dict[str, str]:
+    """Return the docstring below each attribute of a model, inherited attributes included."""
     texts: dict[str, str] = {}
     for base in reversed(model.__mro__):
         if issubclass(base, Model) and base is not Model and not issubclass(base, SpecModel):
@@ -53,14 +109,18 @@ def _attribute_docstrings(model: type) -> dict[str, str]:
                         ast.AnnAssign(target=ast.Name(id=name)),
                         ast.Expr(value=ast.Constant(value=str(text))),
                     ):
-                        texts[name] = inspect.cleandoc(text)
+                        texts[name] = " ".join(text.split())
     return texts
 
 
-def _docstring_of(spec: type) -> tuple[str, dict[str, str]]:
-    """Return the first paragraph of a dataclass's docstring, and the text of each argument, inherited ones included."""
+def _argument_texts(spec: type) -> dict[str, str]:
+    """Return the text of each argument in the docstring of a dataclass, inherited arguments included."""
     texts: dict[str, str] = {}
     for base in reversed(spec.__mro__):
         arguments = inspect.cleandoc(base.__doc__ or "").partition("\nArgs:\n")[2] if is_dataclass(base) else ""
-        texts |= {name: " ".join(text.split()) for name, text in _ARGUMENT.findall(arguments)}
-    return " ".join(inspect.cleandoc(spec.__doc__ or "").partition("\n\n")[0].split()), texts
+        texts |= {name: file_words(" ".join(text.split())) for name, text in _ARGUMENT.findall(arguments)}
+    return texts
+
+
+def _first_paragraph(cls: type) -> str:
+    return " ".join(inspect.cleandoc(cls.__doc__ or "").partition("\n\n")[0].split())

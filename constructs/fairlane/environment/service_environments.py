@@ -8,14 +8,16 @@ from fairlane.errors import Problem
 from fairlane.scheduling.capacity import check_capacity
 
 
-class ServiceEnvironmentModel(Model):
-    """A limit on instances that several queues have together."""
+class ServiceEnvironmentModel(Model, title="service environment"):
+    """Capacity that several queues share."""
 
     capacity: CapacityField
-    """A number of instances, or a number for each ml.* type."""
+    """Number of instances, 1 or more; or, for quota-management, the number of each ml.* instance type, 1 to 5 types.
+    Required."""
     tags: dict[str, str] = {}
+    """Tags of the service environment, at most 50. Default: none."""
 
     def problems(self) -> Iterator[Problem]:
-        """Yields every value that AWS would refuse."""
+        """Yield the problems of the capacity and the tags."""
         yield from check_capacity(("capacity",), self.capacity)
         yield from check_tags(self.tags)

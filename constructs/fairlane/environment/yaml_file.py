@@ -1,5 +1,6 @@
-"""A YAML 1.2 file as plain Python values, with the line of every one of them, and its duplicate keys found."""
+"""YAML 1.2 file as plain Python values, with the lines of its keys."""
 
+from dataclasses import replace
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -11,18 +12,18 @@ from fairlane.errors import ConfigurationError, Path, Problem
 
 
 class YamlFile:
-    """A parsed YAML file.
+    """Parsed YAML file.
 
     Args:
-        path: the file.
+        path: Path of the file.
 
     Attributes:
-        data: its content, in dict, list, str, int, float, bool and None.
-        problems: one for each key that stands twice in one mapping, of which the first counts, and for each line with
-            what the CDK would take for one of its tokens.
+        data: Content in dict, list, str, int, float, bool and None.
+        problems: One problem for each key that a mapping has twice, of which `data` has the first, and for each line
+            with a text that the CDK would take for a token.
 
     Raises:
-        ConfigurationError: if it cannot be read, or is no YAML.
+        ConfigurationError: If the file cannot be read, or is not YAML.
     """
 
     def __init__(self, path: FilePath) -> None:
@@ -33,7 +34,8 @@ class YamlFile:
             def check_mapping_key(self, node: Any, key_node: Any, mapping: Any, key: Any, value: Any) -> bool:
                 if key in mapping:
                     line = key_node.start_mark.line + 1
-                    problems.append(Problem((str(key),), f"a second {key}", "each key once in a mapping", line))
+                    duplicate = Problem.relation((str(key),), "the mapping has this key twice: remove one of them")
+                    problems.append(replace(duplicate, line=line))
                     return False
                 return True
 
@@ -45,21 +47,21 @@ class YamlFile:
             self.data = _plain(self._tree)
         except MarkedYAMLError as error:
             line = error.problem_mark.line + 1 if error.problem_mark else None
-            raise ConfigurationError(str(path), [Problem((), error.problem, "YAML", line)]) from error
+            details = ", ".join(filter(None, (error.context, error.problem)))
+            raise _file_error(path, f"invalid YAML: {details}", line) from error
         except (YAMLError, UnicodeDecodeError) as error:
-            raise ConfigurationError(str(path), [Problem((), "a file that is no text", "YAML")]) from error
+            raise _file_error(path, "the file is not YAML text in UTF-8") from error
         except RecursionError as error:
-            raise ConfigurationError(
-                str(path), [Problem((), "too many levels", "YAML that people can read")]
-            ) from error
+            raise _file_error(path, "the file has too many nested levels") from error
         except OSError as error:
-            raise ConfigurationError(str(path), [Problem((), error.strerror, "a file that can be read")]) from error
+            raise _file_error(path, f"the file cannot be read: {error.strerror}") from error
         for number, line in enumerate(text.splitlines(), start=1):
             if "{Token[" in line:
-                problems.append(Problem((), line.strip(), "a text without {Token[, which means something else", number))
+                reserved = Problem.relation((), "the AWS CDK reserves the text {Token[ for itself: remove the text")
+                problems.append(replace(reserved, line=number))
 
     def line(self, path: Path) -> int | None:
-        """The line on which the value at `path` is named, or the innermost there is of those around it."""
+        """Return the line of the key at `path`, or of the innermost key around it that exists."""
         line, node = None, self._tree
         for part in path:
             try:
@@ -68,6 +70,10 @@ class YamlFile:
             except (AttributeError, KeyError, IndexError, TypeError):
                 break
         return line
+
+
+def _file_error(path: FilePath, sentence: str, line: int | None = None) -> ConfigurationError:
+    return ConfigurationError(str(path), [replace(Problem.relation((), sentence), line=line)])
 
 
 def _plain(node: Any) -> Any:

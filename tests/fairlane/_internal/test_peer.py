@@ -1,4 +1,4 @@
-"""The AWS CDK as a peer dependency."""
+"""AWS CDK as a peer dependency."""
 
 import re
 import sys
@@ -15,13 +15,15 @@ from tests.support import REPOSITORY
 
 
 @pytest.fixture(autouse=True)
-def fresh() -> Iterator[None]:
-    peer._lacking.cache_clear()
+def empty_cache() -> Iterator[None]:
+    peer._missing_requirement.cache_clear()
     yield
-    peer._lacking.cache_clear()
+    peer._missing_requirement.cache_clear()
 
 
-def pretend(monkeypatch: pytest.MonkeyPatch, **installed: str) -> None:
+def install(monkeypatch: pytest.MonkeyPatch, **installed: str) -> None:
+    """Make `peer` see the given versions of packages, and no other packages."""
+
     def version(package: str) -> str:
         name = package.replace("-", "_")
         if name not in installed:
@@ -31,7 +33,7 @@ def pretend(monkeypatch: pytest.MonkeyPatch, **installed: str) -> None:
     monkeypatch.setattr(peer, "version", version)
 
 
-def test_the_lowest_versions_are_those_of_the_extra() -> None:
+def test_the_lowest_versions_are_the_versions_in_the_extra() -> None:
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
     extra = [re.match(r"([a-z-]+)>=(\d+)\.(\d+),", line) for line in project["optional-dependencies"]["cdk"]]
     assert {match[1]: (int(match[2]), int(match[3])) for match in extra if match} == peer.LOWEST
@@ -41,35 +43,35 @@ def test_the_lowest_versions_are_those_of_the_extra() -> None:
 @pytest.mark.parametrize(
     ("installed", "needed"),
     [
-        ({"aws_cdk_lib": "2.99.1", "constructs": "10.8.1"}, "aws-cdk-lib 2.275 or later, and 2.99.1 is installed"),
-        ({"aws_cdk_lib": "3.0.0", "constructs": "10.4.9"}, "constructs 10.5 or later, and 10.4.9 is installed"),
+        ({"aws_cdk_lib": "2.99.1", "constructs": "10.8.1"}, "aws-cdk-lib 2.275 or later, but 2.99.1 is installed"),
+        ({"aws_cdk_lib": "3.0.0", "constructs": "10.4.9"}, "constructs 10.5 or later, but 10.4.9 is installed"),
         ({"constructs": "10.8.1"}, "aws-cdk-lib 2.275 or later, which is not installed"),
     ],
     ids=["old", "old constructs", "none"],
 )
-def test_a_name_that_loads_the_cdk_is_refused(
+def test_a_name_that_needs_the_cdk_is_refused_with_a_command(
     monkeypatch: pytest.MonkeyPatch, installed: dict[str, str], needed: str
 ) -> None:
-    pretend(monkeypatch, **installed)
+    install(monkeypatch, **installed)
     load, _, _ = attach("fairlane", fairlane.__file__)
     with pytest.raises(ImportError) as caught:
         load("TrainingQueue")
     assert str(caught.value) == f'TrainingQueue needs {needed}: pip install --upgrade "fairlane[cdk]"'
 
 
-def test_a_module_that_an_old_cdk_lacks_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
-    pretend(monkeypatch, aws_cdk_lib="2.100.0", constructs="10.8.1")
+def test_a_missing_attribute_of_an_old_cdk_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    install(monkeypatch, aws_cdk_lib="2.100.0", constructs="10.8.1")
     with pytest.raises(ImportError, match="is installed") as caught:
         peer.check_cdk("X", AttributeError("module 'aws_cdk.aws_batch' has no attribute 'CfnQuotaShare'"))
     assert isinstance(caught.value.__cause__, AttributeError)
 
 
-def test_what_else_is_missing_keeps_its_own_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    pretend(monkeypatch)
+def test_other_import_errors_are_not_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    install(monkeypatch)
     monkeypatch.delitem(sys.modules, "aws_cdk", raising=False)
     peer.check_cdk("preview", ModuleNotFoundError("No module named 'plotly'", name="plotly"))
     peer.check_cdk("X", AttributeError("no attribute"))
 
 
-def test_the_installed_cdk_is_enough() -> None:
+def test_the_installed_cdk_is_accepted() -> None:
     peer.check_cdk("X")

@@ -1,4 +1,4 @@
-"""`is_token` recognizes the CDK's encodings of tokens without the CDK: compared with `Token.is_unresolved`."""
+"""`is_token` without the CDK, compared with `Token.is_unresolved` of the CDK."""
 
 import jsii
 import pytest
@@ -37,14 +37,14 @@ class _Never:
 
 
 @pytest.mark.parametrize("value", PLAIN, ids=repr)
-def test_plain_values_are_no_tokens(value: object) -> None:
+def test_plain_values_are_not_tokens(value: object) -> None:
     assert not is_token(value)
-    # JSON, which carries values to the CDK, has neither infinity nor numbers beyond a double.
+    # Values reach the CDK as JSON, which has neither infinity nor numbers beyond a double.
     if not isinstance(value, int | float) or abs(value) < 2.0**1023:
         assert not Token.is_unresolved(value)
 
 
-def test_tokens_of_every_encoding_are_tokens(stack: Stack) -> None:
+def test_tokens_of_all_encodings_are_recognized(stack: Stack) -> None:
     parameter = CfnParameter(stack, "Parameter", type="Number")
     tokens = [
         Aws.REGION,

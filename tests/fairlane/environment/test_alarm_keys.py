@@ -1,4 +1,4 @@
-"""What may be wrong with alarms and dashboards in an environment file, each with its line and key."""
+"""Alarms and dashboards in an environment file: settings, and mistakes with their line and key."""
 
 from pathlib import Path
 
@@ -35,7 +35,7 @@ def write(folder: Path, old: str = "", new: str = "") -> Path:
     return path
 
 
-def test_limits_of_a_queue_are_its_own_those_of_all_and_the_defaults(tmp_path: Path) -> None:
+def test_limits_of_a_queue_override_the_common_limits_and_the_defaults(tmp_path: Path) -> None:
     environment = load_environment(write(tmp_path))
     assert environment.alarms is not None
     common = environment.alarms.queue_limits
@@ -44,7 +44,7 @@ def test_limits_of_a_queue_are_its_own_those_of_all_and_the_defaults(tmp_path: P
     assert common.blocked is None
     alarms = environment.queues["other"].alarms
     assert alarms is not None
-    own = alarms.over(common)
+    own = alarms.with_fallback(common)
     assert own.failure_rate == {"Page": FailureRate(percent=10)}
     assert (own.blocked, own.oldest_wait) == ({}, common.oldest_wait)
 
@@ -56,40 +56,43 @@ def test_limits_of_a_queue_are_its_own_those_of_all_and_the_defaults(tmp_path: P
             "hours: 2",
             "hours: 0.1",
             [
-                "line 12, alarms.oldest_wait.Warning.hours: got 0.1, allowed: no less than the 10 minutes between two polls, "
-                "which tell nothing sooner"
+                "line 12, alarms.oldest_wait.Warning.hours: 0.1 hours is shorter than the polling interval of 10 minutes: "
+                "use 10 minutes or more"
             ],
         ),
         (
             "hours: 2",
             "minutes: 5",
-            ["line 12, alarms.oldest_wait.Warning.minutes: got 'minutes', allowed: one of the keys hours"],
+            ["line 12, alarms.oldest_wait.Warning.minutes: unknown key; use hours"],
         ),
         ("{hours: 2}", "2", ["line 12, alarms.oldest_wait.Warning: got 2, allowed: a mapping"]),
         (
             "oldest_wait: {",
             "oldest_wait: {not bad: {hours: 9}, ",
             [
-                "line 12, alarms.oldest_wait.\"not bad\": got 'not bad', allowed: a severity: 1 to 32 letters and digits, a "
-                "letter first, such as Warning or Critical"
+                "line 12, alarms.oldest_wait.\"not bad\": got 'not bad', allowed: a severity of 1 to 32 letters and digits "
+                "that starts with a letter and is not Queues, for example Warning"
             ],
         ),
         (
             "starved_share: {}",
             "starved_share: {Warning: {shares: [a, c]}}",
-            ["line 13, alarms.starved_share.Warning.shares[1]: got 'c', allowed: one of queues q, other: a, b"],
+            ["line 13, alarms.starved_share.Warning.shares[1]: got 'c', allowed: a share of queues q, other: a, b"],
         ),
         (
             "blocked: {}",
             "starved_share: {Warning: {shares: [a]}}",
-            ["line 9, queues.other.alarms.starved_share.Warning.shares[0]: got 'a', allowed: one of queue other: none"],
+            [
+                "line 9, queues.other.alarms.starved_share.Warning.shares[0]: queue other has no shares for this alarm: "
+                "remove a"
+            ],
         ),
         (
             "starved_share: {}",
             "blocked: {Warning: {reasons: [Other, MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT]}}",
             [
-                "line 13, alarms.blocked.Warning.reasons[1]: got 'MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT', allowed: one "
-                "of queue q: CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY, MISCONFIGURATION:QUOTA_MANAGEMENT_LIMIT_EXCEEDED, "
+                "line 13, alarms.blocked.Warning.reasons[1]: got 'MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT', allowed: a "
+                "reason of queue q: CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY, MISCONFIGURATION:QUOTA_MANAGEMENT_LIMIT_EXCEEDED, "
                 "MISCONFIGURATION:SERVICE_ENVIRONMENT_MAX_RESOURCE, Other"
             ],
         ),
@@ -97,26 +100,29 @@ def test_limits_of_a_queue_are_its_own_those_of_all_and_the_defaults(tmp_path: P
             "[gpus@example.com]",
             "['arn:aws:sns:eu-west-1:111122223333:alerts', 'arn:aws:sns:us-east-1:111122223333:alerts']",
             [
-                "line 11, alarms.notify.Warning[0]: got 'arn:aws:sns:eu-west-1:111122223333:alerts', allowed: one in "
-                "us-east-1, as alarms call nothing in another Region"
+                "line 11, alarms.notify.Warning[0]: got 'arn:aws:sns:eu-west-1:111122223333:alerts', allowed: an ARN "
+                "in us-east-1, the Region of the alarms"
             ],
         ),
         (
             "starved_share: {}",
             "runbooks: our wiki",
-            ["line 13, alarms.runbooks: got 'our wiki', allowed: an address of up to 500 characters, no spaces"],
+            ["line 13, alarms.runbooks: got 'our wiki', allowed: an address of at most 500 characters without spaces"],
         ),
         (
             "minutes: 30",
             "minutes: 19",
-            ["line 14, alarms.stale.Critical.minutes: got 19, allowed: no less than 20, two intervals of polls"],
+            [
+                "line 14, alarms.stale.Critical.minutes: 19 minutes is shorter than two polling intervals of 10 minutes: "
+                "use 20 minutes or more"
+            ],
         ),
         (
             "[gpus@example.com]",
             "[gpus at example.com]",
             [
-                "line 11, alarms.notify.Warning[0]: got 'gpus at example.com', allowed: an address of email or https://, or "
-                "the ARN of a topic of SNS"
+                "line 11, alarms.notify.Warning[0]: got 'gpus at example.com', allowed: an email address, an https:// URL "
+                "or the ARN of an SNS topic"
             ],
         ),
         (
@@ -136,7 +142,11 @@ def test_limits_of_a_queue_are_its_own_those_of_all_and_the_defaults(tmp_path: P
                 "line 16, dashboard.percentiles[1]: got 101.0, allowed: a percentile: a number above 0, up to 100, with at most 10 decimals"
             ],
         ),
-        ("{q: [a]}", "{p: [a]}", ["line 17, dashboard.teams.vision.p: got 'p', allowed: q, other"]),
+        (
+            "{q: [a]}",
+            "{p: [a]}",
+            ["line 17, dashboard.teams.vision.p: got 'p', allowed: a queue with job_metrics: q, other"],
+        ),
         ("{q: [a]}", "{q: [z]}", ["line 17, dashboard.teams.vision.q[0]: got 'z', allowed: a share of queue q: a, b"]),
         (
             "{vision: ",
@@ -149,10 +159,9 @@ def test_limits_of_a_queue_are_its_own_those_of_all_and_the_defaults(tmp_path: P
             "job_metrics: {interval_minutes: 10}\n",
             "",
             [
-                "line 8, queues.other.alarms: got 'no job_metrics', allowed: with job_metrics, which alarms watch",
-                "line 9, alarms: got 'no job_metrics', allowed: with job_metrics or images, which alarms watch",
-                "line 16, dashboard.teams.vision.q: got 'q', allowed: the name of a queue with job_metrics, of which there is "
-                "none",
+                "line 8, queues.other.alarms: alarms require job_metrics in the same Region",
+                "line 9, alarms: alarms require job_metrics, images or replicated images in the same Region",
+                "line 16, dashboard.teams.vision.q: no queue has job_metrics in its Region: add job_metrics",
             ],
         ),
         (
@@ -162,14 +171,14 @@ def test_limits_of_a_queue_are_its_own_those_of_all_and_the_defaults(tmp_path: P
         ),
     ],
 )
-def test_a_mistake_is_named_with_its_line_and_key(tmp_path: Path, old: str, new: str, problems: list[str]) -> None:
+def test_a_mistake_is_reported_with_its_line_and_key(tmp_path: Path, old: str, new: str, problems: list[str]) -> None:
     with pytest.raises(ConfigurationError) as raised:
         load_environment(write(tmp_path, old, new))
     assert [str(problem) for problem in raised.value.problems] == problems
 
 
 @pytest.mark.parametrize("interval", [15, 31, 60])
-def test_defaults_are_no_mistakes_however_rare_polls_are(tmp_path: Path, interval: int) -> None:
+def test_default_limits_are_valid_for_long_polling_intervals(tmp_path: Path, interval: int) -> None:
     path = write(tmp_path, "job_metrics: {interval_minutes: 10}", f"job_metrics: {{interval_minutes: {interval}}}")
     path.write_text(path.read_text().replace("stale: {Critical: {minutes: 30}}", "truncated: {}"))
     environment = load_environment(path)
@@ -178,7 +187,7 @@ def test_defaults_are_no_mistakes_however_rare_polls_are(tmp_path: Path, interva
     assert ("stale", "Critical", ExporterStale(minutes=2 * interval)) in list(limits)
 
 
-def test_shares_and_reasons_are_of_one_queue_at_least(tmp_path: Path) -> None:
+def test_a_share_of_at_least_one_queue_is_accepted(tmp_path: Path) -> None:
     load_environment(write(tmp_path, "starved_share: {}", "starved_share: {Warning: {shares: [a]}}"))
 
 
@@ -192,7 +201,7 @@ regions:
 """
 
 
-def of_images(folder: Path, old: str, new: str) -> list[str]:
+def image_mistakes(folder: Path, old: str, new: str) -> list[str]:
     assert old in IMAGES
     path = folder / "prod.yaml"
     path.write_text(IMAGES.replace(old, new))
@@ -203,23 +212,23 @@ def of_images(folder: Path, old: str, new: str) -> list[str]:
     return []
 
 
-def test_images_are_watched_where_they_are_pushed_and_where_they_arrive(tmp_path: Path) -> None:
-    assert of_images(tmp_path, "", "") == []
+def test_alarms_on_images_are_accepted_in_source_and_destination_regions(tmp_path: Path) -> None:
+    assert image_mistakes(tmp_path, "", "") == []
 
 
-def test_alarms_with_neither_metrics_nor_images_watch_nothing(tmp_path: Path) -> None:
-    assert of_images(tmp_path, "regions: [us-west-2]", "regions: [eu-west-1]") == [
-        "line 7, regions.us-west-2.alarms: got 'no job_metrics', allowed: with job_metrics or images, which alarms watch"
+def test_alarms_without_metrics_and_images_are_refused(tmp_path: Path) -> None:
+    assert image_mistakes(tmp_path, "regions: [us-west-2]", "regions: [eu-west-1]") == [
+        "line 7, regions.us-west-2.alarms: alarms require job_metrics, images or replicated images in the same Region"
     ]
 
 
 @pytest.mark.parametrize(
     ("old", "new", "problem"),
     [
-        ("gpus@", "gpus at ", "line 4, alarms.notify[0]: got 'gpus at example.com', allowed: an address of email"),
+        ("gpus@", "gpus at ", "line 4, alarms.notify[0]: got 'gpus at example.com', allowed: an email address"),
         ("sns:us-west-2", "sns:us-east-1", "line 7, regions.us-west-2.alarms.notify[0]: got 'arn:aws:sns:us-east-1"),
     ],
 )
-def test_who_hears_of_images_is_checked_without_metrics(tmp_path: Path, old: str, new: str, problem: str) -> None:
-    (said,) = of_images(tmp_path, old, new)
-    assert said.startswith(problem)
+def test_targets_of_notifications_are_checked_without_metrics(tmp_path: Path, old: str, new: str, problem: str) -> None:
+    (mistake,) = image_mistakes(tmp_path, old, new)
+    assert mistake.startswith(problem)

@@ -1,4 +1,4 @@
-"""Whatever stands in a file, the loader takes it or says what is wrong, and never blames what is right."""
+"""Properties of the loader: it accepts a file or reports its mistakes, and reports no correct value."""
 
 import copy
 import json
@@ -13,11 +13,12 @@ from ruamel.yaml import YAML
 
 from fairlane import ConfigurationError, Problem
 from fairlane.environment import environment_json_schema, load_environment
+from tests.fairlane.environment.python_words import python_words
 
 ABSENT = object()
-# Of the wrong type or out of range wherever they stand, save where the test says so.
+# Values of a wrong type or out of range for nearly every key.
 JUNK: list[Any] = [ABSENT, None, True, -5, "é", [], {}, 1.5, float("nan"), {"a": 0}, {"1": 2}, [[1]], 0, ""]
-# Without these, others are rightly blamed: those that refer to what was in them, or are read in another way.
+# Values that remove the content of a key. Other parts of the file that refer to the content are then mistakes, too.
 EMPTY: list[Any] = [ABSENT, None, {}]
 _JOBS = [("job_definitions", "one", "queues", 0), ("job_definitions", "several", "queues", 0)]
 _SHARED = [("queues", "fair", "service_environment")]
@@ -25,7 +26,7 @@ _P5 = [("queues", "containers", "compute_environments", 0)]
 _TEAM = ("dashboard", "teams", "team", "quotas")
 _TEAM_SHARE = [(*_TEAM, 0)]
 _FAIR_SHARE = [("queues", "fair", "alarms", "starved_share", "Warning", "shares", 0)]
-LOST_WITH: dict[tuple[Any, ...], list[tuple[Any, ...]]] = {
+DEPENDENTS: dict[tuple[Any, ...], list[tuple[Any, ...]]] = {
     ("service_environments",): _SHARED,
     ("service_environments", "shared"): _SHARED,
     ("service_environments", "shared", "capacity"): [("queues", "fair", "instance_type")],
@@ -51,7 +52,7 @@ LOST_WITH: dict[tuple[Any, ...], list[tuple[Any, ...]]] = {
 }
 
 
-# One of everything that there may be, small: each value is tried with all junk.
+# A small file with all keys. The tests replace each value by junk.
 EVERYTHING = """
 region: us-east-1
 account: "123456789012"
@@ -130,14 +131,14 @@ alarms:
   runbooks: docs/runbooks
   oldest_wait: {Warning: {hours: 2}, Critical: {hours: 8}}
   blocked: {Warning: {reasons: [Other]}}
-  failure_rate: {Warning: {percent: 20, of_at_least: 3}}
+  failure_rate: {Warning: {percent: 20, minimum_jobs: 3}}
   starved_share: {Warning: {minutes: 45, below_percent: 80}}
   idle_while_waiting: {Warning: {minutes: 45, below_percent: 50}}
   idle_capacity: {Warning: {hours: 3, below_percent: 10}}
   preemptions: {Warning: {per_hour: 3}}
   spot_reclaims: {Warning: {per_hour: 3}}
   stale: {Critical: {minutes: 20}}
-  dead_letters: {Warning: {at_least: 2}}
+  dead_letters: {Warning: {minimum_events: 2}}
   truncated: {Warning: {minutes: 60}}
 dashboard: {enabled: true, percentiles: [50], teams: {team: {quotas: [a]}}}
 monitoring_cost_limit: 1000
@@ -178,7 +179,7 @@ def change(data: dict[str, Any], path: tuple[Any, ...], value: Any) -> None:
 
 def problem_fields(data: dict[str, Any], folder: Path) -> list[tuple[Any, ...]]:
     file = folder / "prod.yaml"
-    file.write_text(json.dumps(data).replace("NaN", ".nan"))  # JSON is YAML, and quickly written
+    file.write_text(json.dumps(data).replace("NaN", ".nan"))  # JSON is valid YAML
     return fields_of_problems(file)
 
 
@@ -188,12 +189,14 @@ def fields_of_problems(file: Path) -> list[tuple[Any, ...]]:
     except ConfigurationError as error:
         assert error.problems
         assert str(error)
+        for problem in error.problems:
+            assert python_words(f"{problem.allowed} {problem.sentence}") == [], str(problem)
         return [problem.field for problem in error.problems]
     return []
 
 
 class Parsed:
-    """A file that has been read: ruamel takes nine tenths of the time of a load."""
+    """Stand-in for `YamlFile` with parsed data: parsing takes nine tenths of the time of a load."""
 
     def __init__(self, data: dict[str, Any]) -> None:
         self.data = data
@@ -203,23 +206,23 @@ class Parsed:
         pass
 
 
-def test_everything_has_every_key_and_nothing_wrong(tmp_path: Path) -> None:
+def test_the_file_has_every_key_and_no_mistake(tmp_path: Path) -> None:
     assert problem_fields(everything(), tmp_path) == []
     keys = {part for path in PATHS for part in path}
     schema = environment_json_schema()
-    known = {key for model in (schema, *schema["$defs"].values()) for key in model.get("properties", ())}
-    assert known <= keys | {"max_vcpus"}
+    schema_keys = {key for model in (schema, *schema["$defs"].values()) for key in model.get("properties", ())}
+    assert schema_keys <= keys | {"max_vcpus"}
 
 
 @pytest.mark.parametrize("path", PATHS, ids=str)
-def test_one_wrong_value_is_blamed_and_nothing_else(path: tuple[Any, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_wrong_value_is_reported(path: tuple[Any, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     for value in JUNK[:7]:
         data = everything()
         change(data, path, value)
         monkeypatch.setattr("fairlane.environment.loader.YamlFile", lambda _, data=data: Parsed(data))
         for field in fields_of_problems(Path("prod.yaml")):
             related = field[: len(path)] == path or path[: len(field)] == field
-            assert related or (value in EMPTY and field in LOST_WITH.get(path, ())), (value, field)
+            assert related or (value in EMPTY and field in DEPENDENTS.get(path, ())), (value, field)
 
 
 @given(st.lists(st.tuples(st.sampled_from(PATHS), st.sampled_from(JUNK)), min_size=2, max_size=6))
@@ -230,5 +233,5 @@ def test_many_wrong_values_never_break_the_loader(tmp_path_factory: pytest.TempP
         try:
             change(data, path, value)
         except (KeyError, IndexError, TypeError, AttributeError):
-            continue  # an earlier change took its parent away
+            continue  # an earlier change removed the parent
     problem_fields(data, tmp_path_factory.getbasetemp())

@@ -1,11 +1,33 @@
+"""JSON schema of environment files."""
+
 import json
+import re
+from collections.abc import Iterator
 from typing import Any
 
+import pytest
+
 from fairlane.environment import environment_json_schema
+from tests.fairlane.environment.python_words import CLASS_NAMES, python_words
 from tests.support import REPOSITORY
 
 
-def test_the_published_schema_is_that_of_the_models() -> None:
+def texts(node: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Yield each title and description with its path."""
+    for key, value in node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ():
+        if key in {"title", "description"} and isinstance(value, str):
+            yield f"{path}/{key}", value
+        else:
+            yield from texts(value, f"{path}/{key}")
+
+
+def definitions() -> dict[str, Any]:
+    """Return the definitions of mappings, and the whole file under the name `file`."""
+    schema = environment_json_schema()
+    return {"file": schema} | {name: part for name, part in schema["$defs"].items() if "properties" in part}
+
+
+def test_the_published_schema_is_generated_from_the_models() -> None:
     published = json.loads((REPOSITORY / "environments" / "schema.json").read_text())
     assert published == environment_json_schema(), "run: make schema"
 
@@ -15,29 +37,50 @@ def test_the_example_names_the_schema_for_editors() -> None:
     assert first == "# yaml-language-server: $schema=schema.json"
 
 
-def test_the_schema_requires_what_the_loader_requires_and_explains_every_key() -> None:
-    schema = environment_json_schema()
-    models: dict[str, Any] = {"Environment": schema, **schema["$defs"]}
-    required = {name: sorted(model["required"]) for name, model in models.items() if "required" in model}
+def test_the_schema_requires_the_keys_that_the_loader_requires() -> None:
+    required = {name: sorted(part["required"]) for name, part in definitions().items() if "required" in part}
     assert required == {
-        "EfsVolume": ["container_path", "file_system_id"],
-        "Environment": ["region"],
-        "FairShareModel": ["policy"],
-        "FifoModel": ["policy"],
-        "GivenNetworkModel": ["subnet_ids", "vpc_id"],
-        "ComputeEnvironmentSettings": ["instance_types"],
-        "GpuJobSettings": ["image"],
-        "GpuQueueModel": ["compute_environments", "scheduling"],
-        "HostVolume": ["container_path", "source_path"],
-        "LustreMount": ["file_system_id", "mount_name"],
-        "MultiNodeJobSettings": ["image", "nodes", "script"],
-        "QuotaManagementModel": ["policy", "shares"],
-        "QuotaShareModel": ["capacity", "sharing"],
-        "ServiceEnvironmentModel": ["capacity"],
-        "JobStateTimeLimitAction": ["max_time_seconds", "reason"],
-        "TrainingQueueModel": ["scheduling"],
+        "compute-environment": ["instance_types"],
+        "efs-volume": ["container_path", "file_system_id"],
+        "existing-network": ["subnet_ids", "vpc_id"],
+        "fair-share-policy": ["policy"],
+        "fifo-policy": ["policy"],
+        "file": ["region"],
+        "gpu-job-definition": ["image"],
+        "gpu-queue": ["compute_environments", "scheduling"],
+        "host-volume": ["container_path", "source_path"],
+        "lustre-mount": ["file_system_id", "mount_name"],
+        "multi-node-job-definition": ["image", "nodes", "script"],
+        "quota-management-policy": ["policy", "shares"],
+        "quota-share": ["capacity", "sharing"],
+        "service-environment": ["capacity"],
+        "time-limit-action": ["max_time_seconds", "reason"],
+        "training-queue": ["scheduling"],
     }
-    for name, model in models.items():
-        if "properties" in model:
-            assert model["additionalProperties"] is False, name
-            assert model["description"], name
+
+
+@pytest.mark.parametrize("name", definitions())
+def test_the_schema_describes_every_mapping_and_key_and_allows_no_other_key(name: str) -> None:
+    part = definitions()[name]
+    assert part["additionalProperties"] is False
+    assert part["description"]
+    assert [key for key, value in part["properties"].items() if not value.get("description")] == []
+
+
+def test_no_description_has_a_word_of_python() -> None:
+    offending = {path: text for path, text in texts(environment_json_schema()) if python_words(text)}
+    assert offending == {}, "these descriptions are for people who write YAML"
+
+
+def test_no_name_of_a_class_is_in_the_schema() -> None:
+    words = set(re.findall(r"\w+", json.dumps(environment_json_schema())))
+    assert words & CLASS_NAMES == set()
+
+
+def test_titles_and_names_of_definitions_are_words_of_the_file() -> None:
+    schema = environment_json_schema()
+    for name, part in schema["$defs"].items():
+        assert re.fullmatch(r"[a-z]+(?:-[a-z]+)*", name)
+        assert part["title"].lower().replace(" ", "-") == name
+    titles = [path for path, _ in texts(schema) if path.endswith("/title")]
+    assert sorted(titles) == sorted(["/title", *(f"/$defs/{name}/title" for name in schema["$defs"])])

@@ -1,4 +1,4 @@
-"""Shares of teams, which are of the queues of a name in all Regions."""
+"""Shares of teams. Queues of several Regions can have the same name and different shares."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ regions:
 dashboard:
   teams: {vision: %s}
 """
-ONE_OF = "a share of queue q: a, b, c"
+ALLOWED = "a share of queue q: a, b, c"
 
 
 def write(folder: Path, team: str) -> Path:
@@ -41,12 +41,12 @@ def test_a_share_may_be_in_any_region_that_exports_metrics(tmp_path: Path, share
 @pytest.mark.parametrize(
     ("team", "problems"),
     [
-        ("{q: [z]}", [f"line 15, dashboard.teams.vision.q[0]: got 'z', allowed: {ONE_OF}"]),
-        ("{q: [a, unwatched]}", [f"line 15, dashboard.teams.vision.q[1]: got 'unwatched', allowed: {ONE_OF}"]),
-        ("{q: [a, a]}", ["line 15, dashboard.teams.vision.q[1]: got 'a', allowed: each share once"]),
-        ("{q: []}", ["line 15, dashboard.teams.vision.q: got 'none', allowed: one share or more of queue q"]),
-        ("{}", ["line 15, dashboard.teams.vision: got 'none', allowed: shares of one queue or more, by its name"]),
+        ("{q: [z]}", [f"line 15, dashboard.teams.vision.q[0]: got 'z', allowed: {ALLOWED}"]),
+        ("{q: [a, unwatched]}", [f"line 15, dashboard.teams.vision.q[1]: got 'unwatched', allowed: {ALLOWED}"]),
+        ("{q: [a, a]}", ["line 15, dashboard.teams.vision.q[1]: a is listed twice: list each share once"]),
+        ("{q: []}", ["line 15, dashboard.teams.vision.q: a team requires at least one share of queue q"]),
+        ("{}", ["line 15, dashboard.teams.vision: a team requires shares of at least one queue"]),
     ],
 )
-def test_a_mistake_is_named_with_its_line_and_key(tmp_path: Path, team: str, problems: list[str]) -> None:
+def test_a_mistake_is_reported_with_its_line_and_key(tmp_path: Path, team: str, problems: list[str]) -> None:
     assert problems_of(lambda: load_environment(write(tmp_path, team))) == problems
