@@ -1,1 +1,1 @@
-"""Chart layout and HTML pages, shared by previews and reports. Not part of the public API."""
+"""Chart layout and HTML pages of previews and reports. Not part of the public API."""

@@ -1,4 +1,4 @@
-"""Layout that all charts share, as figures of Plotly. Colors are CSS variables of `charts.html.j2`."""
+"""Common layout of Plotly figures. Colors are CSS variables of `charts.html.j2`."""
 
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -6,14 +6,14 @@ from typing import Any, Final
 Figure = dict[str, Any]
 
 AXIS: Final = {"automargin": True, "fixedrange": True, "zeroline": False, "linecolor": "var(--line)"}
-"""What all axes have in common."""
+"""Common properties of axes."""
 
-_MARGIN: Final = {"l": 8, "r": 20, "t": 12, "b": 8, "pad": 2}  # labels beyond the edge are left out
+_MARGIN: Final = {"l": 8, "r": 20, "t": 12, "b": 8, "pad": 2}  # Labels outside the figure are cut off.
 _FONT: Final = {"family": "inherit", "size": 12, "color": "var(--quiet)"}
 
 
-def chart_layout(**more: Any) -> Figure:
-    """What all charts have in common, and more."""
+def chart_layout(**properties: Any) -> Figure:
+    """Return the common layout of charts, with additional properties."""
     return {
         "margin": dict(_MARGIN),
         "minreducedheight": 24,
@@ -23,12 +23,12 @@ def chart_layout(**more: Any) -> Figure:
         "plot_bgcolor": "transparent",
         "showlegend": False,
         "hoverlabel": {"bgcolor": "var(--card)", "bordercolor": "var(--line)", "font": {"color": "var(--ink)"}},
-        **more,
+        **properties,
     }
 
 
 def time_axis(start: int, end: int) -> Figure:
-    """An axis of times, between two in seconds since 1970."""
+    """Return a time axis. `start` and `end` are in seconds since 1970."""
     return {
         **AXIS,
         "type": "date",
@@ -43,11 +43,11 @@ def time_axis(start: int, end: int) -> Figure:
     }
 
 
-def utc(second: int) -> str:
-    """A time, as Plotly and people read it."""
-    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%d %H:%M:%S")
+def utc(seconds: int) -> str:
+    """Return a time in seconds since 1970 as text, for example `2026-03-04 18:00:00`."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def escaped(text: str) -> str:
-    """Plotly takes texts for HTML."""
+def escape_html(text: str) -> str:
+    """Return text with HTML characters escaped, because Plotly renders text as HTML."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,4 +1,4 @@
-"""Pages of charts: all that draws them, in one file that needs no network, in light and in dark."""
+"""Self-contained HTML pages with charts, for light and dark color schemes."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -10,13 +10,14 @@ from plotly.offline import get_plotlyjs
 
 
 def charts_page(package: str, template: str, *, figures: Mapping[str, Any], **values: object) -> str:
-    """Writes a page.
+    """Return a page with all its scripts and styles, which needs no network.
 
     Args:
-        package: where its template is.
-        template: its name; it extends `charts.html.j2`, and has an element of class `chart` for each figure.
-        figures: of Plotly, by the ids of those elements. Colors may be CSS variables of `charts.html.j2`.
-        values: what else the template shows.
+        package: Package with the template.
+        template: File name of the template. The template extends `charts.html.j2` and has an element of class `chart`
+            for each figure.
+        figures: Plotly figures, by the id of their elements. Colors may be CSS variables of `charts.html.j2`.
+        values: Other variables of the template.
     """
     return _template(package, template).render(figures=figures, plotly=Markup(get_plotlyjs()), **values)
 

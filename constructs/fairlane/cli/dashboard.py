@@ -1,27 +1,29 @@
-"""`fairlane dashboard`: dashboards of CloudWatch without an account."""
+"""Command `fairlane dashboard`: previews of CloudWatch dashboards without an AWS account."""
 
 import argparse
 import sys
 from pathlib import Path
 from typing import Any
 
-_LACKING = 'fairlane dashboard needs what pip installs with: pip install "fairlane[report]"'
+_MISSING_EXTRA = 'fairlane dashboard needs the extra report: run pip install "fairlane[report]"'
 
 
 def add_to(commands: Any) -> None:
-    """Adds the command and its own commands to those of `fairlane`."""
-    dashboard = commands.add_parser("dashboard", help="dashboards of CloudWatch without an account")
-    verbs = dashboard.add_subparsers(required=True, metavar="COMMAND")
-    text = "draws synthesized dashboards, with made-up or given data, as one HTML page"
-    parser = verbs.add_parser("preview", help=text, description=text)
-    what = "a folder of synthesized templates, one template, or the body of a dashboard (default: %(default)s)"
-    parser.add_argument("path", nargs="?", type=Path, default=Path("cdk.out"), metavar="PATH", help=what)
-    parser.add_argument("--dashboard", metavar="NAME", help="the one to draw (default: all)")
-    data = "log lines in the embedded metric format, as the exporter prints them (default: data are made up)"
-    parser.add_argument("--data", type=Path, metavar="FILE", help=data)
-    parser.add_argument("--seed", type=int, default=0, help="what made-up data depend on (default: %(default)s)")
-    where = "where the page goes (default: %(default)s)"
-    parser.add_argument("--output", type=Path, default=Path("dashboard.html"), metavar="FILE", help=where)
+    """Add the command `dashboard` and its subcommands to the commands of `fairlane`."""
+    dashboard = commands.add_parser("dashboard", help="preview CloudWatch dashboards without an AWS account")
+    subcommands = dashboard.add_subparsers(required=True, metavar="COMMAND")
+    text = "write synthesized dashboards as one HTML page, with generated data or the data of a log"
+    parser = subcommands.add_parser("preview", help=text, description=text)
+    text = "folder of synthesized templates, CloudFormation template, or dashboard body (default: %(default)s)"
+    parser.add_argument("path", nargs="?", type=Path, default=Path("cdk.out"), metavar="PATH", help=text)
+    parser.add_argument("--dashboard", metavar="NAME", help="dashboard on the page (default: all)")
+    text = "log of the exporter, with lines in the embedded metric format (default: generated data)"
+    parser.add_argument("--data", type=Path, metavar="FILE", help=text)
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="NUMBER", help="seed of the generated data (default: %(default)s)"
+    )
+    text = "HTML file to write (default: %(default)s)"
+    parser.add_argument("--output", type=Path, default=Path("dashboard.html"), metavar="FILE", help=text)
     parser.set_defaults(run=_preview)
 
 
@@ -29,7 +31,7 @@ def _preview(arguments: argparse.Namespace) -> int:
     try:
         from fairlane.preview import PreviewError, preview
     except ModuleNotFoundError as error:
-        print(f"{_LACKING} ({error.name} is missing)", file=sys.stderr)
+        print(f"{_MISSING_EXTRA} ({error.name} is missing)", file=sys.stderr)
         return 1
     try:
         names = preview(
@@ -42,5 +44,5 @@ def _preview(arguments: argparse.Namespace) -> int:
     except PreviewError as error:
         print(f"fairlane: {error}", file=sys.stderr)
         return 1
-    print(f"Drew {', '.join(names)}: {arguments.output}")
+    print(f"Wrote {arguments.output} with {', '.join(names)}")
     return 0

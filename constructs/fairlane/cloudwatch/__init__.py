@@ -1,4 +1,4 @@
-"""CloudWatch offline: metric math, search expressions and alarm evaluation. Imports no aws_cdk."""
+"""Offline CloudWatch: metric math, search expressions and alarm evaluation. Imports no aws_cdk."""
 
 from fairlane._internal.lazy import attach
 

@@ -9,36 +9,36 @@ from fairlane.cloudwatch.states import State
 
 _TOKEN: Final = re.compile(r'\s*(?:"(?P<text>(?:[^"\\]|\\.)*)"|(?P<sign>[(),])|(?P<word>[^\s(),"]+))')
 _THRESHOLD: Final = re.compile(r"(\d+)(%?)")
-_END: Final = ("end", "the end")
+_END: Final = ("end", "end")
 
 _Condition = Callable[[Mapping[str, State]], bool]
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule.
+    """Rule of a composite alarm.
 
     Args:
-        children: the alarms that it names.
-        holds: whether it is true of their states.
+        children: Alarms that the rule refers to.
+        condition: Function from the states of the children to True if the composite alarm is in ALARM.
     """
 
     children: frozenset[str]
-    holds: _Condition
+    condition: _Condition
 
     @classmethod
     def parse(cls, text: str, alarm: Callable[[str], str]) -> "Rule":
-        """Reads a rule such as `ALARM("a") AND NOT OK("b")`.
+        """Return the rule of an expression, for example `ALARM("a") AND NOT OK("b")`.
 
         Args:
-            text: the rule.
-            alarm: turns what the rule calls an alarm, its name or ARN, into what `holds` is told states by.
+            text: Rule expression.
+            alarm: Function from the name or ARN of an alarm in the rule to the key of its state in `condition`.
 
         Raises:
-            ValueError: if it is none.
+            ValueError: If the expression is not a rule.
         """
         parser = _Parser(text, alarm)
-        return cls(holds=parser.whole(), children=frozenset(parser.children))
+        return cls(condition=parser.parse(), children=frozenset(parser.children))
 
 
 class _Parser:
@@ -48,18 +48,18 @@ class _Parser:
         self._next = 0
         self.children: set[str] = set()
         self._tokens: list[tuple[str, str]] = []
-        at, end = 0, len(text.rstrip())
-        while at < end:
-            match = _TOKEN.match(text, at)
+        position, end = 0, len(text.rstrip())
+        while position < end:
+            match = _TOKEN.match(text, position)
             if match is None:
-                raise self._error(text[at:])
+                raise self._error(text[position:])
             kind = str(match.lastgroup)
             self._tokens.append((kind, match[kind]))
-            at = match.end()
+            position = match.end()
         self._tokens.append(_END)
 
-    def _error(self, at: str) -> ValueError:
-        return ValueError(f"alarm rule {self._text!r}: unexpected {at}")
+    def _error(self, text: str) -> ValueError:
+        return ValueError(f"alarm rule {self._text!r}: unexpected {text}")
 
     def _take(self) -> tuple[str, str]:
         token = self._tokens[self._next]
@@ -68,16 +68,16 @@ class _Parser:
         self._next += 1
         return token
 
-    def _takes(self, kind: str, text: str) -> bool:
-        taken = self._tokens[self._next] == (kind, text)
-        self._next += taken
-        return taken
+    def _accept(self, kind: str, text: str) -> bool:
+        is_next = self._tokens[self._next] == (kind, text)
+        self._next += is_next
+        return is_next
 
     def _expect(self, sign: str) -> None:
-        if not self._takes("sign", sign):
+        if not self._accept("sign", sign):
             raise self._error(self._tokens[self._next][1])
 
-    def whole(self) -> _Condition:
+    def parse(self) -> _Condition:
         condition = self._any()
         if self._tokens[self._next] != _END:
             raise self._error(self._tokens[self._next][1])
@@ -85,15 +85,15 @@ class _Parser:
 
     def _any(self) -> _Condition:
         conditions = [self._all()]
-        while self._takes("word", "OR"):
+        while self._accept("word", "OR"):
             conditions.append(self._all())
-        return lambda states: any(one(states) for one in conditions)
+        return lambda states: any(condition(states) for condition in conditions)
 
     def _all(self) -> _Condition:
         conditions = [self._term()]
-        while self._takes("word", "AND"):
+        while self._accept("word", "AND"):
             conditions.append(self._term())
-        return lambda states: all(one(states) for one in conditions)
+        return lambda states: all(condition(states) for condition in conditions)
 
     def _term(self) -> _Condition:
         match self._take():
@@ -125,23 +125,23 @@ class _Parser:
         return name
 
     def _at_least(self) -> _Condition:
-        """`AT_LEAST(2, NOT OK, ("a", "b", "c"))`, or with a percentage."""
+        """Parse `AT_LEAST(2, NOT OK, ("a", "b", "c"))`; the threshold may be a percentage."""
         self._expect("(")
         _, text = self._take()
         threshold = _THRESHOLD.fullmatch(text)
         if threshold is None:
             raise self._error(text)
         self._expect(",")
-        negated = self._takes("word", "NOT")
+        negated = self._accept("word", "NOT")
         _, word = self._take()
         if word not in State.__members__:
             raise self._error(word)
         self._expect(",")
         self._expect("(")
         names = [self._name()]
-        while self._takes("sign", ","):
+        while self._accept("sign", ","):
             names.append(self._name())
         self._expect(")")
         self._expect(")")
-        fewest = int(threshold[1]) * (len(names) / 100 if threshold[2] else 1)
-        return lambda states: sum((states[name] is State[word]) != negated for name in names) >= fewest
+        minimum = int(threshold[1]) * (len(names) / 100 if threshold[2] else 1)
+        return lambda states: sum((states[name] is State[word]) != negated for name in names) >= minimum

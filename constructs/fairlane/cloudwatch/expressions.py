@@ -1,4 +1,4 @@
-"""Reads metric-math expressions into trees."""
+"""Syntax trees of metric-math expressions, and their parser."""
 
 import math
 import re
@@ -15,43 +15,43 @@ _TOKEN: Final = re.compile(
     )""",
     re.VERBOSE,
 )
-_SAME: Final = {"&&": "AND", "||": "OR"}
-_BINDING: Final = {"OR": 1, "AND": 2} | dict.fromkeys(("==", "!=", "<", "<=", ">", ">="), 3)
-_BINDING.update({"+": 4, "-": 4, "*": 5, "/": 5, "^": 7})
-_UNARY: Final = 6
+_ALIASES: Final = {"&&": "AND", "||": "OR"}
+_PRECEDENCE: Final = {"OR": 1, "AND": 2} | dict.fromkeys(("==", "!=", "<", "<=", ">", ">="), 3)
+_PRECEDENCE.update({"+": 4, "-": 4, "*": 5, "/": 5, "^": 7})
+_UNARY_PRECEDENCE: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A number."""
+    """Numeric literal."""
 
     value: float
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A text in quotes."""
+    """Text in quotes."""
 
     value: str
 
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """An id, or a word such as `REPEAT`."""
+    """Id of a metric or an expression, or a keyword such as `REPEAT`."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class Array:
-    """`[m1, m2]`."""
+    """Array, for example `[m1, m2]`."""
 
     items: tuple["Node", ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A function of arguments."""
+    """Call of a function."""
 
     function: str
     arguments: tuple["Node", ...]
@@ -66,7 +66,7 @@ class Negative:
 
 @dataclass(frozen=True, slots=True)
 class Binary:
-    """An operator between two operands; `AND` and `OR` are spelt so."""
+    """Binary operation. `&&` and `||` become `AND` and `OR`."""
 
     operator: str
     left: "Node"
@@ -78,15 +78,16 @@ Node = Number | Text | Name | Array | Call | Negative | Binary
 
 @cache
 def parse(expression: str) -> Node:
-    """The tree of an expression.
+    """Return the syntax tree of an expression.
 
-    What AWS does not document is as in school: `^` binds tighter than a minus before it, and from the right.
+    AWS does not document the precedence of all operators. The usual rules of arithmetic apply: `^` is right-associative
+    and has precedence over a minus sign before it.
 
     Raises:
-        ValueError: if it is none.
-        RecursionError: if it is nested too deeply.
+        ValueError: If the text is not an expression.
+        RecursionError: If the expression is nested too deeply.
     """
-    return _Parser(expression).whole()
+    return _Parser(expression).parse()
 
 
 class _Parser:
@@ -96,58 +97,58 @@ class _Parser:
         self._next = 0
 
     def _split(self) -> list[tuple[str, str]]:
-        tokens, at = [], 0
+        tokens, position = [], 0
         end = len(self._expression.rstrip())
-        while at < end:
-            match = _TOKEN.match(self._expression, at)
+        while position < end:
+            match = _TOKEN.match(self._expression, position)
             if match is None:
-                raise self._error(self._expression[at:].strip()[0])
+                raise self._error(self._expression[position:].strip()[0])
             kind = str(match.lastgroup)
-            text = _SAME.get(match[kind], match[kind])
-            tokens.append(("operator" if text in _BINDING else kind, text))
-            at = match.end()
+            text = _ALIASES.get(match[kind], match[kind])
+            tokens.append(("operator" if text in _PRECEDENCE else kind, text))
+            position = match.end()
         return [*tokens, ("end", "")]
 
-    def _error(self, at: str) -> ValueError:
-        return ValueError(f"expression {self._expression!r}: unexpected {at or 'end'}")
+    def _error(self, text: str) -> ValueError:
+        return ValueError(f"expression {self._expression!r}: unexpected {text or 'end'}")
 
-    def _take(self, *allowed: str) -> str:
+    def _expect(self, *allowed: str) -> str:
         kind, text = self._tokens[self._next]
         if kind != "operator" or text not in allowed:
             raise self._error(text)
         self._next += 1
         return text
 
-    def _is(self, operator: str) -> bool:
+    def _is_next(self, operator: str) -> bool:
         return self._tokens[self._next] == ("operator", operator)
 
-    def whole(self) -> Node:
+    def parse(self) -> Node:
         node = self._operation(0)
         if self._tokens[self._next][0] != "end":
             raise self._error(self._tokens[self._next][1])
         return node
 
-    def _operation(self, weakest: int) -> Node:
-        if self._is("-"):
+    def _operation(self, minimum: int) -> Node:
+        if self._is_next("-"):
             self._next += 1
-            left: Node = Negative(self._operation(_UNARY))
+            left: Node = Negative(self._operation(_UNARY_PRECEDENCE))
         else:
             left = self._operand()
         while True:
             kind, operator = self._tokens[self._next]
-            binding = _BINDING.get(operator, 0) if kind == "operator" else 0
-            if binding <= weakest:
+            precedence = _PRECEDENCE.get(operator, 0) if kind == "operator" else 0
+            if precedence <= minimum:
                 return left
             self._next += 1
-            left = Binary(operator, left, self._operation(binding - (operator == "^")))
+            left = Binary(operator, left, self._operation(precedence - (operator == "^")))
 
     def _operand(self) -> Node:
         kind, text = self._tokens[self._next]
         if kind == "operator":
-            if self._take("(", "[") == "[":
+            if self._expect("(", "[") == "[":
                 return Array(self._list("]"))
             node = self._operation(0)
-            self._take(")")
+            self._expect(")")
             return node
         if kind == "end":
             raise self._error(text)
@@ -158,17 +159,17 @@ class _Parser:
             return Number(value)
         if kind == "text":
             return Text(text[1:-1])
-        if self._is("("):
+        if self._is_next("("):
             self._next += 1
             return Call(text, self._list(")"))
         return Name(text)
 
     def _list(self, closing: str) -> tuple[Node, ...]:
         items: list[Node] = []
-        if not self._is(closing):
+        if not self._is_next(closing):
             items.append(self._operation(0))
-        while not self._is(closing):
-            self._take(",", closing)
+        while not self._is_next(closing):
+            self._expect(",", closing)
             items.append(self._operation(0))
         self._next += 1
         return tuple(items)

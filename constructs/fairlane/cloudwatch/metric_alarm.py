@@ -1,4 +1,4 @@
-"""Metric alarms, and the states that CloudWatch's evaluation of samples calls for."""
+"""Metric alarms, and their evaluation over samples by the rules of CloudWatch."""
 
 import operator
 from collections.abc import Callable, Mapping, Sequence
@@ -7,14 +7,14 @@ from typing import Any, Final, Self
 
 from fairlane.cloudwatch.metric_math import evaluate
 from fairlane.cloudwatch.samples import MetricKey, Samples, Series
-from fairlane.cloudwatch.states import Kept, Missing, State, judged
-from fairlane.cloudwatch.template import plain
+from fairlane.cloudwatch.states import State, TreatMissingData, UnchangedState, evaluate_datapoints
+from fairlane.cloudwatch.template import template_text
 
 _DAY: Final = 86_400
 _WEEK: Final = 7 * _DAY
 _HOUR: Final = 3_600
 _MINUTE: Final = 60
-_NOT_EVALUATED: Final = ("EvaluationCriteria", "EvaluationWindow", "ThresholdMetricId")
+_NOT_SUPPORTED: Final = ("EvaluationCriteria", "EvaluationWindow", "ThresholdMetricId")
 _OPERATORS: Final[dict[str, Callable[[float, float], bool]]] = {
     "GreaterThanThreshold": operator.gt,
     "GreaterThanOrEqualToThreshold": operator.ge,
@@ -33,57 +33,58 @@ class _MetricStat:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alarm:
-    """An alarm on a metric or on metric math.
+    """Alarm on a metric or on a metric-math expression.
 
     Args:
-        name: its logical id.
-        metrics: the metrics, by id.
-        expressions: the expressions, by id.
-        watched: the id of the one that it watches.
-        period: in seconds, of all.
-        evaluation_periods: how many periods are looked at.
-        datapoints_to_alarm: how many of them have to breach.
-        is_breaching: what a data point is compared with the threshold by.
-        threshold: the threshold.
-        missing: what missing data are taken for.
-        fewest_samples: if a period of a percentile has fewer, the state is kept.
-        warm_up: how many seconds a new alarm waits before it is evaluated.
+        name: Logical id of the alarm.
+        metrics: Metrics, by id.
+        expressions: Metric-math expressions, by id.
+        result_id: Id of the metric or expression that the alarm compares with the threshold.
+        period: Period of all metrics, in seconds.
+        evaluation_periods: Number of evaluation periods.
+        datapoints_to_alarm: Number of breaching data points that puts the alarm in ALARM.
+        is_breaching: Function of a data point and the threshold. It returns True if the data point breaches.
+        threshold: Threshold.
+        treatment: Treatment of missing data.
+        minimum_samples: Minimum number of samples in a period of a percentile. With fewer, the alarm keeps its state.
+        warm_up: Number of seconds from the creation of the alarm to its first evaluation.
     """
 
     name: str
     metrics: Mapping[str, _MetricStat]
     expressions: Mapping[str, str]
-    watched: str
+    result_id: str
     period: int
     evaluation_periods: int
     datapoints_to_alarm: int
     is_breaching: Callable[[float, float], bool]
     threshold: float
-    missing: Missing
-    fewest_samples: float
+    treatment: TreatMissingData
+    minimum_samples: float
     warm_up: int
 
     @classmethod
-    def from_template(cls, logical_id: str, properties: Mapping[str, Any], resolve: Resolve = plain) -> Self:
-        """Reads the properties of an `AWS::CloudWatch::Alarm`.
+    def from_template(cls, logical_id: str, properties: Mapping[str, Any], resolve: Resolve = template_text) -> Self:
+        """Return the alarm of an `AWS::CloudWatch::Alarm` resource.
 
         Args:
-            logical_id: what it is called in its template.
-            properties: its properties.
-            resolve: turns names and values of dimensions into the text by which samples know them.
+            logical_id: Logical id of the resource.
+            properties: Properties of the resource.
+            resolve: Function from a value of the template to text, for names, dimensions and expressions. Default:
+                references become `${LogicalId}`.
 
         Raises:
-            ValueError: for what is not evaluated here: bands of anomalies, queries, windows by the clock, a warm-up
-                that may end early, periods that are no whole minutes or differ, several or no results; and for what is
-                no alarm.
+            ValueError: If the properties are not those of an alarm, or use a feature that is not supported here:
+                anomaly detection bands, Metrics Insights queries, wall-clock windows, a warm-up that may end early,
+                periods that differ or are not whole minutes, and several results or none.
         """
-        for name in _NOT_EVALUATED:
+        for name in _NOT_SUPPORTED:
             if name in properties:
-                raise ValueError(f"alarm {logical_id}: {name} is not evaluated here")
+                raise ValueError(f"alarm {logical_id}: {name} is not supported")
         try:
             return cls._read(logical_id, properties, resolve)
         except KeyError as error:
-            raise ValueError(f"alarm {logical_id}: {error} is missing or not known") from error
+            raise ValueError(f"alarm {logical_id}: {error} is missing or not supported") from error
         except (ArithmeticError, AttributeError, RecursionError, TypeError) as error:
             raise ValueError(f"alarm {logical_id}: {error}") from error
 
@@ -92,10 +93,10 @@ class Alarm:
         metrics: dict[str, _MetricStat] = {}
         expressions: dict[str, str] = {}
         periods: set[int] = set()
-        watched: list[str] = []
-        for query in properties.get("Metrics") or [_single(properties)]:
+        result_ids: list[str] = []
+        for query in properties.get("Metrics") or [_metric_query(properties)]:
             if query.get("ReturnData", True):
-                watched.append(query["Id"])
+                result_ids.append(query["Id"])
             if "Expression" in query:
                 expressions[query["Id"]] = resolve(query["Expression"])
                 periods |= {int(query["Period"])} if "Period" in query else set()
@@ -103,87 +104,93 @@ class Alarm:
                 stat = query["MetricStat"]
                 metrics[query["Id"]] = _MetricStat(_key(stat["Metric"], resolve), resolve(stat["Stat"]))
                 periods.add(int(stat["Period"]))
-        if len(watched) != 1:
-            raise ValueError(f"alarm {logical_id}: ReturnData: got {', '.join(watched) or 'none'}, allowed: one id")
+        if len(result_ids) != 1:
+            ids = ", ".join(result_ids) or "no id"
+            raise ValueError(f"alarm {logical_id}: ReturnData is true for {ids}: set it for exactly one id")
         if len(periods) != 1 or any(period % _MINUTE or period < 1 for period in periods):
-            raise ValueError(f"alarm {logical_id}: periods: got {sorted(periods)}, allowed: one, in whole minutes")
+            raise ValueError(f"alarm {logical_id}: periods: got {sorted(periods)}, allowed: one multiple of 60 seconds")
         evaluation_periods = int(properties["EvaluationPeriods"])
         if not 0 < evaluation_periods * max(periods) <= _WEEK:
-            raise ValueError(f"alarm {logical_id}: EvaluationPeriods: allowed: 1 to as many as there are in a week")
+            allowed = f"1 to {_WEEK // max(periods)}, at most one week in total"
+            raise ValueError(f"alarm {logical_id}: EvaluationPeriods: got {evaluation_periods}, allowed: {allowed}")
         return cls(
             name=logical_id,
             metrics=metrics,
             expressions=expressions,
-            watched=watched[0],
+            result_id=result_ids[0],
             period=periods.pop(),
             evaluation_periods=evaluation_periods,
             datapoints_to_alarm=int(properties.get("DatapointsToAlarm", evaluation_periods)),
             is_breaching=_OPERATORS[properties["ComparisonOperator"]],
             threshold=float(properties["Threshold"]),
-            missing=Missing(properties.get("TreatMissingData", "missing")),
-            fewest_samples=_fewest_samples(properties),
+            treatment=TreatMissingData(properties.get("TreatMissingData", "missing")),
+            minimum_samples=_minimum_samples(properties),
             warm_up=_warm_up(logical_id, properties.get("WarmUpConfiguration", {})),
         )
 
-    def is_due(self, at: int, since: int) -> bool:
-        """Whether it is evaluated at a minute: every minute; over more than a day, every hour; not in its warm-up.
+    def is_due(self, time: int, start: int) -> bool:
+        """Return True if CloudWatch evaluates the alarm at a time.
+
+        CloudWatch evaluates an alarm each minute, and an alarm over more than a day each hour. It does not evaluate the
+        alarm during its warm-up.
 
         Args:
-            at: the minute, in seconds since 1970.
-            since: when the alarm came into being.
+            time: Whole minute, in seconds since 1970.
+            start: Creation time of the alarm, in seconds since 1970.
         """
         return (
-            at - since >= self.warm_up
-            and at % (_HOUR if self.period * self.evaluation_periods > _DAY else _MINUTE) == 0
+            time - start >= self.warm_up
+            and time % (_HOUR if self.period * self.evaluation_periods > _DAY else _MINUTE) == 0
         )
 
-    def verdict(self, samples: Samples, at: int, evaluation_range: Callable[[int], int]) -> State | Kept:
-        """The state that an evaluation calls for; its windows end at its minute.
+    def evaluate(self, samples: Samples, time: int, evaluation_range: Callable[[int], int]) -> State | UnchangedState:
+        """Return the state that follows from an evaluation. The last period ends at the time of the evaluation.
 
         Args:
-            samples: of all metrics.
-            at: the time of the evaluation, in seconds since 1970.
-            evaluation_range: how many periods CloudWatch fetches, by the evaluation periods.
+            samples: Samples of all metrics.
+            time: Time of the evaluation, in seconds since 1970.
+            evaluation_range: Function from the number of evaluation periods to the number of periods that CloudWatch
+                retrieves.
         """
-        most = evaluation_range(self.evaluation_periods)
-        starts = range(at - most * self.period, at, self.period)
-        if self.fewest_samples and self.watched in self.metrics:
-            key = self.metrics[self.watched].key
+        count = evaluation_range(self.evaluation_periods)
+        starts = range(time - count * self.period, time, self.period)
+        if self.minimum_samples and self.result_id in self.metrics:
+            key = self.metrics[self.result_id].key
             recent = starts[-self.evaluation_periods :]
-            counts = samples.aggregate(key, "SampleCount", self.period, recent, at)
-            if any(count < self.fewest_samples for count in counts.values()):
-                return Kept.IGNORED
-        points = self._points(samples, starts, at)
+            counts = samples.aggregate(key, "SampleCount", self.period, recent, time)
+            if any(count < self.minimum_samples for count in counts.values()):
+                return UnchangedState.IGNORED
+        points = self._points(samples, starts, time)
         breaching = [self.is_breaching(points[start], self.threshold) if start in points else None for start in starts]
-        return judged(breaching, self.evaluation_periods, self.datapoints_to_alarm, self.missing)
+        return evaluate_datapoints(breaching, self.evaluation_periods, self.datapoints_to_alarm, self.treatment)
 
-    def _points(self, samples: Samples, starts: Sequence[int], at: int) -> Series:
+    def _points(self, samples: Samples, starts: Sequence[int], time: int) -> Series:
         series = {
-            name: samples.aggregate(metric.key, metric.statistic, self.period, starts, at)
+            name: samples.aggregate(metric.key, metric.statistic, self.period, starts, time)
             for name, metric in self.metrics.items()
         }
-        if self.watched in series:
-            return series[self.watched]
+        if self.result_id in series:
+            return series[self.result_id]
         expressions = {**self.expressions}
-        watched = expressions.pop(self.watched)
-        points = evaluate(watched, series, starts, period=self.period, expressions=expressions)
+        expression = expressions.pop(self.result_id)
+        points = evaluate(expression, series, starts, period=self.period, expressions=expressions)
         if isinstance(points, list):
-            raise ValueError(f"alarm {self.name}: {watched!r}: got an array, allowed: one time series")
+            raise ValueError(f"alarm {self.name}: {expression!r} returns an array: return one time series")
         return points
 
 
-def _single(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """The only metric of an alarm, as a query."""
+def _metric_query(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the metric of an alarm without `Metrics`, as a metric data query."""
     statistic = properties.get("Statistic") or properties["ExtendedStatistic"]
     return {"Id": "m1", "MetricStat": {"Metric": properties, "Stat": statistic, "Period": properties["Period"]}}
 
 
 def _key(metric: Mapping[str, Any], resolve: Resolve) -> MetricKey:
-    dimensions = {resolve(each["Name"]): resolve(each["Value"]) for each in metric.get("Dimensions", ())}
-    return MetricKey.of(resolve(metric["Namespace"]), resolve(metric["MetricName"]), dimensions)
+    dimensions = {resolve(item["Name"]): resolve(item["Value"]) for item in metric.get("Dimensions", ())}
+    return MetricKey.from_dimensions(resolve(metric["Namespace"]), resolve(metric["MetricName"]), dimensions)
 
 
-def _fewest_samples(properties: Mapping[str, Any]) -> float:
+def _minimum_samples(properties: Mapping[str, Any]) -> float:
     statistic = properties.get("ExtendedStatistic", "")
     if properties.get("EvaluateLowSampleCountPercentile") != "ignore" or not statistic.startswith("p"):
         return 0
@@ -193,5 +200,5 @@ def _fewest_samples(properties: Mapping[str, Any]) -> float:
 
 def _warm_up(name: str, configuration: Mapping[str, Any]) -> int:
     if configuration and not configuration.get("OnlyStartEvaluatingAfterWarmUpPeriodEnds"):
-        raise ValueError(f"alarm {name}: a warm-up that may end early is not evaluated here")
+        raise ValueError(f"alarm {name}: a warm-up that may end early is not supported")
     return _MINUTE * int(configuration.get("WarmUpPeriodDurationInMinutes", 0))

@@ -1,4 +1,4 @@
-"""Samples of metrics, and what CloudWatch makes of them over a window."""
+"""Samples of metrics, and the statistics of CloudWatch over them."""
 
 import json
 import math
@@ -9,47 +9,47 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, Self
 
 _PERCENTILE: Final = re.compile(r"p(\d{1,2}(?:\.\d{1,10})?|100)")
-_END_OF_TIME: Final = 4_102_444_800_000  # the year 2100 in ms: what is later was not in ms
-_LARGEST: Final = 2**360  # what CloudWatch takes
+_TIMESTAMP_LIMIT: Final = 4_102_444_800_000  # The year 2100 in milliseconds; a higher number is not in milliseconds.
+_LARGEST_VALUE: Final = 2**360  # Limit of CloudWatch.
 
-KEPT: Final = 455 * 86_400
-"""How long CloudWatch keeps metrics, in seconds."""
+RETENTION: Final = 455 * 86_400
+"""Retention of metrics in CloudWatch, in seconds."""
 
 Series = dict[int, float]
-"""Values by the start of their period, in seconds since 1970; a missing point is not in it."""
+"""Values by the start of the period, in seconds since 1970. Missing points have no entry."""
 
 
 @dataclass(frozen=True, slots=True)
-class Labelled:
-    """A series among others."""
+class LabeledSeries:
+    """Series of an array, with its label."""
 
     label: str
     points: Series
 
 
 class MetricKey(NamedTuple):
-    """Which metric: CloudWatch aggregates nothing over dimensions."""
+    """Identity of a metric: namespace, name and dimensions. CloudWatch does not aggregate over dimensions."""
 
     namespace: str
     name: str
     dimensions: tuple[tuple[str, str], ...]
 
     @classmethod
-    def of(cls, namespace: str, name: str, dimensions: Mapping[str, str]) -> Self:
-        """The key, whatever the order of the dimensions."""
+    def from_dimensions(cls, namespace: str, name: str, dimensions: Mapping[str, str]) -> Self:
+        """Return the key of a metric. The order of the dimensions has no effect."""
         return cls(namespace, name, tuple(sorted(dimensions.items())))
 
 
 @dataclass(slots=True)
 class _Metric:
-    """The samples of one metric: times, arrivals and values in step, by time."""
+    """Samples of one metric: parallel lists of times, arrival times and values."""
 
     times: list[int] = field(default_factory=list)
     arrivals: list[int] = field(default_factory=list)
     values: list[float] = field(default_factory=list)
-    latest: int = 0
+    maximum_delay: int = 0
     sorted: bool = True
-    known: dict[tuple[str, int, int], float | None] = field(default_factory=dict)
+    cache: dict[tuple[str, int, int], float | None] = field(default_factory=dict)
 
     def add(self, time: int, arrival: int, values: Sequence[float]) -> None:
         if self.times and time < self.times[-1]:
@@ -57,25 +57,25 @@ class _Metric:
         self.times += [time] * len(values)
         self.arrivals += [arrival] * len(values)
         self.values += values
-        self.latest = max(self.latest, arrival - time)
-        self.known.clear()
+        self.maximum_delay = max(self.maximum_delay, arrival - time)
+        self.cache.clear()
 
-    def window(self, start: int, end: int, seen_at: int | None) -> list[float]:
+    def window(self, start: int, end: int, read_time: int | None) -> list[float]:
         if not self.sorted:
             rows = sorted(zip(self.times, self.arrivals, self.values, strict=True))
             self.times, self.arrivals, self.values = (list(column) for column in zip(*rows, strict=True))
             self.sorted = True
         first, last = bisect_left(self.times, start), bisect_left(self.times, end)
-        if seen_at is None or end - 1 + self.latest <= seen_at:
+        if read_time is None or end - 1 + self.maximum_delay <= read_time:
             return self.values[first:last]
-        return [self.values[at] for at in range(first, last) if self.arrivals[at] <= seen_at]
+        return [self.values[index] for index in range(first, last) if self.arrivals[index] <= read_time]
 
 
 class Samples:
-    """Samples of metrics, as they were published.
+    """Published samples of metrics.
 
-    Units are not looked at: a metric has one. A percentile lies between the two nearest samples, in proportion; AWS
-    documents no estimator, so a threshold that is met by a hair may be missed by CloudWatch, and the reverse.
+    Units are ignored, because a metric has one unit. A percentile is interpolated linearly between the two nearest
+    samples. AWS does not document its estimator: for a value close to a threshold, CloudWatch may decide differently.
 
     Attributes:
         newest: Timestamp of the newest sample, in seconds since 1970; 0 without samples.
@@ -95,32 +95,32 @@ class Samples:
         *,
         arrival: int | None = None,
     ) -> None:
-        """Adds samples of a metric.
+        """Add samples of a metric.
 
         Args:
-            namespace: the metric's namespace.
-            name: its name.
-            dimensions: its dimensions, by name.
-            time_seconds: the timestamp of the samples.
-            values: one or more samples.
-            arrival: when they could first be read; by default at their timestamp.
+            namespace: Namespace of the metric.
+            name: Name of the metric.
+            dimensions: Values of the dimensions, by name.
+            time_seconds: Timestamp of the samples, in seconds since 1970.
+            values: Values of the samples, at least one.
+            arrival: Time from which the samples can be read, in seconds since 1970. Default: the timestamp.
         """
         self.newest = max(self.newest, time_seconds)
-        metric = self._metrics.setdefault(MetricKey.of(namespace, name, dimensions), _Metric())
+        metric = self._metrics.setdefault(MetricKey.from_dimensions(namespace, name, dimensions), _Metric())
         metric.add(time_seconds, time_seconds if arrival is None else arrival, values)
 
     def add_emf(self, lines: Iterable[str], *, arrival: int | None = None) -> None:
-        """Adds what log lines in the embedded metric format say; other lines say nothing.
+        """Add the samples of log lines in the embedded metric format. Other lines are ignored.
 
-        A line may have something before its first brace, such as the time and the log stream that tools print there.
-        Each set of dimensions makes a metric of its own. What is no number to CloudWatch is left out.
+        Text before the first brace of a line is ignored, for example the time and the log stream. Each set of
+        dimensions is a separate metric. Values that are not numbers for CloudWatch are ignored.
 
         Args:
-            lines: lines of a log.
-            arrival: when the samples could first be read; by default at their timestamp.
+            lines: Lines of a log.
+            arrival: Time from which the samples can be read, in seconds since 1970. Default: the timestamp.
 
         Raises:
-            ValueError: for a timestamp that is none.
+            ValueError: If a timestamp is not a number of milliseconds since 1970.
         """
         for line in lines:
             document = _emf(line)
@@ -135,23 +135,24 @@ class Samples:
                             self.add(str(directive["Namespace"]), name, dimensions, time, values, arrival=arrival)
 
     def metrics(self) -> list[MetricKey]:
-        """Every metric that has samples."""
+        """Return the keys of all metrics with samples."""
         return sorted(self._metrics)
 
     def aggregate(
-        self, key: MetricKey, statistic: str, period: int, starts: Iterable[int], seen_at: int | None = None
+        self, key: MetricKey, statistic: str, period: int, starts: Iterable[int], read_time: int | None = None
     ) -> Series:
-        """A statistic of every window that has samples, by the window's start.
+        """Return a statistic of each window with samples, by the start of the window.
 
         Args:
-            key: the metric.
-            statistic: `Average`, `Sum`, `Minimum`, `Maximum`, `SampleCount`, or a percentile such as `p95` or `p99.9`.
-            period: how long a window is, in seconds. It has its start and lacks its end.
-            starts: where windows start; they may overlap.
-            seen_at: when it is looked at: later arrivals are not there yet. By default all are.
+            key: Key of the metric.
+            statistic: `Average`, `Sum`, `Minimum`, `Maximum`, `SampleCount`, or a percentile: `p95`, `p99.9`.
+            period: Length of a window, in seconds. A window includes its start and excludes its end.
+            starts: Start times of the windows, in seconds since 1970. The windows may overlap.
+            read_time: Time of the request, in seconds since 1970. Samples that arrive later are ignored. Default: no
+                sample is ignored.
 
         Raises:
-            ValueError: for any other statistic.
+            ValueError: If the statistic is not supported.
         """
         function, normal = _statistic(statistic)
         metric = self._metrics.get(key)
@@ -159,22 +160,22 @@ class Samples:
             return {}
         series = {}
         for start in starts:
-            complete = seen_at is None or start + period - 1 + metric.latest <= seen_at
-            at = (normal, period, start)
-            if not complete or at not in metric.known:
-                values = metric.window(start, start + period, seen_at)
+            complete = read_time is None or start + period - 1 + metric.maximum_delay <= read_time
+            cache_key = (normal, period, start)
+            if not complete or cache_key not in metric.cache:
+                values = metric.window(start, start + period, read_time)
                 value = function(values) if values else None
                 if complete:
-                    metric.known[at] = value
+                    metric.cache[cache_key] = value
             else:
-                value = metric.known[at]
+                value = metric.cache[cache_key]
             if value is not None:
                 series[start] = value
         return series
 
 
 def _emf(line: str) -> dict[str, Any]:
-    """The document of a line, or nothing if it has no metrics."""
+    """Return the JSON document of a log line. Empty if the line has no metrics."""
     _, brace, rest = line.partition("{")
     try:
         document = json.loads(brace + rest)
@@ -185,16 +186,17 @@ def _emf(line: str) -> dict[str, Any]:
 
 
 def _seconds(timestamp: Any) -> int:
-    if type(timestamp) not in (int, float) or not 0 <= timestamp < _END_OF_TIME:
+    if type(timestamp) not in (int, float) or not 0 <= timestamp < _TIMESTAMP_LIMIT:
         raise ValueError(f"Timestamp: got {timestamp!r:.30}, allowed: milliseconds since 1970")
     return int(timestamp) // 1000
 
 
 def _numbers(value: Any) -> list[float]:
-    """The samples that a member holds; none if it is anything but a number or numbers."""
+    """Return the samples of a member. Empty if the member is neither a number nor a list of numbers."""
     values = value if isinstance(value, list) else [value]
-    are_numbers = all(type(one) in (int, float) for one in values)
-    return [one for one in values if abs(one) <= _LARGEST] if are_numbers else []  # NaN is not
+    are_numbers = all(type(item) in (int, float) for item in values)
+    # The comparison excludes NaN.
+    return [item for item in values if abs(item) <= _LARGEST_VALUE] if are_numbers else []
 
 
 def _average(values: list[float]) -> float:
@@ -208,24 +210,24 @@ _STATISTICS: Final[dict[str, Callable[[list[float]], float | None]]] = {
     "maximum": max,
     "samplecount": len,
 }
-_SHORT: Final = {"avg": "average", "min": "minimum", "max": "maximum", "n": "samplecount"}
+_SHORT_NAMES: Final = {"avg": "average", "min": "minimum", "max": "maximum", "n": "samplecount"}
 
 
 def _statistic(name: str) -> tuple[Callable[[list[float]], float | None], str]:
-    normal = _SHORT.get(name.lower(), name.lower())
+    normal = _SHORT_NAMES.get(name.lower(), name.lower())
     if match := _PERCENTILE.fullmatch(normal):
         part = float(match[1]) / 100
         return lambda values: _percentile(values, part), normal
     if normal not in _STATISTICS:
-        raise ValueError(f"statistic: got {name!r}, allowed: {', '.join(_STATISTICS)} or a percentile such as p95")
+        raise ValueError(f"statistic: got {name!r}, allowed: {', '.join(_STATISTICS)} or a percentile, for example p95")
     return _STATISTICS[normal], normal
 
 
 def _percentile(values: list[float], part: float) -> float | None:
-    """None if a value is negative: CloudWatch knows no percentiles then."""
+    """Return a percentile. None if a value is negative: CloudWatch has no percentiles for negative values."""
     values = sorted(values)
     if values[0] < 0:
         return None
     below, rest = divmod(part * (len(values) - 1), 1)
-    at = int(below)
-    return values[at] + rest * (values[min(at + 1, len(values) - 1)] - values[at])
+    index = int(below)
+    return values[index] + rest * (values[min(index + 1, len(values) - 1)] - values[index])

@@ -1,28 +1,28 @@
-"""States of alarms, and which one a few data points call for."""
+"""States of alarms, and the evaluation of data points."""
 
 from collections.abc import Sequence
 from enum import StrEnum
 
 
 class State(StrEnum):
-    """The states of an alarm."""
+    """State of an alarm."""
 
     OK = "OK"
     ALARM = "ALARM"
     INSUFFICIENT_DATA = "INSUFFICIENT_DATA"
 
 
-class Kept(StrEnum):
-    """Why an alarm stays as it is."""
+class UnchangedState(StrEnum):
+    """Reason why an alarm keeps its state."""
 
     IGNORED = "ignored"
-    """It is told to when data are missing or too few."""
+    """The alarm ignores missing data or a low sample count."""
     UNDOCUMENTED = "undocumented"
-    """AWS says only that it does not go into ALARM."""
+    """AWS documents only that the alarm does not enter ALARM."""
 
 
-class Missing(StrEnum):
-    """What an alarm makes of missing data, in `TreatMissingData`."""
+class TreatMissingData(StrEnum):
+    """Treatment of missing data, a value of the alarm property `TreatMissingData`."""
 
     MISSING = "missing"
     IGNORE = "ignore"
@@ -30,34 +30,37 @@ class Missing(StrEnum):
     NOT_BREACHING = "notBreaching"
 
 
-def judged(points: Sequence[bool | None], periods: int, datapoints: int, missing: Missing) -> State | Kept:
-    """The state that data points call for.
+def evaluate_datapoints(
+    points: Sequence[bool | None], evaluation_periods: int, datapoints_to_alarm: int, treatment: TreatMissingData
+) -> State | UnchangedState:
+    """Return the state that follows from the data points of an evaluation range.
 
-    As in "Configuring how CloudWatch alarms treat missing data" of the user guide, its tables before its prose, as they
-    differ on one row.
+    The rules are those of "Configuring how CloudWatch alarms treat missing data" in the CloudWatch user guide. Its
+    tables and its prose differ in one row; the tables apply.
 
     Args:
-        points: of the evaluation range, oldest first, whether each breaches the threshold; None where one is missing.
-        periods: the evaluation periods, at most as many as there are points.
-        datapoints: how many of them have to breach.
-        missing: what to make of missing ones.
+        points: Data points of the evaluation range, oldest first. True if a point breaches the threshold, None if it
+            is missing.
+        evaluation_periods: Number of evaluation periods, at most the number of points.
+        datapoints_to_alarm: Number of breaching data points that puts the alarm in ALARM.
+        treatment: Treatment of missing data.
     """
     real = [point for point in points if point is not None]
-    fill = periods - len(real)
+    missing = evaluation_periods - len(real)
     breaching = sum(real)
-    if fill <= 0:
-        return State.ALARM if sum(real[-periods:]) >= datapoints else State.OK
-    match missing:
-        case Missing.BREACHING:
-            return State.ALARM if breaching + fill >= datapoints else State.OK
-        case Missing.NOT_BREACHING:
-            return State.ALARM if breaching >= datapoints else State.OK
+    if missing <= 0:
+        return State.ALARM if sum(real[-evaluation_periods:]) >= datapoints_to_alarm else State.OK
+    match treatment:
+        case TreatMissingData.BREACHING:
+            return State.ALARM if breaching + missing >= datapoints_to_alarm else State.OK
+        case TreatMissingData.NOT_BREACHING:
+            return State.ALARM if breaching >= datapoints_to_alarm else State.OK
     if not real:
-        return State.INSUFFICIENT_DATA if missing is Missing.MISSING else Kept.IGNORED
-    if breaching >= datapoints:
+        return State.INSUFFICIENT_DATA if treatment is TreatMissingData.MISSING else UnchangedState.IGNORED
+    if breaching >= datapoints_to_alarm:
         return State.ALARM
     if breaching < len(real):
         return State.OK
-    if len(points) - points.index(True) < datapoints:
-        return Kept.UNDOCUMENTED
-    return State.ALARM if missing is Missing.MISSING else Kept.IGNORED
+    if len(points) - points.index(True) < datapoints_to_alarm:
+        return UnchangedState.UNDOCUMENTED
+    return State.ALARM if treatment is TreatMissingData.MISSING else UnchangedState.IGNORED

@@ -1,12 +1,12 @@
-"""What stands in CloudFormation templates: their resources, and values as text."""
+"""Resources of CloudFormation templates, and their values as text."""
 
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 
-def plain(value: Any) -> str:
-    """A value of a template as text, in which a reference is `${LogicalId}` or `${LogicalId.Attribute}`."""
+def template_text(value: Any) -> str:
+    """Return a value of a template as text. A reference becomes `${LogicalId}` or `${LogicalId.Attribute}`."""
     match value:
         case str():
             return value
@@ -17,18 +17,18 @@ def plain(value: Any) -> str:
         case {"Fn::GetAtt": str(name)}:
             return f"${{{name}}}"
         case {"Fn::Join": [str(separator), [*parts]]}:
-            return separator.join(plain(part) for part in parts)
+            return separator.join(template_text(part) for part in parts)
         case {"Fn::Sub": str(text)}:
             return text
     return json.dumps(value, sort_keys=True)
 
 
 def resources(template: Mapping[str, Any], *types: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The resources of some types, each with its logical id and its properties; what is no resource is left out.
+    """Yield the logical ids and the properties of resources. Skip entries that are not resources.
 
     Args:
-        template: the template; it may have no resources.
-        types: such as `AWS::CloudWatch::Alarm`.
+        template: Template, with or without `Resources`.
+        types: Resource types, for example `AWS::CloudWatch::Alarm`.
     """
     for logical_id, resource in template.get("Resources", {}).items():
         if isinstance(resource, dict) and resource.get("Type") in types:

@@ -7,7 +7,7 @@ from typing import Any, Final, Self
 
 from fairlane.cloudwatch.composites import Rule
 from fairlane.cloudwatch.metric_alarm import Alarm
-from fairlane.cloudwatch.template import plain, resources
+from fairlane.cloudwatch.template import resources, template_text
 
 _ALARM: Final = "AWS::CloudWatch::Alarm"
 _COMPOSITE: Final = "AWS::CloudWatch::CompositeAlarm"
@@ -19,10 +19,10 @@ class TemplateAlarms:
     """Alarms of a template, by their logical ids.
 
     Args:
-        names: Alarm names; empty for alarms that CloudFormation names.
+        names: Alarm names. Empty for alarms whose names CloudFormation generates.
         alarms: Metric alarms that can be evaluated.
         rules: Rules of composite alarms that can be evaluated.
-        not_evaluated: All others, each with the reason.
+        not_evaluated: Reasons why the other alarms cannot be evaluated.
     """
 
     names: Mapping[str, str]
@@ -33,8 +33,8 @@ class TemplateAlarms:
     @classmethod
     def read(cls, template: Mapping[str, Any]) -> Self:
         """Parse the alarms of a template."""
-        every = dict(resources(template, _ALARM, _COMPOSITE))
-        names = {name: plain(properties.get("AlarmName") or "") for name, properties in every.items()}
+        all_alarms = dict(resources(template, _ALARM, _COMPOSITE))
+        names = {name: template_text(properties.get("AlarmName") or "") for name, properties in all_alarms.items()}
         alarms: dict[str, Alarm] = {}
         rules: dict[str, Rule] = {}
         not_evaluated: dict[str, str] = {}
@@ -44,29 +44,31 @@ class TemplateAlarms:
             except ValueError as error:
                 not_evaluated[name] = str(error)
         by_name = {
-            plain(properties["AlarmName"]): name for name, properties in every.items() if "AlarmName" in properties
+            template_text(properties["AlarmName"]): name
+            for name, properties in all_alarms.items()
+            if "AlarmName" in properties
         }
 
         def logical_id(text: str) -> str:
             reference = _REFERENCE.fullmatch(text)
             name = reference[1] if reference else by_name.get(text.rpartition(":alarm:")[2], text)
-            if name not in every:
-                raise ValueError(f"alarm rule: got {text!r}, allowed: alarms of the same template")
+            if name not in all_alarms:
+                raise ValueError(f"alarm rule: {text!r} is not an alarm of the same template")
             return name
 
         for name, properties in resources(template, _COMPOSITE):
             try:
-                rules[name] = Rule.parse(plain(properties.get("AlarmRule")), logical_id)
+                rules[name] = Rule.parse(template_text(properties.get("AlarmRule")), logical_id)
             except ValueError as error:
                 not_evaluated[name] = str(error)
             except RecursionError:
-                not_evaluated[name] = too_deep(name)
+                not_evaluated[name] = nesting_message(name)
         return cls(names=names, alarms=alarms, rules=rules, not_evaluated=not_evaluated)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.names)
 
 
-def too_deep(name: str) -> str:
+def nesting_message(name: str) -> str:
     """Return the reason why an alarm with a deeply nested rule is not evaluated."""
-    return f"alarm {name}: its rule is nested too deeply"
+    return f"alarm {name}: the rule is nested too deeply"

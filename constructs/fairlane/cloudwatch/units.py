@@ -1,11 +1,11 @@
-"""Units of metrics: bodies do not name them, and CloudWatch knows them from the samples."""
+"""Units of metrics. Dashboard bodies do not contain units; CloudWatch reads them from the samples."""
 
 from typing import Final
 
 from fairlane._internal.lambda_package import metrics_catalog
 from fairlane.cloudwatch.samples import MetricKey
 
-_WORDS: Final = (
+_UNITS_BY_WORD: Final = (
     ("Duration", "Milliseconds"),
     ("Utilization", "Percent"),
     ("Percent", "Percent"),
@@ -16,15 +16,15 @@ _WORDS: Final = (
 _SUFFIXES: Final = {"Percent": " %", "Seconds": " s", "Milliseconds": " ms", "Bytes": " B"}
 
 
-def unit_of(metric: MetricKey) -> str:
-    """The unit, as CloudWatch spells it; empty where there is none."""
+def metric_unit(metric: MetricKey) -> str:
+    """Return the unit of a metric in the spelling of CloudWatch. Empty for a metric without a unit."""
     if not metric.namespace.startswith(("AWS/", "/aws/")) and metric.name in metrics_catalog()["metrics"]:
         unit = str(metrics_catalog()["metrics"][metric.name]["unit"])
         return "" if unit == "None" else unit
-    known = (unit for word, unit in _WORDS if word in metric.name)
-    return next(known, "Count" if metric.namespace.startswith("AWS/") else "")
+    units = (unit for word, unit in _UNITS_BY_WORD if word in metric.name)
+    return next(units, "Count" if metric.namespace.startswith("AWS/") else "")
 
 
-def suffix(unit: str) -> str:
-    """What stands behind a number."""
+def unit_suffix(unit: str) -> str:
+    """Return the text after a number of a unit, for example ` ms`."""
     return _SUFFIXES.get(unit, "")

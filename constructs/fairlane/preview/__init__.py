@@ -1,4 +1,4 @@
-"""CloudWatch dashboards as HTML pages, without an AWS account. Imports no aws_cdk."""
+"""Previews of CloudWatch dashboards as HTML pages, without an AWS account. Imports no aws_cdk."""
 
 from fairlane._internal.lazy import attach
 

@@ -1,4 +1,4 @@
-"""Bodies of CloudWatch dashboards, as they stand in synthesized templates or in files of their own."""
+"""Bodies of CloudWatch dashboards, from synthesized templates or from separate files."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,31 +9,31 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
-from fairlane.cloudwatch.samples import KEPT
-from fairlane.cloudwatch.template import plain, resources
+from fairlane.cloudwatch.samples import RETENTION
+from fairlane.cloudwatch.template import resources, template_text
 from fairlane.cloudwatch.template_alarms import TemplateAlarms
-from fairlane.preview.widget_metrics import Line, expanded
+from fairlane.preview.widget_metrics import Line, expand_metrics
 
 COLUMNS: Final = 24
 _DASHBOARD: Final = "AWS::CloudWatch::Dashboard"
-_DRAWN: Final = ("alarm", "log", "metric", "text")
+_SUPPORTED_TYPES: Final = ("alarm", "log", "metric", "text")
 
 
 class PreviewError(ValueError):
-    """What cannot be drawn, in one plain sentence."""
+    """Error in a dashboard, its data or its output file. The message is one sentence."""
 
 
-class _Part(BaseModel):
+class _Model(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, allow_inf_nan=False)
 
     @model_validator(mode="before")
     @classmethod
-    def _null_says_nothing(cls, data: Any) -> Any:
+    def _drop_null_values(cls, data: Any) -> Any:
         return {name: value for name, value in data.items() if value is not None} if isinstance(data, dict) else data
 
 
-class Axis(_Part):
-    """A vertical axis of a graph."""
+class Axis(_Model):
+    """Vertical axis of a graph."""
 
     label: str = ""
     min: float | None = None
@@ -41,15 +41,15 @@ class Axis(_Part):
     show_units: bool = True
 
 
-class YAxis(_Part):
-    """Both vertical axes of a graph."""
+class YAxis(_Model):
+    """Left and right vertical axes of a graph."""
 
     left: Axis = Axis()
     right: Axis = Axis()
 
 
-class Horizontal(_Part):
-    """A horizontal line across a graph."""
+class HorizontalAnnotation(_Model):
+    """Horizontal line across a graph."""
 
     value: float
     label: str = ""
@@ -59,8 +59,8 @@ class Horizontal(_Part):
     visible: bool = True
 
 
-class Vertical(_Part):
-    """A moment that is marked in a graph."""
+class VerticalAnnotation(_Model):
+    """Vertical line across a graph, at a time."""
 
     value: str
     label: str = ""
@@ -68,22 +68,22 @@ class Vertical(_Part):
     visible: bool = True
 
 
-class Annotations(_Part):
-    """What is drawn over the lines of a graph."""
+class Annotations(_Model):
+    """Annotations of a graph."""
 
-    horizontal: list[Horizontal | list[Horizontal]] = []
-    vertical: list[Vertical | list[Vertical]] = []
+    horizontal: list[HorizontalAnnotation | list[HorizontalAnnotation]] = []
+    vertical: list[VerticalAnnotation | list[VerticalAnnotation]] = []
     alarms: list[str] = []
 
 
-class Legend(_Part):
-    """Where the names of lines stand."""
+class Legend(_Model):
+    """Legend of a graph."""
 
     position: Literal["bottom", "right", "hidden"] = "bottom"
 
 
-class Properties(_Part):
-    """What any widget may say; which of it counts depends on its type."""
+class Properties(_Model):
+    """Properties of all types of widgets. Each type uses some of them."""
 
     title: str = ""
     markdown: str = ""
@@ -96,7 +96,7 @@ class Properties(_Part):
     sparkline: bool = False
     metrics: list[list[Any]] = []
     stat: str = "Average"
-    period: Annotated[int, Field(gt=0, le=KEPT)] = 300
+    period: Annotated[int, Field(gt=0, le=RETENTION)] = 300
     y_axis: YAxis = YAxis()
     annotations: Annotations = Annotations()
     legend: Legend = Legend()
@@ -104,12 +104,12 @@ class Properties(_Part):
     single_value_full_precision: bool = False
 
     def lines(self) -> list[Line]:
-        """The metrics and expressions that the widget shows or reckons with, written out in full."""
-        return expanded(self.metrics, stat=self.stat, period=self.period)
+        """Return the metrics and expressions of the widget, visible or not, with all repeated parts."""
+        return expand_metrics(self.metrics, stat=self.stat, period=self.period)
 
 
-class Widget(_Part):
-    """One box of a dashboard, on a grid of 24 columns."""
+class Widget(_Model):
+    """Widget of a dashboard, on a grid of 24 columns."""
 
     type: str
     x: Annotated[int, Field(ge=0, lt=COLUMNS)] | None = None
@@ -120,8 +120,8 @@ class Widget(_Part):
 
     @model_validator(mode="before")
     @classmethod
-    def _only_a_title_of_what_is_not_drawn(cls, data: Any) -> Any:
-        if not isinstance(data, dict) or data.get("type") in _DRAWN:
+    def _keep_only_the_title_of_unsupported_types(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or data.get("type") in _SUPPORTED_TYPES:
             return data
         match data.get("properties"):
             case {"title": str(title)}:
@@ -129,70 +129,70 @@ class Widget(_Part):
         return {**data, "properties": {}}
 
 
-class _Body(_Part):
+class _Body(_Model):
     start: str | None = None
     widgets: list[Widget]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dashboard:
-    """A dashboard with its widgets in their places, none upon another.
+    """Dashboard whose widgets have positions and do not overlap.
 
     Args:
-        name: the dashboard's name, or its logical id where CloudFormation makes up the name.
-        start: the beginning of what it shows, such as `-PT3H`; None where it says nothing.
-        widgets: from top to bottom.
+        name: Name of the dashboard, or its logical id if CloudFormation generates the name.
+        start: Start of the time range, a time or a duration, for example `-PT3H`. None if the body has no start.
+        widgets: Widgets, from top to bottom.
         alarms: Alarms of the same template.
-        beside: all templates of the folder, this one among them.
+        templates: All templates of the folder, including the template of the dashboard. Default: none.
     """
 
     name: str
     start: str | None
     widgets: tuple[Widget, ...]
     alarms: TemplateAlarms
-    beside: Sequence[Mapping[str, Any]] = ()
+    templates: Sequence[Mapping[str, Any]] = ()
 
 
 def read_dashboards(path: Path) -> list[Dashboard]:
-    """Reads all dashboards of a `cdk.out` folder, of a CloudFormation template, or the one of a body.
+    """Return all dashboards of a `cdk.out` folder or of a CloudFormation template, or the dashboard of a body.
 
     Raises:
-        PreviewError: there is none, or one is not what it should be.
+        PreviewError: If there is no dashboard, or a dashboard is not valid.
     """
     if not path.exists():
-        raise PreviewError(f"there is no file or folder {path}")
+        raise PreviewError(f"{path} does not exist: use a cdk.out folder, a template or a dashboard body")
     files = sorted(path.rglob("*.template.json")) if path.is_dir() else [path]
     if not files:
-        raise PreviewError(f"{path} has no CloudFormation templates (*.template.json)")
-    contents = [(file, _content(file)) for file in files]
-    found = [dashboard for file, content in contents for dashboard in _dashboards(file, content)]
-    if not found:
-        raise PreviewError(f"{path} has no dashboards")
-    beside = tuple(content for _, content in contents if _is_template(content))
-    return [replace(dashboard, beside=beside) for dashboard in found]
+        raise PreviewError(f"{path} contains no CloudFormation templates (*.template.json)")
+    contents = [(file, _read_json(file)) for file in files]
+    dashboards = [dashboard for file, content in contents for dashboard in _dashboards(file, content)]
+    if not dashboards:
+        raise PreviewError(f"{path} contains no dashboards")
+    templates = tuple(content for _, content in contents if _is_template(content))
+    return [replace(dashboard, templates=templates) for dashboard in dashboards]
 
 
-def _content(path: Path) -> dict[str, Any]:
+def _read_json(path: Path) -> dict[str, Any]:
     try:
-        content = _parsed(path.read_text(encoding="utf-8-sig"), str(path))
+        content = _parse_json(path.read_text(encoding="utf-8-sig"), str(path))
     except UnicodeDecodeError as error:
-        raise PreviewError(f"{path}: this is not JSON: {error}") from error
+        raise PreviewError(f"{path} is not valid JSON: {error}") from error
     except OSError as error:
         raise PreviewError(f"cannot read {path}: {error.strerror}") from error
     if isinstance(content, dict) and ("widgets" in content or _is_template(content)):
         return content
-    raise PreviewError(f"{path} is neither a CloudFormation template nor the body of a dashboard")
+    raise PreviewError(f"{path} is neither a CloudFormation template nor a dashboard body")
 
 
-def _parsed(text: str, where: str) -> Any:
+def _parse_json(text: str, source: str) -> Any:
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
-        raise PreviewError(f"{where}, line {error.lineno}: this is not JSON: {error.msg}") from error
+        raise PreviewError(f"{source}, line {error.lineno}: invalid JSON: {error.msg}") from error
     except ValueError as error:
-        raise PreviewError(f"{where}: {error}") from error
+        raise PreviewError(f"{source}: {error}") from error
     except RecursionError:
-        raise PreviewError(f"{where} is nested too deeply") from None
+        raise PreviewError(f"{source} is nested too deeply") from None
 
 
 def _is_template(content: Mapping[str, Any]) -> bool:
@@ -205,12 +205,12 @@ def _dashboards(path: Path, content: dict[str, Any]) -> Iterator[Dashboard]:
         return
     alarms = TemplateAlarms.read(content)
     for logical_id, properties in resources(content, _DASHBOARD):
-        name = plain(properties.get("DashboardName") or logical_id)
-        body = _parsed(plain(properties.get("DashboardBody")), f"{path}: the body of {logical_id}")
+        name = template_text(properties.get("DashboardName") or logical_id)
+        body = _parse_json(template_text(properties.get("DashboardBody")), f"{path}: the body of {logical_id}")
         yield _dashboard(name, body, f"{path}: {name}", alarms)
 
 
-def _dashboard(name: str, content: Any, where: str, alarms: TemplateAlarms) -> Dashboard:
+def _dashboard(name: str, content: Any, source: str, alarms: TemplateAlarms) -> Dashboard:
     try:
         body = _Body.model_validate(content)
         for widget in body.widgets:
@@ -218,29 +218,33 @@ def _dashboard(name: str, content: Any, where: str, alarms: TemplateAlarms) -> D
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(map(str, first["loc"]))
-        raise PreviewError(f"{where} is not a dashboard: {field}: {first['msg'].lower()}") from error
+        raise PreviewError(f"{source} is not a valid dashboard: {field}: {first['msg'].lower()}") from error
     except (RecursionError, ValueError) as error:
-        raise PreviewError(f"{where} is not a dashboard: {error}") from error
-    return Dashboard(name=name, start=body.start, widgets=tuple(_placed(body.widgets)), alarms=alarms)
+        raise PreviewError(f"{source} is not a valid dashboard: {error}") from error
+    return Dashboard(name=name, start=body.start, widgets=tuple(_place_widgets(body.widgets)), alarms=alarms)
 
 
-def _placed(widgets: list[Widget]) -> list[Widget]:
-    """Gives every widget a place: those with one are pushed down until they are free, others follow in rows."""
+def _place_widgets(widgets: list[Widget]) -> list[Widget]:
+    """Return the widgets with positions that do not overlap.
+
+    A widget with a position moves down until its position is free. Widgets without a position follow in rows.
+    """
     bottoms = [0] * COLUMNS
-    placed = []
-    given = [widget for widget in widgets if widget.x is not None and widget.y is not None]
-    for widget in sorted(given, key=lambda widget: (widget.y or 0, widget.x or 0)):
-        placed.append(_at(widget, widget.x or 0, widget.y or 0, bottoms))
+    result = []
+    positioned = [widget for widget in widgets if widget.x is not None and widget.y is not None]
+    for widget in sorted(positioned, key=lambda widget: (widget.y or 0, widget.x or 0)):
+        result.append(_place(widget, widget.x or 0, widget.y or 0, bottoms))
     x, y = 0, max(bottoms)
     for widget in (widget for widget in widgets if widget.x is None or widget.y is None):
         if x + widget.width > COLUMNS:
             x, y = 0, max(bottoms)
-        placed.append(_at(widget, x, y, bottoms))
+        result.append(_place(widget, x, y, bottoms))
         x += widget.width
-    return placed
+    return result
 
 
-def _at(widget: Widget, x: int, y: int, bottoms: list[int]) -> Widget:
+def _place(widget: Widget, x: int, y: int, bottoms: list[int]) -> Widget:
+    """Return a widget at the first free row in its columns, and mark its cells as occupied."""
     x = min(x, COLUMNS - widget.width)
     columns = slice(x, x + widget.width)
     y = max(y, *bottoms[columns])

@@ -1,4 +1,4 @@
-"""What stands in each widget of a dashboard: texts and numbers as they are read, and the figures of its charts."""
+"""Contents of dashboard widgets: formatted texts and numbers, and figures of charts."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,8 +10,8 @@ from markdown_it import MarkdownIt
 from fairlane._charts.layout import Figure
 from fairlane.cloudwatch.samples import Samples
 from fairlane.preview.body import Properties, Widget
-from fairlane.preview.figures import bars, gauge, graph, horizontal_marks, number, pie, sparkline
-from fairlane.preview.widget_series import Drawn, drawn
+from fairlane.preview.figures import bars, format_number, gauge, graph, horizontal_annotations, pie, sparkline
+from fairlane.preview.widget_series import ChartSeries, widget_series
 
 _MARKDOWN: Final = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
 _BUTTON: Final = re.compile(r"\[button:(?:primary:)?")
@@ -20,15 +20,15 @@ _STATES: Final = {"OK": "OK", "ALARM": "In alarm", "INSUFFICIENT_DATA": "Insuffi
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Named:
-    """An entry of a legend, or a number.
+class LegendEntry:
+    """Entry of a legend, or one number of a number widget.
 
     Args:
-        label: what it is.
-        color: in CSS; empty for one without.
-        dash: 0 for a solid line.
-        value: as it is read.
-        figure: of its sparkline, if it has one.
+        label: Label of the entry.
+        color: CSS color. Empty for an entry without a color.
+        dash: Number of the dash pattern; 0 is a solid line.
+        value: Formatted value.
+        figure: Figure of the sparkline. Default: no sparkline.
     """
 
     label: str
@@ -40,19 +40,19 @@ class Named:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Box:
-    """A widget, ready to be written down.
+    """Widget with its formatted contents.
 
     Args:
-        widget: where it is, and of which type.
-        kind: what of the following it shows.
-        notes: what could not be shown, and why.
-        html: of a text.
-        figure: of a chart.
-        named: the legend of a chart, or numbers.
-        rows: of a table.
-        alarms: names, each with its state and the state in words.
-        query: of logs.
-        sources: the log groups of the query.
+        widget: Widget with its type and position.
+        kind: Kind of contents: text, alarms, log, numbers, table, chart or other.
+        notes: Messages about contents that cannot be rendered.
+        html: HTML of a text.
+        figure: Figure of a chart.
+        entries: Legend of a chart, or numbers.
+        rows: Rows of a table.
+        alarms: Name, state and displayed state of each alarm.
+        query: Log query.
+        sources: Log groups of the query.
     """
 
     widget: Widget
@@ -60,22 +60,22 @@ class Box:
     notes: Sequence[str] = ()
     html: str = ""
     figure: Figure | None = None
-    named: Sequence[Named] = ()
+    entries: Sequence[LegendEntry] = ()
     rows: Sequence[Sequence[str]] = ()
     alarms: Sequence[tuple[str, str, str]] = ()
     query: str = ""
     sources: Sequence[str] = ()
 
 
-def box(widget: Widget, samples: Samples, states: Mapping[str, tuple[str, str]], start: int, end: int) -> Box:
-    """Makes a widget ready.
+def build_box(widget: Widget, samples: Samples, states: Mapping[str, tuple[str, str]], start: int, end: int) -> Box:
+    """Return a widget with its formatted contents.
 
     Args:
-        widget: of a dashboard.
-        samples: of all metrics.
-        states: by ARN, or by the text that stands for it in a template, the name of each alarm and its state.
-        start: of the window, in seconds since 1970.
-        end: of the window.
+        widget: Widget of a dashboard.
+        samples: Samples of all metrics.
+        states: Name and state of each alarm, by its name, its ARN, or the reference to its ARN in a template.
+        start: Start of the time range, in seconds since 1970.
+        end: End of the time range, in seconds since 1970.
     """
     properties = widget.properties
     match widget.type:
@@ -89,63 +89,63 @@ def box(widget: Widget, samples: Samples, states: Mapping[str, tuple[str, str]],
         case "metric" if properties.annotations.alarms:
             return Box(widget=widget, kind="alarms", alarms=[*_alarms(properties.annotations.alarms, states)])
         case "metric":
-            return _metrics(widget, *drawn(properties, samples, start, end), start, end)
-    return Box(widget=widget, kind="other", notes=[f"A widget of type {widget.type}: a preview does not draw it."])
+            return _metric_box(widget, *widget_series(properties, samples, start, end), start, end)
+    return Box(widget=widget, kind="other", notes=[f"The preview does not support widgets of type {widget.type}."])
 
 
-def _metrics(widget: Widget, lines: Sequence[Drawn], wrong: Sequence[str], start: int, end: int) -> Box:
+def _metric_box(widget: Widget, lines: Sequence[ChartSeries], errors: Sequence[str], start: int, end: int) -> Box:
     properties = widget.properties
-    notes = [f"Not evaluated: {text}" for text in wrong]
+    notes = [f"Not evaluated: {error}" for error in errors]
     if not any(line.points for line in lines):
         notes.append("No data")
     figure: Figure | None = None
     match properties.view:
         case "singleValue":
-            return Box(widget=widget, kind="numbers", named=[_number(line, properties) for line in lines], notes=notes)
+            return Box(
+                widget=widget, kind="numbers", entries=[_number_entry(line, properties) for line in lines], notes=notes
+            )
         case "table":
             return Box(widget=widget, kind="table", rows=[_row(line) for line in lines], notes=notes)
         case "gauge":
             figure = gauge(properties, lines[0]) if lines else None
-            named = [_named(line, line.last) for line in lines[:1]]
+            entries = [_entry(line, line.last) for line in lines[:1]]
         case "bar":
-            figure, named = bars(lines), [_named(line, line.last) for line in lines]
+            figure, entries = bars(lines), [_entry(line, line.last) for line in lines]
         case "pie":
-            whole = sum(line.last or 0 for line in lines)
-            figure, named = pie(lines), [_named(line, line.last, whole) for line in lines]
+            total = sum(line.last or 0 for line in lines)
+            figure, entries = pie(lines), [_entry(line, line.last, total) for line in lines]
         case _:
-            figure, named = graph(properties, lines, start, end), [_named(line) for line in lines]
-            for mark in horizontal_marks(properties):
-                label = mark.label or "Annotation"
-                named.append(
-                    Named(label=label, color=mark.color or "var(--mark)", dash=1, value=number(mark.value, ""))
-                )
-    legend = () if properties.legend.position == "hidden" else named
+            figure, entries = graph(properties, lines, start, end), [_entry(line) for line in lines]
+            for annotation in horizontal_annotations(properties):
+                label, color = annotation.label or "Annotation", annotation.color or "var(--mark)"
+                entries.append(LegendEntry(label=label, color=color, dash=1, value=format_number(annotation.value, "")))
+    legend = () if properties.legend.position == "hidden" else entries
     drawable = any(line.points for line in lines)
-    return Box(widget=widget, kind="chart", figure=figure if drawable else None, named=legend, notes=notes)
+    return Box(widget=widget, kind="chart", figure=figure if drawable else None, entries=legend, notes=notes)
 
 
-def _named(line: Drawn, value: float | None = None, whole: float = 0) -> Named:
-    text = "" if value is None else number(value, line.unit)
-    part = f" ({100 * value / whole:.0f} %)" if whole and value is not None else ""
-    return Named(label=line.label, color=line.color, dash=line.dash, value=text + part)
+def _entry(line: ChartSeries, value: float | None = None, total: float = 0) -> LegendEntry:
+    text = "" if value is None else format_number(value, line.unit)
+    part = f" ({100 * value / total:.0f} %)" if total and value is not None else ""
+    return LegendEntry(label=line.label, color=line.color, dash=line.dash, value=text + part)
 
 
-def _number(line: Drawn, properties: Properties) -> Named:
-    return Named(
+def _number_entry(line: ChartSeries, properties: Properties) -> LegendEntry:
+    return LegendEntry(
         label=line.label,
         color=line.color,
         dash=line.dash,
-        value=number(line.last, line.unit, full=properties.single_value_full_precision),
+        value=format_number(line.last, line.unit, full_precision=properties.single_value_full_precision),
         figure=sparkline(line) if properties.sparkline and len(line.points) > 1 else None,
     )
 
 
-def _row(line: Drawn) -> list[str]:
+def _row(line: ChartSeries) -> list[str]:
     values = [*line.points.values()]
     if not values:
         return [line.label, *["--"] * 4]
     summary = (line.last, min(values), max(values), sum(values) / len(values))
-    return [line.label, *(number(value, line.unit) for value in summary)]
+    return [line.label, *(format_number(value, line.unit) for value in summary)]
 
 
 def _alarms(arns: Sequence[str], states: Mapping[str, tuple[str, str]]) -> Iterator[tuple[str, str, str]]:
@@ -156,12 +156,12 @@ def _alarms(arns: Sequence[str], states: Mapping[str, tuple[str, str]]) -> Itera
 
 
 def figures(boxes: Sequence[Box]) -> dict[str, Any]:
-    """Every chart by the id of its place on the page."""
-    found: dict[str, Any] = {}
-    for index, one in enumerate(boxes):
-        if one.figure:
-            found[f"chart-{index}"] = one.figure
-        for place, named in enumerate(one.named):
-            if named.figure:
-                found[f"chart-{index}-{place}"] = named.figure
-    return found
+    """Return the figures of all boxes, by the id of their element on the page."""
+    by_id: dict[str, Any] = {}
+    for index, box in enumerate(boxes):
+        if box.figure:
+            by_id[f"chart-{index}"] = box.figure
+        for entry_index, entry in enumerate(box.entries):
+            if entry.figure:
+                by_id[f"chart-{index}-{entry_index}"] = entry.figure
+    return by_id

@@ -1,4 +1,4 @@
-"""Reads dashboards, finds or makes up data for them, and draws them."""
+"""Previews of dashboards, with the data of a log or with generated data."""
 
 import json
 import re
@@ -9,59 +9,62 @@ from pathlib import Path
 from typing import Final
 
 from fairlane.cloudwatch.alarms import evaluate_alarms
-from fairlane.cloudwatch.samples import KEPT, MetricKey, Samples
+from fairlane.cloudwatch.samples import RETENTION, MetricKey, Samples
 from fairlane.cloudwatch.template_alarms import TemplateAlarms
 from fairlane.preview.body import Dashboard, PreviewError, Widget, read_dashboards
-from fairlane.preview.page import Shown, States, page
+from fairlane.preview.page import DashboardView, States, page
 from fairlane.preview.queue_day import Capacity
-from fairlane.preview.sample_data import capacity_of, generated, searched_metrics
+from fairlane.preview.sample_data import generate_samples, matching_metrics, queue_capacities
 
 _MINUTE: Final = 60
 _HOUR: Final = 3600
 _DAY: Final = 24 * _HOUR
-_MADE_UP_END: Final = int(datetime(2026, 3, 4, 18, tzinfo=UTC).timestamp())
-_MOST_MADE_UP: Final = 36 * _HOUR
-_LEAD: Final = 2 * _HOUR  # before what is shown, for alarms and statistics of long periods
+_GENERATED_END: Final = int(datetime(2026, 3, 4, 18, tzinfo=UTC).timestamp())
+_LONGEST_GENERATED: Final = 36 * _HOUR
+_LEAD: Final = 2 * _HOUR  # Data before the time range, for alarms and statistics with long periods.
 _DURATION: Final = re.compile("-P(?:{0}M)?(?:{0}W)?(?:{0}D)?(?:T(?:{0}H)?(?:{0}M)?(?:{0}S)?)?".format(r"(\d{1,9})"))
 _SECONDS: Final = (30 * _DAY, 7 * _DAY, _DAY, _HOUR, _MINUTE, 1)
-_HASH: Final = re.compile(r"[0-9A-F]{8}$")  # which the AWS CDK puts behind logical ids
+_HASH: Final = re.compile(r"[0-9A-F]{8}$")  # The AWS CDK appends this hash to logical ids.
 
 
 def preview(path: Path, output: Path, *, name: str | None = None, data: Path | None = None, seed: int = 0) -> list[str]:
-    """Draws dashboards as one HTML page that needs no network.
+    """Write dashboards as one HTML page that needs no network.
 
     Args:
-        path: a `cdk.out` folder, a CloudFormation template, or the body of a dashboard.
-        output: where the page goes.
-        name: of the one dashboard to draw; by default all are drawn.
-        data: a log with lines in the embedded metric format, as text or as JSON of CloudWatch Logs' events; by default
-            data are made up.
-        seed: what made-up data depend on.
+        path: `cdk.out` folder, CloudFormation template, or dashboard body.
+        output: HTML file to write.
+        name: Name of the dashboard to render. Default: all dashboards.
+        data: Log with lines in the embedded metric format, as text or as JSON of CloudWatch Logs events. Default:
+            generated data.
+        seed: Seed of the generated data. Default: 0.
 
     Returns:
-        The names of the dashboards that were drawn.
+        Names of the dashboards on the page.
 
     Raises:
-        PreviewError: for what cannot be drawn, in one plain sentence.
+        PreviewError: If a dashboard or the log cannot be read, or the page cannot be written. The message is one
+            sentence.
     """
-    found = read_dashboards(path)
-    chosen = [dashboard for dashboard in found if name in (None, dashboard.name)]
-    if not chosen:
-        names = ", ".join(dashboard.name for dashboard in found)
-        raise PreviewError(f"{path} has no dashboard {name}; it has: {names}")
-    samples, end = _read(data) if data else (None, _MADE_UP_END)
-    capacity = {queue: known for one in chosen[0].beside for queue, known in capacity_of(one).items()}
-    shown = [_shown(dashboard, samples, end, seed, capacity) for dashboard in chosen]
-    origin = f"Data of {data}." if data else f"Data are made up, from seed {seed}."
+    dashboards = read_dashboards(path)
+    selected = [dashboard for dashboard in dashboards if name in (None, dashboard.name)]
+    if not selected:
+        names = ", ".join(dashboard.name for dashboard in dashboards)
+        raise PreviewError(f"{path} contains no dashboard {name}: use one of {names}")
+    samples, end = _read_log(data) if data else (None, _GENERATED_END)
+    capacities = {
+        queue: capacity for template in selected[0].templates for queue, capacity in queue_capacities(template).items()
+    }
+    views = [_view(dashboard, samples, end, seed, capacities) for dashboard in selected]
+    origin = f"Data: {data}." if data else f"Data: generated with seed {seed}."
     try:
-        output.write_text(page(shown, origin), encoding="utf-8")
+        output.write_text(page(views, origin), encoding="utf-8")
     except OSError as error:
         raise PreviewError(f"cannot write {output}: {error.strerror}") from error
-    return [dashboard.name for dashboard in chosen]
+    return [dashboard.name for dashboard in selected]
 
 
-def _read(data: Path) -> tuple[Samples, int]:
-    """The samples of a log, and the end of the minute of the newest."""
+def _read_log(data: Path) -> tuple[Samples, int]:
+    """Return the samples of a log, and the end of the minute of the newest sample."""
     samples = Samples()
     try:
         text = data.read_text(encoding="utf-8-sig")
@@ -72,16 +75,16 @@ def _read(data: Path) -> tuple[Samples, int]:
         try:
             samples.add_emf([line])
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            where = f"{data}, {'line' if events is None else 'event'} {number}"
-            why = f": {error}" if isinstance(error, ValueError) else ""
-            raise PreviewError(f"{where}: this is not quite the embedded metric format{why}") from error
+            position = f"{data}, {'line' if events is None else 'event'} {number}"
+            reason = f": {error}" if isinstance(error, ValueError) else ""
+            raise PreviewError(f"{position}: invalid embedded metric format{reason}") from error
     if not samples.metrics():
-        raise PreviewError(f"{data} has no line in the embedded metric format")
+        raise PreviewError(f"{data} contains no line in the embedded metric format")
     return samples, samples.newest - samples.newest % _MINUTE + _MINUTE
 
 
 def _events(text: str) -> list[str] | None:
-    """The messages of what CloudWatch Logs answers to `FilterLogEvents`; None for anything else."""
+    """Return the messages of a `FilterLogEvents` response. None if the text is not such a response."""
     try:
         document = json.loads(text)
     except (RecursionError, ValueError):
@@ -92,64 +95,66 @@ def _events(text: str) -> list[str] | None:
     return None
 
 
-def _shown(
-    dashboard: Dashboard, samples: Samples | None, end: int, seed: int, capacity: Mapping[str, Capacity]
-) -> Shown:
+def _view(
+    dashboard: Dashboard, samples: Samples | None, end: int, seed: int, capacities: Mapping[str, Capacity]
+) -> DashboardView:
     start = _start(dashboard, end)
     if samples is None:
-        start = max(start, end - _MOST_MADE_UP)
+        start = max(start, end - _LONGEST_GENERATED)
         first = start - start % _HOUR - _LEAD
-        samples = generated(_wanted(dashboard, capacity), start=first, end=end, seed=seed, capacity=capacity)
+        periods = _metric_periods(dashboard, capacities)
+        samples = generate_samples(periods, start=first, end=end, seed=seed, capacities=capacities)
     states = _states(dashboard.alarms, samples, end)
-    dashboard = replace(dashboard, widgets=tuple(_in_states(widget, states) for widget in dashboard.widgets))
-    return Shown(dashboard=dashboard, samples=samples, states=states, start=start, end=end)
+    dashboard = replace(dashboard, widgets=tuple(_filter_alarms(widget, states) for widget in dashboard.widgets))
+    return DashboardView(dashboard=dashboard, samples=samples, states=states, start=start, end=end)
 
 
 def _start(dashboard: Dashboard, end: int) -> int:
-    """When what a dashboard shows begins; a day before its end, where it does not say."""
+    """Return the start of a dashboard's time range, in seconds since 1970. Default: one day before the end."""
     if dashboard.start is None:
         return end - _DAY
     if match := _DURATION.fullmatch(dashboard.start):
         seconds = sum(int(part or 0) * unit for part, unit in zip(match.groups(), _SECONDS, strict=True))
-        return end - min(seconds or _DAY, KEPT)
+        return end - min(seconds or _DAY, RETENTION)
     try:
-        moment = datetime.fromisoformat(dashboard.start)
-        begun = int(moment.replace(tzinfo=moment.tzinfo or UTC).timestamp())
+        time = datetime.fromisoformat(dashboard.start)
+        start = int(time.replace(tzinfo=time.tzinfo or UTC).timestamp())
     except ValueError as error:
-        raise PreviewError(f"dashboard {dashboard.name}: start {dashboard.start} is no time") from error
-    return max(begun, end - KEPT) if begun < end else end - _DAY
+        allowed = "a time in ISO 8601, or a duration, for example -PT3H"
+        raise PreviewError(f"dashboard {dashboard.name}: start: got {dashboard.start!r}, allowed: {allowed}") from error
+    return max(start, end - RETENTION) if start < end else end - _DAY
 
 
-def _wanted(dashboard: Dashboard, capacity: Mapping[str, Capacity]) -> dict[MetricKey, int]:
-    """The metrics that a dashboard and the alarms of its template name, with the shortest period of each."""
-    wanted: dict[MetricKey, int] = {}
+def _metric_periods(dashboard: Dashboard, capacities: Mapping[str, Capacity]) -> dict[MetricKey, int]:
+    """Return the shortest period of each metric of a dashboard and of the alarms of its template, in seconds."""
+    periods: dict[MetricKey, int] = {}
     expressions = []
-    for metric, expression, period in (*_of_widgets(dashboard), *_of_alarms(dashboard.alarms)):
+    for metric, expression, period in (*_widget_metrics(dashboard), *_alarm_metrics(dashboard.alarms)):
         if metric:
-            wanted[metric] = min(period, wanted.get(metric, period))
+            periods[metric] = min(period, periods.get(metric, period))
         else:
             expressions.append(expression)
-    shares = {queue: set(known.shares) for queue, known in capacity.items()}
-    for metric in wanted:
+    shares = {queue: set(capacity.shares) for queue, capacity in capacities.items()}
+    for metric in periods:
         dimensions = dict(metric.dimensions)
         if "JobQueueName" in dimensions:
-            known = shares.setdefault(dimensions["JobQueueName"], set())
-            known |= {dimensions["Share"]} if "Share" in dimensions else set()
-    ordered = {queue: sorted(known) for queue, known in sorted(shares.items())}
+            queue_shares = shares.setdefault(dimensions["JobQueueName"], set())
+            queue_shares |= {dimensions["Share"]} if "Share" in dimensions else set()
+    ordered = {queue: sorted(queue_shares) for queue, queue_shares in sorted(shares.items())}
     for expression in expressions:
-        for metric in searched_metrics(expression, ordered):
-            wanted.setdefault(metric, _MINUTE)
-    return wanted
+        for metric in matching_metrics(expression, ordered):
+            periods.setdefault(metric, _MINUTE)
+    return periods
 
 
-def _of_widgets(dashboard: Dashboard) -> Iterator[tuple[MetricKey | None, str, int]]:
+def _widget_metrics(dashboard: Dashboard) -> Iterator[tuple[MetricKey | None, str, int]]:
     for widget in dashboard.widgets:
         for line in widget.properties.lines():
-            counted = line.stat.lower() in {"samplecount", "n"}
-            yield line.metric, line.expression, _MINUTE if counted else line.period
+            is_count = line.stat.lower() in {"samplecount", "n"}
+            yield line.metric, line.expression, _MINUTE if is_count else line.period
 
 
-def _of_alarms(alarms: TemplateAlarms) -> Iterator[tuple[MetricKey | None, str, int]]:
+def _alarm_metrics(alarms: TemplateAlarms) -> Iterator[tuple[MetricKey | None, str, int]]:
     for alarm in alarms.alarms.values():
         for metric in alarm.metrics.values():
             yield metric.key, "", alarm.period
@@ -165,15 +170,15 @@ def _states(alarms: TemplateAlarms, samples: Samples, end: int) -> States:
     return states
 
 
-def _in_states(widget: Widget, states: States) -> Widget:
-    """An alarm widget with the alarms that are in the states it asks for, or a text that says that none is."""
-    wanted = widget.properties.states
-    if widget.type != "alarm" or not wanted:
+def _filter_alarms(widget: Widget, states: States) -> Widget:
+    """Return an alarm widget with the alarms in the states of its filter, or a text widget if there is none."""
+    state_filter = widget.properties.states
+    if widget.type != "alarm" or not state_filter:
         return widget
-    known = [(arn, states.get(arn) or states.get(arn.rpartition(":alarm:")[2])) for arn in widget.properties.alarms]
-    if alarms := [arn for arn, found in known if found and found[1] in wanted]:
+    rows = [(arn, states.get(arn) or states.get(arn.rpartition(":alarm:")[2])) for arn in widget.properties.alarms]
+    if alarms := [arn for arn, row in rows if row and row[1] in state_filter]:
         return widget.model_copy(update={"properties": widget.properties.model_copy(update={"alarms": alarms})})
-    unknown = sum(not (found and found[1]) for _, found in known)
-    text = f"None in state {' or '.join(wanted)}" + (f"; {unknown} not evaluated" if unknown else "")
+    unknown = sum(not (row and row[1]) for _, row in rows)
+    text = f"No alarm in state {' or '.join(state_filter)}" + (f"; {unknown} not evaluated" if unknown else "")
     properties = widget.properties.model_copy(update={"markdown": text})
     return widget.model_copy(update={"type": "text", "properties": properties})

@@ -1,4 +1,4 @@
-"""The page: dashboards, their charts, and all that draws them, in one file that needs no network."""
+"""HTML page of dashboards, in one file that needs no network."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,22 +10,22 @@ from fairlane._charts.layout import utc
 from fairlane._charts.page import charts_page
 from fairlane.cloudwatch.samples import Samples
 from fairlane.preview.body import Dashboard
-from fairlane.preview.boxes import Box, box, figures
+from fairlane.preview.boxes import Box, build_box, figures
 
 States = Mapping[str, tuple[str, str]]
-"""By ARN, or by the text that stands for it in a template, the name of each alarm and its state: empty if not known."""
+"""Name and state of each alarm, by its name or the reference to its ARN. The state is empty if it is unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
-    """A dashboard with what it shows.
+class DashboardView:
+    """Dashboard with its data and its time range.
 
     Args:
-        dashboard: the dashboard.
-        samples: of all metrics.
-        states: of its alarms.
-        start: of the window, in seconds since 1970.
-        end: of the window.
+        dashboard: Dashboard.
+        samples: Samples of all metrics.
+        states: States of the alarms.
+        start: Start of the time range, in seconds since 1970.
+        end: End of the time range, in seconds since 1970.
     """
 
     dashboard: Dashboard
@@ -35,20 +35,24 @@ class Shown:
     end: int
 
 
-def page(shown: Sequence[Shown], origin: str) -> str:
-    """Writes the page.
+def page(views: Sequence[DashboardView], origin: str) -> str:
+    """Return the HTML page.
 
     Args:
-        shown: the dashboards, from top to bottom.
-        origin: where the data come from, in a few words.
+        views: Dashboards, from top to bottom.
+        origin: Origin of the data, as a short sentence.
     """
     numbers = count()
     sections = []
     boxes: list[Box] = []
-    for one in shown:
-        made = [box(widget, one.samples, one.states, one.start, one.end) for widget in one.dashboard.widgets]
-        boxes += made
-        window = f"{utc(one.start)[:-3]} to {utc(one.end)[:-3]} UTC"
-        sections.append((one.dashboard.name, window, [(next(numbers), each) for each in made]))
-    drawn = figures(boxes)
-    return charts_page("fairlane.preview", "page.html.j2", figures=drawn, sections=sections, origin=origin, html=Markup)
+    for view in views:
+        section = [
+            build_box(widget, view.samples, view.states, view.start, view.end) for widget in view.dashboard.widgets
+        ]
+        boxes += section
+        window = f"{utc(view.start)[:-3]} to {utc(view.end)[:-3]} UTC"
+        sections.append((view.dashboard.name, window, [(next(numbers), box) for box in section]))
+    charts = figures(boxes)
+    return charts_page(
+        "fairlane.preview", "page.html.j2", figures=charts, sections=sections, origin=origin, html=Markup
+    )

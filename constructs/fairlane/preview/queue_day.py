@@ -1,4 +1,4 @@
-"""A made-up day of a queue: what its shares use and want, minute by minute, and nothing that cannot be."""
+"""Generated day of a queue: consistent usage and demand of its shares, minute by minute."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -13,12 +13,12 @@ _JOB_MINUTES: Final = 110
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capacity:
-    """What is known of a queue's capacity.
+    """Capacity of a queue.
 
     Args:
-        limit: the most that its jobs can use together.
-        shares: what each share is entitled to, by name; 0 where it is not known.
-        gpus: of a unit of capacity: of an instance, or of a vCPU.
+        limit: Maximum capacity that all jobs together can use, in instances or vCPUs.
+        shares: Entitlement of each share, by name. 0 if the entitlement is unknown.
+        gpus: Number of GPUs of one instance or vCPU. Default: 8.
     """
 
     limit: float
@@ -27,17 +27,17 @@ class Capacity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Use:
-    """A share's minutes, or the queue's.
+class QueueUsage:
+    """Usage of a share or of a queue, with one entry a minute.
 
     Args:
-        entitled: capacity that it is entitled to; of the queue, its limit.
-        gpus: of a unit of capacity.
-        used: capacity in use.
-        lent: capacity of the entitlement that others use.
-        waiting: jobs that wait for capacity.
-        oldest: for how many seconds the oldest of them has waited.
-        ended: jobs that ended in the minute.
+        entitled: Entitlement of the share, or limit of the queue.
+        gpus: Number of GPUs of one unit of capacity.
+        used: Capacity in use.
+        lent: Capacity of the entitlement that other shares use.
+        waiting: Number of jobs that wait for capacity.
+        oldest: Waiting time of the oldest waiting job, in seconds.
+        ended: Number of jobs that end in the minute.
     """
 
     entitled: float
@@ -49,12 +49,12 @@ class Use:
     ended: list[int]
 
     def jobs(self, capacity: float) -> int:
-        """How many jobs have so much: an instance each, or a GPU if units are smaller and have GPUs."""
+        """Return the number of jobs of a capacity: one unit a job, or one GPU a job if a unit is less than a GPU."""
         return round(capacity * min(1, self.gpus or 1))
 
     @classmethod
-    def together(cls, limit: float, parts: Sequence[Self]) -> Self:
-        """What several shares are together."""
+    def total(cls, limit: float, parts: Sequence[Self]) -> Self:
+        """Return the total of several shares."""
         return cls(
             entitled=limit,
             gpus=parts[0].gpus,
@@ -66,68 +66,69 @@ class Use:
         )
 
 
-def queue_day(capacity: Capacity, start: int, minutes: int, random: Random) -> dict[str, Use]:
-    """Makes up a day of a queue with any shares.
+def queue_day(capacity: Capacity, start: int, minutes: int, random: Random) -> dict[str, QueueUsage]:
+    """Return the generated usage of a queue with any number of shares.
 
-    Shares use no more together than the limit. Each gets what it wants up to its entitlement; what is then left goes
-    to those that want more, in proportion; the rest waits.
+    The total usage of all shares is at most the limit. Each share uses its demand, up to its entitlement. The remaining
+    capacity is divided among the shares with a higher demand, in proportion to the excess. The other jobs wait.
 
     Args:
-        capacity: of the queue.
-        start: when the day begins, in seconds since 1970.
-        minutes: how long it is.
-        random: where chance comes from.
+        capacity: Capacity of the queue.
+        start: Start of the day, in seconds since 1970.
+        minutes: Length of the day, in minutes.
+        random: Random number generator.
 
     Returns:
-        The use by share; under the empty name, that of the queue.
+        Usage by share. The empty name has the usage of the queue.
     """
     shares = capacity.shares or {"": 0.0}
-    known = sum(shares.values())
-    entitled = {name: value if known else capacity.limit / len(shares) for name, value in shares.items()}
-    wanted = {name: _wanted(start // 60, minutes, random, busy=rank == 0) for rank, name in enumerate(sorted(entitled))}
-    uses = {
-        name: Use(entitled=part, gpus=capacity.gpus, used=[], lent=[], waiting=[], oldest=[], ended=[])
+    total = sum(shares.values())
+    entitled = {name: value if total else capacity.limit / len(shares) for name, value in shares.items()}
+    demands = {
+        name: _demand(start // 60, minutes, random, busy=rank == 0) for rank, name in enumerate(sorted(entitled))
+    }
+    usage = {
+        name: QueueUsage(entitled=part, gpus=capacity.gpus, used=[], lent=[], waiting=[], oldest=[], ended=[])
         for name, part in entitled.items()
     }
     for minute in range(minutes):
-        _add_minute(uses, {name: wanted[name][minute] * entitled[name] for name in uses}, capacity.limit, random)
-    return {**uses, "": Use.together(capacity.limit, list(uses.values()))}
+        _add_minute(usage, {name: demands[name][minute] * entitled[name] for name in usage}, capacity.limit, random)
+    return {**usage, "": QueueUsage.total(capacity.limit, list(usage.values()))}
 
 
-def _wanted(start: int, minutes: int, random: Random, *, busy: bool) -> list[float]:
-    """What a share wants, as part of its entitlement: little at night, much in the afternoon."""
+def _demand(start: int, minutes: int, random: Random, *, busy: bool) -> list[float]:
+    """Return the demand of a share as a factor of its entitlement: low at night, high in the afternoon."""
     peak = random.uniform(1.5, 1.8) if busy else random.uniform(0.85, 1.1)
     busiest = _BUSIEST + random.uniform(-150, 150)
     noise = 0.0
-    wanted = []
+    demand = []
     for minute in range(start, start + minutes):
-        away = (minute - busiest + _MINUTES_A_DAY / 2) % _MINUTES_A_DAY - _MINUTES_A_DAY / 2
+        distance = (minute - busiest + _MINUTES_A_DAY / 2) % _MINUTES_A_DAY - _MINUTES_A_DAY / 2
         noise = 0.985 * noise + random.gauss(0, 0.012)
-        wanted.append(max(0.0, 0.25 + (peak - 0.25) * math.exp(-((away / 290) ** 2)) + noise))
-    return wanted
+        demand.append(max(0.0, 0.25 + (peak - 0.25) * math.exp(-((distance / 290) ** 2)) + noise))
+    return demand
 
 
-def _add_minute(uses: Mapping[str, Use], wanted: Mapping[str, float], limit: float, random: Random) -> None:
-    own = {name: math.floor(min(wanted[name], use.entitled)) for name, use in uses.items()}
-    more = {name: max(0.0, wanted[name] - use.entitled) for name, use in uses.items()}
+def _add_minute(usage: Mapping[str, QueueUsage], demand: Mapping[str, float], limit: float, random: Random) -> None:
+    own = {name: math.floor(min(demand[name], use.entitled)) for name, use in usage.items()}
+    excess = {name: max(0.0, demand[name] - use.entitled) for name, use in usage.items()}
     free = max(0.0, limit - sum(own.values()))
-    part = min(1.0, free / total) if (total := sum(more.values())) else 0.0
-    borrowed = {name: math.floor(more[name] * part) for name in uses}
-    idle = {name: max(0.0, use.entitled - own[name] - borrowed[name]) for name, use in uses.items()}
+    part = min(1.0, free / total) if (total := sum(excess.values())) else 0.0
+    borrowed = {name: math.floor(excess[name] * part) for name in usage}
+    idle = {name: max(0.0, use.entitled - own[name] - borrowed[name]) for name, use in usage.items()}
     lent = min(1.0, sum(borrowed.values()) / total) if (total := sum(idle.values())) else 0.0
-    for name, use in uses.items():
+    for name, use in usage.items():
         used = own[name] + borrowed[name]
         use.used.append(used)
         use.lent.append(idle[name] * lent)
-        use.waiting.append(max(0, use.jobs(wanted[name] - used - 1)))
+        use.waiting.append(max(0, use.jobs(demand[name] - used - 1)))
         before = use.oldest[-1] if use.oldest else 0.0
         served = 0.4 if random.random() < 0.008 else 1.0
         use.oldest.append(before * served + 60 if use.waiting[-1] else 0.0)
-        use.ended.append(
-            sum(random.random() < 0.5 for _ in range(_twice_as_many(use.jobs(used) / _JOB_MINUTES, random)))
-        )
+        use.ended.append(sum(random.random() < 0.5 for _ in range(_double_rate(use.jobs(used) / _JOB_MINUTES, random))))
 
 
-def _twice_as_many(rate: float, random: Random) -> int:
+def _double_rate(rate: float, random: Random) -> int:
+    """Return twice the rate, rounded up or down at random."""
     whole = math.floor(2 * rate)
     return whole + (random.random() < 2 * rate - whole)

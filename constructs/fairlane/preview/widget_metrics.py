@@ -1,31 +1,31 @@
-"""The metrics of a widget, written out: CloudWatch lets a line repeat parts of the line before it."""
+"""Metrics of a widget. An entry of a dashboard body may repeat parts of the previous entry."""
 
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from fairlane.cloudwatch.samples import KEPT, MetricKey
+from fairlane.cloudwatch.samples import RETENTION, MetricKey
 
-_SAME: Final = "."
-_SAME_BEGINNING: Final = "..."
+_REPEATED_PART: Final = "."
+_REPEATED_PARTS: Final = "..."
 _DYNAMIC: Final = re.compile(r"\$\{(\w+)(?:\('([^']*)'\))?\}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """A metric or an expression of a widget.
+    """Metric or expression of a widget.
 
     Args:
-        metric: the metric; None for an expression.
-        expression: the expression; empty for a metric.
-        id: what expressions call it by; may be empty.
-        label: what people call it by; may be empty.
-        stat: the statistic of a metric.
-        period: in seconds.
-        color: as the body gives it.
-        right: whether the right axis measures it.
-        visible: whether it is drawn, or only reckoned with.
+        metric: Key of the metric. None for an expression.
+        expression: Metric-math expression. Empty for a metric.
+        id: Id in expressions. May be empty.
+        label: Label of the line. May be empty.
+        stat: Statistic of a metric.
+        period: Period, in seconds.
+        color: Color in the dashboard body. None for the next color of the palette.
+        right: True if the line uses the right axis.
+        visible: True if the line is drawn. False if only expressions use it.
     """
 
     metric: MetricKey | None
@@ -39,25 +39,25 @@ class Line:
     visible: bool
 
 
-def expanded(metrics: Sequence[Sequence[Any]], *, stat: str, period: int) -> list[Line]:
-    """Writes the lines of a widget out.
+def expand_metrics(metrics: Sequence[Sequence[Any]], *, stat: str, period: int) -> list[Line]:
+    """Return the metrics and expressions of a widget, with all repeated parts.
 
     Args:
-        metrics: the array of the body.
-        stat: of lines that name none.
-        period: of lines that name none, in seconds.
+        metrics: Array `metrics` of the widget.
+        stat: Statistic of entries without a statistic.
+        period: Period of entries without a period, in seconds.
 
     Raises:
-        ValueError: a line is neither a metric nor an expression, or its period is none.
+        ValueError: If an entry is neither a metric nor an expression, or its period is not valid.
     """
     lines: list[Line] = []
-    before: list[str] = []
+    previous: list[str] = []
     for index, entry in enumerate(metrics):
         *parts, last = entry or [{}]
         options = {name: value for name, value in last.items() if value is not None} if isinstance(last, dict) else {}
         parts = [str(part) for part in (parts if isinstance(last, dict) else entry)]
         if parts:
-            parts = before = _written_out(parts, before, index)
+            parts = previous = _expand_parts(parts, previous, index)
         elif "expression" not in options:
             raise ValueError(f"metrics.{index}: neither a metric nor an expression")
         lines.append(
@@ -76,17 +76,17 @@ def expanded(metrics: Sequence[Sequence[Any]], *, stat: str, period: int) -> lis
     return lines
 
 
-def _written_out(parts: list[str], before: list[str], index: int) -> list[str]:
-    if parts[0] == _SAME_BEGINNING:
-        missing = len(before) - len(parts) + 1
+def _expand_parts(parts: list[str], previous: list[str], index: int) -> list[str]:
+    if parts[0] == _REPEATED_PARTS:
+        missing = len(previous) - len(parts) + 1
         if missing < 0:
-            raise ValueError(f"metrics.{index}: '...' repeats a metric with fewer parts")
-        parts = before[:missing] + parts[1:]
-    if any(part == _SAME and place >= len(before) for place, part in enumerate(parts)):
-        raise ValueError(f"metrics.{index}: '.' repeats a part that the metric before it does not have")
-    parts = [before[place] if part == _SAME else part for place, part in enumerate(parts)]
+            raise ValueError(f"metrics.{index}: '...' repeats the previous metric, which has fewer parts")
+        parts = previous[:missing] + parts[1:]
+    if any(part == _REPEATED_PART and position >= len(previous) for position, part in enumerate(parts)):
+        raise ValueError(f"metrics.{index}: '.' repeats a part that the previous metric does not have")
+    parts = [previous[position] if part == _REPEATED_PART else part for position, part in enumerate(parts)]
     if len(parts) < 2 or len(parts) % 2:
-        raise ValueError(f"metrics.{index}: not a namespace, a name, and pairs of a dimension and its value")
+        raise ValueError(f"metrics.{index}: use a namespace, a metric name, and pairs of dimension name and value")
     return parts
 
 
@@ -95,17 +95,17 @@ def _period(value: Any, index: int) -> int:
         seconds = int(value)
     except (OverflowError, TypeError, ValueError):
         seconds = 0
-    if not 0 < seconds <= KEPT:
-        raise ValueError(f"metrics.{index}: period: got {value!r:.30}, allowed: 1 to {KEPT} seconds")
+    if not 0 < seconds <= RETENTION:
+        raise ValueError(f"metrics.{index}: period: got {value!r:.30}, allowed: 1 to {RETENTION} seconds")
     return seconds
 
 
 def _key(parts: Sequence[str]) -> MetricKey:
-    return MetricKey.of(parts[0], parts[1], dict(zip(parts[2::2], parts[3::2], strict=True)))
+    return MetricKey.from_dimensions(parts[0], parts[1], dict(zip(parts[2::2], parts[3::2], strict=True)))
 
 
 def labels(lines: Sequence[Line]) -> list[str]:
-    """What CloudWatch calls lines: by their labels, or by what tells them apart."""
+    """Return a label for each line. Default label: the dimension values and the name in which the metrics differ."""
     metrics = [line.metric for line in lines if line.metric]
     names = {name for _, name, _ in metrics}
     varied = {
@@ -114,7 +114,7 @@ def labels(lines: Sequence[Line]) -> list[str]:
         for dimension, value in dimensions
         if any(dict(others).get(dimension) != value for _, _, others in metrics)
     }
-    written = []
+    result = []
     for line in lines:
         if line.metric:
             _, name, dimensions = line.metric
@@ -122,37 +122,37 @@ def labels(lines: Sequence[Line]) -> list[str]:
             default = " ".join([*parts, *([name] if len(names) > 1 or not parts else [])])
         else:
             default = line.id or line.expression
-        written.append(line.label or default)
-    return written
+        result.append(line.label or default)
+    return result
 
 
-def with_values(label: str, default: str, metric: MetricKey | None, stat: str, values: Sequence[float]) -> str:
-    """Fills in a dynamic label, such as `${PROP('Dim.Share')}` or `${MAX}`.
+def render_label(label: str, default: str, metric: MetricKey | None, stat: str, values: Sequence[float]) -> str:
+    """Return a label with the values of its dynamic parts, for example `${PROP('Dim.Share')}` or `${MAX}`.
 
     Args:
-        label: as the body gives it.
-        default: what `${LABEL}` stands for.
-        metric: whose dimensions and name `PROP` gives; None for an expression, where it gives the default.
-        stat: its statistic.
-        values: in the order of time.
+        label: Label in the dashboard body.
+        default: Value of `${LABEL}`.
+        metric: Metric with the properties of `PROP`. None for an expression; `PROP` then has the default value.
+        stat: Statistic of the metric.
+        values: Values of the line, in the order of time.
     """
-    known = {} if metric is None else {f"Dim.{name}": value for name, value in metric.dimensions}
-    known |= {} if metric is None else {"Namespace": metric.namespace, "MetricName": metric.name, "Stat": stat}
+    properties = {} if metric is None else {f"Dim.{name}": value for name, value in metric.dimensions}
+    properties |= {} if metric is None else {"Namespace": metric.namespace, "MetricName": metric.name, "Stat": stat}
 
-    def filled(match: re.Match[str]) -> str:
+    def render(match: re.Match[str]) -> str:
         word, argument = match.groups()
         if word == "LABEL":
             return default
         if word == "PROP" and argument:
-            return known.get(argument, default)
-        if word in _OF_VALUES and argument is None:
-            return _short(_OF_VALUES[word](values)) if values else "--"
+            return properties.get(argument, default)
+        if word in _LABEL_STATISTICS and argument is None:
+            return _short(_LABEL_STATISTICS[word](values)) if values else "--"
         return match.group()
 
-    return _DYNAMIC.sub(filled, label)
+    return _DYNAMIC.sub(render, label)
 
 
-_OF_VALUES: Final[dict[str, Callable[[Sequence[float]], float]]] = {
+_LABEL_STATISTICS: Final[dict[str, Callable[[Sequence[float]], float]]] = {
     "FIRST": lambda values: values[0],
     "LAST": lambda values: values[-1],
     "MIN": min,

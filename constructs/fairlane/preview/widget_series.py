@@ -1,4 +1,4 @@
-"""What the lines of a widget come to over a window of time."""
+"""Series of a widget over a time range."""
 
 import re
 from collections.abc import Iterator
@@ -6,30 +6,30 @@ from dataclasses import dataclass
 from typing import Final
 
 from fairlane.cloudwatch.metric_math import evaluate
-from fairlane.cloudwatch.samples import Labelled, MetricKey, Samples, Series
-from fairlane.cloudwatch.search import searched
-from fairlane.cloudwatch.units import unit_of
+from fairlane.cloudwatch.samples import LabeledSeries, MetricKey, Samples, Series
+from fairlane.cloudwatch.search import search_metrics
+from fairlane.cloudwatch.units import metric_unit
 from fairlane.preview.body import Properties
-from fairlane.preview.widget_metrics import Line, labels, with_values
+from fairlane.preview.widget_metrics import Line, labels, render_label
 
 _COLORS: Final = 8
-_SEARCHED: Final = re.compile(r"""\{"?([^,"}]+)[^}]*\}[^']*MetricName\s*=\s*"(\w+)\"""")
+_SEARCH_METRIC: Final = re.compile(r"""\{"?([^,"}]+)[^}]*\}[^']*MetricName\s*=\s*"(\w+)\"""")
 _SEARCH: Final = re.compile(r"SEARCH\([^)]*\)")
 _WORD: Final = re.compile(r"\w+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Drawn:
-    """A line with its points.
+class ChartSeries:
+    """Line of a chart with its points.
 
     Args:
-        label: what people call it by.
-        color: in CSS.
-        dash: 0 for a solid line; others tell lines apart that share a color.
-        unit: as CloudWatch spells it; empty where it is not known.
-        right: whether the right axis measures it.
-        period: between points, in seconds.
-        points: values by time; missing ones are not in it.
+        label: Label of the line.
+        color: CSS color.
+        dash: Number of the dash pattern; 0 is a solid line. Lines with the same color have different patterns.
+        unit: Unit in the spelling of CloudWatch. Empty if it is unknown.
+        right: True if the line uses the right axis.
+        period: Period of the points, in seconds.
+        points: Values by time. Missing points have no entry.
     """
 
     label: str
@@ -42,37 +42,39 @@ class Drawn:
 
     @property
     def last(self) -> float | None:
-        """The newest value."""
+        """Latest value. None without points."""
         return self.points[max(self.points)] if self.points else None
 
 
-def drawn(properties: Properties, samples: Samples, start: int, end: int) -> tuple[list[Drawn], list[str]]:
-    """Reckons the visible lines of a widget.
+def widget_series(
+    properties: Properties, samples: Samples, start: int, end: int
+) -> tuple[list[ChartSeries], list[str]]:
+    """Return the visible lines of a widget.
 
     Args:
-        properties: of the widget.
-        samples: of all metrics.
-        start: of the window, in seconds since 1970.
-        end: of the window.
+        properties: Properties of the widget.
+        samples: Samples of all metrics.
+        start: Start of the time range, in seconds since 1970.
+        end: End of the time range, in seconds since 1970.
 
     Returns:
-        The lines, and what could not be evaluated.
+        Lines, and messages about the lines that cannot be evaluated.
     """
-    reckoning = _Reckoning(properties, samples, start, end)
-    found: list[Drawn] = []
-    wrong: list[str] = []
-    for line, default in zip(reckoning.lines, labels(reckoning.lines), strict=True):
+    evaluation = _WidgetEvaluation(properties, samples, start, end)
+    series: list[ChartSeries] = []
+    errors: list[str] = []
+    for line, default in zip(evaluation.lines, labels(evaluation.lines), strict=True):
         if not line.visible:
             continue
         try:
-            found += reckoning.drawn(line, default, len(found))
+            series += evaluation.series(line, default, len(series))
         except ValueError as error:
-            wrong.append(f"{line.expression}: {error}" if line.expression else str(error))
-    return found, wrong
+            errors.append(f"{line.expression}: {error}" if line.expression else str(error))
+    return series, errors
 
 
-class _Reckoning:
-    """The lines of a widget, and what they need to be drawn."""
+class _WidgetEvaluation:
+    """Evaluation of the lines of a widget over a time range."""
 
     def __init__(self, properties: Properties, samples: Samples, start: int, end: int) -> None:
         self.lines = properties.lines()
@@ -82,40 +84,40 @@ class _Reckoning:
         self._is_whole = properties.set_period_to_time_range and properties.view != "timeSeries"
         self._periods: list[int] = []
 
-    def drawn(self, line: Line, default: str, before: int) -> Iterator[Drawn]:
-        """What a line is drawn as: an expression can be several lines, or none.
+    def series(self, line: Line, default: str, offset: int) -> Iterator[ChartSeries]:
+        """Yield the series of a metric or an expression. An expression may have any number of series.
 
         Args:
-            line: one of the lines.
-            default: what it is called if it has no label.
-            before: how many are drawn before it.
+            line: Metric or expression of the widget.
+            default: Label if the line has no label.
+            offset: Number of series before this line.
         """
         if line.metric:
-            points = self._of_metric(line)
-            label = with_values(line.label or default, default, line.metric, line.stat, [*points.values()])
-            yield _drawn(line, label, _unit_of(line), self._period(line.period), points, before)
+            points = self._metric_points(line)
+            label = render_label(line.label or default, default, line.metric, line.stat, [*points.values()])
+            yield _chart_series(line, label, _line_unit(line), self._period(line.period), points, offset)
             return
         self._periods.clear()
-        series = {one.id: self._of_metric(one) for one in self.lines if one.metric and one.id}
-        expressions = {one.id: one.expression for one in self.lines if one.expression and one.id}
+        series = {other.id: self._metric_points(other) for other in self.lines if other.metric and other.id}
+        expressions = {other.id: other.expression for other in self.lines if other.expression and other.id}
         times, period = self._times(line.period), self._period(line.period)
         value = evaluate(line.expression, series, times, period=period, search=self._search, expressions=expressions)
         period = max(self._periods, default=period)
         unit = self._unit(line.expression)
-        for index, one in enumerate([Labelled("", value)] if isinstance(value, dict) else value):
-            is_whole_name = "${" in line.label or not one.label
-            name = (line.label or default) if is_whole_name else f"{line.label} {one.label}".strip()
-            points = {time: number for time, number in one.points.items() if time < self._end}
-            label = with_values(name, one.label or default, None, "", [*points.values()])
-            yield _drawn(line, label, unit, period, points, before + index)
+        for index, part in enumerate([LabeledSeries("", value)] if isinstance(value, dict) else value):
+            is_complete = "${" in line.label or not part.label
+            name = (line.label or default) if is_complete else f"{line.label} {part.label}".strip()
+            points = {time: number for time, number in part.points.items() if time < self._end}
+            label = render_label(name, part.label or default, None, "", [*points.values()])
+            yield _chart_series(line, label, unit, period, points, offset + index)
 
-    def _of_metric(self, line: Line) -> Series:
+    def _metric_points(self, line: Line) -> Series:
         assert line.metric is not None
         return self._samples.aggregate(line.metric, line.stat, self._period(line.period), self._times(line.period))
 
-    def _search(self, terms: str, statistic: str, period: int) -> list[Labelled]:
+    def _search(self, terms: str, statistic: str, period: int) -> list[LabeledSeries]:
         self._periods.append(self._period(period))
-        return searched(self._samples, terms, statistic, self._period(period), times=self._times(period))
+        return search_metrics(self._samples, terms, statistic, self._period(period), times=self._times(period))
 
     def _period(self, period: int) -> int:
         return self._end - self._start if self._is_whole else period
@@ -126,16 +128,16 @@ class _Reckoning:
         return [*range(self._start - self._start % period, self._end, period)]
 
     def _unit(self, expression: str) -> str:
-        """The unit of all metrics that an expression names, unless it multiplies, divides or compares them."""
+        """Return the common unit of the metrics of an expression; empty if it multiplies, divides or compares them."""
         words = set(_WORD.findall(expression))
-        used = {_unit_of(line) for line in self.lines if line.id in words}
-        used |= {unit_of(MetricKey(namespace, name, ())) for namespace, name in _SEARCHED.findall(expression)}
+        units = {_line_unit(line) for line in self.lines if line.id in words}
+        units |= {metric_unit(MetricKey(namespace, name, ())) for namespace, name in _SEARCH_METRIC.findall(expression)}
         outside = _SEARCH.sub("", expression)
-        return used.pop() if len(used) == 1 and not {"*", "/", ">", "<"} & set(outside) else ""
+        return units.pop() if len(units) == 1 and not {"*", "/", ">", "<"} & set(outside) else ""
 
 
-def _drawn(line: Line, label: str, unit: str, period: int, points: Series, index: int) -> Drawn:
-    return Drawn(
+def _chart_series(line: Line, label: str, unit: str, period: int, points: Series, index: int) -> ChartSeries:
+    return ChartSeries(
         label=label,
         color=line.color or f"var(--series-{index % _COLORS + 1})",
         dash=0 if line.color else index // _COLORS,
@@ -146,7 +148,7 @@ def _drawn(line: Line, label: str, unit: str, period: int, points: Series, index
     )
 
 
-def _unit_of(line: Line) -> str:
+def _line_unit(line: Line) -> str:
     if line.metric is None:
         return ""
-    return "Count" if line.stat.lower() in {"samplecount", "n"} else unit_of(line.metric)
+    return "Count" if line.stat.lower() in {"samplecount", "n"} else metric_unit(line.metric)

@@ -3,10 +3,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fairlane.cloudwatch.metric_math import evaluate
-from fairlane.cloudwatch.samples import Labelled, Series
+from fairlane.cloudwatch.samples import LabeledSeries, Series
 
 MINUTE = 60
-TIMES = [at * MINUTE for at in range(5)]
+TIMES = [minute * MINUTE for minute in range(5)]
 Points = list[float | None]
 
 
@@ -14,12 +14,12 @@ def series(points: Points) -> Series:
     return {time: point for time, point in zip(TIMES, points, strict=False) if point is not None}
 
 
-def points(found: Series) -> Points:
-    assert found.keys() <= set(TIMES)
-    return [found.get(time) for time in TIMES]
+def points(result: Series) -> Points:
+    assert result.keys() <= set(TIMES)
+    return [result.get(time) for time in TIMES]
 
 
-GIVEN = {
+SERIES = {
     "m1": series([1, 1, 0, 0, None]),
     "m2": series([30, None, 0, 0, 30]),
     "m3": series([0, 0, 20, None, 20]),
@@ -30,9 +30,9 @@ GIVEN = {
 
 
 def math_of(expression: str, **more: str) -> Series:
-    found = evaluate(expression, GIVEN, TIMES, period=MINUTE, expressions=more)
-    assert isinstance(found, dict)
-    return found
+    result = evaluate(expression, SERIES, TIMES, period=MINUTE, expressions=more)
+    assert isinstance(result, dict)
+    return result
 
 
 def number(expression: str) -> float | None:
@@ -122,7 +122,7 @@ def test_documented_examples(expression: str, expected: Points) -> None:
         ('SUM([METRICS("a"), METRICS("b")])', [50, 20, 20, 0, None]),
     ],
 )
-def test_missing_points(expression: str, expected: Points) -> None:
+def test_operators_and_functions_with_missing_points(expression: str, expected: Points) -> None:
     assert points(math_of(expression)) == expected
 
 
@@ -153,19 +153,19 @@ def test_missing_points(expression: str, expected: Points) -> None:
         ("DATAPOINT_COUNT(none)", 0),
     ],
 )
-def test_precedence(expression: str, expected: float | None) -> None:
+def test_operator_precedence_and_numbers(expression: str, expected: float | None) -> None:
     assert number(expression) == expected
 
 
 @pytest.mark.parametrize(
     ("expression", "problem"),
     [
-        ("5", "a number"),
-        ("AVG(a)", "a number"),
-        ("STDDEV(a)", "STDDEV"),
+        ("5", "returns a number"),
+        ("AVG(a)", "returns a number"),
+        ("STDDEV(a)", "function STDDEV with 1 argument is not supported"),
         ("avg(a)", "avg"),
-        ("IF(a)", "IF of 1"),
-        ("zz + 1", "zz"),
+        ("IF(a)", "IF with 1 argument is"),
+        ("zz + 1", "id zz is not defined: the defined ids are m1, m2"),
         ("a +", "unexpected end"),
         ("a b", "unexpected b"),
         ("(a", "unexpected end"),
@@ -173,17 +173,17 @@ def test_precedence(expression: str, expected: float | None) -> None:
         ("a ? 1", r"unexpected \?"),
         ("", "unexpected end"),
         ("[a, 5]", "time series only"),
-        ("[a] + [b]", "of arrays"),
-        ("[a] > 5", "of arrays"),
+        ("[a] + [b]", "an array supports only arithmetic"),
+        ("[a] > 5", "an array supports only arithmetic"),
         ("IF([a], 1, 0)", "IF: got an array"),
         ("FILL(a, [b])", "FILL: got an array"),
         ("SUM(1)", "SUM"),
         ("RATE(1)", "a number"),
-        ("FIRST(a)", "no array"),
+        ("FIRST(a)", "allowed: an array of time series"),
         ("TIME_SERIES(a)", "allowed: a number"),
         ("PERIOD(a + b)", "PERIOD"),
         ("SORT([a], STDDEV, ASC)", "SORT"),
-        ("a + 'b'", "text 'b'"),
+        ("a + 'b'", "text 'b' is allowed only in METRICS and SEARCH"),
         ("SEARCH('x', 'Sum', 60)", "SEARCH is not allowed"),
         ("a + 1e400", "unexpected 1e400"),
         ("SUM([TIME_SERIES(1e308), TIME_SERIES(1e308)])", "a number is too large"),
@@ -192,50 +192,50 @@ def test_precedence(expression: str, expected: float | None) -> None:
         ("a" + " + 1" * 5000, "nested too deeply"),
     ],
 )
-def test_what_is_refused(expression: str, problem: str) -> None:
+def test_invalid_expressions_are_refused(expression: str, problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
-        evaluate(expression, GIVEN, TIMES, period=MINUTE)
+        evaluate(expression, SERIES, TIMES, period=MINUTE)
 
 
 @pytest.mark.parametrize("period", ["0", "-60", "0.5", "1e300", "MAX(none)"])
-def test_a_search_has_a_period(period: str) -> None:
+def test_an_invalid_period_of_a_search_is_refused(period: str) -> None:
     with pytest.raises(ValueError, match="SEARCH: period: got"):
-        evaluate(f"SEARCH('x', 'Sum', {period})", GIVEN, TIMES, period=MINUTE, search=lambda *_: [])
+        evaluate(f"SEARCH('x', 'Sum', {period})", SERIES, TIMES, period=MINUTE, search=lambda *_: [])
 
 
-def test_an_array_keeps_the_names_of_its_series() -> None:
-    assert evaluate("[a, b * 2]", GIVEN, TIMES, period=MINUTE) == [
-        Labelled("a", GIVEN["a"]),
-        Labelled("", series([40, None, 40])),
+def test_the_series_of_an_array_are_labeled_with_their_ids() -> None:
+    assert evaluate("[a, b * 2]", SERIES, TIMES, period=MINUTE) == [
+        LabeledSeries("a", SERIES["a"]),
+        LabeledSeries("", series([40, None, 40])),
     ]
 
 
-def test_expressions_may_name_others() -> None:
+def test_an_expression_can_refer_to_other_expressions() -> None:
     assert points(math_of("twice + 1", twice="once * 2", once="a")) == [61, 41, 1, 1, None]
 
 
-def test_metrics_are_no_expressions() -> None:
-    found = evaluate("METRICS()", GIVEN, TIMES, period=MINUTE, expressions={"e": "a * 2"})
-    assert isinstance(found, list)
-    assert [one.label for one in found] == [*GIVEN]
+def test_the_metrics_function_returns_no_expressions() -> None:
+    result = evaluate("METRICS()", SERIES, TIMES, period=MINUTE, expressions={"e": "a * 2"})
+    assert isinstance(result, list)
+    assert [series.label for series in result] == [*SERIES]
 
 
-def test_an_expression_that_names_itself_is_refused() -> None:
-    with pytest.raises(ValueError, match="id e: it refers to itself"):
+def test_an_expression_that_refers_to_itself_is_refused() -> None:
+    with pytest.raises(ValueError, match="id e refers to itself"):
         math_of("e", e="f + 1", f="e + 1")
 
 
-def test_a_search_is_resolved_with_its_period() -> None:
-    asked = []
+def test_a_search_is_resolved_with_its_own_period() -> None:
+    searches = []
 
-    def search(expression: str, statistic: str, period: int) -> list[Labelled]:
-        asked.append((expression, statistic, period))
-        return [Labelled("x", series([1, 2])), Labelled("y", series([3]))]
+    def search(expression: str, statistic: str, period: int) -> list[LabeledSeries]:
+        searches.append((expression, statistic, period))
+        return [LabeledSeries("x", series([1, 2])), LabeledSeries("y", series([3]))]
 
-    found = evaluate("SUM(SEARCH('{N} \"m\"', 'Sum', 300))", {}, TIMES, period=MINUTE, search=search)
-    assert found == series([4, 2])
+    result = evaluate("SUM(SEARCH('{N} \"m\"', 'Sum', 300))", {}, TIMES, period=MINUTE, search=search)
+    assert result == series([4, 2])
     evaluate("SEARCH('{N}', 'Average')", {}, TIMES, period=MINUTE, search=search)
-    assert asked == [('{N} "m"', "Sum", 300), ("{N}", "Average", MINUTE)]
+    assert searches == [('{N} "m"', "Sum", 300), ("{N}", "Average", MINUTE)]
 
 
 POINTS = st.lists(st.none() | st.integers(-100, 100), min_size=5, max_size=5)
@@ -243,16 +243,16 @@ POINTS = st.lists(st.none() | st.integers(-100, 100), min_size=5, max_size=5)
 
 @given(left=POINTS, right=POINTS)
 def test_a_missing_point_is_zero_beside_a_point(left: Points, right: Points) -> None:
-    given = {"l": series(left), "r": series(right)}
+    series_by_id = {"l": series(left), "r": series(right)}
     both = [
-        None if one is None and other is None else (one or 0) + (other or 0)
-        for one, other in zip(left, right, strict=True)
+        None if first is None and second is None else (first or 0) + (second or 0)
+        for first, second in zip(left, right, strict=True)
     ]
-    assert evaluate("l + r", given, TIMES, period=MINUTE) == series(both)
-    assert evaluate("SUM([l, r])", given, TIMES, period=MINUTE) == series(both)
+    assert evaluate("l + r", series_by_id, TIMES, period=MINUTE) == series(both)
+    assert evaluate("SUM([l, r])", series_by_id, TIMES, period=MINUTE) == series(both)
 
 
-@given(some=POINTS)
-def test_filling_leaves_no_gap_and_changes_no_point(some: Points) -> None:
-    filled = evaluate("FILL(m, 7)", {"m": series(some)}, TIMES, period=MINUTE)
-    assert filled == series([7 if one is None else one for one in some])
+@given(values=POINTS)
+def test_fill_leaves_no_gap_and_changes_no_point(values: Points) -> None:
+    filled = evaluate("FILL(m, 7)", {"m": series(values)}, TIMES, period=MINUTE)
+    assert filled == series([7 if value is None else value for value in values])

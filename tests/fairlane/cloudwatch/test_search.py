@@ -1,7 +1,7 @@
 import pytest
 
 from fairlane.cloudwatch.samples import Samples
-from fairlane.cloudwatch.search import searched
+from fairlane.cloudwatch.search import search_metrics
 
 QUEUES = [
     {"JobQueueName": "training"},
@@ -21,7 +21,7 @@ def samples() -> Samples:
 
 
 def labels(expression: str) -> list[str]:
-    return [one.label for one in searched(samples(), expression, "Sum", 60, times=[0, 60])]
+    return [series.label for series in search_metrics(samples(), expression, "Sum", 60, times=[0, 60])]
 
 
 @pytest.mark.parametrize(
@@ -42,20 +42,22 @@ def labels(expression: str) -> list[str]:
         ('{Fairlane,JobQueueName,Share} NOT ("red" OR "blue")', []),
     ],
 )
-def test_what_is_found(expression: str, expected: list[str]) -> None:
+def test_a_search_returns_the_matching_metrics(expression: str, expected: list[str]) -> None:
     assert sorted(labels(expression)) == sorted(expected)
 
 
-def test_series_have_the_points_that_were_there() -> None:
+def test_a_series_has_the_points_that_have_arrived() -> None:
     expression = '{Fairlane,JobQueueName} "RunningJobs"'
-    assert [one.points for one in searched(samples(), expression, "Sum", 60, times=[0, 60])] == [{60: 2}]
-    assert [one.points for one in searched(samples(), expression, "Sum", 60, times=[0, 60], seen_at=59)] == [{}]
+    assert [series.points for series in search_metrics(samples(), expression, "Sum", 60, times=[0, 60])] == [{60: 2}]
+    assert [
+        series.points for series in search_metrics(samples(), expression, "Sum", 60, times=[0, 60], read_time=59)
+    ] == [{}]
 
 
 @pytest.mark.parametrize(
     "expression",
     ["{Fairlane} runnable", 'MetricName=x "y"', '("a"', '"a" OR', '"a" )', "= 3", "{}", '{"a" b} "x"', "}"],
 )
-def test_what_is_refused(expression: str) -> None:
+def test_invalid_searches_are_refused(expression: str) -> None:
     with pytest.raises(ValueError, match="search"):
         labels(expression)

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from fairlane.cloudwatch.template import plain, resources
+from fairlane.cloudwatch.template import resources, template_text
 
 QUEUE = {"Ref": "Queue"}
 
@@ -10,9 +10,9 @@ QUEUE = {"Ref": "Queue"}
 @pytest.mark.parametrize(
     "resource", [None, [], "text", {}, {"Type": None}, {"Type": ["A"]}, {"Type": "B"}, {"Properties": {"Type": "A"}}]
 )
-def test_what_is_no_resource_is_left_out(resource: Any) -> None:
-    given = {"Resources": {"Z": resource, "One": {"Type": "A", "Properties": {"x": 1}}, "Two": {"Type": "A"}}}
-    assert dict(resources(given, "A")) == {"One": {"x": 1}, "Two": {}}
+def test_entries_that_are_not_resources_are_skipped(resource: Any) -> None:
+    template = {"Resources": {"Z": resource, "One": {"Type": "A", "Properties": {"x": 1}}, "Two": {"Type": "A"}}}
+    assert dict(resources(template, "A")) == {"One": {"x": 1}, "Two": {}}
     assert dict(resources({}, "A")) == {}
 
 
@@ -32,5 +32,5 @@ def test_what_is_no_resource_is_left_out(resource: Any) -> None:
         (5, "5"),
     ],
 )
-def test_references_as_text(value: Any, text: str) -> None:
-    assert plain(value) == text
+def test_values_of_a_template_as_text(value: Any, text: str) -> None:
+    assert template_text(value) == text

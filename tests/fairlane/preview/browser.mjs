@@ -1,8 +1,8 @@
-// Opens an HTML file in headless Chromium and prints, as JSON, what is to be seen on it.
+// Opens an HTML file in headless Chromium and prints facts about its visible contents as JSON.
 //
 //   node browser.mjs page.html '[{"width": 1280, "scheme": "dark", "png": "page.png", "height": 900}]'
 //
-// Chromium, its libraries and its fonts come from a package and are extracted into the temporary folder.
+// An npm package contains Chromium, its libraries and its fonts. They are extracted into the temporary folder.
 import { writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
@@ -19,17 +19,17 @@ function facts() {
     const { x, y, width, height } = element.getBoundingClientRect();
     return { x, y, width, height };
   };
-  const meet = (a, b) =>
+  const overlaps = (a, b) =>
     a.x + 1 < b.x + b.width && b.x + 1 < a.x + a.width && a.y + 1 < b.y + b.height && b.y + 1 < a.y + a.height;
-  const holds = (a, b) =>
+  const contains = (a, b) =>
     a.x - 1 <= b.x && a.y - 1 <= b.y && b.x + b.width <= a.x + a.width + 1 && b.y + b.height <= a.y + a.height + 1;
-  const pairs = (some) => some.flatMap((a, index) => some.slice(index + 1).map((b) => [a, b]));
+  const pairs = (items) => items.flatMap((a, index) => items.slice(index + 1).map((b) => [a, b]));
   const colliding = (elements) =>
     pairs(elements.map((element) => [element.textContent.trim(), rect(element)]))
-      .filter(([a, b]) => meet(a[1], b[1]))
+      .filter(([a, b]) => overlaps(a[1], b[1]))
       .map(([a, b]) => [a[0], b[0]]);
   const texts = (root, selector) =>
-    [...root.querySelectorAll(selector)].filter((one) => one.textContent.trim() && one.getBoundingClientRect().width);
+    [...root.querySelectorAll(selector)].filter((element) => element.textContent.trim() && element.getBoundingClientRect().width);
 
   const widgets = [...document.querySelectorAll(".widget")].map((widget) => {
     const title = widget.querySelector(".title");
@@ -40,7 +40,7 @@ function facts() {
       box: rect(widget),
       title: title ? title.textContent : "",
       titleBox: title ? rect(title) : null,
-      titleIsWhole: !title || (holds(rect(widget), rect(title)) && title.scrollWidth <= title.clientWidth),
+      titleIsWhole: !title || (contains(rect(widget), rect(title)) && title.scrollWidth <= title.clientWidth),
       text: content.innerText,
       scrolls: content.scrollHeight > content.clientHeight + 1 || content.scrollWidth > content.clientWidth + 1,
       charts: charts.map((chart) => ({
@@ -49,7 +49,7 @@ function facts() {
         ticks: texts(chart, ".ytick text").map((text) => text.textContent),
       })),
       cut: charts.flatMap((chart) =>
-        texts(chart, "svg text").filter((text) => !holds(rect(chart), rect(text))).map((text) => text.textContent)
+        texts(chart, "svg text").filter((text) => !contains(rect(chart), rect(text))).map((text) => text.textContent)
       ),
       colliding: [
         ...charts.flatMap((chart) => colliding(texts(chart, "svg text"))),
@@ -57,10 +57,10 @@ function facts() {
       ],
     };
   });
-  const named = widgets.map((widget, index) => [widget.title || `${widget.type} ${index}`, widget.box]);
+  const titles = widgets.map((widget, index) => [widget.title || `${widget.type} ${index}`, widget.box]);
   return {
     widgets,
-    overlapping: pairs(named).filter(([a, b]) => meet(a[1], b[1])).map(([a, b]) => [a[0], b[0]]),
+    overlapping: pairs(titles).filter(([a, b]) => overlaps(a[1], b[1])).map(([a, b]) => [a[0], b[0]]),
     isWiderThanWindow: document.documentElement.scrollWidth > innerWidth,
     background: getComputedStyle(document.body).backgroundColor,
   };
@@ -73,7 +73,7 @@ process.env.FONTCONFIG_FILE = fonts;
 setupLambdaEnvironment(join(tmpdir(), "al2023", "lib"));
 const [executablePath] = await Promise.all([chromium.executablePath(), inflate(join(packed, "al2023.tar.br"))]);
 const browser = await puppeteer.launch({ args: chromium.args, executablePath, headless: "shell" });
-const seen = [];
+const results = [];
 for (const { width, scheme, png, height } of JSON.parse(looks)) {
   const page = await browser.newPage();
   const errors = [];
@@ -85,9 +85,9 @@ for (const { width, scheme, png, height } of JSON.parse(looks)) {
   await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
   await page.goto(pathToFileURL(resolve(file)).href);
   await page.waitForSelector("html[data-drawn]", { timeout: 20_000 }).catch((error) => errors.push(String(error)));
-  seen.push({ width, scheme, errors, requests, ...(await page.evaluate(facts)) });
+  results.push({ width, scheme, errors, requests, ...(await page.evaluate(facts)) });
   if (png) await page.screenshot({ path: png, ...(height ? { clip: { x: 0, y: 0, width, height } } : { fullPage: true }) });
   await page.close();
 }
 await browser.close();
-console.log(JSON.stringify(seen));
+console.log(JSON.stringify(results));

@@ -1,4 +1,4 @@
-"""Bodies of dashboards: where they are found, what their metrics mean, and where their widgets stand."""
+"""Bodies of dashboards: files, metrics, and positions of widgets."""
 
 import json
 import re
@@ -12,21 +12,21 @@ from hypothesis import strategies as st
 
 from fairlane.cloudwatch.samples import MetricKey
 from fairlane.preview import PreviewError
-from fairlane.preview.body import COLUMNS, Properties, Widget, _placed, read_dashboards
-from fairlane.preview.widget_metrics import Line, expanded, labels, with_values
+from fairlane.preview.body import COLUMNS, Properties, Widget, _place_widgets, read_dashboards
+from fairlane.preview.widget_metrics import Line, expand_metrics, labels, render_label
 
 QUEUE = {"JobQueueName": "p4"}
 
 
 def lines(*metrics: list[Any]) -> list[Line]:
-    return expanded(metrics, stat="Average", period=300)
+    return expand_metrics(metrics, stat="Average", period=300)
 
 
 def keys(*metrics: list[Any]) -> list[MetricKey | None]:
     return [line.metric for line in lines(*metrics)]
 
 
-def written(path: Path, content: Any) -> Path:
+def write(path: Path, content: Any) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(content if isinstance(content, str) else json.dumps(content))
     return path
@@ -40,28 +40,31 @@ def template(**bodies: Any) -> dict[str, Any]:
     return {"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}, **resources}}
 
 
-def test_a_metric_repeats_parts_of_the_one_before() -> None:
-    in_use, limit = MetricKey.of("Fairlane", "InUse", QUEUE), MetricKey.of("Fairlane", "Limit", QUEUE)
+def test_a_metric_repeats_parts_of_the_previous_metric() -> None:
+    in_use, limit = (
+        MetricKey.from_dimensions("Fairlane", "InUse", QUEUE),
+        MetricKey.from_dimensions("Fairlane", "Limit", QUEUE),
+    )
     assert keys(["Fairlane", "InUse", "JobQueueName", "p4"], [".", "Limit", ".", "."]) == [in_use, limit]
     share = {"JobQueueName": "p4", "Share": "b"}
-    given = keys(["Fairlane", "InUse", "JobQueueName", "p4", "Share", "a"], ["...", "b"], ["...", {"stat": "Sum"}])
-    assert given[1:] == [MetricKey.of("Fairlane", "InUse", share)] * 2
+    metrics = keys(["Fairlane", "InUse", "JobQueueName", "p4", "Share", "a"], ["...", "b"], ["...", {"stat": "Sum"}])
+    assert metrics[1:] == [MetricKey.from_dimensions("Fairlane", "InUse", share)] * 2
 
 
-def test_options_that_are_null_say_nothing() -> None:
+def test_null_options_are_ignored() -> None:
     empty = {"id": None, "label": None, "stat": None, "period": None, "color": None, "yAxis": None, "visible": None}
     assert lines(["N", "A", empty]) == lines(["N", "A", {}]) == lines(["N", "A"])
 
 
-def test_an_expression_between_metrics_is_not_repeated() -> None:
+def test_a_metric_after_an_expression_repeats_the_last_metric() -> None:
     first, expression, second = lines(
         ["Fairlane", "InUse", "JobQueueName", "p4", {"id": "m1"}], [{"expression": "m1 * 2"}], [".", "Limit", ".", "."]
     )
     assert (first.id, expression.expression, expression.metric) == ("m1", "m1 * 2", None)
-    assert second.metric == MetricKey.of("Fairlane", "Limit", QUEUE)
+    assert second.metric == MetricKey.from_dimensions("Fairlane", "Limit", QUEUE)
 
 
-def test_options_are_the_metric_s_own_and_else_the_widget_s() -> None:
+def test_options_of_a_metric_override_options_of_the_widget() -> None:
     own, other = lines(["N", "A", {"stat": "p95", "period": 60, "yAxis": "right", "visible": False}], ["N", "B"])
     assert (own.stat, own.period, own.right, own.visible) == ("p95", 60, True, False)
     assert (other.stat, other.period, other.right, other.visible) == ("Average", 300, False, True)
@@ -71,20 +74,20 @@ words = st.text("abcxyz/", min_size=1, max_size=3)
 
 
 @given(st.lists(st.lists(words, min_size=4, max_size=4), min_size=1, max_size=5))
-def test_repeating_changes_no_meaning(metrics: list[list[str]]) -> None:
+def test_repeated_parts_give_the_same_metrics(metrics: list[list[str]]) -> None:
     short = [metrics[0]]
-    for before, now in pairwise(metrics):
-        dots = ["." if part == old else part for part, old in zip(now, before, strict=True)]
-        same = next((place for place, part in enumerate(dots) if part != "."), 4)
-        short.append(["...", *now[same:]] if same > 1 else dots)
+    for previous, current in pairwise(metrics):
+        dots = ["." if part == old else part for part, old in zip(current, previous, strict=True)]
+        same = next((index for index, part in enumerate(dots) if part != "."), 4)
+        short.append(["...", *current[same:]] if same > 1 else dots)
     assert keys(*short) == keys(*metrics)
 
 
 @pytest.mark.parametrize(
-    ("metrics", "said"),
+    ("metrics", "message"),
     [
-        ([["Fairlane"]], "metrics.0: not a namespace"),
-        ([["N", "M", "Dimension"]], "metrics.0: not a namespace"),
+        ([["Fairlane"]], "metrics.0: use a namespace"),
+        ([["N", "M", "Dimension"]], "metrics.0: use a namespace"),
         ([["N", "M"], [".", ".", ".", "x"]], "metrics.1: '.' repeats"),
         ([["N", "M"], ["...", "a", "b", "c"]], "metrics.1: '...' repeats"),
         ([[{"label": "no expression"}]], "metrics.0: neither"),
@@ -98,75 +101,86 @@ def test_repeating_changes_no_meaning(metrics: list[list[str]]) -> None:
         ([["N", "M", {"period": []}]], "metrics.0: period: got []"),
     ],
 )
-def test_metrics_that_are_none_are_refused(metrics: list[list[Any]], said: str, tmp_path: Path) -> None:
+def test_invalid_metrics_are_refused(metrics: list[list[Any]], message: str, tmp_path: Path) -> None:
     body = {"widgets": [{"type": "metric", "properties": {"metrics": metrics}}]}
-    with pytest.raises(PreviewError, match=r"body\.json is not a dashboard: .*" + re.escape(said)):
-        read_dashboards(written(tmp_path / "body.json", body))
+    with pytest.raises(PreviewError, match=r"body\.json is not a valid dashboard: .*" + re.escape(message)):
+        read_dashboards(write(tmp_path / "body.json", body))
 
 
-def test_lines_are_called_by_what_tells_them_apart() -> None:
+def test_default_labels_are_the_properties_in_which_the_lines_differ() -> None:
     queue = ["Fairlane", "InUse", "JobQueueName", "p4"]
     assert labels(lines(queue)) == ["InUse"]
     assert labels(lines([*queue, "Share", "a"], ["...", "b"])) == ["a", "b"]
     assert labels(lines(queue, [".", "Limit", ".", "."])) == ["InUse", "Limit"]
-    assert labels(lines([*queue, {"label": "Mine"}], [{"expression": "m1 + 1", "id": "e1"}])) == ["Mine", "e1"]
+    assert labels(lines([*queue, {"label": "Own label"}], [{"expression": "m1 + 1", "id": "e1"}])) == [
+        "Own label",
+        "e1",
+    ]
 
 
-def test_dynamic_labels_are_filled_in() -> None:
-    metric = MetricKey.of("Fairlane", "InUse", {"Share": "a"})
+def test_dynamic_labels_are_rendered() -> None:
+    metric = MetricKey.from_dimensions("Fairlane", "InUse", {"Share": "a"})
     text = "${PROP('Dim.Share')} ${PROP('MetricName')} ${LABEL} ${MAX} ${LAST} ${AVG} ${Unknown}"
-    assert with_values(text, "line", metric, "Sum", [1, 4, 2.5]) == "a InUse line 4 2.5 2.5 ${Unknown}"
-    assert with_values("${MAX}", "line", metric, "Sum", []) == "--"
+    assert render_label(text, "line", metric, "Sum", [1, 4, 2.5]) == "a InUse line 4 2.5 2.5 ${Unknown}"
+    assert render_label("${MAX}", "line", metric, "Sum", []) == "--"
 
 
-def test_every_dashboard_of_a_folder_is_found(tmp_path: Path) -> None:
+def test_all_dashboards_of_a_folder_are_read(tmp_path: Path) -> None:
     body = json.dumps({"widgets": []})
-    written(tmp_path / "a.template.json", template(One=body, Two=body))
-    written(tmp_path / "assembly-x" / "b.template.json", template(Three=body))
-    written(tmp_path / "manifest.json", {"widgets": "none"})
+    write(tmp_path / "a.template.json", template(One=body, Two=body))
+    write(tmp_path / "assembly-x" / "b.template.json", template(Three=body))
+    write(tmp_path / "manifest.json", {"widgets": "none"})
     assert [dashboard.name for dashboard in read_dashboards(tmp_path)] == ["One", "Two", "Three"]
 
 
-UNDRAWN = {"metrics": [{"metricName": "CPUUtilization", "stat": "Average"}], "period": "auto", "annotations": 5}
+UNSUPPORTED = {"metrics": [{"metricName": "CPUUtilization", "stat": "Average"}], "period": "auto", "annotations": 5}
 
 
-@pytest.mark.parametrize("kind", ["explorer", "custom", "chart", "of tomorrow"])
+@pytest.mark.parametrize("kind", ["explorer", "custom", "chart", "unknown type"])
 @pytest.mark.parametrize(
     ("properties", "title"),
-    [({**UNDRAWN, "title": "Fleet"}, "Fleet"), ({**UNDRAWN, "title": ["x"]}, ""), (UNDRAWN, ""), (None, ""), ("", "")],
+    [
+        ({**UNSUPPORTED, "title": "Fleet"}, "Fleet"),
+        ({**UNSUPPORTED, "title": ["x"]}, ""),
+        (UNSUPPORTED, ""),
+        (None, ""),
+        ("", ""),
+    ],
 )
-def test_only_the_title_is_read_of_what_is_not_drawn(kind: str, properties: Any, title: str, tmp_path: Path) -> None:
+def test_only_the_title_of_an_unsupported_widget_is_read(
+    kind: str, properties: Any, title: str, tmp_path: Path
+) -> None:
     body = {"widgets": [{"type": kind, "width": 9, "properties": properties}, {"type": "text"}]}
-    (dashboard,) = read_dashboards(written(tmp_path / "body.json", body))
+    (dashboard,) = read_dashboards(write(tmp_path / "body.json", body))
     first = dashboard.widgets[0]
     assert (first.type, first.width, first.properties) == (kind, 9, Properties(title=title))
 
 
 @pytest.mark.parametrize("kind", ["alarm", "log", "metric", "text"])
-def test_what_is_drawn_is_read(kind: str, tmp_path: Path) -> None:
-    body = {"widgets": [{"type": kind, "properties": UNDRAWN}]}
-    with pytest.raises(PreviewError, match=r"is not a dashboard: widgets\.0\.properties"):
-        read_dashboards(written(tmp_path / "body.json", body))
+def test_invalid_properties_of_a_supported_widget_are_refused(kind: str, tmp_path: Path) -> None:
+    body = {"widgets": [{"type": kind, "properties": UNSUPPORTED}]}
+    with pytest.raises(PreviewError, match=r"is not a valid dashboard: widgets\.0\.properties"):
+        read_dashboards(write(tmp_path / "body.json", body))
 
 
 @pytest.mark.parametrize("properties", [None, {}, {"title": None, "metrics": None, "yAxis": {"left": None}}])
-def test_properties_that_are_null_say_nothing(properties: Any, tmp_path: Path) -> None:
+def test_null_properties_are_ignored(properties: Any, tmp_path: Path) -> None:
     body = {"start": None, "widgets": [{"type": "metric", "height": None, "properties": properties}]}
-    (dashboard,) = read_dashboards(written(tmp_path / "body.json", body))
+    (dashboard,) = read_dashboards(write(tmp_path / "body.json", body))
     assert dashboard.widgets[0].properties == Properties()
 
 
-def test_a_byte_order_mark_is_no_hindrance(tmp_path: Path) -> None:
+def test_a_byte_order_mark_is_ignored(tmp_path: Path) -> None:
     path = tmp_path / "body.json"
     path.write_text('{"widgets": []}', encoding="utf-8-sig")
     assert [dashboard.name for dashboard in read_dashboards(path)] == ["body"]
 
 
-def test_a_body_is_joined_from_its_parts(tmp_path: Path) -> None:
+def test_the_parts_of_a_body_are_joined(tmp_path: Path) -> None:
     parts = ['{"widgets":[{"type":"alarm","properties":{"alarms":["', {"Fn::GetAtt": ["Late", "Arn"]}, '"]}}]}']
     resources = template(Mine={"Fn::Join": ["", parts]})
     resources["Resources"]["Mine"]["Properties"]["DashboardName"] = "training"
-    (dashboard,) = read_dashboards(written(tmp_path / "one.json", resources))
+    (dashboard,) = read_dashboards(write(tmp_path / "one.json", resources))
     assert dashboard.name == "training"
     assert dashboard.widgets[0].properties.alarms == ["${Late.Arn}"]
 
@@ -178,9 +192,9 @@ places = st.fixed_dictionaries(
 
 
 @given(st.lists(places, max_size=12))
-def test_no_widget_stands_upon_another(widgets: list[dict[str, Any]]) -> None:
+def test_widgets_do_not_overlap(widgets: list[dict[str, Any]]) -> None:
     taken: set[tuple[int, int]] = set()
-    for widget in _placed([Widget.model_validate(widget) for widget in widgets]):
+    for widget in _place_widgets([Widget.model_validate(widget) for widget in widgets]):
         assert widget.x is not None
         assert widget.y is not None
         assert widget.x + widget.width <= COLUMNS
@@ -191,40 +205,40 @@ def test_no_widget_stands_upon_another(widgets: list[dict[str, Any]]) -> None:
         taken |= cells
 
 
-def test_widgets_that_are_free_stay_where_they_are(tmp_path: Path) -> None:
-    at = [(0, 0), (6, 0), (0, 9), (18, 3)]
-    body = {"widgets": [{"type": "text", "x": x, "y": y} for x, y in at]}
-    (dashboard,) = read_dashboards(written(tmp_path / "body.json", body))
-    assert {(widget.x, widget.y) for widget in dashboard.widgets} == set(at)
+def test_widgets_that_do_not_overlap_keep_their_positions(tmp_path: Path) -> None:
+    positions = [(0, 0), (6, 0), (0, 9), (18, 3)]
+    body = {"widgets": [{"type": "text", "x": x, "y": y} for x, y in positions]}
+    (dashboard,) = read_dashboards(write(tmp_path / "body.json", body))
+    assert {(widget.x, widget.y) for widget in dashboard.widgets} == set(positions)
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "said"),
+    ("name", "content", "message"),
     [
-        ("gone.json", None, "there is no file or folder"),
-        ("list.json", [], "neither a CloudFormation template nor the body of a dashboard"),
-        ("none.json", template(), "has no dashboards"),
-        ("broken.json", '{\n"widgets": [\n}', r"broken\.json, line 3: this is not JSON"),
-        ("template.json", template(Mine='{"widgets": [\n}'), r"the body of Mine, line 2: this is not JSON"),
-        ("body.json", {"widgets": [{"type": "text", "width": 25}]}, r"not a dashboard: widgets\.0\.width: .*24"),
-        ("empty.json", template(Mine="{}"), "Mine is not a dashboard: widgets: field required"),
+        ("missing.json", None, "missing.json does not exist: use a cdk.out folder"),
+        ("list.json", [], "neither a CloudFormation template nor a dashboard body"),
+        ("none.json", template(), "contains no dashboards"),
+        ("broken.json", '{\n"widgets": [\n}', r"broken\.json, line 3: invalid JSON"),
+        ("template.json", template(Mine='{"widgets": [\n}'), r"the body of Mine, line 2: invalid JSON"),
+        ("body.json", {"widgets": [{"type": "text", "width": 25}]}, r"not a valid dashboard: widgets\.0\.width: .*24"),
+        ("empty.json", template(Mine="{}"), "Mine is not a valid dashboard: widgets: field required"),
         ("deep.json", "[" * 100_000, r"deep\.json is nested too deeply"),
         ("body.json", template(Mine="[" * 100_000), "the body of Mine is nested too deeply"),
-        ("null.json", {"Resources": {"Z": None}}, "has no dashboards"),
-        ("none.json", {"Resources": {"D": {"Type": "AWS::CloudWatch::Dashboard"}}}, "D is not a dashboard"),
-        ("both.json", {"Resources": None, "widgets": None}, "is not a dashboard: widgets: field required"),
+        ("null.json", {"Resources": {"Z": None}}, "contains no dashboards"),
+        ("none.json", {"Resources": {"D": {"Type": "AWS::CloudWatch::Dashboard"}}}, "D is not a valid dashboard"),
+        ("both.json", {"Resources": None, "widgets": None}, "is not a valid dashboard: widgets: field required"),
         ("digits.json", f'{{"widgets": {"9" * 5000}}}', "digits"),
         ("nan.json", '{"widgets": [{"type": "metric", "properties": {"yAxis": {"left": {"max": NaN}}}}]}', "finite"),
         ("big.json", '{"widgets": [{"type": "text", "width": 1e400}]}', "finite"),
     ],
 )
-def test_what_is_no_dashboard_is_told_in_one_line(tmp_path: Path, name: str, content: Any, said: str) -> None:
-    path = tmp_path / name if content is None else written(tmp_path / name, content)
-    with pytest.raises(PreviewError, match=said) as raised:
+def test_an_invalid_file_is_reported_in_one_line(tmp_path: Path, name: str, content: Any, message: str) -> None:
+    path = tmp_path / name if content is None else write(tmp_path / name, content)
+    with pytest.raises(PreviewError, match=message) as error_info:
         read_dashboards(path)
-    assert "\n" not in str(raised.value)
+    assert "\n" not in str(error_info.value)
 
 
-def test_a_folder_without_templates(tmp_path: Path) -> None:
-    with pytest.raises(PreviewError, match="has no CloudFormation templates"):
+def test_a_folder_without_templates_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(PreviewError, match="contains no CloudFormation templates"):
         read_dashboards(tmp_path)

@@ -1,4 +1,4 @@
-"""The page in a browser: in light and in dark, in a narrow and in a wide window, all is drawn and nothing is cut off."""
+"""Page in a browser, for two color schemes and two widths: all contents are rendered and no text is cut off."""
 
 import json
 import os
@@ -21,27 +21,28 @@ pytestmark = [
         not (REPOSITORY / "node_modules" / "@sparticuz" / "chromium").exists(), reason="needs Chromium: npm ci"
     ),
     pytest.mark.skipif(
-        (sys.platform, platform.machine()) != ("linux", "x86_64"), reason="this Chromium is one for Linux on x86-64"
+        (sys.platform, platform.machine()) != ("linux", "x86_64"),
+        reason="the Chromium package supports Linux on x86-64 only",
     ),
 ]
 
 
 @pytest.fixture(scope="module")
-def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[int, str], dict[str, Any]]:
-    """What is to be seen, by the width of the window and the color scheme; one browser shows it all."""
+def looks(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[int, str], dict[str, Any]]:
+    """Return facts about the page by window width and color scheme, from one browser."""
     folder = tmp_path_factory.mktemp("browser")
     preview(HERE / "dashboard.json", folder / "dashboard.html")
-    looks = json.dumps([{"width": width, "scheme": scheme} for width, scheme in LOOKS])
-    command = ["node", str(HERE / "browser.mjs"), str(folder / "dashboard.html"), looks]
+    requests = json.dumps([{"width": width, "scheme": scheme} for width, scheme in LOOKS])
+    command = ["node", str(HERE / "browser.mjs"), str(folder / "dashboard.html"), requests]
     environment = os.environ | {"TMPDIR": str(folder)}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=120)
     assert done.returncode == 0, done.stderr
-    return {(one["width"], one["scheme"]): one for one in json.loads(done.stdout)}
+    return {(look["width"], look["scheme"]): look for look in json.loads(done.stdout)}
 
 
 @pytest.fixture(params=LOOKS, ids=lambda look: f"{look[0]}-{look[1]}")
-def look(request: pytest.FixtureRequest, seen: dict[tuple[int, str], dict[str, Any]]) -> dict[str, Any]:
-    return seen[request.param]
+def look(request: pytest.FixtureRequest, looks: dict[tuple[int, str], dict[str, Any]]) -> dict[str, Any]:
+    return looks[request.param]
 
 
 def expected() -> list[dict[str, Any]]:
@@ -49,30 +50,30 @@ def expected() -> list[dict[str, Any]]:
     return sorted(widgets, key=lambda widget: (widget["y"], widget["x"]))
 
 
-def test_nothing_goes_wrong_and_nothing_is_fetched(look: dict[str, Any]) -> None:
+def test_the_page_has_no_errors_and_sends_no_requests(look: dict[str, Any]) -> None:
     assert look["errors"] == []
     assert look["requests"] == []
 
 
-def test_every_widget_is_there_with_its_title(look: dict[str, Any]) -> None:
+def test_the_page_has_all_widgets_with_their_titles(look: dict[str, Any]) -> None:
     titles = [(widget["type"], widget["properties"].get("title", "")) for widget in expected()]
     assert [(widget["type"], widget["title"]) for widget in look["widgets"]] == titles
     assert [widget["title"] for widget in look["widgets"] if not widget["titleIsWhole"]] == []
     for box in (widget["titleBox"] for widget in look["widgets"] if widget["title"]):
-        assert box["height"] > 14  # a browser without fonts draws nothing
+        assert box["height"] > 14  # Without fonts, a browser renders no text.
         assert box["width"] > 50
 
 
-def test_no_two_widgets_overlap_and_the_grid_is_kept(look: dict[str, Any]) -> None:
+def test_widgets_do_not_overlap_and_have_the_sizes_of_the_grid(look: dict[str, Any]) -> None:
     assert look["overlapping"] == []
     assert not look["isWiderThanWindow"]
     column = (look["width"] - 40) / 24
-    for widget, given in zip(look["widgets"], expected(), strict=True):
-        assert widget["box"]["width"] == pytest.approx(given["width"] * column, abs=10)
-        assert widget["box"]["height"] == given["height"] * 50 - 8
+    for widget, definition in zip(look["widgets"], expected(), strict=True):
+        assert widget["box"]["width"] == pytest.approx(definition["width"] * column, abs=10)
+        assert widget["box"]["height"] == definition["height"] * 50 - 8
 
 
-def test_charts_are_drawn_and_no_text_is_cut_off_or_upon_another(look: dict[str, Any]) -> None:
+def test_charts_are_rendered_and_no_text_is_cut_off_or_overlaps(look: dict[str, Any]) -> None:
     charts = [chart for widget in look["widgets"] for chart in widget["charts"]]
     assert len(charts) == 14
     for chart in charts:
@@ -82,12 +83,12 @@ def test_charts_are_drawn_and_no_text_is_cut_off_or_upon_another(look: dict[str,
         assert (widget["cut"], widget["colliding"], widget["scrolls"]) == ([], [], False), widget["title"]
 
 
-def test_an_axis_shows_both_its_ends(look: dict[str, Any]) -> None:
+def test_an_axis_shows_its_minimum_and_maximum(look: dict[str, Any]) -> None:
     (chart,) = next(widget for widget in look["widgets"] if widget["title"].startswith("GPU util"))["charts"]
     assert [chart["ticks"][0], chart["ticks"][-1]] == ["0", "100"]
 
 
-def test_states_and_numbers_are_in_words(look: dict[str, Any]) -> None:
+def test_the_page_shows_states_and_numbers_as_text(look: dict[str, Any]) -> None:
     text = {widget["title"]: widget["text"] for widget in look["widgets"]}
     assert text["Alarms"].count("Not evaluated") == 3
     assert "Capacity in use" in text["Now"]
@@ -95,6 +96,6 @@ def test_states_and_numbers_are_in_words(look: dict[str, Any]) -> None:
     assert text["Nothing here"] == "No data"
 
 
-def test_dark_is_dark(seen: dict[tuple[int, str], dict[str, Any]]) -> None:
-    light, dark = (seen[1280, scheme]["background"] for scheme in ("light", "dark"))
+def test_the_background_follows_the_color_scheme(looks: dict[tuple[int, str], dict[str, Any]]) -> None:
+    light, dark = (looks[1280, scheme]["background"] for scheme in ("light", "dark"))
     assert (light, dark) == ("rgb(242, 243, 243)", "rgb(15, 20, 26)")

@@ -1,4 +1,4 @@
-"""Made-up data: plausible, consistent, and the same for the same seed."""
+"""Generated data: plausible, consistent, and reproducible by seed."""
 
 from functools import cache
 
@@ -6,7 +6,7 @@ import pytest
 
 from fairlane.cloudwatch.samples import MetricKey, Samples
 from fairlane.preview.queue_day import Capacity
-from fairlane.preview.sample_data import capacity_of, generated, searched_metrics
+from fairlane.preview.sample_data import generate_samples, matching_metrics, queue_capacities
 
 START, HOURS = 1_772_560_800, 24
 TIMES = range(START, START + HOURS * 3600, 300)
@@ -29,15 +29,15 @@ QUEUE_METRICS = (
 )
 
 
-def of_queue(name: str, share: str | None = None) -> MetricKey:
-    return MetricKey.of("Fairlane", name, {"JobQueueName": "p4"} | ({"Share": share} if share else {}))
+def queue_metric(name: str, share: str | None = None) -> MetricKey:
+    return MetricKey.from_dimensions("Fairlane", name, {"JobQueueName": "p4"} | ({"Share": share} if share else {}))
 
 
 @cache
-def make(seed: int = 0) -> Samples:
-    wanted = [of_queue(name) for name in QUEUE_METRICS]
-    wanted += [of_queue(name, share) for name in SHARE_METRICS for share in "ab"]
-    return generated(dict.fromkeys(wanted, 60), start=START, end=TIMES.stop, seed=seed, capacity=CAPACITY)
+def sample_day(seed: int = 0) -> Samples:
+    metrics = [queue_metric(name) for name in QUEUE_METRICS]
+    metrics += [queue_metric(name, share) for name in SHARE_METRICS for share in "ab"]
+    return generate_samples(dict.fromkeys(metrics, 60), start=START, end=TIMES.stop, seed=seed, capacities=CAPACITY)
 
 
 def values(samples: Samples, key: MetricKey, statistic: str = "Maximum") -> list[float]:
@@ -45,27 +45,27 @@ def values(samples: Samples, key: MetricKey, statistic: str = "Maximum") -> list
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_shares_are_the_queue_and_never_above_its_limit(seed: int) -> None:
-    samples = make(seed)
+def test_the_usage_of_shares_adds_up_and_never_exceeds_the_limit(seed: int) -> None:
+    samples = sample_day(seed)
     for name in ("CapacityInUse", "GpusInUse", "RunnableJobs"):
-        shares = zip(values(samples, of_queue(name, "a")), values(samples, of_queue(name, "b")), strict=True)
-        assert [sum(pair) for pair in shares] == values(samples, of_queue(name))
-    in_use = values(samples, of_queue("CapacityInUse"))
+        shares = zip(values(samples, queue_metric(name, "a")), values(samples, queue_metric(name, "b")), strict=True)
+        assert [sum(pair) for pair in shares] == values(samples, queue_metric(name))
+    in_use = values(samples, queue_metric("CapacityInUse"))
     assert len(in_use) == HOURS * 60
     assert max(in_use) <= 100
-    assert values(samples, of_queue("CapacityUtilization")) == in_use
-    assert set(values(samples, of_queue("CapacityLimit"))) == {100}
+    assert values(samples, queue_metric("CapacityUtilization")) == in_use
+    assert set(values(samples, queue_metric("CapacityLimit"))) == {100}
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_what_is_borrowed_is_lent(seed: int) -> None:
-    samples = make(seed)
+def test_borrowed_capacity_equals_lent_capacity(seed: int) -> None:
+    samples = sample_day(seed)
     for share, entitled in (("a", 60), ("b", 40)):
-        assert set(values(samples, of_queue("CapacityEntitlement", share))) == {entitled}
-        in_use = values(samples, of_queue("CapacityInUse", share))
-        assert values(samples, of_queue("CapacityBorrowed", share)) == [max(0, used - entitled) for used in in_use]
+        assert set(values(samples, queue_metric("CapacityEntitlement", share))) == {entitled}
+        in_use = values(samples, queue_metric("CapacityInUse", share))
+        assert values(samples, queue_metric("CapacityBorrowed", share)) == [max(0, used - entitled) for used in in_use]
     borrowed, lent = (
-        [sum(pair) for pair in zip(*(values(samples, of_queue(name, share)) for share in "ab"), strict=True)]
+        [sum(pair) for pair in zip(*(values(samples, queue_metric(name, share)) for share in "ab"), strict=True)]
         for name in ("CapacityBorrowed", "CapacityLent")
     )
     assert lent == pytest.approx(borrowed)
@@ -73,25 +73,25 @@ def test_what_is_borrowed_is_lent(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_jobs_wait_longer_while_the_queue_is_full_and_not_at_all_while_none_wait(seed: int) -> None:
-    samples = make(seed)
-    waiting = values(samples, of_queue("RunnableJobs"))
-    oldest = values(samples, of_queue("OldestRunnableAge"))
+def test_the_oldest_wait_grows_in_a_full_queue_and_is_zero_without_waiting_jobs(seed: int) -> None:
+    samples = sample_day(seed)
+    waiting = values(samples, queue_metric("RunnableJobs"))
+    oldest = values(samples, queue_metric("OldestRunnableAge"))
     assert [age > 0 for age in oldest] == [jobs > 0 for jobs in waiting]
     assert max(oldest) > 1800
     assert min(waiting) == 0
 
 
-def test_the_same_seed_makes_the_same() -> None:
-    key = of_queue("CapacityInUse")
-    assert values(make(1), key) == values(make.__wrapped__(1), key) != values(make(2), key)
+def test_the_same_seed_gives_the_same_samples() -> None:
+    key = queue_metric("CapacityInUse")
+    assert values(sample_day(1), key) == values(sample_day.__wrapped__(1), key) != values(sample_day(2), key)
 
 
-def test_what_else_is_made_up_changes_nothing() -> None:
-    key = of_queue("CapacityInUse")
-    wanted = {key: 60, MetricKey.of("AWS/Lambda", "Duration", {"FunctionName": "f"}): 60}
-    alone = generated(wanted, start=START, end=TIMES.stop, seed=0, capacity=CAPACITY)
-    assert values(alone, key) == values(make(), key)
+def test_samples_of_a_metric_do_not_depend_on_other_metrics() -> None:
+    key = queue_metric("CapacityInUse")
+    periods = {key: 60, MetricKey.from_dimensions("AWS/Lambda", "Duration", {"FunctionName": "f"}): 60}
+    separate = generate_samples(periods, start=START, end=TIMES.stop, seed=0, capacities=CAPACITY)
+    assert values(separate, key) == values(sample_day(), key)
 
 
 @pytest.mark.parametrize(
@@ -104,51 +104,56 @@ def test_what_else_is_made_up_changes_nothing() -> None:
         ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName"),
     ],
 )
-def test_the_exporter_is_healthy(namespace: str, name: str, dimension: str) -> None:
-    key = MetricKey.of(namespace, name, {dimension: "x"})
-    samples = generated({key: 60}, start=START, end=TIMES.stop, seed=0, capacity={})
+def test_error_metrics_of_the_exporter_are_zero(namespace: str, name: str, dimension: str) -> None:
+    key = MetricKey.from_dimensions(namespace, name, {dimension: "x"})
+    samples = generate_samples({key: 60}, start=START, end=TIMES.stop, seed=0, capacities={})
     assert set(values(samples, key)) == {0}
 
 
-def test_jobs_of_aws_batch_are_counted_and_timed() -> None:
-    done, failed, ran = (
-        MetricKey.of("AWS/Batch", name, {"JobQueueName": "p4"})
+def test_metrics_of_aws_batch_have_counts_and_durations() -> None:
+    succeeded, failed, duration = (
+        MetricKey.from_dimensions("AWS/Batch", name, {"JobQueueName": "p4"})
         for name in ("JobsMovedToSucceeded", "JobsMovedToFailed", "JobAttemptExecutionDuration")
     )
-    samples = generated(dict.fromkeys((done, failed, ran), 300), start=START, end=TIMES.stop, seed=0, capacity=CAPACITY)
-    assert 0 < sum(values(samples, failed, "Sum")) < sum(values(samples, done, "Sum")) / 10
-    assert 600_000 < max(values(samples, ran)) < 86_400_000
+    samples = generate_samples(
+        dict.fromkeys((succeeded, failed, duration), 300), start=START, end=TIMES.stop, seed=0, capacities=CAPACITY
+    )
+    assert 0 < sum(values(samples, failed, "Sum")) < sum(values(samples, succeeded, "Sum")) / 10
+    assert 600_000 < max(values(samples, duration)) < 86_400_000
 
 
-def test_longer_periods_have_fewer_samples_of_the_same_sum() -> None:
-    key = of_queue("GpuSeconds")
-    rare, often = (
-        generated({key: period}, start=START, end=TIMES.stop, seed=0, capacity=CAPACITY) for period in (300, 60)
+def test_longer_periods_have_fewer_samples_with_the_same_sum() -> None:
+    key = queue_metric("GpuSeconds")
+    long, short = (
+        generate_samples({key: period}, start=START, end=TIMES.stop, seed=0, capacities=CAPACITY)
+        for period in (300, 60)
     )
     count, total = ("SampleCount", "Sum")
-    assert sum(values(rare, key, count)) * 5 == sum(values(often, key, count))
-    assert sum(values(rare, key, total)) == pytest.approx(sum(values(often, key, total)))
+    assert sum(values(long, key, count)) * 5 == sum(values(short, key, count))
+    assert sum(values(long, key, total)) == pytest.approx(sum(values(short, key, total)))
 
 
-def test_searches_find_made_up_shares_reasons_and_hosts() -> None:
+def test_searches_match_generated_shares_reasons_and_hosts() -> None:
     share = "SEARCH('{Fairlane,JobQueueName,Share} MetricName=\"GpusInUse\" JobQueueName=\"p4\"', 'Average', 60)"
-    assert [*searched_metrics(f"SUM({share})", {"p4": ["a", "b"]})] == [of_queue("GpusInUse", name) for name in "ab"]
+    assert [*matching_metrics(f"SUM({share})", {"p4": ["a", "b"]})] == [
+        queue_metric("GpusInUse", name) for name in "ab"
+    ]
     reason = 'SEARCH(\'{"Fairlane",JobQueueName,Reason} MetricName="JobFailures"\', "Sum", 60)'
-    assert MetricKey.of("Fairlane", "JobFailures", {"JobQueueName": "p4", "Reason": "SpotReclaim"}) in set(
-        searched_metrics(reason, {"p4": []})
+    assert MetricKey.from_dimensions("Fairlane", "JobFailures", {"JobQueueName": "p4", "Reason": "SpotReclaim"}) in set(
+        matching_metrics(reason, {"p4": []})
     )
     host = "SEARCH('{/aws/sagemaker/TrainingJobs,Host} MetricName=\"GPUUtilization\"', 'Average', 60)"
-    assert {key.namespace for key in searched_metrics(host, {})} == {"/aws/sagemaker/TrainingJobs"}
-    assert [*searched_metrics("SEARCH('{Other,Thing} MetricName=\"X\"', 'Sum', 60)", {})] == []
+    assert {key.namespace for key in matching_metrics(host, {})} == {"/aws/sagemaker/TrainingJobs"}
+    assert [*matching_metrics("SEARCH('{Other,Thing} MetricName=\"X\"', 'Sum', 60)", {})] == []
 
 
-def test_capacity_is_what_the_exporter_is_told() -> None:
-    told = (
+def test_capacities_are_those_of_the_exporter_input() -> None:
+    event = (
         '{"queues":[{"name":"g6","shares":{"x":{"NUM_INSTANCES":12}},"limit":{"NUM_INSTANCES":16},'
         '"instance_type":"ml.g6.12xlarge"},{"name":"old","shares":{},"limit":{}}]}'
     )
-    schedule = {"Type": "AWS::Scheduler::Schedule", "Properties": {"Target": {"Input": told}}}
-    assert capacity_of({"Resources": {"Z": None, "Every": schedule}}) == {
+    schedule = {"Type": "AWS::Scheduler::Schedule", "Properties": {"Target": {"Input": event}}}
+    assert queue_capacities({"Resources": {"Z": None, "Schedule": schedule}}) == {
         "g6": Capacity(limit=16, shares={"x": 12}, gpus=4)
     }
 
@@ -169,6 +174,6 @@ def test_capacity_is_what_the_exporter_is_told() -> None:
         {"Target": {"Input": '{"queues": [{"limit": {"NUM_INSTANCES": 5}}]}'}},
     ],
 )
-def test_schedules_of_other_things_say_nothing(properties: object) -> None:
+def test_schedules_of_other_targets_are_ignored(properties: object) -> None:
     schedule = {"Type": "AWS::Scheduler::Schedule", "Properties": properties}
-    assert capacity_of({"Resources": {"Other": schedule}}) == {}
+    assert queue_capacities({"Resources": {"Other": schedule}}) == {}

@@ -1,4 +1,4 @@
-"""Logs that data are read from, the time that is shown, and alarms on a page."""
+"""Logs with data, the time range, and alarms of a page."""
 
 import json
 import re
@@ -17,7 +17,7 @@ Write = Callable[[Sequence[str]], str]
 
 
 def as_events(lines: Sequence[str], **more: object) -> str:
-    """What `aws logs filter-log-events` prints."""
+    """Return the output of `aws logs filter-log-events`."""
     events = [{"logStreamName": STREAM, "timestamp": NOON, "message": line + "\n", "eventId": "3"} for line in lines]
     return json.dumps({"events": [{"eventId": "0"}, None, *events], "searchedLogStreams": []} | more, indent=4)
 
@@ -27,19 +27,19 @@ FORMATS: dict[str, Write] = {
     "short": lambda lines: "".join(f"2026-03-04T12:00:07 {line}\n" for line in lines),
     "detailed": lambda lines: "".join(f"2026-03-04T12:00:07.513000+00:00 {STREAM} {line}\n" for line in lines),
     "byte order mark": lambda lines: "\ufeff" + "\n".join(lines),
-    "ends of Windows": "\r\n".join,
+    "Windows line ends": "\r\n".join,
     "events": as_events,
     "events with a byte order mark": lambda lines: "\ufeff" + as_events(lines),
 }
 
 
 @pytest.fixture(autouse=True)
-def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def drawn(content: Any, log: str | None = None) -> str:
-    """The page without the charting library."""
+def rendered_page(content: Any, log: str | None = None) -> str:
+    """Return the page without the charting library."""
     Path("in.json").write_text(json.dumps(content))
     if log is not None:
         Path("log").write_text(log, encoding="utf-8", newline="")
@@ -47,10 +47,10 @@ def drawn(content: Any, log: str | None = None) -> str:
     return re.sub(r"<script>/\*\*.*?</script>", "", Path("out.html").read_text(), count=1, flags=re.DOTALL)
 
 
-def line_of(page: str) -> dict[str, Any]:
-    found = re.search(r"const figures = (.*);$", page, re.MULTILINE)
-    assert found
-    (figure,) = json.loads(found[1]).values()
+def first_line(page: str) -> dict[str, Any]:
+    match = re.search(r"const figures = (.*);$", page, re.MULTILINE)
+    assert match
+    (figure,) = json.loads(match[1]).values()
     return dict(figure["data"][0])
 
 
@@ -59,50 +59,50 @@ def graph(*more: Any) -> dict[str, Any]:
     return {"widgets": [{"type": "metric", "properties": {"metrics": [metric, *more]}}]}
 
 
-def log_of(values: dict[int, float], capsys: pytest.CaptureFixture[str]) -> list[str]:
-    """What the exporter's functions print, and what AWS Lambda prints around it."""
+def exporter_log(values: dict[int, float], capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """Return the log of the exporter's functions, with the lines of AWS Lambda."""
     for minute, value in values.items():
         metrics = Metrics()
         metrics.add("RunnableJobs", value, queue="p4", time=(NOON + 60 * minute) * 1000)
         metrics.write((NOON + 60 * minute) * 1000)
-    printed = capsys.readouterr().out.splitlines()
-    return ["START RequestId: 5f0c Version: $LATEST", '{"level":"INFO","message":"{"}', *printed, "END RequestId: 5f0c"]
+    lines = capsys.readouterr().out.splitlines()
+    return ["START RequestId: 5f0c Version: $LATEST", '{"level":"INFO","message":"{"}', *lines, "END RequestId: 5f0c"]
 
 
 @pytest.mark.parametrize("write", FORMATS.values(), ids=FORMATS)
-def test_a_log_is_read_as_tools_write_it(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
-    line = line_of(drawn(graph(), write(log_of({0: 3, 1: 5}, capsys))))
-    seen = {time: value for time, value in zip(line["x"], line["y"], strict=True) if value is not None}
-    assert seen == {"2026-03-04 12:00:00": 3, "2026-03-04 12:01:00": 5}
+def test_a_log_is_read_in_each_format(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    line = first_line(rendered_page(graph(), write(exporter_log({0: 3, 1: 5}, capsys))))
+    points = {time: value for time, value in zip(line["x"], line["y"], strict=True) if value is not None}
+    assert points == {"2026-03-04 12:00:00": 3, "2026-03-04 12:01:00": 5}
 
 
-def test_a_line_ends_where_files_say_so(capsys: pytest.CaptureFixture[str]) -> None:
-    line = log_of({0: 3}, capsys)[2]
+def test_unicode_line_separators_do_not_end_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    line = exporter_log({0: 3}, capsys)[2]
     separated = line[:-1] + ',"note":"one\u2028two\u0085three"}'
-    assert line_of(drawn(graph(), separated))["y"][0] == 3
+    assert first_line(rendered_page(graph(), separated))["y"][0] == 3
 
 
-ODD = '{"_aws": {"Timestamp": 1, "CloudWatchMetrics": [{}]}}'
-FAR = '{"_aws": {"Timestamp": 99999999999999999, "CloudWatchMetrics": []}}'
-NOT_QUITE = "this is not quite the embedded metric format"
+INVALID = '{"_aws": {"Timestamp": 1, "CloudWatchMetrics": [{}]}}'
+INVALID_TIME = '{"_aws": {"Timestamp": 99999999999999999, "CloudWatchMetrics": []}}'
+MESSAGE = "invalid embedded metric format"
 
 
 @pytest.mark.parametrize(
-    ("log", "said"),
+    ("log", "message"),
     [
-        ("{}\n" + ODD, f"log, line 2: {NOT_QUITE}"),
-        (as_events(["{}", ODD]), f"log, event 3: {NOT_QUITE}"),
-        (FAR, f"log, line 1: {NOT_QUITE}: Timestamp: got 99999999999999999, allowed: milliseconds since 1970"),
-        ("[" * 100_000, "log has no line in the embedded metric format"),
-        ('{"a": ' * 100_000, "log has no line in the embedded metric format"),
-        ('{"events": []}', "log has no line in the embedded metric format"),
-        ('{"events": 5}', "log has no line in the embedded metric format"),
+        ("{}\n" + INVALID, f"log, line 2: {MESSAGE}"),
+        (as_events(["{}", INVALID]), f"log, event 3: {MESSAGE}"),
+        (INVALID_TIME, f"log, line 1: {MESSAGE}: Timestamp: got 99999999999999999, allowed: milliseconds since 1970"),
+        ("[" * 100_000, "log contains no line in the embedded metric format"),
+        ('{"a": ' * 100_000, "log contains no line in the embedded metric format"),
+        ('{"events": []}', "log contains no line in the embedded metric format"),
+        ('{"events": 5}', "log contains no line in the embedded metric format"),
     ],
 )
-def test_what_is_wrong_with_a_log_is_told_in_one_sentence(log: str, said: str) -> None:
-    with pytest.raises(PreviewError) as raised:
-        drawn(graph(), log)
-    assert str(raised.value) == said
+def test_an_invalid_log_is_reported_in_one_sentence(log: str, message: str) -> None:
+    with pytest.raises(PreviewError) as error_info:
+        rendered_page(graph(), log)
+    assert str(error_info.value) == message
 
 
 @pytest.mark.parametrize(
@@ -114,21 +114,23 @@ def test_what_is_wrong_with_a_log_is_told_in_one_sentence(log: str, said: str) -
         ("0001-01-01T00:00:00+14:00", "2024-12-04"),
     ],
 )
-def test_no_more_is_shown_than_is_kept(start: str | None, day: str, capsys: pytest.CaptureFixture[str]) -> None:
-    page = drawn({"start": start, "widgets": []}, "\n".join(log_of({0: 3}, capsys)))
+def test_the_time_range_is_limited_to_the_retention_of_metrics(
+    start: str | None, day: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = rendered_page({"start": start, "widgets": []}, "\n".join(exporter_log({0: 3}, capsys)))
     assert f'<p class="about">{day} 12:01 to 2026-03-04 12:01 UTC</p>' in page
 
 
-def test_a_start_of_too_many_digits_is_no_time(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(PreviewError, match="is no time"):
-        drawn({"start": "-P" + "9" * 5000 + "D", "widgets": []}, "\n".join(log_of({0: 3}, capsys)))
+def test_a_start_with_too_many_digits_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(PreviewError, match=r"start: got '-P9+D', allowed: a time in ISO 8601"):
+        rendered_page({"start": "-P" + "9" * 5000 + "D", "widgets": []}, "\n".join(exporter_log({0: 3}, capsys)))
 
 
-def test_an_expression_that_is_nested_too_deeply_is_told_where_it_stands(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_widget_shows_that_an_expression_is_nested_too_deeply(capsys: pytest.CaptureFixture[str]) -> None:
     deep = [{"expression": "(" * 5000 + "m" + ")" * 5000}]
-    page = drawn(graph(deep), "\n".join(log_of({0: 3}, capsys)))
-    assert "it is nested too deeply</p>" in page
-    assert line_of(page)["y"][0] == 3
+    page = rendered_page(graph(deep), "\n".join(exporter_log({0: 3}, capsys)))
+    assert " is nested too deeply</p>" in page
+    assert first_line(page)["y"][0] == 3
 
 
 def alarm(threshold: float, **more: Any) -> dict[str, Any]:
@@ -151,20 +153,20 @@ ALARMS: dict[str, Any] = {
 
 
 def alarms(capsys: pytest.CaptureFixture[str], *shown: str, **more: Any) -> str:
-    """A page with an alarm widget of a template, five jobs being ready to run."""
+    """Return a page with an alarm widget of a template. Five jobs are runnable."""
     arns = [name if ":" in name else f"${{{name}.Arn}}" for name in shown]
     body = {"widgets": [{"type": "alarm", "properties": {"title": "States", "alarms": arns, **more}}]}
     dashboard = {"Type": "AWS::CloudWatch::Dashboard", "Properties": {"DashboardBody": json.dumps(body)}}
-    log = "\n".join(log_of(dict.fromkeys(range(9), 5.0), capsys))
-    return drawn({"Resources": {"D": dashboard, **ALARMS}}, log)
+    log = "\n".join(exporter_log(dict.fromkeys(range(9), 5.0), capsys))
+    return rendered_page({"Resources": {"D": dashboard, **ALARMS}}, log)
 
 
 def chips(page: str) -> dict[str, str]:
-    found = re.findall(r'<b class="state">([^<]*)</b> <span class="name">([^<]*)<', page)
-    return {name: words for words, name in found}
+    rows = re.findall(r'<b class="state">([^<]*)</b> <span class="name">([^<]*)<', page)
+    return {name: words for words, name in rows}
 
 
-def test_alarms_beside_one_that_is_not_evaluated_are(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_alarm_that_is_not_evaluated_does_not_affect_other_alarms(capsys: pytest.CaptureFixture[str]) -> None:
     assert chips(alarms(capsys, "Band", "Bare", "OfBand", "Busy", "Quiet", "OfBusy")) == {
         **dict.fromkeys(("Band", "Bare", "OfBand"), "Not evaluated"),
         "Busy": "In alarm",
@@ -173,9 +175,9 @@ def test_alarms_beside_one_that_is_not_evaluated_are(capsys: pytest.CaptureFixtu
     }
 
 
-def test_made_up_data_need_no_alarm_that_can_be_read() -> None:
+def test_data_are_generated_if_alarms_are_not_supported() -> None:
     dashboard = {"Type": "AWS::CloudWatch::Dashboard", "Properties": {"DashboardBody": json.dumps(graph())}}
-    assert len(line_of(drawn({"Resources": {"D": dashboard, **ALARMS}}))["y"]) > 100
+    assert len(first_line(rendered_page({"Resources": {"D": dashboard, **ALARMS}}))["y"]) > 100
 
 
 @pytest.mark.parametrize(
@@ -186,7 +188,7 @@ def test_made_up_data_need_no_alarm_that_can_be_read() -> None:
         (["OK", "ALARM"], {"Busy": "In alarm", "Quiet": "OK", "named": "In alarm"}),
     ],
 )
-def test_only_alarms_in_the_states_that_are_asked_for(
+def test_an_alarm_widget_shows_only_alarms_in_the_states_of_its_filter(
     states: list[str], shown: dict[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     named = "arn:aws:cloudwatch:us-east-1:111122223333:alarm:named"
@@ -194,18 +196,18 @@ def test_only_alarms_in_the_states_that_are_asked_for(
 
 
 @pytest.mark.parametrize(
-    ("names", "states", "said"),
+    ("names", "states", "message"),
     [
-        (["Quiet"], ["ALARM"], "None in state ALARM"),
-        (["Busy", "Quiet"], ["INSUFFICIENT_DATA"], "None in state INSUFFICIENT_DATA"),
-        (["Quiet"], ["ALARM", "INSUFFICIENT_DATA"], "None in state ALARM or INSUFFICIENT_DATA"),
-        (["Quiet", "Band", "Gone"], ["ALARM"], "None in state ALARM; 2 not evaluated"),
+        (["Quiet"], ["ALARM"], "No alarm in state ALARM"),
+        (["Busy", "Quiet"], ["INSUFFICIENT_DATA"], "No alarm in state INSUFFICIENT_DATA"),
+        (["Quiet"], ["ALARM", "INSUFFICIENT_DATA"], "No alarm in state ALARM or INSUFFICIENT_DATA"),
+        (["Quiet", "Band", "Missing"], ["ALARM"], "No alarm in state ALARM; 2 not evaluated"),
     ],
 )
-def test_that_none_is_in_a_state_is_told(
-    names: list[str], states: list[str], said: str, capsys: pytest.CaptureFixture[str]
+def test_an_alarm_widget_without_matching_alarms_shows_a_text(
+    names: list[str], states: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     page = alarms(capsys, *names, states=states)
     assert chips(page) == {}
     assert '<h2 class="title">States</h2>' in page
-    assert re.search(r'<div class="content text"><p>([^<]*)</p>', page).group(1) == said  # type: ignore[union-attr]
+    assert re.search(r'<div class="content text"><p>([^<]*)</p>', page).group(1) == message  # type: ignore[union-attr]
