@@ -1,4 +1,4 @@
-"""The GPU machines, queues and job definitions of the example environment in hand-written L1s, unchecked."""
+"""GPU resources of the example environment as hand-written L1s, without checks."""
 
 from typing import Any
 
@@ -13,24 +13,26 @@ SERVICES = ["ecs", "ecs-agent", "ecs-telemetry", "ecr.api", "ecr.dkr", "logs", "
 
 
 def allow(actions: list[str], *resources: str, **condition: Any) -> dict[str, Any]:
-    """A statement of a policy."""
+    """Return a policy statement with the effect Allow."""
     return {"Effect": "Allow", "Action": actions, "Resource": list(resources)} | condition
 
 
 def role(stack: cdk.Stack, name: str, service: str, statements: list[dict[str, Any]]) -> iam.CfnRole:
-    """A role with one policy, whose wildcards are acknowledged."""
+    """Create a role with one policy, and acknowledge its wildcards."""
     trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": service}}
     policy = iam.CfnRole.PolicyProperty(policy_name="Policy", policy_document={"Statement": statements})
-    made = iam.CfnRole(stack, name, assume_role_policy_document={"Statement": [trust]}, policies=[policy])
-    wild = {one for statement in statements for one in statement["Resource"] if "*" in one}
-    found = [*(f"Resource::{one}" for one in wild), "Action::ecs:Submit*"]
-    acknowledgments = [cdk.Acknowledgment(id=f"AwsSolutions-IAM5[{one}]", reason="as the agent needs") for one in found]
-    cdk.Validations.of(made).acknowledge(*acknowledgments)
-    return made
+    resource = iam.CfnRole(stack, name, assume_role_policy_document={"Statement": [trust]}, policies=[policy])
+    wildcards = {arn for statement in statements for arn in statement["Resource"] if "*" in arn}
+    findings = [*(f"Resource::{arn}" for arn in wildcards), "Action::ecs:Submit*"]
+    acknowledgments = [
+        cdk.Acknowledgment(id=f"AwsSolutions-IAM5[{finding}]", reason="the agent needs it") for finding in findings
+    ]
+    cdk.Validations.of(resource).acknowledge(*acknowledgments)
+    return resource
 
 
 def network(stack: cdk.Stack) -> tuple[ec2.CfnVPC, list[str]]:
-    """A VPC of two private subnets, with endpoints and a flow log."""
+    """Create a VPC with two private subnets, endpoints and a flow log."""
     vpc = ec2.CfnVPC(stack, "vpc", cidr_block="10.0.0.0/16", enable_dns_hostnames=True, enable_dns_support=True)
     subnets, tables = [], []
     for number, block in enumerate(("10.0.0.0/19", "10.0.32.0/19")):
@@ -76,10 +78,17 @@ def network(stack: cdk.Stack) -> tuple[ec2.CfnVPC, list[str]]:
 
 
 def compute_environment(
-    stack: cdk.Stack, name: str, machine: str, vcpus: int, vpc: ec2.CfnVPC, subnets: list[str], *, kind: str = "EC2"
+    stack: cdk.Stack,
+    name: str,
+    instance_type: str,
+    vcpus: int,
+    vpc: ec2.CfnVPC,
+    subnets: list[str],
+    *,
+    kind: str = "EC2",
 ) -> batch.CfnComputeEnvironment:
-    """Machines with their role, launch template and security group; those of p5 with EFA."""
-    efa = machine.startswith("p5")
+    """Create a compute environment with its role, launch template and security group; p5 instances have EFA."""
+    efa = instance_type.startswith("p5")
     place = f"{REGION}:{ACCOUNT}"
     clusters, instances = f"arn:aws:ecs:{place}:cluster/*", f"arn:aws:ecs:{place}:container-instance/*"
     register = ["ecs:DeregisterContainerInstance", "ecs:RegisterContainerInstance", "ecs:Submit*"]
@@ -92,19 +101,21 @@ def compute_environment(
     ]
     instance_role = role(stack, f"{name}-role", "ec2.amazonaws.com", statements)
     profile = iam.CfnInstanceProfile(stack, f"{name}-profile", roles=[instance_role.ref])
-    group = ec2.CfnSecurityGroup(stack, f"{name}-group", vpc_id=vpc.ref, group_description="Machines")
-    itself = group.attr_group_id
+    group = ec2.CfnSecurityGroup(stack, f"{name}-group", vpc_id=vpc.ref, group_description="Instances")
+    group_id = group.attr_group_id
     placement = None
-    ec2.CfnSecurityGroupIngress(stack, f"{name}-in", group_id=itself, ip_protocol="-1", source_security_group_id=itself)
+    ec2.CfnSecurityGroupIngress(
+        stack, f"{name}-in", group_id=group_id, ip_protocol="-1", source_security_group_id=group_id
+    )
     if efa:
         ec2.CfnSecurityGroupEgress(
-            stack, f"{name}-out", group_id=itself, ip_protocol="-1", destination_security_group_id=itself
+            stack, f"{name}-out", group_id=group_id, ip_protocol="-1", destination_security_group_id=group_id
         )
         placement = ec2.CfnPlacementGroup(stack, f"{name}-placement", strategy="cluster").attr_group_name
     template = ec2.CfnLaunchTemplate
     interfaces = [
         template.NetworkInterfaceProperty(
-            network_card_index=card, device_index=min(card, 1), interface_type="efa", groups=[itself]
+            network_card_index=card, device_index=min(card, 1), interface_type="efa", groups=[group_id]
         )
         for card in range(32 if efa else 0)
     ]
@@ -130,12 +141,12 @@ def compute_environment(
         compute_resources=environment.ComputeResourcesProperty(
             type=kind,
             allocation_strategy="SPOT_PRICE_CAPACITY_OPTIMIZED" if kind == "SPOT" else "BEST_FIT_PROGRESSIVE",
-            instance_types=[machine],
+            instance_types=[instance_type],
             minv_cpus=0,
             maxv_cpus=vcpus,
             instance_role=profile.attr_arn,
             subnets=subnets[:1] if efa else subnets,
-            security_group_ids=None if efa else [itself],
+            security_group_ids=None if efa else [group_id],
             placement_group=placement,
             ec2_configuration=[environment.Ec2ConfigurationObjectProperty(image_type="ECS_AL2023_NVIDIA")],
             launch_template=environment.LaunchTemplateSpecificationProperty(
@@ -146,14 +157,14 @@ def compute_environment(
 
 
 def queue(stack: cdk.Stack, name: str, policy: str | None, *environments: batch.CfnComputeEnvironment) -> None:
-    """A queue for containers."""
+    """Create a queue for containers."""
     order = [
         batch.CfnJobQueue.ComputeEnvironmentOrderProperty(
             order=number, compute_environment=environment.attr_compute_environment_arn
         )
         for number, environment in enumerate(environments, start=1)
     ]
-    made = batch.CfnJobQueue(
+    resource = batch.CfnJobQueue(
         stack,
         f"{name}-queue",
         job_queue_name=name,
@@ -164,11 +175,11 @@ def queue(stack: cdk.Stack, name: str, policy: str | None, *environments: batch.
         compute_environment_order=order,
     )
     cdk.CfnOutput(stack, f"{name}-QueueName", value=name)
-    cdk.CfnOutput(stack, f"{name}-QueueArn", value=made.attr_job_queue_arn)
+    cdk.CfnOutput(stack, f"{name}-QueueArn", value=resource.attr_job_queue_arn)
 
 
 def job_definition(stack: cdk.Stack, name: str, gpus: int, vcpus: int, memory: int, *, nodes: int = 1) -> None:
-    """A job definition with its role and log group."""
+    """Create a job definition with its role and log group."""
     data, models = "arn:aws:s3:::example-datasets", "arn:aws:s3:::example-models"
     statements = [
         allow(["s3:GetObject"], f"{data}/*"),
@@ -195,8 +206,10 @@ def job_definition(stack: cdk.Stack, name: str, gpus: int, vcpus: int, memory: i
         linux_parameters=definition.LinuxParametersProperty(shared_memory_size=memory // 2, devices=devices or None),
         log_configuration=definition.LogConfigurationProperty(log_driver="awslogs", options=options),
     )
-    every_node = definition.NodeRangePropertyProperty(target_nodes="0:", container=container)
-    several = definition.NodePropertiesProperty(main_node=0, num_nodes=nodes, node_range_properties=[every_node])
+    node_range = definition.NodeRangePropertyProperty(target_nodes="0:", container=container)
+    node_properties = definition.NodePropertiesProperty(
+        main_node=0, num_nodes=nodes, node_range_properties=[node_range]
+    )
     retry = definition.EvaluateOnExitProperty(action="RETRY", on_status_reason="Host EC2*")
     definition(
         stack,
@@ -205,7 +218,7 @@ def job_definition(stack: cdk.Stack, name: str, gpus: int, vcpus: int, memory: i
         job_definition_name=name,
         platform_capabilities=["EC2"],
         container_properties=container if nodes == 1 else None,
-        node_properties=several if nodes > 1 else None,
+        node_properties=node_properties if nodes > 1 else None,
         retry_strategy=definition.RetryStrategyProperty(attempts=3, evaluate_on_exit=[retry]),
         scheduling_priority=0,
     )
@@ -213,7 +226,7 @@ def job_definition(stack: cdk.Stack, name: str, gpus: int, vcpus: int, memory: i
 
 
 def gpus(stack: cdk.Stack) -> None:
-    """All of it."""
+    """Create the GPU resources of the example environment."""
     vpc, subnets = network(stack)
     g5 = compute_environment(stack, "g5", "g5.12xlarge", 384, vpc, subnets)
     spot = compute_environment(stack, "g5-spot", "g5.12xlarge", 768, vpc, subnets, kind="SPOT")

@@ -1,6 +1,6 @@
-"""Draws the pictures of the scenarios: who used how much over time, in the rehearsals that a page makes.
+"""Command that renders the pictures of the scenario pages: charts of use over time.
 
-python -m tests.docs.pictures FOLDER
+Usage: python -m tests.docs.pictures FOLDER
 """
 
 import json
@@ -46,7 +46,7 @@ body { display: flex; flex-direction: column; height: {{ height }}px; padding: 0
 
 
 class Hours(Window):
-    """Some hours, from 0 on."""
+    """Time window in hours from 0."""
 
     def x(self, time: float) -> float:
         return time / 3600
@@ -57,7 +57,7 @@ class Hours(Window):
 
 
 def chart_of(rehearsal: Rehearsal) -> Chart:
-    """The chart of use by share as reports have it; of few jobs that have names, by job."""
+    """Return the chart of use by share, or by job if there are few jobs and all have names."""
     start, end = rehearsal.span
     window = (Hours if end - start < 2 * 86_400 else Window)(start=start, end=end)
     names = {job.name for job in rehearsal.trace if job.name}
@@ -69,12 +69,12 @@ def chart_of(rehearsal: Rehearsal) -> Chart:
     chart = use_chart(use, entitled, sum(rehearsal.capacity.values()), window)
     assert chart.figure is not None
     for area in chart.figure["data"]:
-        area["line"]["width"] = 0  # or edges of what is empty are drawn upon others
+        area["line"]["width"] = 0  # otherwise the edges of empty areas cover other areas
     return chart
 
 
 def use_by_job(rehearsal: Rehearsal) -> dict[str, Timeline]:
-    """What each job uses; those that start together lie upon each other by share and priority."""
+    """Return the use of each job, sorted by start, share and priority."""
     jobs = []
     for job, outcome in zip(rehearsal.trace, rehearsal.outcomes, strict=True):
         changes = Counter[int]()
@@ -87,7 +87,7 @@ def use_by_job(rehearsal: Rehearsal) -> dict[str, Timeline]:
 
 
 def html_of(charts: dict[str, Chart]) -> str:
-    """Charts one below the other, by their titles; several have one legend."""
+    """Render charts by title, one below the other, with one legend."""
     environment = Environment(loader=PackageLoader("fairlane.preview", ""), autoescape=True, undefined=StrictUndefined)
     return environment.from_string(TEMPLATE).render(
         charts=charts,
@@ -98,9 +98,10 @@ def html_of(charts: dict[str, Chart]) -> str:
 
 
 def draw(page: Page, folder: Path) -> None:
-    """Writes the pictures of a page, in light and in dark."""
+    """Write the pictures of a page in the light and the dark color scheme."""
     charts = {
-        f"{name}, {sum(one.capacity.values())} instances": chart_of(one) for name, one in page.rehearsals().items()
+        f"{name}, {sum(rehearsal.capacity.values())} instances": chart_of(rehearsal)
+        for name, rehearsal in page.rehearsals().items()
     }
     with TemporaryDirectory() as scratch:
         file = Path(scratch) / "picture.html"
@@ -115,12 +116,12 @@ def draw(page: Page, folder: Path) -> None:
             for scheme, suffix in (("light", ""), ("dark", "-dark"))
         ]
         command = ["node", str(BROWSER), str(file), json.dumps(looks)]
-        seen = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-    for look in seen:
+        results = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    for look in results:
         if look["errors"]:
             raise SystemExit(f"{page.name}: {look['errors']}")
 
 
 if __name__ == "__main__":
-    for one in PAGES:
-        draw(one, Path(sys.argv[1]))
+    for scenario_page in PAGES:
+        draw(scenario_page, Path(sys.argv[1]))

@@ -1,4 +1,4 @@
-"""The pages of scenarios: each has one example, and what it prints."""
+"""Pages of scenarios. Each page has one example and the output of the example."""
 
 import re
 from contextlib import redirect_stdout
@@ -14,7 +14,7 @@ FOLDER = REPOSITORY / "docs" / "scenarios"
 
 @dataclass(frozen=True)
 class Page:
-    """A page, by its name."""
+    """Page of a scenario, by its name."""
 
     name: str
 
@@ -28,20 +28,20 @@ class Page:
         return str(code)
 
     @property
-    def said(self) -> str:
-        """What the page says that its example prints."""
+    def output(self) -> str:
+        """Output of the example, as the page shows it."""
         (text,) = re.findall(r"^```text\n(.*?)^```", self.text, re.DOTALL | re.MULTILINE)
         return str(text)
 
     def run(self, code: str | None = None) -> tuple[dict[str, Any], str]:
-        """The names that the example leaves, and what it prints."""
+        """Return the variables and the output of the example."""
         names: dict[str, Any] = {"__name__": "example"}
         with redirect_stdout(StringIO()) as printed:
             exec(compile(code or self.code, self.name, "exec"), names)
         return names, printed.getvalue()
 
     def rehearsals(self) -> dict[str, Rehearsal]:
-        """Those that the example leaves, by their names: what a picture shows."""
+        """Return the rehearsals among the example's variables, by name. The pictures show them."""
         names, _ = self.run()
         return {name.capitalize(): value for name, value in names.items() if isinstance(value, Rehearsal)}
 

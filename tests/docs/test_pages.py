@@ -1,4 +1,4 @@
-"""What pages say of things outside this repository's code, held against what can be asked here."""
+"""Facts on pages, checked against resource schemas, the example environment and the metrics catalog."""
 
 import json
 import re
@@ -19,7 +19,7 @@ def page(name: str) -> str:
     return (REPOSITORY / "docs" / name).read_text()
 
 
-def test_identifiers_for_cdk_import_are_cloudformations() -> None:
+def test_identifiers_for_cdk_import_are_in_the_resource_schemas() -> None:
     table = dict(re.findall(r"\| `(AWS::Batch::\w+)` \| `(\w+)` \|", page("adopting-a-queue.md")))
     assert len(table) == 4
     for resource_type, identifier in table.items():
@@ -27,35 +27,36 @@ def test_identifiers_for_cdk_import_are_cloudformations() -> None:
         assert schema["primaryIdentifier"] == [f"/properties/{identifier}"]
 
 
-def test_the_quotas_of_the_example_are_what_it_uses() -> None:
+def test_the_documented_quotas_cover_the_training_queues_of_the_example() -> None:
     used: Counter[str] = Counter()
     for queue in load_environment(REPOSITORY / "environments" / "example.yaml").training_queues.values():
         limits = queue.capacity if isinstance(queue.capacity, dict) else {str(queue.instance_type): queue.capacity or 0}
         used.update(limits)
-    said = re.sub(r"\s+", " ", page("account-quotas.md"))
+    text = re.sub(r"\s+", " ", page("account-quotas.md"))
     for instance_type, instances in used.items():
-        assert f"{instances} of `{instance_type} for training job usage`" in said
-    assert f"{sum(used.values())} across all training jobs" in said
+        assert f"{instances} of `{instance_type} for training job usage`" in text
+    assert f"{sum(used.values())} across all training jobs" in text
 
 
-def test_the_vcpus_of_the_example_are_what_its_machines_may_have() -> None:
+def test_the_documented_vcpus_cover_the_compute_environments_of_the_example() -> None:
     used: Counter[str] = Counter()
     for environment in load_environment(REPOSITORY / "environments" / "example.yaml").compute_environments.values():
         family = "P" if environment.instance_types[0].startswith("p") else "G and VT"
         spot = environment.purchase == Purchase.SPOT
         name = f"All {family} Spot Instance Requests" if spot else f"Running On-Demand {family} instances"
         used[name] += environment.vcpus
-    said = re.sub(r"\s+", " ", page("account-quotas.md"))
+    text = re.sub(r"\s+", " ", page("account-quotas.md"))
     assert len(used) == 3
     for quota, vcpus in used.items():
-        assert re.search(rf"{vcpus} (vCPUs )?of `{quota}`", said), quota
+        assert re.search(rf"{vcpus} (vCPUs )?of `{quota}`", text), quota
 
 
 def test_the_table_of_metrics_is_the_catalog() -> None:
     catalog = json.loads((REPOSITORY / "lambda" / "fairlane_lambda" / "metrics.json").read_text())
     rows = re.findall(r"^\| `(\w+)` \| ([\w, ]+) \| (\w+) \| (.+) \|$", page("job-metrics.md"), re.MULTILINE)
     assert rows == [
-        (name, ", ".join(known["per"]), known["unit"], known["meaning"]) for name, known in catalog["metrics"].items()
+        (name, ", ".join(metric["per"]), metric["unit"], metric["meaning"])
+        for name, metric in catalog["metrics"].items()
     ]
 
 
@@ -65,7 +66,7 @@ def test_the_app_on_the_page_is_the_app_that_init_creates() -> None:
     assert template.read_text().endswith(code)
 
 
-def test_the_tutorial_shows_the_environment_of_a_new_app_and_the_error_that_people_get(tmp_path: Path) -> None:
+def test_the_tutorial_shows_the_environment_of_a_new_app_and_the_actual_error(tmp_path: Path) -> None:
     assert main(["init", str(tmp_path)]) == 0
     text = (tmp_path / "environments" / "dev.yaml").read_text()
     shown = re.findall(r"```yaml\n(.*?)```", page("tutorial.md"), re.DOTALL)

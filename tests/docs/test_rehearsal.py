@@ -1,4 +1,4 @@
-"""What the page of rehearsals shows is what happens."""
+"""Commands, options and outputs on the page of rehearsals."""
 
 import json
 import re
@@ -24,7 +24,7 @@ def section(heading: str) -> str:
     return re.split(r"^#+ ", PAGE.split(f"# {heading}\n", 1)[1], maxsplit=1, flags=re.MULTILINE)[0]
 
 
-def at(value: Any, keys: str) -> Any:
+def lookup(value: Any, keys: str) -> Any:
     for key in re.findall(r"[\w-]+", keys):
         value = value[key]
     return value
@@ -35,21 +35,21 @@ def blocks(heading: str, language: str) -> list[str]:
 
 
 def steps(block: str) -> Iterator[tuple[list[str], str]]:
-    """Each command with what it prints."""
+    """Yield each command and its output."""
     for step in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
         command, _, printed = re.sub(r"\\\n", " ", step).partition("\n")
         yield shlex.split(command), printed
 
 
 @pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def example_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("environments").symlink_to(REPOSITORY / "environments")
 
 
-def test_the_first_run_prints_what_it_shows(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_first_run_has_the_documented_output(capsys: pytest.CaptureFixture[str]) -> None:
     (block,) = blocks("First run", "console")
-    (_, *commands) = steps(block)  # the first installs
+    (_, *commands) = steps(block)  # the first command installs Fairlane
     assert [command[:2] for command, _ in commands] == [["fairlane", "trace"], ["fairlane", "rehearse"]]
     for (_, *arguments), printed in commands:
         assert main(arguments) == 0
@@ -57,19 +57,19 @@ def test_the_first_run_prints_what_it_shows(capsys: pytest.CaptureFixture[str]) 
     assert Path("report.html").exists()
 
 
-def test_options_are_those_that_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_page_lists_all_options(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["rehearse", "--help"])
-    there = set(re.findall(r"(--[a-z-]+)", capsys.readouterr().out)) - {"--help", "--queue", "--trace"}
-    assert set(re.findall(r"^\| `(--[a-z-]+)", section("First run"), re.MULTILINE)) == there
+    options = set(re.findall(r"(--[a-z-]+)", capsys.readouterr().out)) - {"--help", "--queue", "--trace"}
+    assert set(re.findall(r"^\| `(--[a-z-]+)", section("First run"), re.MULTILINE)) == options
 
 
-def test_columns_are_those_that_are_read() -> None:
+def test_the_page_lists_all_columns() -> None:
     rows = re.findall(r"^\| (`.*?) \|", section("Traces"), re.MULTILINE)
     assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} == COLUMNS
 
 
-def test_the_trace_that_it_shows_is_one() -> None:
+def test_the_trace_on_the_page_is_valid() -> None:
     (text,) = blocks("Traces", "csv")
     Path("jobs.csv").write_text(text)
     trace = read_trace("jobs.csv")
@@ -77,7 +77,7 @@ def test_the_trace_that_it_shows_is_one() -> None:
     assert list(trace.advice) == []
 
 
-def test_the_mistakes_that_it_shows_are_those_that_people_get() -> None:
+def test_the_page_shows_the_actual_error() -> None:
     lines = ["submit,run,instances", *["0,1,1"] * 8]
     lines[1], lines[6], lines[8] = "0,4h,1", "-60,1,1", "0,1,"
     Path("jobs.csv").write_text("\n".join(lines))
@@ -86,28 +86,28 @@ def test_the_mistakes_that_it_shows_are_those_that_people_get() -> None:
     assert blocks("Traces", "text") == [f"{raised.value}\n"]
 
 
-def test_what_a_share_may_say_is_what_a_load_has() -> None:
-    rows = re.findall(r"^\| `(\w+)` \| (\S*) ?\|", section("Made up"), re.MULTILINE)
+def test_the_page_lists_all_fields_of_a_load() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| (\S*) ?\|", section("Generated traces"), re.MULTILINE)
     plain = ("", None, MISSING)
-    assert rows == [(one.name, "" if one.default in plain else str(one.default)) for one in fields(Load)]
+    assert rows == [(field.name, "" if field.default in plain else str(field.default)) for field in fields(Load)]
 
 
-def test_the_machines_that_it_shows_are_some() -> None:
-    (block,) = blocks("Machines of EC2", "python")
+def test_the_example_with_ec2_instances_runs() -> None:
+    (block,) = blocks("EC2 instances", "python")
     exec(block, {})
 
 
 @pytest.mark.parametrize(("instances", "passes"), [(1, [True, True, True]), (101, [False, True, True])])
-def test_what_ci_asks_for_is_there(instances: int, passes: list[bool]) -> None:
+def test_the_conditions_for_ci_can_be_evaluated(instances: int, passes: list[bool]) -> None:
     Path("jobs.csv").write_text(f"submit,share,instances,run\n0,ProdExp1,{instances},60\n")
     arguments = ["rehearse", "environments/example.yaml", "--queue", "training-p4", "--trace", "jobs.csv"]
     assert main([*arguments, "--json", "result.json"]) == 0
-    (block,) = blocks("In CI", "console")
-    ((where, conditions),) = re.findall(r"jq -e '(.*?) \| (.*?)'", block)
-    share = at(json.loads(Path("result.json").read_text()), where)
+    (block,) = blocks("Rehearsals in CI", "console")
+    ((path, conditions),) = re.findall(r"jq -e '(.*?) \| (.*?)'", block)
+    share = lookup(json.loads(Path("result.json").read_text()), path)
     compare = {"==": eq, ">": gt, "<": lt}
-    asked = [condition.split() for condition in conditions.split(" and ")]
-    found = [(at(share, key), compare[operator], int(number)) for key, operator, number in asked]
+    parsed = [condition.split() for condition in conditions.split(" and ")]
+    checks = [(lookup(share, key), compare[operator], int(number)) for key, operator, number in parsed]
     assert [
-        holds(-1 if value is None else value, number) for value, holds, number in found
-    ] == passes  # jq's null is less
+        holds(-1 if value is None else value, number) for value, holds, number in checks
+    ] == passes  # null is the smallest value in jq

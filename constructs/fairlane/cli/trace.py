@@ -1,4 +1,4 @@
-"""`fairlane trace`: traces of jobs for rehearsals, out of one's history or made up."""
+"""Command `fairlane trace`: traces of jobs for rehearsals, from job history or generated."""
 
 import argparse
 import sys
@@ -12,33 +12,37 @@ if TYPE_CHECKING:
 
 
 def add_to(commands: Any) -> None:
-    """Adds the command and its own commands to those of `fairlane`."""
-    trace = commands.add_parser("trace", help="traces of jobs, for rehearsals")
+    """Add the command and its subcommands to the commands of `fairlane`."""
+    trace = commands.add_parser("trace", help="create a trace of jobs for fairlane rehearse")
     verbs = trace.add_subparsers(required=True, metavar="COMMAND")
 
-    text = "makes a trace of jobs that ran, out of what aws batch list-service-jobs or list-jobs printed as JSON"
+    text = "create a trace of past jobs from the JSON output of aws batch list-service-jobs or list-jobs"
     history = verbs.add_parser("history", help=text, description=text)
-    history.add_argument("files", nargs="+", type=Path, metavar="FILE", help="of one page or several")
-    what = "how many vCPUs the machines have for each GPU; needed for container jobs, as only their vCPUs are listed"
-    history.add_argument("--vcpus-per-gpu", type=int, metavar="NUMBER", help=what)
+    history.add_argument("files", nargs="+", type=Path, metavar="FILE", help="JSON file with one or several pages")
+    text = "vCPUs per GPU of the instances; required for container jobs, because AWS lists their vCPUs only"
+    history.add_argument("--vcpus-per-gpu", type=int, metavar="NUMBER", help=text)
     history.set_defaults(run=_history)
 
-    text = "makes a trace up; the same arguments make the same trace"
+    text = "create a random trace; the same arguments create the same trace"
     generate = verbs.add_parser("generate", help=text, description=text)
-    generate.add_argument("--seed", type=int, required=True, metavar="NUMBER", help="what chance depends on")
-    generate.add_argument("--days", type=float, default=7, help="how long jobs are submitted (default: %(default)s)")
-    what = (
-        "what a share submits, such as prod:jobs_per_day=40,instances=4,run=7200,sweeps_per_day=1; "
-        "once for each share; docs/rehearsal.md has all of it"
+    generate.add_argument(
+        "--seed", type=int, required=True, metavar="NUMBER", help="seed of the random numbers, 0 or more"
     )
     generate.add_argument(
-        "--share", action="append", required=True, type=_share, dest="shares", metavar="NAME:KEY=NUMBER,...", help=what
+        "--days", type=float, default=7, help="days on which jobs are submitted (default: %(default)s)"
+    )
+    text = (
+        "load of one share, for example prod:jobs_per_day=40,instances=4,run=7200,sweeps_per_day=1; "
+        "repeat the option for each share; docs/rehearsal.md lists the keys"
+    )
+    generate.add_argument(
+        "--share", action="append", required=True, type=_share, dest="shares", metavar="NAME:KEY=NUMBER,...", help=text
     )
     generate.set_defaults(run=_generate)
 
     for parser in (history, generate):
-        where = "where the trace goes, as CSV (default: %(default)s)"
-        parser.add_argument("--output", type=Path, default=Path("jobs.csv"), metavar="FILE", help=where)
+        text = "CSV file to write (default: %(default)s)"
+        parser.add_argument("--output", type=Path, default=Path("jobs.csv"), metavar="FILE", help=text)
 
 
 def _history(arguments: argparse.Namespace) -> int:
@@ -56,8 +60,9 @@ def _generate(arguments: argparse.Namespace) -> int:
     from fairlane.rehearsal import generate, write_trace
 
     names = [name for name, _ in arguments.shares]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise ConfigurationError("--share", [Problem((name,), "two loads", "one for each share") for name in twice])
+    if repeated := sorted({name for name in names if names.count(name) > 1}):
+        sentence = "the share has several loads: use --share once for each share"
+        raise ConfigurationError("--share", [Problem.relation((name,), sentence) for name in repeated])
     trace = generate(arguments.seed, days=arguments.days, shares=dict(arguments.shares))
     write_trace(trace, arguments.output)
     print(f"Wrote {len(trace)} jobs: {arguments.output}")
@@ -65,18 +70,20 @@ def _generate(arguments: argparse.Namespace) -> int:
 
 
 def _share(text: str) -> tuple[str, "Load"]:
-    """What `--share` says: the name of a share, and fields of its `Load`."""
+    """Return the name of a share and its load from the value of `--share`."""
     from fairlane.rehearsal import Load
 
-    name, _, said = text.rpartition(":")
+    name, _, fields = text.rpartition(":")
     load: dict[str, Any] = {}
-    for part in said.split(","):
+    for part in fields.split(","):
         key, _, value = part.partition("=")
         if key not in Load.__slots__:
             raise argparse.ArgumentTypeError(f"got {part!r}, allowed: {', '.join(Load.__slots__)}")
         load[key] = value if key == "instance_type" else _number(value)
     if not name or "jobs_per_day" not in load:
-        raise argparse.ArgumentTypeError(f"got {text!r}, allowed: such as prod:jobs_per_day=40,instances=4")
+        raise argparse.ArgumentTypeError(
+            f"got {text!r}, allowed: NAME:jobs_per_day=NUMBER,..., for example prod:jobs_per_day=40,instances=4"
+        )
     return name, Load(**load)
 
 

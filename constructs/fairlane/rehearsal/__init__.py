@@ -1,4 +1,4 @@
-"""Rehearsals: a trace of jobs run through a scheduling policy. Imports no aws_cdk."""
+"""Rehearsals: simulations of a scheduling policy with a trace of jobs. Imports no aws_cdk."""
 
 from fairlane._internal.lazy import attach
 

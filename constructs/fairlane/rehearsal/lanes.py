@@ -1,4 +1,4 @@
-"""What each share used of each instance type, and when it wanted more."""
+"""Lanes: use and waiting of each share on each instance type."""
 
 from array import array
 from collections import defaultdict
@@ -7,22 +7,23 @@ from dataclasses import dataclass
 from math import floor
 from typing import TypeAlias
 
-from fairlane.rehearsal.timeline import Span, Timeline, at_once, overlap
+from fairlane.rehearsal.timeline import Span, Timeline, count_lists, intersect_spans
 from fairlane.scheduler.engine import FAILED, Record
 from fairlane.scheduler.job import Trace
 
 LaneKey: TypeAlias = tuple[int, int]
-"""The places of a share and of an instance type in the trace."""
+"""Index of the share and index of the instance type in the trace."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """What a share used of an instance type, and when it wanted more.
+    """Use and waiting of one share on one instance type.
 
     Attributes:
-        use: instances in use over time.
-        waiting: when jobs waited.
-        entitlement: instances that it gets when all are busy; None where nothing says so.
+        use: Number of instances in use over time.
+        waiting: Spans in which jobs waited.
+        entitlement: Number of instances that the share gets when all shares are busy. None if the policy has no
+            entitlements.
     """
 
     use: Timeline
@@ -30,32 +31,32 @@ class Lane:
     entitlement: float | None
 
     def starvation(self) -> list[Span]:
-        """When jobs waited though the share used less than its entitlement, by a whole instance or more."""
-        return [] if self.entitlement is None else self.use.below(floor(self.entitlement + 1e-9), self.waiting)
+        """Return the spans in which jobs waited and the use was below the entitlement by an instance or more."""
+        return [] if self.entitlement is None else self.use.spans_below(floor(self.entitlement + 1e-9), self.waiting)
 
 
-def lanes_of(trace: Trace, record: Record, entitlements: Mapping[LaneKey, float]) -> dict[LaneKey, Lane]:
-    """Works out the lanes of all jobs that can run."""
+def compute_lanes(trace: Trace, record: Record, entitlements: Mapping[LaneKey, float]) -> dict[LaneKey, Lane]:
+    """Return the lanes of all jobs that can run."""
     rows: dict[LaneKey, array[int]] = defaultdict(lambda: array("q"))
     runs: dict[LaneKey, array[int]] = defaultdict(lambda: array("q"))
     shares, types = trace.shares, trace.types
     for row in range(len(trace)):
-        if row not in record.set_aside:
+        if row not in record.unrunnable:
             rows[shares[row], types[row]].append(row)
     for run, row in enumerate(record.rows):
         runs[shares[row], types[row]].append(run)
     return {
         key: Lane(
-            use_of(trace, record, runs[key]),
-            _waiting(trace, record, rows[key], runs[key]).at_least(1),
+            instances_in_use(trace, record, runs[key]),
+            _jobs_waiting(trace, record, rows[key], runs[key]).spans_at_least(1),
             entitlements.get(key),
         )
         for key in rows
     }
 
 
-def use_of(trace: Trace, record: Record, runs: Iterable[int]) -> Timeline:
-    """How many instances runs held."""
+def instances_in_use(trace: Trace, record: Record, runs: Iterable[int]) -> Timeline:
+    """Return the number of instances that the runs held over time."""
     changes: dict[int, int] = defaultdict(int)
     for run in runs:
         units = trace.instances[record.rows[run]]
@@ -64,15 +65,15 @@ def use_of(trace: Trace, record: Record, runs: Iterable[int]) -> Timeline:
     return Timeline(changes)
 
 
-def _waiting(trace: Trace, record: Record, rows: Iterable[int], runs: Iterable[int]) -> Timeline:
-    """How many jobs waited."""
+def _jobs_waiting(trace: Trace, record: Record, rows: Iterable[int], runs: Iterable[int]) -> Timeline:
+    """Return the number of waiting jobs over time."""
     changes: dict[int, int] = defaultdict(int)
     for row in rows:
         changes[trace.submits[row]] += 1
     failed: dict[int, int] = {}
     for run in runs:
         changes[record.starts[run]] -= 1
-        if record.cut[run]:
+        if record.interrupted[run]:
             changes[record.stops[run]] += 1
             if record.states[record.rows[run]] == FAILED:
                 failed[record.rows[run]] = record.stops[run]
@@ -81,14 +82,18 @@ def _waiting(trace: Trace, record: Record, rows: Iterable[int], runs: Iterable[i
     return Timeline(changes)
 
 
-def satisfaction(lanes: Mapping[LaneKey, Lane]) -> list[float]:
-    """For shares that competed, their use divided by their entitlement while they waited and another did."""
+def entitlement_ratios(lanes: Mapping[LaneKey, Lane]) -> list[float]:
+    """Return the ratio of use to entitlement of each lane that competed.
+
+    The ratio covers the seconds in which jobs of the lane's share and jobs of another share waited for the same
+    instance type.
+    """
     ratios = []
     for unit in dict.fromkeys(unit for _, unit in lanes):
-        competing = [lane for (_, other), lane in lanes.items() if other == unit and lane.entitlement]
-        contended = at_once(lane.waiting for lane in competing).at_least(2)
+        competing = [lane for (_, lane_unit), lane in lanes.items() if lane_unit == unit and lane.entitlement]
+        contended = count_lists(lane.waiting for lane in competing).spans_at_least(2)
         for lane in competing:
-            spans = overlap(lane.waiting, contended)
+            spans = intersect_spans(lane.waiting, contended)
             seconds = sum(stop - start for start, stop in spans)
             if seconds and lane.entitlement:
                 ratios.append(lane.use.integral(spans) / (lane.entitlement * seconds))

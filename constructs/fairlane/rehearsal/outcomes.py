@@ -1,4 +1,4 @@
-"""What became of each job."""
+"""Outcomes of jobs."""
 
 from array import array
 from collections.abc import Iterable, Sequence
@@ -18,9 +18,9 @@ class Run(NamedTuple):
     """One run of a job.
 
     Attributes:
-        start: when it got its capacity.
-        stop: when that was free again.
-        preempted: whether it was stopped for another job, or lost a machine.
+        start: Second at which the run got its capacity.
+        stop: Second at which the capacity was free again.
+        preempted: True if the run was stopped for another job, or lost an instance.
     """
 
     start: int
@@ -30,17 +30,18 @@ class Run(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of a job.
+    """Outcome of a job.
 
     Attributes:
-        state: succeeded, failed, or waiting: it can never run.
-        first_start: when it first started; None if never.
-        end: when it succeeded or failed; None if it waits.
-        waited: seconds that it waited, before its first run and between its runs; if it waits for ever, until the end
-            of the rehearsal.
-        runs: its runs.
-        preemptions: how many of them were stopped.
-        lost: instance-seconds of work that were in vain.
+        state: `succeeded`, `failed`, or `waiting` for a job that can never run.
+        first_start: Second at which the job first started. None if it never started.
+        end: Second at which the job succeeded or failed. None if it is waiting.
+        waited: Number of seconds that the job waited before its first run and between its runs. For a job that can
+            never run, until the end of the rehearsal.
+        runs: Runs of the job.
+        preemptions: Number of runs that were stopped.
+        lost: Lost work in instance-seconds: the work since the last checkpoint of each stopped run, and all work of a
+            job that failed.
     """
 
     state: State
@@ -53,18 +54,18 @@ class Outcome:
 
 
 class Outcomes(Sequence[Outcome]):
-    """The outcomes of all jobs, in the order of the trace; each is made when it is asked for."""
+    """Outcomes of all jobs, in the order of the trace. Each outcome is computed on access."""
 
     def __init__(self, trace: Trace, record: Record) -> None:
         self._trace = trace
         self._record = record
-        self._first = array("q", [_NEVER]) * len(trace)
-        self._more: dict[int, list[int]] = {}
+        self._first_run = array("q", [_NEVER]) * len(trace)
+        self._later_runs: dict[int, list[int]] = {}
         for run, row in enumerate(record.rows):
-            if self._first[row] == _NEVER:
-                self._first[row] = run
+            if self._first_run[row] == _NEVER:
+                self._first_run[row] = run
             else:
-                self._more.setdefault(row, []).append(run)
+                self._later_runs.setdefault(row, []).append(run)
 
     def __len__(self) -> int:
         return len(self._trace)
@@ -75,37 +76,39 @@ class Outcomes(Sequence[Outcome]):
     def __getitem__(self, row: slice) -> tuple[Outcome, ...]: ...
     def __getitem__(self, row: int | slice) -> Outcome | tuple[Outcome, ...]:
         if isinstance(row, slice):
-            return tuple(self[one] for one in range(*row.indices(len(self))))
+            return tuple(self[index] for index in range(*row.indices(len(self))))
         row = range(len(self))[row]
         record = self._record
-        runs = [Run(record.starts[run], record.stops[run], bool(record.cut[run])) for run in self.runs_of(row)]
+        runs = [
+            Run(record.starts[run], record.stops[run], bool(record.interrupted[run])) for run in self.run_numbers(row)
+        ]
         return Outcome(
             state=_STATES[record.states[row]],
             first_start=runs[0].start if runs else None,
             end=runs[-1].stop if runs else None,
-            waited=self.waited(row),
+            waited=self.wait_seconds(row),
             runs=tuple(runs),
             preemptions=sum(run.preempted for run in runs),
             lost=record.lost.get(row, 0),
         )
 
-    def runs_of(self, row: int) -> list[int]:
-        """The numbers of a job's runs."""
-        first = self._first[row]
-        return [] if first == _NEVER else [first, *self._more.get(row, ())]
+    def run_numbers(self, row: int) -> list[int]:
+        """Return the numbers of a job's runs."""
+        first = self._first_run[row]
+        return [] if first == _NEVER else [first, *self._later_runs.get(row, ())]
 
-    def waited(self, row: int) -> int:
-        """How long a job waited."""
+    def wait_seconds(self, row: int) -> int:
+        """Return the number of seconds that a job waited."""
         record, submit = self._record, self._trace.submits[row]
-        first = self._first[row]
+        first = self._first_run[row]
         if first == _NEVER:
             return max(0, record.last - submit)
         waited, stop = record.starts[first] - submit, record.stops[first]
-        for run in self._more.get(row, ()):
+        for run in self._later_runs.get(row, ()):
             waited += record.starts[run] - stop
             stop = record.stops[run]
         return waited
 
-    def started(self, rows: Iterable[int]) -> list[int]:
-        """Those of some jobs that ever ran."""
-        return [row for row in rows if self._first[row] != _NEVER]
+    def started_rows(self, rows: Iterable[int]) -> list[int]:
+        """Return the rows of jobs that ran at least once."""
+        return [row for row in rows if self._first_run[row] != _NEVER]

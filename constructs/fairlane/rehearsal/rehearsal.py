@@ -1,4 +1,4 @@
-"""What happened in a rehearsal, and what it means for each share."""
+"""Rehearsal: the result of a simulation, for each job and for each share."""
 
 from array import array
 from collections import Counter
@@ -7,29 +7,29 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Final
 
-from fairlane.rehearsal.lanes import Lane, LaneKey, lanes_of, satisfaction, use_of
+from fairlane.rehearsal.lanes import Lane, LaneKey, compute_lanes, entitlement_ratios, instances_in_use
 from fairlane.rehearsal.outcomes import Outcomes
 from fairlane.rehearsal.results import Fairness, ShareResult, Wait
-from fairlane.rehearsal.timeline import Span, Timeline, at_once, total_of
+from fairlane.rehearsal.timeline import Span, Timeline, count_lists, sum_timelines
 from fairlane.scheduler.engine import FAILED, Record
 from fairlane.scheduler.job import Trace
-from fairlane.scheduler.options import Machines, Strategies
-from fairlane.scheduler.weights import resolved
+from fairlane.scheduler.options import Ec2Instances, Strategies
+from fairlane.scheduler.weights import resolve_identifiers
 from fairlane.scheduling import Allotment, FairShare, SchedulingPolicy
 
 _PEAK_SECONDS: Final = 3600
 
 
 class Rehearsal:
-    """What happened when a trace ran under a policy. What is asked for is worked out then.
+    """Simulation of a scheduling policy with a trace of jobs. Results are computed on access.
 
     Attributes:
-        policy: whom the queue served next.
-        trace: what was submitted.
-        strategies: what AWS leaves open.
-        machines: how machines came and went; None if they were always there.
-        capacity: what the queue had, by capacity unit.
-        advice: what its user may not have meant.
+        policy: Scheduling policy of the queue.
+        trace: Jobs that were submitted.
+        strategies: Choices for behavior that AWS does not document.
+        ec2_instances: Start-up and Spot reclaims of EC2 instances. None if the instances were always available.
+        capacity: Capacity of the queue by capacity unit.
+        advice: Warnings about the trace and the policy.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class Rehearsal:
         policy: SchedulingPolicy,
         trace: Trace,
         strategies: Strategies,
-        machines: Machines | None,
+        ec2_instances: Ec2Instances | None,
         capacity: Mapping[str, int],
         record: Record,
         advice: Sequence[str],
@@ -45,66 +45,71 @@ class Rehearsal:
         self.policy = policy
         self.trace = trace
         self.strategies = strategies
-        self.machines = machines
+        self.ec2_instances = ec2_instances
         self.capacity = capacity
         self.advice = tuple(advice)
         self._record = record
 
     @cached_property
     def outcomes(self) -> Outcomes:
-        """What became of each job, in the order of the trace."""
+        """Outcomes of the jobs, in the order of the trace."""
         return Outcomes(self.trace, self._record)
 
     @property
     def span(self) -> Span:
-        """From the first submission until the last thing happened."""
+        """Seconds of the first submission and of the last event."""
         return (self.trace.submits[0], self._record.last) if len(self.trace) else (0, 0)
 
     @cached_property
     def total(self) -> ShareResult:
-        """What all shares got together; it has no entitlement, and does not starve."""
-        use = use_of(self.trace, self._record, range(len(self._record.rows)))
+        """Result of all shares together. It has no entitlement and no starvation."""
+        use = instances_in_use(self.trace, self._record, range(len(self._record.rows)))
         return self._result("", range(len(self.trace)), use, None, ())
 
     @cached_property
     def shares(self) -> Mapping[str, ShareResult]:
-        """What each share got: first those of the policy, then others of the trace."""
-        known = [name for name in self._entitlements if not name.endswith("*")]
-        return {name: self._share(name) for name in dict.fromkeys([*known, *self.trace.share_names])}
+        """Result of each share: first the shares of the policy, then the other shares of the trace."""
+        declared = [name for name in self._entitlements if not name.endswith("*")]
+        return {name: self._share(name) for name in dict.fromkeys([*declared, *self.trace.share_names])}
 
     def share(self, name: str) -> ShareResult:
-        """What a share got; a share that neither the policy nor the trace has is a KeyError."""
+        """Return the result of a share.
+
+        Raises:
+            KeyError: If neither the policy nor the trace has the share.
+        """
         return self.shares[name]
 
     @property
     def utilization(self) -> float:
-        """The part of the capacity that was in use, on average over the span."""
+        """Mean part of the capacity that was in use over the span, 0 to 1."""
         start, stop = self.span
-        return self.total.use.until(stop) / (sum(self.capacity.values()) * max(1, stop - start))
+        return self.total.use.sum_until(stop) / (sum(self.capacity.values()) * max(1, stop - start))
 
     @cached_property
     def peak_utilization(self) -> float:
-        """The part of the capacity that was in use in the busiest hour."""
+        """Mean part of the capacity that was in use in the busiest hour, 0 to 1."""
         start, stop = self.span
         width = max(1, min(_PEAK_SECONDS, stop - start))
         return self.total.use.highest_mean(width) / sum(self.capacity.values())
 
     @cached_property
     def fairness(self) -> Fairness | None:
-        """How evenly shares were served while they competed; None if they never did, or have no entitlements."""
+        """Fairness among the shares. None if shares never competed or have no entitlements."""
         return self.fairness_by(self)
 
     def fairness_by(self, other: "Rehearsal") -> Fairness | None:
-        """The same by the entitlements of another rehearsal, of the same trace."""
+        """Return the fairness, with the entitlements of another rehearsal of the same trace."""
         entitled = {key: lane.entitlement for key, lane in other._lanes.items()}
-        ratios = satisfaction({key: replace(lane, entitlement=entitled.get(key)) for key, lane in self._lanes.items()})
-        return Fairness.of(ratios) if ratios else None
+        lanes = {key: replace(lane, entitlement=entitled.get(key)) for key, lane in self._lanes.items()}
+        ratios = entitlement_ratios(lanes)
+        return Fairness.from_ratios(ratios) if ratios else None
 
     @cached_property
     def _entitlements(self) -> Allotment:
         policy = self.policy
         if isinstance(policy, FairShare):
-            policy = resolved(policy, self.trace.share_names)
+            policy = resolve_identifiers(policy, self.trace.share_names)
         return policy.entitlements(self.capacity)
 
     @cached_property
@@ -112,12 +117,12 @@ class Rehearsal:
         (first, *_) = self.capacity
         units = [unit if unit in self.capacity else first for unit in self.trace.instance_types]
         entitled = {
-            (share, place): self._entitlements[name].get(unit, 0)
+            (share, index): self._entitlements[name].get(unit, 0)
             for share, name in enumerate(self.trace.share_names)
             if name in self._entitlements
-            for place, unit in enumerate(units)
+            for index, unit in enumerate(units)
         }
-        return lanes_of(self.trace, self._record, entitled)
+        return compute_lanes(self.trace, self._record, entitled)
 
     @cached_property
     def _rows(self) -> Mapping[str, "array[int]"]:
@@ -130,32 +135,36 @@ class Rehearsal:
     def _share(self, name: str) -> ShareResult:
         lanes = []
         if name in self.trace.share_names:
-            place = self.trace.share_names.index(name)
-            lanes = [lane for (share, _), lane in self._lanes.items() if share == place]
+            index = self.trace.share_names.index(name)
+            lanes = [lane for (share, _), lane in self._lanes.items() if share == index]
         entitled = self._entitlements.get(name)
         return self._result(
             name,
             self._rows.get(name, ()),
-            total_of([lane.use for lane in lanes]),
+            sum_timelines([lane.use for lane in lanes]),
             sum(entitled.values()) if entitled else None,
-            at_once(lane.starvation() for lane in lanes).at_least(1),
+            count_lists(lane.starvation() for lane in lanes).spans_at_least(1),
         )
 
     def _result(
         self, name: str, rows: Sequence[int], use: Timeline, entitlement: float | None, starvation: Sequence[Span]
     ) -> ShareResult:
         record, outcomes = self._record, self.outcomes
-        started = outcomes.started(rows)
+        started = outcomes.started_rows(rows)
         cut = Counter(
-            {row: stops for row in started if (stops := sum(record.cut[run] for run in outcomes.runs_of(row)))}
+            {
+                row: stops
+                for row in started
+                if (stops := sum(record.interrupted[run] for run in outcomes.run_numbers(row)))
+            }
         )
-        preempted = 0 if self.machines else sum(self.trace.instances[row] * stops for row, stops in cut.items())
+        preempted = 0 if self.ec2_instances else sum(self.trace.instances[row] * stops for row, stops in cut.items())
         return ShareResult(
             name=name,
             jobs=len(rows),
             never_ran=len(rows) - len(started),
             failed=sum(record.states[row] == FAILED for row in rows),
-            wait=Wait.of(map(outcomes.waited, started), forever=len(rows) - len(started)),
+            wait=Wait.from_seconds(map(outcomes.wait_seconds, started), forever=len(rows) - len(started)),
             preemptions=cut.total(),
             lost=sum(record.lost.get(row, 0) for row in started) if record.lost else 0,
             stopping=preempted * self.strategies.stop_seconds,

@@ -1,4 +1,4 @@
-"""What a rehearsal says of a share, or of all."""
+"""Results of a rehearsal for one share or for all shares."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -9,13 +9,15 @@ from fairlane.rehearsal.timeline import Span, Timeline
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wait:
-    """How long jobs waited in all, in seconds; infinity for those that never run. Percentiles are those of some job.
+    """Total waiting time of jobs, in seconds. A job that can never run waits for infinity.
+
+    Each percentile is the waiting time of a job; percentiles are not interpolated.
 
     Attributes:
-        mean: on average.
-        p50: the median.
-        p95: what 95 of 100 did not exceed.
-        max: the longest.
+        mean: Mean.
+        p50: Median.
+        p95: 95th percentile.
+        max: Maximum.
     """
 
     mean: float
@@ -24,8 +26,15 @@ class Wait:
     max: float
 
     @classmethod
-    def of(cls, waits: Iterable[int], *, forever: int = 0) -> "Wait":
-        """Sums up waits, and so many that never end; none is no wait."""
+    def from_seconds(cls, waits: Iterable[int], *, forever: int = 0) -> "Wait":
+        """Return the statistics of waiting times.
+
+        Without any waiting time, all statistics are 0.
+
+        Args:
+            waits: Waiting times in seconds.
+            forever: Number of further jobs, which wait for infinity. Default: 0.
+        """
         ordered = [*sorted(waits), *[math.inf] * forever] or [0]
 
         def percentile(percent: int) -> float:
@@ -36,21 +45,23 @@ class Wait:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShareResult:
-    """What a share got, or all together.
+    """Result of one share, or of all shares together.
 
     Attributes:
-        name: the share's, empty for all together.
-        jobs: how many it submitted.
-        never_ran: how many of them can never run.
-        failed: how many of them failed.
-        wait: how long they waited.
-        preemptions: how many runs were stopped.
-        lost: instance-seconds of work that were in vain.
-        stopping: instance-seconds that stopped runs still held.
-        entitlement: instances that it gets when all are busy; None where nothing says so.
-        use: instances in use over time.
-        starvation: spans in which a job waited though the share used less than its entitlement, by a whole instance
-            or more; jobs that can never run do not count.
+        name: Name of the share. Empty for all shares together.
+        jobs: Number of submitted jobs.
+        never_ran: Number of jobs that can never run.
+        failed: Number of jobs that failed.
+        wait: Waiting time of the jobs.
+        preemptions: Number of runs that were stopped.
+        lost: Lost work in instance-seconds: the work since the last checkpoint of each stopped run, and all work of
+            jobs that failed.
+        stopping: Instance-seconds that preempted runs held between the decision to stop them and their end.
+        entitlement: Number of instances that the share gets when all shares are busy. None if the policy has no
+            entitlements, and for all shares together.
+        use: Number of instances in use over time.
+        starvation: Spans in which a job waited and the share used less than its entitlement, by an instance or more.
+            Jobs that can never run do not count.
     """
 
     name: str
@@ -67,27 +78,27 @@ class ShareResult:
 
     @property
     def starved(self) -> int:
-        """Seconds of all starvation."""
+        """Total length of `starvation` in seconds."""
         return sum(stop - start for start, stop in self.starvation)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fairness:
-    """How evenly shares were served while they competed: while two or more had waiting jobs.
+    """Fairness among shares while they competed, that is, while two or more shares had waiting jobs.
 
-    Each share is measured while it waited itself: by its use, divided by its entitlement.
+    The measure of a share is the ratio of its use to its entitlement, over the time in which it had waiting jobs.
 
     Attributes:
-        jain: Jain's index of these ratios: 1 if all are the same, 1 / n if one of n shares got everything.
-        max_min: the least of them: what max-min fairness makes as large as it can be.
+        jain: Jain's index of the ratios: 1 if all ratios are equal, 1 / n if one of n shares got everything.
+        max_min: Smallest ratio, which max-min fairness maximizes.
     """
 
     jain: float
     max_min: float
 
     @classmethod
-    def of(cls, ratios: Sequence[float]) -> "Fairness":
-        """Sums up the ratios of shares."""
+    def from_ratios(cls, ratios: Sequence[float]) -> "Fairness":
+        """Return the fairness of shares with these ratios of use to entitlement."""
         squares = math.fsum(ratio * ratio for ratio in ratios)
         jain = math.fsum(ratios) ** 2 / (len(ratios) * squares) if squares else 1.0
         return cls(jain=jain, max_min=min(ratios))

@@ -1,4 +1,4 @@
-"""The door to a rehearsal: checks what is given, runs it, and hands out what happened."""
+"""Simulation of a scheduling policy with a trace of jobs."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -9,11 +9,11 @@ from fairlane.rehearsal.rehearsal import Rehearsal
 from fairlane.scheduler.engine import Engine, Scheduler
 from fairlane.scheduler.fair_share import FairShareScheduler
 from fairlane.scheduler.fifo import FifoScheduler
-from fairlane.scheduler.instance_pool import MachinePool
+from fairlane.scheduler.instance_pool import InstancePool
 from fairlane.scheduler.job import Trace
-from fairlane.scheduler.options import Machines, Strategies
+from fairlane.scheduler.options import Ec2Instances, Strategies
 from fairlane.scheduler.quota_management import QuotaScheduler
-from fairlane.scheduler.weights import undeclared, whole_weights
+from fairlane.scheduler.weights import undeclared_identifiers, whole_weights
 from fairlane.scheduling import FairShare, QuotaManagement, SchedulingPolicy
 from fairlane.scheduling.capacity import capacity_limits
 
@@ -26,46 +26,52 @@ def rehearse(
     *,
     capacity: int | Mapping[str, int] | None = None,
     strategies: Strategies = _DEFAULTS,
-    machines: Machines | None = None,
+    ec2_instances: Ec2Instances | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Rehearsal:
-    """Lets a trace run under a policy, in a model of AWS Batch, in whole seconds.
+    """Run a trace of jobs through a model of a job queue, in whole seconds.
 
-    At each second, runs end first, then jobs are submitted, then jobs start. What AWS does not document is chosen by
-    `strategies`. A job that is larger than anything that can be free never starts, and keeps nobody from starting.
+    At each second, runs end first, then jobs are submitted, then jobs start. `strategies` chooses the behavior that
+    AWS does not document. A job that needs more than the largest capacity that can be free never starts. Such a job
+    does not block other jobs.
 
     Args:
-        policy: whom the queue serves next; the very object that a queue is deployed with.
-        trace: what is submitted.
-        capacity: what the queue has: a number, or with quota management a number for each instance type; by default
-            all quotas together. Other policies know of none, and have to be told.
-        strategies: what AWS leaves open.
-        machines: how machines come and go on EC2; None if they are always there, as SageMaker's are.
-        progress: is told the part that is done, 0 to 1, at most a hundred times.
+        policy: Scheduling policy of the queue. Pass the same object to the construct that deploys the queue.
+        trace: Jobs to submit.
+        capacity: Capacity of the queue: a number of instances or GPUs or, with quota management, a number of instances
+            for each instance type. Default: the sum of all quotas. Required for `Fifo` and `FairShare`.
+        strategies: Choices for behavior that AWS does not document. Default: `Strategies()`.
+        ec2_instances: Start-up and Spot reclaims of EC2 instances. Default: the instances are always available, as with
+            SageMaker.
+        progress: Function that is called with the part of the rehearsal that is done, 0 to 1, at most about 100
+            times. Default: none.
+
+    Returns:
+        Result of the simulation.
 
     Raises:
-        ConfigurationError: with every mistake in the policy, the trace, or both together.
+        ConfigurationError: If the policy or the trace has problems, or if they do not fit together.
     """
     if capacity is None:
         capacity = _all_quotas(policy)
-    problems = list(rehearsal_problems(policy, trace, capacity, strategies, machines))
+    problems = list(rehearsal_problems(policy, trace, capacity, strategies, ec2_instances))
     if problems:
         raise ConfigurationError(f"rehearsal of {type(policy).__name__}", problems)
     limits = capacity_limits(capacity)
-    aside = _too_large(policy, trace, limits)
-    survived = strategies.retries_before_termination
+    too_large = _too_large(policy, trace, limits)
+    retries = strategies.retries_before_termination
     pool = None
-    if machines:
-        pool, survived = MachinePool(machines), machines.attempts - 1
-    engine = Engine(trace, aside, strategies.stop_seconds, survived, pool)
+    if ec2_instances:
+        pool, retries = InstancePool(ec2_instances), ec2_instances.attempts - 1
+    engine = Engine(trace, too_large, strategies.stop_seconds, retries, pool)
     record = engine.run(_scheduler(engine, policy, trace, limits, strategies), progress)
     return Rehearsal(
-        policy, trace, strategies, machines, limits, record, (*trace.advice, *_advice(policy, trace, aside))
+        policy, trace, strategies, ec2_instances, limits, record, (*trace.advice, *_advice(policy, trace, too_large))
     )
 
 
 def _all_quotas(policy: SchedulingPolicy) -> dict[str, int]:
-    """What the shares of a policy own together."""
+    """Return the sum of the quotas of a policy."""
     total: Counter[str] = Counter()
     if isinstance(policy, QuotaManagement) and not any(policy.problems()):
         for share in policy.shares:
@@ -88,25 +94,28 @@ def _scheduler(
 
 
 def _too_large(policy: SchedulingPolicy, trace: Trace, limits: Mapping[str, int]) -> set[int]:
-    """The jobs that can never run."""
+    """Return the rows of jobs that can never run."""
     if not isinstance(policy, QuotaManagement):
         (capacity,) = limits.values()
         return {row for row, units in enumerate(trace.instances) if units > capacity}
     (first, *_) = limits
     types = [unit or first for unit in trace.instance_types]
     ceilings = policy.ceilings(limits)
-    most = [[ceilings[name].get(unit, 0) for unit in types] for name in trace.share_names]
+    largest = [[ceilings[name].get(unit, 0) for unit in types] for name in trace.share_names]
     jobs = zip(trace.shares, trace.types, trace.instances, strict=True)
-    return {row for row, (share, unit, units) in enumerate(jobs) if units > most[share][unit]}
+    return {row for row, (share, unit, units) in enumerate(jobs) if units > largest[share][unit]}
 
 
-def _advice(policy: SchedulingPolicy, trace: Trace, aside: set[int]) -> list[str]:
+def _advice(policy: SchedulingPolicy, trace: Trace, too_large: set[int]) -> list[str]:
     advice = []
-    if aside:
-        job = trace[min(aside)]
-        which = f"the first, {job.name or f'in row {min(aside)}'}, needs {job.instances}"
-        where = f" of share {job.share}" if job.share else ""
-        advice.append(f"jobs that can never run, as they need more than can be free: {len(aside)}; {which}{where}")
-    if isinstance(policy, FairShare) and (unknown := undeclared(policy, trace.share_names)):
-        advice.append(f"share identifiers that the policy does not list, with weight factor 1: {', '.join(unknown)}")
+    if too_large:
+        job = trace[min(too_large)]
+        first = f"the first is {job.name or f'row {min(too_large)}'}"
+        share = f" of share {job.share}" if job.share else ""
+        advice.append(
+            f"jobs that can never run, because they need more capacity than can be free: {len(too_large)}; "
+            f"{first}{share}, which needs {job.instances}"
+        )
+    if isinstance(policy, FairShare) and (unlisted := undeclared_identifiers(policy, trace.share_names)):
+        advice.append(f"share identifiers that the policy does not list have weight factor 1: {', '.join(unlisted)}")
     return advice

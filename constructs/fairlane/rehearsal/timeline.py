@@ -1,4 +1,4 @@
-"""How much of something there is over time: steps only."""
+"""Step functions over time, and operations on time spans."""
 
 from array import array
 from bisect import bisect_right
@@ -8,15 +8,17 @@ from itertools import accumulate
 from typing import TypeAlias
 
 Span: TypeAlias = tuple[int, int]
-"""From a second until another, which is not in it any more."""
+"""Start and stop in seconds. The stop is not part of the span."""
 
 
 class Timeline:
-    """A whole number at every second: 0 before the first step, and after the last what that changed it to.
+    """Step function of time with whole numbers as values, for example the number of instances in use.
+
+    The value is 0 before the first step and constant after the last step.
 
     Attributes:
-        times: the seconds at which it changes.
-        values: what it changes to.
+        times: Seconds at which the value changes.
+        values: Value from each of `times` on.
     """
 
     def __init__(self, changes: Mapping[int, int]) -> None:
@@ -28,7 +30,7 @@ class Timeline:
             self._sums.append(self._sums[-1] + value * (stop - start))
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
-        """The steps: a second, and the number from then on."""
+        """Return an iterator over the steps: the second, and the value from that second on."""
         return zip(self.times, self.values, strict=True)
 
     def __len__(self) -> int:
@@ -36,75 +38,78 @@ class Timeline:
 
     @property
     def peak(self) -> int:
-        """The largest number."""
+        """Largest value."""
         return max(self.values, default=0)
 
-    def at(self, time: int) -> int:
-        """The number at a second."""
-        place = bisect_right(self.times, time)
-        return self.values[place - 1] if place else 0
+    def value_at(self, time: int) -> int:
+        """Return the value at a second."""
+        index = bisect_right(self.times, time)
+        return self.values[index - 1] if index else 0
 
-    def until(self, time: int) -> int:
-        """The sum over all seconds before one."""
-        place = bisect_right(self.times, time) - 1
-        return self._sums[place] + self.values[place] * (time - self.times[place]) if place >= 0 else 0
+    def sum_until(self, time: int) -> int:
+        """Return the sum of the values of all seconds before `time`."""
+        index = bisect_right(self.times, time) - 1
+        return self._sums[index] + self.values[index] * (time - self.times[index]) if index >= 0 else 0
 
     def integral(self, spans: Iterable[Span]) -> int:
-        """The sum over all seconds of spans."""
-        return sum(self.until(stop) - self.until(start) for start, stop in spans)
+        """Return the sum of the values of all seconds of the spans."""
+        return sum(self.sum_until(stop) - self.sum_until(start) for start, stop in spans)
 
     def highest_mean(self, width: int) -> float:
-        """The largest mean of any `width` seconds."""
+        """Return the largest mean over `width` consecutive seconds."""
         starts = (start for time in self.times for start in (time, time - width))
-        return max((self.until(start + width) - self.until(start) for start in starts), default=0) / width
+        return max((self.sum_until(start + width) - self.sum_until(start) for start in starts), default=0) / width
 
-    def at_least(self, least: int) -> list[Span]:
-        """When the number is so large, which must not be 0 or less; the last step must end it."""
-        return merged((start, stop) for start, stop, value in self._pieces() if value >= least)
+    def spans_at_least(self, minimum: int) -> list[Span]:
+        """Return the spans in which the value is `minimum` or more.
 
-    def below(self, number: int, within: Sequence[Span]) -> list[Span]:
-        """When, within spans, the number is below another."""
-        return overlap(within, self._low(number))
+        Args:
+            minimum: Number above 0 that the value after the last step does not reach.
+        """
+        return merge_spans((start, stop) for start, stop, value in self._segments() if value >= minimum)
 
-    def _pieces(self) -> Iterator[tuple[int, int, int]]:
+    def spans_below(self, number: int, within: Sequence[Span]) -> list[Span]:
+        """Return the parts of the spans in `within` in which the value is below `number`."""
+        return intersect_spans(within, self._all_spans_below(number))
+
+    def _segments(self) -> Iterator[tuple[int, int, int]]:
         return zip(self.times, self.times[1:], self.values, strict=False)
 
-    def _low(self, number: int) -> list[Span]:
-        """When the number is below another, from the beginning to the end of time."""
+    def _all_spans_below(self, number: int) -> list[Span]:
         ends = (-(1 << 62), 1 << 62)
-        high = self.at_least(number) if number > 0 else [ends]
+        high = self.spans_at_least(number) if number > 0 else [ends]
         edges = [ends[0], *(edge for span in high for edge in span), ends[1]]
         return [(start, stop) for start, stop in zip(edges[::2], edges[1::2], strict=True) if start < stop]
 
 
-def merged(spans: Iterable[Span]) -> list[Span]:
-    """Sorted spans, with those that touch made one."""
-    joined: list[Span] = []
+def merge_spans(spans: Iterable[Span]) -> list[Span]:
+    """Return sorted spans with touching and overlapping spans merged."""
+    merged: list[Span] = []
     for start, stop in spans:
-        if joined and start <= joined[-1][1]:
-            joined[-1] = (joined[-1][0], max(stop, joined[-1][1]))
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(stop, merged[-1][1]))
         else:
-            joined.append((start, stop))
-    return joined
+            merged.append((start, stop))
+    return merged
 
 
-def overlap(one: Sequence[Span], other: Sequence[Span]) -> list[Span]:
-    """What two lists of spans, sorted and apart, have in common."""
+def intersect_spans(first: Sequence[Span], second: Sequence[Span]) -> list[Span]:
+    """Return the intersection of two sorted lists of disjoint spans."""
     common = []
-    here = there = 0
-    while here < len(one) and there < len(other):
-        start, stop = max(one[here][0], other[there][0]), min(one[here][1], other[there][1])
+    i = j = 0
+    while i < len(first) and j < len(second):
+        start, stop = max(first[i][0], second[j][0]), min(first[i][1], second[j][1])
         if start < stop:
             common.append((start, stop))
-        if one[here][1] < other[there][1]:
-            here += 1
+        if first[i][1] < second[j][1]:
+            i += 1
         else:
-            there += 1
+            j += 1
     return common
 
 
-def at_once(lists: Iterable[Sequence[Span]]) -> Timeline:
-    """How many of several lists of spans have a second."""
+def count_lists(lists: Iterable[Sequence[Span]]) -> Timeline:
+    """Return the number of lists that have a span at each second."""
     changes: dict[int, int] = defaultdict(int)
     for spans in lists:
         for start, stop in spans:
@@ -113,8 +118,8 @@ def at_once(lists: Iterable[Sequence[Span]]) -> Timeline:
     return Timeline(changes)
 
 
-def total_of(timelines: Sequence[Timeline]) -> Timeline:
-    """Several together."""
+def sum_timelines(timelines: Sequence[Timeline]) -> Timeline:
+    """Return the sum of the timelines."""
     if len(timelines) == 1:
         return timelines[0]
     changes: dict[int, int] = defaultdict(int)

@@ -1,7 +1,7 @@
-"""What a rehearsal must give, computed the slow and plain way: second by second, everything looked up anew each time.
+"""Reference implementation of quota management: slow and plain, second by second, without any cache.
 
-It knows the model, not the simulator, and favours no speed: test_against_reference.py holds the two against each
-other. Here is quota management; reference_lists.py has the rest.
+It shares no code with the simulator. `test_against_reference.py` compares the two. `reference_lists.py` has the other
+policies.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ from fractions import Fraction
 from itertools import count
 
 from fairlane import QuotaManagement, Sharing
-from fairlane.rehearsal import Machines, rehearse
+from fairlane.rehearsal import Ec2Instances, rehearse
 from fairlane.scheduler.job import Job, Trace
 from fairlane.scheduler.options import Strategies
 from fairlane.scheduling import UNLIMITED, SchedulingPolicy
@@ -23,29 +23,29 @@ def reference(
     jobs: Sequence[Job],
     capacity: int | Mapping[str, int],
     strategies: Strategies,
-    machines: Machines | None = None,
+    ec2_instances: Ec2Instances | None = None,
 ) -> list[Result]:
-    """Runs the jobs, which come in the order of their submission; gives a result for each."""
+    """Return the result of each job. The jobs are in the order of their submission."""
     results = [Result() for _ in jobs]
     if isinstance(policy, QuotaManagement):
         assert isinstance(capacity, Mapping)
-        for unit, limit in capacity.items():  # instance types have nothing to do with each other
+        for unit, limit in capacity.items():  # instance types are independent
             Quotas(policy, unit, limit, jobs, strategies, results).run()
     else:
         assert isinstance(capacity, int)
-        OneList(policy, capacity, jobs, strategies, machines or Machines(), results).run()
+        OneList(policy, capacity, jobs, strategies, ec2_instances or Ec2Instances(), results).run()
     return results
 
 
-def rehearsed(
+def simulate(
     policy: SchedulingPolicy,
     jobs: Sequence[Job],
     capacity: int | Mapping[str, int],
     strategies: Strategies,
-    machines: Machines | None = None,
+    ec2_instances: Ec2Instances | None = None,
 ) -> list[Result]:
-    """Gives what the simulator says, in the form of the reference."""
-    rehearsal = rehearse(policy, Trace.of(jobs), capacity=capacity, strategies=strategies, machines=machines)
+    """Return the simulator's results in the form of the reference."""
+    rehearsal = rehearse(policy, Trace.of(jobs), capacity=capacity, strategies=strategies, ec2_instances=ec2_instances)
     return [
         Result([(run.start, run.stop, run.preempted) for run in outcome.runs], outcome.state, outcome.lost)
         for outcome in rehearsal.outcomes
@@ -53,7 +53,7 @@ def rehearsed(
 
 
 class Quotas:
-    """Quota management of one instance type."""
+    """Reference for quota management of one instance type."""
 
     def __init__(
         self,
@@ -67,42 +67,42 @@ class Quotas:
         self.shares = {share.name: share for share in policy.shares}
         self.own = {share.name: share.capacity.get(unit, 0) for share in policy.shares}
         self.usable = min(limit, sum(self.own.values()))
-        self.promised_too_much = sum(self.own.values()) - self.usable
+        self.overcommitted = sum(self.own.values()) - self.usable
         self.jobs, self.strategies, self.results = jobs, strategies, results
         highest = policy.ceilings({unit: limit})
-        self.coming = [
+        self.possible_rows = [
             row
             for row, job in enumerate(jobs)
             if job.instance_type in ("", unit) and job.instances <= highest[job.share].get(unit, 0)
         ]
         self.waiting: list[int] = []
-        self.pending: list[int] = []  # jobs for which others are being stopped
-        self.running: list[Run] = []  # those that are being stopped too
-        self.kept = [0] * len(jobs)  # seconds of work that checkpoints saved
+        self.pending: list[int] = []  # jobs for which other jobs are being stopped
+        self.running: list[Run] = []  # includes runs that are being stopped
+        self.saved_work = [0] * len(jobs)  # seconds of work that checkpoints saved
         self.preemptions = [0] * len(jobs)
 
     def run(self) -> None:
-        for t in count(min((self.jobs[row].submit for row in self.coming), default=0)):
+        for t in count(min((self.jobs[row].submit for row in self.possible_rows), default=0)):
             assert t < TOO_LONG
-            happened = False
+            changed = False
             for run in [run for run in self.running if run.stop_decided is None and run.end == t]:
                 self.running.remove(run)
                 self.results[run.row].runs.append((run.start, t, False))
                 self.results[run.row].state = "succeeded"
-                happened = True
-            happened |= self.complete_stops(t)
-            for row in self.coming:
+                changed = True
+            changed |= self.complete_stops(t)
+            for row in self.possible_rows:
                 if self.jobs[row].submit == t:
                     self.waiting.append(row)
-                    happened = True
-            if happened:
+                    changed = True
+            if changed:
                 self.schedule(t)
-            if not self.running and all(self.jobs[row].submit <= t for row in self.coming):
+            if not self.running and all(self.jobs[row].submit <= t for row in self.possible_rows):
                 assert not self.waiting
                 return
 
     def complete_stops(self, t: int) -> bool:
-        """Ends what was being stopped until now, then starts the jobs for which it was."""
+        """End the runs that are stopped now, then start the jobs for which they were stopped."""
         served = []
         for run in list(self.running):
             if run.stop_decided is None or run.stop_decided + self.strategies.stop_seconds != t:
@@ -112,14 +112,14 @@ class Quotas:
             result, job = self.results[run.row], run.job
             result.runs.append((run.start, t, True))
             worked = run.stop_decided - run.start
-            kept = worked // job.checkpoint * job.checkpoint if job.checkpoint else 0
-            self.kept[run.row] += kept
-            result.lost += (worked - kept) * job.instances
+            saved = worked // job.checkpoint * job.checkpoint if job.checkpoint else 0
+            self.saved_work[run.row] += saved
+            result.lost += (worked - saved) * job.instances
             self.preemptions[run.row] += 1
             allowed = self.strategies.retries_before_termination
             if allowed is not None and self.preemptions[run.row] > allowed:
                 result.state = "failed"
-                result.lost += self.kept[run.row] * job.instances
+                result.lost += self.saved_work[run.row] * job.instances
             else:
                 self.waiting.append(run.row)
         for row in [row for row in self.pending if row in served]:
@@ -128,16 +128,16 @@ class Quotas:
         return bool(served)
 
     def start(self, row: int, t: int) -> None:
-        self.running.append(Run(row, self.jobs[row], t, t + self.jobs[row].run - self.kept[row]))
+        self.running.append(Run(row, self.jobs[row], t, t + self.jobs[row].run - self.saved_work[row]))
 
     def schedule(self, t: int) -> None:
         for _ in range(10_000):
             if not (self.give_own(t) or self.lend(t) or self.preempt_in_share(t)):
                 return
-        raise AssertionError("scheduling does not come to rest")
+        raise AssertionError("scheduling does not end")
 
     def give_own(self, t: int) -> bool:
-        """A: each share gets what it owns, if need be from those that have more than they own."""
+        """A: give each share its own capacity, if necessary from shares that use more than their own."""
         acted = False
         for share in self.in_order():
             while (row := self.head(share)) is not None and self.fits_own(row):
@@ -150,7 +150,7 @@ class Quotas:
         return acted
 
     def lend(self, t: int) -> bool:
-        """C: what nobody uses goes to borrowers, first come, first served."""
+        """C: lend idle capacity to borrowers, first come, first served."""
         acted = False
         while True:
             heads = [row for share in self.shares if (row := self.head(share)) is not None]
@@ -163,7 +163,7 @@ class Quotas:
             acted = True
 
     def preempt_in_share(self, t: int) -> bool:
-        """B: a job takes the place of others of its share that have a lower priority."""
+        """B: let a job replace jobs of its share that have a lower priority."""
         for name in self.in_order():
             row, share = self.head(name), self.shares[name]
             if share.in_share_preemption and row is not None and self.stop_for(row, t, self.enough_of_own(row)):
@@ -199,7 +199,7 @@ class Quotas:
         return job.instances <= lendable and job.instances <= self.room(job.share)
 
     def used(self, share: str) -> int:
-        """What runs or is being stopped, and what pending jobs will hold beyond what is stopped for them here."""
+        """Return the instances of all runs, and the instances that pending jobs need beyond the runs stopped for them."""
         held = sum(run.job.instances for run in self.running if run.job.share == share)
         for row in self.pending:
             if self.jobs[row].share == share:
@@ -208,13 +208,13 @@ class Quotas:
         return held
 
     def room(self, share: str) -> int:
-        """What the share can take at once: all that is free but for what others reserve and do not use."""
+        """Return the instances that the share can take now: free instances that no other share reserves."""
         reserved = sum(
             max(0, self.own[name] - self.used(name))
             for name, other in self.shares.items()
             if name != share and other.sharing == Sharing.RESERVE
         )
-        return self.free() - max(0, reserved - self.promised_too_much)
+        return self.free() - max(0, reserved - self.overcommitted)
 
     def free(self) -> int:
         held = sum(run.job.instances for run in self.running)
@@ -224,14 +224,14 @@ class Quotas:
         return self.usable - held
 
     def remaining(self, share: str, without: list[Run]) -> int:
-        """What the share holds once all stops are over and pending jobs have started."""
+        """Return the instances that the share holds after all stops, when pending jobs have started."""
         running = [run for run in self.running if run.stopped_for is None and run not in without]
         return sum(run.job.instances for run in running if run.job.share == share) + sum(
             self.jobs[row].instances for row in self.pending if self.jobs[row].share == share
         )
 
     def victims(self) -> list[Run]:
-        """What runs and is not being stopped, first to be stopped first."""
+        """Return the runs that are not being stopped, in the order in which they are preempted."""
         running = [run for run in self.running if run.stopped_for is None]
         if self.strategies.victims == "newest":
             return sorted(running, key=lambda run: (-run.start, -run.row))

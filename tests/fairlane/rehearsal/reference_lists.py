@@ -1,4 +1,4 @@
-"""The reference for FIFO and fair share, which never stop a job; also what both references share."""
+"""Reference implementation of FIFO and fair-share scheduling, and the classes that both references use."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from fractions import Fraction
 from itertools import count
 
 from fairlane import FairShare
-from fairlane.rehearsal import Machines
+from fairlane.rehearsal import Ec2Instances
 from fairlane.scheduler.job import Job
 from fairlane.scheduler.options import Strategies
 from fairlane.scheduling import SchedulingPolicy
@@ -16,7 +16,7 @@ SHORTEST_WINDOW = 600
 
 @dataclass
 class Result:
-    """What became of one job."""
+    """Result of one job."""
 
     runs: list[tuple[int, int, bool]] = field(default_factory=list)
     state: str = "waiting"
@@ -25,7 +25,10 @@ class Result:
 
 @dataclass
 class Run:
-    """A job that holds capacity; once it is stopped, for whom and until when."""
+    """Run of a job that holds capacity.
+
+    `stop_decided` is the second of the decision to stop it. `stopped_for` is the row of the job that gets its capacity.
+    """
 
     row: int
     job: Job
@@ -36,7 +39,7 @@ class Run:
 
 
 class OneList:
-    """FIFO and fair share: nothing is ever stopped."""
+    """Reference for FIFO and fair-share scheduling, which never stop a job."""
 
     def __init__(
         self,
@@ -44,18 +47,18 @@ class OneList:
         capacity: int,
         jobs: Sequence[Job],
         strategies: Strategies,
-        machines: Machines,
+        ec2_instances: Ec2Instances,
         results: list[Result],
     ) -> None:
         self.policy, self.capacity, self.jobs = policy, capacity, jobs
-        self.strategies, self.machines, self.results = strategies, machines, results
+        self.strategies, self.ec2_instances, self.results = strategies, ec2_instances, results
         self.waiting: list[int] = []
         self.running: list[Run] = []
-        self.warm_since: list[int] = []  # for each idle machine, when it was released
-        self.in_use: dict[int, dict[str, int]] = {}  # for each second, what each share held during it
+        self.warm_since: list[int] = []  # for each idle instance, the second of its release
+        self.in_use: dict[int, dict[str, int]] = {}  # instances of each share in each second
 
     def run(self) -> None:
-        coming = [row for row, job in enumerate(self.jobs) if job.instances <= self.capacity]
+        possible_rows = [row for row, job in enumerate(self.jobs) if job.instances <= self.capacity]
         for t in count(min(job.submit for job in self.jobs)):
             ended = [run for run in self.running if run.end == t]
             for run in ended:
@@ -63,11 +66,11 @@ class OneList:
                 self.warm_since += [t] * run.job.instances
                 self.results[run.row].runs.append((run.start, t, False))
                 self.results[run.row].state = "succeeded"
-            self.waiting += [row for row in coming if self.jobs[row].submit == t]
+            self.waiting += [row for row in possible_rows if self.jobs[row].submit == t]
             if ended or any(job.submit == t for job in self.jobs):
                 self.schedule(t)
-            self.in_use[t] = {run.job.share: self.held_by(run.job.share) for run in self.running}
-            if not self.running and all(self.jobs[row].submit <= t for row in coming):
+            self.in_use[t] = {run.job.share: self.held_instances(run.job.share) for run in self.running}
+            if not self.running and all(self.jobs[row].submit <= t for row in possible_rows):
                 assert not self.waiting
                 return
 
@@ -93,28 +96,28 @@ class OneList:
                 heads.setdefault(self.jobs[row].share, row)
             ranks = []
             for share, row in heads.items():
-                weight = weight_of(policy, share, {job.share for job in self.jobs})
+                weight = weight_factor(policy, share, {job.share for job in self.jobs})
                 key = weight * (usage.get(share, 0) + started.get(share, 0))
                 if share not in left_out:
                     ranks.append((key, weight, self.jobs[row].submit, share))
             if not ranks:
                 return
             share = min(ranks)[-1]
-            row, wanted = heads[share], self.jobs[heads[share]].instances
+            row, needed = heads[share], self.jobs[heads[share]].instances
             active = {self.jobs[row].share for row in self.waiting} | {run.job.share for run in self.running}
             active |= {name for name in past if usage[name] > 0}
             reserved = Fraction(policy.compute_reservation or 0, 100) ** len(active)
-            room = self.capacity - self.free() + wanted <= self.capacity * (1 - reserved)
-            if wanted <= self.free() and (room or self.held_by(share) == 0):
+            room = self.capacity - self.free() + needed <= self.capacity * (1 - reserved)
+            if needed <= self.free() and (room or self.held_instances(share) == 0):
                 self.start(row, t)
-                started[share] = started.get(share, 0) + wanted
+                started[share] = started.get(share, 0) + needed
             elif self.strategies.head_of_line == "block":
                 return
             else:
                 left_out.add(share)
 
     def usage(self, share: str, t: int, window: int) -> Fraction:
-        """The integral of units times decay over the window: a sum over its seconds, each weighed by its middle."""
+        """Return the integral of instances times decay over the window, with the weight of the middle of each second."""
         total = 0
         for second in range(t - window, t):
             held = self.in_use.get(second, {}).get(share, 0)
@@ -125,23 +128,23 @@ class OneList:
     def free(self) -> int:
         return self.capacity - sum(run.job.instances for run in self.running)
 
-    def held_by(self, share: str) -> int:
+    def held_instances(self, share: str) -> int:
         return sum(run.job.instances for run in self.running if run.job.share == share)
 
     def start(self, row: int, t: int) -> None:
         job = self.jobs[row]
-        self.warm_since = sorted(since for since in self.warm_since if t - since <= self.machines.idle_seconds)
+        self.warm_since = sorted(since for since in self.warm_since if t - since <= self.ec2_instances.idle_seconds)
         cold = job.instances > len(self.warm_since)
         self.warm_since = self.warm_since[job.instances :]
         self.waiting.remove(row)
-        self.running.append(Run(row, job, t, t + job.run + (self.machines.start_up_seconds if cold else 0)))
+        self.running.append(Run(row, job, t, t + job.run + (self.ec2_instances.start_up_seconds if cold else 0)))
 
 
-def weight_of(policy: FairShare, share: str, every: set[str]) -> Fraction:
-    """The weight factor of a share; all that an entry with * stands for have its part together."""
+def weight_factor(policy: FairShare, share: str, share_names: set[str]) -> Fraction:
+    """Return the weight factor of a share. Shares with the prefix of an entry with * divide its part."""
     for identifier, weight in policy.weight_factors.items():
         if identifier == share:
             return Fraction(str(weight))
         if identifier.endswith("*") and share.startswith(identifier[:-1]):
-            return Fraction(str(weight)) * sum(other.startswith(identifier[:-1]) for other in every)
+            return Fraction(str(weight)) * sum(other.startswith(identifier[:-1]) for other in share_names)
     return Fraction(1)

@@ -1,6 +1,6 @@
-"""The simulator gives the very schedule that the plain, slow reference gives.
+"""Random cases in which the simulator and the slow reference must give the same schedule.
 
-Cases are dense rather than minimal, so that jobs compete. `use_true_random=False` makes Hypothesis shrink a failure.
+Jobs are dense, so that they compete. Set `use_true_random=False` to let Hypothesis shrink a failure.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,34 +12,34 @@ from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
 from fairlane import FairShare, Fifo, QuotaManagement, QuotaShare, Sharing
-from fairlane.rehearsal import Machines
+from fairlane.rehearsal import Ec2Instances
 from fairlane.scheduler.job import Job, Trace
 from fairlane.scheduler.options import Strategies
 from fairlane.scheduling import SchedulingPolicy
-from tests.fairlane.rehearsal.reference import reference, rehearsed
+from tests.fairlane.rehearsal.reference import reference, simulate
 
 UNITS = ["ml.p5.48xlarge", "ml.g5.xlarge"]
 CHANCE = st.randoms(use_true_random=True)
 
 
-def agree(
+def assert_same_schedule(
     policy: SchedulingPolicy,
     jobs: Sequence[Job],
     capacity: int | Mapping[str, int],
     strategies: Strategies,
-    machines: Machines | None = None,
+    ec2_instances: Ec2Instances | None = None,
 ) -> None:
-    note(f"{policy}\n{capacity}\n{strategies}\n{machines}\n" + "\n".join(map(str, jobs)))
+    note(f"{policy}\n{capacity}\n{strategies}\n{ec2_instances}\n" + "\n".join(map(str, jobs)))
     jobs = Trace.of(jobs).jobs
-    assert rehearsed(policy, jobs, capacity, strategies, machines) == reference(
-        policy, jobs, capacity, strategies, machines
+    assert simulate(policy, jobs, capacity, strategies, ec2_instances) == reference(
+        policy, jobs, capacity, strategies, ec2_instances
     )
 
 
-def some_jobs(
+def random_jobs(
     chance: Random, shares: Sequence[str], most_instances: int, longest_gap: int, longest_run: int, **fields: Any
 ) -> list[Job]:
-    """One to twelve jobs, some of which come at the same second."""
+    """Return 1 to 12 jobs, some with the same second of submission."""
     jobs, submit = [], 0
     for _ in range(chance.choice([1, 3, 6, 9, 12, 12])):
         submit += chance.choice([0, chance.randint(0, longest_gap)])
@@ -55,25 +55,25 @@ def some_jobs(
     return chance.sample(jobs, len(jobs)) if chance.random() < 0.3 else jobs
 
 
-def some_machines(chance: Random) -> Machines | None:
+def random_ec2_instances(chance: Random) -> Ec2Instances | None:
     if chance.random() < 0.5:
         return None
-    return Machines(start_up_seconds=chance.choice([0, 1, 7, 20]), idle_seconds=chance.choice([0, 1, 5, 20]))
+    return Ec2Instances(start_up_seconds=chance.choice([0, 1, 7, 20]), idle_seconds=chance.choice([0, 1, 5, 20]))
 
 
 @given(CHANCE)
 @settings(max_examples=150)
 def test_fifo(chance: Random) -> None:
     strategies = Strategies(head_of_line=chance.choice(["block", "skip"]))
-    jobs = some_jobs(chance, [""], 5, 8, 15)
-    agree(Fifo(), jobs, chance.randint(1, 8), strategies, some_machines(chance))
+    jobs = random_jobs(chance, [""], 5, 8, 15)
+    assert_same_schedule(Fifo(), jobs, chance.randint(1, 8), strategies, random_ec2_instances(chance))
 
 
 @pytest.mark.parametrize(("longest_gap", "longest_run"), [(8, 30), (300, 300)])
 @given(chance=CHANCE)
 @settings(max_examples=150)
 def test_fair_share(longest_gap: int, longest_run: int, chance: Random) -> None:
-    """The window has at least 600 seconds: short cases never leave it, long ones do."""
+    """The window has at least 600 seconds: short cases end within it, long cases do not."""
     identifiers = chance.sample(["a", "b", "c", "team-*"], chance.randint(0, 4))
     policy = FairShare(
         {identifier: chance.choice([0.1, 0.3, 0.5, 1, 1.0, 2, 3]) for identifier in identifiers},
@@ -83,8 +83,8 @@ def test_fair_share(longest_gap: int, longest_run: int, chance: Random) -> None:
     strategies = Strategies(
         head_of_line=chance.choice(["block", "skip"]), decay=chance.choice(["linear", "linear", "none"])
     )
-    jobs = some_jobs(chance, ["a", "b", "c", "team-1", "team-2"], 4, longest_gap, longest_run)
-    agree(policy, jobs, chance.randint(1, 10), strategies, some_machines(chance))
+    jobs = random_jobs(chance, ["a", "b", "c", "team-1", "team-2"], 4, longest_gap, longest_run)
+    assert_same_schedule(policy, jobs, chance.randint(1, 10), strategies, random_ec2_instances(chance))
 
 
 @given(CHANCE)
@@ -110,5 +110,5 @@ def test_quota_management(chance: Random) -> None:
     )
     types = units if len(units) > 1 else [*units, ""]
     names = [share.name for share in shares]
-    jobs = some_jobs(chance, names, 4, chance.choice([3, 10]), 40, instance_type=types, checkpoint=[None, 1, 3, 8])
-    agree(QuotaManagement(*shares), jobs, capacity, strategies)
+    jobs = random_jobs(chance, names, 4, chance.choice([3, 10]), 40, instance_type=types, checkpoint=[None, 1, 3, 8])
+    assert_same_schedule(QuotaManagement(*shares), jobs, capacity, strategies)

@@ -1,4 +1,4 @@
-"""What `rehearse` refuses, with every mistake at once."""
+"""Arguments that `rehearse` refuses: one error lists all mistakes."""
 
 import math
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from fairlane import ConfigurationError, FairShare, Fifo, QuotaManagement, QuotaShare, Sharing
-from fairlane.rehearsal import Machines, rehearse
+from fairlane.rehearsal import Ec2Instances, rehearse
 from fairlane.scheduler.job import Job, Trace
 from fairlane.scheduler.options import Strategies
 from fairlane.scheduling import State
@@ -24,15 +24,15 @@ def mistakes(*args: Any, **options: Any) -> list[str]:
     return [str(problem) for problem in raised.value.problems]
 
 
-def test_all_mistakes_of_a_trace_at_once() -> None:
+def test_one_error_lists_all_mistakes_of_a_trace() -> None:
     jobs: list[Any] = [
         Job(submit=-1, run=0, instances=0, priority=10_000, checkpoint=0),
         Job(submit=math.nan, run=1.5, share=3),  # type: ignore[arg-type]
         Job(submit=0, run=1),
         Job(submit=True, run=10**12),
     ]
-    got = [problem.partition(": ")[0] for problem in mistakes(Fifo(), Trace.of(jobs), capacity=1)]
-    assert got == [
+    fields = [problem.partition(": ")[0] for problem in mistakes(Fifo(), Trace.of(jobs), capacity=1)]
+    assert fields == [
         "trace[0].priority",
         "trace[0].instances",
         "trace[0].submit",
@@ -46,29 +46,30 @@ def test_all_mistakes_of_a_trace_at_once() -> None:
     ]
 
 
-def test_a_trace_is_of_jobs() -> None:
+def test_a_trace_refuses_values_that_are_not_jobs() -> None:
     jobs: list[Any] = [Job(submit=0, run=1), {"submit": 0, "run": 1}]
-    (found,) = mistakes(Fifo(), Trace.of(jobs), capacity=1)
-    assert found.startswith("trace[1]: got {'submit': 0, 'run': 1}, allowed: a Job")
+    (problem,) = mistakes(Fifo(), Trace.of(jobs), capacity=1)
+    assert problem.startswith("trace[1]: got {'submit': 0, 'run': 1}, allowed: a Job")
 
 
-def test_a_trace_of_mistakes_is_not_listed_to_the_end() -> None:
-    found = mistakes(Fifo(), Trace.of([Job(submit=0, run=0) for _ in range(1000)]), capacity=1)
-    assert len(found) == 101
-    assert "1000 such jobs" in found[-1]
+def test_an_error_lists_at_most_100_bad_jobs() -> None:
+    problems = mistakes(Fifo(), Trace.of([Job(submit=0, run=0) for _ in range(1000)]), capacity=1)
+    assert len(problems) == 101
+    assert "1000 jobs have problems" in problems[-1]
 
 
 def test_shares_and_instance_types_must_be_those_of_the_queue() -> None:
-    policy = QuotaManagement(share("a"), share("gone", state=State.DISABLED))
-    jobs = [Job(share="b", submit=0, run=1, instance_type="ml.g5.xlarge"), Job(share="gone", submit=0, run=1)]
-    found = mistakes(policy, Trace.of(jobs), capacity={UNIT: 2}, machines=Machines())
-    assert [problem.partition(": ")[0] for problem in found] == [
-        "machines",
+    policy = QuotaManagement(share("a"), share("disabled", state=State.DISABLED))
+    jobs = [Job(share="b", submit=0, run=1, instance_type="ml.g5.xlarge"), Job(share="disabled", submit=0, run=1)]
+    problems = mistakes(policy, Trace.of(jobs), capacity={UNIT: 2}, ec2_instances=Ec2Instances())
+    assert [problem.partition(": ")[0] for problem in problems] == [
+        "ec2_instances",
         "trace.share",
         "trace.share",
         "trace.instance_type",
     ]
-    assert found[1] == "trace.share: got 'b', allowed: a quota share that takes jobs: a"
+    assert problems[0].startswith("ec2_instances: QuotaManagement takes no ec2_instances, because SageMaker manages")
+    assert problems[1] == "trace.share: got 'b', allowed: an enabled quota share: a"
 
 
 def test_with_two_instance_types_each_job_names_one() -> None:
@@ -86,17 +87,18 @@ def test_with_two_instance_types_each_job_names_one() -> None:
         (Fifo(), {"capacity": {UNIT: 4}}, "capacity"),
         (Fifo(), {"strategies": Strategies(victims="oldest")}, "strategies.victims"),  # type: ignore[arg-type]
         (Fifo(), {"strategies": Strategies(stop_seconds=-1)}, "strategies.stop_seconds"),
-        (Fifo(), {"machines": Machines(attempts=0)}, "machines.attempts"),
-        (Fifo(), {"machines": Machines(reclaims_per_hour=math.inf)}, "machines.reclaims_per_hour"),
+        (Fifo(), {"ec2_instances": Ec2Instances(attempts=0)}, "ec2_instances.attempts"),
+        (Fifo(), {"ec2_instances": Ec2Instances(reclaims_per_hour=math.inf)}, "ec2_instances.reclaims_per_hour"),
         (Fifo(), {"strategies": {"victims": "newest"}}, "strategies"),
-        (Fifo(), {"machines": 3}, "machines"),
+        (Fifo(), {"ec2_instances": 3}, "ec2_instances"),
         ("fifo", {}, "policy"),
     ],
 )
-def test_what_cannot_be_rehearsed(policy: Any, options: dict[str, Any], field: str) -> None:
+def test_invalid_arguments_are_refused(policy: Any, options: dict[str, Any], field: str) -> None:
     trace = Trace.of([Job(share="a", submit=0, run=1)])
     assert field in [problem.partition(": ")[0] for problem in mistakes(policy, trace, **{"capacity": 4, **options})]
 
 
 def test_fair_share_needs_share_identifiers() -> None:
-    assert len(mistakes(FairShare({"a": 1}), Trace.of([Job(submit=0, run=1)]), capacity=4)) == 1
+    (problem,) = mistakes(FairShare({"a": 1}), Trace.of([Job(submit=0, run=1)]), capacity=4)
+    assert problem == ("trace.share: jobs without a share identifier cannot run with FairShare: give each job a share")

@@ -1,4 +1,4 @@
-"""What must hold of every rehearsal."""
+"""Properties of every rehearsal, with random policies and traces."""
 
 from collections import defaultdict
 from random import Random
@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fairlane import FairShare, Fifo, QuotaManagement, QuotaShare, Sharing
-from fairlane.rehearsal import Machines, Rehearsal, rehearse
+from fairlane.rehearsal import Ec2Instances, Rehearsal, rehearse
 from fairlane.scheduler import fair_share
 from fairlane.scheduler.job import Job, Trace
 from fairlane.scheduler.options import Strategies
@@ -19,7 +19,7 @@ UNIT = "ml.p4d.24xlarge"
 CHANCE = st.randoms(use_true_random=True)
 
 
-def some_trace(chance: Random, shares: list[str], number: int, most_instances: int = 6) -> Trace:
+def random_trace(chance: Random, shares: list[str], number: int, most_instances: int = 6) -> Trace:
     return Trace.of(
         Job(
             share=chance.choice(shares),
@@ -33,8 +33,8 @@ def some_trace(chance: Random, shares: list[str], number: int, most_instances: i
     )
 
 
-def quotas(chance: Random) -> tuple[QuotaManagement, dict[str, int]]:
-    """Shares of which none is promised more than there is."""
+def random_quotas(chance: Random) -> tuple[QuotaManagement, dict[str, int]]:
+    """Return a policy whose quotas do not exceed the capacity, and the capacity."""
     shares = []
     for name in ["a", "b", "c", "d"][: chance.randint(1, 4)]:
         sharing = chance.choice([Sharing.LEND_AND_BORROW, Sharing.LEND_AND_BORROW, Sharing.LEND, Sharing.RESERVE])
@@ -46,7 +46,7 @@ def quotas(chance: Random) -> tuple[QuotaManagement, dict[str, int]]:
     return QuotaManagement(*shares), {UNIT: sum(share.capacity[UNIT] for share in shares) + chance.choice([0, 0, 3])}
 
 
-def some_case(chance: Random) -> tuple[SchedulingPolicy, Trace, dict[str, Any]]:
+def random_case(chance: Random) -> tuple[SchedulingPolicy, Trace, dict[str, Any]]:
     kind = chance.choice(["fifo", "fair", "quota"])
     strategies = Strategies(
         head_of_line=chance.choice(["block", "skip"]),
@@ -57,36 +57,40 @@ def some_case(chance: Random) -> tuple[SchedulingPolicy, Trace, dict[str, Any]]:
         retries_before_termination=chance.choice([None, None, 0, 1]),
     )
     if kind == "quota":
-        policy, capacity = quotas(chance)
-        return policy, some_trace(chance, policy.share_names, 40), {"capacity": capacity, "strategies": strategies}
-    machines = Machines(
+        policy, capacity = random_quotas(chance)
+        return policy, random_trace(chance, policy.share_names, 40), {"capacity": capacity, "strategies": strategies}
+    ec2_instances = Ec2Instances(
         start_up_seconds=chance.choice([0, 10]),
         idle_seconds=chance.choice([0, 30]),
         reclaims_per_hour=chance.choice([0, 20]),
         attempts=chance.randint(1, 3),
         seed=chance.randint(0, 9),
     )
-    options = {"capacity": chance.randint(1, 12), "strategies": strategies, "machines": chance.choice([None, machines])}
+    options = {
+        "capacity": chance.randint(1, 12),
+        "strategies": strategies,
+        "ec2_instances": chance.choice([None, ec2_instances]),
+    }
     if kind == "fifo":
-        return Fifo(), some_trace(chance, [""], 40), options
+        return Fifo(), random_trace(chance, [""], 40), options
     fair = FairShare({"a": 1, "b": 3, "team-*": 0.5}, compute_reservation=chance.choice([None, 30]))
-    return fair, some_trace(chance, ["a", "b", "c", "team-1", "team-2"], 40), options
+    return fair, random_trace(chance, ["a", "b", "c", "team-1", "team-2"], 40), options
 
 
-def work_of(rehearsal: Rehearsal) -> int:
-    """Instance-seconds for which runs held capacity."""
+def held_instance_seconds(rehearsal: Rehearsal) -> int:
+    """Return the instance-seconds for which runs held capacity."""
     start, stop = rehearsal.span
     return rehearsal.total.use.integral([(start, stop)])
 
 
 @given(CHANCE)
 @settings(max_examples=150)
-def test_capacity_is_never_exceeded_and_work_is_neither_lost_nor_won(chance: Random) -> None:
-    policy, trace, options = some_case(chance)
+def test_capacity_is_never_exceeded_and_all_work_is_counted(chance: Random) -> None:
+    policy, trace, options = random_case(chance)
     rehearsal = rehearse(policy, trace, **options)
     limits = rehearsal.capacity
     assert rehearsal.total.use.peak <= sum(limits.values())
-    machines = options.get("machines")
+    ec2_instances = options.get("ec2_instances")
     worked = starting = 0
     for job, outcome in zip(trace, rehearsal.outcomes, strict=True):
         assert list(outcome.runs) == sorted(outcome.runs)
@@ -95,12 +99,12 @@ def test_capacity_is_never_exceeded_and_work_is_neither_lost_nor_won(chance: Ran
             worked += job.run * job.instances
             assert not outcome.runs[-1].preempted
         worked += outcome.lost
-    if machines:  # a cold run works later than it starts
-        starting = work_of(rehearsal) - worked
+    if ec2_instances:  # a run on cold instances holds capacity before it works
+        starting = held_instance_seconds(rehearsal) - worked
         most = sum(len(outcome.runs) * job.instances for job, outcome in zip(trace, rehearsal.outcomes, strict=True))
-        assert 0 <= starting <= most * machines.start_up_seconds
+        assert 0 <= starting <= most * ec2_instances.start_up_seconds
     else:
-        assert work_of(rehearsal) == worked + rehearsal.total.stopping
+        assert held_instance_seconds(rehearsal) == worked + rehearsal.total.stopping
     assert rehearsal.total.use.values[-1:].tolist() in ([], [0])
     stops = [run.stop for outcome in rehearsal.outcomes for run in outcome.runs]
     assert rehearsal.span[1] == max([trace.submits[-1], *stops])
@@ -110,20 +114,20 @@ def test_capacity_is_never_exceeded_and_work_is_neither_lost_nor_won(chance: Ran
 
 @given(CHANCE)
 @settings(max_examples=40)
-def test_the_same_seed_gives_the_same(chance: Random) -> None:
-    policy, trace, options = some_case(chance)
+def test_the_same_seed_gives_the_same_outcomes(chance: Random) -> None:
+    policy, trace, options = random_case(chance)
     assert rehearse(policy, trace, **options).outcomes[:] == rehearse(policy, trace, **options).outcomes[:]
 
 
 @given(CHANCE)
 @settings(max_examples=150)
-def test_quotas_bound_what_is_borrowed(chance: Random) -> None:
-    policy, capacity = quotas(chance)
-    trace = some_trace(chance, policy.share_names, 40)
+def test_quotas_limit_borrowing(chance: Random) -> None:
+    policy, capacity = random_quotas(chance)
+    trace = random_trace(chance, policy.share_names, 40)
     strategies = Strategies(stop_seconds=chance.choice([0, 20]))
     rehearsal = rehearse(policy, trace, capacity=capacity, strategies=strategies)
     ceilings = policy.ceilings(capacity)
-    kept = sum(share.capacity[UNIT] for share in policy.shares if share.sharing == Sharing.RESERVE)
+    reserved = sum(share.capacity[UNIT] for share in policy.shares if share.sharing == Sharing.RESERVE)
     others = 0
     for share in policy.shares:
         use = rehearsal.share(share.name).use
@@ -141,40 +145,40 @@ def test_quotas_bound_what_is_borrowed(chance: Random) -> None:
     for time in sorted(together):
         in_use += together[time]
         most = max(most, in_use)
-    assert most <= sum(share.capacity[UNIT] for share in policy.shares) - kept, "what is reserved is never lent"
+    assert most <= sum(share.capacity[UNIT] for share in policy.shares) - reserved, "reserved capacity is never lent"
 
 
 @given(CHANCE)
 @settings(max_examples=100)
-def test_what_fits_its_own_quota_waits_for_a_stop_at_most(chance: Random) -> None:
-    """One job at a time in each share that owns: it never waits for what others borrowed."""
-    policy, capacity = quotas(chance)
+def test_a_job_within_its_own_quota_waits_at_most_for_stops(chance: Random) -> None:
+    """The owner has one job at a time, which waits only until borrowers have stopped."""
+    policy, capacity = random_quotas(chance)
     owner = policy.shares[0]
     borrowers = [share.name for share in policy.shares[1:]]
-    jobs = list(some_trace(chance, borrowers, 40)) if borrowers else []
+    jobs = list(random_trace(chance, borrowers, 40)) if borrowers else []
     own = owner.capacity[UNIT]
     jobs += [Job(share=owner.name, instances=chance.randint(1, own), submit=n * 200, run=100) for n in range(3)]
     rehearsal = rehearse(policy, Trace.of(jobs), capacity=capacity)
-    # Capacity that is being stopped for one cannot be stopped again for another: that one may wait for both.
+    # A run that is being stopped for one job cannot be stopped for another, so a job may wait for two stops.
     assert rehearsal.share(owner.name).wait.max <= 2 * rehearsal.strategies.stop_seconds
 
 
 @given(CHANCE)
 @settings(max_examples=60)
-def test_only_ratios_of_weights_count(chance: Random) -> None:
+def test_only_the_ratios_of_weights_matter(chance: Random) -> None:
     weights = {"a": 1.0, "b": 3.0, "c": 5.0}
-    trace = some_trace(chance, list(weights), 40)
+    trace = random_trace(chance, list(weights), 40)
     scaled = {name: weight / 10 for name, weight in weights.items()}
     capacity = chance.randint(1, 10)
-    one = rehearse(FairShare(weights), trace, capacity=capacity)
-    assert one.outcomes[:] == rehearse(FairShare(scaled), trace, capacity=capacity).outcomes[:]
+    rehearsal = rehearse(FairShare(weights), trace, capacity=capacity)
+    assert rehearsal.outcomes[:] == rehearse(FairShare(scaled), trace, capacity=capacity).outcomes[:]
 
 
 @pytest.mark.parametrize("head_of_line", ["block", "skip"])
 @given(chance=CHANCE)
 @settings(max_examples=15)
-def test_shares_that_sleep_change_nothing(head_of_line: Any, chance: Random) -> None:
-    """Few shares are looked at for each start: the least key among all must be among them."""
+def test_the_shortcut_for_many_shares_changes_no_schedule(head_of_line: Any, chance: Random) -> None:
+    """The scheduler examines few shares for each start: the share with the smallest key must be among them."""
     names = [f"s{n}" for n in range(30)]
     policy = FairShare(
         {name: chance.choice([0.5, 1, 2, 3]) for name in names},
@@ -191,8 +195,8 @@ def test_shares_that_sleep_change_nothing(head_of_line: Any, chance: Random) -> 
         for _ in range(600)
     )
     strategies = Strategies(head_of_line=head_of_line)
-    few = rehearse(policy, trace, capacity=20, strategies=strategies)
+    few_examined = rehearse(policy, trace, capacity=20, strategies=strategies)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fair_share, "_MOST_BELOW", len(names))
-        all_of_them = rehearse(policy, trace, capacity=20, strategies=strategies)
-    assert few.outcomes[:] == all_of_them.outcomes[:]
+        patch.setattr(fair_share, "_MAX_BELOW_LEVEL", len(names))
+        all_examined = rehearse(policy, trace, capacity=20, strategies=strategies)
+    assert few_examined.outcomes[:] == all_examined.outcomes[:]

@@ -1,4 +1,4 @@
-"""Cases small enough to work out by hand: the reference and the simulator both must get them right."""
+"""Small cases with results computed by hand, for the reference and the simulator."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
@@ -6,10 +6,10 @@ from typing import Any, TypeAlias
 import pytest
 
 from fairlane import FairShare, Fifo, QuotaManagement, QuotaShare, Sharing
-from fairlane.rehearsal import Machines
+from fairlane.rehearsal import Ec2Instances
 from fairlane.scheduler.job import Job
 from fairlane.scheduler.options import Strategies
-from tests.fairlane.rehearsal.reference import reference, rehearsed
+from tests.fairlane.rehearsal.reference import reference, simulate
 from tests.fairlane.rehearsal.reference_lists import Result
 
 P5 = "ml.p5.48xlarge"
@@ -17,10 +17,10 @@ BOTH = Sharing.LEND_AND_BORROW
 Schedule: TypeAlias = Callable[..., list[Result]]
 
 
-@pytest.fixture(params=[reference, rehearsed], ids=["reference", "simulator"])
+@pytest.fixture(params=[reference, simulate], ids=["reference", "simulator"])
 def schedule(request: pytest.FixtureRequest) -> Schedule:
-    scheduled: Schedule = request.param
-    return scheduled
+    implementation: Schedule = request.param
+    return implementation
 
 
 def starts(results: Sequence[Result]) -> list[list[int]]:
@@ -51,7 +51,7 @@ class TestFifo:
     )
 
     @pytest.mark.parametrize(("head_of_line", "third"), [("block", (10, 13)), ("skip", (2, 5))])
-    def test_head_that_does_not_fit_blocks_or_is_passed(
+    def test_a_first_job_that_does_not_fit_blocks_or_is_skipped(
         self, schedule: Schedule, head_of_line: Any, third: tuple[int, int]
     ) -> None:
         results = schedule(Fifo(), self.JOBS, 4, Strategies(head_of_line=head_of_line))
@@ -59,22 +59,22 @@ class TestFifo:
         assert [result.state for result in results] == ["succeeded"] * 3 + ["waiting"]
 
     @pytest.mark.parametrize(("idle", "second_ends"), [(29, 110), (30, 80)])
-    def test_cold_machines_start_first(self, schedule: Schedule, idle: int, second_ends: int) -> None:
+    def test_a_job_waits_for_cold_instances(self, schedule: Schedule, idle: int, second_ends: int) -> None:
         jobs = [Job(submit=0, run=5, instances=2), Job(submit=65, run=15, instances=1)]
-        results = schedule(Fifo(), jobs, 4, Strategies(), Machines(start_up_seconds=30, idle_seconds=idle))
+        results = schedule(Fifo(), jobs, 4, Strategies(), Ec2Instances(start_up_seconds=30, idle_seconds=idle))
         assert [result.runs for result in results] == [[(0, 35, False)], [(65, second_ends, False)]]
 
 
 class TestFairShare:
     @pytest.mark.parametrize(("decay", "order"), [("none", "abaaabaaab"), ("linear", "abaabaaab")])
-    def test_one_to_three_alternate(self, schedule: Schedule, decay: Any, order: str) -> None:
+    def test_weights_1_and_3_alternate(self, schedule: Schedule, decay: Any, order: str) -> None:
         jobs = [Job(share=share, submit=0, run=10) for share in "ab" for _ in range(10)]
         results = schedule(FairShare({"a": 1, "b": 3}), jobs, 1, Strategies(decay=decay))
         began = sorted((result.runs[0][0], job.share) for result, job in zip(results, jobs, strict=True))
         assert "".join(share for _, share in began).startswith(order)
         assert [start for start, _ in began] == list(range(0, 200, 10))
 
-    def test_what_starts_in_a_pass_counts_in_it(self, schedule: Schedule) -> None:
+    def test_jobs_count_as_use_in_the_second_in_which_they_start(self, schedule: Schedule) -> None:
         jobs = [Job(share=share, submit=0, run=10) for share in "ab" for _ in range(10)]
         results = schedule(FairShare({"a": 1, "b": 3}), jobs, 4, Strategies())
         assert [row for row, began in enumerate(starts(results)) if began == [0]] == [0, 1, 2, 10]
@@ -89,15 +89,15 @@ class TestFairShare:
         early = [(start, job.share) for job, (start, *_) in zip(jobs, starts(results), strict=True) if start < 100]
         assert early == [(0, "a")] * 4 + [(10, "b")] * 2 + [(20, "c")]
 
-    @pytest.mark.parametrize(("second", "at_once"), [(20, 6), (609, 6), (610, 4)])
-    def test_share_is_active_while_its_use_is_in_the_window(
-        self, schedule: Schedule, second: int, at_once: int
+    @pytest.mark.parametrize(("second", "number"), [(20, 6), (609, 6), (610, 4)])
+    def test_a_share_is_active_while_its_use_is_in_the_window(
+        self, schedule: Schedule, second: int, number: int
     ) -> None:
         jobs = [Job(share="a", submit=0, run=10), *[Job(share="b", submit=second, run=50) for _ in range(8)]]
         results = schedule(FairShare({"a": 1, "b": 1}, compute_reservation=50), jobs, 8, Strategies())
-        assert starts(results)[1:].count([second]) == at_once
+        assert starts(results)[1:].count([second]) == number
 
-    def test_longer_window_remembers_longer(self, schedule: Schedule) -> None:
+    def test_a_share_is_active_longer_with_a_longer_window(self, schedule: Schedule) -> None:
         jobs = [Job(share="a", submit=0, run=10), *[Job(share="b", submit=650, run=50) for _ in range(8)]]
         policy = FairShare({"a": 1, "b": 1}, compute_reservation=50, share_decay_seconds=700)
         assert starts(schedule(policy, jobs, 8, Strategies()))[1:].count([650]) == 6
@@ -110,8 +110,8 @@ class TestFairShare:
         results = schedule(FairShare({"a": 0.1, "b": 0.3}), jobs, 1, Strategies(decay="none"))
         assert starts(results)[:5] == [[0], [20], [30], [40], [10]]
 
-    def test_every_submission_is_a_time_to_schedule(self, schedule: Schedule) -> None:
-        """At 20 a is next, whose head does not fit; at 60 b is, and a job that can never run makes it seen."""
+    def test_every_submission_starts_scheduling(self, schedule: Schedule) -> None:
+        """At 20, a is next and its first job does not fit. At 60, b is next: a job that can never run is submitted."""
         jobs = [
             Job(share="b", submit=0, run=10),
             Job(share="a", submit=0, run=1000),
@@ -123,9 +123,7 @@ class TestFairShare:
         assert starts(results) == [[0], [0], [1000], [60], []]
 
     @pytest.mark.parametrize(("head_of_line", "second"), [("block", 100), ("skip", 10)])
-    def test_share_that_is_served_next_blocks_the_others(
-        self, schedule: Schedule, head_of_line: Any, second: int
-    ) -> None:
+    def test_the_next_share_blocks_the_other_shares(self, schedule: Schedule, head_of_line: Any, second: int) -> None:
         jobs = [
             Job(share="a", submit=0, run=100, instances=3),
             Job(share="new", submit=10, run=10, instances=2),
@@ -134,7 +132,7 @@ class TestFairShare:
         results = schedule(FairShare({}), jobs, 4, Strategies(head_of_line=head_of_line))
         assert starts(results) == [[0], [100], [second]]
 
-    def test_priority_orders_a_share_and_weights_of_prefixes_are_found(self, schedule: Schedule) -> None:
+    def test_priority_orders_a_share_and_prefixes_have_weights(self, schedule: Schedule) -> None:
         jobs = [
             Job(share="b", submit=0, run=10),
             Job(share="team-1", submit=0, run=10, priority=1),
@@ -208,7 +206,7 @@ class TestQuotas:
         assert first.runs == [(0, 130, True), *([(230, 430, False)] if state == "succeeded" else [])]
         assert (first.state, first.lost) == (state, lost)
 
-    def test_nobody_else_gets_what_is_stopped_for_a_job(self, schedule: Schedule) -> None:
+    def test_capacity_of_a_preempted_run_goes_to_the_job_that_preempted_it(self, schedule: Schedule) -> None:
         shares = quota("a", 1, BOTH), quota("b", 3), quota("c", 1)
         jobs = [
             *[Job(share="a", instance_type=P5, submit=0, run=100) for _ in range(3)],
@@ -219,12 +217,12 @@ class TestQuotas:
         assert [result.runs[0] for result in results[2::-1]] == [(0, 30, True), (0, 35, True), (0, 100, False)]
         assert starts(results[3:]) == [[30], [35]]
 
-    def test_reserved_capacity_is_not_lent_nor_is_what_nobody_owns(self, schedule: Schedule) -> None:
+    def test_neither_reserved_capacity_nor_capacity_without_an_owner_is_lent(self, schedule: Schedule) -> None:
         shares = quota("a", 2, BOTH), quota("b", 2), quota("c", 2, Sharing.RESERVE)
         jobs = [Job(share="a", instance_type=P5, submit=row, run=100) for row in range(6)]
         assert starts(with_quotas(schedule, shares, jobs, 8)) == [[0], [1], [2], [3], [100], [101]]
 
-    def test_borrow_limit_bounds_use(self, schedule: Schedule) -> None:
+    def test_the_borrow_limit_limits_use(self, schedule: Schedule) -> None:
         shares = quota("a", 2, BOTH, borrow_limit=50), quota("b", 4)
         jobs = [Job(share="a", instance_type=P5, submit=row, run=100) for row in range(4)]
         jobs.append(Job(share="a", instance_type=P5, instances=4, submit=4, run=100))
@@ -232,12 +230,12 @@ class TestQuotas:
         assert starts(results) == [[0], [1], [2], [100], []]
         assert results[4].state == "waiting"
 
-    def test_reservation_of_what_is_owned_twice_does_not_starve_its_other_owner(self, schedule: Schedule) -> None:
+    def test_an_overcommitted_reservation_does_not_starve_another_owner(self, schedule: Schedule) -> None:
         shares = quota("a", 4, Sharing.RESERVE), quota("b", 3)
         jobs = [Job(share="b", instance_type=P5, submit=0, run=10, instances=3)]
         assert starts(with_quotas(schedule, shares, jobs, 4)) == [[0]]
 
-    def test_owner_gets_a_surplus_before_borrowers(self, schedule: Schedule) -> None:
+    def test_an_owner_gets_surplus_capacity_before_borrowers(self, schedule: Schedule) -> None:
         shares = quota("a", 1, BOTH, in_share_preemption=True), quota("b", 4, BOTH), quota("c", 5, BOTH)
         rows = [
             *[("c", 0, 1, 2, 10), ("b", 0, 1, 2, 10), ("a", 0, 1, 4, 6), ("b", 0, 4, 6, 6), ("b", 1, 2, 7, 1)],
@@ -251,7 +249,7 @@ class TestQuotas:
         assert results[2].runs == [(4, 9, True), (12, 18, False)]
 
     @pytest.mark.parametrize(("victims", "stopped"), [("lowest-priority", 0), ("newest", 2)])
-    def test_victims(self, schedule: Schedule, victims: Any, stopped: int) -> None:
+    def test_the_strategy_chooses_the_preempted_job(self, schedule: Schedule, victims: Any, stopped: int) -> None:
         shares = quota("a", 1, BOTH), quota("b", 2)
         jobs = [
             *[Job(share="a", instance_type=P5, submit=row, run=100, priority=row) for row in range(3)],
@@ -262,7 +260,7 @@ class TestQuotas:
         assert results[3].runs == [(50, 150, False)]
 
     @pytest.mark.parametrize(("order", "first"), [("declared", 2), ("least-used", 3)])
-    def test_order_of_shares_matters_where_more_is_owned_than_there_is(
+    def test_the_order_of_shares_matters_if_quotas_exceed_the_capacity(
         self, schedule: Schedule, order: Any, first: int
     ) -> None:
         shares = quota("a", 4), quota("b", 4)
@@ -275,7 +273,7 @@ class TestQuotas:
         results = with_quotas(schedule, shares, jobs, 4, share_order=order)
         assert results[first].runs == [(10, 20, False)]
 
-    def test_instance_types_have_nothing_to_do_with_each_other(self, schedule: Schedule) -> None:
+    def test_instance_types_are_independent(self, schedule: Schedule) -> None:
         g5 = "ml.g5.xlarge"
         shares = [QuotaShare(name="a", capacity={P5: 1, g5: 1}, sharing=Sharing.RESERVE)]
         jobs = [Job(share="a", instance_type=unit, submit=0, run=10) for unit in (P5, P5, g5)]

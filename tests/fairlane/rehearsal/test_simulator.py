@@ -1,4 +1,4 @@
-"""What AWS documents of its policies, in small cases."""
+"""Rules of scheduling policies that AWS documents, in small cases."""
 
 import math
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from fairlane import ConfigurationError, FairShare, Fifo, QuotaManagement, QuotaShare, Sharing
-from fairlane.rehearsal import Machines, Outcome, Rehearsal, Run, rehearse
+from fairlane.rehearsal import Ec2Instances, Outcome, Rehearsal, Run, rehearse
 from fairlane.scheduler.job import Job, Trace
 from fairlane.scheduler.options import Strategies, hours, minutes
 from fairlane.scheduling import SchedulingPolicy
@@ -28,21 +28,23 @@ TWO_TEAMS = QuotaManagement(
 )
 
 
-def test_what_is_lent_comes_back_by_preemption() -> None:
+def test_an_owner_gets_lent_capacity_back_by_preemption() -> None:
     jobs = [Job(name=f"two {n}", share="ProdExp2", instances=5, submit=0, run=hours(9)) for n in range(5)]
     jobs += [Job(name=f"one {n}", share="ProdExp1", instances=15, submit=60, run=hours(9)) for n in range(5)]
     jobs += [Job(name=f"back {n}", share="ProdExp2", instances=5, submit=120, run=hours(9)) for n in range(3)]
     rehearsal = rehearse(TWO_TEAMS, Trace.of(jobs), capacity={UNIT: 100})
-    one, two = rehearsal.share("ProdExp1"), rehearsal.share("ProdExp2")
-    assert (one.use.at(59), two.use.at(59)) == (0, 25)
-    assert (one.use.at(119), two.use.at(119)) == (75, 25), "it borrows the 15 that the other does not use"
-    assert (one.use.at(140), two.use.at(140)) == (60, 40), "the owner has its own after the stop"
-    assert (one.preemptions, two.preemptions) == (1, 0), "one job of 15 is enough for three of 5"
-    assert two.wait.max == 20
-    assert two.starvation == [(120, 140)]
+    borrower, owner = rehearsal.share("ProdExp1"), rehearsal.share("ProdExp2")
+    assert (borrower.use.value_at(59), owner.use.value_at(59)) == (0, 25)
+    assert (borrower.use.value_at(119), owner.use.value_at(119)) == (75, 25), (
+        "ProdExp1 borrows the 15 that ProdExp2 does not use"
+    )
+    assert (borrower.use.value_at(140), owner.use.value_at(140)) == (60, 40), "the owner has its 40 after the stop"
+    assert (borrower.preemptions, owner.preemptions) == (1, 0), "one job of 15 is enough for three of 5"
+    assert owner.wait.max == 20
+    assert owner.starvation == [(120, 140)]
 
 
-def test_priority_stops_the_least_and_only_it() -> None:
+def test_a_high_priority_preempts_only_the_lowest_priority() -> None:
     jobs = [
         Job(name=f"{priority}", share="ProdExp1", priority=priority, instances=15, submit=0, run=hours(5))
         for priority in (80, 50, 30, 10)
@@ -53,13 +55,13 @@ def test_priority_stops_the_least_and_only_it() -> None:
     assert {name for name, outcome in outcomes.items() if outcome.preemptions} == {"10"}
     assert outcomes["90"].runs == (Run(620, 620 + hours(1), False),)
     assert outcomes["10"].runs[0] == Run(0, 620, True)
-    assert outcomes["10"].lost == 600 * 15, "the 20 seconds of the stop are no work"
+    assert outcomes["10"].lost == 600 * 15, "the 20 seconds of the stop do not count as work"
     assert outcomes["10"].first_start == 0
     assert outcomes["10"].runs[1].start == 620 + hours(1)
 
 
 def aws_sample(*jobs: tuple[str, str, int, int]) -> dict[str, Outcome]:
-    """The sample of AWS: three instances, of which each share owns one."""
+    """Return the outcomes of AWS's sample: three shares that own one instance each."""
     policy = QuotaManagement(
         share("QS1", 1, borrow_limit=200, in_share_preemption=True),
         share("QS2", 1, Sharing.LEND),
@@ -67,7 +69,10 @@ def aws_sample(*jobs: tuple[str, str, int, int]) -> dict[str, Outcome]:
     )
     return by_name(
         policy,
-        [Job(name=name, share=of, priority=priority, submit=submit, run=1000) for name, of, priority, submit in jobs],
+        [
+            Job(name=name, share=owner, priority=priority, submit=submit, run=1000)
+            for name, owner, priority, submit in jobs
+        ],
         {UNIT: 3},
     )
 
@@ -75,7 +80,7 @@ def aws_sample(*jobs: tuple[str, str, int, int]) -> dict[str, Outcome]:
 def test_aws_sample_of_cross_share_preemption() -> None:
     outcomes = aws_sample(("high", "QS1", 3, 0), ("medium", "QS1", 2, 0), ("low", "QS1", 1, 0), ("two", "QS2", 0, 100))
     assert outcomes["high"].runs == (Run(0, 1000, False),)
-    assert outcomes["medium"].runs[0] == Run(0, 120, True), "it had borrowed what is QS2's"
+    assert outcomes["medium"].runs[0] == Run(0, 120, True), "it borrowed the instance of QS2"
     assert outcomes["two"].runs == (Run(120, 1120, False),)
     assert outcomes["low"].first_start is not None
     assert outcomes["low"].first_start >= 1000, "QS3 lends nothing"
@@ -90,7 +95,7 @@ def test_aws_sample_of_in_share_preemption() -> None:
     assert outcomes["two"].preemptions == 0
 
 
-def test_contention_converges_to_what_weights_promise() -> None:
+def test_contention_converges_to_the_entitlements() -> None:
     weights = {"HIGHPRI": 1, "MIDPRI": 3, "LOWPRI": 5}
     jobs = [Job(share=name, submit=0, run=100 + n * 37 % 200) for name in weights for n in range(6000)]
     rehearsal = rehearse(FairShare(weights, share_decay_seconds=hours(2)), Trace.of(jobs), capacity=46)
@@ -101,7 +106,7 @@ def test_contention_converges_to_what_weights_promise() -> None:
     assert rehearsal.fairness.max_min > 0.95
 
 
-def test_the_share_that_should_have_most_runs_first_though_submitted_last() -> None:
+def test_the_share_with_the_lowest_weight_factor_runs_first_although_submitted_last() -> None:
     jobs = [Job(name=f"low {n}", share="LOWPRI", submit=0, run=600) for n in range(8)]
     jobs += [Job(name="high", share="HIGHPRI", submit=10, run=600)]
     outcomes = by_name(FairShare({"HIGHPRI": 1, "LOWPRI": 5}), jobs, 4)
@@ -109,7 +114,7 @@ def test_the_share_that_should_have_most_runs_first_though_submitted_last() -> N
     assert sorted(outcome.first_start or 0 for outcome in outcomes.values()) == [0] * 4 + [600] * 4 + [1200]
 
 
-def test_first_in_first_out_blocks_or_lets_pass() -> None:
+def test_a_fifo_queue_blocks_or_skips_a_job_that_does_not_fit() -> None:
     jobs = [
         Job(name="a", instances=3, submit=0, run=100),
         Job(name="b", instances=2, submit=1, run=100),
@@ -117,20 +122,20 @@ def test_first_in_first_out_blocks_or_lets_pass() -> None:
     ]
     starts = {name: outcome.first_start for name, outcome in by_name(Fifo(), jobs, 4).items()}
     assert starts == {"a": 0, "b": 100, "c": 100}
-    passing = by_name(Fifo(), jobs, 4, strategies=Strategies(head_of_line="skip"))
-    assert {name: outcome.first_start for name, outcome in passing.items()} == {"a": 0, "b": 100, "c": 2}
+    skipping = by_name(Fifo(), jobs, 4, strategies=Strategies(head_of_line="skip"))
+    assert {name: outcome.first_start for name, outcome in skipping.items()} == {"a": 0, "b": 100, "c": 2}
 
 
-def test_a_reservation_is_kept_for_shares_without_jobs() -> None:
+def test_a_reservation_stays_free_for_shares_without_jobs() -> None:
     jobs = [Job(name=f"a{n}", share="a", submit=0, run=hours(1)) for n in range(10)]
     jobs += [Job(name="b", share="b", submit=60, run=60)]
     outcomes = by_name(FairShare({"a": 1, "b": 1}, compute_reservation=50), jobs, 10)
     starts = sorted(outcome.first_start or 0 for name, outcome in outcomes.items() if name != "b")
     assert outcomes["b"].first_start == 60
-    assert starts == [0] * 5 + [60, 120] + [hours(1)] * 3, "half is reserved with one active share, a quarter with two"
+    assert starts == [0] * 5 + [60, 120] + [hours(1)] * 3, "half is reserved for one active share, a quarter for two"
 
 
-def test_checkpoints_keep_work() -> None:
+def test_a_preempted_job_continues_from_its_checkpoint() -> None:
     owner = Job(name="owner", share="ProdExp2", instances=40, submit=1000, run=100)
     borrower = Job(name="borrower", share="ProdExp1", instances=61, submit=0, run=2000, checkpoint=300)
     stopped = by_name(TWO_TEAMS, [borrower, owner], {UNIT: 100})["borrower"]
@@ -140,7 +145,7 @@ def test_checkpoints_keep_work() -> None:
 
 
 @pytest.mark.parametrize(("retries", "state"), [(0, "failed"), (1, "succeeded"), (None, "succeeded")])
-def test_a_job_survives_so_many_preemptions(retries: int | None, state: str) -> None:
+def test_a_job_fails_after_its_retries(retries: int | None, state: str) -> None:
     owner = Job(name="owner", share="ProdExp2", instances=40, submit=1000, run=100)
     borrower = Job(name="borrower", share="ProdExp1", instances=61, submit=0, run=2000, checkpoint=300)
     strategies = Strategies(retries_before_termination=retries)
@@ -149,39 +154,40 @@ def test_a_job_survives_so_many_preemptions(retries: int | None, state: str) -> 
     assert outcome.lost == (1000 * 61 if state == "failed" else 100 * 61)
 
 
-def test_machines_start_idle_and_stay_warm() -> None:
+def test_instances_start_up_and_stay_idle_for_a_time() -> None:
     jobs = [Job(submit=0, run=100), Job(submit=150, run=100), Job(submit=400, run=100)]
-    machines = Machines(start_up_seconds=30, idle_seconds=60)
-    rehearsal = rehearse(Fifo(), Trace.of(jobs), capacity=1, machines=machines)
+    ec2_instances = Ec2Instances(start_up_seconds=30, idle_seconds=60)
+    rehearsal = rehearse(Fifo(), Trace.of(jobs), capacity=1, ec2_instances=ec2_instances)
     runs = [outcome.runs[0] for outcome in rehearsal.outcomes]
     assert runs == [Run(0, 130, False), Run(150, 250, False), Run(400, 530, False)]
 
 
-def test_reclaimed_jobs_are_retried_and_fail_in_the_end() -> None:
+def test_reclaimed_jobs_are_retried_and_fail_after_their_attempts() -> None:
     jobs = [Job(submit=0, run=hours(2), checkpoint=60) for _ in range(50)]
-    machines = Machines(reclaims_per_hour=1, attempts=2, seed=7)
-    rehearsal = rehearse(Fifo(), Trace.of(jobs), capacity=50, machines=machines)
+    ec2_instances = Ec2Instances(reclaims_per_hour=1, attempts=2, seed=7)
+    rehearsal = rehearse(Fifo(), Trace.of(jobs), capacity=50, ec2_instances=ec2_instances)
     failed = [outcome for outcome in rehearsal.outcomes if outcome.state == "failed"]
     assert failed
     assert all(outcome.preemptions == len(outcome.runs) == 2 for outcome in failed)
     assert rehearsal.total.failed == len(failed)
-    assert rehearse(Fifo(), Trace.of(jobs), capacity=50, machines=machines).total.lost == rehearsal.total.lost
+    assert rehearse(Fifo(), Trace.of(jobs), capacity=50, ec2_instances=ec2_instances).total.lost == rehearsal.total.lost
 
 
-def test_what_can_never_run_waits_and_blocks_nobody() -> None:
+def test_a_job_that_can_never_run_blocks_no_other_job() -> None:
     jobs = [Job(name="huge", share="a", instances=11, submit=0, run=60), Job(name="b", share="a", submit=0, run=60)]
     rehearsal = rehearse(FairShare({"a": 1}), Trace.of(jobs), capacity=10)
     assert [outcome.state for outcome in rehearsal.outcomes] == ["waiting", "succeeded"]
     assert rehearsal.outcomes[0].runs == ()
     assert rehearsal.advice == (
-        "jobs that can never run, as they need more than can be free: 1; the first, huge, needs 11 of share a",
+        "jobs that can never run, because they need more capacity than can be free: 1; "
+        "the first is huge of share a, which needs 11",
     )
     assert rehearsal.share("a").starvation == []
     wait = rehearsal.share("a").wait
     assert (rehearsal.share("a").never_ran, wait.p50, wait.mean, wait.max) == (1, 0, math.inf, math.inf)
 
 
-def test_jobs_that_never_run_are_no_short_wait() -> None:
+def test_jobs_that_never_run_wait_forever() -> None:
     policy = QuotaManagement(share("prod", 4, Sharing.LEND))
     jobs = [Job(share="prod", instances=5, submit=0, run=60) for _ in range(50)]
     prod = rehearse(policy, Trace.of(jobs), capacity={UNIT: 4}).share("prod")
@@ -189,7 +195,7 @@ def test_jobs_that_never_run_are_no_short_wait() -> None:
     assert (prod.wait.mean, prod.wait.p50, prod.wait.p95, prod.wait.max) == (math.inf,) * 4
 
 
-def test_the_end_that_a_stopped_run_would_have_had_is_no_event() -> None:
+def test_the_planned_end_of_a_preempted_run_is_not_in_the_span() -> None:
     policy = QuotaManagement(share("dev", 4), share("prod", 4, Sharing.LEND))
     jobs = [Job(share="dev", instances=8, submit=0, run=10_000), Job(share="prod", instances=4, submit=10, run=100)]
     strategies = Strategies(retries_before_termination=0)
@@ -197,69 +203,71 @@ def test_the_end_that_a_stopped_run_would_have_had_is_no_event() -> None:
     assert rehearsal.span == (0, 130)
 
 
-def test_share_identifiers_that_are_not_listed_have_weight_factor_1() -> None:
+def test_unlisted_share_identifiers_have_weight_factor_1() -> None:
     jobs = [Job(share=name, submit=0, run=60) for name in ("listed", "team-a", "other")]
     rehearsal = rehearse(FairShare({"listed": 1, "team-*": 2}), Trace.of(jobs), capacity=10)
-    assert rehearsal.advice == ("share identifiers that the policy does not list, with weight factor 1: other",)
+    assert rehearsal.advice == ("share identifiers that the policy does not list have weight factor 1: other",)
     entitled = {name: result.entitlement for name, result in rehearsal.shares.items()}
     assert entitled == pytest.approx({"listed": 4, "team-a": 2, "other": 4})
 
 
-def test_those_that_an_entry_stands_for_divide_its_part() -> None:
+def test_share_identifiers_with_the_same_prefix_divide_its_part() -> None:
     jobs = [Job(share=name, submit=0, run=60) for name in ("listed", "team-a", "team-b")]
     rehearsal = rehearse(FairShare({"listed": 1, "team-*": 1}), Trace.of(jobs), capacity=8)
     entitled = {name: result.entitlement for name, result in rehearsal.shares.items()}
     assert entitled == pytest.approx({"listed": 4, "team-a": 2, "team-b": 2})
 
 
-def test_capacity_is_that_of_all_quotas_together_unless_it_is_said() -> None:
+def test_the_default_capacity_is_the_sum_of_all_quotas() -> None:
     shares = [QuotaShare(name=name, capacity={UNIT: own}, sharing=Sharing.LEND) for name, own in (("a", 2), ("b", 3))]
     trace = Trace.of([Job(share="a", submit=0, run=60)])
     assert rehearse(QuotaManagement(*shares), trace).capacity == {UNIT: 5}
     for policy in (Fifo(), FairShare({"a": 1})):
-        with pytest.raises(ConfigurationError, match="capacity: missing; use the queue's capacity"):
+        with pytest.raises(
+            ConfigurationError, match="capacity: missing; use the number of instances or GPUs of the queue"
+        ):
             rehearse(policy, trace)
 
 
-def test_numbers_of_a_queue() -> None:
+def test_utilization_and_use_of_a_queue() -> None:
     jobs = [Job(share="a", instances=4, submit=0, run=hours(1)), Job(share="b", submit=0, run=hours(3))]
     rehearsal = rehearse(FairShare({"a": 1, "b": 1, "idle": 1}), Trace.of(jobs), capacity=5)
     assert rehearsal.utilization == pytest.approx(7 / 15)
     assert rehearsal.peak_utilization == 1
     assert list(rehearsal.total.use) == [(0, 5), (hours(1), 1), (hours(3), 0)]
     assert rehearsal.span == (0, hours(3))
-    assert rehearsal.fairness is None, "nobody had to wait"
+    assert rehearsal.fairness is None, "no job waited"
     assert rehearsal.share("idle").jobs == 0
     with pytest.raises(KeyError):
         rehearsal.share("nobody")
 
 
-def test_waits_are_those_of_some_job() -> None:
+def test_percentiles_are_the_waits_of_jobs() -> None:
     rehearsal = rehearse(Fifo(), Trace.of([Job(submit=0, run=10) for _ in range(100)]), capacity=1)
     wait = rehearsal.total.wait
     assert (wait.mean, wait.p50, wait.p95, wait.max) == (495, 490, 940, 990)
 
 
-def test_progress_is_told_and_ends_with_all() -> None:
-    told: list[float] = []
-    rehearse(Fifo(), Trace.of([Job(submit=n, run=10) for n in range(500)]), capacity=1, progress=told.append)
-    assert told == sorted(set(told))
-    assert told[-1] == 1
-    assert 50 < len(told) <= 101
+def test_progress_increases_and_ends_at_1() -> None:
+    reports: list[float] = []
+    rehearse(Fifo(), Trace.of([Job(submit=n, run=10) for n in range(500)]), capacity=1, progress=reports.append)
+    assert reports == sorted(set(reports))
+    assert reports[-1] == 1
+    assert 50 < len(reports) <= 101
 
 
-def test_an_empty_trace_is_an_empty_rehearsal() -> None:
+def test_an_empty_trace_gives_an_empty_rehearsal() -> None:
     for policy, capacity in ((Fifo(), 4), (FairShare({"a": 1}), 4), (TWO_TEAMS, {UNIT: 100})):
         rehearsal = rehearse(policy, Trace.of([]), capacity=capacity)
         assert (rehearsal.utilization, rehearsal.peak_utilization, rehearsal.total.jobs) == (0, 0, 0)
         assert all(result.jobs == 0 for result in rehearsal.shares.values())
 
 
-def test_seconds() -> None:
+def test_minutes_and_hours_are_seconds() -> None:
     assert (minutes(1.5), hours(0.5)) == (90, 1800)
 
 
-def test_traces_are_sorted_by_submission_and_stay_in_order() -> None:
+def test_a_trace_is_sorted_by_submission_and_otherwise_keeps_its_order() -> None:
     jobs = [Job(submit=5, run=1, name="c"), Job(submit=0, run=1, name="a"), Job(submit=5, run=1, name="b")]
     trace = Trace.of(jobs)
     assert [job.name for job in trace] == ["a", "c", "b"]
@@ -270,7 +278,7 @@ def test_traces_are_sorted_by_submission_and_stay_in_order() -> None:
         trace[3]
 
 
-def test_rehearsals_are_of_the_objects_given() -> None:
+def test_a_rehearsal_has_the_given_policy_and_trace() -> None:
     policy, trace = Fifo(), Trace.of([Job(submit=0, run=1)])
     rehearsal: Rehearsal = rehearse(policy, trace, capacity=1)
     assert rehearsal.policy is policy

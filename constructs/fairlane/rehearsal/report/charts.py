@@ -1,4 +1,4 @@
-"""Charts of a rehearsal, as figures of Plotly: who used how much, who waited how long, and who was preempted."""
+"""Charts of a rehearsal as Plotly figures: use, waits and preemptions of each share."""
 
 import math
 from bisect import bisect_right
@@ -8,23 +8,23 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final
 
-from fairlane._charts.layout import AXIS, Figure, chart_layout, escaped, time_axis, utc
+from fairlane._charts.layout import AXIS, Figure, chart_layout, escape_html, time_axis, utc
 from fairlane.rehearsal.report.table import duration
 from fairlane.rehearsal.timeline import Timeline
 
 MOST_SHARES: Final = 8
-"""Colors of a page."""
+"""Maximum number of shares in a chart, which is the number of colors of the page."""
 _MOST_STEPS: Final = 600
 _BARS: Final = 60
 _EPOCH: Final = 10**8
 _SHORTEST: Final = 60
-"""A wait that is as good as none."""
+"""Shortest waiting time on the axis, in seconds."""
 _TICKS: Final = (60, 600, 3600, 6 * 3600, 86_400, 7 * 86_400, 30 * 86_400, 365 * 86_400)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """An entry of a legend."""
+    """Entry of a legend."""
 
     label: str
     color: str
@@ -34,15 +34,15 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chart:
-    """A chart, or why there is none.
+    """Chart, or a note that replaces it.
 
     Args:
-        kind: of what.
-        title: above it.
-        wide: whether it is as wide as the page.
-        figure: of Plotly.
-        legend: below it.
-        note: instead of a figure.
+        kind: Kind of the chart: `use`, `waits` or `preemptions`.
+        title: Title above the chart.
+        wide: True if the chart is as wide as the page. Default: half the width.
+        figure: Plotly figure. Default: none.
+        legend: Entries of the legend below the chart. Default: none.
+        note: Text that replaces the figure. Default: none.
     """
 
     kind: str
@@ -55,17 +55,22 @@ class Chart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """The time that charts show."""
+    """Time range of the charts.
+
+    Args:
+        start: First second.
+        end: Last second.
+    """
 
     start: int
     end: int
 
     def x(self, time: float) -> str | float:
-        """A time as Plotly takes it: of the calendar, or days since the origin."""
+        """Return a time for Plotly: a date for seconds since 1970, otherwise days since the origin."""
         return utc(int(time)) if self.start >= _EPOCH else time / 86_400
 
     def axis(self) -> Figure:
-        """The axis of times."""
+        """Return the time axis."""
         if self.start >= _EPOCH:
             return {**time_axis(self.start, self.end), "gridcolor": "transparent"}
         title = {"text": "Day", "font": {"size": 11}, "standoff": 6}
@@ -73,12 +78,19 @@ class Window:
 
 
 def color(index: int) -> str:
-    """The color of a share, by its place."""
+    """Return the color of a share by its index."""
     return f"var(--series-{index % MOST_SHARES + 1})"
 
 
 def use_chart(use: Mapping[str, Timeline], entitled: Mapping[str, float], capacity: int, window: Window) -> Chart:
-    """What shares use, upon each other; dashed, what they are entitled to, upon each other likewise."""
+    """Return a stacked area chart of the use of shares, with stacked dashed lines for their entitlements.
+
+    Args:
+        use: Number of instances in use over time, by share.
+        entitled: Entitlement by share, for shares that have one.
+        capacity: Capacity of the queue.
+        window: Time range of the chart.
+    """
     grid = sorted({time for timeline in use.values() for time in timeline.times} | {window.start, window.end})
     if len(grid) > _MOST_STEPS:
         grid = [window.start + (window.end - window.start) * step // _MOST_STEPS for step in range(_MOST_STEPS + 1)]
@@ -90,7 +102,7 @@ def use_chart(use: Mapping[str, Timeline], entitled: Mapping[str, float], capaci
             {
                 "type": "scatter",
                 "mode": "lines",
-                "name": escaped(share),
+                "name": escape_html(share),
                 "x": x,
                 "y": [round(mean, 3) for mean in [*means, means[-1] if means else 0]],
                 "line": {"color": color(index), "width": 1, "shape": "hv"},
@@ -113,10 +125,14 @@ def use_chart(use: Mapping[str, Timeline], entitled: Mapping[str, float], capaci
 
 
 def waits_chart(waits: Mapping[str, Sequence[float]]) -> Chart:
-    """How many of each share's jobs waited for at most so long; those that never ran waited for infinity."""
-    title = "Waits: how many percent of the jobs waited for at most so long"
+    """Return a chart of the cumulative distribution of waiting times.
+
+    Args:
+        waits: Waiting time of each job in seconds, by share. Infinity for a job that never ran.
+    """
+    title = "Waits: percentage of jobs that waited at most this long"
     data, legend = [], []
-    ended = [wait for one in waits.values() for wait in one if wait < math.inf]
+    ended = [wait for seconds in waits.values() for wait in seconds if wait < math.inf]
     if not ended:
         return Chart(kind="waits", title=title, note="No job started.")
     longest = max(ended)
@@ -124,14 +140,14 @@ def waits_chart(waits: Mapping[str, Sequence[float]]) -> Chart:
     for index, (share, unsorted) in enumerate(waits.items()):
         if not unsorted:
             continue
-        one = sorted(unsorted)
+        ordered = sorted(unsorted)
         data.append(
             {
                 "type": "scatter",
                 "mode": "lines",
-                "name": escaped(share),
+                "name": escape_html(share),
                 "x": [round(end, 1) for end in ends],
-                "y": [round(100 * bisect_right(one, end + 0.5) / len(one), 2) for end in ends],
+                "y": [round(100 * bisect_right(ordered, end + 0.5) / len(ordered), 2) for end in ends],
                 "text": [duration(end) for end in ends],
                 "line": {"color": color(index), "width": 1.75, "shape": "hv"},
                 "hovertemplate": "%{y:.4~g} %% within %{text}",
@@ -146,7 +162,12 @@ def waits_chart(waits: Mapping[str, Sequence[float]]) -> Chart:
 
 
 def preemptions_chart(stops: Mapping[str, Sequence[int]], window: Window) -> Chart:
-    """When jobs of each share were preempted."""
+    """Return a bar chart of the number of preempted jobs over time.
+
+    Args:
+        stops: Seconds at which jobs were preempted, by share.
+        window: Time range of the chart.
+    """
     if not any(stops.values()):
         return Chart(kind="preemptions", title="Preemptions", note="No job was preempted.")
     width = max(1, -(-(window.end - window.start) // _BARS))
@@ -157,7 +178,7 @@ def preemptions_chart(stops: Mapping[str, Sequence[int]], window: Window) -> Cha
             data.append(
                 {
                     "type": "bar",
-                    "name": escaped(share),
+                    "name": escape_html(share),
                     "x": [window.x(window.start + width * (bar + 0.5)) for bar in sorted(counted)],
                     "y": [counted[bar] for bar in sorted(counted)],
                     "width": width * 1000 if window.start >= _EPOCH else width / 86_400,

@@ -1,4 +1,4 @@
-"""The report: rehearsals side by side and their charts, in one page that needs no network."""
+"""HTML report of rehearsals: one table and the charts of each rehearsal, in one file that needs no network."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -8,9 +8,9 @@ from fairlane._charts.layout import Figure
 from fairlane._charts.page import charts_page
 from fairlane.rehearsal.rehearsal import Rehearsal
 from fairlane.rehearsal.report.charts import MOST_SHARES, Chart, Window, preemptions_chart, use_chart, waits_chart
-from fairlane.rehearsal.report.summary import RehearsalSummary, Summary, strategies_in_words, use_in_words
+from fairlane.rehearsal.report.summary import RehearsalSummary, Summary, describe_strategies, describe_use
 from fairlane.rehearsal.report.table import columns, duration, rows
-from fairlane.rehearsal.timeline import Timeline, total_of
+from fairlane.rehearsal.timeline import Timeline, sum_timelines
 from fairlane.scheduling import NUM_INSTANCES
 
 _OTHERS: Final = "all others"
@@ -18,12 +18,15 @@ _UNNAMED: Final = "(no share)"
 
 
 def render_report(rehearsals: Mapping[str, Rehearsal], summary: Summary, *, title: str) -> str:
-    """Writes rehearsals as an HTML page.
+    """Render rehearsals as an HTML page.
 
     Args:
-        rehearsals: by the names that they go by.
-        summary: what `summarize` gave of them.
-        title: of the page.
+        rehearsals: Rehearsals by name.
+        summary: Result of `summarize` for the same rehearsals.
+        title: Title of the page.
+
+    Returns:
+        HTML text.
     """
     sections = []
     figures: dict[str, Figure] = {}
@@ -47,14 +50,14 @@ def _notes(summary: RehearsalSummary) -> Iterator[str]:
     capacity = " and ".join(
         f"{number:,}" if unit == NUM_INSTANCES else f"{number:,} {unit}" for unit, number in numbers
     )
-    over = f"{summary['policy']} over a capacity of {capacity}, for {duration(summary['seconds'])}"
-    yield f"{over}: {use_in_words(summary)}"
-    yield f"strategies: {strategies_in_words(summary)}"
+    setup = f"{summary['policy']} with a capacity of {capacity}, for {duration(summary['seconds'])}"
+    yield f"{setup}: {describe_use(summary)}"
+    yield f"strategies: {describe_strategies(summary)}"
     yield from summary["advice"]
 
 
 def _charts(rehearsal: Rehearsal) -> list[Chart]:
-    """The charts, of the shares that used most; all others are one."""
+    """Return the charts. If there are more shares than colors, the shares with the least use are combined."""
     start, end = rehearsal.span
     span = [(start, end)]
     shares = {name: share for name, share in rehearsal.shares.items() if share.jobs}
@@ -62,24 +65,24 @@ def _charts(rehearsal: Rehearsal) -> list[Chart]:
     shown = {*by_use} if len(by_use) <= MOST_SHARES else {*by_use[: MOST_SHARES - 1]}
     label = {name: (name or _UNNAMED) if name in shown else _OTHERS for name in shares}
     labels = dict.fromkeys([label[name] for name in shares if name in shown] + [_OTHERS] * (len(shown) < len(shares)))
-    use: dict[str, list[Timeline]] = {one: [] for one in labels}
+    use: dict[str, list[Timeline]] = {share: [] for share in labels}
     entitled: dict[str, float] = {}
     for name, share in shares.items():
         use[label[name]].append(share.use)
         if share.entitlement is not None:
             entitled[label[name]] = entitled.get(label[name], 0) + share.entitlement
-    waits: dict[str, list[float]] = {one: [] for one in labels}
-    stops: dict[str, list[int]] = {one: [] for one in labels}
+    waits: dict[str, list[float]] = {share: [] for share in labels}
+    stops: dict[str, list[int]] = {share: [] for share in labels}
     trace = rehearsal.trace
-    for place, outcome in zip(trace.shares, rehearsal.outcomes, strict=True):
-        one = label[trace.share_names[place]]
-        waits[one].append(math.inf if outcome.first_start is None else outcome.waited)
+    for index, outcome in zip(trace.shares, rehearsal.outcomes, strict=True):
+        name = label[trace.share_names[index]]
+        waits[name].append(math.inf if outcome.first_start is None else outcome.waited)
         if outcome.preemptions:
-            stops[one] += [run.stop for run in outcome.runs if run.preempted]
+            stops[name] += [run.stop for run in outcome.runs if run.preempted]
     window = Window(start=start, end=max(end, start + 1))
     capacity = sum(rehearsal.capacity.values())
     return [
-        use_chart({one: total_of(timelines) for one, timelines in use.items()}, entitled, capacity, window),
+        use_chart({name: sum_timelines(timelines) for name, timelines in use.items()}, entitled, capacity, window),
         waits_chart(waits),
         preemptions_chart(stops, window),
     ]

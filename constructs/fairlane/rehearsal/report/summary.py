@@ -1,4 +1,4 @@
-"""What rehearsals come to, in numbers: for tables, for reports, and as JSON for programs."""
+"""Summaries of rehearsals in numbers, for tables, reports and JSON files."""
 
 import math
 from collections import Counter
@@ -20,11 +20,11 @@ _STRATEGIES: Final = {
     "fair share": ("head_of_line", "decay"),
     "quota management": ("share_order", "victims", "stop_seconds", "retries_before_termination"),
 }
-"""Those that a policy asks for."""
+"""Strategies that each policy uses."""
 
 
 class Waits(TypedDict):
-    """Seconds that jobs waited; None is forever."""
+    """Waiting time of jobs in seconds. None stands for infinity."""
 
     mean: float | None
     p50: float | None
@@ -33,9 +33,11 @@ class Waits(TypedDict):
 
 
 class Numbers(TypedDict):
-    """Those of a share, or of all. There are no waits without jobs, and is no starvation without an entitlement.
+    """Numbers of one share, or of all shares together.
 
-    `starvation` has the seconds, on the clock of the trace, from and until which the share starved.
+    `wait_seconds` is None without jobs. `starved_seconds` and `starvation` are None without an entitlement.
+    `starvation` lists the spans, start and stop, in seconds on the clock of the trace. The lost GPU-hours are None if
+    the number of GPUs of an instance is unknown.
     """
 
     jobs: int
@@ -52,11 +54,11 @@ class Numbers(TypedDict):
 
 
 class RehearsalSummary(TypedDict):
-    """A rehearsal."""
+    """Summary of one rehearsal."""
 
     policy: str
     strategies: dict[str, Any]
-    machines: dict[str, Any] | None
+    ec2_instances: dict[str, Any] | None
     capacity: dict[str, int]
     seconds: int
     utilization: float
@@ -69,52 +71,61 @@ class RehearsalSummary(TypedDict):
 
 
 class Summary(TypedDict):
-    """Rehearsals by the names that they go by. `version` changes when a key goes or means something else."""
+    """Summaries of rehearsals by name. `version` changes when a key is removed or changes its meaning."""
 
     version: int
     rehearsals: dict[str, RehearsalSummary]
 
 
 def summarize(rehearsals: Mapping[str, Rehearsal], *, gpus: Mapping[str, int] | None = None) -> Summary:
-    """Sums rehearsals up, as JSON takes it.
+    """Return a summary of rehearsals that can be written as JSON.
 
-    Fairness of rehearsals of the same trace is measured by the same entitlements: those of the first that has any.
+    The fairness of all rehearsals of the same trace is measured by the same entitlements: the entitlements of the
+    first rehearsal that has any.
 
     Args:
-        rehearsals: by the names that they shall go by.
-        gpus: how many GPUs an instance has, by instance type; empty for jobs that name none.
+        rehearsals: Rehearsals by name.
+        gpus: Number of GPUs of an instance, by instance type. The key is empty for jobs without an instance type.
+            Default: unknown.
+
+    Returns:
+        Summary by name.
     """
-    entitled = next(
-        (one for one in rehearsals.values() if any(share.entitlement for share in one.shares.values())), None
+    reference = next(
+        (other for other in rehearsals.values() if any(share.entitlement for share in other.shares.values())), None
     )
-    return {"version": 1, "rehearsals": {name: _of(one, gpus or {}, entitled) for name, one in rehearsals.items()}}
+    summaries = {name: _summarize(rehearsal, gpus or {}, reference) for name, rehearsal in rehearsals.items()}
+    return {"version": 1, "rehearsals": summaries}
 
 
-def gpus_are_known(summary: Summary) -> bool:
-    """Whether what was lost is known in GPU-hours."""
-    return all(one["total"]["lost_gpu_hours"] is not None for one in summary["rehearsals"].values())
+def has_gpu_hours(summary: Summary) -> bool:
+    """Return True if the lost GPU-hours of all rehearsals are known."""
+    return all(rehearsal["total"]["lost_gpu_hours"] is not None for rehearsal in summary["rehearsals"].values())
 
 
-def strategies_in_words(summary: RehearsalSummary) -> str:
-    """The strategies that mattered, and the machines, in one line."""
-    used = {name: summary["strategies"][name] for name in _STRATEGIES[summary["policy"]]} | (summary["machines"] or {})
+def describe_strategies(summary: RehearsalSummary) -> str:
+    """Return the strategies that the policy uses, and the settings of EC2 instances, as one line of text."""
+    used = {name: summary["strategies"][name] for name in _STRATEGIES[summary["policy"]]} | (
+        summary["ec2_instances"] or {}
+    )
     return ", ".join(f"{name}={value}" for name, value in used.items() if value is not None)
 
 
-def use_in_words(summary: RehearsalSummary) -> str:
-    """How much of the capacity was in use, and how evenly shares were served at least, in one line."""
-    words = f"{summary['utilization']:.0%} in use, {summary['peak_utilization']:.0%} in the busiest hour"
-    return words if summary["max_min"] is None else f"{words}; max-min fairness {summary['max_min']:.2f}"
+def describe_use(summary: RehearsalSummary) -> str:
+    """Return the utilization of the capacity and the max-min fairness as one line of text."""
+    text = f"{summary['utilization']:.0%} in use, {summary['peak_utilization']:.0%} in the busiest hour"
+    return text if summary["max_min"] is None else f"{text}; max-min fairness {summary['max_min']:.2f}"
 
 
-def _of(rehearsal: Rehearsal, gpus: Mapping[str, int], entitled: Rehearsal | None) -> RehearsalSummary:
-    fairness = rehearsal.fairness_by(entitled) if entitled and entitled.trace is rehearsal.trace else rehearsal.fairness
+def _summarize(rehearsal: Rehearsal, gpus: Mapping[str, int], reference: Rehearsal | None) -> RehearsalSummary:
+    same_trace = reference and reference.trace is rehearsal.trace
+    fairness = rehearsal.fairness_by(reference) if reference and same_trace else rehearsal.fairness
     start, end = rehearsal.span
     lost = _lost_gpu_seconds(rehearsal, gpus)
     return {
         "policy": _POLICIES[type(rehearsal.policy)],
         "strategies": asdict(rehearsal.strategies),
-        "machines": asdict(rehearsal.machines) if rehearsal.machines else None,
+        "ec2_instances": asdict(rehearsal.ec2_instances) if rehearsal.ec2_instances else None,
         "capacity": dict(rehearsal.capacity),
         "seconds": end - start,
         "utilization": rehearsal.utilization,
@@ -133,7 +144,12 @@ def _of(rehearsal: Rehearsal, gpus: Mapping[str, int], entitled: Rehearsal | Non
 def _numbers(share: ShareResult, span: tuple[int, int], lost_gpu_seconds: int | None) -> Numbers:
     start, end = span
     wait = share.wait
-    waits: Waits = {"mean": _ends(wait.mean), "p50": _ends(wait.p50), "p95": _ends(wait.p95), "max": _ends(wait.max)}
+    waits: Waits = {
+        "mean": _finite(wait.mean),
+        "p50": _finite(wait.p50),
+        "p95": _finite(wait.p95),
+        "max": _finite(wait.max),
+    }
     return {
         "jobs": share.jobs,
         "failed": share.failed,
@@ -149,21 +165,21 @@ def _numbers(share: ShareResult, span: tuple[int, int], lost_gpu_seconds: int | 
     }
 
 
-def _ends(seconds: float) -> float | None:
+def _finite(seconds: float) -> float | None:
     return seconds if math.isfinite(seconds) else None
 
 
 def _lost_gpu_seconds(rehearsal: Rehearsal, gpus: Mapping[str, int]) -> Counter[str] | None:
-    """By share; None where the GPUs of an instance are not known."""
+    """Return the lost GPU-seconds by share. None if the number of GPUs of an instance is unknown."""
     trace = rehearsal.trace
     sizes = [gpus.get(unit, gpus.get("")) for unit in trace.instance_types]
-    known = [size for size in sizes if size is not None]
-    if len(known) < len(sizes) or not known:
+    known_sizes = [size for size in sizes if size is not None]
+    if len(known_sizes) < len(sizes) or not known_sizes:
         return None
-    if len(set(known)) == 1:
-        return Counter({name: known[0] * share.lost for name, share in rehearsal.shares.items()})
+    if len(set(known_sizes)) == 1:
+        return Counter({name: known_sizes[0] * share.lost for name, share in rehearsal.shares.items()})
     lost = Counter[str]()
     for row, outcome in enumerate(rehearsal.outcomes):
         if outcome.lost:
-            lost[trace.share_names[trace.shares[row]]] += known[trace.types[row]] * outcome.lost
+            lost[trace.share_names[trace.shares[row]]] += known_sizes[trace.types[row]] * outcome.lost
     return lost

@@ -1,4 +1,4 @@
-"""Rehearsals side by side, as a table for people."""
+"""Table that compares rehearsals, for the terminal and the HTML report."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -7,36 +7,39 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from fairlane.rehearsal.report.summary import Numbers, Summary, gpus_are_known
+from fairlane.rehearsal.report.summary import Numbers, Summary, has_gpu_hours
 
 _UNITS: Final = ((86_400, "d"), (3600, "h"), (60, "min"))
-_NONE: Final = "–"  # noqa: RUF001 - what tables have where there is no number
+_NONE: Final = "–"  # noqa: RUF001 - a dash in a cell without a number
 
 
 def columns(summary: Summary) -> list[str]:
-    """What stands above the columns of `rows`."""
-    lost = "GPU-hours lost" if gpus_are_known(summary) else "Instance-hours lost"
+    """Return the headings of the columns of `rows`."""
+    lost = "GPU-hours lost" if has_gpu_hours(summary) else "Instance-hours lost"
     waits = ["Wait, mean", "Wait, p50", "Wait, p95", "Wait, max"]
     return ["Share", "Rehearsal", "Jobs", *waits, "Starved", "Mean use", "Preemptions", lost, "Jain"]
 
 
 def rows(summary: Summary) -> Iterator[list[str]]:
-    """Yields all numbers as texts: all jobs, then those of each share, under each rehearsal; a share stands once."""
+    """Yield the rows of the table as texts: all jobs, then each share, in each rehearsal.
+
+    The name of a share is in its first row only.
+    """
     rehearsals = summary["rehearsals"]
-    in_gpus = gpus_are_known(summary)
-    shares = dict.fromkeys(share for one in rehearsals.values() for share in one["shares"])
+    in_gpus = has_gpu_hours(summary)
+    shares = dict.fromkeys(share for rehearsal in rehearsals.values() for share in rehearsal["shares"])
     for share in [None, *shares]:
         label = "all" if share is None else share or "(none)"
-        for name, one in rehearsals.items():
-            numbers = one["total"] if share is None else one["shares"].get(share)
+        for name, rehearsal in rehearsals.items():
+            numbers = rehearsal["total"] if share is None else rehearsal["shares"].get(share)
             if numbers is not None:
                 lost = numbers["lost_gpu_hours"] if in_gpus else numbers["lost_instance_hours"]
-                yield [label, name, *_cells(numbers, lost), _ratio(one["jain"]) if share is None else ""]
+                yield [label, name, *_cells(numbers, lost), _ratio(rehearsal["jain"]) if share is None else ""]
                 label = ""
 
 
 def comparison_table(summary: Summary) -> Table:
-    """Draws what `summarize` gave, for a terminal."""
+    """Return the table of a summary, for a terminal."""
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False, pad_edge=False)
     for index, column in enumerate(columns(summary)):
         if index < 2:
@@ -51,7 +54,7 @@ def comparison_table(summary: Summary) -> Table:
 
 
 def duration(seconds: float) -> str:
-    """A duration as people say it: `1.5 h`."""
+    """Return a duration in its largest unit, for example `1.5 h`."""
     size, unit = next(((size, unit) for size, unit in _UNITS if seconds >= size), (1, "s"))
     number = seconds / size
     return f"{number:.0f} {unit}" if number >= 10 or unit == "s" else f"{number:.1f}".removesuffix(".0") + f" {unit}"

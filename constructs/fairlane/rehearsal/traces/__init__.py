@@ -1,4 +1,4 @@
-"""Traces of jobs: read from files, written to files, or generated."""
+"""Readers, writers and a generator of job traces."""
 
 from fairlane._internal.lazy import attach
 

@@ -1,7 +1,8 @@
-"""What stands in the cells of a row: texts, numbers and moments, or mistakes."""
+"""Cells of a row as texts, numbers and times, with the problems of the row."""
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -10,14 +11,20 @@ from fairlane.errors import Problem
 _LARGEST: Final = 10**9
 _LONGEST: Final = 10**11
 _EPOCH: Final = 10**8
-"""From here on, numbers count since 1970: it is 1973, or three years after another origin."""
+"""Numbers from here on are seconds since 1970: this one is in 1973, or three years after another origin."""
 _EPOCH_MS: Final = 10**11
 _LONGEST_MS: Final = 1000 * _LONGEST
-_MOMENT: Final = "seconds, 0 or more, or a time since 1970 or in ISO 8601"
+_TIME: Final = "seconds, 0 or more, or a time since 1970 or in ISO 8601"
 
 
 class Cells:
-    """A row; what is wrong with the cells that are asked for is added to `problems`."""
+    """Cells of one row.
+
+    Args:
+        line: Line of the row in its file.
+        row: Values by column.
+        problems: List to which the problems of the cells are added when the cells are read.
+    """
 
     def __init__(self, line: int, row: Mapping[str, Any], problems: list[Problem]) -> None:
         self._line = line
@@ -28,48 +35,53 @@ class Cells:
         return self._row.get(name) not in (None, "")
 
     def text(self, name: str) -> str:
-        """A text; empty if there is none."""
+        """Return a text. Empty if the cell is empty."""
         return str(self._row[name]).strip() if name in self else ""
 
     def whole(self, name: str, lowest: int, highest: int = _LARGEST) -> int:
-        """A whole number, both ends included."""
+        """Return a whole number in a range, both ends included."""
         number = _number(self._row.get(name))
         if number is not None and number.is_integer() and lowest <= number <= highest:
             return int(number)
         bounds = f"{lowest} or more" if highest == _LARGEST else f"{lowest} to {highest}"
-        return self.wrong(name, f"a whole number, {bounds}")
+        return self.refuse(name, f"a whole number, {bounds}")
 
     def seconds(self, name: str) -> int:
-        """A duration above 0; a second that has begun counts."""
+        """Return a duration above 0, rounded up to whole seconds."""
         number = _number(self._row.get(name))
         if number is not None and 0 < number <= _LONGEST:
             return math.ceil(number)
-        return self.wrong(name, "seconds, more than 0")
+        return self.refuse(name, "seconds, more than 0")
 
-    def moment(self, name: str) -> tuple[int, bool]:
-        """When, in whole seconds, and whether since 1970."""
+    def time(self, name: str) -> tuple[int, bool]:
+        """Return a time in whole seconds, and True if the seconds count from 1970."""
         got = self._row.get(name)
         number = _number(got)
         if number is None:
             try:
-                moment = got if isinstance(got, datetime) else datetime.fromisoformat(str(got).strip())
-                number = moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()
+                time = got if isinstance(got, datetime) else datetime.fromisoformat(str(got).strip())
+                number = time.replace(tzinfo=time.tzinfo or UTC).timestamp()
             except (ValueError, OverflowError):
-                return self.wrong(name, _MOMENT), False
-            return (int(number), True) if number >= 0 else (self.wrong(name, _MOMENT), False)
+                return self.refuse(name, _TIME), False
+            return (int(number), True) if number >= 0 else (self.refuse(name, _TIME), False)
         if not 0 <= number <= _LONGEST_MS:
-            return self.wrong(name, _MOMENT), False
+            return self.refuse(name, _TIME), False
         return int(number / 1000 if number >= _EPOCH_MS else number), number >= _EPOCH
 
-    def wrong(self, name: str, allowed: str) -> int:
-        """Notes a mistake; gives a number to go on with."""
+    def refuse(self, name: str, allowed: str) -> int:
+        """Add the problem of a value that is not allowed, and return a number that stands for the value."""
         got = self._row.get(name)
         self._problems.append(Problem((name,), None if got == "" else got, allowed, self._line))
         return 1
 
+    def refuse_relation(self, name: str, sentence: str) -> int:
+        """Add a problem that is a sentence, and return a number that stands for the value."""
+        self._problems.append(replace(Problem.relation((name,), sentence), line=self._line))
+        return 1
+
 
 def _number(got: Any) -> float | None:
-    """The number that a cell says, and None if it says none; NaN compares with nothing, as it should."""
+    """Return the number in a cell, or None. NaN is a number that is in no range."""
     if isinstance(got, bool | datetime):
         return None
     try:

@@ -1,4 +1,4 @@
-"""Traces that are made up: what shares may ask for, from a seed."""
+"""Generator of random traces from a seed."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -13,7 +13,7 @@ from fairlane.scheduler.job import Job, Trace
 
 _HOUR: Final = 3600
 _DAY: Final = 24 * _HOUR
-_PEAK: Final = 15 * _HOUR  # of a day
+_PEAK: Final = 15 * _HOUR  # busiest time of a day
 _WEEK: Final = 7
 _SATURDAY: Final = 5  # traces begin on a Monday
 _LARGEST: Final = 10**6
@@ -22,25 +22,30 @@ _LONGEST_RUN: Final = 30 * _DAY
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """What people of one share submit.
+    """Random load of one share.
 
-    Single jobs and sweeps arrive by chance (a Poisson process), each at a rate of its own that follows the hours of a
-    day and its weekends. Run times are lognormal, or Pareto where `tail` says so: most short, a few very long.
+    Single jobs and sweeps arrive as two Poisson processes. Their rates depend on the hour of the day and on the
+    weekend. Run times have a lognormal distribution or, with `tail`, a Pareto distribution: most runs are short, and a
+    few are very long.
 
     Args:
-        jobs_per_day: single jobs, on an average weekday.
-        sweeps_per_day: sweeps, on an average weekday: equal jobs, submitted at once.
-        sweep_jobs: how many jobs a sweep has.
-        instances: how many instances each job needs.
-        instance_type: of its instances; empty for the queue's only type.
-        priority: 0 to 9999.
-        run: half of all jobs run for longer, in seconds; none for more than 30 days.
-        spread: how far run times differ, as the standard deviation of their logarithm; 0 for none.
-        tail: instead, the index of a Pareto distribution; the smaller, the longer are the longest. At 1 and below, a
-            few jobs make up most of the work.
-        checkpoint: seconds between checkpoints; None for none.
-        day: how much busier than on average it is at 15:00, and quieter at 3:00: 0 for not at all, 1 for twice as busy.
-        weekend: the part of a weekday's jobs that comes on a Saturday or Sunday.
+        jobs_per_day: Mean number of single jobs on a weekday, 0 to 1,000,000.
+        sweeps_per_day: Mean number of sweeps on a weekday, 0 to 1,000,000. A sweep is a set of equal jobs that are
+            submitted at the same time. Default: 0.
+        sweep_jobs: Number of jobs in a sweep, 1 to 1,000,000. Default: 20.
+        instances: Number of instances that each job needs, 1 to 1,000,000. Default: 1.
+        instance_type: Instance type of the jobs. Default: the only type of the queue.
+        priority: Scheduling priority of the jobs, 0 to 9999. Default: 0.
+        run: Median run time in seconds, 1 to 2,592,000 (30 days). No job runs longer than 30 days. Default: 7200.
+        spread: Standard deviation of the logarithm of the run times, 0 to 10. For 0, all run times are equal.
+            Default: 1.0.
+        tail: Index of a Pareto distribution of the run times, 0.1 to 100, which replaces `spread`. With a smaller
+            index, the longest runs are longer. With 1 or less, a few jobs do most of the work. Default: lognormal.
+        checkpoint: Number of seconds of work between checkpoints, 1 or more. Default: no checkpoints.
+        day: Difference between the busiest and the average hour, 0 to 1, as a part of the average. The busiest hour is
+            15:00, and 3:00 is quieter by the same difference. For 1, the busiest hour has twice the average.
+            Default: 0.8.
+        weekend: Rate on a Saturday or Sunday as a part of the rate on a weekday, 0 to 10. Default: 0.3.
     """
 
     jobs_per_day: float
@@ -57,7 +62,7 @@ class Load:
     weekend: float = 0.3
 
     def problems(self) -> Iterator[Problem]:
-        """Yields every value of which no trace can be made."""
+        """Yield the problems of the values."""
         yield from check_number(("jobs_per_day",), self.jobs_per_day, 0, _LARGEST)
         yield from check_number(("sweeps_per_day",), self.sweeps_per_day, 0, _LARGEST)
         yield from check_whole_number(("sweep_jobs",), self.sweep_jobs, 1, _LARGEST, unit="jobs")
@@ -74,21 +79,25 @@ class Load:
 
 
 def generate(seed: int, *, days: float, shares: Mapping[str, Load]) -> Trace:
-    """Makes a trace up; the same arguments make the same trace.
+    """Return a random trace. The same arguments give the same trace.
 
     Args:
-        seed: what chance depends on. Each share has chances of its own, so that another share changes none.
-        days: how long people submit jobs, from a Monday, 0:00, on.
-        shares: what people of each share submit, by its name.
+        seed: Seed of the random numbers, 0 or more. Each share has its own random numbers, so adding a share leaves the
+            other shares' jobs unchanged.
+        days: Number of days on which jobs are submitted, 0 to 1,000,000. The first day is a Monday and starts at 0:00.
+        shares: Load by name of the share. At least one share is required.
+
+    Returns:
+        Jobs in the order of their submission.
 
     Raises:
-        ConfigurationError: with every value of which no trace can be made.
+        ConfigurationError: If a value is out of its range, or if `shares` is empty.
     """
     problems = [*check_whole_number(("seed",), seed, 0), *check_number(("days",), days, 0, _LARGEST)]
     for name, load in shares.items():
         problems += [problem.within("shares", name) for problem in load.problems()]
     if not shares:
-        problems.append(Problem(("shares",), None, "one share or more"))
+        problems.append(Problem(("shares",), None, "at least one share"))
     if problems:
         raise ConfigurationError("generated trace", problems)
     end = int(days * _DAY)
@@ -115,7 +124,7 @@ def _jobs(seed: int, share: str, load: Load, end: int) -> Iterator[Job]:
 
 
 def _arrivals(random: Random, load: Load, rate: float, end: int) -> Iterator[int]:
-    """Draws arrivals at the highest rate of all hours, and keeps as many of them as the hour's own rate has."""
+    """Yield the times of arrivals, by thinning of a Poisson process that has the highest rate of all hours."""
     highest = rate * (1 + load.day) * max(1, load.weekend)
     if not highest:
         return

@@ -1,4 +1,4 @@
-"""Traces of what ran: the lists of jobs that AWS Batch gives, as the AWS CLI prints them."""
+"""Reader of traces from lists of jobs that the AWS CLI prints."""
 
 import json
 import math
@@ -16,7 +16,7 @@ from fairlane.scheduler.job import Job, Trace
 from fairlane.scheduling import NUM_INSTANCES
 
 _VCPUS: Final = frozenset({"VCPU", "cpu"})
-_PRINTED: Final = "JSON with jobSummaryList, as aws batch list-service-jobs and list-jobs print it"
+_USE_CLI_OUTPUT: Final = "use the JSON that aws batch list-service-jobs or list-jobs prints"
 
 
 class _Part(BaseModel):
@@ -33,7 +33,7 @@ class _Array(_Part):
 
 
 class _Summary(_Part):
-    """A job, as far as it matters; times are milliseconds since 1970."""
+    """Summary of a job. Times are milliseconds since 1970."""
 
     job_id: str
     job_name: str = ""
@@ -46,10 +46,10 @@ class _Summary(_Part):
     capacity_usage: list[_Usage] = []
     array_properties: _Array | None = None
 
-    def left_out(self) -> str:
-        """Why it makes no job of a trace; empty if it makes one."""
+    def reason_left_out(self) -> str:
+        """Return the reason for which the job is not in the trace. Empty if it is."""
         if self.array_properties is not None and self.array_properties.index is None:
-            return "parents of array jobs, whose children --array-job-id lists"
+            return "parents of array jobs (list their children with --array-job-id)"
         if self.started_at is None:
             return "jobs that never ran"
         if self.stopped_at is None:
@@ -57,7 +57,7 @@ class _Summary(_Part):
         if self.stopped_at <= self.started_at:
             return "jobs that ended before they ran"
         if len(self.capacity_usage) != 1:
-            return "jobs that do not say how much of one kind of capacity they use"
+            return "jobs without exactly one entry in capacityUsage"
         return ""
 
 
@@ -66,38 +66,51 @@ class _Page(_Part):
 
 
 def read_history(paths: Sequence[str | Path], *, vcpus_per_gpu: int | None = None) -> Trace:
-    """Makes a trace of jobs that ran, out of what `aws batch list-service-jobs` or `list-jobs` printed.
+    """Read a trace of past jobs from the output of `aws batch list-service-jobs` or `aws batch list-jobs`.
 
-    A job that is listed several times counts once. Its work is the time from its last start to its end. Jobs that
-    never ran or have not ended are left out, and so are parents of array jobs; the trace's advice says how many.
+    A job that is listed several times counts once. The run time of a job is the time from its last start to its end.
+    The trace leaves out jobs that never ran, jobs that have not ended, and parents of array jobs. Its advice has the
+    number of these jobs.
 
     Args:
-        paths: files of JSON, each with one page or several, one after the other.
-        vcpus_per_gpu: of the machines: container jobs are listed with vCPUs. They then need GPUs, a started one whole.
+        paths: Paths of JSON files. A file has one page of the list, or several pages one after the other.
+        vcpus_per_gpu: Number of vCPUs per GPU of the instances, 1 or more. Required for container jobs, because AWS
+            lists their vCPUs and not their GPUs. The number of GPUs is rounded up. Default: the jobs are service jobs.
+
+    Returns:
+        Jobs in the order of their submission.
 
     Raises:
-        ConfigurationError: if a file is no such list, no job in it ran, or service jobs are given vCPUs.
+        ConfigurationError: If a file is not such a list, if no job ran, or if `vcpus_per_gpu` does not fit the jobs.
     """
     subject = ", ".join(map(str, paths))
-    wrong = [] if vcpus_per_gpu is None else list(check_whole_number(("vcpus_per_gpu",), vcpus_per_gpu, 1))
-    if wrong:
-        raise ConfigurationError("read_history", wrong)
+    problems = [] if vcpus_per_gpu is None else list(check_whole_number(("vcpus_per_gpu",), vcpus_per_gpu, 1))
+    if problems:
+        raise ConfigurationError("read_history", problems)
     listed: dict[str, _Summary] = {}
     for path in paths:
         for summary in _summaries(Path(path)):
             if summary.job_id not in listed or summary.stopped_at is not None:
                 listed[summary.job_id] = summary
-    left_out = Counter(reason for summary in listed.values() if (reason := summary.left_out()))
-    ran = sorted((one for one in listed.values() if not one.left_out()), key=lambda one: one.created_at)
+    left_out = Counter(reason for summary in listed.values() if (reason := summary.reason_left_out()))
+    summaries = (summary for summary in listed.values() if not summary.reason_left_out())
+    ran = sorted(summaries, key=lambda summary: summary.created_at)
     if not ran:
-        got = ", ".join(f"{reason} ({count})" for reason, count in left_out.items()) or "no jobs"
-        raise ConfigurationError(subject, [Problem((), got, "one that ran, and says what it used")])
-    services = [one for one in ran if one.capacity_usage[0].capacity_unit not in _VCPUS]
+        listing = ", ".join(f"{reason} ({count})" for reason, count in left_out.items()) or "it is empty"
+        sentence = (
+            f"no job in the list can be used ({listing}): "
+            "list jobs that ran, have ended, and have one entry in capacityUsage"
+        )
+        raise ConfigurationError(subject, [Problem.relation((), sentence)])
+    services = [summary for summary in ran if summary.capacity_usage[0].capacity_unit not in _VCPUS]
     if vcpus_per_gpu is not None and services:
-        allowed = f"container jobs alone, as service jobs such as {services[0].job_id} are listed with instances"
-        raise ConfigurationError(subject, [Problem(("vcpus_per_gpu",), vcpus_per_gpu, allowed)])
-    if vcpus_per_gpu is None and any(one.capacity_usage[0].capacity_unit in _VCPUS for one in ran):
-        allowed = "how many vCPUs the machines have for each GPU, as container jobs are listed with vCPUs"
+        sentence = (
+            f"{vcpus_per_gpu} vCPUs per GPU apply to container jobs only, but {services[0].job_id} is a service job: "
+            "read service jobs without vcpus_per_gpu"
+        )
+        raise ConfigurationError(subject, [Problem.relation(("vcpus_per_gpu",), sentence)])
+    if vcpus_per_gpu is None and any(summary.capacity_usage[0].capacity_unit in _VCPUS for summary in ran):
+        allowed = "the number of vCPUs per GPU of the instances, because AWS lists container jobs with vCPUs"
         raise ConfigurationError(subject, [Problem(("vcpus_per_gpu",), None, allowed)])
     advice = [f"{subject}: left out: {reason} ({count})" for reason, count in left_out.items()]
     return Trace.of([_job(summary, vcpus_per_gpu or 1) for summary in ran], advice=advice)
@@ -119,23 +132,25 @@ def _job(summary: _Summary, vcpus_per_gpu: int) -> Job:
 
 
 def _summaries(path: Path) -> Iterator[_Summary]:
-    """Reads the pages of a file."""
+    """Yield the jobs of all pages of a file."""
     try:
         for page in _documents(path.read_text(encoding="utf-8")):
             yield from _Page.model_validate(page).job_summary_list
     except OSError as error:
-        allowed = "a file that can be read"
-        raise ConfigurationError(str(path), [Problem((), error.strerror, allowed)]) from error
+        sentence = f"the file cannot be read: {error.strerror}"
+        raise ConfigurationError(str(path), [Problem.relation((), sentence)]) from error
     except ValidationError as error:
-        problems = [Problem(first["loc"], first["msg"].lower(), _PRINTED) for first in error.errors()[:1]]
-        raise ConfigurationError(str(path), problems) from error
+        first = error.errors()[0]
+        problem = Problem.relation(first["loc"], f"{first['msg'].lower()}; {_USE_CLI_OUTPUT}")
+        raise ConfigurationError(str(path), [problem]) from error
     except (ValueError, RecursionError) as error:
-        raise ConfigurationError(str(path), [Problem((), str(error), _PRINTED)]) from error
+        sentence = f"the file is not a list of jobs ({error}): {_USE_CLI_OUTPUT}"
+        raise ConfigurationError(str(path), [Problem.relation((), sentence)]) from error
 
 
 def _documents(text: str) -> Iterator[Any]:
     decoder = json.JSONDecoder()
-    at = 0
-    while text := text[at:].lstrip():
-        document, at = decoder.raw_decode(text)
+    end = 0
+    while text := text[end:].lstrip():
+        document, end = decoder.raw_decode(text)
         yield from document if isinstance(document, list) else [document]

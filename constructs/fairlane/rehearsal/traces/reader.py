@@ -1,4 +1,4 @@
-"""Traces in files: rows of CSV, JSON Lines or Parquet, and the mistakes in them."""
+"""Reader of traces from CSV, JSON Lines and Parquet files."""
 
 from collections.abc import Collection, Iterator
 from itertools import pairwise
@@ -8,58 +8,66 @@ from typing import Final, Literal, TypeAlias
 from fairlane._internal.checks import check_whole_number
 from fairlane.errors import ConfigurationError, Problem
 from fairlane.rehearsal.traces.cells import Cells
-from fairlane.rehearsal.traces.rows import Row, table_of
+from fairlane.rehearsal.traces.rows import Row, open_table
 from fairlane.scheduler.job import Job, Trace
 
 Unit: TypeAlias = Literal["instances", "gpus"]
-"""What the capacity of a queue counts."""
+"""Unit of the capacity of a queue."""
 
 COLUMNS: Final = frozenset(
     {"share", "priority", "instances", "gpus", "instance_type", "submit", "run", "checkpoint", "name"}
 )
 _HIGHEST_PRIORITY: Final = 9999
-_MOST: Final = 20
-"""Mistakes that an error lists."""
+_MAX_PROBLEMS: Final = 20
+"""Maximum number of problems in an error."""
 
 
 def read_trace(path: str | Path, *, unit: Unit = "instances", gpus_per_instance: int | None = None) -> Trace:
-    """Reads a trace: a row for each job, with `submit`, `run`, `instances` or `gpus`, and more if there is more to say.
+    """Read a trace from a file with one row per job.
+
+    Each row has `submit`, `run`, and `instances` or `gpus`. The columns `share`, `priority`, `instance_type`,
+    `checkpoint` and `name` are optional.
 
     Args:
-        path: a file of CSV with a header (.csv), JSON Lines (.jsonl), or Parquet (.parquet, with `fairlane[parquet]`).
-        unit: what the capacity of the queue counts.
-        gpus_per_instance: how many GPUs an instance has, for jobs that do not count what the capacity does: an
-            instance of which a job uses a part counts whole.
+        path: Path of a CSV file with a header (`.csv`), a JSON Lines file (`.jsonl`), or a Parquet file (`.parquet`,
+            with `fairlane[parquet]`).
+        unit: Unit of the queue's capacity: `instances` or `gpus`. Default: `instances`.
+        gpus_per_instance: Number of GPUs of an instance, 1 or more. It converts jobs that are given in the other unit.
+            An instance of which a job uses a part counts as a whole instance. Default: no conversion.
+
+    Returns:
+        Jobs in the order of their submission, with advice about ignored columns.
 
     Raises:
-        ConfigurationError: with the first 20 mistakes in the file, each with its line, or of Parquet its row.
+        ConfigurationError: If the file has mistakes. The error lists the first 20, each with its line or, for Parquet,
+            its row.
     """
     path = Path(path)
     if gpus_per_instance is not None and (
-        wrong := list(check_whole_number(("gpus_per_instance",), gpus_per_instance, 1))
+        problems := list(check_whole_number(("gpus_per_instance",), gpus_per_instance, 1))
     ):
-        raise ConfigurationError("read_trace", wrong)
-    table = table_of(path)
+        raise ConfigurationError("read_trace", problems)
+    table = open_table(path)
     reader = _Reader(unit, gpus_per_instance)
-    if table.columns is not None and (wrong := list(reader.lacking(table.columns))):
-        raise ConfigurationError(str(path), wrong)
+    if table.columns is not None and (problems := list(reader.missing_columns(table.columns))):
+        raise ConfigurationError(str(path), problems)
     jobs = [job for row in table.rows if (job := reader.job(row))]
     problems = reader.problems
     if not jobs and not problems:
-        problems = [Problem((), "no rows", "a row for each job")]
+        problems = [Problem.relation((), "the file has no jobs: add a row for each job")]
     if problems:
-        more = f" (and {len(problems) - _MOST} more)" if len(problems) > _MOST else ""
-        raise ConfigurationError(f"{path}{more}", problems[:_MOST])
+        more = f" (and {len(problems) - _MAX_PROBLEMS} more)" if len(problems) > _MAX_PROBLEMS else ""
+        raise ConfigurationError(f"{path}{more}", problems[:_MAX_PROBLEMS])
     advice = []
-    if unknown := ", ".join(name for name in reader.columns if name not in COLUMNS):
-        advice.append(f"{path}: columns that no trace has are ignored: {unknown}")
+    if ignored := ", ".join(name for name in reader.columns if name not in COLUMNS):
+        advice.append(f"{path}: unknown columns are ignored: {ignored}")
     if any(later.submit < job.submit for job, later in pairwise(jobs)):
-        advice.append(f"{path}: rows are not in the order of submit, and were sorted")
+        advice.append(f"{path}: rows were sorted, because they are not in the order of submit")
     return Trace.of(jobs, advice=advice)
 
 
 class _Reader:
-    """Makes jobs of rows, and keeps what is wrong with them."""
+    """Converter of rows to jobs, which collects the problems of the rows."""
 
     def __init__(self, unit: Unit, gpus_per_instance: int | None) -> None:
         self._unit: Unit = unit
@@ -69,27 +77,27 @@ class _Reader:
         self.columns: dict[str, None] = {}
         self.problems: list[Problem] = []
 
-    def lacking(self, columns: Collection[str]) -> Iterator[Problem]:
-        """Yields what all rows of these columns would lack."""
+    def missing_columns(self, columns: Collection[str]) -> Iterator[Problem]:
+        """Yield a problem for each required column that is missing."""
         for name in ("submit", "run"):
             if name not in columns:
-                yield Problem((name,), None, "a column of this name")
+                yield Problem((name,), None, "a column with this name")
         if self._unit not in columns:
             if self._other not in columns:
-                yield Problem((self._unit,), None, f"a column of this name, or one of {self._other}")
+                yield Problem((self._unit,), None, f"a column with this name, or a column {self._other}")
             elif self._gpus is None:
-                yield Problem((self._other,), f"a column of {self._other}", self._convertible)
+                yield Problem.relation((self._other,), self._conversion)
 
     def job(self, row: Row) -> Job | None:
-        """Makes the job that a row says, if it says one."""
-        line, said = row
-        if isinstance(said, Problem):
-            self.problems.append(said)
+        """Return the job of a row, or None if the row has problems."""
+        line, content = row
+        if isinstance(content, Problem):
+            self.problems.append(content)
             return None
         before = len(self.problems)
-        cells = Cells(line, said, self.problems)
-        if not self.columns.keys() >= said.keys():
-            self.columns |= dict.fromkeys(said)
+        cells = Cells(line, content, self.problems)
+        if not self.columns.keys() >= content.keys():
+            self.columns |= dict.fromkeys(content)
         job = Job(
             share=cells.text("share"),
             priority=cells.whole("priority", 0, _HIGHEST_PRIORITY) if "priority" in cells else 0,
@@ -104,24 +112,25 @@ class _Reader:
 
     def _submit(self, cells: Cells) -> int:
         before = len(self.problems)
-        submit, since_1970 = cells.moment("submit")
+        submit, since_1970 = cells.time("submit")
         if len(self.problems) > before:
             return submit
         if self._since_1970 is None:
             self._since_1970 = since_1970
         if since_1970 != self._since_1970:
-            return cells.wrong("submit", f"a {'time' if self._since_1970 else 'number of seconds'}, as in rows before")
+            kind = "time" if self._since_1970 else "number of seconds"
+            return cells.refuse("submit", f"a {kind}, as in the rows before")
         return submit
 
     def _size(self, cells: Cells) -> int:
-        """How much of the queue's capacity a job needs."""
+        """Return the number of capacity units that a job needs."""
         if self._unit in cells or self._other not in cells:
             return cells.whole(self._unit, 1)
         if self._gpus is None:
-            return cells.wrong(self._other, self._convertible)
+            return cells.refuse_relation(self._other, self._conversion)
         size = cells.whole(self._other, 1)
         return -(-size // self._gpus) if self._unit == "instances" else size * self._gpus
 
     @property
-    def _convertible(self) -> str:
-        return f"{self._unit}, as the capacity counts them, or gpus_per_instance"
+    def _conversion(self) -> str:
+        return f"the capacity of the queue counts {self._unit}: use a column {self._unit}, or set gpus_per_instance"

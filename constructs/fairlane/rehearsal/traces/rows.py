@@ -1,9 +1,9 @@
-"""Rows of files of every format, each with its line."""
+"""Rows of CSV, JSON Lines and Parquet files, each with its line."""
 
 import csv
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, count
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -11,55 +11,56 @@ from typing import Any, Final, TypeAlias
 from fairlane.errors import ConfigurationError, Problem
 
 Row: TypeAlias = tuple[int, Mapping[str, Any] | Problem]
-"""A line, and what it says by column, or why that cannot be read."""
+"""Line of the row, and its values by column, or the problem of a row that cannot be read."""
 
-_BATCH: Final = 65_536  # rows of Parquet in memory at a time
+_BATCH: Final = 65_536  # rows of a Parquet file in memory at a time
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """What a file has.
+    """Content of a file.
 
     Args:
-        columns: their names; None where each row names its own.
-        rows: read as they are asked for.
+        columns: Names of the columns. None if each row names its own columns.
+        rows: Rows, read on demand.
     """
 
     columns: Sequence[str] | None
     rows: Iterator[Row]
 
 
-def table_of(path: Path) -> Table:
-    """Opens a file of CSV, JSON Lines or Parquet, by the ending of its name.
+def open_table(path: Path) -> Table:
+    """Open a CSV, JSON Lines or Parquet file. The end of the file's name determines the format.
 
     Raises:
-        ConfigurationError: if it cannot be read at all; so do the rows, once they are read.
+        ConfigurationError: If the file cannot be read. The rows raise the same error when they are read.
     """
     openers = {".csv": _csv, ".jsonl": _json_lines, ".parquet": _parquet}
     opener = openers.get(path.suffix.lower())
     if opener is None:
-        raise ConfigurationError(str(path), [Problem((), path.name, f"a name that ends in {', '.join(openers)}")])
-    rows = _told(path, opener(path))
+        raise ConfigurationError(str(path), [Problem((), path.name, f"a file name that ends in {', '.join(openers)}")])
+    rows = _with_file_errors(path, opener(path))
     first = next(rows, None)
     if first is None:
         return Table(None, rows)
-    line, said = first
-    return Table(None, chain([first], rows)) if line or isinstance(said, Problem) else Table([*said], rows)
+    line, content = first
+    return Table(None, chain([first], rows)) if line or isinstance(content, Problem) else Table([*content], rows)
 
 
-def _told(path: Path, rows: Iterable[Row]) -> Iterator[Row]:
-    """Says of a file that cannot be read what is wrong with it."""
+def _with_file_errors(path: Path, rows: Iterable[Row]) -> Iterator[Row]:
+    """Yield the rows, and raise a `ConfigurationError` if the file cannot be read."""
     try:
         yield from rows
     except UnicodeDecodeError as error:
-        raise ConfigurationError(str(path), [Problem((), f"bytes: {error.reason}", "text in UTF-8")]) from error
+        sentence = f"the file is not UTF-8 text: {error.reason}"
+        raise ConfigurationError(str(path), [Problem.relation((), sentence)]) from error
     except OSError as error:
-        allowed = "a file that can be read"
-        raise ConfigurationError(str(path), [Problem((), error.strerror or str(error), allowed)]) from error
+        sentence = f"the file cannot be read: {error.strerror or error}"
+        raise ConfigurationError(str(path), [Problem.relation((), sentence)]) from error
 
 
 def _csv(path: Path) -> Iterator[Row]:
-    """The header as the keys of line 0, then what follows."""
+    """Yield the header as the keys of line 0, then the rows."""
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.reader(file, strict=True)
         header: list[str] = []
@@ -67,7 +68,7 @@ def _csv(path: Path) -> Iterator[Row]:
             try:
                 cells = next(reader, None)
             except csv.Error as error:
-                yield reader.line_num, Problem((), str(error), "a row of CSV", reader.line_num)
+                yield reader.line_num, _row_problem(reader.line_num, f"the row is not valid CSV: {error}")
                 return
             if cells is None:
                 return
@@ -76,13 +77,21 @@ def _csv(path: Path) -> Iterator[Row]:
             line = reader.line_num
             if not header:
                 header = [cell.strip() for cell in cells]
-                if twice := sorted({name for name in header if header.count(name) > 1}):
-                    raise ConfigurationError(str(path), [Problem((name,), "two columns", "one") for name in twice])
+                if repeated := sorted({name for name in header if header.count(name) > 1}):
+                    sentence = "several columns have this name: give each column its own name"
+                    raise ConfigurationError(str(path), [Problem.relation((name,), sentence) for name in repeated])
                 yield 0, dict.fromkeys(header)
             elif len(cells) != len(header):
-                yield line, Problem((), f"{len(cells)} cells", f"{len(header)}, as many as the header has", line)
+                sentence = (
+                    f"the row has {len(cells)} cells, but the header has {len(header)}: use as many as the header"
+                )
+                yield line, _row_problem(line, sentence)
             else:
                 yield line, dict(zip(header, cells, strict=True))
+
+
+def _row_problem(line: int, sentence: str) -> Problem:
+    return replace(Problem.relation((), sentence), line=line)
 
 
 def _json_lines(path: Path) -> Iterator[Row]:
@@ -97,32 +106,36 @@ def _json_lines(path: Path) -> Iterator[Row]:
             if isinstance(row, dict):
                 yield line, row
             else:
-                yield line, Problem((), row, 'a JSON object such as {"submit": 0, "run": 3600, "instances": 1}', line)
+                yield (
+                    line,
+                    Problem((), row, 'a JSON object, for example {"submit": 0, "run": 3600, "instances": 1}', line),
+                )
 
 
 def _parquet(path: Path) -> Iterator[Row]:
-    """The columns as the keys of line 0, then the rows, counted from 1."""
+    """Yield the columns as the keys of line 0, then the rows, counted from 1."""
     try:
-        import pyarrow as arrow  # noqa: PLC0415 - an extra, which other formats do not need
+        import pyarrow as arrow  # noqa: PLC0415 - an extra that other formats do not need
         from pyarrow import parquet  # noqa: PLC0415
     except ModuleNotFoundError as error:
-        allowed = 'CSV or JSON Lines, as Parquet needs what pip installs with: pip install "fairlane[parquet]"'
-        raise ConfigurationError(str(path), [Problem((), "Parquet", allowed)]) from error
+        sentence = 'Parquet files need pyarrow: run pip install "fairlane[parquet]", or use CSV or JSON Lines'
+        raise ConfigurationError(str(path), [Problem.relation((), sentence)]) from error
     try:
         with parquet.ParquetFile(path) as file:
             yield 0, dict.fromkeys(file.schema_arrow.names)
             fields = [
-                one.with_type(arrow.timestamp("us", one.type.tz)) if _counts_nanoseconds(one.type) else one
-                for one in file.schema_arrow
+                field.with_type(arrow.timestamp("us", field.type.tz)) if _counts_nanoseconds(field.type) else field
+                for field in file.schema_arrow
             ]
             lines = count(1)
             for batch in file.iter_batches(_BATCH):
                 for row in arrow.Table.from_batches([batch]).cast(arrow.schema(fields), safe=False).to_pylist():
                     yield next(lines), row
     except (arrow.ArrowException, ValueError, OverflowError) as error:
-        raise ConfigurationError(str(path), [Problem((), str(error), "a file of Parquet")]) from error
+        sentence = f"the file cannot be read as Parquet: {error}"
+        raise ConfigurationError(str(path), [Problem.relation((), sentence)]) from error
 
 
 def _counts_nanoseconds(kind: Any) -> bool:
-    """Whether a type of Arrow is of times that Python's do not hold."""
+    """Return True if an Arrow type has nanoseconds, which Python's datetime cannot hold."""
     return str(kind).startswith("timestamp[ns")

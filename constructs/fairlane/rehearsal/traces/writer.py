@@ -1,4 +1,4 @@
-"""Traces written to files, as they are read."""
+"""Writer of traces to CSV files."""
 
 import csv
 from pathlib import Path
@@ -9,18 +9,18 @@ from fairlane.scheduler.job import Trace
 
 
 def write_trace(trace: Trace, path: str | Path, *, unit: Unit = "instances") -> None:
-    """Writes a trace as CSV.
+    """Write a trace as a CSV file, which `read_trace` reads.
 
     Args:
-        trace: what to write.
-        path: where, with a name that ends in .csv.
-        unit: what the sizes of its jobs count.
+        trace: Trace to write.
+        path: Path of the file. The name ends in `.csv`.
+        unit: Unit of the job sizes: `instances` or `gpus`. Default: `instances`.
 
     Raises:
-        ConfigurationError: if the file cannot be written, or has the name of another format.
+        ConfigurationError: If the file cannot be written, or if its name does not end in `.csv`.
     """
     if Path(path).suffix.lower() != ".csv":
-        raise ConfigurationError(str(path), [Problem((), Path(path).name, "a name that ends in .csv")])
+        raise ConfigurationError(str(path), [Problem((), Path(path).name, "a file name that ends in .csv")])
     columns = ("share", "priority", "instances", "instance_type", "submit", "run", "checkpoint", "name")
     try:
         with Path(path).open("w", encoding="utf-8", newline="") as file:
@@ -29,4 +29,5 @@ def write_trace(trace: Trace, path: str | Path, *, unit: Unit = "instances") -> 
             for job in trace.jobs:
                 writer.writerow(getattr(job, name) for name in columns)
     except OSError as error:
-        raise ConfigurationError(str(path), [Problem((), error.strerror, "a file that can be written")]) from error
+        sentence = f"the file cannot be written: {error.strerror}"
+        raise ConfigurationError(str(path), [Problem.relation((), sentence)]) from error

@@ -1,4 +1,4 @@
-"""Rehearsals side by side: the numbers for programs, the table for people, and the page with charts."""
+"""Reports of rehearsals: the summary in numbers, the table, and the HTML page with charts."""
 
 import json
 import os
@@ -10,16 +10,16 @@ from rich.console import Console
 
 from fairlane import FairShare, Fifo, QuotaManagement, QuotaShare, Sharing
 from fairlane.rehearsal import (
+    Ec2Instances,
     Load,
-    Machines,
     Rehearsal,
     comparison_table,
+    describe_strategies,
+    describe_use,
     generate,
     rehearse,
     render_report,
-    strategies_in_words,
     summarize,
-    use_in_words,
 )
 from fairlane.rehearsal.report.table import duration
 from fairlane.scheduler.job import Job, Trace
@@ -37,31 +37,31 @@ def quotas(*types: str) -> QuotaManagement:
     )
 
 
-def borrowed(unit: str = "") -> list[Job]:
-    """b borrows, and after 100 seconds a takes back."""
+def borrowing_jobs(unit: str = "") -> list[Job]:
+    """Return jobs of b, which borrows, and of a, which takes its capacity back after 100 seconds."""
     return [
         Job(share="b", instances=10, instance_type=unit, submit=0, run=300, checkpoint=60),
         Job(share="a", instances=6, instance_type=unit, submit=100, run=200),
     ]
 
 
-def preempted() -> Rehearsal:
-    return rehearse(quotas(P4), Trace.of(borrowed()), capacity={P4: 10})
+def rehearsal_with_preemption() -> Rehearsal:
+    return rehearse(quotas(P4), Trace.of(borrowing_jobs()), capacity={P4: 10})
 
 
 def fifo(*jobs: Job, capacity: int = 10) -> Rehearsal:
     return rehearse(Fifo(), Trace.of(jobs), capacity=capacity)
 
 
-def text_of(summary: Any, width: int = 140) -> str:
+def table_text(summary: Any, width: int = 140) -> str:
     console = Console(width=width, record=True, file=open(os.devnull, "w"))  # noqa: PTH123, SIM115
     console.print(comparison_table(summary))
     console.file.close()
     return console.export_text()
 
 
-def test_the_numbers_of_a_rehearsal() -> None:
-    summary = summarize({"now": preempted()}, gpus={"": 8})
+def test_the_summary_has_the_numbers_of_a_rehearsal() -> None:
+    summary = summarize({"now": rehearsal_with_preemption()}, gpus={"": 8})
     assert json.loads(json.dumps(summary, allow_nan=False)) == summary
     now = summary["rehearsals"]["now"]
     # b runs for 100 s, of which a checkpoint keeps 60, stops in 20 s, waits for a's 200 s and runs for the other 240 s.
@@ -86,14 +86,14 @@ def test_the_numbers_of_a_rehearsal() -> None:
     assert now["utilization"] == pytest.approx((3600 + 1200) / 5600)
 
 
-def test_keys_stay() -> None:
+def test_the_keys_of_the_summary_are_stable() -> None:
     summary = summarize({"x": fifo(Job(share="a", submit=0, run=1))})
     assert set(summary) == {"version", "rehearsals"}
     assert summary["version"] == 1
     assert list(summary["rehearsals"]["x"]) == [
         "policy",
         "strategies",
-        "machines",
+        "ec2_instances",
         "capacity",
         "seconds",
         "utilization",
@@ -116,19 +116,21 @@ def test_keys_stay() -> None:
         ({}, None),
     ],
 )
-def test_gpus_are_those_of_each_type(gpus: dict[str, int], hours: int | None) -> None:
-    trace = Trace.of([*borrowed(P4), *borrowed(P5)])
+def test_lost_gpu_hours_use_the_gpus_of_each_instance_type(gpus: dict[str, int], hours: int | None) -> None:
+    trace = Trace.of([*borrowing_jobs(P4), *borrowing_jobs(P5)])
     summary = summarize({"x": rehearse(quotas(P4, P5), trace, capacity={P4: 10, P5: 10})}, gpus=gpus)
     numbers = summary["rehearsals"]["x"]
     expected = None if hours is None else pytest.approx(hours / 3600)
     assert numbers["total"]["lost_gpu_hours"] == numbers["shares"]["b"]["lost_gpu_hours"] == expected
-    assert ("GPU-hours lost" in text_of(summary)) == (hours is not None)
+    assert ("GPU-hours lost" in table_text(summary)) == (hours is not None)
 
 
-def test_the_table_puts_each_share_under_each_rehearsal() -> None:
-    trace = Trace.of(borrowed())
-    against = rehearse(Fifo(), trace, capacity=10)
-    lines = text_of(summarize({"now": preempted(), "with fifo": against}, gpus={"": 8})).splitlines()
+def test_the_table_has_a_row_for_each_share_and_rehearsal() -> None:
+    trace = Trace.of(borrowing_jobs())
+    alternative = rehearse(Fifo(), trace, capacity=10)
+    lines = table_text(
+        summarize({"now": rehearsal_with_preemption(), "with fifo": alternative}, gpus={"": 8})
+    ).splitlines()
     cells = [re.split(r"\s{2,}", line.strip()) for line in lines if re.search(r"\d", line) and "p50" not in line]
     assert [row[0] for row in cells] == ["all", "with fifo", "a", "with fifo", "b", "with fifo"]
     assert cells[0] == ["all", "now", "2", "1.8 min", "20 s", "3.3 min", "3.3 min", "–", "8.6", "1", "0.9", "–"]  # noqa: RUF001
@@ -137,8 +139,8 @@ def test_the_table_puts_each_share_under_each_rehearsal() -> None:
     assert cells[4] == ["b", "now", "1", "3.3 min", "3.3 min", "3.3 min", "3.3 min", "3.3 min", "6.4", "1", "0.9"]
 
 
-def test_names_with_brackets_are_no_markup() -> None:
-    text = text_of(summarize({"with [/b].yaml": fifo(Job(share="team[bold]", submit=0, run=1))}))
+def test_brackets_in_names_are_not_markup() -> None:
+    text = table_text(summarize({"with [/b].yaml": fifo(Job(share="team[bold]", submit=0, run=1))}))
     assert "team[bold]" in text
     assert "with [/b].yaml" in text
 
@@ -150,9 +152,9 @@ def test_a_share_that_never_runs_waits_forever() -> None:
     assert summary["rehearsals"]["x"]["shares"]["big"]["wait_seconds"] == forever
     assert json.dumps(summary, allow_nan=False)
     assert summary["rehearsals"]["x"]["shares"]["big"]["never_ran"] == 1
-    (line,) = [line for line in text_of(summary).splitlines() if line.startswith("big")]
+    (line,) = [line for line in table_text(summary).splitlines() if line.startswith("big")]
     assert re.findall("forever", line) == ["forever"] * 4
-    assert any(line.startswith("(none)") for line in text_of(summary).splitlines())
+    assert any(line.startswith("(none)") for line in table_text(summary).splitlines())
 
 
 @pytest.mark.parametrize(
@@ -166,14 +168,14 @@ def test_a_share_that_never_runs_waits_forever() -> None:
         ),
     ],
 )
-def test_the_strategies_that_mattered_are_named(policy: Any, words: str) -> None:
+def test_the_strategies_that_the_policy_uses_are_named(policy: Any, words: str) -> None:
     strategies = Strategies(
         head_of_line="skip", victims="newest", decay="none", stop_seconds=5, retries_before_termination=0
     )
     capacity = {P4: 10} if isinstance(policy, QuotaManagement) else 10
-    rehearsal = rehearse(policy, Trace.of(borrowed()), capacity=capacity, strategies=strategies)
+    rehearsal = rehearse(policy, Trace.of(borrowing_jobs()), capacity=capacity, strategies=strategies)
     summary = summarize({"x": rehearsal})
-    assert strategies_in_words(summary["rehearsals"]["x"]) == words
+    assert describe_strategies(summary["rehearsals"]["x"]) == words
     assert words in page(x=rehearsal)
 
 
@@ -185,50 +187,50 @@ def test_durations(seconds: int, text: str) -> None:
     assert duration(seconds) == text
 
 
-def test_machines_are_named_where_there_are_some() -> None:
-    machines = Machines(start_up_seconds=30, attempts=3)
-    (one,) = summarize({"x": rehearse(Fifo(), Trace.of(borrowed()), capacity=10, machines=machines)})[
-        "rehearsals"
-    ].values()
-    assert one["machines"] is not None
-    assert one["machines"]["attempts"] == 3
-    assert strategies_in_words(one).startswith("head_of_line=block, start_up_seconds=30, ")
+def test_the_settings_of_ec2_instances_are_named() -> None:
+    ec2_instances = Ec2Instances(start_up_seconds=30, attempts=3)
+    (summary,) = summarize(
+        {"x": rehearse(Fifo(), Trace.of(borrowing_jobs()), capacity=10, ec2_instances=ec2_instances)}
+    )["rehearsals"].values()
+    assert summary["ec2_instances"] is not None
+    assert summary["ec2_instances"]["attempts"] == 3
+    assert describe_strategies(summary).startswith("head_of_line=block, start_up_seconds=30, ")
 
 
-def test_fairness_of_all_is_measured_by_the_entitlements_of_one() -> None:
+def test_the_fairness_of_all_rehearsals_uses_the_same_entitlements() -> None:
     jobs = [Job(share=share, submit=0, run=run) for share, run in (("a", 100), ("b", 300)) for _ in range(20)]
     trace = Trace.of(jobs)
     fair = rehearse(FairShare({"a": 1, "b": 1}), trace, capacity=10)
     plain = rehearse(Fifo(), trace, capacity=10)
     assert plain.fairness is None
     summary = summarize({"plain": plain, "fair": fair})["rehearsals"]
-    assert summary["plain"]["max_min"] == 0, "b gets nothing while both wait"
+    assert summary["plain"]["max_min"] == 0, "b gets nothing while both shares wait"
     assert summary["plain"]["jain"] == pytest.approx(1 / 2)
     assert summary["fair"]["max_min"] == pytest.approx(fair.fairness.max_min if fair.fairness else None)
-    assert use_in_words(summary["plain"]).endswith("; max-min fairness 0.00")
-    assert use_in_words(summary["plain"]).startswith(f"{plain.utilization:.0%} in use, ")
+    assert describe_use(summary["plain"]).endswith("; max-min fairness 0.00")
+    assert describe_use(summary["plain"]).startswith(f"{plain.utilization:.0%} in use, ")
     other = rehearse(Fifo(), Trace.of(jobs), capacity=10)
     assert summarize({"fair": fair, "other": other})["rehearsals"]["other"]["jain"] is None
 
 
 def page(**rehearsals: Rehearsal) -> str:
-    """The page without the charting library."""
+    """Return the page without the charting library."""
     html = render_report(rehearsals, summarize(rehearsals), title="A rehearsal")
     return re.sub(r"<script>/\*\*.*?</script>", "", html, count=1, flags=re.DOTALL)
 
 
 def figures(**rehearsals: Rehearsal) -> dict[str, Any]:
-    found = re.search(r"const figures = (.*);$", page(**rehearsals), re.MULTILINE)
-    assert found
-    return dict(json.loads(found[1]))
+    match = re.search(r"const figures = (.*);$", page(**rehearsals), re.MULTILINE)
+    assert match
+    return dict(json.loads(match[1]))
 
 
 def test_the_page_has_numbers_notes_and_charts() -> None:
-    html = page(now=preempted(), then=fifo(*borrowed()))
-    for word in ("<h1>A rehearsal</h1>", "<h1>now</h1>", "<h1>then</h1>", "over a capacity of 10 ml.p4d.24xlarge"):
+    html = page(now=rehearsal_with_preemption(), then=fifo(*borrowing_jobs()))
+    for word in ("<h1>A rehearsal</h1>", "<h1>now</h1>", "<h1>then</h1>", "with a capacity of 10 ml.p4d.24xlarge"):
         assert word in html
     assert "No job was preempted." in html
-    assert set(figures(now=preempted(), then=fifo(*borrowed()))) == {
+    assert set(figures(now=rehearsal_with_preemption(), then=fifo(*borrowing_jobs()))) == {
         "chart-0-use",
         "chart-0-waits",
         "chart-0-preemptions",
@@ -237,18 +239,18 @@ def test_the_page_has_numbers_notes_and_charts() -> None:
     }
 
 
-def test_use_is_what_shares_use_and_lines_are_entitlements_upon_each_other() -> None:
-    figure = figures(x=preempted())["chart-0-use"]
+def test_the_use_chart_stacks_use_and_entitlements() -> None:
+    figure = figures(x=rehearsal_with_preemption())["chart-0-use"]
     day = 86_400
     a, b = figure["data"]
     assert (a["name"], b["name"]) == ("a", "b")
     assert [round(x * day) for x in a["x"]] == [0, 120, 320, 560]
     assert a["y"] == [0, 6, 0, 0]
-    assert b["y"] == [10, 0, 10, 10]  # the last holds until the end
+    assert b["y"] == [10, 0, 10, 10]  # the last value continues to the end
     assert [shape["y0"] for shape in figure["layout"]["shapes"]] == [10, 6, 10]
 
 
-def test_long_rehearsals_are_drawn_in_as_many_points_as_short_ones() -> None:
+def test_charts_of_long_rehearsals_have_at_most_601_points() -> None:
     trace = generate(1, days=60, shares={"a": Load(jobs_per_day=200), "b": Load(jobs_per_day=50)})
     rehearsal = rehearse(Fifo(), trace, capacity=30)
     (a, b) = figures(x=rehearsal)["chart-0-use"]["data"]
@@ -265,17 +267,17 @@ def test_times_since_1970_are_dates() -> None:
     assert figure["layout"]["xaxis"]["type"] == "date"
 
 
-def test_waits_are_how_many_waited_for_at_most_so_long() -> None:
+def test_the_waits_chart_has_the_percentage_of_jobs_by_longest_wait() -> None:
     jobs = [Job(submit=0, run=1000, instances=10, share="a") for _ in range(5)]
     (a,) = figures(x=fifo(*jobs))["chart-0-waits"]["data"]  # they wait 0, 1000, ..., 4000 s
-    seen = dict(zip(a["x"], a["y"], strict=True))
-    assert seen[60.0] == 20
-    for end, percent in seen.items():
+    percentages = dict(zip(a["x"], a["y"], strict=True))
+    assert percentages[60.0] == 20
+    for end, percent in percentages.items():
         assert percent == 20 * (1 + sum(end + 0.5 >= wait for wait in (1000, 2000, 3000, 4000)))
     assert a["y"][-1] == 100
 
 
-def test_jobs_that_never_run_are_in_no_time_served() -> None:
+def test_jobs_that_never_run_keep_the_waits_chart_below_100_percent() -> None:
     jobs = [Job(submit=0, run=10, instances=instances, share="a") for instances in (1, 1, 1, 11)]
     (a,) = figures(x=fifo(*jobs, Job(submit=0, run=10, instances=10, share="a")))["chart-0-waits"]["data"]
     assert a["y"][-1] == 80
@@ -289,13 +291,13 @@ def test_a_rehearsal_in_which_nothing_starts() -> None:
 
 
 def test_preemptions_are_counted_over_time() -> None:
-    figure = figures(x=preempted())["chart-0-preemptions"]
+    figure = figures(x=rehearsal_with_preemption())["chart-0-preemptions"]
     (b,) = figure["data"]
     assert (b["name"], b["y"]) == ("b", [1])
     assert b["x"][0] * 86_400 == pytest.approx(120, abs=10)
 
 
-def test_of_many_shares_those_that_use_most_are_drawn() -> None:
+def test_shares_with_the_least_use_are_combined_in_charts() -> None:
     jobs = [Job(share=f"s{number}", submit=0, run=100 * (20 - number)) for number in range(20)]
     data = figures(x=fifo(*jobs, capacity=100))["chart-0-use"]["data"]
     assert [trace["name"] for trace in data] == [*(f"s{number}" for number in range(7)), "all others"]
@@ -303,7 +305,7 @@ def test_of_many_shares_those_that_use_most_are_drawn() -> None:
     assert len(figures(x=fifo(*jobs[:8], capacity=100))["chart-0-use"]["data"]) == 8
 
 
-def test_names_are_no_html() -> None:
+def test_names_are_escaped_in_html() -> None:
     html = page(x=fifo(Job(share=EVIL, submit=0, run=1), Job(share="<b>", submit=0, run=10)))
     assert "<img src=x" not in html
     assert "<b>&lt;b&gt;" not in html

@@ -1,4 +1,4 @@
-"""The report in a browser: in light and in dark, all is drawn and nothing is cut off."""
+"""HTML report in a browser, in light and dark: everything is drawn and nothing is cut off."""
 
 import json
 import os
@@ -24,14 +24,14 @@ pytestmark = [
         not (REPOSITORY / "node_modules" / "@sparticuz" / "chromium").exists(), reason="needs Chromium: npm ci"
     ),
     pytest.mark.skipif(
-        (sys.platform, platform.machine()) != ("linux", "x86_64"), reason="this Chromium is one for Linux on x86-64"
+        (sys.platform, platform.machine()) != ("linux", "x86_64"), reason="the Chromium package is for Linux on x86-64"
     ),
 ]
 
 
 @pytest.fixture(scope="module")
-def seen(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
-    """What is to be seen in light and in dark."""
+def views(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """Return the browser's findings about the report, in light and in dark."""
     folder = tmp_path_factory.mktemp("browser")
     load = Load(jobs_per_day=30, run=20_000, checkpoint=1800)
     trace = generate(1, days=7, shares={"a": load, "b": Load(jobs_per_day=5, sweeps_per_day=2, checkpoint=600)})
@@ -46,24 +46,24 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     environment = os.environ | {"TMPDIR": str(folder)}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=120)
     assert done.returncode == 0, done.stderr
-    facts: list[dict[str, Any]] = json.loads(done.stdout)
-    return facts
+    findings: list[dict[str, Any]] = json.loads(done.stdout)
+    return findings
 
 
-def test_nothing_goes_wrong_and_nothing_is_fetched(seen: list[dict[str, Any]]) -> None:
-    assert [(look["errors"], look["requests"]) for look in seen] == [([], []), ([], [])]
+def test_the_report_has_no_errors_and_fetches_nothing(views: list[dict[str, Any]]) -> None:
+    assert [(view["errors"], view["requests"]) for view in views] == [([], []), ([], [])]
 
 
-def test_all_is_drawn_and_nothing_is_cut_off_or_upon_another(seen: list[dict[str, Any]]) -> None:
-    for look in seen:
-        assert (look["overlapping"], look["isWiderThanWindow"]) == ([], False)
-        assert [widget["type"] for widget in look["widgets"]] == ["use", "waits", "preemptions"] * 2
-        drawn = [chart["isDrawn"] for widget in look["widgets"] for chart in widget["charts"]]
+def test_all_charts_are_drawn_without_cuts_or_overlaps(views: list[dict[str, Any]]) -> None:
+    for view in views:
+        assert (view["overlapping"], view["isWiderThanWindow"]) == ([], False)
+        assert [widget["type"] for widget in view["widgets"]] == ["use", "waits", "preemptions"] * 2
+        drawn = [chart["isDrawn"] for widget in view["widgets"] for chart in widget["charts"]]
         assert drawn == [True] * 5
-        for widget in look["widgets"]:
+        for widget in view["widgets"]:
             assert widget["titleIsWhole"]
             assert (widget["cut"], widget["colliding"], widget["scrolls"]) == ([], [], False), widget["title"]
 
 
-def test_dark_is_dark(seen: list[dict[str, Any]]) -> None:
-    assert [look["background"] for look in seen] == ["rgb(242, 243, 243)", "rgb(15, 20, 26)"]
+def test_the_background_follows_the_color_scheme(views: list[dict[str, Any]]) -> None:
+    assert [view["background"] for view in views] == ["rgb(242, 243, 243)", "rgb(15, 20, 26)"]
