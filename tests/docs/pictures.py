@@ -88,7 +88,7 @@ def use_by_job(rehearsal: Rehearsal) -> dict[str, Timeline]:
 
 def html_of(charts: dict[str, Chart]) -> str:
     """Render charts by title, one below the other, with one legend."""
-    environment = Environment(loader=PackageLoader("fairlane.preview", ""), autoescape=True, undefined=StrictUndefined)
+    environment = Environment(loader=PackageLoader("fairlane._charts", ""), autoescape=True, undefined=StrictUndefined)
     return environment.from_string(TEMPLATE).render(
         charts=charts,
         figures={f"chart-use-{number}": chart.figure for number, chart in enumerate(charts.values())},

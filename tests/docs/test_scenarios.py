@@ -12,7 +12,7 @@ from fairlane import Fifo, Sharing
 from fairlane._charts.layout import escape_html
 from fairlane.rehearsal import Rehearsal, rehearse
 from fairlane.scheduler.options import Strategies, hours, minutes
-from tests.docs.pictures import chart_of
+from tests.docs.pictures import chart_of, html_of
 from tests.docs.scenarios import FOLDER, PAGES, Page
 from tests.support import REPOSITORY
 
@@ -76,6 +76,11 @@ def test_a_picture_shows_the_whole_use_of_the_rehearsals(page: Page) -> None:
         assert areas.keys() in names
         highest = max(map(sum, zip(*areas.values(), strict=True)))
         assert highest == pytest.approx(rehearsal.total.use.peak, rel=0.05)  # charts with many steps show means
+
+
+def test_the_pictures_can_be_rendered() -> None:
+    name, rehearsal = next(iter(PAGES[0].rehearsals().items()))
+    assert "chart-use-0" in html_of({name: chart_of(rehearsal)})
 
 
 def test_the_index_has_every_page() -> None:

@@ -1,4 +1,4 @@
-"""The scheduler: decides which job starts next, on any clock. Imports no aws_cdk."""
+"""Model of the job scheduler of AWS Batch, in simulated time. Imports no aws_cdk."""
 
 from fairlane._internal.lazy import attach
 

@@ -1,4 +1,4 @@
-"""First in, first out."""
+"""Scheduler of a FIFO queue."""
 
 from heapq import heappop, heappush
 
@@ -6,30 +6,30 @@ from fairlane.scheduler.engine import ROW_MASK, Engine
 
 
 class FifoScheduler:
-    """One line for all; where later jobs may pass, a line for each size of jobs, of which the earliest goes."""
+    """FIFO scheduler: one list of waiting jobs or, if later jobs may start first, one list for each size of jobs."""
 
     def __init__(self, engine: Engine, capacity: int, *, skip: bool) -> None:
         self._engine = engine
         self._free = capacity
         self._skip = skip
-        self._lines: dict[int, list[int]] = {}
+        self._waiting: dict[int, list[int]] = {}
 
-    def arrive(self, row: int, *, again: bool) -> None:
-        """A job waits; one that is retried goes to the front."""
-        line = self._engine.needs[row] if self._skip else 0
-        heappush(self._lines.setdefault(line, []), row if again else row + ROW_MASK + 1)
+    def arrive(self, row: int, *, retry: bool) -> None:
+        """Add a waiting job. A retried job is first."""
+        size = self._engine.needs[row] if self._skip else 0
+        heappush(self._waiting.setdefault(size, []), row if retry else row + ROW_MASK + 1)
 
     def release(self, run: int, row: int, now: int) -> None:
-        """A run is over."""
+        """Free the capacity of a run that ended."""
         self._free += self._engine.needs[row]
 
     def schedule(self, now: int) -> None:
-        """Starts jobs from the front."""
-        while lines := [line for size, line in self._lines.items() if line and size <= self._free]:
-            line = min(lines)
-            row = line[0] & ROW_MASK
+        """Start jobs in the order of their submission."""
+        while queues := [queue for size, queue in self._waiting.items() if queue and size <= self._free]:
+            queue = min(queues)
+            row = queue[0] & ROW_MASK
             if self._engine.needs[row] > self._free:
                 return
-            heappop(line)
+            heappop(queue)
             self._free -= self._engine.needs[row]
             self._engine.start(row, now)

@@ -1,45 +1,46 @@
-"""The machines of a queue on EC2: some idle and warm, some to be started, some taken back."""
+"""Pool of the EC2 instances of a queue, with start-up, idle time and Spot reclaims."""
 
 import math
 from collections import deque
 from random import Random
 
-from fairlane.scheduler.options import Machines
+from fairlane.scheduler.options import Ec2Instances
 
 
-class MachinePool:
-    """Machines that idle after their jobs, and when Spot takes back those in use."""
+class InstancePool:
+    """Idle instances, which stay available for some time after their jobs."""
 
-    def __init__(self, machines: Machines) -> None:
-        self._machines = machines
-        self._random = Random(machines.seed)
-        self._warm: deque[tuple[int, int]] = deque()
-        self._idle = 0
+    def __init__(self, options: Ec2Instances) -> None:
+        self._options = options
+        self._random = Random(options.seed)
+        self._idle: deque[tuple[int, int]] = deque()
+        self._number_idle = 0
 
     def take(self, number: int, now: int) -> tuple[int, int | None]:
-        """Takes machines for a run, warm ones first.
+        """Take instances for a run, idle instances first.
 
         Returns:
-            Seconds until all are ready, and seconds until the first of them is reclaimed; None is never.
+            Number of seconds until all instances are ready, and number of seconds until the first instance is
+            reclaimed. None if no instance is reclaimed.
         """
-        warm = self._warm
-        while warm and warm[0][0] < now:
-            self._idle -= warm.popleft()[1]
-        cold = number > self._idle
-        lacking = min(number, self._idle)
-        self._idle -= lacking
-        while lacking:
-            until, there = warm.popleft()
-            if there > lacking:
-                warm.appendleft((until, there - lacking))
-            lacking -= min(there, lacking)
+        idle = self._idle
+        while idle and idle[0][0] < now:
+            self._number_idle -= idle.popleft()[1]
+        must_start = number > self._number_idle
+        remaining = min(number, self._number_idle)
+        self._number_idle -= remaining
+        while remaining:
+            until, available = idle.popleft()
+            if available > remaining:
+                idle.appendleft((until, available - remaining))
+            remaining -= min(available, remaining)
         reclaimed = None
-        if self._machines.reclaims_per_hour:
-            reclaimed = max(1, math.ceil(self._random.expovariate(number * self._machines.reclaims_per_hour / 3600)))
-        return self._machines.start_up_seconds if cold else 0, reclaimed
+        if self._options.reclaims_per_hour:
+            reclaimed = max(1, math.ceil(self._random.expovariate(number * self._options.reclaims_per_hour / 3600)))
+        return self._options.start_up_seconds if must_start else 0, reclaimed
 
     def give(self, number: int, now: int) -> None:
-        """Gets machines back from a run; they stay warm for a while."""
+        """Return the instances of a run to the pool."""
         if number:
-            self._warm.append((now + self._machines.idle_seconds, number))
-            self._idle += number
+            self._idle.append((now + self._options.idle_seconds, number))
+            self._number_idle += number

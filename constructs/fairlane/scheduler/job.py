@@ -1,4 +1,4 @@
-"""What is submitted to a queue, and when: jobs, and traces of many."""
+"""Jobs, and traces of jobs."""
 
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,25 +9,27 @@ from fairlane._internal.checks import check_text, check_whole_number
 from fairlane.errors import Problem
 from fairlane.scheduling.policy import MAX_JOB_PRIORITY
 
-_LONGEST: Final = 10**11
-_LARGEST: Final = 10**9
-_MOST_BAD_JOBS: Final = 100
+_MAX_SECONDS: Final = 10**11
+_MAX_INSTANCES: Final = 10**9
+_MAX_LISTED_JOBS: Final = 100
 _NO_CHECKPOINT: Final = -1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """A job of a trace.
+    """Job of a trace.
 
     Args:
-        share: its share identifier or quota share; a queue that is first in, first out does not look at it.
-        priority: 0 to 9999, higher first inside its share.
-        instances: how many instances, or units of what the queue's capacity counts, it needs at once.
-        instance_type: which of them; empty is the queue's only type.
-        submit: when it is submitted, in whole seconds from any origin.
-        run: how many seconds it works.
-        checkpoint: how many seconds of work lie between its checkpoints; None if a stop loses all of it.
-        name: what to call it; nothing depends on it.
+        share: Share identifier or quota share. A FIFO queue does not use it. Default: none.
+        priority: Priority inside the share, 0 to 9999. Higher is first. Default: 0.
+        instances: Number of instances, or units of the queue's capacity, that the job needs at once, 1 or more.
+            Default: 1.
+        instance_type: Instance type. Default: the only instance type of the queue.
+        submit: Time of submission in whole seconds from any origin, 0 or more.
+        run: Number of seconds that the job works, 1 or more.
+        checkpoint: Number of seconds of work between checkpoints, 1 or more. Default: no checkpoints, so that a stop
+            loses all work.
+        name: Name in reports. It has no effect on the results. Default: none.
     """
 
     share: str = ""
@@ -40,45 +42,45 @@ class Job:
     name: str = ""
 
     def problems(self) -> Iterator[Problem]:
-        """Yields every value that no job can have."""
+        """Yield the problems of values out of range."""
         for field, got in (("share", self.share), ("instance_type", self.instance_type), ("name", self.name)):
             yield from check_text((field,), got, lambda _: True, "a text")
         yield from check_whole_number(("priority",), self.priority, 0, MAX_JOB_PRIORITY)
-        yield from check_whole_number(("instances",), self.instances, 1, _LARGEST, unit="instances")
-        yield from check_whole_number(("submit",), self.submit, 0, _LONGEST, unit="seconds")
-        yield from check_whole_number(("run",), self.run, 1, _LONGEST, unit="seconds")
+        yield from check_whole_number(("instances",), self.instances, 1, _MAX_INSTANCES, unit="instances")
+        yield from check_whole_number(("submit",), self.submit, 0, _MAX_SECONDS, unit="seconds")
+        yield from check_whole_number(("run",), self.run, 1, _MAX_SECONDS, unit="seconds")
         if self.checkpoint is not None:
-            yield from check_whole_number(("checkpoint",), self.checkpoint, 1, _LONGEST, unit="seconds")
+            yield from check_whole_number(("checkpoint",), self.checkpoint, 1, _MAX_SECONDS, unit="seconds")
 
     def _is_plain(self) -> bool:
-        """Whether the job has no problems, quickly."""
+        """Return True if all values have the exact types and are in range. Faster than `problems`."""
         return (
             type(self.submit) is type(self.run) is type(self.instances) is type(self.priority) is int
             and type(self.share) is type(self.instance_type) is type(self.name) is str
-            and 0 <= self.submit <= _LONGEST
-            and 1 <= self.run <= _LONGEST
-            and 1 <= self.instances <= _LARGEST
+            and 0 <= self.submit <= _MAX_SECONDS
+            and 1 <= self.run <= _MAX_SECONDS
+            and 1 <= self.instances <= _MAX_INSTANCES
             and 0 <= self.priority <= MAX_JOB_PRIORITY
-            and (self.checkpoint is None or (type(self.checkpoint) is int and 1 <= self.checkpoint <= _LONGEST))
+            and (self.checkpoint is None or (type(self.checkpoint) is int and 1 <= self.checkpoint <= _MAX_SECONDS))
         )
 
 
 class Trace(Sequence[Job]):
-    """Jobs in the order of their submission; a row is a place in it. Holds a million of them in some 50 MB.
+    """Jobs in the order of their submission. A row is the index of a job. One million jobs take about 50 MB.
 
-    Make one with `Trace.of`, or of a file.
+    `Trace.of` creates a trace from jobs, and `read_trace` from a file.
 
     Attributes:
-        submits: when each job is submitted.
-        runs: how many seconds each works.
-        instances: how many instances each needs.
-        priorities: the priority of each.
-        checkpoints: seconds between the checkpoints of each, -1 for none.
-        share_names: every share, in the order of appearance.
-        shares: the place of each job's share in `share_names`.
-        instance_types: every instance type, in the order of appearance.
-        types: the place of each job's instance type in `instance_types`.
-        advice: what its user may not have meant.
+        submits: Time of submission of each job, in seconds.
+        runs: Number of seconds that each job works.
+        instances: Number of instances that each job needs.
+        priorities: Priority of each job.
+        checkpoints: Number of seconds between the checkpoints of each job. -1 for no checkpoints.
+        share_names: Names of all shares, in the order of their first job.
+        shares: Index in `share_names` of each job's share.
+        instance_types: All instance types, in the order of their first job.
+        types: Index in `instance_types` of each job's instance type.
+        advice: Texts about values that the user probably did not intend.
     """
 
     def __init__(self) -> None:
@@ -97,11 +99,11 @@ class Trace(Sequence[Job]):
 
     @classmethod
     def of(cls, jobs: Iterable[Job], *, advice: Iterable[str] = ()) -> "Trace":
-        """Makes a trace of jobs, sorted by their submission; those of the same second stay in their order.
+        """Return a trace of jobs, sorted by submission. Jobs of the same second keep their order.
 
         Args:
-            jobs: in any order.
-            advice: what a reader of the jobs has to say to its user.
+            jobs: Jobs in any order.
+            advice: Texts about values that the user probably did not intend. Default: none.
         """
         trace = cls()
         trace.advice = tuple(advice)
@@ -111,12 +113,15 @@ class Trace(Sequence[Job]):
                 good.append(job)
             elif problems := list(job.problems() if isinstance(job, Job) else [Problem((), job, "a Job")]):
                 bad += 1
-                if bad <= _MOST_BAD_JOBS:
+                if bad <= _MAX_LISTED_JOBS:
                     trace._problems += [problem.within("trace", row) for problem in problems]
             else:
                 good.append(job)
-        if bad > _MOST_BAD_JOBS:
-            trace._problems.append(Problem(("trace",), f"{bad} such jobs", "none; the first are listed"))
+        if bad > _MAX_LISTED_JOBS:
+            sentence = (
+                f"{bad} jobs have problems, and the error lists the first {_MAX_LISTED_JOBS}: correct all of them"
+            )
+            trace._problems.append(Problem.relation(("trace",), sentence))
         good.sort(key=lambda job: job.submit)
         trace._fill(good)
         return trace
@@ -136,12 +141,12 @@ class Trace(Sequence[Job]):
         self._names = {row: job.name for row, job in enumerate(jobs) if job.name}
 
     def problems(self) -> Iterator[Problem]:
-        """Yields what is wrong with its jobs, by their place in the list that it was made of."""
+        """Yield the problems of the jobs. The path has the index of the job in the argument of `Trace.of`."""
         yield from self._problems
 
     @property
     def jobs(self) -> tuple[Job, ...]:
-        """All jobs, in the order of their submission."""
+        """All jobs in the order of their submission."""
         return tuple(self)
 
     def __len__(self) -> int:
@@ -153,7 +158,7 @@ class Trace(Sequence[Job]):
     def __getitem__(self, row: slice) -> tuple[Job, ...]: ...
     def __getitem__(self, row: int | slice) -> Job | tuple[Job, ...]:
         if isinstance(row, slice):
-            return tuple(self[one] for one in range(*row.indices(len(self))))
+            return tuple(self[index] for index in range(*row.indices(len(self))))
         row = range(len(self))[row]
         checkpoint = self.checkpoints[row]
         return Job(

@@ -1,4 +1,4 @@
-"""What a rehearsal takes for given: choices that AWS leaves open, and how machines behave."""
+"""Options of a rehearsal: strategies, and the behavior of EC2 instances."""
 
 import math
 from collections.abc import Iterator
@@ -20,18 +20,22 @@ _CHOICES: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Strategies:
-    """What AWS does not document, and a rehearsal must choose. Results are results under these.
+    """Choices for behavior that AWS does not document. The results of a rehearsal hold for these choices.
 
     Args:
-        head_of_line: a first job that does not fit blocks those behind it, or lets them pass ("skip"). With fair
-            share, it blocks or passes the turn of its share. Inside a quota share it always blocks.
-        share_order: the order in which quota shares get their own capacity: as declared, or least used first.
-        victims: which of the jobs that may be preempted goes first: that of lowest priority, or the newest. Among
-            equals it is the one that started last.
-        decay: how past use counts with fair share: less the older it is, or all alike while in the window ("none").
-        stop_seconds: from the decision to preempt a job until its capacity is free; AWS's sample event has 20.
-        retries_before_termination: how many preemptions a job survives; with 0 it fails at the first, None is without
-            limit. On AWS each job says so itself.
+        head_of_line: Effect of a first job that does not fit: `block` blocks the jobs behind it, and `skip` lets other
+            jobs start first. With fair share, `block` blocks all shares, and `skip` gives the turn to the next share.
+            Inside a quota share, a first job always blocks. Default: `block`.
+        share_order: Order in which quota shares get their own capacity: `declared` is the order of the policy, and
+            `least-used` starts with the share that uses the smallest part of its quota. Default: `declared`.
+        victims: Job that is preempted first: `lowest-priority` or `newest`. Among jobs with the same priority, the job
+            that started last. Default: `lowest-priority`.
+        decay: Weight of past use with fair share: `linear` counts older use less, and `none` counts all use in the
+            window equally. Default: `linear`.
+        stop_seconds: Number of seconds from the decision to preempt a job until its capacity is free, 0 or more.
+            Default: 20, as in AWS's sample event.
+        retries_before_termination: Number of preemptions after which a job waits again. The next preemption fails the
+            job. On AWS, each job has its own number. Default: no limit.
     """
 
     head_of_line: Literal["block", "skip"] = "block"
@@ -42,7 +46,7 @@ class Strategies:
     retries_before_termination: int | None = None
 
     def problems(self) -> Iterator[Problem]:
-        """Yields every choice that there is not."""
+        """Yield the problems of unknown choices and of numbers out of range."""
         for field, choices in _CHOICES.items():
             if (got := getattr(self, field)) not in choices:
                 yield Problem((field,), got, " or ".join(choices))
@@ -52,15 +56,17 @@ class Strategies:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Machines:
-    """How the instances of a queue on EC2 come and go. SageMaker's need no such thing.
+class Ec2Instances:
+    """Start-up, idle time and Spot reclaims of the EC2 instances of a queue. SageMaker manages its own instances.
 
     Args:
-        start_up_seconds: how long a job waits for its machines where none idles; it holds capacity meanwhile.
-        idle_seconds: how long a machine stays after its job.
-        reclaims_per_hour: how often EC2 takes back a Spot instance in use, on average.
-        attempts: how often a job is run at most, when its machines are taken back; AWS allows 1 to 10.
-        seed: of the reclaims; the same seed gives the same ones.
+        start_up_seconds: Number of seconds that a job waits for its instances if too few instances are idle, 0 or
+            more. The job holds its capacity during this time. Default: 0.
+        idle_seconds: Number of seconds that an instance stays available after its job, 0 or more. Default: 0.
+        reclaims_per_hour: Average number of Spot reclaims per hour of one unit of the capacity in use, 0 or more.
+            Default: 0.
+        attempts: Maximum number of runs of a job whose instances are reclaimed, 1 to 10 (AWS's range). Default: 1.
+        seed: Seed of the random reclaims. The same seed gives the same reclaims. Default: 0.
     """
 
     start_up_seconds: int = 0
@@ -70,7 +76,7 @@ class Machines:
     seed: int = 0
 
     def problems(self) -> Iterator[Problem]:
-        """Yields every value that cannot be."""
+        """Yield the problems of numbers out of range."""
         for field in ("start_up_seconds", "idle_seconds"):
             yield from check_whole_number((field,), getattr(self, field), 0, unit="seconds")
         rate = self.reclaims_per_hour
@@ -82,10 +88,10 @@ class Machines:
 
 
 def minutes(number: float) -> int:
-    """Seconds, for what counts in seconds."""
+    """Return a number of minutes in seconds."""
     return round(number * 60)
 
 
 def hours(number: float) -> int:
-    """Seconds, for what counts in seconds."""
+    """Return a number of hours in seconds."""
     return round(number * 3600)

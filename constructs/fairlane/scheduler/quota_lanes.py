@@ -1,4 +1,4 @@
-"""One quota of one share: what it owns of an instance type, what it uses and what waits for it."""
+"""Lanes: quota, use and waiting jobs of a quota share on one instance type."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -8,41 +8,41 @@ from fairlane.scheduling import UNLIMITED, QuotaShare, Sharing
 
 
 @dataclass(frozen=True, slots=True)
-class Promise:
-    """Capacity that a job will have when the runs that are stopped for it have stopped.
+class Reservation:
+    """Capacity for a job while the runs that are preempted for the job stop.
 
     Attributes:
-        ready: when that is.
-        lane: the job's.
-        row: the job.
-        units: what it needs.
-        held: how much of that is free already, and kept for it.
-        extra: how much more its share will then use.
+        ready: Second at which the runs have stopped.
+        lane: Lane of the job.
+        row: Row of the job.
+        units: Number of instances that the job needs.
+        free_units: Part of `units` that is free already, and that no other job can use.
+        added_units: Part of `units` that does not come from runs of the same lane: the growth of the lane's use.
     """
 
     ready: int
     lane: "Lane"
     row: int
     units: int
-    held: int
-    extra: int
+    free_units: int
+    added_units: int
 
 
 class Lane:
-    """A share's part of one instance type.
+    """Part of a quota share for one instance type.
 
     Attributes:
-        used: what its runs hold, those that are being stopped too.
-        running: its runs without those, and their jobs.
-        running_units: what those hold.
-        priorities: how many of them have each priority.
-        promised: what its jobs need that others are stopped for.
-        extra: how much more it will use for that.
+        used: Number of instances that the runs of the lane hold, including the runs that are stopping.
+        running: Row of the job of each run that is not stopping.
+        running_units: Number of instances that these runs hold.
+        priorities: Number of these runs by priority.
+        reserved_units: Sum of the units of the lane's reservations.
+        added_units: Sum of the added units of the lane's reservations.
     """
 
     def __init__(self, share: QuotaShare, instance_type: str) -> None:
         self.quota = share.capacity.get(instance_type, 0)
-        self.in_share = share.in_share_preemption
+        self.preempts_in_share = share.in_share_preemption
         self.borrows = share.sharing == Sharing.LEND_AND_BORROW
         self.lends = share.sharing != Sharing.RESERVE
         limited = share.borrow_limit is not None and share.borrow_limit != UNLIMITED
@@ -52,26 +52,26 @@ class Lane:
         self.running_units = 0
         self.priorities: Counter[int] = Counter()
         self.used = 0
-        self.promised = 0
-        self.extra = 0
+        self.reserved_units = 0
+        self.added_units = 0
 
     @property
-    def base(self) -> int:
-        """What counts against its quota."""
-        return self.used + self.extra
+    def committed(self) -> int:
+        """Number of instances that count against the quota."""
+        return self.used + self.added_units
 
     @property
     def idle(self) -> int:
-        """What it owns and does not use."""
-        return max(0, self.quota - self.used - self.extra)
+        """Number of instances of the quota that are not in use."""
+        return max(0, self.quota - self.used - self.added_units)
 
     @property
-    def over(self) -> int:
-        """How much it will use of others', when all that is under way is done."""
-        return self.running_units + self.promised - self.quota
+    def borrowed(self) -> int:
+        """Number of instances above the quota after all stops and reserved starts. Negative below the quota."""
+        return self.running_units + self.reserved_units - self.quota
 
     def may_borrow(self, units: int, lanes: Sequence["Lane"]) -> bool:
-        """Whether its limit and what idles let it use so many units more."""
-        if self.limit is not None and self.base + units > self.limit:
+        """Return True if the borrow limit and the idle instances allow `units` more instances."""
+        if self.limit is not None and self.committed + units > self.limit:
             return False
         return units <= self.idle + sum(lane.idle for lane in lanes if lane.lends and lane is not self)

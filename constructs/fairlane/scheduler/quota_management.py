@@ -1,4 +1,4 @@
-"""Quota management: what owns, lends, borrows and takes back."""
+"""Scheduler of a queue with quota management."""
 
 from collections.abc import Mapping
 
@@ -10,7 +10,7 @@ from fairlane.scheduling import QuotaManagement
 
 
 class QuotaScheduler:
-    """Schedules each instance type by itself."""
+    """Quota management scheduler, with a separate pool for each instance type."""
 
     def __init__(
         self,
@@ -24,21 +24,21 @@ class QuotaScheduler:
         self._engine = engine
         self._trace = trace
         self._pools = list(pools.values())
-        # "" is the only type that there is.
-        self._pool_of = [pools[unit] if unit else self._pools[0] for unit in trace.instance_types]
+        # Jobs without an instance type use the only type of the queue.
+        self._pool_by_type = [pools[unit] if unit else self._pools[0] for unit in trace.instance_types]
 
-    def arrive(self, row: int, *, again: bool) -> None:
-        """A job waits; one that was preempted waits in its old place."""
-        pool = self._pool_of[self._trace.types[row]]
+    def arrive(self, row: int, *, retry: bool) -> None:
+        """Add a waiting job. A preempted job gets its old position."""
+        pool = self._pool_by_type[self._trace.types[row]]
         pool.arrive(pool.lanes[self._trace.share_names[self._trace.shares[row]]], row)
 
     def release(self, run: int, row: int, now: int) -> None:
-        """A run is over."""
-        pool = self._pool_of[self._trace.types[row]]
+        """Free the capacity of a run that ended."""
+        pool = self._pool_by_type[self._trace.types[row]]
         pool.release(pool.lanes[self._trace.share_names[self._trace.shares[row]]], run, self._engine.needs[row])
 
     def schedule(self, now: int) -> None:
-        """Starts and stops what has to be."""
+        """Start and preempt jobs in all pools that changed."""
         for pool in self._pools:
             if pool.changed:
                 pool.schedule(self, now)

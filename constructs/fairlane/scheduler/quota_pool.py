@@ -1,4 +1,4 @@
-"""Quota management of one instance type: each share's own first, then what idles, then whom priority lets pass."""
+"""Quota management of one instance type: own capacity first, then borrowing, then in-share preemption."""
 
 from collections import deque
 from collections.abc import Iterable, Sequence
@@ -8,21 +8,22 @@ from typing import TypeAlias
 
 from fairlane.scheduler.engine import ROW_MASK, Engine, Scheduler
 from fairlane.scheduler.options import Strategies
-from fairlane.scheduler.quota_lanes import Lane, Promise
+from fairlane.scheduler.quota_lanes import Lane, Reservation
 from fairlane.scheduling import QuotaShare
 
 _Victim: TypeAlias = tuple[int, int, int, int, Lane]
-"""A run that may be stopped: its priority if that counts, its start and its row, then its number and its lane."""
+"""Run that can be preempted: priority (0 for `newest`), negative start, negative row, number of the run, lane."""
 
 
 class QuotaPool:
-    """The instances of one type, and the shares' parts of them.
+    """Instances of one type, divided into lanes.
 
-    Runs that are stopped hold their capacity for a while; a promise keeps it for the job that they are stopped for.
+    A run that is stopping still holds its capacity. A reservation keeps this capacity for the job that preempts the
+    run.
 
     Attributes:
-        lanes: the shares' parts, by the name of the share.
-        changed: whether anything happened since the last pass.
+        lanes: Lanes by the name of their quota share.
+        changed: True if the state has changed since the last call of `schedule`.
     """
 
     def __init__(
@@ -32,39 +33,39 @@ class QuotaPool:
         self.changed = False
         self._engine = engine
         self._lanes = list(self.lanes.values())
-        self._keepers = [lane for lane in self._lanes if not lane.lends]
+        self._reserving_lanes = [lane for lane in self._lanes if not lane.lends]
         owned = sum(lane.quota for lane in self._lanes)
         self._free = min(limit, owned)
-        self._promised_twice = owned - self._free
+        self._quota_excess = owned - self._free
         self._least_used = strategies.share_order == "least-used"
         self._newest = strategies.victims == "newest"
-        self._promises: deque[Promise] = deque()
-        self._held = 0
+        self._reservations: deque[Reservation] = deque()
+        self._reserved_free = 0
 
     def arrive(self, lane: Lane, row: int) -> None:
-        """A job waits."""
+        """Add a waiting job to a lane."""
         key = self._engine.order[row]
         heappush(lane.waiting, key)
         if lane.waiting[0] == key:
             self.changed = True
 
     def release(self, lane: Lane, run: int, units: int) -> None:
-        """A run is over."""
+        """Free the capacity of a run that ended."""
         lane.used -= units
         self._free += units
         self.changed = True
         if run in lane.running:
-            self._forget(lane, run, units)
+            self._remove_run(lane, run, units)
 
     def schedule(self, scheduler: Scheduler, now: int) -> None:
-        """Starts and stops until nothing changes."""
-        while self._promises and self._promises[0].ready <= now:
-            promise = self._promises.popleft()
-            self._held -= promise.held
-            promise.lane.promised -= promise.units
-            promise.lane.extra -= promise.extra
-            self._start(promise.lane, promise.row, promise.units, now)
-        while self._give_own(scheduler, now) or self._lend(now) or self._let_pass(scheduler, now):
+        """Start and preempt jobs until nothing changes."""
+        while self._reservations and self._reservations[0].ready <= now:
+            reservation = self._reservations.popleft()
+            self._reserved_free -= reservation.free_units
+            reservation.lane.reserved_units -= reservation.units
+            reservation.lane.added_units -= reservation.added_units
+            self._start(reservation.lane, reservation.row, reservation.units, now)
+        while self._start_in_quota(scheduler, now) or self._lend(now) or self._preempt_in_share(scheduler, now):
             pass
         self.changed = False
 
@@ -73,9 +74,13 @@ class QuotaPool:
         return row, self._engine.needs[row]
 
     def _free_for(self, lane: Lane) -> int:
-        """What is free, less what other shares keep to themselves; what is promised twice cannot be kept."""
-        kept = sum(other.idle for other in self._keepers if other is not lane) - self._promised_twice
-        return max(0, self._free - self._held - max(0, kept))
+        """Return the number of free instances that the lane may use.
+
+        Idle instances of other shares that do not lend are excluded. If the quotas are above the capacity, the excess
+        reduces the number of these instances.
+        """
+        not_lent = sum(other.idle for other in self._reserving_lanes if other is not lane) - self._quota_excess
+        return max(0, self._free - self._reserved_free - max(0, not_lent))
 
     def _start(self, lane: Lane, row: int, units: int, now: int) -> None:
         lane.running[self._engine.start(row, now)] = row
@@ -84,42 +89,42 @@ class QuotaPool:
         lane.used += units
         self._free -= units
 
-    def _forget(self, lane: Lane, run: int, units: int) -> None:
-        """A run does not run any more, or soon."""
+    def _remove_run(self, lane: Lane, run: int, units: int) -> None:
+        """Remove a run that ended or is stopping from its lane."""
         priority = self._engine.priorities[lane.running.pop(run)]
         lane.running_units -= units
         lane.priorities[priority] -= 1
         if not lane.priorities[priority]:
             del lane.priorities[priority]
 
-    def _give_own(self, scheduler: Scheduler, now: int) -> bool:
-        """Gives shares what is their own."""
-        gave = False
+    def _start_in_quota(self, scheduler: Scheduler, now: int) -> bool:
+        """Start jobs on the own capacity of their shares, and return True if a job started or preempted another."""
+        changed = False
         for lane in self._in_order():
             while lane.waiting:
                 row, units = self._head(lane)
-                if lane.base + units > lane.quota:
+                if lane.committed + units > lane.quota:
                     break
                 if units <= self._free_for(lane):
                     heappop(lane.waiting)
                     self._start(lane, row, units, now)
                 elif not self._take_back(lane, units, scheduler, now):
                     break
-                gave = True
-        return gave
+                changed = True
+        return changed
 
     def _in_order(self) -> list[Lane]:
         lanes = [lane for lane in self._lanes if lane.quota]
-        return sorted(lanes, key=lambda lane: Fraction(lane.base, lane.quota)) if self._least_used else lanes
+        return sorted(lanes, key=lambda lane: Fraction(lane.committed, lane.quota)) if self._least_used else lanes
 
     def _lend(self, now: int) -> bool:
-        """Lends what idles, to the earliest job that may have it."""
+        """Lend idle instances to the earliest jobs that may borrow, and return True if a job started."""
         lent = False
         while True:
             heads = [(*self._head(lane), lane) for lane in self._lanes if lane.borrows and lane.waiting]
             for row, units, lane in sorted(heads, key=lambda head: head[0]):
                 if (
-                    lane.base + units > lane.quota
+                    lane.committed + units > lane.quota
                     and units <= self._free_for(lane)
                     and lane.may_borrow(units, self._lanes)
                 ):
@@ -131,48 +136,53 @@ class QuotaPool:
                 return lent
 
     def _take_back(self, lane: Lane, units: int, scheduler: Scheduler, now: int) -> bool:
-        """Stops what others borrowed, for the first job of a share."""
-        lacking = units - self._free_for(lane)
-        left = {other: over for other in self._lanes if (over := other.over) > 0}
-        if sum(other.running_units for other in left) < lacking:
+        """Preempt runs on borrowed capacity for the first job of a lane, and return True if they are enough."""
+        missing = units - self._free_for(lane)
+        borrowed = {other: number for other in self._lanes if (number := other.borrowed) > 0}
+        if sum(other.running_units for other in borrowed) < missing:
             return False
-        chosen = []
-        for victim in self._victims(left):
-            if lacking <= 0:
+        victims = []
+        for victim in self._candidates(borrowed):
+            if missing <= 0:
                 break
-            other, held = victim[-1], self._units(victim)
-            if left[other] > 0:
-                left[other] -= held
-                lacking -= held
-                chosen.append(victim)
-        if lacking > 0:
+            other, freed = victim[-1], self._units(victim)
+            if borrowed[other] > 0:
+                borrowed[other] -= freed
+                missing -= freed
+                victims.append(victim)
+        if missing > 0:
             return False
-        self._stop(chosen, lane, 0, scheduler, now)
+        self._preempt(victims, lane, 0, scheduler, now)
         return True
 
-    def _let_pass(self, scheduler: Scheduler, now: int) -> bool:
-        """Stops runs for a job of higher priority in their share."""
+    def _preempt_in_share(self, scheduler: Scheduler, now: int) -> bool:
+        """Preempt runs for a job with a higher priority in the same share, and return True if a job did."""
         for lane in self._in_order():
-            if not lane.in_share or not lane.waiting or not lane.running:
+            if not lane.preempts_in_share or not lane.waiting or not lane.running:
                 continue
             row, units = self._head(lane)
-            own = self._engine.priorities[row]
-            if min(lane.priorities) >= own:
+            priority = self._engine.priorities[row]
+            if min(lane.priorities) >= priority:
                 continue
-            lacking = max(units - self._free_for(lane), lane.base + units - max(lane.quota, lane.base))
-            chosen = []
-            for victim in self._victims([lane], below=own):
-                if lacking <= 0:
+            missing = max(units - self._free_for(lane), lane.committed + units - max(lane.quota, lane.committed))
+            victims = []
+            for victim in self._candidates([lane], below=priority):
+                if missing <= 0:
                     break
-                lacking -= self._units(victim)
-                chosen.append(victim)
-            if lacking <= 0:
-                self._stop(chosen, lane, sum(map(self._units, chosen)), scheduler, now)
+                missing -= self._units(victim)
+                victims.append(victim)
+            if missing <= 0:
+                self._preempt(victims, lane, sum(map(self._units, victims)), scheduler, now)
                 return True
         return False
 
-    def _victims(self, lanes: Iterable[Lane], below: int | None = None) -> list[_Victim]:
-        """Runs of these lanes that may be stopped, the first to be stopped first."""
+    def _candidates(self, lanes: Iterable[Lane], below: int | None = None) -> list[_Victim]:
+        """Return the runs of the lanes that can be preempted, in the order of preemption.
+
+        Args:
+            lanes: Lanes of the runs.
+            below: Priority that is above the priorities of the runs. Default: all priorities.
+        """
         priorities, starts = self._engine.priorities, self._engine.record.starts
         return sorted(
             (0 if self._newest else priorities[row], -starts[run], -row, run, lane)
@@ -184,21 +194,29 @@ class QuotaPool:
     def _units(self, victim: _Victim) -> int:
         return self._engine.needs[-victim[2]]
 
-    def _stop(self, victims: Sequence[_Victim], lane: Lane, own: int, scheduler: Scheduler, now: int) -> None:
-        """Stops runs for the first job of a lane, and promises it their capacity; `own` of it is the lane's."""
+    def _preempt(self, victims: Sequence[_Victim], lane: Lane, lane_units: int, scheduler: Scheduler, now: int) -> None:
+        """Preempt runs for the first job of a lane, and reserve their capacity for the job.
+
+        Args:
+            victims: Runs to preempt.
+            lane: Lane of the job.
+            lane_units: Number of instances of the victims that belong to the same lane.
+            scheduler: Scheduler that gets the preempted jobs.
+            now: Current second.
+        """
         row, units = self._head(lane)
         heappop(lane.waiting)
         freed = sum(map(self._units, victims))
         for victim in victims:
             *_, run, other = victim
-            self._forget(other, run, self._units(victim))
+            self._remove_run(other, run, self._units(victim))
             self._engine.preempt(run, scheduler, now)
         if not self._engine.stop_seconds:
             self._start(lane, row, units, now)
             return
         ready = now + self._engine.stop_seconds
-        promise = Promise(ready, lane, row, units, max(0, units - freed), max(0, units - own))
-        self._promises.append(promise)
-        self._held += promise.held
-        lane.promised += promise.units
-        lane.extra += promise.extra
+        reservation = Reservation(ready, lane, row, units, max(0, units - freed), max(0, units - lane_units))
+        self._reservations.append(reservation)
+        self._reserved_free += reservation.free_units
+        lane.reserved_units += reservation.units
+        lane.added_units += reservation.added_units

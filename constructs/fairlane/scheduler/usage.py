@@ -1,4 +1,4 @@
-"""What a share used of late, in whole numbers: kept up to date in constant time, however long the window."""
+"""Past use of a share in whole numbers, with updates in constant time for each window."""
 
 from collections import deque
 from math import sqrt
@@ -9,27 +9,26 @@ _JUST_BELOW: Final = 1 - 1e-9
 
 
 class Usage:
-    """A share's use over a window times its weight factor: what fair share ranks it by.
+    """Use of a share over a window times its weight factor. This key ranks the shares of a fair-share queue.
 
-    Use of x seconds ago counts 1 - x / window, or all alike if `even`. All is in whole numbers, `step` for a unit that
-    is used for a second. From one change to the next, x seconds after the second `since`, the key is
+    Use x seconds ago counts 1 - x / window, or 1 if `even`. All numbers are whole numbers: a unit that is used for a
+    second counts `step`. Between two changes, x seconds after the second `since`, the key is
 
         value + x * (slope - x * bend)
 
-    The units in use now raise the slope, and those of a window ago straighten the bend, when they leave the window;
-    steps are kept until then.
+    Units that start raise the slope. Units that leave the window lower the bend or, if `even`, the slope.
 
     Attributes:
-        units: in use now.
-        leaves: when the next step leaves the window, and the formula ends.
+        units: Number of units in use now.
+        next_expiry: Second at which the next change leaves the window. The formula is valid until then.
     """
 
     __slots__ = (
         "_even",
+        "_expired_units",
         "_steps",
-        "_was",
         "bend",
-        "leaves",
+        "next_expiry",
         "since",
         "slope",
         "step",
@@ -45,74 +44,74 @@ class Usage:
         self.step = weight if even else 2 * window * weight
         self.units = 0
         self.since = self.value = self.slope = self.bend = 0
-        self.leaves = _NEVER
+        self.next_expiry = _NEVER
         self._even = even
-        self._was = 0
+        self._expired_units = 0
         self._steps: deque[tuple[int, int]] = deque()
 
-    def at(self, now: int) -> int:
-        """The key at a second; time never goes back."""
-        if self.leaves <= now:
-            self._forget(now)
+    def key_at(self, now: int) -> int:
+        """Return the key at a second. Calls must have increasing seconds."""
+        if self.next_expiry <= now:
+            self._expire(now)
         seconds = now - self.since
         return self.value + seconds * (self.slope - seconds * self.bend)
 
     def add(self, units: int, now: int) -> None:
-        """From now on, so many units more are in use."""
-        if self.leaves <= now:
-            self._forget(now)
+        """Change the number of units in use by `units`."""
+        if self.next_expiry <= now:
+            self._expire(now)
         self._move(now)
         self.units += units
         self.slope += self.step * units
         if not self._even:
             self.bend += self.weight * units
-        steps, leaves = self._steps, now + self.window
+        steps, expiry = self._steps, now + self.window
         if not steps:
-            self.leaves = leaves
-        elif steps[-1][0] == leaves:
+            self.next_expiry = expiry
+        elif steps[-1][0] == expiry:
             steps.pop()
-        steps.append((leaves, self.units))
+        steps.append((expiry, self.units))
 
     def _move(self, now: int) -> None:
         seconds = now - self.since
         if seconds:
-            turned = seconds * self.bend
-            self.value += seconds * (self.slope - turned)
-            self.slope -= 2 * turned
+            change = seconds * self.bend
+            self.value += seconds * (self.slope - change)
+            self.slope -= 2 * change
             self.since = now
 
-    def _forget(self, now: int) -> None:
-        """Lets steps leave the window."""
+    def _expire(self, now: int) -> None:
+        """Remove the changes that have left the window."""
         steps = self._steps
-        while self.leaves <= now:
-            self._move(self.leaves)
+        while self.next_expiry <= now:
+            self._move(self.next_expiry)
             units = steps.popleft()[1]
             if self._even:
-                self.slope -= self.weight * (units - self._was)
+                self.slope -= self.weight * (units - self._expired_units)
             else:
-                self.bend -= self.weight * (units - self._was)
-            self._was = units
-            self.leaves = steps[0][0] if steps else _NEVER
+                self.bend -= self.weight * (units - self._expired_units)
+            self._expired_units = units
+            self.next_expiry = steps[0][0] if steps else _NEVER
 
-    def trend(self, now: int) -> int:
-        """How fast the key grows at a second, which it was asked for."""
+    def slope_at(self, now: int) -> int:
+        """Return the growth of the key per second. `key_at` must have been called for the same second."""
         return self.slope - 2 * (now - self.since) * self.bend
 
-    def stays_above(self, now: int, room: int, rise: int) -> int:
-        """For how many seconds the key cannot fall below a level, unless units are taken away.
+    def seconds_above(self, now: int, margin: int, level_slope: int) -> int:
+        """Return the number of seconds for which the key stays above a level if no units are removed.
 
         Args:
-            now: a second that the key was asked for.
-            room: how much it is above the level now.
-            rise: how much the level rises each second.
+            now: Second for which `key_at` was called.
+            margin: Key minus the level.
+            level_slope: Growth of the level per second.
         """
-        # The key is least if no units are added, and if none were in use a window ago.
-        loss = rise - self.slope + 2 * (now - self.since) * self.bend
+        # Lower bound of the key: no units are added, and no units were in use one window ago.
+        loss = level_slope - self.slope + 2 * (now - self.since) * self.bend
         bend = self.weight * self.units
         if loss > 0:
-            seconds = 2 * room / (loss + sqrt(loss * loss + 4.0 * bend * room))
+            seconds = 2 * margin / (loss + sqrt(loss * loss + 4.0 * bend * margin))
         elif bend:
-            seconds = (sqrt(loss * loss + 4.0 * bend * room) - loss) / (2 * bend)
+            seconds = (sqrt(loss * loss + 4.0 * bend * margin) - loss) / (2 * bend)
         else:
             return self.window
         return int(seconds * _JUST_BELOW)

@@ -1,4 +1,4 @@
-"""The weight factors of the share identifiers that a trace has."""
+"""Weight factors of the share identifiers of a trace."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -10,11 +10,15 @@ from fairlane.scheduling.share_identifiers import stands_for
 
 
 def weight_factors(policy: FairShare, names: Iterable[str]) -> dict[str, Fraction]:
-    """The weight factor of each identifier: its own, or 1; those that an entry with `*` stands for divide its part."""
+    """Return the weight factor of each identifier.
+
+    An identifier without an entry in the policy has the weight factor 1. Identifiers with the same `*` entry divide the
+    part of the entry.
+    """
     entries = {name: _entry(policy, name) for name in names}
-    alike = Counter(entries.values())
+    identifiers = Counter(entries.values())
     return {
-        name: Fraction(1) if entry is None else Fraction(str(policy.weight_factors[entry])) * alike[entry]
+        name: Fraction(1) if entry is None else Fraction(str(policy.weight_factors[entry])) * identifiers[entry]
         for name, entry in entries.items()
     }
 
@@ -25,13 +29,13 @@ def _entry(policy: FairShare, name: str) -> str | None:
     return next((entry for entry in policy.weight_factors if stands_for(entry, name)), None)
 
 
-def undeclared(policy: FairShare, names: Iterable[str]) -> list[str]:
-    """The identifiers that the policy does not list."""
+def undeclared_identifiers(policy: FairShare, names: Iterable[str]) -> list[str]:
+    """Return the identifiers that the policy does not list."""
     return [name for name in names if _entry(policy, name) is None]
 
 
 def whole_weights(policy: FairShare, names: Iterable[str]) -> dict[str, int]:
-    """Weight factors in whole numbers with the same ratios, so that all comparisons are exact."""
+    """Return whole numbers with the same ratios as the weight factors, so that all comparisons are exact."""
     exact = weight_factors(policy, names)
     common = lcm(*(weight.denominator for weight in exact.values()))
     whole = {name: int(weight * common) for name, weight in exact.items()}
@@ -39,8 +43,8 @@ def whole_weights(policy: FairShare, names: Iterable[str]) -> dict[str, int]:
     return {name: weight // divisor for name, weight in whole.items()}
 
 
-def resolved(policy: FairShare, names: Iterable[str]) -> FairShare:
-    """The policy with the identifiers that there are: those of a trace, and those that are listed one by one."""
+def resolve_identifiers(policy: FairShare, names: Iterable[str]) -> FairShare:
+    """Return the policy with the identifiers of a trace, and with the listed identifiers that do not end in `*`."""
     listed = [entry for entry in policy.weight_factors if not entry.endswith("*")]
     weights = weight_factors(policy, dict.fromkeys([*listed, *names]))
     return FairShare(

@@ -10,14 +10,14 @@ def problems(policy: FairShare) -> list[str]:
     return [str(problem) for problem in policy.problems()]
 
 
-def test_weights_are_inverse() -> None:
+def test_a_lower_weight_factor_means_more_capacity() -> None:
     entitled = FairShare({"HIGHPRI": 1, "MIDPRI": 3, "LOWPRI": 5}).entitlements(23)
     assert {name: share["NUM_INSTANCES"] for name, share in entitled.items()} == pytest.approx(
         {"HIGHPRI": 15, "MIDPRI": 5, "LOWPRI": 3}
     )
 
 
-def test_proportions_read_the_other_way_round() -> None:
+def test_a_larger_proportion_means_more_capacity() -> None:
     policy = FairShare.by_proportion({"prod": 60, "research": 30, "interns": 7})
     assert policy.weight_factors == {"prod": 1.0, "research": 2.0, "interns": 8.5714}
     entitled = policy.entitlements(97)
@@ -27,9 +27,7 @@ def test_proportions_read_the_other_way_round() -> None:
 
 
 @pytest.mark.parametrize(("active", "reserved"), [(1, 0.5), (2, 0.25), (3, 0.125)])
-def test_the_reservation_shrinks_with_every_active_share_as_in_the_examples_of_aws(
-    active: int, reserved: float
-) -> None:
+def test_the_reservation_shrinks_with_each_active_share(active: int, reserved: float) -> None:
     policy = FairShare({f"share{n}": 1 for n in range(active)}, compute_reservation=50)
     entitled = sum(share["NUM_INSTANCES"] for share in policy.entitlements(100).values())
     assert entitled == pytest.approx(100 * (1 - reserved))
@@ -57,11 +55,11 @@ def test_the_reservation_shrinks_with_every_active_share_as_in_the_examples_of_a
         (FairShare.by_proportion({"a": Token.as_number("x")}), "proportions.a: got a value known only at deployment, allowed: a number above 0"),
     ],
 )  # fmt: skip
-def test_every_mistake_is_one_problem(policy: FairShare, problem: str) -> None:
+def test_each_mistake_is_one_problem(policy: FairShare, problem: str) -> None:
     assert problems(policy) == [problem]
 
 
-def test_all_mistakes_come_at_once() -> None:
+def test_all_mistakes_are_reported_together() -> None:
     policy = FairShare({"a b": 0, "ok": 1000}, share_decay_seconds=-1, compute_reservation=100)
     fields = [problem.field for problem in policy.problems()]
     assert fields == [
@@ -84,7 +82,7 @@ def test_all_mistakes_come_at_once() -> None:
     ],
     ids=["empty", "500 shares", "longest names and bounds", "no proportions", "widest ratio"],
 )
-def test_the_bounds_themselves_are_allowed(policy: FairShare) -> None:
+def test_the_bounds_are_allowed(policy: FairShare) -> None:
     assert problems(policy) == []
 
 
@@ -94,7 +92,7 @@ def test_tokens_pass() -> None:
     assert problems(policy) == []
 
 
-def test_a_policy_keeps_what_it_was_made_of() -> None:
+def test_a_policy_copies_its_weight_factors() -> None:
     weights: dict[str, Any] = {"a": 1}
     policy = FairShare(weights)
     weights["b"] = 5000

@@ -17,20 +17,20 @@ def ceilings(*shares: QuotaShare, capacity: int = 100) -> dict[str, float]:
     return {name: units[P4] for name, units in QuotaManagement(*shares).ceilings({P4: capacity}).items()}
 
 
-def test_the_search_teams_shares_may_reach_everything_and_are_entitled_to_their_own() -> None:
+def test_shares_that_lend_and_borrow_are_entitled_to_their_own_and_can_reach_all_capacity() -> None:
     policy = QuotaManagement(share("ProdExp1", 60), share("ProdExp2", 40))
     assert policy.entitlements({P4: 100}) == {"ProdExp1": {P4: 60}, "ProdExp2": {P4: 40}}
     assert policy.ceilings({P4: 100}) == {"ProdExp1": {P4: 100}, "ProdExp2": {P4: 100}}
 
 
-def test_only_those_who_borrow_reach_beyond_their_own_and_only_what_is_lent() -> None:
+def test_only_borrowers_reach_more_than_their_own_capacity_and_only_lent_capacity() -> None:
     reached = ceilings(
         share("borrows", 10), share("lends", 20, Sharing.LEND), share("reserves", 30, Sharing.RESERVE), share("also", 5)
     )
     assert reached == {"borrows": 35, "lends": 20, "reserves": 30, "also": 35}
 
 
-def test_a_borrow_limit_is_percent_of_ones_own_as_in_the_examples_of_aws() -> None:
+def test_a_borrow_limit_is_a_percentage_of_the_own_capacity() -> None:
     assert ceilings(share("a", 2, borrow_limit=100), share("b", 10))["a"] == 4
     assert ceilings(share("a", 4, borrow_limit=200), share("b", 4))["a"] == 8
     assert ceilings(share("a", 3, borrow_limit=50), share("b", 4))["a"] == 4
@@ -38,11 +38,11 @@ def test_a_borrow_limit_is_percent_of_ones_own_as_in_the_examples_of_aws() -> No
     assert ceilings(share("a", 3, borrow_limit=-1), share("b", 4))["a"] == 7
 
 
-def test_nobody_reaches_beyond_the_environment() -> None:
+def test_no_ceiling_is_above_the_capacity_of_the_service_environment() -> None:
     assert ceilings(share("a", 6), share("b", 6), capacity=10) == {"a": 10, "b": 10}
 
 
-def test_each_type_has_its_own_bounds() -> None:
+def test_each_instance_type_has_its_own_ceiling() -> None:
     policy = QuotaManagement(share("a", 4), share("b", capacity={P4: 1, P5: 2}))
     assert policy.ceilings({P4: 10, P5: 10}) == {"a": {P4: 5}, "b": {P4: 5, P5: 2}}
 
@@ -69,8 +69,8 @@ def test_each_type_has_its_own_bounds() -> None:
         (QuotaManagement(share(state="draining")), "shares.a.state: got 'draining', allowed: ENABLED or DISABLED"),
     ],
 )  # fmt: skip
-def test_every_mistake_is_one_problem(policy: QuotaManagement, problem: str) -> None:
-    assert [str(found) for found in policy.problems()] == [problem]
+def test_each_mistake_is_one_problem(policy: QuotaManagement, problem: str) -> None:
+    assert [str(yielded) for yielded in policy.problems()] == [problem]
 
 
 def test_tokens_pass_and_are_left_out_of_sums() -> None:
@@ -91,7 +91,7 @@ def test_tokens_pass_and_are_left_out_of_sums() -> None:
     assert list(policy.advice({P4: 5})) == []
 
 
-def test_quotas_that_do_not_add_up_are_worth_a_word() -> None:
+def test_quotas_above_or_below_the_capacity_give_advice() -> None:
     above, below = QuotaManagement(share("a", 60), share("b", 50)), QuotaManagement(share("a", 60))
     (too_much,) = above.advice({P4: 100})
     assert too_much.id == "fairlane:QuotaManagement.quotasAboveCapacity"
