@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""CDK app: the stacks of the environment that `-c environment=NAME` names."""
+"""CDK app with the stacks of the environment in `-c environment=NAME`."""
 
 import gc
 from pathlib import Path
 
-gc.disable()  # a synth ends before garbage matters; collection takes 5 % of it
+gc.disable()  # garbage collection takes 5 % of a synth
 
 import aws_cdk as cdk
 from cdk_nag import AwsSolutionsChecks
@@ -16,4 +16,4 @@ cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app, verbose=True))
 with exit_on_mistakes():
     stacks = build_stacks(app, *read_environment(app, Path(__file__).parent / "environments"))
     synthesize(app, stacks)
-gc.freeze()  # skips the last collection at exit
+gc.freeze()  # skips the garbage collection at exit

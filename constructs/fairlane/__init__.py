@@ -1,6 +1,6 @@
 """AWS CDK constructs for fair-share GPU training on AWS.
 
-Names load when they are first used: importing `fairlane` starts no jsii kernel.
+Names load at their first use, so that importing `fairlane` starts no jsii kernel.
 """
 
 from fairlane._internal.lazy import attach

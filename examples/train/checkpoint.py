@@ -1,4 +1,4 @@
-"""Checkpoints: all that a run needs to go on as if it had never been stopped."""
+"""Checkpoints with the complete state of a run, so that the run continues as if it had not been interrupted."""
 
 import os
 from dataclasses import dataclass
@@ -14,11 +14,11 @@ from torch.optim import Optimizer
 
 @dataclass
 class Progress:
-    """How far training has come.
+    """Progress of the training.
 
     Args:
-        epoch: how often all samples have been seen.
-        samples: how many have been seen since, by all processes together.
+        epoch: Number of completed epochs.
+        samples: Number of samples of the current epoch that all processes together have used.
     """
 
     epoch: int = 0
@@ -27,9 +27,9 @@ class Progress:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The file that holds the state of a run; only the first process touches it.
+    """File with the state of a run. Only the first process reads and writes the file.
 
-    A kill at any moment leaves the last complete file, as a new one takes its place only when it is on the disk.
+    A kill at any moment leaves the last complete file, because a new file replaces it only after the write to the disk.
     """
 
     path: Path
@@ -39,31 +39,31 @@ class Checkpoint:
     scaler: GradScaler
 
     def save(self, progress: Progress) -> None:
-        """Writes the state of all processes."""
-        random = self.processes.of_all(_random_state())
+        """Write the state of all processes."""
+        random = self.processes.gather(_random_state())
         if self.processes.first:
             state: dict[str, Any] = {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict()}
             state |= {"scaler": self.scaler.state_dict(), "progress": vars(progress), "random": random}
             write(self.path, state)
-        self.processes.any(False)  # nobody goes on, or exits, before the file is there
+        self.processes.any(False)  # all processes wait here until the file is complete
 
     def restore(self) -> Progress | None:
-        """Brings all processes to what was saved last; None if nothing was."""
-        there = self.processes.first and self.path.exists()
-        saved = torch.load(self.path, map_location="cpu", weights_only=True) if there else None
-        state: dict[str, Any] | None = self.processes.from_first(saved)
+        """Restore the last saved state in all processes and return its progress, or None without a checkpoint."""
+        exists = self.processes.first and self.path.exists()
+        saved = torch.load(self.path, map_location="cpu", weights_only=True) if exists else None
+        state: dict[str, Any] | None = self.processes.broadcast(saved)
         if state is None:
             return None
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.scaler.load_state_dict(state["scaler"])
-        if len(state["random"]) == self.processes.count:  # with more or fewer processes, chance takes another course
+        if len(state["random"]) == self.processes.count:  # another number of processes draws other random numbers
             _set_random_state(state["random"][self.processes.rank])
         return Progress(**state["progress"])
 
 
 def write(path: Path, state: dict[str, Any]) -> None:
-    """Writes a file that is either complete or not there."""
+    """Write a file atomically: it is complete, or it does not exist."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
     with partial.open("wb") as file:

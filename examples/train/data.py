@@ -1,4 +1,4 @@
-"""What is learned, and from what: replace both with your own."""
+"""Model and training data of the example. Replace both with your own."""
 
 from pathlib import Path
 
@@ -6,16 +6,17 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import TensorDataset
 
-_HELD_OUT = 10  # every tenth sample is kept from training, to measure with
+_HELD_OUT = 10  # every tenth sample is held out, for the evaluation
 
 
 def load_data(folder: Path | None) -> tuple[TensorDataset, TensorDataset]:
-    """The samples to train with and those to measure with, from the folder's `*.pt` files; made up without a folder.
+    """Return the samples for training and the held-out samples, from the `*.pt` files of a folder.
 
-    A file holds a dict: `inputs`, a row of floats for each sample, and `targets`, the class of each, counted from 0.
+    Without a folder, the samples are synthetic. A file contains a dict with `inputs`, a row of floats for each sample,
+    and `targets`, the class of each sample, starting at 0.
     """
     files = sorted(folder.glob("*.pt")) if folder else []
-    parts = [torch.load(path, weights_only=True) for path in files] or [_made_up()]
+    parts = [torch.load(path, weights_only=True) for path in files] or [_synthetic_data()]
     inputs = torch.cat([part["inputs"] for part in parts])
     targets = torch.cat([part["targets"] for part in parts])
     held_out = torch.arange(len(inputs)) % _HELD_OUT == 0
@@ -23,15 +24,15 @@ def load_data(folder: Path | None) -> tuple[TensorDataset, TensorDataset]:
 
 
 def build_model(samples: TensorDataset, dropout: float) -> nn.Module:
-    """A small classifier that fits those samples."""
+    """Return a small classifier for the samples."""
     inputs, targets = samples.tensors
     classes = int(targets.max()) + 1
     return nn.Sequential(nn.Linear(inputs.shape[1], 64), nn.ReLU(), nn.Dropout(dropout), nn.Linear(64, classes))
 
 
-def _made_up(samples: int = 640, features: int = 16, classes: int = 4) -> dict[str, Tensor]:
-    """The same in every run: points around one centre for each class."""
+def _synthetic_data(samples: int = 640, features: int = 16, classes: int = 4) -> dict[str, Tensor]:
+    """Return points around one center for each class, the same points in each run."""
     generator = torch.Generator().manual_seed(0)
-    centres = torch.randn(classes, features, generator=generator) * 0.7
+    centers = torch.randn(classes, features, generator=generator) * 0.7
     targets = torch.randint(classes, (samples,), generator=generator)
-    return {"inputs": centres[targets] + torch.randn(samples, features, generator=generator), "targets": targets}
+    return {"inputs": centers[targets] + torch.randn(samples, features, generator=generator), "targets": targets}

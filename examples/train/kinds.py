@@ -1,4 +1,4 @@
-"""What kinds of values a setting can have: how to read one from text, and what to say of one that is not right."""
+"""Kinds of setting values: conversion from text, and the description of allowed values."""
 
 import math
 from collections.abc import Callable
@@ -8,35 +8,35 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of value: `read` raises a ValueError unless the text is what `allowed` says."""
+    """Kind of value: `read` converts a text and raises a ValueError if it is not as `allowed` describes."""
 
     allowed: str
     read: Callable[[str], object]
 
 
 def whole(low: int, high: float = math.inf, meaning: str = "") -> Kind:
-    """A whole number; both ends are allowed."""
+    """Return the kind of whole numbers in a range, both ends included."""
     upper = " or more" if high == math.inf else f" to {high}"
     return Kind(f"a whole number, {low}{upper}{meaning}", _checked(int, lambda value: low <= value <= high))
 
 
 def number(allowed: str, right: Callable[[float], bool]) -> Kind:
-    """A number, whole or not."""
+    """Return the kind of numbers that pass a check."""
     return Kind(allowed, _checked(float, right))
 
 
 def one_of(*choices: str) -> Kind:
-    """One of these words."""
+    """Return the kind of texts that are one of the choices."""
     return Kind(f"one of {', '.join(choices)}", lambda text: choices[choices.index(text)])
 
 
 def name(meaning: str) -> Kind:
-    """Any text."""
+    """Return the kind of texts, without a check."""
     return Kind(meaning, str)
 
 
 def place(meaning: str) -> Kind:
-    """A path."""
+    """Return the kind of paths."""
     return Kind(f"a path{meaning}", Path)
 
 

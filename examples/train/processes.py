@@ -1,4 +1,4 @@
-"""The processes that train one model together, one for each GPU, as torchrun starts them."""
+"""Processes that train one model together. torchrun starts one process for each GPU."""
 
 import os
 import sys
@@ -15,9 +15,9 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class Processes:
-    """All processes of a run, seen from one of them; every process must call the same methods in the same order.
+    """All processes of a run, from the view of one process. All processes must call the same methods in the same order.
 
-    What the methods exchange is small and stays on the CPU (gloo), so that no GPU is waited for; gradients take NCCL.
+    The methods exchange small values on the CPU (gloo), so that they do not wait for a GPU. Gradients use NCCL.
     """
 
     rank: int
@@ -26,7 +26,7 @@ class Processes:
 
     @classmethod
     def join(cls) -> "Processes":
-        """Joins the other processes, or runs alone where torchrun has started none."""
+        """Join the other processes, or run alone without torchrun."""
         gpu = torch.cuda.is_available()
         device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0"))) if gpu else torch.device("cpu")
         if gpu:
@@ -38,52 +38,52 @@ class Processes:
 
     @property
     def first(self) -> bool:
-        """Whether this is the one process that writes files and prints."""
+        """True if this is the process that writes files and prints."""
         return self.rank == 0
 
     def replicate(self, model: nn.Module) -> nn.Module:
-        """The model, with gradients that are averaged over all processes."""
+        """Return the model with gradients that are averaged over all processes."""
         if self.count == 1:
             return model
         return DistributedDataParallel(model, device_ids=[self.device.index] if self.device.type == "cuda" else None)
 
     def any(self, here: bool) -> bool:
-        """Whether it holds in any process; also the moment at which all have come this far."""
+        """Return True if the value is True in any process. All processes wait here for each other."""
         return bool(self.total(torch.tensor(float(here))))
 
     def total(self, values: Tensor) -> Tensor:
-        """The sum over all processes."""
+        """Return the sum of the values over all processes."""
         values = values.cpu()
         if self.count > 1:
             dist.all_reduce(values)
         return values
 
-    def of_all(self, value: Tensor) -> list[Tensor]:
-        """What each process gave."""
+    def gather(self, value: Tensor) -> list[Tensor]:
+        """Return the values of all processes."""
         values = [torch.empty_like(value) for _ in range(self.count)]
         if self.count == 1:
             return [value]
         dist.all_gather(values, value)
         return values
 
-    def from_first(self, value: _T) -> _T:
-        """What the first process gave."""
+    def broadcast(self, value: _T) -> _T:
+        """Return the value of the first process."""
         values = [value]
         if self.count > 1:
             dist.broadcast_object_list(values)
         return values[0]
 
     def leave(self) -> None:
-        """Ends the exchange; only after all went well, as it may wait for the others."""
+        """End the exchange. Call it only after success, because it can wait for the other processes."""
         if dist.is_initialized():
             dist.destroy_process_group()
 
 
 def end(code: int) -> NoReturn:
-    """Ends this process at once, with that exit code.
+    """End this process at once, with an exit code.
 
-    While Python shuts down in its own way, a thread of gloo that lets go of a tensor may abort the process, whose exit
-    code is then 134 after all went well (pytorch/pytorch#190489).
+    During the normal shutdown of Python, a gloo thread that releases a tensor can abort the process. The exit code is
+    then 134, even after success (pytorch/pytorch#190489).
     """
     sys.stdout.flush()
     sys.stderr.flush()

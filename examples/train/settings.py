@@ -1,7 +1,7 @@
-"""What a training run is told: hyperparameters and places, read the same from SageMaker and from AWS Batch.
+"""Settings of a training run: hyperparameters and paths, from SageMaker or from AWS Batch.
 
-SageMaker writes hyperparameters into a JSON file below `/opt/ml`, all of them strings; a Batch job gives them as
-options of its command, and those win. A name may be written with hyphens or underscores.
+SageMaker writes hyperparameters as strings into a JSON file below `/opt/ml`. A Batch job passes them as options of its
+command. Options take precedence. Names can have hyphens or underscores.
 """
 
 import argparse
@@ -19,8 +19,8 @@ import kinds
 from kinds import Kind
 
 
-class WrongSettings(ValueError):  # noqa: N818 (it says what is wrong)
-    """All that is wrong with the settings; `failure` is the file that SageMaker reads the reason from."""
+class WrongSettings(ValueError):  # noqa: N818
+    """Wrong settings of a run, all in one error. `failure` is the file from which SageMaker reads the reason."""
 
     def __init__(self, problems: Sequence[str], failure: Path) -> None:
         super().__init__("\n  - ".join([f"{len(problems)} wrong settings", *problems]))
@@ -29,7 +29,7 @@ class WrongSettings(ValueError):  # noqa: N818 (it says what is wrong)
 
 @dataclass(frozen=True)
 class Settings:
-    """What a training run is told; relative places are below `root`."""
+    """Settings of a training run. Relative paths are below `root`."""
 
     epochs: Annotated[int, kinds.whole(1)] = 5
     batch_size: Annotated[int, kinds.whole(1, meaning=", for each process")] = 32
@@ -40,52 +40,54 @@ class Settings:
     checkpoint_every: Annotated[int, kinds.whole(1, meaning=", in steps")] = 100
     log_every: Annotated[int, kinds.whole(1, meaning=", in steps")] = 10
     exit_code_when_stopped: Annotated[int, kinds.whole(0, 255)] = 143
-    processes: Annotated[int, kinds.whole(0, meaning=" on each machine; 0 is one for each GPU, or one in all")] = 0
+    processes: Annotated[
+        int, kinds.whole(0, meaning=", on each instance; 0 means one for each GPU, or one without a GPU")
+    ] = 0
     channel: Annotated[str, kinds.name("the name of a SageMaker input channel")] = "training"
-    data: Annotated[Path | None, kinds.place(" of a folder with *.pt files; the channel's, if not given")] = None
+    data: Annotated[Path | None, kinds.place(" to a folder with *.pt files; default: the folder of the channel")] = None
     checkpoints: Annotated[Path, kinds.place(", the same for all attempts of a job")] = Path("checkpoints")
-    model: Annotated[Path, kinds.place(" of a folder for the trained model")] = Path("model")
-    root: Annotated[Path, kinds.place(", where SageMaker puts everything")] = Path("/opt/ml")
+    model: Annotated[Path, kinds.place(" to a folder for the trained model")] = Path("model")
+    root: Annotated[Path, kinds.place(" to the folder with SageMaker's files")] = Path("/opt/ml")
 
     @property
     def failure(self) -> Path:
-        """The file that SageMaker reads the reason of a failure from."""
+        """File from which SageMaker reads the reason of a failure."""
         return self.root / "output" / "failure"
 
 
 def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) -> Settings:
-    """The settings of this run.
+    """Return the settings of this run.
 
-    Each child of a Batch array job has its own seed, and its own folder for checkpoints and for the model.
+    Each child of a Batch array job has its own seed, and its own folders for checkpoints and for the model.
 
     Raises:
-        WrongSettings: with every value that cannot be right.
+        WrongSettings: If settings are wrong, with all of them.
     """
     options, problems = _options(arguments)
     root = Path(options.get("root", "/opt/ml"))
-    known = _kinds()
+    kinds_by_name = _kinds()
     values: dict[str, Any] = {}
     for name, text in {**_hyperparameters(root, problems), **options, "root": str(root)}.items():
-        if name not in known:
-            problems.append(f"{name}: got {text!r}, allowed: one of the settings {', '.join(known)}")
+        if name not in kinds_by_name:
+            problems.append(f"{name}: got {text!r}, allowed: one of the settings {', '.join(kinds_by_name)}")
             continue
         try:
-            values[name] = known[name].read(text)
+            values[name] = kinds_by_name[name].read(text)
         except ValueError:
-            problems.append(f"{name}: got {text!r}, allowed: {known[name].allowed}")
-    settings = _placed(Settings(**values), problems)
+            problems.append(f"{name}: got {text!r}, allowed: {kinds_by_name[name].allowed}")
+    settings = _with_paths(Settings(**values), problems)
     if problems:
         raise WrongSettings(problems, settings.failure)
     child = environment.get("AWS_BATCH_JOB_ARRAY_INDEX")
     if child is None:
         return settings
-    own = f"child-{child}"
+    folder = f"child-{child}"
     seed = settings.seed + int(child)
-    return replace(settings, seed=seed, checkpoints=settings.checkpoints / own, model=settings.model / own)
+    return replace(settings, seed=seed, checkpoints=settings.checkpoints / folder, model=settings.model / folder)
 
 
 def read_settings_or_exit(arguments: Sequence[str]) -> Settings:
-    """The settings of this run; where they are wrong, ends the process with code 2 after saying all that is wrong."""
+    """Return the settings of this run. If settings are wrong, print all of them and exit with code 2."""
     try:
         return read_settings(arguments)
     except WrongSettings as error:
@@ -95,8 +97,8 @@ def read_settings_or_exit(arguments: Sequence[str]) -> Settings:
 
 
 def report_failure(path: Path, reason: str) -> None:
-    """Tells SageMaker why the job failed; the first process that fails is the one that knows."""
-    with suppress(OSError):  # there may be no such folder on AWS Batch
+    """Write the reason of a failure for SageMaker. The reason of the first process that fails counts."""
+    with suppress(OSError):  # on AWS Batch, the folder may not exist
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("x") as file:
             file.write(reason)
@@ -123,20 +125,20 @@ def _hyperparameters(root: Path, problems: list[str]) -> dict[str, str]:
     if not path.exists():
         return {}
     try:
-        given = dict(json.loads(path.read_text()))
+        raw = dict(json.loads(path.read_text()))
     except (TypeError, ValueError) as error:
         problems.append(f"{path}: {error}")
         return {}
-    # SageMaker's SDK adds names of its own, and puts quotation marks around strings.
-    ours = {name: str(value).strip('"') for name, value in given.items() if not name.startswith("sagemaker_")}
-    return {name.replace("-", "_"): value for name, value in ours.items()}
+    # SageMaker's SDK adds its own names, and puts quotation marks around strings.
+    values = {name: str(value).strip('"') for name, value in raw.items() if not name.startswith("sagemaker_")}
+    return {name.replace("-", "_"): value for name, value in values.items()}
 
 
-def _placed(settings: Settings, problems: list[str]) -> Settings:
+def _with_paths(settings: Settings, problems: list[str]) -> Settings:
     root, channels = settings.root, settings.root / "input" / "data"
-    there = sorted(path.name for path in channels.glob("*") if path.is_dir())
-    if settings.data is None and there and settings.channel not in there:
-        problems.append(f"channel: got {settings.channel!r}, allowed: one of {', '.join(there)}")
+    names = sorted(path.name for path in channels.glob("*") if path.is_dir())
+    if settings.data is None and names and settings.channel not in names:
+        problems.append(f"channel: got {settings.channel!r}, allowed: one of {', '.join(names)}")
     channel = channels / settings.channel
     data = root / settings.data if settings.data else channel if channel.exists() else None
     if data and not any(data.glob("*.pt")):

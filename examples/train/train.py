@@ -1,7 +1,8 @@
-"""Trains a small model: on a CPU, one GPU, all GPUs of a machine or of several, as `launch.py` or torchrun starts it.
+"""Training of a small model, on a CPU, on one GPU, or on all GPUs of one or several instances.
 
-It goes on from its last checkpoint if there is one. On SIGTERM it finishes the step, saves and exits, all processes
-together: SageMaker gives 120 seconds for that, AWS Batch 30, the notice of a Spot instance two minutes.
+`launch.py` or torchrun starts the processes. A run continues from its last checkpoint. On SIGTERM, all processes
+together finish the step, save and exit: SageMaker allows 120 seconds for that, AWS Batch 30 seconds, and the notice of
+a Spot Instance two minutes.
 """
 
 import signal
@@ -21,7 +22,7 @@ from torch.utils.data import BatchSampler, DataLoader, DistributedSampler, Tenso
 
 
 class Stop:
-    """Whether SIGTERM has asked this process to stop."""
+    """Handler of SIGTERM. `requested` is True after the signal."""
 
     def __init__(self) -> None:
         self.requested = False
@@ -32,13 +33,13 @@ class Stop:
 
 
 def train(settings: Settings, processes: Processes, stop: Stop) -> bool:
-    """Trains to the end, or until it is asked to stop; returns whether it reached the end."""
+    """Train to the end or until SIGTERM, and return True at the end."""
     device = processes.device
     precision = precision_for(settings.precision, device)
     torch.manual_seed(settings.seed)
     samples, held_out = load_data(settings.data)
     model = build_model(samples, settings.dropout).to(device)
-    torch.manual_seed(settings.seed + processes.rank)  # the same weights everywhere, but each its own dropout
+    torch.manual_seed(settings.seed + processes.rank)  # the processes have the same weights, but different dropout
     optimizer = torch.optim.SGD(model.parameters(), lr=settings.learning_rate, momentum=0.9)
     scaler = torch.amp.GradScaler(device.type, enabled=precision is torch.float16)
     checkpoint = Checkpoint(settings.checkpoints / "checkpoint.pt", processes, model, optimizer, scaler)
@@ -78,50 +79,52 @@ def train(settings: Settings, processes: Processes, stop: Stop) -> bool:
 def batches(
     samples: TensorDataset, settings: Settings, processes: Processes, progress: Progress
 ) -> Iterator[tuple[int, tuple[Tensor, Tensor]]]:
-    """What this process has still to see of an epoch, numbered by step: the order depends on seed and epoch alone."""
+    """Return the remaining batches of this process in an epoch, with their step; seed and epoch define the order."""
     sampler: DistributedSampler[Any] = DistributedSampler(
         samples, processes.count, processes.rank, shuffle=True, seed=settings.seed, drop_last=True
     )
     sampler.set_epoch(progress.epoch)
-    done = progress.samples // (settings.batch_size * processes.count)
-    left = list(BatchSampler(sampler, settings.batch_size, drop_last=False))[done:]
-    # With a generator of its own the loader takes nothing from the chance that dropout depends on.
-    loader = DataLoader(samples, batch_sampler=left, pin_memory=torch.cuda.is_available(), generator=torch.Generator())
-    return enumerate(loader, start=done + 1)
+    completed = progress.samples // (settings.batch_size * processes.count)
+    remaining = list(BatchSampler(sampler, settings.batch_size, drop_last=False))[completed:]
+    # With its own generator, the loader does not change the random numbers of dropout.
+    loader = DataLoader(
+        samples, batch_sampler=remaining, pin_memory=torch.cuda.is_available(), generator=torch.Generator()
+    )
+    return enumerate(loader, start=completed + 1)
 
 
 def measure(model: nn.Module, held_out: TensorDataset, processes: Processes) -> tuple[float, float]:
-    """Loss and accuracy on samples that were not trained with; each process measures its part of them."""
+    """Return loss and accuracy on the held-out samples. Each process measures a part of them."""
     inputs, targets = (part[processes.rank :: processes.count].to(processes.device) for part in held_out.tensors)
     model.eval()
     with torch.inference_mode():
         outputs = model(inputs)
     model.train()
     sums = [cross_entropy(outputs, targets, reduction="sum"), (outputs.argmax(1) == targets).sum()]
-    loss, correct = (processes.total(torch.stack([one.double() for one in sums])) / len(held_out)).tolist()
+    loss, correct = (processes.total(torch.stack([value.double() for value in sums])) / len(held_out)).tolist()
     return loss, correct
 
 
-def precision_for(wanted: str, device: torch.device) -> torch.dtype:
-    """The numbers to calculate with; `auto` is bfloat16, but float16 on GPUs older than Ampere (V100, T4)."""
-    if wanted == "auto":
+def precision_for(name: str, device: torch.device) -> torch.dtype:
+    """Return the data type of the calculation. `auto` is bfloat16, or float16 on GPUs older than Ampere (V100, T4)."""
+    if name == "auto":
         old = device.type == "cuda" and torch.cuda.get_device_capability(device) < (8, 0)
         return torch.float16 if old else torch.bfloat16
-    return {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}[wanted]
+    return {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}[name]
 
 
 def after_step(processes: Processes, epoch: int, step: int) -> None:
-    """Does nothing: a place for a profiler, or for a test that ends the process here."""
+    """Do nothing. Replace this function with a profiler, or with a test that ends the process."""
 
 
 def say(processes: Processes, line: str) -> None:
-    """Prints a line once for all processes."""
+    """Print a line once for all processes."""
     if processes.first:
         print(line, flush=True)
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Trains as the settings say, and returns the exit code."""
+    """Train with the settings, and return the exit code."""
     stop = Stop()
     settings = read_settings_or_exit(arguments)
     try:

@@ -1,4 +1,4 @@
-"""Capacity: service environments for SageMaker training, GPU compute environments on EC2, and their VPC."""
+"""Service environments for SageMaker training jobs, compute environments for GPU instances, and their VPC."""
 
 from fairlane._internal.lazy import attach
 

@@ -1,4 +1,4 @@
-"""Where GPU jobs of one's own containers run: machines of EC2 that AWS Batch starts and stops."""
+"""Compute environments of EC2 GPU instances that AWS Batch starts and stops."""
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -21,59 +21,71 @@ _IMAGE_TYPE: Final = "ECS_AL2023_NVIDIA"
 
 
 class GpuComputeEnvironment(Construct):
-    """Machines with GPUs that AWS Batch starts when jobs wait and stops when none run.
+    """GPU instances that AWS Batch starts when jobs wait and stops when none run.
 
-    It has exactly the given instance types, AWS's Amazon Linux 2023 image for NVIDIA GPUs, no machines while no jobs
-    run, and no name of its own, since a name would stand in the way of a replacement. Machines accept IMDSv2 only and
-    have an encrypted root volume. Jobs on them write to any log group and pull any image that others let them.
+    The environment uses only the given instance types, with AWS's Amazon Linux 2023 image for NVIDIA GPUs. It has no
+    instances while no jobs run. It has no physical name, because a name would prevent a replacement. Instances accept
+    only IMDSv2 and have an encrypted root volume. The instance role allows writing to all log groups and pulling from
+    all repositories that permit it.
 
-    Updates: in place. Sizes change at once and stop no job. All else has Batch start new machines, while jobs on
-    the old ones have `job_execution_timeout_minutes` to finish; what runs longer is stopped and tried again. Only the
-    environment of a capacity block is replaced instead: AWS updates none with BEST_FIT. Tags go to machines and
-    volumes by the launch template and never to the environment itself, whose tags CloudFormation could only change by
-    replacing it. What CloudFormation does with tags of the stack as a whole is not documented for it (unverified).
+    Updates: in place. A change of the size takes effect at once and stops no job. For any other change, AWS Batch
+    starts new instances: jobs on the old instances have `job_execution_timeout_minutes` to finish, and AWS Batch stops
+    and retries the jobs that run longer. Only the environment of a capacity block is replaced, because AWS does not
+    update environments with BEST_FIT. Tags reach instances and volumes through the launch template. The environment
+    itself has no tags, because CloudFormation changes its tags only by replacement. CloudFormation does not document
+    the effect of stack-level tags on the environment (unverified).
     Sources: `CreateComputeEnvironment` and "Update a compute environment" in the Batch documentation; the resource
     schema of `AWS::Batch::ComputeEnvironment`.
 
     Args:
-        scope: where it goes in the app.
-        construct_id: its id there.
-        vpc: the network that machines start in.
-        instance_types: EC2 instance types with NVIDIA GPUs, all of one architecture; one only with EFA or a capacity
-            block.
-        max_gpus: the most GPUs at a time; Batch may exceed it by one machine. At least those of the smallest machine.
-        max_vcpus: instead, the most vCPUs at a time.
-        purchase: on demand, Spot, or a capacity block.
-        allocation_strategy: which types Batch starts; by default BEST_FIT_PROGRESSIVE on demand,
-            SPOT_PRICE_CAPACITY_OPTIMIZED for Spot, and BEST_FIT, the only one, for a capacity block.
-        efa: joins the machines by Elastic Fabric Adapter in one subnet, for multi-node jobs, and in one placement
-            group, save with a capacity reservation or block, which has its own place.
-        capacity_reservation: the id of a capacity reservation or block, or the ARN of a resource group of such.
-        subnets: which of its subnets; by default the private ones. With EFA the first of them.
-        security_groups: by default one that lets nothing in but what comes from its own machines. Those of your own
-            must let each other in, if multi-node jobs run here. With EFA, AWS gives the jobs' own network interfaces
-            the VPC's default security group instead: it must let itself in and everything out.
-        root_volume_gib: the size of each machine's root volume, 30 to 16384 GiB, 200 by default; images need room.
-        job_execution_timeout_minutes: how long jobs may go on while machines are replaced, 1 to 7200 minutes; a
-            day by default.
-        container_insights: whether CloudWatch gathers Container Insights, which are billed as custom metrics.
-        lustre: file systems of FSx for Lustre that each machine mounts.
-        update_to_latest_image_version: whether an update brings AWS's newest machine image. While it is True, changes
-            of sizes, too, start new machines; without it, machines keep the image that the environment was made with.
-        tags: at most 40, for machines and volumes, which get tags of the CDK and of AWS Batch as well.
+        scope: Scope of the construct.
+        construct_id: Id of the construct.
+        vpc: Network that the instances start in.
+        instance_types: EC2 instance types with NVIDIA GPUs, one or more, all of the same architecture. With EFA or a
+            capacity block, exactly one.
+        max_gpus: Maximum number of GPUs at a time, at least the GPUs of the smallest instance type, at most 100,000.
+            AWS Batch may exceed it by one instance. Either `max_gpus` or `max_vcpus` is required.
+        max_vcpus: Maximum number of vCPUs at a time, at least the vCPUs of the smallest instance type. Replaces
+            `max_gpus`. Default: derived from `max_gpus`.
+        purchase: Purchase option of the instances: On-Demand, Spot or a capacity block. Default: On-Demand.
+        allocation_strategy: Strategy by which AWS Batch chooses among the instance types. Default: BEST_FIT_PROGRESSIVE
+            for On-Demand, SPOT_PRICE_CAPACITY_OPTIMIZED for Spot, and BEST_FIT, the only choice, for a capacity block.
+        efa: True to connect the instances by Elastic Fabric Adapter (EFA), for multi-node jobs. The instances start in
+            one subnet and in one placement group. With a capacity reservation or block, which has its own placement,
+            there is no placement group. Default: False.
+        capacity_reservation: ID of a capacity reservation or a capacity block, or ARN of a resource group of capacity
+            reservations. Required for a capacity block. Default: none.
+        subnets: Subnets of the VPC that the instances start in. With EFA, instances start in the first one. Default:
+            the private subnets.
+        security_groups: Security groups of the instances. For multi-node jobs, they must allow all traffic between
+            each other. With EFA, AWS gives the VPC's default security group to the network interfaces of the jobs: it
+            must allow all traffic from itself, and all outbound traffic. Default: a new security group that allows
+            inbound traffic only from its own instances.
+        root_volume_gib: Size of each instance's root volume in GiB, 30 to 16,384. Images need space there.
+            Default: 200.
+        job_execution_timeout_minutes: Number of minutes that jobs may continue while an update replaces their
+            instances, 1 to 7,200. Default: 1,440 (one day).
+        container_insights: True to collect CloudWatch Container Insights, which AWS bills as custom metrics.
+            Default: True.
+        lustre: FSx for Lustre file systems that each instance mounts, at most 10. Default: none.
+        update_to_latest_image_version: True if updates bring AWS's newest Amazon Machine Image (AMI) to the instances.
+            While True, changes of `max_gpus` or `max_vcpus` also start new instances. If False, instances keep the AMI
+            that the environment was created with. Default: False.
+        tags: Tags of the instances and their volumes, at most 40. The CDK and AWS Batch add their own tags. Default:
+            none.
 
     Attributes:
-        compute_environment: the underlying resource.
-        compute_environment_arn: its ARN.
-        vpc: as given.
-        spec: All settings but the network.
-        instance_types: as given.
-        purchase: as given.
-        efa: as given.
-        max_vcpus: the most vCPUs at a time.
+        compute_environment: Underlying L1 resource.
+        compute_environment_arn: ARN of the compute environment.
+        vpc: Network, as given.
+        spec: All settings except the network.
+        instance_types: Instance types, as given.
+        purchase: Purchase option, as given.
+        efa: True if the instances have EFA.
+        max_vcpus: Maximum number of vCPUs at a time.
 
     Raises:
-        ConfigurationError: with every value that AWS would refuse, and every machine that could run no GPU job.
+        ConfigurationError: If AWS would refuse a value, or if an instance type cannot run GPU jobs.
     """
 
     def __init__(
@@ -114,14 +126,14 @@ class GpuComputeEnvironment(Construct):
             tags=tags,
         )
         problems = list(spec.problems())
-        for name, given in (("subnets", subnets), ("security_groups", security_groups)):
-            listed = isinstance(given, Sequence) and not isinstance(given, str)
-            if given is not None and not (listed and given and all(hasattr(one, "node") for one in given)):
-                problems.append(Problem((name,), given, f"one or more {name.replace('_', ' ')} of the CDK"))
+        for name, constructs in (("subnets", subnets), ("security_groups", security_groups)):
+            is_list = isinstance(constructs, Sequence) and not isinstance(constructs, str)
+            if constructs is not None and not (is_list and constructs and all(hasattr(c, "node") for c in constructs)):
+                problems.append(Problem((name,), constructs, f"a list of one or more CDK {name.replace('_', ' ')}"))
         if problems:
             raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)
         super().__init__(scope, construct_id)
-        Claims.at(scope).adopt(self)
+        Claims.regional(scope).adopt(self)
         self.vpc = vpc
         self.spec = spec
         self.instance_types = tuple(instance_types)
@@ -135,9 +147,9 @@ class GpuComputeEnvironment(Construct):
             self._group_ids = [group.security_group_id for group in security_groups]
         else:
             self._group_ids = [_own_security_group(self, vpc.vpc_id, efa)]
-        subnet_ids = [subnet.subnet_id for subnet in subnets] if subnets else self._subnet_ids_of(vpc)
+        subnet_ids = [subnet.subnet_id for subnet in subnets] if subnets else self._default_subnet_ids(vpc)
         template = launch_template(self, spec, self._group_ids)
-        if tags and "Name" in tags:  # the CDK's own launch template has another one
+        if tags and "Name" in tags:  # the CDK gives its launch template another Name
             cdk.Tags.of(template).add("Name", tags["Name"])
         resources = batch.CfnComputeEnvironment
         self.compute_environment = resources(
@@ -174,24 +186,26 @@ class GpuComputeEnvironment(Construct):
         for name in filter(is_unverified, instance_types):
             self._warn(
                 "unverifiedInstanceType",
-                f"{name} is not known to run GPU jobs on AWS Batch: jobs may wait for it for ever",
+                f"{name} is not verified for GPU jobs on AWS Batch: check the name, because jobs wait forever for an "
+                "instance type that AWS Batch cannot start",
             )
         if efa and not isinstance(vpc, TrainingVpc):
             self._warn(
                 "defaultSecurityGroup",
-                "with EFA, multi-node jobs talk to each other through the VPC's default security group, which must let "
-                "itself in and everything out; the CDK's own VPCs close it (restrictDefaultSecurityGroup)",
+                "with EFA, the nodes of a multi-node job communicate through the VPC's default security group: it must "
+                "allow all traffic from itself and all outbound traffic. VPCs of the CDK often remove these rules "
+                "(restrictDefaultSecurityGroup)",
             )
 
-    def _subnet_ids_of(self, vpc: ec2.IVpc | TrainingVpc) -> list[str]:
+    def _default_subnet_ids(self, vpc: ec2.IVpc | TrainingVpc) -> list[str]:
         if isinstance(vpc, TrainingVpc):
             return vpc.subnet_ids
         selected = vpc.select_subnets()
         if self.efa and selected.has_public:
             self._warn(
                 "publicSubnets",
-                "the VPC has public subnets only, and EC2 gives machines with EFA no public address: without endpoints "
-                "for ECS they never take jobs",
+                "the VPC has public subnets only, and EC2 gives no public address to instances with EFA: without VPC "
+                "endpoints for ECS, the instances never accept jobs",
             )
         return selected.subnet_ids
 
@@ -200,7 +214,7 @@ class GpuComputeEnvironment(Construct):
 
     @cached_property
     def connections(self) -> ec2.Connections:
-        """For rules that let the machines in elsewhere, such as at a file system: their security groups."""
+        """Connections of the instances' security groups, for rules of other resources, for example a file system."""
         groups = self._security_groups or [
             ec2.SecurityGroup.from_security_group_id(self, "OwnSecurityGroup", group_id) for group_id in self._group_ids
         ]
@@ -211,7 +225,7 @@ def _placement_group(scope: Construct) -> str:
     group = ec2.PlacementGroup(scope, "PlacementGroup", strategy=ec2.PlacementGroupStrategy.CLUSTER)
     resource = group.node.default_child
     assert isinstance(resource, ec2.CfnPlacementGroup)
-    resource.add_property_deletion_override("Tags")  # they could be changed only by replacing it
+    resource.add_property_deletion_override("Tags")  # CloudFormation changes them only by replacement
     return group.placement_group_name
 
 
@@ -220,28 +234,30 @@ def _own_security_group(scope: Construct, vpc_id: str, efa: bool) -> str:
         scope,
         "SecurityGroup",
         vpc_id=vpc_id,
-        group_description="Machines for GPU jobs",
+        group_description="Instances for GPU jobs",
         security_group_egress=[
-            ec2.CfnSecurityGroup.EgressProperty(cidr_ip="0.0.0.0/0", ip_protocol="-1", description="To everywhere")
+            ec2.CfnSecurityGroup.EgressProperty(
+                cidr_ip="0.0.0.0/0", ip_protocol="-1", description="All outbound traffic"
+            )
         ],
     )
     group_id = group.attr_group_id
-    # The nodes of a multi-node job talk to each other, with EFA or without.
+    # The nodes of a multi-node job communicate with each other, with or without EFA.
     ec2.CfnSecurityGroupIngress(
         scope,
         "FromItself",
         group_id=group_id,
         source_security_group_id=group_id,
         ip_protocol="-1",
-        description="Between the machines",
+        description="Traffic between the instances",
     )
-    if efa:  # EFA traffic needs a rule to the group itself; one for all addresses is not enough
+    if efa:  # EFA traffic requires a rule for the group itself; a rule for all addresses is not enough
         ec2.CfnSecurityGroupEgress(
             scope,
             "ToItself",
             group_id=group_id,
             destination_security_group_id=group_id,
             ip_protocol="-1",
-            description="EFA between the machines",
+            description="EFA traffic between the instances",
         )
     return group_id

@@ -1,4 +1,4 @@
-"""What the machines of a GPU compute environment are started with: their role, launch template and security group."""
+"""Instance profile and launch template of the instances of a GPU compute environment."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -34,13 +34,13 @@ _AGENT_SETTINGS: Final = {
 
 
 def instance_profile(scope: Construct) -> iam.CfnInstanceProfile:
-    """Makes the role of the machines: what the ECS agent needs, without a managed policy; jobs have roles of their own.
+    """Create the role of the instances, with the permissions that the ECS agent needs. Jobs have their own roles.
 
-    The actions are those of AWS's `AmazonEC2ContainerServiceforEC2Role`, less those that Batch does itself. Batch makes
-    the ECS cluster and its name, so that no policy can name it.
+    The actions are those of the managed policy `AmazonEC2ContainerServiceforEC2Role`, without the actions that AWS
+    Batch performs itself. AWS Batch creates the ECS cluster with a generated name, so the policy cannot name it.
     """
-    where = Claims.at(scope)
-    place = f"{where.region}:{where.account}"
+    claims = Claims.regional(scope)
+    place = f"{claims.region}:{claims.account}"
     clusters, instances = f"{ARN}:ecs:{place}:cluster/*", f"{ARN}:ecs:{place}:container-instance/*"
     repositories, logs = f"{ARN}:ecr:*:*:repository/*", f"{ARN}:logs:{place}:log-group:*"
     statements = [
@@ -54,11 +54,11 @@ def instance_profile(scope: Construct) -> iam.CfnInstanceProfile:
     acknowledge_wildcards(
         role,
         {
-            "*": "these two actions have no resource",
-            clusters: "AWS Batch makes the cluster, under a name that is not known beforehand",
-            instances: "machines register themselves, under ids that are not known beforehand",
-            repositories: "which images are pulled is up to the jobs; reading images is all that this allows",
-            logs: "which log groups are written to is up to the jobs; appending is all that this allows",
+            "*": "these two actions do not support resource-level permissions",
+            clusters: "AWS Batch creates the cluster, with a name that is unknown at synth",
+            instances: "instances register themselves, with ids that are unknown at synth",
+            repositories: "jobs choose their images; the actions only read images",
+            logs: "jobs choose their log groups; the actions only append logs",
         },
     )
     return iam.CfnInstanceProfile(scope, "InstanceProfile", roles=[role.ref])
@@ -67,9 +67,9 @@ def instance_profile(scope: Construct) -> iam.CfnInstanceProfile:
 def launch_template(
     scope: Construct, spec: ComputeEnvironmentSpec, security_group_ids: Sequence[str]
 ) -> ec2.LaunchTemplate:
-    """Makes the launch template: IMDSv2 only, an encrypted root volume, the agent's settings, EFA and file systems.
+    """Create the launch template: IMDSv2 only, encrypted root volume, settings of the ECS agent, EFA and file systems.
 
-    It is the CDK's own construct, which tags instances and volumes with all tags of its scope.
+    The CDK's launch template construct gives all tags of its scope to instances and volumes.
     """
     template = ec2.LaunchTemplate(
         scope,
@@ -101,16 +101,16 @@ def launch_template(
 
 
 def _user_data(scope: Construct, lustre: Sequence[LustreMount]) -> ec2.MultipartUserData:
-    """Settings of the ECS agent and file systems as MIME multi-part, the only form that AWS Batch takes.
+    """Return settings of the ECS agent and mounts as MIME multi-part, the only format that AWS Batch accepts.
 
-    The agent starts after this has ended, so that no job meets a machine without its file systems.
+    The ECS agent starts after the script ends, so that no job starts on an instance without its file systems.
     """
     settings = ec2.UserData.for_linux()
     commands = [f"echo {name}={value} >> /etc/ecs/ecs.config" for name, value in _AGENT_SETTINGS.items()]
     if lustre:
         commands.append("until dnf install -y lustre-client; do sleep 10; done")
     for mount in lustre:
-        host = f"{mount.file_system_id}.fsx.{Claims.at(scope).region}.{cdk.Aws.URL_SUFFIX}"
+        host = f"{mount.file_system_id}.fsx.{Claims.regional(scope).region}.{cdk.Aws.URL_SUFFIX}"
         source, path = f"{host}@tcp:/{mount.mount_name}", mount.mount_path
         commands += [f"mkdir -p {path}", f"until mount -t lustre -o relatime,flock {source} {path}; do sleep 10; done"]
     settings.add_commands(*commands)
@@ -124,15 +124,15 @@ def _target(reservation: str) -> dict[str, str]:
     return {name: reservation}
 
 
-def _efa_interfaces(machine: GpuInstanceType, security_group_ids: Sequence[str]) -> list[dict[str, Any]]:
-    """One interface per network card, as in AWS's samples; a first card that takes no EFA gets a plain one."""
+def _efa_interfaces(instance: GpuInstanceType, security_group_ids: Sequence[str]) -> list[dict[str, Any]]:
+    """Return an interface for each network card, as in AWS's samples. A first card without EFA gets a plain one."""
     return [
         {
             "NetworkCardIndex": card,
             "DeviceIndex": min(card, 1),
-            "InterfaceType": "efa" if card in machine.efa_cards else "interface",
+            "InterfaceType": "efa" if card in instance.efa_cards else "interface",
             "Groups": list(security_group_ids),
             "DeleteOnTermination": True,
         }
-        for card in sorted({0, *machine.efa_cards})
+        for card in sorted({0, *instance.efa_cards})
     ]

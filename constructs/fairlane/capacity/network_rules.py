@@ -1,4 +1,4 @@
-"""The rules for networks that machines with GPUs start in."""
+"""Rules of networks for GPU instances. Imports no aws_cdk."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -19,16 +19,23 @@ _ZONE_ID: Final = re.compile(r"[a-z]+\d-az\d+")
 _IDS: Final = {kind: re.compile(rf"{kind}-[0-9a-f]{{8}}(?:[0-9a-f]{{9}})?") for kind in ("vpc", "subnet", "sg")}
 
 
-def check_id(field: tuple[str | int, ...], kind: str, got: object, of: str) -> Iterator[Problem]:
-    """Checks the id of something in EC2, such as `vpc-0123456789abcdef0`; a token passes."""
-    yield from check_text(field, got, _IDS[kind].fullmatch, f"the id of {of}, such as {kind}-0123456789abcdef0")
+def check_id(field: tuple[str | int, ...], kind: str, got: object, noun: str) -> Iterator[Problem]:
+    """Check the id of an EC2 resource; a token passes.
+
+    Args:
+        field: Path to the id.
+        kind: Prefix of the id: vpc, subnet or sg.
+        got: Id that was given.
+        noun: Resource that has such an id, with its article, for the text of the problem.
+    """
+    yield from check_text(field, got, _IDS[kind].fullmatch, f"the id of {noun}, such as {kind}-0123456789abcdef0")
 
 
 def subnet_cidrs(cidr: str) -> tuple[list[str], list[str]]:
-    """Divides a network, for up to six Availability Zones: the blocks of their private and of their public subnets.
+    """Return the CIDR blocks of the private subnets, and those of the public subnets, of up to six Availability Zones.
 
-    A private subnet has an eighth of the addresses, as every network interface of a machine takes one, a public one a
-    sixty-fourth. No block depends on how many zones there are, so that a further zone moves none.
+    A private subnet has an eighth of the addresses, because each network interface of an instance takes an address. A
+    public subnet has a sixty-fourth. The blocks do not depend on the number of zones: a further zone moves no subnet.
     """
     *private, _, last = IPv4Network(cidr).subnets(prefixlen_diff=3)
     public = list(last.subnets(prefixlen_diff=3))[:MAX_AVAILABILITY_ZONES]
@@ -36,7 +43,7 @@ def subnet_cidrs(cidr: str) -> tuple[list[str], list[str]]:
 
 
 def endpoint_service(region: str, service: str) -> str:
-    """The name of a service for endpoints, which in China begins with `cn.` for some."""
+    """Return the service name of a VPC endpoint. Some names in China start with `cn.`."""
     prefix = "cn." if region.startswith("cn-") and service in _CHINESE else ""
     return f"{prefix}com.amazonaws.{region}.{service}"
 
@@ -44,32 +51,38 @@ def endpoint_service(region: str, service: str) -> str:
 def training_vpc_problems(
     *, cidr: str, availability_zones: int, availability_zone_ids: Sequence[str] | None, nat_gateways: int, region: str
 ) -> Iterator[Problem]:
-    """Yields every mistake of a network; arguments as for `TrainingVpc`."""
+    """Yield the problems of a network; for the arguments, see `TrainingVpc`."""
     if region.startswith(_OTHER_PARTITIONS):
-        allowed = "a Region of the partitions aws, aws-us-gov and aws-cn; elsewhere, a VPC of your own"
+        allowed = "a Region of the partitions aws, aws-us-gov and aws-cn; use an existing VPC in other Regions"
         yield Problem((), region, allowed)
     yield from _cidr_problems(cidr)
     yield from check_whole_number(("availability_zones",), availability_zones, 1, MAX_AVAILABILITY_ZONES)
     zones = availability_zones
     if availability_zone_ids is not None:
         field = ("availability_zone_ids",)
-        listed = list(check_list(field, availability_zone_ids, str, "ids of Availability Zones, such as use1-az4"))
-        yield from listed
-        if not listed:
+        list_problems = list(
+            check_list(field, availability_zone_ids, str, "ids of Availability Zones, such as use1-az4")
+        )
+        yield from list_problems
+        if not list_problems:
             zones = len(availability_zone_ids)
             if not 1 <= zones <= MAX_AVAILABILITY_ZONES:
-                yield Problem(field, f"{zones} zones", f"1 to {MAX_AVAILABILITY_ZONES} zones")
+                sentence = f"the list has {zones} Availability Zones: use 1 to {MAX_AVAILABILITY_ZONES}"
+                yield Problem.relation(field, sentence)
             for index, zone in enumerate(availability_zone_ids):
                 allowed = "the id of an Availability Zone, such as use1-az4, which is the same in every account"
                 yield from check_text((*field, index), zone, _ZONE_ID.fullmatch, allowed)
                 if zone in availability_zone_ids[:index]:
-                    yield Problem((*field, index), zone, "each zone once")
-    most = zones if isinstance(zones, int) and 1 <= zones <= MAX_AVAILABILITY_ZONES else MAX_AVAILABILITY_ZONES
-    yield from check_whole_number(("nat_gateways",), nat_gateways, 0, most, unit="NAT gateways, at most one in a zone")
+                    sentence = f"{zone} is listed twice: list each Availability Zone once"
+                    yield Problem.relation((*field, index), sentence)
+    highest = zones if isinstance(zones, int) and 1 <= zones <= MAX_AVAILABILITY_ZONES else MAX_AVAILABILITY_ZONES
+    yield from check_whole_number(
+        ("nat_gateways",), nat_gateways, 0, highest, unit="NAT gateways, at most one in a zone"
+    )
 
 
 def _cidr_problems(cidr: object) -> Iterator[Problem]:
-    allowed = f"a block of IPv4 addresses, /{_LARGEST} to /{_SMALLEST}, such as {DEFAULT_CIDR}"
+    allowed = f"an IPv4 CIDR block, /{_LARGEST} to /{_SMALLEST}, such as {DEFAULT_CIDR}"
     try:
         network = IPv4Network(cidr) if isinstance(cidr, str) and "/" in cidr else None
     except ValueError:
@@ -80,4 +93,5 @@ def _cidr_problems(cidr: object) -> Iterator[Problem]:
     if not network or not usable or str(network) != cidr or not _LARGEST <= network.prefixlen <= _SMALLEST:
         yield Problem(("cidr",), cidr, allowed)
     elif network.overlaps(_DOCKER):
-        yield Problem(("cidr",), cidr, f"a block apart from {_DOCKER}, which Docker uses on every machine")
+        allowed = f"an IPv4 CIDR block that does not overlap {_DOCKER}, which Docker uses on every instance"
+        yield Problem(("cidr",), cidr, allowed)

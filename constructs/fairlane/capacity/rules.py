@@ -1,4 +1,4 @@
-"""The rules of AWS Batch for compute environments of GPU machines."""
+"""Rules of AWS Batch for compute environments of GPU instances. Imports no aws_cdk."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from fairlane._internal.checks import check_choice, check_flag, check_tags, check_text, check_whole_number
+from fairlane._internal.checks import (
+    alternatives,
+    check_choice,
+    check_flag,
+    check_tags,
+    check_text,
+    check_whole_number,
+)
 from fairlane._internal.tokens import is_token
 from fairlane.capacity.efa_rules import efa_environment_problems
 from fairlane.capacity.lustre import LustreMount, lustre_problems
@@ -18,25 +25,25 @@ MAX_JOB_EXECUTION_TIMEOUT_MINUTES: Final = 7200
 MIN_ROOT_VOLUME_GIB: Final = 30
 MAX_ROOT_VOLUME_GIB: Final = 16384
 MAX_GPUS: Final = 100_000
-MAX_MACHINE_TAGS: Final = 40
+MAX_INSTANCE_TAGS: Final = 40
 
 _RESERVATION_ID: Final = re.compile(r"cr-[0-9a-f]{8,17}")
 _RESERVATION_GROUP: Final = re.compile(r"arn:[a-z-]+:resource-groups:[a-z0-9-]+:[0-9]{12}:group/[A-Za-z0-9._/-]+")
 
 
 class Purchase(StrEnum):
-    """How machines are bought."""
+    """Purchase option of instances."""
 
     ON_DEMAND = "ON_DEMAND"
-    """As needed, or out of a capacity reservation."""
+    """On-Demand Instances, with or without a capacity reservation."""
     SPOT = "SPOT"
-    """Cheaper, and taken back by EC2 with two minutes' notice."""
+    """Spot Instances, which are cheaper. EC2 can reclaim them with two minutes' notice."""
     CAPACITY_BLOCK = "CAPACITY_BLOCK"
-    """Reserved for a time that was paid for beforehand."""
+    """Instances of a capacity block, reserved and paid in advance for a period."""
 
 
 class AllocationStrategy(StrEnum):
-    """Which of its instance types Batch starts."""
+    """Strategy by which AWS Batch chooses among the instance types of a compute environment."""
 
     BEST_FIT = "BEST_FIT"
     BEST_FIT_PROGRESSIVE = "BEST_FIT_PROGRESSIVE"
@@ -62,22 +69,28 @@ class ComputeEnvironmentSpec:
     """GPU instances that AWS Batch starts when jobs wait and stops when none run.
 
     Args:
-        instance_types: EC2 instance types with NVIDIA GPUs, all of one architecture; one only with EFA or a capacity
-            block.
-        max_gpus: Most GPUs at a time; Batch may exceed it by one instance. At least those of the smallest instance.
-        max_vcpus: Most vCPUs at a time. Replaces `max_gpus`.
-        purchase: ON_DEMAND, SPOT or CAPACITY_BLOCK.
-        allocation_strategy: Instance types that Batch starts first. Default: BEST_FIT_PROGRESSIVE on demand,
-            SPOT_PRICE_CAPACITY_OPTIMIZED for Spot, and BEST_FIT, the only one, for a capacity block.
-        efa: Joins the instances by Elastic Fabric Adapter, for multi-node jobs.
-        capacity_reservation: Id of a capacity reservation or block, or ARN of a resource group of reservations.
-        root_volume_gib: Size of each instance's root volume, 30 to 16,384 GiB.
-        job_execution_timeout_minutes: Minutes that jobs may go on while an update replaces instances, 1 to 7,200.
-        container_insights: Has CloudWatch gather Container Insights, which are billed.
-        lustre: FSx for Lustre file systems that each instance mounts.
-        update_to_latest_image_version: Has an update bring AWS's newest machine image; then changes of sizes start new
-            instances, too.
-        tags: At most 40, for instances and volumes.
+        instance_types: EC2 instance types with NVIDIA GPUs, one or more, all of the same architecture. With EFA or a
+            capacity block, exactly one.
+        max_gpus: Maximum number of GPUs at a time, at least the GPUs of the smallest instance type, at most 100,000.
+            AWS Batch may exceed it by one instance. Either `max_gpus` or `max_vcpus` is required.
+        max_vcpus: Maximum number of vCPUs at a time, at least the vCPUs of the smallest instance type. Replaces
+            `max_gpus`. Default: derived from `max_gpus`.
+        purchase: Purchase option of the instances: ON_DEMAND, SPOT or CAPACITY_BLOCK. Default: ON_DEMAND.
+        allocation_strategy: Strategy by which AWS Batch chooses among the instance types. Default: BEST_FIT_PROGRESSIVE
+            for ON_DEMAND, SPOT_PRICE_CAPACITY_OPTIMIZED for SPOT, and BEST_FIT, the only choice, for CAPACITY_BLOCK.
+        efa: True to connect the instances by Elastic Fabric Adapter (EFA), for multi-node jobs. Default: False.
+        capacity_reservation: ID of a capacity reservation or a capacity block, or ARN of a resource group of capacity
+            reservations. Required for CAPACITY_BLOCK. Default: none.
+        root_volume_gib: Size of each instance's root volume in GiB, 30 to 16,384. Images need space there.
+            Default: 200.
+        job_execution_timeout_minutes: Number of minutes that jobs may continue while an update replaces their
+            instances, 1 to 7,200. Default: 1,440 (one day).
+        container_insights: True to collect CloudWatch Container Insights, which AWS bills as custom metrics.
+            Default: True.
+        lustre: FSx for Lustre file systems that each instance mounts, at most 10. Default: none.
+        update_to_latest_image_version: True if updates bring AWS's newest Amazon Machine Image (AMI) to the instances.
+            While True, changes of `max_gpus` or `max_vcpus` also start new instances. Default: False.
+        tags: Tags of the instances and their volumes, at most 40. Default: none.
     """
 
     instance_types: Sequence[str]
@@ -96,25 +109,25 @@ class ComputeEnvironmentSpec:
 
     @property
     def strategy(self) -> AllocationStrategy:
-        """Return the allocation strategy; by default one with which AWS updates the environment in place."""
+        """Allocation strategy. The default lets AWS update the environment in place, except for capacity blocks."""
         return self.allocation_strategy or _STRATEGIES[self.purchase][0]
 
     @property
     def vcpus(self) -> int:
-        """Return the most vCPUs at a time: so many that there are never more GPUs than `max_gpus`."""
+        """Maximum number of vCPUs at a time, at which the number of GPUs never exceeds `max_gpus`."""
         if self.max_vcpus:
             return self.max_vcpus
-        most = self.max_gpus or 0
+        max_gpus = self.max_gpus or 0
         instances = [instance for name in self.instance_types if (instance := gpu_instance_type(name))]
-        least = min(instance.vcpus for instance in instances if instance.gpus <= most)
-        return max(least, min(most * instance.vcpus // instance.gpus for instance in instances))
+        smallest = min(instance.vcpus for instance in instances if instance.gpus <= max_gpus)
+        return max(smallest, min(max_gpus * instance.vcpus // instance.gpus for instance in instances))
 
     def problems(self) -> Iterator[Problem]:
-        """Yield every value that AWS would refuse, and every instance type that could run no GPU job."""
+        """Yield the values that AWS would refuse, and the instance types that cannot run GPU jobs."""
         yield from _instance_type_problems(self.instance_types, self.efa, self.purchase)
         yield from _size_problems(self.instance_types, self.max_gpus, self.max_vcpus)
         if is_token(self.purchase):
-            yield Problem(("purchase",), self.purchase, "known at synth, as the template depends on it")
+            yield Problem(("purchase",), self.purchase, f"{alternatives(list(Purchase))}, known at synth")
         yield from check_choice(("purchase",), self.purchase, Purchase)
         if (
             self.allocation_strategy is not None
@@ -123,7 +136,7 @@ class ComputeEnvironmentSpec:
         ):
             allowed = _STRATEGIES[self.purchase]
             if self.allocation_strategy not in allowed:
-                words = f"{' or '.join(allowed)} with {self.purchase}"
+                words = f"{alternatives(allowed)} with {self.purchase}"
                 yield Problem(("allocation_strategy",), self.allocation_strategy, words)
         types = self.instance_types if _is_list(self.instance_types) else ()
         yield from efa_environment_problems(types, self.efa, spot=self.purchase == Purchase.SPOT)
@@ -141,12 +154,15 @@ class ComputeEnvironmentSpec:
         yield from check_flag(("container_insights",), self.container_insights)
         yield from lustre_problems(self.lustre)
         if not isinstance(self.update_to_latest_image_version, bool):
-            known = "True or False, known at synth"
-            yield Problem(("update_to_latest_image_version",), self.update_to_latest_image_version, known)
+            allowed = "True or False, known at synth"
+            yield Problem(("update_to_latest_image_version",), self.update_to_latest_image_version, allowed)
         yield from check_tags(self.tags)
-        if isinstance(self.tags, Mapping) and len(self.tags) > MAX_MACHINE_TAGS:
-            most = f"at most {MAX_MACHINE_TAGS}, as the CDK and AWS Batch add some, and EC2 takes 50"
-            yield Problem(("tags",), f"{len(self.tags)} tags", most)
+        if isinstance(self.tags, Mapping) and len(self.tags) > MAX_INSTANCE_TAGS:
+            sentence = (
+                f"{len(self.tags)} tags are too many: use at most {MAX_INSTANCE_TAGS}, because the CDK and AWS Batch "
+                "add their own tags, and EC2 allows 50"
+            )
+            yield Problem.relation(("tags",), sentence)
 
 
 def _is_list(instance_types: object) -> bool:
@@ -159,35 +175,43 @@ def _instance_type_problems(instance_types: Sequence[str], efa: bool, purchase: 
         return
     for index, name in enumerate(instance_types):
         yield from check_gpu_instance_type(("instance_types", index), name)
-        machine = gpu_instance_type(name) if isinstance(name, str) else None
-        if machine and purchase == Purchase.CAPACITY_BLOCK and not machine.capacity_block:
-            yield Problem(("instance_types", index), name, "a machine of which EC2 offers capacity blocks")
+        instance = gpu_instance_type(name) if isinstance(name, str) else None
+        if instance and purchase == Purchase.CAPACITY_BLOCK and not instance.capacity_block:
+            yield Problem(("instance_types", index), name, "an instance type that EC2 offers in capacity blocks")
         if instance_types.index(name) < index:
-            yield Problem(("instance_types", index), name, "each instance type once")
-    only_one = "efa" if efa is True else "CAPACITY_BLOCK" if purchase == Purchase.CAPACITY_BLOCK else None
-    if only_one and len(instance_types) > 1:
-        got = ", ".join(map(str, instance_types))
-        yield Problem(("instance_types",), got, f"one instance type with {only_one}, as its machines must be alike")
+            sentence = f"{name} is listed twice: list each instance type once"
+            yield Problem.relation(("instance_types", index), sentence)
+    feature = "EFA" if efa is True else "a capacity block" if purchase == Purchase.CAPACITY_BLOCK else None
+    if feature and len(instance_types) > 1:
+        names = ", ".join(map(str, instance_types))
+        sentence = f"{feature} requires instances of one type, but the list has {names}: list one instance type"
+        yield Problem.relation(("instance_types",), sentence)
 
 
 def _size_problems(instance_types: Sequence[str], max_gpus: int | None, max_vcpus: int | None) -> Iterator[Problem]:
-    if (max_gpus is None) == (max_vcpus is None):
-        got = None if max_gpus is None else "both max_gpus and max_vcpus"
-        yield Problem(("max_gpus",), got, "either max_gpus or max_vcpus")
-    listed = instance_types if _is_list(instance_types) else ()
-    usable = [name for name in listed if not any(check_gpu_instance_type((), name))]
-    machines = [gpu_instance_type(name) for name in usable]
-    smallest = min((machine.gpus for machine in machines if machine and machine.gpus), default=1)
+    if max_gpus is None and max_vcpus is None:
+        yield Problem(("max_gpus",), None, "either max_gpus or max_vcpus")
+    if max_gpus is not None and max_vcpus is not None:
+        yield Problem.relation(("max_gpus",), "max_gpus and max_vcpus exclude each other: remove one of them")
+    candidates = instance_types if _is_list(instance_types) else ()
+    usable = [name for name in candidates if not any(check_gpu_instance_type((), name))]
+    instances = [gpu_instance_type(name) for name in usable]
+    smallest = min((instance.gpus for instance in instances if instance and instance.gpus), default=1)
     if max_gpus is not None:
-        if is_token(max_gpus) or None in machines:
-            unknown = ", ".join(name for name in usable if gpu_instance_type(name) is None) or "the number"
-            allowed = f"max_vcpus instead, as {unknown} is not known: check how it is written"
-            yield Problem(("max_gpus",), max_gpus, allowed)
+        if None in instances:
+            unknown = ", ".join(name for name in usable if gpu_instance_type(name) is None)
+            sentence = (
+                f"Fairlane's catalog has no number of GPUs for {unknown}: "
+                "check the spelling, or use max_vcpus instead of max_gpus"
+            )
+            yield Problem.relation(("max_gpus",), sentence)
+        elif is_token(max_gpus):
+            yield Problem(("max_gpus",), max_gpus, "a whole number of GPUs, known at synth; max_vcpus can be a token")
         else:
             yield from check_whole_number(("max_gpus",), max_gpus, smallest, MAX_GPUS, unit="GPUs")
     if max_vcpus is not None:
-        least = min((machine.vcpus for machine in machines if machine), default=1)
-        yield from check_whole_number(("max_vcpus",), max_vcpus, least, unit="vCPUs")
+        smallest = min((instance.vcpus for instance in instances if instance), default=1)
+        yield from check_whole_number(("max_vcpus",), max_vcpus, smallest, unit="vCPUs")
 
 
 def _reservation_problems(purchase: Purchase, reservation: str | None) -> Iterator[Problem]:
@@ -196,11 +220,12 @@ def _reservation_problems(purchase: Purchase, reservation: str | None) -> Iterat
             yield Problem(("capacity_reservation",), None, "the id of the capacity block, such as cr-0123456789abcdef0")
         return
     if purchase == Purchase.SPOT:
-        yield Problem(("capacity_reservation",), reservation, "no reservation with SPOT")
+        sentence = "Spot cannot use a capacity reservation: use ON_DEMAND, or remove capacity_reservation"
+        yield Problem.relation(("capacity_reservation",), sentence)
     if purchase == Purchase.CAPACITY_BLOCK:
-        allowed = "the id of a capacity block, as AWS takes none into a resource group"
+        allowed = "the id of a capacity block, because a resource group cannot contain capacity blocks"
         yield from check_text(("capacity_reservation",), reservation, _RESERVATION_ID.fullmatch, allowed)
         return
-    allowed = "the id of a capacity reservation, or the ARN of a resource group of such"
-    either = lambda text: _RESERVATION_ID.fullmatch(text) or _RESERVATION_GROUP.fullmatch(text)  # noqa: E731
-    yield from check_text(("capacity_reservation",), reservation, either, allowed)
+    allowed = "the id of a capacity reservation, or the ARN of a resource group of capacity reservations"
+    matches = lambda text: _RESERVATION_ID.fullmatch(text) or _RESERVATION_GROUP.fullmatch(text)  # noqa: E731
+    yield from check_text(("capacity_reservation",), reservation, matches, allowed)

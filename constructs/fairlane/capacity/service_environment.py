@@ -1,4 +1,4 @@
-"""Where SageMaker training jobs run: a service environment and its capacity limits."""
+"""Service environments for SageMaker training jobs, with their capacity limits."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
@@ -16,15 +16,16 @@ from fairlane.scheduling import Capacity, State
 from fairlane.scheduling.capacity import capacity_limits, check_capacity, is_instance_type
 
 SERVICE_ENVIRONMENT: Final = "service environment"
-"""What names of service environments are claimed as."""
+"""Kind of the claims on names of service environments."""
 
 
 class ServiceEnvironmentBase(Construct):
-    """A service environment, made here or elsewhere.
+    """Service environment, created in the app or imported.
 
     Attributes:
-        service_environment_arn: its ARN.
-        capacity_limits: instances by capacity unit; None for an imported one, whose limits are not known.
+        service_environment_arn: ARN of the service environment.
+        capacity_limits: Number of instances by capacity unit. None if the service environment is imported, because its
+            limits are unknown.
     """
 
     service_environment_arn: str
@@ -32,28 +33,32 @@ class ServiceEnvironmentBase(Construct):
 
 
 class ServiceEnvironment(ServiceEnvironmentBase):
-    """A limit on the instances that the SageMaker training jobs of one or several queues use at a time.
+    """Limit on the number of instances that the SageMaker training jobs of one or more queues use at a time.
 
-    It reserves no instances: SageMaker starts them when a job does, up to the account's own service quotas.
+    The service environment reserves no instances: SageMaker starts instances when a job starts, up to the service
+    quotas of the account.
 
-    Updates: capacity, state and tags in place; lower limits stop no job that runs. Another name replaces it.
-    Between counting instances and counting instance types there is no way back or forth; make another one.
+    Updates: capacity, state and tags in place; a lower limit stops no running job. A new name replaces the service
+    environment. AWS does not allow a change between a limit for all instance types and limits by instance type: create
+    a new service environment instead.
     Sources: `CreateServiceEnvironment` in the Batch API, "Service quotas" in the user guide.
 
     Args:
-        scope: where it goes in the app.
-        construct_id: its id there.
-        capacity: the most instances in use at a time, 1 or more: a number, whatever their type, for `Fifo` and
-            `FairShare`; or a number for each of one to five `ml.*` types, for `QuotaManagement`.
-        service_environment_name: 1 to 128 characters of A-Z, a-z, 0-9, - and _; by default CloudFormation makes one.
-        state: a disabled one starts no jobs.
-        tags: at most 50.
+        scope: Scope of the construct.
+        construct_id: Id of the construct.
+        capacity: Maximum number of instances at a time, 1 or more. Either one number for all instance types, for `Fifo`
+            and `FairShare`, or a mapping of 1 to 5 `ml.*` instance types to numbers, for `QuotaManagement`.
+        service_environment_name: Name of the service environment, 1 to 128 characters of A-Z, a-z, 0-9, - and _.
+            Default: a name that CloudFormation generates.
+        state: State of the service environment. A disabled service environment starts no jobs. Default:
+            `State.ENABLED`.
+        tags: Tags of the service environment, at most 50. Default: none.
 
     Attributes:
-        service_environment: the underlying resource.
+        service_environment: Underlying L1 resource.
 
     Raises:
-        ConfigurationError: with every value that AWS would refuse.
+        ConfigurationError: If AWS would refuse a value.
     """
 
     def __init__(
@@ -66,7 +71,7 @@ class ServiceEnvironment(ServiceEnvironmentBase):
         state: State = State.ENABLED,
         tags: Mapping[str, str] | None = None,
     ) -> None:
-        claims = Claims.at(scope)
+        claims = Claims.regional(scope)
         problems = list(_problems(claims, capacity, service_environment_name, state, tags))
         if problems:
             raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)
@@ -96,7 +101,7 @@ class ServiceEnvironment(ServiceEnvironmentBase):
     def from_service_environment_arn(
         scope: Construct, construct_id: str, service_environment_arn: str
     ) -> ServiceEnvironmentBase:
-        """Takes a service environment that exists; its capacity is not known, so nothing is checked against it."""
+        """Import a service environment by its ARN. Its capacity is unknown, so shares are not checked against it."""
         return _ImportedServiceEnvironment(scope, construct_id, service_environment_arn)
 
 
@@ -108,12 +113,13 @@ class _ImportedServiceEnvironment(ServiceEnvironmentBase):
 
 
 def warn_of_unknown_instance_types(scope: Construct, units: Iterable[str]) -> None:
-    """Warns of `ml.*` types that SageMaker training was not known to have when this release was made."""
+    """Warn about `ml.*` instance types that are not in this release's list of SageMaker training instance types."""
     for unit in units:
         if is_instance_type(unit) and unit not in training_instance_types():
             Annotations.of(scope).add_warning_v2(
                 "fairlane:ServiceEnvironment.unknownInstanceType",
-                f"{unit} is no instance type that SageMaker training is known to have: jobs may wait for it for ever",
+                f"{unit} is not in the list of SageMaker training instance types: check the name, because jobs wait "
+                "forever for an instance type that does not exist",
             )
 
 

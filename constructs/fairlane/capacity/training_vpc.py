@@ -1,4 +1,4 @@
-"""A network for machines with GPUs that keeps them off the Internet."""
+"""VPC for GPU instances, without access from or to the Internet by default."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -15,8 +15,8 @@ from fairlane.capacity.network_rules import DEFAULT_CIDR, endpoint_service, subn
 from fairlane.errors import ConfigurationError
 
 _HTTPS: Final = 443
-_ANYWHERE: Final = "0.0.0.0/0"
-_A_MONTH: Final = 30
+_ALL_ADDRESSES: Final = "0.0.0.0/0"
+_LOG_RETENTION_DAYS: Final = 30
 _SERVICES: Final = {
     "Ecs": "ecs",
     "EcsAgent": "ecs-agent",
@@ -31,42 +31,45 @@ _SERVICES: Final = {
 
 
 class TrainingVpc(Construct):
-    """A VPC of private subnets, with endpoints for all that the machines and their jobs call of AWS.
+    """VPC with private subnets, and with VPC endpoints for all AWS services that the instances and their jobs call.
 
-    Without NAT gateways nothing in it reaches the Internet or is reached from there: images come from Amazon ECR, data
-    from S3, both of the same Region. There are interface endpoints for ECS (its API, agent and telemetry), ECR,
-    CloudWatch (metrics and logs), Secrets Manager and STS, which are billed by the hour and zone, and a gateway
-    endpoint for S3, which is free. The endpoints share one security group, which lets in HTTPS from the VPC. A flow log
-    of all traffic is kept for a month, and outlives the VPC. The VPC's default security group stays as AWS makes it: it
-    lets itself in and everything out, and AWS gives it to multi-node jobs with EFA.
+    Without NAT gateways, the VPC has no traffic to or from the Internet: images come from Amazon ECR, and data from S3,
+    both in the same Region. The VPC has interface endpoints for ECS (API, agent and telemetry), ECR, CloudWatch
+    (metrics and logs), Secrets Manager and STS, which AWS bills by the hour and zone. The gateway endpoint for S3 is
+    free. The endpoints share one security group, which allows HTTPS from the VPC. A flow log records all traffic. Its
+    log group keeps the records for 30 days and outlives the VPC. The VPC's default security group keeps its rules: it
+    allows all traffic from itself and all outbound traffic, and AWS gives it to multi-node jobs with EFA.
 
-    Nothing is looked up in an account, as `aws_ec2.Vpc` does for its zones: zones are the first that the account has in
-    the Region at deployment, or those whose ids are given. It knows the partitions aws, aws-us-gov and aws-cn; in China
-    it needs a stack with a Region.
+    The construct looks up nothing in an account, unlike `aws_ec2.Vpc`, which looks up Availability Zones. The zones are
+    the first zones of the account in the Region at deployment, or the zones with the given ids. The construct supports
+    the partitions aws, aws-us-gov and aws-cn. In China it requires a stack with a Region.
 
-    Updates: further zones at the end, and NAT gateways, in place, without moving what is there. Zones in another order,
-    ids instead of a number, or another `cidr` are refused at deployment, as CloudFormation makes new subnets beside the
-    old ones: make a new network under another construct id and with another `cidr`.
+    Updates: further zones at the end of the list, and NAT gateways, in place, without moving existing subnets. A new
+    order of zones, ids instead of a number, or a new `cidr` fails at deployment, because CloudFormation creates the new
+    subnets beside the old ones: create a new network with a new construct id and a new `cidr` instead.
     Sources: "Amazon ECS interface VPC endpoints" in the ECS developer guide; "VPC CIDR blocks" in the VPC user guide.
 
     Args:
-        scope: where it goes in the app.
-        construct_id: its id there.
-        cidr: its IPv4 addresses, /16 to /22; an eighth of them in each private subnet.
-        availability_zones: how many, 1 to 6.
-        availability_zone_ids: instead, which, by ids such as `use1-az4`, the same in every account. Machines with EFA
-            start in the first: name the zone that has their instance type, or their reservation.
-        nat_gateways: how many ways out to the Internet, each in a zone of its own; 0 for none.
+        scope: Scope of the construct.
+        construct_id: Id of the construct.
+        cidr: IPv4 CIDR block of the VPC, /16 to /22. Each private subnet has an eighth of the addresses. Default:
+            10.0.0.0/16.
+        availability_zones: Number of Availability Zones, 1 to 6. Default: 2.
+        availability_zone_ids: IDs of 1 to 6 Availability Zones, for example `use1-az4`, which are the same in every
+            account. Replaces `availability_zones`. Instances with EFA start in the first zone: list the zone with their
+            instance type or reservation first. Default: none.
+        nat_gateways: Number of NAT gateways for access to the Internet, 0 to the number of zones, each in its own zone.
+            Default: 0.
 
     Attributes:
-        resource: the underlying resource.
-        vpc_id: its id.
-        subnet_ids: those of the private subnets.
-        nat_gateways: as given.
-        endpoint_security_group: that of the endpoints.
+        resource: Underlying L1 resource.
+        vpc_id: ID of the VPC.
+        subnet_ids: IDs of the private subnets.
+        nat_gateways: Number of NAT gateways, as given.
+        endpoint_security_group: Security group of the endpoints.
 
     Raises:
-        ConfigurationError: With every address block, zone and gateway that Amazon EC2 would refuse.
+        ConfigurationError: If Amazon EC2 would refuse the CIDR block, a zone or the number of NAT gateways.
     """
 
     def __init__(
@@ -79,7 +82,7 @@ class TrainingVpc(Construct):
         availability_zone_ids: Sequence[str] | None = None,
         nat_gateways: int = 0,
     ) -> None:
-        region = Claims.at(scope).region
+        region = Claims.regional(scope).region
         problems = list(
             training_vpc_problems(
                 cidr=cidr,
@@ -101,20 +104,20 @@ class TrainingVpc(Construct):
         self._region = region
         self._zones = [*(availability_zone_ids or range(availability_zones))]
         private_blocks, public_blocks = subnet_cidrs(cidr)
-        made = [
+        private_subnets = [
             self._subnet(f"Private{number}", zone, block)
             for number, (zone, block) in enumerate(zip(self._zones, private_blocks, strict=False), start=1)
         ]
-        self.subnet_ids = [subnet for subnet, _ in made]
-        self._route_table_ids = [table for _, table in made]
+        self.subnet_ids = [subnet for subnet, _ in private_subnets]
+        self._route_table_ids = [table for _, table in private_subnets]
         if nat_gateways:
-            self._lead_out(public_blocks[:nat_gateways])
+            self._add_nat_gateways(public_blocks[:nat_gateways])
         self.endpoint_security_group = self._add_endpoints()
         self._add_flow_log()
 
     @cached_property
     def vpc(self) -> ec2.IVpc:
-        """The network, for constructs of the CDK."""
+        """VPC as an `IVpc`, for other constructs."""
         return ec2.Vpc.from_vpc_attributes(
             self,
             "Vpc",
@@ -126,7 +129,7 @@ class TrainingVpc(Construct):
         )
 
     def _subnet(self, name: str, zone: str | int, block: str) -> tuple[str, str]:
-        """Makes a subnet with its route table, in a zone by its id or in the account's n-th."""
+        """Create a subnet with a route table, in the zone with an id or in the zone with an index in the account."""
         subnet = ec2.CfnSubnet(
             self,
             name,
@@ -140,10 +143,10 @@ class TrainingVpc(Construct):
         ec2.CfnSubnetRouteTableAssociation(self, association, subnet_id=subnet.ref, route_table_id=table.ref)
         return subnet.ref, table.ref
 
-    def _lead_out(self, blocks: Sequence[str]) -> None:
-        """Gives the subnets a way out by NAT gateways in public subnets: each its zone's, or another's."""
+    def _add_nat_gateways(self, blocks: Sequence[str]) -> None:
+        """Add NAT gateways in public subnets. A private subnet uses the gateway of its own zone or of another zone."""
         internet = ec2.CfnInternetGateway(self, "InternetGateway").ref
-        attached = ec2.CfnVPCGatewayAttachment(
+        attachment = ec2.CfnVPCGatewayAttachment(
             self, "InternetGatewayAttachment", vpc_id=self.vpc_id, internet_gateway_id=internet
         )
         gateways = []
@@ -151,8 +154,8 @@ class TrainingVpc(Construct):
             subnet, table = self._subnet(f"Public{number}", zone, block)
             route = self._route(f"Public{number}Route", table, gateway_id=internet)
             address = ec2.CfnEIP(self, f"Address{number}", domain="vpc")
-            address.add_dependency(attached)
-            route.add_dependency(attached)
+            address.add_dependency(attachment)
+            route.add_dependency(attachment)
             gateway = ec2.CfnNatGateway(
                 self, f"NatGateway{number}", subnet_id=subnet, allocation_id=address.attr_allocation_id
             )
@@ -168,7 +171,7 @@ class TrainingVpc(Construct):
             self,
             name,
             route_table_id=table,
-            destination_cidr_block=_ANYWHERE,
+            destination_cidr_block=_ALL_ADDRESSES,
             gateway_id=gateway_id,
             nat_gateway_id=nat_gateway_id,
         )
@@ -177,9 +180,13 @@ class TrainingVpc(Construct):
         https = ec2.CfnSecurityGroup.IngressProperty(
             cidr_ip=self._cidr, ip_protocol="tcp", from_port=_HTTPS, to_port=_HTTPS, description="HTTPS from the VPC"
         )
-        # Without any rule, CloudFormation would allow all.
-        nowhere = ec2.CfnSecurityGroup.EgressProperty(
-            cidr_ip="255.255.255.255/32", ip_protocol="icmp", from_port=252, to_port=86, description="Nothing goes out"
+        # Without a rule, CloudFormation allows all outbound traffic.
+        no_egress = ec2.CfnSecurityGroup.EgressProperty(
+            cidr_ip="255.255.255.255/32",
+            ip_protocol="icmp",
+            from_port=252,
+            to_port=86,
+            description="No outbound traffic",
         )
         group = ec2.CfnSecurityGroup(
             self,
@@ -187,7 +194,7 @@ class TrainingVpc(Construct):
             vpc_id=self.vpc_id,
             group_description="Endpoints of AWS services",
             security_group_ingress=[https],
-            security_group_egress=[nowhere],
+            security_group_egress=[no_egress],
         )
         for name, service in _SERVICES.items():
             ec2.CfnVPCEndpoint(
@@ -211,7 +218,7 @@ class TrainingVpc(Construct):
         return group
 
     def _add_flow_log(self) -> None:
-        log_group = logs.CfnLogGroup(self, "FlowLogGroup", retention_in_days=_A_MONTH)
+        log_group = logs.CfnLogGroup(self, "FlowLogGroup", retention_in_days=_LOG_RETENTION_DAYS)
         log_group.apply_removal_policy(RemovalPolicy.RETAIN)
         actions = ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
         write = {"Effect": "Allow", "Action": actions, "Resource": log_group.attr_arn}

@@ -1,4 +1,4 @@
-"""Instance types: GPUs, vCPUs, memory and EFA interfaces. Imports no aws_cdk."""
+"""Catalog of instance types, with their GPUs, vCPUs, memory and EFA interfaces. Imports no aws_cdk."""
 
 from fairlane._internal.lazy import attach
 

@@ -1,4 +1,6 @@
-"""Prints the data of GPU instance types, made from a `DescribeInstanceTypes` answer: one file per page, or all in one.
+"""Command that prints the data file of GPU instance types, from the JSON output of `DescribeInstanceTypes`.
+
+The arguments are files, for example one file per page.
 
 aws ec2 describe-instance-types --output json > answer.json
 python -m fairlane.catalog answer.json > constructs/fairlane/catalog/gpu_instance_types.json

@@ -1,4 +1,4 @@
-"""Makes the data file of GPU instance types from what EC2 says of them."""
+"""Generator of the data file of GPU instance types, from the output of EC2's `DescribeInstanceTypes`."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -6,10 +6,10 @@ from typing import Any
 
 
 def gpu_rows(instance_types: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Takes what Fairlane needs out of the items of a `DescribeInstanceTypes` answer: one row per NVIDIA GPU type.
+    """Return one row for each instance type with NVIDIA GPUs, sorted by name.
 
     Args:
-        instance_types: the answer's `InstanceTypes`, of all its pages.
+        instance_types: Items of `InstanceTypes` in the output of `DescribeInstanceTypes`, from all pages.
     """
     return sorted(
         (
@@ -22,7 +22,7 @@ def gpu_rows(instance_types: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]
 
 
 def as_json(rows: Iterable[Mapping[str, Any]]) -> str:
-    """Writes one row per line, so that a change can be read."""
+    """Return the rows as JSON, one row per line, so that a diff shows the changed rows."""
     return "[\n" + ",\n".join(f"  {json.dumps(row)}" for row in rows) + "\n]\n"
 
 

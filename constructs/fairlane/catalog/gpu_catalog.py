@@ -1,4 +1,4 @@
-"""The GPU machines of EC2: what each has, which AWS Batch can use, and a search by what one needs."""
+"""Catalog of EC2 GPU instance types, the rules of AWS Batch for them, and a search."""
 
 import json
 import re
@@ -16,10 +16,10 @@ from fairlane.errors import Path, Problem
 _INSTANCE_TYPE: Final = re.compile(r"(?P<family>[a-z][a-z0-9-]*)\.[a-z0-9-]+")
 _REFUSED: Final = (
     (r"p2|p3|p3dn|g3|g3s", "GPUs that the Amazon Linux 2023 image does not support"),
-    (r"g4ad", "AMD GPUs, and Batch schedules NVIDIA GPUs only"),
-    (r"(trn|inf|dl)\d.*", "accelerators that are no GPUs, and Batch schedules NVIDIA GPUs only"),
-    (r"g6f|gr6f", "fractions of a GPU, and Batch schedules whole ones only"),
-    (r"g5g|p6e-gb200", "arm64 processors, for which AWS Batch has no GPU image"),
+    (r"g4ad", "AMD GPUs, but AWS Batch schedules NVIDIA GPUs only"),
+    (r"(trn|inf|dl)\d.*", "accelerators instead of GPUs, but AWS Batch schedules NVIDIA GPUs only"),
+    (r"g6f|gr6f", "fractions of a GPU, but AWS Batch schedules whole GPUs only"),
+    (r"g5g|p6e-gb200", "arm64 processors, but AWS Batch has no GPU image for arm64"),
 )
 _UNVERIFIED: Final = ("g7", "g7e")
 _GPUS_NOT_IN_DATA: Final = MappingProxyType(
@@ -37,19 +37,19 @@ _GPUS_NOT_IN_DATA: Final = MappingProxyType(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GpuInstanceType:
-    """A machine with NVIDIA GPUs, as EC2 describes it.
+    """EC2 instance type with NVIDIA GPUs, as EC2 describes it.
 
     Attributes:
-        instance_type: its name, such as `p5.48xlarge`.
-        gpus: how many it has; 0 for a fraction of one.
-        gpu_model: such as H100.
-        gpu_memory_mib: the memory of each GPU.
-        vcpus: its virtual CPUs.
-        memory_mib: its nominal memory; a job cannot have all of it, see `usable_memory_mib`.
-        efa_cards: the indices of the network cards that take an EFA interface; empty without EFA.
-        network_cards: how many network cards it has.
-        architecture: `x86_64` or `arm64`.
-        capacity_block: whether EC2 offers capacity blocks of it.
+        instance_type: Name of the instance type, for example `p5.48xlarge`.
+        gpus: Number of GPUs. 0 if the instance type has a fraction of a GPU.
+        gpu_model: Model of the GPUs, for example H100.
+        gpu_memory_mib: Memory of each GPU in MiB.
+        vcpus: Number of vCPUs.
+        memory_mib: Nominal memory in MiB. For the memory that jobs can use, see `usable_memory_mib`.
+        efa_cards: Indices of the network cards that support an EFA interface. Empty without EFA.
+        network_cards: Number of network cards.
+        architecture: Processor architecture, `x86_64` or `arm64`.
+        capacity_block: True if EC2 offers the instance type in capacity blocks.
     """
 
     instance_type: str
@@ -65,78 +65,83 @@ class GpuInstanceType:
 
     @property
     def usable_memory_mib(self) -> int:
-        """What jobs can have of the memory: 96 % less 256 MiB.
+        """Memory that jobs can use, in MiB: 96 % of the nominal memory, minus 256 MiB.
 
-        This is Fairlane's own model of what the kernel, the ECS agent and Docker keep; AWS publishes no figure.
+        The formula is Fairlane's own model. It leaves memory for the kernel, the ECS agent and Docker. AWS publishes no
+        figure.
         """
         return self.memory_mib * 96 // 100 - 256
 
 
 @cache
-def _known() -> dict[str, GpuInstanceType]:
+def _catalog() -> dict[str, GpuInstanceType]:
     rows = json.loads(files(__package__).joinpath("gpu_instance_types.json").read_text())
-    machines = (GpuInstanceType(**{**row, "efa_cards": tuple(row["efa_cards"])}) for row in rows)
-    return {machine.instance_type: machine for machine in machines}
+    instances = (GpuInstanceType(**{**row, "efa_cards": tuple(row["efa_cards"])}) for row in rows)
+    return {instance.instance_type: instance for instance in instances}
 
 
 def gpu_instance_type(name: str) -> GpuInstanceType | None:
-    """Looks a machine up by its name; None if EC2 did not have it when this release was made, or it has no GPU."""
-    return _known().get(name)
+    """Return an instance type by its name, or None if it has no GPU or is newer than this release."""
+    return _catalog().get(name)
 
 
 def gpu_instance_types(
     *, gpu_model: str | None = None, gpus: int | None = None, gpu_memory_mib: int = 0, memory_mib: int = 0
 ) -> list[GpuInstanceType]:
-    """Finds the machines that AWS Batch can use, those with the fewest GPUs and the least memory first.
+    """Return the GPU instance types that AWS Batch can use, sorted by number of GPUs, memory, vCPUs and name.
 
     Args:
-        gpu_model: such as `"A100"`, in either case; any by default.
-        gpus: how many GPUs exactly; any number by default.
-        gpu_memory_mib: the least memory of each GPU.
-        memory_mib: the least memory of the machine.
+        gpu_model: Model of the GPUs, for example `"A100"`, in upper or lower case. Default: all models.
+        gpus: Exact number of GPUs. Default: all numbers.
+        gpu_memory_mib: Lowest memory of each GPU in MiB. Default: 0.
+        memory_mib: Lowest nominal memory of the instance type in MiB. Default: 0.
     """
-    found = [
-        machine
-        for machine in _known().values()
-        if not any(check_gpu_instance_type((), machine.instance_type))
-        and (gpu_model is None or machine.gpu_model.lower() == gpu_model.lower())
-        and (gpus is None or machine.gpus == gpus)
-        and machine.gpu_memory_mib >= gpu_memory_mib
-        and machine.memory_mib >= memory_mib
+    matches = [
+        instance
+        for instance in _catalog().values()
+        if not any(check_gpu_instance_type((), instance.instance_type))
+        and (gpu_model is None or instance.gpu_model.lower() == gpu_model.lower())
+        and (gpus is None or instance.gpus == gpus)
+        and instance.gpu_memory_mib >= gpu_memory_mib
+        and instance.memory_mib >= memory_mib
     ]
-    return sorted(found, key=lambda machine: (machine.gpus, machine.memory_mib, machine.vcpus, machine.instance_type))
+    return sorted(matches, key=lambda match: (match.gpus, match.memory_mib, match.vcpus, match.instance_type))
 
 
 def check_gpu_instance_type(field: Path, name: object) -> Iterator[Problem]:
-    """Checks that a machine may run GPU jobs on AWS Batch, by its family: an unknown one of a good family passes."""
+    """Check that AWS Batch can run GPU jobs on the family of an instance type; a token passes.
+
+    The check passes for an instance type of such a family that is not in the catalog.
+    """
     if is_token(name):
         return
     match = _INSTANCE_TYPE.fullmatch(name) if isinstance(name, str) else None
     if match is None:
         yield Problem(field, name, "an EC2 instance type such as g5.12xlarge")
         return
-    for pattern, why in _REFUSED:
+    for pattern, reason in _REFUSED:
         if re.fullmatch(pattern, match["family"]):
-            yield Problem(field, name, f"a machine such as g5.12xlarge: {match['family']} has {why}")
+            yield Problem(field, name, f"an instance type such as g5.12xlarge: {match['family']} has {reason}")
             return
     if match["family"][0] not in "gp":
-        yield Problem(field, name, "a machine with NVIDIA GPUs, of the families g4dn, g5, g6, g6e, gr6, p4d, p5 or p6")
+        allowed = "an instance type with NVIDIA GPUs, of the families g4dn, g5, g6, g6e, gr6, p4d, p5 or p6"
+        yield Problem(field, name, allowed)
 
 
 def is_unverified(name: str) -> bool:
-    """Tells whether a machine is unknown here, or of a family that AWS's documentation for Batch does not name yet."""
-    return name not in _known() or name.partition(".")[0] in _UNVERIFIED
+    """Return True if an instance type is not in the catalog, or if the documentation of AWS Batch lacks its family."""
+    return name not in _catalog() or name.partition(".")[0] in _UNVERIFIED
 
 
 def training_gpus(instance_type: str) -> int | None:
-    """How many GPUs a SageMaker instance type has: 0 without any, None for a type that is not known.
+    """Return the number of GPUs of a SageMaker instance type, 0 if it has no GPUs, or None if it is unknown.
 
     Args:
-        instance_type: such as `ml.p4d.24xlarge`.
+        instance_type: Name of the instance type, for example `ml.p4d.24xlarge`.
     """
     name = instance_type.removeprefix("ml.")
-    if name in _known():
-        return _known()[name].gpus
+    if name in _catalog():
+        return _catalog()[name].gpus
     if name in _GPUS_NOT_IN_DATA:
         return _GPUS_NOT_IN_DATA[name]
     return 0 if instance_type in training_instance_types() and not re.match(r"[gp]\d", name) else None

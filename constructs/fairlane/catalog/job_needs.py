@@ -1,4 +1,4 @@
-"""What a GPU job needs, and what a machine lacks for it."""
+"""Resources that GPU jobs need, and comparison with instance types."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -8,14 +8,14 @@ from fairlane.catalog.gpu_catalog import GpuInstanceType
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobNeeds:
-    """What a job, or one node of a multi-node job, takes of a machine.
+    """Resources of an instance that a job, or one node of a multi-node job, needs.
 
     Args:
-        gpus: whole GPUs, 1 or more.
-        vcpus: virtual CPUs.
-        memory_mib: memory, shared memory included.
-        efa: EFA interfaces, 0 for none.
-        architecture: of its image, `x86_64` or `arm64`.
+        gpus: Number of whole GPUs, 1 or more.
+        vcpus: Number of vCPUs.
+        memory_mib: Memory in MiB, including shared memory.
+        efa: Number of EFA interfaces. Default: 0.
+        architecture: Processor architecture of the image, `x86_64` or `arm64`. Default: `x86_64`.
     """
 
     gpus: int
@@ -25,46 +25,49 @@ class JobNeeds:
     architecture: str = "x86_64"
 
     @classmethod
-    def part_of(cls, machine: GpuInstanceType, gpus: int, *, efa: bool = False) -> "JobNeeds":
-        """The part of a machine that belongs to some of its GPUs, so that as many such jobs fit as it has GPUs for.
+    def part_of(cls, instance: GpuInstanceType, gpus: int, *, efa: bool = False) -> "JobNeeds":
+        """Return the share of an instance type's vCPUs and memory for a number of GPUs.
+
+        An instance has room for as many of these jobs as it has GPUs for.
 
         Args:
-            machine: which machine.
-            gpus: 1 to as many as it has.
-            efa: whether the job takes the machine's EFA interfaces.
+            instance: Instance type.
+            gpus: Number of GPUs, 1 to the number of the instance type.
+            efa: True if the job uses all EFA interfaces of the instance. Default: False.
         """
         return cls(
             gpus=gpus,
-            vcpus=max(1, machine.vcpus * gpus // machine.gpus),
-            memory_mib=machine.usable_memory_mib * gpus // machine.gpus,
-            efa=len(machine.efa_cards) if efa else 0,
-            architecture=machine.architecture,
+            vcpus=max(1, instance.vcpus * gpus // instance.gpus),
+            memory_mib=instance.usable_memory_mib * gpus // instance.gpus,
+            efa=len(instance.efa_cards) if efa else 0,
+            architecture=instance.architecture,
         )
 
 
-def shortcomings(needs: JobNeeds, machine: GpuInstanceType) -> Iterator[str]:
-    """Yields, in people's words, everything that a machine lacks for a job; nothing if the job fits."""
-    if needs.architecture != machine.architecture:
-        yield f"it is {machine.architecture}, the job {needs.architecture}"
-    if needs.gpus > machine.gpus:
-        yield f"it has {machine.gpus} GPUs of {needs.gpus}"
-    if needs.vcpus > machine.vcpus:
-        yield f"it has {machine.vcpus} vCPUs of {needs.vcpus}"
-    if needs.memory_mib > machine.usable_memory_mib:
-        yield f"it has {machine.usable_memory_mib} MiB of usable memory of {needs.memory_mib}"
-    if needs.efa > len(machine.efa_cards):
-        yield f"it has {len(machine.efa_cards)} EFA interfaces of {needs.efa}"
+def shortcomings(needs: JobNeeds, instance: GpuInstanceType) -> Iterator[str]:
+    """Yield the resources that an instance type has too few of for a job, for example "4 of 8 GPUs"."""
+    if needs.architecture != instance.architecture:
+        yield f"the architecture {instance.architecture} instead of {needs.architecture}"
+    if needs.gpus > instance.gpus:
+        yield f"{instance.gpus} of {needs.gpus} GPUs"
+    if needs.vcpus > instance.vcpus:
+        yield f"{instance.vcpus} of {needs.vcpus} vCPUs"
+    if needs.memory_mib > instance.usable_memory_mib:
+        yield f"{instance.usable_memory_mib} of {needs.memory_mib} MiB of usable memory"
+    if needs.efa > len(instance.efa_cards):
+        yield f"{len(instance.efa_cards)} of {needs.efa} EFA interfaces"
 
 
-def closest(needs: JobNeeds, machines: Iterable[GpuInstanceType]) -> GpuInstanceType:
-    """The machine that lacks the least for a job: the fewest things, and of those the smallest part."""
+def closest(needs: JobNeeds, instances: Iterable[GpuInstanceType]) -> GpuInstanceType:
+    """Return the instance type with the fewest shortcomings for a job, or the smallest ones if several have as few."""
 
-    def lacking(machine: GpuInstanceType) -> tuple[int, float]:
+    def distance(instance: GpuInstanceType) -> tuple[int, float]:
         pairs = (
-            (needs.gpus, machine.gpus),
-            (needs.vcpus, machine.vcpus),
-            (needs.memory_mib, machine.usable_memory_mib),
+            (needs.gpus, instance.gpus),
+            (needs.vcpus, instance.vcpus),
+            (needs.memory_mib, instance.usable_memory_mib),
         )
-        return len([*shortcomings(needs, machine)]), sum(max(0.0, 1 - has / wants) for wants, has in pairs)
+        missing = sum(max(0.0, 1 - available / needed) for needed, available in pairs)
+        return len([*shortcomings(needs, instance)]), missing
 
-    return min(machines, key=lacking)
+    return min(instances, key=distance)

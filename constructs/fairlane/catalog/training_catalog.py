@@ -1,4 +1,4 @@
-"""The instance types that SageMaker training has."""
+"""Catalog of the instance types of SageMaker training."""
 
 from functools import cache
 from importlib.resources import files
@@ -6,8 +6,9 @@ from importlib.resources import files
 
 @cache
 def training_instance_types() -> frozenset[str]:
-    """The instance types that SageMaker training knows, as of the botocore release that this data came from.
+    """Return the instance types of SageMaker training, from the botocore release that the data file was made from.
 
-    New ones appear between releases: treat a type that is not here as unknown, not as wrong.
+    SageMaker adds instance types between releases: treat an instance type that is not in the set as unknown, not as
+    wrong.
     """
     return frozenset(files(__package__).joinpath("training_instance_types.txt").read_text().split())

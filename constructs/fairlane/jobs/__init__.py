@@ -1,4 +1,4 @@
-"""Job definitions for GPU containers, and the execution role of SageMaker training jobs."""
+"""Job definitions for containers on GPU instances, and the execution role of SageMaker training jobs."""
 
 from fairlane._internal.lazy import attach
 

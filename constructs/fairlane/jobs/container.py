@@ -1,4 +1,4 @@
-"""What the containers of all GPU job definitions have: a role, logs, sizes, volumes, retries."""
+"""Containers of GPU job definitions, with their roles, log groups, resources, volumes and retries."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
@@ -15,7 +15,7 @@ from fairlane._internal.iam_statements import allow
 from fairlane._internal.nag import acknowledge_wildcards
 from fairlane._internal.tokens import is_token
 from fairlane.catalog import JobNeeds
-from fairlane.jobs.permission_rules import WHY_OBJECTS, s3_statements
+from fairlane.jobs.permission_rules import OBJECTS_REASON, s3_statements
 from fairlane.jobs.retries import JobRetries, RetryAction, RetryRule
 from fairlane.jobs.rules import JobSpec
 from fairlane.jobs.volumes import EfsVolume, HostVolume
@@ -26,29 +26,29 @@ if TYPE_CHECKING:
 Volume: TypeAlias = EfsVolume | HostVolume
 
 _TASKS: Final = "ecs-tasks.amazonaws.com"
-_ALL_ELSE: Final = RetryRule(action=RetryAction.EXIT, on_reason="*")
+_LAST_RULE: Final = RetryRule(action=RetryAction.EXIT, on_reason="*")
 _EFA_ULIMITS: Final = {"memlock": -1, "stack": 67_108_864, "nofile": 1_024_000}
 
 
 def job_role(scope: Construct, read: Sequence[str], write: Sequence[str]) -> iam.Role:
-    """Makes the role that a container runs with; ECS may assume it for this account only."""
+    """Create the role of a container. ECS can assume the role for this account only."""
     statements = list(s3_statements(read, write, ARN))
-    from_this_account = {"StringEquals": {"aws:SourceAccount": Claims.at(scope).account}}
+    account_condition = {"StringEquals": {"aws:SourceAccount": Claims.regional(scope).account}}
     role = iam.Role(
         scope,
         "JobRole",
-        assumed_by=iam.ServicePrincipal(_TASKS, conditions=from_this_account),
+        assumed_by=iam.ServicePrincipal(_TASKS, conditions=account_condition),
         inline_policies={"Data": iam.PolicyDocument.from_json({"Statement": statements})} if statements else None,
     )
     resources = {resource for statement in statements for resource in statement["Resource"]}
-    acknowledge_wildcards(role, {resource: WHY_OBJECTS for resource in resources if resource.endswith("*")})
+    acknowledge_wildcards(role, {resource: OBJECTS_REASON for resource in resources if resource.endswith("*")})
     return role
 
 
 def secrets_role(
     scope: Construct, secrets: "Mapping[str, secretsmanager.ISecret]", log_group: logs.LogGroup
 ) -> iam.Role:
-    """Makes the role with which ECS starts a container that has secrets: it reads them, pulls images, writes logs."""
+    """Create the execution role of a container with secrets, which reads secrets, pulls images and writes logs."""
     repositories = f"{ARN}:ecr:*:*:repository/*"
     streams = f"{log_group.log_group_arn}"
     pull = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
@@ -65,8 +65,10 @@ def secrets_role(
     )
     for secret in secrets.values():
         secret.grant_read(role)
-    why = "which image is pulled is up to the definition; reading images is all that this allows"
-    acknowledge_wildcards(role, {"*": "this action has no resource", repositories: why, streams: "its log streams"})
+    reason = "the job definition chooses the image; the actions only read images"
+    acknowledge_wildcards(
+        role, {"*": "this action does not support resources", repositories: reason, streams: "log streams of the job"}
+    )
     return role
 
 
@@ -89,12 +91,10 @@ def container(
         resource_requirements=[
             definition.ResourceRequirementProperty(type=kind, value=_text(amount)) for kind, amount in amounts.items()
         ],
+        # Not all ECS agents set AWS_REGION.
         environment=[
             definition.EnvironmentProperty(name=name, value=value)
-            for name, value in {
-                "AWS_REGION": Claims.at(scope).region,
-                **spec.variables,
-            }.items()  # not every agent tells
+            for name, value in {"AWS_REGION": Claims.regional(scope).region, **spec.variables}.items()
         ],
         secrets=[definition.SecretProperty(name=name, value_from=secret.secret_arn) for name, secret in secrets.items()]
         or None,
@@ -128,20 +128,20 @@ def container(
             log_driver="awslogs",
             options={
                 "awslogs-group": log_group.log_group_name,
-                "awslogs-region": Claims.at(scope).region,
+                "awslogs-region": Claims.regional(scope).region,
                 "awslogs-stream-prefix": "job",
             },
         ),
     )
 
 
-def log_group_of(scope: Construct, retention: logs.RetentionDays) -> logs.LogGroup:
-    """Makes the log group, which outlives the definition."""
+def job_log_group(scope: Construct, retention: logs.RetentionDays) -> logs.LogGroup:
+    """Create the log group, which outlives the job definition."""
     return logs.LogGroup(scope, "LogGroup", retention=retention, removal_policy=cdk.RemovalPolicy.RETAIN)
 
 
 def retry_strategy(retries: JobRetries) -> batch.CfnJobDefinition.RetryStrategyProperty:
-    """Renders retries; AWS would try again after all that no rule names, so a last rule ends that."""
+    """Render retries. AWS Batch retries after failures that match no rule, so a last rule ends the job instead."""
     definition = batch.CfnJobDefinition
     return definition.RetryStrategyProperty(
         attempts=retries.attempts,
@@ -152,7 +152,7 @@ def retry_strategy(retries: JobRetries) -> batch.CfnJobDefinition.RetryStrategyP
                 on_reason=rule.on_reason,
                 on_exit_code=rule.on_exit_code,
             )
-            for rule in (*retries.rules, _ALL_ELSE)
+            for rule in (*retries.rules, _LAST_RULE)
         ],
     )
 

@@ -1,4 +1,4 @@
-"""Job definitions for containers on GPU machines."""
+"""Job definitions of containers on one GPU instance."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -18,47 +18,54 @@ if TYPE_CHECKING:
 
 
 class GpuJobDefinition(RegisteredJobDefinition):
-    """What a job on a GPU machine runs: an image, a command, and the part of the machine that it needs.
+    """Job definition of a container on one GPU instance: image, command and resources.
 
-    Without `vcpus` and `memory_mib`, a job gets the part of its machine that belongs to its GPUs, so that as many run
-    at once as the machine has GPUs for. What a machine's memory is worth is Fairlane's own model: 96 % less 256 MiB.
-    Half of a job's memory may be shared memory, which PyTorch's data loaders and NCCL use.
+    Without `vcpus` and `memory_mib`, a job gets the part of its instance that belongs to its GPUs, so that an instance
+    runs as many jobs at once as it has GPUs for. Jobs can use 96 % of an instance's memory minus 256 MiB, by Fairlane's
+    own model. Half of a job's memory is available as shared memory, which PyTorch's data loaders and NCCL use.
 
-    Updates: each makes a new revision; jobs that wait keep theirs, as old revisions stay. Another name replaces it.
+    Updates: each update creates a new revision. Old revisions stay, and waiting jobs keep their revision. A new name
+    replaces the job definition.
     Source: `RegisterJobDefinition` in the Batch API.
 
     Args:
-        scope: where it goes in the app.
-        construct_id: its id there.
-        job_definition_name: 1 to 128 characters of A-Z, a-z, 0-9, - and _; people submit it by this name.
-        image: the URI of the image, by digest or by a tag that does not move.
-        command: what the container runs; by default what the image says. Arrays find their index in
-            `AWS_BATCH_JOB_ARRAY_INDEX`.
-        gpus: whole GPUs, 1 to as many as the machine has; by default all of `instance_type`.
-        instance_type: the machine that vcpus and memory are worked out from; jobs may run on others that fit.
-        vcpus: virtual CPUs, 1 or more.
-        memory_mib: memory, 4 MiB or more, shared memory included.
-        shared_memory_mib: the size of /dev/shm, at most the memory.
-        environment: variables; none may begin with AWS_BATCH. They can be read by whoever may describe jobs.
-        secrets: variables whose values come from AWS Secrets Manager when the job starts.
-        read: S3 URIs of prefixes to read from, each with `/` at the end.
-        write: S3 URIs of prefixes to write to and read from, each with `/` at the end.
-        volumes: folders from outside the container.
-        retries: how often, and after what.
-        timeout_seconds: stops an attempt that runs longer, 60 or more; by default none is stopped.
-        scheduling_priority: 0 to 9999; higher goes first within a share. Whoever submits can override it.
-        log_retention: how long the jobs' logs are kept, a month by default; the log group outlives the definition.
-        queue: where it will run: what the queue has no machine for is an error here, as with `queue.accepts`.
-        tags: at most 50, for the definition.
+        scope: Scope of the construct.
+        construct_id: Id of the construct.
+        job_definition_name: Name of the job definition, 1 to 128 characters of A-Z, a-z, 0-9, - and _. Job submissions
+            use this name.
+        image: URI of the image, with a digest or with an immutable tag.
+        command: Command of the container and its arguments. The children of array jobs read their index from
+            `AWS_BATCH_JOB_ARRAY_INDEX`. Default: the command of the image.
+        gpus: Number of whole GPUs, 1 to the number of the instance type. Default: all GPUs of `instance_type`.
+        instance_type: EC2 instance type that GPUs, vCPUs and memory are derived from. Jobs can run on other instance
+            types with enough resources. Default: none; then `gpus`, `vcpus` and `memory_mib` are required.
+        vcpus: Number of vCPUs, 1 or more. Default: the part of the instance's vCPUs that belongs to the job's GPUs.
+        memory_mib: Memory in MiB, 4 or more, including shared memory. Default: the part of the instance's memory that
+            belongs to the job's GPUs.
+        shared_memory_mib: Size of /dev/shm in MiB, 1 to the memory of the job. Default: half of the memory.
+        environment: Environment variables. Names cannot start with AWS_BATCH. All principals that can describe jobs can
+            read the values. Default: none.
+        secrets: Environment variables whose values come from AWS Secrets Manager when the job starts. Default: none.
+        read: S3 URIs of the prefixes that jobs read from. Each ends with `/`. Default: none.
+        write: S3 URIs of the prefixes that jobs write to and read from. Each ends with `/`. Default: none.
+        volumes: Folders of the instance and EFS file systems that the container mounts. Default: none.
+        retries: Number of attempts, and the failures after which AWS Batch tries again. Default: 3 attempts, with
+            retries after Spot reclaims and failed image pulls.
+        timeout_seconds: Number of seconds after which AWS Batch stops an attempt, 60 or more. Default: no limit.
+        scheduling_priority: Priority of the jobs in their share, 0 to 9,999. A higher priority goes first. A submission
+            can override it. Default: 0.
+        log_retention: Retention time of the jobs' logs. The log group outlives the job definition. Default: one month.
+        queue: Queue that must accept the jobs, as with `queue.accepts`. A job that no instance of a compute environment
+            has room for is an error. Default: no check.
+        tags: Tags of the job definition, at most 50. Default: none.
 
     Attributes:
-        job_definition: the underlying resource.
-        job_role: the role that the container runs with.
-        log_group: where its output goes.
+        job_definition: Underlying L1 resource.
+        job_role: Role of the container.
+        log_group: Log group of the container.
 
     Raises:
-        ConfigurationError: with every value that AWS would refuse, and every environment of `queue` that it cannot
-            run on.
+        ConfigurationError: If AWS would refuse a value, or if a compute environment of `queue` cannot run the jobs.
     """
 
     def __init__(

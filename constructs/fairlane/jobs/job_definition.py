@@ -1,4 +1,4 @@
-"""Base class of the job definitions of GPU containers."""
+"""Base class of job definitions for GPU containers."""
 
 from abc import abstractmethod
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from constructs import Construct
 from fairlane._internal.aws import ARN
 from fairlane._internal.claims import Claims
 from fairlane.errors import ConfigurationError, Problem
-from fairlane.jobs.container import container, job_role, log_group_of, retry_strategy
+from fairlane.jobs.container import container, job_log_group, job_role, retry_strategy
 from fairlane.jobs.rules import JobSpec
 from fairlane.queues import GpuQueue, JobDefinitionBase
 
@@ -21,22 +21,22 @@ _DEFINITION = batch.CfnJobDefinition
 
 
 class RegisteredJobDefinition(JobDefinitionBase):
-    """A job definition of this app. Use `GpuJobDefinition` or `MultiNodeGpuJobDefinition`.
+    """Job definition created in the app. Use `GpuJobDefinition` or `MultiNodeGpuJobDefinition`.
 
     Args:
-        scope: The scope of the construct.
-        construct_id: The id of the construct.
-        spec: All settings but those below.
-        log_retention: Time that the jobs' logs are kept.
-        queue: Queue that must accept the jobs; None for no check.
+        scope: Scope of the construct.
+        construct_id: Id of the construct.
+        spec: Settings, except the arguments below.
+        log_retention: Retention time of the jobs' logs.
+        queue: Queue that must accept the jobs. None for no check.
 
     Attributes:
-        job_definition: The underlying resource.
-        job_role: Role that the containers run with.
-        log_group: Log group of their output.
+        job_definition: Underlying L1 resource.
+        job_role: Role of the containers.
+        log_group: Log group of the containers.
 
     Raises:
-        ConfigurationError: With every mistake.
+        ConfigurationError: If AWS would refuse a value, or if a compute environment of `queue` cannot run the jobs.
     """
 
     def __init__(
@@ -48,10 +48,10 @@ class RegisteredJobDefinition(JobDefinitionBase):
         log_retention: logs.RetentionDays,
         queue: GpuQueue | None,
     ) -> None:
-        name, claims = spec.job_definition_name, Claims.at(scope)
+        name, claims = spec.job_definition_name, Claims.regional(scope)
         problems = [*spec.problems(), *claims.name_problems(_JOB_DEFINITION, "job_definition_name", name)]
         if queue is not None and not isinstance(queue, GpuQueue):
-            problems.append(Problem(("queue",), queue, "a GpuQueue that is made in this app"))
+            problems.append(Problem(("queue",), queue, "a GpuQueue that this app creates"))
         if problems:
             raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)
         super().__init__(scope, construct_id)
@@ -61,7 +61,7 @@ class RegisteredJobDefinition(JobDefinitionBase):
         self.size = spec.size
         self.job_definition_name = name
         self.unrevised_arn = f"{ARN}:batch:{claims.region}:{claims.account}:job-definition/{name}"
-        self.log_group = log_group_of(self, log_retention)
+        self.log_group = job_log_group(self, log_retention)
         self.job_role = job_role(self, spec.read, spec.write)
         timeout = spec.timeout_seconds
         self.job_definition = _DEFINITION(
@@ -82,4 +82,4 @@ class RegisteredJobDefinition(JobDefinitionBase):
 
     @abstractmethod
     def _containers(self, container: batch.CfnJobDefinition.ContainerPropertiesProperty) -> Mapping[str, Any]:
-        """Return type and containers, as keyword arguments of the resource."""
+        """Return the type and the containers, as keyword arguments of the resource."""

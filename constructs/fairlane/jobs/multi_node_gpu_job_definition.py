@@ -1,4 +1,4 @@
-"""Job definitions for jobs of several GPU machines at once."""
+"""Job definitions of multi-node jobs on GPU instances."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -18,46 +18,49 @@ if TYPE_CHECKING:
 
 
 class MultiNodeGpuJobDefinition(RegisteredJobDefinition):
-    """What a job of several GPU machines runs: PyTorch's `torchrun` on each, which find each other by the main node.
+    """Job definition of containers on several GPU instances, with PyTorch's `torchrun` on each instance.
 
-    Each node has a machine to itself. The number of nodes can be overridden at submission (`nodeOverrides.numNodes`).
-    Such jobs run in queues with an environment on demand or of a capacity block, never on Spot.
+    Each node has its own instance. The nodes connect to the address of the main node. A submission can override the
+    number of nodes (`nodeOverrides.numNodes`). The jobs run on On-Demand Instances or capacity blocks, never on Spot.
 
-    Updates: each makes a new revision; jobs that wait keep theirs, as old revisions stay. Another name replaces it.
+    Updates: each update creates a new revision. Old revisions stay, and waiting jobs keep their revision. A new name
+    replaces the job definition.
     Sources: `RegisterJobDefinition` in the Batch API, "Multi-node parallel jobs" and "Elastic Fabric Adapter" in the
     user guide.
 
     Args:
-        scope: where it goes in the app.
-        construct_id: its id there.
-        job_definition_name: as for `GpuJobDefinition`.
-        image: the URI of an image that has bash and torchrun.
-        script: what torchrun runs on every GPU, and its arguments, such as `["train.py", "--epochs", "3"]`.
-        nodes: how many machines, 2 to 1000, unless the job says otherwise.
-        instance_type: the machine; every node has all of its GPUs.
-        efa: gives the container the machine's EFA interfaces; its environment must have `efa`, too.
-        memory_mib: as for `GpuJobDefinition`; by default all that a job can have of the machine.
-        shared_memory_mib: as for `GpuJobDefinition`.
-        environment: as for `GpuJobDefinition`.
-        secrets: as for `GpuJobDefinition`.
-        read: as for `GpuJobDefinition`.
-        write: as for `GpuJobDefinition`.
-        volumes: as for `GpuJobDefinition`.
-        retries: as for `GpuJobDefinition`; all nodes are tried again together.
-        timeout_seconds: as for `GpuJobDefinition`.
-        scheduling_priority: as for `GpuJobDefinition`.
-        log_retention: as for `GpuJobDefinition`.
-        queue: as for `GpuJobDefinition`.
-        tags: as for `GpuJobDefinition`.
+        scope: Scope of the construct.
+        construct_id: Id of the construct.
+        job_definition_name: Name of the job definition, as in `GpuJobDefinition`.
+        image: URI of an image with bash and torchrun.
+        script: Script that torchrun runs on each GPU, and its arguments, for example `["train.py", "--epochs", "3"]`.
+        nodes: Number of nodes, 2 to 1,000. A submission can override it.
+        instance_type: EC2 instance type of all nodes. Each node uses all GPUs of its instance.
+        efa: True to give the containers the EFA interfaces of the instances. The compute environments must have `efa`,
+            too. Default: True.
+        memory_mib: Memory of each container in MiB, as in `GpuJobDefinition`. Default: all usable memory of the
+            instance type.
+        shared_memory_mib: Size of /dev/shm in MiB, as in `GpuJobDefinition`.
+        environment: Environment variables, as in `GpuJobDefinition`.
+        secrets: Environment variables from AWS Secrets Manager, as in `GpuJobDefinition`.
+        read: S3 URIs of the prefixes that jobs read from, as in `GpuJobDefinition`.
+        write: S3 URIs of the prefixes that jobs write to and read from, as in `GpuJobDefinition`.
+        volumes: Folders of the instances and EFS file systems that the containers mount, as in `GpuJobDefinition`.
+        retries: Number of attempts, and the failures after which AWS Batch tries again, as in `GpuJobDefinition`. All
+            nodes retry together.
+        timeout_seconds: Number of seconds after which AWS Batch stops an attempt, as in `GpuJobDefinition`.
+        scheduling_priority: Priority of the jobs in their share, as in `GpuJobDefinition`.
+        log_retention: Retention time of the jobs' logs, as in `GpuJobDefinition`.
+        queue: Queue that must accept the jobs, as in `GpuJobDefinition`.
+        tags: Tags of the job definition, as in `GpuJobDefinition`.
 
     Attributes:
-        job_definition: the underlying resource.
-        job_role: the role that the containers run with.
-        log_group: where their output goes.
+        job_definition: Underlying L1 resource.
+        job_role: Role of the containers.
+        log_group: Log group of the containers.
 
     Raises:
-        ConfigurationError: with every value that AWS would refuse, and every environment of `queue` that it cannot
-            run on.
+        ConfigurationError: If AWS would refuse a value, or if a compute environment of `queue` cannot run the jobs.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What a training job may be allowed to use, as people write it, and every rule for it. Knows no aws_cdk."""
+"""Rules and IAM statements of the permissions of jobs: S3 prefixes, repositories and KMS keys. Imports no aws_cdk."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -8,12 +8,12 @@ from fairlane._internal.iam_statements import MAX_INLINE_POLICY, Statement, allo
 from fairlane._internal.tokens import is_token, without_tokens
 from fairlane.errors import Path, Problem
 
-WHY_OBJECTS: Final = "the objects below a prefix that was named for this role: their keys are not known beforehand"
-"""Reason for the wildcard behind a prefix, for cdk-nag."""
+OBJECTS_REASON: Final = "the wildcard covers objects below a prefix of this role, whose keys are unknown at synth"
+"""Reason for the wildcard after a prefix, for cdk-nag."""
 
 _READ: Final = ["s3:GetObject"]
 _READ_AND_WRITE: Final = ["s3:AbortMultipartUpload", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:PutObject"]
-_STAND_IN: Final = "0"  # fits wherever a token may stand
+_STAND_IN: Final = "0"  # allowed wherever a token is allowed
 _BUCKET: Final = r"(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]|0"
 _S3_PREFIX: Final = re.compile(rf"s3://(?:{_BUCKET})/(?:[^*?$\x00-\x1f\x7f]*/)?")
 _REPOSITORY: Final = r"(?=[^/].{1,255}$)[a-z0-9]+(?:(?:[._/]|__|-+)[a-z0-9]+)*"
@@ -24,37 +24,37 @@ _WILD: Final = re.compile(r"[*?$\s]|:alias/")
 
 
 def split_s3_prefix(uri: str) -> tuple[str, str]:
-    """Takes a bucket and a prefix out of the URI of a prefix that has passed `check_s3_prefix`."""
+    """Return bucket and prefix of an S3 URI that has passed `check_s3_prefix`."""
     bucket, _, prefix = uri.removeprefix("s3://").partition("/")
     return bucket, prefix
 
 
 def check_s3_prefix(field: Path, uri: object) -> Iterator[Problem]:
-    """Checks the S3 URI of a prefix: bucket and prefix may be tokens, what is between them may not."""
+    """Check the S3 URI of a prefix. Bucket and prefix can be tokens, but not the slashes between them."""
     if not (isinstance(uri, str) and _S3_PREFIX.fullmatch(without_tokens(uri, _STAND_IN))):
-        allowed = "an S3 URI of a prefix, without *, ? and $, that ends with /, such as s3://datasets/imagenet/"
+        allowed = "the S3 URI of a prefix, without *, ? and $, with / at the end, such as s3://datasets/imagenet/"
         yield Problem(field, uri, allowed)
 
 
 def check_repository(field: Path, repository: object) -> Iterator[Problem]:
-    """Checks the name or ARN of a repository; a token passes, but no wildcard beside one."""
-    if not _names_one_thing(repository, _REPOSITORY_NAME, _REPOSITORY_ARN):
-        yield Problem(field, repository, "the name of a repository, or its ARN")
+    """Check the name or ARN of an ECR repository; a token passes, but not a wildcard beside a token."""
+    if not _is_single_resource(repository, _REPOSITORY_NAME, _REPOSITORY_ARN):
+        yield Problem(field, repository, "the name or the ARN of an ECR repository")
 
 
 def check_key(field: Path, key: object) -> Iterator[Problem]:
-    """Checks the ARN of a KMS key; an alias will not do in a policy; a token passes, but no wildcard beside one."""
-    if not _names_one_thing(key, _KEY_ARN):
+    """Check the ARN of a KMS key; policies do not accept aliases. A token passes, but not a wildcard beside a token."""
+    if not _is_single_resource(key, _KEY_ARN):
         yield Problem(field, key, "the ARN of a KMS key, not of an alias")
 
 
 def s3_statements(read: Sequence[str], write: Sequence[str], arn: str) -> Iterator[Statement]:
-    """Allows to read below some prefixes and to read and write below others, and to list both.
+    """Yield IAM statements that allow reading below prefixes, writing below others, and listing all of them.
 
     Args:
-        read: S3 URIs of prefixes that have passed `check_s3_prefix`.
-        write: more of them.
-        arn: what ARNs begin with, such as `arn:aws`.
+        read: S3 URIs of the prefixes to read from, which have passed `check_s3_prefix`.
+        write: S3 URIs of the prefixes to write to and read from, which have passed `check_s3_prefix`.
+        arn: Start of the ARNs, for example `arn:aws`.
     """
     prefixes: dict[str, list[str]] = {}
     for uri, allowed in (dict.fromkeys(read, _READ) | dict.fromkeys(write, _READ_AND_WRITE)).items():
@@ -66,14 +66,28 @@ def s3_statements(read: Sequence[str], write: Sequence[str], arn: str) -> Iterat
 
 
 def policy_size_problems(read: Sequence[str], write: Sequence[str], other: int = 0) -> Iterator[Problem]:
-    """Yields prefixes that are too many or too long for one role, beside `other` characters of its policy."""
+    """Yield a problem if the prefixes are too many or too long for the policy of one role.
+
+    Args:
+        read: S3 URIs of the prefixes to read from.
+        write: S3 URIs of the prefixes to write to and read from.
+        other: Number of characters of the other statements in the policy. Default: 0.
+    """
     size = policy_size(s3_statements(read, write, "arn:aws")) + other
     if size > MAX_INLINE_POLICY:
-        allowed = f"at most {MAX_INLINE_POLICY} characters in the role's policy: fewer or shorter prefixes"
-        yield Problem(("read" if read else "write",), f"{size} characters with all that is named", allowed)
+        yield policy_size_problem("read" if read else "write", size)
 
 
-def _names_one_thing(value: object, *forms: re.Pattern[str]) -> bool:
+def policy_size_problem(argument: str, size: int) -> Problem:
+    """Return the problem of a policy with too many characters."""
+    sentence = (
+        f"the policy of the role has {size} characters, but IAM accepts at most {MAX_INLINE_POLICY}: "
+        "use fewer or shorter prefixes"
+    )
+    return Problem.relation((argument,), sentence)
+
+
+def _is_single_resource(value: object, *forms: re.Pattern[str]) -> bool:
     if not isinstance(value, str):
         return is_token(value)
     literal = without_tokens(value, _STAND_IN)
@@ -85,7 +99,7 @@ def _names_one_thing(value: object, *forms: re.Pattern[str]) -> bool:
 def training_permission_problems(
     *, read: object, write: object, repositories: Sequence[object], kms_keys: Sequence[object]
 ) -> Iterator[Problem]:
-    """Yields every mistake in what a training job shall be allowed to use."""
+    """Yield the problems of the prefixes, repositories and keys that a training job can use."""
     for name, values, check in (
         ("read", read, check_s3_prefix),
         ("write", write, check_s3_prefix),

@@ -1,4 +1,4 @@
-"""Which failed attempts of a job are tried again."""
+"""Retries of failed job attempts. Imports no aws_cdk."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -18,7 +18,7 @@ _EXIT_CODE: Final = re.compile(r"(?=.{1,512}$)[0-9]*\*?")
 
 
 class RetryAction(StrEnum):
-    """What happens to a job whose attempt has failed."""
+    """Action after a failed attempt of a job: another attempt, or the end of the job."""
 
     RETRY = "RETRY"
     EXIT = "EXIT"
@@ -26,15 +26,18 @@ class RetryAction(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryRule:
-    """What to do with a failed attempt that looks a certain way; all patterns given must match.
+    """Action after failed attempts that match all given patterns. At least one pattern is required.
 
-    A pattern is at most 512 characters, of which the last may be `*`. Source: `EvaluateOnExit` in the Batch API.
+    Source: `EvaluateOnExit` in the Batch API.
 
     Args:
-        action: try again, or let the job fail.
-        on_status_reason: matches the status reason: letters, digits, dots, colons and spaces.
-        on_reason: matches the reason of the container, of the same characters.
-        on_exit_code: matches the exit code of the container: digits.
+        action: Action of the rule: RETRY for another attempt, EXIT to fail the job. Default: RETRY.
+        on_status_reason: Pattern for the status reason of the attempt, 1 to 512 letters, digits, dots, colons and
+            spaces. `*` at the end matches any text. Default: none.
+        on_reason: Pattern for the reason of the container, 1 to 512 letters, digits, dots, colons and spaces. `*` at
+            the end matches any text. Default: none.
+        on_exit_code: Pattern for the exit code of the container, 1 to 512 digits, for example "143". `*` at the end
+            matches any digits. Default: none.
     """
 
     action: RetryAction = RetryAction.RETRY
@@ -44,21 +47,21 @@ class RetryRule:
 
     @classmethod
     def spot_reclaimed(cls) -> "RetryRule":
-        """Tries again when EC2 took the machine back."""
+        """Return a rule that retries after EC2 reclaims the instance."""
         return cls(on_status_reason="Host EC2*")
 
     @classmethod
     def image_not_pulled(cls) -> "RetryRule":
-        """Tries again when the image could not be pulled."""
+        """Return a rule that retries after a failed image pull."""
         return cls(on_reason="CannotPullContainerError:*")
 
     @classmethod
     def exit_code(cls, code: int) -> "RetryRule":
-        """Tries again when the container ended with this exit code, such as 143 for saved and stopped."""
+        """Return a rule that retries after an exit code, for example 143 of a container that saved and stopped."""
         return cls(on_exit_code=str(code))
 
     def problems(self) -> Iterator[Problem]:
-        """Yields every value that AWS would refuse."""
+        """Yield the values that AWS would refuse."""
         yield from check_choice(("action",), self.action, RetryAction)
         patterns = {
             "on_status_reason": (self.on_status_reason, _REASON),
@@ -66,37 +69,42 @@ class RetryRule:
             "on_exit_code": (self.on_exit_code, _EXIT_CODE),
         }
         if all(pattern is None for pattern, _ in patterns.values()):
-            yield Problem(("on_reason",), None, "one pattern or more")
+            yield Problem(("on_reason",), None, "one or more of on_status_reason, on_reason and on_exit_code")
         for name, (pattern, form) in patterns.items():
             if pattern is not None:
                 characters = "digits" if name == "on_exit_code" else "letters, digits, dots, colons and spaces"
-                allowed = f"1 to {MAX_PATTERN} {characters}, of which the last may be *"
+                allowed = f"1 to {MAX_PATTERN} {characters}, with an optional * at the end"
                 yield from check_text((name,), pattern, form.fullmatch, allowed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobRetries:
-    """How often a job is tried, and after which failures. Whatever no rule names lets the job fail.
+    """Number of attempts of a job, and the failures after which AWS Batch tries again. Other failures end the job.
 
-    Left to itself, AWS tries again after every failure that no rule names; a last rule is added that ends that.
+    Without a last rule, AWS Batch retries after failures that match no rule. Fairlane adds a last rule that ends the
+    job.
 
     Args:
-        attempts: how often in all, 1 to 10.
-        rules: at most four; the first that matches counts. By default Spot reclaims and images that were not pulled.
+        attempts: Number of attempts in all, 1 to 10. Default: 3.
+        rules: Retry rules, at most 4. The first rule that matches a failure applies. Default: retries after Spot
+            reclaims and failed image pulls.
     """
 
     attempts: int = 3
     rules: Sequence[RetryRule] = (RetryRule.spot_reclaimed(), RetryRule.image_not_pulled())
 
     def problems(self) -> Iterator[Problem]:
-        """Yields every value that AWS would refuse."""
+        """Yield the values that AWS would refuse."""
         yield from check_whole_number(("attempts",), self.attempts, 1, MAX_ATTEMPTS)
         if isinstance(self.rules, str) or not isinstance(self.rules, Sequence):
             yield Problem(("rules",), self.rules, "a list of RetryRule")
             return
         if len(self.rules) >= MAX_RULES:
-            allowed = f"at most {MAX_RULES - 1} rules, as AWS takes {MAX_RULES} and the last lets all else fail"
-            yield Problem(("rules",), f"{len(self.rules)} rules", allowed)
+            sentence = (
+                f"{len(self.rules)} rules are too many: use at most {MAX_RULES - 1}, because AWS Batch accepts "
+                f"{MAX_RULES} and Fairlane adds a last rule"
+            )
+            yield Problem.relation(("rules",), sentence)
         for index, rule in enumerate(self.rules):
             if isinstance(rule, RetryRule):
                 for problem in rule.problems():

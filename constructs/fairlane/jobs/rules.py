@@ -1,4 +1,4 @@
-"""The rules of AWS Batch for job definitions of GPU containers."""
+"""Rules of AWS Batch for job definitions of GPU containers. Imports no aws_cdk."""
 
 import json
 import re
@@ -25,13 +25,13 @@ MAX_DEFINITION_BYTES: Final = 24 * 1024
 GPUS_PER_NODE: Final = "FAIRLANE_GPUS_PER_NODE"
 
 _VARIABLE: Final = re.compile(r"(?!AWS_BATCH)[A-Za-z_][A-Za-z0-9_]*")
-_REST_BYTES: Final = 1_500  # roles, logs, sizes, limits
+_FIXED_BYTES: Final = 1_500  # roles, logs, sizes, limits
 _SECRET_BYTES: Final = 30
 _ARN_BYTES: Final = 150
 _VOLUME_BYTES: Final = 300
 _DEVICE_BYTES: Final = 150
 
-# The main node's address is given to the other nodes only; the main node has to look for its own.
+# AWS Batch gives the address of the main node to the other nodes only. The main node finds its own address.
 _RENDEZVOUS: Final = """\
 set -euo pipefail
 if [ "$AWS_BATCH_JOB_NODE_INDEX" = "$AWS_BATCH_JOB_MAIN_NODE_INDEX" ]; then
@@ -47,25 +47,29 @@ exec torchrun --nnodes="$AWS_BATCH_JOB_NUM_NODES" --node_rank="$AWS_BATCH_JOB_NO
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobSpec:
-    """Settings that job definitions of one node and of several share.
+    """Settings of job definitions with one node and with several nodes.
 
     Args:
-        job_definition_name: 1 to 128 characters of A-Z, a-z, 0-9, - and _; people submit it by this name.
-        image: URI of the image, by digest or by a tag that does not move.
-        instance_type: Instance type that vCPUs and memory are derived from.
-        memory_mib: Memory, 4 MiB or more, shared memory included. Default: the part of the instance that belongs to the
-            job's GPUs.
-        shared_memory_mib: Size of /dev/shm, at most the memory. Default: half of the memory.
-        environment: Variables, which whoever describes jobs can read; none may begin with AWS_BATCH.
-        secrets: Variables whose values come from AWS Secrets Manager, by the secrets' ARNs.
-        read: S3 URIs of prefixes to read from, each with / at the end.
-        write: S3 URIs of prefixes to write to and read from, each with / at the end.
-        volumes: Folders from outside the container.
-        retries: Number of attempts, and after which failures. Default: three, after Spot reclaims and failed image
-            pulls.
-        timeout_seconds: Seconds after which an attempt is stopped, 60 or more. Default: none.
-        scheduling_priority: 0 to 9,999; higher goes first within a share.
-        tags: At most 50.
+        job_definition_name: Name of the job definition, 1 to 128 characters of A-Z, a-z, 0-9, - and _. Job submissions
+            use this name.
+        image: URI of the image, with a digest or with an immutable tag.
+        instance_type: EC2 instance type that GPUs, vCPUs and memory are derived from, for example g5.12xlarge.
+        memory_mib: Memory of each container in MiB, 4 or more, including shared memory. Default: the part of the
+            instance's memory that belongs to the job's GPUs.
+        shared_memory_mib: Size of /dev/shm in MiB, 1 to the memory of the container. Default: half of the memory.
+        environment: Environment variables. Names cannot start with AWS_BATCH. All principals that can describe jobs can
+            read the values. Default: none.
+        secrets: Environment variables from AWS Secrets Manager: a mapping of names to ARNs of secrets. Default: none.
+        read: S3 URIs of the prefixes that jobs read from, for example s3://datasets/imagenet/. Each ends with /.
+            Default: none.
+        write: S3 URIs of the prefixes that jobs write to and read from. Each ends with /. Default: none.
+        volumes: Folders of the instance and EFS file systems that containers mount. Default: none.
+        retries: Number of attempts, and the failures after which AWS Batch tries again. Default: 3 attempts, with
+            retries after Spot reclaims and failed image pulls.
+        timeout_seconds: Number of seconds after which AWS Batch stops an attempt, 60 or more. Default: no limit.
+        scheduling_priority: Priority of the jobs in their share, 0 to 9,999. A higher priority goes first. A submission
+            can override it. Default: 0.
+        tags: Tags of the job definition, at most 50. Default: none.
     """
 
     job_definition_name: str
@@ -85,31 +89,31 @@ class JobSpec:
 
     @property
     def needs(self) -> JobNeeds:
-        """Return what a node takes: what is said, and for the rest the part of the instance that its GPUs have."""
+        """Resources of one node. Missing settings default to the part of the instance that belongs to the GPUs."""
         raise NotImplementedError
 
     @property
     def size(self) -> JobSize:
-        """Return what queues are checked against."""
+        """Resources that queues check."""
         raise NotImplementedError
 
     @property
     def container_command(self) -> Sequence[str]:
-        """Return the container's command; empty for the image's own."""
+        """Command of the container. Empty for the command of the image."""
         raise NotImplementedError
 
     @property
     def variables(self) -> Mapping[str, str]:
-        """Return the container's variables."""
+        """Environment variables of the container."""
         return self.environment
 
     def problems(self) -> Iterator[Problem]:
-        """Yield every value that AWS would refuse."""
+        """Yield the values that AWS would refuse."""
         problems = list(self.own_problems())
         yield from problems or self._size_problems()
 
     def own_problems(self) -> Iterator[Problem]:
-        """Yield every value that is wrong by itself."""
+        """Yield the problems of single values, and of values that exclude each other."""
         yield from check_name(("job_definition_name",), self.job_definition_name)
         yield from check_text(("image",), self.image, re.compile(r"\S+").fullmatch, "the URI of an image")
         for name, value, lowest in (
@@ -118,11 +122,14 @@ class JobSpec:
         ):
             if value is not None:
                 yield from check_whole_number((name,), value, lowest, unit="MiB")
-        known = all(isinstance(size, int) and not is_token(size) for size in (self.memory_mib, self.shared_memory_mib))
-        if known and (self.shared_memory_mib or 0) > (self.memory_mib or 0) >= MIN_MEMORY_MIB:
-            yield Problem(("shared_memory_mib",), self.shared_memory_mib, f"at most the memory, {self.memory_mib} MiB")
+        comparable = all(
+            isinstance(size, int) and not is_token(size) for size in (self.memory_mib, self.shared_memory_mib)
+        )
+        if comparable and (self.shared_memory_mib or 0) > (self.memory_mib or 0) >= MIN_MEMORY_MIB:
+            allowed = f"at most the memory of the container, {self.memory_mib} MiB"
+            yield Problem(("shared_memory_mib",), self.shared_memory_mib, allowed)
         if is_token(self.memory_mib) and self.shared_memory_mib is None:
-            yield Problem(("shared_memory_mib",), None, "a size, where memory_mib is known only at deployment")
+            yield Problem(("shared_memory_mib",), None, "a size in MiB, because memory_mib is known only at deployment")
         yield from _variable_problems(self.environment, self.secrets)
         if isinstance(self.retries, JobRetries):
             for problem in self.retries.problems():
@@ -130,39 +137,48 @@ class JobSpec:
         else:
             yield Problem(("retries",), self.retries, "a JobRetries")
         if self.timeout_seconds is not None:
-            yield from check_whole_number(("timeout_seconds",), self.timeout_seconds, MIN_TIMEOUT_SECONDS, unit="seconds")
+            yield from check_whole_number(
+                ("timeout_seconds",), self.timeout_seconds, MIN_TIMEOUT_SECONDS, unit="seconds"
+            )
         yield from check_whole_number(("scheduling_priority",), self.scheduling_priority, 0, MAX_JOB_PRIORITY)
         yield from check_tags(self.tags)
         yield from training_permission_problems(read=self.read, write=self.write, repositories=(), kms_keys=())
         yield from volume_problems(self.volumes)
 
     def _size_problems(self) -> Iterator[Problem]:
-        """Yield what is too large in a definition that is right in all else: for itself, for its role, for AWS."""
+        """Yield the problems of sizes: shared memory, the policy of the role, and the whole definition."""
         shared, needs = self.shared_memory_mib, self.needs
         if not any(map(is_token, (shared, needs.memory_mib))) and (shared or 0) > needs.memory_mib:
-            yield Problem(("shared_memory_mib",), shared, f"at most the memory, {needs.memory_mib} MiB")
+            allowed = f"at most the memory of the container, {needs.memory_mib} MiB"
+            yield Problem(("shared_memory_mib",), shared, allowed)
         yield from policy_size_problems(self.read, self.write)
         variables = [{"name": name, "value": value} for name, value in self.environment.items()]
         secrets = [[name, arn if isinstance(arn, str) else "?" * _ARN_BYTES] for name, arn in self.secrets.items()]
         rules = [[rule.on_status_reason, rule.on_reason, rule.on_exit_code] for rule in self.retries.rules]
         volumes = [asdict(volume) for volume in self.volumes]
         rendered = [self.image, list(self.container_command), variables, secrets, rules, volumes]
-        # A margin for what is not known before it is rendered, such as roles, logs and limits.
-        size = len(json.dumps(rendered, ensure_ascii=False).encode()) + _REST_BYTES
+        # Values that are unknown before rendering, such as roles, logs and limits, count with a margin.
+        size = len(json.dumps(rendered, ensure_ascii=False).encode()) + _FIXED_BYTES
         size += _SECRET_BYTES * len(secrets) + _VOLUME_BYTES * len(volumes) + _DEVICE_BYTES * needs.efa
         if size > MAX_DEFINITION_BYTES:
-            allowed = f"a definition of at most {MAX_DEFINITION_BYTES} bytes: put what is large into a file in S3"
-            yield Problem(("environment",), f"about {size} bytes with image, command and all else", allowed)
+            sentence = (
+                f"the job definition has about {size} bytes, with image, command and all other settings, but AWS Batch "
+                f"accepts at most {MAX_DEFINITION_BYTES}: move large values to a file in S3"
+            )
+            yield Problem.relation(("environment",), sentence)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GpuJobSpec(JobSpec):
-    """A container that a job runs on a GPU instance.
+    """Job definition of a container on one GPU instance.
 
     Args:
-        command: Command of the container. Default: that of the image.
-        gpus: Whole GPUs. Default: all of the instance.
-        vcpus: Virtual CPUs, 1 or more. Default: the part of the instance that belongs to the job's GPUs.
+        instance_type: EC2 instance type that GPUs, vCPUs and memory are derived from, for example g5.12xlarge. Jobs can
+            run on other instance types with enough resources. Default: none; then `gpus`, `vcpus` and `memory_mib` are
+            required.
+        command: Command of the container and its arguments. Default: the command of the image.
+        gpus: Number of whole GPUs, 1 to the number of the instance type. Default: all GPUs of the instance type.
+        vcpus: Number of vCPUs, 1 or more. Default: the part of the instance's vCPUs that belongs to the job's GPUs.
     """
 
     command: Sequence[str] = ()
@@ -171,21 +187,21 @@ class GpuJobSpec(JobSpec):
 
     @property
     def needs(self) -> JobNeeds:
-        """Return what the job takes: what is said, and for the rest the part of the instance that its GPUs have."""
-        return _needs_of(self.instance_type, self.gpus, self.vcpus, self.memory_mib)
+        """Resources of the job. Missing settings default to the part of the instance that belongs to the GPUs."""
+        return _job_needs(self.instance_type, self.gpus, self.vcpus, self.memory_mib)
 
     @property
     def size(self) -> JobSize:
-        """Return what queues are checked against."""
-        return JobSize(needs=_known(self.needs), nodes=1, instance_type=None)
+        """Resources that queues check."""
+        return JobSize(needs=_without_tokens(self.needs), nodes=1, instance_type=None)
 
     @property
     def container_command(self) -> Sequence[str]:
-        """Return the command."""
+        """Command of the container."""
         return self.command
 
     def own_problems(self) -> Iterator[Problem]:
-        """Yield every value that is wrong by itself."""
+        """Yield the problems of single values, and of values that exclude each other."""
         yield from JobSpec.own_problems(self)
         yield from check_list(("command",), self.command, str, "the command and its arguments")
         yield from _instance_problems(self.gpus, self.instance_type, self.vcpus, self.memory_mib)
@@ -195,12 +211,17 @@ class GpuJobSpec(JobSpec):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MultiNodeJobSpec(JobSpec):
-    """Containers that a job runs on several GPU instances: torchrun on each.
+    """Job definition of containers on several GPU instances, with torchrun on each instance.
 
     Args:
-        script: Script that torchrun runs on every GPU, and its arguments.
-        nodes: Number of instances, 2 to 1,000, unless the job says otherwise.
-        efa: Gives the containers the instances' EFA interfaces.
+        instance_type: EC2 instance type of all nodes, for example p5.48xlarge. Each node uses all GPUs of its instance.
+            Required.
+        memory_mib: Memory of each container in MiB, 4 to the usable memory of the instance type, including shared
+            memory. Default: all usable memory.
+        script: Script that torchrun runs on each GPU, and its arguments.
+        nodes: Number of nodes, 2 to 1,000. Each node has its own instance. A submission can override it.
+        efa: True to give the containers the Elastic Fabric Adapter (EFA) interfaces of the instances. The compute
+            environments must have `efa`, too. Default: True.
     """
 
     script: Sequence[str]
@@ -209,57 +230,59 @@ class MultiNodeJobSpec(JobSpec):
 
     @property
     def needs(self) -> JobNeeds:
-        """Return what a node takes: all GPUs of its instance."""
-        return _needs_of(self.instance_type, None, None, self.memory_mib, efa=self.efa)
+        """Resources of one node, which uses all GPUs of its instance."""
+        return _job_needs(self.instance_type, None, None, self.memory_mib, efa=self.efa)
 
     @property
     def size(self) -> JobSize:
-        """Return what queues are checked against."""
-        return JobSize(needs=_known(self.needs), nodes=self.nodes, instance_type=self.instance_type)
+        """Resources that queues check."""
+        return JobSize(needs=_without_tokens(self.needs), nodes=self.nodes, instance_type=self.instance_type)
 
     @property
     def container_command(self) -> Sequence[str]:
-        """Return the command that runs the script with torchrun on every GPU of every node."""
+        """Command that runs the script with torchrun on each GPU of each node."""
         return ["/bin/bash", "-c", _RENDEZVOUS, "torchrun", *self.script]
 
     @property
     def variables(self) -> Mapping[str, str]:
-        """Return the containers' variables."""
+        """Environment variables of the containers."""
         return {**self.environment, GPUS_PER_NODE: str(self.needs.gpus)}
 
     def own_problems(self) -> Iterator[Problem]:
-        """Yield every value that is wrong by itself."""
+        """Yield the problems of single values, and of values that exclude each other."""
         instance_type, memory = self.instance_type, self.memory_mib
         yield from JobSpec.own_problems(self)
-        yield from check_list(("script",), self.script, str, "the command and its arguments")
+        yield from check_list(("script",), self.script, str, "the script and its arguments")
         yield from check_whole_number(("nodes",), self.nodes, 2, MAX_NODES, unit="nodes")
         yield from check_flag(("efa",), self.efa)
         if isinstance(self.script, Sequence) and (not self.script or is_token(self.script)):
-            yield Problem(("script",), self.script or None, "what torchrun runs, known at synth")
+            suffix = ", known at synth" if is_token(self.script) else ""
+            yield Problem(("script",), self.script or None, f"a list of the script and its arguments{suffix}")
         instance = gpu_instance_type(instance_type) if isinstance(instance_type, str) else None
-        if refused := list(check_gpu_instance_type(("instance_type",), instance_type)):
-            yield from refused
+        if type_problems := list(check_gpu_instance_type(("instance_type",), instance_type)):
+            yield from type_problems
         elif instance is None:
-            allowed = "a machine that this release knows, as each node has all of its GPUs"
+            allowed = "an instance type of Fairlane's catalog, because each node uses all GPUs of its instance"
             yield Problem(("instance_type",), instance_type, allowed)
         yield from efa_job_problems(instance_type, self.efa)
-        mappings = [some for some in (self.environment, self.secrets) if isinstance(some, Mapping)]
-        if any(GPUS_PER_NODE in some for some in mappings):
-            yield Problem(("environment",), GPUS_PER_NODE, "another name: Fairlane sets this one itself")
-        sized = isinstance(memory, int) and not is_token(memory)
-        if instance and sized and (memory or 0) > instance.usable_memory_mib:
-            most = f"at most the {instance.usable_memory_mib} MiB that a job can have of a {instance_type}"
-            yield Problem(("memory_mib",), memory, most)
+        mappings = [mapping for mapping in (self.environment, self.secrets) if isinstance(mapping, Mapping)]
+        if any(GPUS_PER_NODE in mapping for mapping in mappings):
+            sentence = f"Fairlane sets {GPUS_PER_NODE} itself: use another name for the variable"
+            yield Problem.relation(("environment",), sentence)
+        comparable = isinstance(memory, int) and not is_token(memory)
+        if instance and comparable and (memory or 0) > instance.usable_memory_mib:
+            allowed = f"at most {instance.usable_memory_mib} MiB, the usable memory of a {instance_type}"
+            yield Problem(("memory_mib",), memory, allowed)
 
 
-def _needs_of(
+def _job_needs(
     instance_type: str | None, gpus: int | None, vcpus: int | None, memory_mib: int | None, *, efa: bool = False
 ) -> JobNeeds:
     instance = gpu_instance_type(instance_type or "")
-    wanted = gpus if gpus is not None else instance.gpus if instance else 1
-    part = JobNeeds.part_of(instance, wanted, efa=efa) if instance and not is_token(wanted) else None
+    gpu_count = gpus if gpus is not None else instance.gpus if instance else 1
+    part = JobNeeds.part_of(instance, gpu_count, efa=efa) if instance and not is_token(gpu_count) else None
     return JobNeeds(
-        gpus=wanted,
+        gpus=gpu_count,
         vcpus=vcpus if vcpus is not None else part.vcpus if part else 1,
         memory_mib=memory_mib if memory_mib is not None else part.memory_mib if part else 1,
         efa=part.efa if part else 0,
@@ -267,40 +290,52 @@ def _needs_of(
     )
 
 
-def _known(needs: JobNeeds) -> JobNeeds | None:
+def _without_tokens(needs: JobNeeds) -> JobNeeds | None:
     return None if any(map(is_token, (needs.gpus, needs.vcpus, needs.memory_mib))) else needs
 
 
 def _variable_problems(environment: Mapping[str, str], secrets: Mapping[str, object]) -> Iterator[Problem]:
-    allowed = "letters, digits and _, not beginning with AWS_BATCH, which AWS keeps for itself"
+    allowed = "a name of letters, digits and _ that does not start with a digit or with AWS_BATCH, which AWS reserves"
     for name, variables in (("environment", environment), ("secrets", secrets)):
         if not isinstance(variables, Mapping):
-            yield Problem((name,), variables, "a mapping of names of variables")
+            yield Problem((name,), variables, "a mapping of variable names to values")
             continue
         for variable, value in variables.items():
             yield from check_text((name, str(variable)), variable, _VARIABLE.fullmatch, allowed)
             if name == "environment":
                 yield from check_text((name, str(variable)), value, lambda _: True, "a text")
             elif isinstance(environment, Mapping) and variable in environment:
-                yield Problem((name, str(variable)), variable, "a variable that environment does not have as well")
+                sentence = f"{variable} is in environment and in secrets: remove it from one of them"
+                yield Problem.relation((name, str(variable)), sentence)
 
 
 def _instance_problems(
     gpus: int | None, instance_type: str | None, vcpus: int | None, memory_mib: int | None
 ) -> Iterator[Problem]:
-    machine = gpu_instance_type(instance_type) if isinstance(instance_type, str) else None
-    most = machine.gpus if machine else None
-    refused = list(check_gpu_instance_type(("instance_type",), instance_type)) if instance_type is not None else []
-    yield from refused
+    instance = gpu_instance_type(instance_type) if isinstance(instance_type, str) else None
+    highest = instance.gpus if instance else None
+    type_problems = (
+        list(check_gpu_instance_type(("instance_type",), instance_type)) if instance_type is not None else []
+    )
+    yield from type_problems
     if is_token(gpus):
-        yield Problem(("gpus",), gpus, "a number that is known at synth")
+        yield Problem(("gpus",), gpus, "a whole number of GPUs, known at synth")
     elif gpus is not None:
-        yield from check_whole_number(("gpus",), gpus, 1, most, unit=f"GPUs of a {instance_type}" if most else "GPUs")
-    if machine is not None or refused:
+        yield from check_whole_number(
+            ("gpus",), gpus, 1, highest, unit=f"GPUs of a {instance_type}" if highest else "GPUs"
+        )
+    if instance is not None or type_problems:
         return
     if vcpus is None or memory_mib is None:
-        got = instance_type if instance_type is None or is_token(instance_type) else f"{instance_type}, not known"
-        allowed = "an instance type to work vcpus and memory_mib out from, or both of them"
-        yield Problem(("instance_type",), got, allowed)
+        if instance_type is None or is_token(instance_type):
+            suffix = "" if instance_type is None else " that is known at synth"
+            allowed = f"an instance type{suffix}, or both vcpus and memory_mib"
+            yield Problem(("instance_type",), instance_type, allowed)
+        else:
+            sentence = (
+                f"{instance_type} is not in Fairlane's catalog, so that vcpus and memory_mib have no default: "
+                "set both, or use another instance type"
+            )
+            yield Problem.relation(("instance_type",), sentence)
     elif gpus is None:
-        yield Problem(("gpus",), None, "a number, as the machine is not known")
+        yield Problem(("gpus",), None, "a number of GPUs, because there is no instance type of Fairlane's catalog")

@@ -1,4 +1,4 @@
-"""The role that SageMaker assumes to run training jobs."""
+"""Execution role of SageMaker training jobs."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
@@ -15,8 +15,13 @@ from fairlane._internal.claims import Claims
 from fairlane._internal.iam_statements import MAX_INLINE_POLICY, Statement, allow, policy_size
 from fairlane._internal.nag import acknowledge_wildcards
 from fairlane._internal.tokens import is_token
-from fairlane.errors import ConfigurationError, Problem
-from fairlane.jobs.permission_rules import WHY_OBJECTS, s3_statements, training_permission_problems
+from fairlane.errors import ConfigurationError
+from fairlane.jobs.permission_rules import (
+    OBJECTS_REASON,
+    policy_size_problem,
+    s3_statements,
+    training_permission_problems,
+)
 
 AnyRepository: TypeAlias = IRepositoryRef | str
 AnyKey: TypeAlias = IKeyRef | str
@@ -27,27 +32,31 @@ _PULL: Final = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:Get
 
 
 class TrainingExecutionRole(iam.Role):
-    """The role that SageMaker assumes to run training jobs: it may use what is named here, and nothing else.
+    """IAM role that SageMaker assumes to run training jobs, with permissions for the given resources only.
 
-    SageMaker may assume it for this account only. Jobs may write to SageMaker's own log group for training jobs, in the
-    stack's Region, and publish metrics to SageMaker's own namespaces. What else a job needs, such as a VPC's network
-    interfaces, `add_to_policy` adds. Deleting an object is not among the permissions.
+    SageMaker can assume the role for this account only. Jobs can write to SageMaker's log group for training jobs in
+    the stack's Region, and publish metrics in SageMaker's namespaces. The role cannot delete S3 objects. Use
+    `add_to_policy` for further permissions, for example for network interfaces in a VPC.
 
     Updates: all in place. Sources: "CreateTrainingJob API: Execution Role Permissions" and "Cross-service confused
     deputy prevention" in the SageMaker AI Developer Guide.
 
     Args:
-        scope: where it goes in the app.
-        construct_id: its id there.
-        read: S3 URIs of prefixes to read from, such as `s3://datasets/imagenet/`. Each ends with `/`, so that it stands
-            for no sibling; `s3://datasets/` is the whole bucket. Bucket and prefix may be tokens.
-        write: S3 URIs of prefixes to write to, and to read from, as checkpoints are.
-        repositories: ECR repositories to pull from: constructs, ARNs, or names in the stack's account and Region.
-        kms_keys: KMS keys, or their ARNs, of those buckets and of the jobs' volumes; their own policies must allow it.
-        tags: at most 50.
+        scope: Scope of the construct.
+        construct_id: Id of the construct.
+        read: S3 URIs of the prefixes that jobs read from, for example `s3://datasets/imagenet/`. Each ends with `/`, so
+            that it covers no sibling prefix; `s3://datasets/` covers the whole bucket. Bucket and prefix can be tokens.
+            Default: none.
+        write: S3 URIs of the prefixes that jobs write to and read from, for example for checkpoints. Each ends with
+            `/`. Default: none.
+        repositories: ECR repositories to pull images from: constructs, ARNs, or names in the stack's account and
+            Region. Default: none.
+        kms_keys: KMS keys, or their ARNs, of the buckets and of the jobs' volumes. The key policies must also allow the
+            role. Default: none.
+        tags: Tags of the role, at most 50. Default: none.
 
     Raises:
-        ConfigurationError: with every URI, name and ARN that cannot be right.
+        ConfigurationError: If a URI, a name or an ARN has the wrong form, or if the policy is too long.
     """
 
     def __init__(
@@ -61,7 +70,7 @@ class TrainingExecutionRole(iam.Role):
         kms_keys: Sequence[AnyKey] = (),
         tags: Mapping[str, str] | None = None,
     ) -> None:
-        repository_names, key_arns = _plain(repositories), _plain(kms_keys)
+        repository_names, key_arns = _with_arns(repositories), _with_arns(kms_keys)
         problems = [
             *training_permission_problems(read=read, write=write, repositories=repository_names, kms_keys=key_arns),
             *check_tags(tags),
@@ -69,8 +78,8 @@ class TrainingExecutionRole(iam.Role):
         path = f"{scope.node.path}/{construct_id}"
         if problems:
             raise ConfigurationError(path, problems)
-        where = Claims.at(scope)
-        place = f"{where.region}:{where.account}"
+        claims = Claims.regional(scope)
+        place = f"{claims.region}:{claims.account}"
         statements = [
             *s3_statements(read, write, ARN),
             *_image_statements([_repository_arn(place, repository) for repository in repository_names]),
@@ -78,34 +87,35 @@ class TrainingExecutionRole(iam.Role):
             *_log_statements(f"{ARN}:logs:{place}:log-group:{_LOG_GROUP}"),
         ]
         if (size := policy_size(statements)) > MAX_INLINE_POLICY:
-            allowed = f"at most {MAX_INLINE_POLICY} characters in the role's policy: fewer or shorter prefixes"
-            raise ConfigurationError(path, [Problem(("read",), f"{size} characters with all that is named", allowed)])
-        from_this_account = {"StringEquals": {"aws:SourceAccount": where.account}}
+            raise ConfigurationError(path, [policy_size_problem("read", size)])
+        account_condition = {"StringEquals": {"aws:SourceAccount": claims.account}}
         super().__init__(
             scope,
             construct_id,
-            assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com", conditions=from_this_account),
+            assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com", conditions=account_condition),
             inline_policies={"Training": iam.PolicyDocument.from_json({"Statement": statements})},
         )
         for key, value in (tags or {}).items():
             Tags.of(self).add(key, value)
         resources = {resource for statement in statements for resource in statement["Resource"]}
-        acknowledge_wildcards(self, {resource: _why(resource) for resource in resources if resource.endswith("*")})
+        acknowledge_wildcards(
+            self, {resource: _wildcard_reason(resource) for resource in resources if resource.endswith("*")}
+        )
 
 
-def _plain(things: Sequence[Any]) -> Any:
-    """ARNs instead of constructs; all else as it is, for the checks to judge."""
-    if isinstance(things, str) or not isinstance(things, Sequence):
-        return things
-    return [_arn(thing) for thing in things]
+def _with_arns(resources: Sequence[Any]) -> Any:
+    """Return the resources with ARNs instead of constructs. Other values stay as they are, for the checks."""
+    if isinstance(resources, str) or not isinstance(resources, Sequence):
+        return resources
+    return [_arn(resource) for resource in resources]
 
 
-def _arn(thing: Any) -> Any:
-    if hasattr(thing, "repository_ref"):
-        return thing.repository_ref.repository_arn
-    if hasattr(thing, "key_ref"):
-        return thing.key_ref.key_arn
-    return thing
+def _arn(resource: Any) -> Any:
+    if hasattr(resource, "repository_ref"):
+        return resource.repository_ref.repository_arn
+    if hasattr(resource, "key_ref"):
+        return resource.key_ref.key_arn
+    return resource
 
 
 def _repository_arn(place: str, repository: str) -> str:
@@ -126,14 +136,16 @@ def _key_statements(keys: Sequence[str]) -> Iterator[Statement]:
 
 
 def _log_statements(group: str) -> Iterator[Statement]:
-    to_groups = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
-    yield allow(to_groups, [group, f"{group}:*"])
+    actions = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
+    yield allow(actions, [group, f"{group}:*"])
     yield allow(["cloudwatch:PutMetricData"], ["*"], {"StringLike": {"cloudwatch:namespace": _NAMESPACES}})
 
 
-def _why(resource: str) -> str:
+def _wildcard_reason(resource: str) -> str:
     if resource == "*":
-        return "GetAuthorizationToken and PutMetricData have no resource; a condition bounds the metrics' namespace"
+        return (
+            "GetAuthorizationToken and PutMetricData do not support resources; a condition limits the metric namespaces"
+        )
     if resource.endswith(":*"):
-        return "SageMaker names the log streams of its jobs, all in its one log group for training"
-    return WHY_OBJECTS
+        return "SageMaker chooses the names of the log streams, all in its log group for training jobs"
+    return OBJECTS_REASON

@@ -1,4 +1,4 @@
-"""Folders from outside that a container sees."""
+"""Volumes of containers: folders of the instance and EFS file systems. Imports no aws_cdk."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -10,17 +10,17 @@ from fairlane.capacity.lustre import check_file_system_id
 from fairlane.errors import Problem
 
 _PATH: Final = re.compile(r"(?:/[^/:\x00]+)+")
-_A_PATH: Final = "a path from / on, without : in it and / at its end"
+_ALLOWED_PATH: Final = "an absolute path without : and without / at the end"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostVolume:
-    """A folder of the machine: its instance store, or where it has mounted FSx for Lustre (see `LustreMount`).
+    """Folder of the instance, for example its instance store, or the mount path of an FSx for Lustre file system.
 
     Args:
-        source_path: where it is on the machine, from `/` on.
-        container_path: where the container sees it, from `/` on.
-        read_only: whether the container may not write to it.
+        source_path: Absolute path of the folder on the instance.
+        container_path: Absolute path of the folder in the container.
+        read_only: True if the container cannot write to the folder. Default: False.
     """
 
     source_path: str
@@ -28,21 +28,22 @@ class HostVolume:
     read_only: bool = False
 
     def problems(self) -> Iterator[Problem]:
-        """Yields every value that AWS would refuse."""
-        yield from check_text(("source_path",), self.source_path, _PATH.fullmatch, _A_PATH)
+        """Yield the values that AWS would refuse."""
+        yield from check_text(("source_path",), self.source_path, _PATH.fullmatch, _ALLOWED_PATH)
         yield from _check_container_path(self.container_path)
         yield from check_flag(("read_only",), self.read_only)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EfsVolume:
-    """A file system of EFS, encrypted on its way.
+    """EFS file system, encrypted in transit.
 
     Args:
-        file_system_id: such as `fs-0123456789abcdef0`.
-        container_path: where the container sees it, from `/` on.
-        access_point_id: the access point to go through; then the job's role says who may.
-        read_only: whether the container may not write to it.
+        file_system_id: ID of the file system, for example fs-0123456789abcdef0.
+        container_path: Absolute path of the file system in the container.
+        access_point_id: ID of an EFS access point to mount, for example fsap-0123456789abcdef0. With an access
+            point, the permissions of the job role apply. Default: none.
+        read_only: True if the container cannot write to the file system. Default: False.
     """
 
     file_system_id: str
@@ -51,7 +52,7 @@ class EfsVolume:
     read_only: bool = False
 
     def problems(self) -> Iterator[Problem]:
-        """Yields every value that AWS would refuse."""
+        """Yield the values that AWS would refuse."""
         yield from check_file_system_id(self.file_system_id)
         if self.access_point_id is not None:
             form = re.compile(r"fsap-[0-9a-f]{8,40}")
@@ -63,21 +64,22 @@ class EfsVolume:
 
 
 def _check_container_path(got: object) -> Iterator[Problem]:
-    yield from check_text(("container_path",), got, _PATH.fullmatch, _A_PATH)
+    yield from check_text(("container_path",), got, _PATH.fullmatch, _ALLOWED_PATH)
 
 
 def volume_problems(volumes: object) -> Iterator[Problem]:
-    """Yields every mistake in a job's volumes, and paths that two of them have."""
+    """Yield the problems of a list of volumes, and container paths of several volumes."""
     if isinstance(volumes, str) or not isinstance(volumes, Sequence):
         yield Problem(("volumes",), volumes, "a list of HostVolume and EfsVolume")
         return
-    seen: set[object] = set()
+    paths: set[object] = set()
     for index, volume in enumerate(volumes):
         if not isinstance(volume, HostVolume | EfsVolume):
             yield Problem(("volumes", index), volume, "a HostVolume or an EfsVolume")
             continue
         for problem in volume.problems():
             yield problem.within("volumes", index)
-        if isinstance(volume.container_path, str) and volume.container_path in seen:
-            yield Problem(("volumes", index, "container_path"), volume.container_path, "a path for each volume")
-        seen.add(volume.container_path)
+        if isinstance(volume.container_path, str) and volume.container_path in paths:
+            sentence = f"two volumes have the path {volume.container_path}: give each volume its own path"
+            yield Problem.relation(("volumes", index, "container_path"), sentence)
+        paths.add(volume.container_path)

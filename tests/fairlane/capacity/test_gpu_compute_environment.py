@@ -11,7 +11,7 @@ from cdk_nag import AwsSolutionsChecks
 from fairlane import AllocationStrategy, GpuComputeEnvironment, LustreMount, Purchase, TrainingVpc
 from tests import cfn_lint
 from tests.cloudformation_updates import update_of
-from tests.gpu import machines, network
+from tests.gpu import compute_environment, network
 from tests.support import problems_of, recommended_flags, resource, resources, template_of
 
 US_EAST_1 = cdk.Environment(account="111122223333", region="us-east-1")
@@ -19,12 +19,12 @@ BLOCK = "cr-0123456789abcdef0"
 
 
 def only(stack: cdk.Stack, resource_type: str) -> dict[str, Any]:
-    (found,) = (one for one in template_of(stack)["Resources"].values() if one["Type"] == resource_type)
-    return dict(found.get("Properties", {}))
+    (match,) = (resource for resource in template_of(stack)["Resources"].values() if resource["Type"] == resource_type)
+    return dict(match.get("Properties", {}))
 
 
-def test_defaults_are_those_for_gpus(stack: cdk.Stack) -> None:
-    machines(stack)
+def test_the_defaults_of_a_gpu_environment(stack: cdk.Stack) -> None:
+    compute_environment(stack)
     environment = resource(stack, "ComputeEnvironment")
     computing = environment["ComputeResources"]
     assert environment["Type"] == "MANAGED"
@@ -42,8 +42,8 @@ def test_defaults_are_those_for_gpus(stack: cdk.Stack) -> None:
     assert computing.keys().isdisjoint({"PlacementGroup", "SpotIamFleetRole", "BidPercentage", "Tags", "ImageId"})
 
 
-def test_the_launch_template_is_pinned_encrypted_and_takes_imdsv2_only(stack: cdk.Stack) -> None:
-    machines(stack, root_volume_gib=500)
+def test_the_launch_template_is_pinned_encrypted_and_accepts_only_imdsv2(stack: cdk.Stack) -> None:
+    compute_environment(stack, root_volume_gib=500)
     version = resource(stack, "ComputeEnvironment")["ComputeResources"]["LaunchTemplate"]["Version"]
     assert version["Fn::GetAtt"][1] == "LatestVersionNumber"
     data = only(stack, "AWS::EC2::LaunchTemplate")["LaunchTemplateData"]
@@ -51,72 +51,75 @@ def test_the_launch_template_is_pinned_encrypted_and_takes_imdsv2_only(stack: cd
     (volume,) = data["BlockDeviceMappings"]
     assert volume["Ebs"]["Encrypted"] is True
     assert volume["Ebs"]["VolumeSize"] == 500
-    head, script, _ = data["UserData"]["Fn::Base64"]["Fn::Join"][1]
-    assert head.startswith("Content-Type: multipart/mixed")
+    header, script, _ = data["UserData"]["Fn::Base64"]["Fn::Join"][1]
+    assert header.startswith("Content-Type: multipart/mixed")
     assert "ECS_ENABLE_SPOT_INSTANCE_DRAINING=true" in script["Fn::Base64"]
     assert "ECS_CLUSTER" not in script["Fn::Base64"]
 
 
-def test_machines_with_efa_in_public_subnets_are_warned_of(stack: cdk.Stack) -> None:
+def test_instances_with_efa_in_public_subnets_give_a_warning(stack: cdk.Stack) -> None:
     settings: dict[str, Any] = {"instance_types": ["p5.48xlarge"], "max_gpus": 8, "efa": True}
     public = ec2.Vpc.from_vpc_attributes(
         stack, "Public", vpc_id="vpc-1", availability_zones=["a"], public_subnet_ids=["subnet-1"]
     )
     GpuComputeEnvironment(stack, "Bad", vpc=public, **settings)
-    machines(stack, "Good", **settings)
-    found = Annotations.from_stack(stack).find_warning("*", Match.string_like_regexp("public subnets only"))
-    assert [entry.id for entry in found] == ["/Stack/Bad"]
+    compute_environment(stack, "Good", **settings)
+    warnings = Annotations.from_stack(stack).find_warning("*", Match.string_like_regexp("public subnets only"))
+    assert [entry.id for entry in warnings] == ["/Stack/Bad"]
 
 
-def test_rules_elsewhere_let_the_machines_in_by_their_own_security_group(stack: cdk.Stack) -> None:
-    environment = machines(stack)
-    door = ec2.SecurityGroup(stack, "Door", vpc=network(stack))
-    door.connections.allow_from(environment.connections, ec2.Port.tcp(988))
-    (own,) = resource(stack, "ComputeEnvironment")["ComputeResources"]["SecurityGroupIds"]
-    rules = [one for one in template_of(stack)["Resources"].values() if one["Type"] == "AWS::EC2::SecurityGroupIngress"]
-    (rule,) = (one["Properties"] for one in rules if one["Properties"].get("FromPort") == 988)
-    assert rule["SourceSecurityGroupId"] == own
+def test_rules_of_other_security_groups_use_the_security_group_of_the_instances(stack: cdk.Stack) -> None:
+    environment = compute_environment(stack)
+    file_system = ec2.SecurityGroup(stack, "FileSystem", vpc=network(stack))
+    file_system.connections.allow_from(environment.connections, ec2.Port.tcp(988))
+    (group,) = resource(stack, "ComputeEnvironment")["ComputeResources"]["SecurityGroupIds"]
+    resources = template_of(stack)["Resources"].values()
+    rules = [entry["Properties"] for entry in resources if entry["Type"] == "AWS::EC2::SecurityGroupIngress"]
+    (rule,) = (rule for rule in rules if rule.get("FromPort") == 988)
+    assert rule["SourceSecurityGroupId"] == group
 
 
-def test_nodes_of_a_job_talk_to_each_other_without_efa_too(stack: cdk.Stack) -> None:
-    machines(stack)
-    (own,) = resource(stack, "ComputeEnvironment")["ComputeResources"]["SecurityGroupIds"]
+def test_nodes_of_a_job_can_communicate_without_efa(stack: cdk.Stack) -> None:
+    compute_environment(stack)
+    (group,) = resource(stack, "ComputeEnvironment")["ComputeResources"]["SecurityGroupIds"]
     rule = only(stack, "AWS::EC2::SecurityGroupIngress")
-    assert (rule["GroupId"], rule["SourceSecurityGroupId"], rule["IpProtocol"]) == (own, own, "-1")
+    assert (rule["GroupId"], rule["SourceSecurityGroupId"], rule["IpProtocol"]) == (group, group, "-1")
 
 
-def test_efa_outside_a_training_vpc_is_warned_of_its_default_security_group(stack: cdk.Stack) -> None:
+def test_efa_outside_a_training_vpc_gives_a_warning_about_the_default_security_group(stack: cdk.Stack) -> None:
     settings: dict[str, Any] = {"instance_types": ["p5.48xlarge"], "max_gpus": 8, "efa": True}
-    machines(stack, "Other", **settings)
+    compute_environment(stack, "Other", **settings)
     GpuComputeEnvironment(stack, "Own", vpc=TrainingVpc(stack, "Network"), **settings)
-    machines(stack, "WithoutEfa")
-    found = Annotations.from_stack(stack).find_warning("*", Match.string_like_regexp("default security group"))
-    assert [entry.id for entry in found] == ["/Stack/Other"]
+    compute_environment(stack, "WithoutEfa")
+    warnings = Annotations.from_stack(stack).find_warning("*", Match.string_like_regexp("default security group"))
+    assert [entry.id for entry in warnings] == ["/Stack/Other"]
 
 
-def test_a_newer_image_is_taken_only_when_it_is_asked_for(stack: cdk.Stack) -> None:
-    machines(stack, "Old")
-    machines(stack, "New", update_to_latest_image_version=True)
-    old, new = (one["ComputeResources"] for one in resources(stack, "ComputeEnvironment"))
+def test_an_update_brings_a_new_image_only_with_the_setting(stack: cdk.Stack) -> None:
+    compute_environment(stack, "Old")
+    compute_environment(stack, "New", update_to_latest_image_version=True)
+    old, new = (entry["ComputeResources"] for entry in resources(stack, "ComputeEnvironment"))
     assert "UpdateToLatestImageVersion" not in old
     assert new["UpdateToLatestImageVersion"] is True
 
 
-def test_a_tag_change_leaves_the_placement_group_alone(stack: cdk.Stack) -> None:
-    machines(stack, instance_types=["p5.48xlarge"], max_gpus=8, efa=True, tags={"team": "search"})
+def test_the_placement_group_has_no_tags(stack: cdk.Stack) -> None:
+    compute_environment(stack, instance_types=["p5.48xlarge"], max_gpus=8, efa=True, tags={"team": "search"})
     cdk.Tags.of(stack).add("owner", "platform")
     assert "Tags" not in only(stack, "AWS::EC2::PlacementGroup")
 
 
-def test_machines_have_room_for_the_tags_of_others(stack: cdk.Stack) -> None:
+def test_more_than_40_tags_are_refused(stack: cdk.Stack) -> None:
     tags = {f"key{number}": "value" for number in range(41)}
-    allowed = "at most 40, as the CDK and AWS Batch add some, and EC2 takes 50"
-    assert problems_of(lambda: machines(stack, tags=tags)) == [f"tags: got '41 tags', allowed: {allowed}"]
+    sentence = (
+        "41 tags are too many: use at most 40, because the CDK and AWS Batch add their own tags, and EC2 allows 50"
+    )
+    assert problems_of(lambda: compute_environment(stack, tags=tags)) == [f"tags: {sentence}"]
 
 
-def test_file_systems_are_mounted_before_the_agent_takes_jobs(stack: cdk.Stack) -> None:
-    one = LustreMount(file_system_id="fs-0123456789abcdef0", mount_name="a1b2c3d4")
-    machines(stack, lustre=[one, replace(one, mount_path="/scratch")])
+def test_instances_mount_file_systems_before_the_agent_accepts_jobs(stack: cdk.Stack) -> None:
+    mount = LustreMount(file_system_id="fs-0123456789abcdef0", mount_name="a1b2c3d4")
+    compute_environment(stack, lustre=[mount, replace(mount, mount_path="/scratch")])
     script = json.dumps(only(stack, "AWS::EC2::LaunchTemplate")["LaunchTemplateData"]["UserData"])
     install, first, second = script.index("lustre-client"), script.index("mkdir -p /fsx"), script.index("/scratch")
     assert install < first < second
@@ -135,63 +138,63 @@ def test_file_systems_are_mounted_before_the_agent_takes_jobs(stack: cdk.Stack) 
         ),
         (
             [LustreMount(file_system_id="fs-0123456789abcdef0", mount_name="$(reboot)")],
-            "lustre[0].mount_name: got '$(reboot)', allowed: the file system's mount name, 1 to 8 characters",
+            "lustre[0].mount_name: got '$(reboot)', allowed: the mount name of the file system, 1 to 8 characters",
         ),
         (
             [LustreMount(file_system_id="fs-0123456789abcdef0", mount_name="fsx", mount_path="/")],
-            "lustre[0].mount_path: got '/', allowed: a path from / on, of A-Z, a-z, 0-9, ., _ and -, outside the system's own folders",
+            "lustre[0].mount_path: got '/', allowed: an absolute path of A-Z, a-z, 0-9, ., _ and -, outside the system folders such as /var",
         ),
         (
             [LustreMount(file_system_id="fs-0123456789abcdef0", mount_name="fsx")] * 2,
-            "lustre[1].mount_path: got '/fsx', allowed: a path for each file system, none of them inside another",
+            "lustre[1].mount_path: /fsx overlaps the mount path of another file system: use separate paths",
         ),
     ],
 )
-def test_a_file_system_that_cannot_be_mounted_is_told(stack: cdk.Stack, lustre: Any, problem: str) -> None:
-    assert problems_of(lambda: machines(stack, lustre=lustre)) == [problem]
+def test_a_wrong_file_system_is_refused(stack: cdk.Stack, lustre: Any, problem: str) -> None:
+    assert problems_of(lambda: compute_environment(stack, lustre=lustre)) == [problem]
 
 
-def test_spot(stack: cdk.Stack) -> None:
-    machines(stack, purchase=Purchase.SPOT)
+def test_spot_has_its_own_type_and_allocation_strategy(stack: cdk.Stack) -> None:
+    compute_environment(stack, purchase=Purchase.SPOT)
     computing = resource(stack, "ComputeEnvironment")["ComputeResources"]
     assert (computing["Type"], computing["AllocationStrategy"]) == ("SPOT", "SPOT_PRICE_CAPACITY_OPTIMIZED")
 
 
-def test_efa_has_a_placement_group_one_subnet_and_its_security_group_on_the_interfaces_only(stack: cdk.Stack) -> None:
-    machines(stack, instance_types=["p6-b300.48xlarge"], max_gpus=16, efa=True)
+def test_efa_has_a_placement_group_one_subnet_and_security_groups_only_on_the_interfaces(stack: cdk.Stack) -> None:
+    compute_environment(stack, instance_types=["p6-b300.48xlarge"], max_gpus=16, efa=True)
     computing = resource(stack, "ComputeEnvironment")["ComputeResources"]
     assert computing["Subnets"] == ["subnet-0123456789abcdef1"]
     assert "SecurityGroupIds" not in computing
     assert "Ref" in computing["PlacementGroup"] or "Fn::GetAtt" in computing["PlacementGroup"]
     assert only(stack, "AWS::EC2::PlacementGroup")["Strategy"] == "cluster"
     interfaces = only(stack, "AWS::EC2::LaunchTemplate")["LaunchTemplateData"]["NetworkInterfaces"]
-    assert [one["NetworkCardIndex"] for one in interfaces] == list(range(17))
-    assert [one["InterfaceType"] for one in interfaces] == ["interface", *["efa"] * 16]
-    assert [one["DeviceIndex"] for one in interfaces] == [0, *[1] * 16]
+    assert [interface["NetworkCardIndex"] for interface in interfaces] == list(range(17))
+    assert [interface["InterfaceType"] for interface in interfaces] == ["interface", *["efa"] * 16]
+    assert [interface["DeviceIndex"] for interface in interfaces] == [0, *[1] * 16]
     group = interfaces[0]["Groups"][0]
     for rule, peer in (("Ingress", "SourceSecurityGroupId"), ("Egress", "DestinationSecurityGroupId")):
         assert only(stack, f"AWS::EC2::SecurityGroup{rule}")[peer] == group
 
 
-def test_a_capacity_reservation_is_targeted(stack: cdk.Stack) -> None:
-    machines(stack, capacity_reservation=BLOCK)
+def test_instances_start_in_a_capacity_reservation(stack: cdk.Stack) -> None:
+    compute_environment(stack, capacity_reservation=BLOCK)
     data = only(stack, "AWS::EC2::LaunchTemplate")["LaunchTemplateData"]
     target = {"CapacityReservationTarget": {"CapacityReservationId": BLOCK}}
     assert data["CapacityReservationSpecification"] == target
     assert "InstanceMarketOptions" not in data
 
 
-def test_a_group_of_capacity_reservations_is_targeted(stack: cdk.Stack) -> None:
+def test_instances_start_in_a_resource_group_of_capacity_reservations(stack: cdk.Stack) -> None:
     arn = "arn:aws:resource-groups:us-east-1:111122223333:group/training"
-    machines(stack, capacity_reservation=arn)
+    compute_environment(stack, capacity_reservation=arn)
     data = only(stack, "AWS::EC2::LaunchTemplate")["LaunchTemplateData"]
     target = data["CapacityReservationSpecification"]["CapacityReservationTarget"]
     assert target == {"CapacityReservationResourceGroupArn": arn}
 
 
-def test_a_capacity_block_is_bought_as_one_and_replaced_on_updates(stack: cdk.Stack) -> None:
+def test_a_capacity_block_sets_the_market_type_and_is_replaced_on_updates(stack: cdk.Stack) -> None:
     block = {"purchase": Purchase.CAPACITY_BLOCK, "capacity_reservation": BLOCK}
-    machines(stack, instance_types=["p5.48xlarge"], max_gpus=64, **block)
+    compute_environment(stack, instance_types=["p5.48xlarge"], max_gpus=64, **block)
     environment = resource(stack, "ComputeEnvironment")
     assert environment["ComputeResources"]["AllocationStrategy"] == "BEST_FIT"
     assert environment["ComputeResources"]["Type"] == "EC2"
@@ -210,26 +213,26 @@ def test_a_capacity_block_is_bought_as_one_and_replaced_on_updates(stack: cdk.St
         (["g4dn.12xlarge", "g4dn.16xlarge"], 1, 64),
     ],
 )
-def test_there_are_never_more_gpus_than_wanted(
-    stack: cdk.Stack, instance_types: list[str], max_gpus: int, vcpus: int
-) -> None:
-    machines(stack, instance_types=instance_types, max_gpus=max_gpus)
+def test_max_gpus_limits_the_vcpus(stack: cdk.Stack, instance_types: list[str], max_gpus: int, vcpus: int) -> None:
+    compute_environment(stack, instance_types=instance_types, max_gpus=max_gpus)
     assert resource(stack, "ComputeEnvironment")["ComputeResources"]["MaxvCpus"] == vcpus
 
 
-def test_machines_may_be_counted_in_vcpus_and_new_ones_are_warned_of(stack: cdk.Stack) -> None:
-    machines(stack, instance_types=["p9.48xlarge"], max_vcpus=1000)
+def test_max_vcpus_allows_new_instance_types_with_a_warning(stack: cdk.Stack) -> None:
+    compute_environment(stack, instance_types=["p9.48xlarge"], max_vcpus=1000)
     assert resource(stack, "ComputeEnvironment")["ComputeResources"]["MaxvCpus"] == 1000
-    (warning,) = Annotations.from_stack(stack).find_warning("*", Match.string_like_regexp("p9.48xlarge is not known"))
+    (warning,) = Annotations.from_stack(stack).find_warning(
+        "*", Match.string_like_regexp("p9.48xlarge is not verified")
+    )
     assert "fairlane:GpuComputeEnvironment.unverifiedInstanceType" in str(warning.entry.data)
 
 
 def environment_after(**changes: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The compute environment and the launch template, with tags of the whole app where `app_tags` says so."""
+    """Return the compute environment and the launch template; `app_tags` are tags of the whole app."""
     app_tags = changes.pop("app_tags", {})
     app = cdk.App()
     stack = cdk.Stack(app, "Stack", env=US_EAST_1)
-    machines(stack, **changes)
+    compute_environment(stack, **changes)
     for key, value in app_tags.items():
         cdk.Tags.of(app).add(key, value)
     return resource(stack, "ComputeEnvironment"), only(stack, "AWS::EC2::LaunchTemplate")
@@ -246,28 +249,28 @@ def environment_after(**changes: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         ({"job_execution_timeout_minutes": 60}, False),
     ],
 )
-def test_no_change_replaces_an_environment(changes: dict[str, Any], template_changes: bool) -> None:
+def test_changes_update_an_environment_in_place(changes: dict[str, Any], template_changes: bool) -> None:
     before, after = environment_after(), environment_after(**changes)
     assert (before[1] != after[1]) is template_changes
-    if template_changes:  # seen by CloudFormation as another version number
+    if template_changes:  # CloudFormation sees a new version number
         after[0]["ComputeResources"]["LaunchTemplate"] |= {"Version": "2"}
     assert update_of("AWS::Batch::ComputeEnvironment", before[0], after[0]) == "in place"
 
 
-def test_tags_reach_machines_and_volumes() -> None:
+def test_tags_reach_instances_and_volumes() -> None:
     _, template = environment_after(tags={"team": "search"}, app_tags={"owner": "platform"})
     specifications = template["LaunchTemplateData"]["TagSpecifications"]
-    tagged = {one["ResourceType"]: {tag["Key"]: tag["Value"] for tag in one["Tags"]} for one in specifications}
+    tags = {entry["ResourceType"]: {tag["Key"]: tag["Value"] for tag in entry["Tags"]} for entry in specifications}
     for kind in ("instance", "volume"):
-        assert tagged[kind].items() >= {"team": "search", "owner": "platform"}.items()
+        assert tags[kind].items() >= {"team": "search", "owner": "platform"}.items()
 
 
 @pytest.mark.parametrize("flags", [recommended_flags(), {}], ids=["all recommended flags", "no flags"])
-def test_every_judge_lets_it_through(flags: dict[str, Any]) -> None:
+def test_cdk_nag_and_cfn_lint_have_no_findings(flags: dict[str, Any]) -> None:
     app = cdk.App(context=flags)
     cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     stack = cdk.Stack(app, "Stack", env=US_EAST_1)
-    machines(stack, instance_types=["p5.48xlarge"], max_gpus=16, efa=True)
+    compute_environment(stack, instance_types=["p5.48xlarge"], max_gpus=16, efa=True)
     app.synth()
     assert cfn_lint.findings(template_of(stack)) == []
 
@@ -277,50 +280,56 @@ def test_every_judge_lets_it_through(flags: dict[str, Any]) -> None:
     [
         (
             {"instance_types": ["g5.xlarge", "g5g.xlarge"]},
-            "instance_types[1]: got 'g5g.xlarge', allowed: a machine such",
+            "instance_types[1]: got 'g5g.xlarge', allowed: an instance type such",
         ),
-        ({"instance_types": ["g4ad.xlarge"]}, "instance_types[0]: got 'g4ad.xlarge', allowed: a machine such as"),
-        ({"instance_types": ["trn1.32xlarge"]}, "instance_types[0]: got 'trn1.32xlarge', allowed: a machine such as"),
-        ({"instance_types": ["g6f.large"]}, "instance_types[0]: got 'g6f.large', allowed: a machine such as"),
-        ({"instance_types": ["p3.2xlarge"]}, "instance_types[0]: got 'p3.2xlarge', allowed: a machine such as"),
+        (
+            {"instance_types": ["g4ad.xlarge"]},
+            "instance_types[0]: got 'g4ad.xlarge', allowed: an instance type such as",
+        ),
+        (
+            {"instance_types": ["trn1.32xlarge"]},
+            "instance_types[0]: got 'trn1.32xlarge', allowed: an instance type such as",
+        ),
+        ({"instance_types": ["g6f.large"]}, "instance_types[0]: got 'g6f.large', allowed: an instance type such as"),
+        ({"instance_types": ["p3.2xlarge"]}, "instance_types[0]: got 'p3.2xlarge', allowed: an instance type such as"),
         ({"instance_types": []}, "instance_types: got [], allowed: a list of one or more"),
         ({"instance_types": "g5.xlarge"}, "instance_types: got 'g5.xlarge', allowed: a list of one or more"),
-        ({"instance_types": ["g5.xlarge", "g5.xlarge"]}, "instance_types[1]: got 'g5.xlarge', allowed: each instance"),
+        ({"instance_types": ["g5.xlarge", "g5.xlarge"]}, "instance_types[1]: g5.xlarge is listed twice: list each"),
         (
             {"instance_types": ["g5.xlarge"], "efa": True},
-            "instance_types[0]: got 'g5.xlarge', allowed: a machine that is",
+            "instance_types[0]: got 'g5.xlarge', allowed: an instance type with EFA",
         ),
         (
             {"instance_types": ["g5.12xlarge", "g5.48xlarge"], "efa": True},
-            "instance_types: got 'g5.12xlarge, g5.48xlarge'",
+            "instance_types: EFA requires instances of one type, but the list has g5.12xlarge, g5.48xlarge: list one",
         ),
-        ({"efa": True, "purchase": Purchase.SPOT}, "efa: got True, allowed: False with SPOT"),
+        ({"efa": True, "purchase": Purchase.SPOT}, "efa: EFA cannot be used with Spot"),
         ({"max_gpus": 0}, "max_gpus: got 0, allowed: a whole number of GPUs, 4 to 100000"),
         ({"max_gpus": 3}, "max_gpus: got 3, allowed: a whole number of GPUs, 4 to 100000"),
         ({"max_gpus": 4.5}, "max_gpus: got 4.5, allowed: a whole number of GPUs"),
         ({"max_gpus": None}, "max_gpus: missing; use either max_gpus or max_vcpus"),
-        ({"max_gpus": 8, "max_vcpus": 96}, "max_gpus: got 'both max_gpus and max_vcpus'"),
+        ({"max_gpus": 8, "max_vcpus": 96}, "max_gpus: max_gpus and max_vcpus exclude each other"),
         ({"max_vcpus": 40}, "max_vcpus: got 40, allowed: a whole number of vCPUs, 48 or more"),
-        ({"instance_types": ["p9.48xlarge"]}, "max_gpus: got 8, allowed: max_vcpus instead"),
+        ({"instance_types": ["p9.48xlarge"]}, "max_gpus: Fairlane's catalog has no number of GPUs for p9"),
         (
             {"allocation_strategy": AllocationStrategy.SPOT_CAPACITY_OPTIMIZED},
             "allocation_strategy: got 'SPOT_CAPACITY",
         ),
         ({"allocation_strategy": AllocationStrategy.BEST_FIT}, "allocation_strategy: got 'BEST_FIT'"),
-        ({"purchase": "FARGATE"}, "purchase: got 'FARGATE', allowed: ON_DEMAND or SPOT or CAPACITY_BLOCK"),
+        ({"purchase": "FARGATE"}, "purchase: got 'FARGATE', allowed: ON_DEMAND, SPOT or CAPACITY_BLOCK"),
         (
             {"purchase": Purchase.SPOT, "capacity_reservation": BLOCK},
-            "capacity_reservation: got 'cr-0123456789abcdef0'",
+            "capacity_reservation: Spot cannot use a capacity reservation",
         ),
         (
             {"capacity_reservation": "cr-x"},
             "capacity_reservation: got 'cr-x', allowed: the id of a capacity reservation",
         ),
-        ({"subnets": []}, "subnets: got [], allowed: one or more subnets of the CDK"),
-        ({"subnets": ["subnet-1"]}, "subnets: got ['subnet-1'], allowed: one or more subnets of the CDK"),
-        ({"security_groups": []}, "security_groups: got [], allowed: one or more security groups of the CDK"),
+        ({"subnets": []}, "subnets: got [], allowed: a list of one or more CDK subnets"),
+        ({"subnets": ["subnet-1"]}, "subnets: got ['subnet-1'], allowed: a list of one or more CDK"),
+        ({"security_groups": []}, "security_groups: got [], allowed: a list of one or more CDK security"),
         ({"efa": "yes"}, "efa: got 'yes', allowed: True or False, known at synth"),
-        ({"purchase": "${Token[T.1]}"}, "purchase: got a value known only at deployment, allowed: known at synth"),
+        ({"purchase": "${Token[T.1]}"}, "purchase: got a value known only at deployment, allowed: ON_DEMAND"),
         ({"tags": cdk.Token.as_any({"Ref": "Tags"})}, "tags: got a value known only at deployment, allowed: a mapping"),
         ({"max_gpus": 10**12}, "max_gpus: got 1000000000000, allowed: a whole number of GPUs, 4 to 100000"),
         ({"root_volume_gib": 20}, "root_volume_gib: got 20, allowed: a whole number of GiB, 30 to 16384"),
@@ -328,39 +337,41 @@ def test_every_judge_lets_it_through(flags: dict[str, Any]) -> None:
         ({"container_insights": "yes"}, "container_insights: got 'yes', allowed: True or False"),
     ],
 )
-def test_a_mistake_is_named(stack: cdk.Stack, changes: dict[str, Any], problem: str) -> None:
-    found = problems_of(lambda: machines(stack, **changes))
-    assert len(found) == 1, found
-    assert found[0].startswith(problem)
+def test_a_wrong_value_is_reported(stack: cdk.Stack, changes: dict[str, Any], problem: str) -> None:
+    problems = problems_of(lambda: compute_environment(stack, **changes))
+    assert len(problems) == 1, problems
+    assert problems[0].startswith(problem)
     assert stack.node.try_find_child("Gpus") is None
 
 
-def test_a_capacity_block_has_one_strategy_its_own_machines_and_an_id(stack: cdk.Stack) -> None:
+def test_a_capacity_block_requires_its_strategy_a_supported_instance_type_and_an_id(stack: cdk.Stack) -> None:
     strategy = AllocationStrategy.BEST_FIT_PROGRESSIVE
-    found = problems_of(lambda: machines(stack, purchase=Purchase.CAPACITY_BLOCK, allocation_strategy=strategy))
-    assert [problem.partition(":")[0] for problem in found] == [
+    problems = problems_of(
+        lambda: compute_environment(stack, purchase=Purchase.CAPACITY_BLOCK, allocation_strategy=strategy)
+    )
+    assert [problem.partition(":")[0] for problem in problems] == [
         "instance_types[0]",
         "allocation_strategy",
         "capacity_reservation",
     ]
 
 
-def test_a_capacity_block_comes_by_its_id_only(stack: cdk.Stack) -> None:
+def test_a_capacity_block_requires_an_id_instead_of_a_resource_group(stack: cdk.Stack) -> None:
     group = "arn:aws:resource-groups:us-east-1:111122223333:group/training"
     block: dict[str, Any] = {
         "purchase": Purchase.CAPACITY_BLOCK,
         "instance_types": ["p5.48xlarge"],
         "capacity_reservation": group,
     }
-    (found,) = problems_of(lambda: machines(stack, **block))
-    assert found.startswith("capacity_reservation: got 'arn:aws:resource-groups")
+    (problem,) = problems_of(lambda: compute_environment(stack, **block))
+    assert problem.startswith("capacity_reservation: got 'arn:aws:resource-groups")
 
 
-def test_a_capacity_block_with_efa_has_its_own_place(stack: cdk.Stack) -> None:
+def test_a_capacity_block_with_efa_has_no_placement_group(stack: cdk.Stack) -> None:
     block: dict[str, Any] = {
         "purchase": Purchase.CAPACITY_BLOCK,
         "instance_types": ["p5.48xlarge"],
         "capacity_reservation": BLOCK,
     }
-    machines(stack, max_gpus=64, efa=True, **block)
+    compute_environment(stack, max_gpus=64, efa=True, **block)
     assert "PlacementGroup" not in resource(stack, "ComputeEnvironment")["ComputeResources"]

@@ -12,7 +12,7 @@ from tests.support import problems_of, resource, resources
 P4, P5 = "ml.p4d.24xlarge", "ml.p5.48xlarge"
 
 
-def test_a_number_counts_instances(stack: Stack) -> None:
+def test_a_number_limits_all_instances(stack: Stack) -> None:
     environment = ServiceEnvironment(stack, "Environment", capacity=16)
     assert resource(stack, "ServiceEnvironment") == {
         "ServiceEnvironmentType": "SAGEMAKER_TRAINING",
@@ -23,7 +23,7 @@ def test_a_number_counts_instances(stack: Stack) -> None:
     assert environment.node.default_child is environment.service_environment
 
 
-def test_a_mapping_counts_each_type(stack: Stack) -> None:
+def test_a_mapping_limits_each_instance_type(stack: Stack) -> None:
     ServiceEnvironment(
         stack,
         "Environment",
@@ -47,10 +47,10 @@ SIX = {f"ml.p{n}.large": 1 for n in range(6)}
 @pytest.mark.parametrize(
     ("capacity", "problem"),
     [
-        ({P4: 1, "NUM_INSTANCES": 1}, "capacity: got 'ml.p4d.24xlarge and NUM_INSTANCES', allowed: either NUM_INSTANCES or instance types, as one environment cannot have both"),
-        ({}, "capacity: got '0 capacity units', allowed: 1 to 5 capacity units"),
+        ({P4: 1, "NUM_INSTANCES": 1}, "capacity: ml.p4d.24xlarge and NUM_INSTANCES cannot be combined: use NUM_INSTANCES or instance types"),
+        ({}, "capacity: the capacity has 0 instance types: use 1 to 5"),
         (None, "capacity: missing; use a whole number of instances, 1 or more"),
-        (SIX, "capacity: got '6 capacity units', allowed: 1 to 5 capacity units"),
+        (SIX, "capacity: the capacity has 6 instance types: use 1 to 5"),
         ({"p4d.24xlarge": 1}, "capacity.\"p4d.24xlarge\": got 'p4d.24xlarge', allowed: an ml.* instance type such as ml.p4d.24xlarge"),
         ({"ml.p4d": 1}, "capacity.\"ml.p4d\": got 'ml.p4d', allowed: an ml.* instance type such as ml.p4d.24xlarge"),
         ({7: 1}, "capacity.7: got 7, allowed: an ml.* instance type such as ml.p4d.24xlarge"),
@@ -62,12 +62,12 @@ SIX = {f"ml.p{n}.large": 1 for n in range(6)}
         (1.5, "capacity: got 1.5, allowed: a whole number of instances, 1 or more"),
     ],
 )  # fmt: skip
-def test_wrong_capacity_is_named(stack: Stack, capacity: Any, problem: str) -> None:
+def test_a_wrong_capacity_is_reported(stack: Stack, capacity: Any, problem: str) -> None:
     assert problems_of(lambda: ServiceEnvironment(stack, "Environment", capacity=capacity)) == [problem]
     assert stack.node.children == []
 
 
-def test_all_mistakes_come_at_once(stack: Stack) -> None:
+def test_all_mistakes_are_reported_at_once(stack: Stack) -> None:
     problems = problems_of(
         lambda: ServiceEnvironment(
             stack,
@@ -88,14 +88,14 @@ def test_all_mistakes_come_at_once(stack: Stack) -> None:
     ]
 
 
-def test_a_name_is_taken_once_in_an_account_and_region(app: App, stack: Stack) -> None:
+def test_a_name_is_unique_in_an_account_and_region(app: App, stack: Stack) -> None:
     def make(scope: Stack) -> ServiceEnvironment:
         return ServiceEnvironment(scope, "Environment", capacity=1, service_environment_name="shared")
 
     make(stack)
     twin = Stack(app, "Twin", env=Environment(account=stack.account, region=stack.region))
     assert problems_of(lambda: make(twin)) == [
-        "service_environment_name: got 'shared', allowed: another name: Stack/Environment has it already"
+        "service_environment_name: Stack/Environment already has the name 'shared': use another name"
     ]
     make(Stack(app, "Elsewhere", env=Environment(account=stack.account, region="eu-west-1")))
     make(Stack(app, "Anywhere"))
@@ -104,9 +104,11 @@ def test_a_name_is_taken_once_in_an_account_and_region(app: App, stack: Stack) -
 
 
 @pytest.mark.parametrize("capacity", [{"ml.p99.48xlarge": 1, P4: 1}])
-def test_an_unknown_type_is_warned_of_and_can_be_acknowledged(stack: Stack, capacity: Mapping[str, int]) -> None:
+def test_an_unknown_instance_type_gives_a_warning_that_can_be_acknowledged(
+    stack: Stack, capacity: Mapping[str, int]
+) -> None:
     environment = ServiceEnvironment(stack, "Environment", capacity=capacity)
-    warning = "ml.p99.48xlarge is no instance type that SageMaker training is known to have"
+    warning = "ml.p99.48xlarge is not in the list of SageMaker training instance types"
     Annotations.from_stack(stack).has_warning("/Stack/Environment", Match.string_like_regexp(warning))
     assert len(Annotations.from_stack(stack).find_warning("*", Match.any_value())) == 1
 

@@ -8,7 +8,7 @@ from aws_cdk import App, Environment, Stack, Stage
 from aws_cdk import aws_ecr as ecr
 
 from fairlane.images import RegistryReplication, ReplicationMode
-from fairlane_lambda.registry_rules._rules import read_rules
+from fairlane_lambda.registry_rules.rules import read_rules
 from tests.fairlane.images import fleet
 from tests.support import problems_of, template_of
 

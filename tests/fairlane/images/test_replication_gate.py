@@ -8,8 +8,8 @@ from aws_cdk import Stack
 from aws_cdk import aws_sns as sns
 
 from fairlane.images import RegistryReplication, ReplicationGate, ReplicationMode
-from fairlane_lambda.replication_gate._destinations import read_destinations
-from fairlane_lambda.replication_gate._images import read_image
+from fairlane_lambda.replication_gate.destinations import read_destinations
+from fairlane_lambda.replication_gate.images import read_image
 from tests.fairlane.images import fleet
 from tests.support import problems_of, template_of
 

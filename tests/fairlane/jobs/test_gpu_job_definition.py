@@ -1,4 +1,4 @@
-"""Job definitions for GPU machines: what they render, and every wrong argument."""
+"""Tests of job definitions for GPU instances: rendered templates and wrong arguments."""
 
 import json
 import os
@@ -26,7 +26,7 @@ from fairlane.catalog import GpuInstanceType, gpu_instance_types
 from fairlane.catalog.job_needs import shortcomings
 from tests.support import problems_of, resource, template_of
 
-MACHINES = st.sampled_from(gpu_instance_types())
+INSTANCE_TYPES = st.sampled_from(gpu_instance_types())
 
 
 def define(stack: Stack, **changes: Any) -> GpuJobDefinition:
@@ -50,10 +50,10 @@ def define_nodes(stack: Stack, **changes: Any) -> MultiNodeGpuJobDefinition:
 
 
 def amounts(container: dict[str, Any]) -> dict[str, str]:
-    return {one["Type"]: one["Value"] for one in container["ResourceRequirements"]}
+    return {requirement["Type"]: requirement["Value"] for requirement in container["ResourceRequirements"]}
 
 
-def test_a_job_gets_the_part_of_its_machine_that_belongs_to_its_gpus(stack: Stack) -> None:
+def test_a_job_gets_the_part_of_the_instance_that_belongs_to_its_gpus(stack: Stack) -> None:
     definition = define(stack, gpus=1, command=["python", "train.py"])
     rendered = resource(stack, "JobDefinition")
     container = rendered["ContainerProperties"]
@@ -69,7 +69,7 @@ def test_a_job_gets_the_part_of_its_machine_that_belongs_to_its_gpus(stack: Stac
     assert stack.resolve(definition.unrevised_arn)["Fn::Join"][1][-1].endswith(":111122223333:job-definition/train")
 
 
-def test_by_default_it_has_all_gpus_and_what_is_said_goes_first(stack: Stack) -> None:
+def test_given_sizes_replace_the_defaults_and_a_job_has_all_gpus_by_default(stack: Stack) -> None:
     define(stack, vcpus=8, memory_mib=10_000, shared_memory_mib=1_000, timeout_seconds=3600, scheduling_priority=50)
     rendered = resource(stack, "JobDefinition")
     assert amounts(rendered["ContainerProperties"]) == {"GPU": "4", "VCPU": "8", "MEMORY": "10000"}
@@ -78,21 +78,21 @@ def test_by_default_it_has_all_gpus_and_what_is_said_goes_first(stack: Stack) ->
     assert rendered["SchedulingPriority"] == 50
 
 
-@given(machine=MACHINES, data=st.data())
-def test_the_default_definition_fits_as_often_as_the_machine_has_gpus_for(
-    machine: GpuInstanceType, data: st.DataObject
+@given(instance=INSTANCE_TYPES, data=st.data())
+def test_an_instance_has_room_for_as_many_default_jobs_as_it_has_gpus_for(
+    instance: GpuInstanceType, data: st.DataObject
 ) -> None:
-    gpus = data.draw(st.integers(1, machine.gpus))
+    gpus = data.draw(st.integers(1, instance.gpus))
     stack = Stack(App(), "Stack")
-    needs = define(stack, instance_type=machine.instance_type, gpus=gpus).size.needs
+    needs = define(stack, instance_type=instance.instance_type, gpus=gpus).size.needs
     assert needs is not None
-    assert not list(shortcomings(needs, machine))
-    at_once = machine.gpus // gpus
-    assert needs.memory_mib * at_once <= machine.usable_memory_mib
-    assert needs.vcpus * at_once <= machine.vcpus
+    assert not list(shortcomings(needs, instance))
+    at_once = instance.gpus // gpus
+    assert needs.memory_mib * at_once <= instance.usable_memory_mib
+    assert needs.vcpus * at_once <= instance.vcpus
 
 
-def test_a_machine_that_is_not_known_needs_sizes(stack: Stack) -> None:
+def test_a_job_without_an_instance_type_has_the_given_sizes(stack: Stack) -> None:
     define(stack, instance_type=None, gpus=2, vcpus=16, memory_mib=100_000)
     assert amounts(resource(stack, "JobDefinition")["ContainerProperties"]) == {
         "GPU": "2",
@@ -109,7 +109,7 @@ def test_sizes_may_be_tokens(stack: Stack) -> None:
     assert definition.size.needs is None
 
 
-def test_retries_know_spot_and_images_and_end_there(stack: Stack) -> None:
+def test_retries_render_their_rules_and_a_last_rule(stack: Stack) -> None:
     define(stack, retries=JobRetries(attempts=5, rules=(RetryRule.spot_reclaimed(), RetryRule.exit_code(143))))
     assert resource(stack, "JobDefinition")["RetryStrategy"] == {
         "Attempts": 5,
@@ -121,7 +121,7 @@ def test_retries_know_spot_and_images_and_end_there(stack: Stack) -> None:
     }
 
 
-def test_by_default_it_is_tried_three_times_after_what_is_not_its_fault(stack: Stack) -> None:
+def test_by_default_a_job_has_three_attempts_after_spot_reclaims_and_failed_image_pulls(stack: Stack) -> None:
     define(stack)
     strategy = resource(stack, "JobDefinition")["RetryStrategy"]
     assert strategy["Attempts"] == 3
@@ -132,10 +132,10 @@ def test_by_default_it_is_tried_three_times_after_what_is_not_its_fault(stack: S
     ]
 
 
-def test_logs_are_kept_for_a_while_and_outlive_the_definition(stack: Stack) -> None:
+def test_the_log_group_has_a_retention_time_and_outlives_the_definition(stack: Stack) -> None:
     define(stack, log_retention=logs.RetentionDays.ONE_WEEK)
     resources = template_of(stack)["Resources"]
-    (logical_id,) = (name for name, one in resources.items() if one["Type"] == "AWS::Logs::LogGroup")
+    (logical_id,) = (name for name, entry in resources.items() if entry["Type"] == "AWS::Logs::LogGroup")
     assert resources[logical_id]["DeletionPolicy"] == "Retain"
     assert resources[logical_id]["Properties"]["RetentionInDays"] == 7
     configuration = resource(stack, "JobDefinition")["ContainerProperties"]["LogConfiguration"]
@@ -143,7 +143,7 @@ def test_logs_are_kept_for_a_while_and_outlive_the_definition(stack: Stack) -> N
     assert configuration["Options"]["awslogs-group"] == {"Ref": logical_id}
 
 
-def test_secrets_come_from_secrets_manager_by_a_role_that_reads_only_them(stack: Stack) -> None:
+def test_the_execution_role_can_read_only_the_secrets_of_the_job(stack: Stack) -> None:
     secret = secretsmanager.Secret.from_secret_complete_arn(
         stack, "Key", "arn:aws:secretsmanager:us-east-1:111122223333:secret:key-AbCdEf"
     )
@@ -157,7 +157,7 @@ def test_secrets_come_from_secrets_manager_by_a_role_that_reads_only_them(stack:
     assert text.count("secretsmanager:GetSecretValue") == 1
 
 
-def test_volumes(stack: Stack) -> None:
+def test_host_and_efs_volumes_are_mounted(stack: Stack) -> None:
     host = HostVolume(source_path="/fsx", container_path="/data", read_only=True)
     efs = EfsVolume(
         file_system_id="fs-0123456789abcdef0", container_path="/home", access_point_id="fsap-0123456789abcdef0"
@@ -181,9 +181,9 @@ def test_volumes(stack: Stack) -> None:
     ]
 
 
-def test_only_ecs_assumes_the_jobs_role_for_this_account(stack: Stack) -> None:
+def test_only_ecs_can_assume_the_job_role_for_this_account(stack: Stack) -> None:
     define(stack, read=["s3://datasets/x/"])
-    roles = [one for one in template_of(stack)["Resources"].values() if one["Type"] == "AWS::IAM::Role"]
+    roles = [entry for entry in template_of(stack)["Resources"].values() if entry["Type"] == "AWS::IAM::Role"]
     (trust,) = roles[0]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
     assert trust["Principal"] == {"Service": "ecs-tasks.amazonaws.com"}
     assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": "111122223333"}}
@@ -205,62 +205,68 @@ MIDDLE = RetryRule(on_reason="Cannot*Error")
             {"instance_type": "trn1.32xlarge", "vcpus": 1, "memory_mib": 4},
             "instance_type: got 'trn1.32xlarge', allowed",
         ),
-        ({"instance_type": None}, "instance_type: missing; use an instance type to work vcpus and memory_mib"),
-        ({"instance_type": "p9.48xlarge"}, "instance_type: got 'p9.48xlarge, not known', allowed: an instance type"),
+        ({"instance_type": None}, "instance_type: missing; use an instance type, or both vcpus and memory_mib"),
+        ({"instance_type": "p9.48xlarge"}, "instance_type: p9.48xlarge is not in Fairlane's catalog"),
         ({"timeout_seconds": 30}, "timeout_seconds: got 30, allowed: a whole number of seconds, 60 or more"),
         ({"retries": JobRetries(attempts=11)}, "retries.attempts: got 11, allowed: a whole number, 1 to 10"),
         (
             {"retries": JobRetries(rules=[RetryRule.exit_code(n) for n in range(6)])},
-            "retries.rules: got '6 rules', allowed",
+            "retries.rules: 6 rules are too many: use at most 4",
         ),
         ({"retries": JobRetries(rules=[MIDDLE])}, "retries.rules[0].on_reason: got 'Cannot*Error', allowed: 1 to 512"),
         (
             {"retries": JobRetries(rules=[RetryRule(on_exit_code="1x")])},
             "retries.rules[0].on_exit_code: got '1x', allowed",
         ),
-        ({"retries": JobRetries(rules=[RetryRule()])}, "retries.rules[0].on_reason: missing; use one pattern"),
+        ({"retries": JobRetries(rules=[RetryRule()])}, "retries.rules[0].on_reason: missing; use one or more"),
         ({"retries": JobRetries(rules=["x"])}, "retries.rules[0]: got 'x', allowed: a RetryRule"),  # type: ignore[list-item]
         ({"retries": 3}, "retries: got 3, allowed: a JobRetries"),
-        ({"environment": {"AWS_BATCH_X": "1"}}, "environment.AWS_BATCH_X: got 'AWS_BATCH_X', allowed: letters, digits"),
+        ({"environment": {"AWS_BATCH_X": "1"}}, "environment.AWS_BATCH_X: got 'AWS_BATCH_X', allowed: a name of"),
         ({"environment": {"EPOCHS": 3}}, "environment.EPOCHS: got 3, allowed: a text"),
-        ({"environment": {"BIG": "x" * 24_600}}, "environment: got 'about 26"),
-        ({"shared_memory_mib": 999_999}, "shared_memory_mib: got 999999, allowed: at most the memory, "),
-        ({"read": [f"s3://datasets/{'x' * 100}{n}/" for n in range(60)]}, "read: got '17747 characters"),
-        ({"environment": [1]}, "environment: got [1], allowed: a mapping of names"),
+        ({"environment": {"BIG": "x" * 24_600}}, "environment: the job definition has about 26"),
+        ({"shared_memory_mib": 999_999}, "shared_memory_mib: got 999999, allowed: at most the memory of"),
+        (
+            {"read": [f"s3://datasets/{'x' * 100}{n}/" for n in range(60)]},
+            "read: the policy of the role has 17747 characters",
+        ),
+        ({"environment": [1]}, "environment: got [1], allowed: a mapping of variable names"),
         ({"secrets": {" bad": None}}, 'secrets." bad": got'),
         (
             {"secrets": {"A": None}, "environment": {"A": "x"}},
-            "secrets.A: got 'A', allowed: a variable that environment",
+            "secrets.A: A is in environment and in secrets: remove",
         ),
-        ({"secrets": [1]}, "secrets: got [1], allowed: a mapping of names"),
+        ({"secrets": [1]}, "secrets: got [1], allowed: a mapping of variable names"),
         (
             {"gpus": Token.as_number({"Ref": "Gpus"})},
-            "gpus: got a value known only at deployment, allowed: a number that",
+            "gpus: got a value known only at deployment, allowed: a whole number of GPUs, known at synth",
         ),
-        ({"memory_mib": Token.as_number({"Ref": "Memory"})}, "shared_memory_mib: missing; use a size, where"),
-        ({"memory_mib": 100, "shared_memory_mib": 101}, "shared_memory_mib: got 101, allowed: at most the memory, 100"),
+        ({"memory_mib": Token.as_number({"Ref": "Memory"})}, "shared_memory_mib: missing; use a size in MiB, because"),
+        (
+            {"memory_mib": 100, "shared_memory_mib": 101},
+            "shared_memory_mib: got 101, allowed: at most the memory of the container, 100",
+        ),
         (
             {"instance_type": "p9.48xlarge", "vcpus": 8, "memory_mib": 100},
-            "gpus: missing; use a number, as the",
+            "gpus: missing; use a number of GPUs, because",
         ),
         (
             {"instance_type": "p6e-gb200.36xlarge"},
-            "instance_type: got 'p6e-gb200.36xlarge', allowed: a machine such as",
+            "instance_type: got 'p6e-gb200.36xlarge', allowed: an instance type such as",
         ),
         ({"retries": JobRetries(rules=[RetryRule(on_exit_code="\u0661")])}, "retries.rules[0].on_exit_code: got"),
         ({"command": [1]}, "command[0]: got 1, allowed: a list of the command and its arguments"),
         ({"image": "a b"}, "image: got 'a b', allowed: the URI of an image"),
         ({"volumes": [1]}, "volumes[0]: got 1, allowed: a HostVolume or an EfsVolume"),
         ({"volumes": None}, "volumes: missing; use a list of HostVolume and EfsVolume"),
-        ({"volumes": [HOST, HOST]}, "volumes[1].container_path: got '/x', allowed: a path for each volume"),
-        ({"queue": "g5"}, "queue: got 'g5', allowed: a GpuQueue that is made in this app"),
+        ({"volumes": [HOST, HOST]}, "volumes[1].container_path: two volumes have the path /x"),
+        ({"queue": "g5"}, "queue: got 'g5', allowed: a GpuQueue that this app creates"),
         ({"tags": Token.as_any({"Ref": "Tags"})}, "tags: got a value known only at deployment, allowed: a mapping"),
         ({"scheduling_priority": 10_000}, "scheduling_priority: got 10000, allowed: a whole number, 0 to 9999"),
         ({"job_definition_name": "a b"}, "job_definition_name: got 'a b', allowed"),
         ({"image": " "}, "image: got ' ', allowed: the URI of an image"),
         ({"command": "python train.py"}, "command: got 'python train.py', allowed: a list"),
         ({"memory_mib": 3}, "memory_mib: got 3, allowed: a whole number of MiB, 4 or more"),
-        ({"read": ["s3://x"]}, "read[0]: got 's3://x', allowed: an S3 URI"),
+        ({"read": ["s3://x"]}, "read[0]: got 's3://x', allowed: the S3 URI"),
         (
             {"volumes": [HostVolume(source_path="fsx", container_path="/x")]},
             "volumes[0].source_path: got 'fsx', allowed",
@@ -271,14 +277,14 @@ MIDDLE = RetryRule(on_reason="Cannot*Error")
         ),
     ],
 )
-def test_a_mistake_is_named(stack: Stack, changes: dict[str, Any], problem: str) -> None:
-    found = problems_of(lambda: define(stack, **changes))
-    assert len(found) == 1, found
-    assert found[0].startswith(problem)
+def test_a_wrong_value_is_reported(stack: Stack, changes: dict[str, Any], problem: str) -> None:
+    problems = problems_of(lambda: define(stack, **changes))
+    assert len(problems) == 1, problems
+    assert problems[0].startswith(problem)
     assert stack.node.children == []
 
 
-def test_a_rule_may_let_a_job_fail(stack: Stack) -> None:
+def test_a_retry_rule_can_fail_a_job(stack: Stack) -> None:
     rule = RetryRule(action=RetryAction.EXIT, on_exit_code="2")
     define(stack, retries=JobRetries(rules=[rule]))
     assert resource(stack, "JobDefinition")["RetryStrategy"]["EvaluateOnExit"][0] == {
@@ -287,7 +293,7 @@ def test_a_rule_may_let_a_job_fail(stack: Stack) -> None:
     }
 
 
-def test_many_nodes_have_whole_machines_an_open_range_and_efa(stack: Stack) -> None:
+def test_a_multi_node_job_has_whole_instances_an_open_node_range_and_efa(stack: Stack) -> None:
     definition = define_nodes(stack)
     rendered = resource(stack, "JobDefinition")
     assert rendered["Type"] == "multinode"
@@ -305,7 +311,7 @@ def test_many_nodes_have_whole_machines_an_open_range_and_efa(stack: Stack) -> N
     assert definition.size.nodes == 4
 
 
-def test_without_efa_there_are_no_devices(stack: Stack) -> None:
+def test_a_multi_node_job_without_efa_has_no_devices(stack: Stack) -> None:
     define_nodes(stack, efa=False)
     (group,) = resource(stack, "JobDefinition")["NodeProperties"]["NodeRangeProperties"]
     assert "Devices" not in group["Container"]["LinuxParameters"]
@@ -317,32 +323,32 @@ def test_without_efa_there_are_no_devices(stack: Stack) -> None:
     [
         ({"nodes": 1}, "nodes: got 1, allowed: a whole number of nodes, 2 to 1000"),
         ({"nodes": 1001}, "nodes: got 1001, allowed"),
-        ({"instance_type": "g5.xlarge"}, "efa: got True, allowed: False, as g5.xlarge has no EFA"),
+        ({"instance_type": "g5.xlarge"}, "efa: g5.xlarge has no EFA: set efa to False"),
         (
             {"instance_type": "p9.48xlarge"},
-            "instance_type: got 'p9.48xlarge', allowed: a machine that this release knows",
+            "instance_type: got 'p9.48xlarge', allowed: an instance type of Fairlane's catalog",
         ),
         (
             {"environment": {"FAIRLANE_GPUS_PER_NODE": "1"}},
-            "environment: got 'FAIRLANE_GPUS_PER_NODE', allowed: another",
+            "environment: Fairlane sets FAIRLANE_GPUS_PER_NODE itself",
         ),
-        ({"memory_mib": 3_000_000}, "memory_mib: got 3000000, allowed: at most the 2013009 MiB"),
-        ({"script": []}, "script: missing; use what torchrun runs"),
+        ({"memory_mib": 3_000_000}, "memory_mib: got 3000000, allowed: at most 2013009 MiB"),
+        ({"script": []}, "script: missing; use a list of the script"),
         ({"script": None}, "script: missing; use a list"),
-        ({"script": Token.as_list({"Ref": "Script"})}, "script: got a value known only at deployment, allowed: what"),
-        ({"instance_type": "p9.48xlarge", "memory_mib": 5}, "instance_type: got 'p9.48xlarge', allowed: a machine"),
-        ({"script": ["t.py", "x" * 18_000]}, "environment: got 'about 2"),
+        ({"script": Token.as_list({"Ref": "Script"})}, "script: got a value known only at deployment, allowed: a list"),
+        ({"instance_type": "p9.48xlarge", "memory_mib": 5}, "instance_type: got 'p9.48xlarge', allowed: an"),
+        ({"script": ["t.py", "x" * 18_000]}, "environment: the job definition has about 2"),
         ({"script": "train.py"}, "script: got 'train.py', allowed: a list"),
     ],
 )
-def test_a_mistake_with_many_nodes_is_named(stack: Stack, changes: dict[str, Any], problem: str) -> None:
-    found = problems_of(lambda: define_nodes(stack, **changes))
-    assert len(found) == 1, found
-    assert found[0].startswith(problem)
+def test_a_wrong_value_of_a_multi_node_job_is_reported(stack: Stack, changes: dict[str, Any], problem: str) -> None:
+    problems = problems_of(lambda: define_nodes(stack, **changes))
+    assert len(problems) == 1, problems
+    assert problems[0].startswith(problem)
 
 
 @pytest.mark.parametrize(
-    ("surroundings", "expected"),
+    ("node_variables", "expected"),
     [
         (
             {"AWS_BATCH_JOB_NODE_INDEX": "0"},
@@ -355,36 +361,36 @@ def test_a_mistake_with_many_nodes_is_named(stack: Stack, changes: dict[str, Any
     ],
     ids=["main node", "other node"],
 )
-def test_nodes_find_each_other(stack: Stack, tmp_path: Path, surroundings: dict[str, str], expected: str) -> None:
+def test_nodes_find_each_other(stack: Stack, tmp_path: Path, node_variables: dict[str, str], expected: str) -> None:
     define_nodes(stack)
     (group,) = resource(stack, "JobDefinition")["NodeProperties"]["NodeRangeProperties"]
-    for name, says in (("torchrun", 'echo "$@"'), ("hostname", "echo 10.0.0.7 172.17.0.1")):
+    for name, command in (("torchrun", 'echo "$@"'), ("hostname", "echo 10.0.0.7 172.17.0.1")):
         program = tmp_path / name
-        program.write_text(f"#!/bin/sh\n{says}\n")
+        program.write_text(f"#!/bin/sh\n{command}\n")
         program.chmod(0o755)
-    done = subprocess.run(
+    result = subprocess.run(
         group["Container"]["Command"],
         env={
             "PATH": f"{tmp_path}:{os.environ['PATH']}",
             "AWS_BATCH_JOB_MAIN_NODE_INDEX": "0",
             "AWS_BATCH_JOB_NUM_NODES": "2",
             "FAIRLANE_GPUS_PER_NODE": "8",
-            **surroundings,
+            **node_variables,
         },
         capture_output=True,
         text=True,
         check=False,
     )
-    assert (done.stdout.strip(), done.stderr) == (expected, "")
+    assert (result.stdout.strip(), result.stderr) == (expected, "")
 
 
-def test_a_name_is_taken_once(stack: Stack) -> None:
+def test_a_name_is_unique(stack: Stack) -> None:
     define(stack)
-    (found,) = problems_of(lambda: define_nodes(stack))
-    assert found == "job_definition_name: got 'train', allowed: another name: Stack/Train has it already"
+    (problem,) = problems_of(lambda: define_nodes(stack))
+    assert problem == "job_definition_name: Stack/Train already has the name 'train': use another name"
 
 
-def test_the_size_counts_what_people_write_not_how_it_is_escaped(stack: Stack) -> None:
+def test_the_size_counts_characters_without_json_escapes(stack: Stack) -> None:
     define(stack, environment={"A": "\u4e2d" * 4_500})
 
 
@@ -407,14 +413,14 @@ def test_the_size_counts_what_people_write_not_how_it_is_escaped(stack: Stack) -
     ids=str,
 )
 def test_a_wrong_type_is_a_problem_of_its_argument(stack: Stack, name: str, wrong: object) -> None:
-    found = problems_of(lambda: define_nodes(stack, **{name: wrong}))
-    assert [problem.partition(":")[0] for problem in found] == [name]
+    problems = problems_of(lambda: define_nodes(stack, **{name: wrong}))
+    assert [problem.partition(":")[0] for problem in problems] == [name]
 
 
-def test_volumes_without_a_path_are_told_so_once_each(stack: Stack) -> None:
+def test_each_volume_without_a_path_is_reported_once(stack: Stack) -> None:
     volumes: Any = [HostVolume(source_path=path, container_path=None) for path in ("/a", "/b")]  # type: ignore[arg-type]
-    found = problems_of(lambda: define(stack, volumes=volumes))
-    assert [problem.partition(":")[0] for problem in found] == [
+    problems = problems_of(lambda: define(stack, volumes=volumes))
+    assert [problem.partition(":")[0] for problem in problems] == [
         "volumes[0].container_path",
         "volumes[1].container_path",
     ]

@@ -1,4 +1,4 @@
-"""The role of training jobs, as IAM would evaluate it: what is named is allowed, all else is not."""
+"""Tests of the execution role of training jobs, with an evaluator of IAM policies."""
 
 from typing import Any
 
@@ -24,22 +24,22 @@ TOKEN = "${Token[TOKEN.1]}"
 
 
 def policy_of(stack: Stack) -> list[dict[str, Any]]:
-    def filled(value: Any) -> Any:
+    def resolve(value: Any) -> Any:
         match value:
             case {"Ref": "AWS::Partition"}:
                 return "aws"
             case {"Fn::Join": [separator, parts]}:
-                return separator.join(map(filled, parts))
+                return separator.join(map(resolve, parts))
             case dict():
-                return {key: filled(item) for key, item in value.items()}
+                return {key: resolve(item) for key, item in value.items()}
             case list():
-                return [filled(item) for item in value]
+                return [resolve(item) for item in value]
             case _:
                 return value
 
-    (role,) = (one for one in template_of(stack)["Resources"].values() if one["Type"] == "AWS::IAM::Role")
+    (role,) = (entry for entry in template_of(stack)["Resources"].values() if entry["Type"] == "AWS::IAM::Role")
     (policy,) = role["Properties"]["Policies"]
-    return list(filled(policy["PolicyDocument"]["Statement"]))
+    return list(resolve(policy["PolicyDocument"]["Statement"]))
 
 
 @pytest.fixture
@@ -96,12 +96,12 @@ REFUSED: list[tuple[str, str, Context]] = [
 
 
 @pytest.mark.parametrize(("action", "resource", "context"), ALLOWED)
-def test_what_is_named_is_allowed(statements: Any, action: str, resource: str, context: Context) -> None:
+def test_actions_on_given_resources_are_allowed(statements: Any, action: str, resource: str, context: Context) -> None:
     assert is_allowed(statements, action, [resource], context)
 
 
 @pytest.mark.parametrize(("action", "resource", "context"), REFUSED)
-def test_all_else_is_refused(statements: Any, action: str, resource: str, context: Context) -> None:
+def test_all_other_actions_are_refused(statements: Any, action: str, resource: str, context: Context) -> None:
     assert not is_allowed(statements, action, [resource], context)
 
 
@@ -109,7 +109,7 @@ PREFIXES = st.lists(st.sampled_from(["a/", "a/b/", "ab/", "b/", ""]), unique=Tru
 
 
 @given(read=PREFIXES, write=PREFIXES, key=st.sampled_from(["a/x", "a/b/x", "ab/x", "b/x", "x", "a"]))
-def test_only_objects_below_a_prefix_are_reached(read: list[str], write: list[str], key: str) -> None:
+def test_the_role_can_access_only_objects_below_its_prefixes(read: list[str], write: list[str], key: str) -> None:
     stack = Stack(App(), "Stack", env=cdk.Environment(account="111122223333", region="us-east-1"))
     uris = [[f"s3://bucket-1/{prefix}" for prefix in prefixes] for prefixes in (read, write)]
     TrainingExecutionRole(stack, "Role", read=uris[0], write=uris[1])
@@ -121,7 +121,7 @@ def test_only_objects_below_a_prefix_are_reached(read: list[str], write: list[st
     assert is_allowed(statements, "s3:PutObject", resource, {}) is writable
 
 
-def test_only_sagemaker_assumes_it_and_only_for_this_account(stack: Stack) -> None:
+def test_only_sagemaker_can_assume_the_role_for_this_account(stack: Stack) -> None:
     TrainingExecutionRole(stack, "Role")
     (role,) = template_of(stack)["Resources"].values()
     assert role["Properties"]["AssumeRolePolicyDocument"]["Statement"] == [
@@ -134,7 +134,7 @@ def test_only_sagemaker_assumes_it_and_only_for_this_account(stack: Stack) -> No
     ]
 
 
-def test_constructs_and_tokens_are_taken_and_every_judge_lets_it_through() -> None:
+def test_a_role_with_constructs_and_tokens_passes_cdk_nag_and_cfn_lint() -> None:
     app = App()
     cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     stack = Stack(app, "Stack")
@@ -158,23 +158,26 @@ def test_constructs_and_tokens_are_taken_and_every_judge_lets_it_through() -> No
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        ({"read": ["datasets/imagenet/"]}, "read[0]: got 'datasets/imagenet/', allowed: an S3 URI of a prefix"),
-        ({"read": ["s3://datasets/imagenet"]}, "read[0]: got 's3://datasets/imagenet', allowed: an S3 URI of a prefix"),
+        ({"read": ["datasets/imagenet/"]}, "read[0]: got 'datasets/imagenet/', allowed: the S3 URI of a prefix"),
+        (
+            {"read": ["s3://datasets/imagenet"]},
+            "read[0]: got 's3://datasets/imagenet', allowed: the S3 URI of a prefix",
+        ),
         ({"write": ["s3://a-b/x/", "s3://datasets"]}, "write[1]: got 's3://datasets'"),
         ({"read": ["s3://datasets/*/"]}, "read[0]: got 's3://datasets/*/'"),
         ({"read": ["s3://Datasets/x/"]}, "read[0]: got 's3://Datasets/x/'"),
         ({"read": "s3://datasets/x/"}, "read: got 's3://datasets/x/', allowed: a list"),
-        ({"repositories": ["Training"]}, "repositories[0]: got 'Training', allowed: the name of a repository"),
+        ({"repositories": ["Training"]}, "repositories[0]: got 'Training', allowed: the name or the ARN"),
         ({"repositories": ["training:latest"]}, "repositories[0]: got 'training:latest'"),
         ({"repositories": 5}, "repositories: got 5, allowed: a list"),
         ({"kms_keys": ["alias/training"]}, "kms_keys[0]: got 'alias/training', allowed: the ARN of a KMS key"),
         ({"kms_keys": [KEY.replace("key/", "alias/")]}, "kms_keys[0]: got 'arn:aws:kms"),
-        ({"read": [f"s3://*{TOKEN}/"]}, "read[0]: got a value known only at deployment, allowed: an S3 URI"),
-        ({"read": [f"s3://{TOKEN}*/"]}, "read[0]: got a value known only at deployment, allowed: an S3 URI"),
-        ({"read": [f"s3://data-x/{TOKEN}?/"]}, "read[0]: got a value known only at deployment, allowed: an S3 URI"),
-        ({"write": ["s3://data-x/${aws:username}/"]}, "write[0]: got 's3://data-x/${aws:username}/', allowed: an S3"),
-        ({"write": ["s3://data-x/a\nb/"]}, "write[0]: got 's3://data-x/a\\nb/', allowed: an S3 URI"),
-        ({"read": ["s3://a..b/x/"]}, "read[0]: got 's3://a..b/x/', allowed: an S3 URI"),
+        ({"read": [f"s3://*{TOKEN}/"]}, "read[0]: got a value known only at deployment, allowed: the S3 URI"),
+        ({"read": [f"s3://{TOKEN}*/"]}, "read[0]: got a value known only at deployment, allowed: the S3 URI"),
+        ({"read": [f"s3://data-x/{TOKEN}?/"]}, "read[0]: got a value known only at deployment, allowed: the S3 URI"),
+        ({"write": ["s3://data-x/${aws:username}/"]}, "write[0]: got 's3://data-x/${aws:username}/', allowed: the S3"),
+        ({"write": ["s3://data-x/a\nb/"]}, "write[0]: got 's3://data-x/a\\nb/', allowed: the S3 URI"),
+        ({"read": ["s3://a..b/x/"]}, "read[0]: got 's3://a..b/x/', allowed: the S3 URI"),
         ({"repositories": [f"arn:aws:ecr:*:*:repository/*{TOKEN}"]}, "repositories[0]: got a value known only"),
         ({"repositories": ["arn:aws:ecr:us-east-1:111122223333:repository/../x"]}, "repositories[0]: got 'arn:aws:ecr"),
         ({"kms_keys": [f"arn:aws:kms:*:*:key/*{TOKEN}"]}, "kms_keys[0]: got a value known only at deployment"),
@@ -183,20 +186,21 @@ def test_constructs_and_tokens_are_taken_and_every_judge_lets_it_through() -> No
         ({"tags": {"aws:x": "y"}}, "tags.\"aws:x\": got 'aws:x'"),
     ],
 )
-def test_a_mistake_is_named(stack: Stack, arguments: dict[str, Any], problem: str) -> None:
-    (found,) = problems_of(lambda: TrainingExecutionRole(stack, "Role", **arguments))
-    assert found.startswith(problem)
+def test_a_wrong_value_is_reported(stack: Stack, arguments: dict[str, Any], problem: str) -> None:
+    (message,) = problems_of(lambda: TrainingExecutionRole(stack, "Role", **arguments))
+    assert message.startswith(problem)
     assert stack.node.children == []
 
 
-def test_constructs_that_stand_for_many_things_are_refused(stack: Stack) -> None:
+def test_constructs_with_wildcards_or_aliases_are_refused(stack: Stack) -> None:
     everything = ecr.Repository.from_repository_name(stack, "Everything", "*")
     alias = kms.Alias.from_alias_name(stack, "Alias", "alias/training")
-    found = problems_of(lambda: TrainingExecutionRole(stack, "Role", repositories=[everything], kms_keys=[alias]))
-    assert [problem.partition(":")[0] for problem in found] == ["repositories[0]", "kms_keys[0]"]
+    problems = problems_of(lambda: TrainingExecutionRole(stack, "Role", repositories=[everything], kms_keys=[alias]))
+    assert [problem.partition(":")[0] for problem in problems] == ["repositories[0]", "kms_keys[0]"]
 
 
-def test_a_policy_that_iam_would_find_too_long_is_refused(stack: Stack) -> None:
+def test_a_policy_with_too_many_characters_is_refused(stack: Stack) -> None:
     prefixes = [f"s3://bucket-1/{'x' * 60}/{number}/" for number in range(200)]
-    (found,) = problems_of(lambda: TrainingExecutionRole(stack, "Role", read=prefixes))
-    assert "at most 10240 characters in the role's policy" in found
+    (problem,) = problems_of(lambda: TrainingExecutionRole(stack, "Role", read=prefixes))
+    assert problem.startswith("read: the policy of the role has ")
+    assert "IAM accepts at most 10240" in problem

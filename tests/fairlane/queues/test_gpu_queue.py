@@ -29,7 +29,7 @@ from fairlane import (
     TrainingVpc,
 )
 from tests import cfn_lint
-from tests.gpu import gpu_queue, machines, network
+from tests.gpu import compute_environment, gpu_queue, network
 from tests.iam_evaluator import Context, is_allowed
 from tests.support import problems_of, resource, template_of
 
@@ -52,8 +52,8 @@ def multi_node(stack: Stack, **changes: Any) -> MultiNodeGpuJobDefinition:
 
 
 def test_a_queue_fills_its_environments_in_order(stack: Stack) -> None:
-    reserved = machines(stack, "Reserved", capacity_reservation="cr-0123456789abcdef0")
-    on_demand, spot = machines(stack, "OnDemand"), machines(stack, "Spot", purchase=Purchase.SPOT)
+    reserved = compute_environment(stack, "Reserved", capacity_reservation="cr-0123456789abcdef0")
+    on_demand, spot = compute_environment(stack, "OnDemand"), compute_environment(stack, "Spot", purchase=Purchase.SPOT)
     queue = gpu_queue(stack, reserved, on_demand, spot, priority=7, state=State.DISABLED)
     properties = resource(stack, "JobQueue")
     order = [
@@ -115,13 +115,13 @@ SAGEMAKER_LIMIT = JobStateTimeLimitAction(reason=TimeLimitReason.QUOTA_MANAGEMEN
     ],
 )
 def test_an_invalid_argument_is_refused(stack: Stack, changes: dict[str, Any], problem: str) -> None:
-    environment = machines(stack)
+    environment = compute_environment(stack)
     (message,) = problems_of(lambda: gpu_queue(stack, environment, **changes))
     assert message.startswith(problem)
 
 
 def test_invalid_environments_are_refused(stack: Stack) -> None:
-    environment = machines(stack)
+    environment = compute_environment(stack)
     fargate = batch.FargateComputeEnvironment(stack, "Fargate", vpc=network(stack))
     raw = batch.CfnComputeEnvironment(
         stack,
@@ -154,7 +154,7 @@ def test_invalid_environments_are_refused(stack: Stack) -> None:
 
 def test_the_name_of_a_queue_is_unique(stack: Stack) -> None:
     gpu_queue(stack)
-    (message,) = problems_of(lambda: gpu_queue(Stack.of(stack), machines(stack, "Other"), name="g5"))
+    (message,) = problems_of(lambda: gpu_queue(Stack.of(stack), compute_environment(stack, "Other"), name="g5"))
     assert message == "queue_name: Stack/g5 already has the name 'g5': use another name"
 
 
@@ -252,7 +252,7 @@ def test_cdk_nag_and_cfn_lint_accept_a_stack_with_all_grants() -> None:
     app = App()
     cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     stack = Stack(app, "Stack", env=Environment(account="111122223333", region="us-east-1"))
-    efa = machines(stack, "Efa", instance_types=["p5.48xlarge"], max_gpus=64, efa=True)
+    efa = compute_environment(stack, "Efa", instance_types=["p5.48xlarge"], max_gpus=64, efa=True)
     queue = gpu_queue(stack, efa)
     definition = multi_node(stack, queue=queue, read=["s3://datasets/x/"], write=["s3://models/y/"])
     role = iam.Role(stack, "Role", assumed_by=iam.AccountRootPrincipal())
@@ -264,7 +264,7 @@ def test_cdk_nag_and_cfn_lint_accept_a_stack_with_all_grants() -> None:
 
 
 def refused_job(stack: Stack, environment: dict[str, Any], **changes: Any) -> str:
-    queue = gpu_queue(stack, machines(stack, **environment))
+    queue = gpu_queue(stack, compute_environment(stack, **environment))
     with pytest.raises(ConfigurationError) as raised:
         queue.accepts(job(stack, **changes))
     (problem,) = raised.value.problems
@@ -276,42 +276,48 @@ def test_the_error_of_a_job_that_fits_no_instance_names_the_closest_instance_typ
     types = {"instance_types": ["g5.xlarge", "g5.12xlarge"]}
     message = refused_job(stack, types, instance_type="g5.48xlarge", gpus=8)
     assert message == (
-        "Stack/Gpus: got '8 GPUs, 192 vCPUs, 754718 MiB', allowed: what a machine there has; g5.12xlarge comes closest, "
-        "but it has 4 GPUs of 8, it has 48 vCPUs of 192, it has 188487 MiB of usable memory of 754718"
-    ).replace("Stack/Gpus", '"Stack/Gpus"')
+        '"Stack/Gpus": the job needs 8 GPUs, 192 vCPUs and 754718 MiB, but the closest instance type, g5.12xlarge, has '
+        "4 of 8 GPUs, 48 of 192 vCPUs, 188487 of 754718 MiB of usable memory: use a larger instance type or a smaller job"
+    )
 
 
 def test_a_job_of_two_terabytes_does_not_fit_a_smaller_instance(stack: Stack) -> None:
     message = refused_job(
         stack, {"instance_types": ["p4d.24xlarge"]}, gpus=8, instance_type="p5.48xlarge", memory_mib=2_000_000
     )
-    assert "p4d.24xlarge comes closest" in message
+    assert "the closest instance type, p4d.24xlarge, has" in message
 
 
 def test_each_environment_needs_an_instance_type_for_the_job(stack: Stack) -> None:
-    queue = gpu_queue(stack, machines(stack, "Large"), machines(stack, "Small", instance_types=["g5.xlarge"]))
+    queue = gpu_queue(
+        stack, compute_environment(stack, "Large"), compute_environment(stack, "Small", instance_types=["g5.xlarge"])
+    )
     with pytest.raises(ConfigurationError, match="Stack/Small"):
         queue.accepts(job(stack, gpus=4))
     queue.accepts(job(stack, "one", instance_type="g5.xlarge"))
 
 
 def test_jobs_with_efa_or_many_nodes_are_checked_against_the_environment(stack: Stack) -> None:
-    plain = gpu_queue(stack, machines(stack, "G5", instance_types=["g5.48xlarge"]), name="plain")
+    plain = gpu_queue(stack, compute_environment(stack, "G5", instance_types=["g5.48xlarge"]), name="plain")
     many = multi_node(stack)
-    with pytest.raises(ConfigurationError, match=r"a job on p5.48xlarge.*g5.48xlarge"):
+    with pytest.raises(ConfigurationError, match=r"the job requires p5.48xlarge.*has g5.48xlarge"):
         plain.accepts(many)
-    without = gpu_queue(stack, machines(stack, "P5", instance_types=["p5.48xlarge"], max_gpus=64), name="without")
-    with pytest.raises(ConfigurationError, match="a job without EFA, as the environment has efa=False"):
+    without = gpu_queue(
+        stack, compute_environment(stack, "P5", instance_types=["p5.48xlarge"], max_gpus=64), name="without"
+    )
+    with pytest.raises(ConfigurationError, match="32 EFA interfaces, but the compute environment has no EFA"):
         without.accepts(many)
-    small = gpu_queue(stack, machines(stack, "Few", instance_types=["p5.48xlarge"], max_gpus=8, efa=True), name="small")
-    with pytest.raises(ConfigurationError, match=r"384 vCPUs in all.*at most the 192 that the environment may have"):
+    small = gpu_queue(
+        stack, compute_environment(stack, "Few", instance_types=["p5.48xlarge"], max_gpus=8, efa=True), name="small"
+    )
+    with pytest.raises(ConfigurationError, match=r"384 vCPUs in all.*has at most 192: raise max_gpus"):
         small.accepts(many)
     spot = gpu_queue(
         stack,
-        machines(stack, "Spot", instance_types=["p5.48xlarge"], purchase=Purchase.SPOT),
+        compute_environment(stack, "Spot", instance_types=["p5.48xlarge"], purchase=Purchase.SPOT),
         name="spot",
     )
-    with pytest.raises(ConfigurationError, match="no multi-node job on SPOT"):
+    with pytest.raises(ConfigurationError, match="multi-node jobs cannot run on Spot"):
         MultiNodeGpuJobDefinition(
             stack,
             "on-spot",
@@ -325,17 +331,18 @@ def test_jobs_with_efa_or_many_nodes_are_checked_against_the_environment(stack: 
 
 
 def test_an_unknown_instance_type_accepts_any_job(stack: Stack) -> None:
-    queue = gpu_queue(stack, machines(stack, instance_types=["p9.48xlarge"], max_vcpus=1000))
+    queue = gpu_queue(stack, compute_environment(stack, instance_types=["p9.48xlarge"], max_vcpus=1000))
     queue.accepts(job(stack, gpus=16, instance_type=None, vcpus=900, memory_mib=9_000_000))
 
 
 def test_idle_gpus_raise_a_warning(stack: Stack) -> None:
     queue = gpu_queue(stack)
     queue.accepts(job(stack, "well"), job(stack, "badly", memory_mib=188_487))
-    found = Annotations.from_stack(stack).find_warning("*", Match.string_like_regexp("of these jobs fill"))
-    assert [str(entry.id) for entry in found] == ["/Stack/badly"]
-    assert "1 of these jobs fill a g5.12xlarge, which has GPUs for 4" in str(found[0].entry.data)
-    assert "3 GPUs idle" in str(found[0].entry.data)
+    warnings = Annotations.from_stack(stack).find_warning("*", Match.string_like_regexp("GPUs idle"))
+    assert [str(entry.id) for entry in warnings] == ["/Stack/badly"]
+    message = str(warnings[0].entry.data)
+    assert "g5.12xlarge has GPUs for 4 of these jobs, but memory and vCPUs for 1 " in message
+    assert "3 GPUs idle" in message
 
 
 def test_queues_are_imported_by_name_and_by_arn(stack: Stack) -> None:
@@ -349,7 +356,7 @@ def test_queues_are_imported_by_name_and_by_arn(stack: Stack) -> None:
 
 def test_the_closest_instance_type_has_the_smallest_shortcoming(stack: Stack) -> None:
     message = refused_job(stack, {"instance_types": ["g5.12xlarge", "g5.16xlarge"]}, vcpus=4, memory_mib=255_000)
-    assert "g5.16xlarge comes closest" in message
+    assert "the closest instance type, g5.16xlarge, has" in message
 
 
 def test_the_wildcards_of_an_imported_role_are_acknowledged() -> None:

@@ -10,7 +10,7 @@ from unittest.mock import patch
 
 from fairlane.monitoring.costs import QueueUse
 from fairlane_lambda.job_events import handler as job_events
-from tests.fairlane_lambda.job_events.emf import samples_of
+from tests.fairlane_lambda.job_events.emf import read_samples
 from tests.fairlane_lambda.job_events.endings import (
     BLOCKS,
     COMPUTE_ENDINGS,
@@ -19,9 +19,9 @@ from tests.fairlane_lambda.job_events.endings import (
     SERVICE_ENDINGS,
     SERVICE_SUCCESS,
 )
-from tests.fairlane_lambda.job_events.events import Event, events_of
-from tests.fairlane_lambda.job_events.harness import END, MINUTE_MS, describing
-from tests.fairlane_lambda.job_events.jobs import HOUR_MS, NOW, Job, Queue, Share, Stint, journey
+from tests.fairlane_lambda.job_events.events import Event, job_event_messages
+from tests.fairlane_lambda.job_events.harness import END, MINUTE_MS, fake_client
+from tests.fairlane_lambda.job_events.jobs import HOUR_MS, NOW, AttemptTimes, Job, Queue, Share, job_transitions
 from tests.fairlane_lambda.queue_poller.fake_batch import FakeBatch
 from tests.fairlane_lambda.queue_poller.polling import (
     HOUR,
@@ -71,7 +71,7 @@ def events_of_all_kinds(use: QueueUse) -> tuple[list[Event], list[Job]]:
     declared = Queue(NAME, tuple(shares), ())
     submitted = [Share("quota" if use.preemption else "share", share, share) for share in shares]
     submitted += [Share("share", "undeclared", "other")] if use.other else []
-    stints: list[list[Stint]] = []
+    attempts: list[list[AttemptTimes]] = []
     length = 30 * HOUR_MS
     success = SERVICE_SUCCESS if use.service else COMPUTE_SUCCESS
     endings = SERVICE_ENDINGS if use.service else COMPUTE_ENDINGS
@@ -80,20 +80,28 @@ def events_of_all_kinds(use: QueueUse) -> tuple[list[Event], list[Job]]:
         success,
         *(next(candidate for candidate in endings if candidate.reason == reason) for reason in REASONS),
     ):
-        stints.append([(length, length, length, retried)] * 2 + [(length, length, length, ending)])
+        attempts.append([(length, length, length, retried)] * 2 + [(length, length, length, ending)])
     if use.preemption:
-        stints.append([(length, length, length, PREEMPTIONS[0]), (length, length, length, success)])
+        attempts.append([(length, length, length, PREEMPTIONS[0]), (length, length, length, success)])
     jobs = [
-        Job(f"{n}-{m}", "job", declared, share, journey(END, parts), use.service, capacity=(("ml.p4d.24xlarge", 2),))
+        Job(
+            f"{n}-{m}",
+            "job",
+            declared,
+            share,
+            job_transitions(END, parts),
+            use.service,
+            capacity=(("ml.p4d.24xlarge", 2),),
+        )
         for n, share in enumerate(submitted or [Share()])
-        for m, parts in enumerate(stints)
+        for m, parts in enumerate(attempts)
     ]
     jobs[0] = replace(jobs[0], blocked=tuple((END - n * MINUTE_MS, BLOCKS[n]) for n in range(len(REASONS))))
-    events = [event for job in jobs for event in events_of(job)]
+    events = [event for job in jobs for event in job_event_messages(job)]
     queues = {NAME: list(declared.declared)}
     events = [
         replace(event, body=json.dumps(json.loads(event.body) | {"queues": queues}))
-        if event.tells == "preemption"
+        if event.kind == "preemption"
         else event
         for event in events
     ]
@@ -105,7 +113,7 @@ def events_output(events: Sequence[Event], jobs: Sequence[Job]) -> str:
     job_events.forget()
     records = [{"messageId": str(n), "body": event.body} for n, event in enumerate(events)]
     with (
-        patch.object(job_events, "batch_client", return_value=describing(jobs)),
+        patch.object(job_events, "batch_client", return_value=fake_client(jobs)),
         patch("time.time", return_value=NOW),
         redirect_stdout(StringIO()) as out,
     ):
@@ -127,7 +135,7 @@ def polled_series(printed: str) -> Mapping[str, int]:
 
 def event_series(printed: str) -> Mapping[str, int]:
     """Return the number of series in the lines for events, by metric."""
-    return Counter(name for name, _ in {(sample.metric, sample.dimensions) for sample in samples_of(printed)})
+    return Counter(name for name, _ in {(sample.metric, sample.dimensions) for sample in read_samples(printed)})
 
 
 def select_source(series: Mapping[str, int], source: str) -> dict[str, int]:

@@ -180,7 +180,7 @@ def lost_attempts(queue: str, loss: Ending, count: int, final: Ending) -> tuple[
 def lent_capacity() -> tuple[Jobs, ...]:
     """Return jobs of share `a` of `p4` that use all capacity, until jobs of `b` preempt them."""
     a, b = full_queue("p4")
-    preempted = next(ending for ending in SERVICE_ENDINGS if "Preempted" in ending.said)
+    preempted = next(ending for ending in SERVICE_ENDINGS if "Preempted" in ending.status_reason)
     return (a, replace(a, count=4, ended=60, ending=preempted), replace(b, submitted=45, started=60))
 
 

@@ -15,7 +15,7 @@ from tests.fairlane.monitoring.days.polls import Printed, poll_output
 from tests.fairlane.monitoring.days.queues import ordinary_jobs
 from tests.fairlane.monitoring.days.script import MIDNIGHT, Day, Exporter, milliseconds
 from tests.fairlane_lambda.job_events.events import REJECTED, block_event, end_event, preemption_event
-from tests.fairlane_lambda.job_events.harness import describing
+from tests.fairlane_lambda.job_events.harness import fake_client
 from tests.fairlane_lambda.job_events.jobs import Job, Queue
 
 _BATCH: Final = 100
@@ -63,7 +63,7 @@ def day_samples(day: Day, deployment: Deployment) -> Samples:
 def _event_bodies(jobs: Sequence[Job]) -> Iterator[tuple[int, str]]:
     queues = {job.queue.name: list(job.queue.declared) for job in jobs if job.service}
     for job in jobs:
-        lost = [step.at for step in job.transitions if step.ending and step.ending.preempted]
+        lost = [step.time for step in job.transitions if step.ending and step.ending.preempted]
         events = [block_event(job, n) for n in range(len(job.blocked))]
         events += [preemption_event(job, n, when) | {"queues": queues} for n, when in enumerate(lost, 1)]
         if job.transitions[-1].ending:
@@ -76,7 +76,7 @@ def _events_output(bodies: Bodies, jobs: Sequence[Job], minutes: range, exporter
     """Return the output of the events function, which takes the sent events at the half of each minute."""
     printed: Printed = []
     events_handler.forget()
-    with patch.object(events_handler, "batch_client", return_value=describing(jobs)):
+    with patch.object(events_handler, "batch_client", return_value=fake_client(jobs)):
         waiting = [(sent, body, "1") for sent, body in bodies]
         for first in exporter.unusable:
             for n in range(_RECEIVES):
@@ -114,7 +114,7 @@ def _add_native_metrics(samples: Samples, jobs: Sequence[Job], minutes: range) -
                 "JobsRetried": step.state == "RUNNABLE" and bool(ending and not ending.preempted),
             }
             for name in (name for name, moved in names.items() if moved):
-                key = (job.queue.name, name, step.at // 1000)
+                key = (job.queue.name, name, step.time // 1000)
                 counts[key] = counts.get(key, 0) + 1
     for (queue, name, time), count in counts.items():
         if milliseconds(minutes[0]) <= 1000 * time < milliseconds(minutes[-1]):
