@@ -13,6 +13,7 @@ from fairlane.capacity.fit import JobSize
 from fairlane.catalog import JobNeeds, gpu_instance_type
 from fairlane.catalog.gpu_catalog import check_gpu_instance_type
 from fairlane.errors import Problem
+from fairlane.jobs.needs_rules import instance_problems, job_needs, without_tokens
 from fairlane.jobs.permission_rules import policy_size_problems, training_permission_problems
 from fairlane.jobs.retries import DEFAULT_RETRIES, JobRetries
 from fairlane.jobs.volumes import EfsVolume, HostVolume, volume_problems
@@ -188,12 +189,12 @@ class GpuJobSpec(JobSpec):
     @property
     def needs(self) -> JobNeeds:
         """Resources of the job. Missing settings default to the part of the instance that belongs to the GPUs."""
-        return _job_needs(self.instance_type, self.gpus, self.vcpus, self.memory_mib)
+        return job_needs(self.instance_type, self.gpus, self.vcpus, self.memory_mib)
 
     @property
     def size(self) -> JobSize:
         """Resources that queues check."""
-        return JobSize(needs=_without_tokens(self.needs), nodes=1, instance_type=None)
+        return JobSize(needs=without_tokens(self.needs), nodes=1, instance_type=None)
 
     @property
     def container_command(self) -> Sequence[str]:
@@ -204,7 +205,7 @@ class GpuJobSpec(JobSpec):
         """Yield the problems of single values, and of values that exclude each other."""
         yield from JobSpec.own_problems(self)
         yield from check_list(("command",), self.command, str, "the command and its arguments")
-        yield from _instance_problems(self.gpus, self.instance_type, self.vcpus, self.memory_mib)
+        yield from instance_problems(self.gpus, self.instance_type, self.vcpus, self.memory_mib)
         if self.vcpus is not None:
             yield from check_whole_number(("vcpus",), self.vcpus, 1, unit="vCPUs")
 
@@ -231,12 +232,12 @@ class MultiNodeJobSpec(JobSpec):
     @property
     def needs(self) -> JobNeeds:
         """Resources of one node, which uses all GPUs of its instance."""
-        return _job_needs(self.instance_type, None, None, self.memory_mib, efa=self.efa)
+        return job_needs(self.instance_type, None, None, self.memory_mib, efa=self.efa)
 
     @property
     def size(self) -> JobSize:
         """Resources that queues check."""
-        return JobSize(needs=_without_tokens(self.needs), nodes=self.nodes, instance_type=self.instance_type)
+        return JobSize(needs=without_tokens(self.needs), nodes=self.nodes, instance_type=self.instance_type)
 
     @property
     def container_command(self) -> Sequence[str]:
@@ -275,25 +276,6 @@ class MultiNodeJobSpec(JobSpec):
             yield Problem(("memory_mib",), memory, allowed)
 
 
-def _job_needs(
-    instance_type: str | None, gpus: int | None, vcpus: int | None, memory_mib: int | None, *, efa: bool = False
-) -> JobNeeds:
-    instance = gpu_instance_type(instance_type or "")
-    gpu_count = gpus if gpus is not None else instance.gpus if instance else 1
-    part = JobNeeds.part_of(instance, gpu_count, efa=efa) if instance and not is_token(gpu_count) else None
-    return JobNeeds(
-        gpus=gpu_count,
-        vcpus=vcpus if vcpus is not None else part.vcpus if part else 1,
-        memory_mib=memory_mib if memory_mib is not None else part.memory_mib if part else 1,
-        efa=part.efa if part else 0,
-        architecture=instance.architecture if instance else "x86_64",
-    )
-
-
-def _without_tokens(needs: JobNeeds) -> JobNeeds | None:
-    return None if any(map(is_token, (needs.gpus, needs.vcpus, needs.memory_mib))) else needs
-
-
 def _variable_problems(environment: Mapping[str, str], secrets: Mapping[str, object]) -> Iterator[Problem]:
     allowed = "a name of letters, digits and _ that does not start with a digit or with AWS_BATCH, which AWS reserves"
     for name, variables in (("environment", environment), ("secrets", secrets)):
@@ -307,35 +289,3 @@ def _variable_problems(environment: Mapping[str, str], secrets: Mapping[str, obj
             elif isinstance(environment, Mapping) and variable in environment:
                 sentence = f"{variable} is in environment and in secrets: remove it from one of them"
                 yield Problem.relation((name, str(variable)), sentence)
-
-
-def _instance_problems(
-    gpus: int | None, instance_type: str | None, vcpus: int | None, memory_mib: int | None
-) -> Iterator[Problem]:
-    instance = gpu_instance_type(instance_type) if isinstance(instance_type, str) else None
-    highest = instance.gpus if instance else None
-    type_problems = (
-        list(check_gpu_instance_type(("instance_type",), instance_type)) if instance_type is not None else []
-    )
-    yield from type_problems
-    if is_token(gpus):
-        yield Problem(("gpus",), gpus, "a whole number of GPUs, known at synth")
-    elif gpus is not None:
-        yield from check_whole_number(
-            ("gpus",), gpus, 1, highest, unit=f"GPUs of a {instance_type}" if highest else "GPUs"
-        )
-    if instance is not None or type_problems:
-        return
-    if vcpus is None or memory_mib is None:
-        if instance_type is None or is_token(instance_type):
-            suffix = "" if instance_type is None else " that is known at synth"
-            allowed = f"an instance type{suffix}, or both vcpus and memory_mib"
-            yield Problem(("instance_type",), instance_type, allowed)
-        else:
-            sentence = (
-                f"{instance_type} is not in Fairlane's catalog, so that vcpus and memory_mib have no default: "
-                "set both, or use another instance type"
-            )
-            yield Problem.relation(("instance_type",), sentence)
-    elif gpus is None:
-        yield Problem(("gpus",), None, "a number of GPUs, because there is no instance type of Fairlane's catalog")

@@ -84,8 +84,7 @@ def test_the_error_names_the_construct_and_lists_all_problems(stack: Stack) -> N
         "  - queue_name: got 'a b', allowed: 1 to 128 characters of A-Z, a-z, 0-9, - and _\n"
         "  - priority: got 5000, allowed: a whole number, 0 to 1000\n"
         "  - capacity: got 0, allowed: a whole number of instances, 1 or more\n"
-        "  - scheduling.weight_factors.ab: got 'ab', allowed: share identifiers that do not overlap: "
-        '"a*" already stands for this one\n'
+        '  - scheduling.weight_factors.ab: "a*" already stands for ab: remove one of them\n'
         "  - scheduling.weight_factors.a*: got 5000, allowed: a number, 0.0001 to 999.9999"
     )
 
@@ -117,12 +116,12 @@ def test_an_existing_environment_must_match_the_policy(stack: Stack) -> None:
     counted = ServiceEnvironment(stack, "Counted", capacity=5)
     typed = ServiceEnvironment(stack, "Typed", capacity={P4: 5})
     assert problems_of(lambda: build(stack, capacity=None, service_environment=counted, scheduling=quotas())) == [
-        "service_environment: got 5, allowed: a mapping of ml.* instance types to numbers with QuotaManagement, "
-        "which counts each type"
+        "service_environment: quota management counts each instance type: "
+        "use a mapping of ml.* instance types to numbers"
     ]
     assert problems_of(lambda: build(stack, capacity=None, service_environment=typed)) == [
-        "service_environment: got 'ml.p4d.24xlarge', allowed: a whole number of instances with Fifo: "
-        "only QuotaManagement counts instances by type"
+        "service_environment: FIFO scheduling counts instances, not ml.p4d.24xlarge: "
+        "use a whole number of instances, or quota management"
     ]
 
 
