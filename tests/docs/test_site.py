@@ -68,10 +68,11 @@ def test_links_of_the_top_level_page_have_descriptions() -> None:
 def test_the_page_of_keys_has_each_key_of_environment_files() -> None:
     schema = json.loads((REPOSITORY / "environments" / "schema.json").read_text())
     sections = dict(re.findall(r"^## ([^\n]+)\n(.*?)(?=^## |\Z)", HOOKS.keys_page(), re.MULTILINE | re.DOTALL))
-    assert all(f"\n| `{key}` | " in sections["Top-level keys"] for key in schema["properties"])
-    shares = sections["QuotaManagement"]
-    assert "| `shares` | mapping of names to [QuotaShare](#quotashare) | required |" in shares
-    assert "`RESERVE`, `LEND`, `LEND_AND_BORROW`" in sections["QuotaShare"]
+    assert all(f"\n| `{key}` | " in sections["Keys"] for key in schema["properties"])
+    shares = sections["Quota management policy"]
+    assert "| `shares` | mapping of names to [quota share](#quota-share) | required |" in shares
+    assert "`RESERVE`, `LEND`, `LEND_AND_BORROW`" in sections["Quota share"]
+    assert sum("properties" in model for model in schema["$defs"].values()) + 1 == len(sections)
 
 
 @pytest.mark.parametrize(
