@@ -1,1 +1,1 @@
-"""Tests of the example training image, on the CPU; they need PyTorch, and so run apart from the others."""
+"""Tests of the example training image on the CPU. They require PyTorch and run apart from the other tests."""

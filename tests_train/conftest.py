@@ -1,4 +1,4 @@
-"""What several tests need: one run that nothing interrupts, and one in this process."""
+"""Fixtures: a complete run, and a run in this process."""
 
 import signal
 from collections.abc import Callable, Iterator
@@ -14,7 +14,7 @@ RunHere = Callable[..., tuple[int, str]]
 
 @pytest.fixture(scope="session")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """Where a run of two processes from start to end has put its files, and what it printed."""
+    """Directory and output of a complete run with two processes."""
     root = tmp_path_factory.mktemp("whole")
     code, output = run(root)
     assert code == 0, output
@@ -23,7 +23,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 
 @pytest.fixture
 def run_here(capsys: pytest.CaptureFixture[str]) -> Iterator[RunHere]:
-    """Runs train.py's main function: the exit code, and what it printed."""
+    """Run the main function of train.py, and return its exit code and output."""
     before = signal.getsignal(signal.SIGTERM)
 
     def here(root: Path, *options: str) -> tuple[int, str]:

@@ -1,4 +1,4 @@
-"""Is train.py, with an end to it after a step: `INTERRUPT="SIGTERM 1 5"` is after step 5 of the second epoch."""
+"""train.py with a signal after a step: `INTERRUPT="SIGTERM 1 5"` sends SIGTERM after step 5 of the second epoch."""
 
 import os
 import signal
@@ -14,29 +14,29 @@ KIND, EPOCH, STEP = os.environ["INTERRUPT"].split()
 SCRIPT = Path(__file__)
 
 
-class Watched(train.Stop):
-    """The one that train.py makes, for `interrupt` to see."""
+class TrackedStop(train.Stop):
+    """Stop request of train.py, with a reference for `interrupt`."""
 
-    made: "Watched"
+    latest: "TrackedStop"
 
     def __init__(self) -> None:
         super().__init__()
-        Watched.made = self
+        TrackedStop.latest = self
 
 
 def interrupt(processes: Processes, epoch: int, step: int) -> None:
-    """SIGTERM goes to torchrun, which hands it on to all processes; SIGKILL ends one process of all."""
+    """Send SIGTERM to torchrun, which forwards it to all processes, or SIGKILL to one process."""
     if (epoch, step) != (int(EPOCH), int(STEP)):
         return
     if KIND == "SIGKILL" and processes.rank == processes.count - 1:
         os.kill(os.getpid(), signal.SIGKILL)
     if KIND == "SIGTERM" and processes.first:
         os.kill(os.getppid(), signal.SIGTERM)
-        while not Watched.made.requested:
+        while not TrackedStop.latest.requested:
             pass
 
 
 if __name__ == "__main__":
-    train.Stop = Watched  # type: ignore[misc]
+    train.Stop = TrackedStop  # type: ignore[misc]
     train.after_step = interrupt
     end(train.main(sys.argv[1:]))

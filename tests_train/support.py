@@ -1,4 +1,4 @@
-"""Runs of the example training, in processes of their own."""
+"""Runs of the example training in separate processes."""
 
 import json
 import os
@@ -21,7 +21,7 @@ _LAUNCH_INTERRUPTED = (
 
 
 def start(root: Path, *options: str, interrupt: str = "", port: int = 0) -> subprocess.Popen[str]:
-    """Starts launch.py, as the image does."""
+    """Start launch.py as the image does."""
     code = ["-c", _LAUNCH_INTERRUPTED] if interrupt else [str(EXAMPLE / "launch.py")]
     own = {"PYTHONPATH": str(EXAMPLE), "INTERRUPT": interrupt, "MASTER_PORT": str(port), "GLOO_SOCKET_IFNAME": "lo"}
     return subprocess.Popen(
@@ -34,7 +34,7 @@ def start(root: Path, *options: str, interrupt: str = "", port: int = 0) -> subp
 
 
 def finish(process: subprocess.Popen[str]) -> tuple[int, str]:
-    """The exit code and all that was printed."""
+    """Return the exit code and the output."""
     try:
         output, _ = process.communicate(timeout=_DEADLINE)
     finally:
@@ -43,7 +43,7 @@ def finish(process: subprocess.Popen[str]) -> tuple[int, str]:
 
 
 def run(root: Path, *options: str, interrupt: str = "") -> tuple[int, str]:
-    """Two processes on one machine."""
+    """Run launch.py with two processes on one host, and return the exit code and the output."""
     return finish(start(root, "--processes=2", *options, interrupt=interrupt))
 
 
@@ -58,14 +58,14 @@ def write_cluster(root: Path, *, current: str, hosts: list[str], network_interfa
 
 
 def _write(root: Path, name: str, content: object) -> None:
-    """Writes a file as SageMaker does."""
+    """Write a file as SageMaker does."""
     folder = root / "input" / "config"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name}.json").write_text(json.dumps(content))
 
 
 def free_port() -> int:
-    """A port that nothing listens on."""
+    """Return a free port."""
     with socket.socket() as any_socket:
         any_socket.bind(("127.0.0.1", 0))
         port: int = any_socket.getsockname()[1]
@@ -73,23 +73,23 @@ def free_port() -> int:
 
 
 def losses(output: str) -> list[str]:
-    """What was printed of each step, and of the end, from where the run started."""
+    """Return the output lines of the steps and of the end of the run."""
     return re.findall(r"^(?:epoch=|end ).*", output, flags=re.MULTILINE)
 
 
 def held_out_loss(output: str) -> float:
-    """The loss at the end."""
+    """Return the final loss."""
     (found,) = re.findall(r"held_out_loss=(\S+)", output)
     return float(found)
 
 
 def weights(root: Path) -> dict[str, torch.Tensor]:
-    """The trained model's."""
+    """Return the weights of the trained model."""
     loaded: dict[str, torch.Tensor] = torch.load(root / "model" / "model.pt", weights_only=True)
     return loaded
 
 
 def same_weights(one: Path, other: Path) -> bool:
-    """Whether two runs have trained the same model, bit for bit."""
+    """Return True if two runs trained equal models, bit for bit."""
     first, second = weights(one), weights(other)
     return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)

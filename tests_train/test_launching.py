@@ -13,7 +13,7 @@ HOSTS = ["algo-2", "algo-1"]
 
 
 @pytest.mark.parametrize(("current", "rank"), [("algo-1", 0), ("algo-2", 1)])
-def test_on_two_hosts_of_sagemaker_all_meet_at_the_first(tmp_path: Path, current: str, rank: int) -> None:
+def test_two_sagemaker_hosts_meet_at_the_first_host(tmp_path: Path, current: str, rank: int) -> None:
     write_cluster(tmp_path, current=current, hosts=HOSTS, network_interface="eth0")
 
     cluster = Cluster.read(tmp_path)
@@ -28,13 +28,13 @@ def test_on_two_hosts_of_sagemaker_all_meet_at_the_first(tmp_path: Path, current
     ]
 
 
-def test_on_one_host_of_sagemaker_there_is_nobody_to_meet(tmp_path: Path) -> None:
+def test_one_sagemaker_host_needs_no_rendezvous(tmp_path: Path) -> None:
     write_cluster(tmp_path, current="algo-1", hosts=["algo-1"], network_interface="eth0")
 
     assert torchrun_options(Cluster.read(tmp_path), 4) == ["--standalone", "--nnodes=1", "--nproc_per_node=4"]
 
 
-def test_on_a_plain_machine_there_is_nobody_to_meet(tmp_path: Path) -> None:
+def test_a_host_outside_aws_needs_no_rendezvous(tmp_path: Path) -> None:
     assert torchrun_options(Cluster.read(tmp_path), 1) == ["--standalone", "--nnodes=1", "--nproc_per_node=1"]
 
 
@@ -42,11 +42,11 @@ def test_on_a_plain_machine_there_is_nobody_to_meet(tmp_path: Path) -> None:
     ("first", "codes", "expected"),
     [(143, [143, 143], 143), (-15, [-15, 1], 143), (1, [1, -9], 137), (-9, [-9, -15], 137), (3, [3, -15], 3)],
 )
-def test_the_exit_code_tells_why_it_ended(first: int, codes: list[int], expected: int) -> None:
+def test_the_exit_code_has_the_cause(first: int, codes: list[int], expected: int) -> None:
     assert exit_code(first, codes) == expected
 
 
-def test_several_nodes_of_batch_do_not_train_each_on_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_multi_node_batch_jobs_require_torchrun(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_BATCH_JOB_NUM_NODES", "2")
     monkeypatch.setattr(signal, "signal", lambda *_: None)
 
@@ -54,13 +54,13 @@ def test_several_nodes_of_batch_do_not_train_each_on_its_own(monkeypatch: pytest
         main(["--epochs=1"])
 
 
-def test_a_command_is_run_instead() -> None:
+def test_a_command_replaces_the_training() -> None:
     launched = [sys.executable, str(EXAMPLE / "launch.py"), "echo", "--nnodes=2"]
 
     assert subprocess.run(launched, check=True, capture_output=True, text=True).stdout == "--nnodes=2\n"
 
 
-def test_the_image_hands_signals_to_python_and_does_not_run_as_root() -> None:
+def test_the_image_forwards_signals_and_does_not_run_as_root() -> None:
     lines = (EXAMPLE / "Dockerfile").read_text().splitlines()
 
     assert 'ENTRYPOINT ["python3", "/opt/train/launch.py"]' in lines

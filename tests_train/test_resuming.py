@@ -11,7 +11,7 @@ from tests_train.conftest import RunHere
 from tests_train.support import finish, free_port, losses, run, same_weights, start, write_cluster
 
 
-def test_stopped_by_sigterm_it_goes_on_as_if_it_had_not_been(tmp_path: Path, whole: tuple[Path, str]) -> None:
+def test_a_run_stopped_by_sigterm_resumes_with_the_same_result(tmp_path: Path, whole: tuple[Path, str]) -> None:
     code, stopped = run(tmp_path, interrupt="SIGTERM 1 5")
     assert code == 143, stopped
     assert "stopped epoch=2 step=5" in stopped
@@ -23,7 +23,7 @@ def test_stopped_by_sigterm_it_goes_on_as_if_it_had_not_been(tmp_path: Path, who
     assert same_weights(tmp_path, whole[0])
 
 
-def test_killed_it_goes_on_from_the_last_checkpoint_as_if_it_had_not_been(
+def test_a_killed_run_resumes_from_the_last_checkpoint_with_the_same_result(
     tmp_path: Path, whole: tuple[Path, str]
 ) -> None:
     code, killed = run(tmp_path, interrupt="SIGKILL 1 5")
@@ -38,7 +38,7 @@ def test_killed_it_goes_on_from_the_last_checkpoint_as_if_it_had_not_been(
     assert same_weights(tmp_path, whole[0])
 
 
-def test_sigterm_to_one_of_two_machines_stops_both(tmp_path: Path) -> None:
+def test_sigterm_to_one_of_two_hosts_stops_both(tmp_path: Path) -> None:
     port = free_port()
     roots = {"127.0.0.1": tmp_path / "first", "localhost": tmp_path / "second"}
     for host, root in roots.items():
@@ -57,7 +57,7 @@ def test_sigterm_to_one_of_two_machines_stops_both(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
 @pytest.mark.parametrize("step", [1, 7, 18])
-def test_one_process_goes_on_from_any_step(
+def test_one_process_resumes_from_any_step(
     tmp_path: Path, run_here: RunHere, monkeypatch: pytest.MonkeyPatch, precision: str, step: int
 ) -> None:
     _, expected = run_here(tmp_path / "whole", f"--precision={precision}")
@@ -77,7 +77,7 @@ def test_one_process_goes_on_from_any_step(
     assert same_weights(tmp_path / "parts", tmp_path / "whole")
 
 
-def test_the_scale_of_float16_is_kept(tmp_path: Path, run_here: RunHere) -> None:
+def test_the_checkpoint_has_the_scale_of_float16(tmp_path: Path, run_here: RunHere) -> None:
     path = tmp_path / "checkpoints" / "checkpoint.pt"
     run_here(tmp_path, "--precision=float16", "--epochs=1")
     saved = torch.load(path, weights_only=True)
@@ -89,7 +89,7 @@ def test_the_scale_of_float16_is_kept(tmp_path: Path, run_here: RunHere) -> None
     assert torch.load(path, weights_only=True)["scaler"]["scale"] == 8.0
 
 
-def test_a_run_that_has_ended_ends_again_the_same(tmp_path: Path, whole: tuple[Path, str], run_here: RunHere) -> None:
+def test_a_finished_run_ends_again_with_the_same_result(tmp_path: Path, whole: tuple[Path, str], run_here: RunHere) -> None:
     shutil.copytree(whole[0], tmp_path, dirs_exist_ok=True)
 
     code, again = run_here(tmp_path)
@@ -98,7 +98,7 @@ def test_a_run_that_has_ended_ends_again_the_same(tmp_path: Path, whole: tuple[P
     assert len(losses(again)) == 1
 
 
-def test_fewer_processes_can_go_on_from_a_checkpoint_of_more(
+def test_fewer_processes_can_resume_from_a_checkpoint_of_more(
     tmp_path: Path, whole: tuple[Path, str], run_here: RunHere
 ) -> None:
     shutil.copytree(whole[0], tmp_path, dirs_exist_ok=True)

@@ -7,7 +7,7 @@ from settings import Settings, WrongSettings, read_settings, read_settings_or_ex
 from tests_train.support import write_hyperparameters
 
 
-def test_sagemaker_and_the_command_line_give_the_same(tmp_path: Path) -> None:
+def test_sagemaker_and_the_command_line_give_equal_settings(tmp_path: Path) -> None:
     given = {"epochs": "3", "batch-size": "16", "learning_rate": "0.5", "precision": "float32", "seed": "7"}
     write_hyperparameters(tmp_path, given)
     options = [word for name, value in given.items() for word in (f"--{name.replace('_', '-')}", value)]
@@ -21,7 +21,7 @@ def test_sagemaker_and_the_command_line_give_the_same(tmp_path: Path) -> None:
     assert (from_file.precision, from_file.seed) == ("float32", 7)
 
 
-def test_the_command_line_wins(tmp_path: Path) -> None:
+def test_the_command_line_overrides_sagemaker(tmp_path: Path) -> None:
     write_hyperparameters(tmp_path, {"epochs": "3", "batch-size": "16"})
 
     settings = read_settings([f"--root={tmp_path}", "--epochs=9"], {})
@@ -29,13 +29,13 @@ def test_the_command_line_wins(tmp_path: Path) -> None:
     assert (settings.epochs, settings.batch_size) == (9, 16)
 
 
-def test_what_the_sdk_of_sagemaker_adds_is_left_alone(tmp_path: Path) -> None:
+def test_settings_of_the_sagemaker_sdk_are_ignored(tmp_path: Path) -> None:
     write_hyperparameters(tmp_path, {"precision": '"float16"', "sagemaker_program": '"train.py"'})
 
     assert read_settings([f"--root={tmp_path}"], {}).precision == "float16"
 
 
-def test_places_are_those_of_sagemaker() -> None:
+def test_default_directories_are_those_of_sagemaker() -> None:
     settings = read_settings([], {})
 
     assert (settings.checkpoints, settings.model) == (Path("/opt/ml/checkpoints"), Path("/opt/ml/model"))
@@ -43,7 +43,7 @@ def test_places_are_those_of_sagemaker() -> None:
     assert settings.failure == Path("/opt/ml/output/failure")
 
 
-def test_a_batch_job_has_its_own_places(tmp_path: Path) -> None:
+def test_a_batch_job_has_its_own_directories(tmp_path: Path) -> None:
     (tmp_path / "rows.pt").touch()
 
     settings = read_settings([f"--data={tmp_path}", "--checkpoints", "/fsx/run1"], {})
@@ -101,11 +101,11 @@ def test_a_data_folder_without_data_is_wrong(tmp_path: Path) -> None:
         read_settings([f"--data={tmp_path}"], {})
 
 
-def test_sagemaker_is_told_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_sagemaker_gets_the_failure_message(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         read_settings_or_exit([f"--root={tmp_path}", "--epochs=none"])
 
-    told = (tmp_path / "output" / "failure").read_text()
+    failure = (tmp_path / "output" / "failure").read_text()
     assert ended.value.code == 2
-    assert told == "1 wrong settings\n  - epochs: got 'none', allowed: a whole number, 1 or more"
-    assert capsys.readouterr().err == told + "\n"
+    assert failure == "1 wrong settings\n  - epochs: got 'none', allowed: a whole number, 1 or more"
+    assert capsys.readouterr().err == failure + "\n"
