@@ -1,1 +1,1 @@
-"""The code of Fairlane's Lambda functions: standard library and boto3 only."""
+"""Code of Fairlane's Lambda functions: standard library and boto3 only."""

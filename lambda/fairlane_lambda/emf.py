@@ -1,31 +1,31 @@
-"""Values of metrics, gathered and printed in CloudWatch's embedded metric format."""
+"""Metric values, printed in CloudWatch's embedded metric format."""
 
 import json
 import os
 
-_HERE = os.path.dirname(__file__)  # pathlib would cost a millisecond of cold start
+_FOLDER = os.path.dirname(__file__)  # pathlib would add a millisecond to a cold start
 _MOST_VALUES = 100
-_WHOLE = 10
+_WHOLE_FROM = 10
 _MINUTE = 60_000
 _OLDEST = 14 * 24 * 60 * _MINUTE
 _AHEAD = 120 * _MINUTE
 
-with open(os.path.join(_HERE, "metrics.json"), encoding="utf-8") as _file:
+with open(os.path.join(_FOLDER, "metrics.json"), encoding="utf-8") as _file:
     _CATALOG = json.load(_file)
 
 NAMESPACE: str = os.environ.get("FAIRLANE_NAMESPACE", _CATALOG["namespace"])
 METRICS: dict[str, dict[str, str]] = _CATALOG["metrics"]
-"""Every metric by name, as in `metrics.json`, the one source of names, units and dimensions."""
+"""Metrics by name, from `metrics.json`, the only source of names, units and dimensions."""
 
 REASONS: dict[str, list[str]] = _CATALOG["reasons"]
-"""Every reason that metrics by reason have, by metric."""
+"""Values of the dimension Reason, by metric."""
 
 
 class Metrics:
-    """Values of metrics, gathered until they are written.
+    """Metric values, collected until they are written.
 
-    Values of a metric whose statistic is Sum are added up; of all others every value is kept, so that CloudWatch knows
-    their percentiles.
+    Values of metrics with the statistic Sum are added up. Of all other metrics every value is kept, so that CloudWatch
+    can compute percentiles.
     """
 
     def __init__(self) -> None:
@@ -41,15 +41,15 @@ class Metrics:
         reason: str | None = None,
         time: int | None = None,
     ) -> None:
-        """Adds a value.
+        """Add a value.
 
         Args:
-            name: a metric of `metrics.json`.
-            value: in the metric's unit.
-            queue: the name of the job queue.
-            share: the share, for a value of a share.
-            reason: the reason, for a value by reason.
-            time: when it was, in ms since 1970, cut to the minute; by default when it is written.
+            name: Name of a metric in `metrics.json`.
+            value: Value in the unit of the metric.
+            queue: Name of the job queue.
+            share: Name of the share, for metrics with the dimension Share.
+            reason: Reason, for metrics with the dimension Reason.
+            time: Time of the value in milliseconds since 1970, rounded down to the minute. Default: time of writing.
         """
         key = (
             None if time is None else time - time % _MINUTE,
@@ -64,47 +64,47 @@ class Metrics:
             values.append(value)
 
     def write(self, now_ms: int) -> None:
-        """Prints what was added, each line being one JSON object and nothing else, and forgets it.
+        """Print the collected values, one JSON object per line, and remove them.
 
         Args:
-            now_ms: the time of writing. Times that CloudWatch does not take, over 14 days before or two hours after
-                it, become this; and times of the minute before, so that the two minutes that a batch comes of share
-                their lines.
+            now_ms: Time of writing in milliseconds since 1970. Replaces times that CloudWatch refuses: over 14 days in
+                the past, or over two hours in the future. Also replaces times of the minute before, so that the values
+                of a batch from two minutes share their lines.
         """
         lines, self._lines = self._lines, {}
         merged: dict[tuple[int, str, str, str], dict[str, list[float]]] = {}
         now = now_ms - now_ms % _MINUTE
         for (time, queue, dimension, value), metrics in lines.items():
             usable = time is not None and now_ms - _OLDEST < time < now_ms + _AHEAD
-            taken = time if time is not None and usable and not 0 <= now - time <= _MINUTE else now
-            line = merged.setdefault((taken, queue, dimension, value), {})
+            timestamp = time if time is not None and usable and not 0 <= now - time <= _MINUTE else now
+            line = merged.setdefault((timestamp, queue, dimension, value), {})
             for name, values in metrics.items():
-                there = line.setdefault(name, [])
-                if there and METRICS[name]["statistic"] == "Sum":
-                    there[0] += values[0]
+                merged_values = line.setdefault(name, [])
+                if merged_values and METRICS[name]["statistic"] == "Sum":
+                    merged_values[0] += values[0]
                 else:
-                    there += values
-        for (time, queue, dimension, value), metrics in merged.items():
-            _print(time, {"JobQueueName": queue} | ({dimension: value} if dimension else {}), metrics)
+                    merged_values += values
+        for (timestamp, queue, dimension, value), metrics in merged.items():
+            _print(timestamp, {"JobQueueName": queue} | ({dimension: value} if dimension else {}), metrics)
 
 
-def _print(time: int, dimensions: dict[str, str], metrics: dict[str, list[float]]) -> None:
+def _print(timestamp: int, dimensions: dict[str, str], metrics: dict[str, list[float]]) -> None:
     while metrics:
         directive = {
             "Namespace": NAMESPACE,
             "Dimensions": [list(dimensions)],
             "Metrics": [{"Name": name, "Unit": METRICS[name]["unit"]} for name in metrics],
         }
-        values = {name: _short(name, some[:_MOST_VALUES]) for name, some in metrics.items()}
-        line = {"_aws": {"Timestamp": time, "CloudWatchMetrics": [directive]}, **dimensions, **values}
+        printed = {name: _rounded(name, values[:_MOST_VALUES]) for name, values in metrics.items()}
+        line = {"_aws": {"Timestamp": timestamp, "CloudWatchMetrics": [directive]}, **dimensions, **printed}
         print(json.dumps(line, separators=(",", ":")), flush=True)
-        metrics = {name: some[_MOST_VALUES:] for name, some in metrics.items() if len(some) > _MOST_VALUES}
+        metrics = {name: values[_MOST_VALUES:] for name, values in metrics.items() if len(values) > _MOST_VALUES}
 
 
-def _short(name: str, values: list[float]) -> object:
-    """Values as they are printed: times of ten seconds and more as whole seconds, as logs are billed by length."""
+def _rounded(name: str, values: list[float]) -> object:
+    """Return rounded values: durations of ten seconds and more in whole seconds, because AWS bills logs by size."""
     whole = METRICS[name]["unit"] == "Seconds" and METRICS[name]["statistic"] != "Sum"
     numbers = [
-        round(value) if (whole and value >= _WHOLE) or value == int(value) else round(value, 3) for value in values
+        round(value) if (whole and value >= _WHOLE_FROM) or value == int(value) else round(value, 3) for value in values
     ]
     return numbers[0] if len(numbers) == 1 else numbers

@@ -1,1 +1,1 @@
-"""Metrics of jobs that have ended, of queues that are blocked and of preemptions, from AWS Batch's events."""
+"""Metrics of ended jobs, blocked queues and preemptions, from AWS Batch events."""

@@ -1,11 +1,11 @@
-"""Why a job failed, in a word: the values of the dimension Reason."""
+"""Failure reasons of jobs and blocked queues: values of the dimension Reason."""
 
 from collections.abc import Iterator
 from typing import Any
 
 from fairlane_lambda.emf import REASONS
 
-_OF_SAGEMAKER = (
+_SAGEMAKER_REASONS = (
     ("CapacityError", "Capacity"),
     ("InsufficientCapacity", "Capacity"),
     ("ResourceLimitExceeded", "Capacity"),
@@ -13,55 +13,62 @@ _OF_SAGEMAKER = (
     ("InternalError", "SageMakerInternalError"),
     ("AlgorithmError", "AlgorithmError"),
 )
-_BLOCKED = tuple(reason for reason in REASONS["QueueBlocked"] if reason != "Other")
+_BLOCKED_REASONS = tuple(reason for reason in REASONS["QueueBlocked"] if reason != "Other")
 
 
 def failure_reason(event: dict[str, Any], attempts: list[dict[str, Any]]) -> str:
-    """Tells why a job failed.
+    """Return the reason why a job failed, from the texts that AWS documents.
 
-    Texts are those that AWS documents; what none of them fits is `ExitCode` if a container ended with another code
-    than 0, and else `Other`.
+    For any other text, the reason is `ExitCode` if a container ended with an exit code other than 0, and otherwise
+    `Other`.
 
     Args:
-        event: the job's last event, as the rule's input transformer leaves it.
-        attempts: its attempts.
+        event: Last event of the job, as the rule's input transformer sends it.
+        attempts: Attempts of the job.
     """
-    said = _text(event.get("reason"))
-    if said.startswith(("Canceled by JobStateTimeLimit action", "Terminated by JobStateTimeLimit action")):
+    status_reason = _text(event.get("reason"))
+    if status_reason.startswith(("Canceled by JobStateTimeLimit action", "Terminated by JobStateTimeLimit action")):
         return "TimeLimitAction"
     if event.get("cancelled") is True:
         return "Cancelled"
     if event.get("terminated") is True:
         return "Terminated"
-    if "attempt duration exceeded timeout" in said or "MaxRuntimeExceeded" in said:
+    if "attempt duration exceeded timeout" in status_reason or "MaxRuntimeExceeded" in status_reason:
         return "Timeout"
-    if said.startswith("Host EC2"):
+    if status_reason.startswith("Host EC2"):
         return "SpotReclaim"
     containers = list(_containers(event, attempts))
-    reasons = [said, *(_text(container.get("reason")) for container in containers)]
+    reasons = [status_reason, *(_text(container.get("reason")) for container in containers)]
     if any(reason.startswith("OutOfMemoryError") for reason in reasons):
         return "OutOfMemory"
     if any("CannotPull" in reason for reason in reasons):
         return "ImagePull"
     if event["type"].startswith("Batch Service"):
-        for part, name in _OF_SAGEMAKER:
-            if part in said:
+        for text, name in _SAGEMAKER_REASONS:
+            if text in status_reason:
                 return name
-    if said.startswith("CAPACITY:") or "InsufficientInstanceCapacity" in said:
+    if status_reason.startswith("CAPACITY:") or "InsufficientInstanceCapacity" in status_reason:
         return "Capacity"
     return "ExitCode" if any(_is_failure(container.get("exitCode")) for container in containers) else "Other"
 
 
 def blocked_reason(event: dict[str, Any]) -> str:
-    """Tells why a queue is blocked: one of AWS's own words, before its explanation."""
-    said = _text(event.get("reason"))
-    word = said.partition(" - ")[0]
-    # Of two kinds AWS documents but the beginning of the text.
-    return next((kind for kind in _BLOCKED if word == kind or (":" not in kind and said.startswith(kind))), "Other")
+    """Return the reason why a queue is blocked: AWS's code in front of the explanation."""
+    status_reason = _text(event.get("reason"))
+    code = status_reason.partition(" - ")[0]
+    # For codes without a colon, AWS documents only the start of the text.
+    return next(
+        (
+            reason
+            for reason in _BLOCKED_REASONS
+            if code == reason or (":" not in reason and status_reason.startswith(reason))
+        ),
+        "Other",
+    )
 
 
 def _containers(event: dict[str, Any], attempts: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """The job's container and those of its last attempt, wherever AWS puts them."""
+    """Yield the container of the job and the containers of its last attempt, from all fields that AWS uses."""
     yield {"reason": event.get("why"), "exitCode": event.get("exit")}
     if not attempts:
         return

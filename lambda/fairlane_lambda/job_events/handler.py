@@ -1,7 +1,7 @@
-"""Takes events of AWS Batch from a queue of SQS, and prints their metrics.
+"""Lambda function that receives AWS Batch events from an SQS queue and prints their metrics.
 
-A batch's metrics are printed once, at its end. A record that cannot be used fails alone: SQS gives it again, and after
-some times to the dead-letter queue.
+The metrics of a batch are printed once, at its end. An invalid record fails alone: SQS delivers the record again, and
+moves it to the dead-letter queue after several failures.
 """
 
 import json
@@ -13,17 +13,17 @@ from datetime import datetime
 from typing import Any
 
 from fairlane_lambda.emf import Metrics
-from fairlane_lambda.job_events._failures import blocked_reason, failure_reason
-from fairlane_lambda.job_events._jobs import (
-    attempts_of,
-    gpus_of,
-    gpus_of_instances,
+from fairlane_lambda.job_events.failures import blocked_reason, failure_reason
+from fairlane_lambda.job_events.jobs import (
+    instance_gpus,
     is_job,
+    job_attempts,
+    job_gpus,
     number,
-    runs_of,
+    run_times,
     start_time,
-    waits_of,
-    whole_wait,
+    total_wait,
+    wait_times,
 )
 
 Event = dict[str, Any]
@@ -33,55 +33,60 @@ Value = tuple[str, float, dict[str, Any]]
 _STATE_CHANGES = ("Batch Job State Change", "Batch Service Job State Change")
 _BLOCKED = ("Batch Job Queue Blocked", "Batch Service Job Queue Blocked")
 _PREEMPTIONS = ("Batch Service Job Preemption Started", "Batch Service Job Preemption Completed")
-_ASKED = "Preemption Completed"
+_COMPLETED = "Preemption Completed"
 _OTHER = "other"
 _LATE_MS = 15_000
-_MOST_REMEMBERED = 50_000
+_MOST_EVENTS = 50_000
 
-_seen: OrderedDict[Key, None] = OrderedDict()
+_counted_events: OrderedDict[Key, None] = OrderedDict()
 _clients: list[Any] = []
 
 
-class Rejected(ValueError):  # noqa: N818 (it says what happened to an event)
-    """An event that cannot be understood."""
+class RejectedEventError(ValueError):
+    """Event with missing or invalid fields."""
 
 
 def handler(batch: Event, context: Any) -> dict[str, list[dict[str, str]]]:
-    """Takes a batch of records from SQS; answers which of them failed.
+    """Print the metrics of a batch of SQS records, and return the records that failed.
 
-    Preemptions, of which AWS is asked, are taken last; when time runs out, those that are left fail, and come again.
+    Preemptions need a call to AWS, so they are processed last. If the time runs out, the remaining preemptions fail,
+    and SQS delivers them again.
     """
     now = int(time.time() * 1000)
     metrics, failures = Metrics(), []
-    for record in sorted(batch["Records"], key=lambda record: _ASKED in str(record["body"])):
+    for record in sorted(batch["Records"], key=lambda record: _COMPLETED in str(record["body"])):
         event: object = None
         try:
             event = json.loads(record["body"])
-            if context is not None and _ASKED in record["body"] and context.get_remaining_time_in_millis() < _LATE_MS:
+            if (
+                context is not None
+                and _COMPLETED in record["body"]
+                and context.get_remaining_time_in_millis() < _LATE_MS
+            ):
                 raise TimeoutError
-            _take(event, metrics, now)
-        except ValueError:  # what is no JSON, too
+            _process(event, metrics, now)
+        except ValueError:  # includes invalid JSON
             failures.append({"itemIdentifier": record["messageId"]})
             if record.get("attributes", {}).get("ApproximateReceiveCount", "1") == "1":
                 queue = event.get("queue") if isinstance(event, dict) else None
                 metrics.add("EventsRejected", 1, queue=queue if isinstance(queue, str) and queue else "unknown")
-        except Exception as error:  # one event must not cost the others
+        except Exception as error:  # one event must not stop the others
             failures.append({"itemIdentifier": record["messageId"]})
-            # Never its message, which may have parts of the job.
+            # The message of the error is not logged: it may contain parts of the job.
             print(f"an event failed: {type(error).__name__}", file=sys.stderr)
     metrics.write(now)
     return {"batchItemFailures": failures}
 
 
 def forget() -> None:
-    """Forgets which events were counted, as a new container would have."""
-    _seen.clear()
+    """Forget the counted events, as in a new container."""
+    _counted_events.clear()
 
 
 def batch_client() -> Any:
-    """The client of AWS Batch, made when it is first needed."""
+    """Return the client of AWS Batch, which is created at the first call."""
     if not _clients:
-        import boto3  # half a second that most containers never need
+        import boto3  # takes half a second, and most containers never need it
         from botocore.config import Config
 
         retries = {"mode": "standard", "total_max_attempts": 2}
@@ -89,50 +94,50 @@ def batch_client() -> Any:
     return _clients[0]
 
 
-def _take(event: object, metrics: Metrics, now: int) -> None:
-    """Adds the metrics of an event, all of them or, if it fails, none."""
+def _process(event: object, metrics: Metrics, now: int) -> None:
+    """Add all metrics of an event, or none if the event fails."""
     if not isinstance(event, dict) or not isinstance(event.get("type"), str):
-        raise Rejected
+        raise RejectedEventError
     if event["type"] in _STATE_CHANGES:
         key, values = _state_change(event, now)
     elif event["type"] in _BLOCKED:
-        job, queue = _names(event)
+        job, queue = _job_and_queue(event)
         key = (event["type"], job, event.get("reason"), event.get("time"))
         values = iter([("QueueBlocked", 1, {"queue": queue, "reason": blocked_reason(event)})])
     elif event["type"] in _PREEMPTIONS:
         key, values = _preemption(event, now)
     else:
-        raise Rejected
-    if key in _seen:
+        raise RejectedEventError
+    if key in _counted_events:
         return
-    for name, value, where in list(values):
-        metrics.add(name, value, **where)
-    _seen[key] = None
-    if len(_seen) > _MOST_REMEMBERED:
-        _seen.popitem(last=False)
+    for name, value, dimensions in list(values):
+        metrics.add(name, value, **dimensions)
+    _counted_events[key] = None
+    if len(_counted_events) > _MOST_EVENTS:
+        _counted_events.popitem(last=False)
 
 
-def _names(event: Event) -> tuple[str, str]:
+def _job_and_queue(event: Event) -> tuple[str, str]:
     job, queue = event.get("id"), event.get("queue")
     if not isinstance(job, str) or not job or not isinstance(queue, str) or not queue:
-        raise Rejected
+        raise RejectedEventError
     return job, queue
 
 
 def _state_change(event: Event, now: int) -> tuple[Key, Iterator[Value]]:
-    job, queue = _names(event)
+    job, queue = _job_and_queue(event)
     if number(event.get("created")) is None:
-        raise Rejected
-    attempts = attempts_of(event)
+        raise RejectedEventError
+    attempts = job_attempts(event)
     ended = event.get("status") in {"SUCCEEDED", "FAILED"}
-    values = _of_job(event, queue, attempts, _when(event, now)) if ended else iter(())
+    values = _job_values(event, queue, attempts, _event_time(event, now)) if ended else iter(())
     return (event["type"], job, event.get("status"), len(attempts)), values
 
 
-def _of_job(event: Event, queue: str, attempts: list[Event], ended: int) -> Iterator[Value]:
-    runs = runs_of(attempts)
-    share = _share_of(event.get("share") or event.get("quota"), event.get("shares"))
-    yield from _gpu_seconds(gpus_of(event) * sum(runs), queue, share, ended)
+def _job_values(event: Event, queue: str, attempts: list[Event], event_time: int) -> Iterator[Value]:
+    runs = run_times(attempts)
+    share = _declared_share(event.get("share") or event.get("quota"), event.get("shares"))
+    yield from _gpu_seconds(job_gpus(event) * sum(runs), queue, share, event_time)
     if not is_job(event):
         return
     reason = failure_reason(event, attempts) if event["status"] == "FAILED" else None
@@ -143,59 +148,60 @@ def _of_job(event: Event, queue: str, attempts: list[Event], ended: int) -> Iter
         yield outcome, 1, {"queue": queue}
     if share is None:
         return
-    waits = waits_of(event, attempts)
+    waits = wait_times(event, attempts)
     times: dict[str, list[float | None]] = {
         "AttemptWaitTime": [*waits],
         "AttemptRunTime": [*runs],
-        "JobWaitTime": [whole_wait(event, attempts, waits, ended)],
+        "JobWaitTime": [total_wait(event, attempts, waits, event_time)],
         "JobStartTime": [start_time(event)],
         "JobRunTime": [sum(runs)] if runs else [],
     }
-    for name, spans in times.items():
-        for span in spans:
-            if span is not None:
-                yield name, span, {"queue": queue, "share": share, "time": ended}
-    of_share = {"queue": queue, "share": share}
+    for name, durations in times.items():
+        for seconds in durations:
+            if seconds is not None:
+                yield name, seconds, {"queue": queue, "share": share, "time": event_time}
+    dimensions = {"queue": queue, "share": share}
     if len(attempts) > 1:
-        yield "JobRetries", len(attempts) - 1, of_share
+        yield "JobRetries", len(attempts) - 1, dimensions
     if outcome is not None:
-        yield outcome, 1, of_share
+        yield outcome, 1, dimensions
 
 
 def _preemption(event: Event, now: int) -> tuple[Key, Iterator[Value]]:
     job, queues = event.get("job"), event.get("queues")
     key = (event["type"], job, event.get("preempted"))
-    if event["type"].endswith("Started"):  # it says nothing that its end does not say
+    if event["type"].endswith("Started"):  # the Completed event contains the same fields
         return key, iter(())
     if not isinstance(job, str) or not job or not isinstance(queues, dict):
-        raise Rejected
-    return key, _of_preemption(event, job, queues, _when(event, now))
+        raise RejectedEventError
+    return key, _preemption_values(event, job, queues, _event_time(event, now))
 
 
-def _of_preemption(event: Event, job: str, queues: Event, when: int) -> Iterator[Value]:
-    """What a preemption means, whose event names neither queue nor share: AWS is asked for them."""
-    described = batch_client().describe_service_job(jobId=job.rpartition("/")[2])
-    queue = str(described["jobQueue"]).rpartition("/")[2]
+def _preemption_values(event: Event, job: str, queues: Event, event_time: int) -> Iterator[Value]:
+    """Yield the values of a preemption. Its event has neither queue nor share, so AWS Batch is called for them."""
+    description = batch_client().describe_service_job(jobId=job.rpartition("/")[2])
+    queue = str(description["jobQueue"]).rpartition("/")[2]
     if queue not in queues:
         return
-    share = _share_of(described.get("shareIdentifier") or described.get("quotaShareName"), queues[queue])
+    share = _declared_share(description.get("shareIdentifier") or description.get("quotaShareName"), queues[queue])
     if share is not None:
         yield "JobsPreempted", 1, {"queue": queue, "share": share}
     recent = event.get("recent")
-    attempts = [one for one in recent if isinstance(one, dict)] if isinstance(recent, list) else []
-    last = sorted(attempts, key=lambda one: number(one.get("stoppedAt")) or 0)[-1:]
-    yield from _gpu_seconds(gpus_of_instances(described.get("capacityUsage")) * sum(runs_of(last)), queue, share, when)
+    attempts = [attempt for attempt in recent if isinstance(attempt, dict)] if isinstance(recent, list) else []
+    last = sorted(attempts, key=lambda attempt: number(attempt.get("stoppedAt")) or 0)[-1:]
+    gpus = instance_gpus(description.get("capacityUsage"))
+    yield from _gpu_seconds(gpus * sum(run_times(last)), queue, share, event_time)
 
 
-def _gpu_seconds(seconds: float, queue: str, share: str | None, when: int) -> Iterator[Value]:
+def _gpu_seconds(seconds: float, queue: str, share: str | None, event_time: int) -> Iterator[Value]:
     if seconds > 0:
-        yield "GpuSeconds", seconds, {"queue": queue, "time": when}
+        yield "GpuSeconds", seconds, {"queue": queue, "time": event_time}
         if share is not None:
-            yield "GpuSeconds", seconds, {"queue": queue, "share": share, "time": when}
+            yield "GpuSeconds", seconds, {"queue": queue, "share": share, "time": event_time}
 
 
-def _share_of(share: object, declared: object) -> str | None:
-    """The share of a job, as it was declared; all that were not are one, so that nobody can make many series."""
+def _declared_share(share: object, declared: object) -> str | None:
+    """Return the declared share of a job. Undeclared shares count as `other`, which bounds the number of series."""
     if not isinstance(share, str) or not share:
         return None
     names = [name for name in declared if isinstance(name, str)] if isinstance(declared, list) else []
@@ -204,8 +210,8 @@ def _share_of(share: object, declared: object) -> str | None:
     return next((name for name in names if name.endswith("*") and share.startswith(name[:-1])), _OTHER)
 
 
-def _when(event: Event, now: int) -> int:
-    """The time of an event, in ms since 1970; now if it has none."""
+def _event_time(event: Event, now: int) -> int:
+    """Return the time of an event in milliseconds since 1970. Default: `now`."""
     try:
         return int(datetime.fromisoformat(str(event.get("time"))).timestamp() * 1000)
     except (ValueError, OverflowError):

@@ -1,6 +1,7 @@
-"""What the last event of a job says of all of its life: times, attempts and GPUs.
+"""Times, attempts and GPUs of a job, from its last event.
 
-Nothing is remembered from one event to the next, so that their order does not matter.
+The last event contains the whole history of the job. So nothing is stored between events, and their order does not
+matter.
 """
 
 import json
@@ -15,73 +16,75 @@ with open(os.path.join(os.path.dirname(os.path.dirname(__file__)), "gpus.json"),
 
 
 def is_job(event: dict[str, Any]) -> bool:
-    """Tells whether an event is of a job to count: not of an array as a whole, not of one node of several."""
+    """Return True if the event's job counts as a job. Parents of array jobs and nodes of multi-node jobs do not."""
     return not _is_array_parent(event) and not isinstance(event.get("node"), dict)
 
 
-def attempts_of(event: dict[str, Any]) -> list[dict[str, Any]]:
-    """The attempts of a job, the first one first; of one without a list of them, what is said of it as a whole."""
+def job_attempts(event: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the attempts of a job, first attempt first. A job without a list of attempts has at most one."""
     listed = event.get("attempts")
-    attempts = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
-    cancelled = event.get("cancelled") is True  # before it ran, whatever ran before that
+    attempts = [attempt for attempt in listed if isinstance(attempt, dict)] if isinstance(listed, list) else []
+    cancelled = event.get("cancelled") is True  # cancelled before it ran: a start time is that of an earlier attempt
     if not attempts and not cancelled and number(event.get("started")) is not None:
         return [{"startedAt": event["started"], "stoppedAt": event.get("stopped")}]
     return attempts
 
 
-def runs_of(attempts: list[dict[str, Any]]) -> list[float]:
-    """How long each attempt ran, in seconds."""
-    spans = (_span(one.get("startedAt"), one.get("stoppedAt")) for one in attempts)
-    return [span for span in spans if span is not None]
+def run_times(attempts: list[dict[str, Any]]) -> list[float]:
+    """Return the run time of each attempt that ran, in seconds."""
+    times = (_seconds(attempt.get("startedAt"), attempt.get("stoppedAt")) for attempt in attempts)
+    return [seconds for seconds in times if seconds is not None]
 
 
-def waits_of(event: dict[str, Any], attempts: list[dict[str, Any]]) -> list[float]:
-    """How long each attempt waited, in seconds."""
+def wait_times(event: dict[str, Any], attempts: list[dict[str, Any]]) -> list[float]:
+    """Return the wait of each attempt that ran, in seconds."""
     waits, since = [], event.get("created")
-    for one in attempts:
-        span = _span(since, one.get("startedAt"))
-        if span is not None:
-            waits.append(span)
-        since = one.get("stoppedAt")
+    for attempt in attempts:
+        seconds = _seconds(since, attempt.get("startedAt"))
+        if seconds is not None:
+            waits.append(seconds)
+        since = attempt.get("stoppedAt")
     return waits
 
 
-def whole_wait(event: dict[str, Any], attempts: list[dict[str, Any]], waits: list[float], ended: int) -> float | None:
-    """How long a job waited in all, in seconds: if it never ran, from its submission to its end."""
-    if any(number(one.get("startedAt")) is not None for one in attempts):
+def total_wait(
+    event: dict[str, Any], attempts: list[dict[str, Any]], waits: list[float], event_time: int
+) -> float | None:
+    """Return the total wait of a job in seconds; for a job that never ran, the time from its submission to its end."""
+    if any(number(attempt.get("startedAt")) is not None for attempt in attempts):
         return sum(waits) if waits else None
     stopped = number(event.get("stopped"))
     last = number(attempts[-1].get("stoppedAt")) if attempts else None
-    end = stopped if stopped is not None else last if last is not None else ended
-    return _span(event.get("created"), end)
+    end = stopped if stopped is not None else last if last is not None else event_time
+    return _seconds(event.get("created"), end)
 
 
 def start_time(event: dict[str, Any]) -> float | None:
-    """How long a job took from leaving the queue until it ran, in seconds, where AWS tells."""
-    return _span(event.get("scheduled"), event.get("started"))
+    """Return the seconds from the time that a job left the queue until it ran. None if AWS does not report them."""
+    return _seconds(event.get("scheduled"), event.get("started"))
 
 
-def gpus_of(event: dict[str, Any]) -> int:
-    """The GPUs that a job has while it runs; the nodes of a multi-node job have theirs, and it none."""
+def job_gpus(event: dict[str, Any]) -> int:
+    """Return the GPUs of a running job. The GPUs of a multi-node job count for its nodes, not for the job."""
     if number(event.get("nodes")) is not None or _is_array_parent(event):
         return 0
     if event["type"].startswith("Batch Service"):
-        return gpus_of_instances(event.get("usage"))
+        return instance_gpus(event.get("usage"))
     if isinstance(event.get("needs"), list):
-        return _gpus_of_container(event["needs"])
-    return sum(_gpus_of_container(event.get(f"needs{index}")) for index in range(_CONTAINERS))
+        return _container_gpus(event["needs"])
+    return sum(_container_gpus(event.get(f"needs{index}")) for index in range(_CONTAINERS))
 
 
-def gpus_of_instances(usage: object) -> int:
-    """The GPUs of SageMaker instances, from how many there are of each type; of unknown types none."""
-    instances = [one for one in usage if isinstance(one, dict)] if isinstance(usage, list) else []
+def instance_gpus(usage: object) -> int:
+    """Return the GPUs of SageMaker instances, from the number of instances by type. Unknown types count as 0 GPUs."""
+    capacities = [item for item in usage if isinstance(item, dict)] if isinstance(usage, list) else []
     return int(
-        sum((number(one.get("quantity")) or 0) * _GPUS.get(str(one.get("capacityUnit")), 0) for one in instances)
+        sum((number(item.get("quantity")) or 0) * _GPUS.get(str(item.get("capacityUnit")), 0) for item in capacities)
     )
 
 
 def number(value: object) -> int | float | None:
-    """A number of some sense; None for all else, as the input transformer leaves "" for what is not there."""
+    """Return a plausible number, or None for anything else. The input transformer sends "" for missing values."""
     fits = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < _TOO_LARGE
     return value if fits else None  # type: ignore[return-value]
 
@@ -91,13 +94,14 @@ def _is_array_parent(event: dict[str, Any]) -> bool:
     return isinstance(array, dict) and number(array.get("size")) is not None and number(array.get("index")) is None
 
 
-def _span(start: object, end: object) -> float | None:
-    one, other = number(start), number(end)
-    return (other - one) / 1000 if one is not None and other is not None and other >= one else None
+def _seconds(start: object, end: object) -> float | None:
+    first, last = number(start), number(end)
+    return (last - first) / 1000 if first is not None and last is not None and last >= first else None
 
 
-def _gpus_of_container(needs: object) -> int:
-    for one in needs if isinstance(needs, list) else ():
-        if isinstance(one, dict) and one.get("type") == "GPU" and str(one.get("value")).isdecimal():
-            return int(one["value"])
+def _container_gpus(requirements: object) -> int:
+    for requirement in requirements if isinstance(requirements, list) else ():
+        is_gpu = isinstance(requirement, dict) and requirement.get("type") == "GPU"
+        if is_gpu and str(requirement.get("value")).isdecimal():
+            return int(requirement["value"])
     return 0

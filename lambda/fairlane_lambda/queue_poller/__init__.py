@@ -1,1 +1,1 @@
-"""Publishes how full AWS Batch queues are: once a minute, for every queue and each of its shares."""
+"""Gauges of AWS Batch queues and their shares, published once a minute."""

@@ -1,24 +1,24 @@
-"""What is asked of AWS Batch: calls that may fail without costing more than themselves, and definitions of jobs."""
+"""Calls to AWS Batch, each of which can fail alone, and job definitions."""
 
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping
 from threading import Lock
 from typing import Any, Final, NamedTuple
 
-_AT_ONCE: Final = 100
-_MOST: Final = 5_000
+_PER_CALL: Final = 100
+_MOST_DEFINITIONS: Final = 5_000
 
 
 class Calls:
-    """The calls of one poll of one queue.
+    """Calls of one poll of one queue.
 
     Args:
-        client: boto3's client for AWS Batch.
-        queue: the name of the queue, for the log.
-        is_late: whether time runs out, so that no call is made any more.
+        client: boto3 client of AWS Batch.
+        queue: Name of the queue, for the log.
+        is_late: Returns True if too little time is left for a call.
 
     Attributes:
-        errors: how many failed, or were not made.
+        errors: Number of calls that failed or were not made.
     """
 
     def __init__(self, client: Any, queue: str, is_late: Callable[[], bool]) -> None:
@@ -28,11 +28,11 @@ class Calls:
         self.errors = 0
 
     def __call__(self, operation: str, **request: object) -> dict[str, Any] | None:
-        """The answer of a call, or None if it failed, boto3's retries included.
+        """Return the response of a call, or None if the call and its retries failed.
 
         Args:
-            operation: as boto3 calls it.
-            request: its parameters.
+            operation: Name of the operation in boto3.
+            request: Parameters of the call.
         """
         from botocore.exceptions import BotoCoreError, ClientError
 
@@ -40,25 +40,25 @@ class Calls:
             self.errors += 1
             return None
         try:
-            answer: dict[str, Any] = getattr(self._client, operation)(**request)
+            response: dict[str, Any] = getattr(self._client, operation)(**request)
         except (BotoCoreError, ClientError) as error:
             self.errors += 1
             log_failure(self._queue, operation, error)
             return None
-        return answer
+        return response
 
 
-def log_failure(queue: str, what: str, error: Exception) -> None:
-    """Writes to the log what failed, and by what kind of error; never its message, which may name jobs.
+def log_failure(queue: str, operation: str, error: Exception) -> None:
+    """Write a failure to the log, without the message of the error, which can contain names of jobs.
 
     Args:
-        queue: the name of the queue.
-        what: what failed.
-        error: how it failed.
+        queue: Name of the queue.
+        operation: Operation that failed.
+        error: Error of the operation. The log contains its AWS error code or its class.
     """
-    answer: dict[str, Any] = getattr(error, "response", None) or {}
-    kind = answer.get("Error", {}).get("Code") or type(error).__name__
-    print(f"{what} failed for queue {queue}: {kind}", file=sys.stderr)
+    response: dict[str, Any] = getattr(error, "response", None) or {}
+    code = response.get("Error", {}).get("Code") or type(error).__name__
+    print(f"{operation} failed for queue {queue}: {code}", file=sys.stderr)
 
 
 class _Range(NamedTuple):
@@ -68,85 +68,85 @@ class _Range(NamedTuple):
 
 
 class Needs(NamedTuple):
-    """The GPUs that jobs of one revision of a job definition need.
+    """GPUs of jobs with one revision of a job definition.
 
     Attributes:
-        alone: GPUs of a job that has no nodes.
-        nodes: how many nodes a job has by definition, 0 if it is no multi-node job.
-        ranges: the GPUs of nodes, widest range first.
+        single: GPUs of a job without nodes.
+        nodes: Number of nodes in the job definition. 0 for jobs without nodes.
+        ranges: GPUs of the node ranges, widest range first.
     """
 
-    alone: int = 0
+    single: int = 0
     nodes: int = 0
     ranges: tuple[_Range, ...] = ()
 
     def gpus(self, nodes: int | None) -> int:
-        """The GPUs of a job.
+        """Return the GPUs of a job.
 
         Args:
-            nodes: how many it has, if it was submitted with another number than the definition's: the definition's last
-                range then ends with the last node.
+            nodes: Number of nodes of the job. The last range of the definition then ends at the last node. None for the
+                number in the definition.
         """
         if not self.nodes:
-            return self.alone
+            return self.single
         nodes = nodes or self.nodes
-        of_node = [0] * nodes
+        gpus_by_node = [0] * nodes
         for first, last, gpus in self.ranges:
             end = nodes if last >= self.nodes - 1 else min(last + 1, nodes)
-            of_node[first:end] = [gpus] * (end - first)
-        return sum(of_node)
+            gpus_by_node[first:end] = [gpus] * (end - first)
+        return sum(gpus_by_node)
 
 
 class Definitions:
-    """Job definitions seen so far: a revision never changes, so each is asked for once. The last 5,000 are remembered.
+    """Cache of job definitions. A revision never changes, so each is described once. The cache keeps the last 5,000.
 
-    A revision that AWS no longer knows counts as one without GPUs, and so do definitions for EKS. Resource requirements
-    that a job overrides at its submission are not seen: neither a listing nor a definition has them.
+    Deleted revisions and definitions for EKS count as definitions without GPUs. Resource requirements that a job
+    overrides at submission do not count: AWS returns them neither in a listing nor in a definition.
     """
 
     def __init__(self) -> None:
-        self._known: dict[str, Needs] = {}
+        self._needs: dict[str, Needs] = {}
         self._lock = Lock()
 
     def needs(self, arns: Collection[str], calls: Calls) -> dict[str, Needs]:
-        """What jobs of definitions need; definitions whose call failed are not in it.
+        """Return the needs of job definitions, without the definitions whose call failed.
 
         Args:
-            arns: of revisions of job definitions.
-            calls: what to ask for new ones with.
+            arns: ARNs of revisions of job definitions.
+            calls: Calls that describe new definitions.
         """
-        found = {arn: needs for arn in arns if (needs := self._known.get(arn))}
-        new = sorted(set(arns) - found.keys())
-        for start in range(0, len(new), _AT_ONCE):
-            asked = new[start : start + _AT_ONCE]
-            answer = calls("describe_job_definitions", jobDefinitions=asked)
-            if answer is None:
+        needs_by_arn = {arn: needs for arn in arns if (needs := self._needs.get(arn))}
+        new = sorted(set(arns) - needs_by_arn.keys())
+        for start in range(0, len(new), _PER_CALL):
+            page = new[start : start + _PER_CALL]
+            response = calls("describe_job_definitions", jobDefinitions=page)
+            if response is None:
                 continue
-            described = dict.fromkeys(asked, Needs())
-            for definition in answer.get("jobDefinitions", []):
-                described[definition.get("jobDefinitionArn", "")] = _read(definition)
-            found.update(described)
-            self._remember(described)
-        return found
+            new_needs = dict.fromkeys(page, Needs())
+            for definition in response.get("jobDefinitions", []):
+                new_needs[definition.get("jobDefinitionArn", "")] = _definition_needs(definition)
+            needs_by_arn.update(new_needs)
+            self._add(new_needs)
+        return needs_by_arn
 
-    def _remember(self, described: Mapping[str, Needs]) -> None:
+    def _add(self, new_needs: Mapping[str, Needs]) -> None:
         with self._lock:
-            self._known.update(described)
-            for arn in list(self._known)[: max(0, len(self._known) - _MOST)]:
-                del self._known[arn]
+            self._needs.update(new_needs)
+            for arn in list(self._needs)[: max(0, len(self._needs) - _MOST_DEFINITIONS)]:
+                del self._needs[arn]
 
 
-def _read(definition: Mapping[str, Any]) -> Needs:
+def _definition_needs(definition: Mapping[str, Any]) -> Needs:
     node_properties = definition.get("nodeProperties") or {}
     nodes: int = node_properties.get("numNodes") or 0
     if not nodes:
-        return Needs(alone=_container_gpus(definition.get("containerProperties"), definition.get("ecsProperties")))
+        return Needs(single=_container_gpus(definition.get("containerProperties"), definition.get("ecsProperties")))
     ranges = []
     for group in node_properties.get("nodeRangeProperties") or []:
         first, colon, last = group.get("targetNodes", "").partition(":")
         gpus = _container_gpus(group.get("container"), group.get("ecsProperties"))
         ranges.append(_Range(int(first or 0), int((last or nodes - 1) if colon else first), gpus))
-    # A range within another one overrides it.
+    # A range inside another range overrides the outer range.
     return Needs(nodes=nodes, ranges=tuple(sorted(ranges, key=lambda group: group.first - group.last)))
 
 
@@ -158,5 +158,5 @@ def _container_gpus(container: Mapping[str, Any] | None, ecs: Mapping[str, Any] 
 
 
 def _gpus(requirements: Iterable[Mapping[str, str]]) -> int:
-    values = (need.get("value", "") for need in requirements if need.get("type") == "GPU")
+    values = (item.get("value", "") for item in requirements if item.get("type") == "GPU")
     return sum(int(value) for value in values if value.isdecimal())

@@ -1,4 +1,4 @@
-"""The Lambda function that polls queues once a minute."""
+"""Lambda function that polls queues once a minute."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -7,35 +7,35 @@ from threading import Lock
 from typing import Any, Final
 
 from fairlane_lambda.emf import Metrics
-from fairlane_lambda.queue_poller._batch import Calls, Definitions, log_failure
-from fairlane_lambda.queue_poller._capacity import Snapshot
-from fairlane_lambda.queue_poller._gauges import Gauge, Gauges
-from fairlane_lambda.queue_poller._listing import Listing
-from fairlane_lambda.queue_poller._queue import Queue, read_queues
+from fairlane_lambda.queue_poller.batch import Calls, Definitions, log_failure
+from fairlane_lambda.queue_poller.capacity import Snapshot
+from fairlane_lambda.queue_poller.gauges import Gauge, Gauges
+from fairlane_lambda.queue_poller.listing import Listing
+from fairlane_lambda.queue_poller.queue import Queue, read_queues
 
 _THREADS: Final = 8
-_LATE_MS: Final = 20_000  # more than a call takes with all its retries
+_LATE_MS: Final = 20_000  # longer than a call with all its retries
 
 _client_lock: Final = Lock()
 _definitions: Final = Definitions()
 
 
 def handler(event: object, context: Any) -> None:
-    """Prints the gauges of queues in CloudWatch's embedded metric format, a line for each queue and each of its shares.
+    """Print the gauges of queues in CloudWatch's embedded metric format, one line for each queue and each share.
 
-    A call that fails costs only the gauges that need it, and a queue that fails costs no other one. When less than
-    twenty seconds are left, no queue is begun and no call made.
+    A failed call affects only the gauges that need it. A failed queue affects no other queue. If less than 20 seconds
+    are left, the function starts no poll and makes no call.
 
-    None of this was run against an AWS account. What the API's model says but nobody has seen: that service jobs in
-    state RUNNABLE have a `capacityUsage`, that the one of an array job is that of each child, and that service jobs in
-    queues with fair-share scheduling use instances, not vCPUs.
+    Unverified: none of this was run against an AWS account. The following is from the model of the API only: service
+    jobs in state RUNNABLE have a `capacityUsage`; the `capacityUsage` of an array job is that of each child; service
+    jobs in queues with fair-share scheduling use instances, not vCPUs.
 
     Args:
-        event: `{"queues": [...]}`, each as `Queue` describes it.
-        context: of the invocation.
+        event: Input of the form `{"queues": [...]}`, with the fields of `Queue`.
+        context: Context of the invocation.
 
     Raises:
-        ValueError: the input is malformed.
+        ValueError: If the input is malformed.
     """
     queues = read_queues(event)
     now = _now()
@@ -53,14 +53,14 @@ def _poll_safely(queue: Queue, now: int, context: Any) -> dict[str | None, list[
     try:
         if not _is_late(context):
             return _poll(queue, now, context)
-    except Exception as error:  # a mistake of ours in one queue must not cost the others
-        log_failure(queue.name, "the poll", error)
+    except Exception as error:  # an error in one poll must not stop the other polls
+        log_failure(queue.name, "poll", error)
     return {None: [("PollErrors", 1)]}
 
 
 def _poll(queue: Queue, now: int, context: Any) -> dict[str | None, list[Gauge]]:
-    """The gauges by share; those of the queue itself have None for a share."""
-    begun = time.monotonic()
+    """Return the gauges by share. The key of the gauges of the queue is None."""
+    started = time.monotonic()
     with _client_lock:
         client = _batch()
     calls = Calls(client, queue.name, lambda: _is_late(context))
@@ -68,9 +68,9 @@ def _poll(queue: Queue, now: int, context: Any) -> dict[str | None, list[Gauge]]
     listing = Listing(queue, snapshot.shares.keys())
     listing.list_jobs(calls, _definitions, lambda: _is_late(context))
     gauges = Gauges(queue, listing, snapshot, now)
-    seconds = time.monotonic() - begun
-    of_queue = [*gauges.of_queue(), ("PollErrors", calls.errors), ("PollSeconds", seconds)]
-    return {None: of_queue, **dict(gauges.of_shares())}
+    seconds = time.monotonic() - started
+    queue_gauges = [*gauges.queue_gauges(), ("PollErrors", calls.errors), ("PollSeconds", seconds)]
+    return {None: queue_gauges, **dict(gauges.share_gauges())}
 
 
 def _is_late(context: Any) -> bool:

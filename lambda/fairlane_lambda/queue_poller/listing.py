@@ -1,12 +1,12 @@
-"""What the jobs of a queue add up to, from listing them page by page."""
+"""Totals of the jobs of a queue, listed page by page."""
 
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from fairlane_lambda.queue_poller._batch import Calls, Definitions
-from fairlane_lambda.queue_poller._queue import IN_USE, RUNNABLE, Queue, Units, amounts
+from fairlane_lambda.queue_poller.batch import Calls, Definitions
+from fairlane_lambda.queue_poller.queue import IN_USE, RUNNABLE, Queue, Units, amounts
 
 _GPUS: Final[dict[str, int]] = json.loads(Path(__file__).parents[1].joinpath("gpus.json").read_text())
 _WITH_GPUS: Final = (RUNNABLE, *IN_USE)
@@ -15,13 +15,13 @@ _LIST: Final = {"service": "list_service_jobs", "compute": "list_jobs"}
 
 
 class Tally:
-    """What jobs add up to; it does not grow with their number.
+    """Totals of jobs. The size of a tally does not depend on the number of jobs.
 
     Attributes:
-        jobs: how many, by state.
-        gpus: theirs, by state.
-        usage: capacity in use, by unit.
-        oldest: when the oldest job in state RUNNABLE was submitted, in epoch milliseconds.
+        jobs: Number of jobs, by state.
+        gpus: GPUs of the jobs, by state.
+        usage: Capacity in use, by unit.
+        oldest: Time of submission of the oldest job in state RUNNABLE, in epoch milliseconds.
     """
 
     def __init__(self) -> None:
@@ -31,14 +31,14 @@ class Tally:
         self.oldest: int | None = None
 
     def add(self, state: str, count: int, created: int | None, gpus: float, usage: Units) -> None:
-        """Adds jobs that are alike.
+        """Add jobs with the same state, time of submission and resources.
 
         Args:
-            state: theirs.
-            count: how many.
-            created: when they were submitted, in epoch milliseconds.
-            gpus: of each.
-            usage: the capacity of each, by unit.
+            state: State of the jobs.
+            count: Number of jobs.
+            created: Time of submission in epoch milliseconds.
+            gpus: GPUs of each job.
+            usage: Capacity of each job, by unit.
         """
         self.jobs[state] = self.jobs.get(state, 0) + count
         self.gpus[state] = self.gpus.get(state, 0) + count * gpus
@@ -50,19 +50,19 @@ class Tally:
 
 
 class Listing:
-    """The jobs of a queue, added up.
+    """Totals of the jobs of a queue.
 
-    A job that changes its state while they are listed may be counted twice or not at all. Children of array jobs are
-    counted in their own states, as old as their parent and with its share.
+    A job that changes its state during the listing may count twice or not at all. Children of an array job count in
+    their own states, with the submission time and the share of their parent.
 
     Args:
-        queue: whose they are.
-        measured: the identifiers of shares whose use of capacity is known already, so that it is not added up here.
+        queue: The queue.
+        measured: Identifiers of shares whose capacity in use is in the snapshot, so that their jobs do not add to it.
 
     Attributes:
-        total: of all jobs.
-        shares: of the jobs of each declared share, and of `other` if there are any.
-        truncated: there were more jobs than pages.
+        total: Totals of all jobs.
+        shares: Totals of each declared share, and of `other` if undeclared shares have jobs.
+        truncated: True if there were more jobs than the allowed pages.
     """
 
     def __init__(self, queue: Queue, measured: Collection[str]) -> None:
@@ -75,55 +75,55 @@ class Listing:
         self._without_gpus: set[str] = set()
 
     def list_jobs(self, calls: Calls, definitions: Definitions, is_late: Callable[[], bool]) -> None:
-        """Lists the jobs of all states, at most `max_pages` pages in all but a page for each state.
+        """List the jobs of all states: at most `max_pages` pages in total, but at least one page for each state.
 
         Args:
-            calls: what to list with.
-            definitions: what tells the GPUs of compute jobs.
-            is_late: whether time runs out, so that listing must come to its end.
+            calls: Calls of the poll.
+            definitions: Job definitions, for the GPUs of compute jobs.
+            is_late: Returns True if too little time is left for another page.
         """
         pages = 0
         for state in self._queue.states:
-            states_to_come = len(self._queue.states) - 1 - self._queue.states.index(state)
-            last = max(pages + 1, self._queue.max_pages - states_to_come)
+            states_left = len(self._queue.states) - 1 - self._queue.states.index(state)
+            last = max(pages + 1, self._queue.max_pages - states_left)
             request = {"jobQueue": self._queue.name, "jobStatus": state, "maxResults": _PAGE[self._queue.kind]}
             while True:
-                answer = calls(_LIST[self._queue.kind], **request)
+                response = calls(_LIST[self._queue.kind], **request)
                 pages += 1
-                if answer is None:
+                if response is None:
                     self._failed.add(state)
                     break
-                self._add_page(state, answer.get("jobSummaryList", []), calls, definitions)
-                if not answer.get("nextToken"):
+                self._add_page(state, response.get("jobSummaryList", []), calls, definitions)
+                if not response.get("nextToken"):
                     break
                 if pages >= last or is_late():
                     self.truncated = True
                     break
-                request["nextToken"] = answer["nextToken"]
+                request["nextToken"] = response["nextToken"]
 
-    def knows(self, *states: str) -> bool:
-        """Whether all jobs of these states were listed, but for what was truncated.
+    def is_complete(self, *states: str) -> bool:
+        """Return True if no listing of these states failed. A truncated listing counts as complete.
 
-        Children of array jobs are known from their parents, which are PENDING whatever their children are.
+        Children of array jobs are counted from their parents, which are PENDING in all states of their children.
         """
         needed = {*states, "PENDING"} if self._queue.kind == "compute" and states != ("SUBMITTED",) else {*states}
         return not needed & self._failed
 
-    def knows_gpus(self, *states: str) -> bool:
-        """Whether the GPUs of all jobs of these states are known, but for what was truncated."""
-        return self.knows(*states) and not self._without_gpus.intersection(states)
+    def has_gpus(self, *states: str) -> bool:
+        """Return True if the GPUs of all listed jobs of these states are available."""
+        return self.is_complete(*states) and not self._without_gpus.intersection(states)
 
     def _add_page(self, state: str, summaries: list[Mapping[str, Any]], calls: Calls, definitions: Definitions) -> None:
-        counted = [(summary, dict(_count(state, summary))) for summary in summaries]
+        jobs = [(summary, dict(_counts(state, summary))) for summary in summaries]
         needs = {}
         if self._queue.kind == "compute" and state not in self._without_gpus:
-            wanted = {
+            arns = {
                 summary["jobDefinition"]
-                for summary, counts in counted
+                for summary, counts in jobs
                 if summary.get("jobDefinition") and any(counts.get(state) for state in _WITH_GPUS)
             }
-            needs = definitions.needs(wanted, calls)
-        for summary, counts in counted:
+            needs = definitions.needs(arns, calls)
+        for summary, counts in jobs:
             usage = amounts(summary.get("capacityUsage"))
             gpus: float | None = None
             if self._queue.kind == "service":
@@ -144,8 +144,8 @@ class Listing:
                 share.add(state, count, created, gpus or 0, {} if identifier in self._measured else usage)
 
 
-def _count(state: str, summary: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
-    """How many jobs in which states a summary stands for: one, but those of its children if it is an array job."""
+def _counts(state: str, summary: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
+    """Yield the number of jobs of a summary by state: 1 for a job, and its children for an array job."""
     array = summary.get("arrayProperties") or {}
     if "size" not in array or "index" in array:
         yield state, 1

@@ -1,1 +1,1 @@
-"""Puts replication rules into the one configuration of an ECR registry, beside the rules of others."""
+"""Custom resource that adds replication rules to an ECR registry and keeps the rules of others."""

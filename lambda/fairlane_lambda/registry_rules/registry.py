@@ -1,21 +1,21 @@
-"""The replication configuration of a registry, read and written as a whole."""
+"""Replication configuration of a registry, read and written as a whole."""
 
 from typing import Any, Final
 
-from fairlane_lambda.registry_rules._rules import Refused
+from fairlane_lambda.registry_rules.rules import RegistryRulesError
 
 _SHAPE: Final = "ReplicationConfiguration"
 
 
 class Registry:
-    """The ECR registry of the function's account and Region.
+    """ECR registry of the function's account and Region.
 
-    boto3 leaves out of an answer what its model does not know, and a rule written back would lose it: the model here is
-    told that a replication configuration is any JSON. No call is repeated, so that little time passes between reading
-    and writing.
+    boto3 removes fields from a response that are not in its model, so rules that are read and written back would lose
+    these fields. Therefore the model of this client declares a replication configuration as any JSON. The client
+    repeats no call, which keeps the time between a read and a write short.
 
     Raises:
-        Refused: boto3 has changed, and its model cannot be told so.
+        RegistryRulesError: If the model of this version of boto3 cannot be changed.
     """
 
     def __init__(self) -> None:
@@ -30,43 +30,43 @@ class Registry:
         config = Config(retries={"total_max_attempts": 1}, connect_timeout=1, read_timeout=3)
         self._client = boto3.Session(botocore_session=session).client("ecr", config=config)
         if not self._client.meta.service_model.shape_for(_SHAPE).is_document_type:
-            raise Refused("this version of boto3 cannot keep fields of rules that it does not know")
+            raise RegistryRulesError("this version of boto3 removes unknown fields of rules: use another version")
 
     def read(self) -> dict[str, Any]:
-        """The configuration, as ECR has it."""
+        """Return the configuration of the registry."""
         configuration: dict[str, Any] = self._client.describe_registry().get("replicationConfiguration") or {}
         return configuration
 
     def write(self, configuration: dict[str, Any]) -> None:
-        """Replaces the whole configuration."""
+        """Replace the whole configuration."""
         self._client.put_replication_configuration(replicationConfiguration=configuration)
 
 
-def reason_of(error: Exception) -> str:
-    """What to tell of an error: for those of AWS their code and message, for mistakes of ours their kind.
+def failure_reason(error: Exception) -> str:
+    """Return the text of an error: code and message for errors of AWS, and only the class for all other errors.
 
     Args:
-        error: of a call, or any other.
+        error: Error of a call, or any other error.
     """
     from botocore.exceptions import BotoCoreError, ClientError
 
     if isinstance(error, ClientError):
-        answer = error.response.get("Error", {})
-        return f"{answer.get('Code')}: {answer.get('Message')}"
+        details = error.response.get("Error", {})
+        return f"{details.get('Code')}: {details.get('Message')}"
     return f"{type(error).__name__}: {error}" if isinstance(error, BotoCoreError) else type(error).__name__
 
 
-def is_passing(error: Exception) -> bool:
-    """Whether a call that failed may succeed a little later.
+def is_transient(error: Exception) -> bool:
+    """Return True if a failed call can succeed after some seconds.
 
     Args:
-        error: of the call.
+        error: Error of the call.
     """
     from botocore.exceptions import ClientError, HTTPClientError
-    from botocore.exceptions import ConnectionError as NoConnection
+    from botocore.exceptions import ConnectionError as BotoConnectionError
 
     if not isinstance(error, ClientError):
-        return isinstance(error, HTTPClientError | NoConnection)
+        return isinstance(error, HTTPClientError | BotoConnectionError)
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
     code = error.response.get("Error", {}).get("Code", "")
     return status >= 500 or status == 429 or "Throttl" in code or code == "ServerException"

@@ -1,7 +1,7 @@
-"""Which rules of a registry belong to a resource, and how they take their place among those of others.
+"""Rules of a resource among the rules of a registry.
 
-ECR keeps no tags on rules, so each rule has a filter more than was asked for, its mark: the prefix of repositories that
-do not exist. It says whose the rule is, and makes rules that would be alike differ.
+ECR rules have no tags, so each rule of a resource has an additional filter, its mark: a prefix of repositories that do
+not exist. The mark identifies the resource of a rule, and makes identical rules of two resources different.
 """
 
 import json
@@ -19,123 +19,123 @@ _FILTER: Final = ("filter", "filterType")
 Rule = dict[str, Any]
 
 
-class Refused(ValueError):  # noqa: N818 (it says what happened to a request)
-    """What was asked for cannot be done; the message is for the person who deploys."""
+class RegistryRulesError(ValueError):
+    """Rules that the registry cannot have. The message is for the person who deploys."""
 
 
-def mark_of(stack: object, resource: object, owner: object) -> str:
-    """The filter that all rules of a resource have, and no other ones.
+def rule_mark(stack: object, resource: object, owner: object) -> str:
+    """Return the filter that all rules of a resource have, and no other rules.
 
     Args:
-        stack: its id.
-        resource: its logical id there.
-        owner: its property `Owner`.
+        stack: Stack id of the resource.
+        resource: Logical id of the resource.
+        owner: Property `Owner` of the resource.
     """
     return f"fairlane-rules/{sha256(json.dumps([stack, resource, owner]).encode()).hexdigest()[:16]}"
 
 
 def read_rules(rules: object, mark: str) -> list[Rule]:
-    """The rules of a resource as they go to ECR, marked; a rule that is there twice is put once.
+    """Return the rules of a resource with its mark, as ECR takes them, without duplicates.
 
     Args:
-        rules: its property `Rules`.
-        mark: of the resource.
+        rules: Property `Rules` of the resource.
+        mark: Mark of the resource.
 
     Raises:
-        Refused: they are not as described.
+        RegistryRulesError: If a field is missing or invalid.
     """
     marked: list[Rule] = []
     for index, rule in enumerate(_list(rules, "Rules")):
-        where = f"Rules[{index}]"
-        fields = _record(rule, where, ("destinations", "repositoryFilters"))
+        path = f"Rules[{index}]"
+        fields = _record(rule, path, ("destinations", "repositoryFilters"))
         destinations = [
-            _texts(destination, f"{where}.destinations[{number}]", _DESTINATION)
-            for number, destination in enumerate(_list(fields["destinations"], f"{where}.destinations", least=1))
+            _strings(destination, f"{path}.destinations[{number}]", _DESTINATION)
+            for number, destination in enumerate(_list(fields["destinations"], f"{path}.destinations", least=1))
         ]
         filters = [
-            _texts(each, f"{where}.repositoryFilters[{number}]", _FILTER)
-            for number, each in enumerate(_list(fields["repositoryFilters"], f"{where}.repositoryFilters", least=1))
+            _strings(item, f"{path}.repositoryFilters[{number}]", _FILTER)
+            for number, item in enumerate(_list(fields["repositoryFilters"], f"{path}.repositoryFilters", least=1))
         ]
         filters.append({"filter": mark, "filterType": "PREFIX_MATCH"})
-        made = {"destinations": destinations, "repositoryFilters": filters}
-        if not any(_is_same(made, other) for other in marked):
-            marked.append(made)
+        marked_rule = {"destinations": destinations, "repositoryFilters": filters}
+        if not any(_is_same(marked_rule, other) for other in marked):
+            marked.append(marked_rule)
     return marked
 
 
-def place(rules: Sequence[Rule], mine: Sequence[Rule], marks: Set[str]) -> list[Rule]:
-    """The rules of a registry once a resource has its own: those of others stay as they are, and in their order.
+def merge_rules(rules: Sequence[Rule], resource_rules: Sequence[Rule], marks: Set[str]) -> list[Rule]:
+    """Return the rules of a registry with the rules of a resource. All other rules and their order stay unchanged.
 
-    A rule of the resource that is in place stays as it is, too, even if ECR or somebody gave it other fields.
+    A rule of the resource that is in the registry already also stays unchanged, even if it has additional fields.
 
     Args:
-        rules: that the registry has.
-        mine: that the resource shall have, and no others.
-        marks: of the resource, by which its rules are known.
+        rules: Rules in the registry.
+        resource_rules: Rules of the resource. Its other rules are removed.
+        marks: Marks of the resource, which identify its rules.
     """
-    kept, missing = [], list(mine)
+    merged, missing = [], list(resource_rules)
     for rule in rules:
-        if not any(each.get("filter") in marks for each in rule.get("repositoryFilters") or []):
-            kept.append(rule)
+        if not any(item.get("filter") in marks for item in rule.get("repositoryFilters") or []):
+            merged.append(rule)
             continue
-        same = next((each for each in missing if _is_same(each, rule)), None)
+        same = next((other for other in missing if _is_same(other, rule)), None)
         if same is not None:
             missing.remove(same)
-            kept.append(rule)
-    return [*kept, *missing]
+            merged.append(rule)
+    return [*merged, *missing]
 
 
-def check_limits(rules: Sequence[Rule], mine: int) -> None:
-    """Checks a registry's rules against what ECR allows.
+def check_limits(rules: Sequence[Rule], resource_rules: int) -> None:
+    """Check the rules of a registry against the quotas of ECR.
 
     Args:
-        rules: all that it shall have.
-        mine: how many of them are of the resource.
+        rules: All rules that the registry will have.
+        resource_rules: Number of rules of the resource.
 
     Raises:
-        Refused: they are too many, or have too much.
+        RegistryRulesError: If the rules exceed a quota of ECR.
     """
     destinations = {destination for rule in rules for destination in _destinations(rule)}
     filters = max((len(rule.get("repositoryFilters") or []) for rule in rules), default=0)
     problems = []
     if len(rules) > _RULES:
-        problems.append(f"{len(rules)} rules, {mine} of them of this resource, where ECR allows {_RULES}")
+        problems.append(f"{len(rules)} rules, including {resource_rules} of this resource, and ECR allows {_RULES}")
     if len(destinations) > _DESTINATIONS:
-        problems.append(f"{len(destinations)} destinations, where ECR allows {_DESTINATIONS}")
+        problems.append(f"{len(destinations)} destinations, and ECR allows {_DESTINATIONS}")
     if filters > _FILTERS:
-        problems.append(f"a rule with {filters} filters, Fairlane's mark among them, where ECR allows {_FILTERS}")
+        problems.append(f"a rule with {filters} filters, including Fairlane's own filter, and ECR allows {_FILTERS}")
     if problems:
-        raise Refused(f"the registry would have {'; '.join(problems)}; nothing was changed")
+        raise RegistryRulesError(f"nothing was changed: the registry would have {'; '.join(problems)}")
 
 
 def _is_same(rule: Rule, other: Rule) -> bool:
-    """Whether two rules replicate the same images to the same places, in whatever order that is written."""
+    """Return True if two rules replicate the same images to the same destinations. Order does not matter."""
     return _destinations(rule) == _destinations(other) and _filters(rule) == _filters(other)
 
 
 def _destinations(rule: Rule) -> set[tuple[object, ...]]:
-    return {tuple(each.get(name) for name in _DESTINATION) for each in rule.get("destinations") or []}
+    return {tuple(item.get(name) for name in _DESTINATION) for item in rule.get("destinations") or []}
 
 
 def _filters(rule: Rule) -> set[tuple[object, ...]]:
-    return {tuple(each.get(name) for name in _FILTER) for each in rule.get("repositoryFilters") or []}
+    return {tuple(item.get(name) for name in _FILTER) for item in rule.get("repositoryFilters") or []}
 
 
-def _list(value: object, where: str, least: int = 0) -> list[object]:
+def _list(value: object, path: str, least: int = 0) -> list[object]:
     if not isinstance(value, list) or len(value) < least:
-        raise Refused(f"{where} must be a list{' with at least one member' if least else ''}, got {value!r}")
+        raise RegistryRulesError(f"{path} must be a list{' with at least one item' if least else ''}, got {value!r}")
     return value
 
 
-def _record(value: object, where: str, names: Collection[str]) -> dict[str, Any]:
+def _record(value: object, path: str, names: Collection[str]) -> dict[str, Any]:
     if not isinstance(value, dict) or value.keys() != set(names):
-        raise Refused(f"{where} must be an object with {' and '.join(names)}, got {value!r}")
+        raise RegistryRulesError(f"{path} must be an object with {' and '.join(names)}, got {value!r}")
     return value
 
 
-def _texts(value: object, where: str, names: Collection[str]) -> dict[str, str]:
-    record = _record(value, where, names)
+def _strings(value: object, path: str, names: Collection[str]) -> dict[str, str]:
+    record = _record(value, path, names)
     for name in names:
         if not isinstance(record[name], str) or not record[name]:
-            raise Refused(f"{where}.{name} must be a text, got {record[name]!r}")
+            raise RegistryRulesError(f"{path}.{name} must be a string, got {record[name]!r}")
     return {name: record[name] for name in names}

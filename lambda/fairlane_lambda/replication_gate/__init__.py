@@ -1,1 +1,1 @@
-"""Tells when an image of ECR has arrived in all Regions."""
+"""Replication status of ECR images, and backfills of destinations."""

@@ -1,4 +1,4 @@
-"""Backfills: ECR replicates images that were there before its rules only when it is asked to, once per destination."""
+"""Backfills, which replicate images that were pushed before the replication rules existed, once per destination."""
 
 import sys
 from collections.abc import Mapping
@@ -6,74 +6,78 @@ from typing import Any, Final
 
 Summary = dict[str, Any]
 
-_UNDER_WAY: Final = ("PREPARING", "IN_PROGRESS", "STOPPING")
-_WAIT: Final = ("ReplicationBackfillInProgressException", "LimitExceededException")
+_ACTIVE: Final = ("PREPARING", "IN_PROGRESS", "STOPPING")
+_WAIT_CODES: Final = ("ReplicationBackfillInProgressException", "LimitExceededException")
 
 
-class BackfillFailed(RuntimeError):  # noqa: N818 (it says what happened)
-    """A backfill ended, and not well."""
+class BackfillError(RuntimeError):
+    """Backfill that failed or was stopped."""
 
 
-def newest(client: Any) -> dict[tuple[str, str], Summary]:
-    """The newest backfill of each destination that ever had one, as ECR lists it: for 90 days after its end.
+def newest_backfills(client: Any) -> dict[tuple[str, str], Summary]:
+    """Return the newest backfill of each destination. ECR lists a backfill for 90 days after its end.
 
     Args:
-        client: boto3's client for ECR.
+        client: boto3 client of ECR.
+
+    Raises:
+        RuntimeError: If the boto3 of the function has no replication backfills.
     """
     if not hasattr(client, "list_replication_backfills"):
-        raise RuntimeError("the boto3 of this function does not know replication backfills: give it a newer one")
-    found: dict[tuple[str, str], Summary] = {}
+        raise RuntimeError("the boto3 of this function has no replication backfills: use a newer version of boto3")
+    newest: dict[tuple[str, str], Summary] = {}
     request: dict[str, str] = {}
     while True:
-        answer = client.list_replication_backfills(**request)
-        for backfill in answer.get("backfills", []):
+        response = client.list_replication_backfills(**request)
+        for backfill in response.get("backfills", []):
             key = backfill["destination"]["region"], backfill["destination"]["registryId"]
-            if key not in found or found[key]["startedAt"] <= backfill["startedAt"]:
-                found[key] = backfill
-        if not answer.get("nextToken"):
-            return found
-        request = {"nextToken": answer["nextToken"]}
+            if key not in newest or newest[key]["startedAt"] <= backfill["startedAt"]:
+                newest[key] = backfill
+        if not response.get("nextToken"):
+            return newest
+        request = {"nextToken": response["nextToken"]}
 
 
 def is_backfilled(
-    client: Any, destination: tuple[str, str], before: str, found: Mapping[tuple[str, str], Summary]
+    client: Any, destination: tuple[str, str], before: str, newest: Mapping[tuple[str, str], Summary]
 ) -> bool:
-    """Whether a destination had a backfill since one was asked for; if none was begun since, it is begun now.
+    """Return True if a destination has had a complete backfill since the request. Start one if none has started since.
 
-    Less than half of the images may fail in a backfill that is complete; the log then says how many.
+    In a complete backfill, less than half of the images can have failed. The log then has their number.
 
-    A backfill that was under way when it was asked for does not count: it replicates what the rules said at its start.
-    One at a time is allowed for a Region and ten for a registry; whoever comes too early comes again.
+    A backfill that was active at the time of the request does not count, because it replicates by the rules at its own
+    start. ECR allows one active backfill per Region and ten per registry. If ECR refuses a start for this reason, the
+    next call tries again.
 
     Args:
-        client: boto3's client for ECR.
+        client: boto3 client of ECR.
         destination: Region and registry.
-        before: the id of its newest backfill when it was asked for, empty if there was none.
-        found: its newest backfill now.
+        before: Id of the newest backfill of the destination at the time of the request. Empty if there was none.
+        newest: Newest backfill of each destination now.
 
     Raises:
-        BackfillFailed: it failed, or somebody stopped it.
+        BackfillError: If the backfill failed or was stopped.
     """
     from botocore.exceptions import ClientError
 
-    now = found.get(destination)
-    if now and now["status"] in _UNDER_WAY:
+    backfill = newest.get(destination)
+    if backfill and backfill["status"] in _ACTIVE:
         return False
-    if now and now["replicationBackfillId"] != before:
-        progress = now.get("progress") or {}
-        codes = sorted({code for code in (now.get("failureCode"), *progress.get("failureCodes", [])) if code})
-        ended = (
-            f"the backfill {now['replicationBackfillId']} of {destination[0]} is {now['status']}, "
+    if backfill and backfill["replicationBackfillId"] != before:
+        progress = backfill.get("progress") or {}
+        codes = sorted({code for code in (backfill.get("failureCode"), *progress.get("failureCodes", [])) if code})
+        result = (
+            f"backfill {backfill['replicationBackfillId']} of {destination[0]} is {backfill['status']}, "
             f"{progress.get('failedReplicationCount', 0)} replications failed: {', '.join(codes) or 'no failure code'}"
         )
-        if now["status"] != "COMPLETE":
-            raise BackfillFailed(ended)
+        if backfill["status"] != "COMPLETE":
+            raise BackfillError(result)
         if codes:
-            print(ended, file=sys.stderr)
+            print(result, file=sys.stderr)
         return True
     try:
         client.start_replication_backfill(destination={"region": destination[0], "registryId": destination[1]})
     except ClientError as error:
-        if error.response["Error"]["Code"] not in _WAIT:
+        if error.response["Error"]["Code"] not in _WAIT_CODES:
             raise
     return False

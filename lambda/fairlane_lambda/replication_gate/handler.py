@@ -1,116 +1,123 @@
-"""The Lambda functions that tell when an image is in all Regions: one for pipelines, two for a custom resource."""
+"""Lambda functions that report the replication of an image: one for pipelines, and two for a custom resource."""
 
 import os
 from collections.abc import Mapping
 from functools import cache
 from typing import Any, Final
 
-from fairlane_lambda.replication_gate._backfills import is_backfilled, newest
-from fairlane_lambda.replication_gate._destinations import Destination, read_destinations, read_regions
-from fairlane_lambda.replication_gate._images import Image, look, read_image
+from fairlane_lambda.replication_gate.backfills import is_backfilled, newest_backfills
+from fairlane_lambda.replication_gate.destinations import Destination, read_destinations, read_regions
+from fairlane_lambda.replication_gate.images import Image, read_image, replication_status
 
 _IMAGE: Final = ("Repository", "Image", "Destinations")
 
 
-class ReplicationFailed(RuntimeError):  # noqa: N818 (it says what happened)
-    """ECR gave up replicating an image."""
+class ReplicationError(RuntimeError):
+    """Image whose replication failed in ECR."""
 
 
 def handler(event: object, context: object) -> dict[str, Any]:
-    """Tells how far an image is, in one look; whoever waits for it asks again.
+    """Return the replication status of an image, from one call to ECR. A pipeline that waits calls again.
 
     Args:
-        event: `{"repository": ..., "image": a tag or "sha256:...", "regions": [...]}`, Regions of this account.
-        context: of the invocation.
+        event: `{"repository": ..., "image": ..., "regions": [...]}`, with a tag or `sha256:...` as `image`, and
+            Regions of this account.
+        context: Context of the invocation.
 
     Returns:
-        `complete`; `regions`, the state in each: `COMPLETE`, `IN_PROGRESS`, `FAILED`, `NOT_STARTED`, or `NO_IMAGE` in
-        all of them if there is none; `failed`, the failure codes of Regions.
+        `complete` (true if all Regions have the image); `regions` (state by Region: `COMPLETE`, `IN_PROGRESS`,
+        `FAILED`, `NOT_STARTED`, or `NO_IMAGE` in all Regions if the image does not exist); `failed` (failure code by
+        Region).
 
     Raises:
-        ValueError: the event is malformed.
+        ValueError: If the event is malformed.
     """
     fields = event if isinstance(event, dict) else {}
     registry = os.environ["REGISTRY_ID"]
-    places = read_regions(fields.get("regions"), registry)
-    looked = look(_ecr(), read_image(fields.get("repository"), fields.get("image"), places), registry)
+    destinations = read_regions(fields.get("regions"), registry)
+    image = read_image(fields.get("repository"), fields.get("image"), destinations)
+    status = replication_status(_ecr(), image, registry)
     return {
-        "complete": looked.complete,
-        "regions": {region: state for (region, _), state in looked.states.items()},
-        "failed": {region: code for (region, _), code in looked.failed.items()},
+        "complete": status.complete,
+        "regions": {region: state for (region, _), state in status.states.items()},
+        "failed": {region: code for (region, _), code in status.failures.items()},
     }
 
 
 def on_event(event: Mapping[str, Any], context: object) -> dict[str, Any]:
-    """Begins waiting, as the `on_event` of the CDK's custom resource provider.
+    """Start to wait for an image, as the `on_event` handler of the CDK's custom resource provider.
 
-    The properties are `Repository`, `Image` and `Destinations`, a list of objects with `region` and `registryId`, to
-    wait for an image; `Backfill`, such a list, to replicate the images that are there already; or both. An update asks
-    for a backfill of new destinations only.
+    To wait for an image, the properties are `Repository`, `Image` and `Destinations`, a list of objects with `region`
+    and `registryId`. To replicate existing images, the property is `Backfill`, a list of the same form. A resource can
+    have both. An update starts backfills of new destinations only.
 
     Args:
-        event: a request for the custom resource.
-        context: of the invocation.
+        event: Request for the custom resource.
+        context: Context of the invocation.
 
     Returns:
-        `Backfills`: for each destination the id of its newest backfill so far, which `is_complete` is given.
+        `Backfills`, the id of the newest backfill of each destination at this time, for `is_complete`.
 
     Raises:
-        ValueError: the properties are malformed.
+        ValueError: If the properties are malformed.
     """
     if event["RequestType"] == "Delete":
         return {}
     properties = event["ResourceProperties"]
     destinations = read_destinations("Backfill", properties.get("Backfill", []))
     if _image(properties) is None and not destinations:
-        raise ValueError(f"the properties must have {', '.join(_IMAGE)}, or Backfill")
-    before = (event.get("OldResourceProperties") or {}).get("Backfill")
-    done = before if isinstance(before, list) else []
-    wanted = [destination for destination in destinations if _record(destination) not in done]
-    known = newest(_ecr()) if wanted else {}
+        raise ValueError(f"missing properties: use {', '.join(_IMAGE)}, or Backfill, or both")
+    old = (event.get("OldResourceProperties") or {}).get("Backfill")
+    old_records = old if isinstance(old, list) else []
+    new = [destination for destination in destinations if _record(destination) not in old_records]
+    newest = newest_backfills(_ecr()) if new else {}
     backfills = [
-        {**_record(destination), "before": known.get(destination, {}).get("replicationBackfillId", "")}
-        for destination in wanted
+        {**_record(destination), "before": newest.get(destination, {}).get("replicationBackfillId", "")}
+        for destination in new
     ]
     return {"Backfills": backfills}
 
 
 def is_complete(event: Mapping[str, Any], context: object) -> dict[str, bool]:
-    """Tells whether to wait no longer, as the `is_complete` of the CDK's custom resource provider.
+    """Return true if the wait is over, as the `is_complete` handler of the CDK's custom resource provider.
 
-    An image that is not there yet is waited for. Backfills come first, and are begun here.
+    An image that does not exist yet keeps the resource waiting. Backfills come before the image, and start here.
 
     Args:
-        event: the request for the custom resource, with what `on_event` returned.
-        context: of the invocation.
+        event: Request for the custom resource, with the result of `on_event`.
+        context: Context of the invocation.
 
     Raises:
-        ReplicationFailed: replication failed in a Region, which ends the deployment.
-        BackfillFailed: a backfill failed, or was stopped, which does so, too.
+        ReplicationError: If the replication failed in a Region. The deployment then fails.
+        BackfillError: If a backfill failed or was stopped. The deployment then fails.
     """
     if event["RequestType"] == "Delete":
         return {"IsComplete": True}
     backfills = event.get("Backfills") or []
-    found = newest(_ecr()) if backfills else {}
-    done = [is_backfilled(_ecr(), (each["region"], each["registryId"]), each["before"], found) for each in backfills]
+    newest = newest_backfills(_ecr()) if backfills else {}
+    done = [
+        is_backfilled(_ecr(), (record["region"], record["registryId"]), record["before"], newest)
+        for record in backfills
+    ]
     image = _image(event["ResourceProperties"])
     if not all(done) or image is None:
         return {"IsComplete": all(done)}
-    looked = look(_ecr(), image, os.environ["REGISTRY_ID"])
-    if looked.failed:
-        codes = ", ".join(f"{region} of {account}: {code}" for (region, account), code in sorted(looked.failed.items()))
-        raise ReplicationFailed(f"{image.repository} {image.image} was not replicated: {codes}")
-    return {"IsComplete": looked.complete}
+    status = replication_status(_ecr(), image, os.environ["REGISTRY_ID"])
+    if status.failures:
+        failures = sorted(status.failures.items())
+        codes = ", ".join(f"{region} of account {account}: {code}" for (region, account), code in failures)
+        raise ReplicationError(f"the replication of {image.repository} {image.reference} failed: {codes}")
+    return {"IsComplete": status.complete}
 
 
 def _image(properties: Mapping[str, Any]) -> Image | None:
     if not any(name in properties for name in _IMAGE):
         return None
     repository, image, destinations = (properties.get(name) for name in _IMAGE)
-    places = read_destinations("Destinations", destinations)
-    if not places:
-        raise ValueError("Destinations must be one or more")
-    return read_image(repository, image, places)
+    registries = read_destinations("Destinations", destinations)
+    if not registries:
+        raise ValueError("Destinations must have one or more destinations, got []")
+    return read_image(repository, image, registries)
 
 
 def _record(destination: Destination) -> dict[str, str]:

@@ -1,10 +1,10 @@
-"""How far the replication of an image is, Region by Region."""
+"""Replication status of an image in each destination."""
 
 import re
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
-from fairlane_lambda.replication_gate._destinations import Destination
+from fairlane_lambda.replication_gate.destinations import Destination
 
 _NO_IMAGE: Final = "NO_IMAGE"
 _NOT_STARTED: Final = "NOT_STARTED"
@@ -15,88 +15,88 @@ _REPOSITORY: Final = re.compile(r"(?=.{2,256}$)[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*
 
 
 class Image(NamedTuple):
-    """An image, and where it shall be.
+    """Image and its destinations.
 
     Attributes:
-        repository: its name.
-        image: a tag, or a digest with `sha256:`.
-        destinations: the registries.
+        repository: Name of the repository.
+        reference: Tag, or digest with `sha256:`.
+        destinations: Registries that the image is replicated to.
     """
 
     repository: str
-    image: str
+    reference: str
     destinations: Sequence[Destination]
 
 
-class Looked(NamedTuple):
-    """How far an image is.
+class ReplicationStatus(NamedTuple):
+    """Replication status of an image.
 
     Attributes:
-        states: the state in each registry.
-        failed: the failure code of each registry that it could not be replicated to.
+        states: State in each registry.
+        failures: Failure code of each registry whose replication failed.
     """
 
     states: dict[Destination, str]
-    failed: dict[Destination, str]
+    failures: dict[Destination, str]
 
     @property
     def complete(self) -> bool:
-        """Whether it is everywhere."""
+        """True if every registry has the image."""
         return set(self.states.values()) == {"COMPLETE"}
 
 
 def read_image(repository: object, image: object, destinations: Sequence[Destination]) -> Image:
-    """An image as an event names it.
+    """Return the image of an event.
 
     Args:
-        repository: its name.
-        image: a tag, or a digest.
-        destinations: where it shall be.
+        repository: Name of the repository.
+        image: Tag or digest.
+        destinations: Registries that the image is replicated to.
 
     Raises:
-        ValueError: it does not.
+        ValueError: If the name of the repository, the tag or the digest is malformed.
     """
     if not isinstance(repository, str) or not _REPOSITORY.fullmatch(repository):
-        raise ValueError(f"repository must be the name of a repository, got {repository!r}")
+        raise ValueError(f"repository must be a repository name, got {repository!r}")
     if not isinstance(image, str) or not (_DIGEST if _is_digest(image) else _TAG).fullmatch(image):
-        raise ValueError(f"image must be a tag, or a digest as sha256:..., got {image!r}")
+        raise ValueError(f"image must be a tag or a digest (sha256:...), got {image!r}")
     return Image(repository, image, destinations)
 
 
-def look(client: Any, wanted: Image, registry: str) -> Looked:
-    """How far an image is, in one look.
+def replication_status(client: Any, image: Image, registry: str) -> ReplicationStatus:
+    """Return the replication status of an image, from one call.
 
-    The registry that images are pushed to has the image as soon as there is one. `NOT_STARTED` is the state of one that
-    ECR does not tell of: no rule replicates the image there, or it was pushed before there was one.
+    The registry that images are pushed to has each image at once. `NOT_STARTED` is the state of a registry that ECR
+    does not report: no rule replicates the image to it, or the image was pushed before the rule existed.
 
     Args:
-        client: boto3's client for ECR, in the Region that images are pushed to.
-        wanted: the image, and where it shall be.
-        registry: the account that images are pushed to.
+        client: boto3 client of ECR, in the Region that images are pushed to.
+        image: Image and its destinations.
+        registry: Account that images are pushed to.
     """
     from botocore.exceptions import ClientError
 
-    name = "imageDigest" if _is_digest(wanted.image) else "imageTag"
+    name = "imageDigest" if _is_digest(image.reference) else "imageTag"
     try:
-        answer = client.describe_image_replication_status(
-            repositoryName=wanted.repository, imageId={name: wanted.image}
+        response = client.describe_image_replication_status(
+            repositoryName=image.repository, imageId={name: image.reference}
         )
     except ClientError as error:
         if error.response["Error"]["Code"] not in _MISSING:
             raise
-        return Looked(dict.fromkeys(wanted.destinations, _NO_IMAGE), {})
-    states = dict.fromkeys(wanted.destinations, _NOT_STARTED)
-    failed = {}
-    for status in answer.get("replicationStatuses", []):
-        place = status["region"], status["registryId"]
-        if place in states:
-            states[place] = status["status"]
+        return ReplicationStatus(dict.fromkeys(image.destinations, _NO_IMAGE), {})
+    states = dict.fromkeys(image.destinations, _NOT_STARTED)
+    failures = {}
+    for status in response.get("replicationStatuses", []):
+        destination = status["region"], status["registryId"]
+        if destination in states:
+            states[destination] = status["status"]
             if status["status"] == "FAILED":
-                failed[place] = status.get("failureCode") or "unknown"
+                failures[destination] = status.get("failureCode") or "unknown"
     home = client.meta.region_name, registry
     if home in states:
         states[home] = "COMPLETE"
-    return Looked(states, failed)
+    return ReplicationStatus(states, failures)
 
 
 def _is_digest(image: str) -> bool:

@@ -1,4 +1,4 @@
-"""Reads lines of CloudWatch's embedded metric format, and compares them with what must come out."""
+"""Reader of CloudWatch's embedded metric format, and comparison with the expected values."""
 
 import json
 from collections import defaultdict
@@ -13,9 +13,9 @@ SETS = (["JobQueueName"], ["JobQueueName", "Share"], ["JobQueueName", "Reason"])
 Key = tuple[str, Dimensions, int | None]
 
 
-def samples_of(output: str) -> list[Sample]:
-    """Every value that the lines publish; raises AssertionError where a line breaks the format or its limits."""
-    found: list[Sample] = []
+def read_samples(output: str) -> list[Sample]:
+    """Return every published value, and check the format and its limits."""
+    samples: list[Sample] = []
     for line in output.splitlines():
         root = json.loads(line)
         timestamp = root["_aws"]["Timestamp"]
@@ -33,24 +33,24 @@ def samples_of(output: str) -> list[Sample]:
                     assert 1 <= len(values) <= 100, line
                     minute = None if name in COUNTS else timestamp
                     assert minute is not None or timestamp == NOW_MS - NOW_MS % 60_000, line
-                    found += [Sample(name, dimensions, value, minute) for value in values]
-    return found
+                    samples += [Sample(name, dimensions, value, minute) for value in values]
+    return samples
 
 
-def compare(found: Sequence[Sample], expected: Expected) -> None:
-    """Assert that all came out that must, and nothing but what may."""
-    published, must, may = _by_key(found), _by_key(expected.must), _by_key(expected.may)
+def compare(samples: Sequence[Sample], expected: Expected) -> None:
+    """Check that all required values are published, and no values but the required and the allowed ones."""
+    published, must, may = _by_key(samples), _by_key(expected.must), _by_key(expected.may)
     for key in published.keys() | must.keys():
         got, low = published[key], must[key]
         high = low + may[key]
         if key[0] in DURATIONS:
             assert _within(low, got), f"{key}: {sorted(low)} must be in {sorted(got)}"
-            assert _within(got, high), f"{key}: {sorted(got)} may only be of {sorted(high)}"
+            assert _within(got, high), f"{key}: {sorted(got)} must be in {sorted(high)}"
         else:
             assert _at_most(sum(low), sum(got)), f"{key}: {sum(got)} is less than {sum(low)}"
             assert _at_most(sum(got), sum(high)), f"{key}: {sum(got)} is more than {sum(high)}"
-    assert all(sample.value > 0 for sample in found if sample.metric in COUNTS)
-    assert all(sample.value >= 0 for sample in found)
+    assert all(sample.value > 0 for sample in samples if sample.metric in COUNTS)
+    assert all(sample.value >= 0 for sample in samples)
 
 
 def _by_key(samples: Iterable[Sample]) -> defaultdict[Key, list[float]]:
@@ -64,10 +64,10 @@ def _at_most(low: float, high: float) -> bool:
     return low <= high or isclose(low, high, rel_tol=1e-6, abs_tol=1e-6)
 
 
-def _within(some: Iterable[float], others: Iterable[float]) -> bool:
-    """Whether each value has a partner of its own among the others: from ten seconds on, the same whole second."""
+def _within(values: Iterable[float], others: Iterable[float]) -> bool:
+    """Return True if each value has its own equal among the others: the same whole second from ten seconds on."""
     rest = iter(sorted(map(_as_printed, others)))
-    return all(any(abs(value - other) <= 0.001 + 1e-9 for other in rest) for value in sorted(map(_as_printed, some)))
+    return all(any(abs(value - other) <= 0.001 + 1e-9 for other in rest) for value in sorted(map(_as_printed, values)))
 
 
 def _as_printed(value: float) -> float:

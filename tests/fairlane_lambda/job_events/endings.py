@@ -1,4 +1,4 @@
-"""How jobs end and why queues are blocked: what happened, and the words in which AWS reports it."""
+"""Ends of jobs and reasons of blocked queues, with the texts that AWS reports."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,22 +8,22 @@ Phase = Literal["queue", "start", "run"]
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """The end of a job or of one of its attempts.
+    """End of a job or of one of its attempts.
 
     Args:
-        reason: The class of failure that the metrics name; empty for a success.
-        phase: Where the job was: waiting in its queue, starting or running.
-        said: The statusReason.
-        container: The reason of the container that caused it.
-        code: The exit code of that container.
-        cancelled: Whether AWS marks the job as cancelled.
-        terminated: Whether AWS marks the job as terminated.
-        preempted: Whether the capacity was taken back for another job.
+        reason: Failure reason in the metrics. Empty for a success.
+        phase: Phase of the job at its end: in the queue, starting or running.
+        status_reason: Text in `statusReason`.
+        container: Reason of the container that caused the end.
+        code: Exit code of that container.
+        cancelled: True if AWS marks the job as cancelled.
+        terminated: True if AWS marks the job as terminated.
+        preempted: True if another job got the capacity.
     """
 
     reason: str
     phase: Phase
-    said: str = ""
+    status_reason: str = ""
     container: str = ""
     code: int | None = None
     cancelled: bool = False
@@ -31,22 +31,22 @@ class Ending:
     preempted: bool = False
 
     @property
-    def by_request(self) -> bool:
-        """Whether a user or a time limit asked for it: that may happen at any time, also between attempts."""
+    def is_requested(self) -> bool:
+        """True if a user or a time limit requested the end, which can happen at any time, also between attempts."""
         return self.cancelled or self.terminated or self.reason == "TimeLimitAction"
 
     @property
     def retried(self) -> bool:
-        """Whether an attempt that ends so may be followed by another."""
-        return self.phase != "queue" and not self.by_request and self.reason not in ("", "Timeout")
+        """True if another attempt can follow."""
+        return self.phase != "queue" and not self.is_requested and self.reason not in ("", "Timeout")
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Why the front of a queue does not move: the class that the metrics name, and AWS's statusReason."""
+    """Reason why a queue is blocked: value of the dimension Reason, and AWS's text in `statusReason`."""
 
     reason: str
-    said: str
+    status_reason: str
 
 
 EXITED = "Essential container in task exited"
@@ -56,7 +56,7 @@ CUT_BY = "JobStateTimeLimit action due to reason: CAPACITY:INSUFFICIENT_INSTANCE
 COMPUTE_SUCCESS = Ending("", "run", EXITED, code=0)
 SERVICE_SUCCESS = Ending("", "run", FROM_SAGEMAKER + "Training job completed")
 
-_ON_REQUEST = (
+_REQUESTED = (
     Ending("TimeLimitAction", "queue", f"Canceled by {CUT_BY}"),
     Ending("TimeLimitAction", "queue", f"Canceled by {CUT_BY}", cancelled=True),
     Ending("TimeLimitAction", "queue", f"Terminated by {CUT_BY}", terminated=True),
@@ -65,7 +65,7 @@ _ON_REQUEST = (
 )
 
 COMPUTE_ENDINGS = (
-    *_ON_REQUEST,
+    *_REQUESTED,
     Ending("Cancelled", "queue", "wrong data set", cancelled=True),
     Ending("Cancelled", "queue", "OutOfMemoryError is to be expected", cancelled=True),
     Ending("Terminated", "run", "Host EC2 is too slow for me", code=137, terminated=True),
@@ -92,7 +92,7 @@ COMPUTE_ENDINGS = (
 )
 
 SERVICE_ENDINGS = (
-    *_ON_REQUEST,
+    *_REQUESTED,
     Ending("Terminated", "run", "AlgorithmError is no surprise", terminated=True),
     Ending("Timeout", "run", "Service job attempt duration exceeded timeout"),
     Ending("Timeout", "run", FROM_SAGEMAKER + "MaxRuntimeExceeded: stopped after 86400 seconds"),
@@ -115,7 +115,7 @@ PREEMPTIONS = (
     Ending("", "start", "Preempted by a job of higher priority", preempted=True),
 )
 
-_KNOWN_BLOCKS = (
+_BLOCK_REASONS = (
     "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY",
     "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE",
     "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT",
@@ -126,7 +126,7 @@ _KNOWN_BLOCKS = (
 )
 
 BLOCKS = (
-    *(Block(reason, f"{reason} - Ask your administrator - or wait") for reason in _KNOWN_BLOCKS),
+    *(Block(reason, f"{reason} - Ask your administrator - or wait") for reason in _BLOCK_REASONS),
     Block("CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY", "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY"),
     Block("ACTION_REQUIRED", "ACTION_REQUIRED - The compute environments of the queue are in INVALID state."),
     Block("UNDETERMINED", "UNDETERMINED - Batch has no explanation."),

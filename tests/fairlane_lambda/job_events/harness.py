@@ -1,4 +1,4 @@
-"""Runs the handler over batches of events and compares what it publishes with the reference."""
+"""Harness that runs the handler on batches of events and compares its metrics with the reference."""
 
 import contextlib
 import io
@@ -8,9 +8,9 @@ from typing import Any
 from unittest import mock
 
 from fairlane_lambda.job_events import handler as module
-from tests.fairlane_lambda.job_events.emf import compare, samples_of
+from tests.fairlane_lambda.job_events.emf import compare, read_samples
 from tests.fairlane_lambda.job_events.endings import COMPUTE_ENDINGS, COMPUTE_SUCCESS
-from tests.fairlane_lambda.job_events.events import arn_of, described, events_of
+from tests.fairlane_lambda.job_events.events import job_arn, job_event_messages, service_job_description
 from tests.fairlane_lambda.job_events.histories import Batch
 from tests.fairlane_lambda.job_events.jobs import (
     COMPUTE_QUEUES,
@@ -18,9 +18,9 @@ from tests.fairlane_lambda.job_events.jobs import (
     NOW,
     NOW_MS,
     SERVICE_QUEUES,
+    AttemptTimes,
     Job,
-    Stint,
-    journey,
+    job_transitions,
 )
 from tests.fairlane_lambda.job_events.reference import Sample, expected
 
@@ -34,31 +34,33 @@ SPOT = next(ending for ending in COMPUTE_ENDINGS if ending.reason == "SpotReclai
 CANCEL = next(ending for ending in COMPUTE_ENDINGS if ending.reason == "Cancelled")
 
 
-class Describing:
-    """A client of Batch that knows some service jobs.
+class FakeBatchClient:
+    """Client of AWS Batch with some service jobs.
 
     Args:
-        answers: What it says of each job, by ARN.
-        failures: How many calls fail before that.
+        responses: Response of DescribeServiceJob for each job, by job id.
+        failures: Number of calls that fail first.
     """
 
-    def __init__(self, answers: dict[str, dict[str, Any]], failures: int = 0) -> None:
-        self._answers = answers
+    def __init__(self, responses: dict[str, dict[str, Any]], failures: int = 0) -> None:
+        self._responses = responses
         self._failures = failures
 
     def describe_service_job(self, jobId: str) -> dict[str, Any]:  # noqa: N803
         if self._failures:
             self._failures -= 1
             raise RuntimeError("throttled")
-        return self._answers[jobId]
+        return self._responses[jobId]
 
 
-def describing(jobs: Sequence[Job], failures: int = 0) -> Describing:
-    return Describing({arn_of(job).rpartition("/")[2]: described(job) for job in jobs if job.service}, failures)
+def fake_client(jobs: Sequence[Job], failures: int = 0) -> FakeBatchClient:
+    return FakeBatchClient(
+        {job_arn(job).rpartition("/")[2]: service_job_description(job) for job in jobs if job.service}, failures
+    )
 
 
-def run(batches: Sequence[Batch], client: Describing) -> tuple[list[Sample], list[set[int]]]:
-    """What a new container publishes for these batches, and the places of the items that fail in each."""
+def run(batches: Sequence[Batch], client: FakeBatchClient) -> tuple[list[Sample], list[set[int]]]:
+    """Return the metrics that a new container publishes for batches, and the indexes of the failed items of each."""
     output, failures = io.StringIO(), []
     module.forget()
     with (
@@ -67,11 +69,11 @@ def run(batches: Sequence[Batch], client: Describing) -> tuple[list[Sample], lis
         contextlib.redirect_stdout(output),
     ):
         for batch in batches:
-            if batch.forgotten:
+            if batch.new_container:
                 module.forget()
             answer = module.handler({"Records": _records(batch)}, None)
             failures.append({int(item["itemIdentifier"].removeprefix("m")) for item in answer["batchItemFailures"]})
-    return samples_of(output.getvalue()), failures
+    return read_samples(output.getvalue()), failures
 
 
 def _records(batch: Batch) -> list[dict[str, Any]]:
@@ -82,20 +84,20 @@ def _records(batch: Batch) -> list[dict[str, Any]]:
 
 
 def check(jobs: Sequence[Job], batches: Sequence[Batch]) -> None:
-    found, failures = run(batches, describing(jobs))
+    samples, failures = run(batches, fake_client(jobs))
     assert failures == [{n for n, (event, _) in enumerate(batch.records) if event.job is None} for batch in batches]
-    compare(found, expected(batches))
+    compare(samples, expected(batches))
 
 
 def check_all(jobs: Sequence[Job]) -> None:
-    """Each event once, in one batch; then in reverse, twice, in batches of one."""
-    once = [(event, 1) for job in jobs for event in events_of(job)]
+    """Check each event once, in one batch; then twice, in reverse order, in batches of one."""
+    once = [(event, 1) for job in jobs for event in job_event_messages(job)]
     check(jobs, [Batch(tuple(once))])
     check(jobs, [Batch((record,)) for record in reversed(once * 2)])
 
 
-def single(*stints: Stint, **changes: Any) -> Job:
+def single(*attempts: AttemptTimes, **changes: Any) -> Job:
     service = bool(changes.get("service"))
     queue = (SERVICE_QUEUES if service else COMPUTE_QUEUES)[0]
-    job = Job("j", "job", queue, queue.shares[0], journey(END, stints), capacity=(("ml.p5.48xlarge", 2),))
+    job = Job("j", "job", queue, queue.shares[0], job_transitions(END, attempts), capacity=(("ml.p5.48xlarge", 2),))
     return replace(job, **changes)

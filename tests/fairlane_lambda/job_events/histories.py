@@ -1,4 +1,4 @@
-"""Hypothesis strategies: histories of jobs, and the ways in which their events arrive."""
+"""Hypothesis strategies for histories of jobs and for the delivery of their events."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,17 +17,17 @@ from tests.fairlane_lambda.job_events.endings import (
     Block,
     Ending,
 )
-from tests.fairlane_lambda.job_events.events import REJECTED, Event, events_of
+from tests.fairlane_lambda.job_events.events import REJECTED, Event, job_event_messages
 from tests.fairlane_lambda.job_events.jobs import (
     COMPUTE_QUEUES,
     HOUR_MS,
     NOW_MS,
     SERVICE_QUEUES,
     Job,
-    Telling,
+    Reporting,
     Transition,
     array,
-    journey,
+    job_transitions,
     multi_node,
 )
 
@@ -38,10 +38,10 @@ LENGTHS = st.one_of(
 )
 ENDS = st.integers(NOW_MS - HOUR_MS + 10_000, NOW_MS)
 _NO_YES = (False, True)
-_UNTOLD: tuple[Literal["", "attempts", "end"], ...] = ("", "attempts", "end")
+_OMITTED: tuple[Literal["", "attempts", "end"], ...] = ("", "attempts", "end")
 _OUTCOMES: tuple[Literal["job", "attempt", "both"], ...] = ("job", "attempt", "both")
-TELLINGS = st.sampled_from(  # one draw instead of seven: histories are made by the thousand
-    [Telling(*telling) for telling in product((1, 2, 3), ("", None), _UNTOLD, _NO_YES, _OUTCOMES, _NO_YES, _NO_YES)]
+REPORTINGS = st.sampled_from(  # one draw instead of seven, for speed
+    [Reporting(*options) for options in product((1, 2, 3), ("", None), _OMITTED, _NO_YES, _OUTCOMES, _NO_YES, _NO_YES)]
 )
 CONTAINERS = st.sampled_from([(1,), (8,), (None,), (0,), (4,)])
 TASKS = st.sampled_from([(1,), (None, 2), (1, 2, 4), (None,), (1,) * 10])
@@ -70,17 +70,17 @@ _EARLIER_COUNTS = st.sampled_from([0, 0, 1, 2, 3])
 
 
 @st.composite
-def journeys(draw: st.DrawFn, service: bool) -> tuple[Transition, ...]:
-    """The states that a job goes through, with up to three retries or preemptions."""
+def job_transition_lists(draw: st.DrawFn, service: bool) -> tuple[Transition, ...]:
+    """Transitions of a job with up to three retries or preemptions."""
     final = draw(_FINAL[service])
-    count = draw(_EARLIER_COUNTS) if final.phase != "queue" or final.by_request else 0
+    count = draw(_EARLIER_COUNTS) if final.phase != "queue" or final.is_requested else 0
     endings = [*(draw(_EARLIER[service]) for _ in range(count)), final]
-    return journey(draw(ENDS), [(draw(LENGTHS), draw(LENGTHS), draw(LENGTHS), ending) for ending in endings])
+    return job_transitions(draw(ENDS), [(draw(LENGTHS), draw(LENGTHS), draw(LENGTHS), ending) for ending in endings])
 
 
 @st.composite
 def blocks(draw: st.DrawFn, begin: int) -> tuple[tuple[int, Block], ...]:
-    """Up to two spells at the front of the blocked queue, at different times."""
+    """Up to two events of a blocked queue with the job at its front, at different times."""
     first = draw(st.sampled_from([None, None, *BLOCKS]))
     if first is None:
         return ()
@@ -90,11 +90,11 @@ def blocks(draw: st.DrawFn, begin: int) -> tuple[tuple[int, Block], ...]:
 
 @st.composite
 def families(draw: st.DrawFn, name: str) -> tuple[Job, ...]:
-    """The jobs that one submission makes: a job, an array with its children, or a multi-node job with its nodes."""
+    """Jobs of one submission: a job, an array job with its children, or a multi-node job with its nodes."""
     kind = draw(st.sampled_from(["single", "array", "multi-node", "service", "service"]))
     service = kind == "service"
     queue = draw(st.sampled_from(SERVICE_QUEUES if service else COMPUTE_QUEUES))
-    transitions = draw(journeys(service))
+    transitions = draw(job_transition_lists(service))
     ecs = not service and draw(st.booleans())
     job = Job(
         name,
@@ -103,15 +103,15 @@ def families(draw: st.DrawFn, name: str) -> tuple[Job, ...]:
         draw(st.sampled_from(queue.shares)),
         transitions,
         service,
-        draw(blocks(transitions[0].at)),
+        draw(blocks(transitions[0].time)),
         () if service else draw(TASKS if ecs else CONTAINERS),
         ecs,
         draw(CAPACITIES) if service else (),
-        telling=draw(TELLINGS),
+        reporting=draw(REPORTINGS),
     )
     match kind:
         case "array":
-            return array(job, draw(st.lists(journeys(False), min_size=1, max_size=2)))
+            return array(job, draw(st.lists(job_transition_lists(False), min_size=1, max_size=2)))
         case "multi-node":
             return multi_node(job, draw(_DELAYS))
     return (job,)
@@ -119,38 +119,38 @@ def families(draw: st.DrawFn, name: str) -> tuple[Job, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Events that arrive together, each with the number of times that it was received."""
+    """Events that arrive together, each with its receive count."""
 
     records: tuple[tuple[Event, int], ...]
-    forgotten: bool = False
-    """Whether the memory of what came before is lost."""
+    new_container: bool = False
+    """True if a new container gets the batch, without the memory of earlier batches."""
 
 
 _COPIES = st.sampled_from([1, 1, 1, 1, 0, 2, 3])
-_BORDERS = st.sampled_from(["", "", "", "batch", "forget"])
+_BORDERS = st.sampled_from(["", "", "", "batch", "container"])
 _RECEIVED = st.sampled_from([1, 1, 2])
 
 
 @st.composite
 def deliveries(draw: st.DrawFn) -> tuple[list[Job], list[Batch]]:
-    """Up to three submissions, and their events: lost, repeated, out of order and in batches of any size."""
+    """Up to three submissions and their events, which are lost, repeated, out of order and in batches of any size."""
     jobs = [job for n in range(draw(st.integers(1, 3))) for job in draw(families(f"job-{n}"))]
-    events = [event for job in jobs for event in events_of(job)]
+    events = [event for job in jobs for event in job_event_messages(job)]
     events += draw(st.lists(st.sampled_from(REJECTED), max_size=2, unique=True))
     arriving = draw(st.permutations([event for event in events for _ in range(draw(_COPIES))]))
     return jobs, split(draw, arriving)
 
 
 def split(draw: st.DrawFn, arriving: Sequence[Event]) -> list[Batch]:
-    """Batches with random borders, at some of which all is forgotten."""
+    """Return batches with random borders, at some of which a new container starts."""
     batches: list[Batch] = []
     records: list[tuple[Event, int]] = []
-    forgotten = False
+    new_container = False
     for event in arriving:
         border = draw(_BORDERS) if records else ""
         if border:
-            batches.append(Batch(tuple(records), forgotten))
-            records, forgotten = [], border == "forget"
+            batches.append(Batch(tuple(records), new_container))
+            records, new_container = [], border == "container"
         records.append((event, draw(_RECEIVED) if event.job is None else 1))
-    batches.append(Batch(tuple(records), forgotten))
+    batches.append(Batch(tuple(records), new_container))
     return batches

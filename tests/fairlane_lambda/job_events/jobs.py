@@ -1,4 +1,4 @@
-"""Full histories of jobs: every change of state with its time, and who they counted for.
+"""Full histories of jobs: every change of state with its time, and the shares of the jobs.
 
 Times are milliseconds of the Unix epoch.
 """
@@ -19,16 +19,16 @@ Role = Literal["job", "array parent", "array child", "multi-node parent", "node"
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """A job enters a state; `ending` says how the attempt or the job ended, where this ends one."""
+    """Change of a job's state, with the end of the attempt or of the job if the change ends one."""
 
     state: str
-    at: int
+    time: int
     ending: Ending | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """Whom a job counts for: the identifier it was submitted with, and the declared entry that this belongs to."""
+    """Share of a job: the submitted identifier, and the declared share that it belongs to."""
 
     field: Literal["share", "quota", ""] = ""
     identifier: str = ""
@@ -37,7 +37,7 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """A queue with the shares it declares, and some that jobs may be submitted with."""
+    """Queue with its declared shares, and shares that jobs are submitted with."""
 
     name: str
     declared: tuple[str, ...]
@@ -45,22 +45,22 @@ class Queue:
 
 
 @dataclass(frozen=True, slots=True)
-class Telling:
-    """What AWS tells of a job, of the things it may leave out or tell in several ways.
+class Reporting:
+    """Options for the fields of AWS's events that AWS can leave out or report in several ways.
 
     Args:
-        lag: Seconds between the end and its report.
-        absent: What stands for a path that the event lacks.
-        untold: What is left out: the list of attempts (of a job that has one at most) or the job's end.
-        scheduled: Whether there is a scheduledAt.
-        outcome: Where the container's exit code and reason stand.
-        container_of_parent: Whether a multi-node parent shows the containers of its main node.
-        noise: Whether there are events of states in between as well.
+        lag: Seconds between the end and its event.
+        absent: Value of paths that the event does not have.
+        omitted: Field that the event does not have: the list of attempts (for at most one attempt) or the job's end.
+        scheduled: True if the event has a `scheduledAt`.
+        outcome: Place of the container's exit code and reason.
+        container_of_parent: True if a multi-node parent has the containers of its main node.
+        noise: True if there are events of intermediate states too.
     """
 
     lag: int = 1
     absent: str | None = ""
-    untold: Literal["", "attempts", "end"] = ""
+    omitted: Literal["", "attempts", "end"] = ""
     scheduled: bool = True
     outcome: Literal["job", "attempt", "both"] = "both"
     container_of_parent: bool = False
@@ -69,22 +69,22 @@ class Telling:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """All that happened to one job, which may be a parent, a child of an array or a node.
+    """History of one job, which can be a parent, a child of an array job or a node.
 
     Args:
-        id: The job id.
-        role: What it is in its family.
-        queue: The queue it was submitted to.
-        share: Whom it counts for.
-        transitions: Every state with the time at which it was entered.
-        service: Whether it is a service job, of SageMaker.
-        blocked: When it stood at the front of a blocked queue, and why.
-        containers: GPUs of each container; None where it asks for none.
-        ecs: Whether its containers stand in ecsProperties.
-        capacity: Instances of each type, of a service job.
-        family: The number of children or nodes, of a parent.
-        index: The number among them, of a child or node.
-        telling: How AWS tells of it.
+        id: Job id.
+        role: Role of the job in its family.
+        queue: Queue of the job.
+        share: Share of the job.
+        transitions: Every state with its start time.
+        service: True for service jobs of SageMaker.
+        blocked: Times and reasons of blocked queues with this job at the front.
+        containers: GPUs of each container. None for containers that request no GPUs.
+        ecs: True if the containers are in `ecsProperties`.
+        capacity: Instances of each type, for service jobs.
+        family: Number of children or nodes, for parents.
+        index: Index among them, for children and nodes.
+        reporting: Options for the fields of the events.
     """
 
     id: str
@@ -99,45 +99,45 @@ class Job:
     capacity: tuple[tuple[str, int], ...] = ()
     family: int = 0
     index: int = 0
-    telling: Telling = Telling()
+    reporting: Reporting = Reporting()
 
     @property
     def reported(self) -> int:
-        """When the event of its end was sent: at a full second, after the end."""
-        return (self.transitions[-1].at // 1000 + self.telling.lag) * 1000
+        """Time at which the event of the end is sent: a full second after the end."""
+        return (self.transitions[-1].time // 1000 + self.reporting.lag) * 1000
 
 
-def shares_of(declared: Sequence[str], field: Literal["share", "quota"]) -> tuple[Share, ...]:
-    """Submissions to a queue with these declared entries: to each of them, to none of them, and without a share."""
-    known = [Share(field, entry.removesuffix("*"), entry) for entry in declared]
-    known += [Share(field, entry[:-1] + "-7", entry) for entry in declared if entry.endswith("*")]
-    return (*known, *(Share(field, stranger, "other") for stranger in ("tea", "TEAMA", "ProdExp10")), Share())
+def job_shares(declared: Sequence[str], field: Literal["share", "quota"]) -> tuple[Share, ...]:
+    """Return shares of jobs in a queue: each declared share, undeclared shares, and no share."""
+    declared_shares = [Share(field, entry.removesuffix("*"), entry) for entry in declared]
+    declared_shares += [Share(field, entry[:-1] + "-7", entry) for entry in declared if entry.endswith("*")]
+    return (*declared_shares, *(Share(field, name, "other") for name in ("tea", "TEAMA", "ProdExp10")), Share())
 
 
 _DECLARED = ("ProdExp1", "teamA*", "x*")
 COMPUTE_QUEUES = (
-    Queue("gpu", _DECLARED, shares_of(_DECLARED, "share")),
-    Queue("gpu-without-shares", (), shares_of((), "share")),
+    Queue("gpu", _DECLARED, job_shares(_DECLARED, "share")),
+    Queue("gpu-without-shares", (), job_shares((), "share")),
 )
 SERVICE_QUEUES = (
-    Queue("training", _DECLARED, shares_of(_DECLARED, "share")),
-    Queue("training-by-quota", ("prod", "lab"), shares_of(("prod", "lab"), "quota")),
+    Queue("training", _DECLARED, job_shares(_DECLARED, "share")),
+    Queue("training-by-quota", ("prod", "lab"), job_shares(("prod", "lab"), "quota")),
 )
 
-Stint = tuple[int, int, int, Ending]
+AttemptTimes = tuple[int, int, int, Ending]
 
 
-def journey(end: int, stints: Sequence[Stint]) -> tuple[Transition, ...]:
-    """The states of a job that ends at `end`.
+def job_transitions(end: int, attempts: Sequence[AttemptTimes]) -> tuple[Transition, ...]:
+    """Return the states of a job that ends at `end`.
 
     Args:
-        end: The time of its end.
-        stints: For each time that it went through its queue: how long it waited, started and ran, and how that
-            ended. Lengths of phases that it did not get to are not used.
+        end: Time of the end.
+        attempts: Wait, start time, run time and end of each attempt. Durations of phases that the attempt did not reach
+            are not used.
     """
-    steps: list[tuple[str, int, Ending | None]] = [("SUBMITTED", 0, None), ("PENDING", stints[0][0] // 2, None)]
+    steps: list[tuple[str, int, Ending | None]] = [("SUBMITTED", 0, None), ("PENDING", attempts[0][0] // 2, None)]
     ended: Ending | None = None
-    for wait, start, run, ending in stints:
+    for wait, start, run, ending in attempts:
         steps.append(("RUNNABLE", wait if ended else wait - wait // 2, ended))
         if ending.phase != "queue":
             steps += [("SCHEDULED", start // 3, None), ("STARTING", start - start // 3, None)]
@@ -146,36 +146,36 @@ def journey(end: int, stints: Sequence[Stint]) -> tuple[Transition, ...]:
         ended = ending
     steps.append(("SUCCEEDED" if ended in (COMPUTE_SUCCESS, SERVICE_SUCCESS) else "FAILED", 0, ended))
     times = accumulate((length for _, length, _ in steps), initial=end - sum(length for _, length, _ in steps))
-    return tuple(Transition(state, at, ending) for (state, _, ending), at in zip(steps, times, strict=False))
+    return tuple(Transition(state, time, ending) for (state, _, ending), time in zip(steps, times, strict=False))
 
 
-def array(job: Job, journeys: Sequence[tuple[Transition, ...]]) -> tuple[Job, ...]:
-    """The parent, which runs nothing itself, and a child like `job` for each journey."""
-    begin = min(transitions[0].at for transitions in journeys)
-    end = max(transitions[-1].at for transitions in journeys)
-    failed = any(transitions[-1].state == "FAILED" for transitions in journeys)
+def array(job: Job, transition_lists: Sequence[tuple[Transition, ...]]) -> tuple[Job, ...]:
+    """Return an array job: the parent, which does not run, and a child for each list of transitions."""
+    begin = min(transitions[0].time for transitions in transition_lists)
+    end = max(transitions[-1].time for transitions in transition_lists)
+    failed = any(transitions[-1].state == "FAILED" for transitions in transition_lists)
     states = ["SUBMITTED", "PENDING", "FAILED" if failed else "SUCCEEDED"]
     ending = Ending("Other", "run", "Array Child Job failed") if failed else COMPUTE_SUCCESS
-    of_parent = tuple(
-        Transition(state, at, how)
-        for state, at, how in zip(states, [begin, begin, end], [None, None, ending], strict=True)
+    parent_transitions = tuple(
+        Transition(state, time, state_ending)
+        for state, time, state_ending in zip(states, [begin, begin, end], [None, None, ending], strict=True)
     )
     return (
-        replace(job, role="array parent", transitions=of_parent, family=len(journeys)),
+        replace(job, role="array parent", transitions=parent_transitions, family=len(transition_lists)),
         *(
             replace(job, id=f"{job.id}:{n}", role="array child", transitions=transitions, index=n, blocked=())
-            for n, transitions in enumerate(journeys)
+            for n, transitions in enumerate(transition_lists)
         ),
     )
 
 
 def multi_node(job: Job, delays: Sequence[float]) -> tuple[Job, ...]:
-    """The multi-node job, and a node for each delay: that part of each run has passed before the node runs."""
+    """Return a multi-node job and a node for each delay. The delay is the fraction of each run before the node runs."""
     nodes = []
     for n, delay in enumerate(delays):
         transitions = []
-        for now, then in pairwise((*job.transitions, job.transitions[-1])):
-            late = int((then.at - now.at) * delay) if now.state == "RUNNING" else 0
-            transitions.append(replace(now, at=now.at + late))
+        for current, following in pairwise((*job.transitions, job.transitions[-1])):
+            late = int((following.time - current.time) * delay) if current.state == "RUNNING" else 0
+            transitions.append(replace(current, time=current.time + late))
         nodes.append(replace(job, id=f"{job.id}#{n}", role="node", transitions=tuple(transitions), index=n, blocked=()))
     return (replace(job, role="multi-node parent", family=len(nodes)), *nodes)

@@ -1,4 +1,4 @@
-"""Which values the metrics must have, computed from the histories of jobs alone, never from their events."""
+"""Expected values of the metrics, computed from the histories of jobs and not from their events."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -19,14 +19,14 @@ GPUS_OF_INSTANCE = {"ml.p5.48xlarge": 8, "ml.g5.12xlarge": 4, "ml.g5.xlarge": 1}
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A value of a metric.
+    """Value of a metric.
 
     Args:
-        metric: The name of the metric.
+        metric: Name of the metric.
         dimensions: Names and values of the dimensions, in order.
         value: Seconds or a count.
-        minute: The minute it belongs to, in milliseconds; None for the time of emission.
-        certain: Whether it must be there; else it may.
+        minute: Minute of the value in milliseconds. None for the time of writing.
+        certain: True for required values, False for allowed values.
     """
 
     metric: str
@@ -38,7 +38,7 @@ class Sample:
 
 @dataclass(slots=True)
 class _Spent:
-    """Where the time of a job went, in milliseconds: one entry per attempt that ran, those preempted apart."""
+    """Times of a job in milliseconds: one entry per attempt, with preempted attempts apart."""
 
     waits: list[int] = field(default_factory=list)
     runs: list[int] = field(default_factory=list)
@@ -48,16 +48,16 @@ class _Spent:
 
 
 def _spent(job: Job) -> _Spent:
-    """Go through a history with a clock: it waits since its creation or the end of its last attempt, until it runs.
+    """Return the times of a history. A job waits from its creation, or from the end of its last attempt, until it runs.
 
-    A preempted attempt is none: the job has waited all the while.
+    A preempted attempt does not count as an attempt: the job waits during the whole attempt.
     """
     spent = _Spent()
-    waiting_since = job.transitions[0].at
+    waiting_since = job.transitions[0].time
     left_queue: int | None = None
     running_since: int | None = None
     for transition in job.transitions:
-        now = transition.at
+        now = transition.time
         if transition.state == "SCHEDULED":
             left_queue = now
         elif transition.state == "RUNNING":
@@ -80,10 +80,10 @@ def _spent(job: Job) -> _Spent:
 def _wait(job: Job, spent: _Spent) -> int:
     if spent.runs:
         return sum(spent.waits)
-    end = job.transitions[-1].at
-    if job.telling.untold == "end":
+    end = job.transitions[-1].time
+    if job.reporting.omitted == "end":
         end = spent.ends[-1] if spent.ends else job.reported
-    return end - job.transitions[0].at
+    return end - job.transitions[0].time
 
 
 def _gpus(job: Job) -> int:
@@ -114,8 +114,8 @@ def _queue_and_share(job: Job) -> Iterable[Dimensions]:
     return (_queue(job.queue.name),) if share is None else (_queue(job.queue.name), share)
 
 
-def of_end(job: Job) -> list[Sample]:
-    """What the end of a job brings."""
+def end_samples(job: Job) -> list[Sample]:
+    """Return the values of a job's end."""
     spent, share, ending = _spent(job), _share(job), job.transitions[-1].ending
     assert ending is not None
     minute = _minute(job.reported)
@@ -135,14 +135,14 @@ def of_end(job: Job) -> list[Sample]:
     elif ending.reason == "TimeLimitAction":
         outcome = ("JobsFailed", False)
     if outcome is not None:
-        samples += [Sample(outcome[0], one, 1, certain=outcome[1]) for one in _queue_and_share(job)]
+        samples += [Sample(outcome[0], dimensions, 1, certain=outcome[1]) for dimensions in _queue_and_share(job)]
     if share is None:
         return samples
     durations = [("AttemptWaitTime", wait) for wait in spent.waits]
     durations += [("AttemptRunTime", run) for run in spent.runs]
     durations += [("JobWaitTime", _wait(job, spent))]
     durations += [("JobRunTime", sum(spent.runs))] if spent.runs else []
-    last_start = spent.starts[-1] if spent.starts and job.telling.scheduled else None
+    last_start = spent.starts[-1] if spent.starts and job.reporting.scheduled else None
     durations += [] if last_start is None else [("JobStartTime", last_start)]
     samples += [Sample(metric, share, length / 1000, minute) for metric, length in durations]
     if len(spent.ends) > 1:
@@ -150,65 +150,65 @@ def of_end(job: Job) -> list[Sample]:
     return samples
 
 
-def of_block(job: Job, number: int) -> list[Sample]:
-    """What a spell at the front of the blocked queue brings."""
+def block_samples(job: Job, number: int) -> list[Sample]:
+    """Return the values of a blocked queue."""
     return [Sample("QueueBlocked", _reason(job, job.blocked[number][1].reason), 1)]
 
 
-def of_preemption(job: Job, number: int) -> list[Sample]:
-    """What the nth preemption of a job brings, from 1."""
-    at = [t.at for t in job.transitions if t.ending is not None and t.ending.preempted][number - 1]
+def preemption_samples(job: Job, number: int) -> list[Sample]:
+    """Return the values of a preemption of a job, with its number from 1."""
+    time = [t.time for t in job.transitions if t.ending is not None and t.ending.preempted][number - 1]
     share = _share(job)
     counted = [] if share is None else [Sample("JobsPreempted", share, 1)]
-    return counted + _gpu_seconds(job, _spent(job).preempted_runs[number - 1], preemption_reported(at))
+    return counted + _gpu_seconds(job, _spent(job).preempted_runs[number - 1], preemption_reported(time))
 
 
-def of_event(event: Event) -> list[Sample]:
-    """What one event brings, however often it arrives."""
+def event_samples(event: Event) -> list[Sample]:
+    """Return the values of an event that arrives one or more times."""
     if event.job is None:
         return [Sample("EventsRejected", _queue(event.queue), 1)]
-    match event.tells:
+    match event.kind:
         case "end":
-            return of_end(event.job)
+            return end_samples(event.job)
         case "block":
-            return of_block(event.job, event.number)
+            return block_samples(event.job, event.number)
         case "preemption":
-            return of_preemption(event.job, event.number)
+            return preemption_samples(event.job, event.number)
     return []
 
 
 @dataclass(slots=True)
 class Expected:
-    """The values that must come out, and those that may: of repetitions after the memory was lost."""
+    """Required values, and allowed values: those of repeated events in a new container."""
 
     must: list[Sample] = field(default_factory=list)
     may: list[Sample] = field(default_factory=list)
 
 
 def expected(batches: Sequence[Batch]) -> Expected:
-    """What the events of these batches bring in all.
+    """Return the values of all events of the batches.
 
-    An event counts once while it is remembered; a rejected one whenever it is received for the first time.
+    An event counts once per container. A rejected event counts when its receive count is 1.
     """
-    found, memories = Expected(), Counter[Event]()
-    seen: set[Event] = set()
+    samples, containers = Expected(), Counter[Event]()
+    counted: set[Event] = set()
     for batch in batches:
-        if batch.forgotten:
-            seen = set()
+        if batch.new_container:
+            counted = set()
         for event, received in batch.records:
             if event.job is None:
-                found.must += of_event(event) if received == 1 else []
-            elif event not in seen:
-                seen.add(event)
-                memories[event] += 1
-    for event, times in memories.items():
-        samples = of_event(event)
-        found.must += [sample for sample in samples if sample.certain]
-        found.may += [sample for sample in samples if not sample.certain] + samples * (times - 1)
-    return found
+                samples.must += event_samples(event) if received == 1 else []
+            elif event not in counted:
+                counted.add(event)
+                containers[event] += 1
+    for event, times in containers.items():
+        values = event_samples(event)
+        samples.must += [sample for sample in values if sample.certain]
+        samples.may += [sample for sample in values if not sample.certain] + values * (times - 1)
+    return samples
 
 
 def _minute(reported: int) -> int:
-    """The minute that a duration belongs to: that of its event, or the next if that is the present one."""
+    """Return the minute of a duration: the minute of its event, or the present minute if it is the next one."""
     minute, present = reported // 60_000 * 60_000, NOW_MS // 60_000 * 60_000
     return present if minute == present - 60_000 else minute

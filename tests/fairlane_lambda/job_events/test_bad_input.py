@@ -1,4 +1,4 @@
-"""Events that cannot be right: each is counted and retried alone, and the rest of its batch is not lost."""
+"""Invalid events: each is counted and retried alone, without an effect on the rest of its batch."""
 
 import json
 from typing import Any
@@ -53,19 +53,19 @@ def run(capsys: pytest.CaptureFixture[str], *bodies: str, received: str = "1") -
         "[" * 100_000,
     ],
 )
-def test_what_cannot_be_understood_is_rejected_alone(capsys: pytest.CaptureFixture[str], bad: str) -> None:
+def test_an_invalid_event_is_rejected_alone(capsys: pytest.CaptureFixture[str], bad: str) -> None:
     failed, printed = run(capsys, json.dumps(GOOD), bad, json.dumps(GOOD | {"id": "other"}))
     assert failed == ["1"]
     assert '"JobsSucceeded":2' in printed
     assert ('"EventsRejected":1' in printed) is (not bad.startswith("[["))
 
 
-def test_a_rejected_event_is_counted_when_it_comes_first_only(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_rejected_event_is_counted_only_at_its_first_delivery(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(capsys, "no JSON", received="2") == (["0"], "")
 
 
 @pytest.mark.parametrize(
-    "odd",
+    "unusual",
     [
         {"attempts": [None, *GOOD["attempts"]]},
         {"attempts": None, "started": 1_793_527_160_000, "stopped": 1_793_527_220_000},
@@ -75,27 +75,27 @@ def test_a_rejected_event_is_counted_when_it_comes_first_only(capsys: pytest.Cap
         {"time": None, "scheduled": float("nan"), "started": float("inf")},
     ],
 )
-def test_what_is_odd_is_counted_all_the_same(capsys: pytest.CaptureFixture[str], odd: dict[str, Any]) -> None:
-    failed, printed = run(capsys, json.dumps(GOOD | odd))
+def test_unusual_events_are_counted(capsys: pytest.CaptureFixture[str], unusual: dict[str, Any]) -> None:
+    failed, printed = run(capsys, json.dumps(GOOD | unusual))
     assert failed == []
     assert '"JobWaitTime":60' in printed
     assert '"JobRunTime":60' in printed
     assert len(printed) < 2_000
 
 
-def test_nothing_of_a_job_is_printed_when_our_own_code_fails(
+def test_no_part_of_a_job_is_printed_when_the_handler_fails(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: object) -> Any:
         raise KeyError("secret of a job")
 
-    monkeypatch.setattr(module, "waits_of", broken)
+    monkeypatch.setattr(module, "wait_times", broken)
     module.forget()
     answer = module.handler({"Records": [{"messageId": "m", "body": json.dumps(GOOD)}]}, None)
     assert answer == {"batchItemFailures": [{"itemIdentifier": "m"}]}
-    said = capsys.readouterr()
-    assert "secret" not in said.out + said.err
-    assert "KeyError" in said.err
+    printed = capsys.readouterr()
+    assert "secret" not in printed.out + printed.err
+    assert "KeyError" in printed.err
     monkeypatch.undo()
     assert module.handler({"Records": [{"messageId": "m", "body": json.dumps(GOOD)}]}, None) == {
         "batchItemFailures": []
@@ -108,11 +108,11 @@ class Late:
         return 14_999
 
 
-def test_when_time_runs_out_preemptions_come_again_and_all_else_is_counted(
+def test_preemptions_are_retried_and_other_events_counted_when_the_time_runs_out(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def never() -> Any:
-        raise AssertionError("AWS was asked")
+        raise AssertionError("the handler called AWS")
 
     monkeypatch.setattr(module, "batch_client", never)
     module.forget()
@@ -128,6 +128,6 @@ def test_when_time_runs_out_preemptions_come_again_and_all_else_is_counted(
 def test_the_memory_of_duplicates_is_bounded(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_MOST_REMEMBERED", 3)
+    monkeypatch.setattr(module, "_MOST_EVENTS", 3)
     run(capsys, *(json.dumps(GOOD | {"id": str(number)}) for number in range(10)))
-    assert len(module._seen) == 3
+    assert len(module._counted_events) == 3

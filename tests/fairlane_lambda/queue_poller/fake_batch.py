@@ -1,4 +1,4 @@
-"""AWS Batch as far as the poller asks it, with AWS's page sizes; botocore's model checks requests and answers alike."""
+"""Fake AWS Batch for the poller, with AWS's page sizes. botocore's model checks requests and responses."""
 
 from collections.abc import Callable, Mapping
 from itertools import islice
@@ -27,7 +27,7 @@ Record = dict[str, Any]
 
 
 class Jobs:
-    """Jobs that are made when they are listed."""
+    """Jobs that are created when they are listed."""
 
     def __init__(self, count: int, make: Callable[[int], Record]) -> None:
         self.count = count
@@ -35,9 +35,9 @@ class Jobs:
 
 
 class FakeBatch:
-    """boto3's client, for queues whose jobs are given by state.
+    """Fake boto3 client for queues with jobs by state.
 
-    `fails` says with which error code a call fails, if it does.
+    `fails` returns the error code of a call that fails, and None for other calls.
     """
 
     def __init__(
@@ -74,22 +74,24 @@ class FakeBatch:
         self.calls.append((operation, dict(request)))
         validate_parameters(request, model.input_shape)
         if code := self._fails(operation, request):
-            message = f"Cannot serve {request}, least of all secret-job of secret-definition"
+            message = f"Cannot serve {request} with secret-job of secret-definition"
             metadata = {"HTTPStatusCode": 429 if code == "TooManyRequestsException" else 400}
             raise ClientError({"Error": {"Code": code, "Message": message}, "ResponseMetadata": metadata}, model.name)
-        answered = answer(operation, request)
-        check_shape(answered, model.output_shape)
-        return answered
+        response = answer(operation, request)
+        check_shape(response, model.output_shape)
+        return response
 
     def _list(self, operation: str, request: Record) -> Record:
         jobs = self._queues[request["jobQueue"]].get(request["jobStatus"], [])
-        assert request["jobStatus"] != "SCHEDULED" or operation == "list_service_jobs", "no state of compute jobs"
+        assert request["jobStatus"] != "SCHEDULED" or operation == "list_service_jobs", (
+            "compute jobs have no state SCHEDULED"
+        )
         start = int(request.get("nextToken", "0"))
         most = min(request.get("maxResults", _PAGE[operation]), _PAGE[operation])
         count = jobs.count if isinstance(jobs, Jobs) else len(jobs)
         end = min(start + most, count)
-        made = (jobs.make(index) for index in range(start, end)) if isinstance(jobs, Jobs) else islice(jobs, start, end)
-        answer: Record = {"jobSummaryList": [{**job, "status": request["jobStatus"]} for job in made]}
+        page = (jobs.make(index) for index in range(start, end)) if isinstance(jobs, Jobs) else islice(jobs, start, end)
+        answer: Record = {"jobSummaryList": [{**job, "status": request["jobStatus"]} for job in page]}
         return {**answer, "nextToken": str(end)} if end < count else answer
 
     def _describe(self, operation: str, request: Record) -> Record:
@@ -100,11 +102,11 @@ class FakeBatch:
 
 
 def check_shape(value: Any, shape: Any) -> None:
-    """Refuses what AWS cannot answer."""
-    assert isinstance(value, _TYPES[shape.type_name]), f"{value!r} is no {shape.type_name}"
+    """Raise AssertionError for a response that AWS cannot return."""
+    assert isinstance(value, _TYPES[shape.type_name]), f"{value!r} is not of type {shape.type_name}"
     if shape.type_name == "structure":
         for name, member in value.items():
-            assert name in shape.members, f"AWS answers no {name} in {shape.name}"
+            assert name in shape.members, f"{shape.name} has no member {name}"
             check_shape(member, shape.members[name])
     elif shape.type_name == "list":
         for member in value:
@@ -113,4 +115,4 @@ def check_shape(value: Any, shape: Any) -> None:
         for member in value.values():
             check_shape(member, shape.value)
     elif getattr(shape, "enum", None):
-        assert value in shape.enum, f"{value!r} is no {shape.name}"
+        assert value in shape.enum, f"{value!r} is not a value of {shape.name}"

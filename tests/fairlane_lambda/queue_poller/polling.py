@@ -1,4 +1,4 @@
-"""A container of the function, what it publishes, and jobs to poll."""
+"""Container of the function, its published values, and jobs to poll."""
 
 import json
 from contextlib import redirect_stderr, redirect_stdout
@@ -9,7 +9,7 @@ from unittest.mock import patch
 
 import fairlane_lambda
 from fairlane_lambda.queue_poller import handler
-from fairlane_lambda.queue_poller._batch import Definitions
+from fairlane_lambda.queue_poller.batch import Definitions
 from tests.fairlane_lambda.queue_poller.fake_batch import FakeBatch, Record
 
 NOW = 1_793_000_000_000
@@ -21,7 +21,7 @@ Published = dict[tuple[str, str | None], dict[str, float]]
 
 
 class Context:
-    """How long the function may still run, in milliseconds: one answer after the other, the last one for ever."""
+    """Context with a list of remaining times in milliseconds. The last time repeats."""
 
     def __init__(self, *remaining: int) -> None:
         self._remaining = list(remaining)
@@ -31,7 +31,7 @@ class Context:
 
 
 class Container:
-    """A warm container of the function."""
+    """Warm container of the function."""
 
     def __init__(self, batch: Any) -> None:
         self.batch = batch
@@ -40,7 +40,7 @@ class Container:
         self._definitions = Definitions()
 
     def poll(self, *queues: Record, context: Context | None = None) -> Published:
-        """Values by queue and share, and name."""
+        """Run one poll, and return the values by queue and share, and by metric."""
         handler._batch.cache_clear()
         out, log = StringIO(), StringIO()
         with (
@@ -57,7 +57,7 @@ class Container:
 
 
 def _read(printed: str) -> Published:
-    """What CloudWatch would make of lines; each must be as metrics.json has it."""
+    """Return the values in lines, and check each line against metrics.json."""
     published: Published = {}
     for line in printed.splitlines():
         record = json.loads(line)
@@ -68,13 +68,15 @@ def _read(printed: str) -> Published:
         per = "queue" if key[1] is None else "share"
         assert directive["Dimensions"] == [NAMES["dimensions"][per]]
         for metric in directive["Metrics"]:
-            known = NAMES["metrics"][metric["Name"]]
-            assert known["source"] == "queue_poller"
-            assert metric["Unit"] == known["unit"]
-            assert per in known["per"]
+            declared = NAMES["metrics"][metric["Name"]]
+            assert declared["source"] == "queue_poller"
+            assert metric["Unit"] == declared["unit"]
+            assert per in declared["per"]
             assert record[metric["Name"]] >= 0
         names = {metric["Name"] for metric in directive["Metrics"]}
-        assert record.keys() == {"_aws", *NAMES["dimensions"][per], *names}, "a value without a metric, or none"
+        assert record.keys() == {"_aws", *NAMES["dimensions"][per], *names}, (
+            "every value has a metric, and every metric a value"
+        )
         assert key not in published, "one line per queue and share"
         published[key] = {name: record[name] for name in names}
     return published
@@ -109,21 +111,21 @@ def definition(number: int = 1, gpus: int | None = None, **fields: Any) -> Recor
 
 
 def job(number: int = 0, age: int = 0, share: str | None = None, **fields: Any) -> Record:
-    """A compute job that was submitted `age` milliseconds ago."""
-    made = _job(number, age) | {"jobDefinition": definition_arn()} | fields
-    return made | {"shareIdentifier": share} if share else made
+    """Return a compute job that was submitted `age` milliseconds ago."""
+    record = _job(number, age) | {"jobDefinition": definition_arn()} | fields
+    return record | {"shareIdentifier": share} if share else record
 
 
 def service_job(
     number: int = 0, age: int = 0, share: str | None = None, quota: str | None = None, **usage: float
 ) -> Record:
-    """A service job; `usage` is its instances by type, `p4d` for ml.p4d.24xlarge and `any` for any type."""
+    """Return a service job. `usage` is its instances by type: `p4d` is ml.p4d.24xlarge, `any` is any type."""
     types = {"p4d": "ml.p4d.24xlarge", "g6": "ml.g6.12xlarge", "any": "NUM_INSTANCES"}
-    made = _job(number, age) | {
+    record = _job(number, age) | {
         "serviceJobType": "SAGEMAKER_TRAINING",
         "capacityUsage": units({types[name]: quantity for name, quantity in usage.items()}),
     }
-    return made | ({"shareIdentifier": share} if share else {}) | ({"quotaShareName": quota} if quota else {})
+    return record | ({"shareIdentifier": share} if share else {}) | ({"quotaShareName": quota} if quota else {})
 
 
 def units(amounts: dict[str, float]) -> list[Record]:
@@ -131,7 +133,7 @@ def units(amounts: dict[str, float]) -> list[Record]:
 
 
 def front(*ages: int) -> list[Record]:
-    """Jobs at the head of a queue, by how long they have been there in milliseconds."""
+    """Return jobs at the head of a queue, by their time there in milliseconds."""
     arn = "arn:aws:batch:us-east-1:123456789012:job/secret-id"
     return [{"jobArn": arn, "earliestTimeAtPosition": NOW - age} for age in ages]
 

@@ -1,4 +1,4 @@
-"""What a failing call costs, and what it does not."""
+"""Gauges that a failed call affects, and gauges that it does not affect."""
 
 from collections.abc import Callable
 from threading import Barrier
@@ -36,7 +36,7 @@ SNAPSHOT = {
     },
 }
 JOBS = {state: [service_job(share="b", p4d=1)] for state in ("RUNNABLE", "RUNNING", "STARTING", "SCHEDULED", "PENDING")}
-OF_LENDING = {"CapacityBorrowed", "CapacityLent"}
+LENDING_METRICS = {"CapacityBorrowed", "CapacityLent"}
 
 
 def listing_fails(state: str) -> Callable[[str, Record], str | None]:
@@ -47,43 +47,43 @@ def service_queue(name: str = "train") -> Record:
     return queue(name, "service", shares={"a": {P4D: 4}, "b": {P4D: 1}})
 
 
-def lost(fails: Callable[[str, Record], str | None]) -> tuple[set[str], set[str], set[str]]:
-    """What is missing of a queue, of its share in the snapshot and of its other one when calls fail."""
+def missing_gauges(fails: Callable[[str, Record], str | None]) -> tuple[set[str], set[str], set[str]]:
+    """Return the missing gauges of a queue, of its share in the snapshot and of its other share when calls fail."""
     snapshots = {"train": SNAPSHOT}
     whole = poll(FakeBatch({"train": JOBS}, snapshots=snapshots), service_queue())
     partial = poll(FakeBatch({"train": JOBS}, snapshots=snapshots, fails=fails), service_queue())
     assert whole["train", None]["PollErrors"] == 0
     assert partial["train", None]["PollErrors"] == 1
-    of_queue, of_a, of_b = (whole["train", share].keys() - partial["train", share].keys() for share in (None, "a", "b"))
-    return of_queue, of_a, of_b
+    queue_gauges, a, b = (whole["train", share].keys() - partial["train", share].keys() for share in (None, "a", "b"))
+    return queue_gauges, a, b
 
 
-def test_listing_what_waits() -> None:
+def test_a_failed_listing_of_runnable_jobs() -> None:
     waiting = {"RunnableJobs", "OldestRunnableAge", "GpusWanted"}
-    assert lost(listing_fails("RUNNABLE")) == (waiting, waiting, waiting)
+    assert missing_gauges(listing_fails("RUNNABLE")) == (waiting, waiting, waiting)
 
 
 @pytest.mark.parametrize(
     ("state", "name"), [("RUNNING", "RunningJobs"), ("STARTING", "StartingJobs"), ("SCHEDULED", "ScheduledJobs")]
 )
-def test_listing_what_is_dispatched(state: str, name: str) -> None:
-    of_queue, of_a, of_b = lost(listing_fails(state))
-    assert of_queue == {name, "GpusInUse"}
-    assert of_a == {"RunningJobs", "GpusInUse", "CapacityLent"}
-    assert of_b == {"RunningJobs", "GpusInUse", "CapacityInUse", *OF_LENDING}
+def test_a_failed_listing_of_dispatched_jobs(state: str, name: str) -> None:
+    queue_gauges, a, b = missing_gauges(listing_fails(state))
+    assert queue_gauges == {name, "GpusInUse"}
+    assert a == {"RunningJobs", "GpusInUse", "CapacityLent"}
+    assert b == {"RunningJobs", "GpusInUse", "CapacityInUse", *LENDING_METRICS}
 
 
 @pytest.mark.parametrize("state", ["PENDING", "SUBMITTED"])
-def test_listing_what_waits_for_others(state: str) -> None:
-    assert lost(listing_fails(state)) == ({f"{state.capitalize()}Jobs"}, set(), set())
+def test_a_failed_listing_of_jobs_that_wait_for_others(state: str) -> None:
+    assert missing_gauges(listing_fails(state)) == ({f"{state.capitalize()}Jobs"}, set(), set())
 
 
-def test_the_snapshot() -> None:
-    failing = lost(lambda operation, request: THROTTLED if operation == "get_job_queue_snapshot" else None)
+def test_a_failed_snapshot() -> None:
+    failing = missing_gauges(lambda operation, request: THROTTLED if operation == "get_job_queue_snapshot" else None)
     assert failing == ({"HeadOfQueueAge"}, set(), set())
 
 
-def test_without_a_snapshot_and_a_listing_nobody_knows_the_capacity() -> None:
+def test_without_a_snapshot_and_a_listing_no_capacity_is_published() -> None:
     def fails(operation: str, request: Record) -> str | None:
         return THROTTLED if request.get("jobStatus", "RUNNING") == "RUNNING" else None
 
@@ -93,7 +93,7 @@ def test_without_a_snapshot_and_a_listing_nobody_knows_the_capacity() -> None:
     assert not published.keys() & {"CapacityInUse", "CapacityUtilization", "HeadOfQueueAge", "RunningJobs"}
 
 
-def test_a_later_page_that_fails_costs_the_whole_state() -> None:
+def test_a_failed_later_page_drops_the_whole_state() -> None:
     def fails(operation: str, request: Record) -> str | None:
         return THROTTLED if request.get("nextToken") == "200" else None
 
@@ -103,7 +103,7 @@ def test_a_later_page_that_fails_costs_the_whole_state() -> None:
     assert published["train", None]["RunningJobs"] == 0
 
 
-def test_children_of_arrays_are_unknown_when_their_parents_are() -> None:
+def test_children_are_left_out_if_the_listing_of_their_parents_fails() -> None:
     parent = job(arrayProperties={"size": 9, "statusSummary": {"RUNNABLE": 5, "RUNNING": 4}})
     jobs = {"PENDING": [parent], "SUBMITTED": [job()]}
     published = poll(FakeBatch({"gpus": jobs}, fails=listing_fails("PENDING")), queue())["gpus", None]
@@ -111,7 +111,7 @@ def test_children_of_arrays_are_unknown_when_their_parents_are() -> None:
     assert not published.keys() & {"PendingJobs", "RunnableJobs", "RunningJobs", "OldestRunnableAge", "GpusWanted"}
 
 
-def test_definitions_cost_the_gpus_of_their_jobs_until_they_are_known() -> None:
+def test_without_a_definition_the_gpus_of_its_jobs_are_left_out() -> None:
     jobs = {"RUNNABLE": [job(jobDefinition=definition_arn(1))], "RUNNING": [job(jobDefinition=definition_arn(2))]}
     failing = {definition_arn(2)}
 
@@ -127,7 +127,7 @@ def test_definitions_cost_the_gpus_of_their_jobs_until_they_are_known() -> None:
     assert (second["PollErrors"], second["GpusInUse"]) == (0, 2)
 
 
-def test_definitions_that_fail_are_asked_for_once_in_a_poll() -> None:
+def test_a_failed_description_of_definitions_is_not_repeated_in_a_poll() -> None:
     jobs = {"RUNNABLE": Jobs(5_000, job)}
     batch = FakeBatch(
         {"gpus": jobs}, fails=lambda operation, _: THROTTLED if operation.startswith("describe") else None
@@ -135,7 +135,7 @@ def test_definitions_that_fail_are_asked_for_once_in_a_poll() -> None:
     assert poll(batch, queue())["gpus", None]["PollErrors"] == 1
 
 
-def test_definitions_of_waiting_arrays_cost_the_gpus_of_their_children() -> None:
+def test_without_a_definition_the_gpus_of_waiting_children_are_left_out() -> None:
     children = {"RUNNABLE": 5, "STARTING": 0}
     jobs = {"PENDING": [job(arrayProperties={"size": 9, "statusSummary": children})]}
     batch = FakeBatch(
@@ -146,7 +146,7 @@ def test_definitions_of_waiting_arrays_cost_the_gpus_of_their_children() -> None
     assert published["GpusInUse"] == 0
 
 
-def test_a_queue_whose_calls_all_fail_costs_no_other() -> None:
+def test_a_queue_whose_calls_all_fail_does_not_affect_another_queue() -> None:
     def fails(operation: str, request: Record) -> str | None:
         return "AccessDeniedException" if request.get("jobQueue") == "bad" else None
 
@@ -161,7 +161,7 @@ def test_a_queue_whose_calls_all_fail_costs_no_other() -> None:
     assert "list_service_jobs failed for queue bad: AccessDeniedException" in container.logged
 
 
-def test_a_connection_that_breaks_is_a_call_that_fails() -> None:
+def test_a_broken_connection_is_a_failed_call() -> None:
     class Unreachable(FakeBatch):
         def get_job_queue_snapshot(self, **request: Any) -> Record:
             raise ReadTimeoutError(endpoint_url="https://batch.us-east-1.amazonaws.com")
@@ -170,19 +170,19 @@ def test_a_connection_that_breaks_is_a_call_that_fails() -> None:
     assert (published["PollErrors"], published["RunnableJobs"]) == (1, 1)
 
 
-def test_a_mistake_of_ours_in_one_queue_costs_no_other() -> None:
+def test_an_error_in_the_poll_of_one_queue_does_not_affect_another_queue() -> None:
     class Surprising(FakeBatch):
         def get_job_queue_snapshot(self, **request: Any) -> Any:
-            return ["no object"] if request["jobQueue"] == "bad" else {}
+            return ["not an object"] if request["jobQueue"] == "bad" else {}
 
     container = Container(Surprising({"bad": JOBS, "good": JOBS}))
     published = container.poll(service_queue("bad"), service_queue("good"))
     assert published["bad", None] == {"PollErrors": 1}
     assert published["good", None]["RunnableJobs"] == 1
-    assert "the poll failed for queue bad: AttributeError" in container.logged
+    assert "poll failed for queue bad: AttributeError" in container.logged
 
 
-def test_a_slow_queue_keeps_no_other_waiting() -> None:
+def test_queues_are_polled_at_the_same_time() -> None:
     all_at_once = Barrier(8)
 
     class Slow(FakeBatch):
@@ -195,7 +195,7 @@ def test_a_slow_queue_keeps_no_other_waiting() -> None:
     assert {published[name, None]["PollErrors"] for name in names} == {0}
 
 
-def test_no_queue_is_begun_in_the_last_twenty_seconds() -> None:
+def test_no_poll_starts_in_the_last_twenty_seconds() -> None:
     batch = FakeBatch({"train": JOBS})
     published = Container(batch).poll(service_queue(), context=Context(19_999))
     assert published == {("train", None): {"PollErrors": 1}}
@@ -203,7 +203,7 @@ def test_no_queue_is_begun_in_the_last_twenty_seconds() -> None:
     assert Container(batch).poll(service_queue(), context=Context(20_000))["train", None]["PollErrors"] == 0
 
 
-def test_a_queue_that_is_begun_ends_when_time_runs_out() -> None:
+def test_a_poll_ends_when_the_time_runs_out() -> None:
     batch = FakeBatch({"train": {"RUNNABLE": Jobs(5_000, service_job)}})
     context = Context(*[60_000] * 5, 19_999)
     published = Container(batch).poll(service_queue() | {"max_pages": 60}, context=context)["train", None]
@@ -213,9 +213,7 @@ def test_a_queue_that_is_begun_ends_when_time_runs_out() -> None:
     assert len(batch.calls) == 3
 
 
-def test_without_a_client_every_queue_fails(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_every_poll_fails_without_a_client(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     def no_client(*_: Any, **__: Any) -> None:
         raise RuntimeError("no Region")
 
@@ -225,7 +223,7 @@ def test_without_a_client_every_queue_fails(
     assert capsys.readouterr().out.count('"PollErrors":1') == 2
 
 
-def test_the_client_is_made_once_and_slows_down_when_it_is_throttled(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_client_is_created_once_and_slows_down_when_throttled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     handler._batch.cache_clear()
     client = handler._batch()

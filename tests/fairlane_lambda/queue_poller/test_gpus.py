@@ -1,10 +1,10 @@
-"""How many GPUs jobs want and use."""
+"""Requested GPUs and GPUs in use."""
 
 from typing import Any
 
 import pytest
 
-from fairlane_lambda.queue_poller import _batch
+from fairlane_lambda.queue_poller import batch as batch_module
 from tests.fairlane_lambda.queue_poller.fake_batch import FakeBatch, Jobs, Record
 from tests.fairlane_lambda.queue_poller.polling import (
     Container,
@@ -22,34 +22,36 @@ def needs(gpus: int) -> list[Record]:
 
 
 def nodes(number: int, *ranges: tuple[str, int]) -> Record:
-    of_range = [{"targetNodes": target, "container": {"resourceRequirements": needs(gpus)}} for target, gpus in ranges]
+    node_ranges = [
+        {"targetNodes": target, "container": {"resourceRequirements": needs(gpus)}} for target, gpus in ranges
+    ]
     return definition(
-        type="multinode", nodeProperties={"numNodes": number, "mainNode": 0, "nodeRangeProperties": of_range}
+        type="multinode", nodeProperties={"numNodes": number, "mainNode": 0, "nodeRangeProperties": node_ranges}
     )
 
 
-def wanted(described: Record, **fields: Any) -> float:
-    batch = FakeBatch({"gpus": {"RUNNABLE": [job(**fields)]}}, definitions=[described])
+def gpus_wanted(job_definition: Record, **fields: Any) -> float:
+    batch = FakeBatch({"gpus": {"RUNNABLE": [job(**fields)]}}, definitions=[job_definition])
     published = poll(batch, queue())["gpus", None]
     assert published["RunnableJobs"] == 1
     assert published["GpusInUse"] == 0
     return published["GpusWanted"]
 
 
-def test_of_a_container() -> None:
-    assert wanted(definition(gpus=8)) == 8
-    assert wanted(definition()) == 0
+def test_gpus_of_a_container() -> None:
+    assert gpus_wanted(definition(gpus=8)) == 8
+    assert gpus_wanted(definition()) == 0
 
 
-def test_of_several_containers() -> None:
+def test_gpus_of_several_containers() -> None:
     containers = [{"image": "a", "resourceRequirements": needs(2)}, {"image": "b", "resourceRequirements": needs(1)}]
     task = definition(ecsProperties={"taskProperties": [{"containers": [*containers, {"image": "c"}]}]})
     del task["containerProperties"]
-    assert wanted(task) == 3
+    assert gpus_wanted(task) == 3
 
 
 @pytest.mark.parametrize(
-    ("described", "submitted", "gpus"),
+    ("job_definition", "submitted", "gpus"),
     [
         (nodes(4, ("0:", 8)), 4, 32),
         (nodes(4, ("0:", 8)), 10, 80),
@@ -62,22 +64,22 @@ def test_of_several_containers() -> None:
         (nodes(11, ("4:5", 1), ("0:10", 8)), 11, 74),
     ],
 )
-def test_of_a_multi_node_job(described: Record, submitted: int | None, gpus: int) -> None:
-    of_job = {} if submitted is None else {"nodeProperties": {"numNodes": submitted}}
-    assert wanted(described, **of_job) == gpus
+def test_gpus_of_a_multi_node_job(job_definition: Record, submitted: int | None, gpus: int) -> None:
+    fields = {} if submitted is None else {"nodeProperties": {"numNodes": submitted}}
+    assert gpus_wanted(job_definition, **fields) == gpus
 
 
-def test_of_nodes_with_several_containers() -> None:
+def test_gpus_of_nodes_with_several_containers() -> None:
     tasks = [{"containers": [{"image": "a", "resourceRequirements": needs(3)}]}]
     properties = {
         "numNodes": 2,
         "mainNode": 0,
         "nodeRangeProperties": [{"targetNodes": "0:", "ecsProperties": {"taskProperties": tasks}}],
     }
-    assert wanted(definition(nodeProperties=properties), nodeProperties={"numNodes": 2}) == 6
+    assert gpus_wanted(definition(nodeProperties=properties), nodeProperties={"numNodes": 2}) == 6
 
 
-def test_of_service_jobs() -> None:
+def test_gpus_of_service_jobs() -> None:
     jobs = {
         "RUNNABLE": [service_job(p4d=3)],
         "SCHEDULED": [service_job(p4d=1)],
@@ -87,39 +89,39 @@ def test_of_service_jobs() -> None:
     published = poll(FakeBatch({"train": jobs}), queue("train", "service", instance_type="ml.g6.12xlarge"))
     assert published["train", None]["GpusWanted"] == 24
     assert published["train", None]["GpusInUse"] == 8 + 4 + 2 * 4 + 8 + 4
-    unnamed = poll(FakeBatch({"train": jobs}), queue("train", "service"))
-    assert unnamed["train", None]["GpusInUse"] == 8 + 4 + 8 + 4
+    without_type = poll(FakeBatch({"train": jobs}), queue("train", "service"))
+    assert without_type["train", None]["GpusInUse"] == 8 + 4 + 8 + 4
 
 
-def test_a_revision_is_asked_for_once() -> None:
+def test_a_revision_is_described_once() -> None:
     jobs = {
         state: Jobs(1_200, lambda n: job(n, jobDefinition=definition_arn(n % 250))) for state in ("RUNNABLE", "RUNNING")
     }
     batch = FakeBatch({"gpus": jobs}, definitions=[definition(n, gpus=1) for n in range(249)])
     container = Container(batch)
-    assert container.poll(queue())["gpus", None]["GpusWanted"] == 1_200 - 4, "one revision is known to nobody"
+    assert container.poll(queue())["gpus", None]["GpusWanted"] == 1_200 - 4, "one revision does not exist"
     assert batch.count("describe_job_definitions") == 3
     container.poll(queue())
     assert batch.count("describe_job_definitions") == 3
 
 
-def test_only_definitions_that_count_are_asked_for() -> None:
+def test_only_definitions_of_runnable_and_dispatched_jobs_are_described() -> None:
     jobs = {"PENDING": [job()], "SUBMITTED": [job()]}
     batch = FakeBatch({"gpus": jobs}, definitions=[definition(gpus=1)])
     assert poll(batch, queue())["gpus", None]["GpusWanted"] == 0
     assert batch.count("describe_job_definitions") == 0
 
 
-def test_of_arrays_behind_a_page_of_jobs_that_wait_for_others() -> None:
+def test_gpus_of_an_array_job_on_the_second_page_of_pending_jobs() -> None:
     array: Record = {"arrayProperties": {"size": 2, "statusSummary": {"RUNNING": 2}}}
     jobs = Jobs(1_001, lambda n: job(n, **array if n == 1_000 else {}))
     batch = FakeBatch({"gpus": {"PENDING": jobs}}, definitions=[definition(gpus=4)])
     assert poll(batch, queue())["gpus", None]["GpusInUse"] == 8
 
 
-def test_no_more_than_5000_revisions_are_remembered() -> None:
+def test_the_cache_has_at_most_5000_revisions() -> None:
     jobs = Jobs(6_000, lambda n: job(n, jobDefinition=definition_arn(n)))
     batch = FakeBatch({"gpus": {"RUNNABLE": jobs}}, definitions=[definition(n, gpus=1) for n in range(6_000)])
     container = Container(batch)
     assert container.poll(queue())["gpus", None]["GpusWanted"] == 6_000
-    assert len(container._definitions._known) == _batch._MOST == 5_000
+    assert len(container._definitions._needs) == batch_module._MOST_DEFINITIONS == 5_000

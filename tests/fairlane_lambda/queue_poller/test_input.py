@@ -1,4 +1,4 @@
-"""What the schedule may say."""
+"""Input of the schedule."""
 
 from typing import Any
 
@@ -15,9 +15,9 @@ def test_the_input_must_name_queues(event: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "message"),
+    ("changes", "message"),
     [
-        ({"name": ""}, r"queues\[1\]\.name must be the name of a queue, got ''"),
+        ({"name": ""}, r"queues\[1\]\.name must be a queue name, got ''"),
         ({"name": 5}, r"queues\[1\]\.name must be"),
         ({"kind": "batch"}, r"queues\[1\]\.kind must be service or compute, got 'batch'"),
         ({"kind": []}, r"queues\[1\]\.kind must be"),
@@ -29,29 +29,29 @@ def test_the_input_must_name_queues(event: object) -> None:
         ({"limit": {"VCPU": float("inf")}}, r"queues\[1\]\.limit\.VCPU must be a number"),
         ({"limit": {"VCPU": float("nan")}}, r"queues\[1\]\.limit\.VCPU must be a number"),
         ({"limit": None}, r"queues\[1\]\.limit must be an object"),
-        ({"instance_type": 5}, r"queues\[1\]\.instance_type must be a text, got 5"),
+        ({"instance_type": 5}, r"queues\[1\]\.instance_type must be a string, got 5"),
         ({"max_pages": 0}, r"queues\[1\]\.max_pages must be a whole number, 1 or more, got 0"),
         ({"max_pages": 1.5}, r"queues\[1\]\.max_pages must be"),
         ({"max_pages": True}, r"queues\[1\]\.max_pages must be"),
-        ({"name": "first"}, r"a queue must be named once, got 'first' 2 times"),
+        ({"name": "first"}, "2 queues are named 'first': give each queue once"),
     ],
 )
-def test_a_wrong_queue_is_refused_before_any_is_polled(
-    wrong: dict[str, Any], message: str, capsys: pytest.CaptureFixture[str]
+def test_an_invalid_queue_is_refused_before_any_poll(
+    changes: dict[str, Any], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(ValueError, match=message):
-        handler({"queues": [queue("first"), queue("second") | wrong]}, Context(300_000))
+        handler({"queues": [queue("first"), queue("second") | changes]}, Context(300_000))
     assert capsys.readouterr().out == ""
 
 
 @pytest.mark.parametrize("field", ["name", "kind", "quota", "shares", "limit", "max_pages"])
-def test_nothing_but_the_instance_type_may_be_absent(field: str) -> None:
+def test_only_the_instance_type_may_be_missing(field: str) -> None:
     record = queue()
     del record[field]
     with pytest.raises(ValueError, match=rf"queues\[0\]\.{field}"):
         handler({"queues": [record]}, Context(300_000))
 
 
-def test_a_queue_is_an_object() -> None:
+def test_a_queue_must_be_an_object() -> None:
     with pytest.raises(ValueError, match=r"queues\[0\] must be an object, got 'gpus'"):
         handler({"queues": ["gpus"]}, Context(300_000))

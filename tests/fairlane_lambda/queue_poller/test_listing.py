@@ -1,4 +1,4 @@
-"""How many jobs are listed, in how many calls, and what they add up to."""
+"""Number of listed jobs, number of calls, and totals."""
 
 import tracemalloc
 
@@ -65,7 +65,7 @@ def test_a_million_jobs_cost_no_more_calls_than_allowed(kind: str, page: int) ->
 @pytest.mark.parametrize(("kind", "bound"), [("compute", 3 * 2**20), ("service", 2**20)])
 def test_memory_does_not_grow_with_the_jobs(kind: str, bound: int) -> None:
     container = Container(a_million(kind))
-    container.poll(queue(kind=kind, max_pages=8))  # what is loaded once does not count
+    container.poll(queue(kind=kind, max_pages=8))  # without the memory of the first poll
     peaks = []
     for pages in (8, 40):
         tracemalloc.start()
@@ -81,7 +81,7 @@ def a_million(kind: str) -> FakeBatch:
     return FakeBatch({"gpus": {"RUNNABLE": Jobs(1_000_000, make)}}, definitions=[definition(gpus=1)])
 
 
-def test_every_state_gets_a_page_however_few_there_are() -> None:
+def test_every_state_gets_at_least_one_page() -> None:
     states = ("RUNNABLE", "RUNNING", "STARTING", "PENDING", "SUBMITTED")
     batch = FakeBatch({"gpus": {state: Jobs(1_500, job) for state in states}}, definitions=[definition()])
     published = poll(batch, queue(max_pages=1))["gpus", None]
@@ -90,7 +90,7 @@ def test_every_state_gets_a_page_however_few_there_are() -> None:
     assert published["Truncated"] == 1
 
 
-def test_what_matters_most_gets_the_pages() -> None:
+def test_the_most_important_states_get_the_pages() -> None:
     jobs = {state: Jobs(1_500, job) for state in ("RUNNABLE", "RUNNING", "SUBMITTED")}
     published = poll(FakeBatch({"gpus": jobs}, definitions=[definition()]), queue(max_pages=7))["gpus", None]
     assert (published["RunnableJobs"], published["RunningJobs"], published["SubmittedJobs"]) == (1_500, 1_500, 1_000)
@@ -98,20 +98,20 @@ def test_what_matters_most_gets_the_pages() -> None:
 
 
 @pytest.mark.parametrize("state", ["PENDING", "SUBMITTED"])
-def test_an_array_is_its_children_in_their_states(state: str) -> None:
+def test_an_array_job_counts_as_its_children_in_their_states(state: str) -> None:
     children = {"RUNNABLE": 5, "STARTING": 1, "RUNNING": 3, "PENDING": 2, "SUCCEEDED": 90, "FAILED": 4}
     parent = job(age=HOUR, share="a", arrayProperties={"size": 105, "statusSummary": children})
     batch = FakeBatch({"gpus": {state: [parent]}}, definitions=[definition(gpus=2)])
     published = poll(batch, queue(shares={"a": {}}))
-    of_queue, of_share = published["gpus", None], published["gpus", "a"]
-    assert (of_queue["RunnableJobs"], of_queue["StartingJobs"], of_queue["RunningJobs"]) == (5, 1, 3)
-    assert (of_queue["PendingJobs"], of_queue["SubmittedJobs"]) == (2, 0)
-    assert (of_queue["GpusWanted"], of_queue["GpusInUse"]) == (10, 8)
-    assert of_queue["OldestRunnableAge"] == of_share["OldestRunnableAge"] == 3_600
-    assert (of_share["RunnableJobs"], of_share["RunningJobs"], of_share["GpusWanted"]) == (5, 4, 10)
+    queue_gauges, share_gauges = published["gpus", None], published["gpus", "a"]
+    assert (queue_gauges["RunnableJobs"], queue_gauges["StartingJobs"], queue_gauges["RunningJobs"]) == (5, 1, 3)
+    assert (queue_gauges["PendingJobs"], queue_gauges["SubmittedJobs"]) == (2, 0)
+    assert (queue_gauges["GpusWanted"], queue_gauges["GpusInUse"]) == (10, 8)
+    assert queue_gauges["OldestRunnableAge"] == share_gauges["OldestRunnableAge"] == 3_600
+    assert (share_gauges["RunnableJobs"], share_gauges["RunningJobs"], share_gauges["GpusWanted"]) == (5, 4, 10)
 
 
-def test_an_array_of_unknown_children_is_as_many_jobs_in_its_own_state() -> None:
+def test_an_array_job_without_a_summary_counts_in_its_own_state() -> None:
     batch = FakeBatch(
         {
             "gpus": {
@@ -125,13 +125,13 @@ def test_an_array_of_unknown_children_is_as_many_jobs_in_its_own_state() -> None
     assert (published["RunnableJobs"], published["GpusWanted"], published["RunningJobs"]) == (7, 7, 1)
 
 
-def test_children_that_wait_no_more_have_no_age() -> None:
+def test_children_that_are_not_runnable_have_no_age() -> None:
     parent = job(age=HOUR, arrayProperties={"size": 3, "statusSummary": {"RUNNABLE": 0, "RUNNING": 3}})
     batch = FakeBatch({"gpus": {"PENDING": [parent]}}, definitions=[definition()])
     assert poll(batch, queue())["gpus", None]["OldestRunnableAge"] == 0
 
 
-def test_children_use_the_capacity_of_their_parent_each() -> None:
+def test_each_child_uses_the_capacity_of_its_parent() -> None:
     children = {"RUNNABLE": 9, "STARTING": 1, "RUNNING": 2}
     array = {"size": 12, "statusSummary": children}
     parent = job(share="a", arrayProperties=array, capacityUsage=units({"VCPU": 8.0}))
@@ -139,7 +139,7 @@ def test_children_use_the_capacity_of_their_parent_each() -> None:
     assert published["gpus", None]["CapacityInUse"] == published["gpus", "other"]["CapacityInUse"] == 24
 
 
-def test_the_oldest_wait_is_the_oldest_of_all_pages() -> None:
+def test_the_oldest_wait_is_the_maximum_of_all_pages() -> None:
     jobs = Jobs(2_500, lambda n: job(n, age=30 * HOUR if n == 2_200 else HOUR, share="a"))
     batch = FakeBatch(
         {"gpus": {"RUNNABLE": jobs, "RUNNING": [job(age=99 * HOUR)]}},
@@ -152,7 +152,7 @@ def test_the_oldest_wait_is_the_oldest_of_all_pages() -> None:
     assert published["gpus", None]["HeadOfQueueAge"] == 29 * 3_600
 
 
-def test_of_a_truncated_listing_the_oldest_wait_is_at_least_that_of_the_front() -> None:
+def test_the_oldest_wait_of_a_truncated_listing_is_at_least_that_of_the_front() -> None:
     jobs = Jobs(9_999, lambda n: job(n, age=HOUR + n * SECOND))
     snapshots = {"gpus": {"frontOfQueue": {"jobs": front(20 * HOUR, 25 * HOUR)}}}
     batch = FakeBatch({"gpus": {"RUNNABLE": jobs}}, snapshots=snapshots, definitions=[definition()])
@@ -161,7 +161,7 @@ def test_of_a_truncated_listing_the_oldest_wait_is_at_least_that_of_the_front() 
     assert poll(without, queue(max_pages=5))["gpus", None]["OldestRunnableAge"] == 3_600 + 999
 
 
-def test_a_clock_that_is_ahead_makes_no_negative_age() -> None:
+def test_a_time_in_the_future_gives_no_negative_age() -> None:
     batch = FakeBatch(
         {"gpus": {"RUNNABLE": [job(age=-HOUR)]}},
         snapshots={"gpus": {"frontOfQueue": {"jobs": front(-HOUR)}}},
@@ -171,11 +171,11 @@ def test_a_clock_that_is_ahead_makes_no_negative_age() -> None:
     assert (published["OldestRunnableAge"], published["HeadOfQueueAge"]) == (0, 0)
 
 
-def test_an_empty_queue_is_all_zeros() -> None:
+def test_all_gauges_of_an_empty_queue_are_zero() -> None:
     published = poll(FakeBatch({"train": {}}), queue("train", "service"))
     assert published.keys() == {("train", None)}
-    of_queue = published["train", None]
-    assert of_queue.pop("PollSeconds") >= 0
-    assert set(of_queue.values()) == {0}
-    assert "CapacityLimit" not in of_queue
-    assert "CapacityUtilization" not in of_queue
+    queue_gauges = published["train", None]
+    assert queue_gauges.pop("PollSeconds") >= 0
+    assert set(queue_gauges.values()) == {0}
+    assert "CapacityLimit" not in queue_gauges
+    assert "CapacityUtilization" not in queue_gauges

@@ -1,4 +1,4 @@
-"""What is printed: only what metrics.json names, and nothing that names a job."""
+"""Printed lines: only metrics of metrics.json, and no part of a job."""
 
 from typing import Any
 
@@ -55,42 +55,42 @@ def jobs_by_state(jobs: st.SearchStrategy[Record], states: tuple[str, ...]) -> s
 
 @settings(max_examples=150, deadline=None)
 @given(jobs_by_state(compute_jobs, STATES), jobs_by_state(service_jobs, (*STATES, "SCHEDULED")), st.data())
-def test_no_output_names_a_job(compute: Any, service: Any, data: st.DataObject) -> None:
-    fates: dict[str, str | None] = {}
+def test_no_output_contains_a_part_of_a_job(compute: Any, service: Any, data: st.DataObject) -> None:
+    codes_by_call: dict[str, str | None] = {}
 
     def fails(operation: str, request: Record) -> str | None:
         call = f"{operation} {request.get('jobQueue')} {request.get('jobStatus')}"
-        return fates.setdefault(call, None)
+        return codes_by_call.setdefault(call, None)
 
     calls = [f"list_jobs gpus {state}" for state in STATES] + [f"list_service_jobs train {state}" for state in STATES]
     for call in [*calls, "describe_job_definitions None None", "get_job_queue_snapshot gpus None"]:
-        fates[call] = data.draw(st.sampled_from(CODES), call)
+        codes_by_call[call] = data.draw(st.sampled_from(CODES), call)
     batch = FakeBatch(
         {"gpus": compute, "train": service}, definitions=[definition(n, gpus=n) for n in range(3)], fails=fails
     )
     container = Container(batch)
-    of_shares: Record = {"a": {"VCPU": 8}, "b*": {}}
+    declared: Record = {"a": {"VCPU": 8}, "b*": {}}
     published = container.poll(
-        queue(shares=of_shares, limit={"VCPU": 90}), queue("train", "service", shares={"a": {"NUM_INSTANCES": 3}})
+        queue(shares=declared, limit={"VCPU": 90}), queue("train", "service", shares={"a": {"NUM_INSTANCES": 3}})
     )
     assert "secret" not in container.printed + container.logged
     assert {share for _, share in published} <= {None, "a", "b*", "other"}
     failed = sum(
-        fates.get(f"{operation} {request.get('jobQueue')} {request.get('jobStatus')}") is not None
+        codes_by_call.get(f"{operation} {request.get('jobQueue')} {request.get('jobStatus')}") is not None
         for operation, request in batch.calls
     )
     assert published["gpus", None]["PollErrors"] + published["train", None]["PollErrors"] == failed
     for (name, share), values in published.items():
         for metric in ("RunnableJobs", "GpusWanted", "GpusInUse"):
-            of_queue = published[name, None]
-            assert share is None or (metric in values) == (metric in of_queue), "shares know what their queue knows"
-            assert share is None or values.get(metric, 0) <= of_queue.get(metric, 0)
+            queue_values = published[name, None]
+            assert share is None or (metric in values) == (metric in queue_values), "the queue and its shares differ"
+            assert share is None or values.get(metric, 0) <= queue_values.get(metric, 0)
 
 
 def test_every_metric_of_the_poller_is_published() -> None:
     batch = FakeBatch({"train": {"RUNNABLE": [service_job(share="a", g6=1)]}})
-    of_queue = queue("train", "service", shares={"a": {"NUM_INSTANCES": 3}}, limit={"NUM_INSTANCES": 9})
-    published = Container(batch).poll(of_queue)
+    record = queue("train", "service", shares={"a": {"NUM_INSTANCES": 3}}, limit={"NUM_INSTANCES": 9})
+    published = Container(batch).poll(record)
     for per, key in (("queue", ("train", None)), ("share", ("train", "a"))):
         polled = {
             name

@@ -1,4 +1,4 @@
-"""What is published of each share."""
+"""Gauges of each share."""
 
 import pytest
 
@@ -42,7 +42,7 @@ def test_fifty_queues_of_twenty_shares() -> None:
     assert {published[name, share]["GpusWanted"] for name in names for share in shares} == {16}
 
 
-def test_a_share_without_jobs_is_zeros() -> None:
+def test_the_gauges_of_a_share_without_jobs_are_zero() -> None:
     published = poll(FakeBatch({"train": {}}), queue("train", "service", shares={"a": {P4D: 2}}))
     assert published["train", "a"] == {
         "RunningJobs": 0,
@@ -57,7 +57,7 @@ def test_a_share_without_jobs_is_zeros() -> None:
     }
 
 
-def test_dispatched_jobs_of_a_share_are_running() -> None:
+def test_dispatched_jobs_of_a_share_count_as_running() -> None:
     jobs = {
         "SCHEDULED": [service_job(share="a", p4d=1)],
         "STARTING": [service_job(share="a", p4d=2)],
@@ -66,14 +66,14 @@ def test_dispatched_jobs_of_a_share_are_running() -> None:
         "PENDING": [service_job(share="b", p4d=64)],
     }
     published = poll(FakeBatch({"train": jobs}), queue("train", "service", shares={"a": {}, "b": {}}))
-    of_a, of_b = published["train", "a"], published["train", "b"]
-    assert (of_a["RunningJobs"], of_a["RunnableJobs"], of_a["OldestRunnableAge"]) == (3, 1, 3_600)
-    assert (of_a["GpusInUse"], of_a["GpusWanted"], of_a["CapacityInUse"]) == (56, 128, 7)
-    assert (of_b["RunningJobs"], of_b["CapacityInUse"]) == (1, 8)
+    a, b = published["train", "a"], published["train", "b"]
+    assert (a["RunningJobs"], a["RunnableJobs"], a["OldestRunnableAge"]) == (3, 1, 3_600)
+    assert (a["GpusInUse"], a["GpusWanted"], a["CapacityInUse"]) == (56, 128, 7)
+    assert (b["RunningJobs"], b["CapacityInUse"]) == (1, 8)
     assert published["train", None]["CapacityInUse"] == 15
 
 
-def test_a_declared_beginning_stands_for_all_that_begin_so() -> None:
+def test_a_declared_prefix_matches_all_identifiers_with_the_prefix() -> None:
     shares = ["teamA", "teamA1", "teamAB", "teamABC", "team"]
     jobs = {
         "RUNNABLE": [job(share=share) for share in shares],
@@ -88,11 +88,13 @@ def test_a_declared_beginning_stands_for_all_that_begin_so() -> None:
         "teamABC*": 1,
         "other": 1,
     }
-    assert published["gpus", "teamA*"]["CapacityInUse"] == 12, "4 by the snapshot, 8 of a share that is not in it"
+    assert published["gpus", "teamA*"]["CapacityInUse"] == 12, (
+        "4 from the snapshot, 8 of a share that is not in the snapshot"
+    )
     assert published["gpus", "teamAB"]["CapacityInUse"] == 2
 
 
-def test_undeclared_shares_are_other() -> None:
+def test_undeclared_shares_count_as_other() -> None:
     jobs = {
         "RUNNABLE": [service_job(share="x", p4d=1), service_job(share="y", p4d=1)],
         "RUNNING": [service_job(share="x", p4d=5)],
@@ -112,7 +114,7 @@ def test_a_fifo_queue_has_no_shares() -> None:
     assert poll(batch, queue()).keys() == {("gpus", None)}
 
 
-def test_the_snapshot_tells_capacity_and_jobs_tell_that_of_shares_that_are_not_in_it() -> None:
+def test_capacity_comes_from_the_snapshot_or_from_the_jobs_of_shares_without_a_snapshot() -> None:
     jobs = {
         "RUNNING": [service_job(quota="a", p4d=1), service_job(quota="b", p4d=2)],
         "STARTING": [service_job(quota="b", p4d=3)],
@@ -123,17 +125,21 @@ def test_the_snapshot_tells_capacity_and_jobs_tell_that_of_shares_that_are_not_i
     published = poll(batch, queue("train", "service", quota=True, shares={"a": {}, "b": {}}, limit={P4D: 30, G6: 10}))
     assert published["train", "a"]["CapacityInUse"] == 5
     assert published["train", "b"]["CapacityInUse"] == 5
-    of_queue = published["train", None]
-    assert (of_queue["CapacityInUse"], of_queue["CapacityLimit"], of_queue["CapacityUtilization"]) == (10, 40, 25)
+    queue_gauges = published["train", None]
+    assert (queue_gauges["CapacityInUse"], queue_gauges["CapacityLimit"], queue_gauges["CapacityUtilization"]) == (
+        10,
+        40,
+        25,
+    )
 
 
-def test_a_limit_of_nothing_has_no_utilization() -> None:
-    of_queue = poll(FakeBatch({"gpus": {}}), queue(limit={"VCPU": 0}))["gpus", None]
-    assert of_queue["CapacityLimit"] == 0
-    assert "CapacityUtilization" not in of_queue
+def test_a_limit_of_zero_has_no_utilization() -> None:
+    queue_gauges = poll(FakeBatch({"gpus": {}}), queue(limit={"VCPU": 0}))["gpus", None]
+    assert queue_gauges["CapacityLimit"] == 0
+    assert "CapacityUtilization" not in queue_gauges
 
 
-def test_what_is_lent_is_what_others_borrow() -> None:
+def test_lent_capacity_is_the_borrowed_capacity_of_other_shares() -> None:
     snapshot = quota_shares(a={P4D: 10.0, G6: 1.0}, b={P4D: 1.0}, c={P4D: 2.0}, d={G6: 3.0})
     shares = {"a": {P4D: 4}, "b": {P4D: 4}, "c": {P4D: 8}, "d": {G6: 9}}
     published = poll(
@@ -150,7 +156,7 @@ def test_what_is_lent_is_what_others_borrow() -> None:
     assert lending["d"] == [0, 1]
 
 
-def test_nobody_lends_what_nobody_borrows() -> None:
+def test_no_capacity_is_lent_if_no_share_borrows() -> None:
     snapshot = quota_shares(a={P4D: 3.0})
     shares = {"a": {P4D: 4}, "b": {P4D: 4}}
     published = poll(
@@ -159,7 +165,7 @@ def test_nobody_lends_what_nobody_borrows() -> None:
     assert {published["train", share]["CapacityLent"] for share in shares} == {0}
 
 
-def test_an_unknown_entitlement_is_not_told() -> None:
+def test_an_unknown_entitlement_is_not_published() -> None:
     snapshot = fair_shares(a={"VCPU": 8.0}, x={"VCPU": 8.0})
     published = poll(FakeBatch({"gpus": {}}, snapshots={"gpus": snapshot}), queue(shares={"a": {}}))
     for share in ("a", "other"):
@@ -170,8 +176,8 @@ def test_an_unknown_entitlement_is_not_told() -> None:
 def test_instances_of_any_type_are_counted_together() -> None:
     snapshot = fair_shares({P4D: 3.0, G6: 4.0}, a={P4D: 3.0, G6: 4.0})
     shares = {"a": {"NUM_INSTANCES": 5}, "b": {"NUM_INSTANCES": 5}}
-    of_queue = queue("train", "service", shares=shares, limit={"NUM_INSTANCES": 10})
-    published = poll(FakeBatch({"train": {}}, snapshots={"train": snapshot}), of_queue)
+    record = queue("train", "service", shares=shares, limit={"NUM_INSTANCES": 10})
+    published = poll(FakeBatch({"train": {}}, snapshots={"train": snapshot}), record)
     assert published["train", None]["CapacityUtilization"] == 70
     assert published["train", "a"]["CapacityBorrowed"] == published["train", "b"]["CapacityLent"] == 2
 
@@ -182,7 +188,7 @@ def test_cpus_of_eks_are_vcpus() -> None:
     assert published["gpus", "a"]["CapacityBorrowed"] == 2
 
 
-def test_the_head_of_a_quota_queue_is_the_oldest_of_its_shares() -> None:
+def test_the_head_of_a_queue_with_quota_shares_is_the_oldest_head_of_its_shares() -> None:
     snapshot = {
         "frontOfQueue": {"jobs": front(9 * HOUR)},
         "frontOfQuotaShares": {"quotaShares": {"a": front(HOUR), "b": front(2 * HOUR), "c": []}},
@@ -193,7 +199,7 @@ def test_the_head_of_a_quota_queue_is_the_oldest_of_its_shares() -> None:
     assert poll(empty, queue("train", "service", quota=True))["train", None]["HeadOfQueueAge"] == 0
 
 
-def test_of_a_truncated_listing_a_quota_share_has_its_own_front() -> None:
+def test_a_quota_share_has_its_own_front_in_a_truncated_listing() -> None:
     jobs = {"RUNNABLE": Jobs(900, lambda n: service_job(n, age=HOUR, quota="a"))}
     snapshot = {"frontOfQuotaShares": {"quotaShares": {"a": front(3 * HOUR), "b": front(2 * HOUR)}}}
     batch = FakeBatch({"train": jobs}, snapshots={"train": snapshot})

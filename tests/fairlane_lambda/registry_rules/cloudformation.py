@@ -1,4 +1,4 @@
-"""CloudFormation as far as custom resources see it: its requests, in the order in which it makes them."""
+"""Fake CloudFormation for custom resources: its requests, in the order of CloudFormation."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,13 +15,13 @@ _requests = count()
 Event = dict[str, Any]
 
 
-class Answer(NamedTuple):
+class Response(NamedTuple):
     physical_id: str
     failure: str | None
 
 
 class Context:
-    """How long the function may still run, in milliseconds: one answer after the other, the last one for ever."""
+    """Context with a list of remaining times in milliseconds. The last time repeats."""
 
     def __init__(self, *remaining: int) -> None:
         self._remaining = list(remaining)
@@ -34,7 +34,7 @@ def properties(*rules: Rule, owner: str = "Train/Registry") -> Event:
     return {"ServiceToken": "arn:aws:lambda:us-east-1:111122223333:function:rules", "Owner": owner, "Rules": [*rules]}
 
 
-def request(kind: str, wanted: Event, *, stack: str = STACK, resource: str = "Rules", **fields: Any) -> Event:
+def request(kind: str, properties: Event, *, stack: str = STACK, resource: str = "Rules", **fields: Any) -> Event:
     return {
         "RequestType": kind,
         "ResponseURL": "https://cloudformation-custom-resource-response.s3.amazonaws.com/secret",
@@ -42,21 +42,21 @@ def request(kind: str, wanted: Event, *, stack: str = STACK, resource: str = "Ru
         "RequestId": f"request-{next(_requests)}",
         "ResourceType": "Custom::FairlaneRegistryRules",
         "LogicalResourceId": resource,
-        "ResourceProperties": wanted,
+        "ResourceProperties": properties,
     } | fields
 
 
-def call(registry: Any, event: Event, context: Context | None = None) -> Answer:
-    """The answer to a request."""
-    answers: list[Answer] = []
+def call(registry: Any, event: Event, context: Context | None = None) -> Response:
+    """Run the handler, and return its response."""
+    responses: list[Response] = []
 
-    def answer(_: Event, physical_id: str, failure: str | None) -> None:
-        answers.append(Answer(physical_id, failure))
+    def send_response(_: Event, physical_id: str, failure: str | None) -> None:
+        responses.append(Response(physical_id, failure))
 
-    with container(registry), patch.object(handler, "answer", answer):
+    with container(registry), patch.object(handler, "send_response", send_response):
         handler.handler(event, context or Context(180_000))
-    (only,) = answers
-    return only
+    (response,) = responses
+    return response
 
 
 @contextmanager
@@ -66,55 +66,59 @@ def container(registry: Any) -> Iterator[None]:
 
 
 class Resource:
-    """One resource in one stack, and what becomes of it.
+    """Resource in a stack.
 
-    A request that gets no answer, as its container was killed, is made once more if `again`, as Lambda does; otherwise
-    CloudFormation gives it up, and the resource has the id that CloudFormation gave it.
+    If a container is killed, the request has no response. With `retried`, Lambda runs the request once more. Otherwise
+    CloudFormation gives up, and the resource has the id that CloudFormation gave it.
     """
 
     def __init__(self, registry: FakeRegistry, name: str, stack: str = STACK) -> None:
         self.registry = registry
         self.properties: Event | None = None
         self.physical_id = ""
-        self.again = True
+        self.retried = True
         self.failures: list[str] = []
-        self._where = {"stack": stack, "resource": name}
+        self._identity = {"stack": stack, "resource": name}
 
-    def create(self, wanted: Event) -> None:
-        answer = self._make("Create", wanted)
-        if answer.failure:
-            self._make("Delete", wanted, PhysicalResourceId=answer.physical_id)
+    def create(self, properties: Event) -> None:
+        response = self._send("Create", properties)
+        if response.failure:
+            self._send("Delete", properties, PhysicalResourceId=response.physical_id)
             return
-        self.physical_id, self.properties = answer.physical_id, wanted
+        self.physical_id, self.properties = response.physical_id, properties
 
-    def update(self, wanted: Event, *, fails_elsewhere: bool = False) -> None:
+    def update(self, properties: Event, *, fails_elsewhere: bool = False) -> None:
         before = self.properties
         assert before is not None
-        answer = self._make("Update", wanted, OldResourceProperties=before, PhysicalResourceId=self.physical_id)
-        if answer.failure or fails_elsewhere:
-            back = self._make("Update", before, OldResourceProperties=wanted, PhysicalResourceId=answer.physical_id)
+        response = self._send("Update", properties, OldResourceProperties=before, PhysicalResourceId=self.physical_id)
+        if response.failure or fails_elsewhere:
+            back = self._send(
+                "Update", before, OldResourceProperties=properties, PhysicalResourceId=response.physical_id
+            )
             assert back.failure is None, back.failure
-            if answer.physical_id not in (self.physical_id, back.physical_id):
-                self._make("Delete", wanted, PhysicalResourceId=answer.physical_id)
+            if response.physical_id not in (self.physical_id, back.physical_id):
+                self._send("Delete", properties, PhysicalResourceId=response.physical_id)
             self.physical_id = back.physical_id
             return
-        if answer.physical_id != self.physical_id:
-            self._make("Delete", before, PhysicalResourceId=self.physical_id)
-        self.physical_id, self.properties = answer.physical_id, wanted
+        if response.physical_id != self.physical_id:
+            self._send("Delete", before, PhysicalResourceId=self.physical_id)
+        self.physical_id, self.properties = response.physical_id, properties
 
     def delete(self) -> None:
         assert self.properties is not None
-        answer = self._make("Delete", self.properties, PhysicalResourceId=self.physical_id)
-        assert answer == (self.physical_id, None)
+        response = self._send("Delete", self.properties, PhysicalResourceId=self.physical_id)
+        assert response == (self.physical_id, None)
         self.properties = None
 
-    def _make(self, kind: str, wanted: Event, **fields: Any) -> Answer:
-        event = request(kind, wanted, **self._where, **fields)
+    def _send(self, kind: str, properties: Event, **fields: Any) -> Response:
+        event = request(kind, properties, **self._identity, **fields)
         try:
-            answer = call(self.registry, event)
+            response = call(self.registry, event)
         except Killed:
-            given = fields.get("PhysicalResourceId", "train-Rules-1A2B3C")
-            answer = call(self.registry, event) if self.again or kind == "Delete" else Answer(given, "no answer")
-        if answer.failure:
-            self.failures.append(answer.failure)
-        return answer
+            physical_id = fields.get("PhysicalResourceId", "train-Rules-1A2B3C")
+            response = (
+                call(self.registry, event) if self.retried or kind == "Delete" else Response(physical_id, "no response")
+            )
+        if response.failure:
+            self.failures.append(response.failure)
+        return response

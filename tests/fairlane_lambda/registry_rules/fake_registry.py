@@ -1,4 +1,4 @@
-"""A registry of ECR with what others do to it at a bad moment; botocore's model checks whatever is written."""
+"""Fake ECR registry with hooks for other writers. botocore's model checks every write."""
 
 import json
 from collections.abc import Callable
@@ -13,39 +13,39 @@ MARK = "fairlane-rules/"
 _WRITE = botocore.session.get_session().get_service_model("ecr").operation_model("PutReplicationConfiguration")
 
 Rule = dict[str, Any]
-Moment = Callable[[], None]
+Hook = Callable[[], None]
 
 
 class Killed(BaseException):
-    """The end of a container in the middle of its work."""
+    """Kill of a container during a request."""
 
 
 class FakeRegistry:
-    """What `Registry` does, in memory.
+    """`Registry` in memory.
 
-    Moments are what happens, once each, before a reading, between a reading and the writing, and after a writing.
+    Hooks run once each: before a read, between a read and the write, and after a write.
     """
 
     def __init__(self, *rules: Rule) -> None:
         self.configuration: dict[str, Any] = {"rules": list(rules)}
-        self.before_read: list[Moment] = []
-        self.before_write: list[Moment] = []
-        self.after_write: list[Moment] = []
+        self.before_read: list[Hook] = []
+        self.before_write: list[Hook] = []
+        self.after_write: list[Hook] = []
         self.writes = 0
 
     def read(self) -> dict[str, Any]:
-        _happen(self.before_read)
+        _run_next(self.before_read)
         return deepcopy(self.configuration)
 
     def write(self, configuration: dict[str, Any]) -> None:
-        _happen(self.before_write)
+        _run_next(self.before_write)
         self.store(configuration)
         self.writes += 1
-        _happen(self.after_write)
+        _run_next(self.after_write)
 
     def store(self, configuration: dict[str, Any]) -> None:
-        """What ECR itself does with a configuration."""
-        validate_parameters({"replicationConfiguration": known(configuration)}, _WRITE.input_shape)
+        """Check and store a configuration, as ECR does."""
+        validate_parameters({"replicationConfiguration": modeled_fields(configuration)}, _WRITE.input_shape)
         if len(configuration["rules"]) > 10:
             raise client_error("ValidationException", 400)
         self.configuration = deepcopy(configuration)
@@ -56,55 +56,55 @@ class FakeRegistry:
         return rules
 
     @property
-    def others(self) -> str:
-        """The rules of others, to the byte."""
+    def other_rules(self) -> str:
+        """JSON of the rules of others."""
         return json.dumps([rule for rule in self.rules if not is_marked(rule)])
 
-    def of(self, mark: str) -> list[Rule]:
-        """The rules with a mark, without it."""
-        found = []
+    def marked_rules(self, mark: str) -> list[Rule]:
+        """Return the rules with a mark, without the mark."""
+        rules = []
         for rule in self.rules:
-            filters = [each for each in rule.get("repositoryFilters", []) if each["filter"] != mark]
+            filters = [item for item in rule.get("repositoryFilters", []) if item["filter"] != mark]
             if len(filters) < len(rule.get("repositoryFilters", [])):
-                found.append({**rule, "repositoryFilters": filters})
-        return found
+                rules.append({**rule, "repositoryFilters": filters})
+        return rules
 
 
 def rule(prefix: str | None = "ml/", *regions: str, **fields: Any) -> Rule:
-    made: Rule = {
+    record: Rule = {
         "destinations": [{"region": region, "registryId": "111122223333"} for region in regions or ("eu-west-1",)]
     }
     if prefix is not None:
-        made["repositoryFilters"] = [{"filter": prefix, "filterType": "PREFIX_MATCH"}]
-    return made | fields
+        record["repositoryFilters"] = [{"filter": prefix, "filterType": "PREFIX_MATCH"}]
+    return record | fields
 
 
 def is_marked(rule: Rule) -> bool:
-    return any(each["filter"].startswith(MARK) for each in rule.get("repositoryFilters", []))
+    return any(item["filter"].startswith(MARK) for item in rule.get("repositoryFilters", []))
 
 
-def known(value: Any) -> Any:
-    """What botocore knows: fields that begin with `future` are of a later version of ECR."""
+def modeled_fields(value: Any) -> Any:
+    """Return the fields in botocore's model: fields that begin with `future` are of a later version of ECR."""
     if isinstance(value, dict):
-        return {name: known(member) for name, member in value.items() if not name.startswith("future")}
-    return [known(member) for member in value] if isinstance(value, list) else value
+        return {name: modeled_fields(member) for name, member in value.items() if not name.startswith("future")}
+    return [modeled_fields(member) for member in value] if isinstance(value, list) else value
 
 
 def client_error(code: str, status: int, operation: str = "PutReplicationConfiguration") -> ClientError:
-    answer: Any = {
+    response: Any = {
         "Error": {"Code": code, "Message": "AWS's words"},
         "ResponseMetadata": {"HTTPStatusCode": status},
     }
-    return ClientError(answer, operation)
+    return ClientError(response, operation)
 
 
-def raises(error: BaseException) -> Moment:
-    def happen() -> None:
+def raises(error: BaseException) -> Hook:
+    def hook() -> None:
         raise error
 
-    return happen
+    return hook
 
 
-def _happen(moments: list[Moment]) -> None:
-    if moments:
-        moments.pop(0)()
+def _run_next(hooks: list[Hook]) -> None:
+    if hooks:
+        hooks.pop(0)()

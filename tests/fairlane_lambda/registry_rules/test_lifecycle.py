@@ -1,4 +1,4 @@
-"""What one resource puts, changes and takes away, and what it leaves alone."""
+"""Rules of one resource from creation to deletion, and unchanged rules of others."""
 
 import pytest
 
@@ -13,7 +13,7 @@ from tests.fairlane_lambda.registry_rules.fake_registry import (
     rule,
 )
 
-THEIRS = (
+OTHER_RULES = (
     rule("ml/"),
     rule(None, "eu-west-1", "us-west-2", deleteReplication={"enabled": True}),
     rule("ml/", "ap-south-1", futureField={"mode": ["a", None, 1.5]}),
@@ -22,7 +22,7 @@ THEIRS = (
 
 @pytest.fixture
 def registry() -> FakeRegistry:
-    return FakeRegistry(*THEIRS)
+    return FakeRegistry(*OTHER_RULES)
 
 
 @pytest.fixture
@@ -30,56 +30,52 @@ def resource(registry: FakeRegistry) -> Resource:
     return Resource(registry, "Rules")
 
 
-def test_rules_are_put_after_those_of_others_with_a_mark(registry: FakeRegistry, resource: Resource) -> None:
+def test_rules_are_added_after_the_other_rules_with_a_mark(registry: FakeRegistry, resource: Resource) -> None:
     resource.create(properties(rule("train/", "eu-west-1", "us-west-2")))
-    assert registry.rules[:3] == list(THEIRS)
-    (made,) = registry.rules[3:]
-    assert made["destinations"] == rule("train/", "eu-west-1", "us-west-2")["destinations"]
-    assert made["repositoryFilters"] == [
+    assert registry.rules[:3] == list(OTHER_RULES)
+    (new_rule,) = registry.rules[3:]
+    assert new_rule["destinations"] == rule("train/", "eu-west-1", "us-west-2")["destinations"]
+    assert new_rule["repositoryFilters"] == [
         {"filter": "train/", "filterType": "PREFIX_MATCH"},
         {"filter": resource.physical_id, "filterType": "PREFIX_MATCH"},
     ]
     assert resource.physical_id.startswith(MARK)
-    assert made.keys() == {"destinations", "repositoryFilters"}
+    assert new_rule.keys() == {"destinations", "repositoryFilters"}
 
 
-def test_what_else_a_configuration_has_is_kept(registry: FakeRegistry, resource: Resource) -> None:
+def test_other_fields_of_the_configuration_are_kept(registry: FakeRegistry, resource: Resource) -> None:
     registry.configuration = {"futureMode": "x", "rules": [], "futureRules": [1]}
     resource.create(properties(rule()))
     assert {**registry.configuration, "rules": []} == {"futureMode": "x", "rules": [], "futureRules": [1]}
     assert list(registry.configuration) == ["futureMode", "rules", "futureRules"]
 
 
-def test_a_registry_that_never_had_rules() -> None:
+def test_a_registry_without_rules() -> None:
     registry = FakeRegistry()
     registry.configuration = {}
     Resource(registry, "Rules").create(properties(rule()))
     assert len(registry.rules) == 1
 
 
-def test_a_rule_of_somebody_else_that_is_alike_is_neither_counted_nor_removed(
-    registry: FakeRegistry, resource: Resource
-) -> None:
-    before = registry.others
+def test_an_identical_rule_of_others_is_neither_used_nor_removed(registry: FakeRegistry, resource: Resource) -> None:
+    before = registry.other_rules
     resource.create(properties(rule("ml/")))
-    assert registry.of(resource.physical_id) == [rule("ml/")]
+    assert registry.marked_rules(resource.physical_id) == [rule("ml/")]
     resource.delete()
-    assert registry.others == before
+    assert registry.other_rules == before
     assert not any(map(is_marked, registry.rules))
 
 
-def test_an_update_changes_what_has_changed(registry: FakeRegistry, resource: Resource) -> None:
+def test_an_update_changes_only_changed_rules(registry: FakeRegistry, resource: Resource) -> None:
     resource.create(properties(rule("a/"), rule("b/")))
     registry.rules[3]["deleteReplication"] = {"enabled": True}
     registry.store({"rules": [*registry.rules, rule("later/")]})
     resource.update(properties(rule("c/"), rule("a/")))
-    assert registry.of(resource.physical_id) == [rule("a/", deleteReplication={"enabled": True}), rule("c/")]
-    assert [each for each in registry.rules if not is_marked(each)] == [*THEIRS, rule("later/")]
+    assert registry.marked_rules(resource.physical_id) == [rule("a/", deleteReplication={"enabled": True}), rule("c/")]
+    assert [item for item in registry.rules if not is_marked(item)] == [*OTHER_RULES, rule("later/")]
 
 
-def test_the_order_in_which_ecr_gives_destinations_and_filters_is_no_change(
-    registry: FakeRegistry, resource: Resource
-) -> None:
+def test_another_order_of_destinations_and_filters_is_no_change(registry: FakeRegistry, resource: Resource) -> None:
     resource.create(properties(rule("a/", "eu-west-1", "us-west-2")))
     for names in registry.rules[3].values():
         names.reverse()
@@ -91,7 +87,7 @@ def test_the_order_in_which_ecr_gives_destinations_and_filters_is_no_change(
 
 
 @pytest.mark.parametrize("kind", ["Create", "Update", "Delete"])
-def test_a_request_that_comes_again_writes_nothing(registry: FakeRegistry, kind: str) -> None:
+def test_a_repeated_request_writes_nothing(registry: FakeRegistry, kind: str) -> None:
     event = request(kind, properties(rule("a/")), OldResourceProperties=properties(rule("b/")))
     call(registry, event)
     writes, rules = registry.writes, registry.rules
@@ -99,20 +95,20 @@ def test_a_request_that_comes_again_writes_nothing(registry: FakeRegistry, kind:
     assert (registry.writes, registry.rules) == (writes, rules)
 
 
-def test_a_rule_given_twice_is_put_once(registry: FakeRegistry, resource: Resource) -> None:
+def test_a_duplicate_rule_is_added_once(registry: FakeRegistry, resource: Resource) -> None:
     resource.create(properties(rule("a/", "eu-west-1", "us-west-2"), rule("a/", "us-west-2", "eu-west-1")))
-    assert len(registry.of(resource.physical_id)) == 1
+    assert len(registry.marked_rules(resource.physical_id)) == 1
 
 
 @pytest.mark.parametrize("stack", [STACK, STACK.replace("1b2c", "9f8e")])
-def test_two_resources_with_the_same_owner_and_rules_know_their_own(registry: FakeRegistry, stack: str) -> None:
+def test_two_resources_with_the_same_owner_and_rules_have_their_own_rules(registry: FakeRegistry, stack: str) -> None:
     first, second = Resource(registry, "Rules"), Resource(registry, "Rules" if stack != STACK else "Other", stack)
     first.create(properties(rule("a/")))
     second.create(properties(rule("a/")))
     first.delete()
-    assert registry.of(second.physical_id) == [rule("a/")]
+    assert registry.marked_rules(second.physical_id) == [rule("a/")]
     second.delete()
-    assert registry.rules == list(THEIRS)
+    assert registry.rules == list(OTHER_RULES)
 
 
 def test_another_owner_replaces_the_resource(registry: FakeRegistry, resource: Resource) -> None:
@@ -120,67 +116,69 @@ def test_another_owner_replaces_the_resource(registry: FakeRegistry, resource: R
     before = resource.physical_id
     resource.update(properties(rule("a/"), owner="Train/New"))
     assert resource.physical_id != before
-    assert registry.of(before) == []
-    assert registry.of(resource.physical_id) == [rule("a/")]
+    assert registry.marked_rules(before) == []
+    assert registry.marked_rules(resource.physical_id) == [rule("a/")]
 
 
-def test_a_replacement_has_its_rules_once_when_there_is_room_for_no_more(resource: Resource) -> None:
-    resource.registry = FakeRegistry(*(rule(f"theirs{number}/") for number in range(8)))
+def test_a_replacement_never_has_its_rules_twice(resource: Resource) -> None:
+    resource.registry = FakeRegistry(*(rule(f"other{number}/") for number in range(8)))
     resource.create(properties(rule("a/"), rule("b/")))
     resource.update(properties(rule("a/"), rule("c/"), owner="Train/New"))
     assert resource.failures == []
-    assert resource.registry.of(resource.physical_id) == [rule("a/"), rule("c/")]
+    assert resource.registry.marked_rules(resource.physical_id) == [rule("a/"), rule("c/")]
 
 
 @pytest.mark.parametrize("owner", ["Train/Registry", "Train/New"])
-def test_an_update_that_is_rolled_back_leaves_no_trace(registry: FakeRegistry, resource: Resource, owner: str) -> None:
+def test_an_update_that_is_rolled_back_restores_the_rules(
+    registry: FakeRegistry, resource: Resource, owner: str
+) -> None:
     resource.create(properties(rule("a/")))
-    before, physical_id = registry.others, resource.physical_id
+    before, physical_id = registry.other_rules, resource.physical_id
     resource.update(properties(rule("b/"), rule("c/"), owner=owner), fails_elsewhere=True)
     assert resource.physical_id == physical_id
-    assert registry.of(physical_id) == [rule("a/")]
-    assert (len(registry.rules), registry.others) == (4, before)
+    assert registry.marked_rules(physical_id) == [rule("a/")]
+    assert (len(registry.rules), registry.other_rules) == (4, before)
 
 
-@pytest.mark.parametrize("moment", ["before_read", "before_write", "after_write"])
-@pytest.mark.parametrize("again", [True, False])
-def test_a_create_that_is_killed(registry: FakeRegistry, resource: Resource, moment: str, again: bool) -> None:
-    resource.again = again
-    getattr(registry, moment).append(raises(Killed()))
+@pytest.mark.parametrize("hook", ["before_read", "before_write", "after_write"])
+@pytest.mark.parametrize("retried", [True, False])
+def test_a_killed_create(registry: FakeRegistry, resource: Resource, hook: str, retried: bool) -> None:
+    resource.retried = retried
+    getattr(registry, hook).append(raises(Killed()))
     resource.create(properties(rule("ml/")))
-    assert registry.rules[:3] == list(THEIRS)
-    assert len(registry.rules) == (4 if again else 3)
-    if again:
+    assert registry.rules[:3] == list(OTHER_RULES)
+    assert len(registry.rules) == (4 if retried else 3)
+    if retried:
         resource.delete()
-    assert registry.rules == list(THEIRS)
+    assert registry.rules == list(OTHER_RULES)
 
 
-@pytest.mark.parametrize("moment", ["before_read", "before_write", "after_write"])
-@pytest.mark.parametrize("again", [True, False])
-def test_an_update_that_is_killed(registry: FakeRegistry, resource: Resource, moment: str, again: bool) -> None:
+@pytest.mark.parametrize("hook", ["before_read", "before_write", "after_write"])
+@pytest.mark.parametrize("retried", [True, False])
+def test_a_killed_update(registry: FakeRegistry, resource: Resource, hook: str, retried: bool) -> None:
     resource.create(properties(rule("a/")))
-    resource.again = again
-    getattr(registry, moment).append(raises(Killed()))
+    resource.retried = retried
+    getattr(registry, hook).append(raises(Killed()))
     resource.update(properties(rule("b/"), owner="Train/New"))
-    assert registry.of(resource.physical_id) == [rule("b/" if again else "a/")]
+    assert registry.marked_rules(resource.physical_id) == [rule("b/" if retried else "a/")]
     assert len(registry.rules) == 4
 
 
-def test_a_create_that_failed_half_way_is_cleaned_up(registry: FakeRegistry, resource: Resource) -> None:
+def test_a_partly_failed_create_is_cleaned_up(registry: FakeRegistry, resource: Resource) -> None:
     registry.after_write.append(raises(client_error("AccessDeniedException", 400)))
     resource.create(properties(rule("a/")))
     assert resource.failures == ["AccessDeniedException: AWS's words"]
-    assert registry.rules == list(THEIRS)
+    assert registry.rules == list(OTHER_RULES)
 
 
-@pytest.mark.parametrize("wanted", [{}, {"Owner": 5, "Rules": "none"}, None])
-def test_the_delete_of_a_resource_that_never_was(registry: FakeRegistry, wanted: object) -> None:
-    answer = call(registry, request("Delete", wanted, PhysicalResourceId="train-Rules-1A2B3C"))  # type: ignore[arg-type]
-    assert answer == ("train-Rules-1A2B3C", None)
+@pytest.mark.parametrize("malformed", [{}, {"Owner": 5, "Rules": "none"}, None])
+def test_the_delete_of_a_resource_without_rules(registry: FakeRegistry, malformed: object) -> None:
+    response = call(registry, request("Delete", malformed, PhysicalResourceId="train-Rules-1A2B3C"))  # type: ignore[arg-type]
+    assert response == ("train-Rules-1A2B3C", None)
     assert registry.writes == 0
 
 
-def test_an_update_that_fails_keeps_its_physical_id(registry: FakeRegistry) -> None:
-    answer = call(registry, request("Update", properties(owner=""), PhysicalResourceId="mine"))
-    assert answer.physical_id == "mine"
-    assert answer.failure is not None
+def test_a_failed_update_keeps_the_physical_id(registry: FakeRegistry) -> None:
+    response = call(registry, request("Update", properties(owner=""), PhysicalResourceId="current-id"))
+    assert response.physical_id == "current-id"
+    assert response.failure is not None

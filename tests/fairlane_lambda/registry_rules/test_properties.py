@@ -1,4 +1,4 @@
-"""Whatever several owners and an outsider do, in whatever order and whatever breaks: everybody has what is theirs."""
+"""Several resources and another writer in any order, with failures: each keeps its own rules."""
 
 import json
 from typing import Any
@@ -14,14 +14,14 @@ from tests.fairlane_lambda.registry_rules.fake_registry import (
     Rule,
     client_error,
     is_marked,
-    known,
+    modeled_fields,
     raises,
 )
 from tests.fairlane_lambda.registry_rules.fake_registry import rule as make
 
 _PREFIXES = st.sampled_from(["ml/", "ml/train/", "fairlane/"])
 _REGIONS = st.lists(st.sampled_from(["eu-west-1", "us-west-2", "ap-south-1"]), min_size=1, max_size=3, unique=True)
-_OURS = st.builds(lambda prefix, regions: make(prefix, *regions), _PREFIXES, _REGIONS)
+_RESOURCE_RULES = st.builds(lambda prefix, regions: make(prefix, *regions), _PREFIXES, _REGIONS)
 _FIELDS = st.fixed_dictionaries(
     {},
     optional={
@@ -29,132 +29,140 @@ _FIELDS = st.fixed_dictionaries(
         "futureField": st.sampled_from([None, 0.5, {"b": 1, "a": [True]}]),
     },
 )
-_THEIRS = st.builds(
+_OTHER_RULES = st.builds(
     lambda prefix, regions, fields: make(prefix, *regions, **fields), st.none() | _PREFIXES, _REGIONS, _FIELDS
 )
-_WANTED = st.builds(
-    lambda rules, owner: properties(*rules, owner=owner), st.lists(_OURS, max_size=2), st.sampled_from(["a", "b"])
+_PROPERTIES = st.builds(
+    lambda rules, owner: properties(*rules, owner=owner),
+    st.lists(_RESOURCE_RULES, max_size=2),
+    st.sampled_from(["a", "b"]),
 )
-_BREAKS: Any = st.sampled_from([None, Killed(), client_error("ThrottlingException", 400), client_error("Denied", 400)])
-_MOMENTS = st.sampled_from(["before_read", "before_write", "after_write"])
-_OUTSIDER = st.lists(_THEIRS, max_size=3)
+_ERRORS: Any = st.sampled_from([None, Killed(), client_error("ThrottlingException", 400), client_error("Denied", 400)])
+_HOOKS = st.sampled_from(["before_read", "before_write", "after_write"])
+_OTHER_RULE_LISTS = st.lists(_OTHER_RULES, max_size=3)
 
 
-class Registers(RuleBasedStateMachine):
-    """Three resources, two of them alike but for their stacks, and somebody who replaces all rules of others."""
+class RegistryMachine(RuleBasedStateMachine):
+    """Three resources, two of them equal except for their stacks, and another writer that replaces all other rules."""
 
     def __init__(self) -> None:
         super().__init__()
         self.registry = FakeRegistry()
-        self.theirs: list[Rule] = []
+        self.other_rules: list[Rule] = []
         self.resources = [
             Resource(self.registry, "Rules"),
             Resource(self.registry, "Other"),
             Resource(self.registry, "Rules", STACK.replace("1b2c", "9f8e")),
         ]
 
-    @rule(theirs=_OUTSIDER)
-    def outsider_writes(self, theirs: list[Rule]) -> None:
-        self._outsider(theirs, self.registry.rules)
+    @rule(other_rules=_OTHER_RULE_LISTS)
+    def other_writer_writes(self, other_rules: list[Rule]) -> None:
+        self._write_other_rules(other_rules, self.registry.rules)
 
-    @rule(number=st.integers(0, 2), wanted=_WANTED, moment=_MOMENTS, error=_BREAKS, again=st.booleans())
-    def create(self, number: int, wanted: Any, moment: str, error: Any, again: bool) -> None:
+    @rule(number=st.integers(0, 2), new_properties=_PROPERTIES, hook=_HOOKS, error=_ERRORS, retried=st.booleans())
+    def create(self, number: int, new_properties: Any, hook: str, error: Any, retried: bool) -> None:
         resource = self.resources[number]
         if resource.properties is None:
-            self._break(resource, moment, error, again)
-            resource.create(wanted)
-            self._heal()
+            self._add_hook(resource, hook, error, retried)
+            resource.create(new_properties)
+            self._clear_hooks()
 
     @rule(
         number=st.integers(0, 2),
-        wanted=_WANTED,
-        moment=_MOMENTS,
-        error=_BREAKS,
-        again=st.booleans(),
+        new_properties=_PROPERTIES,
+        hook=_HOOKS,
+        error=_ERRORS,
+        retried=st.booleans(),
         fails_elsewhere=st.booleans(),
     )
-    def update(self, number: int, wanted: Any, moment: str, error: Any, again: bool, fails_elsewhere: bool) -> None:
+    def update(
+        self, number: int, new_properties: Any, hook: str, error: Any, retried: bool, fails_elsewhere: bool
+    ) -> None:
         resource = self.resources[number]
         if resource.properties is not None:
-            self._break(resource, moment, error, again)
-            resource.update(wanted, fails_elsewhere=fails_elsewhere)
-            self._heal()
+            self._add_hook(resource, hook, error, retried)
+            resource.update(new_properties, fails_elsewhere=fails_elsewhere)
+            self._clear_hooks()
 
     @rule(number=st.integers(0, 2))
     def delete(self, number: int) -> None:
         if self.resources[number].properties is not None:
             self.resources[number].delete()
 
-    @rule(theirs=_OUTSIDER, looks_again=st.booleans())
-    @precondition(lambda self: self._made())
-    def outsider_writes_between_our_reading_and_writing(self, theirs: list[Rule], looks_again: bool) -> None:
-        """It is lost, but for one who looks again, and writes again."""
-        before = self.theirs
+    @rule(other_rules=_OTHER_RULE_LISTS, writes_again=st.booleans())
+    @precondition(lambda self: self._created())
+    def other_writer_writes_between_read_and_write(self, other_rules: list[Rule], writes_again: bool) -> None:
+        """The write is lost, unless the other writer writes again."""
+        before = self.other_rules
 
-        def happen() -> None:
-            self._outsider(theirs, self.registry.rules)
+        def hook() -> None:
+            self._write_other_rules(other_rules, self.registry.rules)
 
-        self.registry.before_write.append(happen)
-        self._made()[0].delete()
+        self.registry.before_write.append(hook)
+        self._created()[0].delete()
         is_lost = not self.registry.before_write
-        self._heal()
+        self._clear_hooks()
         if is_lost:
-            self.theirs = before
-        if looks_again:
-            self._outsider(theirs, self.registry.rules)
+            self.other_rules = before
+        if writes_again:
+            self._write_other_rules(other_rules, self.registry.rules)
 
-    @rule(theirs=_OUTSIDER, wanted=_WANTED)
-    @precondition(lambda self: self._made())
-    def outsider_reads_before_our_writing_and_writes_after_it(self, theirs: list[Rule], wanted: Any) -> None:
+    @rule(other_rules=_OTHER_RULE_LISTS, new_properties=_PROPERTIES)
+    @precondition(lambda self: self._created())
+    def other_writer_reads_before_and_writes_after_the_write(
+        self, other_rules: list[Rule], new_properties: Any
+    ) -> None:
         read: list[Rule] = []
         self.registry.before_write.append(lambda: read.extend(self.registry.rules))
-        self.registry.after_write.append(lambda: self._outsider(theirs, read))
-        self._made()[0].update(wanted)
-        self._heal()
+        self.registry.after_write.append(lambda: self._write_other_rules(other_rules, read))
+        self._created()[0].update(new_properties)
+        self._clear_hooks()
 
     @invariant()
-    def others_have_what_was_theirs(self) -> None:
-        assert self.registry.others == json.dumps(self.theirs)
+    def other_rules_are_unchanged(self) -> None:
+        assert self.registry.other_rules == json.dumps(self.other_rules)
 
     @invariant()
-    def each_resource_has_its_rules_and_no_others(self) -> None:
+    def each_resource_has_exactly_its_rules(self) -> None:
         marked = 0
-        for resource in self._made():
-            wanted = {json.dumps(_sorted(each)) for each in resource.properties["Rules"]}  # type: ignore[index]
-            found = [json.dumps(_sorted(each)) for each in self.registry.of(resource.physical_id)]
-            assert sorted(found) == sorted(wanted)
-            marked += len(found)
+        for resource in self._created():
+            expected = {json.dumps(_sorted(item)) for item in resource.properties["Rules"]}  # type: ignore[index]
+            actual = [json.dumps(_sorted(item)) for item in self.registry.marked_rules(resource.physical_id)]
+            assert sorted(actual) == sorted(expected)
+            marked += len(actual)
         assert marked == sum(map(is_marked, self.registry.rules))
 
     def teardown(self) -> None:
-        for resource in self._made():
+        for resource in self._created():
             resource.delete()
-        assert json.dumps(self.registry.rules) == json.dumps(self.theirs)
+        assert json.dumps(self.registry.rules) == json.dumps(self.other_rules)
 
-    def _made(self) -> list[Resource]:
+    def _created(self) -> list[Resource]:
         return [resource for resource in self.resources if resource.properties is not None]
 
-    def _break(self, resource: Resource, moment: str, error: Any, again: bool) -> None:
-        resource.again = again
+    def _add_hook(self, resource: Resource, hook: str, error: Any, retried: bool) -> None:
+        resource.retried = retried
         if error is not None:
-            getattr(self.registry, moment).append(raises(error))
+            getattr(self.registry, hook).append(raises(error))
 
-    def _heal(self) -> None:
-        for moments in (self.registry.before_read, self.registry.before_write, self.registry.after_write):
-            moments.clear()
+    def _clear_hooks(self) -> None:
+        for hooks in (self.registry.before_read, self.registry.before_write, self.registry.after_write):
+            hooks.clear()
 
-    def _outsider(self, theirs: list[Rule], read: list[Rule]) -> None:
-        """Puts other rules of theirs before ours, as it had read them; ours stay in their order."""
-        self.registry.store({"rules": [*theirs, *(each for each in read if is_marked(each))]})
-        self.theirs = theirs
+    def _write_other_rules(self, other_rules: list[Rule], read: list[Rule]) -> None:
+        """Write other rules before the marked rules that were read before. The marked rules keep their order."""
+        self.registry.store({"rules": [*other_rules, *(item for item in read if is_marked(item))]})
+        self.other_rules = other_rules
 
 
 def _sorted(rule: Rule) -> Rule:
     sorted_rule: Rule = {
-        name: sorted(known(members), key=json.dumps) for name, members in rule.items() if isinstance(members, list)
+        name: sorted(modeled_fields(members), key=json.dumps)
+        for name, members in rule.items()
+        if isinstance(members, list)
     }
     return sorted_rule
 
 
-TestRegisters = Registers.TestCase
-TestRegisters.settings = settings(max_examples=60, stateful_step_count=15)
+TestRegistry = RegistryMachine.TestCase
+TestRegistry.settings = settings(max_examples=60, stateful_step_count=15)

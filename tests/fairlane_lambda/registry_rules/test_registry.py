@@ -1,4 +1,4 @@
-"""The client: what goes over the wire is what came over it."""
+"""Client of the registry: all fields that it reads are written back."""
 
 import json
 from collections.abc import Iterator
@@ -14,8 +14,8 @@ from moto import mock_aws
 from moto.ecr.models import ecr_backends
 
 from fairlane_lambda.registry_rules import handler
-from fairlane_lambda.registry_rules._registry import Registry
-from fairlane_lambda.registry_rules._rules import Refused
+from fairlane_lambda.registry_rules.registry import Registry
+from fairlane_lambda.registry_rules.rules import RegistryRulesError
 from tests.fairlane_lambda.registry_rules.cloudformation import Resource, call, properties, request
 from tests.fairlane_lambda.registry_rules.fake_registry import rule
 
@@ -36,7 +36,7 @@ def account(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Raw:
-    """The body of an answer as the connection gives it."""
+    """Body of an HTTP response."""
 
     def __init__(self, body: bytes) -> None:
         self._body = body
@@ -45,8 +45,8 @@ class Raw:
         yield self._body
 
 
-def wired(registry: Registry, status: int, body: Any) -> list[Any]:
-    """The requests that go out, as (operation, body, headers); the same answer comes to each."""
+def record_requests(registry: Registry, status: int, body: Any) -> list[Any]:
+    """Return the list of sent requests, as (operation, body, headers). Each request gets the same response."""
     sent: list[Any] = []
 
     def send(request: Any, **_: Any) -> AWSResponse:
@@ -57,9 +57,9 @@ def wired(registry: Registry, status: int, body: Any) -> list[Any]:
     return sent
 
 
-def test_fields_that_boto3_does_not_know_come_and_go() -> None:
+def test_fields_that_boto3_does_not_know_are_kept() -> None:
     registry = Registry()
-    sent = wired(registry, 200, {"registryId": "111122223333", "replicationConfiguration": UNKNOWN})
+    sent = record_requests(registry, 200, {"registryId": "111122223333", "replicationConfiguration": UNKNOWN})
     read = registry.read()
     assert json.dumps(read) == json.dumps(UNKNOWN)
     registry.write(read)
@@ -78,10 +78,10 @@ def test_other_clients_keep_their_model() -> None:
     assert not model.shape_for("ReplicationConfiguration").is_document_type
 
 
-def test_a_boto3_that_would_lose_fields_is_not_used() -> None:
+def test_a_boto3_that_removes_fields_is_refused() -> None:
     with (
         patch("botocore.model.StructureShape.is_document_type", False),
-        pytest.raises(Refused, match="cannot keep fields of rules"),
+        pytest.raises(RegistryRulesError, match="removes unknown fields of rules"),
     ):
         Registry()
 
@@ -89,53 +89,56 @@ def test_a_boto3_that_would_lose_fields_is_not_used() -> None:
 @pytest.mark.parametrize("status", [400, 500])
 def test_no_call_is_repeated(status: int) -> None:
     registry = Registry()
-    sent = wired(registry, status, {"__type": "ServerException", "message": "no"})
+    sent = record_requests(registry, status, {"__type": "ServerException", "message": "no"})
     with pytest.raises(ClientError, match="ServerException"):
         registry.write({"rules": []})
     assert len(sent) == 1
 
 
-def test_the_client_waits_no_longer_than_settling_is_for() -> None:
+def test_the_timeouts_of_the_client_fit_into_the_wait() -> None:
     config = Registry()._client.meta.config
     assert 2 * (config.connect_timeout + config.read_timeout) <= handler._SETTLE_SECONDS
 
 
-def test_requests_are_what_the_model_says() -> None:
+def test_requests_match_the_model() -> None:
     registry = Registry()
-    ours = rule("a/")
+    resource_rule = rule("a/")
     put: dict[str, Any] = {"replicationConfiguration": {"rules": []}}
     with Stubber(registry._client) as stub:
-        stub.add_response("describe_registry", {"replicationConfiguration": {"rules": [ours]}}, {})
+        stub.add_response("describe_registry", {"replicationConfiguration": {"rules": [resource_rule]}}, {})
         stub.add_response("put_replication_configuration", put, put)
-        assert registry.read() == {"rules": [ours]}
+        assert registry.read() == {"rules": [resource_rule]}
         registry.write({"rules": []})
         stub.assert_no_pending_responses()
 
 
-def test_a_whole_life_against_moto() -> None:
-    """moto allows one rule in a registry."""
+def test_the_whole_lifecycle_with_moto() -> None:
+    """Moto allows one rule in a registry."""
     with mock_aws():
         resource = Resource(Registry(), "Rules")  # type: ignore[arg-type]
         resource.create(properties(rule("a/")))
         resource.update(properties(rule("b/")))
         (stored,) = ecr_backends["123456789012"]["us-east-1"].replication_config["rules"]
-        assert [each["filter"] for each in stored["repositoryFilters"]] == ["b/", resource.physical_id]
+        assert [item["filter"] for item in stored["repositoryFilters"]] == ["b/", resource.physical_id]
         resource.delete()
         assert boto3.client("ecr").describe_registry()["replicationConfiguration"] == {"rules": []}
 
 
-def test_what_moto_refuses_is_told() -> None:
+def test_a_refusal_by_moto_is_reported() -> None:
     with mock_aws():
-        answer = call(Registry(), request("Create", properties(rule("a/", "us-east-1")) | {"Rules": [_to_itself()]}))
-    assert answer.failure is not None
-    assert answer.failure.startswith("InvalidParameterException: Invalid parameter at 'replicationConfiguration'")
+        response = call(
+            Registry(),
+            request("Create", properties(rule("a/", "us-east-1")) | {"Rules": [_rule_to_its_own_registry()]}),
+        )
+    assert response.failure is not None
+    assert response.failure.startswith("InvalidParameterException: Invalid parameter at 'replicationConfiguration'")
 
 
-def test_the_client_is_made_once() -> None:
+def test_the_client_is_created_once() -> None:
     handler._registry.cache_clear()
     assert handler._registry() is handler._registry()
     handler._registry.cache_clear()
 
 
-def _to_itself() -> dict[str, Any]:
+def _rule_to_its_own_registry() -> dict[str, Any]:
     return rule("a/", destinations=[{"region": "us-east-1", "registryId": "123456789012"}])

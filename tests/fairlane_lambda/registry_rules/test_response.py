@@ -1,4 +1,4 @@
-"""What goes to CloudFormation, and where nothing of it goes."""
+"""Responses to CloudFormation, and secrets in logs."""
 
 import json
 from collections.abc import Iterator
@@ -18,10 +18,10 @@ SECRET = "X-Amz-Signature=5ec7e7"
 
 
 class Bucket:
-    """Where CloudFormation takes answers: what was put, and what it says to it."""
+    """Bucket that CloudFormation reads responses from: the received bodies, and the status of each next request."""
 
     def __init__(self) -> None:
-        self.says: list[int] = []
+        self.statuses: list[int] = []
         self.put: list[tuple[str, Message, dict[str, Any]]] = []
         bucket = self
 
@@ -29,7 +29,7 @@ class Bucket:
             def do_PUT(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 bucket.put.append((self.path, self.headers, json.loads(body)))
-                self.send_response(bucket.says.pop(0) if bucket.says else 200)
+                self.send_response(bucket.statuses.pop(0) if bucket.statuses else 200)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 
@@ -45,30 +45,30 @@ class Bucket:
 
 @pytest.fixture
 def bucket() -> Iterator[Bucket]:
-    made = Bucket()
-    thread = Thread(target=made.server.serve_forever, kwargs={"poll_interval": 0.01})
+    response_bucket = Bucket()
+    thread = Thread(target=response_bucket.server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
-    with patch("fairlane_lambda.registry_rules._answer.time.sleep", lambda _: None):
-        yield made
-    made.server.shutdown()
+    with patch("fairlane_lambda.registry_rules.response.time.sleep", lambda _: None):
+        yield response_bucket
+    response_bucket.server.shutdown()
     thread.join()
-    made.server.server_close()
+    response_bucket.server.server_close()
 
 
-def make(bucket: Bucket, wanted: dict[str, Any], **fields: Any) -> dict[str, Any]:
-    event = request("Create", wanted, ResponseURL=bucket.url) | fields
+def create(bucket: Bucket, rules: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    event = request("Create", rules, ResponseURL=bucket.url) | fields
     with container(FakeRegistry()):
         handler(event, Context(180_000))
     return event
 
 
-def test_success(bucket: Bucket) -> None:
-    event = make(bucket, properties(rule("a/")))
-    ((path, headers, told),) = bucket.put
+def test_the_response_of_a_success(bucket: Bucket) -> None:
+    event = create(bucket, properties(rule("a/")))
+    ((path, headers, response),) = bucket.put
     assert path == f"/arn%3Aaws%3A1?{SECRET}&X-Amz-Expires=7200"
     assert headers["Content-Type"] == ""
-    assert told.pop("PhysicalResourceId").startswith("fairlane-rules/")
-    assert told == {
+    assert response.pop("PhysicalResourceId").startswith("fairlane-rules/")
+    assert response == {
         "Status": "SUCCESS",
         "StackId": event["StackId"],
         "RequestId": event["RequestId"],
@@ -76,49 +76,49 @@ def test_success(bucket: Bucket) -> None:
     }
 
 
-def test_failure(bucket: Bucket) -> None:
-    make(bucket, properties(owner=""), RequestType="Update", PhysicalResourceId="as-before")
-    ((_, _, told),) = bucket.put
-    assert told["Status"] == "FAILED"
-    assert told["Reason"] == "Owner must be a text, got ''"
-    assert told["PhysicalResourceId"] == "as-before"
+def test_the_response_of_a_failure(bucket: Bucket) -> None:
+    create(bucket, properties(owner=""), RequestType="Update", PhysicalResourceId="as-before")
+    ((_, _, response),) = bucket.put
+    assert response["Status"] == "FAILED"
+    assert response["Reason"] == "Owner must be a string, got ''"
+    assert response["PhysicalResourceId"] == "as-before"
 
 
-def test_an_answer_is_never_too_long(bucket: Bucket) -> None:
-    make(bucket, properties(rule(futureField="x" * 9_000)))
+def test_a_response_is_never_too_long(bucket: Bucket) -> None:
+    create(bucket, properties(rule(futureField="x" * 9_000)))
     assert int(bucket.put[0][1]["Content-Length"]) <= 4096
 
 
-def test_an_answer_that_is_not_taken_is_given_again(bucket: Bucket, capsys: pytest.CaptureFixture[str]) -> None:
-    bucket.says = [503, 500]
-    make(bucket, properties(rule("a/")))
+def test_a_refused_response_is_sent_again(bucket: Bucket, capsys: pytest.CaptureFixture[str]) -> None:
+    bucket.statuses = [503, 500]
+    create(bucket, properties(rule("a/")))
     assert len(bucket.put) == 3
     assert bucket.put[0][2] == bucket.put[2][2]
     assert capsys.readouterr().err == (
-        "CloudFormation did not take the answer: 503\nCloudFormation did not take the answer: 500\n"
+        "CloudFormation did not accept the response: 503\nCloudFormation did not accept the response: 500\n"
     )
 
 
-def test_an_answer_that_nobody_takes_makes_lambda_run_the_function_again(
-    bucket: Bucket, capsys: pytest.CaptureFixture[str]
-) -> None:
-    bucket.says = [403, 403, 403, 403]
-    with pytest.raises(RuntimeError, match=r"^CloudFormation did not take the answer$") as raised:
-        make(bucket, properties(rule("a/")))
+def test_the_function_fails_if_every_response_is_refused(bucket: Bucket, capsys: pytest.CaptureFixture[str]) -> None:
+    bucket.statuses = [403, 403, 403, 403]
+    with pytest.raises(RuntimeError, match=r"^CloudFormation did not accept the response$") as raised:
+        create(bucket, properties(rule("a/")))
     assert len(bucket.put) == 3
     assert raised.value.__context__ is None
     assert SECRET not in "".join(capsys.readouterr())
 
 
-def test_an_address_where_nobody_is(bucket: Bucket, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_function_fails_if_the_response_url_is_unreachable(
+    bucket: Bucket, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(RuntimeError), container(FakeRegistry()):
         handler(request("Create", properties(), ResponseURL=f"http://127.0.0.1:1/?{SECRET}"), Context(180_000))
-    assert capsys.readouterr().err == "CloudFormation did not take the answer: URLError\n" * 3
+    assert capsys.readouterr().err == "CloudFormation did not accept the response: URLError\n" * 3
 
 
 @pytest.mark.parametrize("error", [KeyError("secret"), AssertionError("secret"), RecursionError("secret")])
-def test_a_mistake_of_ours_is_answered_too(bucket: Bucket, error: Exception) -> None:
+def test_an_unexpected_error_has_a_response(bucket: Bucket, error: Exception) -> None:
     with patch("fairlane_lambda.registry_rules.handler._apply", side_effect=error):
-        make(bucket, properties(rule("a/")))
-    ((_, _, told),) = bucket.put
-    assert (told["Status"], told["Reason"]) == ("FAILED", type(error).__name__)
+        create(bucket, properties(rule("a/")))
+    ((_, _, response),) = bucket.put
+    assert (response["Status"], response["Reason"]) == ("FAILED", type(error).__name__)

@@ -1,4 +1,4 @@
-"""ECR as far as the gate asks it: boto3's own client, whose answers are given one after the other."""
+"""Stubbed ECR client of boto3, with a list of responses."""
 
 import os
 from collections.abc import Iterator
@@ -20,18 +20,18 @@ Record = dict[str, Any]
 
 @contextmanager
 def ecr() -> Iterator[Stubber]:
-    """Answers to be given; botocore's model checks them and the requests, and all must be asked for."""
+    """Yield a stub for the responses. botocore's model checks requests and responses, and the gate must use all."""
     client = boto3.client("ecr", region_name=HOME, aws_access_key_id="testing", aws_secret_access_key="testing")
-    own = patch.dict(os.environ, {"REGISTRY_ID": ACCOUNT})
-    with patch.object(handler, "_ecr", lambda: client), own, Stubber(client) as stub:
+    environment = patch.dict(os.environ, {"REGISTRY_ID": ACCOUNT})
+    with patch.object(handler, "_ecr", lambda: client), environment, Stubber(client) as stub:
         yield stub
         stub.assert_no_pending_responses()
 
 
-def expect_look(stub: Stubber, *statuses: Record, tag: str = "v1", repository: str = "train/llm") -> None:
+def expect_status_call(stub: Stubber, *statuses: Record, tag: str = "v1", repository: str = "train/llm") -> None:
     image = {"imageDigest": tag} if tag.startswith("sha256:") else {"imageTag": tag}
-    asked = {"repositoryName": repository, "imageId": image}
-    stub.add_response("describe_image_replication_status", asked | {"replicationStatuses": list(statuses)}, asked)
+    request = {"repositoryName": repository, "imageId": image}
+    stub.add_response("describe_image_replication_status", request | {"replicationStatuses": list(statuses)}, request)
 
 
 def status(region: str, state: str = "COMPLETE", registry: str = ACCOUNT, **fields: str) -> Record:
