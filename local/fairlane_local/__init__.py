@@ -1,4 +1,4 @@
-"""An AWS on localhost to deploy to and try things with: moto, and what it lacks of AWS Batch."""
+"""Local AWS for deployments and experiments: moto with the missing parts of AWS Batch."""
 
 from fairlane._internal.lazy import attach
 

@@ -1,4 +1,4 @@
-"""Runs an AWS on localhost in this process until it is stopped: `python -m fairlane_local PORT`."""
+"""Local AWS in this process, until it is stopped: `python -m fairlane_local PORT`."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Runs the code of a deployed function, in a Python process of its own, as Lambda would."""
+"""Runs of deployed Lambda functions, each in its own Python process."""
 
 import io
 import json
@@ -26,12 +26,12 @@ print(json.dumps(getattr(importlib.import_module(module), name)(json.load(sys.st
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """What came of an invocation.
+    """Result of one invocation of a function.
 
     Attributes:
-        answer: what the handler returned.
-        output: the lines that it printed.
-        log: what it wrote to its log besides.
+        answer: Return value of the handler.
+        output: Lines that the handler printed to standard output.
+        log: Text that the handler wrote to standard error, for example its log.
     """
 
     answer: Any
@@ -39,40 +39,40 @@ class Invocation:
     log: str
 
 
-def deployed(account_id: str, region: str, function_arn: str) -> LambdaFunction:
-    """The function as it was deployed to this process."""
+def deployed_function(account_id: str, region: str, function_arn: str) -> LambdaFunction:
+    """Return a function that is deployed to the local AWS of this process."""
     function: LambdaFunction = get_backend(account_id, region).get_function(function_arn)
     return function
 
 
-def run(port: int, account_id: str, region: str, function_arn: str, event: object) -> Invocation:
-    """Runs a function of Python once; where it sleeps, it does not wait.
+def run_function(port: int, account_id: str, region: str, function_arn: str, event: object) -> Invocation:
+    """Run a function with a Python runtime once. Its calls to `time.sleep` return immediately.
 
     Args:
-        port: where the AWS on localhost listens, in this process.
-        account_id: in which account the function is.
-        region: in which Region.
-        function_arn: its ARN.
-        event: what it is called with.
+        port: Port that the local AWS of this process listens on.
+        account_id: Account of the function.
+        region: Region of the function.
+        function_arn: ARN of the function.
+        event: Event that the function receives.
 
     Raises:
-        LocalAwsError: if it fails.
+        LocalAwsError: If the function fails.
     """
-    function = deployed(account_id, region, function_arn)
-    own = {str(name): str(value) for name, value in function.environment_vars.items()}
+    function = deployed_function(account_id, region, function_arn)
+    variables = {str(name): str(value) for name, value in function.environment_vars.items()}
     with tempfile.TemporaryDirectory() as folder:
         with zipfile.ZipFile(io.BytesIO(function.code_bytes)) as code:
             code.extractall(folder)
-        done = subprocess.run(
+        process = subprocess.run(
             [sys.executable, "-c", _RUN, str(function.handler), str(function.timeout)],
             cwd=folder,
-            env=function_environment(port, account_id, region) | own | {"PYTHONPATH": folder},
+            env=function_environment(port, account_id, region) | variables | {"PYTHONPATH": folder},
             input=json.dumps(event),
             capture_output=True,
             text=True,
             check=False,
         )
-    if done.returncode != 0:
-        raise LocalAwsError(f"the function {function.function_name} failed: {done.stderr.strip()}")
-    *output, answer = done.stdout.splitlines()
-    return Invocation(json.loads(answer), tuple(output), done.stderr)
+    if process.returncode != 0:
+        raise LocalAwsError(f"the function {function.function_name} failed: {process.stderr.strip()}")
+    *output, answer = process.stdout.splitlines()
+    return Invocation(json.loads(answer), tuple(output), process.stderr)

@@ -1,4 +1,4 @@
-"""`fairlane local`: an AWS on localhost, to deploy to and to try things with."""
+"""`fairlane local`: local AWS for deployments and experiments."""
 
 import argparse
 import os
@@ -9,37 +9,41 @@ from typing import Any
 
 from fairlane.errors import ConfigurationError
 
-_LACKING = 'fairlane local needs what pip installs with: pip install "fairlane[local]"'
+_INSTALL = 'install the extra: pip install "fairlane[local]"'
 _DEFAULT_PORT = 4640
 
 
 def add_to(commands: Any) -> None:
-    """Adds the command and its own commands to those of `fairlane`."""
-    local = commands.add_parser("local", help="an AWS on localhost, to deploy to and to try things with")
-    verbs = local.add_subparsers(required=True, metavar="COMMAND")
-    for verb, run, text in (
-        ("start", _start, "starts one, which runs until it is stopped"),
-        ("stop", _stop, "stops it; all that it holds is lost"),
-        ("status", _status, "tells whether one runs, and what queues stand there"),
+    """Add the command and its subcommands to `fairlane`."""
+    local = commands.add_parser("local", help="run a local AWS for deployments and experiments")
+    subcommands = local.add_subparsers(required=True, metavar="COMMAND")
+    for name, run, text in (
+        ("start", _start, "start a local AWS in the background"),
+        ("stop", _stop, "stop the local AWS and delete all its resources"),
+        ("status", _status, "list the job queues and image repositories of the local AWS"),
     ):
-        parser = verbs.add_parser(verb, help=text, description=text)
-        parser.add_argument("--port", type=_port, default=_DEFAULT_PORT, help="where it listens (default: %(default)s)")
-        parser.set_defaults(run=_told(run))
-    text = "deploys an environment of the CDK app in this folder to an AWS of its own, and shows what stands there"
-    parser = verbs.add_parser("demo", help=text, description=text)
-    parser.add_argument("environment", nargs="?", default="example", help="its name (default: %(default)s)")
-    parser.set_defaults(run=_told(_demo))
+        parser = subcommands.add_parser(name, help=text, description=text)
+        parser.add_argument(
+            "--port", type=_port, default=_DEFAULT_PORT, help="port of the local AWS, 1 to 65535 (default: %(default)s)"
+        )
+        parser.set_defaults(run=_with_errors_printed(run))
+    text = "deploy an environment of the CDK app in this folder to a temporary local AWS, and list the resources"
+    parser = subcommands.add_parser("demo", help=text, description=text)
+    parser.add_argument(
+        "environment", nargs="?", default="example", help="name of the environment (default: %(default)s)"
+    )
+    parser.set_defaults(run=_with_errors_printed(_demo))
 
 
-def _told(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
-    """Runs a command and tells people, not programmers, what went wrong."""
+def _with_errors_printed(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
+    """Return a command that prints errors instead of a traceback."""
 
-    def told(arguments: argparse.Namespace) -> int:
-        _forget_the_users_aws()
+    def run_and_print_errors(arguments: argparse.Namespace) -> int:
+        _remove_aws_settings()
         try:
             import fairlane_local
         except ModuleNotFoundError as error:
-            print(f"{_LACKING} ({error.name} is missing)", file=sys.stderr)
+            print(f"fairlane local requires the module {error.name}: {_INSTALL}", file=sys.stderr)
             return 1
         try:
             return run(arguments)
@@ -49,11 +53,11 @@ def _told(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namesp
             print(f"fairlane: {error}", file=sys.stderr)
         return 1
 
-    return told
+    return run_and_print_errors
 
 
-def _forget_the_users_aws() -> None:
-    """Leaves this process no way to a real account, and no profile of the user's that could be in its way."""
+def _remove_aws_settings() -> None:
+    """Remove the user's AWS settings from this process, so that no call reaches a real account or needs a profile."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         del os.environ[name]
     os.environ |= {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
@@ -62,9 +66,9 @@ def _forget_the_users_aws() -> None:
 def _start(arguments: argparse.Namespace) -> int:
     from fairlane_local import start
 
-    began = start(arguments.port)
-    print(f"An AWS on localhost {'runs' if began else 'ran already'}: http://localhost:{arguments.port}")
-    print("For the AWS CLI, the CDK CLI and boto3 in this shell:\n")
+    is_new = start(arguments.port)
+    print(f"The local AWS is {'running' if is_new else 'already running'} at http://localhost:{arguments.port}")
+    print("To use it with the AWS CLI, the CDK CLI and boto3 in this shell, run:\n")
     for line in (
         f"AWS_ENDPOINT_URL=http://localhost:{arguments.port}",
         "AWS_ACCESS_KEY_ID=local",
@@ -80,21 +84,21 @@ def _start(arguments: argparse.Namespace) -> int:
 def _stop(arguments: argparse.Namespace) -> int:
     from fairlane_local import stop
 
-    print("Stopped." if stop(arguments.port) else f"None runs on port {arguments.port}.")
+    print("Stopped." if stop(arguments.port) else f"No local AWS is running on port {arguments.port}.")
     return 0
 
 
 def _status(arguments: argparse.Namespace) -> int:
-    from fairlane_local import places, show
+    from fairlane_local import print_tables, queue_locations
 
-    standing = places(arguments.port)
-    if standing is None:
-        print(f"None runs on port {arguments.port}.")
+    locations = queue_locations(arguments.port)
+    if locations is None:
+        print(f"No local AWS is running on port {arguments.port}.")
         return 1
-    print(f"An AWS on localhost runs: http://localhost:{arguments.port}")
-    show(arguments.port)
-    if not standing:
-        print("It has no queues yet.")
+    print(f"The local AWS is running at http://localhost:{arguments.port}")
+    print_tables(arguments.port)
+    if not locations:
+        print("The local AWS has no job queues.")
     return 0
 
 
@@ -102,7 +106,7 @@ def _demo(arguments: argparse.Namespace) -> int:
     from fairlane_local import demo
 
     demo(arguments.environment, directory=Path.cwd())
-    print("\nTo keep one and look around with the AWS CLI: fairlane local start")
+    print("\nTo start a local AWS that keeps running: fairlane local start")
     return 0
 
 

@@ -1,7 +1,7 @@
-"""The CloudFormation resources of AWS Batch for containers as today's templates have them; moto keeps the records.
+"""CloudFormation resources of AWS Batch for containers. Moto keeps the records.
 
-Moto's own resources know no template without a service role, drop a queue's scheduling policy, update nothing, and have
-no attributes. Machines are never started.
+Moto's own resources require a service role, ignore the scheduling policy of a queue, cannot be updated and have no
+attributes. No instance is started.
 """
 
 from collections.abc import Mapping
@@ -19,35 +19,37 @@ _SERVICE_ROLE = "AWSServiceRoleForBatch"
 
 
 class ComputeEnvironment(LocalResource):
-    """AWS::Batch::ComputeEnvironment: replaced only for another name or type, or where the template asks for it."""
+    """AWS::Batch::ComputeEnvironment.
+
+    A change of name or type replaces the environment. Other changes do so unless `ReplaceComputeEnvironment` is false;
+    state and vCPUs always update in place.
+    """
 
     resource_type = "AWS::Batch::ComputeEnvironment"
     name_property = "ComputeEnvironmentName"
     create_only = frozenset({"ComputeEnvironmentName", "Type"})
 
     def create(self) -> None:
-        """Create the environment; without a service role in the template it has AWS's own."""
+        """Create the environment, by default with the service-linked role of AWS Batch."""
         properties = self.properties
         self.physical_resource_id = self._batch.create_compute_environment(
             self.physical_resource_id,
             properties["Type"].upper(),
             properties.get("State", "ENABLED"),
-            _machines(properties, *self._where),
-            properties.get("ServiceRole") or _service_role(self._where[0]),
+            _compute_resources(properties, *self._location),
+            properties.get("ServiceRole") or _service_role(self._location[0]),
         ).arn
 
     def is_replaced_by(self, properties: Mapping[str, Any]) -> bool:
-        """Return True if name or type change, or what only a replacement can change."""
-        infrastructure = _without_sizes(self.properties) != _without_sizes(properties)
-        return super().is_replaced_by(properties) or (
-            infrastructure and properties.get("ReplaceComputeEnvironment", True)
-        )
+        """Return True if a change replaces the environment."""
+        is_changed = _without_sizes(self.properties) != _without_sizes(properties)
+        return super().is_replaced_by(properties) or (is_changed and properties.get("ReplaceComputeEnvironment", True))
 
     def update(self, old: Self) -> None:
         """Update state and compute resources."""
         environment = self._batch._compute_environments[self.physical_resource_id]
         environment.state = self.properties.get("State", "ENABLED")
-        environment.compute_resources = _machines(self.properties, *self._where)
+        environment.compute_resources = _compute_resources(self.properties, *self._location)
 
     def remove(self) -> None:
         """Delete the environment, unless a queue refers to it."""
@@ -59,7 +61,7 @@ class ComputeEnvironment(LocalResource):
 
     @property
     def _batch(self) -> BatchBackend:
-        return _backend(*self._where)
+        return _backend(*self._location)
 
 
 class ContainerQueue(LocalResource):
@@ -70,18 +72,18 @@ class ContainerQueue(LocalResource):
     def create(self) -> None:
         """Create the queue."""
         tags = self.properties.get("Tags")
-        made = _backend(*self._where).create_job_queue(
+        queue = _backend(*self._location).create_job_queue(
             queue_name=self.physical_resource_id, tags=tags, **self._settings
         )
-        self.physical_resource_id = made.arn
+        self.physical_resource_id = queue.arn
 
     def update(self, old: Self) -> None:
         """Update the queue."""
-        _backend(*self._where).update_job_queue(queue_name=self.physical_resource_id, **self._settings)
+        _backend(*self._location).update_job_queue(queue_name=self.physical_resource_id, **self._settings)
 
     def remove(self) -> None:
         """Delete the queue."""
-        _backend(*self._where).delete_job_queue(self.physical_resource_id)
+        _backend(*self._location).delete_job_queue(self.physical_resource_id)
 
     @property
     def _settings(self) -> dict[str, Any]:
@@ -94,7 +96,7 @@ class ContainerQueue(LocalResource):
 
 
 class JobDefinition(LocalResource):
-    """AWS::Batch::JobDefinition: an update makes a new revision; the template decides if the one before stays.
+    """AWS::Batch::JobDefinition. An update registers a new revision.
 
     Attributes:
         revision_arn: ARN of the newest revision.
@@ -109,7 +111,7 @@ class JobDefinition(LocalResource):
         """Register a revision."""
         properties = self.properties
         self.revision_arn = (
-            _backend(*self._where)
+            _backend(*self._location)
             .register_job_definition(
                 def_name=self.physical_resource_id.rpartition("/")[2],
                 parameters=properties.get("Parameters"),
@@ -128,10 +130,10 @@ class JobDefinition(LocalResource):
         self.physical_resource_id = self.revision_arn.rpartition(":")[0]
 
     def update(self, old: Self) -> None:
-        """Register a revision and, unless the template says otherwise, deregister the one before."""
+        """Register a revision, and deregister the previous one unless `SkipDeregisterOnUpdate` is true."""
         self.create()
         if not self.properties.get("ResourceRetentionPolicy", {}).get("SkipDeregisterOnUpdate"):
-            _backend(*self._where).deregister_job_definition(old.revision_arn)
+            _backend(*self._location).deregister_job_definition(old.revision_arn)
 
     def get_cfn_attribute(self, attribute_name: str) -> str:
         """Return the ARN of the newest revision."""
@@ -139,27 +141,27 @@ class JobDefinition(LocalResource):
 
     def remove(self) -> None:
         """Deregister every revision."""
-        backend = _backend(*self._where)
+        backend = _backend(*self._location)
         for arn in list(backend._job_definitions):
             if arn.rpartition(":")[0] == self.physical_resource_id:
                 backend.deregister_job_definition(arn)
 
 
 def _without_sizes(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """All that CloudFormation may replace an environment for: sizes and state it changes in place."""
-    machines = {name: value for name, value in properties["ComputeResources"].items() if not name.endswith("vCpus")}
-    return {**properties, "State": None, "ComputeResources": machines}
+    """Return the properties without state and vCPUs, which CloudFormation updates in place."""
+    resources = {name: value for name, value in properties["ComputeResources"].items() if not name.endswith("vCpus")}
+    return {**properties, "State": None, "ComputeResources": resources}
 
 
-def _machines(properties: Mapping[str, Any], account_id: str, region_name: str) -> dict[str, Any]:
-    """What moto takes for machines: it wants security groups even where only the launch template has them."""
-    machines: dict[str, Any] = members(properties["ComputeResources"])
-    if "securityGroupIds" not in machines:
+def _compute_resources(properties: Mapping[str, Any], account_id: str, region_name: str) -> dict[str, Any]:
+    """Return compute resources for moto, which requires security groups even if the launch template has them."""
+    resources: dict[str, Any] = members(properties["ComputeResources"])
+    if "securityGroupIds" not in resources:
         backend = ec2_backends[account_id][region_name]
-        (subnet,) = backend.describe_subnets(subnet_ids=machines["subnets"][:1])
+        (subnet,) = backend.describe_subnets(subnet_ids=resources["subnets"][:1])
         groups = backend.describe_security_groups(filters={"vpc-id": [subnet.vpc_id]})
-        machines["securityGroupIds"] = [group.id for group in groups]
-    return machines
+        resources["securityGroupIds"] = [group.id for group in groups]
+    return resources
 
 
 def _backend(account_id: str, region_name: str) -> BatchBackend:

@@ -1,4 +1,4 @@
-"""The queues that stand in an account and Region, read back through the Batch API as Fairlane's own objects."""
+"""Deployed queues of an account and Region, read through the Batch API as objects of `fairlane.scheduling`."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,18 +7,18 @@ from typing import Any, Final
 from fairlane.scheduling import FairShare, Fifo, QuotaManagement, QuotaShare, SchedulingPolicy, Sharing, State
 
 VCPUS: Final = "vCPUs"
-"""The unit of a queue for containers."""
+"""Capacity unit of a queue for containers."""
 
 
 @dataclass(frozen=True, slots=True)
-class StandingQueue:
-    """A queue as AWS describes it.
+class DeployedQueue:
+    """Job queue as AWS Batch describes it.
 
     Attributes:
-        name: its name.
-        state: whether it takes jobs.
-        capacity: the limits of its service environment by capacity unit, or the vCPUs of its compute environments.
-        scheduling: its policy.
+        name: Name of the queue.
+        state: `ENABLED` if the queue accepts jobs, otherwise `DISABLED`.
+        capacity: Limits of the service environment by capacity unit, or the maximum vCPUs of all compute environments.
+        scheduling: Scheduling policy of the queue.
     """
 
     name: str
@@ -27,11 +27,11 @@ class StandingQueue:
     scheduling: SchedulingPolicy
 
 
-def standing_queues(batch: Any) -> list[StandingQueue]:
-    """Reads the queues of an account and Region.
+def deployed_queues(batch: Any) -> list[DeployedQueue]:
+    """Return the queues of an account and Region.
 
     Args:
-        batch: boto3's client for Batch.
+        batch: boto3 client of AWS Batch.
     """
     environments = {
         environment["serviceEnvironmentArn"]: _limits(environment)
@@ -48,7 +48,7 @@ def standing_queues(batch: Any) -> list[StandingQueue]:
         else:
             capacity = {VCPUS: sum(vcpus[order["computeEnvironment"]] for order in queue["computeEnvironmentOrder"])}
         scheduling = _scheduling(batch, queue)
-        queues.append(StandingQueue(queue["jobQueueName"], queue["state"], capacity, scheduling))
+        queues.append(DeployedQueue(queue["jobQueueName"], queue["state"], capacity, scheduling))
     return queues
 
 
@@ -56,8 +56,8 @@ def _scheduling(batch: Any, queue: dict[str, Any]) -> SchedulingPolicy:
     arn = queue.get("schedulingPolicyArn")
     (policy,) = batch.describe_scheduling_policies(arns=[arn])["schedulingPolicies"] if arn else ({},)
     if "quotaSharePolicy" in policy:
-        listed = _all(batch, "list_quota_shares", "quotaShares", jobQueue=queue["jobQueueArn"])
-        shares = [batch.describe_quota_share(quotaShareArn=share["quotaShareArn"]) for share in listed]
+        summaries = _all(batch, "list_quota_shares", "quotaShares", jobQueue=queue["jobQueueArn"])
+        shares = [batch.describe_quota_share(quotaShareArn=summary["quotaShareArn"]) for summary in summaries]
         return QuotaManagement(*map(_quota_share, shares))
     if "fairsharePolicy" in policy:
         fair_share = policy["fairsharePolicy"]
@@ -82,8 +82,8 @@ def _quota_share(share: dict[str, Any]) -> QuotaShare:
     )
 
 
-def _limits(described: dict[str, Any]) -> dict[str, int]:
-    return {limit["capacityUnit"]: limit["maxCapacity"] for limit in described["capacityLimits"]}
+def _limits(resource: dict[str, Any]) -> dict[str, int]:
+    return {limit["capacityUnit"]: limit["maxCapacity"] for limit in resource["capacityLimits"]}
 
 
 def _all(batch: Any, call: str, key: str, **request: Any) -> Iterator[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""What AWS Batch refuses of service environments, scheduling policies, SageMaker queues and quota shares."""
+"""Rules of AWS Batch for service environments, scheduling policies, SageMaker queues and quota shares."""
 
 import re
 from collections.abc import Mapping
@@ -18,18 +18,18 @@ _REASONS: Final = (
 
 
 def check_disabled(record: Record) -> None:
-    """Checks that something may be deleted."""
+    """Raise ClientException if a resource is enabled, so it cannot be deleted."""
     if record["state"] != "DISABLED":
         raise ClientException("Cannot delete, state must be DISABLED")
 
 
-def counts_types(environment: Request) -> bool:
-    """Tells whether a service environment counts instance types."""
+def counts_instance_types(environment: Request) -> bool:
+    """Return True if the capacity units of a service environment are instance types."""
     return any(limit["capacityUnit"] != "NUM_INSTANCES" for limit in environment["capacityLimits"])
 
 
 def check_queue(queue: Record) -> None:
-    """Checks the numbers and time limits of a queue."""
+    """Raise ClientException if the priority or a time limit of a queue is invalid."""
     if not 0 <= queue["priority"] <= 1000:
         raise ClientException("Priority should be between 0 and 1000.")
     for action in queue["jobStateTimeLimitActions"]:
@@ -42,7 +42,7 @@ def check_queue(queue: Record) -> None:
 
 
 def check_limits(limits: list[Record]) -> None:
-    """Checks capacity limits."""
+    """Raise ClientException if a capacity limit is invalid."""
     if not limits:
         raise ClientException("Capacitylimits are required.")
     if len(limits) > 5:
@@ -60,7 +60,7 @@ def check_limits(limits: list[Record]) -> None:
 
 
 def check_share(request: Request) -> None:
-    """Checks a quota share."""
+    """Raise ClientException if a quota share is invalid."""
     check_limits(request["capacityLimits"])
     sharing = request["resourceSharingConfiguration"]
     if "borrowLimit" in sharing and sharing["strategy"] != "LEND_AND_BORROW":
@@ -68,7 +68,7 @@ def check_share(request: Request) -> None:
 
 
 def check_policy(request: Request) -> None:
-    """Checks a scheduling policy."""
+    """Raise ClientException if a scheduling policy is invalid."""
     if all(kind in request for kind in POLICY_KINDS):
         raise ClientException("A scheduling policy can have either fairsharePolicy or quotaSharePolicy")
     shares = request.get("fairsharePolicy", {}).get("shareDistribution", [])

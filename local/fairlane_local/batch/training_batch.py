@@ -1,8 +1,8 @@
-"""The calls of AWS Batch for SageMaker training that moto lacks, with AWS's rules for them; nothing is scheduled.
+"""Batch API calls for SageMaker training that moto lacks, with the rules of AWS Batch. No job is scheduled.
 
-Requests and answers have the shapes of the Batch API. Rules and messages are the service's own where they are known.
-Those of deleting what is still enabled, a queue that has quota shares, and a scheduling policy in use are not: they
-follow its "Cannot delete, found existing JobQueue relationship".
+Requests and responses have the shapes of the Batch API. Rules and messages are those of AWS Batch where they are
+known. Three messages are unknown and follow "Cannot delete, found existing JobQueue relationship": the deletion
+of an enabled resource, of a queue with quota shares, and of a scheduling policy in use.
 """
 
 import re
@@ -20,7 +20,7 @@ from fairlane_local.batch.rules import (
     check_policy,
     check_queue,
     check_share,
-    counts_types,
+    counts_instance_types,
 )
 
 _SHARE_UPDATES: Final = ("capacityLimits", "resourceSharingConfiguration", "preemptionConfiguration", "state")
@@ -32,17 +32,17 @@ _QUEUE_UPDATES: Final = (
     "jobStateTimeLimitActions",
 )
 _PAGE: Final = 100
-_MOST: Final = 50
+_MAX_RESOURCES: Final = 50
 
 
 class TrainingBatch:
     """Service environments, scheduling policies, SageMaker queues and quota shares of one account and Region.
 
-    Each public method is the Batch API call of that name: it takes a request and returns the answer.
+    Each public method with a request implements the Batch API call of the same name and returns the response.
 
     Args:
-        account_id: the account, twelve digits.
-        region: the Region.
+        account_id: Account ID, twelve digits.
+        region: Region of the resources.
     """
 
     def __init__(self, account_id: str, region: str) -> None:
@@ -71,7 +71,7 @@ class TrainingBatch:
         environment = self._environment(request["serviceEnvironment"])
         if "capacityLimits" in request:
             check_limits(request["capacityLimits"])
-            if counts_types(request) != counts_types(environment):
+            if counts_instance_types(request) != counts_instance_types(environment):
                 raise ClientException("Capacity units must specify either number of instances OR instance type")
         _update(environment, request, ("state", "capacityLimits"))
         return {key: environment[key] for key in ("serviceEnvironmentName", "serviceEnvironmentArn")}
@@ -80,14 +80,14 @@ class TrainingBatch:
         environment = self._environment(request["serviceEnvironment"])
         arn = environment["serviceEnvironmentArn"]
         check_disabled(environment)
-        if any(self._environment_of(queue) is environment for queue in self._queues.values()):
+        if any(self._queue_environment(queue) is environment for queue in self._queues.values()):
             raise ClientException("Cannot delete, found existing JobQueue relationship")
         del self._environments[arn]
         return {}
 
     def describe_service_environments(self, request: Request) -> Record:
-        found = _find(self._environments, "serviceEnvironmentName", request.get("serviceEnvironments"))
-        return _page("serviceEnvironments", found, request)
+        environments = _find(self._environments, "serviceEnvironmentName", request.get("serviceEnvironments"))
+        return _page("serviceEnvironments", environments, request)
 
     def create_scheduling_policy(self, request: Request) -> Record:
         check_policy(request)
@@ -136,14 +136,14 @@ class TrainingBatch:
     def update_job_queue(self, request: Request) -> Record:
         queue = self._queue(request["jobQueue"])
         if "schedulingPolicyArn" in request and "schedulingPolicyArn" not in queue:
-            raise ClientException("A queue without a scheduling policy cannot be given one")
+            raise ClientException("A scheduling policy cannot be added to a job queue that was created without one")
         self._put_queue(queue, request)
         return {"jobQueueName": queue["jobQueueName"], "jobQueueArn": queue["jobQueueArn"]}
 
     def delete_job_queue(self, request: Request) -> Record:
         queue = self._queue(request["jobQueue"])
         check_disabled(queue)
-        if self._shares_of(queue):
+        if self._queue_shares(queue):
             raise ClientException("Cannot delete, found existing QuotaShare relationship")
         del self._queues[queue["jobQueueArn"]]
         return {}
@@ -155,7 +155,7 @@ class TrainingBatch:
         queue, name = self._queue(request["jobQueue"]), request["quotaShareName"]
         if "quotaSharePolicy" not in self._policies.get(queue.get("schedulingPolicyArn", ""), {}):
             raise ClientException(f"Job queue {queue['jobQueueName']} has no scheduling policy with quotaSharePolicy")
-        if len(self._shares_of(queue)) >= 20:
+        if len(self._queue_shares(queue)) >= 20:
             raise ClientException("Number of quota shares in a job queue exceeds 20.")
         check_share(request)
         arn = self._new(self._shares, f"job-queue/{queue['jobQueueName']}/quota-share/{name}")
@@ -187,45 +187,47 @@ class TrainingBatch:
         return self._share(request["quotaShareArn"])
 
     def list_quota_shares(self, request: Request) -> Record:
-        shares = self._shares_of(self._queue(request["jobQueue"]))
+        shares = self._queue_shares(self._queue(request["jobQueue"]))
         without_tags = [{key: value for key, value in share.items() if key != "tags"} for share in shares]
         return _page("quotaShares", without_tags, request)
 
     def has_queue(self, name_or_arn: str) -> bool:
-        """Whether it is one of the queues here: those for containers are not."""
+        """Return True if the queue is a SageMaker queue of this account and Region."""
         return bool(_find(self._queues, "jobQueueName", [name_or_arn]))
 
     def set_tags(self, arn: str, tags: Mapping[str, str]) -> None:
-        """Gives a resource these tags and no others."""
+        """Replace all tags of a resource."""
         for records in (self._environments, self._policies, self._queues, self._shares):
             if arn in records:
                 records[arn]["tags"] = dict(tags)
 
     def tags(self, arn: str) -> dict[str, str] | None:
-        """The tags of a resource; None for one that is not here."""
+        """Return the tags of a resource, or None if the resource does not exist."""
         records = {**self._environments, **self._policies, **self._queues, **self._shares}
         return dict(records[arn]["tags"]) if arn in records else None
 
     def _put_queue(self, queue: Record, request: Request) -> None:
-        """Takes a request's settings over, all or none."""
-        wanted = {**queue, **{key: request[key] for key in _QUEUE_UPDATES if key in request}}
-        order = wanted.get("serviceEnvironmentOrder", [])
-        if not order or wanted.get("computeEnvironmentOrder"):
+        """Apply all settings of a request to a queue, or none if one is invalid."""
+        settings = {**queue, **{key: request[key] for key in _QUEUE_UPDATES if key in request}}
+        order = settings.get("serviceEnvironmentOrder", [])
+        if not order or settings.get("computeEnvironmentOrder"):
             raise ClientException("Job queues of type SAGEMAKER_TRAINING must have serviceEnvironmentOrder.")
         if len(order) > 1:
             raise ClientException("Job queue can only have 1 service environment.")
-        check_queue(wanted)
-        environment = self._environment_of(wanted)
-        policy = self._policy(wanted["schedulingPolicyArn"]) if wanted.get("schedulingPolicyArn") else {}
-        if counts_types(environment) != ("quotaSharePolicy" in policy):
+        check_queue(settings)
+        environment = self._queue_environment(settings)
+        policy = self._policy(settings["schedulingPolicyArn"]) if settings.get("schedulingPolicyArn") else {}
+        if counts_instance_types(environment) != ("quotaSharePolicy" in policy):
             raise ClientException(
-                "Quota management takes a service environment whose capacity units are instance types"
+                "Quota management requires a service environment whose capacity units are instance types"
             )
         others = [other for other in self._queues.values() if other["jobQueueArn"] != queue["jobQueueArn"]]
-        if counts_types(environment) and any(self._environment_of(other) is environment for other in others):
+        if counts_instance_types(environment) and any(
+            self._queue_environment(other) is environment for other in others
+        ):
             raise ClientException("A service environment with quota management can only have 1 job queue.")
-        wanted["serviceEnvironmentOrder"] = [{**order[0], "serviceEnvironment": environment["serviceEnvironmentArn"]}]
-        queue.update(wanted)
+        settings["serviceEnvironmentOrder"] = [{**order[0], "serviceEnvironment": environment["serviceEnvironmentArn"]}]
+        queue.update(settings)
         self._queues[queue["jobQueueArn"]] = queue
 
     def _new(self, records: Mapping[str, Record], resource: str) -> str:
@@ -233,28 +235,28 @@ class TrainingBatch:
         name = resource.rpartition("/")[2]
         if not re.fullmatch(r"[a-zA-Z0-9_-]{1,128}", name):
             raise ClientException(f"{name} should match valid pattern: ^[a-zA-Z0-9_-]{{1,128}}$")
-        if any(records is limited for limited in (self._environments, self._queues)) and len(records) >= _MOST:
-            raise ClientException(f"At most {_MOST} in an account and Region.")
+        if any(records is limited for limited in (self._environments, self._queues)) and len(records) >= _MAX_RESOURCES:
+            raise ClientException(f"At most {_MAX_RESOURCES} in an account and Region.")
         if arn in records:
             raise ClientException("Object already exists")
         return arn
 
     def _environment(self, name_or_arn: str) -> Record:
-        return _one(self._environments, "serviceEnvironmentName", name_or_arn)
+        return _get(self._environments, "serviceEnvironmentName", name_or_arn)
 
-    def _environment_of(self, queue: Record) -> Record:
+    def _queue_environment(self, queue: Record) -> Record:
         return self._environment(queue["serviceEnvironmentOrder"][0]["serviceEnvironment"])
 
     def _queue(self, name_or_arn: str) -> Record:
-        return _one(self._queues, "jobQueueName", name_or_arn)
+        return _get(self._queues, "jobQueueName", name_or_arn)
 
     def _policy(self, arn: str) -> Record:
-        return _one(self._policies, "arn", arn)
+        return _get(self._policies, "arn", arn)
 
     def _share(self, arn: str) -> Record:
-        return _one(self._shares, "quotaShareArn", arn)
+        return _get(self._shares, "quotaShareArn", arn)
 
-    def _shares_of(self, queue: Record) -> list[Record]:
+    def _queue_shares(self, queue: Record) -> list[Record]:
         return [share for share in self._shares.values() if share["jobQueueArn"] == queue["jobQueueArn"]]
 
 
@@ -262,16 +264,16 @@ def _update(record: Record, request: Request, keys: Iterable[str]) -> None:
     record.update({key: request[key] for key in keys if key in request})
 
 
-def _find(records: Mapping[str, Record], name: str, wanted: Iterable[str] | None) -> list[Record]:
-    if not wanted:
+def _find(records: Mapping[str, Record], name: str, names_or_arns: Iterable[str] | None) -> list[Record]:
+    if not names_or_arns:
         return list(records.values())
-    names = set(wanted)
+    names = set(names_or_arns)
     return [record for arn, record in records.items() if arn in names or record[name] in names]
 
 
-def _one(records: Mapping[str, Record], name: str, name_or_arn: str) -> Record:
-    if found := _find(records, name, [name_or_arn]):
-        return found[0]
+def _get(records: Mapping[str, Record], name: str, name_or_arn: str) -> Record:
+    if matches := _find(records, name, [name_or_arn]):
+        return matches[0]
     raise ClientException(f"{name_or_arn} does not exist")
 
 

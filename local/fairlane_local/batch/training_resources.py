@@ -1,4 +1,4 @@
-"""The CloudFormation resources of AWS Batch for SageMaker training, made by calling the Batch API as AWS's own are."""
+"""CloudFormation resources of AWS Batch for SageMaker training. They call the Batch API, as AWS's own do."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
@@ -13,42 +13,42 @@ from fairlane_local.cloudformation.local_resource import LocalResource, members,
 
 
 class BatchResource(LocalResource):
-    """A resource whose properties are the members of its API requests, in another spelling.
+    """Resource whose properties are the members of its API requests, with an upper-case first letter.
 
     Attributes:
-        kind: Name in the API's calls, as in `CreateQuotaShare`.
-        key: Member that later requests name it by.
+        kind: Name of the resource in API calls, for example `QuotaShare` in `CreateQuotaShare`.
+        key: Member that identifies the resource in update and delete requests.
     """
 
     kind: ClassVar[str]
     key: ClassVar[str]
 
     def create(self) -> None:
-        """Create the resource by the API's own call."""
+        """Create the resource through the Batch API."""
         self.properties = {self.name_property: self.physical_resource_id, **self.properties}
-        answer = self._call("Create", members(self.properties))
-        (self.physical_resource_id,) = (value for key, value in answer.items() if key.lower().endswith("arn"))
+        response = self._call("Create", members(self.properties))
+        (self.physical_resource_id,) = (value for key, value in response.items() if key.lower().endswith("arn"))
 
     def is_replaced_by(self, properties: Mapping[str, Any]) -> bool:
-        """Return True for a change of name, type or parent; a name that CloudFormation chose stays."""
+        """Return True for a change of name, type or parent. A name that CloudFormation generated is kept."""
         return super().is_replaced_by({**self.properties, **properties})
 
     def update(self, old: Self) -> None:
-        """Update the resource by the API's own call; lists that the template no longer has become empty."""
+        """Update the resource through the Batch API. A list that is removed from the template becomes empty."""
         properties = self.properties
-        emptied: dict[str, Any] = {
+        empty_lists: dict[str, Any] = {
             name: [] for name, value in old.properties.items() if isinstance(value, list) and name not in properties
         }
-        changes = emptied | {
+        changes = empty_lists | {
             name: value for name, value in properties.items() if name not in {*self.create_only, "Tags"}
         }
         self._call("Update", {self.key: self.physical_resource_id, **members(changes)})
-        training_batch(*self._where).set_tags(self.physical_resource_id, properties.get("Tags", {}))
+        training_batch(*self._location).set_tags(self.physical_resource_id, properties.get("Tags", {}))
         names = {name: old.properties[name] for name in self.create_only if name in old.properties}
         self.properties = {**names, **properties}
 
     def remove(self) -> None:
-        """Disable and delete the resource, as AWS's handlers do."""
+        """Disable and delete the resource, as AWS does."""
         arn = {self.key: self.physical_resource_id}
         if "state" in batch_model().operation_model(f"Update{self.kind}").input_shape.members:
             self._call("Update", arn | {"state": "DISABLED"})
@@ -58,11 +58,11 @@ class BatchResource(LocalResource):
         operation = f"{verb}{self.kind}"
         shape = batch_model().operation_model(operation).input_shape
         report = ParamValidator().validate(request, shape)
-        faults = [f"#: extraneous key [{name}] is not permitted" for name in request.keys() - shape.members.keys()]
-        if report.has_errors() or faults:
-            reasons = "; ".join([*faults, report.generate_report()])
+        errors = [f"#: extraneous key [{name}] is not permitted" for name in request.keys() - shape.members.keys()]
+        if report.has_errors() or errors:
+            reasons = "; ".join([*errors, report.generate_report()])
             raise ValidationError(message=f"Properties validation failed: {reasons}")
-        return getattr(training_batch(*self._where), xform_name(operation))(request)  # type: ignore[no-any-return]
+        return getattr(training_batch(*self._location), xform_name(operation))(request)  # type: ignore[no-any-return]
 
 
 class ServiceEnvironment(BatchResource):
@@ -96,7 +96,7 @@ class QuotaShare(BatchResource):
 
 
 class JobQueue(BatchResource):
-    """AWS::Batch::JobQueue: one for SageMaker training; one for containers is a `ContainerQueue`."""
+    """AWS::Batch::JobQueue for SageMaker training. `ContainerQueue` models a queue for containers."""
 
     resource_type = "AWS::Batch::JobQueue"
     kind = "JobQueue"
@@ -106,7 +106,7 @@ class JobQueue(BatchResource):
 
     @classmethod
     def variant(cls, properties: Mapping[str, Any]) -> type[LocalResource]:
-        """Return `ContainerQueue` for a queue that names no service environment."""
+        """Return `ContainerQueue` for a queue without a service environment."""
         return cls if "ServiceEnvironmentOrder" in properties else ContainerQueue
 
 

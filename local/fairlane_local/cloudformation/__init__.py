@@ -1,1 +1,1 @@
-"""CloudFormation: stacks, their order of work, and custom resources."""
+"""AWS CloudFormation: stacks, the order of deployments, and custom resources."""

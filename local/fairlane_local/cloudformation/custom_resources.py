@@ -1,4 +1,4 @@
-"""Custom resources of CloudFormation: their functions are run, and their answers are taken, as CloudFormation does."""
+"""Custom resources of CloudFormation. Their functions run, and their responses are checked, as in CloudFormation."""
 
 import json
 from collections.abc import Mapping
@@ -14,21 +14,21 @@ from moto.s3.exceptions import MissingKey
 from moto.s3.models import S3Backend, s3_backends
 
 from fairlane_local.cloudformation.local_resource import LocalResource, register
-from fairlane_local.functions import deployed, run
+from fairlane_local.functions import deployed_function, run_function
 from fairlane_local.server.access import LocalAwsError, client
 
 _OWNER: Final = "000000000000"
-"""The account of the bucket that answers go to: AWS's own, which nobody else sees."""
+"""Account of the bucket for responses. The bucket is invisible to all other accounts, as in AWS."""
 
-_LONGEST_ANSWER: Final = 4096
+_MAX_RESPONSE_BYTES: Final = 4096
 _IDENTITY: Final = {"StackId": "StackId", "LogicalResourceId": "LogicalId", "ResourceType": "ResourceType"}
 
 
 class CustomResource(LocalResource):
-    """`Custom::...` and AWS::CloudFormation::CustomResource: what a function of Python in its Region makes of it.
+    """`Custom::...` and AWS::CloudFormation::CustomResource.
 
-    A function of another runtime, such as those of the CDK's provider framework, is not run: its resource is there at
-    once.
+    Runs functions with a Python runtime in the Region of the stack. Functions with another runtime, for example those
+    of the CDK's provider framework, do not run: their resources are created immediately.
     """
 
     resource_type = "AWS::CloudFormation::CustomResource"
@@ -39,12 +39,12 @@ class CustomResource(LocalResource):
 
     @classmethod
     def has_cfn_attr(cls, attr: str) -> bool:
-        """Return True: a function may answer with any attribute."""
+        """Return True, because a function can return any attribute."""
         return True
 
     def create(self) -> None:
-        """Have the function create the resource, and delete it again if that fails."""
-        self.properties = _as_texts(self.properties)
+        """Send a create request to the function, and a delete request if it fails."""
+        self.properties = _as_strings(self.properties)
         try:
             self._request("Create")
         except LocalAwsError:
@@ -53,8 +53,8 @@ class CustomResource(LocalResource):
             raise
 
     def update(self, old: Self) -> None:
-        """Have the function update the resource, and take the update back if that fails."""
-        self.properties = _as_texts(self.properties)
+        """Send an update request to the function, and the reverse update if it fails."""
+        self.properties = _as_strings(self.properties)
         try:
             self._request("Update", OldResourceProperties=old.properties)
         except LocalAwsError:
@@ -63,75 +63,78 @@ class CustomResource(LocalResource):
             raise
 
     def get_cfn_attribute(self, attribute_name: str) -> Any:
-        """What the function answered by this name."""
+        """Return an attribute of the function's response."""
         if attribute_name not in self._data:
             message = f"CustomResource attribute error: Vendor response doesn't contain {attribute_name} attribute"
             raise ValidationError(message=message)
         return self._data[attribute_name]
 
     def remove(self) -> None:
-        """Have the function delete the resource."""
+        """Send a delete request to the function."""
         self._request("Delete")
 
-    def _request(self, kind: str, **more: Any) -> None:
-        account_id, region = self._where
+    def _request(self, request_type: str, **extra_fields: Any) -> None:
+        account_id, region = self._location
         function_arn = self.properties["ServiceToken"]
-        if not str(deployed(account_id, region, function_arn).run_time).startswith("python"):
+        if not str(deployed_function(account_id, region, function_arn).run_time).startswith("python"):
             return
         port = int(server_request.environ["SERVER_PORT"])
         bucket, key = f"cloudformation-custom-resource-response-{region}", str(uuid4())
         s3: S3Backend = s3_backends[_OWNER]["aws"]
         if bucket not in s3.buckets:
             s3.create_bucket(bucket, region)
-        place = {"Bucket": bucket, "Key": key}
+        destination = {"Bucket": bucket, "Key": key}
         event = {
-            "RequestType": kind,
+            "RequestType": request_type,
             "RequestId": key,
-            "ResponseURL": client("s3", port, _OWNER, region).generate_presigned_url("put_object", place),
+            "ResponseURL": client("s3", port, _OWNER, region).generate_presigned_url("put_object", destination),
             "ServiceToken": function_arn,
             "ResourceProperties": self.properties,
             **{name: self.context[key] for name, key in _IDENTITY.items()},
-            **({} if kind == "Create" else {"PhysicalResourceId": self.physical_resource_id}),
-            **more,
+            **({} if request_type == "Create" else {"PhysicalResourceId": self.physical_resource_id}),
+            **extra_fields,
         }
-        run(port, account_id, region, function_arn, event)
+        run_function(port, account_id, region, function_arn, event)
         try:
-            told = s3.get_object(bucket, key)
+            response = s3.get_object(bucket, key)
         except MissingKey:
-            told = None
-        self._take(event, told.value if told else b"")
+            response = None
+        self._apply(event, response.value if response else b"")
 
-    def _take(self, event: Mapping[str, Any], told: bytes) -> None:
-        """Takes an answer, if it is one that CloudFormation would take."""
-        if not told:
-            raise LocalAwsError("Custom Resource failed to stabilize: its function did not answer")
-        if len(told) > _LONGEST_ANSWER:
+    def _apply(self, event: Mapping[str, Any], body: bytes) -> None:
+        """Apply a response, or raise LocalAwsError if it fails or CloudFormation would refuse it."""
+        if not body:
+            raise LocalAwsError("Custom Resource failed to stabilize: its function sent no response")
+        if len(body) > _MAX_RESPONSE_BYTES:
             raise LocalAwsError("Response object is too long.")
-        answer = json.loads(told)
+        response = json.loads(body)
         for name in ("StackId", "RequestId", "LogicalResourceId"):
-            if answer.get(name) != event[name]:
-                raise LocalAwsError(f"Invalid {name}: got {answer.get(name)!r}, the request has {event[name]!r}")
-        self.physical_resource_id = answer.get("PhysicalResourceId") or self.physical_resource_id
-        if answer.get("Status") != "SUCCESS":
-            status, reason = answer.get("Status"), answer.get("Reason")
+            if response.get(name) != event[name]:
+                raise LocalAwsError(f"Invalid {name}: got {response.get(name)!r}, but the request has {event[name]!r}")
+        self.physical_resource_id = response.get("PhysicalResourceId") or self.physical_resource_id
+        if response.get("Status") != "SUCCESS":
+            status, reason = response.get("Status"), response.get("Reason")
             message = f"Received response status [{status}] from custom resource. Message returned: {reason}"
             raise LocalAwsError(f"{message} (RequestId: {event['RequestId']})")
-        self._data = answer.get("Data") or {}
+        self._data = response.get("Data") or {}
 
 
 def install() -> None:
-    """Has moto's CloudFormation make these: it neither waits for its own, nor updates or deletes them."""
+    """Register custom resources with moto's CloudFormation.
+
+    Moto neither waits for its own custom resources nor updates or deletes them.
+    """
     register((CustomResource,))
     parsing.CustomModel = CustomResource  # type: ignore[assignment, attr-defined]
 
 
-def _as_texts(properties: Any) -> Any:
-    """Properties as a function gets them: CloudFormation makes texts of numbers and truth values."""
+def _as_strings(properties: Any) -> Any:
+    """Return properties with numbers and booleans as strings, as CloudFormation sends them to functions."""
     match properties:
         case dict():
-            return {name: _as_texts(value) for name, value in properties.items()}
+            return {name: _as_strings(value) for name, value in properties.items()}
         case list():
-            return [_as_texts(value) for value in properties]
+            return [_as_strings(value) for value in properties]
         case bool():
             return str(properties).lower()
         case _:

@@ -1,7 +1,7 @@
-"""CloudFormation's order of work, which moto's does not have.
+"""Deployments in the order of CloudFormation, which moto does not follow.
 
-Resources are made and updated after those that they refer to, when what is asked of them differs from what was asked
-before, references and parameters filled in; what is gone or replaced is deleted at the end, in the opposite order.
+A resource is created or updated after the resources that it refers to, if its definition changes after references and
+parameters are resolved. Removed and replaced resources are deleted at the end, in the opposite order.
 """
 
 import re
@@ -18,15 +18,15 @@ from fairlane_local.cloudformation.local_resource import LocalResource
 Template: TypeAlias = dict[str, Any]
 
 _RETAINED: Final = ("Retain", "RetainExceptOnCreate")
-_IN_TEXT: Final = re.compile(r"\$\{([A-Za-z0-9]+)(?:\.[A-Za-z0-9.]+)?\}")
+_SUBSTITUTION: Final = re.compile(r"\$\{([A-Za-z0-9]+)(?:\.[A-Za-z0-9.]+)?\}")
 
 
 class ResourceError(Exception):
-    """A resource that could not be made, changed or deleted; the message is the service's.
+    """Failed creation, update or deletion of a resource, with the message of the service.
 
     Attributes:
-        logical_id: its id in the template.
-        resource_type: its type in CloudFormation.
+        logical_id: ID of the resource in the template.
+        resource_type: CloudFormation type of the resource.
     """
 
     def __init__(self, logical_id: str, resource_type: str, cause: object) -> None:
@@ -36,111 +36,111 @@ class ResourceError(Exception):
 
 
 class Deployment:
-    """Takes the resources of a stack to what a template says.
+    """Deployment of a template to the resources of a stack.
 
     Args:
-        resources: moto's own map of the stack's resources, which is kept up to date.
+        resources: Map of the stack's resources, as moto keeps it. The deployment updates it.
     """
 
     def __init__(self, resources: ResourceMap) -> None:
         self._resources = resources
-        self._made: dict[str, Any] = resources._parsed_resources
-        self._asked: dict[str, Any] = resources.__dict__.setdefault("asked", {})
-        self._before: list[tuple[str, Any, Any]] = []
+        self._deployed: dict[str, Any] = resources._parsed_resources
+        self._definitions: dict[str, Any] = resources.__dict__.setdefault("deployed_definitions", {})
+        self._changes: list[tuple[str, Any, Any]] = []
         self._replaced: dict[str, Any] = {}
 
-    def make(self, template: Template) -> None:
-        """Makes and updates what the template has; parameters and conditions are loaded already.
+    def apply(self, template: Template) -> None:
+        """Create and update the resources of a template whose parameters and conditions are loaded.
 
         Raises:
-            ResourceError: for the first resource that fails; `undo` goes back to what there was.
+            ResourceError: If a resource fails. `undo` then restores the previous resources.
         """
         new = template["Resources"]
         self._resources._template = template
         self._resources._resource_json_map = new
         for logical_id in _dependency_order(new):
-            if self._is_wanted(new[logical_id]):
-                _do(logical_id, new, partial(self._make, logical_id))
+            if self._is_active(new[logical_id]):
+                _run(logical_id, new, partial(self._deploy, logical_id))
 
     def clean(self, old: Template, new: Template) -> Iterator[ResourceError]:
-        """Deletes what is gone or replaced, and yields what could not be deleted."""
+        """Delete removed and replaced resources, and yield the errors of those that cannot be deleted."""
         for logical_id in reversed(_dependency_order(old)):
             json = old[logical_id]
             if logical_id in self._replaced and json.get("UpdateReplacePolicy") != "Retain":
                 yield from self._delete(logical_id, self._replaced[logical_id], json)
-            wanted = logical_id in new and self._is_wanted(new[logical_id])
-            if not wanted and logical_id in self._made:
+            is_active = logical_id in new and self._is_active(new[logical_id])
+            if not is_active and logical_id in self._deployed:
                 failures = (
                     []
                     if json.get("DeletionPolicy") in _RETAINED
-                    else [*self._delete(logical_id, self._made[logical_id], json)]
+                    else [*self._delete(logical_id, self._deployed[logical_id], json)]
                 )
                 yield from failures
                 if not failures:
-                    del self._made[logical_id]
-                    self._asked.pop(logical_id, None)
+                    del self._deployed[logical_id]
+                    self._definitions.pop(logical_id, None)
 
     def undo(self, old: Template) -> Iterator[ResourceError]:
-        """Takes back what `make` has done, the last first, and yields what cannot be taken back."""
+        """Revert the changes of `apply`, the last one first, and yield the errors of those that cannot be reverted."""
         new = self._resources._resource_json_map
         self._resources._template = old
         self._resources._resource_json_map = old["Resources"]
-        for logical_id, before, asked in reversed(self._before):
-            now = self._made[logical_id]
-            if before is None:
-                del self._made[logical_id]
-                self._asked.pop(logical_id, None)
+        for logical_id, previous, definition in reversed(self._changes):
+            current = self._deployed[logical_id]
+            if previous is None:
+                del self._deployed[logical_id]
+                self._definitions.pop(logical_id, None)
                 if new[logical_id].get("DeletionPolicy") != "Retain":
-                    yield from self._delete(logical_id, now, new[logical_id])
+                    yield from self._delete(logical_id, current, new[logical_id])
                 continue
-            self._asked[logical_id] = asked
-            replaced = now.physical_resource_id != before.physical_resource_id
-            if replaced and not isinstance(now, CustomResource):
-                self._made[logical_id] = before
+            self._definitions[logical_id] = definition
+            is_replaced = current.physical_resource_id != previous.physical_resource_id
+            if is_replaced and not isinstance(current, CustomResource):
+                self._deployed[logical_id] = previous
             else:
-                self._made[logical_id] = self._updated(logical_id)
-            if replaced:
-                yield from self._delete(logical_id, now, new[logical_id])
+                self._deployed[logical_id] = self._update(logical_id)
+            if is_replaced:
+                yield from self._delete(logical_id, current, new[logical_id])
 
     @property
-    def _where(self) -> tuple[str, str]:
+    def _location(self) -> tuple[str, str]:
         return self._resources._account_id, self._resources._region_name
 
-    def _is_wanted(self, json: Template) -> bool:
+    def _is_active(self, json: Template) -> bool:
         condition = json.get("Condition")
         return not condition or bool(self._resources.lazy_condition_map[condition])
 
-    def _make(self, logical_id: str) -> None:
+    def _deploy(self, logical_id: str) -> None:
         if parsing.resource_class_from_type(self._resources._resource_json_map[logical_id]["Type"]) is None:
-            return  # moto has said in its log that it does not know such a resource
-        asked = parsing.clean_json(self._resources._resource_json_map[logical_id], self._resources)
-        before = self._made.get(logical_id)
-        if before is not None and asked == self._asked.get(logical_id):
+            return  # moto has logged a warning: it does not support this type
+        definition = parsing.clean_json(self._resources._resource_json_map[logical_id], self._resources)
+        previous = self._deployed.get(logical_id)
+        if previous is not None and definition == self._definitions.get(logical_id):
             return
-        if before is None:
-            after = self._resources[logical_id]  # moto makes what is looked up
+        if previous is None:
+            current = self._resources[logical_id]  # the lookup creates the resource
         else:
-            after = self._made[logical_id] = self._updated(logical_id)
-        if after is None:
+            current = self._deployed[logical_id] = self._update(logical_id)
+        if current is None:
             return
-        self._before.append((logical_id, before, self._asked.get(logical_id)))
-        self._asked[logical_id] = asked
-        replaced = before is not None and before.physical_resource_id != after.physical_resource_id
-        if replaced and isinstance(before, LocalResource):  # moto's own resources delete what they replace
-            self._replaced[logical_id] = before
+        self._changes.append((logical_id, previous, self._definitions.get(logical_id)))
+        self._definitions[logical_id] = definition
+        is_replaced = previous is not None and previous.physical_resource_id != current.physical_resource_id
+        if is_replaced and isinstance(previous, LocalResource):  # moto's own resources delete the replaced one
+            self._replaced[logical_id] = previous
 
-    def _updated(self, logical_id: str) -> Any:
+    def _update(self, logical_id: str) -> Any:
         json = self._resources._resource_json_map[logical_id]
-        return parsing.parse_and_update_resource(logical_id, json, self._resources, *self._where)
+        return parsing.parse_and_update_resource(logical_id, json, self._resources, *self._location)
 
     def _delete(self, logical_id: str, resource: Any, json: Template) -> Iterator[ResourceError]:
         try:
             self._resources._delete_resource(resource, json)
-        except Exception as error:  # whatever a service says
+        except Exception as error:  # any error of a service
             yield ResourceError(logical_id, json["Type"], error)
 
 
-def _do(logical_id: str, template: Mapping[str, Template], action: Callable[[], object]) -> None:
+def _run(logical_id: str, template: Mapping[str, Template], action: Callable[[], object]) -> None:
     try:
         action()
     except Exception as error:
@@ -154,7 +154,7 @@ def _references(value: object) -> Iterator[str]:
         case {"Fn::GetAtt": [str(name), *_]}:
             yield name
         case {"Fn::Sub": str(text)} | {"Fn::Sub": [str(text), *_]}:
-            yield from _IN_TEXT.findall(text)
+            yield from _SUBSTITUTION.findall(text)
         case dict():
             depends_on = value.get("DependsOn", [])
             yield from [depends_on] if isinstance(depends_on, str) else depends_on
@@ -168,8 +168,8 @@ def _dependency_order(resources: Mapping[str, Template]) -> list[str]:
 
     def visit(logical_id: str, trail: tuple[str, ...]) -> None:
         if logical_id in trail:
-            circle = ", ".join(trail[trail.index(logical_id) :])
-            message = f"Circular dependency between resources: [{circle}]"
+            cycle = ", ".join(trail[trail.index(logical_id) :])
+            message = f"Circular dependency between resources: [{cycle}]"
             raise ResourceError(logical_id, resources[logical_id]["Type"], message)
         if logical_id in resources and logical_id not in order:
             for reference in _references(resources[logical_id]):

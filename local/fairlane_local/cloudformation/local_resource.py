@@ -1,4 +1,4 @@
-"""The interface between moto's CloudFormation and the resources that moto lacks or models differently."""
+"""Interface between moto's CloudFormation and the resources that moto lacks or models differently."""
 
 from collections.abc import Iterable, Mapping
 from copy import copy
@@ -9,18 +9,18 @@ from moto.core.common_models import CloudFormationModel
 
 
 class LocalResource(CloudFormationModel):
-    """A CloudFormation resource of this package.
+    """CloudFormation resource of this package.
 
     Subclasses implement `create`, `update` and `remove`. A resource that replaces another exists beside it until the
     deployment deletes the old one.
 
     Attributes:
         resource_type: CloudFormation type, for example `AWS::Batch::JobQueue`.
-        name_property: Property that names the resource; empty for resources without a name.
+        name_property: Property that names the resource. Empty for resources without a name.
         create_only: Properties whose change replaces the resource.
-        physical_resource_id: Before `create`, the name; afterwards what `Ref` returns.
+        physical_resource_id: Name of the resource before `create`, and the value of `Ref` afterwards.
         properties: Properties from the template.
-        context: Logical id, stack id and type, as moto passes them at creation.
+        context: Logical ID, stack ID and type, as moto passes them at creation.
     """
 
     resource_type: ClassVar[str] = ""
@@ -31,13 +31,13 @@ class LocalResource(CloudFormationModel):
         self.physical_resource_id = physical_id
         self.properties = properties
         self.context: Mapping[str, str] = {}
-        self._where = (account_id, region)
+        self._location = (account_id, region)
 
     def create(self) -> None:
         """Create the resource."""
 
     def update(self, old: Self) -> None:
-        """Update the resource in place; by default by creating it again."""
+        """Update the resource in place. The default implementation creates it again."""
         self.create()
 
     def remove(self) -> None:
@@ -49,7 +49,7 @@ class LocalResource(CloudFormationModel):
 
     @classmethod
     def variant(cls, properties: Mapping[str, Any]) -> type["LocalResource"]:
-        """Return the class that models a resource with these properties."""
+        """Return the class of a resource with these properties."""
         return cls
 
     @classmethod
@@ -113,7 +113,7 @@ def register(resources: Iterable[type[CloudFormationModel]]) -> None:
 
 
 def members(properties: Any) -> Any:
-    """Return properties with names as the API spells them: `QuotaShareName` becomes `quotaShareName`."""
+    """Return properties with the names of the API: `QuotaShareName` becomes `quotaShareName`."""
     match properties:
         case dict():
             return {

@@ -1,7 +1,7 @@
-"""Stacks that behave as CloudFormation's do: its order, its events when a resource fails, and its rollback.
+"""Stacks with the order, failure events and rollback of CloudFormation.
 
-A failed creation leaves nothing but what is to be retained, a failed update goes back to the template before, a failed
-deletion leaves the stack; what an update cannot delete at its end stays behind, as in AWS, with an event that says so.
+A failed creation keeps only retained resources. A failed update restores the previous template. A failed deletion keeps
+the stack. A resource that an update cannot delete at its end remains, with a DELETE_FAILED event, as in AWS.
 """
 
 from typing import Any
@@ -24,7 +24,7 @@ class _ChangeSetNotFoundError(CloudFormationError):
 
 
 def install() -> None:
-    """Gives moto's stacks these ways."""
+    """Replace methods of moto's stacks."""
     _patch(
         Stack,
         create_resources=_create_resources,
@@ -35,7 +35,7 @@ def install() -> None:
     _patch(
         CloudFormationBackend,
         delete_stack=_delete_or_keep_stack,
-        _resolve_update_parameters=_resolve_known_parameters,
+        _resolve_update_parameters=_resolve_given_parameters,
     )
     _patch(
         CloudFormationResponse,
@@ -66,12 +66,12 @@ def _create_resources(self: Stack) -> None:
     deployment = Deployment(self.resource_map)
     try:
         _load(self.resource_map, self.template_dict, None)
-        deployment.make(self.template_dict)
+        deployment.apply(self.template_dict)
         self.output_map = self._create_output_map()
         if _create_map(self.resource_map, self.template_dict):
             self.mark_creation_complete()
     except ResourceError as failure:
-        _note(self, failure, "CREATE_FAILED")
+        _add_failure_event(self, failure, "CREATE_FAILED")
         _undo(self, deployment, {"Resources": {}}, "ROLLBACK", failure)
         _drop_outputs(self)
 
@@ -91,50 +91,50 @@ def _update_stack(
     self._parse_template()
     try:
         _load(self.resource_map, self.template_dict, parameters)
-        deployment.make(self.template_dict)
+        deployment.apply(self.template_dict)
     except ResourceError as failure:
-        _note(self, failure, "UPDATE_FAILED")
+        _add_failure_event(self, failure, "UPDATE_FAILED")
         self.template, self.template_dict = old
         _load(self.resource_map, self.template_dict, old_parameters)
         _undo(self, deployment, self.template_dict, "UPDATE_ROLLBACK", failure)
         return
-    for left_behind in deployment.clean(old_resources, self.template_dict["Resources"]):
-        _note(self, left_behind, "DELETE_FAILED")
+    for deletion_failure in deployment.clean(old_resources, self.template_dict["Resources"]):
+        _add_failure_event(self, deletion_failure, "DELETE_FAILED")
     self.output_map = self._create_output_map()
     self.role_arn = role_arn
     self.parameters = parameters or self.parameters
     self.tags = self.tags if tags is None else tags
-    _end(self, "UPDATE_COMPLETE")
+    _set_final_status(self, "UPDATE_COMPLETE")
 
 
 def _delete_resources(self: Stack) -> None:
     self._add_stack_event("DELETE_IN_PROGRESS", resource_status_reason="User Initiated")
     failures = list(Deployment(self.resource_map).clean(self.resource_map._resource_json_map, {}))
     for failure in failures:
-        _note(self, failure, "DELETE_FAILED")
+        _add_failure_event(self, failure, "DELETE_FAILED")
     _drop_outputs(self)
-    _end(self, "DELETE_FAILED" if failures else "DELETE_COMPLETE", *failures)
+    _set_final_status(self, "DELETE_FAILED" if failures else "DELETE_COMPLETE", *failures)
 
 
 def _undo(stack: Stack, deployment: Deployment, old: Template, verb: str, failure: ResourceError) -> None:
-    left_behind = list(deployment.undo(old))
-    for other in left_behind:
-        _note(stack, other, "DELETE_FAILED")
-    _end(stack, f"{verb}_FAILED" if left_behind else f"{verb}_COMPLETE", failure, *left_behind)
+    undo_failures = list(deployment.undo(old))
+    for undo_failure in undo_failures:
+        _add_failure_event(stack, undo_failure, "DELETE_FAILED")
+    _set_final_status(stack, f"{verb}_FAILED" if undo_failures else f"{verb}_COMPLETE", failure, *undo_failures)
 
 
 def _drop_outputs(stack: Stack) -> None:
-    """Leaves a stack without outputs: who looks at one makes moto make what it refers to, though it is gone."""
+    """Remove the outputs of a stack. Moto would create the deleted resources again when an output is read."""
     stack.output_map = OutputMap(stack.resource_map, {}, stack.stack_id)
 
 
-def _note(stack: Stack, failure: ResourceError, status: str) -> None:
-    made = stack.resource_map._parsed_resources.get(failure.logical_id)
+def _add_failure_event(stack: Stack, failure: ResourceError, status: str) -> None:
+    resource = stack.resource_map._parsed_resources.get(failure.logical_id)
     event = Event(
         stack_id=stack.stack_id,
         stack_name=stack.name,
         logical_resource_id=failure.logical_id,
-        physical_resource_id=getattr(made, "physical_resource_id", ""),
+        physical_resource_id=getattr(resource, "physical_resource_id", ""),
         resource_type=failure.resource_type,
         resource_status=status,
         resource_status_reason=f'Resource handler returned message: "{failure}"',
@@ -143,30 +143,31 @@ def _note(stack: Stack, failure: ResourceError, status: str) -> None:
     stack.events.append(event)
 
 
-def _end(stack: Stack, status: str, *failures: ResourceError) -> None:
+def _set_final_status(stack: Stack, status: str, *failures: ResourceError) -> None:
     stack.status = status
     failed = ", ".join(failure.logical_id for failure in failures)
     stack._add_stack_event(status, f"The following resource(s) failed: [{failed}]" if failed else None)
 
 
 def _stack_parameters(self: Stack) -> dict[str, Any]:
-    """Values as given: moto's are those of the SSM parameters that they name, and would be looked up again."""
-    given = self.resource_map.input_parameters
+    """Return the parameter values as given. Moto returns resolved SSM parameters, and would resolve them again."""
+    input_parameters = self.resource_map.input_parameters
     return {
-        name: given.get(name, slot.get("Default")) for name, slot in self.template_dict.get("Parameters", {}).items()
+        name: input_parameters.get(name, slot.get("Default"))
+        for name, slot in self.template_dict.get("Parameters", {}).items()
     }
 
 
-def _resolve_known_parameters(
+def _resolve_given_parameters(
     self: CloudFormationBackend, instance: Stack, incoming_params: list[dict[str, str]]
 ) -> dict[str, str]:
-    """A default that is to stay is in no parameter of the stack; moto looks for it there all the same."""
-    known = [
+    """Resolve parameters, except unchanged defaults, which the stack does not store and moto cannot find."""
+    resolvable = [
         parameter
         for parameter in incoming_params
         if "ParameterValue" in parameter or parameter["ParameterKey"] in instance.parameters
     ]
-    return _resolve_update_parameters(self, instance, known)
+    return _resolve_update_parameters(self, instance, resolvable)
 
 
 def _update_termination_protection(self: CloudFormationResponse) -> ActionResult:
@@ -189,11 +190,11 @@ def _delete_or_keep_stack(self: CloudFormationBackend, name_or_stack_id: str) ->
 
 
 def _change_set(self: CloudFormationResponse) -> ChangeSet:
-    """The one that a request means: names of change sets are unique in their stack only."""
+    """Return the change set of a request. A change set's name is unique only within its stack."""
     name, stack = self._get_param("ChangeSetName"), self._get_param("StackName")
     for change_set_id, change_set in self.cloudformation_backend.change_sets.items():
-        of_stack = stack in (None, change_set.stack_name, change_set.stack_id)
-        if name == change_set_id or (name == change_set.change_set_name and of_stack):
+        is_in_stack = stack in (None, change_set.stack_name, change_set.stack_id)
+        if name == change_set_id or (name == change_set.change_set_name and is_in_stack):
             return change_set
     raise _ChangeSetNotFoundError(f"ChangeSet [{name}] does not exist")
 

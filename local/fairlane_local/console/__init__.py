@@ -1,1 +1,1 @@
-"""Output for people: the demo, and tables of queues, metrics and images."""
+"""Terminal output: the demo, and tables of queues, metrics and images."""

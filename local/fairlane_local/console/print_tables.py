@@ -1,25 +1,23 @@
-"""What stands in an AWS on localhost, printed for people."""
+"""Tables of the deployed resources of a local AWS."""
 
 from rich.console import Console
 
-from fairlane_local.batch.standing_queues import standing_queues
+from fairlane_local.batch.deployed_queues import deployed_queues
 from fairlane_local.console.tables import images_table, queue_table
-from fairlane_local.ecr.standing_repositories import standing_repositories
+from fairlane_local.ecr.deployed_repositories import deployed_repositories
 from fairlane_local.server.access import client
-from fairlane_local.server.background import places
+from fairlane_local.server.background import queue_locations
 
 
-def show(port: int) -> None:
-    """Prints queues by account and Region, and repositories of images, as tables, read back through boto3.
+def print_tables(port: int) -> None:
+    """Print the job queues of each account and Region and all image repositories as tables.
 
     Args:
-        port: where the AWS on localhost listens.
+        port: Port that the local AWS listens on.
     """
     console = Console()
-    for account_id, region in places(port) or []:
-        table = queue_table(
-            standing_queues(client("batch", port, account_id, region)), title=f"What stands in {region}"
-        )
-        console.print(table)
-    if repositories := standing_repositories(port):
-        console.print("", images_table(repositories, title="Images replicated"), sep="\n")
+    for account_id, region in queue_locations(port) or []:
+        queues = deployed_queues(client("batch", port, account_id, region))
+        console.print(queue_table(queues, title=f"Deployed in {region}"))
+    if repositories := deployed_repositories(port):
+        console.print("", images_table(repositories, title="Image replication"), sep="\n")

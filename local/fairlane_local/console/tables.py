@@ -1,4 +1,4 @@
-"""Tables for people: of queues and who is entitled to what, of metrics and values, of images and where they are."""
+"""Terminal tables of queues, metrics and image repositories."""
 
 from collections.abc import Iterable, Iterator
 
@@ -6,21 +6,21 @@ from rich import box
 from rich.table import Table
 
 from fairlane.scheduling import NUM_INSTANCES, FairShare, QuotaManagement, SchedulingPolicy, Sharing
-from fairlane_local.batch.standing_queues import StandingQueue
-from fairlane_local.ecr.standing_repositories import StandingRepository
+from fairlane_local.batch.deployed_queues import DeployedQueue
+from fairlane_local.ecr.deployed_repositories import DeployedRepository
 
 _LENDING = {
-    Sharing.RESERVE: "keeps its idle ones",
+    Sharing.RESERVE: "does not lend",
     Sharing.LEND: "lends",
     Sharing.LEND_AND_BORROW: "lends and borrows",
 }
 
 
-def queue_table(queues: Iterable[StandingQueue], *, title: str) -> Table:
-    """Draws queues and their shares; 80 columns are enough for names of ordinary length."""
+def queue_table(queues: Iterable[DeployedQueue], *, title: str) -> Table:
+    """Return a table of queues and their shares, which fits into 80 columns for names of usual length."""
     table = _table(title)
-    table.add_column("Queue and share", overflow="fold")
-    table.add_column("Counted in", overflow="fold")
+    table.add_column("Queue or share", overflow="fold")
+    table.add_column("Policy or unit", overflow="fold")
     for header in ("Entitlement", "Ceiling"):
         table.add_column(header, justify="right", no_wrap=True)
     table.add_column("Lending", overflow="fold")
@@ -34,25 +34,26 @@ def queue_table(queues: Iterable[StandingQueue], *, title: str) -> Table:
 
 
 def metrics_table(rows: Iterable[tuple[str, str, str]], *, title: str) -> Table:
-    """Draws metrics: the name of each, what it is of, and its value."""
+    """Return a table of metrics with name, dimensions and value."""
     table = _table(title)
     table.add_column("Metric", no_wrap=True)
-    table.add_column("Queue and share or reason", overflow="fold")
+    table.add_column("Dimensions", overflow="fold")
     table.add_column("Value", justify="right", no_wrap=True)
     for row in rows:
         table.add_row(*row)
     return table
 
 
-def images_table(repositories: Iterable[StandingRepository], *, title: str) -> Table:
-    """Draws repositories: where each is at home, where else its images are, and which tags cannot be moved."""
+def images_table(repositories: Iterable[DeployedRepository], *, title: str) -> Table:
+    """Return a table of repositories with home Region, destinations and immutable tags."""
     table = _table(title)
     table.add_column("Repository", overflow="fold")
     table.add_column("Home Region", no_wrap=True)
     table.add_column("Replicated to", overflow="fold")
     table.add_column("Immutable tags", overflow="fold")
-    for one in repositories:
-        table.add_row(one.name, one.region, ", ".join(one.destinations) or "no other Region", _immutable(one))
+    for repository in repositories:
+        destinations = ", ".join(repository.destinations) or "no other Region"
+        table.add_row(repository.name, repository.region, destinations, _immutable_tags(repository))
     return table
 
 
@@ -68,7 +69,7 @@ def _table(title: str) -> Table:
     )
 
 
-def _rows(queue: StandingQueue) -> Iterator[tuple[str, ...]]:
+def _rows(queue: DeployedQueue) -> Iterator[tuple[str, ...]]:
     entitlements = queue.scheduling.entitlements(queue.capacity)
     ceilings = queue.scheduling.ceilings(queue.capacity)
     for share, numbers in entitlements.items():
@@ -77,10 +78,10 @@ def _rows(queue: StandingQueue) -> Iterator[tuple[str, ...]]:
             yield f"  {share}", _unit(unit), _number(number), ceiling, _lending(queue.scheduling, share)
     if not entitlements:
         for unit, number in queue.capacity.items():
-            yield "  everybody", _unit(unit), "", _number(number), ""
+            yield "  all jobs", _unit(unit), "", _number(number), ""
 
 
-def _immutable(repository: StandingRepository) -> str:
+def _immutable_tags(repository: DeployedRepository) -> str:
     exceptions = ", ".join(repository.exceptions)
     if repository.mutability.startswith("IMMUTABLE"):
         return f"all but {exceptions}" if exceptions else "all"

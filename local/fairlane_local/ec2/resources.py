@@ -1,4 +1,4 @@
-"""What networks and machines of templates need of EC2's resources beyond moto's."""
+"""CloudFormation resources of Amazon EC2 that moto lacks: placement groups and egress rules."""
 
 from contextlib import suppress
 from typing import Any, Self
@@ -11,7 +11,7 @@ from fairlane_local.cloudformation.local_resource import LocalResource, register
 
 
 class PlacementGroup(LocalResource):
-    """AWS::EC2::PlacementGroup: a name only, as no instance starts here."""
+    """AWS::EC2::PlacementGroup: a name only, because no instance is started."""
 
     resource_type = "AWS::EC2::PlacementGroup"
     create_only = frozenset({"PartitionCount", "SpreadLevel", "Strategy", "Tags"})
@@ -29,7 +29,7 @@ class SecurityGroupEgress(LocalResource):
 
     def create(self) -> None:
         """Add the rule to its group."""
-        rules, _ = _backend(*self._where).authorize_security_group_egress(**_rule(self.properties))
+        rules, _ = _backend(*self._location).authorize_security_group_egress(**_rule(self.properties))
         self.physical_resource_id = rules[0].id
 
     def update(self, old: Self) -> None:
@@ -38,15 +38,15 @@ class SecurityGroupEgress(LocalResource):
         self.create()
 
     def remove(self) -> None:
-        """Remove the rule from its group, unless an update has."""
+        """Remove the rule from its group. A rule that an update has already removed is ignored."""
         with suppress(InvalidPermissionNotFoundError):
-            _backend(*self._where).revoke_security_group_egress(**_rule(self.properties))
+            _backend(*self._location).revoke_security_group_egress(**_rule(self.properties))
 
 
 def install() -> None:
-    """Registers the resources with moto's CloudFormation, and lets networks be deleted.
+    """Register the resources with moto's CloudFormation, and enable the deletion of VPCs.
 
-    Moto refuses to delete a network while its own leftovers of it stand.
+    Moto refuses to delete a VPC while the route tables that moto created for it exist.
     """
     register((PlacementGroup, SecurityGroupEgress))
     VPC.delete = _delete_vpc  # type: ignore[attr-defined]

@@ -1,23 +1,23 @@
-"""The repositories of images that stand in an AWS on localhost, and where they are replicated to."""
+"""Deployed image repositories of a local AWS, with the destinations of their replication."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from fairlane_local.server.access import client
-from fairlane_local.server.background import registries
+from fairlane_local.server.background import registry_locations
 
 
 @dataclass(frozen=True, slots=True)
-class StandingRepository:
-    """A repository as AWS describes it.
+class DeployedRepository:
+    """Image repository as Amazon ECR describes it.
 
     Attributes:
-        name: its name.
-        region: its home.
-        destinations: the Regions that it is replicated to, behind an account if that is another.
-        mutability: of its tags.
-        exceptions: tags to which that does not apply.
+        name: Name of the repository.
+        region: Home Region of the repository.
+        destinations: Regions that images are replicated to, each after its account ID if that is another account.
+        mutability: Tag mutability, for example `IMMUTABLE`.
+        exceptions: Tag filters that `mutability` does not apply to.
     """
 
     name: str
@@ -27,43 +27,54 @@ class StandingRepository:
     exceptions: tuple[str, ...]
 
 
-def standing_repositories(port: int) -> list[StandingRepository]:
-    """Reads the repositories of all accounts and Regions, replicas left out.
+def deployed_repositories(port: int) -> list[DeployedRepository]:
+    """Return the repositories of all accounts and Regions, without replicas.
 
     Args:
-        port: where the AWS on localhost listens.
+        port: Port that the local AWS listens on.
     """
-    described = {
-        (account_id, region): _described(client("ecr", port, account_id, region))
-        for account_id, region in sorted(registries(port))
+    registries = {
+        (account_id, region): _repositories(client("ecr", port, account_id, region))
+        for account_id, region in sorted(registry_locations(port))
     }
     replicas = {
-        (*place, name) for repositories in described.values() for name, (_, to) in repositories.items() for place in to
+        (*destination, name)
+        for repositories in registries.values()
+        for name, (_, destinations) in repositories.items()
+        for destination in destinations
     }
     return [
-        StandingRepository(
+        DeployedRepository(
             name=name,
             region=region,
-            destinations=tuple(there if owner == account_id else f"{owner} {there}" for owner, there in sorted(to)),
+            destinations=tuple(
+                to_region if to_account == account_id else f"{to_account} {to_region}"
+                for to_account, to_region in sorted(destinations)
+            ),
             mutability=repository["imageTagMutability"],
-            exceptions=tuple(one["filter"] for one in repository.get("imageTagMutabilityExclusionFilters", [])),
+            exceptions=tuple(
+                exclusion["filter"] for exclusion in repository.get("imageTagMutabilityExclusionFilters", [])
+            ),
         )
-        for (account_id, region), repositories in described.items()
-        for name, (repository, to) in sorted(repositories.items())
+        for (account_id, region), repositories in registries.items()
+        for name, (repository, destinations) in sorted(repositories.items())
         if (account_id, region, name) not in replicas
     ]
 
 
-def _described(ecr: Any) -> dict[str, tuple[dict[str, Any], set[tuple[str, str]]]]:
-    """The repositories of a registry by name, each with the accounts and Regions that rules send it to."""
+def _repositories(ecr: Any) -> dict[str, tuple[dict[str, Any], set[tuple[str, str]]]]:
+    """Return the repositories of a registry by name, each with the accounts and Regions of its replication rules."""
     rules = ecr.describe_registry()["replicationConfiguration"]["rules"]
     pages = ecr.get_paginator("describe_repositories").paginate()
-    found = {one["repositoryName"]: one for page in pages for one in page["repositories"]}
-    return {name: (one, set(_destinations(name, rules))) for name, one in found.items()}
+    return {
+        repository["repositoryName"]: (repository, set(_destinations(repository["repositoryName"], rules)))
+        for page in pages
+        for repository in page["repositories"]
+    }
 
 
 def _destinations(name: str, rules: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
     for rule in rules:
         filters = rule.get("repositoryFilters", [])
-        if not filters or any(name.startswith(one["filter"]) for one in filters):
-            yield from ((to["registryId"], to["region"]) for to in rule["destinations"])
+        if not filters or any(name.startswith(prefix["filter"]) for prefix in filters):
+            yield from ((destination["registryId"], destination["region"]) for destination in rule["destinations"])

@@ -1,4 +1,4 @@
-"""What templates of images need of Amazon ECR beyond moto's: registries, and repositories as they were asked for."""
+"""CloudFormation resources of Amazon ECR that moto lacks or models differently: repositories and registries."""
 
 import json
 from collections.abc import Mapping
@@ -12,13 +12,13 @@ from moto.ecr.responses import ECRResponse
 
 from fairlane_local.cloudformation.local_resource import LocalResource, members, register
 
-_RULES: Final = 10
-_DESTINATIONS: Final = 25
+_MAX_RULES: Final = 10
+_MAX_DESTINATIONS: Final = 25
 _HEADERS: Final = {"Content-Type": "application/x-amz-json-1.1"}
 
 
 class Repository(LocalResource):
-    """AWS::ECR::Repository: moto's own drops policies, and answers with no encryption and no scanning."""
+    """AWS::ECR::Repository. Moto's own drops policies, and returns no encryption and no scanning settings."""
 
     resource_type = "AWS::ECR::Repository"
     name_property = "RepositoryName"
@@ -26,13 +26,13 @@ class Repository(LocalResource):
 
     @classmethod
     def has_cfn_attr(cls, attr: str) -> bool:
-        """Return True for ARN and URI."""
+        """Return True for the ARN and the URI."""
         return MotoRepository.has_cfn_attr(attr)
 
     def create(self) -> None:
         """Create the repository with its policies."""
         properties = self.properties
-        _backend(*self._where).create_repository(
+        _backend(*self._location).create_repository(
             self.physical_resource_id,
             None,
             members(properties.get("EncryptionConfiguration")),
@@ -46,58 +46,58 @@ class Repository(LocalResource):
     def update(self, old: Self) -> None:
         """Update tag mutability, scanning, tags and policies."""
         properties = self.properties
-        ecr, where = _backend(*self._where), (self._where[0], self.physical_resource_id)
-        ecr.put_image_tag_mutability(*where, properties.get("ImageTagMutability", "MUTABLE"), _exclusions(properties))
+        ecr, key = _backend(*self._location), (self._location[0], self.physical_resource_id)
+        ecr.put_image_tag_mutability(*key, properties.get("ImageTagMutability", "MUTABLE"), _exclusions(properties))
         scanning = properties.get("ImageScanningConfiguration", {"ScanOnPush": False})
-        ecr.put_image_scanning_configuration(*where, members(scanning))
-        ecr.untag_resource(self._made.arn, [tag["Key"] for tag in old.properties.get("Tags", [])])
-        ecr.tag_resource(self._made.arn, properties.get("Tags", []))
+        ecr.put_image_scanning_configuration(*key, members(scanning))
+        ecr.untag_resource(self._repository.arn, [tag["Key"] for tag in old.properties.get("Tags", [])])
+        ecr.tag_resource(self._repository.arn, properties.get("Tags", []))
         self._set_policies(old.properties)
 
     def get_cfn_attribute(self, attribute_name: str) -> str:
-        """Return ARN or URI; `Ref` returns the name."""
-        return self._made.get_cfn_attribute(attribute_name)
+        """Return the ARN or the URI. `Ref` returns the name."""
+        return self._repository.get_cfn_attribute(attribute_name)
 
     def remove(self) -> None:
-        """Delete the repository, with its images if the template says so."""
+        """Delete the repository, and its images if `EmptyOnDelete` is true."""
         force = self.properties.get("EmptyOnDelete", False)
-        _backend(*self._where).delete_repository(self.physical_resource_id, force=force)
+        _backend(*self._location).delete_repository(self.physical_resource_id, force=force)
 
     @property
-    def _made(self) -> MotoRepository:
-        return _backend(*self._where).repositories[self.physical_resource_id]
+    def _repository(self) -> MotoRepository:
+        return _backend(*self._location).repositories[self.physical_resource_id]
 
     def _set_policies(self, old: Mapping[str, Any]) -> None:
-        ecr, where = _backend(*self._where), (self._where[0], self.physical_resource_id)
+        ecr, key = _backend(*self._location), (self._location[0], self.physical_resource_id)
         if lifecycle := self.properties.get("LifecyclePolicy"):
-            ecr.put_lifecycle_policy(*where, lifecycle["LifecyclePolicyText"])
+            ecr.put_lifecycle_policy(*key, lifecycle["LifecyclePolicyText"])
         elif old.get("LifecyclePolicy"):
-            ecr.delete_lifecycle_policy(*where)
+            ecr.delete_lifecycle_policy(*key)
         if policy := self.properties.get("RepositoryPolicyText"):
-            ecr.set_repository_policy(*where, json.dumps(policy))
+            ecr.set_repository_policy(*key, json.dumps(policy))
         elif old.get("RepositoryPolicyText"):
-            ecr.delete_repository_policy(*where)
+            ecr.delete_repository_policy(*key)
 
 
 class RegistrySetting(LocalResource):
-    """A document of which a registry has one; `Ref` returns the account."""
+    """Document that exists once in a registry. `Ref` returns the account."""
 
     @classmethod
     def has_cfn_attr(cls, attr: str) -> bool:
-        """Return True for the account."""
+        """Return True for the account ID."""
         return attr == "RegistryId"
 
     def create(self) -> None:
-        """Put the document in place of the registry's."""
-        self.physical_resource_id = self._where[0]
-        self._put(_backend(*self._where))
+        """Replace the document of the registry."""
+        self.physical_resource_id = self._location[0]
+        self._put(_backend(*self._location))
 
     def _put(self, ecr: ECRBackend) -> None:
         raise NotImplementedError
 
 
 class ReplicationConfiguration(RegistrySetting):
-    """AWS::ECR::ReplicationConfiguration: all rules of a registry, whoever's they were; nothing is replicated here."""
+    """AWS::ECR::ReplicationConfiguration: replaces all rules of the registry. No image is replicated."""
 
     resource_type = "AWS::ECR::ReplicationConfiguration"
 
@@ -106,11 +106,11 @@ class ReplicationConfiguration(RegistrySetting):
 
     def remove(self) -> None:
         """Delete all rules of the registry."""
-        _backend(*self._where).put_replication_configuration({"rules": []})
+        _backend(*self._location).put_replication_configuration({"rules": []})
 
 
 class RegistryPolicy(RegistrySetting):
-    """AWS::ECR::RegistryPolicy, which nothing enforces here."""
+    """AWS::ECR::RegistryPolicy, which is not enforced."""
 
     resource_type = "AWS::ECR::RegistryPolicy"
 
@@ -119,19 +119,19 @@ class RegistryPolicy(RegistrySetting):
 
     def remove(self) -> None:
         """Delete the registry's policy."""
-        _backend(*self._where).delete_registry_policy()
+        _backend(*self._location).delete_registry_policy()
 
 
 class RepositoryCreationTemplate(LocalResource):
-    """AWS::ECR::RepositoryCreationTemplate: no repository is made by itself here."""
+    """AWS::ECR::RepositoryCreationTemplate. No repository is created from the template."""
 
     resource_type = "AWS::ECR::RepositoryCreationTemplate"
     name_property = "Prefix"
     create_only = frozenset({"Prefix"})
 
 
-def registries() -> list[tuple[str, str]]:
-    """The accounts and Regions in which there is a repository."""
+def registry_locations() -> list[tuple[str, str]]:
+    """Return the accounts and Regions that contain an image repository."""
     return [
         (account_id, region)
         for account_id, regions in ecr_backends.items()
@@ -141,25 +141,27 @@ def registries() -> list[tuple[str, str]]:
 
 
 def install() -> None:
-    """Registers the resources with moto's CloudFormation, and has its registries keep more than one rule, and whole.
+    """Register the resources with moto's CloudFormation, and replace moto's replication configuration.
 
-    Moto refuses a second rule, and drops from its answers what boto3 does not know yet.
+    Moto refuses a second rule, and omits from its responses the members that boto3 does not support yet.
     """
     register((RegistryPolicy, ReplicationConfiguration, Repository, RepositoryCreationTemplate))
     ECRBackend.put_replication_configuration = _put_replication_configuration  # type: ignore[method-assign]
-    ECRResponse.put_replication_configuration = _put_whole  # type: ignore[assignment, method-assign]
-    ECRResponse.describe_registry = _describe_whole  # type: ignore[assignment, method-assign]
+    ECRResponse.put_replication_configuration = _respond_to_put_replication  # type: ignore[assignment, method-assign]
+    ECRResponse.describe_registry = _respond_to_describe_registry  # type: ignore[assignment, method-assign]
 
 
 def _put_replication_configuration(self: ECRBackend, replication_config: dict[str, Any]) -> dict[str, Any]:
     rules = replication_config["rules"]
-    places = {(to["region"], to["registryId"]) for rule in rules for to in rule["destinations"]}
-    for refused, constraint in (
-        ((self.region_name, self.account_id) in places, "destination cannot be the same as the source registry"),
-        (len(rules) > _RULES, f"rules must be at most {_RULES}"),
-        (len(places) > _DESTINATIONS, f"unique destinations must be at most {_DESTINATIONS}"),
+    destinations = {
+        (destination["region"], destination["registryId"]) for rule in rules for destination in rule["destinations"]
+    }
+    for is_violated, constraint in (
+        ((self.region_name, self.account_id) in destinations, "destination cannot be the same as the source registry"),
+        (len(rules) > _MAX_RULES, f"rules must be at most {_MAX_RULES}"),
+        (len(destinations) > _MAX_DESTINATIONS, f"unique destinations must be at most {_MAX_DESTINATIONS}"),
     ):
-        if refused:
+        if is_violated:
             raise InvalidParameterException(
                 "Invalid parameter at 'replicationConfiguration' failed to satisfy constraint: "
                 f"'Replication {constraint}'"
@@ -168,12 +170,12 @@ def _put_replication_configuration(self: ECRBackend, replication_config: dict[st
     return {"replicationConfiguration": replication_config}
 
 
-def _put_whole(self: ECRResponse) -> TYPE_RESPONSE:
-    asked = json.loads(self.body)["replicationConfiguration"]
-    return 200, _HEADERS, json.dumps(self.ecr_backend.put_replication_configuration(asked))
+def _respond_to_put_replication(self: ECRResponse) -> TYPE_RESPONSE:
+    configuration = json.loads(self.body)["replicationConfiguration"]
+    return 200, _HEADERS, json.dumps(self.ecr_backend.put_replication_configuration(configuration))
 
 
-def _describe_whole(self: ECRResponse) -> TYPE_RESPONSE:
+def _respond_to_describe_registry(self: ECRResponse) -> TYPE_RESPONSE:
     return 200, _HEADERS, json.dumps(self.ecr_backend.describe_registry())
 
 

@@ -1,1 +1,1 @@
-"""Alarms, event routing and the deployed exporter of job metrics."""
+"""Alarms, event routing and runs of the deployed exporter of job metrics."""

@@ -1,4 +1,4 @@
-"""What templates of alarms need beyond moto's resources: nothing evaluates an alarm or notifies anybody here."""
+"""CloudFormation resources of alarms that moto lacks. No alarm is evaluated and no notification is sent."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -31,46 +31,46 @@ _ARGUMENTS: Final = {
 
 
 class MetricAlarm(LocalResource):
-    """AWS::CloudWatch::Alarm, which DescribeAlarms lists."""
+    """AWS::CloudWatch::Alarm. DescribeAlarms lists the alarm."""
 
     resource_type = "AWS::CloudWatch::Alarm"
     name_property = "AlarmName"
     create_only = frozenset({"AlarmName"})
 
     def create(self) -> None:
-        """Put the alarm, in place of one with the same name."""
-        self._arn = _put(self.physical_resource_id, self.properties, *self._where).alarm_arn
+        """Create the alarm, or replace the alarm with the same name."""
+        self._arn = _put(self.physical_resource_id, self.properties, *self._location).alarm_arn
 
     def get_cfn_attribute(self, attribute_name: str) -> str:
-        """Return the ARN; `Ref` returns the name."""
+        """Return the ARN. `Ref` returns the name."""
         return self._arn
 
     def remove(self) -> None:
         """Delete the alarm."""
-        account_id, region = self._where
+        account_id, region = self._location
         cloudwatch_backends[account_id][region].delete_alarms([self.physical_resource_id])
 
 
 class CompositeAlarm(MetricAlarm):
-    """AWS::CloudWatch::CompositeAlarm, which DescribeAlarms lists, too."""
+    """AWS::CloudWatch::CompositeAlarm. DescribeAlarms lists the alarm."""
 
     resource_type = "AWS::CloudWatch::CompositeAlarm"
 
 
 class Subscription(LocalResource):
-    """AWS::SNS::Subscription: nobody is asked to confirm it."""
+    """AWS::SNS::Subscription. No confirmation is requested."""
 
     resource_type = "AWS::SNS::Subscription"
 
 
 class TopicPolicy(LocalResource):
-    """AWS::SNS::TopicPolicy, which nothing enforces here."""
+    """AWS::SNS::TopicPolicy, which is not enforced."""
 
     resource_type = "AWS::SNS::TopicPolicy"
 
 
 def install() -> None:
-    """Registers the resources with moto's CloudFormation."""
+    """Register the resources with moto's CloudFormation."""
     register((CompositeAlarm, MetricAlarm, Subscription, TopicPolicy))
 
 
@@ -89,9 +89,10 @@ def _put(name: str, properties: Mapping[str, Any], account_id: str, region_name:
 
 def _query(query: dict[str, Any]) -> MetricDataQuery:
     stat = None
-    if asked := query.get("MetricStat"):
-        metric = Metric(asked["Metric"]["MetricName"], asked["Metric"]["Namespace"], _dimensions(asked["Metric"]))
-        stat = MetricStat(metric, asked["Period"], asked["Stat"], asked.get("Unit"))
+    if properties := query.get("MetricStat"):
+        name, namespace = properties["Metric"]["MetricName"], properties["Metric"]["Namespace"]
+        metric = Metric(name, namespace, _dimensions(properties["Metric"]))
+        stat = MetricStat(metric, properties["Period"], properties["Stat"], properties.get("Unit"))
     return MetricDataQuery(
         query["Id"],
         label=query.get("Label", query["Id"]),
@@ -103,4 +104,6 @@ def _query(query: dict[str, Any]) -> MetricDataQuery:
 
 
 def _dimensions(properties: dict[str, Any]) -> Any:
-    return [Dimension(name=one["Name"], value=one["Value"]) for one in properties.get("Dimensions", [])]
+    return [
+        Dimension(name=dimension["Name"], value=dimension["Value"]) for dimension in properties.get("Dimensions", [])
+    ]

@@ -1,4 +1,4 @@
-"""What templates of monitoring need of EventBridge, SQS and Lambda beyond moto's resources."""
+"""CloudFormation resources of EventBridge, Amazon SQS and Lambda that moto lacks or models differently."""
 
 import json
 import re
@@ -23,15 +23,15 @@ _SETTINGS: Final = {
     "state": "State",
     "target": "Target",
 }
-_NAME: Final = re.compile(r"<(?P<name>[A-Za-z0-9_.-]+)>")
-_PLACE: Final = re.compile(rf'(?P<text>"(?:[^"\\]|\\.)*")|{_NAME.pattern}')
-_STEP: Final = re.compile(r"\.([A-Za-z0-9_-]+)|\[(\d+)\]")
+_PLACEHOLDER: Final = re.compile(r"<(?P<name>[A-Za-z0-9_.-]+)>")
+_STRING_OR_PLACEHOLDER: Final = re.compile(rf'(?P<text>"(?:[^"\\]|\\.)*")|{_PLACEHOLDER.pattern}')
+_PATH_STEP: Final = re.compile(r"\.([A-Za-z0-9_-]+)|\[(\d+)\]")
 
 _create_mapping = LambdaBackend.create_event_source_mapping
 
 
 class Schedule(LocalResource):
-    """AWS::Scheduler::Schedule; nothing calls its target by itself."""
+    """AWS::Scheduler::Schedule. Its target is not called automatically; `poll` calls the target."""
 
     resource_type = "AWS::Scheduler::Schedule"
     name_property = "Name"
@@ -57,12 +57,12 @@ class Schedule(LocalResource):
 
     @property
     def _scheduler(self) -> EventBridgeSchedulerBackend:
-        account_id, region = self._where
+        account_id, region = self._location
         return scheduler_backends[account_id][region]
 
 
 class QueuePolicy(LocalResource):
-    """AWS::SQS::QueuePolicy, which nothing enforces here."""
+    """AWS::SQS::QueuePolicy, which is not enforced."""
 
     resource_type = "AWS::SQS::QueuePolicy"
 
@@ -71,7 +71,7 @@ class QueuePolicy(LocalResource):
         self._set(json.dumps(self.properties["PolicyDocument"]))
 
     def update(self, old: Self) -> None:
-        """Move the policy from the queues that had it to those that have it now."""
+        """Remove the policy from the previous queues and set it on the current queues."""
         old.remove()
         self.create()
 
@@ -80,7 +80,7 @@ class QueuePolicy(LocalResource):
         self._set(None)
 
     def _set(self, document: str | None) -> None:
-        account_id, region_name = self._where
+        account_id, region_name = self._location
         queues = sqs_backends[account_id][region_name].queues
         for url in self.properties["Queues"]:
             if queue := queues.get(url.rpartition("/")[2]):
@@ -88,46 +88,49 @@ class QueuePolicy(LocalResource):
 
 
 class EventInvokeConfig(LocalResource):
-    """AWS::Lambda::EventInvokeConfig: nothing is invoked again here."""
+    """AWS::Lambda::EventInvokeConfig. No invocation is retried."""
 
     resource_type = "AWS::Lambda::EventInvokeConfig"
 
 
 def install() -> None:
-    """Registers the resources with moto's CloudFormation, and mends its input transformers and event source mappings.
+    """Register the resources with moto's CloudFormation, and correct its input transformers and event source mappings.
 
-    Moto's transformers leave texts without quotes and placeholders of what is not there, which makes no JSON. Its
-    mappings count a message as received, and as delivered, as soon as it is sent, though nothing runs.
+    Moto's transformers insert strings without quotes and keep the placeholders of absent values, so the result is not
+    JSON. Moto's mappings count a message as received and delivered when it is sent, although no function runs.
     """
     register((EventInvokeConfig, QueuePolicy, Schedule))
-    EventTemplateParser.parse = staticmethod(_transformed)  # type: ignore[assignment, method-assign]
-    LambdaBackend.create_event_source_mapping = _create_mapping_that_waits  # type: ignore[method-assign]
+    EventTemplateParser.parse = staticmethod(_transform)  # type: ignore[assignment, method-assign]
+    LambdaBackend.create_event_source_mapping = _create_mapping_without_delivery  # type: ignore[method-assign]
 
 
-def _transformed(input_template: str | None, input_paths_map: dict[str, str], event: dict[str, Any]) -> Any:
-    """What a target is sent, by EventBridge's rules for templates that are JSON: what is not there is an empty text."""
-    whole = {name: value for name, value in event.items() if name != "ingestion-time"}
+def _transform(input_template: str | None, input_paths_map: dict[str, str], event: dict[str, Any]) -> Any:
+    """Return the input of a target by EventBridge's rules for JSON templates.
+
+    An absent value becomes an empty string.
+    """
+    whole_event = {name: value for name, value in event.items() if name != "ingestion-time"}
     if not input_template:
-        return whole
-    values = {name: _at(path, event) for name, path in input_paths_map.items()}
-    values |= {"aws.events.event.json": whole, "aws.events.event.ingestion-time": event["ingestion-time"]}
+        return whole_event
+    values = {name: _value_at_path(path, event) for name, path in input_paths_map.items()}
+    values |= {"aws.events.event.json": whole_event, "aws.events.event.ingestion-time": event["ingestion-time"]}
 
-    def fill(found: re.Match[str]) -> str:
-        if found["text"]:
-            return _NAME.sub(lambda name: _in_text(values[name["name"]]), found["text"])
-        return json.dumps(values[found["name"]])
+    def fill(match: re.Match[str]) -> str:
+        if match["text"]:
+            return _PLACEHOLDER.sub(lambda placeholder: _as_text(values[placeholder["name"]]), match["text"])
+        return json.dumps(values[match["name"]])
 
-    return json.loads(_PLACE.sub(fill, input_template))
+    return json.loads(_STRING_OR_PLACEHOLDER.sub(fill, input_template))
 
 
-def _in_text(value: Any) -> str:
+def _as_text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _at(path: str, event: Any) -> Any:
-    """What is at a path like `$.detail.attempts[0]`."""
+def _value_at_path(path: str, event: Any) -> Any:
+    """Return the value at a path, for example `$.detail.attempts[0]`."""
     value = event
-    for name, index in _STEP.findall(path):
+    for name, index in _PATH_STEP.findall(path):
         match value:
             case dict() if name in value:
                 value = value[name]
@@ -138,7 +141,7 @@ def _at(path: str, event: Any) -> Any:
     return value
 
 
-def _create_mapping_that_waits(self: LambdaBackend, spec: dict[str, Any]) -> EventSourceMapping:
+def _create_mapping_without_delivery(self: LambdaBackend, spec: dict[str, Any]) -> EventSourceMapping:
     mapping = _create_mapping(self, spec)
     for queue in sqs_backends[self.account_id][self.region_name].queues.values():
         queue.lambda_event_source_mappings.clear()

@@ -1,6 +1,6 @@
-"""Runs the deployed exporter of job metrics in an AWS on localhost, as Lambda and EventBridge Scheduler would.
+"""Runs of the deployed exporter of job metrics in a local AWS, in the roles of Lambda and EventBridge Scheduler.
 
-It is the deployed code that runs, in a Python process of its own, and only when it is asked to.
+The deployed code runs in its own Python process, and only when one of these functions is called.
 """
 
 import json
@@ -8,23 +8,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from fairlane_local.functions import Invocation, run
+from fairlane_local.functions import Invocation, run_function
 from fairlane_local.server.access import client
 from fairlane_local.server.local_aws import LocalAws
 
-_SQS_AT_ONCE: Final = 10
+_MAX_MESSAGES: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """One value of a metric, as CloudWatch would read it off a line of embedded metric format.
+    """One value of a metric, as CloudWatch reads it from a line of embedded metric format.
 
     Attributes:
-        namespace: of the metric.
-        dimensions: their names and values.
-        metric: its name.
-        unit: its unit.
-        value: the value.
+        namespace: Namespace of the metric.
+        dimensions: Dimension values by dimension name.
+        metric: Name of the metric.
+        unit: CloudWatch unit of the value, for example `Seconds`.
+        value: Value of the metric.
     """
 
     namespace: str
@@ -35,61 +35,62 @@ class Value:
 
 
 def invoke(aws: LocalAws, account_id: str, region: str, function_arn: str, event: object) -> Invocation:
-    """Runs a deployed function of Python once.
+    """Run a deployed function with a Python runtime once, and return the result.
 
     Args:
-        aws: where it is deployed.
-        account_id: in which account.
-        region: in which Region.
-        function_arn: its ARN.
-        event: what it is called with.
+        aws: Local AWS of the function.
+        account_id: Account of the function.
+        region: Region of the function.
+        function_arn: ARN of the function.
+        event: Event that the function receives.
 
     Raises:
-        LocalAwsError: if it fails.
+        LocalAwsError: If the function fails.
     """
-    return run(aws.port, account_id, region, function_arn, event)
+    return run_function(aws.port, account_id, region, function_arn, event)
 
 
 def deliver(aws: LocalAws, account_id: str, region: str) -> list[Invocation]:
-    """Gives the messages that wait in queues of SQS to the functions that are mapped to them.
+    """Deliver the waiting SQS messages to the functions of the event source mappings, and return the results.
 
-    A message that fails stays in its queue, to be received again once its visibility timeout is over.
+    A message that fails stays in its queue. It can be received again after its visibility timeout.
 
     Args:
-        aws: where the functions are deployed.
-        account_id: in which account.
-        region: in which Region.
+        aws: Local AWS of the functions.
+        account_id: Account of the functions.
+        region: Region of the functions.
     """
     mappings = client("lambda", aws.port, account_id, region).list_event_source_mappings()["EventSourceMappings"]
     sqs = client("sqs", aws.port, account_id, region)
     invocations = []
     for mapping in mappings:
         url = sqs.get_queue_url(QueueName=mapping["EventSourceArn"].rpartition(":")[2])["QueueUrl"]
-        messages = list(_received(sqs, url))
+        messages = list(_receive(sqs, url))
         for start in range(0, len(messages), mapping["BatchSize"]):
             batch = messages[start : start + mapping["BatchSize"]]
             records = [_record(message, mapping["EventSourceArn"], region) for message in batch]
-            done = invoke(aws, account_id, region, mapping["FunctionArn"], {"Records": records})
-            invocations.append(done)
-            failed = {item["itemIdentifier"] for item in (done.answer or {}).get("batchItemFailures", [])}
+            invocation = invoke(aws, account_id, region, mapping["FunctionArn"], {"Records": records})
+            invocations.append(invocation)
+            failures = (invocation.answer or {}).get("batchItemFailures", [])
+            failed_ids = {failure["itemIdentifier"] for failure in failures}
             for message in batch:
-                if message["MessageId"] not in failed:
+                if message["MessageId"] not in failed_ids:
                     sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
     return invocations
 
 
 def poll(aws: LocalAws, account_id: str, region: str) -> list[Invocation]:
-    """Calls the functions that schedules call, each with its schedule's input.
+    """Call the target function of each schedule once, with the input of the schedule, and return the results.
 
     Args:
-        aws: where they are deployed.
-        account_id: in which account.
-        region: in which Region.
+        aws: Local AWS of the schedules.
+        account_id: Account of the schedules.
+        region: Region of the schedules.
     """
     scheduler = client("scheduler", aws.port, account_id, region)
     schedules = [
-        scheduler.get_schedule(GroupName=one["GroupName"], Name=one["Name"])
-        for one in scheduler.list_schedules()["Schedules"]
+        scheduler.get_schedule(GroupName=summary["GroupName"], Name=summary["Name"])
+        for summary in scheduler.list_schedules()["Schedules"]
     ]
     return [
         invoke(aws, account_id, region, target["Arn"], json.loads(target["Input"]))
@@ -99,24 +100,24 @@ def poll(aws: LocalAws, account_id: str, region: str) -> list[Invocation]:
 
 
 def values(invocation: Invocation) -> Iterator[Value]:
-    """Reads the metrics that an invocation printed, as CloudWatch would; other lines are none."""
+    """Yield the metric values in the output of an invocation, as CloudWatch reads them. Other lines are ignored."""
     for line in invocation.output:
         if not line.startswith("{"):
             continue
-        told = json.loads(line)
-        for directive in told.get("_aws", {}).get("CloudWatchMetrics", []):
+        record = json.loads(line)
+        for directive in record.get("_aws", {}).get("CloudWatchMetrics", []):
             for names in directive["Dimensions"]:
-                dimensions = {name: told[name] for name in names}
+                dimensions = {name: record[name] for name in names}
                 for metric in directive["Metrics"]:
-                    found = told[metric["Name"]]
-                    for value in found if isinstance(found, list) else [found]:
+                    numbers = record[metric["Name"]]
+                    for number in numbers if isinstance(numbers, list) else [numbers]:
                         unit = metric.get("Unit", "None")
-                        yield Value(directive["Namespace"], dimensions, metric["Name"], unit, value)
+                        yield Value(directive["Namespace"], dimensions, metric["Name"], unit, number)
 
 
-def _received(sqs: Any, url: str) -> Iterator[dict[str, Any]]:
-    asked = {"MaxNumberOfMessages": _SQS_AT_ONCE, "AttributeNames": ["All"], "WaitTimeSeconds": 0}
-    while messages := sqs.receive_message(QueueUrl=url, **asked).get("Messages"):
+def _receive(sqs: Any, url: str) -> Iterator[dict[str, Any]]:
+    options = {"MaxNumberOfMessages": _MAX_MESSAGES, "AttributeNames": ["All"], "WaitTimeSeconds": 0}
+    while messages := sqs.receive_message(QueueUrl=url, **options).get("Messages"):
         yield from messages
 
 

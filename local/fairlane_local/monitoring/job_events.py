@@ -1,4 +1,4 @@
-"""Events of AWS Batch, which nothing here sends by itself: whole, as AWS's own, of what jobs may have lived through."""
+"""Complete AWS Batch events for sample jobs. The local AWS sends no Batch event automatically."""
 
 import json
 from collections.abc import Mapping
@@ -9,40 +9,43 @@ _SUCCEEDED: Final = "Essential container in task exited"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Life:
-    """What a job for containers lived through, and how it ended.
+class JobHistory:
+    """Wait, attempts and result of one container job.
 
     Args:
-        waited: how long it waited, in seconds.
-        ran: how long each of its attempts ran, in seconds, one right after the other; none if it never ran.
-        failure: what AWS says of a job that failed; None if it succeeded.
-        container: what AWS says of its last container.
-        exit_code: with which that one ended, if it ran.
+        wait_seconds: Number of seconds from submission to the first attempt.
+        attempt_seconds: Duration of each attempt in seconds, without pauses between attempts. Default: the job never
+            ran.
+        failure: Status reason of a failed job. Default: the job succeeded.
+        container_reason: Reason that AWS Batch reports for the last container. Default: none.
+        exit_code: Exit code of the last container. Default: none.
     """
 
-    waited: int
-    ran: tuple[int, ...] = ()
+    wait_seconds: int
+    attempt_seconds: tuple[int, ...] = ()
     failure: str | None = None
-    container: str | None = None
+    container_reason: str | None = None
     exit_code: int | None = None
 
 
-def ended(job: Mapping[str, Any], needs: list[dict[str, str]], share: str, life: Life) -> dict[str, Any]:
-    """The event of a job's end, as an entry of PutEvents.
+def job_end_event(
+    job: Mapping[str, Any], resource_requirements: list[dict[str, str]], share: str, history: JobHistory
+) -> dict[str, Any]:
+    """Return the event of a job's end as an entry of PutEvents.
 
     Args:
-        job: as DescribeJobs describes it; it ended when it says, and began as long before as it lived.
-        needs: the resource requirements of its container.
-        share: the share that it was submitted to.
-        life: what it lived through.
+        job: Job as DescribeJobs describes it. Its `stoppedAt` is the end; `history` sets all earlier times.
+        resource_requirements: Resource requirements of the container.
+        share: Share identifier of the job.
+        history: Wait, attempts and result of the job.
     """
-    reason = life.failure or _SUCCEEDED
-    created = job["stoppedAt"] - 1000 * (life.waited + sum(life.ran))
-    outcome: dict[str, Any] = {} if life.exit_code is None else {"exitCode": life.exit_code}
-    outcome |= {"reason": life.container} if life.container else {}
+    reason = history.failure or _SUCCEEDED
+    created = job["stoppedAt"] - 1000 * (history.wait_seconds + sum(history.attempt_seconds))
+    outcome: dict[str, Any] = {} if history.exit_code is None else {"exitCode": history.exit_code}
+    outcome |= {"reason": history.container_reason} if history.container_reason else {}
     attempts: list[dict[str, Any]] = []
-    started = created + 1000 * life.waited
-    for seconds in life.ran or [None]:
+    started = created + 1000 * history.wait_seconds
+    for seconds in history.attempt_seconds or [None]:
         container = {"containerInstanceArn": "i", "taskArn": "t", "networkInterfaces": []}
         attempt: dict[str, Any] = {"container": container, "statusReason": reason}
         if seconds is not None:
@@ -50,38 +53,38 @@ def ended(job: Mapping[str, Any], needs: list[dict[str, str]], share: str, life:
             started = attempt["stoppedAt"]
         attempts.append(attempt)
     attempts[-1]["container"] |= outcome
-    whole = {name: value for name, value in job.items() if name not in {"startedAt", "attempts"}}
-    detail = whole | {
-        "status": "FAILED" if life.failure else "SUCCEEDED",
+    fields = {name: value for name, value in job.items() if name not in {"startedAt", "attempts"}}
+    detail = fields | {
+        "status": "FAILED" if history.failure else "SUCCEEDED",
         "statusReason": reason,
         "shareIdentifier": share,
         "createdAt": created,
         "attempts": attempts,
-        "container": {**job["container"], "resourceRequirements": needs, **outcome},
+        "container": {**job["container"], "resourceRequirements": resource_requirements, **outcome},
         "isCancelled": False,
         "isTerminated": False,
-        **({"startedAt": attempts[-1]["startedAt"]} if life.ran else {}),
+        **({"startedAt": attempts[-1]["startedAt"]} if history.attempt_seconds else {}),
     }
     return _entry("Batch Job State Change", detail, [job["jobArn"]], job["stoppedAt"])
 
 
-def blocked(job: Mapping[str, Any], share: str, reason: str) -> dict[str, Any]:
-    """The event of a queue whose first job cannot start, as an entry of PutEvents.
+def queue_blocked_event(job: Mapping[str, Any], share: str, reason: str) -> dict[str, Any]:
+    """Return the event of a queue whose first job cannot start, as an entry of PutEvents.
 
     Args:
-        job: the job, as DescribeJobs describes it.
-        share: the share that it was submitted to.
-        reason: what AWS says.
+        job: First job of the queue, as DescribeJobs describes it.
+        share: Share identifier of the job.
+        reason: Status reason of the event.
     """
-    whole = {name: value for name, value in job.items() if name not in {"startedAt", "stoppedAt"}}
-    detail = whole | {"status": "RUNNABLE", "statusReason": reason, "shareIdentifier": share, "attempts": []}
+    fields = {name: value for name, value in job.items() if name not in {"startedAt", "stoppedAt"}}
+    detail = fields | {"status": "RUNNABLE", "statusReason": reason, "shareIdentifier": share, "attempts": []}
     return _entry("Batch Job Queue Blocked", detail, [job["jobArn"], job["jobQueue"]], job["createdAt"])
 
 
-def _entry(kind: str, detail: Mapping[str, Any], resources: list[str], milliseconds: int) -> dict[str, Any]:
+def _entry(detail_type: str, detail: Mapping[str, Any], resources: list[str], milliseconds: int) -> dict[str, Any]:
     return {
         "Source": "aws.batch",
-        "DetailType": kind,
+        "DetailType": detail_type,
         "Resources": resources,
         "Detail": json.dumps(detail),
         "Time": milliseconds // 1000,

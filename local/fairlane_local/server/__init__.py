@@ -1,1 +1,1 @@
-"""The server on localhost, and access to it."""
+"""Server of the local AWS, and access to the server."""

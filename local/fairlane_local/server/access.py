@@ -1,4 +1,4 @@
-"""How AWS's tools get at an AWS on localhost, and at nothing else."""
+"""Access of AWS tools to a local AWS, and to no other AWS."""
 
 import os
 from typing import Any, Final
@@ -7,28 +7,30 @@ import boto3
 from botocore.config import Config
 
 ACCOUNT_ID: Final = "123456789012"
-"""Whose keys any keys are, until a role of another account is assumed."""
+"""Account of all access keys, except those of an assumed role of another account."""
 _ANY_KEY: Final = "local"
 
 
 class LocalAwsError(RuntimeError):
-    """An AWS on localhost cannot do what it shall; the message tells people why."""
+    """Failure of the local AWS. The message names the cause."""
 
 
 def client(service: str, port: int, account_id: str, region: str) -> Any:
-    """Makes boto3's client of a service of an AWS on localhost."""
+    """Return a boto3 client of a service of the local AWS."""
     keys = {name.lower(): value for name, value in _keys(port, account_id, region).items()}
-    return boto3.client(service, **_where(port, region), **keys)
+    return boto3.client(service, **_connection(port, region), **keys)
 
 
 def tools_environment(endpoint_url: str) -> dict[str, str]:
-    """The environment variables for AWS's tools: nothing of the user's AWS, so that nothing can go there.
+    """Return environment variables for AWS tools, without the user's AWS settings.
+
+    With these variables, no call reaches a real account.
 
     Args:
-        endpoint_url: that of an AWS on localhost.
+        endpoint_url: Endpoint URL of the local AWS.
     """
-    kept = {name: value for name, value in os.environ.items() if not name.upper().startswith("AWS_")}
-    return kept | {
+    other_variables = {name: value for name, value in os.environ.items() if not name.upper().startswith("AWS_")}
+    return other_variables | {
         "AWS_ENDPOINT_URL": endpoint_url,
         "AWS_ACCESS_KEY_ID": _ANY_KEY,
         "AWS_SECRET_ACCESS_KEY": _ANY_KEY,
@@ -42,7 +44,7 @@ def tools_environment(endpoint_url: str) -> dict[str, str]:
 
 
 def function_environment(port: int, account_id: str, region: str) -> dict[str, str]:
-    """The environment variables for code that runs in an account and Region, as Lambda would give them."""
+    """Return the environment variables that Lambda sets for a function in an account and Region."""
     tools = tools_environment(f"http://localhost:{port}")
     return tools | {"AWS_REGION": region, "AWS_DEFAULT_REGION": region} | _keys(port, account_id, region)
 
@@ -51,15 +53,15 @@ def _keys(port: int, account_id: str, region: str) -> dict[str, str]:
     keys = {"AWS_ACCESS_KEY_ID": _ANY_KEY, "AWS_SECRET_ACCESS_KEY": _ANY_KEY}
     if account_id == ACCOUNT_ID:
         return keys
-    sts = boto3.client("sts", **_where(port, region), **{name.lower(): key for name, key in keys.items()})
+    sts = boto3.client("sts", **_connection(port, region), **{name.lower(): key for name, key in keys.items()})
     role = f"arn:aws:iam::{account_id}:role/anybody"
-    assumed = sts.assume_role(RoleArn=role, RoleSessionName="fairlane")["Credentials"]
+    credentials = sts.assume_role(RoleArn=role, RoleSessionName="fairlane")["Credentials"]
     return {
-        "AWS_ACCESS_KEY_ID": assumed["AccessKeyId"],
-        "AWS_SECRET_ACCESS_KEY": assumed["SecretAccessKey"],
-        "AWS_SESSION_TOKEN": assumed["SessionToken"],
+        "AWS_ACCESS_KEY_ID": credentials["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": credentials["SecretAccessKey"],
+        "AWS_SESSION_TOKEN": credentials["SessionToken"],
     }
 
 
-def _where(port: int, region: str) -> dict[str, Any]:
+def _connection(port: int, region: str) -> dict[str, Any]:
     return {"endpoint_url": f"http://localhost:{port}", "region_name": region, "config": Config(proxies={})}

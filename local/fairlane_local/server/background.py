@@ -1,4 +1,4 @@
-"""One AWS on localhost that stays: a process of its own, known by its port alone, so that no file can be stale."""
+"""Local AWS as a background process. Its port identifies the process, so no file can be stale."""
 
 import contextlib
 import http.client
@@ -14,75 +14,82 @@ from typing import Any, Final
 from fairlane_local.server.access import LocalAwsError
 from fairlane_local.server.local_aws import CONTROL, HOST
 
-_PATIENCE_SECONDS: Final = 30
+_TIMEOUT_SECONDS: Final = 30
 
 
-def places(port: int) -> list[tuple[str, str]] | None:
-    """The accounts and Regions in which there are queues; None if no AWS of ours answers on the port."""
-    return _standing(port, "places")
+def queue_locations(port: int) -> list[tuple[str, str]] | None:
+    """Return the accounts and Regions that contain job queues, or None if no local AWS runs on the port.
+
+    Args:
+        port: Port that the local AWS listens on.
+    """
+    return _locations(port, "queues")
 
 
-def registries(port: int) -> list[tuple[str, str]]:
-    """The accounts and Regions in which there are repositories of images."""
-    return _standing(port, "registries") or []
+def registry_locations(port: int) -> list[tuple[str, str]]:
+    """Return the accounts and Regions that contain image repositories."""
+    return _locations(port, "repositories") or []
 
 
 def start(port: int) -> bool:
-    """Starts one, if none runs, and waits until it answers.
+    """Start a local AWS unless one runs on the port, and wait until it responds.
 
     Args:
-        port: where it shall listen, 1 to 65535.
+        port: Port that the local AWS listens on, 1 to 65,535.
 
     Returns:
-        False if one runs there already: it stays as it is.
+        False if a local AWS already runs on the port. It keeps its resources.
 
     Raises:
-        LocalAwsError: if another program listens on the port, or if the process does not answer within 30 seconds.
+        LocalAwsError: If another program uses the port, or if the local AWS does not respond within 30 seconds.
     """
-    if places(port) is not None:
+    if queue_locations(port) is not None:
         return False
     with socket.socket() as probe:
         if probe.connect_ex((HOST, port)) == 0:
-            raise LocalAwsError(f"port {port} is taken by another program")
-    with tempfile.TemporaryFile("w+") as said:
+            raise LocalAwsError(f"port {port} is used by another program: choose another port")
+    with tempfile.TemporaryFile("w+") as log:
         command = [sys.executable, "-m", "fairlane_local", str(port)]
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, start_new_session=True)
-        _wait(lambda: places(port) is not None or process.poll() is not None)
-        if places(port) is None:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+        _wait(lambda: queue_locations(port) is not None or process.poll() is not None)
+        if queue_locations(port) is None:
             process.kill()
-            said.seek(0)
-            raise LocalAwsError(f"the AWS on localhost did not start: {said.read().strip() or 'it does not answer'}")
+            log.seek(0)
+            raise LocalAwsError(f"the local AWS did not start: {log.read().strip() or 'it does not respond'}")
     return True
 
 
 def stop(port: int) -> bool:
-    """Stops the one on the port, and waits until it is gone; all that it holds is lost.
+    """Stop the local AWS on the port, delete all its resources, and wait until the process ends.
+
+    Args:
+        port: Port that the local AWS listens on.
 
     Returns:
-        False if none was there.
+        False if no local AWS runs on the port.
     """
-    if _ask("DELETE", port) is None:
+    if _request("DELETE", port) is None:
         return False
-    _wait(lambda: places(port) is None)
+    _wait(lambda: queue_locations(port) is None)
     return True
 
 
-def _standing(port: int, what: str) -> list[tuple[str, str]] | None:
-    answer = _ask("GET", port)
-    return None if answer is None else [(account, region) for account, region in answer[what]]
+def _locations(port: int, resource: str) -> list[tuple[str, str]] | None:
+    response = _request("GET", port)
+    return None if response is None else [(account, region) for account, region in response[resource]]
 
 
-def _ask(method: str, port: int) -> dict[str, Any] | None:
+def _request(method: str, port: int) -> dict[str, Any] | None:
     connection = http.client.HTTPConnection(HOST, port, timeout=5)
     with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException, ValueError):
         connection.request(method, CONTROL)
         match json.loads(connection.getresponse().read()):
-            case {"fairlane_local": dict(answer)}:
-                return answer
+            case {"fairlane_local": dict(response)}:
+                return response
     return None
 
 
-def _wait(until: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + _PATIENCE_SECONDS
-    while not until() and time.monotonic() < deadline:
+def _wait(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + _TIMEOUT_SECONDS
+    while not condition() and time.monotonic() < deadline:
         time.sleep(0.05)

@@ -1,4 +1,4 @@
-"""An AWS on localhost: moto's server, with what it lacks. All that it holds is gone when it stops."""
+"""Local AWS: moto's server with the missing resources. All resources are lost when the server stops."""
 
 import errno
 import json
@@ -26,26 +26,26 @@ from fairlane_local.server.access import LocalAwsError
 
 HOST: Final = "127.0.0.1"
 CONTROL: Final = "/fairlane-local"
-"""Where the server tells in which accounts and Regions queues and repositories stand (GET), and is stopped (DELETE)."""
+"""Path that returns the accounts and Regions with queues and repositories (GET), and stops the server (DELETE)."""
 
 _BOOTSTRAP_VERSION: Final = "30"
 
 
 class LocalAws:
-    """An AWS on localhost to deploy to, in this process; each starts empty, and one runs at a time in a process.
+    """Local AWS in this process, as a context manager. It starts empty; a process can run one at a time.
 
-    Every account and Region in it is bootstrapped for the CDK. Any access key will do; the account is 123456789012
-    until a role of another one is assumed.
+    Every account and Region is bootstrapped for the CDK. Any access key is accepted. The account is 123456789012 until
+    a role of another account is assumed.
 
     Args:
-        port: where it listens; 0 takes any that is free.
+        port: Port to listen on, 0 to 65,535. 0 selects a free port. Default: 0.
 
     Attributes:
-        port: where it listens.
-        endpoint_url: what AWS's tools take as `AWS_ENDPOINT_URL`.
+        port: Port that the local AWS listens on.
+        endpoint_url: Value of `AWS_ENDPOINT_URL` for AWS tools.
 
     Raises:
-        LocalAwsError: if another program listens on the port.
+        LocalAwsError: If another program uses the port.
     """
 
     def __init__(self, port: int = 0) -> None:
@@ -60,13 +60,13 @@ class LocalAws:
             except OSError as error:
                 if error.errno != errno.EADDRINUSE:
                     raise
-                raise LocalAwsError(f"port {port} is taken by another program") from None
+                raise LocalAwsError(f"port {port} is used by another program: choose another port") from None
             listener.listen()
             self._server = make_server(
-                HOST, port, self._answer, threaded=True, request_handler=MotoRequestHandler, fd=listener.fileno()
+                HOST, port, self._respond, threaded=True, request_handler=MotoRequestHandler, fd=listener.fileno()
             )
         self.port = int(self._server.server_address[1])
-        # By number instead of by name, moto takes the host for the name of an S3 bucket.
+        # Moto would interpret 127.0.0.1 as the name of an S3 bucket.
         self.endpoint_url = f"http://localhost:{self.port}"
         self._moto = DomainDispatcherApplication(create_backend_app)
 
@@ -81,14 +81,14 @@ class LocalAws:
         self._server.server_close()
 
     def serve(self) -> None:
-        """Answers until it is stopped."""
+        """Serve requests until the server is stopped."""
         self._server.serve_forever(poll_interval=0.02)
 
-    def _answer(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    def _respond(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         if environ.get("PATH_INFO") != CONTROL:
             return self._moto(environ, start_response)  # type: ignore[no-any-return]
-        standing = {"places": api.places(), "registries": ecr.registries()}
-        body = json.dumps({"fairlane_local": standing}).encode()
+        locations = {"queues": api.queue_locations(), "repositories": ecr.registry_locations()}
+        body = json.dumps({"fairlane_local": locations}).encode()
         start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
         stop = Thread(target=self._server.shutdown).start
         return ClosingIterator([body], [stop] if environ["REQUEST_METHOD"] == "DELETE" else [])
@@ -99,15 +99,15 @@ def _install() -> None:
         return
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     SimpleSystemManagerBackend.__init__ = _init_bootstrapped  # type: ignore[method-assign]
-    for part in (alarms, api, custom_resources, ec2, ecr, event_resources, training_resources, stacks):
-        part.install()
+    for module in (alarms, api, custom_resources, ec2, ecr, event_resources, training_resources, stacks):
+        module.install()
 
 
 _init = SimpleSystemManagerBackend.__init__
 
 
 def _init_bootstrapped(self: SimpleSystemManagerBackend, region_name: str, account_id: str) -> None:
-    """Makes what `cdk bootstrap` would, as far as deployments look at it."""
+    """Create the resources of `cdk bootstrap` that deployments use."""
     _init(self, region_name, account_id)
     self.put_parameter(
         name="/cdk-bootstrap/hnb659fds/version",

@@ -1,4 +1,4 @@
-"""The Batch calls that moto lacks: AWS's shapes (boto3 reads every answer), rules, messages and order of deletion."""
+"""Batch API calls that moto lacks: shapes, rules, messages and deletion order of AWS Batch, tested through boto3."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from fairlane.scheduling import FairShare, Fifo, QuotaManagement
-from fairlane_local import LocalAws, client, standing_queues
+from fairlane_local import LocalAws, client, deployed_queues
 
 P4 = "ml.p4d.24xlarge"
 
@@ -51,7 +51,7 @@ def message_of(call: Any, **request: Any) -> str:
     return str(raised.value.response["Error"]["Message"])
 
 
-def test_what_is_made_is_described_as_it_was_made(batch: Any) -> None:
+def test_describe_calls_return_the_created_resources(batch: Any) -> None:
     arn = share(batch, quota_queue(batch), tags={"team": "search"})
     assert arn == "arn:aws:batch:us-east-1:123456789012:job-queue/queue/quota-share/team"
     described = batch.describe_quota_share(quotaShareArn=arn)
@@ -74,12 +74,12 @@ def test_what_is_made_is_described_as_it_was_made(batch: Any) -> None:
     assert described_environment["capacityLimits"] == limits()
 
 
-def test_each_account_and_region_has_its_own(aws: LocalAws, batch: Any) -> None:
+def test_each_account_and_region_has_its_own_resources(aws: LocalAws, batch: Any) -> None:
     environment(batch)
     for account, region in (("123456789012", "eu-west-1"), ("111122223333", "us-east-1")):
-        elsewhere = client("batch", aws.port, account, region)
-        assert elsewhere.describe_service_environments()["serviceEnvironments"] == []
-        assert f":{region}:{account}:" in environment(elsewhere)
+        other_batch = client("batch", aws.port, account, region)
+        assert other_batch.describe_service_environments()["serviceEnvironments"] == []
+        assert f":{region}:{account}:" in environment(other_batch)
 
 
 def test_lists_come_in_pages(batch: Any) -> None:
@@ -93,7 +93,7 @@ MIXED = [*limits(), *limits(1, "NUM_INSTANCES")]
 
 
 @pytest.mark.parametrize(
-    ("wanted", "message"),
+    ("capacity_limits", "message"),
     [
         ([], "Capacitylimits are required."),
         ([*limits()] * 6, "Number of capacity limits exceeds 5."),
@@ -103,14 +103,17 @@ MIXED = [*limits(), *limits(1, "NUM_INSTANCES")]
         (MIXED, "Capacity units must specify either number of instances OR instance type"),
     ],
 )
-def test_service_environments_are_refused_in_awss_words(batch: Any, wanted: list[Any], message: str) -> None:
+def test_invalid_service_environments_are_refused_with_messages_of_aws(
+    batch: Any, capacity_limits: list[Any], message: str
+) -> None:
     request = {"serviceEnvironmentName": "env", "serviceEnvironmentType": "SAGEMAKER_TRAINING"}
-    assert message_of(batch.create_service_environment, capacityLimits=wanted, **request) == message
+    assert message_of(batch.create_service_environment, capacityLimits=capacity_limits, **request) == message
     environment(batch)
-    assert message_of(batch.update_service_environment, serviceEnvironment="env", capacityLimits=wanted) == message
+    request = {"serviceEnvironment": "env"}
+    assert message_of(batch.update_service_environment, capacityLimits=capacity_limits, **request) == message
 
 
-def test_a_name_is_given_once(batch: Any) -> None:
+def test_a_duplicate_name_is_refused(batch: Any) -> None:
     environment(batch)
     request = {"serviceEnvironmentType": "SAGEMAKER_TRAINING", "capacityLimits": limits()}
     assert (
@@ -118,7 +121,7 @@ def test_a_name_is_given_once(batch: Any) -> None:
     )
 
 
-def test_a_scheduling_policy_is_of_one_kind_for_good(batch: Any) -> None:
+def test_a_scheduling_policy_cannot_change_its_kind(batch: Any) -> None:
     fair: dict[str, Any] = {"shareDistribution": []}
     quotas = {"idleResourceAssignmentStrategy": "FIFO"}
     message = "A scheduling policy can have either fairsharePolicy or quotaSharePolicy"
@@ -135,20 +138,22 @@ def test_a_scheduling_policy_is_of_one_kind_for_good(batch: Any) -> None:
         ([{"shareIdentifier": f"s{n}"} for n in range(501)], "ShareDistribution size cannot be greater than 500."),
     ],
 )
-def test_fair_share_policies_are_refused_in_awss_words(batch: Any, shares: list[Any], message: str) -> None:
+def test_invalid_fair_share_policies_are_refused_with_messages_of_aws(
+    batch: Any, shares: list[Any], message: str
+) -> None:
     policy = {"shareDistribution": shares}
     assert message_of(batch.create_scheduling_policy, name="p", fairsharePolicy=policy) == message
 
 
-def test_queues_are_refused_in_awss_words(batch: Any) -> None:
-    one, other = environment(batch), environment(batch, "other", capacityLimits=limits(1, "NUM_INSTANCES"))
+def test_invalid_queues_are_refused_with_messages_of_aws(batch: Any) -> None:
+    first, second = environment(batch), environment(batch, "other", capacityLimits=limits(1, "NUM_INSTANCES"))
     base = {"jobQueueName": "q", "jobQueueType": "SAGEMAKER_TRAINING", "priority": 1}
-    order = [{"order": 1, "serviceEnvironment": other}]
+    order = [{"order": 1, "serviceEnvironment": second}]
     assert (
         message_of(batch.create_job_queue, **base)
         == "Job queues of type SAGEMAKER_TRAINING must have serviceEnvironmentOrder."
     )
-    two = [*order, {"order": 2, "serviceEnvironment": one}]
+    two = [*order, {"order": 2, "serviceEnvironment": first}]
     assert (
         message_of(batch.create_job_queue, **base, serviceEnvironmentOrder=two)
         == "Job queue can only have 1 service environment."
@@ -192,14 +197,14 @@ def test_a_refused_update_changes_nothing(batch: Any) -> None:
     assert batch.describe_job_queues()["jobQueues"] == before
 
 
-def test_a_first_in_first_out_queue_never_gets_a_policy(batch: Any) -> None:
+def test_a_scheduling_policy_cannot_be_added_to_a_fifo_queue(batch: Any) -> None:
     name = environment(batch, capacityLimits=limits(1, "NUM_INSTANCES"))
     arn = batch.create_scheduling_policy(name="p", fairsharePolicy={})["arn"]
     queue(batch, name)
-    assert "cannot be given one" in message_of(batch.update_job_queue, jobQueue="queue", schedulingPolicyArn=arn)
+    assert "cannot be added" in message_of(batch.update_job_queue, jobQueue="queue", schedulingPolicyArn=arn)
 
 
-def test_quota_shares_need_a_queue_with_quotas_and_are_at_most_twenty(batch: Any) -> None:
+def test_a_quota_share_requires_a_quota_queue_with_less_than_twenty_shares(batch: Any) -> None:
     plain = queue(batch, environment(batch, "plain", capacityLimits=limits(1, "NUM_INSTANCES")), "plain")
     request = {
         "capacityLimits": limits(5),
@@ -215,7 +220,7 @@ def test_quota_shares_need_a_queue_with_quotas_and_are_at_most_twenty(batch: Any
     assert "exceeds 20" in message_of(batch.create_quota_share, quotaShareName="s", jobQueue=owner, **request)
 
 
-def test_deletion_has_awss_order(batch: Any) -> None:
+def test_deletion_requires_the_order_of_aws(batch: Any) -> None:
     arn = share(batch, quota_queue(batch))
     policy = batch.list_scheduling_policies()["schedulingPolicies"][0]["arn"]
     enabled, in_use = "Cannot delete, state must be DISABLED", "Cannot delete, found existing JobQueue relationship"
@@ -241,21 +246,21 @@ def test_deletion_has_awss_order(batch: Any) -> None:
     assert batch.describe_service_environments()["serviceEnvironments"] == []
 
 
-def test_queues_are_read_back_as_policies(batch: Any) -> None:
+def test_deployed_queues_have_their_scheduling_policies(batch: Any) -> None:
     share(batch, quota_queue(batch))
-    counted = environment(batch, "counted", capacityLimits=limits(4, "NUM_INSTANCES"))
+    instances = environment(batch, "counted", capacityLimits=limits(4, "NUM_INSTANCES"))
     fair = {"shareDistribution": [{"shareIdentifier": "a", "weightFactor": 2.0}, {"shareIdentifier": "b"}]}
     arn = batch.create_scheduling_policy(name="fair", fairsharePolicy=fair)["arn"]
-    queue(batch, counted, "fair", schedulingPolicyArn=arn)
-    queue(batch, counted, "fifo")
-    quotas, fair_share, fifo = standing_queues(batch)
+    queue(batch, instances, "fair", schedulingPolicyArn=arn)
+    queue(batch, instances, "fifo")
+    quotas, fair_share, fifo = deployed_queues(batch)
     assert isinstance(quotas.scheduling, QuotaManagement)
     assert quotas.scheduling.entitlements(quotas.capacity) == {"team": {P4: 5}}
     assert fair_share.scheduling == FairShare({"a": 2.0, "b": 1.0})
     assert (fifo.scheduling, fifo.capacity) == (Fifo(), {"NUM_INSTANCES": 4})
 
 
-def test_queues_for_containers_stay_motos(batch: Any) -> None:
+def test_moto_handles_queues_for_containers(batch: Any) -> None:
     request = {"jobQueueName": "containers", "priority": 1, "state": "ENABLED", "computeEnvironmentOrder": []}
     assert message_of(batch.create_job_queue, **request) == "At least 1 compute environment must be provided"
     assert message_of(batch.update_job_queue, jobQueue="containers") == "Job queue containers does not exist"
@@ -290,7 +295,7 @@ def test_there_are_at_most_fifty_environments(batch: Any) -> None:
         environment(batch, "one-more")
 
 
-def test_what_makes_no_sense_is_an_error_of_the_api(batch: Any) -> None:
+def test_invalid_requests_are_api_errors(batch: Any) -> None:
     assert message_of(batch.describe_job_queues, nextToken="abc") == "Invalid nextToken"
     request = {"serviceEnvironmentName": "e", "serviceEnvironmentType": "SAGEMAKER_TRAINING"}
     without = [{"capacityUnit": "NUM_INSTANCES"}]
@@ -298,6 +303,4 @@ def test_what_makes_no_sense_is_an_error_of_the_api(batch: Any) -> None:
         "Max capacity must be more than 0."
     )
     request = {"jobName": "j", "jobQueue": "q", "serviceJobType": "SAGEMAKER_TRAINING", "serviceRequestPayload": "{}"}
-    assert message_of(batch.submit_service_job, **request) == (
-        "SubmitServiceJob is not available in an AWS on localhost"
-    )
+    assert message_of(batch.submit_service_job, **request) == ("SubmitServiceJob is not available in the local AWS")

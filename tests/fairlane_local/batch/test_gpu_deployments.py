@@ -1,4 +1,4 @@
-"""GPU queues, deployed to the local AWS, changed there, used and destroyed."""
+"""Deployment, update, use and deletion of GPU queues in the local AWS."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from fairlane import FairShare, GpuComputeEnvironment, GpuJobDefinition, GpuQueue, Purchase
 from fairlane.environment import load_environment
-from fairlane_local import LocalAws, client, places, standing_queues
+from fairlane_local import LocalAws, client, deployed_queues, queue_locations
 from fairlane_stacks import build_stacks
 from tests.support import REPOSITORY, template_of
 
@@ -45,49 +45,54 @@ def template(max_gpus: int = 16, volume: int = 200, command: str = "one", queue:
     return json.dumps(template_of(stack))
 
 
-def machines(batch: Any) -> list[dict[str, Any]]:
-    return [dict(one) for one in batch.describe_compute_environments()["computeEnvironments"]]
+def compute_environments(batch: Any) -> list[dict[str, Any]]:
+    return list(batch.describe_compute_environments()["computeEnvironments"])
 
 
 def status(cloudformation: Any) -> str:
     return str(cloudformation.describe_stacks(StackName="s")["Stacks"][0]["StackStatus"])
 
 
-def test_a_gpu_queue_through_its_life(aws: LocalAws, cloudformation: Any, batch: Any) -> None:
+def test_a_gpu_queue_is_deployed_updated_used_and_deleted(aws: LocalAws, cloudformation: Any, batch: Any) -> None:
     cloudformation.create_stack(StackName="s", TemplateBody=template())
     assert status(cloudformation) == "CREATE_COMPLETE"
     (queue,) = batch.describe_job_queues(jobQueues=["g5"])["jobQueues"]
-    names = [one["computeEnvironmentArn"] for one in machines(batch)]
-    assert [one["computeEnvironment"] for one in queue["computeEnvironmentOrder"]] == names
+    names = [environment["computeEnvironmentArn"] for environment in compute_environments(batch)]
+    assert [order["computeEnvironment"] for order in queue["computeEnvironmentOrder"]] == names
     policies = batch.describe_scheduling_policies(arns=[queue["schedulingPolicyArn"]])["schedulingPolicies"]
     assert len(policies[0]["fairsharePolicy"]["shareDistribution"]) == 2
-    assert {one["computeResources"]["type"] for one in machines(batch)} == {"EC2", "SPOT"}
+    assert {environment["computeResources"]["type"] for environment in compute_environments(batch)} == {"EC2", "SPOT"}
 
-    (standing,) = standing_queues(batch)
-    assert (standing.capacity, standing.scheduling) == ({"vCPUs": 384}, FairShare({"a": 1.0, "b": 3.0}))
-    assert places(aws.port) == [("123456789012", "us-east-1")]
+    (deployed,) = deployed_queues(batch)
+    assert (deployed.capacity, deployed.scheduling) == ({"vCPUs": 384}, FairShare({"a": 1.0, "b": 3.0}))
+    assert queue_locations(aws.port) == [("123456789012", "us-east-1")]
     job = batch.submit_job(jobName="j", jobQueue="g5", jobDefinition="train", shareIdentifier="a")["jobId"]
     assert batch.describe_jobs(jobs=[job])["jobs"][0]["status"] == "SUCCEEDED"
 
     cloudformation.update_stack(StackName="s", TemplateBody=template(max_gpus=32, volume=500, team="search"))
     assert status(cloudformation) == "UPDATE_COMPLETE"
-    assert [one["computeEnvironmentArn"] for one in machines(batch)] == names
-    assert {one["computeResources"]["maxvCpus"] for one in machines(batch)} == {384}
-    assert {one["computeResources"]["launchTemplate"]["version"] for one in machines(batch)} == {"2"}
+    assert [environment["computeEnvironmentArn"] for environment in compute_environments(batch)] == names
+    assert {environment["computeResources"]["maxvCpus"] for environment in compute_environments(batch)} == {384}
+    assert {
+        environment["computeResources"]["launchTemplate"]["version"] for environment in compute_environments(batch)
+    } == {"2"}
 
     cloudformation.update_stack(
         StackName="s", TemplateBody=template(max_gpus=32, volume=500, command="two", team="search")
     )
     revisions = batch.describe_job_definitions(jobDefinitionName="train", status="ACTIVE")["jobDefinitions"]
-    assert {one["revision"]: one["containerProperties"]["command"] for one in revisions} == {1: ["one"], 2: ["two"]}
+    assert {revision["revision"]: revision["containerProperties"]["command"] for revision in revisions} == {
+        1: ["one"],
+        2: ["two"],
+    }
 
     cloudformation.update_stack(StackName="s", TemplateBody=template(queue="g5-new", command="two"))
-    assert [one["jobQueueName"] for one in batch.describe_job_queues()["jobQueues"]] == ["g5-new"]
+    assert [queue["jobQueueName"] for queue in batch.describe_job_queues()["jobQueues"]] == ["g5-new"]
 
     cloudformation.delete_stack(StackName="s")
     with pytest.raises(ClientError, match="does not exist"):
         status(cloudformation)
-    assert machines(batch) == []
+    assert compute_environments(batch) == []
     assert batch.describe_job_definitions(status="ACTIVE")["jobDefinitions"] == []
     assert batch.list_scheduling_policies()["schedulingPolicies"] == []
 
@@ -104,21 +109,21 @@ def example(*changes: tuple[str, str]) -> str:
     return json.dumps(template_of(stack))
 
 
-def test_the_example_is_deployed_changed_used_and_destroyed(aws: LocalAws, cloudformation: Any, batch: Any) -> None:
+def test_the_example_is_deployed_updated_used_and_deleted(aws: LocalAws, cloudformation: Any, batch: Any) -> None:
     ec2_client = client("ec2", aws.port, "123456789012", "us-east-1")
-    own = [{"Name": "tag:aws:cloudformation:stack-name", "Values": ["s"]}]
+    stack_filter = [{"Name": "tag:aws:cloudformation:stack-name", "Values": ["s"]}]
     cloudformation.create_stack(StackName="s", TemplateBody=example())
     assert status(cloudformation) == "CREATE_COMPLETE"
-    arns = [one["computeEnvironmentArn"] for one in machines(batch)]
-    assert sorted(queue.name for queue in standing_queues(batch))[1:3] == ["gpu-g5", "gpu-p5"]
+    arns = [environment["computeEnvironmentArn"] for environment in compute_environments(batch)]
+    assert sorted(queue.name for queue in deployed_queues(batch))[1:3] == ["gpu-g5", "gpu-p5"]
     for definition, queue, share in (
         ("train-one-gpu", "gpu-g5", {"shareIdentifier": "research"}),
         ("train-four-gpus", "gpu-g5", {"shareIdentifier": "sweeps"}),
     ):
         job = batch.submit_job(jobName="j", jobQueue=queue, jobDefinition=definition, **share)["jobId"]
         assert batch.describe_jobs(jobs=[job])["jobs"][0]["status"] == "SUCCEEDED"
-    (several,) = batch.describe_job_definitions(jobDefinitionName="pretrain")["jobDefinitions"]
-    assert several["type"] == "multinode"
+    (multinode,) = batch.describe_job_definitions(jobDefinitionName="pretrain")["jobDefinitions"]
+    assert multinode["type"] == "multinode"
 
     cloudformation.update_stack(
         StackName="s",
@@ -129,24 +134,28 @@ def test_the_example_is_deployed_changed_used_and_destroyed(aws: LocalAws, cloud
         ),
     )
     assert status(cloudformation) == "UPDATE_COMPLETE"
-    assert [one["computeEnvironmentArn"] for one in machines(batch)] == arns
-    assert sorted(one["computeResources"]["maxvCpus"] for one in machines(batch)) == [384, 768, 1536]
+    assert [environment["computeEnvironmentArn"] for environment in compute_environments(batch)] == arns
+    assert sorted(environment["computeResources"]["maxvCpus"] for environment in compute_environments(batch)) == [
+        384,
+        768,
+        1536,
+    ]
     assert len(ec2_client.describe_nat_gateways()["NatGateways"]) == 1
     revisions = batch.describe_job_definitions(jobDefinitionName="pretrain", status="ACTIVE")["jobDefinitions"]
-    assert [one["revision"] for one in revisions] == [1, 2]
+    assert [revision["revision"] for revision in revisions] == [1, 2]
 
     cloudformation.delete_stack(StackName="s")
     with pytest.raises(ClientError, match="does not exist"):
         status(cloudformation)
-    assert machines(batch) == []
-    assert standing_queues(batch) == []
-    assert ec2_client.describe_vpcs(Filters=own)["Vpcs"] == []
+    assert compute_environments(batch) == []
+    assert deployed_queues(batch) == []
+    assert ec2_client.describe_vpcs(Filters=stack_filter)["Vpcs"] == []
     assert batch.describe_job_definitions(status="ACTIVE")["jobDefinitions"] == []
 
 
-def test_an_environment_goes_after_its_queue(cloudformation: Any, batch: Any) -> None:
+def test_a_compute_environment_with_a_queue_cannot_be_deleted(cloudformation: Any, batch: Any) -> None:
     cloudformation.create_stack(StackName="s", TemplateBody=template())
-    arn = machines(batch)[0]["computeEnvironmentArn"]
+    arn = compute_environments(batch)[0]["computeEnvironmentArn"]
     order = [{"order": 1, "computeEnvironment": arn}]
     batch.create_job_queue(jobQueueName="by-hand", state="ENABLED", priority=1, computeEnvironmentOrder=order)
     cloudformation.delete_stack(StackName="s")
@@ -155,4 +164,4 @@ def test_an_environment_goes_after_its_queue(cloudformation: Any, batch: Any) ->
     assert "found existing JobQueue relationship" in events
     batch.delete_job_queue(jobQueue="by-hand")
     cloudformation.delete_stack(StackName="s")
-    assert machines(batch) == []
+    assert compute_environments(batch) == []

@@ -1,4 +1,4 @@
-"""Custom resources in the local AWS: what their functions are asked, and what is made of what they answer."""
+"""Custom resources in the local AWS: requests to their functions, and the handling of responses."""
 
 import json
 from collections.abc import Callable
@@ -13,17 +13,17 @@ CODE = """
 import json, sys, time, urllib.request
 def handler(event, context):
     time.sleep(3600)
-    asked = event["ResourceProperties"]
-    with open(asked["Log"], "a") as log:
+    properties = event["ResourceProperties"]
+    with open(properties["Log"], "a") as log:
         print(json.dumps(event), file=log)
-    if event["RequestType"] in asked.get("Raises", []):
+    if event["RequestType"] in properties.get("Raises", []):
         raise ValueError("no such luck")
-    fails = event["RequestType"] in asked.get("Fails", [])
-    answer = {name: event[name] for name in ("StackId", "RequestId", "LogicalResourceId")}
-    answer |= {"Status": "FAILED" if fails else "SUCCESS", "Reason": "it is Monday", "PhysicalResourceId": asked["Name"]}
-    answer |= {"Data": {"Echo": "from " + event["RequestType"]}, **asked.get("Answer", {})}
-    if "Silent" not in asked:
-        request = urllib.request.Request(event["ResponseURL"], json.dumps(answer).encode(), {"Content-Type": ""}, method="PUT")
+    fails = event["RequestType"] in properties.get("Fails", [])
+    response = {name: event[name] for name in ("StackId", "RequestId", "LogicalResourceId")}
+    response |= {"Status": "FAILED" if fails else "SUCCESS", "Reason": "it is Monday", "PhysicalResourceId": properties["Name"]}
+    response |= {"Data": {"Echo": "from " + event["RequestType"]}, **properties.get("Response", {})}
+    if "Silent" not in properties:
+        request = urllib.request.Request(event["ResponseURL"], json.dumps(response).encode(), {"Content-Type": ""}, method="PUT")
         urllib.request.urlopen(request)
 """
 
@@ -35,8 +35,8 @@ def cloudformation(aws: LocalAws) -> Any:
 
 @pytest.fixture
 def template(tmp_path: Path) -> Callable[..., str]:
-    def made(kind: str = "Custom::Thing", *, runtime: str = "python3.14", queue: Any = 30, **properties: Any) -> str:
-        asked = {"ServiceToken": {"Fn::GetAtt": ["Function", "Arn"]}, "Log": str(tmp_path / "log"), "Name": "thing"}
+    def body(kind: str = "Custom::Thing", *, runtime: str = "python3.14", queue: Any = 30, **properties: Any) -> str:
+        base = {"ServiceToken": {"Fn::GetAtt": ["Function", "Arn"]}, "Log": str(tmp_path / "log"), "Name": "thing"}
         function = {
             "Code": {"ZipFile": CODE},
             "Handler": "index.handler",
@@ -46,7 +46,7 @@ def template(tmp_path: Path) -> Callable[..., str]:
         resources = {
             "Role": {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": {}}},
             "Function": {"Type": "AWS::Lambda::Function", "Properties": function},
-            "Thing": {"Type": kind, "Properties": asked | properties},
+            "Thing": {"Type": kind, "Properties": base | properties},
             "After": {
                 "Type": "AWS::SQS::Queue",
                 "DependsOn": "Thing",
@@ -56,12 +56,12 @@ def template(tmp_path: Path) -> Callable[..., str]:
         outputs = {"Ref": {"Value": {"Ref": "Thing"}}, "Echo": {"Value": {"Fn::GetAtt": ["Thing", "Echo"]}}}
         return json.dumps({"Resources": resources, "Outputs": {} if runtime != "python3.14" else outputs})
 
-    return made
+    return body
 
 
 @pytest.fixture
 def requests(tmp_path: Path) -> Callable[[], list[dict[str, Any]]]:
-    """What the function was asked since this was last asked."""
+    """Return the requests that the function has received since the last call."""
 
     def read() -> list[dict[str, Any]]:
         path = tmp_path / "log"
@@ -72,10 +72,11 @@ def requests(tmp_path: Path) -> Callable[[], list[dict[str, Any]]]:
     return read
 
 
-def told(requests: list[dict[str, Any]]) -> list[str]:
-    """In short: what was asked of which resource, and which name it shall have."""
+def summaries(requests: list[dict[str, Any]]) -> list[str]:
+    """Return type, physical ID and requested name of each request."""
     return [
-        f"{one['RequestType']} {one.get('PhysicalResourceId')} {one['ResourceProperties']['Name']}" for one in requests
+        f"{request['RequestType']} {request.get('PhysicalResourceId')} {request['ResourceProperties']['Name']}"
+        for request in requests
     ]
 
 
@@ -89,11 +90,11 @@ def reasons(cloudformation: Any) -> str:
 
 
 def outputs(cloudformation: Any) -> dict[str, str]:
-    return {one["OutputKey"]: one["OutputValue"] for one in stack(cloudformation)["Outputs"]}
+    return {output["OutputKey"]: output["OutputValue"] for output in stack(cloudformation)["Outputs"]}
 
 
 @pytest.mark.parametrize("kind", ["Custom::Thing", "AWS::CloudFormation::CustomResource"])
-def test_a_custom_resource_through_its_life(
+def test_a_custom_resource_is_created_updated_and_deleted(
     cloudformation: Any, template: Callable[..., str], requests: Callable[[], Any], kind: str
 ) -> None:
     cloudformation.create_stack(StackName="s", TemplateBody=template(kind, Number=5, Yes=True, List=[{"a": 1}]))
@@ -104,8 +105,8 @@ def test_a_custom_resource_through_its_life(
     assert created["ResourceProperties"]["ServiceToken"] == created["ServiceToken"]
     assert created | {"RequestType": "Create", "LogicalResourceId": "Thing", "ResourceType": kind} == created
     assert created["StackId"] == stack(cloudformation)["StackId"]
-    asked = {"Number": "5", "Yes": "true", "List": [{"a": "1"}]}
-    assert created["ResourceProperties"] | asked == created["ResourceProperties"]
+    expected = {"Number": "5", "Yes": "true", "List": [{"a": "1"}]}
+    assert created["ResourceProperties"] | expected == created["ResourceProperties"]
     assert "PhysicalResourceId" not in created
 
     cloudformation.update_stack(StackName="s", TemplateBody=template(kind, Number=6))
@@ -126,16 +127,16 @@ def test_a_custom_resource_through_its_life(
     assert "OldResourceProperties" not in deleted
 
 
-def test_another_physical_id_is_another_resource(
+def test_a_new_physical_id_replaces_the_resource(
     cloudformation: Any, template: Callable[..., str], requests: Callable[[], Any]
 ) -> None:
     cloudformation.create_stack(StackName="s", TemplateBody=template())
     cloudformation.update_stack(StackName="s", TemplateBody=template(Name="other"))
-    assert told(requests()) == ["Create None thing", "Update thing other", "Delete thing thing"]
+    assert summaries(requests()) == ["Create None thing", "Update thing other", "Delete thing thing"]
     assert outputs(cloudformation)["Ref"] == "other"
 
 
-def test_a_failed_creation_fails_the_stack_with_its_reason_and_is_deleted(
+def test_a_failed_creation_fails_the_stack_with_its_reason_and_deletes_the_resource(
     cloudformation: Any, template: Callable[..., str], requests: Callable[[], Any]
 ) -> None:
     cloudformation.create_stack(StackName="s", TemplateBody=template(Fails=["Create"]))
@@ -143,23 +144,23 @@ def test_a_failed_creation_fails_the_stack_with_its_reason_and_is_deleted(
     assert "Received response status [FAILED] from custom resource. Message returned: it is Monday" in reasons(
         cloudformation
     )
-    assert told(requests()) == ["Create None thing", "Delete thing thing"]
+    assert summaries(requests()) == ["Create None thing", "Delete thing thing"]
 
 
-def test_a_failed_update_is_taken_back(
+def test_a_failed_update_is_reverted(
     cloudformation: Any, template: Callable[..., str], requests: Callable[[], Any]
 ) -> None:
     cloudformation.create_stack(StackName="s", TemplateBody=template(Number=1))
     cloudformation.update_stack(StackName="s", TemplateBody=template(Number=2, Fails=["Update"]))
     assert stack(cloudformation)["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
-    _, failed, back = requests()
-    assert back["ResourceProperties"] == failed["OldResourceProperties"]
-    assert back["OldResourceProperties"] == failed["ResourceProperties"]
+    _, failed, reverse = requests()
+    assert reverse["ResourceProperties"] == failed["OldResourceProperties"]
+    assert reverse["OldResourceProperties"] == failed["ResourceProperties"]
     cloudformation.delete_stack(StackName="s")
-    assert [one["ResourceProperties"]["Number"] for one in requests()] == ["1"]
+    assert [request["ResourceProperties"]["Number"] for request in requests()] == ["1"]
 
 
-def test_what_comes_after_it_fails_and_it_is_taken_back(
+def test_an_update_is_reverted_if_a_later_resource_fails(
     cloudformation: Any, template: Callable[..., str], requests: Callable[[], Any]
 ) -> None:
     cloudformation.create_stack(StackName="s", TemplateBody=template())
@@ -167,11 +168,11 @@ def test_what_comes_after_it_fails_and_it_is_taken_back(
     broken = {"queue": "no number"}
     cloudformation.update_stack(StackName="s", TemplateBody=template(Number=2, **broken))
     assert stack(cloudformation)["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
-    forth, back = requests()
-    assert back["OldResourceProperties"] == forth["ResourceProperties"]
-    assert "Number" not in back["ResourceProperties"]
+    update, reverse = requests()
+    assert reverse["OldResourceProperties"] == update["ResourceProperties"]
+    assert "Number" not in reverse["ResourceProperties"]
     cloudformation.update_stack(StackName="s", TemplateBody=template(Name="other", **broken))
-    assert told(requests()) == ["Update thing other", "Update other thing", "Delete other other"]
+    assert summaries(requests()) == ["Update thing other", "Update other thing", "Delete other other"]
     assert outputs(cloudformation)["Ref"] == "thing"
 
 
@@ -188,13 +189,13 @@ def test_a_failed_deletion_keeps_the_stack(
     ("properties", "reason"),
     [
         ({"Raises": ["Create"]}, "no such luck"),
-        ({"Silent": True}, "did not answer"),
-        ({"Answer": {"RequestId": "another"}}, "Invalid RequestId"),
-        ({"Answer": {"Reason": "long" * 1024}}, "Response object is too long"),
-        ({"Answer": {"Data": {}}}, "Vendor response doesn't contain Echo"),
+        ({"Silent": True}, "sent no response"),
+        ({"Response": {"RequestId": "another"}}, "Invalid RequestId"),
+        ({"Response": {"Reason": "long" * 1024}}, "Response object is too long"),
+        ({"Response": {"Data": {}}}, "Vendor response doesn't contain Echo"),
     ],
 )
-def test_what_is_no_answer_fails_the_stack(
+def test_an_invalid_response_fails_the_stack(
     cloudformation: Any, template: Callable[..., str], properties: dict[str, Any], reason: str
 ) -> None:
     body = json.loads(template(**properties))

@@ -1,4 +1,4 @@
-"""Deployments to the local AWS: with the CDK CLI as people do it, and template by template where that is enough."""
+"""Deployments to the local AWS: with the CDK CLI, and with single templates."""
 
 import json
 import re
@@ -14,7 +14,7 @@ from moto.cloudformation.parsing import get_model_map
 
 from fairlane import FairShare, Fifo, QuotaManagement, QuotaShare, Sharing, TrainingQueue
 from fairlane.environment import load_environment
-from fairlane_local import LocalAws, client, standing_queues, tools_environment
+from fairlane_local import LocalAws, client, deployed_queues, tools_environment
 from fairlane_stacks import build_stacks
 from tests.support import CDK, REPOSITORY, recommended_flags, template_of
 
@@ -24,7 +24,7 @@ EXAMPLE = re.sub(
     (REPOSITORY / "environments" / "example.yaml").read_text(),
     flags=re.MULTILINE,
 )
-"""Without what names queues besides their own sections."""
+"""Example environment without alarms and dashboard, which name queues outside their own sections."""
 P4 = "ml.p4d.24xlarge"
 SECOND_SHARE = f"""        ProdExp2:
           capacity:
@@ -41,7 +41,7 @@ def replaced(old: str, new: str) -> str:
 
 @pytest.fixture
 def cdk_cli(aws: LocalAws, tmp_path: Path) -> Callable[..., str]:
-    """Runs the pinned CDK CLI on the example environment as changed."""
+    """Return a function that runs the pinned CDK CLI with a changed example environment."""
 
     def run(command: str, text: str, *options: str, fails: bool = False) -> str:
         (tmp_path / "example.yaml").write_text(text)
@@ -50,7 +50,7 @@ def cdk_cli(aws: LocalAws, tmp_path: Path) -> Callable[..., str]:
         app.synth()
         if command == "deploy":
             options += ("--require-approval", "never")
-        done = subprocess.run(
+        process = subprocess.run(
             [CDK, command, "--all", "--app", tmp_path / "out", *options],
             env=tools_environment(aws.endpoint_url),
             stdout=subprocess.PIPE,
@@ -58,19 +58,19 @@ def cdk_cli(aws: LocalAws, tmp_path: Path) -> Callable[..., str]:
             text=True,
             check=False,
         )
-        assert (done.returncode != 0) is fails, done.stdout
-        return done.stdout
+        assert (process.returncode != 0) is fails, process.stdout
+        return process.stdout
 
     return run
 
 
-def standing(batch: Any) -> dict[str, list[str] | int]:
-    """The shares and quotas of every queue, or the capacity of one without."""
+def deployed(batch: Any) -> dict[str, list[str] | int]:
+    """Return the shares and quotas of every queue, or the total capacity of a queue without quota shares."""
     return {
         queue.name: [f"{share.name} {next(iter(share.capacity.values()))}" for share in queue.scheduling.shares]
         if isinstance(queue.scheduling, QuotaManagement)
         else sum(queue.capacity.values())
-        for queue in standing_queues(batch)
+        for queue in deployed_queues(batch)
     }
 
 
@@ -84,55 +84,57 @@ FIRST = {
 }
 
 
-def polled(aws: LocalAws) -> list[str]:
-    """The queues that the exporter of job metrics is told to poll."""
+def polled_queues(aws: LocalAws) -> list[str]:
+    """Return the names of the queues in the schedules of the exporter of job metrics."""
     scheduler = client("scheduler", aws.port, "123456789012", "us-east-1")
     names = [schedule["Name"] for schedule in scheduler.list_schedules()["Schedules"]]
     inputs = [json.loads(scheduler.get_schedule(Name=name)["Target"]["Input"]) for name in names]
-    return [queue["name"] for each in inputs for queue in each["queues"]]
+    return [queue["name"] for schedule_input in inputs for queue in schedule_input["queues"]]
 
 
 @pytest.mark.slow
-def test_the_example_through_its_life(cdk_cli: Callable[..., str], batch: Any, aws: LocalAws) -> None:
+def test_the_example_is_deployed_updated_and_destroyed(cdk_cli: Callable[..., str], batch: Any, aws: LocalAws) -> None:
     cdk_cli("deploy", EXAMPLE)
-    assert standing(batch) == FIRST
-    assert set(polled(aws)) == set(FIRST)
+    assert deployed(batch) == FIRST
+    assert set(polled_queues(aws)) == set(FIRST)
     assert "(no changes)" in cdk_cli("deploy", EXAMPLE)
     cdk_cli("deploy", replaced(f"{P4}: 60", f"{P4}: 50"))
-    assert standing(batch) == FIRST | {"training-p4": ["ProdExp1 50", "ProdExp2 40"]}
+    assert deployed(batch) == FIRST | {"training-p4": ["ProdExp1 50", "ProdExp2 40"]}
     cdk_cli("deploy", replaced("  training-p5:", "  training-h100:"))
     renamed = {name.replace("training-p5", "training-h100"): shares for name, shares in FIRST.items()}
-    assert standing(batch) == renamed
-    assert set(polled(aws)) == set(renamed)
+    assert deployed(batch) == renamed
+    assert set(polled_queues(aws)) == set(renamed)
     cdk_cli("deploy", replaced(SECOND_SHARE, ""))
-    assert standing(batch) == FIRST | {"training-p4": ["ProdExp1 60"]}
+    assert deployed(batch) == FIRST | {"training-p4": ["ProdExp1 60"]}
     cdk_cli("destroy", EXAMPLE, "--force")
-    assert standing(batch) == {}
-    assert polled(aws) == []
+    assert deployed(batch) == {}
+    assert polled_queues(aws) == []
     assert batch.describe_service_environments()["serviceEnvironments"] == []
     assert batch.list_scheduling_policies()["schedulingPolicies"] == []
 
 
-def alone(text: str) -> str:
-    """Without the monitoring stack, which has a test of its own."""
+def without_monitoring(text: str) -> str:
+    """Remove the monitoring stack, which other tests cover."""
     return text.replace("job_metrics: {}", "")
 
 
 @pytest.mark.slow
-def test_what_aws_refuses_is_told_with_the_resource_and_rolled_back(cdk_cli: Callable[..., str], batch: Any) -> None:
-    cdk_cli("deploy", alone(EXAMPLE))
+def test_a_refused_update_names_the_resource_and_is_rolled_back(cdk_cli: Callable[..., str], batch: Any) -> None:
+    cdk_cli("deploy", without_monitoring(EXAMPLE))
     fifo, fair_share = (
         "    priority: 2\n    scheduling:\n      policy: ",
         "fair-share\n      weight_factors:\n        team: 1",
     )
-    said = cdk_cli(
-        "deploy", alone(replaced(f"{fifo}fifo", f"{fifo}{fair_share}").replace(f"{P4}: 60", f"{P4}: 50")), fails=True
+    output = cdk_cli(
+        "deploy",
+        without_monitoring(replaced(f"{fifo}fifo", f"{fifo}{fair_share}").replace(f"{P4}: 60", f"{P4}: 50")),
+        fails=True,
     )
-    assert "QueuescpuFBC0A2FF" in said
-    assert "cannot be given one" in said
-    assert standing(batch) == FIRST
-    cdk_cli("deploy", alone(replaced(f"{P4}: 60", f"{P4}: 50")), "--method", "direct")
-    assert standing(batch)["training-p4"] == ["ProdExp1 50", "ProdExp2 40"]
+    assert "QueuescpuFBC0A2FF" in output
+    assert "cannot be added" in output
+    assert deployed(batch) == FIRST
+    cdk_cli("deploy", without_monitoring(replaced(f"{P4}: 60", f"{P4}: 50")), "--method", "direct")
+    assert deployed(batch)["training-p4"] == ["ProdExp1 50", "ProdExp2 40"]
 
 
 @pytest.fixture
@@ -152,18 +154,18 @@ def quotas(**shares: int) -> QuotaManagement:
     )
 
 
-def test_another_queue_name_replaces_queue_environment_and_shares(cloudformation: Any, batch: Any) -> None:
+def test_a_new_queue_name_replaces_queue_environment_and_shares(cloudformation: Any, batch: Any) -> None:
     rest = {"capacity": {P4: 10}, "scheduling": quotas(a=6, b=4)}
     cloudformation.create_stack(StackName="s", TemplateBody=template(queue_name="old", **rest))
     cloudformation.update_stack(StackName="s", TemplateBody=template(queue_name="new", **rest))
-    assert standing(batch) == {"new": ["a 6", "b 4"]}
-    names = [one["serviceEnvironmentName"] for one in batch.describe_service_environments()["serviceEnvironments"]]
-    assert names == ["new"]
+    assert deployed(batch) == {"new": ["a 6", "b 4"]}
+    environments = batch.describe_service_environments()["serviceEnvironments"]
+    assert [environment["serviceEnvironmentName"] for environment in environments] == ["new"]
 
 
-def test_a_failed_creation_leaves_nothing_and_says_why(cloudformation: Any, batch: Any) -> None:
+def test_a_failed_creation_is_rolled_back_with_its_reason(cloudformation: Any, batch: Any) -> None:
     broken = json.loads(template(queue_name="q", capacity={P4: 10}, scheduling=quotas(a=6)))
-    (share,) = (one for one in broken["Resources"].values() if one["Type"] == "AWS::Batch::QuotaShare")
+    (share,) = (resource for resource in broken["Resources"].values() if resource["Type"] == "AWS::Batch::QuotaShare")
     share["Properties"]["CapacityLimits"] = []
     cloudformation.create_stack(StackName="s", TemplateBody=json.dumps(broken))
     (stack,) = cloudformation.describe_stacks(StackName="s")["Stacks"]
@@ -178,7 +180,7 @@ def test_a_failed_creation_leaves_nothing_and_says_why(cloudformation: Any, batc
 
 def test_a_property_that_the_api_does_not_have_is_refused(cloudformation: Any) -> None:
     broken = json.loads(template(queue_name="q", capacity=1, scheduling=Fifo()))
-    (queue,) = (one for one in broken["Resources"].values() if one["Type"] == "AWS::Batch::JobQueue")
+    (queue,) = (resource for resource in broken["Resources"].values() if resource["Type"] == "AWS::Batch::JobQueue")
     queue["Properties"]["Prioritty"] = 1
     cloudformation.create_stack(StackName="s", TemplateBody=json.dumps(broken))
     assert "extraneous key [prioritty] is not permitted" in json.dumps(
@@ -206,10 +208,10 @@ def test_a_protected_stack_is_not_deleted(cloudformation: Any, batch: Any) -> No
     cloudformation.update_termination_protection(StackName="s", EnableTerminationProtection=True)
     with pytest.raises(ClientError, match="cannot be deleted while TerminationProtection is enabled"):
         cloudformation.delete_stack(StackName="s")
-    assert standing(batch) == {"q": 4}
+    assert deployed(batch) == {"q": 4}
     cloudformation.update_termination_protection(StackName="s", EnableTerminationProtection=False)
     cloudformation.delete_stack(StackName="s")
-    assert standing(batch) == {}
+    assert deployed(batch) == {}
 
 
 def test_weights_decay_and_reservation_update_in_place(cloudformation: Any, batch: Any) -> None:
@@ -218,17 +220,17 @@ def test_weights_decay_and_reservation_update_in_place(cloudformation: Any, batc
     cloudformation.create_stack(StackName="s", TemplateBody=template(queue_name="q", capacity=4, scheduling=before))
     arns = batch.list_scheduling_policies()["schedulingPolicies"]
     cloudformation.update_stack(StackName="s", TemplateBody=template(queue_name="q", capacity=8, scheduling=after))
-    (queue,) = standing_queues(batch)
+    (queue,) = deployed_queues(batch)
     assert (queue.scheduling, queue.capacity) == (after, {"NUM_INSTANCES": 8})
     assert batch.list_scheduling_policies()["schedulingPolicies"] == arns
 
 
 @pytest.mark.usefixtures("aws")
-def test_every_resource_of_the_example_is_known_here() -> None:
+def test_the_local_aws_supports_every_resource_type_of_the_example() -> None:
     app = cdk.App()
     stacks = build_stacks(app, "example", load_environment(REPOSITORY / "environments" / "example.yaml"))
     types = {resource["Type"] for stack in stacks for resource in template_of(stack)["Resources"].values()}
-    assert {one for one in types if not one.startswith("Custom::")} <= get_model_map().keys()
+    assert {name for name in types if not name.startswith("Custom::")} <= get_model_map().keys()
 
 
 def stack_status(cloudformation: Any, name: str = "s") -> str:
@@ -236,7 +238,7 @@ def stack_status(cloudformation: Any, name: str = "s") -> str:
 
 
 def edited(text: str, resource_type: str, **properties: Any) -> str:
-    """A template in which every resource of a type has other properties."""
+    """Return a template with changed properties of all resources of a type."""
     template = json.loads(text)
     for resource in template["Resources"].values():
         if resource["Type"] == resource_type:
@@ -259,7 +261,7 @@ def test_a_stack_without_an_environment_deploys(aws: LocalAws, tmp_path: Path, b
     cdk.CfnOutput(stack, "Name", value="q")
     app.synth()
     options = ["--method", "change-set" if change_set else "direct"]
-    done = subprocess.run(
+    process = subprocess.run(
         [CDK, "deploy", "--all", "--app", tmp_path / "out", "--require-approval", "never", *options],
         env=tools_environment(aws.endpoint_url) | {"AWS_REGION": "us-east-1"},
         stdout=subprocess.PIPE,
@@ -267,9 +269,9 @@ def test_a_stack_without_an_environment_deploys(aws: LocalAws, tmp_path: Path, b
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stdout
-    assert "Anywhere.Name = q" in done.stdout
-    assert standing(batch) == {"q": 4}
+    assert process.returncode == 0, process.stdout
+    assert "Anywhere.Name = q" in process.stdout
+    assert deployed(batch) == {"q": 4}
 
 
 def test_change_sets_of_the_same_name_belong_to_their_stacks(cloudformation: Any, batch: Any) -> None:
@@ -282,7 +284,7 @@ def test_change_sets_of_the_same_name_belong_to_their_stacks(cloudformation: Any
         )
     assert cloudformation.describe_change_set(StackName="two", ChangeSetName="deploy")["StackName"] == "two"
     cloudformation.execute_change_set(StackName="two", ChangeSetName="deploy")
-    assert standing(batch) == {"two": 1}
+    assert deployed(batch) == {"two": 1}
     cloudformation.delete_change_set(StackName="two", ChangeSetName="deploy")
     assert cloudformation.describe_change_set(StackName="one", ChangeSetName="deploy")["StackName"] == "one"
     with pytest.raises(ClientError, match="does not exist"):
@@ -295,9 +297,9 @@ def test_a_failure_after_a_replacement_is_rolled_back(cloudformation: Any, batch
     broken = edited(template(queue_name="new", **rest), "AWS::Batch::QuotaShare", CapacityLimits=[])
     cloudformation.update_stack(StackName="s", TemplateBody=broken)
     assert stack_status(cloudformation) == "UPDATE_ROLLBACK_COMPLETE"
-    assert standing(batch) == {"old": ["a 6", "b 4"]}
+    assert deployed(batch) == {"old": ["a 6", "b 4"]}
     cloudformation.update_stack(StackName="s", TemplateBody=template(queue_name="new", **rest))
-    assert standing(batch) == {"new": ["a 6", "b 4"]}
+    assert deployed(batch) == {"new": ["a 6", "b 4"]}
     cloudformation.delete_stack(StackName="s")
     assert batch.describe_service_environments()["serviceEnvironments"] == []
 
@@ -308,41 +310,41 @@ def test_a_failure_after_an_update_in_place_is_rolled_back(cloudformation: Any, 
     more = template(queue_name="q", capacity=9, scheduling=Fifo())
     cloudformation.update_stack(StackName="s", TemplateBody=edited(more, QUEUE, Priority=5000))
     assert stack_status(cloudformation) == "UPDATE_ROLLBACK_COMPLETE"
-    assert standing(batch) == {"q": 4}
+    assert deployed(batch) == {"q": 4}
 
 
-def test_a_change_of_a_parameter_a_mapping_or_a_condition_alone_is_a_change(cloudformation: Any, batch: Any) -> None:
-    def body(mapped: int, **more: Any) -> str:
+def test_a_changed_parameter_mapping_or_condition_updates_resources(cloudformation: Any, batch: Any) -> None:
+    def body(maximum: int, **more: Any) -> str:
         template_ = json.loads(template(queue_name="q", capacity=4, scheduling=Fifo()))
         template_ |= {
             "Parameters": {
                 "Priority": {"Type": "Number", "Default": 1},
-                "Wanted": {"Type": "String", "Default": "yes"},
+                "Enabled": {"Type": "String", "Default": "yes"},
             },
-            "Mappings": {"Limits": {"here": {"most": mapped}}},
-            "Conditions": {"IsWanted": {"Fn::Equals": [{"Ref": "Wanted"}, "yes"]}},
+            "Mappings": {"Limits": {"here": {"maximum": maximum}}},
+            "Conditions": {"IsEnabled": {"Fn::Equals": [{"Ref": "Enabled"}, "yes"]}},
         }
         for resource in template_["Resources"].values():
             if resource["Type"] == QUEUE:
-                resource["Condition"] = "IsWanted"
+                resource["Condition"] = "IsEnabled"
                 resource["Properties"]["Priority"] = {"Ref": "Priority"}
             else:
-                limit = {"Fn::FindInMap": ["Limits", "here", "most"]}
+                limit = {"Fn::FindInMap": ["Limits", "here", "maximum"]}
                 resource["Properties"]["CapacityLimits"][0]["MaxCapacity"] = limit
         return json.dumps(template_)
 
-    def update(mapped: int, **parameters: str) -> None:
+    def update(maximum: int, **parameters: str) -> None:
         given = [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()]
-        cloudformation.update_stack(StackName="s", TemplateBody=body(mapped), Parameters=given)
+        cloudformation.update_stack(StackName="s", TemplateBody=body(maximum), Parameters=given)
 
     cloudformation.create_stack(StackName="s", TemplateBody=body(4))
-    assert standing(batch) == {"q": 4}
+    assert deployed(batch) == {"q": 4}
     update(4, Priority="7")
     assert batch.describe_job_queues()["jobQueues"][0]["priority"] == 7
     update(9, Priority="7")
-    assert standing(batch) == {"q": 9}
-    update(9, Wanted="no")
-    assert standing(batch) == {}
+    assert deployed(batch) == {"q": 9}
+    update(9, Enabled="no")
+    assert deployed(batch) == {}
 
 
 def test_tags_and_time_limits_update_in_place(cloudformation: Any, batch: Any) -> None:
@@ -361,18 +363,18 @@ def test_tags_and_time_limits_update_in_place(cloudformation: Any, batch: Any) -
     assert batch.list_tags_for_resource(resourceArn=queue["jobQueueArn"])["tags"] == {"owner": "me"}
 
 
-def test_what_fn_sub_names_comes_first(cloudformation: Any, batch: Any) -> None:
+def test_a_resource_in_fn_sub_is_created_first(cloudformation: Any, batch: Any) -> None:
     body = json.loads(template(queue_name="q", capacity=4, scheduling=Fifo()))
-    (environment,) = (name for name, one in body["Resources"].items() if one["Type"] != QUEUE)
-    (queue,) = (one for one in body["Resources"].values() if one["Type"] == QUEUE)
+    (environment,) = (name for name, resource in body["Resources"].items() if resource["Type"] != QUEUE)
+    (queue,) = (resource for resource in body["Resources"].values() if resource["Type"] == QUEUE)
     queue["Properties"]["ServiceEnvironmentOrder"][0]["ServiceEnvironment"] = {"Fn::Sub": f"${{{environment}}}"}
     cloudformation.create_stack(StackName="s", TemplateBody=json.dumps(body))
-    assert standing(batch) == {"q": 4}
+    assert deployed(batch) == {"q": 4}
     cloudformation.delete_stack(StackName="s")
     assert batch.describe_service_environments()["serviceEnvironments"] == []
 
 
-def test_a_circle_of_references_is_told(cloudformation: Any) -> None:
+def test_circular_references_are_refused(cloudformation: Any) -> None:
     body = json.loads(template(queue_name="q", capacity=4, scheduling=Fifo()))
     first, second = body["Resources"]
     body["Resources"][first]["DependsOn"], body["Resources"][second]["DependsOn"] = second, first
@@ -381,7 +383,7 @@ def test_a_circle_of_references_is_told(cloudformation: Any) -> None:
     assert "Circular dependency" in json.dumps(cloudformation.describe_stack_events(StackName="s"), default=str)
 
 
-def test_what_shall_be_retained_is(cloudformation: Any, batch: Any) -> None:
+def test_retained_resources_are_kept(cloudformation: Any, batch: Any) -> None:
     def body(name: str) -> str:
         text = json.loads(template(queue_name=name, capacity=4, scheduling=Fifo()))
         for resource in text["Resources"].values():
@@ -390,12 +392,12 @@ def test_what_shall_be_retained_is(cloudformation: Any, batch: Any) -> None:
 
     cloudformation.create_stack(StackName="s", TemplateBody=body("one"))
     cloudformation.update_stack(StackName="s", TemplateBody=body("two"))
-    assert set(standing(batch)) == {"one", "two"}
+    assert set(deployed(batch)) == {"one", "two"}
     cloudformation.delete_stack(StackName="s")
-    assert set(standing(batch)) == {"one", "two"}
+    assert set(deployed(batch)) == {"one", "two"}
 
 
-def test_what_an_update_cannot_delete_stays_behind_as_in_aws(cloudformation: Any, batch: Any) -> None:
+def test_a_resource_that_an_update_cannot_delete_remains(cloudformation: Any, batch: Any) -> None:
     rest = {"capacity": 4, "scheduling": Fifo()}
     cloudformation.create_stack(StackName="s", TemplateBody=template(queue_name="old", **rest))
     order = [{"order": 1, "serviceEnvironment": "old"}]
@@ -403,7 +405,7 @@ def test_what_an_update_cannot_delete_stays_behind_as_in_aws(cloudformation: Any
     batch.create_job_queue(jobQueueName="by-hand", **request)
     cloudformation.update_stack(StackName="s", TemplateBody=template(queue_name="new", **rest))
     assert stack_status(cloudformation) == "UPDATE_COMPLETE"
-    assert set(standing(batch)) == {"new", "by-hand"}
+    assert set(deployed(batch)) == {"new", "by-hand"}
     assert "found existing JobQueue relationship" in json.dumps(
         cloudformation.describe_stack_events(StackName="s"), default=str
     )

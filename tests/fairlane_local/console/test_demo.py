@@ -1,4 +1,4 @@
-"""`make demo` as people run it: what it shows, and that neither a lost network nor a kill gets in its way."""
+"""`fairlane local demo`: its output, and its behavior without a network and after a kill."""
 
 import os
 import re
@@ -17,7 +17,7 @@ DEMO = [sys.executable, "-m", "fairlane.cli", "local", "demo"]
 
 
 def run_demo(*prefix: str, **changes: str) -> str:
-    done = subprocess.run(
+    process = subprocess.run(
         [*prefix, *DEMO],
         cwd=REPOSITORY,
         env=os.environ | changes,
@@ -26,17 +26,17 @@ def run_demo(*prefix: str, **changes: str) -> str:
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stdout
-    return done.stdout
+    assert process.returncode == 0, process.stdout
+    return process.stdout
 
 
 def tables(text: str) -> list[str]:
-    start = text.index("What stands in")
-    return [line.rstrip() for line in text[start:].partition("\nTo keep one")[0].rstrip().splitlines()]
+    start = text.index("Deployed in")
+    return [line.rstrip() for line in text[start:].partition("\nTo start a local AWS")[0].rstrip().splitlines()]
 
 
-def test_it_shows_what_the_readme_shows_without_a_network_or_credentials(tmp_path: Path) -> None:
-    elsewhere = {
+def test_the_output_matches_the_readme_without_network_and_credentials(tmp_path: Path) -> None:
+    user_settings = {
         "AWS_PROFILE": "missing",
         "AWS_CA_BUNDLE": "/missing.pem",
         "AWS_ENDPOINT_URL_CLOUDFORMATION": "http://localhost:1",
@@ -44,46 +44,46 @@ def test_it_shows_what_the_readme_shows_without_a_network_or_credentials(tmp_pat
         "HOME": str(tmp_path),
         "COLUMNS": "80",
     }
-    shown = re.findall(
-        r"```text\n((?:What stands in|Images replicated|Exported in).*?)```",
+    blocks = re.findall(
+        r"```text\n((?:Deployed in|Image replication|Selected metrics).*?)```",
         (REPOSITORY / "README.md").read_text(),
         re.DOTALL,
     )
-    assert len(shown) == 3
-    said = run_demo(*without_network(), **elsewhere)
-    assert tables(said) == tables("\n".join(shown))
-    assert "Warning" not in said
-    assert "No Moto" not in said
+    assert len(blocks) == 3
+    output = run_demo(*without_network(), **user_settings)
+    assert tables(output) == tables("\n".join(blocks))
+    assert "Warning" not in output
+    assert "No Moto" not in output
 
 
 @pytest.mark.slow
-def test_killed_half_way_it_can_be_started_again() -> None:
+def test_the_demo_runs_again_after_a_kill() -> None:
     with subprocess.Popen(
         DEMO, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
-    ) as killed:
-        assert killed.stdout is not None
-        assert any("start: Building" in line for line in killed.stdout)
-        os.killpg(killed.pid, signal.SIGKILL)
+    ) as process:
+        assert process.stdout is not None
+        assert any("start: Building" in line for line in process.stdout)
+        os.killpg(process.pid, signal.SIGKILL)
     assert "training-p4" in run_demo()
 
 
-def test_its_port_is_one_that_is_free() -> None:
-    with LocalAws() as one, LocalAws() as other:
-        assert one.port != other.port
+def test_each_local_aws_selects_a_free_port() -> None:
+    with LocalAws() as first, LocalAws() as second:
+        assert first.port != second.port
 
 
-def test_an_environment_that_does_not_exist_is_told_before_anything_starts(
+def test_an_unknown_environment_is_refused_before_the_deployment(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(REPOSITORY)
     assert main(["local", "demo", "prod"]) == 1
-    said = capfd.readouterr()
-    assert said.out == ""
-    assert "got 'prod', allowed: example" in said.err
-    assert "Traceback" not in said.err
+    output = capfd.readouterr()
+    assert output.out == ""
+    assert "got 'prod', allowed: example" in output.err
+    assert "Traceback" not in output.err
 
 
-def test_without_a_cdk_cli_it_says_how_to_get_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_cdk_cli_is_an_error_with_its_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "environments").mkdir()
     example = (REPOSITORY / "environments" / "example.yaml").read_text()
     (tmp_path / "environments" / "example.yaml").write_text(example)

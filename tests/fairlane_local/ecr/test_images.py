@@ -1,4 +1,4 @@
-"""Images in the local AWS: their stacks at home and where they are replicated to, and the rules of others."""
+"""Image stacks in the local AWS: home Region, replica Regions, and replication rules of other owners."""
 
 import json
 import shutil
@@ -13,12 +13,12 @@ import pytest
 from moto.ecr.models import ecr_backends
 
 from fairlane.environment import load_environment
-from fairlane_local import LocalAws, client, show, tools_environment
+from fairlane_local import LocalAws, client, print_tables, tools_environment
 from fairlane_stacks import build_stacks
 from tests.support import CDK, recommended_flags
 
-ACCOUNT, HOME, THERE = "123456789012", "us-east-1", "us-west-2"
-IMAGES, REPLICAS = "fairlane-example-images", f"fairlane-example-{THERE}-replicas"
+ACCOUNT, HOME, REPLICA_REGION = "123456789012", "us-east-1", "us-west-2"
+IMAGES, REPLICAS = "fairlane-example-images", f"fairlane-example-{REPLICA_REGION}-replicas"
 ENVIRONMENT: Final = """
 region: us-east-1
 account: "123456789012"
@@ -36,9 +36,9 @@ OTHERS: Final = [
         "destinations": [{"registryId": ACCOUNT, "region": region}],
         "newer": {"than boto3": True},
     }
-    for prefix, region in (("serving/", "eu-west-1"), ("serving/", "eu-west-1"), ("training/", THERE))
+    for prefix, region in (("serving/", "eu-west-1"), ("serving/", "eu-west-1"), ("training/", REPLICA_REGION))
 ]
-"""Rules as somebody may have written them: one twice, all with a field that boto3 does not know."""
+"""Rules of other owners: a duplicate, and a field that boto3 does not support in all rules."""
 
 
 def synth(text: str, folder: Path) -> Path:
@@ -50,7 +50,7 @@ def synth(text: str, folder: Path) -> Path:
 
 @cache
 def synthesized(mode: str = "merge") -> tuple[dict[str, str], dict[str, bytes]]:
-    """The templates of images by stack, and the files of their asset by key."""
+    """Return the image templates by stack, and the asset files by key."""
     with TemporaryDirectory() as name:
         folder = Path(name)
         out = synth(ENVIRONMENT.replace("MODE", mode), folder)
@@ -64,7 +64,7 @@ def synthesized(mode: str = "merge") -> tuple[dict[str, str], dict[str, bytes]]:
 
 
 def cloudformation(aws: LocalAws, stack: str) -> Any:
-    return client("cloudformation", aws.port, ACCOUNT, THERE if stack == REPLICAS else HOME)
+    return client("cloudformation", aws.port, ACCOUNT, REPLICA_REGION if stack == REPLICAS else HOME)
 
 
 def status(aws: LocalAws, stack: str) -> str:
@@ -77,7 +77,7 @@ def reasons(aws: LocalAws, stack: str) -> str:
 
 
 def deploy(aws: LocalAws, mode: str = "merge") -> None:
-    """Creates the stacks of images."""
+    """Create the image stacks."""
     templates, code = synthesized(mode)
     client("ssm", aws.port, ACCOUNT, HOME).get_parameter(Name="/cdk-bootstrap/hnb659fds/version")
     for key, body in code.items():
@@ -89,7 +89,7 @@ def deploy(aws: LocalAws, mode: str = "merge") -> None:
 
 
 def edited(stack: str, kind: str, mode: str = "merge", **properties: Any) -> str:
-    """A template in which every resource of a type has other properties."""
+    """Return a template with changed properties of all resources of a type."""
     template = json.loads(synthesized(mode)[0][stack])
     for resource in template["Resources"].values():
         if resource["Type"] == kind:
@@ -98,35 +98,35 @@ def edited(stack: str, kind: str, mode: str = "merge", **properties: Any) -> str
 
 
 def rules(text: str = "") -> Any:
-    """The rules that the registry at home has, whose text is in them, as bytes would have them."""
-    found = ecr_backends[ACCOUNT][HOME].replication_config["rules"]
-    return [json.dumps(rule) for rule in found if text in json.dumps(rule)]
+    """Return the rules of the home registry that contain `text`, as JSON text in the order of their members."""
+    documents = ecr_backends[ACCOUNT][HOME].replication_config["rules"]
+    return [json.dumps(rule) for rule in documents if text in json.dumps(rule)]
 
 
-def test_merged_rules_leave_those_of_others_as_they_were(aws: LocalAws) -> None:
+def test_merged_rules_keep_the_rules_of_other_owners(aws: LocalAws) -> None:
     ecr_backends[ACCOUNT][HOME].put_replication_configuration({"rules": OTHERS})
     before = rules()
     deploy(aws)
-    (mine,) = rules("fairlane-rules/")
-    assert rules() == [*before, mine]
-    assert f'"region": "{THERE}"' in mine
+    (own_rule,) = rules("fairlane-rules/")
+    assert rules() == [*before, own_rule]
+    assert f'"region": "{REPLICA_REGION}"' in own_rule
     for name in ("plain", "training/pytorch"):
-        assert f'"filter": "{name}"' in mine
+        assert f'"filter": "{name}"' in own_rule
 
-    another = [{"destinations": [{"region": "eu-west-1", "registryId": ACCOUNT}]}]
-    another[0]["repositoryFilters"] = [{"filter": "other/", "filterType": "PREFIX_MATCH"}]
-    changed = edited(IMAGES, "Custom::FairlaneRegistryRules", Rules=another)
+    new_rules = [{"destinations": [{"region": "eu-west-1", "registryId": ACCOUNT}]}]
+    new_rules[0]["repositoryFilters"] = [{"filter": "other/", "filterType": "PREFIX_MATCH"}]
+    changed = edited(IMAGES, "Custom::FairlaneRegistryRules", Rules=new_rules)
     cloudformation(aws, IMAGES).update_stack(StackName=IMAGES, TemplateBody=changed)
     assert status(aws, IMAGES) == "UPDATE_COMPLETE"
-    (mine,) = rules("fairlane-rules/")
-    assert rules() == [*before, mine]
-    assert '"filter": "other/"' in mine
+    (own_rule,) = rules("fairlane-rules/")
+    assert rules() == [*before, own_rule]
+    assert '"filter": "other/"' in own_rule
 
     cloudformation(aws, IMAGES).delete_stack(StackName=IMAGES)
     assert rules() == before
 
 
-def test_merged_rules_that_do_not_fit_are_rolled_back_with_the_reason(aws: LocalAws) -> None:
+def test_too_many_merged_rules_are_rolled_back_with_the_reason(aws: LocalAws) -> None:
     ecr_backends[ACCOUNT][HOME].put_replication_configuration({"rules": OTHERS})
     deploy(aws)
     before = rules()
@@ -140,40 +140,40 @@ def test_merged_rules_that_do_not_fit_are_rolled_back_with_the_reason(aws: Local
     broken = edited(IMAGES, "Custom::FairlaneRegistryRules", Rules=many)
     cloudformation(aws, IMAGES).update_stack(StackName=IMAGES, TemplateBody=broken)
     assert status(aws, IMAGES) == "UPDATE_ROLLBACK_COMPLETE"
-    assert "11 rules, 8 of them of this resource, where ECR allows 10" in reasons(aws, IMAGES)
+    assert "11 rules, including 8 of this resource, and ECR allows 10" in reasons(aws, IMAGES)
     assert rules() == before
 
 
-def test_repositories_stand_as_they_were_asked_for_and_stay(
+def test_repositories_have_their_settings_and_are_retained(
     aws: LocalAws, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     deploy(aws, "own")
-    shown = """
-Images replicated
+    table = """
+Image replication
 Repository        Home Region  Replicated to  Immutable tags
 ────────────────────────────────────────────────────────────
 plain             us-east-1    us-west-2      all
 training/pytorch  us-east-1    us-west-2      all but dev-*
 """
     monkeypatch.setenv("COLUMNS", "80")
-    show(aws.port)
-    assert [line.rstrip() for line in capsys.readouterr().out.splitlines()] == shown.splitlines()
+    print_tables(aws.port)
+    assert [line.rstrip() for line in capsys.readouterr().out.splitlines()] == table.splitlines()
     for stack in (IMAGES, REPLICAS):
         cloudformation(aws, stack).delete_stack(StackName=stack)
-    for region, names in ((HOME, {"plain", "training/pytorch"}), (THERE, {"plain"})):
-        described = client("ecr", aws.port, ACCOUNT, region).describe_repositories()["repositories"]
-        assert {one["repositoryName"] for one in described} == names
-        assert all(one["imageScanningConfiguration"] == {"scanOnPush": True} for one in described)
-        assert all(one["encryptionConfiguration"] == {"encryptionType": "AES256"} for one in described)
+    for region, names in ((HOME, {"plain", "training/pytorch"}), (REPLICA_REGION, {"plain"})):
+        repositories = client("ecr", aws.port, ACCOUNT, region).describe_repositories()["repositories"]
+        assert {repository["repositoryName"] for repository in repositories} == names
+        assert all(repository["imageScanningConfiguration"] == {"scanOnPush": True} for repository in repositories)
+        assert all(repository["encryptionConfiguration"] == {"encryptionType": "AES256"} for repository in repositories)
 
 
-def test_a_document_of_rules_is_written_whole_and_deleted_whole(aws: LocalAws) -> None:
+def test_mode_own_replaces_and_deletes_all_rules(aws: LocalAws) -> None:
     ecr_backends[ACCOUNT][HOME].put_replication_configuration({"rules": OTHERS})
     deploy(aws, "own")
     assert [rule for rule in rules() if "serving/" in rule] == []
-    (mine,) = client("ecr", aws.port, ACCOUNT, HOME).describe_registry()["replicationConfiguration"]["rules"]
-    assert mine["destinations"] == [{"region": THERE, "registryId": ACCOUNT}]
-    assert [one["filter"] for one in mine["repositoryFilters"]] == ["plain", "training/pytorch"]
+    (own_rule,) = client("ecr", aws.port, ACCOUNT, HOME).describe_registry()["replicationConfiguration"]["rules"]
+    assert own_rule["destinations"] == [{"region": REPLICA_REGION, "registryId": ACCOUNT}]
+    assert [prefix["filter"] for prefix in own_rule["repositoryFilters"]] == ["plain", "training/pytorch"]
     kind = "AWS::ECR::ReplicationConfiguration"
     for region, status_ in ((HOME, "UPDATE_ROLLBACK_COMPLETE"), ("eu-west-1", "UPDATE_COMPLETE")):
         to = [{"Region": region, "RegistryId": ACCOUNT}]
@@ -192,7 +192,7 @@ def test_both_regions_are_deployed_by_the_cdk_cli_and_destroyed(aws: LocalAws, t
     before = rules()
 
     def run(*command: str) -> str:
-        done = subprocess.run(
+        process = subprocess.run(
             [CDK, *command, "--all", "--app", out],
             env=tools_environment(aws.endpoint_url),
             stdout=subprocess.PIPE,
@@ -200,8 +200,8 @@ def test_both_regions_are_deployed_by_the_cdk_cli_and_destroyed(aws: LocalAws, t
             text=True,
             check=False,
         )
-        assert done.returncode == 0, done.stdout
-        return done.stdout
+        assert process.returncode == 0, process.stdout
+        return process.stdout
 
     run("deploy", "--require-approval", "never")
     assert status(aws, IMAGES) == status(aws, REPLICAS) == "CREATE_COMPLETE"
