@@ -89,7 +89,9 @@ def test_the_checkpoint_has_the_scale_of_float16(tmp_path: Path, run_here: RunHe
     assert torch.load(path, weights_only=True)["scaler"]["scale"] == 8.0
 
 
-def test_a_finished_run_ends_again_with_the_same_result(tmp_path: Path, whole: tuple[Path, str], run_here: RunHere) -> None:
+def test_a_finished_run_ends_again_with_the_same_result(
+    tmp_path: Path, whole: tuple[Path, str], run_here: RunHere
+) -> None:
     shutil.copytree(whole[0], tmp_path, dirs_exist_ok=True)
 
     code, again = run_here(tmp_path)

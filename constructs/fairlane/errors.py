@@ -42,7 +42,7 @@ class Problem:
 
     @classmethod
     def relation(cls, field: Path, sentence: str) -> Self:
-        """Return a problem that is one sentence, without a trailing period: what is wrong, and what to do."""
+        """Return a problem whose text is one sentence: the mistake and its correction, without a trailing period."""
         return cls(field, None, "", sentence=sentence)
 
     @property
@@ -76,7 +76,7 @@ class Advice:
 
     Args:
         id: Public name of the warning. Acknowledging the name silences the warning.
-        message: What is probably wrong, and its consequence.
+        message: Text of the warning: the probable mistake and its consequence.
     """
 
     id: str

@@ -36,7 +36,7 @@ def read_environment(app: cdk.App, directory: Path) -> tuple[str, Environment]:
 
 
 def synthesize(app: cdk.App, stacks: Sequence[cdk.Stack]) -> None:
-    """Synthesize the app, and print to stderr what the monitoring of `stacks` costs a month.
+    """Synthesize the app, and print the monthly cost of the monitoring of `stacks` to stderr.
 
     Args:
         app: CDK app.

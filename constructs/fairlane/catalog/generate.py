@@ -13,9 +13,9 @@ def gpu_rows(instance_types: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]
     """
     return sorted(
         (
-            _row(described)
-            for described in instance_types
-            if any(gpu["Manufacturer"] == "NVIDIA" for gpu in described.get("GpuInfo", {}).get("Gpus", []))
+            _row(instance_type)
+            for instance_type in instance_types
+            if any(gpu["Manufacturer"] == "NVIDIA" for gpu in instance_type.get("GpuInfo", {}).get("Gpus", []))
         ),
         key=lambda row: row["instance_type"],
     )
@@ -26,20 +26,20 @@ def as_json(rows: Iterable[Mapping[str, Any]]) -> str:
     return "[\n" + ",\n".join(f"  {json.dumps(row)}" for row in rows) + "\n]\n"
 
 
-def _row(described: Mapping[str, Any]) -> dict[str, Any]:
-    (gpu,) = described["GpuInfo"]["Gpus"]
-    network = described["NetworkInfo"]
+def _row(instance_type: Mapping[str, Any]) -> dict[str, Any]:
+    (gpu,) = instance_type["GpuInfo"]["Gpus"]
+    network = instance_type["NetworkInfo"]
     cards = [card for card in network["NetworkCards"] if "efa" in card.get("InterfaceTypes", ["efa"])]
     efa = network.get("EfaInfo", {}).get("MaximumEfaInterfaces", 0)
     return {
-        "instance_type": described["InstanceType"],
+        "instance_type": instance_type["InstanceType"],
         "gpus": gpu["Count"],
         "gpu_model": gpu["Name"],
         "gpu_memory_mib": gpu["MemoryInfo"]["SizeInMiB"],
-        "vcpus": described["VCpuInfo"]["DefaultVCpus"],
-        "memory_mib": described["MemoryInfo"]["SizeInMiB"],
+        "vcpus": instance_type["VCpuInfo"]["DefaultVCpus"],
+        "memory_mib": instance_type["MemoryInfo"]["SizeInMiB"],
         "efa_cards": [card["NetworkCardIndex"] for card in cards][:efa],
         "network_cards": network["MaximumNetworkCards"],
-        "architecture": "arm64" if "arm64" in described["ProcessorInfo"]["SupportedArchitectures"] else "x86_64",
-        "capacity_block": "capacity-block" in described.get("SupportedUsageClasses", []),
+        "architecture": "arm64" if "arm64" in instance_type["ProcessorInfo"]["SupportedArchitectures"] else "x86_64",
+        "capacity_block": "capacity-block" in instance_type.get("SupportedUsageClasses", []),
     }

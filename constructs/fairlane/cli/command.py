@@ -16,7 +16,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: Command-line arguments after `fairlane`. Default: the arguments of this process.
 
     Returns:
-        Exit code: 0 for success, 1 for a failure, 2 for wrong arguments.
+        Exit code: 0 for success, 1 for a failure, 2 for wrong arguments, 130 after an
+            interrupt from the keyboard.
     """
     parser = argparse.ArgumentParser(prog="fairlane", description="Fair-share GPU training on AWS.")
     parser.add_argument("--version", action="version", version=f"%(prog)s {version('fairlane')}")
@@ -26,9 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     local.add_to(commands)
     rehearse.add_to(commands)
     trace.add_to(commands)
-    chosen = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     try:
-        return int(chosen.run(chosen))
+        return int(options.run(options))
     except ConfigurationError as error:
         print(error, file=sys.stderr)
         return 1

@@ -1,4 +1,4 @@
-"""`fairlane init`: a CDK app of one's own, with an environment file, a CI workflow and a README."""
+"""Command `fairlane init`: creates a CDK app with an environment file, a CI workflow and a README."""
 
 import argparse
 import json
@@ -35,7 +35,8 @@ def create_app(directory: Path) -> None:
     """Write the files of a CDK app.
 
     Args:
-        directory: Directory of the app. It is created if it does not exist. Other files in it stay as they are.
+        directory: Directory of the app. It is created if it does not exist. Other files in the directory
+            are not changed.
 
     Raises:
         ConfigurationError: If a file of the app exists already, or if `directory` is not a directory. In both cases,

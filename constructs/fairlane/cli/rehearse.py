@@ -106,19 +106,19 @@ def _ec2_instances(arguments: argparse.Namespace, queue: "QueueSetup") -> "Ec2In
     from fairlane.rehearsal import Ec2Instances
 
     names = ("start_up_seconds", "reclaims_per_hour", "attempts")
-    given = {name: value for name in names if (value := getattr(arguments, name)) is not None}
-    if not given:
+    settings = {name: value for name in names if (value := getattr(arguments, name)) is not None}
+    if not settings:
         return None
     if queue.unit != "gpus":
         sentence = "the option applies to queues of containers only, because SageMaker manages its instances: remove it"
-        problems = [Problem.relation((f"--{name.replace('_', '-')}",), sentence) for name in given]
+        problems = [Problem.relation((f"--{name.replace('_', '-')}",), sentence) for name in settings]
         raise ConfigurationError(arguments.queue, problems)
-    if given.get("reclaims_per_hour"):
+    if settings.get("reclaims_per_hour"):
         if queue.gpus_per_instance is None:
             sentence = "the option needs instances that have the same known number of GPUs: remove it"
             raise ConfigurationError(arguments.queue, [Problem.relation(("--reclaims-per-hour",), sentence)])
-        given["reclaims_per_hour"] /= queue.gpus_per_instance
-    return Ec2Instances(**given)
+        settings["reclaims_per_hour"] /= queue.gpus_per_instance
+    return Ec2Instances(**settings)
 
 
 def _print_line(console: Any, text: str) -> None:

@@ -78,18 +78,18 @@ class _Parser:
             raise self._error(self._tokens[self._next][1])
 
     def parse(self) -> _Condition:
-        condition = self._any()
+        condition = self._disjunction()
         if self._tokens[self._next] != _END:
             raise self._error(self._tokens[self._next][1])
         return condition
 
-    def _any(self) -> _Condition:
-        conditions = [self._all()]
+    def _disjunction(self) -> _Condition:
+        conditions = [self._conjunction()]
         while self._accept("word", "OR"):
-            conditions.append(self._all())
+            conditions.append(self._conjunction())
         return lambda states: any(condition(states) for condition in conditions)
 
-    def _all(self) -> _Condition:
+    def _conjunction(self) -> _Condition:
         conditions = [self._term()]
         while self._accept("word", "AND"):
             conditions.append(self._term())
@@ -101,7 +101,7 @@ class _Parser:
                 negated = self._term()
                 return lambda states: not negated(states)
             case "sign", "(":
-                condition = self._any()
+                condition = self._disjunction()
                 self._expect(")")
                 return condition
             case "word", ("TRUE" | "FALSE") as word:

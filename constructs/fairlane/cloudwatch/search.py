@@ -105,7 +105,7 @@ class _Terms:
             self._tokens.append((kind, match[kind]))
             position = match.end()
         self._next = 0
-        self.matches = self._any(None) if self._tokens else lambda key: True
+        self.matches = self._disjunction(None) if self._tokens else lambda key: True
         if self._next < len(self._tokens):
             raise self._error(self._tokens[self._next][1])
 
@@ -120,13 +120,13 @@ class _Terms:
         self._next += is_next
         return is_next
 
-    def _any(self, member: str | None) -> _Filter:
-        filters = [self._all(member)]
+    def _disjunction(self, member: str | None) -> _Filter:
+        filters = [self._conjunction(member)]
         while self._accept("word", "OR"):
-            filters.append(self._all(member))
+            filters.append(self._conjunction(member))
         return lambda key: any(matches(key) for matches in filters)
 
-    def _all(self, member: str | None) -> _Filter:
+    def _conjunction(self, member: str | None) -> _Filter:
         filters = [self._term(member)]
         while self._accept("word", "AND") or self._peek() not in (_END, ("word", "OR"), ("sign", ")")):
             filters.append(self._term(member))
@@ -138,7 +138,7 @@ class _Terms:
             negated = self._term(member)
             return lambda key: not negated(key)
         if self._accept("sign", "("):
-            group = self._any(member)
+            group = self._disjunction(member)
             if not self._accept("sign", ")"):
                 raise self._error(self._peek()[1])
             return group

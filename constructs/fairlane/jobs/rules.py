@@ -68,8 +68,8 @@ class JobSpec:
         retries: Number of attempts, and the failures after which AWS Batch tries again. Default: 3 attempts, with
             retries after Spot reclaims and failed image pulls.
         timeout_seconds: Number of seconds after which AWS Batch stops an attempt, 60 or more. Default: no limit.
-        scheduling_priority: Priority of the jobs in their share, 0 to 9,999. A higher priority goes first. A submission
-            can override it. Default: 0.
+        scheduling_priority: Priority of the jobs in their share, 0 to 9,999. Jobs with a higher priority start first. A
+            submission             can override it. Default: 0.
         tags: Tags of the job definition, at most 50. Default: none.
     """
 

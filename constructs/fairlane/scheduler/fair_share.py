@@ -136,7 +136,7 @@ class FairShareScheduler:
             share.charge = 0
 
     def _update_level(self, now: int) -> int | None:
-        """Wake the shares whose time has come, and return the level."""
+        """Wake the shares whose wake time has passed, and return the level."""
         asleep = self._asleep
         while asleep and asleep[0][0] <= now:
             wake_time, index = heappop(asleep)

@@ -35,7 +35,7 @@ class Sharing(StrEnum):
 class QuotaShare:
     """Quota share: the capacity of one team in a queue with quota management, and the rules for lending it.
 
-    Lent capacity comes back at once: when the owner submits a job, AWS stops a job of a borrower. This preemption
+    The owner gets lent capacity back at once: when the owner submits a job, AWS stops a job of a borrower. This preemption
     cannot be disabled. If the jobs of a share must never be preempted by other shares, the share must not borrow.
 
     A new name replaces the share, and AWS terminates the jobs of the old share: set `state=State.DISABLED` and drain

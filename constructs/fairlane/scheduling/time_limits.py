@@ -18,11 +18,11 @@ class TimeLimitReason(StrEnum):
     """Reason, in AWS's words, why the job at the head of a queue cannot start."""
 
     INSUFFICIENT_INSTANCE_CAPACITY = "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY"
-    """AWS has no such instances now. For service jobs, time in SCHEDULED counts too."""
+    """AWS has no free instances of the type. For service jobs, time in SCHEDULED also counts."""
     SERVICE_ENVIRONMENT_MAX_RESOURCE = "MISCONFIGURATION:SERVICE_ENVIRONMENT_MAX_RESOURCE"
     """The job needs more than the service environment has, and would wait forever."""
     QUOTA_MANAGEMENT_LIMIT_EXCEEDED = "MISCONFIGURATION:QUOTA_MANAGEMENT_LIMIT_EXCEEDED"
-    """The job needs more than its quota share may reach, and would wait forever."""
+    """The job needs more than the maximum of its quota share, and would wait forever."""
     COMPUTE_ENVIRONMENT_MAX_RESOURCE = "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE"
     """The job needs more than its compute environments may have, and would wait forever."""
     JOB_RESOURCE_REQUIREMENT = "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT"
@@ -48,7 +48,7 @@ OTHER_REASONS: Final = "Other"
 
 
 def blocked_reasons(*, training: bool) -> list[str]:
-    """Return the reasons that AWS Batch may give for a blocked queue: the words before its explanation, or Other.
+    """Return the reasons that AWS Batch may give for a blocked queue, without explanations, and `Other`.
 
     Args:
         training: True for a queue of SageMaker training jobs, False for containers.
@@ -92,7 +92,7 @@ class JobStateTimeLimitAction:
 def check_time_limit_actions(
     actions: Sequence[JobStateTimeLimitAction], allowed_action: JobAction, allowed_reasons: Sequence[TimeLimitReason]
 ) -> Iterator[Problem]:
-    """Yield the problems of a queue's actions, and reasons that several actions have."""
+    """Yield the problems of a queue's actions, and a problem for each reason that several actions have."""
     if not isinstance(actions, Sequence) or isinstance(actions, str):
         yield Problem(("time_limit_actions",), actions, "a list of JobStateTimeLimitAction")
         return

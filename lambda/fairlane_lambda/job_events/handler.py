@@ -79,7 +79,7 @@ def handler(batch: Event, context: Any) -> dict[str, list[dict[str, str]]]:
 
 
 def forget() -> None:
-    """Forget the counted events, as in a new container."""
+    """Clear the record of counted events, as in a new container."""
     _counted_events.clear()
 
 

@@ -12,7 +12,7 @@ class Registry:
 
     boto3 removes fields from a response that are not in its model, so rules that are read and written back would lose
     these fields. Therefore the model of this client declares a replication configuration as any JSON. The client
-    repeats no call, which keeps the time between a read and a write short.
+    does not retry failed calls, so that the time between a read and a write stays short.
 
     Raises:
         RegistryRulesError: If the model of this version of boto3 cannot be changed.
@@ -43,7 +43,10 @@ class Registry:
 
 
 def failure_reason(error: Exception) -> str:
-    """Return the text of an error: code and message for errors of AWS, and only the class for all other errors.
+    """Return the text of an error.
+
+    The text of a `ClientError` is its code and message. The text of a `BotoCoreError` is its class and message. The
+    text of any other error is only its class.
 
     Args:
         error: Error of a call, or any other error.

@@ -7,7 +7,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
 _MAX_CHILDREN: Final = 25
-"""Children in one alarm rule. A rule has at most 10,240 characters, and an ARN may have 300."""
+"""Maximum number of children in one alarm rule. A rule has at most 10,240 characters, and an ARN may have 300."""
 
 
 class CompositeAlarm:
@@ -41,7 +41,11 @@ class CompositeAlarm:
         return 1 + len(self._parts)
 
     def add(self, *arns: str) -> None:
-        """Add children."""
+        """Add children.
+
+        Args:
+            arns: ARNs of the children.
+        """
         self._arns += arns
         children = self._arns
         if len(self._arns) > _MAX_CHILDREN:

@@ -75,7 +75,7 @@ def _choice_problems(
         return
     if not shares:
         yield Problem.relation(("shares",), "the mapping is empty: give the shares of one queue or more")
-    for name, chosen in shares.items():
+    for name, selected in shares.items():
         if name not in available:
             yield Problem(("shares", str(name)), name, a_queue)
             continue
@@ -83,7 +83,7 @@ def _choice_problems(
             yield Problem.relation(("shares", name), f"queue {name} has no shares: remove the queue from shares")
             continue
         a_share = f"a share of queue {name}: {', '.join(available[name])}"
-        yield from _name_problems(("shares", name), chosen, available[name], a_share, "share")
+        yield from _name_problems(("shares", name), selected, available[name], a_share, "share")
 
 
 def _name_problems(

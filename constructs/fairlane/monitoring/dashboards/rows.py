@@ -75,14 +75,14 @@ def _queue_rows(
         region = Claims.regional(exporter).region
         for name, queue in exporter.queues.items():
             # A queue of the same name in another Region may have other shares.
-            chosen = (
+            selected = (
                 _all_shares(queue)
                 if shares is None
                 else [share for share in shares.get(name, ()) if share in queue.shares]
             )
-            if name in queues and (chosen or shares is None):
+            if name in queues and (selected or shares is None):
                 yield QueueRows(
-                    queue, namespace=exporter.namespace, region=region, shares=chosen, percentiles=percentiles
+                    queue, namespace=exporter.namespace, region=region, shares=selected, percentiles=percentiles
                 )
 
 

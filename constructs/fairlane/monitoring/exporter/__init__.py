@@ -1,4 +1,4 @@
-"""Exporter of job metrics: Lambda functions that publish what AWS Batch does not."""
+"""Exporter of job metrics: Lambda functions that publish metrics that AWS Batch does not publish."""
 
 from fairlane._internal.lazy import attach
 

@@ -32,7 +32,9 @@ def read_queue(
     home: Claims,
     queues: Sequence[AnyQueue],
 ) -> MonitoredQueue:
-    """Return what is known of a queue at synth. Refers to the queue by name only, as it may be in another stack.
+    """Return the properties of a queue that are known at synth.
+
+    The result refers to the queue by name only, because the queue may be in another stack.
 
     Args:
         queue: Queue construct, imported or not.

@@ -22,8 +22,8 @@ class IdleCapacity(Limit):
 
     Args:
         hours: Number of hours that the capacity is idle, 1 to 168. Default: 72.
-        below_percent: Percentage of the queue's capacity limit, 0.1 to 100. The capacity counts as idle while less is
-            in use. Default: 5.
+        below_percent: Percentage of the queue's capacity limit, 0.1 to 100. The capacity counts as idle while less
+            than this percentage is in use. Default: 5.
     """
 
     first_step: ClassVar = (
@@ -42,11 +42,11 @@ class IdleCapacity(Limit):
         yield from check_percent("below_percent", self.below_percent)
 
     def duration_minutes(self) -> float:
-        """Return the hours, in minutes."""
+        """Return `hours`, converted to minutes."""
         return self.hours * 60
 
     def period_minutes(self, interval_minutes: int) -> int:
-        """Return an hour, so that the periods may cover a week."""
+        """Return 60. Periods of an hour are required for an evaluation over more than a day."""
         return 60
 
     def queue_conditions(self, queue: QueueSeries) -> Iterator[Condition]:

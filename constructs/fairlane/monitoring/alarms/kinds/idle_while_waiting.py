@@ -16,8 +16,8 @@ class IdleWhileWaiting(DurationLimit):
     Args:
         minutes: Number of minutes that the condition lasts, 1 to 1,440. EC2 instances take some minutes to start.
             Default: 30.
-        below_percent: Percentage of the queue's capacity limit, 0.1 to 100. The capacity counts as idle while less is
-            in use. Default: 80.
+        below_percent: Percentage of the queue's capacity limit, 0.1 to 100. The capacity counts as idle while less
+            than this percentage is in use. Default: 80.
     """
 
     first_step: ClassVar = (
