@@ -53,7 +53,7 @@ class GpuJobDefinition(RegisteredJobDefinition):
             retries after Spot reclaims and failed image pulls.
         timeout_seconds: Number of seconds after which AWS Batch stops an attempt, 60 or more. Default: no limit.
         scheduling_priority: Priority of the jobs in their share, 0 to 9,999. Jobs with a higher priority start first. A
-            submission             can override it. Default: 0.
+            submission can override it. Default: 0.
         log_retention: Retention time of the jobs' logs. The log group outlives the job definition. Default: one month.
         queue: Queue that must accept the jobs, as with `queue.accepts`. A job that no instance of a compute environment
             has room for is an error. Default: no check.

@@ -69,7 +69,7 @@ class JobSpec:
             retries after Spot reclaims and failed image pulls.
         timeout_seconds: Number of seconds after which AWS Batch stops an attempt, 60 or more. Default: no limit.
         scheduling_priority: Priority of the jobs in their share, 0 to 9,999. Jobs with a higher priority start first. A
-            submission             can override it. Default: 0.
+            submission can override it. Default: 0.
         tags: Tags of the job definition, at most 50. Default: none.
     """
 

@@ -35,8 +35,9 @@ class Sharing(StrEnum):
 class QuotaShare:
     """Quota share: the capacity of one team in a queue with quota management, and the rules for lending it.
 
-    The owner gets lent capacity back at once: when the owner submits a job, AWS stops a job of a borrower. This preemption
-    cannot be disabled. If the jobs of a share must never be preempted by other shares, the share must not borrow.
+    The owner gets lent capacity back at once: when the owner submits a job, AWS stops a job of a borrower. This
+    preemption cannot be disabled. If the jobs of a share must never be preempted by other shares, the share must not
+    borrow.
 
     A new name replaces the share, and AWS terminates the jobs of the old share: set `state=State.DISABLED` and drain
     the share first. All other settings update in place. A capacity below the current use makes the share's own jobs
