@@ -13,7 +13,7 @@ RUN = PATH="$(NODE_BIN):$(BIN):$$PATH" JSII_NODE="$(NODE_BIN)/node" CDK_DISABLE_
 COMPILE = $(BIN)/uv pip compile \
     --universal --python-version 3.11 --generate-hashes --no-emit-index-url --upgrade --quiet --custom-compile-command 'make lock'
 CDK = $(RUN) node_modules/.bin/cdk
-WORKFLOWS_OF_NEW_APPS = constructs/fairlane/cli/app_template/dot_github/workflows
+WORKFLOW_OF_NEW_APPS = constructs/fairlane/cli/app_template/dot_github/workflows/fairlane.yml
 
 # Without compiled bytecode, each start of Python takes seconds longer.
 unexport PYTHONDONTWRITEBYTECODE
@@ -50,7 +50,7 @@ lint: $(VENV)/.ready templates  ## Run ruff, mypy --strict and zizmor, and cfn-l
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/cfn-lint build/templates/*/*.template.json
-	$(BIN)/zizmor --offline --quiet .github $(WORKFLOWS_OF_NEW_APPS)
+	$(BIN)/zizmor --offline --quiet .github $(WORKFLOW_OF_NEW_APPS)
 
 templates: $(VENV)/.ready node_modules/.ready
 	rm -rf build/templates

@@ -4,6 +4,7 @@ The encodings are those of the CDK's own `Token.is_unresolved`: a marker in a st
 whose first 16 bits are 0xFBFF, or an object with a method `resolve`.
 """
 
+import os
 import re
 from typing import Final
 
@@ -18,13 +19,13 @@ def is_token(value: object) -> bool:
     """Return True if `value` is, or contains, a token, which cannot be checked at synth."""
     match value:
         case str():
-            return _STRING_MARKER in value
+            return _STRING_MARKER in value and _STRING_TOKEN.search(value) is not None
         case int() | float():
             return _NUMBER_TOKENS_ABOVE < value <= _LARGEST_NUMBER_TOKEN
         case list() | tuple():
             return any(isinstance(item, str) and _LIST_MARKER in item for item in value)
         case _:
-            return callable(getattr(value, "resolve", None))
+            return callable(getattr(value, "resolve", None)) and not isinstance(value, os.PathLike)
 
 
 def without_tokens(text: str, stand_in: str) -> str:

@@ -2,7 +2,9 @@
 
 import argparse
 import json
-from collections.abc import Iterator
+import os
+import sys
+from collections.abc import Iterable, Iterator
 from importlib.metadata import distribution
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -12,7 +14,7 @@ from typing import Any, Final
 
 from fairlane.errors import ConfigurationError, Problem
 
-_EXTRAS: Final = "cdk,local,nag,node"
+_EXTRAS: Final = "cdk,local,nag,node,report"
 _RENAMED: Final = {"app_py.txt": "app.py"}
 
 
@@ -20,14 +22,23 @@ def add_to(commands: Any) -> None:
     """Add the command to the commands of `fairlane`."""
     text = "create a CDK app in a directory"
     parser = commands.add_parser("init", help=text, description=text)
-    parser.add_argument("directory", type=Path, help="directory of the app, created if it does not exist")
+    parser.add_argument("directory", type=_directory, help="directory of the app, created if it does not exist")
     parser.set_defaults(run=_init)
 
 
+def _directory(text: str) -> Path:
+    if text:
+        return Path(text)
+    raise argparse.ArgumentTypeError("got '', allowed: the path of a directory")
+
+
 def _init(arguments: argparse.Namespace) -> int:
-    directory: Path = arguments.directory
+    directory: Path = arguments.directory.resolve()
     create_app(directory)
-    print(f"Created a CDK app in {directory}. Next: read {directory / 'README.md'}")
+    print(f"Created a CDK app: {directory}\nNext steps: {directory / 'README.md'}")
+    if " @ file:" in _requirement():
+        note = "requirements.txt installs Fairlane from this computer: for CI, use a release or git+URL@COMMIT instead"
+        print(f"fairlane: {note}", file=sys.stderr)
     return 0
 
 
@@ -35,24 +46,39 @@ def create_app(directory: Path) -> None:
     """Write the files of a CDK app.
 
     Args:
-        directory: Directory of the app. It is created if it does not exist. Other files in the directory
-            are not changed.
+        directory: Directory of the app. It is created if it does not exist. Other files in it stay as they are.
 
     Raises:
-        ConfigurationError: If a file of the app exists already, or if `directory` is not a directory. In both cases,
-            nothing is written.
+        ConfigurationError: If a file of the app exists, or if a file cannot be written. No file of the app remains.
     """
-    if directory.exists() and not directory.is_dir():
-        raise ConfigurationError(str(directory), [Problem.relation((), "not a directory: use another name")])
-    texts = dict(_app_files(directory.resolve().name))
-    existing = [name for name in texts if (directory / name).exists()]
+    texts = dict(_app_files(directory.name))
+    problems = list(_path_problems(directory, texts))
+    if problems:
+        raise ConfigurationError(str(directory), problems)
+    written: list[Path] = []
+    try:
+        for name, text in texts.items():
+            file = directory / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            written.append(file)
+            file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        for file in written:
+            file.unlink(missing_ok=True)
+        sentence = f"the app cannot be written: {error.strerror}"
+        raise ConfigurationError(str(directory), [Problem.relation((), sentence)]) from error
+
+
+def _path_problems(directory: Path, names: Iterable[str]) -> Iterator[Problem]:
+    """Yield a problem for files of the app that exist, and for files where a directory is required."""
+    existing = [name for name in names if os.path.lexists(directory / name)]
     if existing:
         sentence = f"these files exist already: {', '.join(existing)}; move them away or use another directory"
-        raise ConfigurationError(str(directory), [Problem.relation((), sentence)])
-    for name, text in texts.items():
-        file = directory / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8")
+        yield Problem.relation((), sentence)
+    parents = {parent for name in names for parent in (directory / name).parents}
+    for parent in sorted(parents):
+        if os.path.lexists(parent) and not parent.is_dir():
+            yield Problem.relation((), f"{parent} is not a directory: move it away or use another directory")
 
 
 def _app_files(app_name: str) -> Iterator[tuple[str, str]]:

@@ -29,9 +29,8 @@ def add_to(commands: Any) -> None:
         parser.set_defaults(run=_with_errors_printed(run))
     text = "deploy an environment of the CDK app in this folder to a temporary local AWS, and list the resources"
     parser = subcommands.add_parser("demo", help=text, description=text)
-    parser.add_argument(
-        "environment", nargs="?", default="example", help="name of the environment (default: %(default)s)"
-    )
+    help_text = "name of the environment (default: the only environment in the directory, or example)"
+    parser.add_argument("environment", nargs="?", help=help_text)
     parser.set_defaults(run=_with_errors_printed(_demo))
 
 
@@ -42,11 +41,10 @@ def _with_errors_printed(run: Callable[[argparse.Namespace], int]) -> Callable[[
         _remove_aws_settings()
         try:
             import fairlane_local
+
+            return run(arguments)
         except ModuleNotFoundError as error:
             print(f"fairlane local requires the module {error.name}: {_INSTALL}", file=sys.stderr)
-            return 1
-        try:
-            return run(arguments)
         except ConfigurationError as error:
             print(error, file=sys.stderr)
         except fairlane_local.LocalAwsError as error:
@@ -103,9 +101,12 @@ def _status(arguments: argparse.Namespace) -> int:
 
 
 def _demo(arguments: argparse.Namespace) -> int:
+    from fairlane.environment import environment_names
     from fairlane_local import demo
 
-    demo(arguments.environment, directory=Path.cwd())
+    names = environment_names(Path.cwd() / "environments")
+    default = names[0] if len(names) == 1 else "example"
+    demo(arguments.environment or default, directory=Path.cwd())
     print("\nTo start a local AWS that keeps running: fairlane local start")
     return 0
 

@@ -13,7 +13,7 @@ from fairlane._internal.checks import alternatives
 from fairlane.environment.environment import Environment
 from fairlane.environment.references import reference_problems
 from fairlane.environment.scheduling import POLICIES
-from fairlane.environment.vocabulary import in_file_words
+from fairlane.environment.vocabulary import file_value, in_file_words
 from fairlane.environment.yaml_file import YamlFile
 from fairlane.errors import ConfigurationError, Path, Problem
 
@@ -46,7 +46,7 @@ _COMPARED_SIBLINGS: Final[dict[str | int, tuple[str, ...]]] = {
 
 def environment_names(directory: FilePath) -> list[str]:
     """Return the names of the environments in a folder, which are the names of its YAML files."""
-    return sorted(path.stem for path in directory.glob("*.yaml"))
+    return sorted(path.stem for path in directory.glob("[!.]*.yaml"))
 
 
 def find_environment(directory: FilePath, name: str | None) -> FilePath:
@@ -85,7 +85,7 @@ def load_environment(path: FilePath) -> Environment:
     if not _NAME.fullmatch(path.stem):
         allowed = "a file name of 1 to 64 letters, digits and hyphens, which becomes part of the names of the stacks"
         problems.insert(0, Problem((), path.name, allowed))
-    located = [replace(problem, line=file.line(problem.field)) for problem in problems]
+    located = [replace(problem, got=file_value(problem.got), line=file.line(problem.field)) for problem in problems]
     all_problems = sorted([*file.problems, *located], key=lambda problem: problem.line or 0)
     if all_problems:
         raise ConfigurationError(str(path), all_problems)
@@ -155,7 +155,7 @@ def _type_problems(details: ErrorDetails, data: dict[str, Any]) -> Iterator[Prob
         case "union_tag_not_found":
             yield Problem((*path, "policy"), None, alternatives(POLICIES))
         case "union_tag_invalid":
-            yield Problem((*path, "policy"), context["tag"], alternatives(POLICIES))
+            yield Problem((*path, "policy"), details["input"]["policy"], alternatives(POLICIES))
         case "missing":
             yield Problem((*path, details["loc"][-1]), None, "a value")
         case "enum" | "literal_error":

@@ -1,5 +1,6 @@
 """Words of environment files for the names and literals of Python in texts that are shared with constructs."""
 
+import json
 import re
 from dataclasses import replace
 from typing import Final
@@ -14,6 +15,7 @@ _WORDS: Final = {
     "False": "false",
     "None": "null",
 }
+_KNOWN_AT_SYNTH: Final = re.compile(r"(,| that is| that are)? known at synth")
 _PYTHON: Final = re.compile(rf"\b({'|'.join(_WORDS)})\b")
 
 
@@ -24,4 +26,21 @@ def in_file_words(problem: Problem) -> Problem:
 
 def file_words(text: str) -> str:
     """Return a text with the words of environment files."""
-    return _PYTHON.sub(lambda match: _WORDS[match[0]], text)
+    return _PYTHON.sub(lambda match: _WORDS[match[0]], _KNOWN_AT_SYNTH.sub("", text))
+
+
+class _FileValue:
+    """Value whose representation is YAML."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+def file_value(got: object) -> object:
+    """Return a value that errors show as YAML: `true` instead of `True`, and 75 instead of 75.0."""
+    if isinstance(got, float) and got.is_integer():
+        return int(got)
+    return _FileValue(json.dumps(got, default=str)) if isinstance(got, bool | dict | list) else got

@@ -1,5 +1,6 @@
 """YAML 1.2 file as plain Python values, with the lines of its keys."""
 
+import json
 from dataclasses import replace
 from pathlib import Path as FilePath
 from typing import Any
@@ -18,9 +19,10 @@ class YamlFile:
         path: Path of the file.
 
     Attributes:
-        data: Content in dict, list, str, int, float, bool and None.
-        problems: One problem for each key that a mapping has twice, of which `data` has the first, and for each line
-            with a text that the CDK would take for a token.
+        data: Content in dict, list, str, int, float, bool and None. The keys of mappings are texts.
+        problems: One problem for each key that a mapping has twice, of which `data` has the first, for each key that is
+            not a text and each value with another tag, which `data` lacks, and for each line with a text that the CDK
+            would take for a token.
 
     Raises:
         ConfigurationError: If the file cannot be read, or is not YAML.
@@ -31,8 +33,11 @@ class YamlFile:
         problems = self.problems
 
         class Constructor(RoundTripConstructor):
+            def construct_yaml_timestamp(self, node: Any, values: Any = None) -> Any:
+                return self.construct_scalar(node)
+
             def check_mapping_key(self, node: Any, key_node: Any, mapping: Any, key: Any, value: Any) -> bool:
-                if key in mapping:
+                if isinstance(key, str) and key in mapping:
                     line = key_node.start_mark.line + 1
                     duplicate = Problem.relation((str(key),), "the mapping has this key twice: remove one of them")
                     problems.append(replace(duplicate, line=line))
@@ -40,11 +45,12 @@ class YamlFile:
                 return True
 
         parser = YAML(typ="rt", pure=True)
+        Constructor.add_constructor("tag:yaml.org,2002:timestamp", Constructor.construct_yaml_timestamp)
         parser.Constructor = Constructor
         try:
             text = path.read_text(encoding="utf-8")
             self._tree = parser.load(text)
-            self.data = _plain(self._tree)
+            self.data = self._plain(self._tree, (), None)
         except MarkedYAMLError as error:
             line = error.problem_mark.line + 1 if error.problem_mark else None
             details = ", ".join(filter(None, (error.context, error.problem)))
@@ -53,12 +59,37 @@ class YamlFile:
             raise _file_error(path, "the file is not YAML text in UTF-8") from error
         except RecursionError as error:
             raise _file_error(path, "the file has too many nested levels") from error
+        except (KeyError, ValueError) as error:
+            raise _file_error(path, "invalid YAML: a value does not fit its type: write it in quotes") from error
         except OSError as error:
             raise _file_error(path, f"the file cannot be read: {error.strerror}") from error
         for number, line in enumerate(text.splitlines(), start=1):
             if "{Token[" in line:
                 reserved = Problem.relation((), "the AWS CDK reserves the text {Token[ for itself: remove the text")
                 problems.append(replace(reserved, line=number))
+
+    def _plain(self, node: Any, path: Path, line: int | None) -> Any:
+        """Return a node and all nodes inside as plain values."""
+        if isinstance(node, dict):
+            values = {}
+            for key, value in node.items():
+                key_line = node.lc.key(key)[0] + 1
+                if isinstance(key, str):
+                    values[str(key)] = self._plain(value, (*path, str(key)), key_line)
+                else:
+                    text = json.dumps(key, default=str)
+                    sentence = f"the key {text} is not a text: write it in quotes"
+                    self.problems.append(replace(Problem.relation(path, sentence), line=key_line))
+            return values
+        if isinstance(node, list):
+            return [self._plain(item, (*path, index), line) for index, item in enumerate(node)]
+        for kind in (bool, int, float, str):
+            if isinstance(node, kind):
+                return kind(node)
+        if node is not None:
+            sentence = "values with a YAML tag are not supported: remove the tag"
+            self.problems.append(replace(Problem.relation(path, sentence), line=line))
+        return None
 
     def line(self, path: Path) -> int | None:
         """Return the line of the key at `path`, or of the innermost key around it that exists."""
@@ -74,14 +105,3 @@ class YamlFile:
 
 def _file_error(path: FilePath, sentence: str, line: int | None = None) -> ConfigurationError:
     return ConfigurationError(str(path), [replace(Problem.relation((), sentence), line=line)])
-
-
-def _plain(node: Any) -> Any:
-    if isinstance(node, dict):
-        return {_plain(key): _plain(value) for key, value in node.items()}
-    if isinstance(node, list):
-        return [_plain(item) for item in node]
-    for kind in (bool, int, float, str):
-        if isinstance(node, kind):
-            return kind(node)
-    return node

@@ -1,5 +1,7 @@
 """`is_token` without the CDK, compared with `Token.is_unresolved` of the CDK."""
 
+from pathlib import Path
+
 import jsii
 import pytest
 from aws_cdk import Aws, CfnParameter, Fn, IStableAnyProducer, Lazy, Stack, Token
@@ -10,6 +12,8 @@ PLAIN = [
     "",
     "ml.p4d.24xlarge",
     "${Token",
+    "${Token[",
+    "${Token[a.1",
     "$",
     0,
     1,
@@ -28,6 +32,10 @@ PLAIN = [
     ["a"],
     {},
 ]
+
+
+def test_a_path_is_not_a_token() -> None:
+    assert not is_token(Path("environments"))
 
 
 @jsii.implements(IStableAnyProducer)

@@ -73,7 +73,7 @@ def test_the_app_has_the_feature_flags_and_the_cdk_cli_of_this_repository(new_ap
         return json.loads((directory / "package.json").read_text())["devDependencies"]["aws-cdk"]
 
     assert context(new_app) == context(REPOSITORY)
-    assert cli(new_app) == cli(REPOSITORY)
+    assert cli(new_app) == f"^{cli(REPOSITORY)}"
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_the_requirement_is_the_installed_version_and_its_origin(
     }
     monkeypatch.setattr(kind, "read_text", lambda self, name: texts[name])
     assert main(["init", str(tmp_path / "app")]) == 0
-    assert (tmp_path / "app" / "requirements.txt").read_text() == f"fairlane[cdk,local,nag,node]{requirement}\n"
+    assert (tmp_path / "app" / "requirements.txt").read_text() == f"fairlane[cdk,local,nag,node,report]{requirement}\n"
 
 
 def test_no_file_is_overwritten_and_none_is_written_beside_it(
@@ -118,11 +118,53 @@ def test_a_directory_with_other_files_is_accepted(tmp_path: Path) -> None:
     assert files(tmp_path) == FILES | {"notes.txt"}
 
 
-def test_a_file_is_not_a_directory(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "app").write_text("mine")
+@pytest.mark.parametrize("blocked", ["", "environments", ".github", ".github/workflows"])
+def test_a_file_in_place_of_a_directory_is_reported_and_nothing_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], blocked: str
+) -> None:
+    file = tmp_path / "app" / blocked
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("mine")
     assert main(["init", str(tmp_path / "app")]) == 1
-    assert "not a directory: use another name" in capsys.readouterr().err
-    assert (tmp_path / "app").read_text() == "mine"
+    assert f"{file} is not a directory: move it away" in capsys.readouterr().err
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [file]
+
+
+def test_a_dangling_link_is_not_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "app.py").symlink_to(tmp_path / "missing")
+    assert main(["init", str(tmp_path)]) == 1
+    assert "exist already: app.py" in capsys.readouterr().err
+    assert files(tmp_path) == set()
+
+
+@pytest.mark.parametrize("failing", ["README.md", "environments/schema.json"])
+def test_a_failed_write_leaves_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], failing: str
+) -> None:
+    write = Path.write_text
+
+    def fail(path: Path, text: str, **options: str) -> int:
+        if path.match(failing):
+            raise OSError(28, "No space left on device")
+        return write(path, text, **options)
+
+    monkeypatch.setattr(Path, "write_text", fail)
+    assert main(["init", str(tmp_path / "app")]) == 1
+    assert "the app cannot be written: No space left on device" in capsys.readouterr().err
+    assert files(tmp_path) == set()
+
+
+def test_an_empty_name_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit):
+        main(["init", ""])
+    assert files(tmp_path) == set()
+
+
+def test_a_requirement_from_this_computer_is_reported(new_app: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["init", str(new_app.parent / "other")]) == 0
+    is_local = "file:" in (new_app / "requirements.txt").read_text()
+    assert ("for CI, use a release or git+URL@COMMIT" in capsys.readouterr().err) == is_local
 
 
 def test_the_workflow_pins_each_action_by_digest(new_app: Path) -> None:

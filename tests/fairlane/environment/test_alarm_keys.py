@@ -133,13 +133,13 @@ def test_limits_of_a_queue_override_the_common_limits_and_the_defaults(tmp_path:
         (
             "percent: 10}",
             "percent: 100}",
-            ["line 9, queues.other.alarms.failure_rate.Page.percent: got 100.0, allowed: a number, 0.1 to 99.9"],
+            ["line 9, queues.other.alarms.failure_rate.Page.percent: got 100, allowed: a number, 0.1 to 99.9"],
         ),
         (
             "99]",
             "101]",
             [
-                "line 16, dashboard.percentiles[1]: got 101.0, allowed: a percentile: a number above 0, up to 100, with at most 10 decimals"
+                "line 16, dashboard.percentiles[1]: got 101, allowed: a percentile: a number above 0, up to 100, with at most 10 decimals"
             ],
         ),
         (
@@ -167,7 +167,7 @@ def test_limits_of_a_queue_override_the_common_limits_and_the_defaults(tmp_path:
         (
             "dashboard:",
             "monitoring_cost_limit: 0\ndashboard:",
-            ["line 15, monitoring_cost_limit: got 0.0, allowed: a number, 0.01 to 1000000000"],
+            ["line 15, monitoring_cost_limit: got 0, allowed: a number, 0.01 to 1000000000"],
         ),
     ],
 )

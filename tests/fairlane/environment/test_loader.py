@@ -124,7 +124,7 @@ regions:
         ("region: us-east-1\n---\nregion: x\n", "line 2, invalid YAML: expected a single document in the stream, but found another document"),
         ("queues: {}\n", "region: missing; use a Region such as us-east-1"),
         ("region: no\n", "line 1, region: got 'no', allowed: a Region such as us-east-1"),
-        ("region: false\n", "line 1, region: got False, allowed: a text, in quotes if it looks like a number or a boolean"),
+        ("region: false\n", "line 1, region: got false, allowed: a text, in quotes if it looks like a number or a boolean"),
         ("region: us-east-1\naccount: 012345670123\n", "line 2, account: got 12345670123, allowed: a text, in quotes if it looks like a number or a boolean"),
         ("region: us-east-1\naccount: '1234'\n", "line 2, account: got '1234', allowed: twelve digits in quotes"),
         ("region: us-east-1\nqueue: {}\n", "line 2, queue: unknown key; use execution_roles, service_environments, network, compute_environments, queues, job_definitions, images, image_replication, job_metrics, alarms, region, account, termination_protection, tags, dashboard, monitoring_cost_limit or regions"),
@@ -133,7 +133,7 @@ regions:
         ("region: us-east-1\nregions: {europe: {}}\n", "line 2, regions.europe: got 'europe', allowed: a Region such as us-east-1"),
         ("region: us-east-1\nqueues: 5\n", "line 2, queues: got 5, allowed: a mapping"),
         ("region: us-east-1\nqueues:\n  q:\n", "line 3, queues.q: missing; use a mapping"),
-        ("region: us-east-1\nqueues:\n  7: {capacity: 1, scheduling: {policy: fifo}}\n", "line 3, queues[7]: got 7, allowed: a text, in quotes if it looks like a number or a boolean"),
+        ("region: us-east-1\nqueues:\n  7: {capacity: 1, scheduling: {policy: fifo}}\n", "line 3, queues: the key 7 is not a text: write it in quotes"),
         ("region: us-east-1\nqueues:\n  a b: {capacity: 1, scheduling: {policy: fifo}}\n", "line 3, queues.\"a b\": got 'a b', allowed: 1 to 128 characters of A-Z, a-z, 0-9, - and _"),
         ("region: us-east-1\nqueues:\n  q: {capacity: 1}\n", "line 3, queues.q.scheduling: missing; use fifo, fair-share or quota-management"),
         ("region: us-east-1\nqueues:\n  q: {scheduling: {policy: fifo}}\n", "line 3, queues.q.capacity: missing; use capacity or service_environment"),
@@ -148,8 +148,8 @@ regions:
         ("region: us-east-1\nqueues:\n  q: {capacity: 1, state: DISABLED, scheduling: {policy: fifo}}\n", "line 3, queues.q.state: got 'DISABLED', allowed: enabled or draining"),
         ("region: us-east-1\nqueues:\n  q: {capacity: 1, tags: {a: 1}, scheduling: {policy: fifo}}\n", "line 3, queues.q.tags.a: got 1, allowed: a text, in quotes if it looks like a number or a boolean"),
         ("region: us-east-1\nqueues:\n  q: {capacity: 1, scheduling: {policy: fair-share}}\n", "line 3, queues.q.scheduling: fair-share requires weight_factors or proportions"),
-        ("region: us-east-1\nqueues:\n  q: {capacity: 1, scheduling: {policy: fair-share, weight_factors: {a: 0}}}\n", "line 3, queues.q.scheduling.weight_factors.a: got 0.0, allowed: a number, 0.0001 to 999.9999"),
-        ("region: us-east-1\nqueues:\n  q: {capacity: 1, scheduling: {policy: fair-share, proportions: {a: 0}}}\n", "line 3, queues.q.scheduling.proportions.a: got 0.0, allowed: a number above 0"),
+        ("region: us-east-1\nqueues:\n  q: {capacity: 1, scheduling: {policy: fair-share, weight_factors: {a: 0}}}\n", "line 3, queues.q.scheduling.weight_factors.a: got 0, allowed: a number, 0.0001 to 999.9999"),
+        ("region: us-east-1\nqueues:\n  q: {capacity: 1, scheduling: {policy: fair-share, proportions: {a: 0}}}\n", "line 3, queues.q.scheduling.proportions.a: got 0, allowed: a number above 0"),
         ("region: us-east-1\nqueues:\n  q: {capacity: 1, time_limit_actions: [{max_time_seconds: 600}], scheduling: {policy: fifo}}\n", "line 3, queues.q.time_limit_actions[0].reason: missing; use CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY, MISCONFIGURATION:SERVICE_ENVIRONMENT_MAX_RESOURCE or MISCONFIGURATION:QUOTA_MANAGEMENT_LIMIT_EXCEEDED"),
         ("region: us-east-1\nqueues:\n  q: {capacity: 1, time_limit_actions: [{reason: 'CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY', max_time_seconds: 10}], scheduling: {policy: fifo}}\n", "line 3, queues.q.time_limit_actions[0].max_time_seconds: got 10, allowed: a whole number of seconds, 600 to 86400"),
         ("region: us-east-1\nservice_environments:\n  'a b': {capacity: 1}\n", "line 3, service_environments.\"a b\": got 'a b', allowed: 1 to 128 characters of A-Z, a-z, 0-9, - and _"),
@@ -411,3 +411,43 @@ def test_too_many_nested_levels_are_refused(write: Write) -> None:
 def test_retries_without_a_value_have_the_defaults(write: Write) -> None:
     file = write(GPUS.replace("train: {", "train: {retries: null, ", 1))
     assert load_environment(file).job_definitions["train"].retries == JobRetries()
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("tags: {a: !!int foo}", "invalid YAML: a value does not fit its type: write it in quotes"),
+        ("tags: {a: !!bool maybe}", "invalid YAML: a value does not fit its type: write it in quotes"),
+        (f"monitoring_cost_limit: {'9' * 5000}", "invalid YAML: a value does not fit its type: write it in quotes"),
+        ("1: 2", "line 2, the key 1 is not a text: write it in quotes"),
+        ("null: 2", "line 2, the key null is not a text: write it in quotes"),
+        ("tags: {1: a, true: b}", "line 2, tags: the key 1 is not a text: write it in quotes"),
+        ("[1, 2]: 3", "line 2, the key [1, 2] is not a text: write it in quotes"),
+        ("regions: {2026-01-01: {}}", "line 2, regions.2026-01-01: got '2026-01-01', allowed: a Region such as us-east-1"),
+        ("termination_protection: 1.0", "line 2, termination_protection: got 1, allowed: true or false"),
+        ("tags: {a: true}", "line 2, tags.a: got true, allowed: a text, in quotes if it looks like a number or a boolean"),
+    ],
+)  # fmt: skip
+def test_values_that_are_no_text_are_shown_as_in_the_file(write: Write, text: str, problem: str) -> None:
+    assert problem in mistakes(write(f"region: us-east-1\n{text}\n"))
+
+
+def test_a_key_that_is_no_text_hides_no_other_mistake(write: Write) -> None:
+    found = mistakes(write("region: us-east-1\nqueues: {q: {capacity: 0, scheduling: {policy: null}}, 1.5: {}}\n"))
+    assert found == [
+        "line 2, queues: the key 1.5 is not a text: write it in quotes",
+        "line 2, queues.q.scheduling.policy: missing; use fifo, fair-share or quota-management",
+        "line 2, queues.q.capacity: got 0, allowed: a whole number of instances, 1 or more",
+    ]
+
+
+def test_a_value_with_a_tag_is_reported(write: Write) -> None:
+    found = mistakes(write("region: us-east-1\ntags: {a: !secret x}\n"))
+    assert found[0] == "line 2, tags.a: values with a YAML tag are not supported: remove the tag"
+
+
+def test_a_date_is_a_text(write: Write) -> None:
+    path = write(
+        "region: us-east-1\ntags: {created: 2026-13-45}\nqueues: {q: {capacity: 1, scheduling: {policy: fifo}}}\n"
+    )
+    assert load_environment(path).tags == {"created": "2026-13-45"}
