@@ -6,6 +6,7 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.constructor import RoundTripConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
@@ -50,7 +51,7 @@ class YamlFile:
         try:
             text = path.read_text(encoding="utf-8")
             self._tree = parser.load(text)
-            self.data = self._plain(self._tree, (), None)
+            self.data = self._plain(self._tree, ())
         except MarkedYAMLError as error:
             line = error.problem_mark.line + 1 if error.problem_mark else None
             details = ", ".join(filter(None, (error.context, error.problem)))
@@ -68,27 +69,25 @@ class YamlFile:
                 reserved = Problem.relation((), "the AWS CDK reserves the text {Token[ for itself: remove the text")
                 problems.append(replace(reserved, line=number))
 
-    def _plain(self, node: Any, path: Path, line: int | None) -> Any:
+    def _plain(self, node: Any, path: Path) -> Any:
         """Return a node and all nodes inside as plain values."""
-        if isinstance(node, dict):
+        if isinstance(node, CommentedMap):
             values = {}
             for key, value in node.items():
-                key_line = node.lc.key(key)[0] + 1
                 if isinstance(key, str):
-                    values[str(key)] = self._plain(value, (*path, str(key)), key_line)
+                    values[str(key)] = self._plain(value, (*path, str(key)))
                 else:
-                    text = json.dumps(key, default=str)
-                    sentence = f"the key {text} is not a text: write it in quotes"
-                    self.problems.append(replace(Problem.relation(path, sentence), line=key_line))
+                    sentence = f"the key {json.dumps(key, default=str)} is not a text: write it in quotes"
+                    self.problems.append(replace(Problem.relation(path, sentence), line=_key_line(node, key)))
             return values
         if isinstance(node, list):
-            return [self._plain(item, (*path, index), line) for index, item in enumerate(node)]
+            return [self._plain(item, (*path, index)) for index, item in enumerate(node)]
         for kind in (bool, int, float, str):
             if isinstance(node, kind):
                 return kind(node)
         if node is not None:
             sentence = "values with a YAML tag are not supported: remove the tag"
-            self.problems.append(replace(Problem.relation(path, sentence), line=line))
+            self.problems.append(replace(Problem.relation(path, sentence), line=self.line(path)))
         return None
 
     def line(self, path: Path) -> int | None:
@@ -105,3 +104,10 @@ class YamlFile:
 
 def _file_error(path: FilePath, sentence: str, line: int | None = None) -> ConfigurationError:
     return ConfigurationError(str(path), [replace(Problem.relation((), sentence), line=line)])
+
+
+def _key_line(node: Any, key: object) -> int | None:
+    try:
+        return int(node.lc.key(key)[0]) + 1
+    except KeyError:  # the key comes from a merged mapping
+        return None

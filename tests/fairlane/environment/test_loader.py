@@ -451,3 +451,29 @@ def test_a_date_is_a_text(write: Write) -> None:
         "region: us-east-1\ntags: {created: 2026-13-45}\nqueues: {q: {capacity: 1, scheduling: {policy: fifo}}}\n"
     )
     assert load_environment(path).tags == {"created": "2026-13-45"}
+
+
+def test_anchors_and_merged_mappings_are_resolved(write: Write) -> None:
+    path = write("""
+region: us-east-1
+queues:
+  a: &fifo {capacity: 1, scheduling: {policy: fifo}}
+  b:
+    <<: *fifo
+    priority: 7
+""")
+    queues = load_environment(path).queues
+    assert (queues["a"].priority, queues["b"].priority) == (1, 7)
+
+
+def test_a_mistake_in_a_merged_mapping_is_reported_once_for_each_use(write: Write) -> None:
+    found = mistakes(
+        write("""
+region: us-east-1
+queues:
+  a: &wrong {capacity: 0, scheduling: {policy: fifo}, 5: x}
+  b: {<<: *wrong, priority: 7}
+""")
+    )
+    assert len([problem for problem in found if "capacity: got 0" in problem]) == 2
+    assert len([problem for problem in found if "the key 5 is not a text" in problem]) == 2
