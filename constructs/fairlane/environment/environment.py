@@ -14,7 +14,7 @@ from fairlane.errors import Path, Problem
 from fairlane.images.names import Place
 from fairlane.images.replication_rules import Rules
 
-_ACCOUNT: Final = re.compile(r"\d{12}")
+_ACCOUNT: Final = re.compile(r"[0-9]{12}")
 
 
 class Environment(RegionModel, title="Fairlane environment"):

@@ -3,7 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path as FilePath
-from typing import Any
+from typing import Any, Final
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
@@ -11,6 +11,10 @@ from ruamel.yaml.constructor import RoundTripConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from fairlane.errors import ConfigurationError, Path, Problem
+
+MAX_CHARACTERS: Final = 1024 * 1024
+MAX_VALUES: Final = 50_000
+"""Maximum number of values in a file. A value counts once for each use of an alias that contains it."""
 
 
 class YamlFile:
@@ -26,11 +30,13 @@ class YamlFile:
             would take for a token.
 
     Raises:
-        ConfigurationError: If the file cannot be read, or is not YAML.
+        ConfigurationError: If the file cannot be read, is not YAML, or is larger than 1,048,576 characters or 50,000
+            values.
     """
 
     def __init__(self, path: FilePath) -> None:
         self.problems: list[Problem] = []
+        self._count = 0
         problems = self.problems
 
         class Constructor(RoundTripConstructor):
@@ -48,22 +54,23 @@ class YamlFile:
         parser = YAML(typ="rt", pure=True)
         Constructor.add_constructor("tag:yaml.org,2002:timestamp", Constructor.construct_yaml_timestamp)
         parser.Constructor = Constructor
+        text = _read(path)
         try:
-            text = path.read_text(encoding="utf-8")
             self._tree = parser.load(text)
             self.data = self._plain(self._tree, ())
         except MarkedYAMLError as error:
             line = error.problem_mark.line + 1 if error.problem_mark else None
             details = ", ".join(filter(None, (error.context, error.problem)))
             raise _file_error(path, f"invalid YAML: {details}", line) from error
-        except (YAMLError, UnicodeDecodeError) as error:
-            raise _file_error(path, "the file is not YAML text in UTF-8") from error
+        except YAMLError as error:
+            raise _file_error(path, "the file is not YAML") from error
+        except _TooManyValuesError as error:
+            sentence = f"the file has more than {MAX_VALUES:,} values, aliases included: use fewer aliases"
+            raise _file_error(path, sentence) from error
         except RecursionError as error:
             raise _file_error(path, "the file has too many nested levels") from error
         except (KeyError, ValueError) as error:
             raise _file_error(path, "invalid YAML: a value does not fit its type: write it in quotes") from error
-        except OSError as error:
-            raise _file_error(path, f"the file cannot be read: {error.strerror}") from error
         for number, line in enumerate(text.splitlines(), start=1):
             if "{Token[" in line:
                 reserved = Problem.relation((), "the AWS CDK reserves the text {Token[ for itself: remove the text")
@@ -71,6 +78,9 @@ class YamlFile:
 
     def _plain(self, node: Any, path: Path) -> Any:
         """Return a node and all nodes inside as plain values."""
+        self._count += 1
+        if self._count > MAX_VALUES:
+            raise _TooManyValuesError
         if isinstance(node, CommentedMap):
             values = {}
             for key, value in node.items():
@@ -102,6 +112,19 @@ class YamlFile:
         return line
 
 
+def _read(path: FilePath) -> str:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise _file_error(path, "the file is not text in UTF-8", line) from error
+    except OSError as error:
+        raise _file_error(path, f"the file cannot be read: {error.strerror}") from error
+    if len(text) > MAX_CHARACTERS:
+        raise _file_error(path, f"the file has more than {MAX_CHARACTERS:,} characters: divide the environment")
+    return text
+
+
 def _file_error(path: FilePath, sentence: str, line: int | None = None) -> ConfigurationError:
     return ConfigurationError(str(path), [replace(Problem.relation((), sentence), line=line)])
 
@@ -111,3 +134,7 @@ def _key_line(node: Any, key: object) -> int | None:
         return int(node.lc.key(key)[0]) + 1
     except KeyError:  # the key comes from a merged mapping
         return None
+
+
+class _TooManyValuesError(Exception):
+    """The aliases of a file expand to more than `MAX_VALUES` values."""

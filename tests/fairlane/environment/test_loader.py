@@ -120,7 +120,7 @@ regions:
         ("region\n", "the file is a single value: write a mapping with the keys region and queues"),
         ("region: us-east-1\nqueues: {\n", "line 3, invalid YAML: while parsing a flow node, expected the node content, but found '<stream end>'"),
         ("region: us-east-1\n\tqueues: 1\n", "line 2, invalid YAML: while scanning for the next token, found character '\\t' that cannot start any token"),
-        ("\x00\x01", "the file is not YAML text in UTF-8"),
+        ("\x00\x01", "the file is not YAML"),
         ("region: us-east-1\n---\nregion: x\n", "line 2, invalid YAML: expected a single document in the stream, but found another document"),
         ("queues: {}\n", "region: missing; use a Region such as us-east-1"),
         ("region: no\n", "line 1, region: got 'no', allowed: a Region such as us-east-1"),
@@ -389,7 +389,7 @@ def test_a_file_name_that_stack_names_cannot_have_is_refused(tmp_path: Path) -> 
 def test_a_file_that_cannot_be_read_is_reported(tmp_path: Path) -> None:
     assert mistakes(tmp_path / "none.yaml") == ["the file cannot be read: No such file or directory"]
     (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\xff")
-    assert mistakes(tmp_path / "binary.yaml") == ["the file is not YAML text in UTF-8"]
+    assert mistakes(tmp_path / "binary.yaml") == ["line 1, the file is not text in UTF-8"]
 
 
 @pytest.mark.parametrize("name", ["exampel", None, "../environments/example", "", "schema"])
@@ -477,3 +477,21 @@ queues:
     )
     assert len([problem for problem in found if "capacity: got 0" in problem]) == 2
     assert len([problem for problem in found if "the key 5 is not a text" in problem]) == 2
+
+
+def test_aliases_that_expand_without_end_are_refused(write: Write) -> None:
+    levels = [f"x{level}: &x{level} [{', '.join([f'*x{level - 1}'] * 9)}]" for level in range(1, 25)]
+    assert mistakes(write("\n".join(["x0: &x0 [a, a]", *levels]))) == [
+        "the file has more than 50,000 values, aliases included: use fewer aliases"
+    ]
+
+
+def test_a_file_of_more_than_a_mebibyte_is_refused(write: Write) -> None:
+    (found,) = mistakes(write("region: us-east-1\n" + "# comment\n" * 110_000))
+    assert found == "the file has more than 1,048,576 characters: divide the environment"
+
+
+@pytest.mark.parametrize("account", ["١٢٣٤٥٦٧٨٩٠١٢", "１２３４５６７８９０１２"])  # noqa: RUF001
+def test_digits_of_an_account_are_ascii(write: Write, account: str) -> None:
+    (found,) = mistakes(write(f'region: us-east-1\naccount: "{account}"\n'))
+    assert found == f"line 2, account: got '{account}', allowed: twelve digits in quotes"
