@@ -41,9 +41,9 @@ class Problem:
     sentence: str = ""
 
     @classmethod
-    def relation(cls, field: Path, sentence: str) -> Self:
+    def relation(cls, field: Path, sentence: str, line: int | None = None) -> Self:
         """Return a problem whose text is one sentence: the mistake and its correction, without a trailing period."""
-        return cls(field, None, "", sentence=sentence)
+        return cls(field, None, "", line, sentence)
 
     @property
     def is_missing(self) -> bool:

@@ -34,24 +34,26 @@ def _directory(text: str) -> Path:
 
 def _init(arguments: argparse.Namespace) -> int:
     directory: Path = arguments.directory.resolve()
-    create_app(directory)
+    requirement = _requirement()
+    create_app(directory, requirement)
     print(f"Created a CDK app: {directory}\nNext steps: {directory / 'README.md'}")
-    if " @ file:" in _requirement():
+    if " @ file:" in requirement:
         note = "requirements.txt installs Fairlane from this computer: for CI, use a release or git+URL@COMMIT instead"
         print(f"fairlane: {note}", file=sys.stderr)
     return 0
 
 
-def create_app(directory: Path) -> None:
+def create_app(directory: Path, requirement: str) -> None:
     """Write the files of a CDK app.
 
     Args:
         directory: Directory of the app. It is created if it does not exist. Other files in it stay as they are.
+        requirement: Requirement that installs Fairlane, for `requirements.txt`.
 
     Raises:
         ConfigurationError: If a file of the app exists, or if a file cannot be written. No file of the app remains.
     """
-    texts = dict(_app_files(directory.name))
+    texts = dict(_app_files(directory.name, requirement))
     problems = list(_path_problems(directory, texts))
     if problems:
         raise ConfigurationError(str(directory), problems)
@@ -81,11 +83,11 @@ def _path_problems(directory: Path, names: Iterable[str]) -> Iterator[Problem]:
             yield Problem.relation((), f"{parent} is not a directory: move it away or use another directory")
 
 
-def _app_files(app_name: str) -> Iterator[tuple[str, str]]:
+def _app_files(app_name: str, requirement: str) -> Iterator[tuple[str, str]]:
     """Yield the path, relative to the app's directory, and the text of each file."""
     from fairlane.environment import environment_json_schema
 
-    values = {"name": app_name, "requirement": _requirement()}
+    values = {"name": app_name, "requirement": requirement}
     for path, file in _walk(files("fairlane.cli") / "app_template", ""):
         yield path, Template(file.read_text(encoding="utf-8")).substitute(values)
     yield "environments/schema.json", json.dumps(environment_json_schema(), indent=2) + "\n"

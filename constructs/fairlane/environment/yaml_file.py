@@ -1,7 +1,6 @@
 """YAML 1.2 file as plain Python values, with the lines of its keys."""
 
 import json
-from dataclasses import replace
 from pathlib import Path as FilePath
 from typing import Any, Final
 
@@ -46,8 +45,8 @@ class YamlFile:
             def check_mapping_key(self, node: Any, key_node: Any, mapping: Any, key: Any, value: Any) -> bool:
                 if isinstance(key, str) and key in mapping:
                     line = key_node.start_mark.line + 1
-                    duplicate = Problem.relation((str(key),), "the mapping has this key twice: remove one of them")
-                    problems.append(replace(duplicate, line=line))
+                    sentence = "the mapping has this key twice: remove one of them"
+                    problems.append(Problem.relation((str(key),), sentence, line))
                     return False
                 return True
 
@@ -73,8 +72,8 @@ class YamlFile:
             raise _file_error(path, "invalid YAML: a value does not fit its type: write it in quotes") from error
         for number, line in enumerate(text.splitlines(), start=1):
             if "{Token[" in line:
-                reserved = Problem.relation((), "the AWS CDK reserves the text {Token[ for itself: remove the text")
-                problems.append(replace(reserved, line=number))
+                sentence = "the AWS CDK reserves the text {Token[ for itself: remove the text"
+                problems.append(Problem.relation((), sentence, number))
 
     def _plain(self, node: Any, path: Path) -> Any:
         """Return a node and all nodes inside as plain values."""
@@ -88,7 +87,7 @@ class YamlFile:
                     values[str(key)] = self._plain(value, (*path, str(key)))
                 else:
                     sentence = f"the key {json.dumps(key, default=str)} is not a text: write it in quotes"
-                    self.problems.append(replace(Problem.relation(path, sentence), line=_key_line(node, key)))
+                    self.problems.append(Problem.relation(path, sentence, self.line((*path, key))))
             return values
         if isinstance(node, list):
             return [self._plain(item, (*path, index)) for index, item in enumerate(node)]
@@ -97,7 +96,7 @@ class YamlFile:
                 return kind(node)
         if node is not None:
             sentence = "values with a YAML tag are not supported: remove the tag"
-            self.problems.append(replace(Problem.relation(path, sentence), line=self.line(path)))
+            self.problems.append(Problem.relation(path, sentence, self.line(path)))
         return None
 
     def line(self, path: Path) -> int | None:
@@ -105,7 +104,7 @@ class YamlFile:
         line, node = None, self._tree
         for part in path:
             try:
-                position = node.lc.item(part) if isinstance(part, int) else node.lc.key(part)
+                position = node.lc.key(part) if isinstance(node, CommentedMap) else node.lc.item(part)
                 line, node = position[0] + 1, node[part]
             except (AttributeError, KeyError, IndexError, TypeError):
                 break
@@ -126,14 +125,7 @@ def _read(path: FilePath) -> str:
 
 
 def _file_error(path: FilePath, sentence: str, line: int | None = None) -> ConfigurationError:
-    return ConfigurationError(str(path), [replace(Problem.relation((), sentence), line=line)])
-
-
-def _key_line(node: Any, key: object) -> int | None:
-    try:
-        return int(node.lc.key(key)[0]) + 1
-    except KeyError:  # the key comes from a merged mapping
-        return None
+    return ConfigurationError(str(path), [Problem.relation((), sentence, line)])
 
 
 class _TooManyValuesError(Exception):
