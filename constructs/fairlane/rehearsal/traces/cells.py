@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -76,7 +75,7 @@ class Cells:
 
     def refuse_relation(self, name: str, sentence: str) -> int:
         """Add a problem that is a sentence, and return a number that stands for the value."""
-        self._problems.append(replace(Problem.relation((name,), sentence), line=self._line))
+        self._problems.append(Problem.relation((name,), sentence, self._line))
         return 1
 
 

@@ -3,7 +3,7 @@
 import csv
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -91,7 +91,7 @@ def _csv(path: Path) -> Iterator[Row]:
 
 
 def _row_problem(line: int, sentence: str) -> Problem:
-    return replace(Problem.relation((), sentence), line=line)
+    return Problem.relation((), sentence, line)
 
 
 def _json_lines(path: Path) -> Iterator[Row]:
