@@ -105,6 +105,7 @@ lock: $(VENV)/.ready  ## Resolve all dependencies to their newest versions and t
 	$(COMPILE) pyproject.toml --group dev --all-extras --output-file requirements/newest.lock
 	$(COMPILE) pyproject.toml --group dev --all-extras --resolution lowest-direct --output-file requirements/lowest.lock
 	$(COMPILE) --group docs --output-file requirements/docs.lock
+	$(COMPILE) --group train --output-file requirements/train.lock
 
 $(VENV)/.ready: $(LOCK) pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Fairlane needs Python 3.11 or later: make PYTHON=...")'
@@ -113,9 +114,9 @@ $(VENV)/.ready: $(LOCK) pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
-.venv-train/.ready: examples/train/requirements-test.txt
+.venv-train/.ready: requirements/train.lock
 	$(PYTHON) -m venv --clear .venv-train
-	.venv-train/bin/python -m pip install --quiet --requirement $<
+	.venv-train/bin/python -m pip install --quiet --require-hashes --requirement $<
 	touch $@
 
 .venv-docs/.ready: requirements/docs.lock

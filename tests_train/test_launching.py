@@ -72,4 +72,4 @@ def test_the_image_has_the_pytorch_that_is_tested() -> None:
     dockerfile = (EXAMPLE / "Dockerfile").read_text()
     (base,) = re.findall(r"^ARG BASE=pytorch/pytorch:([\d.]+)-", dockerfile, flags=re.MULTILINE)
 
-    assert f"torch=={base}" in (EXAMPLE / "requirements-test.txt").read_text().splitlines()
+    assert f"torch=={base} \\" in (EXAMPLE.parents[1] / "requirements" / "train.lock").read_text().splitlines()
