@@ -11,7 +11,7 @@ from constructs import Construct
 
 from fairlane._internal.claims import Claims
 from fairlane.capacity.launch_template import instance_profile, launch_template
-from fairlane.capacity.lustre import LustreMount
+from fairlane.capacity.lustre import LUSTRE_MOUNT, LustreMount
 from fairlane.capacity.rules import AllocationStrategy, ComputeEnvironmentSpec, Purchase
 from fairlane.capacity.training_vpc import TrainingVpc
 from fairlane.catalog.gpu_catalog import is_unverified
@@ -133,7 +133,10 @@ class GpuComputeEnvironment(Construct):
         if problems:
             raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)
         super().__init__(scope, construct_id)
-        Claims.regional(scope).adopt(self)
+        claims = Claims.regional(scope)
+        claims.adopt(self)
+        for mount in lustre:
+            claims.add(LUSTRE_MOUNT, mount.mount_path, self)
         self.vpc = vpc
         self.spec = spec
         self.instance_types = tuple(instance_types)

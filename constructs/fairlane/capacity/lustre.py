@@ -10,7 +10,10 @@ from fairlane.errors import Problem
 
 MAX_LUSTRE_MOUNTS: Final = 10
 
-_SYSTEM: Final = "bin|boot|dev|etc|lib|lib64|proc|root|run|sbin|sys|usr|var"
+LUSTRE_MOUNT: Final = "Lustre mount path"
+"""Kind of the claims of mount paths."""
+SYSTEM_FOLDERS: Final = "bin|boot|dev|etc|home|lib|lib64|opt|proc|root|run|sbin|sys|usr|var"
+"""Folders of the operating system, the container runtime and the ECS agent, as alternatives in a pattern."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +42,7 @@ class LustreMount:
         yield from check_text(
             ("mount_name",), self.mount_name, name.fullmatch, "the mount name of the file system, 1 to 8 characters"
         )
-        path = re.compile(rf"(?!/(?:{_SYSTEM})(?:/|$))(?:/[A-Za-z0-9_][A-Za-z0-9._-]*)+")
+        path = re.compile(rf"(?!/(?:{SYSTEM_FOLDERS})(?:/|$))(?:/[A-Za-z0-9_][A-Za-z0-9._-]*)+")
         allowed = "an absolute path of A-Z, a-z, 0-9, ., _ and -, outside the system folders such as /var"
         yield from check_text(("mount_path",), self.mount_path, path.fullmatch, allowed)
 

@@ -11,9 +11,11 @@ from constructs import Construct
 
 from fairlane._internal.aws import ARN
 from fairlane._internal.claims import Claims
+from fairlane.capacity.lustre import LUSTRE_MOUNT
 from fairlane.errors import ConfigurationError, Problem
 from fairlane.jobs.container import container, job_log_group, job_role, retry_strategy
 from fairlane.jobs.rules import JobSpec
+from fairlane.jobs.volumes import HostVolume
 from fairlane.queues import GpuQueue, JobDefinitionBase
 
 _JOB_DEFINITION: Final = "job definition"
@@ -77,6 +79,9 @@ class RegisteredJobDefinition(JobDefinitionBase):
         )
         for key, value in (spec.tags or {}).items():
             cdk.Tags.of(self).add(key, value)
+        for volume in (volume for volume in spec.volumes if isinstance(volume, HostVolume)):
+            for advice in volume.advice(lambda path: claims.owner(LUSTRE_MOUNT, path)):
+                cdk.Annotations.of(self).add_warning_v2(advice.id, advice.message)
         if queue is not None:
             queue.accepts(self)
 

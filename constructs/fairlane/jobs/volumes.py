@@ -1,24 +1,32 @@
 """Volumes of containers: folders of the instance and EFS file systems. Imports no aws_cdk."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Final
 
 from fairlane._internal.checks import check_flag, check_text
-from fairlane.capacity.lustre import check_file_system_id
-from fairlane.errors import Problem
+from fairlane._internal.tokens import is_token, without_tokens
+from fairlane.capacity.lustre import SYSTEM_FOLDERS, check_file_system_id
+from fairlane.errors import Advice, Problem
 
-_PATH: Final = re.compile(r"(?:/[^/:\x00]+)+")
-_ALLOWED_PATH: Final = "an absolute path without : and without / at the end"
+_PATH: Final = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[^/:\x00-\x1f\x7f]+)+")
+_ALLOWED_PATH: Final = "an absolute path without :, without . and .. as folders, and without / at the end"
+_SYSTEM_PATH: Final = re.compile(rf"/(?:{SYSTEM_FOLDERS})(?:/.*)?|.*\.sock")
+_DATA_PATH: Final = re.compile(r"/(?:data|fsx|local|mnt|scratch)(?:/.*)?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostVolume:
     """Folder of the instance, for example its instance store, or the mount path of an FSx for Lustre file system.
 
+    All jobs on the instance that mount the folder share its files. Symbolic links on the instance are not checked.
+
     Args:
-        source_path: Absolute path of the folder on the instance.
+        source_path: Absolute path of the folder on the instance, outside the system folders such as /var, which would
+            give the job control of the instance. A folder other than /data, /fsx, /local, /mnt, /scratch, folders below
+            them and mount paths of FSx for Lustre gives a warning.
         container_path: Absolute path of the folder in the container.
         read_only: True if the container cannot write to the folder. Default: False.
     """
@@ -29,9 +37,36 @@ class HostVolume:
 
     def problems(self) -> Iterator[Problem]:
         """Yield the values that AWS would refuse."""
-        yield from check_text(("source_path",), self.source_path, _PATH.fullmatch, _ALLOWED_PATH)
+        problems = list(check_text(("source_path",), self.source_path, _PATH.fullmatch, _ALLOWED_PATH))
+        yield from problems
+        if not problems and _SYSTEM_PATH.fullmatch(without_tokens(str(self.source_path), "0")):
+            sentence = (
+                f"{self.source_path} would give the job control of the instance and of the other jobs on it: use a "
+                "folder for data, such as /data, outside the system folders such as /var, and no socket"
+            )
+            yield Problem.relation(("source_path",), sentence)
         yield from _check_container_path(self.container_path)
         yield from check_flag(("read_only",), self.read_only)
+
+    def advice(self, is_lustre: Callable[[str], object]) -> Iterator[Advice]:
+        """Yield a warning for a folder that is not known to hold data only.
+
+        Args:
+            is_lustre: Function that returns True for the mount path of an FSx for Lustre file system.
+        """
+        path = self.source_path
+        if is_token(path):
+            yield Advice(
+                "fairlane:HostVolume.uncheckedFolder",
+                f"the folder of the instance at {self.container_path} is known only at deployment and not checked: a "
+                "system folder would give the job control of the instance",
+            )
+        elif not _DATA_PATH.fullmatch(path) and not any(map(is_lustre, (path, *map(str, PurePosixPath(path).parents)))):
+            yield Advice(
+                "fairlane:HostVolume.unusualFolder",
+                f"{path} is not a usual folder for data: check that the instance keeps nothing there that jobs must "
+                "not read or change",
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

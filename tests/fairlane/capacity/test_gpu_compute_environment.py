@@ -145,6 +145,10 @@ def test_instances_mount_file_systems_before_the_agent_accepts_jobs(stack: cdk.S
             "lustre[0].mount_path: got '/', allowed: an absolute path of A-Z, a-z, 0-9, ., _ and -, outside the system folders such as /var",
         ),
         (
+            [LustreMount(file_system_id="fs-0123456789abcdef0", mount_name="fsx", mount_path="/opt/aws")],
+            "lustre[0].mount_path: got '/opt/aws', allowed: an absolute path of A-Z, a-z, 0-9, ., _ and -, outside the system folders such as /var",
+        ),
+        (
             [LustreMount(file_system_id="fs-0123456789abcdef0", mount_name="fsx")] * 2,
             "lustre[1].mount_path: /fsx overlaps the mount path of another file system: use separate paths",
         ),

@@ -10,6 +10,7 @@ import pytest
 from aws_cdk import App, Stack, Token
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_secretsmanager as secretsmanager
+from aws_cdk.assertions import Annotations, Match
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,12 +19,14 @@ from fairlane import (
     GpuJobDefinition,
     HostVolume,
     JobRetries,
+    LustreMount,
     MultiNodeGpuJobDefinition,
     RetryAction,
     RetryRule,
 )
 from fairlane.catalog import GpuInstanceType, gpu_instance_types
 from fairlane.catalog.job_needs import shortcomings
+from tests.gpu import compute_environment
 from tests.support import problems_of, resource, template_of
 
 INSTANCE_TYPES = st.sampled_from(gpu_instance_types())
@@ -188,6 +191,51 @@ def test_only_ecs_can_assume_the_job_role_for_this_account(stack: Stack) -> None
     assert trust["Principal"] == {"Service": "ecs-tasks.amazonaws.com"}
     assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": "111122223333"}}
     assert "datasets/x/*" in json.dumps(roles[0])
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/var", "/var/run/docker.sock", "/run/containerd/containerd.sock", "/var/lib/ecs", "/proc/1/root", "/etc",
+     "/dev/nvme0n1", "/home/ec2-user/.ssh", "/opt/aws/bin", "/usr/bin", "/mnt/docker.sock",
+     "/data/../var", "/data/./..", "//etc", "/data/", "/data\n/x", "/etc/${Token[T.1]}"],
+)  # fmt: skip
+@pytest.mark.parametrize("read_only", [True, False])
+def test_a_host_volume_that_hands_over_the_instance_is_refused(stack: Stack, path: str, read_only: bool) -> None:
+    volume = HostVolume(source_path=path, container_path="/x", read_only=read_only)
+    (problem,) = problems_of(lambda: define(stack, volumes=[volume]))
+    assert problem.startswith("volumes[0].source_path: ")
+
+
+@pytest.mark.parametrize("path", ["/data/../etc", "/..", "/x/.", "/", "/x/"])
+def test_the_path_in_the_container_is_normalized(stack: Stack, path: str) -> None:
+    (problem,) = problems_of(lambda: define(stack, volumes=[HostVolume(source_path="/data", container_path=path)]))
+    assert problem.startswith(f"volumes[0].container_path: got {path!r}, allowed: an absolute path")
+
+
+@pytest.mark.parametrize(
+    ("path", "warnings"),
+    [
+        ("/data", []),
+        ("/fsx/team", []),
+        ("/mnt/nvme0", []),
+        ("/varnish..x", ["fairlane:HostVolume.unusualFolder"]),
+        ("/database", ["fairlane:HostVolume.unusualFolder"]),
+        ("/tmp/x", ["fairlane:HostVolume.unusualFolder"]),
+        ("/models/llama", []),
+        ("/models-2", ["fairlane:HostVolume.unusualFolder"]),
+        (Token.as_string({"Ref": "Folder"}), ["fairlane:HostVolume.uncheckedFolder"]),
+    ],
+)
+def test_a_host_volume_outside_the_folders_for_data_gives_a_warning(
+    stack: Stack, path: str, warnings: list[str]
+) -> None:
+    mount = LustreMount(file_system_id="fs-0123456789abcdef0", mount_name="fsx", mount_path="/models")
+    compute_environment(stack, lustre=[mount])
+    define(stack, volumes=[HostVolume(source_path=path, container_path="/x")])
+    found = [
+        str(entry.entry.data) for entry in Annotations.from_stack(stack).find_warning("/Stack/Train", Match.any_value())
+    ]
+    assert [text.rpartition("[ack: ")[2].rstrip("]") for text in found] == warnings
 
 
 HOST = HostVolume(source_path="/x", container_path="/x")
