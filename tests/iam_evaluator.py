@@ -41,6 +41,7 @@ def _holds(operator: str, key: str, values: list[Any], context: Context) -> bool
     if key not in context:
         return name != operator
     tests: dict[str, Callable[[Any, Any], bool]] = {
+        "ArnLike": lambda got, value: _like(str(got), value),
         "Bool": lambda got, value: str(got).lower() == value,
         "StringEquals": lambda got, value: got == value,
         "StringLike": lambda got, value: _like(str(got), value),

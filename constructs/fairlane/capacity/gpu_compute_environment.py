@@ -25,8 +25,12 @@ class GpuComputeEnvironment(Construct):
 
     The environment uses only the given instance types, with AWS's Amazon Linux 2023 image for NVIDIA GPUs. It has no
     instances while no jobs run. It has no physical name, because a name would prevent a replacement. Instances accept
-    only IMDSv2 and have an encrypted root volume. The instance role allows writing to all log groups and pulling from
-    all repositories that permit it.
+    only IMDSv2 and have an encrypted root volume.
+
+    Jobs on the same instance are not isolated from each other. A job on one instance can read the instance metadata and
+    take the credentials of the instance role, which allow acting as an instance of the ECS clusters of AWS Batch in the
+    account and Region. A multi-node job cannot read the metadata. The role reads no images and writes no logs: each job
+    definition needs an execution role, as `GpuJobDefinition` creates it.
 
     Updates: in place. A change of the size takes effect at once and stops no job. For any other change, AWS Batch
     starts new instances: jobs on the old instances have `job_execution_timeout_minutes` to finish, and AWS Batch stops
@@ -173,7 +177,7 @@ class GpuComputeEnvironment(Construct):
                 instance_types=list(instance_types),
                 minv_cpus=0,
                 maxv_cpus=self.max_vcpus,
-                instance_role=instance_profile(self).attr_arn,
+                instance_role=instance_profile(self, purchase).attr_arn,
                 subnets=subnet_ids[:1] if efa else subnet_ids,
                 security_group_ids=None if efa else self._group_ids,
                 update_to_latest_image_version=update_to_latest_image_version or None,

@@ -10,6 +10,7 @@ from constructs import Construct
 
 from fairlane._internal.aws import ARN
 from fairlane._internal.claims import Claims
+from fairlane._internal.iam_statements import allow
 from fairlane._internal.nag import acknowledge_wildcards
 from fairlane._internal.service_role import service_role
 from fairlane.capacity.lustre import LustreMount
@@ -18,47 +19,47 @@ from fairlane.catalog import GpuInstanceType, gpu_instance_type
 
 _ROOT_DEVICE: Final = "/dev/xvda"
 _AGENT: Final = [
-    "ecs:DeregisterContainerInstance",
     "ecs:RegisterContainerInstance",
     "ecs:SubmitAttachmentStateChanges",
     "ecs:SubmitContainerStateChange",
     "ecs:SubmitTaskStateChange",
-    "ecs:UpdateContainerInstancesState",
 ]
 _AGENT_ON_INSTANCE: Final = ["ecs:Poll", "ecs:StartTelemetrySession"]
-_PULL: Final = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
+_DRAIN_ON_SPOT_NOTICE: Final = ["ecs:UpdateContainerInstancesState"]
 _AGENT_SETTINGS: Final = {
     "ECS_IMAGE_PULL_BEHAVIOR": "once",
     "ECS_ENABLE_SPOT_INSTANCE_DRAINING": "true",
+    "ECS_AWSVPC_BLOCK_IMDS": "true",
 }
 
 
-def instance_profile(scope: Construct) -> iam.CfnInstanceProfile:
-    """Create the role of the instances, with the permissions that the ECS agent needs. Jobs have their own roles.
+def instance_profile(scope: Construct, purchase: Purchase) -> iam.CfnInstanceProfile:
+    """Create the role of the instances, with the permissions that the ECS agent needs to run jobs, and no others.
 
-    The actions are those of the managed policy `AmazonEC2ContainerServiceforEC2Role`, without the actions that AWS
-    Batch performs itself. AWS Batch creates the ECS cluster with a generated name, so the policy cannot name it.
+    Jobs on one instance of AWS Batch use the network of the instance, and can take the credentials of this role: it
+    reads no images and writes no logs, for which each job definition has an execution role.
+
+    AWS Batch creates the ECS cluster. Of its name, AWS documents the start, AWSBatch, in `BatchServiceRolePolicy`. The
+    rest depends on the compute environment, which needs this role first. A second policy, created after the compute
+    environment, could name the cluster, but would be missing during updates of the environment, while jobs run.
+    Actions: the source code of the ECS agent, and the Service Authorization Reference for Amazon ECS.
     """
     claims = Claims.regional(scope)
     place = f"{claims.region}:{claims.account}"
-    clusters, instances = f"{ARN}:ecs:{place}:cluster/*", f"{ARN}:ecs:{place}:container-instance/*"
-    repositories, logs = f"{ARN}:ecr:*:*:repository/*", f"{ARN}:logs:{place}:log-group:*"
+    clusters, instances = f"{ARN}:ecs:{place}:cluster/AWSBatch*", f"{ARN}:ecs:{place}:container-instance/*"
+    on_instance = [*_AGENT_ON_INSTANCE, *(_DRAIN_ON_SPOT_NOTICE if purchase == Purchase.SPOT else [])]
     statements = [
-        {"Effect": "Allow", "Action": _AGENT, "Resource": [clusters, instances]},
-        {"Effect": "Allow", "Action": _AGENT_ON_INSTANCE, "Resource": [instances]},
-        {"Effect": "Allow", "Action": ["ecs:DiscoverPollEndpoint", "ecr:GetAuthorizationToken"], "Resource": ["*"]},
-        {"Effect": "Allow", "Action": _PULL, "Resource": [repositories]},
-        {"Effect": "Allow", "Action": ["logs:CreateLogStream", "logs:PutLogEvents"], "Resource": [logs]},
+        allow(_AGENT, [clusters]),
+        allow(on_instance, [instances], {"ArnLike": {"ecs:cluster": clusters}}),
+        allow(["ecs:DiscoverPollEndpoint"], ["*"]),
     ]
     role = service_role(scope, "InstanceRole", "ec2.amazonaws.com", statements)
     acknowledge_wildcards(
         role,
         {
-            "*": "these two actions do not support resource-level permissions",
-            clusters: "AWS Batch creates the cluster, with a name that is unknown at synth",
-            instances: "instances register themselves, with ids that are unknown at synth",
-            repositories: "jobs choose their images; the actions only read images",
-            logs: "jobs choose their log groups; the actions only append logs",
+            "*": "this action does not support resource-level permissions",
+            clusters: "AWS Batch creates the cluster; only the start of its name is known at synth",
+            instances: "the ids of instances are unknown at synth; a condition limits the clusters",
         },
     )
     return iam.CfnInstanceProfile(scope, "InstanceProfile", roles=[role.ref])
@@ -68,6 +69,12 @@ def launch_template(
     scope: Construct, spec: ComputeEnvironmentSpec, security_group_ids: Sequence[str]
 ) -> ec2.LaunchTemplate:
     """Create the launch template: IMDSv2 only, encrypted root volume, settings of the ECS agent, EFA and file systems.
+
+    A hop limit of 1 stops containers with Docker's bridge network, which AWS Batch does not use. Jobs on one instance
+    use the network of the instance (host), where AWS knows no way to block the instance metadata. Multi-node jobs use
+    awsvpc, where ECS_AWSVPC_BLOCK_IMDS blocks it.
+    Sources: "Networking modes for AWS Batch jobs" in the Batch user guide; "How can I prevent containers from accessing
+    Amazon EC2 instance metadata in Amazon ECS?" at AWS re:Post.
 
     The CDK's launch template construct gives all tags of its scope to instances and volumes.
     """

@@ -62,6 +62,7 @@ class GpuJobDefinition(RegisteredJobDefinition):
     Attributes:
         job_definition: Underlying L1 resource.
         job_role: Role of the container.
+        execution_role: Role by which the ECS agent pulls the image, writes the logs and reads the secrets.
         log_group: Log group of the container.
 
     Raises:

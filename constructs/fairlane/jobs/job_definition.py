@@ -13,7 +13,8 @@ from fairlane._internal.aws import ARN
 from fairlane._internal.claims import Claims
 from fairlane.capacity.lustre import LUSTRE_MOUNT
 from fairlane.errors import ConfigurationError, Problem
-from fairlane.jobs.container import container, job_log_group, job_role, retry_strategy
+from fairlane.jobs.container import container, job_log_group, retry_strategy
+from fairlane.jobs.roles import execution_role, job_role
 from fairlane.jobs.rules import JobSpec
 from fairlane.jobs.volumes import HostVolume
 from fairlane.queues import GpuQueue, JobDefinitionBase
@@ -35,6 +36,7 @@ class RegisteredJobDefinition(JobDefinitionBase):
     Attributes:
         job_definition: Underlying L1 resource.
         job_role: Role of the containers.
+        execution_role: Role by which the ECS agent pulls the image, writes the logs and reads the secrets.
         log_group: Log group of the containers.
 
     Raises:
@@ -65,6 +67,7 @@ class RegisteredJobDefinition(JobDefinitionBase):
         self.unrevised_arn = f"{ARN}:batch:{claims.region}:{claims.account}:job-definition/{name}"
         self.log_group = job_log_group(self, log_retention)
         self.job_role = job_role(self, spec.read, spec.write)
+        self.execution_role = execution_role(self, spec.image, spec.secrets, self.log_group)
         timeout = spec.timeout_seconds
         self.job_definition = _DEFINITION(
             self,
@@ -75,7 +78,7 @@ class RegisteredJobDefinition(JobDefinitionBase):
             timeout=_DEFINITION.TimeoutProperty(attempt_duration_seconds=timeout) if timeout else None,
             scheduling_priority=spec.scheduling_priority,
             resource_retention_policy=_DEFINITION.ResourceRetentionPolicyProperty(skip_deregister_on_update=True),
-            **self._containers(container(self, spec, self.job_role, self.log_group)),
+            **self._containers(container(self, spec, self.job_role, self.execution_role, self.log_group)),
         )
         for key, value in (spec.tags or {}).items():
             cdk.Tags.of(self).add(key, value)

@@ -57,6 +57,7 @@ class MultiNodeGpuJobDefinition(RegisteredJobDefinition):
     Attributes:
         job_definition: Underlying L1 resource.
         job_role: Role of the containers.
+        execution_role: Role by which the ECS agent pulls the image, writes the logs and reads the secrets.
         log_group: Log group of the containers.
 
     Raises:

@@ -19,6 +19,11 @@ _S3_PREFIX: Final = re.compile(rf"s3://(?:{_BUCKET})/(?:[^*?$\x00-\x1f\x7f]*/)?"
 _REPOSITORY: Final = r"(?=[^/].{1,255}$)[a-z0-9]+(?:(?:[._/]|__|-+)[a-z0-9]+)*"
 _REPOSITORY_NAME: Final = re.compile(_REPOSITORY)
 _REPOSITORY_ARN: Final = re.compile(rf"arn:[a-z0-9-]+:ecr:[a-z0-9-]+:(?:[0-9]{{12}}|0):repository/(?:{_REPOSITORY}|0)")
+_TOKEN: Final = r"\$\{Token\[[^]]*\]\}"
+_ECR_IMAGE: Final = re.compile(
+    rf"(?P<account>[0-9]{{12}}|{_TOKEN})\.dkr[.-]ecr(?:-fips)?\.(?P<region>[a-z0-9-]+|{_TOKEN})\.[^/]+"
+    rf"/(?P<name>(?:[a-z0-9._/-]|{_TOKEN})+)(?:[:@].*)?"
+)
 _KEY_ARN: Final = re.compile(r"arn:[a-z0-9-]+:kms:[a-z0-9-]+:(?:[0-9]{12}|0):key/[A-Za-z0-9-]+")
 _WILD: Final = re.compile(r"[*?$\s]|:alias/")
 
@@ -63,6 +68,19 @@ def s3_statements(read: Sequence[str], write: Sequence[str], arn: str) -> Iterat
         yield allow(allowed, [f"{arn}:s3:::{bucket}/{prefix}*"])
     for bucket, within in prefixes.items():
         yield allow(["s3:ListBucket"], [f"{arn}:s3:::{bucket}"], {"StringLike": {"s3:prefix": within}})
+
+
+def ecr_repository(image: str, arn: str) -> str | None:
+    """Return the ARN of the Amazon ECR repository of an image, or None for an image elsewhere.
+
+    Account, Region and name can be tokens. Of an image that is one token, the repository is unknown.
+
+    Args:
+        image: URI of the image.
+        arn: Start of the ARN, for example `arn:aws`.
+    """
+    match = _ECR_IMAGE.fullmatch(image)
+    return f"{arn}:ecr:{match['region']}:{match['account']}:repository/{match['name']}" if match else None
 
 
 def policy_size_problems(read: Sequence[str], write: Sequence[str], other: int = 0) -> Iterator[Problem]:
