@@ -67,7 +67,9 @@ def s3_statements(read: Sequence[str], write: Sequence[str], arn: str) -> Iterat
         prefixes.setdefault(bucket, []).append(f"{prefix}*")
         yield allow(allowed, [f"{arn}:s3:::{bucket}/{prefix}*"])
     for bucket, within in prefixes.items():
-        yield allow(["s3:ListBucket"], [f"{arn}:s3:::{bucket}"], {"StringLike": {"s3:prefix": within}})
+        # A call without a prefix has no s3:prefix, so that the pattern * would deny it.
+        condition = None if "*" in within else {"StringLike": {"s3:prefix": within}}
+        yield allow(["s3:ListBucket"], [f"{arn}:s3:::{bucket}"], condition)
 
 
 def ecr_repository(image: str, arn: str) -> str | None:

@@ -64,6 +64,8 @@ ALLOWED: list[tuple[str, str, Context]] = [
     ("s3:ListBucket", "arn:aws:s3:::datasets", {"s3:prefix": "imagenet/train"}),
     ("s3:ListBucket", "arn:aws:s3:::datasets", {"s3:prefix": "cache/"}),
     ("s3:ListBucket", "arn:aws:s3:::public", {"s3:prefix": ""}),
+    ("s3:ListBucket", "arn:aws:s3:::public", {"s3:prefix": "any"}),
+    ("s3:ListBucket", "arn:aws:s3:::public", {}),
     ("ecr:BatchGetImage", f"{REPOSITORY}/training", {}),
     ("ecr:BatchGetImage", "arn:aws:ecr:us-east-1:763104351884:repository/pytorch-training", {}),
     ("ecr:GetAuthorizationToken", "*", {}),
@@ -82,6 +84,7 @@ REFUSED: list[tuple[str, str, Context]] = [
     ("s3:PutObject", "arn:aws:s3:::public/1", {}),
     ("s3:DeleteObject", "arn:aws:s3:::models/search/1", {}),
     ("s3:ListBucket", "arn:aws:s3:::datasets", {"s3:prefix": "other/"}),
+    ("s3:ListBucket", "arn:aws:s3:::datasets", {"s3:prefix": ""}),
     ("s3:ListBucket", "arn:aws:s3:::datasets", {}),
     ("ecr:BatchGetImage", f"{REPOSITORY}/training-2", {}),
     ("ecr:PutImage", f"{REPOSITORY}/training", {}),
@@ -119,6 +122,10 @@ def test_the_role_can_access_only_objects_below_its_prefixes(read: list[str], wr
     readable = writable or any(key.startswith(prefix) for prefix in read)
     assert is_allowed(statements, "s3:GetObject", resource, {}) is readable
     assert is_allowed(statements, "s3:PutObject", resource, {}) is writable
+    bucket, whole = ["arn:aws:s3:::bucket-1"], "" in (*read, *write)
+    assert is_allowed(statements, "s3:ListBucket", bucket, {}) is whole
+    assert is_allowed(statements, "s3:ListBucket", bucket, {"s3:prefix": ""}) is whole
+    assert is_allowed(statements, "s3:ListBucket", bucket, {"s3:prefix": key}) is readable
 
 
 def test_only_sagemaker_can_assume_the_role_for_this_account(stack: Stack) -> None:
