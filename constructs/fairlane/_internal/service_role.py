@@ -6,12 +6,33 @@ from typing import Any
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from fairlane._internal.claims import Claims
+
 
 def service_role(
-    scope: Construct, construct_id: str, service: str, statements: Sequence[Mapping[str, Any]]
+    scope: Construct,
+    construct_id: str,
+    service: str,
+    statements: Sequence[Mapping[str, Any]],
+    *,
+    source_arn: str | None = None,
 ) -> iam.CfnRole:
-    """Create a role that a service assumes, with one inline policy."""
-    trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": service}}
+    """Create a role that a service assumes, with one inline policy.
+
+    Args:
+        scope: Scope of the role.
+        construct_id: Id of the role, and name of its policy.
+        service: Service principal.
+        statements: Statements of the policy.
+        source_arn: Pattern of the ARNs that the service can assume the role for, in the stack's account only. Default:
+            no condition; for services that do not send `aws:SourceArn`.
+    """
+    trust: dict[str, Any] = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": service}}
+    if source_arn is not None:
+        trust["Condition"] = {
+            "StringEquals": {"aws:SourceAccount": Claims.regional(scope).account},
+            "ArnLike": {"aws:SourceArn": source_arn},
+        }
     return iam.CfnRole(
         scope,
         construct_id,

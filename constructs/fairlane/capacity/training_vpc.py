@@ -9,6 +9,7 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from fairlane._internal.aws import ARN
 from fairlane._internal.claims import Claims
 from fairlane._internal.service_role import service_role
 from fairlane.capacity.network_rules import DEFAULT_CIDR, endpoint_service, subnet_cidrs, training_vpc_problems
@@ -82,7 +83,8 @@ class TrainingVpc(Construct):
         availability_zone_ids: Sequence[str] | None = None,
         nat_gateways: int = 0,
     ) -> None:
-        region = Claims.regional(scope).region
+        claims = Claims.regional(scope)
+        region = claims.region
         problems = list(
             training_vpc_problems(
                 cidr=cidr,
@@ -101,7 +103,7 @@ class TrainingVpc(Construct):
         self.vpc_id = self.resource.ref
         self.nat_gateways = nat_gateways
         self._cidr = cidr
-        self._region = region
+        self._claims = claims
         self._zones = [*(availability_zone_ids or range(availability_zones))]
         private_blocks, public_blocks = subnet_cidrs(cidr)
         private_subnets = [
@@ -202,7 +204,7 @@ class TrainingVpc(Construct):
                 name,
                 vpc_id=self.vpc_id,
                 vpc_endpoint_type="Interface",
-                service_name=endpoint_service(self._region, service),
+                service_name=endpoint_service(self._claims.region, service),
                 private_dns_enabled=True,
                 subnet_ids=self.subnet_ids,
                 security_group_ids=[group.attr_group_id],
@@ -212,7 +214,7 @@ class TrainingVpc(Construct):
             "S3",
             vpc_id=self.vpc_id,
             vpc_endpoint_type="Gateway",
-            service_name=endpoint_service(self._region, "s3"),
+            service_name=endpoint_service(self._claims.region, "s3"),
             route_table_ids=self._route_table_ids,
         )
         return group
@@ -222,7 +224,8 @@ class TrainingVpc(Construct):
         log_group.apply_removal_policy(RemovalPolicy.RETAIN)
         actions = ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
         write = {"Effect": "Allow", "Action": actions, "Resource": log_group.attr_arn}
-        role = service_role(self, "FlowLogRole", "vpc-flow-logs.amazonaws.com", [write])
+        flow_logs = f"{ARN}:ec2:{self._claims.region}:{self._claims.account}:vpc-flow-log/*"
+        role = service_role(self, "FlowLogRole", "vpc-flow-logs.amazonaws.com", [write], source_arn=flow_logs)
         ec2.CfnFlowLog(
             self,
             "FlowLog",

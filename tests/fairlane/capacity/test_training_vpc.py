@@ -58,6 +58,17 @@ def test_the_vpc_has_endpoints_and_no_route_to_the_internet() -> None:
     assert flow_log["TrafficType"] == "ALL"
 
 
+def test_only_flow_logs_of_the_account_can_assume_the_role_of_the_flow_log() -> None:
+    _, resources = build()
+    (role,) = (entry["Properties"] for entry in resources.values() if entry["Type"] == "AWS::IAM::Role")
+    flow_logs = {"Fn::Join": ["", ["arn:", {"Ref": "AWS::Partition"}, ":ec2:us-east-1:123456789012:vpc-flow-log/*"]]}
+    (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Condition"] == {
+        "StringEquals": {"aws:SourceAccount": "123456789012"},
+        "ArnLike": {"aws:SourceArn": flow_logs},
+    }
+
+
 def test_zones_are_the_first_ones_or_the_given_ones_without_a_lookup() -> None:
     stack, resources = build(availability_zones=3)
     zones = [subnet["AvailabilityZone"] for subnet in properties_of(resources, "Subnet")]

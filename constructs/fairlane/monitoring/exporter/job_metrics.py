@@ -8,7 +8,6 @@ import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3_assets as s3_assets
-from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
@@ -16,11 +15,11 @@ from fairlane._internal.claims import Claims
 from fairlane._internal.functions import Function, lambda_code
 from fairlane._internal.iam_statements import allow
 from fairlane._internal.lambda_package import metrics_catalog
-from fairlane._internal.service_role import service_role
 from fairlane.errors import ConfigurationError, Problem
 from fairlane.monitoring.exporter.event_bus import MAX_TEMPLATE_CHARACTERS, add_rules, input_template
 from fairlane.monitoring.exporter.exported_metrics import ExportedMetrics
 from fairlane.monitoring.exporter.monitored_queue import MonitoredQueue
+from fairlane.monitoring.exporter.poll_schedule import add_schedule
 from fairlane.monitoring.exporter.queue_reader import AnyQueue, job_metrics_problems, read_queue
 
 _EVENTS_TIMEOUT_SECONDS: Final = 60
@@ -190,32 +189,7 @@ class JobMetrics(ExportedMetrics):
             ],
             wildcards={"*": "AWS Batch supports no resource-level permissions for listing"},
         )
-        invoke = allow(["lambda:InvokeFunction"], [function.arn])
-        role = service_role(self, "ScheduleRole", "scheduler.amazonaws.com", [invoke])
-        scheduler.CfnSchedule(
-            self,
-            "Schedule",
-            schedule_expression=f"rate({self.period.to_minutes()} minute{'s' if self.period.to_minutes() > 1 else ''})",
-            flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
-            target=scheduler.CfnSchedule.TargetProperty(
-                arn=function.arn,
-                role_arn=role.attr_arn,
-                input=_poller_input(queues),
-                # A late poll is of no use: the next poll replaces it.
-                retry_policy=scheduler.CfnSchedule.RetryPolicyProperty(
-                    maximum_retry_attempts=0, maximum_event_age_in_seconds=60
-                ),
-            ),
-        )
-        # Lambda, which runs the function asynchronously, has retries of its own beside those of the schedule.
-        lambda_.CfnEventInvokeConfig(
-            self,
-            "PollerInvocations",
-            function_name=function.name,
-            qualifier="$LATEST",
-            maximum_retry_attempts=0,
-            maximum_event_age_in_seconds=60,
-        )
+        add_schedule(self, function, self.period, _poller_input(queues))
         return function
 
     def metric_dead_letters(self) -> cloudwatch.IMetric:

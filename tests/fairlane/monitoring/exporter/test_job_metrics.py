@@ -144,6 +144,16 @@ def test_the_poller_function_reads_the_input_of_the_schedule() -> None:
     assert queues["old"].shares == {"s": {}}
 
 
+def test_only_schedules_of_the_account_can_assume_the_role_of_the_schedule() -> None:
+    trusts = [role["AssumeRolePolicyDocument"]["Statement"] for role in resources_of_type(build()[0], "IAM::Role")]
+    (trust,) = (trust for (trust,) in trusts if trust["Principal"] == {"Service": "scheduler.amazonaws.com"})
+    group = ":scheduler:us-east-1:111122223333:schedule-group/default"
+    assert trust["Condition"] == {
+        "StringEquals": {"aws:SourceAccount": "111122223333"},
+        "ArnLike": {"aws:SourceArn": {"Fn::Join": ["", ["arn:", {"Ref": "AWS::Partition"}, group]]}},
+    }
+
+
 def batch_actions(statements: list[dict[str, Any]]) -> list[str]:
     actions = [statement["Action"] for statement in statements]
     lists = [action if isinstance(action, list) else [action] for action in actions]
