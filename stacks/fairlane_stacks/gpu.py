@@ -68,7 +68,7 @@ def _network(scope: Construct, model: RegionModel) -> tuple[ec2.IVpc | TrainingV
     network = model.network
     assert network is not None
     if not isinstance(network, ExistingNetworkModel):
-        return TrainingVpc(scope, "Network", **dict(network)), None
+        return TrainingVpc(scope, "Network", log_encryption_key=model.log_encryption_key, **dict(network)), None
     parent = Construct(scope, "Network")
     vpc = ec2.Vpc.from_vpc_attributes(
         parent, "Vpc", vpc_id=str(network.vpc_id), availability_zones=["those of its subnets"]
@@ -96,6 +96,7 @@ def job_definitions(scope: Construct, model: RegionModel, queues: dict[str, GpuQ
         spec, construct = _CONSTRUCTS[type(job)]
         arguments: Any = field_values(spec, job) | {
             "job_definition_name": name,
+            "log_encryption_key": model.log_encryption_key,
             "secrets": _secrets(Construct(secrets, name), job.secrets),
         }
         definitions[name] = construct(parent, name, **arguments)

@@ -45,15 +45,20 @@ class ImagesStack(RegionalStack):
         **settings: Unpack[StackSettings],
     ) -> None:
         super().__init__(scope, construct_id, **settings)
+        log_key = model.log_encryption_key
         if any(image.regions or image.other_accounts for image in model.images.values()):
-            RegistryReplication(self, "Replication", mode=ReplicationMode(model.image_replication))
+            RegistryReplication(
+                self, "Replication", mode=ReplicationMode(model.image_replication), log_encryption_key=log_key
+            )
         parent = Construct(self, "Repositories")
         self.repositories = {
             name: ReplicatedRepository(parent, name, repository_name=name, **image.settings)
             for name, image in model.images.items()
         }
         replicated = [repository for repository in self.repositories.values() if repository.destinations]
-        self.gate = ReplicationGate(self, "Gate", repositories=replicated) if replicated else None
+        self.gate = (
+            ReplicationGate(self, "Gate", repositories=replicated, log_encryption_key=log_key) if replicated else None
+        )
         if self.gate:
             cdk.CfnOutput(self, "GateFunctionName", value=self.gate.function.name)
 

@@ -52,6 +52,7 @@ class MonitoringStack(RegionalStack):
             "JobMetrics",
             queues=[*training.training_queues.values(), *training.gpu_queues.values()],
             instance_types=hints,
+            log_encryption_key=model.log_encryption_key,
             **dict(model.job_metrics),
         )
         alarms = model.alarms or AlarmSettings()

@@ -5,15 +5,20 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Final
 
-from fairlane._internal.tokens import is_token
+from fairlane._internal.tokens import is_token, without_tokens
 from fairlane.errors import Path, Problem
 
 MAX_TAGS: Final = 50
 MAX_TAG_KEY: Final = 128
 MAX_TAG_VALUE: Final = 256
+BUCKET_NAME: Final = r"(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
+"""Pattern of the name of an S3 bucket."""
+STAND_IN: Final = "0"
+"""Text that replaces tokens in checks; allowed wherever a token is allowed."""
 
 _REGION: Final = re.compile(r"[a-z]{2}(-[a-z]+)+-\d{1,2}")
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,128}")
+_WILD: Final = re.compile(r"[*?$\s]|:alias/")
 
 
 def check_whole_number(
@@ -110,3 +115,13 @@ def check_list(field: Path, got: object, kind: type | tuple[type, ...], items: s
     for index, item in enumerate(got):
         if not isinstance(item, kind) and not is_token(item):
             yield Problem((*field, index), item, f"a list of {items}")
+
+
+def is_single_resource(value: object, *forms: re.Pattern[str]) -> bool:
+    """Return True if a text names one resource in one of the forms. A token passes, but not a wildcard beside it."""
+    if not isinstance(value, str):
+        return is_token(value)
+    literal = without_tokens(value, STAND_IN)
+    if literal != value:
+        return not _WILD.search(literal)
+    return any(form.fullmatch(value) for form in forms)

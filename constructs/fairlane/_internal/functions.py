@@ -36,6 +36,7 @@ class Function(Construct):
         statements: IAM statements of the role, besides the permission to write logs.
         wildcards: For each resource with a wildcard in the statements, the reason for the wildcard.
         entry: Name of the function in the handler module. Default: `handler`.
+        log_key: ARN of the KMS key of the log group. Default: encryption with a key of CloudWatch Logs.
 
     Attributes:
         function: Underlying L1 resource.
@@ -56,9 +57,16 @@ class Function(Construct):
         statements: Sequence[Statement],
         wildcards: Mapping[str, str],
         entry: str = "handler",
+        log_key: str | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
-        log_group = logs.CfnLogGroup(self, "Logs", retention_in_days=_LOG_RETENTION_DAYS, log_group_class="STANDARD")
+        log_group = logs.CfnLogGroup(
+            self,
+            "Logs",
+            retention_in_days=_LOG_RETENTION_DAYS,
+            log_group_class="STANDARD",
+            kms_key_id=log_key,
+        )
         log_group.apply_removal_policy(cdk.RemovalPolicy.DESTROY)
         write = allow(["logs:CreateLogStream", "logs:PutLogEvents"], [log_group.attr_arn])
         role = service_role(self, "Role", "lambda.amazonaws.com", [write, *statements])

@@ -11,6 +11,7 @@ from constructs import Construct
 
 from fairlane._internal.aws import ARN
 from fairlane._internal.claims import Claims
+from fairlane._internal.log_encryption import AnyKey, log_key_arn, log_key_problems
 from fairlane._internal.service_role import service_role
 from fairlane.capacity.network_rules import DEFAULT_CIDR, endpoint_service, subnet_cidrs, training_vpc_problems
 from fairlane.errors import ConfigurationError
@@ -45,10 +46,13 @@ class TrainingVpc(Construct):
     the first zones of the account in the Region at deployment, or the zones with the given ids. The construct supports
     the partitions aws, aws-us-gov and aws-cn. In China it requires a stack with a Region.
 
-    Updates: further zones at the end of the list, and NAT gateways, in place, without moving existing subnets. A new
-    order of zones, ids instead of a number, or a new `cidr` fails at deployment, because CloudFormation creates the new
-    subnets beside the old ones: create a new network with a new construct id and a new `cidr` instead.
-    Sources: "Amazon ECS interface VPC endpoints" in the ECS developer guide; "VPC CIDR blocks" in the VPC user guide.
+    Updates: further zones at the end of the list, NAT gateways and the key, in place, without moving
+    existing subnets. A new order of zones, ids instead of a number, or a new `cidr` fails at deployment, because
+    CloudFormation creates the new subnets beside the old ones: create a new network with a new construct id and a new
+    `cidr` instead.
+    Sources: "Amazon ECS interface VPC endpoints" in the ECS developer guide; "VPC CIDR blocks" and "IAM role for
+    publishing flow logs to CloudWatch Logs" in the VPC user guide; "Encrypt log data in CloudWatch Logs using AWS KMS"
+    in the CloudWatch Logs user guide.
 
     Args:
         scope: Scope of the construct.
@@ -61,6 +65,9 @@ class TrainingVpc(Construct):
             instance type or reservation first. Default: none.
         nat_gateways: Number of NAT gateways for access to the Internet, 0 to the number of zones, each in its own zone.
             Default: 0.
+        log_encryption_key: KMS key of the flow log's log group, or its ARN, in the stack's account and Region.
+            CloudWatch Logs must be allowed to use the key: Fairlane adds this to the policy of a key that the app
+            creates. Default: encryption with a key of CloudWatch Logs.
 
     Attributes:
         resource: Underlying L1 resource.
@@ -70,7 +77,7 @@ class TrainingVpc(Construct):
         endpoint_security_group: Security group of the endpoints.
 
     Raises:
-        ConfigurationError: If Amazon EC2 would refuse the CIDR block, a zone or the number of NAT gateways.
+        ConfigurationError: If AWS would refuse the CIDR block, a zone, the number of NAT gateways or the key.
     """
 
     def __init__(
@@ -82,6 +89,7 @@ class TrainingVpc(Construct):
         availability_zones: int = 2,
         availability_zone_ids: Sequence[str] | None = None,
         nat_gateways: int = 0,
+        log_encryption_key: AnyKey | None = None,
     ) -> None:
         claims = Claims.regional(scope)
         region = claims.region
@@ -94,6 +102,7 @@ class TrainingVpc(Construct):
                 region=region,
             )
         )
+        problems += log_key_problems(scope, log_encryption_key)
         if problems:
             raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)
         super().__init__(scope, construct_id)
@@ -115,7 +124,7 @@ class TrainingVpc(Construct):
         if nat_gateways:
             self._add_nat_gateways(public_blocks[:nat_gateways])
         self.endpoint_security_group = self._add_endpoints()
-        self._add_flow_log()
+        self._add_flow_log(log_key_arn(self, log_encryption_key))
 
     @cached_property
     def vpc(self) -> ec2.IVpc:
@@ -198,13 +207,14 @@ class TrainingVpc(Construct):
             security_group_ingress=[https],
             security_group_egress=[no_egress],
         )
+        region = self._claims.region
         for name, service in _SERVICES.items():
             ec2.CfnVPCEndpoint(
                 self,
                 name,
                 vpc_id=self.vpc_id,
                 vpc_endpoint_type="Interface",
-                service_name=endpoint_service(self._claims.region, service),
+                service_name=endpoint_service(region, service),
                 private_dns_enabled=True,
                 subnet_ids=self.subnet_ids,
                 security_group_ids=[group.attr_group_id],
@@ -214,13 +224,13 @@ class TrainingVpc(Construct):
             "S3",
             vpc_id=self.vpc_id,
             vpc_endpoint_type="Gateway",
-            service_name=endpoint_service(self._claims.region, "s3"),
+            service_name=endpoint_service(region, "s3"),
             route_table_ids=self._route_table_ids,
         )
         return group
 
-    def _add_flow_log(self) -> None:
-        log_group = logs.CfnLogGroup(self, "FlowLogGroup", retention_in_days=_LOG_RETENTION_DAYS)
+    def _add_flow_log(self, key_arn: str | None) -> None:
+        log_group = logs.CfnLogGroup(self, "FlowLogGroup", retention_in_days=_LOG_RETENTION_DAYS, kms_key_id=key_arn)
         log_group.apply_removal_policy(RemovalPolicy.RETAIN)
         actions = ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
         write = {"Effect": "Allow", "Action": actions, "Resource": log_group.attr_arn}

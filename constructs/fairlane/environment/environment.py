@@ -7,6 +7,7 @@ from typing import Final
 from pydantic import ConfigDict
 
 from fairlane._internal.checks import check_number, check_tags, check_text, is_region
+from fairlane._internal.key_rules import check_log_key
 from fairlane.environment.dashboard import DashboardModel
 from fairlane.environment.images import registry_problems, replication_rules
 from fairlane.environment.regions import RegionModel
@@ -53,6 +54,7 @@ class Environment(RegionModel, title="Fairlane environment"):
             yield problem.within("dashboard")
         if self.monitoring_cost_limit is not None:
             yield from check_number(("monitoring_cost_limit",), self.monitoring_cost_limit, 0.01, 10**9)
+        yield from self._log_key_problems()
         yield from self._registry_problems()
         yield from self.regional_problems(self.region)
         for region, model in self.regions.items():
@@ -62,6 +64,14 @@ class Environment(RegionModel, title="Fairlane environment"):
                 yield Problem.relation(("regions", region), sentence)
             for problem in model.regional_problems(region):
                 yield problem.within("regions", region)
+
+    def _log_key_problems(self) -> Iterator[Problem]:
+        account = self.account if _ACCOUNT.fullmatch(self.account or "") else None
+        for region, model in self.by_region().items():
+            if model.log_encryption_key is not None:
+                outer: Path = () if region == self.region else ("regions", region)
+                home = region if is_region(region) else None
+                yield from check_log_key((*outer, "log_encryption_key"), model.log_encryption_key, home, account)
 
     def _registry_problems(self) -> Iterator[Problem]:
         rules: dict[Place, Rules] = {}

@@ -51,6 +51,10 @@ class RegionModel(Model, title="Region"):
     """Owner of the registry's replication rules. own: the stack replaces all rules. merge: the stack keeps the rules of
     others. external: the stack changes no rules and outputs the rules to add. Default: own."""
 
+    log_encryption_key: str | None = None
+    """ARN of the KMS key that encrypts all log groups of the Region's stacks: of functions, jobs and the flow log. The
+    key is in the same account and Region, and its policy allows CloudWatch Logs to use it. Default: encryption with a
+    key of CloudWatch Logs."""
     job_metrics: JobMetricsModel | None = None
     """Exporter of metrics that AWS Batch does not publish; `{}` uses the defaults. Default: no exporter."""
     alarms: Annotated[AlarmSettings, Keys()] | None = None

@@ -22,13 +22,14 @@ class MergedRules(Construct):
     Args:
         scope: Scope of the construct.
         construct_id: Id of the construct.
+        log_key: ARN of the KMS key of the function's log group. Default: encryption with a key of CloudWatch Logs.
 
     Attributes:
         function: Function that writes the rules.
         resource: Underlying custom resource.
     """
 
-    def __init__(self, scope: Construct, construct_id: str) -> None:
+    def __init__(self, scope: Construct, construct_id: str, *, log_key: str | None = None) -> None:
         super().__init__(scope, construct_id)
         self.function = Function(
             self,
@@ -46,6 +47,7 @@ class MergedRules(Construct):
                 ),
             ],
             wildcards={"*": "Amazon ECR has no resource type for the document of a registry"},
+            log_key=log_key,
         )
         self.resource = cdk.CfnResource(
             self,

@@ -11,6 +11,7 @@ from constructs import Construct, IConstruct
 
 from fairlane._internal.checks import check_choice
 from fairlane._internal.claims import Claims
+from fairlane._internal.log_encryption import AnyKey, log_key_arn, log_key_problems
 from fairlane._internal.tokens import is_token
 from fairlane.errors import ConfigurationError, Problem
 from fairlane.images.merged_replication import MergedRules
@@ -65,6 +66,8 @@ class RegistryReplication(Construct):
         scope: Scope of the construct.
         construct_id: Id of the construct.
         mode: Owner of the registry's rules. Default: `ReplicationMode.OWN`.
+        log_encryption_key: KMS key of the log group of the custom resource in mode `merge`, or its ARN, as in
+            `TrainingVpc`. Default: encryption with a key of CloudWatch Logs.
 
     Attributes:
         mode: Mode, as given.
@@ -73,11 +76,19 @@ class RegistryReplication(Construct):
         document: Resource or output with the rules.
 
     Raises:
-        ConfigurationError: If the app already has a construct for the account and Region. The error names it.
+        ConfigurationError: If the app already has a construct for the account and Region, which the error names, or if
+            the key is not valid.
     """
 
-    def __init__(self, scope: Construct, construct_id: str, *, mode: ReplicationMode = ReplicationMode.OWN) -> None:
-        problems = list(check_choice(("mode",), mode, ReplicationMode))
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        mode: ReplicationMode = ReplicationMode.OWN,
+        log_encryption_key: AnyKey | None = None,
+    ) -> None:
+        problems = [*check_choice(("mode",), mode, ReplicationMode), *log_key_problems(scope, log_encryption_key)]
         existing = _find_registry(scope)
         problems += _stage_problems(scope, existing)
         if existing and not problems:
@@ -97,7 +108,7 @@ class RegistryReplication(Construct):
                     ecr.CfnReplicationConfiguration(self, "Resource", replication_configuration=_configuration({}))
                 )
             case ReplicationMode.MERGE:
-                self.document = MergedRules(self, "Rules")
+                self.document = MergedRules(self, "Rules", log_key=log_key_arn(self, log_encryption_key))
             case ReplicationMode.EXTERNAL:
                 description = "Replication rules to add to the rules of the registry"
                 self.document = cdk.CfnOutput(self, "RulesToAdd", value="[]", description=description)

@@ -5,12 +5,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import aws_cdk as cdk
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
 from constructs import Construct, IConstruct
 
 from fairlane._internal.checks import check_list, check_whole_number
 from fairlane._internal.claims import Claims
 from fairlane._internal.functions import Function, lambda_code
 from fairlane._internal.iam_statements import Statement, allow
+from fairlane._internal.log_encryption import AnyKey, log_key_arn, log_key_problems, with_log_key
 from fairlane._internal.nag import acknowledge_wildcards
 from fairlane.errors import ConfigurationError, Problem
 from fairlane.images.names import Place, check_version
@@ -57,13 +59,16 @@ class ReplicationGate(Construct):
         construct_id: Id of the construct.
         repositories: Repositories of the images, one or more.
         timeout_minutes: Number of minutes that a deployment waits at most, 1 to 59. Default: 45.
+        log_encryption_key: KMS key of the log groups of all functions, or its ARN, as in `TrainingVpc`. Default:
+            encryption with a key of CloudWatch Logs.
 
     Attributes:
         repositories: Repositories, as given.
         function: Function that pipelines invoke.
 
     Raises:
-        ConfigurationError: If a repository has another home or no destination, or if the timeout is out of range.
+        ConfigurationError: If a repository has another home or no destination, if the timeout is out of range, or if
+            the key is not valid.
     """
 
     def __init__(
@@ -73,12 +78,14 @@ class ReplicationGate(Construct):
         *,
         repositories: Sequence[ReplicatedRepository],
         timeout_minutes: int = 45,
+        log_encryption_key: AnyKey | None = None,
     ) -> None:
         claims = Claims.regional(scope)
         problems = list(check_list(("repositories",), repositories, ReplicatedRepository, "ReplicatedRepository"))
         if not problems:
             problems = list(_problems(Place(claims.account, claims.region), repositories))
         problems += check_whole_number(("timeout_minutes",), timeout_minutes, 1, _MAX_MINUTES, unit="minutes")
+        problems += log_key_problems(scope, log_encryption_key)
         if problems:
             raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)
         super().__init__(scope, construct_id)
@@ -88,6 +95,7 @@ class ReplicationGate(Construct):
         self._resources: dict[tuple[str, str], list[tuple[dict[str, Any], cdk.CustomResource]]] = {}
         self._waits, self._backfills = Construct(self, "Waits"), Construct(self, "Backfills")
         self._code = lambda_code(self)
+        self._log_key = log_key_arn(self, log_encryption_key)
         arns = [repository.repository_arn for repository in repositories]
         self._status_statement = allow(["ecr:DescribeImageReplicationStatus"], arns)
         self.function = self._create_function("Function", "handler", [self._status_statement])
@@ -200,6 +208,7 @@ class ReplicationGate(Construct):
             is_complete_handler=handlers["is_complete"],
             query_interval=_POLL,
             total_timeout=self._timeout,
+            log_group=self._provider_log_group(self._log_key) if self._log_key else None,
         )
         cdk.Validations.of(provider).acknowledge(
             *(cdk.Acknowledgment(id=finding, reason=reason) for finding, reason in _PROVIDER_FINDINGS.items())
@@ -214,6 +223,16 @@ class ReplicationGate(Construct):
         for function in functions.values():
             _ignore_check(function.node.find_child("Role"), "W3037")  # cfn-lint's list of actions has no backfills
         return provider
+
+    def _provider_log_group(self, key_arn: str) -> logs.LogGroup:
+        """Create the log group of the CDK's functions, whose own log groups have no key."""
+        log_group = logs.LogGroup(
+            self,
+            "ProviderLogs",
+            retention=logs.RetentionDays.ONE_MONTH,
+            removal_policy=cdk.RemovalPolicy.DESTROY,
+        )
+        return with_log_key(log_group, key_arn)
 
     def _create_function(
         self,
@@ -232,6 +251,7 @@ class ReplicationGate(Construct):
             environment={"REGISTRY_ID": cdk.Stack.of(self).account},
             statements=statements,
             wildcards=wildcards or {},
+            log_key=self._log_key,
         )
 
 

@@ -8,10 +8,10 @@ from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from fairlane._internal.checks import check_text, check_whole_number
+from fairlane._internal.key_rules import check_key
 from fairlane._internal.tokens import is_token
 from fairlane.errors import Problem
 from fairlane.images.names import Place, check_destinations, check_repository_name, partition_name
-from fairlane.jobs.permission_rules import check_key
 
 MAX_MUTABLE_TAGS: Final = 5
 MAX_POLICY: Final = 10_240

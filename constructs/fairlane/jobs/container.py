@@ -10,6 +10,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from fairlane._internal.claims import Claims
+from fairlane._internal.log_encryption import AnyKey, log_key_arn, with_log_key
 from fairlane._internal.tokens import is_token
 from fairlane.catalog import JobNeeds
 from fairlane.jobs.retries import JobRetries, RetryAction, RetryRule
@@ -84,9 +85,10 @@ def container(
     )
 
 
-def job_log_group(scope: Construct, retention: logs.RetentionDays) -> logs.LogGroup:
+def job_log_group(scope: Construct, retention: logs.RetentionDays, key: AnyKey | None) -> logs.LogGroup:
     """Create the log group, which outlives the job definition."""
-    return logs.LogGroup(scope, "LogGroup", retention=retention, removal_policy=cdk.RemovalPolicy.RETAIN)
+    log_group = logs.LogGroup(scope, "LogGroup", retention=retention, removal_policy=cdk.RemovalPolicy.RETAIN)
+    return with_log_key(log_group, log_key_arn(scope, key))
 
 
 def retry_strategy(retries: JobRetries) -> batch.CfnJobDefinition.RetryStrategyProperty:

@@ -7,6 +7,7 @@ from aws_cdk import aws_batch as batch
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from fairlane._internal.log_encryption import AnyKey
 from fairlane.jobs.container import Volume
 from fairlane.jobs.job_definition import RegisteredJobDefinition
 from fairlane.jobs.retries import DEFAULT_RETRIES, JobRetries
@@ -55,6 +56,8 @@ class GpuJobDefinition(RegisteredJobDefinition):
         scheduling_priority: Priority of the jobs in their share, 0 to 9,999. Jobs with a higher priority start first. A
             submission can override it. Default: 0.
         log_retention: Retention time of the jobs' logs. The log group outlives the job definition. Default: one month.
+        log_encryption_key: KMS key of the jobs' log group, or its ARN, as in `TrainingVpc`. Default:
+            encryption with a key of CloudWatch Logs.
         queue: Queue that must accept the jobs, as with `queue.accepts`. A job that no instance of a compute environment
             has room for is an error. Default: no check.
         tags: Tags of the job definition, at most 50. Default: none.
@@ -91,6 +94,7 @@ class GpuJobDefinition(RegisteredJobDefinition):
         timeout_seconds: int | None = None,
         scheduling_priority: int = 0,
         log_retention: logs.RetentionDays = logs.RetentionDays.ONE_MONTH,
+        log_encryption_key: AnyKey | None = None,
         queue: GpuQueue | None = None,
         tags: Mapping[str, str] | None = None,
     ) -> None:
@@ -117,6 +121,7 @@ class GpuJobDefinition(RegisteredJobDefinition):
                 retries=DEFAULT_RETRIES if retries is None else retries,
             ),
             log_retention=log_retention,
+            log_encryption_key=log_encryption_key,
             queue=queue,
         )
 

@@ -11,6 +11,7 @@ from constructs import Construct
 
 from fairlane._internal.aws import ARN
 from fairlane._internal.claims import Claims
+from fairlane._internal.log_encryption import AnyKey, log_key_problems
 from fairlane.capacity.lustre import LUSTRE_MOUNT
 from fairlane.errors import ConfigurationError, Problem
 from fairlane.jobs.container import container, job_log_group, retry_strategy
@@ -32,6 +33,7 @@ class RegisteredJobDefinition(JobDefinitionBase):
         spec: Settings, except the arguments below.
         log_retention: Retention time of the jobs' logs.
         queue: Queue that must accept the jobs. None for no check.
+        log_encryption_key: KMS key of the log group, or its ARN. None for a key of CloudWatch Logs.
 
     Attributes:
         job_definition: Underlying L1 resource.
@@ -51,9 +53,11 @@ class RegisteredJobDefinition(JobDefinitionBase):
         spec: JobSpec,
         log_retention: logs.RetentionDays,
         queue: GpuQueue | None,
+        log_encryption_key: AnyKey | None,
     ) -> None:
         name, claims = spec.job_definition_name, Claims.regional(scope)
         problems = [*spec.problems(), *claims.name_problems(_JOB_DEFINITION, "job_definition_name", name)]
+        problems += log_key_problems(scope, log_encryption_key)
         if queue is not None and not isinstance(queue, GpuQueue):
             problems.append(Problem(("queue",), queue, "a GpuQueue that this app creates"))
         if problems:
@@ -65,7 +69,7 @@ class RegisteredJobDefinition(JobDefinitionBase):
         self.size = spec.size
         self.job_definition_name = name
         self.unrevised_arn = f"{ARN}:batch:{claims.region}:{claims.account}:job-definition/{name}"
-        self.log_group = job_log_group(self, log_retention)
+        self.log_group = job_log_group(self, log_retention, log_encryption_key)
         self.job_role = job_role(self, spec.read, spec.write)
         self.execution_role = execution_role(self, spec.image, spec.secrets, self.log_group)
         timeout = spec.timeout_seconds

@@ -7,6 +7,7 @@ from aws_cdk import aws_batch as batch
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from fairlane._internal.log_encryption import AnyKey
 from fairlane.jobs.container import Volume
 from fairlane.jobs.job_definition import RegisteredJobDefinition
 from fairlane.jobs.retries import DEFAULT_RETRIES, JobRetries
@@ -51,6 +52,7 @@ class MultiNodeGpuJobDefinition(RegisteredJobDefinition):
         timeout_seconds: Number of seconds after which AWS Batch stops an attempt, as in `GpuJobDefinition`.
         scheduling_priority: Priority of the jobs in their share, as in `GpuJobDefinition`.
         log_retention: Retention time of the jobs' logs, as in `GpuJobDefinition`.
+        log_encryption_key: KMS key of the jobs' log group, or its ARN, as in `TrainingVpc`.
         queue: Queue that must accept the jobs, as in `GpuJobDefinition`.
         tags: Tags of the job definition, as in `GpuJobDefinition`.
 
@@ -86,6 +88,7 @@ class MultiNodeGpuJobDefinition(RegisteredJobDefinition):
         timeout_seconds: int | None = None,
         scheduling_priority: int = 0,
         log_retention: logs.RetentionDays = logs.RetentionDays.ONE_MONTH,
+        log_encryption_key: AnyKey | None = None,
         queue: GpuQueue | None = None,
         tags: Mapping[str, str] | None = None,
     ) -> None:
@@ -112,6 +115,7 @@ class MultiNodeGpuJobDefinition(RegisteredJobDefinition):
                 retries=DEFAULT_RETRIES if retries is None else retries,
             ),
             log_retention=log_retention,
+            log_encryption_key=log_encryption_key,
             queue=queue,
         )
 

@@ -4,8 +4,10 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from fairlane._internal.checks import BUCKET_NAME, STAND_IN, is_single_resource
 from fairlane._internal.iam_statements import MAX_INLINE_POLICY, Statement, allow, policy_size
-from fairlane._internal.tokens import is_token, without_tokens
+from fairlane._internal.key_rules import check_key
+from fairlane._internal.tokens import without_tokens
 from fairlane.errors import Path, Problem
 
 OBJECTS_REASON: Final = "the wildcard covers objects below a prefix of this role, whose keys are unknown at synth"
@@ -13,9 +15,7 @@ OBJECTS_REASON: Final = "the wildcard covers objects below a prefix of this role
 
 _READ: Final = ["s3:GetObject"]
 _READ_AND_WRITE: Final = ["s3:AbortMultipartUpload", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:PutObject"]
-_STAND_IN: Final = "0"  # allowed wherever a token is allowed
-_BUCKET: Final = r"(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]|0"
-_S3_PREFIX: Final = re.compile(rf"s3://(?:{_BUCKET})/(?:[^*?$\x00-\x1f\x7f]*/)?")
+_S3_PREFIX: Final = re.compile(rf"s3://(?:{BUCKET_NAME}|0)/(?:[^*?$\x00-\x1f\x7f]*/)?")
 _REPOSITORY: Final = r"(?=[^/].{1,255}$)[a-z0-9]+(?:(?:[._/]|__|-+)[a-z0-9]+)*"
 _REPOSITORY_NAME: Final = re.compile(_REPOSITORY)
 _REPOSITORY_ARN: Final = re.compile(rf"arn:[a-z0-9-]+:ecr:[a-z0-9-]+:(?:[0-9]{{12}}|0):repository/(?:{_REPOSITORY}|0)")
@@ -24,8 +24,6 @@ _ECR_IMAGE: Final = re.compile(
     rf"(?P<account>[0-9]{{12}}|{_TOKEN})\.dkr[.-]ecr(?:-fips)?\.(?P<region>[a-z0-9-]+|{_TOKEN})\.[^/]+"
     rf"/(?P<name>(?:[a-z0-9._/-]|{_TOKEN})+)(?:[:@].*)?"
 )
-_KEY_ARN: Final = re.compile(r"arn:[a-z0-9-]+:kms:[a-z0-9-]+:(?:[0-9]{12}|0):key/[A-Za-z0-9-]+")
-_WILD: Final = re.compile(r"[*?$\s]|:alias/")
 
 
 def split_s3_prefix(uri: str) -> tuple[str, str]:
@@ -36,21 +34,15 @@ def split_s3_prefix(uri: str) -> tuple[str, str]:
 
 def check_s3_prefix(field: Path, uri: object) -> Iterator[Problem]:
     """Check the S3 URI of a prefix. Bucket and prefix can be tokens, but not the slashes between them."""
-    if not (isinstance(uri, str) and _S3_PREFIX.fullmatch(without_tokens(uri, _STAND_IN))):
+    if not (isinstance(uri, str) and _S3_PREFIX.fullmatch(without_tokens(uri, STAND_IN))):
         allowed = "the S3 URI of a prefix, without *, ? and $, with / at the end, such as s3://datasets/imagenet/"
         yield Problem(field, uri, allowed)
 
 
 def check_repository(field: Path, repository: object) -> Iterator[Problem]:
     """Check the name or ARN of an ECR repository; a token passes, but not a wildcard beside a token."""
-    if not _is_single_resource(repository, _REPOSITORY_NAME, _REPOSITORY_ARN):
+    if not is_single_resource(repository, _REPOSITORY_NAME, _REPOSITORY_ARN):
         yield Problem(field, repository, "the name or the ARN of an ECR repository")
-
-
-def check_key(field: Path, key: object) -> Iterator[Problem]:
-    """Check the ARN of a KMS key; policies do not accept aliases. A token passes, but not a wildcard beside a token."""
-    if not _is_single_resource(key, _KEY_ARN):
-        yield Problem(field, key, "the ARN of a KMS key, not of an alias")
 
 
 def s3_statements(read: Sequence[str], write: Sequence[str], arn: str) -> Iterator[Statement]:
@@ -105,15 +97,6 @@ def policy_size_problem(argument: str, size: int) -> Problem:
         "use fewer or shorter prefixes"
     )
     return Problem.relation((argument,), sentence)
-
-
-def _is_single_resource(value: object, *forms: re.Pattern[str]) -> bool:
-    if not isinstance(value, str):
-        return is_token(value)
-    literal = without_tokens(value, _STAND_IN)
-    if literal != value:
-        return not _WILD.search(literal)
-    return any(form.fullmatch(value) for form in forms)
 
 
 def training_permission_problems(

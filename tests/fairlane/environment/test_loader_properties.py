@@ -124,6 +124,7 @@ images:
     expire_after_days: 3
     kms_keys: {}
 image_replication: merge
+log_encryption_key: arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab
 job_metrics: {interval_minutes: 1, namespace: Fairlane}
 alarms:
   enabled: true

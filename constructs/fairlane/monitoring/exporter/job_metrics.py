@@ -15,6 +15,7 @@ from fairlane._internal.claims import Claims
 from fairlane._internal.functions import Function, lambda_code
 from fairlane._internal.iam_statements import allow
 from fairlane._internal.lambda_package import metrics_catalog
+from fairlane._internal.log_encryption import AnyKey, log_key_arn, log_key_problems
 from fairlane.errors import ConfigurationError, Problem
 from fairlane.monitoring.exporter.event_bus import MAX_TEMPLATE_CHARACTERS, add_rules, input_template
 from fairlane.monitoring.exporter.exported_metrics import ExportedMetrics
@@ -69,6 +70,8 @@ class JobMetrics(ExportedMetrics):
             of instances of any type. Default: none.
         interval_minutes: Polling interval in minutes, 1 to 60. Default: 1.
         namespace: CloudWatch namespace of the metrics. Default: Fairlane.
+        log_encryption_key: KMS key of the log groups of both functions, or its ARN, as in `TrainingVpc`. Default:
+            encryption with a key of CloudWatch Logs.
 
     Attributes:
         queues: Monitored queues by name.
@@ -92,11 +95,13 @@ class JobMetrics(ExportedMetrics):
         instance_types: Mapping[str, str] | None = None,
         interval_minutes: int = 1,
         namespace: str | None = None,
+        log_encryption_key: AnyKey | None = None,
     ) -> None:
         shares, instance_types = shares or {}, instance_types or {}
         namespace = metrics_catalog()["namespace"] if namespace is None else namespace
         home = Claims.regional(scope)
         problems = list(job_metrics_problems(queues, shares, instance_types, interval_minutes, namespace, home))
+        problems += log_key_problems(scope, log_encryption_key)
         monitored: list[MonitoredQueue] = []
         if not problems:
             monitored = [
@@ -129,6 +134,7 @@ class JobMetrics(ExportedMetrics):
         self.events = self._queue("Events", self.dead_letters)
         add_rules(Construct(self, "Rules"), monitored, self.events, self.rule_dead_letters)
         code = lambda_code(self)
+        self._log_key = log_key_arn(self, log_encryption_key)
         self.events_function = self._events_function(code, any(queue.service for queue in monitored))
         self.poller_function = self._poller_function(code, monitored)
 
@@ -160,6 +166,7 @@ class JobMetrics(ExportedMetrics):
             wildcards={"*": "AWS Batch supports no resource-level permissions for describing a job"}
             if service_jobs
             else {},
+            log_key=self._log_key,
         )
         mapping = lambda_.CfnEventSourceMapping
         mapping(
@@ -188,6 +195,7 @@ class JobMetrics(ExportedMetrics):
                 allow(["batch:GetJobQueueSnapshot"], [queue.arn for queue in queues]),
             ],
             wildcards={"*": "AWS Batch supports no resource-level permissions for listing"},
+            log_key=self._log_key,
         )
         add_schedule(self, function, self.period, _poller_input(queues))
         return function
