@@ -1,4 +1,5 @@
 from fairlane.capacity import AllocationStrategy as AllocationStrategy
+from fairlane.capacity import EndpointPolicies as EndpointPolicies
 from fairlane.capacity import GpuComputeEnvironment as GpuComputeEnvironment
 from fairlane.capacity import LustreMount as LustreMount
 from fairlane.capacity import Purchase as Purchase

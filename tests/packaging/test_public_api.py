@@ -16,6 +16,7 @@ PUBLIC: dict[str, list[str]] = {
         "ConfigurationError",
         "DeadLetters",
         "EfsVolume",
+        "EndpointPolicies",
         "ExporterLimits",
         "ExporterStale",
         "FailureRate",
@@ -64,6 +65,7 @@ PUBLIC: dict[str, list[str]] = {
     ],
     "fairlane.capacity": [
         "AllocationStrategy",
+        "EndpointPolicies",
         "GpuComputeEnvironment",
         "LustreMount",
         "Purchase",

@@ -1,3 +1,4 @@
+from fairlane.capacity.endpoint_rules import EndpointPolicies as EndpointPolicies
 from fairlane.capacity.gpu_compute_environment import GpuComputeEnvironment as GpuComputeEnvironment
 from fairlane.capacity.lustre import LustreMount as LustreMount
 from fairlane.capacity.rules import AllocationStrategy as AllocationStrategy

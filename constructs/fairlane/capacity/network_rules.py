@@ -6,6 +6,7 @@ from ipaddress import IPv4Network
 from typing import Final
 
 from fairlane._internal.checks import check_list, check_text, check_whole_number
+from fairlane.capacity.endpoint_rules import EndpointPolicies, endpoint_policy_problems
 from fairlane.errors import Problem
 
 MAX_AVAILABILITY_ZONES: Final = 6
@@ -49,7 +50,13 @@ def endpoint_service(region: str, service: str) -> str:
 
 
 def training_vpc_problems(
-    *, cidr: str, availability_zones: int, availability_zone_ids: Sequence[str] | None, nat_gateways: int, region: str
+    *,
+    cidr: str,
+    availability_zones: int,
+    availability_zone_ids: Sequence[str] | None,
+    nat_gateways: int,
+    endpoint_policies: EndpointPolicies | None,
+    region: str,
 ) -> Iterator[Problem]:
     """Yield the problems of a network; for the arguments, see `TrainingVpc`."""
     if region.startswith(_OTHER_PARTITIONS):
@@ -79,6 +86,7 @@ def training_vpc_problems(
     yield from check_whole_number(
         ("nat_gateways",), nat_gateways, 0, highest, unit="NAT gateways, at most one in a zone"
     )
+    yield from endpoint_policy_problems(endpoint_policies)
 
 
 def _cidr_problems(cidr: object) -> Iterator[Problem]:

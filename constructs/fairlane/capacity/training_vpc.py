@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Final
+from typing import Any, Final
 
 from aws_cdk import Fn, RemovalPolicy
 from aws_cdk import aws_ec2 as ec2
@@ -13,6 +13,7 @@ from fairlane._internal.aws import ARN
 from fairlane._internal.claims import Claims
 from fairlane._internal.log_encryption import AnyKey, log_key_arn, log_key_problems
 from fairlane._internal.service_role import service_role
+from fairlane.capacity.endpoint_rules import SERVICES_WITHOUT_POLICIES, EndpointPolicies
 from fairlane.capacity.network_rules import DEFAULT_CIDR, endpoint_service, subnet_cidrs, training_vpc_problems
 from fairlane.errors import ConfigurationError
 
@@ -42,17 +43,21 @@ class TrainingVpc(Construct):
     log group keeps the records for 30 days and outlives the VPC. The VPC's default security group keeps its rules: it
     allows all traffic from itself and all outbound traffic, and AWS gives it to multi-node jobs with EFA.
 
+    Without `endpoint_policies`, the VPC is no boundary for data: a job with credentials of another account can write to
+    that account's buckets and logs. Endpoint policies do not apply to traffic through NAT gateways, to DNS, and to the
+    endpoints `ecs-agent` and `ecs-telemetry`, which support no policies.
+
     The construct looks up nothing in an account, unlike `aws_ec2.Vpc`, which looks up Availability Zones. The zones are
     the first zones of the account in the Region at deployment, or the zones with the given ids. The construct supports
     the partitions aws, aws-us-gov and aws-cn. In China it requires a stack with a Region.
 
-    Updates: further zones at the end of the list, NAT gateways and the key, in place, without moving
+    Updates: further zones at the end of the list, NAT gateways, endpoint policies and the key, in place, without moving
     existing subnets. A new order of zones, ids instead of a number, or a new `cidr` fails at deployment, because
     CloudFormation creates the new subnets beside the old ones: create a new network with a new construct id and a new
     `cidr` instead.
     Sources: "Amazon ECS interface VPC endpoints" in the ECS developer guide; "VPC CIDR blocks" and "IAM role for
     publishing flow logs to CloudWatch Logs" in the VPC user guide; "Encrypt log data in CloudWatch Logs using AWS KMS"
-    in the CloudWatch Logs user guide.
+    in the CloudWatch Logs user guide; AWS's "Data perimeter policy examples".
 
     Args:
         scope: Scope of the construct.
@@ -65,6 +70,8 @@ class TrainingVpc(Construct):
             instance type or reservation first. Default: none.
         nat_gateways: Number of NAT gateways for access to the Internet, 0 to the number of zones, each in its own zone.
             Default: 0.
+        endpoint_policies: Principals that can use the endpoints, and resources that they can reach. Default: no limits,
+            because the VPC does not know the buckets and images of its jobs.
         log_encryption_key: KMS key of the flow log's log group, or its ARN, in the stack's account and Region.
             CloudWatch Logs must be allowed to use the key: Fairlane adds this to the policy of a key that the app
             creates. Default: encryption with a key of CloudWatch Logs.
@@ -77,7 +84,8 @@ class TrainingVpc(Construct):
         endpoint_security_group: Security group of the endpoints.
 
     Raises:
-        ConfigurationError: If AWS would refuse the CIDR block, a zone, the number of NAT gateways or the key.
+        ConfigurationError: If AWS would refuse the CIDR block, a zone, the number of NAT gateways, an endpoint policy
+            or the key.
     """
 
     def __init__(
@@ -89,6 +97,7 @@ class TrainingVpc(Construct):
         availability_zones: int = 2,
         availability_zone_ids: Sequence[str] | None = None,
         nat_gateways: int = 0,
+        endpoint_policies: EndpointPolicies | None = None,
         log_encryption_key: AnyKey | None = None,
     ) -> None:
         claims = Claims.regional(scope)
@@ -99,6 +108,7 @@ class TrainingVpc(Construct):
                 availability_zones=availability_zones,
                 availability_zone_ids=availability_zone_ids,
                 nat_gateways=nat_gateways,
+                endpoint_policies=endpoint_policies,
                 region=region,
             )
         )
@@ -123,6 +133,7 @@ class TrainingVpc(Construct):
         self._route_table_ids = [table for _, table in private_subnets]
         if nat_gateways:
             self._add_nat_gateways(public_blocks[:nat_gateways])
+        self._endpoint_policies = endpoint_policies
         self.endpoint_security_group = self._add_endpoints()
         self._add_flow_log(log_key_arn(self, log_encryption_key))
 
@@ -215,6 +226,7 @@ class TrainingVpc(Construct):
                 vpc_id=self.vpc_id,
                 vpc_endpoint_type="Interface",
                 service_name=endpoint_service(region, service),
+                policy_document=self._endpoint_policy(service),
                 private_dns_enabled=True,
                 subnet_ids=self.subnet_ids,
                 security_group_ids=[group.attr_group_id],
@@ -225,9 +237,16 @@ class TrainingVpc(Construct):
             vpc_id=self.vpc_id,
             vpc_endpoint_type="Gateway",
             service_name=endpoint_service(region, "s3"),
+            policy_document=self._endpoint_policy("s3"),
             route_table_ids=self._route_table_ids,
         )
         return group
+
+    def _endpoint_policy(self, service: str) -> dict[str, Any] | None:
+        if self._endpoint_policies is None or service in SERVICES_WITHOUT_POLICIES:
+            return None
+        statements = self._endpoint_policies.statements(service, self._claims.region, self._claims.account, ARN)
+        return {"Version": "2012-10-17", "Statement": list(statements)}
 
     def _add_flow_log(self, key_arn: str | None) -> None:
         log_group = logs.CfnLogGroup(self, "FlowLogGroup", retention_in_days=_LOG_RETENTION_DAYS, kms_key_id=key_arn)

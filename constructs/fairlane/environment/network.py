@@ -5,8 +5,10 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Tag
 
+from fairlane.capacity.endpoint_rules import EndpointPolicies
 from fairlane.capacity.network_rules import DEFAULT_CIDR, check_id, training_vpc_problems
 from fairlane.environment.base import Model, branch
+from fairlane.environment.keys import Keys
 from fairlane.errors import Problem
 
 
@@ -23,6 +25,9 @@ class NewNetworkModel(Model, title="new network"):
     nat_gateways: int = 0
     """Number of NAT gateways, 0 to the number of Availability Zones. 0 gives instances no access to the Internet.
     Default: 0."""
+    endpoint_policies: Annotated[EndpointPolicies, Keys()] | None = None
+    """Principals that can use the VPC endpoints, and resources that they can reach; `{}` limits both to the account.
+    Default: no limits."""
 
     def problems(self, region: str) -> Iterator[Problem]:
         """Yield the problems of the network in a Region."""

@@ -8,9 +8,11 @@ from fairlane.capacity.fit import fit_problems
 from fairlane.environment.alarms import AlarmSettings
 from fairlane.environment.environment import Environment
 from fairlane.environment.job_definitions import job_problems
+from fairlane.environment.network import NewNetworkModel
 from fairlane.environment.queues import GpuQueueModel, TrainingQueueModel
 from fairlane.environment.regions import RegionModel
 from fairlane.errors import Path, Problem
+from fairlane.jobs.permission_rules import check_s3_prefix, split_s3_prefix
 from fairlane.monitoring.alarms.part_rules import unknown_part_problems
 from fairlane.scheduling.time_limits import blocked_reasons
 
@@ -62,6 +64,21 @@ def _regional_problems(model: RegionModel, region: str) -> Iterator[ReferencePro
             yield from _missing_target(field, target, "queues", model.gpu_queues)
             for problem, paths in _job_fit_problems(model, region, name, target):
                 yield replace(problem, field=field), paths
+        yield from _bucket_problems(model, name)
+
+
+def _bucket_problems(model: RegionModel, job_name: str) -> Iterator[ReferenceProblem]:
+    """Yield the buckets of a job that the endpoint policies of its network do not allow."""
+    policies = model.network.endpoint_policies if isinstance(model.network, NewNetworkModel) else None
+    if policies is None or policies.buckets is None or any(policies.problems()):
+        return
+    job, buckets_field = model.job_definitions[job_name], ("network", "endpoint_policies", "buckets")
+    for key, uris in (("read", job.read), ("write", job.write)):
+        for index, uri in enumerate(uris):
+            bucket, field = split_s3_prefix(uri)[0], ("job_definitions", job_name, key, index)
+            if bucket not in policies.buckets and not any(check_s3_prefix(field, uri)):
+                sentence = f"the endpoint policies of the network do not allow bucket {bucket}: add it to their buckets"
+                yield Problem.relation(field, sentence), [field, buckets_field]
 
 
 def _alarm_problems(environment: Environment) -> Iterator[ReferenceProblem]:

@@ -19,13 +19,14 @@ ABSENT = object()
 # Values of a wrong type or out of range for nearly every key.
 JUNK: list[Any] = [ABSENT, None, True, -5, "é", [], {}, 1.5, float("nan"), {"a": 0}, {"1": 2}, [[1]], 0, ""]
 # Values that remove the content of a key. Other parts of the file that refer to the content are then mistakes, too.
-EMPTY: list[Any] = [ABSENT, None, {}]
+EMPTY: list[Any] = [ABSENT, None, {}, []]
 _JOBS = [("job_definitions", "one", "queues", 0), ("job_definitions", "several", "queues", 0)]
 _SHARED = [("queues", "fair", "service_environment")]
 _P5 = [("queues", "containers", "compute_environments", 0)]
 _TEAM = ("dashboard", "teams", "team", "quotas")
 _TEAM_SHARE = [(*_TEAM, 0)]
 _FAIR_SHARE = [("queues", "fair", "alarms", "starved_share", "Warning", "shares", 0)]
+_DATA: Any = [("job_definitions", "one", key, 0) for key in ("read", "write")]
 DEPENDENTS: dict[tuple[Any, ...], list[tuple[Any, ...]]] = {
     ("service_environments",): _SHARED,
     ("service_environments", "shared"): _SHARED,
@@ -34,6 +35,9 @@ DEPENDENTS: dict[tuple[Any, ...], list[tuple[Any, ...]]] = {
     ("compute_environments", "p5"): _P5,
     ("compute_environments", "p5", "efa"): _JOBS,
     ("compute_environments", "p5", "purchase"): [("compute_environments", "p5", "allocation_strategy")],
+    ("network", "endpoint_policies", "buckets"): _DATA,
+    ("network", "endpoint_policies", "buckets", 0): [("job_definitions", "one", "read", 0)],
+    ("network", "endpoint_policies", "buckets", 1): [("job_definitions", "one", "write", 0)],
     ("queues",): [*_JOBS, ("job_metrics",), _TEAM],
     ("queues", "quotas"): [_TEAM, *_TEAM_SHARE],
     ("queues", "quotas", "scheduling"): _TEAM_SHARE,
@@ -61,7 +65,12 @@ tags: {owner: platform}
 execution_roles:
   search: {read: ["s3://datasets/"], write: ["s3://models/"], repositories: [training], kms_keys: [], tags: {a: b}}
 service_environments: {shared: {capacity: 4, tags: {a: b}}}
-network: {cidr: 10.1.0.0/16, availability_zones: 2, availability_zone_ids: [use1-az4], nat_gateways: 1}
+network:
+  cidr: 10.1.0.0/16
+  availability_zones: 2
+  availability_zone_ids: [use1-az4]
+  nat_gateways: 1
+  endpoint_policies: {organization: o-a1b2c3d4e5, accounts: ["444455556666"], buckets: [datasets, models]}
 compute_environments:
   p5:
     instance_types: [p5.48xlarge]
