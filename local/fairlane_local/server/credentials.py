@@ -1,0 +1,114 @@
+"""Credentials of a local AWS: made at each start, and readable only by the user who started it."""
+
+import json
+import os
+import secrets
+import stat
+import string
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+_KEY_ALPHABET: Final = string.ascii_uppercase + "234567"
+_KEY_PREFIX: Final = "LKIA"
+"""Prefix that no access key of AWS has, so that secret scanners do not report the key of a local AWS."""
+
+
+class LocalAwsError(RuntimeError):
+    """Failure of the local AWS. The message names the cause."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Credentials of one start of a local AWS.
+
+    Attributes:
+        access_key: Access key ID that requests need, in AWS's form. It has 80 random bits. Signatures are not verified.
+        token: Token that requests to the control path need.
+    """
+
+    access_key: str
+    token: str
+
+
+_in_this_process: dict[int, Credentials] = {}
+
+
+def new_credentials() -> Credentials:
+    """Return random credentials."""
+    key = "".join(secrets.choice(_KEY_ALPHABET) for _ in range(16))
+    return Credentials(_KEY_PREFIX + key, secrets.token_urlsafe(32))
+
+
+def register(port: int, credentials: Credentials | None) -> None:
+    """Make the credentials of a local AWS in this process known to this process, or forget them."""
+    _in_this_process.pop(port, None)
+    if credentials is not None:
+        _in_this_process[port] = credentials
+
+
+def find_credentials(port: int) -> Credentials | None:
+    """Return the credentials of the local AWS on a port, or None if this user has started no local AWS on it.
+
+    Raises:
+        LocalAwsError: If another user can write the file of the credentials.
+    """
+    if port in _in_this_process:
+        return _in_this_process[port]
+    directory = _directory()
+    if not directory.exists():
+        return None
+    _check_owner(directory)
+    try:
+        return Credentials(**json.loads((directory / f"{port}.json").read_bytes()))
+    except FileNotFoundError:
+        return None
+
+
+def get_credentials(port: int) -> Credentials:
+    """Return the credentials of the local AWS on a port.
+
+    Raises:
+        LocalAwsError: If this user has started no local AWS on the port.
+    """
+    credentials = find_credentials(port)
+    if credentials is None:
+        raise LocalAwsError(f"no local AWS of this user runs on port {port}: run fairlane local start --port {port}")
+    return credentials
+
+
+def save(port: int, credentials: Credentials) -> None:
+    """Write credentials to a file that only this user can read.
+
+    Raises:
+        LocalAwsError: If the directory of the file belongs to another user or cannot be written.
+    """
+    directory = _directory()
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _check_owner(directory)
+        new = directory / f"{port}.{secrets.token_hex(8)}"
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode=0o600)
+        with open(descriptor, "w", encoding="utf-8") as file:
+            json.dump(asdict(credentials), file)
+        new.replace(directory / f"{port}.json")
+    except OSError as error:
+        sentence = f"the credentials cannot be written to {directory}: {error.strerror}"
+        raise LocalAwsError(f"{sentence}; set XDG_STATE_HOME to a directory of yours") from error
+
+
+def delete(port: int) -> None:
+    """Delete the file of the credentials of the local AWS on a port."""
+    (_directory() / f"{port}.json").unlink(missing_ok=True)
+
+
+def _directory() -> Path:
+    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(state) / "fairlane" / "local"
+
+
+def _check_owner(directory: Path) -> None:
+    status = directory.lstat()
+    is_private = stat.S_ISDIR(status.st_mode) and not status.st_mode & (stat.S_IRWXG | stat.S_IRWXO)
+    if hasattr(os, "geteuid") and not (is_private and status.st_uid == os.geteuid()):
+        raise LocalAwsError(f"{directory} must be a directory of yours with mode 700: remove it, and try again")
