@@ -2,13 +2,13 @@ from fairlane_local.batch.deployed_queues import DeployedQueue as DeployedQueue
 from fairlane_local.batch.deployed_queues import deployed_queues as deployed_queues
 from fairlane_local.console.demo import demo as demo
 from fairlane_local.console.print_tables import print_tables as print_tables
+from fairlane_local.errors import LocalAwsError as LocalAwsError
 from fairlane_local.functions import Invocation as Invocation
 from fairlane_local.monitoring.exporter import Value as Value
 from fairlane_local.monitoring.exporter import deliver as deliver
 from fairlane_local.monitoring.exporter import invoke as invoke
 from fairlane_local.monitoring.exporter import poll as poll
 from fairlane_local.monitoring.exporter import values as values
-from fairlane_local.server.access import LocalAwsError as LocalAwsError
 from fairlane_local.server.access import client as client
 from fairlane_local.server.access import tools_environment as tools_environment
 from fairlane_local.server.background import queue_locations as queue_locations

@@ -12,7 +12,8 @@ from typing import Any, Final
 from moto.awslambda.models import LambdaFunction
 from moto.awslambda.utils import get_backend
 
-from fairlane_local.server.access import LocalAwsError, function_environment
+from fairlane_local.errors import LocalAwsError
+from fairlane_local.server.access import function_environment
 
 _RUN: Final = """
 import importlib, json, sys, time

@@ -14,8 +14,9 @@ from moto.s3.exceptions import MissingKey
 from moto.s3.models import S3Backend, s3_backends
 
 from fairlane_local.cloudformation.local_resource import LocalResource, register
+from fairlane_local.errors import LocalAwsError
 from fairlane_local.functions import deployed_function, run_function
-from fairlane_local.server.access import LocalAwsError, client
+from fairlane_local.server.access import client
 
 _OWNER: Final = "000000000000"
 """Account of the bucket for responses. The bucket is invisible to all other accounts, as in AWS."""

@@ -8,7 +8,8 @@ from pathlib import Path
 from fairlane.environment import find_environment, load_environment
 from fairlane_local.console.print_tables import print_tables
 from fairlane_local.console.sample_jobs import print_metrics
-from fairlane_local.server.access import LocalAwsError, tools_environment
+from fairlane_local.errors import LocalAwsError
+from fairlane_local.server.access import tools_environment
 from fairlane_local.server.local_aws import LocalAws
 
 

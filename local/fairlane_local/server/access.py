@@ -2,17 +2,17 @@
 
 import os
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
 
+from fairlane_local.server.credentials import get_credentials
+
 ACCOUNT_ID: Final = "123456789012"
 """Account of all access keys, except those of an assumed role of another account."""
-_ANY_KEY: Final = "local"
-
-
-class LocalAwsError(RuntimeError):
-    """Failure of the local AWS. The message names the cause."""
+_ANY_SECRET: Final = "local"
+"""Secret access key. The local AWS verifies no signatures: the access key ID is the secret."""
 
 
 def client(service: str, port: int, account_id: str, region: str) -> Any:
@@ -28,12 +28,14 @@ def tools_environment(endpoint_url: str) -> dict[str, str]:
 
     Args:
         endpoint_url: Endpoint URL of the local AWS.
+
+    Raises:
+        LocalAwsError: If this user has started no local AWS with this URL.
     """
     other_variables = {name: value for name, value in os.environ.items() if not name.upper().startswith("AWS_")}
     return other_variables | {
         "AWS_ENDPOINT_URL": endpoint_url,
-        "AWS_ACCESS_KEY_ID": _ANY_KEY,
-        "AWS_SECRET_ACCESS_KEY": _ANY_KEY,
+        **_start_keys(urlsplit(endpoint_url).port or 0),
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",
@@ -50,7 +52,7 @@ def function_environment(port: int, account_id: str, region: str) -> dict[str, s
 
 
 def _keys(port: int, account_id: str, region: str) -> dict[str, str]:
-    keys = {"AWS_ACCESS_KEY_ID": _ANY_KEY, "AWS_SECRET_ACCESS_KEY": _ANY_KEY}
+    keys = _start_keys(port)
     if account_id == ACCOUNT_ID:
         return keys
     sts = boto3.client("sts", **_connection(port, region), **{name.lower(): key for name, key in keys.items()})
@@ -61,6 +63,10 @@ def _keys(port: int, account_id: str, region: str) -> dict[str, str]:
         "AWS_SECRET_ACCESS_KEY": credentials["SecretAccessKey"],
         "AWS_SESSION_TOKEN": credentials["SessionToken"],
     }
+
+
+def _start_keys(port: int) -> dict[str, str]:
+    return {"AWS_ACCESS_KEY_ID": get_credentials(port).access_key, "AWS_SECRET_ACCESS_KEY": _ANY_SECRET}
 
 
 def _connection(port: int, region: str) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""Local AWS as a background process. Its port identifies the process, so no file can be stale."""
+"""Local AWS as a background process.
+
+Its port identifies the process: credentials of a process that has ended are replaced at the next start on the port.
+"""
 
 import contextlib
 import http.client
@@ -11,8 +14,10 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from fairlane_local.server.access import LocalAwsError
-from fairlane_local.server.local_aws import CONTROL, HOST
+from fairlane_local.errors import LocalAwsError
+from fairlane_local.server.credentials import find_credentials
+from fairlane_local.server.guard import CONTROL, TOKEN_HEADER
+from fairlane_local.server.local_aws import HOST
 
 _TIMEOUT_SECONDS: Final = 30
 
@@ -49,7 +54,7 @@ def start(port: int) -> bool:
         if probe.connect_ex((HOST, port)) == 0:
             raise LocalAwsError(f"port {port} is used by another program: choose another port")
     with tempfile.TemporaryFile("w+") as log:
-        command = [sys.executable, "-m", "fairlane_local", str(port)]
+        command = [sys.executable, "-P", "-m", "fairlane_local", str(port)]
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
         _wait(lambda: queue_locations(port) is not None or process.poll() is not None)
         if queue_locations(port) is None:
@@ -80,9 +85,12 @@ def _locations(port: int, resource: str) -> list[tuple[str, str]] | None:
 
 
 def _request(method: str, port: int) -> dict[str, Any] | None:
+    credentials = find_credentials(port)
+    if credentials is None:
+        return None
     connection = http.client.HTTPConnection(HOST, port, timeout=5)
     with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException, ValueError):
-        connection.request(method, CONTROL)
+        connection.request(method, CONTROL, headers={TOKEN_HEADER: credentials.token})
         match json.loads(connection.getresponse().read()):
             case {"fairlane_local": dict(response)}:
                 return response

@@ -9,13 +9,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
+from fairlane_local.errors import LocalAwsError
+
 _KEY_ALPHABET: Final = string.ascii_uppercase + "234567"
 _KEY_PREFIX: Final = "LKIA"
 """Prefix that no access key of AWS has, so that secret scanners do not report the key of a local AWS."""
-
-
-class LocalAwsError(RuntimeError):
-    """Failure of the local AWS. The message names the cause."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,18 +86,12 @@ def save(port: int, credentials: Credentials) -> None:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         _check_owner(directory)
         new = directory / f"{port}.{secrets.token_hex(8)}"
-        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode=0o600)
-        with open(descriptor, "w", encoding="utf-8") as file:
-            json.dump(asdict(credentials), file)
+        new.touch(mode=0o600, exist_ok=False)
+        new.write_text(json.dumps(asdict(credentials)), encoding="utf-8")
         new.replace(directory / f"{port}.json")
     except OSError as error:
         sentence = f"the credentials cannot be written to {directory}: {error.strerror}"
         raise LocalAwsError(f"{sentence}; set XDG_STATE_HOME to a directory of yours") from error
-
-
-def delete(port: int) -> None:
-    """Delete the file of the credentials of the local AWS on a port."""
-    (_directory() / f"{port}.json").unlink(missing_ok=True)
 
 
 def _directory() -> Path:

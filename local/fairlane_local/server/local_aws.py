@@ -11,31 +11,33 @@ from typing import Any, Final
 
 from moto.core.config import default_user_config
 from moto.moto_api._internal.models import moto_api_backend
+from moto.moto_server import werkzeug_app
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from moto.s3.models import s3_backends
 from moto.ssm.models import SimpleSystemManagerBackend
-from werkzeug.serving import make_server
+from werkzeug.serving import BaseWSGIServer, make_server
 from werkzeug.wsgi import ClosingIterator
 
 from fairlane_local.batch import api, training_resources
 from fairlane_local.cloudformation import custom_resources, stacks
 from fairlane_local.ec2 import resources as ec2
 from fairlane_local.ecr import resources as ecr
+from fairlane_local.errors import LocalAwsError
 from fairlane_local.monitoring import alarms, event_resources
-from fairlane_local.server.access import LocalAwsError
+from fairlane_local.server.credentials import new_credentials, register
+from fairlane_local.server.guard import CONTROL, Guard
 
 HOST: Final = "127.0.0.1"
-CONTROL: Final = "/fairlane-local"
-"""Path that returns the accounts and Regions with queues and repositories (GET), and stops the server (DELETE)."""
-
+_HOST_IPV6: Final = "::1"
 _BOOTSTRAP_VERSION: Final = "30"
 
 
 class LocalAws:
     """Local AWS in this process, as a context manager. It starts empty; a process can run one at a time.
 
-    Every account and Region is bootstrapped for the CDK. Any access key is accepted. The account is 123456789012 until
-    a role of another account is assumed.
+    Every account and Region is bootstrapped for the CDK. Requests need the access key of this start, which `client` and
+    `tools_environment` use, or one that the local AWS issued. The account is 123456789012 until a role of another
+    account is assumed.
 
     Args:
         port: Port to listen on, 0 to 65,535. 0 selects a free port. Default: 0.
@@ -53,22 +55,14 @@ class LocalAws:
         moto_api_backend.reset()
         for service in ("batch", "lambda"):
             default_user_config[service] = {"use_docker": False}
-        with socket.socket() as listener:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                listener.bind((HOST, port))
-            except OSError as error:
-                if error.errno != errno.EADDRINUSE:
-                    raise
-                raise LocalAwsError(f"port {port} is used by another program: choose another port") from None
-            listener.listen()
-            self._server = make_server(
-                HOST, port, self._respond, threaded=True, request_handler=MotoRequestHandler, fd=listener.fileno()
-            )
-        self.port = int(self._server.server_address[1])
+        self._servers = [_server(listener, self._respond) for listener in _listeners(port)]
+        self.port = int(self._servers[0].server_address[1])
         # Moto would interpret 127.0.0.1 as the name of an S3 bucket.
         self.endpoint_url = f"http://localhost:{self.port}"
         self._moto = DomainDispatcherApplication(create_backend_app)
+        credentials = new_credentials()
+        self._guard = Guard(self._respond_to_user, self.port, credentials)
+        register(self.port, credentials)
 
     def __enter__(self) -> "LocalAws":
         Thread(target=self.serve, daemon=True).start()
@@ -77,27 +71,74 @@ class LocalAws:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        self._shut_down()
+        for server in self._servers:
+            server.server_close()
+        register(self.port, None)
 
     def serve(self) -> None:
         """Serve requests until the server is stopped."""
-        self._server.serve_forever(poll_interval=0.02)
+        threads = [Thread(target=server.serve_forever, args=(0.02,), daemon=True) for server in self._servers]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def _shut_down(self) -> None:
+        for server in self._servers:
+            server.shutdown()
 
     def _respond(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        return self._guard(environ, start_response)
+
+    def _respond_to_user(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         if environ.get("PATH_INFO") != CONTROL:
             return self._moto(environ, start_response)  # type: ignore[no-any-return]
         locations = {"queues": api.queue_locations(), "repositories": ecr.registry_locations()}
         body = json.dumps({"fairlane_local": locations}).encode()
         start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
-        stop = Thread(target=self._server.shutdown).start
+        stop = Thread(target=self._shut_down).start
         return ClosingIterator([body], [stop] if environ["REQUEST_METHOD"] == "DELETE" else [])
+
+
+def _listeners(port: int) -> list[socket.socket]:
+    """Return a socket for each loopback address. `localhost` can mean both, so another user must not listen on one."""
+    ipv4 = _listener(socket.AF_INET, HOST, port)
+    try:
+        return [ipv4, _listener(socket.AF_INET6, _HOST_IPV6, ipv4.getsockname()[1])]
+    except LocalAwsError:
+        ipv4.close()
+        raise
+    except OSError:
+        return [ipv4]  # the computer has no IPv6
+
+
+def _listener(family: socket.AddressFamily, host: str, port: int) -> socket.socket:
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        if error.errno != errno.EADDRINUSE:
+            raise
+        raise LocalAwsError(f"port {port} is used by another program: choose another port") from None
+    listener.listen()
+    return listener
+
+
+def _server(listener: socket.socket, application: Any) -> BaseWSGIServer:
+    with listener:
+        host, port, *_ = listener.getsockname()
+        options: dict[str, Any] = {"request_handler": MotoRequestHandler, "fd": listener.fileno()}
+        return make_server(host, port, application, threaded=True, **options)
 
 
 def _install() -> None:
     if SimpleSystemManagerBackend.__init__ is _init_bootstrapped:
         return
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    werkzeug_app.DISABLE_GLOBAL_CORS = True
     SimpleSystemManagerBackend.__init__ = _init_bootstrapped  # type: ignore[method-assign]
     for module in (alarms, api, custom_resources, ec2, ecr, event_resources, training_resources, stacks):
         module.install()
