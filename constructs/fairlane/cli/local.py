@@ -62,20 +62,20 @@ def _remove_aws_settings() -> None:
 
 
 def _start(arguments: argparse.Namespace) -> int:
-    from fairlane_local import start
+    from fairlane_local import start, tools_environment
+    from fairlane_local.server.credentials import get_credentials
+    from fairlane_local.server.guard import CONTROL
 
     is_new = start(arguments.port)
-    print(f"The local AWS is {'running' if is_new else 'already running'} at http://localhost:{arguments.port}")
+    url = f"http://localhost:{arguments.port}"
+    print(f"The local AWS is {'running' if is_new else 'already running'} at {url}")
     print("To use it with the AWS CLI, the CDK CLI and boto3 in this shell, run:\n")
-    for line in (
-        f"AWS_ENDPOINT_URL=http://localhost:{arguments.port}",
-        "AWS_ACCESS_KEY_ID=local",
-        "AWS_SECRET_ACCESS_KEY=local",
-        "AWS_REGION=us-east-1",
-        "AWS_DEFAULT_REGION=us-east-1",
-        "NO_PROXY=localhost",
-    ):
-        print(f"  export {line}")
+    environment = tools_environment(url)
+    regions = {"AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1"}
+    for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", *regions, "NO_PROXY"):
+        print(f"  export {name}={(environment | regions)[name]}")
+    print("\nThe access key is for you only: it is the permission to run code as you until the local AWS stops.")
+    print(f"Accounts and Regions in use: {url}{CONTROL}?token={get_credentials(arguments.port).token}")
     return 0
 
 

@@ -138,7 +138,7 @@ def _install() -> None:
     if SimpleSystemManagerBackend.__init__ is _init_bootstrapped:
         return
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    werkzeug_app.DISABLE_GLOBAL_CORS = True
+    werkzeug_app.DISABLE_GLOBAL_CORS = True  # type: ignore[attr-defined]
     SimpleSystemManagerBackend.__init__ = _init_bootstrapped  # type: ignore[method-assign]
     for module in (alarms, api, custom_resources, ec2, ecr, event_resources, training_resources, stacks):
         module.install()

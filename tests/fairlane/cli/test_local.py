@@ -1,16 +1,25 @@
 """`fairlane local`: start, status and stop of a local AWS."""
 
 import random
+import re
 import socket
 import sys
+import urllib.request
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from threading import Thread
+from urllib.error import HTTPError
 
+import boto3
 import pytest
 
 from fairlane.cli import main
 from fairlane_local import client
+from tests.fairlane_local.marker_stack import template
+
+OUTLIVES = pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")
+"""The process of the local AWS outlives the test by design."""
 
 
 def free_port() -> int:
@@ -20,6 +29,12 @@ def free_port() -> int:
             if probe.connect_ex(("127.0.0.1", port)) != 0:
                 return port
     raise AssertionError("no free port")
+
+
+@pytest.fixture(autouse=True)
+def state_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    return tmp_path / "state"
 
 
 @pytest.fixture
@@ -35,14 +50,13 @@ def run(capfd: pytest.CaptureFixture[str], *arguments: str, port: int) -> tuple[
     return code, output.out, output.err
 
 
-@pytest.mark.filterwarnings(
-    "ignore:subprocess .* is still running:ResourceWarning"
-)  # the process outlives the test by design
+@OUTLIVES
 def test_start_status_stop(port: int, capfd: pytest.CaptureFixture[str]) -> None:
     assert run(capfd, "status", port=port) == (1, f"No local AWS is running on port {port}.\n", "")
     code, out, _ = run(capfd, "start", port=port)
     assert code == 0
     assert f"export AWS_ENDPOINT_URL=http://localhost:{port}" in out
+    assert run(capfd, "start", port=port)[1] == out.replace("is running", "is already running")
     assert "The local AWS has no job queues." in run(capfd, "status", port=port)[1]
 
     batch = client("batch", port, "111122223333", "eu-west-1")
@@ -59,6 +73,54 @@ def test_start_status_stop(port: int, capfd: pytest.CaptureFixture[str]) -> None
     assert run(capfd, "stop", port=port) == (0, "Stopped.\n", "")
     assert run(capfd, "stop", port=port) == (0, f"No local AWS is running on port {port}.\n", "")
     assert run(capfd, "status", port=port)[0] == 1
+
+
+@OUTLIVES
+def test_the_printed_credentials_and_no_others_open_the_local_aws(
+    port: int, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = run(capfd, "start", port=port)[1]
+    for name, value in re.findall(r"export (\w+)=(\S+)", out):
+        monkeypatch.setenv(name, value)
+    assert boto3.client("sts").get_caller_identity()["Account"] == "123456789012"
+    (page,) = re.findall(r"http://\S+\?token=\S+", out)
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(page) as response:
+        assert b"queues" in response.read()
+    for url in (f"http://localhost:{port}/", page[:-1]):
+        with pytest.raises(HTTPError, match="403") as raised:
+            opener.open(url)
+        raised.value.close()
+
+
+@OUTLIVES
+def test_another_user_can_neither_read_the_files_nor_use_the_local_aws(
+    port: int, capfd: pytest.CaptureFixture[str], state_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(capfd, "start", port=port)
+    marker = state_directory / "marker"
+    client("cloudformation", port, "123456789012", "us-east-1").create_stack(
+        StackName="s", TemplateBody=template(marker)
+    )
+    files = [path for path in state_directory.rglob("*") if path.is_file()]
+    assert {path.name for path in files} == {f"{port}.json", marker.name}
+    for path in [state_directory, *state_directory.rglob("*")]:
+        assert path.stat().st_mode & 0o077 == 0, path
+    with monkeypatch.context() as other_user:
+        other_user.setenv("XDG_STATE_HOME", str(state_directory / "other"))
+        assert run(capfd, "stop", port=port)[1] == f"No local AWS is running on port {port}.\n"
+        message = f"fairlane: port {port} is used by another program: choose another port\n"
+        assert run(capfd, "start", port=port) == (1, "", message)
+    assert run(capfd, "stop", port=port)[1] == "Stopped.\n"
+
+
+@OUTLIVES
+def test_the_local_aws_loads_no_modules_of_the_current_directory(
+    port: int, capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "moto.py").write_text("raise SystemExit('a module of the current directory')")
+    monkeypatch.chdir(tmp_path)
+    assert run(capfd, "start", port=port)[0] == 0
 
 
 class AnotherProgram(BaseHTTPRequestHandler):
