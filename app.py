@@ -6,10 +6,12 @@ from pathlib import Path
 
 gc.disable()  # garbage collection takes 5 % of a synth
 
+# first: it checks the temporary directory, which the CDK needs
+from fairlane_stacks import build_stacks, exit_on_mistakes, read_environment, synthesize
+
+# isort: split
 import aws_cdk as cdk
 from cdk_nag import AwsSolutionsChecks
-
-from fairlane_stacks import build_stacks, exit_on_mistakes, read_environment, synthesize
 
 app = cdk.App()
 cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app, verbose=True))

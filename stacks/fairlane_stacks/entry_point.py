@@ -10,15 +10,20 @@ import aws_cdk as cdk
 from fairlane import ConfigurationError
 from fairlane.environment import Environment, find_environment, load_environment
 from fairlane_stacks.template_sizes import check_template_sizes
+from fairlane_stacks.temporary_directory import REMEDY
 
 
 @contextmanager
 def exit_on_mistakes() -> Iterator[None]:
-    """Exit with code 1 and the text of a `ConfigurationError`, without a traceback."""
+    """Exit with code 1 and the text of a `ConfigurationError`, or a sentence about a full disk, without a traceback."""
     try:
         yield
     except ConfigurationError as error:
         sys.exit(str(error))
+    except RuntimeError as error:
+        if "ENOSPC" not in str(error):  # Node.js, which writes the templates, has no other type for it
+            raise
+        sys.exit(f"fairlane: the disk of the temporary directory or of the output of the CDK is full: {REMEDY}")
 
 
 def read_environment(app: cdk.App, directory: Path) -> tuple[str, Environment]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from fairlane_stacks import exit_on_mistakes
 from tests.support import CDK, REPOSITORY, without_network
 
 
@@ -80,3 +81,28 @@ def test_without_a_valid_environment_the_app_stops_and_lists_all_environments(
     assert "-c environment=NAME" in done.stderr
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+
+
+TEMPLATE = REPOSITORY / "constructs" / "fairlane" / "cli" / "app_template" / "app_py.txt"
+
+
+@pytest.mark.parametrize("file", [REPOSITORY / "app.py", TEMPLATE], ids=["app", "template"])
+@pytest.mark.parametrize("cause", ["full", "missing"])
+def test_a_temporary_directory_that_cannot_be_written_is_one_sentence(tmp_path: Path, file: Path, cause: str) -> None:
+    """A limit on the size of files stands for a full directory: the runtime of jsii does not fit into either."""
+    directory = tmp_path if cause == "full" else tmp_path / "missing"
+    limit = ["sh", "-c", 'ulimit -f 500; exec "$@"', "sh"] if cause == "full" else []
+    environment = os.environ | {"TMPDIR": str(directory), "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [*limit, sys.executable, str(file)]
+    done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"fairlane: cannot write to the temporary directory {directory}: ")
+    assert line.endswith("; free space, or set TMPDIR to another directory")
+
+
+def test_a_full_disk_during_the_synth_is_one_sentence() -> None:
+    with pytest.raises(SystemExit, match="set TMPDIR to another directory"), exit_on_mistakes():
+        raise RuntimeError("Error: ENOSPC: no space left on device, write")
+    with pytest.raises(RuntimeError, match="another error"), exit_on_mistakes():
+        raise RuntimeError("another error")

@@ -103,10 +103,12 @@ def _status(arguments: argparse.Namespace) -> int:
 def _demo(arguments: argparse.Namespace) -> int:
     from fairlane.environment import environment_names
     from fairlane_local import demo
+    from fairlane_local.console.process_group import exit_on_signals
 
     names = environment_names(Path.cwd() / "environments")
     default = names[0] if len(names) == 1 else "example"
-    demo(arguments.environment or default, directory=Path.cwd())
+    with exit_on_signals():
+        demo(arguments.environment or default, directory=Path.cwd())
     print("\nTo start a local AWS that keeps running: fairlane local start")
     return 0
 

@@ -1,12 +1,12 @@
 """Demo of an environment: deployment with the CDK CLI to a local AWS, tables of resources, and metrics."""
 
 import shutil
-import subprocess
 import tempfile
 from pathlib import Path
 
 from fairlane.environment import find_environment, load_environment
 from fairlane_local.console.print_tables import print_tables
+from fairlane_local.console.process_group import run_in_group
 from fairlane_local.console.sample_jobs import print_metrics
 from fairlane_local.errors import LocalAwsError
 from fairlane_local.server.access import tools_environment
@@ -32,9 +32,9 @@ def demo(environment_name: str, *, directory: Path) -> None:
         print(f"Deploying environment {environment_name} to a local AWS at {aws.endpoint_url}:", flush=True)
         context = ("-c", f"environment={environment_name}", "--output", out)
         command = [cdk, "deploy", "--all", *context, "--require-approval", "never", "--ci", "--progress", "bar"]
-        process = subprocess.run(command, cwd=directory, env=tools_environment(aws.endpoint_url), check=False)
-        if process.returncode != 0:
-            raise LocalAwsError(f"the deployment failed: the CDK CLI exited with code {process.returncode}")
+        exit_code = run_in_group(command, directory=directory, environment=tools_environment(aws.endpoint_url))
+        if exit_code != 0:
+            raise LocalAwsError(f"the deployment failed: the CDK CLI exited with code {exit_code}")
         print_tables(aws.port)
         print_metrics(aws)
 

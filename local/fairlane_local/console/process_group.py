@@ -1,0 +1,90 @@
+"""Commands whose processes all end when the caller is stopped."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+_GRACE_SECONDS: Final = 3
+_SIGNALS: Final = ("SIGHUP", "SIGINT", "SIGTERM")
+
+
+class _Stop:
+    """Signal that stops this process. It is deferred while a command starts, because the command would go on alone."""
+
+    number: int | None = None
+    is_deferred = False
+
+
+@contextmanager
+def exit_on_signals() -> Iterator[None]:
+    """Exit at SIGHUP and SIGTERM, and raise KeyboardInterrupt at SIGINT, so that `with` blocks clean up.
+
+    Ignores further signals during the clean-up, and signals that the process ignores, for example under `nohup`.
+    """
+    numbers = [getattr(signal, name) for name in _SIGNALS if hasattr(signal, name)]
+    numbers = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
+
+    def stop_once(number: int, frame: FrameType | None) -> None:
+        for other in numbers:
+            signal.signal(other, signal.SIG_IGN)
+        _Stop.number = number
+        _exit_if_stopped()
+
+    previous = {number: signal.signal(number, stop_once) for number in numbers}
+    try:
+        yield
+    finally:
+        _Stop.number = None
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def run_in_group(command: Sequence[str], *, directory: Path, environment: Mapping[str, str]) -> int:
+    """Run a command in its own process group, and return its exit code.
+
+    If an exception ends the wait, all processes of the group get SIGTERM, and SIGKILL after 3 seconds.
+
+    Args:
+        command: Path of the program, and its arguments.
+        directory: Working directory of the command.
+        environment: Environment variables of the command.
+    """
+    _Stop.is_deferred = True
+    try:
+        process = subprocess.Popen(command, cwd=directory, env=environment, start_new_session=True)
+    except BaseException:
+        _Stop.is_deferred = False
+        raise
+    with process:
+        try:
+            _Stop.is_deferred = False
+            _exit_if_stopped()
+            return process.wait()
+        except BaseException:
+            _end(process)
+            raise
+
+
+def _exit_if_stopped() -> None:
+    if _Stop.number is None or _Stop.is_deferred:
+        return
+    if _Stop.number == signal.SIGINT:
+        raise KeyboardInterrupt
+    sys.exit(128 + _Stop.number)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if sys.platform == "win32":
+        process.kill()
+        return
+    with suppress(ProcessLookupError, PermissionError):  # macOS: no permission for a group of ended processes
+        os.killpg(process.pid, signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_GRACE_SECONDS)
+        os.killpg(process.pid, signal.SIGKILL)
