@@ -2,10 +2,15 @@
 
 import json
 import os
+from collections.abc import Iterator
+
+from fairlane_lambda.output import OUTPUT
 
 _FOLDER = os.path.dirname(__file__)  # pathlib would add a millisecond to a cold start
 _MOST_VALUES = 100
 _WHOLE_FROM = 10
+_LONGEST_DIMENSION = 1024
+_LARGEST = 2.0**350  # CloudWatch refuses values over 2**360, which is more than a thousand times as much
 _MINUTE = 60_000
 _OLDEST = 14 * 24 * 60 * _MINUTE
 _AHEAD = 120 * _MINUTE
@@ -19,6 +24,23 @@ METRICS: dict[str, dict[str, str]] = _CATALOG["metrics"]
 
 REASONS: dict[str, list[str]] = _CATALOG["reasons"]
 """Values of the dimension Reason, by metric."""
+
+
+def is_value(value: float) -> bool:
+    """Return True if CloudWatch accepts a value, also as a part of the sum of a batch. It refuses NaN and infinity."""
+    return 0 <= value <= _LARGEST
+
+
+def is_dimension(value: object) -> bool:
+    """Return True if CloudWatch accepts a value of a dimension: 1 to 1,024 printable ASCII characters."""
+    return (
+        isinstance(value, str)
+        and 0 < len(value) <= _LONGEST_DIMENSION
+        and value.isascii()
+        and value.isprintable()
+        and not value.isspace()
+        and value[0] != ":"
+    )
 
 
 class Metrics:
@@ -64,12 +86,15 @@ class Metrics:
             values.append(value)
 
     def write(self, now_ms: int) -> None:
-        """Print the collected values, one JSON object per line, and remove them.
+        """Print the collected values at once, one JSON object per line, and remove them.
 
         Args:
             now_ms: Time of writing in milliseconds since 1970. Replaces times that CloudWatch refuses: over 14 days in
                 the past, or over two hours in the future. Also replaces times of the minute before, so that the values
                 of a batch from two minutes share their lines.
+
+        Raises:
+            OSError: If the values were not printed. If a part of the text was printed, `OUTPUT.rest` has the other part.
         """
         lines, self._lines = self._lines, {}
         merged: dict[tuple[int, str, str, str], dict[str, list[float]]] = {}
@@ -84,11 +109,16 @@ class Metrics:
                     merged_values[0] += values[0]
                 else:
                     merged_values += values
-        for (timestamp, queue, dimension, value), metrics in merged.items():
-            _print(timestamp, {"JobQueueName": queue} | ({dimension: value} if dimension else {}), metrics)
+        text = "".join(
+            line
+            for (timestamp, queue, dimension, value), metrics in merged.items()
+            for line in _lines(timestamp, {"JobQueueName": queue} | ({dimension: value} if dimension else {}), metrics)
+        )
+        if text:
+            OUTPUT.print(text)
 
 
-def _print(timestamp: int, dimensions: dict[str, str], metrics: dict[str, list[float]]) -> None:
+def _lines(timestamp: int, dimensions: dict[str, str], metrics: dict[str, list[float]]) -> Iterator[str]:
     while metrics:
         directive = {
             "Namespace": NAMESPACE,
@@ -97,7 +127,7 @@ def _print(timestamp: int, dimensions: dict[str, str], metrics: dict[str, list[f
         }
         printed = {name: _rounded(name, values[:_MOST_VALUES]) for name, values in metrics.items()}
         line = {"_aws": {"Timestamp": timestamp, "CloudWatchMetrics": [directive]}, **dimensions, **printed}
-        print(json.dumps(line, separators=(",", ":")), flush=True)
+        yield json.dumps(line, separators=(",", ":")) + "\n"
         metrics = {name: values[_MOST_VALUES:] for name, values in metrics.items() if len(values) > _MOST_VALUES}
 
 
