@@ -94,7 +94,7 @@ class Metrics:
                 of a batch from two minutes share their lines.
 
         Raises:
-            OSError: If the values were not printed. If a part of the text was printed, `OUTPUT.rest` has the other part.
+            OSError: If the values were not printed. If a part was printed, `OUTPUT.rest` has the other part.
         """
         lines, self._lines = self._lines, {}
         merged: dict[tuple[int, str, str, str], dict[str, list[float]]] = {}

@@ -36,7 +36,8 @@ class Output:
         Raises:
             OSError: If the rest was not printed completely. It remains in `rest`.
         """
-        self._write(self.rest, cut=True)
+        if self.rest:
+            self._write(self.rest, cut=True)
 
     def _write(self, data: bytes, cut: bool) -> None:
         written = 0

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from fairlane_lambda.job_events import handler as module
+from fairlane_lambda.job_events import values
 
 GOOD: dict[str, Any] = {
     "type": "Batch Job State Change",
@@ -89,7 +90,7 @@ def test_no_part_of_a_job_is_printed_when_the_handler_fails(
     def broken(*_: object) -> Any:
         raise KeyError("secret of a job")
 
-    monkeypatch.setattr(module, "wait_times", broken)
+    monkeypatch.setattr(values, "wait_times", broken)
     module.forget()
     answer = module.handler({"Records": [{"messageId": "m", "body": json.dumps(GOOD)}]}, None)
     assert answer == {"batchItemFailures": [{"itemIdentifier": "m"}]}
