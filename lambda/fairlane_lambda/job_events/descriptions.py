@@ -5,12 +5,10 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from botocore import exceptions
+from fairlane_lambda.temporary_errors import is_temporary
 
 _CALLS_AT_A_TIME = 10
 _PAUSE_SECONDS = 1
-_THROTTLED = 429
-_SERVER_ERROR = 500
 
 
 def describe_service_jobs(
@@ -32,7 +30,7 @@ def describe_service_jobs(
         while waiting and not is_late():
             batch, waiting = waiting[:_CALLS_AT_A_TIME], waiting[_CALLS_AT_A_TIME:]
             answers.update(zip(batch, threads.map(lambda job: _describe(client, job), batch), strict=True))
-            if unanswered := [job for job in batch if _is_temporary(answers[job])]:
+            if unanswered := [job for job in batch if is_temporary(answers[job])]:
                 waiting += unanswered
                 time.sleep(_PAUSE_SECONDS)
     return answers
@@ -44,10 +42,3 @@ def _describe(client: Any, job: str) -> dict[str, Any] | Exception:
     except Exception as error:  # one call must not stop the others
         return error
     return description
-
-
-def _is_temporary(answer: dict[str, Any] | Exception) -> bool:
-    if isinstance(answer, exceptions.ClientError):
-        status = answer.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        return bool(status == _THROTTLED or status >= _SERVER_ERROR)
-    return isinstance(answer, exceptions.ConnectionError | exceptions.HTTPClientError)

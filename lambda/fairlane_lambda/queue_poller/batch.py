@@ -5,6 +5,10 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from threading import Lock
 from typing import Any, Final, NamedTuple
 
+from fairlane_lambda.queue_poller.pace import Pace
+from fairlane_lambda.temporary_errors import is_temporary
+
+_ATTEMPTS: Final = 4
 _PER_CALL: Final = 100
 _MOST_DEFINITIONS: Final = 5_000
 
@@ -13,22 +17,24 @@ class Calls:
     """Calls of one poll of one queue.
 
     Args:
-        client: boto3 client of AWS Batch.
+        client: boto3 client of AWS Batch, without retries of its own.
         queue: Name of the queue, for the log.
-        is_late: Returns True if too little time is left for a call.
+        pace: Pace of the calls.
+        seconds_left: Returns the number of seconds in which another call can start. Negative if it is too late.
 
     Attributes:
         errors: Number of calls that failed or were not made.
     """
 
-    def __init__(self, client: Any, queue: str, is_late: Callable[[], bool]) -> None:
+    def __init__(self, client: Any, queue: str, pace: Pace, seconds_left: Callable[[], float]) -> None:
         self._client = client
-        self._is_late = is_late
+        self._seconds_left = seconds_left
+        self._pace = pace
         self._queue = queue
         self.errors = 0
 
     def __call__(self, operation: str, **request: object) -> dict[str, Any] | None:
-        """Return the response of a call, or None if the call and its retries failed.
+        """Return the response of a call, or None if the call and its retries failed or time ran out.
 
         Args:
             operation: Name of the operation in boto3.
@@ -36,16 +42,29 @@ class Calls:
         """
         from botocore.exceptions import BotoCoreError, ClientError
 
-        if self._is_late():
-            self.errors += 1
-            return None
-        try:
-            response: dict[str, Any] = getattr(self._client, operation)(**request)
-        except (BotoCoreError, ClientError) as error:
-            self.errors += 1
-            log_failure(self._queue, operation, error)
-            return None
-        return response
+        failure: Exception | None = None
+        for _ in range(_ATTEMPTS):
+            pace = self._pace.wait(self._seconds_left())
+            if pace is None:
+                break
+            try:
+                response: dict[str, Any] = getattr(self._client, operation)(**request)
+            except (BotoCoreError, ClientError) as error:
+                failure = error
+                if not is_temporary(error):
+                    break
+                self._pace.slow_down(pace)
+            else:
+                self._pace.speed_up()
+                return response
+        self.errors += 1
+        if failure is not None:
+            log_failure(self._queue, operation, failure)
+        return None
+
+    def is_late(self) -> bool:
+        """Return True if too little time is left for a call."""
+        return self._seconds_left() < 0
 
 
 def log_failure(queue: str, operation: str, error: Exception) -> None:

@@ -6,18 +6,22 @@ from functools import cache
 from threading import Lock
 from typing import Any, Final
 
-from fairlane_lambda.emf import Metrics
+from fairlane_lambda.emf import Metrics, is_value
 from fairlane_lambda.queue_poller.batch import Calls, Definitions, log_failure
 from fairlane_lambda.queue_poller.capacity import Snapshot
 from fairlane_lambda.queue_poller.gauges import Gauge, Gauges
 from fairlane_lambda.queue_poller.listing import Listing
+from fairlane_lambda.queue_poller.pace import Pace
 from fairlane_lambda.queue_poller.queue import Queue, read_queues
 
 _THREADS: Final = 8
-_LATE_MS: Final = 20_000  # longer than a call with all its retries
+_LATE_SECONDS: Final = 20  # longer than a call
+_CONNECT_SECONDS: Final = 2
+_READ_SECONDS: Final = 3
 
 _client_lock: Final = Lock()
 _definitions: Final = Definitions()
+_pace: Final = Pace()
 
 
 def handler(event: object, context: Any) -> None:
@@ -45,13 +49,14 @@ def handler(event: object, context: Any) -> None:
         for poll in as_completed(polls):
             for share, gauges in poll.result().items():
                 for name, value in gauges:
-                    metrics.add(name, value, queue=polls[poll].name, share=share)
+                    if is_value(value):
+                        metrics.add(name, value, queue=polls[poll].name, share=share)
             metrics.write(now)
 
 
 def _poll_safely(queue: Queue, now: int, context: Any) -> dict[str | None, list[Gauge]]:
     try:
-        if not _is_late(context):
+        if _seconds_left(context) >= 0:
             return _poll(queue, now, context)
     except Exception as error:  # an error in one poll must not stop the other polls
         log_failure(queue.name, "poll", error)
@@ -63,18 +68,19 @@ def _poll(queue: Queue, now: int, context: Any) -> dict[str | None, list[Gauge]]
     started = time.monotonic()
     with _client_lock:
         client = _batch()
-    calls = Calls(client, queue.name, lambda: _is_late(context))
+    calls = Calls(client, queue.name, _pace, lambda: _seconds_left(context))
     snapshot = Snapshot(calls("get_job_queue_snapshot", jobQueue=queue.name), queue)
     listing = Listing(queue, snapshot.shares.keys())
-    listing.list_jobs(calls, _definitions, lambda: _is_late(context))
+    listing.list_jobs(calls, _definitions)
     gauges = Gauges(queue, listing, snapshot, now)
     seconds = time.monotonic() - started
     queue_gauges = [*gauges.queue_gauges(), ("PollErrors", calls.errors), ("PollSeconds", seconds)]
     return {None: queue_gauges, **dict(gauges.share_gauges())}
 
 
-def _is_late(context: Any) -> bool:
-    return bool(context.get_remaining_time_in_millis() < _LATE_MS)
+def _seconds_left(context: Any) -> float:
+    """Return the number of seconds in which a call can start."""
+    return float(context.get_remaining_time_in_millis() / 1000 - _LATE_SECONDS)
 
 
 def _now() -> int:
@@ -86,5 +92,9 @@ def _batch() -> Any:
     import boto3
     from botocore.config import Config
 
-    retries = {"mode": "adaptive", "total_max_attempts": 3}
-    return boto3.client("batch", config=Config(retries=retries, connect_timeout=2, read_timeout=3))
+    config = Config(
+        retries={"mode": "standard", "total_max_attempts": 1},  # `Calls` repeats calls, and knows how much time is left
+        connect_timeout=_CONNECT_SECONDS,
+        read_timeout=_READ_SECONDS,
+    )
+    return boto3.client("batch", config=config)

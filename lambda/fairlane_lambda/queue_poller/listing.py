@@ -1,7 +1,7 @@
 """Totals of the jobs of a queue, listed page by page."""
 
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -74,13 +74,12 @@ class Listing:
         self._failed: set[str] = set()
         self._without_gpus: set[str] = set()
 
-    def list_jobs(self, calls: Calls, definitions: Definitions, is_late: Callable[[], bool]) -> None:
+    def list_jobs(self, calls: Calls, definitions: Definitions) -> None:
         """List the jobs of all states: at most `max_pages` pages in total, but at least one page for each state.
 
         Args:
             calls: Calls of the poll.
             definitions: Job definitions, for the GPUs of compute jobs.
-            is_late: Returns True if too little time is left for another page.
         """
         pages = 0
         for state in self._queue.states:
@@ -96,7 +95,7 @@ class Listing:
                 self._add_page(state, response.get("jobSummaryList", []), calls, definitions)
                 if not response.get("nextToken"):
                     break
-                if pages >= last or is_late():
+                if pages >= last or calls.is_late():
                     self.truncated = True
                     break
                 request["nextToken"] = response["nextToken"]

@@ -4,11 +4,12 @@ import json
 from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
+from threading import local
 from typing import Any
 from unittest.mock import patch
 
 import fairlane_lambda
-from fairlane_lambda.queue_poller import handler
+from fairlane_lambda.queue_poller import handler, pace
 from fairlane_lambda.queue_poller.batch import Definitions
 from tests.fairlane_lambda.queue_poller.fake_batch import FakeBatch, Record
 
@@ -30,11 +31,28 @@ class Context:
         return self._remaining.pop(0) if len(self._remaining) > 1 else self._remaining[0]
 
 
+class Clock:
+    """Replacement of the module `time`. A thread sleeps from the time that it read, so sleeps at the same time overlap."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self._thread = local()
+
+    def monotonic(self) -> float:
+        self._thread.read = self.now
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now = max(self.now, self._thread.read + seconds)
+
+
 class Container:
     """Warm container of the function."""
 
-    def __init__(self, batch: Any) -> None:
+    def __init__(self, batch: Any, clock: Clock | None = None) -> None:
         self.batch = batch
+        self._clock = clock or Clock()
+        self._pace = pace.Pace()
         self.printed = ""
         self.logged = ""
         self._definitions = Definitions()
@@ -45,6 +63,8 @@ class Container:
         out, log = StringIO(), StringIO()
         with (
             patch.object(handler, "_definitions", self._definitions),
+            patch.object(handler, "_pace", self._pace),
+            patch.object(pace, "time", self._clock),
             patch.object(handler, "_now", lambda: NOW),
             patch("boto3.client", lambda *_, **__: self.batch),
             redirect_stdout(out),

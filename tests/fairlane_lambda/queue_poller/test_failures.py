@@ -223,13 +223,22 @@ def test_every_poll_fails_without_a_client(monkeypatch: pytest.MonkeyPatch, caps
     assert capsys.readouterr().out.count('"PollErrors":1') == 2
 
 
-def test_the_client_is_created_once_and_slows_down_when_throttled(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_client_is_created_once_and_repeats_no_call(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     handler._batch.cache_clear()
     client = handler._batch()
     assert client is handler._batch()
     config = client.meta.config
-    assert config.retries == {"mode": "adaptive", "total_max_attempts": 3}
-    assert config.connect_timeout <= 5
-    assert config.read_timeout <= 10
+    assert config.retries == {"mode": "standard", "total_max_attempts": 1}
+    assert config.connect_timeout + config.read_timeout < handler._LATE_SECONDS
     handler._batch.cache_clear()
+
+
+def test_a_gauge_that_cannot_be_printed_is_left_out() -> None:
+    snapshots = {name: {"queueUtilization": {"totalCapacityUsage": units({P4D: 5.0})}} for name in ("bad", "good")}
+    snapshots["bad"]["queueUtilization"]["totalCapacityUsage"][0]["quantity"] = float("nan")
+    published = poll(
+        FakeBatch({"bad": JOBS, "good": JOBS}, snapshots=snapshots), service_queue("bad"), service_queue("good")
+    )
+    assert published["good", None].keys() - published["bad", None].keys() == {"CapacityInUse"}
+    assert published["good", None]["CapacityInUse"] == 5
