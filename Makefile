@@ -2,7 +2,7 @@
 PYTHON ?= python3
 ENVIRONMENT ?= example
 TESTS ?= tests
-MARKED ?= not slow
+MARKED ?= not slow and not soak
 LOCK ?= requirements/newest.lock
 
 VENV ?= .venv
@@ -20,7 +20,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Material for MkDocs otherwise prints a notice at each build.
 export NO_MKDOCS_2_WARNING = 1
 
-.PHONY: help demo dist docs pictures test test-slow test-lowest test-train synth lint templates format schema identities catalog lock clean
+.PHONY: help demo dist docs pictures test test-slow soak test-lowest test-train synth lint templates format schema identities catalog lock clean
 .DELETE_ON_ERROR:
 
 help:  ## List the targets.
@@ -33,10 +33,13 @@ test: $(VENV)/.ready node_modules/.ready  ## Run the tests, without the slow tes
 	$(RUN) pytest -m "$(MARKED)" $(TESTS)
 
 test-slow:  ## Run the slow tests.
-	$(MAKE) test MARKED=slow
+	$(MAKE) test MARKED="slow and not soak"
+
+soak:  ## Run the tests that take many minutes, such as 100,000 histories of events. CI does not run them.
+	$(MAKE) test MARKED=soak
 
 test-lowest:  ## Run the tests of the library with the lowest versions of its dependencies.
-	$(MAKE) test VENV=.venv-lowest LOCK=requirements/lowest.lock TESTS="tests/fairlane tests/fairlane_stacks" MARKED=
+	$(MAKE) test VENV=.venv-lowest LOCK=requirements/lowest.lock TESTS="tests/fairlane tests/fairlane_stacks" MARKED="not soak"
 
 test-train: .venv-train/.ready  ## Run the tests of the example training image with PyTorch on the CPU.
 	.venv-train/bin/python -m pytest tests_train
