@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from fairlane_lambda.temporary_errors import is_temporary
+from fairlane_lambda.aws_errors import is_temporary
 
 _CALLS_AT_A_TIME = 10
 _PAUSE_SECONDS = 1

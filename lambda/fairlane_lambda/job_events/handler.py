@@ -104,8 +104,7 @@ def _count(records: Sequence[Record], context: Any) -> list[str]:
                 metrics.add("EventsRejected", 1, queue=str(queue) if is_dimension(queue) else "unknown")
         except Exception as error:  # one event must not stop the others
             failures.append(message)
-            # The message of the error is not logged: it may contain parts of the job.
-            _log(f"an event failed: {type(error).__name__}")
+            _log("an event failed", error)
     if _is_printed(metrics, now):
         _remember(messages)
         _uncounted_rejections.difference_update(rejections)
@@ -130,7 +129,7 @@ def _is_printed(metrics: Metrics, now: int) -> bool:
     try:
         metrics.write(now)
     except Exception as error:  # the events must be delivered again
-        _log(f"printing failed: {type(error).__name__}")
+        _log("printing failed", error)
         return False
     return True
 
@@ -140,7 +139,7 @@ def _is_finished() -> bool:
     try:
         OUTPUT.finish()
     except Exception as error:  # the events must be delivered again
-        _log(f"printing failed: {type(error).__name__}")
+        _log("printing failed", error)
         return False
     _remember(_cut_events)
     _cut_events.clear()
@@ -190,8 +189,10 @@ def _is_late(context: Any) -> bool:
     return context is not None and context.get_remaining_time_in_millis() < _LATE_MS
 
 
-def _log(text: str) -> None:
+def _log(text: str, error: Exception) -> None:
+    from fairlane_lambda.aws_errors import error_name
+
     try:
-        print(text, file=sys.stderr, flush=True)
+        print(f"{text}: {error_name(error)}", file=sys.stderr, flush=True)
     except (OSError, ValueError):  # a lost line of the log must not fail the events
         return

@@ -5,8 +5,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from threading import Lock
 from typing import Any, Final, NamedTuple
 
+from fairlane_lambda.aws_errors import error_name, is_temporary
 from fairlane_lambda.queue_poller.pace import Pace
-from fairlane_lambda.temporary_errors import is_temporary
 
 _ATTEMPTS: Final = 4
 _PER_CALL: Final = 100
@@ -75,9 +75,7 @@ def log_failure(queue: str, operation: str, error: Exception) -> None:
         operation: Operation that failed.
         error: Error of the operation. The log contains its AWS error code or its class.
     """
-    response: dict[str, Any] = getattr(error, "response", None) or {}
-    code = response.get("Error", {}).get("Code") or type(error).__name__
-    print(f"{operation} failed for queue {queue}: {code}", file=sys.stderr)
+    print(f"{operation} failed for queue {queue}: {error_name(error)}", file=sys.stderr)
 
 
 class _Range(NamedTuple):

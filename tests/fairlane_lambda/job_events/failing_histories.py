@@ -70,7 +70,7 @@ _compute: Final = next(job for job in _jobs if not job.service)
 _rejected: Final = [
     *REJECTED,
     *(
-        Event(json.dumps(end_event(_compute) | change), "rejected", queue=queue)
+        Event(json.dumps(end_event(_compute) | {"id": "unprintable"} | change), "rejected", queue=queue)
         for change, queue in (
             ({"needs": [{"type": "GPU", "value": "9" * 305}], "needs0": ""}, _compute.queue.name),
             ({"queue": "\ud800"}, "unknown"),

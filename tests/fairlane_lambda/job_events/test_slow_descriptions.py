@@ -36,7 +36,10 @@ def preemption(job: Job) -> Event:
 
 
 def refused(status: int) -> Exception:
-    response: Any = {"Error": {"Code": "E", "Message": ""}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    response: Any = {
+        "Error": {"Code": "SomeException", "Message": "secret"},
+        "ResponseMetadata": {"HTTPStatusCode": status},
+    }
     error: Exception = ClientError(response, "DescribeServiceJob")
     return error
 
@@ -144,7 +147,7 @@ def test_a_call_that_was_refused_is_not_repeated() -> None:
     queue.deliver(queue.messages, container.invoke)
     assert api.calls == ["j0", "j1"]
     assert [message.id for message in queue.messages] == ["m0"]
-    assert "an event failed: ClientError" in container.log.getvalue()
+    assert container.log.getvalue() == "an event failed: SomeException\n"
 
 
 def test_preemptions_return_to_the_queue_while_aws_does_not_answer() -> None:

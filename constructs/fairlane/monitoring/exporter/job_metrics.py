@@ -49,11 +49,11 @@ class JobMetrics(ExportedMetrics):
     and `other`, and reasons. Metrics that AWS publishes free of charge for each queue (`queue.metric_*()`) are not
     published again.
 
-    An event is delivered at least once. Duplicates are counted once within a batch and within a warm container of the
-    function; across containers they may be counted twice. No log and no metric contains a job's environment, command,
-    payload or tags. The SQS queues contain them only where AWS quotes them in status reasons and container reasons, for
-    example the command line of a failed script. AWS does not document the contents of an event that EventBridge sends
-    to `rule_dead_letters`.
+    An event is delivered at least once, and is remembered as counted only after its metrics are printed. It is counted
+    exactly once by a warm container of the function; two containers may count it twice. No log and no metric contains a
+    job's environment, command, payload or tags. The SQS queues contain them only where AWS quotes them in status
+    reasons and container reasons, for example the command line of a failed script. AWS does not document the contents
+    of an event that EventBridge sends to `rule_dead_letters`.
 
     Updates: all in place. Unverified: not run against an AWS account. Sources: "AWS Batch event stream",
     "GetJobQueueSnapshot" and "ListJobs" in the AWS Batch documentation; "Input transformation" in the EventBridge

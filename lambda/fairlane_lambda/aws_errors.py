@@ -1,0 +1,22 @@
+"""Errors of calls to AWS."""
+
+from typing import Any
+
+
+def error_name(error: Exception) -> str:
+    """Return the AWS error code of an error, or its class.
+
+    The message of an error is not for the log: it can contain parts of jobs.
+    """
+    response: dict[str, Any] = getattr(error, "response", None) or {}
+    return str(response.get("Error", {}).get("Code") or type(error).__name__)
+
+
+def is_temporary(error: object) -> bool:
+    """Return True if AWS throttled a call, failed or did not answer, so that the same call can succeed."""
+    from botocore import exceptions
+
+    if isinstance(error, exceptions.ClientError):
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        return bool(status == 429 or status >= 500)
+    return isinstance(error, exceptions.ConnectionError | exceptions.HTTPClientError)
