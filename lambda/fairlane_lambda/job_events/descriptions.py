@@ -8,6 +8,7 @@ from typing import Any
 from fairlane_lambda.aws_errors import is_temporary
 
 _CALLS_AT_A_TIME = 10
+_MOST_CALLS = 10
 _PAUSE_SECONDS = 1
 
 
@@ -17,21 +18,21 @@ def describe_service_jobs(
     """Return the description of each job, or the error of its last call.
 
     Ten calls are made at a time, because a slow call must not delay the others. If AWS throttles a call or does not
-    answer it, the call is repeated behind the calls for the other jobs, as long as there is time.
+    answer it, the call is repeated behind the calls for the other jobs, up to nine times, as long as there is time.
 
     Args:
         client: boto3 client of AWS Batch, without retries of its own.
         jobs: Ids of service jobs, most urgent job first.
         is_late: Returns True if too little time is left for a call.
     """
-    waiting = list(jobs)
+    waiting = [(job, _MOST_CALLS) for job in jobs]
     answers: dict[str, dict[str, Any] | Exception] = dict.fromkeys(jobs, TimeoutError())
     with ThreadPoolExecutor(_CALLS_AT_A_TIME) as threads:
         while waiting and not is_late():
             batch, waiting = waiting[:_CALLS_AT_A_TIME], waiting[_CALLS_AT_A_TIME:]
-            answers.update(zip(batch, threads.map(lambda job: _describe(client, job), batch), strict=True))
-            if unanswered := [job for job in batch if is_temporary(answers[job])]:
-                waiting += unanswered
+            answers.update(threads.map(lambda item: (item[0], _describe(client, item[0])), batch))
+            if unanswered := [(job, calls - 1) for job, calls in batch if is_temporary(answers[job])]:
+                waiting += [(job, calls) for job, calls in unanswered if calls]
                 time.sleep(_PAUSE_SECONDS)
     return answers
 

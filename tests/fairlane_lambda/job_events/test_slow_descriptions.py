@@ -139,6 +139,15 @@ def test_a_call_is_repeated_after_the_calls_for_other_jobs(error: Exception) -> 
     assert api.calls == [*(f"j{n}" for n in range(25)), "j3"]
 
 
+def test_a_call_that_is_always_throttled_is_repeated_nine_times() -> None:
+    clock, jobs = Clock(), preempted_jobs(2)
+    api = Api(clock, jobs, lambda number: 0, lambda number: refused(429))
+    queue = FakeSqs.of(preemption(job) for job in jobs)
+    queue.deliver(queue.messages, Container(api, clock).invoke)
+    assert (len(api.calls), len(queue.messages)) == (20, 2)
+    assert clock.now == 10
+
+
 def test_a_call_that_was_refused_is_not_repeated() -> None:
     clock, jobs = Clock(), preempted_jobs(2)
     api = Api(clock, jobs, error=lambda number: refused(403) if number == 0 else None)
