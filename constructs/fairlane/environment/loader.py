@@ -80,13 +80,13 @@ def load_environment(path: FilePath) -> Environment:
     """
     file = YamlFile(path)
     if not isinstance(file.data, dict):
-        raise ConfigurationError(str(path), [Problem.relation((), _not_a_mapping(file.data))])
+        raise ConfigurationError(str(path), [Problem.relation((), _not_a_mapping(file.data), file.line(()))])
     environment, problems = _validate(file.data)
-    if not _NAME.fullmatch(path.stem):
-        allowed = "a file name of 1 to 64 letters, digits and hyphens, which becomes part of the names of the stacks"
-        problems.insert(0, Problem((), path.name, allowed))
     located = [replace(problem, got=file_value(problem.got), line=file.line(problem.field)) for problem in problems]
     all_problems = sorted([*file.problems, *located], key=lambda problem: problem.line or 0)
+    if not _NAME.fullmatch(path.stem):
+        allowed = "a file name of 1 to 64 letters, digits and hyphens, which becomes part of the names of the stacks"
+        all_problems.insert(0, Problem((), path.name, allowed))
     if all_problems:
         raise ConfigurationError(str(path), all_problems)
     return environment

@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import replace
+from math import isfinite
 from typing import Final
 
 from fairlane.errors import Problem
@@ -40,7 +41,9 @@ class _FileValue:
 
 
 def file_value(got: object) -> object:
-    """Return a value that errors show as YAML: `true` instead of `True`, and 75 instead of 75.0."""
+    """Return a value that errors show as YAML: `true` instead of `True`, 75 instead of 75.0, and `.inf`."""
     if isinstance(got, float) and got.is_integer():
         return int(got)
+    if isinstance(got, float) and not isfinite(got):
+        return _FileValue(f".{got}".replace(".-", "-."))
     return _FileValue(json.dumps(got, default=str)) if isinstance(got, bool | dict | list) else got
