@@ -19,6 +19,7 @@ STAND_IN: Final = "0"
 _REGION: Final = re.compile(r"[a-z]{2}(-[a-z]+)+-\d{1,2}")
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _WILD: Final = re.compile(r"[*?$\s]|:alias/")
+_MOST_NAMES: Final = 20
 
 
 def check_whole_number(
@@ -52,6 +53,13 @@ def alternatives(words: Sequence[str]) -> str:
     """Return words as alternatives, for example `a, b or c`."""
     *first, last = words
     return f"{', '.join(first)} or {last}" if first else last
+
+
+def listing(names: Iterable[str]) -> str:
+    """Return names for a message, at most 20 of them, for example `a, b, c and 5 others`."""
+    shown = list(names)
+    others = f" and {len(shown) - _MOST_NAMES} others" if len(shown) > _MOST_NAMES else ""
+    return ", ".join(shown[:_MOST_NAMES]) + others
 
 
 def check_flag(field: Path, got: object) -> Iterator[Problem]:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path as FilePath
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ from pydantic_core import ErrorDetails
 
 from fairlane._internal.checks import alternatives
 from fairlane.environment.environment import Environment
+from fairlane.environment.path_set import PathSet
 from fairlane.environment.references import reference_problems
 from fairlane.environment.scheduling import POLICIES
 from fairlane.environment.vocabulary import file_value, in_file_words
@@ -31,6 +33,8 @@ _ALLOWED: Final = {
 }
 _LARGEST: Final = 10**12
 """Largest number in a file: above all allowed values, and above an account ID without quotes."""
+MAX_PROBLEMS: Final = 1_000
+"""Most problems of one file that are reported at once."""
 _COMPARED_SIBLINGS: Final[dict[str | int, tuple[str, ...]]] = {
     "availability_zone_ids": ("nat_gateways",),
     "availability_zones": ("nat_gateways",),
@@ -84,6 +88,9 @@ def load_environment(path: FilePath) -> Environment:
     environment, problems = _validate(file.data)
     located = [replace(problem, got=file_value(problem.got), line=file.line(problem.field)) for problem in problems]
     all_problems = sorted([*file.problems, *located], key=lambda problem: problem.line or 0)
+    if len(all_problems) > MAX_PROBLEMS:
+        sentence = "the file has more problems than these: correct these first"
+        all_problems[MAX_PROBLEMS:] = [Problem.relation((), sentence, all_problems[MAX_PROBLEMS].line)]
     if not _NAME.fullmatch(path.stem):
         allowed = "a file name of 1 to 64 letters, digits and hyphens, which becomes part of the names of the stacks"
         all_problems.insert(0, Problem((), path.name, allowed))
@@ -100,38 +107,43 @@ def _not_a_mapping(data: object) -> str:
 
 
 def _validate(data: dict[str, Any]) -> tuple[Environment, list[Problem]]:
-    """Return the environment and all problems; values of a wrong type are removed, so that they hide no others."""
+    """Return the environment and its problems; values of a wrong type are removed, so that they hide no others."""
     problems = list(_numbers_out_of_range(data))
-    removed = [path for problem in problems for path in (problem.field, _remove(data, problem.field))]
-    misspelled: list[Path] = []
+    removed = PathSet(path for problem in problems for path in (problem.field, _remove(data, problem.field)))
+    misspelled = PathSet()
     while True:
         try:
             environment = Environment.model_validate(data)
         except ValidationError as error:
-            new_removed: list[Path] = []
+            new_removed = PathSet()
             errors = [(details["type"], list(_type_problems(details, data))) for details in error.errors()]
             for kind, type_problems in errors:
                 for problem in type_problems:
                     if kind == "missing" and problem.field not in removed and _write_null(data, problem.field):
                         continue
-                    if not _is_related(problem.field, removed):
+                    if not removed.is_related(problem.field):
                         problems.append(problem)
                     if kind == "unknown_keys":
                         _remove(data, problem.field)
-                        misspelled.append(problem.field[:-1])
-                    elif not any(_starts_with(problem.field, path) for path in new_removed):
-                        new_removed += [problem.field, _remove(data, problem.field), *_dependents(problem.field)]
-            removed += new_removed
+                        misspelled.update([problem.field[:-1]])
+                    elif not new_removed.has_around(problem.field):
+                        new_removed.update([problem.field, _remove(data, problem.field), *_dependents(problem.field)])
+            removed.update(new_removed)
         else:
-            for problem in environment.problems():
-                may_be_misspelled = problem.is_missing and problem.field[:-1] in misspelled
-                if not may_be_misspelled and not _is_related(problem.field, removed):
-                    problems.append(in_file_words(problem))
-            for problem, paths in reference_problems(environment):
-                uncertain = [*removed, *filter(None, misspelled)]
-                if not any(_is_related(path, uncertain) for path in paths):
-                    problems.append(in_file_words(problem))
-            return environment, problems
+            found = _problems_of_values(environment, removed, misspelled)
+            return environment, [*problems, *map(in_file_words, islice(found, MAX_PROBLEMS + 1))]
+
+
+def _problems_of_values(environment: Environment, removed: PathSet, misspelled: PathSet) -> Iterator[Problem]:
+    """Yield the problems that are not consequences of values that were removed or of keys that are misspelled."""
+    for problem in environment.problems():
+        may_be_misspelled = problem.is_missing and problem.field[:-1] in misspelled
+        if not may_be_misspelled and not removed.is_related(problem.field):
+            yield problem
+    uncertain = PathSet([*removed, *filter(None, misspelled)])
+    for problem, paths in reference_problems(environment):
+        if not any(map(uncertain.is_related, paths)):
+            yield problem
 
 
 def _numbers_out_of_range(node: Any, path: Path = ()) -> Iterator[Problem]:
@@ -214,12 +226,3 @@ def _dependents(path: Path) -> Iterator[Path]:
     outer = path[: len(path) - path[::-1].index(name)] if name else ()
     for sibling in _COMPARED_SIBLINGS.get(name, ()):
         yield (*outer[:-1], sibling)
-
-
-def _is_related(path: Path, removed: list[Path]) -> bool:
-    """Return True if `path` is inside or around a removed value, which may be the only cause of a problem there."""
-    return any(_starts_with(path, other) or _starts_with(other, path) for other in removed)
-
-
-def _starts_with(path: Path, beginning: Path) -> bool:
-    return path[: len(beginning)] == beginning

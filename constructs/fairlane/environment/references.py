@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import cache
 from typing import Final, TypeAlias
 
+from fairlane._internal.checks import listing
 from fairlane.capacity.fit import fit_problems
 from fairlane.environment.alarms import AlarmSettings
 from fairlane.environment.environment import Environment
@@ -14,6 +16,7 @@ from fairlane.environment.regions import RegionModel
 from fairlane.errors import Path, Problem
 from fairlane.jobs.permission_rules import check_s3_prefix, split_s3_prefix
 from fairlane.monitoring.alarms.part_rules import unknown_part_problems
+from fairlane.queues.rules import MAX_COMPUTE_ENVIRONMENTS
 from fairlane.scheduling.time_limits import blocked_reasons
 
 AnyQueueModel: TypeAlias = TrainingQueueModel | GpuQueueModel
@@ -62,9 +65,8 @@ def _regional_problems(model: RegionModel, region: str) -> Iterator[ReferencePro
         for index, target in enumerate(job.queues):
             field = ("job_definitions", name, "queues", index)
             yield from _missing_target(field, target, "queues", model.gpu_queues)
-            for problem, paths in _job_fit_problems(model, region, name, target):
-                yield replace(problem, field=field), paths
         yield from _bucket_problems(model, name)
+    yield from _job_fit_problems(model, region)
 
 
 def _bucket_problems(model: RegionModel, job_name: str) -> Iterator[ReferenceProblem]:
@@ -151,7 +153,7 @@ def _missing_target(field: Path, target: str, key: str, entries: Mapping[str, ob
 
 def _unknown(field: Path, name: str, noun: str, names: Iterable[str], empty: str) -> Problem:
     """Return the problem of a name that is not one of `names`; `empty` is the sentence for no names at all."""
-    choices = ", ".join(names)
+    choices = listing(names)
     return Problem(field, name, f"{noun}: {choices}") if choices else Problem.relation(field, empty)
 
 
@@ -159,18 +161,29 @@ def _concerns(keys: tuple[str, ...], problems: Iterable[Problem]) -> bool:
     return any(problem.field and problem.field[0] in keys for problem in problems)
 
 
-def _job_fit_problems(model: RegionModel, region: str, job_name: str, queue_name: str) -> Iterator[ReferenceProblem]:
-    job, queue = model.job_definitions[job_name], model.gpu_queues.get(queue_name)
-    if queue is None or _concerns(_JOB_SIZE, job_problems(job, job_name, region)):
-        return
-    for name in queue.compute_environments:
-        environment = model.compute_environments.get(name)
-        if environment is None or _concerns(_INSTANCES, environment.regional_problems(region)):
+def _job_fit_problems(model: RegionModel, region: str) -> Iterator[ReferenceProblem]:
+    """Yield jobs that have no room on a compute environment of their queues. Only valid values are compared."""
+    environments = {
+        name: environment
+        for name, environment in model.compute_environments.items()
+        if not _concerns(_INSTANCES, environment.regional_problems(region))
+    }
+    queues = {
+        name: [target for target in queue.compute_environments if target in environments]
+        for name, queue in model.gpu_queues.items()
+        if len(queue.compute_environments) <= MAX_COMPUTE_ENVIRONMENTS
+    }
+    for job_name, job in model.job_definitions.items():
+        if _concerns(_JOB_SIZE, job_problems(job, job_name, region)):
             continue
-        paths: list[Path] = [
-            *(("job_definitions", job_name, key) for key in _JOB_SIZE),
-            *(("compute_environments", name, key) for key in _INSTANCES),
-            ("queues", queue_name, "compute_environments"),
-        ]
-        for problem in fit_problems(job.size, {name: environment}):
-            yield problem.followed_by(f" (compute environment {name})"), paths
+        fit = cache(lambda name, size=job.size: list(fit_problems(size, {name: environments[name]})))
+        for index, queue_name in enumerate(job.queues):
+            for name in queues.get(queue_name, ()):
+                paths: list[Path] = [
+                    *(("job_definitions", job_name, key) for key in _JOB_SIZE),
+                    *(("compute_environments", name, key) for key in _INSTANCES),
+                    ("queues", queue_name, "compute_environments"),
+                ]
+                for problem in fit(name):
+                    field = ("job_definitions", job_name, "queues", index)
+                    yield replace(problem.followed_by(f" (compute environment {name})"), field=field), paths

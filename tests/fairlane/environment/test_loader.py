@@ -1,11 +1,23 @@
 """Loader of environment files: content of valid files, and mistakes with their line and key."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
-from fairlane import ConfigurationError, FairShare, Fifo, JobRetries, QuotaManagement, QuotaShare, Sharing, State
+from fairlane import (
+    ConfigurationError,
+    FairShare,
+    Fifo,
+    JobRetries,
+    Problem,
+    QuotaManagement,
+    QuotaShare,
+    Sharing,
+    State,
+)
+from fairlane.capacity.fit import JobSize, fit_problems
+from fairlane.capacity.rules import ComputeEnvironmentSpec
 from fairlane.environment import Environment, find_environment, load_environment
 from tests.support import REPOSITORY
 
@@ -481,3 +493,34 @@ queues:
 def test_digits_of_an_account_are_ascii(write: Write, account: str) -> None:
     (found,) = mistakes(write(f'region: us-east-1\naccount: "{account}"\n'))
     assert found == f"line 2, account: got '{account}', allowed: twelve digits in quotes"
+
+
+def test_at_most_a_thousand_problems_are_reported(write: Write) -> None:
+    tags = "".join(f"    t{number}: 1\n" for number in range(600))
+    queues = "".join(f"  q{number}:\n   tags:\n{tags}" for number in range(2))
+    found = mistakes(write(f"region: us-east-1\nqueues:\n{queues}"))
+    assert len(found) == 1001
+    assert found[-1].endswith(", the file has more problems than these: correct these first")
+
+
+def test_a_message_lists_at_most_twenty_names(write: Write) -> None:
+    environments = "".join(f"  e{n}: {{instance_types: [g5.12xlarge], max_gpus: 16}}\n" for n in range(30))
+    text = GPUS.replace("compute_environments:\n", f"compute_environments:\n{environments}", 1)
+    (found,) = mistakes(write(text.replace("[g5, spot]", "[g5, none]")))
+    assert found.endswith("e18, e19 and 12 others")
+
+
+def test_a_job_is_compared_once_with_a_compute_environment_of_several_queues(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared: list[str] = []
+
+    def fit(size: JobSize, environments: Mapping[str, ComputeEnvironmentSpec]) -> Iterator[Problem]:
+        compared.extend(environments)
+        return fit_problems(size, environments)
+
+    monkeypatch.setattr("fairlane.environment.references.fit_problems", fit)
+    queues = "".join(f"  q{n}: {{compute_environments: [g5, spot], scheduling: {{policy: fifo}}}}\n" for n in range(5))
+    text = GPUS.replace("queues:\n", f"queues:\n{queues}", 1)
+    load_environment(write(text.replace("[containers]}", "[q0, q1, q2, q3, q4]}")))
+    assert compared == ["g5", "spot"]

@@ -1,7 +1,8 @@
 """Rules for shares and reasons that limits name: their queues must have them. Imports no aws_cdk."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
+from fairlane._internal.checks import listing
 from fairlane.errors import Path, Problem
 from fairlane.monitoring.alarms.alarm_limits import AlarmLimits
 from fairlane.monitoring.alarms.kinds.limit import Limit
@@ -29,16 +30,16 @@ def unknown_part_problems(
     for field, (limit, names) in users.items():
         if limit.parts is None:
             continue
-        available = list(dict.fromkeys(part for name in names for part in queues[name][limit.parts]))
+        available = dict.fromkeys(part for name in names for part in queues[name][limit.parts])
         for index, part in enumerate(getattr(limit, limit.parts) or ()):
             if part not in available:
                 yield _unknown((*field, limit.parts, index), part, limit.parts, available, names), names
 
 
-def _unknown(field: Path, part: str, parts: str, available: Sequence[str], queues: Sequence[str]) -> Problem:
+def _unknown(field: Path, part: str, parts: str, available: Collection[str], queues: Sequence[str]) -> Problem:
     several = len(queues) > 1
-    subject = f"queue{'s' if several else ''} {', '.join(queues)}"
+    subject = f"queue{'s' if several else ''} {listing(queues)}"
     if not available:
         verb = "have" if several else "has"
         return Problem.relation(field, f"{subject} {verb} no {parts} for this alarm: remove {part}")
-    return Problem(field, part, f"a {parts.removesuffix('s')} of {subject}: {', '.join(available)}")
+    return Problem(field, part, f"a {parts.removesuffix('s')} of {subject}: {listing(available)}")
