@@ -21,7 +21,7 @@ def build_stacks(scope: Construct, name: str, environment: Environment) -> list[
 
     Names of stacks in the home Region are `fairlane-<name>-<kind>`, in other Regions `fairlane-<name>-<region>-<kind>`:
 
-    - `training`: in each Region of the file.
+    - `training`: in each Region with queues or resources for jobs.
     - `monitoring`: in each Region with `job_metrics`. The first of them has the dashboards of all Regions and the
       estimate of what monitoring costs.
     - `images`: in each Region with `images`.
@@ -39,6 +39,8 @@ def build_stacks(scope: Construct, name: str, environment: Environment) -> list[
     stacks: list[cdk.Stack] = []
     monitoring: list[MonitoringStack] = []
     for region, model in environment.by_region().items():
+        if not model.has_training_resources:
+            continue
         common = _common(environment, region)
         training = TrainingStack(scope, f"{_prefix(name, environment, region)}-training", model=model, **common)
         stacks.append(training)

@@ -25,7 +25,7 @@ def stacks(**changes: Any) -> dict[str, cdk.Stack]:
 
 
 def test_stacks_of_replicas_are_deployed_before_the_images() -> None:
-    built = stacks()
+    built = stacks(queues={"q": FIFO})
     assert list(built) == [
         "fairlane-prod-training",
         "fairlane-prod-eu-west-1-replicas",
@@ -43,6 +43,11 @@ def test_stacks_of_replicas_are_deployed_before_the_images() -> None:
         assert stack.region == region
         assert (template["Prefix"], template["ImageTagMutability"]) == ("training", "IMMUTABLE_WITH_EXCLUSION")
     assert "ImportValue" not in "".join(json.dumps(template_of(stack)) for stack in built.values())
+
+
+def test_a_region_without_resources_for_jobs_has_no_training_stack() -> None:
+    assert "fairlane-prod-training" not in stacks()
+    assert "fairlane-prod-training" in stacks(execution_roles={"search": {}})
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ def environment(**changes: Any) -> Environment:
 
 
 def test_each_region_has_its_own_stack() -> None:
-    regions = {"eu-west-1": {"queues": {"q": FIFO}}, "us-west-2": {}}
+    regions = {"eu-west-1": {"queues": {"q": FIFO}}, "us-west-2": {"execution_roles": {"search": {}}}}
     stacks = build_stacks(cdk.App(), "prod", environment(account="111122223333", regions=regions))
     assert [(stack.stack_name, stack.region, stack.account) for stack in stacks] == [
         ("fairlane-prod-training", "us-east-1", "111122223333"),

@@ -16,7 +16,7 @@ BUCKET_NAME: Final = r"(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
 STAND_IN: Final = "0"
 """Text that replaces tokens in checks; allowed wherever a token is allowed."""
 
-_REGION: Final = re.compile(r"[a-z]{2}(-[a-z]+)+-\d{1,2}")
+_REGION: Final = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]{1,2}")
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _WILD: Final = re.compile(r"[*?$\s]|:alias/")
 _MOST_NAMES: Final = 20

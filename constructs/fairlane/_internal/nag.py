@@ -1,14 +1,18 @@
 """Acknowledgments of cdk-nag's findings about wildcards in policies."""
 
 import json
+import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from aws_cdk import Acknowledgment, Stack, Validations
 from constructs import IConstruct
 
 from fairlane._internal.aws import PARTITION
 from fairlane._internal.tokens import is_token
+
+_CHANGED_BY_CDK: Final = re.compile(r"[ \[\](){}]")
+"""Characters of S3 prefixes in whose ids `acknowledge` of the CDK replaces spaces, and refuses single brackets."""
 
 
 def acknowledge_wildcards(scope: IConstruct, reasons: Mapping[str, str]) -> None:
@@ -20,12 +24,12 @@ def acknowledge_wildcards(scope: IConstruct, reasons: Mapping[str, str]) -> None
     """
     resources = [resource.replace(PARTITION, "<AWS::Partition>") for resource in reasons]
     resolved = Stack.of(scope).resolve(resources) if any(map(is_token, resources)) else resources
-    Validations.of(scope).acknowledge(
-        *(
-            Acknowledgment(id=f"AwsSolutions-IAM5[Resource::{_flat(resource)}]", reason=reason)
-            for resource, reason in zip(resolved, reasons.values(), strict=True)
-        )
-    )
+    for resource, reason in zip(resolved, reasons.values(), strict=True):
+        rule = f"AwsSolutions-IAM5[Resource::{_flat(resource)}]"
+        if _CHANGED_BY_CDK.search(_flat(resource)):
+            scope.node.add_metadata(Validations.ACKNOWLEDGED_RULES_METADATA_KEY, {f"Annotation::{rule}": reason})
+        else:
+            Validations.of(scope).acknowledge(Acknowledgment(id=rule, reason=reason))
 
 
 def _flat(value: Any) -> str:

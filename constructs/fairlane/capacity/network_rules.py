@@ -16,7 +16,7 @@ _LARGEST, _SMALLEST = 16, 22
 _DOCKER: Final = IPv4Network("172.17.0.0/16")
 _OTHER_PARTITIONS: Final = ("us-iso", "eu-iso", "eusc-")
 _CHINESE: Final = {"ecr.api", "ecr.dkr", "monitoring", "sts"}
-_ZONE_ID: Final = re.compile(r"[a-z]+\d-az\d+")
+_ZONE_ID: Final = re.compile(r"[a-z]+[0-9]-az[0-9]+")
 _IDS: Final = {kind: re.compile(rf"{kind}-[0-9a-f]{{8}}(?:[0-9a-f]{{9}})?") for kind in ("vpc", "subnet", "sg")}
 
 

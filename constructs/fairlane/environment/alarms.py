@@ -19,7 +19,7 @@ NotifyField = Annotated[
     branch("<mapping>", otherwise="<list>"),
 ]
 
-_TOPIC: Final = re.compile(r"arn:[a-z-]+:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,256}")
+_TOPIC: Final = re.compile(r"arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -44,6 +44,21 @@ class Environment(RegionModel, title="Fairlane environment"):
         """Return the settings of each Region, the home Region first."""
         return {self.region: self, **self.regions}
 
+    def empty_problems(self) -> Iterator[Problem]:
+        """Yield Regions without resources. A Region that only images are replicated to has the replicas."""
+        by_region = self.by_region()
+        keys = "queues, images, execution_roles or other resources"
+        if not any(model.has_resources for model in by_region.values()):
+            yield Problem.relation((), f"the environment has no resources: add {keys}")
+            return
+        replicated = {
+            region for model in by_region.values() for image in model.images.values() for region in image.regions
+        }
+        for region, model in self.regions.items():
+            if not model.has_resources and region not in replicated:
+                sentence = f"the Region has no resources: add {keys}, or remove the Region"
+                yield Problem.relation(("regions", region), sentence)
+
     def problems(self) -> Iterator[Problem]:
         """Yield the problems of each part of the environment by itself."""
         yield from _check_region(("region",), self.region or None)

@@ -15,7 +15,7 @@ from fairlane.images.replication_rules import (
     limit_problems,
     two_hop_problems,
 )
-from fairlane.images.repository_rules import repository_problems
+from fairlane.images.repository_rules import RepositorySettings, repository_problems
 
 ReplicationField = Literal["own", "merge", "external"]
 
@@ -40,6 +40,11 @@ class ImageModel(Model, title="image repository"):
     def settings(self) -> dict[str, Any]:
         """Keyword arguments of `ReplicatedRepository`."""
         return dict(self)
+
+    @property
+    def replica_settings(self) -> RepositorySettings:
+        """Settings that the repository and its replicas share."""
+        return RepositorySettings(tuple(self.mutable_tags), self.expire_after_days, self.kms_keys, policy=None)
 
     def problems(self, name: str, home: Place) -> Iterator[Problem]:
         """Yield the problems of the repository by itself.

@@ -15,7 +15,7 @@ from fairlane.jobs.retries import DEFAULT_RETRIES, JobRetries, RetryRule
 from fairlane.jobs.rules import GpuJobSpec, MultiNodeJobSpec
 
 _SECRET: Final = re.compile(
-    r"arn:aws[a-z-]*:secretsmanager:([a-z0-9-]+):\d{12}:secret:[A-Za-z0-9/_+=.@-]+-[A-Za-z0-9]{6}"
+    r"arn:aws[a-z-]*:secretsmanager:([a-z0-9-]+):[0-9]{12}:secret:[A-Za-z0-9/_+=.@-]+-[A-Za-z0-9]{6}"
 )
 _RULES: Final = {"spot-reclaimed": RetryRule.spot_reclaimed(), "image-not-pulled": RetryRule.image_not_pulled()}
 

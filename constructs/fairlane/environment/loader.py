@@ -10,7 +10,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from fairlane._internal.checks import alternatives
+from fairlane._internal.checks import alternatives, check_name
 from fairlane.environment.environment import Environment
 from fairlane.environment.path_set import PathSet
 from fairlane.environment.references import reference_problems
@@ -35,6 +35,15 @@ _LARGEST: Final = 10**12
 """Largest number in a file: above all allowed values, and above an account ID without quotes."""
 MAX_PROBLEMS: Final = 1_000
 """Most problems of one file that are reported at once."""
+_NAMED: Final = {
+    "compute_environments",
+    "execution_roles",
+    "job_definitions",
+    "queues",
+    "service_environments",
+    "shares",
+}
+"""Keys of mappings whose entries have names with the same rule."""
 _COMPARED_SIBLINGS: Final[dict[str | int, tuple[str, ...]]] = {
     "availability_zone_ids": ("nat_gateways",),
     "availability_zones": ("nat_gateways",),
@@ -86,6 +95,8 @@ def load_environment(path: FilePath) -> Environment:
     if not isinstance(file.data, dict):
         raise ConfigurationError(str(path), [Problem.relation((), _not_a_mapping(file.data), file.line(()))])
     environment, problems = _validate(file.data)
+    if not problems and not file.problems:
+        problems = list(environment.empty_problems())
     located = [replace(problem, got=file_value(problem.got), line=file.line(problem.field)) for problem in problems]
     all_problems = sorted([*file.problems, *located], key=lambda problem: problem.line or 0)
     if len(all_problems) > MAX_PROBLEMS:
@@ -127,11 +138,20 @@ def _validate(data: dict[str, Any]) -> tuple[Environment, list[Problem]]:
                         _remove(data, problem.field)
                         misspelled.update([problem.field[:-1]])
                     elif not new_removed.has_around(problem.field):
-                        new_removed.update([problem.field, _remove(data, problem.field), *_dependents(problem.field)])
+                        path = _remove(data, problem.field)
+                        problems += _name_problems(path)
+                        new_removed.update([problem.field, path, *_dependents(problem.field)])
             removed.update(new_removed)
         else:
             found = _problems_of_values(environment, removed, misspelled)
-            return environment, [*problems, *map(in_file_words, islice(found, MAX_PROBLEMS + 1))]
+            problems += map(in_file_words, islice(found, MAX_PROBLEMS + 1))
+            return environment, problems
+
+
+def _name_problems(path: Path) -> Iterator[Problem]:
+    """Yield the problem of the name of a removed entry, which the environment does not have."""
+    if len(path) > 1 and path[-2] in _NAMED:
+        yield from check_name(path, path[-1])
 
 
 def _problems_of_values(environment: Environment, removed: PathSet, misspelled: PathSet) -> Iterator[Problem]:

@@ -9,11 +9,14 @@ from fairlane._internal.checks import listing
 from fairlane.capacity.fit import fit_problems
 from fairlane.environment.alarms import AlarmSettings
 from fairlane.environment.environment import Environment
+from fairlane.environment.images import ImageModel
 from fairlane.environment.job_definitions import job_problems
 from fairlane.environment.network import NewNetworkModel
 from fairlane.environment.queues import GpuQueueModel, TrainingQueueModel
 from fairlane.environment.regions import RegionModel
 from fairlane.errors import Path, Problem
+from fairlane.images.names import repository_namespace
+from fairlane.images.repository_rules import template_problems
 from fairlane.jobs.permission_rules import check_s3_prefix, split_s3_prefix
 from fairlane.monitoring.alarms.part_rules import unknown_part_problems
 from fairlane.queues.rules import MAX_COMPUTE_ENVIRONMENTS
@@ -31,11 +34,16 @@ def reference_problems(environment: Environment) -> Iterator[ReferenceProblem]:
     """Yield missing targets of references, and jobs that never fit their queues."""
     yield from _team_problems(environment)
     yield from _alarm_problems(environment)
-    limit, models = environment.monitoring_cost_limit, environment.by_region().values()
-    if limit is not None and all(model.job_metrics is None for model in models):
+    has_metrics = any(model.job_metrics is not None for model in environment.by_region().values())
+    if environment.monitoring_cost_limit is not None and not has_metrics:
         field: Path = ("monitoring_cost_limit",)
         problem = Problem.relation(field, "a cost limit requires job_metrics: add job_metrics or remove the limit")
         yield problem, [field, ("job_metrics",), ("regions",)]
+    if "dashboard" in environment.model_fields_set and not environment.dashboard.teams and not has_metrics:
+        field = ("dashboard",)
+        problem = Problem.relation(field, "dashboards require job_metrics: add job_metrics or remove dashboard")
+        yield problem, [field, ("job_metrics",), ("regions",)]
+    yield from _replica_problems(environment)
     yield from _regional_problems(environment, environment.region)
     for region, model in environment.regions.items():
         for problem, paths in _regional_problems(model, region):
@@ -94,6 +102,29 @@ def _alarm_problems(environment: Environment) -> Iterator[ReferenceProblem]:
             sentence = "alarms require job_metrics, images or replicated images in the same Region"
             paths: list[Path] = [field, (*outer, "job_metrics"), ("images",), ("regions",)]
             yield Problem.relation(field, sentence), paths
+
+
+def _replica_problems(environment: Environment) -> Iterator[ReferenceProblem]:
+    """Yield images that a Region cannot have together, because their replicas share a name or a creation template."""
+    by_region = environment.by_region()
+    first: dict[tuple[str, str], tuple[Path, str, ImageModel]] = {}
+    for home, model in by_region.items():
+        outer: Path = () if model is environment else ("regions", home)
+        for name, image in model.images.items():
+            path, namespace = (*outer, "images", name), repository_namespace(name)
+            clashes: dict[Path, ReferenceProblem] = {}
+            for region in dict.fromkeys(image.regions):
+                other_path, other_name, other = first.setdefault((region, namespace or name), (path, name, image))
+                if namespace:
+                    for problem in template_problems(
+                        region, image.replica_settings, other.replica_settings, other_name
+                    ):
+                        paths = [(*path, problem.field[0]), (*other_path, problem.field[0])]
+                        clashes.setdefault(problem.field, (problem.within(*path), paths))
+                elif other is not image or name in (by_region[region].images if region in by_region else ()):
+                    sentence = f"{region} has two repositories {name}: use another name, or a name with a namespace"
+                    clashes["regions",] = (Problem.relation((*path, "regions"), sentence), [path, other_path])
+            yield from clashes.values()
 
 
 def _team_problems(environment: Environment) -> Iterator[ReferenceProblem]:

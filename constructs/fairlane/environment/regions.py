@@ -62,6 +62,24 @@ class RegionModel(Model, title="Region"):
     alarms with default limits, without notifications."""
 
     @property
+    def has_training_resources(self) -> bool:
+        """True if the Region has queues or resources for jobs."""
+        return any(
+            (
+                self.queues,
+                self.service_environments,
+                self.compute_environments,
+                self.job_definitions,
+                self.execution_roles,
+            )
+        )
+
+    @property
+    def has_resources(self) -> bool:
+        """True if the Region has resources of its own."""
+        return self.has_training_resources or bool(self.images)
+
+    @property
     def training_queues(self) -> dict[str, TrainingQueueModel]:
         """Queues for SageMaker training jobs, by name."""
         return {name: queue for name, queue in self.queues.items() if isinstance(queue, TrainingQueueModel)}

@@ -15,7 +15,7 @@ OBJECTS_REASON: Final = "the wildcard covers objects below a prefix of this role
 
 _READ: Final = ["s3:GetObject"]
 _READ_AND_WRITE: Final = ["s3:AbortMultipartUpload", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:PutObject"]
-_S3_PREFIX: Final = re.compile(rf"s3://(?:{BUCKET_NAME}|0)/(?:[^*?$\x00-\x1f\x7f]*/)?")
+_S3_PREFIX: Final = re.compile(rf"s3://(?:{BUCKET_NAME}|0)/(?:(?:(?![*?$])[ -~])*/)?")
 _REPOSITORY: Final = r"(?=[^/].{1,255}$)[a-z0-9]+(?:(?:[._/]|__|-+)[a-z0-9]+)*"
 _REPOSITORY_NAME: Final = re.compile(_REPOSITORY)
 _REPOSITORY_ARN: Final = re.compile(rf"arn:[a-z0-9-]+:ecr:[a-z0-9-]+:(?:[0-9]{{12}}|0):repository/(?:{_REPOSITORY}|0)")
@@ -35,7 +35,9 @@ def split_s3_prefix(uri: str) -> tuple[str, str]:
 def check_s3_prefix(field: Path, uri: object) -> Iterator[Problem]:
     """Check the S3 URI of a prefix. Bucket and prefix can be tokens, but not the slashes between them."""
     if not (isinstance(uri, str) and _S3_PREFIX.fullmatch(without_tokens(uri, STAND_IN))):
-        allowed = "the S3 URI of a prefix, without *, ? and $, with / at the end, such as s3://datasets/imagenet/"
+        allowed = (
+            "the S3 URI of a prefix in ASCII, without *, ? and $, with / at the end, such as s3://datasets/imagenet/"
+        )
         yield Problem(field, uri, allowed)
 
 

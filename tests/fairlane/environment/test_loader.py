@@ -172,13 +172,19 @@ regions:
         (quota_queue("        a: {capacity: {ml.p5.48xlarge: 1}, sharing: LEND}"), "line 9, queues.q.scheduling.shares.a.capacity.\"ml.p5.48xlarge\": got 'ml.p5.48xlarge', allowed: an instance type in the capacity of the queue: ml.p4d.24xlarge"),
         (quota_queue("        a: {capacity: {ml.p4d.24xlarge: 1}, sharing: LEND, borrow_limit: 50}"), "line 9, queues.q.scheduling.shares.a.borrow_limit: a borrow limit requires sharing LEND_AND_BORROW: remove the limit or change sharing"),
         (quota_queue("        a: {capacity: {ml.p4d.24xlarge: 1}, sharing: LEND}\n        a: {capacity: {ml.p4d.24xlarge: 2}, sharing: LEND}"), "line 10, queues.q.scheduling.shares.a: the mapping has this key twice: remove one of them"),
-        ("region: us-east-1\nexecution_roles: {a: {read: [s3://b/c]}}", "line 2, execution_roles.a.read[0]: got 's3://b/c', allowed: the S3 URI of a prefix, without *, ? and $, with / at the end, such as s3://datasets/imagenet/"),
+        ("region: us-east-1\nexecution_roles: {a: {read: [s3://b/c]}}", "line 2, execution_roles.a.read[0]: got 's3://b/c', allowed: the S3 URI of a prefix in ASCII, without *, ? and $, with / at the end, such as s3://datasets/imagenet/"),
         ("region: us-east-1\nexecution_roles: {a: {kms_keys: [alias/x]}}", "line 2, execution_roles.a.kms_keys[0]: got 'alias/x', allowed: the ARN of a KMS key, not of an alias"),
         ("region: us-east-1\nexecution_roles: {a: {read: ['s3://b-c/${Token[TOKEN.1]}/']}}", "line 2, execution_roles.a.read[0]: the AWS CDK reserves the text {Token[ for itself: remove the text"),
         ("region: us-east-1\nservice_environments:\n  s: {}\n", "line 3, service_environments.s.capacity: missing; use a whole number"),
         ("region: us-east-1\nqueues:\n  q: {capacity: {ml.p5.48xlarge: 1}, scheduling: {policy: quota-management}}\n", "line 3, queues.q.scheduling.shares: missing; use a mapping"),
         ("region: us-east-1\nqueues:\n  q: {capacity: 1, scheduling: {policy: fair-share, weight_factors: {a: 1}, proportions: {a: 1}}}\n", "line 3, queues.q.scheduling: weight_factors and proportions exclude each other: use one of them"),
         ("region: us-east-1\nqueues:\n  q: {capacity: {ml.p5.48xlarge: 1}, scheduling: {policy: fifo}}\n", "line 3, queues.q.capacity: FIFO scheduling counts instances, not ml.p5.48xlarge: use a whole number of instances, or quota management"),
+        ("region: us-east-1\n", "line 1, the environment has no resources: add queues, images, execution_roles or other resources"),
+        ("\nregion: us-east-1\nregions: {eu-west-1: {network: {}}}\n", "line 2, the environment has no resources: add queues, images, execution_roles or other resources"),
+        ("region: us-east-1\nimages: {a/b: {regions: [us-west-2]}}\nregions:\n  us-west-2: {alarms: {}}\n  eu-west-1: {}\n", "line 5, regions.eu-west-1: the Region has no resources: add queues, images, execution_roles or other resources, or remove the Region"),
+        ("region: us-east-1\nqueues: {q: {capacity: 1, scheduling: {policy: fifo}}}\ndashboard: {percentiles: [99]}\n", "line 3, dashboard: dashboards require job_metrics: add job_metrics or remove dashboard"),
+        ("region: us-east-１\n", "line 1, region: got 'us-east-１', allowed: a Region such as us-east-1"),  # noqa: RUF001
+        ("region: us-east-1\nexecution_roles: {a: {read: [s3://abc/日本/]}}", "line 2, execution_roles.a.read[0]: got 's3://abc/日本/', allowed: the S3 URI of a prefix in ASCII, without *, ? and $, with / at the end, such as s3://datasets/imagenet/"),
         ("region: us-east-1\njob_metrics: {}\n", "line 2, job_metrics: job_metrics requires at least one queue in the same Region"),
         ("region: us-east-1\nmonitoring_cost_limit: 5\n", "line 2, monitoring_cost_limit: a cost limit requires job_metrics: add job_metrics or remove the limit"),
         (quota_queue("        {}"), "line 8, queues.q.scheduling.shares: the queue has 0 quota shares: use 1 to 20"),
@@ -393,7 +399,7 @@ def test_an_account_has_at_most_fifty_queues_in_a_region(write: Write) -> None:
 
 def test_a_file_name_that_stack_names_cannot_have_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "prod_eu.yaml"
-    path.write_text("region: us-east-1\n")
+    path.write_text("region: us-east-1\nqueues: {q: {capacity: 1, scheduling: {policy: fifo}}}\n")
     assert mistakes(path) == [
         "got 'prod_eu.yaml', allowed: a file name of 1 to 64 letters, digits and hyphens, which becomes part of the names of "
         "the stacks"
@@ -524,3 +530,77 @@ def test_a_job_is_compared_once_with_a_compute_environment_of_several_queues(
     text = GPUS.replace("queues:\n", f"queues:\n{queues}", 1)
     load_environment(write(text.replace("[containers]}", "[q0, q1, q2, q3, q4]}")))
     assert compared == ["g5", "spot"]
+
+
+def test_a_wrong_entry_does_not_hide_that_its_name_is_wrong(write: Write) -> None:
+    path = write("""
+region: us-east-1
+queues:
+  q:
+    capacity: {ml.p5.48xlarge: 1}
+    scheduling:
+      policy: quota-management
+      shares:
+        a b: {capacity: {ml.p5.48xlarge: 1}}
+  c d: 5
+service_environments:
+  e f: {}
+""")
+    name = "allowed: 1 to 128 characters of A-Z, a-z, 0-9, - and _"
+    assert mistakes(path) == [
+        'line 9, queues.q.scheduling.shares."a b".sharing: missing; use RESERVE, LEND or LEND_AND_BORROW',
+        f"line 9, queues.q.scheduling.shares.\"a b\": got 'a b', {name}",
+        'line 10, queues."c d": got 5, allowed: a mapping',
+        f"line 10, queues.\"c d\": got 'c d', {name}",
+        'line 12, service_environments."e f".capacity: missing; use a whole number',
+        f"line 12, service_environments.\"e f\": got 'e f', {name}",
+    ]
+
+
+def test_images_of_a_namespace_have_the_same_settings_in_a_region_with_their_replicas(write: Write) -> None:
+    path = write("""
+region: us-east-1
+images:
+  a/one: {regions: [us-west-2, eu-west-1]}
+  a/two: {regions: [us-west-2, eu-west-1], expire_after_days: 3, mutable_tags: [dev-*]}
+  a/far: {expire_after_days: 4}
+  b/one: {regions: [us-west-2], expire_after_days: 5}
+regions:
+  eu-central-1:
+    images:
+      a/b/one: {regions: [us-west-2], expire_after_days: 6}
+      a/three: {regions: [us-west-2], expire_after_days: 3}
+""")
+    same = "allowed: the value of a/one, because one creation template applies to the whole namespace"
+    assert mistakes(path) == [
+        f'line 5, images."a/two".mutable_tags: got ["dev-*"], {same} and drops tags that are mutable only in the home Region',
+        f'line 5, images."a/two".expire_after_days: got 3, {same}',
+        f'line 12, regions.eu-central-1.images."a/three".expire_after_days: got 3, {same}',
+    ]
+
+
+def test_a_region_has_one_repository_of_a_name(write: Write) -> None:
+    path = write("""
+region: us-east-1
+images:
+  one: {regions: [us-west-2]}
+  two: {regions: [us-west-2]}
+  a/both: {regions: [us-west-2]}
+regions:
+  eu-central-1: {images: {one: {regions: [us-west-2]}}}
+  us-west-2: {images: {two: {}, a/both: {}}}
+""")
+    use = "use another name, or a name with a namespace"
+    assert mistakes(path) == [
+        f"line 5, images.two.regions: us-west-2 has two repositories two: {use}",
+        f"line 8, regions.eu-central-1.images.one.regions: us-west-2 has two repositories one: {use}",
+    ]
+
+
+def test_a_wrong_setting_of_an_image_is_not_compared_with_other_images(write: Write) -> None:
+    images = (
+        "  a/one: {regions: [us-west-2], expire_after_days: x}\n  a/two: {regions: [us-west-2], expire_after_days: 3}\n"
+    )
+    assert mistakes(write(f"region: us-east-1\nimages:\n{images}")) == [
+        "line 3, images.\"a/one\".expire_after_days: got 'x', allowed: a whole number"
+    ]

@@ -149,7 +149,11 @@ def test_a_role_with_constructs_and_tokens_passes_cdk_nag_and_cfn_lint() -> None
     TrainingExecutionRole(
         stack,
         "Role",
-        read=[bucket.s3_url_for_object("imagenet/"), f"s3://{cdk.Fn.import_value('other')}/"],
+        read=[
+            bucket.s3_url_for_object("imagenet/"),
+            f"s3://{cdk.Fn.import_value('other')}/",
+            "s3://bucket/a [b::c) d/",
+        ],
         write=[f"s3://models/{stack.region}/"],
         repositories=[ecr.Repository.from_repository_name(stack, "Repository", "training"), cdk.Fn.import_value("r")],
         kms_keys=[kms.Key.from_key_arn(stack, "Key", KEY), cdk.Fn.import_value("key")],

@@ -12,7 +12,7 @@ MOST_ACTIONS: Final = 5
 """Maximum number of actions of an alarm, for each state."""
 
 _ARN: Final = re.compile(
-    r"arn:aws[a-z-]*:(?:(?:sns|lambda|ssm|aiops):(?P<region>[a-z0-9-]+)|ssm-incidents:):\d{12}:\S+"
+    r"arn:aws[a-z-]*:(?:(?:sns|lambda|ssm|aiops):(?P<region>[a-z0-9-]+)|ssm-incidents:):[0-9]{12}:\S+"
 )
 _FOLDER: Final = re.compile(r"\S{1,500}")
 
