@@ -6,6 +6,7 @@
 Value objects never raise: each yields its problems, and the consumer raises one error that lists all of them.
 """
 
+import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -65,9 +66,8 @@ class Problem:
     def __str__(self) -> str:
         line = "" if self.line is None else f"line {self.line}, "
         field = f"{dotted(self.field)}: " if self.field else ""
-        if self.is_missing:
-            return f"{line}{field}missing; use {self.allowed}"
-        return f"{line}{field}{self.sentence or f'got {_shown(self.got)}, allowed: {self.allowed}'}"
+        got = f"missing; use {self.allowed}" if self.is_missing else f"got {_shown(self.got)}, allowed: {self.allowed}"
+        return "\\n".join(f"{line}{field}{self.sentence or got}".splitlines())  # names can have line breaks
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,8 @@ def dotted(field: Path) -> str:
         if isinstance(part, int):
             text += f"[{part}]"
         else:
-            name = str(part) if _BARE_PART.fullmatch(str(part)) else f'"{part}"'
+            shown = _shortened(str(part))
+            name = shown if _BARE_PART.fullmatch(str(part)) else json.dumps(shown, ensure_ascii=False)
             text += f".{name}" if text else name
     return text
 
@@ -113,5 +114,8 @@ def dotted(field: Path) -> str:
 def _shown(got: object) -> str:
     if is_token(got):
         return "a value known only at deployment"
-    shown = repr(str(got) if isinstance(got, str) else got)
-    return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}..."
+    return _shortened(repr(str(got) if isinstance(got, str) else got))
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."

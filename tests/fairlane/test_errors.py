@@ -26,7 +26,14 @@ def test_text_that_follows_a_value_out_of_range_stands_at_its_end() -> None:
 def test_a_path_quotes_what_has_dots_and_counts_lists() -> None:
     path = ("queues", "training-p4", "capacity", "ml.p4d.24xlarge")
     assert dotted(path) == 'queues.training-p4.capacity."ml.p4d.24xlarge"'
+    assert dotted(("tags", 'a\nb "c"')) == 'tags."a\\nb \\"c\\""'
+    assert dotted(("tags", "x" * 200)) == f"tags.{'x' * 120}..."
     assert dotted(("time_limit_actions", 0, "reason")) == "time_limit_actions[0].reason"
+
+
+def test_a_problem_is_one_line() -> None:
+    sentence = "a\nb is listed twice"
+    assert str(Problem.relation(("queues", "c\nd"), sentence)) == 'queues."c\\nd": a\\nb is listed twice'
 
 
 def test_values_are_shown_as_people_write_them() -> None:
