@@ -13,6 +13,7 @@ from tests.fairlane.environment import mutations
 from tests.fairlane.environment.test_loader_properties import EVERYTHING
 from tests.support import REPOSITORY
 
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the limits are those of Linux")
 PROBLEM = re.compile(r"  - line \d+, .+")
 
 
