@@ -2,14 +2,16 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Final
 from weakref import WeakKeyDictionary
 
 from aws_cdk import Stack
-from constructs import IConstruct
+from constructs import Construct, IConstruct
 
 from fairlane._internal.tokens import is_token
-from fairlane.errors import Problem
+from fairlane.errors import ConfigurationError, Problem
 
+_SCOPE: Final = "a stack, or a construct in a stack"
 _Owners = dict[tuple[str, ...], IConstruct]
 
 _owners: WeakKeyDictionary[IConstruct, _Owners] = WeakKeyDictionary()
@@ -34,9 +36,15 @@ class Claims:
 
     @classmethod
     def regional(cls, construct: IConstruct) -> "Claims":
-        """Return the claims in the account and Region of a construct's stack, cached by construct."""
+        """Return the claims in the account and Region of a construct's stack, cached by construct.
+
+        Raises:
+            ConfigurationError: If `construct` is not a construct in a stack.
+        """
         if construct not in _cache:
-            stack = construct if isinstance(construct, Stack) else Stack.of(construct)
+            if not isinstance(construct, Construct) and not hasattr(construct, "node"):
+                raise ConfigurationError("Fairlane construct", [Problem(("scope",), construct, _SCOPE)])
+            stack = construct if isinstance(construct, Stack) else _stack(construct)
             if stack not in _cache:
                 account, region, node = stack.account, stack.region, stack.node
                 resolved = not is_token(account) and not is_token(region)
@@ -69,3 +77,13 @@ class Claims:
     def add(self, kind: str, name: str, owner: IConstruct) -> None:
         """Claim the name for a construct, unless another construct claims it already."""
         self._owners.setdefault((kind, str(name), *self._place), owner)
+
+
+def _stack(construct: IConstruct) -> Stack:
+    try:
+        return Stack.of(construct)
+    except RuntimeError as error:
+        sentence = f"the construct is not in a stack: use {_SCOPE}"
+        raise ConfigurationError(
+            construct.node.path or "Fairlane construct", [Problem.relation(("scope",), sentence)]
+        ) from error

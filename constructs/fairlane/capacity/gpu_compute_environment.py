@@ -129,7 +129,10 @@ class GpuComputeEnvironment(Construct):
             update_to_latest_image_version=update_to_latest_image_version,
             tags=tags,
         )
+        claims = Claims.regional(scope)
         problems = list(spec.problems())
+        if not hasattr(vpc, "vpc_id"):
+            problems.append(Problem(("vpc",), vpc, "a TrainingVpc or a VPC of the CDK"))
         for name, constructs in (("subnets", subnets), ("security_groups", security_groups)):
             is_list = isinstance(constructs, Sequence) and not isinstance(constructs, str)
             if constructs is not None and not (is_list and constructs and all(hasattr(c, "node") for c in constructs)):
@@ -137,7 +140,6 @@ class GpuComputeEnvironment(Construct):
         if problems:
             raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)
         super().__init__(scope, construct_id)
-        claims = Claims.regional(scope)
         claims.adopt(self)
         for mount in lustre:
             claims.add(LUSTRE_MOUNT, mount.mount_path, self)

@@ -150,6 +150,8 @@ class YamlFile:
             raise YamlError(sentence, _line(node))
         if "{Token[" in text:
             self._add_problem(path, "the AWS CDK reserves the text {Token[ for itself: remove the text", node)
+        if "${AWS::" in text:
+            self._add_problem(path, "AWS CloudFormation does not replace ${AWS:: in a value: write the value", node)
         if match := UNPRINTABLE.search(text):
             self._add_problem(path, f"the text has the control character {match[0]!a}: remove it", node)
             return UNPRINTABLE.sub("?", text)

@@ -70,6 +70,7 @@ class TrainingExecutionRole(iam.Role):
         kms_keys: Sequence[AnyKey] = (),
         tags: Mapping[str, str] | None = None,
     ) -> None:
+        claims = Claims.regional(scope)
         repository_names, key_arns = _with_arns(repositories), _with_arns(kms_keys)
         problems = [
             *training_permission_problems(read=read, write=write, repositories=repository_names, kms_keys=key_arns),
@@ -78,7 +79,6 @@ class TrainingExecutionRole(iam.Role):
         path = f"{scope.node.path}/{construct_id}"
         if problems:
             raise ConfigurationError(path, problems)
-        claims = Claims.regional(scope)
         place = f"{claims.region}:{claims.account}"
         statements = [
             *s3_statements(read, write, ARN),

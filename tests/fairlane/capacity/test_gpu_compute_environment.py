@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import aws_cdk as cdk
@@ -346,6 +347,14 @@ def test_a_wrong_value_is_reported(stack: cdk.Stack, changes: dict[str, Any], pr
     assert len(problems) == 1, problems
     assert problems[0].startswith(problem)
     assert stack.node.try_find_child("Gpus") is None
+
+
+@pytest.mark.parametrize("vpc", [None, "vpc-0123456789abcdef0"])
+def test_a_vpc_that_is_no_construct_is_refused(stack: cdk.Stack, vpc: Any) -> None:
+    build = partial(GpuComputeEnvironment, stack, "Gpus", vpc=vpc, instance_types=["g5.12xlarge"], max_gpus=4)
+    (problem,) = problems_of(build)
+    assert problem.startswith("vpc: ")
+    assert problem.endswith("a TrainingVpc or a VPC of the CDK")
 
 
 def test_a_capacity_block_requires_its_strategy_a_supported_instance_type_and_an_id(stack: cdk.Stack) -> None:

@@ -148,6 +148,11 @@ def test_an_escaped_token_of_the_cdk_is_reported(tmp_path: Path) -> None:
     assert str(problem) == "line 1, a: the AWS CDK reserves the text {Token[ for itself: remove the text"
 
 
+def test_a_pseudo_parameter_of_cloudformation_is_reported(tmp_path: Path) -> None:
+    (problem,) = read(tmp_path, 'a: ["x", "echo ${HOME} ${AWS::Region}"]\n').problems
+    assert str(problem) == "line 1, a[1]: AWS CloudFormation does not replace ${AWS:: in a value: write the value"
+
+
 def test_merged_mappings_come_after_the_keys_of_the_mapping_itself(tmp_path: Path) -> None:
     file = read(
         tmp_path,

@@ -29,6 +29,9 @@ def alarm_problems(
     runbooks: object,
 ) -> Iterator[Problem]:
     """Yield all problems of the arguments of `QueueAlarms`; `place` is the account and Region of the alarms."""
+    if not hasattr(metrics, "node"):
+        yield Problem(("metrics",), metrics, "a JobMetrics")
+        return
     exporter = Claims.regional(metrics)
     if (place.account, place.region) != (exporter.account, exporter.region):
         yield Problem.relation(

@@ -81,11 +81,12 @@ class QueueAlarms(Construct):
         exporter_limits: ExporterLimits | None = None,
         runbooks: str = RUNBOOKS,
     ) -> None:
+        place = Claims.regional(scope)
         limits = AlarmLimits() if limits is None else limits
         exporter_limits = ExporterLimits() if exporter_limits is None else exporter_limits
         queue_limits = {} if queue_limits is None else queue_limits
         settings = (limits, queue_limits, exporter_limits, notify, runbooks)
-        if problems := list(alarm_problems(Claims.regional(scope), metrics, *settings)):
+        if problems := list(alarm_problems(place, metrics, *settings)):
             raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)
         super().__init__(scope, construct_id)
         interval = round(metrics.period.to_minutes())

@@ -210,6 +210,12 @@ def test_a_limit_that_is_a_token_is_refused(limits: AlarmLimits, where: str) -> 
     ]
 
 
+def test_metrics_that_are_no_construct_are_refused(stack: Stack) -> None:
+    for metrics in (None, "JobMetrics"):
+        (problem,) = problems_of(partial(QueueAlarms, stack, "Alarms", metrics=metrics))  # type: ignore[arg-type]
+        assert problem.endswith("a JobMetrics")
+
+
 @pytest.mark.parametrize("interval", [1, 8, 31, 60])
 def test_default_limits_last_at_least_one_polling_interval(stack: Stack, interval: int) -> None:
     queue = TrainingQueue(stack, "Q", queue_name="q", capacity=16, scheduling=FairShare({"x": 1}))
