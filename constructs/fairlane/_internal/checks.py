@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Final
+from unicodedata import category
 
 from fairlane._internal.tokens import is_token, without_tokens
 from fairlane.errors import Path, Problem
@@ -20,6 +21,7 @@ _REGION: Final = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]{1,2}")
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _WILD: Final = re.compile(r"[*?$\s]|:alias/")
 _MOST_NAMES: Final = 20
+_TAG_CHARACTERS: Final = "letters, digits, spaces and + - = . _ : / @"
 
 
 def check_whole_number(
@@ -85,7 +87,7 @@ def is_region(text: str) -> bool:
 
 
 def check_tags(tags: object) -> Iterator[Problem]:
-    """Check resource tags against the limits in "Tag your AWS Batch resources" (AWS Batch User Guide)."""
+    """Check resource tags against "Tag restrictions" in the AWS Batch User Guide. IAM refuses all other characters."""
     if tags is None:
         return
     if not isinstance(tags, Mapping):
@@ -97,15 +99,19 @@ def check_tags(tags: object) -> Iterator[Problem]:
         yield from check_text(
             ("tags", str(key)),
             key,
-            lambda key: 1 <= len(key) <= MAX_TAG_KEY and not key.lower().startswith("aws:"),
-            f'a key of 1 to {MAX_TAG_KEY} characters that does not start with "aws:"',
+            lambda key: 1 <= len(key) <= MAX_TAG_KEY and _is_tag(key) and not key.lower().startswith("aws:"),
+            f'a key of 1 to {MAX_TAG_KEY} {_TAG_CHARACTERS} that does not start with "aws:"',
         )
         yield from check_text(
             ("tags", str(key)),
             value,
-            lambda value: len(value) <= MAX_TAG_VALUE,
-            f"a text of at most {MAX_TAG_VALUE} characters",
+            lambda value: len(value) <= MAX_TAG_VALUE and _is_tag(value),
+            f"a text of at most {MAX_TAG_VALUE} {_TAG_CHARACTERS}",
         )
+
+
+def _is_tag(text: str) -> bool:
+    return all(character in "+-=._:/@" or category(character)[0] in "LNZ" for character in text)
 
 
 def check_list(field: Path, got: object, kind: type | tuple[type, ...], items: str) -> Iterator[Problem]:
