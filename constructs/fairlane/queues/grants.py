@@ -1,17 +1,23 @@
 """Base class and helpers for IAM permissions on queues."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, ClassVar, Final, cast
+from functools import cached_property
+from typing import Any, ClassVar, Final
 
-from aws_cdk import Arn, ArnFormat, Stack
+from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
-from constructs import Construct, IConstruct, Node
+from constructs import Construct, IConstruct
 
+from fairlane._internal.checks import check_name
 from fairlane._internal.nag import acknowledge_wildcards
-from fairlane._internal.tokens import is_token
+from fairlane._internal.tokens import is_token, without_tokens
 from fairlane.errors import ConfigurationError, Problem
+from fairlane.queues.combined_grants import ANY_IDENTIFIER, NO_IDENTIFIER, SubmitGrant
+from fairlane.queues.grant_warnings import construct_of, warn_excess, warn_without_effect
 from fairlane.scheduling import FairShare, QuotaManagement, SchedulingPolicy
-from fairlane.scheduling.share_identifiers import stands_for
+from fairlane.scheduling.share_identifiers import check_share_identifier, stands_for
+
+_SHARE_IDENTIFIER: Final = "batch:ShareIdentifier"
 
 _READ_QUEUE: Final = ["batch:GetJobQueueSnapshot", "batch:ListQuotaShares"]
 _READ_ACCOUNT: Final = ["batch:DescribeJobQueues", "batch:DescribeSchedulingPolicies"]
