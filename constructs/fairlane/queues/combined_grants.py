@@ -4,16 +4,23 @@ IAM checks the queue, the job definition and the job of a request one by one, an
 principal. So the principal can combine the parts of its grants.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Final
+from typing import Any, Final
 
 from fairlane.scheduling.share_identifiers import stands_for
 
 ANY_IDENTIFIER: Final = "*"
 NO_IDENTIFIER: Final = ""
 NO_DEFINITION: Final = ""
+
+_SHARE_IDENTIFIER: Final = "batch:ShareIdentifier"
+_UNLIMITED: Final[Mapping[tuple[str, ...], Mapping[str, Any]]] = {
+    (NO_IDENTIFIER,): {"Null": {_SHARE_IDENTIFIER: "true"}},
+    (ANY_IDENTIFIER,): {"Null": {_SHARE_IDENTIFIER: "false"}},
+    (NO_IDENTIFIER, ANY_IDENTIFIER): {},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +36,23 @@ class SubmitGrant:
     queue: str
     identifiers: tuple[str, ...]
     job_definitions: tuple[str, ...] = (NO_DEFINITION,)
+
+    @property
+    def job_condition(self) -> Mapping[str, Any]:
+        """Condition on the share identifier of a new job."""
+        return _UNLIMITED.get(self.identifiers, self._one_of_the_identifiers("StringLike"))
+
+    @property
+    def queue_condition(self) -> Mapping[str, Any]:
+        """Condition on the share identifier for a queue and a job definition.
+
+        AWS documents the condition key only for jobs. An example of AWS uses it for queues and job definitions: "Use
+        the batch:ShareIdentifier condition key" in the user guide. Without the key, the condition holds.
+        """
+        return {} if self.identifiers in _UNLIMITED else self._one_of_the_identifiers("StringLikeIfExists")
+
+    def _one_of_the_identifiers(self, operator: str) -> Mapping[str, Any]:
+        return {operator: {_SHARE_IDENTIFIER: list(self.identifiers)}}
 
     def allows(self, job_definition: str, identifier: str) -> bool:
         """Return True if the grant allows all jobs of a job definition with an identifier."""

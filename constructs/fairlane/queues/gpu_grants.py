@@ -1,12 +1,12 @@
 """IAM permissions on a GPU queue: submit, manage and observe jobs."""
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 from aws_cdk import aws_iam as iam
 
 from fairlane.errors import Problem
-from fairlane.queues.grants import QueueGrants, check_grantee, grant, statement
+from fairlane.queues.grants import QueueGrants, check_grantee, statement
 from fairlane.queues.job_definition_base import JobDefinitionBase
 from fairlane.scheduling import FairShare
 
@@ -51,7 +51,8 @@ class GpuQueueGrants(QueueGrants):
                 set for a queue without fair share, or the grantee is a service principal.
         """
         statements = self.submit_statements(job_definitions, share_identifiers, grantee)
-        return grant(grantee, statements, WILDCARDS)
+        allowed = self._submit_grant(share_identifiers, job_definitions=job_definitions)
+        return self._grant(grantee, statements, WILDCARDS, allowed)
 
     def manage(self, grantee: iam.IGrantable) -> iam.Grant:
         """Grant permission to cancel and terminate jobs, in all queues of the account and Region.
@@ -64,7 +65,7 @@ class GpuQueueGrants(QueueGrants):
         """
         self._raise_problems("manage", check_grantee(grantee))
         actions = ["batch:CancelJob", "batch:TerminateJob"]
-        return grant(grantee, [statement(actions, [self._regional_arn("job/*")])], WILDCARDS)
+        return self._grant(grantee, [statement(actions, [self._regional_arn("job/*")])], WILDCARDS)
 
     def submit_statements(
         self,
@@ -79,10 +80,11 @@ class GpuQueueGrants(QueueGrants):
             problems.append(Problem(("job_definitions",), job_definitions, "a list of one or more job definitions"))
         shares = self._check_shares("share_identifiers", share_identifiers, FairShare)
         self._raise_problems("submit", [*problems, *shares, *check_grantee(grantee)])
-        conditions: dict[str, Any] = {}
-        if share_identifiers is not None:
-            conditions["StringLike"] = {"batch:ShareIdentifier": list(share_identifiers)}
         arns = [definition.unrevised_arn for definition in job_definitions]
         revisions = [arn for unrevised in arns for arn in (unrevised, f"{unrevised}:*")]
         jobs = [self._regional_arn("job"), self._regional_arn("job/*")]
-        return [statement(_SUBMIT, [self._arn, *revisions]), statement(_SUBMIT, jobs, conditions)]
+        allowed = self._submit_grant(share_identifiers)
+        return [
+            statement(_SUBMIT, [self._arn, *revisions], allowed.queue_condition),
+            statement(_SUBMIT, jobs, allowed.job_condition),
+        ]

@@ -34,9 +34,9 @@ def warn_without_effect(queue: Construct, account: str, grantee: iam.IGrantable,
             queue,
             grantee,
             "otherAccount",
-            f"the grant on the queue {queue.node.path} has no effect: the grantee is in account {owner}, the queue is in "
-            f"account {account}, and AWS Batch has no resource policies. Create a role in account {account} that the "
-            "grantee can assume, and grant the permission to this role",
+            f"the grant on the queue {queue.node.path} has no effect: the grantee is in account {owner}, the queue is "
+            f"in account {account}, and AWS Batch has no resource policies. Create a role in account {account} that "
+            "the grantee can assume, and grant the permission to this role",
         )
         return True
     changeable = isinstance(principal, iam.Role | iam.LazyRole) or Dependable.of(grant).dependency_roots
@@ -72,8 +72,8 @@ def warn_excess(queue: Construct, place: tuple[str, ...], grantee: iam.IGrantabl
                 queue,
                 grantee,
                 "combined",
-                f"the grants of this principal add up: it can submit {excess}, which no grant alone allows, because IAM "
-                "binds neither a share identifier nor a job definition to a queue. Use a role for each grant",
+                f"the grants of this principal add up: it can submit {excess}, which no grant alone allows, because "
+                "IAM binds neither a share identifier nor a job definition to a queue. Use a role for each grant",
             )
 
 

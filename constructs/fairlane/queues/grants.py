@@ -1,7 +1,6 @@
 """Base class and helpers for IAM permissions on queues."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
 from typing import Any, ClassVar, Final
 
 from aws_cdk import Stack
@@ -14,10 +13,9 @@ from fairlane._internal.tokens import is_token, without_tokens
 from fairlane.errors import ConfigurationError, Problem
 from fairlane.queues.combined_grants import ANY_IDENTIFIER, NO_IDENTIFIER, SubmitGrant
 from fairlane.queues.grant_warnings import construct_of, warn_excess, warn_without_effect
+from fairlane.queues.native_metrics import QueueMetrics
 from fairlane.scheduling import FairShare, QuotaManagement, SchedulingPolicy
 from fairlane.scheduling.share_identifiers import check_share_identifier, stands_for
-
-_SHARE_IDENTIFIER: Final = "batch:ShareIdentifier"
 
 _READ_QUEUE: Final = ["batch:GetJobQueueSnapshot", "batch:ListQuotaShares"]
 _READ_ACCOUNT: Final = ["batch:DescribeJobQueues", "batch:DescribeSchedulingPolicies"]
@@ -37,7 +35,7 @@ class QueueGrants:
     _READ_JOBS: ClassVar[Sequence[str]]
     """Actions without resource-level permissions: AWS allows them only for the whole account."""
 
-    def __init__(self, queue: Construct, job_queue_arn: str, scheduling: SchedulingPolicy | None) -> None:
+    def __init__(self, queue: QueueMetrics, job_queue_arn: str, scheduling: SchedulingPolicy | None) -> None:
         self._queue = queue
         self._arn = job_queue_arn
         self._scheduling = scheduling
@@ -55,7 +53,7 @@ class QueueGrants:
             ConfigurationError: If the grantee is a service principal.
         """
         self._raise_problems("observe", check_grantee(grantee))
-        return grant(
+        return self._grant(
             grantee,
             [
                 statement(_READ_QUEUE, [self._arn]),
@@ -65,14 +63,69 @@ class QueueGrants:
             {"/quota-share/*": "the statement covers all quota shares of one queue"},
         )
 
+    def _grant(
+        self,
+        grantee: iam.IGrantable,
+        statements: Sequence[iam.PolicyStatement],
+        wildcards: Mapping[str, str],
+        jobs: SubmitGrant | None = None,
+    ) -> iam.Grant:
+        """Grant all statements to a principal, and warn if they have no effect or add up with other grants.
+
+        Args:
+            grantee: Principal.
+            statements: Statements with the effect Allow.
+            wildcards: Reasons for wildcards in resources, by the end of the resource.
+            jobs: Jobs that the statements allow to submit. Default: none.
+        """
+        first, *others = (
+            iam.Grant.add_to_principal(
+                grantee=grantee,
+                actions=permission.actions,
+                resource_arns=permission.resources,
+                conditions=permission.conditions,
+            )
+            for permission in statements
+        )
+        _, region, account = self._place()
+        if not warn_without_effect(self._queue, account, grantee, first) and jobs is not None:
+            warn_excess(self._queue, (type(self).__name__, region, account), grantee, jobs)
+        for other in others:
+            first = first.combine(other)
+        if (construct := construct_of(grantee)) is not None:
+            acknowledge_statements(construct, statements, wildcards)
+        return first
+
+    def _place(self) -> tuple[str, str, str]:
+        """Return the partition, Region and account of the queue."""
+        parts = self._arn.split(":", maxsplit=5)
+        if len(parts) < 6:  # a token
+            stack = Stack.of(self._queue)
+            return stack.partition, stack.region, stack.account
+        return parts[1], parts[3], parts[4]
+
     def _regional_arn(self, resource: str) -> str:
         """Return the ARN of a resource in the queue's account and Region."""
-        if is_token(self._arn):
-            return Stack.of(self._queue).format_arn(
-                service="batch", resource=resource, arn_format=ArnFormat.NO_RESOURCE_NAME
-            )
-        queue = Arn.split(self._arn, ArnFormat.SLASH_RESOURCE_NAME)
-        return f"arn:{queue.partition}:batch:{queue.region}:{queue.account}:{resource}"
+        partition, region, account = self._place()
+        return f"arn:{partition}:batch:{region}:{account}:{resource}"
+
+    def _submit_grant(
+        self,
+        share_identifiers: Sequence[str] | None,
+        quota_shares: Sequence[str] | None = None,
+        job_definitions: Sequence[Construct] | None = None,
+    ) -> SubmitGrant:
+        """Return the jobs that a grant allows. In a queue with fair share, and in no other, jobs have an identifier."""
+        identifiers: tuple[str, ...] = (NO_IDENTIFIER,)
+        if share_identifiers is not None:
+            identifiers = tuple(share_identifiers)
+        elif isinstance(self._scheduling, FairShare):
+            identifiers = (ANY_IDENTIFIER,)
+        elif self._scheduling is None and quota_shares is None:
+            identifiers = (NO_IDENTIFIER, ANY_IDENTIFIER)
+        name = self._queue.job_queue_name
+        names = {"job_definitions": tuple(job.node.path for job in job_definitions)} if job_definitions else {}
+        return SubmitGrant(self._queue.node.path if is_token(name) else name, identifiers, **names)
 
     def _check_shares(
         self, keyword: str, shares: Sequence[str] | None, policy: type[SchedulingPolicy]
@@ -84,11 +137,16 @@ class QueueGrants:
         elif self._scheduling is not None and not isinstance(self._scheduling, policy):
             sentence = f"requires {policy.__name__}, and the queue has {type(self._scheduling).__name__}"
             yield Problem.relation((keyword,), f"{sentence}: remove {keyword}")
-        elif self._scheduling is not None:
-            names = list(_share_names(self._scheduling))
+        else:
+            check = check_share_identifier if policy is FairShare else check_name
             for share in shares:
-                if not is_token(share) and not any(stands_for(name, share) for name in names):
-                    yield Problem((keyword,), share, f"a share of the queue: {', '.join(names)}")
+                yield from list(check((keyword,), without_tokens(share, "x"))) or self._check_share(keyword, share)
+
+    def _check_share(self, keyword: str, share: str) -> Iterator[Problem]:
+        if self._scheduling is not None and not is_token(share):
+            names = list(_share_names(self._scheduling))
+            if not any(stands_for(name, share) for name in names):
+                yield Problem((keyword,), share, f"a share of the queue: {', '.join(names)}")
 
     def _raise_problems(self, method: str, problems: Iterable[Problem]) -> None:
         """Raise an error with the problems, if there are any."""
@@ -101,32 +159,6 @@ def statement(
 ) -> iam.PolicyStatement:
     """Return a statement with the effect Allow."""
     return iam.PolicyStatement(actions=actions, resources=resources, conditions=conditions or None)
-
-
-def grant(
-    grantee: iam.IGrantable, statements: Sequence[iam.PolicyStatement], wildcards: Mapping[str, str]
-) -> iam.Grant:
-    """Grant all statements to a principal.
-
-    Args:
-        grantee: Principal.
-        statements: Statements with the effect Allow.
-        wildcards: Reasons for wildcards in resources, by the end of the resource.
-    """
-    first, *others = (
-        iam.Grant.add_to_principal(
-            grantee=grantee,
-            actions=permission.actions,
-            resource_arns=permission.resources,
-            conditions=permission.conditions,
-        )
-        for permission in statements
-    )
-    for other in others:
-        first = first.combine(other)
-    if isinstance(getattr(grantee, "node", None), Node):  # an imported role is no Construct in Python
-        acknowledge_statements(cast(IConstruct, grantee), statements, wildcards)
-    return first
 
 
 def acknowledge_statements(

@@ -9,7 +9,7 @@ from aws_cdk import aws_iam as iam
 from fairlane._internal.checks import check_whole_number
 from fairlane._internal.tokens import is_token
 from fairlane.errors import Problem
-from fairlane.queues.grants import QueueGrants, check_grantee, grant, statement
+from fairlane.queues.grants import QueueGrants, check_grantee, statement
 from fairlane.scheduling import FairShare, QuotaManagement
 from fairlane.scheduling.policy import MAX_JOB_PRIORITY
 
@@ -60,7 +60,7 @@ class TrainingQueueGrants(QueueGrants):
                 out of range, the grantee is a service principal, or the role is in another account.
         """
         statements = self.submit_statements(share_identifiers, quota_shares, max_priority, execution_role, grantee)
-        return grant(grantee, statements, WILDCARDS)
+        return self._grant(grantee, statements, WILDCARDS, self._submit_grant(share_identifiers, quota_shares))
 
     def manage(self, grantee: iam.IGrantable, *, max_priority: int | None = None) -> iam.Grant:
         """Grant permission to terminate service jobs and to change their priority.
@@ -77,7 +77,7 @@ class TrainingQueueGrants(QueueGrants):
         self._raise_problems("manage", [*_check_priority(max_priority), *check_grantee(grantee)])
         jobs = self._regional_arn("service-job*")
         ceiling = {"NumericLessThanEquals": {"batch:SchedulingPriority": max_priority}}
-        return grant(
+        return self._grant(
             grantee,
             [
                 statement(["batch:TerminateServiceJob"], [jobs]),
@@ -100,21 +100,23 @@ class TrainingQueueGrants(QueueGrants):
             [
                 *self._check_shares("share_identifiers", share_identifiers, FairShare),
                 *self._check_shares("quota_shares", quota_shares, QuotaManagement),
+                *_check_kinds(share_identifiers, quota_shares),
                 *_check_priority(max_priority),
                 *check_grantee(grantee),
                 *self._check_role(execution_role),
             ],
         )
-        conditions: dict[str, Any] = {}
-        if share_identifiers is not None:
-            conditions["StringLike"] = {"batch:ShareIdentifier": list(share_identifiers)}
+        limit: dict[str, Any] = {}
         if max_priority is not None:
-            conditions["NumericLessThanEqualsIfExists"] = {"batch:SchedulingPriority": max_priority}
-        jobs = self._regional_arn("service-job*")
-        statements = [statement(_SUBMIT, [self._arn]), statement(_SUBMIT, [jobs], conditions)]
+            limit["NumericLessThanEqualsIfExists"] = {"batch:SchedulingPriority": max_priority}
+        allowed = self._submit_grant(share_identifiers, quota_shares)
+        statements = [
+            statement(_SUBMIT, [self._arn], {**limit, **allowed.queue_condition}),
+            statement(_SUBMIT, [self._regional_arn("service-job*")], {**limit, **allowed.job_condition}),
+        ]
         if quota_shares is not None or isinstance(self._scheduling, QuotaManagement):
             shares = ["*"] if quota_shares is None else quota_shares
-            statements.append(statement(_SUBMIT, [f"{self._arn}/quota-share/{share}" for share in shares]))
+            statements.append(statement(_SUBMIT, [f"{self._arn}/quota-share/{share}" for share in shares], limit))
         if execution_role is not None:
             to_sagemaker = {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}
             statements.append(statement(["iam:PassRole"], [execution_role.role_arn], to_sagemaker))
@@ -127,6 +129,12 @@ class TrainingQueueGrants(QueueGrants):
         if not is_token(queue_account) and not is_token(role_account) and queue_account != role_account:
             sentence = f"the role is in account {role_account}, and the queue is in account {queue_account}"
             yield Problem.relation(("execution_role",), f"{sentence}: use a role in the queue's account")
+
+
+def _check_kinds(share_identifiers: Sequence[str] | None, quota_shares: Sequence[str] | None) -> Iterator[Problem]:
+    if share_identifiers is not None and quota_shares is not None:
+        sentence = "a queue has either share identifiers or quota shares: remove share_identifiers or quota_shares"
+        yield Problem.relation(("share_identifiers",), sentence)
 
 
 def _check_priority(max_priority: int | None) -> Iterator[Problem]:
