@@ -22,10 +22,13 @@ class GpuQueueGrants(QueueGrants):
     """Permissions on one queue for containers.
 
     IAM has limits for AWS Batch. A condition on the priority of a job does not exist: a principal that submits jobs can
-    use any priority. A share identifier cannot be bound to a queue: give the shares of different queues different
-    identifiers. Grants add up: a principal that may submit one definition to a share of one queue, and another
-    definition to all shares of a second queue, can submit both definitions to any share of both queues. The permission
-    to manage jobs cannot be limited to a queue.
+    use any priority. AWS documents the condition key of share identifiers for jobs only, and not for queues and job
+    definitions, so grants add up: a principal that may submit one definition to a share of one queue, and another
+    definition to all shares of a second queue, can submit both definitions to any share of both queues. A warning at
+    synth names such grants, `fairlane:QueueGrants.combined`. The permission to manage jobs cannot be limited to a queue.
+
+    A grant without effect gives a warning, too: `fairlane:QueueGrants.otherAccount` for a grantee of another account,
+    and `fairlane:QueueGrants.notGranted` for a grantee of which the CDK cannot change the policies.
     """
 
     _READ_JOBS = ("batch:DescribeComputeEnvironments", "batch:DescribeJobs", "batch:ListJobs")

@@ -24,10 +24,13 @@ _SUBMIT: Final = ["batch:SubmitServiceJob"]
 class TrainingQueueGrants(QueueGrants):
     """Permissions on one queue for SageMaker training jobs.
 
-    IAM has limits for AWS Batch. A share identifier and a priority cannot be bound to a queue: a principal that may
-    submit to two fair-share queues can use the identifiers of either queue in both queues, and the higher of the two
-    priorities. Give the shares of different queues different identifiers. Quota shares are resources of their queue and
-    do not have this limit. The permission to manage jobs cannot be limited to a queue.
+    IAM has limits for AWS Batch. AWS documents the condition key of share identifiers for jobs only, and not for queues:
+    a principal that may submit to two fair-share queues can use the identifiers of either queue in both queues. A
+    warning at synth names such grants, `fairlane:QueueGrants.combined`. Quota shares and priorities belong to a queue
+    and do not have this limit. The permission to manage jobs cannot be limited to a queue.
+
+    A grant without effect gives a warning, too: `fairlane:QueueGrants.otherAccount` for a grantee of another account,
+    and `fairlane:QueueGrants.notGranted` for a grantee of which the CDK cannot change the policies.
     """
 
     _READ_JOBS = ("batch:DescribeServiceEnvironments", "batch:DescribeServiceJob", "batch:ListServiceJobs")
@@ -44,7 +47,8 @@ class TrainingQueueGrants(QueueGrants):
         """Grant permission to submit jobs to the queue, or only to some of its shares.
 
         A queue with quota management has quota shares, and a queue with fair share has share identifiers. An imported
-        queue accepts both keywords.
+        queue accepts either keyword. Without a keyword, a grant on an imported queue allows all jobs, and adds up with
+        the grants on fair-share queues.
 
         Args:
             grantee: IAM role, user or group.
@@ -114,7 +118,8 @@ class TrainingQueueGrants(QueueGrants):
             statement(_SUBMIT, [self._arn], {**limit, **allowed.queue_condition}),
             statement(_SUBMIT, [self._regional_arn("service-job*")], {**limit, **allowed.job_condition}),
         ]
-        if quota_shares is not None or isinstance(self._scheduling, QuotaManagement):
+        may_have_quotas = self._scheduling is None or isinstance(self._scheduling, QuotaManagement)
+        if may_have_quotas and share_identifiers is None:
             shares = ["*"] if quota_shares is None else quota_shares
             statements.append(statement(_SUBMIT, [f"{self._arn}/quota-share/{share}" for share in shares], limit))
         if execution_role is not None:

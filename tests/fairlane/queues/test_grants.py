@@ -11,8 +11,9 @@ from cdk_nag import AwsSolutionsChecks
 
 from fairlane import FairShare, Fifo, QuotaManagement, QuotaShare, Sharing, TrainingQueue
 from fairlane.queues import TrainingQueueBase
-from tests.iam_evaluator import Context, Statement, is_allowed
-from tests.support import problems_of, template_of
+from tests.iam_evaluator import Statement, is_allowed
+from tests.iam_roles import Deployment
+from tests.support import problems_of
 
 P4 = "ml.p4d.24xlarge"
 SHARES = ["vision", "language", "vision-2"]
@@ -42,33 +43,7 @@ def role(stack: Stack, name: str = "Role") -> iam.Role:
 
 
 def policy_statements(stack: Stack, logical_id_prefix: str = "") -> list[Statement]:
-    """Return the statements of policies by the prefix of their logical ids, with intrinsic functions resolved."""
-    by_id = template_of(stack)["Resources"]
-
-    def resolved(value: Any) -> Any:
-        match value:
-            case {"Ref": "AWS::Partition"}:
-                return "aws"
-            case {"Fn::Join": [separator, parts]}:
-                return separator.join(map(resolved, parts))
-            case {"Fn::GetAtt": [logical_id, "JobQueueArn"]}:
-                return arn(f"job-queue/{by_id[logical_id]['Properties']['JobQueueName']}")
-            case {"Fn::GetAtt": [logical_id, "Arn"]}:
-                return f"arn:aws:iam::111122223333:role/{logical_id}"
-            case dict():
-                return {key: resolved(item) for key, item in value.items()}
-            case list():
-                return [resolved(item) for item in value]
-            case _:
-                return value
-
-    return [
-        statement
-        for logical_id, resource in by_id.items()
-        if resource["Type"] in {"AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"}
-        and logical_id.startswith(logical_id_prefix)
-        for statement in resolved(resource["Properties"]["PolicyDocument"]["Statement"])
-    ]
+    return Deployment(stack).statements(logical_id_prefix)
 
 
 def may_submit(
@@ -81,7 +56,7 @@ def may_submit(
     region: str = "us-east-1",
 ) -> bool:
     resources = [arn(f"job-queue/{queue}", region), arn("service-job/0123", region)]
-    context: Context = {}
+    context: dict[str, str | int] = {}
     if quota_share is not None:
         resources.append(arn(f"job-queue/{queue}/quota-share/{quota_share}", region))
     if identifier is not None:
