@@ -25,7 +25,7 @@ class GpuQueueGrants(QueueGrants):
     use any priority. AWS documents the condition key of share identifiers for jobs only, and not for queues and job
     definitions, so grants add up: a principal that may submit one definition to a share of one queue, and another
     definition to all shares of a second queue, can submit both definitions to any share of both queues. A warning at
-    synth names such grants, `fairlane:QueueGrants.combined`. The permission to manage jobs cannot be limited to a queue.
+    synth names such grants, `fairlane:QueueGrants.combined`. The permission to manage jobs applies to all queues.
 
     A grant without effect gives a warning, too: `fairlane:QueueGrants.otherAccount` for a grantee of another account,
     and `fairlane:QueueGrants.notGranted` for a grantee of which the CDK cannot change the policies.

@@ -8,7 +8,8 @@ from aws_cdk import aws_batch as batch
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from fairlane._internal.checks import check_name
+from fairlane._internal.checks import check_name, check_text
+from fairlane._internal.tokens import without_tokens
 from fairlane.errors import ConfigurationError
 from fairlane.queues.grants import acknowledge_statements
 from fairlane.queues.native_metrics import QueueMetrics
@@ -63,8 +64,15 @@ def queue_by_name(kind: type[Queue], scope: Construct, construct_id: str, name: 
 
 def queue_by_arn(kind: type[Queue], scope: Construct, construct_id: str, arn: str) -> Queue:
     """Import a queue by its ARN, from any account and Region."""
+    problems = check_text(("job_queue_arn",), without_tokens(arn, "x"), _without_wildcards, "the ARN of one queue")
+    if found_problems := list(problems):
+        raise ConfigurationError(f"{scope.node.path}/{construct_id}", found_problems)
     name = Stack.of(scope).split_arn(arn, ArnFormat.SLASH_RESOURCE_NAME).resource_name
     return _with_identity(kind(scope, construct_id), arn, str(name))
+
+
+def _without_wildcards(arn: str) -> bool:
+    return not any(wildcard in arn for wildcard in ("*", "?", "${"))
 
 
 def _with_identity(queue: Queue, arn: str, name: str) -> Queue:

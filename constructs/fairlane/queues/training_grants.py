@@ -24,8 +24,8 @@ _SUBMIT: Final = ["batch:SubmitServiceJob"]
 class TrainingQueueGrants(QueueGrants):
     """Permissions on one queue for SageMaker training jobs.
 
-    IAM has limits for AWS Batch. AWS documents the condition key of share identifiers for jobs only, and not for queues:
-    a principal that may submit to two fair-share queues can use the identifiers of either queue in both queues. A
+    IAM has limits for AWS Batch. AWS documents the condition key of share identifiers for jobs only, not for queues: a
+    principal that may submit to two fair-share queues can use the identifiers of either queue in both queues. A
     warning at synth names such grants, `fairlane:QueueGrants.combined`. Quota shares and priorities belong to a queue
     and do not have this limit. The permission to manage jobs cannot be limited to a queue.
 

@@ -54,3 +54,13 @@ def test_an_imported_queue_has_share_identifiers_or_quota_shares(stack: Stack) -
     assert problem == (
         "share_identifiers: a queue has either share identifiers or quota shares: remove share_identifiers or quota_shares"
     )
+
+
+@pytest.mark.parametrize("name", ["*", "q?", "${aws:username}"])
+@pytest.mark.parametrize("kind", [TrainingQueue, GpuQueue])
+def test_an_imported_arn_is_the_arn_of_one_queue(
+    stack: Stack, kind: type[TrainingQueue] | type[GpuQueue], name: str
+) -> None:
+    arn = f"arn:aws:batch:us-east-1:111122223333:job-queue/{name}"
+    (problem,) = problems_of(lambda: kind.from_job_queue_arn(stack, "All", arn))
+    assert problem == f"job_queue_arn: got {arn!r}, allowed: the ARN of one queue"
