@@ -20,7 +20,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Material for MkDocs otherwise prints a notice at each build.
 export NO_MKDOCS_2_WARNING = 1
 
-.PHONY: help demo dist docs pictures test test-slow soak test-lowest test-train synth lint templates format schema identities catalog lock clean
+.PHONY: help demo dist docs pictures test test-slow soak test-lowest test-train synth lint templates format schema identities iam-wildcards catalog lock clean
 .DELETE_ON_ERROR:
 
 help:  ## List the targets.
@@ -70,6 +70,9 @@ schema: $(VENV)/.ready  ## Generate the JSON schema of environment files.
 
 identities: $(VENV)/.ready  ## Generate the list of logical ids and physical names of all environments.
 	$(RUN) python -m tests.fairlane_stacks.identities
+
+iam-wildcards: $(VENV)/.ready  ## Generate the page of IAM statements with wildcards.
+	$(RUN) python -m tests.iam.wildcards
 
 catalog: $(VENV)/.ready  ## Generate the catalogs of SageMaker and EC2 instance types from the installed botocore and moto.
 	mkdir -p build

@@ -25,24 +25,24 @@ def acknowledge_wildcards(scope: IConstruct, reasons: Mapping[str, str]) -> None
     resources = [resource.replace(PARTITION, "<AWS::Partition>") for resource in reasons]
     resolved = Stack.of(scope).resolve(resources) if any(map(is_token, resources)) else resources
     for resource, reason in zip(resolved, reasons.values(), strict=True):
-        rule = f"AwsSolutions-IAM5[Resource::{_flat(resource)}]"
-        if _CHANGED_BY_CDK.search(_flat(resource)):
+        rule = f"AwsSolutions-IAM5[Resource::{flat(resource)}]"
+        if _CHANGED_BY_CDK.search(flat(resource)):
             scope.node.add_metadata(Validations.ACKNOWLEDGED_RULES_METADATA_KEY, {f"Annotation::{rule}": reason})
         else:
             Validations.of(scope).acknowledge(Acknowledgment(id=rule, reason=reason))
 
 
-def _flat(value: Any) -> str:
+def flat(value: Any) -> str:
     """Return an ARN as in the ids of cdk-nag's findings (`flattenCfnReference`): references in angle brackets."""
     match value:
         case {"Fn::Join": [str(separator), [*parts]]}:
-            return separator.join(map(_flat, parts))
+            return separator.join(map(flat, parts))
         case {"Fn::GetAtt": [str(logical_id), str(attribute)]}:
             return f"<{logical_id}.{attribute}>"
         case {"Ref": str(logical_id)}:
             return f"<{logical_id}>"
         case {"Fn::ImportValue": inner} | {"Fn::Sub": inner}:
-            return _flat(inner)
+            return flat(inner)
         case str():
             return value.replace("${", "<").replace("}", ">")
         case _:

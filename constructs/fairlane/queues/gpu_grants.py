@@ -14,6 +14,7 @@ WILDCARDS: Final = {
     ":job/*": "a job has no ARN before it is submitted; the statement for queue and job definitions limits it",
     ":*": "the statement covers all revisions of one job definition",
 }
+_MANAGE_WILDCARDS: Final = {":job/*": "the ARN of a job does not name its queue"}
 
 _SUBMIT: Final = ["batch:SubmitJob"]
 
@@ -68,7 +69,7 @@ class GpuQueueGrants(QueueGrants):
         """
         self._raise_problems("manage", check_grantee(grantee))
         actions = ["batch:CancelJob", "batch:TerminateJob"]
-        return self._grant(grantee, [statement(actions, [self._regional_arn("job/*")])], WILDCARDS)
+        return self._grant(grantee, [statement(actions, [self._regional_arn("job/*")])], _MANAGE_WILDCARDS)
 
     def submit_statements(
         self,

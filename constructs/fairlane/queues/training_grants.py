@@ -17,6 +17,7 @@ WILDCARDS: Final = {
     ":service-job*": "a job has no ARN before it is submitted; the statement for the queue and conditions limit it",
     "/quota-share/*": "the statement covers all quota shares of one queue",
 }
+_MANAGE_WILDCARDS: Final = {":service-job*": "the ARN of a job does not name its queue"}
 
 _SUBMIT: Final = ["batch:SubmitServiceJob"]
 
@@ -87,7 +88,7 @@ class TrainingQueueGrants(QueueGrants):
                 statement(["batch:TerminateServiceJob"], [jobs]),
                 statement(["batch:UpdateServiceJob"], [jobs], {} if max_priority is None else ceiling),
             ],
-            WILDCARDS,
+            _MANAGE_WILDCARDS,
         )
 
     def submit_statements(

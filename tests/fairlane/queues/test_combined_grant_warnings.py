@@ -10,7 +10,7 @@ from fairlane import FairShare, TrainingQueue
 from fairlane.queues.combined_grants import SubmitGrant, excesses
 from tests.gpu import gpu_queue
 from tests.grants import gpu_job, grant_warnings, role, training_queue
-from tests.iam_roles import Deployment
+from tests.iam.roles import Deployment
 
 COMBINED = "fairlane:QueueGrants.combined"
 
@@ -101,7 +101,7 @@ def test_the_queue_and_the_job_definition_have_the_condition_on_the_share_identi
         role(stack), job_definitions=[gpu_job(stack, "one")], share_identifiers=["a"]
     )
     training_queue(stack, "fair").grants.submit(role(stack, "Trainer"), share_identifiers=["vision"])
-    conditions = {str(item["Resource"]): item["Condition"] for item in Deployment(stack).statements()}
+    conditions = {str(item["Resource"]): item["Condition"] for item in Deployment.of(stack).statements()}
     (containers,) = (found for resource, found in conditions.items() if "job-definition/one" in resource)
     assert containers == {"StringLikeIfExists": {"batch:ShareIdentifier": ["a"]}}
     assert conditions[arn("job-queue/fair")] == {"StringLikeIfExists": {"batch:ShareIdentifier": ["vision"]}}

@@ -12,8 +12,8 @@ from aws_cdk import App, Stack
 from fairlane import FairShare, Fifo, QuotaManagement
 from tests.gpu import compute_environment, gpu_queue
 from tests.grants import TRAINING, gpu_job, grant_warnings, role, training_queue
+from tests.iam.roles import Deployment
 from tests.iam_evaluator import Request, Statement, allowed
-from tests.iam_roles import Deployment
 
 HERE = cdk.Environment(account="111122223333", region="us-east-1")
 
@@ -125,7 +125,7 @@ def pairs() -> dict[tuple[Grant, Grant], tuple[list[Statement], list[tuple[str, 
                 quota_shares=grant.quota_shares,
                 max_priority=grant.max_priority,
             )
-    found, deployment = grant_warnings(stack), Deployment(stack)
+    found, deployment = grant_warnings(stack), Deployment.of(stack)
     return {
         pair: (
             deployment.statements(f"{name}DefaultPolicy"),
@@ -181,17 +181,17 @@ def test_a_grant_on_a_queue_without_share_identifiers_lifts_no_limit(
     )
     shares = ["a"] if other == "imported-quotas" else None
     training_queue(stack, other).grants.submit(person, quota_shares=shares)
-    assert simulated(Deployment(stack).statements(), [job]) == {job: False}
+    assert simulated(Deployment.of(stack).statements(), [job]) == {job: False}
     assert grant_warnings(stack) == []
 
 
 def test_an_imported_queue_without_limits_takes_jobs_of_all_kinds(stack: Stack) -> None:
     training_queue(stack, "imported-fair").grants.submit(role(stack))
     jobs = [Job("imported-fair", *shares) for shares in ((None, None), ("vision", None), (None, "a"))]
-    assert all(simulated(Deployment(stack).statements(), jobs).values())
+    assert all(simulated(Deployment.of(stack).statements(), jobs).values())
     limited = Stack(App(), "Limited", env=HERE)
     training_queue(limited, "imported-fair").grants.submit(role(limited), share_identifiers=["vision"])
-    assert list(simulated(Deployment(limited).statements(), jobs).values()) == [False, True, False]
+    assert list(simulated(Deployment.of(limited).statements(), jobs).values()) == [False, True, False]
 
 
 GPU_GRANTS = [
@@ -216,7 +216,7 @@ def test_two_grants_for_containers_allow_what_one_of_them_allows_or_warn(stack: 
         for grant in pair:
             granted = [definitions[definition] for definition in grant.definitions]
             queues[grant.queue].grants.submit(grantee, job_definitions=granted, share_identifiers=grant.identifiers)
-    found, deployment = grant_warnings(stack, "combined"), Deployment(stack)
+    found, deployment = grant_warnings(stack, "combined"), Deployment.of(stack)
     exceeding = 0
     for name, pair in names.items():
         jobs = [

@@ -30,8 +30,8 @@ from fairlane import (
 )
 from tests import cfn_lint
 from tests.gpu import compute_environment, gpu_queue, network
+from tests.iam.roles import Deployment
 from tests.iam_evaluator import Context, Statement, is_allowed
-from tests.iam_roles import Deployment
 from tests.support import problems_of, resource, template_of
 
 SUBMIT = "batch:SubmitJob"
@@ -173,7 +173,7 @@ def test_a_queue_has_the_native_metrics_of_compute_jobs(stack: Stack, name: str,
 
 
 def policy_statements(stack: Stack, logical_id_prefix: str) -> list[Statement]:
-    return Deployment(stack).statements(logical_id_prefix)
+    return Deployment.of(stack).statements(logical_id_prefix)
 
 
 @pytest.mark.parametrize("definition", ["train", "train:7"])

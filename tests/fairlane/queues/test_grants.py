@@ -11,8 +11,8 @@ from cdk_nag import AwsSolutionsChecks
 
 from fairlane import FairShare, Fifo, QuotaManagement, QuotaShare, Sharing, TrainingQueue
 from fairlane.queues import TrainingQueueBase
+from tests.iam.roles import Deployment
 from tests.iam_evaluator import Statement, is_allowed
-from tests.iam_roles import Deployment
 from tests.support import problems_of
 
 P4 = "ml.p4d.24xlarge"
@@ -43,7 +43,7 @@ def role(stack: Stack, name: str = "Role") -> iam.Role:
 
 
 def policy_statements(stack: Stack, logical_id_prefix: str = "") -> list[Statement]:
-    return Deployment(stack).statements(logical_id_prefix)
+    return Deployment.of(stack).statements(logical_id_prefix)
 
 
 def may_submit(

@@ -10,7 +10,7 @@ from aws_cdk import aws_iam as iam
 
 from fairlane import FairShare, TrainingQueue
 from tests.grants import grant_warnings, role
-from tests.iam_roles import Deployment
+from tests.iam.roles import Deployment
 
 
 def queue(stack: Stack) -> TrainingQueue:
@@ -49,7 +49,7 @@ def test_a_grant_without_effect_warns(
     assert found == path
     assert "the grant on the queue Stack/fair has no effect" in text
     assert reason in text
-    assert Deployment(stack).statements() == []
+    assert Deployment.of(stack).statements() == []
 
 
 def test_a_grant_to_a_role_that_the_app_creates_in_another_account_warns(stack: Stack) -> None:
@@ -73,7 +73,7 @@ def test_a_grant_to_a_role_that_the_app_creates_in_another_account_warns(stack: 
 def test_a_grant_with_an_effect_does_not_warn(stack: Stack, grantee: Callable[[Stack], iam.IGrantable]) -> None:
     queue(stack).grants.submit(grantee(stack), share_identifiers=["vision"])
     assert grant_warnings(stack) == []
-    assert [statement["Action"] for statement in Deployment(stack).statements()] == ["batch:SubmitServiceJob"] * 2
+    assert [statement["Action"] for statement in Deployment.of(stack).statements()] == ["batch:SubmitServiceJob"] * 2
 
 
 def test_roles_of_unknown_accounts_do_not_warn() -> None:

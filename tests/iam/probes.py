@@ -1,0 +1,192 @@
+"""Requests that each role of a deployment makes in the tests: what some roles need, and what no role may do."""
+
+from collections.abc import Iterator
+
+from tests.iam.compositions import SECRET
+from tests.iam.roles import Deployment
+from tests.iam_evaluator import Request
+
+OTHER_ACCOUNT = "444455556666"
+KEY = "key/1234abcd-12ab-34cd-56ef-1234567890ab"
+OTHER_KEY = "key/00000000-0000-0000-0000-000000000000"
+SHARE = "batch:ShareIdentifier"
+PRIORITY = "batch:SchedulingPriority"
+
+_IAM = {
+    "role/admin": "CreateRole DeleteRole AttachRolePolicy PutRolePolicy UpdateAssumeRolePolicy PassRole",
+    "user/admin": "CreateAccessKey CreateUser",
+    "policy/admin": "CreatePolicyVersion",
+}
+_EC2 = {
+    "instance/i-0123456789abcdef0": "TerminateInstances ModifyInstanceAttribute AssociateIamInstanceProfile CreateTags",
+    "security-group/sg-0123456789abcdef0": "AuthorizeSecurityGroupIngress",
+    "launch-template/lt-0123456789abcdef0": "CreateLaunchTemplateVersion",
+}
+_SAGEMAKER = {
+    "training-job/any": "CreateTrainingJob StopTrainingJob AddTags DescribeTrainingJob",
+    "endpoint/any": "InvokeEndpoint CreateEndpoint",
+    "notebook-instance/any": "CreatePresignedNotebookInstanceUrl",
+}
+_PREFIXES = (
+    "datasets/imagenet",
+    "datasets/other",
+    "example-datasets/any",
+    "example-models/search",
+    "example-models/experiments",
+    "example-models/pretrained",
+    "models/search",
+    "models/search-2",
+    "models/containers",
+    "public/any",
+    "any/any",
+)
+_WHOLE_ACCOUNT = (
+    "batch:DescribeComputeEnvironments batch:DescribeJobDefinitions batch:DescribeJobQueues batch:DescribeJobs "
+    "batch:DescribeSchedulingPolicies batch:DescribeServiceEnvironments batch:DescribeServiceJob batch:ListJobs "
+    "batch:ListServiceJobs ec2:DescribeInstances ecr:DescribeRegistry ecr:GetAuthorizationToken "
+    "ecr:PutRegistryPolicy ecr:PutReplicationConfiguration "
+    "ecs:CreateCluster ecs:DiscoverPollEndpoint iam:ListRoles organizations:LeaveOrganization s3:ListAllMyBuckets "
+    "sns:ListTopics sts:GetSessionToken"
+)
+
+
+def probes(deployment: Deployment) -> Iterator[Request]:
+    """Yield the requests for the roles of a deployment."""
+    place = f"{deployment.region}:{deployment.account}"
+    yield from _whole_account()
+    yield from _own_resources(deployment)
+    yield from _logs(deployment, place)
+    yield from _submissions(deployment, place)
+    yield from _jobs(place)
+    yield from _data(place)
+    yield from _registries(deployment.region, deployment.account)
+    yield from _clusters(place)
+    yield from _administration(place, deployment.account)
+
+
+def _all(prefix: str, actions: str, resource: str, **context: str) -> Iterator[Request]:
+    yield from (Request(f"{prefix}:{action}", resource, context) for action in actions.split())
+
+
+def _whole_account() -> Iterator[Request]:
+    yield from (Request(action, "*") for action in _WHOLE_ACCOUNT.split())
+    for namespace in ("Fairlane", "AWS/Batch", "/aws/sagemaker/TrainingJobs"):
+        yield Request("cloudwatch:PutMetricData", "*", {"cloudwatch:namespace": namespace})
+
+
+def _own_resources(deployment: Deployment) -> Iterator[Request]:
+    for role in (*deployment.arns("AWS::IAM::Role"), f"arn:aws:iam::{OTHER_ACCOUNT}:role/admin"):
+        yield Request("iam:PassRole", role, {"iam:PassedToService": "sagemaker.amazonaws.com"})
+    for function in deployment.arns("AWS::Lambda::Function"):
+        yield Request("lambda:InvokeFunction", function)
+    for queue in deployment.arns("AWS::SQS::Queue"):
+        yield from _all("sqs", "ReceiveMessage DeleteMessage SendMessage", queue)
+    for topic in deployment.arns("AWS::SNS::Topic"):
+        yield Request("sns:Publish", topic)
+
+
+def _logs(deployment: Deployment, place: str) -> Iterator[Request]:
+    groups = [arn.removesuffix(":*") for arn in deployment.arns("AWS::Logs::LogGroup")]
+    groups += [f"arn:aws:logs:{place}:log-group:{name}" for name in ("/aws/sagemaker/TrainingJobs", "/aws/lambda/any")]
+    for group in groups:
+        yield from _all("logs", "CreateLogStream PutLogEvents", f"{group}:log-stream:any")
+    other = groups[-1]
+    for elsewhere in (other.replace(deployment.region, "eu-north-1"), other.replace(deployment.account, OTHER_ACCOUNT)):
+        yield from _all("logs", "PutLogEvents", f"{elsewhere}:log-stream:any")
+    yield from _all("logs", "GetLogEvents DeleteLogStream", f"{other}:log-stream:any")
+    yield from _all("logs", "CreateLogGroup DeleteLogGroup PutRetentionPolicy", other)
+
+
+def _submissions(deployment: Deployment, place: str) -> Iterator[Request]:
+    batch = f"arn:aws:batch:{place}"
+    for queue in (*deployment.arns("AWS::Batch::JobQueue"), f"{batch}:job-queue/imported", f"{batch}:job-queue/other"):
+        yield Request("batch:GetJobQueueSnapshot", queue)
+        yield Request("batch:SubmitJob", queue)
+        for priority in ("10", "51"):
+            yield Request("batch:SubmitServiceJob", queue, {PRIORITY: priority})
+    for identifier, priority in (("vision", "10"), ("vision", "51"), ("team-a", "51"), ("other", "10")):
+        yield Request("batch:SubmitServiceJob", f"{batch}:service-job/0", {SHARE: identifier, PRIORITY: priority})
+    for priority in ("10", "51"):
+        yield Request("batch:SubmitServiceJob", f"{batch}:service-job/0", {PRIORITY: priority})
+    for share in ("quotas/quota-share/a", "quotas/quota-share/b", "imported/quota-share/a", "other/quota-share/a"):
+        yield from _all("batch", "SubmitServiceJob DescribeQuotaShare", f"{batch}:job-queue/{share}")
+    yield Request("batch:SubmitJob", f"{batch}:job/0")
+    for identifier in ("dev", "prod"):
+        yield Request("batch:SubmitJob", f"{batch}:job/0", {SHARE: identifier})
+    for definition in ("train", "pretrain", "other"):
+        yield from _all("batch", "SubmitJob", f"{batch}:job-definition/{definition}:1")
+
+
+def _jobs(place: str) -> Iterator[Request]:
+    batch = f"arn:aws:batch:{place}"
+    yield from _all("batch", "CancelJob TerminateJob", f"{batch}:job/0")
+    yield from _all("batch", "TerminateServiceJob TagResource", f"{batch}:service-job/0")
+    for priority in ("100", "101"):
+        yield Request("batch:UpdateServiceJob", f"{batch}:service-job/0", {PRIORITY: priority})
+    yield from _all("batch", "RegisterJobDefinition", f"{batch}:job-definition/any")
+    yield from _all("batch", "CreateJobQueue UpdateJobQueue DeleteJobQueue CreateQuotaShare", f"{batch}:job-queue/fair")
+    yield from _all("batch", "UpdateSchedulingPolicy", f"{batch}:scheduling-policy/any")
+    yield from _all("batch", "UpdateServiceEnvironment", f"{batch}:service-environment/any")
+    yield from _all("batch", "UpdateComputeEnvironment", f"{batch}:compute-environment/any")
+
+
+def _data(place: str) -> Iterator[Request]:
+    for prefix in _PREFIXES:
+        bucket, _, below = prefix.partition("/")
+        yield from _all("s3", "GetObject PutObject", f"arn:aws:s3:::{prefix}/1")
+        yield Request("s3:ListBucket", f"arn:aws:s3:::{bucket}", {"s3:prefix": f"{below}/"})
+    yield from _all("s3", "DeleteObject PutObjectAcl", "arn:aws:s3:::models/search/1")
+    yield from _all("s3", "PutBucketPolicy DeleteBucket", "arn:aws:s3:::datasets")
+    for key in (KEY, OTHER_KEY):
+        yield from _all("kms", "Decrypt GenerateDataKey DescribeKey ScheduleKeyDeletion", f"arn:aws:kms:{place}:{key}")
+        for for_aws in ("true", "false"):
+            context = {"kms:GrantIsForAWSResource": for_aws}
+            yield Request("kms:CreateGrant", f"arn:aws:kms:{place}:{key}", context)
+    for secret in (SECRET, f"arn:aws:secretsmanager:{place}:secret:any-AbCdEf"):
+        yield from _all("secretsmanager", "GetSecretValue DescribeSecret PutSecretValue", secret)
+    yield from _all("ssm", "GetParameter PutParameter", f"arn:aws:ssm:{place}:parameter/any")
+
+
+def _registries(region: str, account: str) -> Iterator[Request]:
+    repository = f"arn:aws:ecr:{region}:{account}:repository"
+    pull = "BatchGetImage GetDownloadUrlForLayer"
+    for name in (f"{repository}/training", f"{repository}/training/pytorch", f"{repository}/any"):
+        yield from _all("ecr", f"{pull} DescribeImageReplicationStatus CreateRepository ReplicateImage", name)
+        yield from _all("ecr", "PutImage BatchDeleteImage DeleteRepository SetRepositoryPolicy", name)
+    yield from _all("ecr", "BatchGetImage PutImage", f"arn:aws:ecr:{region}:{OTHER_ACCOUNT}:repository/any")
+
+
+def _clusters(place: str) -> Iterator[Request]:
+    ecs = f"arn:aws:ecs:{place}"
+    yield from _all("ecs", "RegisterContainerInstance DeregisterContainerInstance DeleteCluster", f"{ecs}:cluster/any")
+    yield from _all("ecs", "SubmitTaskStateChange SubmitContainerStateChange", f"{ecs}:cluster/any")
+    yield from _all("ecs", "Poll StartTelemetrySession", f"{ecs}:container-instance/any/0")
+    yield from _all("ecs", "RunTask StartTask", f"{ecs}:task-definition/any:1")
+    yield from _all("ecs", "ExecuteCommand StopTask", f"{ecs}:task/any/0")
+    yield from _all("ecs", "UpdateService", f"{ecs}:service/any/any")
+    yield from _all("ecs", "RegisterContainerInstance", f"arn:aws:ecs:us-east-1:{OTHER_ACCOUNT}:cluster/any")
+
+
+def _administration(place: str, account: str) -> Iterator[Request]:
+    for resource, actions in _IAM.items():
+        yield from _all("iam", actions, f"arn:aws:iam::{account}:{resource}")
+    for service in ("replication.ecr.amazonaws.com", "batch.amazonaws.com"):
+        role = f"arn:aws:iam::{account}:role/aws-service-role/{service}/any"
+        yield Request("iam:CreateServiceLinkedRole", role, {"iam:AWSServiceName": service})
+    yield from _all("sts", "AssumeRole", f"arn:aws:iam::{account}:role/admin")
+    for resource, actions in _EC2.items():
+        yield from _all("ec2", actions, f"arn:aws:ec2:{place}:{resource}")
+    for resource, actions in _SAGEMAKER.items():
+        yield from _all("sagemaker", actions, f"arn:aws:sagemaker:{place}:{resource}")
+    yield from _all("lambda", "InvokeFunction AddPermission", f"arn:aws:lambda:{place}:function:any")
+    yield from _all("sqs", "ReceiveMessage SendMessage", f"arn:aws:sqs:{place}:any")
+    yield from _all("sns", "Publish Subscribe", f"arn:aws:sns:{place}:any")
+    yield from _all("events", "PutEvents", f"arn:aws:events:{place}:event-bus/any")
+    yield from _all("events", "PutRule DisableRule", f"arn:aws:events:{place}:rule/any")
+    yield from _all("scheduler", "UpdateSchedule", f"arn:aws:scheduler:{place}:schedule/default/any")
+    yield from _all(
+        "cloudwatch", "PutMetricAlarm DeleteAlarms DisableAlarmActions", f"arn:aws:cloudwatch:{place}:alarm:any"
+    )
+    yield from _all("cloudformation", "UpdateStack DeleteStack", f"arn:aws:cloudformation:{place}:stack/any/0")
+    yield from _all("states", "StartExecution", f"arn:aws:states:{place}:stateMachine:any")
+    yield from _all("cloudtrail", "StopLogging", f"arn:aws:cloudtrail:{place}:trail/any")
