@@ -100,6 +100,7 @@ _PULL = "ecr:BatchGetImage ecr:GetDownloadUrlForLayer"
 _SERVICE_JOB = "arn:aws:batch:{place}:service-job/*"
 _QUEUE = "arn:aws:batch:{place}:job-queue"
 _SUBMIT = "batch:SubmitServiceJob"
+_SECRET = May("secretsmanager:GetSecretValue secretsmanager:DescribeSecret", "*:secret:hub-AbCdEf")
 _TRAINING = (
     May("ecr:GetAuthorizationToken"),
     May("logs:CreateLogStream logs:PutLogEvents", "arn:aws:logs:{place}:log-group:/aws/sagemaker/TrainingJobs*"),
@@ -110,21 +111,21 @@ _TRAINING = (
 )
 
 _SERVICES = (
-    Kind(
-        "instances of a compute environment",
-        r"InstanceRole",
-        "ec2.amazonaws.com",
-        (
-            May("ecs:DiscoverPollEndpoint ecr:GetAuthorizationToken"),
-            May(
-                "ecs:RegisterContainerInstance ecs:DeregisterContainerInstance ecs:SubmitTaskStateChange "
-                "ecs:SubmitContainerStateChange",
-                "arn:aws:ecs:{place}:cluster/*",
+    *(
+        Kind(
+            "instances of a compute environment",
+            path,
+            "ec2.amazonaws.com",
+            (
+                May("ecs:DiscoverPollEndpoint"),
+                May("ecs:RegisterContainerInstance ecs:SubmitTaskStateChange", "arn:aws:ecs:{place}:cluster/AWSBatch*"),
+                May(f"ecs:Poll {of_spot}", "arn:aws:ecs:{place}:container-instance/AWSBatch*"),
             ),
-            May("ecs:Poll ecs:StartTelemetrySession", "arn:aws:ecs:{place}:container-instance/*"),
-            May(_PULL, "arn:aws:ecr:*"),
-            May("logs:CreateLogStream logs:PutLogEvents", "arn:aws:logs:{place}:log-group:*"),
-        ),
+        )
+        for path, of_spot in (
+            (r"(g5|p5|Gpus|Efa)/InstanceRole", ""),
+            (r"g5-spot/InstanceRole", "ecs:UpdateContainerInstancesState"),
+        )
     ),
     Kind("containers of a job without data", r"Pretrain/JobRole", "ecs-tasks.amazonaws.com", (), for_own_account=True),
     Kind(
@@ -148,16 +149,26 @@ _SERVICES = (
         (*_reads("example-datasets"), *_writes("example-models/pretrained")),
         for_own_account=True,
     ),
-    Kind(
-        "start of containers with secrets",
-        r"Train/ExecutionRole",
-        "ecs-tasks.amazonaws.com",
-        (
-            May("ecr:GetAuthorizationToken"),
-            May(_PULL, "arn:aws:ecr:*"),
-            _own_logs("TrainLogGroup"),
-            May("secretsmanager:GetSecretValue secretsmanager:DescribeSecret", "*:secret:hub-AbCdEf"),
-        ),
+    *(
+        Kind(
+            "start of containers",
+            rf"{definition}/ExecutionRole",
+            "ecs-tasks.amazonaws.com",
+            (
+                May("ecr:GetAuthorizationToken"),
+                May(_PULL, f"arn:aws:ecr:{{place}}:repository/{repository}"),
+                _own_logs(f"{log_group}LogGroup"),
+                *secrets,
+            ),
+            for_own_account=True,
+        )
+        for definition, log_group, repository, secrets in (
+            ("Containers/Train", "Train", "training", (_SECRET,)),
+            ("Containers/Pretrain", "Pretrain", "training", ()),
+            ("JobDefinitions/train-one-gpu", "trainonegpu", "training/pytorch", ()),
+            ("JobDefinitions/train-four-gpus", "trainfourgpus", "training/pytorch", ()),
+            ("JobDefinitions/pretrain", "pretrain", "training/pytorch", ()),
+        )
     ),
     Kind(
         "SageMaker training jobs",

@@ -157,14 +157,16 @@ def _registries(region: str, account: str) -> Iterator[Request]:
 
 
 def _clusters(place: str) -> Iterator[Request]:
-    ecs = f"arn:aws:ecs:{place}"
-    yield from _all("ecs", "RegisterContainerInstance DeregisterContainerInstance DeleteCluster", f"{ecs}:cluster/any")
-    yield from _all("ecs", "SubmitTaskStateChange SubmitContainerStateChange", f"{ecs}:cluster/any")
-    yield from _all("ecs", "Poll StartTelemetrySession", f"{ecs}:container-instance/any/0")
+    ecs, other = f"arn:aws:ecs:{place}", f"arn:aws:ecs:us-east-1:{OTHER_ACCOUNT}"
+    for cluster in (f"{ecs}:cluster/AWSBatch-any", f"{ecs}:cluster/any", f"{other}:cluster/AWSBatch-any"):
+        yield from _all("ecs", "RegisterContainerInstance SubmitTaskStateChange DeregisterContainerInstance", cluster)
+        instance = cluster.replace(":cluster/", ":container-instance/") + "/0"
+        for action in ("Poll", "UpdateContainerInstancesState"):
+            yield Request(f"ecs:{action}", instance, {"ecs:cluster": cluster})
+    yield from _all("ecs", "DeleteCluster UpdateCluster", f"{ecs}:cluster/AWSBatch-any")
     yield from _all("ecs", "RunTask StartTask", f"{ecs}:task-definition/any:1")
     yield from _all("ecs", "ExecuteCommand StopTask", f"{ecs}:task/any/0")
     yield from _all("ecs", "UpdateService", f"{ecs}:service/any/any")
-    yield from _all("ecs", "RegisterContainerInstance", f"arn:aws:ecs:us-east-1:{OTHER_ACCOUNT}:cluster/any")
 
 
 def _administration(place: str, account: str) -> Iterator[Request]:

@@ -187,7 +187,7 @@ class Deployment:
     def _wildcards(self, owner: str, statement: Statement) -> Iterator[Wildcard]:
         actions, resources = tuple(_listed(statement["Action"])), [*map(flat, _listed(statement["Resource"]))]
         conditions = tuple(
-            f"{operator} {key}: {', '.join(map(str, _listed(values)))}"
+            f"{operator} {key}: {', '.join(map(flat, _listed(values)))}"
             for operator, keys in statement.get("Condition", {}).items()
             for key, values in keys.items()
         )

@@ -52,7 +52,7 @@ def _rows() -> Iterator[tuple[str, ...]]:
 def _cells(wildcard: Wildcard) -> Iterator[str]:
     yield ", ".join(f"`{action}`" for action in wildcard.actions)
     yield f"`{_named(wildcard.resource)}`"
-    yield ", ".join(f"`{condition}`" for condition in wildcard.conditions)
+    yield ", ".join(f"`{_named(condition)}`" for condition in wildcard.conditions)
     yield wildcard.reason or "none"
 
 
