@@ -1,5 +1,6 @@
 """Warnings about grants on queues: grants without effect, and grants that together allow more than each alone."""
 
+from typing import Final
 from weakref import WeakKeyDictionary
 
 from aws_cdk import Annotations
@@ -8,6 +9,8 @@ from constructs import Construct, Dependable, IConstruct, Node
 
 from fairlane._internal.tokens import is_token
 from fairlane.queues.combined_grants import SubmitGrant, excesses
+
+_CREATED_ROLE: Final = (iam.Role, iam.LazyRole)
 
 _granted: "WeakKeyDictionary[IConstruct, dict[tuple[str, ...], list[SubmitGrant]]]" = WeakKeyDictionary()
 
@@ -39,7 +42,7 @@ def warn_without_effect(queue: Construct, account: str, grantee: iam.IGrantable,
             "the grantee can assume, and grant the permission to this role",
         )
         return True
-    changeable = isinstance(principal, iam.Role | iam.LazyRole) or Dependable.of(grant).dependency_roots
+    changeable = isinstance(principal, _CREATED_ROLE) or Dependable.of(grant).dependency_roots
     if grant.success and changeable:
         return False
     _warn(
@@ -61,8 +64,8 @@ def warn_excess(queue: Construct, place: tuple[str, ...], grantee: iam.IGrantabl
         grantee: Principal of the grant.
         grant: Jobs that the grant allows.
     """
-    principal = str(grantee.grant_principal.policy_fragment.principal_json)
-    grants = _granted.setdefault(queue.node.root, {}).setdefault((principal, *place), [])
+    name = _principal_name(grantee.grant_principal)
+    grants = _granted.setdefault(queue.node.root, {}).setdefault((name, *place), [])
     known = {excess.queue for excess in excesses(grants)}
     grants.append(grant)
     for excess in excesses(grants):
@@ -75,6 +78,12 @@ def warn_excess(queue: Construct, place: tuple[str, ...], grantee: iam.IGrantabl
                 f"the grants of this principal add up: it can submit {excess}, which no grant alone allows, because "
                 "IAM binds neither a share identifier nor a job definition to a queue. Use a role for each grant",
             )
+
+
+def _principal_name(principal: iam.IPrincipal) -> str:
+    if isinstance(principal, _CREATED_ROLE):
+        return principal.node.path  # the ARN would create a LazyRole
+    return str(principal.policy_fragment.principal_json)
 
 
 def _warn(queue: Construct, grantee: iam.IGrantable, name: str, message: str) -> None:

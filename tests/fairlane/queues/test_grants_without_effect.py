@@ -64,7 +64,6 @@ def test_a_grant_to_a_role_that_the_app_creates_in_another_account_warns(stack: 
     [
         role,
         imported_role,
-        lambda stack: iam.LazyRole(stack, "Lazy", assumed_by=iam.AccountRootPrincipal()),
         lambda stack: iam.User(stack, "User"),
         lambda stack: iam.Group(stack, "Group"),
         lambda stack: iam.User.from_user_name(stack, "User", "imported"),
@@ -74,6 +73,16 @@ def test_a_grant_with_an_effect_does_not_warn(stack: Stack, grantee: Callable[[S
     queue(stack).grants.submit(grantee(stack), share_identifiers=["vision"])
     assert grant_warnings(stack) == []
     assert [statement["Action"] for statement in Deployment.of(stack).statements()] == ["batch:SubmitServiceJob"] * 2
+
+
+@pytest.mark.parametrize("is_used", [True, False])
+def test_a_grant_does_not_create_a_lazy_role(stack: Stack, is_used: bool) -> None:
+    person = iam.LazyRole(stack, "Lazy", assumed_by=iam.AccountRootPrincipal())
+    queue(stack).grants.submit(person)
+    if is_used:
+        cdk.CfnOutput(stack, "Use", value=person.role_arn)
+    assert grant_warnings(stack) == []
+    assert len(Deployment.of(stack).statements()) == 2 * is_used
 
 
 def test_roles_of_unknown_accounts_do_not_warn() -> None:
