@@ -18,13 +18,13 @@ _IAM = {
     "policy/admin": "CreatePolicyVersion",
 }
 _EC2 = {
-    "instance/i-0123456789abcdef0": "TerminateInstances ModifyInstanceAttribute AssociateIamInstanceProfile CreateTags",
+    "instance/i-0123456789abcdef0": "TerminateInstances ModifyInstanceAttribute",
     "security-group/sg-0123456789abcdef0": "AuthorizeSecurityGroupIngress",
     "launch-template/lt-0123456789abcdef0": "CreateLaunchTemplateVersion",
 }
 _SAGEMAKER = {
-    "training-job/any": "CreateTrainingJob StopTrainingJob AddTags DescribeTrainingJob",
-    "endpoint/any": "InvokeEndpoint CreateEndpoint",
+    "training-job/any": "CreateTrainingJob StopTrainingJob",
+    "endpoint/any": "InvokeEndpoint",
     "notebook-instance/any": "CreatePresignedNotebookInstanceUrl",
 }
 _PREFIXES = (
@@ -89,7 +89,8 @@ def _logs(deployment: Deployment, place: str) -> Iterator[Request]:
     groups = [arn.removesuffix(":*") for arn in deployment.arns("AWS::Logs::LogGroup")]
     groups += [f"arn:aws:logs:{place}:log-group:{name}" for name in ("/aws/sagemaker/TrainingJobs", "/aws/lambda/any")]
     for group in groups:
-        yield from _all("logs", "CreateLogStream PutLogEvents", f"{group}:log-stream:any")
+        yield from _all("logs", "PutLogEvents", f"{group}:log-stream:any")
+    yield from _all("logs", "CreateLogStream", f"{groups[0]}:log-stream:any")
     other = groups[-1]
     for elsewhere in (other.replace(deployment.region, "eu-north-1"), other.replace(deployment.account, OTHER_ACCOUNT)):
         yield from _all("logs", "PutLogEvents", f"{elsewhere}:log-stream:any")
@@ -135,6 +136,8 @@ def _data(place: str) -> Iterator[Request]:
         bucket, _, below = prefix.partition("/")
         yield from _all("s3", "GetObject PutObject", f"arn:aws:s3:::{prefix}/1")
         yield Request("s3:ListBucket", f"arn:aws:s3:::{bucket}", {"s3:prefix": f"{below}/"})
+    for bucket in sorted({prefix.partition("/")[0] for prefix in _PREFIXES}):
+        yield Request("s3:ListBucket", f"arn:aws:s3:::{bucket}")
     yield from _all("s3", "DeleteObject PutObjectAcl", "arn:aws:s3:::models/search/1")
     yield from _all("s3", "PutBucketPolicy DeleteBucket", "arn:aws:s3:::datasets")
     for key in (KEY, OTHER_KEY):

@@ -6,9 +6,10 @@ from dataclasses import replace
 import pytest
 
 from tests.iam.compositions import deployments
-from tests.iam.kinds import ACCOUNT_ROOT, KINDS, Kind, kind_of
+from tests.iam.kinds import KINDS, kind_of
 from tests.iam.probes import OTHER_ACCOUNT, probes
 from tests.iam.roles import Deployment, Role
+from tests.iam.who_may import ACCOUNT_ROOT, Kind
 from tests.iam_evaluator import Context, allowed, is_trusted
 
 REQUESTS = 3000

@@ -1,0 +1,120 @@
+"""What the grantees of queues may do. Written by hand, from the arguments of the grants and not from their policies."""
+
+from collections.abc import Callable
+
+from tests.iam.probes import PRIORITY, SHARE
+from tests.iam.who_may import ACCOUNT_ROOT, Kind, May
+from tests.iam_evaluator import Context
+
+_SUBMIT = "batch:SubmitServiceJob"
+_SERVICE_JOB = "arn:aws:batch:{place}:service-job/*"
+_QUEUE = "arn:aws:batch:{place}:job-queue"
+
+
+def _up_to(limit: int) -> Callable[[Context], bool]:
+    return lambda context: int(context.get(PRIORITY, 0)) <= limit
+
+
+GRANTEE_ROLES = (
+    Kind(
+        "`grants.submit` of a training queue",
+        r"Training/Vision",
+        ACCOUNT_ROOT,
+        (
+            May(_SUBMIT, f"{_QUEUE}/fair", _up_to(50)),
+            May(_SUBMIT, _SERVICE_JOB, lambda context: context.get(SHARE) == "vision" and _up_to(50)(context)),
+        ),
+    ),
+    Kind(
+        "`grants.submit` of a training queue",
+        r"Training/Teams",
+        ACCOUNT_ROOT,
+        (
+            May(_SUBMIT, f"{_QUEUE}/fair"),
+            May(_SUBMIT, _SERVICE_JOB, lambda context: str(context.get(SHARE, "")).startswith("team-")),
+        ),
+    ),
+    Kind(
+        "`grants.submit` of a training queue",
+        r"Training/ShareA",
+        ACCOUNT_ROOT,
+        (
+            May(_SUBMIT, f"{_QUEUE}/quotas"),
+            May(_SUBMIT, f"{_QUEUE}/quotas/quota-share/a"),
+            May(_SUBMIT, _SERVICE_JOB, lambda context: SHARE not in context),
+            May("iam:PassRole", "arn:aws:iam::{account}:role/ExecutionRole*"),
+        ),
+    ),
+    Kind(
+        "`grants.submit` of a training queue",
+        r"Training/AllKinds",
+        ACCOUNT_ROOT,
+        (
+            May(_SUBMIT, f"{_QUEUE}/fifo", _up_to(10)),
+            May(_SUBMIT, f"{_QUEUE}/fair"),
+            May(_SUBMIT, f"{_QUEUE}/quotas"),
+            May(_SUBMIT, f"{_QUEUE}/quotas/quota-share/*"),
+            May(_SUBMIT, _SERVICE_JOB, lambda context: context.get(SHARE, "vision") == "vision"),
+        ),
+    ),
+    Kind(
+        "`grants.submit` of an imported training queue",
+        r"Training/Imports",
+        ACCOUNT_ROOT,
+        (May(_SUBMIT, f"{_QUEUE}/imported"), May(_SUBMIT, f"{_QUEUE}/imported/*"), May(_SUBMIT, _SERVICE_JOB)),
+    ),
+    Kind(
+        "`submit_policy` of a training queue",
+        r"Training/WithPolicy",
+        ACCOUNT_ROOT,
+        (
+            May(_SUBMIT, f"{_QUEUE}/quotas"),
+            May(_SUBMIT, f"{_QUEUE}/quotas/quota-share/b"),
+            May(_SUBMIT, _SERVICE_JOB, lambda context: SHARE not in context),
+        ),
+    ),
+    Kind(
+        "`grants.manage` of a training queue",
+        r"Training/Manager",
+        ACCOUNT_ROOT,
+        (May("batch:TerminateServiceJob", _SERVICE_JOB), May("batch:UpdateServiceJob", _SERVICE_JOB, _up_to(100))),
+    ),
+    Kind(
+        "`grants.observe` of a training queue",
+        r"Training/Observer",
+        ACCOUNT_ROOT,
+        (
+            May("batch:GetJobQueueSnapshot", f"{_QUEUE}/fair"),
+            May(
+                "batch:DescribeJobQueues batch:DescribeSchedulingPolicies batch:DescribeServiceEnvironments "
+                "batch:DescribeServiceJob batch:ListServiceJobs"
+            ),
+        ),
+    ),
+    Kind(
+        "`grants.submit` of a GPU queue",
+        r"Containers/GpuDeveloper",
+        ACCOUNT_ROOT,
+        (
+            May("batch:SubmitJob", f"{_QUEUE}/gpu"),
+            May("batch:SubmitJob", "arn:aws:batch:{place}:job-definition/train:*"),
+            May("batch:SubmitJob", "arn:aws:batch:{place}:job/*", lambda context: context.get(SHARE) == "dev"),
+        ),
+    ),
+    Kind(
+        "`grants.submit` of a GPU queue",
+        r"Containers/Pretrainer",
+        ACCOUNT_ROOT,
+        (
+            May("batch:SubmitJob", f"{_QUEUE}/nodes"),
+            May("batch:SubmitJob", "arn:aws:batch:{place}:job-definition/pretrain:*"),
+            May("batch:SubmitJob", "arn:aws:batch:{place}:job/*", lambda context: SHARE not in context),
+        ),
+    ),
+    Kind(
+        "`grants.manage` of a GPU queue",
+        r"Containers/GpuManager",
+        ACCOUNT_ROOT,
+        (May("batch:CancelJob batch:TerminateJob", "arn:aws:batch:{place}:job/*"),),
+    ),
+)
