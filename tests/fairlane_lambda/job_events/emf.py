@@ -65,10 +65,10 @@ def _at_most(low: float, high: float) -> bool:
 
 
 def _within(values: Iterable[float], others: Iterable[float]) -> bool:
-    """Return True if each value has its own equal among the others: the same whole second from ten seconds on."""
-    rest = iter(sorted(map(_as_printed, others)))
-    return all(any(abs(value - other) <= 0.001 + 1e-9 for other in rest) for value in sorted(map(_as_printed, values)))
+    """Return True if each value has its own equal among the others: up to rounding to a whole second from ten on."""
+    rest = iter(sorted(others))
+    return all(any(_is_as_printed(value, other) for other in rest) for value in sorted(values))
 
 
-def _as_printed(value: float) -> float:
-    return round(value) if value >= 10 else value
+def _is_as_printed(value: float, other: float) -> bool:
+    return abs(value - other) <= (0.501 if max(value, other) >= 10 else 0.001 + 1e-9)
