@@ -8,8 +8,8 @@ from math import floor
 from typing import TypeAlias
 
 from fairlane.rehearsal.timeline import Span, Timeline, count_lists, intersect_spans
-from fairlane.scheduler.engine import FAILED, Record
 from fairlane.scheduler.job import Trace
+from fairlane.scheduler.record import FAILED, Record
 
 LaneKey: TypeAlias = tuple[int, int]
 """Index of the share and index of the instance type in the trace."""

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple, TypeAlias, overload
 
-from fairlane.scheduler.engine import Record
 from fairlane.scheduler.job import Trace
+from fairlane.scheduler.record import Record
 
 State: TypeAlias = Literal["succeeded", "failed", "waiting"]
 

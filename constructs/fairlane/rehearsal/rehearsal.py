@@ -11,9 +11,9 @@ from fairlane.rehearsal.lanes import Lane, LaneKey, compute_lanes, entitlement_r
 from fairlane.rehearsal.outcomes import Outcomes
 from fairlane.rehearsal.results import Fairness, ShareResult, Wait
 from fairlane.rehearsal.timeline import Span, Timeline, count_lists, sum_timelines
-from fairlane.scheduler.engine import FAILED, Record
 from fairlane.scheduler.job import Trace
 from fairlane.scheduler.options import Ec2Instances, Strategies
+from fairlane.scheduler.record import FAILED, Record
 from fairlane.scheduler.weights import resolve_identifiers
 from fairlane.scheduling import Allotment, FairShare, SchedulingPolicy
 

@@ -6,18 +6,15 @@ from collections.abc import Callable, Mapping
 from fairlane.errors import ConfigurationError
 from fairlane.rehearsal.checks import rehearsal_problems
 from fairlane.rehearsal.rehearsal import Rehearsal
-from fairlane.scheduler.engine import Engine, Scheduler
-from fairlane.scheduler.fair_share import FairShareScheduler
-from fairlane.scheduler.fifo import FifoScheduler
-from fairlane.scheduler.instance_pool import InstancePool
+from fairlane.scheduler.engine import Engine
 from fairlane.scheduler.job import Trace
 from fairlane.scheduler.options import Ec2Instances, Strategies
-from fairlane.scheduler.quota_management import QuotaScheduler
-from fairlane.scheduler.weights import undeclared_identifiers, whole_weights
+from fairlane.scheduler.weights import undeclared_identifiers
 from fairlane.scheduling import FairShare, QuotaManagement, SchedulingPolicy
 from fairlane.scheduling.capacity import capacity_limits
 
 _DEFAULTS = Strategies()
+_NAME = "queue"
 
 
 def rehearse(
@@ -58,16 +55,32 @@ def rehearse(
     if problems:
         raise ConfigurationError(f"rehearsal of {type(policy).__name__}", problems)
     limits = capacity_limits(capacity)
-    too_large = _too_large(policy, trace, limits)
-    retries = strategies.retries_before_termination
-    pool = None
-    if ec2_instances:
-        pool, retries = InstancePool(ec2_instances), ec2_instances.attempts - 1
-    engine = Engine(trace, too_large, strategies.stop_seconds, retries, pool)
-    record = engine.run(_scheduler(engine, policy, trace, limits, strategies), progress)
-    return Rehearsal(
-        policy, trace, strategies, ec2_instances, limits, record, (*trace.advice, *_advice(policy, trace, too_large))
-    )
+    engine = Engine(strategies=strategies, ec2_instances=ec2_instances)
+    engine.set_environment(_NAME, capacity)
+    engine.set_queue(_NAME, policy, [_NAME])
+    engine.load(trace, _NAME)
+    if progress:
+        _advance(engine, trace, progress)
+    engine.advance()
+    if progress:
+        progress(1.0)
+    record = engine.record
+    record.last = max(max(record.stops, default=0), trace.submits[-1] if len(trace) else 0)
+    advice = (*trace.advice, *_advice(policy, trace, record.unrunnable))
+    return Rehearsal(policy, trace, strategies, ec2_instances, limits, record, advice)
+
+
+def _advance(engine: Engine, trace: Trace, progress: Callable[[float], None]) -> None:
+    """Advance to the end in steps, and report the part of the runs that have ended."""
+    step = max(1, (trace.submits[-1] - trace.submits[0]) // 100) if len(trace) else 1
+    reported = 0
+    moment = engine.advance(0)
+    while moment is not None:
+        moment = engine.advance(max(moment + 1, engine.now + step))
+        percent = engine.ended_runs * 100 // len(trace)
+        if reported < percent < 100:
+            reported = percent
+            progress(percent / 100)
 
 
 def _all_quotas(policy: SchedulingPolicy) -> dict[str, int]:
@@ -77,33 +90,6 @@ def _all_quotas(policy: SchedulingPolicy) -> dict[str, int]:
         for share in policy.shares:
             total.update(share.capacity)
     return dict(total)
-
-
-def _scheduler(
-    engine: Engine, policy: SchedulingPolicy, trace: Trace, limits: Mapping[str, int], strategies: Strategies
-) -> Scheduler:
-    skip = strategies.head_of_line == "skip"
-    if isinstance(policy, QuotaManagement):
-        return QuotaScheduler(engine, policy, trace, limits, strategies)
-    (capacity,) = limits.values()
-    if isinstance(policy, FairShare):
-        weights = whole_weights(policy, trace.share_names)
-        even = strategies.decay == "none"
-        return FairShareScheduler(engine, policy, trace.shares, weights, capacity, skip=skip, even=even)
-    return FifoScheduler(engine, capacity, skip=skip)
-
-
-def _too_large(policy: SchedulingPolicy, trace: Trace, limits: Mapping[str, int]) -> set[int]:
-    """Return the rows of jobs that can never run."""
-    if not isinstance(policy, QuotaManagement):
-        (capacity,) = limits.values()
-        return {row for row, units in enumerate(trace.instances) if units > capacity}
-    (first, *_) = limits
-    types = [unit or first for unit in trace.instance_types]
-    ceilings = policy.ceilings(limits)
-    largest = [[ceilings[name].get(unit, 0) for unit in types] for name in trace.share_names]
-    jobs = zip(trace.shares, trace.types, trace.instances, strict=True)
-    return {row for row, (share, unit, units) in enumerate(jobs) if units > largest[share][unit]}
 
 
 def _advice(policy: SchedulingPolicy, trace: Trace, too_large: set[int]) -> list[str]:

@@ -1,12 +1,18 @@
 """Scheduler of a fair-share queue."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from heapq import heappop, heappush
 from typing import Final
 
-from fairlane.scheduler.compute_reservation import ComputeReservation
-from fairlane.scheduler.engine import FRONT_OFFSET, ROW_MASK, Engine
+from fairlane.scheduler.compute_reservation import ActiveShares, ComputeReservation
+from fairlane.scheduler.environment import Environment
+from fairlane.scheduler.event_loop import EventLoop
+from fairlane.scheduler.job_table import ROW_MASK
+from fairlane.scheduler.placement import Placement
+from fairlane.scheduler.shares import Share
 from fairlane.scheduler.usage import Usage
+from fairlane.scheduler.waiting import prune, push
+from fairlane.scheduler.weights import Weights
 from fairlane.scheduling import FairShare
 
 _MIN_WINDOW: Final = 600
@@ -15,23 +21,7 @@ _MAX_BELOW_LEVEL: Final = 16
 _NO_KEY: Final = 1 << 300
 
 
-class Share:
-    """Share identifier of the trace, with its waiting jobs and its use."""
-
-    __slots__ = ("active", "charge", "index", "listed", "name", "usage", "waiting", "wake_time")
-
-    def __init__(self, index: int, name: str, usage: Usage) -> None:
-        self.index = index
-        self.name = name
-        self.usage = usage
-        self.waiting: list[int] = []
-        self.charge = 0
-        self.listed = False
-        self.wake_time = 0
-        self.active = False
-
-
-class FairShareScheduler:
+class FairShareScheduler(Placement):
     """Fair-share scheduler: the next job is of the share with the smallest key, usage times weight factor.
 
     A job that starts counts as one second of use at once, so that shares with equal keys take turns.
@@ -42,23 +32,13 @@ class FairShareScheduler:
     """
 
     def __init__(
-        self,
-        engine: Engine,
-        policy: FairShare,
-        shares: Sequence[int],
-        weights: Mapping[str, int],
-        capacity: int,
-        *,
-        skip: bool,
-        even: bool,
+        self, loop: EventLoop, policy: FairShare, environments: Sequence[Environment], *, skip: bool, even: bool
     ) -> None:
-        window = max(_MIN_WINDOW, policy.share_decay_seconds or 0)
-        self._engine = engine
-        self._shares = [
-            Share(n, name, Usage(window, weight, even=even)) for n, (name, weight) in enumerate(weights.items())
-        ]
-        self._share_index = shares
-        self._free = capacity
+        super().__init__(loop, environments)
+        self._window = max(_MIN_WINDOW, policy.share_decay_seconds or 0)
+        self._weights = Weights(policy)
+        self._shares: list[Share] = []
+        self._names: dict[str, Share] = {}
         self._skip = skip
         self._even = even
         self._waiting = 0
@@ -68,38 +48,54 @@ class FairShareScheduler:
         self._slope = self._level_time = 0
         self._crowded = False
         reserved = policy.compute_reservation
-        self._reservation = ComputeReservation(capacity, reserved, window) if reserved else None
+        self._reservation = ComputeReservation(self._capacity, reserved) if reserved else None
+        divided = any(entry.endswith("*") for entry in policy.weight_factors)
+        self._active = ActiveShares() if reserved or divided else None
 
-    def arrive(self, row: int, *, retry: bool) -> None:
-        """Add a waiting job. A retried job is before all other jobs with the same priority."""
-        share = self._shares[self._share_index[row]]
-        heappush(share.waiting, self._engine.order[row] - (FRONT_OFFSET if retry else 0))
+    def lane(self, share: str, instance_type: str) -> Share:
+        """Return the lane of a share. The instance type has no effect."""
+        if share not in self._names:
+            entry = self._weights.entry(share)
+            usage = Usage(self._window, self._weights.of(entry), even=self._even)
+            added = self._names[share] = Share(self, len(self._shares), share, entry, usage)
+            added.largest = self.largest
+            self._shares.append(added)
+        return self._names[share]
+
+    def arrive(self, share: Share, row: int) -> None:
+        """Add a waiting job."""
+        if self._loop.removed:
+            push(share.waiting, self._jobs.order[row], self._loop.removed)
+        else:
+            heappush(share.waiting, self._jobs.order[row])
         self._waiting += 1
         if not share.listed:
             share.listed = True
             self._awake.append(share)
-        if self._reservation:
-            self._reservation.add_job(share)
+        if self._active and self._active.add(share):
+            self._divide(share.entry)
 
-    def release(self, run: int, row: int, now: int) -> None:
-        """Free the capacity of a run that ended."""
-        share = self._shares[self._share_index[row]]
-        units = self._engine.needs[row]
-        self._free += units
-        share.usage.add(-units, now)
+    def release(self, share: Share, run: int, row: int, now: int) -> None:
+        """Reduce the use of a share, because a run ended."""
+        share.usage.add(-self._jobs.needs[row], now)
         if share.wake_time:
             share.wake_time = 0
             self._awake.append(share)
-        if self._reservation:
-            self._reservation.end_run(share, now)
+        if self._active:
+            self._active.check_at(share, now + self._window)
 
     def schedule(self, now: int) -> None:
         """Start jobs of the share with the smallest key, until the first job of the share does not fit.
 
         With `skip`, other shares may then start their jobs.
         """
-        if not self._free or not self._waiting:
+        first, several = self._first, self._several
+        if not self._waiting or (first.free <= 0 and not (several and self.find(1))):
             return
+        if self._active:
+            for share in self._active.expire(now):
+                self._divide(share.entry)
+        needs, removed = self._jobs.needs, self._loop.removed
         level = self._update_level(now)
         keys = self._keys(now, level)
         charged: list[Share] = []
@@ -111,19 +107,22 @@ class FairShareScheduler:
             elif key >= level:
                 level = self._wake_all(now)
                 keys = self._keys(now, level)
+                keys = [key + share.charge for key, share in zip(keys, self._awake, strict=True)]
                 continue
             index = keys.index(key) if keys.count(key) == 1 else self._break_tie(keys, key)
             share = self._awake[index]
             row = share.waiting[0] & ROW_MASK
-            units = self._engine.needs[row]
+            units = needs[row]
             charge = _NO_KEY
-            if self._admits(share, units, now):
+            environment = first if units <= first.free else several and self.find(units)
+            if environment and (not self._reservation or self._admits(share, units)):
                 heappop(share.waiting)
+                if removed:
+                    prune(share.waiting, removed)
                 share.usage.add(units, now)
-                self._engine.start(row, now)
                 self._waiting -= 1
-                self._free -= units
-                if not self._free or not self._waiting:
+                self._loop.start(row, now, environment)
+                if not self._waiting or (first.free <= 0 and not (several and self.find(1))):
                     break
                 if share.waiting:
                     charge = key + share.usage.step * units
@@ -171,7 +170,7 @@ class FairShareScheduler:
                     heappush(self._asleep, (share.wake_time, share.index))
                     continue
             awake.append(share)
-            keys.append(key + share.charge)
+            keys.append(key)
         self._awake = awake
         self._crowded = not self._even and (len(awake) if level is None else below) > _MAX_BELOW_LEVEL
         return keys
@@ -196,11 +195,20 @@ class FairShareScheduler:
 
         def order(index: int) -> tuple[int, int, str]:
             share = self._awake[index]
-            return share.usage.weight, self._engine.submits[share.waiting[0] & ROW_MASK], share.name
+            return share.usage.weight, self._jobs.submits[share.waiting[0] & ROW_MASK], share.name
 
         return min((index for index, other in enumerate(keys) if other == key), key=order)
 
-    def _admits(self, share: Share, units: int, now: int) -> bool:
-        if units > self._free:
-            return False
-        return not self._reservation or not share.usage.units or self._reservation.allows(self._free - units, now)
+    def _admits(self, share: Share, units: int) -> bool:
+        if not self._reservation or not self._active or not share.usage.units:
+            return True
+        free = sum(environment.free for environment in self._environments)
+        return self._reservation.allows(free - units, self._active.number)
+
+    def _divide(self, entry: str | None) -> None:
+        """Divide the part of a `*` entry among its active shares."""
+        if entry and entry.endswith("*"):
+            shares = [share for share in self._shares if share.active and share.entry == entry]
+            for share in shares:
+                share.usage.reweigh(self._weights.of(entry, len(shares)))
+            self._crowded = True

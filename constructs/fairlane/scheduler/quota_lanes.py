@@ -3,8 +3,13 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from fairlane.scheduler.lane import Lane, Scheduler
 from fairlane.scheduling import UNLIMITED, QuotaShare, Sharing
+
+if TYPE_CHECKING:
+    from fairlane.scheduler.quota_pool import QuotaPool
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,17 +26,18 @@ class Reservation:
     """
 
     ready: int
-    lane: "Lane"
+    lane: "QuotaLane"
     row: int
     units: int
     free_units: int
     added_units: int
 
 
-class Lane:
+class QuotaLane(Lane):
     """Part of a quota share for one instance type.
 
     Attributes:
+        pool: Pool of the instance type.
         used: Number of instances that the runs of the lane hold, including the runs that are stopping.
         running: Row of the job of each run that is not stopping.
         running_units: Number of instances that these runs hold.
@@ -40,7 +46,9 @@ class Lane:
         added_units: Sum of the added units of the lane's reservations.
     """
 
-    def __init__(self, share: QuotaShare, instance_type: str) -> None:
+    def __init__(self, scheduler: Scheduler, pool: "QuotaPool", share: QuotaShare, instance_type: str) -> None:
+        super().__init__(scheduler)
+        self.pool = pool
         self.quota = share.capacity.get(instance_type, 0)
         self.preempts_in_share = share.in_share_preemption
         self.borrows = share.sharing == Sharing.LEND_AND_BORROW
@@ -70,7 +78,7 @@ class Lane:
         """Number of instances above the quota after all stops and reserved starts. Negative below the quota."""
         return self.running_units + self.reserved_units - self.quota
 
-    def may_borrow(self, units: int, lanes: Sequence["Lane"]) -> bool:
+    def may_borrow(self, units: int, lanes: Sequence["QuotaLane"]) -> bool:
         """Return True if the borrow limit and the idle instances allow `units` more instances."""
         if self.limit is not None and self.committed + units > self.limit:
             return False

@@ -60,9 +60,12 @@ class Usage:
         """Change the number of units in use by `units`."""
         if self.next_expiry <= now:
             self._expire(now)
-        self._move(now)
+        seconds = now - self.since  # as in _move, without a call
+        change = seconds * self.bend
+        self.value += seconds * (self.slope - change)
+        self.slope += self.step * units - 2 * change
+        self.since = now
         self.units += units
-        self.slope += self.step * units
         if not self._even:
             self.bend += self.weight * units
         steps, expiry = self._steps, now + self.window
@@ -72,13 +75,20 @@ class Usage:
             steps.pop()
         steps.append((expiry, self.units))
 
+    def reweigh(self, weight: int) -> None:
+        """Change the weight factor, also of the past use."""
+        old = self.weight
+        self.weight = weight
+        self.step, self.value, self.slope, self.bend = (
+            number // old * weight for number in (self.step, self.value, self.slope, self.bend)
+        )
+
     def _move(self, now: int) -> None:
         seconds = now - self.since
-        if seconds:
-            change = seconds * self.bend
-            self.value += seconds * (self.slope - change)
-            self.slope -= 2 * change
-            self.since = now
+        change = seconds * self.bend
+        self.value += seconds * (self.slope - change)
+        self.slope -= 2 * change
+        self.since = now
 
     def _expire(self, now: int) -> None:
         """Remove the changes that have left the window."""

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 from fractions import Fraction
-from math import gcd, lcm
+from math import lcm
 
 from fairlane.scheduling import FairShare
 from fairlane.scheduling.share_identifiers import stands_for
@@ -34,13 +34,25 @@ def undeclared_identifiers(policy: FairShare, names: Iterable[str]) -> list[str]
     return [name for name in names if _entry(policy, name) is None]
 
 
-def whole_weights(policy: FairShare, names: Iterable[str]) -> dict[str, int]:
-    """Return whole numbers with the same ratios as the weight factors, so that all comparisons are exact."""
-    exact = weight_factors(policy, names)
-    common = lcm(*(weight.denominator for weight in exact.values()))
-    whole = {name: int(weight * common) for name, weight in exact.items()}
-    divisor = gcd(*whole.values())
-    return {name: weight // divisor for name, weight in whole.items()}
+class Weights:
+    """Weight factors of a policy as whole numbers with the same ratios, so that all comparisons are exact.
+
+    The common denominator comes from the policy alone, so that a new share identifier changes no other weight.
+    """
+
+    def __init__(self, policy: FairShare) -> None:
+        self._policy = policy
+        self._exact = {entry: Fraction(str(weight)) for entry, weight in policy.weight_factors.items()}
+        self._denominator = lcm(*(weight.denominator for weight in self._exact.values()))
+
+    def entry(self, name: str) -> str | None:
+        """Return the entry of an identifier. None if the policy does not list the identifier."""
+        return _entry(self._policy, name)
+
+    def of(self, entry: str | None, identifiers: int = 1) -> int:
+        """Return the weight of each of a number of identifiers that divide the part of an entry."""
+        weight = Fraction(1) if entry is None else self._exact[entry]
+        return int(weight * self._denominator) * identifiers
 
 
 def resolve_identifiers(policy: FairShare, names: Iterable[str]) -> FairShare:

@@ -94,9 +94,11 @@ class OneList:
             heads: dict[str, int] = {}
             for row in sorted(self.waiting, key=lambda row: (-self.jobs[row].priority, self.jobs[row].submit, row)):
                 heads.setdefault(self.jobs[row].share, row)
+            active = {self.jobs[row].share for row in self.waiting} | {run.job.share for run in self.running}
+            active |= {name for name in past if usage[name] > 0}
             ranks = []
             for share, row in heads.items():
-                weight = weight_factor(policy, share, {job.share for job in self.jobs})
+                weight = weight_factor(policy, share, active)
                 key = weight * (usage.get(share, 0) + started.get(share, 0))
                 if share not in left_out:
                     ranks.append((key, weight, self.jobs[row].submit, share))
@@ -104,8 +106,6 @@ class OneList:
                 return
             share = min(ranks)[-1]
             row, needed = heads[share], self.jobs[heads[share]].instances
-            active = {self.jobs[row].share for row in self.waiting} | {run.job.share for run in self.running}
-            active |= {name for name in past if usage[name] > 0}
             reserved = Fraction(policy.compute_reservation or 0, 100) ** len(active)
             room = self.capacity - self.free() + needed <= self.capacity * (1 - reserved)
             if needed <= self.free() and (room or self.held_instances(share) == 0):
@@ -140,11 +140,11 @@ class OneList:
         self.running.append(Run(row, job, t, t + job.run + (self.ec2_instances.start_up_seconds if cold else 0)))
 
 
-def weight_factor(policy: FairShare, share: str, share_names: set[str]) -> Fraction:
-    """Return the weight factor of a share. Shares with the prefix of an entry with * divide its part."""
+def weight_factor(policy: FairShare, share: str, active: set[str]) -> Fraction:
+    """Return the weight factor of a share. The active shares with the prefix of an entry with * divide its part."""
     for identifier, weight in policy.weight_factors.items():
         if identifier == share:
             return Fraction(str(weight))
         if identifier.endswith("*") and share.startswith(identifier[:-1]):
-            return Fraction(str(weight)) * sum(other.startswith(identifier[:-1]) for other in share_names)
+            return Fraction(str(weight)) * sum(other.startswith(identifier[:-1]) for other in active)
     return Fraction(1)

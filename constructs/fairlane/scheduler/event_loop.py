@@ -1,0 +1,256 @@
+"""Event loop of an engine: ends of runs, arrivals of jobs, and passes of the schedulers."""
+
+from collections.abc import Iterable
+from heapq import heappop, heappush
+from typing import Final
+
+from fairlane.scheduler.environment import Environment
+from fairlane.scheduler.instance_pool import InstancePool
+from fairlane.scheduler.job_table import FRONT_OFFSET, NO_RUN, ROW_BITS, ROW_MASK, UNKNOWN, JobTable
+from fairlane.scheduler.lane import Scheduler
+from fairlane.scheduler.record import FAILED, SUCCEEDED, Record
+from fairlane.scheduler.submission import Listener, Outcome, Terms
+
+_NEVER: Final = UNKNOWN
+EVERY_GROUP: Final = -1
+_SUCCEEDED: Final = Outcome.SUCCEEDED
+
+
+class EventLoop:
+    """Simulation in whole seconds. Schedulers start and preempt runs through it.
+
+    At each second, runs end first, then jobs arrive, then the schedulers make a pass: the schedulers of all queues for
+    which something is new, in the order of `passes`.
+
+    Args:
+        stop_seconds: Number of seconds that a preempted run still holds its capacity. None if the caller tells the end.
+        terms: Terms of the jobs of traces.
+        instance_pool: Pool of the instances of jobs. None if instances are always available.
+        pass_seconds: Number of seconds between passes.
+        listener: Listener to the runs. None for no listener.
+
+    Attributes:
+        now: Current second. Earlier seconds are complete. In the current second, runs have ended, and a pass is due.
+        jobs: Columns of the jobs.
+        record: Runs, and states of the jobs.
+        removed: Sort keys that are still in a heap of waiting jobs although their jobs no longer wait there.
+        environments: Environments by index.
+    """
+
+    def __init__(
+        self,
+        stop_seconds: int | None,
+        terms: Terms,
+        instance_pool: InstancePool | None,
+        pass_seconds: int,
+        listener: Listener | None,
+    ) -> None:
+        self.now = 0
+        self.stop_seconds = stop_seconds
+        self.jobs = JobTable()
+        self.record = Record()
+        self.removed: set[int] = set()
+        self._places: dict[int, int] = {}
+        self.environments: list[Environment] = []
+        self._instance_pool = instance_pool
+        self._pass_seconds = pass_seconds
+        self._listener = listener
+        self._default_terms = terms
+        self._terms: dict[int, Terms] = {}
+        self._ends: list[int] = []
+        self._arrived = 0
+        self._next_submit = _NEVER
+        self._worked: dict[int, int] = {}
+        self._preemptions: dict[int, int] = {}
+        self._failures: dict[int, int] = {}
+        self._outcomes: dict[int, Outcome] = {}
+        self._passes: list[Scheduler] = []
+        self._changed = 0
+
+    def set_passes(self, schedulers: Iterable[Scheduler]) -> None:
+        """Set the schedulers of the queues that start runs, in the order of a pass."""
+        self._passes[:] = schedulers
+        self._changed = EVERY_GROUP
+
+    def advance(self, to: int | None = None) -> int | None:
+        """Process all seconds before `to` and the ends of runs at `to`, and make `to` the current second.
+
+        Jobs that are submitted in the current second compete in its pass, which is due when time moves on.
+
+        Args:
+            to: Second, not before the current second. Default: until all runs have ended.
+
+        Returns:
+            Next second in which something happens. None if nothing is left to happen.
+
+        Raises:
+            ValueError: If `to` is before the current second.
+        """
+        if to is not None and to < self.now:
+            raise ValueError(f"time cannot move back: the engine is at second {self.now}, got {to}")
+        stop = _NEVER - 1 if to is None else to
+        ends, submits, lanes, passes = self._ends, self.jobs.submits, self.jobs.lanes, self._passes
+        stops, unrunnable, pass_seconds = self.record.stops, self.record.unrunnable, self._pass_seconds
+        changed = self._changed
+        while True:
+            now = ends[0] >> ROW_BITS if ends else _NEVER
+            if self._next_submit < now:
+                now = self._next_submit
+            if changed:
+                now = min(now, -(-self.now // pass_seconds) * pass_seconds)
+            if now > stop:
+                break
+            self.now = now
+            next_second, last = (now + 1) << ROW_BITS, -1
+            while ends and ends[0] < next_second:
+                end = heappop(ends)
+                run = end & ROW_MASK
+                if stops[run] == now and end != last:
+                    changed |= self._end(run, now)
+                last = end
+            if now == stop:
+                break
+            if self._next_submit <= now:
+                row = self._arrived
+                while row < len(submits) and submits[row] <= now:
+                    scheduler = lanes[row].scheduler
+                    changed |= scheduler.group
+                    if row not in unrunnable:
+                        scheduler.arrive(lanes[row], row)
+                    row += 1
+                self._arrived = row
+                self._next_submit = submits[row] if row < len(submits) else _NEVER
+            if now % pass_seconds == 0:
+                for scheduler in passes:
+                    if changed & scheduler.group:
+                        scheduler.schedule(now)
+                changed = 0
+        self._changed = changed
+        if to is not None:
+            self.now = to
+        return None if now == _NEVER else now
+
+    @property
+    def ended_runs(self) -> int:
+        """Number of runs that have ended."""
+        return len(self.record.rows) - len(self._ends)
+
+    def start(self, row: int, now: int, environment: Environment) -> int:
+        """Start a job in an environment, and return the number of its run."""
+        record, jobs = self.record, self.jobs
+        rows = record.rows
+        run = len(rows)
+        stop = now + jobs.remaining[row]
+        environment.free -= jobs.needs[row]
+        interrupted = 0
+        if self._instance_pool:
+            start_up, reclaimed = self._instance_pool.take(jobs.needs[row], now)
+            stop += start_up
+            if reclaimed is not None and now + reclaimed < stop:
+                stop, interrupted = now + reclaimed, 1
+                self._worked[run] = max(0, reclaimed - start_up)
+                self._outcomes[run] = Outcome.RECLAIMED
+        if self._terms and (timeout := self.terms(row).timeout) is not None and now + timeout < stop:
+            stop = now + timeout
+            self._outcomes[run] = Outcome.TIMED_OUT
+        rows.append(row)
+        record.starts.append(now)
+        record.stops.append(stop)
+        record.interrupted.append(interrupted)
+        jobs.last_run[row] = run
+        if environment.index:
+            self._places[run] = environment.index
+        if stop < _NEVER:
+            heappush(self._ends, stop << ROW_BITS | run)
+        if self._listener:
+            self._listener.started(jobs.id(row), now)
+        return run
+
+    def preempt(self, run: int, by: int, now: int) -> None:
+        """Stop a run for the job of a row. Its capacity is free after `stop_seconds`."""
+        record = self.record
+        record.interrupted[run] = 1
+        self._worked[run] = now - record.starts[run]
+        self._outcomes[run] = Outcome.PREEMPTED
+        if self._listener:
+            self._listener.preempting(self.jobs.id(record.rows[run]), self.jobs.id(by), now)
+        if self.stop_seconds:
+            self._move_end(run, now + self.stop_seconds)
+        elif self.stop_seconds is None:
+            record.stops[run] = _NEVER
+        else:
+            record.stops[run] = now
+            self._end(run, now)
+
+    def _expect(self, number: int) -> None:
+        """Expect the arrival of jobs that were added to the job table."""
+        self.record.states.extend(bytes(number))
+        if self._arrived < len(self.jobs):
+            self._next_submit = self.jobs.submits[self._arrived]
+
+    def terms(self, row: int) -> Terms:
+        """Return the terms of a job."""
+        return self._terms.get(row, self._default_terms)
+
+    def running(self, row: int) -> bool:
+        """Return True if a job holds capacity."""
+        return not self.record.states[row] and self.jobs.last_run[row] != NO_RUN
+
+    def _move_end(self, run: int, stop: int) -> None:
+        if self.record.stops[run] != stop:
+            self.record.stops[run] = stop
+            heappush(self._ends, stop << ROW_BITS | run)
+
+    def _end(self, run: int, now: int) -> int:
+        """End a run, and return the group of its queue."""
+        record, jobs = self.record, self.jobs
+        row = record.rows[run]
+        lane = jobs.lanes[row]
+        self.environments[self._places.pop(run, 0) if self._places else 0].free += jobs.needs[row]
+        lane.scheduler.release(lane, run, row, now)
+        if self._instance_pool:
+            self._instance_pool.give(jobs.needs[row] - record.interrupted[run], now)
+        if self._outcomes and run in self._outcomes:
+            outcome = self._outcomes.pop(run)
+            if self._keeps_work(run, row, outcome):
+                jobs.last_run[row] = NO_RUN
+                self._wait_again(row)
+            else:
+                record.states[row] = FAILED
+        else:
+            outcome = _SUCCEEDED
+            record.states[row] = SUCCEEDED
+        if self._listener:
+            self._listener.stopped(jobs.id(row), outcome, now)
+        return lane.scheduler.group
+
+    def _wait_again(self, row: int) -> None:
+        lane = self.jobs.lanes[row]
+        if lane.scheduler.retries_first:
+            self.jobs.order[row] &= ~FRONT_OFFSET
+        lane.scheduler.arrive(lane, row)
+
+    def _keeps_work(self, run: int, row: int, outcome: Outcome) -> bool:
+        """Record the work that a stopped run keeps and loses, and return True if its job waits again."""
+        record, jobs = self.record, self.jobs
+        worked = self._worked.pop(run, record.stops[run] - record.starts[run])
+        waits = self._waits_again(row, outcome)
+        if jobs.work[row] == UNKNOWN:
+            return waits
+        interval = jobs.checkpoints[row]
+        saved = worked // interval * interval if interval > 0 else 0
+        jobs.remaining[row] -= saved
+        lost = worked - saved + (0 if waits else jobs.work[row] - jobs.remaining[row])
+        if lost:
+            record.lost[row] = record.lost.get(row, 0) + lost * jobs.needs[row]
+        return waits
+
+    def _waits_again(self, row: int, outcome: Outcome) -> bool:
+        terms = self.terms(row)
+        if outcome is Outcome.PREEMPTED:
+            self._preemptions[row] = number = self._preemptions.get(row, 0) + 1
+            return terms.preemptions is None or number <= terms.preemptions
+        if outcome in (Outcome.FAILED, Outcome.RECLAIMED):
+            self._failures[row] = number = self._failures.get(row, 0) + 1
+            return terms.attempts is None or number < terms.attempts
+        return False

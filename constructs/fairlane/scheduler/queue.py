@@ -1,0 +1,43 @@
+"""Queues of an engine, and groups of queues that share environments."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fairlane.scheduler.environment import Environment
+from fairlane.scheduler.lane import Scheduler
+from fairlane.scheduling import State
+
+
+@dataclass(slots=True)
+class Queue:
+    """Queue of an engine.
+
+    Attributes:
+        name: Name.
+        scheduler: Scheduler.
+        environments: Environments in order.
+        priority: Priority. Queues with a higher priority get shared capacity first.
+        state: State. A disabled queue starts no runs.
+    """
+
+    name: str
+    scheduler: Scheduler
+    environments: Sequence[Environment]
+    priority: int
+    state: State
+
+
+def group_queues(queues: Sequence[Queue]) -> None:
+    """Set the group of each queue: the first environment of all queues that share environments with it."""
+    group_of = {environment.index: environment.index for queue in queues for environment in queue.environments}
+    for queue in queues:
+        groups = {group_of[environment.index] for environment in queue.environments}
+        group_of = {index: min(groups) if group in groups else group for index, group in group_of.items()}
+    for queue in queues:
+        queue.scheduler.group = 1 << group_of[queue.environments[0].index]
+
+
+def pass_order(queues: Sequence[Queue]) -> list[Scheduler]:
+    """Return the schedulers of the enabled queues in the order of a pass."""
+    enabled = [queue for queue in queues if queue.state == State.ENABLED]
+    return [queue.scheduler for queue in sorted(enabled, key=lambda queue: -queue.priority)]

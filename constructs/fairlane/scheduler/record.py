@@ -1,0 +1,34 @@
+"""Record of the runs and the states of jobs."""
+
+from array import array
+from dataclasses import dataclass, field
+from typing import Final
+
+WAITING: Final = 0
+SUCCEEDED: Final = 1
+FAILED: Final = 2
+
+
+@dataclass(slots=True)
+class Record:
+    """Events of an engine. Runs have numbers in the order of their start.
+
+    Attributes:
+        rows: Row of the job of each run.
+        starts: Second at which each run started.
+        stops: Second at which the capacity of each run is free again.
+        interrupted: 1 for each run that was preempted or lost an instance, otherwise 0.
+        states: State of each job. A job that runs is `WAITING`.
+        lost: Instance-seconds of lost work, by row. Jobs without lost work have no entry.
+        unrunnable: Rows of jobs that can never run.
+        last: Second of the last event of a rehearsal.
+    """
+
+    rows: "array[int]" = field(default_factory=lambda: array("q"))
+    starts: "array[int]" = field(default_factory=lambda: array("q"))
+    stops: "array[int]" = field(default_factory=lambda: array("q"))
+    interrupted: bytearray = field(default_factory=bytearray)
+    states: bytearray = field(default_factory=bytearray)
+    lost: dict[int, int] = field(default_factory=dict)
+    unrunnable: set[int] = field(default_factory=set)
+    last: int = 0
