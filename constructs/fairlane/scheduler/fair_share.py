@@ -1,17 +1,18 @@
 """Scheduler of a fair-share queue."""
 
-from collections.abc import Sequence
-from heapq import heappop, heappush
+from collections.abc import Iterator, Mapping, Sequence
+from heapq import heapify, heappop, heappush
 from typing import Final
 
 from fairlane.scheduler.compute_reservation import ActiveShares, ComputeReservation
 from fairlane.scheduler.environment import Environment
 from fairlane.scheduler.event_loop import EventLoop
 from fairlane.scheduler.job_table import ROW_MASK
-from fairlane.scheduler.placement import Placement
+from fairlane.scheduler.placement import PlacementScheduler
 from fairlane.scheduler.shares import Share
+from fairlane.scheduler.submission import Wait, WaitReason
 from fairlane.scheduler.usage import Usage
-from fairlane.scheduler.waiting import prune, push
+from fairlane.scheduler.waiting import prune, push, remove, renumber, waiting_rows
 from fairlane.scheduler.weights import Weights
 from fairlane.scheduling import FairShare
 
@@ -21,7 +22,7 @@ _MAX_BELOW_LEVEL: Final = 16
 _NO_KEY: Final = 1 << 300
 
 
-class FairShareScheduler(Placement):
+class FairShareScheduler(PlacementScheduler):
     """Fair-share scheduler: the next job is of the share with the smallest key, usage times weight factor.
 
     A job that starts counts as one second of use at once, so that shares with equal keys take turns.
@@ -34,11 +35,9 @@ class FairShareScheduler(Placement):
     def __init__(
         self, loop: EventLoop, policy: FairShare, environments: Sequence[Environment], *, skip: bool, even: bool
     ) -> None:
-        super().__init__(loop, environments)
-        self._window = max(_MIN_WINDOW, policy.share_decay_seconds or 0)
-        self._weights = Weights(policy)
         self._shares: list[Share] = []
         self._names: dict[str, Share] = {}
+        super().__init__(loop, environments)
         self._skip = skip
         self._even = even
         self._waiting = 0
@@ -47,10 +46,36 @@ class FairShareScheduler(Placement):
         self._level: int | None = None
         self._slope = self._level_time = 0
         self._crowded = False
+        self._apply(policy)
+
+    def _lanes(self) -> list[Share]:
+        return self._shares
+
+    def _apply(self, policy: FairShare) -> None:
+        self._policy = policy
+        self._weights = Weights(policy)
+        self._window = max(_MIN_WINDOW, policy.share_decay_seconds or 0)
         reserved = policy.compute_reservation
         self._reservation = ComputeReservation(self._capacity, reserved) if reserved else None
         divided = any(entry.endswith("*") for entry in policy.weight_factors)
         self._active = ActiveShares() if reserved or divided else None
+
+    def change(self, policy: FairShare, environments: Sequence[Environment]) -> None:
+        """Change the policy and the environments. Past use counts with the new weight factors and window."""
+        now = self._loop.now
+        self._place_on(environments)
+        self._apply(policy)
+        for share in self._shares:
+            share.active = False
+            share.entry = self._weights.entry(share.name)
+            share.usage = share.usage.changed(self._window, self._weights.of(share.entry), now)
+        for share in sorted(self._shares, key=lambda share: share.usage.last_expiry):
+            if self._active and (share.waiting or share.usage.units or share.usage.key_at(now)):
+                self._active.add(share)
+                self._active.check_at(share, share.usage.last_expiry)
+        for entry in policy.weight_factors:
+            self._divide(entry)
+        self._crowded = True
 
     def lane(self, share: str, instance_type: str) -> Share:
         """Return the lane of a share. The instance type has no effect."""
@@ -58,7 +83,7 @@ class FairShareScheduler(Placement):
             entry = self._weights.entry(share)
             usage = Usage(self._window, self._weights.of(entry), even=self._even)
             added = self._names[share] = Share(self, len(self._shares), share, entry, usage)
-            added.largest = self.largest
+            added.largest = self._largest
             self._shares.append(added)
         return self._names[share]
 
@@ -75,6 +100,13 @@ class FairShareScheduler(Placement):
         if self._active and self._active.add(share):
             self._divide(share.entry)
 
+    def remove(self, share: Share, row: int) -> None:
+        """Remove a waiting job."""
+        remove(share.waiting, self._jobs.order[row], self._loop.removed)
+        self._waiting -= 1
+        if self._active:
+            self._active.check_now(share, self._loop.now)
+
     def release(self, share: Share, run: int, row: int, now: int) -> None:
         """Reduce the use of a share, because a run ended."""
         share.usage.add(-self._jobs.needs[row], now)
@@ -90,7 +122,7 @@ class FairShareScheduler(Placement):
         With `skip`, other shares may then start their jobs.
         """
         first, several = self._first, self._several
-        if not self._waiting or (first.free <= 0 and not (several and self.find(1))):
+        if not self._waiting or (first.free <= 0 and not (several and self._find(1))):
             return
         if self._active:
             for share in self._active.expire(now):
@@ -114,7 +146,7 @@ class FairShareScheduler(Placement):
             row = share.waiting[0] & ROW_MASK
             units = needs[row]
             charge = _NO_KEY
-            environment = first if units <= first.free else several and self.find(units)
+            environment = first if units <= first.free else several and self._find(units)
             if environment and (not self._reservation or self._admits(share, units)):
                 heappop(share.waiting)
                 if removed:
@@ -122,7 +154,7 @@ class FairShareScheduler(Placement):
                 share.usage.add(units, now)
                 self._waiting -= 1
                 self._loop.start(row, now, environment)
-                if not self._waiting or (first.free <= 0 and not (several and self.find(1))):
+                if not self._waiting or (first.free <= 0 and not (several and self._find(1))):
                     break
                 if share.waiting:
                     charge = key + share.usage.step * units
@@ -198,6 +230,36 @@ class FairShareScheduler(Placement):
             return share.usage.weight, self._jobs.submits[share.waiting[0] & ROW_MASK], share.name
 
         return min((index for index, other in enumerate(keys) if other == key), key=order)
+
+    def order(self, now: int) -> Iterator[int]:
+        """Yield the rows of all waiting jobs in the order of a pass, as if all of them could start."""
+        jobs = self._jobs
+        queues = [waiting_rows(share.waiting, self._loop.removed)[::-1] for share in self._shares]
+        heap = [
+            (share.usage.key_at(now), share.usage.weight, jobs.submits[queue[-1]], share.name, share.index)
+            for share, queue in zip(self._shares, queues, strict=True)
+            if queue
+        ]
+        heapify(heap)
+        while heap:
+            key, weight, _, name, index = heappop(heap)
+            row = queues[index].pop()
+            yield row
+            if queues[index]:
+                key += self._shares[index].usage.step * jobs.needs[row]
+                heappush(heap, (key, weight, jobs.submits[queues[index][-1]], name, index))
+
+    def wait(self, share: Share, row: int, now: int) -> Wait:
+        """Return the reason why a job waits after a pass."""
+        first = share.waiting[0] & ROW_MASK if self._skip else next(self.order(now))
+        if first != row:
+            return Wait(WaitReason.BEHIND, self._jobs.id(first))
+        return Wait(WaitReason.RESERVATION if self._find(self._jobs.needs[row]) else WaitReason.CAPACITY)
+
+    def renumber(self, rows: Mapping[int, int], runs: Mapping[int, int]) -> None:
+        """Replace the numbers of rows."""
+        for share in self._shares:
+            renumber(share.waiting, self._loop.removed, rows)
 
     def _admits(self, share: Share, units: int) -> bool:
         if not self._reservation or not self._active or not share.usage.units:

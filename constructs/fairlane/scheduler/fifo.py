@@ -1,26 +1,35 @@
 """Scheduler of a FIFO queue."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
 from fairlane.scheduler.environment import Environment
 from fairlane.scheduler.event_loop import EventLoop
 from fairlane.scheduler.job_table import FRONT_OFFSET, ROW_MASK
 from fairlane.scheduler.lane import Lane
-from fairlane.scheduler.placement import Placement
-from fairlane.scheduler.waiting import pop, push
+from fairlane.scheduler.placement import PlacementScheduler
+from fairlane.scheduler.submission import Wait, WaitReason
+from fairlane.scheduler.waiting import pop, push, remove, renumber, waiting_rows
+from fairlane.scheduling import SchedulingPolicy
 
-_KEY_MASK = FRONT_OFFSET | ROW_MASK
+_KEY_MASK: Final = FRONT_OFFSET | ROW_MASK
 
 
-class FifoScheduler(Placement):
+class FifoScheduler(PlacementScheduler):
     """FIFO scheduler: one list of waiting jobs or, if later jobs may start first, one list for each size of jobs."""
 
     def __init__(self, loop: EventLoop, environments: Sequence[Environment], *, skip: bool) -> None:
+        self._lane = Lane(self)
         super().__init__(loop, environments)
         self._skip = skip
         self._waiting: dict[int, list[int]] = {}
-        self._lane = Lane(self)
-        self._lane.largest = self.largest
+
+    def _lanes(self) -> list[Lane]:
+        return [self._lane]
+
+    def change(self, policy: SchedulingPolicy, environments: Sequence[Environment]) -> None:
+        """Change the environments."""
+        self._place_on(environments)
 
     def lane(self, share: str, instance_type: str) -> Lane:
         """Return the only lane."""
@@ -28,8 +37,11 @@ class FifoScheduler(Placement):
 
     def arrive(self, lane: Lane, row: int) -> None:
         """Add a waiting job."""
-        size = self._jobs.needs[row] if self._skip else 0
-        push(self._waiting.setdefault(size, []), self._jobs.order[row] & _KEY_MASK, self._loop.removed)
+        push(self._waiting.setdefault(self._size(row), []), self._key(row), self._loop.removed)
+
+    def remove(self, lane: Lane, row: int) -> None:
+        """Remove a waiting job."""
+        remove(self._waiting[self._size(row)], self._key(row), self._loop.removed)
 
     def release(self, lane: Lane, run: int, row: int, now: int) -> None:
         """Do nothing, because the order of the jobs does not depend on runs."""
@@ -38,12 +50,32 @@ class FifoScheduler(Placement):
         """Start jobs in the order of their submission."""
         needs, removed, first = self._jobs.needs, self._loop.removed, self._first
         while heaps := [
-            heap for size, heap in self._waiting.items() if heap and (size <= first.free or self.find(size))
+            heap for size, heap in self._waiting.items() if heap and (size <= first.free or self._find(size))
         ]:
             heap = min(heaps)
             row = heap[0] & ROW_MASK
-            environment = first if needs[row] <= first.free else self.find(needs[row])
+            environment = first if needs[row] <= first.free else self._find(needs[row])
             if environment is None:
                 return
             pop(heap, removed)
             self._loop.start(row, now, environment)
+
+    def order(self, now: int) -> Iterator[int]:
+        """Yield the rows of all waiting jobs in the order of their submission."""
+        yield from waiting_rows((key for heap in self._waiting.values() for key in heap), self._loop.removed)
+
+    def wait(self, lane: Lane, row: int, now: int) -> Wait:
+        """Return the reason why a job waits after a pass."""
+        first = next(self.order(now))
+        return Wait(WaitReason.CAPACITY) if self._skip or first == row else Wait(WaitReason.BEHIND, self._jobs.id(first))
+
+    def renumber(self, rows: Mapping[int, int], runs: Mapping[int, int]) -> None:
+        """Replace the numbers of rows."""
+        for heap in self._waiting.values():
+            renumber(heap, self._loop.removed, rows)
+
+    def _size(self, row: int) -> int:
+        return self._jobs.needs[row] if self._skip else 0
+
+    def _key(self, row: int) -> int:
+        return self._jobs.order[row] & _KEY_MASK

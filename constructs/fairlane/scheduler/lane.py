@@ -1,32 +1,81 @@
-"""Lanes of waiting jobs, and the interface of the schedulers."""
+"""Lanes of waiting jobs, and the base class of schedulers."""
 
-from typing import Any, Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from fairlane.scheduler.submission import Wait
+
+if TYPE_CHECKING:
+    from fairlane.scheduler.environment import Environment
+    from fairlane.scheduler.event_loop import EventLoop
 
 
-class Scheduler(Protocol):
+class Scheduler(ABC):
     """Scheduler of a queue. Jobs are rows of the job table. Runs have numbers in the order of their start.
 
-    A scheduler makes its own class of lanes, and gets them back.
+    A scheduler makes its own class of lanes, and gets them back. Each job has its lane for ever.
 
     Attributes:
         group: Bit of the group of queues that share environments.
-        retries_first: True if a job that waits again after a failure is before all other jobs of its priority.
+        retries_first: True if a job that waits again is before all other jobs of its priority.
     """
 
-    group: int
-    retries_first: bool
+    retries_first = True
 
+    def __init__(self, loop: "EventLoop") -> None:
+        self.group = 0
+        self._loop = loop
+        self._jobs = loop.jobs
+
+    @abstractmethod
+    def change(self, policy: Any, environments: Sequence["Environment"]) -> None:
+        """Change the policy and the environments. Runs continue."""
+
+    @abstractmethod
     def lane(self, share: str, instance_type: str) -> "Lane":
         """Return the lane of a share and an instance type. A new lane is added."""
 
+    @abstractmethod
     def arrive(self, lane: Any, row: int) -> None:
         """Add a waiting job."""
 
+    @abstractmethod
+    def remove(self, lane: Any, row: int) -> None:
+        """Remove a waiting job."""
+
+    @abstractmethod
     def release(self, lane: Any, run: int, row: int, now: int) -> None:
         """Handle the end of a run, whose capacity is free."""
 
+    @abstractmethod
     def schedule(self, now: int) -> None:
         """Start the jobs that can start now."""
+
+    @abstractmethod
+    def order(self, now: int) -> Iterator[int]:
+        """Yield the rows of all waiting jobs in the order of a pass, as if all of them could start."""
+
+    @abstractmethod
+    def wait(self, lane: Any, row: int, now: int) -> Wait:
+        """Return the reason why a job waits after a pass."""
+
+    @abstractmethod
+    def renumber(self, rows: Mapping[int, int], runs: Mapping[int, int]) -> None:
+        """Replace the numbers of rows and runs. The new numbers have the same order as the old numbers."""
+
+    def is_reserved(self, lane: Any, row: int) -> bool:
+        """Return True if other jobs are being stopped for a waiting job."""
+        return False
+
+    def stop(self, lane: Any, run: int, row: int) -> None:
+        """Exclude a run from preemption, because its job was withdrawn."""
+
+    def rank_run(self, lane: Any, run: int, row: int, priority: int) -> None:
+        """Handle the new priority of a job that runs. The job table has the old priority."""
+
+    def pause(self) -> None:
+        """Handle that no jobs may start any more."""
 
 
 class Lane:

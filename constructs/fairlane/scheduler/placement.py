@@ -1,37 +1,35 @@
-"""Placement of jobs on the environments of a queue, each job on one environment."""
+"""Base class of schedulers that place each job on one of several environments."""
 
-from collections.abc import Sequence
+from abc import abstractmethod
+from collections.abc import Iterable, Sequence
 
 from fairlane.scheduler.environment import CLOSED, Environment
 from fairlane.scheduler.event_loop import EventLoop
+from fairlane.scheduler.lane import Lane, Scheduler
 
 
-class Placement:
-    """Environments of a queue. A job starts on the first environment that has enough free capacity.
-
-    Attributes:
-        group: Bit of the group of queues that share environments.
-        retries_first: True, because AWS puts a job that is retried first.
-        largest: Number of instances that a job can have at most.
-    """
-
-    retries_first = True
+class PlacementScheduler(Scheduler):
+    """Scheduler that starts a job on the first environment with enough free capacity."""
 
     def __init__(self, loop: EventLoop, environments: Sequence[Environment]) -> None:
-        self.group = 0
-        self._loop = loop
-        self._jobs = loop.jobs
-        self.change_environments(environments)
+        super().__init__(loop)
+        self._place_on(environments)
 
-    def change_environments(self, environments: Sequence[Environment]) -> None:
+    @abstractmethod
+    def _lanes(self) -> Iterable[Lane]:
+        """Return all lanes."""
+
+    def _place_on(self, environments: Sequence[Environment]) -> None:
         """Change the environments, their limits or their states."""
         limits = [environment.limit for environment in environments]
-        self.largest, self._capacity = max(limits, default=0), sum(limits)
+        self._largest, self._capacity = max(limits, default=0), sum(limits)
         self._environments = [environment for environment in environments if environment.enabled]
         self._several = len(self._environments) > 1
         self._first = self._environments[0] if self._environments else CLOSED
+        for lane in self._lanes():
+            lane.largest = self._largest
 
-    def find(self, units: int) -> Environment | None:
+    def _find(self, units: int) -> Environment | None:
         """Return the environment for a job. None if the capacity is not free."""
         for environment in self._environments:
             if units <= environment.free:

@@ -2,35 +2,13 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fairlane.scheduler.lane import Lane, Scheduler
-from fairlane.scheduling import UNLIMITED, QuotaShare, Sharing
+from fairlane.scheduling import UNLIMITED, QuotaShare, Sharing, State
 
 if TYPE_CHECKING:
     from fairlane.scheduler.quota_pool import QuotaPool
-
-
-@dataclass(frozen=True, slots=True)
-class Reservation:
-    """Capacity for a job while the runs that are preempted for the job stop.
-
-    Attributes:
-        ready: Second at which the runs have stopped.
-        lane: Lane of the job.
-        row: Row of the job.
-        units: Number of instances that the job needs.
-        free_units: Part of `units` that is free already, and that no other job can use.
-        added_units: Part of `units` that does not come from runs of the same lane: the growth of the lane's use.
-    """
-
-    ready: int
-    lane: "QuotaLane"
-    row: int
-    units: int
-    free_units: int
-    added_units: int
 
 
 class QuotaLane(Lane):
@@ -38,6 +16,11 @@ class QuotaLane(Lane):
 
     Attributes:
         pool: Pool of the instance type.
+        share: Name of the quota share.
+        quota: Number of instances that the share owns.
+        limit: Maximum number of instances with borrowed instances. None for no limit.
+        enabled: False if no job of the share may start.
+        waiting: Heap of the sort keys of waiting jobs.
         used: Number of instances that the runs of the lane hold, including the runs that are stopping.
         running: Row of the job of each run that is not stopping.
         running_units: Number of instances that these runs hold.
@@ -46,15 +29,28 @@ class QuotaLane(Lane):
         added_units: Sum of the added units of the lane's reservations.
     """
 
-    def __init__(self, scheduler: Scheduler, pool: "QuotaPool", share: QuotaShare, instance_type: str) -> None:
+    __slots__ = (
+        "added_units",
+        "borrows",
+        "enabled",
+        "lends",
+        "limit",
+        "pool",
+        "preempts_in_share",
+        "priorities",
+        "quota",
+        "reserved_units",
+        "running",
+        "running_units",
+        "share",
+        "used",
+        "waiting",
+    )
+
+    def __init__(self, scheduler: Scheduler, pool: "QuotaPool", share: str) -> None:
         super().__init__(scheduler)
         self.pool = pool
-        self.quota = share.capacity.get(instance_type, 0)
-        self.preempts_in_share = share.in_share_preemption
-        self.borrows = share.sharing == Sharing.LEND_AND_BORROW
-        self.lends = share.sharing != Sharing.RESERVE
-        limited = share.borrow_limit is not None and share.borrow_limit != UNLIMITED
-        self.limit = self.quota + self.quota * (share.borrow_limit or 0) // 100 if limited else None
+        self.share = share
         self.waiting: list[int] = []
         self.running: dict[int, int] = {}
         self.running_units = 0
@@ -62,6 +58,17 @@ class QuotaLane(Lane):
         self.used = 0
         self.reserved_units = 0
         self.added_units = 0
+        self.change(None, "")
+
+    def change(self, share: QuotaShare | None, instance_type: str) -> None:
+        """Change the quota and the rules. None for a share that the policy no longer has."""
+        self.quota = share.capacity.get(instance_type, 0) if share else 0
+        self.preempts_in_share = share is not None and share.in_share_preemption
+        self.borrows = share is not None and share.sharing == Sharing.LEND_AND_BORROW
+        self.lends = share is None or share.sharing != Sharing.RESERVE
+        self.enabled = share is not None and share.state == State.ENABLED
+        limited = share is not None and share.borrow_limit is not None and share.borrow_limit != UNLIMITED
+        self.limit = self.quota + self.quota * (share.borrow_limit or 0) // 100 if share and limited else None
 
     @property
     def committed(self) -> int:

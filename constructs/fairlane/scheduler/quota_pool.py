@@ -1,9 +1,7 @@
 """Quota management of one instance type: own capacity first, then borrowing, then in-share preemption."""
 
-from collections import deque
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
-from heapq import heappop, heappush
 from typing import TypeAlias
 
 from fairlane.scheduler.environment import Environment
@@ -11,7 +9,10 @@ from fairlane.scheduler.event_loop import EventLoop
 from fairlane.scheduler.job_table import ROW_MASK
 from fairlane.scheduler.lane import Scheduler
 from fairlane.scheduler.options import Strategies
-from fairlane.scheduler.quota_lanes import QuotaLane, Reservation
+from fairlane.scheduler.quota_lanes import QuotaLane
+from fairlane.scheduler.quota_reservations import Reservation, Reservations
+from fairlane.scheduler.submission import Wait, WaitReason
+from fairlane.scheduler.waiting import pop, push, remove
 from fairlane.scheduling import QuotaShare
 
 _Victim: TypeAlias = tuple[int, int, int, int, QuotaLane]
@@ -26,39 +27,74 @@ class QuotaPool:
 
     Attributes:
         lanes: Lanes by the name of their quota share.
+        reservations: Reservations for jobs that preempt others.
         changed: True if the state has changed since the last call of `schedule`.
     """
 
     def __init__(
-        self,
-        scheduler: Scheduler,
-        loop: EventLoop,
-        environment: Environment,
-        shares: Sequence[QuotaShare],
-        instance_type: str,
-        strategies: Strategies,
+        self, scheduler: Scheduler, loop: EventLoop, environment: Environment, instance_type: str, strategies: Strategies
     ) -> None:
-        self.lanes = {share.name: QuotaLane(scheduler, self, share, instance_type) for share in shares}
+        self.lanes: dict[str, QuotaLane] = {}
         self.changed = False
+        self._scheduler = scheduler
         self._loop = loop
         self._jobs = loop.jobs
-        self._lanes = list(self.lanes.values())
-        self._reserving_lanes = [lane for lane in self._lanes if not lane.lends]
-        owned = sum(lane.quota for lane in self._lanes)
         self._environment = environment
-        self._free = min(environment.limits[instance_type], owned)
-        self._quota_excess = owned - self._free
+        self._instance_type = instance_type
+        self._lanes: list[QuotaLane] = []
+        self._reserving_lanes: list[QuotaLane] = []
+        self._free = self._quota_excess = 0
         self._least_used = strategies.share_order == "least-used"
         self._newest = strategies.victims == "newest"
-        self._reservations: deque[Reservation] = deque()
-        self._reserved_free = 0
+        self.reservations = Reservations()
+
+    def change(self, shares: Sequence[QuotaShare]) -> None:
+        """Change the quotas and the limit. Runs continue. A reservation of a disabled share is cancelled."""
+        by_name = {share.name: share for share in shares}
+        for name in by_name:
+            self.lane(name)
+        order = [*by_name, *(name for name in self.lanes if name not in by_name)]
+        self._lanes = [self.lanes[name] for name in order]
+        for lane in self._lanes:
+            lane.change(by_name.get(lane.share), self._instance_type)
+        self._reserving_lanes = [lane for lane in self._lanes if not lane.lends]
+        owned = sum(lane.quota for lane in self._lanes)
+        usable = min(self._environment.limits.get(self._instance_type, 0), owned)
+        self._free = usable - sum(lane.used for lane in self._lanes)
+        self._quota_excess = owned - usable
+        for reservation in list(self.reservations):
+            if not reservation.lane.enabled:
+                self.cancel(reservation)
+        self.changed = True
+
+    def lane(self, share: str) -> QuotaLane:
+        """Return the lane of a share. A share that the policy does not have gets a lane without a quota."""
+        if share not in self.lanes:
+            self.lanes[share] = QuotaLane(self._scheduler, self, share)
+            self._lanes.append(self.lanes[share])
+        return self.lanes[share]
 
     def arrive(self, lane: QuotaLane, row: int) -> None:
         """Add a waiting job to a lane."""
         key = self._jobs.order[row]
-        heappush(lane.waiting, key)
+        push(lane.waiting, key, self._loop.removed)
         if lane.waiting[0] == key:
             self.changed = True
+
+    def remove(self, lane: QuotaLane, row: int) -> None:
+        """Remove a waiting job, or a job for which other jobs are being stopped."""
+        for reservation in self.reservations:
+            if reservation.row == row:
+                self.reservations.remove(reservation)
+                break
+        else:
+            remove(lane.waiting, self._jobs.order[row], self._loop.removed)
+        self.changed = True
+
+    def cancel(self, reservation: Reservation) -> None:
+        """Let a job wait again although other jobs are being stopped for it."""
+        self.reservations.remove(reservation)
+        self.arrive(reservation.lane, reservation.row)
 
     def release(self, lane: QuotaLane, run: int, units: int) -> None:
         """Free the capacity of a run that ended."""
@@ -66,19 +102,30 @@ class QuotaPool:
         self._free += units
         self.changed = True
         if run in lane.running:
-            self._remove_run(lane, run, units)
+            self.remove_run(lane, run, units)
+        else:
+            self.reservations.release(lane, run, units)
 
     def schedule(self, now: int) -> None:
         """Start and preempt jobs until nothing changes."""
-        while self._reservations and self._reservations[0].ready <= now:
-            reservation = self._reservations.popleft()
-            self._reserved_free -= reservation.free_units
-            reservation.lane.reserved_units -= reservation.units
-            reservation.lane.added_units -= reservation.added_units
+        for reservation in self.reservations.complete():
             self._start(reservation.lane, reservation.row, reservation.units, now)
         while self._start_in_quota(now) or self._lend(now) or self._preempt_in_share(now):
             pass
         self.changed = False
+
+    def wait(self, lane: QuotaLane, row: int) -> Wait:
+        """Return the reason why a job waits after a pass."""
+        if any(reservation.row == row for reservation in self.reservations):
+            return Wait(WaitReason.STOPS)
+        if not lane.enabled:
+            return Wait(WaitReason.DISABLED)
+        first, units = self._head(lane)
+        if first != row:
+            return Wait(WaitReason.BEHIND, self._jobs.id(first))
+        if lane.committed + units <= lane.quota or (lane.borrows and lane.may_borrow(units, self._lanes)):
+            return Wait(WaitReason.CAPACITY)
+        return Wait(WaitReason.QUOTA)
 
     def _head(self, lane: QuotaLane) -> tuple[int, int]:
         row = lane.waiting[0] & ROW_MASK
@@ -88,10 +135,10 @@ class QuotaPool:
         """Return the number of free instances that the lane may use.
 
         Idle instances of other shares that do not lend are excluded. If the quotas are above the capacity, the excess
-        reduces the number of these instances.
+        reduces the number of these instances. The number is negative while runs hold more than a lowered limit.
         """
         not_lent = sum(other.idle for other in self._reserving_lanes if other is not lane) - self._quota_excess
-        return max(0, self._free - self._reserved_free - max(0, not_lent))
+        return self._free - self.reservations.free - max(0, not_lent)
 
     def _start(self, lane: QuotaLane, row: int, units: int, now: int) -> None:
         lane.running[self._loop.start(row, now, self._environment)] = row
@@ -100,13 +147,21 @@ class QuotaPool:
         lane.used += units
         self._free -= units
 
-    def _remove_run(self, lane: QuotaLane, run: int, units: int) -> None:
+    def remove_run(self, lane: QuotaLane, run: int, units: int) -> None:
         """Remove a run that ended or is stopping from its lane."""
         priority = self._jobs.priorities[lane.running.pop(run)]
         lane.running_units -= units
         lane.priorities[priority] -= 1
         if not lane.priorities[priority]:
             del lane.priorities[priority]
+
+    def rank_run(self, lane: QuotaLane, old: int, new: int) -> None:
+        """Count a run with another priority."""
+        lane.priorities[new] += 1
+        lane.priorities[old] -= 1
+        if not lane.priorities[old]:
+            del lane.priorities[old]
+        self.changed = True
 
     def _start_in_quota(self, now: int) -> bool:
         """Start jobs on the own capacity of their shares, and return True if a job started or preempted another."""
@@ -117,7 +172,7 @@ class QuotaPool:
                 if lane.committed + units > lane.quota:
                     break
                 if units <= self._free_for(lane):
-                    heappop(lane.waiting)
+                    pop(lane.waiting, self._loop.removed)
                     self._start(lane, row, units, now)
                 elif not self._take_back(lane, units, now):
                     break
@@ -125,21 +180,21 @@ class QuotaPool:
         return changed
 
     def _in_order(self) -> list[QuotaLane]:
-        lanes = [lane for lane in self._lanes if lane.quota]
+        lanes = [lane for lane in self._lanes if lane.quota and lane.enabled]
         return sorted(lanes, key=lambda lane: Fraction(lane.committed, lane.quota)) if self._least_used else lanes
 
     def _lend(self, now: int) -> bool:
         """Lend idle instances to the earliest jobs that may borrow, and return True if a job started."""
         lent = False
         while True:
-            heads = [(*self._head(lane), lane) for lane in self._lanes if lane.borrows and lane.waiting]
+            heads = [(*self._head(lane), lane) for lane in self._lanes if lane.borrows and lane.enabled and lane.waiting]
             for row, units, lane in sorted(heads, key=lambda head: head[0]):
                 if (
                     lane.committed + units > lane.quota
                     and units <= self._free_for(lane)
                     and lane.may_borrow(units, self._lanes)
                 ):
-                    heappop(lane.waiting)
+                    pop(lane.waiting, self._loop.removed)
                     self._start(lane, row, units, now)
                     lent = True
                     break
@@ -215,18 +270,14 @@ class QuotaPool:
             now: Current second.
         """
         row, units = self._head(lane)
-        heappop(lane.waiting)
+        pop(lane.waiting, self._loop.removed)
         freed = sum(map(self._units, victims))
         for victim in victims:
             *_, run, other = victim
-            self._remove_run(other, run, self._units(victim))
+            self.remove_run(other, run, self._units(victim))
             self._loop.preempt(run, row, now)
-        if not self._loop.stop_seconds:
+        if self._loop.stop_seconds == 0:
             self._start(lane, row, units, now)
             return
-        ready = now + self._loop.stop_seconds
-        reservation = Reservation(ready, lane, row, units, max(0, units - freed), max(0, units - lane_units))
-        self._reservations.append(reservation)
-        self._reserved_free += reservation.free_units
-        lane.reserved_units += reservation.units
-        lane.added_units += reservation.added_units
+        runs = {victim[3] for victim in victims}
+        self.reservations.add(Reservation(lane, row, units, max(0, units - freed), max(0, units - lane_units), runs))

@@ -83,6 +83,22 @@ class Usage:
             number // old * weight for number in (self.step, self.value, self.slope, self.bend)
         )
 
+    def changed(self, window: int, weight: int, now: int) -> "Usage":
+        """Return the use with another window and weight factor. Use before the old window stays forgotten."""
+        self.key_at(now)
+        changed = Usage(window, weight, even=self._even)
+        if self._expired_units:
+            changed.add(self._expired_units, now - self.window)
+        for expiry, units in self._steps:
+            changed.add(units - changed.units, expiry - self.window)
+        changed.key_at(now)
+        return changed
+
+    @property
+    def last_expiry(self) -> int:
+        """Second at which all past use has left the window if no units are in use."""
+        return self._steps[-1][0] if self._steps else 0
+
     def _move(self, now: int) -> None:
         seconds = now - self.since
         change = seconds * self.bend
