@@ -1,6 +1,14 @@
+from fairlane.scheduler.engine import Engine as Engine
 from fairlane.scheduler.job import Job as Job
 from fairlane.scheduler.job import Trace as Trace
 from fairlane.scheduler.options import Ec2Instances as Ec2Instances
 from fairlane.scheduler.options import Strategies as Strategies
 from fairlane.scheduler.options import hours as hours
 from fairlane.scheduler.options import minutes as minutes
+from fairlane.scheduler.submission import JobState as JobState
+from fairlane.scheduler.submission import Listener as Listener
+from fairlane.scheduler.submission import Outcome as Outcome
+from fairlane.scheduler.submission import Submission as Submission
+from fairlane.scheduler.submission import Terms as Terms
+from fairlane.scheduler.submission import Wait as Wait
+from fairlane.scheduler.submission import WaitReason as WaitReason

@@ -1,33 +1,38 @@
-"""Engine: queues that share capacity, and their jobs, on a clock that the caller moves."""
+"""Engine: the model of AWS Batch's scheduler, with jobs that come one by one on a clock that the caller moves."""
 
-from collections.abc import Sequence
-from typing import Final
+import copyreg
+import pickle
+from io import BytesIO
+from itertools import islice
+from types import MappingProxyType
+from typing import Any, Final
 
-from fairlane.scheduler.environment import Environment
-from fairlane.scheduler.event_loop import EventLoop
-from fairlane.scheduler.fair_share import FairShareScheduler
-from fairlane.scheduler.fifo import FifoScheduler
-from fairlane.scheduler.instance_pool import InstancePool
-from fairlane.scheduler.job import Trace
-from fairlane.scheduler.lane import Scheduler
+from fairlane.scheduler.job_table import NO_RUN, UNKNOWN
 from fairlane.scheduler.options import Ec2Instances, Strategies
-from fairlane.scheduler.queue import Queue, group_queues, pass_order
-from fairlane.scheduler.quota_management import QuotaScheduler
-from fairlane.scheduler.submission import Listener, Terms
-from fairlane.scheduling import Capacity, FairShare, QuotaManagement, SchedulingPolicy, State
-from fairlane.scheduling.capacity import capacity_limits
+from fairlane.scheduler.queue_set import QueueSet
+from fairlane.scheduler.record import FAILED, SUCCEEDED
+from fairlane.scheduler.submission import JobState, Listener, Outcome, Submission, Wait, WaitReason
+
+KEPT_SECONDS: Final = 7 * 24 * 3600
+"""Number of seconds for which AWS Batch keeps jobs that have ended."""
 
 _DEFAULTS: Final = Strategies()
 
 
-class Engine(EventLoop):
-    """Queues and environments of AWS Batch, in simulated time.
+class Engine(QueueSet):
+    """Queues of AWS Batch with their jobs, in whole seconds.
+
+    `set_environment` and `set_queue` add environments and queues, `submit` and `load` add jobs, and `advance` moves the
+    clock. All other calls act in the current second, `now`, before its pass.
 
     Args:
         strategies: Choices for behavior that AWS does not document. Default: `Strategies()`.
         ec2_instances: Start-up and Spot reclaims of EC2 instances. Default: the instances are always available.
-        pass_seconds: Number of seconds between passes of the schedulers. Default: 1.
+        pass_seconds: Number of seconds between passes of the schedulers. Jobs that are submitted between two passes
+            compete. Default: 1.
         listener: Listener to the runs. Default: none.
+        stops_are_told: True if `finish` tells when a preempted run has stopped. Default: it stops after the
+            `stop_seconds` of the strategies.
     """
 
     def __init__(
@@ -37,69 +42,226 @@ class Engine(EventLoop):
         ec2_instances: Ec2Instances | None = None,
         pass_seconds: int = 1,
         listener: Listener | None = None,
+        stops_are_told: bool = False,
     ) -> None:
-        terms = Terms(
-            attempts=ec2_instances.attempts if ec2_instances else 1, preemptions=strategies.retries_before_termination
-        )
-        pool = InstancePool(ec2_instances) if ec2_instances else None
-        super().__init__(strategies.stop_seconds, terms, pool, pass_seconds, listener)
-        self._strategies = strategies
-        self._environment_names: dict[str, Environment] = {}
-        self._queues: list[Queue] = []
-        self._queue_names: dict[str, Queue] = {}
+        super().__init__(strategies, ec2_instances, pass_seconds, listener, stops_are_told=stops_are_told)
+        self._ended: dict[int, int] = {}
 
-    def set_environment(self, name: str, capacity: Capacity, state: State = State.ENABLED) -> None:
-        """Add an environment, or change its capacity and state.
+    def submit(self, job: Submission) -> int:
+        """Submit a job, and return its identifier, which never changes.
+
+        Raises:
+            KeyError: If the queue does not exist.
+            ValueError: If the job is submitted before the current second or before an earlier submission.
+        """
+        submit = self.now if job.submit is None else job.submit
+        latest = self.jobs.submits[-1] if len(self.jobs) else 0
+        if submit < max(self.now, latest):
+            raise ValueError(f"jobs come in the order of time: got second {submit} after {max(self.now, latest)}")
+        lane = self._queues[job.queue].scheduler.lane(job.share, job.instance_type)
+        row = self.jobs.append(
+            lane,
+            needs=job.instances,
+            submit=submit,
+            priority=job.priority,
+            checkpoint=-1 if job.checkpoint is None else job.checkpoint,
+            work=UNKNOWN if job.run is None else job.run,
+        )
+        if job.terms != self._default_terms:
+            self._terms[row] = job.terms
+        if job.instances > lane.largest:
+            self.record.unrunnable.add(row)
+        self._expect(1)
+        return self.jobs.id(row)
+
+    def finish(self, job: int, outcome: Outcome, *, at: int | None = None) -> None:
+        """Tell the end of a run whose run time is unknown, or another end of a run whose run time is known.
+
+        The run ends when the clock reaches `at`, before the pass of this second. A run that is stopping keeps its
+        reason to stop unless it succeeded.
 
         Args:
-            name: Name of a service environment or compute environment.
-            capacity: Number of instances or units or, for quota management, of instances of each type.
-            state: State. A disabled environment starts no runs. Default: enabled.
+            job: Identifier of a job that runs.
+            outcome: `SUCCEEDED`, `FAILED`, or `REFUSED` for a failure that is not retried.
+            at: Second of the end. Default: now.
+
+        Raises:
+            KeyError: If the job is unknown or forgotten.
+            ValueError: If the job does not run, or if `at` has passed.
         """
-        environment = self._environment_names.get(name)
-        if environment is None:
-            environment = self._environment_names[name] = Environment(len(self.environments), name)
-            self.environments.append(environment)
-        environment.change(capacity_limits(capacity), state)
+        row = self.jobs.row(job)
+        if not self._runs(row):
+            raise ValueError(f"job {job} does not run")
+        run = self.jobs.last_run[row]
+        at = self.now if at is None else at
+        if at < self.now:
+            raise ValueError(f"the run of job {job} cannot end at second {at}: the engine is at second {self.now}")
+        if outcome == Outcome.SUCCEEDED:
+            self._outcomes.pop(run, None)
+            self._worked.pop(run, None)
+            self.record.interrupted[run] = 0
+        elif self._outcomes.get(run) not in (Outcome.PREEMPTED, Outcome.WITHDRAWN):
+            self._outcomes[run] = outcome
+        self._move_end(run, at)
 
-    def set_queue(
-        self,
-        name: str,
-        policy: SchedulingPolicy,
-        environments: Sequence[str],
-        *,
-        priority: int = 1,
-        state: State = State.ENABLED,
-    ) -> None:
-        """Add a queue, or change its policy, environments, priority and state."""
-        used = [self._environment_names[environment] for environment in environments]
-        queue = Queue(name, self._scheduler(policy, used), used, priority, state)
-        self._queues.append(queue)
-        self._queue_names[name] = queue
-        group_queues(self._queues)
-        self.set_passes(pass_order(self._queues))
+    def withdraw(self, job: int, *, stop_seconds: int | None = 0) -> None:
+        """Remove a job that waits, or stop a job that runs. The job has failed.
 
-    def load(self, trace: Trace, queue: str) -> None:
-        """Submit all jobs of a trace to a queue."""
-        target = self._queue_names[queue]
-        first = len(self.jobs)
-        lanes = [[target.scheduler.lane(share, unit) for unit in trace.instance_types] for share in trace.share_names]
-        if len(trace.instance_types) == 1:
-            (column,) = zip(*lanes, strict=True)
-            self.jobs.append_trace(trace, map(column.__getitem__, trace.shares))
-        else:
-            pairs = zip(trace.shares, trace.types, strict=True)
-            self.jobs.append_trace(trace, (lanes[share][unit] for share, unit in pairs))
-        self._expect(len(trace))
-        smallest = min((lane.largest for row in lanes for lane in row), default=0)
-        large = [row for row, units in enumerate(trace.instances, first) if units > smallest]
-        self.record.unrunnable |= {row for row in large if self.jobs.needs[row] > self.jobs.lanes[row].largest}
+        Args:
+            job: Identifier of the job. A job that has ended stays as it is.
+            stop_seconds: Number of seconds that a run still holds its capacity. None if `finish` tells the end. A run
+                that is stopping already is not changed. Default: 0.
 
-    def _scheduler(self, policy: SchedulingPolicy, environments: Sequence[Environment]) -> Scheduler:
-        strategies = self._strategies
-        skip = strategies.head_of_line == "skip"
-        if isinstance(policy, QuotaManagement):
-            return QuotaScheduler(self, policy, environments, strategies)
-        if isinstance(policy, FairShare):
-            return FairShareScheduler(self, policy, environments, skip=skip, even=strategies.decay == "none")
-        return FifoScheduler(self, environments, skip=skip)
+        Raises:
+            KeyError: If the job is unknown or forgotten.
+        """
+        row = self.jobs.row(job)
+        lane = self.jobs.lanes[row]
+        if self._runs(row):
+            run = self.jobs.last_run[row]
+            if self._outcomes.get(run) != Outcome.PREEMPTED:
+                lane.scheduler.stop(lane, run, row)
+                self._worked[run] = self.now - self.record.starts[run]
+                self._move_end(run, UNKNOWN if stop_seconds is None else self.now + stop_seconds)
+            self._outcomes[run] = Outcome.WITHDRAWN
+        elif not self.record.states[row]:
+            if self._is_listed(row):
+                lane.scheduler.remove(lane, row)
+                self._changed |= lane.scheduler.group
+            self.record.unrunnable.add(row)
+            self.record.states[row] = FAILED
+            self._ended[row] = self.now
+
+    def reprioritize(self, job: int, priority: int) -> None:
+        """Change the priority of a job that waits or runs.
+
+        Raises:
+            KeyError: If the job is unknown or forgotten.
+        """
+        row = self.jobs.row(job)
+        lane = self.jobs.lanes[row]
+        moves = self._is_listed(row) and not lane.scheduler.is_reserved(lane, row)
+        if moves:
+            lane.scheduler.remove(lane, row)
+        elif self._runs(row):
+            lane.scheduler.rank_run(lane, self.jobs.last_run[row], row, priority)
+        self.jobs.rank(row, priority)
+        if moves:
+            lane.scheduler.arrive(lane, row)
+        self._changed |= lane.scheduler.group
+
+    def state(self, job: int) -> JobState:
+        """Return the state of a job.
+
+        Raises:
+            KeyError: If the job is unknown or forgotten.
+        """
+        row = self.jobs.row(job)
+        if self._runs(row):
+            return JobState.RUNNING
+        state = self.record.states[row]
+        return {SUCCEEDED: JobState.SUCCEEDED, FAILED: JobState.FAILED}.get(state, JobState.WAITING)
+
+    def front(self, queue: str, number: int) -> list[int]:
+        """Return the first waiting jobs of a queue in the order of the next pass, without starting any.
+
+        The jobs that the next pass starts, or for which it preempts others, are first. The other jobs follow in the
+        order in which they would start if capacity were free. Jobs that can never run are left out.
+        """
+        starts, _ = self._next_pass()
+        scheduler = self._queues[queue].scheduler
+        own = [job for job in starts if self.jobs.lanes[self.jobs.row(job)].scheduler is scheduler]
+        others = (job for row in scheduler.order(self.now) if (job := self.jobs.id(row)) not in starts)
+        return [*own, *islice(others, max(0, number - len(own)))][:number]
+
+    def wait(self, job: int) -> Wait | None:
+        """Return the reason why a job waits. None if it does not wait, or if the next pass starts it.
+
+        Raises:
+            KeyError: If the job is unknown or forgotten.
+        """
+        row = self.jobs.row(job)
+        lane = self.jobs.lanes[row]
+        if self.state(job) != JobState.WAITING:
+            return None
+        queue = next(queue for queue in self._queues.values() if queue.scheduler is lane.scheduler)
+        if row in self.record.unrunnable:
+            fits = self.jobs.needs[row] <= lane.scheduler.environment_limit(lane)
+            return Wait(WaitReason.QUOTA_LIMIT if fits else WaitReason.ENVIRONMENT_LIMIT)
+        if not queue.enabled:
+            return Wait(WaitReason.DISABLED)
+        starts, later = self._next_pass()
+        if job in starts:
+            return None
+        lane = later.jobs.lanes[row]
+        return lane.scheduler.wait(lane, row, later.now)
+
+    def remove_queue(self, name: str) -> None:
+        """Remove a queue, and withdraw all its jobs."""
+        scheduler = self._queues[name].scheduler
+        for row, lane in enumerate(self.jobs.lanes):
+            if lane.scheduler is scheduler:
+                self.withdraw(self.jobs.id(row))
+        del self._queues[name]
+        self._apply([])
+
+    def forget(self, before: int) -> list[int]:
+        """Forget the jobs that ended before a second, and return their identifiers.
+
+        AWS Batch keeps ended jobs for `KEPT_SECONDS`. The memory of an engine grows until this call.
+        """
+        jobs, stops, states = self.jobs, self.record.stops, self.record.states
+        gone = {
+            row
+            for row in range(self._arrived)
+            if states[row] and (stops[run] if (run := jobs.last_run[row]) != NO_RUN else self._ended[row]) < before
+        }
+        identifiers = [jobs.id(row) for row in sorted(gone)]
+        if gone:
+            kept = [row for row in range(len(jobs)) if row not in gone]
+            rows = self._keep(kept, [queue.scheduler for queue in self._queues.values()])
+            self._ended = {rows[row]: second for row, second in self._ended.items() if row in rows}
+        return identifiers
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_listener": None}
+
+    def _runs(self, row: int) -> bool:
+        return not self.record.states[row] and self.jobs.last_run[row] != NO_RUN
+
+    def _is_listed(self, row: int) -> bool:
+        """Return True if a job waits in its scheduler."""
+        waits = not self.record.states[row] and self.jobs.last_run[row] == NO_RUN
+        return waits and row < self._arrived and row not in self.record.unrunnable
+
+    def _next_pass(self) -> tuple[dict[int, None], "Engine"]:
+        """Return the jobs that the next pass starts or preempts others for, and the engine after this pass."""
+        buffer = BytesIO()
+        pickler = pickle.Pickler(buffer, pickle.HIGHEST_PROTOCOL)
+        pickler.dispatch_table = copyreg.dispatch_table | {MappingProxyType: _reduce_proxy}
+        pickler.dump(self)
+        later: Engine = pickle.loads(buffer.getvalue())
+        later._listener = starts = _Starts()
+        later._pass_seconds = 1
+        later.advance(self.now, complete=True)
+        return starts.jobs, later
+
+
+class _Starts:
+    """Listener that notes the jobs that start, or for which others are stopped."""
+
+    def __init__(self) -> None:
+        self.jobs: dict[int, None] = {}
+
+    def started(self, job: int, now: int) -> None:
+        self.jobs[job] = None
+
+    def preempting(self, job: int, by: int, now: int) -> None:
+        self.jobs[by] = None
+
+    def stopped(self, job: int, outcome: Outcome, now: int) -> None:
+        pass
+
+
+def _reduce_proxy(proxy: "MappingProxyType[Any, Any]") -> tuple[type, tuple[dict[Any, Any]]]:
+    return MappingProxyType, (dict(proxy),)

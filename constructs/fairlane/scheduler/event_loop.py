@@ -1,8 +1,8 @@
 """Event loop of an engine: ends of runs, arrivals of jobs, and passes of the schedulers."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from heapq import heappop, heappush
-from typing import Final
+from typing import Any, Final
 
 from fairlane.scheduler.environment import Environment
 from fairlane.scheduler.instance_pool import InstancePool
@@ -12,7 +12,6 @@ from fairlane.scheduler.record import FAILED, SUCCEEDED, Record
 from fairlane.scheduler.submission import Listener, Outcome, Terms
 
 _NEVER: Final = UNKNOWN
-EVERY_GROUP: Final = -1
 _SUCCEEDED: Final = Outcome.SUCCEEDED
 
 
@@ -67,18 +66,15 @@ class EventLoop:
         self._passes: list[Scheduler] = []
         self._changed = 0
 
-    def set_passes(self, schedulers: Iterable[Scheduler]) -> None:
-        """Set the schedulers of the queues that start runs, in the order of a pass."""
-        self._passes[:] = schedulers
-        self._changed = EVERY_GROUP
-
-    def advance(self, to: int | None = None) -> int | None:
+    def advance(self, to: int | None = None, *, complete: bool = False) -> int | None:
         """Process all seconds before `to` and the ends of runs at `to`, and make `to` the current second.
 
         Jobs that are submitted in the current second compete in its pass, which is due when time moves on.
 
         Args:
-            to: Second, not before the current second. Default: until all runs have ended.
+            to: Second, not before the current second. Default: until nothing is left to happen.
+            complete: True to make the pass of `to` at once. Jobs that are submitted later in this second then compete
+                only for the rest of the capacity. Default: False.
 
         Returns:
             Next second in which something happens. None if nothing is left to happen.
@@ -108,7 +104,7 @@ class EventLoop:
                 if stops[run] == now and end != last:
                     changed |= self._end(run, now)
                 last = end
-            if now == stop:
+            if now == stop and not complete:
                 break
             if self._next_submit <= now:
                 row = self._arrived
@@ -174,10 +170,8 @@ class EventLoop:
         self._outcomes[run] = Outcome.PREEMPTED
         if self._listener:
             self._listener.preempting(self.jobs.id(record.rows[run]), self.jobs.id(by), now)
-        if self.stop_seconds:
-            self._move_end(run, now + self.stop_seconds)
-        elif self.stop_seconds is None:
-            record.stops[run] = _NEVER
+        if self.stop_seconds != 0:
+            self._move_end(run, _NEVER if self.stop_seconds is None else now + self.stop_seconds)
         else:
             record.stops[run] = now
             self._end(run, now)
@@ -192,14 +186,11 @@ class EventLoop:
         """Return the terms of a job."""
         return self._terms.get(row, self._default_terms)
 
-    def running(self, row: int) -> bool:
-        """Return True if a job holds capacity."""
-        return not self.record.states[row] and self.jobs.last_run[row] != NO_RUN
-
     def _move_end(self, run: int, stop: int) -> None:
         if self.record.stops[run] != stop:
             self.record.stops[run] = stop
-            heappush(self._ends, stop << ROW_BITS | run)
+            if stop < _NEVER:
+                heappush(self._ends, stop << ROW_BITS | run)
 
     def _end(self, run: int, now: int) -> int:
         """End a run, and return the group of its queue."""
@@ -228,7 +219,10 @@ class EventLoop:
         lane = self.jobs.lanes[row]
         if lane.scheduler.retries_first:
             self.jobs.order[row] &= ~FRONT_OFFSET
-        lane.scheduler.arrive(lane, row)
+        if self.jobs.needs[row] > lane.largest:
+            self.record.unrunnable.add(row)
+        else:
+            lane.scheduler.arrive(lane, row)
 
     def _keeps_work(self, run: int, row: int, outcome: Outcome) -> bool:
         """Record the work that a stopped run keeps and loses, and return True if its job waits again."""
@@ -254,3 +248,35 @@ class EventLoop:
             self._failures[row] = number = self._failures.get(row, 0) + 1
             return terms.attempts is None or number < terms.attempts
         return False
+
+    def _keep(self, kept: Sequence[int], schedulers: Iterable[Scheduler]) -> dict[int, int]:
+        """Forget all other jobs and their runs, and return the new row of each job by its old row."""
+        record, jobs = self.record, self.jobs
+        last_runs = sorted(run for row in kept if (run := jobs.last_run[row]) != NO_RUN)
+        runs = {run: number for number, run in enumerate(last_runs)}
+        rows = {row: number for number, row in enumerate(kept)}
+        for scheduler in schedulers:
+            scheduler.renumber(rows, runs)
+        self.removed.clear()
+        running = {run for run in last_runs if not record.states[record.rows[run]]}
+        ends = {
+            end for end in self._ends if end & ROW_MASK in running and end >> ROW_BITS == record.stops[end & ROW_MASK]
+        }
+        self._ends[:] = sorted(end - (end & ROW_MASK) + runs[end & ROW_MASK] for end in ends)
+        self._arrived = sum(row < self._arrived for row in kept)
+        for row in kept:
+            jobs.last_run[row] = runs.get(jobs.last_run[row], NO_RUN)
+        record.keep(rows, last_runs)
+        jobs.keep(kept)
+        for by_row in (self._terms, self._preemptions, self._failures):
+            _renumber(by_row, rows)
+        for by_run in (self._places, self._worked, self._outcomes):
+            _renumber(by_run, runs)
+        return rows
+
+
+def _renumber(column: dict[int, Any], numbers: Mapping[int, int]) -> None:
+    """Replace the keys of a mapping, in place. Keys without a new number are removed."""
+    kept = {numbers[key]: value for key, value in column.items() if key in numbers}
+    column.clear()
+    column |= kept

@@ -67,7 +67,9 @@ class FifoScheduler(PlacementScheduler):
     def wait(self, lane: Lane, row: int, now: int) -> Wait:
         """Return the reason why a job waits after a pass."""
         first = next(self.order(now))
-        return Wait(WaitReason.CAPACITY) if self._skip or first == row else Wait(WaitReason.BEHIND, self._jobs.id(first))
+        return (
+            Wait(WaitReason.CAPACITY) if self._skip or first == row else Wait(WaitReason.BEHIND, self._jobs.id(first))
+        )
 
     def renumber(self, rows: Mapping[int, int], runs: Mapping[int, int]) -> None:
         """Replace the numbers of rows."""

@@ -88,6 +88,12 @@ class JobTable:
         self.last_run.append(NO_RUN)
         return row
 
+    def rank(self, row: int, priority: int) -> None:
+        """Change the priority of a job that is in no heap of waiting jobs."""
+        front = self.order[row] & FRONT_OFFSET
+        self.priorities[row] = priority
+        self.order[row] = sort_key(row, priority) & ~FRONT_OFFSET | front
+
     def id(self, row: int) -> int:
         """Return the identifier of a job, which never changes. Identifiers count the jobs from 0."""
         return row if self._ids is None else self._ids[row]

@@ -37,6 +37,10 @@ class Scheduler(ABC):
         """Return the lane of a share and an instance type. A new lane is added."""
 
     @abstractmethod
+    def environment_limit(self, lane: Any) -> int:
+        """Return the number of instances that the environments allow a job to have."""
+
+    @abstractmethod
     def arrive(self, lane: Any, row: int) -> None:
         """Add a waiting job."""
 
@@ -68,13 +72,13 @@ class Scheduler(ABC):
         """Return True if other jobs are being stopped for a waiting job."""
         return False
 
-    def stop(self, lane: Any, run: int, row: int) -> None:
+    def stop(self, lane: Any, run: int, row: int) -> None:  # noqa: B027 (only quota management preempts)
         """Exclude a run from preemption, because its job was withdrawn."""
 
-    def rank_run(self, lane: Any, run: int, row: int, priority: int) -> None:
+    def rank_run(self, lane: Any, run: int, row: int, priority: int) -> None:  # noqa: B027 (as above)
         """Handle the new priority of a job that runs. The job table has the old priority."""
 
-    def pause(self) -> None:
+    def pause(self) -> None:  # noqa: B027 (as above)
         """Handle that no jobs may start any more."""
 
 

@@ -29,6 +29,10 @@ class PlacementScheduler(Scheduler):
         for lane in self._lanes():
             lane.largest = self._largest
 
+    def environment_limit(self, lane: Lane) -> int:
+        """Return the limit of the largest environment."""
+        return self._largest
+
     def _find(self, units: int) -> Environment | None:
         """Return the environment for a job. None if the capacity is not free."""
         for environment in self._environments:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from fairlane.scheduler.environment import Environment
 from fairlane.scheduler.lane import Scheduler
-from fairlane.scheduling import State
+from fairlane.scheduling import SchedulingPolicy, State
 
 
 @dataclass(slots=True)
@@ -14,6 +14,7 @@ class Queue:
 
     Attributes:
         name: Name.
+        policy: Scheduling policy.
         scheduler: Scheduler.
         environments: Environments in order.
         priority: Priority. Queues with a higher priority get shared capacity first.
@@ -21,10 +22,16 @@ class Queue:
     """
 
     name: str
+    policy: SchedulingPolicy
     scheduler: Scheduler
     environments: Sequence[Environment]
     priority: int
     state: State
+
+    @property
+    def enabled(self) -> bool:
+        """True if the queue and one of its environments are enabled."""
+        return self.state == State.ENABLED and any(environment.enabled for environment in self.environments)
 
 
 def group_queues(queues: Sequence[Queue]) -> None:
@@ -39,5 +46,5 @@ def group_queues(queues: Sequence[Queue]) -> None:
 
 def pass_order(queues: Sequence[Queue]) -> list[Scheduler]:
     """Return the schedulers of the enabled queues in the order of a pass."""
-    enabled = [queue for queue in queues if queue.state == State.ENABLED]
+    enabled = [queue for queue in queues if queue.enabled]
     return [queue.scheduler for queue in sorted(enabled, key=lambda queue: -queue.priority)]

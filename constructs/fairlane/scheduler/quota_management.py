@@ -44,6 +44,10 @@ class QuotaScheduler(Scheduler):
         lane.largest = self._largest(share, unit)
         return lane
 
+    def environment_limit(self, lane: QuotaLane) -> int:
+        """Return the limit of the environment for an instance type."""
+        return self._environment.limits.get(lane.pool.instance_type, 0)
+
     def arrive(self, lane: QuotaLane, row: int) -> None:
         """Add a waiting job. A preempted job gets its old position."""
         lane.pool.arrive(lane, row)

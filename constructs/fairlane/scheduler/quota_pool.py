@@ -26,13 +26,19 @@ class QuotaPool:
     run.
 
     Attributes:
+        instance_type: Instance type.
         lanes: Lanes by the name of their quota share.
         reservations: Reservations for jobs that preempt others.
         changed: True if the state has changed since the last call of `schedule`.
     """
 
     def __init__(
-        self, scheduler: Scheduler, loop: EventLoop, environment: Environment, instance_type: str, strategies: Strategies
+        self,
+        scheduler: Scheduler,
+        loop: EventLoop,
+        environment: Environment,
+        instance_type: str,
+        strategies: Strategies,
     ) -> None:
         self.lanes: dict[str, QuotaLane] = {}
         self.changed = False
@@ -40,7 +46,7 @@ class QuotaPool:
         self._loop = loop
         self._jobs = loop.jobs
         self._environment = environment
-        self._instance_type = instance_type
+        self.instance_type = instance_type
         self._lanes: list[QuotaLane] = []
         self._reserving_lanes: list[QuotaLane] = []
         self._free = self._quota_excess = 0
@@ -56,10 +62,10 @@ class QuotaPool:
         order = [*by_name, *(name for name in self.lanes if name not in by_name)]
         self._lanes = [self.lanes[name] for name in order]
         for lane in self._lanes:
-            lane.change(by_name.get(lane.share), self._instance_type)
+            lane.change(by_name.get(lane.share), self.instance_type)
         self._reserving_lanes = [lane for lane in self._lanes if not lane.lends]
         owned = sum(lane.quota for lane in self._lanes)
-        usable = min(self._environment.limits.get(self._instance_type, 0), owned)
+        usable = min(self._environment.limits.get(self.instance_type, 0), owned)
         self._free = usable - sum(lane.used for lane in self._lanes)
         self._quota_excess = owned - usable
         for reservation in list(self.reservations):
@@ -187,7 +193,9 @@ class QuotaPool:
         """Lend idle instances to the earliest jobs that may borrow, and return True if a job started."""
         lent = False
         while True:
-            heads = [(*self._head(lane), lane) for lane in self._lanes if lane.borrows and lane.enabled and lane.waiting]
+            heads = [
+                (*self._head(lane), lane) for lane in self._lanes if lane.borrows and lane.enabled and lane.waiting
+            ]
             for row, units, lane in sorted(heads, key=lambda head: head[0]):
                 if (
                     lane.committed + units > lane.quota

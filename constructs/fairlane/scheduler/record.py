@@ -1,6 +1,7 @@
 """Record of the runs and the states of jobs."""
 
 from array import array
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -32,3 +33,17 @@ class Record:
     lost: dict[int, int] = field(default_factory=dict)
     unrunnable: set[int] = field(default_factory=set)
     last: int = 0
+
+    def keep(self, rows: Mapping[int, int], runs: Sequence[int]) -> None:
+        """Remove all other rows and runs. The rows have new numbers, in the same order."""
+        self.rows[:] = array("q", [rows[self.rows[run]] for run in runs])
+        for column in (self.starts, self.stops):
+            column[:] = array("q", [column[run] for run in runs])
+        self.interrupted[:] = bytes(self.interrupted[run] for run in runs)
+        self.states[:] = bytes(self.states[row] for row in rows)
+        lost = {rows[row]: seconds for row, seconds in self.lost.items() if row in rows}
+        self.lost.clear()
+        self.lost |= lost
+        unrunnable = {rows[row] for row in self.unrunnable if row in rows}
+        self.unrunnable.clear()
+        self.unrunnable |= unrunnable

@@ -1,0 +1,148 @@
+"""Queues and environments of an engine, and their changes."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from fairlane.scheduler.environment import Environment
+from fairlane.scheduler.event_loop import EventLoop
+from fairlane.scheduler.fair_share import FairShareScheduler
+from fairlane.scheduler.fifo import FifoScheduler
+from fairlane.scheduler.instance_pool import InstancePool
+from fairlane.scheduler.job import Trace
+from fairlane.scheduler.lane import Scheduler
+from fairlane.scheduler.options import Ec2Instances, Strategies
+from fairlane.scheduler.queue import Queue, group_queues, pass_order
+from fairlane.scheduler.quota_management import QuotaScheduler
+from fairlane.scheduler.submission import Listener, Terms
+from fairlane.scheduling import Capacity, FairShare, QuotaManagement, SchedulingPolicy, State
+from fairlane.scheduling.capacity import capacity_limits
+
+_DEFAULTS: Final = Strategies()
+
+
+class QueueSet(EventLoop):
+    """Event loop with queues and environments, which can be added and changed at any time."""
+
+    def __init__(
+        self,
+        strategies: Strategies,
+        ec2_instances: Ec2Instances | None,
+        pass_seconds: int,
+        listener: Listener | None,
+        *,
+        stops_are_told: bool,
+    ) -> None:
+        attempts = ec2_instances.attempts if ec2_instances else 1
+        terms = Terms(attempts=attempts, preemptions=strategies.retries_before_termination)
+        pool = InstancePool(ec2_instances) if ec2_instances else None
+        super().__init__(None if stops_are_told else strategies.stop_seconds, terms, pool, pass_seconds, listener)
+        self._strategies = strategies
+        self._environments: dict[str, Environment] = {}
+        self._queues: dict[str, Queue] = {}
+
+    def set_environment(self, name: str, capacity: Capacity, state: State = State.ENABLED) -> None:
+        """Add an environment, or change its capacity and state.
+
+        A lower capacity stops no run: until runs end, their use can be above the new limit.
+
+        Args:
+            name: Name of a service environment or compute environment.
+            capacity: Number of instances or units or, for quota management, of instances of each type.
+            state: State. A disabled environment starts no runs. Default: enabled.
+        """
+        environment = self._environments.get(name)
+        if environment is None:
+            environment = self._environments[name] = Environment(len(self.environments), name)
+            self.environments.append(environment)
+        environment.change(capacity_limits(capacity), state)
+        self._apply([queue for queue in self._queues.values() if environment in queue.environments])
+
+    def set_queue(
+        self,
+        name: str,
+        policy: SchedulingPolicy,
+        environments: Sequence[str],
+        *,
+        priority: int = 1,
+        state: State = State.ENABLED,
+    ) -> None:
+        """Add a queue, or change its policy, environments, priority and state.
+
+        Args:
+            name: Name of the queue.
+            policy: Scheduling policy. The kind of a policy cannot change.
+            environments: Names of the environments, in the order in which jobs are placed on them. With quota
+                management, one environment that no other queue uses.
+            priority: Priority of the queue. Queues with a higher priority get shared capacity first. Among queues with
+                the same priority, the queue that was added first. Default: 1.
+            state: State. A disabled queue starts no runs. Default: enabled.
+
+        Raises:
+            KeyError: If an environment does not exist.
+            ValueError: If the kind of the policy changes.
+        """
+        used = [self._environments[environment] for environment in environments]
+        queue = self._queues.get(name)
+        if queue is None:
+            queue = Queue(name, policy, self._scheduler(policy, used), used, priority, state)
+            self._queues[name] = queue
+        elif type(policy) is not type(queue.policy):
+            raise ValueError(f"the policy of queue {name} is {type(queue.policy).__name__}, and its kind cannot change")
+        queue.policy, queue.environments, queue.priority, queue.state = policy, used, priority, state
+        group_queues(list(self._queues.values()))
+        self._apply([queue])
+
+    def load(self, trace: Trace, queue: str) -> None:
+        """Submit all jobs of a trace to a queue.
+
+        Args:
+            trace: Jobs. None is submitted before the current second or before an earlier submission.
+            queue: Name of the queue.
+        """
+        scheduler = self._queues[queue].scheduler
+        first = len(self.jobs)
+        lanes = [[scheduler.lane(share, unit) for unit in trace.instance_types] for share in trace.share_names]
+        if len(trace.instance_types) == 1:
+            (column,) = zip(*lanes, strict=True)
+            self.jobs.append_trace(trace, map(column.__getitem__, trace.shares))
+        else:
+            pairs = zip(trace.shares, trace.types, strict=True)
+            self.jobs.append_trace(trace, (lanes[share][unit] for share, unit in pairs))
+        self._expect(len(trace))
+        smallest = min((lane.largest for row in lanes for lane in row), default=0)
+        large = [row for row, units in enumerate(trace.instances, first) if units > smallest]
+        self.record.unrunnable |= {row for row in large if self.jobs.needs[row] > self.jobs.lanes[row].largest}
+
+    def _scheduler(self, policy: SchedulingPolicy, environments: Sequence[Environment]) -> Scheduler:
+        strategies = self._strategies
+        skip = strategies.head_of_line == "skip"
+        if isinstance(policy, QuotaManagement):
+            return QuotaScheduler(self, policy, environments, strategies)
+        if isinstance(policy, FairShare):
+            return FairShareScheduler(self, policy, environments, skip=skip, even=strategies.decay == "none")
+        return FifoScheduler(self, environments, skip=skip)
+
+    def _apply(self, queues: Sequence[Queue]) -> None:
+        """Apply changes of queues or of their environments, and ask again which of their jobs can never run."""
+        for queue in queues:
+            queue.scheduler.change(queue.policy, queue.environments)
+            if not queue.enabled:
+                queue.scheduler.pause()
+            self._sort_out(queue.scheduler)
+            self._changed |= queue.scheduler.group
+        self._passes[:] = pass_order(list(self._queues.values()))
+
+    def _sort_out(self, scheduler: Scheduler) -> None:
+        jobs, unrunnable = self.jobs, self.record.unrunnable
+        for row in [row for row in scheduler.order(self.now) if jobs.needs[row] > jobs.lanes[row].largest]:
+            scheduler.remove(jobs.lanes[row], row)
+            unrunnable.add(row)
+        for row in sorted(unrunnable):
+            lane = jobs.lanes[row]
+            if lane.scheduler is scheduler and not self.record.states[row] and jobs.needs[row] <= lane.largest:
+                unrunnable.discard(row)
+                if row < self._arrived:
+                    scheduler.arrive(lane, row)
+        for row in range(self._arrived, len(jobs)):
+            if jobs.lanes[row].scheduler is scheduler and jobs.needs[row] > jobs.lanes[row].largest:
+                unrunnable.add(row)
