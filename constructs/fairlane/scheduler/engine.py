@@ -3,7 +3,7 @@
 import copyreg
 import pickle
 from io import BytesIO
-from itertools import islice
+from itertools import chain, islice
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -168,21 +168,22 @@ class Engine(QueueSet):
         The jobs that the next pass starts, or for which it preempts others, are first. The other jobs follow in the
         order in which they would start if capacity were free. Jobs that can never run are left out.
         """
-        starts, _ = self._next_pass()
+        starts, later = self._next_pass()
         scheduler = self._queues[queue].scheduler
         own = [job for job in starts if self.jobs.lanes[self.jobs.row(job)].scheduler is scheduler]
-        others = (job for row in scheduler.order(self.now) if (job := self.jobs.id(row)) not in starts)
-        return [*own, *islice(others, max(0, number - len(own)))][:number]
+        others = map(later.jobs.id, later._queues[queue].scheduler.order(later.now + 1))
+        waiting = (job for job in dict.fromkeys(chain(own, others)) if not self._runs(self.jobs.row(job)))
+        return list(islice(waiting, number))
 
     def wait(self, job: int) -> Wait | None:
-        """Return the reason why a job waits. None if it does not wait, or if the next pass starts it.
+        """Return the reason why a job waits. None if the job does not wait or if the next pass starts it.
 
         Raises:
             KeyError: If the job is unknown or forgotten.
         """
         row = self.jobs.row(job)
         lane = self.jobs.lanes[row]
-        if self.state(job) != JobState.WAITING:
+        if self.state(job) != JobState.WAITING or self.jobs.submits[row] > self.now:
             return None
         queue = next(queue for queue in self._queues.values() if queue.scheduler is lane.scheduler)
         if row in self.record.unrunnable:
@@ -238,7 +239,7 @@ class Engine(QueueSet):
         """Return the jobs that the next pass starts or preempts others for, and the engine after this pass."""
         buffer = BytesIO()
         pickler = pickle.Pickler(buffer, pickle.HIGHEST_PROTOCOL)
-        pickler.dispatch_table = copyreg.dispatch_table | {MappingProxyType: _reduce_proxy}
+        pickler.dispatch_table = copyreg.dispatch_table | {MappingProxyType: _reduce_mapping}
         pickler.dump(self)
         later: Engine = pickle.loads(buffer.getvalue())
         later._listener = starts = _Starts()
@@ -263,5 +264,9 @@ class _Starts:
         pass
 
 
-def _reduce_proxy(proxy: "MappingProxyType[Any, Any]") -> tuple[type, tuple[dict[Any, Any]]]:
-    return MappingProxyType, (dict(proxy),)
+def _read_only(mapping: dict[Any, Any]) -> "MappingProxyType[Any, Any]":
+    return MappingProxyType(mapping)
+
+
+def _reduce_mapping(mapping: "MappingProxyType[Any, Any]") -> tuple[Any, tuple[dict[Any, Any]]]:
+    return _read_only, (dict(mapping),)
