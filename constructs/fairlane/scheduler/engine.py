@@ -17,6 +17,7 @@ KEPT_SECONDS: Final = 7 * 24 * 3600
 """Number of seconds for which AWS Batch keeps jobs that have ended."""
 
 _DEFAULTS: Final = Strategies()
+_STOPPING: Final = (Outcome.PREEMPTED, Outcome.WITHDRAWN)
 
 
 class Engine(QueueSet):
@@ -100,7 +101,7 @@ class Engine(QueueSet):
             self._outcomes.pop(run, None)
             self._worked.pop(run, None)
             self.record.interrupted[run] = 0
-        elif self._outcomes.get(run) not in (Outcome.PREEMPTED, Outcome.WITHDRAWN):
+        elif self._outcomes.get(run) not in _STOPPING:
             self._outcomes[run] = outcome
         self._move_end(run, at)
 
@@ -119,7 +120,7 @@ class Engine(QueueSet):
         lane = self.jobs.lanes[row]
         if self._runs(row):
             run = self.jobs.last_run[row]
-            if self._outcomes.get(run) != Outcome.PREEMPTED:
+            if self._outcomes.get(run) not in _STOPPING:
                 lane.scheduler.stop(lane, run, row)
                 self._worked[run] = self.now - self.record.starts[run]
                 self._move_end(run, UNKNOWN if stop_seconds is None else self.now + stop_seconds)
@@ -133,12 +134,14 @@ class Engine(QueueSet):
             self._ended[row] = self.now
 
     def reprioritize(self, job: int, priority: int) -> None:
-        """Change the priority of a job that waits or runs.
+        """Change the priority of a job that waits or runs. A job that has ended stays as it is.
 
         Raises:
             KeyError: If the job is unknown or forgotten.
         """
         row = self.jobs.row(job)
+        if self.record.states[row]:
+            return
         lane = self.jobs.lanes[row]
         moves = self._is_listed(row) and not lane.scheduler.is_reserved(lane, row)
         if moves:

@@ -53,13 +53,17 @@ class ChangingQuotas(Quotas):
             for run in [run for run in self.running if run.stop_decided is None and run.end == t]:
                 self.end(run, t)
                 changed = True
+            now = [change for change in changes if change.at == t]
+            first = [change for change in now if change.withdraw is None or change.withdraw in self.pending]
+            for change in first:  # before jobs start for which others were stopped
+                self.apply(change, t)
             changed |= self.complete_stops(t)
             self.waiting += [row for row, job in enumerate(self.jobs) if job.submit == t]
             changed |= any(job.submit == t for job in self.jobs)
-            for change in changes:
-                if change.at == t:
+            for change in now:
+                if change not in first:
                     self.apply(change, t)
-                    changed = True
+            changed |= bool(now)
             if changed and self.state == State.ENABLED:
                 self.schedule(t)
             if t >= last and not self.running:
@@ -75,6 +79,7 @@ class ChangingQuotas(Quotas):
         for row in self.withdrawn & set(self.waiting):
             self.waiting.remove(row)
             self.results[row].state = "failed"
+            self.results[row].runs[-1] = (*self.results[row].runs[-1][:2], False)
         return completed
 
     def apply(self, change: Change, t: int) -> None:
@@ -159,15 +164,15 @@ class SharedList(OneList):
             self.results[run.row].state = "failed" if run.stopped_for else "succeeded"
         return bool(ended)
 
-    def withdraw(self, row: int, t: int, stop_seconds: int) -> None:
-        if self.results[row].state != "waiting" or self.jobs[row].submit > t:
-            return
+    def withdraw(self, row: int, t: int, stop_seconds: int) -> bool:
         if row in self.waiting:
             self.waiting.remove(row)
             self.results[row].state = "failed"
+            return True
         for run in self.running:
             if run.row == row and run.stopped_for is None:
                 run.end, run.stopped_for = t + stop_seconds, -1
+        return False
 
 
 def run_shared(queues: Sequence[SharedList], priorities: Sequence[int], changes: Sequence[Change]) -> None:
@@ -179,15 +184,15 @@ def run_shared(queues: Sequence[SharedList], priorities: Sequence[int], changes:
     last = max([job.submit for job in jobs] + [change.at for change in changes])
     for t in count():
         assert t < TOO_LONG
-        events = any(job.submit == t for job in jobs) or any(change.at == t for change in changes)
+        events = any(job.submit == t for job in jobs)
         for queue in queues:
             events |= queue.end_runs(t)
             queue.waiting += [row for row in queue.rows if jobs[row].submit == t]
         for change in changes:
             if change.at == t:
-                _apply(change, queues, t)
+                events |= _apply(change, queues, t)
         for queue in queues:
-            queue.end_runs(t)
+            events |= queue.end_runs(t)
         if events:
             for index in order:
                 queues[index].schedule(t)
@@ -197,20 +202,24 @@ def run_shared(queues: Sequence[SharedList], priorities: Sequence[int], changes:
             return
 
 
-def _apply(change: Change, queues: Sequence[SharedList], t: int) -> None:
+def _apply(change: Change, queues: Sequence[SharedList], t: int) -> bool:
+    """Make a change, and return True if the next pass may differ because of it."""
+    news = False
     for queue in queues:
         if change.withdraw in queue.rows:
             assert change.withdraw is not None
-            queue.withdraw(change.withdraw, t, change.stop_seconds)
+            news |= queue.withdraw(change.withdraw, t, change.stop_seconds)
         if change.capacity is not None:
-            queue.capacity = change.capacity
-        if change.reprioritize:
+            queue.capacity, news = change.capacity, True
+        if change.reprioritize and change.reprioritize[0] in queue.rows:
             row, priority = change.reprioritize
             jobs = queue.jobs
             assert isinstance(jobs, list)
             jobs[row] = replace(jobs[row], priority=priority)
+            news |= queue.results[row].state == "waiting"
     if change.policy:
         assert isinstance(change.policy, FairShare | Fifo)
         queues[change.queue].policy = change.policy
     if change.state:
         queues[change.queue].state = change.state
+    return news or bool(change.policy or change.state)
