@@ -175,8 +175,8 @@ class Engine(QueueSet):
         scheduler = self._queues[queue].scheduler
         own = [job for job in starts if self.jobs.lanes[self.jobs.row(job)].scheduler is scheduler]
         others = map(later.jobs.id, later._queues[queue].scheduler.order(later.now + 1))
-        waiting = (job for job in dict.fromkeys(chain(own, others)) if not self._runs(self.jobs.row(job)))
-        return list(islice(waiting, number))
+        jobs = chain(own, (job for job in others if job not in starts))
+        return list(islice((job for job in jobs if not self._runs(self.jobs.row(job))), number))
 
     def wait(self, job: int) -> Wait | None:
         """Return the reason why a job waits. None if the job does not wait or if the next pass starts it.

@@ -1,6 +1,7 @@
 """Scheduler of a FIFO queue."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from heapq import heappop, heappush
 from typing import Final
 
 from fairlane.scheduler.environment import Environment
@@ -9,7 +10,7 @@ from fairlane.scheduler.job_table import FRONT_OFFSET, ROW_MASK
 from fairlane.scheduler.lane import Lane
 from fairlane.scheduler.placement import PlacementScheduler
 from fairlane.scheduler.submission import Wait, WaitReason
-from fairlane.scheduler.waiting import pop, push, remove, renumber, waiting_rows
+from fairlane.scheduler.waiting import prune, push, remove, renumber, waiting_rows
 from fairlane.scheduling import SchedulingPolicy
 
 _KEY_MASK: Final = FRONT_OFFSET | ROW_MASK
@@ -37,11 +38,16 @@ class FifoScheduler(PlacementScheduler):
 
     def arrive(self, lane: Lane, row: int) -> None:
         """Add a waiting job."""
-        push(self._waiting.setdefault(self._size(row), []), self._key(row), self._loop.removed)
+        heap = self._waiting.setdefault(self._jobs.needs[row] if self._skip else 0, [])
+        if self._loop.removed:
+            push(heap, self._key(row), self._loop.removed)
+        else:
+            heappush(heap, self._jobs.order[row] & _KEY_MASK)
 
     def remove(self, lane: Lane, row: int) -> None:
         """Remove a waiting job."""
-        remove(self._waiting[self._size(row)], self._key(row), self._loop.removed)
+        size = self._jobs.needs[row] if self._skip else 0
+        remove(self._waiting[size], self._key(row), self._loop.removed)
 
     def release(self, lane: Lane, run: int, row: int, now: int) -> None:
         """Do nothing, because the order of the jobs does not depend on runs."""
@@ -57,7 +63,9 @@ class FifoScheduler(PlacementScheduler):
             environment = first if needs[row] <= first.free else self._find(needs[row])
             if environment is None:
                 return
-            pop(heap, removed)
+            heappop(heap)
+            if removed:
+                prune(heap, removed)
             self._loop.start(row, now, environment)
 
     def order(self, now: int) -> Iterator[int]:
@@ -75,9 +83,6 @@ class FifoScheduler(PlacementScheduler):
         """Replace the numbers of rows."""
         for heap in self._waiting.values():
             renumber(heap, self._loop.removed, rows)
-
-    def _size(self, row: int) -> int:
-        return self._jobs.needs[row] if self._skip else 0
 
     def _key(self, row: int) -> int:
         return self._jobs.order[row] & _KEY_MASK

@@ -32,17 +32,16 @@ class QuotaScheduler(Scheduler):
         self._policy = policy
         for unit in self._environment.limits:
             self._pool(unit)
-        for unit, pool in self._pools.items():
-            pool.change(policy.shares)
-            for lane in pool.lanes.values():
-                lane.largest = self._largest(lane.share, unit)
+        for pool in self._pools.values():
+            self._change(pool)
 
     def lane(self, share: str, instance_type: str) -> QuotaLane:
         """Return the lane of a share and an instance type. Default: the first type of the queue."""
         unit = instance_type or next(iter(self._environment.limits))
-        lane = self._pool(unit).lane(share)
-        lane.largest = self._largest(share, unit)
-        return lane
+        pool = self._pool(unit)
+        if share not in pool.lanes:
+            pool.lane(share).largest = self._largest(share, unit)
+        return pool.lanes[share]
 
     def environment_limit(self, lane: QuotaLane) -> int:
         """Return the limit of the environment for an instance type."""
@@ -113,10 +112,14 @@ class QuotaScheduler(Scheduler):
 
     def _pool(self, unit: str) -> QuotaPool:
         if unit not in self._pools:
-            pool = QuotaPool(self, self._loop, self._environment, unit, self._strategies)
-            pool.change(self._policy.shares)
-            self._pools[unit] = pool
+            pool = self._pools[unit] = QuotaPool(self, self._loop, self._environment, unit, self._strategies)
+            self._change(pool)
         return self._pools[unit]
+
+    def _change(self, pool: QuotaPool) -> None:
+        pool.change(self._policy.shares, self._environment)
+        for lane in pool.lanes.values():
+            lane.largest = self._largest(lane.share, pool.instance_type)
 
     def _largest(self, share: str, unit: str) -> int:
         return int(self._policy.ceilings(self._environment.limits).get(share, {}).get(unit, 0))

@@ -54,8 +54,9 @@ class QuotaPool:
         self._newest = strategies.victims == "newest"
         self.reservations = Reservations()
 
-    def change(self, shares: Sequence[QuotaShare]) -> None:
+    def change(self, shares: Sequence[QuotaShare], environment: Environment) -> None:
         """Change the quotas and the limit. Runs continue. A reservation of a disabled share is cancelled."""
+        self._environment = environment
         by_name = {share.name: share for share in shares}
         for name in by_name:
             self.lane(name)
