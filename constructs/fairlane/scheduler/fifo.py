@@ -54,14 +54,17 @@ class FifoScheduler(PlacementScheduler):
 
     def schedule(self, now: int) -> None:
         """Start jobs in the order of their submission."""
-        needs, removed, first = self._jobs.needs, self._loop.removed, self._first
+        needs, removed = self._jobs.needs, self._loop.removed
+        first, several = self._first, self._several
         while heaps := [
-            heap for size, heap in self._waiting.items() if heap and (size <= first.free or self._find(size))
+            heap
+            for size, heap in self._waiting.items()
+            if heap and (size <= first.free or (several and self._find(size)))
         ]:
             heap = min(heaps)
             row = heap[0] & ROW_MASK
-            environment = first if needs[row] <= first.free else self._find(needs[row])
-            if environment is None:
+            environment = first if needs[row] <= first.free else several and self._find(needs[row])
+            if not environment:
                 return
             heappop(heap)
             if removed:
