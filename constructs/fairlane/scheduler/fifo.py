@@ -23,7 +23,7 @@ class FifoScheduler(PlacementScheduler):
         self._lane = Lane(self)
         super().__init__(loop, environments)
         self._skip = skip
-        self._waiting: dict[int, list[int]] = {}
+        self._waiting: dict[int, list[int]] = {0: []}
 
     def _lanes(self) -> list[Lane]:
         return [self._lane]
@@ -56,12 +56,13 @@ class FifoScheduler(PlacementScheduler):
         """Start jobs in the order of their submission."""
         needs, removed = self._jobs.needs, self._loop.removed
         first, several = self._first, self._several
-        while heaps := [
-            heap
-            for size, heap in self._waiting.items()
-            if heap and (size <= first.free or (several and self._find(size)))
-        ]:
-            heap = min(heaps)
+        heap = self._waiting[0]
+        while self._skip or heap:
+            if self._skip:
+                fitting = [heap for size, heap in self._waiting.items() if heap and self._find(size)]
+                heap = min(fitting, default=[])
+                if not heap:
+                    return
             row = heap[0] & ROW_MASK
             environment = first if needs[row] <= first.free else several and self._find(needs[row])
             if not environment:
