@@ -32,7 +32,7 @@ class Engine(QueueSet):
         pass_seconds: Number of seconds between passes of the schedulers. Jobs that are submitted between two passes
             compete. Default: 1.
         listener: Listener to the runs. Default: none.
-        stops_are_told: True if `finish` tells when a preempted run has stopped. Default: it stops after the
+        external_stops: True if `finish` tells when a preempted run has stopped. Default: it stops after the
             `stop_seconds` of the strategies.
     """
 
@@ -43,9 +43,9 @@ class Engine(QueueSet):
         ec2_instances: Ec2Instances | None = None,
         pass_seconds: int = 1,
         listener: Listener | None = None,
-        stops_are_told: bool = False,
+        external_stops: bool = False,
     ) -> None:
-        super().__init__(strategies, ec2_instances, pass_seconds, listener, stops_are_told=stops_are_told)
+        super().__init__(strategies, ec2_instances, pass_seconds, listener, external_stops=external_stops)
         self._ended: dict[int, int] = {}
 
     def submit(self, job: Submission) -> int:

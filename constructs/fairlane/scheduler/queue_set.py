@@ -30,12 +30,12 @@ class QueueSet(EventLoop):
         pass_seconds: int,
         listener: Listener | None,
         *,
-        stops_are_told: bool,
+        external_stops: bool,
     ) -> None:
         attempts = ec2_instances.attempts if ec2_instances else 1
         terms = Terms(attempts=attempts, preemptions=strategies.retries_before_termination)
         pool = InstancePool(ec2_instances) if ec2_instances else None
-        super().__init__(None if stops_are_told else strategies.stop_seconds, terms, pool, pass_seconds, listener)
+        super().__init__(None if external_stops else strategies.stop_seconds, terms, pool, pass_seconds, listener)
         self._strategies = strategies
         self._environments: dict[str, Environment] = {}
         self._queues: dict[str, Queue] = {}

@@ -97,7 +97,7 @@ def test_the_caller_can_tell_when_preempted_runs_have_stopped() -> None:
         QuotaShare(name="b", capacity={UNIT: 2}, sharing=Sharing.LEND_AND_BORROW),
     )
     runs = Runs()
-    engine = build_engine(policy, {UNIT: 3}, runs, stops_are_told=True)
+    engine = build_engine(policy, {UNIT: 3}, runs, external_stops=True)
     jobs = [engine.submit(Submission(queue=QUEUE, share="a")) for _ in range(4)]
     engine.advance(10)
     owner = engine.submit(Submission(queue=QUEUE, share="b", instances=2))
