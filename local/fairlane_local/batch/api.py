@@ -1,103 +1,141 @@
-"""HTTP routes of the Batch API calls for SageMaker training, beside the calls of moto."""
+"""HTTP interface of the Batch API. All operations are those of this package; moto only routes the requests."""
 
 import json
+from collections.abc import Iterator
 from functools import cache
 from typing import Any, Final
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
+from uuid import uuid4
 
-import botocore.session
 from botocore import xform_name
-from botocore.model import ServiceModel
-from botocore.validate import ParamValidator
 from moto.batch import urls
-from moto.batch.exceptions import ClientException
 from moto.batch.models import batch_backends
-from moto.batch.responses import BatchResponse
 from moto.core.common_types import TYPE_RESPONSE
+from moto.core.responses import BaseResponse
 
+from fairlane_local.batch.compute_environments import ComputeEnvironments
+from fairlane_local.batch.consumable_resources import ConsumableResources
+from fairlane_local.batch.container_jobs import ContainerJobs
+from fairlane_local.batch.errors import BatchError, RequestError
+from fairlane_local.batch.job_definitions import JobDefinitions
+from fairlane_local.batch.job_queues import JobQueues
+from fairlane_local.batch.parameters import batch_model, parameters
+from fairlane_local.batch.quota_shares import QuotaShares
+from fairlane_local.batch.scheduling_policies import SchedulingPolicies
+from fairlane_local.batch.service_environments import ServiceEnvironments
 from fairlane_local.batch.service_jobs import ServiceJobs
-from fairlane_local.batch.training_batch import TrainingBatch
+from fairlane_local.batch.store import Batch, Record, Request
+from fairlane_local.batch.tags import Tags
 
-CALLS: Final = ("create_", "update_", "delete_", "describe_", "list_")
-"""Prefixes of the methods that implement API calls."""
-
-
-@cache
-def batch_model() -> ServiceModel:
-    """Return botocore's model of the Batch API."""
-    return botocore.session.get_session().get_service_model("batch")
+_TAGS_PATH: Final = "/v1/tags/"
+_TAGS_OPERATIONS: Final = {"GET": "ListTagsForResource", "POST": "TagResource", "DELETE": "UntagResource"}
+_STATE: Final = "fairlane_api"
+"""Attribute of moto's backend that keeps the API of an account and Region, so that a reset of moto deletes it."""
 
 
-@cache
-def _operations() -> dict[str, str]:
-    """Return the operations of the Batch API by the last part of their URL, except URLs that contain an ARN."""
-    model = batch_model()
-    uris = {name: model.operation_model(name).http["requestUri"] for name in model.operation_names}
-    return {uri.removeprefix("/v1/"): name for name, uri in uris.items() if "{" not in uri}
+def handlers(batch: Batch) -> list[object]:
+    """Return the objects that implement the operations, each as a method with the operation's name in snake case."""
+    return [
+        ServiceEnvironments(batch),
+        ComputeEnvironments(batch),
+        SchedulingPolicies(batch),
+        JobQueues(batch),
+        QuotaShares(batch),
+        JobDefinitions(batch),
+        ConsumableResources(batch),
+        Tags(batch),
+        ContainerJobs(batch),
+        ServiceJobs(batch),
+    ]
 
 
-def training_batch(account_id: str, region: str) -> TrainingBatch:
-    """Return the records of an account and Region. A reset of moto deletes them."""
+class BatchApi:
+    """Batch API of one account and Region.
+
+    Attributes:
+        batch: Records of the account and Region.
+    """
+
+    def __init__(self, account_id: str, region: str) -> None:
+        self.batch = Batch(account_id, region)
+        self._handlers = handlers(self.batch)
+
+    def call(self, operation: str, request: Request) -> Record:
+        """Return the response of an operation.
+
+        Args:
+            operation: Operation of the Batch API, for example `CreateJobQueue`.
+            request: Request with the members of the API.
+
+        Raises:
+            BatchError: If AWS would refuse the request.
+        """
+        name = xform_name(operation)
+        for handler in self._handlers:
+            if hasattr(handler, name):
+                with self.batch.lock:
+                    return getattr(handler, name)(parameters(operation, request))  # type: ignore[no-any-return]
+        raise RequestError(f"{operation} is not available in the local AWS")
+
+
+def batch_api(account_id: str, region: str) -> BatchApi:
+    """Return the API of an account and Region. A reset of moto deletes its records."""
     state = batch_backends[account_id][region].__dict__
-    return state.setdefault("training", TrainingBatch(account_id, region))  # type: ignore[no-any-return]
+    return state.get(_STATE) or state.setdefault(_STATE, BatchApi(account_id, region))  # type: ignore[no-any-return]
+
+
+def batch_apis() -> Iterator[BatchApi]:
+    """Yield the APIs of all accounts and Regions with records."""
+    for regions in list(batch_backends.values()):
+        for backend in list(regions.values()):
+            if _STATE in backend.__dict__:
+                yield backend.__dict__[_STATE]
 
 
 def queue_locations() -> list[tuple[str, str]]:
     """Return the accounts and Regions that contain a job queue."""
-    return [
-        (account_id, region)
-        for account_id, regions in batch_backends.items()
-        for region, backend in regions.items()
-        if backend.describe_job_queues() or training_batch(account_id, region).describe_job_queues({})["jobQueues"]
-    ]
-
-
-class _TrainingBatchResponse(BatchResponse):
-    def call_action(self) -> TYPE_RESPONSE:
-        action = self._get_action()
-        operation = _operations().get(action, "")
-        name = xform_name(operation) if operation else ""
-        batch = training_batch(self.current_account, self.region)
-        request = json.loads(self.body or "{}") if operation else {}
-        calls = ServiceJobs(batch, self.batch_backend) if hasattr(ServiceJobs, name) else batch
-        if calls is batch and not _is_training_call(batch, name, request):
-            if operation and not hasattr(self, action):
-                raise ClientException(f"{operation} is not available in the local AWS")
-            return super().call_action()
-        report = ParamValidator().validate(request, batch_model().operation_model(operation).input_shape)
-        if report.has_errors():
-            raise ClientException(report.generate_report())
-        response = getattr(calls, name)(request)
-        if name == "describe_job_queues":
-            container_queues = self.batch_backend.describe_job_queues(request.get("jobQueues"))
-            response["jobQueues"] = [*response["jobQueues"], *container_queues]
-        return 200, {}, json.dumps(response)
-
-    def tags(self) -> str:
-        arn = unquote(self.path).split("/v1/tags/")[-1]
-        batch = training_batch(self.current_account, self.region)
-        tags = batch.tags(arn)
-        if tags is None:
-            return super().tags()
-        if self.method == "POST":
-            tags |= json.loads(self.body)["tags"]
-        if self.method == "DELETE":
-            removed_keys = self.querystring.get("tagKeys") or []
-            tags = {key: value for key, value in tags.items() if key not in removed_keys}
-        batch.set_tags(arn, tags)
-        return json.dumps({"tags": tags} if self.method == "GET" else {})
-
-
-def _is_training_call(batch: TrainingBatch, name: str, request: dict[str, Any]) -> bool:
-    """Return True for a call about SageMaker training. Moto handles queues for containers."""
-    if name == "create_job_queue":
-        return request.get("jobQueueType") == "SAGEMAKER_TRAINING" or "serviceEnvironmentOrder" in request
-    if name in ("update_job_queue", "delete_job_queue"):
-        return batch.has_queue(request["jobQueue"])
-    return name.startswith(CALLS) and hasattr(TrainingBatch, name)
+    return [(api.batch.account_id, api.batch.region) for api in batch_apis() if api.batch.queues]
 
 
 def install() -> None:
-    """Register the calls with moto. Call this before the server starts."""
-    urls.url_paths.update(dict.fromkeys(urls.url_paths, _TrainingBatchResponse.dispatch))
-    urls.url_paths.update({f"{{0}}/v1/{path}$": _TrainingBatchResponse.dispatch for path in _operations()})
+    """Register the operations with moto. Call this before the server starts."""
+    paths = [f"{{0}}{path}$" for path in _operations()]
+    urls.url_paths.clear()
+    urls.url_paths.update(dict.fromkeys([*paths, f"{{0}}{_TAGS_PATH}(?P<arn>.+)$"], _BatchResponse.dispatch))
+
+
+@cache
+def _operations() -> dict[str, str]:
+    """Return the operations of the Batch API by their path, except those for tags."""
+    model = batch_model()
+    paths = {name: model.operation_model(name).http["requestUri"] for name in model.operation_names}
+    return {path: name for name, path in paths.items() if "{" not in path}
+
+
+class _BatchResponse(BaseResponse):
+    def __init__(self) -> None:
+        super().__init__(service_name="batch")
+
+    def call_action(self) -> TYPE_RESPONSE:
+        headers = {"x-amzn-RequestId": str(uuid4()), "Content-Type": "application/json"}
+        api = batch_api(self.current_account, self.region)
+        try:
+            operation, request = self._call()
+            with api.batch.lock:  # the response refers to records
+                return 200, headers, json.dumps(api.call(operation, request))
+        except BatchError as error:
+            headers["x-amzn-ErrorType"] = error.code
+            return error.status, headers, json.dumps({"message": error.message})
+
+    def _call(self) -> tuple[str, dict[str, Any]]:
+        """Return the operation and the request."""
+        path = unquote(urlsplit(self.uri).path)
+        try:
+            request = json.loads(self.body or "{}")
+        except ValueError:
+            raise RequestError("The request is not valid JSON.") from None
+        if path in _operations():
+            return _operations()[path], request
+        tag_keys = {"tagKeys": self.querystring["tagKeys"]} if "tagKeys" in self.querystring else {}
+        arn = {"resourceArn": path.removeprefix(_TAGS_PATH)}
+        return _TAGS_OPERATIONS[self.method], {**request, **tag_keys, **arn}

@@ -1,101 +1,69 @@
-"""CloudFormation resources of AWS Batch for containers. Moto keeps the records.
-
-Moto's own resources require a service role, ignore the scheduling policy of a queue, cannot be updated and have no
-attributes. No instance is started.
-"""
+"""CloudFormation resources of AWS Batch for containers: compute environments, job definitions and resources of jobs."""
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, Final, Self
 
-from moto.batch.exceptions import ClientException
-from moto.batch.models import BatchBackend, batch_backends
-from moto.ec2.models import ec2_backends
-from moto.iam.exceptions import NotFoundException
-from moto.iam.models import iam_backends
+from fairlane_local.batch.api import batch_api
+from fairlane_local.batch.batch_resource import BatchResource
 
-from fairlane_local.cloudformation.local_resource import LocalResource, members
+_UPDATE_ONLY: Final = "UpdatePolicy"
+_INFRASTRUCTURE: Final = (
+    "AllocationStrategy",
+    "BidPercentage",
+    "Ec2Configuration",
+    "Ec2KeyPair",
+    "ImageId",
+    "InstanceRole",
+    "InstanceTypes",
+    "LaunchTemplate",
+    "PlacementGroup",
+    "ScalingPolicy",
+    "SecurityGroupIds",
+    "Subnets",
+    "Tags",
+    "Type",
+)
+"""Compute resources whose change replaces the environment, unless `ReplaceComputeEnvironment` is false."""
 
-_SERVICE_ROLE = "AWSServiceRoleForBatch"
+_LAUNCH_OPTIONS: Final = ("CapacityOptionType", "FipsEnabled")
+"""Options of managed instances whose change always replaces the environment."""
 
 
-class ComputeEnvironment(LocalResource):
+class ComputeEnvironment(BatchResource):
     """AWS::Batch::ComputeEnvironment.
 
-    A change of name or type replaces the environment. Other changes do so unless `ReplaceComputeEnvironment` is false;
-    state and vCPUs always update in place.
+    A change of name, type or tags replaces the environment. A change of its infrastructure does so unless
+    `ReplaceComputeEnvironment` is false. State and vCPUs always update in place.
     """
 
     resource_type = "AWS::Batch::ComputeEnvironment"
+    kind = "ComputeEnvironment"
     name_property = "ComputeEnvironmentName"
-    create_only = frozenset({"ComputeEnvironmentName", "Type"})
+    create_only = frozenset({"ComputeEnvironmentName", "EksConfiguration", "Tags", "Type"})
+    key = "computeEnvironment"
+    template_only = frozenset({"ReplaceComputeEnvironment"})
 
     def create(self) -> None:
-        """Create the environment, by default with the service-linked role of AWS Batch."""
+        """Create the environment."""
         properties = self.properties
-        self.physical_resource_id = self._batch.create_compute_environment(
-            self.physical_resource_id,
-            properties["Type"].upper(),
-            properties.get("State", "ENABLED"),
-            _compute_resources(properties, *self._location),
-            properties.get("ServiceRole") or _service_role(self._location[0]),
-        ).arn
+        self.properties = {name: value for name, value in properties.items() if name != _UPDATE_ONLY}
+        super().create()
+        self.properties = {**self.properties, **properties}
 
     def is_replaced_by(self, properties: Mapping[str, Any]) -> bool:
         """Return True if a change replaces the environment."""
-        is_changed = _without_sizes(self.properties) != _without_sizes(properties)
-        return super().is_replaced_by(properties) or (is_changed and properties.get("ReplaceComputeEnvironment", True))
-
-    def update(self, old: Self) -> None:
-        """Update state and compute resources."""
-        environment = self._batch._compute_environments[self.physical_resource_id]
-        environment.state = self.properties.get("State", "ENABLED")
-        environment.compute_resources = _compute_resources(self.properties, *self._location)
-
-    def remove(self) -> None:
-        """Delete the environment, unless a queue refers to it."""
-        backend, arn = self._batch, self.physical_resource_id
-        for queue in backend.describe_job_queues():
-            if any(arn == order["computeEnvironment"] for order in queue["computeEnvironmentOrder"]):
-                raise ClientException("Cannot delete, found existing JobQueue relationship")
-        backend.delete_compute_environment(arn)
-
-    @property
-    def _batch(self) -> BatchBackend:
-        return _backend(*self._location)
-
-
-class ContainerQueue(LocalResource):
-    """AWS::Batch::JobQueue for containers."""
-
-    create_only = frozenset({"JobQueueName"})
-
-    def create(self) -> None:
-        """Create the queue."""
-        tags = self.properties.get("Tags")
-        queue = _backend(*self._location).create_job_queue(
-            queue_name=self.physical_resource_id, tags=tags, **self._settings
+        old, new = self.properties.get("ComputeResources", {}), properties.get("ComputeResources", {})
+        changes = {name for name in old.keys() | new.keys() if old.get(name) != new.get(name)}
+        return (
+            super().is_replaced_by(properties)
+            or self.properties.get("Tags") != properties.get("Tags")
+            or "SpotIamFleetRole" in changes
+            or _launch_options(old) != _launch_options(new)
+            or (properties.get("ReplaceComputeEnvironment", True) and not changes.isdisjoint(_INFRASTRUCTURE))
         )
-        self.physical_resource_id = queue.arn
-
-    def update(self, old: Self) -> None:
-        """Update the queue."""
-        _backend(*self._location).update_job_queue(queue_name=self.physical_resource_id, **self._settings)
-
-    def remove(self) -> None:
-        """Delete the queue."""
-        _backend(*self._location).delete_job_queue(self.physical_resource_id)
-
-    @property
-    def _settings(self) -> dict[str, Any]:
-        return {
-            "priority": self.properties["Priority"],
-            "state": self.properties.get("State", "ENABLED"),
-            "compute_env_order": members(self.properties["ComputeEnvironmentOrder"]),
-            "schedule_policy": self.properties.get("SchedulingPolicyArn"),
-        }
 
 
-class JobDefinition(LocalResource):
+class JobDefinition(BatchResource):
     """AWS::Batch::JobDefinition. An update registers a new revision.
 
     Attributes:
@@ -103,37 +71,25 @@ class JobDefinition(LocalResource):
     """
 
     resource_type = "AWS::Batch::JobDefinition"
+    kind = "JobDefinition"
     name_property = "JobDefinitionName"
     create_only = frozenset({"JobDefinitionName"})
+    key = "jobDefinition"
+    template_only = frozenset({"ResourceRetentionPolicy"})
     revision_arn: str
 
     def create(self) -> None:
         """Register a revision."""
-        properties = self.properties
-        self.revision_arn = (
-            _backend(*self._location)
-            .register_job_definition(
-                def_name=self.physical_resource_id.rpartition("/")[2],
-                parameters=properties.get("Parameters"),
-                _type=properties["Type"],
-                tags=properties.get("Tags"),
-                retry_strategy=members(properties.get("RetryStrategy")),
-                container_properties=members(properties.get("ContainerProperties")),
-                node_properties=members(properties.get("NodeProperties")),
-                eks_properties=None,
-                timeout=members(properties.get("Timeout")),
-                platform_capabilities=properties.get("PlatformCapabilities"),
-                propagate_tags=properties.get("PropagateTags", False),
-            )
-            .arn
-        )
+        name = self.physical_resource_id.rpartition("/")[2]
+        response = self.call("RegisterJobDefinition", {**self.properties, self.name_property: name})
+        self.revision_arn = response["jobDefinitionArn"]
         self.physical_resource_id = self.revision_arn.rpartition(":")[0]
 
     def update(self, old: Self) -> None:
         """Register a revision, and deregister the previous one unless `SkipDeregisterOnUpdate` is true."""
         self.create()
         if not self.properties.get("ResourceRetentionPolicy", {}).get("SkipDeregisterOnUpdate"):
-            _backend(*self._location).deregister_job_definition(old.revision_arn)
+            self._deregister(old.revision_arn)
 
     def get_cfn_attribute(self, attribute_name: str) -> str:
         """Return the ARN of the newest revision."""
@@ -141,38 +97,30 @@ class JobDefinition(LocalResource):
 
     def remove(self) -> None:
         """Deregister every revision."""
-        backend = _backend(*self._location)
-        for arn in list(backend._job_definitions):
+        for arn in list(batch_api(*self._location).batch.job_definitions):
             if arn.rpartition(":")[0] == self.physical_resource_id:
-                backend.deregister_job_definition(arn)
+                self._deregister(arn)
+
+    def _deregister(self, arn: str) -> None:
+        self.call("DeregisterJobDefinition", {}, {self.key: arn})
 
 
-def _without_sizes(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the properties without state and vCPUs, which CloudFormation updates in place."""
-    resources = {name: value for name, value in properties["ComputeResources"].items() if not name.endswith("vCpus")}
-    return {**properties, "State": None, "ComputeResources": resources}
+class ConsumableResource(BatchResource):
+    """AWS::Batch::ConsumableResource."""
+
+    resource_type = "AWS::Batch::ConsumableResource"
+    kind = "ConsumableResource"
+    name_property = "ConsumableResourceName"
+    create_only = frozenset({"ConsumableResourceName", "ResourceType"})
+    key = "consumableResource"
+
+    def update(self, old: Self) -> None:
+        """Set the total quantity, and update the tags."""
+        members = {self.key: self.physical_resource_id, "quantity": self.properties["TotalQuantity"]}
+        self.call("UpdateConsumableResource", {}, members | {"operation": "SET"})
+        self._update_tags(old)
 
 
-def _compute_resources(properties: Mapping[str, Any], account_id: str, region_name: str) -> dict[str, Any]:
-    """Return compute resources for moto, which requires security groups even if the launch template has them."""
-    resources: dict[str, Any] = members(properties["ComputeResources"])
-    if "securityGroupIds" not in resources:
-        backend = ec2_backends[account_id][region_name]
-        (subnet,) = backend.describe_subnets(subnet_ids=resources["subnets"][:1])
-        groups = backend.describe_security_groups(filters={"vpc-id": [subnet.vpc_id]})
-        resources["securityGroupIds"] = [group.id for group in groups]
-    return resources
-
-
-def _backend(account_id: str, region_name: str) -> BatchBackend:
-    return batch_backends[account_id][region_name]
-
-
-def _service_role(account_id: str) -> str:
-    iam = iam_backends[account_id]["aws"]
-    try:
-        role = iam.get_role(_SERVICE_ROLE)
-    except NotFoundException:
-        path = "/aws-service-role/batch.amazonaws.com/"
-        role = iam.create_role(_SERVICE_ROLE, "{}", path, None, "", [], "3600")
-    return str(role.arn)
+def _launch_options(resources: Mapping[str, Any]) -> list[Any]:
+    template = resources.get("ManagedInstancesProvider", {}).get("InstanceLaunchTemplate", {})
+    return [template.get(option) for option in _LAUNCH_OPTIONS]

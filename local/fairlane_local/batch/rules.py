@@ -1,26 +1,46 @@
-"""Rules of AWS Batch for service environments, scheduling policies, SageMaker queues and quota shares."""
+"""Rules of AWS Batch that several kinds of resources share."""
 
 import re
-from collections.abc import Mapping
-from typing import Any, Final, TypeAlias
+from typing import Final
 
-from moto.batch.exceptions import ClientException
+from fairlane_local.batch.errors import RequestError
+from fairlane_local.batch.store import Record, Records, Request
 
-Request: TypeAlias = Mapping[str, Any]
-Record: TypeAlias = dict[str, Any]
+MAX_RESOURCES: Final = 50
+"""Maximum number of queues, and of environments of each kind, in an account and Region."""
 
-POLICY_KINDS: Final = ("fairsharePolicy", "quotaSharePolicy")
-_REASONS: Final = (
-    "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY",
-    "MISCONFIGURATION:SERVICE_ENVIRONMENT_MAX_RESOURCE",
-    "MISCONFIGURATION:QUOTA_MANAGEMENT_LIMIT_EXCEEDED",
-)
+IN_USE: Final = "Cannot delete, found existing JobQueue relationship"
+
+_NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,128}")
+_INSTANCE_TYPE: Final = re.compile(r"ml\.[a-z0-9-]+\.[a-z0-9]+")
+_EXIT_CODE: Final = re.compile(r"[0-9]*\*?")
+_REASON: Final = re.compile(r"[A-Za-z0-9.:\s]*\*?")
+_EXIT_CONDITIONS: Final = ("onExitCode", "onReason", "onStatusReason")
+
+
+def check_name(name: str, kind: str) -> None:
+    """Raise RequestError if a name is invalid.
+
+    Args:
+        name: Name of a new resource.
+        kind: Kind of the resource in AWS's message, for example "Job Queue".
+    """
+    if not _NAME.fullmatch(name):
+        raise RequestError(f"{kind} name should match a valid pattern.")
 
 
 def check_disabled(record: Record) -> None:
-    """Raise ClientException if a resource is enabled, so it cannot be deleted."""
+    """Raise RequestError if a resource is enabled, so it cannot be deleted."""
     if record["state"] != "DISABLED":
-        raise ClientException("Cannot delete, state must be DISABLED")
+        raise RequestError("Cannot delete, state must be DISABLED")
+
+
+def check_unused(queues: Records, arn: str) -> None:
+    """Raise RequestError if a queue refers to an environment or a scheduling policy."""
+    for queue in queues.values():
+        orders = [*queue["computeEnvironmentOrder"], *queue.get("serviceEnvironmentOrder", [])]
+        if queue.get("schedulingPolicyArn") == arn or any(arn in order.values() for order in orders):
+            raise RequestError(IN_USE)
 
 
 def counts_instance_types(environment: Request) -> bool:
@@ -28,51 +48,51 @@ def counts_instance_types(environment: Request) -> bool:
     return any(limit["capacityUnit"] != "NUM_INSTANCES" for limit in environment["capacityLimits"])
 
 
-def check_queue(queue: Record) -> None:
-    """Raise ClientException if the priority or a time limit of a queue is invalid."""
-    if not 0 <= queue["priority"] <= 1000:
-        raise ClientException("Priority should be between 0 and 1000.")
-    for action in queue["jobStateTimeLimitActions"]:
-        if action["action"] != "TERMINATE":
-            raise ClientException("Invalid job action. Valid job actions: [TERMINATE]")
-        if action["reason"] not in _REASONS:
-            raise ClientException(f"Invalid job reason. Valid job reasons: [{', '.join(_REASONS)}]")
-        if not 600 <= action["maxTimeSeconds"] <= 86400:
-            raise ClientException("Max time seconds should be between 600 and 86400.")
-
-
 def check_limits(limits: list[Record]) -> None:
-    """Raise ClientException if a capacity limit is invalid."""
+    """Raise RequestError if a capacity limit is invalid."""
     if not limits:
-        raise ClientException("Capacitylimits are required.")
+        raise RequestError("Capacitylimits are required.")
     if len(limits) > 5:
-        raise ClientException("Number of capacity limits exceeds 5.")
+        raise RequestError("Number of capacity limits exceeds 5.")
     if any(limit.get("maxCapacity", 0) < 1 for limit in limits):
-        raise ClientException("Max capacity must be more than 0.")
+        raise RequestError("Max capacity must be more than 0.")
     units = [limit.get("capacityUnit", "") for limit in limits]
     if len(set(units)) < len(units):
-        raise ClientException("Capacity units must be unique.")
+        raise RequestError("Capacity units must be unique.")
     for unit in units:
-        if unit != "NUM_INSTANCES" and not re.fullmatch(r"ml\.[a-z0-9-]+\.[a-z0-9]+", unit):
-            raise ClientException(f"Invalid capacity unit: {unit}")
+        if unit != "NUM_INSTANCES" and not _INSTANCE_TYPE.fullmatch(unit):
+            raise RequestError(f"{unit} is unknown capacity unit")
     if len({unit == "NUM_INSTANCES" for unit in units}) > 1:
-        raise ClientException("Capacity units must specify either number of instances OR instance type")
+        raise RequestError("Capacity units must specify either number of instances OR instance type")
 
 
-def check_share(request: Request) -> None:
-    """Raise ClientException if a quota share is invalid."""
-    check_limits(request["capacityLimits"])
-    sharing = request["resourceSharingConfiguration"]
-    if "borrowLimit" in sharing and sharing["strategy"] != "LEND_AND_BORROW":
-        raise ClientException("borrowLimit is only valid with the LEND_AND_BORROW strategy")
+def check_priority(priority: int) -> None:
+    """Raise RequestError if the scheduling priority of a job or job definition is out of range."""
+    if not 0 <= priority <= 9999:
+        raise RequestError("Scheduling priority must be between 0 and 9999.")
 
 
-def check_policy(request: Request) -> None:
-    """Raise ClientException if a scheduling policy is invalid."""
-    if all(kind in request for kind in POLICY_KINDS):
-        raise ClientException("A scheduling policy can have either fairsharePolicy or quotaSharePolicy")
-    shares = request.get("fairsharePolicy", {}).get("shareDistribution", [])
-    if len(shares) > 500:
-        raise ClientException("ShareDistribution size cannot be greater than 500.")
-    if any(not 0.0001 <= share.get("weightFactor", 1) <= 999.9999 for share in shares):
-        raise ClientException("Weight factor should be between 0.0001 and 999.9999.")
+def check_timeout(timeout: Request) -> None:
+    """Raise RequestError if the timeout of a container job is too short."""
+    if timeout.get("attemptDurationSeconds", 60) < 60:
+        raise RequestError("Timeout should be at least 60 seconds.")
+
+
+def check_retry_strategy(strategy: Request) -> None:
+    """Raise RequestError if the retry strategy of a container job is invalid."""
+    if "attempts" not in strategy:
+        raise RequestError("RetryAttempts must be provided with retry strategy.")
+    if not 1 <= strategy["attempts"] <= 10:
+        raise RequestError("RetryAttempts must be between 1 and 10.")
+    rules = strategy.get("evaluateOnExit", [])
+    if len(rules) > 5:
+        raise RequestError("EvaluateOnExit can contain at most 5 conditions.")
+    for rule in rules:
+        conditions = {name: rule[name] for name in _EXIT_CONDITIONS if name in rule}
+        if not conditions:
+            raise RequestError("EvaluateOnExit should contain at least one of onExitCode, onReason or onStatusReason")
+        for name, pattern in conditions.items():
+            if len(pattern) > 512:
+                raise RequestError("Evaluate on exit condition cannot exceed 512 characters.")
+            if not (_EXIT_CODE if name == "onExitCode" else _REASON).fullmatch(pattern):
+                raise RequestError("Evaluate on exit condition contains restricted characters.")
