@@ -1,4 +1,4 @@
-"""Local AWS for deployments and experiments: moto with the missing parts of AWS Batch."""
+"""Local AWS for deployments and experiments: moto with an own model of AWS Batch."""
 
 from fairlane._internal.lazy import attach
 

@@ -1,1 +1,1 @@
-"""AWS Batch: service environments, queues, quota shares and job definitions."""
+"""AWS Batch: environments, queues, quota shares, scheduling policies, job definitions and consumable resources."""

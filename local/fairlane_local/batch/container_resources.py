@@ -6,7 +6,8 @@ from typing import Any, Final, Self
 from fairlane_local.batch.api import batch_api
 from fairlane_local.batch.batch_resource import BatchResource
 
-_UPDATE_ONLY: Final = "UpdatePolicy"
+_CREATE_ONLY: Final = ("SpotIamFleetRole",)
+_UPDATE_ONLY: Final = ("UpdatePolicy", "UpdateToLatestImageVersion")
 _INFRASTRUCTURE: Final = (
     "AllocationStrategy",
     "BidPercentage",
@@ -43,12 +44,15 @@ class ComputeEnvironment(BatchResource):
     key = "computeEnvironment"
     template_only = frozenset({"ReplaceComputeEnvironment"})
 
-    def create(self) -> None:
-        """Create the environment."""
-        properties = self.properties
-        self.properties = {name: value for name, value in properties.items() if name != _UPDATE_ONLY}
-        super().create()
-        self.properties = {**self.properties, **properties}
+    def call(
+        self, operation: str, properties: Mapping[str, Any], members: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Return the response of an operation, which lacks some members of the other operations."""
+        ignored = _UPDATE_ONLY if operation.startswith("Create") else _CREATE_ONLY
+        supported = {name: value for name, value in properties.items() if name not in ignored}
+        if resources := properties.get("ComputeResources"):
+            supported["ComputeResources"] = {name: value for name, value in resources.items() if name not in ignored}
+        return super().call(operation, supported, members)
 
     def is_replaced_by(self, properties: Mapping[str, Any]) -> bool:
         """Return True if a change replaces the environment."""

@@ -38,7 +38,7 @@ def deployed_queues(batch: Any) -> list[DeployedQueue]:
         for environment in _all(batch, "describe_service_environments", "serviceEnvironments")
     }
     vcpus = {
-        environment["computeEnvironmentArn"]: int(environment["computeResources"]["maxvCpus"])
+        environment["computeEnvironmentArn"]: _vcpus(environment)
         for environment in _all(batch, "describe_compute_environments", "computeEnvironments")
     }
     queues = []
@@ -80,6 +80,11 @@ def _quota_share(share: dict[str, Any]) -> QuotaShare:
         in_share_preemption=share["preemptionConfiguration"]["inSharePreemption"] == "ENABLED",
         state=State(share["state"]),
     )
+
+
+def _vcpus(environment: dict[str, Any]) -> int:
+    resources = environment.get("computeResources", {})
+    return int(resources.get("maxvCpus", environment.get("unmanagedvCpus", 0)))
 
 
 def _limits(resource: dict[str, Any]) -> dict[str, int]:

@@ -34,22 +34,32 @@ def parameters(operation: str, request: Request) -> Record:
         RequestError: If a parameter is missing or invalid.
     """
     shape = batch_model().operation_model(operation).input_shape
-    report = ParamValidator().validate(request, shape)
+    known = _without_unknown(request, shape)
+    report = ParamValidator().validate(known, shape)
     if report.has_errors():
         raise RequestError(report.generate_report())
-    parsed: Record = _parse(request, shape, "")
+    parsed: Record = _parse(known, shape, "")
     return parsed
+
+
+def _without_unknown(value: Any, shape: Shape) -> Any:
+    match shape.type_name, value:
+        case "structure", dict():
+            members = {name: item for name, item in value.items() if name in shape.members}
+            return {name: _without_unknown(item, shape.members[name]) for name, item in members.items()}
+        case "list", list():
+            return [_without_unknown(item, shape.member) for item in value]
+        case "map", dict():
+            return {key: _without_unknown(item, shape.value) for key, item in value.items()}
+        case _:
+            return value
 
 
 def _parse(value: Any, shape: Shape, path: str) -> Any:
     _check_length(value, shape, path)
     match shape.type_name:
         case "structure":
-            return {
-                name: _parse(member, shape.members[name], f"{path}.{name}")
-                for name, member in value.items()
-                if name in shape.members
-            }
+            return {name: _parse(member, shape.members[name], f"{path}.{name}") for name, member in value.items()}
         case "list":
             return [_parse(item, shape.member, f"{path}.{number}.member") for number, item in enumerate(value, 1)]
         case "map":

@@ -162,6 +162,7 @@ def test_a_compute_environment_with_a_queue_cannot_be_deleted(cloudformation: An
     assert status(cloudformation) == "DELETE_FAILED"
     events = json.dumps(cloudformation.describe_stack_events(StackName="s"), default=str)
     assert "found existing JobQueue relationship" in events
+    batch.update_job_queue(jobQueue="by-hand", state="DISABLED")
     batch.delete_job_queue(jobQueue="by-hand")
     cloudformation.delete_stack(StackName="s")
     assert compute_environments(batch) == []

@@ -1,0 +1,178 @@
+"""HTTP interface of the Batch API: errors, request IDs, pages and the operations without an implementation."""
+
+import json
+from typing import Any
+from urllib.request import Request, urlopen
+from uuid import UUID
+
+import pytest
+from moto.moto_api._internal.models import moto_api_backend
+
+from fairlane_local import LocalAws, queue_locations
+from fairlane_local.batch.api import batch_api, handlers
+from fairlane_local.batch.errors import RequestError, ServiceError, ThrottlingError
+from fairlane_local.batch.store import Batch
+from tests.fairlane_local.batch.support import (
+    COUNTED,
+    compute_environment,
+    container_queue,
+    limits,
+    message_of,
+    quota_queue,
+    quota_share,
+    service_environment,
+    training_queue,
+)
+
+
+def test_each_response_has_a_request_id(batch: Any) -> None:
+    responses = [batch.describe_job_queues()["ResponseMetadata"] for _ in range(2)]
+    with pytest.raises(batch.exceptions.ClientException) as raised:
+        batch.describe_job_queues(nextToken="x")
+    responses.append(raised.value.response["ResponseMetadata"])
+    identifiers = {UUID(response["RequestId"]) for response in responses}
+    assert len(identifiers) == 3
+    received = responses[2]["HTTPHeaders"]
+    assert (received["x-amzn-errortype"], received["content-type"]) == ("ClientException", "application/json")
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "status"),
+    [
+        (RequestError, "ClientException", 400),
+        (ServiceError, "ServerException", 500),
+        (ThrottlingError, "TooManyRequestsException", 429),
+    ],
+)
+def test_errors_have_the_codes_and_statuses_of_aws(
+    aws: LocalAws, batch: Any, monkeypatch: pytest.MonkeyPatch, error: Any, code: str, status: int
+) -> None:
+    def fail(request: object) -> None:
+        raise error("reason")
+
+    api = batch_api("123456789012", "us-east-1")
+    monkeypatch.setattr(api._handlers[0], "describe_service_environments", fail)
+    request = Request(f"{aws.endpoint_url}/v1/describeserviceenvironments", b"{}", headers=headers())
+    with pytest.raises(OSError, match=str(status)) as raised:
+        urlopen(request)
+    response: Any = raised.value
+    assert (response.headers["x-amzn-ErrorType"], json.load(response)) == (code, {"message": "reason"})
+
+
+def headers() -> dict[str, str]:
+    scope = "local/20260101/us-east-1/batch/aws4_request"
+    authorization = f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"
+    return {"Authorization": authorization, "Content-Type": "application/json"}
+
+
+def test_a_request_that_is_no_json_is_refused(aws: LocalAws) -> None:
+    with pytest.raises(OSError, match="400") as raised:
+        urlopen(Request(f"{aws.endpoint_url}/v1/describejobqueues", b"{", headers=headers()))
+    response: Any = raised.value
+    assert json.load(response) == {"message": "The request is not valid JSON."}
+
+
+def test_parameters_are_checked(aws: LocalAws) -> None:
+    def message(path: str, **request: Any) -> str:
+        body = json.dumps(request).encode()
+        with pytest.raises(OSError, match="400") as raised:
+            urlopen(Request(f"{aws.endpoint_url}/v1/{path}", body, headers=headers()))
+        response: Any = raised.value
+        return str(json.load(response)["message"])
+
+    assert 'Missing required parameter in input: "arns"' in message("describeschedulingpolicies")
+    assert "Invalid type for parameter arns" in message("describeschedulingpolicies", arns=1)
+    assert message("updateserviceenvironment", serviceEnvironment="e", state="ON") == (
+        "1 validation error detected: Value at 'state' failed to satisfy constraint: "
+        "Member must satisfy enum value set: [ENABLED, DISABLED]"
+    )
+    policy = {"jobExecutionTimeoutMinutes": 7201}
+    assert message("updatecomputeenvironment", computeEnvironment="e", updatePolicy=policy) == (
+        "1 validation error detected: Value at 'updatePolicy.jobExecutionTimeoutMinutes' failed to satisfy constraint: "
+        "Member must have value less than or equal to 7200"
+    )
+
+
+def test_values_are_accepted_in_any_case_and_unknown_members_are_ignored(aws: LocalAws, batch: Any) -> None:
+    service_environment(batch)
+    body = json.dumps({"serviceEnvironment": "env", "state": "disabled", "future": 1}).encode()
+    with urlopen(Request(f"{aws.endpoint_url}/v1/updateserviceenvironment", body, headers=headers())):
+        pass
+    assert batch.describe_service_environments()["serviceEnvironments"][0]["state"] == "DISABLED"
+
+
+def test_operations_without_an_implementation_are_refused(batch: Any) -> None:
+    request = {"jobName": "j", "jobQueue": "q", "serviceJobType": "SAGEMAKER_TRAINING", "serviceRequestPayload": "{}"}
+    assert message_of(batch.submit_service_job, **request) == "SubmitServiceJob is not available in the local AWS"
+
+
+def test_lists_come_in_pages(batch: Any) -> None:
+    for number in range(5):
+        service_environment(batch, f"env-{number}")
+    pages = list(batch.get_paginator("describe_service_environments").paginate(PaginationConfig={"PageSize": 2}))
+    assert [len(page["serviceEnvironments"]) for page in pages] == [2, 2, 1]
+    call = batch.describe_service_environments
+    token = call(maxResults=2)["nextToken"]
+    for refused in ("abc", "2", f"{token}x", batch.list_scheduling_policies().get("nextToken", "Mg==")):
+        assert message_of(call, nextToken=refused) == "Invalid nextToken"
+    assert message_of(batch.describe_job_queues, nextToken=token) == "Invalid nextToken"
+    for number in (0, 101):
+        assert message_of(call, maxResults=number) == "maxResults must be between 1 and 100"
+    assert message_of(call, serviceEnvironments=["env-1"], maxResults=1) == (
+        "ServiceEnvironments and MaxResults cannot both be set"
+    )
+
+
+def test_a_reset_of_moto_deletes_the_records(aws: LocalAws, batch: Any) -> None:
+    training_queue(batch, service_environment(batch, capacityLimits=COUNTED))
+    assert queue_locations(aws.port) == [("123456789012", "us-east-1")]
+    moto_api_backend.reset()
+    assert queue_locations(aws.port) == []
+    assert batch.describe_job_queues()["jobQueues"] == []
+
+
+def test_changes_are_announced(batch: Any) -> None:
+    records = batch_api("123456789012", "us-east-1").batch
+    changes: list[None] = []
+    deleted: list[tuple[str, bool]] = []
+    records.on_change = lambda: changes.append(None)
+    records.on_delete = lambda arn: deleted.append((arn, arn in {**records.queues, **records.quota_shares}))
+    queue = quota_queue(batch)
+    share = quota_share(batch, queue, capacityLimits=limits(1))
+    assert len(changes) == 4
+    batch.update_service_environment(serviceEnvironment="env", capacityLimits=limits(2))
+    batch.update_quota_share(quotaShareArn=share, state="DISABLED")
+    batch.update_job_queue(jobQueue=queue, state="DISABLED")
+    assert len(changes) == 7
+    batch.delete_quota_share(quotaShareArn=share)
+    batch.delete_job_queue(jobQueue=queue)
+    assert (len(changes), deleted) == (9, [(share, True), (queue, True)])
+
+
+def test_every_operation_has_at_most_one_handler() -> None:
+    names = [
+        name
+        for handler in handlers(Batch("123456789012", "us-east-1"))
+        for name in dir(handler)
+        if not name.startswith("_")
+    ]
+    assert len(set(names)) == len(names)
+
+
+def test_container_jobs_succeed(batch: Any) -> None:
+    container_queue(batch, compute_environment(batch))
+    request = {"jobName": "j", "jobQueue": "containers", "jobDefinition": "train"}
+    assert message_of(batch.submit_job, **request) == "JobDefinition train not found or inactive."
+    arns = [
+        batch.register_job_definition(
+            jobDefinitionName="train", type="container", containerProperties={"image": "i", "vcpus": 1, "memory": 4}
+        )["jobDefinitionArn"]
+        for _ in range(2)
+    ]
+    batch.deregister_job_definition(jobDefinition="train:2")
+    job = batch.submit_job(**request)
+    (described,) = batch.describe_jobs(jobs=[job["jobId"]])["jobs"]
+    assert (described["status"], described["jobDefinition"]) == ("SUCCEEDED", arns[0])
+    assert message_of(batch.submit_job, **{**request, "jobDefinition": arns[1]}).endswith("not found or inactive.")
+    assert batch.list_jobs(jobQueue="containers")["jobSummaryList"] == []
+    assert len(batch.list_jobs(jobQueue="containers", jobStatus="SUCCEEDED")["jobSummaryList"]) == 1
