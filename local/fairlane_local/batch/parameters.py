@@ -85,7 +85,7 @@ def _enum_value(value: str, shape: Shape, path: str) -> str:
     if not values or value.upper() in values:
         return values.get(value.upper(), value)
     rule = f"Member must satisfy enum value set: [{', '.join(shape.enum)}]"
-    raise RequestError(_VALUE_MESSAGES.get(shape.name, _constraint(path, rule)).format(value=value))
+    raise RequestError(_VALUE_MESSAGES.get(shape.name, _constraint(path, rule)).replace("{value}", value))
 
 
 def _constraint(path: str, rule: str) -> str:

@@ -4,7 +4,7 @@ from typing import Final
 
 from fairlane_local.batch.errors import RequestError
 from fairlane_local.batch.rules import check_disabled, check_limits, check_name, counts_instance_types
-from fairlane_local.batch.store import Batch, Record, Request, get, page
+from fairlane_local.batch.store import Batch, Record, Request, get, get_by_arn, page
 
 _MAX_SHARES: Final = 20
 _UPDATES: Final = ("capacityLimits", "resourceSharingConfiguration", "preemptionConfiguration", "state")
@@ -39,13 +39,13 @@ class QuotaShares:
         return _identity(share)
 
     def update_quota_share(self, request: Request) -> Record:
-        share = get(self._records, request["quotaShareArn"])
+        share = get_by_arn(self._records, request["quotaShareArn"])
         _check_share({**share, **request})
         self._batch.update(share, request, _UPDATES)
         return _identity(share)
 
     def delete_quota_share(self, request: Request) -> Record:
-        share = get(self._records, request["quotaShareArn"])
+        share = get_by_arn(self._records, request["quotaShareArn"])
         check_disabled(share)
         arn = share["quotaShareArn"]
         self._batch.on_delete(arn)
@@ -53,7 +53,7 @@ class QuotaShares:
         return {}
 
     def describe_quota_share(self, request: Request) -> Record:
-        return get(self._records, request["quotaShareArn"])
+        return get_by_arn(self._records, request["quotaShareArn"])
 
     def list_quota_shares(self, request: Request) -> Record:
         shares = shares_of(self._batch, get(self._batch.queues, request["jobQueue"]))

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from fairlane_local.batch.errors import RequestError
 from fairlane_local.batch.rules import check_name, check_unused
-from fairlane_local.batch.store import Batch, Record, Request, get, page
+from fairlane_local.batch.store import Batch, Record, Request, get_by_arn, page
 
 POLICY_KINDS: Final = ("fairsharePolicy", "quotaSharePolicy")
 _BOTH_KINDS: Final = "A scheduling policy can have either fairsharePolicy or quotaSharePolicy"
@@ -31,7 +31,7 @@ class SchedulingPolicies:
         return {"name": name, "arn": arn}
 
     def update_scheduling_policy(self, request: Request) -> Record:
-        policy = get(self._records, request["arn"])
+        policy = get_by_arn(self._records, request["arn"])
         _check_policy(request)
         if any(kind in request and kind not in policy for kind in POLICY_KINDS):
             raise RequestError(_BOTH_KINDS)
@@ -39,7 +39,7 @@ class SchedulingPolicies:
         return {}
 
     def delete_scheduling_policy(self, request: Request) -> Record:
-        arn = get(self._records, request["arn"])["arn"]
+        arn = get_by_arn(self._records, request["arn"])["arn"]
         check_unused(self._batch.queues, arn)
         self._batch.remove(self._records, arn)
         return {}

@@ -114,6 +114,17 @@ def get(records: Records, name_or_arn: str) -> Record:
     raise RequestError(f"{name_or_arn} does not exist")
 
 
+def get_by_arn(records: Records, arn: str) -> Record:
+    """Return the record with an ARN. A name is refused.
+
+    Raises:
+        RequestError: If there is none.
+    """
+    if arn not in records:
+        raise RequestError(f"{arn} does not exist")
+    return records[arn]
+
+
 def describe(key: str, records: Records, request: Request) -> Record:
     """Return the response of a Describe call whose request and response have the same list member.
 

@@ -81,6 +81,7 @@ def test_a_share_is_updated_and_deleted_when_disabled(batch: Any) -> None:
     assert {name: described[name] for name in changes} == changes
     assert message_of(batch.update_quota_share, quotaShareArn=arn, capacityLimits=[]) == "Capacitylimits are required."
     assert message_of(batch.delete_quota_share, quotaShareArn=arn) == ENABLED
+    assert message_of(batch.delete_quota_share, quotaShareArn="team") == "team does not exist"
     batch.update_quota_share(quotaShareArn=arn, state="DISABLED")
     batch.delete_quota_share(quotaShareArn=arn)
     assert message_of(batch.describe_quota_share, quotaShareArn=arn) == f"{arn} does not exist"

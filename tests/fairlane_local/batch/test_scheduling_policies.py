@@ -85,6 +85,7 @@ def test_a_policy_in_use_cannot_be_deleted(batch: Any) -> None:
     arn = fair_policy(batch)
     training_queue(batch, service_environment(batch, capacityLimits=COUNTED), schedulingPolicyArn=arn)
     assert message_of(batch.delete_scheduling_policy, arn=arn) == IN_USE
+    assert message_of(batch.delete_scheduling_policy, arn="fair") == "fair does not exist"
     batch.update_job_queue(jobQueue="queue", state="DISABLED")
     batch.delete_job_queue(jobQueue="queue")
     batch.delete_scheduling_policy(arn=arn)
