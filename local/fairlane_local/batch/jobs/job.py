@@ -1,0 +1,176 @@
+"""Jobs of a local AWS Batch, and their attempts. Times are milliseconds since the epoch."""
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+RUNNABLE: Final = "RUNNABLE"
+SUCCEEDED: Final = "SUCCEEDED"
+FAILED: Final = "FAILED"
+ENDED: Final = (SUCCEEDED, FAILED)
+SERVICE_STATUSES: Final = (
+    "SUBMITTED",
+    "PENDING",
+    RUNNABLE,
+    "SCHEDULED",
+    "STARTING",
+    "RUNNING",
+    SUCCEEDED,
+    FAILED,
+)
+STATUSES: Final = tuple(status for status in SERVICE_STATUSES if status != "SCHEDULED")
+_RECENT: Final = 10
+
+
+@dataclass(slots=True, kw_only=True)
+class Attempt:
+    """Attempt of a job.
+
+    Attributes:
+        resource: ARN of the training job of a service job, or of the ECS task of a container job.
+        started: Start of the job's own work. None if the attempt ended before.
+        stopped: End of the attempt.
+        reason: Reason of the end.
+        exit_code: Exit code of a container.
+        container_reason: Reason that ECS gives for the end of a container.
+    """
+
+    resource: str
+    started: int | None = None
+    stopped: int | None = None
+    reason: str = ""
+    exit_code: int | None = None
+    container_reason: str = ""
+
+    def describe(self) -> dict[str, Any]:
+        """Return the attempt of a service job, as the Batch API describes it."""
+        times = {"startedAt": self.started, "stoppedAt": self.stopped}
+        return {
+            "serviceResourceId": {"name": "TrainingJobArn", "value": self.resource},
+            **{name: value for name, value in times.items() if value is not None},
+            **({"statusReason": self.reason} if self.reason else {}),
+        }
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Job:
+    """Job of a queue.
+
+    Attributes:
+        number: Number of the job in the order of submission.
+        share: Share identifier, or name of the quota share.
+        priority: Scheduling priority. None if the request has none.
+        instance_type: Instance type that a quota share counts. Empty for other queues.
+        units: Number of instances or vCPUs.
+        run_seconds: Seconds that an attempt works. None if only its end is known.
+        failure: Status reason that each attempt fails with. None if attempts succeed.
+        retry: Retry strategy of the request.
+        timeout_seconds: Maximum duration of an attempt.
+        attempts: Attempts that ended by themselves.
+        attempt: Attempt that is scheduled or runs.
+        preempted: Attempts that were preempted.
+        scheduled: Time at which the latest attempt was scheduled.
+    """
+
+    arn: str
+    id: str
+    name: str
+    number: int
+    queue: str
+    created: int
+    share: str = ""
+    priority: int | None = None
+    instance_type: str = ""
+    units: int = 1
+    run_seconds: int | None = None
+    failure: str | None = None
+    retry: dict[str, Any] = field(default_factory=dict)
+    timeout_seconds: int | None = None
+    tags: dict[str, str] = field(default_factory=dict)
+    status: str = "SUBMITTED"
+    reason: str = ""
+    scheduled: int | None = None
+    stopped: int | None = None
+    is_terminated: bool = False
+    is_cancelled: bool = False
+    attempts: list[Attempt] = field(default_factory=list)
+    attempt: Attempt | None = None
+
+    @property
+    def has_ended(self) -> bool:
+        """True if the job has succeeded or failed."""
+        return self.status in ENDED
+
+    @property
+    def latest_attempt(self) -> Attempt | None:
+        """Attempt that runs, or that ended last."""
+        return self.attempt or (self.attempts[-1] if self.attempts else None)
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class ServiceJob(Job):
+    """SageMaker training job of a queue.
+
+    Attributes:
+        payload: CreateTrainingJob request, as it came.
+        quota: True if `share` is a quota share.
+        preemption_limit: Number of preemptions after which the job waits again. None for no limit.
+    """
+
+    payload: str
+    quota: bool = False
+    preemption_limit: int | None = None
+    timeout: dict[str, Any] = field(default_factory=dict)
+    preempted: list[Attempt] = field(default_factory=list)
+
+    def describe(self) -> dict[str, Any]:
+        """Return the response of DescribeServiceJob."""
+        started = self.latest_attempt.started if self.latest_attempt else None
+        description: dict[str, Any] = {
+            **self.summary(),
+            "jobQueue": self.queue,
+            "startedAt": started or 0,
+            "attempts": [attempt.describe() for attempt in self.attempts],
+            "isTerminated": self.is_terminated,
+            "serviceRequestPayload": self.payload,
+            "tags": self.tags,
+        }
+        optional: dict[str, Any] = {
+            "schedulingPriority": self.priority,
+            "retryStrategy": self.retry or None,
+            "timeoutConfig": self.timeout or None,
+            "preemptionConfiguration": (
+                None if self.preemption_limit is None else {"preemptionRetriesBeforeTermination": self.preemption_limit}
+            ),
+            "preemptionSummary": self.preemption_summary() if self.preempted else None,
+        }
+        return description | {name: value for name, value in optional.items() if value is not None}
+
+    def preemption_summary(self) -> dict[str, Any]:
+        """Return the number of preemptions and the latest preempted attempts, newest first."""
+        recent = [attempt.describe() for attempt in reversed(self.preempted[-_RECENT:])]
+        return {"preemptedAttemptCount": len(self.preempted), "recentPreemptedAttempts": recent}
+
+    def summary(self) -> dict[str, Any]:
+        """Return the job as ListServiceJobs lists it."""
+        latest = self.latest_attempt
+        summary: dict[str, Any] = {
+            "jobArn": self.arn,
+            "jobId": self.id,
+            "jobName": self.name,
+            "serviceJobType": "SAGEMAKER_TRAINING",
+            "status": self.status,
+            "createdAt": self.created,
+            "capacityUsage": [{"capacityUnit": self.instance_type or "NUM_INSTANCES", "quantity": float(self.units)}],
+            "isTerminated": self.is_terminated,
+        }
+        optional: dict[str, Any] = {
+            "quotaShareName" if self.quota else "shareIdentifier": self.share or None,
+            "statusReason": self.reason or None,
+            "scheduledAt": self.scheduled,
+            "startedAt": latest.started if latest else None,
+            "stoppedAt": self.stopped,
+            "latestAttempt": (
+                {"serviceResourceId": {"name": "TrainingJobArn", "value": latest.resource}} if latest else None
+            ),
+        }
+        return summary | {name: value for name, value in optional.items() if value is not None}

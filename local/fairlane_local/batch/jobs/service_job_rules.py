@@ -1,0 +1,139 @@
+"""Rules of AWS Batch for a SubmitServiceJob request."""
+
+import json
+import re
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any, Final
+
+from moto.batch.exceptions import ClientException
+
+from fairlane.jobs.retries import MAX_ATTEMPTS, MAX_PATTERN, MAX_RULES
+from fairlane.scheduling.policy import MAX_JOB_PRIORITY
+from fairlane_local.batch.rules import Request
+
+MAX_PAYLOAD: Final = 10 * 1024
+MAX_REQUEST: Final = 30 * 1024
+_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,128}")
+_SHARE: Final = re.compile(r"[A-Za-z0-9_-]{1,255}")
+_MAX_PREFERENCES: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRequest:
+    """What Batch reads of a CreateTrainingJob request.
+
+    Attributes:
+        choices: Instance types and the number of instances of each, in the order of preference. Other requests than
+            `InstancePreferences` have one choice. An instance type is empty if the request has none.
+        max_seconds: Maximum run time in seconds. None if the request has none.
+    """
+
+    choices: tuple[tuple[str, int], ...]
+    max_seconds: int | None
+
+
+def check_job_name(name: str) -> None:
+    """Raise ClientException if a name of a job is invalid."""
+    if not _NAME.fullmatch(name):
+        raise ClientException("Job name should match valid pattern: ^[a-zA-Z0-9_-]{1,128}$")
+
+
+def check_size(body: str) -> None:
+    """Raise ClientException if a request is too large."""
+    size = len(body.encode())
+    if size > MAX_REQUEST:
+        raise ClientException(f"Job size must be less than {MAX_REQUEST // 1024} KiB, got {size // 1024} KiB")
+
+
+def check_priority(priority: int | None) -> None:
+    """Raise ClientException if a scheduling priority is out of range."""
+    if priority is not None and not 0 <= priority <= MAX_JOB_PRIORITY:
+        raise ClientException(f"Scheduling priority should be between 0 and {MAX_JOB_PRIORITY}.")
+
+
+def check_share_identifier(name: str) -> None:
+    """Raise ClientException if a share identifier is invalid."""
+    if not _SHARE.fullmatch(name):
+        raise ClientException("Share identifier should match valid pattern: ^[a-zA-Z0-9_-]{1,255}$")
+
+
+def check_retries(strategy: Request, patterns: tuple[str, ...]) -> None:
+    """Raise ClientException if a retry strategy is invalid.
+
+    Args:
+        strategy: Retry strategy of a request.
+        patterns: Members of a rule that are patterns.
+    """
+    attempts = strategy.get("attempts")
+    rules = strategy.get("evaluateOnExit", [])
+    if attempts is None and rules:
+        raise ClientException("Attempts must be provided with evaluateOnExit.")
+    if attempts is not None and not 1 <= attempts <= MAX_ATTEMPTS:
+        raise ClientException(f"Retry attempts must be between 1 and {MAX_ATTEMPTS}.")
+    if len(rules) > MAX_RULES:
+        raise ClientException(f"Number of evaluateOnExit rules exceeds {MAX_RULES}.")
+    for rule in rules:
+        if rule.get("action", "").upper() not in ("RETRY", "EXIT"):
+            raise ClientException("Action of evaluateOnExit must be RETRY or EXIT.")
+        given = [rule[name] for name in patterns if rule.get(name)]
+        if not given:
+            raise ClientException(f"A rule of evaluateOnExit must have {' or '.join(patterns)}.")
+        if any(len(pattern) > MAX_PATTERN or "*" in pattern[:-1] for pattern in given):
+            raise ClientException(
+                f"A pattern of evaluateOnExit has at most {MAX_PATTERN} characters, and * at its end."
+            )
+
+
+def check_timeout(seconds: int | None) -> None:
+    """Raise ClientException if a timeout is too short."""
+    if seconds is not None and seconds < 60:
+        raise ClientException("Timeout attempt duration should be at least 60 seconds.")
+
+
+def read_training_request(payload: str) -> TrainingRequest:
+    """Return what Batch reads of the payload of a service job.
+
+    How AWS counts `InstanceGroups` and `InstancePreferences` is not documented. The groups of a job count together.
+
+    Raises:
+        ClientException: If the payload is not a JSON object with instances.
+    """
+    if len(payload.encode()) > MAX_PAYLOAD:
+        raise ClientException(f"Service request payload must be at most {MAX_PAYLOAD // 1024} KiB.")
+    try:
+        request = json.loads(payload)
+    except ValueError:
+        raise ClientException("Service request payload is not valid JSON.") from None
+    if not isinstance(request, dict) or not isinstance(request.get("ResourceConfig"), dict):
+        raise ClientException("Service request payload must have ResourceConfig.")
+    stopping = request.get("StoppingCondition")
+    seconds = stopping.get("MaxRuntimeInSeconds") if isinstance(stopping, dict) else None
+    return TrainingRequest(_choices(request["ResourceConfig"]), seconds if isinstance(seconds, int) else None)
+
+
+def _choices(config: dict[str, Any]) -> tuple[tuple[str, int], ...]:
+    default_count = config.get("InstanceCount")
+    preferences = config.get("InstancePreferences")
+    groups = config.get("InstanceGroups")
+    if preferences:
+        if not isinstance(preferences, list) or len(preferences) > _MAX_PREFERENCES:
+            raise ClientException(f"InstancePreferences must have 1 to {_MAX_PREFERENCES} instance types.")
+        return tuple(
+            (str(choice.get("InstanceType", "")), _count(choice.get("InstanceCount", default_count)))
+            for choice in preferences
+        )
+    if groups:
+        counts: Counter[str] = Counter()
+        for group in groups:
+            counts[str(group.get("InstanceType", ""))] += _count(group.get("InstanceCount"))
+        if len(counts) > 1:
+            return (("", counts.total()),)
+        return tuple(counts.items())
+    return ((str(config.get("InstanceType", "")), _count(default_count)),)
+
+
+def _count(got: object) -> int:
+    if not isinstance(got, int) or isinstance(got, bool) or got < 1:
+        raise ClientException("InstanceCount of ResourceConfig must be at least 1.")
+    return got

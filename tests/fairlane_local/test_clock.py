@@ -1,0 +1,58 @@
+"""Clock of a local AWS."""
+
+import math
+
+import pytest
+
+from fairlane_local.clock import Clock
+from fairlane_local.server.access import LocalAwsError
+
+
+class RealTime:
+    """Real time that a test moves."""
+
+    seconds = 1000.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+def test_a_clock_with_a_speed_runs_faster_than_real_time() -> None:
+    real_time = RealTime()
+    clock = Clock(60, monotonic=real_time)
+    real_time.seconds += 2
+
+    assert clock.elapsed() == 120
+    assert clock.now() == clock.start + 120
+    assert clock.real_seconds_until(180) == 1
+    assert clock.real_seconds_until(100) == 0
+
+
+def test_only_advance_moves_a_manual_clock() -> None:
+    real_time = RealTime()
+    clock = Clock(None, monotonic=real_time)
+    real_time.seconds += 500
+    assert clock.elapsed() == 0
+
+    clock.advance(7200)
+    assert clock.now() == clock.start + 7200
+    assert clock.real_seconds_until(7300) is None
+
+
+@pytest.mark.parametrize("seconds", [-1, -0.5, math.nan, math.inf])
+def test_a_manual_clock_moves_forward_by_a_number(seconds: float) -> None:
+    clock = Clock(None)
+    with pytest.raises(LocalAwsError, match=r"the clock cannot advance by .* seconds: use 0 or more"):
+        clock.advance(seconds)
+    assert clock.elapsed() == 0
+
+
+def test_a_real_clock_cannot_be_advanced() -> None:
+    with pytest.raises(LocalAwsError, match="the clock is not manual: start the local AWS with --clock manual"):
+        Clock().advance(1)
+
+
+@pytest.mark.parametrize("speed", [0, -1, math.inf, math.nan])
+def test_a_speed_is_above_zero(speed: float) -> None:
+    with pytest.raises(LocalAwsError, match=r"speed: got .*, allowed: a number above 0"):
+        Clock(speed)
