@@ -1,7 +1,9 @@
 """Jobs of a local AWS Batch, and their attempts. Times are milliseconds since the epoch."""
 
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, ClassVar, Final, Protocol
+
+from fairlane.scheduler import Outcome
 
 RUNNABLE: Final = "RUNNABLE"
 SUCCEEDED: Final = "SUCCEEDED"
@@ -51,37 +53,57 @@ class Attempt:
         }
 
 
+class JobKind(Protocol):
+    """What service jobs and container jobs do differently."""
+
+    def new_attempt(self, job: Any) -> Attempt:
+        """Return the attempt of a job that starts."""
+
+    def plan(self, job: Any) -> tuple[int, Outcome, str]:
+        """Return the seconds that an attempt runs, its outcome and its reason."""
+
+    def ended(self, job: Any) -> None:
+        """Handle the end of a job."""
+
+
 @dataclass(slots=True, kw_only=True, eq=False)
 class Job:
     """Job of a queue.
 
     Attributes:
+        kind: Kind of the job.
         number: Number of the job in the order of submission.
+        engine_id: Id of the job in the scheduling engine. None before the job is eligible to run.
         share: Share identifier, or name of the quota share.
         priority: Scheduling priority. None if the request has none.
         instance_type: Instance type that a quota share counts. Empty for other queues.
         units: Number of instances or vCPUs.
-        run_seconds: Seconds that an attempt works. None if only its end is known.
+        run_seconds: Seconds that an attempt runs.
         failure: Status reason that each attempt fails with. None if attempts succeed.
         retry: Retry strategy of the request.
         timeout_seconds: Maximum duration of an attempt.
         attempts: Attempts that ended by themselves.
         attempt: Attempt that is scheduled or runs.
-        preempted: Attempts that were preempted.
         scheduled: Time at which the latest attempt was scheduled.
+        is_stopping: True if the attempt is being stopped.
     """
 
+    state_change: ClassVar[str]
+    starting_statuses: ClassVar[tuple[str, ...]]
+
+    kind: JobKind
     arn: str
     id: str
     name: str
     number: int
+    engine_id: int | None = None
     queue: str
     created: int
     share: str = ""
     priority: int | None = None
     instance_type: str = ""
     units: int = 1
-    run_seconds: int | None = None
+    run_seconds: int = 60
     failure: str | None = None
     retry: dict[str, Any] = field(default_factory=dict)
     timeout_seconds: int | None = None
@@ -94,6 +116,11 @@ class Job:
     is_cancelled: bool = False
     attempts: list[Attempt] = field(default_factory=list)
     attempt: Attempt | None = None
+    is_stopping: bool = False
+
+    def describe(self) -> dict[str, Any]:
+        """Return the job as the Batch API describes it."""
+        raise NotImplementedError
 
     @property
     def has_ended(self) -> bool:
@@ -114,12 +141,17 @@ class ServiceJob(Job):
         payload: CreateTrainingJob request, as it came.
         quota: True if `share` is a quota share.
         preemption_limit: Number of preemptions after which the job waits again. None for no limit.
+        max_seconds: Maximum run time of the training job. None for no limit.
+        preempted: Attempts that were preempted.
     """
+
+    state_change = "Batch Service Job State Change"
+    starting_statuses = ("SCHEDULED", "STARTING")
 
     payload: str
     quota: bool = False
     preemption_limit: int | None = None
-    timeout: dict[str, Any] = field(default_factory=dict)
+    max_seconds: int | None = None
     preempted: list[Attempt] = field(default_factory=list)
 
     def describe(self) -> dict[str, Any]:
@@ -137,7 +169,9 @@ class ServiceJob(Job):
         optional: dict[str, Any] = {
             "schedulingPriority": self.priority,
             "retryStrategy": self.retry or None,
-            "timeoutConfig": self.timeout or None,
+            "timeoutConfig": (
+                None if self.timeout_seconds is None else {"attemptDurationSeconds": self.timeout_seconds}
+            ),
             "preemptionConfiguration": (
                 None if self.preemption_limit is None else {"preemptionRetriesBeforeTermination": self.preemption_limit}
             ),

@@ -1,13 +1,12 @@
 """Lists of jobs by queue and status, with the filters and pages of ListJobs and ListServiceJobs."""
 
 import base64
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from operator import attrgetter
 from typing import Any, Final, Generic, TypeVar
 
-from moto.batch.exceptions import ClientException
-
+from fairlane_local.batch.errors import RequestError
 from fairlane_local.batch.jobs.job import Job
 from fairlane_local.batch.rules import Request
 
@@ -23,17 +22,24 @@ class JobIndex(Generic[JobT]):
     def __init__(self) -> None:
         self._jobs: dict[str, JobT] = {}
         self._by_status: dict[tuple[str, str], dict[str, JobT]] = defaultdict(dict)
+        self._active: dict[str, Counter[str]] = defaultdict(Counter)
 
     def add(self, job: JobT) -> None:
         """Add a job."""
         self._jobs[job.id] = job
         self._by_status[job.queue, job.status][job.id] = job
+        self._active[job.queue][job.share] += 1
 
     def set_status(self, job: JobT, status: str) -> None:
         """Change the status of a job."""
         del self._by_status[job.queue, job.status][job.id]
         job.status = status
         self._by_status[job.queue, status][job.id] = job
+        if job.has_ended:
+            active = self._active[job.queue]
+            active[job.share] -= 1
+            if not active[job.share]:
+                del active[job.share]
 
     def remove(self, job: JobT) -> None:
         """Forget a job."""
@@ -48,6 +54,10 @@ class JobIndex(Generic[JobT]):
         """Return the jobs of a queue with one of the statuses, newest first."""
         jobs = [job for status in statuses for job in self._by_status[queue, status].values()]
         return sorted(jobs, key=attrgetter("number"), reverse=True)
+
+    def active_shares(self, queue: str) -> Collection[str]:
+        """Return the shares of a queue that have jobs that have not ended."""
+        return self._active[queue].keys()
 
     def __len__(self) -> int:
         return len(self._jobs)
@@ -67,23 +77,23 @@ def select(
         filters: Filters of the operation, by name.
 
     Raises:
-        ClientException: If the request has an unknown status or filter, or several filters.
+        RequestError: If the request has an unknown status or filter, or several filters.
     """
     status = request.get("jobStatus")
     if status is not None and status not in statuses:
-        raise ClientException(f"Invalid jobStatus: {status}. Valid values: [{', '.join(statuses)}]")
+        raise RequestError(f"Invalid jobStatus: {status}. Valid values: [{', '.join(statuses)}]")
     given = request.get("filters", [])
     if not given:
         return [status or "RUNNING"], lambda job: True
     if len(given) > 1:
-        raise ClientException("Only one filter can be used.")
+        raise RequestError("Only one filter can be used.")
     name, values = given[0].get("name"), given[0].get("values", [])
     if name not in filters:
-        raise ClientException(f"Invalid filter: {name}. Valid values: [{', '.join(filters)}]")
+        raise RequestError(f"Invalid filter: {name}. Valid values: [{', '.join(filters)}]")
     if len(values) != 1:
-        raise ClientException(f"Filter {name} must have one value.")
+        raise RequestError(f"Filter {name} must have one value.")
     if name.endswith("CREATED_AT") and not values[0].isdecimal():
-        raise ClientException(f"Filter {name} must have a time in milliseconds.")
+        raise RequestError(f"Filter {name} must have a time in milliseconds.")
     matches, (value,) = filters[name], values
     selected = ([status] if status else statuses) if name in _STATUS_KEEPING else statuses
     return selected, lambda job: matches(job, value)
@@ -109,12 +119,12 @@ def page(jobs: Iterable[JobT], request: Request, size: int) -> tuple[list[JobT],
     A token names the last job of its page, so that jobs that change their status move no other job to another page.
 
     Raises:
-        ClientException: If the token is unknown.
+        RequestError: If the token is unknown.
     """
     before = _read_token(request["nextToken"]) if request.get("nextToken") else None
     limit = min(request.get("maxResults") or size, size)
     if limit < 1:
-        raise ClientException(f"maxResults should be between 1 and {size}.")
+        raise RequestError(f"maxResults should be between 1 and {size}.")
     rest = [job for job in jobs if before is None or job.number < before]
     found = rest[:limit]
     return found, {"nextToken": _token(found[-1].number)} if len(rest) > limit else {}
@@ -131,4 +141,4 @@ def _read_token(token: str) -> int:
             return int(number)
     except ValueError:
         pass
-    raise ClientException("Invalid nextToken")
+    raise RequestError("Invalid nextToken")

@@ -6,10 +6,9 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any, Final
 
-from moto.batch.exceptions import ClientException
-
 from fairlane.jobs.retries import MAX_ATTEMPTS, MAX_PATTERN, MAX_RULES
 from fairlane.scheduling.policy import MAX_JOB_PRIORITY
+from fairlane_local.batch.errors import RequestError
 from fairlane_local.batch.rules import Request
 
 MAX_PAYLOAD: Final = 10 * 1024
@@ -34,32 +33,32 @@ class TrainingRequest:
 
 
 def check_job_name(name: str) -> None:
-    """Raise ClientException if a name of a job is invalid."""
+    """Raise RequestError if a name of a job is invalid."""
     if not _NAME.fullmatch(name):
-        raise ClientException("Job name should match valid pattern: ^[a-zA-Z0-9_-]{1,128}$")
+        raise RequestError("Job name should match valid pattern: ^[a-zA-Z0-9_-]{1,128}$")
 
 
 def check_size(body: str) -> None:
-    """Raise ClientException if a request is too large."""
+    """Raise RequestError if a request is too large."""
     size = len(body.encode())
     if size > MAX_REQUEST:
-        raise ClientException(f"Job size must be less than {MAX_REQUEST // 1024} KiB, got {size // 1024} KiB")
+        raise RequestError(f"Job size must be less than {MAX_REQUEST // 1024} KiB, got {size // 1024} KiB")
 
 
 def check_priority(priority: int | None) -> None:
-    """Raise ClientException if a scheduling priority is out of range."""
+    """Raise RequestError if a scheduling priority is out of range."""
     if priority is not None and not 0 <= priority <= MAX_JOB_PRIORITY:
-        raise ClientException(f"Scheduling priority should be between 0 and {MAX_JOB_PRIORITY}.")
+        raise RequestError(f"Scheduling priority should be between 0 and {MAX_JOB_PRIORITY}.")
 
 
 def check_share_identifier(name: str) -> None:
-    """Raise ClientException if a share identifier is invalid."""
+    """Raise RequestError if a share identifier is invalid."""
     if not _SHARE.fullmatch(name):
-        raise ClientException("Share identifier should match valid pattern: ^[a-zA-Z0-9_-]{1,255}$")
+        raise RequestError("Share identifier should match valid pattern: ^[a-zA-Z0-9_-]{1,255}$")
 
 
 def check_retries(strategy: Request, patterns: tuple[str, ...]) -> None:
-    """Raise ClientException if a retry strategy is invalid.
+    """Raise RequestError if a retry strategy is invalid.
 
     Args:
         strategy: Retry strategy of a request.
@@ -68,27 +67,25 @@ def check_retries(strategy: Request, patterns: tuple[str, ...]) -> None:
     attempts = strategy.get("attempts")
     rules = strategy.get("evaluateOnExit", [])
     if attempts is None and rules:
-        raise ClientException("Attempts must be provided with evaluateOnExit.")
+        raise RequestError("Attempts must be provided with evaluateOnExit.")
     if attempts is not None and not 1 <= attempts <= MAX_ATTEMPTS:
-        raise ClientException(f"Retry attempts must be between 1 and {MAX_ATTEMPTS}.")
+        raise RequestError(f"Retry attempts must be between 1 and {MAX_ATTEMPTS}.")
     if len(rules) > MAX_RULES:
-        raise ClientException(f"Number of evaluateOnExit rules exceeds {MAX_RULES}.")
+        raise RequestError(f"Number of evaluateOnExit rules exceeds {MAX_RULES}.")
     for rule in rules:
         if rule.get("action", "").upper() not in ("RETRY", "EXIT"):
-            raise ClientException("Action of evaluateOnExit must be RETRY or EXIT.")
+            raise RequestError("Action of evaluateOnExit must be RETRY or EXIT.")
         given = [rule[name] for name in patterns if rule.get(name)]
         if not given:
-            raise ClientException(f"A rule of evaluateOnExit must have {' or '.join(patterns)}.")
+            raise RequestError(f"A rule of evaluateOnExit must have {' or '.join(patterns)}.")
         if any(len(pattern) > MAX_PATTERN or "*" in pattern[:-1] for pattern in given):
-            raise ClientException(
-                f"A pattern of evaluateOnExit has at most {MAX_PATTERN} characters, and * at its end."
-            )
+            raise RequestError(f"A pattern of evaluateOnExit has at most {MAX_PATTERN} characters, and * at its end.")
 
 
 def check_timeout(seconds: int | None) -> None:
-    """Raise ClientException if a timeout is too short."""
+    """Raise RequestError if a timeout is too short."""
     if seconds is not None and seconds < 60:
-        raise ClientException("Timeout attempt duration should be at least 60 seconds.")
+        raise RequestError("Timeout attempt duration should be at least 60 seconds.")
 
 
 def read_training_request(payload: str) -> TrainingRequest:
@@ -97,16 +94,16 @@ def read_training_request(payload: str) -> TrainingRequest:
     How AWS counts `InstanceGroups` and `InstancePreferences` is not documented. The groups of a job count together.
 
     Raises:
-        ClientException: If the payload is not a JSON object with instances.
+        RequestError: If the payload is not a JSON object with instances.
     """
     if len(payload.encode()) > MAX_PAYLOAD:
-        raise ClientException(f"Service request payload must be at most {MAX_PAYLOAD // 1024} KiB.")
+        raise RequestError(f"Service request payload must be at most {MAX_PAYLOAD // 1024} KiB.")
     try:
         request = json.loads(payload)
     except ValueError:
-        raise ClientException("Service request payload is not valid JSON.") from None
+        raise RequestError("Service request payload is not valid JSON.") from None
     if not isinstance(request, dict) or not isinstance(request.get("ResourceConfig"), dict):
-        raise ClientException("Service request payload must have ResourceConfig.")
+        raise RequestError("Service request payload must have ResourceConfig.")
     stopping = request.get("StoppingCondition")
     seconds = stopping.get("MaxRuntimeInSeconds") if isinstance(stopping, dict) else None
     return TrainingRequest(_choices(request["ResourceConfig"]), seconds if isinstance(seconds, int) else None)
@@ -118,7 +115,7 @@ def _choices(config: dict[str, Any]) -> tuple[tuple[str, int], ...]:
     groups = config.get("InstanceGroups")
     if preferences:
         if not isinstance(preferences, list) or len(preferences) > _MAX_PREFERENCES:
-            raise ClientException(f"InstancePreferences must have 1 to {_MAX_PREFERENCES} instance types.")
+            raise RequestError(f"InstancePreferences must have 1 to {_MAX_PREFERENCES} instance types.")
         return tuple(
             (str(choice.get("InstanceType", "")), _count(choice.get("InstanceCount", default_count)))
             for choice in preferences
@@ -135,5 +132,5 @@ def _choices(config: dict[str, Any]) -> tuple[tuple[str, int], ...]:
 
 def _count(got: object) -> int:
     if not isinstance(got, int) or isinstance(got, bool) or got < 1:
-        raise ClientException("InstanceCount of ResourceConfig must be at least 1.")
+        raise RequestError("InstanceCount of ResourceConfig must be at least 1.")
     return got

@@ -1,0 +1,165 @@
+"""Statuses, attempts and events of jobs, from the starts and stops of the scheduling engine."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from fairlane.scheduler import Engine, JobState, Outcome, Submission, Terms
+from fairlane_local.batch.jobs.events import EventBus
+from fairlane_local.batch.jobs.job import FAILED, RUNNABLE, SUCCEEDED, Attempt, Job, ServiceJob
+from fairlane_local.batch.jobs.job_lists import JobIndex
+from fairlane_local.batch.jobs.options import JobOptions
+from fairlane_local.timeline import Timeline
+
+_PREEMPTIONS: Final[Mapping[bool, str]] = {
+    True: "In-share preemption triggered by a job with a higher priority",
+    False: "Cross-share preemption triggered to reclaim borrowed capacity",
+}
+"""Reasons of preemptions inside a share (AWS's text is unknown) and across shares."""
+_RETENTION_SECONDS: Final = 7 * 24 * 3600
+"""AWS Batch keeps jobs that ended for at least seven days. Source: "Job states" in the AWS Batch User Guide."""
+
+
+class Lifecycle:
+    """Listener to the engine of one account and Region.
+
+    Args:
+        timeline: Events of the local AWS.
+        bus: Event bus of the account and Region.
+        options: Options of the jobs.
+
+    Attributes:
+        engine: Engine that schedules the jobs.
+        jobs: All jobs that are not forgotten.
+    """
+
+    engine: Engine
+
+    def __init__(self, timeline: Timeline, bus: EventBus, options: JobOptions) -> None:
+        self.jobs: JobIndex[Job] = JobIndex()
+        self._timeline = timeline
+        self._bus = bus
+        self._options = options
+        self._by_engine_id: dict[int, Job] = {}
+
+    def submit(self, job: Job) -> None:
+        """Make a job eligible to run."""
+        job.engine_id = self.engine.submit(
+            Submission(
+                queue=job.queue,
+                share=job.share,
+                priority=job.priority or 0,
+                instances=job.units,
+                instance_type=job.instance_type,
+                terms=Terms(
+                    attempts=job.retry.get("attempts", 1),
+                    preemptions=job.preemption_limit if isinstance(job, ServiceJob) else None,
+                ),
+            )
+        )
+        self._by_engine_id[job.engine_id] = job
+        self._change(job, RUNNABLE)
+
+    def stop(self, job: Job, reason: str) -> None:
+        """Stop a job, which then fails."""
+        job.is_terminated = True
+        job.reason = reason
+        if job.engine_id is None:
+            self.end(job, FAILED)
+            return
+        waits = job.attempt is None
+        job.is_stopping = not waits
+        self.engine.withdraw(job.engine_id)
+        if waits:
+            self.end(job, FAILED)
+
+    def started(self, engine_id: int, now: int) -> None:
+        """Start an attempt of a job."""
+        job = self._by_engine_id[engine_id]
+        attempt = job.attempt = job.kind.new_attempt(job)
+        job.scheduled = self._milliseconds(job)
+        job.reason = ""
+        for status in job.starting_statuses:
+            self._change(job, status)
+        if self._options.start_up_seconds:
+            self._timeline.call_at(now + self._options.start_up_seconds, lambda second: self._run(job, attempt, second))
+        else:
+            self._run(job, attempt, now)
+
+    def preempting(self, engine_id: int, by: int, now: int) -> None:
+        """Start to stop an attempt for another job."""
+        job, other = self._by_engine_id[engine_id], self._by_engine_id[by]
+        assert job.attempt
+        job.is_stopping = True
+        job.attempt.reason = _PREEMPTIONS[job.share == other.share]
+        detail = {
+            "statusReason": f"PREEMPTION_IN_PROGRESS: {job.attempt.reason}",
+            "preemptedJobArn": job.arn,
+            "status": job.status,
+        }
+        self._bus.send("Batch Service Job Preemption Started", [job.arn], detail)
+
+    def stopped(self, engine_id: int, outcome: Outcome, now: int) -> None:
+        """End an attempt of a job, and the job unless it waits again."""
+        job = self._by_engine_id[engine_id]
+        attempt = job.attempt
+        assert attempt
+        job.attempt, job.is_stopping = None, False
+        attempt.stopped = self._milliseconds(job)
+        preempted = outcome is Outcome.PREEMPTED and isinstance(job, ServiceJob)
+        if outcome is Outcome.WITHDRAWN:
+            attempt.reason = job.reason
+        if preempted:
+            assert isinstance(job, ServiceJob)
+            job.preempted.append(attempt)
+        else:
+            job.attempts.append(attempt)
+        job.reason = attempt.reason
+        waits = self.engine.state(engine_id) is JobState.WAITING
+        if waits:
+            self._change(job, RUNNABLE)
+        if preempted:
+            assert isinstance(job, ServiceJob)
+            detail = {
+                "preemptedJobArn": job.arn,
+                "preemptionSummary": job.preemption_summary(),
+                "status": RUNNABLE if waits else FAILED,
+            }
+            self._bus.send("Batch Service Job Preemption Completed", [job.arn], detail)
+        if not waits:
+            self.end(job, SUCCEEDED if outcome is Outcome.SUCCEEDED else FAILED)
+
+    def end(self, job: Job, status: str) -> None:
+        """End a job, which is forgotten after seven days."""
+        job.stopped = self._milliseconds(job)
+        self._change(job, status)
+        job.kind.ended(job)
+        self._timeline.call_at(self._timeline.second + _RETENTION_SECONDS, lambda second: self._forget(job))
+
+    def _run(self, job: Job, attempt: Attempt, now: int) -> None:
+        if job.attempt is not attempt or job.is_stopping:
+            return
+        attempt.started = self._milliseconds(job)
+        self._change(job, "RUNNING")
+        seconds, outcome, reason = job.kind.plan(job)
+        self._timeline.call_at(now + seconds, lambda second: self._finish(job, attempt, outcome, reason))
+
+    def _finish(self, job: Job, attempt: Attempt, outcome: Outcome, reason: str) -> None:
+        if job.attempt is not attempt or job.is_stopping:
+            return
+        attempt.reason = reason
+        assert job.engine_id is not None
+        self.engine.finish(job.engine_id, outcome)
+
+    def _change(self, job: Job, status: str) -> None:
+        """Change the status of a job, and send the event."""
+        self.jobs.set_status(job, status)
+        self._bus.send(job.state_change, [job.arn], job.describe())
+
+    def _milliseconds(self, job: Job) -> int:
+        """Return the current time. A job that starts in the second of its submission starts after it."""
+        return max(self._timeline.milliseconds, job.created)
+
+    def _forget(self, job: Job) -> None:
+        self.jobs.remove(job)
+        if job.engine_id is not None:
+            del self._by_engine_id[job.engine_id]

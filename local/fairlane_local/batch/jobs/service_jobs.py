@@ -1,0 +1,225 @@
+"""Batch API calls for SageMaker training jobs of queues."""
+
+import json
+from collections.abc import Iterable
+from itertools import count
+from typing import Any, Final
+from uuid import uuid4
+
+from fairlane.scheduler import Outcome
+from fairlane_local.batch.errors import RequestError, ThrottlingError
+from fairlane_local.batch.jobs.job import ENDED, SERVICE_STATUSES, Attempt, ServiceJob
+from fairlane_local.batch.jobs.job_lists import JOB_FILTERS, PAGE, page, select
+from fairlane_local.batch.jobs.lifecycle import Lifecycle
+from fairlane_local.batch.jobs.options import JobOptions
+from fairlane_local.batch.jobs.retries import retries_after
+from fairlane_local.batch.jobs.service_job_rules import (
+    check_job_name,
+    check_priority,
+    check_retries,
+    check_share_identifier,
+    check_size,
+    check_timeout,
+    read_training_request,
+)
+from fairlane_local.batch.jobs.training_jobs import TrainingJobs
+from fairlane_local.batch.store import Batch, Record, Request, get
+from fairlane_local.batch.throttle import Throttle
+
+RUN_SECONDS: Final = "fairlane:run-seconds"
+"""Tag with the number of seconds that each attempt of a job runs."""
+FAILS: Final = "fairlane:fails"
+"""Tag with the status reason that each attempt of a job fails with."""
+_STATUS_REASON: Final = "Received status from SageMaker: "
+_TIMED_OUT: Final = "Job attempt duration exceeded timeout"
+_MAX_ACTIVE_SHARES: Final = 500
+_MAX_JOBS: Final = 50
+
+
+class ServiceJobs:
+    """Service jobs of one account and Region.
+
+    Args:
+        batch: Records of the account and Region.
+        lifecycle: Lifecycle of all jobs.
+        training_jobs: Training jobs that the service jobs run as.
+        options: Options of the jobs.
+        throttle: Request rates.
+    """
+
+    def __init__(
+        self, batch: Batch, lifecycle: Lifecycle, training_jobs: TrainingJobs, options: JobOptions, throttle: Throttle
+    ) -> None:
+        self._batch = batch
+        self._lifecycle = lifecycle
+        self._training_jobs = training_jobs
+        self._options = options
+        self._throttle = throttle
+        self._numbers = count()
+        self._tokens: dict[str, str] = {}
+
+    def submit_service_job(self, request: Request) -> Record:
+        if not self._throttle.admits("submit_service_job"):
+            raise ThrottlingError("Too Many Requests")
+        body = json.dumps(request)
+        check_size(body)
+        check_job_name(request["jobName"])
+        queue = self._queue(request["jobQueue"])
+        if queue["state"] != "ENABLED":
+            raise RequestError(f"Job queue {queue['jobQueueName']} is DISABLED.")
+        training = read_training_request(request["serviceRequestPayload"])
+        check_priority(request.get("schedulingPriority"))
+        check_retries(request.get("retryStrategy", {}), ("onStatusReason",))
+        check_timeout(request.get("timeoutConfig", {}).get("attemptDurationSeconds"))
+        preemptions = request.get("preemptionConfiguration", {}).get("preemptionRetriesBeforeTermination")
+        if preemptions is not None and preemptions < 0:
+            raise RequestError("preemptionRetriesBeforeTermination must be at least 0.")
+        is_quota = self._check_share(queue, request)
+        tags = dict(request.get("tags", {}))
+        run_seconds = _run_seconds(tags, self._options.run_seconds)
+        self._check_token(request, body)
+        instance_type, units = training.choices[0]
+        job_id = str(uuid4())
+        job = ServiceJob(
+            kind=self,
+            arn=self._batch.arn(f"service-job/{job_id}"),
+            id=job_id,
+            name=request["jobName"],
+            number=next(self._numbers),
+            queue=queue["jobQueueArn"],
+            created=self._batch.now(),
+            share=request.get("quotaShareName") or request.get("shareIdentifier") or "",
+            priority=request.get("schedulingPriority"),
+            instance_type=instance_type if is_quota else "",
+            units=units,
+            run_seconds=run_seconds,
+            failure=tags.get(FAILS),
+            retry=request.get("retryStrategy", {}),
+            timeout_seconds=request.get("timeoutConfig", {}).get("attemptDurationSeconds"),
+            max_seconds=training.max_seconds,
+            tags=tags,
+            payload=request["serviceRequestPayload"],
+            quota=is_quota,
+            preemption_limit=preemptions,
+        )
+        self._lifecycle.jobs.add(job)
+        self._lifecycle.submit(job)
+        return {"jobArn": job.arn, "jobName": job.name, "jobId": job.id}
+
+    def describe_service_job(self, request: Request) -> Record:
+        return self._job(request["jobId"]).describe()
+
+    def list_service_jobs(self, request: Request) -> Record:
+        if "jobQueue" not in request:
+            raise RequestError("jobQueue must be specified")
+        queue = self._queue(request["jobQueue"])
+        filters = {**JOB_FILTERS, "QUOTA_SHARE_NAME": JOB_FILTERS["SHARE_IDENTIFIER"]}
+        statuses, matches = select(request, SERVICE_STATUSES, filters)
+        jobs = self._lifecycle.jobs.of_queue(queue["jobQueueArn"], statuses)
+        found, token = page((job for job in jobs if matches(job)), request, PAGE)
+        return {"jobSummaryList": [job.summary() for job in found if isinstance(job, ServiceJob)], **token}
+
+    def update_service_job(self, request: Request) -> Record:
+        job = self._job(request["jobId"])
+        check_priority(request["schedulingPriority"])
+        if job.status in ENDED:
+            raise RequestError(f"Service job {job.id} has ended with the status {job.status}.")
+        job.priority = request["schedulingPriority"]
+        assert job.engine_id is not None
+        self._lifecycle.engine.reprioritize(job.engine_id, job.priority)
+        return {"jobArn": job.arn, "jobName": job.name, "jobId": job.id}
+
+    def terminate_service_job(self, request: Request) -> Record:
+        self._terminate([request["jobId"]], request["reason"])
+        return {}
+
+    def terminate_service_jobs(self, request: Request) -> Record:
+        ids = request["jobs"]
+        if not 1 <= len(ids) <= _MAX_JOBS:
+            raise RequestError(f"jobs must have 1 to {_MAX_JOBS} jobs.")
+        self._terminate(ids, request["reason"])
+        return {"successful": ids, "errors": []}
+
+    def new_attempt(self, job: ServiceJob) -> Attempt:
+        """Start a training job."""
+        return Attempt(resource=self._training_jobs.create(job))
+
+    def plan(self, job: ServiceJob) -> tuple[int, Outcome, str]:
+        """Return when and how an attempt ends: as its tags say, or at a limit of the job."""
+        ends = [(job.run_seconds, Outcome.SUCCEEDED, f"{_STATUS_REASON}Completed")]
+        if job.failure is not None:
+            reason = job.failure if job.failure.startswith(_STATUS_REASON) else _STATUS_REASON + job.failure
+            ends = [(job.run_seconds, self._failure(job, reason), reason)]
+        if job.max_seconds is not None:
+            reason = f"{_STATUS_REASON}MaxRuntimeExceeded"
+            ends.append((job.max_seconds, self._failure(job, reason), reason))
+        if job.timeout_seconds is not None:
+            ends.append((job.timeout_seconds, Outcome.TIMED_OUT, _TIMED_OUT))
+        return min(ends, key=lambda end: end[0])
+
+    def ended(self, job: ServiceJob) -> None:
+        """Do nothing: no other job waits for a service job."""
+
+    def _failure(self, job: ServiceJob, reason: str) -> Outcome:
+        return Outcome.FAILED if retries_after(job.retry, {"onStatusReason": reason}) else Outcome.REFUSED
+
+    def _terminate(self, ids: Iterable[str], reason: str) -> None:
+        """Terminate jobs. Unknown jobs, and jobs that have ended, are ignored."""
+        for id_or_arn in ids:
+            job = self._lifecycle.jobs.find(id_or_arn)
+            if isinstance(job, ServiceJob) and not job.has_ended:
+                self._lifecycle.stop(job, reason)
+
+    def _job(self, id_or_arn: str) -> ServiceJob:
+        job = self._lifecycle.jobs.find(id_or_arn)
+        if not isinstance(job, ServiceJob):
+            raise RequestError(f"Service job {id_or_arn} does not exist")
+        return job
+
+    def _queue(self, name_or_arn: str) -> Record:
+        queue = get(self._batch.queues, name_or_arn)
+        if queue.get("jobQueueType") != "SAGEMAKER_TRAINING":
+            raise RequestError(f"Job queue {queue['jobQueueName']} is not of the type SAGEMAKER_TRAINING.")
+        return queue
+
+    def _check_share(self, queue: Record, request: Request) -> bool:
+        """Check the share of a request, and return True if the queue has quota shares."""
+        policy = self._batch.policies.get(queue.get("schedulingPolicyArn", ""), {})
+        identifier, quota_share = request.get("shareIdentifier"), request.get("quotaShareName")
+        if ("fairsharePolicy" in policy) != bool(identifier):
+            wrong = "must be specified for a job queue with" if "fairsharePolicy" in policy else "requires"
+            raise RequestError(f"shareIdentifier {wrong} a fair-share scheduling policy.")
+        if ("quotaSharePolicy" in policy) != bool(quota_share):
+            wrong = "must be specified for a job queue with" if "quotaSharePolicy" in policy else "requires"
+            raise RequestError(f"quotaShareName {wrong} a quota-share scheduling policy.")
+        if identifier:
+            check_share_identifier(identifier)
+            active = self._lifecycle.jobs.active_shares(queue["jobQueueArn"])
+            if identifier not in active and len(active) >= _MAX_ACTIVE_SHARES:
+                raise RequestError(f"Number of active share identifiers exceeds {_MAX_ACTIVE_SHARES}.")
+        if quota_share:
+            share = get(
+                self._batch.quota_shares,
+                f"{self._batch.arn('job-queue')}/{queue['jobQueueName']}/quota-share/{quota_share}",
+            )
+            if share["state"] != "ENABLED":
+                raise RequestError(f"Quota share {quota_share} is DISABLED.")
+        return bool(quota_share)
+
+    def _check_token(self, request: Request, body: str) -> None:
+        """Refuse a request that repeats a client token and its payload. AWS's message is unknown."""
+        token = request.get("clientToken")
+        if token is None:
+            return
+        if self._tokens.get(token) == body:
+            raise RequestError("A request with the same clientToken and payload was already submitted.")
+        self._tokens[token] = body
+
+
+def _run_seconds(tags: dict[str, Any], default: int) -> int:
+    text = tags.get(RUN_SECONDS)
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdecimal() and 1 <= len(text) <= 9 and int(text)):
+        raise RequestError(f"Tag {RUN_SECONDS}: got {text}, allowed: a whole number of seconds, 1 or more")
+    return int(text)

@@ -1,0 +1,126 @@
+"""Events of a local AWS in the order of their time."""
+
+from collections.abc import Callable
+from heapq import heappop, heappush
+from itertools import count
+from threading import Event, RLock, Thread
+from typing import Protocol
+
+from fairlane_local.clock import Clock
+
+
+class Source(Protocol):
+    """Part of the local AWS with events of its own, in whole seconds since the start of the clock."""
+
+    def next_moment(self) -> int | None:
+        """Return the second of the next event. None if nothing is left to happen."""
+
+    def advance(self, to: int) -> None:
+        """Process all events before a second, and the ends of runs at the second."""
+
+
+class Timeline:
+    """Events by their second. They are processed by `catch_up` and, unless the clock is manual, by a thread.
+
+    At each second, the sources end runs, then timers are called, then the sources start runs. A second ends when time
+    moves on, so that everything that is submitted within a second competes.
+
+    Args:
+        clock: Clock of the local AWS.
+
+    Attributes:
+        clock: Clock of the local AWS.
+        lock: Lock that a caller holds to read or change what events change.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.lock = RLock()
+        self._sources: list[Source] = []
+        self._timers: list[tuple[int, int, Callable[[int], None]]] = []
+        self._numbers = count()
+        self._moment: int | None = None
+        self._wake = Event()
+        self._stopped = False
+
+    @property
+    def second(self) -> int:
+        """Current second, or the second that is being processed, since the start of the clock."""
+        return int(self.clock.elapsed()) if self._moment is None else self._moment
+
+    @property
+    def milliseconds(self) -> int:
+        """Current time, or the time of the second that is being processed, in milliseconds since the epoch."""
+        return int(self.clock.now() * 1000) if self._moment is None else (self.clock.start + self._moment) * 1000
+
+    def add(self, source: Source) -> None:
+        """Add a source of events."""
+        with self.lock:
+            source.advance(self.second)
+            self._sources.append(source)
+
+    def call_at(self, second: int, callback: Callable[[int], None]) -> None:
+        """Call a function at a second, with the second. Calls of one second keep their order."""
+        heappush(self._timers, (second, next(self._numbers), callback))
+
+    def catch_up(self) -> None:
+        """Process all events until now."""
+        with self.lock:
+            if self._moment is not None:
+                return
+            now = self.second
+            try:
+                while (moment := self._next_moment()) is not None and moment < now:
+                    self._begin(moment)
+                    for source in self._sources:
+                        source.advance(moment + 1)
+                self._begin(now)
+            finally:
+                self._moment = None
+
+    def advance(self, seconds: float) -> None:
+        """Move a manual clock forward, and process all events until then.
+
+        Raises:
+            LocalAwsError: If the clock is not manual, or if the number is negative.
+        """
+        with self.lock:
+            self.catch_up()
+            self.clock.advance(seconds)
+            self.catch_up()
+
+    def wake(self) -> None:
+        """Make the thread look at the next event again, because the caller added one."""
+        self._wake.set()
+
+    def start(self) -> None:
+        """Start the thread that processes events when they are due."""
+        if self.clock.speed is not None:
+            Thread(target=self._run, name="timeline", daemon=True).start()
+
+    def stop(self) -> None:
+        """Stop the thread."""
+        self._stopped = True
+        self._wake.set()
+
+    def _begin(self, moment: int) -> None:
+        """End the runs of a second, and call its timers."""
+        self._moment = moment
+        for source in self._sources:
+            source.advance(moment)
+        while self._timers and self._timers[0][0] <= moment:
+            heappop(self._timers)[2](moment)
+
+    def _next_moment(self) -> int | None:
+        moments = [moment for source in self._sources if (moment := source.next_moment()) is not None]
+        if self._timers:
+            moments.append(self._timers[0][0])
+        return min(moments, default=None)
+
+    def _run(self) -> None:
+        while not self._stopped:
+            self.catch_up()
+            self._wake.clear()
+            with self.lock:
+                moment = self._next_moment()
+            self._wake.wait(None if moment is None else self.clock.real_seconds_until(moment + 1))

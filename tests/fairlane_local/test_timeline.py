@@ -1,0 +1,75 @@
+"""Events of a local AWS in the order of their time."""
+
+from fairlane_local.clock import Clock
+from fairlane_local.timeline import Timeline
+
+
+class Passes:
+    """Source with a pass at some seconds, which records what it is asked."""
+
+    def __init__(self, seconds: list[int], log: list[object]) -> None:
+        self.seconds = seconds
+        self.log = log
+        self.now = 0
+
+    def next_moment(self) -> int | None:
+        return self.seconds[0] if self.seconds else None
+
+    def advance(self, to: int) -> None:
+        assert to >= self.now, "time never moves back"
+        while self.seconds and self.seconds[0] < to:
+            self.log.append(("pass", self.seconds.pop(0)))
+        self.now = to
+
+
+def test_timers_come_before_the_pass_of_their_second() -> None:
+    log: list[object] = []
+    timeline = Timeline(Clock(None))
+    timeline.add(Passes([5, 10], log))
+    timeline.call_at(10, lambda second: log.append(("timer", second)))
+    timeline.call_at(7, lambda second: log.append(("timer", second)))
+    timeline.call_at(10, lambda second: log.append(("second timer", second)))
+    timeline.advance(20)
+
+    assert log == [("pass", 5), ("timer", 7), ("timer", 10), ("second timer", 10), ("pass", 10)]
+
+
+def test_the_pass_of_the_current_second_waits_until_time_moves_on() -> None:
+    log: list[object] = []
+    timeline = Timeline(Clock(None))
+    timeline.add(Passes([0], log))
+    timeline.call_at(0, lambda second: log.append(("timer", second)))
+    timeline.catch_up()
+    assert log == [("timer", 0)]
+
+    timeline.advance(1)
+    assert log == [("timer", 0), ("pass", 0)]
+
+
+def test_events_of_several_sources_are_in_the_order_of_time() -> None:
+    log: list[object] = []
+    timeline = Timeline(Clock(None))
+    timeline.add(Passes([3, 30], log))
+    timeline.add(Passes([2, 31], log))
+    timeline.advance(60)
+
+    assert log == [("pass", 2), ("pass", 3), ("pass", 30), ("pass", 31)]
+
+
+def test_the_time_during_an_event_is_the_time_of_the_event() -> None:
+    timeline = Timeline(Clock(None))
+    seen: list[tuple[int, int]] = []
+    timeline.call_at(7, lambda second: seen.append((timeline.second, timeline.milliseconds)))
+    timeline.advance(60)
+
+    assert seen == [(7, (timeline.clock.start + 7) * 1000)]
+    assert timeline.second == 60
+
+
+def test_a_timer_can_set_a_timer_of_the_same_second() -> None:
+    timeline = Timeline(Clock(None))
+    seen: list[int] = []
+    timeline.call_at(7, lambda second: timeline.call_at(second, seen.append))
+    timeline.advance(7)
+
+    assert seen == [7]
