@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Callable
 
-from fairlane_local.server.access import LocalAwsError
+from fairlane_local.errors import LocalAwsError
 
 
 class Clock:

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from fairlane_local.clock import Clock
-from fairlane_local.server.access import LocalAwsError
+from fairlane_local.errors import LocalAwsError
 
 
 class RealTime:

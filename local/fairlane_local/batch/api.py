@@ -19,13 +19,18 @@ from fairlane_local.batch.container_jobs import ContainerJobs
 from fairlane_local.batch.errors import BatchError, RequestError
 from fairlane_local.batch.job_definitions import JobDefinitions
 from fairlane_local.batch.job_queues import JobQueues
+from fairlane_local.batch.jobs.lifecycle import Lifecycle
+from fairlane_local.batch.jobs.service_jobs import ServiceJobs
+from fairlane_local.batch.jobs.snapshot import Snapshots
+from fairlane_local.batch.jobs.training_jobs import TrainingJobs
 from fairlane_local.batch.parameters import batch_model, parameters
 from fairlane_local.batch.quota_shares import QuotaShares
 from fairlane_local.batch.scheduling_policies import SchedulingPolicies
 from fairlane_local.batch.service_environments import ServiceEnvironments
-from fairlane_local.batch.service_jobs import ServiceJobs
 from fairlane_local.batch.store import Batch, Record, Request
 from fairlane_local.batch.tags import Tags
+from fairlane_local.batch.throttle import SUBMIT_RATES, Throttle
+from fairlane_local.simulation import Simulation, current_simulation
 
 _TAGS_PATH: Final = "/v1/tags/"
 _TAGS_OPERATIONS: Final = {"GET": "ListTagsForResource", "POST": "TagResource", "DELETE": "UntagResource"}
@@ -33,8 +38,10 @@ _STATE: Final = "fairlane_api"
 """Attribute of moto's backend that keeps the API of an account and Region, so that a reset of moto deletes it."""
 
 
-def handlers(batch: Batch) -> list[object]:
+def handlers(batch: Batch, simulation: Simulation) -> list[object]:
     """Return the objects that implement the operations, each as a method with the operation's name in snake case."""
+    lifecycle = Lifecycle(batch, simulation.timeline, simulation.options)
+    throttle = Throttle(simulation.timeline.clock.elapsed, SUBMIT_RATES if simulation.options.throttle else {})
     return [
         ServiceEnvironments(batch),
         ComputeEnvironments(batch),
@@ -45,7 +52,8 @@ def handlers(batch: Batch) -> list[object]:
         ConsumableResources(batch),
         Tags(batch),
         ContainerJobs(batch),
-        ServiceJobs(batch),
+        ServiceJobs(batch, lifecycle, TrainingJobs(batch), simulation.options, throttle),
+        Snapshots(batch, lifecycle),
     ]
 
 
@@ -57,8 +65,12 @@ class BatchApi:
     """
 
     def __init__(self, account_id: str, region: str) -> None:
+        simulation = current_simulation()
+        self._timeline = simulation.timeline
         self.batch = Batch(account_id, region)
-        self._handlers = handlers(self.batch)
+        self.batch.lock = simulation.timeline.lock
+        self.batch.now = lambda: simulation.timeline.milliseconds
+        self._handlers = handlers(self.batch, simulation)
 
     def call(self, operation: str, request: Request) -> Record:
         """Return the response of an operation.
@@ -74,7 +86,10 @@ class BatchApi:
         for handler in self._handlers:
             if hasattr(handler, name):
                 with self.batch.lock:
-                    return getattr(handler, name)(parameters(operation, request))  # type: ignore[no-any-return]
+                    self._timeline.catch_up()
+                    response: Record = getattr(handler, name)(parameters(operation, request))
+                self._timeline.wake()
+                return response
         raise RequestError(f"{operation} is not available in the local AWS")
 
 

@@ -19,6 +19,8 @@ from werkzeug.serving import BaseWSGIServer, make_server
 from werkzeug.wsgi import ClosingIterator
 
 from fairlane_local.batch import api, training_resources
+from fairlane_local.batch.jobs.options import JobOptions
+from fairlane_local.clock import Clock
 from fairlane_local.cloudformation import custom_resources, stacks
 from fairlane_local.ec2 import resources as ec2
 from fairlane_local.ecr import resources as ecr
@@ -26,6 +28,8 @@ from fairlane_local.errors import LocalAwsError
 from fairlane_local.monitoring import alarms, event_resources
 from fairlane_local.server.credentials import new_credentials, register
 from fairlane_local.server.guard import CONTROL, Guard
+from fairlane_local.simulation import Simulation, set_simulation
+from fairlane_local.timeline import Timeline
 
 HOST: Final = "127.0.0.1"
 _HOST_IPV6: Final = "::1"
@@ -41,18 +45,23 @@ class LocalAws:
 
     Args:
         port: Port to listen on, 0 to 65,535. 0 selects a free port. Default: 0.
+        clock: Clock of the jobs. Default: real time.
+        options: Options of the jobs. Default: `JobOptions()`.
 
     Attributes:
         port: Port that the local AWS listens on.
+        timeline: Events of the jobs. `timeline.advance` moves a manual clock.
         endpoint_url: Value of `AWS_ENDPOINT_URL` for AWS tools.
 
     Raises:
         LocalAwsError: If another program uses the port.
     """
 
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self, port: int = 0, *, clock: Clock | None = None, options: JobOptions | None = None) -> None:
         _install()
         moto_api_backend.reset()
+        self.timeline = Timeline(clock or Clock())
+        set_simulation(Simulation(self.timeline, options or JobOptions()))
         for service in ("batch", "lambda"):
             default_user_config[service] = {"use_docker": False}
         self._servers = [_server(listener, self._respond) for listener in _listeners(port)]
@@ -81,10 +90,12 @@ class LocalAws:
         threads = [Thread(target=server.serve_forever, args=(0.02,), daemon=True) for server in self._servers]
         for thread in threads:
             thread.start()
+        self.timeline.start()
         for thread in threads:
             thread.join()
 
     def _shut_down(self) -> None:
+        self.timeline.stop()
         for server in self._servers:
             server.shutdown()
 

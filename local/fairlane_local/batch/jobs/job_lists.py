@@ -8,7 +8,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from fairlane_local.batch.errors import RequestError
 from fairlane_local.batch.jobs.job import Job
-from fairlane_local.batch.rules import Request
+from fairlane_local.batch.store import Request
 
 JobT = TypeVar("JobT", bound=Job)
 

@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from typing import Final
 
-from fairlane.scheduler import Engine, JobState, Outcome, Submission, Terms
+from fairlane.scheduler import JobState, Outcome, Submission, Terms
 from fairlane_local.batch.jobs.events import EventBus
-from fairlane_local.batch.jobs.job import FAILED, RUNNABLE, SUCCEEDED, Attempt, Job, ServiceJob
+from fairlane_local.batch.jobs.job import FAILED, RUNNABLE, SERVICE_STATUSES, SUCCEEDED, Attempt, Job, ServiceJob
 from fairlane_local.batch.jobs.job_lists import JobIndex
 from fairlane_local.batch.jobs.options import JobOptions
+from fairlane_local.batch.jobs.scheduling import Scheduling
+from fairlane_local.batch.store import Batch
 from fairlane_local.timeline import Timeline
 
 _PREEMPTIONS: Final[Mapping[bool, str]] = {
@@ -23,8 +25,8 @@ class Lifecycle:
     """Listener to the engine of one account and Region.
 
     Args:
+        batch: Records of the account and Region.
         timeline: Events of the local AWS.
-        bus: Event bus of the account and Region.
         options: Options of the jobs.
 
     Attributes:
@@ -32,14 +34,16 @@ class Lifecycle:
         jobs: All jobs that are not forgotten.
     """
 
-    engine: Engine
-
-    def __init__(self, timeline: Timeline, bus: EventBus, options: JobOptions) -> None:
+    def __init__(self, batch: Batch, timeline: Timeline, options: JobOptions) -> None:
         self.jobs: JobIndex[Job] = JobIndex()
         self._timeline = timeline
-        self._bus = bus
+        self._bus = EventBus(batch)
         self._options = options
         self._by_engine_id: dict[int, Job] = {}
+        scheduling = Scheduling(batch, self, options)
+        self.engine = scheduling.engine
+        timeline.add(scheduling)
+        batch.on_delete = self._delete
 
     def submit(self, job: Job) -> None:
         """Make a job eligible to run."""
@@ -59,6 +63,10 @@ class Lifecycle:
         self._by_engine_id[job.engine_id] = job
         self._change(job, RUNNABLE)
 
+    def front(self, queue: str, number: int) -> list[Job]:
+        """Return the first waiting jobs of a queue, in the order of the next pass."""
+        return [self._by_engine_id[engine_id] for engine_id in self.engine.front(queue, number)]
+
     def stop(self, job: Job, reason: str) -> None:
         """Stop a job, which then fails."""
         job.is_terminated = True
@@ -68,7 +76,7 @@ class Lifecycle:
             return
         waits = job.attempt is None
         job.is_stopping = not waits
-        self.engine.withdraw(job.engine_id)
+        self.engine.withdraw(job.engine_id, stop_seconds=self._options.stop_seconds)
         if waits:
             self.end(job, FAILED)
 
@@ -135,20 +143,21 @@ class Lifecycle:
         job.kind.ended(job)
         self._timeline.call_at(self._timeline.second + _RETENTION_SECONDS, lambda second: self._forget(job))
 
+    def _delete(self, arn: str) -> None:
+        """Stop the jobs of a queue or quota share that is deleted."""
+        queue, _, share = arn.partition("/quota-share/")
+        for job in self.jobs.of_queue(queue, SERVICE_STATUSES):
+            if not job.has_ended and share in ("", job.share):
+                self.stop(job, "The quota share was deleted" if share else "The job queue was deleted")
+
     def _run(self, job: Job, attempt: Attempt, now: int) -> None:
         if job.attempt is not attempt or job.is_stopping:
             return
         attempt.started = self._milliseconds(job)
         self._change(job, "RUNNING")
-        seconds, outcome, reason = job.kind.plan(job)
-        self._timeline.call_at(now + seconds, lambda second: self._finish(job, attempt, outcome, reason))
-
-    def _finish(self, job: Job, attempt: Attempt, outcome: Outcome, reason: str) -> None:
-        if job.attempt is not attempt or job.is_stopping:
-            return
-        attempt.reason = reason
+        seconds, outcome, attempt.reason = job.kind.plan(job)
         assert job.engine_id is not None
-        self.engine.finish(job.engine_id, outcome)
+        self.engine.finish(job.engine_id, outcome, at=now + seconds)
 
     def _change(self, job: Job, status: str) -> None:
         """Change the status of a job, and send the event."""

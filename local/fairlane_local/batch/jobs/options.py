@@ -13,10 +13,13 @@ class JobOptions:
         start_up_seconds: Seconds from SCHEDULED to RUNNING, 0 or more. Default: 0.
         pass_seconds: Seconds between the passes of the scheduler, 1 or more. Jobs that are submitted in between
             compete for the same capacity. Default: 1.
+        stop_seconds: Seconds from the decision to stop an attempt until its capacity is free, 0 or more. Default: 20,
+            as in AWS's sample event.
         throttle: True to refuse submissions above AWS's rates. Default: True.
     """
 
     run_seconds: int = 60
     start_up_seconds: int = 0
     pass_seconds: int = 1
+    stop_seconds: int = 20
     throttle: bool = True

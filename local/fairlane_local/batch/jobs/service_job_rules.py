@@ -9,7 +9,7 @@ from typing import Any, Final
 from fairlane.jobs.retries import MAX_ATTEMPTS, MAX_PATTERN, MAX_RULES
 from fairlane.scheduling.policy import MAX_JOB_PRIORITY
 from fairlane_local.batch.errors import RequestError
-from fairlane_local.batch.rules import Request
+from fairlane_local.batch.store import Request
 
 MAX_PAYLOAD: Final = 10 * 1024
 MAX_REQUEST: Final = 30 * 1024

@@ -154,7 +154,7 @@ class ServiceJobs:
             reason = f"{_STATUS_REASON}MaxRuntimeExceeded"
             ends.append((job.max_seconds, self._failure(job, reason), reason))
         if job.timeout_seconds is not None:
-            ends.append((job.timeout_seconds, Outcome.TIMED_OUT, _TIMED_OUT))
+            ends.append((job.timeout_seconds, Outcome.REFUSED, _TIMED_OUT))
         return min(ends, key=lambda end: end[0])
 
     def ended(self, job: ServiceJob) -> None:

@@ -1,0 +1,74 @@
+"""Scheduling engine of the queues of one account and Region, kept equal to their records."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from fairlane.scheduler import Engine, Listener, Strategies
+from fairlane.scheduling import State
+from fairlane_local.batch.jobs.options import JobOptions
+from fairlane_local.batch.jobs.policies import capacity_limits, queue_policy
+from fairlane_local.batch.store import Batch, Record
+
+
+class Scheduling:
+    """Source of the starts and stops of jobs.
+
+    Args:
+        batch: Records of the account and Region.
+        listener: Listener to the starts and stops.
+        options: Options of the jobs.
+
+    Attributes:
+        engine: Engine that schedules the jobs. Its names are the ARNs of queues and environments.
+    """
+
+    def __init__(self, batch: Batch, listener: Listener, options: JobOptions) -> None:
+        self.engine = Engine(
+            strategies=Strategies(stop_seconds=options.stop_seconds),
+            pass_seconds=options.pass_seconds,
+            listener=listener,
+        )
+        self._batch = batch
+        self._settings: dict[str, Any] = {}
+        batch.on_change = self.synchronize
+
+    def next_moment(self) -> int | None:
+        """Return the second of the next event. None if nothing is left to happen."""
+        return self.engine.advance(self.engine.now)
+
+    def advance(self, to: int) -> None:
+        """Process all events before a second, and the ends of runs at the second."""
+        self.engine.advance(to)
+
+    def synchronize(self) -> None:
+        """Give the engine the environments and queues that have changed."""
+        for arn, capacity, state in self._environments():
+            if self._is_new(arn, (capacity, state)):
+                self.engine.set_environment(arn, capacity, state)
+        for arn, queue in self._batch.queues.items():
+            policy = queue_policy(self._batch, queue)
+            settings = (policy, _environment_arns(queue), queue["priority"], State(queue["state"]))
+            if self._is_new(arn, settings):
+                self.engine.set_queue(arn, settings[0], settings[1], priority=settings[2], state=settings[3])
+        for arn in [arn for arn in self._settings if ":job-queue/" in arn and arn not in self._batch.queues]:
+            del self._settings[arn]
+            self.engine.remove_queue(arn)
+
+    def _environments(self) -> Iterator[tuple[str, int | dict[str, int], State]]:
+        for arn, environment in self._batch.service_environments.items():
+            yield arn, capacity_limits(environment), State(environment["state"])
+        for arn, environment in self._batch.compute_environments.items():
+            vcpus = environment.get("computeResources", {}).get("maxvCpus", 0)
+            yield arn, int(vcpus), State(environment["state"])
+
+    def _is_new(self, arn: str, settings: object) -> bool:
+        is_new = self._settings.get(arn) != settings
+        self._settings[arn] = settings
+        return is_new
+
+
+def _environment_arns(queue: Record) -> list[str]:
+    """Return the ARNs of the environments of a queue, in their order."""
+    orders = queue["serviceEnvironmentOrder"] or queue["computeEnvironmentOrder"]
+    key = "serviceEnvironment" if queue["serviceEnvironmentOrder"] else "computeEnvironment"
+    return [order[key] for order in sorted(orders, key=lambda order: order["order"])]

@@ -1,0 +1,33 @@
+"""Clock and job options of the local AWS of this process."""
+
+from dataclasses import dataclass, field
+
+from fairlane_local.batch.jobs.options import JobOptions
+from fairlane_local.clock import Clock
+from fairlane_local.timeline import Timeline
+
+
+@dataclass(slots=True)
+class Simulation:
+    """What the services of a local AWS have in common.
+
+    Args:
+        timeline: Events of the local AWS.
+        options: Options of the jobs.
+    """
+
+    timeline: Timeline = field(default_factory=lambda: Timeline(Clock()))
+    options: JobOptions = field(default_factory=JobOptions)
+
+
+_current = [Simulation()]
+
+
+def current_simulation() -> Simulation:
+    """Return the simulation of the local AWS that started last in this process."""
+    return _current[-1]
+
+
+def set_simulation(simulation: Simulation) -> None:
+    """Set the simulation of a local AWS that starts."""
+    _current[:] = [simulation]
