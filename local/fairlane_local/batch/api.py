@@ -30,7 +30,7 @@ from fairlane_local.batch.service_environments import ServiceEnvironments
 from fairlane_local.batch.store import Batch, Record, Request
 from fairlane_local.batch.tags import Tags
 from fairlane_local.batch.throttle import SUBMIT_RATES, Throttle
-from fairlane_local.simulation import Simulation, current_simulation
+from fairlane_local.simulation import current_simulation
 
 _TAGS_PATH: Final = "/v1/tags/"
 _TAGS_OPERATIONS: Final = {"GET": "ListTagsForResource", "POST": "TagResource", "DELETE": "UntagResource"}
@@ -38,30 +38,12 @@ _STATE: Final = "fairlane_api"
 """Attribute of moto's backend that keeps the API of an account and Region, so that a reset of moto deletes it."""
 
 
-def handlers(batch: Batch, simulation: Simulation) -> list[object]:
-    """Return the objects that implement the operations, each as a method with the operation's name in snake case."""
-    lifecycle = Lifecycle(batch, simulation.timeline, simulation.options)
-    throttle = Throttle(simulation.timeline.clock.elapsed, SUBMIT_RATES if simulation.options.throttle else {})
-    return [
-        ServiceEnvironments(batch),
-        ComputeEnvironments(batch),
-        SchedulingPolicies(batch),
-        JobQueues(batch),
-        QuotaShares(batch),
-        JobDefinitions(batch),
-        ConsumableResources(batch),
-        Tags(batch),
-        ContainerJobs(batch),
-        ServiceJobs(batch, lifecycle, TrainingJobs(batch), simulation.options, throttle),
-        Snapshots(batch, lifecycle),
-    ]
-
-
 class BatchApi:
-    """Batch API of one account and Region.
+    """Batch API of one account and Region. Each handler has methods with the names of operations in snake case.
 
     Attributes:
         batch: Records of the account and Region.
+        service_jobs: Service jobs.
     """
 
     def __init__(self, account_id: str, region: str) -> None:
@@ -70,7 +52,27 @@ class BatchApi:
         self.batch = Batch(account_id, region)
         self.batch.lock = simulation.timeline.lock
         self.batch.now = lambda: simulation.timeline.milliseconds
-        self._handlers = handlers(self.batch, simulation)
+        lifecycle = Lifecycle(self.batch, self._timeline, simulation.options)
+        throttle = Throttle(self._timeline.clock.elapsed, SUBMIT_RATES if simulation.options.throttle else {})
+        training_jobs = TrainingJobs(self.batch)
+        self.service_jobs = ServiceJobs(self.batch, lifecycle, training_jobs, simulation.options, throttle)
+        self._handlers: list[object] = [
+            ServiceEnvironments(self.batch),
+            ComputeEnvironments(self.batch),
+            SchedulingPolicies(self.batch),
+            JobQueues(self.batch),
+            QuotaShares(self.batch),
+            JobDefinitions(self.batch),
+            ConsumableResources(self.batch),
+            Tags(self.batch),
+            ContainerJobs(self.batch),
+            self.service_jobs,
+            Snapshots(self.batch, lifecycle),
+        ]
+
+    def catch_up(self) -> None:
+        """Process everything that happened until now."""
+        self._timeline.catch_up()
 
     def call(self, operation: str, request: Request) -> Record:
         """Return the response of an operation.

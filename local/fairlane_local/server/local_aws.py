@@ -19,6 +19,7 @@ from werkzeug.serving import BaseWSGIServer, make_server
 from werkzeug.wsgi import ClosingIterator
 
 from fairlane_local.batch import api, training_resources
+from fairlane_local.batch.jobs import sagemaker_api
 from fairlane_local.batch.jobs.options import JobOptions
 from fairlane_local.clock import Clock
 from fairlane_local.cloudformation import custom_resources, stacks
@@ -151,7 +152,7 @@ def _install() -> None:
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     werkzeug_app.DISABLE_GLOBAL_CORS = True  # type: ignore[attr-defined]
     SimpleSystemManagerBackend.__init__ = _init_bootstrapped  # type: ignore[method-assign]
-    for module in (alarms, api, custom_resources, ec2, ecr, event_resources, training_resources, stacks):
+    for module in (alarms, api, sagemaker_api, custom_resources, ec2, ecr, event_resources, training_resources, stacks):
         module.install()
 
 

@@ -29,17 +29,21 @@ class Attempt:
 
     Attributes:
         resource: ARN of the training job of a service job, or of the ECS task of a container job.
+        scheduled: Time at which the attempt was scheduled.
         started: Start of the job's own work. None if the attempt ended before.
         stopped: End of the attempt.
         reason: Reason of the end.
+        outcome: Outcome. None while the attempt runs.
         exit_code: Exit code of a container.
         container_reason: Reason that ECS gives for the end of a container.
     """
 
     resource: str
+    scheduled: int | None = None
     started: int | None = None
     stopped: int | None = None
     reason: str = ""
+    outcome: Outcome | None = None
     exit_code: int | None = None
     container_reason: str = ""
 
@@ -64,6 +68,9 @@ class JobKind(Protocol):
 
     def ended(self, job: Any) -> None:
         """Handle the end of a job."""
+
+    def forgotten(self, job: Any) -> None:
+        """Forget what belongs to a job."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

@@ -80,11 +80,17 @@ class Lifecycle:
         if waits:
             self.end(job, FAILED)
 
+    def fail(self, job: Job, outcome: Outcome, reason: str) -> None:
+        """End the attempt of a job that runs."""
+        if job.attempt is not None and not job.is_stopping and job.engine_id is not None:
+            job.attempt.reason = reason
+            self.engine.finish(job.engine_id, outcome)
+
     def started(self, engine_id: int, now: int) -> None:
         """Start an attempt of a job."""
         job = self._by_engine_id[engine_id]
         attempt = job.attempt = job.kind.new_attempt(job)
-        job.scheduled = self._milliseconds(job)
+        job.scheduled = attempt.scheduled = self._milliseconds(job)
         job.reason = ""
         for status in job.starting_statuses:
             self._change(job, status)
@@ -112,7 +118,7 @@ class Lifecycle:
         attempt = job.attempt
         assert attempt
         job.attempt, job.is_stopping = None, False
-        attempt.stopped = self._milliseconds(job)
+        attempt.stopped, attempt.outcome = self._milliseconds(job), outcome
         preempted = outcome is Outcome.PREEMPTED and isinstance(job, ServiceJob)
         if outcome is Outcome.WITHDRAWN:
             attempt.reason = job.reason
@@ -170,5 +176,6 @@ class Lifecycle:
 
     def _forget(self, job: Job) -> None:
         self.jobs.remove(job)
+        job.kind.forgotten(job)
         if job.engine_id is not None:
             del self._by_engine_id[job.engine_id]

@@ -22,7 +22,7 @@ from fairlane_local.batch.jobs.service_job_rules import (
     check_timeout,
     read_training_request,
 )
-from fairlane_local.batch.jobs.training_jobs import TrainingJobs
+from fairlane_local.batch.jobs.training_jobs import MAX_RUNTIME_EXCEEDED, STATUS_REASON, STOPPED, TrainingJobs
 from fairlane_local.batch.store import Batch, Record, Request, get
 from fairlane_local.batch.throttle import Throttle
 
@@ -30,7 +30,6 @@ RUN_SECONDS: Final = "fairlane:run-seconds"
 """Tag with the number of seconds that each attempt of a job runs."""
 FAILS: Final = "fairlane:fails"
 """Tag with the status reason that each attempt of a job fails with."""
-_STATUS_REASON: Final = "Received status from SageMaker: "
 _TIMED_OUT: Final = "Job attempt duration exceeded timeout"
 _MAX_ACTIVE_SHARES: Final = 500
 _MAX_JOBS: Final = 50
@@ -45,6 +44,9 @@ class ServiceJobs:
         training_jobs: Training jobs that the service jobs run as.
         options: Options of the jobs.
         throttle: Request rates.
+
+    Attributes:
+        training_jobs: Training jobs that the service jobs run as.
     """
 
     def __init__(
@@ -52,7 +54,7 @@ class ServiceJobs:
     ) -> None:
         self._batch = batch
         self._lifecycle = lifecycle
-        self._training_jobs = training_jobs
+        self.training_jobs = training_jobs
         self._options = options
         self._throttle = throttle
         self._numbers = count()
@@ -142,23 +144,36 @@ class ServiceJobs:
 
     def new_attempt(self, job: ServiceJob) -> Attempt:
         """Start a training job."""
-        return Attempt(resource=self._training_jobs.create(job))
+        return self.training_jobs.create(job)
 
     def plan(self, job: ServiceJob) -> tuple[int, Outcome, str]:
         """Return when and how an attempt ends: as its tags say, or at a limit of the job."""
-        ends = [(job.run_seconds, Outcome.SUCCEEDED, f"{_STATUS_REASON}Completed")]
+        ends = [(job.run_seconds, Outcome.SUCCEEDED, f"{STATUS_REASON}Completed")]
         if job.failure is not None:
-            reason = job.failure if job.failure.startswith(_STATUS_REASON) else _STATUS_REASON + job.failure
+            reason = job.failure if job.failure.startswith(STATUS_REASON) else STATUS_REASON + job.failure
             ends = [(job.run_seconds, self._failure(job, reason), reason)]
         if job.max_seconds is not None:
-            reason = f"{_STATUS_REASON}MaxRuntimeExceeded"
-            ends.append((job.max_seconds, self._failure(job, reason), reason))
+            ends.append((job.max_seconds, self._failure(job, MAX_RUNTIME_EXCEEDED), MAX_RUNTIME_EXCEEDED))
         if job.timeout_seconds is not None:
             ends.append((job.timeout_seconds, Outcome.REFUSED, _TIMED_OUT))
         return min(ends, key=lambda end: end[0])
 
     def ended(self, job: ServiceJob) -> None:
         """Do nothing: no other job waits for a service job."""
+
+    def forgotten(self, job: ServiceJob) -> None:
+        """Forget the training jobs of a job."""
+        self.training_jobs.forget(job)
+
+    def stop_training_job(self, name: str) -> bool:
+        """Stop a training job, which fails the attempt. Return False if no service job runs as it."""
+        found = self.training_jobs.find(name)
+        if found is None:
+            return False
+        job, attempt = found
+        if job.attempt is attempt:
+            self._lifecycle.fail(job, self._failure(job, STOPPED), STOPPED)
+        return True
 
     def _failure(self, job: ServiceJob, reason: str) -> Outcome:
         return Outcome.FAILED if retries_after(job.retry, {"onStatusReason": reason}) else Outcome.REFUSED

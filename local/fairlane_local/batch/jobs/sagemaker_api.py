@@ -1,0 +1,53 @@
+"""SageMaker API calls for the training jobs of service jobs, beside the training jobs of moto."""
+
+from typing import Any
+
+from moto.core.responses import ActionResult, EmptyResult
+from moto.sagemaker.exceptions import AWSValidationException
+from moto.sagemaker.responses import SageMakerResponse
+
+from fairlane_local.batch.api import batch_api
+from fairlane_local.batch.jobs.service_jobs import ServiceJobs
+
+_describe = SageMakerResponse.describe_training_job
+_list = SageMakerResponse.list_training_jobs
+
+
+def _service_jobs(response: SageMakerResponse) -> ServiceJobs:
+    api = batch_api(response.current_account, response.region)
+    api.catch_up()
+    return api.service_jobs
+
+
+def _describe_training_job(self: SageMakerResponse) -> Any:
+    description = _service_jobs(self).training_jobs.describe(self._get_param("TrainingJobName"))
+    return _describe(self) if description is None else ActionResult(description)
+
+
+def _list_training_jobs(self: SageMakerResponse) -> Any:
+    """List the training jobs of service jobs before those of moto, on the first page."""
+    result = _list(self)
+    if not self._get_param("NextToken"):
+        text, status = self._get_param("NameContains", ""), self._get_param("StatusEquals")
+        own = [
+            job
+            for job in _service_jobs(self).training_jobs.summaries()
+            if text in job["TrainingJobName"] and status in (None, job["TrainingJobStatus"])
+        ]
+        response: Any = result.result
+        response["TrainingJobSummaries"] = [*own, *response["TrainingJobSummaries"]]
+    return result
+
+
+def _stop_training_job(self: SageMakerResponse) -> Any:
+    name = self._get_param("TrainingJobName")
+    if not _service_jobs(self).stop_training_job(name):
+        raise AWSValidationException(f"Requested resource not found: training job {name}")
+    return EmptyResult()
+
+
+def install() -> None:
+    """Register the calls with moto. Call this before the server starts."""
+    SageMakerResponse.describe_training_job = _describe_training_job  # type: ignore[method-assign]
+    SageMakerResponse.list_training_jobs = _list_training_jobs  # type: ignore[method-assign]
+    SageMakerResponse.stop_training_job = _stop_training_job  # type: ignore[attr-defined]
