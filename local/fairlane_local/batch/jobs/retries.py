@@ -1,5 +1,6 @@
 """Retry strategies of jobs."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,5 +22,6 @@ def retries_after(strategy: Mapping[str, Any], facts: Mapping[str, str]) -> bool
 
 
 def _matches(pattern: str, text: str) -> bool:
-    pattern, text = pattern.lower(), text.lower()
-    return text.startswith(pattern[:-1]) if pattern.endswith("*") else text == pattern
+    """Return True if a text matches a pattern in any case. `*` stands for any characters."""
+    parts = map(re.escape, pattern.split("*"))
+    return re.fullmatch(".*".join(parts), text, re.IGNORECASE | re.DOTALL) is not None

@@ -71,7 +71,7 @@ class ServiceJobs:
             raise RequestError(f"Job queue {queue['jobQueueName']} is DISABLED.")
         training = read_training_request(request["serviceRequestPayload"])
         check_priority(request.get("schedulingPriority"))
-        check_retries(request.get("retryStrategy", {}), ("onStatusReason",))
+        check_retries(request.get("retryStrategy", {}))
         check_timeout(request.get("timeoutConfig", {}).get("attemptDurationSeconds"))
         preemptions = request.get("preemptionConfiguration", {}).get("preemptionRetriesBeforeTermination")
         if preemptions is not None and preemptions < 0:
