@@ -15,8 +15,8 @@ class Source(Protocol):
     def next_moment(self) -> int | None:
         """Return the second of the next event. None if nothing is left to happen."""
 
-    def advance(self, to: int) -> None:
-        """Process all events before a second, and the ends of runs at the second."""
+    def advance(self, to: int, *, complete: bool = False) -> None:
+        """Process all events before a second and the ends of runs at the second or, if complete, all of its events."""
 
 
 class Timeline:
@@ -73,7 +73,7 @@ class Timeline:
                 while (moment := self._next_moment()) is not None and moment < now:
                     self._begin(moment)
                     for source in self._sources:
-                        source.advance(moment + 1)
+                        source.advance(moment, complete=True)
                 self._begin(now)
             finally:
                 self._moment = None

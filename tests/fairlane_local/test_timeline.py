@@ -15,9 +15,9 @@ class Passes:
     def next_moment(self) -> int | None:
         return self.seconds[0] if self.seconds else None
 
-    def advance(self, to: int) -> None:
+    def advance(self, to: int, *, complete: bool = False) -> None:
         assert to >= self.now, "time never moves back"
-        while self.seconds and self.seconds[0] < to:
+        while self.seconds and self.seconds[0] < to + complete:
             self.log.append(("pass", self.seconds.pop(0)))
         self.now = to
 

@@ -9,9 +9,8 @@ import pytest
 from moto.moto_api._internal.models import moto_api_backend
 
 from fairlane_local import LocalAws, queue_locations
-from fairlane_local.batch.api import batch_api, handlers
+from fairlane_local.batch.api import BatchApi, batch_api
 from fairlane_local.batch.errors import RequestError, ServiceError, ThrottlingError
-from fairlane_local.batch.store import Batch
 from tests.fairlane_local.batch.support import (
     COUNTED,
     compute_environment,
@@ -152,7 +151,7 @@ def test_changes_are_announced(batch: Any) -> None:
 def test_every_operation_has_at_most_one_handler() -> None:
     names = [
         name
-        for handler in handlers(Batch("123456789012", "us-east-1"))
+        for handler in BatchApi("123456789012", "us-east-1")._handlers
         for name in dir(handler)
         if not name.startswith("_")
     ]

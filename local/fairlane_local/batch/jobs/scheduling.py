@@ -36,9 +36,9 @@ class Scheduling:
         """Return the second of the next event. None if nothing is left to happen."""
         return self.engine.advance(self.engine.now)
 
-    def advance(self, to: int) -> None:
-        """Process all events before a second, and the ends of runs at the second."""
-        self.engine.advance(to)
+    def advance(self, to: int, *, complete: bool = False) -> None:
+        """Process all events before a second and the ends of runs at the second or, if complete, all of its events."""
+        self.engine.advance(to, complete=complete)
 
     def synchronize(self) -> None:
         """Give the engine the environments and queues that have changed."""
