@@ -15,10 +15,11 @@ from moto.core.responses import BaseResponse
 
 from fairlane_local.batch.compute_environments import ComputeEnvironments
 from fairlane_local.batch.consumable_resources import ConsumableResources
-from fairlane_local.batch.container_jobs import ContainerJobs
 from fairlane_local.batch.errors import BatchError, RequestError
 from fairlane_local.batch.job_definitions import JobDefinitions
 from fairlane_local.batch.job_queues import JobQueues
+from fairlane_local.batch.jobs.container_job_lists import ContainerJobLists
+from fairlane_local.batch.jobs.container_jobs import ContainerJobs
 from fairlane_local.batch.jobs.lifecycle import Lifecycle
 from fairlane_local.batch.jobs.service_jobs import ServiceJobs
 from fairlane_local.batch.jobs.snapshot import Snapshots
@@ -65,7 +66,8 @@ class BatchApi:
             JobDefinitions(self.batch),
             ConsumableResources(self.batch),
             Tags(self.batch),
-            ContainerJobs(self.batch),
+            ContainerJobs(self.batch, lifecycle, simulation.options, throttle),
+            ContainerJobLists(self.batch, lifecycle.jobs),
             self.service_jobs,
             Snapshots(self.batch, lifecycle),
         ]

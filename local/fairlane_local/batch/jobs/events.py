@@ -22,6 +22,11 @@ class EventBus:
         self._batch = batch
         self._bus = events_backends[batch.account_id][batch.region]
 
+    @property
+    def has_rules(self) -> bool:
+        """True if the event bus has rules. Without rules, nobody receives events."""
+        return bool(self._bus.describe_event_bus("default").rules)
+
     def send(self, detail_type: str, resources: Sequence[str], detail: Mapping[str, Any]) -> None:
         """Send an event."""
         self._bus.put_events(

@@ -1,5 +1,6 @@
 """Jobs of a local AWS Batch, and their attempts. Times are milliseconds since the epoch."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, Protocol
 
@@ -128,6 +129,10 @@ class Job:
     def describe(self) -> dict[str, Any]:
         """Return the job as the Batch API describes it."""
         raise NotImplementedError
+
+    def views(self) -> Iterator[dict[str, Any]]:
+        """Yield the descriptions of the job that its events have."""
+        yield self.describe()
 
     @property
     def has_ended(self) -> bool:

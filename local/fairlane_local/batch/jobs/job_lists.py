@@ -2,7 +2,7 @@
 
 import base64
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from operator import attrgetter
 from typing import Any, Final, Generic, TypeVar
 
@@ -58,6 +58,9 @@ class JobIndex(Generic[JobT]):
     def active_shares(self, queue: str) -> Collection[str]:
         """Return the shares of a queue that have jobs that have not ended."""
         return self._active[queue].keys()
+
+    def __iter__(self) -> Iterator[JobT]:
+        return iter(self._jobs.values())
 
     def __len__(self) -> int:
         return len(self._jobs)

@@ -17,6 +17,8 @@ _PREEMPTIONS: Final[Mapping[bool, str]] = {
     False: "Cross-share preemption triggered to reclaim borrowed capacity",
 }
 """Reasons of preemptions inside a share (AWS's text is unknown) and across shares."""
+KILLED: Final = 137
+"""Exit code of a container that is stopped from outside."""
 _RETENTION_SECONDS: Final = 7 * 24 * 3600
 """AWS Batch keeps jobs that ended for at least seven days. Source: "Job states" in the AWS Batch User Guide."""
 
@@ -61,16 +63,29 @@ class Lifecycle:
             )
         )
         self._by_engine_id[job.engine_id] = job
-        self._change(job, RUNNABLE)
+        if job.status != RUNNABLE:
+            self._change(job, RUNNABLE)
+
+    def hold(self, job: Job, status: str) -> None:
+        """Make a job wait that is not eligible to run yet."""
+        self._change(job, status)
 
     def front(self, queue: str, number: int) -> list[Job]:
         """Return the first waiting jobs of a queue, in the order of the next pass."""
         return [self._by_engine_id[engine_id] for engine_id in self.engine.front(queue, number)]
 
-    def stop(self, job: Job, reason: str) -> None:
-        """Stop a job, which then fails."""
-        job.is_terminated = True
+    def stop(self, job: Job, reason: str, *, cancel: bool = False) -> None:
+        """Stop a job, which then fails.
+
+        Args:
+            job: Job that has not ended.
+            reason: Status reason.
+            cancel: True to mark the job as cancelled. Default: it is terminated.
+        """
+        job.is_cancelled, job.is_terminated = cancel, not cancel
         job.reason = reason
+        if job.attempt and job.attempt.exit_code is not None:
+            job.attempt.exit_code = KILLED
         if job.engine_id is None:
             self.end(job, FAILED)
             return
@@ -168,7 +183,9 @@ class Lifecycle:
     def _change(self, job: Job, status: str) -> None:
         """Change the status of a job, and send the event."""
         self.jobs.set_status(job, status)
-        self._bus.send(job.state_change, [job.arn], job.describe())
+        if self._bus.has_rules:
+            for description in job.views():
+                self._bus.send(job.state_change, [description["jobArn"]], description)
 
     def _milliseconds(self, job: Job) -> int:
         """Return the current time. A job that starts in the second of its submission starts after it."""

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable
 from itertools import count
-from typing import Any, Final
+from typing import Final
 from uuid import uuid4
 
 from fairlane.scheduler import Outcome
@@ -17,21 +17,17 @@ from fairlane_local.batch.jobs.service_job_rules import (
     check_job_name,
     check_priority,
     check_retries,
-    check_share_identifier,
     check_size,
     check_timeout,
     read_training_request,
 )
+from fairlane_local.batch.jobs.share_rules import check_fair_share
+from fairlane_local.batch.jobs.simulation_tags import FAILS, run_seconds
 from fairlane_local.batch.jobs.training_jobs import MAX_RUNTIME_EXCEEDED, STATUS_REASON, STOPPED, TrainingJobs
 from fairlane_local.batch.store import Batch, Record, Request, get
 from fairlane_local.batch.throttle import Throttle
 
-RUN_SECONDS: Final = "fairlane:run-seconds"
-"""Tag with the number of seconds that each attempt of a job runs."""
-FAILS: Final = "fairlane:fails"
-"""Tag with the status reason that each attempt of a job fails with."""
 _TIMED_OUT: Final = "Job attempt duration exceeded timeout"
-_MAX_ACTIVE_SHARES: Final = 500
 _MAX_JOBS: Final = 50
 
 
@@ -78,7 +74,7 @@ class ServiceJobs:
             raise RequestError("preemptionRetriesBeforeTermination must be at least 0.")
         is_quota = self._check_share(queue, request)
         tags = dict(request.get("tags", {}))
-        run_seconds = _run_seconds(tags, self._options.run_seconds)
+        seconds = run_seconds(tags, self._options.run_seconds)
         self._check_token(request, body)
         instance_type, units = training.choices[0]
         job_id = str(uuid4())
@@ -94,7 +90,7 @@ class ServiceJobs:
             priority=request.get("schedulingPriority"),
             instance_type=instance_type if is_quota else "",
             units=units,
-            run_seconds=run_seconds,
+            run_seconds=seconds,
             failure=tags.get(FAILS),
             retry=request.get("retryStrategy", {}),
             timeout_seconds=request.get("timeoutConfig", {}).get("attemptDurationSeconds"),
@@ -199,19 +195,12 @@ class ServiceJobs:
 
     def _check_share(self, queue: Record, request: Request) -> bool:
         """Check the share of a request, and return True if the queue has quota shares."""
+        check_fair_share(self._batch, self._lifecycle.jobs, queue, request.get("shareIdentifier"))
         policy = self._batch.policies.get(queue.get("schedulingPolicyArn", ""), {})
-        identifier, quota_share = request.get("shareIdentifier"), request.get("quotaShareName")
-        if ("fairsharePolicy" in policy) != bool(identifier):
-            wrong = "must be specified for a job queue with" if "fairsharePolicy" in policy else "requires"
-            raise RequestError(f"shareIdentifier {wrong} a fair-share scheduling policy.")
+        quota_share = request.get("quotaShareName")
         if ("quotaSharePolicy" in policy) != bool(quota_share):
             wrong = "must be specified for a job queue with" if "quotaSharePolicy" in policy else "requires"
             raise RequestError(f"quotaShareName {wrong} a quota-share scheduling policy.")
-        if identifier:
-            check_share_identifier(identifier)
-            active = self._lifecycle.jobs.active_shares(queue["jobQueueArn"])
-            if identifier not in active and len(active) >= _MAX_ACTIVE_SHARES:
-                raise RequestError(f"Number of active share identifiers exceeds {_MAX_ACTIVE_SHARES}.")
         if quota_share:
             share = get(
                 self._batch.quota_shares,
@@ -229,12 +218,3 @@ class ServiceJobs:
         if self._tokens.get(token) == body:
             raise RequestError("A request with the same clientToken and payload was already submitted.")
         self._tokens[token] = body
-
-
-def _run_seconds(tags: dict[str, Any], default: int) -> int:
-    text = tags.get(RUN_SECONDS)
-    if text is None:
-        return default
-    if not (text.isascii() and text.isdecimal() and 1 <= len(text) <= 9 and int(text)):
-        raise RequestError(f"Tag {RUN_SECONDS}: got {text}, allowed: a whole number of seconds, 1 or more")
-    return int(text)
