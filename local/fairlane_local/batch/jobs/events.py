@@ -22,21 +22,37 @@ class EventBus:
         self._batch = batch
         self._bus = events_backends[batch.account_id][batch.region]
 
-    @property
-    def has_rules(self) -> bool:
-        """True if the event bus has rules. Without rules, nobody receives events."""
-        return bool(self._bus.describe_event_bus("default").rules)
-
     def send(self, detail_type: str, resources: Sequence[str], detail: Mapping[str, Any]) -> None:
-        """Send an event."""
+        """Send an event, unless no rule can match it."""
+        detail = {name: value for name, value in detail.items() if name not in _HIDDEN}
+        event = {"source": "aws.batch", "detail-type": detail_type, "detail": detail}
+        rules = self._bus.describe_event_bus("default").rules.values()
+        patterns = (rule.event_pattern.get_pattern() for rule in rules)
+        if not any(pattern and _can_match(pattern, event) for pattern in patterns):
+            return
         self._bus.put_events(
             [
                 {
                     "Source": "aws.batch",
                     "DetailType": detail_type,
                     "Resources": list(resources),
-                    "Detail": json.dumps({name: value for name, value in detail.items() if name not in _HIDDEN}),
+                    "Detail": json.dumps(detail),
                     "Time": self._batch.now() // 1000,
                 }
             ]
         )
+
+
+def _can_match(pattern: Mapping[str, Any], event: Mapping[str, Any]) -> bool:
+    """Return False if an event has another text than each of those that a pattern lists for a member.
+
+    Moto compares the rest, which takes a third of a millisecond for each rule.
+    """
+    for name, allowed in pattern.items():
+        value = event.get(name)
+        if isinstance(value, str) and isinstance(allowed, list):
+            if value not in allowed and all(isinstance(item, str) for item in allowed):
+                return False
+        elif isinstance(value, Mapping) and isinstance(allowed, Mapping) and not _can_match(allowed, value):
+            return False
+    return True

@@ -183,9 +183,8 @@ class Lifecycle:
     def _change(self, job: Job, status: str) -> None:
         """Change the status of a job, and send the event."""
         self.jobs.set_status(job, status)
-        if self._bus.has_rules:
-            for description in job.views():
-                self._bus.send(job.state_change, [description["jobArn"]], description)
+        for description in job.views():
+            self._bus.send(job.state_change, [description["jobArn"]], description)
 
     def _milliseconds(self, job: Job) -> int:
         """Return the current time. A job that starts in the second of its submission starts after it."""
