@@ -77,7 +77,7 @@ def _has_container_shares(queue: DeployedQueue) -> bool:
 
 
 def _events(batch: Any, queue: DeployedQueue) -> list[dict[str, Any]]:
-    """Submit the sample jobs, which succeed immediately, and return the events of their histories."""
+    """Submit the sample jobs, and return the events of their histories, as if they ended now."""
     definitions = batch.describe_job_definitions(status="ACTIVE")["jobDefinitions"]
     container_definitions = sorted(
         (definition for definition in definitions if definition["type"] == "container"),

@@ -1,4 +1,4 @@
-"""Complete AWS Batch events for sample jobs. The local AWS sends no Batch event automatically."""
+"""Complete AWS Batch events for sample jobs whose histories are longer than a demo."""
 
 import json
 from collections.abc import Mapping
@@ -34,13 +34,14 @@ def job_end_event(
     """Return the event of a job's end as an entry of PutEvents.
 
     Args:
-        job: Job as DescribeJobs describes it. Its `stoppedAt` is the end; `history` sets all earlier times.
+        job: Job as DescribeJobs describes it. Its `createdAt` is the end; `history` sets all earlier times.
         resource_requirements: Resource requirements of the container.
         share: Share identifier of the job.
         history: Wait, attempts and result of the job.
     """
     reason = history.failure or _SUCCEEDED
-    created = job["stoppedAt"] - 1000 * (history.wait_seconds + sum(history.attempt_seconds))
+    ended = job["createdAt"]
+    created = ended - 1000 * (history.wait_seconds + sum(history.attempt_seconds))
     outcome: dict[str, Any] = {} if history.exit_code is None else {"exitCode": history.exit_code}
     outcome |= {"reason": history.container_reason} if history.container_reason else {}
     attempts: list[dict[str, Any]] = []
@@ -59,13 +60,14 @@ def job_end_event(
         "statusReason": reason,
         "shareIdentifier": share,
         "createdAt": created,
+        "stoppedAt": ended,
         "attempts": attempts,
         "container": {**job["container"], "resourceRequirements": resource_requirements, **outcome},
         "isCancelled": False,
         "isTerminated": False,
         **({"startedAt": attempts[-1]["startedAt"]} if history.attempt_seconds else {}),
     }
-    return _entry("Batch Job State Change", detail, [job["jobArn"]], job["stoppedAt"])
+    return _entry("Batch Job State Change", detail, [job["jobArn"]], ended)
 
 
 def queue_blocked_event(job: Mapping[str, Any], share: str, reason: str) -> dict[str, Any]:

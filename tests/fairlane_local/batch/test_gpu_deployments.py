@@ -1,6 +1,7 @@
 """Deployment, update, use and deletion of GPU queues in the local AWS."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -13,8 +14,16 @@ from botocore.exceptions import ClientError
 from fairlane import FairShare, GpuComputeEnvironment, GpuJobDefinition, GpuQueue, Purchase
 from fairlane.environment import load_environment
 from fairlane_local import LocalAws, client, deployed_queues, queue_locations
+from fairlane_local.clock import Clock
 from fairlane_stacks import build_stacks
 from tests.support import REPOSITORY, template_of
+
+
+@pytest.fixture
+def aws() -> Iterator[LocalAws]:
+    """Local AWS with a manual clock."""
+    with LocalAws(clock=Clock(None)) as aws:
+        yield aws
 
 
 @pytest.fixture
@@ -67,6 +76,7 @@ def test_a_gpu_queue_is_deployed_updated_used_and_deleted(aws: LocalAws, cloudfo
     assert (deployed.capacity, deployed.scheduling) == ({"vCPUs": 384}, FairShare({"a": 1.0, "b": 3.0}))
     assert queue_locations(aws.port) == [("123456789012", "us-east-1")]
     job = batch.submit_job(jobName="j", jobQueue="g5", jobDefinition="train", shareIdentifier="a")["jobId"]
+    aws.timeline.advance(61)
     assert batch.describe_jobs(jobs=[job])["jobs"][0]["status"] == "SUCCEEDED"
 
     cloudformation.update_stack(StackName="s", TemplateBody=template(max_gpus=32, volume=500, team="search"))
@@ -121,6 +131,7 @@ def test_the_example_is_deployed_updated_used_and_deleted(aws: LocalAws, cloudfo
         ("train-four-gpus", "gpu-g5", {"shareIdentifier": "sweeps"}),
     ):
         job = batch.submit_job(jobName="j", jobQueue=queue, jobDefinition=definition, **share)["jobId"]
+        aws.timeline.advance(61)
         assert batch.describe_jobs(jobs=[job])["jobs"][0]["status"] == "SUCCEEDED"
     (multinode,) = batch.describe_job_definitions(jobDefinitionName="pretrain")["jobDefinitions"]
     assert multinode["type"] == "multinode"

@@ -4,7 +4,7 @@ import io
 import json
 import shutil
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,6 +17,7 @@ from moto.core.utils import unix_time_millis
 
 from fairlane.environment import load_environment
 from fairlane_local import LocalAws, LocalAwsError, client, deliver, deployed_queues, invoke, poll, values
+from fairlane_local.clock import Clock
 from fairlane_stacks import build_stacks
 from tests.support import REPOSITORY
 
@@ -63,6 +64,13 @@ def synthesized(**job_metrics: object) -> dict[str, str]:
 
 
 _code: dict[str, bytes] = {}
+
+
+@pytest.fixture
+def aws() -> Iterator[LocalAws]:
+    """Local AWS with a manual clock."""
+    with LocalAws(clock=Clock(None)) as aws:
+        yield aws
 
 
 @pytest.fixture
@@ -239,6 +247,7 @@ def test_more_messages_than_one_batch_are_delivered_in_several_batches(exporter:
 
 def test_the_poller_publishes_gauges_for_every_queue(exporter: LocalAws, batch: Any) -> None:
     batch.submit_job(jobName="j", jobQueue="gpu-g5", jobDefinition="train-one-gpu", shareIdentifier="research")
+    exporter.timeline.advance(1)
     (invocation,) = poll(exporter, *LOCATION)
     gauges = published_metrics([invocation])
     queues = deployed_queues(batch)

@@ -16,10 +16,10 @@ def needs(*names: str, quantity: int = 1) -> dict[str, Any]:
     return {"consumableResourceList": [{"consumableResource": name, "quantity": quantity} for name in names]}
 
 
-def quantities(batch: Any, name: str = "licence") -> tuple[int, int, int]:
+def quantities(batch: Any, name: str = "licence") -> tuple[int, ...]:
     """Return the total, used and available quantity."""
     described = batch.describe_consumable_resource(consumableResource=name)
-    return tuple(described[f"{kind}Quantity"] for kind in ("total", "inUse", "available"))  # type: ignore[return-value]
+    return tuple(described[f"{kind}Quantity"] for kind in ("total", "inUse", "available"))
 
 
 def test_a_job_waits_until_a_resource_is_given_back(aws: LocalAws, batch: Any) -> None:

@@ -71,8 +71,11 @@ def test_vcpus_are_shared_in_the_order_of_submission(aws: LocalAws, batch: Any) 
 
 def test_overrides_replace_members_of_the_definition(aws: LocalAws, batch: Any) -> None:
     environment = [{"name": "A", "value": "1"}, {"name": "B", "value": "2"}]
-    definition = {"containerProperties": one_vcpu(environment=environment), "parameters": {"a": "1", "b": "2"}}
-    queue = fifo_queue(batch, **definition, timeout={"attemptDurationSeconds": 600})
+    definition: dict[str, Any] = {
+        "containerProperties": one_vcpu(environment=environment),
+        "parameters": {"a": "1", "b": "2"},
+    }
+    queue = fifo_queue(batch, timeout={"attemptDurationSeconds": 600}, **definition)
     overrides = {"command": ["other"], "environment": [{"name": "B", "value": "3"}, {"name": "C", "value": "4"}]}
     job = describe(batch, submit(batch, queue, containerOverrides=overrides, parameters={"b": "3"}))
     assert job["container"]["command"] == ["other"]
