@@ -65,7 +65,7 @@ class BatchApi:
             QuotaShares(self.batch),
             JobDefinitions(self.batch),
             ConsumableResources(self.batch),
-            Tags(self.batch),
+            Tags(self.batch, lifecycle.jobs),
             ContainerJobs(self.batch, lifecycle, simulation.options, throttle),
             ContainerJobLists(self.batch, lifecycle.jobs),
             self.service_jobs,

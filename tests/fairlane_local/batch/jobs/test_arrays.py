@@ -110,3 +110,17 @@ def test_ten_thousand_children_can_fail_one_after_the_other(aws: LocalAws, batch
     aws.timeline.advance(61)
     assert (describe(batch, job)["status"], summary(batch, job)) == ("FAILED", {"FAILED": 10_000})
     assert describe(batch, f"{job}:9999")["statusReason"] == "Dependent Job failed"
+
+
+def test_jobs_and_children_have_tags_of_their_own(batch: Any) -> None:
+    job = submit(batch, fifo_queue(batch), None, arrayProperties={"size": 2}, tags={"team": "a"})
+    arns = [describe(batch, name)["jobArn"] for name in (job, *children(job, 2))]
+    batch.tag_resource(resourceArn=arns[1], tags={"team": "b", "more": "c"})
+    batch.untag_resource(resourceArn=arns[1], tagKeys=["more"])
+    assert [batch.list_tags_for_resource(resourceArn=arn)["tags"] for arn in arns] == [
+        {"team": "a"},
+        {"team": "b"},
+        {"team": "a"},
+    ]
+    assert describe(batch, f"{job}:0")["tags"] == {"team": "b"}
+    assert message_of(batch.list_tags_for_resource, resourceArn=f"{arns[0]}:2").endswith("does not exist")
