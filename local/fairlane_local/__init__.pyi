@@ -15,3 +15,5 @@ from fairlane_local.server.background import queue_locations as queue_locations
 from fairlane_local.server.background import start as start
 from fairlane_local.server.background import stop as stop
 from fairlane_local.server.local_aws import LocalAws as LocalAws
+from fairlane_local.testing.local_batch import LocalBatch as LocalBatch
+from fairlane_local.testing.local_job import LocalJob as LocalJob

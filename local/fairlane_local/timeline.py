@@ -70,7 +70,7 @@ class Timeline:
                 return
             now = self.second
             try:
-                while (moment := self._next_moment()) is not None and moment < now:
+                while (moment := self.next_moment()) is not None and moment < now:
                     self._begin(moment)
                     for source in self._sources:
                         source.advance(moment, complete=True)
@@ -88,6 +88,14 @@ class Timeline:
             self.catch_up()
             self.clock.advance(seconds)
             self.catch_up()
+
+    def next_moment(self) -> int | None:
+        """Return the second of the next event. None if nothing is left to happen."""
+        with self.lock:
+            moments = [moment for source in self._sources if (moment := source.next_moment()) is not None]
+            if self._timers:
+                moments.append(self._timers[0][0])
+            return min(moments, default=None)
 
     def wake(self) -> None:
         """Make the thread look at the next event again, because the caller added one."""
@@ -111,16 +119,9 @@ class Timeline:
         while self._timers and self._timers[0][0] <= moment:
             heappop(self._timers)[2](moment)
 
-    def _next_moment(self) -> int | None:
-        moments = [moment for source in self._sources if (moment := source.next_moment()) is not None]
-        if self._timers:
-            moments.append(self._timers[0][0])
-        return min(moments, default=None)
-
     def _run(self) -> None:
         while not self._stopped:
             self.catch_up()
             self._wake.clear()
-            with self.lock:
-                moment = self._next_moment()
+            moment = self.next_moment()
             self._wake.wait(None if moment is None else self.clock.real_seconds_until(moment + 1))

@@ -285,6 +285,8 @@ PUBLIC: dict[str, list[str]] = {
         "Invocation",
         "LocalAws",
         "LocalAwsError",
+        "LocalBatch",
+        "LocalJob",
         "Value",
         "client",
         "deliver",

@@ -2,6 +2,7 @@
 
 import copyreg
 import pickle
+from collections.abc import Iterable
 from io import BytesIO
 from itertools import chain, islice
 from types import MappingProxyType
@@ -184,21 +185,40 @@ class Engine(QueueSet):
         Raises:
             KeyError: If the job is unknown or forgotten.
         """
+        return self.waits([job])[job]
+
+    def waits(self, jobs: Iterable[int]) -> dict[int, Wait | None]:
+        """Return the reason why each of the jobs waits. Faster than `wait` for several jobs.
+
+        Raises:
+            KeyError: If a job is unknown or forgotten.
+        """
+        waits = {job: self.permanent_wait(job) for job in jobs}
+        undecided = [job for job, wait in waits.items() if wait is None and self._waits(job)]
+        if undecided:
+            starts, later = self._next_pass()
+            for job in undecided:
+                if job not in starts:
+                    row = self.jobs.row(job)
+                    lane = later.jobs.lanes[row]
+                    waits[job] = lane.scheduler.wait(lane, row, later.now)
+        return waits
+
+    def permanent_wait(self, job: int) -> Wait | None:
+        """Return the reason why a waiting job does not start, whatever other jobs do. None if there is none.
+
+        Raises:
+            KeyError: If the job is unknown or forgotten.
+        """
+        if not self._waits(job):
+            return None
         row = self.jobs.row(job)
         lane = self.jobs.lanes[row]
-        if self.state(job) != JobState.WAITING or self.jobs.submits[row] > self.now:
-            return None
-        queue = next(queue for queue in self._queues.values() if queue.scheduler is lane.scheduler)
         if row in self.record.unrunnable:
             fits = self.jobs.needs[row] <= lane.scheduler.environment_limit(lane)
             return Wait(WaitReason.QUOTA_LIMIT if fits else WaitReason.ENVIRONMENT_LIMIT)
-        if not queue.enabled:
-            return Wait(WaitReason.DISABLED)
-        starts, later = self._next_pass()
-        if job in starts:
-            return None
-        lane = later.jobs.lanes[row]
-        return lane.scheduler.wait(lane, row, later.now)
+        queue = next(queue for queue in self._queues.values() if queue.scheduler is lane.scheduler)
+        return None if queue.enabled else Wait(WaitReason.DISABLED)
 
     def remove_queue(self, name: str) -> None:
         """Remove a queue, and withdraw all its jobs."""
@@ -229,6 +249,9 @@ class Engine(QueueSet):
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_listener": None}
+
+    def _waits(self, job: int) -> bool:
+        return self.state(job) == JobState.WAITING and self.jobs.submits[self.jobs.row(job)] <= self.now
 
     def _runs(self, row: int) -> bool:
         return not self.record.states[row] and self.jobs.last_run[row] != NO_RUN

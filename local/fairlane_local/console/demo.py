@@ -1,15 +1,11 @@
 """Demo of an environment: deployment with the CDK CLI to a local AWS, tables of resources, and metrics."""
 
-import shutil
-import tempfile
 from pathlib import Path
 
 from fairlane.environment import find_environment, load_environment
+from fairlane_local.console.cdk_deployment import deploy_app, find_cdk_cli
 from fairlane_local.console.print_tables import print_tables
-from fairlane_local.console.process_group import run_in_group
 from fairlane_local.console.sample_jobs import print_metrics
-from fairlane_local.errors import LocalAwsError
-from fairlane_local.server.access import tools_environment
 from fairlane_local.server.local_aws import LocalAws
 
 
@@ -27,21 +23,9 @@ def demo(environment_name: str, *, directory: Path) -> None:
         LocalAwsError: If the CDK CLI is missing, or if the deployment fails.
     """
     load_environment(find_environment(directory / "environments", environment_name))
-    cdk = _cdk_cli(directory)
-    with LocalAws() as aws, tempfile.TemporaryDirectory() as out:
+    find_cdk_cli(directory)
+    with LocalAws() as aws:
         print(f"Deploying environment {environment_name} to a local AWS at {aws.endpoint_url}:", flush=True)
-        context = ("-c", f"environment={environment_name}", "--output", out)
-        command = [cdk, "deploy", "--all", *context, "--require-approval", "never", "--ci", "--progress", "bar"]
-        exit_code = run_in_group(command, directory=directory, environment=tools_environment(aws.endpoint_url))
-        if exit_code != 0:
-            raise LocalAwsError(f"the deployment failed: the CDK CLI exited with code {exit_code}")
+        deploy_app(directory, {"environment": environment_name}, endpoint_url=aws.endpoint_url)
         print_tables(aws.port)
         print_metrics(aws)
-
-
-def _cdk_cli(directory: Path) -> str:
-    local_cli = directory / "node_modules" / ".bin" / "cdk"
-    cli = str(local_cli) if local_cli.exists() else shutil.which("cdk")
-    if cli is None:
-        raise LocalAwsError(f"the CDK CLI is missing: neither {local_cli} nor cdk on the PATH exists; run npm ci")
-    return cli

@@ -1,0 +1,1 @@
+"""Tests of queues with a local AWS Batch."""
