@@ -1,14 +1,21 @@
-"""Local AWS in this process, until it is stopped: `python -m fairlane_local PORT`."""
+"""Local AWS in this process, until it is stopped: `python -m fairlane_local PORT SETTINGS`.
 
+SETTINGS is a JSON object with the speed of the clock, which is null for a manual clock, and the options of the jobs.
+"""
+
+import json
 import os
 import sys
 
 from fairlane_local import LocalAws, LocalAwsError
+from fairlane_local.batch.jobs.options import JobOptions
+from fairlane_local.clock import Clock
 from fairlane_local.server.credentials import get_credentials, save
 
 os.umask(0o077)
 try:
-    aws = LocalAws(int(sys.argv[1]))
+    settings = json.loads(sys.argv[2])
+    aws = LocalAws(int(sys.argv[1]), clock=Clock(settings["speed"]), options=JobOptions(**settings["options"]))
     save(aws.port, get_credentials(aws.port))
 except LocalAwsError as error:
     sys.exit(str(error))

@@ -14,10 +14,14 @@ class Simulation:
     Args:
         timeline: Events of the local AWS.
         options: Options of the jobs.
+
+    Attributes:
+        shortages: Instance types that AWS has no free instances of.
     """
 
     timeline: Timeline = field(default_factory=lambda: Timeline(Clock()))
     options: JobOptions = field(default_factory=JobOptions)
+    shortages: set[str] = field(default_factory=set, init=False)
 
 
 _current = [Simulation()]

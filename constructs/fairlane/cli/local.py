@@ -4,9 +4,11 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from fairlane.cli import local_clock, local_jobs
 from fairlane.errors import ConfigurationError
 
 _INSTALL = 'install the extra: pip install "fairlane[local]"'
@@ -17,21 +19,27 @@ def add_to(commands: Any) -> None:
     """Add the command and its subcommands to `fairlane`."""
     local = commands.add_parser("local", help="run a local AWS for deployments and experiments")
     subcommands = local.add_subparsers(required=True, metavar="COMMAND")
-    for name, run, text in (
-        ("start", _start, "start a local AWS in the background"),
-        ("stop", _stop, "stop the local AWS and delete all its resources"),
-        ("status", _status, "list the job queues and image repositories of the local AWS"),
-    ):
-        parser = subcommands.add_parser(name, help=text, description=text)
-        parser.add_argument(
-            "--port", type=_port, default=_DEFAULT_PORT, help="port of the local AWS, 1 to 65535 (default: %(default)s)"
-        )
-        parser.set_defaults(run=_with_errors_printed(run))
+    text = "start a local AWS in the background"
+    local_clock.add_start_options(_add(subcommands, "start", _start, text))
+    _add(subcommands, "stop", _stop, "stop the local AWS and delete all its resources")
+    _add(subcommands, "status", _status, "list the job queues and image repositories of the local AWS")
+    local_clock.add_to(partial(_add, subcommands))
+    local_jobs.add_to(partial(_add, subcommands))
     text = "deploy an environment of the CDK app in this folder to a temporary local AWS, and list the resources"
     parser = subcommands.add_parser("demo", help=text, description=text)
     help_text = "name of the environment (default: the only environment in the directory, or example)"
     parser.add_argument("environment", nargs="?", help=help_text)
     parser.set_defaults(run=_with_errors_printed(_demo))
+
+
+def _add(subcommands: Any, name: str, run: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
+    """Add a command for the local AWS on a port, and return its parser."""
+    parser: argparse.ArgumentParser = subcommands.add_parser(name, help=text, description=text)
+    parser.add_argument(
+        "--port", type=_port, default=_DEFAULT_PORT, help="port of the local AWS, 1 to 65535 (default: %(default)s)"
+    )
+    parser.set_defaults(run=_with_errors_printed(run))
+    return parser
 
 
 def _with_errors_printed(run: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
@@ -62,11 +70,15 @@ def _remove_aws_settings() -> None:
 
 
 def _start(arguments: argparse.Namespace) -> int:
-    from fairlane_local import start, tools_environment
+    from fairlane_local import LocalAwsError, start, tools_environment
     from fairlane_local.server.credentials import get_credentials
     from fairlane_local.server.guard import CONTROL
 
-    is_new = start(arguments.port)
+    settings = local_clock.start_settings(arguments)
+    is_new = start(arguments.port, **settings)
+    if settings and not is_new:
+        sentence = f"the local AWS on port {arguments.port} already runs, and its clock and jobs cannot be changed"
+        raise LocalAwsError(f"{sentence}: run fairlane local stop first")
     url = f"http://localhost:{arguments.port}"
     print(f"The local AWS is {'running' if is_new else 'already running'} at {url}")
     print("To use it with the AWS CLI, the CDK CLI and boto3 in this shell, run:\n")

@@ -1,14 +1,17 @@
-"""Terminal tables of queues, metrics and image repositories."""
+"""Terminal tables of queues, jobs, metrics and image repositories."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
 
 from rich import box
+from rich.markup import escape
 from rich.table import Table
 
 from fairlane.scheduling import NUM_INSTANCES, FairShare, QuotaManagement, SchedulingPolicy, Sharing
 from fairlane_local.batch.deployed_queues import DeployedQueue
 from fairlane_local.ecr.deployed_repositories import DeployedRepository
 
+_UNITS: Final = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))
 _LENDING = {
     Sharing.RESERVE: "does not lend",
     Sharing.LEND: "lends",
@@ -55,6 +58,32 @@ def images_table(repositories: Iterable[DeployedRepository], *, title: str) -> T
         destinations = ", ".join(repository.destinations) or "no other Region"
         table.add_row(repository.name, repository.region, destinations, _immutable_tags(repository))
     return table
+
+
+def jobs_table(jobs: Sequence[Mapping[str, Any]], *, title: str) -> Table:
+    """Return a table of jobs, as the control call `jobs` returns them."""
+    table = _table(title)
+    table.add_column("Job", overflow="fold")
+    table.add_column("Share", overflow="fold")
+    table.add_column("Status", no_wrap=True)
+    for header in ("Priority", "vCPUs" if jobs and jobs[0]["unit"] == "VCPU" else "Instances", "Waited"):
+        table.add_column(header, justify="right", no_wrap=True)
+    table.add_column("Reason", overflow="fold")
+    for job in jobs:
+        priority = "" if job["priority"] is None else str(job["priority"])
+        size, waited = str(job["size"]), duration_text(job["waited"])
+        table.add_row(job["name"], job["share"], job["status"], priority, size, waited, escape(job["reason"]))
+    return table
+
+
+def duration_text(seconds: int) -> str:
+    """Return a number of seconds in its two largest units, for example `2 h 5 min`."""
+    parts = []
+    for unit, size in _UNITS:
+        number, seconds = divmod(seconds, size)
+        if number or (unit == "s" and not parts):
+            parts.append(f"{number} {unit}")
+    return " ".join(parts[:2])
 
 
 def _table(title: str) -> Table:

@@ -12,14 +12,18 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any, Final
 
+from fairlane_local.batch.jobs.options import JobOptions
 from fairlane_local.errors import LocalAwsError
 from fairlane_local.server.credentials import find_credentials
 from fairlane_local.server.guard import CONTROL, TOKEN_HEADER
 from fairlane_local.server.local_aws import HOST
 
 _TIMEOUT_SECONDS: Final = 30
+_CONTROL_TIMEOUT_SECONDS: Final = 600
+"""Timeout of a control call. A manual clock that advances by weeks can process many jobs."""
 
 
 def queue_locations(port: int) -> list[tuple[str, str]] | None:
@@ -36,11 +40,32 @@ def registry_locations(port: int) -> list[tuple[str, str]]:
     return _locations(port, "repositories") or []
 
 
-def start(port: int) -> bool:
+def control(port: int, action: str, **members: Any) -> dict[str, Any]:
+    """Run a control call of the local AWS on a port, and return its response.
+
+    Args:
+        port: Port that the local AWS listens on.
+        action: Name of the call, for example `advance`.
+        members: Other members of the request.
+
+    Raises:
+        LocalAwsError: If no local AWS runs on the port, or if the call fails.
+    """
+    response = _request("POST", port, json.dumps({"action": action} | members), timeout=_CONTROL_TIMEOUT_SECONDS)
+    if response is None:
+        raise LocalAwsError(f"no local AWS is running on port {port}: run fairlane local start --port {port}")
+    if "error" in response:
+        raise LocalAwsError(response["error"])
+    return response
+
+
+def start(port: int, *, speed: float | None = 1.0, options: JobOptions | None = None) -> bool:
     """Start a local AWS unless one runs on the port, and wait until it responds.
 
     Args:
         port: Port that the local AWS listens on, 1 to 65,535.
+        speed: Seconds of its clock for each real second, above 0. None for a manual clock. Default: 1.
+        options: Options of the jobs. Default: `JobOptions()`.
 
     Returns:
         False if a local AWS already runs on the port. It keeps its resources.
@@ -54,7 +79,8 @@ def start(port: int) -> bool:
         if probe.connect_ex((HOST, port)) == 0:
             raise LocalAwsError(f"port {port} is used by another program: choose another port")
     with tempfile.TemporaryFile("w+") as log:
-        command = [sys.executable, "-P", "-m", "fairlane_local", str(port)]
+        settings = json.dumps({"speed": speed, "options": asdict(options or JobOptions())})
+        command = [sys.executable, "-P", "-m", "fairlane_local", str(port), settings]
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
         _wait(lambda: queue_locations(port) is not None or process.poll() is not None)
         if queue_locations(port) is None:
@@ -84,13 +110,13 @@ def _locations(port: int, resource: str) -> list[tuple[str, str]] | None:
     return None if response is None else [(account, region) for account, region in response[resource]]
 
 
-def _request(method: str, port: int) -> dict[str, Any] | None:
+def _request(method: str, port: int, body: str = "", timeout: int = 5) -> dict[str, Any] | None:
     credentials = find_credentials(port)
     if credentials is None:
         return None
-    connection = http.client.HTTPConnection(HOST, port, timeout=5)
+    connection = http.client.HTTPConnection(HOST, port, timeout=timeout)
     with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException, ValueError):
-        connection.request(method, CONTROL, headers={TOKEN_HEADER: credentials.token})
+        connection.request(method, CONTROL, body, {TOKEN_HEADER: credentials.token})
         match json.loads(connection.getresponse().read()):
             case {"fairlane_local": dict(response)}:
                 return response

@@ -13,7 +13,8 @@ from moto.iam.models import iam_backends
 from fairlane_local.server.credentials import Credentials
 
 CONTROL: Final = "/fairlane-local"
-"""Path that returns the accounts and Regions with queues and repositories (GET), and stops the server (DELETE)."""
+"""Path that returns the accounts and Regions with queues and repositories (GET), runs a control call (POST), and stops
+the server (DELETE)."""
 
 TOKEN_HEADER: Final = "X-Fairlane-Token"
 

@@ -27,6 +27,7 @@ from fairlane_local.ec2 import resources as ec2
 from fairlane_local.ecr import resources as ecr
 from fairlane_local.errors import LocalAwsError
 from fairlane_local.monitoring import alarms, event_resources
+from fairlane_local.server import control
 from fairlane_local.server.credentials import new_credentials, register
 from fairlane_local.server.guard import CONTROL, Guard
 from fairlane_local.simulation import Simulation, set_simulation
@@ -106,9 +107,12 @@ class LocalAws:
     def _respond_to_user(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         if environ.get("PATH_INFO") != CONTROL:
             return self._moto(environ, start_response)  # type: ignore[no-any-return]
-        locations = {"queues": api.queue_locations(), "repositories": ecr.registry_locations()}
-        body = json.dumps({"fairlane_local": locations}).encode()
-        start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
+        status, response = "200 OK", {"queues": api.queue_locations(), "repositories": ecr.registry_locations()}
+        if environ["REQUEST_METHOD"] == "POST":
+            status, response = control.respond(environ)
+            self.timeline.wake()
+        body = json.dumps({"fairlane_local": response}).encode()
+        start_response(status, [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
         stop = Thread(target=self._shut_down).start
         return ClosingIterator([body], [stop] if environ["REQUEST_METHOD"] == "DELETE" else [])
 

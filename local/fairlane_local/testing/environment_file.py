@@ -37,7 +37,9 @@ class _Deployment:
 
     def create(self, model: RegionModel) -> None:
         for name, environment in model.service_environments.items():
-            self._environments[name] = self._service_environment(f"{name}-shared", environment.capacity, environment.tags)
+            self._environments[name] = self._service_environment(
+                f"{name}-shared", environment.capacity, environment.tags
+            )
         for name, instances in model.compute_environments.items():
             self._compute_environment(name, instances)
         for name, queue in model.queues.items():
@@ -83,14 +85,18 @@ class _Deployment:
                 settings = {
                     "shareDecaySeconds": scheduling.share_decay_seconds,
                     "computeReservation": scheduling.compute_reservation,
-                    "shareDistribution": [{"shareIdentifier": share, "weightFactor": weight} for share, weight in shares],
+                    "shareDistribution": [
+                        {"shareIdentifier": share, "weightFactor": weight} for share, weight in shares
+                    ],
                 }
                 policy: dict[str, Any] = {"fairsharePolicy": _given(settings)}
             case QuotaManagement():
                 policy = {"quotaSharePolicy": {"idleResourceAssignmentStrategy": "FIFO"}}
             case _:
                 return {}
-        return {"schedulingPolicyArn": self._call("CreateSchedulingPolicy", name=name, tags=self._tags, **policy)["arn"]}
+        return {
+            "schedulingPolicyArn": self._call("CreateSchedulingPolicy", name=name, tags=self._tags, **policy)["arn"]
+        }
 
     def _queue(self, name: str, queue: TrainingQueueModel | GpuQueueModel, policy: dict[str, str]) -> None:
         if isinstance(queue, GpuQueueModel):

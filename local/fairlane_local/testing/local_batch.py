@@ -226,7 +226,9 @@ class LocalBatch:
 
     def _not_true(self, limit: float) -> str:
         queues = [queue for location in self._locations for queue in batch_api(*location).batch.queues]
-        waits = [f"{job.name} waits: {job.wait_reason}" for queue in queues for job in self.jobs(queue) if job.wait_reason]
+        waits = [
+            f"{job.name} waits: {job.wait_reason}" for queue in queues for job in self.jobs(queue) if job.wait_reason
+        ]
         return "; ".join([f"the condition is not true after {limit:g} seconds", *(waits or ["no job waits"])])
 
 

@@ -3,7 +3,8 @@
 import json
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
@@ -84,17 +85,34 @@ def read_history(paths: Sequence[str | Path], *, vcpus_per_gpu: int | None = Non
         ConfigurationError: If a file is not such a list, if no job ran, or if `vcpus_per_gpu` does not fit the jobs.
     """
     subject = ", ".join(map(str, paths))
+    return _trace(subject, chain.from_iterable(_summaries(Path(path)) for path in paths), vcpus_per_gpu)
+
+
+def trace_of_list(jobs: Any, *, subject: str, vcpus_per_gpu: int | None = None) -> Trace:
+    """Return a trace of past jobs from a page of a list of jobs, by the rules of `read_history`.
+
+    Args:
+        jobs: Response of ListServiceJobs or ListJobs.
+        subject: Name of the list, for errors and advice.
+        vcpus_per_gpu: The same as in `read_history`.
+
+    Raises:
+        ConfigurationError: If no job ran, or if `vcpus_per_gpu` does not fit the jobs.
+    """
+    return _trace(subject, _Page.model_validate(jobs).job_summary_list, vcpus_per_gpu)
+
+
+def _trace(subject: str, summaries: Iterable[_Summary], vcpus_per_gpu: int | None) -> Trace:
     problems = [] if vcpus_per_gpu is None else list(check_whole_number(("vcpus_per_gpu",), vcpus_per_gpu, 1))
     if problems:
         raise ConfigurationError("read_history", problems)
     listed: dict[str, _Summary] = {}
-    for path in paths:
-        for summary in _summaries(Path(path)):
-            if summary.job_id not in listed or summary.stopped_at is not None:
-                listed[summary.job_id] = summary
+    for summary in summaries:
+        if summary.job_id not in listed or summary.stopped_at is not None:
+            listed[summary.job_id] = summary
     left_out = Counter(reason for summary in listed.values() if (reason := summary.reason_left_out()))
-    summaries = (summary for summary in listed.values() if not summary.reason_left_out())
-    ran = sorted(summaries, key=lambda summary: summary.created_at)
+    kept = (summary for summary in listed.values() if not summary.reason_left_out())
+    ran = sorted(kept, key=lambda summary: summary.created_at)
     if not ran:
         listing = ", ".join(f"{reason} ({count})" for reason, count in left_out.items()) or "it is empty"
         sentence = (

@@ -60,7 +60,7 @@ def wait_texts(api: BatchApi, jobs: Iterable[Job]) -> dict[str, str]:
     }
     texts = {}
     for engine_id, wait in api.lifecycle.engine.waits(waiting).items():
-        text = "the job starts in the next second" if wait is None else _WAITS[wait.reason]
+        text = "the job starts in the next pass of the scheduler" if wait is None else _WAITS[wait.reason]
         if wait is not None and wait.behind in names:
             text = f"job {names[wait.behind]} has to start first"
         texts[waiting[engine_id].id] = text

@@ -1,0 +1,130 @@
+"""Control calls of a local AWS: the clock, the jobs of a queue, and shortages of capacity.
+
+A call is a POST request to the control path with a JSON object. Its member `action` selects the call.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from fairlane_local.batch.api import BatchApi, batch_apis
+from fairlane_local.batch.jobs.job import ENDED, Job
+from fairlane_local.batch.jobs.queue_jobs import find_queue, jobs_of, wait_texts
+from fairlane_local.batch.jobs.snapshot import capacity_unit
+from fairlane_local.errors import LocalAwsError
+from fairlane_local.simulation import current_simulation
+
+_MAX_BODY: Final = 64 * 1024
+_MAX_JOBS: Final = 100
+
+
+def respond(environ: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Return the HTTP status of a control call and its response."""
+    try:
+        request = _request(environ)
+        action = _ACTIONS.get(request.get("action", ""))
+        if action is None:
+            raise LocalAwsError(f"action: got {request.get('action')!r}, allowed: {', '.join(_ACTIONS)}")
+        with current_simulation().timeline.lock:
+            return "200 OK", action(request)
+    except LocalAwsError as error:
+        return "400 Bad Request", {"error": str(error)}
+
+
+def _request(environ: Mapping[str, Any]) -> dict[str, Any]:
+    length = int(environ.get("CONTENT_LENGTH") or 0)
+    try:
+        request = json.loads(environ["wsgi.input"].read(length)) if length <= _MAX_BODY else None
+    except ValueError:
+        request = None
+    if not isinstance(request, dict):
+        raise LocalAwsError(f"the request must be a JSON object of at most {_MAX_BODY} bytes")
+    return request
+
+
+def _member(request: Mapping[str, Any], name: str, *kinds: type) -> Any:
+    value = request.get(name)
+    if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+        raise LocalAwsError(f"{name}: got {value!r}, allowed: {' or '.join(kind.__name__ for kind in kinds)}")
+    return value
+
+
+def _advance(request: Mapping[str, Any]) -> dict[str, Any]:
+    """Move a manual clock forward, and return its time."""
+    timeline = current_simulation().timeline
+    timeline.advance(_member(request, "seconds", int, float))
+    return {"now": timeline.clock.now(), "elapsed": timeline.clock.elapsed()}
+
+
+def _jobs(request: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the newest jobs of a queue, and the number of all its jobs."""
+    api, jobs = _queue_jobs(request)
+    newest = jobs[:_MAX_JOBS]
+    texts = wait_texts(api, newest)
+    now = current_simulation().timeline.milliseconds
+    return {"jobs": [_row(job, texts.get(job.id, ""), now) for job in newest], "total": len(jobs)}
+
+
+def _history(request: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the jobs of a queue in the order of submission, as AWS Batch lists them, with their priorities."""
+    return {"jobSummaryList": [_summary(job) for job in reversed(_queue_jobs(request)[1])]}
+
+
+def _capacity_shortage(request: Mapping[str, Any]) -> dict[str, Any]:
+    """Start or end a shortage of an instance type in all accounts and Regions."""
+    shortages = current_simulation().shortages
+    instance_type = _member(request, "instance_type", str)
+    if not _member(request, "end", bool):
+        shortages.add(instance_type)
+    elif instance_type in shortages:
+        shortages.remove(instance_type)
+    else:
+        listed = ", ".join(sorted(shortages)) or "none"
+        raise LocalAwsError(f"there is no capacity shortage of {instance_type}; shortages: {listed}")
+    for api in batch_apis():
+        api.batch.on_change()
+    return {"shortages": sorted(shortages)}
+
+
+_ACTIONS: Final = {
+    "advance": _advance,
+    "jobs": _jobs,
+    "history": _history,
+    "capacity-shortage": _capacity_shortage,
+}
+
+
+def _queue_jobs(request: Mapping[str, Any]) -> tuple[BatchApi, list[Job]]:
+    current_simulation().timeline.catch_up()
+    api, queue = find_queue(_member(request, "queue", str))
+    return api, jobs_of(api, queue)
+
+
+def _row(job: Job, wait: str, now: int) -> dict[str, Any]:
+    attempt = job.latest_attempt
+    started = attempt.started if attempt else None
+    waited = (started or job.stopped or now) - job.created
+    return {
+        "name": job.name,
+        "share": job.share,
+        "status": job.status,
+        "priority": job.priority,
+        "size": job.units,
+        "unit": capacity_unit(job),
+        "waited": waited // 1000,
+        "reason": job.reason or wait,
+    }
+
+
+def _summary(job: Job) -> dict[str, Any]:
+    attempt = job.latest_attempt
+    return {
+        "jobId": job.id,
+        "jobName": job.name,
+        "createdAt": job.created,
+        "startedAt": attempt.started if attempt else None,
+        "stoppedAt": job.stopped if job.status in ENDED else None,
+        "shareIdentifier": job.share,
+        "schedulingPriority": job.priority or 0,
+        "capacityUsage": [{"capacityUnit": capacity_unit(job), "quantity": job.units}],
+    }
