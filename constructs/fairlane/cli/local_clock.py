@@ -9,6 +9,7 @@ AddCommand = Callable[[str, Callable[[argparse.Namespace], int], str], argparse.
 """Function that adds a command for the local AWS on a port: name, function and description."""
 
 _SECONDS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
+_MAX_DAYS: Final = 3650
 _JOB_OPTIONS: Final = (
     ("--pass-seconds", 1, "seconds between two passes of the scheduler, 1 or more (default: 1)"),
     ("--run-seconds", 1, "seconds that jobs run without a tag fairlane:run-seconds, 1 or more (default: 60)"),
@@ -65,12 +66,12 @@ def _advance(arguments: argparse.Namespace) -> int:
 
 
 def _duration(text: str) -> int:
-    match = re.fullmatch(r"([0-9]{1,9})([smhd]?)", text)
-    if match is None:
-        raise argparse.ArgumentTypeError(
-            f"got {text!r}, allowed: a duration of 0 or more such as 90, 90s, 5m, 2h or 1d"
-        )
-    return int(match[1]) * _SECONDS[match[2]]
+    match = re.fullmatch(r"([0-9]{1,12})([smhd]?)", text)
+    seconds = int(match[1]) * _SECONDS[match[2]] if match else -1
+    if not 0 <= seconds <= _MAX_DAYS * _SECONDS["d"]:
+        allowed = f"a duration such as 90, 90s, 5m, 2h or 1d, at most {_MAX_DAYS}d"
+        raise argparse.ArgumentTypeError(f"got {text!r}, allowed: {allowed}")
+    return seconds
 
 
 def _speed(text: str) -> float:

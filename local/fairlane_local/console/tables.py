@@ -78,7 +78,7 @@ def jobs_table(jobs: Sequence[Mapping[str, Any]], *, title: str) -> Table:
 
 def duration_text(seconds: int) -> str:
     """Return a number of seconds in its two largest units, for example `2 h 5 min`."""
-    parts = []
+    parts: list[str] = []
     for unit, size in _UNITS:
         number, seconds = divmod(seconds, size)
         if number or (unit == "s" and not parts):

@@ -22,7 +22,7 @@ def respond(environ: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     """Return the HTTP status of a control call and its response."""
     try:
         request = _request(environ)
-        action = _ACTIONS.get(request.get("action", ""))
+        action = _ACTIONS.get(str(request.get("action")))
         if action is None:
             raise LocalAwsError(f"action: got {request.get('action')!r}, allowed: {', '.join(_ACTIONS)}")
         with current_simulation().timeline.lock:

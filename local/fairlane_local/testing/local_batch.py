@@ -2,8 +2,10 @@
 
 import json
 import os
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, overload
 
@@ -70,7 +72,9 @@ class LocalBatch:
         """
         target = self._directory / path
         if target.is_dir():
-            deploy_app(target, context or {}, endpoint_url=self._aws.endpoint_url)
+            with warnings.catch_warnings():  # moto's warnings must not become errors of its responses
+                warnings.simplefilter("default")
+                deploy_app(target, context or {}, endpoint_url=self._aws.endpoint_url)
             self._use(queue_locations())
             return
         if context:
@@ -186,8 +190,8 @@ class LocalBatch:
     def events(self) -> list[dict[str, Any]]:
         """Return the events of AWS Batch on the default event buses, in order, as targets of a rule receive them."""
         buses = [events_backends[account_id][region] for account_id, region in self._locations]
-        events = [event for bus in buses for event in bus.archives[_ARCHIVE].events]
-        return sorted(events, key=lambda event: event["time"])
+        events = [dict(event) for bus in buses for event in bus.archives[_ARCHIVE].events]
+        return sorted(events, key=itemgetter("time"))
 
     def client(self, service: str, *, region: str | None = None) -> Any:
         """Return a boto3 client of a service of the local AWS.
@@ -210,7 +214,7 @@ class LocalBatch:
                     source_arn=bus.describe_event_bus("default").arn,
                     description="",
                     event_pattern=json.dumps({"source": ["aws.batch"]}),
-                    retention=0,
+                    retention="0",
                 )
                 self._locations[account_id, region] = None
         for location in locations[:1]:
@@ -247,7 +251,8 @@ def _instance_type(batch: Any, queue: Record) -> str:
     limits = [limit for name in environments for limit in get(batch.service_environments, name)["capacityLimits"]]
     units = sorted({limit["capacityUnit"] for limit in limits})
     if len(units) > 1:
-        raise LocalAwsError(f"{queue['jobQueueName']} has several instance types: set instance_type to one of {units}")
+        choices = " or ".join(units)
+        raise LocalAwsError(f"{queue['jobQueueName']} has several instance types: set instance_type to {choices}")
     return str(units[0]) if units[0].startswith("ml.") else "ml.m5.large"
 
 

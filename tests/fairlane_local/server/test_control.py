@@ -1,0 +1,69 @@
+"""Control calls of the local AWS: wrong requests, and shortages of capacity."""
+
+import json
+from collections.abc import Iterator
+from http.client import HTTPConnection
+from typing import Any
+
+import pytest
+
+from fairlane_local import LocalAws, LocalAwsError
+from fairlane_local.clock import Clock
+from fairlane_local.server.background import control
+from fairlane_local.server.credentials import get_credentials
+from fairlane_local.server.guard import CONTROL, TOKEN_HEADER
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    with LocalAws(clock=Clock(None)) as aws:
+        yield aws.port
+
+
+def post(port: int, body: str, token: str | None = None) -> tuple[int, Any]:
+    connection = HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.request("POST", CONTROL, body, {TOKEN_HEADER: get_credentials(port).token if token is None else token})
+    response = connection.getresponse()
+    content = json.loads(response.read())
+    connection.close()
+    return response.status, content.get("fairlane_local", content)
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        ("", "the request must be a JSON object of at most 65536 bytes"),
+        ("[]", "the request must be a JSON object of at most 65536 bytes"),
+        ("{" + " " * 70_000 + "}", "the request must be a JSON object of at most 65536 bytes"),
+        ("{}", "action: got None, allowed: advance, jobs, history, capacity-shortage"),
+        ('{"action": "reset"}', "action: got 'reset', allowed: advance, jobs, history, capacity-shortage"),
+        ('{"action": ["advance"]}', "action: got ['advance'], allowed: advance, jobs, history, capacity-shortage"),
+        ('{"action": "advance"}', "seconds: got None, allowed: int or float"),
+        ('{"action": "advance", "seconds": true}', "seconds: got True, allowed: int or float"),
+        ('{"action": "advance", "seconds": -1}', "the clock cannot advance by -1 seconds: use 0 or more"),
+        ('{"action": "advance", "seconds": NaN}', "the clock cannot advance by nan seconds: use 0 or more"),
+        ('{"action": "jobs", "queue": 1}', "queue: got 1, allowed: str"),
+        ('{"action": "history", "queue": "a"}', "the local AWS has no queue a; its queues: none"),
+    ],
+)
+def test_a_wrong_request_is_an_error_in_one_sentence(port: int, body: str, error: str) -> None:
+    assert post(port, body) == (400, {"error": error})
+
+
+def test_a_control_call_requires_the_token(port: int) -> None:
+    status, content = post(port, '{"action": "advance", "seconds": 60}', token="wrong")
+    assert (status, content["__type"]) == (403, "AccessDenied")
+    assert control(port, "advance", seconds=0)["elapsed"] == 0
+
+
+def test_a_clock_that_is_not_manual_cannot_be_moved() -> None:
+    with LocalAws() as aws, pytest.raises(LocalAwsError, match="the clock is not manual: start the local AWS with"):
+        control(aws.port, "advance", seconds=1)
+
+
+def test_capacity_shortages_start_and_end(port: int) -> None:
+    assert control(port, "capacity-shortage", instance_type="b", end=False) == {"shortages": ["b"]}
+    assert control(port, "capacity-shortage", instance_type="a", end=False) == {"shortages": ["a", "b"]}
+    assert control(port, "capacity-shortage", instance_type="b", end=True) == {"shortages": ["a"]}
+    with pytest.raises(LocalAwsError, match="there is no capacity shortage of b; shortages: a"):
+        control(port, "capacity-shortage", instance_type="b", end=True)
