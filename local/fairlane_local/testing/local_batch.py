@@ -18,8 +18,8 @@ from fairlane.scheduler import hours
 from fairlane_local.batch.api import batch_api, queue_locations
 from fairlane_local.batch.errors import BatchError
 from fairlane_local.batch.jobs.options import JobOptions
-from fairlane_local.batch.jobs.queue_jobs import find_queue, jobs_of
-from fairlane_local.batch.jobs.service_jobs import RUN_SECONDS
+from fairlane_local.batch.jobs.queue_jobs import find_queue, jobs_of, wait_texts
+from fairlane_local.batch.jobs.simulation_tags import RUN_SECONDS
 from fairlane_local.batch.store import Record, get
 from fairlane_local.clock import Clock
 from fairlane_local.console.cdk_deployment import deploy_app
@@ -31,6 +31,8 @@ from fairlane_local.testing.local_job import LocalJob
 
 _REGION = "us-east-1"
 _ARCHIVE = "local-batch-events"
+_MAX_WAITS = 5
+"""Maximum number of waiting jobs in an error."""
 
 
 class LocalBatch:
@@ -229,11 +231,15 @@ class LocalBatch:
                 self._monkeypatch.setenv(name, value)
 
     def _not_true(self, limit: float) -> str:
-        queues = [queue for location in self._locations for queue in batch_api(*location).batch.queues]
-        waits = [
-            f"{job.name} waits: {job.wait_reason}" for queue in queues for job in self.jobs(queue) if job.wait_reason
-        ]
-        return "; ".join([f"the condition is not true after {limit:g} seconds", *(waits or ["no job waits"])])
+        waits = []
+        for location in self._locations:
+            api = batch_api(*location)
+            jobs = [job for queue in api.batch.queues.values() for job in reversed(jobs_of(api, queue))]
+            texts = wait_texts(api, jobs)
+            waits += [f"{job.name} waits: {texts[job.id]}" for job in jobs if job.id in texts]
+        more = [f"{len(waits) - _MAX_WAITS} more jobs wait"] if len(waits) > _MAX_WAITS else []
+        listed = [*waits[:_MAX_WAITS], *more] or ["no job waits"]
+        return "; ".join([f"the condition is not true after {limit:g} seconds", *listed])
 
 
 def _not_reached(job: LocalJob, status: str | None, limit: float) -> str:

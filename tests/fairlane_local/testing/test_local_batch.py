@@ -234,6 +234,14 @@ def test_a_status_that_is_not_reached_names_the_reason(batch: LocalBatch) -> Non
         batch.until(small, "RUNNING")
 
 
+def test_an_error_lists_at_most_five_jobs_that_wait(batch: LocalBatch) -> None:
+    batch.deploy(EXAMPLE)
+    for _ in range(9):
+        batch.submit("cpu", instances=10, run=hours(1))
+    with pytest.raises(LocalAwsError, match=r"(job-\d waits: [^;]*; ){5}3 more jobs wait$"):
+        batch.until(lambda: False, limit=minutes(1))
+
+
 def test_a_queue_with_several_instance_types_requires_one(batch: LocalBatch, tmp_path: Path) -> None:
     (tmp_path / "file.yaml").write_text(FILE)
     batch.deploy("file.yaml")
