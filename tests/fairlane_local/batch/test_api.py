@@ -13,6 +13,7 @@ from fairlane_local import LocalAws, queue_locations
 from fairlane_local.batch.api import BatchApi, batch_api
 from fairlane_local.batch.errors import RequestError, ServiceError, ThrottlingError
 from fairlane_local.batch.parameters import batch_model
+from fairlane_local.server.credentials import get_credentials
 from tests.fairlane_local.batch.support import (
     COUNTED,
     limits,
@@ -51,22 +52,22 @@ def test_errors_have_the_codes_and_statuses_of_aws(
 
     api = batch_api("123456789012", "us-east-1")
     monkeypatch.setattr(api._handlers[0], "describe_service_environments", fail)
-    request = Request(f"{aws.endpoint_url}/v1/describeserviceenvironments", b"{}", headers=headers())
+    request = Request(f"{aws.endpoint_url}/v1/describeserviceenvironments", b"{}", headers=headers(aws))
     with pytest.raises(OSError, match=str(status)) as raised:
         urlopen(request)
     response: Any = raised.value
     assert (response.headers["x-amzn-ErrorType"], json.load(response)) == (code, {"message": "reason"})
 
 
-def headers() -> dict[str, str]:
-    scope = "local/20260101/us-east-1/batch/aws4_request"
+def headers(aws: LocalAws) -> dict[str, str]:
+    scope = f"{get_credentials(aws.port).access_key}/20260101/us-east-1/batch/aws4_request"
     authorization = f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"
     return {"Authorization": authorization, "Content-Type": "application/json"}
 
 
 def test_a_request_that_is_no_json_is_refused(aws: LocalAws) -> None:
     with pytest.raises(OSError, match="400") as raised:
-        urlopen(Request(f"{aws.endpoint_url}/v1/describejobqueues", b"{", headers=headers()))
+        urlopen(Request(f"{aws.endpoint_url}/v1/describejobqueues", b"{", headers=headers(aws)))
     response: Any = raised.value
     assert json.load(response) == {"message": "The request is not valid JSON."}
 
@@ -75,7 +76,7 @@ def test_parameters_are_checked(aws: LocalAws) -> None:
     def message(path: str, **request: Any) -> str:
         body = json.dumps(request).encode()
         with pytest.raises(OSError, match="400") as raised:
-            urlopen(Request(f"{aws.endpoint_url}/v1/{path}", body, headers=headers()))
+            urlopen(Request(f"{aws.endpoint_url}/v1/{path}", body, headers=headers(aws)))
         response: Any = raised.value
         return str(json.load(response)["message"])
 
@@ -95,14 +96,9 @@ def test_parameters_are_checked(aws: LocalAws) -> None:
 def test_values_are_accepted_in_any_case_and_unknown_members_are_ignored(aws: LocalAws, batch: Any) -> None:
     service_environment(batch)
     body = json.dumps({"serviceEnvironment": "env", "state": "disabled", "future": 1}).encode()
-    with urlopen(Request(f"{aws.endpoint_url}/v1/updateserviceenvironment", body, headers=headers())):
+    with urlopen(Request(f"{aws.endpoint_url}/v1/updateserviceenvironment", body, headers=headers(aws))):
         pass
     assert batch.describe_service_environments()["serviceEnvironments"][0]["state"] == "DISABLED"
-
-
-def test_operations_without_an_implementation_are_refused(batch: Any) -> None:
-    request = {"jobName": "j", "jobQueue": "q", "serviceJobType": "SAGEMAKER_TRAINING", "serviceRequestPayload": "{}"}
-    assert message_of(batch.submit_service_job, **request) == "SubmitServiceJob is not available in the local AWS"
 
 
 def test_lists_come_in_pages(batch: Any) -> None:
