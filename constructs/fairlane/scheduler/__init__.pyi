@@ -1,3 +1,4 @@
+from fairlane.scheduler.engine import KEPT_SECONDS as KEPT_SECONDS
 from fairlane.scheduler.engine import Engine as Engine
 from fairlane.scheduler.job import Job as Job
 from fairlane.scheduler.job import Trace as Trace

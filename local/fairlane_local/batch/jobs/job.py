@@ -35,6 +35,7 @@ class Attempt:
         stopped: End of the attempt.
         reason: Reason of the end.
         outcome: Outcome. None while the attempt runs.
+        instance_type: Instance type that the attempt runs on. Empty if the request names none.
         exit_code: Exit code of a container.
         container_reason: Reason that ECS gives for the end of a container.
     """
@@ -45,6 +46,7 @@ class Attempt:
     stopped: int | None = None
     reason: str = ""
     outcome: Outcome | None = None
+    instance_type: str = ""
     exit_code: int | None = None
     container_reason: str = ""
 
@@ -85,6 +87,7 @@ class Job:
         share: Share identifier, or name of the quota share.
         priority: Scheduling priority. None if the request has none.
         instance_type: Instance type that a quota share counts. Empty for other queues.
+        instance_types: Instance types that the job can run on, in the order of preference. Empty if any will do.
         units: Number of instances or vCPUs.
         run_seconds: Seconds that an attempt runs.
         failure: Status reason that each attempt fails with. None if attempts succeed.
@@ -98,6 +101,7 @@ class Job:
 
     state_change: ClassVar[str]
     starting_statuses: ClassVar[tuple[str, ...]]
+    statuses_without_instances: ClassVar[tuple[str, ...]] = ()
 
     kind: JobKind
     arn: str
@@ -110,6 +114,7 @@ class Job:
     share: str = ""
     priority: int | None = None
     instance_type: str = ""
+    instance_types: tuple[str, ...] = ()
     units: int = 1
     run_seconds: int = 60
     failure: str | None = None
@@ -159,6 +164,7 @@ class ServiceJob(Job):
 
     state_change = "Batch Service Job State Change"
     starting_statuses = ("SCHEDULED", "STARTING")
+    statuses_without_instances = ("SCHEDULED",)
 
     payload: str
     quota: bool = False

@@ -1,9 +1,10 @@
 """Statuses, attempts and events of jobs, from the starts and stops of the scheduling engine."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
-from fairlane.scheduler import JobState, Outcome, Submission, Terms
+from fairlane.scheduler import KEPT_SECONDS, JobState, Outcome, Submission, Terms
+from fairlane_local.batch.jobs.blocked import CAPACITY, BlockedJobs
 from fairlane_local.batch.jobs.events import EventBus
 from fairlane_local.batch.jobs.job import FAILED, RUNNABLE, SERVICE_STATUSES, SUCCEEDED, Attempt, Job, ServiceJob
 from fairlane_local.batch.jobs.job_lists import JobIndex
@@ -19,8 +20,7 @@ _PREEMPTIONS: Final[Mapping[bool, str]] = {
 """Reasons of preemptions inside a share (AWS's text is unknown) and across shares."""
 KILLED: Final = 137
 """Exit code of a container that is stopped from outside."""
-_RETENTION_SECONDS: Final = 7 * 24 * 3600
-"""AWS Batch keeps jobs that ended for at least seven days. Source: "Job states" in the AWS Batch User Guide."""
+_SWEEP_SECONDS: Final = 3600
 
 
 class Lifecycle:
@@ -30,21 +30,29 @@ class Lifecycle:
         batch: Records of the account and Region.
         timeline: Events of the local AWS.
         options: Options of the jobs.
+        shortages: Instance types that AWS has no free instances of. Default: none.
 
     Attributes:
         engine: Engine that schedules the jobs.
         jobs: All jobs that are not forgotten.
     """
 
-    def __init__(self, batch: Batch, timeline: Timeline, options: JobOptions) -> None:
+    def __init__(self, batch: Batch, timeline: Timeline, options: JobOptions, shortages: Collection[str] = ()) -> None:
         self.jobs: JobIndex[Job] = JobIndex()
         self._timeline = timeline
         self._bus = EventBus(batch)
         self._options = options
+        self._shortages = shortages
         self._by_engine_id: dict[int, Job] = {}
-        scheduling = Scheduling(batch, self, options)
-        self.engine = scheduling.engine
-        timeline.add(scheduling)
+        self._without_instances: dict[Job, Attempt] = {}
+        self._last_sweep = 0
+        self._blocked = BlockedJobs(
+            batch, timeline, self._bus, lambda job, reason, cancel: self.stop(job, reason, cancel=cancel)
+        )
+        self._scheduling = Scheduling(batch, self, options)
+        self.engine = self._scheduling.engine
+        timeline.add(self._scheduling)
+        batch.on_change = self._synchronize
         batch.on_delete = self._delete
 
     def submit(self, job: Job) -> None:
@@ -65,6 +73,7 @@ class Lifecycle:
         self._by_engine_id[job.engine_id] = job
         if job.status != RUNNABLE:
             self._change(job, RUNNABLE)
+        self._blocked.check(self.engine, [job])
 
     def hold(self, job: Job, status: str) -> None:
         """Make a job wait that is not eligible to run yet."""
@@ -91,7 +100,8 @@ class Lifecycle:
             return
         waits = job.attempt is None
         job.is_stopping = not waits
-        self.engine.withdraw(job.engine_id, stop_seconds=self._options.stop_seconds)
+        has_started = job.attempt is not None and job.attempt.started is not None
+        self.engine.withdraw(job.engine_id, stop_seconds=self._options.stop_seconds if has_started else 0)
         if waits:
             self.end(job, FAILED)
 
@@ -107,12 +117,13 @@ class Lifecycle:
         attempt = job.attempt = job.kind.new_attempt(job)
         job.scheduled = attempt.scheduled = self._milliseconds(job)
         job.reason = ""
-        for status in job.starting_statuses:
-            self._change(job, status)
-        if self._options.start_up_seconds:
-            self._timeline.call_at(now + self._options.start_up_seconds, lambda second: self._run(job, attempt, second))
+        if self._is_short(job, attempt):
+            for status in job.statuses_without_instances:
+                self._change(job, status)
+            self._without_instances[job] = attempt
+            self._blocked.block(job, CAPACITY)
         else:
-            self._run(job, attempt, now)
+            self._start_up(job, attempt, now)
 
     def preempting(self, engine_id: int, by: int, now: int) -> None:
         """Start to stop an attempt for another job."""
@@ -162,7 +173,12 @@ class Lifecycle:
         job.stopped = self._milliseconds(job)
         self._change(job, status)
         job.kind.ended(job)
-        self._timeline.call_at(self._timeline.second + _RETENTION_SECONDS, lambda second: self._forget(job))
+        forgotten = self._timeline.second + KEPT_SECONDS
+        self._timeline.call_at(forgotten, lambda second: self._forget(job))
+        sweep = (forgotten // _SWEEP_SECONDS + 1) * _SWEEP_SECONDS
+        if sweep > self._last_sweep:
+            self._last_sweep = sweep
+            self._timeline.call_at(sweep, self._sweep)
 
     def _delete(self, arn: str) -> None:
         """Stop the jobs of a queue or quota share that is deleted."""
@@ -170,6 +186,34 @@ class Lifecycle:
         for job in self.jobs.of_queue(queue, SERVICE_STATUSES):
             if not job.has_ended and share in ("", job.share):
                 self.stop(job, "The quota share was deleted" if share else "The job queue was deleted")
+
+    def _synchronize(self) -> None:
+        """Follow a change of the records or of the shortages."""
+        self._scheduling.synchronize()
+        self._blocked.check(self.engine, self.jobs.with_status(RUNNABLE))
+        for job, attempt in list(self._without_instances.items()):
+            if job.attempt is not attempt or job.is_stopping:
+                del self._without_instances[job]
+            elif not self._is_short(job, attempt):
+                del self._without_instances[job]
+                self._blocked.release(job)
+                self._start_up(job, attempt, self._timeline.second)
+
+    def _is_short(self, job: Job, attempt: Attempt) -> bool:
+        """Return True if AWS has no instances for a job. Otherwise, choose the type of the instances."""
+        choices = job.instance_types or self._scheduling.instance_types(job.queue)
+        available = [choice for choice in choices if choice not in self._shortages]
+        attempt.instance_type = available[0] if available else ""
+        return bool(choices) and not available
+
+    def _start_up(self, job: Job, attempt: Attempt, now: int) -> None:
+        for status in job.starting_statuses:
+            if job.status != status:
+                self._change(job, status)
+        if self._options.start_up_seconds:
+            self._timeline.call_at(now + self._options.start_up_seconds, lambda second: self._run(job, attempt, second))
+        else:
+            self._run(job, attempt, now)
 
     def _run(self, job: Job, attempt: Attempt, now: int) -> None:
         if job.attempt is not attempt or job.is_stopping:
@@ -190,8 +234,12 @@ class Lifecycle:
         """Return the current time. A job that starts in the second of its submission starts after it."""
         return max(self._timeline.milliseconds, job.created)
 
+    def _sweep(self, now: int) -> None:
+        self.engine.forget(now - KEPT_SECONDS)
+
     def _forget(self, job: Job) -> None:
         self.jobs.remove(job)
         job.kind.forgotten(job)
+        self._blocked.release(job)
         if job.engine_id is not None:
             del self._by_engine_id[job.engine_id]

@@ -1,13 +1,15 @@
 """Scheduling engine of the queues of one account and Region, kept equal to their records."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from fairlane.scheduler import Engine, Listener, Strategies
 from fairlane.scheduling import State
 from fairlane_local.batch.jobs.options import JobOptions
 from fairlane_local.batch.jobs.policies import capacity_limits, queue_policy
 from fairlane_local.batch.store import Batch, Record
+
+_NO_ORDER: Final[Record] = {"serviceEnvironmentOrder": [], "computeEnvironmentOrder": []}
 
 
 class Scheduling:
@@ -30,7 +32,6 @@ class Scheduling:
         )
         self._batch = batch
         self._settings: dict[str, Any] = {}
-        batch.on_change = self.synchronize
 
     def next_moment(self) -> int | None:
         """Return the second of the next event. None if nothing is left to happen."""
@@ -54,11 +55,20 @@ class Scheduling:
             del self._settings[arn]
             self.engine.remove_queue(arn)
 
+    def instance_types(self, queue: str) -> list[str]:
+        """Return the instance types of the compute environments of a queue."""
+        arns = _environment_arns(self._batch.queues.get(queue, _NO_ORDER))
+        environments = [
+            self._batch.compute_environments[arn] for arn in arns if arn in self._batch.compute_environments
+        ]
+        resources = [environment.get("computeResources", {}) for environment in environments]
+        return [name for resource in resources for name in resource.get("instanceTypes", [])]
+
     def _environments(self) -> Iterator[tuple[str, int | dict[str, int], State]]:
         for arn, environment in self._batch.service_environments.items():
             yield arn, capacity_limits(environment), State(environment["state"])
         for arn, environment in self._batch.compute_environments.items():
-            vcpus = environment.get("computeResources", {}).get("maxvCpus", 0)
+            vcpus = environment.get("computeResources", {}).get("maxvCpus", environment.get("unmanagedvCpus", 0))
             yield arn, int(vcpus), State(environment["state"])
 
     def _is_new(self, arn: str, settings: object) -> bool:

@@ -89,6 +89,7 @@ class ServiceJobs:
             share=request.get("quotaShareName") or request.get("shareIdentifier") or "",
             priority=request.get("schedulingPriority"),
             instance_type=instance_type if is_quota else "",
+            instance_types=tuple(name for name, _ in training.choices if name),
             units=units,
             run_seconds=seconds,
             failure=tags.get(FAILS),

@@ -72,6 +72,8 @@ class TrainingJobs:
             "TrainingTimeInSeconds": _seconds(attempt),
             "BillableTimeInSeconds": _seconds(attempt),
         }
+        if "InstancePreferences" in request["ResourceConfig"] and attempt.instance_type:
+            request["ResourceConfig"]["SelectedInstanceType"] = attempt.instance_type
         return {
             **{key: value for key, value in request.items() if key not in ("Tags", "TrainingJobName")},
             "TrainingJobName": name,
