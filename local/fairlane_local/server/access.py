@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 import boto3
 from botocore.config import Config
 
+from fairlane_local.iam.caller import SESSION_NAME, role_arn
 from fairlane_local.server.credentials import get_credentials
 
 ACCOUNT_ID: Final = "123456789012"
@@ -56,8 +57,7 @@ def _keys(port: int, account_id: str, region: str) -> dict[str, str]:
     if account_id == ACCOUNT_ID:
         return keys
     sts = boto3.client("sts", **_connection(port, region), **{name.lower(): key for name, key in keys.items()})
-    role = f"arn:aws:iam::{account_id}:role/anybody"
-    credentials = sts.assume_role(RoleArn=role, RoleSessionName="fairlane")["Credentials"]
+    credentials = sts.assume_role(RoleArn=role_arn(account_id), RoleSessionName=SESSION_NAME)["Credentials"]
     return {
         "AWS_ACCESS_KEY_ID": credentials["AccessKeyId"],
         "AWS_SECRET_ACCESS_KEY": credentials["SecretAccessKey"],

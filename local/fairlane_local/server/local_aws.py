@@ -26,6 +26,7 @@ from fairlane_local.cloudformation import custom_resources, stacks
 from fairlane_local.ec2 import resources as ec2
 from fairlane_local.ecr import resources as ecr
 from fairlane_local.errors import LocalAwsError
+from fairlane_local.iam import caller, roles, simulation
 from fairlane_local.monitoring import alarms, event_resources
 from fairlane_local.server import control
 from fairlane_local.server.credentials import new_credentials, register
@@ -156,7 +157,9 @@ def _install() -> None:
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     werkzeug_app.DISABLE_GLOBAL_CORS = True  # type: ignore[attr-defined]
     SimpleSystemManagerBackend.__init__ = _init_bootstrapped  # type: ignore[method-assign]
-    for module in (alarms, api, sagemaker_api, custom_resources, ec2, ecr, event_resources, training_resources, stacks):
+    for module in (alarms, api, caller, custom_resources, ec2, ecr, event_resources):
+        module.install()
+    for module in (roles, sagemaker_api, simulation, stacks, training_resources):
         module.install()
 
 
