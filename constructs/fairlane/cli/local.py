@@ -2,8 +2,10 @@
 
 import argparse
 import os
+import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,11 @@ from fairlane.errors import ConfigurationError
 
 _INSTALL = 'install the extra: pip install "fairlane[local]"'
 _DEFAULT_PORT = 4640
+_DEFAULT_ACCOUNT = "123456789012"
+_REGIONS = {"AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1"}
+_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+_VARIABLES = ("AWS_ENDPOINT_URL", *_KEYS, *_REGIONS, "NO_PROXY")
+_PROXY_VARIABLES = ("HTTPS_PROXY", "AWS_CA_BUNDLE")
 
 
 def add_to(commands: Any) -> None:
@@ -20,7 +27,10 @@ def add_to(commands: Any) -> None:
     local = commands.add_parser("local", help="run a local AWS for deployments and experiments")
     subcommands = local.add_subparsers(required=True, metavar="COMMAND")
     text = "start a local AWS in the background"
-    local_clock.add_start_options(_add(subcommands, "start", _start, text))
+    parser = _add(subcommands, "start", _start, text)
+    local_clock.add_start_options(parser)
+    help_text = "account of the printed credentials (default: %(default)s)"
+    parser.add_argument("--account", type=_account, default=_DEFAULT_ACCOUNT, help=help_text)
     _add(subcommands, "stop", _stop, "stop the local AWS and delete all its resources")
     _add(subcommands, "status", _status, "list the job queues and image repositories of the local AWS")
     local_clock.add_to(partial(_add, subcommands))
@@ -81,14 +91,34 @@ def _start(arguments: argparse.Namespace) -> int:
         raise LocalAwsError(f"{sentence}: run fairlane local stop first")
     url = f"http://localhost:{arguments.port}"
     print(f"The local AWS is {'running' if is_new else 'already running'} at {url}")
-    print("To use it with the AWS CLI, the CDK CLI and boto3 in this shell, run:\n")
-    environment = tools_environment(url)
-    regions = {"AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1"}
-    for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", *regions, "NO_PROXY"):
-        print(f"  export {name}={(environment | regions)[name]}")
+    environment = tools_environment(url, arguments.account) | _REGIONS
+    print(f"To use its account {arguments.account} with the AWS CLI, the CDK CLI and boto3 in this shell, run:\n")
+    _print_exports(environment, _VARIABLES)
+    print("\nTo use it with the SageMaker Python SDK, also run (the proxy refuses hosts that are not of AWS):\n")
+    _print_exports(environment, _PROXY_VARIABLES)
     print("\nThe access key is for you only: it is the permission to run code as you until the local AWS stops.")
     print(f"Accounts and Regions in use: {url}{CONTROL}?token={get_credentials(arguments.port).token}")
+    for name, account in _environments_of_other_accounts(arguments.account):
+        print(f"For the account of the environment {name}: fairlane local start --account {account}")
     return 0
+
+
+def _print_exports(environment: dict[str, str], names: tuple[str, ...]) -> None:
+    for name in names:
+        if name in environment:
+            print(f"  export {name}={shlex.quote(environment[name])}")
+
+
+def _environments_of_other_accounts(account: str) -> Iterator[tuple[str, str]]:
+    """Yield name and account of each valid environment in the folder `environments` that has another account."""
+    from fairlane.environment import environment_names, find_environment, load_environment
+
+    directory = Path.cwd() / "environments"
+    for name in environment_names(directory):
+        with suppress(ConfigurationError):
+            other = load_environment(find_environment(directory, name)).account or account
+            if other != account:
+                yield name, other
 
 
 def _stop(arguments: argparse.Namespace) -> int:
@@ -129,3 +159,9 @@ def _port(text: str) -> int:
     if text.isascii() and text.isdecimal() and 1 <= int(text) <= 65535:
         return int(text)
     raise argparse.ArgumentTypeError(f"got {text!r}, allowed: 1 to 65535")
+
+
+def _account(text: str) -> str:
+    if text.isascii() and text.isdecimal() and len(text) == 12:
+        return text
+    raise argparse.ArgumentTypeError(f"got {text!r}, allowed: 12 digits")

@@ -12,6 +12,7 @@ from fairlane_local.server.credentials import get_credentials
 
 ACCOUNT_ID: Final = "123456789012"
 """Account of all access keys, except those of an assumed role of another account."""
+_REGION: Final = "us-east-1"
 _ANY_SECRET: Final = "local"
 """Secret access key. The local AWS verifies no signatures: the access key ID is the secret."""
 
@@ -22,25 +23,31 @@ def client(service: str, port: int, account_id: str, region: str) -> Any:
     return boto3.client(service, **_connection(port, region), **keys)
 
 
-def tools_environment(endpoint_url: str) -> dict[str, str]:
+def tools_environment(endpoint_url: str, account_id: str = ACCOUNT_ID) -> dict[str, str]:
     """Return environment variables for AWS tools, without the user's AWS settings.
 
-    With these variables, no call reaches a real account.
+    With these variables, no call reaches a real account. All HTTPS connections go to the local AWS, which refuses hosts
+    that are not of AWS.
 
     Args:
         endpoint_url: Endpoint URL of the local AWS.
+        account_id: Account of the tools. Default: 123456789012.
 
     Raises:
         LocalAwsError: If this user has started no local AWS with this URL.
     """
     other_variables = {name: value for name, value in os.environ.items() if not name.upper().startswith("AWS_")}
+    port = urlsplit(endpoint_url).port or 0
     return other_variables | {
         "AWS_ENDPOINT_URL": endpoint_url,
-        **_start_keys(urlsplit(endpoint_url).port or 0),
+        **_keys(port, account_id, _REGION),
+        "AWS_CA_BUNDLE": get_credentials(port).ca_file,
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",
         "CDK_DISABLE_CLI_TELEMETRY": "true",
+        "HTTPS_PROXY": endpoint_url,
+        "https_proxy": endpoint_url,
         "NO_PROXY": "localhost,127.0.0.1",
         "no_proxy": "localhost,127.0.0.1",
     }
@@ -48,8 +55,8 @@ def tools_environment(endpoint_url: str) -> dict[str, str]:
 
 def function_environment(port: int, account_id: str, region: str) -> dict[str, str]:
     """Return the environment variables that Lambda sets for a function in an account and Region."""
-    tools = tools_environment(f"http://localhost:{port}")
-    return tools | {"AWS_REGION": region, "AWS_DEFAULT_REGION": region} | _keys(port, account_id, region)
+    tools = tools_environment(f"http://localhost:{port}", account_id)
+    return tools | {"AWS_REGION": region, "AWS_DEFAULT_REGION": region}
 
 
 def _keys(port: int, account_id: str, region: str) -> dict[str, str]:

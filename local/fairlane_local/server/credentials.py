@@ -5,7 +5,7 @@ import os
 import secrets
 import stat
 import string
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -23,19 +23,21 @@ class Credentials:
     Attributes:
         access_key: Access key ID that requests need, in AWS's form. It has 80 random bits. Signatures are not verified.
         token: Token that requests to the control path need.
+        ca_file: Path of the certificate that clients of the HTTPS proxy must trust.
     """
 
     access_key: str
     token: str
+    ca_file: str
 
 
 _in_this_process: dict[int, Credentials] = {}
 
 
-def new_credentials() -> Credentials:
+def new_credentials(ca_file: Path) -> Credentials:
     """Return random credentials."""
     key = "".join(secrets.choice(_KEY_ALPHABET) for _ in range(16))
-    return Credentials(_KEY_PREFIX + key, secrets.token_urlsafe(32))
+    return Credentials(_KEY_PREFIX + key, secrets.token_urlsafe(32), str(ca_file))
 
 
 def register(port: int, credentials: Credentials | None) -> None:
@@ -59,7 +61,7 @@ def find_credentials(port: int) -> Credentials | None:
     _check_owner(directory)
     try:
         return Credentials(**json.loads((directory / f"{port}.json").read_bytes()))
-    except FileNotFoundError:
+    except (FileNotFoundError, TypeError):  # TypeError: another version of Fairlane wrote the file
         return None
 
 
@@ -76,7 +78,7 @@ def get_credentials(port: int) -> Credentials:
 
 
 def save(port: int, credentials: Credentials) -> None:
-    """Write credentials to a file that only this user can read.
+    """Write credentials and the certificate to files that only this user can read.
 
     Raises:
         LocalAwsError: If the directory of the file belongs to another user or cannot be written.
@@ -85,13 +87,20 @@ def save(port: int, credentials: Credentials) -> None:
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         _check_owner(directory)
-        new = directory / f"{port}.{secrets.token_hex(8)}"
-        new.touch(mode=0o600, exist_ok=False)
-        new.write_text(json.dumps(asdict(credentials)), encoding="utf-8")
-        new.replace(directory / f"{port}.json")
+        ca_file = directory / f"{port}.pem"
+        _write(ca_file, Path(credentials.ca_file).read_bytes())
+        saved = replace(credentials, ca_file=str(ca_file))
+        _write(directory / f"{port}.json", json.dumps(asdict(saved)).encode())
     except OSError as error:
         sentence = f"the credentials cannot be written to {directory}: {error.strerror}"
         raise LocalAwsError(f"{sentence}; set XDG_STATE_HOME to a directory of yours") from error
+
+
+def _write(file: Path, content: bytes) -> None:
+    new = file.with_suffix(f".{secrets.token_hex(8)}")
+    new.touch(mode=0o600, exist_ok=False)
+    new.write_bytes(content)
+    new.replace(file)
 
 
 def _directory() -> Path:

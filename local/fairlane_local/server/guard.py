@@ -11,6 +11,7 @@ from xml.sax.saxutils import escape
 from moto.iam.models import iam_backends
 
 from fairlane_local.server.credentials import Credentials
+from fairlane_local.server.proxy import TUNNEL_HOST
 
 CONTROL: Final = "/fairlane-local"
 """Path that returns the accounts and Regions with queues and repositories (GET), runs a control call (POST), and stops
@@ -70,7 +71,7 @@ class Guard:
     def _refusal(self, environ: dict[str, Any]) -> tuple[str, str] | None:
         """Return the cause of a refusal and its message."""
         if not self._is_own_host(environ):
-            return _DENIED, f"the Host header must name localhost and port {self._port}"
+            return _DENIED, f"the Host header must name localhost and port {self._port}, or the host of the tunnel"
         if not _is_own_origin(environ):
             return _DENIED, "web pages of other origins must not use the local AWS"
         if environ.get("PATH_INFO", "").startswith(_TOKEN_PATHS):
@@ -78,7 +79,10 @@ class Guard:
         return None if self._is_valid(_credential_scope(environ)[0]) else (_WRONG_KEY, _HINT)
 
     def _is_own_host(self, environ: dict[str, Any]) -> bool:
-        match = _HOST.fullmatch(environ.get("HTTP_HOST", "").lower())
+        host = environ.get("HTTP_HOST", "").lower()
+        if TUNNEL_HOST in environ:
+            return bool(host.removesuffix(":443") == environ[TUNNEL_HOST])
+        match = _HOST.fullmatch(host)
         return match is not None and match["port"] == str(self._port)
 
     def _has_token(self, environ: dict[str, Any]) -> bool:

@@ -4,7 +4,9 @@ import errno
 import json
 import logging
 import socket
+import tempfile
 from collections.abc import Iterable
+from pathlib import Path
 from threading import Thread
 from types import TracebackType
 from typing import Any, Final
@@ -29,8 +31,10 @@ from fairlane_local.errors import LocalAwsError
 from fairlane_local.iam import caller, roles, simulation
 from fairlane_local.monitoring import alarms, event_resources
 from fairlane_local.server import control
+from fairlane_local.server.certificates import CertificateAuthority
 from fairlane_local.server.credentials import new_credentials, register
 from fairlane_local.server.guard import CONTROL, Guard
+from fairlane_local.server.proxy import request_handler
 from fairlane_local.simulation import Simulation, set_simulation
 from fairlane_local.timeline import Timeline
 
@@ -44,7 +48,7 @@ class LocalAws:
 
     Every account and Region is bootstrapped for the CDK. Requests need the access key of this start, which `client` and
     `tools_environment` use, or one that the local AWS issued. The account is 123456789012 until a role of another
-    account is assumed.
+    account is assumed. The port is also an HTTPS proxy for the hosts of AWS, which the local AWS serves itself.
 
     Args:
         port: Port to listen on, 0 to 65,535. 0 selects a free port. Default: 0.
@@ -67,12 +71,17 @@ class LocalAws:
         set_simulation(Simulation(self.timeline, options or JobOptions()))
         for service in ("batch", "lambda"):
             default_user_config[service] = {"use_docker": False}
-        self._servers = [_server(listener, self._respond) for listener in _listeners(port)]
+        authority = CertificateAuthority()
+        handler = request_handler(authority)
+        self._servers = [_server(listener, self._respond, handler) for listener in _listeners(port)]
         self.port = int(self._servers[0].server_address[1])
         # Moto would interpret 127.0.0.1 as the name of an S3 bucket.
         self.endpoint_url = f"http://localhost:{self.port}"
         self._moto = DomainDispatcherApplication(create_backend_app)
-        credentials = new_credentials()
+        self._directory = tempfile.TemporaryDirectory(prefix="fairlane-local-")
+        ca_file = Path(self._directory.name, "ca.pem")
+        ca_file.write_bytes(authority.pem)
+        credentials = new_credentials(ca_file)
         self._guard = Guard(self._respond_to_user, self.port, credentials)
         register(self.port, credentials)
 
@@ -87,6 +96,7 @@ class LocalAws:
         for server in self._servers:
             server.server_close()
         register(self.port, None)
+        self._directory.cleanup()
 
     def serve(self) -> None:
         """Serve requests until the server is stopped."""
@@ -144,10 +154,10 @@ def _listener(family: socket.AddressFamily, host: str, port: int) -> socket.sock
     return listener
 
 
-def _server(listener: socket.socket, application: Any) -> BaseWSGIServer:
+def _server(listener: socket.socket, application: Any, handler: type[MotoRequestHandler]) -> BaseWSGIServer:
     with listener:
         host, port, *_ = listener.getsockname()
-        options: dict[str, Any] = {"request_handler": MotoRequestHandler, "fd": listener.fileno()}
+        options: dict[str, Any] = {"request_handler": handler, "fd": listener.fileno()}
         return make_server(host, port, application, threaded=True, **options)
 
 

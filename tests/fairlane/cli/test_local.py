@@ -2,6 +2,7 @@
 
 import random
 import re
+import shlex
 import socket
 import sys
 import urllib.request
@@ -80,9 +81,13 @@ def test_the_printed_credentials_and_no_others_open_the_local_aws(
     port: int, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = run(capfd, "start", port=port)[1]
-    for name, value in re.findall(r"export (\w+)=(\S+)", out):
-        monkeypatch.setenv(name, value)
-    assert boto3.client("sts").get_caller_identity()["Account"] == "123456789012"
+    for name, value in re.findall(r"export (\w+)=(.+)", out):
+        monkeypatch.setenv(name, "".join(shlex.split(value)))
+    session = boto3.Session()
+    sts = session.client("sts")
+    assert sts.get_caller_identity()["Account"] == "123456789012"
+    through_proxy = session.client("sts", endpoint_url="https://sts.us-east-1.amazonaws.com")
+    assert through_proxy.get_caller_identity()["Arn"] == sts.get_caller_identity()["Arn"]
     (page,) = re.findall(r"http://\S+\?token=\S+", out)
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with opener.open(page) as response:
@@ -91,6 +96,33 @@ def test_the_printed_credentials_and_no_others_open_the_local_aws(
         with pytest.raises(HTTPError, match="403") as raised:
             opener.open(url)
         raised.value.close()
+
+
+@OUTLIVES
+def test_the_printed_credentials_are_of_the_given_account(
+    port: int, capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environments = tmp_path / "environments"
+    environments.mkdir()
+    (environments / "prod.yaml").write_text('account: "111122223333"\nregion: us-east-1\n')
+    (environments / "any.yaml").write_text("region: us-east-1\n")
+    (environments / "wrong.yaml").write_text("account: 1\n")
+    monkeypatch.chdir(tmp_path)
+    hint = "For the account of the environment prod: fairlane local start --account 111122223333\n"
+    assert run(capfd, "start", port=port)[1].endswith(hint)
+    out = run(capfd, "start", "--account", "111122223333", port=port)[1]
+    assert "For the account of the environment" not in out
+    for name, value in re.findall(r"export (\w+)=(.+)", out):
+        monkeypatch.setenv(name, "".join(shlex.split(value)))
+    assert boto3.Session().client("sts").get_caller_identity()["Account"] == "111122223333"
+
+
+@pytest.mark.parametrize("account", ["", "12345678901", "1234567890123", "12345678901x", "\uff11" * 12])
+def test_an_invalid_account_is_refused(account: str, capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit_info:
+        main(["local", "start", f"--account={account}"])
+    assert exit_info.value.code == 2
+    assert f"got '{account}', allowed: 12 digits" in capfd.readouterr().err
 
 
 @OUTLIVES
@@ -103,7 +135,8 @@ def test_another_user_can_neither_read_the_files_nor_use_the_local_aws(
         StackName="s", TemplateBody=template(marker)
     )
     files = [path for path in state_directory.rglob("*") if path.is_file()]
-    assert {path.name for path in files} == {f"{port}.json", marker.name}
+    assert {path.name for path in files} == {f"{port}.json", f"{port}.pem", marker.name}
+    assert not [path for path in files if b"PRIVATE KEY" in path.read_bytes()]
     for path in [state_directory, *state_directory.rglob("*")]:
         assert path.stat().st_mode & 0o077 == 0, path
     with monkeypatch.context() as other_user:

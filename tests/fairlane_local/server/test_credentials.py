@@ -2,6 +2,7 @@
 
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from fairlane_local import LocalAws, LocalAwsError, client, queue_locations, too
 from fairlane_local.server.credentials import find_credentials, get_credentials, new_credentials, save
 
 PORT = 1
-CREDENTIALS = new_credentials()
+CREDENTIALS = new_credentials(Path(__file__))
 
 
 @pytest.fixture
@@ -30,10 +31,17 @@ def test_only_the_user_can_read_saved_credentials(directory: Path) -> None:
         save(PORT, CREDENTIALS)
     finally:
         os.umask(umask)
-    (file,) = directory.iterdir()
-    assert (mode(file), mode(directory)) == ("600", "700")
-    assert find_credentials(PORT) == CREDENTIALS
+    assert {(file.name, mode(file)) for file in directory.iterdir()} == {("1.json", "600"), ("1.pem", "600")}
+    assert mode(directory) == "700"
+    assert find_credentials(PORT) == replace(CREDENTIALS, ca_file=str(directory / "1.pem"))
+    assert (directory / "1.pem").read_bytes() == Path(__file__).read_bytes()
     assert find_credentials(2) is None
+
+
+def test_a_file_of_another_version_counts_as_no_local_aws(directory: Path) -> None:
+    save(PORT, CREDENTIALS)
+    (directory / "1.json").write_text('{"access_key": "k", "token": "t"}')
+    assert find_credentials(PORT) is None
 
 
 def test_a_directory_that_others_can_use_is_refused(directory: Path) -> None:
@@ -86,4 +94,8 @@ def test_tools_get_the_access_key_until_the_local_aws_stops(directory: Path) -> 
     with LocalAws() as aws:
         key = get_credentials(aws.port).access_key
         assert tools_environment(aws.endpoint_url)["AWS_ACCESS_KEY_ID"] == key
+        ca_file = Path(tools_environment(aws.endpoint_url)["AWS_CA_BUNDLE"])
+        assert mode(ca_file.parent) == "700"
+        assert ca_file.exists()
+    assert not ca_file.parent.exists()
     assert find_credentials(aws.port) is None
