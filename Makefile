@@ -20,7 +20,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Material for MkDocs otherwise prints a notice at each build.
 export NO_MKDOCS_2_WARNING = 1
 
-.PHONY: help demo dist docs pictures test test-slow soak test-lowest test-train synth lint templates format schema identities iam-wildcards catalog lock clean
+.PHONY: help demo dist docs pictures test test-slow soak test-lowest test-sdk test-train synth lint templates format schema identities iam-wildcards catalog lock clean
 .DELETE_ON_ERROR:
 
 help:  ## List the targets.
@@ -40,6 +40,9 @@ soak:  ## Run the tests that take many minutes, such as 100,000 histories of eve
 
 test-lowest:  ## Run the tests of the library with the lowest versions of its dependencies.
 	$(MAKE) test VENV=.venv-lowest LOCK=requirements/lowest.lock TESTS="tests/fairlane tests/fairlane_stacks" MARKED="not soak"
+
+test-sdk: .venv-sdk/.ready  ## Run the tests of the local AWS with the SageMaker Python SDK.
+	.venv-sdk/bin/python -m pytest tests_sdk
 
 test-train: .venv-train/.ready  ## Run the tests of the example training image with PyTorch on the CPU.
 	.venv-train/bin/python -m pytest tests_train
@@ -111,6 +114,7 @@ lock: $(VENV)/.ready  ## Resolve all dependencies to their newest versions and t
 	$(COMPILE) pyproject.toml --group dev --all-extras --output-file requirements/newest.lock
 	$(COMPILE) pyproject.toml --group dev --all-extras --resolution lowest-direct --output-file requirements/lowest.lock
 	$(COMPILE) --group docs --output-file requirements/docs.lock
+	$(COMPILE) pyproject.toml --group sdk --extra local --output-file requirements/sdk.lock
 	$(COMPILE) --group train --output-file requirements/train.lock
 
 $(VENV)/.ready: $(LOCK) pyproject.toml
@@ -118,6 +122,11 @@ $(VENV)/.ready: $(LOCK) pyproject.toml
 	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --require-hashes --requirement $(LOCK)
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+.venv-sdk/.ready: requirements/sdk.lock
+	$(PYTHON) -m venv --clear .venv-sdk
+	.venv-sdk/bin/python -m pip install --quiet --require-hashes --requirement $<
 	touch $@
 
 .venv-train/.ready: requirements/train.lock
@@ -135,4 +144,4 @@ node_modules/.ready: package-lock.json package.json | $(VENV)/.ready
 	touch $@
 
 clean:  ## Delete all generated files.
-	rm -rf .venv .venv-docs .venv-lowest .venv-train node_modules build dist cdk.out .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-docs .venv-lowest .venv-sdk .venv-train node_modules build dist cdk.out .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,61 @@
+"""Fixtures: a local AWS as the only AWS of this process, and a queue for training jobs with shares."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from fairlane_local import LocalAws, tools_environment
+
+CONFIG = """
+SchemaVersion: "1.0"
+SageMaker:
+  PythonSDK:
+    Modules:
+      TelemetryOptOut: true
+"""
+INSTANCES = 2
+
+
+@pytest.fixture
+def aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalAws]:
+    """Local AWS that all clients of this process use by default, in the account of its printed credentials."""
+    config = tmp_path / "config.yaml"
+    config.write_text(CONFIG)
+    with LocalAws() as aws:
+        variables = tools_environment(aws.endpoint_url) | {
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "SAGEMAKER_ADMIN_CONFIG_OVERRIDE": str(config),
+            "SAGEMAKER_USER_CONFIG_OVERRIDE": str(config),
+        }
+        for name in os.environ.keys() - variables.keys():
+            monkeypatch.delenv(name)
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+        yield aws
+
+
+@pytest.fixture
+def queue(aws: LocalAws) -> str:
+    """Name of a queue with a fair-share policy, two shares and two instances."""
+    batch: Any = boto3.client("batch")
+    kind = "SAGEMAKER_TRAINING"
+    batch.create_service_environment(
+        serviceEnvironmentName="training",
+        serviceEnvironmentType=kind,
+        capacityLimits=[{"maxCapacity": INSTANCES, "capacityUnit": "NUM_INSTANCES"}],
+    )
+    shares = [{"shareIdentifier": "research", "weightFactor": 1.0}, {"shareIdentifier": "product", "weightFactor": 1.0}]
+    policy = batch.create_scheduling_policy(name="policy", fairsharePolicy={"shareDistribution": shares})["arn"]
+    batch.create_job_queue(
+        jobQueueName="training",
+        jobQueueType=kind,
+        priority=1,
+        schedulingPolicyArn=policy,
+        serviceEnvironmentOrder=[{"order": 1, "serviceEnvironment": "training"}],
+    )
+    return "training"
