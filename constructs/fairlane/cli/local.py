@@ -33,6 +33,7 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--account", type=_account, default=_DEFAULT_ACCOUNT, help=help_text)
     _add(subcommands, "stop", _stop, "stop the local AWS and delete all its resources")
     _add(subcommands, "status", _status, "list the job queues and image repositories of the local AWS")
+    _add(subcommands, "logs", _logs, "print the log of the local AWS since its latest start, also after its end")
     local_clock.add_to(partial(_add, subcommands))
     local_jobs.add_to(partial(_add, subcommands))
     text = "deploy an environment of the CDK app in this folder to a temporary local AWS, and list the resources"
@@ -139,6 +140,17 @@ def _status(arguments: argparse.Namespace) -> int:
     print_tables(arguments.port)
     if not locations:
         print("The local AWS has no job queues.")
+    return 0
+
+
+def _logs(arguments: argparse.Namespace) -> int:
+    from fairlane_local.server.credentials import log_file
+
+    log = log_file(arguments.port)
+    if not log.exists():
+        print(f"No local AWS was started on port {arguments.port}.")
+        return 1
+    print(log.read_text(errors="replace"), end="")
     return 0
 
 

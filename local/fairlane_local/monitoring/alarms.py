@@ -96,7 +96,7 @@ def _query(query: dict[str, Any]) -> MetricDataQuery:
     return MetricDataQuery(
         query["Id"],
         label=query.get("Label", query["Id"]),
-        period=query.get("Period", ""),
+        period=query.get("Period"),  # type: ignore[arg-type]  # moto cannot return an empty text
         return_data=query.get("ReturnData", True),
         expression=query.get("Expression"),
         metric_stat=stat,

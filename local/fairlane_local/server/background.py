@@ -9,7 +9,6 @@ import json
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import asdict
@@ -17,7 +16,7 @@ from typing import Any, Final
 
 from fairlane_local.batch.jobs.options import JobOptions
 from fairlane_local.errors import LocalAwsError
-from fairlane_local.server.credentials import find_credentials
+from fairlane_local.server.credentials import find_credentials, new_log
 from fairlane_local.server.guard import CONTROL, TOKEN_HEADER
 from fairlane_local.server.local_aws import HOST
 
@@ -78,15 +77,15 @@ def start(port: int, *, speed: float | None = 1.0, options: JobOptions | None = 
     with socket.socket() as probe:
         if probe.connect_ex((HOST, port)) == 0:
             raise LocalAwsError(f"port {port} is used by another program: choose another port")
-    with tempfile.TemporaryFile("w+") as log:
-        settings = json.dumps({"speed": speed, "options": asdict(options or JobOptions())})
+    settings = json.dumps({"speed": speed, "options": asdict(options or JobOptions())})
+    log_path = new_log(port)
+    with log_path.open("w") as log:
         command = [sys.executable, "-P", "-m", "fairlane_local", str(port), settings]
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
         _wait(lambda: queue_locations(port) is not None or process.poll() is not None)
         if queue_locations(port) is None:
             process.kill()
-            log.seek(0)
-            raise LocalAwsError(f"the local AWS did not start: {log.read().strip() or 'it does not respond'}")
+            raise LocalAwsError(f"the local AWS did not start: {log_path.read_text().strip() or 'it does not respond'}")
     return True
 
 

@@ -1,10 +1,12 @@
-"""Credentials of a local AWS: made at each start, and readable only by the user who started it."""
+"""Credentials and log of a local AWS: made at each start, and readable only by the user who started it."""
 
 import json
 import os
 import secrets
 import stat
 import string
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -81,18 +83,41 @@ def save(port: int, credentials: Credentials) -> None:
     """Write credentials and the certificate to files that only this user can read.
 
     Raises:
-        LocalAwsError: If the directory of the file belongs to another user or cannot be written.
+        LocalAwsError: If the directory of the files belongs to another user or cannot be written.
     """
-    directory = _directory()
-    try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _check_owner(directory)
-        ca_file = directory / f"{port}.pem"
+    with _state_directory():
+        ca_file = _directory() / f"{port}.pem"
         _write(ca_file, Path(credentials.ca_file).read_bytes())
         saved = replace(credentials, ca_file=str(ca_file))
-        _write(directory / f"{port}.json", json.dumps(asdict(saved)).encode())
+        _write(_directory() / f"{port}.json", json.dumps(asdict(saved)).encode())
+
+
+def new_log(port: int) -> Path:
+    """Create an empty log file of the local AWS on a port, which only this user can read, and return its path.
+
+    Raises:
+        LocalAwsError: If the directory of the file belongs to another user or cannot be written.
+    """
+    with _state_directory():
+        _write(log_file(port), b"")
+    return log_file(port)
+
+
+def log_file(port: int) -> Path:
+    """Return the path of the log of the latest local AWS on a port."""
+    return _directory() / f"{port}.log"
+
+
+@contextmanager
+def _state_directory() -> Iterator[None]:
+    directory = _directory()
+    try:
+        for path in reversed([directory, *directory.parents]):
+            path.mkdir(mode=0o700, exist_ok=True)
+        _check_owner(directory)
+        yield
     except OSError as error:
-        sentence = f"the credentials cannot be written to {directory}: {error.strerror}"
+        sentence = f"{directory} cannot be written: {error.strerror}"
         raise LocalAwsError(f"{sentence}; set XDG_STATE_HOME to a directory of yours") from error
 
 

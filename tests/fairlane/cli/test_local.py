@@ -135,7 +135,7 @@ def test_another_user_can_neither_read_the_files_nor_use_the_local_aws(
         StackName="s", TemplateBody=template(marker)
     )
     files = [path for path in state_directory.rglob("*") if path.is_file()]
-    assert {path.name for path in files} == {f"{port}.json", f"{port}.pem", marker.name}
+    assert {path.name for path in files} == {f"{port}.json", f"{port}.log", f"{port}.pem", marker.name}
     assert not [path for path in files if b"PRIVATE KEY" in path.read_bytes()]
     for path in [state_directory, *state_directory.rglob("*")]:
         assert path.stat().st_mode & 0o077 == 0, path
@@ -145,6 +145,25 @@ def test_another_user_can_neither_read_the_files_nor_use_the_local_aws(
         message = f"fairlane: port {port} is used by another program: choose another port\n"
         assert run(capfd, "start", port=port) == (1, "", message)
     assert run(capfd, "stop", port=port)[1] == "Stopped.\n"
+
+
+@OUTLIVES
+def test_logs_prints_the_log_of_the_latest_start(
+    port: int, capfd: pytest.CaptureFixture[str], state_directory: Path
+) -> None:
+    assert run(capfd, "logs", port=port) == (1, f"No local AWS was started on port {port}.\n", "")
+    run(capfd, "start", port=port)
+    assert run(capfd, "logs", port=port) == (0, "", "")
+    cloudformation = client("cloudformation", port, "123456789012", "us-east-1")
+    body = '{"Resources": {"R": {"Type": "AWS::Unknown::Thing"}}}'
+    cloudformation.create_stack(StackName="s", TemplateBody=body)
+    log = run(capfd, "logs", port=port)[1]
+    assert "AWS::Unknown::Thing" in log
+    run(capfd, "stop", port=port)
+    assert run(capfd, "logs", port=port)[1] == log
+    assert (state_directory / "fairlane" / "local" / f"{port}.log").stat().st_mode & 0o777 == 0o600
+    run(capfd, "start", port=port)
+    assert run(capfd, "logs", port=port) == (0, "", "")
 
 
 @OUTLIVES

@@ -73,7 +73,7 @@ def test_a_link_to_a_directory_is_refused(directory: Path, tmp_path: Path) -> No
 
 def test_a_directory_that_cannot_be_written_is_an_error_with_its_remedy(directory: Path) -> None:
     directory.parent.write_text("a file")
-    with pytest.raises(LocalAwsError, match=r"cannot be written to .*; set XDG_STATE_HOME to a directory of yours"):
+    with pytest.raises(LocalAwsError, match=r"cannot be written: .*; set XDG_STATE_HOME to a directory of yours"):
         save(PORT, CREDENTIALS)
 
 
