@@ -9,6 +9,7 @@ import boto3
 import pytest
 
 from fairlane_local import LocalAws, tools_environment
+from fairlane_local.clock import Clock
 
 CONFIG = """
 SchemaVersion: "1.0"
@@ -18,6 +19,7 @@ SageMaker:
       TelemetryOptOut: true
 """
 INSTANCES = 2
+SPEED = 20.0
 
 
 @pytest.fixture
@@ -25,7 +27,7 @@ def aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalAws]:
     """Local AWS that all clients of this process use by default, in the account of its printed credentials."""
     config = tmp_path / "config.yaml"
     config.write_text(CONFIG)
-    with LocalAws() as aws:
+    with LocalAws(clock=Clock(SPEED)) as aws:
         variables = tools_environment(aws.endpoint_url) | {
             "AWS_DEFAULT_REGION": "us-east-1",
             "SAGEMAKER_ADMIN_CONFIG_OVERRIDE": str(config),

@@ -1,10 +1,10 @@
 """Training jobs of the SageMaker Python SDK in a queue of the local AWS, with the unchanged classes of the SDK."""
 
+import json
 from pathlib import Path
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError
 from sagemaker.core.helper.iam_role_resolver import RoleValidationError
 from sagemaker.train import ModelTrainer
 from sagemaker.train.aws_batch import training_queued_job
@@ -13,10 +13,6 @@ from sagemaker.train.configs import Compute, InputData, SourceCode, StoppingCond
 
 IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/train:1"
 SHORT = {"fairlane:run-seconds": "1"}
-
-needs_service_jobs = pytest.mark.xfail(
-    raises=ClientError, reason="SubmitServiceJob is not available: remove this mark with the first service job"
-)
 
 
 @pytest.fixture(autouse=True)
@@ -69,13 +65,13 @@ def test_the_sdk_checks_a_role_by_its_policies_and_its_trust(roles: None, monkey
 
 
 def test_submit_uploads_the_source_code_and_calls_the_batch_api(trainer: ModelTrainer, queue: str) -> None:
-    with pytest.raises(ClientError, match=r"SubmitServiceJob .*is not available"):
-        TrainingQueue(queue).submit(trainer, [], share_identifier="research")
+    job = TrainingQueue(queue).submit(trainer, [], share_identifier="research", priority=1)
+    payload = json.loads(job.describe()["serviceRequestPayload"])
+    assert payload["ResourceConfig"]["InstanceType"] == "ml.g6.xlarge"
     objects = boto3.client("s3").list_objects_v2(Bucket="sagemaker-us-east-1-123456789012")["Contents"]
     assert {entry["Key"].rpartition("/")[2] for entry in objects} >= {"train.py"}
 
 
-@needs_service_jobs
 def test_a_job_runs_and_can_be_attached(trainer: ModelTrainer, queue: str) -> None:
     training_queue = TrainingQueue(queue)
     data = InputData(channel_name="train", data_source="s3://sagemaker-us-east-1-123456789012/data/")
@@ -91,7 +87,6 @@ def test_a_job_runs_and_can_be_attached(trainer: ModelTrainer, queue: str) -> No
     assert attached.compute.instance_type == "ml.g6.xlarge"
 
 
-@needs_service_jobs
 def test_jobs_are_listed_updated_and_terminated(trainer: ModelTrainer, queue: str) -> None:
     training_queue = TrainingQueue(queue)
     names = ["a", "b", "c", "d"]
