@@ -12,7 +12,7 @@ from sagemaker.train.aws_batch.training_queue import TrainingQueue
 from sagemaker.train.configs import Compute, InputData, SourceCode, StoppingCondition
 
 IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/train:1"
-SHORT = {"fairlane:run-seconds": "1"}
+SHORT, LONG = {"fairlane:run-seconds": "1"}, {"fairlane:run-seconds": "36000"}
 
 
 @pytest.fixture(autouse=True)
@@ -90,7 +90,7 @@ def test_a_job_runs_and_can_be_attached(trainer: ModelTrainer, queue: str) -> No
 def test_jobs_are_listed_updated_and_terminated(trainer: ModelTrainer, queue: str) -> None:
     training_queue = TrainingQueue(queue)
     names = ["a", "b", "c", "d"]
-    jobs = training_queue.map(trainer, [[]] * 4, names, share_identifier="research", priority=1)
+    jobs = training_queue.map(trainer, [[]] * 4, names, share_identifier="research", priority=1, tags=LONG)
     assert [job.job_name for job in jobs] == names
     other = training_queue.submit(trainer, [], "other", share_identifier="product")
 

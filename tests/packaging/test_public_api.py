@@ -253,6 +253,7 @@ PUBLIC: dict[str, list[str]] = {
         "Engine",
         "Job",
         "JobState",
+        "KEPT_SECONDS",
         "Listener",
         "Outcome",
         "Strategies",

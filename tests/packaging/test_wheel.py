@@ -77,7 +77,7 @@ def test_the_wheel_contains_the_packages_and_nothing_else(wheel: Path) -> None:
     assert {"fairlane_lambda/metrics.json", "fairlane_lambda/gpus.json"} < set(names)
     assert {f"{package}/py.typed" for package in PACKAGES} <= set(names)
     assert "fairlane/catalog/training_instance_types.txt" in names
-    assert not [name for name in names if "__pycache__" in name or "test" in name]
+    assert not [name for name in names if "__pycache__" in name or "/test_" in name or "tests/" in name]
 
 
 def run(python: Path, folder: Path, *command: str) -> subprocess.CompletedProcess[str]:

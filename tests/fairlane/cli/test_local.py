@@ -98,14 +98,17 @@ def test_the_printed_credentials_and_no_others_open_the_local_aws(
         raised.value.close()
 
 
+ANY_ACCOUNT = "region: us-east-1\nqueues: {research: {capacity: 1, scheduling: {policy: fifo}}}\n"
+
+
 @OUTLIVES
 def test_the_printed_credentials_are_of_the_given_account(
     port: int, capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     environments = tmp_path / "environments"
     environments.mkdir()
-    (environments / "prod.yaml").write_text('account: "111122223333"\nregion: us-east-1\n')
-    (environments / "any.yaml").write_text("region: us-east-1\n")
+    (environments / "prod.yaml").write_text('account: "111122223333"\n' + ANY_ACCOUNT)
+    (environments / "any.yaml").write_text(ANY_ACCOUNT)
     (environments / "wrong.yaml").write_text("account: 1\n")
     monkeypatch.chdir(tmp_path)
     hint = "For the account of the environment prod: fairlane local start --account 111122223333\n"
