@@ -1,12 +1,16 @@
 """Events of a local AWS in the order of their time."""
 
+import logging
 from collections.abc import Callable
 from heapq import heappop, heappush
 from itertools import count
 from threading import Event, RLock, Thread
-from typing import Protocol
+from typing import Final, Protocol
 
 from fairlane_local.clock import Clock
+
+_LONGEST_WAIT: Final = 3600.0
+_RETRY_SECONDS: Final = 1.0
 
 
 class Source(Protocol):
@@ -40,6 +44,7 @@ class Timeline:
         self._timers: list[tuple[int, int, Callable[[int], None]]] = []
         self._numbers = count()
         self._moment: int | None = None
+        self._caught_up = 0
         self._wake = Event()
         self._stopped = False
 
@@ -56,7 +61,8 @@ class Timeline:
     def add(self, source: Source) -> None:
         """Add a source of events."""
         with self.lock:
-            source.advance(self.second)
+            self.catch_up()
+            source.advance(self._caught_up if self._moment is None else self._moment)
             self._sources.append(source)
 
     def call_at(self, second: int, callback: Callable[[int], None]) -> None:
@@ -69,12 +75,14 @@ class Timeline:
             if self._moment is not None:
                 return
             now = self.second
+            self._moment = self._caught_up
             try:
                 while (moment := self.next_moment()) is not None and moment < now:
                     self._begin(moment)
                     for source in self._sources:
                         source.advance(moment, complete=True)
                 self._begin(now)
+                self._caught_up = now
             finally:
                 self._moment = None
 
@@ -92,6 +100,8 @@ class Timeline:
     def next_moment(self) -> int | None:
         """Return the second of the next event. None if nothing is left to happen."""
         with self.lock:
+            if self._moment is None:
+                self.catch_up()
             moments = [moment for source in self._sources if (moment := source.next_moment()) is not None]
             if self._timers:
                 moments.append(self._timers[0][0])
@@ -121,7 +131,11 @@ class Timeline:
 
     def _run(self) -> None:
         while not self._stopped:
-            self.catch_up()
             self._wake.clear()
-            moment = self.next_moment()
-            self._wake.wait(None if moment is None else self.clock.real_seconds_until(moment + 1))
+            seconds: float | None = _RETRY_SECONDS
+            try:
+                moment = self.next_moment()
+                seconds = None if moment is None else self.clock.real_seconds_until(moment + 1)
+            except Exception:  # without the thread, nothing would happen between requests
+                logging.getLogger(__name__).exception("an event of the local AWS failed")
+            self._wake.wait(None if seconds is None else min(seconds, _LONGEST_WAIT))

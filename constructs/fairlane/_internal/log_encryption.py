@@ -25,7 +25,9 @@ _log_groups: "WeakKeyDictionary[kms.Key, set[str]]" = WeakKeyDictionary()
 
 def log_key_problems(scope: Construct, key: Any) -> Iterator[Problem]:
     """Yield the problems of the KMS key of log groups in the stack of `scope`."""
-    if key is not None:
+    if hasattr(key, "alias_name"):
+        yield Problem.relation(("log_encryption_key",), "the key is an alias: use the key itself")
+    elif key is not None:
         home = Claims.regional(scope)
         yield from check_log_key(("log_encryption_key",), _arn(key), home.region, home.account)
 

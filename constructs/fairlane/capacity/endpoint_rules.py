@@ -54,13 +54,15 @@ class EndpointPolicies:
             allowed = "the name of an S3 bucket, without s3:// and without *"
             problems += _list_problems("buckets", self.buckets, _BUCKET, "bucket", allowed)
         yield from problems
-        size = 0 if problems else policy_size(self.statements("s3", "us-gov-west-1", "0" * 12, "arn:aws-us-gov"))
-        if size > MAX_ENDPOINT_POLICY:
-            sentence = (
-                f"the policy of the endpoint of S3 has {size} characters, but a VPC endpoint accepts at most "
-                f"{MAX_ENDPOINT_POLICY}: use fewer accounts and buckets"
-            )
-            yield Problem.relation(("buckets" if self.buckets else "accounts",), sentence)
+        for field, service, endpoints in (("buckets", "s3", "endpoint of S3"), ("accounts", "logs", "other endpoints")):
+            size = 0 if problems else policy_size(self.statements(service, "us-gov-west-1", "0" * 12, "arn:aws-us-gov"))
+            if size > MAX_ENDPOINT_POLICY:
+                sentence = (
+                    f"the policy of the {endpoints} has {size} characters, but a VPC endpoint accepts at most "
+                    f"{MAX_ENDPOINT_POLICY}: use fewer {'accounts and buckets' if service == 's3' else 'accounts'}"
+                )
+                yield Problem.relation((field if self.buckets else "accounts",), sentence)
+                return
 
     def statements(self, service: str, region: str, account: str, arn: str) -> Iterator[Statement]:
         """Yield the statements of the policy of an endpoint.

@@ -83,6 +83,9 @@ def parse(text: str) -> tuple[Any, SafeConstructor]:
         raise YamlError(f"invalid YAML: {details[:_LONGEST_DETAIL]}", line) from error
     except YAMLError as error:
         raise YamlError("the file is not YAML", 1) from error
+    except (OverflowError, ValueError) as error:
+        sentence = "invalid YAML: the file has an escape sequence or a YAML version that is out of range"
+        raise YamlError(sentence, 1) from error
 
 
 def too_many_levels(mark: Any) -> YamlError:

@@ -12,6 +12,7 @@ from fairlane.capacity.lustre import SYSTEM_FOLDERS, check_file_system_id
 from fairlane.errors import Advice, Problem
 
 _PATH: Final = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[^/:\x00-\x1f\x7f]+)+")
+_RELATIVE: Final = re.compile(r"/\.{1,2}(?:/|$)")
 _ALLOWED_PATH: Final = "an absolute path without :, without . and .. as folders, and without / at the end"
 _SYSTEM_PATH: Final = re.compile(rf"/(?:{SYSTEM_FOLDERS})(?:/.*)?|.*\.sock")
 _DATA_PATH: Final = re.compile(r"/(?:data|fsx|local|mnt|scratch)(?:/.*)?")
@@ -37,9 +38,12 @@ class HostVolume:
 
     def problems(self) -> Iterator[Problem]:
         """Yield the values that AWS would refuse."""
+        literal = without_tokens(str(self.source_path), "0")
         problems = list(check_text(("source_path",), self.source_path, _PATH.fullmatch, _ALLOWED_PATH))
+        if not problems and _RELATIVE.search(literal):
+            problems = [Problem(("source_path",), self.source_path, _ALLOWED_PATH)]
         yield from problems
-        if not problems and _SYSTEM_PATH.fullmatch(without_tokens(str(self.source_path), "0")):
+        if not problems and _SYSTEM_PATH.fullmatch(literal):
             sentence = (
                 f"{self.source_path} would give the job control of the instance and of the other jobs on it: use a "
                 "folder for data, such as /data, outside the system folders such as /var, and no socket"
@@ -114,7 +118,9 @@ def volume_problems(volumes: object) -> Iterator[Problem]:
             continue
         for problem in volume.problems():
             yield problem.within("volumes", index)
-        if isinstance(volume.container_path, str) and volume.container_path in paths:
+        if not isinstance(volume.container_path, str):
+            continue
+        if volume.container_path in paths:
             sentence = f"two volumes have the path {volume.container_path}: give each volume its own path"
             yield Problem.relation(("volumes", index, "container_path"), sentence)
         paths.add(volume.container_path)

@@ -11,6 +11,8 @@ from fairlane._internal.tokens import is_token
 from fairlane.queues.combined_grants import SubmitGrant, excesses
 
 _CREATED_ROLE: Final = (iam.Role, iam.LazyRole)
+_WRAPPERS: Final = (iam.PrincipalWithConditions, iam.SessionTagsPrincipal)
+"""Principals around another principal, which the CDK does not show."""
 
 _granted: "WeakKeyDictionary[IConstruct, dict[tuple[str, ...], list[SubmitGrant]]]" = WeakKeyDictionary()
 
@@ -37,20 +39,20 @@ def warn_without_effect(queue: Construct, account: str, grantee: iam.IGrantable,
             queue,
             grantee,
             "otherAccount",
-            f"the grant on the queue {queue.node.path} has no effect: the grantee is in account {owner}, the queue is "
-            f"in account {account}, and AWS Batch has no resource policies. Create a role in account {account} that "
-            "the grantee can assume, and grant the permission to this role",
+            f"the grant on the queue {queue.node.path} has no effect, because the grantee is in account {owner}, the "
+            f"queue is in account {account}, and AWS Batch has no resource policies: grant the permission to a role in "
+            f"account {account} that the grantee can assume",
         )
         return True
-    changeable = isinstance(principal, _CREATED_ROLE) or Dependable.of(grant).dependency_roots
+    changeable = isinstance(principal, (*_CREATED_ROLE, *_WRAPPERS)) or Dependable.of(grant).dependency_roots
     if grant.success and changeable:
         return False
     _warn(
         queue,
         grantee,
         "notGranted",
-        f"the grant on the queue {queue.node.path} has no effect: the CDK cannot change the policies of the grantee. "
-        "Import the role without mutable=False, or attach a policy such as queue.submit_policy(...) to it",
+        f"the grant on the queue {queue.node.path} has no effect, because the CDK cannot change the policies of the "
+        "grantee: grant to a role of the app, or attach a policy such as queue.submit_policy(...) to the grantee",
     )
     return True
 
@@ -76,7 +78,7 @@ def warn_excess(queue: Construct, place: tuple[str, ...], grantee: iam.IGrantabl
                 grantee,
                 "combined",
                 f"the grants of this principal add up: it can submit {excess}, which no grant alone allows, because "
-                "IAM binds neither a share identifier nor a job definition to a queue. Use a role for each grant",
+                "IAM binds neither a share identifier nor a job definition to a queue: use a role for each grant",
             )
 
 

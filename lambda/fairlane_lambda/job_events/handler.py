@@ -107,7 +107,7 @@ def _count(records: Sequence[Record], context: Any) -> list[str]:
             _log("an event failed", error)
     if _is_printed(metrics, now):
         _remember(messages)
-        _uncounted_rejections.difference_update(rejections)
+        _uncounted_rejections.difference_update(rejections, *messages.values())
         return failures
     if OUTPUT.rest:
         _cut_events.update(messages)

@@ -54,8 +54,8 @@ def event_values(event: object, now: int, descriptions: Descriptions) -> tuple[K
     if event["type"] in _BLOCKED:
         job, queue = _job_and_queue(event)
         value = ("QueueBlocked", 1, {"queue": queue, "reason": blocked_reason(event)})
-        return (event["type"], job, event.get("reason"), event.get("time")), iter([value])
-    preemption = (event["type"], event.get("job"), event.get("preempted"))
+        return (event["type"], job, _scalar(event.get("reason")), _scalar(event.get("time"))), iter([value])
+    preemption = (event["type"], _scalar(event.get("job")), _scalar(event.get("preempted")))
     if event["type"] == PREEMPTION_COMPLETED:
         return preemption, _preemption_values(event, preempted_job(event), now, descriptions)
     if event["type"] == _PREEMPTION_STARTED:  # the Completed event contains the same fields
@@ -73,9 +73,16 @@ def preempted_job(event: Event) -> str:
         RejectedEventError: If a field is missing or invalid.
     """
     job = event.get("job")
-    if not isinstance(job, str) or not job or not isinstance(event.get("queues"), dict):
+    job_id = job.rpartition("/")[2] if isinstance(job, str) else ""
+    if not job_id or not isinstance(event.get("queues"), dict):
         raise RejectedEventError
-    return job.rpartition("/")[2]
+    return job_id
+
+
+def _scalar(value: Any) -> Any:
+    if isinstance(value, dict | list):
+        raise RejectedEventError
+    return value
 
 
 def _job_and_queue(event: Event) -> tuple[str, str]:
@@ -90,9 +97,10 @@ def _state_change(event: Event, now: int) -> tuple[Key, Iterator[Value]]:
     if number(event.get("created")) is None:
         raise RejectedEventError
     attempts = job_attempts(event)
-    ended = event.get("status") in {"SUCCEEDED", "FAILED"}
+    status = _scalar(event.get("status"))
+    ended = status in {"SUCCEEDED", "FAILED"}
     values = _job_values(event, queue, attempts, _event_time(event, now)) if ended else iter(())
-    return (event["type"], job, event.get("status"), len(attempts)), values
+    return (event["type"], job, status, len(attempts)), values
 
 
 def _job_values(event: Event, queue: str, attempts: list[Event], event_time: int) -> Iterator[Value]:

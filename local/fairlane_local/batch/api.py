@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
@@ -73,9 +74,13 @@ class BatchApi:
             Snapshots(self.batch, lifecycle),
         ]
 
-    def catch_up(self) -> None:
-        """Process everything that happened until now."""
-        self._timeline.catch_up()
+    @contextmanager
+    def at_now(self) -> Iterator[ServiceJobs]:
+        """Hold the lock after everything until now has happened, and yield the service jobs."""
+        with self.batch.lock:
+            self._timeline.catch_up()
+            yield self.service_jobs
+        self._timeline.wake()
 
     def call(self, operation: str, request: Request) -> Record:
         """Return the response of an operation.
@@ -100,8 +105,11 @@ class BatchApi:
 
 def batch_api(account_id: str, region: str) -> BatchApi:
     """Return the API of an account and Region. A reset of moto deletes its records."""
-    state = batch_backends[account_id][region].__dict__
-    return state.get(_STATE) or state.setdefault(_STATE, BatchApi(account_id, region))  # type: ignore[no-any-return]
+    with current_simulation().timeline.lock:
+        state = batch_backends[account_id][region].__dict__
+        if _STATE not in state:
+            state[_STATE] = BatchApi(account_id, region)
+        return state[_STATE]  # type: ignore[no-any-return]
 
 
 def batch_apis() -> Iterator[BatchApi]:

@@ -55,6 +55,10 @@ class JobQueues:
         if "schedulingPolicyArn" in request and "schedulingPolicyArn" not in queue:
             raise RequestError("A scheduling policy cannot be added to a job queue that was created without one")
         settings = self._settings(queue, request)
+        if "schedulingPolicyArn" in queue:
+            policies = [self._batch.policies[record["schedulingPolicyArn"]] for record in (queue, settings)]
+            if ("quotaSharePolicy" in policies[0]) != ("quotaSharePolicy" in policies[1]):
+                raise RequestError("The kind of the scheduling policy of a job queue cannot change")
         self._batch.update(queue, settings, settings)
         return _identity(queue)
 

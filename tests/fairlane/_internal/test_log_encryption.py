@@ -1,6 +1,7 @@
 """Log groups with a KMS key: constructs, the key's policy, and refused keys."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -137,3 +138,10 @@ def test_a_wrong_key_is_refused(home: Stack, builder: str, key: Any, problem: st
     (message,) = problems_of(lambda: BUILDERS[builder][1](home, key))
     assert message.startswith(f"log_encryption_key: {problem}")
     assert home.node.try_find_child("Made") is None
+
+
+def test_an_alias_is_refused(home: Stack) -> None:
+    alias = kms.Alias(home, "Alias", alias_name="alias/logs", target_key=kms.Key(home, "Key"))
+    for key in (alias, kms.Alias.from_alias_name(home, "Imported", "alias/logs")):
+        (message,) = problems_of(partial(TrainingVpc, home, "Made", log_encryption_key=key))
+        assert message == "log_encryption_key: the key is an alias: use the key itself"

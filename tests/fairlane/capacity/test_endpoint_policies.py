@@ -188,6 +188,15 @@ def test_a_policy_with_too_many_characters_is_refused() -> None:
     assert str(problem).startswith("accounts: the policy of the endpoint of S3 has ")
 
 
+def test_the_policies_of_all_endpoints_are_measured() -> None:
+    accounts = [f"{number:012}" for number in range(400)]
+    limits = EndpointPolicies(organization="o-a1b2c3d4e5", accounts=accounts, buckets=["datasets"])
+    (problem,) = limits.problems()
+
+    assert problem.field == ("accounts",)
+    assert "the policy of the other endpoints has" in str(problem)
+
+
 def test_mistakes_in_a_file_have_their_key(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError) as raised:
         build_from_file(tmp_path, "{organization: x, accounts: [12], buckets: [s3://x], bucket: y}")

@@ -12,6 +12,7 @@ from fairlane.environment.yaml_file import YamlFile
 
 MANY_VALUES = "more than 50,000 values, aliases included: use fewer aliases"
 MANY_LEVELS = "more than 50 nested levels: use fewer levels"
+OUT_OF_RANGE = "invalid YAML: the file has an escape sequence or a YAML version that is out of range"
 MANY_ENTRIES = "more than 1,000 entries: use fewer entries"
 
 
@@ -56,6 +57,9 @@ def bomb(first: str, following: str, *, levels: int = 24, uses: int = 9) -> str:
         ("a: &a\n" + "".join(f"  k{n}:\n" for n in range(1000)) + "b: {<<: *a, c: 1}", f"line 1001, the mapping or list has {MANY_ENTRIES}"),
         ("# comment\n" * 110_000, "line 1, the file has more than 1,048,576 characters: divide the environment"),
         ("%YAML 1.1\n---\na: yes", "line 2, YAML 1.1 is not supported: remove the line %YAML"),
+        (r'a: "\UFFFFFFFF"', f"line 1, {OUT_OF_RANGE}"),
+        (r'a: "\U00110000"', f"line 1, {OUT_OF_RANGE}"),
+        (f"%YAML 1.{'1' * 5000}\n---\na: 1", f"line 1, {OUT_OF_RANGE}"),
         ("a: 1\nb: \x07", "line 2, the file has the character '\\x07', which YAML does not accept: remove it"),
         ("a: 1\n".encode("utf-16-le"), "line 1, the file has the character '\\x00', which YAML does not accept: remove it"),
         ("a: 1\n".encode("utf-16"), "line 1, the file is not text in UTF-8: save it in UTF-8"),

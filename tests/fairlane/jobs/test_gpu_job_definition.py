@@ -184,13 +184,20 @@ def test_host_and_efs_volumes_are_mounted(stack: Stack) -> None:
     "path",
     ["/", "/var", "/var/run/docker.sock", "/run/containerd/containerd.sock", "/var/lib/ecs", "/proc/1/root", "/etc",
      "/dev/nvme0n1", "/home/ec2-user/.ssh", "/opt/aws/bin", "/usr/bin", "/mnt/docker.sock",
-     "/data/../var", "/data/./..", "//etc", "/data/", "/data\n/x", "/etc/${Token[T.1]}"],
+     "/data/../var", "/data/./..", "//etc", "/data/", "/data\n/x", "/etc/${Token[T.1]}",
+     "/mnt/../var/${Token[T.1]}"],
 )  # fmt: skip
 @pytest.mark.parametrize("read_only", [True, False])
 def test_a_host_volume_that_hands_over_the_instance_is_refused(stack: Stack, path: str, read_only: bool) -> None:
     volume = HostVolume(source_path=path, container_path="/x", read_only=read_only)
     (problem,) = problems_of(lambda: define(stack, volumes=[volume]))
     assert problem.startswith("volumes[0].source_path: ")
+
+
+def test_a_path_that_is_no_text_is_one_problem(stack: Stack) -> None:
+    volume: Any = HostVolume(source_path="/data", container_path=["/a"])  # type: ignore[arg-type]
+    (problem,) = problems_of(lambda: define(stack, volumes=[volume]))
+    assert problem.startswith("volumes[0].container_path: got ['/a'], allowed: an absolute path")
 
 
 @pytest.mark.parametrize("path", ["/data/../etc", "/..", "/x/.", "/", "/x/"])

@@ -30,8 +30,8 @@ def test_the_warning_names_the_jobs_and_is_on_the_grantee(stack: Stack) -> None:
     training_queue(stack, "fair").grants.submit(person, share_identifiers=["vision"])
     training_queue(stack, "fair-2").grants.submit(person, share_identifiers=["audio"])
     advice = (
-        ", which no grant alone allows, because IAM binds neither a share identifier nor a job definition to a queue. "
-        f"Use a role for each grant [ack: {COMBINED}]"
+        ", which no grant alone allows, because IAM binds neither a share identifier nor a job definition to a queue: "
+        f"use a role for each grant [ack: {COMBINED}]"
     )
     start = "the grants of this principal add up: it can submit jobs with the share identifier"
     assert grant_warnings(stack) == [

@@ -89,3 +89,17 @@ def test_roles_of_unknown_accounts_do_not_warn() -> None:
     stack = Stack(App(), "Anywhere")
     queue(stack).grants.submit(imported_role(stack, "444455556666"))
     assert grant_warnings(stack) == []
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        iam.SessionTagsPrincipal,
+        lambda inner: iam.PrincipalWithConditions(inner, {"Bool": {"aws:MultiFactorAuthPresent": "true"}}),
+    ],
+)
+def test_a_principal_around_a_role_gets_the_permission_without_a_warning(wrap: Callable[[iam.IPrincipal], Any]) -> None:
+    stack = Stack(App(), "Stack")
+    queue(stack).grants.submit(wrap(role(stack)), share_identifiers=["vision"])
+
+    assert list(grant_warnings(stack, "notGranted")) == []

@@ -128,8 +128,8 @@ def test_a_log_that_cannot_be_written_does_not_fail_the_batch() -> None:
         ({"queue": "  "}, "unknown"),
         ({"queue": ["gpu"]}, "unknown"),
         ({"id": {}}, "gpu"),
-        ({"status": []}, None),
-        ({"type": "Batch Job Queue Blocked", "reason": []}, None),
+        ({"status": []}, "gpu"),
+        ({"type": "Batch Job Queue Blocked", "reason": []}, "gpu"),
     ],
 )
 def test_a_value_that_cannot_be_printed_costs_only_its_own_record(changes: dict[str, Any], queue: str | None) -> None:

@@ -1,6 +1,7 @@
 """Jobs that cannot start: their status reasons, events and time limits."""
 
 from collections.abc import Callable, Collection
+from functools import partial
 from typing import Final
 
 from fairlane.scheduler import Engine, WaitReason
@@ -38,6 +39,7 @@ class BlockedJobs:
         self._bus = bus
         self._stop = stop
         self._blocked: dict[Job, tuple[str, int]] = {}
+        self._planned: set[tuple[Job, str, int]] = set()
 
     def check(self, engine: Engine, jobs: Collection[Job]) -> None:
         """Find the jobs among RUNNABLE jobs that can never run with today's limits."""
@@ -66,16 +68,25 @@ class BlockedJobs:
             detail_type = "Batch Service Job Queue Blocked" if is_service else "Batch Job Queue Blocked"
             self._bus.send(detail_type, resources, {**job.describe(), "status": RUNNABLE})
         for limit in self._limits(job, reason):
-            self._timeline.call_at(max(now, since + limit), lambda second: self._enforce(job, reason, since))
+            planned = (job, reason, since + limit)
+            if planned not in self._planned:
+                self._planned.add(planned)
+                self._timeline.call_at(max(now, since + limit), partial(self._enforce, planned, since))
 
     def release(self, job: Job) -> None:
         """Remove the status reason of a job that is no longer blocked."""
         if self._blocked.pop(job, None):
             job.reason = ""
 
-    def _enforce(self, job: Job, reason: str, since: int) -> None:
+    def forget(self, job: Job) -> None:
+        """Forget a job whose attempt or life has ended. It keeps its status reason."""
+        self._blocked.pop(job, None)
+
+    def _enforce(self, planned: tuple[Job, str, int], since: int, now: int) -> None:
         """Stop a job that is blocked for the time limit of its queue."""
-        elapsed = self._timeline.second - since
+        self._planned.discard(planned)
+        job, reason, _ = planned
+        elapsed = now - since
         if self._blocked.get(job) != (reason, since) or not any(
             elapsed >= limit for limit in self._limits(job, reason)
         ):

@@ -144,6 +144,8 @@ class Lifecycle:
         attempt = job.attempt
         assert attempt
         job.attempt, job.is_stopping = None, False
+        self._without_instances.pop(job, None)
+        self._blocked.forget(job)
         attempt.stopped, attempt.outcome = self._milliseconds(job), outcome
         preempted = outcome is Outcome.PREEMPTED and isinstance(job, ServiceJob)
         if outcome is Outcome.WITHDRAWN:
@@ -170,6 +172,7 @@ class Lifecycle:
 
     def end(self, job: Job, status: str) -> None:
         """End a job, which is forgotten after seven days."""
+        self._blocked.forget(job)
         job.stopped = self._milliseconds(job)
         self._change(job, status)
         job.kind.ended(job)
@@ -240,6 +243,5 @@ class Lifecycle:
     def _forget(self, job: Job) -> None:
         self.jobs.remove(job)
         job.kind.forgotten(job)
-        self._blocked.release(job)
         if job.engine_id is not None:
             del self._by_engine_id[job.engine_id]

@@ -1,5 +1,6 @@
 """SageMaker API calls for the training jobs of service jobs, beside the training jobs of moto."""
 
+from contextlib import AbstractContextManager
 from typing import Any
 
 from moto.core.responses import ActionResult, EmptyResult
@@ -13,14 +14,13 @@ _describe = SageMakerResponse.describe_training_job
 _list = SageMakerResponse.list_training_jobs
 
 
-def _service_jobs(response: SageMakerResponse) -> ServiceJobs:
-    api = batch_api(response.current_account, response.region)
-    api.catch_up()
-    return api.service_jobs
+def _at_now(response: SageMakerResponse) -> AbstractContextManager[ServiceJobs]:
+    return batch_api(response.current_account, response.region).at_now()
 
 
 def _describe_training_job(self: SageMakerResponse) -> Any:
-    description = _service_jobs(self).training_jobs.describe(self._get_param("TrainingJobName"))
+    with _at_now(self) as service_jobs:
+        description = service_jobs.training_jobs.describe(self._get_param("TrainingJobName"))
     return _describe(self) if description is None else ActionResult(description)
 
 
@@ -29,10 +29,10 @@ def _list_training_jobs(self: SageMakerResponse) -> Any:
     result = _list(self)
     if not self._get_param("NextToken"):
         text, status = self._get_param("NameContains", ""), self._get_param("StatusEquals")
+        with _at_now(self) as service_jobs:
+            summaries = service_jobs.training_jobs.summaries()
         own = [
-            job
-            for job in _service_jobs(self).training_jobs.summaries()
-            if text in job["TrainingJobName"] and status in (None, job["TrainingJobStatus"])
+            job for job in summaries if text in job["TrainingJobName"] and status in (None, job["TrainingJobStatus"])
         ]
         response: Any = result.result
         response["TrainingJobSummaries"] = [*own, *response["TrainingJobSummaries"]]
@@ -41,7 +41,9 @@ def _list_training_jobs(self: SageMakerResponse) -> Any:
 
 def _stop_training_job(self: SageMakerResponse) -> Any:
     name = self._get_param("TrainingJobName")
-    if not _service_jobs(self).stop_training_job(name):
+    with _at_now(self) as service_jobs:
+        is_known = service_jobs.stop_training_job(name)
+    if not is_known:
         raise AWSValidationException(f"Requested resource not found: training job {name}")
     return EmptyResult()
 

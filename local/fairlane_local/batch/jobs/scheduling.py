@@ -44,13 +44,15 @@ class Scheduling:
     def synchronize(self) -> None:
         """Give the engine the environments and queues that have changed."""
         for arn, capacity, state in self._environments():
-            if self._is_new(arn, (capacity, state)):
+            if self._settings.get(arn) != (capacity, state):
                 self.engine.set_environment(arn, capacity, state)
+                self._settings[arn] = (capacity, state)
         for arn, queue in self._batch.queues.items():
             policy = queue_policy(self._batch, queue)
             settings = (policy, _environment_arns(queue), queue["priority"], State(queue["state"]))
-            if self._is_new(arn, settings):
+            if self._settings.get(arn) != settings:
                 self.engine.set_queue(arn, settings[0], settings[1], priority=settings[2], state=settings[3])
+                self._settings[arn] = settings
         for arn in [arn for arn in self._settings if ":job-queue/" in arn and arn not in self._batch.queues]:
             del self._settings[arn]
             self.engine.remove_queue(arn)
@@ -70,11 +72,6 @@ class Scheduling:
         for arn, environment in self._batch.compute_environments.items():
             vcpus = environment.get("computeResources", {}).get("maxvCpus", environment.get("unmanagedvCpus", 0))
             yield arn, int(vcpus), State(environment["state"])
-
-    def _is_new(self, arn: str, settings: object) -> bool:
-        is_new = self._settings.get(arn) != settings
-        self._settings[arn] = settings
-        return is_new
 
 
 def _environment_arns(queue: Record) -> list[str]:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from hashlib import sha256
 from itertools import count
 from typing import Final
 from uuid import uuid4
@@ -54,7 +55,7 @@ class ServiceJobs:
         self._options = options
         self._throttle = throttle
         self._numbers = count()
-        self._tokens: dict[str, str] = {}
+        self._tokens: dict[str, bytes] = {}
 
     def submit_service_job(self, request: Request) -> Record:
         if not self._throttle.admits("submit_service_job"):
@@ -216,6 +217,7 @@ class ServiceJobs:
         token = request.get("clientToken")
         if token is None:
             return
-        if self._tokens.get(token) == body:
+        digest = sha256(body.encode()).digest()
+        if self._tokens.get(token) == digest:
             raise RequestError("A request with the same clientToken and payload was already submitted.")
-        self._tokens[token] = body
+        self._tokens[token] = digest
