@@ -55,7 +55,7 @@ def test_each_instance_type_has_its_own_ceiling() -> None:
         (QuotaManagement(share("a"), share("a")), "shares.a: 2 shares have this name: give each share its own name"),
         (QuotaManagement("a"), "shares[0]: got 'a', allowed: a QuotaShare"),  # type: ignore[arg-type]
         (QuotaManagement(share("a.b")), 'shares."a.b": got \'a.b\', allowed: 1 to 128 characters of A-Z, a-z, 0-9, - and _'),
-        (QuotaManagement(share("x" * 129)), f"shares.{'x' * 129}: got '{'x' * 119}..., allowed: 1 to 128 characters of A-Z, a-z, 0-9, - and _"),
+        (QuotaManagement(share("x" * 129)), f"shares.{'x' * 120}...: got '{'x' * 119}..., allowed: 1 to 128 characters of A-Z, a-z, 0-9, - and _"),
         (QuotaManagement(share(own=0)), 'shares.a.capacity."ml.p4d.24xlarge": got 0, allowed: a whole number of instances, 1 or more'),
         (QuotaManagement(share(capacity={"p4d.24xlarge": 1})), 'shares.a.capacity."p4d.24xlarge": got \'p4d.24xlarge\', allowed: an ml.* instance type such as ml.p4d.24xlarge'),
         (QuotaManagement(share(capacity={"NUM_INSTANCES": 1})), "shares.a.capacity.NUM_INSTANCES: got 'NUM_INSTANCES', allowed: an ml.* instance type such as ml.p4d.24xlarge"),
