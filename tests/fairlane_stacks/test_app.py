@@ -41,6 +41,7 @@ app.synth()
 """
 
 
+@pytest.mark.slow
 def test_cdk_nag_and_the_built_in_validation_fail_an_insecure_synth() -> None:
     source = (REPOSITORY / "app.py").read_text()
     before, synth, _ = source.partition("\n    synthesize(app, stacks)")

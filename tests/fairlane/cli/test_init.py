@@ -175,6 +175,7 @@ def test_the_workflow_pins_each_action_by_digest(new_app: Path) -> None:
     assert all(len(digest) == 40 for digest in digests)
 
 
+@pytest.mark.slow
 def test_a_missing_environment_ends_with_one_sentence(new_app: Path) -> None:
     done = run(new_app, sys.executable, "app.py", CDK_CONTEXT_JSON="{}")
     assert done.returncode == 1

@@ -235,6 +235,7 @@ def test_only_the_wrong_value_is_reported(path: tuple[Any, ...], monkeypatch: py
             assert related or (value in EMPTY and field in DEPENDENTS.get(path, ())), (value, field)
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.sampled_from(PATHS), st.sampled_from(JUNK)), min_size=2, max_size=6))
 @settings(max_examples=300)
 def test_many_wrong_values_never_break_the_loader(tmp_path_factory: pytest.TempPathFactory, changes: list[Any]) -> None:

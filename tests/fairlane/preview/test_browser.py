@@ -17,6 +17,7 @@ HERE = Path(__file__).parent
 LOOKS = [(width, scheme) for width in (1280, 1920) for scheme in ("light", "dark")]
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.skipif(
         not (REPOSITORY / "node_modules" / "@sparticuz" / "chromium").exists(), reason="needs Chromium: npm ci"
     ),

@@ -64,7 +64,7 @@ def as_request(value: Any) -> Any:
 
 
 @given(st.lists(training_queues(), min_size=4, max_size=8, unique_by=lambda queue: queue["queue_name"]))
-@settings(max_examples=50)
+@settings(max_examples=25)
 def test_valid_queues_pass_botocore_cfn_lint_and_the_table_of_limits(queues: list[Arguments]) -> None:
     stack = new_stack()
     for number, arguments in enumerate(queues):
@@ -172,7 +172,7 @@ def broken_queues(draw: st.DrawFn) -> tuple[str, Arguments]:
 
 
 @given(broken_queues())
-@settings(max_examples=400)
+@settings(max_examples=200)
 @example(("scheduling.shares", {"queue_name": "q", "capacity": {"ml.p5.48xlarge": 1}, "scheduling": QuotaManagement()}))
 def test_the_error_of_an_invalid_queue_names_the_field_and_leaves_no_node(broken: tuple[str, Arguments]) -> None:
     field, arguments = broken

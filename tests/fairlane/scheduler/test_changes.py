@@ -77,7 +77,7 @@ def random_changes(
 
 
 @given(CHANCE)
-@settings(max_examples=400)
+@settings(max_examples=200)
 def test_changes_of_quotas(chance: Random) -> None:
     names = ["a", "b", "c"][: chance.choice([1, 2, 3])]
 
@@ -119,7 +119,7 @@ def test_changes_of_quotas(chance: Random) -> None:
 
 
 @given(CHANCE)
-@settings(max_examples=300)
+@settings(max_examples=150)
 def test_changes_of_two_queues_on_one_environment(chance: Random) -> None:
     def fair() -> SchedulingPolicy:
         identifiers = chance.sample(["a", "b", "c", "team-*"], chance.randint(0, 4))

@@ -32,7 +32,7 @@ class Chosen(Runs):
 
 
 @given(CHANCE)
-@settings(max_examples=150)
+@settings(max_examples=75)
 def test_the_front_is_what_the_next_pass_starts(chance: Random) -> None:
     policy, trace, options = random_case(chance)
     strategies = options.get("strategies", Strategies())

@@ -18,6 +18,8 @@ from fairlane_local.clock import Clock
 from fairlane_stacks import build_stacks
 from tests.support import REPOSITORY, template_of
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def aws() -> Iterator[LocalAws]:

@@ -18,6 +18,8 @@ from fairlane_local import LocalAws, client, deployed_queues, tools_environment
 from fairlane_stacks import build_stacks
 from tests.support import CDK, REPOSITORY, recommended_flags, template_of
 
+pytestmark = pytest.mark.slow
+
 EXAMPLE = re.sub(
     r"^(alarms|dashboard):\n(  .*\n)+",
     "",

@@ -35,6 +35,7 @@ def tables(text: str) -> list[str]:
     return [line.rstrip() for line in text[start:].partition("\nTo start a local AWS")[0].rstrip().splitlines()]
 
 
+@pytest.mark.slow
 def test_the_output_matches_the_readme_without_network_and_credentials(tmp_path: Path) -> None:
     user_settings = {
         "AWS_PROFILE": "missing",

@@ -13,6 +13,8 @@ import pytest
 from fairlane_local.console.process_group import exit_on_signals, run_in_group
 from tests.support import REPOSITORY
 
+pytestmark = pytest.mark.slow
+
 DEMO = [sys.executable, "-m", "fairlane.cli", "local", "demo"]
 CDK_CLI = """#!/bin/sh
 # Stands for the CDK CLI, with the app as a child process. Both run until a signal ends them, and hold standard output.

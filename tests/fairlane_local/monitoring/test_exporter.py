@@ -21,6 +21,8 @@ from fairlane_local.clock import Clock
 from fairlane_stacks import build_stacks
 from tests.support import REPOSITORY
 
+pytestmark = pytest.mark.slow
+
 LOCATION = ("123456789012", "us-east-1")
 QUEUE = "arn:aws:batch:us-east-1:123456789012:job-queue/gpu-g5"
 TRAINING, MONITORING = "fairlane-example-training", "fairlane-example-monitoring"

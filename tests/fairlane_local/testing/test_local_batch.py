@@ -162,6 +162,7 @@ def test_the_queues_of_a_file_have_its_policies(batch: LocalBatch) -> None:
         assert found.ceilings(capacity) == expected.ceilings(capacity)
 
 
+@pytest.mark.slow
 def test_an_app_is_deployed_by_the_cdk_cli(batch: LocalBatch, tmp_path: Path) -> None:
     app = tmp_path / "app"
     app.mkdir()

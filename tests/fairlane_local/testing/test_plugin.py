@@ -11,6 +11,8 @@ import pytest
 from fairlane_local.testing import plugin
 from tests.support import REPOSITORY
 
+pytestmark = pytest.mark.slow
+
 pytest_plugins = ["pytester"]
 
 IMPORTS = "from fairlane.scheduler import hours, minutes\n"

@@ -20,6 +20,7 @@ POLICY = QuotaManagement(
 )
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.skipif(
         not (REPOSITORY / "node_modules" / "@sparticuz" / "chromium").exists(), reason="needs Chromium: npm ci"
     ),
