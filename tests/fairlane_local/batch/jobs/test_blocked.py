@@ -9,8 +9,8 @@ from fairlane_local.batch.api import batch_api
 from fairlane_local.server.access import client
 from fairlane_local.server.local_aws import LocalAws
 from fairlane_local.simulation import current_simulation
-from tests.fairlane_local.batch.jobs.support import G5, fifo_queue, notebook_queue, payload, status, submit
-from tests.fairlane_local.batch.support import ACCOUNT
+from tests.fairlane_local.batch.jobs.support import G5, fair_queue, fifo_queue, notebook_queue, payload, status, submit
+from tests.fairlane_local.batch.support import ACCOUNT, message_of, service_environment
 
 SERVICE_LIMIT = "MISCONFIGURATION:SERVICE_ENVIRONMENT_MAX_RESOURCE"
 QUOTA_LIMIT = "MISCONFIGURATION:QUOTA_MANAGEMENT_LIMIT_EXCEEDED"
@@ -110,3 +110,43 @@ def test_a_job_falls_to_its_next_instance_type(
     sagemaker = client("sagemaker", aws.port, ACCOUNT, "us-east-1")
     training_job = sagemaker.describe_training_job(TrainingJobName=arn.rpartition("/")[2])
     assert training_job["ResourceConfig"]["SelectedInstanceType"] == selected
+
+
+def test_a_job_that_has_ended_has_no_time_limit(aws: LocalAws, batch: Any) -> None:
+    queue = fifo_queue(batch, instances=1)
+    batch.update_job_queue(jobQueue=queue, jobStateTimeLimitActions=limit(SERVICE_LIMIT))
+    job = submit(batch, queue, serviceRequestPayload=payload(2))
+    batch.terminate_service_job(jobId=job, reason="not needed")
+    ended = batch.describe_service_job(jobId=job)
+    aws.timeline.advance(700)
+    later = batch.describe_service_job(jobId=job)
+    assert (later["statusReason"], later["stoppedAt"]) == ("not needed", ended["stoppedAt"])
+
+    aws.timeline.advance(8 * 24 * 3600)
+    assert batch.list_service_jobs(jobQueue=queue, jobStatus="FAILED")["jobSummaryList"] == []
+
+
+def test_a_job_that_lost_its_place_in_a_shortage_has_no_time_limit_of_it(aws: LocalAws, batch: Any) -> None:
+    queue = notebook_queue(batch)
+    batch.update_job_queue(jobQueue=queue, jobStateTimeLimitActions=limit(CAPACITY))
+    set_shortages(G5)
+    jobs = [submit(batch, queue, quotaShareName="QS1") for _ in range(2)]
+    aws.timeline.advance(2)
+    submit(batch, queue, quotaShareName="QS2", run=60)
+    aws.timeline.advance(2)
+    set_shortages()
+    aws.timeline.advance(900)
+
+    assert [status(batch, job) for job in jobs] == ["RUNNING", "RUNNING"]
+
+
+def test_the_kind_of_a_policy_cannot_change(batch: Any) -> None:
+    fair, quota = fair_queue(batch), notebook_queue(batch)
+    (policy,) = [queue["schedulingPolicyArn"] for queue in batch.describe_job_queues(jobQueues=[quota])["jobQueues"]]
+    environment = service_environment(batch, "spare")
+    order = [{"order": 1, "serviceEnvironment": environment}]
+    for _ in range(2):
+        message = message_of(
+            batch.update_job_queue, jobQueue=fair, schedulingPolicyArn=policy, serviceEnvironmentOrder=order
+        )
+        assert message == "The kind of the scheduling policy of a job queue cannot change"
