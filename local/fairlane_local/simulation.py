@@ -9,7 +9,7 @@ from fairlane_local.timeline import Timeline
 
 @dataclass(slots=True)
 class Simulation:
-    """What the services of a local AWS have in common.
+    """Timeline, job options and shortages that the services of a local AWS share.
 
     Args:
         timeline: Events of the local AWS.

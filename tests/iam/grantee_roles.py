@@ -1,4 +1,4 @@
-"""What the grantees of queues may do. Written by hand, from the arguments of the grants and not from their policies."""
+"""Permissions of the grantees of queues. Written by hand, from the arguments of the grants and not from their policies."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""What the roles of services may do. Written by hand, from the purposes of the roles and not from their policies."""
+"""Permissions of the roles of services. Written by hand, from the purposes of the roles and not from their policies."""
 
 from collections.abc import Iterator
 

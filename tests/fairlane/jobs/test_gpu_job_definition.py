@@ -183,7 +183,7 @@ def test_host_and_efs_volumes_are_mounted(stack: Stack) -> None:
 @pytest.mark.parametrize(
     "path",
     ["/", "/var", "/var/run/docker.sock", "/run/containerd/containerd.sock", "/var/lib/ecs", "/proc/1/root", "/etc",
-     "/dev/nvme0n1", "/home/ec2-user/.ssh", "/opt/aws/bin", "/usr/bin", "/mnt/docker.sock",
+     "/dev/nvme0n1", "/home", "/root/.ssh", "/opt/aws/bin", "/usr/bin", "/mnt/docker.sock",
      "/data/../var", "/data/./..", "//etc", "/data/", "/data\n/x", "/etc/${Token[T.1]}",
      "/mnt/../var/${Token[T.1]}"],
 )  # fmt: skip

@@ -13,7 +13,7 @@ from fairlane_local.batch.store import Record
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerSpec:
-    """What the children of an array job have in common.
+    """Specification that the children of an array job share.
 
     Attributes:
         definition: ARN of the job definition.

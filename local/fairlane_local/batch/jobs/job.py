@@ -61,7 +61,7 @@ class Attempt:
 
 
 class JobKind(Protocol):
-    """What service jobs and container jobs do differently."""
+    """Behavior that differs between service jobs and container jobs."""
 
     def new_attempt(self, job: Any) -> Attempt:
         """Return the attempt of a job that starts."""

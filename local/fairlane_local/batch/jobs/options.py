@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobOptions:
-    """How simulated jobs behave.
+    """Behavior of simulated jobs.
 
     Args:
         run_seconds: Seconds that an attempt runs, 1 or more, unless the tag `fairlane:run-seconds` of its job has

@@ -6,7 +6,8 @@ from typing import Any, Final
 from fairlane.scheduler import Engine, Listener, Strategies
 from fairlane.scheduling import State
 from fairlane_local.batch.jobs.options import JobOptions
-from fairlane_local.batch.jobs.policies import capacity_limits, queue_policy
+from fairlane_local.batch.policies import capacity_limits, max_vcpus, scheduling_policy
+from fairlane_local.batch.quota_shares import shares_of
 from fairlane_local.batch.store import Batch, Record
 
 _NO_ORDER: Final[Record] = {"serviceEnvironmentOrder": [], "computeEnvironmentOrder": []}
@@ -48,7 +49,8 @@ class Scheduling:
                 self.engine.set_environment(arn, capacity, state)
                 self._settings[arn] = (capacity, state)
         for arn, queue in self._batch.queues.items():
-            policy = queue_policy(self._batch, queue)
+            record = self._batch.policies.get(queue.get("schedulingPolicyArn", ""), {})
+            policy = scheduling_policy(record, shares_of(self._batch, queue))
             settings = (policy, _environment_arns(queue), queue["priority"], State(queue["state"]))
             if self._settings.get(arn) != settings:
                 self.engine.set_queue(arn, settings[0], settings[1], priority=settings[2], state=settings[3])
@@ -70,8 +72,7 @@ class Scheduling:
         for arn, environment in self._batch.service_environments.items():
             yield arn, capacity_limits(environment), State(environment["state"])
         for arn, environment in self._batch.compute_environments.items():
-            vcpus = environment.get("computeResources", {}).get("maxvCpus", environment.get("unmanagedvCpus", 0))
-            yield arn, int(vcpus), State(environment["state"])
+            yield arn, max_vcpus(environment), State(environment["state"])
 
 
 def _environment_arns(queue: Record) -> list[str]:

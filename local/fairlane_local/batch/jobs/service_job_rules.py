@@ -20,7 +20,7 @@ _MAX_PREFERENCES: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class TrainingRequest:
-    """What Batch reads of a CreateTrainingJob request.
+    """Part of a CreateTrainingJob request that Batch reads.
 
     Attributes:
         choices: Instance types and the number of instances of each, in the order of preference. Other requests than
