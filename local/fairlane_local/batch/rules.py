@@ -1,13 +1,18 @@
 """Rules of AWS Batch that several kinds of resources share."""
 
 import re
+from collections.abc import Sized
 from typing import Final
 
+from fairlane.jobs.retries import MAX_ATTEMPTS, MAX_PATTERN, MAX_RULES
+from fairlane.scheduling.policy import MAX_JOB_PRIORITY
 from fairlane_local.batch.errors import RequestError
 from fairlane_local.batch.store import Record, Records, Request
 
 MAX_RESOURCES: Final = 50
 """Maximum number of queues, and of environments of each kind, in an account and Region."""
+
+_MAX_BULK: Final = 50
 
 IN_USE: Final = "Cannot delete, found existing JobQueue relationship"
 
@@ -68,8 +73,14 @@ def check_limits(limits: list[Record]) -> None:
 
 def check_priority(priority: int) -> None:
     """Raise RequestError if the scheduling priority of a job or job definition is out of range."""
-    if not 0 <= priority <= 9999:
-        raise RequestError("Scheduling priority must be between 0 and 9999.")
+    if not 0 <= priority <= MAX_JOB_PRIORITY:
+        raise RequestError(f"Scheduling priority must be between 0 and {MAX_JOB_PRIORITY}.")
+
+
+def check_bulk(ids: Sized) -> None:
+    """Raise RequestError if a call for several jobs has none or too many."""
+    if not 1 <= len(ids) <= _MAX_BULK:
+        raise RequestError(f"jobs must have 1 to {_MAX_BULK} jobs.")
 
 
 def check_timeout(timeout: Request) -> None:
@@ -82,17 +93,17 @@ def check_retry_strategy(strategy: Request) -> None:
     """Raise RequestError if the retry strategy of a container job is invalid."""
     if "attempts" not in strategy:
         raise RequestError("RetryAttempts must be provided with retry strategy.")
-    if not 1 <= strategy["attempts"] <= 10:
-        raise RequestError("RetryAttempts must be between 1 and 10.")
+    if not 1 <= strategy["attempts"] <= MAX_ATTEMPTS:
+        raise RequestError(f"RetryAttempts must be between 1 and {MAX_ATTEMPTS}.")
     rules = strategy.get("evaluateOnExit", [])
-    if len(rules) > 5:
-        raise RequestError("EvaluateOnExit can contain at most 5 conditions.")
+    if len(rules) > MAX_RULES:
+        raise RequestError(f"EvaluateOnExit can contain at most {MAX_RULES} conditions.")
     for rule in rules:
         conditions = {name: rule[name] for name in _EXIT_CONDITIONS if name in rule}
         if not conditions:
             raise RequestError("EvaluateOnExit should contain at least one of onExitCode, onReason or onStatusReason")
         for name, pattern in conditions.items():
-            if len(pattern) > 512:
-                raise RequestError("Evaluate on exit condition cannot exceed 512 characters.")
+            if len(pattern) > MAX_PATTERN:
+                raise RequestError(f"Evaluate on exit condition cannot exceed {MAX_PATTERN} characters.")
             if not (_EXIT_CODE if name == "onExitCode" else _REASON).fullmatch(pattern):
                 raise RequestError("Evaluate on exit condition contains restricted characters.")

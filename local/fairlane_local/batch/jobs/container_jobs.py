@@ -21,6 +21,7 @@ from fairlane_local.batch.jobs.retries import retries_after
 from fairlane_local.batch.jobs.service_job_rules import check_job_name, check_size
 from fairlane_local.batch.jobs.share_rules import check_fair_share
 from fairlane_local.batch.jobs.simulation_tags import FAILS, run_seconds
+from fairlane_local.batch.rules import check_bulk
 from fairlane_local.batch.store import Batch, Record, Request, get
 from fairlane_local.batch.throttle import Throttle
 
@@ -29,7 +30,6 @@ _TIMED_OUT: Final = "Job attempt duration exceeded timeout"
 _DEPENDENT_FAILED: Final = "Dependent Job failed"
 _CHILD_FAILED: Final = "Array Child Job failed"
 _MAX_TAGS: Final = 50
-_MAX_JOBS: Final = 50
 _WAITING: Final = ("SUBMITTED", "PENDING", RUNNABLE)
 
 
@@ -234,8 +234,7 @@ class ContainerJobs:
 
     def _known(self, ids: list[str]) -> list[ContainerJob]:
         """Return the jobs of a request. Unknown jobs are left out."""
-        if not 1 <= len(ids) <= _MAX_JOBS:
-            raise RequestError(f"jobs must have 1 to {_MAX_JOBS} jobs.")
+        check_bulk(ids)
         return [job for each in ids if isinstance(job := self._lifecycle.jobs.find(each), ContainerJob)]
 
     def _job(self, id_or_arn: str) -> ContainerJob:

@@ -25,11 +25,11 @@ from fairlane_local.batch.jobs.service_job_rules import (
 from fairlane_local.batch.jobs.share_rules import check_fair_share
 from fairlane_local.batch.jobs.simulation_tags import FAILS, run_seconds
 from fairlane_local.batch.jobs.training_jobs import MAX_RUNTIME_EXCEEDED, STATUS_REASON, STOPPED, TrainingJobs
+from fairlane_local.batch.rules import check_bulk
 from fairlane_local.batch.store import Batch, Record, Request, get
 from fairlane_local.batch.throttle import Throttle
 
 _TIMED_OUT: Final = "Job attempt duration exceeded timeout"
-_MAX_JOBS: Final = 50
 
 
 class ServiceJobs:
@@ -135,8 +135,7 @@ class ServiceJobs:
 
     def terminate_service_jobs(self, request: Request) -> Record:
         ids = request["jobs"]
-        if not 1 <= len(ids) <= _MAX_JOBS:
-            raise RequestError(f"jobs must have 1 to {_MAX_JOBS} jobs.")
+        check_bulk(ids)
         self._terminate(ids, request["reason"])
         return {"successful": ids, "errors": []}
 
