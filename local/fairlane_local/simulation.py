@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from moto.moto_api._internal.models import MotoAPIBackend
+
 from fairlane_local.batch.jobs.options import JobOptions
 from fairlane_local.clock import Clock
 from fairlane_local.timeline import Timeline
@@ -24,6 +26,7 @@ class Simulation:
     shortages: set[str] = field(default_factory=set, init=False)
 
 
+_reset_moto = MotoAPIBackend.reset
 _current = [Simulation()]
 
 
@@ -35,3 +38,16 @@ def current_simulation() -> Simulation:
 def set_simulation(simulation: Simulation) -> None:
     """Set the simulation of a local AWS that starts."""
     _current[:] = [simulation]
+
+
+def install() -> None:
+    """Let a reset of moto also delete the events and shortages. Call this before the server starts."""
+    MotoAPIBackend.reset = _reset  # type: ignore[method-assign]
+
+
+def _reset(backend: MotoAPIBackend) -> None:
+    simulation = current_simulation()
+    with simulation.timeline.lock:
+        _reset_moto(backend)
+        simulation.timeline.clear()
+        simulation.shortages.clear()

@@ -69,6 +69,12 @@ class Timeline:
         """Call a function at a second, with the second. Calls of one second keep their order."""
         heappush(self._timers, (second, next(self._numbers), callback))
 
+    def clear(self) -> None:
+        """Remove all sources and timers."""
+        with self.lock:
+            self._sources.clear()
+            self._timers.clear()
+
     def catch_up(self) -> None:
         """Process all events until now."""
         with self.lock:

@@ -20,6 +20,7 @@ from moto.ssm.models import SimpleSystemManagerBackend
 from werkzeug.serving import BaseWSGIServer, make_server
 from werkzeug.wsgi import ClosingIterator
 
+from fairlane_local import simulation
 from fairlane_local.batch import api, training_resources
 from fairlane_local.batch.jobs import sagemaker_api
 from fairlane_local.batch.jobs.options import JobOptions
@@ -28,7 +29,8 @@ from fairlane_local.cloudformation import custom_resources, stacks
 from fairlane_local.ec2 import resources as ec2
 from fairlane_local.ecr import resources as ecr
 from fairlane_local.errors import LocalAwsError
-from fairlane_local.iam import caller, roles, simulation
+from fairlane_local.iam import caller, roles
+from fairlane_local.iam import simulation as iam_simulation
 from fairlane_local.monitoring import alarms, event_resources
 from fairlane_local.server import control
 from fairlane_local.server.certificates import CertificateAuthority
@@ -169,7 +171,7 @@ def _install() -> None:
     SimpleSystemManagerBackend.__init__ = _init_bootstrapped  # type: ignore[method-assign]
     for module in (alarms, api, caller, custom_resources, ec2, ecr, event_resources):
         module.install()
-    for module in (roles, sagemaker_api, simulation, stacks, training_resources):
+    for module in (iam_simulation, roles, sagemaker_api, simulation, stacks, training_resources):
         module.install()
 
 

@@ -1,4 +1,4 @@
-"""Control calls of the local AWS: wrong requests, and shortages of capacity."""
+"""Control calls of the local AWS: wrong requests, shortages of capacity, and resets."""
 
 import json
 from collections.abc import Iterator
@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
-from fairlane_local import LocalAws, LocalAwsError
+from fairlane_local import LocalAws, LocalAwsError, client
 from fairlane_local.clock import Clock
 from fairlane_local.server.background import control
 from fairlane_local.server.credentials import get_credentials
 from fairlane_local.server.guard import CONTROL, TOKEN_HEADER
+from fairlane_local.simulation import current_simulation
+from tests.fairlane_local.batch.jobs.support import fifo_queue, submit
 
 
 @pytest.fixture
@@ -20,9 +22,9 @@ def port() -> Iterator[int]:
         yield aws.port
 
 
-def post(port: int, body: str, token: str | None = None) -> tuple[int, Any]:
+def post(port: int, body: str, token: str | None = None, path: str = CONTROL) -> tuple[int, Any]:
     connection = HTTPConnection("127.0.0.1", port, timeout=30)
-    connection.request("POST", CONTROL, body, {TOKEN_HEADER: get_credentials(port).token if token is None else token})
+    connection.request("POST", path, body, {TOKEN_HEADER: get_credentials(port).token if token is None else token})
     response = connection.getresponse()
     content = json.loads(response.read())
     connection.close()
@@ -67,3 +69,18 @@ def test_capacity_shortages_start_and_end(port: int) -> None:
     assert control(port, "capacity-shortage", instance_type="b", end=True) == {"shortages": ["a"]}
     with pytest.raises(LocalAwsError, match="there is no capacity shortage of b; shortages: a"):
         control(port, "capacity-shortage", instance_type="b", end=True)
+
+
+def test_a_reset_of_moto_also_deletes_events_and_shortages(port: int) -> None:
+    batch = client("batch", port, "123456789012", "us-east-1")
+    submit(batch, fifo_queue(batch), run=60)
+    control(port, "advance", seconds=1)
+    control(port, "capacity-shortage", instance_type="ml.g5.xlarge", end=False)
+    assert current_simulation().timeline.next_moment() == 60
+    assert post(port, "", path="/moto-api/reset") == (200, {"status": "ok"})
+    assert current_simulation().timeline.next_moment() is None
+    assert current_simulation().shortages == set()
+
+    job = submit(batch, fifo_queue(batch), run=60)
+    control(port, "advance", seconds=1)
+    assert batch.describe_service_job(jobId=job)["status"] == "RUNNING"
