@@ -24,8 +24,7 @@ def check_definition(request: Request) -> None:
     check_name(request["jobDefinitionName"], "Job Definition")
     if len(json.dumps(request).encode()) > _MAX_BYTES:
         raise RequestError("Job definition size exceeds 24 KiB.")
-    if "schedulingPriority" in request:
-        check_priority(request["schedulingPriority"])
+    check_priority(request.get("schedulingPriority"))
     if "retryStrategy" in request:
         check_retry_strategy(request["retryStrategy"])
     check_timeout(request.get("timeout", {}))

@@ -13,6 +13,7 @@ MAX_RESOURCES: Final = 50
 """Maximum number of queues, and of environments of each kind, in an account and Region."""
 
 _MAX_BULK: Final = 50
+_MIN_TIMEOUT: Final = 60
 
 IN_USE: Final = "Cannot delete, found existing JobQueue relationship"
 
@@ -71,9 +72,9 @@ def check_limits(limits: list[Record]) -> None:
         raise RequestError("Capacity units must specify either number of instances OR instance type")
 
 
-def check_priority(priority: int) -> None:
+def check_priority(priority: int | None) -> None:
     """Raise RequestError if the scheduling priority of a job or job definition is out of range."""
-    if not 0 <= priority <= MAX_JOB_PRIORITY:
+    if priority is not None and not 0 <= priority <= MAX_JOB_PRIORITY:
         raise RequestError(f"Scheduling priority must be between 0 and {MAX_JOB_PRIORITY}.")
 
 
@@ -84,9 +85,9 @@ def check_bulk(ids: Sized) -> None:
 
 
 def check_timeout(timeout: Request) -> None:
-    """Raise RequestError if the timeout of a container job is too short."""
-    if timeout.get("attemptDurationSeconds", 60) < 60:
-        raise RequestError("Timeout should be at least 60 seconds.")
+    """Raise RequestError if the timeout of a job or job definition is too short."""
+    if timeout.get("attemptDurationSeconds", _MIN_TIMEOUT) < _MIN_TIMEOUT:
+        raise RequestError(f"Timeout should be at least {_MIN_TIMEOUT} seconds.")
 
 
 def check_retry_strategy(strategy: Request) -> None:

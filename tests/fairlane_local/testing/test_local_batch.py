@@ -191,7 +191,7 @@ def test_an_app_is_deployed_by_the_cdk_cli(batch: LocalBatch, tmp_path: Path) ->
         (lambda batch: batch.submit("cpu", share="a"), "cpu: shareIdentifier requires a fair-share scheduling policy"),
         (lambda batch: batch.submit("cpu", instances=0), "cpu: InstanceCount of ResourceConfig must be at least 1"),
         (lambda batch: batch.submit("cpu", run=0.5), "cpu: Tag fairlane:run-seconds: got 0.5, allowed: a whole number"),
-        (lambda batch: batch.submit("cpu", priority=10000), "cpu: Scheduling priority should be between 0 and 9999"),
+        (lambda batch: batch.submit("cpu", priority=10000), "cpu: Scheduling priority must be between 0 and 9999"),
         (lambda batch: batch.submit("cpu", name="a b"), "cpu: Job name should match valid pattern"),
         (lambda batch: batch.deploy(EXAMPLE, context={"a": "b"}), "is not a folder with a CDK app"),
         (lambda batch: batch.deploy(EXAMPLE), "example.yaml: Object already exists"),

@@ -36,9 +36,8 @@ def priority_of(request: Request, definition: Record, *, is_required: bool) -> i
         RequestError: If the priority is out of range, or if it is missing on a fair-share queue.
     """
     priority: int | None = request.get("schedulingPriorityOverride", definition.get("schedulingPriority"))
-    if priority is not None:
-        check_priority(priority)
-    elif is_required:
+    check_priority(priority)
+    if priority is None and is_required:
         raise RequestError("Either schedulingPriority in job definition or schedulingPriorityOverride is required.")
     return priority
 

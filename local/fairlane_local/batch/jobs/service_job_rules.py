@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from fairlane.jobs.retries import MAX_ATTEMPTS, MAX_PATTERN, MAX_RULES
-from fairlane.scheduling.policy import MAX_JOB_PRIORITY
 from fairlane_local.batch.errors import RequestError
 from fairlane_local.batch.store import Request
 
@@ -45,12 +44,6 @@ def check_size(body: str) -> None:
         raise RequestError(f"Job size must be less than {MAX_REQUEST // 1024} KiB, got {size // 1024} KiB")
 
 
-def check_priority(priority: int | None) -> None:
-    """Raise RequestError if a scheduling priority is out of range."""
-    if priority is not None and not 0 <= priority <= MAX_JOB_PRIORITY:
-        raise RequestError(f"Scheduling priority should be between 0 and {MAX_JOB_PRIORITY}.")
-
-
 def check_share_identifier(name: str) -> None:
     """Raise RequestError if a share identifier is invalid."""
     if not _SHARE.fullmatch(name):
@@ -72,12 +65,6 @@ def check_retries(strategy: Request) -> None:
             raise RequestError("Action of evaluateOnExit must be RETRY or EXIT.")
         if not 1 <= len(rule.get("onStatusReason", "")) <= MAX_PATTERN:
             raise RequestError(f"A rule of evaluateOnExit must have onStatusReason, 1 to {MAX_PATTERN} characters.")
-
-
-def check_timeout(seconds: int | None) -> None:
-    """Raise RequestError if a timeout is too short."""
-    if seconds is not None and seconds < 60:
-        raise RequestError("Timeout attempt duration should be at least 60 seconds.")
 
 
 def read_training_request(payload: str) -> TrainingRequest:

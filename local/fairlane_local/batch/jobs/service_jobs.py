@@ -16,16 +16,14 @@ from fairlane_local.batch.jobs.options import JobOptions
 from fairlane_local.batch.jobs.retries import retries_after
 from fairlane_local.batch.jobs.service_job_rules import (
     check_job_name,
-    check_priority,
     check_retries,
     check_size,
-    check_timeout,
     read_training_request,
 )
 from fairlane_local.batch.jobs.share_rules import check_fair_share
 from fairlane_local.batch.jobs.simulation_tags import FAILS, run_seconds
 from fairlane_local.batch.jobs.training_jobs import MAX_RUNTIME_EXCEEDED, STATUS_REASON, STOPPED, TrainingJobs
-from fairlane_local.batch.rules import check_bulk
+from fairlane_local.batch.rules import check_bulk, check_priority, check_timeout
 from fairlane_local.batch.store import Batch, Record, Request, get
 from fairlane_local.batch.throttle import Throttle
 
@@ -69,7 +67,7 @@ class ServiceJobs:
         training = read_training_request(request["serviceRequestPayload"])
         check_priority(request.get("schedulingPriority"))
         check_retries(request.get("retryStrategy", {}))
-        check_timeout(request.get("timeoutConfig", {}).get("attemptDurationSeconds"))
+        check_timeout(request.get("timeoutConfig", {}))
         preemptions = request.get("preemptionConfiguration", {}).get("preemptionRetriesBeforeTermination")
         if preemptions is not None and preemptions < 0:
             raise RequestError("preemptionRetriesBeforeTermination must be at least 0.")
