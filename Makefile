@@ -26,7 +26,7 @@ export NO_MKDOCS_2_WARNING = 1
 help:  ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
-demo: $(VENV)/.ready node_modules/.ready  ## Deploy an environment to a local AWS, and list the deployed resources.
+demo: $(VENV)/.ready node_modules/.ready  ## Deploy an environment to a local AWS, and show its queues with sample jobs.
 	@$(RUN) fairlane local demo $(ENVIRONMENT)
 
 test: $(VENV)/.ready node_modules/.ready  ## Run the tests, without the slow tests.

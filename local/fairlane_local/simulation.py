@@ -45,9 +45,9 @@ def install() -> None:
     MotoAPIBackend.reset = _reset  # type: ignore[method-assign]
 
 
-def _reset(backend: MotoAPIBackend) -> None:
+def _reset(self: MotoAPIBackend) -> None:
     simulation = current_simulation()
     with simulation.timeline.lock:
-        _reset_moto(backend)
+        _reset_moto(self)
         simulation.timeline.clear()
         simulation.shortages.clear()

@@ -1,117 +1,110 @@
-"""Events of sample jobs, and a table of the metrics that the deployed exporter publishes for the jobs."""
+"""Sample jobs of the deployed queues, which show how the shares of a queue use its capacity."""
 
 from collections.abc import Iterable, Iterator
-from statistics import mean
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Final
 
-from rich.console import Console
+from fairlane.scheduling import FairShare, Fifo, QuotaManagement, Sharing, State
+from fairlane_local.batch.deployed_queues import DeployedQueue
 
-from fairlane.scheduling import FairShare
-from fairlane_local.batch.deployed_queues import VCPUS, DeployedQueue, deployed_queues
-from fairlane_local.console.tables import metrics_table
-from fairlane_local.monitoring.exporter import Value, deliver, poll, values
-from fairlane_local.monitoring.job_events import JobHistory, job_end_event, queue_blocked_event
-from fairlane_local.server.access import client
-from fairlane_local.server.background import queue_locations
-from fairlane_local.server.local_aws import LocalAws
-
-_HISTORIES: Final = (
-    JobHistory(wait_seconds=300, attempt_seconds=(7200,), exit_code=0),
-    JobHistory(wait_seconds=2400, attempt_seconds=(1200, 5400), exit_code=0),
-    JobHistory(
-        wait_seconds=7200, attempt_seconds=(600, 900), failure="Host EC2 (instance i-0abc) terminated.", exit_code=143
-    ),
-    JobHistory(wait_seconds=900, attempt_seconds=(3600,), exit_code=0),
-    JobHistory(
-        wait_seconds=1200,
-        attempt_seconds=(1800,),
-        failure="Essential container in task exited",
-        container_reason="OutOfMemoryError: Container killed due to memory usage",
-        exit_code=137,
-    ),
-    JobHistory(
-        wait_seconds=10800,
-        failure="Task failed to start",
-        container_reason="CannotPullContainerError: image not found",
-    ),
-)
-_BLOCKED_REASON: Final = "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY - Service cannot fulfill the capacity requested"
-_METRICS: Final = (
-    "JobsSucceeded",
-    "JobsFailed",
-    "JobFailures",
-    "QueueBlocked",
-    "JobWaitTime",
-    "GpuSeconds",
-    "CapacityLimit",
-)
+_MAX_SHARES: Final = 3
+_JOBS_OF_SHARE: Final = 16
 
 
-def print_metrics(aws: LocalAws) -> None:
-    """Submit sample jobs where an exporter is deployed, send the events of their ends, and print some metrics.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SampleJobs:
+    """Equal jobs that a share submits at the same time.
 
-    The jobs use the first container queue with shares, and the first job definition with a single container.
-
-    Args:
-        aws: Local AWS of the deployment.
+    Attributes:
+        name: Name of each job.
+        share: Share identifier or quota share. Empty for a queue without shares.
+        size: Number of instances or vCPUs of each job.
+        number: Number of jobs.
+        minute: Minute of the submission.
+        failure: Status reason that the jobs fail with. None if they succeed.
     """
-    for account_id, region in queue_locations(aws.port) or []:
-        location = (aws.port, account_id, region)
-        if not client("lambda", *location).list_event_source_mappings()["EventSourceMappings"]:
+
+    name: str
+    share: str = ""
+    size: int
+    number: int = 1
+    minute: int = 0
+    failure: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """Sample jobs of a queue.
+
+    Attributes:
+        queue: Queue that the jobs are submitted to.
+        unit: Capacity unit that the size of the jobs counts.
+        title: Sentence about the jobs.
+        samples: Jobs in the order of their submission.
+    """
+
+    queue: DeployedQueue
+    unit: str
+    title: str
+    samples: tuple[SampleJobs, ...]
+
+
+def scenarios(queues: Iterable[DeployedQueue]) -> list[Scenario]:
+    """Return a scenario of preemption and a scenario of fair share, or one of FIFO if no queue has such shares.
+
+    Each scenario uses the first queue that fits. Disabled queues are left out.
+    """
+    enabled = [queue for queue in queues if queue.state == State.ENABLED]
+    with_shares = [next(scenario, None) for scenario in (_preemptions(enabled), _fair_shares(enabled))]
+    return [scenario for scenario in with_shares if scenario] or [*_orders(enabled)][:1]
+
+
+def _preemptions(queues: Iterable[DeployedQueue]) -> Iterator[Scenario]:
+    """Yield scenarios in which a share borrows all that it may, and all other shares then use their own capacity."""
+    for queue in queues:
+        scheduling = queue.scheduling
+        if not isinstance(scheduling, QuotaManagement):
             continue
-        batch = client("batch", *location)
-        queue = next(filter(_has_container_shares, deployed_queues(batch)), None)
-        events = _events(batch, queue) if queue else []
-        if events:
-            client("events", *location).put_events(Entries=events)
-        invocations = [*deliver(aws, account_id, region), *poll(aws, account_id, region)]
-        rows = _rows(value for invocation in invocations for value in values(invocation))
-        jobs = f"{len(_HISTORIES)} jobs of {queue.name}, " if queue and events else ""
-        title = f"Selected metrics in {region}: {jobs}capacity limits"
-        Console().print("", metrics_table(rows, title=title), sep="\n")
+        ceilings = scheduling.ceilings(queue.capacity)
+        shares = [share for share in scheduling.shares if share.state == State.ENABLED]
+        for borrower in reversed(shares):
+            for unit, own in borrower.capacity.items():
+                borrowed = int(ceilings[borrower.name][unit]) - own
+                if borrower.sharing != Sharing.LEND_AND_BORROW or borrowed < 1:
+                    continue
+                others = [share for share in shares if share is not borrower and unit in share.capacity]
+                yield Scenario(
+                    queue,
+                    unit,
+                    f"{borrower.name} borrows {borrowed} instances, then the other shares need them",
+                    (
+                        SampleJobs(name="baseline", share=borrower.name, size=own, failure="AlgorithmError: NaN"),
+                        SampleJobs(name="sweep", share=borrower.name, size=borrowed),
+                        *(
+                            SampleJobs(name="production", share=share.name, size=share.capacity[unit], minute=1)
+                            for share in others
+                        ),
+                    ),
+                )
 
 
-def _has_container_shares(queue: DeployedQueue) -> bool:
-    has_shares = isinstance(queue.scheduling, FairShare) and bool(queue.scheduling.weight_factors)
-    return VCPUS in queue.capacity and has_shares
+def _fair_shares(queues: Iterable[DeployedQueue]) -> Iterator[Scenario]:
+    """Yield scenarios in which each share submits jobs for the whole capacity at the same time."""
+    for queue in queues:
+        if isinstance(queue.scheduling, FairShare) and len(queue.scheduling.weight_factors) > 1:
+            ((unit, capacity), *_) = queue.capacity.items()
+            size = max(1, capacity // _JOBS_OF_SHARE)
+            shares = [share.replace("*", "1") for share in queue.scheduling.weight_factors][:_MAX_SHARES]
+            jobs = (SampleJobs(name="train", share=share, size=size, number=capacity // size) for share in shares)
+            title = f"{len(shares)} shares submit {capacity // size} jobs each, more than the queue can run"
+            yield Scenario(queue, unit, title, (*jobs,))
 
 
-def _events(batch: Any, queue: DeployedQueue) -> list[dict[str, Any]]:
-    """Submit the sample jobs, and return the events of their histories, as if they ended now."""
-    definitions = batch.describe_job_definitions(status="ACTIVE")["jobDefinitions"]
-    container_definitions = sorted(
-        (definition for definition in definitions if definition["type"] == "container"),
-        key=lambda definition: definition["jobDefinitionName"],
-    )
-    if not container_definitions or not isinstance(queue.scheduling, FairShare):
-        return []
-    definition = container_definitions[0]
-    requirements = definition["containerProperties"]["resourceRequirements"]
-    shares = [share.removesuffix("*") for share in queue.scheduling.weight_factors]
-    events = []
-    for index, history in enumerate(_HISTORIES):
-        share = shares[index % len(shares)]
-        submitted = batch.submit_job(
-            jobName=f"job-{index}",
-            jobQueue=queue.name,
-            jobDefinition=definition["jobDefinitionArn"],
-            shareIdentifier=share,
-            containerOverrides={"environment": [{"name": "PASSWORD", "value": "not-for-logs"}]},
-        )
-        (job,) = batch.describe_jobs(jobs=[submitted["jobId"]])["jobs"]
-        events.append(job_end_event(job, requirements, share, history))
-    return [queue_blocked_event(job, share, _BLOCKED_REASON), *events]
-
-
-def _rows(metric_values: Iterable[Value]) -> Iterator[tuple[str, str, str]]:
-    """Yield the rows of the table, with the values of the same metric and dimensions combined."""
-    groups: dict[tuple[str, str], list[Value]] = {}
-    for value in metric_values:
-        if value.metric in _METRICS and (value.metric != "GpuSeconds" or len(value.dimensions) > 1):
-            groups.setdefault((value.metric, " ".join(value.dimensions.values())), []).append(value)
-    for (metric, dimensions), group in sorted(
-        groups.items(), key=lambda item: (_METRICS.index(item[0][0]), item[0][1])
-    ):
-        combine = mean if metric.endswith("Time") else sum
-        number = combine(value.value for value in group)
-        yield metric, dimensions, f"{number:g}" + (" s" if group[0].unit == "Seconds" else "")
+def _orders(queues: Iterable[DeployedQueue]) -> Iterator[Scenario]:
+    """Yield scenarios in which three jobs of half the capacity start in the order of their submission."""
+    for queue in queues:
+        if isinstance(queue.scheduling, Fifo):
+            ((unit, capacity), *_) = queue.capacity.items()
+            size = max(1, capacity // 2)
+            jobs = (SampleJobs(name=f"train-{number}", size=size) for number in (1, 2, 3))
+            yield Scenario(queue, unit, "jobs start in the order of their submission", (*jobs,))

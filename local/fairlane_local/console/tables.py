@@ -8,7 +8,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from fairlane.scheduling import NUM_INSTANCES, FairShare, QuotaManagement, SchedulingPolicy, Sharing
-from fairlane_local.batch.deployed_queues import DeployedQueue
+from fairlane_local.batch.deployed_queues import VCPUS, DeployedQueue
+from fairlane_local.console.sample_jobs import SampleJobs, Scenario
 from fairlane_local.ecr.deployed_repositories import DeployedRepository
 
 _UNITS: Final = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))
@@ -57,6 +58,25 @@ def images_table(repositories: Iterable[DeployedRepository], *, title: str) -> T
     for repository in repositories:
         destinations = ", ".join(repository.destinations) or "no other Region"
         table.add_row(repository.name, repository.region, destinations, _immutable_tags(repository))
+    return table
+
+
+def sample_jobs_table(scenario: Scenario, statuses: Mapping[SampleJobs, Sequence[str]]) -> Table:
+    """Return a table of sample jobs.
+
+    Args:
+        scenario: Scenario of the jobs.
+        statuses: Statuses of sample jobs after each minute.
+    """
+    table = _table("")
+    table.add_column("Job", overflow="fold")
+    table.add_column("Share", overflow="fold")
+    table.add_column("vCPUs" if scenario.unit == VCPUS else "Instances", justify="right", no_wrap=True)
+    moments = 1 + max(sample.minute for sample in scenario.samples)
+    for minute in range(1, moments + 1):
+        table.add_column(f"After {minute} min", overflow="fold")
+    for sample in scenario.samples:
+        table.add_row(sample.name, sample.share, str(sample.size), *statuses[sample][:moments])
     return table
 
 

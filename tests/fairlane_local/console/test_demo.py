@@ -46,11 +46,11 @@ def test_the_output_matches_the_readme_without_network_and_credentials(tmp_path:
         "COLUMNS": "80",
     }
     blocks = re.findall(
-        r"```text\n((?:Deployed in|Image replication|Selected metrics).*?)```",
+        r"```text\n((?:Deployed in|Image replication|training-p4: |Selected metrics).*?)```",
         (REPOSITORY / "README.md").read_text(),
         re.DOTALL,
     )
-    assert len(blocks) == 3
+    assert len(blocks) == 4
     output = run_demo(*without_network(), **user_settings)
     assert tables(output) == tables("\n".join(blocks))
     assert "Warning" not in output
