@@ -97,7 +97,7 @@ def _register(api: BatchApi, sample: SampleJobs) -> str:
     """Register a job definition with the vCPUs of a sample, and return its ARN."""
     resources = [{"type": "VCPU", "value": str(sample.size)}, {"type": "MEMORY", "value": "1024"}]
     request = {
-        "jobDefinitionName": sample.name,
+        "jobDefinitionName": f"sample-{sample.name}",
         "type": "container",
         "schedulingPriority": 0,
         "containerProperties": {"image": "train", "resourceRequirements": resources},

@@ -70,9 +70,10 @@ def _preemptions(queues: Iterable[DeployedQueue]) -> Iterator[Scenario]:
         for borrower in reversed(shares):
             for unit, own in borrower.capacity.items():
                 borrowed = int(ceilings[borrower.name][unit]) - own
-                if borrower.sharing != Sharing.LEND_AND_BORROW or borrowed < 1:
-                    continue
                 others = [share for share in shares if share is not borrower and unit in share.capacity]
+                lenders = [share for share in others if share.sharing != Sharing.RESERVE]
+                if borrower.sharing != Sharing.LEND_AND_BORROW or borrowed < 1 or not lenders:
+                    continue
                 yield Scenario(
                     queue,
                     unit,

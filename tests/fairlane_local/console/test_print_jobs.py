@@ -79,6 +79,7 @@ def test_a_borrower_loses_its_instances_when_their_owners_need_them(printed: Any
         quotas("LEND_AND_BORROW", "RESERVE"),
         quotas("LEND_AND_BORROW", "LEND", borrow_limit=0),
         quotas("LEND_AND_BORROW", "LEND", state="draining"),
+        quotas("LEND", "LEND_AND_BORROW", state="draining"),
     ],
 )
 def test_a_queue_in_which_no_share_borrows_has_no_scenario(printed: Any, queue: dict[str, Any]) -> None:
@@ -101,9 +102,14 @@ def test_jobs_of_container_queues_count_vcpus(printed: Any) -> None:
     assert rows[0][3].endswith("RUNNABLE")
 
 
-def test_without_shares_jobs_start_in_the_order_of_their_submission(printed: Any) -> None:
-    _, _, _, *rows = printed({"fifo": FIFO})
-    assert rows == [["train-1", "2", "RUNNING"], ["train-2", "2", "RUNNING"], ["train-3", "2", "RUNNABLE"]]
+@pytest.mark.parametrize(
+    ("queue", "size"), [(FIFO, "2"), (GPU_QUEUE | {"scheduling": {"policy": "fifo"}}, "192")], ids=["training", "gpus"]
+)
+def test_without_shares_jobs_start_in_the_order_of_their_submission(
+    printed: Any, queue: dict[str, Any], size: str
+) -> None:
+    _, _, _, *rows = printed({"fifo": queue}, **CONTAINERS)
+    assert rows == [["train-1", size, "RUNNING"], ["train-2", size, "RUNNING"], ["train-3", size, "RUNNABLE"]]
 
 
 def test_disabled_queues_have_no_sample_jobs(printed: Any, aws: LocalAws) -> None:
