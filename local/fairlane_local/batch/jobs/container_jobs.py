@@ -217,12 +217,15 @@ class ContainerJobs:
             self._lifecycle.end(parent, SUCCEEDED)
 
     def _cancel(self, job: ContainerJob, reason: str) -> None:
-        """Cancel a job that has not started, or the children of an array job that have not started."""
-        if not job.has_ended and job.children:
+        """Cancel a job that has not started, or the children of an array job that have not started.
+
+        An array job without such a child is not marked as cancelled. AWS documents only that it cancels no such job.
+        """
+        waiting = [each for each in job.children[::-1] or (job,) if each.status in _WAITING]
+        if job.children and waiting:
             job.is_cancelled, job.reason = True, reason
-        for each in job.children[::-1] or (job,):
-            if each.status in _WAITING:
-                self._lifecycle.stop(each, reason, cancel=True)
+        for each in waiting:
+            self._lifecycle.stop(each, reason, cancel=True)
 
     def _terminate(self, job: ContainerJob, reason: str) -> None:
         """Stop a job, or all children of an array job, the last child first because others can wait for it."""

@@ -33,7 +33,7 @@ class Snapshots:
         holding = self._lifecycle.jobs.of_queue(arn, _HOLDING)
         utilization: Record = {"totalCapacityUsage": _usage(holding), "lastUpdatedAt": now}
         snapshot: Record = {
-            "frontOfQueue": {"jobs": self._front(arn, now), "lastUpdatedAt": now},
+            "frontOfQueue": {"jobs": self._front(arn, now, is_fifo=not policy), "lastUpdatedAt": now},
             "queueUtilization": utilization,
         }
         if "fairsharePolicy" in policy:
@@ -46,16 +46,29 @@ class Snapshots:
             snapshot["frontOfQuotaShares"] = {"quotaShares": self._share_fronts(arn), "lastUpdatedAt": now}
         return snapshot
 
-    def _front(self, queue: str, now: int) -> list[Record]:
+    def _front(self, queue: str, now: int, *, is_fifo: bool) -> list[Record]:
         """Return the first jobs, each with the time since which a snapshot has shown it at its position."""
         old, new = self._positions[queue], {}
         jobs = []
-        for index, job in enumerate(self._lifecycle.front(queue, _FRONT)):
+        for index, job in enumerate(self._first_jobs(queue, is_fifo=is_fifo)):
             position, since = old.get(job.id, (index, job.created))
             new[job.id] = (index, since if position == index else now)
             jobs.append({"jobArn": job.arn, "earliestTimeAtPosition": new[job.id][1]})
         self._positions[queue] = new
         return jobs
+
+    def _first_jobs(self, queue: str, *, is_fifo: bool) -> list[Job]:
+        """Return the first RUNNABLE jobs: by submission in a FIFO queue, otherwise in the order of the next pass.
+
+        Jobs that wait for a consumable resource are RUNNABLE. In other queues than FIFO, they and the jobs above a
+        limit follow the jobs that compete. Their place in AWS is unverified.
+        """
+        jobs = self._lifecycle.jobs.of_queue(queue, [RUNNABLE])[::-1]
+        if not is_fifo:
+            front = self._lifecycle.front(queue, _FRONT)
+            positions = {job: position for position, job in enumerate(front)}
+            jobs.sort(key=lambda job: positions.get(job, _FRONT))
+        return jobs[:_FRONT]
 
     def _share_fronts(self, queue: str) -> dict[str, list[Record]]:
         fronts: dict[str, Job] = {}

@@ -87,6 +87,16 @@ def test_the_children_that_wait_are_cancelled(aws: LocalAws, batch: Any) -> None
     assert (parent["isCancelled"], parent["statusReason"]) == (True, "enough")
 
 
+def test_an_array_job_whose_children_all_run_is_not_cancelled(aws: LocalAws, batch: Any) -> None:
+    job = submit(batch, fifo_queue(batch, vcpus=2), arrayProperties={"size": 2})
+    aws.timeline.advance(1)
+    batch.cancel_job(jobId=job, reason="too late")
+    assert describe(batch, job)["isCancelled"] is False
+    aws.timeline.advance(60)
+    parent = describe(batch, job)
+    assert (parent["status"], parent["isCancelled"], parent.get("statusReason")) == ("SUCCEEDED", False, None)
+
+
 def test_all_children_are_terminated(aws: LocalAws, batch: Any) -> None:
     job = submit(batch, fifo_queue(batch, vcpus=1), arrayProperties={"size": 3}, dependsOn=[{"type": "SEQUENTIAL"}])
     aws.timeline.advance(1)

@@ -3,7 +3,15 @@
 from typing import Any
 
 from fairlane_local.server.local_aws import LocalAws
-from tests.fairlane_local.batch.jobs.containers import children, describe, fifo_queue, one_vcpu, statuses, submit
+from tests.fairlane_local.batch.jobs.containers import (
+    children,
+    describe,
+    fair_queue,
+    fifo_queue,
+    one_vcpu,
+    statuses,
+    submit,
+)
 from tests.fairlane_local.batch.support import message_of
 
 
@@ -89,6 +97,35 @@ def test_resources_are_held_between_attempts(aws: LocalAws, batch: Any) -> None:
     assert statuses(batch, retried, other) == ["RUNNING", "RUNNABLE"]
     aws.timeline.advance(32)
     assert statuses(batch, retried, other) == ["FAILED", "RUNNING"]
+
+
+def front(batch: Any, queue: str) -> list[str]:
+    snapshot = batch.get_job_queue_snapshot(jobQueue=queue)
+    return [job["jobArn"].rpartition("/")[2] for job in snapshot["frontOfQueue"]["jobs"]]
+
+
+def test_jobs_that_wait_for_a_resource_are_in_the_front_of_a_fifo_queue(aws: LocalAws, batch: Any) -> None:
+    resource(batch, 1)
+    queue = fifo_queue(batch, vcpus=1)
+    licence = {"consumableResourcePropertiesOverride": needs("licence")}
+    jobs = [submit(batch, queue, **request) for request in (licence, licence, {}, licence, {})]
+    assert front(batch, queue) == jobs
+    aws.timeline.advance(1)
+    assert front(batch, queue) == jobs[1:]
+    batch.terminate_job(jobId=jobs[3], reason="not needed")
+    assert front(batch, queue) == [jobs[1], jobs[2], jobs[4]]
+
+
+def test_jobs_that_wait_for_a_resource_follow_in_the_front_of_a_fair_share_queue(aws: LocalAws, batch: Any) -> None:
+    resource(batch, 1)
+    queue = fair_queue(batch, vcpus=1, schedulingPriority=1)
+    licence = {"consumableResourcePropertiesOverride": needs("licence")}
+    running, held = [submit(batch, queue, shareIdentifier="a", **licence) for _ in range(2)]
+    aws.timeline.advance(1)
+    low = submit(batch, queue, shareIdentifier="a")
+    high = submit(batch, queue, shareIdentifier="a", schedulingPriorityOverride=9)
+    assert statuses(batch, running) == ["RUNNING"]
+    assert front(batch, queue) == [high, low, held]
 
 
 def test_each_child_and_each_node_needs_its_resources(aws: LocalAws, batch: Any) -> None:
