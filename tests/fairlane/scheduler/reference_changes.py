@@ -105,6 +105,8 @@ class ChangingQuotas(Quotas):
             if self.state == State.DISABLED or self.shares[self.jobs[row].share].state == State.DISABLED:
                 self.pending.remove(row)
                 self.waiting.append(row)
+                for run in [run for run in self.running if run.stopped_for == row]:
+                    run.stopped_for = -1  # continues to stop, but for no job
 
     def withdraw(self, row: int, t: int, stop_seconds: int) -> None:
         if self.jobs[row].submit > t or row in self.withdrawn or self.results[row].state != "waiting":

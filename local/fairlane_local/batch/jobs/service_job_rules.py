@@ -70,7 +70,9 @@ def check_retries(strategy: Request) -> None:
 def read_training_request(payload: str) -> TrainingRequest:
     """Return what Batch reads of the payload of a service job.
 
-    How AWS counts `InstanceGroups` and `InstancePreferences` is not documented. The groups of a job count together.
+    AWS does not document how it counts `InstanceGroups` and `InstancePreferences`. Here, the groups of a job count
+    together. A job with preferences counts as its first preference, even if it runs on another instance type because
+    of a shortage.
 
     Raises:
         RequestError: If the payload is not a JSON object with instances.

@@ -112,6 +112,23 @@ def test_a_job_falls_to_its_next_instance_type(
     assert training_job["ResourceConfig"]["SelectedInstanceType"] == selected
 
 
+def test_a_job_with_preferences_counts_as_its_first_preference(aws: LocalAws, batch: Any) -> None:
+    queue = fifo_queue(batch, instances=4)
+    preferences = [{"InstanceType": "ml.g6.xlarge", "InstanceCount": 3}, {"InstanceType": G5, "InstanceCount": 2}]
+    request = json.dumps({"ResourceConfig": {"InstancePreferences": preferences}})
+    set_shortages("ml.g6.xlarge")
+    flexible = submit(batch, queue, run=60, serviceRequestPayload=request)
+    others = [submit(batch, queue, run=60) for _ in range(2)]
+    aws.timeline.advance(1)
+    assert [status(batch, job) for job in (flexible, *others)] == ["RUNNING", "RUNNING", "RUNNABLE"]
+    set_shortages("ml.g6.xlarge", G5)
+    second = submit(batch, queue, run=60, serviceRequestPayload=request)
+    aws.timeline.advance(60)
+    assert (status(batch, second), status(batch, others[1])) == ("SCHEDULED", "SCHEDULED")
+    set_shortages(G5)
+    assert (status(batch, second), status(batch, others[1])) == ("RUNNING", "SCHEDULED")
+
+
 def test_a_job_that_has_ended_has_no_time_limit(aws: LocalAws, batch: Any) -> None:
     queue = fifo_queue(batch, instances=1)
     batch.update_job_queue(jobQueue=queue, jobStateTimeLimitActions=limit(SERVICE_LIMIT))

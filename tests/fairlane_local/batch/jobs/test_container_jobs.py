@@ -284,6 +284,8 @@ def test_jobs_are_listed_with_filters(aws: LocalAws, batch: Any) -> None:
     assert listed("BEFORE_CREATED_AT", str(created + 1)) == [first]
     assert listed("SHARE_IDENTIFIER", "a", jobStatus="RUNNABLE") == []
     assert "Invalid filter" in message_of(batch.list_jobs, jobQueue=queue, filters=[{"name": "X", "values": ["y"]}])
+    assert "jobStatus" in message_of(batch.list_jobs, jobQueue=queue, jobStatus="SCHEDULED")
+    assert message_of(batch.list_jobs, jobQueue=queue, nextToken="abc") == "Invalid nextToken"
     for request in ({}, {"jobQueue": queue, "arrayJobId": first}):
         assert message_of(batch.list_jobs, **request).startswith("Exactly one of jobQueue")
 

@@ -215,6 +215,8 @@ def test_submissions_are_throttled(aws: LocalAws) -> None:
         error = raised.value.response
         assert error["Error"]["Code"] == "TooManyRequestsException"
         assert error["ResponseMetadata"]["HTTPStatusCode"] == 429
+        aws.timeline.advance(1)
+        assert submit(batch, queue)
 
 
 BAD_REQUESTS: list[tuple[dict[str, Any], str]] = [
@@ -226,6 +228,14 @@ BAD_REQUESTS: list[tuple[dict[str, Any], str]] = [
     ({"serviceRequestPayload": "{}"}, "must have ResourceConfig"),
     ({"serviceRequestPayload": payload(0)}, "InstanceCount"),
     ({"serviceRequestPayload": payload(Environment={"A": "x" * 10240})}, "at most 10 KiB"),
+    (
+        {
+            "serviceRequestPayload": payload(Environment={"A": "x" * 10_000}),
+            "tags": {f"{number:0128}": "x" * 256 for number in range(50)},
+            "retryStrategy": {"attempts": 2, "evaluateOnExit": [{"action": "EXIT", "onStatusReason": "x" * 512}] * 5},
+        },
+        "Job size must be less than 30 KiB",
+    ),
     ({"schedulingPriority": -1}, "between 0 and 9999"),
     ({"schedulingPriority": 10000}, "between 0 and 9999"),
     ({"shareIdentifier": "a"}, "shareIdentifier requires"),
@@ -280,11 +290,37 @@ def test_disabled_queues_and_shares_accept_no_jobs(batch: Any) -> None:
 
 def test_a_repeated_client_token_with_the_same_payload_is_refused(batch: Any) -> None:
     queue = fifo_queue(batch)
-    submit(batch, queue, clientToken="token")
+    request = {"jobQueue": queue, "serviceJobType": "SAGEMAKER_TRAINING", "serviceRequestPayload": payload()}
+    submit = batch.submit_service_job
+    submit(jobName="job", clientToken="token", **request)
 
-    with pytest.raises(ClientError, match="already submitted"):
-        submit(batch, queue, clientToken="token")
-    submit(batch, queue, "another", clientToken="other-token")
+    message = message_of(submit, jobName="job", clientToken="token", **request)
+    assert message == "A request with the same clientToken and payload was already submitted."
+    submit(jobName="another", clientToken="token", **request)
+    submit(jobName="job", clientToken="other-token", **request)
+
+
+def test_invalid_lists_and_bulk_terminations_are_refused(batch: Any) -> None:
+    queue = fifo_queue(batch)
+
+    def refused(**request: Any) -> str:
+        return message_of(batch.list_service_jobs, jobQueue=queue, **request)
+
+    by_name = {"name": "JOB_NAME", "values": ["job"]}
+    assert refused(filters=[{"name": "JOB_DEFINITION", "values": ["a"]}]).startswith("Invalid filter: JOB_DEFINITION.")
+    assert refused(filters=[by_name, by_name]) == "Only one filter can be used."
+    assert refused(filters=[by_name | {"values": ["a", "b"]}]) == "Filter JOB_NAME must have one value."
+    created = {"name": "AFTER_CREATED_AT", "values": ["yesterday"]}
+    assert refused(filters=[created]) == "Filter AFTER_CREATED_AT must have a time in milliseconds."
+    assert "jobStatus" in refused(jobStatus="STOPPED")
+    assert refused(nextToken="bm9uZQ==") == refused(nextToken="%") == "Invalid nextToken"
+    assert "jobQueue" in message_of(batch.list_service_jobs)
+    assert message_of(batch.list_service_jobs, jobQueue="none") == "none does not exist"
+    for jobs in ([], ["job"] * 51):
+        assert message_of(batch.terminate_service_jobs, jobs=jobs, reason="x") == "jobs must have 1 to 50 jobs."
+    assert message_of(batch.update_service_job, jobId="none", schedulingPriority=1) == "Service job none does not exist"
+    job = submit(batch, queue)
+    assert "between 0 and 9999" in message_of(batch.update_service_job, jobId=job, schedulingPriority=10_000)
 
 
 def test_all_instance_groups_count(aws: LocalAws, batch: Any) -> None:
