@@ -75,9 +75,11 @@ class ChangingQuotas(Quotas):
         self.results[run.row].state = "failed" if run.row in self.withdrawn else "succeeded"
 
     def complete_stops(self, t: int) -> bool:
+        before = {run.row for run in self.running}
         completed = super().complete_stops(t)
-        for row in self.withdrawn & set(self.waiting):
-            self.waiting.remove(row)
+        for row in self.withdrawn & before - {run.row for run in self.running}:
+            if row in self.waiting:
+                self.waiting.remove(row)
             self.results[row].state = "failed"
             self.results[row].runs[-1] = (*self.results[row].runs[-1][:2], False)
         return completed
