@@ -23,11 +23,17 @@ SPEED = 20.0
 
 
 @pytest.fixture
-def aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalAws]:
+def clock() -> Clock:
+    """Clock of the jobs."""
+    return Clock(SPEED)
+
+
+@pytest.fixture
+def aws(clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalAws]:
     """Local AWS that all clients of this process use by default, in the account of its printed credentials."""
     config = tmp_path / "config.yaml"
     config.write_text(CONFIG)
-    with LocalAws(clock=Clock(SPEED)) as aws:
+    with LocalAws(clock=clock) as aws:
         variables = tools_environment(aws.endpoint_url) | {
             "AWS_DEFAULT_REGION": "us-east-1",
             "SAGEMAKER_ADMIN_CONFIG_OVERRIDE": str(config),

@@ -104,7 +104,8 @@ class ChangingQuotas(Quotas):
         self.usable = min(self.limit, sum(self.own.values()))
         self.overcommitted = sum(self.own.values()) - self.usable
         for row in list(self.pending):
-            if self.state == State.DISABLED or self.shares[self.jobs[row].share].state == State.DISABLED:
+            disabled = State.DISABLED in (self.state, self.shares[self.jobs[row].share].state)
+            if disabled or self.jobs[row].instances > self.ceiling(self.jobs[row].share):
                 self.pending.remove(row)
                 self.waiting.append(row)
                 for run in [run for run in self.running if run.stopped_for == row]:
@@ -125,14 +126,14 @@ class ChangingQuotas(Quotas):
                 rows.remove(row)
                 self.results[row].state = "failed"
 
+    def ceiling(self, share: str) -> int:
+        return self.policy.ceilings({self.unit: self.limit})[share].get(self.unit, 0)
+
     def head(self, share: str) -> int | None:
         if self.shares[share].state == State.DISABLED:
             return None
-        highest = self.policy.ceilings({self.unit: self.limit})
         waiting = self.waiting
-        self.waiting = [
-            row for row in waiting if self.jobs[row].instances <= highest[self.jobs[row].share].get(self.unit, 0)
-        ]
+        self.waiting = [row for row in waiting if self.jobs[row].instances <= self.ceiling(self.jobs[row].share)]
         first = super().head(share)
         self.waiting = waiting
         return first

@@ -36,7 +36,7 @@ def random_changes(
     for at in sorted(chance.randint(0, 100) for _ in range(chance.choice([0, 1, 2, 6]))):
         index = chance.randrange(len(policies))
         kind = chance.choice(["policy", "policy", "capacity", "state"])
-        policy, new_capacity = policies[index](), chance.randint(1, 10)
+        policy, new_capacity = policies[index](current[index]), chance.randint(1, 10)
         if kind == "policy" and policy != current[index]:
             current[index] = policy
             changes.append(Change(at=at, queue=index, policy=policy))
@@ -81,26 +81,28 @@ def test_changes_of_quotas(examples: int) -> None:
     def check(chance: Random) -> None:
         names = ["a", "b", "c"][: chance.choice([1, 2, 3])]
 
-        def quotas() -> QuotaManagement:
-            shares = []
-            for name in names:
-                sharing = chance.choice([Sharing.LEND_AND_BORROW] * 4 + [Sharing.LEND, Sharing.RESERVE])
-                share = QuotaShare(
-                    name=name,
-                    capacity={UNIT: chance.randint(1, 6)},
-                    sharing=sharing,
-                    borrow_limit=chance.choice([None, 0, 50, 300]) if sharing is Sharing.LEND_AND_BORROW else None,
-                    in_share_preemption=chance.random() < 0.5,
-                    state=chance.choice([State.ENABLED] * 5 + [State.DISABLED]),
-                )
-                shares.append(share)
-            return QuotaManagement(*shares)
+        def share(name: str) -> QuotaShare:
+            sharing = chance.choice([Sharing.LEND_AND_BORROW] * 4 + [Sharing.LEND, Sharing.RESERVE])
+            return QuotaShare(
+                name=name,
+                capacity={UNIT: chance.randint(1, 6)},
+                sharing=sharing,
+                borrow_limit=chance.choice([None, 0, 50, 300]) if sharing is Sharing.LEND_AND_BORROW else None,
+                in_share_preemption=chance.random() < 0.5,
+                state=chance.choice([State.ENABLED] * 5 + [State.DISABLED]),
+            )
 
-        policy, limit = quotas(), chance.randint(3, 12)
+        def with_another_share(policy: SchedulingPolicy) -> QuotaManagement:
+            """Return a policy after one UpdateQuotaShare."""
+            assert isinstance(policy, QuotaManagement)
+            name = chance.choice(names)
+            return QuotaManagement(*(share(name) if old.name == name else old for old in policy.shares))
+
+        policy, limit = QuotaManagement(*map(share, names)), chance.randint(3, 12)
         strategies = Strategies(
             stop_seconds=chance.choice([0, 1, 5, 20]), retries_before_termination=chance.choice([None, None, 0, 1])
         )
-        changes = random_changes(chance, [quotas], limit, [policy])
+        changes = random_changes(chance, [with_another_share], limit, [policy])
         jobs = [
             job
             for job in Trace.of(random_jobs(chance, names, 4, chance.choice([3, 10]), 40))
@@ -126,15 +128,15 @@ def test_changes_of_two_queues_on_one_environment(driver: type[ServiceJobsDriver
     @settings(max_examples=examples)
     @given(CHANCE)
     def check(chance: Random) -> None:
-        def fair() -> SchedulingPolicy:
+        def fair(_: SchedulingPolicy) -> SchedulingPolicy:
             identifiers = chance.sample(["a", "b", "c", "team-*"], chance.randint(0, 4))
             return FairShare(
                 {identifier: chance.choice([0.1, 0.5, 1, 3]) for identifier in identifiers},
                 compute_reservation=chance.choice([None, None, 20, 50]),
             )
 
-        policies = [chance.choice([fair, Fifo]) for _ in range(2)]
-        chosen, capacity = [policy() for policy in policies], chance.randint(1, 10)
+        policies = [chance.choice([fair, lambda policy: policy]) for _ in range(2)]
+        chosen, capacity = [policy(Fifo()) for policy in policies], chance.randint(1, 10)
         priorities, stop_seconds = [chance.randint(1, 3) for _ in policies], chance.choice([0, 1, 20])
         changes = random_changes(chance, policies, capacity, chosen)
         submitted = Trace.of(random_jobs(chance, ["a", "b", "team-1", "team-2"], 4, chance.choice([8, 60]), 40))
