@@ -41,7 +41,7 @@ soak:  ## Run the tests that take many minutes, such as 100,000 histories of eve
 test-lowest:  ## Run the tests of the library with the lowest versions of its dependencies.
 	$(MAKE) test VENV=.venv-lowest LOCK=requirements/lowest.lock TESTS="tests/fairlane tests/fairlane_stacks" MARKED="not soak"
 
-test-sdk: .venv-sdk/.ready  ## Run the tests of the local AWS with the SageMaker Python SDK.
+test-sdk: .venv-sdk/.ready  ## Run the tests of the local AWS with the SageMaker Python SDK and the AWS CLI.
 	.venv-sdk/bin/python -m pytest tests_sdk
 
 test-train: .venv-train/.ready  ## Run the tests of the example training image with PyTorch on the CPU.
