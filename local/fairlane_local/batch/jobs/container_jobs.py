@@ -149,7 +149,8 @@ class ContainerJobs:
             self._ended.popleft()
 
     def forgotten(self, job: ContainerJob) -> None:
-        """Do nothing: a job keeps all that belongs to it."""
+        """Forget the log streams of a job."""
+        self._containers.forget(job.attempts)
 
     def _begin_array(self, job: ContainerJob, members: dict[str, Any], size: int, dependencies: DependencyList) -> None:
         job.children = tuple(

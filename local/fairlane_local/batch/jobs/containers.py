@@ -1,16 +1,14 @@
 """ECS tasks that container jobs run as, with their log streams. No task exists."""
 
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from typing import Any, Final
 from uuid import uuid4
 
-from moto.logs.exceptions import ResourceAlreadyExistsException
-from moto.logs.models import logs_backends
 from moto.utilities.utils import get_partition
 
 from fairlane_local.batch.jobs.job import Attempt
+from fairlane_local.batch.jobs.log_streams import LogStreams
 from fairlane_local.batch.store import Batch, Record, get
 
 LOG_GROUP: Final = "/aws/batch/job"
@@ -27,6 +25,7 @@ class Containers:
 
     def __init__(self, batch: Batch) -> None:
         self._batch = batch
+        self._log_streams = LogStreams(batch, LOG_GROUP)
 
     def create(self, queue: str, definition: str, nodes: int) -> Attempt:
         """Create the log streams of a job that starts, and return its attempt.
@@ -44,13 +43,13 @@ class Containers:
         cluster = environment.get("ecsClusterArn", "").rpartition("/")[2] or environment["computeEnvironmentName"]
         prefix = f"arn:{get_partition(batch.region)}:ecs:{batch.region}:{batch.account_id}:task/{cluster}/"
         attempt = Attempt(resource=prefix + uuid4().hex)
-        logs = logs_backends[batch.account_id][batch.region]
-        if LOG_GROUP not in logs.groups:
-            logs.create_log_group(LOG_GROUP, {})
-        for node in range(nodes) if nodes else (None,):
-            with suppress(ResourceAlreadyExistsException):
-                logs.create_log_stream(LOG_GROUP, task(attempt, definition, node)["logStreamName"])
+        indexes = range(nodes) if nodes else [None]
+        self._log_streams.create(attempt, [task(attempt, definition, node)["logStreamName"] for node in indexes])
         return attempt
+
+    def forget(self, attempts: Iterable[Attempt]) -> None:
+        """Delete the log streams of attempts."""
+        self._log_streams.forget(attempts)
 
 
 def task(attempt: Attempt, definition: str, node: int | None = None) -> Record:

@@ -38,6 +38,7 @@ class Attempt:
         instance_type: Instance type that the attempt runs on. Empty if the request names none.
         exit_code: Exit code of a container.
         container_reason: Reason that ECS gives for the end of a container.
+        log_streams: Names of the log streams.
     """
 
     resource: str
@@ -49,6 +50,7 @@ class Attempt:
     instance_type: str = ""
     exit_code: int | None = None
     container_reason: str = ""
+    log_streams: tuple[str, ...] = ()
 
     def describe(self) -> dict[str, Any]:
         """Return the attempt of a service job, as the Batch API describes it."""
@@ -159,6 +161,7 @@ class ServiceJob(Job):
         quota: True if `share` is a quota share.
         preemption_limit: Number of preemptions after which the job waits again. None for no limit.
         max_seconds: Maximum run time of the training job. None for no limit.
+        digest: Digest of the request, including its client token. Empty if the request has no token.
         preempted: Attempts that were preempted.
     """
 
@@ -170,6 +173,7 @@ class ServiceJob(Job):
     quota: bool = False
     preemption_limit: int | None = None
     max_seconds: int | None = None
+    digest: bytes = b""
     preempted: list[Attempt] = field(default_factory=list)
 
     def describe(self) -> dict[str, Any]:

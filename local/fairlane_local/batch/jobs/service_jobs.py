@@ -53,7 +53,7 @@ class ServiceJobs:
         self._options = options
         self._throttle = throttle
         self._numbers = count()
-        self._tokens: dict[str, bytes] = {}
+        self._digests: set[bytes] = set()
 
     def submit_service_job(self, request: Request) -> Record:
         if not self._throttle.admits("submit_service_job"):
@@ -74,7 +74,9 @@ class ServiceJobs:
         is_quota = self._check_share(queue, request)
         tags = dict(request.get("tags", {}))
         seconds = run_seconds(tags, self._options.run_seconds)
-        self._check_token(request, body)
+        digest = sha256(body.encode()).digest() if "clientToken" in request else b""
+        if digest in self._digests:  # AWS's message is unknown
+            raise RequestError("A request with the same clientToken and payload was already submitted.")
         instance_type, units = training.choices[0]
         job_id = str(uuid4())
         job = ServiceJob(
@@ -95,11 +97,14 @@ class ServiceJobs:
             retry=request.get("retryStrategy", {}),
             timeout_seconds=request.get("timeoutConfig", {}).get("attemptDurationSeconds"),
             max_seconds=training.max_seconds,
+            digest=digest,
             tags=tags,
             payload=request["serviceRequestPayload"],
             quota=is_quota,
             preemption_limit=preemptions,
         )
+        if digest:
+            self._digests.add(digest)
         self._lifecycle.jobs.add(job)
         self._lifecycle.submit(job)
         return {"jobArn": job.arn, "jobName": job.name, "jobId": job.id}
@@ -157,8 +162,9 @@ class ServiceJobs:
         """Do nothing: no other job waits for a service job."""
 
     def forgotten(self, job: ServiceJob) -> None:
-        """Forget the training jobs of a job."""
+        """Forget the training jobs and the client token of a job."""
         self.training_jobs.forget(job)
+        self._digests.discard(job.digest)
 
     def stop_training_job(self, name: str) -> bool:
         """Stop a training job, which fails the attempt. Return False if no service job runs as it."""
@@ -208,13 +214,3 @@ class ServiceJobs:
             if share["state"] != "ENABLED":
                 raise RequestError(f"Quota share {quota_share} is DISABLED.")
         return bool(quota_share)
-
-    def _check_token(self, request: Request, body: str) -> None:
-        """Refuse a request that repeats a client token and its payload. AWS's message is unknown."""
-        token = request.get("clientToken")
-        if token is None:
-            return
-        digest = sha256(body.encode()).digest()
-        if self._tokens.get(token) == digest:
-            raise RequestError("A request with the same clientToken and payload was already submitted.")
-        self._tokens[token] = digest

@@ -1,17 +1,15 @@
 """SageMaker training jobs that service jobs run as, with their log streams."""
 
 import json
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import uuid4
 
-from moto.logs.exceptions import ResourceAlreadyExistsException
-from moto.logs.models import logs_backends
 from moto.utilities.utils import get_partition
 
 from fairlane.scheduler import Outcome
 from fairlane_local.batch.jobs.job import Attempt, ServiceJob
+from fairlane_local.batch.jobs.log_streams import LogStreams
 from fairlane_local.batch.store import Batch
 
 LOG_GROUP: Final = "/aws/sagemaker/TrainingJobs"
@@ -33,17 +31,15 @@ class TrainingJobs:
         self._batch = batch
         self._arn = f"arn:{get_partition(batch.region)}:sagemaker:{batch.region}:{batch.account_id}:training-job/"
         self._jobs: dict[str, tuple[ServiceJob, Attempt]] = {}
+        self._log_streams = LogStreams(batch, LOG_GROUP)
 
     def create(self, job: ServiceJob) -> Attempt:
         """Create a training job with its log streams, and return the attempt that it is."""
         suffix = uuid4().hex
         name = f"AWSBatch{job.name[: _MAX_NAME - len('AWSBatch') - len(suffix)]}{suffix}"
-        logs = logs_backends[self._batch.account_id][self._batch.region]
-        with suppress(ResourceAlreadyExistsException):
-            logs.create_log_group(LOG_GROUP, {})
-        for index in range(1, job.units + 1):
-            logs.create_log_stream(LOG_GROUP, f"{name}/algo-{index}-{self._batch.now() // 1000}")
         attempt = Attempt(resource=self._arn + name)
+        second = self._batch.now() // 1000
+        self._log_streams.create(attempt, [f"{name}/algo-{index}-{second}" for index in range(1, job.units + 1)])
         self._jobs[name] = (job, attempt)
         return attempt
 
@@ -52,8 +48,10 @@ class TrainingJobs:
         return self._jobs.get(name)
 
     def forget(self, job: ServiceJob) -> None:
-        """Forget the training jobs of a service job."""
-        for attempt in [*job.attempts, *job.preempted]:
+        """Forget the training jobs of a service job, with their log streams."""
+        attempts = [*job.attempts, *job.preempted]
+        self._log_streams.forget(attempts)
+        for attempt in attempts:
             self._jobs.pop(attempt.resource.rpartition("/")[2], None)
 
     def describe(self, name: str) -> dict[str, Any] | None:

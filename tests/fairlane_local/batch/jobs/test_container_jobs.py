@@ -55,6 +55,10 @@ def test_a_job_runs_and_succeeds(aws: LocalAws, batch: Any) -> None:
     streams = logs.describe_log_streams(logGroupName="/aws/batch/job")["logStreams"]
     assert [stream["logStreamName"] for stream in streams] == [task["logStreamName"]]
 
+    aws.timeline.advance(8 * 24 * 3600)
+    assert batch.describe_jobs(jobs=[job])["jobs"] == []
+    assert logs.describe_log_streams(logGroupName="/aws/batch/job")["logStreams"] == []
+
 
 def test_vcpus_are_shared_in_the_order_of_submission(aws: LocalAws, batch: Any) -> None:
     queue = fifo_queue(batch, vcpus=4)

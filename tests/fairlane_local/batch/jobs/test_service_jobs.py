@@ -194,11 +194,27 @@ def test_deleting_a_queue_terminates_its_jobs(aws: LocalAws, batch: Any) -> None
 
 
 def test_ended_jobs_are_forgotten_after_seven_days(aws: LocalAws, batch: Any) -> None:
-    job = submit(batch, fifo_queue(batch), run=60)
+    queue = fifo_queue(batch)
+    job = submit(batch, queue, run=60, clientToken="token")
     aws.timeline.advance(7 * 24 * 3600)
     assert status(batch, job) == "SUCCEEDED"
+    logs = client("logs", aws.port, ACCOUNT, "us-east-1")
+    assert len(logs.describe_log_streams(logGroupName="/aws/sagemaker/TrainingJobs")["logStreams"]) == 1
+    with pytest.raises(ClientError, match="already submitted"):
+        submit(batch, queue, run=60, clientToken="token")
 
     aws.timeline.advance(61)
+    assert "does not exist" in message_of(batch.describe_service_job, jobId=job)
+    assert logs.describe_log_streams(logGroupName="/aws/sagemaker/TrainingJobs")["logStreams"] == []
+    submit(batch, queue, run=60, clientToken="token")
+
+
+def test_a_job_is_forgotten_without_its_deleted_log_group(aws: LocalAws, batch: Any) -> None:
+    job = submit(batch, fifo_queue(batch), run=60)
+    aws.timeline.advance(1)
+    client("logs", aws.port, ACCOUNT, "us-east-1").delete_log_group(logGroupName="/aws/sagemaker/TrainingJobs")
+
+    aws.timeline.advance(8 * 24 * 3600)
     assert "does not exist" in message_of(batch.describe_service_job, jobId=job)
 
 
