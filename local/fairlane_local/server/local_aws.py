@@ -5,7 +5,9 @@ import json
 import logging
 import socket
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 from threading import Thread
 from types import TracebackType
@@ -43,6 +45,7 @@ from fairlane_local.timeline import Timeline
 HOST: Final = "127.0.0.1"
 _HOST_IPV6: Final = "::1"
 _BOOTSTRAP_VERSION: Final = "30"
+_STOP_SECONDS: Final = 0.02
 
 
 class LocalAws:
@@ -79,7 +82,7 @@ class LocalAws:
         self.port = int(self._servers[0].server_address[1])
         # Moto would interpret 127.0.0.1 as the name of an S3 bucket.
         self.endpoint_url = f"http://localhost:{self.port}"
-        self._moto = DomainDispatcherApplication(create_backend_app)
+        self._moto = _Dispatcher(create_backend_app)
         self._directory = tempfile.TemporaryDirectory(prefix="fairlane-local-")
         ca_file = Path(self._directory.name, "ca.pem")
         ca_file.write_bytes(authority.pem)
@@ -102,7 +105,7 @@ class LocalAws:
 
     def serve(self) -> None:
         """Serve requests until the server is stopped."""
-        threads = [Thread(target=server.serve_forever, args=(0.02,), daemon=True) for server in self._servers]
+        threads = [Thread(target=server.serve_forever, daemon=True) for server in self._servers]
         for thread in threads:
             thread.start()
         self.timeline.start()
@@ -112,7 +115,7 @@ class LocalAws:
     def _shut_down(self) -> None:
         self.timeline.stop()
         for server in self._servers:
-            server.shutdown()
+            _stop(server)
 
     def _respond(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         return self._guard(environ, start_response)
@@ -128,6 +131,14 @@ class LocalAws:
         start_response(status, [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
         stop = Thread(target=self._shut_down).start
         return ClosingIterator([body], [stop] if environ["REQUEST_METHOD"] == "DELETE" else [])
+
+
+class _Dispatcher(DomainDispatcherApplication):
+    """Moto's application, which looks up the service of a host only once. A lookup lists the files of moto."""
+
+    def __init__(self, create_app: Callable[[Any], Any]) -> None:
+        super().__init__(create_app)
+        self.get_backend_for_host = lru_cache(super().get_backend_for_host)  # type: ignore[method-assign]
 
 
 def _listeners(port: int) -> list[socket.socket]:
@@ -161,6 +172,16 @@ def _server(listener: socket.socket, application: Any, handler: type[MotoRequest
         host, port, *_ = listener.getsockname()
         options: dict[str, Any] = {"request_handler": handler, "fd": listener.fileno()}
         return make_server(host, port, application, threaded=True, **options)
+
+
+def _stop(server: BaseWSGIServer) -> None:
+    """Stop a server, with connections that end its wait for requests."""
+    stop = Thread(target=server.shutdown)
+    stop.start()
+    while stop.is_alive():
+        with suppress(OSError):
+            socket.create_connection(server.server_address[:2]).close()  # type: ignore[arg-type]
+        stop.join(_STOP_SECONDS)
 
 
 def _install() -> None:

@@ -24,3 +24,15 @@ def test_the_reasons_of_several_jobs_are_those_of_each_job() -> None:
     assert reasons[:4] == [None, WaitReason.QUOTA, WaitReason.QUOTA_LIMIT, WaitReason.ENVIRONMENT_LIMIT]
     assert reasons[4:] == [None, WaitReason.CAPACITY, WaitReason.BEHIND]
     assert engine.waits([]) == {}
+    assert engine.over_limit() == jobs[2:4]
+
+
+def test_withdrawn_jobs_are_over_no_limit() -> None:
+    engine = Engine()
+    engine.set_environment("instances", 4)
+    engine.set_queue("fair", FairShare({"a": 1}), ["instances"])
+    jobs = [engine.submit(Submission(queue="fair", share="a", instances=5)) for _ in range(2)]
+    engine.withdraw(jobs[0])
+    assert engine.over_limit() == jobs[1:]
+    engine.set_environment("instances", 5)
+    assert engine.over_limit() == []

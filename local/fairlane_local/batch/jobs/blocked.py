@@ -1,6 +1,6 @@
 """Jobs that cannot start: their status reasons, events and time limits."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Final
 
@@ -41,8 +41,13 @@ class BlockedJobs:
         self._blocked: dict[Job, tuple[str, int]] = {}
         self._planned: set[tuple[Job, str, int]] = set()
 
-    def check(self, engine: Engine, jobs: Collection[Job]) -> None:
-        """Find the jobs among RUNNABLE jobs that can never run with today's limits."""
+    @property
+    def jobs(self) -> list[Job]:
+        """Jobs that are blocked now."""
+        return list(self._blocked)
+
+    def check(self, engine: Engine, jobs: Iterable[Job]) -> None:
+        """Block those of the jobs that can never run with today's limits, and release the others."""
         for job in jobs:
             if job.status != RUNNABLE or job.engine_id is None or job.attempt is not None:
                 continue

@@ -22,13 +22,22 @@ class EventBus:
         self._batch = batch
         self._bus = events_backends[batch.account_id][batch.region]
 
-    def send(self, detail_type: str, resources: Sequence[str], detail: Mapping[str, Any]) -> None:
-        """Send an event, unless no rule can match it."""
-        detail = {name: value for name, value in detail.items() if name not in _HIDDEN}
+    def accepts(self, detail_type: str, detail: Mapping[str, Any]) -> bool:
+        """Return False if no rule can match an event.
+
+        Args:
+            detail_type: Detail type of the event.
+            detail: Members of the detail that are known already.
+        """
         event = {"source": "aws.batch", "detail-type": detail_type, "detail": detail}
         rules = self._bus.describe_event_bus("default").rules.values()
         patterns = (rule.event_pattern.get_pattern() for rule in rules)
-        if not any(pattern and _can_match(pattern, event) for pattern in patterns):
+        return any(pattern and _can_match(pattern, event) for pattern in patterns)
+
+    def send(self, detail_type: str, resources: Sequence[str], detail: Mapping[str, Any]) -> None:
+        """Send an event, unless no rule can match it."""
+        detail = {name: value for name, value in detail.items() if name not in _HIDDEN}
+        if not self.accepts(detail_type, detail):
             return
         self._bus.put_events(
             [

@@ -55,10 +55,6 @@ class JobIndex(Generic[JobT]):
         jobs = [job for status in statuses for job in self._by_status[queue, status].values()]
         return sorted(jobs, key=attrgetter("number"), reverse=True)
 
-    def with_status(self, status: str) -> list[JobT]:
-        """Return the jobs of all queues with a status."""
-        return [job for (_, known), jobs in self._by_status.items() if known == status for job in jobs.values()]
-
     def active_shares(self, queue: str) -> Collection[str]:
         """Return the shares of a queue that have jobs that have not ended."""
         return self._active[queue].keys()

@@ -193,7 +193,8 @@ class Lifecycle:
     def _synchronize(self) -> None:
         """Follow a change of the records or of the shortages."""
         self._scheduling.synchronize()
-        self._blocked.check(self.engine, self.jobs.with_status(RUNNABLE))
+        over_limit = [self._by_engine_id[engine_id] for engine_id in self.engine.over_limit()]
+        self._blocked.check(self.engine, dict.fromkeys([*self._blocked.jobs, *over_limit]))
         for job, attempt in list(self._without_instances.items()):
             if job.attempt is not attempt or job.is_stopping:
                 del self._without_instances[job]
@@ -230,8 +231,9 @@ class Lifecycle:
     def _change(self, job: Job, status: str) -> None:
         """Change the status of a job, and send the event."""
         self.jobs.set_status(job, status)
-        for description in job.views():
-            self._bus.send(job.state_change, [description["jobArn"]], description)
+        if self._bus.accepts(job.state_change, {"status": status, "jobQueue": job.queue}):  # a description takes longer
+            for description in job.views():
+                self._bus.send(job.state_change, [description["jobArn"]], description)
 
     def _milliseconds(self, job: Job) -> int:
         """Return the current time. A job that starts in the second of its submission starts after it."""
