@@ -45,7 +45,7 @@ class LocalServer:
         return _client("batch", self.port, self.access_key)
 
     def advance(self, seconds: int) -> float:
-        """Move the clock forward, and return the number of real seconds that it took."""
+        """Move the clock forward, and return the CPU seconds that it took."""
         self.pipe.send(seconds)
         return float(self.pipe.recv())
 
@@ -128,6 +128,6 @@ def _serve(pipe: Connection, speed: float | None) -> None:
                 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
                 pipe.send((time.process_time(), peak // _KIB_PER_MIB))
             else:
-                start = time.perf_counter()
+                start = time.process_time()
                 aws.timeline.advance(seconds)
-                pipe.send(time.perf_counter() - start)
+                pipe.send(time.process_time() - start)

@@ -220,10 +220,6 @@ class Engine(QueueSet):
         queue = next(queue for queue in self._queues.values() if queue.scheduler is lane.scheduler)
         return None if queue.enabled else Wait(WaitReason.DISABLED)
 
-    def over_limit(self) -> list[int]:
-        """Return the waiting jobs that are above a limit, in the order of submission."""
-        return [self.jobs.id(row) for row in sorted(self.record.unrunnable) if not self.record.states[row]]
-
     def remove_queue(self, name: str) -> None:
         """Remove a queue, and withdraw all its jobs."""
         scheduler = self._queues[name].scheduler

@@ -113,6 +113,10 @@ class QueueSet(EventLoop):
         large = [row for row, units in enumerate(trace.instances, first) if units > smallest]
         self.record.unrunnable |= {row for row in large if self.jobs.needs[row] > self.jobs.lanes[row].largest}
 
+    def over_limit(self) -> list[int]:
+        """Return the waiting jobs that are above a limit, in the order of submission."""
+        return [self.jobs.id(row) for row in sorted(self.record.unrunnable) if not self.record.states[row]]
+
     def _scheduler(self, policy: SchedulingPolicy, environments: Sequence[Environment]) -> Scheduler:
         strategies = self._strategies
         skip = strategies.head_of_line == "skip"
