@@ -1,7 +1,7 @@
 """Fixtures: a local AWS as the only AWS of this process, and a queue for training jobs with shares."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ import boto3
 import pytest
 
 from fairlane_local import LocalAws, tools_environment
+from fairlane_local.batch.jobs.options import JobOptions
 from fairlane_local.clock import Clock
 
 CONFIG = """
@@ -18,13 +19,12 @@ SageMaker:
     Modules:
       TelemetryOptOut: true
 """
-INSTANCES = 2
 SPEED = 20.0
 
 
 @pytest.fixture
 def clock() -> Clock:
-    """Clock of the jobs."""
+    """Clock of the local AWS."""
     return Clock(SPEED)
 
 
@@ -33,7 +33,7 @@ def aws(clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     """Local AWS that all clients of this process use by default, in the account of its printed credentials."""
     config = tmp_path / "config.yaml"
     config.write_text(CONFIG)
-    with LocalAws(clock=clock) as aws:
+    with LocalAws(clock=clock, options=JobOptions(throttle=clock.speed is not None)) as aws:
         variables = tools_environment(aws.endpoint_url) | {
             "AWS_DEFAULT_REGION": "us-east-1",
             "SAGEMAKER_ADMIN_CONFIG_OVERRIDE": str(config),
@@ -50,20 +50,26 @@ def aws(clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
 @pytest.fixture
 def queue(aws: LocalAws) -> str:
     """Name of a queue with a fair-share policy, two shares and two instances."""
+    create_queue("training", {"research": 1.0, "product": 1.0}, instances=2)
+    return "training"
+
+
+def create_queue(name: str, weight_factors: Mapping[str, float], *, instances: int) -> None:
+    """Create a queue, its service environment and, if there are weight factors, its fair-share policy."""
     batch: Any = boto3.client("batch")
     kind = "SAGEMAKER_TRAINING"
     batch.create_service_environment(
-        serviceEnvironmentName="training",
+        serviceEnvironmentName=name,
         serviceEnvironmentType=kind,
-        capacityLimits=[{"maxCapacity": INSTANCES, "capacityUnit": "NUM_INSTANCES"}],
+        capacityLimits=[{"maxCapacity": instances, "capacityUnit": "NUM_INSTANCES"}],
     )
-    shares = [{"shareIdentifier": "research", "weightFactor": 1.0}, {"shareIdentifier": "product", "weightFactor": 1.0}]
-    policy = batch.create_scheduling_policy(name="policy", fairsharePolicy={"shareDistribution": shares})["arn"]
+    shares = [{"shareIdentifier": share, "weightFactor": weight} for share, weight in weight_factors.items()]
+    policy = {"shareDistribution": shares}
+    arn = batch.create_scheduling_policy(name=name, fairsharePolicy=policy)["arn"] if shares else None
     batch.create_job_queue(
-        jobQueueName="training",
+        jobQueueName=name,
         jobQueueType=kind,
         priority=1,
-        schedulingPolicyArn=policy,
-        serviceEnvironmentOrder=[{"order": 1, "serviceEnvironment": "training"}],
+        serviceEnvironmentOrder=[{"order": 1, "serviceEnvironment": name}],
+        **({"schedulingPolicyArn": arn} if arn else {}),
     )
-    return "training"

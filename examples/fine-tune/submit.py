@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+from pydantic import ValidationError
 from sagemaker.core.helper.iam_role_resolver import RoleValidationError
 from sagemaker.core.training.configs import (
     CheckpointConfig,
@@ -45,7 +46,9 @@ def check_shares(queue: str, shares: Sequence[str]) -> None:
     batch: Any = boto3.client("batch")
     described = batch.describe_job_queues(jobQueues=[queue])["jobQueues"]
     if not described:
-        raise WrongInput(f"queue {queue}: does not exist in {batch.meta.region_name}; check --queue and AWS_REGION")
+        raise WrongInput(
+            f"queue {queue}: does not exist in {batch.meta.region_name}; check --queue and AWS_DEFAULT_REGION"
+        )
     arns = [arn] if (arn := described[0].get("schedulingPolicyArn")) else []
     policies = batch.describe_scheduling_policies(arns=arns)["schedulingPolicies"] if arns else []
     if not policies or "fairsharePolicy" not in policies[0]:
@@ -82,7 +85,8 @@ def print_queue(queue: str) -> None:
     by_arn = {job.job_arn: job for _, job in jobs}
     waiting = [by_arn[entry["jobArn"]] for entry in front if entry["jobArn"] in by_arn]
     print(f"\nFront of {queue}")
-    print_table(("Position", "Share", "Job"), [(n, job.share_identifier, job.job_name) for n, job in enumerate(waiting, 1)])
+    rows = [(str(position), job.share_identifier or "", job.job_name) for position, job in enumerate(waiting, 1)]
+    print_table(("Position", "Share", "Job"), rows)
 
 
 def print_results(jobs: Sequence[TrainingQueuedJob]) -> bool:
@@ -94,9 +98,9 @@ def print_results(jobs: Sequence[TrainingQueuedJob]) -> bool:
     return all(result["status"] == "SUCCEEDED" for result in results)
 
 
-def print_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table with aligned columns."""
-    lines = [header, *([str(value) for value in row] for row in rows)]
+    lines = [header, *rows]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines:
         print("  ".join(value.ljust(width) for value, width in zip(line, widths, strict=True)).rstrip())
@@ -118,6 +122,11 @@ def run(options: argparse.Namespace) -> bool:
         InputData(channel_name="val", data_source=options.val),
         InputData(channel_name="config", data_source=options.config),
     ]
+    for data in inputs:
+        if not data.data_source.startswith("s3://") and not Path(data.data_source).exists():
+            raise WrongInput(f"--{data.channel_name} {data.data_source}: does not exist; use a folder or an S3 URI")
+    if options.jobs < 1:
+        raise WrongInput(f"--jobs {options.jobs}: too few; use 1 or more")
     queue, jobs = TrainingQueue(options.queue), list[TrainingQueuedJob]()
     keep = options.then == "keep"
     try:
@@ -139,7 +148,7 @@ def run(options: argparse.Namespace) -> bool:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the flow, and return the exit code: 1 if a job failed, 2 if an input is wrong."""
+    """Run the flow, and return the exit code: 1 if a job failed, 2 if an input is wrong or AWS refuses a call."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--image", required=True, help="image with PyTorch and PyYAML")
     parser.add_argument("--queue", default="training-g6", help="default: %(default)s")
@@ -153,9 +162,14 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--then", choices=("wait", "terminate", "keep"), default="wait", help="default: %(default)s")
     try:
         return 0 if run(parser.parse_args(arguments)) else 1
+    except NoCredentialsError:
+        message = "no AWS credentials; run aws configure or aws sso login, or set AWS_PROFILE"
+    except ValidationError as error:  # of the SDK, for example for a role that does not exist
+        message = "; ".join(problem["msg"] for problem in error.errors())
     except (WrongInput, RoleValidationError, BotoCoreError, ClientError) as error:
-        print(f"submit.py: {error}", file=sys.stderr)
-        return 2
+        message = str(error)
+    print(f"submit.py: {message}", file=sys.stderr)
+    return 2
 
 
 if __name__ == "__main__":

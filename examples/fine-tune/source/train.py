@@ -1,7 +1,7 @@
 """Fine-tuning under torchrun, in a SageMaker training job or on your own computer.
 
-The channel `config` contains `args.yaml`. The channels `train` and `val` contain CSV files: one sample on each line, with
-its class last. Replace `read_samples` and `build_model` with your own. A run continues from its last checkpoint.
+The channel `config` contains `args.yaml`. The channels `train` and `val` contain CSV files: one sample on each line,
+with its class last. Replace `read_samples` and `build_model` with your own. A run continues from its last checkpoint.
 """
 
 import argparse
