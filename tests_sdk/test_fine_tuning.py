@@ -113,7 +113,13 @@ def test_shares_start_by_their_weights(
 
 
 def test_the_payload_has_what_the_training_reads(submit: ModuleType) -> None:
-    assert submit.main([f"--image={IMAGE}", "--jobs=1", "--shares", "MIDPRI", "--then=keep"]) == 0
+    boto3.client("s3").create_bucket(Bucket="models")
+    assert (
+        submit.main(
+            [f"--image={IMAGE}", "--jobs=1", "--shares", "MIDPRI", "--then=keep", "--output=s3://models/search/"]
+        )
+        == 0
+    )
 
     batch = boto3.client("batch")
     (job,) = batch.list_service_jobs(jobQueue="training-g6", jobStatus="RUNNABLE")["jobSummaryList"]
@@ -127,8 +133,11 @@ def test_the_payload_has_what_the_training_reads(submit: ModuleType) -> None:
     }
     assert payload["CheckpointConfig"]["LocalPath"] == "/opt/ml/checkpoints"
     assert payload["TrainingJobName"] in payload["CheckpointConfig"]["S3Uri"]
+    locations = [channel["DataSource"]["S3DataSource"]["S3Uri"] for channel in payload["InputDataConfig"]]
+    for location in (*locations, payload["CheckpointConfig"]["S3Uri"], payload["OutputDataConfig"]["S3OutputPath"]):
+        assert location.startswith("s3://models/search/"), location
     assert payload["StoppingCondition"] == {"MaxRuntimeInSeconds": 7200}
-    objects = boto3.client("s3").list_objects_v2(Bucket="sagemaker-us-east-1-123456789012")["Contents"]
+    objects = boto3.client("s3").list_objects_v2(Bucket="models", Prefix="search/")["Contents"]
     uploaded = {entry["Key"] for entry in objects}
     for ending in ("config/args.yaml", "code/train.py", "train/samples.csv", "torchrun_driver.py", "sm_train.sh"):
         assert any(key.endswith(f"/{ending}") for key in uploaded), ending
@@ -179,6 +188,10 @@ def test_a_failed_job_has_exit_code_1(
             "share URGENT: not in the scheduling policy of training-g6; use HIGHPRI, LOWPRI, MIDPRI",
         ),
         (["--train=/none"], "--train /none: does not exist; use a folder or an S3 URI"),
+        (
+            ["--output=s3://none/search/"],
+            "An error occurred (NoSuchBucket) when calling the ListObjectsV2 operation: The specified bucket",
+        ),
         (["--jobs=0"], "--jobs 0: too few; use 1 or more"),
         (["--role=none"], "Value error, IAM role 'none' does not exist"),
     ],

@@ -14,11 +14,11 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 from pydantic import ValidationError
 from sagemaker.core.helper.iam_role_resolver import RoleValidationError
+from sagemaker.core.helper.session_helper import Session
 from sagemaker.core.training.configs import (
     CheckpointConfig,
     Compute,
     InputData,
-    OutputDataConfig,
     SourceCode,
     StoppingCondition,
 )
@@ -61,14 +61,15 @@ def check_shares(queue: str, shares: Sequence[str]) -> None:
 
 def build_trainer(image: str, instance_type: str, role: str | None, output: str | None) -> ModelTrainer:
     """Return the training of one job. Each job needs its own, because a submission sets the checkpoint's S3 URI."""
+    bucket, _, prefix = output.removeprefix("s3://").partition("/") if output else (None, "", "")
     return ModelTrainer(
+        sagemaker_session=Session(default_bucket=bucket, default_bucket_prefix=prefix.strip("/") or None),
         training_image=image,
         source_code=SourceCode(source_dir=str(HERE / "source"), entry_script="train.py"),
         distributed=Torchrun(),
         compute=Compute(instance_type=instance_type, instance_count=1, volume_size_in_gb=50),
         stopping_condition=StoppingCondition(max_runtime_in_seconds=2 * HOURS),
         checkpoint_config=CheckpointConfig(),
-        output_data_config=OutputDataConfig(s3_output_path=output) if output else None,
         base_job_name="fine-tune",
         role=role,
     )
@@ -156,7 +157,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--jobs", type=int, default=2, help="number of jobs of each share; default: %(default)s")
     parser.add_argument("--instance-type", default="ml.g6.12xlarge", help="default: %(default)s")
     parser.add_argument("--role", help="name or ARN of the execution role; default: the role that you use")
-    parser.add_argument("--output", help="S3 URI for models; default: the default bucket of the SDK")
+    parser.add_argument("--output", help="S3 URI for code, models and checkpoints; default: the bucket of the SDK")
     for channel, folder in (("train", "data/train"), ("val", "data/val"), ("config", "config")):
         parser.add_argument(f"--{channel}", default=str(HERE / folder), help="folder or S3 URI; default: %(default)s")
     parser.add_argument("--then", choices=("wait", "terminate", "keep"), default="wait", help="default: %(default)s")
