@@ -5,6 +5,7 @@ terminates the jobs that have not ended. `fine_tune.ipynb` has the same steps in
 """
 
 import argparse
+import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -77,16 +78,17 @@ def build_trainer(image: str, instance_type: str, role: str | None, output: str 
 
 def print_queue(queue: str) -> None:
     """Print the jobs of the queue that have not ended, by share and status, and the order in which they wait."""
-    jobs = [(status, job) for status in LIVE for job in TrainingQueue(queue).list_jobs_by_share(status)]
-    rows = sorted((job.share_identifier or "", status, job.job_name) for status, job in jobs)
+    training_queue = TrainingQueue(queue)
+    # A job whose status changes during the calls is in two lists: the later status counts.
+    jobs = {job.job_arn: (job, status) for status in LIVE for job in training_queue.list_jobs_by_share(status)}
+    rows = sorted((job.share_identifier or "", status, job.job_name) for job, status in jobs.values())
     print(f"\nJobs of {queue}")
     print_table(("Share", "Status", "Job"), rows)
     batch: Any = boto3.client("batch")
     front = batch.get_job_queue_snapshot(jobQueue=queue)["frontOfQueue"]["jobs"]
-    by_arn = {job.job_arn: job for _, job in jobs}
-    waiting = [by_arn[entry["jobArn"]] for entry in front if entry["jobArn"] in by_arn]
-    print(f"\nFront of {queue}")
+    waiting = [jobs[entry["jobArn"]][0] for entry in front if entry["jobArn"] in jobs]
     rows = [(str(position), job.share_identifier or "", job.job_name) for position, job in enumerate(waiting, 1)]
+    print(f"\nFront of {queue}")
     print_table(("Position", "Share", "Job"), rows)
 
 
@@ -136,6 +138,7 @@ def run(options: argparse.Namespace) -> bool:
                 trainer = build_trainer(options.image, options.instance_type, options.role, options.output)
                 name = f"fine-tune-{share.lower()}-{number}"
                 jobs.append(queue.submit(trainer, inputs, name, share_identifier=share, priority=1))
+                print(f"Submitted {name}")
         # The last job of the first share moves before the other jobs of this share.
         jobs[options.jobs - 1].update(UPDATED_PRIORITY)
         print_queue(options.queue)
@@ -161,6 +164,8 @@ def main(arguments: Sequence[str]) -> int:
     for channel, folder in (("train", "data/train"), ("val", "data/val"), ("config", "config")):
         parser.add_argument(f"--{channel}", default=str(HERE / folder), help="folder or S3 URI; default: %(default)s")
     parser.add_argument("--then", choices=("wait", "terminate", "keep"), default="wait", help="default: %(default)s")
+    for name in ("botocore", "sagemaker"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     try:
         return 0 if run(parser.parse_args(arguments)) else 1
     except NoCredentialsError:
