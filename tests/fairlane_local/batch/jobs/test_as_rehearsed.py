@@ -47,7 +47,7 @@ def random_case(chance: Random, kind: str) -> tuple[SchedulingPolicy, int, list[
     return policy, capacity, jobs
 
 
-@pytest.mark.parametrize("examples", [4, pytest.param(60, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("examples", [3, pytest.param(60, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("kind", DRIVERS)
 def test_jobs_run_as_rehearsed(kind: str, examples: int) -> None:
     @settings(max_examples=examples)

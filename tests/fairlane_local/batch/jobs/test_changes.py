@@ -22,7 +22,7 @@ from tests.fairlane_local.batch.jobs.api_driver import (
 )
 
 CHANCE = st.randoms(use_true_random=True)
-EXAMPLES = pytest.mark.parametrize("examples", [8, pytest.param(200, marks=pytest.mark.slow)])
+EXAMPLES = pytest.mark.parametrize("examples", [5, pytest.param(200, marks=pytest.mark.slow)])
 
 
 def random_changes(
