@@ -127,7 +127,7 @@ class ChangingQuotas(Quotas):
                 self.results[row].state = "failed"
 
     def ceiling(self, share: str) -> int:
-        return self.policy.ceilings({self.unit: self.limit})[share].get(self.unit, 0)
+        return int(self.policy.ceilings({self.unit: self.limit})[share].get(self.unit, 0))
 
     def head(self, share: str) -> int | None:
         if self.shares[share].state == State.DISABLED:

@@ -22,12 +22,12 @@ from tests.fairlane_local.batch.jobs.api_driver import (
 )
 
 CHANCE = st.randoms(use_true_random=True)
-EXAMPLES = pytest.mark.parametrize("examples", [5, pytest.param(200, marks=pytest.mark.slow)])
+EXAMPLES = pytest.mark.parametrize("examples", [5, pytest.param(120, marks=pytest.mark.slow)])
 
 
 def random_changes(
     chance: Random,
-    policies: Sequence[Callable[[], SchedulingPolicy]],
+    policies: Sequence[Callable[[SchedulingPolicy], SchedulingPolicy]],
     capacity: int,
     chosen: Sequence[SchedulingPolicy],
 ) -> list[Change]:
@@ -135,7 +135,10 @@ def test_changes_of_two_queues_on_one_environment(driver: type[ServiceJobsDriver
                 compute_reservation=chance.choice([None, None, 20, 50]),
             )
 
-        policies = [chance.choice([fair, lambda policy: policy]) for _ in range(2)]
+        def fifo(_: SchedulingPolicy) -> SchedulingPolicy:
+            return Fifo()
+
+        policies = [chance.choice([fair, fifo]) for _ in range(2)]
         chosen, capacity = [policy(Fifo()) for policy in policies], chance.randint(1, 10)
         priorities, stop_seconds = [chance.randint(1, 3) for _ in policies], chance.choice([0, 1, 20])
         changes = random_changes(chance, policies, capacity, chosen)

@@ -107,7 +107,7 @@ def front(batch: Any, queue: str) -> list[str]:
 def test_jobs_that_wait_for_a_resource_are_in_the_front_of_a_fifo_queue(aws: LocalAws, batch: Any) -> None:
     resource(batch, 1)
     queue = fifo_queue(batch, vcpus=1)
-    licence = {"consumableResourcePropertiesOverride": needs("licence")}
+    licence: dict[str, Any] = {"consumableResourcePropertiesOverride": needs("licence")}
     jobs = [submit(batch, queue, **request) for request in (licence, licence, {}, licence, {})]
     assert front(batch, queue) == jobs
     aws.timeline.advance(1)
@@ -119,7 +119,7 @@ def test_jobs_that_wait_for_a_resource_are_in_the_front_of_a_fifo_queue(aws: Loc
 def test_jobs_that_wait_for_a_resource_follow_in_the_front_of_a_fair_share_queue(aws: LocalAws, batch: Any) -> None:
     resource(batch, 1)
     queue = fair_queue(batch, vcpus=1, schedulingPriority=1)
-    licence = {"consumableResourcePropertiesOverride": needs("licence")}
+    licence: dict[str, Any] = {"consumableResourcePropertiesOverride": needs("licence")}
     running, held = [submit(batch, queue, shareIdentifier="a", **licence) for _ in range(2)]
     aws.timeline.advance(1)
     low = submit(batch, queue, shareIdentifier="a")
