@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from moto.logs.models import logs_backends
+from moto.logs.models import LogStream, logs_backends
 
 from fairlane_local.batch.jobs.job import Attempt
 from fairlane_local.batch.store import Batch
@@ -27,6 +27,7 @@ class LogStreams:
         attempt.log_streams = tuple(names)
         for name in attempt.log_streams:
             self._logs.ensure_log_stream(self._group, name)
+        LogStream.instances_tracked.clear()  # type: ignore[attr-defined]  # moto's list would keep deleted streams
 
     def forget(self, attempts: Iterable[Attempt]) -> None:
         """Delete the log streams of attempts."""

@@ -1,9 +1,13 @@
 """Service jobs: statuses, attempts, retries, preemptions and terminations."""
 
+import gc
 import json
+import weakref
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
+from moto.logs.models import logs_backends
 
 from fairlane_local.server.local_aws import LocalAws
 from tests.fairlane_local.batch.jobs.support import (
@@ -197,12 +201,16 @@ def test_ended_jobs_are_forgotten_after_seven_days(aws: LocalAws, batch: Any) ->
     assert status(batch, job) == "SUCCEEDED"
     logs = client("logs", aws.port, ACCOUNT, "us-east-1")
     assert len(logs.describe_log_streams(logGroupName="/aws/sagemaker/TrainingJobs")["logStreams"]) == 1
+    group = logs_backends[ACCOUNT]["us-east-1"].groups["/aws/sagemaker/TrainingJobs"]
+    (stream,) = map(weakref.ref, group.streams.values())
     with pytest.raises(ClientError, match="already submitted"):
         submit(batch, queue, run=60, clientToken="token")
 
     aws.timeline.advance(61)
     assert "does not exist" in message_of(batch.describe_service_job, jobId=job)
     assert logs.describe_log_streams(logGroupName="/aws/sagemaker/TrainingJobs")["logStreams"] == []
+    gc.collect()
+    assert stream() is None
     submit(batch, queue, run=60, clientToken="token")
 
 
