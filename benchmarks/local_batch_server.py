@@ -69,7 +69,8 @@ def local_server(speed: float | None = None) -> Iterator[LocalServer]:
     process.start()
     theirs.close()
     try:
-        yield LocalServer(*ours.recv(), ours)
+        port, access_key = ours.recv()
+        yield LocalServer(port, access_key, ours)
     finally:
         ours.close()
         process.join()

@@ -31,6 +31,6 @@ class LogStreams:
 
     def forget(self, attempts: Iterable[Attempt]) -> None:
         """Delete the log streams of attempts."""
-        group = self._logs.groups.get(self._group)
-        for name in (name for attempt in attempts for name in attempt.log_streams) if group else ():
-            group.streams.pop(name, None)
+        if group := self._logs.groups.get(self._group):
+            for name in (name for attempt in attempts for name in attempt.log_streams):
+                group.streams.pop(name, None)
