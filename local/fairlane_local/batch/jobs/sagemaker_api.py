@@ -12,6 +12,7 @@ from fairlane_local.batch.jobs.service_jobs import ServiceJobs
 
 _describe = SageMakerResponse.describe_training_job
 _list = SageMakerResponse.list_training_jobs
+_list_tags = SageMakerResponse.list_tags
 
 
 def _at_now(response: SageMakerResponse) -> AbstractContextManager[ServiceJobs]:
@@ -39,6 +40,12 @@ def _list_training_jobs(self: SageMakerResponse) -> Any:
     return result
 
 
+def _list_tags_of_training_job(self: SageMakerResponse) -> Any:
+    with _at_now(self) as service_jobs:
+        tags = service_jobs.training_jobs.tags(self._get_param("ResourceArn"))
+    return _list_tags(self) if tags is None else ActionResult({"Tags": tags})
+
+
 def _stop_training_job(self: SageMakerResponse) -> Any:
     name = self._get_param("TrainingJobName")
     with _at_now(self) as service_jobs:
@@ -52,4 +59,5 @@ def install() -> None:
     """Register the calls with moto. Call this before the server starts."""
     SageMakerResponse.describe_training_job = _describe_training_job  # type: ignore[method-assign]
     SageMakerResponse.list_training_jobs = _list_training_jobs  # type: ignore[method-assign]
+    SageMakerResponse.list_tags = _list_tags_of_training_job  # type: ignore[method-assign]
     SageMakerResponse.stop_training_job = _stop_training_job  # type: ignore[attr-defined]

@@ -61,7 +61,8 @@ class TrainingJobs:
         job, attempt = self._jobs[name]
         request = json.loads(job.payload)
         status, secondary = _statuses(job, attempt)
-        output = request.get("OutputDataConfig", {}).get("S3OutputPath", "").rstrip("/")
+        output_config = {"KmsKeyId": "", **request.get("OutputDataConfig", {})}  # SageMaker returns the key without one
+        output = output_config.get("S3OutputPath", "").rstrip("/")
         ended = attempt.stopped is not None
         optional: dict[str, Any] = {
             "TrainingStartTime": _time(attempt.started),
@@ -74,6 +75,7 @@ class TrainingJobs:
             request["ResourceConfig"]["SelectedInstanceType"] = attempt.instance_type
         return {
             **{key: value for key, value in request.items() if key not in ("Tags", "TrainingJobName")},
+            "OutputDataConfig": output_config,
             "TrainingJobName": name,
             "TrainingJobArn": attempt.resource,
             "TrainingJobStatus": status,
@@ -84,6 +86,11 @@ class TrainingJobs:
             "ModelArtifacts": {"S3ModelArtifacts": f"{output}/{name}/output/model.tar.gz" if ended and output else ""},
             **{key: value for key, value in optional.items() if value is not None},
         }
+
+    def tags(self, arn: str) -> list[dict[str, str]] | None:
+        """Return the tags of a training job. None if no service job runs as it."""
+        found = self.find(arn.removeprefix(self._arn))
+        return None if found is None else json.loads(found[0].payload).get("Tags") or []
 
     def summaries(self) -> list[dict[str, Any]]:
         """Return the training jobs as ListTrainingJobs lists them, newest first."""
