@@ -9,6 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 from moto.logs.models import logs_backends
 
+from fairlane_local.server.access import client
 from fairlane_local.server.local_aws import LocalAws
 from tests.fairlane_local.batch.jobs.support import (
     G5,
@@ -19,7 +20,7 @@ from tests.fairlane_local.batch.jobs.support import (
     status,
     submit,
 )
-from tests.fairlane_local.batch.support import message_of
+from tests.fairlane_local.batch.support import ACCOUNT, message_of
 
 
 def test_a_job_runs_and_succeeds(aws: LocalAws, batch: Any) -> None:
