@@ -90,7 +90,10 @@ class TrainingJobs:
     def tags(self, arn: str) -> list[dict[str, str]] | None:
         """Return the tags of a training job. None if no service job runs as it."""
         found = self.find(arn.removeprefix(self._arn))
-        return None if found is None else json.loads(found[0].payload).get("Tags") or []
+        if found is None:
+            return None
+        tags: list[dict[str, str]] = json.loads(found[0].payload).get("Tags", [])
+        return tags
 
     def summaries(self) -> list[dict[str, Any]]:
         """Return the training jobs as ListTrainingJobs lists them, newest first."""
