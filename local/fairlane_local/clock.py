@@ -49,11 +49,15 @@ class Clock:
         Raises:
             LocalAwsError: If the clock is not manual, or if the number is negative.
         """
+        self.check_advance(seconds)
+        self._advanced += seconds
+
+    def check_advance(self, seconds: float) -> None:
+        """Raise LocalAwsError if the clock is not manual, or if the number is negative."""
         if self.speed is not None:
             raise LocalAwsError("the clock is not manual: start the local AWS with --clock manual")
         if not (0 <= seconds < math.inf):
             raise LocalAwsError(f"the clock cannot advance by {seconds:g} seconds: use 0 or more")
-        self._advanced += seconds
 
     def real_seconds_until(self, elapsed: float) -> float | None:
         """Return the real seconds until a number of seconds has elapsed, or None for a manual clock."""

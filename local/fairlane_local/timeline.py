@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from heapq import heappop, heappush
 from itertools import count
-from threading import Event, RLock, Thread
+from threading import Condition, Event, RLock, Thread
 from typing import Final, Protocol
 
 from fairlane_local.clock import Clock
@@ -23,6 +23,30 @@ class Source(Protocol):
         """Process all events before a second and the ends of runs at the second or, if complete, all of its events."""
 
 
+class Work:
+    """Number of threads that are at work for the local AWS, for example for an execution of a state machine."""
+
+    def __init__(self) -> None:
+        self._changed = Condition()
+        self._threads = 0
+
+    def begin(self) -> None:
+        """Count a thread that starts, or that continues after a pause."""
+        with self._changed:
+            self._threads += 1
+
+    def end(self) -> None:
+        """Count a thread that ends, or that pauses until an event."""
+        with self._changed:
+            self._threads -= 1
+            self._changed.notify_all()
+
+    def wait(self) -> None:
+        """Wait until no thread is at work. The caller must not hold the lock of the timeline."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._threads == 0)
+
+
 class Timeline:
     """Events by their second. They are processed by `catch_up` and, unless the clock is manual, by a thread.
 
@@ -35,11 +59,13 @@ class Timeline:
     Attributes:
         clock: Clock of the local AWS.
         lock: Lock that a caller holds to read or change what events change.
+        work: Threads at work. A manual clock moves when there are none.
     """
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
         self.lock = RLock()
+        self.work = Work()
         self._sources: list[Source] = []
         self._timers: list[tuple[int, int, Callable[[int], None]]] = []
         self._numbers = count()
@@ -95,13 +121,24 @@ class Timeline:
     def advance(self, seconds: float) -> None:
         """Move a manual clock forward, and process all events until then.
 
+        The clock stops at each event until the threads that the event started have ended or wait for a later event.
+        The caller must not hold the lock.
+
         Raises:
             LocalAwsError: If the clock is not manual, or if the number is negative.
         """
-        with self.lock:
-            self.catch_up()
-            self.clock.advance(seconds)
-            self.catch_up()
+        self.clock.check_advance(seconds)
+        self.work.wait()
+        end = self.clock.elapsed() + seconds
+        while True:
+            with self.lock:
+                moment = self.next_moment()
+                target = end if moment is None else min(end, max(moment, self.second + 1))
+                self.clock.advance(target - self.clock.elapsed())
+                self.catch_up()
+            self.work.wait()
+            if target >= end:
+                return
 
     def next_moment(self) -> int | None:
         """Return the second of the next event. None if nothing is left to happen."""

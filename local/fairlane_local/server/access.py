@@ -17,10 +17,11 @@ _ANY_SECRET: Final = "local"
 """Secret access key. The local AWS verifies no signatures: the access key ID is the secret."""
 
 
-def client(service: str, port: int, account_id: str, region: str) -> Any:
-    """Return a boto3 client of a service of the local AWS."""
+def client(service: str, port: int, account_id: str, region: str, config: Config | None = None) -> Any:
+    """Return a boto3 client of a service of the local AWS. A configuration must have no proxies."""
     keys = {name.lower(): value for name, value in _keys(port, account_id, region).items()}
-    return boto3.client(service, **_connection(port, region), **keys)
+    connection = _connection(port, region)
+    return boto3.client(service, **connection | {"config": config or connection["config"]}, **keys)
 
 
 def tools_environment(endpoint_url: str, account_id: str = ACCOUNT_ID) -> dict[str, str]:

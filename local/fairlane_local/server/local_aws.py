@@ -40,6 +40,8 @@ from fairlane_local.server.credentials import new_credentials, register
 from fairlane_local.server.guard import CONTROL, Guard
 from fairlane_local.server.proxy import request_handler
 from fairlane_local.simulation import Simulation, set_simulation
+from fairlane_local.step_functions import resources as step_functions
+from fairlane_local.step_functions.threads import Executions, set_executions
 from fairlane_local.timeline import Timeline
 
 HOST: Final = "127.0.0.1"
@@ -80,6 +82,8 @@ class LocalAws:
         handler = request_handler(authority)
         self._servers = [_server(listener, self._respond, handler) for listener in _listeners(port)]
         self.port = int(self._servers[0].server_address[1])
+        self._executions = Executions(self.timeline, self.port)
+        set_executions(self._executions)
         # Moto would interpret 127.0.0.1 as the name of an S3 bucket.
         self.endpoint_url = f"http://localhost:{self.port}"
         self._moto = _Dispatcher(create_backend_app)
@@ -114,6 +118,7 @@ class LocalAws:
 
     def _shut_down(self) -> None:
         self.timeline.stop()
+        self._executions.stop()
         for server in self._servers:
             _stop(server)
 
@@ -192,7 +197,7 @@ def _install() -> None:
     SimpleSystemManagerBackend.__init__ = _init_bootstrapped  # type: ignore[method-assign]
     for module in (alarms, api, caller, custom_resources, ec2, ecr, event_resources):
         module.install()
-    for module in (iam_simulation, roles, sagemaker_api, simulation, stacks, training_resources):
+    for module in (iam_simulation, roles, sagemaker_api, simulation, stacks, step_functions, training_resources):
         module.install()
 
 
