@@ -22,7 +22,7 @@ from moto.ssm.models import SimpleSystemManagerBackend
 from werkzeug.serving import BaseWSGIServer, make_server
 from werkzeug.wsgi import ClosingIterator
 
-from fairlane_local import simulation
+from fairlane_local import lambda_api, simulation
 from fairlane_local.batch import api, training_resources
 from fairlane_local.batch.jobs import sagemaker_api
 from fairlane_local.batch.jobs.options import JobOptions
@@ -197,7 +197,16 @@ def _install() -> None:
     SimpleSystemManagerBackend.__init__ = _init_bootstrapped  # type: ignore[method-assign]
     for module in (alarms, api, caller, custom_resources, ec2, ecr, event_resources):
         module.install()
-    for module in (iam_simulation, roles, sagemaker_api, simulation, stacks, step_functions, training_resources):
+    for module in (
+        iam_simulation,
+        lambda_api,
+        roles,
+        sagemaker_api,
+        simulation,
+        stacks,
+        step_functions,
+        training_resources,
+    ):
         module.install()
 
 

@@ -47,7 +47,7 @@ class ClockDatetime(datetime):
     @classmethod
     def now(cls, tz: Any = None) -> Self:
         """Return the time of the local clock. Without a time zone, it is in UTC."""
-        moment = cls.fromtimestamp(current_simulation().timeline.clock.now(), UTC)
+        moment = cls.fromtimestamp(_now(), UTC)
         return moment.replace(tzinfo=None) if tz is None else moment.astimezone(tz)
 
 
@@ -58,12 +58,16 @@ class _Threading(SimpleNamespace):
         super().__init__(**vars(threading) | {"Event": ClockEvent, "Thread": ExecutionThread})
 
 
+def _now() -> float:
+    return current_simulation().timeline.clock.now()
+
+
 def _replacements() -> list[tuple[object, object]]:
     return [
         (threading, _Threading()),
         (threading.Thread, ExecutionThread),
         (threading.Event, ClockEvent),
-        (time, SimpleNamespace(sleep=sleep, time=lambda: current_simulation().timeline.clock.now())),
+        (time, SimpleNamespace(sleep=sleep, time=_now)),
         (sys.modules["datetime"], SimpleNamespace(datetime=ClockDatetime, timedelta=timedelta, timezone=timezone)),
         (boto_client_for, task_client),
         (TMP_THREADS, deque(maxlen=0)),

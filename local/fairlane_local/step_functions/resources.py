@@ -78,7 +78,7 @@ class StateMachine(LocalResource):
             case _:
                 raise LocalAwsError("the state machine requires DefinitionString, Definition or DefinitionS3Location")
         values = self.properties.get("DefinitionSubstitutions", {})
-        unknown = sorted({name for name in _SUBSTITUTION.findall(text)} - values.keys()) if values else []
+        unknown = sorted(set(_SUBSTITUTION.findall(text)) - values.keys()) if values else []
         if unknown:
             raise LocalAwsError(f"DefinitionSubstitutions: missing {', '.join(unknown)}, which the definition uses")
         return _SUBSTITUTION.sub(lambda found: str(values[found[1]]), text) if values else text
