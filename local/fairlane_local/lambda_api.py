@@ -5,7 +5,7 @@ import re
 import sys
 from base64 import b64encode
 from threading import Thread
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 from urllib.parse import unquote
 
 from moto.awslambda.exceptions import UnknownFunctionException
@@ -43,10 +43,10 @@ def _invoke(self: LambdaResponse) -> _Response:
         ) from None
     match self.headers.get("X-Amz-Invocation-Type", "RequestResponse"):
         case "DryRun":
-            return 204, {}, ""
+            return 204, {"status": "204"}, ""
         case "Event":
             _run_later(self.current_account, self.region, function, event)
-            return 202, {}, ""
+            return 202, {"status": "202"}, ""
         case "RequestResponse":
             return _run(self, function, event)
         case other:

@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Any, Final
 
 from moto.events.models import events_backends
-from moto.stepfunctions.parser.asl.utils.encoding import to_json_str
 
 from fairlane_local.simulation import current_simulation
 
@@ -14,7 +13,6 @@ _DATA: Final = {"included": True}
 
 def send_status(execution: Any) -> None:
     """Send the status of an execution, as Step Functions does at its start and end."""
-    output = to_json_str(execution.output) if execution.status == "SUCCEEDED" else None
     detail = {
         "executionArn": execution.exec_arn,
         "stateMachineArn": execution.state_machine_arn,
@@ -23,9 +21,9 @@ def send_status(execution: Any) -> None:
         "startDate": _milliseconds(execution.start_date),
         "stopDate": _milliseconds(execution.stop_date),
         "input": execution.execution_input,
-        "output": output,
+        "output": execution.output,
         "inputDetails": _DATA,
-        "outputDetails": None if output is None else _DATA,
+        "outputDetails": None if execution.output is None else _DATA,
         "error": execution.error,
         "cause": execution.cause,
     }

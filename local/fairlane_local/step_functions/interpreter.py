@@ -21,12 +21,13 @@ from moto.stepfunctions.parser.asl.eval.environment import Environment
 from moto.stepfunctions.parser.asl.eval.program_state import ProgramStopped
 from moto.stepfunctions.parser.asl.utils import encoding
 from moto.stepfunctions.parser.asl.utils.boto_client import boto_client_for
+from moto.stepfunctions.parser.asl.utils.encoding import to_json_str
 from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication, Execution
 from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
 from moto.stepfunctions.parser.utils import TMP_THREADS
 
 from fairlane_local.simulation import current_simulation
-from fairlane_local.step_functions import tasks
+from fairlane_local.step_functions import definitions, tasks
 from fairlane_local.step_functions.clients import task_client
 from fairlane_local.step_functions.events import send_status
 from fairlane_local.step_functions.threads import (
@@ -87,6 +88,7 @@ def install() -> None:
                         setattr(module, attribute, new)
     models.utcnow = ClockDatetime.now  # type: ignore[attr-defined]
     logging.getLogger("moto.stepfunctions").setLevel(logging.CRITICAL)  # the history has all errors
+    definitions.install()
     tasks.install()
     for owner, attribute, method in (
         (Execution, "start", _start),
@@ -178,5 +180,7 @@ def _terminated(self: Any) -> None:
     if isinstance(state, ProgramStopped):
         execution.error, execution.cause = state.error, state.cause
     self._reflect_execution_status()
+    if execution.exec_status == ExecutionStatus.SUCCEEDED:
+        execution.output = to_json_str(execution.output, separators=(",", ":"))  # moto returns strings without quotes
     execution_group().interrupt()
     send_status(execution)

@@ -3,6 +3,7 @@
 import math
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 from fairlane_local.timeline import Timeline
@@ -230,7 +231,8 @@ class ExecutionThread(threading.Thread):
         """Run the target."""
         executions = self.group.executions
         try:
-            super().run()
+            with suppress(Interrupted):
+                super().run()
         finally:
             if self._is_first:
                 self.group.started.set()

@@ -4,10 +4,16 @@ import json
 from collections import Counter
 from typing import Any
 
+import pytest
+
 from fairlane_local import LocalAws
 from fairlane_local.clock import Clock
+from fairlane_local.step_functions.clients import error_prefix
+from tests.fairlane_local.batch.jobs import containers
 from tests.fairlane_local.batch.jobs.support import fifo_queue, payload
 from tests.fairlane_local.step_functions.support import Machines, task, wait
+
+pytestmark = pytest.mark.slow
 
 LINES = [{"name": f"line-{number}"} for number in range(12)]
 
@@ -24,7 +30,12 @@ def submit_task(queue: str, **fields: Any) -> dict[str, Any]:
 
 
 def line_states(queue: str) -> dict[str, Any]:
-    retry = {"ErrorEquals": ["Batch.TooManyRequestsException"], "IntervalSeconds": 1, "BackoffRate": 1, "MaxAttempts": 20}
+    retry = {
+        "ErrorEquals": ["Batch.TooManyRequestsException"],
+        "IntervalSeconds": 1,
+        "BackoffRate": 1,
+        "MaxAttempts": 20,
+    }
     describe = {"JobId.$": "$.JobId"}
     ended = {"Variable": "$.Status", "StringEquals": "SUCCEEDED", "Next": "Done"}
     return {
@@ -65,3 +76,50 @@ def aws_jobs(machines: Machines, queue: str) -> list[dict[str, Any]]:
     batch = machines.client("batch")
     listed = batch.list_service_jobs(jobQueue=queue, jobStatus="SUCCEEDED")["jobSummaryList"]
     return [batch.describe_service_job(jobId=job["jobId"]) for job in listed]
+
+
+@pytest.mark.parametrize(("exit_code", "status"), [("0", "SUCCEEDED"), ("3", "FAILED")])
+def test_a_task_waits_for_the_end_of_a_container_job(
+    exit_code: str, status: str, aws: LocalAws, machines: Machines
+) -> None:
+    parameters = {
+        "JobName": "job",
+        "JobQueue": containers.fifo_queue(machines.client("batch")),
+        "JobDefinition": "train",
+        "Tags": {"fairlane:run-seconds": "600", "fairlane:exit-code": exit_code},
+    }
+    execution = machines.start(task("batch:submitJob.sync", parameters))
+    aws.timeline.advance(599)
+    assert machines.status(execution) == "RUNNING"
+    aws.timeline.advance(30)
+    if status == "SUCCEEDED":
+        output = machines.output(execution)
+        assert output["Status"] == "SUCCEEDED"
+        assert {"Name": "MANAGED_BY_AWS", "Value": "STARTED_BY_STEP_FUNCTIONS"} in output["Container"]["Environment"]
+    else:
+        error, cause = machines.error(execution)
+        assert error == "States.TaskFailed"
+        assert json.loads(cause)["Status"] == "FAILED"
+
+
+def test_the_optimized_integration_names_its_errors(machines: Machines) -> None:
+    parameters = {"JobName": "job", "JobQueue": "none", "JobDefinition": "none"}
+    error, cause = machines.error(machines.start(task("batch:submitJob", parameters)))
+    assert error == "Batch.ClientException"
+    assert "Service: AWSBatch; Status Code: 400" in cause
+
+
+@pytest.mark.parametrize(
+    ("account_id", "region"),
+    [("123456789012", "eu-west-1"), ("111122223333", "us-east-1"), ("111122223333", "ap-south-1")],
+)
+def test_tasks_call_the_account_and_region_of_their_execution(account_id: str, region: str, aws: LocalAws) -> None:
+    machines = Machines(aws, account_id, region)
+    queue = fifo_queue(machines.client("batch"))
+    execution = machines.start(submit_task(queue), given=LINES[0])
+    assert machines.output(execution)["JobArn"].split(":")[3:5] == [region, account_id]
+
+
+def test_the_names_of_a_service_are_those_of_its_java_sdk() -> None:
+    names = {"batch": "Batch", "dynamodb": "DynamoDb", "cloudwatchlogs": "CloudWatchLogs", "sfn": "Sfn", "sqs": "Sqs"}
+    assert {service: error_prefix(service) for service in names} == names
