@@ -1,6 +1,12 @@
 """Events of a local AWS in the order of their time."""
 
+import math
+from threading import Thread
+
+import pytest
+
 from fairlane_local.clock import Clock
+from fairlane_local.errors import LocalAwsError
 from fairlane_local.timeline import Timeline
 
 
@@ -73,3 +79,31 @@ def test_a_timer_can_set_a_timer_of_the_same_second() -> None:
     timeline.advance(7)
 
     assert seen == [7]
+
+
+def test_the_clock_stops_at_each_event_until_its_work_is_done() -> None:
+    timeline = Timeline(Clock(None))
+    seen: list[int] = []
+
+    def work() -> None:
+        seen.append(timeline.second)
+        with timeline.lock:  # the work uses the API while the clock waits
+            timeline.call_at(timeline.second + 5, seen.append)
+        timeline.work.end()
+
+    def start(second: int) -> None:
+        timeline.work.begin()
+        Thread(target=work).start()
+
+    timeline.call_at(10, start)
+    timeline.call_at(90, start)
+    timeline.advance(100)
+    assert seen == [10, 15, 90, 95]
+
+
+def test_a_refused_advance_moves_nothing() -> None:
+    timeline = Timeline(Clock(None))
+    for seconds in (-1, math.inf, math.nan):
+        with pytest.raises(LocalAwsError, match="the clock cannot advance"):
+            timeline.advance(seconds)
+    assert timeline.clock.elapsed() == 0

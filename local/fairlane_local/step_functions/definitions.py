@@ -10,7 +10,7 @@ from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguagePa
 from moto.stepfunctions.parser.models import StepFunctionsParserBackend
 
 
-class InvalidDefinition(AWSError):
+class InvalidDefinitionError(AWSError):
     """Definition that Step Functions refuses. Moto's error has no code in the response."""
 
     TYPE = "InvalidDefinition"
@@ -25,16 +25,16 @@ def install() -> None:
 
 
 def check_definition(definition: str) -> None:
-    """Raise InvalidDefinition if a definition cannot be executed."""
+    """Raise InvalidDefinitionError if a definition cannot be executed."""
     try:
         uses_jsonata = "JSONata" in _query_languages(json.loads(definition))
         AmazonStateLanguageParser.parse(definition)
     except Exception as error:  # the parser has no common class of errors
         text = str(error).removeprefix("ASLParserException ").partition(": '(State")[0]
-        raise InvalidDefinition(f"Invalid State Machine Definition: {text}") from None
+        raise InvalidDefinitionError(f"Invalid State Machine Definition: {text}") from None
     if uses_jsonata and find_spec("jsonata") is None:
         message = "the local AWS evaluates JSONata with a package that is missing: pip install jsonata-python"
-        raise InvalidDefinition(f"Invalid State Machine Definition: {message}")
+        raise InvalidDefinitionError(f"Invalid State Machine Definition: {message}")
 
 
 def _query_languages(value: Any) -> set[object]:

@@ -5,6 +5,7 @@ import re
 from typing import Any, Final, Self
 
 from moto.s3.models import s3_backends
+from moto.stepfunctions import models
 
 from fairlane_local.cloudformation.local_resource import LocalResource, register
 from fairlane_local.errors import LocalAwsError
@@ -85,7 +86,11 @@ class StateMachine(LocalResource):
 
 
 def install() -> None:
-    """Register the resources with moto's CloudFormation, and make moto execute state machines."""
+    """Register the resources with moto's CloudFormation, and make moto execute state machines.
+
+    Moto looks for the name of a state machine in another property than CloudFormation.
+    """
     backends.install()
+    models.StateMachine.cloudformation_name_type = StateMachine.cloudformation_name_type  # type: ignore[method-assign]
 
     register((StateMachine,))

@@ -213,7 +213,7 @@ class ExecutionThread(threading.Thread):
     ) -> None:
         super().__init__(target=target, name=name, args=args, kwargs=kwargs, daemon=daemon)
         parent = threading.current_thread()
-        self.group = parent.group if isinstance(parent, ExecutionThread) else ThreadGroup()
+        self.group: ThreadGroup = parent.group if isinstance(parent, ExecutionThread) else ThreadGroup()
         self._is_first = not isinstance(parent, ExecutionThread)
         self._ended = ClockEvent(interruptible=False)
 

@@ -113,9 +113,9 @@ JSONATA = {"Type": "Pass", "Output": "{% $states.input.a + 1 %}"}
 
 def test_jsonata_without_its_package_is_refused(machines: Machines, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(definitions, "find_spec", lambda name: None)
-    with pytest.raises(ClientError, match="InvalidDefinition.*: pip install jsonata-python"):
+    with pytest.raises(ClientError, match=r"InvalidDefinition.*: pip install jsonata-python"):
         machines.create(JSONATA, QueryLanguage="JSONata")
-    with pytest.raises(ClientError, match="InvalidDefinition.*: pip install jsonata-python"):
+    with pytest.raises(ClientError, match=r"InvalidDefinition.*: pip install jsonata-python"):
         machines.create(JSONATA | {"QueryLanguage": "JSONata"})
 
 

@@ -57,6 +57,7 @@ def test_a_state_machine_times_out(aws: LocalAws, machines: Machines) -> None:
     assert machines.history(execution)[-1]["type"] == "ExecutionTimedOut"
 
 
+@pytest.mark.slow
 def test_a_task_times_out_and_is_caught(aws: LocalAws, machines: Machines, token_task: dict[str, object]) -> None:
     catch = {"ErrorEquals": ["States.Timeout"], "Next": "1"}
     execution = machines.start(token_task | {"TimeoutSeconds": 300, "Catch": [catch]}, {"Type": "Pass"})
@@ -66,6 +67,7 @@ def test_a_task_times_out_and_is_caught(aws: LocalAws, machines: Machines, token
     assert machines.output(execution)["Error"] == "States.Timeout"
 
 
+@pytest.mark.slow
 def test_a_heartbeat_postpones_the_timeout(aws: LocalAws, machines: Machines, token_task: dict[str, object]) -> None:
     execution = machines.start(token_task | {"HeartbeatSeconds": 60, "TimeoutSeconds": 600})
     received = token(machines)
@@ -78,6 +80,7 @@ def test_a_heartbeat_postpones_the_timeout(aws: LocalAws, machines: Machines, to
     assert machines.describe(execution)["error"] == "States.Timeout"
 
 
+@pytest.mark.slow
 def test_a_token_ends_a_task(aws: LocalAws, machines: Machines, token_task: dict[str, object]) -> None:
     execution = machines.start(token_task)
     aws.timeline.advance(86_400)
@@ -86,6 +89,7 @@ def test_a_token_ends_a_task(aws: LocalAws, machines: Machines, token_task: dict
     assert machines.output(execution) == {"answer": 42}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("state", ["wait", "token", "retry", "map"])
 def test_an_execution_stops_at_once(
     state: str, aws: LocalAws, machines: Machines, token_task: dict[str, object]
@@ -132,6 +136,7 @@ def test_waits_follow_a_faster_clock() -> None:
         assert description["stopDate"] - description["startDate"] >= timedelta(seconds=600)
 
 
+@pytest.mark.slow
 def test_the_iterations_of_a_failed_map_stop(aws: LocalAws, machines: Machines) -> None:
     choice = {"Type": "Choice", "Choices": [{"Variable": "$", "NumericEquals": 0, "Next": "Bad"}], "Default": "Slow"}
     states = {
