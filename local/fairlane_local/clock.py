@@ -29,8 +29,14 @@ class Clock:
         self.speed = speed
         self.start = int(time.time())
         self._monotonic = monotonic
-        self._origin = monotonic()
-        self._advanced = 0.0
+        self._state: tuple[float | None, float] = (None if speed is None else monotonic(), 0.0)
+        """Real time from which the clock runs, or None if it stands, and its time then. One value, so that a thread
+        that reads the clock while another one pauses it sees no jump."""
+
+    @property
+    def is_paused(self) -> bool:
+        """True if the clock is not manual and stands."""
+        return self.speed is not None and self._state[0] is None
 
     def now(self) -> float:
         """Return the time in seconds since the epoch."""
@@ -38,27 +44,54 @@ class Clock:
 
     def elapsed(self) -> float:
         """Return the number of seconds since the start of the clock."""
-        return self._advanced if self.speed is None else (self._monotonic() - self._origin) * self.speed
+        origin, elapsed = self._state
+        if origin is None or self.speed is None:
+            return elapsed
+        return elapsed + (self._monotonic() - origin) * self.speed
+
+    def pause(self) -> None:
+        """Stop a clock until `resume`.
+
+        Raises:
+            LocalAwsError: If the clock is manual.
+        """
+        self._require_running_clock()
+        self._state = (None, self.elapsed())
+
+    def resume(self) -> None:
+        """Let a paused clock run on from its time.
+
+        Raises:
+            LocalAwsError: If the clock is manual.
+        """
+        self._require_running_clock()
+        self._state = (self._monotonic(), self.elapsed())
 
     def advance(self, seconds: float) -> None:
-        """Move a manual clock forward.
+        """Move a manual or a paused clock forward.
 
         Args:
             seconds: Number of seconds, 0 or more.
 
         Raises:
-            LocalAwsError: If the clock is not manual, or if the number is negative.
+            LocalAwsError: If the clock runs, or if the number is negative.
         """
         self.check_advance(seconds)
-        self._advanced += seconds
+        self._state = (None, self.elapsed() + seconds)
 
     def check_advance(self, seconds: float) -> None:
-        """Raise LocalAwsError if the clock is not manual, or if the number is negative."""
-        if self.speed is not None:
+        """Raise LocalAwsError if the clock runs, or if the number is negative."""
+        if self._state[0] is not None:
             raise LocalAwsError("the clock is not manual: start the local AWS with --clock manual")
         if not (0 <= seconds < math.inf):
             raise LocalAwsError(f"the clock cannot advance by {seconds:g} seconds: use 0 or more")
 
     def real_seconds_until(self, elapsed: float) -> float | None:
-        """Return the real seconds until a number of seconds has elapsed, or None for a manual clock."""
-        return None if self.speed is None else max(0.0, (elapsed - self.elapsed()) / self.speed)
+        """Return the real seconds until a number of seconds has elapsed, or None for a clock that stands."""
+        if self._state[0] is None or self.speed is None:
+            return None
+        return max(0.0, (elapsed - self.elapsed()) / self.speed)
+
+    def _require_running_clock(self) -> None:
+        if self.speed is None:
+            raise LocalAwsError("a manual clock cannot be paused: it moves only when it is advanced")

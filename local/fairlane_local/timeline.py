@@ -119,13 +119,13 @@ class Timeline:
                 self._moment = None
 
     def advance(self, seconds: float) -> None:
-        """Move a manual clock forward, and process all events until then.
+        """Move a manual or a paused clock forward, and process all events until then.
 
         The clock stops at each event until the threads that the event started have ended or wait for a later event.
         The caller must not hold the lock.
 
         Raises:
-            LocalAwsError: If the clock is not manual, or if the number is negative.
+            LocalAwsError: If the clock runs, or if the number is negative.
         """
         self.clock.check_advance(seconds)
         self.work.wait()
@@ -139,6 +139,26 @@ class Timeline:
             self.work.wait()
             if target >= end:
                 return
+
+    def pause(self) -> None:
+        """Process all events until now, and stop the clock.
+
+        Raises:
+            LocalAwsError: If the clock is manual.
+        """
+        with self.lock:
+            self.clock.pause()
+            self.catch_up()
+
+    def resume(self) -> None:
+        """Let a paused clock run on.
+
+        Raises:
+            LocalAwsError: If the clock is manual.
+        """
+        with self.lock:
+            self.clock.resume()
+        self.wake()
 
     def next_moment(self) -> int | None:
         """Return the second of the next event. None if nothing is left to happen."""

@@ -56,3 +56,30 @@ def test_a_real_clock_cannot_be_advanced() -> None:
 def test_a_speed_is_above_zero(speed: float) -> None:
     with pytest.raises(LocalAwsError, match=r"speed: got .*, allowed: a number above 0"):
         Clock(speed)
+
+
+def test_a_paused_clock_stands_and_can_be_advanced() -> None:
+    real_time = RealTime()
+    clock = Clock(60, monotonic=real_time)
+    real_time.seconds += 2
+    clock.pause()
+    real_time.seconds += 500
+    clock.pause()
+    assert (clock.is_paused, clock.elapsed(), clock.real_seconds_until(180)) == (True, 120, None)
+
+    clock.advance(600)
+    clock.resume()
+    assert (clock.is_paused, clock.elapsed()) == (False, 720)
+    real_time.seconds += 1
+    clock.resume()
+    assert (clock.elapsed(), clock.real_seconds_until(840)) == (780, 1)
+    with pytest.raises(LocalAwsError, match="the clock is not manual"):
+        clock.advance(1)
+
+
+def test_a_manual_clock_cannot_be_paused() -> None:
+    clock = Clock(None)
+    for call in (clock.pause, clock.resume):
+        with pytest.raises(LocalAwsError, match="a manual clock cannot be paused: it moves only when it is advanced"):
+            call()
+    assert not clock.is_paused
