@@ -37,7 +37,7 @@ ROOTS = {
 MAY_IMPORT = {
     "fairlane": {"fairlane"},
     "fairlane_lambda": {"fairlane_lambda"},
-    "fairlane_local": {"fairlane", "fairlane_local"},
+    "fairlane_local": {"fairlane", "fairlane_lambda", "fairlane_local"},
     "fairlane_stacks": {"fairlane", "fairlane_stacks"},
 }
 COMMANDS_MAY_IMPORT = {"fairlane_client", "fairlane_local", "fairlane_stacks"}

@@ -1,6 +1,6 @@
 """Deployed queues of an account and Region, read through the Batch API as objects of `fairlane.scheduling`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -35,22 +35,32 @@ def deployed_queues(batch: Any) -> list[DeployedQueue]:
         batch: boto3 client of AWS Batch.
     """
     environments = {
-        environment["serviceEnvironmentArn"]: capacity_limits(environment)
+        environment["serviceEnvironmentArn"]: environment
         for environment in _all(batch, "describe_service_environments", "serviceEnvironments")
-    }
-    vcpus = {
-        environment["computeEnvironmentArn"]: max_vcpus(environment)
+    } | {
+        environment["computeEnvironmentArn"]: environment
         for environment in _all(batch, "describe_compute_environments", "computeEnvironments")
     }
-    queues = []
-    for queue in _all(batch, "describe_job_queues", "jobQueues"):
-        if queue.get("serviceEnvironmentOrder"):
-            capacity = environments[queue["serviceEnvironmentOrder"][0]["serviceEnvironment"]]
-        else:
-            capacity = {VCPUS: sum(vcpus[order["computeEnvironment"]] for order in queue["computeEnvironmentOrder"])}
-        scheduling = _scheduling(batch, queue)
-        queues.append(DeployedQueue(queue["jobQueueName"], queue["state"], capacity, scheduling))
-    return queues
+    queues = _all(batch, "describe_job_queues", "jobQueues")
+    return [deployed_queue(queue, environments, _scheduling(batch, queue)) for queue in queues]
+
+
+def deployed_queue(
+    queue: Mapping[str, Any], environments: Mapping[str, dict[str, Any]], scheduling: SchedulingPolicy
+) -> DeployedQueue:
+    """Return a queue that AWS Batch describes.
+
+    Args:
+        queue: Queue as the Batch API describes it.
+        environments: Service environments and compute environments as the Batch API describes them, by ARN.
+        scheduling: Scheduling policy of the queue.
+    """
+    if queue.get("serviceEnvironmentOrder"):
+        capacity = capacity_limits(environments[queue["serviceEnvironmentOrder"][0]["serviceEnvironment"]])
+    else:
+        orders = queue["computeEnvironmentOrder"]
+        capacity = {VCPUS: sum(max_vcpus(environments[order["computeEnvironment"]]) for order in orders)}
+    return DeployedQueue(queue["jobQueueName"], queue["state"], capacity, scheduling)
 
 
 def _scheduling(batch: Any, queue: dict[str, Any]) -> SchedulingPolicy:

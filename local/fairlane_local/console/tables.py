@@ -30,7 +30,7 @@ def queue_table(queues: Iterable[DeployedQueue], *, title: str) -> Table:
     table.add_column("Lending", overflow="fold")
     for queue in queues:
         name = queue.name if queue.state == "ENABLED" else f"{queue.name} (draining)"
-        table.add_row(f"[bold]{name}[/]", f"[italic]{_policy(queue.scheduling)}[/]")
+        table.add_row(f"[bold]{name}[/]", f"[italic]{policy_text(queue.scheduling)}[/]")
         for row in _rows(queue):
             table.add_row(*row)
         table.add_section()
@@ -124,10 +124,10 @@ def _rows(queue: DeployedQueue) -> Iterator[tuple[str, ...]]:
     for share, numbers in entitlements.items():
         for unit, number in numbers.items():
             ceiling = _number(ceilings[share][unit])
-            yield f"  {share}", _unit(unit), _number(number), ceiling, _lending(queue.scheduling, share)
+            yield f"  {share}", unit_text(unit), _number(number), ceiling, lending_text(queue.scheduling, share)
     if not entitlements:
         for unit, number in queue.capacity.items():
-            yield "  all jobs", _unit(unit), "", _number(number), ""
+            yield "  all jobs", unit_text(unit), "", _number(number), ""
 
 
 def _immutable_tags(repository: DeployedRepository) -> str:
@@ -137,7 +137,8 @@ def _immutable_tags(repository: DeployedRepository) -> str:
     return exceptions or "none"
 
 
-def _policy(scheduling: SchedulingPolicy) -> str:
+def policy_text(scheduling: SchedulingPolicy) -> str:
+    """Return the name of a scheduling policy, for example `fair share`."""
     match scheduling:
         case QuotaManagement():
             return "quota management"
@@ -147,7 +148,8 @@ def _policy(scheduling: SchedulingPolicy) -> str:
             return "first in, first out"
 
 
-def _lending(scheduling: SchedulingPolicy, share: str) -> str:
+def lending_text(scheduling: SchedulingPolicy, share: str) -> str:
+    """Return the lending of a share, for example `lends and borrows`. Empty for a share of a fair-share policy."""
     shares = scheduling.shares if isinstance(scheduling, QuotaManagement) else ()
     return next((_LENDING[quota.sharing] for quota in shares if quota.name == share), "")
 
@@ -156,5 +158,6 @@ def _number(number: float) -> str:
     return f"{number:.1f}".removesuffix(".0")
 
 
-def _unit(unit: str) -> str:
+def unit_text(unit: str) -> str:
+    """Return the name of a capacity unit, for example `instances`."""
     return "instances" if unit == NUM_INSTANCES else unit

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from fairlane_local.batch.api import BatchApi, batch_apis
 from fairlane_local.batch.jobs.job import ENDED, Job
-from fairlane_local.batch.jobs.queue_jobs import find_queue, jobs_of, wait_texts
+from fairlane_local.batch.jobs.queue_jobs import find_queue, job_row, jobs_of, wait_texts
 from fairlane_local.batch.jobs.snapshot import capacity_unit
 from fairlane_local.errors import LocalAwsError
 from fairlane_local.simulation import current_simulation
@@ -18,13 +18,19 @@ _MAX_BODY: Final = 64 * 1024
 _MAX_JOBS: Final = 100
 
 
-def respond(environ: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Return the HTTP status of a control call and its response."""
+def respond(environ: Mapping[str, Any], *, clock_only: bool = False) -> tuple[str, dict[str, Any]]:
+    """Return the HTTP status of a control call and its response.
+
+    Args:
+        environ: WSGI environment of the request.
+        clock_only: True to allow only the actions of the clock. Default: all actions.
+    """
+    actions = _CLOCK_ACTIONS if clock_only else _ACTIONS
     try:
         request = _request(environ)
-        action = _ACTIONS.get(str(request.get("action")))
+        action = actions.get(str(request.get("action")))
         if action is None:
-            raise LocalAwsError(f"action: got {request.get('action')!r}, allowed: {', '.join(_ACTIONS)}")
+            raise LocalAwsError(f"action: got {request.get('action')!r}, allowed: {', '.join(actions)}")
         if action is _advance:
             return "200 OK", action(request)
         with current_simulation().timeline.lock:
@@ -52,10 +58,26 @@ def _member(request: Mapping[str, Any], name: str, *kinds: type) -> Any:
 
 
 def _advance(request: Mapping[str, Any]) -> dict[str, Any]:
-    """Move a manual clock forward, and return its time."""
-    timeline = current_simulation().timeline
-    timeline.advance(_member(request, "seconds", int, float))
-    return {"now": timeline.clock.now(), "elapsed": timeline.clock.elapsed()}
+    """Move a manual or a paused clock forward, and return its time."""
+    current_simulation().timeline.advance(_member(request, "seconds", int, float))
+    return _time()
+
+
+def _pause(request: Mapping[str, Any]) -> dict[str, Any]:
+    """Stop the clock, and return its time."""
+    current_simulation().timeline.pause()
+    return _time()
+
+
+def _resume(request: Mapping[str, Any]) -> dict[str, Any]:
+    """Let a paused clock run on, and return its time."""
+    current_simulation().timeline.resume()
+    return _time()
+
+
+def _time() -> dict[str, Any]:
+    clock = current_simulation().timeline.clock
+    return {"now": clock.now(), "elapsed": clock.elapsed()}
 
 
 def _jobs(request: Mapping[str, Any]) -> dict[str, Any]:
@@ -64,7 +86,7 @@ def _jobs(request: Mapping[str, Any]) -> dict[str, Any]:
     newest = jobs[:_MAX_JOBS]
     texts = wait_texts(api, newest)
     now = current_simulation().timeline.milliseconds
-    return {"jobs": [_row(job, texts.get(job.id, ""), now) for job in newest], "total": len(jobs)}
+    return {"jobs": [job_row(job, texts.get(job.id, ""), now) for job in newest], "total": len(jobs)}
 
 
 def _history(request: Mapping[str, Any]) -> dict[str, Any]:
@@ -88,8 +110,9 @@ def _capacity_shortage(request: Mapping[str, Any]) -> dict[str, Any]:
     return {"shortages": sorted(shortages)}
 
 
+_CLOCK_ACTIONS: Final = {"advance": _advance, "pause": _pause, "resume": _resume}
 _ACTIONS: Final = {
-    "advance": _advance,
+    **_CLOCK_ACTIONS,
     "jobs": _jobs,
     "history": _history,
     "capacity-shortage": _capacity_shortage,
@@ -100,22 +123,6 @@ def _queue_jobs(request: Mapping[str, Any]) -> tuple[BatchApi, list[Job]]:
     current_simulation().timeline.catch_up()
     api, queue = find_queue(_member(request, "queue", str))
     return api, jobs_of(api, queue)
-
-
-def _row(job: Job, wait: str, now: int) -> dict[str, Any]:
-    attempt = job.latest_attempt
-    started = attempt.started if attempt else None
-    waited = (started or job.stopped or now) - job.created
-    return {
-        "name": job.name,
-        "share": job.share,
-        "status": job.status,
-        "priority": job.priority,
-        "size": job.units,
-        "unit": capacity_unit(job),
-        "waited": waited // 1000,
-        "reason": job.reason or wait,
-    }
 
 
 def _summary(job: Job) -> dict[str, Any]:

@@ -62,6 +62,23 @@ class Attempt:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Preemption:
+    """Preemption of an attempt.
+
+    Attributes:
+        job: Job of the attempt.
+        attempt: Attempt that is stopped. It has no end yet while it stops.
+        by: Job that gets the capacity.
+        time: Time of the decision.
+    """
+
+    job: "Job"
+    attempt: Attempt
+    by: "Job"
+    time: int
+
+
 class JobKind(Protocol):
     """Behavior that differs between service jobs and container jobs."""
 

@@ -55,6 +55,10 @@ class JobIndex(Generic[JobT]):
         jobs = [job for status in statuses for job in self._by_status[queue, status].values()]
         return sorted(jobs, key=attrgetter("number"), reverse=True)
 
+    def count(self, queue: str, statuses: Iterable[str]) -> int:
+        """Return the number of jobs of a queue with one of the statuses."""
+        return sum(len(self._by_status[queue, status]) for status in statuses)
+
     def active_shares(self, queue: str) -> Collection[str]:
         """Return the shares of a queue that have jobs that have not ended."""
         return self._active[queue].keys()

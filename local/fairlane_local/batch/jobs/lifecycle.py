@@ -1,12 +1,22 @@
 """Statuses, attempts and events of jobs, from the starts and stops of the scheduling engine."""
 
+from collections import deque
 from collections.abc import Collection, Mapping
 from typing import Final
 
 from fairlane.scheduler import KEPT_SECONDS, JobState, Outcome, Submission, Terms
 from fairlane_local.batch.jobs.blocked import CAPACITY, BlockedJobs
 from fairlane_local.batch.jobs.events import EventBus
-from fairlane_local.batch.jobs.job import FAILED, RUNNABLE, SERVICE_STATUSES, SUCCEEDED, Attempt, Job, ServiceJob
+from fairlane_local.batch.jobs.job import (
+    FAILED,
+    RUNNABLE,
+    SERVICE_STATUSES,
+    SUCCEEDED,
+    Attempt,
+    Job,
+    Preemption,
+    ServiceJob,
+)
 from fairlane_local.batch.jobs.job_lists import JobIndex
 from fairlane_local.batch.jobs.options import JobOptions
 from fairlane_local.batch.jobs.scheduling import Scheduling
@@ -21,6 +31,7 @@ _PREEMPTIONS: Final[Mapping[bool, str]] = {
 KILLED: Final = 137
 """Exit code of a container that is stopped from outside."""
 _SWEEP_SECONDS: Final = 3600
+_KEPT_PREEMPTIONS: Final = 50
 
 
 class Lifecycle:
@@ -35,10 +46,12 @@ class Lifecycle:
     Attributes:
         engine: Engine that schedules the jobs.
         jobs: All jobs that are not forgotten.
+        preemptions: Latest preemptions, oldest first.
     """
 
     def __init__(self, batch: Batch, timeline: Timeline, options: JobOptions, shortages: Collection[str] = ()) -> None:
         self.jobs: JobIndex[Job] = JobIndex()
+        self.preemptions: deque[Preemption] = deque(maxlen=_KEPT_PREEMPTIONS)
         self._timeline = timeline
         self._bus = EventBus(batch)
         self._options = options
@@ -131,6 +144,7 @@ class Lifecycle:
         assert job.attempt
         job.is_stopping = True
         job.attempt.reason = _PREEMPTIONS[job.share == other.share]
+        self.preemptions.append(Preemption(job, job.attempt, other, self._timeline.milliseconds))
         detail = {
             "statusReason": f"PREEMPTION_IN_PROGRESS: {job.attempt.reason}",
             "preemptedJobArn": job.arn,

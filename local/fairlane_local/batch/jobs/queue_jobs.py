@@ -1,11 +1,12 @@
 """Jobs of a queue by its name, and the reasons why they wait."""
 
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Any, Final
 
 from fairlane.scheduler import WaitReason
 from fairlane_local.batch.api import BatchApi, batch_apis
 from fairlane_local.batch.jobs.job import ENDED, SERVICE_STATUSES, Job
+from fairlane_local.batch.jobs.snapshot import capacity_unit
 from fairlane_local.batch.store import Record
 from fairlane_local.errors import LocalAwsError
 
@@ -65,3 +66,27 @@ def wait_texts(api: BatchApi, jobs: Iterable[Job]) -> dict[str, str]:
             text = f"job {names[wait.behind]} has to start first"
         texts[waiting[engine_id].id] = text
     return texts
+
+
+def job_row(job: Job, wait: str, now: int) -> dict[str, Any]:
+    """Return the facts of a job that lists of jobs show.
+
+    Args:
+        job: Job.
+        wait: Reason why the job waits. Empty if it does not wait.
+        now: Current time in milliseconds since the epoch.
+    """
+    attempt = job.latest_attempt
+    started = attempt.started if attempt else None
+    waited = (started or job.stopped or now) - job.created
+    return {
+        "id": job.id,
+        "name": job.name,
+        "share": job.share,
+        "status": job.status,
+        "priority": job.priority,
+        "size": job.units,
+        "unit": capacity_unit(job),
+        "waited": waited // 1000,
+        "reason": job.reason or wait,
+    }

@@ -10,7 +10,8 @@ from fairlane_local.batch.store import Batch, Record, Request, get
 
 _FRONT: Final = 100
 _TOP_SHARES: Final = 20
-_HOLDING: Final = ("SCHEDULED", "STARTING", "RUNNING")
+HOLDING: Final = ("SCHEDULED", "STARTING", "RUNNING")
+"""Statuses of jobs that have capacity."""
 
 
 class Snapshots:
@@ -30,8 +31,8 @@ class Snapshots:
         queue = get(self._batch.queues, request["jobQueue"])
         arn, now = queue["jobQueueArn"], self._batch.now()
         policy = self._batch.policies.get(queue.get("schedulingPolicyArn", ""), {})
-        holding = self._lifecycle.jobs.of_queue(arn, _HOLDING)
-        utilization: Record = {"totalCapacityUsage": _usage(holding), "lastUpdatedAt": now}
+        holding = self._lifecycle.jobs.of_queue(arn, HOLDING)
+        utilization: Record = {"totalCapacityUsage": capacity_usage(holding), "lastUpdatedAt": now}
         snapshot: Record = {
             "frontOfQueue": {"jobs": self._front(arn, now, is_fifo=not policy), "lastUpdatedAt": now},
             "queueUtilization": utilization,
@@ -83,7 +84,8 @@ def _rank(job: Job) -> tuple[int, int]:
     return -(job.priority or 0), job.number
 
 
-def _usage(jobs: Iterable[Job]) -> list[dict[str, Any]]:
+def capacity_usage(jobs: Iterable[Job]) -> list[dict[str, Any]]:
+    """Return the capacity of jobs by unit, as the Batch API describes it."""
     units: Counter[str] = Counter()
     for job in jobs:
         units[capacity_unit(job)] += job.units
@@ -96,7 +98,7 @@ def _top(jobs: Iterable[Job], key: str) -> list[dict[str, Any]]:
     for job in jobs:
         shares[job.share].append(job)
     top = sorted(shares.items(), key=lambda item: (-sum(job.units for job in item[1]), item[0]))
-    return [{key: share, "capacityUsage": _usage(share_jobs)} for share, share_jobs in top[:_TOP_SHARES]]
+    return [{key: share, "capacityUsage": capacity_usage(share_jobs)} for share, share_jobs in top[:_TOP_SHARES]]
 
 
 def capacity_unit(job: Job) -> str:
