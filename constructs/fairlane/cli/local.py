@@ -82,6 +82,7 @@ def _remove_aws_settings() -> None:
 
 def _start(arguments: argparse.Namespace) -> int:
     from fairlane_local import LocalAwsError, start, tools_environment
+    from fairlane_local.page.access import page_url
     from fairlane_local.server.credentials import get_credentials
     from fairlane_local.server.guard import CONTROL
 
@@ -98,7 +99,9 @@ def _start(arguments: argparse.Namespace) -> int:
     print("\nTo use it with the SageMaker Python SDK, also run (the proxy refuses hosts that are not of AWS):\n")
     _print_exports(environment, _PROXY_VARIABLES)
     print("\nThe access key is for you only: it is the permission to run code as you until the local AWS stops.")
-    print(f"Accounts and Regions in use: {url}{CONTROL}?token={get_credentials(arguments.port).token}")
+    credentials = get_credentials(arguments.port)
+    print(f"Queues, jobs and alarms in a browser: {page_url(arguments.port, credentials.page_key)}")
+    print(f"Accounts and Regions in use: {url}{CONTROL}?token={credentials.token}")
     for name, account in _environments_of_other_accounts(arguments.account):
         print(f"For the account of the environment {name}: fairlane local start --account {account}")
     return 0

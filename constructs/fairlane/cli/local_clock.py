@@ -56,7 +56,7 @@ def add_to(add: AddCommand) -> None:
 def _advance(arguments: argparse.Namespace) -> int:
     from datetime import UTC, datetime
 
-    from fairlane_local.console.tables import duration_text
+    from fairlane_local.console.texts import duration_text
     from fairlane_local.server.background import control
 
     clock = control(arguments.port, "advance", seconds=arguments.duration)

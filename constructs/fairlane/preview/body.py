@@ -172,6 +172,20 @@ def read_dashboards(path: Path) -> list[Dashboard]:
     return [replace(dashboard, templates=templates) for dashboard in dashboards]
 
 
+def parse_dashboard(name: str, text: str) -> Dashboard:
+    """Return the dashboard of a body that is deployed.
+
+    Args:
+        name: Name of the dashboard.
+        text: Body of the dashboard.
+
+    Raises:
+        PreviewError: If the body is not valid.
+    """
+    source = f"the dashboard {name}"
+    return _dashboard(name, _parse_json(text, source), source, TemplateAlarms.read({}))
+
+
 def _read_json(path: Path) -> dict[str, Any]:
     try:
         content = _parse_json(path.read_text(encoding="utf-8-sig"), str(path))

@@ -11,7 +11,7 @@ from typing import Final
 from fairlane.cloudwatch.alarms import evaluate_alarms
 from fairlane.cloudwatch.samples import RETENTION, MetricKey, Samples
 from fairlane.cloudwatch.template_alarms import TemplateAlarms
-from fairlane.preview.body import Dashboard, PreviewError, Widget, read_dashboards
+from fairlane.preview.body import Dashboard, PreviewError, Widget, parse_dashboard, read_dashboards
 from fairlane.preview.page import DashboardView, States, page
 from fairlane.preview.queue_day import Capacity
 from fairlane.preview.sample_data import generate_samples, matching_metrics, queue_capacities
@@ -54,13 +54,32 @@ def preview(path: Path, output: Path, *, name: str | None = None, data: Path | N
     capacities = {
         queue: capacity for template in selected[0].templates for queue, capacity in queue_capacities(template).items()
     }
-    views = [_view(dashboard, samples, end, seed, capacities) for dashboard in selected]
+    views = [_preview(dashboard, samples, end, seed, capacities) for dashboard in selected]
     origin = f"Data: {data}." if data else f"Data: generated with seed {seed}."
     try:
         output.write_text(page(views, origin), encoding="utf-8")
     except OSError as error:
         raise PreviewError(f"cannot write {output}: {error.strerror}") from error
     return [dashboard.name for dashboard in selected]
+
+
+def render_dashboard(name: str, body: str, samples: Samples, states: Mapping[str, str], end: int, origin: str) -> str:
+    """Return the HTML page of a dashboard that is deployed, with the samples of its metrics.
+
+    Args:
+        name: Name of the dashboard.
+        body: Body of the dashboard.
+        samples: Samples of all metrics.
+        states: State of each alarm, by name. An empty state is unknown.
+        end: End of the time range, in seconds since 1970.
+        origin: Origin of the data, as a short sentence.
+
+    Raises:
+        PreviewError: If the body is not valid.
+    """
+    dashboard = parse_dashboard(name, body)
+    named = {alarm: (alarm, state) for alarm, state in states.items()}
+    return page([_view(dashboard, samples, named, _start(dashboard, end), end)], origin)
 
 
 def _read_log(data: Path) -> tuple[Samples, int]:
@@ -95,7 +114,12 @@ def _events(text: str) -> list[str] | None:
     return None
 
 
-def _view(
+def _view(dashboard: Dashboard, samples: Samples, states: States, start: int, end: int) -> DashboardView:
+    dashboard = replace(dashboard, widgets=tuple(_filter_alarms(widget, states) for widget in dashboard.widgets))
+    return DashboardView(dashboard=dashboard, samples=samples, states=states, start=start, end=end)
+
+
+def _preview(
     dashboard: Dashboard, samples: Samples | None, end: int, seed: int, capacities: Mapping[str, Capacity]
 ) -> DashboardView:
     start = _start(dashboard, end)
@@ -104,9 +128,7 @@ def _view(
         first = start - start % _HOUR - _LEAD
         periods = _metric_periods(dashboard, capacities)
         samples = generate_samples(periods, start=first, end=end, seed=seed, capacities=capacities)
-    states = _states(dashboard.alarms, samples, end)
-    dashboard = replace(dashboard, widgets=tuple(_filter_alarms(widget, states) for widget in dashboard.widgets))
-    return DashboardView(dashboard=dashboard, samples=samples, states=states, start=start, end=end)
+    return _view(dashboard, samples, _states(dashboard.alarms, samples, end), start, end)
 
 
 def _start(dashboard: Dashboard, end: int) -> int:

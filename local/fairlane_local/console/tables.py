@@ -1,23 +1,16 @@
 """Terminal tables of queues, jobs, metrics and image repositories."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from fairlane.scheduling import NUM_INSTANCES, FairShare, QuotaManagement, SchedulingPolicy, Sharing
-from fairlane_local.batch.deployed_queues import VCPUS, DeployedQueue
+from fairlane_local.batch.deployed_queues import DeployedQueue
 from fairlane_local.console.sample_jobs import SampleJobs, Scenario
+from fairlane_local.console.texts import duration_text, lending_text, policy_text, unit_text
 from fairlane_local.ecr.deployed_repositories import DeployedRepository
-
-_UNITS: Final = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))
-_LENDING = {
-    Sharing.RESERVE: "does not lend",
-    Sharing.LEND: "lends",
-    Sharing.LEND_AND_BORROW: "lends and borrows",
-}
 
 
 def queue_table(queues: Iterable[DeployedQueue], *, title: str) -> Table:
@@ -96,16 +89,6 @@ def jobs_table(jobs: Sequence[Mapping[str, Any]], *, title: str) -> Table:
     return table
 
 
-def duration_text(seconds: int) -> str:
-    """Return a number of seconds in its two largest units, for example `2 h 5 min`."""
-    parts: list[str] = []
-    for unit, size in _UNITS:
-        number, seconds = divmod(seconds, size)
-        if number or (unit == "s" and not parts):
-            parts.append(f"{number} {unit}")
-    return " ".join(parts[:2])
-
-
 def _table(title: str) -> Table:
     return Table(
         box=box.SIMPLE_HEAD,
@@ -137,27 +120,5 @@ def _immutable_tags(repository: DeployedRepository) -> str:
     return exceptions or "none"
 
 
-def policy_text(scheduling: SchedulingPolicy) -> str:
-    """Return the name of a scheduling policy, for example `fair share`."""
-    match scheduling:
-        case QuotaManagement():
-            return "quota management"
-        case FairShare():
-            return "fair share"
-        case _:
-            return "first in, first out"
-
-
-def lending_text(scheduling: SchedulingPolicy, share: str) -> str:
-    """Return the lending of a share, for example `lends and borrows`. Empty for a share of a fair-share policy."""
-    shares = scheduling.shares if isinstance(scheduling, QuotaManagement) else ()
-    return next((_LENDING[quota.sharing] for quota in shares if quota.name == share), "")
-
-
 def _number(number: float) -> str:
     return f"{number:.1f}".removesuffix(".0")
-
-
-def unit_text(unit: str) -> str:
-    """Return the name of a capacity unit, for example `instances`."""
-    return "instances" if unit == NUM_INSTANCES else unit

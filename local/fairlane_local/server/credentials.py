@@ -25,11 +25,13 @@ class Credentials:
     Attributes:
         access_key: Access key ID that requests need, in AWS's form. It has 80 random bits. Signatures are not verified.
         token: Token that requests to the control path need.
+        page_key: Key that opens the page in a browser.
         ca_file: Path of the certificate that clients of the HTTPS proxy must trust.
     """
 
     access_key: str
     token: str
+    page_key: str
     ca_file: str
 
 
@@ -39,7 +41,7 @@ _in_this_process: dict[int, Credentials] = {}
 def new_credentials(ca_file: Path) -> Credentials:
     """Return random credentials."""
     key = "".join(secrets.choice(_KEY_ALPHABET) for _ in range(16))
-    return Credentials(_KEY_PREFIX + key, secrets.token_urlsafe(32), str(ca_file))
+    return Credentials(_KEY_PREFIX + key, secrets.token_urlsafe(32), secrets.token_urlsafe(32), str(ca_file))
 
 
 def register(port: int, credentials: Credentials | None) -> None:

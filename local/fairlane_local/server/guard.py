@@ -10,6 +10,7 @@ from xml.sax.saxutils import escape
 
 from moto.iam.models import iam_backends
 
+from fairlane_local.page.access import KEY_HEADER, PAGE, has_access
 from fairlane_local.server.credentials import Credentials
 from fairlane_local.server.proxy import TUNNEL_HOST
 
@@ -45,7 +46,7 @@ class Guard:
     It refuses a request with a Host header of another computer (a rebound DNS name), a request of a web page from
     another origin, and a request without a credential of this start. The credential is an access key: that of the
     start, or an active one that the local AWS itself has issued by AWS STS or IAM. For the paths that are not AWS's, it
-    is the token. Signatures are not verified.
+    is the token, and for the page it is the key of the page. Signatures are not verified.
 
     Args:
         application: Application that responds to the other requests.
@@ -62,7 +63,9 @@ class Guard:
         """Respond to a request."""
         refusal = self._refusal(environ)
         if refusal is None:
-            return self._application(environ, _with_sandbox(start_response))  # type: ignore[no-any-return]
+            is_page = environ["PATH_INFO"].startswith(PAGE)  # it has policies of its own
+            start = start_response if is_page else _with_sandbox(start_response)
+            return self._application(environ, start)  # type: ignore[no-any-return]
         content_type, body = _error(environ, *refusal)
         headers = [("Content-Type", content_type), ("Content-Length", str(len(body)))]
         start_response("403 Forbidden", headers)
@@ -74,7 +77,10 @@ class Guard:
             return _DENIED, f"the Host header must name localhost and port {self._port}, or the host of the tunnel"
         if not _is_own_origin(environ):
             return _DENIED, "web pages of other origins must not use the local AWS"
-        if environ.get("PATH_INFO", "").startswith(_TOKEN_PATHS):
+        if environ["PATH_INFO"].startswith(PAGE):
+            sentence = f"{KEY_HEADER} is missing or wrong: open the page by the URL that `fairlane local start` printed"
+            return None if has_access(environ, self._credentials.page_key) else (_DENIED, sentence)
+        if environ["PATH_INFO"].startswith(_TOKEN_PATHS):
             return None if self._has_token(environ) else (_DENIED, f"{TOKEN_HEADER} or ?token= is missing or wrong")
         return None if self._is_valid(_credential_scope(environ)[0]) else (_WRONG_KEY, _HINT)
 

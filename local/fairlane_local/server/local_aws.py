@@ -34,6 +34,8 @@ from fairlane_local.errors import LocalAwsError
 from fairlane_local.iam import caller, roles
 from fairlane_local.iam import simulation as iam_simulation
 from fairlane_local.monitoring import alarms, event_resources
+from fairlane_local.page.access import PAGE
+from fairlane_local.page.application import PageApplication
 from fairlane_local.server import control
 from fairlane_local.server.certificates import CertificateAuthority
 from fairlane_local.server.credentials import new_credentials, register
@@ -91,6 +93,7 @@ class LocalAws:
         ca_file = Path(self._directory.name, "ca.pem")
         ca_file.write_bytes(authority.pem)
         credentials = new_credentials(ca_file)
+        self._page = PageApplication(credentials.page_key)
         self._guard = Guard(self._respond_to_user, self.port, credentials)
         register(self.port, credentials)
 
@@ -126,7 +129,9 @@ class LocalAws:
         return self._guard(environ, start_response)
 
     def _respond_to_user(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        if environ.get("PATH_INFO") != CONTROL:
+        if environ["PATH_INFO"].startswith(PAGE):
+            return self._page(environ, start_response)
+        if environ["PATH_INFO"] != CONTROL:
             return self._moto(environ, start_response)  # type: ignore[no-any-return]
         status, response = "200 OK", {"queues": api.queue_locations(), "repositories": ecr.registry_locations()}
         if environ["REQUEST_METHOD"] == "POST":

@@ -1,17 +1,11 @@
 // Opens an HTML file in headless Chromium and prints facts about its visible contents as JSON.
 //
 //   node browser.mjs page.html '[{"width": 1280, "scheme": "dark", "png": "page.png", "height": 900}]'
-//
-// An npm package contains Chromium, its libraries and its fonts. They are extracted into the temporary folder.
-import { writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { dirname, join, resolve } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
-import chromium, { inflate, setupLambdaEnvironment } from "@sparticuz/chromium";
-import puppeteer from "puppeteer-core";
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { launch } from "./chromium.mjs";
 
 const [file, looks] = process.argv.slice(2);
-const packed = join(dirname(fileURLToPath(import.meta.resolve("@sparticuz/chromium"))), "..", "bin");
 
 // Runs in the page.
 function facts() {
@@ -66,13 +60,7 @@ function facts() {
   };
 }
 
-const fonts = join(tmpdir(), "fonts.conf");
-const folders = `<dir>${join(tmpdir(), "fonts")}</dir><cachedir>${join(tmpdir(), "fonts-cache")}</cachedir>`;
-writeFileSync(fonts, `<?xml version="1.0"?><fontconfig>${folders}</fontconfig>`);
-process.env.FONTCONFIG_FILE = fonts;
-setupLambdaEnvironment(join(tmpdir(), "al2023", "lib"));
-const [executablePath] = await Promise.all([chromium.executablePath(), inflate(join(packed, "al2023.tar.br"))]);
-const browser = await puppeteer.launch({ args: chromium.args, executablePath, headless: "shell" });
+const browser = await launch();
 const results = [];
 for (const { width, scheme, png, height } of JSON.parse(looks)) {
   const page = await browser.newPage();

@@ -1,0 +1,1 @@
+"""Page of the local AWS: queues, jobs, alarms and dashboards in a browser."""
