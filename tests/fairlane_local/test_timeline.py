@@ -107,3 +107,23 @@ def test_a_refused_advance_moves_nothing() -> None:
         with pytest.raises(LocalAwsError, match="the clock cannot advance"):
             timeline.advance(seconds)
     assert timeline.clock.elapsed() == 0
+
+
+def test_nothing_happens_while_the_clock_is_paused() -> None:
+    real_time = [100.0]
+    timeline = Timeline(Clock(60, monotonic=lambda: real_time[0]))
+    seen: list[int] = []
+    timeline.call_at(50, seen.append)
+    timeline.call_at(100, seen.append)
+    real_time[0] += 1
+    timeline.pause()
+    assert seen == [50]
+
+    real_time[0] += 5
+    timeline.catch_up()
+    assert (seen, timeline.second) == ([50], 60)
+    timeline.advance(40)
+    assert seen == [50, 100]
+    timeline.resume()
+    with pytest.raises(LocalAwsError, match="the clock is not manual"):
+        timeline.advance(1)

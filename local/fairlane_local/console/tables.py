@@ -7,7 +7,7 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from fairlane_local.batch.deployed_queues import DeployedQueue
+from fairlane_local.batch.deployed_queues import VCPUS, DeployedQueue
 from fairlane_local.console.sample_jobs import SampleJobs, Scenario
 from fairlane_local.console.texts import duration_text, lending_text, policy_text, unit_text
 from fairlane_local.ecr.deployed_repositories import DeployedRepository

@@ -44,6 +44,6 @@ def metric_samples(account_id: str, region: str) -> Samples:
     samples = Samples()
     for datum in list(cloudwatch_backends[account_id][region].metric_data):
         if isinstance(datum, MetricDatum):
-            dimensions = {dimension.name: dimension.value for dimension in datum.dimensions}
+            dimensions = {str(dimension.name): str(dimension.value) for dimension in datum.dimensions}
             samples.add(datum.namespace, datum.name, dimensions, int(datum.timestamp.timestamp()), [datum.value])
     return samples

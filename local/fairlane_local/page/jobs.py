@@ -109,7 +109,7 @@ def _log_lines(logs: LogsBackend, job: Job, attempt: Attempt) -> list[dict[str, 
     lines = [
         {"time": event["timestamp"], "host": host, "text": event["message"]}
         for group, host, stream in _streams(logs, job, attempt)
-        for event in logs.get_log_events(group, "", stream, "", "", _MAX_LINES, None, False)[0]
+        for event in logs.get_log_events(group, "", stream, "", "", _MAX_LINES, None, "")[0]
     ]
     return sorted(lines, key=lambda line: line["time"])[-_MAX_LINES:]
 

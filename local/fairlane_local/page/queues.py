@@ -62,8 +62,8 @@ def _shares(
             yield {"share": _ALL_JOBS, "unit": unit_text(unit), "use": use, "ceiling": limit, **jobs}
         return
     running, queued = _by_share(exported, holding), _by_share(exported, waiting)
-    use = {share: _use(exported, running[share]) for share in (*exported.shares, OTHER)}
-    borrowed, lent = borrowed_and_lent({**exported.shares, OTHER: {}}, use)
+    uses = {share: _use(exported, running[share]) for share in (*exported.shares, OTHER)}
+    borrowed, lent = borrowed_and_lent({**exported.shares, OTHER: {}}, uses)
     ceilings = deployed.scheduling.ceilings(deployed.capacity)
     for share, units in exported.shares.items():
         for index, (unit, entitlement) in enumerate(units.items()):
@@ -72,7 +72,7 @@ def _shares(
             yield {
                 "share": share,
                 "unit": unit_text(ceiling_unit),
-                "use": use[share].get(unit, 0),
+                "use": uses[share].get(unit, 0),
                 "entitlement": entitlement,
                 "ceiling": ceilings[share][ceiling_unit],
                 "borrowed": borrowed[share].get(unit, 0),
@@ -81,7 +81,7 @@ def _shares(
                 **jobs,
             }
     if running[OTHER] or queued[OTHER]:
-        total = sum(use[OTHER].values())
+        total = sum(uses[OTHER].values())
         jobs = {"running": len(running[OTHER]), "waiting": len(queued[OTHER])}
         yield {"share": _OTHER_SHARES, "unit": "", "use": total, "borrowed": total, "lent": 0, **jobs}
 

@@ -10,7 +10,7 @@ from moto.logs.models import logs_backends
 from fairlane.environment import load_environment
 from fairlane.scheduler import hours, minutes
 from fairlane_local.batch.api import BatchApi, batch_api
-from fairlane_local.batch.jobs.job import Job
+from fairlane_local.batch.jobs.job import Job, ServiceJob
 from fairlane_local.batch.jobs.options import JobOptions
 from fairlane_local.clock import Clock
 from fairlane_local.server.access import ACCOUNT_ID
@@ -68,18 +68,17 @@ class Story:
         return self._find(self.api.call("SubmitJob", request)["jobId"])
 
     def log(self, job: Job, *lines: str) -> None:
-        """Write lines to the log of the first host of a training job that runs."""
+        """Write lines to the first log stream of a job that runs."""
         assert job.attempt
-        training_job = job.attempt.resource.rpartition("/")[2]
-        group = "/aws/sagemaker/TrainingJobs"
-        logs = logs_backends[ACCOUNT_ID][REGION]
-        stream = next(name for name in logs.groups[group].streams if name.startswith(f"{training_job}/"))
+        name = job.attempt.resource.rpartition("/")[2]
+        group = "/aws/sagemaker/TrainingJobs" if isinstance(job, ServiceJob) else "/aws/batch/job"
+        streams = logs_backends[ACCOUNT_ID][REGION].groups[group].streams
+        stream = next(stream for stream in streams.values() if name in stream.log_stream_name)
         now = self.aws.timeline.milliseconds
-        events = [{"timestamp": now + index, "message": line} for index, line in enumerate(lines)]
-        logs.groups[group].streams[stream].put_log_events(events)
+        stream.put_log_events([{"timestamp": now + index, "message": line} for index, line in enumerate(lines)])
 
     def alarm(self, name: str, state: str, reason: str) -> None:
-        """Create an alarm in a state."""
+        """Create an alarm in a state. An alarm with an empty state has not been evaluated."""
         cloudwatch = cloudwatch_backends[ACCOUNT_ID][REGION]
         alarm = cloudwatch.put_metric_alarm(
             name=name,
@@ -94,7 +93,8 @@ class Story:
             dimensions=[],
             alarm_actions=[],
         )
-        alarm.update_state(reason, "{}", state)
+        if state:
+            alarm.update_state(reason, "{}", state)
 
     def _find(self, job_id: str) -> Job:
         job = self.api.lifecycle.jobs.find(job_id)

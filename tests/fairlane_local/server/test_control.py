@@ -90,3 +90,12 @@ def test_a_reset_of_moto_also_deletes_events_and_shortages(port: int) -> None:
     job = submit(batch, fifo_queue(batch), run=60)
     control(port, "advance", seconds=1)
     assert batch.describe_service_job(jobId=job)["status"] == "RUNNING"
+
+
+def test_a_clock_pauses_moves_and_goes_on() -> None:
+    with LocalAws() as aws:
+        paused = control(aws.port, "pause")
+        assert control(aws.port, "advance", seconds=600) == {key: value + 600 for key, value in paused.items()}
+        assert control(aws.port, "resume")["elapsed"] >= paused["elapsed"] + 600
+        with pytest.raises(LocalAwsError, match="the clock is not manual"):
+            control(aws.port, "advance", seconds=1)

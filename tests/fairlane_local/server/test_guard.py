@@ -45,6 +45,7 @@ class Response:
         connection.request(method, path, body, {"Host": f"localhost:{aws.port}"} | headers)
         response = connection.getresponse()
         self.status = response.status
+        self.headers = dict(response.headers)
         self.header_names = {name.lower() for name in response.headers}
         self.body = response.read().decode()
         connection.close()
