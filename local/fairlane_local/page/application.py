@@ -17,7 +17,7 @@ _HTML: Final = "text/html; charset=utf-8"
 _HEADERS: Final = (
     ("Cache-Control", "no-store"),
     ("Cross-Origin-Resource-Policy", "same-origin"),
-    ("Referrer-Policy", "same-origin"),  # no-referrer would make the origin of a POST request `null`
+    ("Referrer-Policy", "no-referrer"),
     ("X-Content-Type-Options", "nosniff"),
 )
 _DASHBOARD_POLICY: Final = (

@@ -14,5 +14,7 @@ export async function launch() {
   process.env.FONTCONFIG_FILE = fonts;
   setupLambdaEnvironment(join(tmpdir(), "al2023", "lib"));
   const [executablePath] = await Promise.all([chromium.executablePath(), inflate(join(packed, "al2023.tar.br"))]);
-  return puppeteer.launch({ args: chromium.args, executablePath, headless: "shell" });
+  // The package turns off the policies of origins, and requests then have no Origin header.
+  const args = chromium.args.filter((argument) => argument !== "--disable-web-security");
+  return puppeteer.launch({ args, executablePath, headless: "shell" });
 }
