@@ -2,13 +2,14 @@
 //
 //   node browser.mjs URL '[{"width": 1280, "scheme": "dark", "png": "page.png", "height": 900, "steps": [["click", "#pause"]]}]'
 //
-// A step is ["click", selector], ["select", selector, value], ["press", key] or ["wait", expression that becomes true].
+// A step is ["click", selector], ["select", selector, value], ["press", key], ["open", selector of a link] or ["wait", expression that becomes true].
 import { launch } from "../../fairlane/preview/chromium.mjs";
 
 const [url, looks] = process.argv.slice(2);
 
 // Runs in the page.
 function facts() {
+  if (!document.getElementById("queues")) return { drawn: document.documentElement.dataset.drawn, text: document.body.innerText };
   const text = (element) => element.innerText.trim();
   const all = (selector, root = document) => [...root.querySelectorAll(selector)].filter((item) => item.checkVisibility());
   const rows = (table) => all("tbody tr", table).map((row) => [...row.cells].map(text));
@@ -75,6 +76,7 @@ for (const { width, scheme, png, height, steps = [] } of JSON.parse(looks)) {
     if (step === "click") await page.click(target);
     if (step === "select") await page.select(target, value);
     if (step === "press") await page.keyboard.press(target);
+    if (step === "open") await page.goto(await page.$eval(target, (link) => link.href));
     if (step === "wait") await wait(target);
   }
   results.push({ width, scheme, errors, requests, ...(await page.evaluate(facts)) });

@@ -24,6 +24,9 @@ START = 1_772_442_000
 """Monday 2 March 2026, 09:00 UTC."""
 
 
+DASHBOARD = REPOSITORY / "tests" / "fairlane" / "preview" / "dashboard.json"
+
+
 class Story:
     """Local AWS with the queues of the example environment, to which a test submits jobs."""
 
@@ -133,6 +136,7 @@ class Story:
         for name in ("training-p4-starved-share", "training-p5-oldest-wait", "gpu-g5-failure-rate"):
             self.alarm(name, "OK", "The metric is below the threshold")
         self.alarm("gpu-p5-idle-capacity", "INSUFFICIENT_DATA", "No data")
+        cloudwatch_backends[ACCOUNT_ID][REGION].put_dashboard("fairlane-example", DASHBOARD.read_text())
 
 
 CONTAINER = {

@@ -198,6 +198,14 @@ def test_filters_and_a_job_stay_as_they_are_while_the_page_polls(new: Story, bro
     assert look["focus"] == "Close"
 
 
+def test_a_dashboard_is_drawn_in_an_origin_of_its_own(new: Story, browser_files: Path) -> None:
+    new.tell()
+    steps = [["open", "#dashboards a"], ["wait", "document.documentElement.dataset.drawn"]]
+    (look,) = browse(new.aws, browser_files, [LOOKS[0] | {"steps": steps}])
+    assert (look["errors"], look["requests"], look["drawn"]) == ([], [], "yes")
+    assert "Data: metrics of the local AWS." in look["text"]
+
+
 def test_a_wrong_key_is_explained(new: Story, browser_files: Path) -> None:
     (look,) = browse(new.aws, browser_files, LOOKS[:1], key="wrong")
     assert look["status"].startswith("This tab has no key of the local AWS that runs now. Run fairlane local start")
