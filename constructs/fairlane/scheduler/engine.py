@@ -172,12 +172,19 @@ class Engine(QueueSet):
         The jobs that the next pass starts, or for which it preempts others, are first. The other jobs follow in the
         order in which they would start if capacity were free. Jobs that can never run are left out.
         """
+        return self.fronts([queue], number)[queue]
+
+    def fronts(self, queues: Iterable[str], number: int) -> dict[str, list[int]]:
+        """Return the first waiting jobs of each of the queues. Faster than `front` for several queues."""
         starts, later = self._next_pass()
-        scheduler = self._queues[queue].scheduler
-        own = [job for job in starts if self.jobs.lanes[self.jobs.row(job)].scheduler is scheduler]
-        others = map(later.jobs.id, later._queues[queue].scheduler.order(later.now + 1))
-        jobs = chain(own, (job for job in others if job not in starts))
-        return list(islice((job for job in jobs if not self._runs(self.jobs.row(job))), number))
+        fronts = {}
+        for queue in queues:
+            scheduler = self._queues[queue].scheduler
+            own = [job for job in starts if self.jobs.lanes[self.jobs.row(job)].scheduler is scheduler]
+            others = map(later.jobs.id, later._queues[queue].scheduler.order(later.now + 1))
+            jobs = chain(own, (job for job in others if job not in starts))
+            fronts[queue] = list(islice((job for job in jobs if not self._runs(self.jobs.row(job))), number))
+        return fronts
 
     def wait(self, job: int) -> Wait | None:
         """Return the reason why a job waits. None if the job does not wait or if the next pass starts it.

@@ -1,5 +1,6 @@
 """Jobs on the page: lists of jobs, and a job with its attempts and logs."""
 
+import re
 from collections.abc import Iterator
 from operator import attrgetter
 from typing import Any, Final
@@ -98,18 +99,17 @@ def _attempt_row(job: Job, attempt: Attempt) -> dict[str, Any]:
         "scheduled": attempt.scheduled,
         "started": attempt.started,
         "stopped": attempt.stopped,
-        "instance_type": attempt.instance_type,
         "exit_code": attempt.exit_code,
-        "reason": attempt.reason,
+        "reason": "" if attempt.stopped is None and not job.is_stopping else attempt.reason,
     }
 
 
 def _log_lines(logs: LogsBackend, job: Job, attempt: Attempt) -> list[dict[str, Any]]:
     """Return the last lines of all log streams of an attempt, in the order of time."""
     lines = [
-        {"time": event["timestamp"], "host": host, "text": event["message"]}
+        {"time": event.timestamp, "host": host, "text": event.message}
         for group, host, stream in _streams(logs, job, attempt)
-        for event in logs.get_log_events(group, "", stream, "", "", _MAX_LINES, None, "")[0]
+        for event in logs.groups[group].streams[stream].events[-_MAX_LINES:]
     ]
     return sorted(lines, key=lambda line: line["time"])[-_MAX_LINES:]
 
@@ -129,7 +129,13 @@ def _streams(logs: LogsBackend, job: Job, attempt: Attempt) -> Iterator[tuple[st
         group = training_jobs.LOG_GROUP
         training_job = attempt.resource.rpartition("/")[2]
         streams = logs.groups[group].streams if group in logs.groups else {}
-        names = {name: name.partition("/")[2] for name in streams if name.startswith(f"{training_job}/")}
+        names = {name: _host(name) for name in streams if name.startswith(f"{training_job}/")}
     for name, host in names.items():
         if group in logs.groups and name in logs.groups[group].streams:
             yield group, host, name
+
+
+def _host(stream: str) -> str:
+    """Return the host of a log stream of a training job, for example `algo-1`."""
+    match = re.match(r"algo-\d+", stream.partition("/")[2])
+    return match[0] if match else ""

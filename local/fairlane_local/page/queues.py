@@ -24,10 +24,12 @@ _VCPU: Final = "VCPU"
 
 def queue_states(api: BatchApi) -> list[dict[str, Any]]:
     """Return the queues of an account and Region, in the order of DescribeJobQueues."""
-    return [_queue_state(api, queue) for queue in api.batch.queues.values()]
+    waiting = [arn for arn in api.batch.queues if api.lifecycle.jobs.count(arn, [RUNNABLE])]
+    fronts = api.lifecycle.fronts(waiting, _FRONT) if waiting else {}
+    return [_queue_state(api, queue, fronts.get(arn, [])) for arn, queue in api.batch.queues.items()]
 
 
-def _queue_state(api: BatchApi, record: Record) -> dict[str, Any]:
+def _queue_state(api: BatchApi, record: Record, front: list[Job]) -> dict[str, Any]:
     batch, jobs, arn = api.batch, api.lifecycle.jobs, record["jobQueueArn"]
     policy = batch.policies.get(record.get("schedulingPolicyArn", ""), {})
     scheduling = scheduling_policy(policy, shares_of(batch, record))
@@ -47,7 +49,7 @@ def _queue_state(api: BatchApi, record: Record) -> dict[str, Any]:
             for unit, limit in deployed.capacity.items()
         ],
         "shares": [*_shares(deployed, exported, holding, waiting)],
-        "front": [{"id": job.id, "name": job.name, "share": job.share} for job in api.lifecycle.front(arn, _FRONT)],
+        "front": [{"id": job.id, "name": job.name, "share": job.share} for job in front],
     }
 
 

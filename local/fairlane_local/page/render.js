@@ -172,6 +172,10 @@ function showJobs({ rows, total, shares }) {
   setText($("job-count"), total > rows.length ? `The newest ${rows.length} of ${number(total)} ${words}` : `${number(total)} ${words}`);
 }
 
+function result({ result: words, exit_code: code, stopped }) {
+  return stopped && code !== null ? `${words}, exit code ${code}` : words;
+}
+
 function showDetails(job) {
   setText($("job-title"), job.name);
   const facts = [["Status", job.status], ["Queue", job.queue], ["Share", job.share || "none"], ["Size", number(job.size)],
@@ -182,9 +186,10 @@ function showDetails(job) {
   const attempts = job.attempts.map((attempt, index) => ({ ...attempt, number: String(index + 1) })).reverse();
   sync($("attempts"), attempts, ({ number }) => number,
     () => element("tr", {}, element("th", { scope: "row" }), ...[1, 2, 3, 4, 5].map(() => element("td"))),
-    (line, attempt) => [attempt.number, attempt.result, timeOf(attempt.scheduled), timeOf(attempt.started), timeOf(attempt.stopped),
+    (line, attempt) => [attempt.number, result(attempt), timeOf(attempt.scheduled), timeOf(attempt.started), timeOf(attempt.stopped),
       attempt.reason].forEach((text, index) => setText(line.cells[index], text)));
-  const lines = job.log.map(({ time, host, text }) => `${timeOf(time)} ${host ? `${host} ` : ""}${text}`);
+  const isDistributed = new Set(job.log.map(({ host }) => host)).size > 1;
+  const lines = job.log.map(({ time, host, text }) => `${timeOf(time)} ${isDistributed ? `${host} ` : ""}${text}`);
   const log = $("log");
   const isAtEnd = log.scrollTop + log.clientHeight >= log.scrollHeight - 4;
   setText(log, lines.join("\n") || "No lines yet.");

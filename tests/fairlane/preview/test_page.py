@@ -267,7 +267,7 @@ def luminance(color: str) -> float:
 
 @pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
 def test_colors_have_enough_contrast(scheme: int) -> None:
-    template = files("fairlane._charts").joinpath("charts.html.j2").read_text()
+    template = files("fairlane._charts").joinpath("colors.css").read_text()
     colors = dict(re.findall(r"--([\w-]+): (#\w{6})", re.findall(r":root \{(.*?)\}", template, re.DOTALL)[scheme]))
     assert len(colors) == 18
 

@@ -135,3 +135,16 @@ def test_a_look_at_the_front_changes_nothing() -> None:
     engine.finish(0, Outcome.SUCCEEDED)
     assert engine.front(QUEUE, 1) == [1]
     assert set(runs.starts) == {0, 3}
+
+
+def test_the_fronts_of_several_queues_are_those_of_each_queue() -> None:
+    engine = build_engine(FairShare({"a": 1, "b": 1}), 3)
+    engine.set_queue("other", Fifo(), ["environment"])
+    for number, share in enumerate("aabbab"):
+        engine.submit(Submission(queue=QUEUE, share=share, instances=1 + number % 2))
+        engine.submit(Submission(queue="other", instances=2))
+    for second in (0, 1, 5):
+        engine.advance(second)
+        fronts = engine.fronts([QUEUE, "other"], 4)
+        assert fronts == {queue: engine.front(queue, 4) for queue in (QUEUE, "other")}
+        assert all(fronts.values())

@@ -107,9 +107,10 @@ def test_a_job_has_its_attempts_and_the_end_of_its_log(new: Story) -> None:
     new.log(job, *(f"line {number}" for number in range(300)))
     details = page_state({"job": job.id})["job"]
     assert (details["name"], details["queue"], details["status"]) == ("job", "cpu", "RUNNING")
-    assert [(line["text"], line["host"][:6]) for line in details["log"][:1]] == [("line 100", "algo-1")]
+    assert [(line["text"], line["host"]) for line in details["log"][:1]] == [("line 100", "algo-1")]
     assert (len(details["log"]), details["log"][-1]["text"]) == (200, "line 299")
-    assert [(attempt["result"], attempt["started"]) for attempt in details["attempts"]] == [("running", START * 1000)]
+    (attempt,) = details["attempts"]
+    assert (attempt["result"], attempt["started"], attempt["reason"]) == ("running", START * 1000, "")
 
 
 def test_a_container_job_has_a_log(new: Story) -> None:
@@ -118,6 +119,9 @@ def test_a_container_job_has_a_log(new: Story) -> None:
     assert page_state({"job": job.id})["job"]["log"] == []
     new.log(job, "started")
     assert [line["text"] for line in page_state({"job": job.id})["job"]["log"]] == ["started"]
+    new.aws.timeline.advance(hours(2))
+    (attempt,) = page_state({"job": job.id})["job"]["attempts"]
+    assert (attempt["result"], attempt["exit_code"]) == ("succeeded", 0)
 
 
 def test_jobs_are_filtered_by_status_and_share(told: Story) -> None:

@@ -1,7 +1,7 @@
 """Statuses, attempts and events of jobs, from the starts and stops of the scheduling engine."""
 
 from collections import deque
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 from fairlane.scheduler import KEPT_SECONDS, JobState, Outcome, Submission, Terms
@@ -94,7 +94,12 @@ class Lifecycle:
 
     def front(self, queue: str, number: int) -> list[Job]:
         """Return the first waiting jobs of a queue, in the order of the next pass."""
-        return [self._by_engine_id[engine_id] for engine_id in self.engine.front(queue, number)]
+        return self.fronts([queue], number)[queue]
+
+    def fronts(self, queues: Iterable[str], number: int) -> dict[str, list[Job]]:
+        """Return the first waiting jobs of each of the queues, in the order of the next pass."""
+        fronts = self.engine.fronts(queues, number)
+        return {queue: [self._by_engine_id[engine_id] for engine_id in front] for queue, front in fronts.items()}
 
     def stop(self, job: Job, reason: str, *, cancel: bool = False) -> None:
         """Stop a job, which then fails.
