@@ -14,6 +14,7 @@ import pytest
 
 from fairlane.scheduler import minutes
 from fairlane_local import LocalAws
+from fairlane_local.batch.api import BatchApi, batch_api
 from fairlane_local.page.access import page_url
 from fairlane_local.page.state import page_state
 from fairlane_local.server.credentials import get_credentials
@@ -89,15 +90,19 @@ def check(look: Look, state: dict[str, Any]) -> None:
 
 def add_queues(new: Story, total: int) -> None:
     for index in range(total - len(new.api.batch.queues)):
-        request = {
-            "serviceEnvironmentName": f"more-{index}",
-            "serviceEnvironmentType": "SAGEMAKER_TRAINING",
-            "capacityLimits": [{"maxCapacity": 10, "capacityUnit": "NUM_INSTANCES"}],
-        }
-        environment = new.api.call("CreateServiceEnvironment", request)["serviceEnvironmentArn"]
-        order = [{"order": 1, "serviceEnvironment": environment}]
-        queue = {"jobQueueName": f"team-{index:02}-" + "long-name-" * (index % 4), "jobQueueType": "SAGEMAKER_TRAINING"}
-        new.api.call("CreateJobQueue", queue | {"priority": 1, "serviceEnvironmentOrder": order})
+        add_queue(new.api, f"team-{index:02}-" + "long-name-" * (index % 4))
+
+
+def add_queue(api: BatchApi, name: str) -> None:
+    request = {
+        "serviceEnvironmentName": f"{name}-environment",
+        "serviceEnvironmentType": "SAGEMAKER_TRAINING",
+        "capacityLimits": [{"maxCapacity": 10, "capacityUnit": "NUM_INSTANCES"}],
+    }
+    environment = api.call("CreateServiceEnvironment", request)["serviceEnvironmentArn"]
+    order = [{"order": 1, "serviceEnvironment": environment}]
+    queue = {"jobQueueName": name, "jobQueueType": "SAGEMAKER_TRAINING", "priority": 1}
+    api.call("CreateJobQueue", queue | {"serviceEnvironmentOrder": order})
 
 
 @pytest.mark.parametrize("jobs", [0, 5000])
@@ -204,6 +209,19 @@ def test_a_dashboard_is_drawn_in_an_origin_of_its_own(new: Story, browser_files:
     (look,) = browse(new.aws, browser_files, [LOOKS[0] | {"steps": steps}])
     assert (look["errors"], look["requests"], look["drawn"]) == ([], [], "yes")
     assert "Data: metrics of the local AWS." in look["text"]
+
+
+def test_another_region_can_be_chosen(new: Story, browser_files: Path) -> None:
+    other = batch_api("111122223333", "eu-west-1")
+    add_queue(other, "elsewhere")
+    steps = [
+        ["select", "#location", "111122223333 eu-west-1"],
+        ["wait", "document.querySelectorAll('.queue').length === 1"],
+        ["wait", "document.querySelector('[name=queue]').selectedOptions[0]?.text === 'elsewhere'"],
+    ]
+    (look,) = browse(new.aws, browser_files, [LOOKS[0] | {"steps": steps}])
+    assert look["errors"] == []
+    assert [queue["name"] for queue in look["queues"]] == ["elsewhere"]
 
 
 def test_a_wrong_key_is_explained(new: Story, browser_files: Path) -> None:
