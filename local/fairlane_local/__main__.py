@@ -6,16 +6,21 @@ SETTINGS is a JSON object with the speed of the clock, which is null for a manua
 import json
 import os
 import sys
+from dataclasses import replace
 
 from fairlane_local import LocalAws, LocalAwsError
 from fairlane_local.batch.jobs.options import JobOptions
 from fairlane_local.clock import Clock
+from fairlane_local.processes.options import ProcessOptions
 from fairlane_local.server.credentials import get_credentials, save
 
 os.umask(0o077)
 try:
     settings = json.loads(sys.argv[2])
-    aws = LocalAws(int(sys.argv[1]), clock=Clock(settings["speed"]), options=JobOptions(**settings["options"]))
+    options = JobOptions(**settings["options"])
+    if options.processes is not None:
+        options = replace(options, processes=ProcessOptions(**settings["options"]["processes"]))
+    aws = LocalAws(int(sys.argv[1]), clock=Clock(settings["speed"]), options=options)
     save(aws.port, get_credentials(aws.port))
 except LocalAwsError as error:
     sys.exit(str(error))

@@ -6,6 +6,7 @@ from moto.moto_api._internal.models import MotoAPIBackend
 
 from fairlane_local.batch.jobs.options import JobOptions
 from fairlane_local.clock import Clock
+from fairlane_local.processes.runner import Runner
 from fairlane_local.timeline import Timeline
 
 
@@ -19,11 +20,13 @@ class Simulation:
 
     Attributes:
         shortages: Instance types that AWS has no free instances of.
+        runner: Runner of the jobs as processes. None if jobs are simulated.
     """
 
     timeline: Timeline = field(default_factory=lambda: Timeline(Clock()))
     options: JobOptions = field(default_factory=JobOptions)
     shortages: set[str] = field(default_factory=set, init=False)
+    runner: Runner | None = field(default=None, init=False)
 
 
 _reset_moto = MotoAPIBackend.reset

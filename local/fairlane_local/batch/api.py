@@ -55,7 +55,9 @@ class BatchApi:
         self.batch = Batch(account_id, region)
         self.batch.lock = simulation.timeline.lock
         self.batch.now = lambda: simulation.timeline.milliseconds
-        lifecycle = self.lifecycle = Lifecycle(self.batch, self._timeline, simulation.options, simulation.shortages)
+        lifecycle = self.lifecycle = Lifecycle(
+            self.batch, self._timeline, simulation.options, simulation.shortages, simulation.runner
+        )
         throttle = Throttle(self._timeline.clock.elapsed, SUBMIT_RATES if simulation.options.throttle else {})
         training_jobs = TrainingJobs(self.batch)
         self.service_jobs = ServiceJobs(self.batch, lifecycle, training_jobs, simulation.options, throttle)

@@ -38,8 +38,23 @@ def tools_environment(endpoint_url: str, account_id: str = ACCOUNT_ID) -> dict[s
         LocalAwsError: If this user has started no local AWS with this URL.
     """
     other_variables = {name: value for name, value in os.environ.items() if not name.upper().startswith("AWS_")}
+    return other_variables | _tool_variables(endpoint_url, account_id)
+
+
+def function_environment(port: int, account_id: str, region: str) -> dict[str, str]:
+    """Return the environment variables that Lambda sets for a function in an account and Region."""
+    tools = tools_environment(f"http://localhost:{port}", account_id)
+    return tools | _regions(region)
+
+
+def job_environment(port: int, account_id: str, region: str) -> dict[str, str]:
+    """Return the environment variables of AWS tools in a job, without any variable of this process."""
+    return _tool_variables(f"http://localhost:{port}", account_id) | _regions(region)
+
+
+def _tool_variables(endpoint_url: str, account_id: str) -> dict[str, str]:
     port = urlsplit(endpoint_url).port or 0
-    return other_variables | {
+    return {
         "AWS_ENDPOINT_URL": endpoint_url,
         **_keys(port, account_id, _REGION),
         "AWS_CA_BUNDLE": get_credentials(port).ca_file,
@@ -54,10 +69,8 @@ def tools_environment(endpoint_url: str, account_id: str = ACCOUNT_ID) -> dict[s
     }
 
 
-def function_environment(port: int, account_id: str, region: str) -> dict[str, str]:
-    """Return the environment variables that Lambda sets for a function in an account and Region."""
-    tools = tools_environment(f"http://localhost:{port}", account_id)
-    return tools | {"AWS_REGION": region, "AWS_DEFAULT_REGION": region}
+def _regions(region: str) -> dict[str, str]:
+    return {"AWS_REGION": region, "AWS_DEFAULT_REGION": region}
 
 
 def _keys(port: int, account_id: str, region: str) -> dict[str, str]:

@@ -36,6 +36,8 @@ from fairlane_local.iam import simulation as iam_simulation
 from fairlane_local.monitoring import alarms, event_resources
 from fairlane_local.page.access import PAGE
 from fairlane_local.page.application import PageApplication
+from fairlane_local.processes.instance import check_namespaces
+from fairlane_local.processes.runner import Runner
 from fairlane_local.server import control
 from fairlane_local.server.certificates import CertificateAuthority
 from fairlane_local.server.credentials import new_credentials, register
@@ -77,7 +79,9 @@ class LocalAws:
         _install()
         moto_api_backend.reset()
         self.timeline = Timeline(clock or Clock())
-        set_simulation(Simulation(self.timeline, options or JobOptions()))
+        simulation = Simulation(self.timeline, options or JobOptions())
+        _check(simulation)
+        set_simulation(simulation)
         for service in ("batch", "lambda"):
             default_user_config[service] = {"use_docker": False}
         authority = CertificateAuthority()
@@ -96,6 +100,10 @@ class LocalAws:
         self._page = PageApplication(credentials.page_key)
         self._guard = Guard(self._respond_to_user, self.port, credentials)
         register(self.port, credentials)
+        if simulation.options.processes is not None:
+            milliseconds = lambda: int(self.timeline.clock.now() * 1000)  # noqa: E731  # a run does not hold the lock
+            simulation.runner = Runner(simulation.options.processes, milliseconds, self.port)
+        self._runner = simulation.runner
 
     def __enter__(self) -> "LocalAws":
         Thread(target=self.serve, daemon=True).start()
@@ -108,6 +116,8 @@ class LocalAws:
         for server in self._servers:
             server.server_close()
         register(self.port, None)
+        if self._runner is not None:
+            self._runner.close()
         self._directory.cleanup()
 
     def serve(self) -> None:
@@ -192,6 +202,13 @@ def _stop(server: BaseWSGIServer) -> None:
         with suppress(OSError):
             socket.create_connection(server.server_address[:2]).close()  # type: ignore[arg-type]
         stop.join(_STOP_SECONDS)
+
+
+def _check(simulation: Simulation) -> None:
+    if simulation.options.processes is not None:
+        if simulation.timeline.clock.speed != 1:
+            raise LocalAwsError("jobs run as processes only on the real clock: leave out --speed and --clock manual")
+        check_namespaces()
 
 
 def _install() -> None:

@@ -24,9 +24,14 @@ from fairlane_local.batch.jobs.simulation_tags import FAILS, run_seconds
 from fairlane_local.batch.rules import check_bulk
 from fairlane_local.batch.store import Batch, Record, Request, get
 from fairlane_local.batch.throttle import Throttle
+from fairlane_local.processes.containers import ContainerWork
+from fairlane_local.processes.runner import Runner
+from fairlane_local.processes.work import End
 
 _EXITED: Final = "Essential container in task exited"
 _TIMED_OUT: Final = "Job attempt duration exceeded timeout"
+_NOT_STARTED: Final = "Task failed to start"
+_OUT_OF_MEMORY: Final = "OutOfMemoryError: Container killed due to memory usage"
 _DEPENDENT_FAILED: Final = "Dependent Job failed"
 _CHILD_FAILED: Final = "Array Child Job failed"
 _MAX_TAGS: Final = 50
@@ -138,6 +143,35 @@ class ContainerJobs:
         reason = job.failure or _EXITED
         facts = {"onStatusReason": reason, "onExitCode": str(job.spec.exit_code)}
         return job.run_seconds, Outcome.FAILED if retries_after(job.retry, facts) else Outcome.REFUSED, reason
+
+    def work(self, job: ContainerJob, attempt: Attempt, runner: Runner) -> ContainerWork:
+        """Return the process of a container, or of each node."""
+        batch = self._batch
+        order = batch.queues[job.queue]["computeEnvironmentOrder"][0]
+        return ContainerWork(
+            job,
+            attempt,
+            environment_name=order["computeEnvironment"].rpartition("/")[2],
+            options=runner.options,
+            environment=lambda: runner.environment(batch.account_id, batch.region),
+            secret=lambda name: runner.secret(batch.account_id, batch.region, name),
+            limits={} if job.timeout_seconds is None else {_TIMED_OUT: job.timeout_seconds},
+        )
+
+    def outcome(self, job: ContainerJob, end: End) -> tuple[Outcome, str]:
+        """Return the outcome and the reason of an attempt whose processes have ended."""
+        assert job.attempt
+        job.attempt.exit_code = end.exit_code
+        job.attempt.container_reason = _OUT_OF_MEMORY if end.out_of_memory else end.reason
+        if end.limit:
+            return Outcome.REFUSED, end.limit
+        if end.exit_code == 0:
+            return Outcome.SUCCEEDED, _EXITED
+        reason = _EXITED if end.exit_code is not None else _NOT_STARTED
+        facts = {"onStatusReason": reason, "onReason": job.attempt.container_reason}
+        if end.exit_code is not None:
+            facts["onExitCode"] = str(end.exit_code)
+        return Outcome.FAILED if retries_after(job.retry, facts) else Outcome.REFUSED, reason
 
     def ended(self, job: ContainerJob) -> None:
         """Begin or fail the jobs that waited for a job, and end its array job after the last child."""

@@ -2,9 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Final, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
 from fairlane.scheduler import Outcome
+
+if TYPE_CHECKING:
+    from fairlane_local.processes.runner import Run, Runner
+    from fairlane_local.processes.work import End, Work
 
 RUNNABLE: Final = "RUNNABLE"
 SUCCEEDED: Final = "SUCCEEDED"
@@ -39,6 +43,10 @@ class Attempt:
         exit_code: Exit code of a container.
         container_reason: Reason that ECS gives for the end of a container.
         log_streams: Names of the log streams.
+        downloading: Start of the download of input. None if the attempt has none.
+        uploading: Start of the upload of output. None if the attempt has none.
+        run: Processes of the attempt. None if the attempt is simulated.
+        requested: Outcome that a request to stop the attempt decided.
     """
 
     resource: str
@@ -51,6 +59,10 @@ class Attempt:
     exit_code: int | None = None
     container_reason: str = ""
     log_streams: tuple[str, ...] = ()
+    downloading: int | None = None
+    uploading: int | None = None
+    run: "Run | None" = None
+    requested: Outcome | None = None
 
     def describe(self) -> dict[str, Any]:
         """Return the attempt of a service job, as the Batch API describes it."""
@@ -87,6 +99,12 @@ class JobKind(Protocol):
 
     def plan(self, job: Any) -> tuple[int, Outcome, str]:
         """Return the seconds that an attempt runs, its outcome and its reason."""
+
+    def work(self, job: Any, attempt: Attempt, runner: "Runner") -> "Work":
+        """Return what an attempt runs as processes."""
+
+    def outcome(self, job: Any, end: "End") -> tuple[Outcome, str]:
+        """Return the outcome and the reason of an attempt whose processes have ended."""
 
     def ended(self, job: Any) -> None:
         """Handle the end of a job."""

@@ -21,6 +21,9 @@ from fairlane_local.batch.jobs.job_lists import JobIndex
 from fairlane_local.batch.jobs.options import JobOptions
 from fairlane_local.batch.jobs.scheduling import Scheduling
 from fairlane_local.batch.store import Batch
+from fairlane_local.processes.job_runs import JobRuns
+from fairlane_local.processes.runner import Runner
+from fairlane_local.processes.work import End
 from fairlane_local.timeline import Timeline
 
 _PREEMPTIONS: Final[Mapping[bool, str]] = {
@@ -42,6 +45,7 @@ class Lifecycle:
         timeline: Events of the local AWS.
         options: Options of the jobs.
         shortages: Instance types that AWS has no free instances of. Default: none.
+        runner: Runner of the jobs as processes. Default: jobs are simulated.
 
     Attributes:
         engine: Engine that schedules the jobs.
@@ -49,13 +53,21 @@ class Lifecycle:
         preemptions: Latest preemptions, oldest first.
     """
 
-    def __init__(self, batch: Batch, timeline: Timeline, options: JobOptions, shortages: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        batch: Batch,
+        timeline: Timeline,
+        options: JobOptions,
+        shortages: Collection[str] = (),
+        runner: Runner | None = None,
+    ) -> None:
         self.jobs: JobIndex[Job] = JobIndex()
         self.preemptions: deque[Preemption] = deque(maxlen=_KEPT_PREEMPTIONS)
         self._timeline = timeline
         self._bus = EventBus(batch)
         self._options = options
         self._shortages = shortages
+        self._runs = None if runner is None else JobRuns(runner, batch, timeline, self)
         self._by_engine_id: dict[int, Job] = {}
         self._without_instances: dict[Job, Attempt] = {}
         self._last_sweep = 0
@@ -119,7 +131,11 @@ class Lifecycle:
         waits = job.attempt is None
         job.is_stopping = not waits
         has_started = job.attempt is not None and job.attempt.started is not None
-        self.engine.withdraw(job.engine_id, stop_seconds=self._options.stop_seconds if has_started else 0)
+        seconds: int | None = self._options.stop_seconds if has_started else 0
+        if job.attempt is not None and job.attempt.run is not None:
+            job.attempt.run.stop()
+            seconds = None
+        self.engine.withdraw(job.engine_id, stop_seconds=seconds)
         if waits:
             self.end(job, FAILED)
 
@@ -127,7 +143,28 @@ class Lifecycle:
         """End the attempt of a job that runs."""
         if job.attempt is not None and not job.is_stopping and job.engine_id is not None:
             job.attempt.reason = reason
-            self.engine.finish(job.engine_id, outcome)
+            if job.attempt.run is None:
+                self.engine.finish(job.engine_id, outcome)
+            else:
+                job.attempt.requested = outcome
+                job.attempt.run.stop()
+
+    def begin(self, job: Job, attempt: Attempt) -> None:
+        """Start the own work of a job."""
+        attempt.started = self._milliseconds(job)
+        self._change(job, "RUNNING")
+
+    def finish(self, job: Job, attempt: Attempt, end: End) -> None:
+        """End the attempt of a job whose processes have ended."""
+        assert job.engine_id is not None
+        outcome, reason = job.kind.outcome(job, end)
+        if job.is_stopping:
+            outcome = Outcome.FAILED
+        elif attempt.requested is not None:
+            outcome = attempt.requested
+        else:
+            attempt.reason = reason
+        self.engine.finish(job.engine_id, outcome)
 
     def started(self, engine_id: int, now: int) -> None:
         """Start an attempt of a job."""
@@ -156,6 +193,10 @@ class Lifecycle:
             "status": job.status,
         }
         self._bus.send("Batch Service Job Preemption Started", [job.arn], detail)
+        if job.attempt.run is not None:
+            job.attempt.run.stop()
+        elif self._runs is not None:
+            self._timeline.call_at(now, lambda second: self.engine.finish(engine_id, Outcome.FAILED))
 
     def stopped(self, engine_id: int, outcome: Outcome, now: int) -> None:
         """End an attempt of a job, and the job unless it waits again."""
@@ -163,6 +204,8 @@ class Lifecycle:
         attempt = job.attempt
         assert attempt
         job.attempt, job.is_stopping = None, False
+        if attempt.run is not None:
+            attempt.run.kill()  # it has ended, unless its queue was deleted
         self._without_instances.pop(job, None)
         self._blocked.forget(job)
         attempt.stopped, attempt.outcome = self._milliseconds(job), outcome
@@ -233,7 +276,9 @@ class Lifecycle:
         for status in job.starting_statuses:
             if job.status != status:
                 self._change(job, status)
-        if self._options.start_up_seconds:
+        if self._runs is not None:
+            self._runs.start(job, attempt)
+        elif self._options.start_up_seconds:
             self._timeline.call_at(now + self._options.start_up_seconds, lambda second: self._run(job, attempt, second))
         else:
             self._run(job, attempt, now)
@@ -241,8 +286,7 @@ class Lifecycle:
     def _run(self, job: Job, attempt: Attempt, now: int) -> None:
         if job.attempt is not attempt or job.is_stopping:
             return
-        attempt.started = self._milliseconds(job)
-        self._change(job, "RUNNING")
+        self.begin(job, attempt)
         seconds, outcome, attempt.reason = job.kind.plan(job)
         assert job.engine_id is not None
         self.engine.finish(job.engine_id, outcome, at=now + seconds)

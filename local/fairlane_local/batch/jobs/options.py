@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 
+from fairlane_local.processes.options import ProcessOptions
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobOptions:
-    """Behavior of simulated jobs.
+    """Behavior of jobs.
 
     Args:
         run_seconds: Seconds that an attempt runs, 1 or more, unless the tag `fairlane:run-seconds` of its job has
@@ -16,6 +18,7 @@ class JobOptions:
         stop_seconds: Seconds from the decision to stop an attempt until its capacity is free, 0 or more. Default: 20,
             as in AWS's sample event.
         throttle: True to refuse submissions above AWS's rates. Default: True.
+        processes: Options of jobs that run as processes of this computer. Default: jobs are simulated.
     """
 
     run_seconds: int = 60
@@ -23,3 +26,4 @@ class JobOptions:
     pass_seconds: int = 1
     stop_seconds: int = 20
     throttle: bool = True
+    processes: ProcessOptions | None = None

@@ -30,6 +30,7 @@ class Scheduling:
             strategies=Strategies(stop_seconds=options.stop_seconds),
             pass_seconds=options.pass_seconds,
             listener=listener,
+            external_stops=options.processes is not None,
         )
         self._batch = batch
         self._settings: dict[str, Any] = {}

@@ -22,10 +22,20 @@ from fairlane_local.batch.jobs.service_job_rules import (
 )
 from fairlane_local.batch.jobs.share_rules import check_fair_share
 from fairlane_local.batch.jobs.simulation_tags import FAILS, run_seconds
-from fairlane_local.batch.jobs.training_jobs import MAX_RUNTIME_EXCEEDED, STATUS_REASON, STOPPED, TrainingJobs
+from fairlane_local.batch.jobs.training_jobs import (
+    LOG_GROUP,
+    MAX_RUNTIME_EXCEEDED,
+    STATUS_REASON,
+    STOPPED,
+    TrainingJobs,
+)
 from fairlane_local.batch.rules import check_bulk, check_priority, check_timeout
 from fairlane_local.batch.store import Batch, Record, Request, get
 from fairlane_local.batch.throttle import Throttle
+from fairlane_local.processes.runner import Runner
+from fairlane_local.processes.storage import Storage
+from fairlane_local.processes.training import TrainingWork
+from fairlane_local.processes.work import End
 
 _TIMED_OUT: Final = "Job attempt duration exceeded timeout"
 
@@ -157,6 +167,31 @@ class ServiceJobs:
         if job.timeout_seconds is not None:
             ends.append((job.timeout_seconds, Outcome.REFUSED, _TIMED_OUT))
         return min(ends, key=lambda end: end[0])
+
+    def work(self, job: ServiceJob, attempt: Attempt, runner: Runner) -> TrainingWork:
+        """Return the processes of a training job."""
+        account_id, region = self._batch.account_id, self._batch.region
+        limits = {MAX_RUNTIME_EXCEEDED: job.max_seconds, _TIMED_OUT: job.timeout_seconds}
+        return TrainingWork(
+            job,
+            attempt,
+            options=runner.options,
+            storage=Storage(account_id, region),
+            log_group=LOG_GROUP,
+            log_streams=self.training_jobs.log_streams(attempt, job.units),
+            environment=lambda: runner.environment(account_id, region),
+            milliseconds=runner.milliseconds,
+            limits={reason: seconds for reason, seconds in limits.items() if seconds is not None},
+        )
+
+    def outcome(self, job: ServiceJob, end: End) -> tuple[Outcome, str]:
+        """Return the outcome and the reason of an attempt whose processes have ended."""
+        if end.limit:
+            return Outcome.REFUSED if end.limit == _TIMED_OUT else self._failure(job, end.limit), end.limit
+        if end.exit_code == 0 and not end.reason:
+            return Outcome.SUCCEEDED, f"{STATUS_REASON}Completed"
+        reason = STATUS_REASON + end.reason
+        return self._failure(job, reason), reason
 
     def ended(self, job: ServiceJob) -> None:
         """Do nothing: no other job waits for a service job."""

@@ -43,6 +43,13 @@ class TrainingJobs:
         self._jobs[name] = (job, attempt)
         return attempt
 
+    def log_streams(self, attempt: Attempt, instances: int) -> list[str]:
+        """Return the names of the log streams of a training job, by instance."""
+        name = attempt.resource.rpartition("/")[2]
+        streams = logs_backends[self._batch.account_id][self._batch.region].groups[LOG_GROUP].streams
+        prefixes = [f"{name}/algo-{index}-" for index in range(1, instances + 1)]
+        return [next(stream for stream in streams if stream.startswith(prefix)) for prefix in prefixes]
+
     def find(self, name: str) -> tuple[ServiceJob, Attempt] | None:
         """Return the service job and the attempt of a training job. None if no service job runs as it."""
         return self._jobs.get(name)
@@ -115,6 +122,8 @@ def _statuses(job: ServiceJob, attempt: Attempt) -> tuple[str, str]:
     if attempt.stopped is None:
         if job.is_stopping:
             return "Stopping", "Stopping"
+        if attempt.uploading is not None:
+            return "InProgress", "Uploading"
         return "InProgress", _UNTIL_TRAINING.get(job.status, "Training")
     if attempt.outcome is Outcome.SUCCEEDED:
         return "Completed", "Completed"
@@ -126,7 +135,13 @@ def _statuses(job: ServiceJob, attempt: Attempt) -> tuple[str, str]:
 
 def _transitions(attempt: Attempt, secondary: str) -> list[dict[str, Any]]:
     """Return the secondary statuses of a training job, with the times of their starts and ends."""
-    starts = [("Starting", attempt.scheduled), ("Training", attempt.started), (secondary, attempt.stopped)]
+    starts = [
+        ("Starting", attempt.scheduled),
+        ("Downloading", attempt.downloading),
+        ("Training", attempt.started),
+        ("Uploading", attempt.uploading),
+        (secondary, attempt.stopped),
+    ]
     known = [(status, start) for status, start in starts if start is not None]
     ends = [start for _, start in known[1:]] + [known[-1][1] if attempt.stopped else None]
     return [

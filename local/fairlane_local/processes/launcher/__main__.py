@@ -17,9 +17,12 @@ import signal
 import socket
 import sys
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from mounts import call, enter_root
+if TYPE_CHECKING:
+    from fairlane_local.processes.launcher.mounts import call, enter_root
+else:
+    from mounts import call, enter_root
 
 _PR_SET_PDEATHSIG = 1
 _NEW_NAMESPACES = 0x10000000 | 0x00020000 | 0x20000000 | 0x08000000 | 0x04000000
@@ -30,6 +33,7 @@ _BAD_LIFE = 1000
 
 
 def main() -> None:
+    """Run one command in new namespaces."""
     control = socket.socket(fileno=0)
     lines = control.makefile("r")
     request = json.loads(lines.readline())
@@ -143,7 +147,7 @@ def _memory() -> int:
     used = 0
     for entry in os.scandir("/proc"):
         if entry.name.isdecimal() and entry.name != "1":
-            with contextlib.suppress(OSError), open(f"/proc/{entry.name}/status") as status:
+            with contextlib.suppress(OSError), Path("/proc", entry.name, "status").open() as status:
                 used += sum(int(line.split()[1]) for line in status if line.startswith("RssAnon:"))
     return used * 1024
 

@@ -51,7 +51,7 @@ def enter_root(size: int, files: Mapping[str, str], image: str | None, visible: 
         directory = _STAGE / path
         directory.mkdir(parents=True)
         directory.chmod(mode)
-    _bind_entries(Path("/"), [path for path in map(Path, _OWN)])
+    _bind_entries(Path("/"), [*map(Path, _OWN)])
     _bind_entries(Path("/opt"), [Path("/opt/ml")])
     for path, own in _COVERED.items():
         if _inside(path).is_dir():
@@ -77,7 +77,7 @@ def _bind_entries(directory: Path, left_out: list[Path]) -> None:
         if entry in left_out:
             continue
         if entry.is_symlink():
-            _inside(entry).symlink_to(os.readlink(entry))
+            _inside(entry).symlink_to(entry.readlink())
         elif entry.is_dir():
             _inside(entry).mkdir()
             _bind_read_only(entry)

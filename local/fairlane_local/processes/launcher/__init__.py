@@ -1,0 +1,1 @@
+"""Launcher of one process of a job, in an isolated interpreter."""

@@ -1,0 +1,339 @@
+"""Runs of attempts as processes: places for them, signals, time limits and output."""
+
+import logging
+import os
+import selectors
+import signal
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from socket import socket, socketpair
+from threading import Condition, Thread
+from typing import Final, Protocol
+
+from botocore.exceptions import ClientError
+from moto.logs.models import LogsBackend
+
+from fairlane_local.errors import LocalAwsError
+from fairlane_local.processes.instance import Instance
+from fairlane_local.processes.logs import LogWriter
+from fairlane_local.processes.options import ProcessOptions
+from fairlane_local.processes.work import AttemptError, Command, End, Work
+from fairlane_local.server.access import client, job_environment
+
+_CA_FILE: Final = "/opt/fairlane/ca.pem"
+_FLUSH_SECONDS: Final = 0.2
+_BLOCK: Final = 1 << 16
+_TERMINATED: Final = 128 + signal.SIGTERM
+_KILLED: Final = 128 + signal.SIGKILL
+
+
+class Listener(Protocol):
+    """Listener to a run. It is called from the thread of the run."""
+
+    def begun(self) -> bool:
+        """Handle the start of the processes. Return False if the attempt is not wanted any more."""
+
+    def ended(self, end: End) -> None:
+        """Handle the end of the attempt."""
+
+
+class Runner:
+    """Runs of all accounts and Regions of a local AWS.
+
+    Args:
+        options: Options of the processes.
+        milliseconds: Function that returns the time.
+        port: Port of the local AWS.
+    """
+
+    def __init__(self, options: ProcessOptions, milliseconds: Callable[[], int], port: int) -> None:
+        self.options = options
+        self.milliseconds = milliseconds
+        self._port = port
+        self._free = options.processes
+        self._waiting: deque[Run] = deque()
+        self._condition = Condition()
+        self._runs: set[Run] = set()
+
+    def start(self, work: Work, logs: LogsBackend, listener: Listener) -> "Run":
+        """Start a run in its own thread."""
+        run = Run(self, work, logs, listener)
+        with self._condition:
+            self._waiting.append(run)
+            self._runs.add(run)
+        run.start()
+        return run
+
+    def environment(self, account_id: str, region: str) -> tuple[dict[str, str], dict[str, str]]:
+        """Return the environment variables of AWS tools in a job, and the contents of the files that they name."""
+        variables = job_environment(self._port, account_id, region)
+        certificate = Path(variables["AWS_CA_BUNDLE"]).read_text()
+        return variables | {"AWS_CA_BUNDLE": _CA_FILE}, {_CA_FILE: certificate}
+
+    def secret(self, account_id: str, region: str, name_or_arn: str) -> str:
+        """Return a secret of Secrets Manager or a parameter of Systems Manager.
+
+        Raises:
+            AttemptError: If it does not exist.
+        """
+        try:
+            if ":secretsmanager:" in name_or_arn:
+                secrets = client("secretsmanager", self._port, account_id, region)
+                return str(secrets.get_secret_value(SecretId=name_or_arn)["SecretString"])
+            name = name_or_arn.partition(":parameter")[2] or name_or_arn
+            parameters = client("ssm", self._port, account_id, region)
+            return str(parameters.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"])
+        except ClientError as error:
+            raise AttemptError(f"ResourceInitializationError: {name_or_arn}: {error}") from error
+
+    def close(self) -> None:
+        """Kill all processes, and wait until they have ended."""
+        with self._condition:
+            runs = list(self._runs)
+        for run in runs:
+            run.kill()
+        for run in runs:
+            run.join()
+
+    def wake(self) -> None:
+        """Make the runs that wait look at their state again."""
+        with self._condition:
+            self._condition.notify_all()
+
+    def acquire(self, run: "Run", places: int) -> bool:
+        """Wait for places in the order of the starts. Return False if the run is stopped meanwhile.
+
+        Raises:
+            AttemptError: If there will never be as many places.
+        """
+        with self._condition:
+            try:
+                if places > self.options.processes:
+                    sentence = f"the job has {places} processes, and the local AWS runs {self.options.processes}"
+                    raise AttemptError(f"{sentence} at a time: start the local AWS with --processes {places}")
+                self._condition.wait_for(lambda: run.is_stopped or (self._waiting[0] is run and self._free >= places))
+                if run.is_stopped:
+                    return False
+                self._free -= places
+                return True
+            finally:
+                self._waiting.remove(run)
+                self._condition.notify_all()
+
+    def release(self, run: "Run", places: int) -> None:
+        """Give places back, and forget a run."""
+        with self._condition:
+            if run in self._waiting:
+                self._waiting.remove(run)
+            self._free += places
+            self._runs.discard(run)
+            self._condition.notify_all()
+
+
+class Run:
+    """Run of an attempt, in a thread that lives as long as its processes.
+
+    Args:
+        runner: Runner with the places.
+        work: Work of the attempt.
+        logs: CloudWatch Logs of the account and Region.
+        listener: Listener to the run.
+    """
+
+    def __init__(self, runner: Runner, work: Work, logs: LogsBackend, listener: Listener) -> None:
+        self._runner = runner
+        self._work = work
+        self._logs = logs
+        self._listener = listener
+        self._stop_at: float | None = None
+        self._killed = False
+        self._wakes, self._wake = socketpair()
+        self._thread = Thread(target=self._run, name="run", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def join(self) -> None:
+        """Wait for the end of the thread."""
+        self._thread.join()
+
+    @property
+    def is_stopped(self) -> bool:
+        """True if the run ends early."""
+        return self._stop_at is not None or self._killed
+
+    def stop(self) -> None:
+        """Send SIGTERM to the processes, and SIGKILL after the notice."""
+        if not self.is_stopped:
+            self._stop_at = time.monotonic()
+            self._interrupt()
+
+    def kill(self) -> None:
+        """Kill the processes. The listener is not called any more."""
+        self._killed = True
+        self._interrupt()
+
+    def _interrupt(self) -> None:
+        with suppress(OSError):  # the run has ended
+            self._wake.send(b"1")
+        self._runner.wake()
+
+    def _run(self) -> None:
+        places = 0
+        try:
+            commands = self._work.commands()
+            if self._runner.acquire(self, len(commands)):
+                places = len(commands)
+                end = self._attempt(commands)
+            else:
+                end = End(exit_code=_TERMINATED)
+        except LocalAwsError as error:
+            end = End(exit_code=None, reason=str(error))
+        except Exception as error:  # a run that ends without a word would wait forever
+            logging.getLogger(__name__).exception("a run of the local AWS failed")
+            end = End(exit_code=None, reason=f"InternalServerError: {error}")
+        self._wake.close()
+        self._wakes.close()
+        self._runner.release(self, places)
+        if not self._killed:
+            self._listener.ended(end)
+
+    def _attempt(self, commands: Sequence[Command]) -> End:
+        with ExitStack() as stack:
+            instances = []
+            for command in commands:
+                instance = Instance(command.host, command.files, command.image, self._runner.options.disk_mib)
+                stack.callback(instance.close)
+                instances.append(instance)
+            roots = [instance.root for instance in instances]
+            self._work.prepare(roots)
+            if self.is_stopped or not self._listener.begun():
+                return End(exit_code=_TERMINATED)
+            processes = _Processes(instances, commands, self._logs, self._runner)
+            for instance, command in zip(instances, commands, strict=True):
+                instance.run(
+                    command.arguments, command.environment, memory_mib=command.memory_mib, is_init=command.is_init
+                )
+            end = self._wait(processes, lambda: self._work.copy(roots))
+            return self._work.collect(roots, end, is_stopped=self.is_stopped or bool(end.limit))
+
+    def _wait(self, processes: "_Processes", copy: Callable[[], None]) -> End:
+        """Wait until the processes have ended, with the limits and the copies that are due meanwhile."""
+        processes.watch(self._wakes)
+        period = self._runner.options.copy_seconds
+        start = time.monotonic()
+        seconds, limit = min(((number, reason) for reason, number in self._work.limits.items()), default=(0, ""))
+        next_copy, killed_at = start + period, None
+        reached = ""
+        while not processes.have_ended(self._work.main):
+            now = time.monotonic()
+            if limit and not reached and now >= start + seconds and not self.is_stopped:
+                reached, self._stop_at = limit, now
+            if self._stop_at is not None and killed_at is None:
+                killed_at = self._stop_at + self._work.notice
+                processes.signal(signal.SIGTERM)
+            if self._killed or (killed_at is not None and now >= killed_at):
+                processes.kill()
+                killed_at = None if killed_at is None else now + self._work.notice
+            if now >= next_copy:
+                copy()
+                next_copy = time.monotonic() + period
+            moments = [next_copy, start + seconds if limit and not reached else next_copy, killed_at or next_copy]
+            processes.poll(min(moments) - time.monotonic())
+        processes.close()
+        code, out_of_memory = processes.end(self._work.main)
+        return End(exit_code=code, limit=reached, out_of_memory=out_of_memory)
+
+
+class _Processes:
+    """Processes of an attempt, with their log streams."""
+
+    def __init__(
+        self, instances: Sequence[Instance], commands: Sequence[Command], logs: LogsBackend, runner: Runner
+    ) -> None:
+        self._instances = instances
+        self._ends: dict[int, tuple[int, bool]] = {}
+        self._first_failure: int | None = None
+        self._selector = selectors.DefaultSelector()
+        self._flushed = 0.0
+        self._writers = [
+            LogWriter(logs, command.log_group, command.log_stream, runner.options.log_lines, runner.milliseconds)
+            for command in commands
+        ]
+        for number, instance in enumerate(instances):
+            os.set_blocking(instance.output, False)
+            self._selector.register(instance.output, selectors.EVENT_READ, (self._read, number))
+            self._selector.register(instance.control, selectors.EVENT_READ, (self._end, number))
+
+    def watch(self, wakes: socket) -> None:
+        """Return from `poll` also when a socket is readable."""
+        self._selector.register(wakes, selectors.EVENT_READ, (lambda _: wakes.recv(_BLOCK), 0))
+
+    def poll(self, seconds: float) -> None:
+        """Handle output and ends until some come, or for a number of seconds."""
+        for key, _ in self._selector.select(max(0.0, min(seconds, _FLUSH_SECONDS))):
+            function, number = key.data
+            function(number)
+        if time.monotonic() >= self._flushed + _FLUSH_SECONDS:
+            self._flush()
+
+    def have_ended(self, main: int | None) -> bool:
+        """Return True if the attempt has ended. A process that fails ends it, unless there is a main process."""
+        if main is not None:
+            return main in self._ends
+        return self._first_failure is not None or len(self._ends) == len(self._instances)
+
+    def end(self, main: int | None) -> tuple[int, bool]:
+        """Return the exit code that decides, and True if the process reached its memory limit."""
+        decides = main if main is not None else self._first_failure or 0
+        return self._ends.get(decides, (_KILLED, False))
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the processes that run."""
+        for index, instance in enumerate(self._instances):
+            if index not in self._ends:
+                instance.signal(number)
+
+    def kill(self) -> None:
+        """Kill all processes."""
+        for instance in self._instances:
+            instance.kill()
+
+    def close(self) -> None:
+        """Kill the processes that still run, and put the rest of the output into the logs."""
+        self.kill()
+        for number, instance in enumerate(self._instances):
+            instance.wait()
+            while self._read(number):
+                pass
+        self._selector.close()
+        self._flush(at_end=True)
+
+    def _read(self, number: int) -> bool:
+        """Take output, and return True if there can be more."""
+        try:
+            block = os.read(self._instances[number].output, _BLOCK)
+        except BlockingIOError:
+            return False
+        if block:
+            self._writers[number].write(block)
+        elif self._instances[number].output in self._selector.get_map():
+            self._selector.unregister(self._instances[number].output)
+        return bool(block)
+
+    def _end(self, number: int) -> None:
+        instance = self._instances[number]
+        self._selector.unregister(instance.control)
+        end = instance.end()
+        self._ends[number] = end["exit_code"], end["out_of_memory"]
+        if end["exit_code"] and self._first_failure is None:
+            self._first_failure = number
+
+    def _flush(self, *, at_end: bool = False) -> None:
+        self._flushed = time.monotonic()
+        for writer in self._writers:
+            writer.flush(at_end=at_end)
