@@ -5,6 +5,8 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
+from fairlane.cli import local_processes
+
 AddCommand = Callable[[str, Callable[[argparse.Namespace], int], str], argparse.ArgumentParser]
 """Function that adds a command for the local AWS on a port: name, function and description."""
 
@@ -28,6 +30,7 @@ def add_start_options(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(name, type=_whole_number(least), metavar="NUMBER", help=text)
     text = "accept submissions above the rates of AWS Batch"
     parser.add_argument("--no-throttle", action="store_true", help=text)
+    local_processes.add_start_options(parser, _whole_number)
 
 
 def start_settings(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -38,9 +41,12 @@ def start_settings(arguments: argparse.Namespace) -> dict[str, Any]:
     if arguments.speed is not None or arguments.clock is not None:
         settings["speed"] = None if arguments.clock == "manual" else arguments.speed or 1.0
     names = [name.removeprefix("--").replace("-", "_") for name, _, _ in _JOB_OPTIONS]
-    options = {name: value for name in names if (value := getattr(arguments, name)) is not None}
+    options: dict[str, Any] = {name: value for name in names if (value := getattr(arguments, name)) is not None}
     if arguments.no_throttle:
         options["throttle"] = False
+    processes = local_processes.process_options(arguments)
+    if processes is not None:
+        options["processes"] = processes
     if options:
         settings["options"] = JobOptions(**options)
     return settings

@@ -61,7 +61,6 @@ class Work(Protocol):
 
     Attributes:
         notice: Seconds from SIGTERM to SIGKILL.
-        main: Index of the process whose end is the end of the attempt. None if all processes must end.
         limits: Time limits in seconds, by their reason.
     """
 
@@ -69,7 +68,8 @@ class Work(Protocol):
     limits: Mapping[str, float]
 
     @property
-    def main(self) -> int | None: ...
+    def main(self) -> int | None:
+        """Index of the process whose end is the end of the attempt. None if all processes must end."""
 
     def commands(self) -> Sequence[Command]:
         """Return the commands. Raise AttemptError if the attempt cannot run."""

@@ -208,7 +208,7 @@ class Lifecycle:
             attempt.run.kill()  # it has ended, unless its queue was deleted
         self._without_instances.pop(job, None)
         self._blocked.forget(job)
-        attempt.stopped, attempt.outcome = self._milliseconds(job), outcome
+        attempt.stopped, attempt.outcome = self._milliseconds(job, attempt), outcome
         preempted = outcome is Outcome.PREEMPTED and isinstance(job, ServiceJob)
         if outcome is Outcome.WITHDRAWN:
             attempt.reason = job.reason
@@ -235,7 +235,7 @@ class Lifecycle:
     def end(self, job: Job, status: str) -> None:
         """End a job, which is forgotten after seven days."""
         self._blocked.forget(job)
-        job.stopped = self._milliseconds(job)
+        job.stopped = self._milliseconds(job, job.latest_attempt)
         self._change(job, status)
         job.kind.ended(job)
         forgotten = self._timeline.second + KEPT_SECONDS
@@ -298,9 +298,13 @@ class Lifecycle:
             for description in job.views():
                 self._bus.send(job.state_change, [description["jobArn"]], description)
 
-    def _milliseconds(self, job: Job) -> int:
-        """Return the current time. A job that starts in the second of its submission starts after it."""
-        return max(self._timeline.milliseconds, job.created)
+    def _milliseconds(self, job: Job, attempt: Attempt | None = None) -> int:
+        """Return the current time, which is not before the submission of a job or the latest time of its attempt.
+
+        The engine processes a whole second at once, and a process can end within it.
+        """
+        times = [] if attempt is None else [attempt.downloading, attempt.started, attempt.uploading, attempt.stopped]
+        return max(self._timeline.milliseconds, job.created, *(time for time in times if time is not None))
 
     def _sweep(self, now: int) -> None:
         self.engine.forget(now - KEPT_SECONDS)
