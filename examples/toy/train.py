@@ -1,7 +1,7 @@
 """Training of a toy model with the standard library only, for jobs on a local AWS.
 
-The script reads SageMaker's files below `/opt/ml` and options, resumes from its checkpoint with exactly the same result,
-and exits with code 143 after it has saved on SIGTERM, like the example training image.
+The script reads options and SageMaker's files below `/opt/ml`, resumes from its checkpoint with exactly the same
+result, and exits with code 143 after it has saved on SIGTERM, like the example training image.
 """
 
 import argparse
