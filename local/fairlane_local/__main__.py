@@ -12,7 +12,6 @@ from fairlane_local import LocalAws, LocalAwsError
 from fairlane_local.batch.jobs.options import JobOptions
 from fairlane_local.clock import Clock
 from fairlane_local.processes.options import ProcessOptions
-from fairlane_local.server.credentials import get_credentials, save
 
 os.umask(0o077)
 try:
@@ -21,7 +20,7 @@ try:
     if options.processes is not None:
         options = replace(options, processes=ProcessOptions(**settings["options"]["processes"]))
     aws = LocalAws(int(sys.argv[1]), clock=Clock(settings["speed"]), options=options)
-    save(aws.port, get_credentials(aws.port))
+    aws.save_credentials()
 except LocalAwsError as error:
     sys.exit(str(error))
 aws.serve()

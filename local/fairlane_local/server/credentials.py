@@ -81,8 +81,8 @@ def get_credentials(port: int) -> Credentials:
     return credentials
 
 
-def save(port: int, credentials: Credentials) -> None:
-    """Write credentials and the certificate to files that only this user can read.
+def save(port: int, credentials: Credentials) -> Credentials:
+    """Write credentials and the certificate to files that only this user can read, and return the credentials.
 
     Raises:
         LocalAwsError: If the directory of the files belongs to another user or cannot be written.
@@ -92,6 +92,7 @@ def save(port: int, credentials: Credentials) -> None:
         _write(ca_file, Path(credentials.ca_file).read_bytes())
         saved = replace(credentials, ca_file=str(ca_file))
         _write(_directory() / f"{port}.json", json.dumps(asdict(saved)).encode())
+    return saved
 
 
 def new_log(port: int) -> Path:

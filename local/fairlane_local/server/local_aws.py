@@ -40,7 +40,7 @@ from fairlane_local.processes.instance import check_namespaces
 from fairlane_local.processes.runner import Runner
 from fairlane_local.server import control
 from fairlane_local.server.certificates import CertificateAuthority
-from fairlane_local.server.credentials import new_credentials, register
+from fairlane_local.server.credentials import get_credentials, new_credentials, register, save
 from fairlane_local.server.guard import CONTROL, Guard
 from fairlane_local.server.proxy import request_handler
 from fairlane_local.simulation import Simulation, set_simulation
@@ -118,6 +118,11 @@ class LocalAws:
         register(self.port, None)
         if self._runner is not None:
             self._runner.close()
+        self._directory.cleanup()
+
+    def save_credentials(self) -> None:
+        """Save the credentials for all processes of this user. A killed process then leaves no temporary file."""
+        register(self.port, save(self.port, get_credentials(self.port)))
         self._directory.cleanup()
 
     def serve(self) -> None:

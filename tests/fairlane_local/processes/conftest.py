@@ -46,7 +46,14 @@ def settings() -> dict[str, Any]:
 @pytest.fixture
 def here(image: Path, changed: Condition, settings: dict[str, Any]) -> Iterator[Here]:
     """Local AWS whose jobs run as processes, with a place for four."""
-    few = {"processes": 4, "memory_mib": 128, "disk_mib": 32, "training_notice": 0.3, "container_notice": 0.3}
-    processes = ProcessOptions(**({"images": {"train": str(image)}, "copy_seconds": 0.1} | few | settings))
+    few: dict[str, Any] = {
+        "processes": 4,
+        "memory_mib": 128,
+        "disk_mib": 32,
+        "training_notice": 0.3,
+        "container_notice": 0.3,
+    }
+    members = {"images": {"train": str(image)}, "copy_seconds": 0.1} | few | settings
+    processes = ProcessOptions(**members)
     with LocalAws(options=JobOptions(throttle=False, processes=processes)) as aws:
         yield Here(aws, changed)

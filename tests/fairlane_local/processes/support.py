@@ -71,8 +71,9 @@ class Here:
 
     def lines(self, group: str = LOG_GROUP) -> dict[str, list[str]]:
         """Return the messages of the log streams of a group, by the name of the stream."""
-        streams = logs_backends[ACCOUNT][REGION].groups[group].streams
-        return {name: [event.message for event in stream.events] for name, stream in streams.items()}
+        found = logs_backends[ACCOUNT][REGION].groups.get(group)
+        streams = found.streams if found else {}
+        return {name: [event.message for event in stream.events] for name, stream in list(streams.items())}
 
     def output(self, group: str = LOG_GROUP) -> list[str]:
         """Return the messages of all log streams of a group."""

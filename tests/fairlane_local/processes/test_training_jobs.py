@@ -4,12 +4,13 @@ import gzip
 import io
 import json
 import tarfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from fairlane_local.batch.jobs.job import ServiceJob
+from fairlane_local.batch.jobs.job import Job, ServiceJob
 from tests.fairlane_local.batch.jobs import support
 from tests.fairlane_local.processes.support import Here
 from tests.support import REPOSITORY
@@ -127,12 +128,12 @@ def test_a_job_that_is_preempted_twice_ends_with_the_same_loss(here: Here) -> No
 
     first = submit("QS1", "whole", **toy("whole"))
     loss = last_loss(here, here.ended(first))
-    holders = [submit("QS1", f"holder{index}", AlgorithmSpecification=sleeps()) for index in range(1)]
+    holder = submit("QS1", "holder", AlgorithmSpecification=sleeps())
     victim = submit("QS1", "victim", **toy("victim"))
     for preemptions in (1, 2):
         here.until(lambda: any("step=" in line for line in latest_lines(here, victim)))
         owners = [submit(share, share, AlgorithmSpecification=sleeps()) for share in ("QS2", "QS3")]
-        here.until(lambda count=preemptions: len(victim.preempted) == count)
+        here.until(partial(has_preemptions, victim, preemptions))
         for owner in owners:
             batch.terminate_service_job(jobId=owner.arn, reason="done")
     here.ended(victim)
@@ -143,8 +144,12 @@ def test_a_job_that_is_preempted_twice_ends_with_the_same_loss(here: Here) -> No
     assert sum(line.startswith("resumed step=") for line in lines) == 2
     assert sum(line.startswith("stopped step=") for line in lines) == 2
     assert json.loads(s3.get_object(Bucket="data", Key="victim/checkpoint.json")["Body"].read())["step"] > 0
-    for holder in holders:
-        batch.terminate_service_job(jobId=holder.arn, reason="done")
+    batch.terminate_service_job(jobId=holder.arn, reason="done")
+
+
+def has_preemptions(job: Job, number: int) -> bool:
+    assert isinstance(job, ServiceJob)
+    return len(job.preempted) == number
 
 
 def sleeps() -> dict[str, Any]:
@@ -152,7 +157,7 @@ def sleeps() -> dict[str, Any]:
     return {"TrainingImage": "toy", "ContainerEntrypoint": ["python3", "-c", code]}
 
 
-def latest_lines(here: Here, job: ServiceJob) -> list[str]:
+def latest_lines(here: Here, job: Job) -> list[str]:
     if job.attempt is None:
         return []
     name = job.attempt.resource.rpartition("/")[2]
