@@ -29,11 +29,17 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def aws(clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalAws]:
+def settings(clock: Clock) -> dict[str, Any]:
+    """Settings of the local AWS. A module can replace them."""
+    return {"clock": clock, "options": JobOptions(throttle=clock.speed is not None)}
+
+
+@pytest.fixture
+def aws(settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalAws]:
     """Local AWS that all clients of this process use by default, in the account of its printed credentials."""
     config = tmp_path / "config.yaml"
     config.write_text(CONFIG)
-    with LocalAws(clock=clock, options=JobOptions(throttle=clock.speed is not None)) as aws:
+    with LocalAws(**settings) as aws:
         variables = tools_environment(aws.endpoint_url) | {
             "AWS_DEFAULT_REGION": "us-east-1",
             "SAGEMAKER_ADMIN_CONFIG_OVERRIDE": str(config),

@@ -53,7 +53,7 @@ def here(image: Path, changed: Condition, settings: dict[str, Any]) -> Iterator[
         "training_notice": 0.3,
         "container_notice": 0.3,
     }
-    members = {"images": {"train": str(image)}, "copy_seconds": 0.1} | few | settings
+    members: dict[str, Any] = {"images": {"train": str(image)}, "copy_seconds": 0.1} | few | settings
     processes = ProcessOptions(**members)
     with LocalAws(options=JobOptions(throttle=False, processes=processes)) as aws:
         yield Here(aws, changed)

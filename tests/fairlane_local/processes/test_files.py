@@ -1,0 +1,118 @@
+"""Names of images, lines of log streams, and objects of S3 as files."""
+
+from pathlib import Path
+
+import pytest
+from moto.core.utils import unix_time_millis, utcnow
+from moto.logs.models import LogsBackend
+from moto.s3.models import s3_backends
+
+from fairlane_local.processes.images import image_directory, image_names
+from fairlane_local.processes.logs import LogWriter
+from fairlane_local.processes.storage import Storage, UploadedFiles, archive
+from fairlane_local.processes.work import AttemptError
+
+ECR = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
+
+
+@pytest.mark.parametrize("name", [f"{ECR}/team/train:1", f"{ECR}/team/train", "team/train:1", "team/train"])
+def test_an_image_has_several_names(name: str) -> None:
+    assert image_directory({name: "/directory"}, f"{ECR}/team/train:1") == "/directory"
+
+
+def test_a_digest_and_a_port_are_not_tags() -> None:
+    assert image_names("localhost:5000/train@sha256:0")[-1] == "train"
+    assert image_names("train")[-1] == "train"
+    with pytest.raises(AttemptError, match="--image train=DIR"):
+        image_directory({"other": "/directory"}, "train:2")
+
+
+@pytest.fixture
+def logs() -> LogsBackend:
+    return LogsBackend("us-east-1", "123456789012")
+
+
+def messages(logs: LogsBackend) -> list[str]:
+    return [event.message for event in logs.groups["group"].streams["stream"].events]
+
+
+def writer(logs: LogsBackend, lines: int = 10) -> LogWriter:
+    now = int(unix_time_millis(utcnow()))
+    return LogWriter(logs, "group", "stream", lines, lambda: now)
+
+
+def test_lines_can_arrive_in_pieces(logs: LogsBackend) -> None:
+    log = writer(logs)
+    for part in (b"fir", b"st\n\nsec", b"ond\r\n\xff"):
+        log.write(part)
+        log.flush()
+    assert messages(logs) == ["first", " ", "second"]
+    log.flush(at_end=True)
+    assert messages(logs)[-1] == "\ufffd"
+
+
+def test_long_lines_are_split(logs: LogsBackend) -> None:
+    log = writer(logs)
+    log.write(b"x" * 40_000)
+    log.write(b"y\n")
+    log.flush()
+    assert "".join(messages(logs)) == "x" * 40_000 + "y"
+    assert max(map(len, messages(logs))) <= 16 * 1024
+
+
+@pytest.mark.parametrize("flushes", [1, 25])
+def test_the_oldest_lines_are_dropped_with_a_message(logs: LogsBackend, flushes: int) -> None:
+    log = writer(logs, lines=4)
+    for number in range(25):
+        log.write(f"{number}\n".encode())
+        if flushes == 25:
+            log.flush()
+    log.flush()
+    assert messages(logs) == ["[The local AWS keeps 4 lines; 22 older lines are lost]", "22", "23", "24"]
+
+
+@pytest.fixture
+def storage() -> Storage:
+    s3 = s3_backends["123456789012"]["aws"]
+    s3.reset()
+    s3.create_bucket("data", "us-east-1")
+    for key in ("in/a", "in/sub/b", "in/", "inner/c", "whole"):
+        s3.put_object("data", key, key.encode())
+    return Storage("123456789012", "us-east-1")
+
+
+@pytest.mark.parametrize(
+    ("uri", "files"),
+    [
+        ("s3://data/in/", ["a", "sub/b"]),
+        ("s3://data/in", ["a", "inner/c", "sub/b"]),
+        ("s3://data/whole", ["whole"]),
+        ("s3://data/in/su", ["sub/b"]),
+        ("s3://data", ["in/a", "in/sub/b", "inner/c", "whole"]),
+        ("s3://data/none", []),
+    ],
+)
+def test_objects_keep_their_names_below_the_prefix(
+    storage: Storage, tmp_path: Path, uri: str, files: list[str]
+) -> None:
+    assert storage.download(uri, tmp_path) == len(files)
+    found = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file())
+    assert found == files
+
+
+def test_only_changed_regular_files_are_uploaded(storage: Storage, tmp_path: Path) -> None:
+    s3 = s3_backends["123456789012"]["aws"]
+    uploads = UploadedFiles(storage, "s3://data/checkpoints/")
+    (tmp_path / "old").write_text("old")
+    uploads.note(tmp_path)
+    (tmp_path / "new").write_text("new")
+    (tmp_path / "link").symlink_to("/etc/passwd")
+    uploads.update(tmp_path)
+    keys = [key for key in s3.get_bucket("data").keys.keys() if key.startswith("checkpoints/")]  # noqa: SIM118
+    assert keys == ["checkpoints/new"]
+
+
+def test_an_archive_has_a_limit(tmp_path: Path) -> None:
+    (tmp_path / "model").write_bytes(bytes(3 << 20))
+    assert archive([tmp_path], 2) is None
+    assert archive([tmp_path], 3) is not None
