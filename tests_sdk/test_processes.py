@@ -76,4 +76,5 @@ def test_the_failure_of_a_script_is_the_reason(queue: str, tmp_path: Path) -> No
     assert job.wait()["status"] == "FAILED"
     reason = job.describe()["statusReason"]
     assert reason.startswith("Received status from SageMaker: AlgorithmError: "), reason
-    assert "ValueError: no rows" in reason
+    assert "returned non-zero exit status 1" in reason, "the text of the SDK's driver"
+    assert "ValueError: no rows" in log_lines(job)

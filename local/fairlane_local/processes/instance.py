@@ -55,9 +55,11 @@ class Instance:
                 )
             finally:
                 os.close(output)
-        visible = sorted({sys.prefix, sys.base_prefix, sysconfig.get_path("stdlib")})
+        visible = {sys.prefix, sys.base_prefix, sysconfig.get_path("stdlib")}
+        if image is not None and Path(image, ".venv").is_symlink():
+            visible.add(str(Path(image, ".venv").resolve()))
         try:
-            self._send(host=host, size=disk_mib * _MEBIBYTE, files=files, image=image, visible=visible)
+            self._send(host=host, size=disk_mib * _MEBIBYTE, files=files, image=image, visible=sorted(visible))
             self.control.settimeout(_START_SECONDS)
             message, descriptors, _, _ = socket.recv_fds(self.control, _LINE, 1)
             self.control.settimeout(None)

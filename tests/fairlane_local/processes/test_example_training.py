@@ -22,7 +22,7 @@ pytestmark = [
 def test_the_example_resumes_after_a_stop(here: Here, image: Path) -> None:
     for file in (REPOSITORY / "examples" / "train").glob("*.py"):
         shutil.copy(file, image)
-    (image / ".venv").symlink_to(PYTHON)
+    (image / ".venv").symlink_to(PYTHON.resolve())
     s3 = bucket(here)
 
     def train(epochs: str) -> ServiceJob:
@@ -40,7 +40,8 @@ def test_the_example_resumes_after_a_stop(here: Here, image: Path) -> None:
     queue = ""
     stopped = train("100000")
     queue = stopped.queue
-    here.until(lambda: any(line.startswith("epoch=") for line in here.output()))
+    here.until(lambda: stopped.has_ended or any(line.startswith("epoch=") for line in here.output()))
+    assert not stopped.has_ended, here.output()
     here.client("batch").terminate_service_job(jobId=stopped.arn, reason="enough")
     here.ended(stopped)
     (line,) = [line for line in here.output() if line.startswith("stopped epoch=")]
