@@ -44,8 +44,9 @@ test-lowest:  ## Run the tests of the library with the lowest versions of its de
 test-sdk: .venv-sdk/.ready  ## Run the tests of the local AWS with the SageMaker Python SDK and the AWS CLI.
 	.venv-sdk/bin/python -m pytest tests_sdk
 
-test-train: .venv-train/.ready  ## Run the tests of the example training image with PyTorch on the CPU.
+test-train: .venv-train/.ready $(VENV)/.ready  ## Run the tests of the example training image with PyTorch on the CPU.
 	.venv-train/bin/python -m pytest tests_train
+	$(RUN) pytest tests/fairlane_local/processes/test_example_training.py
 
 synth: $(VENV)/.ready node_modules/.ready  ## Synthesize an environment into cdk.out. Default: ENVIRONMENT=example.
 	$(CDK) synth --quiet -c environment=$(ENVIRONMENT)

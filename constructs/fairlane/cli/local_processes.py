@@ -46,7 +46,9 @@ def process_options(arguments: argparse.Namespace) -> Any:
     for name in _ONLY_SIMULATED:
         if getattr(arguments, name) not in (None, "real"):
             option = f"--{name.replace('_', '-')}"
-            raise LocalAwsError(f"{option}: processes take the time that they take; leave it out, or --jobs processes")
+            raise LocalAwsError(
+                f"{option}: processes take the time that they take; leave it out, or use --jobs simulated"
+            )
     return ProcessOptions(images=dict(arguments.image), **given)
 
 

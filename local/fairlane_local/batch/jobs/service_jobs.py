@@ -178,7 +178,7 @@ class ServiceJobs:
             options=runner.options,
             storage=Storage(account_id, region),
             log_group=LOG_GROUP,
-            log_streams=self.training_jobs.log_streams(attempt, job.units),
+            log_streams=attempt.log_streams,
             environment=lambda: runner.environment(account_id, region),
             milliseconds=runner.milliseconds,
             limits={reason: seconds for reason, seconds in limits.items() if seconds is not None},

@@ -43,13 +43,6 @@ class TrainingJobs:
         self._jobs[name] = (job, attempt)
         return attempt
 
-    def log_streams(self, attempt: Attempt, instances: int) -> list[str]:
-        """Return the names of the log streams of a training job, by instance."""
-        name = attempt.resource.rpartition("/")[2]
-        streams = logs_backends[self._batch.account_id][self._batch.region].groups[LOG_GROUP].streams
-        prefixes = [f"{name}/algo-{index}-" for index in range(1, instances + 1)]
-        return [next(stream for stream in streams if stream.startswith(prefix)) for prefix in prefixes]
-
     def find(self, name: str) -> tuple[ServiceJob, Attempt] | None:
         """Return the service job and the attempt of a training job. None if no service job runs as it."""
         return self._jobs.get(name)
