@@ -1,15 +1,13 @@
 """Runs of attempts as processes: places for them, signals, time limits and output."""
 
 import logging
-import os
-import selectors
 import signal
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from socket import socket, socketpair
+from socket import socketpair
 from threading import Condition, Thread
 from typing import Final, Protocol
 
@@ -20,14 +18,12 @@ from fairlane_local.errors import LocalAwsError
 from fairlane_local.processes.instance import Instance
 from fairlane_local.processes.logs import LogWriter
 from fairlane_local.processes.options import ProcessOptions
+from fairlane_local.processes.process_group import Processes
 from fairlane_local.processes.work import AttemptError, Command, End, Work
 from fairlane_local.server.access import client, job_environment
 
 _CA_FILE: Final = "/opt/fairlane/ca.pem"
-_FLUSH_SECONDS: Final = 0.2
-_BLOCK: Final = 1 << 16
 _TERMINATED: Final = 128 + signal.SIGTERM
-_KILLED: Final = 128 + signal.SIGKILL
 
 
 class Listener(Protocol):
@@ -213,7 +209,14 @@ class Run:
             self._work.prepare(roots)
             if self.is_stopped or not self._listener.begun():
                 return End(exit_code=_TERMINATED)
-            processes = _Processes(instances, commands, self._logs, self._runner)
+            lines, milliseconds = self._runner.options.log_lines, self._runner.milliseconds
+            processes = Processes(
+                instances,
+                [
+                    LogWriter(self._logs, command.log_group, command.log_stream, lines, milliseconds)
+                    for command in commands
+                ],
+            )
             for instance, command in zip(instances, commands, strict=True):
                 instance.run(
                     command.arguments, command.environment, memory_mib=command.memory_mib, is_init=command.is_init
@@ -221,7 +224,7 @@ class Run:
             end = self._wait(processes, lambda: self._work.copy(roots))
             return self._work.collect(roots, end, is_stopped=self.is_stopped or bool(end.limit))
 
-    def _wait(self, processes: "_Processes", copy: Callable[[], None]) -> End:
+    def _wait(self, processes: Processes, copy: Callable[[], None]) -> End:
         """Wait until the processes have ended, with the limits and the copies that are due meanwhile."""
         processes.watch(self._wakes)
         period = self._runner.options.copy_seconds
@@ -247,93 +250,3 @@ class Run:
         processes.close()
         code, out_of_memory = processes.end(self._work.main)
         return End(exit_code=code, limit=reached, out_of_memory=out_of_memory)
-
-
-class _Processes:
-    """Processes of an attempt, with their log streams."""
-
-    def __init__(
-        self, instances: Sequence[Instance], commands: Sequence[Command], logs: LogsBackend, runner: Runner
-    ) -> None:
-        self._instances = instances
-        self._ends: dict[int, tuple[int, bool]] = {}
-        self._first_failure: int | None = None
-        self._selector = selectors.DefaultSelector()
-        self._flushed = 0.0
-        self._writers = [
-            LogWriter(logs, command.log_group, command.log_stream, runner.options.log_lines, runner.milliseconds)
-            for command in commands
-        ]
-        for number, instance in enumerate(instances):
-            os.set_blocking(instance.output, False)
-            self._selector.register(instance.output, selectors.EVENT_READ, (self._read, number))
-            self._selector.register(instance.control, selectors.EVENT_READ, (self._end, number))
-
-    def watch(self, wakes: socket) -> None:
-        """Return from `poll` also when a socket is readable."""
-        self._selector.register(wakes, selectors.EVENT_READ, (lambda _: wakes.recv(_BLOCK), 0))
-
-    def poll(self, seconds: float) -> None:
-        """Handle output and ends until some come, or for a number of seconds."""
-        for key, _ in self._selector.select(max(0.0, min(seconds, _FLUSH_SECONDS))):
-            function, number = key.data
-            function(number)
-        if time.monotonic() >= self._flushed + _FLUSH_SECONDS:
-            self._flush()
-
-    def have_ended(self, main: int | None) -> bool:
-        """Return True if the attempt has ended. A process that fails ends it, unless there is a main process."""
-        if main is not None:
-            return main in self._ends
-        return self._first_failure is not None or len(self._ends) == len(self._instances)
-
-    def end(self, main: int | None) -> tuple[int, bool]:
-        """Return the exit code that decides, and True if the process reached its memory limit."""
-        decides = main if main is not None else self._first_failure or 0
-        return self._ends.get(decides, (_KILLED, False))
-
-    def signal(self, number: int) -> None:
-        """Send a signal to the processes that run."""
-        for index, instance in enumerate(self._instances):
-            if index not in self._ends:
-                instance.signal(number)
-
-    def kill(self) -> None:
-        """Kill all processes."""
-        for instance in self._instances:
-            instance.kill()
-
-    def close(self) -> None:
-        """Kill the processes that still run, and put the rest of the output into the logs."""
-        self.kill()
-        for number, instance in enumerate(self._instances):
-            instance.wait()
-            while self._read(number):
-                pass
-        self._selector.close()
-        self._flush(at_end=True)
-
-    def _read(self, number: int) -> bool:
-        """Take output, and return True if there can be more."""
-        try:
-            block = os.read(self._instances[number].output, _BLOCK)
-        except BlockingIOError:
-            return False
-        if block:
-            self._writers[number].write(block)
-        elif self._instances[number].output in self._selector.get_map():
-            self._selector.unregister(self._instances[number].output)
-        return bool(block)
-
-    def _end(self, number: int) -> None:
-        instance = self._instances[number]
-        self._selector.unregister(instance.control)
-        end = instance.end()
-        self._ends[number] = end["exit_code"], end["out_of_memory"]
-        if end["exit_code"] and self._first_failure is None:
-            self._first_failure = number
-
-    def _flush(self, *, at_end: bool = False) -> None:
-        self._flushed = time.monotonic()
-        for writer in self._writers:
-            writer.flush(at_end=at_end)
