@@ -78,7 +78,7 @@ def test_a_log_stream_keeps_the_latest_lines(here: Here) -> None:
     lines = here.output(LOG_GROUP)
     assert len(lines) == 50
     assert lines[-2:] == ["200000", "last"]
-    assert lines[0] == "[The local AWS keeps 50 lines; 199952 older lines are lost]"
+    assert lines[0] == "[The local AWS keeps 50 lines and 4 MiB; 199952 older lines are lost]"
 
 
 @slow

@@ -68,7 +68,16 @@ def test_the_oldest_lines_are_dropped_with_a_message(logs: LogsBackend, flushes:
         if flushes == 25:
             log.flush()
     log.flush()
-    assert messages(logs) == ["[The local AWS keeps 4 lines; 22 older lines are lost]", "22", "23", "24"]
+    assert messages(logs) == ["[The local AWS keeps 4 lines and 4 MiB; 22 older lines are lost]", "22", "23", "24"]
+
+
+def test_a_stream_has_a_size(logs: LogsBackend) -> None:
+    log = writer(logs, lines=1000)
+    for _ in range(3):
+        log.write(b"x" * (3 << 20) + b"\n")
+        log.flush()
+    assert 3 << 20 < sum(map(len, messages(logs))) <= 4 << 20
+    assert messages(logs)[0] == "[The local AWS keeps 1000 lines and 4 MiB; 321 older lines are lost]"
 
 
 @pytest.fixture
