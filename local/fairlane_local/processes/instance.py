@@ -18,6 +18,7 @@ _LAUNCHER: Final = Path(__file__).with_name("launcher")
 _LINE: Final = 65_536
 _NO_VARIABLES: Final[dict[str, str]] = {}
 _START_SECONDS: Final = 60
+_END_SECONDS: Final = 10
 _MEBIBYTE: Final = 1 << 20
 _NOT_HERE: Final = "jobs cannot run as processes here: {}; use --jobs simulated"
 
@@ -118,16 +119,21 @@ class Instance:
 
     def kill(self) -> None:
         """Kill the command with all its children."""
-        self._process.kill()
+        with contextlib.suppress(OSError):
+            self.control.shutdown(socket.SHUT_WR)  # the first process of the namespace ends, and the kernel the others
 
     def wait(self) -> None:
         """Wait until all processes have ended, after the command has ended or was killed."""
-        self._process.wait()
+        try:
+            self._process.wait(_END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
 
     def close(self) -> None:
         """End all processes, and delete all files."""
-        self._process.kill()
-        self._process.wait()
+        self.kill()
+        self.wait()
         self.control.close()
         os.close(self.output)
         if self._root >= 0:

@@ -63,7 +63,11 @@ class Storage:
         """
         bucket, key = _split(uri)
         try:
+            versioned = self._s3.get_bucket(bucket).is_versioned
+            old = None if versioned else self._s3.get_object(bucket, key)
             self._s3.put_object(bucket, key, content)
+            if old is not None:  # moto would keep the content of each version of a checkpoint
+                old.dispose()
         except MissingBucket:
             raise AttemptError(f"ClientError: Artifact upload failed: the bucket {bucket} does not exist") from None
 
