@@ -1,4 +1,4 @@
-"""Runs of deployed Lambda functions, each in its own Python process."""
+"""Runs of deployed Lambda functions in processes that stay for the next invocation, as in Lambda."""
 
 import io
 import json
@@ -6,23 +6,25 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock, Timer
+from time import monotonic
 from typing import Any, Final
+from uuid import uuid4
 
 from moto.awslambda.models import LambdaFunction
 from moto.awslambda.utils import get_backend
 
+from fairlane_local import function_process
 from fairlane_local.errors import LocalAwsError
+from fairlane_local.monitoring.function_logs import log_invocation, stream_name
 from fairlane_local.server.access import function_environment
+from fairlane_local.simulation import current_simulation
 
-_RUN: Final = """
-import importlib, json, sys, time
-time.sleep = lambda seconds: None
-class Context:
-    get_remaining_time_in_millis = staticmethod(lambda: 1000 * int(sys.argv[2]))
-module, _, name = sys.argv[1].rpartition(".")
-print(json.dumps(getattr(importlib.import_module(module), name)(json.load(sys.stdin), Context)))
-"""
+_MAX_IDLE: Final = 32
+"""Maximum number of processes that wait for an invocation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +32,31 @@ class Invocation:
     """Result of one invocation of a function.
 
     Attributes:
-        answer: Return value of the handler.
-        output: Lines that the handler printed to standard output.
-        log: Text that the handler wrote to standard error, for example its log.
+        answer: Return value of the handler. None if the function fails.
+        output: Lines that the function printed to standard output.
+        log: Text that the function wrote to standard error, for example its log.
+        error: Error as Lambda returns it: `errorType`, `errorMessage` and, if the handler raised, `stackTrace`. None if
+            the function succeeds.
     """
 
     answer: Any
     output: tuple[str, ...]
     log: str
+    error: Mapping[str, Any] | None = None
+
+
+class FunctionError(LocalAwsError):
+    """Failure of a function.
+
+    Attributes:
+        invocation: Result of the invocation, with its error.
+    """
+
+    def __init__(self, name: str, invocation: Invocation) -> None:
+        error = invocation.error or {}
+        reason = invocation.log.strip() or error.get("errorMessage")
+        super().__init__(f"the function {name} failed: {reason}")
+        self.invocation = invocation
 
 
 def deployed_function(account_id: str, region: str, function_arn: str) -> LambdaFunction:
@@ -47,7 +66,10 @@ def deployed_function(account_id: str, region: str, function_arn: str) -> Lambda
 
 
 def run_function(port: int, account_id: str, region: str, function_arn: str, event: object) -> Invocation:
-    """Run a function with a Python runtime once. Its calls to `time.sleep` return immediately.
+    """Run a function with a Python runtime once, and write its output to its log group.
+
+    Its `time` and `datetime` have the clock of the local AWS. Its calls to `time.sleep` move this clock for the
+    function and return immediately. Its timeout is in real seconds.
 
     Args:
         port: Port that the local AWS of this process listens on.
@@ -57,23 +79,153 @@ def run_function(port: int, account_id: str, region: str, function_arn: str, eve
         event: Event that the function receives.
 
     Raises:
-        LocalAwsError: If the function fails.
+        FunctionError: If the function fails, exceeds its timeout, or has another runtime.
     """
     function = deployed_function(account_id, region, function_arn)
-    variables = {str(name): str(value) for name, value in function.environment_vars.items()}
-    with tempfile.TemporaryDirectory() as folder:
-        with zipfile.ZipFile(io.BytesIO(function.code_bytes)) as code:
-            code.extractall(folder)
-        process = subprocess.run(
-            [sys.executable, "-c", _RUN, str(function.handler), str(function.timeout)],
-            cwd=folder,
-            env=function_environment(port, account_id, region) | variables | {"PYTHONPATH": folder},
-            input=json.dumps(event),
-            capture_output=True,
+    request_id, started = str(uuid4()), current_simulation().timeline.milliseconds
+    begin = monotonic()
+    if function.package_type != "Zip" or not str(function.run_time).startswith("python3"):
+        kind = "a container image" if function.package_type != "Zip" else f"the runtime {function.run_time}"
+        message = f"the local AWS runs functions with a Python runtime only, and this function has {kind}"
+        error = {"errorType": "Runtime.NotAvailable", "errorMessage": message}
+        invocation = Invocation(None, (), f"[ERROR] {message}\n", error)
+        stream = stream_name(started)
+    else:
+        process = _take(function, port, account_id, region, started)
+        invocation, stream = process.run(function_arn, request_id, event, started), process.stream
+        if process.is_alive:
+            _give_back(process)
+    log_invocation(function, invocation, stream, request_id, started, int(1000 * (monotonic() - begin)))
+    if invocation.error is not None:
+        raise FunctionError(str(function.function_name), invocation)
+    return invocation
+
+
+class _Process:
+    """Process of a function.
+
+    Args:
+        key: Text that differs when the code or the settings of the function differ.
+        function: Function.
+        variables: Environment variables of the process.
+        started: Time of the first invocation, in milliseconds since the epoch.
+    """
+
+    def __init__(self, key: str, function: LambdaFunction, variables: Mapping[str, str], started: int) -> None:
+        self.key = key
+        self.stream = stream_name(started)
+        self.is_alive = True
+        self._timeout = float(function.timeout)
+        self._folder = tempfile.TemporaryDirectory(prefix="fairlane-function-")
+        code = Path(self._folder.name, "code")
+        code.mkdir()
+        with zipfile.ZipFile(io.BytesIO(function.code_bytes)) as archive:
+            archive.extractall(code)
+        self._output, self._log = (Path(self._folder.name, name) for name in ("output", "log"))
+        own = {
+            "AWS_LAMBDA_FUNCTION_NAME": str(function.function_name),
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_size),
+            "AWS_LAMBDA_LOG_GROUP_NAME": str(function.logs_group_name),
+            "AWS_LAMBDA_LOG_STREAM_NAME": self.stream,
+            "LAMBDA_TASK_ROOT": str(code),
+            "PYTHONPATH": str(code),
+        }
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", function_process.__file__, str(function.handler), str(self._output), str(self._log)],
+            cwd=code,
+            env={**variables, **own},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
             text=True,
-            check=False,
         )
-    if process.returncode != 0:
-        raise LocalAwsError(f"the function {function.function_name} failed: {process.stderr.strip()}")
-    *output, answer = process.stdout.splitlines()
-    return Invocation(json.loads(answer), tuple(output), process.stderr)
+
+    def run(self, arn: str, request_id: str, event: object, milliseconds: int) -> Invocation:
+        """Return the result of an invocation. A process that fails to answer within the timeout is killed."""
+        request = {
+            "id": request_id,
+            "arn": arn,
+            "event": event,
+            "timeout": self._timeout,
+            "time": milliseconds / 1000,
+            "rate": 0 if current_simulation().timeline.clock.speed is None else 1,
+        }
+        assert self._process.stdin
+        assert self._process.stdout
+        timer = Timer(self._timeout, self._process.kill)
+        timer.start()
+        try:
+            self._process.stdin.write(json.dumps(request) + "\n")
+            self._process.stdin.flush()
+            line = self._process.stdout.readline()
+        except OSError:
+            line = ""
+        is_late = timer.finished.is_set()
+        timer.cancel()
+        result = json.loads(line) if line else {"error": self._end(request_id, is_late)}
+        output, log = self._text(self._output), self._text(self._log)
+        if not self.is_alive:
+            log += f"{result['error']['errorMessage']}\n"
+            self._folder.cleanup()
+        return Invocation(result.get("answer"), tuple(output.splitlines()), log, result.get("error"))
+
+    def stop(self) -> None:
+        """End the process."""
+        self.is_alive = False
+        self._process.kill()
+        self._process.communicate()
+        self._folder.cleanup()
+
+    def _end(self, request_id: str, is_late: bool) -> dict[str, str]:
+        """Return the error of a process that ended."""
+        self.is_alive = False
+        self._process.kill()
+        self._process.communicate()
+        if is_late:
+            message = f"RequestId: {request_id} Error: Task timed out after {self._timeout:.2f} seconds"
+            return {"errorType": "Sandbox.Timedout", "errorMessage": message}
+        message = f"RequestId: {request_id} Error: Runtime exited with exit status {self._process.returncode}"
+        return {"errorType": "Runtime.ExitError", "errorMessage": message}
+
+    def _text(self, path: Path) -> str:
+        """Return what the function wrote to a file, and empty the file."""
+        if not path.exists():
+            return ""
+        text = path.read_text(errors="replace")
+        with path.open("r+b") as file:
+            file.truncate()
+        return text
+
+
+_idle: list[_Process] = []
+_lock: Final = Lock()
+
+
+def _take(function: LambdaFunction, port: int, account_id: str, region: str, started: int) -> _Process:
+    """Return a process of a function that waits for an invocation, or else a new one."""
+    own = {str(name): str(value) for name, value in function.environment_vars.items()}
+    settings = (port, function.function_arn, function.code_digest, function.handler, function.timeout, own)
+    key = json.dumps(settings, sort_keys=True, default=str)
+    with _lock:
+        for process in reversed(_idle):
+            if process.key == key:
+                _idle.remove(process)
+                return process
+    variables = function_environment(port, account_id, region) | own
+    return _Process(key, function, variables, started)
+
+
+def _give_back(process: _Process) -> None:
+    with _lock:
+        _idle.append(process)
+        old = _idle.pop(0) if len(_idle) > _MAX_IDLE else None
+    if old:
+        old.stop()
+
+
+def stop_functions() -> None:
+    """End the processes of all functions that wait for an invocation."""
+    with _lock:
+        processes, _idle[:] = [*_idle], []
+    for process in processes:
+        process.stop()

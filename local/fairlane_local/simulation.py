@@ -21,12 +21,14 @@ class Simulation:
     Attributes:
         shortages: Instance types that AWS has no free instances of.
         runner: Runner of the jobs as processes. None if jobs are simulated.
+        port: Port that the local AWS listens on.
     """
 
     timeline: Timeline = field(default_factory=lambda: Timeline(Clock()))
     options: JobOptions = field(default_factory=JobOptions)
     shortages: set[str] = field(default_factory=set, init=False)
     runner: Runner | None = field(default=None, init=False)
+    port: int = field(default=0, init=False)
 
 
 _reset_moto = MotoAPIBackend.reset

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from heapq import heappop, heappush
 from itertools import count
 from threading import Condition, Event, RLock, Thread
@@ -11,6 +12,8 @@ from fairlane_local.clock import Clock
 
 _LONGEST_WAIT: Final = 3600.0
 _RETRY_SECONDS: Final = 1.0
+_REAL_SPEED: Final = 1.0
+_REAL_THREADS: Final = 8
 
 
 class Source(Protocol):
@@ -24,11 +27,26 @@ class Source(Protocol):
 
 
 class Work:
-    """Number of threads that are at work for the local AWS, for example for an execution of a state machine."""
+    """Number of threads at work for the local AWS, for example runs of functions and executions of state machines.
 
-    def __init__(self) -> None:
+    Args:
+        on_idle: Called when the last thread has ended its work.
+
+    Attributes:
+        ends: Number of ends until now.
+    """
+
+    def __init__(self, on_idle: Callable[[], None]) -> None:
+        self.ends = 0
         self._changed = Condition()
         self._threads = 0
+        self._is_stopped = False
+        self._on_idle = on_idle
+
+    @property
+    def is_busy(self) -> bool:
+        """True if a thread is at work."""
+        return self._threads > 0
 
     def begin(self) -> None:
         """Count a thread that starts, or that continues after a pause."""
@@ -39,12 +57,22 @@ class Work:
         """Count a thread that ends, or that pauses until an event."""
         with self._changed:
             self._threads -= 1
+            self.ends += 1
+            is_idle = not self._threads
             self._changed.notify_all()
+        if is_idle:
+            self._on_idle()
 
     def wait(self) -> None:
         """Wait until no thread is at work. The caller must not hold the lock of the timeline."""
         with self._changed:
-            self._changed.wait_for(lambda: self._threads == 0)
+            self._changed.wait_for(lambda: not self._threads or self._is_stopped)
+
+    def stop(self) -> None:
+        """End all waits."""
+        with self._changed:
+            self._is_stopped = True
+            self._changed.notify_all()
 
 
 class Timeline:
@@ -53,36 +81,50 @@ class Timeline:
     At each second, the sources end runs, then timers are called, then the sources start runs. A second ends when time
     moves on, so that everything that is submitted within a second competes.
 
+    Reactions are calls that take real time, for example runs of functions. The lock is free while they run. Unless the
+    clock has the speed of real time, time stands until no thread is at work, so that reactions see the second that they
+    react to. With a manual clock, reactions wait until the clock is moved.
+
     Args:
         clock: Clock of the local AWS.
 
     Attributes:
         clock: Clock of the local AWS.
         lock: Lock that a caller holds to read or change what events change.
-        work: Threads at work. A manual clock moves when there are none.
+        work: Threads at work.
+        is_real: True if the clock has the speed of real time.
     """
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
         self.lock = RLock()
-        self.work = Work()
         self._sources: list[Source] = []
         self._timers: list[tuple[int, int, Callable[[int], None]]] = []
         self._numbers = count()
         self._moment: int | None = None
+        self._is_processing = False
         self._caught_up = 0
         self._wake = Event()
+        self.work = Work(self.wake)
+        self.is_real = clock.speed == _REAL_SPEED
+        self._reactions: list[Callable[[], None]] = []
+        self._executor = ThreadPoolExecutor(_REAL_THREADS if self.is_real else 1, "reactions")
         self._stopped = False
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the start of the clock until now, or until the second that is being processed."""
+        return self.clock.elapsed() if self._moment is None else float(self._moment)
 
     @property
     def second(self) -> int:
         """Current second, or the second that is being processed, since the start of the clock."""
-        return int(self.clock.elapsed()) if self._moment is None else self._moment
+        return int(self.elapsed)
 
     @property
     def milliseconds(self) -> int:
         """Current time, or the time of the second that is being processed, in milliseconds since the epoch."""
-        return int(self.clock.now() * 1000) if self._moment is None else (self.clock.start + self._moment) * 1000
+        return int((self.clock.start + self.elapsed) * 1000)
 
     def add(self, source: Source) -> None:
         """Add a source of events."""
@@ -96,49 +138,69 @@ class Timeline:
         heappush(self._timers, (second, next(self._numbers), callback))
 
     def clear(self) -> None:
-        """Remove all sources and timers."""
+        """Remove all sources, timers and reactions that do not run yet."""
         with self.lock:
             self._sources.clear()
             self._timers.clear()
+            self._reactions.clear()
+
+    def react(self, call: Callable[[], None]) -> None:
+        """Call a function in a thread of its own, without the lock. It can send requests to the local AWS."""
+        with self.lock:
+            self._reactions.append(call)
+            if self.clock.speed is not None:
+                self._start_reactions()
 
     def catch_up(self) -> None:
-        """Process all events until now."""
+        """Process all events until now, or until the second of a reaction."""
         with self.lock:
-            if self._moment is not None:
+            now = int(self.clock.elapsed())
+            if self._is_processing or (self._is_held and (self.work.is_busy or now > self._caught_up)):
                 return
-            now = self.second
             self._moment = self._caught_up
+            self._is_processing = True
             try:
                 while (moment := self.next_moment()) is not None and moment < now:
                     self._begin(moment)
-                    for source in self._sources:
-                        source.advance(moment, complete=True)
+                    if not self._is_held:
+                        for source in self._sources:
+                            source.advance(moment, complete=True)
+                    if self._is_held:
+                        return
                 self._begin(now)
-                self._caught_up = now
             finally:
-                self._moment = None
+                self._is_processing = False
+                self._caught_up = self._moment
+                if not self._is_held:
+                    self._moment = None
 
     def advance(self, seconds: float) -> None:
-        """Move a manual or a paused clock forward, and process all events until then.
+        """Move a manual or a paused clock forward, and process all events until then with their reactions.
 
-        The clock stops at each event until the threads that the event started have ended or wait for a later event.
         The caller must not hold the lock.
 
         Raises:
             LocalAwsError: If the clock runs, or if the number is negative.
         """
         self.clock.check_advance(seconds)
-        self.work.wait()
-        end = self.clock.elapsed() + seconds
-        while True:
+        self.settle()
+        with self.lock:
+            self.clock.advance(seconds)
+        self.settle()
+
+    def settle(self) -> None:
+        """Process all events until now, and wait for all reactions and work, also with a manual clock.
+
+        The caller must not hold the lock.
+        """
+        while not self._stopped:
             with self.lock:
-                moment = self.next_moment()
-                target = end if moment is None else min(end, max(moment, self.second + 1))
-                self.clock.advance(target - self.clock.elapsed())
+                ends = self.work.ends  # work that ends from here on may have kept the time from moving
                 self.catch_up()
+                self._start_reactions()
+                if not self.work.is_busy and self.work.ends == ends:
+                    return
             self.work.wait()
-            if target >= end:
-                return
 
     def pause(self) -> None:
         """Process all events until now, and stop the clock.
@@ -163,7 +225,7 @@ class Timeline:
     def next_moment(self) -> int | None:
         """Return the second of the next event. None if nothing is left to happen."""
         with self.lock:
-            if self._moment is None:
+            if not self._is_processing:
                 self.catch_up()
             moments = [moment for source in self._sources if (moment := source.next_moment()) is not None]
             if self._timers:
@@ -180,9 +242,29 @@ class Timeline:
             Thread(target=self._run, name="timeline", daemon=True).start()
 
     def stop(self) -> None:
-        """Stop the thread."""
+        """Stop the threads. Reactions that run go on until they return."""
         self._stopped = True
         self._wake.set()
+        self.work.stop()
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+    @property
+    def _is_held(self) -> bool:
+        return not self.is_real and (self.work.is_busy or bool(self._reactions))
+
+    def _start_reactions(self) -> None:
+        reactions, self._reactions = self._reactions, []
+        for reaction in [] if self._stopped else reactions:
+            self.work.begin()
+            self._executor.submit(self._run_reaction, reaction)
+
+    def _run_reaction(self, reaction: Callable[[], None]) -> None:
+        try:
+            reaction()
+        except Exception:
+            logging.getLogger(__name__).exception("a reaction of the local AWS failed")
+        finally:
+            self.work.end()
 
     def _begin(self, moment: int) -> None:
         """End the runs of a second, and call its timers."""
@@ -198,7 +280,8 @@ class Timeline:
             seconds: float | None = _RETRY_SECONDS
             try:
                 moment = self.next_moment()
-                seconds = None if moment is None else self.clock.real_seconds_until(moment + 1)
+                is_idle = moment is None or self._is_held
+                seconds = None if is_idle else self.clock.real_seconds_until((moment or 0) + 1)
             except Exception:  # without the thread, nothing would happen between requests
                 logging.getLogger(__name__).exception("an event of the local AWS failed")
             self._wake.wait(None if seconds is None else min(seconds, _LONGEST_WAIT))

@@ -127,3 +127,63 @@ def test_nothing_happens_while_the_clock_is_paused() -> None:
     timeline.resume()
     with pytest.raises(LocalAwsError, match="the clock is not manual"):
         timeline.advance(1)
+
+
+def test_time_stands_until_the_reactions_of_a_second_have_returned() -> None:
+    log: list[object] = []
+    timeline = Timeline(Clock(None))
+    timeline.add(Passes([5, 10], log))
+
+    def react(second: int) -> None:
+        timeline.react(lambda: log.append(("reaction", timeline.second)))
+
+    timeline.call_at(5, react)
+    timeline.call_at(7, react)
+    timeline.advance(20)
+
+    assert log == [("reaction", 5), ("pass", 5), ("reaction", 7), ("pass", 10)]
+
+
+def test_a_reaction_waits_until_a_manual_clock_is_moved() -> None:
+    log: list[object] = []
+    timeline = Timeline(Clock(None))
+    timeline.react(lambda: log.append(timeline.second))
+    timeline.catch_up()
+    assert log == []
+
+    timeline.advance(5)
+    assert log == [0]
+
+
+def test_a_reaction_can_use_the_lock_in_another_thread_and_react_again() -> None:
+    log: list[object] = []
+    timeline = Timeline(Clock(None))
+
+    def look() -> None:
+        timeline.catch_up()
+        log.append(timeline.second)
+
+    def react() -> None:
+        other = Thread(target=look)
+        other.start()
+        other.join()
+        if len(log) < 3:
+            timeline.react(react)
+
+    timeline.call_at(4, lambda second: timeline.react(react))
+    timeline.advance(9)
+
+    assert log == [4, 4, 4]
+
+
+def fail() -> None:
+    raise ValueError("a mistake")
+
+
+def test_a_failed_reaction_does_not_stop_the_clock(caplog: pytest.LogCaptureFixture) -> None:
+    timeline = Timeline(Clock(None))
+    timeline.react(fail)
+    timeline.advance(5)
+
+    assert timeline.second == 5
+    assert "a reaction of the local AWS failed" in caplog.text

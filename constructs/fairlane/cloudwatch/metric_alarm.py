@@ -152,19 +152,23 @@ class Alarm:
             evaluation_range: Function from the number of evaluation periods to the number of periods that CloudWatch
                 retrieves.
         """
-        count = evaluation_range(self.evaluation_periods)
-        starts = range(time - count * self.period, time, self.period)
+        starts = self.starts(time, evaluation_range(self.evaluation_periods))
         if self.minimum_samples and self.result_id in self.metrics:
             key = self.metrics[self.result_id].key
             recent = starts[-self.evaluation_periods :]
             counts = samples.aggregate(key, "SampleCount", self.period, recent, time)
             if any(count < self.minimum_samples for count in counts.values()):
                 return UnchangedState.IGNORED
-        points = self._points(samples, starts, time)
+        points = self.points(samples, starts, time)
         breaching = [self.is_breaching(points[start], self.threshold) if start in points else None for start in starts]
         return evaluate_datapoints(breaching, self.evaluation_periods, self.datapoints_to_alarm, self.treatment)
 
-    def _points(self, samples: Samples, starts: Sequence[int], time: int) -> Series:
+    def starts(self, time: int, count: int) -> range:
+        """Return the starts of the latest periods before a time, in seconds since 1970."""
+        return range(time - count * self.period, time, self.period)
+
+    def points(self, samples: Samples, starts: Sequence[int], time: int) -> Series:
+        """Return the data points that the alarm compares with the threshold, by the start of the period."""
         series = {
             name: samples.aggregate(metric.key, metric.statistic, self.period, starts, time)
             for name, metric in self.metrics.items()

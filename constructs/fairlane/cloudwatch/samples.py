@@ -4,7 +4,7 @@ import json
 import math
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, Self
 
@@ -60,11 +60,22 @@ class _Metric:
         self.maximum_delay = max(self.maximum_delay, arrival - time)
         self.cache.clear()
 
-    def window(self, start: int, end: int, read_time: int | None) -> list[float]:
+    def forget(self, before: int) -> int:
+        self.sort()
+        number = bisect_left(self.times, before)
+        if number:
+            del self.times[:number], self.arrivals[:number], self.values[:number]
+            self.cache.clear()
+        return number
+
+    def sort(self) -> None:
         if not self.sorted:
             rows = sorted(zip(self.times, self.arrivals, self.values, strict=True))
             self.times, self.arrivals, self.values = (list(column) for column in zip(*rows, strict=True))
             self.sorted = True
+
+    def window(self, start: int, end: int, read_time: int | None) -> list[float]:
+        self.sort()
         first, last = bisect_left(self.times, start), bisect_left(self.times, end)
         if read_time is None or end - 1 + self.maximum_delay <= read_time:
             return self.values[first:last]
@@ -79,11 +90,13 @@ class Samples:
 
     Attributes:
         newest: Timestamp of the newest sample, in seconds since 1970; 0 without samples.
+        count: Number of samples.
     """
 
     def __init__(self) -> None:
         self._metrics: dict[MetricKey, _Metric] = {}
         self.newest = 0
+        self.count = 0
 
     def add(
         self,
@@ -106,8 +119,16 @@ class Samples:
             arrival: Time from which the samples can be read, in seconds since 1970. Default: the timestamp.
         """
         self.newest = max(self.newest, time_seconds)
+        self.count += len(values)
         metric = self._metrics.setdefault(MetricKey.from_dimensions(namespace, name, dimensions), _Metric())
         metric.add(time_seconds, time_seconds if arrival is None else arrival, values)
+
+    def forget(self, before: int) -> None:
+        """Delete the samples before a time, in seconds since 1970, and the metrics without samples."""
+        for key, metric in [*self._metrics.items()]:
+            self.count -= metric.forget(before)
+            if not metric.values:
+                del self._metrics[key]
 
     def add_emf(self, lines: Iterable[str], *, arrival: int | None = None) -> None:
         """Add the samples of log lines in the embedded metric format. Other lines are ignored.
@@ -122,17 +143,10 @@ class Samples:
         Raises:
             ValueError: If a timestamp is not a number of milliseconds since 1970.
         """
-        for line in lines:
-            document = _emf(line)
-            time = _seconds(document["_aws"]["Timestamp"]) if document else 0
-            for directive in document["_aws"]["CloudWatchMetrics"] if document else ():
-                for names in directive["Dimensions"]:
-                    dimensions: dict[str, Any] = {name: document.get(name) for name in names}
-                    if not all(isinstance(value, str) for value in dimensions.values()):
-                        continue
-                    for name in (metric["Name"] for metric in directive["Metrics"]):
-                        if values := _numbers(document.get(name)):
-                            self.add(str(directive["Namespace"]), name, dimensions, time, values, arrival=arrival)
+        for sample in emf_samples(lines):
+            self.add(
+                sample.namespace, sample.name, sample.dimensions, sample.time_seconds, sample.values, arrival=arrival
+            )
 
     def metrics(self) -> list[MetricKey]:
         """Return the keys of all metrics with samples."""
@@ -172,6 +186,40 @@ class Samples:
             if value is not None:
                 series[start] = value
         return series
+
+
+class EmfSample(NamedTuple):
+    """Samples of one metric in a log line."""
+
+    namespace: str
+    name: str
+    dimensions: dict[str, str]
+    time_seconds: int
+    values: list[float]
+    unit: str
+
+
+def emf_samples(lines: Iterable[str]) -> Iterator[EmfSample]:
+    """Yield the samples of log lines in the embedded metric format. Other lines are ignored.
+
+    Args:
+        lines: Lines of a log.
+
+    Raises:
+        ValueError: If a timestamp is not a number of milliseconds since 1970.
+    """
+    for line in lines:
+        document = _emf(line)
+        time = _seconds(document["_aws"]["Timestamp"]) if document else 0
+        for directive in document["_aws"]["CloudWatchMetrics"] if document else ():
+            for names in directive["Dimensions"]:
+                dimensions: dict[str, Any] = {name: document.get(name) for name in names}
+                if not all(isinstance(value, str) for value in dimensions.values()):
+                    continue
+                for metric in directive["Metrics"]:
+                    if values := _numbers(document.get(metric["Name"])):
+                        unit = str(metric.get("Unit", "None"))
+                        yield EmfSample(str(directive["Namespace"]), metric["Name"], dimensions, time, values, unit)
 
 
 def _emf(line: str) -> dict[str, Any]:

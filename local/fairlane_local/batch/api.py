@@ -58,7 +58,7 @@ class BatchApi:
         lifecycle = self.lifecycle = Lifecycle(
             self.batch, self._timeline, simulation.options, simulation.shortages, simulation.runner
         )
-        throttle = Throttle(self._timeline.clock.elapsed, SUBMIT_RATES if simulation.options.throttle else {})
+        throttle = Throttle(lambda: self._timeline.elapsed, SUBMIT_RATES if simulation.options.throttle else {})
         training_jobs = TrainingJobs(self.batch)
         self.service_jobs = ServiceJobs(self.batch, lifecycle, training_jobs, simulation.options, throttle)
         self._handlers: list[object] = [

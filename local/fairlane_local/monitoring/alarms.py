@@ -1,4 +1,4 @@
-"""CloudFormation resources of alarms that moto lacks. No alarm is evaluated and no notification is sent."""
+"""CloudFormation resources of alarms that moto lacks."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -13,6 +13,7 @@ from moto.cloudwatch.models import (
 )
 
 from fairlane_local.cloudformation.local_resource import LocalResource, register
+from fairlane_local.monitoring.alarm_evaluation import define
 
 _ARGUMENTS: Final = {
     "namespace": "Namespace",
@@ -26,6 +27,9 @@ _ARGUMENTS: Final = {
     "datapoints_to_alarm": "DatapointsToAlarm",
     "extended_statistic": "ExtendedStatistic",
     "treat_missing_data": "TreatMissingData",
+    "evaluate_low_sample_count_percentile": "EvaluateLowSampleCountPercentile",
+    "threshold_metric_id": "ThresholdMetricId",
+    "unit": "Unit",
     "rule": "AlarmRule",
 }
 
@@ -57,34 +61,26 @@ class CompositeAlarm(MetricAlarm):
     resource_type = "AWS::CloudWatch::CompositeAlarm"
 
 
-class Subscription(LocalResource):
-    """AWS::SNS::Subscription. No confirmation is requested."""
-
-    resource_type = "AWS::SNS::Subscription"
-
-
-class TopicPolicy(LocalResource):
-    """AWS::SNS::TopicPolicy, which is not enforced."""
-
-    resource_type = "AWS::SNS::TopicPolicy"
-
-
 def install() -> None:
     """Register the resources with moto's CloudFormation."""
-    register((CompositeAlarm, MetricAlarm, Subscription, TopicPolicy))
+    register((CompositeAlarm, MetricAlarm))
 
 
 def _put(name: str, properties: Mapping[str, Any], account_id: str, region_name: str) -> Alarm:
     arguments: dict[str, Any] = {argument: properties.get(key) for argument, key in _ARGUMENTS.items()}
-    return cloudwatch_backends[account_id][region_name].put_metric_alarm(
+    alarm = cloudwatch_backends[account_id][region_name].put_metric_alarm(
         name=name,
         dimensions=properties.get("Dimensions", []),
         metric_data_queries=[_query(query) for query in properties.get("Metrics", [])] or None,
         alarm_actions=properties.get("AlarmActions", []),
         ok_actions=properties.get("OKActions", []),
+        insufficient_data_actions=properties.get("InsufficientDataActions", []),
+        actions_enabled=properties.get("ActionsEnabled", True),
         tags=properties.get("Tags", []),
         **arguments,
     )
+    define(alarm, properties)
+    return alarm
 
 
 def _query(query: dict[str, Any]) -> MetricDataQuery:

@@ -1,10 +1,9 @@
-"""CloudFormation resources of EventBridge, Amazon SQS and Lambda that moto lacks or models differently."""
+"""CloudFormation resources of EventBridge and Amazon SQS that moto lacks or models differently."""
 
 import json
 import re
 from typing import Any, Final, Self
 
-from moto.awslambda.models import EventSourceMapping, LambdaBackend
 from moto.events.utils import EventTemplateParser
 from moto.scheduler.models import EventBridgeSchedulerBackend, scheduler_backends
 from moto.sqs.models import sqs_backends
@@ -27,11 +26,9 @@ _PLACEHOLDER: Final = re.compile(r"<(?P<name>[A-Za-z0-9_.-]+)>")
 _STRING_OR_PLACEHOLDER: Final = re.compile(rf'(?P<text>"(?:[^"\\]|\\.)*")|{_PLACEHOLDER.pattern}')
 _PATH_STEP: Final = re.compile(r"\.([A-Za-z0-9_-]+)|\[(\d+)\]")
 
-_create_mapping = LambdaBackend.create_event_source_mapping
-
 
 class Schedule(LocalResource):
-    """AWS::Scheduler::Schedule. Its target is not called automatically; `poll` calls the target."""
+    """AWS::Scheduler::Schedule."""
 
     resource_type = "AWS::Scheduler::Schedule"
     name_property = "Name"
@@ -87,21 +84,14 @@ class QueuePolicy(LocalResource):
                 queue.policy = document
 
 
-class EventInvokeConfig(LocalResource):
-    """AWS::Lambda::EventInvokeConfig. No invocation is retried."""
-
-    resource_type = "AWS::Lambda::EventInvokeConfig"
-
-
 def install() -> None:
-    """Register the resources with moto's CloudFormation, and correct its input transformers and event source mappings.
+    """Register the resources with moto's CloudFormation, and correct its input transformers.
 
     Moto's transformers insert strings without quotes and keep the placeholders of absent values, so the result is not
-    JSON. Moto's mappings count a message as received and delivered when it is sent, although no function runs.
+    JSON.
     """
-    register((EventInvokeConfig, QueuePolicy, Schedule))
+    register((QueuePolicy, Schedule))
     EventTemplateParser.parse = staticmethod(_transform)  # type: ignore[assignment, method-assign]
-    LambdaBackend.create_event_source_mapping = _create_mapping_without_delivery  # type: ignore[method-assign]
 
 
 def _transform(input_template: str | None, input_paths_map: dict[str, str], event: dict[str, Any]) -> Any:
@@ -112,7 +102,7 @@ def _transform(input_template: str | None, input_paths_map: dict[str, str], even
     whole_event = {name: value for name, value in event.items() if name != "ingestion-time"}
     if not input_template:
         return whole_event
-    values = {name: _value_at_path(path, event) for name, path in input_paths_map.items()}
+    values = {name: value_at_path(path, event) for name, path in input_paths_map.items()}
     values |= {"aws.events.event.json": whole_event, "aws.events.event.ingestion-time": event["ingestion-time"]}
 
     def fill(match: re.Match[str]) -> str:
@@ -127,7 +117,7 @@ def _as_text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def _value_at_path(path: str, event: Any) -> Any:
+def value_at_path(path: str, event: Any) -> Any:
     """Return the value at a path, for example `$.detail.attempts[0]`."""
     value = event
     for name, index in _PATH_STEP.findall(path):
@@ -139,13 +129,6 @@ def _value_at_path(path: str, event: Any) -> Any:
             case _:
                 return ""
     return value
-
-
-def _create_mapping_without_delivery(self: LambdaBackend, spec: dict[str, Any]) -> EventSourceMapping:
-    mapping = _create_mapping(self, spec)
-    for queue in sqs_backends[self.account_id][self.region_name].queues.values():
-        queue.lambda_event_source_mappings.clear()
-    return mapping
 
 
 def _settings(properties: Any) -> dict[str, Any]:

@@ -1,7 +1,4 @@
-"""Runs of the deployed exporter of job metrics in a local AWS, in the roles of Lambda and EventBridge Scheduler.
-
-The deployed code runs in its own Python process, and only when one of these functions is called.
-"""
+"""Runs of the deployed exporter of job metrics in a local AWS, without waiting for the clock."""
 
 import json
 from collections.abc import Iterator
@@ -9,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from fairlane_local.functions import Invocation, run_function
+from fairlane_local.reactions.queues import take_delivered
 from fairlane_local.server.access import client
 from fairlane_local.server.local_aws import LocalAws
 
@@ -53,7 +51,8 @@ def invoke(aws: LocalAws, account_id: str, region: str, function_arn: str, event
 def deliver(aws: LocalAws, account_id: str, region: str) -> list[Invocation]:
     """Deliver the waiting SQS messages to the functions of the event source mappings, and return the results.
 
-    A message that fails stays in its queue. It can be received again after its visibility timeout.
+    The results include those of the batches that the mappings have delivered by themselves since the last call. A
+    message that fails stays in its queue. It can be received again after its visibility timeout.
 
     Args:
         aws: Local AWS of the functions.
@@ -62,7 +61,9 @@ def deliver(aws: LocalAws, account_id: str, region: str) -> list[Invocation]:
     """
     mappings = client("lambda", aws.port, account_id, region).list_event_source_mappings()["EventSourceMappings"]
     sqs = client("sqs", aws.port, account_id, region)
-    invocations = []
+    if aws.timeline.clock.speed is not None:
+        aws.timeline.settle()
+    invocations = take_delivered(account_id, region)
     for mapping in mappings:
         url = sqs.get_queue_url(QueueName=mapping["EventSourceArn"].rpartition(":")[2])["QueueUrl"]
         messages = list(_receive(sqs, url))

@@ -1,10 +1,10 @@
 """Deployed dashboards with the metrics of the local AWS."""
 
-from moto.cloudwatch.models import MetricDatum, cloudwatch_backends
+from moto.cloudwatch.models import cloudwatch_backends
 
-from fairlane.cloudwatch.samples import Samples
 from fairlane.preview.body import PreviewError
 from fairlane_local.errors import LocalAwsError
+from fairlane_local.monitoring.metrics import metric_store
 from fairlane_local.page.alarms import alarm_rows
 from fairlane_local.simulation import current_simulation
 
@@ -31,19 +31,10 @@ def dashboard_page(name: str) -> str:
             if name in backend.dashboards:
                 states = {alarm["name"]: alarm["state"] for alarm in alarm_rows(account_id, region)}
                 end = current_simulation().timeline.milliseconds // 1000 // _MINUTE * _MINUTE + _MINUTE
-                body, samples = backend.dashboards[name].body, metric_samples(account_id, region)
+                body, store = backend.dashboards[name].body, metric_store(account_id, region)
                 try:
-                    return render_dashboard(name, body, samples, states, end, _ORIGIN)
+                    with store.lock:
+                        return render_dashboard(name, body, store.samples, states, end, _ORIGIN)
                 except PreviewError as error:
                     raise LocalAwsError(str(error)) from error
     raise LocalAwsError(f"the local AWS has no dashboard {name}")
-
-
-def metric_samples(account_id: str, region: str) -> Samples:
-    """Return the samples of all metrics that PutMetricData of an account and Region received."""
-    samples = Samples()
-    for datum in list(cloudwatch_backends[account_id][region].metric_data):
-        if isinstance(datum, MetricDatum):
-            dimensions = {str(dimension.name): str(dimension.value) for dimension in datum.dimensions}
-            samples.add(datum.namespace, datum.name, dimensions, int(datum.timestamp.timestamp()), [datum.value])
-    return samples

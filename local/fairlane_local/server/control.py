@@ -12,6 +12,7 @@ from fairlane_local.batch.jobs.job import ENDED, Job
 from fairlane_local.batch.jobs.queue_jobs import find_queue, job_row, jobs_of, wait_texts
 from fairlane_local.batch.jobs.snapshot import capacity_unit
 from fairlane_local.errors import LocalAwsError
+from fairlane_local.reactions.topics import notifications
 from fairlane_local.simulation import current_simulation
 
 _MAX_BODY: Final = 64 * 1024
@@ -110,12 +111,18 @@ def _capacity_shortage(request: Mapping[str, Any]) -> dict[str, Any]:
     return {"shortages": sorted(shortages)}
 
 
+def _notifications(request: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the latest messages to the topics of all accounts and Regions."""
+    return {"notifications": notifications()}
+
+
 _CLOCK_ACTIONS: Final = {"advance": _advance, "pause": _pause, "resume": _resume}
 _ACTIONS: Final = {
     **_CLOCK_ACTIONS,
     "jobs": _jobs,
     "history": _history,
     "capacity-shortage": _capacity_shortage,
+    "notifications": _notifications,
 }
 
 

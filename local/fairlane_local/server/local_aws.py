@@ -2,7 +2,6 @@
 
 import errno
 import json
-import logging
 import socket
 import tempfile
 from collections.abc import Callable, Iterable
@@ -15,42 +14,32 @@ from typing import Any, Final
 
 from moto.core.config import default_user_config
 from moto.moto_api._internal.models import moto_api_backend
-from moto.moto_server import werkzeug_app
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
-from moto.s3.models import s3_backends
-from moto.ssm.models import SimpleSystemManagerBackend
 from werkzeug.serving import BaseWSGIServer, make_server
 from werkzeug.wsgi import ClosingIterator
 
-from fairlane_local import lambda_api, simulation
-from fairlane_local.batch import api, training_resources
-from fairlane_local.batch.jobs import sagemaker_api
+from fairlane_local.batch import api
 from fairlane_local.batch.jobs.options import JobOptions
 from fairlane_local.clock import Clock
-from fairlane_local.cloudformation import custom_resources, stacks
-from fairlane_local.ec2 import resources as ec2
 from fairlane_local.ecr import resources as ecr
 from fairlane_local.errors import LocalAwsError
-from fairlane_local.iam import caller, roles
-from fairlane_local.iam import simulation as iam_simulation
-from fairlane_local.monitoring import alarms, event_resources
+from fairlane_local.functions import stop_functions
 from fairlane_local.page.access import PAGE
 from fairlane_local.page.application import PageApplication
 from fairlane_local.processes.instance import check_namespaces
 from fairlane_local.processes.runner import Runner
-from fairlane_local.server import control
+from fairlane_local.reactions import queues, topics
+from fairlane_local.server import control, services
 from fairlane_local.server.certificates import CertificateAuthority
 from fairlane_local.server.credentials import get_credentials, new_credentials, register, save
 from fairlane_local.server.guard import CONTROL, Guard
 from fairlane_local.server.proxy import request_handler
 from fairlane_local.simulation import Simulation, set_simulation
-from fairlane_local.step_functions import resources as step_functions
 from fairlane_local.step_functions.threads import Executions, set_executions
 from fairlane_local.timeline import Timeline
 
 HOST: Final = "127.0.0.1"
 _HOST_IPV6: Final = "::1"
-_BOOTSTRAP_VERSION: Final = "30"
 _STOP_SECONDS: Final = 0.02
 
 
@@ -76,18 +65,20 @@ class LocalAws:
     """
 
     def __init__(self, port: int = 0, *, clock: Clock | None = None, options: JobOptions | None = None) -> None:
-        _install()
+        services.install()
         moto_api_backend.reset()
         self.timeline = Timeline(clock or Clock())
         simulation = Simulation(self.timeline, options or JobOptions())
         _check(simulation)
         set_simulation(simulation)
+        queues.reset()
+        topics.reset()
         for service in ("batch", "lambda"):
             default_user_config[service] = {"use_docker": False}
         authority = CertificateAuthority()
         handler = request_handler(authority)
         self._servers = [_server(listener, self._respond, handler) for listener in _listeners(port)]
-        self.port = int(self._servers[0].server_address[1])
+        self.port = simulation.port = int(self._servers[0].server_address[1])
         self._executions = Executions(self.timeline, self.port)
         set_executions(self._executions)
         # Moto would interpret 127.0.0.1 as the name of an S3 bucket.
@@ -137,6 +128,7 @@ class LocalAws:
     def _shut_down(self) -> None:
         self.timeline.stop()
         self._executions.stop()
+        stop_functions()
         for server in self._servers:
             _stop(server)
 
@@ -214,48 +206,3 @@ def _check(simulation: Simulation) -> None:
         if simulation.timeline.clock.speed != 1:
             raise LocalAwsError("jobs run as processes only on the real clock: leave out --speed and --clock manual")
         check_namespaces()
-
-
-def _install() -> None:
-    if SimpleSystemManagerBackend.__init__ is _init_bootstrapped:
-        return
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    werkzeug_app.DISABLE_GLOBAL_CORS = True  # type: ignore[attr-defined]
-    SimpleSystemManagerBackend.__init__ = _init_bootstrapped  # type: ignore[method-assign]
-    for module in (alarms, api, caller, custom_resources, ec2, ecr, event_resources):
-        module.install()
-    for module in (
-        iam_simulation,
-        lambda_api,
-        roles,
-        sagemaker_api,
-        simulation,
-        stacks,
-        step_functions,
-        training_resources,
-    ):
-        module.install()
-
-
-_init = SimpleSystemManagerBackend.__init__
-
-
-def _init_bootstrapped(self: SimpleSystemManagerBackend, region_name: str, account_id: str) -> None:
-    """Create the resources of `cdk bootstrap` that deployments use."""
-    _init(self, region_name, account_id)
-    self.put_parameter(
-        name="/cdk-bootstrap/hnb659fds/version",
-        description="",
-        value=_BOOTSTRAP_VERSION,
-        parameter_type="String",
-        allowed_pattern="",
-        keyid="",
-        overwrite=True,
-        tags=[],
-        data_type="text",
-        tier=None,
-        policies=None,
-    )
-    bucket = f"cdk-hnb659fds-assets-{account_id}-{region_name}"
-    if bucket not in s3_backends.bucket_accounts:
-        s3_backends[account_id]["aws"].create_bucket(bucket, region_name)

@@ -60,7 +60,8 @@ class _Threading(SimpleNamespace):
 
 
 def _now() -> float:
-    return current_simulation().timeline.clock.now()
+    timeline = current_simulation().timeline
+    return timeline.clock.start + timeline.elapsed
 
 
 def _replacements() -> list[tuple[object, object]]:

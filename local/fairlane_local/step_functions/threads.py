@@ -114,8 +114,8 @@ class Pause:
         self.thread = thread
         self.interruptible = interruptible
         self._executions = thread.group.executions
-        self._clock = self._executions.timeline.clock
-        self._deadline = None if seconds is None or seconds >= _NO_TIMEOUT else self._clock.elapsed() + seconds
+        self._timeline = self._executions.timeline
+        self._deadline = None if seconds is None or seconds >= _NO_TIMEOUT else self._timeline.elapsed + seconds
         self.second = None if self._deadline is None else math.ceil(self._deadline)
         self._ended = threading.Event()
         self._result = False
@@ -143,14 +143,17 @@ class Pause:
         """
         self._executions.timeline.work.end()
         while not self._ended.wait(self._real_seconds()):
-            if self._deadline is not None and self._clock.elapsed() >= self._deadline:
+            if self._deadline is not None and self._timeline.elapsed >= self._deadline:
                 self.end(result=False)
         if self._interrupted:
             raise Interrupted
         return self._result
 
     def _real_seconds(self) -> float | None:
-        seconds = None if self._deadline is None else self._clock.real_seconds_until(self._deadline)
+        """Return the longest wait for an end by the timeline, which ends waits up to two seconds late."""
+        if self._deadline is None or not self._timeline.is_real:
+            return None
+        seconds = self._timeline.clock.real_seconds_until(self._deadline)
         return None if seconds is None else min(seconds, _LONGEST_REAL_WAIT)
 
 

@@ -170,7 +170,7 @@ class LocalBatch:
         job = condition if isinstance(condition, LocalJob) else None
         is_true = condition if callable(condition) else lambda: condition.status == status
         end = self.now + limit
-        self._timeline.work.wait()
+        self._timeline.settle()
         while not is_true():
             if self.now >= end or (job is not None and job.end is not None):
                 raise LocalAwsError(_not_reached(job, status, limit) if job else self._not_true(limit))

@@ -77,8 +77,8 @@ def test_an_unknown_function_fails_the_execution(machines: Machines) -> None:
 
 def test_a_function_of_another_runtime_fails_the_execution(machines: Machines) -> None:
     error, cause = machines.error(machines.start(task(deploy(machines, "nodejs24.x"))))
-    assert error == "Runtime.ExitError"
-    assert "a Python runtime only, and f has nodejs24.x" in cause
+    assert error == "Runtime.NotAvailable"
+    assert "a Python runtime only, and this function has the runtime nodejs24.x" in cause
 
 
 def test_invoke_returns_the_log_and_the_error(machines: Machines, function: str) -> None:

@@ -128,7 +128,7 @@ def test_waits_follow_a_faster_clock() -> None:
         machines = Machines(aws)
         machine = machines.create(wait(600))
         execution = machines.states.start_execution(stateMachineArn=machine)["executionArn"]
-        aws.timeline.work.wait()  # the thread waits for the clock
+        aws.timeline.settle()  # the thread waits for the clock
         for thread in [thread for thread in threading.enumerate() if isinstance(thread, ExecutionThread)]:
             thread.end(60)
         description = machines.describe(execution)

@@ -21,6 +21,7 @@ from fairlane_local.batch.jobs.job_lists import JobIndex
 from fairlane_local.batch.jobs.options import JobOptions
 from fairlane_local.batch.jobs.scheduling import Scheduling
 from fairlane_local.batch.store import Batch
+from fairlane_local.monitoring.batch_metrics import count, count_change
 from fairlane_local.processes.job_runs import JobRuns
 from fairlane_local.processes.runner import Runner
 from fairlane_local.processes.work import End
@@ -64,6 +65,7 @@ class Lifecycle:
         self.jobs: JobIndex[Job] = JobIndex()
         self.preemptions: deque[Preemption] = deque(maxlen=_KEPT_PREEMPTIONS)
         self._timeline = timeline
+        self._batch = batch
         self._bus = EventBus(batch)
         self._options = options
         self._shortages = shortages
@@ -228,6 +230,7 @@ class Lifecycle:
                 "preemptionSummary": job.preemption_summary(),
                 "status": RUNNABLE if waits else FAILED,
             }
+            count(self._batch, "JobsPreempted", job.queue)
             self._bus.send("Batch Service Job Preemption Completed", [job.arn], detail)
         if not waits:
             self.end(job, SUCCEEDED if outcome is Outcome.SUCCEEDED else FAILED)
@@ -294,6 +297,7 @@ class Lifecycle:
     def _change(self, job: Job, status: str) -> None:
         """Change the status of a job, and send the event."""
         self.jobs.set_status(job, status)
+        count_change(self._batch, job)
         if self._bus.accepts(job.state_change, {"status": status, "jobQueue": job.queue}):  # a description takes longer
             for description in job.views():
                 self._bus.send(job.state_change, [description["jobArn"]], description)

@@ -1,0 +1,40 @@
+"""Metrics in the events of CloudWatch Logs: each log event in embedded metric format is also samples of metrics."""
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from moto.logs import models
+from moto.logs.models import LogStream
+
+from fairlane.cloudwatch.samples import emf_samples
+from fairlane_local.monitoring.alarm_changes import now
+from fairlane_local.monitoring.metrics import metric_store
+
+_put_log_events = LogStream.put_log_events
+
+
+def install() -> None:
+    """Make moto's log streams publish the metrics of their events, and have the local time."""
+    models.utcnow = now  # type: ignore[attr-defined]
+    LogStream.put_log_events = _put_events_and_metrics  # type: ignore[method-assign]
+
+
+def _put_events_and_metrics(self: LogStream, log_events: list[dict[str, Any]]) -> str:
+    token = _put_log_events(self, log_events)
+    publish(self.account_id, self.region, [event["message"] for event in log_events])
+    return token
+
+
+def publish(account_id: str, region: str, lines: Sequence[str]) -> None:
+    """Put the metrics of log lines into the store of an account and Region."""
+    store = metric_store(account_id, region)
+    for line in lines:
+        if '"_aws"' not in line:
+            continue
+        try:
+            for sample in emf_samples([line]):
+                time = 1000 * sample.time_seconds
+                store.put(sample.namespace, sample.name, sample.dimensions, sample.values, time, sample.unit)
+        except (KeyError, TypeError, ValueError) as error:
+            logging.getLogger(__name__).warning("a log event is not in embedded metric format: %s", error)

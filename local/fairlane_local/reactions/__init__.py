@@ -1,0 +1,1 @@
+"""Reactions of a local AWS: event rules, schedules and event source mappings that call their targets."""
