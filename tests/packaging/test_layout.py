@@ -32,12 +32,14 @@ ROOTS = {
     "fairlane": REPOSITORY / "constructs",
     "fairlane_lambda": REPOSITORY / "lambda",
     "fairlane_local": REPOSITORY / "local",
+    "fairlane_run": REPOSITORY / "client",
     "fairlane_stacks": REPOSITORY / "stacks",
 }
 MAY_IMPORT = {
     "fairlane": {"fairlane"},
     "fairlane_lambda": {"fairlane_lambda"},
     "fairlane_local": {"fairlane", "fairlane_lambda", "fairlane_local"},
+    "fairlane_run": {"fairlane_run"},
     "fairlane_stacks": {"fairlane", "fairlane_stacks"},
 }
 COMMANDS_MAY_IMPORT = {"fairlane_client", "fairlane_local", "fairlane_stacks"}
