@@ -1,0 +1,1 @@
+"""Sweeps: many runs of one training job with other parameters, and their leaderboard."""

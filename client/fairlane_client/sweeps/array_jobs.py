@@ -1,0 +1,135 @@
+"""Array jobs of manifests in a queue of AWS Batch on EC2."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from fairlane.errors import Problem
+from fairlane_client.sweeps.manifest import Manifest
+from fairlane_client.sweeps.submission import Clock, Refused, Unanswered
+from fairlane_run.objects import code
+from fairlane_run.settings import SETTINGS
+
+MAX_OVERRIDES: Final = 8192
+"""Largest number of characters of the container overrides in JSON. AWS Batch fails the job above it."""
+MAX_REQUEST: Final = 30 * 1024
+_ACTIVE: Final = ("SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING")
+_PAUSE_SECONDS: Final = 1.0
+
+
+class ArrayJobs:
+    """Jobs of a sweep: one array job for each manifest, or one plain job for one point.
+
+    Args:
+        client: Batch client.
+        sweep: Id of the sweep.
+        settings: Settings of the runs, without the manifest.
+        request: SubmitJob parameters: `jobQueue`, `jobDefinition` and the like.
+        environment: Environment variables of the containers.
+        clock: Time of this client.
+    """
+
+    def __init__(
+        self,
+        client: Any,
+        sweep: str,
+        settings: Mapping[str, Any],
+        request: Mapping[str, Any],
+        environment: Mapping[str, str],
+        clock: Clock,
+    ) -> None:
+        self._client, self._sweep, self._settings = client, sweep, settings
+        self._request, self._environment, self._clock = request, environment, clock
+
+    def request(self, manifest: Manifest) -> dict[str, Any]:
+        """Return the SubmitJob request of a manifest."""
+        line = {"key": manifest.key, "etag": manifest.etag, "width": manifest.width, "lines": len(manifest.points)}
+        variables = {SETTINGS: json.dumps({**self._settings, "manifest": line}, separators=(",", ":"))}
+        environment = [{"name": name, "value": value} for name, value in ({**self._environment, **variables}).items()]
+        array = {"arrayProperties": {"size": len(manifest.points)}} if len(manifest.points) > 1 else {}
+        name = f"{self._sweep}-{manifest.number:04}"
+        return {**self._request, "jobName": name, "containerOverrides": {"environment": environment}, **array}
+
+    def problems(self, manifest: Manifest) -> list[Problem]:
+        """Return the limits that the request of a manifest is above."""
+        request = self.request(manifest)
+        sizes = (
+            ("environment", len(json.dumps(request["containerOverrides"])), MAX_OVERRIDES, "characters"),
+            ("request", len(json.dumps(request)), MAX_REQUEST, "bytes"),
+        )
+        return [
+            Problem((field,), f"{size:,} {unit} in JSON", f"at most {limit:,} {unit}")
+            for field, size, limit, unit in sizes
+            if size > limit
+        ]
+
+    def find(self, manifest: Manifest) -> dict[str, Any] | None:
+        """Return the record of the job of a manifest. None if the job does not exist."""
+        name = f"{self._sweep}-{manifest.number:04}"
+        filters = [{"name": "JOB_NAME", "values": [name]}]
+        pages = self._client.get_paginator("list_jobs").paginate(jobQueue=self._request["jobQueue"], filters=filters)
+        jobs = [job for page in pages for job in page["jobSummaryList"] if job["jobName"] == name]
+        return {"jobs": [jobs[-1]["jobId"]]} if jobs else None
+
+    def submit(self, manifest: Manifest, renew: Callable[[], None]) -> dict[str, Any]:
+        """Submit the job of a manifest, and return its record.
+
+        Raises:
+            Refused: If AWS Batch refuses the request.
+            Unanswered: If the answer is lost.
+        """
+        response = send(lambda: self._client.submit_job(**self.request(manifest)), renew, self._clock)
+        return {"jobs": [response["jobId"]]}
+
+    def running(self, record: Mapping[str, Any], manifest: Manifest) -> set[int]:
+        """Return the indices of the points of a manifest whose jobs have not ended."""
+        (job,) = record["jobs"]
+        described = self._client.describe_jobs(jobs=[job])["jobs"]
+        if not described or described[0]["status"] not in _ACTIVE:
+            return set()
+        if len(manifest.points) == 1:
+            return {manifest.points[0].index}
+        lines = set()
+        for status in _ACTIVE:
+            for page in self._client.get_paginator("list_jobs").paginate(arrayJobId=job, jobStatus=status):
+                lines |= {child["arrayProperties"]["index"] for child in page["jobSummaryList"]}
+        return {manifest.points[line].index for line in lines}
+
+    def stop(self, record: Mapping[str, Any]) -> None:
+        """Terminate the job of a manifest."""
+        (job,) = record["jobs"]
+        self._client.terminate_job(jobId=job, reason="The sweep was stopped")
+
+
+def send(request: Callable[[], Any], renew: Callable[[], None], clock: Clock, *, partial: bool = False) -> Any:
+    """Send a request that must not be repeated without a look-up. Requests above AWS's rate are sent again later.
+
+    Args:
+        request: Function that sends the request.
+        renew: Function to call before each request.
+        clock: Time of this client.
+        partial: True if other jobs of the manifest exist.
+
+    Raises:
+        Refused: If AWS refuses the request.
+        Unanswered: If the answer is lost.
+    """
+    pause = _PAUSE_SECONDS
+    while True:
+        renew()
+        try:
+            return request()
+        except Exception as error:
+            if code(error) in ("TooManyRequestsException", "ThrottlingException", "Throttling"):
+                clock.sleep(pause)
+                pause = min(2 * pause, 16 * _PAUSE_SECONDS)
+            elif status(error) in range(400, 500):
+                raise Refused(str(error), partial=partial) from error
+            else:
+                raise Unanswered(str(error)) from error
+
+
+def status(error: Exception) -> int:
+    """Return the HTTP status of a failed request. 0 if there is no answer."""
+    response: dict[str, Any] = getattr(error, "response", None) or {}
+    return int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
