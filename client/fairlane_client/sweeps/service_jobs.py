@@ -1,0 +1,132 @@
+"""SageMaker training jobs of manifests in a queue for training jobs: one service job for each point."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from hashlib import sha256
+from typing import Any, Final
+
+from fairlane.errors import Problem
+from fairlane_client.sweeps.array_jobs import send
+from fairlane_client.sweeps.manifest import Manifest, Point
+from fairlane_client.sweeps.payload import payload_problems
+from fairlane_client.sweeps.submission import Clock
+from fairlane_run.settings import HYPERPARAMETER
+
+SLOT_SECONDS: Final = 0.2
+"""Seconds between submissions: AWS Batch allows five a second for an account and Region."""
+_BATCH: Final = 50
+_ENDED: Final = ("SUCCEEDED", "FAILED")
+_RESERVED: Final = (HYPERPARAMETER,)
+
+
+class ServiceJobs:
+    """Service jobs of a sweep.
+
+    Args:
+        client: Batch client.
+        sweep: Id of the sweep.
+        settings: Settings of the runs, without the index.
+        request: SubmitServiceJob parameters: `jobQueue`, `shareIdentifier` and the like.
+        payload: CreateTrainingJob request. Its hyperparameters are completed with those of a point.
+        clock: Time of this client.
+    """
+
+    def __init__(
+        self,
+        client: Any,
+        sweep: str,
+        settings: Mapping[str, Any],
+        request: Mapping[str, Any],
+        payload: Mapping[str, Any],
+        clock: Clock,
+    ) -> None:
+        self._client, self._sweep, self._settings = client, sweep, settings
+        self._request, self._payload, self._clock = request, payload, clock
+        self._next_slot = 0.0
+
+    def problems(self, manifest: Manifest) -> list[Problem]:
+        """Return the mistakes of the payload of the largest point."""
+        largest = max(manifest.points, key=lambda point: len(json.dumps(dict(point.parameters))))
+        hyperparameters = self._payload.get("HyperParameters", {})
+        twice = sorted({*largest.parameters, *_RESERVED} & set(hyperparameters))
+        return [
+            *(Problem.relation(("payload", "HyperParameters", name), "the sweep sets it") for name in twice),
+            *(problem.within("payload") for problem in payload_problems(self._content(largest))),
+        ]
+
+    def find(self, manifest: Manifest) -> dict[str, Any] | None:
+        """Return the record of the jobs of a manifest. None if a job is missing."""
+        jobs = self._existing(manifest)
+        return {"jobs": [*jobs.values()]} if len(jobs) == len(manifest.points) else None
+
+    def submit(self, manifest: Manifest, renew: Callable[[], None]) -> dict[str, Any]:
+        """Submit the missing jobs of a manifest, at most five a second, and return the record of all.
+
+        Raises:
+            Refused: If AWS Batch refuses a request.
+            Unanswered: If an answer is lost.
+        """
+        jobs = self._existing(manifest)
+        for point in manifest.points:
+            if point.index not in jobs:
+                self._clock.sleep(max(0.0, self._next_slot - self._clock.now()))
+                self._next_slot = max(self._next_slot, self._clock.now()) + SLOT_SECONDS
+                request = self.request(manifest, point)
+                response = send(
+                    lambda request=request: self._client.submit_service_job(**request),  # type: ignore[misc]
+                    renew,
+                    self._clock,
+                    partial=bool(jobs),
+                )
+                jobs[point.index] = response["jobArn"]
+        return {"jobs": [jobs[point.index] for point in manifest.points]}
+
+    def request(self, manifest: Manifest, point: Point) -> dict[str, Any]:
+        """Return the SubmitServiceJob request of a point."""
+        return {
+            **self._request,
+            "jobName": self._name(manifest, point),
+            "serviceJobType": "SAGEMAKER_TRAINING",
+            "serviceRequestPayload": json.dumps(self._content(point), separators=(",", ":")),
+            "clientToken": sha256(self._name(manifest, point).encode()).hexdigest(),
+        }
+
+    def running(self, record: Mapping[str, Any], manifest: Manifest) -> set[int]:
+        """Return the indices of the points of a manifest whose jobs have not ended."""
+        return set(self._existing(manifest, ended=False))
+
+    def stop(self, record: Mapping[str, Any]) -> None:
+        """Terminate the jobs of a manifest. Jobs that have ended are left as they are."""
+        jobs = record["jobs"]
+        for start in range(0, len(jobs), _BATCH):
+            self._client.terminate_service_jobs(jobs=jobs[start : start + _BATCH], reason="The sweep was stopped")
+
+    def _content(self, point: Point) -> dict[str, Any]:
+        """Return the payload of a point. Texts stay as they are; other values are JSON."""
+        parameters = point.parameters
+        types = {name: "text" if isinstance(value, str) else "json" for name, value in parameters.items()}
+        texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in parameters.items()}
+        settings = json.dumps({**self._settings, "index": point.index, "types": types}, separators=(",", ":"))
+        hyperparameters = {**self._payload.get("HyperParameters", {}), **texts, HYPERPARAMETER: settings}
+        return {**self._payload, "HyperParameters": hyperparameters}
+
+    def _name(self, manifest: Manifest, point: Point) -> str:
+        digest = sha256(json.dumps([manifest.number, dict(point.parameters)]).encode()).hexdigest()[:10]
+        return f"{self._sweep}-{point.index}-{digest}"
+
+    def _existing(self, manifest: Manifest, *, ended: bool = True) -> dict[int, str]:
+        """Return the jobs of a manifest by the index of their points."""
+        indices = {self._name(manifest, point): point.index for point in manifest.points}
+        jobs = {}
+        for job in self._jobs():
+            if job["jobName"] in indices and (ended or job["status"] not in _ENDED):
+                jobs[indices[job["jobName"]]] = job["jobArn"]
+        return jobs
+
+    def _jobs(self) -> Iterator[dict[str, Any]]:
+        filters = [{"name": "JOB_NAME", "values": [f"{self._sweep}-*"]}]
+        pages = self._client.get_paginator("list_service_jobs").paginate(
+            jobQueue=self._request["jobQueue"], filters=filters
+        )
+        for page in pages:
+            yield from page["jobSummaryList"]
