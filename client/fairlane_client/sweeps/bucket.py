@@ -77,6 +77,10 @@ class Bucket:
         """Replace an object with an ETag, and return the new ETag. None if another client has replaced it."""
         return self._put(key, content, IfMatch=etag)
 
+    def delete(self, key: str) -> None:
+        """Delete an object. An absent object is no error."""
+        self._client.delete_object(Bucket=self.name, Key=key)
+
     def list(self, prefix: str) -> Iterator[Entry]:
         """Yield the objects below a prefix, in the order of their keys."""
         for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix):

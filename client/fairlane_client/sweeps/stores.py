@@ -1,0 +1,68 @@
+"""Sweep stores by their name."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from fairlane_client.sweeps.submission import REQUEST_SECONDS
+from fairlane_run.objects import code
+
+PARAMETER: Final = "/fairlane/sweep-store/"
+"""Prefix of the SSM parameters that tell where a store is."""
+
+
+class Session(Protocol):
+    """Session of boto3."""
+
+    def client(self, service_name: str, **options: Any) -> Any:
+        """Return a client of a service."""
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """Sweep store of an account and Region.
+
+    Attributes:
+        bucket: Name of the bucket.
+        location: JSON object in the SSM parameter.
+        session: Session of the clients.
+    """
+
+    bucket: str
+    location: Mapping[str, str]
+    session: Session
+
+    def client(self, service: str) -> Any:
+        """Return a client of a service in the Region of the store.
+
+        Requests to AWS Batch are not repeated by the client: a repeated submission would be a second job.
+        """
+        if service != "batch":
+            return self.session.client(service, region_name=self.location.get("region"))
+        from botocore.config import Config
+
+        config = Config(connect_timeout=5, read_timeout=REQUEST_SECONDS, retries={"total_max_attempts": 1})
+        return self.session.client(service, region_name=self.location.get("region"), config=config)
+
+
+def find_store(name: str, session: Session | None = None) -> Store:
+    """Return the sweep store with a name.
+
+    Raises:
+        LookupError: If the account and Region of the session have no such store.
+    """
+    if session is None:
+        import boto3
+
+        session = boto3.Session()
+    ssm = session.client("ssm")
+    try:
+        value = ssm.get_parameter(Name=PARAMETER + name)["Parameter"]["Value"]
+    except Exception as error:
+        if code(error) != "ParameterNotFound":
+            raise
+        region = ssm.meta.region_name
+        raise LookupError(f"no sweep store {name} in {region}: the SSM parameter {PARAMETER}{name} is absent") from None
+    location: dict[str, str] = json.loads(value)
+    return Store(location["bucket"], location, session)
