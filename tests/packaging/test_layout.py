@@ -30,6 +30,7 @@ ROOMS_WITHOUT_CDK = {
 RULES = re.compile(r"\w*rules\.py|\w*limits\.py|fit\.py|names\.py|retries\.py|volumes\.py|lustre\.py")
 ROOTS = {
     "fairlane": REPOSITORY / "constructs",
+    "fairlane_client": REPOSITORY / "client",
     "fairlane_lambda": REPOSITORY / "lambda",
     "fairlane_local": REPOSITORY / "local",
     "fairlane_run": REPOSITORY / "client",
@@ -37,6 +38,7 @@ ROOTS = {
 }
 MAY_IMPORT = {
     "fairlane": {"fairlane"},
+    "fairlane_client": {"fairlane", "fairlane_client", "fairlane_run"},
     "fairlane_lambda": {"fairlane_lambda"},
     "fairlane_local": {"fairlane", "fairlane_lambda", "fairlane_local"},
     "fairlane_run": {"fairlane_run"},
@@ -78,7 +80,11 @@ def is_without_cdk(path: Path) -> bool:
 
 WITHOUT_CDK = [
     *[(path, module_name(path, ROOTS["fairlane"])) for path in modules(LIBRARY) if is_without_cdk(path)],
-    *[(path, module_name(path, ROOTS["fairlane_local"])) for path in modules(ROOTS["fairlane_local"])],
+    *[
+        (path, module_name(path, ROOTS[name]))
+        for name in ("fairlane_client", "fairlane_local")
+        for path in modules(ROOTS[name])
+    ],
 ]
 WITHOUT_CDK = [(path, name) for path, name in WITHOUT_CDK if not name.endswith("__main__")]
 
@@ -125,7 +131,7 @@ def test_a_module_with_cdk_cannot_be_imported_without_the_cdk() -> None:
 
 
 @pytest.mark.parametrize(
-    ("package", "path"), [(name, path) for name, root in ROOTS.items() for path in modules(root)], ids=str
+    ("package", "path"), [(name, path) for name, root in ROOTS.items() for path in modules(root / name)], ids=str
 )
 def test_packages_import_only_the_allowed_packages(package: str, path: Path) -> None:
     imported = {name.partition(".")[0] for name in imports(path) if name.startswith("fairlane")}

@@ -281,6 +281,14 @@ PUBLIC: dict[str, list[str]] = {
         "TimeLimitReason",
         "UNLIMITED",
     ],
+    "fairlane_client.sweeps": [
+        "Clock",
+        "Counts",
+        "Leaderboard",
+        "Refused",
+        "Sweep",
+        "Unanswered",
+    ],
     "fairlane_local": [
         "DeployedQueue",
         "Invocation",
@@ -330,7 +338,15 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 
 @pytest.mark.parametrize(
     "module",
-    ["fairlane", "fairlane.scheduling", "fairlane.environment", "fairlane.catalog", "fairlane.cli", "fairlane_local"],
+    [
+        "fairlane",
+        "fairlane.scheduling",
+        "fairlane.environment",
+        "fairlane.catalog",
+        "fairlane.cli",
+        "fairlane_client.sweeps",
+        "fairlane_local",
+    ],
 )
 def test_importing_a_package_without_cdk_does_not_import_the_cdk(module: str) -> None:
     code = f"import sys, {module}; sys.exit(sorted({{'aws_cdk', 'jsii', 'constructs'}} & set(sys.modules)) or 0)"
@@ -344,4 +360,7 @@ def test_every_package_is_listed() -> None:
         for root in ("constructs", "stacks")
         for path in (REPOSITORY / root).rglob("__init__.py")
     }
-    assert packages - {"fairlane._internal", "fairlane._charts"} == set(PUBLIC) - {"fairlane_local"}
+    assert packages - {"fairlane._internal", "fairlane._charts"} == set(PUBLIC) - {
+        "fairlane_client.sweeps",
+        "fairlane_local",
+    }

@@ -15,7 +15,7 @@ from packaging.requirements import Requirement
 
 from tests.support import CDK, REPOSITORY
 
-PACKAGES = {"fairlane", "fairlane_lambda", "fairlane_local", "fairlane_run", "fairlane_stacks"}
+PACKAGES = {"fairlane", "fairlane_client", "fairlane_lambda", "fairlane_local", "fairlane_run", "fairlane_stacks"}
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
 """Array jobs of manifests in a queue of AWS Batch on EC2."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from fairlane.errors import Problem
@@ -13,7 +13,9 @@ from fairlane_run.settings import SETTINGS
 MAX_OVERRIDES: Final = 8192
 """Largest number of characters of the container overrides in JSON. AWS Batch fails the job above it."""
 MAX_REQUEST: Final = 30 * 1024
-_ACTIVE: Final = ("SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING")
+_ENDED: Final = ("SUCCEEDED", "FAILED")
+_STARTED: Final = ("STARTING", "RUNNING")
+_DESCRIBED: Final = 100
 _PAUSE_SECONDS: Final = 1.0
 
 
@@ -22,6 +24,7 @@ class ArrayJobs:
 
     Args:
         client: Batch client.
+        submitter: Batch client that sends each request once.
         sweep: Id of the sweep.
         settings: Settings of the runs, without the manifest.
         request: SubmitJob parameters: `jobQueue`, `jobDefinition` and the like.
@@ -32,13 +35,14 @@ class ArrayJobs:
     def __init__(
         self,
         client: Any,
+        submitter: Any,
         sweep: str,
         settings: Mapping[str, Any],
         request: Mapping[str, Any],
         environment: Mapping[str, str],
         clock: Clock,
     ) -> None:
-        self._client, self._sweep, self._settings = client, sweep, settings
+        self._client, self._submitter, self._sweep, self._settings = client, submitter, sweep, settings
         self._request, self._environment, self._clock = request, environment, clock
 
     def request(self, manifest: Manifest) -> dict[str, Any]:
@@ -47,8 +51,8 @@ class ArrayJobs:
         variables = {SETTINGS: json.dumps({**self._settings, "manifest": line}, separators=(",", ":"))}
         environment = [{"name": name, "value": value} for name, value in ({**self._environment, **variables}).items()]
         array = {"arrayProperties": {"size": len(manifest.points)}} if len(manifest.points) > 1 else {}
-        name = f"{self._sweep}-{manifest.number:04}"
-        return {**self._request, "jobName": name, "containerOverrides": {"environment": environment}, **array}
+        overrides = {"environment": environment}
+        return {**self._request, "jobName": self._name(manifest), "containerOverrides": overrides, **array}
 
     def problems(self, manifest: Manifest) -> list[Problem]:
         """Return the limits that the request of a manifest is above."""
@@ -65,11 +69,16 @@ class ArrayJobs:
 
     def find(self, manifest: Manifest) -> dict[str, Any] | None:
         """Return the record of the job of a manifest. None if the job does not exist."""
-        name = f"{self._sweep}-{manifest.number:04}"
+        jobs = self.existing(manifest)
+        return {"jobs": jobs} if jobs else None
+
+    def existing(self, manifest: Manifest) -> list[str]:
+        """Return the job of a manifest if it exists."""
+        name = self._name(manifest)
         filters = [{"name": "JOB_NAME", "values": [name]}]
         pages = self._client.get_paginator("list_jobs").paginate(jobQueue=self._request["jobQueue"], filters=filters)
         jobs = [job for page in pages for job in page["jobSummaryList"] if job["jobName"] == name]
-        return {"jobs": [jobs[-1]["jobId"]]} if jobs else None
+        return [job["jobId"] for job in jobs[-1:]]
 
     def submit(self, manifest: Manifest, renew: Callable[[], None]) -> dict[str, Any]:
         """Submit the job of a manifest, and return its record.
@@ -78,27 +87,49 @@ class ArrayJobs:
             Refused: If AWS Batch refuses the request.
             Unanswered: If the answer is lost.
         """
-        response = send(lambda: self._client.submit_job(**self.request(manifest)), renew, self._clock)
+        response = send(lambda: self._submitter.submit_job(**self.request(manifest)), renew, self._clock)
         return {"jobs": [response["jobId"]]}
 
-    def running(self, record: Mapping[str, Any], manifest: Manifest) -> set[int]:
-        """Return the indices of the points of a manifest whose jobs have not ended."""
-        (job,) = record["jobs"]
-        described = self._client.describe_jobs(jobs=[job])["jobs"]
-        if not described or described[0]["status"] not in _ACTIVE:
-            return set()
-        if len(manifest.points) == 1:
-            return {manifest.points[0].index}
-        lines = set()
-        for status in _ACTIVE:
-            for page in self._client.get_paginator("list_jobs").paginate(arrayJobId=job, jobStatus=status):
-                lines |= {child["arrayProperties"]["index"] for child in page["jobSummaryList"]}
-        return {manifest.points[line].index for line in lines}
+    def active(self, submitted: Sequence[tuple[Manifest, Mapping[str, Any]]]) -> dict[int, bool]:
+        """Return the points whose jobs have not ended, with True for those that run.
 
-    def stop(self, record: Mapping[str, Any]) -> None:
-        """Terminate the job of a manifest."""
-        (job,) = record["jobs"]
-        self._client.terminate_job(jobId=job, reason="The sweep was stopped")
+        Args:
+            submitted: Manifests and their records.
+        """
+        statuses: dict[str, str] = {}
+        identifiers = [record["jobs"][0] for _, record in submitted]
+        for start in range(0, len(identifiers), _DESCRIBED):
+            described = self._client.describe_jobs(jobs=identifiers[start : start + _DESCRIBED])["jobs"]
+            statuses |= {job["jobId"]: job["status"] for job in described}
+        active: dict[int, bool] = {}
+        for (manifest, _), job in zip(submitted, identifiers, strict=True):
+            status = statuses.get(job, "FAILED")
+            if status in _ENDED:
+                continue
+            if len(manifest.points) == 1:
+                active[manifest.points[0].index] = status in _STARTED
+                continue
+            started = self._lines(job, _STARTED)
+            ended = self._lines(job, _ENDED)  # a child can return from RUNNING to RUNNABLE, but an ended one has ended
+            active |= {p.index: line in started for line, p in enumerate(manifest.points) if line not in ended}
+        return active
+
+    def stop(self, jobs: Sequence[str]) -> None:
+        """Terminate jobs. Jobs that have ended are left as they are."""
+        for job in jobs:
+            self._client.terminate_job(jobId=job, reason="The sweep was stopped")
+
+    def _name(self, manifest: Manifest) -> str:
+        return f"{self._sweep}-{manifest.number:04}"
+
+    def _lines(self, job: str, statuses: Iterable[str]) -> set[int]:
+        """Return the lines of the children of an array job in some states."""
+        pages = (
+            page
+            for status in statuses
+            for page in self._client.get_paginator("list_jobs").paginate(arrayJobId=job, jobStatus=status)
+        )
+        return {child["arrayProperties"]["index"] for page in pages for child in page["jobSummaryList"]}
 
 
 def send(request: Callable[[], Any], renew: Callable[[], None], clock: Clock, *, partial: bool = False) -> Any:

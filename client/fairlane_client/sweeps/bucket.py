@@ -77,9 +77,9 @@ class Bucket:
         """Replace an object with an ETag, and return the new ETag. None if another client has replaced it."""
         return self._put(key, content, IfMatch=etag)
 
-    def delete(self, key: str) -> None:
-        """Delete an object. An absent object is no error."""
-        self._client.delete_object(Bucket=self.name, Key=key)
+    def put(self, key: str, content: bytes) -> None:
+        """Write an object, also in place of another one."""
+        self._client.put_object(Bucket=self.name, Key=key, Body=content)
 
     def list(self, prefix: str) -> Iterator[Entry]:
         """Yield the objects below a prefix, in the order of their keys."""

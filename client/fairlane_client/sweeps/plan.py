@@ -1,12 +1,14 @@
 """Plan of a sweep: its space, metric, sampler and stop rule."""
 
+import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Final, Literal
 
 from fairlane.errors import Problem
-from fairlane_client.sweeps.space import MAX_POINTS, is_grid, space_problems
+from fairlane_client.sweeps.manifest import Point
+from fairlane_client.sweeps.space import MAX_POINTS, grid_points, is_grid, space_problems
 
 SAMPLERS: Final = ("random", "sobol", "tpe", "cma-es")
 STOP_RULES: Final[Mapping[str, Mapping[str, int]]] = {
@@ -14,6 +16,7 @@ STOP_RULES: Final[Mapping[str, Mapping[str, int]]] = {
     "median": {"startup_runs": 0, "warmup_steps": 0, "interval_steps": 1},
 }
 """Options of the stop rules, with their smallest values."""
+_LONGEST_NUMBER: Final = -1.2345678901234567e-100
 _ID: Final = re.compile(r"[a-z][a-z0-9-]{0,63}")
 _METRIC: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -48,9 +51,32 @@ class Plan:
         if self.stop is not None:
             yield from (problem.within("stop") for problem in _stop_problems(self.stop))
 
+    @property
+    def total(self) -> int:
+        """Number of points."""
+        if self.sampler is not None:
+            return self.points or 0
+        return math.prod(len(values) for values in self.space.values()) * self.repeat
+
+    def grid(self) -> list[Point]:
+        """Return all points of a grid."""
+        return [Point(index, parameters) for index, parameters in enumerate(grid_points(self.space, self.repeat))]
+
+    def largest_points(self) -> list[Point]:
+        """Return points among which is the one with the longest text: of a sampler one, of a grid all."""
+        if self.sampler is None:
+            return self.grid()
+        longest = {
+            name: _LONGEST_NUMBER if isinstance(values, Mapping) else max(values, key=lambda value: len(str(value)))
+            for name, values in self.space.items()
+        }
+        return [Point(self.total, longest)]
+
     def to_json(self) -> dict[str, Any]:
         """Return the plan as JSON members."""
-        return asdict(self)
+        space = {name: {**v} if isinstance(v, Mapping) else [*v] for name, v in self.space.items()}
+        members = {field.name: getattr(self, field.name) for field in fields(self)}
+        return members | {"space": space, "stop": None if self.stop is None else {**self.stop}}
 
     def _sampler_problems(self) -> Iterator[Problem]:
         if self.sampler is None:

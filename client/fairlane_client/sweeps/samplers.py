@@ -1,13 +1,23 @@
 """Points of Optuna's samplers. The study is built again from the results at each call."""
 
-import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from importlib.util import find_spec
 from typing import Any
 
+from fairlane.errors import Problem
 from fairlane_client.sweeps.plan import Plan
+from fairlane_client.sweeps.space import range_step
 
-_INSTALL = "samplers require the extra: pip install 'fairlane[sweeps]'"
+_INSTALL = "requires the extra: pip install 'fairlane[sweeps]'"
+_MODULES = {"random": ("optuna",), "sobol": ("optuna", "scipy"), "tpe": ("optuna",), "cma-es": ("optuna", "cmaes")}
+
+
+def sampler_problems(plan: Plan) -> Iterator[Problem]:
+    """Yield a problem if a package of the sampler is missing."""
+    if plan.sampler is not None and any(find_spec(module) is None for module in _MODULES[plan.sampler]):
+        yield Problem.relation(("sampler",), f"{plan.sampler} {_INSTALL}")
 
 
 def ask(
@@ -27,52 +37,69 @@ def ask(
     try:
         import optuna
     except ModuleNotFoundError as error:
-        raise ImportError(_INSTALL) from error
+        raise ImportError(f"{plan.sampler} {_INSTALL}", name="optuna") from error
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     spaces = {name: _distribution(optuna, values) for name, values in plan.space.items()}
     asked = len(results) + len(running)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        study = optuna.create_study(direction=plan.direction, sampler=_sampler(optuna, plan, asked))
-        states = optuna.trial.TrialState
-        for parameters, value in results:
-            trial = optuna.trial.create_trial(params=_known(parameters, plan), distributions=spaces, value=value)
-            study.add_trial(trial)
+        trials = [
+            optuna.trial.create_trial(params=_known(parameters, plan), distributions=spaces, value=value)
+            for parameters, value in results
+        ]
+        study = optuna.create_study(direction=plan.direction, sampler=_sampler(optuna, plan, spaces, asked, trials))
+        study.add_trials(trials)
+        running_state = optuna.trial.TrialState.RUNNING
         for parameters in running:
-            trial = optuna.trial.create_trial(
-                params=_known(parameters, plan), distributions=spaces, state=states.RUNNING
-            )
-            study.add_trial(trial)
+            known = _known(parameters, plan)
+            study.add_trial(optuna.trial.create_trial(params=known, distributions=spaces, state=running_state))
         return [dict(study.ask(spaces).params) for _ in range(number)]
 
 
-def _sampler(optuna: Any, plan: Plan, asked: int) -> Any:
-    """Return a sampler. Its seed depends on the number of earlier points, so that no two calls ask for the same."""
+def _sampler(optuna: Any, plan: Plan, spaces: Mapping[str, Any], asked: int, trials: Sequence[Any]) -> Any:
+    """Return a sampler. Its seed depends on the number of earlier points, so that no two calls ask for the same.
+
+    The state of Optuna's CMA-ES is not in the results, so each call starts it from the best results.
+    """
     samplers = optuna.samplers
     match plan.sampler:
         case "random":
             return samplers.RandomSampler(seed=plan.seed + asked)
         case "sobol":
-            return samplers.QMCSampler(qmc_type="sobol", scramble=True, seed=plan.seed)
+            return _sobol(optuna, plan, spaces)
         case "cma-es":
-            return samplers.CmaEsSampler(seed=plan.seed + asked)
+            best = [*trials] or None
+            return samplers.CmaEsSampler(seed=plan.seed + asked, source_trials=best, warn_independent_sampling=False)
         case _:
             return samplers.TPESampler(seed=plan.seed + asked)
 
 
+def _sobol(optuna: Any, plan: Plan, spaces: Mapping[str, Any]) -> Any:
+    """Return Optuna's sampler of Sobol sequences, which goes on after the trials that it is told."""
+
+    class Sobol(optuna.samplers.QMCSampler):  # type: ignore[misc]
+        def infer_relative_search_space(self, study: Any, trial: Any) -> Any:
+            return spaces
+
+        def _find_sample_id(self, study: Any, search_space: Any) -> int:
+            return len(study.get_trials(deepcopy=False)) - 1
+
+    return Sobol(qmc_type="sobol", scramble=True, seed=plan.seed)
+
+
 def _distribution(optuna: Any, values: Any) -> Any:
-    """Return the distribution of a parameter. A range of whole numbers gives whole numbers."""
+    """Return the distribution of a parameter."""
     distributions = optuna.distributions
     if not isinstance(values, Mapping):
         return distributions.CategoricalDistribution(list(values))
-    low, high, kind = values["min"], values["max"], values.get("distribution")
-    step, log = values.get("q"), "log" in (kind or "")
-    whole = kind == "int_uniform" or (kind is None and isinstance(low, int) and isinstance(high, int))
-    if whole:
-        return distributions.IntDistribution(low, high, log=log, step=int(step or 1))
+    low, high, step = values["min"], values["max"], range_step(values)
+    log = "log" in values.get("distribution", "")
     if step is not None:
-        high = low + math.floor((high - low) / step) * step
-    return distributions.FloatDistribution(float(low), float(high), log=log and step is None, step=step)
+        steps = (Decimal(str(high)) - Decimal(str(low))) // Decimal(str(step))
+        high = type(step)(Decimal(str(low)) + steps * Decimal(str(step)))
+    if isinstance(step, int):
+        return distributions.IntDistribution(low, high, log=log, step=step)
+    return distributions.FloatDistribution(float(low), float(high), log=log, step=step)
 
 
 def _known(parameters: Mapping[str, Any], plan: Plan) -> dict[str, Any]:

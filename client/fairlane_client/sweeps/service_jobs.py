@@ -1,7 +1,7 @@
 """SageMaker training jobs of manifests in a queue for training jobs: one service job for each point."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from typing import Any, Final
 
@@ -14,8 +14,9 @@ from fairlane_run.settings import HYPERPARAMETER
 
 SLOT_SECONDS: Final = 0.2
 """Seconds between submissions: AWS Batch allows five a second for an account and Region."""
-_BATCH: Final = 50
+_BULK: Final = 50
 _ENDED: Final = ("SUCCEEDED", "FAILED")
+_STARTED: Final = ("STARTING", "RUNNING")
 _RESERVED: Final = (HYPERPARAMETER,)
 
 
@@ -24,6 +25,7 @@ class ServiceJobs:
 
     Args:
         client: Batch client.
+        submitter: Batch client that sends each request once.
         sweep: Id of the sweep.
         settings: Settings of the runs, without the index.
         request: SubmitServiceJob parameters: `jobQueue`, `shareIdentifier` and the like.
@@ -34,13 +36,14 @@ class ServiceJobs:
     def __init__(
         self,
         client: Any,
+        submitter: Any,
         sweep: str,
         settings: Mapping[str, Any],
         request: Mapping[str, Any],
         payload: Mapping[str, Any],
         clock: Clock,
     ) -> None:
-        self._client, self._sweep, self._settings = client, sweep, settings
+        self._client, self._submitter, self._sweep, self._settings = client, submitter, sweep, settings
         self._request, self._payload, self._clock = request, payload, clock
         self._next_slot = 0.0
 
@@ -48,6 +51,8 @@ class ServiceJobs:
         """Return the mistakes of the payload of the largest point."""
         largest = max(manifest.points, key=lambda point: len(json.dumps(dict(point.parameters))))
         hyperparameters = self._payload.get("HyperParameters", {})
+        if not isinstance(hyperparameters, Mapping):
+            return [Problem(("payload", "HyperParameters"), hyperparameters, "an object")]
         twice = sorted({*largest.parameters, *_RESERVED} & set(hyperparameters))
         return [
             *(Problem.relation(("payload", "HyperParameters", name), "the sweep sets it") for name in twice),
@@ -57,7 +62,13 @@ class ServiceJobs:
     def find(self, manifest: Manifest) -> dict[str, Any] | None:
         """Return the record of the jobs of a manifest. None if a job is missing."""
         jobs = self._existing(manifest)
-        return {"jobs": [*jobs.values()]} if len(jobs) == len(manifest.points) else None
+        if len(jobs) < len(manifest.points):
+            return None
+        return {"jobs": [jobs[point.index] for point in manifest.points]}
+
+    def existing(self, manifest: Manifest) -> list[str]:
+        """Return the jobs of a manifest that exist."""
+        return [*self._existing(manifest).values()]
 
     def submit(self, manifest: Manifest, renew: Callable[[], None]) -> dict[str, Any]:
         """Submit the missing jobs of a manifest, at most five a second, and return the record of all.
@@ -73,7 +84,7 @@ class ServiceJobs:
                 self._next_slot = max(self._next_slot, self._clock.now()) + SLOT_SECONDS
                 request = self.request(manifest, point)
                 response = send(
-                    lambda request=request: self._client.submit_service_job(**request),  # type: ignore[misc]
+                    lambda request=request: self._submitter.submit_service_job(**request),  # type: ignore[misc]
                     renew,
                     self._clock,
                     partial=bool(jobs),
@@ -91,15 +102,22 @@ class ServiceJobs:
             "clientToken": sha256(self._name(manifest, point).encode()).hexdigest(),
         }
 
-    def running(self, record: Mapping[str, Any], manifest: Manifest) -> set[int]:
-        """Return the indices of the points of a manifest whose jobs have not ended."""
-        return set(self._existing(manifest, ended=False))
+    def active(self, submitted: Sequence[tuple[Manifest, Mapping[str, Any]]]) -> dict[int, bool]:
+        """Return the points whose jobs have not ended, with True for those that run.
 
-    def stop(self, record: Mapping[str, Any]) -> None:
-        """Terminate the jobs of a manifest. Jobs that have ended are left as they are."""
-        jobs = record["jobs"]
-        for start in range(0, len(jobs), _BATCH):
-            self._client.terminate_service_jobs(jobs=jobs[start : start + _BATCH], reason="The sweep was stopped")
+        Args:
+            submitted: Manifests and their records.
+        """
+        if not submitted:
+            return {}
+        indices = {self._name(manifest, point): point.index for manifest, _ in submitted for point in manifest.points}
+        jobs = [job for job in self._jobs() if job["jobName"] in indices and job["status"] not in _ENDED]
+        return {indices[job["jobName"]]: job["status"] in _STARTED for job in jobs}
+
+    def stop(self, jobs: Sequence[str]) -> None:
+        """Terminate jobs. Jobs that have ended are left as they are."""
+        for start in range(0, len(jobs), _BULK):
+            self._client.terminate_service_jobs(jobs=jobs[start : start + _BULK], reason="The sweep was stopped")
 
     def _content(self, point: Point) -> dict[str, Any]:
         """Return the payload of a point. Texts stay as they are; other values are JSON."""
@@ -114,14 +132,10 @@ class ServiceJobs:
         digest = sha256(json.dumps([manifest.number, dict(point.parameters)]).encode()).hexdigest()[:10]
         return f"{self._sweep}-{point.index}-{digest}"
 
-    def _existing(self, manifest: Manifest, *, ended: bool = True) -> dict[int, str]:
+    def _existing(self, manifest: Manifest) -> dict[int, str]:
         """Return the jobs of a manifest by the index of their points."""
         indices = {self._name(manifest, point): point.index for point in manifest.points}
-        jobs = {}
-        for job in self._jobs():
-            if job["jobName"] in indices and (ended or job["status"] not in _ENDED):
-                jobs[indices[job["jobName"]]] = job["jobArn"]
-        return jobs
+        return {indices[job["jobName"]]: job["jobArn"] for job in self._jobs() if job["jobName"] in indices}
 
     def _jobs(self) -> Iterator[dict[str, Any]]:
         filters = [{"name": "JOB_NAME", "values": [f"{self._sweep}-*"]}]

@@ -17,11 +17,10 @@ DISTRIBUTIONS: Final = (
     "q_uniform",
     "q_log_uniform_values",
     "int_uniform",
-    "categorical",
 )
 """Distributions of W&B's sweep files that Optuna's samplers have."""
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_RESERVED: Final = ("AWS_BATCH", "FAIRLANE_")
+RESERVED: Final = ("AWS_BATCH", "FAIRLANE_")
 _RANGE_KEYS: Final = {"min", "max", "distribution", "q"}
 
 Values = Mapping[str, Any]
@@ -59,9 +58,16 @@ def grid_points(space: Values, repeat: int = 1) -> list[dict[str, Any]]:
     return [dict(zip(space, values, strict=True)) for values in product(*space.values()) for _ in range(repeat)]
 
 
-def to_text(parameters: Mapping[str, Any]) -> str:
-    """Return parameters as compact JSON, in their order."""
-    return json.dumps(parameters, allow_nan=False, separators=(",", ":"))
+def range_step(values: Values) -> float | None:
+    """Return the step of a range: an `int` for whole numbers, a `float` for other steps, None for any number.
+
+    A range of whole numbers gives whole numbers, unless its distribution is for any number.
+    """
+    kind, step = values.get("distribution"), values.get("q")
+    if kind in ("uniform", "log_uniform_values") or (kind is None and step is None and _is_any(values)):
+        return None
+    step = 1 if step is None else step
+    return float(step) if _is_any(values) or not float(step).is_integer() else int(step)
 
 
 def _name_problems(space: Values) -> Iterator[Problem]:
@@ -69,14 +75,14 @@ def _name_problems(space: Values) -> Iterator[Problem]:
     for name in space:
         if not isinstance(name, str) or not _NAME.fullmatch(name):
             yield Problem(("space",), name, "names of letters, digits and underscores that do not start with a digit")
-        elif name.upper().startswith(_RESERVED):
-            yield Problem(("space",), name, f"names that do not start with {' or '.join(_RESERVED)}")
+        elif name.upper().startswith(RESERVED):
+            yield Problem(("space",), name, f"names that do not start with {' or '.join(RESERVED)}")
         elif variables[name.upper()] > 1:
             yield Problem.relation(("space", name), f"another parameter has the environment variable {name.upper()}")
 
 
 def _list_problems(values: object) -> Iterator[Problem]:
-    if isinstance(values, str) or not isinstance(values, Sequence) or not values:
+    if isinstance(values, str | bytes | bytearray) or not isinstance(values, Sequence) or not values:
         yield Problem((), values, "a list with at least one value, or a range with min and max")
         return
     bad = [value for value in values if not _is_value(value)]
@@ -102,6 +108,26 @@ def _range_problems(values: Values) -> Iterator[Problem]:
         yield Problem((), dict(values), "finite numbers with min below max")
     elif "log" in str(kind) and numbers[0] <= 0:  # type: ignore[operator]
         yield Problem(("min",), numbers[0], "a number above 0 for a logarithmic distribution")
+    elif kind == "int_uniform" and not all(isinstance(number, int) for number in numbers):
+        yield Problem((), dict(values), "whole numbers for int_uniform")
+    else:
+        yield from _step_problems(values, str(kind), numbers[1] - numbers[0])  # type: ignore[operator]
+
+
+def _step_problems(values: Values, kind: str, width: float) -> Iterator[Problem]:
+    step = values.get("q", 1)
+    if kind in ("log_uniform_values", "uniform") and "distribution" in values and "q" in values:
+        yield Problem.relation(("q",), f"{kind} has no steps: leave q out")
+    elif isinstance(step, bool) or not isinstance(step, int | float) or not 0 < step <= width:
+        if "q" in values or kind == "q_uniform":
+            yield Problem(("q",), step, f"a number above 0, at most {width:,}")
+    elif kind == "q_log_uniform_values" and range_step(values) != 1:
+        sentence = "requires whole numbers and q 1: use log_uniform_values for other numbers"
+        yield Problem.relation(("distribution",), f"q_log_uniform_values {sentence}")
+
+
+def _is_any(values: Values) -> bool:
+    return not (isinstance(values["min"], int) and isinstance(values["max"], int))
 
 
 def _is_value(value: object) -> bool:

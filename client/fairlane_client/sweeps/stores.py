@@ -34,16 +34,16 @@ class Store:
     session: Session
 
     def client(self, service: str) -> Any:
-        """Return a client of a service in the Region of the store.
+        """Return a client of a service in the Region of the store."""
+        return self.session.client(service, region_name=self.location.get("region"))
 
-        Requests to AWS Batch are not repeated by the client: a repeated submission would be a second job.
-        """
-        if service != "batch":
-            return self.session.client(service, region_name=self.location.get("region"))
+    def submitter(self) -> Any:
+        """Return a client of AWS Batch that sends each request once: a repeated submission would be a second job."""
         from botocore.config import Config
 
-        config = Config(connect_timeout=5, read_timeout=REQUEST_SECONDS, retries={"total_max_attempts": 1})
-        return self.session.client(service, region_name=self.location.get("region"), config=config)
+        half = REQUEST_SECONDS / 2
+        config = Config(connect_timeout=half, read_timeout=half, retries={"total_max_attempts": 1})
+        return self.session.client("batch", region_name=self.location.get("region"), config=config)
 
 
 def find_store(name: str, session: Session | None = None) -> Store:
@@ -53,8 +53,10 @@ def find_store(name: str, session: Session | None = None) -> Store:
         LookupError: If the account and Region of the session have no such store.
     """
     if session is None:
-        import boto3
-
+        try:
+            import boto3
+        except ModuleNotFoundError as error:
+            raise ImportError("sweeps require the extra: pip install 'fairlane[client]'", name="boto3") from error
         session = boto3.Session()
     ssm = session.client("ssm")
     try:

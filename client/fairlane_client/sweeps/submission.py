@@ -1,9 +1,9 @@
 """Submission of a manifest, exactly once, by any number of clients that can stop at any moment.
 
 A submission is claimed by a conditional write, submitted under a name that only it has, then recorded. A claim without
-a record is looked up by that name before anything is submitted again. Lists of jobs lag, so the look-up waits until
-`LAG_SECONDS` after the last attempt, which is the time of the claim. A client that sends a request later than
-`ATTEMPT_SECONDS` after its claim renews the claim first.
+a record is looked up by that name before anything is submitted again. A client sends requests at most `ATTEMPT_SECONDS`
+after its claim, then renews the claim, and a request takes at most `REQUEST_SECONDS`. Lists of jobs lag, so the look-up
+waits until `LAG_SECONDS` after the end of the last possible request.
 
 AWS does not document how long the lists of AWS Batch lag. Ages are by the clock of Amazon S3, not of the clients.
 """
@@ -20,8 +20,11 @@ from fairlane_client.sweeps.manifest import Manifest
 
 LAG_SECONDS: Final = 60
 ATTEMPT_SECONDS: Final = 15
-REQUEST_SECONDS: Final = 20
-"""Limit of one request, so that an attempt ends long before its look-up."""
+REQUEST_SECONDS: Final = 25
+"""Limit of one request."""
+STALE_SECONDS: Final = ATTEMPT_SECONDS + REQUEST_SECONDS + LAG_SECONDS
+"""Age from which a claim without a record is looked up."""
+_POLL_SECONDS: Final = 10
 _ATTEMPTS: Final = 5
 _FREE: Final = b'{"free":true}'
 
@@ -73,6 +76,9 @@ class Target(Protocol):
             Unanswered: If an answer is lost.
         """
 
+    def existing(self, manifest: Manifest) -> list[str]:
+        """Return the jobs of a manifest that exist."""
+
 
 class Submissions:
     """Submissions of one sweep.
@@ -86,11 +92,20 @@ class Submissions:
 
     def __init__(self, bucket: Bucket, layout: Layout, target: Target, clock: Clock) -> None:
         self._bucket, self._layout, self._target, self._clock = bucket, layout, target, clock
+        self._records: dict[int, tuple[dict[str, Any], float]] = {}
 
     def record(self, number: int) -> dict[str, Any] | None:
-        """Return the record of a submission. None if it is not recorded."""
-        found = self._bucket.read(self._layout.submission(number))
-        return None if found is None else dict(json.loads(found.body))
+        """Return the record of a submission. None if it is not recorded. Records never change: each is read once."""
+        if number not in self._records:
+            found = self._bucket.read(self._layout.submission(number))
+            if found is None:
+                return None
+            self._records[number] = dict(json.loads(found.body)), self._clock.now() - found.age
+        return self._records[number][0]
+
+    def is_listed(self, number: int) -> bool:
+        """Return True if the jobs of a recorded submission appear in lists."""
+        return number in self._records and self._clock.now() - self._records[number][1] > LAG_SECONDS
 
     def submit(self, manifest: Manifest) -> dict[str, Any]:
         """Submit a manifest unless it is submitted, and return the record of its jobs.
@@ -116,6 +131,15 @@ class Submissions:
                 return self._record(manifest, jobs)
         raise AssertionError
 
+    def close(self, manifest: Manifest) -> list[str]:
+        """Return the jobs of a manifest after all requests of other clients have ended. Nothing is submitted."""
+        claim = self._claim(manifest)
+        if isinstance(claim, dict):
+            return list(claim["jobs"])
+        jobs = self._target.existing(manifest)
+        claim.free()
+        return jobs
+
     def _claim(self, manifest: Manifest) -> "_Claim | dict[str, Any]":
         """Return the claim of this client, or the record if the manifest is submitted."""
         claim = _Claim(self._bucket, self._layout.claim(manifest.number), self._clock)
@@ -127,8 +151,8 @@ class Submissions:
             found = self._bucket.read(claim.key)
             assert found, f"{claim.key} was deleted"
             if found.body != _FREE:
-                if found.age <= LAG_SECONDS:
-                    self._clock.sleep(LAG_SECONDS - found.age + 1)
+                if found.age <= STALE_SECONDS:
+                    self._clock.sleep(min(STALE_SECONDS - found.age + 1, _POLL_SECONDS))
                     continue
                 if jobs := self._target.find(manifest):
                     return self._record(manifest, jobs)

@@ -1,23 +1,27 @@
 """Sweep: points, their jobs and their results. Amazon S3 holds all state, so each method can be called again."""
 
 import json
-import math
-from collections.abc import Mapping
-from typing import Any, Literal, Self
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from fairlane.errors import ConfigurationError, Problem
 from fairlane_client.sweeps.array_jobs import ArrayJobs
 from fairlane_client.sweeps.bucket import Bucket, to_json
 from fairlane_client.sweeps.layout import CHUNK, Layout
 from fairlane_client.sweeps.leaderboard import Leaderboard, Results
-from fairlane_client.sweeps.manifest import Manifest, Point, from_lines, line_problems, to_lines
+from fairlane_client.sweeps.manifest import MAX_LINE, Manifest, line_problems
 from fairlane_client.sweeps.plan import Plan
-from fairlane_client.sweeps.samplers import ask
+from fairlane_client.sweeps.rounds import Counts, Rounds
+from fairlane_client.sweeps.samplers import sampler_problems
 from fairlane_client.sweeps.service_jobs import ServiceJobs
-from fairlane_client.sweeps.space import grid_points
+from fairlane_client.sweeps.shares import share_problems
 from fairlane_client.sweeps.stores import Session, find_store
-from fairlane_client.sweeps.submission import LAG_SECONDS, Clock, Submissions
+from fairlane_client.sweeps.submission import Clock
 from fairlane_client.sweeps.target import array_request, service_request, target_problems
+from fairlane_client.sweeps.watch import watch_progress
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 class Sweep:
@@ -61,13 +65,12 @@ class Sweep:
         clock: Clock | None = None,
     ) -> None:
         self.plan = Plan(sweep_id, space, metric, direction, repeat, sampler, points, parallel, seed, stop)
-        if problems := [*self.plan.problems()]:
-            raise ConfigurationError(f"sweep {sweep_id}", problems)
+        self._check(self.plan.problems())
         self._store_name, self._clock = store, clock or Clock()
         self._store = find_store(store, session)
         self._bucket = Bucket(self._store.client("s3"), self._store.bucket)
         self._layout = Layout(sweep_id)
-        self._manifests: dict[int, Manifest] = {}
+        self._submitted: Rounds | None = None
         self._results = Results(self._bucket, self._layout)
 
     @classmethod
@@ -125,32 +128,43 @@ class Sweep:
             "depends_on": depends_on,
             "environment": dict(environment or {}),
         }
-        jobs = self._jobs(target)
-        points = self._all_points()
-        sample = Manifest(0, self._layout.manifest(0), f'"{"0" * 32}"', 1, points[:CHUNK])
-        problems = [*line_problems(points), *jobs.problems(sample)]
-        if problems:
-            raise ConfigurationError(f"sweep {self.plan.sweep_id}", problems)
+        self._check(target_problems(target))
+        points = self.plan.largest_points()
+        sample = Manifest(0, self._layout.manifest(0), f'"{"0" * 32}"', MAX_LINE, points[:CHUNK])
+        self._check([*sampler_problems(self.plan), *line_problems(points), *self._jobs(target).problems(sample)])
+        self._check(share_problems(self._store.client("batch"), target))
         content = to_json({"plan": self.plan.to_json(), "target": target})
         if self._bucket.put_once(self._layout.description, content) is None:
             self._check_description(content)
-        self._advance(rerun=False)
+        self._rounds().advance(rerun=False)
 
     def resume(self) -> int:
         """Run again what has no result and runs no more, and return the number of its points."""
-        return self._advance(rerun=True)
+        return self._rounds().advance(rerun=True)
 
     def advance(self) -> int:
         """Submit what is not submitted, and with a sampler as many further points as may run. Return their number."""
-        return self._advance(rerun=False)
+        return self._rounds().advance(rerun=False)
 
     def stop(self) -> None:
-        """Terminate all jobs of the sweep. A sampler asks for no more points until `resume`."""
-        self._bucket.put_once(self._layout.stopped, b"")
-        jobs = self._target()
-        submissions = Submissions(self._bucket, self._layout, jobs, self._clock)
-        for manifest in self._read_manifests():
-            jobs.stop(submissions.submit(manifest))
+        """Terminate all jobs of the sweep. Nothing more is submitted until `resume`."""
+        self._rounds().stop()
+
+    def counts(self) -> Counts:
+        """Return the number of points by state."""
+        return self._rounds().counts()
+
+    def watch(self, *, interval: float = 10, console: "Console | None" = None) -> Counts:
+        """Show a progress bar until no job runs and nothing is left to submit. Calls `advance` at each refresh.
+
+        Args:
+            interval: Number of seconds between refreshes.
+            console: Console of the bar. Default: standard output.
+
+        Returns:
+            The number of points by state.
+        """
+        return watch_progress(self.plan.sweep_id, self.advance, self.counts, self._clock, interval, console)
 
     def leaderboard(self, number: int | None = None) -> Leaderboard:
         """Return the best results, the best one first.
@@ -160,112 +174,22 @@ class Sweep:
         """
         return Leaderboard(self.plan.metric, self.plan.direction, self._results.read(), self._results.skipped, number)
 
-    def _advance(self, *, rerun: bool) -> int:
-        """Submit pending manifests, then further points.
+    def _rounds(self) -> Rounds:
+        """Return the rounds of the sweep, with the target that was submitted.
 
-        Args:
-            rerun: True to run points again whose jobs ended without a result.
+        Raises:
+            LookupError: If the sweep is not submitted.
         """
-        jobs = self._target()
-        submissions = Submissions(self._bucket, self._layout, jobs, self._clock)
-        count = 0
-        while True:
-            manifests = self._read_manifests()
-            for manifest in manifests:
-                if submissions.record(manifest.number) is None:
-                    submissions.submit(manifest)
-                    count += len(manifest.points)
-            points = self._further(jobs, submissions, manifests, rerun=rerun)
-            if not points:
-                return count
-            for start in range(0, len(points), CHUNK):
-                number = len(manifests) + start // CHUNK
-                content = to_lines(points[start : start + CHUNK])
-                if self._bucket.put_once(self._layout.manifest(number), content) is None:
-                    break  # another client has written this manifest
-
-    def _further(
-        self, jobs: ArrayJobs | ServiceJobs, submissions: Submissions, manifests: list[Manifest], *, rerun: bool
-    ) -> list[Point]:
-        """Return the points of the next manifests."""
-        asked = {point.index: point for manifest in manifests for point in manifest.points}
-        plan = self.plan
-        new: list[Point] = []
-        if plan.sampler is None:
-            new = [point for point in self._all_points() if point.index not in asked]
-        failed: list[Point] = []
-        if rerun or plan.sampler is not None:
-            active = self._active(jobs, submissions, manifests)
-            done = self._results.indices()
-            failed = [point for index, point in asked.items() if index not in active | done]
-            if plan.sampler is not None and plan.points is not None and not self._is_stopped(rerun=rerun):
-                free = (plan.parallel or plan.points) - len(active - done)
-                number = min(free, plan.points - len(asked))
-                new = self._sample(number, asked)
-        return [*(failed if rerun else ()), *new]
-
-    def _sample(self, number: int, asked: Mapping[int, Point]) -> list[Point]:
-        if number <= 0:
-            return []
-        results = self._results.read()
-        done = {result["index"] for result in results}
-        found = ask(
-            self.plan,
-            number,
-            [(result["parameters"], result["value"]) for result in results],
-            [point.parameters for index, point in asked.items() if index not in done],
-        )
-        return [Point(index, parameters) for index, parameters in enumerate(found, len(asked))]
-
-    def _active(self, jobs: ArrayJobs | ServiceJobs, submissions: Submissions, manifests: list[Manifest]) -> set[int]:
-        """Return the indices of the points whose jobs have not ended. A job may be listed late."""
-        active: set[int] = set()
-        for manifest in manifests:
-            found = self._bucket.read(self._layout.submission(manifest.number))
-            if found is None or found.age <= LAG_SECONDS:
-                active |= {point.index for point in manifest.points}
-            else:
-                active |= jobs.running(json.loads(found.body), manifest)
-        return active
-
-    def _is_stopped(self, *, rerun: bool) -> bool:
-        """Return True if the sweep is stopped. `resume` lets it go on."""
-        if rerun:
-            self._bucket.delete(self._layout.stopped)
-            return False
-        return self._bucket.read(self._layout.stopped) is not None
-
-    def _read_manifests(self) -> list[Manifest]:
-        """Return all manifests. They never change, so each is read once."""
-        for entry in self._bucket.list(self._layout.manifests):
-            number = int(entry.key.removeprefix(self._layout.manifests).removesuffix(".jsonl"))
-            if number not in self._manifests:
-                found = self._bucket.read(entry.key)
-                assert found
-                self._manifests[number] = from_lines(number, entry.key, found.etag, found.body)
-        return [self._manifests[number] for number in sorted(self._manifests)]
-
-    def _all_points(self) -> list[Point]:
-        """Return all points of a grid. With a sampler, the largest values, to check the size of a line."""
-        if self.plan.sampler is None:
-            return [Point(index, point) for index, point in enumerate(grid_points(self.plan.space, self.plan.repeat))]
-        largest = {
-            name: max(values, key=lambda value: len(str(value))) if not isinstance(values, Mapping) else math.pi
-            for name, values in self.plan.space.items()
-        }
-        return [Point(0, largest)]
-
-    def _target(self) -> ArrayJobs | ServiceJobs:
-        found = self._bucket.read(self._layout.description)
-        if found is None:
-            raise LookupError(f"sweep {self.plan.sweep_id} is not submitted")
-        return self._jobs(json.loads(found.body)["target"])
+        if self._submitted is None:
+            found = self._bucket.read(self._layout.description)
+            if found is None:
+                raise LookupError(f"sweep {self.plan.sweep_id} is not submitted")
+            jobs = self._jobs(json.loads(found.body)["target"])
+            self._submitted = Rounds(self.plan, self._bucket, self._layout, jobs, self._results, self._clock)
+        return self._submitted
 
     def _jobs(self, target: Mapping[str, Any]) -> ArrayJobs | ServiceJobs:
         """Return the jobs of a target."""
-        problems = [*target_problems(target)]
-        if problems:
-            raise ConfigurationError(f"sweep {self.plan.sweep_id}", problems)
         settings = {
             "bucket": self._store.bucket,
             "sweep": self.plan.sweep_id,
@@ -273,10 +197,11 @@ class Sweep:
             "direction": self.plan.direction,
             **({"stop": self.plan.stop} if self.plan.stop else {}),
         }
-        batch, sweep = self._store.client("batch"), self.plan.sweep_id
+        batch, submitter, sweep = self._store.client("batch"), self._store.submitter(), self.plan.sweep_id
         if target["payload"] is not None:
-            return ServiceJobs(batch, sweep, settings, service_request(target), target["payload"], self._clock)
-        return ArrayJobs(batch, sweep, settings, array_request(target), target["environment"], self._clock)
+            request = service_request(target)
+            return ServiceJobs(batch, submitter, sweep, settings, request, target["payload"], self._clock)
+        return ArrayJobs(batch, submitter, sweep, settings, array_request(target), target["environment"], self._clock)
 
     def _check_description(self, content: bytes) -> None:
         """Check that the description in the store is the one of this sweep."""
@@ -284,12 +209,16 @@ class Sweep:
         assert found
         stored, ours = json.loads(found.body), json.loads(content)
         different = [
-            *(name for name, value in ours["plan"].items() if stored["plan"].get(name) != value),
-            *(name for name, value in ours["target"].items() if stored["target"].get(name) != value),
+            name
+            for part in ("plan", "target")
+            for name, value in ours[part].items()
+            if json.dumps(stored[part].get(name)) != json.dumps(value)  # 1 and 1.0 are other values, as in a manifest
         ]
         if different:
             sentence = f"the store {self._store_name} has a sweep of this id with another {', '.join(different)}"
-            raise ConfigurationError(
-                f"sweep {self.plan.sweep_id}",
-                [Problem.relation(("sweep_id",), f"{sentence}: use another id, or Sweep.open and resume")],
-            )
+            self._check([Problem.relation(("sweep_id",), f"{sentence}: use another id, or Sweep.open and resume")])
+
+    def _check(self, problems: Iterable[Problem]) -> None:
+        """Raise an error with all problems, if there are any."""
+        if found := [*problems]:
+            raise ConfigurationError(f"sweep {self.plan.sweep_id}", found)

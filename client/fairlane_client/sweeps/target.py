@@ -4,11 +4,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fairlane.errors import Problem
+from fairlane_client.sweeps.space import RESERVED
 
 
 def target_problems(target: Mapping[str, Any]) -> Iterator[Problem]:
     """Yield the mistakes of a target."""
     is_service = target["payload"] is not None
+    if is_service and not isinstance(target["payload"], Mapping):
+        yield Problem(("payload",), target["payload"], "a CreateTrainingJob request")
     if not target["queue"]:
         yield Problem(("queue",), target["queue"] or None, "the name of a queue")
     if is_service == (target["job_definition"] is not None):
@@ -23,6 +26,11 @@ def target_problems(target: Mapping[str, Any]) -> Iterator[Problem]:
     for name in ("depends_on", "environment"):
         if is_service and target[name]:
             yield Problem.relation((name,), "requires job_definition")
+    for name, value in target["environment"].items():
+        if not isinstance(value, str):
+            yield Problem(("environment", name), value, "text")
+        elif name.startswith(RESERVED):
+            yield Problem(("environment",), name, f"names that do not start with {' or '.join(RESERVED)}")
     for name, low, high in (("priority", 0, 9999), ("attempts", 1, 10)):
         value = target[name]
         if value is not None and (isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high):

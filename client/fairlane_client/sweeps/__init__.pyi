@@ -1,0 +1,6 @@
+from fairlane_client.sweeps.leaderboard import Leaderboard as Leaderboard
+from fairlane_client.sweeps.rounds import Counts as Counts
+from fairlane_client.sweeps.submission import Clock as Clock
+from fairlane_client.sweeps.submission import Refused as Refused
+from fairlane_client.sweeps.submission import Unanswered as Unanswered
+from fairlane_client.sweeps.sweep import Sweep as Sweep

@@ -1,0 +1,53 @@
+"""Progress bar of a sweep."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from fairlane_client.sweeps.rounds import Counts
+from fairlane_client.sweeps.submission import Clock
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def watch_progress(
+    name: str,
+    advance: Callable[[], int],
+    counts: Callable[[], Counts],
+    clock: Clock,
+    interval: float,
+    console: "Console | None" = None,
+) -> Counts:
+    """Show the progress of a sweep until no job runs and nothing is left to submit, and return the last counts.
+
+    Args:
+        name: Name before the bar.
+        advance: Function to call before each refresh.
+        counts: Function that returns the number of points by state.
+        clock: Time of this client.
+        interval: Number of seconds between refreshes.
+        console: Console of the bar. Default: standard output.
+
+    Raises:
+        ImportError: If rich is missing.
+    """
+    try:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    except ModuleNotFoundError as error:
+        raise ImportError("watch requires the extra: pip install 'fairlane[client]'", name="rich") from error
+    console = console or Console()
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
+    state = TextColumn("{task.fields[state]}", markup=False)
+    with Progress(*columns, state, console=console, auto_refresh=False, transient=True) as progress:
+        task = progress.add_task(name, total=None, state="")
+        while True:
+            advance()
+            now = counts()
+            ended = now.done + now.stopped
+            progress.update(task, completed=ended, total=sum(now), state=str(now), refresh=True)
+            if not now.running and not now.waiting:
+                break
+            clock.sleep(interval)
+    console.print(f"{name}: {now}", markup=False, highlight=False)
+    return now
