@@ -1,0 +1,167 @@
+"""Each point gets exactly one job, whatever happens to clients and answers."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from fairlane_client.sweeps import Refused, Sweep, Unanswered
+from tests.fairlane_client.sweeps.world import Killed, LostAnswer, Turns, World
+
+FAULTS = ("before", "after", "lost")
+ARRAY: dict[str, Any] = {"queue": "gpu", "job_definition": "train", "share_identifier": "sweeps"}
+POINTS = {"x": [0.5, 2.0, 3.0], "name": ["a", "b"]}
+
+
+def until_done(world: World, action: Callable[[], object]) -> None:
+    """Run a client, and a new one after each end by a fault."""
+    for _ in range(10):
+        try:
+            action()
+        except (Killed, LostAnswer, Unanswered):
+            world.fault = None
+        else:
+            return
+    raise AssertionError
+
+
+def faults(prepare: Callable[[], World], action: Callable[[World], object], fault: str) -> Iterator[World]:
+    """Yield the world after a fault at each call of an action, in turn."""
+    number, struck = 0, True
+    while struck:
+        world = prepare()
+        number += 1
+        world.fault = (len(world.calls) + number, fault)
+        calls = len(world.calls)
+        until_done(world, lambda world=world: action(world))  # type: ignore[misc]
+        struck = world.fault is None or len(world.calls) >= calls + number
+        yield world
+    assert number > 5
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("kind", ["array", "service", "one"])
+def test_a_client_that_ends_at_any_call_of_submit(fault: str, kind: str, service: dict[str, Any]) -> None:
+    space = {"x": [1]} if kind == "one" else POINTS
+    target = service if kind == "service" else ARRAY
+    for world in faults(World, lambda world: world.sweep(space=space).submit(**target), fault):
+        assert world.submitted() == Counter(range(1 if kind == "one" else 6))
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("kind", ["array", "service"])
+def test_a_client_that_ends_at_any_call_of_resume(fault: str, kind: str, service: dict[str, Any]) -> None:
+    def prepare() -> World:
+        world = World()
+        world.sweep(space=POINTS).submit(**(service if kind == "service" else ARRAY))
+        world.end_jobs(lambda index: None if index in (1, 4) else 0.5)
+        world.now += 100
+        return world
+
+    for world in faults(prepare, lambda world: world.open().resume(), fault):
+        assert world.submitted() == Counter([*range(6), 1, 4])
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_client_that_ends_at_any_call_of_advance(fault: str) -> None:
+    def sampled() -> World:
+        world = World()
+        world.sweep(space={"x": {"min": 0.0, "max": 1.0}}, sampler="random", points=5, parallel=2).submit(**ARRAY)
+        return world
+
+    def play(world: World) -> None:
+        while True:
+            world.end_jobs()
+            world.now += 100
+            if not world.open().advance():
+                return
+
+    for world in faults(sampled, play, fault):
+        assert world.submitted() == Counter(range(5))
+
+
+@pytest.mark.parametrize("kind", ["array", "service"])
+@pytest.mark.parametrize("seed", range(20))
+def test_two_clients_at_once(seed: int, kind: str, service: dict[str, Any]) -> None:
+    world = World()
+    target = service if kind == "service" else ARRAY
+    sweeps = [world.sweep(space=POINTS) for _ in range(2)]
+    errors = Turns(world, seed, latency=12).run(*[lambda s=s: s.submit(**target) for s in sweeps])  # type: ignore[misc]
+    assert errors == [None, None]
+    assert world.submitted() == Counter(range(6))
+    world.end_jobs(lambda index: 1.0 if index < 3 else None)
+    world.now += 100
+    errors = Turns(world, seed, latency=12).run(*[world.open().resume for _ in range(2)])
+    assert errors == [None, None]
+    assert world.submitted() == Counter([*range(6), 3, 4, 5])
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_three_clients_of_which_one_is_killed(seed: int) -> None:
+    world = World()
+    world.fault = (8 + seed, "after" if seed % 2 else "before")
+    sweeps = [world.sweep(space={"x": {"min": 0, "max": 9}}, sampler="random", points=6, parallel=3) for _ in range(3)]
+    errors = Turns(world, seed, latency=10).run(*[lambda s=s: s.submit(**ARRAY) for s in sweeps])  # type: ignore[misc]
+    assert sum(isinstance(error, Killed) for error in errors) == 1
+    assert sum(error is None for error in errors) == 2
+    assert world.submitted() == Counter(range(3))
+
+
+def test_a_second_client_waits_for_a_claim_and_finds_the_job() -> None:
+    world = World()
+    world.fault = (call_number(world, "submit_job"), "after")
+    with pytest.raises(Killed):
+        world.sweep().submit(**ARRAY)
+    killed_at = world.now
+    world.open().advance()
+    assert len(world.batch.jobs) == 1
+    assert 95 < world.now - killed_at < 120
+    assert world.open().advance() == 0
+
+
+def test_a_client_that_slept_beyond_its_claim_does_not_submit() -> None:
+    """The first client stands still before its request, until the second one has taken its claim."""
+    world = World()
+    first, second = world.sweep(space=POINTS), world.sweep(space=POINTS)
+    put = world.s3.put_object
+
+    def put_and_sleep(**request: Any) -> Any:
+        answer = put(**request)
+        if request["Key"].endswith("claim.json"):
+            world.s3.put_object = put  # type: ignore[method-assign]
+            world.now += 300
+            second.submit(**ARRAY)
+        return answer
+
+    world.s3.put_object = put_and_sleep  # type: ignore[method-assign]
+    first.submit(**ARRAY)
+    assert world.submitted() == Counter(range(6))
+
+
+def test_a_refused_request_frees_its_claim() -> None:
+    world = World()
+    world.batch.refusal = "JobDefinition train:1 can not be found"
+    with pytest.raises(Refused, match="can not be found"):
+        world.sweep().submit(**ARRAY)
+    world.batch.refusal = None
+    start = world.now
+    world.sweep().submit(**ARRAY)
+    assert world.now - start < 5
+    assert world.submitted() == Counter(range(2))
+
+
+def test_a_second_submit_submits_nothing() -> None:
+    world = World()
+    sweep = world.sweep()
+    sweep.submit(**ARRAY)
+    sweep.submit(**ARRAY)
+    assert isinstance(sweep, Sweep)
+    assert world.submitted() == Counter(range(2))
+
+
+def call_number(world: World, name: str) -> int:
+    """Return the number of the first call of a name during `submit`."""
+    probe = World()
+    probe.sweep().submit(**ARRAY)
+    return probe.calls.index(name) + 1
