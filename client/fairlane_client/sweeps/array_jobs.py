@@ -132,7 +132,14 @@ class ArrayJobs:
         return {child["arrayProperties"]["index"] for page in pages for child in page["jobSummaryList"]}
 
 
-def send(request: Callable[[], Any], renew: Callable[[], None], clock: Clock, *, partial: bool = False) -> Any:
+def send(
+    request: Callable[[], Any],
+    renew: Callable[[], None],
+    clock: Clock,
+    *,
+    partial: bool = False,
+    throttled: Callable[[], None] = lambda: None,
+) -> Any:
     """Send a request that must not be repeated without a look-up. Requests above AWS's rate are sent again later.
 
     Args:
@@ -140,6 +147,7 @@ def send(request: Callable[[], Any], renew: Callable[[], None], clock: Clock, *,
         renew: Function to call before each request.
         clock: Time of this client.
         partial: True if other jobs of the manifest exist.
+        throttled: Function to call for each request above AWS's rate.
 
     Raises:
         Refused: If AWS refuses the request.
@@ -152,6 +160,7 @@ def send(request: Callable[[], Any], renew: Callable[[], None], clock: Clock, *,
             return request()
         except Exception as error:
             if code(error) in ("TooManyRequestsException", "ThrottlingException", "Throttling"):
+                throttled()
                 clock.sleep(pause)
                 pause = min(2 * pause, 16 * _PAUSE_SECONDS)
             elif status(error) in range(400, 500):

@@ -1,6 +1,7 @@
 """SageMaker training jobs of manifests in a queue for training jobs: one service job for each point."""
 
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from typing import Any, Final
@@ -12,8 +13,9 @@ from fairlane_client.sweeps.payload import payload_problems
 from fairlane_client.sweeps.submission import Clock
 from fairlane_run.settings import HYPERPARAMETER
 
-SLOT_SECONDS: Final = 0.2
-"""Seconds between submissions: AWS Batch allows five a second for an account and Region."""
+SLOT_SECONDS: Final = 0.21
+"""Shortest time between submissions: AWS Batch allows five a second for an account and Region."""
+_LONGEST_SLOT: Final = 5.0
 _BULK: Final = 50
 _ENDED: Final = ("SUCCEEDED", "FAILED")
 _STARTED: Final = ("STARTING", "RUNNING")
@@ -45,7 +47,7 @@ class ServiceJobs:
     ) -> None:
         self._client, self._submitter, self._sweep, self._settings = client, submitter, sweep, settings
         self._request, self._payload, self._clock = request, payload, clock
-        self._next_slot = 0.0
+        self._slot, self._sent = SLOT_SECONDS, -math.inf
 
     def problems(self, manifest: Manifest) -> list[Problem]:
         """Return the mistakes of the payload of the largest point."""
@@ -80,15 +82,16 @@ class ServiceJobs:
         jobs = self._existing(manifest)
         for point in manifest.points:
             if point.index not in jobs:
-                self._clock.sleep(max(0.0, self._next_slot - self._clock.now()))
-                self._next_slot = max(self._next_slot, self._clock.now()) + SLOT_SECONDS
+                self._clock.sleep(max(0.0, self._sent + self._slot - self._clock.now()))
                 request = self.request(manifest, point)
                 response = send(
-                    lambda request=request: self._submitter.submit_service_job(**request),  # type: ignore[misc]
+                    lambda request=request: self._send(request),  # type: ignore[misc]
                     renew,
                     self._clock,
                     partial=bool(jobs),
+                    throttled=self._slow_down,
                 )
+                self._slot = max(SLOT_SECONDS, 0.95 * self._slot)
                 jobs[point.index] = response["jobArn"]
         return {"jobs": [jobs[point.index] for point in manifest.points]}
 
@@ -118,6 +121,13 @@ class ServiceJobs:
         """Terminate jobs. Jobs that have ended are left as they are."""
         for start in range(0, len(jobs), _BULK):
             self._client.terminate_service_jobs(jobs=jobs[start : start + _BULK], reason="The sweep was stopped")
+
+    def _send(self, request: Mapping[str, Any]) -> Any:
+        self._sent = self._clock.now()
+        return self._submitter.submit_service_job(**request)
+
+    def _slow_down(self) -> None:
+        self._slot = min(_LONGEST_SLOT, 2 * self._slot)
 
     def _content(self, point: Point) -> dict[str, Any]:
         """Return the payload of a point. Texts stay as they are; other values are JSON."""

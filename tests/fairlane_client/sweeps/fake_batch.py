@@ -69,22 +69,22 @@ class FakeBatch:
         answer: dict[str, Any] = self._world.call("describe_jobs", lambda: {"jobs": found})
         return answer
 
-    def terminate_job(self, *, jobId: str, reason: str) -> None:
-        self._world.call("terminate_job", lambda: self._terminate([jobId]))
+    def terminate_job(self, **request: str) -> None:
+        self._world.call("terminate_job", lambda: self._terminate([request["jobId"]]))
 
     def terminate_service_jobs(self, *, jobs: list[str], reason: str) -> dict[str, Any]:
         assert 1 <= len(jobs) <= 50
         self._world.call("terminate_service_jobs", lambda: self._terminate(jobs))
         return {"successful": [], "errors": []}
 
-    def describe_job_queues(self, *, jobQueues: list[str]) -> dict[str, Any]:
+    def describe_job_queues(self, **request: list[str]) -> dict[str, Any]:
         queues = {
             "gpu": {"jobQueueType": "ECS", "schedulingPolicyArn": "fair-share"},
             "fifo": {"jobQueueType": "ECS"},
             "training": {"jobQueueType": "SAGEMAKER_TRAINING", "schedulingPolicyArn": "fair-share"},
             "quotas": {"jobQueueType": "SAGEMAKER_TRAINING", "schedulingPolicyArn": "quotas"},
         }
-        found = [queues[name] | {"jobQueueName": name} for name in jobQueues if name in queues]
+        found = [queues[name] | {"jobQueueName": name} for name in request["jobQueues"] if name in queues]
         answer: dict[str, Any] = self._world.call("describe_job_queues", lambda: {"jobQueues": found})
         return answer
 

@@ -34,25 +34,29 @@ class FakeS3:
     def keys(self, prefix: str) -> list[str]:
         return sorted(key for key in self.objects if key.startswith(prefix))
 
-    def put_object(self, *, Bucket: str, Key: str, Body: bytes, **conditions: str) -> dict[str, Any]:
+    def put_object(self, **request: Any) -> dict[str, Any]:
+        key = request["Key"]
+
         def put() -> dict[str, Any]:
-            if conditions.get("IfNoneMatch") and Key in self.objects:
+            if request.get("IfNoneMatch") and key in self.objects:
                 raise _error("PreconditionFailed", 412, "PutObject")
-            if match := conditions.get("IfMatch"):
-                if Key not in self.objects:
+            if match := request.get("IfMatch"):
+                if key not in self.objects:
                     raise _error("NoSuchKey", 404, "PutObject")
-                if self.objects[Key][1] != match:
+                if self.objects[key][1] != match:
                     raise _error("PreconditionFailed", 412, "PutObject")
-            return {"ETag": self.write(Key, Body)}
+            return {"ETag": self.write(key, request["Body"])}
 
         answer: dict[str, Any] = self._world.call("put_object", put)
         return answer
 
-    def get_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:
+    def get_object(self, **request: str) -> dict[str, Any]:
+        key = request["Key"]
+
         def get() -> dict[str, Any]:
-            if Key not in self.objects:
+            if key not in self.objects:
                 raise _error("NoSuchKey", 404, "GetObject")
-            body, etag, written = self.objects[Key]
+            body, etag, written = self.objects[key]
             self.read_bytes += len(body)
             headers = {"date": format_datetime(_date(self._world.now), usegmt=True)}
             return {
@@ -69,10 +73,12 @@ class FakeS3:
         assert operation == "list_objects_v2"
         return self
 
-    def paginate(self, *, Bucket: str, Prefix: str) -> Iterator[dict[str, Any]]:
+    def paginate(self, **request: str) -> Iterator[dict[str, Any]]:
         last, more = "", True
         while more:
-            page: list[dict[str, Any]] = self._world.call("list_objects_v2", lambda last=last: self._page(Prefix, last))
+            page: list[dict[str, Any]] = self._world.call(
+                "list_objects_v2", lambda last=last: self._page(request["Prefix"], last)
+            )
             yield {"Contents": page} if page else {}
             more = len(page) == PAGE
             last = page[-1]["Key"] if page else ""

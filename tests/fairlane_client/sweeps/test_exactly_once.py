@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fairlane_client.sweeps import Refused, Sweep, Unanswered
-from tests.fairlane_client.sweeps.world import Killed, LostAnswer, Turns, World
+from tests.fairlane_client.sweeps.world import Killed, LostError, Turns, World
 
 FAULTS = ("before", "after", "lost")
 ARRAY: dict[str, Any] = {"queue": "gpu", "job_definition": "train", "share_identifier": "sweeps"}
@@ -19,7 +19,7 @@ def until_done(world: World, action: Callable[[], object]) -> None:
     for _ in range(10):
         try:
             action()
-        except (Killed, LostAnswer, Unanswered):
+        except (Killed, LostError, Unanswered):
             world.fault = None
         else:
             return
@@ -87,7 +87,7 @@ def test_two_clients_at_once(seed: int, kind: str, service: dict[str, Any]) -> N
     world = World()
     target = service if kind == "service" else ARRAY
     sweeps = [world.sweep(space=POINTS) for _ in range(2)]
-    errors = Turns(world, seed, latency=12).run(*[lambda s=s: s.submit(**target) for s in sweeps])  # type: ignore[misc]
+    errors = Turns(world, seed, latency=12).run(*[lambda s=s: s.submit(**target) for s in sweeps])
     assert errors == [None, None]
     assert world.submitted() == Counter(range(6))
     world.end_jobs(lambda index: 1.0 if index < 3 else None)
@@ -102,7 +102,7 @@ def test_three_clients_of_which_one_is_killed(seed: int) -> None:
     world = World()
     world.fault = (8 + seed, "after" if seed % 2 else "before")
     sweeps = [world.sweep(space={"x": {"min": 0, "max": 9}}, sampler="random", points=6, parallel=3) for _ in range(3)]
-    errors = Turns(world, seed, latency=10).run(*[lambda s=s: s.submit(**ARRAY) for s in sweeps])  # type: ignore[misc]
+    errors = Turns(world, seed, latency=10).run(*[lambda s=s: s.submit(**ARRAY) for s in sweeps])
     assert sum(isinstance(error, Killed) for error in errors) == 1
     assert sum(error is None for error in errors) == 2
     assert world.submitted() == Counter(range(3))

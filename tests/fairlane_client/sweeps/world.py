@@ -21,7 +21,7 @@ class Killed(BaseException):
     """End of a client at a call."""
 
 
-class LostAnswer(Exception):
+class LostError(Exception):
     """Answer that did not arrive."""
 
 
@@ -65,16 +65,16 @@ class World:
                 answer = function()
             finally:
                 if fails:
-                    raise Killed if fault == "after" else LostAnswer
+                    raise Killed if fault == "after" else LostError
         self.sleep(wait / 2)
         return answer
 
-    def client(self, service: str, **_: Any) -> Any:
+    def client(self, service_name: str, **options: Any) -> Any:
         """Return a client, as a session of boto3 does."""
-        return {"s3": self.s3, "batch": self.batch, "ssm": self}[service]
+        return {"s3": self.s3, "batch": self.batch, "ssm": self}[service_name]
 
-    def get_parameter(self, Name: str) -> dict[str, Any]:
-        if Name != f"/fairlane/sweep-store/{STORE}":
+    def get_parameter(self, **request: str) -> dict[str, Any]:
+        if request["Name"] != f"/fairlane/sweep-store/{STORE}":
             raise client_error("ParameterNotFound", "", 400, "get_parameter")
         return {"Parameter": {"Value": json.dumps({"bucket": BUCKET, "region": "us-east-1"})}}
 
@@ -109,7 +109,7 @@ class World:
         record = {"index": index, "state": "SUCCEEDED", "value": value, "seconds": 3.0, "point": "{}"} | members
         self.s3.write(f"results/sweep={sweep_id}/{index}.json", json.dumps(record).encode())
 
-    def end_jobs(self, value: Callable[[int], float | None] = lambda index: float(index)) -> None:
+    def end_jobs(self, value: Callable[[int], float | None] = float) -> None:
         """End all jobs, with a result for each point that has a value."""
         for job in self.batch.jobs:
             if job["status"] not in ("SUCCEEDED", "FAILED"):
