@@ -52,9 +52,9 @@ class Results:
         try:
             record = json.loads(found.body if found else b"")
             name = f"{self._layout.results}{record['index']}.json"
-            if key != name or not math.isfinite(record["value"]):
+            if key != name or not math.isfinite(record["value"] + record["seconds"]):
                 return None
-            return {**record, "parameters": json.loads(record["point"])}
+            return {**record, "state": str(record["state"]), "parameters": {**json.loads(record["point"])}}
         except (KeyError, TypeError, ValueError):
             return None
 
@@ -114,13 +114,15 @@ class Leaderboard(Sequence[Result]):
 
     def __str__(self) -> str:
         rows = self.rows()
-        if not rows:
-            return "No results."
-        texts = [[*rows[0]], *([_text(value) for value in row.values()] for row in rows)]
+        names = list(dict.fromkeys(name for row in rows for name in row))
+        texts = [names, *([_text(row.get(name, "")) for name in names] for row in rows)]
         widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
-        lines = ["  ".join(map(str.rjust, line, widths)) for line in texts]
-        if self.skipped:
-            lines.append(f"Skipped {len(self.skipped)} objects that are no results, for example {self.skipped[0]}")
+        lines = ["  ".join(map(str.rjust, line, widths)) for line in texts] if rows else ["No results."]
+        match self.skipped:
+            case [key]:
+                lines.append(f"Skipped 1 object that is no result: {key}")
+            case [key, *_]:
+                lines.append(f"Skipped {len(self.skipped)} objects that are no results, for example {key}")
         return "\n".join(lines)
 
 

@@ -47,6 +47,7 @@ class Plan:
             yield Problem(("metric",), self.metric, "a name of letters, digits and underscores")
         if self.direction not in ("maximize", "minimize"):
             yield Problem(("direction",), self.direction, "maximize or minimize")
+        yield from _whole("seed", self.seed, 0, 1_000_000_000)
         yield from self._sampler_problems()
         if self.stop is not None:
             yield from (problem.within("stop") for problem in _stop_problems(self.stop))

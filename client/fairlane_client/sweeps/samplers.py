@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
+from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
@@ -12,6 +13,8 @@ from fairlane_client.sweeps.space import range_step
 
 _INSTALL = "requires the extra: pip install 'fairlane[sweeps]'"
 _MODULES = {"random": ("optuna",), "sobol": ("optuna", "scipy"), "tpe": ("optuna",), "cma-es": ("optuna", "cmaes")}
+_SOURCE = 10
+"""Smallest number of results that CMA-ES can start from."""
 
 
 def sampler_problems(plan: Plan) -> Iterator[Problem]:
@@ -43,23 +46,24 @@ def ask(
     asked = len(results) + len(running)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        trials = [
-            optuna.trial.create_trial(params=_known(parameters, plan), distributions=spaces, value=value)
-            for parameters, value in results
-        ]
-        study = optuna.create_study(direction=plan.direction, sampler=_sampler(optuna, plan, spaces, asked, trials))
-        study.add_trials(trials)
-        running_state = optuna.trial.TrialState.RUNNING
-        for parameters in running:
-            known = _known(parameters, plan)
-            study.add_trial(optuna.trial.create_trial(params=known, distributions=spaces, state=running_state))
+        trial, state = partial(_trial, optuna), optuna.trial.TrialState.RUNNING
+        ranges = {name: space for name, space in spaces.items() if isinstance(plan.space[name], Mapping)}
+        source = [trial(parameters, ranges, value=value) for parameters, value in results]
+        study = optuna.create_study(direction=plan.direction, sampler=_sampler(optuna, plan, spaces, asked, source))
+        study.add_trials([trial(parameters, spaces, value=value) for parameters, value in results])
+        study.add_trials([trial(parameters, spaces, state=state) for parameters in running])
         return [dict(study.ask(spaces).params) for _ in range(number)]
 
 
-def _sampler(optuna: Any, plan: Plan, spaces: Mapping[str, Any], asked: int, trials: Sequence[Any]) -> Any:
+def _trial(optuna: Any, parameters: Mapping[str, Any], spaces: Mapping[str, Any], **members: Any) -> Any:
+    known = {name: parameters[name] for name in spaces}
+    return optuna.trial.create_trial(params=known, distributions=dict(spaces), **members)
+
+
+def _sampler(optuna: Any, plan: Plan, spaces: Mapping[str, Any], asked: int, source: Sequence[Any]) -> Any:
     """Return a sampler. Its seed depends on the number of earlier points, so that no two calls ask for the same.
 
-    The state of Optuna's CMA-ES is not in the results, so each call starts it from the best results.
+    The state of Optuna's CMA-ES is not in the results, so each call starts it from the best tenth of the results.
     """
     samplers = optuna.samplers
     match plan.sampler:
@@ -68,8 +72,8 @@ def _sampler(optuna: Any, plan: Plan, spaces: Mapping[str, Any], asked: int, tri
         case "sobol":
             return _sobol(optuna, plan, spaces)
         case "cma-es":
-            best = [*trials] or None
-            return samplers.CmaEsSampler(seed=plan.seed + asked, source_trials=best, warn_independent_sampling=False)
+            trials = [*source] if len(source) >= _SOURCE and source[0].params else None
+            return samplers.CmaEsSampler(seed=plan.seed + asked, source_trials=trials, warn_independent_sampling=False)
         case _:
             return samplers.TPESampler(seed=plan.seed + asked)
 
@@ -100,7 +104,3 @@ def _distribution(optuna: Any, values: Any) -> Any:
     if isinstance(step, int):
         return distributions.IntDistribution(low, high, log=log, step=step)
     return distributions.FloatDistribution(float(low), float(high), log=log, step=step)
-
-
-def _known(parameters: Mapping[str, Any], plan: Plan) -> dict[str, Any]:
-    return {name: parameters[name] for name in plan.space}

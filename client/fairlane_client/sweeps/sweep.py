@@ -37,7 +37,7 @@ class Sweep:
         sampler: `random`, `sobol`, `tpe` or `cma-es`, from the extra `sweeps`. Default: all points of the grid.
         points: Number of points of a sampler, 1 to 1,000,000.
         parallel: Number of points of a sampler that run at once. Default: all.
-        seed: Seed of a sampler. Default: 0.
+        seed: Seed of a sampler, 0 to 1,000,000,000. Default: 0.
         stop: Stop rule, for example `{"rule": "median"}` or
             `{"rule": "successive-halving", "min_resource": 1, "reduction_factor": 4}`. Default: none.
         session: Session with `client(name, ...)`. Default: a session of boto3.

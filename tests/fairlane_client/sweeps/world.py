@@ -82,8 +82,8 @@ class World:
         region_name = "us-east-1"
 
     def sweep(self, sweep_id: str = "resnet-lr", **options: Any) -> Sweep:
-        options = {"space": {"x": [0.5, 2.0]}, "metric": "accuracy"} | options
-        return Sweep(sweep_id, store=STORE, session=self, clock=self.clock, **options)
+        defaults: dict[str, Any] = {"store": STORE, "space": {"x": [0.5, 2.0]}, "metric": "accuracy", "session": self}
+        return Sweep(sweep_id, clock=self.clock, **(defaults | options))
 
     def open(self, sweep_id: str = "resnet-lr") -> Sweep:
         return Sweep.open(STORE, sweep_id, session=self, clock=self.clock)
