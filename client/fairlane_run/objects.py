@@ -1,10 +1,15 @@
 """Objects of a sweep in Amazon S3. Each request names the bucket, so that a role can be limited to it."""
 
+from __future__ import annotations
+
 import json
 import os
 import time
-from collections.abc import Iterator
-from typing import Any
+
+TYPE_CHECKING = False  # typing takes milliseconds of each start
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
 
 _CONFLICT_SECONDS = 0.2
 _CONFLICTS = 50

@@ -1,11 +1,16 @@
 """Point of a run: its index in the sweep and its parameters."""
 
+from __future__ import annotations
+
 import json
-from typing import Any
 
 from fairlane_run.errors import SetupError
 from fairlane_run.objects import Objects
 from fairlane_run.settings import Settings
+
+TYPE_CHECKING = False  # typing takes milliseconds of each start
+if TYPE_CHECKING:
+    from typing import Any
 
 
 def read_point(settings: Settings, objects: Objects) -> tuple[int, dict[str, Any]]:

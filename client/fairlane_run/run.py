@@ -1,10 +1,10 @@
 """Run of one point of a sweep."""
 
+from __future__ import annotations
+
 import math
 import time
-from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
 
 from fairlane_run.errors import RunError, SetupError
 from fairlane_run.objects import Objects, to_json
@@ -12,6 +12,11 @@ from fairlane_run.point import read_point
 from fairlane_run.progress import Progress
 from fairlane_run.settings import Settings, read_settings
 from fairlane_run.stopping import Median, stop_rule
+
+TYPE_CHECKING = False  # typing takes milliseconds of each start
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import Any
 
 
 class Decision:

@@ -3,11 +3,16 @@
 `fairlane_client.sweeps` writes them. `SETTINGS` holds one JSON object with the members of `Settings`.
 """
 
+from __future__ import annotations
+
 import json
 import os
-from typing import Any
 
 from fairlane_run.errors import SetupError
+
+TYPE_CHECKING = False  # typing takes milliseconds of each start
+if TYPE_CHECKING:
+    from typing import Any
 
 SETTINGS = "FAIRLANE_SWEEP"
 HYPERPARAMETER = "fairlane-sweep"

@@ -3,22 +3,26 @@
 The rules are those of Optuna 5: `SuccessiveHalvingPruner` with a number as minimum resource, and `MedianPruner`.
 """
 
+from __future__ import annotations
+
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
 
+TYPE_CHECKING = False  # typing takes milliseconds of each start
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any, Protocol
 
-class Board(Protocol):
-    """Values of all runs: `fairlane_run.progress.Progress`."""
+    class Board(Protocol):
+        """Values of all runs: `fairlane_run.progress.Progress`."""
 
-    def record(self, step: int, value: float) -> None:
-        """Record the value of this run at a step."""
+        def record(self, step: int, value: float) -> None:
+            """Record the value of this run at a step."""
 
-    def values(self, step: int) -> Mapping[int, float]:
-        """Return the values of all runs at a step, by index."""
+        def values(self, step: int) -> Mapping[int, float]:
+            """Return the values of all runs at a step, by index."""
 
-    def completed(self) -> Sequence[int]:
-        """Return the indices of the runs that ended without a stop."""
+        def completed(self) -> Sequence[int]:
+            """Return the indices of the runs that ended without a stop."""
 
 
 class SuccessiveHalving:
