@@ -4,12 +4,11 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final
+from typing import Any
 
 from fairlane_client.sweeps.bucket import Bucket
 from fairlane_client.sweeps.layout import Layout
-
-_THREADS: Final = 32
+from fairlane_client.sweeps.stores import CONNECTIONS
 
 Result = Mapping[str, Any]
 
@@ -40,7 +39,7 @@ class Results:
         """Return all results, in the order of their index."""
         entries = {(entry.key, entry.etag) for entry in self._bucket.list(self._layout.results)}
         new = sorted(entries - self._read.keys())
-        with ThreadPoolExecutor(_THREADS) as pool:
+        with ThreadPoolExecutor(CONNECTIONS) as pool:
             self._read |= dict(zip(new, pool.map(lambda entry: self._result(entry[0]), new), strict=True))
         self.skipped = tuple(sorted(key for key, etag in entries if self._read[key, etag] is None))
         results = [result for entry in entries if (result := self._read[entry]) is not None]

@@ -56,14 +56,12 @@ def from_lines(number: int, key: str, etag: str, content: bytes) -> Manifest:
     return Manifest(number, key, etag, len(content) // len(points), points)
 
 
-def line_problems(points: Iterable[Point]) -> list[Problem]:
-    """Return a problem if a line is too long."""
-    for point in points:
-        size = len(_line(point)) + 1
-        if size > MAX_LINE:
-            got = f"{size:,} bytes for the parameters of point {point.index}"
-            return [Problem(("space",), got, f"at most {MAX_LINE:,} bytes")]
-    return []
+def line_problems(point: Point) -> list[Problem]:
+    """Return a problem if the line of a point is too long."""
+    size = len(_line(point)) + 1
+    if size <= MAX_LINE:
+        return []
+    return [Problem(("space",), f"{size:,} bytes for the longest point", f"at most {MAX_LINE:,} bytes")]
 
 
 def _line(point: Point) -> bytes:

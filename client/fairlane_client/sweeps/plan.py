@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
+from json import dumps
 from typing import Any, Final, Literal
 
 from fairlane.errors import Problem
@@ -63,15 +64,13 @@ class Plan:
         """Return all points of a grid."""
         return [Point(index, parameters) for index, parameters in enumerate(grid_points(self.space, self.repeat))]
 
-    def largest_points(self) -> list[Point]:
-        """Return points among which is the one with the longest text: of a sampler one, of a grid all."""
-        if self.sampler is None:
-            return self.grid()
+    def largest_point(self) -> Point:
+        """Return the point with the longest text. It is a point of the grid; of a sampler, none is longer."""
         longest = {
-            name: _LONGEST_NUMBER if isinstance(values, Mapping) else max(values, key=lambda value: len(str(value)))
+            name: _LONGEST_NUMBER if isinstance(values, Mapping) else max(values, key=lambda value: len(dumps(value)))
             for name, values in self.space.items()
         }
-        return [Point(self.total, longest)]
+        return Point(self.total - 1, longest)
 
     def to_json(self) -> dict[str, Any]:
         """Return the plan as JSON members."""

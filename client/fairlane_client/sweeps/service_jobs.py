@@ -50,8 +50,8 @@ class ServiceJobs:
         self._slot, self._sent = SLOT_SECONDS, -math.inf
 
     def problems(self, manifest: Manifest) -> list[Problem]:
-        """Return the mistakes of the payload of the largest point."""
-        largest = max(manifest.points, key=lambda point: len(json.dumps(dict(point.parameters))))
+        """Return the mistakes of the payload of the first point, which must be the largest one."""
+        largest = manifest.points[0]
         hyperparameters = self._payload.get("HyperParameters", {})
         if not isinstance(hyperparameters, Mapping):
             return [Problem(("payload", "HyperParameters"), hyperparameters, "an object")]

@@ -10,6 +10,8 @@ from fairlane_run.objects import code
 
 PARAMETER: Final = "/fairlane/sweep-store/"
 """Prefix of the SSM parameters that tell where a store is."""
+CONNECTIONS: Final = 32
+"""Number of requests of a client at once."""
 
 
 class Session(Protocol):
@@ -35,7 +37,10 @@ class Store:
 
     def client(self, service: str) -> Any:
         """Return a client of a service in the Region of the store."""
-        return self.session.client(service, region_name=self.location.get("region"))
+        from botocore.config import Config
+
+        config = Config(max_pool_connections=CONNECTIONS, retries={"mode": "standard", "total_max_attempts": 8})
+        return self.session.client(service, region_name=self.location.get("region"), config=config)
 
     def submitter(self) -> Any:
         """Return a client of AWS Batch that sends each request once: a repeated submission would be a second job."""

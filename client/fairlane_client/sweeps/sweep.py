@@ -14,10 +14,10 @@ from fairlane_client.sweeps.plan import Plan
 from fairlane_client.sweeps.rounds import Counts, Rounds
 from fairlane_client.sweeps.samplers import sampler_problems
 from fairlane_client.sweeps.service_jobs import ServiceJobs
-from fairlane_client.sweeps.shares import share_problems
 from fairlane_client.sweeps.stores import Session, find_store
 from fairlane_client.sweeps.submission import Clock
 from fairlane_client.sweeps.target import array_request, service_request, target_problems
+from fairlane_client.sweeps.target_checks import account_problems
 from fairlane_client.sweeps.watch import watch_progress
 
 if TYPE_CHECKING:
@@ -129,10 +129,11 @@ class Sweep:
             "environment": dict(environment or {}),
         }
         self._check(target_problems(target))
-        points = self.plan.largest_points()
-        sample = Manifest(0, self._layout.manifest(0), f'"{"0" * 32}"', MAX_LINE, points[:CHUNK])
-        self._check([*sampler_problems(self.plan), *line_problems(points), *self._jobs(target).problems(sample)])
-        self._check(share_problems(self._store.client("batch"), target))
+        largest = self.plan.largest_point()
+        points = [largest] * min(self.plan.total, CHUNK)
+        sample = Manifest(0, self._layout.manifest(0), f'"{"0" * 32}"', MAX_LINE, points)
+        self._check([*sampler_problems(self.plan), *line_problems(largest), *self._jobs(target).problems(sample)])
+        self._check(account_problems(self._store.client("batch"), target))
         content = to_json({"plan": self.plan.to_json(), "target": target})
         if self._bucket.put_once(self._layout.description, content) is None:
             self._check_description(content)

@@ -3,9 +3,12 @@
 import json
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
+import botocore.session
 from botocore.exceptions import ClientError
+from botocore.validate import validate_parameters
 
 ENDED = ("SUCCEEDED", "FAILED")
 TOKEN_SECONDS = 10
@@ -13,7 +16,7 @@ PER_SECOND = 5
 
 
 class FakeBatch:
-    """Queues `gpu` (fair share), `fifo`, `quotas` and `training` (fair share) and their jobs.
+    """Queues `gpu` (fair share), `fifo`, `quotas` and `training` (fair share) and their jobs. Requests are checked as boto3 checks them.
 
     Args:
         world: Time and calls.
@@ -28,9 +31,16 @@ class FakeBatch:
         self.throttled = 0
         self.refusal: str | None = None
         self._tokens: dict[str, float] = {}
+        self.definitions: list[dict[str, Any]] = [
+            {"jobDefinitionName": "train", "revision": 1, "status": "INACTIVE"},
+            {"jobDefinitionName": "train", "revision": 2, "status": "ACTIVE", "schedulingPriority": 1},
+            {"jobDefinitionName": "plain", "revision": 1, "status": "ACTIVE"},
+        ]
         self.shares = ["sweeps", "team-*"]
 
     def submit_job(self, **request: Any) -> dict[str, Any]:
+        _validate("SubmitJob", request)
+
         def submit() -> dict[str, Any]:
             self._check(request)
             size = request.get("arrayProperties", {}).get("size")
@@ -43,6 +53,8 @@ class FakeBatch:
         return answer
 
     def submit_service_job(self, **request: Any) -> dict[str, Any]:
+        _validate("SubmitServiceJob", request)
+
         def submit() -> dict[str, Any]:
             now = self._world.now
             if sum(time > now - 1 for time in self.times[-2 * PER_SECOND :]) >= PER_SECOND:
@@ -70,14 +82,17 @@ class FakeBatch:
         return answer
 
     def terminate_job(self, **request: str) -> None:
+        _validate("TerminateJob", request)
         self._world.call("terminate_job", lambda: self._terminate([request["jobId"]]))
 
     def terminate_service_jobs(self, *, jobs: list[str], reason: str) -> dict[str, Any]:
+        _validate("TerminateServiceJobs", {"jobs": jobs, "reason": reason})
         assert 1 <= len(jobs) <= 50
         self._world.call("terminate_service_jobs", lambda: self._terminate(jobs))
         return {"successful": [], "errors": []}
 
     def describe_job_queues(self, **request: list[str]) -> dict[str, Any]:
+        _validate("DescribeJobQueues", request)
         queues = {
             "gpu": {"jobQueueType": "ECS", "schedulingPolicyArn": "fair-share"},
             "fifo": {"jobQueueType": "ECS"},
@@ -98,11 +113,27 @@ class FakeBatch:
         answer: dict[str, Any] = self._world.call("describe_scheduling_policies", lambda: found)
         return answer
 
+    def describe_job_definitions(self, **request: Any) -> dict[str, Any]:
+        _validate("DescribeJobDefinitions", request)
+        found = [
+            definition
+            for definition in self.definitions
+            if definition["jobDefinitionName"] == request.get("jobDefinitionName", definition["jobDefinitionName"])
+            and definition["status"] == request.get("status", definition["status"])
+            and (
+                "jobDefinitions" not in request
+                or f"{definition['jobDefinitionName']}:{definition['revision']}" in request["jobDefinitions"]
+            )
+        ]
+        answer: dict[str, Any] = self._world.call("describe_job_definitions", lambda: {"jobDefinitions": found})
+        return answer
+
     def get_paginator(self, operation: str) -> "_Paginator":
         return _Paginator(self, operation)
 
     def page(self, operation: str, start: int, **query: Any) -> list[dict[str, Any]]:
         """Return a page of a list, the newest job first."""
+        _validate(operation.title().replace("_", ""), query)
         if operation == "list_quota_shares":
             return [{"quotaShareName": name} for name in ("vision", "language")][start:]
         if parent := query.get("arrayJobId"):
@@ -185,6 +216,16 @@ class _Paginator:
             if len(page) < 100:
                 return
             start += len(page)
+
+
+@cache
+def _model() -> Any:
+    return botocore.session.get_session().get_service_model("batch")
+
+
+def _validate(operation: str, request: Any) -> None:
+    """Check names and types of a request, as boto3 does."""
+    validate_parameters(request, _model().operation_model(operation).input_shape)
 
 
 def _error(code: str, message: str, operation: str, status: int = 400) -> ClientError:

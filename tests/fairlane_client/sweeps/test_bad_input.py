@@ -43,7 +43,7 @@ def answer(world: World, target: dict[str, Any] | None = None, **options: Any) -
         ({7: [1]}, "got 7, allowed: names"),
         ({"aws_batch_x": [1]}, "got 'aws_batch_x', allowed: names that do not start with AWS_BATCH or FAIRLANE_"),
         ({"rate": [1], "RATE": [2]}, "another parameter has the environment variable RATE"),
-        ({"x": ["a" * 4100]}, "space: got '4,134 bytes for the parameters of point 0', allowed: at most 4,096 bytes"),
+        ({"x": ["a" * 4100]}, "space: got '4,134 bytes for the longest point', allowed: at most 4,096 bytes"),
         ({"x": {"min": 0, "max": 1}}, "sampler: ranges require a sampler: use random, sobol, tpe, cma-es"),
     ],
     ids=str,
@@ -103,6 +103,9 @@ def test_plans(options: dict[str, Any], message: str) -> None:
         ({"queue": "other"}, "queue: got 'other', allowed: a queue of this account and Region"),
         ({"queue": "training"}, "queue: training is a queue for training jobs: use payload"),
         ({"job_definition": None}, "give one of both"),
+        ({"job_definition": "other"}, "job_definition: got 'other', allowed: an active job definition of this account"),
+        ({"job_definition": "train:1"}, "job_definition: got 'train:1', allowed: an active job definition"),
+        ({"job_definition": "plain"}, "priority: missing; fair share requires it where the job definition has no sch"),
         ({"share_identifier": "unknown"}, "share_identifier: got 'unknown', allowed: sweeps, team-*"),
         ({"share_identifier": "team"}, "share_identifier: got 'team', allowed: sweeps, team-*"),
         ({"share_identifier": None}, "share_identifier: missing; use sweeps, team-*"),
@@ -166,6 +169,12 @@ def test_payloads(change: dict[str, Any], message: str, service: dict[str, Any])
     assert message in answer(World(), service)
 
 
+def test_the_longest_point_is_checked_wherever_it_is(service: dict[str, Any]) -> None:
+    space = {"x": ["a", "b" * 2501], "y": list(range(10_000))}
+    text = answer(World(), service, space=space)
+    assert "payload.HyperParameters.x: got '2,501 characters', allowed: 0 to 2,500 characters" in text
+
+
 def test_all_mistakes_are_in_one_error() -> None:
     text = answer(World(), space={"x": []}, metric="", direction="up")
     assert text.startswith("sweep resnet-lr: 3 problems\n")
@@ -219,13 +228,15 @@ def test_shares_by_prefix_and_queues_without_a_list_of_shares() -> None:
     assert len(world.batch.jobs) == 3
 
 
-@pytest.mark.parametrize("denied", ["describe_job_queues", "describe_scheduling_policies", "list_quota_shares"])
-def test_shares_are_not_checked_without_read_access(denied: str, service: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "denied", ["describe_job_queues", "describe_scheduling_policies", "list_quota_shares", "describe_job_definitions"]
+)
+def test_what_the_client_must_not_read_is_not_checked(denied: str, service: dict[str, Any]) -> None:
     world = World()
     world.denied = {denied}
     target = service if denied == "list_quota_shares" else ARRAY
-    name = "quota_share" if denied == "list_quota_shares" else "share_identifier"
-    world.sweep().submit(**target | {name: "unknown"})
+    fields = {"list_quota_shares": "quota_share", "describe_job_definitions": "job_definition"}
+    world.sweep().submit(**target | {fields.get(denied, "share_identifier"): "unknown"})
     assert world.batch.jobs
 
 

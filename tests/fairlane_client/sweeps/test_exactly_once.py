@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fairlane_client.sweeps import Refused, Sweep, Unanswered
-from tests.fairlane_client.sweeps.world import Killed, LostError, Turns, World
+from tests.fairlane_client.sweeps.world import Killed, LostError, Turns, World, client_error
 
 FAULTS = ("before", "after", "lost")
 ARRAY: dict[str, Any] = {"queue": "gpu", "job_definition": "train", "share_identifier": "sweeps"}
@@ -148,6 +148,22 @@ def test_a_refused_request_frees_its_claim() -> None:
     start = world.now
     world.sweep().submit(**ARRAY)
     assert world.now - start < 5
+    assert world.submitted() == Counter(range(2))
+
+
+def test_a_conditional_write_that_meets_another_one_is_repeated() -> None:
+    world = World()
+    put, conflicts = world.s3.put_object, [3]
+
+    def put_with_conflicts(**request: Any) -> Any:
+        if conflicts[0]:
+            conflicts[0] -= 1
+            raise client_error("ConditionalRequestConflict", "", 409, "PutObject")
+        return put(**request)
+
+    world.s3.put_object = put_with_conflicts  # type: ignore[method-assign]
+    world.sweep().submit(**ARRAY)
+    assert conflicts == [0]
     assert world.submitted() == Counter(range(2))
 
 

@@ -1,6 +1,6 @@
-"""Check of the share of a sweep against the scheduling policy of its queue."""
+"""Checks of a target against the queue, its shares and the job definition of the account."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from fairlane.errors import Problem
@@ -9,8 +9,8 @@ from fairlane_run.objects import code
 _DENIED = ("AccessDenied", "AccessDeniedException")
 
 
-def share_problems(client: Any, target: Mapping[str, Any]) -> list[Problem]:
-    """Return the mistakes of the queue and of the share of a target. None are known without read access.
+def account_problems(client: Any, target: Mapping[str, Any]) -> list[Problem]:
+    """Return the mistakes of a target that show in the account. What this client must not read is not checked.
 
     AWS Batch accepts share identifiers that the policy does not list, with weight 1. The check refuses them.
 
@@ -18,15 +18,18 @@ def share_problems(client: Any, target: Mapping[str, Any]) -> list[Problem]:
         client: Batch client.
         target: Target of the sweep.
     """
-    try:
-        return _problems(client, target)
-    except Exception as error:
-        if code(error) in _DENIED:
-            return []
-        raise
+    checks: tuple[Callable[[Any, Mapping[str, Any]], list[Problem]], ...] = (_queue_problems, _definition_problems)
+    problems: list[Problem] = []
+    for check in checks:
+        try:
+            problems += check(client, target)
+        except Exception as error:
+            if code(error) not in _DENIED:
+                raise
+    return problems
 
 
-def _problems(client: Any, target: Mapping[str, Any]) -> list[Problem]:
+def _queue_problems(client: Any, target: Mapping[str, Any]) -> list[Problem]:
     name = target["queue"]
     queues = client.describe_job_queues(jobQueues=[name])["jobQueues"]
     if not queues:
@@ -34,13 +37,11 @@ def _problems(client: Any, target: Mapping[str, Any]) -> list[Problem]:
     queue = queues[0]
     is_training = queue.get("jobQueueType") == "SAGEMAKER_TRAINING"
     if is_training != (target["payload"] is not None):
-        sentence = (
-            f"{name} is a queue {'for training jobs: use payload' if is_training else 'on EC2: use job_definition'}"
-        )
-        return [Problem.relation(("queue",), sentence)]
+        kind = "for training jobs: use payload" if is_training else "on EC2: use job_definition"
+        return [Problem.relation(("queue",), f"{name} is a queue {kind}")]
     policy: dict[str, Any] = {}
     if arn := queue.get("schedulingPolicyArn"):
-        policy = next(iter(client.describe_scheduling_policies(arns=[arn])["schedulingPolicies"]), {})
+        policy = client.describe_scheduling_policies(arns=[arn])["schedulingPolicies"][0]
     if "quotaSharePolicy" in policy:
         pages = client.get_paginator("list_quota_shares").paginate(jobQueue=name)
         names = [share["quotaShareName"] for page in pages for share in page["quotaShares"]]
@@ -48,9 +49,24 @@ def _problems(client: Any, target: Mapping[str, Any]) -> list[Problem]:
     if "fairsharePolicy" in policy:
         names = [share["shareIdentifier"] for share in policy["fairsharePolicy"].get("shareDistribution", [])]
         return [*_unused(name, target, "quota_share"), *_chosen(target, "share_identifier", names)]
-    if arn:  # a policy that is not readable
-        return []
     return [*_unused(name, target, "share_identifier"), *_unused(name, target, "quota_share")]
+
+
+def _definition_problems(client: Any, target: Mapping[str, Any]) -> list[Problem]:
+    """Return a problem without an active revision, or without the priority that fair share requires."""
+    if target["job_definition"] is None:
+        return []
+    name = target["job_definition"].rpartition("/")[2]
+    query = {"jobDefinitions": [name]} if ":" in name else {"jobDefinitionName": name, "status": "ACTIVE"}
+    found = client.describe_job_definitions(**query)["jobDefinitions"]
+    active = [definition for definition in found if definition["status"] == "ACTIVE"]
+    if not active:
+        return [Problem(("job_definition",), target["job_definition"], "an active job definition of this account")]
+    latest = max(active, key=lambda definition: definition["revision"])
+    if target["share_identifier"] and target["priority"] is None and "schedulingPriority" not in latest:
+        sentence = "missing; fair share requires it where the job definition has no scheduling priority"
+        return [Problem.relation(("priority",), sentence)]
+    return []
 
 
 def _unused(queue: str, target: Mapping[str, Any], field: str) -> list[Problem]:
