@@ -181,3 +181,55 @@ def call_number(world: World, name: str) -> int:
     probe = World()
     probe.sweep().submit(**ARRAY)
     return probe.calls.index(name) + 1
+
+
+def test_a_refusal_after_some_jobs_keeps_its_claim(service: dict[str, Any]) -> None:
+    """The jobs are not listed yet, so the next client waits for the list."""
+    world = World()
+    submit = world.batch.submit_service_job
+
+    def submit_three(**request: Any) -> Any:
+        world.batch.refusal = "no more" if len(world.batch.jobs) == 3 else None
+        return submit(**request)
+
+    world.batch.submit_service_job = submit_three  # type: ignore[method-assign]
+    with pytest.raises(Refused, match="no more"):
+        world.sweep(space=POINTS).submit(**service)
+    world.batch.refusal = None
+    world.batch.submit_service_job = submit  # type: ignore[method-assign]
+    world.open().advance()
+    assert world.submitted() == Counter(range(6))
+
+
+def test_points_in_the_manifest_of_a_faster_client_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    world.sweep(space=POINTS).submit(**ARRAY)
+    world.end_jobs(lambda index: None if index in (1, 4) else 0.5)
+    world.now += 100
+    put = world.s3.put_object
+
+    def put_second(**request: Any) -> Any:
+        if request["Key"].endswith("manifests/0001.jsonl"):
+            lines = world.s3.objects["sweeps/resnet-lr/manifests/0000.jsonl"][0].splitlines(keepends=True)
+            world.s3.write(request["Key"], lines[1] + lines[4])
+        return put(**request)
+
+    world.s3.put_object = put_second  # type: ignore[method-assign]
+    monkeypatch.setattr("fairlane_client.sweeps.rounds.CHUNK", 1)
+    world.open().resume()
+    assert world.submitted() == Counter([*range(6), 1, 4])
+
+
+def test_a_stopped_sweep_leaves_pending_points_until_resume() -> None:
+    world = World()
+    world.fault = (call_number(world, "submit_job") - 1, "before")
+    with pytest.raises(Killed):
+        world.sweep().submit(**ARRAY)
+    assert world.s3.keys("sweeps/resnet-lr/manifests/")
+    world.open().stop()
+    assert world.open().advance() == 0
+    assert not world.batch.jobs
+    start = world.now
+    assert world.open().resume() == 2
+    assert world.now - start < 5, "the claim is free"
+    assert world.submitted() == Counter(range(2))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fairlane_client.sweeps import Counts
-from tests.fairlane_client.sweeps.world import START, World
+from tests.fairlane_client.sweeps.world import START, Killed, World
 
 ARRAY: dict[str, Any] = {"queue": "gpu", "job_definition": "train", "share_identifier": "sweeps"}
 GRID = {"rate": [1e-3, 5e-4, 1e-4, 5e-5], "batch": [16, 32, 64, 128], "model": ["resnet18", "resnet50", "b0"]}
@@ -109,6 +109,8 @@ def test_a_round_that_fails_during_a_long_resume_is_not_run_twice(
     submit = world.batch.submit_service_job
 
     def submit_and_fail(**request: Any) -> Any:
+        if len(world.batch.jobs) == 1600:
+            raise Killed
         answer = submit(**request)
         world.batch.end(world.batch.jobs[-1], ["FAILED"])
         return answer
