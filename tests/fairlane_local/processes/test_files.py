@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-from moto.core.utils import unix_time_millis, utcnow
 from moto.logs.models import LogsBackend
 from moto.s3.models import s3_backends
 
@@ -11,6 +10,7 @@ from fairlane_local.processes.images import image_directory, image_names
 from fairlane_local.processes.logs import LogWriter
 from fairlane_local.processes.storage import Storage, UploadedFiles, archive
 from fairlane_local.processes.work import AttemptError
+from fairlane_local.simulation import current_simulation
 
 ECR = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
 
@@ -37,8 +37,7 @@ def messages(logs: LogsBackend) -> list[str]:
 
 
 def writer(logs: LogsBackend, lines: int = 10) -> LogWriter:
-    now = int(unix_time_millis(utcnow()))
-    return LogWriter(logs, "group", "stream", lines, lambda: now)
+    return LogWriter(logs, "group", "stream", lines, lambda: current_simulation().timeline.milliseconds)
 
 
 def test_lines_can_arrive_in_pieces(logs: LogsBackend) -> None:
