@@ -25,7 +25,7 @@ def step_functions_backend(account_id: str, region: str) -> Any:
 def install() -> None:
     """Make moto execute state machines."""
     default_user_config["stepfunctions"] = {"execute_state_machine": True}
-    responses.get_backend = step_functions_backend
+    responses.get_backend = step_functions_backend  # type: ignore[assignment]
     response: Any = StepFunctionResponse
     response.start_execution = _start_execution
     response.stop_execution = _stop_execution

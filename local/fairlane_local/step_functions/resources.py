@@ -75,7 +75,10 @@ class StateMachine(LocalResource):
                 text = json.dumps(definition)
             case {"DefinitionS3Location": {"Bucket": bucket, "Key": key}}:
                 account_id, _ = self._location
-                text = s3_backends[account_id]["aws"].get_object(bucket, key).value.decode()
+                found = s3_backends[account_id]["aws"].get_object(bucket, key)
+                if found is None:
+                    raise LocalAwsError(f"DefinitionS3Location: s3://{bucket}/{key} does not exist")
+                text = found.value.decode()
             case _:
                 raise LocalAwsError("the state machine requires DefinitionString, Definition or DefinitionS3Location")
         values = self.properties.get("DefinitionSubstitutions", {})
