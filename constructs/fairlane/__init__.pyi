@@ -50,3 +50,4 @@ from fairlane.scheduling import QuotaShare as QuotaShare
 from fairlane.scheduling import Sharing as Sharing
 from fairlane.scheduling import State as State
 from fairlane.scheduling import TimeLimitReason as TimeLimitReason
+from fairlane.sweeps import SweepStore as SweepStore

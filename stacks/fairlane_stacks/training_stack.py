@@ -1,7 +1,7 @@
-"""Stack with the service environments, compute environments, queues and job definitions of one Region."""
+"""Stack with the queues of one Region, what their jobs need, and the stores of sweeps."""
 
 from collections import Counter
-from typing import Unpack
+from typing import TYPE_CHECKING, Unpack
 
 import aws_cdk as cdk
 from constructs import Construct
@@ -13,6 +13,9 @@ from fairlane.jobs import TrainingExecutionRole
 from fairlane.queues import GpuQueue, TrainingQueue
 from fairlane_stacks.gpu import compute_environments, job_definitions
 from fairlane_stacks.regional_stack import RegionalStack, StackSettings
+
+if TYPE_CHECKING:
+    from fairlane.sweeps import SweepStore
 
 
 class TrainingStack(RegionalStack):
@@ -31,6 +34,7 @@ class TrainingStack(RegionalStack):
         gpu_queues: Queues for containers, by name.
         job_definitions: Job definitions of containers, by name.
         execution_roles: IAM roles of SageMaker training jobs, by their key in the file.
+        sweep_stores: Stores of hyperparameter sweeps, by name.
     """
 
     def __init__(
@@ -74,10 +78,29 @@ class TrainingStack(RegionalStack):
         self.execution_roles = {
             name: TrainingExecutionRole(roles, name, **dict(role)) for name, role in model.execution_roles.items()
         }
+        self.sweep_stores = self._sweep_stores(model)
         for name, queue in model.training_queues.items():
             if queue.instance_type is not None:
                 warn_of_unknown_instance_types(self.training_queues[name], [queue.instance_type])
         self._add_outputs()
+
+    def _sweep_stores(self, model: RegionModel) -> "dict[str, SweepStore]":
+        """Create the stores beside the roles of their jobs, so that the grants refer to no other stack."""
+        if not model.sweeps:
+            return {}
+        from fairlane.sweeps import SweepStore  # noqa: PLC0415 (loads for a tenth of a second)
+
+        parent = Construct(self, "SweepStores")
+        stores = {
+            name: SweepStore(parent, name, store_name=name, **store.settings) for name, store in model.sweeps.items()
+        }
+        for name, store in model.sweeps.items():
+            for role in (
+                *(self.job_definitions[job].job_role for job in store.job_definitions),
+                *(self.execution_roles[role] for role in store.execution_roles),
+            ):
+                stores[name].grants.run(role)
+        return stores
 
     def _add_outputs(self) -> None:
         """Add outputs for names and ARNs. Names that differ only in - and _ get a parent, so that their ids differ."""
@@ -86,6 +109,8 @@ class TrainingStack(RegionalStack):
         outputs |= {f"{name}-QueueArn": queue.job_queue_arn for name, queue in queues.items()}
         outputs |= {f"{name}-ExecutionRoleArn": role.role_arn for name, role in self.execution_roles.items()}
         outputs |= {f"{name}-JobRoleArn": job.job_role.role_arn for name, job in self.job_definitions.items()}
+        for name, store in self.sweep_stores.items():
+            outputs |= {f"{name}-SweepBucketName": store.bucket_name, f"{name}-SweepWorkgroup": store.workgroup_name}
         counts = Counter(map(_alphanumeric, outputs))
         for name, value in outputs.items():
             parent = self if counts[_alphanumeric(name)] == 1 else Construct(self, f"Output-{name}")

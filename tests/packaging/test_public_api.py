@@ -57,6 +57,7 @@ PUBLIC: dict[str, list[str]] = {
         "SpotReclaims",
         "StarvedShare",
         "State",
+        "SweepStore",
         "TimeLimitReason",
         "TrainingExecutionRole",
         "TrainingQueue",
@@ -109,6 +110,7 @@ PUBLIC: dict[str, list[str]] = {
         "QuotaShareModel",
         "RegionModel",
         "ServiceEnvironmentModel",
+        "SweepStoreModel",
         "TrainingExecutionRoleModel",
         "TrainingQueueModel",
         "environment_json_schema",
@@ -280,6 +282,10 @@ PUBLIC: dict[str, list[str]] = {
         "State",
         "TimeLimitReason",
         "UNLIMITED",
+    ],
+    "fairlane.sweeps": [
+        "SweepStore",
+        "SweepStoreBase",
     ],
     "fairlane_client.sweeps": [
         "Clock",

@@ -21,3 +21,4 @@ from fairlane.environment.scheduling import QuotaManagementModel as QuotaManagem
 from fairlane.environment.scheduling import QuotaShareModel as QuotaShareModel
 from fairlane.environment.schema import environment_json_schema as environment_json_schema
 from fairlane.environment.service_environments import ServiceEnvironmentModel as ServiceEnvironmentModel
+from fairlane.environment.sweeps import SweepStoreModel as SweepStoreModel

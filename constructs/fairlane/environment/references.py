@@ -74,6 +74,10 @@ def _regional_problems(model: RegionModel, region: str) -> Iterator[ReferencePro
             field = ("job_definitions", name, "queues", index)
             yield from _missing_target(field, target, "queues", model.gpu_queues)
         yield from _bucket_problems(model, name)
+    for name, store in model.sweeps.items():
+        for key in ("job_definitions", "execution_roles"):
+            for index, target in enumerate(getattr(store, key)):
+                yield from _missing_target(("sweeps", name, key, index), target, key, getattr(model, key))
     yield from _job_fit_problems(model, region)
 
 

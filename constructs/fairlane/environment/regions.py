@@ -17,6 +17,7 @@ from fairlane.environment.network import NetworkField
 from fairlane.environment.queues import GpuQueueModel, QueueField, TrainingQueueModel
 from fairlane.environment.scheduling import QuotaManagementModel
 from fairlane.environment.service_environments import ServiceEnvironmentModel
+from fairlane.environment.sweeps import SweepStoreModel
 from fairlane.errors import Problem
 from fairlane.images.names import Place
 from fairlane.queues.rules import MAX_QUEUES
@@ -44,6 +45,8 @@ class RegionModel(Model, title="Region"):
     job_definitions: dict[str, JobDefinitionField] = {}
     """Job definitions for queues of containers, by name. A job definition with `nodes` runs on several instances.
     Default: none."""
+    sweeps: dict[str, SweepStoreModel] = {}
+    """Stores of hyperparameter sweeps, by name. Default: none."""
 
     images: dict[str, ImageModel] = {}
     """Repositories of container images, by name, and the Regions that the images are replicated to. Default: none."""
@@ -71,6 +74,7 @@ class RegionModel(Model, title="Region"):
                 self.compute_environments,
                 self.job_definitions,
                 self.execution_roles,
+                self.sweeps,
             )
         )
 
@@ -129,6 +133,9 @@ class RegionModel(Model, title="Region"):
         for name, job in self.job_definitions.items():
             for problem in job_problems(job, name, region):
                 yield problem.within("job_definitions", name)
+        for name, store in self.sweeps.items():
+            for problem in store.problems(name):
+                yield problem.within("sweeps", name)
         for name, image in self.images.items():
             for problem in image.problems(name, Place("", region)):
                 yield problem.within("images", name)

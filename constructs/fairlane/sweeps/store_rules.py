@@ -1,0 +1,67 @@
+"""Rules and names of sweep stores, and the prefixes of their buckets. Imports no aws_cdk."""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from fairlane._internal.checks import BUCKET_NAME, check_tags, check_text, check_whole_number
+from fairlane._internal.key_rules import check_key
+from fairlane.errors import Problem
+
+SWEEPS: Final = "sweeps/"
+RESULTS: Final = "results/"
+FAILURES: Final = "failures/"
+PROGRESS: Final = "progress/"
+ATHENA: Final = "athena/"
+
+MANIFESTS: Final = f"{SWEEPS}*/manifests/*"
+PUT_ONCE: Final = (f"{RESULTS}*", f"{SWEEPS}*/sweep.json", MANIFESTS)
+"""Keys that the bucket policy lets nobody overwrite."""
+
+MAX_DAYS: Final = 3_650
+_NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,63}")
+_BUCKET: Final = re.compile(BUCKET_NAME)
+
+
+def store_problems(
+    *, store_name: object, expire_after_days: object, encryption_key: object, tags: object
+) -> Iterator[Problem]:
+    """Yield the problems of a sweep store.
+
+    Args:
+        store_name: Name of the store.
+        expire_after_days: Number of days after which the objects of sweeps expire. None if they never expire.
+        encryption_key: ARN of the KMS key of the bucket. None if Amazon S3 manages the key.
+        tags: Tags of the resources.
+    """
+    if isinstance(store_name, str) and _NAME.fullmatch(store_name) is None:
+        yield Problem(("store_name",), store_name, "1 to 64 characters of a-z, 0-9 and -, a letter first")
+    elif not isinstance(store_name, str):
+        yield Problem(("store_name",), store_name, "a text that is known at synth")
+    if expire_after_days is not None:
+        yield from check_whole_number(("expire_after_days",), expire_after_days, 1, MAX_DAYS, unit="days")
+    if encryption_key is not None:
+        yield from check_key(("encryption_key",), encryption_key)
+    yield from check_tags(tags)
+
+
+def import_problems(*, bucket_name: object, store_name: object, encryption_key: object) -> Iterator[Problem]:
+    """Yield the problems of the arguments that import a sweep store."""
+    allowed = "the name of a bucket, 3 to 63 characters of a-z, 0-9, - and ."
+    yield from check_text(("bucket_name",), bucket_name, _BUCKET.fullmatch, allowed)
+    yield from store_problems(store_name=store_name, expire_after_days=None, encryption_key=encryption_key, tags=None)
+
+
+def workgroup_name(store_name: str) -> str:
+    """Return the name of the Athena workgroup of a store."""
+    return f"fairlane-{store_name}"
+
+
+def database_name(store_name: str) -> str:
+    """Return the name of the Glue database of a store. Names of databases in SQL have no hyphens."""
+    return f"fairlane_{store_name.replace('-', '_')}"
+
+
+def parameter_name(store_name: str) -> str:
+    """Return the name of the SSM parameter that tells where a store is."""
+    return f"/fairlane/sweep-store/{store_name}"
