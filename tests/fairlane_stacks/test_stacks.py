@@ -80,6 +80,42 @@ def test_execution_roles_have_the_permissions_and_tags_of_the_file() -> None:
     assert list(stack.execution_roles) == ["search"]
 
 
+def test_a_sweep_store_is_in_the_stack_of_the_roles_of_its_jobs() -> None:
+    stores = {
+        "search": {"job_definitions": ["train"], "execution_roles": ["tune"], "expire_after_days": 90},
+        "empty": {},
+    }
+    settings = GPUS | {"execution_roles": {"tune": {}}, "sweeps": stores}
+    stack, *others = build_stacks(cdk.App(), "prod", environment(**settings))
+    assert others == []
+    template = template_of(stack)
+    granted = {
+        role["Ref"]: policy["Properties"]["PolicyDocument"]["Statement"]
+        for policy in template["Resources"].values()
+        if policy["Type"] == "AWS::IAM::Policy" and "PutObject" in json.dumps(policy)
+        for role in policy["Properties"]["Roles"]
+    }
+    roles = (stack.job_definitions["train"].job_role, stack.execution_roles["tune"])  # type: ignore[attr-defined]
+    assert set(granted) == {stack.get_logical_id(role.node.default_child) for role in roles}
+    bucket = stack.resolve(stack.sweep_stores["search"].bucket_name)  # type: ignore[attr-defined]
+    assert all(bucket["Ref"] in json.dumps(statements) for statements in granted.values())
+    outputs = template["Outputs"]
+    assert outputs["searchSweepBucketName"]["Value"] == bucket
+    assert outputs["searchSweepWorkgroup"]["Value"] == "fairlane-search"
+    (days,) = {
+        rule["ExpirationInDays"]
+        for rule in template["Resources"][bucket["Ref"]]["Properties"]["LifecycleConfiguration"]["Rules"]
+        if rule.get("Prefix") == "results/"
+    }
+    assert days == 90
+
+
+def test_a_region_can_have_a_sweep_store_only() -> None:
+    (stack,) = build_stacks(cdk.App(), "prod", environment(queues={}, sweeps={"search": {}}))
+    assert stack.stack_name == "fairlane-prod-training"
+    assert "AWS::S3::Bucket" in {item["Type"] for item in template_of(stack)["Resources"].values()}
+
+
 GPUS: dict[str, Any] = {
     "network": {
         "vpc_id": "vpc-0123456789abcdef0",

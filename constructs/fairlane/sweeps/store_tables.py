@@ -50,7 +50,7 @@ def create_tables(scope: Construct, database_name: str, bucket_name: str) -> glu
             database_name=database_name,
             table_input=_table(name, f"s3://{bucket_name}/{prefix}", columns),
         )
-        table.add_dependency(database)
+        table.node.add_dependency(database)
     return database
 
 
@@ -90,8 +90,7 @@ def create_workgroup(
             query_string=query.sql,
             work_group=name,
         )
-        named.add_dependency(workgroup)
-        named.add_dependency(database)
+        named.node.add_dependency(workgroup, database)
     return workgroup
 
 

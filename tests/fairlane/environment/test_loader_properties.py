@@ -27,7 +27,13 @@ _TEAM = ("dashboard", "teams", "team", "quotas")
 _TEAM_SHARE = [(*_TEAM, 0)]
 _FAIR_SHARE = [("queues", "fair", "alarms", "starved_share", "Warning", "shares", 0)]
 _DATA: Any = [("job_definitions", "one", key, 0) for key in ("read", "write")]
+_SWEEP_ROLE: Any = [("sweeps", "store", "execution_roles", 0)]
+_SWEEP_JOB: Any = [("sweeps", "store", "job_definitions", 0)]
 DEPENDENTS: dict[tuple[Any, ...], list[tuple[Any, ...]]] = {
+    ("execution_roles",): _SWEEP_ROLE,
+    ("execution_roles", "search"): _SWEEP_ROLE,
+    ("job_definitions",): _SWEEP_JOB,
+    ("job_definitions", "one"): _SWEEP_JOB,
     ("service_environments",): _SHARED,
     ("service_environments", "shared"): _SHARED,
     ("service_environments", "shared", "capacity"): [("queues", "fair", "instance_type")],
@@ -125,6 +131,13 @@ job_definitions:
     scheduling_priority: 1
     tags: {a: b}
   several: {image: training:1, script: [train.py], nodes: 2, efa: true, instance_type: p5.48xlarge, queues: [containers]}
+sweeps:
+  store:
+    job_definitions: [one]
+    execution_roles: [search]
+    expire_after_days: 90
+    encryption_key: arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab
+    tags: {a: b}
 images:
   training/pytorch:
     regions: [us-west-2]
