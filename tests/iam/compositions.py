@@ -23,6 +23,7 @@ from fairlane import (
     ReplicationGate,
     ReplicationMode,
     Sharing,
+    SweepStore,
     TrainingExecutionRole,
     TrainingQueue,
     TrainingVpc,
@@ -53,13 +54,14 @@ def deployments() -> tuple[Deployment, ...]:
 def composition() -> App:
     """Return an app with all constructs that create roles or grants, each as its documentation shows it."""
     app = App(context=recommended_flags())
-    training, containers, images, replicas = (
+    training, containers, images, replicas, sweeps = (
         Stack(app, name, env=Environment(account=ACCOUNT, region="us-west-2" if name == "Replicas" else "us-east-1"))
-        for name in ("Training", "Containers", "Images", "Replicas")
+        for name in ("Training", "Containers", "Images", "Replicas", "Sweeps")
     )
     _training(training)
     _containers(containers)
     _images(images, replicas)
+    _sweeps(sweeps)
     return app
 
 
@@ -150,3 +152,15 @@ def _images(home: Stack, replicas: Stack) -> None:
     gate = ReplicationGate(home, "Gate", repositories=[repository])
     gate.wait(repository, "1")
     gate.backfill(repository)
+
+
+def _sweeps(stack: Stack) -> None:
+    key = f"arn:aws:kms:us-east-1:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+    SweepStore(stack, "Store", store_name="own")
+    store = SweepStore.from_bucket_name(stack, "Imported", "sweeps", store_name="search", encryption_key=key)
+    store.grants.run(_person(stack, "Run"))
+    store.grants.read(_person(stack, "Reader"))
+    submitter = _person(stack, "Submitter")
+    store.grants.submit(submitter)
+    reason = "AWS Batch allows these actions only for the whole account"
+    cdk.Validations.of(submitter).acknowledge(cdk.Acknowledgment(id="AwsSolutions-IAM5[Resource::*]", reason=reason))

@@ -1,18 +1,28 @@
-"""Permissions of the grantees of queues. Written by hand, from the arguments of the grants and not from their policies."""
+"""Permissions of the grantees of queues and sweep stores. Written by hand, from the arguments of the grants and not from their policies."""
 
 from collections.abc import Callable
 
-from tests.iam.probes import PRIORITY, SHARE
+from tests.iam.probes import KEY, PRIORITY, SHARE
 from tests.iam.who_may import ACCOUNT_ROOT, Kind, May
 from tests.iam_evaluator import Context
 
 _SUBMIT = "batch:SubmitServiceJob"
 _SERVICE_JOB = "arn:aws:batch:{place}:service-job/*"
 _QUEUE = "arn:aws:batch:{place}:job-queue"
+_STORE = "arn:aws:s3:::sweeps"
+_READ = ("sweeps", "results", "failures", "progress")
+_PARAMETER = "arn:aws:ssm:{place}:parameter/fairlane/sweep-store/search"
+_USE_KEY = "kms:Decrypt kms:GenerateDataKey"
+_KEY = f"arn:aws:kms:{{place}}:{KEY}"
 
 
 def _up_to(limit: int) -> Callable[[Context], bool]:
     return lambda context: int(context.get(PRIORITY, 0)) <= limit
+
+
+def _lists(*prefixes: str) -> Callable[[Context], bool]:
+    """Return a condition for the prefix of a listing; a request without a prefix fulfils it."""
+    return lambda context: "s3:prefix" not in context or str(context["s3:prefix"]).startswith(prefixes)
 
 
 GRANTEE_ROLES = (
@@ -116,5 +126,52 @@ GRANTEE_ROLES = (
         r"Containers/GpuManager",
         ACCOUNT_ROOT,
         (May("batch:CancelJob batch:TerminateJob", "arn:aws:batch:{place}:job/*"),),
+    ),
+    Kind(
+        "`grants.run` of a sweep store",
+        r"Sweeps/Run",
+        ACCOUNT_ROOT,
+        (
+            *(May("s3:GetObject", f"{_STORE}/{keys}") for keys in ("sweeps/*/manifests/*", "results/*")),
+            *(May("s3:PutObject", f"{_STORE}/{keys}/*") for keys in ("results", "failures", "progress")),
+            May("s3:ListBucket", _STORE, _lists("progress/", "results/")),
+            May(_USE_KEY, _KEY),
+        ),
+    ),
+    Kind(
+        "`grants.read` of a sweep store",
+        r"Sweeps/Reader",
+        ACCOUNT_ROOT,
+        (
+            *(May("s3:GetObject", f"{_STORE}/{prefix}/*") for prefix in _READ),
+            May("s3:GetObject s3:PutObject", f"{_STORE}/athena/*"),
+            May("s3:ListBucket s3:GetBucketLocation", _STORE),
+            May("ssm:GetParameter", _PARAMETER),
+            May(
+                "athena:StartQueryExecution athena:GetQueryResults athena:GetNamedQuery",
+                "arn:aws:athena:{place}:workgroup/fairlane-search",
+            ),
+            May("glue:GetTable", "arn:aws:glue:{place}:table/fairlane_search/*"),
+            May("glue:GetDatabase", "arn:aws:glue:{place}:database/fairlane_search"),
+            May(_USE_KEY, _KEY),
+        ),
+    ),
+    Kind(
+        "`grants.submit` of a sweep store",
+        r"Sweeps/Submitter",
+        ACCOUNT_ROOT,
+        (
+            *(May("s3:GetObject", f"{_STORE}/{prefix}/*") for prefix in _READ),
+            May("s3:PutObject", f"{_STORE}/sweeps/*"),
+            May("s3:ListBucket", _STORE),
+            May("ssm:GetParameter", _PARAMETER),
+            May(
+                "batch:DescribeJobDefinitions batch:DescribeJobQueues batch:DescribeJobs "
+                "batch:DescribeSchedulingPolicies batch:ListJobs batch:ListServiceJobs"
+            ),
+            May("batch:TerminateJob", "arn:aws:batch:{place}:job/*"),
+            May("batch:TerminateServiceJob", _SERVICE_JOB),
+            May(_USE_KEY, _KEY),
+        ),
     ),
 )

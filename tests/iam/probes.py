@@ -40,6 +40,16 @@ _PREFIXES = (
     "public/any",
     "any/any",
 )
+_SWEEP_KEYS = (
+    "sweeps/a/sweep.json",
+    "sweeps/a/manifests/0000.jsonl",
+    "sweeps/a/submissions/0000.claim.json",
+    "results/sweep=a/0.json",
+    "failures/sweep=a/0-job-1.json",
+    "progress/sweep=a/0/0=0.5",
+    "athena/0.csv",
+    "any",
+)
 _WHOLE_ACCOUNT = (
     "batch:DescribeComputeEnvironments batch:DescribeJobDefinitions batch:DescribeJobQueues batch:DescribeJobs "
     "batch:DescribeSchedulingPolicies batch:DescribeServiceEnvironments batch:DescribeServiceJob batch:ListJobs "
@@ -59,6 +69,7 @@ def probes(deployment: Deployment) -> Iterator[Request]:
     yield from _submissions(deployment, place)
     yield from _jobs(place)
     yield from _data(place)
+    yield from _sweep_stores(place)
     yield from _registries(deployment.region, deployment.account)
     yield from _clusters(place)
     yield from _administration(place, deployment.account)
@@ -148,6 +159,21 @@ def _data(place: str) -> Iterator[Request]:
     for secret in (SECRET, f"arn:aws:secretsmanager:{place}:secret:any-AbCdEf"):
         yield from _all("secretsmanager", "GetSecretValue DescribeSecret PutSecretValue", secret)
     yield from _all("ssm", "GetParameter PutParameter", f"arn:aws:ssm:{place}:parameter/any")
+
+
+def _sweep_stores(place: str) -> Iterator[Request]:
+    for bucket in ("sweeps", "sweeps-2"):
+        for key in _SWEEP_KEYS:
+            yield from _all("s3", "GetObject PutObject DeleteObject", f"arn:aws:s3:::{bucket}/{key}")
+        for prefix in ("progress/sweep=a/0/", "results/sweep=a/", "sweeps/a/", "any/"):
+            yield Request("s3:ListBucket", f"arn:aws:s3:::{bucket}", {"s3:prefix": prefix})
+        yield from _all("s3", "ListBucket GetBucketLocation PutBucketPolicy", f"arn:aws:s3:::{bucket}")
+    for store in ("search", "other"):
+        yield Request("ssm:GetParameter", f"arn:aws:ssm:{place}:parameter/fairlane/sweep-store/{store}")
+        actions = "StartQueryExecution GetQueryResults GetNamedQuery DeleteWorkGroup"
+        yield from _all("athena", actions, f"arn:aws:athena:{place}:workgroup/fairlane-{store}")
+        yield from _all("glue", "GetTable DeleteTable", f"arn:aws:glue:{place}:table/fairlane_{store}/results")
+    yield from _all("glue", "GetDatabase DeleteDatabase", f"arn:aws:glue:{place}:database/fairlane_search")
 
 
 def _registries(region: str, account: str) -> Iterator[Request]:

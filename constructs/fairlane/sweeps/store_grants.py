@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from fairlane.sweeps.sweep_store import SweepStoreBase
 
 _OBJECTS: Final = "the wildcard covers objects below a prefix of the store, whose keys are unknown at synth"
-_REASONS: Final = {
+_REASONS: Final = {  # of several endings that fit, the last one counts
     "/*": _OBJECTS,
     ":job/*": "the jobs of a sweep get their IDs from AWS Batch when they are submitted",
     ":service-job/*": "the jobs of a sweep get their IDs from AWS Batch when they are submitted",
