@@ -134,7 +134,7 @@ class RegionModel(Model, title="Region"):
             for problem in job_problems(job, name, region):
                 yield problem.within("job_definitions", name)
         for name, store in self.sweeps.items():
-            for problem in store.problems(name):
+            for problem in store.problems(name, region):
                 yield problem.within("sweeps", name)
         for name, image in self.images.items():
             for problem in image.problems(name, Place("", region)):

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from fairlane._internal.checks import is_region
 from fairlane.environment.base import Model, entry_problem
 from fairlane.errors import Problem
 from fairlane.sweeps.store_rules import store_problems
@@ -18,17 +19,19 @@ class SweepStoreModel(Model, title="sweep store"):
     expire_after_days: int | None = None
     """Number of days after which sweeps and their results expire, 1 to 3,650. Default: never."""
     encryption_key: str | None = None
-    """ARN of the KMS key of the bucket, whose policy allows the roles to use it. Default: Amazon S3 manages the key."""
+    """ARN of the KMS key of the bucket, in the same Region. Its policy must allow the roles to use it.
+    Default: Amazon S3 manages the key."""
     tags: dict[str, str] = {}
     """Tags of the resources of the store, at most 50. Default: none."""
 
-    def problems(self, name: str) -> Iterator[Problem]:
+    def problems(self, name: str, region: str) -> Iterator[Problem]:
         """Yield the problems of the store by itself.
 
         Args:
             name: Name of the store, its key in the file.
+            region: Region of the store.
         """
-        for problem in store_problems(store_name=name, **self.settings):
+        for problem in store_problems(store_name=name, region=region if is_region(region) else None, **self.settings):
             yield entry_problem(problem, "store_name")
         for key in ("job_definitions", "execution_roles"):
             names = getattr(self, key)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from fairlane._internal.checks import BUCKET_NAME, check_tags, check_text, check_whole_number
-from fairlane._internal.key_rules import check_key
+from fairlane._internal.key_rules import check_regional_key
 from fairlane.errors import Problem
 
 SWEEPS: Final = "sweeps/"
@@ -24,7 +24,7 @@ _BUCKET: Final = re.compile(BUCKET_NAME)
 
 
 def store_problems(
-    *, store_name: object, expire_after_days: object, encryption_key: object, tags: object
+    *, store_name: object, expire_after_days: object, encryption_key: object, tags: object, region: str | None
 ) -> Iterator[Problem]:
     """Yield the problems of a sweep store.
 
@@ -33,6 +33,7 @@ def store_problems(
         expire_after_days: Number of days after which the objects of sweeps expire. None if they never expire.
         encryption_key: ARN of the KMS key of the bucket. None if Amazon S3 manages the key.
         tags: Tags of the resources.
+        region: Region of the store. None if it is unknown.
     """
     if isinstance(store_name, str) and _NAME.fullmatch(store_name) is None:
         yield Problem(("store_name",), store_name, "1 to 64 characters of a-z, 0-9 and -, a letter first")
@@ -41,15 +42,19 @@ def store_problems(
     if expire_after_days is not None:
         yield from check_whole_number(("expire_after_days",), expire_after_days, 1, MAX_DAYS, unit="days")
     if encryption_key is not None:
-        yield from check_key(("encryption_key",), encryption_key)
+        yield from check_regional_key(("encryption_key",), encryption_key, region, None, place="the bucket is")
     yield from check_tags(tags)
 
 
-def import_problems(*, bucket_name: object, store_name: object, encryption_key: object) -> Iterator[Problem]:
+def import_problems(
+    *, bucket_name: object, store_name: object, encryption_key: object, region: str | None
+) -> Iterator[Problem]:
     """Yield the problems of the arguments that import a sweep store."""
     allowed = "the name of a bucket, 3 to 63 characters of a-z, 0-9, - and ."
     yield from check_text(("bucket_name",), bucket_name, _BUCKET.fullmatch, allowed)
-    yield from store_problems(store_name=store_name, expire_after_days=None, encryption_key=encryption_key, tags=None)
+    yield from store_problems(
+        store_name=store_name, expire_after_days=None, encryption_key=encryption_key, tags=None, region=region
+    )
 
 
 def workgroup_name(store_name: str) -> str:

@@ -91,8 +91,8 @@ class SweepStore(SweepStoreBase):
         construct_id: Id of the construct.
         store_name: Name by which clients find the store, 1 to 64 characters of a-z, 0-9 and -, a letter first.
         expire_after_days: Number of days after which sweeps, results and failures expire, 1 to 3,650. Default: never.
-        encryption_key: KMS key of the bucket, or its ARN. The key policy must allow the roles with grants, as the
-            default policy of `aws_kms.Key` does. Default: Amazon S3 manages the key.
+        encryption_key: KMS key of the bucket in the same Region, or its ARN. The key policy must allow the roles with
+            grants, as the default policy of `aws_kms.Key` does. Default: Amazon S3 manages the key.
         tags: Tags of the resources, at most 50. Default: none.
 
     Attributes:
@@ -118,7 +118,11 @@ class SweepStore(SweepStoreBase):
         claims, key_arn = Claims.regional(scope), _key_arn(encryption_key)
         problems = [
             *store_problems(
-                store_name=store_name, expire_after_days=expire_after_days, encryption_key=key_arn, tags=tags
+                store_name=store_name,
+                expire_after_days=expire_after_days,
+                encryption_key=key_arn,
+                tags=tags,
+                region=claims.region,
             ),
             *claims.name_problems(_KIND, "store_name", store_name),
         ]
@@ -171,7 +175,10 @@ class SweepStore(SweepStoreBase):
             ConfigurationError: If an argument has the wrong form.
         """
         key_arn = _key_arn(encryption_key)
-        problems = list(import_problems(bucket_name=bucket_name, store_name=store_name, encryption_key=key_arn))
+        region = Claims.regional(scope).region
+        problems = list(
+            import_problems(bucket_name=bucket_name, store_name=store_name, encryption_key=key_arn, region=region)
+        )
         if problems:
             raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)
         store = SweepStoreBase(scope, construct_id)

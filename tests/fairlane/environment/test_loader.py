@@ -184,6 +184,7 @@ regions:
         ("region: us-east-1\nexecution_roles: {a: {}}\nsweeps:\n  search:\n    execution_roles: [a, a]", "line 5, sweeps.search.execution_roles[1]: a is listed twice: list each name once"),
         ("region: us-east-1\nsweeps:\n  Search_1:\n    expire_after_days: 90", "line 3, sweeps.Search_1: got 'Search_1', allowed: 1 to 64 characters of a-z, 0-9 and -, a letter first"),
         ("region: us-east-1\nsweeps:\n  search:\n    expire_after_days: 0", "line 4, sweeps.search.expire_after_days: got 0, allowed: a whole number of days, 1 to 3650"),
+        ("region: us-east-1\nsweeps:\n  search:\n    encryption_key: arn:aws:kms:us-west-2:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab", "line 4, sweeps.search.encryption_key: the key is in Region us-west-2: use a key in Region us-east-1, where the bucket is"),
         ("region: us-east-1\n", "line 1, the environment has no resources: add queues, images, execution_roles or other resources"),
         ("\nregion: us-east-1\nregions: {eu-west-1: {network: {}}}\n", "line 2, the environment has no resources: add queues, images, execution_roles or other resources"),
         ("region: us-east-1\nimages: {a/b: {regions: [us-west-2]}}\nregions:\n  us-west-2: {alarms: {}}\n  eu-west-1: {}\n", "line 5, regions.eu-west-1: the Region has no resources: add queues, images, execution_roles or other resources, or remove the Region"),

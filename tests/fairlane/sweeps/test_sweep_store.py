@@ -152,6 +152,15 @@ def test_all_mistakes_are_in_one_error(stack: Stack) -> None:
     assert [child.node.id for child in stack.node.children] == []
 
 
+def test_a_key_of_another_region_is_refused_and_one_of_another_account_is_not(stack: Stack) -> None:
+    elsewhere = KEY.replace("us-east-1", "eu-west-1")
+    expected = ["encryption_key: the key is in Region eu-west-1: use a key in Region us-east-1, where the bucket is"]
+    key: dict[str, Any] = {"store_name": "search", "encryption_key": elsewhere}
+    assert problems_of(lambda: SweepStore(stack, "Store", **key)) == expected
+    assert problems_of(lambda: SweepStore.from_bucket_name(stack, "Store", "bucket-1", **key)) == expected
+    SweepStore(stack, "Store", store_name="search", encryption_key=KEY.replace("111122223333", "444455556666"))
+
+
 @pytest.mark.parametrize("name", ["", "1a", "-a", "a" * 65, "a_b", 7, None, "${Token[NAME.1]}"])
 def test_names_that_are_no_names_of_stores_are_refused(stack: Stack, name: Any) -> None:
     assert len(problems_of(lambda: SweepStore(stack, "Store", store_name=name))) == 1
