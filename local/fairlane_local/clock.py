@@ -3,8 +3,12 @@
 import math
 import time
 from collections.abc import Callable
+from typing import Final
 
 from fairlane_local.errors import LocalAwsError
+
+_MAX_ADVANCE: Final = 366 * 86_400
+"""Longest step of a clock in seconds."""
 
 
 class Clock:
@@ -71,20 +75,20 @@ class Clock:
         """Move a manual or a paused clock forward.
 
         Args:
-            seconds: Number of seconds, 0 or more.
+            seconds: Number of seconds, 0 to 31,622,400, which is 366 days.
 
         Raises:
-            LocalAwsError: If the clock runs, or if the number is negative.
+            LocalAwsError: If the clock runs, or if the number is out of range.
         """
         self.check_advance(seconds)
         self._state = (None, self.elapsed() + seconds)
 
     def check_advance(self, seconds: float) -> None:
-        """Raise LocalAwsError if the clock runs, or if the number is negative."""
+        """Raise LocalAwsError if the clock runs, or if the number is out of range."""
         if self._state[0] is not None:
             raise LocalAwsError("the clock is not manual: start the local AWS with --clock manual")
-        if not (0 <= seconds < math.inf):
-            raise LocalAwsError(f"the clock cannot advance by {seconds:g} seconds: use 0 or more")
+        if not (0 <= seconds <= _MAX_ADVANCE):
+            raise LocalAwsError(f"the clock cannot advance by {seconds:g} seconds: use 0 to {_MAX_ADVANCE:,}")
 
     def real_seconds_until(self, elapsed: float) -> float | None:
         """Return the real seconds until a number of seconds has elapsed, or None for a clock that stands."""

@@ -30,14 +30,14 @@ function query() {
   return new URLSearchParams(Object.entries(members).filter(([, value]) => value));
 }
 
-function showClock({ now, speed, is_paused: isPaused }) {
+function showClock({ now, speed, is_paused: isPaused, is_fixed: isFixed }) {
   setText($("now"), timeOf(now));
   $("now").dateTime = iso(now);
   setText($("date"), `${iso(now).slice(0, 10)} UTC`);
   const pace = speed === null ? "manual clock" : speed === 1 ? "real time" : `${number(speed)} × real time`;
   setText($("kind"), isPaused ? `paused, ${pace}` : pace);
   setText($("pause"), isPaused ? "Go on" : "Pause");
-  $("pause").hidden = speed === null;
+  $("pause").hidden = speed === null || isFixed;
   $("advance").hidden = speed !== null && !isPaused;
 }
 
@@ -54,8 +54,10 @@ function show(state) {
   showAlarms(state.alarms);
   showDashboards(state.dashboards);
   if (state.jobs && state.jobs.queue === filters.queue.value) showJobs(state.jobs);
-  if (state.job && state.job.id === chosen.job) showDetails(state.job);
-  if (state.job && !$("job").open) $("job").showModal();
+  if (state.job && state.job.id === chosen.job) {
+    showDetails(state.job);
+    if (!$("job").open) $("job").showModal();
+  }
 }
 
 // Answers to a poll that is not the newest are ignored: the user has chosen something else since.
@@ -80,6 +82,7 @@ function report(error) {
   if (!(error instanceof PageError)) throw error;
   setText($("status"), error.message);
   Object.assign(chosen, { location: "", job: "" });
+  filters.queue.replaceChildren(); // the queue may be deleted
 }
 
 async function control(action, members = {}) {

@@ -41,6 +41,7 @@ def page_state(query: Mapping[str, str]) -> dict[str, Any]:
                 "elapsed": timeline.second,
                 "speed": clock.speed,
                 "is_paused": clock.is_paused,
+                "is_fixed": current_simulation().runner is not None,
             },
             "locations": [{"account": account, "region": region} for account, region in locations],
             "location": {"account": location[0], "region": location[1]},

@@ -60,12 +60,14 @@ def _member(request: Mapping[str, Any], name: str, *kinds: type) -> Any:
 
 def _advance(request: Mapping[str, Any]) -> dict[str, Any]:
     """Move a manual or a paused clock forward, and return its time."""
+    _require_simulated_jobs()
     current_simulation().timeline.advance(_member(request, "seconds", int, float))
     return _time()
 
 
 def _pause(request: Mapping[str, Any]) -> dict[str, Any]:
     """Stop the clock, and return its time."""
+    _require_simulated_jobs()
     current_simulation().timeline.pause()
     return _time()
 
@@ -74,6 +76,11 @@ def _resume(request: Mapping[str, Any]) -> dict[str, Any]:
     """Let a paused clock run on, and return its time."""
     current_simulation().timeline.resume()
     return _time()
+
+
+def _require_simulated_jobs() -> None:
+    if current_simulation().runner is not None:
+        raise LocalAwsError("the clock cannot be paused or moved: jobs run as processes, in real time")
 
 
 def _time() -> dict[str, Any]:

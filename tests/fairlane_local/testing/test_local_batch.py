@@ -179,7 +179,7 @@ def test_an_app_is_deployed_by_the_cdk_cli(batch: LocalBatch, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda batch: batch.advance(-5), "the clock cannot advance by -5 seconds: use 0 or more"),
+        (lambda batch: batch.advance(-5), "the clock cannot advance by -5 seconds: use 0 to 31,622,400"),
         (
             lambda batch: batch.submit("training"),
             "the local AWS has no queue training; its queues: cpu, gpu-g5, gpu-p5, training-g6, training-p4, training-p5",
