@@ -51,8 +51,12 @@ def install() -> None:
 
 
 def _reset(self: MotoAPIBackend) -> None:
+    from fairlane_local.reactions import queues, topics  # noqa: PLC0415  # they use the simulation
+
     simulation = current_simulation()
     with simulation.timeline.lock:
         _reset_moto(self)
         simulation.timeline.clear()
         simulation.shortages.clear()
+        queues.reset()
+        topics.reset()

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from heapq import heappop, heappush
 from itertools import count
-from threading import Condition, Event, RLock, Thread
+from threading import Condition, Event, RLock, Thread, get_ident
 from typing import Final, Protocol
 
 from fairlane_local.clock import Clock
@@ -92,17 +92,21 @@ class Timeline:
         clock: Clock of the local AWS.
         lock: Lock that a caller holds to read or change what events change.
         work: Threads at work.
+        clearings: Number of calls of `clear`.
         is_real: True if the clock has the speed of real time.
     """
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
         self.lock = RLock()
+        self.clearings = 0
         self._sources: list[Source] = []
+        self._permanent: list[Source] = []
         self._timers: list[tuple[int, int, Callable[[int], None]]] = []
         self._numbers = count()
         self._moment: int | None = None
         self._is_processing = False
+        self._processor = 0
         self._caught_up = 0
         self._wake = Event()
         self.work = Work(self.wake)
@@ -113,8 +117,14 @@ class Timeline:
 
     @property
     def elapsed(self) -> float:
-        """Seconds since the start of the clock until now, or until the second that is being processed."""
-        return self.clock.elapsed() if self._moment is None else float(self._moment)
+        """Seconds since the start of the clock until now, or until the second that is being processed.
+
+        While events are processed late, other threads see the clock, unless time stands.
+        """
+        moment = self._moment
+        if moment is None or not (self._is_held or self._processor == get_ident()):
+            return self.clock.elapsed()
+        return float(moment)
 
     @property
     def second(self) -> int:
@@ -126,30 +136,41 @@ class Timeline:
         """Current time, or the time of the second that is being processed, in milliseconds since the epoch."""
         return int((self.clock.start + self.elapsed) * 1000)
 
-    def add(self, source: Source) -> None:
-        """Add a source of events."""
+    def add(self, source: Source, *, permanent: bool = False) -> None:
+        """Add a source of events. `clear` keeps permanent ones."""
         with self.lock:
             self.catch_up()
             source.advance(self._caught_up if self._moment is None else self._moment)
             self._sources.append(source)
+            if permanent:
+                self._permanent.append(source)
 
     def call_at(self, second: int, callback: Callable[[int], None]) -> None:
         """Call a function at a second, with the second. Calls of one second keep their order."""
         heappush(self._timers, (second, next(self._numbers), callback))
 
     def clear(self) -> None:
-        """Remove all sources, timers and reactions that do not run yet."""
+        """Remove all timers, reactions that do not run yet, and sources that are not permanent."""
         with self.lock:
-            self._sources.clear()
+            self.clearings += 1
+            self._sources[:] = self._permanent
             self._timers.clear()
             self._reactions.clear()
 
     def react(self, call: Callable[[], None]) -> None:
         """Call a function in a thread of its own, without the lock. It can send requests to the local AWS."""
         with self.lock:
+            self.hold()
             self._reactions.append(call)
             if self.clock.speed is not None:
                 self._start_reactions()
+
+    def hold(self) -> None:
+        """Let the time of a fast clock stand at this second. It moves on when no thread is at work."""
+        with self.lock:
+            if self._moment is None and self.clock.speed is not None and not self.is_real:
+                self.catch_up()
+                self._moment = self._caught_up
 
     def catch_up(self) -> None:
         """Process all events until now, or until the second of a reaction."""
@@ -159,6 +180,7 @@ class Timeline:
                 return
             self._moment = self._caught_up
             self._is_processing = True
+            self._processor = get_ident()
             try:
                 while (moment := self.next_moment()) is not None and moment < now:
                     self._begin(moment)
@@ -170,6 +192,7 @@ class Timeline:
                 self._begin(now)
             finally:
                 self._is_processing = False
+                self._processor = 0
                 self._caught_up = self._moment
                 if not self._is_held:
                     self._moment = None

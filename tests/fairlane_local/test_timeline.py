@@ -1,7 +1,7 @@
 """Events of a local AWS in the order of their time."""
 
 import math
-from threading import Thread
+from threading import Event, Thread
 
 import pytest
 
@@ -187,3 +187,51 @@ def test_a_failed_reaction_does_not_stop_the_clock(caplog: pytest.LogCaptureFixt
 
     assert timeline.second == 5
     assert "a reaction of the local AWS failed" in caplog.text
+
+
+def test_time_of_a_fast_clock_stands_during_a_reaction_to_a_request() -> None:
+    real_time = [0.0]
+    timeline = Timeline(Clock(60, monotonic=lambda: real_time[0]))
+    started, released = Event(), Event()
+    seen: list[float] = []
+
+    def react() -> None:
+        seen.append(timeline.elapsed)
+        started.set()
+        assert released.wait(10)
+        seen.append(timeline.elapsed)
+
+    real_time[0] = 2
+    timeline.react(react)
+    assert started.wait(10)
+    real_time[0] = 4
+    released.set()
+    timeline.settle()
+    assert (seen, timeline.elapsed) == ([120, 120], 240)
+
+
+def test_other_threads_do_not_see_the_past_while_events_are_processed_late() -> None:
+    real_time = [0.0]
+    timeline = Timeline(Clock(monotonic=lambda: real_time[0]))
+    seen: list[float] = []
+
+    def look(second: int) -> None:
+        thread = Thread(target=lambda: seen.append(timeline.elapsed))
+        thread.start()
+        thread.join()
+        seen.append(timeline.elapsed)
+
+    timeline.call_at(5, look)
+    real_time[0] = 100
+    timeline.catch_up()
+    assert seen == [100, 5]
+
+
+def test_clear_keeps_permanent_sources() -> None:
+    timeline = Timeline(Clock(None))
+    log: list[object] = []
+    timeline.add(Passes([5], log))
+    timeline.add(Passes([7], log), permanent=True)
+    timeline.clear()
+    timeline.advance(10)
+    assert log == [("pass", 7)]

@@ -1,6 +1,7 @@
 """Work of CloudWatch at each minute of the local clock: metrics of SQS queues, then the evaluation of alarms."""
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from moto.cloudwatch.models import Alarm, CloudWatchBackend, cloudwatch_backends
@@ -12,8 +13,8 @@ from fairlane_local.simulation import current_simulation
 from fairlane_local.timeline import Timeline
 
 _MINUTE = 60
-_started: list[Timeline] = []
-"""Timeline whose minutes are planned."""
+_started: list[tuple[Timeline, int]] = []
+"""Timeline whose minutes are planned, and its number of clearings."""
 _create_queue = SQSBackend.create_queue
 
 
@@ -27,8 +28,8 @@ def start_minutes() -> None:
     """Plan the next minute of the local clock, unless it is planned."""
     timeline = current_simulation().timeline
     with timeline.lock:
-        if _started != [timeline]:
-            _started[:] = [timeline]
+        if _started != [(timeline, timeline.clearings)]:
+            _started[:] = [(timeline, timeline.clearings)]
             _plan(timeline)
     timeline.wake()
 
@@ -40,8 +41,9 @@ def _create_and_start(self: SQSBackend, *args: Any, **more: Any) -> Queue:
 
 
 def _put_and_start(self: CloudWatchBackend, *args: Any, **more: Any) -> Alarm:
+    alarm = alarm_evaluation.put_alarm(self, *args, **more)
     start_minutes()
-    return alarm_evaluation.put_alarm(self, *args, **more)
+    return alarm
 
 
 def _plan(timeline: Timeline) -> None:
@@ -52,20 +54,25 @@ def _plan(timeline: Timeline) -> None:
 def _minute(timeline: Timeline, second: int) -> None:
     time = timeline.clock.start + second
     queues = [
-        queue for regions in [*sqs_backends.values()] for sqs in [*regions.values()] for queue in sqs.queues.values()
+        queue for regions in [*sqs_backends.values()] for sqs in [*regions.values()] for queue in [*sqs.queues.values()]
     ]
     alarms = [backend for regions in [*cloudwatch_backends.values()] for backend in [*regions.values()]]
-    for queue in queues:
-        _measure(queue, time)
-    for backend in alarms:
-        try:
-            alarm_evaluation.evaluate_alarms(backend, time)
-        except Exception:  # the next minute must come
-            logging.getLogger(__name__).exception("the alarms of %s were not evaluated", backend.region_name)
     if queues or any(backend.alarms for backend in alarms):
         _plan(timeline)
     else:
         _started.clear()
+    for queue in queues:
+        _try(lambda queue=queue: _measure(queue, time))  # type: ignore[misc]
+    for backend in alarms:
+        _try(lambda backend=backend: alarm_evaluation.evaluate_alarms(backend, time))  # type: ignore[misc]
+
+
+def _try(work: Callable[[], None]) -> None:
+    """Do the work of one queue or Region. A failure does not end the work of the others."""
+    try:
+        work()
+    except Exception:
+        logging.getLogger(__name__).exception("the work of a minute failed")
 
 
 def _measure(queue: Queue, time: int) -> None:

@@ -28,7 +28,6 @@ from fairlane_local.page.access import PAGE
 from fairlane_local.page.application import PageApplication
 from fairlane_local.processes.instance import check_namespaces
 from fairlane_local.processes.runner import Runner
-from fairlane_local.reactions import queues, topics
 from fairlane_local.server import control, services
 from fairlane_local.server.certificates import CertificateAuthority
 from fairlane_local.server.credentials import get_credentials, new_credentials, register, save
@@ -71,8 +70,6 @@ class LocalAws:
         simulation = Simulation(self.timeline, options or JobOptions())
         _check(simulation)
         set_simulation(simulation)
-        queues.reset()
-        topics.reset()
         for service in ("batch", "lambda"):
             default_user_config[service] = {"use_docker": False}
         authority = CertificateAuthority()

@@ -34,7 +34,7 @@ class Executions:
         self.threads: set[ExecutionThread] = set()
         self.pauses: set[Pause] = set()
         self.stopped = False
-        timeline.add(self)
+        timeline.add(self, permanent=True)
 
     def next_moment(self) -> int | None:
         """Return the second at which the next wait ends."""
@@ -223,6 +223,7 @@ class ExecutionThread(threading.Thread):
     def start(self) -> None:
         """Start the thread, which counts as working."""
         executions = self.group.executions
+        executions.timeline.hold()
         with executions.lock:
             if executions.stopped:
                 raise Interrupted

@@ -92,6 +92,17 @@ def test_a_reset_of_moto_also_deletes_events_and_shortages(port: int) -> None:
     assert batch.describe_service_job(jobId=job)["status"] == "RUNNING"
 
 
+def test_alarms_are_evaluated_after_a_reset(port: int) -> None:
+    cloudwatch = client("cloudwatch", port, "123456789012", "us-east-1")
+    alarm = {"Namespace": "A", "MetricName": "b", "Statistic": "Sum", "Period": 60, "EvaluationPeriods": 1}
+    rule = {"ComparisonOperator": "GreaterThanThreshold", "Threshold": 1, "TreatMissingData": "breaching"}
+    for _ in range(2):
+        cloudwatch.put_metric_alarm(AlarmName="missing", **alarm, **rule)
+        control(port, "advance", seconds=600)
+        assert cloudwatch.describe_alarms()["MetricAlarms"][0]["StateValue"] == "ALARM"
+        assert post(port, "", path="/moto-api/reset") == (200, {"status": "ok"})
+
+
 def test_a_clock_pauses_moves_and_goes_on() -> None:
     with LocalAws() as aws:
         paused = control(aws.port, "pause")
