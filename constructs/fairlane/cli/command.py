@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from fairlane.cli import dashboard, init, local, rehearse, trace
+from fairlane.cli import dashboard, init, local, rehearse, sweep, trace
 from fairlane.errors import ConfigurationError
 
 
@@ -26,6 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     init.add_to(commands)
     local.add_to(commands)
     rehearse.add_to(commands)
+    sweep.add_to(commands)
     trace.add_to(commands)
     options = parser.parse_args(arguments)
     try:

@@ -1,0 +1,200 @@
+"""Output and errors of `fairlane sweep`, against a simulated account."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import NoCredentialsError
+
+import fairlane_run
+from fairlane.cli import main
+from tests.fairlane_client.sweeps.world import World
+
+FILE = """\
+id: resnet-lr
+store: search
+queue: gpu
+job_definition: train
+share_identifier: sweeps
+project: vision
+method: grid
+metric: {name: accuracy, goal: maximize}
+parameters:
+  x: {values: [1, 2, 3]}
+"""
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    world = World()
+    monkeypatch.setattr(boto3, "Session", lambda: world)
+    monkeypatch.chdir(tmp_path)
+    Path("sweep.yaml").write_text(FILE)
+    return world
+
+
+@pytest.fixture
+def run(world: World, capsys: pytest.CaptureFixture[str]) -> Run:
+    def run(*arguments: str) -> tuple[int, str, str]:
+        code = main(["sweep", *arguments])
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err
+
+    return run
+
+
+def test_a_sweep_from_its_file_to_its_leaderboard(run: Run, world: World) -> None:
+    assert run("submit", "sweep.yaml") == (
+        0,
+        "Submitted resnet-lr, 3 points in all: fairlane sweep watch search resnet-lr\n",
+        "fairlane: not used: project\n",
+    )
+    world.now += 100
+    world.end_jobs(lambda index: None if index == 1 else float(index))
+    code, out, _ = run("watch", "search", "resnet-lr")
+    assert (code, out.lstrip()) == (0, "resnet-lr: 2 done, 0 stopped, 0 running, 0 waiting, 1 failed\n")
+    code, out, _ = run("top", "search", "resnet-lr", "-n", "1")
+    assert code == 0
+    assert [line.split() for line in out.splitlines()] == [
+        ["rank", "index", "accuracy", "state", "seconds"],
+        ["1", "2", "2", "SUCCEEDED", "3"],
+    ]
+    assert run("resume", "search", "resnet-lr") == (0, "Submitted 1 point\n", "")
+    assert world.submitted() == {0: 1, 1: 2, 2: 1}
+
+
+def test_a_second_submit_submits_nothing(run: Run, world: World) -> None:
+    assert run("submit", "sweep.yaml")[0] == run("submit", "sweep.yaml")[0] == 0
+    assert set(world.submitted().values()) == {1}
+
+
+def test_stop(run: Run, world: World) -> None:
+    run("submit", "sweep.yaml")
+    world.now += 100
+    code, out, _ = run("stop", "search", "resnet-lr")
+    assert (code, out.startswith("Stopped resnet-lr: fairlane sweep resume search resnet-lr")) == (0, True)
+    assert [job["status"] for job in world.batch.jobs] == ["FAILED"]
+
+
+def test_mistakes_of_the_file_are_listed_with_code_2_and_nothing_is_submitted(run: Run, world: World) -> None:
+    Path("sweep.yaml").write_text(FILE.replace("accuracy", "a b") + "command: [python3]\n")
+    code, out, err = run("submit", "sweep.yaml")
+    assert (code, out) == (2, "")
+    assert err.splitlines() == [
+        "sweep.yaml: 2 problems",
+        "  - line 8, metric.name: got 'a b', allowed: a name of letters, digits and underscores",
+        "  - line 11, command: the job definition holds the command: remove the key",
+    ]
+    assert world.calls == []
+
+
+def test_mistakes_that_show_in_the_account_have_lines_of_the_file(run: Run, world: World) -> None:
+    Path("sweep.yaml").write_text(FILE.replace("queue: gpu", "queue: gpus"))
+    code, _, err = run("submit", "sweep.yaml")
+    assert code == 2
+    assert "sweep.yaml: 1 problem\n  - line 3, queue: got 'gpus', allowed: a queue of this account" in err
+    assert not world.s3.objects
+
+
+def test_an_id_of_another_sweep_is_named_at_its_line(run: Run) -> None:
+    run("submit", "sweep.yaml")
+    Path("sweep.yaml").write_text(FILE.replace("[1, 2, 3]", "[1, 2]"))
+    code, _, err = run("submit", "sweep.yaml")
+    assert code == 2
+    assert "line 1, id: the store search has a sweep of this id with another space" in err
+
+
+@pytest.mark.parametrize("command", ["resume", "watch", "top", "stop", "report"])
+def test_an_unknown_sweep_or_store_is_one_sentence(run: Run, command: str) -> None:
+    assert run(command, "search", "other") == (1, "", "fairlane: the store search has no sweep other\n")
+    sentence = "no sweep store nowhere in us-east-1: the SSM parameter /fairlane/sweep-store/nowhere is absent"
+    assert run(command, "nowhere", "other") == (1, "", f"fairlane: {sentence}\n")
+
+
+def test_answers_of_aws_are_one_sentence(run: Run, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    run("submit", "sweep.yaml")
+    world.denied = {"list_objects_v2"}
+    code, out, err = run("top", "search", "resnet-lr")
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert "AccessDenied" in err
+
+    def no_credentials(name: str, **options: Any) -> Any:
+        raise NoCredentialsError
+
+    monkeypatch.setattr(world, "client", no_credentials)
+    assert run("top", "search", "resnet-lr") == (1, "", "fairlane: Unable to locate credentials\n")
+
+
+@pytest.mark.parametrize(("module", "extra"), [("boto3", "client"), ("jinja2", "report"), ("rich.console", "client")])
+def test_a_missing_extra_is_one_sentence(run: Run, module: str, extra: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    run("submit", "sweep.yaml")
+    for name in ("fairlane_client.sweeps.report", "fairlane._charts.page"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.setitem(sys.modules, module, None)
+    code, out, err = run("watch" if extra == "client" else "report", "search", "resnet-lr")
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert f"fairlane[{extra}]" in err
+
+
+def test_errors_of_the_program_itself_are_not_hidden(run: Run, world: World) -> None:
+    run("submit", "sweep.yaml")
+    world.s3.write("sweeps/resnet-lr/sweep.json", b"{}")
+    with pytest.raises(KeyError):
+        run("top", "search", "resnet-lr")
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "many", "1.5"])
+def test_the_number_of_results(run: Run, number: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        run("top", "search", "resnet-lr", f"--number={number}")
+    assert caught.value.code == 2
+    assert f"got '{number}', allowed: a whole number, 1 or more" in capsys.readouterr().err
+
+
+def test_vendor_copies_the_package_once(run: Run) -> None:
+    Path("image").mkdir()
+    assert run("vendor", "image") == (0, f"Copied {Path('image', 'fairlane_run')}\n", "")
+    source = Path(fairlane_run.__file__).parent
+    names = {path.name for path in source.iterdir() if path.name != "__pycache__"}
+    assert {path.name for path in Path("image/fairlane_run").iterdir()} == names | {"VENDORED"}
+    assert Path("image/fairlane_run/run.py").read_bytes() == (source / "run.py").read_bytes()
+    assert run("vendor", "image")[1] == f"{Path('image', 'fairlane_run')} is up to date\n"
+
+
+def test_vendor_replaces_a_copy_of_another_version(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("old/fairlane_run").mkdir(parents=True)
+    Path("old/fairlane_run/__init__.py").write_text("version = 0\n")
+    Path("old/fairlane_run/gone.py").write_text("")
+    Path("image").mkdir()
+    with monkeypatch.context() as patch:
+        patch.setattr(fairlane_run, "__file__", str(Path("old/fairlane_run/__init__.py").resolve()))
+        run("vendor", "image")
+    assert Path("image/fairlane_run/gone.py").exists()
+    assert run("vendor", "image")[1].startswith("Copied ")
+    assert not Path("image/fairlane_run/gone.py").exists()
+
+
+@pytest.mark.parametrize("edit", ["edited", "foreign", "file"])
+def test_vendor_refuses_to_replace_what_is_no_copy(run: Run, edit: str) -> None:
+    Path("image").mkdir()
+    if edit == "edited":
+        run("vendor", "image")
+        Path("image/fairlane_run/run.py").write_text("print('mine')\n")
+    elif edit == "foreign":
+        Path("image/fairlane_run").mkdir()
+        Path("image/fairlane_run/__init__.py").write_text("mine = 1\n")
+    else:
+        Path("image/fairlane_run").write_text("mine\n")
+    before = {path: path.read_bytes() for path in Path("image").rglob("*") if path.is_file()}
+    code, out, err = run("vendor", "image")
+    assert (code, out) == (2, "")
+    assert "it is no unedited copy of the package: move it away" in err
+    assert {path: path.read_bytes() for path in Path("image").rglob("*") if path.is_file()} == before
+
+
+def test_vendor_requires_a_directory(run: Run) -> None:
+    assert run("vendor", "image") == (2, "", "image: 1 problem\n  - the directory does not exist\n")
