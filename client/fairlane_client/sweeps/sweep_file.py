@@ -12,13 +12,13 @@ from fairlane_client.sweeps.plan import Plan
 from fairlane_client.sweeps.space import is_grid
 from fairlane_client.sweeps.target import target_problems
 
-_METHODS: Final = {"grid": None, "random": "random", "bayes": "tpe", "tpe": "tpe", "sobol": "sobol", "cma-es": "cma-es"}
+METHODS: Final = {"grid": None, "random": "random", "bayes": "tpe", "tpe": "tpe", "sobol": "sobol", "cma-es": "cma-es"}
 _TEXTS: Final = ("store", "queue", "job_definition", "share_identifier", "quota_share")
 _TARGET: Final = ("queue", "job_definition", "payload", "share_identifier", "quota_share", "priority", "attempts")
-_UNUSED: Final = ("name", "description", "project", "entity")
-_KEYS: Final = (
+UNUSED: Final = ("name", "description", "project", "entity")
+KEYS: Final = (
     *("id", "store", "method", "metric", "parameters", "run_cap", "early_terminate", "stop"),
-    *("parallel", "repeat", "seed", *_TARGET, "environment", *_UNUSED),
+    *("parallel", "repeat", "seed", *_TARGET, "environment", *UNUSED),
 )
 _COMMAND: Final = "the job definition holds the command: remove the key"
 _SENTENCES: Final[Mapping[str, str]] = {
@@ -64,8 +64,8 @@ class SweepFile:
         data = self._file.data
         if not isinstance(data, dict):
             raise self._error([Problem.relation((), "the file is no mapping: write its keys")])
-        self.unused = tuple(key for key in data if key in _UNUSED)
-        self._problems = [*_unknown(data, _KEYS)]
+        self.unused = tuple(key for key in data if key in UNUSED)
+        self._problems = [*_unknown(data, KEYS)]
         self._problems += [
             Problem((name,), data[name], "a text") for name in _TEXTS if not isinstance(data.get(name, ""), str)
         ]
@@ -91,8 +91,8 @@ class SweepFile:
         """Return the arguments of a plan, and collect its problems."""
         metric = self._mapping(data, "metric", ("name", "goal"))
         method, space = data.get("method"), self._space(data)
-        if not isinstance(method, str) or method not in _METHODS:
-            self._problems.append(Problem(("method",), method, ", ".join(_METHODS)))
+        if not isinstance(method, str) or method not in METHODS:
+            self._problems.append(Problem(("method",), method, ", ".join(METHODS)))
             method = "grid" if is_grid(space) else "random"
         arguments = {
             "sweep_id": data.get("id"),
@@ -100,7 +100,7 @@ class SweepFile:
             "metric": metric.get("name"),
             "direction": metric.get("goal", "minimize"),
             "repeat": data.get("repeat", 1),
-            "sampler": _METHODS[method],
+            "sampler": METHODS[method],
             "points": None if method == "grid" else data.get("run_cap"),
             "parallel": data.get("parallel"),
             "seed": data.get("seed", 0),
