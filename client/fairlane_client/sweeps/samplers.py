@@ -104,3 +104,32 @@ def _distribution(optuna: Any, values: Any) -> Any:
     if isinstance(step, int):
         return distributions.IntDistribution(low, high, log=log, step=step)
     return distributions.FloatDistribution(float(low), float(high), log=log, step=step)
+
+
+def importances(plan: Plan, results: Sequence[tuple[Mapping[str, Any], float]]) -> dict[str, float]:
+    """Return the importance of each parameter by Optuna's PED-ANOVA. The sum is 1.
+
+    Empty if the best results are no different from the others, for example because all values are equal.
+
+    Args:
+        plan: Plan of the sweep.
+        results: Parameters and value of each point with a result.
+
+    Raises:
+        ImportError: If Optuna is missing.
+    """
+    try:
+        import optuna
+    except ModuleNotFoundError as error:
+        raise ImportError("importances require the extra: pip install 'fairlane[sweeps]'", name="optuna") from error
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    spaces = {name: _distribution(optuna, values) for name, values in plan.space.items()}
+    study = optuna.create_study(direction=plan.direction)
+    study.add_trials([_trial(optuna, parameters, spaces, value=value) for parameters, value in results])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        try:
+            found = optuna.importance.get_param_importances(study)
+        except UserWarning:
+            return {}
+    return {name: float(part) for name, part in found.items()}

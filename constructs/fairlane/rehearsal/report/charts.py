@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final
 
+from fairlane._charts.chart import Chart, Entry
 from fairlane._charts.layout import AXIS, Figure, chart_layout, escape_html, time_axis, utc
 from fairlane.rehearsal.report.table import duration
 from fairlane.rehearsal.timeline import Timeline
@@ -20,37 +21,6 @@ _EPOCH: Final = 10**8
 _SHORTEST: Final = 60
 """Shortest waiting time on the axis, in seconds."""
 _TICKS: Final = (60, 600, 3600, 6 * 3600, 86_400, 7 * 86_400, 30 * 86_400, 365 * 86_400)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """Entry of a legend."""
-
-    label: str
-    color: str
-    dash: int = 0
-    value: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chart:
-    """Chart, or a note that replaces it.
-
-    Args:
-        kind: Kind of the chart: `use`, `waits` or `preemptions`.
-        title: Title above the chart.
-        wide: True if the chart is as wide as the page. Default: half the width.
-        figure: Plotly figure. Default: none.
-        legend: Entries of the legend below the chart. Default: none.
-        note: Text that replaces the figure. Default: none.
-    """
-
-    kind: str
-    title: str
-    wide: bool = False
-    figure: Figure | None = None
-    legend: Sequence[Entry] = ()
-    note: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

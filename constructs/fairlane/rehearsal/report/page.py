@@ -4,10 +4,11 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from fairlane._charts.chart import Chart
 from fairlane._charts.layout import Figure
 from fairlane._charts.page import charts_page
 from fairlane.rehearsal.rehearsal import Rehearsal
-from fairlane.rehearsal.report.charts import MOST_SHARES, Chart, Window, preemptions_chart, use_chart, waits_chart
+from fairlane.rehearsal.report.charts import MOST_SHARES, Window, preemptions_chart, use_chart, waits_chart
 from fairlane.rehearsal.report.summary import RehearsalSummary, Summary, describe_strategies, describe_use
 from fairlane.rehearsal.report.table import columns, duration, rows
 from fairlane.rehearsal.timeline import Timeline, sum_timelines
