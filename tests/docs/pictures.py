@@ -15,9 +15,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
+from fairlane._charts.chart import Chart
 from fairlane._charts.layout import Figure
 from fairlane.rehearsal import Rehearsal, Timeline
-from fairlane.rehearsal.report.charts import MOST_SHARES, Chart, Window, use_chart
+from fairlane.rehearsal.report.charts import MOST_SHARES, Window, use_chart
 from tests.docs.scenarios import PAGES, Page
 from tests.support import REPOSITORY
 

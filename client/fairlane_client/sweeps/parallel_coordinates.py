@@ -65,7 +65,7 @@ def parallel_chart(
     """Return the chart of runs.
 
     Args:
-        results: Results in the chart, the best one first.
+        results: Results in the chart, an even choice of all results, the best one first.
         number: Number of all results.
         space: Values by parameter.
         names: Parameters with an axis.
@@ -80,14 +80,14 @@ def parallel_chart(
         for name in names
     ]
     axes.append(Axis(metric, [result["value"] for result in results]))
-    best = max(number // 10, 1)
+    best = max(len(results) // 10, 1)
     groups: dict[str, list[Result]] = {"best 10 %": [*results[:best]], "other": [], "stopped": []}
     for result in results[best:]:
         groups["stopped" if result["state"] == "STOPPED" else "other"].append(result)
     looks = {"stopped": ("fade(var(--mark))", 0.75), "other": ("fade(var(--series-1))", 1), "best 10 %": _BEST}
     data = [_lines(groups[label], axes, *look) for label, look in looks.items() if groups[label]]
     legend = [
-        Entry(label=label, color=looks[label][0].removeprefix("fade(").replace("))", ")"), value=f"{len(group):,}")
+        Entry(label=label, color=looks[label][0].removeprefix("fade(").replace("))", ")"))
         for label, group in groups.items()
         if group
     ]
@@ -119,7 +119,7 @@ def parallel_chart(
         ],
     )
     title = "Parallel coordinates" + (f": {len(results):,} of {number:,} runs" if len(results) < number else "")
-    if len(names) < len(space):
+    if len(names) == MOST_AXES < len(space):
         title += f", {len(names)} of {len(space)} parameters"
     return Chart(kind="parallel", title=title, wide=True, figure={"data": data, "layout": layout}, legend=legend)
 

@@ -13,7 +13,7 @@ from fairlane_client.sweeps.rounds import Counts
 from fairlane_client.sweeps.samplers import importances
 
 MOST_RUNS: Final = 1_000
-"""Maximum number of runs with a line or a point in a chart: the best half, and an even choice of the others."""
+"""Maximum number of runs with a line or a point in a chart."""
 MOST_ROWS: Final = 100
 """Maximum number of rows of the leaderboard."""
 _LEAST_RESULTS: Final = 10
@@ -32,13 +32,14 @@ def render_report(plan: Plan, leaderboard: Leaderboard, counts: Counts) -> str:
         HTML text.
     """
     results = _of_space(leaderboard, plan)
-    parts, note = _importances(plan, results)
+    varying = [name for name, values in plan.space.items() if isinstance(values, Mapping) or len(values) > 1]
+    parts, note = _importances(plan, results, varying)
     stops = stops_by_step(results, plan.stop) if plan.stop else []
     charts = []
     if results:
         shown = _choice(results)
-        names = [*parts, *(name for name in plan.space if name not in parts)][:MOST_AXES]
-        names = [name for name in plan.space if name in names]
+        names = [*parts, *(name for name in varying or plan.space if name not in parts)][:MOST_AXES]
+        names.sort(key=[*plan.space].index)
         charts = [
             parallel_chart(shown, len(results), plan.space, names, plan.metric),
             best_chart(results, shown, plan),
@@ -92,7 +93,9 @@ def _of_space(results: Iterable[Mapping[str, Any]], plan: Plan) -> list[Mapping[
     ]
 
 
-def _importances(plan: Plan, results: Sequence[Mapping[str, Any]]) -> tuple[dict[str, float], str]:
+def _importances(
+    plan: Plan, results: Sequence[Mapping[str, Any]], varying: Sequence[str]
+) -> tuple[dict[str, float], str]:
     """Return the importances of the parameters that vary, or a note on why there are none."""
     full = [(result["parameters"], result["value"]) for result in results if result["state"] != "STOPPED"]
     if len(full) < _LEAST_RESULTS:
@@ -101,17 +104,14 @@ def _importances(plan: Plan, results: Sequence[Mapping[str, Any]]) -> tuple[dict
         found = importances(plan, full)
     except ImportError as error:
         return {}, str(error)
-    varying = {
-        name: part for name, part in found.items() if isinstance(plan.space[name], Mapping) or plan.space[name][1:]
-    }
-    return varying, "The best runs have the same parameters as the others."
+    shown = {name: part for name, part in found.items() if name in varying}
+    return shown, "The best runs have the same parameters as the others."
 
 
 def _choice(results: Sequence[Any]) -> list[Any]:
-    """Return the best results and an even choice of the others, in their order."""
-    best, others = results[: MOST_RUNS // 2], results[MOST_RUNS // 2 :]
-    number = min(MOST_RUNS // 2, len(others))
-    return [*best, *(others[len(others) * step // number] for step in range(number))]
+    """Return an even choice of results, with the best one."""
+    number = min(MOST_RUNS, len(results))
+    return [results[len(results) * step // number] for step in range(number)]
 
 
 def _indices(stop: Stops) -> str:

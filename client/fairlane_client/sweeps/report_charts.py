@@ -68,8 +68,9 @@ def best_chart(results: Sequence[Result], shown: Sequence[Result], plan: Plan) -
         "marker": {"color": "fade(var(--series-1))", "size": 5},
         "hovertemplate": "%{text}: %{y}<extra></extra>",
     }
-    missing = max(_SHORTEST - int(timed[-1][0] - timed[0][0]), 0)
-    axis = time_axis(int(timed[0][0]) - missing // 2 - 1, int(timed[-1][0]) + missing // 2 + 1)
+    first, last = int(timed[0][0]), int(timed[-1][0])
+    margin = max((_SHORTEST - (last - first)) // 2, (last - first) // 50)
+    axis = time_axis(first - margin, last + margin)
     layout = chart_layout(xaxis={**axis, "gridcolor": "transparent"}, yaxis=_numbers(), hovermode="closest")
     legend = [Entry(label="best so far", color="var(--series-2)"), Entry(label="run", color="var(--series-1)")]
     return Chart(kind="best", title=title, figure={"data": [dots, line], "layout": layout}, legend=legend)

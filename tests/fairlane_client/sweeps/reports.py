@@ -53,5 +53,6 @@ def results(count: int, *, stops: bool = False, **members: Any) -> list[dict[str
 
 
 def page(found: list[dict[str, Any]], of: Plan, *, skipped: tuple[str, ...] = ()) -> str:
-    counts = Counts(len(found), 0, 0, max(of.total - len(found), 0), 0)
+    stopped = sum(result["state"] == "STOPPED" for result in found)
+    counts = Counts(len(found) - stopped, stopped, 0, max(of.total - len(found), 0), 0)
     return render_report(of, Leaderboard(of.metric, of.direction, found, skipped), counts)

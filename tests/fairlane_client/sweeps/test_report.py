@@ -36,6 +36,8 @@ def test_the_page_has_the_best_results_and_all_charts(count: int) -> None:
     lines = [trace["y"] for trace in drawn["parallel"]["data"]]
     assert sum(y.count(None) for y in lines) == min(count, MOST_RUNS)
     assert all(0 <= at <= 1 for y in lines for at in y if at is not None)
+    assert lines[-1].count(None) == max(min(count, MOST_RUNS) // 10, 1)
+    assert "epochs" not in drawn["parallel"]["layout"]["xaxis"]["ticktext"]
     dots, best = drawn["best"]["data"]
     assert len(dots["y"]) == min(count, MOST_RUNS)
     assert best["y"] == sorted(best["y"])
