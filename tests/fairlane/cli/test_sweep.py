@@ -198,3 +198,15 @@ def test_vendor_refuses_to_replace_what_is_no_copy(run: Run, edit: str) -> None:
 
 def test_vendor_requires_a_directory(run: Run) -> None:
     assert run("vendor", "image") == (2, "", "image: 1 problem\n  - the directory does not exist\n")
+
+
+def test_the_report_is_written(run: Run, world: World) -> None:
+    run("submit", "sweep.yaml")
+    for index in range(3):
+        world.put_result(index, index / 4, point=f'{{"x":{index + 1}}}', started_at=1_772_625_600.0, step=20)
+    assert run("report", "search", "resnet-lr") == (0, "Wrote sweep.html\n", "")
+    html = Path("sweep.html").read_text()
+    assert "<title>Sweep resnet-lr</title>" in html
+    assert "maximize accuracy; grid" in html
+    code, out, err = run("report", "search", "resnet-lr", "--output", "absent/sweep.html")
+    assert (code, out, err) == (1, "", "fairlane: [Errno 2] No such file or directory: 'absent/sweep.html'\n")
