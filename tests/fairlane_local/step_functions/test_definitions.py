@@ -120,5 +120,4 @@ def test_jsonata_without_its_package_is_refused(machines: Machines, monkeypatch:
 
 
 def test_jsonata_is_evaluated(machines: Machines) -> None:
-    pytest.importorskip("jsonata")
     assert machines.output(machines.start(JSONATA, given={"a": 41}, QueryLanguage="JSONata")) == 42
