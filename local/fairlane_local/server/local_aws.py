@@ -18,6 +18,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoReque
 from werkzeug.serving import BaseWSGIServer, make_server
 from werkzeug.wsgi import ClosingIterator
 
+from fairlane_local.athena.api import stop_queries
 from fairlane_local.batch import api
 from fairlane_local.batch.jobs.options import JobOptions
 from fairlane_local.clock import Clock
@@ -126,6 +127,7 @@ class LocalAws:
         self.timeline.stop()
         self._executions.stop()
         stop_functions()
+        stop_queries()
         for server in self._servers:
             _stop(server)
 

@@ -8,9 +8,10 @@ from moto.s3.models import s3_backends
 from moto.ssm.models import SimpleSystemManagerBackend
 
 from fairlane_local import lambda_api, simulation
+from fairlane_local.athena import resources as athena
 from fairlane_local.batch import api, training_resources
 from fairlane_local.batch.jobs import sagemaker_api
-from fairlane_local.cloudformation import custom_resources, stacks
+from fairlane_local.cloudformation import bucket_policies, custom_resources, stacks
 from fairlane_local.ec2 import resources as ec2
 from fairlane_local.ecr import resources as ecr
 from fairlane_local.iam import caller, roles
@@ -21,7 +22,7 @@ from fairlane_local.step_functions import resources as step_functions
 
 _BOOTSTRAP_VERSION: Final = "30"
 _MODULES: Final = (
-    *(alarms, api, caller, custom_resources, ec2, ecr, event_resources),
+    *(alarms, api, athena, bucket_policies, caller, custom_resources, ec2, ecr, event_resources),
     *(iam_simulation, lambda_api, roles, sagemaker_api, simulation, stacks, step_functions, training_resources),
     *(alarm_changes, function_settings, log_metrics, metric_api, minutes),
     *(queues, rules, schedules, topics),
