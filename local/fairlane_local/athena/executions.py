@@ -15,6 +15,7 @@ from fairlane_local.simulation import current_simulation
 _SLOTS: Final = BoundedSemaphore(2)
 """Number of queries that run at a time. The others are QUEUED."""
 
+_MAX_ROWS: Final = 1_000_000
 _INTERRUPT_SECONDS: Final = 0.05
 """Pause between two interrupts. One that comes just before DuckDB starts the query has no effect."""
 
@@ -123,7 +124,12 @@ class Execution:
                 self._check_cancelled()
                 columns, rows = engine.execute(connection, self.statement.to_duckdb())
                 self.columns = [column_info(name, kind) for name, kind in columns]
-                self.rows = [[name for name, _ in columns], *([to_text(value) for value in row] for row in rows)]
+                self.rows.append([name for name, _ in columns])
+                for row in rows:
+                    self._check_cancelled()
+                    if len(self.rows) > _MAX_ROWS:
+                        raise QueryError(f"the local AWS returns at most {_MAX_ROWS:,} rows: add a LIMIT")
+                    self.rows.append([to_text(value) for value in row])
             finally:
                 with self._lock:
                     self._connection = None
