@@ -53,19 +53,24 @@ def load(connection: "DuckDBPyConnection", table: Table, parts: Iterable[Part]) 
     columns = ", ".join(f"{quote(column)} {kind}" for column, kind in types.items())
     connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quote(table.database)}")
     connection.execute(f"CREATE TABLE {name} ({columns})")
+    stored = {column: types[column] for column in table.columns}
+    partitions = "".join(f", ? AS {quote(column)}" for column in table.partition_columns)
     for partition, group in groupby(sorted(parts, key=lambda part: part.partition), lambda part: part.partition):
-        with _files(group) as files:
-            stored = {column: types[column] for column in table.columns}
-            source, arguments = _READERS[table.serde](connection, table, stored, [*files])
-            partitions = "".join(f", ? AS {quote(column)}" for column in table.partition_columns)
-            sql = f"INSERT INTO {name} BY NAME SELECT *{partitions} FROM ({source})"
-            try:
-                connection.execute(sql, [*partition, *arguments])
-            except Error as error:
-                reason = _reason(error)
-                for path, url in files.items():
-                    reason = reason.replace(path, url)
-                raise QueryError(f"HIVE_CURSOR_ERROR: {reason}") from None
+        found = [*group]
+        for joins in (True, False) if table.serde == "JsonSerDe" else (False,):
+            with _files(found, joins=joins) as files:
+                try:
+                    source, arguments = _READERS[table.serde](connection, table, stored, [*files])
+                    sql = f"INSERT INTO {name} BY NAME SELECT *{partitions} FROM ({source})"
+                    connection.execute(sql, [*partition, *arguments])
+                    break
+                except Error as error:
+                    if joins:
+                        continue  # only an error of a single object has its URL
+                    reason = _reason(error)
+                    for path, url in files.items():
+                        reason = reason.replace(path, url)
+                    raise QueryError(f"HIVE_CURSOR_ERROR: {reason}") from None
 
 
 def lock(connection: "DuckDBPyConnection", database: str) -> None:
@@ -116,13 +121,18 @@ def _reason(error: Exception) -> str:
 
 
 @contextmanager
-def _files(parts: Iterable[Part]) -> Iterator[Mapping[str, str]]:
-    """Provide files with the content of objects, and the URLs of the objects by path of the file."""
+def _files(parts: Iterable[Part], *, joins: bool) -> Iterator[Mapping[str, str]]:
+    """Provide files with the content of objects, and the URLs of the objects by path of the file.
+
+    Objects of lines are joined: DuckDB reads 10,000 files in 5 seconds, and one file with their lines in 0.1 seconds.
+    """
     with tempfile.TemporaryDirectory(prefix="fairlane-athena-") as directory:
         urls = {}
         for number, part in enumerate(parts):
-            path = Path(directory, f"{number}{PurePosixPath(part.url).suffix}")
-            path.write_bytes(part.key.value)
+            suffix = PurePosixPath(part.url).suffix
+            path = Path(directory, "lines.json" if joins and suffix != ".gz" else f"{number}{suffix}")
+            with path.open("ab") as file:
+                file.write(part.key.value + b"\n" * joins)
             urls[str(path)] = part.url
         yield urls
 
