@@ -1,4 +1,4 @@
-"""`fairlane local jobs`, `history` and `capacity-shortage`: jobs of the local AWS Batch."""
+"""`fairlane local jobs`, `history`, `capacity-shortage` and `notifications`: jobs of the local AWS, and its messages."""
 
 import argparse
 import re
@@ -32,10 +32,10 @@ def add_to(add: AddCommand) -> None:
     )
     parser.add_argument("--end", action="store_true", help="end the shortage")
 
+    add("notifications", _notifications, "list the messages to SNS topics, for example of alarms, oldest first")
+
 
 def _jobs(arguments: argparse.Namespace) -> int:
-    from rich.console import Console
-
     from fairlane_local.console.tables import jobs_table
     from fairlane_local.server.background import control
 
@@ -44,8 +44,7 @@ def _jobs(arguments: argparse.Namespace) -> int:
     if not jobs:
         print(f"The queue {arguments.queue} has no jobs.")
         return 0
-    console = Console(width=None if sys.stdout.isatty() else _FILE_WIDTH)
-    console.print(jobs_table(jobs, title=f"Jobs of {arguments.queue}"))
+    _print(jobs_table(jobs, title=f"Jobs of {arguments.queue}"))
     if total > len(jobs):
         print(f"Older jobs that are not listed: {total - len(jobs)}")
     return 0
@@ -74,6 +73,24 @@ def _capacity_shortage(arguments: argparse.Namespace) -> int:
     if response["shortages"]:
         print(f"Shortages: {', '.join(response['shortages'])}")
     return 0
+
+
+def _notifications(arguments: argparse.Namespace) -> int:
+    from fairlane_local.console.tables import notifications_table
+    from fairlane_local.server.background import control
+
+    messages = control(arguments.port, "notifications")["notifications"]
+    if messages:
+        _print(notifications_table(messages, title="Messages to SNS topics"))
+    else:
+        print("No message was sent to an SNS topic.")
+    return 0
+
+
+def _print(table: object) -> None:
+    from rich.console import Console
+
+    Console(width=None if sys.stdout.isatty() else _FILE_WIDTH).print(table)
 
 
 def _instance_type(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Terminal tables of queues, jobs, metrics and image repositories."""
+"""Terminal tables of queues, jobs, metrics, messages and image repositories."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -86,6 +86,18 @@ def jobs_table(jobs: Sequence[Mapping[str, Any]], *, title: str) -> Table:
         priority = "" if job["priority"] is None else str(job["priority"])
         size, waited = str(job["size"]), duration_text(job["waited"])
         table.add_row(job["name"], job["share"], job["status"], priority, size, waited, escape(job["reason"]))
+    return table
+
+
+def notifications_table(messages: Iterable[Mapping[str, Any]], *, title: str) -> Table:
+    """Return a table of messages to SNS topics, as the control call `notifications` returns them."""
+    table = _table(title)
+    table.add_column("Time", no_wrap=True)
+    for header in ("Topic", "Subject", "Subscribers"):
+        table.add_column(header, overflow="fold")
+    for message in messages:
+        topic = message["topic"].rpartition(":")[2]
+        table.add_row(message["time"], topic, escape(message["subject"]), "\n".join(message["subscribers"]))
     return table
 
 

@@ -1,4 +1,4 @@
-"""`fairlane local advance`, `jobs`, `history` and `capacity-shortage`, and the options of `start`."""
+"""`fairlane local advance`, `jobs`, `history`, `capacity-shortage` and `notifications`, and the options of `start`."""
 
 import csv
 from collections.abc import Iterator
@@ -193,6 +193,18 @@ def test_a_history_without_jobs_that_ended_is_an_error(port: int, capfd: pytest.
     code, out, err = run(capfd, "history", "training", port=port)
     assert (code, out) == (1, "")
     assert "no job in the list can be used (jobs that never ran (1))" in err
+
+
+def test_the_messages_to_topics_are_listed_with_their_subscribers(port: int, capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(capfd, "notifications", port=port) == (0, "No message was sent to an SNS topic.\n", "")
+    sns = client("sns", port, *LOCATION)
+    topic = sns.create_topic(Name="alarms")["TopicArn"]
+    sns.subscribe(TopicArn=topic, Protocol="email", Endpoint="team@example.com")
+    sns.publish(TopicArn=topic, Subject="ALARM: [first]", Message="text")
+    code, out, _ = run(capfd, "notifications", port=port)
+    assert code == 0
+    assert out.splitlines()[1].split() == ["Time", "Topic", "Subject", "Subscribers"]
+    assert [row[1:] for row in rows(out)] == [["alarms", "ALARM: [first]", "email:team@example.com"]]
 
 
 def test_a_capacity_shortage_starts_and_ends(port: int, capfd: pytest.CaptureFixture[str]) -> None:
