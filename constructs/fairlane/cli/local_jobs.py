@@ -1,4 +1,4 @@
-"""`fairlane local jobs`, `history`, `capacity-shortage` and `notifications`: jobs of the local AWS, and its messages."""
+"""`fairlane local jobs`, `history`, `capacity-shortage` and `notifications`: jobs and messages of the local AWS."""
 
 import argparse
 import re
