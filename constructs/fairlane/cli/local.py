@@ -36,11 +36,12 @@ def add_to(commands: Any) -> None:
     _add(subcommands, "logs", _logs, "print the log of the local AWS since its latest start, also after its end")
     local_clock.add_to(partial(_add, subcommands))
     local_jobs.add_to(partial(_add, subcommands))
-    text = "deploy an environment of the CDK app in this folder to a temporary local AWS, and list the resources"
-    parser = subcommands.add_parser("demo", help=text, description=text)
+    text = "deploy an environment of the CDK app in this folder to temporary local AWS, and show its queues with jobs"
+    parser = _add(subcommands, "demo", _demo, text)
     help_text = "name of the environment (default: the only environment in the directory, or example)"
     parser.add_argument("environment", nargs="?", help=help_text)
-    parser.set_defaults(run=_with_errors_printed(_demo))
+    help_text = "keep the first local AWS, which has the training jobs and the page, running on the port"
+    parser.add_argument("--keep", action="store_true", help=help_text)
 
 
 def _add(subcommands: Any, name: str, run: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
@@ -161,12 +162,21 @@ def _demo(arguments: argparse.Namespace) -> int:
     from fairlane.environment import environment_names
     from fairlane_local import demo
     from fairlane_local.console.process_group import exit_on_signals
+    from fairlane_local.page.access import page_url
+    from fairlane_local.server.credentials import get_credentials
 
     names = environment_names(Path.cwd() / "environments")
     default = names[0] if len(names) == 1 else "example"
     with exit_on_signals():
-        demo(arguments.environment or default, directory=Path.cwd())
-    print("\nTo start a local AWS that keeps running: fairlane local start")
+        keep_port = arguments.port if arguments.keep else None
+        demo(arguments.environment or default, directory=Path.cwd(), keep_port=keep_port)
+    if keep_port is None:
+        print("\nTo keep the first local AWS and its page: make demo KEEP=1, or fairlane local demo --keep")
+        print("To start a local AWS that keeps running: fairlane local start")
+        return 0
+    print(f"\nThe first local AWS keeps running at http://localhost:{keep_port}")
+    print(f"Queues, jobs and alarms in a browser: {page_url(keep_port, get_credentials(keep_port).page_key)}")
+    print(f"To stop it: fairlane local stop{'' if keep_port == _DEFAULT_PORT else f' --port {keep_port}'}")
     return 0
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from rich.console import Console
 
-from fairlane.scheduler import hours, minutes
+from fairlane.scheduler import minutes
 from fairlane.scheduling import NUM_INSTANCES, QuotaManagement
 from fairlane_local.batch.api import BatchApi, batch_api
 from fairlane_local.batch.deployed_queues import VCPUS, deployed_queues
@@ -21,7 +21,6 @@ from fairlane_local.server.access import client
 from fairlane_local.server.background import queue_locations
 from fairlane_local.server.local_aws import LocalAws
 
-_LONGEST_SCENARIO: Final = hours(12)
 _METRICS: Final = (
     "JobsSucceeded",
     "JobsFailed",
@@ -63,7 +62,9 @@ def print_jobs(aws: LocalAws) -> None:
         for scenario in found:
             title = f"\n{scenario.queue.name}: {scenario.title}"
             console.print(title, sample_jobs_table(scenario, statuses), sep="\n", style="bold", highlight=False)
-        aws.timeline.advance(_LONGEST_SCENARIO)
+        jobs = [job for each in submitted.values() for job in each]
+        while not all(job.has_ended for job in jobs):
+            aws.timeline.advance(minutes(30))
         invocations += deliver(aws, account_id, region)
         rows = [*_metric_rows(value for invocation in invocations for value in values(invocation))]
         if rows:
@@ -71,7 +72,7 @@ def print_jobs(aws: LocalAws) -> None:
 
 
 def _submit(api: BatchApi, scenario: Scenario, sample: SampleJobs) -> list[Job]:
-    """Submit the jobs of a sample. The first job runs for an hour, and each other job for five minutes longer."""
+    """Submit the jobs of a sample."""
     request: dict[str, Any] = {
         "jobName": sample.name,
         "jobQueue": scenario.queue.name,
@@ -88,7 +89,7 @@ def _submit(api: BatchApi, scenario: Scenario, sample: SampleJobs) -> list[Job]:
         request["serviceJobType"] = "SAGEMAKER_TRAINING"
         request["serviceRequestPayload"] = json.dumps({"ResourceConfig": {"InstanceCount": sample.size, **types}})
     failure = {FAILS: sample.failure} if sample.failure else {}
-    tags = [{RUN_SECONDS: str(minutes(60 + 5 * number)), **failure} for number in range(sample.number)]
+    tags = [{RUN_SECONDS: str(minutes(sample.run + 5 * number)), **failure} for number in range(sample.number)]
     ids = [api.call(operation, {**request, "tags": each})["jobId"] for each in tags]
     return [job for job in map(api.lifecycle.jobs.find, ids) if job]
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
-from typing import Final
+from typing import IO, Final
 
 _GRACE_SECONDS: Final = 3
 _SIGNALS: Final = ("SIGHUP", "SIGINT", "SIGTERM")
@@ -45,7 +45,9 @@ def exit_on_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def run_in_group(command: Sequence[str], *, directory: Path, environment: Mapping[str, str]) -> int:
+def run_in_group(
+    command: Sequence[str], *, directory: Path, environment: Mapping[str, str], output: IO[str] | None = None
+) -> int:
     """Run a command in its own process group, and return its exit code.
 
     If an exception ends the wait, all processes of the group get SIGTERM, and SIGKILL after 3 seconds.
@@ -54,10 +56,13 @@ def run_in_group(command: Sequence[str], *, directory: Path, environment: Mappin
         command: Path of the program, and its arguments.
         directory: Working directory of the command.
         environment: Environment variables of the command.
+        output: File of standard output and standard error. Default: those of this process.
     """
     _Stop.is_deferred = True
     try:
-        process = subprocess.Popen(command, cwd=directory, env=environment, start_new_session=True)
+        process = subprocess.Popen(
+            command, cwd=directory, env=environment, stdout=output, stderr=output, start_new_session=True
+        )
     except BaseException:
         _Stop.is_deferred = False
         raise

@@ -9,6 +9,8 @@ from fairlane_local.batch.deployed_queues import DeployedQueue
 
 _MAX_SHARES: Final = 3
 _JOBS_OF_SHARE: Final = 16
+_LONG: Final = 255
+"""Minutes that are longer than the default limit of the alarm on the oldest wait."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -21,6 +23,7 @@ class SampleJobs:
         size: Number of instances or vCPUs of each job.
         number: Number of jobs.
         minute: Minute of the submission.
+        run: Number of minutes that the first job runs. Each other job runs for five minutes longer.
         failure: Status reason that the jobs fail with. None if they succeed.
     """
 
@@ -29,6 +32,7 @@ class SampleJobs:
     size: int
     number: int = 1
     minute: int = 0
+    run: int = 60
     failure: str | None = None
 
 
@@ -82,7 +86,9 @@ def _preemptions(queues: Iterable[DeployedQueue]) -> Iterator[Scenario]:
                         SampleJobs(name="baseline", share=borrower.name, size=own, failure="AlgorithmError: NaN"),
                         SampleJobs(name="sweep", share=borrower.name, size=borrowed),
                         *(
-                            SampleJobs(name="production", share=share.name, size=share.capacity[unit], minute=1)
+                            SampleJobs(
+                                name="production", share=share.name, size=share.capacity[unit], minute=1, run=_LONG
+                            )
                             for share in others
                         ),
                     ),
@@ -107,5 +113,5 @@ def _orders(queues: Iterable[DeployedQueue]) -> Iterator[Scenario]:
         if isinstance(queue.scheduling, Fifo):
             ((unit, capacity), *_) = queue.capacity.items()
             size = max(1, capacity // 2)
-            jobs = (SampleJobs(name=f"train-{number}", size=size) for number in (1, 2, 3))
+            jobs = (SampleJobs(name=f"train-{number}", size=size, run=_LONG) for number in (1, 2, 3))
             yield Scenario(queue, unit, "jobs start in the order of their submission", (*jobs,))

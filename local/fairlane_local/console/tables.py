@@ -73,6 +73,38 @@ def sample_jobs_table(scenario: Scenario, statuses: Mapping[SampleJobs, Sequence
     return table
 
 
+def training_table(rows: Iterable[tuple[str, ...]], owner: str) -> Table:
+    """Return a table of jobs with name, share, and status before a share needs its capacity, then, and in the end."""
+    table = _table("")
+    for header in ("Job", "Share", "At first", f"{owner} trains", "In the end"):
+        table.add_column(header, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def log_table(rows: Iterable[tuple[str, str]]) -> Table:
+    """Return a table of log lines with the name of the job."""
+    table = _table("")
+    table.add_column("Job", no_wrap=True)
+    table.add_column("Line", overflow="fold")
+    for name, line in rows:
+        table.add_row(name, escape(line))
+    return table
+
+
+def alarms_table(rows: Iterable[tuple[str, str, str, str]], *, title: str) -> Table:
+    """Return a table of state changes with time, state, alarm and subscribers."""
+    table = _table(title)
+    table.add_column("Time", no_wrap=True)
+    table.add_column("State", no_wrap=True)
+    table.add_column("Alarm", overflow="fold")
+    table.add_column("Message to", overflow="fold")
+    for row in rows:
+        table.add_row(*map(escape, row))
+    return table
+
+
 def jobs_table(jobs: Sequence[Mapping[str, Any]], *, title: str) -> Table:
     """Return a table of jobs, as the control call `jobs` returns them."""
     table = _table(title)

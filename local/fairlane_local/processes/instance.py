@@ -20,7 +20,7 @@ _NO_VARIABLES: Final[dict[str, str]] = {}
 _START_SECONDS: Final = 60
 _END_SECONDS: Final = 10
 _MEBIBYTE: Final = 1 << 20
-_NOT_HERE: Final = "jobs cannot run as processes here: {}; use --jobs simulated"
+_NOT_HERE: Final = "jobs cannot run as processes here: {}"
 
 
 class Instance:

@@ -204,4 +204,7 @@ def _check(simulation: Simulation) -> None:
     if simulation.options.processes is not None:
         if simulation.timeline.clock.speed != 1:
             raise LocalAwsError("jobs run as processes only on the real clock: leave out --speed and --clock manual")
-        check_namespaces()
+        try:
+            check_namespaces()
+        except LocalAwsError as error:
+            raise LocalAwsError(f"{error}; use --jobs simulated") from None
