@@ -26,8 +26,10 @@ def print_alarms(port: int) -> None:
             Console().print("", alarms_table(rows, title=f"Alarms in {region}"), sep="\n")
 
 
-def alarm_rows(cloudwatch: Any, messages: Sequence[dict[str, Any]]) -> Iterator[tuple[str, str, str, str]]:
-    """Yield time, new state, first sentence of the description, and subscribers of each change, the oldest first.
+def alarm_rows(cloudwatch: Any, messages: Sequence[dict[str, Any]]) -> list[tuple[str, str, str]]:
+    """Return time, new state and text of each change to or from ALARM, the oldest first.
+
+    The text is the first sentence of the alarm's description, with the subscribers that received a message.
 
     Args:
         cloudwatch: boto3 client.
@@ -37,19 +39,17 @@ def alarm_rows(cloudwatch: Any, messages: Sequence[dict[str, Any]]) -> Iterator[
     for page in cloudwatch.get_paginator("describe_alarms").paginate(AlarmTypes=["MetricAlarm", "CompositeAlarm"]):
         for alarm in [*page["MetricAlarms"], *page["CompositeAlarms"]]:
             texts[alarm["AlarmName"]] = alarm.get("AlarmDescription", "").partition(". ")[0] or alarm["AlarmName"]
-    pages = cloudwatch.get_paginator("describe_alarm_history").paginate(HistoryItemType="StateUpdate")
-    changes = [item for page in pages for item in page["AlarmHistoryItems"]]
-    for change in sorted(changes, key=lambda item: (item["Timestamp"], item["AlarmType"] == "CompositeAlarm")):
-        data = json.loads(change["HistoryData"])
-        old, new = data["oldState"]["value"], data["newState"]["value"]
-        if _ALARM in (old, new):
-            name, time = change["AlarmName"], change["Timestamp"]
-            yield (
-                f"{time:%H:%M}",
-                new,
-                texts[name],
-                ", ".join(_subscribers(messages, name, f"{time:%Y-%m-%dT%H:%M:%SZ}")),
-            )
+    rows = []
+    for page in cloudwatch.get_paginator("describe_alarm_history").paginate(HistoryItemType="StateUpdate"):
+        for change in page["AlarmHistoryItems"]:
+            data = json.loads(change["HistoryData"])
+            old, new = data["oldState"]["value"], data["newState"]["value"]
+            if _ALARM in (old, new):
+                name, time = change["AlarmName"], change["Timestamp"]
+                subscribers = _subscribers(messages, name, f"{time:%Y-%m-%dT%H:%M:%SZ}")
+                text = "; message to ".join([texts[name], *subscribers])
+                rows.append((time, change["AlarmType"] == "CompositeAlarm", text, new))
+    return [(f"{time:%H:%M}", new, text) for time, _, text, new in sorted(rows)]
 
 
 def _subscribers(messages: Sequence[dict[str, Any]], name: str, time: str) -> Iterator[str]:

@@ -93,13 +93,12 @@ def log_table(rows: Iterable[tuple[str, str]]) -> Table:
     return table
 
 
-def alarms_table(rows: Iterable[tuple[str, str, str, str]], *, title: str) -> Table:
-    """Return a table of state changes with time, state, alarm and subscribers."""
+def alarms_table(rows: Iterable[tuple[str, str, str]], *, title: str) -> Table:
+    """Return a table of state changes with time, new state and alarm."""
     table = _table(title)
     table.add_column("Time", no_wrap=True)
     table.add_column("State", no_wrap=True)
     table.add_column("Alarm", overflow="fold")
-    table.add_column("Message to", overflow="fold")
     for row in rows:
         table.add_row(*map(escape, row))
     return table

@@ -1,6 +1,7 @@
 """`fairlane local demo`: its output, and its behavior without a network and after a kill."""
 
 import os
+import platform
 import re
 import signal
 import subprocess
@@ -10,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from fairlane.cli import main
-from fairlane_local import LocalAws, LocalAwsError, demo
+from fairlane_local import LocalAws, LocalAwsError, demo, queue_locations, stop
+from tests.fairlane.cli.test_local import OUTLIVES, free_port
 from tests.support import REPOSITORY, without_network
 
 DEMO = [sys.executable, "-m", "fairlane.cli", "local", "demo"]
@@ -31,8 +33,14 @@ def run_demo(*prefix: str, **changes: str) -> str:
 
 
 def tables(text: str) -> list[str]:
+    """Return the lines from the first table to the last, without the step of the preemption, which differs."""
     start = text.index("Deployed in")
-    return [line.rstrip() for line in text[start:].partition("\nTo start a local AWS")[0].rstrip().splitlines()]
+    lines = text[start:].partition("\nTo keep the first local AWS")[0].rstrip().splitlines()
+    return [re.sub(r"(stopped|resumed) step=\d+", r"\1 step=N", line.rstrip()) for line in lines]
+
+
+def steps(text: str) -> list[str]:
+    return re.findall(r"(?:stopped|resumed) step=(\d+)", text)
 
 
 @pytest.mark.slow
@@ -46,13 +54,15 @@ def test_the_output_matches_the_readme_without_network_and_credentials(tmp_path:
         "COLUMNS": "80",
     }
     blocks = re.findall(
-        r"```text\n((?:Deployed in|Image replication|training-p4: |Selected metrics).*?)```",
+        r"```text\n((?:Deployed in|Image replication|training-demo: |Simulated jobs|Selected metrics|Alarms in).*?)```",
         (REPOSITORY / "README.md").read_text(),
         re.DOTALL,
     )
-    assert len(blocks) == 4
+    assert len(blocks) == 6
     output = run_demo(*without_network(), **user_settings)
     assert tables(output) == tables("\n".join(blocks))
+    stopped, resumed = steps(output)
+    assert stopped == resumed
     assert "Warning" not in output
     assert "No Moto" not in output
 
@@ -66,6 +76,67 @@ def test_the_demo_runs_again_after_a_kill() -> None:
         assert any("start: Building" in line for line in process.stdout)
         os.killpg(process.pid, signal.SIGKILL)
     assert "training-p4" in run_demo()
+
+
+@pytest.fixture
+def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Folder of an app, with a stub of the CDK CLI that deploys nothing, as the working directory."""
+    (tmp_path / "environments").mkdir()
+    example = (REPOSITORY / "environments" / "example.yaml").read_text()
+    (tmp_path / "environments" / "dev.yaml").write_text(example)
+    cdk = tmp_path / "node_modules" / ".bin" / "cdk"
+    cdk.parent.mkdir(parents=True)
+    cdk.write_text("#!/bin/sh\necho deployed nothing\n")
+    cdk.chmod(0o700)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_without_the_toy_the_training_is_left_out(app: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["local", "demo"]) == 0
+    output = capfd.readouterr().out
+    assert "The training of examples/toy is left out: this folder does not contain it" in output
+    assert output.count("deployed nothing") == 1
+    assert output.endswith("fairlane local start\n")
+
+
+def test_without_namespaces_the_training_is_left_out(
+    app: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (app / "examples").symlink_to(REPOSITORY / "examples")
+    monkeypatch.setattr(platform, "system", lambda: "Darwin")
+    assert main(["local", "demo"]) == 0
+    reason = "jobs cannot run as processes here: Darwin has no namespaces\n"
+    assert f"The training of examples/toy is left out: {reason}" in capfd.readouterr().out
+
+
+@pytest.mark.slow
+@OUTLIVES
+def test_a_kept_local_aws_has_a_page_until_it_is_stopped(app: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    port = free_port()
+    keep = ["local", "demo", "--keep", "--port", str(port)]
+    try:
+        assert main(keep) == 0
+        output = capfd.readouterr().out
+        assert f"Queues, jobs and alarms in a browser: http://localhost:{port}/fairlane-local/#" in output
+        assert output.endswith(f"To stop it: fairlane local stop --port {port}\n")
+        assert queue_locations(port) == []
+        assert main(keep) == 1
+        assert f"a local AWS already runs on port {port}: run fairlane local stop" in capfd.readouterr().err
+        assert queue_locations(port) == []
+    finally:
+        assert stop(port)
+
+
+@pytest.mark.slow
+@OUTLIVES
+def test_a_failed_demo_keeps_no_local_aws(app: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    cdk = app / "node_modules" / ".bin" / "cdk"
+    cdk.write_text('#!/bin/sh\ncase "$*" in *--app*) echo no more; exit 3; esac\n')
+    port = free_port()
+    assert main(["local", "demo", "--keep", "--port", str(port)]) == 1
+    assert "the deployment failed: the CDK CLI exited with code 3\nno more" in capfd.readouterr().err
+    assert queue_locations(port) is None
 
 
 def test_each_local_aws_selects_a_free_port() -> None:
