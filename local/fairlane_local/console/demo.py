@@ -17,7 +17,7 @@ from fairlane_local.console.print_training import INSTANCES, TOY, print_training
 from fairlane_local.errors import LocalAwsError
 from fairlane_local.processes.instance import check_namespaces
 from fairlane_local.processes.options import ProcessOptions
-from fairlane_local.server.background import queue_locations, start, stop
+from fairlane_local.server.background import start, stop
 from fairlane_local.server.local_aws import LocalAws
 
 _DAY: Final = hours(24)
@@ -82,7 +82,7 @@ def _obstacle_to_training(directory: Path) -> str:
 
 
 def _start(port: int, options: JobOptions) -> None:
-    if queue_locations(port) is not None or not start(port, options=options):
+    if not start(port, options=options):
         sentence = f"a local AWS already runs on port {port}"
         raise LocalAwsError(f"{sentence}: run fairlane local stop --port {port} first, or choose another --port")
 
