@@ -2,11 +2,14 @@
 
 import io
 import json
+import os
+import signal
 import subprocess
 import sys
 import tempfile
 import zipfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock, Timer
@@ -22,6 +25,7 @@ from fairlane_local.errors import LocalAwsError
 from fairlane_local.monitoring.function_logs import log_invocation, stream_name
 from fairlane_local.server.access import function_environment
 from fairlane_local.simulation import current_simulation
+from fairlane_local.timeline import Timeline
 
 _MAX_IDLE: Final = 32
 """Maximum number of processes that wait for an invocation."""
@@ -92,8 +96,9 @@ def run_function(port: int, account_id: str, region: str, function_arn: str, eve
         stream = stream_name(started)
     else:
         process = _take(function, port, account_id, region, started)
-        invocation, stream = process.run(function_arn, request_id, event, started), process.stream
-        if process.is_alive:
+        try:
+            invocation, stream = process.run(function_arn, request_id, event, started), process.stream
+        finally:
             _give_back(process)
     log_invocation(function, invocation, stream, request_id, started, int(1000 * (monotonic() - begin)))
     if invocation.error is not None:
@@ -138,7 +143,13 @@ class _Process:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
+            start_new_session=True,
         )
+
+    @property
+    def has_exited(self) -> bool:
+        """True if the process has ended by itself."""
+        return self._process.poll() is not None
 
     def run(self, arn: str, request_id: str, event: object, milliseconds: int) -> Invocation:
         """Return the result of an invocation. A process that fails to answer within the timeout is killed."""
@@ -152,7 +163,7 @@ class _Process:
         }
         assert self._process.stdin
         assert self._process.stdout
-        timer = Timer(self._timeout, self._process.kill)
+        timer = Timer(self._timeout, self.kill)
         timer.start()
         try:
             self._process.stdin.write(json.dumps(request) + "\n")
@@ -169,17 +180,22 @@ class _Process:
             self._folder.cleanup()
         return Invocation(result.get("answer"), tuple(output.splitlines()), log, result.get("error"))
 
+    def kill(self) -> None:
+        """Kill the process and the processes that it started."""
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+
     def stop(self) -> None:
         """End the process."""
         self.is_alive = False
-        self._process.kill()
+        self.kill()
         self._process.communicate()
         self._folder.cleanup()
 
     def _end(self, request_id: str, is_late: bool) -> dict[str, str]:
         """Return the error of a process that ended."""
         self.is_alive = False
-        self._process.kill()
+        self.kill()
         self._process.communicate()
         if is_late:
             message = f"RequestId: {request_id} Error: Task timed out after {self._timeout:.2f} seconds"
@@ -198,6 +214,9 @@ class _Process:
 
 
 _idle: list[_Process] = []
+_running: set[_Process] = set()
+_stopped: list[Timeline] = []
+"""Timeline of the local AWS whose functions were stopped last."""
 _lock: Final = Lock()
 
 
@@ -207,25 +226,45 @@ def _take(function: LambdaFunction, port: int, account_id: str, region: str, sta
     settings = (port, function.function_arn, function.code_digest, function.handler, function.timeout, own)
     key = json.dumps(settings, sort_keys=True, default=str)
     with _lock:
-        for process in reversed(_idle):
-            if process.key == key:
-                _idle.remove(process)
-                return process
+        waiting = [process for process in reversed(_idle) if process.key == key]
+        exited = [process for process in waiting if process.has_exited]
+        taken = next((process for process in waiting if process not in exited), None)
+        _idle[:] = [process for process in _idle if process is not taken and process not in exited]
+        if taken:
+            _running.add(taken)
+    for process in exited:
+        process.stop()
+    if taken:
+        return taken
     variables = function_environment(port, account_id, region) | own
-    return _Process(key, function, variables, started)
+    with _lock:
+        if current_simulation().timeline in _stopped:
+            raise LocalAwsError("the local AWS has stopped")
+        process = _Process(key, function, variables, started)
+        _running.add(process)
+    return process
 
 
 def _give_back(process: _Process) -> None:
+    """Keep a process for the next invocation, unless it has ended or the local AWS has stopped."""
     with _lock:
-        _idle.append(process)
-        old = _idle.pop(0) if len(_idle) > _MAX_IDLE else None
+        is_stopped = process not in _running
+        _running.discard(process)
+        if process.is_alive and not is_stopped:
+            _idle.append(process)
+        old = process if is_stopped and process.is_alive else _idle.pop(0) if len(_idle) > _MAX_IDLE else None
     if old:
         old.stop()
 
 
 def stop_functions() -> None:
-    """End the processes of all functions that wait for an invocation."""
+    """End the processes of all functions. Those that run an invocation fail."""
     with _lock:
         processes, _idle[:] = [*_idle], []
+        running = [*_running]
+        _running.clear()
+        _stopped[:] = [current_simulation().timeline]
+    for process in running:
+        process.kill()
     for process in processes:
         process.stop()

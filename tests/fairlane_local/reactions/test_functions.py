@@ -1,12 +1,16 @@
 """Functions that have the local clock, and that fail."""
 
 import json
+import os
+import signal
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from fairlane_local import LocalAws
-from fairlane_local.functions import FunctionError, run_function
+from fairlane_local.errors import LocalAwsError
+from fairlane_local.functions import FunctionError, run_function, stop_functions
 from tests.fairlane_local.reactions.functions import (
     ACCOUNT,
     MIDNIGHT,
@@ -118,3 +122,44 @@ def test_a_rule_calls_its_function_in_real_time_without_waiting_for_the_clock() 
         aws.timeline.settle()
         (event,) = events(aws)
         assert event["detail"] == {"number": 1}
+
+
+FORK = """
+import os, signal
+def handler(event, context):
+    os.fork()
+    signal.pause()
+"""
+
+
+def test_a_timeout_also_ends_the_processes_that_a_function_started(aws: LocalAws) -> None:
+    arn = deploy_function(aws, FORK, Timeout=1)
+    with pytest.raises(FunctionError, match=r"timed out after 1\.00 seconds"):
+        run_function(aws.port, ACCOUNT, REGION, arn, {})
+
+
+def test_a_process_that_ended_while_it_waited_is_replaced(aws: LocalAws) -> None:
+    arn = deploy_function(aws, "import os\ndef handler(event, context):\n return os.getpid()")
+    first = run_function(aws.port, ACCOUNT, REGION, arn, {}).answer
+    os.kill(first, signal.SIGKILL)
+    os.waitid(os.P_PID, first, os.WEXITED | os.WNOWAIT)
+    assert run_function(aws.port, ACCOUNT, REGION, arn, {}).answer != first
+
+
+def test_stopping_ends_the_functions_that_run(aws: LocalAws) -> None:
+    code = """
+import boto3, signal
+def handler(event, context):
+    boto3.client("sqs").send_message(QueueUrl=event["url"], MessageBody="{}")
+    signal.pause()
+"""
+    url, _ = new_queue(aws, "q")
+    arn = deploy_function(aws, code)
+    with ThreadPoolExecutor() as executor:
+        run = executor.submit(run_function, aws.port, ACCOUNT, REGION, arn, {"url": url})
+        service(aws, "sqs").receive_message(QueueUrl=url, WaitTimeSeconds=20)
+        stop_functions()
+        with pytest.raises(FunctionError, match="Runtime exited with exit status -9"):
+            run.result()
+    with pytest.raises(LocalAwsError, match="has stopped"):
+        run_function(aws.port, ACCOUNT, REGION, arn, {"url": url})
