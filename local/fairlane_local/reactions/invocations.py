@@ -1,6 +1,8 @@
 """Asynchronous invocations of functions, with the retries and destinations of Lambda."""
 
 import json
+import logging
+from collections import Counter
 from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import uuid4
@@ -12,6 +14,9 @@ from fairlane_local.simulation import current_simulation
 _RETRY_SECONDS: Final = (60, 120)
 """Seconds from a failure to the next attempt."""
 _MAX_AGE: Final = 21_600
+_MAX_CAUSED: Final = 100
+_caused: list[Any] = [None, Counter()]
+"""Current second of a timeline, and the number of invocations of each function that work of this second caused."""
 
 
 def invoke_later(account_id: str, region: str, function_arn: str, event: Any) -> None:
@@ -24,7 +29,33 @@ def invoke_later(account_id: str, region: str, function_arn: str, event: Any) ->
         event: Event that the function receives.
     """
     request = _Request(account_id, region, function_arn, event)
-    current_simulation().timeline.react(request.run)
+    timeline = current_simulation().timeline
+    if is_endless(function_arn):
+        with timeline.lock:
+            timeline.call_at(timeline.second + 1, lambda _: timeline.react(request.run))
+        timeline.wake()
+    else:
+        timeline.react(request.run)
+
+
+def is_endless(function_arn: str) -> bool:
+    """Count an invocation. Return True if it must wait for the next second, because work caused too many in this one.
+
+    Time stands while functions run, so a function that invokes itself would keep time from moving.
+    """
+    timeline = current_simulation().timeline
+    with timeline.lock:
+        moment = (timeline, timeline.second)
+        if _caused[0] != moment:
+            _caused[:] = [moment, Counter()]
+        if timeline.is_real or not timeline.work.is_busy:
+            return False
+        _caused[1][function_arn] += 1
+        number = _caused[1][function_arn]
+    if number == _MAX_CAUSED + 1:
+        text = "%s is invoked more than %d times in one second, perhaps by itself: it is invoked again a second later"
+        logging.getLogger(__name__).warning(text, function_arn, _MAX_CAUSED)
+    return bool(number > _MAX_CAUSED)
 
 
 class _Request:

@@ -10,6 +10,7 @@ from moto.sqs import models as sqs_models
 from moto.sqs.models import Message, Queue, SQSBackend, sqs_backends
 
 from fairlane_local.functions import FunctionError, Invocation, run_function
+from fairlane_local.reactions.invocations import is_endless
 from fairlane_local.simulation import current_simulation
 
 _REPORTS: Final = "ReportBatchItemFailures"
@@ -18,6 +19,7 @@ _MAX_KEPT: Final = 1_000
 
 _add_message = Queue.add_message
 _create_mapping = LambdaBackend.create_event_source_mapping
+_update_mapping = LambdaBackend.update_event_source_mapping
 _planned: dict[str, int] = {}
 """Second of the next poll of each mapping."""
 _delivered: deque[tuple[str, str, Invocation]] = deque(maxlen=_MAX_KEPT)
@@ -32,6 +34,7 @@ def install() -> None:
     SQSBackend.is_message_valid_based_on_retention_period = _is_retained  # type: ignore[method-assign]
     Queue.add_message = _add_and_plan  # type: ignore[method-assign]
     LambdaBackend.create_event_source_mapping = _create_and_plan  # type: ignore[method-assign]
+    LambdaBackend.update_event_source_mapping = _update_and_plan  # type: ignore[method-assign]
 
 
 def reset() -> None:
@@ -68,9 +71,21 @@ def _create_and_plan(self: LambdaBackend, spec: dict[str, Any]) -> EventSourceMa
     mapping = _create_mapping(self, spec)
     for queue in sqs_backends[self.account_id][self.region_name].queues.values():
         queue.lambda_event_source_mappings.clear()
-        if queue.queue_arn == mapping.event_source_arn and queue.messages:
-            _plan_queue(queue, 0)
+    _plan_mapping(self, mapping)
     return mapping
+
+
+def _update_and_plan(self: LambdaBackend, uuid: str, spec: dict[str, Any]) -> EventSourceMapping | None:
+    mapping = _update_mapping(self, uuid, spec)
+    if mapping:
+        _plan_mapping(self, mapping)
+    return mapping
+
+
+def _plan_mapping(backend: LambdaBackend, mapping: EventSourceMapping) -> None:
+    for queue in [*sqs_backends[backend.account_id][backend.region_name].queues.values()]:
+        if queue.queue_arn == mapping.event_source_arn and queue._messages:
+            _plan_queue(queue, 0)
 
 
 def _plan_queue(queue: Queue, delay_ms: int) -> None:
@@ -86,6 +101,8 @@ def _plan(mapping: EventSourceMapping, queue: Queue, second: int) -> None:
     timeline = current_simulation().timeline
     if _planned.get(mapping.uuid, second + 1) <= second:
         return
+    if second <= timeline.second and is_endless(mapping.function_arn):
+        second = timeline.second + 1
     _planned[mapping.uuid] = second
 
     def poll() -> None:
@@ -109,17 +126,31 @@ def _mappings(queue: Queue) -> list[EventSourceMapping]:
 
 
 def _deliver(mapping: EventSourceMapping, queue: Queue) -> None:
-    """Pass the visible messages of a queue to the function of a mapping, in batches."""
-    while mapping in _mappings(queue) and (messages := _receive(mapping, queue)):
-        failed = _failed_messages(mapping, queue, messages)
-        sqs = sqs_backends[queue.account_id][queue.region]
-        for message in messages:
-            if message.id not in failed:
-                sqs.delete_message(queue.name, message.receipt_handle or "")
+    """Pass the visible messages of a queue to the function of a mapping, in batches, and plan the next poll.
+
+    The number of messages is bounded, because failed messages can become visible again at once.
+    """
+    left = len(queue.messages)
+    try:
+        while left > 0 and mapping in _mappings(queue) and (messages := _receive(mapping, queue)):
+            left -= len(messages)
+            failed = _failed_messages(mapping, queue, messages)
+            sqs = sqs_backends[queue.account_id][queue.region]
+            for message in messages:
+                if message.id not in failed:
+                    sqs.delete_message(queue.name, message.receipt_handle or "")
+            queue.deleted_messages.clear()
+    finally:
+        _plan_next(mapping, queue)
+
+
+def _plan_next(mapping: EventSourceMapping, queue: Queue) -> None:
+    """Plan the poll of the messages that are left. A message behind one of its group is visible, but not received."""
     timeline = current_simulation().timeline
     if mapping in _mappings(queue) and (others := [_visible_at(message) for message in [*queue._messages]]):
         with timeline.lock:
-            _plan(mapping, queue, int(min(others) // 1000) - timeline.clock.start + 1)
+            visible = int(min(others) // 1000) - timeline.clock.start + 1
+            _plan(mapping, queue, max(timeline.second + 1, visible))
 
 
 def _visible_at(message: Message) -> float:
@@ -128,7 +159,7 @@ def _visible_at(message: Message) -> float:
 
 def _receive(mapping: EventSourceMapping, queue: Queue) -> list[Message]:
     sqs = sqs_backends[queue.account_id][queue.region]
-    visibility_timeout = int(queue.__dict__["visibility_timeout"] or 0)
+    visibility_timeout = max(1, int(queue.__dict__["visibility_timeout"] or 0))  # no message twice in a second
     messages: list[Message] = []
     while len(messages) < mapping.batch_size:
         number = min(_MAX_RECEIVED, mapping.batch_size - len(messages))

@@ -183,3 +183,16 @@ def test_a_batch_fails_as_a_whole(aws: LocalAws, answer: str) -> None:
     service(aws, "sqs").send_message(QueueUrl=url, MessageBody="m")
     aws.timeline.advance(32)
     assert [*events(aws)] == [1, 1]
+
+
+def test_a_mapping_that_is_enabled_later_receives_the_waiting_messages(aws: LocalAws) -> None:
+    deploy_function(aws)
+    url, arn = new_queue(aws, "q")
+    map_queue(aws, arn, Enabled=False)
+    service(aws, "sqs").send_message(QueueUrl=url, MessageBody="m")
+    aws.timeline.advance(60)
+    assert [*events(aws)] == []
+    (mapping,) = service(aws, "lambda").list_event_source_mappings()["EventSourceMappings"]
+    service(aws, "lambda").update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
+    aws.timeline.advance(0)
+    assert len([*events(aws)]) == 1

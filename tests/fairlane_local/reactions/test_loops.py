@@ -1,0 +1,135 @@
+"""Reactions that cause themselves, targets that fail and limits of stored data, without a server."""
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any, Final
+
+import pytest
+from moto.moto_api._internal.models import moto_api_backend
+from moto.sqs.models import Queue, sqs_backends
+
+from fairlane_local.clock import Clock
+from fairlane_local.functions import FunctionError, Invocation
+from fairlane_local.reactions import invocations, queues, topics
+from fairlane_local.server import services
+from fairlane_local.simulation import Simulation, set_simulation
+from fairlane_local.timeline import Timeline
+
+ACCOUNT: Final = "123456789012"
+REGION: Final = "us-east-1"
+FUNCTION: Final = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:f"
+
+
+@pytest.fixture
+def timeline() -> Timeline:
+    services.install()
+    moto_api_backend.reset()
+    simulation = Simulation(Timeline(Clock(None)))
+    set_simulation(simulation)
+    queues.reset()
+    topics.reset()
+    return simulation.timeline
+
+
+def add_queue(name: str, **attributes: str) -> Queue:
+    return sqs_backends[ACCOUNT][REGION].create_queue(name, {}, **attributes)
+
+
+def map_queue(
+    monkeypatch: pytest.MonkeyPatch, run: Callable[..., Invocation], *, batch_size: int = 10
+) -> SimpleNamespace:
+    """Map all queues to a function, and return the mapping."""
+    mapping = SimpleNamespace(
+        uuid="m",
+        function_arn=FUNCTION,
+        batch_size=batch_size,
+        max_batch_window=0,
+        function_response_types=(),
+    )
+    monkeypatch.setattr(queues, "_mappings", lambda queue: [mapping])
+    monkeypatch.setattr(queues, "run_function", run)
+    return mapping
+
+
+def send(queue: Queue, body: str, **settings: str) -> None:
+    sqs_backends[ACCOUNT][REGION].send_message(queue.name, body, **settings)
+
+
+@pytest.mark.parametrize("error", [FunctionError("f", Invocation(None, (), "", {})), ValueError("gone")])
+def test_a_failing_message_of_a_group_does_not_keep_time_from_moving(
+    timeline: Timeline, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    seconds: list[int] = []
+
+    def run(*_: Any) -> Invocation:
+        seconds.append(timeline.second)
+        raise error
+
+    map_queue(monkeypatch, run, batch_size=1)
+    queue = add_queue("q.fifo", FifoQueue="true", ContentBasedDeduplication="true", VisibilityTimeout="30")
+    for body in ("1", "2"):
+        send(queue, body, group_id="g")
+    timeline.advance(40)
+    assert len(seconds) == 2
+    assert seconds[1] >= seconds[0] + 30
+
+
+def test_a_message_is_received_once_in_a_second_without_a_visibility_timeout(
+    timeline: Timeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batches: list[tuple[int, int]] = []
+
+    def run(*arguments: Any) -> Invocation:
+        batches.append((timeline.second, len(arguments[-1]["Records"])))
+        raise FunctionError("f", Invocation(None, (), "", {}))
+
+    map_queue(monkeypatch, run)
+    send(add_queue("q", VisibilityTimeout="0"), "m")
+    timeline.advance(10)
+    assert {number for _, number in batches} == {1}
+    assert len({second for second, _ in batches}) == len(batches) > 1
+
+
+def test_a_function_that_sends_to_its_own_queue_does_not_keep_time_from_moving(
+    timeline: Timeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(invocations, "_MAX_CAUSED", 3)
+    seconds: list[int] = []
+    queue = add_queue("q")
+
+    def run(*_: Any) -> Invocation:
+        seconds.append(timeline.second)
+        send(queue, "again")
+        return Invocation(None, (), "")
+
+    map_queue(monkeypatch, run)
+    send(queue, "m")
+    timeline.advance(2)
+    assert {*seconds} == {0, 1, 2}
+    assert not queue.deleted_messages
+
+
+def test_a_function_that_invokes_itself_does_not_keep_time_from_moving(
+    timeline: Timeline, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(invocations, "_MAX_CAUSED", 3)
+    seconds: list[int] = []
+
+    def run(*_: Any) -> Invocation:
+        seconds.append(timeline.second)
+        invocations.invoke_later(ACCOUNT, REGION, FUNCTION, {})
+        return Invocation(None, (), "")
+
+    monkeypatch.setattr(invocations, "run_function", run)
+    monkeypatch.setattr(invocations, "deployed_function", lambda *_: SimpleNamespace(event_invoke_config=[]))
+    invocations.invoke_later(ACCOUNT, REGION, FUNCTION, {})
+    timeline.advance(2)
+    assert [seconds.count(second) for second in range(3)] == [4, 4, 4]
+    assert "is invoked more than 3 times in one second" in caplog.text
+
+
+def test_a_request_may_invoke_a_function_any_number_of_times(
+    timeline: Timeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(invocations, "_MAX_CAUSED", 3)
+    assert not any(invocations.is_endless(FUNCTION) for _ in range(10))
