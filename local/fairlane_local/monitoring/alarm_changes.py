@@ -6,7 +6,6 @@ from typing import Any, Final
 
 from moto.cloudwatch import models
 from moto.cloudwatch.models import Alarm
-from moto.events.models import events_backends
 
 from fairlane_local.reactions import targets
 from fairlane_local.simulation import current_simulation
@@ -56,16 +55,13 @@ def _update_state(self: Alarm, reason: str, reason_data: str | None, state_value
     record(self, "StateUpdate", summary, {"version": "1.0", "oldState": old, "newState": new})
     account_id, region = location(self)
     detail = {"alarmName": self.name, "state": new, "previousState": old, "configuration": _configuration(self)}
-    events_backends[account_id][region].put_events(
-        [
-            {
-                "Source": "aws.cloudwatch",
-                "DetailType": "CloudWatch Alarm State Change",
-                "Resources": [self.alarm_arn],
-                "Detail": json.dumps(detail),
-            }
-        ]
-    )
+    event = {
+        "Source": "aws.cloudwatch",
+        "DetailType": "CloudWatch Alarm State Change",
+        "Resources": [self.alarm_arn],
+        "Detail": json.dumps(detail),
+    }
+    targets.send(account_id, region, {"Arn": f"arn:aws:events:{region}:{account_id}:event-bus/default"}, event)
     for arn in getattr(self, _ACTIONS[state_value]) if self.actions_enabled else ():
         record(self, "Action", f"Successfully executed action {arn}", {"actionState": "Succeeded"})
         if ":lambda:" in arn:

@@ -1,9 +1,10 @@
 """Rules of EventBridge, which send matching events to their targets."""
 
 import json
+from contextvars import ContextVar
 from copy import copy
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 from moto.events.models import EventsBackend, Rule, events_backends
 from moto.events.utils import EventTemplateParser
@@ -14,6 +15,9 @@ from fairlane_local.simulation import current_simulation
 
 _moto_send_to_targets = Rule.send_to_targets
 _put_events = EventsBackend.put_events
+_Bus: TypeAlias = tuple[str, str, str]
+_path: ContextVar[frozenset[_Bus]] = ContextVar("path", default=frozenset())
+"""Accounts, Regions and names of the event buses that the current event has passed."""
 
 
 def install() -> None:
@@ -32,17 +36,33 @@ def _send_to_targets(self: Rule, original_event: Any, transform_input: bool = Tr
     if self.state == "DISABLED" or not has_pattern or not self.event_pattern.matches_event(original_event):
         return
     for target in [*self.targets]:
-        service, region, account_id, resource = [*target["Arn"].split(":", 5), *[""] * 5][2:6]
-        if service == "events" and resource.startswith("event-bus/"):
-            bus = events_backends[account_id][region].describe_event_bus(resource.removeprefix("event-bus/"))
-            for rule in [*bus.rules.values()]:
-                rule.send_to_targets(dict(original_event))  # type: ignore[arg-type]
-        elif service == "events":
-            rule = copy(self)
-            rule.targets = [target]
-            _moto_send_to_targets(rule, original_event, transform_input)  # archives and API destinations
-        else:
-            targets.send(self.account_id, self.region_name, target, _input(target, original_event))
+        with targets.log_errors(target):
+            _send(self, target, original_event, transform_input)
+
+
+def _send(rule: Rule, target: targets.Target, event: dict[str, Any], transform_input: bool) -> None:
+    service, region, account_id, resource = [*target["Arn"].split(":", 5), *[""] * 5][2:6]
+    if service == "events" and resource.startswith("event-bus/"):
+        _forward(rule, (account_id, region, resource.removeprefix("event-bus/")), event)
+    elif service == "events":
+        rule = copy(rule)
+        rule.targets = [target]  # type: ignore[list-item]
+        _moto_send_to_targets(rule, event, transform_input)  # type: ignore[arg-type]  # archives, API destinations
+    else:
+        targets.send(rule.account_id, rule.region_name, target, _input(target, event))
+
+
+def _forward(rule: Rule, to: _Bus, event: dict[str, Any]) -> None:
+    """Send an event to the rules of another bus, unless the event was there before."""
+    account_id, region, name = to
+    path = {*_path.get(), (rule.account_id, rule.region_name, rule.event_bus_name.rpartition("/")[2])}
+    bus = events_backends[account_id][region].describe_event_bus(name)
+    token = _path.set(frozenset(path))
+    try:
+        for other in [*bus.rules.values()] if to not in path else ():
+            other.send_to_targets(dict(event))  # type: ignore[arg-type]
+    finally:
+        _path.reset(token)
 
 
 def _input(target: targets.Target, event: dict[str, Any]) -> Any:

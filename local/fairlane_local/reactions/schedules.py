@@ -82,8 +82,9 @@ def _put_scheduled_rule(self: EventsBackend, *args: Any, **more: Any) -> Rule:
             "detail": {},
         }
         for target in [*rule.targets] if rule.state != "DISABLED" else ():
-            payload = json.loads(target["Input"]) if "Input" in target else event
-            targets.send(self.account_id, self.region_name, target, payload)
+            with targets.log_errors(target):
+                payload = json.loads(target["Input"]) if "Input" in target else event
+                targets.send(self.account_id, self.region_name, target, payload)
 
     def exists() -> bool:
         return any(bus.rules.get(rule.name) is rule for bus in self.event_buses.values())

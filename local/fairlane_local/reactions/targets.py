@@ -2,7 +2,8 @@
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 from uuid import uuid4
 
@@ -18,6 +19,16 @@ from fairlane_local.step_functions.backends import step_functions_backend
 Target = Mapping[str, Any]
 
 
+@contextmanager
+def log_errors(target: Target) -> Iterator[None]:
+    """Log an error of a target. It must not become that of the request or alarm which caused the event."""
+    try:
+        yield
+    except Exception:
+        text = "an event was not delivered to %s"
+        logging.getLogger(__name__).warning(text, target.get("Arn"), exc_info=True)
+
+
 def send(account_id: str, region: str, target: Target, payload: Any) -> None:
     """Send a payload to a target. A target that does not exist is only logged: AWS drops such events, too.
 
@@ -31,7 +42,7 @@ def send(account_id: str, region: str, target: Target, payload: Any) -> None:
     _, _, service, arn_region, arn_account, resource = [*arn.split(":", 5), *[""] * 5][:6]
     location = (arn_account or account_id, arn_region or region)
     text = payload if isinstance(payload, str) else json.dumps(payload)
-    try:
+    with log_errors(target):
         match service:
             case "lambda":
                 invoke_later(*location, arn, payload)
@@ -51,8 +62,6 @@ def send(account_id: str, region: str, target: Target, payload: Any) -> None:
                 events_backends[location[0]][location[1]].put_events([payload])
             case _:
                 logging.getLogger(__name__).warning("the target %s is not supported by the local AWS", arn)
-    except Exception:  # an error must not become that of the request which caused the event
-        logging.getLogger(__name__).warning("an event was not delivered to %s", arn, exc_info=True)
 
 
 def _start(location: tuple[str, str], arn: str, text: str) -> None:

@@ -1,11 +1,16 @@
 """Reactions that cause themselves, targets that fail and limits of stored data, without a server."""
 
+import json
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, Final
 
 import pytest
+from moto.cloudwatch.models import Alarm
+from moto.core.utils import utcnow
+from moto.events.models import EventsBackend, events_backends
 from moto.moto_api._internal.models import moto_api_backend
+from moto.sns.models import sns_backends
 from moto.sqs.models import Queue, sqs_backends
 
 from fairlane_local.clock import Clock
@@ -31,8 +36,27 @@ def timeline() -> Timeline:
     return simulation.timeline
 
 
+@pytest.fixture
+def bus(timeline: Timeline) -> EventsBackend:
+    return events_backends[ACCOUNT][REGION]
+
+
 def add_queue(name: str, **attributes: str) -> Queue:
     return sqs_backends[ACCOUNT][REGION].create_queue(name, {}, **attributes)
+
+
+def put_rule(bus: EventsBackend, *inputs: dict[str, Any], name: str = "r", bus_name: str = "default") -> None:
+    pattern = json.dumps({"source": ["own", "aws.cloudwatch"]})
+    bus.put_rule(name, event_bus_arn=bus_name, event_pattern=pattern)
+    bus.put_targets(name, bus_name, [{"Id": str(number), **target} for number, target in enumerate(inputs)])
+
+
+def bus_arn(name: str) -> str:
+    return f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/{name}"
+
+
+def put_event(bus: EventsBackend) -> None:
+    bus.put_events([{"Source": "own", "DetailType": "kind", "Detail": "{}"}])
 
 
 def map_queue(
@@ -133,3 +157,62 @@ def test_a_request_may_invoke_a_function_any_number_of_times(
 ) -> None:
     monkeypatch.setattr(invocations, "_MAX_CAUSED", 3)
     assert not any(invocations.is_endless(FUNCTION) for _ in range(10))
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"Arn": bus_arn("missing")},
+        {"Arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:q", "Input": "not JSON"},
+        {"Arn": bus_arn("default")},
+    ],
+)
+def test_a_bad_target_does_not_fail_the_request_or_other_targets(bus: EventsBackend, bad: dict[str, Any]) -> None:
+    queue = add_queue("q")
+    put_rule(bus, bad, {"Arn": queue.queue_arn})
+    put_event(bus)
+    assert len(queue.messages) == 1
+
+
+def test_an_event_passes_two_buses_that_forward_to_each_other_once(bus: EventsBackend) -> None:
+    queue = add_queue("q")
+    bus.create_event_bus("second")
+    put_rule(bus, {"Arn": bus_arn("second")}, {"Arn": queue.queue_arn})
+    put_rule(bus, {"Arn": bus_arn("default")}, {"Arn": queue.queue_arn}, bus_name="second")
+    put_event(bus)
+    assert len(queue.messages) == 2
+
+
+def test_a_scheduled_rule_with_a_bad_target_calls_the_others(timeline: Timeline, bus: EventsBackend) -> None:
+    queue = add_queue("q")
+    bus.put_rule("r", event_bus_arn="default", scheduled_expression="rate(1 minute)")
+    bad = {"Id": "bad", "Arn": queue.queue_arn, "Input": "not JSON"}
+    bus.put_targets("r", "default", [bad, {"Id": "q", "Arn": queue.queue_arn}])
+    timeline.advance(60)
+    assert len(queue.messages) == 1
+
+
+def test_an_alarm_runs_its_actions_although_its_event_fails(
+    bus: EventsBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise ValueError
+
+    monkeypatch.setattr(EventsBackend, "put_events", fail)
+    topic = sns_backends[ACCOUNT][REGION].create_topic("t").arn
+    alarm = SimpleNamespace(
+        name="a",
+        alarm_arn=f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:a",
+        rule="ALARM(b)",
+        description="",
+        history=[],
+        state_value="OK",
+        state_reason="",
+        state_reason_data="{}",
+        state_updated_timestamp=utcnow(),
+        configuration_updated_timestamp=utcnow(),
+        actions_enabled=True,
+        alarm_actions=[topic],
+    )
+    Alarm.update_state(alarm, "reason", "{}", "ALARM")  # type: ignore[arg-type]
+    assert [item["topic"] for item in topics.notifications()] == [topic]
