@@ -9,7 +9,9 @@ from moto.logs.models import LogStream
 
 from fairlane.cloudwatch.samples import emf_samples
 from fairlane_local.monitoring.alarm_changes import now
+from fairlane_local.monitoring.metric_api import NEWEST, OLDEST
 from fairlane_local.monitoring.metrics import metric_store
+from fairlane_local.simulation import current_simulation
 
 _put_log_events = LogStream.put_log_events
 
@@ -27,14 +29,21 @@ def _put_events_and_metrics(self: LogStream, log_events: list[dict[str, Any]]) -
 
 
 def publish(account_id: str, region: str, lines: Sequence[str]) -> None:
-    """Put the metrics of log lines into the store of an account and Region."""
+    """Put the metrics of log lines into the store of an account and Region.
+
+    Samples outside the times of PutMetricData are ignored: a timestamp far in the future would delete all others.
+    """
+    current = current_simulation().timeline.milliseconds // 1000
     store = metric_store(account_id, region)
     for line in lines:
         if '"_aws"' not in line:
             continue
         try:
             for sample in emf_samples([line]):
+                if not current - OLDEST <= sample.time_seconds <= current + NEWEST:
+                    logging.getLogger(__name__).warning("a log event has metrics outside the times of PutMetricData")
+                    break
                 time = 1000 * sample.time_seconds
                 store.put(sample.namespace, sample.name, sample.dimensions, sample.values, time, sample.unit)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, OverflowError, TypeError, ValueError) as error:
             logging.getLogger(__name__).warning("a log event is not in embedded metric format: %s", error)

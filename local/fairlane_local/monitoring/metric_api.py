@@ -20,8 +20,8 @@ from fairlane_local.monitoring.metrics import MetricStore, metric_store
 _DEFAULT_PERIOD: Final = 300
 _MAX_POINTS: Final = 100_800
 _MAX_SAMPLES: Final = 10_000
-_OLDEST: Final = 14 * 86_400
-_NEWEST: Final = 2 * 3_600
+OLDEST: Final = 14 * 86_400
+NEWEST: Final = 2 * 3_600
 
 _put_metric_alarm = CloudWatchResponse.put_metric_alarm
 
@@ -83,7 +83,7 @@ def _put_metric_data(self: CloudWatchBackend, namespace: str, metric_data: list[
     for number, datum in enumerate(metric_data, 1):
         self._validate_parameters_put_metric_data(datum, number)
         second = _seconds(datum["Timestamp"]) if datum.get("Timestamp") else current
-        if not current - _OLDEST <= second <= current + _NEWEST:
+        if not current - OLDEST <= second <= current + NEWEST:
             message = "must be within the past two weeks and the next two hours"
             raise InvalidParameterValue(f"The parameter MetricData.member.{number}.Timestamp {message}.")
         _store(self).put(

@@ -15,6 +15,8 @@ from moto.sqs.models import Queue, sqs_backends
 
 from fairlane_local.clock import Clock
 from fairlane_local.functions import FunctionError, Invocation
+from fairlane_local.monitoring import log_metrics
+from fairlane_local.monitoring.metrics import metric_store
 from fairlane_local.reactions import invocations, queues, topics
 from fairlane_local.server import services
 from fairlane_local.simulation import Simulation, set_simulation
@@ -216,3 +218,14 @@ def test_an_alarm_runs_its_actions_although_its_event_fails(
     )
     Alarm.update_state(alarm, "reason", "{}", "ALARM")  # type: ignore[arg-type]
     assert [item["topic"] for item in topics.notifications()] == [topic]
+
+
+@pytest.mark.parametrize(("age_seconds", "count"), [(0, 1), (-30 * 86_400, 0), (15 * 86_400, 0), (13 * 86_400, 1)])
+def test_metrics_of_log_events_have_the_times_of_put_metric_data(
+    timeline: Timeline, age_seconds: int, count: int
+) -> None:
+    directive = {"Namespace": "N", "Dimensions": [[]], "Metrics": [{"Name": "M"}]}
+    milliseconds = timeline.milliseconds - 1000 * age_seconds
+    line = json.dumps({"_aws": {"Timestamp": milliseconds, "CloudWatchMetrics": [directive]}, "M": 1})
+    log_metrics.publish(ACCOUNT, REGION, [line])
+    assert metric_store(ACCOUNT, REGION).samples.count == count
