@@ -12,7 +12,7 @@ from fairlane_local.monitoring.metrics import metric_store
 if TYPE_CHECKING:
     from fairlane_local.functions import Invocation
 
-_MAX_EVENTS: Final = 10_000
+MAX_EVENTS: Final = 10_000
 """Number of events that a log stream keeps."""
 
 
@@ -43,7 +43,7 @@ def log_invocation(
     ]
     log = _log_stream(function, stream)
     log.put_log_events([{"timestamp": started, "message": line} for line in lines])
-    del log.events[:-_MAX_EVENTS]
+    del log.events[:-MAX_EVENTS]
     store = metric_store(function.account_id, function.region)
     dimensions = {"FunctionName": str(function.function_name)}
     is_failed = float(invocation.error is not None)

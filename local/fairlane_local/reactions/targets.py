@@ -12,6 +12,7 @@ from moto.logs.models import LogStream, logs_backends
 from moto.sns.models import sns_backends
 from moto.sqs.models import sqs_backends
 
+from fairlane_local.monitoring.function_logs import MAX_EVENTS
 from fairlane_local.reactions.invocations import invoke_later
 from fairlane_local.simulation import current_simulation
 from fairlane_local.step_functions.backends import step_functions_backend
@@ -73,3 +74,4 @@ def _log(location: tuple[str, str], group_name: str, text: str) -> None:
     group = logs_backends[location[0]][location[1]].groups[group_name]
     stream = group.streams.setdefault("events", LogStream(group, "events"))
     stream.put_log_events([{"timestamp": current_simulation().timeline.milliseconds, "message": text}])
+    del stream.events[:-MAX_EVENTS]

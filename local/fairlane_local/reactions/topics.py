@@ -68,6 +68,8 @@ def notifications() -> list[dict[str, Any]]:
 
 def _publish_and_keep(self: SNSBackend, message: str, arn: str | None, *args: Any, **more: Any) -> str:
     message_id = _publish(self, message, arn, *args, **more)
+    if arn in self.topics:
+        del self.topics[arn].sent_notifications[:-_MAX_SENT]
     subscribers = [
         f"{subscription.protocol}:{subscription.endpoint}"
         for subscription in self.subscriptions.values()

@@ -9,6 +9,7 @@ import pytest
 from moto.cloudwatch.models import Alarm
 from moto.core.utils import utcnow
 from moto.events.models import EventsBackend, events_backends
+from moto.logs.models import logs_backends
 from moto.moto_api._internal.models import moto_api_backend
 from moto.sns.models import sns_backends
 from moto.sqs.models import Queue, sqs_backends
@@ -17,7 +18,7 @@ from fairlane_local.clock import Clock
 from fairlane_local.functions import FunctionError, Invocation
 from fairlane_local.monitoring import log_metrics
 from fairlane_local.monitoring.metrics import metric_store
-from fairlane_local.reactions import invocations, queues, topics
+from fairlane_local.reactions import invocations, queues, targets, topics
 from fairlane_local.server import services
 from fairlane_local.simulation import Simulation, set_simulation
 from fairlane_local.timeline import Timeline
@@ -218,6 +219,19 @@ def test_an_alarm_runs_its_actions_although_its_event_fails(
     )
     Alarm.update_state(alarm, "reason", "{}", "ALARM")  # type: ignore[arg-type]
     assert [item["topic"] for item in topics.notifications()] == [topic]
+
+
+def test_log_streams_and_topics_keep_the_latest_entries(timeline: Timeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(targets, "MAX_EVENTS", 2)
+    monkeypatch.setattr(topics, "_MAX_SENT", 2)
+    logs = logs_backends[ACCOUNT][REGION]
+    logs.create_log_group("g", {})
+    topic = sns_backends[ACCOUNT][REGION].create_topic("t")
+    for number in range(4):
+        targets.send(ACCOUNT, REGION, {"Arn": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:g"}, str(number))
+        targets.send(ACCOUNT, REGION, {"Arn": topic.arn}, str(number))
+    assert [event.message for event in logs.groups["g"].streams["events"].events] == ["2", "3"]
+    assert len(topic.sent_notifications) == 2
 
 
 @pytest.mark.parametrize(("age_seconds", "count"), [(0, 1), (-30 * 86_400, 0), (15 * 86_400, 0), (13 * 86_400, 1)])
