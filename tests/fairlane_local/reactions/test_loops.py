@@ -78,7 +78,7 @@ def map_queue(
     return mapping
 
 
-def send(queue: Queue, body: str, **settings: str) -> None:
+def send(queue: Queue, body: str, **settings: Any) -> None:
     sqs_backends[ACCOUNT][REGION].send_message(queue.name, body, **settings)
 
 
