@@ -3,17 +3,17 @@
 import gzip
 import io
 import os
-import stat
 import tarfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 from urllib.parse import urlsplit
 
 from moto.s3.exceptions import MissingBucket
 from moto.s3.models import FakeKey, s3_backends
 from moto.utilities.utils import get_partition
 
+from fairlane_local.processes.directories import open_file, write_file
 from fairlane_local.processes.work import AttemptError
 
 _MEBIBYTE: Final = 1 << 20
@@ -35,14 +35,13 @@ class Storage:
 
         Args:
             uri: S3 URI of a prefix.
-            directory: Directory, which is created.
+            directory: Directory that was opened.
             shard: Index of the part of the objects, and number of parts. Default: all objects.
             unzip: True if the objects are compressed with gzip. Default: False.
 
         Raises:
             AttemptError: If the bucket does not exist, or if the name of an object is not a path below the directory.
         """
-        directory.mkdir(parents=True, exist_ok=True)
         bucket, prefix = _split(uri)
         index, parts = shard
         keys = self._keys(bucket, prefix)
@@ -50,9 +49,7 @@ class Storage:
             relative = Path(_relative(key.name, prefix))
             if relative.is_absolute() or ".." in relative.parts:
                 raise AttemptError(f"ClientError: Data download failed: s3://{bucket}/{key.name} is not a valid path")
-            file = directory / relative
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(gzip.decompress(key.value) if unzip else key.value)
+            write_file(directory, str(relative), gzip.decompress(key.value) if unzip else key.value)
         return len(keys)
 
     def upload(self, uri: str, content: bytes) -> None:
@@ -86,58 +83,72 @@ class UploadedFiles:
     Args:
         storage: S3 of the job.
         uri: S3 URI of the prefix.
+        limit_mib: Size of a file in MiB. A sparse file can be larger than the disk.
     """
 
-    def __init__(self, storage: Storage, uri: str) -> None:
+    def __init__(self, storage: Storage, uri: str, limit_mib: int) -> None:
         self._storage = storage
         self._uri = uri.rstrip("/")
+        self._limit_mib = limit_mib
         self._seen: dict[str, tuple[int, int, int]] = {}
 
     def note(self, directory: Path) -> None:
         """Regard the files of a directory as uploaded."""
-        self._seen |= {name: version for name, _, version in _files(directory)}
+        self._seen |= {name: _version(os.fstat(file.fileno())) for name, file in _files(directory)}
 
     def update(self, directory: Path) -> None:
-        """Upload the files that changed. Files that vanish meanwhile are left out."""
-        for name, path, version in _files(directory):
-            if self._seen.get(name) != version:
-                try:
-                    content = path.read_bytes()
-                except FileNotFoundError:
-                    continue
-                self._storage.upload(f"{self._uri}/{name}", content)
-                self._seen[name] = version
+        """Upload the files that changed. Files that vanish meanwhile are left out.
+
+        Raises:
+            AttemptError: If the name of a file is not UTF-8, or if a file is larger than the limit.
+        """
+        for name, file in _files(directory):
+            status = os.fstat(file.fileno())
+            if self._seen.get(name) != _version(status):
+                raw = os.fsencode(name)
+                if raw.decode(errors="replace") != name:
+                    raise AttemptError(f"ClientError: Artifact upload failed: the name of {raw!r} is not UTF-8")
+                if status.st_size > self._limit_mib * _MEBIBYTE:
+                    sentence = f"{name} is larger than {self._limit_mib} MiB"
+                    raise AttemptError(f"ClientError: Artifact upload failed: {sentence}")
+                self._storage.upload(f"{self._uri}/{name}", file.read(status.st_size))
+                self._seen[name] = _version(status)
 
 
 def archive(directories: Sequence[Path], limit_mib: int) -> bytes | None:
-    """Return a compressed tar archive of the files of directories, or None if they are larger than a limit."""
-    files = {name: path for directory in reversed(directories) for name, path, _ in _files(directory)}
-    if sum(path.stat().st_size for path in files.values()) > limit_mib * _MEBIBYTE:
-        return None
+    """Return a compressed tar archive of the files of directories, or None if they are larger than a limit.
+
+    Of several files with the same name, the archive contains the first.
+    """
     buffer = io.BytesIO()
+    names: set[str] = set()
+    size = 0
     with tarfile.open(fileobj=buffer, mode="w:gz", compresslevel=1) as tar:
-        for name in sorted(files):
-            tar.add(files[name], name)
+        for directory in directories:
+            for name, file in _files(directory):
+                if name in names:
+                    continue
+                names.add(name)
+                size += os.fstat(file.fileno()).st_size
+                if size > limit_mib * _MEBIBYTE:
+                    return None
+                tar.addfile(tar.gettarinfo(arcname=name, fileobj=file), file)
     return buffer.getvalue()
 
 
-def _files(directory: Path) -> Iterator[tuple[str, Path, tuple[int, int, int]]]:
-    """Yield the regular files below a directory: relative name, path and version. Links are left out."""
-    if directory.is_symlink():
-        return
-    for folder, _, names in os.walk(directory):
+def _files(directory: Path) -> Iterator[tuple[str, BinaryIO]]:
+    """Yield the regular files below a directory that was opened: relative name and file. Links are left out."""
+    for folder, folders, names, descriptor in os.fwalk(f"{directory}/."):
+        folders.sort()
         for name in sorted(names):
-            path = Path(folder, name)
-            try:
-                status = path.lstat()
-            except FileNotFoundError:
-                continue
-            if stat.S_ISREG(status.st_mode):
-                yield (
-                    str(path.relative_to(directory)),
-                    path,
-                    (status.st_ino, status.st_mtime_ns, status.st_size),
-                )
+            file = open_file(Path(f"/proc/self/fd/{descriptor}", name))
+            if file is not None:
+                with file:
+                    yield str(Path(folder, name).relative_to(directory)), file
+
+
+def _version(status: os.stat_result) -> tuple[int, int, int]:
+    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def _split(uri: str) -> tuple[str, str]:

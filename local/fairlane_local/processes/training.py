@@ -2,11 +2,13 @@
 
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
 from fairlane_local.batch.jobs.job import Attempt, ServiceJob
+from fairlane_local.processes.directories import open_directory, open_file
 from fairlane_local.processes.images import image_directory
 from fairlane_local.processes.options import ProcessOptions
 from fairlane_local.processes.storage import Storage, UploadedFiles, archive
@@ -58,11 +60,11 @@ class TrainingWork:
         self.limits = limits
         self.notice = options.training_notice
         self._hosts = [f"algo-{index + 1}" for index in range(job.units)]
-        self._checkpoints: UploadedFiles | None = None
+        self._checkpoints: list[UploadedFiles] = []
         config = self._request.get("CheckpointConfig") or {}
         self._checkpoint_path = config.get("LocalPath", f"{_ML}/checkpoints")
         if config:
-            self._checkpoints = UploadedFiles(storage, config["S3Uri"])
+            self._checkpoints = [UploadedFiles(storage, config["S3Uri"], options.disk_mib) for _ in self._hosts]
 
     def commands(self) -> list[Command]:
         """Return one command for each instance."""
@@ -107,15 +109,17 @@ class TrainingWork:
         try:
             for index, (root, host) in enumerate(zip(roots, self._hosts, strict=True)):
                 for folder in ("model", "output/data", "input/config", "input/data", "checkpoints"):
-                    _inside(root, f"{_ML}/{folder}").mkdir(parents=True, exist_ok=True)
-                self._write_configuration(_inside(root, f"{_ML}/input/config"), host, channels)
+                    with open_directory(root, f"{_ML}/{folder}", create=True):
+                        pass
+                with open_directory(root, f"{_ML}/input/config") as directory:
+                    self._write_configuration(directory, host, channels)
                 for name, channel in channels.items():
-                    self._download(_inside(root, f"{_ML}/input/data/{name}"), channel, index)
-                if self._checkpoints is not None:
-                    directory = _inside(root, self._checkpoint_path)
-                    directory.mkdir(parents=True, exist_ok=True)
-                    self._storage.download(self._request["CheckpointConfig"]["S3Uri"], directory)
-                    self._checkpoints.note(directory)
+                    with open_directory(root, f"{_ML}/input/data/{name}", create=True) as directory:
+                        self._download(directory, channel, index)
+                if self._checkpoints:
+                    with open_directory(root, self._checkpoint_path, create=True) as directory:
+                        self._storage.download(self._request["CheckpointConfig"]["S3Uri"], directory)
+                        self._checkpoints[index].note(directory)
         except OSError as error:
             reason = f"ClientError: Data download failed: {error.strerror}"
             hint = f"; each instance has {self._options.disk_mib} MiB: start the local AWS with a higher --disk"
@@ -123,9 +127,10 @@ class TrainingWork:
 
     def copy(self, roots: Sequence[Path]) -> None:
         """Copy the checkpoints to S3."""
-        if self._checkpoints is not None:
-            for root in roots:
-                self._checkpoints.update(_inside(root, self._checkpoint_path))
+        if self._checkpoints:
+            for root, files in zip(roots, self._checkpoints, strict=True):
+                with suppress(FileNotFoundError), open_directory(root, self._checkpoint_path) as directory:
+                    files.update(directory)
 
     def collect(self, roots: Sequence[Path], end: End, *, is_stopped: bool) -> End:
         """Upload the checkpoints, the model and other output."""
@@ -135,15 +140,17 @@ class TrainingWork:
             output = self._request.get("OutputDataConfig", {}).get("S3OutputPath", "").rstrip("/")
             prefix = f"{output}/{self._attempt.resource.rpartition('/')[2]}/output"
             if output and (end.exit_code == 0 or is_stopped):
-                self._upload(f"{prefix}/model.tar.gz", [_inside(root, f"{_ML}/model") for root in roots])
-            data = [_inside(root, f"{_ML}/output/data") for root in roots]
-            if output and any(directory.is_dir() and any(directory.iterdir()) for directory in data):
-                self._upload(f"{prefix}/output.tar.gz", data)
+                with _open_directories(roots, f"{_ML}/model") as models:
+                    self._upload(f"{prefix}/model.tar.gz", models)
+            with _open_directories(roots, f"{_ML}/output/data") as data:
+                if output and any(any(directory.iterdir()) for directory in data):
+                    self._upload(f"{prefix}/output.tar.gz", data)
+            with _open_directories(roots, f"{_ML}/output") as outputs:
+                text = next((text for directory in outputs if (text := _failure(directory))), "")
         except AttemptError as error:
             return End(exit_code=end.exit_code, reason=str(error))
         if end.exit_code in (0, None) or end.reason:
             return end
-        text = next((text for root in roots if (text := _failure(_inside(root, f"{_ML}/output/failure")))), "")
         cause = "OutOfMemoryError: the memory limit of the process was reached" if end.out_of_memory else text
         reason = f"AlgorithmError: {cause + ', ' if cause else ''}exit code: {end.exit_code}"
         return End(exit_code=end.exit_code, reason=reason, limit=end.limit)
@@ -234,12 +241,20 @@ def _hosts_file(hosts: Sequence[str]) -> str:
     return "\n".join([*lines, *(f"127.0.0.{number + 1} {host}" for number, host in enumerate(hosts)), ""])
 
 
-def _failure(file: Path) -> str:
-    if file.is_symlink() or not file.is_file():
+@contextmanager
+def _open_directories(roots: Sequence[Path], path: str) -> Iterator[list[Path]]:
+    """Open a directory of each instance. Instances without it are left out."""
+    with ExitStack() as stack:
+        directories = []
+        for root in roots:
+            with suppress(FileNotFoundError):
+                directories.append(stack.enter_context(open_directory(root, path)))
+        yield directories
+
+
+def _failure(directory: Path) -> str:
+    file = open_file(directory / "failure")
+    if file is None:
         return ""
-    with file.open(errors="replace") as text:
-        return text.read(_MAX_REASON).strip()
-
-
-def _inside(root: Path, path: str) -> Path:
-    return root / path.lstrip("/")
+    with file:
+        return file.read(4 * _MAX_REASON).decode(errors="replace")[:_MAX_REASON].strip()

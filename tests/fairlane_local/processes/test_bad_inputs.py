@@ -115,6 +115,26 @@ def test_a_model_over_the_limit_fails_the_job(here: Here) -> None:
 
 
 @slow
+@pytest.mark.parametrize("folder", ["model", "output", "checkpoints"])
+def test_a_link_to_a_directory_of_the_host_fails_the_job(here: Here, tmp_path: Path, folder: str) -> None:
+    s3 = bucket(here)
+    secret = tmp_path / "secret"
+    (secret / "data").mkdir(parents=True)
+    for file in ("failure", "data/file"):
+        (secret / file).write_text("secret")
+    job = here.train(
+        f"rm -r /opt/ml/{folder}; ln -s {secret} /opt/ml/{folder}",
+        CheckpointConfig={"S3Uri": "s3://data/checkpoints"},
+        OutputDataConfig={"S3OutputPath": "s3://data/out"},
+    )
+    here.ended(job)
+    assert job.status == "FAILED"
+    assert f"{folder} is a symbolic link or a file; the local AWS needs a directory" in job.reason
+    keys = [key["Key"] for key in s3.list_objects_v2(Bucket="data").get("Contents", [])]
+    assert [key for key in keys if not key.endswith("model.tar.gz")] == []
+
+
+@slow
 def test_an_image_without_a_directory_fails_the_job_and_says_which_option_to_give(here: Here) -> None:
     job = here.container(["true"], {"image": "1.dkr.ecr.us-east-1.amazonaws.com/other:2"})
     here.ended(job)

@@ -1,11 +1,14 @@
 """Names of images, lines of log streams, and objects of S3 as files."""
 
+import io
+import tarfile
 from pathlib import Path
 
 import pytest
 from moto.logs.models import LogsBackend
 from moto.s3.models import s3_backends
 
+from fairlane_local.processes.directories import open_directory
 from fairlane_local.processes.images import image_directory, image_names
 from fairlane_local.processes.logs import LogWriter
 from fairlane_local.processes.storage import Storage, UploadedFiles, archive
@@ -110,7 +113,7 @@ def test_objects_keep_their_names_below_the_prefix(
 
 def test_only_changed_regular_files_are_uploaded(storage: Storage, tmp_path: Path) -> None:
     s3 = s3_backends["123456789012"]["aws"]
-    uploads = UploadedFiles(storage, "s3://data/checkpoints/")
+    uploads = UploadedFiles(storage, "s3://data/checkpoints/", 1)
     (tmp_path / "old").write_text("old")
     uploads.note(tmp_path)
     (tmp_path / "new").write_text("new")
@@ -124,3 +127,55 @@ def test_an_archive_has_a_limit(tmp_path: Path) -> None:
     (tmp_path / "model").write_bytes(bytes(3 << 20))
     assert archive([tmp_path], 2) is None
     assert archive([tmp_path], 3) is not None
+
+
+def test_links_of_a_job_are_not_followed(storage: Storage, tmp_path: Path) -> None:
+    root, host = tmp_path / "root", tmp_path / "host"
+    root.mkdir()
+    host.mkdir()
+    (host / "secret").write_text("secret")
+    for link in ("sub", "a"):
+        (root / link).symlink_to(host)
+    (root / "file").write_text("")
+    for path in ("/sub", "/sub/checkpoints", "/file", "/../host"):
+        for create in (False, True):
+            with pytest.raises(AttemptError, match=path), open_directory(root, path, create=create):
+                pass
+    for uri in ("s3://data/in/", "s3://data/in/a"):  # a directory, and a file
+        with pytest.raises(AttemptError, match="is a symbolic link"):
+            storage.download(uri, root)
+    assert [file.name for file in host.iterdir()] == ["secret"]
+    assert (host / "secret").read_text() == "secret"
+
+
+def test_an_open_directory_is_the_one_of_the_job_after_a_change(tmp_path: Path) -> None:
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    with open_directory(tmp_path, "/a/b") as directory:
+        (tmp_path / "a").rename(tmp_path / "old")
+        (tmp_path / "a").symlink_to("/etc")
+        (directory / "new").write_text("new")
+    assert (tmp_path / "old" / "b" / "new").read_text() == "new"
+
+
+@pytest.mark.parametrize(("name", "size", "reason"), [("\udcff", 1, "is not UTF-8"), ("sparse", 2 << 20, "1 MiB")])
+def test_checkpoints_that_cannot_be_objects_have_a_reason(
+    storage: Storage, tmp_path: Path, name: str, size: int, reason: str
+) -> None:
+    with (tmp_path / name).open("wb") as file:
+        file.truncate(size)
+    with pytest.raises(AttemptError, match=reason):
+        UploadedFiles(storage, "s3://data/checkpoints", 1).update(tmp_path)
+
+
+def test_an_archive_has_the_first_of_files_with_the_same_name(tmp_path: Path) -> None:
+    for folder in ("first", "second"):
+        (tmp_path / folder / "sub").mkdir(parents=True)
+        (tmp_path / folder / "sub" / "model").write_text(folder)
+        (tmp_path / folder / folder).write_text(folder)
+    content = archive([tmp_path / "first", tmp_path / "second"], 1)
+    assert content is not None
+    with tarfile.open(fileobj=io.BytesIO(content)) as tar:
+        assert sorted(tar.getnames()) == ["first", "second", "sub/model"]
+        model = tar.extractfile("sub/model")
+        assert model is not None
+        assert model.read() == b"first"

@@ -94,6 +94,17 @@ def test_the_instances_of_a_job_are_processes_that_know_each_other(here: Here) -
     }
 
 
+def test_an_old_checkpoint_of_an_instance_does_not_replace_the_new_one_of_another(here: Here) -> None:
+    s3 = bucket(here, checkpoints__state=b"old")
+    job = here.train(
+        '[ "$SM_CURRENT_HOST" = algo-2 ] || printf new > /opt/ml/checkpoints/state',
+        instances=2,
+        CheckpointConfig={"S3Uri": "s3://data/checkpoints"},
+    )
+    assert here.ended(job).status == "SUCCEEDED"
+    assert s3.get_object(Bucket="data", Key="checkpoints/state")["Body"].read() == b"new"
+
+
 def test_a_failure_has_the_text_of_the_failure_file_and_is_retried_by_its_reason(here: Here) -> None:
     rules = [{"action": "RETRY", "onStatusReason": "*out of data*"}, {"action": "EXIT", "onStatusReason": "*"}]
     job = here.train(
