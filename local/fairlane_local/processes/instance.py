@@ -66,7 +66,7 @@ class Instance:
             self.control.settimeout(None)
             if not descriptors:
                 error = json.loads(message)["error"] if message else os.read(self.output, _LINE).decode()
-                raise LocalAwsError(_NOT_HERE.format(error.strip() or "the launcher ended"))
+                raise LocalAwsError(error.strip() or "the launcher ended")
         except BaseException:
             self.close()
             raise
@@ -151,7 +151,10 @@ def check_namespaces() -> None:
     """
     if platform.system() != "Linux":
         raise LocalAwsError(_NOT_HERE.format(f"{platform.system()} has no namespaces"))
-    instance = Instance("probe", {}, None, 16)
+    try:
+        instance = Instance("probe", {}, None, 16)
+    except LocalAwsError as error:
+        raise LocalAwsError(_NOT_HERE.format(error)) from error
     try:
         instance.run(["true"], {}, memory_mib=16)
         end = instance.end()

@@ -26,7 +26,7 @@ class ProcessOptions:
         copy_seconds: Seconds between copies of checkpoints to S3. Default: 2.
 
     Raises:
-        LocalAwsError: If a directory of an image does not exist, or if a number is too low.
+        LocalAwsError: If a directory of an image does not exist or is the root directory, or if a number is too low.
     """
 
     images: Mapping[str, str] = field(default_factory=dict)
@@ -44,6 +44,8 @@ class ProcessOptions:
             if not Path(directory).is_absolute() or not Path(directory).is_dir():
                 sentence = f"--image {name}={directory}: the directory does not exist"
                 raise LocalAwsError(f"{sentence}; use --image NAME=DIR with the absolute path of a directory")
+            if Path(directory).resolve() == Path("/"):
+                raise LocalAwsError(f"--image {name}={directory}: the root directory cannot stand for an image")
         for name, least in (("processes", 1), ("memory_mib", 16), ("disk_mib", 16), ("model_mib", 1), ("log_lines", 1)):
             if getattr(self, name) < least:
                 raise LocalAwsError(f"{name}: got {getattr(self, name)}, allowed: {least} or more")

@@ -202,7 +202,7 @@ class Run:
         with ExitStack() as stack:
             instances = []
             for command in commands:
-                instance = Instance(command.host, command.files, command.image, self._runner.options.disk_mib)
+                instance = _start(command, self._runner.options.disk_mib)
                 stack.callback(instance.close)
                 instances.append(instance)
             roots = [instance.root for instance in instances]
@@ -250,3 +250,13 @@ class Run:
         processes.close()
         code, out_of_memory = processes.end(self._work.main)
         return End(exit_code=code, limit=reached, out_of_memory=out_of_memory)
+
+
+def _start(command: Command, disk_mib: int) -> Instance:
+    if command.image is not None and not Path(command.image).is_dir():
+        sentence = f"the directory {command.image}, which stands for the image, does not exist any more"
+        raise AttemptError(f"CannotPullContainerError: {sentence}")
+    try:
+        return Instance(command.host, command.files, command.image, disk_mib)
+    except LocalAwsError as error:
+        raise AttemptError(f"the process of the job cannot start: {error}") from error

@@ -1,5 +1,6 @@
 """Training job of SageMaker as processes, with its files below `/opt/ml`."""
 
+import errno
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -121,9 +122,10 @@ class TrainingWork:
                         self._storage.download(self._request["CheckpointConfig"]["S3Uri"], directory)
                         self._checkpoints[index].note(directory)
         except OSError as error:
-            reason = f"ClientError: Data download failed: {error.strerror}"
-            hint = f"; each instance has {self._options.disk_mib} MiB: start the local AWS with a higher --disk"
-            raise AttemptError(reason + hint) from error
+            reason = f"ClientError: Data download failed: {error.strerror or error}"
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                reason += f"; each instance has {self._options.disk_mib} MiB: start the local AWS with a higher --disk"
+            raise AttemptError(reason) from error
 
     def copy(self, roots: Sequence[Path]) -> None:
         """Copy the checkpoints to S3."""

@@ -90,7 +90,8 @@ def test_a_log_stream_keeps_the_latest_lines(here: Here) -> None:
         (channel("train", "s3://data/in", source={"S3DataType": "ManifestFile"}), "only the S3DataType S3Prefix"),
         (channel("train", "s3://data/in", InputMode="Pipe"), "no input mode Pipe"),
         (channel("train", "s3://data/bad/"), "s3://data/bad/../../x is not a valid path"),
-        (channel("train", "s3://data/large"), "a higher --disk"),
+        (channel("train", "s3://data/large"), "No space left on device; each instance has 32 MiB"),
+        (channel("train", "s3://data/in/", CompressionType="Gzip"), "failed: Not a gzipped file (b'1')"),
     ],
 )
 def test_a_channel_that_cannot_be_read_fails_the_job(here: Here, given: dict[str, Any], reason: str) -> None:
@@ -143,6 +144,15 @@ def test_an_image_without_a_directory_fails_the_job_and_says_which_option_to_giv
 
 
 @slow
+def test_an_image_whose_directory_was_deleted_fails_the_job(here: Here, image: Path) -> None:
+    image.rmdir()
+    job = here.train("true")
+    here.ended(job)
+    assert f"CannotPullContainerError: the directory {image}, which stands for the image, does not" in job.reason
+    assert "--jobs simulated" not in job.reason
+
+
+@slow
 def test_a_command_that_does_not_exist_fails_with_127(here: Here) -> None:
     job = here.container(["nonsense"])
     here.ended(job)
@@ -162,6 +172,10 @@ def test_the_end_of_the_server_ends_all_processes(here: Here) -> None:
 def test_a_directory_of_an_image_must_exist(tmp_path: Path) -> None:
     with pytest.raises(LocalAwsError, match=r"--image a=/none: the directory does not exist; use --image NAME=DIR"):
         ProcessOptions(images={"a": "/none"})
+    (tmp_path / "root").symlink_to("/")
+    for directory in ("/", tmp_path / "root"):
+        with pytest.raises(LocalAwsError, match=f"--image a={directory}: the root directory cannot stand for an image"):
+            ProcessOptions(images={"a": str(directory)})
     with pytest.raises(LocalAwsError, match="processes: got 0, allowed: 1 or more"):
         ProcessOptions(images={"a": str(tmp_path)}, processes=0)
 
