@@ -72,7 +72,7 @@ class LogWriter:
         size = sum(self._kept)
         while len(self._kept) > self._limit or size > _MAX_BYTES:
             size -= self._kept.popleft()
-        del stream.events[: len(stream.events) - len(self._kept)]
+        del stream.events[: max(0, len(stream.events) - len(self._kept))]  # a new stream can have fewer events
         LogEvent.instances_tracked.clear()  # type: ignore[attr-defined]  # moto would keep each event forever
         lost = self._received - len(self._kept)
         if lost:

@@ -73,6 +73,17 @@ def test_the_oldest_lines_are_dropped_with_a_message(logs: LogsBackend, flushes:
     assert messages(logs) == ["[The local AWS keeps 4 lines and 4 MiB; 22 older lines are lost]", "22", "23", "24"]
 
 
+def test_a_stream_that_was_created_again_keeps_its_lines(logs: LogsBackend) -> None:
+    log = writer(logs)
+    log.write(b"old\n")
+    log.flush()
+    logs.delete_log_stream("group", "stream")
+    logs.create_log_stream("group", "stream")
+    log.write(b"1\n2\n")
+    log.flush()
+    assert messages(logs) == ["1", "2"]
+
+
 def test_a_stream_has_a_size(logs: LogsBackend) -> None:
     log = writer(logs, lines=1000)
     for _ in range(3):
