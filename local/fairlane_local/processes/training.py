@@ -198,7 +198,7 @@ class TrainingWork:
             "SM_CHANNELS": json.dumps(channels),
             **{f"SM_CHANNEL_{name.upper()}": f"{_ML}/input/data/{name}" for name in channels},
             "SM_HPS": json.dumps(parameters),
-            **{f"SM_HP_{name.upper()}": value for name, value in parameters.items()},
+            **{f"SM_HP_{name.upper()}": value for name, value in parameters.items() if not {*"=\0"} & {*name}},
             "SM_HOSTS": json.dumps(self._hosts),
             "SM_CURRENT_HOST": host,
             "SM_NUM_CPUS": str(os.cpu_count() or 1),

@@ -161,6 +161,26 @@ def test_a_command_that_does_not_exist_fails_with_127(here: Here) -> None:
 
 
 @slow
+@pytest.mark.parametrize(
+    ("variable", "reason"),
+    [({"name": "A=B", "value": "1"}, "illegal environment variable name"), ({"name": "A", "value": "\0"}, "null byte")],
+)
+def test_a_variable_that_no_process_can_have_fails_with_127(here: Here, variable: dict[str, str], reason: str) -> None:
+    job = here.container(["true"], {"environment": [variable]})
+    here.ended(job)
+    assert job.attempts[0].exit_code == 127
+    (line,) = here.output(LOG_GROUP)
+    assert reason in line
+
+
+@slow
+def test_a_hyperparameter_whose_name_is_no_variable_is_left_out(here: Here) -> None:
+    job = here.train("env | grep -a ^SM_HP_", HyperParameters={"a=b": "1", "learning-rate": "2"})
+    here.ended(job)
+    assert here.output() == ["SM_HP_LEARNING-RATE=2"]
+
+
+@slow
 def test_the_end_of_the_server_ends_all_processes(here: Here) -> None:
     job = here.container(["sleep", "87654"])
     here.until(lambda: processes_with("sleep 87654"))

@@ -90,8 +90,8 @@ def _execute(command: dict[str, Any]) -> NoReturn:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         os.chdir(command["directory"])
         os.execvpe(command["arguments"][0], command["arguments"], command["environment"])
-    except OSError as error:
-        print(f"{command['arguments'][0]}: {error.strerror}", file=sys.stderr, flush=True)
+    except (OSError, ValueError, TypeError) as error:  # also names and values that the kernel does not take
+        print(f"{command['arguments'][0]}: {getattr(error, 'strerror', None) or error}", file=sys.stderr, flush=True)
     finally:
         os._exit(127)
 
