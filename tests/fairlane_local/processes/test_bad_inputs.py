@@ -1,6 +1,8 @@
 """Jobs as processes that misbehave, and inputs that are not there."""
 
+import json
 import platform
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -178,6 +180,20 @@ def test_a_hyperparameter_whose_name_is_no_variable_is_left_out(here: Here) -> N
     job = here.train("env | grep -a ^SM_HP_", HyperParameters={"a=b": "1", "learning-rate": "2"})
     here.ended(job)
     assert here.output() == ["SM_HP_LEARNING-RATE=2"]
+
+
+@slow
+def test_a_signal_that_comes_with_the_command_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    process = instance.Instance("host", {}, None, 16)
+    try:
+        sent: list[bytes] = []
+        monkeypatch.setattr(process, "_send", lambda **message: sent.append(json.dumps(message).encode() + b"\n"))
+        process.run(["sleep", "60"], {}, memory_mib=16, is_init=True)
+        process.signal(signal.SIGTERM)
+        process.control.sendall(b"".join(sent))
+        assert process.end()["exit_code"] == 128 + signal.SIGTERM
+    finally:
+        process.close()
 
 
 @slow

@@ -28,6 +28,7 @@ _PR_SET_PDEATHSIG = 1
 _NEW_NAMESPACES = 0x10000000 | 0x00020000 | 0x20000000 | 0x08000000 | 0x04000000
 """User, mount, PID, IPC and UTS namespace."""
 _TICK_MILLISECONDS = 100
+_BLOCK = 1 << 16
 _BAD_LIFE = 1000
 """Highest `oom_score_adj`: a computer without memory stops jobs before anything else."""
 
@@ -35,8 +36,7 @@ _BAD_LIFE = 1000
 def main() -> None:
     """Run one command in new namespaces."""
     control = socket.socket(fileno=0)
-    lines = control.makefile("r")
-    request = json.loads(lines.readline())
+    request = json.loads(_line(control))
     uid, gid = os.geteuid(), os.getegid()
     try:
         call("unshare", _NEW_NAMESPACES)
@@ -52,14 +52,14 @@ def main() -> None:
     child = os.fork()
     if child == 0:
         os.close(lives)
-        _be_first(control, lines, request, alive)
+        _be_first(control, request, alive)
     os.close(alive)
     os.write(lives, b"1")
     control.close()
     os.waitpid(child, 0)
 
 
-def _be_first(control: socket.socket, lines: Any, request: dict[str, Any], alive: int) -> NoReturn:
+def _be_first(control: socket.socket, request: dict[str, Any], alive: int) -> NoReturn:
     """Run the command as the first process of the namespaces."""
     _die_with_parent()
     if not os.read(alive, 1):
@@ -72,14 +72,14 @@ def _be_first(control: socket.socket, lines: Any, request: dict[str, Any], alive
     root = os.open("/", os.O_PATH | os.O_DIRECTORY)
     socket.send_fds(control, [b'{"ready": true}\n'], [root])
     os.close(root)
-    line = lines.readline()
+    line = _line(control)
     if not line:
         os._exit(1)
     command = json.loads(line)
     main_process = os.fork()
     if main_process == 0:
         _execute(command)
-    _tell(control, _watch(control, lines, main_process, command))
+    _tell(control, _watch(control, main_process, command))
     os._exit(0)
 
 
@@ -96,7 +96,7 @@ def _execute(command: dict[str, Any]) -> NoReturn:
         os._exit(127)
 
 
-def _watch(control: socket.socket, lines: Any, main_process: int, command: dict[str, Any]) -> dict[str, Any]:
+def _watch(control: socket.socket, main_process: int, command: dict[str, Any]) -> dict[str, Any]:
     """Forward signals to the command, end it at its memory limit, and return its end."""
     poll = select.poll()
     main_descriptor = os.pidfd_open(main_process)
@@ -106,7 +106,7 @@ def _watch(control: socket.socket, lines: Any, main_process: int, command: dict[
     while True:
         for descriptor, _ in poll.poll(_TICK_MILLISECONDS):
             if descriptor == control.fileno():
-                line = lines.readline()
+                line = _line(control)
                 if not line:
                     os._exit(1)
                 _signal(main_process, json.loads(line)["signal"], is_init=command["init"])
@@ -154,6 +154,17 @@ def _memory() -> int:
 
 def _die_with_parent() -> None:
     call("prctl", _PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _line(control: socket.socket) -> bytes:
+    """Read a line, or nothing at the end. The next line stays in the socket, so that `poll` sees it."""
+    line = b""
+    while not line.endswith(b"\n"):
+        waiting = control.recv(_BLOCK, socket.MSG_PEEK)
+        if not waiting:
+            return b""
+        line += control.recv(waiting.find(b"\n") + 1 or len(waiting))
+    return line
 
 
 def _tell(control: socket.socket, message: dict[str, Any]) -> None:
