@@ -7,21 +7,10 @@ from typing import Any
 
 import pytest
 
+from fairlane.sweeps.named_queries import NAMED_QUERIES, PLACEHOLDER
 from tests.fairlane_local.athena.support import Store
 
-SWEEP = "sweep = 'resnet-lr' AND \"index\" IS NOT NULL"
-LEADERBOARD = f'SELECT "index", value, parameters, metrics FROM results WHERE {SWEEP} ORDER BY value DESC, "index"'
-FAILURES = f"""
-SELECT failed."index", failed.attempt, failed.reason, finished."index" IS NOT NULL AS has_result
-FROM (SELECT * FROM failures WHERE {SWEEP}) AS failed
-LEFT JOIN (SELECT "index" FROM results WHERE {SWEEP}) AS finished ON finished."index" = failed."index"
-ORDER BY failed.started_at DESC, failed."index"
-"""
-GPU_HOURS = """
-SELECT state, count(*) AS attempts, sum(seconds) * 4 / 3600 AS gpu_hours
-FROM (SELECT sweep, state, seconds FROM results UNION ALL SELECT sweep, state, seconds FROM failures) AS attempts
-WHERE sweep = ? GROUP BY state ORDER BY state
-"""
+QUERIES = {query.name: query.sql.replace(PLACEHOLDER, "resnet-lr").replace("GPUS", "4") for query in NAMED_QUERIES}
 
 
 @pytest.fixture(scope="module")
@@ -61,19 +50,23 @@ def texts(value: str) -> dict[str, str]:
     return dict(item.split("=", 1) for item in value[1:-1].split(", "))
 
 
-def test_the_leaderboard_is_a_sort_by_value(store: Store, records: dict[str, list[dict[str, Any]]]) -> None:
-    rows = store.rows(LEADERBOARD)
-    expected = sorted(records["results"], key=lambda record: (-record["value"], record["index"]))
+@pytest.mark.parametrize(("name", "sign"), [("leaderboard", -1), ("leaderboard-minimize", 1)])
+def test_the_leaderboard_is_a_sort_by_value(
+    name: str, sign: int, store: Store, records: dict[str, list[dict[str, Any]]]
+) -> None:
+    rows = store.rows(QUERIES[name])
+    expected = sorted(records["results"], key=lambda record: (sign * record["value"], record["index"]))
     assert [(int(row[0] or ""), float(row[1] or "")) for row in rows] == [(r["index"], r["value"]) for r in expected]
-    assert [texts(row[2] or "") for row in rows] == [record["parameters"] for record in expected]
-    metrics = [{name: float(text) for name, text in texts(row[3] or "").items()} for row in rows]
+    assert [texts(row[3] or "") for row in rows] == [record["parameters"] for record in expected]
+    metrics = [{name: float(text) for name, text in texts(row[4] or "").items()} for row in rows]
     assert metrics == [record["metrics"] for record in expected]
 
 
 def test_failures_say_if_the_point_has_a_result(store: Store, records: dict[str, list[dict[str, Any]]]) -> None:
     finished = {record["index"] for record in records["results"]}
     expected = sorted(records["failures"], key=lambda record: (-record["started_at"], record["index"]))
-    assert store.rows(FAILURES) == [
+    rows = store.rows(QUERIES["failures"])
+    assert [[*row[:3], row[6]] for row in rows] == [
         [str(r["index"]), "1", "exit code 137", str(r["index"] in finished).lower()] for r in expected
     ]
 
@@ -84,8 +77,7 @@ def test_gpu_hours_are_sums_by_state(store: Store, records: dict[str, list[dict[
     for record in records["results"] + records["failures"]:
         seconds[record["state"]] += record["seconds"]
         attempts[record["state"]] += 1
-    # The half-written object is a row of NULLs.
-    rows = [row for row in store.rows(GPU_HOURS, "'resnet-lr'") if row[0] is not None]
+    rows = store.rows(QUERIES["gpu-hours"])
     assert [(state, int(count or "")) for state, count, _ in rows] == sorted(attempts.items())
     assert [float(hours or "") for *_, hours in rows] == pytest.approx(
         [seconds[state] * 4 / 3600 for state in sorted(attempts)]
