@@ -10,8 +10,6 @@ from optuna.trial import TrialState
 
 from fairlane_run.stopping import stop_rule
 
-HISTORIES = 60
-
 
 class Board:
     """Values of all runs in memory."""
@@ -69,12 +67,13 @@ def decisions(
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("direction", ["maximize", "minimize"])
 @pytest.mark.parametrize("rule", ["median", "successive-halving"])
-def test_decisions_equal_those_of_optuna(rule: str, direction: Literal["minimize", "maximize"]) -> None:
+@pytest.mark.parametrize("histories", [15, pytest.param(250, marks=pytest.mark.slow)])
+def test_decisions_equal_those_of_optuna(histories: int, rule: str, direction: Literal["minimize", "maximize"]) -> None:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     chance = random.Random(rule + direction)
     names = {"startup_runs": "n_startup_trials", "warmup_steps": "n_warmup_steps"}
     equal = 0
-    for seed in range(HISTORIES):
+    for seed in range(histories):
         options = (
             {
                 "startup_runs": chance.randrange(6),
@@ -89,4 +88,4 @@ def test_decisions_equal_those_of_optuna(rule: str, direction: Literal["minimize
             }
         )
         equal += decisions(seed, rule, direction, options, names)
-    assert equal >= 2500
+    assert equal >= 40 * histories
