@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from mkdocs.structure.pages import Page
 
 ROOT: Final = Path(__file__).parents[1]
-SOURCES: Final = ("constructs", "stacks", "local")
+SOURCES: Final = ("constructs", "stacks", "local", "client")
 
 # Packages without a page. The package above exports all their names; fairlane.cli has none but the command's function.
 INTERNAL: Final = {
