@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
 from importlib.util import find_spec
+from math import ceil, floor
 from typing import Any
 
 from fairlane.errors import Problem
@@ -98,9 +99,9 @@ def _distribution(optuna: Any, values: Any) -> Any:
         return distributions.CategoricalDistribution(list(values))
     low, high, step = values["min"], values["max"], range_step(values)
     log = "log" in values.get("distribution", "")
-    if step is not None:
-        steps = (Decimal(str(high)) - Decimal(str(low))) // Decimal(str(step))
-        high = type(step)(Decimal(str(low)) + steps * Decimal(str(step)))
+    if step is not None:  # multiples of the step, as W&B rounds to them, but none outside of the range
+        least, most, size = (Decimal(str(number)) for number in (low, high, step))
+        low, high = type(step)(ceil(least / size) * size), type(step)(floor(most / size) * size)
     if isinstance(step, int):
         return distributions.IntDistribution(low, high, log=log, step=step)
     return distributions.FloatDistribution(float(low), float(high), log=log, step=step)

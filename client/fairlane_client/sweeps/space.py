@@ -61,13 +61,14 @@ def grid_points(space: Values, repeat: int = 1) -> list[dict[str, Any]]:
 def range_step(values: Values) -> float | None:
     """Return the step of a range: an `int` for whole numbers, a `float` for other steps, None for any number.
 
-    A range of whole numbers gives whole numbers, unless its distribution is for any number.
+    A range of whole numbers gives whole numbers, unless its distribution is for any number. So does a whole step.
     """
     kind, step = values.get("distribution"), values.get("q")
     if kind in ("uniform", "log_uniform_values") or (kind is None and step is None and _is_any(values)):
         return None
     step = 1 if step is None else step
-    return float(step) if _is_any(values) or not float(step).is_integer() else int(step)
+    is_whole = float(step).is_integer() and (isinstance(values.get("q"), int) or not _is_any(values))
+    return int(step) if is_whole else float(step)
 
 
 def _name_problems(space: Values) -> Iterator[Problem]:
@@ -122,7 +123,7 @@ def _step_problems(values: Values, kind: str, width: float) -> Iterator[Problem]
         if "q" in values or kind == "q_uniform":
             yield Problem(("q",), step, f"a number above 0, at most {width:,}")
     elif kind == "q_log_uniform_values" and range_step(values) != 1:
-        sentence = "requires whole numbers and q 1: use log_uniform_values for other numbers"
+        sentence = "requires whole numbers and q 1, as Optuna has no other: use log_uniform_values, or list the values"
         yield Problem.relation(("distribution",), f"q_log_uniform_values {sentence}")
 
 

@@ -15,24 +15,34 @@ from fairlane_client.sweeps.target import target_problems
 METHODS: Final = {"grid": None, "random": "random", "bayes": "tpe", "tpe": "tpe", "sobol": "sobol", "cma-es": "cma-es"}
 _TEXTS: Final = ("store", "queue", "job_definition", "share_identifier", "quota_share")
 _TARGET: Final = ("queue", "job_definition", "payload", "share_identifier", "quota_share", "priority", "attempts")
-UNUSED: Final = ("name", "description", "project", "entity")
+UNUSED: Final = ("program", "name", "description", "project", "entity")
 KEYS: Final = (
     *("id", "store", "method", "metric", "parameters", "run_cap", "early_terminate", "stop"),
     *("parallel", "repeat", "seed", *_TARGET, "environment", *UNUSED),
 )
-_COMMAND: Final = "the job definition holds the command: remove the key"
+_BRACKETS: Final = "steps from the last one are not supported: use min_iter, which is max_iter / eta**s"
 _SENTENCES: Final[Mapping[str, str]] = {
-    "program": _COMMAND,
-    "command": _COMMAND,
+    "command": "the job definition holds the command: remove the key",
     "target": "a sweep runs all its points, whatever their values: remove the key",
-    "max_iter": "brackets from the last step are not supported: use min_iter",
-    "s": "brackets from the last step are not supported: use min_iter",
+    "controller": "AWS Batch starts the runs: remove the key",
+    "max_iter": _BRACKETS,
+    "s": _BRACKETS,
     "strict": "a run stops unless it is among the best 1/eta: remove the key",
     "probabilities": "all values are equally probable: remove the key",
-    "mu": "normal distributions are not supported: use min and max",
-    "sigma": "normal distributions are not supported: use min and max",
 }
 """Sentences on keys of W&B that do not apply."""
+_EXPONENTS: Final = "min and max are exponents there: use {} with the numbers themselves"
+_DISTRIBUTIONS: Final[Mapping[str, str]] = {
+    "log_uniform": _EXPONENTS.format("log_uniform_values"),
+    "inv_log_uniform": _EXPONENTS.format("log_uniform_values"),
+    "q_log_uniform": _EXPONENTS.format("q_log_uniform_values"),
+    "categorical_w_probabilities": "all values are equally probable: remove probabilities and the distribution",
+    **{
+        name: f"Optuna has no distribution {name}: use min and max with uniform or log_uniform_values"
+        for name in ("normal", "q_normal", "log_normal", "q_log_normal", "beta", "q_beta")
+    },
+}
+"""Sentences on distributions of W&B that do not apply."""
 _FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
     "sweep_id": ("id",),
     "space": ("parameters",),
@@ -128,9 +138,8 @@ class SweepFile:
                 )
                 space[name] = [0]  # a value without a further problem
                 continue
-            unknown = [*_unknown(entry, ("value", "values", "min", "max", "distribution", "q"))]
             space[name], problems = _values(entry)
-            self._problems += [problem.within("parameters", name) for problem in unknown or problems]
+            self._problems += [problem.within("parameters", name) for problem in problems]
         return space
 
     def _stop(self, data: Mapping[str, Any]) -> Any:
@@ -143,7 +152,7 @@ class SweepFile:
         if hyperband.get("type") != "hyperband":
             self._problems.append(Problem(("early_terminate", "type"), hyperband.get("type"), "hyperband"))
         first = hyperband.get("min_iter")
-        if first is None:
+        if first is None and "max_iter" not in hyperband:
             self._problems.append(Problem(("early_terminate", "min_iter"), None, "the step of the first decision"))
         return {
             "rule": "successive-halving",
@@ -181,19 +190,20 @@ class SweepFile:
 
 def _values(entry: Mapping[str, Any]) -> tuple[Any, list[Problem]]:
     """Return the list or range of a parameter, and the problems of its keys."""
+    distribution = entry.get("distribution")
+    if isinstance(distribution, str) and distribution in _DISTRIBUTIONS:
+        return [0], [Problem.relation(("distribution",), _DISTRIBUTIONS[distribution])]
+    if unknown := [*_unknown(entry, ("value", "values", "min", "max", "distribution", "q"))]:
+        return [0], unknown
     kinds = [kind for kind in ("value", "values") if kind in entry]
     ranges = [key for key in ("min", "max", "q") if key in entry]
     if len(kinds) + bool(ranges) != 1:
         got = ", ".join([*kinds, *ranges])
         return [0], [Problem((), got or None, "one of value, values, or min and max")]
-    distribution = entry.get("distribution")
     if not kinds:
-        problems = []
-        if distribution == "log_uniform":
-            sentence = "min and max are exponents there: use log_uniform_values with the numbers themselves"
-            problems = [Problem.relation(("distribution",), sentence)]
-        values = {key: value for key, value in entry.items() if key in (*ranges, "distribution")}
-        return [0] if problems else values, problems
+        # the logarithm of 1/x is uniform if the logarithm of x is
+        names = {"distribution": "log_uniform_values"} if distribution == "inv_log_uniform_values" else {}
+        return {**entry, **names}, []
     fitting = "constant" if kinds == ["value"] else "categorical"
     problems = [] if distribution in (None, fitting) else [Problem(("distribution",), distribution, fitting)]
     return [entry["value"]] if kinds == ["value"] else entry["values"], problems

@@ -64,7 +64,7 @@ def test_spaces(space: Any, message: str) -> None:
         ({"min": 0.5, "max": 3, "distribution": "int_uniform"}, "whole numbers for int_uniform"),
         ({"min": 0, "max": 3, "q": 0}, "space.x.q: got 0, allowed: a number above 0, at most 3"),
         ({"min": 0, "max": 3, "distribution": "uniform", "q": 1}, "space.x.q: uniform has no steps: leave q out"),
-        ({"min": 1, "max": 9, "distribution": "q_log_uniform_values", "q": 2}, "use log_uniform_values for other"),
+        ({"min": 1, "max": 9, "distribution": "q_log_uniform_values", "q": 2}, "use log_uniform_values, or list"),
     ],
     ids=str,
 )

@@ -33,7 +33,7 @@ def problems(folder: Path, text: str) -> list[str]:
 def example(name: str) -> str:
     """Return an example file of W&B without its command."""
     lines = (EXAMPLES / f"{name}.yaml").read_text().splitlines(keepends=True)
-    return "".join(line for line in lines if not line.startswith(("program:", "command:", "  - ${", "  - python3")))
+    return "".join(line for line in lines if not line.startswith(("command:", "  - ${", "  - python3")))
 
 
 @pytest.mark.parametrize(
@@ -82,6 +82,50 @@ def example(name: str) -> str:
                 "space": {"learning_rate": [0.001, 0.0005], "fc_layer_size": [128, 256, 512], "pretrained": [True]},
             },
         ),
+        (
+            "flags",
+            {
+                "metric": "loss",
+                "direction": "minimize",
+                "sampler": None,
+                "points": None,
+                "stop": {"rule": "successive-halving", "min_resource": 3, "reduction_factor": 3},
+                "space": {"optimizer": ["sgd", "adam"], "nesterov": [False, True], "temperature": [-1, 0.1, 1]},
+            },
+        ),
+        (
+            "layers",
+            {
+                "metric": "val_accuracy",
+                "direction": "maximize",
+                "sampler": "random",
+                "points": 40,
+                "stop": None,
+                "space": {
+                    "batch_size": {"min": 32, "max": 128, "distribution": "int_uniform"},
+                    "epochs": [200],
+                    "num_layers": [1, 2, 3],
+                    "optimizer": ["Adam", "Adagrad"],
+                },
+            },
+        ),
+        (
+            "distributions",
+            {
+                "metric": "loss",
+                "direction": "minimize",
+                "sampler": "tpe",
+                "points": 50,
+                "stop": None,
+                "space": {
+                    "dropout": {"min": 0, "max": 0.6, "distribution": "uniform"},
+                    "learning_rate": {"min": 1e-6, "max": 1e-2, "distribution": "log_uniform_values"},
+                    "batch_size": {"min": 16, "max": 512, "distribution": "q_log_uniform_values"},
+                    "width": {"min": 64, "max": 1024, "q": 32, "distribution": "q_uniform"},
+                    "temperature": {"min": 0.1, "max": 10, "distribution": "log_uniform_values"},
+                },
+            },
+        ),
     ],
 )
 def test_typical_files_of_wandb_load_without_their_command(
@@ -95,8 +139,9 @@ def test_typical_files_of_wandb_load_without_their_command(
 
 
 def test_keys_that_only_wandb_uses_are_named(tmp_path: Path) -> None:
-    assert load(tmp_path, OURS + example("bayes")).unused == ("name", "project")
-    assert load(tmp_path, OURS + example("grid")).unused == ()
+    assert load(tmp_path, OURS + example("bayes")).unused == ("program", "name", "project")
+    assert load(tmp_path, OURS + example("layers")).unused == ("description", "entity", "program")
+    assert load(tmp_path, GRID + PARAMETERS).unused == ()
 
 
 def test_a_file_of_wandb_as_it_is_lacks_the_target_and_has_a_command(tmp_path: Path) -> None:
@@ -107,15 +152,14 @@ def test_a_file_of_wandb_as_it_is_lacks_the_target_and_has_a_command(tmp_path: P
         "line 1, id",
         "line 1, queue",
     ]
-    assert f"line 1, program: {command}" in found
     assert f"line 2, command: {command}" in found
-    assert len(found) == 6
+    assert len(found) == 5
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("early_terminate: {type: hyperband, max_iter: 27, s: 2}", "early_terminate.max_iter: brackets from the last"),
+        ("early_terminate: {type: hyperband, max_iter: 27, s: 2}", "use min_iter, which is max_iter / eta**s"),
         ("early_terminate: {type: hyperband}", "early_terminate.min_iter: missing; use the step of the first decision"),
         ("early_terminate: {type: envelope, min_iter: 3}", "type: got 'envelope', allowed: hyperband"),
         (
@@ -128,7 +172,8 @@ def test_a_file_of_wandb_as_it_is_lacks_the_target_and_has_a_command(tmp_path: P
         ("stop: {rule: best}", "stop.rule: got 'best', allowed: successive-halving or median"),
         ("stop: {rule: median, min_iter: 3}", "stop.min_iter: unknown; median has startup_runs"),
         ("run_cap: 5", "run_cap: a grid runs all its 2 points: remove the key, or use method random"),
-        ("controller: {type: local}", "controller: unknown key; use id, store, method"),
+        ("controller: {type: local}", "controller: AWS Batch starts the runs: remove the key"),
+        ("job: sagemaker", "job: unknown key; use id, store, method"),
         ("repeat: 0", "repeat: got 0, allowed: a whole number, 1 to 1,000"),
         ("seed: many", "seed: got 'many', allowed: a whole number"),
         ("parallel: 3", "parallel: requires a sampler: a grid runs all its points"),
@@ -154,11 +199,20 @@ def test_mistakes_have_their_line(tmp_path: Path, text: str, message: str) -> No
         ("3", "x: got 3, allowed: a mapping with value, values, or min and max"),
         ("{value: 1, values: [2]}", "x: got 'value, values', allowed: one of value, values, or min and max"),
         ("{distribution: uniform}", "x: missing; use one of value, values, or min and max"),
-        ("{distribution: normal, mu: 1, sigma: 2}", "x.mu: normal distributions are not supported: use min and max"),
-        ("{distribution: log_uniform, min: -5, max: 1}", "x.distribution: min and max are exponents there"),
-        ("{distribution: beta, min: 1, max: 2}", "x.distribution: got 'beta', allowed: uniform, log_uniform_values"),
+        ("{distribution: log_uniform, min: -5, max: 1}", "exponents there: use log_uniform_values with the numbers"),
+        ("{distribution: inv_log_uniform, min: -5, max: 1}", "exponents there: use log_uniform_values with the"),
+        ("{distribution: q_log_uniform, min: 1, max: 5, q: 8}", "exponents there: use q_log_uniform_values with the"),
+        ("{distribution: categorical_w_probabilities, values: [1], probabilities: [1]}", "all values are equally prob"),
+        ("{distribution: even, min: 1, max: 2}", "x.distribution: got 'even', allowed: uniform, log_uniform_values"),
         ("{distribution: uniform, values: [1]}", "x.distribution: got 'uniform', allowed: categorical"),
-        ("{distribution: q_log_uniform_values, q: 8, min: 32, max: 256}", "requires whole numbers and q 1"),
+        (
+            "{distribution: q_log_uniform_values, q: 8, min: 32, max: 256}",
+            "whole numbers and q 1, as Optuna has no other",
+        ),
+        (
+            "{distribution: inv_log_uniform_values, min: 0, max: 1}",
+            "got 0, allowed: a number above 0 for a logarithmic",
+        ),
         ("{values: [1, 2], probabilities: [0.3, 0.7]}", "x.probabilities: all values are equally probable"),
         ("{parameters: {y: {value: 1}}}", "x.parameters: nested parameters are not supported"),
         ("{values: [1, null]}", "x: missing; use text, finite numbers, true or false"),
@@ -170,6 +224,16 @@ def test_parameters(tmp_path: Path, entry: str, message: str) -> None:
     found = problems(tmp_path, text)
     assert all(problem.startswith("line 9, parameters.x") for problem in found), found
     assert any(message in problem for problem in found), found
+
+
+@pytest.mark.parametrize("name", ["normal", "q_normal", "log_normal", "q_log_normal", "beta", "q_beta"])
+def test_distributions_without_bounds_are_named(tmp_path: Path, name: str) -> None:
+    start = f"{OURS}method: random\nrun_cap: 3\nmetric: {{name: accuracy}}\nparameters:\n  x: "
+    for entry in (f"{{distribution: {name}}}", f"{{distribution: {name}, mu: 1, sigma: 2, q: 2}}"):
+        (found,) = problems(tmp_path, start + entry)
+        assert found.startswith(
+            f"line 9, parameters.x.distribution: Optuna has no distribution {name}: use min and max"
+        )
 
 
 def test_all_mistakes_are_reported_at_once_in_the_order_of_the_lines(tmp_path: Path) -> None:
