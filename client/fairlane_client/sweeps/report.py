@@ -1,14 +1,14 @@
 """HTML page of a sweep: its best results and charts, in one file that needs no network."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from fairlane._charts.page import charts_page
 from fairlane_client.sweeps.leaderboard import Leaderboard
 from fairlane_client.sweeps.parallel_coordinates import MOST_AXES, parallel_chart
 from fairlane_client.sweeps.plan import Plan
-from fairlane_client.sweeps.report_charts import Stops, best_chart, importance_chart, stops_by_step, stops_chart
+from fairlane_client.sweeps.report_charts import Progress, best_chart, importance_chart, stops_by_step, stops_chart
 from fairlane_client.sweeps.rounds import Counts
 from fairlane_client.sweeps.samplers import importances
 
@@ -20,13 +20,17 @@ _LEAST_RESULTS: Final = 10
 _MOST_INDICES: Final = 20
 
 
-def render_report(plan: Plan, leaderboard: Leaderboard, counts: Counts) -> str:
+def render_report(
+    plan: Plan, leaderboard: Leaderboard, counts: Counts, running: Collection[int], progress: Progress
+) -> str:
     """Render a sweep as an HTML page.
 
     Args:
         plan: Plan of the sweep.
         leaderboard: All results of the sweep.
         counts: Number of points by state.
+        running: Indices of the runs that run.
+        progress: Function that returns the indices of the runs with a value at a step.
 
     Returns:
         HTML text.
@@ -34,7 +38,7 @@ def render_report(plan: Plan, leaderboard: Leaderboard, counts: Counts) -> str:
     results = _of_space(leaderboard, plan)
     varying = [name for name, values in plan.space.items() if isinstance(values, Mapping) or len(values) > 1]
     parts, note = _importances(plan, results, varying)
-    stops = stops_by_step(results, plan.stop) if plan.stop else []
+    stops = stops_by_step(results, plan.stop, running, progress) if plan.stop else []
     charts = []
     if results:
         shown = _choice(results)
@@ -44,8 +48,9 @@ def render_report(plan: Plan, leaderboard: Leaderboard, counts: Counts) -> str:
             parallel_chart(shown, len(results), plan.space, names, plan.metric),
             best_chart(results, shown, plan),
             importance_chart(parts, note),
-            *([stops_chart(stops)] if plan.stop else []),
         ]
+    if stops or (results and plan.stop):
+        charts.append(stops_chart(stops))
     rows = leaderboard.rows()
     columns = [*dict.fromkeys(name for row in rows for name in row)]
     return charts_page(
@@ -58,7 +63,9 @@ def render_report(plan: Plan, leaderboard: Leaderboard, counts: Counts) -> str:
         columns=columns,
         rows=[[_cell(row.get(name, "")) for name in columns] for row in rows[:MOST_ROWS]],
         number=len(rows),
-        stops=[(stop.step, stop.reached, len(stop.stopped), _indices(stop)) for stop in stops],
+        stops=[
+            (stop.step, stop.reached, len(stop.running), len(stop.stopped), _indices(stop.stopped)) for stop in stops
+        ],
     )
 
 
@@ -114,9 +121,9 @@ def _choice(results: Sequence[Any]) -> list[Any]:
     return [results[len(results) * step // number] for step in range(number)]
 
 
-def _indices(stop: Stops) -> str:
-    more = len(stop.stopped) - _MOST_INDICES
-    listed = ", ".join(map(str, stop.stopped[:_MOST_INDICES]))
+def _indices(stopped: Sequence[int]) -> str:
+    more = len(stopped) - _MOST_INDICES
+    listed = ", ".join(map(str, stopped[:_MOST_INDICES]))
     return f"{listed} and {more:,} more" if more > 0 else listed
 
 

@@ -1,7 +1,7 @@
 """Charts of a sweep as Plotly figures: the best value over time, importances of parameters, stops by step."""
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from fairlane._charts.chart import Chart, Entry
@@ -16,20 +16,23 @@ _SHORTEST: Final = 120
 _LONGEST_NAME: Final = 20
 
 Result = Mapping[str, Any]
+Progress = Callable[[int], Collection[int]]
 
 
 class Stops(NamedTuple):
-    """Runs that a stop rule ended at a step.
+    """Runs at a step with decisions of a stop rule.
 
     Attributes:
         step: First step.
         reached: Number of runs that reported this step or a later one.
         stopped: Indices of the runs that were stopped before the next step.
+        running: Indices of the runs that run and have not reported the next step.
     """
 
     step: int
     reached: int
     stopped: list[int]
+    running: list[int]
 
 
 def best_chart(results: Sequence[Result], shown: Sequence[Result], plan: Plan) -> Chart:
@@ -104,23 +107,42 @@ def importance_chart(importances: Mapping[str, float], note: str) -> Chart:
     return Chart(kind="importance", title=title, figure={"data": [bars], "layout": layout})
 
 
-def stops_by_step(results: Sequence[Result], stop: Mapping[str, Any]) -> list[Stops]:
-    """Return the stops at the rungs of successive halving, or at the steps at which the median rule stopped a run."""
+def stops_by_step(
+    results: Sequence[Result], stop: Mapping[str, Any], running: Collection[int], progress: Progress
+) -> list[Stops]:
+    """Return the runs at the rungs of successive halving, or at the steps at which the median rule stopped a run.
+
+    Args:
+        results: All results.
+        stop: Stop rule.
+        running: Indices of the runs that run.
+        progress: Function that returns the indices of the runs with a value at a step.
+    """
     steps = {result["index"]: step for result in results if isinstance(step := result.get("step"), int)}
-    if not steps:
-        return []
+    last = max(steps.values(), default=0)
     stopped = {result["index"]: steps[result["index"]] for result in _stopped(results) if result["index"] in steps}
+    left = {*running}
+
+    def running_at(step: int) -> set[int]:
+        return left.intersection(progress(step)) if left else left
+
     if stop["rule"] == "successive-halving":
         factor = stop.get("reduction_factor", 4)
         first = stop.get("min_resource", 1) * factor ** stop.get("min_early_stopping_rate", 0)
         starts = []
-        while first <= max(steps.values()):
+        while first <= last or running_at(first):
             starts.append(first)
             first *= factor
     else:
         starts = sorted(set(stopped.values()))
         starts = starts[:: -(-len(starts) // _MOST_STEPS) or 1]
-    found = [Stops(start, sum(step >= start for step in steps.values()), []) for start in starts]
+    found = []
+    for start in reversed(starts):
+        here = running_at(start)
+        left -= here
+        reached = sum(step >= start for step in steps.values()) + len(running) - len(left)
+        found.append(Stops(start, reached, [], sorted(here)))
+    found.reverse()
     for index, step in sorted(stopped.items()):
         if at := bisect_right(starts, step):
             found[at - 1].stopped.append(index)
@@ -128,11 +150,18 @@ def stops_by_step(results: Sequence[Result], stop: Mapping[str, Any]) -> list[St
 
 
 def stops_chart(stops: Sequence[Stops]) -> Chart:
-    """Return a bar chart of the runs that went on and that were stopped, by step."""
+    """Return a bar chart of the runs that went on, that run and that were stopped, by step."""
     title = "Runs that reached a step"
     if not stops:
         return Chart(kind="stops", title=title, wide=True, note="No run has reached a step with a decision.")
     positions = [*range(len(stops))]
+    groups = [
+        ("went on", "var(--series-1)", [stop.reached - len(stop.stopped) - len(stop.running) for stop in stops]),
+        ("running", "var(--series-3)", [len(stop.running) for stop in stops]),
+        ("stopped", "var(--mark)", [len(stop.stopped) for stop in stops]),
+    ]
+    if not any(stop.running for stop in stops):
+        del groups[1]
     bars = [
         {
             "type": "bar",
@@ -141,10 +170,7 @@ def stops_chart(stops: Sequence[Stops]) -> Chart:
             "marker": {"color": color},
             "hovertemplate": f"%{{y:,}} {label}<extra></extra>",
         }
-        for label, color, numbers in (
-            ("went on", "var(--series-1)", [stop.reached - len(stop.stopped) for stop in stops]),
-            ("stopped", "var(--mark)", [len(stop.stopped) for stop in stops]),
-        )
+        for label, color, numbers in groups
     ]
     every = -(-len(stops) // 12)
     ticks = {"tickvals": positions[::every], "ticktext": [f"{stop.step:,}" for stop in stops[::every]]}
@@ -153,8 +179,8 @@ def stops_chart(stops: Sequence[Stops]) -> Chart:
     values = {**_numbers(), "rangemode": "tozero", "tickformat": "~s"}
     layout = chart_layout(xaxis=axis, yaxis=values, barmode="stack", hovermode="x unified")
     legend = [
-        Entry(label="went on", color="var(--series-1)"),
-        Entry(label="stopped", color="var(--mark)", value=f"{sum(len(stop.stopped) for stop in stops):,}"),
+        Entry(label=label, color=color, value="" if label == "went on" else f"{sum(numbers):,}")
+        for label, color, numbers in groups
     ]
     return Chart(kind="stops", title=title, wide=True, figure={"data": bars, "layout": layout}, legend=legend)
 

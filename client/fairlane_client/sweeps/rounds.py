@@ -110,6 +110,11 @@ class Rounds:
         failed = len(asked - active.keys() - done)
         return Counts(len(done) - stopped, stopped, running, waiting + left, failed)
 
+    def running(self) -> set[int]:
+        """Return the points whose jobs run and that have no result."""
+        active = self._active(self._read_manifests())
+        return {index for index, runs in active.items() if runs} - self._results.indices()
+
     def _next_points(self, manifests: list[Manifest], *, rerun: bool) -> list[Point]:
         """Return the points of the next manifests."""
         plan = self._plan

@@ -19,6 +19,8 @@ from fairlane_client.sweeps.submission import Clock
 from fairlane_client.sweeps.target import array_request, service_request, target_problems
 from fairlane_client.sweeps.target_checks import account_problems
 from fairlane_client.sweeps.watch import watch_progress
+from fairlane_run.objects import Objects
+from fairlane_run.progress import Progress
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -154,6 +156,15 @@ class Sweep:
     def counts(self) -> Counts:
         """Return the number of points by state."""
         return self._rounds().counts()
+
+    def running(self) -> set[int]:
+        """Return the indices of the points whose jobs run."""
+        return self._rounds().running()
+
+    def progress(self, step: int) -> dict[int, float]:
+        """Return the values of the runs that have reported a step, by index."""
+        objects = Objects(self._store.bucket, self._store.client("s3"))
+        return Progress(objects, self.plan.sweep_id, 0).values(step)
 
     def watch(self, *, interval: float = 10, console: "Console | None" = None) -> Counts:
         """Show a progress bar until no job runs and nothing is left to submit. Calls `advance` at each refresh.

@@ -122,7 +122,8 @@ def _report(arguments: argparse.Namespace, sweep: "Sweep") -> None:
         from fairlane_client.sweeps.report import render_report
     except ModuleNotFoundError as error:
         raise ImportError(f"the report requires the extra: pip install 'fairlane[report]' ({error.name})") from error
-    page = render_report(sweep.plan, sweep.leaderboard(), sweep.counts())
+    running = sweep.running() if sweep.plan.stop else ()
+    page = render_report(sweep.plan, sweep.leaderboard(), sweep.counts(), running, sweep.progress)
     arguments.output.write_text(page, encoding="utf-8")
     print(f"Wrote {arguments.output}")
 

@@ -208,5 +208,20 @@ def test_the_report_is_written(run: Run, world: World) -> None:
     html = Path("sweep.html").read_text()
     assert "<title>Sweep resnet-lr</title>" in html
     assert "maximize accuracy; grid" in html
+    assert "Runs by step" not in html
     code, out, err = run("report", "search", "resnet-lr", "--output", "absent/sweep.html")
     assert (code, out, err) == (1, "", "fairlane: [Errno 2] No such file or directory: 'absent/sweep.html'\n")
+
+
+def test_the_report_has_the_runs_that_run_at_each_rung(run: Run, world: World) -> None:
+    Path("sweep.yaml").write_text(f"{FILE}stop: {{rule: successive-halving}}\n")
+    run("submit", "sweep.yaml")
+    world.now += 100
+    (job,) = world.batch.jobs
+    world.batch.start(job, lines=2)
+    for key in ("1/0=0.5", "4/0=0.75", "1/1=0.25", "1/2=0.25", "4/x", "completed/1"):
+        world.s3.write(f"progress/sweep=resnet-lr/{key}", b"")
+    assert run("report", "search", "resnet-lr") == (0, "Wrote sweep.html\n", "")
+    html = Path("sweep.html").read_text()
+    assert "<tr><td>1</td><td>2</td><td>1</td><td>0</td><td></td></tr>" in html
+    assert "<tr><td>4</td><td>1</td><td>1</td><td>0</td><td></td></tr>" in html

@@ -1,5 +1,6 @@
 """Plans and results for reports of sweeps."""
 
+from collections.abc import Collection, Mapping
 from random import Random
 from typing import Any
 
@@ -52,7 +53,19 @@ def results(count: int, *, stops: bool = False, **members: Any) -> list[dict[str
     return found
 
 
-def page(found: list[dict[str, Any]], of: Plan, *, skipped: tuple[str, ...] = ()) -> str:
+def page(
+    found: list[dict[str, Any]],
+    of: Plan,
+    *,
+    skipped: tuple[str, ...] = (),
+    running: Mapping[int, Collection[int]] = {},
+) -> str:
+    """Render the page of results and of running runs, which have values at steps."""
     stopped = sum(result["state"] == "STOPPED" for result in found)
-    counts = Counts(len(found) - stopped, stopped, 0, max(of.total - len(found), 0), 0)
-    return render_report(of, Leaderboard(of.metric, of.direction, found, skipped), counts)
+    waiting = max(of.total - len(found) - len(running), 0)
+    counts = Counts(len(found) - stopped, stopped, len(running), waiting, 0)
+
+    def progress(step: int) -> set[int]:
+        return {index for index, steps in running.items() if step in steps} | {result["index"] for result in found}
+
+    return render_report(of, Leaderboard(of.metric, of.direction, found, skipped), counts, running, progress)

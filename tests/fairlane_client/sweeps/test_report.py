@@ -55,6 +55,33 @@ def test_stops_are_counted_at_each_rung() -> None:
     assert ", ".join(map(str, of_step[0][:20])) in html
 
 
+def test_running_runs_are_counted_at_the_last_rung_that_they_reached() -> None:
+    found = results(48, stops=True)
+    running = {50: [1, 2, 3, 4, 5], 51: [1, 2], 52: [], 53: range(1, 70)}
+    html = page(found, plan(points=60, stop=HALVING), running=running)
+    went_on, runs, stopped = figures(html)["stops"]["data"]
+    assert figures(html)["stops"]["layout"]["xaxis"]["ticktext"] == ["1", "4", "16", "64"]
+    assert runs["y"] == [1, 1, 0, 1]
+    ended = [sum(result["step"] >= rung for result in found) for rung in (*RUNGS, 64)]
+    reached = [a + b + c for a, b, c in zip(went_on["y"], runs["y"], stopped["y"], strict=True)]
+    assert reached == [ended[0] + 3, ended[1] + 2, ended[2] + 1, 1]
+    assert "<tr><td>64</td><td>1</td><td>1</td><td>0</td><td></td></tr>" in html
+
+
+def test_running_runs_are_shown_before_the_first_result() -> None:
+    html = page([], plan(stop=HALVING), running={0: [1], 1: [1, 4], 2: []})
+    assert figures(html).keys() == {"stops"}
+    assert "<tr><td>4</td><td>1</td><td>1</td><td>0</td><td></td></tr>" in html
+    assert "There are no results yet." in html
+
+
+def test_running_runs_of_the_median_rule_are_at_the_steps_of_stopped_runs() -> None:
+    found = results(48, stops=True)
+    html = page(found, plan(points=50, stop={"rule": "median"}), running={48: range(1, 6), 49: [1]})
+    _, runs, _ = figures(html)["stops"]["data"]
+    assert runs["y"] == [1, 1, 0]
+
+
 def test_stops_of_the_median_rule_are_at_the_steps_of_stopped_runs() -> None:
     found = results(48, stops=True)
     chart = figures(page(found, plan(stop={"rule": "median"})))["stops"]
@@ -71,7 +98,7 @@ def test_many_stops_of_the_median_rule_are_grouped() -> None:
 def test_a_sweep_without_a_stop_rule_has_no_chart_of_stops() -> None:
     html = page(results(48), plan())
     assert "stops" not in figures(html)
-    assert "Stopped runs by step" not in html
+    assert "Runs by step" not in html
 
 
 def test_the_learning_rate_is_the_most_important_parameter() -> None:
