@@ -16,6 +16,7 @@ from fairlane_client.sweeps.space import DISTRIBUTIONS
 from fairlane_client.sweeps.sweep_file import KEYS, METHODS, UNUSED, SweepFile
 from fairlane_run.objects import Objects
 from fairlane_run.settings import Settings
+from tests.docs.sweep_pictures import ENDED, progress
 from tests.fairlane_client.sweeps.world import BUCKET, World
 from tests.support import REPOSITORY
 
@@ -106,6 +107,17 @@ def test_the_page_lists_all_keys_methods_distributions_and_rules() -> None:
     assert all(f"`{name}`" in section for name in METHODS)
     assert all(f"rule: {rule}" in PAGE for rule in STOP_RULES)
     assert all(f"`{key}`" in PAGE.partition("## Coming from W&B")[2] for key in UNUSED)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_picture_shows_the_progress_and_the_leaderboard(scheme: str) -> None:
+    picture = (REPOSITORY / "docs" / "images" / f"sweep-progress-{scheme}.svg").read_text()
+    shown = re.sub(r"<[^>]*>", "", picture.replace("</clipPath>", "")).replace("\xa0", " ").replace("&#160;", " ")
+    for line in progress():
+        for row in line.plain.splitlines():
+            assert row.split(" ━")[0].strip() in shown, row
+    assert "http" not in picture.replace("http://www.w3.org", "").replace("https://www.textualize.io", "")
+    assert re.findall(r"and its progress bar: (\d+) of 48", PAGE) == [str(ENDED)]
 
 
 def test_the_page_lists_all_commands() -> None:

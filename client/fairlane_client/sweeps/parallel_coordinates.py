@@ -14,7 +14,9 @@ from fairlane._charts.layout import AXIS, chart_layout, escape_html
 MOST_AXES: Final = 8
 """Maximum number of parameters in the chart."""
 _MOST_LABELS: Final = 6
-_LONGEST_LABEL: Final = 12
+_LONGEST_LABELS: Final = 108
+"""Number of characters of labels of all axes that fit beside each other."""
+_LONGEST_LABEL: Final = 24
 _LONGEST_NAME: Final = 14
 _LOGARITHMIC: Final = 100
 """Ratio of the largest and smallest number from which an axis is logarithmic."""
@@ -28,6 +30,7 @@ class Axis:
     Args:
         name: Name of the parameter or metric.
         values: Values of the runs.
+        longest: Largest number of characters of a label.
         listed: Values in the order of the axis. Default: a range of numbers.
 
     Attributes:
@@ -35,19 +38,19 @@ class Axis:
         labels: Labels by their position, 0 to 1.
     """
 
-    def __init__(self, name: str, values: Sequence[Any], listed: Sequence[Any] | None = None) -> None:
+    def __init__(self, name: str, values: Sequence[Any], longest: int, listed: Sequence[Any] | None = None) -> None:
         self.name = name
         if listed is not None:
             listed = sorted(listed) if all(map(_is_number, listed)) else listed
             last = max(len(listed) - 1, 1)
             self._positions = {json.dumps(v): i / last if len(listed) > 1 else 0.5 for i, v in enumerate(listed)}
             every = 1 if len(listed) <= _MOST_LABELS else last
-            self.labels = {self._positions[json.dumps(value)]: _text(value) for value in listed[::every]}
+            self.labels = {self._positions[json.dumps(value)]: _text(value, longest) for value in listed[::every]}
             return
         self._positions = {}
         self._low, self._high = min(values), max(values)
         self._is_log = self._low > 0 and self._high / self._low >= _LOGARITHMIC
-        self.labels = {self.position(value): _text(value) for value in (self._low, self._high)}
+        self.labels = {self.position(value): _text(value, longest) for value in (self._low, self._high)}
 
     def position(self, value: Any) -> float:
         """Return the position of a value on the axis, 0 to 1."""
@@ -71,15 +74,17 @@ def parallel_chart(
         names: Parameters with an axis.
         metric: Metric that the sweep compares.
     """
+    longest = min(_LONGEST_LABEL, _LONGEST_LABELS // (len(names) + 1))
     axes = [
         Axis(
             name,
             [result["parameters"][name] for result in results],
+            longest,
             None if isinstance(space[name], Mapping) else space[name],
         )
         for name in names
     ]
-    axes.append(Axis(metric, [result["value"] for result in results]))
+    axes.append(Axis(metric, [result["value"] for result in results], longest))
     best = max(len(results) // 10, 1)
     groups: dict[str, list[Result]] = {"best 10 %": [*results[:best]], "other": [], "stopped": []}
     for result in results[best:]:
@@ -94,7 +99,7 @@ def parallel_chart(
     layout = chart_layout(
         xaxis={
             **AXIS,
-            "range": [-0.15, len(axes) - 0.3],
+            "range": [-0.04 * len(axes), len(axes) - 1 + 0.055 * len(axes)],
             "tickvals": [*range(len(axes))],
             "ticktext": [escape_html(shortened(axis.name, _LONGEST_NAME)) for axis in axes],
             "gridcolor": "var(--line)",
@@ -146,5 +151,5 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _text(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else shortened(str(value), _LONGEST_LABEL)
+def _text(value: Any, longest: int) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else shortened(str(value), longest)

@@ -37,7 +37,8 @@ def watch_progress(
     except ModuleNotFoundError as error:
         raise ImportError("watch requires the extra: pip install 'fairlane[client]'", name="rich") from error
     console = console or Console()
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
+    bar = BarColumn(style="bright_black", complete_style="blue", finished_style="green")  # as the terminal's theme
+    columns = (TextColumn("{task.description}", markup=False), bar, MofNCompleteColumn())
     state = TextColumn("{task.fields[state]}", markup=False)
     with Progress(*columns, state, console=console, auto_refresh=False, transient=True) as progress:
         task = progress.add_task(name, total=None, state="")

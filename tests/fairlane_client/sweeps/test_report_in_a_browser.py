@@ -27,7 +27,8 @@ pytestmark = [
 def views(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     """Return the browser's findings about the page, in light and in dark."""
     folder = tmp_path_factory.mktemp("browser")
-    html = page(results(request.param, stops=True), plan(points=request.param, stop=HALVING))
+    running = {request.param: [1], request.param + 1: [1, 4]}
+    html = page(results(request.param, stops=True), plan(points=request.param + 2, stop=HALVING), running=running)
     (folder / "sweep.html").write_text(html)
     looks = [{"width": 1280, "scheme": "light"}, {"width": 1920, "scheme": "dark"}]
     browser = REPOSITORY / "tests" / "fairlane" / "preview" / "browser.mjs"
