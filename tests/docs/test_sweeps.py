@@ -24,6 +24,9 @@ PAGE = (REPOSITORY / "docs" / "sweeps.md").read_text()
 SIMULATED = {"gpu-g5": "gpu", "train-one-gpu": "train", "training-p4": "quotas", "ProdExp2": "vision"}
 """Names of the simulated account by name on the page."""
 CLIENT, CONTAINER, LOGGING = re.findall(r"```py\n(.*?)```", PAGE, re.DOTALL)
+README_CLIENT, README_CONTAINER = re.findall(
+    r"```py\n(.*?)```", (REPOSITORY / "README.md").read_text().partition("\n## Sweeps\n")[2], re.DOTALL
+)
 ARRAY, SERVICE = re.findall(r"```yml\n(.*?)```", PAGE, re.DOTALL)
 
 
@@ -45,9 +48,23 @@ def file(folder: Path, text: str) -> SweepFile:
     return SweepFile(folder / "sweep.yaml")
 
 
-def test_the_example_and_its_file_are_the_same_sweep(world: World, tmp_path: Path) -> None:
-    code = simulated(CLIENT).replace("sweep.watch()", "end_jobs()")
+def run_client(code: str, world: World) -> None:
+    """Run an example whose jobs end when it watches them."""
+    code = simulated(code).replace("sweep.watch()", "end_jobs(); sweep.watch()")
     exec(compile(code, "example", "exec"), {"end_jobs": world.end_jobs})
+
+
+def test_the_example_of_the_readme_prints_the_best_results(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    run_client(README_CLIENT, world)
+    assert len(world.submitted()) == 16
+    lines = capsys.readouterr().out.strip().splitlines()
+    assert lines[0] == "resnet-lr: 16 done, 0 stopped, 0 running, 0 waiting, 0 failed"
+    assert [line.split()[:3] for line in lines[2:4]] == [["1", "15", "15"], ["2", "14", "14"]]
+    assert len(lines) == 12
+
+
+def test_the_example_and_its_file_are_the_same_sweep(world: World, tmp_path: Path) -> None:
+    run_client(CLIENT, world)
     assert len(world.submitted()) == 48
     load = file(tmp_path, ARRAY)
     from_file = world.sweep(**load.arguments)
@@ -78,8 +95,8 @@ class Memory(Objects):
         return self.keys.setdefault(key, body) is body
 
 
-@pytest.mark.parametrize("code", [CONTAINER, LOGGING])
-def test_the_loop_in_the_container_writes_a_result(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("code", "steps"), [(CONTAINER, 20), (LOGGING, 20), (README_CONTAINER, 0)])
+def test_the_code_in_the_container_writes_a_result(code: str, steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
     values = {"bucket": BUCKET, "sweep": "a", "metric": "val_accuracy", "direction": "maximize", "index": 3}
     settings = Settings(values, {}, {"model_name": "resnet18", "learning_rate": 0.1})
     objects = Memory()
@@ -88,13 +105,13 @@ def test_the_loop_in_the_container_writes_a_result(code: str, monkeypatch: pytes
     names: dict[str, Any] = {
         "run": fairlane_run.run,
         "build": str,
-        "train": lambda model, rate: (0.75, 0.5),
+        "train": lambda *model, **parameters: (0.75, 0.5) if model else 0.75,
         "train_epoch": lambda: 0.75,
         "start_logging": lambda **options: lambda metrics, step: None,
     }
     exec(compile(code, "example", "exec"), names)
     assert json.loads(objects.keys["results/sweep=a/3.json"])["value"] == 0.75
-    assert sum(key.startswith("progress/") for key in objects.keys) == 20
+    assert sum(key.startswith("progress/") for key in objects.keys) == steps
 
 
 def test_the_page_lists_all_keys_methods_distributions_and_rules() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 from collections import Counter
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from fairlane.sweeps.named_queries import NAMED_QUERIES, PLACEHOLDER
 from tests.fairlane_local.athena.support import Store
+from tests.support import REPOSITORY
 
 QUERIES = {query.name: query.sql.replace(PLACEHOLDER, "resnet-lr").replace("GPUS", "4") for query in NAMED_QUERIES}
 
@@ -82,6 +84,25 @@ def test_gpu_hours_are_sums_by_state(store: Store, records: dict[str, list[dict[
     assert [float(hours or "") for *_, hours in rows] == pytest.approx(
         [seconds[state] * 4 / 3600 for state in sorted(attempts)]
     )
+
+
+def test_the_queries_on_the_pages_answer(store: Store, records: dict[str, list[dict[str, Any]]]) -> None:
+    by_model, best = (
+        query
+        for name in ("sweeps.md", "sweep-store.md")
+        for query in re.findall(r"```sql\n(.*?)```", (REPOSITORY / "docs" / name).read_text(), re.DOTALL)
+    )
+    ranked = sorted(records["results"], key=lambda record: (-record["value"], record["index"]))
+    assert [[row[0], float(row[1] or "")] for row in store.rows(best)] == [
+        [str(record["index"]), record["value"]] for record in ranked[:10]
+    ]
+    models = {record["parameters"]["model_name"]: record for record in records["results"]}
+    rows = store.rows(by_model)
+    assert {row[0]: (row[1], float(row[2] or ""), float(row[3] or "")) for row in rows} == {
+        name: ("1", record["value"], pytest.approx(record["seconds"] / 3600)) for name, record in models.items()
+    }
+    values = [float(row[2] or "") for row in rows]
+    assert values == sorted(values, reverse=True)
 
 
 def test_only_the_objects_of_the_sweep_are_read(store: Store, records: dict[str, list[dict[str, Any]]]) -> None:
