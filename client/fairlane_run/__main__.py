@@ -1,6 +1,7 @@
 """Command `python3 -m fairlane_run`: runs a script unchanged as a run of a sweep.
 
-The script gets the parameters as environment variables, for example `LEARNING_RATE`. Metrics are read from its output.
+The script gets the parameters as environment variables, for example `LEARNING_RATE`, and the index of its point in the
+sweep as `FAIRLANE_INDEX`, for example for the folder of its checkpoints. Metrics are read from its output.
 """
 
 import os
@@ -14,6 +15,7 @@ from typing import Any
 from fairlane_run.errors import EXIT_CODE, RunError, SetupError
 from fairlane_run.run import Run, run
 
+INDEX = "FAIRLANE_INDEX"
 USAGE = """usage: python3 -m fairlane_run [--metric NAME=PATTERN]... [--] SCRIPT [ARGUMENT]...
 
 Runs a Python script, or a command after --, with the parameters of a point as environment variables. Each PATTERN is a
@@ -55,7 +57,7 @@ def _run(this: Run, command: list[str], patterns: dict[str, re.Pattern[str]]) ->
     """Run a command to its end or until the stop rule ends it."""
     with subprocess.Popen(
         command,
-        env=os.environ | variables(this.parameters),
+        env=os.environ | variables(this.parameters) | {INDEX: str(this.index)},
         stdout=subprocess.PIPE,
         text=True,
         errors="replace",
@@ -66,15 +68,19 @@ def _run(this: Run, command: list[str], patterns: dict[str, re.Pattern[str]]) ->
         assert process.stdout
         step = 0
         last: dict[str, float] = {}
-        for line in process.stdout:
-            sys.stdout.write(line)
-            sys.stdout.flush()
-            found = {} if this.stopped else _found(line, patterns)
-            last |= found
-            if this.metric in found:
-                step += 1
-                if this.report(step, **last).stop:
-                    process.terminate()
+        try:
+            for line in process.stdout:
+                sys.stdout.write(line)
+                sys.stdout.flush()
+                found = {} if this.stopped else _found(line, patterns)
+                last |= found
+                if this.metric in found:
+                    step += 1
+                    if this.report(step, **last).stop:
+                        process.terminate()
+        except BaseException:
+            process.terminate()  # the run has failed: its script must not go on
+            raise
         code = process.wait()
     if code and not this.stopped:
         raise SystemExit(code if code > 0 else 128 - code)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
+import sys
 import time
 from contextlib import contextmanager
 
 from fairlane_run.errors import RunError, SetupError
-from fairlane_run.objects import Objects, to_json
+from fairlane_run.objects import Objects, code, to_json
 from fairlane_run.point import read_point
 from fairlane_run.progress import Progress
 from fairlane_run.settings import Settings, read_settings
-from fairlane_run.stopping import Median, stop_rule
+from fairlane_run.stopping import Median
 
 TYPE_CHECKING = False  # typing takes milliseconds of each start
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class Run:
         self._settings = settings
         self._objects = objects
         self._progress = Progress(objects, settings.sweep, index)
-        self._rule = stop_rule(settings.stop, settings.direction)
+        self._rule = settings.rule
         self._started = time.time()
         self._step: int | None = None
         self._last: dict[str, float] = {}
@@ -62,7 +63,7 @@ class Run:
         """Metric that the sweep compares."""
         return self._settings.metric
 
-    def report(self, step: int, **metrics: float) -> Decision:
+    def report(self, step: int, /, **metrics: float) -> Decision:
         """Record metrics at a step, and return the decision of the stop rule.
 
         Args:
@@ -88,7 +89,7 @@ class Run:
             self._progress.record(step, value)
         return Decision(self.stopped)
 
-    def finish(self, **metrics: float) -> bool:
+    def finish(self, /, **metrics: float) -> bool:
         """Write the result of the run, once. Return False if another attempt of the same point has written it.
 
         Args:
@@ -104,12 +105,13 @@ class Run:
         if any(not math.isfinite(value) for value in values.values()):
             bad = {name: value for name, value in values.items() if not math.isfinite(value)}
             raise RunError(f"finish: {_listed(bad)}, allowed: a finite number")
-        self.finished = True
         if not self.stopped and isinstance(self._rule, Median):
             self._progress.complete()
         record = self._record("STOPPED" if self.stopped else "SUCCEEDED")
         record |= {"value": values[self.metric], "metrics": values, "step": self._step}
-        return self._objects.put_once(result_key(self.sweep, self.index), to_json(record))
+        is_first = self._objects.put_once(result_key(self.sweep, self.index), to_json(record))
+        self.finished = True
+        return is_first
 
     def fail(self, reason: str) -> None:
         """Write a record of a failed attempt.
@@ -143,7 +145,7 @@ class Run:
             try:
                 values[name] = float(value)
             except (TypeError, ValueError):
-                wrong[name] = value
+                wrong[name] = type(value)
                 continue
             if math.isinf(values[name]):
                 wrong[name] = values[name]
@@ -185,7 +187,7 @@ def run(objects: Objects | None = None, settings: Settings | None = None) -> Ite
         raise
     except BaseException as error:
         if not this.finished:
-            this.fail(f"exit code {error.code}" if isinstance(error, SystemExit) else type(error).__name__)
+            _record_failure(this, error)
         raise
 
 
@@ -194,8 +196,24 @@ def result_key(sweep: str, index: int) -> str:
     return f"results/sweep={sweep}/{index}.json"
 
 
+def _record_failure(this: Run, error: BaseException) -> None:
+    """Write a failure record. An error of Amazon S3 is printed, so that it does not hide the error of the run."""
+    try:
+        this.fail(f"exit code {_exit_code(error)}" if isinstance(error, SystemExit) else type(error).__name__)
+    except Exception as failed:
+        text = f"fairlane_run: the failure record is not written: {type(failed).__name__} {code(failed)}"
+        print(text.strip(), file=sys.stderr, flush=True)
+
+
+def _exit_code(end: SystemExit) -> int:
+    """Return the exit code of a process. `sys.exit` with a text is code 1; the text can hold parameters."""
+    return end.code if isinstance(end.code, int) else int(end.code is not None)
+
+
 def _listed(values: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name}: got {value!r}" for name, value in values.items())
+    """Return values, of those that are no numbers only the type: errors end in logs."""
+    got = {name: value.__name__ if isinstance(value, type) else repr(value) for name, value in values.items()}
+    return ", ".join(f"{name}: got {text}" for name, text in got.items())
 
 
 def _text(value: Any) -> str:

@@ -9,6 +9,7 @@ import json
 import os
 
 from fairlane_run.errors import SetupError
+from fairlane_run.stopping import Median, SuccessiveHalving, stop_rule
 
 TYPE_CHECKING = False  # typing takes milliseconds of each start
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ HYPERPARAMETER = "fairlane-sweep"
 INDEX = "AWS_BATCH_JOB_ARRAY_INDEX"
 HYPERPARAMETERS_FILE = "/opt/ml/input/config/hyperparameters.json"
 _REQUIRED = ("bucket", "sweep", "metric", "direction")
+_MANIFEST = {"key": str, "etag": str, "width": int, "lines": int}
 
 
 class Settings:
@@ -29,7 +31,7 @@ class Settings:
         sweep: Id of the sweep.
         metric: Metric that the sweep compares.
         direction: `maximize` or `minimize`.
-        stop: Stop rule, for example `{"rule": "median"}`. None for no rule.
+        rule: Stop rule. None without one.
         manifest: Key, ETag, number of lines and bytes of a line of the manifest. None on SageMaker.
         index: Line of the manifest, or the index of the point on SageMaker.
         parameters: Parameters on SageMaker. None if the line of the manifest holds them.
@@ -45,8 +47,10 @@ class Settings:
         self.sweep: str = values["sweep"]
         self.metric: str = values["metric"]
         self.direction: str = values["direction"]
-        self.stop: dict[str, Any] | None = values.get("stop")
+        self.rule: SuccessiveHalving | Median | None = stop_rule(values.get("stop"), self.direction)
         self.manifest: dict[str, Any] | None = values.get("manifest")
+        if self.manifest is not None:
+            self.manifest = {name: kind(self.manifest[name]) for name, kind in _MANIFEST.items()}
         self.parameters = parameters
         self.index = int(values["index"] if parameters is not None else environment.get(INDEX, "0"))
         self.job = environment.get("AWS_BATCH_JOB_ID") or environment.get("TRAINING_JOB_NAME", "")
@@ -73,7 +77,7 @@ def read_settings(environment: dict[str, str] | None = None, path: str = HYPERPA
             if HYPERPARAMETER in hyperparameters:
                 values = json.loads(hyperparameters.pop(HYPERPARAMETER))
                 return Settings(values, variables, _parameters(hyperparameters, values["types"]))
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise SetupError(f"the settings of the sweep are not readable: {type(error).__name__}") from None
     raise SetupError(
         f"no run of a sweep: neither the environment variable {SETTINGS} "

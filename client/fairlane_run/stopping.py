@@ -123,9 +123,12 @@ class Median:
         return previous < latest
 
 
+_RULES: Mapping[str, type[SuccessiveHalving | Median]] = {"median": Median, "successive-halving": SuccessiveHalving}
+
+
 def stop_rule(stop: Mapping[str, Any] | None, direction: str) -> SuccessiveHalving | Median | None:
     """Return the stop rule of a sweep, for example of `{"rule": "successive-halving", "reduction_factor": 3}`."""
     if stop is None:
         return None
     options = {name: value for name, value in stop.items() if name != "rule"}
-    return (Median if stop["rule"] == "median" else SuccessiveHalving)(direction, **options)
+    return _RULES[stop["rule"]](direction, **options)

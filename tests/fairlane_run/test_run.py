@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from fairlane_run import RunError, SetupError, run
-from fairlane_run.settings import HYPERPARAMETER, read_settings
+from fairlane_run.settings import HYPERPARAMETER, SETTINGS, read_settings
 from tests.fairlane_run.conftest import BUCKET, SWEEP, Store
 
 RESULT = f"results/sweep={SWEEP}/41.json"
@@ -86,7 +87,13 @@ def test_a_write_that_conflicts_is_repeated(store: Store, answers: Callable[[Sto
 
 
 @pytest.mark.parametrize(
-    ("error", "reason"), [(KeyError("secret"), "KeyError"), (SystemExit(3), "exit code 3"), (KeyboardInterrupt(), None)]
+    ("error", "reason"),
+    [
+        (KeyError("secret"), "KeyError"),
+        (SystemExit(3), "exit code 3"),
+        (SystemExit("secret"), "exit code 1"),
+        (KeyboardInterrupt(), None),
+    ],
 )
 def test_an_exception_leaves_a_failure_and_goes_on_up(store: Store, error: BaseException, reason: str | None) -> None:
     with pytest.raises(type(error)), run(store.objects, store.settings(1)):
@@ -99,10 +106,48 @@ def test_an_exception_leaves_a_failure_and_goes_on_up(store: Store, error: BaseE
     assert store.keys("results/") == []
 
 
+def test_the_error_of_a_run_is_not_hidden_by_one_of_its_failure_record(
+    store: Store, answers: Callable[[Store, list[str]], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers(store, ["AccessDenied"])
+    with pytest.raises(KeyError, match="secret"), run(store.objects, store.settings(1)):
+        raise KeyError("secret")
+    assert capsys.readouterr().err == "fairlane_run: the failure record is not written: ClientError AccessDenied\n"
+
+
+def test_a_result_that_cannot_be_written_leaves_a_failure(
+    store: Store, answers: Callable[[Store, list[str]], None]
+) -> None:
+    answers(store, ["AccessDenied"])
+    with pytest.raises(ClientError), run(store.objects, store.settings(1)) as this:
+        this.finish(accuracy=1)
+    assert [store.read(key)["reason"] for key in store.keys("failures/")] == ["ClientError"]
+
+
+def test_metrics_can_have_the_names_of_arguments(store: Store) -> None:
+    with run(store.objects, store.settings(1, metric="step")) as this:
+        this.report(1, **{"step": 0.5, "self": 2})
+        this.finish(**{"step": 0.5, "self": 2})
+    assert store.read(RESULT)["metrics"] == {"step": 0.5, "self": 2}
+
+
+def test_nothing_of_a_run_is_printed(store: Store, capfd: pytest.CaptureFixture[str]) -> None:
+    with run(store.objects, store.settings(1)) as this:
+        this.report(1, accuracy=0.5)
+        this.finish(accuracy=0.75)
+    assert capfd.readouterr() == ("", "")
+
+
 def test_a_run_without_finish_fails(store: Store) -> None:
     with pytest.raises(RunError, match="finish was not called"), run(store.objects, store.settings(1)) as this:
         this.report(1, accuracy=1)
     assert [store.read(key)["reason"] for key in store.keys("failures/")] == ["RunError"]
+
+
+def change(**values: Any) -> dict[str, str]:
+    """Return variables of a run with some members of the settings."""
+    settings = {"bucket": BUCKET, "sweep": SWEEP, "metric": "accuracy", "direction": "maximize"} | values
+    return {SETTINGS: json.dumps(settings)}
 
 
 def wrong_finish(metrics: dict[str, Any]) -> Callable[[Any], object]:
@@ -119,7 +164,7 @@ def report_steps(*steps: Any) -> Callable[[Any], object]:
         (wrong_finish({"loss": 1}), "finish: accuracy: missing; it is the metric of the sweep"),
         (wrong_finish({"accuracy": float("nan")}), "finish: accuracy: got nan, allowed: a finite number"),
         (wrong_finish({"accuracy": 1, "loss": float("inf")}), "finish: loss: got inf, allowed: a finite number"),
-        (wrong_finish({"accuracy": "high", "loss": None}), "finish: accuracy: got 'high', loss: got None, allowed:"),
+        (wrong_finish({"accuracy": "high", "loss": None}), "finish: accuracy: got str, loss: got NoneType, allowed:"),
         (report_steps(3, 3), "report: step: got 3, allowed: above 3, the step of the previous report"),
         (report_steps(3, 2), "report: step: got 2, allowed: above 3"),
         (report_steps(-1), "report: step: got -1, allowed: a whole number, 0 or more"),
@@ -162,6 +207,12 @@ def test_a_wrong_manifest_ends_the_process_with_code_2(
         ({}, "no run of a sweep: neither the environment variable FAIRLANE_SWEEP nor the hyperparameter"),
         ({"FAIRLANE_SWEEP": "{"}, "the settings of the sweep are not readable"),
         ({"FAIRLANE_SWEEP": "{}"}, "FAIRLANE_SWEEP: missing bucket, sweep, metric, direction"),
+        ({"FAIRLANE_SWEEP": "[1]"}, "the settings of the sweep are not readable: AttributeError"),
+        (change(manifest={"key": "secret"}), "the settings of the sweep are not readable: KeyError"),
+        (change(manifest=["secret"]), "the settings of the sweep are not readable: TypeError"),
+        (change(stop={"rule": "secret"}), "the settings of the sweep are not readable: KeyError"),
+        (change(stop={"rule": "median", "secret": 1}), "the settings of the sweep are not readable: TypeError"),
+        (change() | {"AWS_BATCH_JOB_ARRAY_INDEX": "secret"}, "are not readable: ValueError"),
     ],
 )
 def test_missing_settings_end_the_process_with_code_2(
@@ -170,7 +221,9 @@ def test_missing_settings_end_the_process_with_code_2(
     with pytest.raises(SystemExit) as end:
         read_settings(environment, "absent.json")
     assert end.value.code == 2
-    assert message in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert message in error
+    assert "secret" not in error
 
 
 def test_hyperparameters_of_sagemaker_keep_their_types(store: Store, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from moto import mock_aws
 
 from fairlane_run import __main__ as wrapper
 from tests.fairlane_run.conftest import SWEEP, Store
@@ -76,6 +77,49 @@ def test_a_stopped_script_is_terminated_and_succeeds(
     assert wrapper.main(["--metric", PATTERN, script, "wait"]) == 0
     result = store.read(f"results/sweep={SWEEP}/41.json")
     assert (result["state"], result["value"], result["step"]) == ("STOPPED", 81.2, 1)
+
+
+def test_a_run_that_fails_ends_its_script(script: str, store: Store) -> None:
+    """The script would wait forever."""
+    arguments = ["--metric", "accuracy=Acc: (inf)", "--", "sh", "-c", "echo Acc: inf; exec sleep 1000"]
+    assert wrapper.main(arguments) == 1
+    assert [store.read(key)["reason"] for key in store.keys("failures/")] == ["RunError"]
+
+
+LONG_SCRIPT = """
+import os
+rate, size, epochs = float(os.environ["LEARNING_RATE"]), int(os.environ["BATCH_SIZE"]), int(os.environ["EPOCHS"])
+names = ("MODEL_NAME", "S3_DATA_PATH", "S3_OUTPUT_PATH", "AWS_BATCH_JOB_ID", "FAIRLANE_INDEX")
+print(rate, size, *(os.environ[name] for name in names))
+for epoch in range(1, epochs + 1):
+    loss, train, val = 0.4213 / epoch, 85.10 + epoch / 10, 81.20 + epoch / 10
+    print(f"Epoch {epoch}/{epochs} - Loss: {loss:.4f} - Train Acc: {train:.2f}% - Val Acc: {val:.2f}%")
+"""
+
+
+def test_a_script_of_an_array_job_runs_unchanged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "train.py"
+    path.write_text(LONG_SCRIPT)
+    parameters = {"learning_rate": 1e-4, "batch_size": 64, "epochs": 20, "model_name": "resnet50"}
+    with mock_aws():
+        store = Store([{"index": 30, "parameters": {}}, {"index": 31, "parameters": parameters}])
+        monkeypatch.setattr("fairlane_run.objects._client", lambda: store.client)
+        monkeypatch.setenv("S3_DATA_PATH", "s3://data/in")
+        monkeypatch.setenv("S3_OUTPUT_PATH", "s3://data/out")
+        use(store, monkeypatch)
+        patterns = {"accuracy": "Val Acc: ([0-9.]+)", "train": "Train Acc: ([0-9.]+)", "loss": "Loss: ([0-9.]+)"}
+        options = [text for name, pattern in patterns.items() for text in ("--metric", f"{name}={pattern}")]
+        assert wrapper.main([*options, str(path)]) == 0
+        result = store.read(f"results/sweep={SWEEP}/31.json")
+        assert len(store.keys("progress/")) == 20
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "0.0001 64 resnet50 s3://data/in s3://data/out job:1 31"
+    assert lines[3] == "Epoch 3/20 - Loss: 0.1404 - Train Acc: 85.40% - Val Acc: 81.50%"
+    assert len(lines) == 21
+    assert (result["step"], result["value"]) == (20, 83.2)
+    assert result["metrics"] == {"accuracy": 83.2, "train": 87.1, "loss": 0.0211}
 
 
 def test_a_script_that_prints_no_metric_fails(script: str, store: Store, capsys: pytest.CaptureFixture[str]) -> None:
