@@ -11,8 +11,8 @@ import pytest
 
 import fairlane_run
 from fairlane.cli import sweep
-from fairlane_client.sweeps.plan import STOP_RULES
 from fairlane_client.sweeps.space import DISTRIBUTIONS
+from fairlane_client.sweeps.stop_rules import STOP_RULES
 from fairlane_client.sweeps.sweep_file import KEYS, METHODS, UNUSED, SweepFile
 from fairlane_run.objects import Objects
 from fairlane_run.settings import Settings

@@ -4,13 +4,15 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, Final
 
 from fairlane_client.sweeps.bucket import Bucket
 from fairlane_client.sweeps.layout import Layout
 from fairlane_client.sweeps.stores import CONNECTIONS
 
 Result = Mapping[str, Any]
+_STATES: Final = ("SUCCEEDED", "STOPPED")
+_COLUMNS: Final = ("rank", "index", "state", "seconds")
 
 
 class Results:
@@ -33,7 +35,7 @@ class Results:
         """Return the indices of the points with a result, from the keys."""
         names = [entry.key.removeprefix(self._layout.results) for entry in self._bucket.list(self._layout.results)]
         stems = [name.removesuffix(".json") for name in names if name.endswith(".json")]
-        return {int(stem) for stem in stems if stem.isdecimal()}
+        return {int(stem) for stem in stems if stem.isdecimal() and stem == str(int(stem))}
 
     def read(self) -> list[Result]:
         """Return all results, in the order of their index."""
@@ -51,10 +53,11 @@ class Results:
         try:
             record = json.loads(found.body if found else b"")
             name = f"{self._layout.results}{record['index']}.json"
-            if key != name or not math.isfinite(record["value"] + record["seconds"]):
+            is_result = key == name and type(record["index"]) is int and record["state"] in _STATES
+            if not is_result or not math.isfinite(record["value"] + record["seconds"]):
                 return None
-            return {**record, "state": str(record["state"]), "parameters": {**json.loads(record["point"])}}
-        except (KeyError, TypeError, ValueError):
+            return {**record, "parameters": {**json.loads(record["point"])}}
+        except (KeyError, TypeError, ValueError, OverflowError, RecursionError):
             return None
 
 
@@ -92,13 +95,17 @@ class Leaderboard(Sequence[Result]):
         return len(self._results)
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return a flat row for each result: rank, index, metric, parameters, state and seconds."""
+        """Return a flat row for each result: rank, index, metric, parameters, state and seconds.
+
+        A parameter with the name of another column, for example `rank`, is `parameter.rank`.
+        """
+        columns = {*_COLUMNS, self._metric}
         return [
             {
                 "rank": rank,
                 "index": result["index"],
                 self._metric: result["value"],
-                **result["parameters"],
+                **{f"parameter.{name}" if name in columns else name: x for name, x in result["parameters"].items()},
                 "state": result["state"],
                 "seconds": result["seconds"],
             }

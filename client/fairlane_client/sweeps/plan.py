@@ -10,13 +10,9 @@ from typing import Any, Final, Literal
 from fairlane.errors import Problem
 from fairlane_client.sweeps.manifest import Point
 from fairlane_client.sweeps.space import MAX_POINTS, grid_points, is_grid, space_problems
+from fairlane_client.sweeps.stop_rules import check_whole, stop_problems
 
 SAMPLERS: Final = ("random", "sobol", "tpe", "cma-es")
-STOP_RULES: Final[Mapping[str, Mapping[str, int]]] = {
-    "successive-halving": {"min_resource": 1, "reduction_factor": 2, "min_early_stopping_rate": 0},
-    "median": {"startup_runs": 0, "warmup_steps": 0, "interval_steps": 1},
-}
-"""Options of the stop rules, with their smallest values."""
 _LONGEST_NUMBER: Final = -1.2345678901234567e-100
 _ID: Final = re.compile(r"[a-z][a-z0-9-]{0,63}")
 _METRIC: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -42,16 +38,16 @@ class Plan:
         if not isinstance(self.sweep_id, str) or not _ID.fullmatch(self.sweep_id):
             allowed = "1 to 64 lower-case letters, digits and hyphens, a letter first"
             yield Problem(("sweep_id",), self.sweep_id, allowed)
-        yield from _whole("repeat", self.repeat, 1, 1000)
+        yield from check_whole("repeat", self.repeat, 1, 1000)
         yield from space_problems(self.space, repeat=self.repeat if isinstance(self.repeat, int) else 1)
         if not isinstance(self.metric, str) or not _METRIC.fullmatch(self.metric):
             yield Problem(("metric",), self.metric, "a name of letters, digits and underscores")
         if self.direction not in ("maximize", "minimize"):
             yield Problem(("direction",), self.direction, "maximize or minimize")
-        yield from _whole("seed", self.seed, 0, 1_000_000_000)
+        yield from check_whole("seed", self.seed, 0, 1_000_000_000)
         yield from self._sampler_problems()
         if self.stop is not None:
-            yield from (problem.within("stop") for problem in _stop_problems(self.stop))
+            yield from (problem.within("stop") for problem in stop_problems(self.stop))
 
     @property
     def total(self) -> int:
@@ -90,26 +86,6 @@ class Plan:
             yield Problem(("sampler",), self.sampler, ", ".join(SAMPLERS))
         if self.repeat != 1:
             yield Problem.relation(("repeat",), "requires a grid: a sampler chooses each point")
-        yield from _whole("points", self.points, 1, MAX_POINTS)
+        yield from check_whole("points", self.points, 1, MAX_POINTS)
         if self.parallel is not None:
-            yield from _whole("parallel", self.parallel, 1, 10_000)
-
-
-def _stop_problems(stop: object) -> Iterator[Problem]:
-    rule = str(stop.get("rule")) if isinstance(stop, Mapping) else ""
-    if not isinstance(stop, Mapping) or rule not in STOP_RULES:
-        yield Problem(("rule",), stop.get("rule") if isinstance(stop, Mapping) else stop, " or ".join(STOP_RULES))
-        return
-    options = STOP_RULES[rule]
-    for name, value in stop.items():
-        if name == "rule":
-            continue
-        if name not in options:
-            yield Problem.relation((name,), f"unknown; {rule} has {', '.join(options)}")
-        else:
-            yield from _whole(name, value, options[name], 1_000_000)
-
-
-def _whole(name: str, value: object, low: int, high: int) -> Iterator[Problem]:
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        yield Problem((name,), value, f"a whole number, {low} to {high:,}")
+            yield from check_whole("parallel", self.parallel, 1, 10_000)

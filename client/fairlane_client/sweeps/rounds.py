@@ -103,7 +103,7 @@ class Rounds:
         active = self._active(manifests)
         results = self._results.read()
         done = self._results.indices() & asked
-        stopped = sum(result["state"] == "STOPPED" for result in results)
+        stopped = sum(result["state"] == "STOPPED" and result["index"] in done for result in results)
         running = sum(active[index] for index in active.keys() - done)
         waiting = len(active.keys() - done) - running
         left = 0 if self._is_stopped() else self._plan.total - len(asked)

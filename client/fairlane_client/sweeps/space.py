@@ -3,6 +3,7 @@
 import json
 import math
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
@@ -19,8 +20,9 @@ DISTRIBUTIONS: Final = (
     "int_uniform",
 )
 """Distributions of W&B's sweep files that Optuna's samplers have."""
-_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 RESERVED: Final = ("AWS_BATCH", "FAIRLANE_")
+_LARGEST: Final = sys.float_info.max
 _RANGE_KEYS: Final = {"min", "max", "distribution", "q"}
 
 Values = Mapping[str, Any]
@@ -74,7 +76,7 @@ def range_step(values: Values) -> float | None:
 def _name_problems(space: Values) -> Iterator[Problem]:
     variables = Counter(str(name).upper() for name in space)
     for name in space:
-        if not isinstance(name, str) or not _NAME.fullmatch(name):
+        if not isinstance(name, str) or not NAME.fullmatch(name):
             yield Problem(("space",), name, "names of letters, digits and underscores that do not start with a digit")
         elif name.upper().startswith(RESERVED):
             yield Problem(("space",), name, f"names that do not start with {' or '.join(RESERVED)}")
@@ -96,16 +98,16 @@ def _list_problems(values: object) -> Iterator[Problem]:
 
 
 def _range_problems(values: Values) -> Iterator[Problem]:
-    unknown = sorted(set(values) - _RANGE_KEYS)
+    unknown = sorted(map(str, set(values) - _RANGE_KEYS))
     if unknown:
-        yield Problem(tuple(unknown[:1]), values[unknown[0]], "no such key; use min, max, distribution or q")
+        yield Problem.relation(tuple(unknown[:1]), "unknown; use min, max, distribution or q")
     kind = values.get("distribution", "uniform")
     if kind not in DISTRIBUTIONS:
         yield Problem(("distribution",), kind, ", ".join(DISTRIBUTIONS))
     numbers = [values.get("min"), values.get("max")]
     if any(isinstance(number, bool) or not isinstance(number, int | float) for number in numbers):
         yield Problem((), dict(values), "min and max as numbers")
-    elif not (math.isfinite(numbers[0]) and math.isfinite(numbers[1]) and numbers[0] < numbers[1]):  # type: ignore[arg-type,operator]
+    elif not -_LARGEST <= numbers[0] < numbers[1] <= _LARGEST:  # type: ignore[operator]
         yield Problem((), dict(values), "finite numbers with min below max")
     elif "log" in str(kind) and numbers[0] <= 0:  # type: ignore[operator]
         yield Problem(("min",), numbers[0], "a number above 0 for a logarithmic distribution")

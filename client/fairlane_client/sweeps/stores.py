@@ -1,13 +1,16 @@
 """Sweep stores by their name."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
+from fairlane.errors import ConfigurationError, Problem
 from fairlane_client.sweeps.submission import REQUEST_SECONDS
 from fairlane_run.objects import code
 
+_NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,63}")
 PARAMETER: Final = "/fairlane/sweep-store/"
 """Prefix of the SSM parameters that tell where a store is."""
 CONNECTIONS: Final = 32
@@ -51,12 +54,22 @@ class Store:
         return self.session.client("batch", region_name=self.location.get("region"), config=config)
 
 
+def store_problems(name: object) -> list[Problem]:
+    """Return a problem unless a value is a name of a store."""
+    if isinstance(name, str) and _NAME.fullmatch(name):
+        return []
+    return [Problem(("store",), name, "1 to 64 lower-case letters, digits and hyphens, a letter first")]
+
+
 def find_store(name: str, session: Session | None = None) -> Store:
     """Return the sweep store with a name.
 
     Raises:
+        ConfigurationError: If the name is no name of a store.
         LookupError: If the account and Region of the session have no such store.
     """
+    if problems := store_problems(name):
+        raise ConfigurationError("sweep store", problems)
     if session is None:
         try:
             import boto3

@@ -14,6 +14,7 @@ from fairlane_client.sweeps.plan import Plan
 from fairlane_client.sweeps.rounds import Counts, Rounds
 from fairlane_client.sweeps.samplers import sampler_problems
 from fairlane_client.sweeps.service_jobs import ServiceJobs
+from fairlane_client.sweeps.stop_rules import StopRule, to_members
 from fairlane_client.sweeps.stores import Session, find_store
 from fairlane_client.sweeps.submission import Clock
 from fairlane_client.sweeps.target import array_request, service_request, target_problems
@@ -40,8 +41,8 @@ class Sweep:
         points: Number of points of a sampler, 1 to 1,000,000.
         parallel: Number of points of a sampler that run at once. Default: all.
         seed: Seed of a sampler, 0 to 1,000,000,000. Default: 0.
-        stop: Stop rule, for example `{"rule": "median"}` or
-            `{"rule": "successive-halving", "min_resource": 1, "reduction_factor": 4}`. Default: none.
+        stop: Stop rule: `SuccessiveHalving(...)`, `Median(...)`, or its members as in a sweep file, for example
+            `{"rule": "median"}`. Default: none.
         session: Session with `client(name, ...)`. Default: a session of boto3.
         clock: Time of this client. Default: real time.
 
@@ -62,11 +63,12 @@ class Sweep:
         points: int | None = None,
         parallel: int | None = None,
         seed: int = 0,
-        stop: Mapping[str, Any] | None = None,
+        stop: StopRule | Mapping[str, Any] | None = None,
         session: Session | None = None,
         clock: Clock | None = None,
     ) -> None:
-        self.plan = Plan(sweep_id, space, metric, direction, repeat, sampler, points, parallel, seed, stop)
+        members = to_members(stop)
+        self.plan = Plan(sweep_id, space, metric, direction, repeat, sampler, points, parallel, seed, members)
         self._check(self.plan.problems())
         self._store_name, self._clock = store, clock or Clock()
         self._store = find_store(store, session)
@@ -111,13 +113,16 @@ class Sweep:
             share_identifier: Share of a queue with fair share.
             quota_share: Quota share of a queue with quota management.
             priority: Scheduling priority in the share, 0 to 9999.
-            attempts: Number of attempts of each point, 1 to 10.
+            attempts: Number of attempts of each point, 1 to 10. With `job_definition`, it replaces the retry rules of
+                the job definition. Default: the attempts of the job definition, or one.
             depends_on: ID of a job that must succeed first. Only with `job_definition`.
-            environment: Environment variables of the containers. Only with `job_definition`.
+            environment: Environment variables of the containers. Only with `job_definition`. No secrets: everyone who
+                may describe jobs can read them.
 
         Raises:
             ConfigurationError: If a value is wrong, or if the id belongs to another sweep. Nothing is submitted.
             Refused: If AWS Batch refuses a request.
+            Unanswered: If several answers of AWS Batch are lost. A second call looks the jobs up.
         """
         target = {
             "queue": queue,
@@ -128,7 +133,7 @@ class Sweep:
             "priority": priority,
             "attempts": attempts,
             "depends_on": depends_on,
-            "environment": dict(environment or {}),
+            "environment": {} if environment is None else environment,
         }
         self._check(target_problems(target))
         largest = self.plan.largest_point()
@@ -142,19 +147,42 @@ class Sweep:
         self._rounds().advance(rerun=False)
 
     def resume(self) -> int:
-        """Run again what has no result and runs no more, and return the number of its points."""
+        """Run again what has no result and runs no more, also after `stop`, and return the number of submitted points.
+
+        Raises:
+            LookupError: If the sweep is not submitted.
+            Refused: If AWS Batch refuses a request.
+            Unanswered: If several answers of AWS Batch are lost. A second call looks the jobs up.
+        """
         return self._rounds().advance(rerun=True)
 
     def advance(self) -> int:
-        """Submit what is not submitted, and with a sampler as many further points as may run. Return their number."""
+        """Submit what is not submitted, and with a sampler as many further points as may run. Return their number.
+
+        One step of `watch`, for example for cron. It submits nothing after `stop`.
+
+        Raises:
+            LookupError: If the sweep is not submitted.
+            Refused: If AWS Batch refuses a request.
+            Unanswered: If several answers of AWS Batch are lost. A second call looks the jobs up.
+        """
         return self._rounds().advance(rerun=False)
 
     def stop(self) -> None:
-        """Terminate all jobs of the sweep. Nothing more is submitted until `resume`."""
+        """Terminate all jobs of the sweep. Nothing more is submitted until `resume`.
+
+        Raises:
+            LookupError: If the sweep is not submitted.
+            Refused: If AWS Batch does not terminate all jobs.
+        """
         self._rounds().stop()
 
     def counts(self) -> Counts:
-        """Return the number of points by state."""
+        """Return the number of points by state.
+
+        Raises:
+            LookupError: If the sweep is not submitted.
+        """
         return self._rounds().counts()
 
     def running(self) -> set[int]:
@@ -170,19 +198,25 @@ class Sweep:
         """Show a progress bar until no job runs and nothing is left to submit. Calls `advance` at each refresh.
 
         Args:
-            interval: Number of seconds between refreshes.
+            interval: Number of seconds between refreshes. Default: 10.
             console: Console of the bar. Default: standard output.
 
         Returns:
             The number of points by state.
+
+        Raises:
+            ImportError: If rich is missing.
+            LookupError: If the sweep is not submitted.
+            Refused: If AWS Batch refuses a request.
+            Unanswered: If several answers of AWS Batch are lost.
         """
         return watch_progress(self.plan.sweep_id, self.advance, self.counts, self._clock, interval, console)
 
     def leaderboard(self, number: int | None = None) -> Leaderboard:
-        """Return the best results, the best one first.
+        """Return the best results, the best one first. Objects that are no results are skipped, counted and named.
 
         Args:
-            number: Number of results. Default: all.
+            number: Largest number of results, 1 or more. Default: all.
         """
         return Leaderboard(self.plan.metric, self.plan.direction, self._results.read(), self._results.skipped, number)
 

@@ -10,10 +10,10 @@ from fairlane.environment.yaml_file import YamlFile
 from fairlane.errors import ConfigurationError, Problem
 from fairlane_client.sweeps.plan import Plan
 from fairlane_client.sweeps.space import is_grid
+from fairlane_client.sweeps.stores import store_problems
 from fairlane_client.sweeps.target import target_problems
 
 METHODS: Final = {"grid": None, "random": "random", "bayes": "tpe", "tpe": "tpe", "sobol": "sobol", "cma-es": "cma-es"}
-_TEXTS: Final = ("store", "queue", "job_definition", "share_identifier", "quota_share")
 _TARGET: Final = ("queue", "job_definition", "payload", "share_identifier", "quota_share", "priority", "attempts")
 UNUSED: Final = ("program", "name", "description", "project", "entity")
 KEYS: Final = (
@@ -76,11 +76,7 @@ class SweepFile:
             raise self._error([Problem.relation((), "the file is no mapping: write its keys")])
         self.unused = tuple(key for key in data if key in UNUSED)
         self._problems = [*_unknown(data, KEYS)]
-        self._problems += [
-            Problem((name,), data[name], "a text") for name in _TEXTS if not isinstance(data.get(name, ""), str)
-        ]
-        if not data.get("store"):
-            self._problems.append(Problem(("store",), None, "the name of a sweep store"))
+        self._problems += store_problems(data.get("store"))
         plan = self._plan(data)
         self.arguments = {name: value for name, value in plan.items() if name != "sweep_id"}
         self.arguments |= {"sweep_id": plan["sweep_id"], "store": data.get("store")}

@@ -1,10 +1,19 @@
 """Target of a sweep: the queue of its jobs and their SubmitJob or SubmitServiceJob parameters."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from fairlane.errors import Problem
-from fairlane_client.sweeps.space import RESERVED
+from fairlane_client.sweeps.space import NAME, RESERVED
+from fairlane_client.sweeps.stop_rules import check_whole
+
+_TEXTS: Final[Mapping[str, str]] = {
+    "queue": "the name of a queue",
+    "job_definition": "the name of a job definition",
+    "share_identifier": "a share of the queue",
+    "quota_share": "a quota share of the queue",
+    "depends_on": "the ID of a job",
+}
 
 
 def target_problems(target: Mapping[str, Any]) -> Iterator[Problem]:
@@ -12,8 +21,11 @@ def target_problems(target: Mapping[str, Any]) -> Iterator[Problem]:
     is_service = target["payload"] is not None
     if is_service and not isinstance(target["payload"], Mapping):
         yield Problem(("payload",), target["payload"], "a CreateTrainingJob request")
-    if not target["queue"]:
-        yield Problem(("queue",), target["queue"] or None, "the name of a queue")
+    for name, noun in _TEXTS.items():
+        if target[name] is not None and not isinstance(target[name], str):
+            yield Problem((name,), target[name], noun)
+        elif target[name] == "" or (name == "queue" and target[name] is None):
+            yield Problem((name,), None, noun)
     if is_service == (target["job_definition"] is not None):
         sentence = (
             "a queue on EC2 requires job_definition, a queue for training jobs requires payload: give one of both"
@@ -26,15 +38,24 @@ def target_problems(target: Mapping[str, Any]) -> Iterator[Problem]:
     for name in ("depends_on", "environment"):
         if is_service and target[name]:
             yield Problem.relation((name,), "requires job_definition")
-    for name, value in target["environment"].items():
-        if not isinstance(value, str):
-            yield Problem(("environment", name), value, "text")
+    yield from _environment_problems(target["environment"])
+    for name, low, high in (("priority", 0, 9999), ("attempts", 1, 10)):
+        if target[name] is not None:
+            yield from check_whole(name, target[name], low, high)
+
+
+def _environment_problems(environment: object) -> Iterator[Problem]:
+    """Yield the mistakes of environment variables. Texts are not shown, because they can be secrets."""
+    if not isinstance(environment, Mapping):
+        yield Problem(("environment",), type(environment).__name__, "a mapping with names and texts")
+        return
+    for name, value in environment.items():
+        if not isinstance(name, str) or not NAME.fullmatch(name):
+            yield Problem(("environment",), name, "names of letters, digits and underscores")
         elif name.startswith(RESERVED):
             yield Problem(("environment",), name, f"names that do not start with {' or '.join(RESERVED)}")
-    for name, low, high in (("priority", 0, 9999), ("attempts", 1, 10)):
-        value = target[name]
-        if value is not None and (isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high):
-            yield Problem((name,), value, f"a whole number, {low} to {high:,}")
+        if not isinstance(value, str):
+            yield Problem(("environment", str(name)), value, "text")
 
 
 def array_request(target: Mapping[str, Any]) -> dict[str, Any]:

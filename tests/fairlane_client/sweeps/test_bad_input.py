@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from fairlane.errors import ConfigurationError
-from fairlane_client.sweeps import Refused
+from fairlane_client.sweeps import Median, Refused, SuccessiveHalving
 from tests.fairlane_client.sweeps.world import World
 
 ARRAY: dict[str, Any] = {"queue": "gpu", "job_definition": "train", "share_identifier": "sweeps"}
@@ -57,8 +57,10 @@ def test_spaces(space: Any, message: str) -> None:
     [
         ({"min": 1}, "min and max as numbers"),
         ({"min": 2, "max": 1}, "finite numbers with min below max"),
+        ({"min": 0, "max": 10**400}, "finite numbers with min below max"),
+        ({"min": 0, "max": 1, 3: 1, "mu": 2}, "space.x.3: unknown; use min, max, distribution or q"),
         ({"min": 0.0, "max": float("inf")}, "finite numbers with min below max"),
-        ({"min": 0, "max": 1, "mu": 3}, "space.x.mu: got 3, allowed: no such key; use min, max, distribution or q"),
+        ({"min": 0, "max": 1, "mu": 3}, "space.x.mu: unknown; use min, max, distribution or q"),
         ({"min": 0, "max": 1, "distribution": "normal"}, "space.x.distribution: got 'normal', allowed: uniform"),
         ({"min": 0, "max": 1, "distribution": "log_uniform_values"}, "a number above 0 for a logarithmic distribution"),
         ({"min": 0.5, "max": 3, "distribution": "int_uniform"}, "whole numbers for int_uniform"),
@@ -86,6 +88,10 @@ def test_ranges(values: dict[str, Any], message: str) -> None:
         ({"sampler": "tpe", "points": 4, "repeat": 2}, "repeat: requires a grid: a sampler chooses each point"),
         ({"sampler": "tpe", "points": 4, "parallel": 0}, "parallel: got 0, allowed: a whole number, 1 to 10,000"),
         ({"sampler": "tpe", "points": 4, "seed": "x"}, "seed: got 'x', allowed: a whole number"),
+        ({"stop": SuccessiveHalving(reduction_factor=1)}, "stop.reduction_factor: got 1, allowed: a whole number, 2"),
+        ({"stop": Median(warmup_steps=-1)}, "stop.warmup_steps: got -1, allowed: a whole number, 0 to 1,000,000"),
+        ({"store": "Search_1"}, "store: got 'Search_1', allowed: 1 to 64 lower-case letters, digits and hyphens"),
+        ({"store": None}, "store: missing; use 1 to 64 lower-case letters"),
         ({"stop": {"rule": "asha"}}, "stop.rule: got 'asha', allowed: successive-halving or median"),
         ({"stop": {"rule": "median", "eta": 3}}, "stop.eta: unknown; median has startup_runs, warmup_steps"),
         ({"stop": {"rule": "successive-halving", "reduction_factor": 1}}, "stop.reduction_factor: got 1, allowed"),
@@ -111,6 +117,14 @@ def test_plans(options: dict[str, Any], message: str) -> None:
         ({"share_identifier": None}, "share_identifier: missing; use sweeps, team-*"),
         ({"queue": "fifo"}, "share_identifier: the policy of fifo has none of these shares: leave it out"),
         ({"quota_share": "vision"}, "quota_share: only queues for training jobs have quota shares"),
+        ({"depends_on": 9}, "depends_on: got 9, allowed: the ID of a job"),
+        ({"depends_on": ""}, "depends_on: missing; use the ID of a job"),
+        ({"queue": 3}, "queue: got 3, allowed: the name of a queue"),
+        ({"job_definition": ["train"]}, "job_definition: got ['train'], allowed: the name of a job definition"),
+        ({"share_identifier": True}, "share_identifier: got True, allowed: a share of the queue"),
+        ({"environment": ["TOKEN=secret"]}, "environment: got 'list', allowed: a mapping with names and texts"),
+        ({"environment": {3: "a"}}, "environment: got 3, allowed: names of letters, digits and underscores"),
+        ({"environment": {"A B": "a"}}, "environment: got 'A B', allowed: names of letters"),
         ({"priority": 10_000}, "priority: got 10000, allowed: a whole number, 0 to 9,999"),
         ({"attempts": 11}, "attempts: got 11, allowed: a whole number, 1 to 10"),
         ({"environment": {"DATA": 3}}, "environment.DATA: got 3, allowed: text"),

@@ -69,6 +69,11 @@ def test_other_objects_are_skipped_counted_and_named(world: World) -> None:
         ).encode(),
         "15.json": b"\xff\xfe",
         "16.json": json.dumps(record | {"index": 16, "point": "[]"}).encode(),
+        "17.json": json.dumps(record | {"index": "17"}).encode(),
+        "18.json": json.dumps(record | {"index": 18, "state": "RUNNING"}).encode(),
+        "19.json": json.dumps(record | {"index": 19, "value": 10**400}).encode(),
+        "20.json": b"[" * 200_000,
+        "021.json": json.dumps(record | {"index": 21}).encode(),
         "_SUCCESS": b"",
         "notes/readme.txt": b"hello",
     }
@@ -77,8 +82,35 @@ def test_other_objects_are_skipped_counted_and_named(world: World) -> None:
     board = world.open().leaderboard()
     assert [result["index"] for result in board] == [3]
     assert board.skipped == tuple(sorted(prefix + name for name in foreign))
-    assert f"Skipped 12 objects that are no results, for example {prefix}10.json" in str(board)
-    assert world.open().counts().done == 11, "a run leaves out a point whose result object exists"
+    assert f"Skipped 17 objects that are no results, for example {prefix}021.json" in str(board)
+    assert world.open().counts().done == 15, "a run leaves out a point whose result object exists"
+
+
+def test_a_result_of_a_point_that_was_not_submitted_does_not_count(world: World) -> None:
+    world.put_result(3, 0.5)
+    world.put_result(2500, 0.5, state="STOPPED")
+    counts = world.open().counts()
+    assert (counts.done, counts.stopped) == (1, 0)
+
+
+def test_parameters_with_the_names_of_columns_keep_their_values() -> None:
+    world = World()
+    sweep = world.sweep(space={"rank": [8], "seconds": [60], "accuracy": [1], "alpha": [2]})
+    sweep.submit(**ARRAY)
+    world.put_result(0, 0.5, point='{"rank": 8, "seconds": 60, "accuracy": 1, "alpha": 2}')
+    assert sweep.leaderboard().rows() == [
+        {
+            "rank": 1,
+            "index": 0,
+            "accuracy": 0.5,
+            "parameter.rank": 8,
+            "parameter.seconds": 60,
+            "parameter.accuracy": 1,
+            "alpha": 2,
+            "state": "SUCCEEDED",
+            "seconds": 3.0,
+        }
+    ]
 
 
 def test_skipped_objects_are_named_without_results(world: World) -> None:

@@ -2,11 +2,15 @@
 
 import json
 from collections import Counter
+from dataclasses import asdict
+from inspect import signature
 from typing import Any
 
 import pytest
 
-from fairlane_client.sweeps import Counts
+from fairlane_client.sweeps import Counts, Median, SuccessiveHalving
+from fairlane_client.sweeps.stop_rules import STOP_RULES
+from fairlane_run.stopping import stop_rule
 from tests.fairlane_client.sweeps.world import START, Killed, World
 
 ARRAY: dict[str, Any] = {"queue": "gpu", "job_definition": "train", "share_identifier": "sweeps"}
@@ -56,6 +60,35 @@ def test_a_request_has_the_target_and_the_settings_of_the_runs() -> None:
         "dependsOn": [{"jobId": "job-9"}],
         "arrayProperties": {"size": 48},
     }
+
+
+@pytest.mark.parametrize(
+    ("stop", "members"),
+    [
+        (Median(), {"rule": "median"}),
+        (Median(startup_runs=3), {"rule": "median", "startup_runs": 3}),
+        (SuccessiveHalving(2, 3), {"rule": "successive-halving", "min_resource": 2, "reduction_factor": 3}),
+    ],
+    ids=str,
+)
+def test_a_stop_rule_is_its_members(stop: Any, members: dict[str, Any]) -> None:
+    world = World()
+    world.sweep(stop=stop).submit(**ARRAY)
+    world.sweep(stop=members).submit(**ARRAY)
+    (job,) = world.batch.jobs
+    (variable,) = job["request"]["containerOverrides"]["environment"]
+    assert json.loads(variable["value"])["stop"] == members
+    ours, theirs = (type(rule).__name__ for rule in (stop, stop_rule(members, "maximize")))
+    assert ours == theirs
+
+
+@pytest.mark.parametrize("stop", [Median(), SuccessiveHalving()], ids=str)
+def test_defaults_of_stop_rules_are_those_of_the_container(stop: Any) -> None:
+    """Members leave out defaults, so that both must have the same."""
+    parameters = signature(type(stop_rule({"rule": stop.rule}, "maximize"))).parameters
+    defaults = {name: parameter.default for name, parameter in parameters.items() if name != "direction"}
+    assert defaults == asdict(stop)
+    assert STOP_RULES[stop.rule].keys() == defaults.keys()
 
 
 def test_repeated_points_have_their_own_index() -> None:

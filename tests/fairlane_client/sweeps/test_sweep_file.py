@@ -180,7 +180,7 @@ def test_a_file_of_wandb_as_it_is_lacks_the_target_and_has_a_command(tmp_path: P
         ("priority: high", "priority: got 'high', allowed: a whole number, 0 to 9,999"),
         ("environment: {EPOCHS: 3}", "environment.EPOCHS: got 3, allowed: text"),
         ("environment: []", "environment: got [], allowed: a mapping with names and values"),
-        ("share_identifier: [a]", "share_identifier: got ['a'], allowed: a text"),
+        ("share_identifier: [a]", "share_identifier: got ['a'], allowed: a share of the queue"),
         ("quota_share: a", "quota_share: only queues for training jobs have quota shares"),
         ("payload: missing.json", "missing.json cannot be read: No such file or directory"),
         ("seed: 1\nseed: 2", "seed: the mapping has this key twice: remove one of them"),
