@@ -47,8 +47,7 @@ class ArrayJobs:
 
     def request(self, manifest: Manifest) -> dict[str, Any]:
         """Return the SubmitJob request of a manifest."""
-        line = {"key": manifest.key, "etag": manifest.etag, "width": manifest.width, "lines": len(manifest.points)}
-        variables = {SETTINGS: json.dumps({**self._settings, "manifest": line}, separators=(",", ":"))}
+        variables = {SETTINGS: json.dumps(self._run_settings(manifest), separators=(",", ":"))}
         environment = [{"name": name, "value": value} for name, value in ({**self._environment, **variables}).items()]
         array = {"arrayProperties": {"size": len(manifest.points)}} if len(manifest.points) > 1 else {}
         overrides = {"environment": environment}
@@ -73,12 +72,15 @@ class ArrayJobs:
         return {"jobs": jobs} if jobs else None
 
     def existing(self, manifest: Manifest) -> list[str]:
-        """Return the job of a manifest if it exists."""
+        """Return the job of a manifest if it exists. A job of an equal name can be of another store, or of earlier."""
         name = self._name(manifest)
         filters = [{"name": "JOB_NAME", "values": [name]}]
         pages = self._client.get_paginator("list_jobs").paginate(jobQueue=self._request["jobQueue"], filters=filters)
-        jobs = [job for page in pages for job in page["jobSummaryList"] if job["jobName"] == name]
-        return [job["jobId"] for job in jobs[-1:]]
+        listed = [job["jobId"] for page in pages for job in page["jobSummaryList"] if job["jobName"] == name]
+        if not listed:
+            return []
+        jobs = self._client.describe_jobs(jobs=listed[:_DESCRIBED])["jobs"]
+        return [job["jobId"] for job in jobs if _settings_of(job) in (None, self._run_settings(manifest))][:1]
 
     def submit(self, manifest: Manifest, renew: Callable[[], None]) -> dict[str, Any]:
         """Submit the job of a manifest, and return its record.
@@ -119,6 +121,10 @@ class ArrayJobs:
         for job in jobs:
             self._client.terminate_job(jobId=job, reason="The sweep was stopped")
 
+    def _run_settings(self, manifest: Manifest) -> dict[str, Any]:
+        line = {"key": manifest.key, "etag": manifest.etag, "width": manifest.width, "lines": len(manifest.points)}
+        return {**self._settings, "manifest": line}
+
     def _name(self, manifest: Manifest) -> str:
         return f"{self._sweep}-{manifest.number:04}"
 
@@ -130,6 +136,12 @@ class ArrayJobs:
             for page in self._client.get_paginator("list_jobs").paginate(arrayJobId=job, jobStatus=status)
         )
         return {child["arrayProperties"]["index"] for page in pages for child in page["jobSummaryList"]}
+
+
+def _settings_of(job: Mapping[str, Any]) -> Any:
+    """Return the settings in the environment of a job. None if AWS does not tell them."""
+    variables = job.get("container", {}).get("environment", [])
+    return next((json.loads(variable["value"]) for variable in variables if variable["name"] == SETTINGS), None)
 
 
 def send(

@@ -10,7 +10,7 @@ from fairlane.errors import Problem
 from fairlane_client.sweeps.array_jobs import send
 from fairlane_client.sweeps.manifest import Manifest, Point
 from fairlane_client.sweeps.payload import payload_problems
-from fairlane_client.sweeps.submission import Clock
+from fairlane_client.sweeps.submission import Clock, Refused
 from fairlane_run.settings import HYPERPARAMETER
 
 SLOT_SECONDS: Final = 0.21
@@ -118,9 +118,18 @@ class ServiceJobs:
         return {indices[job["jobName"]]: job["status"] in _STARTED for job in jobs}
 
     def stop(self, jobs: Sequence[str]) -> None:
-        """Terminate jobs. Jobs that have ended are left as they are."""
+        """Terminate jobs. Jobs that have ended are left as they are.
+
+        Raises:
+            Refused: If AWS Batch does not terminate all jobs.
+        """
+        errors: list[Mapping[str, str]] = []
         for start in range(0, len(jobs), _BULK):
-            self._client.terminate_service_jobs(jobs=jobs[start : start + _BULK], reason="The sweep was stopped")
+            some = jobs[start : start + _BULK]
+            response = self._client.terminate_service_jobs(jobs=some, reason="The sweep was stopped")
+            errors += response.get("errors", [])
+        if errors:
+            raise Refused(f"{len(errors):,} of {len(jobs):,} jobs are not terminated: {errors[0].get('message')}")
 
     def _send(self, request: Mapping[str, Any]) -> Any:
         self._sent = self._clock.now()
@@ -139,7 +148,9 @@ class ServiceJobs:
         return {**self._payload, "HyperParameters": hyperparameters}
 
     def _name(self, manifest: Manifest, point: Point) -> str:
-        digest = sha256(json.dumps([manifest.number, dict(point.parameters)]).encode()).hexdigest()[:10]
+        digest = sha256(
+            json.dumps([self._settings["bucket"], manifest.number, dict(point.parameters)]).encode()
+        ).hexdigest()[:10]
         return f"{self._sweep}-{point.index}-{digest}"
 
     def _existing(self, manifest: Manifest) -> dict[int, str]:

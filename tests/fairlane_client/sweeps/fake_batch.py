@@ -30,6 +30,7 @@ class FakeBatch:
         """Times of all SubmitServiceJob calls."""
         self.throttled = 0
         self.refusal: str | None = None
+        self.terminate_errors: list[dict[str, str]] = []
         self._tokens: dict[str, float] = {}
         self.definitions: list[dict[str, Any]] = [
             {"jobDefinitionName": "train", "revision": 1, "status": "INACTIVE"},
@@ -77,7 +78,11 @@ class FakeBatch:
 
     def describe_jobs(self, *, jobs: list[str]) -> dict[str, Any]:
         assert 1 <= len(jobs) <= 100, "Maximum number of jobs supported is 100"
-        found = [{"jobId": job["jobId"], "status": job["status"]} for job in self.jobs if job["jobId"] in jobs]
+        found = [
+            {"jobId": job["jobId"], "status": job["status"], "container": job["request"]["containerOverrides"]}
+            for job in self.jobs
+            if job["jobId"] in jobs
+        ]
         answer: dict[str, Any] = self._world.call("describe_jobs", lambda: {"jobs": found})
         return answer
 
@@ -89,7 +94,7 @@ class FakeBatch:
         _validate("TerminateServiceJobs", {"jobs": jobs, "reason": reason})
         assert 1 <= len(jobs) <= 50
         self._world.call("terminate_service_jobs", lambda: self._terminate(jobs))
-        return {"successful": [], "errors": []}
+        return {"successful": [], "errors": self.terminate_errors}
 
     def describe_job_queues(self, **request: list[str]) -> dict[str, Any]:
         _validate("DescribeJobQueues", request)

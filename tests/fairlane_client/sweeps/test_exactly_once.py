@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -110,7 +111,7 @@ def test_three_clients_of_which_one_is_killed(seed: int) -> None:
 
 def test_a_second_client_waits_for_a_claim_and_finds_the_job() -> None:
     world = World()
-    world.fault = (call_number(world, "submit_job"), "after")
+    world.fault = (call_number("submit_job"), "after")
     with pytest.raises(Killed):
         world.sweep().submit(**ARRAY)
     killed_at = world.now
@@ -118,6 +119,28 @@ def test_a_second_client_waits_for_a_claim_and_finds_the_job() -> None:
     assert len(world.batch.jobs) == 1
     assert 95 < world.now - killed_at < 120
     assert world.open().advance() == 0
+
+
+@pytest.mark.parametrize("action", ["advance", "stop"])
+@pytest.mark.parametrize("kind", ["array", "service"])
+def test_jobs_of_the_same_names_of_another_store_are_left_alone(
+    kind: str, action: str, service: dict[str, Any]
+) -> None:
+    """A client is killed before its request. The look-up finds jobs of a sweep of the same id, in the same queue."""
+    target = service if kind == "service" else ARRAY
+    call = "submit_service_job" if kind == "service" else "submit_job"
+    worlds = [World(), World()]
+    worlds[0].bucket = "another-store"
+    worlds[1].fault = (call_number(call, target), "before")
+    for world in worlds:
+        with suppress(Killed):
+            world.sweep(space=POINTS).submit(**target)
+    other, world = worlds
+    foreign = [job | {"jobId": f"other-{job['jobId']}", "jobArn": "other"} for job in other.batch.jobs]
+    world.batch.jobs += foreign
+    getattr(world.open(), action)()
+    assert {job["status"] for job in foreign} == {"SUBMITTED"}
+    assert len(world.batch.jobs) == len(foreign) * (2 if action == "advance" else 1)
 
 
 def test_a_client_that_slept_beyond_its_claim_does_not_submit() -> None:
@@ -176,10 +199,10 @@ def test_a_second_submit_submits_nothing() -> None:
     assert world.submitted() == Counter(range(2))
 
 
-def call_number(world: World, name: str) -> int:
+def call_number(name: str, target: dict[str, Any] = ARRAY) -> int:
     """Return the number of the first call of a name during `submit`."""
     probe = World()
-    probe.sweep().submit(**ARRAY)
+    probe.sweep().submit(**target)
     return probe.calls.index(name) + 1
 
 
@@ -222,7 +245,7 @@ def test_points_in_the_manifest_of_a_faster_client_are_left_out(monkeypatch: pyt
 
 def test_a_stopped_sweep_leaves_pending_points_until_resume() -> None:
     world = World()
-    world.fault = (call_number(world, "submit_job") - 1, "before")
+    world.fault = (call_number("submit_job") - 1, "before")
     with pytest.raises(Killed):
         world.sweep().submit(**ARRAY)
     assert world.s3.keys("sweeps/resnet-lr/manifests/")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from fairlane_client.sweeps import Counts, Median, SuccessiveHalving
+from fairlane_client.sweeps import Counts, Median, Refused, SuccessiveHalving
 from fairlane_client.sweeps.stop_rules import STOP_RULES
 from fairlane_run.stopping import stop_rule
 from tests.fairlane_client.sweeps.world import START, Killed, World
@@ -212,6 +212,16 @@ def test_stop_ends_all_jobs_until_resume(kind: str, service: dict[str, Any]) -> 
     world.end_jobs()
     world.now += 100
     assert world.open().advance() == 10
+
+
+def test_jobs_that_are_not_terminated_are_an_error(service: dict[str, Any]) -> None:
+    world = World()
+    sweep = world.sweep(space={"x": list(range(70))})
+    sweep.submit(**service)
+    world.batch.terminate_errors = [{"job": "job-1", "code": "ServerException", "message": "try again"}]
+    with pytest.raises(Refused, match="2 of 70 jobs are not terminated: try again"):
+        sweep.stop()
+    assert world.calls.count("terminate_service_jobs") == 2, "all are tried"
 
 
 def test_stop_of_a_sweep_whose_client_was_killed_finds_its_jobs(service: dict[str, Any]) -> None:

@@ -35,6 +35,7 @@ class World:
         """Number of a call, and what happens there: killed before, killed after, or the answer is lost."""
         self.turns: Turns | None = None
         self.denied: set[str] = set()
+        self.bucket = BUCKET
         self._latency = latency
         self._lock = threading.RLock()
         self.s3 = FakeS3(self)
@@ -76,7 +77,7 @@ class World:
     def get_parameter(self, **request: str) -> dict[str, Any]:
         if request["Name"] != f"/fairlane/sweep-store/{STORE}":
             raise client_error("ParameterNotFound", "", 400, "get_parameter")
-        return {"Parameter": {"Value": json.dumps({"bucket": BUCKET, "region": "us-east-1"})}}
+        return {"Parameter": {"Value": json.dumps({"bucket": self.bucket, "region": "us-east-1"})}}
 
     class meta:  # noqa: N801
         region_name = "us-east-1"
