@@ -17,13 +17,34 @@ pytestmark = pytest.mark.slow
 
 SPACE = {"learning_rate": [1e-3, 5e-4, 1e-4, 5e-5], "batch_size": [16, 32, 64, 128], "model_name": ["a", "b", "c"]}
 BUCKET = "search-store"
-KILLED = {*random.Random(5).sample(range(48), 16)}
+CALLS = ("get_object", "head_object", "put_object", "put_object", "put_object")
+"""Calls of a run to S3: its line, its result, two reports and `finish`."""
+CHANCE = random.Random(21)
+KILLED = {index: (CHANCE.randint(1, len(CALLS)), CHANCE.random() < 0.5) for index in CHANCE.sample(range(48), 16)}
+"""Runs whose first attempt is killed: the number of the call, and True to be killed after it instead of before."""
+WRITTEN = {index for index, moment in KILLED.items() if moment == (len(CALLS), True)}
+"""Runs that are killed after their result is written: the second attempt does nothing."""
 SCRIPT = """
 import os, signal
+from botocore.client import BaseClient
 from fairlane_run import run
-with run() as this:
-    if os.environ["AWS_BATCH_JOB_ATTEMPT"] == "1" and this.index in {killed}:
+
+calls, moments, call = [], {killed}, BaseClient._make_api_call
+
+def call_and_kill(client, name, request):
+    calls.append(name)
+    moment = moments.get(int(os.environ["AWS_BATCH_JOB_ARRAY_INDEX"]))
+    is_here = os.environ["AWS_BATCH_JOB_ATTEMPT"] == "1" and moment and len(calls) == moment[0]
+    if is_here and not moment[1]:
         os.kill(os.getpid(), signal.SIGKILL)
+    try:
+        return call(client, name, request)
+    finally:
+        if is_here:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+BaseClient._make_api_call = call_and_kill
+with run() as this:
     rate, size = this.parameters["learning_rate"], this.parameters["batch_size"]
     for step in (1, 2):
         this.report(step, accuracy=rate * size * step)
@@ -68,7 +89,10 @@ def test_each_point_has_one_result_although_a_third_of_the_runs_is_killed(
     best_first = sorted(board, key=lambda result: (-result["value"], result["index"]))
     assert [*board] == best_first
     assert sorted(result["index"] for result in board) == [*range(48)]
-    assert {result["index"] for result in board if result["attempt"] == 2} == KILLED
+    assert {result["index"] for result in board if result["attempt"] == 2} == KILLED.keys() - WRITTEN
+    assert len({*KILLED.values()}) == 2 * len(CALLS), "each moment has a run"
+    for index in WRITTEN:
+        assert f"fairlane_run: point {index} of sweep resnet-lr has a result" in here.output("/aws/batch/job")
 
     deleted = [3, 7, 20, 31, 47]
     for index in deleted:
