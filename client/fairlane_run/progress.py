@@ -1,6 +1,10 @@
 """Values of the runs of a sweep at each step, as empty objects: one list request reads a step."""
 
-from fairlane_run.objects import Objects
+import math
+from contextlib import suppress
+
+from fairlane_run.errors import RunError
+from fairlane_run.objects import Objects, code
 
 
 class Progress:
@@ -18,8 +22,16 @@ class Progress:
         self._index = index
 
     def record(self, step: int, value: float) -> None:
-        """Record the value of this run at a step. A later value of the same step replaces it."""
-        self._objects.put(f"{self._prefix}{step}/{self._index}={value!r}")
+        """Record the value of this run at a step. A later value of the same step replaces it.
+
+        Raises:
+            RunError: If Amazon S3 refuses the write. Its own message names the key, which holds the value.
+        """
+        try:
+            self._objects.put(f"{self._prefix}{step}/{self._index}={value!r}")
+        except Exception as error:
+            reason = code(error) or type(error).__name__
+            raise RunError(f"report: the value of step {step} is not written: {reason}") from None
 
     def complete(self) -> None:
         """Record that this run ended without a stop."""
@@ -31,10 +43,9 @@ class Progress:
         prefix = f"{self._prefix}{step}/"
         for key in self._objects.list(prefix):
             index, _, text = key[len(prefix) :].partition("=")
-            try:
-                values[int(index)] = float(text)
-            except ValueError:
-                continue
+            with suppress(ValueError):
+                if math.isfinite(number := float(text)):
+                    values[int(index)] = number
         return values
 
     def completed(self) -> list[int]:

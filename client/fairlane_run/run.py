@@ -71,8 +71,8 @@ class Run:
             metrics: Values by metric. The metric of the sweep is required. Only this one is written.
 
         Raises:
-            RunError: If the step goes back, if the metric of the sweep is missing, if a value is infinite or if the run
-                is finished.
+            RunError: If the step goes back, if the metric of the sweep is missing, if a value is infinite, if the run
+                is finished or if Amazon S3 refuses the write.
         """
         if self.finished:
             raise RunError("report: the run is finished")

@@ -3,12 +3,14 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from traceback import format_exception
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from fairlane_run import RunError, SetupError, run
+from fairlane_run.progress import Progress
 from fairlane_run.settings import HYPERPARAMETER, SETTINGS, read_settings
 from tests.fairlane_run.conftest import BUCKET, SWEEP, Store
 
@@ -122,6 +124,26 @@ def test_a_result_that_cannot_be_written_leaves_a_failure(
     with pytest.raises(ClientError), run(store.objects, store.settings(1)) as this:
         this.finish(accuracy=1)
     assert [store.read(key)["reason"] for key in store.keys("failures/")] == ["ClientError"]
+
+
+def test_an_error_of_a_report_does_not_name_its_value(
+    store: Store, answers: Callable[[Store, list[str]], None]
+) -> None:
+    """The message of Amazon S3 has the key, and the key has the value."""
+    answers(store, ["AccessDenied"])
+    with pytest.raises(RunError, match="report: the value of step 1 is not written: AccessDenied") as error:  # noqa: SIM117
+        with run(store.objects, store.settings(1)) as this:
+            this.report(1, accuracy=0.123)
+    assert "0.123" not in "".join(format_exception(error.value, limit=0))
+
+
+def test_foreign_values_of_a_step_are_left_out(store: Store) -> None:
+    for name in ("1=0.5", "2=nan", "3=inf", "x=1", "4", "5=high"):
+        store.objects.put(f"progress/sweep={SWEEP}/1/{name}")
+    store.objects.put(f"progress/sweep={SWEEP}/completed/x")
+    progress = Progress(store.objects, SWEEP, 9)
+    assert progress.values(1) == {1: 0.5}
+    assert progress.completed() == []
 
 
 def test_metrics_can_have_the_names_of_arguments(store: Store) -> None:

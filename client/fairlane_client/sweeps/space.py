@@ -88,6 +88,9 @@ def _list_problems(values: object) -> Iterator[Problem]:
     if isinstance(values, str | bytes | bytearray) or not isinstance(values, Sequence) or not values:
         yield Problem((), values, "a list with at least one value, or a range with min and max")
         return
+    if len(values) > MAX_POINTS:
+        yield Problem((), f"{len(values):,} values", f"at most {MAX_POINTS:,} values")
+        return
     bad = [value for value in values if not _is_value(value)]
     if bad:
         yield Problem((), bad[0], "text, finite numbers, true or false")

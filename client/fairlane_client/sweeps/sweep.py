@@ -14,7 +14,8 @@ from fairlane_client.sweeps.plan import Plan
 from fairlane_client.sweeps.rounds import Counts, Rounds
 from fairlane_client.sweeps.samplers import sampler_problems
 from fairlane_client.sweeps.service_jobs import ServiceJobs
-from fairlane_client.sweeps.stop_rules import StopRule, to_members
+from fairlane_client.sweeps.space import MAX_POINTS
+from fairlane_client.sweeps.stop_rules import StopRule, check_whole, to_members
 from fairlane_client.sweeps.stores import Session, find_store
 from fairlane_client.sweeps.submission import Clock
 from fairlane_client.sweeps.target import array_request, service_request, target_problems
@@ -216,8 +217,13 @@ class Sweep:
         """Return the best results, the best one first. Objects that are no results are skipped, counted and named.
 
         Args:
-            number: Largest number of results, 1 or more. Default: all.
+            number: Largest number of results, 1 to 1,000,000. Default: all.
+
+        Raises:
+            ConfigurationError: If the number is wrong.
         """
+        if number is not None:
+            self._check(check_whole("number", number, 1, MAX_POINTS))
         return Leaderboard(self.plan.metric, self.plan.direction, self._results.read(), self._results.skipped, number)
 
     def _rounds(self) -> Rounds:

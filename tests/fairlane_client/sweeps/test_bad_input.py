@@ -31,6 +31,7 @@ def answer(world: World, target: dict[str, Any] | None = None, **options: Any) -
         ({"x": b"abc"}, "space.x: got b'abc', allowed: a list"),
         ({"x": 3}, "space.x: got 3, allowed: a list"),
         ({"x": list(range(1001)), "y": list(range(1000))}, "got '1,001,000 points', allowed: at most 1,000,000 points"),
+        ({"x": range(10**12)}, "space.x: got '1,000,000,000,000 values', allowed: at most 1,000,000 values"),
         ({"x": [1, 2, 1]}, "space.x: 1 is listed twice: use repeat for several runs of each point"),
         ({"x": [float("nan")]}, "space.x: got nan, allowed: text, finite numbers, true or false"),
         ({"x": [1, float("-inf")]}, "space.x: got -inf, allowed: text, finite numbers"),
@@ -271,6 +272,12 @@ def test_a_sweep_without_boto3_or_rich(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "boto3", None)
     with pytest.raises(ImportError, match=r"sweeps require the extra: pip install 'fairlane\[client\]'"):
         world.sweep(session=None)
+
+
+@pytest.mark.parametrize("number", [0, -1, 1.5, "3"])
+def test_the_number_of_results(number: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"number: got .*, allowed: a whole number, 1 to 1,000,000"):
+        World().sweep().leaderboard(number)
 
 
 def test_an_unknown_store() -> None:
