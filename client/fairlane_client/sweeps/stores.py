@@ -64,9 +64,14 @@ def store_problems(name: object) -> list[Problem]:
 def find_store(name: str, session: Session | None = None) -> Store:
     """Return the sweep store with a name.
 
+    Args:
+        name: Name of the store.
+        session: Session of the clients. Default: a session of boto3.
+
     Raises:
         ConfigurationError: If the name is no name of a store.
         LookupError: If the account and Region of the session have no such store.
+        ImportError: If boto3 is missing.
     """
     if problems := store_problems(name):
         raise ConfigurationError("sweep store", problems)

@@ -49,6 +49,8 @@ class Sweep:
 
     Raises:
         ConfigurationError: If an argument is wrong. It lists all mistakes.
+        LookupError: If the account and Region of the session have no such store.
+        ImportError: If boto3 is missing.
     """
 
     def __init__(
@@ -82,7 +84,14 @@ class Sweep:
     def open(cls, store: str, sweep_id: str, *, session: Session | None = None, clock: Clock | None = None) -> Self:
         """Return a sweep that was submitted, from any computer.
 
+        Args:
+            store: Name of the sweep store.
+            sweep_id: Id of the sweep.
+            session: Session with `client(name, ...)`. Default: a session of boto3.
+            clock: Time of this client. Default: real time.
+
         Raises:
+            ConfigurationError: If the name is no name of a store.
             LookupError: If the store has no such sweep.
         """
         bucket = find_store(store, session)
