@@ -58,7 +58,7 @@ class Rounds:
 
     def __init__(self, plan: Plan, bucket: Bucket, layout: Layout, jobs: Jobs, results: Results, clock: Clock) -> None:
         self._plan, self._bucket, self._layout, self._jobs, self._results = plan, bucket, layout, jobs, results
-        self._submissions = Submissions(bucket, layout, jobs, clock)
+        self._submissions = Submissions(bucket, layout, jobs, clock, self._is_stopped)
         self._manifests: dict[int, Manifest] = {}
         self._ended: set[int] = set()
 
@@ -77,7 +77,8 @@ class Rounds:
                 if self._submissions.record(manifest.number) is None:
                     if self._is_stopped():
                         return count
-                    self._submissions.submit(manifest)
+                    if self._submissions.submit(manifest) is None:
+                        return count
                     count += len(manifest.points)
             points = [] if self._is_stopped() else self._next_points(manifests, rerun=rerun)
             if not points:

@@ -88,10 +88,14 @@ class Submissions:
         layout: Keys of the sweep.
         target: Jobs of the manifests.
         clock: Time of this client.
+        is_stopped: Returns True if the sweep was stopped. Called at each renewal of a claim.
     """
 
-    def __init__(self, bucket: Bucket, layout: Layout, target: Target, clock: Clock) -> None:
+    def __init__(
+        self, bucket: Bucket, layout: Layout, target: Target, clock: Clock, is_stopped: Callable[[], bool]
+    ) -> None:
         self._bucket, self._layout, self._target, self._clock = bucket, layout, target, clock
+        self._is_stopped = is_stopped
         self._records: dict[int, tuple[dict[str, Any], float]] = {}
 
     def record(self, number: int) -> dict[str, Any] | None:
@@ -107,8 +111,10 @@ class Submissions:
         """Return True if the jobs of a recorded submission appear in lists."""
         return number in self._records and self._clock.now() - self._records[number][1] > LAG_SECONDS
 
-    def submit(self, manifest: Manifest) -> dict[str, Any]:
-        """Submit a manifest unless it is submitted, and return the record of its jobs.
+    def submit(self, manifest: Manifest) -> dict[str, Any] | None:
+        """Submit a manifest unless it is submitted, and return the record of its jobs. None if the sweep was stopped.
+
+        A sweep that is stopped keeps its claim, so that `close` waits until the last jobs are listed.
 
         Raises:
             Refused: If AWS Batch refuses the jobs. The claim is free then, unless some of the jobs exist.
@@ -125,6 +131,8 @@ class Submissions:
                     claim.free()
                 raise
             except Unanswered:
+                if self._is_stopped():
+                    return None
                 if attempt == _ATTEMPTS - 1:
                     raise
             else:
@@ -142,7 +150,7 @@ class Submissions:
 
     def _claim(self, manifest: Manifest) -> "_Claim | dict[str, Any]":
         """Return the claim of this client, or the record if the manifest is submitted."""
-        claim = _Claim(self._bucket, self._layout.claim(manifest.number), self._clock)
+        claim = _Claim(self._bucket, self._layout.claim(manifest.number), self._clock, self._is_stopped)
         if claim.take(None):
             return claim
         while True:
@@ -167,9 +175,9 @@ class Submissions:
 class _Claim:
     """Claim of this client on a submission."""
 
-    def __init__(self, bucket: Bucket, key: str, clock: Clock) -> None:
+    def __init__(self, bucket: Bucket, key: str, clock: Clock, is_stopped: Callable[[], bool]) -> None:
         self.key = key
-        self._bucket, self._clock = bucket, clock
+        self._bucket, self._clock, self._is_stopped = bucket, clock, is_stopped
         self._etag = ""
         self._at = 0.0
 
@@ -187,9 +195,11 @@ class _Claim:
         """Write the claim again if it is old.
 
         Raises:
-            Unanswered: If another client has taken the claim.
+            Unanswered: If another client has taken the claim, or if the sweep was stopped.
         """
         while self._clock.now() - self._at > ATTEMPT_SECONDS:
+            if self._is_stopped():
+                raise Unanswered("the sweep was stopped")
             if not self.take(self._etag):
                 raise Unanswered("another client has taken the claim")
 

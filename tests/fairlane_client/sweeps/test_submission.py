@@ -11,7 +11,7 @@ import pytest
 from fairlane_client.sweeps import Counts, Median, Refused, SuccessiveHalving
 from fairlane_client.sweeps.stop_rules import STOP_RULES
 from fairlane_run.stopping import stop_rule
-from tests.fairlane_client.sweeps.world import START, Killed, World
+from tests.fairlane_client.sweeps.world import START, Killed, LostError, World
 
 ARRAY: dict[str, Any] = {"queue": "gpu", "job_definition": "train", "share_identifier": "sweeps"}
 GRID = {"rate": [1e-3, 5e-4, 1e-4, 5e-5], "batch": [16, 32, 64, 128], "model": ["resnet18", "resnet50", "b0"]}
@@ -222,6 +222,46 @@ def test_jobs_that_are_not_terminated_are_an_error(service: dict[str, Any]) -> N
     with pytest.raises(Refused, match="2 of 70 jobs are not terminated: try again"):
         sweep.stop()
     assert world.calls.count("terminate_service_jobs") == 2, "all are tried"
+
+
+def test_a_stop_ends_the_submissions_of_another_client(service: dict[str, Any]) -> None:
+    world = World()
+    submit = world.batch.submit_service_job
+
+    def submit_and_stop(**request: Any) -> Any:
+        if len(world.batch.jobs) == 100:
+            world.s3.write("sweeps/resnet-lr/stopped", b"true")  # the first write of a client that stops the sweep
+        return submit(**request)
+
+    world.batch.submit_service_job = submit_and_stop  # type: ignore[method-assign]
+    sweep = world.sweep(space={"x": list(range(400))})
+    sweep.submit(**service)
+    number = len(world.batch.jobs)
+    assert 100 < number < 200
+    world.batch.submit_service_job = submit  # type: ignore[method-assign]
+    world.open().stop()
+    assert {job["status"] for job in world.batch.jobs} == {"FAILED"}
+    assert sweep.advance() == 0
+    assert world.open().resume() == 400
+    world.now += 100
+    assert world.open().resume() == number
+    assert world.submitted() == Counter([*range(400), *range(number)])
+
+
+def test_a_client_that_slept_while_the_sweep_was_stopped_submits_nothing(service: dict[str, Any]) -> None:
+    world = World()
+    submit = world.batch.submit_service_job
+
+    def sleep_and_submit(**request: Any) -> Any:
+        if len(world.batch.jobs) == 3 and not world.s3.keys("sweeps/resnet-lr/stopped"):
+            world.now += 300
+            world.open().stop()
+            raise LostError
+        return submit(**request)
+
+    world.batch.submit_service_job = sleep_and_submit  # type: ignore[method-assign]
+    world.sweep(space={"x": list(range(9))}).submit(**service)
+    assert [job["status"] for job in world.batch.jobs] == ["FAILED"] * 3
 
 
 def test_stop_of_a_sweep_whose_client_was_killed_finds_its_jobs(service: dict[str, Any]) -> None:
