@@ -197,6 +197,27 @@ def test_a_service_job_has_the_point_in_its_payload(service: dict[str, Any]) -> 
     assert request["schedulingPriority"] == 3
 
 
+def test_a_queue_for_training_jobs_with_fair_share(service: dict[str, Any]) -> None:
+    world = World()
+    world.sweep().submit(queue="training", payload=service["payload"], share_identifier="sweeps", attempts=2)
+    assert [job["request"]["shareIdentifier"] for job in world.batch.jobs] == ["sweeps"] * 2
+    assert [job["request"]["retryStrategy"] for job in world.batch.jobs] == [{"attempts": 2}] * 2
+    assert "quotaShareName" not in world.batch.jobs[0]["request"]
+
+
+def test_sweeps_whose_ids_have_the_same_start_have_their_own_jobs(service: dict[str, Any]) -> None:
+    """The list of jobs by the prefix `lr-` has the jobs of `lr-1` too."""
+    world = World()
+    for name in ("lr", "lr-1"):
+        world.sweep(name).submit(**service)
+    world.now += 100
+    world.batch.end(world.batch.jobs[0], ["FAILED"])
+    assert (world.open("lr-1").resume(), world.open("lr").resume()) == (0, 1)
+    world.now += 100
+    world.open("lr").stop()
+    assert [job["status"] for job in world.batch.jobs] == ["FAILED", "FAILED", "SUBMITTED", "SUBMITTED", "FAILED"]
+
+
 @pytest.mark.parametrize("kind", ["array", "service"])
 def test_stop_ends_all_jobs_until_resume(kind: str, service: dict[str, Any]) -> None:
     world = World()
