@@ -11,6 +11,7 @@ from fairlane_run.objects import code
 _EXISTS = ("412", "PreconditionFailed")
 _BUSY = ("409", "ConditionalRequestConflict")
 _ABSENT = ("404", "NoSuchKey", "NotFound")
+_CONFLICTS = 50
 
 
 class Content(NamedTuple):
@@ -88,16 +89,17 @@ class Bucket:
                 yield Entry(entry["Key"], entry["ETag"], entry["LastModified"].timestamp())
 
     def _put(self, key: str, content: bytes, **condition: str) -> str | None:
-        while True:
+        for attempt in range(_CONFLICTS):
             try:
                 response = self._client.put_object(Bucket=self.name, Key=key, Body=content, **condition)
             except Exception as error:
                 if code(error) in (*_EXISTS, *_ABSENT):
                     return None
-                if code(error) not in _BUSY:
+                if code(error) not in _BUSY or attempt == _CONFLICTS - 1:
                     raise
             else:
                 return str(response["ETag"])
+        raise AssertionError
 
 
 def to_json(record: Mapping[str, Any]) -> bytes:

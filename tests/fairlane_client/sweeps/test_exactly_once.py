@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from fairlane_client.sweeps import Refused, Sweep, Unanswered
 from tests.fairlane_client.sweeps.world import Killed, LostError, Turns, World, client_error
@@ -188,6 +189,18 @@ def test_a_conditional_write_that_meets_another_one_is_repeated() -> None:
     world.sweep().submit(**ARRAY)
     assert conflicts == [0]
     assert world.submitted() == Counter(range(2))
+
+
+def test_conflicts_without_an_end_are_an_error() -> None:
+    world = World()
+
+    def conflict(**request: Any) -> Any:
+        raise client_error("ConditionalRequestConflict", "", 409, "PutObject")
+
+    world.s3.put_object = conflict  # type: ignore[method-assign]
+    with pytest.raises(ClientError, match="ConditionalRequestConflict"):
+        world.sweep().submit(**ARRAY)
+    assert not world.batch.jobs
 
 
 def test_a_second_submit_submits_nothing() -> None:
