@@ -122,7 +122,7 @@ class Timeline:
         While events are processed late, other threads see the clock, unless time stands.
         """
         moment = self._moment
-        if moment is None or not (self._is_held or self._processor == get_ident()):
+        if moment is None or not (self._processor == get_ident() or self._is_held):
             return self.clock.elapsed()
         return float(moment)
 

@@ -120,8 +120,10 @@ class Samples:
         """
         self.newest = max(self.newest, time_seconds)
         self.count += len(values)
-        metric = self._metrics.setdefault(MetricKey.from_dimensions(namespace, name, dimensions), _Metric())
-        metric.add(time_seconds, time_seconds if arrival is None else arrival, values)
+        key = MetricKey.from_dimensions(namespace, name, dimensions)
+        if key not in self._metrics:
+            self._metrics[key] = _Metric()
+        self._metrics[key].add(time_seconds, time_seconds if arrival is None else arrival, values)
 
     def forget(self, before: int) -> None:
         """Delete the samples before a time, in seconds since 1970, and the metrics without samples."""

@@ -8,28 +8,31 @@ from fairlane_local.batch.store import Batch
 from fairlane_local.monitoring.metrics import metric_store
 
 
-def count_change(batch: Batch, job: Job) -> None:
-    """Publish the metrics of a job that has changed its status.
+class BatchMetrics:
+    """Metrics of the job queues of one account and Region.
 
     Args:
         batch: Records of the account and Region.
-        job: Job with its new status.
     """
-    names = [f"JobsMovedTo{job.status.capitalize()}"]
-    if job.status == FAILED and job.is_cancelled:
-        names.append("JobsCancelled")
-    elif job.status == FAILED and job.is_terminated:
-        names.append("JobsTerminated")
-    elif job.status == RUNNABLE and _is_retry(job):
-        names.append("JobsRetried")
-    for name in names:
-        count(batch, name, job.queue)
 
+    def __init__(self, batch: Batch) -> None:
+        self._batch = batch
+        self._store = metric_store(batch.account_id, batch.region)
 
-def count(batch: Batch, name: str, queue_arn: str, number: int = 1) -> None:
-    """Publish a number of jobs of a queue."""
-    dimensions = {"JobQueueName": queue_arn.rpartition("/")[2]}
-    metric_store(batch.account_id, batch.region).put("AWS/Batch", name, dimensions, number, batch.now(), "Count")
+    def count_change(self, job: Job) -> None:
+        """Publish the metrics of a job that has changed its status."""
+        self.count(f"JobsMovedTo{job.status.capitalize()}", job.queue)
+        if job.status == FAILED and job.is_cancelled:
+            self.count("JobsCancelled", job.queue)
+        elif job.status == FAILED and job.is_terminated:
+            self.count("JobsTerminated", job.queue)
+        elif job.status == RUNNABLE and _is_retry(job):
+            self.count("JobsRetried", job.queue)
+
+    def count(self, name: str, queue_arn: str) -> None:
+        """Publish a job of a queue as one sample."""
+        dimensions = {"JobQueueName": queue_arn.rpartition("/")[2]}
+        self._store.put("AWS/Batch", name, dimensions, 1, self._batch.now(), "Count")
 
 
 def _is_retry(job: Job) -> bool:

@@ -101,5 +101,6 @@ class MetricStore:
 
 def metric_store(account_id: str, region: str) -> MetricStore:
     """Return the metrics of an account and Region. A reset of moto deletes them."""
-    store: MetricStore = cloudwatch_backends[account_id][region].__dict__.setdefault(_STATE, MetricStore())
+    state = cloudwatch_backends[account_id][region].__dict__
+    store: MetricStore = state.get(_STATE) or state.setdefault(_STATE, MetricStore())
     return store

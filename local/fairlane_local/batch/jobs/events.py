@@ -30,7 +30,7 @@ class EventBus:
             detail: Members of the detail that are known already.
         """
         event = {"source": "aws.batch", "detail-type": detail_type, "detail": detail}
-        rules = self._bus.describe_event_bus("default").rules.values()
+        rules = self._bus.event_buses["default"].rules.values()
         patterns = (rule.event_pattern.get_pattern() for rule in rules)
         return any(pattern and _can_match(pattern, event) for pattern in patterns)
 

@@ -21,7 +21,7 @@ from fairlane_local.batch.jobs.job_lists import JobIndex
 from fairlane_local.batch.jobs.options import JobOptions
 from fairlane_local.batch.jobs.scheduling import Scheduling
 from fairlane_local.batch.store import Batch
-from fairlane_local.monitoring.batch_metrics import count, count_change
+from fairlane_local.monitoring.batch_metrics import BatchMetrics
 from fairlane_local.processes.job_runs import JobRuns
 from fairlane_local.processes.runner import Runner
 from fairlane_local.processes.work import End
@@ -67,6 +67,7 @@ class Lifecycle:
         self._timeline = timeline
         self._batch = batch
         self._bus = EventBus(batch)
+        self._metrics = BatchMetrics(batch)
         self._options = options
         self._shortages = shortages
         self._runs = None if runner is None else JobRuns(runner, batch, timeline, self)
@@ -230,7 +231,7 @@ class Lifecycle:
                 "preemptionSummary": job.preemption_summary(),
                 "status": RUNNABLE if waits else FAILED,
             }
-            count(self._batch, "JobsPreempted", job.queue)
+            self._metrics.count("JobsPreempted", job.queue)
             self._bus.send("Batch Service Job Preemption Completed", [job.arn], detail)
         if not waits:
             self.end(job, SUCCEEDED if outcome is Outcome.SUCCEEDED else FAILED)
@@ -297,7 +298,7 @@ class Lifecycle:
     def _change(self, job: Job, status: str) -> None:
         """Change the status of a job, and send the event."""
         self.jobs.set_status(job, status)
-        count_change(self._batch, job)
+        self._metrics.count_change(job)
         if self._bus.accepts(job.state_change, {"status": status, "jobQueue": job.queue}):  # a description takes longer
             for description in job.views():
                 self._bus.send(job.state_change, [description["jobArn"]], description)
