@@ -107,8 +107,8 @@ class Samples:
         values: Sequence[float],
         *,
         arrival: int | None = None,
-    ) -> None:
-        """Add samples of a metric.
+    ) -> MetricKey:
+        """Add samples of a metric, and return its key.
 
         Args:
             namespace: Namespace of the metric.
@@ -124,6 +124,7 @@ class Samples:
         if key not in self._metrics:
             self._metrics[key] = _Metric()
         self._metrics[key].add(time_seconds, time_seconds if arrival is None else arrival, values)
+        return key
 
     def forget(self, before: int) -> None:
         """Delete the samples before a time, in seconds since 1970, and the metrics without samples."""

@@ -56,8 +56,8 @@ class MetricStore:
             return
         second = milliseconds // 1000
         with self.lock:
-            self.samples.add(namespace, name, dimensions, second, numbers)
-            self.units.setdefault(MetricKey.from_dimensions(namespace, name, dimensions), unit)
+            key = self.samples.add(namespace, name, dimensions, second, numbers)
+            self.units.setdefault(key, unit)
             if self.samples.newest - self._last_forgotten >= _FORGET_EACH or self.samples.count > MAX_SAMPLES:
                 self._forget()
 

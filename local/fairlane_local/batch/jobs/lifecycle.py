@@ -308,8 +308,11 @@ class Lifecycle:
 
         The engine processes a whole second at once, and a process can end within it.
         """
-        times = [] if attempt is None else [attempt.downloading, attempt.started, attempt.uploading, attempt.stopped]
-        return max(self._timeline.milliseconds, job.created, *(time for time in times if time is not None))
+        now = max(self._timeline.milliseconds, job.created)
+        if attempt is None:
+            return now
+        times = [attempt.downloading, attempt.started, attempt.uploading, attempt.stopped]
+        return max([now, *(time for time in times if time is not None)])
 
     def _sweep(self, now: int) -> None:
         self.engine.forget(now - KEPT_SECONDS)

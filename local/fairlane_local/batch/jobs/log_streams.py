@@ -24,9 +24,11 @@ class LogStreams:
         """Create the log streams of an attempt, and the group if there is none."""
         if self._group not in self._logs.groups:
             self._logs.create_log_group(self._group, {})
+        group = self._logs.groups[self._group]
         attempt.log_streams = tuple(names)
         for name in attempt.log_streams:
-            self._logs.ensure_log_stream(self._group, name)
+            if name not in group.streams:
+                group.create_log_stream(name)
         LogStream.instances_tracked.clear()  # type: ignore[attr-defined]  # moto's list would keep deleted streams
 
     def forget(self, attempts: Iterable[Attempt]) -> None:
