@@ -39,6 +39,17 @@ def test_jobs_of_the_current_second_compete_with_each_other() -> None:
     assert (engine.state(low), engine.state(mid)) == (JobState.WAITING, JobState.RUNNING)
 
 
+def test_capacity_that_becomes_free_in_one_second_goes_to_the_share_with_less_use() -> None:
+    runs = Runs()
+    engine = build_engine(FairShare({"a": 1, "b": 1}), 4, runs)
+    first = [engine.submit(Submission(queue=QUEUE, share="a", run=60)) for _ in range(8)]
+    engine.advance(1)
+    second = [engine.submit(Submission(queue=QUEUE, share="b", run=60)) for _ in range(8)]
+    engine.advance()
+    assert [runs.runs[job][0][0] for job in first] == [0] * 4 + [120] * 4
+    assert [runs.runs[job][0][0] for job in second] == [60] * 4 + [180] * 4
+
+
 def test_time_does_not_move_back() -> None:
     engine = build_engine(Fifo(), 1)
     engine.advance(10)
