@@ -234,15 +234,23 @@ class FairShareScheduler(PlacementScheduler):
     def order(self, now: int) -> Iterator[int]:
         """Yield the rows of all waiting jobs in the order of a pass, as if all of them could start."""
         jobs = self._jobs
-        queues = [waiting_rows(share.waiting, self._loop.removed)[::-1] for share in self._shares]
+        queues: dict[int, list[int]] = {}
         heap = [
-            (share.usage.key_at(now), share.usage.weight, jobs.submits[queue[-1]], share.name, share.index)
-            for share, queue in zip(self._shares, queues, strict=True)
-            if queue
+            (
+                share.usage.key_at(now),
+                share.usage.weight,
+                jobs.submits[share.waiting[0] & ROW_MASK],
+                share.name,
+                share.index,
+            )
+            for share in self._shares
+            if share.waiting
         ]
         heapify(heap)
         while heap:
             key, weight, _, name, index = heappop(heap)
+            if index not in queues:
+                queues[index] = waiting_rows(self._shares[index].waiting, self._loop.removed)[::-1]
             row = queues[index].pop()
             yield row
             if queues[index]:

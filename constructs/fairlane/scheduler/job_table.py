@@ -47,7 +47,7 @@ class JobTable:
         self.priorities = array("H")
         self.checkpoints = array("q")
         self.work = array("q")
-        self.remaining: list[int] = []
+        self.remaining = array("q")
         self.lanes: list[Lane] = []
         self.order = array("q")
         self.last_run = array("q")
@@ -66,7 +66,7 @@ class JobTable:
         self.priorities += trace.priorities
         self.checkpoints += trace.checkpoints
         self.work += trace.runs
-        self.remaining += trace.runs.tolist()
+        self.remaining += trace.runs
         self.lanes.extend(lanes)
         self.order.extend(
             [FRONT_OFFSET | (MAX_JOB_PRIORITY - n) * _PRIORITY | row for row, n in enumerate(trace.priorities, first)]
@@ -117,14 +117,14 @@ class JobTable:
     def keep(self, rows: Sequence[int]) -> None:
         """Remove all other rows. The rows that stay keep their order."""
         self._ids = array("q", map(self.id, rows))
-        for column in (self.needs, self.remaining):
-            column[:] = [column[row] for row in rows]
+        self.needs[:] = [self.needs[row] for row in rows]
         self.lanes[:] = [self.lanes[row] for row in rows]
         for values in (
             self.submits,
             self.priorities,
             self.checkpoints,
             self.work,
+            self.remaining,
             self.last_run,
             self.order,
         ):
