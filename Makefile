@@ -26,8 +26,8 @@ export NO_MKDOCS_2_WARNING = 1
 help:  ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
-demo: $(VENV)/.ready node_modules/.ready  ## Deploy an environment to local AWS, and show its queues with jobs. KEEP=1 keeps one running.
-	@$(RUN) fairlane local demo $(ENVIRONMENT) $(if $(KEEP),--keep)
+demo: $(VENV)/.ready node_modules/.ready  ## Deploy an environment to local AWS, and show its queues with jobs. CHAPTER=sweeps runs one chapter, KEEP=1 keeps one running.
+	@$(RUN) fairlane local demo $(ENVIRONMENT) $(if $(CHAPTER),--chapter $(CHAPTER)) $(if $(KEEP),--keep)
 
 test: $(VENV)/.ready node_modules/.ready  ## Run the tests, without the slow tests.
 	$(RUN) pytest -m "$(MARKED)" $(TESTS)

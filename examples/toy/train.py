@@ -1,7 +1,8 @@
 """Training of a toy model with the standard library only, for jobs on a local AWS.
 
 The script reads options and SageMaker's files below `/opt/ml`, resumes from its checkpoint with exactly the same
-result, and exits with code 143 after it has saved on SIGTERM, like the example training image.
+result, and exits with code 143 after it has saved on SIGTERM, like the example training image. As a run of a sweep, it
+also requires `fairlane_run`.
 """
 
 import argparse
@@ -12,12 +13,12 @@ import random
 import signal
 import sys
 import time
-import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
-FEATURES, SAMPLES, BATCH = 8, 256, 16
+FEATURES, SAMPLES = 8, 256
 STOPPED = 143
 
 
@@ -61,15 +62,23 @@ class Run:
         state = {"step": self.step, "weights": self.weights, "momenta": self.momenta, "random": self.random.getstate()}
         write(self.file, state)
 
-    def train(self, stop: Stop) -> bool:
-        """Train to the end or until SIGTERM, and return True at the end."""
+    def train(self, stop: Stop, point: Any) -> bool:
+        """Train to the end or until SIGTERM, and return False after SIGTERM.
+
+        Args:
+            stop: Handler of SIGTERM.
+            point: Run of a sweep, whose stop rule can end the training. None outside of a sweep.
+        """
         settings = self.settings
         while self.step < settings.steps:
-            self._descend(self.random.sample(self.samples, BATCH))
+            self._descend(self.random.sample(self.samples, settings.batch_size))
             self.step += 1
             time.sleep(settings.step_seconds)
             if self.step % settings.log_every == 0 or self.step == settings.steps:
-                print(f"step={self.step} loss={self.loss()!r}", flush=True)
+                loss = self.loss()
+                print(f"step={self.step} loss={loss!r}", flush=True)
+                if point and point.report(self.step, loss=loss).stop:
+                    break
             if stop.requested or self.step % settings.checkpoint_every == 0:
                 self.save()
             if stop.requested:
@@ -84,9 +93,10 @@ class Run:
     def _descend(self, batch: Sequence[tuple[list[float], int]]) -> None:
         gradient = [0.0] * FEATURES
         for inputs, sign in batch:
-            factor = -sign / (1 + math.exp(sign * self._score(inputs))) / BATCH
+            factor = -sign / (1 + math.exp(sign * self._score(inputs))) / len(batch)
             gradient = [total + factor * value for total, value in zip(gradient, inputs, strict=True)]
-        self.momenta = [0.9 * old + new for old, new in zip(self.momenta, gradient, strict=True)]
+        momentum = self.settings.momentum
+        self.momenta = [momentum * old + new for old, new in zip(self.momenta, gradient, strict=True)]
         rate = self.settings.learning_rate
         self.weights = [weight - rate * change for weight, change in zip(self.weights, self.momenta, strict=True)]
 
@@ -98,26 +108,45 @@ class Run:
         return [self.random.gauss(sign * 0.3, 1) for _ in range(FEATURES)], sign
 
 
-def read_settings(arguments: Sequence[str]) -> argparse.Namespace:
-    """Return the settings from the options and SageMaker's hyperparameters. Options take precedence."""
+def read_settings(options: Sequence[str]) -> argparse.Namespace:
+    """Return the settings. The last one of repeated options counts."""
     parser = argparse.ArgumentParser(description="Training of a toy model.", allow_abbrev=False)
     parser.add_argument("--steps", type=int, default=100, help="number of steps (default: 100)")
     parser.add_argument("--step-seconds", type=float, default=0.05, help="seconds of each step (default: 0.05)")
     parser.add_argument("--learning-rate", type=float, default=0.1, help="learning rate (default: 0.1)")
+    parser.add_argument("--momentum", type=float, default=0.9, help="momentum (default: 0.9)")
+    parser.add_argument("--batch-size", type=int, default=16, help="samples of each step, at most 256 (default: 16)")
     parser.add_argument("--seed", type=int, default=0, help="seed of samples and batches (default: 0)")
     parser.add_argument("--checkpoint-every", type=int, default=10, help="steps between checkpoints (default: 10)")
     parser.add_argument("--log-every", type=int, default=10, help="steps between printed losses (default: 10)")
     parser.add_argument("--root", type=Path, default=Path("/opt/ml"), help="folder of SageMaker's files")
     parser.add_argument("--checkpoints", type=Path, help="folder of the checkpoint (default: ROOT/checkpoints)")
     parser.add_argument("--model", type=Path, help="folder of the model (default: ROOT/model)")
-    root = parser.parse_known_args(arguments)[0].root
-    file = root / "input" / "config" / "hyperparameters.json"
-    given = json.loads(file.read_text()) if file.exists() else {}
-    options = [f"--{name.replace('_', '-')}={value}" for name, value in given.items()]
-    settings = parser.parse_args([*options, *(word for word in arguments if word != "train")])
-    settings.checkpoints = settings.checkpoints or root / "checkpoints"
-    settings.model = settings.model or root / "model"
+    settings = parser.parse_args(options)
+    settings.checkpoints = settings.checkpoints or settings.root / "checkpoints"
+    settings.model = settings.model or settings.root / "model"
     return settings
+
+
+def read_hyperparameters(root: Path) -> dict[str, str]:
+    """Return SageMaker's hyperparameters."""
+    file = root / "input" / "config" / "hyperparameters.json"
+    return dict(json.loads(file.read_text())) if file.exists() else {}
+
+
+def to_options(values: Mapping[str, Any]) -> list[str]:
+    """Return values as options of the command line."""
+    return [f"--{name.replace('_', '-')}={value}" for name, value in values.items()]
+
+
+def open_point(hyperparameters: dict[str, str]) -> AbstractContextManager[Any]:
+    """Return the context of the run of a sweep. Outside of a sweep, the context provides None."""
+    setting = hyperparameters.pop("fairlane-sweep", None)
+    if setting is None and "FAIRLANE_SWEEP" not in os.environ:
+        return nullcontext()
+    from fairlane_run import run  # noqa: PLC0415
+
+    return run()
 
 
 def write(file: Path, content: Any) -> None:
@@ -131,25 +160,30 @@ def write(file: Path, content: Any) -> None:
     partial.replace(file)
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Train, and return the exit code."""
+def main(arguments: Sequence[str]) -> None:
+    """Train. Parameters of a sweep take precedence over options, and options over hyperparameters."""
     stop = Stop()
-    settings = read_settings(arguments)
+    options = [word for word in arguments if word != "train"]
+    root = read_settings(options).root
     try:
-        run = Run(settings)
-        run.restore()
-        if not run.train(stop):
-            return STOPPED
-        write(settings.model / "model.json", {"weights": run.weights, "loss": run.loss()})
+        hyperparameters = read_hyperparameters(root)
+        with open_point(hyperparameters) as point:
+            parameters = point.parameters if point else {}
+            run = Run(read_settings([*to_options(hyperparameters), *options, *to_options(parameters)]))
+            run.restore()
+            if not run.train(stop, point):
+                sys.exit(STOPPED)
+            loss = run.loss()
+            write(run.settings.model / "model.json", {"weights": run.weights, "loss": loss})
+            print(f"trained steps={run.step} loss={loss!r}", flush=True)
+            if point:
+                point.finish(loss=loss)
     except Exception as error:
-        failure = settings.root / "output" / "failure"
+        failure = root / "output" / "failure"
         failure.parent.mkdir(parents=True, exist_ok=True)
         failure.write_text(f"{type(error).__name__}: {error}")
-        traceback.print_exc()
-        return 1
-    print(f"trained steps={run.step} loss={run.loss()!r}", flush=True)
-    return 0
+        raise
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    main(sys.argv[1:])

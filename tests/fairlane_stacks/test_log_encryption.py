@@ -39,7 +39,7 @@ regions:
     app = cdk.App(context=recommended_flags())
     stacks = build_stacks(app, "prod", load_environment(path))
     assert keys_by_kind(stacks) == {
-        "training": [HOME_KEY] * 4,
+        "training": [HOME_KEY] * 5,
         "monitoring": [HOME_KEY] * 2,
         "images": [HOME_KEY] * 2,
         "eu-west-1-monitoring": [None] * 2,

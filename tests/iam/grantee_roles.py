@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from tests.iam.probes import KEY, PRIORITY, SHARE
+from tests.iam.service_roles import runs_sweeps
 from tests.iam.who_may import ACCOUNT_ROOT, Kind, May
 from tests.iam_evaluator import Context
 
@@ -18,11 +19,6 @@ _KEY = f"arn:aws:kms:{{place}}:{KEY}"
 
 def _up_to(limit: int) -> Callable[[Context], bool]:
     return lambda context: int(context.get(PRIORITY, 0)) <= limit
-
-
-def _lists(*prefixes: str) -> Callable[[Context], bool]:
-    """Return a condition for the prefix of a listing; a request without a prefix fulfils it."""
-    return lambda context: "s3:prefix" not in context or str(context["s3:prefix"]).startswith(prefixes)
 
 
 GRANTEE_ROLES = (
@@ -132,9 +128,7 @@ GRANTEE_ROLES = (
         r"Sweeps/Run",
         ACCOUNT_ROOT,
         (
-            *(May("s3:GetObject", f"{_STORE}/{keys}") for keys in ("sweeps/*/manifests/*", "results/*")),
-            *(May("s3:PutObject", f"{_STORE}/{keys}/*") for keys in ("results", "failures", "progress")),
-            May("s3:ListBucket", _STORE, _lists("progress/", "results/")),
+            *runs_sweeps("sweeps"),
             May(_USE_KEY, _KEY),
         ),
     ),

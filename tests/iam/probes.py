@@ -1,6 +1,6 @@
 """Requests that each role of a deployment makes in the tests: what some roles need, and what no role may do."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from tests.iam.compositions import SECRET
 from tests.iam.roles import Deployment
@@ -69,7 +69,7 @@ def probes(deployment: Deployment) -> Iterator[Request]:
     yield from _submissions(deployment, place)
     yield from _jobs(place)
     yield from _data(place)
-    yield from _sweep_stores(place)
+    yield from _sweep_stores(place, ("sweeps", "sweeps-2", *deployment.of_type("AWS::S3::Bucket")))
     yield from _registries(deployment.region, deployment.account)
     yield from _clusters(place)
     yield from _administration(place, deployment.account)
@@ -161,8 +161,8 @@ def _data(place: str) -> Iterator[Request]:
     yield from _all("ssm", "GetParameter PutParameter", f"arn:aws:ssm:{place}:parameter/any")
 
 
-def _sweep_stores(place: str) -> Iterator[Request]:
-    for bucket in ("sweeps", "sweeps-2"):
+def _sweep_stores(place: str, buckets: Iterable[str]) -> Iterator[Request]:
+    for bucket in buckets:
         for key in _SWEEP_KEYS:
             yield from _all("s3", "GetObject PutObject DeleteObject", f"arn:aws:s3:::{bucket}/{key}")
         for prefix in ("progress/sweep=a/0/", "results/sweep=a/", "sweeps/a/", "any/"):
@@ -179,7 +179,12 @@ def _sweep_stores(place: str) -> Iterator[Request]:
 def _registries(region: str, account: str) -> Iterator[Request]:
     repository = f"arn:aws:ecr:{region}:{account}:repository"
     pull = "BatchGetImage GetDownloadUrlForLayer"
-    for name in (f"{repository}/training", f"{repository}/training/pytorch", f"{repository}/any"):
+    for name in (
+        f"{repository}/training",
+        f"{repository}/training/pytorch",
+        f"{repository}/training/toy",
+        f"{repository}/any",
+    ):
         yield from _all("ecr", f"{pull} DescribeImageReplicationStatus CreateRepository ReplicateImage", name)
         yield from _all("ecr", "PutImage BatchDeleteImage DeleteRepository SetRepositoryPolicy", name)
     yield from _all("ecr", "BatchGetImage PutImage", f"arn:aws:ecr:{region}:{OTHER_ACCOUNT}:repository/any")

@@ -23,6 +23,7 @@ _ARNS: Final = {
     "AWS::KMS::Key": ("kms", "key/{id}"),
     "AWS::Lambda::Function": ("lambda", "function:{FunctionName}"),
     "AWS::Logs::LogGroup": ("logs", "log-group:{LogGroupName}:*"),
+    "AWS::S3::Bucket": ("s3", "{BucketName}"),
     "AWS::SNS::Topic": ("sns", "{TopicName}"),
     "AWS::SQS::Queue": ("sqs", "{QueueName}"),
     "AWS::StepFunctions::StateMachine": ("states", "stateMachine:{id}"),
@@ -209,7 +210,8 @@ class Deployment:
         service, form = _ARNS[self.resources[logical_id]["Type"]]
         properties = self.resources[logical_id].get("Properties", {})
         path = re.sub(r"\{(\w+)\}", lambda match: self.resolved(properties.get(match[1], logical_id)), form)
-        return f"arn:aws:{service}:{'' if service == 'iam' else self.region}:{self.account}:{path}"
+        region = "" if service in {"iam", "s3"} else self.region
+        return f"arn:aws:{service}:{region}:{'' if service == 's3' else self.account}:{path}"
 
 
 def _listed(value: Any) -> list[Any]:

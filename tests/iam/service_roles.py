@@ -33,6 +33,15 @@ def _lists(prefix: str) -> May:
     )
 
 
+def runs_sweeps(bucket: str) -> Iterator[May]:
+    """Yield the permissions of the runs of a sweep store. They can list without a prefix, to get 404 and not 403."""
+    store = f"arn:aws:s3:::{bucket}"
+    yield from (May("s3:GetObject", f"{store}/{keys}") for keys in ("sweeps/*/manifests/*", "results/*"))
+    yield from (May("s3:PutObject", f"{store}/{keys}/*") for keys in ("results", "failures", "progress"))
+    listed = ("progress/", "results/")
+    yield May("s3:ListBucket", store, lambda context: str(context.get("s3:prefix", listed[0])).startswith(listed))
+
+
 _SECRET = May("secretsmanager:GetSecretValue secretsmanager:DescribeSecret", "*:secret:hub-AbCdEf")
 _TRAINING = (
     May("ecr:GetAuthorizationToken"),
@@ -68,9 +77,22 @@ SERVICE_ROLES = (
         (*_reads("datasets/imagenet"), *_writes("models/containers")),
         for_own_account=True,
     ),
+    *(
+        Kind(
+            "containers of a job",
+            rf"JobDefinitions/{definition}/JobRole",
+            "ecs-tasks.amazonaws.com",
+            (*data, *runs_sweeps("SweepStoressearch*")),
+            for_own_account=True,
+        )
+        for definition, data in (
+            ("train-one-gpu", (*_reads("example-datasets"), *_writes("example-models/experiments"))),
+            ("toy", ()),
+        )
+    ),
     Kind(
         "containers of a job",
-        r"JobDefinitions/train-\w+-gpus?/JobRole",
+        r"JobDefinitions/train-four-gpus/JobRole",
         "ecs-tasks.amazonaws.com",
         (*_reads("example-datasets"), *_writes("example-models/experiments")),
         for_own_account=True,
@@ -101,6 +123,7 @@ SERVICE_ROLES = (
             ("JobDefinitions/train-one-gpu", "trainonegpu", "training/pytorch", ()),
             ("JobDefinitions/train-four-gpus", "trainfourgpus", "training/pytorch", ()),
             ("JobDefinitions/pretrain", "pretrain", "training/pytorch", ()),
+            ("JobDefinitions/toy", "toy", "training/toy", ()),
         )
     ),
     Kind(
@@ -125,6 +148,7 @@ SERVICE_ROLES = (
             *_TRAINING,
             *_reads("example-datasets"),
             *_writes("example-models/search"),
+            *runs_sweeps("SweepStoressearch*"),
             May(_PULL, "arn:aws:ecr:{place}:repository/training/pytorch"),
         ),
         for_own_account=True,

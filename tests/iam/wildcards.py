@@ -18,8 +18,8 @@ and of a composition with all constructs that create roles. `make iam-wildcards`
 current. The reasons are those that cdk-nag accepts. The last rows are permissions that `grants` and `submit_policy` of a queue
 give to people.
 
-Names in capitals stand for names of a deployment: `QUEUE`, `BUCKET/PREFIX/`. A log group's ARN ends with `:*` at deployment,
-which stands for its log streams. Such resources are not listed.
+Names in capitals stand for names of a deployment: `QUEUE`, `BUCKET/PREFIX/`. `STORE` is the bucket of a sweep store. A log
+group's ARN ends with `:*` at deployment, which stands for its log streams. Such resources are not listed.
 
 | Role | Actions | Resource | Conditions | Reason |
 |---|---|---|---|---|
@@ -29,6 +29,7 @@ _NAMES: Final = {
     r":\d{12}:": ":ACCOUNT:",
     r"<\w+\.JobQueueArn>|arn:aws:batch:[\w-]+:ACCOUNT:job-queue/imported(?=/)": "QUEUE",
     r"<\w+\.Arn>(?=:\*)": "FUNCTION",
+    r"<SweepStore\w+\.Arn>": "STORE",
     r":[a-z]{2}-[a-z]+-\d:": ":REGION:",
     r"s3:::.+/\*$": "s3:::BUCKET/PREFIX/*",
     r"job-definition/\w+": "job-definition/NAME",

@@ -1,5 +1,6 @@
-"""Demo of an environment: deployment with the CDK CLI, training, simulated jobs, and tables of all of them."""
+"""Demo of an environment: deployment with the CDK CLI, and chapters with training, a sweep and simulated jobs."""
 
+import os
 import tempfile
 from contextlib import ExitStack, nullcontext
 from pathlib import Path
@@ -12,41 +13,54 @@ from fairlane_local.clock import Clock
 from fairlane_local.console.cdk_deployment import deploy_again, deploy_app, find_cdk_cli
 from fairlane_local.console.print_alarms import print_alarms
 from fairlane_local.console.print_jobs import print_jobs
+from fairlane_local.console.print_sweeps import print_sweeps
 from fairlane_local.console.print_tables import print_tables
-from fairlane_local.console.print_training import INSTANCES, TOY, print_training
+from fairlane_local.console.print_training import INSTANCES, print_training
+from fairlane_local.console.toy_image import IMAGE, TOY, build_image, obstacle
 from fairlane_local.errors import LocalAwsError
-from fairlane_local.processes.instance import check_namespaces
 from fairlane_local.processes.options import ProcessOptions
 from fairlane_local.server.background import start, stop
 from fairlane_local.server.local_aws import LocalAws
 
 _DAY: Final = hours(24)
 _MORNING: Final = hours(9)
+_OF_PROCESSES: Final = {"training": print_training, "sweeps": print_sweeps}
+"""Chapters on the first local AWS. Their functions have the port as argument."""
+_SIMULATION: Final = "jobs"
+CHAPTERS: Final = (*_OF_PROCESSES, _SIMULATION)
+"""Names of the chapters, in their order."""
 
 
-def demo(environment_name: str, *, directory: Path, keep_port: int | None = None) -> None:
-    """Deploy an environment to two local AWS, one after the other, and print the deployed resources and jobs.
+def demo(environment_name: str, *, directory: Path, chapter: str | None = None, keep_port: int | None = None) -> None:
+    """Deploy an environment to a local AWS, print the deployed resources, and run chapters.
 
-    The first local AWS has the real clock, and jobs train as processes of this computer if the computer allows it. The
-    second has a manual clock, and sample jobs are simulated: it prints their statuses and, if the environment has
-    `job_metrics` and `alarms`, some metrics and the changes of alarms.
+    The first local AWS has the real clock, and jobs run as processes of this computer if the computer allows it:
+
+    - `training`: jobs train, and one of them is preempted and resumes from its checkpoint.
+    - `sweeps`: a sweep runs in the deployed sweep store, and its leaderboard is printed.
+
+    The chapter `jobs` deploys to a second local AWS with a manual clock. It prints the statuses of simulated jobs and, if
+    the environment has `job_metrics` and `alarms`, some metrics and the changes of alarms.
 
     Args:
         environment_name: Name of a file in the folder `environments`, without `.yaml`.
         directory: Folder of the CDK app, which contains `cdk.json` and `environments`.
+        chapter: Chapter to run. Default: all.
         keep_port: Port of the first local AWS, which then keeps running in the background. Default: a free port, and
             it stops.
 
     Raises:
         ConfigurationError: If the environment does not exist or has mistakes.
-        LocalAwsError: If the CDK CLI is missing, if the deployment fails, or if a local AWS runs on the port already.
+        LocalAwsError: If the chapter does not exist, if the CDK CLI is missing, if the deployment fails, or if a local
+            AWS runs on the port already.
     """
+    if chapter is not None and chapter not in CHAPTERS:
+        raise LocalAwsError(f"chapter: got {chapter!r}, allowed: {', '.join(CHAPTERS)}")
+    chapters = CHAPTERS if chapter is None else (chapter,)
     load_environment(find_environment(directory / "environments", environment_name))
     find_cdk_cli(directory)
-    reason = _obstacle_to_training(directory)
-    images = {TOY.name: str((directory / TOY).resolve())}
-    processes = None if reason else ProcessOptions(images=images, processes=INSTANCES)
-    options = JobOptions(throttle=False, processes=processes)
+    reason = obstacle(directory)
+    options = JobOptions(throttle=False, processes=None if reason else _processes(directory))
     with tempfile.TemporaryDirectory(prefix="fairlane-demo-") as name, ExitStack() as on_failure:
         if keep_port is not None:
             _start(keep_port, options)
@@ -58,27 +72,25 @@ def demo(environment_name: str, *, directory: Path, keep_port: int | None = None
             print(f"Deploying environment {environment_name} to a local AWS at {url}:", flush=True)
             deploy_app(directory, {"environment": environment_name}, endpoint_url=url, out=out)
             print_tables(port)
-            if reason:
-                print(f"\nThe training of {TOY} is left out: {reason}", flush=True)
-            else:
-                print_training(port)
-        with LocalAws(clock=_morning(), options=JobOptions(throttle=False)) as second:
-            print("\nSimulated jobs on a second local AWS, where it is 09:00:", flush=True)
-            deploy_again(directory, out, endpoint_url=second.endpoint_url)
-            print_jobs(second)
-            print_alarms(second.port)
+            for each in chapters:
+                if each not in _OF_PROCESSES:
+                    continue
+                if reason:
+                    print(f"\nThe chapter {each} with {TOY} is left out: {reason}", flush=True)
+                else:
+                    _OF_PROCESSES[each](port)
+        if _SIMULATION in chapters:
+            with LocalAws(clock=_morning(), options=JobOptions(throttle=False)) as second:
+                print("\nSimulated jobs on a second local AWS, where it is 09:00:", flush=True)
+                deploy_again(directory, out, endpoint_url=second.endpoint_url)
+                print_jobs(second)
+                print_alarms(second.port)
         on_failure.pop_all()
 
 
-def _obstacle_to_training(directory: Path) -> str:
-    """Return the reason why jobs cannot train in the demo. Empty if they can."""
-    if not (directory / TOY).is_dir():
-        return "this folder does not contain it"
-    try:
-        check_namespaces()
-    except LocalAwsError as error:
-        return str(error)
-    return ""
+def _processes(directory: Path) -> ProcessOptions:
+    places = max(INSTANCES, os.cpu_count() or 1)
+    return ProcessOptions(images={IMAGE: str(build_image(directory))}, processes=places)
 
 
 def _start(port: int, options: JobOptions) -> None:

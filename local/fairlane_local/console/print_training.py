@@ -3,7 +3,6 @@
 import json
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, Final
 
 from rich.console import Console
@@ -11,12 +10,11 @@ from rich.console import Console
 from fairlane_local.batch.jobs.job import ENDED, RUNNABLE
 from fairlane_local.batch.jobs.training_jobs import LOG_GROUP
 from fairlane_local.console.tables import log_table, training_table
+from fairlane_local.console.toy_image import IMAGE
 from fairlane_local.errors import LocalAwsError
 from fairlane_local.server.access import client
 from fairlane_local.server.background import queue_locations
 
-TOY: Final = Path("examples", "toy")
-"""Directory of the training script in the folder of the CDK app."""
 _RUNNING: Final = "RUNNING"
 _PREEMPTED: Final = f"{RUNNABLE}, preempted"
 _QUEUE: Final = "training-demo"
@@ -37,7 +35,7 @@ def print_training(port: int) -> None:
     A share borrows the instance of another share, which then takes it back.
 
     Args:
-        port: Port of a local AWS on the real clock, whose jobs run as processes, with the image `toy`.
+        port: Port of a local AWS on the real clock, whose jobs run as processes, with the image of the toy.
 
     Raises:
         LocalAwsError: If a job does not reach its status.
@@ -104,7 +102,7 @@ class _Training:
     def submit(self, share: str, name: str, steps: int) -> str:
         """Submit a job that trains, and return its ID."""
         payload = {
-            "AlgorithmSpecification": {"TrainingImage": TOY.name, "ContainerEntrypoint": ["python3", "train.py"]},
+            "AlgorithmSpecification": {"TrainingImage": IMAGE, "ContainerEntrypoint": ["python3", "train.py"]},
             "ResourceConfig": {"InstanceType": _TYPE, "InstanceCount": 1},
             "HyperParameters": {"steps": str(steps), "step-seconds": str(_STEP_SECONDS)},
             "CheckpointConfig": {"S3Uri": f"s3://{_QUEUE}/checkpoints/{name}"},

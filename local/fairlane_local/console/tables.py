@@ -83,6 +83,29 @@ def training_table(rows: Iterable[tuple[str, ...]], owner: str) -> Table:
     return table
 
 
+def leaderboard_table(
+    parameters: Sequence[Mapping[str, Any]], sources: Mapping[str, Sequence[tuple[int, float]]]
+) -> Table:
+    """Return a table of the best runs: their parameters, and the runs with their values by source.
+
+    Args:
+        parameters: Parameters of the best runs, in their order.
+        sources: Indices and values of the runs, in their order, by the source that they are read from.
+    """
+    table = _table("")
+    table.add_column("Rank", justify="right")
+    for name in parameters[0]:
+        table.add_column(name, justify="right")
+    for name in sources:
+        table.add_column(name, no_wrap=True)
+    for rank, values in enumerate(parameters):
+        runs = (rows[rank] for rows in sources.values())
+        table.add_row(
+            str(rank + 1), *map(str, values.values()), *(f"run {index}: {value:.6f}" for index, value in runs)
+        )
+    return table
+
+
 def log_table(rows: Iterable[tuple[str, str]]) -> Table:
     """Return a table of log lines with the name of the job."""
     table = _table("")
