@@ -39,8 +39,8 @@ def demo(environment_name: str, *, directory: Path, chapter: str | None = None, 
     - `training`: jobs train, and one of them is preempted and resumes from its checkpoint.
     - `sweeps`: a sweep runs in the deployed sweep store, and its leaderboard is printed.
 
-    The chapter `jobs` deploys to a second local AWS with a manual clock. It prints the statuses of simulated jobs and, if
-    the environment has `job_metrics` and `alarms`, some metrics and the changes of alarms.
+    The chapter `jobs` deploys to a second local AWS with a manual clock. It prints the statuses of simulated jobs and,
+    if the environment has `job_metrics` and `alarms`, some metrics and the changes of alarms.
 
     Args:
         environment_name: Name of a file in the folder `environments`, without `.yaml`.

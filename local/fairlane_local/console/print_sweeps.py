@@ -45,28 +45,32 @@ def print_sweeps(port: int) -> None:
     Raises:
         LocalAwsError: If a run has no result, or if a query fails.
     """
-    for location in (queue_locations(port) or [])[:1]:
-        session = _Session(port, *location)
-        target = _find_target(session)
-        if isinstance(target, str):
-            print(f"\nThe sweep is left out: {target}", flush=True)
-            continue
-        sweep = Sweep(_SWEEP, store=target.store, space=_SPACE, metric="loss", direction="minimize", session=session)
-        share = target.share
-        in_share = f" in the share {share}" if share else ""
-        print(f"\n{_SWEEP}: {sweep.plan.total} runs of {target.job_definition} in {target.queue}{in_share}", flush=True)
-        sweep.submit(queue=target.queue, job_definition=target.job_definition, share_identifier=share)
-        sweep.watch(interval=_POLL_SECONDS)
-        board = sweep.leaderboard()
-        if len(board) < sweep.plan.total:
-            raise LocalAwsError(f"{_SWEEP}: {sweep.plan.total} runs have {len(board)} results")
-        sources = {
-            "Sweep": [(result["index"], result["value"]) for result in board],
-            "boto3": list_objects(session.client("s3"), target.location["bucket"]),
-            "Athena": query(session.client("athena"), target.location),
-        }
-        table = leaderboard_table([result["parameters"] for result in board[:_RANKS]], sources)
-        Console().print("", table, sep="\n")
+    locations = queue_locations(port)
+    if not locations:
+        return
+    session = _Session(port, *locations[0])
+    target = _find_target(session)
+    if isinstance(target, str):
+        print(f"\nThe chapter sweeps is left out: {target}", flush=True)
+        return
+    console = Console()
+    sweep = Sweep(_SWEEP, store=target.store, space=_SPACE, metric="loss", direction="minimize", session=session)
+    share = f", share {target.share}" if target.share else ""
+    title = f"{_SWEEP}: {sweep.plan.total} runs of {target.job_definition} in the queue {target.queue}{share}"
+    console.print(f"\n{title}", style="bold", highlight=False)
+    sweep.submit(queue=target.queue, job_definition=target.job_definition, share_identifier=target.share)
+    sweep.watch(interval=_POLL_SECONDS, console=console)
+    board = sweep.leaderboard()
+    if len(board) < sweep.plan.total:
+        raise LocalAwsError(f"{_SWEEP}: {sweep.plan.total} runs have {len(board)} results")
+    sources = {
+        "Sweep": [(result["index"], result["value"]) for result in board],
+        "boto3": list_objects(session.client("s3"), target.location["bucket"]),
+        "Athena": query(session.client("athena"), target.location),
+    }
+    title = "Run and loss of the best runs, from three sources"
+    table = leaderboard_table([result["parameters"] for result in board[:_RANKS]], sources)
+    console.print(f"\n{title}", table, sep="\n", style="bold", highlight=False)
 
 
 def list_objects(s3: Any, bucket: str) -> list[Row]:
@@ -87,7 +91,7 @@ def query(athena: Any, location: Mapping[str, str]) -> list[Row]:
     """
     workgroup = location["workgroup"]
     ids = athena.list_named_queries(WorkGroup=workgroup)["NamedQueryIds"]
-    found = athena.batch_get_named_query(NamedQueryIds=ids)["NamedQueries"]
+    found = (athena.get_named_query(NamedQueryId=identifier)["NamedQuery"] for identifier in ids)
     (sql,) = [each["QueryString"] for each in found if each["Name"] == _QUERY]
     execution = athena.start_query_execution(
         QueryString=sql.replace("SWEEP_ID", _SWEEP),

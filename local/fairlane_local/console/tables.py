@@ -95,14 +95,12 @@ def leaderboard_table(
     table = _table("")
     table.add_column("Rank", justify="right")
     for name in parameters[0]:
-        table.add_column(name, justify="right")
+        table.add_column(name.replace("_", " "), justify="right")
     for name in sources:
-        table.add_column(name, no_wrap=True)
+        table.add_column(name, justify="right", no_wrap=True)
     for rank, values in enumerate(parameters):
         runs = (rows[rank] for rows in sources.values())
-        table.add_row(
-            str(rank + 1), *map(str, values.values()), *(f"run {index}: {value:.6f}" for index, value in runs)
-        )
+        table.add_row(str(rank + 1), *map(str, values.values()), *(f"{index}: {value:.6f}" for index, value in runs))
     return table
 
 

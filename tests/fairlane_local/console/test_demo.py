@@ -54,11 +54,11 @@ def test_the_output_matches_the_readme_without_network_and_credentials(tmp_path:
         "COLUMNS": "80",
     }
     blocks = re.findall(
-        r"```text\n((?:Deployed in|Image replication|training-demo: |Simulated jobs|Selected metrics|Alarms in).*?)```",
+        r"```text\n((?:Deployed in|Image replication|training-demo: |toy-grid: |Simulated jobs|Selected metrics|Alarms in).*?)```",
         (REPOSITORY / "README.md").read_text(),
         re.DOTALL,
     )
-    assert len(blocks) == 6
+    assert len(blocks) == 7
     output = run_demo(*without_network(), **user_settings)
     assert tables(output) == tables("\n".join(blocks))
     stopped, resumed = steps(output)
@@ -95,7 +95,8 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_without_the_toy_the_training_is_left_out(app: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["local", "demo"]) == 0
     output = capfd.readouterr().out
-    assert "The training of examples/toy is left out: this folder does not contain it" in output
+    for chapter in ("training", "sweeps"):
+        assert f"The chapter {chapter} with examples/toy is left out: this folder does not contain it" in output
     assert output.count("deployed nothing") == 1
     assert output.endswith("fairlane local start\n")
 
@@ -105,9 +106,11 @@ def test_without_namespaces_the_training_is_left_out(
 ) -> None:
     (app / "examples").symlink_to(REPOSITORY / "examples")
     monkeypatch.setattr(platform, "system", lambda: "Darwin")
-    assert main(["local", "demo"]) == 0
+    assert main(["local", "demo", "--chapter", "training"]) == 0
     reason = "jobs cannot run as processes here: Darwin has no namespaces\n"
-    assert f"The training of examples/toy is left out: {reason}" in capfd.readouterr().out
+    output = capfd.readouterr().out
+    assert f"The chapter training with examples/toy is left out: {reason}" in output
+    assert "Simulated jobs" not in output
 
 
 @pytest.mark.slow
@@ -153,6 +156,14 @@ def test_an_unknown_environment_is_refused_before_the_deployment(
     assert output.out == ""
     assert "got 'prod', allowed: example" in output.err
     assert "Traceback" not in output.err
+
+
+def test_an_unknown_chapter_is_refused_with_the_chapters(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(REPOSITORY)
+    assert main(["local", "demo", "--chapter", "sweep"]) == 1
+    assert capfd.readouterr().err == "fairlane: chapter: got 'sweep', allowed: training, sweeps, jobs\n"
 
 
 def test_a_missing_cdk_cli_is_an_error_with_its_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
