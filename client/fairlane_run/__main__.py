@@ -1,7 +1,7 @@
 """Command `python3 -m fairlane_run`: runs a script unchanged as a run of a sweep.
 
-The script gets the parameters as environment variables, for example `LEARNING_RATE`, and the index of its point in the
-sweep as `FAIRLANE_INDEX`, for example for the folder of its checkpoints. Metrics are read from its output.
+The script gets the parameters as environment variables, for example `LEARNING_RATE`, and the name of its point as
+`FAIRLANE_SWEEP_POINT`, for example for the folder of its checkpoints. Metrics are read from its output.
 """
 
 import os
@@ -15,12 +15,15 @@ from typing import Any
 from fairlane_run.errors import EXIT_CODE, RunError, SetupError
 from fairlane_run.run import Run, run
 
-INDEX = "FAIRLANE_INDEX"
 USAGE = """usage: python3 -m fairlane_run [--metric NAME=PATTERN]... [--] SCRIPT [ARGUMENT]...
 
-Runs a Python script, or a command after --, with the parameters of a point as environment variables. Each PATTERN is a
-regular expression with one group, the value of the metric. Each line with the metric of the sweep is a step.
+Runs a Python script, or a command after --, with the parameters of a point as environment variables. The variable
+FAIRLANE_SWEEP_POINT names the point, for example resnet-lr/17. Each PATTERN is a regular expression with one group, the
+value of the metric. Each line with the metric of the sweep is a step.
 """
+
+POINT = "FAIRLANE_SWEEP_POINT"
+"""Variable with the id of the sweep and the index of the point, for directories that no other point uses."""
 
 
 def main(arguments: list[str]) -> int:
@@ -57,7 +60,7 @@ def _run(this: Run, command: list[str], patterns: dict[str, re.Pattern[str]]) ->
     """Run a command to its end or until the stop rule ends it."""
     with subprocess.Popen(
         command,
-        env=os.environ | variables(this.parameters) | {INDEX: str(this.index)},
+        env=os.environ | variables(this.parameters) | {POINT: f"{this.sweep}/{this.index}"},
         stdout=subprocess.PIPE,
         text=True,
         errors="replace",

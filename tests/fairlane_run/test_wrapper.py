@@ -12,7 +12,7 @@ from tests.fairlane_run.conftest import SWEEP, Store
 PATTERN = "accuracy=Val Acc: ([0-9.]+)"
 SCRIPT = """
 import os, signal, sys, time
-print("lr", os.environ["LEARNING_RATE"], os.environ["MODEL_NAME"], *sys.argv[1:])
+print("lr", os.environ["LEARNING_RATE"], os.environ["MODEL_NAME"], os.environ["FAIRLANE_SWEEP_POINT"], *sys.argv[1:])
 for epoch in range(1, 4):
     print(f"Epoch {epoch}/3 - Loss: 0.4213 - Train Acc: 85.10% - Val Acc: {80 + epoch}.20%", flush=True)
 if "fail" in sys.argv:
@@ -45,7 +45,7 @@ def test_a_script_gets_parameters_and_its_output_gives_metrics(
     assert (result["metrics"], result["step"]) == ({"accuracy": 83.2, "loss": 0.4213}, 3)
     assert [key.split("/", 2)[2] for key in store.keys("progress/")] == ["1/41=81.2", "2/41=82.2", "3/41=83.2"]
     output = capsys.readouterr().out.splitlines()
-    assert output[0] == "lr 0.1 resnet18 --epochs 3"
+    assert output[0] == f"lr 0.1 resnet18 {SWEEP}/41 --epochs 3"
     assert len(output) == 4
 
 

@@ -113,8 +113,10 @@ class Sweep:
         attempts: int | None = None,
         depends_on: str | None = None,
         environment: Mapping[str, str] | None = None,
-    ) -> None:
-        """Submit all points of a grid, or the first points of a sampler. A second call submits what is missing.
+    ) -> int:
+        """Submit all points of a grid, or the first points of a sampler, and return their number.
+
+        A second call submits what is missing.
 
         Args:
             queue: Name or ARN of the queue.
@@ -154,7 +156,7 @@ class Sweep:
         content = to_json({"plan": self.plan.to_json(), "target": target})
         if self._bucket.put_once(self._layout.description, content) is None:
             self._check_description(content)
-        self._rounds().advance(rerun=False)
+        return self._rounds().advance(rerun=False)
 
     def resume(self) -> int:
         """Run again what has no result and runs no more, also after `stop`, and return the number of submitted points.

@@ -91,11 +91,12 @@ def _submit(arguments: argparse.Namespace) -> int:
         print(f"fairlane: not used: {', '.join(file.unused)}", file=sys.stderr)
     sweep = Sweep(**file.arguments)
     try:
-        sweep.submit(**file.target)
+        number = sweep.submit(**file.target)
     except ConfigurationError as error:
         raise file.error(error.problems) from None
     name = f"{file.arguments['store']} {sweep.plan.sweep_id}"
-    print(f"Submitted {sweep.plan.sweep_id}, {_points(sweep.plan.total)} in all: fairlane sweep watch {name}")
+    of = f"{number:,} of {_points(sweep.plan.total)} of {sweep.plan.sweep_id}"
+    print(f"Submitted {of}: fairlane sweep watch {name}")
     return 0
 
 
@@ -104,7 +105,11 @@ def _resume(arguments: argparse.Namespace, sweep: "Sweep") -> None:
 
 
 def _watch(arguments: argparse.Namespace, sweep: "Sweep") -> None:
-    sweep.watch()
+    failed = sweep.watch().failed
+    if failed:
+        again = f"fairlane sweep resume {arguments.store} {arguments.sweep}"
+        sentence = "the named query failures of the store has the reasons"
+        print(f"fairlane: {_points(failed)} without a result: {sentence}; {again} runs them again", file=sys.stderr)
 
 
 def _top(arguments: argparse.Namespace, sweep: "Sweep") -> None:

@@ -50,12 +50,13 @@ def run(world: World, capsys: pytest.CaptureFixture[str]) -> Run:
 def test_a_sweep_from_its_file_to_its_leaderboard(run: Run, world: World) -> None:
     assert run("submit", "sweep.yaml") == (
         0,
-        "Submitted resnet-lr, 3 points in all: fairlane sweep watch search resnet-lr\n",
+        "Submitted 3 of 3 points of resnet-lr: fairlane sweep watch search resnet-lr\n",
         "fairlane: not used: project\n",
     )
     world.now += 100
     world.end_jobs(lambda index: None if index == 1 else float(index))
-    code, out, _ = run("watch", "search", "resnet-lr")
+    code, out, error = run("watch", "search", "resnet-lr")
+    assert error.startswith("fairlane: 1 point without a result: ")
     assert (code, out.lstrip()) == (0, "resnet-lr: 2 done, 0 stopped, 0 running, 0 waiting, 1 failed\n")
     code, out, _ = run("top", "search", "resnet-lr", "-n", "1")
     assert code == 0
