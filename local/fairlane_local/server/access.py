@@ -18,10 +18,11 @@ _ANY_SECRET: Final = "local"
 
 
 def client(service: str, port: int, account_id: str, region: str, config: Config | None = None) -> Any:
-    """Return a boto3 client of a service of the local AWS. A configuration must have no proxies."""
+    """Return a boto3 client of a service of the local AWS, with a configuration, and without proxies."""
     keys = {name.lower(): value for name, value in _keys(port, account_id, region).items()}
     connection = _connection(port, region)
-    return boto3.client(service, **connection | {"config": config or connection["config"]}, **keys)
+    without_proxies = (config or Config()).merge(connection["config"])
+    return boto3.client(service, **connection | {"config": without_proxies}, **keys)
 
 
 def tools_environment(endpoint_url: str, account_id: str = ACCOUNT_ID) -> dict[str, str]:

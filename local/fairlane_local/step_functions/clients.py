@@ -23,7 +23,7 @@ _BOTO_NAMES: Final = {
 """Services with another name in Step Functions than in botocore."""
 
 _CONFIG: Final = Config(
-    proxies={}, parameter_validation=False, retries={"total_max_attempts": 1}, connect_timeout=900, read_timeout=900
+    parameter_validation=False, retries={"total_max_attempts": 1}, connect_timeout=900, read_timeout=900
 )
 _lock = Lock()
 
