@@ -79,7 +79,7 @@ def losses(output: str) -> list[str]:
 
 def held_out_loss(output: str) -> float:
     """Return the final loss."""
-    (found,) = re.findall(r"held_out_loss=(\S+)", output)
+    (found,) = re.findall(r"^end held_out_loss=(\S+)", output, flags=re.MULTILINE)
     return float(found)
 
 

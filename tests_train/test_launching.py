@@ -1,3 +1,4 @@
+import os
 import re
 import signal
 import subprocess
@@ -58,6 +59,18 @@ def test_a_command_replaces_the_training() -> None:
     launched = [sys.executable, str(EXAMPLE / "launch.py"), "echo", "--nnodes=2"]
 
     assert subprocess.run(launched, check=True, capture_output=True, text=True).stdout == "--nnodes=2\n"
+
+
+def test_a_run_of_a_sweep_starts_again_with_its_parameters(tmp_path: Path) -> None:
+    (tmp_path / "fairlane_run.py").write_text("import sys; print(sys.argv[1:])")
+    launched = [sys.executable, str(EXAMPLE / "launch.py"), "train", "--epochs=2"]
+    environment = os.environ | {"FAIRLANE_SWEEP": "{}", "PYTHONPATH": str(tmp_path)}
+
+    output = subprocess.run(launched, check=True, capture_output=True, text=True, env=environment).stdout
+
+    patterns = [r"held_out_accuracy=held_out_accuracy=(\S+)", r"held_out_loss=held_out_loss=(\S+)"]
+    expected = ["--metric", patterns[0], "--metric", patterns[1], launched[1], "--epochs=2"]
+    assert output == f"{expected}\n"
 
 
 def test_the_image_forwards_signals_and_does_not_run_as_root() -> None:

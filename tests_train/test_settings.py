@@ -51,6 +51,22 @@ def test_a_batch_job_has_its_own_directories(tmp_path: Path) -> None:
     assert (settings.data, settings.checkpoints) == (tmp_path, Path("/fsx/run1"))
 
 
+def test_a_run_of_a_sweep_has_the_parameters_and_the_directories_of_its_point(tmp_path: Path) -> None:
+    write_hyperparameters(tmp_path, {"epochs": "3", "fairlane-sweep": "{}", "learning_rate": "0.1"})
+    point = {"FAIRLANE_SWEEP_POINT": "lr/17", "LEARNING_RATE": "0.5", "MODEL": "resnet"}
+
+    settings = read_settings(
+        [f"--root={tmp_path}", "--learning-rate=0.2", "--checkpoints=/fsx"], point | {"AWS_BATCH_JOB_ARRAY_INDEX": "3"}
+    )
+
+    assert (settings.epochs, settings.learning_rate, settings.seed) == (3, 0.5, 0)
+    assert (settings.checkpoints, settings.model) == (Path("/fsx/lr/17"), tmp_path / "model" / "lr" / "17")
+
+
+def test_environment_variables_are_no_settings_outside_of_a_sweep() -> None:
+    assert read_settings([], {"LEARNING_RATE": "0.5"}).learning_rate == Settings().learning_rate
+
+
 def test_children_of_an_array_job_do_not_share_seed_or_checkpoints(tmp_path: Path) -> None:
     options = [f"--root={tmp_path}", "--seed=10", "--checkpoints=/fsx/run1"]
 

@@ -14,9 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from settings import Settings, read_settings_or_exit
+from settings import POINT, Settings, is_in_sweep, read_settings_or_exit
 
 TRAIN = Path(__file__).with_name("train.py")
+METRICS = ("held_out_accuracy", "held_out_loss")
+"""Metrics that train.py prints after each epoch, and that a sweep can compare."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,11 @@ def main(arguments: Sequence[str], script: Path = TRAIN) -> NoReturn:
     # Without torchrun on all nodes, each node would train alone and overwrite the checkpoint.
     if int(os.environ.get("AWS_BATCH_JOB_NUM_NODES", "1")) > 1:
         sys.exit("a multi-node job requires torchrun: give a command that runs torchrun with /opt/train/train.py")
-    sys.exit(launch(read_settings_or_exit(arguments), script, arguments))
+    settings = read_settings_or_exit(arguments)
+    if is_in_sweep(settings.root) and POINT not in os.environ:
+        patterns = [word for name in METRICS for word in ("--metric", rf"{name}={name}=(\S+)")]
+        os.execv(sys.executable, [sys.executable, "-m", "fairlane_run", *patterns, __file__, *arguments])
+    sys.exit(launch(settings, script, arguments))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """Settings of a training run: hyperparameters and paths, from SageMaker or from AWS Batch.
 
 SageMaker writes hyperparameters as strings into a JSON file below `/opt/ml`. A Batch job passes them as options of its
-command. Options take precedence. Names can have hyphens or underscores.
+command. Options take precedence. Names can have hyphens or underscores. In a sweep, `fairlane_run` passes parameters as
+environment variables, which take precedence over both.
 """
 
 import argparse
@@ -17,6 +18,11 @@ from typing import Annotated, Any, get_type_hints
 
 import kinds
 from kinds import Kind
+
+SWEPT = ("epochs", "batch_size", "learning_rate", "dropout", "seed", "precision")
+"""Settings that a sweep can vary."""
+POINT = "FAIRLANE_SWEEP_POINT"
+"""Environment variable with the id of the sweep and the index of its point."""
 
 
 class WrongSettings(ValueError):  # noqa: N818
@@ -58,7 +64,8 @@ class Settings:
 def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.environ) -> Settings:
     """Return the settings of this run.
 
-    Each child of a Batch array job has its own seed, and its own folders for checkpoints and for the model.
+    Each child of a Batch array job has its own seed, and its own folders for checkpoints and for the model. Each point
+    of a sweep has its own folders, because a resumed sweep gives the point to another child.
 
     Raises:
         WrongSettings: If settings are wrong, with all of them.
@@ -67,7 +74,9 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.
     root = Path(options.get("root", "/opt/ml"))
     kinds_by_name = _kinds()
     values: dict[str, Any] = {}
-    for name, text in {**_hyperparameters(root, problems), **options, "root": str(root)}.items():
+    point = environment.get(POINT)
+    swept = {name: environment[name.upper()] for name in SWEPT if point and name.upper() in environment}
+    for name, text in {**_hyperparameters(root, problems), **options, **swept, "root": str(root)}.items():
         if name not in kinds_by_name:
             problems.append(f"{name}: got {text!r}, allowed: one of the settings {', '.join(kinds_by_name)}")
             continue
@@ -79,10 +88,10 @@ def read_settings(arguments: Sequence[str], environment: Mapping[str, str] = os.
     if problems:
         raise WrongSettings(problems, settings.failure)
     child = environment.get("AWS_BATCH_JOB_ARRAY_INDEX")
-    if child is None:
+    if point is None and child is None:
         return settings
-    folder = f"child-{child}"
-    seed = settings.seed + int(child)
+    folder = point or f"child-{child}"
+    seed = settings.seed if point else settings.seed + int(child or 0)
     return replace(settings, seed=seed, checkpoints=settings.checkpoints / folder, model=settings.model / folder)
 
 
@@ -94,6 +103,17 @@ def read_settings_or_exit(arguments: Sequence[str]) -> Settings:
         report_failure(error.failure, str(error))
         print(error, file=sys.stderr)
         sys.exit(2)
+
+
+def is_in_sweep(root: Path, environment: Mapping[str, str] = os.environ) -> bool:
+    """Return True if this job is a run of a sweep, on AWS Batch or on SageMaker."""
+    file = hyperparameters_file(root)
+    return "FAIRLANE_SWEEP" in environment or (file.exists() and '"fairlane-sweep"' in file.read_text())
+
+
+def hyperparameters_file(root: Path) -> Path:
+    """Return the path of SageMaker's file with the hyperparameters."""
+    return root / "input" / "config" / "hyperparameters.json"
 
 
 def report_failure(path: Path, reason: str) -> None:
@@ -121,7 +141,7 @@ def _options(arguments: Sequence[str]) -> tuple[dict[str, str], list[str]]:
 
 
 def _hyperparameters(root: Path, problems: list[str]) -> dict[str, str]:
-    path = root / "input" / "config" / "hyperparameters.json"
+    path = hyperparameters_file(root)
     if not path.exists():
         return {}
     try:
@@ -129,8 +149,9 @@ def _hyperparameters(root: Path, problems: list[str]) -> dict[str, str]:
     except (TypeError, ValueError) as error:
         problems.append(f"{path}: {error}")
         return {}
-    # SageMaker's SDK adds its own names, and puts quotation marks around strings.
-    values = {name: str(value).strip('"') for name, value in raw.items() if not name.startswith("sagemaker_")}
+    # SageMaker's SDK and sweeps add their own names, and the SDK puts quotation marks around strings.
+    others = ("sagemaker_", "fairlane-")
+    values = {name: str(value).strip('"') for name, value in raw.items() if not name.startswith(others)}
     return {name.replace("-", "_"): value for name, value in values.items()}
 
 

@@ -67,9 +67,9 @@ def train(settings: Settings, processes: Processes, stop: Stop) -> bool:
                 return False
         progress.epoch, progress.samples = epoch + 1, 0
         checkpoint.save(progress)
+        say(processes, f"epoch={epoch + 1} {measure(model, held_out, processes)}")
 
-    held_out_loss, accuracy = measure(model, held_out, processes)
-    say(processes, f"end held_out_loss={held_out_loss!r} held_out_accuracy={accuracy:.4f}")
+    say(processes, f"end {measure(model, held_out, processes)}")
     if processes.first:
         write(settings.model / "model.pt", model.state_dict())
     processes.any(False)
@@ -93,8 +93,8 @@ def batches(
     return enumerate(loader, start=completed + 1)
 
 
-def measure(model: nn.Module, held_out: TensorDataset, processes: Processes) -> tuple[float, float]:
-    """Return loss and accuracy on the held-out samples. Each process measures a part of them."""
+def measure(model: nn.Module, held_out: TensorDataset, processes: Processes) -> str:
+    """Return loss and accuracy on the held-out samples as text. Each process measures a part of them."""
     inputs, targets = (part[processes.rank :: processes.count].to(processes.device) for part in held_out.tensors)
     model.eval()
     with torch.inference_mode():
@@ -102,7 +102,7 @@ def measure(model: nn.Module, held_out: TensorDataset, processes: Processes) -> 
     model.train()
     sums = [cross_entropy(outputs, targets, reduction="sum"), (outputs.argmax(1) == targets).sum()]
     loss, correct = (processes.total(torch.stack([value.double() for value in sums])) / len(held_out)).tolist()
-    return loss, correct
+    return f"held_out_loss={loss!r} held_out_accuracy={correct:.4f}"
 
 
 def precision_for(name: str, device: torch.device) -> torch.dtype:

@@ -11,6 +11,8 @@ import pytest
 
 import fairlane_run
 from fairlane.cli import sweep
+from fairlane.environment import load_environment
+from fairlane.environment.scheduling import FairShareModel
 from fairlane_client.sweeps.space import DISTRIBUTIONS
 from fairlane_client.sweeps.stop_rules import STOP_RULES
 from fairlane_client.sweeps.sweep_file import KEYS, METHODS, UNUSED, SweepFile
@@ -27,7 +29,7 @@ CLIENT, CONTAINER, LOGGING = re.findall(r"```py\n(.*?)```", PAGE, re.DOTALL)
 README_CLIENT, README_CONTAINER = re.findall(
     r"```py\n(.*?)```", (REPOSITORY / "README.md").read_text().partition("\n## Sweeps\n")[2], re.DOTALL
 )
-ARRAY, SERVICE = re.findall(r"```yml\n(.*?)```", PAGE, re.DOTALL)
+ARRAY, LOCAL, SERVICE = re.findall(r"```yml\n(.*?)```", PAGE, re.DOTALL)
 
 
 @pytest.fixture
@@ -71,6 +73,20 @@ def test_the_example_and_its_file_are_the_same_sweep(world: World, tmp_path: Pat
     from_file.submit(**load.target)
     assert set(world.submitted().values()) == {1}
     assert len(from_file.leaderboard(10)) == 10
+
+
+def test_the_file_for_this_computer_fits_the_example_environment(tmp_path: Path) -> None:
+    load = file(tmp_path, LOCAL.replace("gpu-g5", "queue"))
+    example = load_environment(REPOSITORY / "environments" / "example.yaml")
+    definition = load.target["job_definition"]
+    assert definition in example.sweeps[load.arguments["store"]].job_definitions
+    assert example.job_definitions[definition].queues == ["gpu-g5"]
+    assert "training/toy:" in str(example.job_definitions[definition].image)
+    scheduling = example.queues["gpu-g5"].scheduling
+    assert isinstance(scheduling, FairShareModel)
+    assert load.target["share_identifier"] in (scheduling.proportions or {})
+    script = (REPOSITORY / "examples" / "toy" / "train.py").read_text()
+    assert all(f'"--{name.replace("_", "-")}"' in script for name in load.arguments["space"])
 
 
 def test_the_file_for_sagemaker_is_submitted(world: World, tmp_path: Path) -> None:

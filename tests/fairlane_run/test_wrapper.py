@@ -89,7 +89,7 @@ def test_a_run_that_fails_ends_its_script(script: str, store: Store) -> None:
 LONG_SCRIPT = """
 import os
 rate, size, epochs = float(os.environ["LEARNING_RATE"]), int(os.environ["BATCH_SIZE"]), int(os.environ["EPOCHS"])
-names = ("MODEL_NAME", "S3_DATA_PATH", "S3_OUTPUT_PATH", "AWS_BATCH_JOB_ID", "FAIRLANE_INDEX")
+names = ("MODEL_NAME", "S3_DATA_PATH", "S3_OUTPUT_PATH", "AWS_BATCH_JOB_ID", "FAIRLANE_SWEEP_POINT")
 print(rate, size, *(os.environ[name] for name in names))
 for epoch in range(1, epochs + 1):
     loss, train, val = 0.4213 / epoch, 85.10 + epoch / 10, 81.20 + epoch / 10

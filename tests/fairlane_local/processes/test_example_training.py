@@ -3,13 +3,27 @@
 import shutil
 from pathlib import Path
 
+import boto3
+import botocore
+import dateutil
+import jmespath
 import pytest
+import s3transfer
+import six
+import urllib3
 
+from fairlane_client.sweeps import Sweep
+from fairlane_client.sweeps.vendor import vendor
 from fairlane_local.batch.jobs.job import ServiceJob
+from tests.fairlane_local.batch.jobs import containers
 from tests.fairlane_local.processes.support import Here
+from tests.fairlane_local.processes.test_container_jobs import requirements
+from tests.fairlane_local.processes.test_sweeps import Session, create_store, wait_for
 from tests.fairlane_local.processes.test_training_jobs import bucket
 from tests.support import REPOSITORY
 
+BOTO3 = (boto3, botocore, dateutil, jmespath, s3transfer, six, urllib3)
+"""Modules of boto3, which the image installs, and .venv-train does not."""
 PYTHON = REPOSITORY / ".venv-train"
 
 pytestmark = [
@@ -18,11 +32,37 @@ pytestmark = [
 ]
 
 
-@pytest.mark.parametrize("settings", [{"memory_mib": 2048, "training_notice": 60}])
-def test_the_example_resumes_after_a_stop(here: Here, image: Path) -> None:
+@pytest.fixture
+def example(image: Path) -> None:
     for file in (REPOSITORY / "examples" / "train").glob("*.py"):
         shutil.copy(file, image)
     (image / ".venv").symlink_to(PYTHON.resolve())
+
+
+@pytest.mark.parametrize("settings", [{"memory_mib": 2048, "disk_mib": 256}])
+@pytest.mark.usefixtures("example")
+def test_the_example_runs_in_a_sweep(here: Here, image: Path) -> None:
+    vendor(image)
+    for module in BOTO3:
+        path = Path(module.__file__)
+        shutil.copytree(path.parent, image / path.parent.name) if path.stem == "__init__" else shutil.copy(path, image)
+    create_store(here)
+    requirement = requirements(memory=2048)
+    command = ["python3", "launch.py", "--epochs", "9", "--processes", "1"]
+    container = {"image": "train:1", "command": command, "resourceRequirements": requirement}
+    queue = containers.fifo_queue(here.client("batch"), 4, containerProperties=containers.one_vcpu(**container))
+    space = {"epochs": [1, 2], "learning_rate": [0.1]}
+    sweep = Sweep("epochs", store="search", space=space, metric="held_out_accuracy", session=Session(here))
+    sweep.submit(queue=queue, job_definition="train")
+    wait_for(here, queue, "epochs-0000")
+    found = sorted(sweep.leaderboard(), key=lambda result: result["index"])
+    assert [result["step"] for result in found] == [2, 3]  # one step for each epoch, and one for the end
+    assert all(result["metrics"].keys() == {"held_out_accuracy", "held_out_loss"} for result in found)
+
+
+@pytest.mark.parametrize("settings", [{"memory_mib": 2048, "training_notice": 60}])
+@pytest.mark.usefixtures("example")
+def test_the_example_resumes_after_a_stop(here: Here) -> None:
     s3 = bucket(here)
 
     def train(epochs: str) -> ServiceJob:

@@ -66,9 +66,7 @@ class Session:
 def sweep(here: Here, image: Path) -> Sweep:
     vendor(image)
     (image / "train.py").write_text(SCRIPT.format(killed=KILLED))
-    here.client("s3").create_bucket(Bucket=BUCKET)
-    location = json.dumps({"bucket": BUCKET, "region": REGION})
-    here.client("ssm").put_parameter(Name="/fairlane/sweep-store/search", Value=location, Type="String")
+    create_store(here)
     return Sweep("resnet-lr", store="search", space=SPACE, metric="accuracy", session=Session(here))
 
 
@@ -103,6 +101,13 @@ def test_each_point_has_one_result_although_a_third_of_the_runs_is_killed(
     again = sweep.leaderboard()
     assert sorted(result["index"] for result in again) == [*range(48)]
     assert sorted(result["index"] for result in again if result not in [*board]) == deleted
+
+
+def create_store(here: Here) -> None:
+    """Create the bucket and the parameter of the sweep store `search`."""
+    here.client("s3").create_bucket(Bucket=BUCKET)
+    location = json.dumps({"bucket": BUCKET, "region": REGION})
+    here.client("ssm").put_parameter(Name="/fairlane/sweep-store/search", Value=location, Type="String")
 
 
 def wait_for(here: Here, queue: str, name: str) -> None:
