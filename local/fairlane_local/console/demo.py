@@ -89,8 +89,8 @@ def demo(environment_name: str, *, directory: Path, chapter: str | None = None, 
 
 
 def _processes(directory: Path) -> ProcessOptions:
-    places = max(INSTANCES, os.cpu_count() or 1)
-    return ProcessOptions(images={IMAGE: str(build_image(directory))}, processes=places)
+    image = str(build_image(directory))
+    return ProcessOptions(images={TOY.name: image, IMAGE: image}, processes=max(INSTANCES, os.cpu_count() or 1))
 
 
 def _start(port: int, options: JobOptions) -> None:

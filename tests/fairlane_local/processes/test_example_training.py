@@ -1,16 +1,10 @@
 """PyTorch example as a training job of the local AWS. `make test-train` installs PyTorch and runs this test."""
 
 import shutil
+from importlib import import_module
 from pathlib import Path
 
-import boto3
-import botocore
-import dateutil
-import jmespath
 import pytest
-import s3transfer
-import six
-import urllib3
 
 from fairlane_client.sweeps import Sweep
 from fairlane_client.sweeps.vendor import vendor
@@ -22,7 +16,7 @@ from tests.fairlane_local.processes.test_sweeps import Session, create_store, wa
 from tests.fairlane_local.processes.test_training_jobs import bucket
 from tests.support import REPOSITORY
 
-BOTO3 = (boto3, botocore, dateutil, jmespath, s3transfer, six, urllib3)
+BOTO3 = ("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3")
 """Modules of boto3, which the image installs, and .venv-train does not."""
 PYTHON = REPOSITORY / ".venv-train"
 
@@ -43,9 +37,9 @@ def example(image: Path) -> None:
 @pytest.mark.usefixtures("example")
 def test_the_example_runs_in_a_sweep(here: Here, image: Path) -> None:
     vendor(image)
-    for module in BOTO3:
-        path = Path(module.__file__)
-        shutil.copytree(path.parent, image / path.parent.name) if path.stem == "__init__" else shutil.copy(path, image)
+    for name in BOTO3:
+        path = Path(str(import_module(name).__file__))
+        shutil.copytree(path.parent, image / name) if path.stem == "__init__" else shutil.copy(path, image)
     create_store(here)
     requirement = requirements(memory=2048)
     command = ["python3", "launch.py", "--epochs", "9", "--processes", "1"]
