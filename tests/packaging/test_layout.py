@@ -40,7 +40,7 @@ MAY_IMPORT = {
     "fairlane": {"fairlane"},
     "fairlane_client": {"fairlane", "fairlane_client", "fairlane_run"},
     "fairlane_lambda": {"fairlane_lambda"},
-    "fairlane_local": {"fairlane", "fairlane_lambda", "fairlane_local"},
+    "fairlane_local": {"fairlane", "fairlane_client", "fairlane_lambda", "fairlane_local"},
     "fairlane_run": {"fairlane_run"},
     "fairlane_stacks": {"fairlane", "fairlane_stacks"},
 }
