@@ -115,7 +115,7 @@ def test_a_script_of_an_array_job_runs_unchanged(
         result = store.read(f"results/sweep={SWEEP}/31.json")
         assert len(store.keys("progress/")) == 20
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "0.0001 64 resnet50 s3://data/in s3://data/out job:1 31"
+    assert lines[0] == f"0.0001 64 resnet50 s3://data/in s3://data/out job:1 {SWEEP}/31"
     assert lines[3] == "Epoch 3/20 - Loss: 0.1404 - Train Acc: 85.40% - Val Acc: 81.50%"
     assert len(lines) == 21
     assert (result["step"], result["value"]) == (20, 83.2)
