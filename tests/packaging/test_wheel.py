@@ -107,6 +107,7 @@ def test_the_wheel_synthesizes_a_queue_outside_the_repository(fresh_python: Path
     assert "AWS::Batch::JobQueue" in (tmp_path / "out" / "Stack.template.json").read_text()
 
 
+@pytest.mark.slow
 def test_the_readme_example_pasted_into_an_empty_cdk_app_synthesizes(fresh_python: Path, tmp_path: Path) -> None:
     example = re.search(r"```python\n(.*?)```", (REPOSITORY / "README.md").read_text(), re.DOTALL)
     assert example is not None

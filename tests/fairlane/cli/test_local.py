@@ -101,6 +101,7 @@ def test_the_printed_credentials_and_no_others_open_the_local_aws(
 ANY_ACCOUNT = "region: us-east-1\nqueues: {research: {capacity: 1, scheduling: {policy: fifo}}}\n"
 
 
+@pytest.mark.slow
 @OUTLIVES
 def test_the_printed_credentials_are_of_the_given_account(
     port: int, capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -128,6 +129,7 @@ def test_an_invalid_account_is_refused(account: str, capfd: pytest.CaptureFixtur
     assert f"got '{account}', allowed: 12 digits" in capfd.readouterr().err
 
 
+@pytest.mark.slow
 @OUTLIVES
 def test_another_user_can_neither_read_the_files_nor_use_the_local_aws(
     port: int, capfd: pytest.CaptureFixture[str], state_directory: Path, monkeypatch: pytest.MonkeyPatch
@@ -150,6 +152,7 @@ def test_another_user_can_neither_read_the_files_nor_use_the_local_aws(
     assert run(capfd, "stop", port=port)[1] == "Stopped.\n"
 
 
+@pytest.mark.slow
 @OUTLIVES
 def test_logs_prints_the_log_of_the_latest_start(
     port: int, capfd: pytest.CaptureFixture[str], state_directory: Path
@@ -169,6 +172,7 @@ def test_logs_prints_the_log_of_the_latest_start(
     assert run(capfd, "logs", port=port) == (0, "", "")
 
 
+@pytest.mark.slow
 @OUTLIVES
 def test_the_local_aws_loads_no_modules_of_the_current_directory(
     port: int, capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -224,6 +224,7 @@ def test_a_command_without_a_local_aws_is_an_error(
     assert run(capfd, *command, port=4641) == (1, "", message)
 
 
+@pytest.mark.slow
 @OUTLIVES
 def test_the_options_of_start_reach_the_background_process(
     capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

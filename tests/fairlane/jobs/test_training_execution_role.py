@@ -9,7 +9,7 @@ from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from cdk_nag import AwsSolutionsChecks
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fairlane import TrainingExecutionRole
@@ -111,21 +111,26 @@ def test_all_other_actions_are_refused(statements: Any, action: str, resource: s
 PREFIXES = st.lists(st.sampled_from(["a/", "a/b/", "ab/", "b/", ""]), unique=True, max_size=3)
 
 
-@given(read=PREFIXES, write=PREFIXES, key=st.sampled_from(["a/x", "a/b/x", "ab/x", "b/x", "x", "a"]))
-def test_the_role_can_access_only_objects_below_its_prefixes(read: list[str], write: list[str], key: str) -> None:
-    stack = Stack(App(), "Stack", env=cdk.Environment(account="111122223333", region="us-east-1"))
-    uris = [[f"s3://bucket-1/{prefix}" for prefix in prefixes] for prefixes in (read, write)]
-    TrainingExecutionRole(stack, "Role", read=uris[0], write=uris[1])
-    statements = policy_of(stack)
-    resource = [f"arn:aws:s3:::bucket-1/{key}"]
-    writable = any(key.startswith(prefix) for prefix in write)
-    readable = writable or any(key.startswith(prefix) for prefix in read)
-    assert is_allowed(statements, "s3:GetObject", resource, {}) is readable
-    assert is_allowed(statements, "s3:PutObject", resource, {}) is writable
-    bucket, whole = ["arn:aws:s3:::bucket-1"], "" in (*read, *write)
-    assert is_allowed(statements, "s3:ListBucket", bucket, {}) is whole
-    assert is_allowed(statements, "s3:ListBucket", bucket, {"s3:prefix": ""}) is whole
-    assert is_allowed(statements, "s3:ListBucket", bucket, {"s3:prefix": key}) is readable
+@pytest.mark.parametrize("examples", [40, pytest.param(100, marks=pytest.mark.slow)])
+def test_the_role_can_access_only_objects_below_its_prefixes(examples: int) -> None:
+    @settings(max_examples=examples)
+    @given(read=PREFIXES, write=PREFIXES, key=st.sampled_from(["a/x", "a/b/x", "ab/x", "b/x", "x", "a"]))
+    def check(read: list[str], write: list[str], key: str) -> None:
+        stack = Stack(App(), "Stack", env=cdk.Environment(account="111122223333", region="us-east-1"))
+        uris = [[f"s3://bucket-1/{prefix}" for prefix in prefixes] for prefixes in (read, write)]
+        TrainingExecutionRole(stack, "Role", read=uris[0], write=uris[1])
+        statements = policy_of(stack)
+        resource = [f"arn:aws:s3:::bucket-1/{key}"]
+        writable = any(key.startswith(prefix) for prefix in write)
+        readable = writable or any(key.startswith(prefix) for prefix in read)
+        assert is_allowed(statements, "s3:GetObject", resource, {}) is readable
+        assert is_allowed(statements, "s3:PutObject", resource, {}) is writable
+        bucket, whole = ["arn:aws:s3:::bucket-1"], "" in (*read, *write)
+        assert is_allowed(statements, "s3:ListBucket", bucket, {}) is whole
+        assert is_allowed(statements, "s3:ListBucket", bucket, {"s3:prefix": ""}) is whole
+        assert is_allowed(statements, "s3:ListBucket", bucket, {"s3:prefix": key}) is readable
+
+    check()
 
 
 def test_only_sagemaker_can_assume_the_role_for_this_account(stack: Stack) -> None:

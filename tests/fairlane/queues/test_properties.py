@@ -63,18 +63,22 @@ def as_request(value: Any) -> Any:
             return value
 
 
-@given(st.lists(training_queues(), min_size=4, max_size=8, unique_by=lambda queue: queue["queue_name"]))
-@settings(max_examples=25)
-def test_valid_queues_pass_botocore_cfn_lint_and_the_table_of_limits(queues: list[Arguments]) -> None:
-    stack = new_stack()
-    for number, arguments in enumerate(queues):
-        TrainingQueue(stack, f"Queue{number}", **arguments)
-    template = template_of(stack)
-    del template["Parameters"], template["Rules"]
+@pytest.mark.parametrize("examples", [8, pytest.param(25, marks=pytest.mark.slow)])
+def test_valid_queues_pass_botocore_cfn_lint_and_the_table_of_limits(examples: int) -> None:
+    @given(st.lists(training_queues(), min_size=4, max_size=8, unique_by=lambda queue: queue["queue_name"]))
+    @settings(max_examples=examples)
+    def check(queues: list[Arguments]) -> None:
+        stack = new_stack()
+        for number, arguments in enumerate(queues):
+            TrainingQueue(stack, f"Queue{number}", **arguments)
+        template = template_of(stack)
+        del template["Parameters"], template["Rules"]
 
-    assert shape_errors(template) == []
-    assert cfn_lint.findings(template) == []
-    assert violations(template) == []
+        assert shape_errors(template) == []
+        assert cfn_lint.findings(template) == []
+        assert violations(template) == []
+
+    check()
 
 
 Break = Callable[[Arguments], Arguments]
@@ -171,17 +175,23 @@ def broken_queues(draw: st.DrawFn) -> tuple[str, Arguments]:
     return field, draw(breaks)(draw(queues))
 
 
-@given(broken_queues())
-@settings(max_examples=200)
-@example(("scheduling.shares", {"queue_name": "q", "capacity": {"ml.p5.48xlarge": 1}, "scheduling": QuotaManagement()}))
-def test_the_error_of_an_invalid_queue_names_the_field_and_leaves_no_node(broken: tuple[str, Arguments]) -> None:
-    field, arguments = broken
-    stack = new_stack()
-    with pytest.raises(ConfigurationError, match=r"^Stack/Queue: ") as raised:
-        TrainingQueue(stack, "Queue", **arguments)
-    fields = [str(problem).partition(": ")[0] for problem in raised.value.problems]
-    assert any(name == field or name.startswith((f"{field}.", f"{field}[")) for name in fields), (field, fields)
-    assert stack.node.try_find_child("Queue") is None
+@pytest.mark.parametrize("examples", [75, pytest.param(200, marks=pytest.mark.slow)])
+def test_the_error_of_an_invalid_queue_names_the_field_and_leaves_no_node(examples: int) -> None:
+    @given(broken_queues())
+    @settings(max_examples=examples)
+    @example(
+        ("scheduling.shares", {"queue_name": "q", "capacity": {"ml.p5.48xlarge": 1}, "scheduling": QuotaManagement()})
+    )
+    def check(broken: tuple[str, Arguments]) -> None:
+        field, arguments = broken
+        stack = new_stack()
+        with pytest.raises(ConfigurationError, match=r"^Stack/Queue: ") as raised:
+            TrainingQueue(stack, "Queue", **arguments)
+        fields = [str(problem).partition(": ")[0] for problem in raised.value.problems]
+        assert any(name == field or name.startswith((f"{field}.", f"{field}[")) for name in fields), (field, fields)
+        assert stack.node.try_find_child("Queue") is None
+
+    check()
 
 
 @given(CAPACITIES.flatmap(lambda capacity: st.tuples(st.just(capacity), quota_managements(capacity))))

@@ -87,28 +87,34 @@ def test_fair_share(longest_gap: int, longest_run: int, chance: Random) -> None:
     assert_same_schedule(policy, jobs, chance.randint(1, 10), strategies, random_ec2_instances(chance))
 
 
-@given(CHANCE)
-@settings(max_examples=2000)
-def test_quota_management(chance: Random) -> None:
-    units = chance.choice([UNITS[:1], UNITS[:1], UNITS])
-    capacity = {unit: chance.randint(3, 12) for unit in units}
-    shares = []
-    for name in ["a", "b", "c", "d"][: chance.choice([1, 2, 2, 3, 3, 4])]:
-        sharing = chance.choice([Sharing.LEND_AND_BORROW] * 4 + [Sharing.LEND, Sharing.RESERVE])
-        limit = chance.choice([None, None, -1, 0, 50, 150, 300]) if sharing is Sharing.LEND_AND_BORROW else None
-        owned = chance.choice([units, units, units[:1]])
-        own = {unit: chance.randint(1, max(1, capacity[unit] * 2 // 3)) for unit in owned}
-        in_share = chance.random() < 0.5
-        shares.append(
-            QuotaShare(name=name, capacity=own, sharing=sharing, borrow_limit=limit, in_share_preemption=in_share)
+@pytest.mark.parametrize("examples", [600, pytest.param(2000, marks=pytest.mark.slow)])
+def test_quota_management(examples: int) -> None:
+    @given(CHANCE)
+    @settings(max_examples=examples)
+    def check(chance: Random) -> None:
+        units = chance.choice([UNITS[:1], UNITS[:1], UNITS])
+        capacity = {unit: chance.randint(3, 12) for unit in units}
+        shares = []
+        for name in ["a", "b", "c", "d"][: chance.choice([1, 2, 2, 3, 3, 4])]:
+            sharing = chance.choice([Sharing.LEND_AND_BORROW] * 4 + [Sharing.LEND, Sharing.RESERVE])
+            limit = chance.choice([None, None, -1, 0, 50, 150, 300]) if sharing is Sharing.LEND_AND_BORROW else None
+            owned = chance.choice([units, units, units[:1]])
+            own = {unit: chance.randint(1, max(1, capacity[unit] * 2 // 3)) for unit in owned}
+            in_share = chance.random() < 0.5
+            shares.append(
+                QuotaShare(name=name, capacity=own, sharing=sharing, borrow_limit=limit, in_share_preemption=in_share)
+            )
+        strategies = Strategies(
+            share_order=chance.choice(["declared", "least-used"]),
+            victims=chance.choice(["lowest-priority", "newest"]),
+            stop_seconds=chance.choice([0, 1, 5, 20]),
+            retries_before_termination=chance.choice([None, None, None, 0, 1, 2]),
         )
-    strategies = Strategies(
-        share_order=chance.choice(["declared", "least-used"]),
-        victims=chance.choice(["lowest-priority", "newest"]),
-        stop_seconds=chance.choice([0, 1, 5, 20]),
-        retries_before_termination=chance.choice([None, None, None, 0, 1, 2]),
-    )
-    types = units if len(units) > 1 else [*units, ""]
-    names = [share.name for share in shares]
-    jobs = random_jobs(chance, names, 4, chance.choice([3, 10]), 40, instance_type=types, checkpoint=[None, 1, 3, 8])
-    assert_same_schedule(QuotaManagement(*shares), jobs, capacity, strategies)
+        types = units if len(units) > 1 else [*units, ""]
+        names = [share.name for share in shares]
+        jobs = random_jobs(
+            chance, names, 4, chance.choice([3, 10]), 40, instance_type=types, checkpoint=[None, 1, 3, 8]
+        )
+        assert_same_schedule(QuotaManagement(*shares), jobs, capacity, strategies)
+
+    check()

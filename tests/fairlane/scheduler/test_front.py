@@ -2,6 +2,7 @@
 
 from random import Random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -31,22 +32,26 @@ class Chosen(Runs):
         self.chosen[by] = None
 
 
-@given(CHANCE)
-@settings(max_examples=75)
-def test_the_front_is_what_the_next_pass_starts(chance: Random) -> None:
-    policy, trace, options = random_case(chance)
-    strategies = options.get("strategies", Strategies())
-    chosen = Chosen()
-    engine = build_engine(policy, options["capacity"], chosen, strategies=strategies)
-    terms = Terms(preemptions=strategies.retries_before_termination)
-    for job in trace:
-        engine.advance(job.submit)
-        engine.submit(submission(job, terms=terms))
-        if chance.random() < 0.3:
+@pytest.mark.parametrize("examples", [25, pytest.param(75, marks=pytest.mark.slow)])
+def test_the_front_is_what_the_next_pass_starts(examples: int) -> None:
+    @given(CHANCE)
+    @settings(max_examples=examples)
+    def check(chance: Random) -> None:
+        policy, trace, options = random_case(chance)
+        strategies = options.get("strategies", Strategies())
+        chosen = Chosen()
+        engine = build_engine(policy, options["capacity"], chosen, strategies=strategies)
+        terms = Terms(preemptions=strategies.retries_before_termination)
+        for job in trace:
+            engine.advance(job.submit)
+            engine.submit(submission(job, terms=terms))
+            if chance.random() < 0.3:
+                assert_front_is_right(engine, chosen)
+        for _ in range(5):
+            engine.advance(engine.now + chance.randint(1, 50))
             assert_front_is_right(engine, chosen)
-    for _ in range(5):
-        engine.advance(engine.now + chance.randint(1, 50))
-        assert_front_is_right(engine, chosen)
+
+    check()
 
 
 def assert_front_is_right(engine: Engine, chosen: Chosen) -> None:

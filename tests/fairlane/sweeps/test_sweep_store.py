@@ -185,7 +185,9 @@ def test_a_store_of_another_app_has_the_same_names(stack: Stack) -> None:
     ]
 
 
-@pytest.mark.parametrize("known", [True, False], ids=["known place", "unknown place"])
+@pytest.mark.parametrize(
+    "known", [pytest.param(True, id="known place"), pytest.param(False, id="unknown place", marks=pytest.mark.slow)]
+)
 def test_stores_with_all_grants_pass_cdk_nag_and_cfn_lint(known: bool) -> None:
     app = App()
     stack = Stack(app, "Stack", env=Environment(account="111122223333", region="us-east-1") if known else None)

@@ -31,7 +31,7 @@ from tests.fairlane_lambda.job_events.jobs import (
 )
 
 
-@settings(max_examples=500)
+@settings(max_examples=150)
 @given(deliveries())
 def test_the_metrics_of_any_histories_are_those_of_the_reference(delivery: tuple[list[Job], list[Batch]]) -> None:
     jobs, batches = delivery

@@ -3,6 +3,7 @@
 from collections import Counter
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -54,43 +55,51 @@ def jobs_by_state(jobs: st.SearchStrategy[Record], states: tuple[str, ...]) -> s
     return st.dictionaries(st.sampled_from(states), st.lists(jobs, max_size=6))
 
 
-@settings(max_examples=150, deadline=None)
-@given(jobs_by_state(compute_jobs, STATES), jobs_by_state(service_jobs, (*STATES, "SCHEDULED")), st.data())
-def test_no_output_contains_a_part_of_a_job(compute: Any, service: Any, data: st.DataObject) -> None:
-    codes_by_call: dict[str, str | None] = {}
+@pytest.mark.parametrize("examples", [50, pytest.param(150, marks=pytest.mark.slow)])
+def test_no_output_contains_a_part_of_a_job(examples: int) -> None:
+    @settings(max_examples=examples, deadline=None)
+    @given(jobs_by_state(compute_jobs, STATES), jobs_by_state(service_jobs, (*STATES, "SCHEDULED")), st.data())
+    def check(compute: Any, service: Any, data: st.DataObject) -> None:
+        codes_by_call: dict[str, str | None] = {}
 
-    def fails(operation: str, request: Record) -> str | None:
-        call = f"{operation} {request.get('jobQueue')} {request.get('jobStatus')}"
-        return codes_by_call.setdefault(call, None)
+        def fails(operation: str, request: Record) -> str | None:
+            call = f"{operation} {request.get('jobQueue')} {request.get('jobStatus')}"
+            return codes_by_call.setdefault(call, None)
 
-    calls = [f"list_jobs gpus {state}" for state in STATES] + [f"list_service_jobs train {state}" for state in STATES]
-    for call in [*calls, "describe_job_definitions None None", "get_job_queue_snapshot gpus None"]:
-        codes_by_call[call] = data.draw(st.sampled_from(CODES), call)
-    batch = FakeBatch(
-        {"gpus": compute, "train": service}, definitions=[definition(n, gpus=n) for n in range(3)], fails=fails
-    )
-    container = Container(batch)
-    declared: Record = {"a": {"VCPU": 8}, "b*": {}}
-    published = container.poll(
-        queue(shares=declared, limit={"VCPU": 90}), queue("train", "service", shares={"a": {"NUM_INSTANCES": 3}})
-    )
-    assert "secret" not in container.printed + container.logged
-    assert {share for _, share in published} <= {None, "a", "b*", "other"}
-    calls_by_code = Counter(
-        codes_by_call.get(f"{operation} {request.get('jobQueue')} {request.get('jobStatus')}")
-        for operation, request in batch.calls
-    )
-    failed = sum(
-        count / 4 if code == "TooManyRequestsException" else count  # the poller repeats throttled calls three times
-        for code, count in calls_by_code.items()
-        if code is not None
-    )
-    assert published["gpus", None]["PollErrors"] + published["train", None]["PollErrors"] == failed
-    for (name, share), values in published.items():
-        for metric in ("RunnableJobs", "GpusWanted", "GpusInUse"):
-            queue_values = published[name, None]
-            assert share is None or (metric in values) == (metric in queue_values), "the queue and its shares differ"
-            assert share is None or values.get(metric, 0) <= queue_values.get(metric, 0)
+        calls = [f"list_jobs gpus {state}" for state in STATES] + [
+            f"list_service_jobs train {state}" for state in STATES
+        ]
+        for call in [*calls, "describe_job_definitions None None", "get_job_queue_snapshot gpus None"]:
+            codes_by_call[call] = data.draw(st.sampled_from(CODES), call)
+        batch = FakeBatch(
+            {"gpus": compute, "train": service}, definitions=[definition(n, gpus=n) for n in range(3)], fails=fails
+        )
+        container = Container(batch)
+        declared: Record = {"a": {"VCPU": 8}, "b*": {}}
+        published = container.poll(
+            queue(shares=declared, limit={"VCPU": 90}), queue("train", "service", shares={"a": {"NUM_INSTANCES": 3}})
+        )
+        assert "secret" not in container.printed + container.logged
+        assert {share for _, share in published} <= {None, "a", "b*", "other"}
+        calls_by_code = Counter(
+            codes_by_call.get(f"{operation} {request.get('jobQueue')} {request.get('jobStatus')}")
+            for operation, request in batch.calls
+        )
+        failed = sum(
+            count / 4 if code == "TooManyRequestsException" else count  # the poller repeats throttled calls three times
+            for code, count in calls_by_code.items()
+            if code is not None
+        )
+        assert published["gpus", None]["PollErrors"] + published["train", None]["PollErrors"] == failed
+        for (name, share), values in published.items():
+            for metric in ("RunnableJobs", "GpusWanted", "GpusInUse"):
+                queue_values = published[name, None]
+                assert share is None or (metric in values) == (metric in queue_values), (
+                    "the queue and its shares differ"
+                )
+                assert share is None or values.get(metric, 0) <= queue_values.get(metric, 0)
+
+    check()
 
 
 def test_every_metric_of_the_poller_is_published() -> None:
