@@ -5,50 +5,23 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from fairlane.errors import Problem
+from fairlane_client.sweeps.batch_jobs import ENDED, STARTED, BatchJobs, send
 from fairlane_client.sweeps.manifest import Manifest
-from fairlane_client.sweeps.submission import Clock, Refused, Unanswered
-from fairlane_run.objects import code
 from fairlane_run.settings import SETTINGS
 
 MAX_OVERRIDES: Final = 8192
 """Largest number of characters of the container overrides in JSON. AWS Batch fails the job above it."""
 MAX_REQUEST: Final = 30 * 1024
-_ENDED: Final = ("SUCCEEDED", "FAILED")
-_STARTED: Final = ("STARTING", "RUNNING")
 _DESCRIBED: Final = 100
-_PAUSE_SECONDS: Final = 1.0
 
 
-class ArrayJobs:
-    """Jobs of a sweep: one array job for each manifest, or one plain job for one point.
-
-    Args:
-        client: Batch client.
-        submitter: Batch client that sends each request once.
-        sweep: Id of the sweep.
-        settings: Settings of the runs, without the manifest.
-        request: SubmitJob parameters: `jobQueue`, `jobDefinition` and the like.
-        environment: Environment variables of the containers.
-        clock: Time of this client.
-    """
-
-    def __init__(
-        self,
-        client: Any,
-        submitter: Any,
-        sweep: str,
-        settings: Mapping[str, Any],
-        request: Mapping[str, Any],
-        environment: Mapping[str, str],
-        clock: Clock,
-    ) -> None:
-        self._client, self._submitter, self._sweep, self._settings = client, submitter, sweep, settings
-        self._request, self._environment, self._clock = request, environment, clock
+class ArrayJobs(BatchJobs):
+    """Jobs of a sweep: one array job for each manifest, or one plain job for one point."""
 
     def request(self, manifest: Manifest) -> dict[str, Any]:
         """Return the SubmitJob request of a manifest."""
         variables = {SETTINGS: json.dumps(self._run_settings(manifest), separators=(",", ":"))}
-        environment = [{"name": name, "value": value} for name, value in ({**self._environment, **variables}).items()]
+        environment = [{"name": name, "value": value} for name, value in ({**self._content, **variables}).items()]
         array = {"arrayProperties": {"size": len(manifest.points)}} if len(manifest.points) > 1 else {}
         overrides = {"environment": environment}
         return {**self._request, "jobName": self._name(manifest), "containerOverrides": overrides, **array}
@@ -106,13 +79,13 @@ class ArrayJobs:
         active: dict[int, bool] = {}
         for (manifest, _), job in zip(submitted, identifiers, strict=True):
             status = statuses.get(job, "FAILED")
-            if status in _ENDED:
+            if status in ENDED:
                 continue
             if len(manifest.points) == 1:
-                active[manifest.points[0].index] = status in _STARTED
+                active[manifest.points[0].index] = status in STARTED
                 continue
-            started = self._lines(job, _STARTED)
-            ended = self._lines(job, _ENDED)  # a child can return from RUNNING to RUNNABLE, but an ended one has ended
+            started = self._lines(job, STARTED)
+            ended = self._lines(job, ENDED)  # a child can return from RUNNING to RUNNABLE, but an ended one has ended
             active |= {p.index: line in started for line, p in enumerate(manifest.points) if line not in ended}
         return active
 
@@ -142,46 +115,3 @@ def _settings_of(job: Mapping[str, Any]) -> Any:
     """Return the settings in the environment of a job. None if AWS does not tell them."""
     variables = job.get("container", {}).get("environment", [])
     return next((json.loads(variable["value"]) for variable in variables if variable["name"] == SETTINGS), None)
-
-
-def send(
-    request: Callable[[], Any],
-    renew: Callable[[], None],
-    clock: Clock,
-    *,
-    partial: bool = False,
-    throttled: Callable[[], None] = lambda: None,
-) -> Any:
-    """Send a request that must not be repeated without a look-up. Requests above AWS's rate are sent again later.
-
-    Args:
-        request: Function that sends the request.
-        renew: Function to call before each request.
-        clock: Time of this client.
-        partial: True if other jobs of the manifest exist.
-        throttled: Function to call for each request above AWS's rate.
-
-    Raises:
-        Refused: If AWS refuses the request.
-        Unanswered: If the answer is lost.
-    """
-    pause = _PAUSE_SECONDS
-    while True:
-        renew()
-        try:
-            return request()
-        except Exception as error:
-            if code(error) in ("TooManyRequestsException", "ThrottlingException", "Throttling"):
-                throttled()
-                clock.sleep(pause)
-                pause = min(2 * pause, 16 * _PAUSE_SECONDS)
-            elif status(error) in range(400, 500):
-                raise Refused(str(error), partial=partial) from error
-            else:
-                raise Unanswered(str(error)) from error
-
-
-def status(error: Exception) -> int:
-    """Return the HTTP status of a failed request. 0 if there is no answer."""
-    response: dict[str, Any] = getattr(error, "response", None) or {}
-    return int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))

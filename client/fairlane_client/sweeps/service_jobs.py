@@ -7,58 +7,35 @@ from hashlib import sha256
 from typing import Any, Final
 
 from fairlane.errors import Problem
-from fairlane_client.sweeps.array_jobs import send
+from fairlane_client.sweeps.batch_jobs import ENDED, STARTED, BatchJobs, send
 from fairlane_client.sweeps.manifest import Manifest, Point
 from fairlane_client.sweeps.payload import payload_problems
-from fairlane_client.sweeps.submission import Clock, Refused
+from fairlane_client.sweeps.submission import Refused
 from fairlane_run.settings import HYPERPARAMETER
 
 SLOT_SECONDS: Final = 0.21
 """Shortest time between submissions: AWS Batch allows five a second for an account and Region."""
 _LONGEST_SLOT: Final = 5.0
 _BULK: Final = 50
-_ENDED: Final = ("SUCCEEDED", "FAILED")
-_STARTED: Final = ("STARTING", "RUNNING")
 _RESERVED: Final = (HYPERPARAMETER,)
 
 
-class ServiceJobs:
-    """Service jobs of a sweep.
+class ServiceJobs(BatchJobs):
+    """Service jobs of a sweep."""
 
-    Args:
-        client: Batch client.
-        submitter: Batch client that sends each request once.
-        sweep: Id of the sweep.
-        settings: Settings of the runs, without the index.
-        request: SubmitServiceJob parameters: `jobQueue`, `shareIdentifier` and the like.
-        payload: CreateTrainingJob request. Its hyperparameters are completed with those of a point.
-        clock: Time of this client.
-    """
-
-    def __init__(
-        self,
-        client: Any,
-        submitter: Any,
-        sweep: str,
-        settings: Mapping[str, Any],
-        request: Mapping[str, Any],
-        payload: Mapping[str, Any],
-        clock: Clock,
-    ) -> None:
-        self._client, self._submitter, self._sweep, self._settings = client, submitter, sweep, settings
-        self._request, self._payload, self._clock = request, payload, clock
-        self._slot, self._sent = SLOT_SECONDS, -math.inf
+    _slot = SLOT_SECONDS
+    _sent = -math.inf
 
     def problems(self, manifest: Manifest) -> list[Problem]:
         """Return the mistakes of the payload of the first point, which must be the largest one."""
         largest = manifest.points[0]
-        hyperparameters = self._payload.get("HyperParameters", {})
+        hyperparameters = self._content.get("HyperParameters", {})
         if not isinstance(hyperparameters, Mapping):
             return [Problem(("payload", "HyperParameters"), hyperparameters, "an object")]
         twice = sorted({*largest.parameters, *_RESERVED} & set(hyperparameters))
         return [
             *(Problem.relation(("payload", "HyperParameters", name), "the sweep sets it") for name in twice),
-            *(problem.within("payload") for problem in payload_problems(self._content(largest))),
+            *(problem.within("payload") for problem in payload_problems(self._payload(largest))),
         ]
 
     def find(self, manifest: Manifest) -> dict[str, Any] | None:
@@ -101,7 +78,7 @@ class ServiceJobs:
             **self._request,
             "jobName": self._name(manifest, point),
             "serviceJobType": "SAGEMAKER_TRAINING",
-            "serviceRequestPayload": json.dumps(self._content(point), separators=(",", ":")),
+            "serviceRequestPayload": json.dumps(self._payload(point), separators=(",", ":")),
             "clientToken": sha256(self._name(manifest, point).encode()).hexdigest(),
         }
 
@@ -114,8 +91,8 @@ class ServiceJobs:
         if not submitted:
             return {}
         indices = {self._name(manifest, point): point.index for manifest, _ in submitted for point in manifest.points}
-        jobs = [job for job in self._jobs() if job["jobName"] in indices and job["status"] not in _ENDED]
-        return {indices[job["jobName"]]: job["status"] in _STARTED for job in jobs}
+        jobs = [job for job in self._jobs() if job["jobName"] in indices and job["status"] not in ENDED]
+        return {indices[job["jobName"]]: job["status"] in STARTED for job in jobs}
 
     def stop(self, jobs: Sequence[str]) -> None:
         """Terminate jobs. Jobs that have ended are left as they are.
@@ -138,14 +115,14 @@ class ServiceJobs:
     def _slow_down(self) -> None:
         self._slot = min(_LONGEST_SLOT, 2 * self._slot)
 
-    def _content(self, point: Point) -> dict[str, Any]:
+    def _payload(self, point: Point) -> dict[str, Any]:
         """Return the payload of a point. Texts stay as they are; other values are JSON."""
         parameters = point.parameters
         types = {name: "text" if isinstance(value, str) else "json" for name, value in parameters.items()}
         texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in parameters.items()}
         settings = json.dumps({**self._settings, "index": point.index, "types": types}, separators=(",", ":"))
-        hyperparameters = {**self._payload.get("HyperParameters", {}), **texts, HYPERPARAMETER: settings}
-        return {**self._payload, "HyperParameters": hyperparameters}
+        hyperparameters = {**self._content.get("HyperParameters", {}), **texts, HYPERPARAMETER: settings}
+        return {**self._content, "HyperParameters": hyperparameters}
 
     def _name(self, manifest: Manifest, point: Point) -> str:
         digest = sha256(
