@@ -1,32 +1,20 @@
 """Sweep store on a local AWS, and its queries."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from moto.athena.models import athena_backends
 
+from fairlane.sweeps.store_tables import TABLES
 from fairlane_local import LocalAws, client
 
 ACCOUNT, REGION = "123456789012", "us-east-1"
 JSON_SERDE = "org.openx.data.jsonserde.JsonSerDe"
-COMMON = {
-    "index": "int",
-    "state": "string",
-    "parameters": "map<string,string>",
-    "point": "string",
-    "started_at": "double",
-    "seconds": "double",
-    "job": "string",
-    "attempt": "int",
-}
-COLUMNS = {
-    "results": COMMON | {"value": "double", "metrics": "map<string,double>", "step": "int"},
-    "failures": COMMON | {"reason": "string"},
-}
 INJECTED = {"projection.enabled": "true", "projection.sweep.type": "injected"}
 
 
-def table(name: str, columns: dict[str, str], serde: str = JSON_SERDE, **more: Any) -> dict[str, Any]:
+def table(name: str, columns: Mapping[str, str], serde: str = JSON_SERDE, **more: Any) -> dict[str, Any]:
     """Return the input of a table below the prefix with its name. Arguments: partitions, parameters and options."""
     return {
         "Name": name,
@@ -48,7 +36,7 @@ class Store:
         self.athena, self.glue, self.s3 = self.client("athena"), self.client("glue"), self.client("s3")
         self.s3.create_bucket(Bucket="store")
         self.glue.create_database(DatabaseInput={"Name": "store"})
-        for name, columns in COLUMNS.items():
+        for name, (_, columns) in TABLES.items():
             parameters = INJECTED | {"storage.location.template": f"s3://store/{name}/sweep=${{sweep}}/"}
             options = {"case.insensitive": "false", "ignore.malformed.json": "true"}
             self.create(table(name, columns, partitions=["sweep"], parameters=parameters, options=options))
