@@ -1,31 +1,18 @@
 """Page in a browser, for two color schemes and two widths: all contents are rendered and no text is cut off."""
 
 import json
-import os
-import platform
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fairlane.preview import preview
-from tests.support import REPOSITORY
+from tests.browser import NEEDS_CHROMIUM, browse
 
 HERE = Path(__file__).parent
 LOOKS = [(width, scheme) for width in (1280, 1920) for scheme in ("light", "dark")]
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        not (REPOSITORY / "node_modules" / "@sparticuz" / "chromium").exists(), reason="needs Chromium: npm ci"
-    ),
-    pytest.mark.skipif(
-        (sys.platform, platform.machine()) != ("linux", "x86_64"),
-        reason="the Chromium package supports Linux on x86-64 only",
-    ),
-]
+pytestmark = NEEDS_CHROMIUM
 
 
 @pytest.fixture(scope="module")
@@ -33,12 +20,9 @@ def looks(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[int, str], dic
     """Return facts about the page by window width and color scheme, from one browser."""
     folder = tmp_path_factory.mktemp("browser")
     preview(HERE / "dashboard.json", folder / "dashboard.html")
-    requests = json.dumps([{"width": width, "scheme": scheme} for width, scheme in LOOKS])
-    command = ["node", str(HERE / "browser.mjs"), str(folder / "dashboard.html"), requests]
-    environment = os.environ | {"TMPDIR": str(folder)}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=120)
-    assert done.returncode == 0, done.stderr
-    return {(look["width"], look["scheme"]): look for look in json.loads(done.stdout)}
+    requests = [{"width": width, "scheme": scheme} for width, scheme in LOOKS]
+    found = browse(folder / "dashboard.html", requests, folder)
+    return {(look["width"], look["scheme"]): look for look in found}
 
 
 @pytest.fixture(params=LOOKS, ids=lambda look: f"{look[0]}-{look[1]}")

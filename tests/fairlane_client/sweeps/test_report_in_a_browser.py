@@ -1,26 +1,13 @@
 """HTML page of a sweep in a browser, in light and dark: everything is drawn and nothing is cut off."""
 
-import json
-import os
-import platform
-import subprocess
-import sys
 from typing import Any
 
 import pytest
 
+from tests.browser import LIGHT_AND_DARK, NEEDS_CHROMIUM, browse
 from tests.fairlane_client.sweeps.reports import HALVING, page, plan, results
-from tests.support import REPOSITORY
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        not (REPOSITORY / "node_modules" / "@sparticuz" / "chromium").exists(), reason="needs Chromium: npm ci"
-    ),
-    pytest.mark.skipif(
-        (sys.platform, platform.machine()) != ("linux", "x86_64"), reason="the Chromium package is for Linux on x86-64"
-    ),
-]
+pytestmark = NEEDS_CHROMIUM
 
 
 @pytest.fixture(scope="module", params=[1, 48, 10_000])
@@ -30,13 +17,7 @@ def views(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     running = {request.param: [1], request.param + 1: [1, 4]}
     html = page(results(request.param, stops=True), plan(points=request.param + 2, stop=HALVING), running=running)
     (folder / "sweep.html").write_text(html)
-    looks = [{"width": 1280, "scheme": "light"}, {"width": 1920, "scheme": "dark"}]
-    browser = REPOSITORY / "tests" / "fairlane" / "preview" / "browser.mjs"
-    command = ["node", str(browser), str(folder / "sweep.html"), json.dumps(looks)]
-    environment = os.environ | {"TMPDIR": str(folder)}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=120)
-    assert done.returncode == 0, done.stderr
-    findings: list[dict[str, Any]] = json.loads(done.stdout)
+    findings: list[dict[str, Any]] = browse(folder / "sweep.html", LIGHT_AND_DARK, folder)
     return findings
 
 

@@ -1,10 +1,5 @@
 """The page in a browser: what it shows is what the API says, with few and many queues and jobs."""
 
-import json
-import os
-import platform
-import subprocess
-import sys
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -18,32 +13,19 @@ from fairlane_local.batch.api import BatchApi, batch_api
 from fairlane_local.page.access import page_url
 from fairlane_local.page.state import page_state
 from fairlane_local.server.credentials import get_credentials
+from tests import browser
 from tests.fairlane_local.page.story import Story, story
-from tests.support import REPOSITORY
 
 LOOKS = [{"width": width, "scheme": scheme} for width in (1280, 1920) for scheme in ("light", "dark")]
 Look = dict[str, Any]
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        not (REPOSITORY / "node_modules" / "@sparticuz" / "chromium").exists(), reason="needs Chromium: npm ci"
-    ),
-    pytest.mark.skipif(
-        (sys.platform, platform.machine()) != ("linux", "x86_64"),
-        reason="the Chromium package supports Linux on x86-64 only",
-    ),
-]
+pytestmark = browser.NEEDS_CHROMIUM
 
 
 def browse(aws: LocalAws, folder: Path, looks: list[Look], *, key: str | None = None) -> list[Look]:
     """Return facts about the page for each look, from one browser."""
     url = page_url(aws.port, get_credentials(aws.port).page_key if key is None else key)
-    command = ["node", str(Path(__file__).with_name("browser.mjs")), url, json.dumps(looks)]
-    environment = os.environ | {"TMPDIR": str(folder)}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=180)
-    assert done.returncode == 0, done.stderr
-    found: list[Look] = json.loads(done.stdout)
+    found: list[Look] = browser.browse(url, looks, folder, Path(__file__).with_name("browser.mjs"))
     return found
 
 

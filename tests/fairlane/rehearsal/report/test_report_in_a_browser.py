@@ -1,17 +1,12 @@
 """HTML report in a browser, in light and dark: everything is drawn and nothing is cut off."""
 
-import json
-import os
-import platform
-import subprocess
-import sys
 from typing import Any
 
 import pytest
 
 from fairlane import Fifo, QuotaManagement, QuotaShare, Sharing
 from fairlane.rehearsal import Load, generate, rehearse, render_report, summarize
-from tests.support import REPOSITORY
+from tests.browser import LIGHT_AND_DARK, NEEDS_CHROMIUM, browse
 
 P4 = "ml.p4d.24xlarge"
 POLICY = QuotaManagement(
@@ -19,15 +14,7 @@ POLICY = QuotaManagement(
     QuotaShare(name="b", capacity={P4: 4}, sharing=Sharing.LEND_AND_BORROW),
 )
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        not (REPOSITORY / "node_modules" / "@sparticuz" / "chromium").exists(), reason="needs Chromium: npm ci"
-    ),
-    pytest.mark.skipif(
-        (sys.platform, platform.machine()) != ("linux", "x86_64"), reason="the Chromium package is for Linux on x86-64"
-    ),
-]
+pytestmark = NEEDS_CHROMIUM
 
 
 @pytest.fixture(scope="module")
@@ -41,13 +28,7 @@ def views(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
         "with fifo": rehearse(Fifo(), trace, capacity=10),
     }
     (folder / "report.html").write_text(render_report(rehearsals, summarize(rehearsals), title="A rehearsal"))
-    looks = [{"width": 1280, "scheme": "light"}, {"width": 1920, "scheme": "dark"}]
-    browser = REPOSITORY / "tests" / "fairlane" / "preview" / "browser.mjs"
-    command = ["node", str(browser), str(folder / "report.html"), json.dumps(looks)]
-    environment = os.environ | {"TMPDIR": str(folder)}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=120)
-    assert done.returncode == 0, done.stderr
-    findings: list[dict[str, Any]] = json.loads(done.stdout)
+    findings: list[dict[str, Any]] = browse(folder / "report.html", LIGHT_AND_DARK, folder)
     return findings
 
 
