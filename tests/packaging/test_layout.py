@@ -37,8 +37,8 @@ ROOTS = {
     "fairlane_stacks": REPOSITORY / "stacks",
 }
 MAY_IMPORT = {
-    "fairlane": {"fairlane"},
-    "fairlane_client": {"fairlane", "fairlane_client", "fairlane_run"},
+    "fairlane": {"fairlane", "fairlane_lambda"},
+    "fairlane_client": {"fairlane", "fairlane_client", "fairlane_lambda", "fairlane_run"},
     "fairlane_lambda": {"fairlane_lambda"},
     "fairlane_local": {"fairlane", "fairlane_client", "fairlane_lambda", "fairlane_local"},
     "fairlane_run": {"fairlane_run"},

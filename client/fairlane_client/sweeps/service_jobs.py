@@ -9,8 +9,8 @@ from typing import Any, Final
 from fairlane.errors import Problem
 from fairlane_client.sweeps.batch_jobs import ENDED, STARTED, BatchJobs, send
 from fairlane_client.sweeps.manifest import Manifest, Point
-from fairlane_client.sweeps.payload import payload_problems
 from fairlane_client.sweeps.submission import Refused
+from fairlane_lambda.training_job import Mistake, payload_mistakes
 from fairlane_run.settings import HYPERPARAMETER
 
 SLOT_SECONDS: Final = 0.21
@@ -35,7 +35,7 @@ class ServiceJobs(BatchJobs):
         twice = sorted({*largest.parameters, *_RESERVED} & set(hyperparameters))
         return [
             *(Problem.relation(("payload", "HyperParameters", name), "the sweep sets it") for name in twice),
-            *(problem.within("payload") for problem in payload_problems(self._payload(largest))),
+            *(_problem(mistake).within("payload") for mistake in payload_mistakes(self._payload(largest))),
         ]
 
     def find(self, manifest: Manifest) -> dict[str, Any] | None:
@@ -142,3 +142,7 @@ class ServiceJobs(BatchJobs):
         )
         for page in pages:
             yield from page["jobSummaryList"]
+
+
+def _problem(mistake: Mistake) -> Problem:
+    return Problem(mistake.field, mistake.got, mistake.allowed, sentence=mistake.sentence)

@@ -1,4 +1,4 @@
-"""Folder and metrics catalog of the package `fairlane_lambda`, which the library never imports. Imports no aws_cdk."""
+"""Folder and metrics catalog of the package `fairlane_lambda`. Imports no aws_cdk."""
 
 import json
 from functools import cache
