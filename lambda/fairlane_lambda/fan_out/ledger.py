@@ -1,0 +1,206 @@
+"""Ledger of a fan-out: manifests and the states of their lines. Each change of a line is a conditional write."""
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, Final, NamedTuple
+
+from fairlane_lambda.fan_out.names import line_key
+from fairlane_lambda.fan_out.table import Item, Key, Table
+
+SUBMITTING: Final = "SUBMITTING"
+"""State of a line whose job may exist: it was claimed, and no answer of AWS Batch was recorded."""
+SUBMITTED: Final = "SUBMITTED"
+"""State of a line whose job exists. Events change it to the states of the job."""
+REFUSED: Final = "REFUSED"
+"""State of a line whose job AWS Batch refused."""
+UNKNOWN: Final = "UNKNOWN"
+"""State of a line that was claimed over a day ago and whose job was not found."""
+ENDED: Final = ("SUCCEEDED", "FAILED", REFUSED)
+"""States in which a line stays."""
+STATES: Final = (
+    SUBMITTING,
+    SUBMITTED,
+    "PENDING",
+    "RUNNABLE",
+    "SCHEDULED",
+    "STARTING",
+    "RUNNING",
+    *ENDED,
+    UNKNOWN,
+)
+
+_LIFE_SECONDS: Final = 400 * 24 * 3600
+_LINE: Final = "line#"
+_MANIFEST: Final = "manifest"
+_INDEX: Final = "manifests"
+
+
+class Attempt(NamedTuple):
+    """Attempt to submit a line.
+
+    Attributes:
+        owner: Function that makes the attempt.
+        at: Time of its call in epoch milliseconds. The call starts at most five seconds later.
+    """
+
+    owner: str
+    at: int
+
+
+class Ledger:
+    """Ledger of a fan-out.
+
+    Args:
+        table: Its table.
+    """
+
+    def __init__(self, table: Table) -> None:
+        self.table = table
+
+    def lines(self, manifest: str) -> Iterator[Item]:
+        """Yield the lines and the children of array jobs, each with `digest` and `child` (None, or its index)."""
+        for item in self.table.query(manifest, _LINE):
+            yield _line(item)
+
+    def read(self, manifest: str, digests: Collection[str]) -> tuple[Item, dict[str, Item]]:
+        """Return the record of a manifest, or `{}`, and the lines that exist, by digest.
+
+        Args:
+            manifest: Name of the manifest.
+            digests: Digests of lines. The call costs one request for each 100.
+        """
+        keys = [(manifest, _MANIFEST), *((manifest, line_key(digest)) for digest in dict.fromkeys(digests))]
+        items = {item["sk"]: item for item in self.table.read(keys)}
+        record = items.pop(_MANIFEST, {})
+        return record, {item["digest"]: item for item in map(_line, items.values())}
+
+    def claim(self, manifest: str, digest: str, fields: Mapping[str, Any], attempt: Attempt) -> Item | None:
+        """Claim a new line for an attempt. Return None, or the line if it exists.
+
+        Args:
+            manifest: Name of the manifest.
+            digest: Digest of the line.
+            fields: Fields of the line that do not change.
+            attempt: The attempt.
+        """
+        item = {
+            **fields,
+            "pk": manifest,
+            "sk": line_key(digest),
+            "state": SUBMITTING,
+            "claimed_at": attempt.at,
+            "attempted_at": attempt.at,
+            "owner": attempt.owner,
+            "tries": 1,
+            "expires": expiry(attempt.at),
+        }
+        return _conflict(self.table.put(item, "attribute_not_exists(#pk)"), attempt)
+
+    def renew(self, manifest: str, digest: str, last_attempt: int, attempt: Attempt) -> Item | None:
+        """Claim a line again for a further attempt. Return None, or the line if it changed since its last attempt.
+
+        Args:
+            manifest: Name of the manifest.
+            digest: Digest of the line.
+            last_attempt: Time of its last attempt in epoch milliseconds.
+            attempt: The further attempt.
+        """
+        write = self.table.update(
+            (manifest, line_key(digest)),
+            "SET #attempted_at = :at, #owner = :owner, #tries = #tries + :one",
+            "#state = :submitting AND #attempted_at = :last",
+            {"at": attempt.at, "owner": attempt.owner, "one": 1, "submitting": SUBMITTING, "last": last_attempt},
+        )
+        return _conflict(write, attempt)
+
+    def settle(self, manifest: str, digest: str, state: str, attempt: int, **fields: Any) -> bool:
+        """Record the end of an attempt. Return False if the line changed since then, for example by an event.
+
+        Args:
+            manifest: Name of the manifest.
+            digest: Digest of the line.
+            state: New state of the line.
+            attempt: Time of the attempt in epoch milliseconds.
+            **fields: Further fields.
+        """
+        changes = {"state": state, **fields}
+        return self.table.update(
+            (manifest, line_key(digest)),
+            _set(changes),
+            "#state = :submitting AND #attempted_at = :attempt",
+            {**changes, "submitting": SUBMITTING, "attempt": attempt},
+        ).is_done
+
+    def withdraw(self, manifest: str, digest: str, attempt: int) -> bool:
+        """Delete the claim of a line whose only attempt made no job. Return False if the line has another attempt.
+
+        Args:
+            manifest: Name of the manifest.
+            digest: Digest of the line.
+            attempt: Time of the attempt in epoch milliseconds.
+        """
+        condition = "#state = :submitting AND #attempted_at = :attempt AND #tries = :one"
+        values = {"submitting": SUBMITTING, "attempt": attempt, "one": 1}
+        return self.table.delete((manifest, line_key(digest)), condition, values).is_done
+
+    def manifest(self, manifest: str) -> Item | None:
+        """Return the record of a manifest, or None."""
+        return self.table.get((manifest, _MANIFEST))
+
+    def manifests(self) -> list[Item]:
+        """Return the records of all manifests, in the order of their names."""
+        names = [item["sk"] for item in self.table.query(_INDEX)]
+        records = {item["pk"]: item for item in self.table.read([(name, _MANIFEST) for name in names])}
+        return [records[name] for name in names if name in records]
+
+    def put_manifest(self, manifest: str, fields: Mapping[str, Any]) -> None:
+        """Put or replace the record of a manifest. The record is not stopped.
+
+        Args:
+            manifest: Name of the manifest.
+            fields: `key`, `version`, `template_digest`, `lines`, `regions`, `state`, `execution` and `created_at` in
+                epoch milliseconds.
+        """
+        expires = expiry(fields["created_at"])
+        self.table.put({"pk": _INDEX, "sk": manifest, "expires": expires})
+        self.table.put({**fields, "pk": manifest, "sk": _MANIFEST, "stopped": False, "expires": expires})
+
+    def set_manifest(self, manifest: str, **fields: Any) -> bool:
+        """Change fields of the record of a manifest, for example `stopped`. Return False if there is no record."""
+        return self.table.update((manifest, _MANIFEST), _set(fields), "attribute_exists(#pk)", fields).is_done
+
+
+def key_of(manifest: str, digest: str, child: int | None = None) -> Key:
+    """Return the keys of a line in the table.
+
+    Args:
+        manifest: Name of the manifest.
+        digest: Digest of the line, or of the lines of an array job.
+        child: Index of the line in its array job. Default: the line has a job of its own.
+    """
+    return manifest, line_key(digest, child)
+
+
+def expiry(now: int) -> int:
+    """Return the time in epoch seconds at which an item expires.
+
+    Args:
+        now: Current time in epoch milliseconds.
+    """
+    return now // 1000 + _LIFE_SECONDS
+
+
+def _line(item: Item) -> Item:
+    _, digest, *child = item["sk"].split("#")
+    return {**item, "digest": digest, "child": int(child[0]) if child else None}
+
+
+def _set(fields: Mapping[str, Any]) -> str:
+    return "SET " + ", ".join(f"#{name} = :{name}" for name in fields)
+
+
+def _conflict(write: Any, attempt: Attempt) -> Item | None:
+    """Return the line that refused a claim. The SDK repeats a write whose answer got lost, and then finds its own."""
+    if write.is_done or (write.item.get("owner"), write.item.get("attempted_at")) == attempt:
+        return None
+    found: Item = write.item
+    return found
