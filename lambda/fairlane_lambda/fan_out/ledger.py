@@ -131,15 +131,15 @@ class Ledger:
         ).is_done
 
     def withdraw(self, manifest: str, digest: str, attempt: int) -> bool:
-        """Delete the claim of a line whose only attempt made no job. Return False if the line has another attempt.
+        """Delete the claim of a line whose attempts made no job. Return False if the line changed since the last.
 
         Args:
             manifest: Name of the manifest.
             digest: Digest of the line.
-            attempt: Time of the attempt in epoch milliseconds.
+            attempt: Time of its last attempt in epoch milliseconds.
         """
-        condition = "#state = :submitting AND #attempted_at = :attempt AND #tries = :one"
-        values = {"submitting": SUBMITTING, "attempt": attempt, "one": 1}
+        condition = "#state = :submitting AND #attempted_at = :attempt"
+        values = {"submitting": SUBMITTING, "attempt": attempt}
         return self.table.delete((manifest, line_key(digest)), condition, values).is_done
 
     def manifest(self, manifest: str) -> Item | None:

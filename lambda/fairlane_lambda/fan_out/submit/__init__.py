@@ -1,0 +1,1 @@
+"""Lambda function that submits the lines of a manifest in a Region, each exactly once."""
