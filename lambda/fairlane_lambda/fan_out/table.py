@@ -126,7 +126,7 @@ class Table:
         if condition:
             request["ConditionExpression"] = condition
             request["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
-        if names := _names(condition + expression):
+        if names := _names(f"{condition} {expression}"):
             request["ExpressionAttributeNames"] = names
         if values:
             request["ExpressionAttributeValues"] = {f":{name}": _pack(value) for name, value in values.items()}
