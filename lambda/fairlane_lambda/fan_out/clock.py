@@ -22,7 +22,7 @@ class Clock:
         """Return a lock that a thread can hold during calls to AWS."""
         return Lock()
 
-    def together(self, functions: Sequence[Callable[[], None]]) -> None:
+    def together(self, functions: Sequence[Callable[[], object]]) -> None:
         """Run functions in threads until all of them end.
 
         Raises:

@@ -1,6 +1,7 @@
 """AWS Batch of one Region in memory: five submissions a second, lists that lag, tokens that are forgotten."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,6 +44,7 @@ class FakeBatch:
         jobs: All jobs.
         submissions: Times of the submissions that reached AWS Batch.
         throttled: Number of throttled submissions.
+        on_job: Function that is called with each new job.
     """
 
     def __init__(self, region: str, simulation: Simulation, rules: Rules) -> None:
@@ -51,6 +53,7 @@ class FakeBatch:
         self.jobs: list[dict[str, Any]] = []
         self.submissions: list[int] = []
         self.throttled = 0
+        self.on_job: Callable[[dict[str, Any]], object] = lambda job: None
         self._simulation = simulation
         self._start = self._filled_at = simulation.now
         self._level = rules.depth
@@ -112,6 +115,7 @@ class FakeBatch:
         }
         self.jobs.append(job)
         self._names.setdefault(job["jobName"], []).append(job)
+        self.on_job(job)
         return job
 
     def _list(self, request: dict[str, Any], kind: str) -> dict[str, Any]:

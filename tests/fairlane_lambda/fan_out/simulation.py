@@ -16,7 +16,7 @@ def _gate() -> "threading.Lock":
 
 
 class _Thread:
-    def __init__(self, function: Callable[[], None], parent: "_Thread | None") -> None:
+    def __init__(self, function: Callable[[], object], parent: "_Thread | None") -> None:
         self.function = function
         self.parent = parent
         self.children = 0
@@ -38,7 +38,7 @@ class Simulation:
         self._current: _Thread | None = None
         self._end = _gate()
 
-    def run(self, functions: Sequence[Callable[[], None]]) -> None:
+    def run(self, functions: Sequence[Callable[[], object]]) -> None:
         """Run functions as threads until all threads end. Raise the first error of one of them."""
         threads = [self._spawn(function, None) for function in functions]
         self._next()
@@ -47,11 +47,11 @@ class Simulation:
             if thread.error is not None:
                 raise thread.error
 
-    def spawn(self, function: Callable[[], None]) -> None:
+    def spawn(self, function: Callable[[], object]) -> None:
         """Start a thread that nobody waits for, and whose errors nobody sees."""
         self._spawn(function, None)
 
-    def together(self, functions: Sequence[Callable[[], None]]) -> None:
+    def together(self, functions: Sequence[Callable[[], object]]) -> None:
         """Run functions as threads until all of them end. Raise the first error."""
         parent = self._current
         assert parent is not None
@@ -74,7 +74,7 @@ class Simulation:
     def lock(self) -> AbstractContextManager[object]:
         return _Lock(self)
 
-    def _spawn(self, function: Callable[[], None], parent: _Thread | None) -> _Thread:
+    def _spawn(self, function: Callable[[], object], parent: _Thread | None) -> _Thread:
         thread = _Thread(function, parent)
         threading.Thread(target=self._run, args=(thread,), daemon=True).start()
         self._push(self.now, thread)
@@ -171,5 +171,5 @@ class FunctionRun(Clock):
     def lock(self) -> AbstractContextManager[object]:
         return self.simulation.lock()
 
-    def together(self, functions: Sequence[Callable[[], None]]) -> None:
+    def together(self, functions: Sequence[Callable[[], object]]) -> None:
         self.simulation.together(functions)

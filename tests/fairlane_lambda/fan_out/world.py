@@ -10,10 +10,12 @@ from typing import Any
 
 from botocore.exceptions import ReadTimeoutError
 
+from fairlane_lambda.fan_out.lease import Run
 from fairlane_lambda.fan_out.ledger import Ledger
 from fairlane_lambda.fan_out.names import job_name, line_digest, plan_folder
 from fairlane_lambda.fan_out.submit.batch import SubmitError
 from fairlane_lambda.fan_out.submit.handler import submit_part
+from fairlane_lambda.fan_out.submit.parts import Part
 from fairlane_lambda.fan_out.table import Table
 
 from .fake_batch import FakeBatch, Rules, failure
@@ -24,6 +26,7 @@ REGIONS = ("us-east-1", "us-west-2", "eu-west-1", "eu-central-1")
 QUEUE = "training-p4"
 FUNCTION_MS = 900_000
 _TIMEOUT_MS = 12_000
+_LATEST_MS = 5_500
 
 
 class FakeS3:
@@ -124,6 +127,7 @@ class World:
         write_ms: Milliseconds of other calls.
         threads: Threads of a function.
         function_ms: Milliseconds after which AWS Lambda ends a function.
+        jitter: True if the times of calls vary by 20%.
     """
 
     def __init__(
@@ -134,11 +138,12 @@ class World:
         write_ms: int = 0,
         threads: int = 4,
         function_ms: int = FUNCTION_MS,
+        jitter: bool = True,
     ) -> None:
         self.simulation = Simulation()
         self.started_at = self.simulation.now
         self.faults = faults or Faults()
-        self.jitter = bool(call_ms)
+        self.jitter = jitter
         self.calls: Counter[str] = Counter()
         self.runs = 0
         self.dynamodb = FakeDynamoDB()
@@ -178,16 +183,14 @@ class World:
         """Return the answer of one run of the function."""
         self.runs += 1
         run = FunctionRun(self.simulation, self.simulation.now + self._function_ms)
-        clients = {
-            "s3": _Client(self.s3, self, run, self._write_ms, False),
-            "dynamodb": _Client(self.dynamodb, self, run, self._write_ms, False),
-            "batch": _Client(self.batches[event["region"]], self, run, self._call_ms, True),
-        }
-        answer = submit_part(event, clients, run, run.deadline, f"run-{self.runs}", self._threads)
+        ledger = Ledger(Table(_Client(self.dynamodb, self, run, self._write_ms, False), "table"))
+        part = Part(_Client(self.s3, self, run, self._write_ms, False), "bucket", event["part"], event["offset"])
+        client = _Client(self.batches[event["region"]], self, run, self._call_ms, True)
+        answer = submit_part(event, ledger, part, client, Run(f"run-{self.runs}", run.deadline, run), self._threads)
         copy: dict[str, Any] = json.loads(json.dumps(answer))
         return copy
 
-    def execution(self, event: dict[str, Any]) -> Callable[[], None]:
+    def execution(self, event: dict[str, Any]) -> Callable[[], object]:
         """Return the loop of the state machine for a Region. The last answer is left in the event."""
 
         def loop() -> None:
@@ -207,7 +210,7 @@ class World:
 
         return loop
 
-    def run(self, events: Sequence[dict[str, Any]], *others: Callable[[], None]) -> None:
+    def run(self, events: Sequence[dict[str, Any]], *others: Callable[[], object]) -> None:
         """Run executions of the state machine at once, until they end."""
         self.simulation.run([*map(self.execution, events), *others])
 
@@ -227,6 +230,8 @@ class World:
                     problems.append(f"{line['id']}: {len(jobs)} jobs, {item}")
                 elif (item.get("state"), item.get("job_id")) != ("SUBMITTED", jobs[0]["jobId"]):
                     problems.append(f"{line['id']}: {jobs[0]}, {item}")
+                elif not 0 <= jobs[0]["createdAt"] - item["attempted_at"] <= _LATEST_MS:
+                    problems.append(f"{line['id']}: {jobs[0]} is not of the last attempt, {item}")
         return problems
 
 

@@ -6,13 +6,12 @@ fail, answers get lost, or functions die or run twice.
 
 import os
 import secrets
-from collections.abc import Mapping
 from functools import cache
 from typing import Any, Final
 
 from fairlane_lambda.aws_errors import error_name, is_temporary
 from fairlane_lambda.fan_out.clock import Clock
-from fairlane_lambda.fan_out.lease import Lease
+from fairlane_lambda.fan_out.lease import Lease, Run
 from fairlane_lambda.fan_out.ledger import Ledger
 from fairlane_lambda.fan_out.pace import Pace
 from fairlane_lambda.fan_out.submit.batch import SubmitError
@@ -43,44 +42,38 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """
     clock = Clock()
     deadline = clock.now() + context.get_remaining_time_in_millis()
-    owner = f"{context.aws_request_id}-{secrets.token_hex(4)}"
-    clients = {"s3": _client("s3"), "dynamodb": _client("dynamodb"), "batch": _batch(event["region"])}
-    return submit_part(event, clients, clock, deadline, owner)
+    run = Run(f"{context.aws_request_id}-{secrets.token_hex(4)}", deadline, clock)
+    ledger = Ledger(Table(_client("dynamodb"), os.environ["TABLE"]))
+    part = Part(_client("s3"), os.environ["BUCKET"], event["part"], event["offset"])
+    return submit_part(event, ledger, part, _batch(event["region"]), run)
 
 
 def submit_part(
-    event: dict[str, Any],
-    clients: Mapping[str, Any],
-    clock: Clock,
-    deadline: int,
-    owner: str,
-    threads: int = THREADS,
+    event: dict[str, Any], ledger: Ledger, part: Part, client: Any, run: Run, threads: int = THREADS
 ) -> dict[str, Any]:
     """Submit lines of a part, and return the answer of the function.
 
     Args:
         event: Input of the function.
-        clients: boto3 clients of S3 and DynamoDB, and of AWS Batch in the Region of the part.
-        clock: Clock of the function.
-        deadline: Time in epoch milliseconds at which AWS Lambda ends the function.
-        owner: Id of the function's run.
+        ledger: Ledger of the fan-out.
+        part: The part.
+        client: boto3 client of AWS Batch in its Region, without retries of its own.
+        run: Run of the function.
         threads: Number of threads. Default: 4.
     """
     from botocore.exceptions import BotoCoreError, ClientError
 
     manifest, region = event["manifest"], event["region"]
-    ledger = Ledger(Table(clients["dynamodb"], os.environ["TABLE"]))
-    last = deadline - _LATE_MS
-    part = Part(clients["s3"], os.environ["BUCKET"], event["part"], event["offset"])
-    work = Work(part, ledger, manifest, clock, last)
-    pace = Pace(ledger.table, region, clock, last)
-    submitter = Submitter(clients["batch"], ledger, work, pace, clock, event, owner)
-    lease = Lease(ledger.table, manifest, region, owner, clock)
+    last = run.deadline - _LATE_MS
+    work = Work(part, ledger, manifest, run.clock, last)
+    pace = Pace(ledger.table, region, run.clock, last)
+    submitter = Submitter(client, ledger, work, pace, event, run)
+    lease = Lease(ledger.table, manifest, region, run)
     try:
-        if seconds := lease.acquire(deadline):
+        if seconds := lease.acquire():
             return {**event, "status": "MORE", "seconds": seconds}
         try:
-            clock.together([submitter.run] * threads)
+            run.clock.together([submitter.run] * threads)
         finally:
             lease.release()
     except (BotoCoreError, ClientError) as error:

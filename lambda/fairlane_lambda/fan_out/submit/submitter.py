@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from fairlane_lambda.aws_errors import is_temporary
-from fairlane_lambda.fan_out.clock import Clock
+from fairlane_lambda.fan_out.lease import Run
 from fairlane_lambda.fan_out.ledger import REFUSED, SUBMITTED, UNKNOWN, Attempt, Ledger
 from fairlane_lambda.fan_out.pace import LEAD_MS, Pace
 from fairlane_lambda.fan_out.submit import batch
@@ -22,22 +22,19 @@ class Submitter:
         ledger: Ledger of the fan-out.
         work: Lines that are left.
         pace: Slots of the Region.
-        clock: Clock of the function.
         event: Input of the function.
-        owner: Id of the function's run.
+        run: Run of the function.
     """
 
-    def __init__(
-        self, client: Any, ledger: Ledger, work: Work, pace: Pace, clock: Clock, event: dict[str, Any], owner: str
-    ) -> None:
+    def __init__(self, client: Any, ledger: Ledger, work: Work, pace: Pace, event: dict[str, Any], run: Run) -> None:
         self._client = client
         self._ledger = ledger
         self._work = work
         self._pace = pace
-        self._clock = clock
+        self._clock = run.clock
         self._manifest: str = event["manifest"]
         self._fields = {"region": event["region"], "version": event["version"]}
-        self._owner = owner
+        self._owner = run.owner
 
     def run(self) -> None:
         """Submit lines until none is left for this thread."""
