@@ -79,7 +79,7 @@ class Ledger:
         Args:
             manifest: Name of the manifest.
             digest: Digest of the line.
-            fields: Fields of the line that do not change.
+            fields: Fields of the line.
             attempt: The attempt.
         """
         item = {
@@ -95,20 +95,24 @@ class Ledger:
         }
         return _conflict(self.table.put(item, "attribute_not_exists(#pk)"), attempt)
 
-    def renew(self, manifest: str, digest: str, last_attempt: int, attempt: Attempt) -> Item | None:
+    def renew(
+        self, manifest: str, digest: str, last_attempt: int, fields: Mapping[str, Any], attempt: Attempt
+    ) -> Item | None:
         """Claim a line again for a further attempt. Return None, or the line if it changed since its last attempt.
 
         Args:
             manifest: Name of the manifest.
             digest: Digest of the line.
             last_attempt: Time of its last attempt in epoch milliseconds.
+            fields: Fields of the line. A later plan can place it in another Region.
             attempt: The further attempt.
         """
+        changes = {**fields, "attempted_at": attempt.at, "owner": attempt.owner}
         write = self.table.update(
             (manifest, line_key(digest)),
-            "SET #attempted_at = :at, #owner = :owner, #tries = #tries + :one",
+            f"{_set(changes)}, #tries = #tries + :one",
             "#state = :submitting AND #attempted_at = :last",
-            {"at": attempt.at, "owner": attempt.owner, "one": 1, "submitting": SUBMITTING, "last": last_attempt},
+            {**changes, "one": 1, "submitting": SUBMITTING, "last": last_attempt},
         )
         return _conflict(write, attempt)
 

@@ -39,19 +39,19 @@ def test_line_is_claimed_once(ledger: Ledger) -> None:
 def test_repeated_writes_of_an_attempt_are_its_own(ledger: Ledger) -> None:
     first, second = Attempt("a", 1_000), Attempt("a", 2_000)
     assert [ledger.claim("drives", DIGEST, FIELDS, first) for _ in "12"] == [None, None]
-    assert [ledger.renew("drives", DIGEST, 1_000, second) for _ in "12"] == [None, None]
-    assert line(ledger)["tries"] == 2
+    assert [ledger.renew("drives", DIGEST, 1_000, {"gpus": 8}, second) for _ in "12"] == [None, None]
+    assert (line(ledger)["tries"], line(ledger)["gpus"]) == (2, 8)
     assert ledger.claim("drives", DIGEST, FIELDS, first) is not None
 
 
 def test_attempt_ends_once(ledger: Ledger) -> None:
     ledger.claim("drives", DIGEST, FIELDS, Attempt("a", 1_000))
-    ledger.renew("drives", DIGEST, 1_000, Attempt("b", 2_000))
+    ledger.renew("drives", DIGEST, 1_000, {}, Attempt("b", 2_000))
     assert not ledger.settle("drives", DIGEST, SUBMITTED, 1_000, job_id="old")
     assert not ledger.withdraw("drives", DIGEST, 1_000)
     assert ledger.settle("drives", DIGEST, SUBMITTED, 2_000, job_id="new")
     assert not ledger.settle("drives", DIGEST, REFUSED, 2_000)
-    assert ledger.renew("drives", DIGEST, 2_000, Attempt("c", 3_000)) is not None
+    assert ledger.renew("drives", DIGEST, 2_000, {}, Attempt("c", 3_000)) is not None
     assert not ledger.withdraw("drives", DIGEST, 2_000)
     assert (line(ledger)["state"], line(ledger)["job_id"]) == (SUBMITTED, "new")
 
@@ -98,7 +98,7 @@ def _random_step(random: Random) -> Callable[[Ledger], object]:
     run = Run(owner, random.randrange(100_000), FunctionRun(Simulation(random.randrange(300_000)), 10**9))
     steps: list[Callable[[Ledger], object]] = [
         lambda ledger: ledger.claim(manifest, digest, FIELDS, Attempt(owner, at)),
-        lambda ledger: ledger.renew(manifest, digest, last, Attempt(owner, at)),
+        lambda ledger: ledger.renew(manifest, digest, last, {"gpus": at}, Attempt(owner, at)),
         lambda ledger: ledger.settle(manifest, digest, SUBMITTED, last, job_id="j", ratio=0.5),
         lambda ledger: ledger.withdraw(manifest, digest, last),
         lambda ledger: ledger.put_manifest(manifest, {"created_at": at, "regions": {"a": 1}}),

@@ -16,7 +16,7 @@ PAYLOAD = {
     "InputDataConfig": [{"DataSource": {"S3DataSource": {"S3Uri": "s3://drives/munich/2026"}}}],
     "ResourceConfig": {"InstanceCount": 15, "InstanceType": "ml.p4d.24xlarge"},
 }
-SERVICE = {
+SERVICE: dict[str, Any] = {
     "kind": "service",
     "name": "campaigns_drives_a_0",
     "digest": "0",
@@ -124,17 +124,17 @@ def test_requests() -> None:
 
 def test_oldest_job_with_the_exact_name_is_found() -> None:
     name = SERVICE["name"]
+    claim = {"kind": "service", "queue": "training-p4", "job_name": name}
     jobs = [("b", name, 2), ("a", name, 1), ("c", f"{name}-2", 0)]
-    client = Client({"jobSummaryList": [{"jobId": id, "jobName": job, "createdAt": at} for id, job, at in jobs]})
-    assert find(client, SERVICE) == "a"
+    client = Client({"jobSummaryList": [{"jobId": job, "jobName": text, "createdAt": at} for job, text, at in jobs]})
+    assert find(client, claim) == "a"
     assert client.requests == [{"jobQueue": "training-p4", "filters": [{"name": "JOB_NAME", "values": [name]}]}]
-    assert find(Client({"jobSummaryList": []}), ARRAY) is None
+    assert find(Client({"jobSummaryList": []}), claim | {"kind": "array"}) is None
 
 
 def test_all_pages_are_looked_through() -> None:
-    pages = iter(
-        [{"jobSummaryList": [], "nextToken": "2"}, {"jobSummaryList": [{"jobId": "a", "jobName": SERVICE["name"]}]}]
-    )
+    last: dict[str, Any] = {"jobSummaryList": [{"jobId": "a", "jobName": SERVICE["name"]}]}
+    pages = iter([{"jobSummaryList": [], "nextToken": "2"}, last])
 
     class Pages:
         def list_service_jobs(self, **request: Any) -> Any:
@@ -142,4 +142,4 @@ def test_all_pages_are_looked_through() -> None:
             assert request.get("nextToken") == (None if "nextToken" in page else "2")
             return page
 
-    assert find(Pages(), SERVICE) == "a"
+    assert find(Pages(), {"kind": "service", "queue": "training-p4", "job_name": SERVICE["name"]}) == "a"

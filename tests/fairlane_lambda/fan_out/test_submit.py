@@ -13,7 +13,7 @@ from fairlane_lambda.fan_out.submit import handler
 
 from .fake_batch import Rules, failure
 from .simulation import FunctionRun
-from .world import REGIONS, Faults, World, manifest_lines, planned_line
+from .world import QUEUE, REGIONS, Faults, World, manifest_lines, planned_line
 
 ONE = REGIONS[:1]
 HOUR = 3600 * 1000
@@ -196,7 +196,8 @@ def test_denied_access_fails_the_region_and_leaves_no_claim() -> None:
 def test_claim_that_is_a_day_old(age: int, has_job: bool, state: str) -> None:
     world = World()
     line = planned_line("old", ONE[0], "drives")
-    world.ledger.claim("drives", line["digest"], {"id": "old"}, Attempt("lost", world.simulation.now - age * HOUR))
+    fields = {"id": "old", "kind": "service", "queue": QUEUE, "job_name": line["name"], "region": ONE[0]}
+    world.ledger.claim("drives", line["digest"], fields, Attempt("lost", world.simulation.now - age * HOUR))
     if has_job:
         client = world.batches[ONE[0]]
         client.submit_service_job(**line["request"], jobName=line["name"], clientToken=line["digest"])

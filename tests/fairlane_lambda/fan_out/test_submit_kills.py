@@ -1,7 +1,8 @@
 """Functions that die before or after any call, lose answers and repeat writes: each line has one job in the end."""
 
-from functools import cache
+from functools import cache, partial
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -72,6 +73,27 @@ def random_world(seed: int) -> World:
 def test_some_random_kills() -> None:
     for seed in range(25):
         assert outcome(random_world(seed)) == [], seed
+
+
+def test_second_plan_places_lines_elsewhere() -> None:
+    """Capacity changed between two plans of equal lines, and functions of both run and die."""
+    for seed in range(15):
+        world = random_world(seed)
+        lines = manifest_lines(LINES)
+        moved = [{**line, "region": REGIONS[(REGIONS.index(line["region"]) + 1) % len(REGIONS)]} for line in lines]
+        first = world.plan("drives", lines, "1")
+        second = world.plan("drives", moved, "2")
+        at = world.simulation.now + 1_000 * (seed % 8)
+
+        def later(event: dict[str, Any], world: World = world, at: int = at) -> None:
+            world.simulation.sleep_until(at)
+            world.execution(event)()
+
+        world.run(first, *(partial(later, event) for event in second))
+        assert world.problems("drives", [*first, *second]) == [], seed
+        jobs = [job for batch in world.batches.values() for job in batch.jobs]
+        regions = {item["job_id"]: item["region"] for item in world.ledger.lines("drives")}
+        assert all(job["jobId"].startswith(regions[job["jobId"]]) for job in jobs), seed
 
 
 @pytest.mark.soak

@@ -185,8 +185,10 @@ class World:
         run = FunctionRun(self.simulation, self.simulation.now + self._function_ms)
         ledger = Ledger(Table(_Client(self.dynamodb, self, run, self._write_ms, False), "table"))
         part = Part(_Client(self.s3, self, run, self._write_ms, False), "bucket", event["part"], event["offset"])
-        client = _Client(self.batches[event["region"]], self, run, self._call_ms, True)
-        answer = submit_part(event, ledger, part, client, Run(f"run-{self.runs}", run.deadline, run), self._threads)
+        clients = {region: _Client(client, self, run, self._call_ms, True) for region, client in self.batches.items()}
+        answer = submit_part(
+            event, ledger, part, clients.__getitem__, Run(f"run-{self.runs}", run.deadline, run), self._threads
+        )
         copy: dict[str, Any] = json.loads(json.dumps(answer))
         return copy
 

@@ -73,19 +73,19 @@ def submit(client: Any, line: Mapping[str, Any]) -> Answer:
     return Answer(job=response["jobId"])
 
 
-def find(client: Any, line: Mapping[str, Any]) -> str | None:
+def find(client: Any, claim: Mapping[str, Any]) -> str | None:
     """Return the id of the job of a line, or None if AWS Batch lists no job with its name. The oldest job counts.
 
     Args:
-        client: boto3 client of AWS Batch in the Region of the line.
-        line: Fields of the line.
+        client: boto3 client of AWS Batch in the Region of the claim.
+        claim: Item of the line in the ledger.
     """
-    list_jobs = client.list_jobs if line["kind"] == ARRAY else client.list_service_jobs
-    request = {"jobQueue": line["queue"], "filters": [{"name": "JOB_NAME", "values": [line["name"]]}]}
+    list_jobs = client.list_jobs if claim["kind"] == ARRAY else client.list_service_jobs
+    request = {"jobQueue": claim["queue"], "filters": [{"name": "JOB_NAME", "values": [claim["job_name"]]}]}
     jobs: list[dict[str, Any]] = []
     while True:
         response = list_jobs(**request)
-        jobs += [job for job in response["jobSummaryList"] if job["jobName"] == line["name"]]
+        jobs += [job for job in response["jobSummaryList"] if job["jobName"] == claim["job_name"]]
         if not response.get("nextToken"):
             break
         request["nextToken"] = response["nextToken"]

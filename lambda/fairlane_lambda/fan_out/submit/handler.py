@@ -6,6 +6,7 @@ fail, answers get lost, or functions die or run twice.
 
 import os
 import secrets
+from collections.abc import Callable
 from functools import cache
 from typing import Any, Final
 
@@ -21,7 +22,7 @@ from fairlane_lambda.fan_out.submit.work import Work
 from fairlane_lambda.fan_out.table import Table
 
 THREADS: Final = 4
-"""Number of threads: with calls of 250 ms, one thread reaches 71% of five submissions a second."""
+"""Number of threads. With calls of 250 ms, one thread would use every second slot."""
 _LATE_MS: Final = 30_000  # longer than a call and the writes after it
 _PAUSE_SECONDS: Final = 30
 
@@ -45,11 +46,16 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     run = Run(f"{context.aws_request_id}-{secrets.token_hex(4)}", deadline, clock)
     ledger = Ledger(Table(_client("dynamodb"), os.environ["TABLE"]))
     part = Part(_client("s3"), os.environ["BUCKET"], event["part"], event["offset"])
-    return submit_part(event, ledger, part, _batch(event["region"]), run)
+    return submit_part(event, ledger, part, _batch, run)
 
 
 def submit_part(
-    event: dict[str, Any], ledger: Ledger, part: Part, client: Any, run: Run, threads: int = THREADS
+    event: dict[str, Any],
+    ledger: Ledger,
+    part: Part,
+    clients: Callable[[str], Any],
+    run: Run,
+    threads: int = THREADS,
 ) -> dict[str, Any]:
     """Submit lines of a part, and return the answer of the function.
 
@@ -57,7 +63,7 @@ def submit_part(
         event: Input of the function.
         ledger: Ledger of the fan-out.
         part: The part.
-        client: boto3 client of AWS Batch in its Region, without retries of its own.
+        clients: Returns the boto3 client of AWS Batch in a Region, without retries of its own.
         run: Run of the function.
         threads: Number of threads. Default: 4.
     """
@@ -67,7 +73,7 @@ def submit_part(
     last = run.deadline - _LATE_MS
     work = Work(part, ledger, manifest, run.clock, last)
     pace = Pace(ledger.table, region, run.clock, last)
-    submitter = Submitter(client, ledger, work, pace, event, run)
+    submitter = Submitter(clients, ledger, work, pace, event, run)
     lease = Lease(ledger.table, manifest, region, run)
     try:
         if seconds := lease.acquire():

@@ -1,5 +1,6 @@
 """Threads that submit lines: claim, call, record; and look-ups of lines whose answer got lost."""
 
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from fairlane_lambda.aws_errors import is_temporary
@@ -8,6 +9,7 @@ from fairlane_lambda.fan_out.ledger import REFUSED, SUBMITTED, UNKNOWN, Attempt,
 from fairlane_lambda.fan_out.pace import LEAD_MS, Pace
 from fairlane_lambda.fan_out.submit import batch
 from fairlane_lambda.fan_out.submit.work import LATEST_MS, Task, Work, look_up_time
+from fairlane_lambda.fan_out.table import Item
 
 DAY_MS: Final = 24 * 3600 * 1000
 """Milliseconds after its last attempt at which a line without a listed job is left to a person."""
@@ -18,7 +20,7 @@ class Submitter:
     """Submission of the lines of a part.
 
     Args:
-        client: boto3 client of AWS Batch in the Region of the part, without retries of its own.
+        clients: Returns the boto3 client of AWS Batch in a Region, without retries of its own.
         ledger: Ledger of the fan-out.
         work: Lines that are left.
         pace: Slots of the Region.
@@ -26,41 +28,50 @@ class Submitter:
         run: Run of the function.
     """
 
-    def __init__(self, client: Any, ledger: Ledger, work: Work, pace: Pace, event: dict[str, Any], run: Run) -> None:
-        self._client = client
+    def __init__(
+        self,
+        clients: Callable[[str], Any],
+        ledger: Ledger,
+        work: Work,
+        pace: Pace,
+        event: dict[str, Any],
+        run: Run,
+    ) -> None:
+        self._clients = clients
+        self._client = clients(event["region"])
         self._ledger = ledger
         self._work = work
         self._pace = pace
         self._clock = run.clock
         self._manifest: str = event["manifest"]
-        self._fields = {"region": event["region"], "version": event["version"]}
+        self._place = {"region": event["region"], "version": event["version"]}
         self._owner = run.owner
 
     def run(self) -> None:
         """Submit lines until none is left for this thread."""
         try:
             while task := self._work.take():
-                if not task.is_doubtful or self._is_missing(task):
+                if task.claim is None or self._is_missing(task, task.claim):
                     self._submit(task)
         except BaseException:
             self._work.close()
             raise
 
-    def _is_missing(self, task: Task) -> bool:
-        """Look up the job of a line. Return True if there is none and the line is to be submitted again."""
+    def _is_missing(self, task: Task, claim: Item) -> bool:
+        """Look up the job of a claimed line. Return True if there is none and the line is to be submitted again."""
         try:
-            job = batch.find(self._client, task.line)
+            job = batch.find(self._clients(claim["region"]), claim)
         except Exception as error:
             if not is_temporary(error):
                 raise
             self._work.put_back(task, self._clock.now() + _PAUSE_MS)
             return False
         if job is not None:
-            self._settle(task, SUBMITTED, job_id=job)
+            self._settle(task, claim, SUBMITTED, job_id=job)
         elif task.refusal:
-            self._settle(task, REFUSED, status_reason=task.refusal)
-        elif task.attempt is not None and self._clock.now() - task.attempt > DAY_MS:
-            self._settle(task, UNKNOWN)
+            self._settle(task, claim, REFUSED, status_reason=task.refusal)
+        elif self._clock.now() - claim["attempted_at"] > DAY_MS:
+            self._settle(task, claim, UNKNOWN)
         else:
             return True
         return False
@@ -75,11 +86,12 @@ class Submitter:
             if slot is None or not self._work.may_submit():
                 self._withdraw(task)
                 return
-            found = self._claim(task, Attempt(self._owner, slot))
+            claim = self._fields(task.line)
+            found = self._claim(task, claim, Attempt(self._owner, slot))
             if found is not None:
                 self._work.follow(task, found)
                 return
-            task.attempt = slot
+            task.claim = claim = {**claim, "attempted_at": slot}
             self._clock.sleep_until(slot)
             if self._clock.now() > slot + LATEST_MS:
                 continue
@@ -90,9 +102,9 @@ class Submitter:
                 raise
             if answer.job:
                 self._pace.speed_up()
-                self._settle(task, SUBMITTED, job_id=answer.job)
+                self._settle(task, claim, SUBMITTED, job_id=answer.job)
             elif answer.reason and not task.is_doubtful:
-                self._settle(task, REFUSED, status_reason=answer.reason)
+                self._settle(task, claim, REFUSED, status_reason=answer.reason)
             elif answer.is_throttled:
                 self._pace.slow_down(slot)
                 continue
@@ -103,10 +115,12 @@ class Submitter:
                 self._work.put_back(task, look_up_time(slot))
             return
 
-    def _claim(self, task: Task, attempt: Attempt) -> dict[str, Any] | None:
-        if task.attempt is not None:
-            return self._ledger.renew(self._manifest, task.digest, task.attempt, attempt)
-        line = task.line
+    def _claim(self, task: Task, fields: Item, attempt: Attempt) -> Item | None:
+        if task.claim is None:
+            return self._ledger.claim(self._manifest, task.digest, fields, attempt)
+        return self._ledger.renew(self._manifest, task.digest, task.claim["attempted_at"], fields, attempt)
+
+    def _fields(self, line: Mapping[str, Any]) -> Item:
         fields = {
             "id": line["id"],
             "kind": line["kind"],
@@ -114,17 +128,16 @@ class Submitter:
             "queue": line["queue"],
             "gpus": line["gpus"],
             "placement": line["reason"],
-            **self._fields,
+            **self._place,
         }
         if line.get("share"):
             fields["share"] = line["share"]
         if line.get("children"):
             fields["children"] = len(line["children"])
-        return self._ledger.claim(self._manifest, task.digest, fields, attempt)
+        return fields
 
-    def _settle(self, task: Task, state: str, **fields: Any) -> None:
-        assert task.attempt is not None
-        if self._ledger.settle(self._manifest, task.digest, state, task.attempt, **fields):
+    def _settle(self, task: Task, claim: Item, state: str, **fields: Any) -> None:
+        if self._ledger.settle(self._manifest, task.digest, state, claim["attempted_at"], **fields):
             self._work.finish(task)
         else:
             _, items = self._ledger.read(self._manifest, [task.digest])
@@ -132,5 +145,5 @@ class Submitter:
 
     def _withdraw(self, task: Task) -> None:
         """Delete the claim of a line that surely has no job. Otherwise, a later function looks the job up."""
-        if task.attempt is not None and not task.is_doubtful:
-            self._ledger.withdraw(self._manifest, task.digest, task.attempt)
+        if task.claim is not None and not task.is_doubtful:
+            self._ledger.withdraw(self._manifest, task.digest, task.claim["attempted_at"])

@@ -34,7 +34,7 @@ class Task:
         due: Time in epoch milliseconds before which there is nothing to do.
         offset: Offset of the line in its part.
         line: Fields of the line.
-        attempt: Time of its last attempt in epoch milliseconds. None: the line is not claimed.
+        claim: Item of its last attempt in the ledger. None: the line is not claimed.
         is_doubtful: True if an attempt can have made a job.
         refusal: Reason why AWS Batch refused an attempt that followed a doubtful one. AWS Batch also refuses the token
             of a job that exists.
@@ -43,7 +43,7 @@ class Task:
     due: int
     offset: int
     line: dict[str, Any] = field(compare=False)
-    attempt: int | None = field(default=None, compare=False)
+    claim: Item | None = field(default=None, compare=False)
     is_doubtful: bool = field(default=False, compare=False)
     refusal: str = field(default="", compare=False)
 
@@ -135,7 +135,7 @@ class Work:
         if item.get("state") != SUBMITTING:
             self.finish(task)
             return
-        task.attempt, task.is_doubtful = item["attempted_at"], True
+        task.claim, task.is_doubtful = item, True
         self.put_back(task, look_up_time(item["attempted_at"]))
 
     def end(self) -> None:
@@ -166,7 +166,7 @@ class Work:
             elif item["state"] != SUBMITTING:
                 del self._open[task.offset]
             else:
-                task.attempt, task.is_doubtful = item["attempted_at"], True
+                task.claim, task.is_doubtful = item, True
                 task.due = look_up_time(item["attempted_at"])
                 heapq.heappush(self._waiting, task)
 
