@@ -5,8 +5,11 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import EndpointConnectionError, NoCredentialsError, ParamValidationError
+from botocore.stub import Stubber
 
+from fairlane_lambda.fan_out.submit import handler
 from fairlane_lambda.fan_out.submit.batch import Answer, find, submit
+from fairlane_lambda.fan_out.submit.work import CALL_MS
 
 from .fake_batch import failure
 
@@ -143,3 +146,24 @@ def test_all_pages_are_looked_through() -> None:
             return page
 
     assert find(Pages(), {"kind": "service", "queue": "training-p4", "job_name": SERVICE["name"]}) == "a"
+
+
+def test_requests_have_the_form_of_the_api() -> None:
+    client = handler._batch("eu-west-1")
+    assert client.meta.region_name == "eu-west-1"
+    assert client.meta.config.retries["total_max_attempts"] == 1
+    timeouts = client.meta.config.connect_timeout + client.meta.config.read_timeout
+    assert 1000 * timeouts < CALL_MS
+    job = {"jobArn": "arn:aws:batch:eu-west-1:111122223333:job/j", "jobName": SERVICE["name"], "jobId": "j"}
+    with Stubber(client) as stub:
+        stub.add_response("submit_service_job", job)
+        stub.add_response("submit_job", job)
+        assert [submit(client, SERVICE).job, submit(client, ARRAY).job] == ["j", "j"]
+        stub.add_client_error("submit_service_job", "TooManyRequestsException", http_status_code=429)
+        assert submit(client, SERVICE).is_throttled
+        summary = {**job, "createdAt": 1, "serviceJobType": "SAGEMAKER_TRAINING"}
+        stub.add_response("list_service_jobs", {"jobSummaryList": [summary]})
+        stub.add_response("list_jobs", {"jobSummaryList": []})
+        claim = {"kind": "service", "queue": "training-p4", "job_name": SERVICE["name"]}
+        assert [find(client, claim), find(client, claim | {"kind": "array"})] == ["j", None]
+    assert submit(client, {**SERVICE, "request": {"jobQueue": 1}}).reason == "ParamValidationError"

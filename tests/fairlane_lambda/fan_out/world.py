@@ -219,6 +219,10 @@ class World:
     def seconds(self) -> float:
         return (self.simulation.now - self.started_at) / 1000
 
+    def states(self) -> dict[str, str]:
+        """Return the states of the lines of the manifest `drives`, by id."""
+        return {item["id"]: item["state"] for item in self.ledger.lines("drives")}
+
     def problems(self, manifest: str, events: Sequence[dict[str, Any]]) -> list[str]:
         """Return what is wrong with the jobs and the ledger if each line was to be submitted exactly once."""
         problems = []
