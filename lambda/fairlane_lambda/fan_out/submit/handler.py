@@ -8,6 +8,7 @@ import os
 import secrets
 from collections.abc import Callable
 from functools import cache
+from threading import Lock
 from typing import Any, Final
 
 from fairlane_lambda.aws_errors import error_name, is_temporary
@@ -25,6 +26,8 @@ THREADS: Final = 4
 """Number of threads. With calls of 250 ms, one thread would use every second slot."""
 _LATE_MS: Final = 30_000  # longer than a call and the writes after it
 _PAUSE_SECONDS: Final = 30
+
+_client_lock: Final = Lock()
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -101,8 +104,13 @@ def _client(service: str) -> Any:
     return boto3.client(service, config=Config(retries=retries, connect_timeout=1, read_timeout=3))
 
 
-@cache
 def _batch(region: str) -> Any:
+    with _client_lock:
+        return _new_batch(region)
+
+
+@cache
+def _new_batch(region: str) -> Any:
     import boto3
     from botocore.config import Config
 
