@@ -1,0 +1,151 @@
+"""Lambda function that plans a manifest, and closes its execution. Its result is the next state.
+
+Nothing of parameters, payloads and results of queries is logged: problems are in the answer in the bucket.
+"""
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, Final
+
+from fairlane_lambda.fan_out.config import Config, read_config
+from fairlane_lambda.fan_out.copies import CopyFailed, start
+from fairlane_lambda.fan_out.ledger import Ledger
+from fairlane_lambda.fan_out.names import MANIFEST, MANIFESTS, TEMPLATES
+from fairlane_lambda.fan_out.placement import Placer, read_capacity
+from fairlane_lambda.fan_out.plan.images import Images
+from fairlane_lambda.fan_out.plan.manifest import Plans, Source, State
+from fairlane_lambda.fan_out.plan.objects import Bucket
+from fairlane_lambda.fan_out.plan.planning import Scope
+from fairlane_lambda.fan_out.plan.query import QueryFailed, query_key, start_query
+from fairlane_lambda.fan_out.plan.queues import Account
+from fairlane_lambda.fan_out.rendering import Template
+from fairlane_lambda.fan_out.table import Table
+
+_QUERY_SECONDS: Final = 15
+
+
+def handler(event: Mapping[str, Any], context: Any) -> State:
+    """Plan a manifest, or close its execution, and return the next state.
+
+    Args:
+        event: State of the execution, with `operation`: `start` (default), `check`, `retry`, `query` or `close`.
+        context: Context of the invocation.
+    """
+    config, environment = read_config(), os.environ
+    ledger = Ledger(Table(_client("dynamodb", config.home), environment["TABLE"]))
+    if event.get("operation") == "close":
+        return _close(event, ledger)
+    s3 = _client("s3", config.home)
+    plans = Plans(
+        event=event,
+        bucket=Bucket(s3, environment["BUCKET"]),
+        store=Bucket(s3, environment.get("STORE", "")),
+        ledger=ledger,
+        template=config.template,
+        start_copies=start,
+    )
+    state = _next(event, config, plans, context.invoked_function_arn.split(":")[4])
+    counts = {name: state.get(name) for name in ("status", "manifest", "problems")}
+    print(json.dumps({"operation": event.get("operation", "start"), **counts}))
+    return state
+
+
+def _next(event: Mapping[str, Any], config: Config, plans: Plans, account: str) -> State:
+    """Return the state after the query, the copies or the plan."""
+    source = Source(_manifest(event, config), event.get("key", ""), event.get("version", ""))
+    try:
+        if event.get("operation") == "query" or event.get("query"):
+            execution = event.get("query_execution")
+            source = Source(config.name, "", execution or "", is_query=True)
+            athena = _client("athena", config.home)
+            if not execution:
+                execution = start_query(athena, config.query, os.environ["DATABASE"], os.environ["WORKGROUP"])
+                return {**event, "status": "WAIT", "seconds": _QUERY_SECONDS, "query_execution": execution}
+            key = query_key(athena, execution, plans.bucket.name)
+            if key is None:
+                return {**event, "status": "WAIT", "seconds": _QUERY_SECONDS}
+            source = Source(config.name, key, is_query=True)
+        elif problem := _key_problem(source):
+            return plans.refuse(source, problem)
+        if decision := event.get("decision"):
+            return plans.resume(decision)
+        return plans.plan(source, lambda: _scope(source, event, config, plans.bucket, account))
+    except (QueryFailed, CopyFailed) as error:
+        return plans.refuse(source, f"{'query' if isinstance(error, QueryFailed) else 'copy'}: {error}")
+
+
+def _scope(source: Source, event: Mapping[str, Any], config: Config, bucket: Bucket, account: str) -> Scope:
+    s3 = _client("s3", config.home)
+    roles = json.loads(os.environ["ROLES"])
+
+    @cache
+    def template(name: str | None) -> Template | None:
+        if name is None:
+            return Template("template", config.template, roles)
+        content = bucket.read(f"{TEMPLATES}{name}.json")
+        if content is None:
+            return None
+        return Template(f"{TEMPLATES}{name}.json", content.decode(errors="replace"), roles)
+
+    @cache
+    def bucket_region(name: str) -> str:
+        try:
+            return str(s3.head_bucket(Bucket=name).get("BucketRegion", ""))
+        except Exception:  # a bucket of another account, or a name that is none: only a warning rests on it
+            return ""
+
+    return Scope(
+        config=config,
+        manifest=source.manifest,
+        retry=event.get("operation") == "retry",
+        is_csv=source.key.endswith(".csv"),
+        account=account,
+        roles=roles,
+        template=template,
+        queues=Account(_client),
+        images=Images(_client, account, config.home),
+        placer=Placer(config, read_capacity(s3, bucket.name, config.regions)),
+        bucket_region=bucket_region,
+        store=os.environ.get("STORE", ""),
+    )
+
+
+def _manifest(event: Mapping[str, Any], config: Config) -> str:
+    """Return the name of a manifest: that of its file. A file whose name is not allowed gets one for its answer."""
+    if not event.get("key"):
+        return config.name
+    stem = str(event["key"]).removeprefix(MANIFESTS).rpartition(".")[0]
+    return re.sub(r"[^a-z0-9-]", "-", stem.lower())[:40] or "-"
+
+
+def _key_problem(source: Source) -> str:
+    name, _, ending = source.key.removeprefix(MANIFESTS).rpartition(".")
+    if not source.key.startswith(MANIFESTS) or ending not in ("jsonl", "csv") or not MANIFEST.fullmatch(name.lower()):
+        allowed = f"{MANIFESTS}<name>.jsonl or .csv, with a name that matches {MANIFEST.pattern}"
+        return f"key: got {source.key!r}, allowed: {allowed}"
+    return ""
+
+
+def _close(event: Mapping[str, Any], ledger: Ledger) -> State:
+    """Record how the submission ended, unless another version of the manifest is planned by now."""
+    results = event.get("results") or []
+    failed = [result["region"] for result in results if result.get("status") == "FAILED"]
+    is_stopped = any(result.get("status") == "STOPPED" for result in results)
+    state = "FAILED" if failed else "STOPPED" if is_stopped else "SUBMITTED"
+    names = {"manifest": event["manifest"], "version": event["version"]}
+    record = ledger.manifest(event["manifest"])
+    if record is not None and record["version"] == event["version"]:
+        ledger.set_manifest(event["manifest"], state=state)
+    return {"status": state, **names, "failed": failed}
+
+
+@cache
+def _client(service: str, region: str) -> Any:
+    import boto3
+    from botocore.config import Config as ClientConfig
+
+    retries = {"mode": "standard", "total_max_attempts": 8}
+    return boto3.client(service, region_name=region, config=ClientConfig(read_timeout=60, retries=retries))
