@@ -22,7 +22,7 @@ MAX_OVERRIDES: Final = 8192
 SETTINGS: Final = "FAIRLANE_SWEEP"
 _RESERVED: Final = ("id", "region", "data")
 _ETAG: Final = f'"{"0" * 32}"'
-_INDEX_BYTES: Final = 24
+_INDEX_BYTES: Final = len('{"index":9999,"parameters":}\n')
 
 
 class Run(NamedTuple):

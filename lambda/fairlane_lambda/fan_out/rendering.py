@@ -14,6 +14,8 @@ FIELDS_TO_USE: Final = ("image", "instance_type", "instance_count")
 """Fields of a line that only the template can use."""
 METRIC: Final = ("loss", "minimize")
 """Metric and direction of the runs in containers, if the template has none."""
+RUN_MEMBERS: Final = ("metric", "direction")
+"""Members of a template for containers that are no parameters of SubmitJob."""
 _PLACEHOLDER: Final = re.compile(r"\$\{([^}]*)\}")
 _JOB_MEMBERS: Final = (
     "jobDefinition",
@@ -23,8 +25,7 @@ _JOB_MEMBERS: Final = (
     "parameters",
     "tags",
     "propagateTags",
-    "metric",
-    "direction",
+    *RUN_MEMBERS,
 )
 _TAGS: Final = 50
 _Value = str | int
@@ -63,6 +64,10 @@ class Template:
         allowed = (*PLACEHOLDERS, *(f"role.{key}" for key in roles))
         for unknown in sorted(self._placeholders - set(allowed)):
             self.mistakes.append(Mistake((name,), f"${{{unknown}}}", ", ".join(f"${{{one}}}" for one in allowed)))
+        if self.is_array and self.content.get("direction", METRIC[1]) not in ("maximize", "minimize"):
+            self.mistakes.append(Mistake((name, "direction"), self.content["direction"], "maximize or minimize"))
+        if self.is_array and not isinstance(self.content.get("metric", METRIC[0]), str):
+            self.mistakes.append(Mistake((name, "metric"), self.content["metric"], "a text"))
         for member in sorted(set(self.content) - set(_JOB_MEMBERS)) if self.is_array else ():
             sentence = f"unknown; a template for containers has {', '.join(_JOB_MEMBERS)}"
             self.mistakes.append(Mistake((name, member), sentence=sentence))
@@ -110,7 +115,7 @@ def service_request(payload: dict[str, Any], parameters: Mapping[str, Any]) -> t
     if texts and isinstance(payload.get("HyperParameters", {}), dict):
         payload["HyperParameters"] = payload.get("HyperParameters", {}) | texts
     tags, mistakes = _tags(payload.pop("Tags", []))
-    mistakes += payload_mistakes(payload)
+    mistakes += (mistake if mistake.field else mistake.within("payload") for mistake in payload_mistakes(payload))
     request: dict[str, Any] = {
         "serviceJobType": "SAGEMAKER_TRAINING",
         "serviceRequestPayload": json.dumps(payload, separators=(",", ":")),

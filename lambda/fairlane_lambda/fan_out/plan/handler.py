@@ -18,9 +18,9 @@ from fairlane_lambda.fan_out.placement import Placer, read_capacity
 from fairlane_lambda.fan_out.plan.images import Images
 from fairlane_lambda.fan_out.plan.manifest import Plans, Source, State
 from fairlane_lambda.fan_out.plan.objects import Bucket
-from fairlane_lambda.fan_out.plan.planning import Scope
 from fairlane_lambda.fan_out.plan.query import QueryFailed, query_key, start_query
 from fairlane_lambda.fan_out.plan.queues import Account
+from fairlane_lambda.fan_out.plan.scope import Scope
 from fairlane_lambda.fan_out.rendering import Template
 from fairlane_lambda.fan_out.table import Table
 

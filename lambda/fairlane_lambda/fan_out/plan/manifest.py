@@ -15,7 +15,8 @@ from fairlane_lambda.fan_out.placement import Copy
 from fairlane_lambda.fan_out.plan.answer import Answer
 from fairlane_lambda.fan_out.plan.index import Index, Known, Planned
 from fairlane_lambda.fan_out.plan.objects import Bucket, Parts
-from fairlane_lambda.fan_out.plan.planning import Planner, Scope
+from fairlane_lambda.fan_out.plan.planning import Planner
+from fairlane_lambda.fan_out.plan.scope import Scope
 from fairlane_lambda.fan_out.records import read_records
 
 _AGAIN_SECONDS: Final = 5
@@ -121,9 +122,8 @@ class Plans:
     def _plan(self, source: Source, planner: Planner, index: Index, parts: Parts, stream: Any) -> State:
         committed, etag = self._load(source.manifest, index)
         columns = COLUMNS if planner.scope.is_csv else None
-        planner.read(read_records(stream.iter_chunks(_CHUNK), columns))
-        if source.is_query and not planner.answer.lines:
-            planner.answer.problems.add("the query gives no rows")
+        empty = "the query gives no rows" if source.is_query else "the manifest has no lines"
+        planner.read(read_records(stream.iter_chunks(_CHUNK), columns), empty)
         for job, name in planner.arrays():
             mistakes = job.mistakes(name, self.store.name)
             planner.answer.problems.add_mistakes(mistake.within(job.id) for mistake in mistakes)

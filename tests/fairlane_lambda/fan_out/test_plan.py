@@ -1,0 +1,220 @@
+"""Plan of a manifest: parts, changed lines, retries and the states of the execution."""
+
+import json
+from typing import Any
+
+import pytest
+
+from fairlane_lambda.fan_out.names import line_digest
+from tests.fairlane_lambda.fan_out.plan_account import (
+    ACCOUNT,
+    BUCKET,
+    DIGEST,
+    HOME,
+    REGIONS,
+    ROLE,
+    TEMPLATE,
+    Account,
+    line,
+    manifest,
+)
+
+
+def test_golden_manifest_of_480_gpus(account: Account) -> None:
+    lines = [line(f"campaign-{region}", region=region, parameters={"lr": 0.5, "note": "x"}) for region in REGIONS]
+
+    state = account.plan(manifest(*lines))
+
+    assert state["status"] == "PLANNED"
+    assert [entry["region"] for entry in state["regions"]] == sorted(REGIONS)
+    assert {entry["lines"] for entry in state["regions"]} == {1}
+    assert {entry["offset"] for entry in state["regions"]} == {0}
+    parts = [account.part(state, region) for region in REGIONS]
+    assert sum(job["gpus"] for part in parts for job in part) == 480
+    [job] = account.part(state, "eu-west-1")
+    digest = line_digest(lines[2], json.dumps(TEMPLATE))
+    assert (job["digest"], job["name"]) == (digest, f"campaigns_drives_campaign-eu-west-1_{digest}")
+    payload = json.loads(job["request"].pop("serviceRequestPayload"))
+    assert job["request"] == {"serviceJobType": "SAGEMAKER_TRAINING", "jobQueue": "training"}
+    assert payload["AlgorithmSpecification"]["TrainingImage"] == (
+        f"{ACCOUNT}.dkr.ecr.eu-west-1.amazonaws.com/training/pytorch@{DIGEST}"
+    )
+    assert payload["HyperParameters"] == {"epochs": "3", "lr": "0.5", "note": "x"}
+    assert payload["ResourceConfig"]["InstanceCount"] == 15
+    assert payload["RoleArn"] == ROLE
+    assert payload["OutputDataConfig"]["S3OutputPath"] == "s3://models-eu-west-1/"
+    record = account.ledger.manifest("drives") or {}
+    assert record["version"] == state["version"]
+    assert record["regions"] == dict.fromkeys(sorted(REGIONS), 1)
+
+
+def test_csv_gives_parameters_of_its_other_columns(account: Account) -> None:
+    content = '\ufeffid,region,data,instance_count,lr,note\r\na,us-east-1,s3://b/a,2,0.5,"two\r\nlines"\r\n\r\n'
+
+    state = account.plan(content, "Drives.csv")
+
+    [job] = account.part(state, HOME)
+    hyperparameters = json.loads(job["request"]["serviceRequestPayload"])["HyperParameters"]
+    assert state["manifest"] == "drives"
+    assert hyperparameters == {"epochs": "3", "lr": "0.5", "note": "two\nlines"}
+
+
+def test_tags_of_the_template_become_tags_of_the_job(account: Account) -> None:
+    account.config["template"] = json.dumps(TEMPLATE | {"Tags": [{"Key": "team", "Value": "${id}"}]})
+
+    [job] = account.part(account.plan(manifest(line())), HOME)
+
+    assert job["request"]["tags"] == {"team": "a"}
+    assert "Tags" not in json.loads(job["request"]["serviceRequestPayload"])
+
+
+def test_line_with_a_template_of_its_own(account: Account) -> None:
+    own = TEMPLATE | {"HyperParameters": {"model": "large"}}
+    account.s3.put_object(Bucket=BUCKET, Key="templates/large.json", Body=json.dumps(own).encode())
+
+    [job] = account.part(account.plan(manifest(line(template="large"))), HOME)
+
+    assert json.loads(job["request"]["serviceRequestPayload"])["HyperParameters"] == {"model": "large"}
+
+
+@pytest.mark.parametrize(
+    ("policy", "share", "parameter"),
+    [("fair", "team-a", "shareIdentifier"), ("fair", "gang-7", "shareIdentifier"), ("quota", "c", "quotaShareName")],
+)
+def test_share_is_named_as_the_policy_of_the_queue_requires(
+    account: Account, policy: str, share: str, parameter: str
+) -> None:
+    account.batch[HOME].queues["training"] = (policy, ("team-a", "gang-*") if policy == "fair" else ("a", "b", "c"))
+
+    [job] = account.part(account.plan(manifest(line(share=share, priority=7))), HOME)
+
+    assert job["request"][parameter] == job["share"] == share
+    assert job["request"]["schedulingPriority"] == 7
+
+
+def test_queues_are_read_once_for_a_region(account: Account) -> None:
+    account.config["regions"][HOME] = {"queues": ["training", "one", "two", "three"]}
+    account.batch[HOME].queues |= {"one": ("fifo", ()), "two": ("fair", ("a",)), "three": ("fifo", ())}
+    lines = [line("a"), line("b", queue="three"), line("c", queue="two", share="a")]
+
+    state = account.plan(manifest(*lines))
+
+    assert [job["queue"] for job in account.part(state, HOME)] == ["training", "three", "two"]
+    assert [operation for operation, _ in account.batch[HOME].calls] == ["describe_job_queues"] * 2
+    assert account.ecr[HOME].calls == 1
+
+
+def test_unchanged_lines_are_skipped_and_removed_ones_are_counted(account: Account) -> None:
+    lines = [line("a"), line("b"), line("c")]
+    account.settle(account.plan(manifest(*lines)))
+
+    state = account.plan(manifest(lines[0], line("b", instance_count=2), line("d")))
+
+    answer = account.answer(state)
+    assert [job["id"] for job in account.part(state, HOME)] == ["b", "d"]
+    assert {name: answer[name] for name in ("lines", "new", "changed", "unchanged", "removed")} == {
+        "lines": 3,
+        "new": 2,
+        "changed": 1,
+        "unchanged": 1,
+        "removed": 1,
+    }
+
+
+def test_check_tells_how_many_lines_an_edited_template_makes_new(account: Account) -> None:
+    lines = [line("a"), line("b")]
+    account.settle(account.plan(manifest(*lines)))
+    before = account.keys("")
+    account.config["template"] = json.dumps(TEMPLATE | {"HyperParameters": {"epochs": "4"}})
+
+    state = account.plan(manifest(*lines), operation="check")
+
+    assert state["status"] == "CHECKED"
+    assert account.answer(state)["new"] == account.answer(state)["changed"] == 2
+    assert [*set(account.keys("")) - set(before)] == [state["plan"]]
+
+
+def test_manifest_without_new_lines_has_no_regions(account: Account) -> None:
+    account.settle(account.plan(manifest(line())))
+
+    assert account.plan(manifest(line()))["regions"] == []
+
+
+def test_second_plan_of_a_version_keeps_the_placement_of_the_first(account: Account) -> None:
+    candidates = [{"region": region, "data": f"s3://{BUCKET}/{region}"} for region in REGIONS]
+    event = account.put(manifest(line(region=None, data=None, candidates=candidates)))
+    first = account.run(**event)
+    account.config["residency"] = {f"s3://{BUCKET}/{HOME}": ["nowhere"]}
+
+    second = account.run(**event)
+
+    assert second == first
+    assert account.plan(manifest(line(region=None, data=None, candidates=candidates)))["regions"] != first["regions"]
+
+
+def test_claimed_line_stays_in_its_region(account: Account) -> None:
+    candidates = [{"region": region, "data": f"s3://{BUCKET}/{region}"} for region in REGIONS]
+    content = manifest(line(region=None, data=None, candidates=candidates))
+    state = account.plan(content)
+    [job] = account.part(state, HOME)
+    account.set_state("drives", job | {"reason": "it was cheap"}, "eu-central-1", "SUBMITTING")
+
+    second = account.plan(content)
+
+    [again] = account.part(second, "eu-central-1")
+    assert (again["digest"], again["reason"]) == (job["digest"], "it was cheap")
+
+
+def test_retry_submits_failures_as_a_further_attempt(account: Account) -> None:
+    lines = [line("a"), line("b"), line("c")]
+    event = account.put(manifest(*lines))
+    first = account.run(**event)
+    account.settle(first, "SUCCEEDED")
+    failed = account.part(first, HOME)[1]
+    account.set_state("drives", failed, HOME, "FAILED")
+
+    retry = account.run(**event, operation="retry")
+
+    [job] = account.part(retry, HOME)
+    assert (job["id"], job["digest"]) == ("b", line_digest(lines[1], json.dumps(TEMPLATE), 2))
+    account.settle(retry, "RUNNING")
+    assert account.run(**event, operation="retry")["regions"] == []
+    account.settle(retry, "REFUSED")
+    [third] = account.part(account.run(**event, operation="retry"), HOME)
+    assert third["digest"] == line_digest(lines[1], json.dumps(TEMPLATE), 3)
+    assert account.run(**event, operation="start")["regions"] == first["regions"]
+
+
+@pytest.mark.parametrize(
+    ("results", "status"),
+    [
+        ([], "SUBMITTED"),
+        ([{"status": "DONE", "region": HOME}], "SUBMITTED"),
+        ([{"status": "DONE"}, {"status": "STOPPED"}], "STOPPED"),
+        ([{"status": "STOPPED"}, {"status": "FAILED", "region": HOME}], "FAILED"),
+    ],
+)
+def test_close_records_how_the_submission_ended(account: Account, results: Any, status: str) -> None:
+    state = account.plan(manifest(line()))
+
+    closed = account.run(operation="close", manifest="drives", version=state["version"], results=results)
+
+    assert closed["status"] == status == (account.ledger.manifest("drives") or {})["state"]
+    assert closed["failed"] == [result["region"] for result in results if result["status"] == "FAILED"]
+
+
+def test_close_of_an_older_version_changes_nothing(account: Account) -> None:
+    first = account.plan(manifest(line()))
+    account.plan(manifest(line("b")))
+
+    account.run(operation="close", manifest="drives", version=first["version"], results=[])
+
+    assert (account.ledger.manifest("drives") or {})["state"] == "SUBMITTING"
+
+
+def test_nothing_of_a_payload_is_printed_or_in_the_ledger(account: Account, capsys: pytest.CaptureFixture[str]) -> None:
+    state = account.plan(manifest(line(parameters={"password": "hunter2"})))
+
+    assert "hunter2" in account.read(state["regions"][0]["part"]).decode()
+    assert "hunter2" not in capsys.readouterr().out
+    assert "hunter2" not in str(account.ledger.manifest("drives"))
