@@ -69,11 +69,11 @@ def test_child_reads_its_line_as_a_run_of_a_sweep(containers: Account) -> None:
     for number in range(3):
         environment = {SETTINGS: variable["value"], "AWS_BATCH_JOB_ARRAY_INDEX": str(number)}
         settings = read_settings(environment)
-        assert settings.manifest
         assert (settings.bucket, settings.metric, settings.direction) == (STORE, "score", "maximize")
         own = {"id": str(number), "region": HOME, "data": f"s3://{BUCKET}/{number}"}
         expected = number, own | {"lr": 10.0**-number, "tags": ["\u20ac"]}
         assert read_point(settings, Objects(STORE, containers.s3)) == expected
+    assert settings.manifest
     content = containers.read(settings.manifest["key"], STORE)
     assert [point.index for point in from_lines(0, "", "", content).points] == [0, 1, 2]
 

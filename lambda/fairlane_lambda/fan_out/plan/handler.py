@@ -107,7 +107,7 @@ def _scope(source: Source, event: Mapping[str, Any], config: Config, bucket: Buc
         template=template,
         queues=Account(_client),
         images=Images(_client, account, config.home),
-        placer=Placer(config, read_capacity(s3, bucket.name, config.regions)),
+        placer=Placer(config, read_capacity(s3, bucket.name, config.regions), bucket_region),
         bucket_region=bucket_region,
         store=os.environ.get("STORE", ""),
     )

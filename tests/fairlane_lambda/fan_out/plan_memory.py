@@ -1,0 +1,114 @@
+"""Command that plans a manifest of so many lines, and prints the peak memory and time of its process.
+
+`python -m tests.fairlane_lambda.fan_out.plan_memory LINES [arrays|known]`
+"""
+
+import json
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from fairlane_lambda.fan_out.config import parse_config
+from fairlane_lambda.fan_out.names import line_digest
+from fairlane_lambda.fan_out.placement import Placer
+from fairlane_lambda.fan_out.plan.images import Images
+from fairlane_lambda.fan_out.plan.manifest import Plans, Source
+from fairlane_lambda.fan_out.plan.objects import Bucket
+from fairlane_lambda.fan_out.plan.queues import Account
+from fairlane_lambda.fan_out.plan.scope import Scope
+from fairlane_lambda.fan_out.rendering import Template
+from tests.fairlane_lambda.fan_out.plan_account import (
+    ACCOUNT,
+    BUCKET,
+    CONTAINERS,
+    HOME,
+    REGIONS,
+    ROLE,
+    STORE,
+    TEMPLATE,
+    Batch,
+    Ecr,
+    error,
+    line,
+)
+
+MANIFEST = "manifests/drives.jsonl"
+
+
+class Storage:
+    """S3 that makes the manifest as it is read, and keeps small objects only."""
+
+    def __init__(self, content: Iterable[bytes]) -> None:
+        self._content = content
+        self._objects: dict[str, bytes] = {}
+        self.lines = 0
+
+    def get_object(self, Key: str, **_: Any) -> dict[str, Any]:  # noqa: N803
+        if Key == MANIFEST:
+            return {"Body": SimpleNamespace(iter_chunks=lambda _: self._content), "VersionId": "1", "ETag": "e"}
+        if Key not in self._objects:
+            raise error("NoSuchKey", "GetObject", 404)
+        return {"Body": SimpleNamespace(read=lambda: self._objects[Key]), "VersionId": "1", "ETag": "e"}
+
+    def put_object(self, Key: str, Body: Any, **_: Any) -> dict[str, Any]:  # noqa: N803
+        if isinstance(Body, bytes):
+            if Key.startswith("plans/"):
+                self._objects[Key] = Body if len(Body) < 1_000_000 else b""
+        else:
+            while chunk := Body.read(65_536):
+                self.lines += chunk.count(b"\n")
+        return {"ETag": '"e"'}
+
+
+def lines(count: int, is_array: bool) -> Iterator[dict[str, Any]]:
+    for number in range(count):
+        parameters = {f"parameter-{index}": number * index for index in range(8)}
+        fields: dict[str, Any] = {"instance_count": None} if is_array else {}
+        region = REGIONS[number % 4]
+        yield line(f"campaign-{number:09}", region=region, data=f"s3://b/{number}", parameters=parameters, **fields)
+
+
+def main(count: int, kind: str) -> None:
+    is_array = kind == "arrays"
+    text = json.dumps(CONTAINERS if is_array else TEMPLATE)
+    storage = Storage(f"{json.dumps(one)}\n".encode() for one in lines(count, is_array))
+    regions = {region: {"queues": ["training"]} for region in REGIONS}
+    config = parse_config(json.dumps({"name": "campaigns", "home": HOME, "template": text, "regions": regions}))
+    roles = {"search": ROLE}
+    template = Template("template", text, roles)
+    clients: dict[str, Any] = {"batch": Batch(), "ecr": Ecr()}
+    if is_array:
+        clients["batch"].containers = {"training"}
+        clients["batch"].definitions = [{"revision": 1}]
+    scope = Scope(
+        config=config,
+        manifest="drives",
+        retry=False,
+        is_csv=False,
+        account=ACCOUNT,
+        roles=roles,
+        template=lambda _: template,
+        queues=Account(lambda service, _: clients[service]),
+        images=Images(lambda service, _: clients[service], ACCOUNT, HOME),
+        placer=Placer(config, {}),
+        bucket_region=lambda _: "",
+        store=STORE,
+    )
+    known = lines(count if kind == "known" else 0, is_array)
+    items = ({"digest": line_digest(one, text), "child": None, "id": one["id"], "state": "RUNNING"} for one in known)
+    ledger: Any = SimpleNamespace(lines=lambda _: items, put_manifest=lambda *_: None)
+    plans = Plans({}, Bucket(storage, BUCKET), Bucket(storage, STORE), ledger, text, lambda _: False)
+    start = time.monotonic()
+    state = plans.plan(Source("drives", MANIFEST), lambda: scope)
+    seconds = time.monotonic() - start
+    assert state["status"] == "PLANNED", state
+    assert sum(entry["lines"] for entry in state["regions"]) == (0 if kind == "known" else count)
+    [peak] = [row.split()[1] for row in Path("/proc/self/status").read_text().splitlines() if row.startswith("VmHWM")]
+    print(json.dumps({"lines": count, "kind": kind, "megabytes": int(peak) / 1024, "seconds": seconds}))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else "jobs")
