@@ -1,0 +1,274 @@
+"""Placement of lines: the ranking of their candidate Regions, and the capacity that it reads."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from fairlane_lambda.fan_out import transfer
+from fairlane_lambda.fan_out.config import Config
+from fairlane_lambda.fan_out.lines import Candidate, Line
+from fairlane_lambda.fan_out.names import CAPACITY
+from fairlane_lambda.fan_out.residency import bucket, is_allowed
+from fairlane_lambda.fan_out.steps import Placement, Step
+
+_UNKNOWN: Final = float("inf")
+
+
+class Copy(NamedTuple):
+    """Copy of data before a job.
+
+    Attributes:
+        source: Location of the data in Amazon S3.
+        target: Location of the copy in Amazon S3.
+        region: Region of the copy.
+        gigabytes: Size of the data. 0 if the line has no `data_gb`.
+        dollars: Cost of the copy in US dollars: transfer and job of S3 Batch Operations, without its objects.
+    """
+
+    source: str
+    target: str
+    region: str
+    gigabytes: float
+    dollars: float
+
+
+class Choice(NamedTuple):
+    """Region of the job of a line.
+
+    Attributes:
+        region: Region.
+        data: Location of the data that the job reads.
+        reason: Reason of the choice, without locations and parameters.
+        copy: Copy of the data that must end before the job. Default: none.
+    """
+
+    region: str
+    data: str | None
+    reason: str
+    copy: Copy | None = None
+
+
+class Refusal(NamedTuple):
+    """Line without a Region.
+
+    Attributes:
+        text: Reason for each candidate.
+    """
+
+    text: str
+
+
+class Idle(NamedTuple):
+    """Idle capacity of a queue for an instance type.
+
+    Attributes:
+        instances: Number of instances. None is unknown.
+        unit: Unit of the limit. Instance types that share a unit share its capacity.
+    """
+
+    instances: int | None = None
+    unit: str = ""
+
+
+class CapacityRow(NamedTuple):
+    """Capacity for an instance type in a Region. None is unknown.
+
+    Attributes:
+        on_demand_price: On-demand price of an instance-hour in US dollars.
+        spot_price: Lowest Spot price of an instance-hour in US dollars.
+        spot_score: Spot placement score, 1 to 10.
+        free_reserved: Free instances of training plans and capacity reservations.
+        idle: Idle capacity by queue.
+    """
+
+    on_demand_price: float | None = None
+    spot_price: float | None = None
+    spot_score: int | None = None
+    free_reserved: int | None = None
+    idle: Mapping[str, Idle] = {}
+
+
+Capacity = Mapping[tuple[str, str], CapacityRow]
+"""Capacity by Region and instance type."""
+
+
+def read_capacity(s3: Any, bucket_name: str, regions: Iterable[str]) -> dict[tuple[str, str], CapacityRow]:
+    """Return the capacity that was last written. A Region without an object has no rows.
+
+    Args:
+        s3: boto3 client of Amazon S3.
+        bucket_name: Bucket of the fan-out.
+        regions: Regions of the fan-out.
+    """
+    capacity: dict[tuple[str, str], CapacityRow] = {}
+    for region in regions:
+        try:
+            text = s3.get_object(Bucket=bucket_name, Key=f"{CAPACITY}{region}.jsonl")["Body"].read().decode()
+        except s3.exceptions.NoSuchKey:
+            continue
+        for line in filter(None, text.splitlines()):
+            row = json.loads(line)
+            known = capacity.get((region, row["instance_type"]), CapacityRow())
+            capacity[region, row["instance_type"]] = CapacityRow(
+                row["on_demand_price"],
+                row["spot_price"],
+                row["spot_score"],
+                row["free_reserved"],
+                {**known.idle, row["queue"]: Idle(row["idle"], row["idle_unit"])},
+            )
+    return capacity
+
+
+class _Option(NamedTuple):
+    """Candidate that may run, with the values of the steps: the lower, the better."""
+
+    candidate: Candidate
+    copy: Copy | None
+    values: tuple[float, ...]
+    texts: tuple[str, ...]
+
+
+class Placer:
+    """Greedy, deterministic placement of lines in the order of a manifest.
+
+    A line that fits into the free reserved instances, or into the idle capacity of its queue, takes them from the lines
+    after it. A copy counts for the first line that needs it.
+
+    Args:
+        config: Configuration of the fan-out.
+        capacity: Capacity by Region and instance type.
+        bucket_region: Function that returns the Region of a bucket. Empty if unknown: then no transfer is counted.
+    """
+
+    def __init__(self, config: Config, capacity: Capacity, bucket_region: Callable[[str], str] = lambda _: "") -> None:
+        self._config = config
+        self._steps: Sequence[Step] = Placement.parse(config.placement).steps
+        self._capacity = capacity
+        self._bucket_region = bucket_region
+        self._taken: dict[tuple[str, ...], int] = {}
+        self._copied: set[tuple[str, str]] = set()
+
+    def place(self, line: Line) -> Choice | Refusal:
+        """Return the Region of a line, and take its capacity.
+
+        Args:
+            line: Line with the instance type and count of its job.
+        """
+        problems = {candidate.region: self._problem(candidate) for candidate in line.candidates}
+        dropped = {region: problem for region, problem in problems.items() if problem}
+        options = [self._option(line, one) for one in line.candidates if not problems[one.region]]
+        if not options:
+            return Refusal(f"no candidate left: {_texts(dropped)}")
+        order = sorted(options, key=lambda option: option.values)
+        best = order[0]
+        self._take(line, best)
+        reason = self._reason(order) if len(order) > 1 else f"the only {'one left' if dropped else 'candidate'}"
+        if dropped:
+            reason = f"{reason} ({_texts(dropped)})"
+        if best.copy is None:
+            return Choice(best.candidate.region, best.candidate.data, reason)
+        return Choice(
+            best.candidate.region, best.copy.target, f"{reason}; data copied, ${best.copy.dollars:,.2f}", best.copy
+        )
+
+    def _problem(self, candidate: Candidate) -> str:
+        """Return the reason why a candidate cannot be used. Empty if it can."""
+        region, data, target, residency = *candidate, self._config.residency
+        if not is_allowed(data, region, residency):
+            return "residency forbids the data there"
+        if target is None or target == data:
+            return ""
+        if not bucket(data):
+            return "copy_to needs data in Amazon S3"
+        if not is_allowed(target, region, residency):
+            return "residency forbids the copy there"
+        place = self._region(target)
+        if place not in ("", region):
+            return f"the bucket of copy_to is in {place}"
+        return ""
+
+    def _option(self, line: Line, candidate: Candidate) -> _Option:
+        copy = self._copy(line, candidate)
+        ranked = [self._value(step, line, candidate, copy) for step in self._steps]
+        return _Option(candidate, copy, tuple(value for value, _ in ranked), tuple(text for _, text in ranked))
+
+    def _copy(self, line: Line, candidate: Candidate) -> Copy | None:
+        region, data, target = candidate
+        if data is None or target is None or target == data:
+            return None
+        gigabytes = line.data_gb or 0
+        dollars = transfer.dollars(self._region(data), region, gigabytes) + transfer.COPY_JOB_DOLLARS
+        return Copy(data, target, region, gigabytes, round(dollars, 2))
+
+    def _value(self, step: Step, line: Line, candidate: Candidate, copy: Copy | None) -> tuple[float, str]:
+        """Return the value of a candidate in a step, and its text."""
+        row, region = self._row(line, candidate.region), candidate.region
+        match step:
+            case Step.RESERVED | Step.IDLE:
+                free, _ = self._free(line, region)[step]
+                return _fits(free, line), "unknown" if free is None else f"{free} free"
+            case Step.SPOT_SCORE:
+                score = row.spot_score
+                return (_UNKNOWN, "unknown") if score is None else (-score, f"{score}")
+            case Step.PRICE:
+                dollars = self._dollars(line, candidate, copy, row)
+                return dollars, "unknown" if dollars == _UNKNOWN else f"${dollars:,.2f}"
+
+    def _dollars(self, line: Line, candidate: Candidate, copy: Copy | None, row: CapacityRow) -> float:
+        if row.on_demand_price is None:
+            return _UNKNOWN
+        hours = 1 if line.hours is None else line.hours
+        job = row.on_demand_price * _count(line) * hours
+        if copy is not None:
+            return job + (0 if (copy.source, copy.target) in self._copied else copy.dollars)
+        return job + transfer.dollars(self._region(candidate.data), candidate.region, line.data_gb or 0)
+
+    def _take(self, line: Line, option: _Option) -> None:
+        for free, key in self._free(line, option.candidate.region).values():
+            if _fits(free, line) == 0:
+                self._taken[key] = self._taken.get(key, 0) + _count(line)
+        if option.copy is not None:
+            self._copied.add((option.copy.source, option.copy.target))
+
+    def _free(self, line: Line, region: str) -> dict[Step, tuple[int | None, tuple[str, ...]]]:
+        """Return the instances that lines before this one have left, and the key under which it takes them."""
+        row, queue = self._row(line, region), line.queue or self._config.regions[region][0]
+        idle = row.idle.get(queue, Idle())
+        reserved_key, idle_key = (region, line.instance_type or ""), (region, queue, idle.unit)
+        return {
+            Step.RESERVED: (self._left(row.free_reserved, reserved_key), reserved_key),
+            Step.IDLE: (self._left(idle.instances, idle_key), idle_key),
+        }
+
+    def _left(self, free: int | None, key: tuple[str, ...]) -> int | None:
+        return None if free is None else free - self._taken.get(key, 0)
+
+    def _region(self, location: str | None) -> str:
+        name = bucket(location)
+        return self._bucket_region(name) if name else ""
+
+    def _row(self, line: Line, region: str) -> CapacityRow:
+        return self._capacity.get((region, line.instance_type or ""), CapacityRow())
+
+    def _reason(self, order: Sequence[_Option]) -> str:
+        """Return the first step in which the best option differs from the next one."""
+        best, other = order[0], order[1]
+        for step, *values, text, other_text in zip(
+            self._steps, best.values, other.values, best.texts, other.texts, strict=True
+        ):
+            if values[0] != values[1]:
+                return f"{step}: {text}, {other.candidate.region}: {other_text}"
+        return "first of equal candidates"
+
+
+def _count(line: Line) -> int:
+    return line.instance_count or 1
+
+
+def _fits(free: int | None, line: Line) -> int:
+    """Return 0 if the instances of a line fit, otherwise 1."""
+    return 1 if free is None or free < _count(line) else 0
+
+
+def _texts(problems: Mapping[str, str]) -> str:
+    return ", ".join(f"{region}: {problem}" for region, problem in problems.items())
