@@ -8,7 +8,7 @@ from fairlane_lambda.fan_out import transfer
 from fairlane_lambda.fan_out.config import Config
 from fairlane_lambda.fan_out.lines import Candidate, Line
 from fairlane_lambda.fan_out.names import CAPACITY
-from fairlane_lambda.fan_out.residency import bucket, is_allowed
+from fairlane_lambda.fan_out.residency import bucket, is_allowed, s3_uri
 from fairlane_lambda.fan_out.steps import Placement, Step
 
 _UNKNOWN: Final = float("inf")
@@ -173,13 +173,15 @@ class Placer:
 
     def _problem(self, candidate: Candidate) -> str:
         """Return the reason why a candidate cannot be used. Empty if it can."""
-        region, data, target, residency = *candidate, self._config.residency
+        region, data, copy_to = candidate
+        residency = self._config.residency
         if not is_allowed(data, region, residency):
             return "residency forbids the data there"
-        if target is None or target == data:
+        if copy_to is None:
             return ""
         if not bucket(data):
             return "copy_to needs data in Amazon S3"
+        target = copy_target(data or "", copy_to)
         if not is_allowed(target, region, residency):
             return "residency forbids the copy there"
         place = self._region(target)
@@ -193,12 +195,12 @@ class Placer:
         return _Option(candidate, copy, tuple(value for value, _ in ranked), tuple(text for _, text in ranked))
 
     def _copy(self, line: Line, candidate: Candidate) -> Copy | None:
-        region, data, target = candidate
-        if data is None or target is None or target == data:
+        region, data, copy_to = candidate
+        if data is None or copy_to is None or copy_target(data, copy_to) == s3_uri(data):
             return None
         gigabytes = line.data_gb or 0
         dollars = transfer.dollars(self._region(data), region, gigabytes) + transfer.COPY_JOB_DOLLARS
-        return Copy(data, target, region, gigabytes, round(dollars, 2))
+        return Copy(s3_uri(data), copy_target(data, copy_to), region, gigabytes, round(dollars, 2))
 
     def _value(self, step: Step, line: Line, candidate: Candidate, copy: Copy | None) -> tuple[float, str]:
         """Return the value of a candidate in a step, and its text."""
@@ -259,6 +261,17 @@ class Placer:
             if values[0] != values[1]:
                 return f"{step}: {text}, {other.candidate.region}: {other_text}"
         return "first of equal candidates"
+
+
+def copy_target(data: str, copy_to: str) -> str:
+    """Return the location of a copy. The objects keep their keys below `copy_to`, as in S3 Batch Operations.
+
+    Args:
+        data: Location of the data in Amazon S3.
+        copy_to: Bucket or prefix of the copy, for example `s3://drives-us/`.
+    """
+    key = s3_uri(data).removeprefix("s3://").partition("/")[2]
+    return f"{s3_uri(copy_to).rstrip('/')}/{key}"
 
 
 def _count(line: Line) -> int:

@@ -16,8 +16,8 @@ class Step(StrEnum):
     """Candidates with the higher Spot placement score of Amazon EC2 first, 10 to 1. A hint only: AWS publishes no score
     for SageMaker."""
     PRICE = "price"
-    """Candidates with the lower cost first: the on-demand price of all instances and hours, plus transfer and copy of the
-    data. A line without `hours` counts as one hour, and one without `data_gb` as data without transfer."""
+    """Candidates with the lower cost first: the on-demand price of all instances and hours, plus transfer and copy of
+    the data. A line without `hours` counts as one hour, and one without `data_gb` as data without transfer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,7 +106,7 @@ def test_transfer_counts_in_the_price() -> None:
 
 def test_the_cost_of_a_copy_counts_for_the_first_line_that_needs_it() -> None:
     capacity = rows(us_east_1={"on_demand_price": 10}, ap_south_1={"on_demand_price": 12})
-    candidates = (Candidate("us-east-1", "s3://in/a/", "s3://us/a/"), Candidate("ap-south-1", "s3://in/a/"))
+    candidates = (Candidate("us-east-1", "s3://in/a/", "s3://us/"), Candidate("ap-south-1", "s3://in/a/"))
     copy = Copy("s3://in/a/", "s3://us/a/", "us-east-1", 100, 8.85)
     lines = placer(capacity)
     assert lines.place(line(*candidates, hours=1, data_gb=100)).region == "ap-south-1"  # type: ignore[union-attr]
@@ -211,7 +211,7 @@ capacity_rows = st.builds(
 )
 tables = st.dictionaries(st.tuples(st.sampled_from(REGIONS), st.sampled_from(TYPES)), capacity_rows)
 locations = st.none() | st.sampled_from(["s3://us/a/", "s3://eu/a/", "s3://in/b/", "s3://else/c", "/mnt"])
-targets = st.none() | st.sampled_from(["s3://us/copy/", "s3://eu/copy/", "s3://in/copy/"])
+targets = st.none() | st.sampled_from(["s3://us/", "s3://eu/copy/", "s3://in/copy/"])
 candidate_lists = st.lists(
     st.builds(Candidate, st.sampled_from(REGIONS), locations, targets), min_size=1, unique_by=lambda one: one.region
 )
@@ -241,6 +241,11 @@ def forbidden(location: str | None, region: str, residency: Mapping[str, Any]) -
     )
 
 
+def target(candidate: Candidate) -> str:
+    key = (candidate.data or "").removeprefix("s3://").partition("/")[2]
+    return f"{candidate.copy_to}{key}"
+
+
 def place_by_brute_force(
     lines: Sequence[Line], table: Mapping[tuple[str, str], CapacityRow], steps: Sequence[str], residency: Any
 ) -> list[tuple[str, str | None] | None]:
@@ -266,7 +271,7 @@ def place_by_brute_force(
             return free is not None and free - used.count(key) >= need
 
         def is_copied(candidate: Candidate) -> bool:
-            return candidate.copy_to is not None and candidate.copy_to != candidate.data
+            return candidate.copy_to is not None and target(candidate) != candidate.data
 
         def cost(candidate: Candidate, one: Line = one, need: int = need) -> float | None:
             price = row(candidate).on_demand_price
@@ -284,10 +289,10 @@ def place_by_brute_force(
             for candidate in one.candidates
             if not forbidden(candidate.data, candidate.region, residency)
             and not (
-                is_copied(candidate)
+                candidate.copy_to is not None
                 and (
                     not (candidate.data or "").startswith("s3://")
-                    or forbidden(candidate.copy_to, candidate.region, residency)
+                    or forbidden(target(candidate), candidate.region, residency)
                     or BUCKETS[(candidate.copy_to or "").split("/")[2]] != candidate.region
                 )
             )
@@ -311,7 +316,7 @@ def place_by_brute_force(
                 used.extend([pools(winner)[pool][1]] * need)
         if is_copied(winner):
             copied.append((winner.data, str(winner.copy_to)))
-        chosen.append((winner.region, winner.copy_to if is_copied(winner) else winner.data))
+        chosen.append((winner.region, target(winner) if is_copied(winner) else winner.data))
     return chosen
 
 
