@@ -13,6 +13,9 @@ from fairlane_local.server.credentials import get_credentials
 ACCOUNT_ID: Final = "123456789012"
 """Account of all access keys, except those of an assumed role of another account."""
 _REGION: Final = "us-east-1"
+_S3_CONTROL_URL: Final = "https://s3-control.local.amazonaws.com"
+"""Endpoint URL of Amazon S3 Control. Tools put the account before the host, and few computers resolve names before
+`localhost`, so these calls go through the proxy. `local` is no Region: the local AWS takes it from the signature."""
 _ANY_SECRET: Final = "local"
 """Secret access key. The local AWS verifies no signatures: the access key ID is the secret."""
 
@@ -21,6 +24,9 @@ def client(service: str, port: int, account_id: str, region: str, config: Config
     """Return a boto3 client of a service of the local AWS, with a configuration, and without proxies."""
     keys = {name.lower(): value for name, value in _keys(port, account_id, region).items()}
     connection = _connection(port, region)
+    if service == "s3control":
+        proxy = Config(proxies={"https": connection["endpoint_url"]})
+        connection |= {"endpoint_url": _S3_CONTROL_URL, "config": proxy, "verify": get_credentials(port).ca_file}
     without_proxies = (config or Config()).merge(connection["config"])
     return boto3.client(service, **connection | {"config": without_proxies}, **keys)
 
@@ -57,6 +63,7 @@ def _tool_variables(endpoint_url: str, account_id: str) -> dict[str, str]:
     port = urlsplit(endpoint_url).port or 0
     return {
         "AWS_ENDPOINT_URL": endpoint_url,
+        "AWS_ENDPOINT_URL_S3_CONTROL": _S3_CONTROL_URL,
         **_keys(port, account_id, _REGION),
         "AWS_CA_BUNDLE": get_credentials(port).ca_file,
         "AWS_CONFIG_FILE": os.devnull,

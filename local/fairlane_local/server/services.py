@@ -16,8 +16,10 @@ from fairlane_local.ec2 import resources as ec2
 from fairlane_local.ecr import resources as ecr
 from fairlane_local.iam import caller, roles
 from fairlane_local.iam import simulation as iam_simulation
+from fairlane_local.market import capacity_api, pricing
 from fairlane_local.monitoring import alarm_changes, alarms, event_resources, log_metrics, metric_api, minutes
 from fairlane_local.reactions import function_settings, queues, rules, schedules, topics
+from fairlane_local.s3 import control_api
 from fairlane_local.step_functions import resources as step_functions
 
 _BOOTSTRAP_VERSION: Final = "30"
@@ -26,6 +28,7 @@ _MODULES: Final = (
     *(iam_simulation, lambda_api, roles, sagemaker_api, simulation, stacks, step_functions, training_resources),
     *(alarm_changes, function_settings, log_metrics, metric_api, minutes),
     *(queues, rules, schedules, topics),
+    *(capacity_api, control_api, pricing),
 )
 
 

@@ -1,0 +1,1 @@
+"""Prices, Spot capacity and reservations of instances, which moto lacks or answers with constants."""

@@ -1,0 +1,1 @@
+"""Amazon S3 beyond moto: jobs of S3 Batch Operations."""
