@@ -8,6 +8,7 @@ from moto import mock_aws
 from fairlane_lambda.fan_out import copies
 from fairlane_lambda.fan_out.copies import CopyFailed, bucket_region, start
 from fairlane_lambda.fan_out.placement import Copy
+from fairlane_local import LocalAws, client
 
 ROLE = "arn:aws:iam::123456789012:role/copy"
 COPY = Copy("s3://europe/2026/a/", "s3://west/in/2026/a/", "us-west-2", 1, 1)
@@ -163,3 +164,22 @@ def test_a_fan_out_without_a_role_copies_nothing(control: FakeControl, monkeypat
 
 def test_regions_of_buckets(s3: Any) -> None:
     assert [bucket_region(s3, name) for name in ("home", "europe", "absent")] == ["us-east-1", "eu-west-1", ""]
+
+
+@pytest.mark.slow
+def test_the_local_aws_copies(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"BUCKET": "home", "COPY_ROLE": ROLE, "AWS_REGION": "us-east-1"}.items():
+        monkeypatch.setenv(name, value)
+    with LocalAws() as aws:
+        monkeypatch.setattr(copies, "_client", lambda name, region: client(name, aws.port, "123456789012", region))
+        s3 = client("s3", aws.port, "123456789012", "us-east-1")
+        s3.create_bucket(Bucket="home")
+        for name, region in (("europe", "eu-west-1"), ("west", "us-west-2")):
+            s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": region})
+        for key in ("2026/a/1.bin", "2026/a/ü 2+3.bin", "2026/b/3.bin"):
+            s3.put_object(Bucket="europe", Key=key, Body=key.encode())
+        assert start([COPY]) is True
+        assert start([COPY]) is False
+        keys = [item["Key"] for item in s3.list_objects_v2(Bucket="west")["Contents"]]
+        assert keys == ["in/2026/a/1.bin", "in/2026/a/ü 2+3.bin"]
+        assert s3.get_object(Bucket="west", Key=keys[1])["Body"].read().decode() == "2026/a/ü 2+3.bin"
