@@ -14,7 +14,9 @@ from moto import mock_aws
 
 from fairlane_lambda.fan_out.config import parse_config
 from fairlane_lambda.fan_out.ledger import Ledger
+from fairlane_lambda.fan_out.lines import Line
 from fairlane_lambda.fan_out.names import plan_folder
+from fairlane_lambda.fan_out.placement import Choice, Placer
 from fairlane_lambda.fan_out.plan import handler
 from fairlane_lambda.fan_out.table import Table
 
@@ -42,6 +44,17 @@ TEMPLATE: dict[str, Any] = {
 }
 CONTAINERS = {"jobDefinition": "simulate", "metric": "score", "direction": "maximize"}
 PAGE = 2
+
+
+class Last:
+    """Placer that takes the last candidate."""
+
+    def __init__(self, *_: Any) -> None:
+        pass
+
+    def place(self, line: Line) -> Choice:
+        region, data, _ = line.candidates[-1]
+        return Choice(region, data, "the last one")
 
 
 @cache
@@ -163,6 +176,7 @@ class Account:
         athena: Athena at home.
         s3: S3 client.
         ledger: Ledger of the fan-out.
+        placer: Class of the placer.
         environment: Environment variables of the function.
     """
 
@@ -196,6 +210,7 @@ class Account:
         )
         self.table = Table(self._dynamodb, TABLE)
         self.ledger = Ledger(self.table)
+        self.placer: Any = Placer
         self.environment = {
             "BUCKET": BUCKET,
             "TABLE": TABLE,
@@ -214,6 +229,7 @@ class Account:
         context = SimpleNamespace(invoked_function_arn=f"arn:aws:lambda:{HOME}:{ACCOUNT}:function:plan")
         with (
             patch.object(handler, "_client", self.client),
+            patch.object(handler, "Placer", self.placer),
             patch.object(handler, "read_config", lambda: parse_config(json.dumps(self.config))),
             patch.dict("os.environ", self.environment),
         ):

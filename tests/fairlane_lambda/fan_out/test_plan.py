@@ -2,10 +2,12 @@
 
 import json
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
 from fairlane_lambda.fan_out.names import line_digest
+from fairlane_lambda.fan_out.plan.objects import Bucket
 from tests.fairlane_lambda.fan_out.plan_account import (
     ACCOUNT,
     BUCKET,
@@ -15,6 +17,7 @@ from tests.fairlane_lambda.fan_out.plan_account import (
     ROLE,
     TEMPLATE,
     Account,
+    Last,
     line,
     manifest,
 )
@@ -144,12 +147,82 @@ def test_second_plan_of_a_version_keeps_the_placement_of_the_first(account: Acco
     candidates = [{"region": region, "data": f"s3://{BUCKET}/{region}"} for region in REGIONS]
     event = account.put(manifest(line(region=None, data=None, candidates=candidates)))
     first = account.run(**event)
-    account.config["residency"] = {f"s3://{BUCKET}/{HOME}": ["nowhere"]}
+    account.placer = Last
 
     second = account.run(**event)
 
     assert second == first
     assert account.plan(manifest(line(region=None, data=None, candidates=candidates)))["regions"] != first["regions"]
+
+
+def test_second_plan_of_a_version_obeys_a_new_residency(account: Account) -> None:
+    candidates = [{"region": region, "data": f"s3://{BUCKET}/{region}/a"} for region in REGIONS]
+    event = account.put(manifest(line(region=None, data=None, candidates=candidates)))
+    first = account.run(**event)
+    account.config["residency"] = {f"s3://{BUCKET}/{HOME}/": ["eu-west-3"]}
+
+    second = account.run(**event)
+
+    assert [entry["region"] for entry in first["regions"]] == [HOME]
+    assert [entry["region"] for entry in second["regions"]] != [HOME]
+
+
+def test_plan_that_another_one_of_its_version_overtakes_takes_its_placement(account: Account) -> None:
+    candidates = [{"region": region, "data": f"s3://{BUCKET}/{region}"} for region in REGIONS]
+    event = account.put(manifest(line(region=None, data=None, candidates=candidates)))
+    put = Bucket.put
+    others: list[dict[str, Any]] = []
+
+    def overtake(bucket: Bucket, key: str, content: Any, **condition: str) -> str | None:
+        if "/decision-" in key and not others:
+            others.append({})
+            account.placer = Last
+            others[0] = account.run(**event)
+        return put(bucket, key, content, **condition)
+
+    with patch.object(Bucket, "put", overtake):
+        state = account.run(**event)
+
+    assert [state] == others
+    assert [entry["region"] for entry in state["regions"]] == [REGIONS[-1]]
+
+
+def test_candidates_whose_region_has_not_the_queue_are_left_out(account: Account) -> None:
+    account.config["regions"]["eu-central-1"]["queues"].append("nights")
+    account.batch["eu-central-1"].queues["nights"] = ("fifo", ())
+    candidates = [{"region": region} for region in REGIONS]
+
+    state = account.plan(manifest(line(region=None, candidates=candidates, queue="nights")))
+
+    assert [entry["region"] for entry in state["regions"]] == ["eu-central-1"]
+
+
+@pytest.mark.parametrize(
+    ("image", "uri"),
+    [
+        (f"training/pytorch@{DIGEST}", f"{ACCOUNT}.dkr.ecr.eu-west-1.amazonaws.com/training/pytorch@{DIGEST}"),
+        (
+            f"{ACCOUNT}.dkr.ecr.{HOME}.amazonaws.com/training/pytorch:1",
+            f"{ACCOUNT}.dkr.ecr.eu-west-1.amazonaws.com/training/pytorch@{DIGEST}",
+        ),
+        (
+            f"{ACCOUNT}.dkr.ecr.eu-west-1.amazonaws.com/training/pytorch:1",
+            f"{ACCOUNT}.dkr.ecr.eu-west-1.amazonaws.com/training/pytorch@{DIGEST}",
+        ),
+        ("763104351884.dkr.ecr.eu-west-1.amazonaws.com/pytorch:2", None),
+        ("registry.example.com/pytorch:2", None),
+    ],
+)
+def test_image_of_the_account_has_its_digest_in_each_region(account: Account, image: str, uri: str | None) -> None:
+    specification = TEMPLATE["AlgorithmSpecification"] | {"TrainingImage": "${image}"}
+    account.config["template"] = json.dumps(TEMPLATE | {"AlgorithmSpecification": specification})
+    account.ecr["eu-west-1"].images["training/pytorch", "1"] = f"sha256:{'cd' * 32}"  # the tag moved there
+    account.ecr["eu-west-1"].images["training/pytorch", "old"] = DIGEST
+
+    [job] = account.part(account.plan(manifest(line(region="eu-west-1", image=image))), "eu-west-1")
+
+    payload = json.loads(job["request"]["serviceRequestPayload"])
+    assert payload["AlgorithmSpecification"]["TrainingImage"] == (uri or image)
 
 
 def test_claimed_line_stays_in_its_region(account: Account) -> None:

@@ -52,7 +52,7 @@ from tests.fairlane_lambda.fan_out.plan_account import (
         ),
         (
             {"data": "s3://residents/a"},
-            "no candidate left: residency",
+            "no candidate left: us-east-1: residency forbids the data there",
         ),
     ],
 )

@@ -41,6 +41,16 @@ def test_daily_query_trains_only_what_is_new(account: Account) -> None:
     assert [job["id"] for job in account.part(state, HOME)] == ["c"]
 
 
+def test_result_of_a_query_can_be_retried(account: Account) -> None:
+    first = query(account, HEADER + ROWS, operation="query")
+    account.settle(first, "FAILED")
+
+    retry = account.run(key="queries/query-1.csv", version=first["version"], operation="retry")
+
+    assert retry["manifest"] == "campaigns"
+    assert [job["id"] for job in account.part(retry, HOME)] == ["a", "b"]
+
+
 def test_query_can_be_checked(account: Account) -> None:
     state = query(account, HEADER + ROWS, operation="check", query=True)
 

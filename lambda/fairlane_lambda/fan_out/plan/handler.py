@@ -13,7 +13,7 @@ from typing import Any, Final
 from fairlane_lambda.fan_out.config import Config, read_config
 from fairlane_lambda.fan_out.copies import CopyFailed, start
 from fairlane_lambda.fan_out.ledger import Ledger
-from fairlane_lambda.fan_out.names import MANIFEST, MANIFESTS, TEMPLATES
+from fairlane_lambda.fan_out.names import MANIFEST, MANIFESTS, QUERIES, TEMPLATES
 from fairlane_lambda.fan_out.placement import Placer, read_capacity
 from fairlane_lambda.fan_out.plan.images import Images
 from fairlane_lambda.fan_out.plan.manifest import Plans, Source, State
@@ -57,6 +57,8 @@ def _next(event: Mapping[str, Any], config: Config, plans: Plans, account: str) 
     """Return the state after the query, the copies or the plan."""
     source = Source(_manifest(event, config), event.get("key", ""), event.get("version", ""))
     try:
+        if decision := event.get("decision"):
+            return plans.resume(decision)
         if event.get("operation") == "query" or event.get("query"):
             execution = event.get("query_execution")
             source = Source(config.name, "", execution or "", is_query=True)
@@ -70,8 +72,6 @@ def _next(event: Mapping[str, Any], config: Config, plans: Plans, account: str) 
             source = Source(config.name, key, is_query=True)
         elif problem := _key_problem(source):
             return plans.refuse(source, problem)
-        if decision := event.get("decision"):
-            return plans.resume(decision)
         return plans.plan(source, lambda: _scope(source, event, config, plans.bucket, account))
     except (QueryFailed, CopyFailed) as error:
         return plans.refuse(source, f"{'query' if isinstance(error, QueryFailed) else 'copy'}: {error}")
@@ -114,19 +114,24 @@ def _scope(source: Source, event: Mapping[str, Any], config: Config, bucket: Buc
 
 
 def _manifest(event: Mapping[str, Any], config: Config) -> str:
-    """Return the name of a manifest: that of its file. A file whose name is not allowed gets one for its answer."""
-    if not event.get("key"):
+    """Return the name of a manifest: that of its file, or of the fan-out for the result of its query.
+
+    A file whose name is not allowed gets another one for its answer.
+    """
+    key = str(event.get("key", ""))
+    if not key.startswith(MANIFESTS):
         return config.name
-    stem = str(event["key"]).removeprefix(MANIFESTS).rpartition(".")[0]
-    return re.sub(r"[^a-z0-9-]", "-", stem.lower())[:40] or "-"
+    return re.sub(r"[^a-z0-9-]", "-", key.removeprefix(MANIFESTS).rpartition(".")[0].lower())[:40] or "-"
 
 
 def _key_problem(source: Source) -> str:
     name, _, ending = source.key.removeprefix(MANIFESTS).rpartition(".")
-    if not source.key.startswith(MANIFESTS) or ending not in ("jsonl", "csv") or not MANIFEST.fullmatch(name.lower()):
-        allowed = f"{MANIFESTS}<name>.jsonl or .csv, with a name that matches {MANIFEST.pattern}"
-        return f"key: got {source.key!r}, allowed: {allowed}"
-    return ""
+    is_result = source.key.startswith(QUERIES) and ending == "csv"
+    is_manifest = source.key.startswith(MANIFESTS) and ending in ("jsonl", "csv") and MANIFEST.fullmatch(name.lower())
+    if is_result or is_manifest:
+        return ""
+    allowed = f"{MANIFESTS}<name>.jsonl or .csv, with a name that matches {MANIFEST.pattern}"
+    return f"key: got {source.key!r}, allowed: {allowed}"
 
 
 def _close(event: Mapping[str, Any], ledger: Ledger) -> State:

@@ -33,7 +33,8 @@ class Planner:
 
     Attributes:
         answer: Answer of the plan.
-        digest: Digest of all lines as they were written, with their templates. Of a retry, of the retried lines.
+        digest: Digest of the residency and of all lines as they were written, with their templates. Of a retry, of the
+            retried lines.
         scope: What the lines are checked against.
         planned_arrays: Digests of array jobs of earlier plans that have lines of this manifest and are not submitted.
     """
@@ -41,7 +42,8 @@ class Planner:
     def __init__(self, scope: Scope, index: Index, parts: Parts) -> None:
         self.scope, self._index, self._parts, self._requests = scope, index, parts, Requests(scope)
         self.answer = Answer()
-        self.digest = hashlib.sha256(b"retry" if scope.retry else b"start")
+        rules = ["retry" if scope.retry else "start", {**scope.config.residency}]
+        self.digest = hashlib.sha256(json.dumps(rules, sort_keys=True).encode())
         self.planned_arrays: dict[str, None] = {}
 
     def read(self, records: Iterable[Record], empty: str) -> None:

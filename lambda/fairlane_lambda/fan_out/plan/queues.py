@@ -111,7 +111,9 @@ class Account:
     def _definition(self, region: str, name: str) -> Definition | None:
         """Return a job definition: its newest active revision. None if it has none."""
         name = name.rpartition("/")[2]
-        query: dict[str, Any] = {"jobDefinitions": [name]} if ":" in name else {"jobDefinitionName": name}
+        query: dict[str, Any] = {"jobDefinitionName": name, "status": "ACTIVE"}
+        if ":" in name:
+            query = {"jobDefinitions": [name]}
         pages = self._clients("batch", region).get_paginator("describe_job_definitions").paginate(**query)
         found = [one for page in pages for one in page["jobDefinitions"] if one.get("status", "ACTIVE") == "ACTIVE"]
         if not found:
