@@ -1,0 +1,208 @@
+"""Random histories of versions, plans, submissions, outcomes and retries: each attempt of a line has one job at most."""
+
+import hashlib
+import json
+import random
+from collections.abc import Iterator, Mapping
+from io import BytesIO
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from botocore.exceptions import ClientError
+
+from fairlane_lambda.fan_out.arrays import members_key
+from fairlane_lambda.fan_out.names import line_digest
+from fairlane_lambda.fan_out.placement import Placer
+from fairlane_lambda.fan_out.plan import handler, planning
+from tests.fairlane_lambda.fan_out.plan_account import (
+    CONTAINERS,
+    HOME,
+    TEMPLATE,
+    Account,
+    Last,
+    error,
+    line,
+    manifest,
+)
+
+WEST = "eu-west-1"
+STATES = ("SUBMITTING", "RUNNING", "SUCCEEDED", "FAILED", "REFUSED", "UNKNOWN")
+
+
+class Objects:
+    """S3 in memory, with versions and conditions."""
+
+    exceptions = SimpleNamespace(NoSuchKey=ClientError)
+
+    def __init__(self) -> None:
+        self._objects: dict[str, list[bytes]] = {}
+
+    def put_object(self, Key: str, Body: Any, IfNoneMatch: str = "", IfMatch: str = "", **_: Any) -> dict[str, str]:  # noqa: N803
+        versions = self._objects.setdefault(Key, [])
+        if (IfNoneMatch and versions) or (IfMatch and (not versions or self._etag(versions[-1]) != IfMatch)):
+            raise error("PreconditionFailed", "PutObject", 412)
+        versions.append(Body if isinstance(Body, bytes) else Body.read())
+        return {"ETag": self._etag(versions[-1]), "VersionId": f"{len(versions)}"}
+
+    def get_object(self, Key: str, VersionId: str = "0", **_: Any) -> dict[str, Any]:  # noqa: N803
+        versions = self._objects.get(Key)
+        if not versions:
+            raise error("NoSuchKey", "GetObject", 404)
+        number = int(VersionId) or len(versions)
+        content = versions[number - 1]
+        stream = BytesIO(content)
+        body = SimpleNamespace(read=stream.read, iter_chunks=lambda size: iter(lambda: stream.read(size), b""))
+        return {"Body": body, "VersionId": f"{number}", "ETag": self._etag(content)}
+
+    def head_object(self, Key: str, **_: Any) -> dict[str, str]:  # noqa: N803
+        return {"ETag": self._etag(self._objects[Key][-1])}
+
+    @staticmethod
+    def _etag(content: bytes) -> str:
+        return f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+
+
+class Lines:
+    """Ledger in memory."""
+
+    def __init__(self, *_: Any) -> None:
+        self.items: dict[tuple[str, int | None], dict[str, Any]] = {}
+
+    def lines(self, _: str) -> Iterator[dict[str, Any]]:
+        yield from [{"digest": digest, "child": child, **item} for (digest, child), item in self.items.items()]
+
+    def put_manifest(self, *_: Any) -> None:
+        pass
+
+
+class History:
+    """Random history of one manifest."""
+
+    def __init__(self, account: Account, seed: int) -> None:
+        self.random = random.Random(seed)
+        self.account, self.ledger = account, Lines()
+        self.parts: list[tuple[str, dict[str, Any]]] = []
+        self.jobs: dict[str, str] = {}
+        self.attempts: dict[str, tuple[str, int]] = {}
+        self.versions: list[tuple[dict[str, str], list[dict[str, Any]]]] = []
+
+    def add_version(self) -> None:
+        """Write a version of some lines, each as one of two variants."""
+        lines = []
+        for identifier in self.random.sample("abcdefgh", self.random.randint(1, 8)):
+            candidates = [{"region": region} for region in (HOME, WEST)]
+            fields: dict[str, Any] = {"region": None, "candidates": candidates}
+            if identifier > "c":
+                fields = {"region": WEST if identifier == "h" else HOME, "queue": "containers", "template": "simulate"}
+                fields["instance_count"] = None
+            lines.append(line(identifier, parameters={"x": self.random.randint(0, 1)}, **fields))
+        for one in lines:
+            text = json.dumps(CONTAINERS if "queue" in one else TEMPLATE)
+            for attempt in range(1, 9):
+                self.attempts[line_digest(one, text, attempt)] = line_digest(one, text), attempt
+        self.versions.append((self.account.put(manifest(*lines)), lines))
+
+    def plan(self, version: int, operation: str) -> None:
+        """Plan a version, and check that further attempts follow failures."""
+        self.account.placer = self.random.choice((Placer, Last))
+        event, _ = self.versions[version]
+        state = self.account.run(**event, operation=operation)
+        assert state["status"] == "PLANNED", self.account.answer(state)
+        states = self.states()
+        for entry in state["regions"]:
+            for part in self.account.part(state, entry["region"]):
+                self.parts.append((entry["region"], part))
+                for digest in self.members(part):
+                    first, attempt = self.attempts[digest]
+                    before = next((d for d, one in self.attempts.items() if one == (first, attempt - 1)), None)
+                    assert attempt == 1 or states[str(before)] in ("FAILED", "REFUSED")
+
+    def submit(self, region: str, part: Mapping[str, Any]) -> None:
+        """Submit a line of a part as the function `submit` does: only if the ledger has not its digest."""
+        item = self.ledger.items.get((part["digest"], None))
+        if item is None:
+            for digest in self.members(part):
+                assert digest not in self.jobs, f"{self.attempts[digest]} has two jobs"
+                self.jobs[digest] = part["name"]
+            item = {"id": part["id"], "region": region, "placement": part["reason"], "state": "SUBMITTING"}
+            self.ledger.items[part["digest"], None] = item
+
+    def end(self) -> None:
+        """Give some line or child another state. Only ended ones stay."""
+        if self.parts:
+            _, part = self.random.choice(self.parts)
+            item = self.ledger.items.get((part["digest"], None))
+            if item and item["state"] not in ("SUCCEEDED", "FAILED", "REFUSED"):
+                item["state"] = self.random.choice(STATES)
+                if part["kind"] == "array" and item["state"] in ("FAILED", "RUNNING"):
+                    for child in self.random.sample(range(len(part["children"])), len(part["children"]) // 2 + 1):
+                        state = self.random.choice(("SUCCEEDED", "FAILED"))
+                        self.ledger.items[part["digest"], child] = {"id": part["children"][child], "state": state}
+
+    def members(self, part: Mapping[str, Any]) -> list[str]:
+        if part["kind"] == "service":
+            return [part["digest"]]
+        rows = self.account.read(members_key("drives", part["digest"])).splitlines()[1:]
+        return [json.loads(row)[0] for row in rows]
+
+    def states(self) -> dict[str, str]:
+        """Return the state of each submitted line by its digest. A child without news is not failed with its array."""
+        found = {}
+        for _, part in self.parts:
+            item = self.ledger.items.get((part["digest"], None))
+            for child, digest in enumerate(self.members(part)):
+                if item is not None:
+                    is_unknown = part["kind"] == "array" and item["state"] == "FAILED"
+                    state = "no news" if is_unknown else item["state"]
+                    found[digest] = self.ledger.items.get((part["digest"], child), {"state": state})["state"]
+        return found
+
+    def run(self, steps: int) -> None:
+        """Run the history, then plan and submit the last version completely."""
+        self.add_version()
+        for _ in range(steps):
+            match self.random.randrange(8):
+                case 0:
+                    self.add_version()
+                case 1 | 2:
+                    operation = self.random.choice(("start", "start", "retry"))
+                    self.plan(self.random.randrange(len(self.versions)), operation)
+                case 3 | 4 | 5 if self.parts:
+                    self.submit(*self.random.choice(self.parts))
+                case _:
+                    self.end()
+        self.add_version()
+        claimed = {digest for digest, state in self.states().items() if state == "SUBMITTING"}
+        self.parts.clear()
+        self.plan(-1, "start")
+        for region, part in self.parts:
+            self.submit(region, part)
+            assert self.ledger.items[part["digest"], None]["region"] == region
+        planned = {digest for _, part in self.parts for digest in self.members(part)}
+        for one in self.versions[-1][1]:
+            digest = line_digest(one, json.dumps(CONTAINERS if "queue" in one else TEMPLATE))
+            assert digest in self.jobs
+            assert digest in planned or digest not in claimed
+
+
+@pytest.fixture
+def fan_out(account: Account) -> Account:
+    account.s3 = Objects()
+    for region in (HOME, WEST):
+        account.config["regions"][region]["queues"].append("containers")
+        account.batch[region].queues["containers"] = ("fifo", ())
+        account.batch[region].containers = {"containers"}
+        account.batch[region].definitions = [{"revision": 1}]
+    return account
+
+
+@pytest.mark.parametrize("start", [0, *(pytest.param(start, marks=pytest.mark.slow) for start in range(20, 200, 20))])
+def test_each_attempt_of_a_line_has_one_job(fan_out: Account, start: int) -> None:
+    for seed in range(start, start + 20):
+        fan_out.s3 = Objects()
+        fan_out.s3.put_object(Key="templates/simulate.json", Body=json.dumps(CONTAINERS).encode())
+        history = History(fan_out, seed)
+        with patch.object(handler, "Ledger", lambda _, h=history: h.ledger), patch.object(planning, "CHUNK", 3):
+            history.run(25)
