@@ -269,7 +269,9 @@ def test_image_must_be_in_the_region(account: Account, image: str, problem: str)
 def test_data_of_another_region_is_warned_of(account: Account) -> None:
     account.s3.create_bucket(Bucket="paris", CreateBucketConfiguration={"LocationConstraint": "eu-west-3"})
 
-    state = account.plan(manifest(line(data="s3://paris/a"), line("b", data="s3://absent-bucket/a"), line("c")))
+    state = account.plan(
+        manifest(line(data="s3://paris/a"), line("b", data="s3://absent-bucket/a"), line("c", data="s3://!/a"))
+    )
 
     assert account.answer(state)["warnings"] == ["line 1: data is in eu-west-3, the job runs in us-east-1"]
     assert account.s3.list_objects_v2(Bucket=BUCKET, Prefix="plans/")["KeyCount"] == 3

@@ -59,6 +59,9 @@ class Objects:
     def head_object(self, Key: str, **_: Any) -> dict[str, str]:  # noqa: N803
         return {"ETag": self._etag(self._objects[Key][-1])}
 
+    def get_bucket_location(self, **_: Any) -> dict[str, Any]:
+        return {}
+
     @staticmethod
     def _etag(content: bytes) -> str:
         return f'"{hashlib.sha256(content).hexdigest()[:32]}"'

@@ -103,7 +103,7 @@ def test_fan_out_without_a_query_is_refused(account: Account) -> None:
 
 
 def copied() -> str:
-    candidates = [{"region": HOME, "data": f"s3://{BUCKET}/a", "copy_to": "s3://near/a"}]
+    candidates = [{"region": HOME, "data": f"s3://{BUCKET}/a", "copy_to": "s3://near/"}]
     return manifest(line(region=None, data=None, candidates=candidates, data_gb=100))
 
 

@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any, Final
 
 from fairlane_lambda.fan_out.config import Config, read_config
-from fairlane_lambda.fan_out.copies import CopyFailed, start
+from fairlane_lambda.fan_out.copies import CopyFailed, bucket_region, start
 from fairlane_lambda.fan_out.ledger import Ledger
 from fairlane_lambda.fan_out.names import MANIFEST, MANIFESTS, QUERIES, TEMPLATES
 from fairlane_lambda.fan_out.placement import Placer, read_capacity
@@ -78,6 +78,8 @@ def _next(event: Mapping[str, Any], config: Config, plans: Plans, account: str) 
 
 
 def _scope(source: Source, event: Mapping[str, Any], config: Config, bucket: Bucket, account: str) -> Scope:
+    from botocore.exceptions import BotoCoreError
+
     s3 = _client("s3", config.home)
     roles = json.loads(os.environ["ROLES"])
 
@@ -91,10 +93,10 @@ def _scope(source: Source, event: Mapping[str, Any], config: Config, bucket: Buc
         return Template(f"{TEMPLATES}{name}.json", content.decode(errors="replace"), roles)
 
     @cache
-    def bucket_region(name: str) -> str:
+    def region_of(name: str) -> str:
         try:
-            return str(s3.head_bucket(Bucket=name).get("BucketRegion", ""))
-        except Exception:  # a bucket of another account, or a name that is none: only a warning rests on it
+            return bucket_region(s3, name)
+        except BotoCoreError:  # no name of a bucket
             return ""
 
     return Scope(
@@ -107,8 +109,8 @@ def _scope(source: Source, event: Mapping[str, Any], config: Config, bucket: Buc
         template=template,
         queues=Account(_client),
         images=Images(_client, account, config.home),
-        placer=Placer(config, read_capacity(s3, bucket.name, config.regions), bucket_region),
-        bucket_region=bucket_region,
+        placer=Placer(config, read_capacity(s3, bucket.name, config.regions), region_of),
+        bucket_region=region_of,
         store=os.environ.get("STORE", ""),
     )
 

@@ -91,7 +91,8 @@ class Plans:
         decision: State = json.loads(self.bucket.read(key) or b"{}")
         copies = [Copy(c["from"], c["to"], c["region"], c["gigabytes"], c["dollars"]) for c in decision["copies"]]
         if copies and self.start_copies(copies):
-            return {**self.event, "status": "WAIT", "seconds": _COPY_SECONDS, "decision": key}
+            names = {"key": decision["key"], "version": decision["version"], "decision": key}
+            return {**self.event, **names, "status": "WAIT", "seconds": _COPY_SECONDS}
         manifest, version = decision["manifest"], decision["version"]
         answer_key = f"{plan_folder(manifest, version)}plan.json"
         self.bucket.put(answer_key, _json(decision))
