@@ -37,8 +37,11 @@ class Function(Construct):
         wildcards: For each resource with a wildcard in the statements, the reason for the wildcard.
         entry: Name of the function in the handler module. Default: `handler`.
         log_key: ARN of the KMS key of the log group. Default: encryption with a key of CloudWatch Logs.
+        memory_mb: Memory in MB, which also gives the share of a vCPU. Default: 256.
+        storage_mb: Size of `/tmp` in MB. Default: 512, the default of Lambda.
 
     Attributes:
+        role: Role of the function.
         function: Underlying L1 resource.
         name: Name of the function.
         arn: ARN of the function.
@@ -58,6 +61,8 @@ class Function(Construct):
         wildcards: Mapping[str, str],
         entry: str = "handler",
         log_key: str | None = None,
+        memory_mb: int = 256,
+        storage_mb: int | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         log_group = logs.CfnLogGroup(
@@ -69,8 +74,8 @@ class Function(Construct):
         )
         log_group.apply_removal_policy(cdk.RemovalPolicy.DESTROY)
         write = allow(["logs:CreateLogStream", "logs:PutLogEvents"], [log_group.attr_arn])
-        role = service_role(self, "Role", "lambda.amazonaws.com", [write, *statements])
-        acknowledge_wildcards(role, wildcards)
+        self.role = service_role(self, "Role", "lambda.amazonaws.com", [write, *statements])
+        acknowledge_wildcards(self.role, wildcards)
         function = lambda_.CfnFunction
         self.function = function(
             self,
@@ -79,11 +84,12 @@ class Function(Construct):
             handler=f"{LAMBDA_PACKAGE}.{handler}.handler.{entry}",
             runtime="python3.14",
             architectures=["arm64"],
-            memory_size=256,
+            memory_size=memory_mb,
+            ephemeral_storage=None if storage_mb is None else function.EphemeralStorageProperty(size=storage_mb),
             timeout=timeout_seconds,
             environment=function.EnvironmentProperty(variables=dict(environment)),
             logging_config=function.LoggingConfigProperty(log_group=log_group.ref),
-            role=role.attr_arn,
+            role=self.role.attr_arn,
         )
         self.name = self.function.ref
         self.arn = self.function.attr_arn

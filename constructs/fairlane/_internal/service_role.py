@@ -16,6 +16,7 @@ def service_role(
     statements: Sequence[Mapping[str, Any]],
     *,
     source_arn: str | None = None,
+    path: str | None = None,
 ) -> iam.CfnRole:
     """Create a role that a service assumes, with one inline policy.
 
@@ -26,6 +27,7 @@ def service_role(
         statements: Statements of the policy.
         source_arn: Pattern of the ARNs that the service can assume the role for, in the stack's account only. Default:
             no condition; for services that do not send `aws:SourceArn`.
+        path: Path of the role in its ARN, with `/` at both ends. Default: `/`.
     """
     trust: dict[str, Any] = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": service}}
     if source_arn is not None:
@@ -36,6 +38,7 @@ def service_role(
     return iam.CfnRole(
         scope,
         construct_id,
+        path=path,
         assume_role_policy_document={"Version": "2012-10-17", "Statement": [trust]},
         policies=[
             iam.CfnRole.PolicyProperty(

@@ -1,18 +1,15 @@
 """Glue database with the tables of results and failures, and the Athena workgroup with its named queries."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from aws_cdk import aws_athena as athena
 from aws_cdk import aws_glue as glue
 from constructs import Construct
 
-from fairlane._internal.claims import Claims
+from fairlane._internal import json_tables
 from fairlane.sweeps.named_queries import NAMED_QUERIES
 from fairlane.sweeps.store_rules import ATHENA, FAILURES, RESULTS
-
-SCAN_LIMIT: Final = 10 * 1024**3
-"""Most bytes that a query scans: Athena stops it above."""
 
 _COMMON: Final = {
     "index": "int",
@@ -32,25 +29,13 @@ TABLES: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
 
 
 def create_tables(scope: Construct, database_name: str, bucket_name: str) -> glue.CfnDatabase:
-    """Create the database and its tables, and return the database."""
-    account = Claims.regional(scope).account
+    """Create the database and its tables, whose partitions are the sweeps, and return the database."""
     description = "Results and failures of the sweeps of one store"
-    database = glue.CfnDatabase(
-        scope,
-        "Database",
-        catalog_id=account,
-        database_input=glue.CfnDatabase.DatabaseInputProperty(name=database_name, description=description),
-    )
+    database = json_tables.create_database(scope, database_name, description)
     tables = Construct(scope, "Tables")
     for name, (prefix, columns) in TABLES.items():
-        table = glue.CfnTable(
-            tables,
-            name.capitalize(),
-            catalog_id=account,
-            database_name=database_name,
-            table_input=_table(name, f"s3://{bucket_name}/{prefix}", columns),
-        )
-        table.node.add_dependency(database)
+        location = f"s3://{bucket_name}/{prefix}"
+        json_tables.create_table(tables, database, name, location, columns, partition="sweep")
     return database
 
 
@@ -58,26 +43,8 @@ def create_workgroup(
     scope: Construct, name: str, database: glue.CfnDatabase, bucket_name: str, key_arn: str | None
 ) -> athena.CfnWorkGroup:
     """Create the workgroup with the named queries, and return the workgroup."""
-    cfn = athena.CfnWorkGroup
-    workgroup = cfn(
-        scope,
-        "Workgroup",
-        name=name,
-        description="Queries of the results and failures of sweeps",
-        recursive_delete_option=True,
-        work_group_configuration=cfn.WorkGroupConfigurationProperty(
-            bytes_scanned_cutoff_per_query=SCAN_LIMIT,
-            enforce_work_group_configuration=True,
-            publish_cloud_watch_metrics_enabled=False,
-            result_configuration=cfn.ResultConfigurationProperty(
-                encryption_configuration=cfn.EncryptionConfigurationProperty(
-                    encryption_option="SSE_KMS" if key_arn else "SSE_S3", kms_key=key_arn
-                ),
-                expected_bucket_owner=Claims.regional(scope).account,
-                output_location=f"s3://{bucket_name}/{ATHENA}",
-            ),
-        ),
-    )
+    description = "Queries of the results and failures of sweeps"
+    workgroup = json_tables.create_workgroup(scope, name, description, f"s3://{bucket_name}/{ATHENA}", key_arn)
     queries = Construct(scope, "Queries")
     database_name = database.database_input.name  # type: ignore[union-attr]
     for query in NAMED_QUERIES:
@@ -92,33 +59,3 @@ def create_workgroup(
         )
         named.node.add_dependency(workgroup, database)
     return workgroup
-
-
-def _table(name: str, location: str, columns: Mapping[str, str]) -> Any:
-    """Return the input of a table whose partitions are the sweeps. A query names the sweep by a literal.
-
-    The keys of maps keep their case: the default of the SerDe would make the parameter LEARNING_RATE another one.
-    """
-    cfn = glue.CfnTable
-    return cfn.TableInputProperty(
-        name=name,
-        table_type="EXTERNAL_TABLE",
-        parameters={
-            "EXTERNAL": "TRUE",
-            "classification": "json",
-            "projection.enabled": "true",
-            "projection.sweep.type": "injected",
-            "storage.location.template": f"{location}sweep=${{sweep}}/",
-        },
-        partition_keys=[cfn.ColumnProperty(name="sweep", type="string")],
-        storage_descriptor=cfn.StorageDescriptorProperty(
-            columns=[cfn.ColumnProperty(name=column, type=kind) for column, kind in columns.items()],
-            input_format="org.apache.hadoop.mapred.TextInputFormat",
-            output_format="org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
-            location=location,
-            serde_info=cfn.SerdeInfoProperty(
-                serialization_library="org.openx.data.jsonserde.JsonSerDe",
-                parameters={"case.insensitive": "false", "ignore.malformed.json": "true"},
-            ),
-        ),
-    )

@@ -16,11 +16,11 @@ from fairlane._internal.functions import Function, lambda_code
 from fairlane._internal.iam_statements import allow
 from fairlane._internal.lambda_package import metrics_catalog
 from fairlane._internal.log_encryption import AnyKey, log_key_arn, log_key_problems
+from fairlane._internal.schedules import add_schedule
 from fairlane.errors import ConfigurationError, Problem
 from fairlane.monitoring.exporter.event_bus import MAX_TEMPLATE_CHARACTERS, add_rules, input_template
 from fairlane.monitoring.exporter.exported_metrics import ExportedMetrics
 from fairlane.monitoring.exporter.monitored_queue import MonitoredQueue
-from fairlane.monitoring.exporter.poll_schedule import add_schedule
 from fairlane.monitoring.exporter.queue_reader import AnyQueue, job_metrics_problems, read_queue
 
 _EVENTS_TIMEOUT_SECONDS: Final = 60
