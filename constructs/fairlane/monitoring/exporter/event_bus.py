@@ -8,12 +8,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from aws_cdk import aws_events as events
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from fairlane._internal.aws import ARN
-from fairlane._internal.claims import Claims
+from fairlane._internal.event_queues import allow_events
 from fairlane.monitoring.exporter.monitored_queue import MonitoredQueue
 
 MAX_TEMPLATE_CHARACTERS: Final = 8192
@@ -74,20 +72,6 @@ def input_template(paths: Mapping[str, str], static: Mapping[str, Any]) -> str:
     """Return an input template with static values and with unquoted placeholders for strings, numbers and lists."""
     values = json.dumps(static, separators=(",", ":"))[1:-1]
     return "{" + ",".join([values, *(f'"{name}":<{name}>' for name in ("type", "time", *paths))]) + "}"
-
-
-def allow_events(queue: sqs.Queue) -> None:
-    """Allow the rules of the queue's account and Region to send to it."""
-    home = Claims.regional(queue)
-    rules = f"{ARN}:events:{home.region}:{home.account}:rule/*"
-    queue.add_to_resource_policy(
-        iam.PolicyStatement(
-            actions=["sqs:SendMessage"],
-            resources=[queue.queue_arn],
-            principals=[iam.ServicePrincipal("events.amazonaws.com")],
-            conditions={"ArnLike": {"aws:SourceArn": rules}, "StringEquals": {"aws:SourceAccount": home.account}},
-        )
-    )
 
 
 def _rule(

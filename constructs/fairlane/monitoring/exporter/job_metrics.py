@@ -6,12 +6,11 @@ from typing import Any, Final
 
 import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3_assets as s3_assets
-from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from fairlane._internal.claims import Claims
+from fairlane._internal.event_queues import CONSUMER_ACTIONS, consume, event_queue, rule_dead_letters
 from fairlane._internal.functions import Function, lambda_code
 from fairlane._internal.iam_statements import allow
 from fairlane._internal.lambda_package import metrics_catalog
@@ -25,17 +24,7 @@ from fairlane.monitoring.exporter.queue_reader import AnyQueue, job_metrics_prob
 
 _EVENTS_TIMEOUT_SECONDS: Final = 60
 _POLL_TIMEOUT_SECONDS: Final = 55
-_BATCH_SIZE: Final = 100
 _BATCH_WINDOW_SECONDS: Final = 30
-_MAX_RECEIVES: Final = 5
-_RETENTION: Final = cdk.Duration.days(14)
-_MAX_CONCURRENCY: Final = 2
-_CONSUMER_ACTIONS: Final = [
-    "sqs:ChangeMessageVisibility",
-    "sqs:DeleteMessage",
-    "sqs:GetQueueAttributes",
-    "sqs:ReceiveMessage",
-]
 _CLAIM: Final = "metrics of a queue"
 _MAX_INPUT_BYTES: Final = 256 * 1024
 
@@ -126,30 +115,14 @@ class JobMetrics(ExportedMetrics):
         self.namespace = namespace
         self.period = cdk.Duration.minutes(interval_minutes)
         self.queues = {queue.name: queue for queue in monitored}
-        self.dead_letters = self._queue("DeadLetters", None)
-        self.rule_dead_letters = self._queue("RuleDeadLetters", None)
-        reason = "this queue is the dead-letter queue of the EventBridge rules, which cdk-nag does not recognize"
-        finding = cdk.Acknowledgment(id="AwsSolutions-SQS3", reason=reason)
-        cdk.Validations.of(self.rule_dead_letters).acknowledge(finding)
-        self.events = self._queue("Events", self.dead_letters)
+        self.dead_letters = event_queue(self, "DeadLetters", None)
+        self.rule_dead_letters = rule_dead_letters(self, "RuleDeadLetters")
+        self.events = event_queue(self, "Events", self.dead_letters)
         add_rules(Construct(self, "Rules"), monitored, self.events, self.rule_dead_letters)
         code = lambda_code(self)
         self._log_key = log_key_arn(self, log_encryption_key)
         self.events_function = self._events_function(code, any(queue.service for queue in monitored))
         self.poller_function = self._poller_function(code, monitored)
-
-    def _queue(self, construct_id: str, dead_letters: sqs.Queue | None) -> sqs.Queue:
-        return sqs.Queue(
-            self,
-            construct_id,
-            encryption=sqs.QueueEncryption.SQS_MANAGED,
-            enforce_ssl=True,
-            retention_period=_RETENTION,
-            visibility_timeout=cdk.Duration.seconds(6 * 60 + 30) if dead_letters else None,
-            dead_letter_queue=sqs.DeadLetterQueue(max_receive_count=_MAX_RECEIVES, queue=dead_letters)
-            if dead_letters
-            else None,
-        )
 
     def _events_function(self, code: s3_assets.Asset, service_jobs: bool) -> Function:
         function = Function(
@@ -160,7 +133,7 @@ class JobMetrics(ExportedMetrics):
             timeout_seconds=_EVENTS_TIMEOUT_SECONDS,
             environment={"FAIRLANE_NAMESPACE": self.namespace},
             statements=[
-                allow(_CONSUMER_ACTIONS, [self.events.queue_arn]),
+                allow(CONSUMER_ACTIONS, [self.events.queue_arn]),
                 *([allow(["batch:DescribeServiceJob"], ["*"])] if service_jobs else []),
             ],
             wildcards={"*": "AWS Batch supports no resource-level permissions for describing a job"}
@@ -168,17 +141,7 @@ class JobMetrics(ExportedMetrics):
             else {},
             log_key=self._log_key,
         )
-        mapping = lambda_.CfnEventSourceMapping
-        mapping(
-            self,
-            "EventsMapping",
-            function_name=function.name,
-            event_source_arn=self.events.queue_arn,
-            batch_size=_BATCH_SIZE,
-            maximum_batching_window_in_seconds=_BATCH_WINDOW_SECONDS,
-            scaling_config=mapping.ScalingConfigProperty(maximum_concurrency=_MAX_CONCURRENCY),
-            function_response_types=["ReportBatchItemFailures"],
-        )
+        consume(self, "EventsMapping", function, self.events, _BATCH_WINDOW_SECONDS)
         return function
 
     def _poller_function(self, code: s3_assets.Asset, queues: Sequence[MonitoredQueue]) -> Function:

@@ -1,0 +1,2 @@
+from fairlane.fan_out.fan_out_region import TrainingFanOutRegion as TrainingFanOutRegion
+from fairlane.fan_out.training_fan_out import TrainingFanOut as TrainingFanOut

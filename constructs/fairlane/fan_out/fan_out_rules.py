@@ -1,0 +1,212 @@
+"""Rules, names and configuration of fan-outs. Imports no aws_cdk."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeAlias
+
+from fairlane._internal.checks import alternatives, check_list, check_name, check_tags, check_text, is_region
+from fairlane._internal.key_rules import check_regional_key
+from fairlane.errors import Path, Problem
+from fairlane.fan_out.template_rules import query_problems, template_problems
+from fairlane.jobs.permission_rules import check_s3_prefix
+from fairlane_lambda.fan_out.names import FAN_OUT
+
+QueueNames: TypeAlias = str | Sequence[str]
+
+PLACEMENT_STEPS: Final = ("reserved", "idle", "spot-score", "price")
+"""Steps that rank the candidates of a line, in their default order."""
+MAX_REGIONS: Final = 40
+"""Most Regions of a fan-out: iterations of an inline Map that run at once."""
+
+_DATABASE: Final = re.compile(r"[a-z0-9_]{1,255}")
+_SCHEDULE: Final = re.compile(r"rate\([1-9][0-9]* (minute|hour|day)s?\)|cron\((\S+ ){5}\S+\)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FanOutSpec:
+    """Settings of a fan-out, as the arguments of `TrainingFanOut`.
+
+    Args:
+        queues: Name of the queue, or names, by Region. The first queue of a Region is its default.
+        execution_roles: Keys of the execution roles. The first role is `${role}`.
+        template: Text of the request template.
+        query: Text of the query. None if manifests are files only.
+        placement: Steps that rank the candidates of a line.
+        residency: Regions in which the data below a prefix may be, by the S3 URI of the prefix.
+        job_definitions: Names of the job definitions that jobs in queues of containers use.
+        query_databases: Names of the Glue databases that the query reads.
+        query_data: S3 URIs of the prefixes that the query reads.
+        copy_from: S3 URIs of the prefixes that data may be copied from.
+        copy_to: S3 URIs of the prefixes that data may be copied to.
+        schedule: Schedule expression of the query. None if the query runs on demand.
+        encryption_key: ARN of the KMS key of the bucket and of the ledger. None for keys of AWS.
+        tags: Tags of the resources.
+    """
+
+    queues: Mapping[str, QueueNames]
+    execution_roles: Sequence[str]
+    template: str
+    query: str | None = None
+    placement: Sequence[str] = PLACEMENT_STEPS
+    residency: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    job_definitions: Sequence[str] = ()
+    query_databases: Sequence[str] = ()
+    query_data: Sequence[str] = ()
+    copy_from: Sequence[str] = ()
+    copy_to: Sequence[str] = ()
+    schedule: str | None = None
+    encryption_key: str | None = None
+    tags: Mapping[str, str] | None = None
+
+    def problems(self, fan_out_name: object, region: str | None) -> Iterator[Problem]:
+        """Yield the problems of the settings.
+
+        Args:
+            fan_out_name: Name of the fan-out.
+            region: Home Region. None if it is unknown.
+        """
+        yield from name_problems(fan_out_name)
+        yield from self._queue_problems()
+        yield from _names(("execution_roles",), self.execution_roles)
+        yield from _names(("job_definitions",), self.job_definitions)
+        yield from template_problems(self.template, self.execution_roles, self.job_definitions)
+        yield from self._query_problems()
+        yield from self._placement_problems()
+        yield from self._residency_problems()
+        for key in ("query_data", "copy_from", "copy_to"):
+            yield from _prefixes((key,), getattr(self, key))
+        for key, other in (("copy_from", "copy_to"), ("copy_to", "copy_from")):
+            if getattr(self, key) and not getattr(self, other):
+                yield Problem.relation((key,), f"copies need {other}, too: add {other} or remove {key}")
+        if self.encryption_key is not None:
+            yield from check_regional_key(
+                ("encryption_key",), self.encryption_key, region, None, place="the bucket and the ledger are"
+            )
+        yield from check_tags(self.tags)
+
+    def queue_names(self) -> dict[str, list[str]]:
+        """Return the names of the queues by Region."""
+        return {region: [names] if isinstance(names, str) else list(names) for region, names in self.queues.items()}
+
+    def config(self, fan_out_name: str, home: str) -> dict[str, Any]:
+        """Return the configuration that the functions read."""
+        return {
+            "name": fan_out_name,
+            "home": home,
+            "template": self.template,
+            "query": self.query,
+            "regions": {region: {"queues": names} for region, names in self.queue_names().items()},
+            "placement": list(self.placement),
+            "residency": {prefix: list(regions) for prefix, regions in self.residency.items()},
+            "job_definitions": list(self.job_definitions),
+            "copy_from": list(self.copy_from),
+            "copy_to": list(self.copy_to),
+        }
+
+    def _queue_problems(self) -> Iterator[Problem]:
+        if not isinstance(self.queues, Mapping) or not self.queues:
+            yield Problem(("queues",), self.queues or None, "the name of a queue, or names, for at least one Region")
+            return
+        if len(self.queues) > MAX_REGIONS:
+            yield Problem(("queues",), f"{len(self.queues)} Regions", f"at most {MAX_REGIONS} Regions")
+        for region, names in self.queues.items():
+            field: Path = ("queues", region)
+            yield from _region(field, region)
+            if isinstance(names, str):
+                yield from check_name(field, names)
+            elif not isinstance(names, Sequence) or not names:
+                yield Problem(field, names or None, "the name of a queue, or a list of names")
+            else:
+                yield from _names(field, names)
+
+    def _query_problems(self) -> Iterator[Problem]:
+        if self.query is not None:
+            yield from query_problems(self.query)
+        for index, name in enumerate(self.query_databases):
+            allowed = "the name of a Glue database, 1 to 255 characters of a-z, 0-9 and _"
+            yield from check_text(("query_databases", index), name, _DATABASE.fullmatch, allowed)
+        if self.schedule is not None:
+            allowed = "a schedule expression, for example rate(1 day) or cron(0 6 * * ? *)"
+            yield from check_text(("schedule",), self.schedule, _SCHEDULE.fullmatch, allowed)
+        for key in ("schedule", "query_databases", "query_data"):
+            if getattr(self, key) and self.query is None:
+                yield Problem.relation((key,), f"{key} requires query: add query or remove {key}")
+
+    def _placement_problems(self) -> Iterator[Problem]:
+        problems = list(check_list(("placement",), self.placement, str, "steps"))
+        yield from problems
+        for index, step in enumerate(() if problems else self.placement):
+            if step not in PLACEMENT_STEPS:
+                yield Problem(("placement", index), step, alternatives(PLACEMENT_STEPS))
+            elif step in self.placement[:index]:
+                yield Problem.relation(("placement", index), f"{step} is listed twice: list each step once")
+
+    def _residency_problems(self) -> Iterator[Problem]:
+        for prefix, regions in self.residency.items():
+            field: Path = ("residency", prefix)
+            yield from check_s3_prefix(field, prefix)
+            if isinstance(regions, str) or not regions:
+                yield Problem(field, regions or None, "a list of one or more Regions")
+                continue
+            for index, region in enumerate(regions):
+                yield from _region((*field, index), region)
+            if isinstance(self.queues, Mapping) and not set(regions) & set(self.queues):
+                sentence = "no Region of the prefix has a queue, so that no line with its data could run: add a queue"
+                yield Problem.relation(field, sentence)
+
+
+def name_problems(fan_out_name: object) -> Iterator[Problem]:
+    """Yield the problem of the name of a fan-out."""
+    if not isinstance(fan_out_name, str) or FAN_OUT.fullmatch(fan_out_name) is None:
+        yield Problem(("fan_out_name",), fan_out_name, "1 to 24 characters of a-z, 0-9 and -, a letter first")
+
+
+def resource_name(fan_out_name: str) -> str:
+    """Return the name of the event bus and of the state machine of a fan-out."""
+    return f"fairlane-{fan_out_name}"
+
+
+def workgroup_name(fan_out_name: str) -> str:
+    """Return the name of the Athena workgroup of a fan-out. A sweep store can have the name of the fan-out."""
+    return f"fairlane-fan-out-{fan_out_name}"
+
+
+def database_name(fan_out_name: str) -> str:
+    """Return the name of the Glue database of a fan-out. Names of databases in SQL have no hyphens."""
+    return f"fairlane_fan_out_{fan_out_name.replace('-', '_')}"
+
+
+def parameter_name(fan_out_name: str) -> str:
+    """Return the name of the SSM parameter that tells where a fan-out is."""
+    return f"/fairlane/fan-out/{fan_out_name}"
+
+
+def role_path(fan_out_name: str) -> str:
+    """Return the path of the roles that send events to the bus of a fan-out. Other roles cannot."""
+    return f"/fairlane/fan-out/{fan_out_name}/"
+
+
+def _region(field: Path, region: object) -> Iterator[Problem]:
+    yield from check_text(field, region, is_region, "a Region such as us-east-1")
+
+
+def _names(field: Path, names: object) -> Iterator[Problem]:
+    problems = list(check_list(field, names, str, "names"))
+    yield from problems
+    if problems:
+        return
+    assert isinstance(names, Sequence)
+    for index, name in enumerate(names):
+        yield from check_name((*field, index), name)
+        if name in names[:index]:
+            yield Problem.relation((*field, index), f"{name} is listed twice: list each name once")
+
+
+def _prefixes(field: Path, uris: object) -> Iterator[Problem]:
+    problems = list(check_list(field, uris, str, "S3 URIs of prefixes"))
+    yield from problems or (
+        problem
+        for index, uri in enumerate(uris)
+        for problem in check_s3_prefix((*field, index), uri)  # type: ignore[arg-type, var-annotated]
+    )
