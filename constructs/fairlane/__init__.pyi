@@ -7,6 +7,8 @@ from fairlane.capacity import ServiceEnvironment as ServiceEnvironment
 from fairlane.capacity import TrainingVpc as TrainingVpc
 from fairlane.errors import ConfigurationError as ConfigurationError
 from fairlane.errors import Problem as Problem
+from fairlane.fan_out import TrainingFanOut as TrainingFanOut
+from fairlane.fan_out import TrainingFanOutRegion as TrainingFanOutRegion
 from fairlane.images import RegistryReplication as RegistryReplication
 from fairlane.images import ReplicatedRepository as ReplicatedRepository
 from fairlane.images import ReplicaTemplates as ReplicaTemplates

@@ -86,6 +86,11 @@ def is_region(text: str) -> bool:
     return _REGION.fullmatch(text) is not None
 
 
+def check_region(field: Path, got: object) -> Iterator[Problem]:
+    """Check the form of a Region's name; a token passes."""
+    yield from check_text(field, got, is_region, "a Region such as us-east-1")
+
+
 def check_tags(tags: object) -> Iterator[Problem]:
     """Check resource tags against "Tag restrictions" in the AWS Batch User Guide. IAM refuses all other characters."""
     if tags is None:

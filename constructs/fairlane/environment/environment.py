@@ -6,7 +6,7 @@ from typing import Final
 
 from pydantic import ConfigDict
 
-from fairlane._internal.checks import check_number, check_tags, check_text, is_region
+from fairlane._internal.checks import check_number, check_region, check_tags, check_text, is_region
 from fairlane._internal.key_rules import check_log_key
 from fairlane.environment.dashboard import DashboardModel
 from fairlane.environment.images import registry_problems, replication_rules
@@ -61,7 +61,7 @@ class Environment(RegionModel, title="Fairlane environment"):
 
     def problems(self) -> Iterator[Problem]:
         """Yield the problems of each part of the environment by itself."""
-        yield from _check_region(("region",), self.region or None)
+        yield from check_region(("region",), self.region or None)
         if self.account is not None:
             yield from check_text(("account",), self.account, _ACCOUNT.fullmatch, "twelve digits in quotes")
         yield from check_tags(self.tags)
@@ -73,7 +73,7 @@ class Environment(RegionModel, title="Fairlane environment"):
         yield from self._registry_problems()
         yield from self.regional_problems(self.region)
         for region, model in self.regions.items():
-            yield from _check_region(("regions", region), region)
+            yield from check_region(("regions", region), region)
             if region == self.region:
                 sentence = f"{region} is the home Region: move its keys to the top level of the file"
                 yield Problem.relation(("regions", region), sentence)
@@ -96,7 +96,3 @@ class Environment(RegionModel, title="Fairlane environment"):
             for problem in registry_problems(model.images, home, rules, model.image_replication):
                 yield problem.within(*path)
             rules[home] = replication_rules(model.images, home.account)
-
-
-def _check_region(field: tuple[str, ...], region: str | None) -> Iterator[Problem]:
-    yield from check_text(field, region, is_region, "a Region such as us-east-1")

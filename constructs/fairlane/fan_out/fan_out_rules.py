@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
-from fairlane._internal.checks import alternatives, check_list, check_name, check_tags, check_text, is_region
+from fairlane._internal.checks import alternatives, check_list, check_name, check_region, check_tags, check_text
 from fairlane._internal.key_rules import check_regional_key
 from fairlane.errors import Path, Problem
 from fairlane.fan_out.template_rules import query_problems, template_problems
@@ -112,7 +112,7 @@ class FanOutSpec:
             yield Problem(("queues",), f"{len(self.queues)} Regions", f"at most {MAX_REGIONS} Regions")
         for region, names in self.queues.items():
             field: Path = ("queues", region)
-            yield from _region(field, region)
+            yield from check_region(field, region)
             if isinstance(names, str):
                 yield from check_name(field, names)
             elif not isinstance(names, Sequence) or not names:
@@ -150,7 +150,7 @@ class FanOutSpec:
                 yield Problem(field, regions or None, "a list of one or more Regions")
                 continue
             for index, region in enumerate(regions):
-                yield from _region((*field, index), region)
+                yield from check_region((*field, index), region)
             if isinstance(self.queues, Mapping) and not set(regions) & set(self.queues):
                 sentence = "no Region of the prefix has a queue, so that no line with its data could run: add a queue"
                 yield Problem.relation(field, sentence)
@@ -187,10 +187,6 @@ def role_path(fan_out_name: str) -> str:
     return f"/fairlane/fan-out/{fan_out_name}/"
 
 
-def _region(field: Path, region: object) -> Iterator[Problem]:
-    yield from check_text(field, region, is_region, "a Region such as us-east-1")
-
-
 def _names(field: Path, names: object) -> Iterator[Problem]:
     problems = list(check_list(field, names, str, "names"))
     yield from problems
@@ -203,10 +199,8 @@ def _names(field: Path, names: object) -> Iterator[Problem]:
             yield Problem.relation((*field, index), f"{name} is listed twice: list each name once")
 
 
-def _prefixes(field: Path, uris: object) -> Iterator[Problem]:
+def _prefixes(field: Path, uris: Sequence[str]) -> Iterator[Problem]:
     problems = list(check_list(field, uris, str, "S3 URIs of prefixes"))
-    yield from problems or (
-        problem
-        for index, uri in enumerate(uris)
-        for problem in check_s3_prefix((*field, index), uri)  # type: ignore[arg-type, var-annotated]
-    )
+    yield from problems
+    for index, uri in enumerate(() if problems else uris):
+        yield from check_s3_prefix((*field, index), uri)

@@ -42,6 +42,8 @@ def template_problems(
         execution_roles: Keys of the execution roles.
         job_definitions: Names of the job definitions that jobs can use.
     """
+    if isinstance(execution_roles, str) or isinstance(job_definitions, str):
+        return  # another problem names them
     field: Path = ("template",)
     allowed = "the JSON text of a CreateTrainingJob or SubmitJob request"
     try:
@@ -57,8 +59,8 @@ def template_problems(
     mistakes = list(_placeholder_mistakes(request, samples))
     if not mistakes and "jobDefinition" in request:
         mistakes = list(_container_mistakes(request, job_definitions))
-    elif not mistakes and find_spec("botocore") is not None:
-        mistakes = list(payload_mistakes(_rendered(request, samples)))
+    elif not mistakes:
+        mistakes = list(_training_mistakes(request, samples))
     for mistake in mistakes:
         path = (*field, *mistake.field)
         sentence = mistake.sentence
@@ -109,6 +111,14 @@ def _rendered(node: Any, samples: dict[str, str | int]) -> Any:
         case str():
             return _PLACEHOLDER.sub(lambda found: str(samples[found[1]]), node)
     return node
+
+
+def _training_mistakes(request: dict[str, Any], samples: dict[str, str | int]) -> Iterator[Mistake]:
+    role = request.get("RoleArn")
+    if isinstance(role, str) and not role.startswith("${role"):
+        yield Mistake(("RoleArn",), role, "${role} or ${role.KEY}: the jobs get only roles of execution_roles")
+    if find_spec("botocore") is not None:
+        yield from payload_mistakes(_rendered(request, samples))
 
 
 def _container_mistakes(request: dict[str, Any], job_definitions: Collection[str]) -> Iterator[Mistake]:

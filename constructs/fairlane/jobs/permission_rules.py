@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from fairlane._internal.checks import BUCKET_NAME, STAND_IN, is_single_resource
+from fairlane._internal.checks import BUCKET_NAME, STAND_IN, check_region, is_single_resource
 from fairlane._internal.iam_statements import MAX_INLINE_POLICY, Statement, allow, policy_size
 from fairlane._internal.key_rules import check_key
 from fairlane._internal.tokens import without_tokens
@@ -102,14 +102,20 @@ def policy_size_problem(argument: str, size: int) -> Problem:
 
 
 def training_permission_problems(
-    *, read: object, write: object, repositories: Sequence[object], kms_keys: Sequence[object]
+    *,
+    read: object,
+    write: object,
+    repositories: Sequence[object],
+    kms_keys: Sequence[object],
+    regions: Sequence[object] = (),
 ) -> Iterator[Problem]:
-    """Yield the problems of the prefixes, repositories and keys that a training job can use."""
+    """Yield the problems of the prefixes, repositories, keys and Regions that a training job can use."""
     for name, values, check in (
         ("read", read, check_s3_prefix),
         ("write", write, check_s3_prefix),
         ("repositories", repositories, check_repository),
         ("kms_keys", kms_keys, check_key),
+        ("regions", regions, check_region),
     ):
         if isinstance(values, str) or not isinstance(values, Sequence):
             yield Problem((name,), values, "a list")

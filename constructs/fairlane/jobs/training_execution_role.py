@@ -35,7 +35,7 @@ class TrainingExecutionRole(iam.Role):
     """IAM role that SageMaker assumes to run training jobs, with permissions for the given resources only.
 
     SageMaker can assume the role for this account only. Jobs can write to SageMaker's log group for training jobs in
-    the stack's Region, and publish metrics in SageMaker's namespaces. The role cannot delete S3 objects. Use
+    their Region, and publish metrics in SageMaker's namespaces. The role cannot delete S3 objects. Use
     `add_to_policy` for further permissions, for example for network interfaces in a VPC.
 
     Updates: all in place. Sources: "CreateTrainingJob API: Execution Role Permissions" and "Cross-service confused
@@ -49,10 +49,11 @@ class TrainingExecutionRole(iam.Role):
             Default: none.
         write: S3 URIs of the prefixes that jobs write to and read from, for example for checkpoints. Each ends with
             `/`. Default: none.
-        repositories: ECR repositories to pull images from: constructs, ARNs, or names in the stack's account and
-            Region. Default: none.
+        repositories: ECR repositories to pull images from: constructs, ARNs, or names in the stack's account and in
+            all Regions of the jobs. Default: none.
         kms_keys: KMS keys, or their ARNs, of the buckets and of the jobs' volumes. The key policies must also allow the
             role. Default: none.
+        regions: Regions of the jobs besides the stack's Region, for example those of a `TrainingFanOut`. Default: none.
         tags: Tags of the role, at most 50. Default: none.
 
     Raises:
@@ -68,23 +69,26 @@ class TrainingExecutionRole(iam.Role):
         write: Sequence[str] = (),
         repositories: Sequence[AnyRepository] = (),
         kms_keys: Sequence[AnyKey] = (),
+        regions: Sequence[str] = (),
         tags: Mapping[str, str] | None = None,
     ) -> None:
         claims = Claims.regional(scope)
         repository_names, key_arns = _with_arns(repositories), _with_arns(kms_keys)
         problems = [
-            *training_permission_problems(read=read, write=write, repositories=repository_names, kms_keys=key_arns),
+            *training_permission_problems(
+                read=read, write=write, repositories=repository_names, kms_keys=key_arns, regions=regions
+            ),
             *check_tags(tags),
         ]
         path = f"{scope.node.path}/{construct_id}"
         if problems:
             raise ConfigurationError(path, problems)
-        place = f"{claims.region}:{claims.account}"
+        places = [f"{region}:{claims.account}" for region in dict.fromkeys((claims.region, *regions))]
         statements = [
             *s3_statements(read, write, ARN),
-            *_image_statements([_repository_arn(place, repository) for repository in repository_names]),
+            *_image_statements(_repository_arns(places, repository_names)),
             *_key_statements(key_arns),
-            *_log_statements(f"{ARN}:logs:{place}:log-group:{_LOG_GROUP}"),
+            *_log_statements([f"{ARN}:logs:{place}:log-group:{_LOG_GROUP}" for place in places]),
         ]
         if (size := policy_size(statements)) > MAX_INLINE_POLICY:
             raise ConfigurationError(path, [policy_size_problem("read", size)])
@@ -118,9 +122,12 @@ def _arn(resource: Any) -> Any:
     return resource
 
 
-def _repository_arn(place: str, repository: str) -> str:
-    is_name = not is_token(repository) and not repository.startswith("arn:")
-    return f"{ARN}:ecr:{place}:repository/{repository}" if is_name else repository
+def _repository_arns(places: Sequence[str], repositories: Sequence[str]) -> list[str]:
+    arns: list[str] = []
+    for repository in repositories:
+        is_name = not is_token(repository) and not repository.startswith("arn:")
+        arns += [f"{ARN}:ecr:{place}:repository/{repository}" for place in places] if is_name else [repository]
+    return arns
 
 
 def _image_statements(repositories: Sequence[str]) -> Iterator[Statement]:
@@ -135,9 +142,9 @@ def _key_statements(keys: Sequence[str]) -> Iterator[Statement]:
         yield allow(["kms:CreateGrant"], keys, {"Bool": {"kms:GrantIsForAWSResource": "true"}})
 
 
-def _log_statements(group: str) -> Iterator[Statement]:
+def _log_statements(groups: Sequence[str]) -> Iterator[Statement]:
     actions = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"]
-    yield allow(actions, [group, f"{group}:*"])
+    yield allow(actions, [arn for group in groups for arn in (group, f"{group}:*")])
     yield allow(["cloudwatch:PutMetricData"], ["*"], {"StringLike": {"cloudwatch:namespace": _NAMESPACES}})
 
 

@@ -170,6 +170,45 @@ def acknowledge_statements(
     acknowledge_wildcards(scope, {resource: wildcards[ending] for resource, ending in endings.items()})
 
 
+def grant_statements(
+    owner: Construct,
+    method: str,
+    grantee: Any,
+    statements: Sequence[iam.PolicyStatement],
+    wildcards: Mapping[str, str],
+) -> iam.Grant:
+    """Add statements to the policies of a grantee, and acknowledge their wildcards for cdk-nag.
+
+    Args:
+        owner: Construct whose `grants` the caller uses.
+        method: Name of the method of `grants`.
+        grantee: IAM role, user or group.
+        statements: Statements, one or more.
+        wildcards: Reasons for wildcards in resources, by the end of the resource.
+
+    Raises:
+        ConfigurationError: If the CDK cannot change the policies of the grantee.
+    """
+    first, *others = (
+        iam.Grant.add_to_principal(
+            grantee=grantee,
+            actions=permission.actions,
+            resource_arns=permission.resources,
+            conditions=permission.conditions,
+        )
+        for permission in statements
+    )
+    if not first.success:
+        got = str(grantee.grant_principal)
+        problem = Problem(("grantee",), got, "an IAM role, user or group whose policies the CDK can change")
+        raise ConfigurationError(f"{owner.node.path}.grants.{method}", [problem])
+    if (construct := construct_of(grantee)) is not None:
+        acknowledge_statements(construct, statements, wildcards)
+    for other in others:
+        first = first.combine(other)
+    return first
+
+
 def _share_names(scheduling: SchedulingPolicy) -> Iterator[str]:
     match scheduling:
         case FairShare():

@@ -7,9 +7,7 @@ from aws_cdk import aws_iam as iam
 
 from fairlane._internal.aws import ARN
 from fairlane._internal.claims import Claims
-from fairlane.errors import ConfigurationError, Problem
-from fairlane.queues.grant_warnings import construct_of
-from fairlane.queues.grants import acknowledge_statements, statement
+from fairlane.queues.grants import grant_statements, statement
 from fairlane.sweeps.store_rules import ATHENA, FAILURES, MANIFESTS, PROGRESS, RESULTS, SWEEPS
 
 if TYPE_CHECKING:
@@ -154,22 +152,4 @@ class SweepStoreGrants:
             yield statement(["kms:Decrypt", "kms:GenerateDataKey"], [self._store.encryption_key_arn])
 
     def _grant(self, method: str, grantee: Any, statements: Sequence[iam.PolicyStatement]) -> iam.Grant:
-        grants = [
-            iam.Grant.add_to_principal(
-                grantee=grantee,
-                actions=permission.actions,
-                resource_arns=permission.resources,
-                conditions=permission.conditions,
-            )
-            for permission in statements
-        ]
-        if not grants[0].success:
-            got = str(grantee.grant_principal)
-            problem = Problem(("grantee",), got, "an IAM role, user or group whose policies the CDK can change")
-            raise ConfigurationError(f"{self._store.node.path}.grants.{method}", [problem])
-        if (construct := construct_of(grantee)) is not None:
-            acknowledge_statements(construct, statements, _REASONS)
-        combined = grants[0]
-        for other in grants[1:]:
-            combined = combined.combine(other)
-        return combined
+        return grant_statements(self._store, method, grantee, statements, _REASONS)
