@@ -42,7 +42,14 @@ def build_stacks(scope: Construct, name: str, environment: Environment) -> list[
         if not model.has_training_resources:
             continue
         common = _common(environment, region)
-        training = TrainingStack(scope, f"{_prefix(name, environment, region)}-training", model=model, **common)
+        training = TrainingStack(
+            scope,
+            f"{_prefix(name, environment, region)}-training",
+            model=model,
+            home=environment.region,
+            fan_outs=environment.fan_outs,
+            **common,
+        )
         stacks.append(training)
         if model.job_metrics is not None:
             construct_id = f"{_prefix(name, environment, region)}-monitoring"

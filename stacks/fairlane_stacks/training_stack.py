@@ -1,6 +1,7 @@
-"""Stack with the queues of one Region, what their jobs need, and the stores of sweeps."""
+"""Stack with the queues of one Region, what their jobs need, the stores of sweeps, and fan-outs."""
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Unpack
 
 import aws_cdk as cdk
@@ -8,13 +9,14 @@ from constructs import Construct
 
 from fairlane.capacity import ServiceEnvironment
 from fairlane.capacity.service_environment import warn_of_unknown_instance_types
-from fairlane.environment import RegionModel
+from fairlane.environment import FanOutModel, RegionModel
 from fairlane.jobs import TrainingExecutionRole
 from fairlane.queues import GpuQueue, TrainingQueue
 from fairlane_stacks.gpu import compute_environments, job_definitions
 from fairlane_stacks.regional_stack import RegionalStack, StackSettings
 
 if TYPE_CHECKING:
+    from fairlane.fan_out import TrainingFanOut, TrainingFanOutRegion
     from fairlane.sweeps import SweepStore
 
 
@@ -25,6 +27,8 @@ class TrainingStack(RegionalStack):
         scope: Scope of the stack.
         construct_id: Id and name of the stack.
         model: Settings of the Region.
+        home: Home Region of the fan-outs. Default: the Region of the stack.
+        fan_outs: Fan-outs of the environment by name. Default: none.
         settings: Account, Region, tags and termination protection.
 
     Attributes:
@@ -35,6 +39,8 @@ class TrainingStack(RegionalStack):
         job_definitions: Job definitions of containers, by name.
         execution_roles: IAM roles of SageMaker training jobs, by their key in the file.
         sweep_stores: Stores of hyperparameter sweeps, by name.
+        fan_outs: Fan-outs by name, in the home Region only.
+        fan_out_regions: Parts of fan-outs by name, in other Regions.
     """
 
     def __init__(
@@ -43,6 +49,8 @@ class TrainingStack(RegionalStack):
         construct_id: str,
         *,
         model: RegionModel,
+        home: str | None = None,
+        fan_outs: Mapping[str, FanOutModel] | None = None,
         **settings: Unpack[StackSettings],
     ) -> None:
         super().__init__(scope, construct_id, **settings)
@@ -74,11 +82,17 @@ class TrainingStack(RegionalStack):
             for name, queue in model.gpu_queues.items()
         }
         self.job_definitions = job_definitions(self, model, self.gpu_queues)
+        is_home, fan_outs = home in (None, self.region), fan_outs or {}
         roles = Construct(self, "ExecutionRoles")
         self.execution_roles = {
-            name: TrainingExecutionRole(roles, name, **dict(role)) for name, role in model.execution_roles.items()
+            name: TrainingExecutionRole(
+                roles, name, **dict(role), regions=_regions_of_role(name, fan_outs if is_home else {})
+            )
+            for name, role in model.execution_roles.items()
         }
         self.sweep_stores = self._sweep_stores(model)
+        self.fan_outs = self._fan_outs(model, fan_outs) if is_home else {}
+        self.fan_out_regions = {} if is_home else self._fan_out_regions(str(home), fan_outs)
         for name, queue in model.training_queues.items():
             if queue.instance_type is not None:
                 warn_of_unknown_instance_types(self.training_queues[name], [queue.instance_type])
@@ -102,6 +116,35 @@ class TrainingStack(RegionalStack):
                 stores[name].grants.run(role)
         return stores
 
+    def _fan_outs(self, model: RegionModel, fan_outs: Mapping[str, FanOutModel]) -> "dict[str, TrainingFanOut]":
+        if not fan_outs:
+            return {}
+        from fairlane.fan_out import TrainingFanOut  # noqa: PLC0415 (loads for a tenth of a second)
+
+        parent = Construct(self, "FanOuts")
+        return {
+            name: TrainingFanOut(
+                parent,
+                name,
+                fan_out_name=name,
+                execution_roles={key: self.execution_roles[key] for key in fan_out.execution_roles},
+                store=self.sweep_stores.get(fan_out.store or ""),
+                namespace=model.job_metrics.namespace if model.job_metrics else None,
+                log_encryption_key=model.log_encryption_key,
+                **fan_out.settings,
+            )
+            for name, fan_out in fan_outs.items()
+        }
+
+    def _fan_out_regions(self, home: str, fan_outs: Mapping[str, FanOutModel]) -> "dict[str, TrainingFanOutRegion]":
+        names = [name for name, fan_out in fan_outs.items() if self.region in fan_out.queues]
+        if not names:
+            return {}
+        from fairlane.fan_out import TrainingFanOutRegion  # noqa: PLC0415
+
+        parent = Construct(self, "FanOuts")
+        return {name: TrainingFanOutRegion(parent, name, fan_out_name=name, home_region=home) for name in names}
+
     def _add_outputs(self) -> None:
         """Add outputs for names and ARNs. Names that differ only in - and _ get a parent, so that their ids differ."""
         queues = {**self.training_queues, **self.gpu_queues}
@@ -111,10 +154,22 @@ class TrainingStack(RegionalStack):
         outputs |= {f"{name}-JobRoleArn": job.job_role.role_arn for name, job in self.job_definitions.items()}
         for name, store in self.sweep_stores.items():
             outputs |= {f"{name}-SweepBucketName": store.bucket_name, f"{name}-SweepWorkgroup": store.workgroup_name}
+        for name, fan_out in self.fan_outs.items():
+            outputs |= {
+                f"{name}-FanOutBucketName": fan_out.bucket.bucket_name,
+                f"{name}-FanOutStateMachineArn": fan_out.state_machine.attr_arn,
+                f"{name}-FanOutWorkgroup": fan_out.workgroup_name,
+            }
         counts = Counter(map(_alphanumeric, outputs))
         for name, value in outputs.items():
             parent = self if counts[_alphanumeric(name)] == 1 else Construct(self, f"Output-{name}")
             cdk.CfnOutput(parent, name, value=value)
+
+
+def _regions_of_role(role: str, fan_outs: Mapping[str, FanOutModel]) -> list[str]:
+    """Return the Regions in which jobs of fan-outs use an execution role."""
+    users = [fan_out.queues for fan_out in fan_outs.values() if role in fan_out.execution_roles]
+    return list(dict.fromkeys(region for queues in users for region in queues))
 
 
 def _alphanumeric(name: str) -> str:

@@ -9,6 +9,7 @@ from pydantic import ConfigDict
 from fairlane._internal.checks import check_number, check_region, check_tags, check_text, is_region
 from fairlane._internal.key_rules import check_log_key
 from fairlane.environment.dashboard import DashboardModel
+from fairlane.environment.fan_outs import FanOutModel
 from fairlane.environment.images import registry_problems, replication_rules
 from fairlane.environment.regions import RegionModel
 from fairlane.errors import Path, Problem
@@ -36,9 +37,16 @@ class Environment(RegionModel, title="Fairlane environment"):
     monitoring_cost_limit: float | None = None
     """Highest estimated cost of monitoring in US dollars per month, 0.01 to 1,000,000,000. The synth fails if the
     estimate is higher. Requires job_metrics. Default: no limit."""
+    fan_outs: dict[str, FanOutModel] = {}
+    """Training in many Regions from one manifest, by name. The home Region has the fan-outs. Default: none."""
     regions: dict[str, RegionModel] = {}
     """Other Regions, by the name of the Region. Each has the same keys, except account, termination_protection, tags,
-    dashboard, monitoring_cost_limit and regions. Default: none."""
+    dashboard, monitoring_cost_limit, fan_outs and regions. Default: none."""
+
+    @property
+    def has_training_resources(self) -> bool:
+        """True if the home Region has queues, resources for jobs or fan-outs."""
+        return bool(self.fan_outs) or super().has_training_resources
 
     def by_region(self) -> dict[str, RegionModel]:
         """Return the settings of each Region, the home Region first."""
@@ -72,6 +80,9 @@ class Environment(RegionModel, title="Fairlane environment"):
         yield from self._log_key_problems()
         yield from self._registry_problems()
         yield from self.regional_problems(self.region)
+        for name, fan_out in self.fan_outs.items():
+            for problem in fan_out.problems(name, self.region):
+                yield problem.within("fan_outs", name)
         for region, model in self.regions.items():
             yield from check_region(("regions", region), region)
             if region == self.region:

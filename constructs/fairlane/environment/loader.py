@@ -94,7 +94,7 @@ def load_environment(path: FilePath) -> Environment:
     file = YamlFile(path)
     if not isinstance(file.data, dict):
         raise ConfigurationError(str(path), [Problem.relation((), _not_a_mapping(file.data), file.line(()))])
-    environment, problems = _validate(file.data)
+    environment, problems = _validate(file.data, path.parent)
     if not problems and not file.problems:
         problems = list(environment.empty_problems())
     located = [replace(problem, got=file_value(problem.got), line=file.line(problem.field)) for problem in problems]
@@ -117,14 +117,14 @@ def _not_a_mapping(data: object) -> str:
     return f"the file is {kind}: write a mapping with the keys region and queues"
 
 
-def _validate(data: dict[str, Any]) -> tuple[Environment, list[Problem]]:
+def _validate(data: dict[str, Any], directory: FilePath) -> tuple[Environment, list[Problem]]:
     """Return the environment and its problems; values of a wrong type are removed, so that they hide no others."""
     problems = list(_numbers_out_of_range(data))
     removed = PathSet(path for problem in problems for path in (problem.field, _remove(data, problem.field)))
     misspelled = PathSet()
     while True:
         try:
-            environment = Environment.model_validate(data)
+            environment = Environment.model_validate(data, context={"directory": directory})
         except ValidationError as error:
             new_removed = PathSet()
             errors = [(details["type"], list(_type_problems(details, data))) for details in error.errors()]

@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import cache
 from typing import Final, TypeAlias
 
-from fairlane._internal.checks import listing
+from fairlane._internal.checks import is_region, listing
 from fairlane.capacity.fit import fit_problems
 from fairlane.environment.alarms import AlarmSettings
 from fairlane.environment.environment import Environment
@@ -43,6 +43,7 @@ def reference_problems(environment: Environment) -> Iterator[ReferenceProblem]:
         field = ("dashboard",)
         problem = Problem.relation(field, "dashboards require job_metrics: add job_metrics or remove dashboard")
         yield problem, [field, ("job_metrics",), ("regions",)]
+    yield from _fan_out_problems(environment)
     yield from _replica_problems(environment)
     yield from _regional_problems(environment, environment.region)
     for region, model in environment.regions.items():
@@ -79,6 +80,45 @@ def _regional_problems(model: RegionModel, region: str) -> Iterator[ReferencePro
             for index, target in enumerate(getattr(store, key)):
                 yield from _missing_target(("sweeps", name, key, index), target, key, getattr(model, key))
     yield from _job_fit_problems(model, region)
+
+
+def _fan_out_problems(environment: Environment) -> Iterator[ReferenceProblem]:
+    """Yield the queues, roles, job definitions and stores of fan-outs that the file does not have."""
+    by_region = environment.by_region()
+    for name, fan_out in environment.fan_outs.items():
+        outer: Path = ("fan_outs", name)
+        for problem, keys in fan_out.relation_problems():
+            yield problem.within(*outer), [(*outer, key) for key in keys]
+        if not is_region(environment.region):
+            continue
+        definitions: dict[str, object] = {}
+        for region, queues in fan_out.queues.items():
+            field = (*outer, "queues", region)
+            if region not in by_region:
+                if is_region(region):
+                    problem = Problem(field, region, f"a Region of the file: {listing(by_region)}")
+                    yield problem, [field, ("region",), ("regions", region)]
+                continue
+            model = by_region[region]
+            definitions |= model.job_definitions
+            home: Path = () if model is environment else ("regions", region)
+            for index, queue in enumerate([queues] if isinstance(queues, str) else queues):
+                path = field if isinstance(queues, str) else (*field, index)
+                if queue not in model.queues:
+                    problem = _unknown(path, queue, f"a queue in {region}", model.queues, f"{region} has no queues")
+                    yield problem, [path, (*home, "queues"), ("region",)]
+                elif queue in model.gpu_queues and fan_out.store is None:
+                    sentence = f"queue {queue} is for containers, whose array jobs need a sweep store: add store"
+                    yield Problem.relation((*outer, "store"), sentence), [path, (*outer, "store")]
+        for index, role in enumerate(fan_out.execution_roles):
+            path = (*outer, "execution_roles", index)
+            yield from _missing_target(path, role, "execution_roles", environment.execution_roles)
+        for index, job in enumerate(fan_out.job_definitions):
+            path = (*outer, "job_definitions", index)
+            for problem, paths in _missing_target(path, job, "job_definitions", definitions):
+                yield problem, [*paths, (*outer, "queues"), ("regions",), ("region",)]
+        if fan_out.store is not None:
+            yield from _missing_target((*outer, "store"), fan_out.store, "sweeps", environment.sweeps)
 
 
 def _bucket_problems(model: RegionModel, job_name: str) -> Iterator[ReferenceProblem]:

@@ -66,24 +66,43 @@ class FanOutSpec:
             fan_out_name: Name of the fan-out.
             region: Home Region. None if it is unknown.
         """
+        yield from self.value_problems(fan_out_name, region)
+        yield from (problem for problem, _ in self.relation_problems())
+
+    def value_problems(self, fan_out_name: object, region: str | None) -> Iterator[Problem]:
+        """Yield the problems of each setting by itself, as `problems`."""
         yield from name_problems(fan_out_name)
         yield from self._queue_problems()
         yield from _names(("execution_roles",), self.execution_roles)
         yield from _names(("job_definitions",), self.job_definitions)
-        yield from template_problems(self.template, self.execution_roles, self.job_definitions)
         yield from self._query_problems()
         yield from self._placement_problems()
         yield from self._residency_problems()
         for key in ("query_data", "copy_from", "copy_to"):
             yield from _prefixes((key,), getattr(self, key))
-        for key, other in (("copy_from", "copy_to"), ("copy_to", "copy_from")):
-            if getattr(self, key) and not getattr(self, other):
-                yield Problem.relation((key,), f"copies need {other}, too: add {other} or remove {key}")
         if self.encryption_key is not None:
             yield from check_regional_key(
                 ("encryption_key",), self.encryption_key, region, None, place="the bucket and the ledger are"
             )
         yield from check_tags(self.tags)
+
+    def relation_problems(self) -> Iterator[tuple[Problem, Sequence[str]]]:
+        """Yield the problems of settings that do not fit each other, and the names of these settings."""
+        template = ("template", "execution_roles", "job_definitions")
+        for problem in template_problems(self.template, self.execution_roles, self.job_definitions):
+            yield problem, template
+        for key in ("schedule", "query_databases", "query_data"):
+            if getattr(self, key) and self.query is None:
+                sentence = f"{key} requires query: add query or remove {key}"
+                yield Problem.relation((key,), sentence), (key, "query")
+        for key, other in (("copy_from", "copy_to"), ("copy_to", "copy_from")):
+            if getattr(self, key) and not getattr(self, other):
+                sentence = f"copies need {other}, too: add {other} or remove {key}"
+                yield Problem.relation((key,), sentence), (key, other)
+        for prefix, regions in self.residency.items() if isinstance(self.queues, Mapping) else ():
+            if regions and self.queues and not set(regions) & set(self.queues):
+                sentence = "no Region of the prefix has a queue, so that no line with its data could run: add a queue"
+                yield Problem.relation(("residency", prefix), sentence), ("residency", "queues")
 
     def queue_names(self) -> dict[str, list[str]]:
         """Return the names of the queues by Region."""
@@ -129,9 +148,6 @@ class FanOutSpec:
         if self.schedule is not None:
             allowed = "a schedule expression, for example rate(1 day) or cron(0 6 * * ? *)"
             yield from check_text(("schedule",), self.schedule, _SCHEDULE.fullmatch, allowed)
-        for key in ("schedule", "query_databases", "query_data"):
-            if getattr(self, key) and self.query is None:
-                yield Problem.relation((key,), f"{key} requires query: add query or remove {key}")
 
     def _placement_problems(self) -> Iterator[Problem]:
         problems = list(check_list(("placement",), self.placement, str, "steps"))
@@ -151,9 +167,6 @@ class FanOutSpec:
                 continue
             for index, region in enumerate(regions):
                 yield from check_region((*field, index), region)
-            if isinstance(self.queues, Mapping) and not set(regions) & set(self.queues):
-                sentence = "no Region of the prefix has a queue, so that no line with its data could run: add a queue"
-                yield Problem.relation(field, sentence)
 
 
 def name_problems(fan_out_name: object) -> Iterator[Problem]:

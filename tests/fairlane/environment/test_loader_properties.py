@@ -14,6 +14,7 @@ from ruamel.yaml import YAML
 from fairlane import ConfigurationError, Problem
 from fairlane.environment import environment_json_schema, load_environment
 from tests.fairlane.environment.python_words import python_words
+from tests.support import REPOSITORY
 
 ABSENT = object()
 # Values of a wrong type or out of range for nearly every key.
@@ -29,11 +30,18 @@ _FAIR_SHARE = [("queues", "fair", "alarms", "starved_share", "Warning", "shares"
 _DATA: Any = [("job_definitions", "one", key, 0) for key in ("read", "write")]
 _SWEEP_ROLE: Any = [("sweeps", "store", "execution_roles", 0)]
 _SWEEP_JOB: Any = [("sweeps", "store", "job_definitions", 0)]
+_FAN_OUT: Any = ("fan_outs", "campaigns")
+_FAN_OUT_ROLE: Any = [(*_FAN_OUT, "execution_roles", 0)]
+_FAN_OUT_JOB: Any = [(*_FAN_OUT, "job_definitions", 0)]
+_FAN_OUT_STORE: Any = [(*_FAN_OUT, "store")]
+_FAN_OUT_QUEUES: Any = [(*_FAN_OUT, "queues", "us-east-1", index) for index in range(2)]
+_FAN_OUT_REGION: Any = [(*_FAN_OUT, "queues", "eu-west-1")]
+_FAN_OUT_TEMPLATE: Any = [(*_FAN_OUT, "template", "RoleArn")]
 DEPENDENTS: dict[tuple[Any, ...], list[tuple[Any, ...]]] = {
-    ("execution_roles",): _SWEEP_ROLE,
-    ("execution_roles", "search"): _SWEEP_ROLE,
-    ("job_definitions",): _SWEEP_JOB,
-    ("job_definitions", "one"): _SWEEP_JOB,
+    ("execution_roles",): [*_SWEEP_ROLE, *_FAN_OUT_ROLE],
+    ("execution_roles", "search"): [*_SWEEP_ROLE, *_FAN_OUT_ROLE],
+    ("job_definitions",): [*_SWEEP_JOB, *_FAN_OUT_JOB],
+    ("job_definitions", "one"): [*_SWEEP_JOB, *_FAN_OUT_JOB],
     ("service_environments",): _SHARED,
     ("service_environments", "shared"): _SHARED,
     ("service_environments", "shared", "capacity"): [("queues", "fair", "instance_type")],
@@ -44,8 +52,8 @@ DEPENDENTS: dict[tuple[Any, ...], list[tuple[Any, ...]]] = {
     ("network", "endpoint_policies", "buckets"): _DATA,
     ("network", "endpoint_policies", "buckets", 0): [("job_definitions", "one", "read", 0)],
     ("network", "endpoint_policies", "buckets", 1): [("job_definitions", "one", "write", 0)],
-    ("queues",): [*_JOBS, ("job_metrics",), _TEAM],
-    ("queues", "quotas"): [_TEAM, *_TEAM_SHARE],
+    ("queues",): [*_JOBS, ("job_metrics",), _TEAM, *_FAN_OUT_QUEUES],
+    ("queues", "quotas"): [_TEAM, *_TEAM_SHARE, *_FAN_OUT_QUEUES],
     ("queues", "quotas", "scheduling"): _TEAM_SHARE,
     ("queues", "quotas", "scheduling", "shares"): _TEAM_SHARE,
     ("queues", "quotas", "scheduling", "shares", "a"): _TEAM_SHARE,
@@ -53,7 +61,21 @@ DEPENDENTS: dict[tuple[Any, ...], list[tuple[Any, ...]]] = {
     ("queues", "fair", "scheduling", "weight_factors"): _FAIR_SHARE,
     ("queues", "fair", "scheduling", "weight_factors", "a"): _FAIR_SHARE,
     ("job_metrics",): [("queues", "fair", "alarms"), _TEAM, ("monitoring_cost_limit",)],
-    ("queues", "containers"): _JOBS,
+    ("queues", "containers"): [*_JOBS, *_FAN_OUT_QUEUES],
+    ("sweeps",): _FAN_OUT_STORE,
+    ("sweeps", "store"): _FAN_OUT_STORE,
+    ("regions",): _FAN_OUT_REGION,
+    (*_FAN_OUT, "queues", "us-east-1"): [(*_FAN_OUT, "residency", "s3://drives/")],
+    (*_FAN_OUT, "execution_roles"): _FAN_OUT_TEMPLATE,
+    (*_FAN_OUT, "execution_roles", 0): _FAN_OUT_TEMPLATE,
+    (*_FAN_OUT, "query"): [(*_FAN_OUT, key) for key in ("schedule", "query_databases", "query_data")],
+    (*_FAN_OUT, "copy_from"): [(*_FAN_OUT, "copy_to")],
+    (*_FAN_OUT, "copy_from", 0): [(*_FAN_OUT, "copy_to")],
+    (*_FAN_OUT, "copy_to"): [(*_FAN_OUT, "copy_from")],
+    (*_FAN_OUT, "copy_to", 0): [(*_FAN_OUT, "copy_from")],
+    ("regions", "eu-west-1"): _FAN_OUT_REGION,
+    ("regions", "eu-west-1", "queues"): _FAN_OUT_REGION,
+    ("regions", "eu-west-1", "queues", "eu"): _FAN_OUT_REGION,
     ("queues", "containers", "compute_environments"): [*_JOBS, ("queues", "containers", "capacity")],
     ("queues", "fair", "service_environment"): [("queues", "fair", "capacity")],
     ("job_definitions", "one", "volumes", 0, "source_path"): [
@@ -62,6 +84,7 @@ DEPENDENTS: dict[tuple[Any, ...], list[tuple[Any, ...]]] = {
 }
 
 
+_FAN_OUTS = REPOSITORY / "environments" / "fan-outs"
 # A small file with all keys. The tests replace each value by junk.
 EVERYTHING = """
 region: us-east-1
@@ -163,13 +186,30 @@ alarms:
   stale: {Critical: {minutes: 20}}
   dead_letters: {Warning: {minimum_events: 2}}
   truncated: {Warning: {minutes: 60}}
+fan_outs:
+  campaigns:
+    queues: {us-east-1: [quotas, containers], eu-west-1: eu}
+    template: TEMPLATE
+    execution_roles: [search]
+    job_definitions: [one]
+    query: QUERY
+    query_databases: [drives]
+    query_data: ["s3://drives/"]
+    schedule: rate(1 day)
+    placement: [reserved, price]
+    residency: {"s3://drives/": [us-east-1]}
+    copy_from: ["s3://drives/"]
+    copy_to: ["s3://copies/"]
+    store: store
+    encryption_key: arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab
+    tags: {a: b}
 dashboard: {enabled: true, percentiles: [50], teams: {team: {quotas: [a]}}}
 monitoring_cost_limit: 1000
 regions:
   eu-west-1:
     queues: {eu: {capacity: 1, scheduling: {policy: fifo}}}
     network: {vpc_id: vpc-0123456789abcdef0, subnet_ids: [subnet-0123456789abcdef0]}
-"""
+""".replace("TEMPLATE", f"{_FAN_OUTS}/campaigns.json").replace("QUERY", f"{_FAN_OUTS}/campaigns.sql")
 
 
 def everything() -> dict[str, Any]:

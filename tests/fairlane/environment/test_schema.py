@@ -44,6 +44,7 @@ def test_the_schema_requires_the_keys_that_the_loader_requires() -> None:
         "efs-volume": ["container_path", "file_system_id"],
         "existing-network": ["subnet_ids", "vpc_id"],
         "fair-share-policy": ["policy"],
+        "fan-out": ["queues", "template"],
         "fifo-policy": ["policy"],
         "file": ["region"],
         "gpu-job-definition": ["image"],
