@@ -15,7 +15,9 @@ from tests.support import template_of
 
 _POLICIES: Final = ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy")
 _ARNS: Final = {
+    "AWS::Athena::WorkGroup": ("athena", "workgroup/{Name}"),
     "AWS::Batch::JobQueue": ("batch", "job-queue/{JobQueueName}"),
+    "AWS::DynamoDB::Table": ("dynamodb", "table/{id}"),
     "AWS::ECR::Repository": ("ecr", "repository/{RepositoryName}"),
     "AWS::Events::EventBus": ("events", "event-bus/{Name}"),
     "AWS::IAM::ManagedPolicy": ("iam", "policy/{id}"),
@@ -26,7 +28,7 @@ _ARNS: Final = {
     "AWS::S3::Bucket": ("s3", "{BucketName}"),
     "AWS::SNS::Topic": ("sns", "{TopicName}"),
     "AWS::SQS::Queue": ("sqs", "{QueueName}"),
-    "AWS::StepFunctions::StateMachine": ("states", "stateMachine:{id}"),
+    "AWS::StepFunctions::StateMachine": ("states", "stateMachine:{StateMachineName}"),
 }
 """Service and last part of the ARN of a resource. A name that the template does not give is the logical id."""
 _REF_IS_ARN: Final = ("AWS::IAM::ManagedPolicy", "AWS::SNS::Topic", "AWS::StepFunctions::StateMachine")

@@ -26,14 +26,17 @@ _BATCH_SIZE: Final = 100
 _MAX_CONCURRENCY: Final = 2
 
 
-def event_queue(scope: Construct, construct_id: str, dead_letters: sqs.Queue | None) -> sqs.Queue:
+def event_queue(
+    scope: Construct, construct_id: str, dead_letters: sqs.Queue | None, timeout_seconds: int = 60
+) -> sqs.Queue:
     """Create an encrypted queue that keeps messages for 14 days.
 
     Args:
         scope: Scope of the queue.
         construct_id: Id of the queue.
-        dead_letters: Queue of messages that a function of at most 60 seconds has received five times in vain. None if
-            the queue is itself one of dead letters.
+        dead_letters: Queue of messages that a function has received five times in vain. None if the queue is itself one
+            of dead letters.
+        timeout_seconds: Number of seconds after which Lambda stops the function. Default: 60.
     """
     return sqs.Queue(
         scope,
@@ -41,7 +44,7 @@ def event_queue(scope: Construct, construct_id: str, dead_letters: sqs.Queue | N
         encryption=sqs.QueueEncryption.SQS_MANAGED,
         enforce_ssl=True,
         retention_period=_RETENTION,
-        visibility_timeout=cdk.Duration.seconds(6 * 60 + 30) if dead_letters else None,
+        visibility_timeout=cdk.Duration.seconds(6 * timeout_seconds + 30) if dead_letters else None,
         dead_letter_queue=sqs.DeadLetterQueue(max_receive_count=_MAX_RECEIVES, queue=dead_letters)
         if dead_letters
         else None,

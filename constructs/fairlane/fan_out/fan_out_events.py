@@ -11,6 +11,7 @@ from fairlane._internal.claims import Claims
 from fairlane._internal.event_queues import allow_events, event_queue, rule_dead_letters
 from fairlane._internal.iam_statements import allow
 from fairlane._internal.service_role import service_role
+from fairlane.fan_out.fan_out_functions import OUTCOMES_TIMEOUT_SECONDS
 from fairlane.fan_out.fan_out_rules import resource_name, role_path
 from fairlane_lambda.fan_out.names import MANIFESTS
 
@@ -57,7 +58,7 @@ class FanOutEvents(Construct):
         cdk.CfnResource(self, "BusPolicy", type="AWS::Events::EventBusPolicy", properties=properties)
         self.dead_letters = event_queue(self, "DeadLetters", None)
         self.rule_dead_letters = rule_dead_letters(self, "RuleDeadLetters")
-        self.queue = event_queue(self, "Queue", self.dead_letters)
+        self.queue = event_queue(self, "Queue", self.dead_letters, OUTCOMES_TIMEOUT_SECONDS)
         allow_events(self.queue)
         allow_events(self.rule_dead_letters)
         events.CfnRule(

@@ -17,13 +17,14 @@ from fairlane._internal.service_role import service_role
 from fairlane.errors import ConfigurationError, Problem
 from fairlane.fan_out.fan_out_permissions import FanOutPermissions, Permission, wildcards
 
+OUTCOMES_TIMEOUT_SECONDS: Final = 120
 _REST_OF_POLICY: Final = 400
 """Characters of the statement for logs."""
 _SETTINGS: Final[Mapping[str, Mapping[str, Any]]] = {
     "plan": {"timeout_seconds": 900, "memory_mb": 1_769, "storage_mb": 10_240},
     "submit": {"timeout_seconds": 900, "memory_mb": 512},
-    "outcomes": {"timeout_seconds": 60},
-    "reconcile": {"timeout_seconds": 280, "memory_mb": 512},
+    "outcomes": {"timeout_seconds": OUTCOMES_TIMEOUT_SECONDS},
+    "reconcile": {"timeout_seconds": 300, "memory_mb": 512},
     "capacity": {"timeout_seconds": 300},
 }
 

@@ -10,7 +10,7 @@ from fairlane._internal.claims import Claims
 from fairlane.fan_out.fan_out_permissions import QUERY_RESULTS, USE_KEY
 from fairlane.fan_out.fan_out_rules import resource_name
 from fairlane.queues.grants import grant_statements, statement
-from fairlane_lambda.fan_out.names import CAPACITY, MANIFESTS, OUTCOMES, PLANS, QUERIES, TEMPLATES
+from fairlane_lambda.fan_out.names import CAPACITY, MANIFESTS, OUTCOMES, PLANS, QUERIES, TEMPLATES, UPLOADS
 
 if TYPE_CHECKING:
     from fairlane.fan_out.training_fan_out import TrainingFanOut
@@ -57,7 +57,7 @@ class FanOutGrants:
             ConfigurationError: If the CDK cannot change the policies of the grantee.
         """
         start = statement(["states:StartExecution"], [self._fan_out.state_machine_arn])
-        put = statement(["s3:PutObject"], self._objects(MANIFESTS, TEMPLATES))
+        put = statement(["s3:PutObject"], self._objects(MANIFESTS, TEMPLATES, UPLOADS))
         return self._grant("start", grantee, [*self._read_statements(), put, start, self._change_statement()])
 
     def read(self, grantee: iam.IGrantable) -> iam.Grant:
@@ -96,7 +96,7 @@ class FanOutGrants:
 
     def _read_statements(self) -> Iterator[iam.PolicyStatement]:
         fan_out, place = self._fan_out, self._place
-        prefixes = (CAPACITY, MANIFESTS, OUTCOMES, PLANS, QUERIES, TEMPLATES)
+        prefixes = (CAPACITY, MANIFESTS, OUTCOMES, PLANS, QUERIES, TEMPLATES, UPLOADS)
         yield statement(["s3:GetObject", "s3:GetObjectVersion"], self._objects(*prefixes))
         yield statement(["s3:GetBucketLocation", "s3:ListBucket"], [fan_out.bucket.bucket_arn])
         yield statement(QUERY_RESULTS, self._objects(QUERIES))
@@ -104,6 +104,8 @@ class FanOutGrants:
         yield statement(["states:DescribeStateMachine", "states:ListExecutions"], [fan_out.state_machine_arn])
         yield statement(["states:DescribeExecution"], [self._executions()])
         yield statement(["ssm:GetParameter"], [f"{ARN}:ssm:{place}:parameter{fan_out.parameter_name}"])
+        all_of_region = fan_out.parameter_name.rpartition("/")[0]
+        yield statement(["ssm:GetParametersByPath"], [f"{ARN}:ssm:{place}:parameter{all_of_region}"])
         yield statement(_ATHENA, [f"{ARN}:athena:{place}:workgroup/{fan_out.workgroup_name}"])
         name = fan_out.database_name
         parts = ("catalog", f"database/{name}", f"table/{name}/capacity", f"table/{name}/outcomes")

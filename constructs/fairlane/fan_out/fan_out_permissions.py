@@ -8,7 +8,7 @@ from fairlane._internal.aws import ARN
 from fairlane._internal.iam_statements import Statement, allow
 from fairlane.fan_out.fan_out_rules import FanOutSpec
 from fairlane.jobs.permission_rules import OBJECTS_REASON, s3_statements, split_s3_prefix
-from fairlane_lambda.fan_out.names import CAPACITY, MANIFESTS, OUTCOMES, PLANS, QUERIES, TEMPLATES
+from fairlane_lambda.fan_out.names import CAPACITY, MANIFESTS, OUTCOMES, PLANS, QUERIES, TEMPLATES, UPLOADS
 
 USE_KEY: Final = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"]
 QUERY_RESULTS: Final = ["s3:AbortMultipartUpload", "s3:ListMultipartUploadParts", "s3:PutObject"]
@@ -92,7 +92,7 @@ class FanOutPermissions:
     def plan(self) -> Iterator[Permission]:
         """Yield the permissions to read and place lines, to run the query, and to write plans and arrays."""
         yield from self._common(_WRITE_LEDGER)
-        yield self._objects(["s3:GetObject", "s3:GetObjectVersion"], MANIFESTS, QUERIES, TEMPLATES)
+        yield self._objects(["s3:GetObject", "s3:GetObjectVersion"], MANIFESTS, QUERIES, TEMPLATES, UPLOADS)
         yield self._objects(["s3:GetObject"], CAPACITY, OUTCOMES)
         yield self._objects(["s3:GetObject", "s3:PutObject"], PLANS)
         yield Permission(allow(["s3:GetBucketLocation", "s3:ListBucket"], [self.bucket_arn]))

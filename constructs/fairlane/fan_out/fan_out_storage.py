@@ -50,6 +50,7 @@ CAPACITY_COLUMNS: Final[Mapping[str, str]] = {
     "spot_score": "int",
     "free_reserved": "int",
     "idle": "int",
+    "idle_unit": "string",
     "queue": "string",
     "updated_at": "string",
 }

@@ -76,7 +76,7 @@ def definition(plan_arn: str, submit_arn: str) -> dict[str, Any]:
             },
             "Close": {**_invoke(plan_arn, closing), "Next": "Closed"},
             "Closed": _choice({"FAILED": "Failed"}, "Done"),
-            "Refused": {"Type": "Fail", "Error": "Refused", "Cause": "The plan has problems: see plan.json"},
+            "Refused": {"Type": "Fail", "Error": "Refused", "CausePath": "$.plan"},
             "Failed": {"Type": "Fail", "Error": "Failed", "Cause": "Not all lines of a Region were submitted"},
             "Done": {"Type": "Succeed"},
         },

@@ -18,6 +18,7 @@ PLANS: Final = "plans/"
 QUERIES: Final = "queries/"
 CAPACITY: Final = "capacity/"
 OUTCOMES: Final = "outcomes/"
+UPLOADS: Final = "uploads/"
 _DIGEST: Final = 32
 _SLUG: Final = 26
 

@@ -1,0 +1,171 @@
+"""Permissions of a fan-out, with an evaluator of IAM policies: each function, the grants, and what nobody may do."""
+
+import pytest
+from aws_cdk import Stack
+from aws_cdk import aws_iam as iam
+
+from tests.fairlane.fan_out.fan_outs import ACCOUNT, fan_out, full_fan_out
+from tests.iam.roles import Deployment
+from tests.iam_evaluator import Context, Request, Statement, allowed
+
+REGIONS = ("us-east-1", "eu-west-1", "eu-north-1")
+TO_SAGEMAKER = {"iam:PassedToService": "sagemaker.amazonaws.com"}
+
+
+def statements(stack: Stack, role: str) -> list[Statement]:
+    """Return the statements of a role by the beginning of its logical id."""
+    found = [each for each in Deployment.of(stack).roles() if each.path.startswith(role)]
+    assert len(found) == 1, [each.path for each in found]
+    return list(found[0].statements)
+
+
+def function(stack: Stack, name: str) -> list[Statement]:
+    return statements(stack, f"FanOutFunctions{name}Role")
+
+
+def may(granted: list[Statement], action: str, resource: str, context: Context | None = None) -> bool:
+    return allowed(granted, [Request(action, resource, context or {})])[0]
+
+
+def batch(region: str, resource: str, account: str = ACCOUNT) -> str:
+    return f"arn:aws:batch:{region}:{account}:{resource}"
+
+
+def test_submit_reaches_the_named_queues_only(stack: Stack) -> None:
+    full_fan_out(stack)
+    submit = function(stack, "Submit")
+    queues = {
+        (region, queue): [
+            may(submit, action, batch(region, f"job-queue/{queue}{ending}"))
+            for action, ending in (
+                ("batch:SubmitServiceJob", ""),
+                ("batch:SubmitServiceJob", "/quota-share/a"),
+                ("batch:SubmitJob", ""),
+            )
+        ]
+        for region in REGIONS
+        for queue in ("training-p4", "gpu", "training-p4-2", "other")
+    }
+    named = {("us-east-1", "training-p4"), ("eu-west-1", "training-p4"), ("eu-west-1", "gpu")}
+    assert queues == {queue: [queue in named] * 3 for queue in queues}
+    for region in REGIONS:
+        is_own = region != "eu-north-1"
+        assert may(submit, "batch:SubmitServiceJob", batch(region, "service-job/any")) == is_own
+        assert may(submit, "batch:SubmitJob", batch(region, "job/any")) == is_own
+        assert may(submit, "batch:SubmitJob", batch(region, "job-definition/train:7")) == is_own
+        assert not may(submit, "batch:SubmitJob", batch(region, "job-definition/train-2:1"))
+    foreign = batch("us-east-1", "job-queue/training-p4", "444455556666")
+    assert not may(submit, "batch:SubmitServiceJob", foreign)
+
+
+def test_without_job_definitions_no_container_runs(stack: Stack) -> None:
+    fan_out(stack)
+    submit = function(stack, "Submit")
+    for resource in ("job-queue/training-p4", "job-definition/train:1", "job/any"):
+        assert not may(submit, "batch:SubmitJob", batch("us-east-1", resource))
+
+
+def test_submit_passes_the_named_roles_to_sagemaker_only(stack: Stack) -> None:
+    full_fan_out(stack)
+    deployment = Deployment.of(stack)
+    roles = {role.path: role.arn for role in deployment.roles()} | {"other": f"arn:aws:iam::{ACCOUNT}:role/admin"}
+    submit = function(stack, "Submit")
+    passed = [path for path, arn in roles.items() if may(submit, "iam:PassRole", arn, TO_SAGEMAKER)]
+    assert [path[:13] for path in passed] == ["ExecutionRole"]
+    for service in ("ec2.amazonaws.com", "batchoperations.s3.amazonaws.com"):
+        context = {"iam:PassedToService": service}
+        assert not any(may(submit, "iam:PassRole", arn, context) for arn in roles.values())
+
+
+def test_only_submit_can_submit_and_only_plan_can_copy(stack: Stack) -> None:
+    full_fan_out(stack)
+    deployment = Deployment.of(stack)
+    queue, job = batch("us-east-1", "job-queue/training-p4"), batch("us-east-1", "service-job/any")
+    for role in deployment.roles():
+        name, granted = role.path, list(role.statements)
+        for resource in (queue, job):
+            assert may(granted, "batch:SubmitServiceJob", resource) == name.startswith("FanOutFunctionsSubmit"), name
+        assert may(granted, "s3:CreateJob", "*") == name.startswith("FanOutFunctionsPlan"), name
+        for action in ("batch:TerminateServiceJob", "sagemaker:StopTrainingJob", "ec2:CreateCapacityReservation"):
+            resource = {"b": job, "s": f"arn:aws:sagemaker:us-east-1:{ACCOUNT}:training-job/a"}.get(action[0], "*")
+            assert not may(granted, action, resource), name
+
+
+@pytest.mark.parametrize(
+    ("name", "reads", "writes"),
+    [
+        (
+            "Plan",
+            {"manifests", "uploads", "templates", "plans", "queries", "capacity", "outcomes"},
+            {"plans", "queries"},
+        ),
+        ("Submit", {"plans"}, set()),
+        ("Outcomes", set(), set()),
+        ("Reconcile", {"outcomes", "plans"}, {"outcomes"}),
+        ("Capacity", {"capacity"}, {"capacity"}),
+    ],
+)
+def test_each_function_has_its_own_prefixes(stack: Stack, name: str, reads: set[str], writes: set[str]) -> None:
+    full_fan_out(stack)
+    granted, deployment = function(stack, name), Deployment.of(stack)
+    (bucket,) = (arn for arn in deployment.arns("AWS::S3::Bucket") if "fanout" in arn)
+    prefixes = ("manifests", "uploads", "templates", "plans", "queries", "capacity", "outcomes", "any")
+    got = {
+        action: {prefix for prefix in prefixes if may(granted, f"s3:{action}", f"{bucket}/{prefix}/a")}
+        for action in ("GetObject", "PutObject", "DeleteObject")
+    }
+    assert got == {"GetObject": reads, "PutObject": writes, "DeleteObject": set()}
+
+
+def test_copies_go_from_and_to_named_prefixes_only(stack: Stack) -> None:
+    full_fan_out(stack)
+    copy = statements(stack, "FanOutCopyRole")
+    keys = ("drives-us/raw/a", "drives-us/other/a", "drives-eu/copies/a", "drives-eu/raw/a")
+    got = {
+        action: [key for key in keys if may(copy, f"s3:{action}", f"arn:aws:s3:::{key}")]
+        for action in ("GetObject", "PutObject", "DeleteObject")
+    }
+    assert got == {"GetObject": ["drives-us/raw/a"], "PutObject": ["drives-eu/copies/a"], "DeleteObject": []}
+
+
+def grant(stack: Stack, method: str) -> list[Statement]:
+    created = full_fan_out(stack)
+    getattr(created.grants, method)(iam.Role(stack, "Person", assumed_by=iam.AccountRootPrincipal()))
+    return statements(stack, "Person")
+
+
+EXECUTION = f"arn:aws:states:us-east-1:{ACCOUNT}:execution:fairlane-campaigns:a"
+
+
+@pytest.mark.parametrize("method", ["start", "read", "stop"])
+def test_grants_allow_their_calls_and_no_submission(stack: Stack, method: str) -> None:
+    granted, deployment = grant(stack, method), Deployment.of(stack)
+    (bucket,) = (arn for arn in deployment.arns("AWS::S3::Bucket") if "fanout" in arn)
+    (table,) = deployment.arns("AWS::DynamoDB::Table")
+    (machine,) = deployment.arns("AWS::StepFunctions::StateMachine")
+    expected = {
+        ("s3:PutObject", f"{bucket}/manifests/a.csv"): method == "start",
+        ("s3:PutObject", f"{bucket}/uploads/a.csv"): method == "start",
+        ("s3:PutObject", f"{bucket}/plans/a/b/plan.json"): False,
+        ("s3:DeleteObject", f"{bucket}/manifests/a.csv"): False,
+        ("s3:GetObject", f"{bucket}/plans/a/b/plan.json"): True,
+        ("states:StartExecution", machine): method == "start",
+        ("states:StopExecution", EXECUTION): method == "stop",
+        ("states:StopExecution", EXECUTION.replace("campaigns", "other")): False,
+        ("states:DescribeExecution", EXECUTION): True,
+        ("batch:TerminateServiceJob", batch("eu-west-1", "service-job/a")): method == "stop",
+        ("batch:TerminateServiceJob", batch("eu-north-1", "service-job/a")): False,
+        ("batch:TerminateJob", batch("eu-west-1", "job/a")): method == "stop",
+        ("batch:SubmitServiceJob", batch("us-east-1", "job-queue/training-p4")): False,
+        ("dynamodb:PutItem", table): False,
+        ("dynamodb:DeleteItem", table): False,
+    }
+    got = {key: may(granted, *key) for key in expected}
+    assert got == expected
+    roles = deployment.arns("AWS::IAM::Role")
+    assert not any(may(granted, "iam:PassRole", arn, TO_SAGEMAKER) for arn in roles)
+    changes = {
+        attribute: may(granted, "dynamodb:UpdateItem", table, {"dynamodb:Attributes": attribute})
+        for attribute in ("stopped", "job_id")
+    }
+    assert changes == {"stopped": method != "read", "job_id": False}

@@ -1,0 +1,145 @@
+"""Problems of fan-outs: each mistake alone, and all mistakes in one error."""
+
+import json
+from typing import Any
+
+import pytest
+from aws_cdk import Stack
+
+from fairlane import TrainingFanOut, TrainingFanOutRegion
+from fairlane.fan_out import fan_out_rules, template_rules
+from tests.fairlane.fan_out.fan_outs import KEY, TEMPLATE, fan_out
+from tests.support import problems_of
+
+CONTAINERS = {"jobDefinition": "train", "containerOverrides": {"command": ["train", "${data}"]}}
+
+
+def template(**changes: Any) -> str:
+    return json.dumps(TEMPLATE | changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"fan_out_name": "Campaigns"}, "fan_out_name: got 'Campaigns', allowed: 1 to 24 characters of a-z, 0-9 and -, a letter first"),
+        ({"fan_out_name": "a" * 25}, f"fan_out_name: got '{'a' * 25}', allowed: 1 to 24 characters of a-z, 0-9 and -, a letter first"),
+        ({"queues": {}}, "queues: missing; use the name of a queue, or names, for at least one Region"),
+        ({"queues": {"us-east-1": []}}, "queues.us-east-1: missing; use the name of a queue, or a list of names"),
+        ({"queues": {"us-east-1": "a b"}}, "queues.us-east-1: got 'a b', allowed: 1 to 128 characters of A-Z, a-z, 0-9, - and _"),
+        ({"queues": {"us-east-1": ["a", "a"]}}, "queues.us-east-1[1]: a is listed twice: list each name once"),
+        ({"queues": {"europe": "a"}}, "queues.europe: got 'europe', allowed: a Region such as us-east-1"),
+        ({"queues": {f"eu-west-{number}": "a" for number in range(1, 42)}}, "queues: got '41 Regions', allowed: at most 40 Regions"),
+        ({"template": ""}, "template: the text is not JSON, Expecting value: line 1 column 1 (char 0): use the JSON text of a CreateTrainingJob or SubmitJob request"),
+        ({"template": "[]"}, "template: got '[]', allowed: the JSON text of a CreateTrainingJob or SubmitJob request, an object"),
+        ({"template": template(OutputDataConfig={"S3OutputPath": "s3://${bucket}/"})}, "template.OutputDataConfig.S3OutputPath: got '${bucket}', allowed: ${account}, ${data}, ${id}, ${image}, ${instance_count}, ${instance_type}, ${region}, ${role.search} or ${role}"),
+        ({"template": template(RoleArn="${role.other}")}, "template.RoleArn: got '${role.other}', allowed: ${account}, ${data}, ${id}, ${image}, ${instance_count}, ${instance_type}, ${region}, ${role.search} or ${role}"),
+        ({"template": template(RoleArn="arn:aws:iam::111122223333:role/admin")}, "template.RoleArn: got 'arn:aws:iam::111122223333:role/admin', allowed: ${role} or ${role.KEY}: the jobs get only roles of execution_roles"),
+        ({"template": template(HyperParameters={"epochs": 10})}, "template.HyperParameters.epochs: got 10, allowed: a text"),
+        ({"template": template(HyperParameters={"a": "${instance_count}"})}, "template.HyperParameters.a: got 1, allowed: a text"),
+        ({"template": json.dumps(CONTAINERS)}, "template.jobDefinition: got 'train', allowed: an entry of job_definitions: none"),
+        ({"template": json.dumps(CONTAINERS | {"jobName": "a"}), "job_definitions": ["train"]}, "template.jobName: the fan-out sets this member: remove it"),
+        ({"query": " -- nothing\n/* at all */ ;"}, "query: got ' -- nothing\\n/* at all */ ;', allowed: the text of one SELECT of Athena"),
+        ({"query": "DROP TABLE drives"}, "query: got 'DROP', allowed: the text of one SELECT of Athena, which begins with SELECT or WITH"),
+        ({"query": f"SELECT '{'x' * 262_144}'"}, "query: got '262,153 bytes', allowed: at most 262,144 bytes"),
+        ({"query": "SELECT 1", "query_databases": ["a-b"]}, "query_databases[0]: got 'a-b', allowed: the name of a Glue database, 1 to 255 characters of a-z, 0-9 and _"),
+        ({"query": "SELECT 1", "schedule": "daily"}, "schedule: got 'daily', allowed: a schedule expression, for example rate(1 day) or cron(0 6 * * ? *)"),
+        ({"schedule": "rate(1 day)"}, "schedule: schedule requires query: add query or remove schedule"),
+        ({"placement": ["cheapest"]}, "placement[0]: got 'cheapest', allowed: reserved, idle, spot-score or price"),
+        ({"placement": ["price", "price"]}, "placement[1]: price is listed twice: list each step once"),
+        ({"residency": {"drives": ["us-east-1"]}}, "residency.drives: got 'drives', allowed: the S3 URI of a prefix in ASCII, without *, ? and $, with / at the end, such as s3://datasets/imagenet/"),
+        ({"residency": {"s3://drives/": ["europe", "us-east-1"]}}, 'residency."s3://drives/"[0]: got \'europe\', allowed: a Region such as us-east-1'),
+        ({"residency": {"s3://drives/": ["eu-north-1"]}}, 'residency."s3://drives/": no Region of the prefix has a queue, so that no line with its data could run: add a queue'),
+        ({"copy_from": ["s3://drives/"]}, "copy_from: copies need copy_to, too: add copy_to or remove copy_from"),
+        ({"encryption_key": KEY.replace("us-east-1", "eu-west-1")}, "encryption_key: the key is in Region eu-west-1: use a key in Region us-east-1, where the bucket and the ledger are"),
+    ],
+)  # fmt: skip
+def test_each_mistake_is_a_problem(stack: Stack, changes: dict[str, Any], problem: str) -> None:
+    assert problems_of(lambda: fan_out(stack, **changes)) == [problem]
+
+
+def test_all_mistakes_are_in_one_error(stack: Stack) -> None:
+    mistakes: dict[str, Any] = {
+        "fan_out_name": "A",
+        "queues": {"europe": "a b"},
+        "template": "{",
+        "query": "",
+        "schedule": "daily",
+        "placement": ["cheapest"],
+        "tags": {"aws:any": "1"},
+    }
+    fields = [problem.split(":")[0] for problem in problems_of(lambda: fan_out(stack, **mistakes))]
+    expected = [
+        "fan_out_name",
+        "queues.europe",
+        "queues.europe",
+        "query",
+        "schedule",
+        "placement[0]",
+        'tags."aws',
+        "template",
+    ]
+    assert fields == expected
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"template": template(ResourceConfig={"InstanceType": "ml.p5.48xlarge", "InstanceCount": 15, "VolumeSizeInGB": 1})},
+        {"template": template(RoleArn="${role.search}", Tags=[{"Key": "team", "Value": "${id}"}])},
+        {"template": json.dumps(CONTAINERS), "job_definitions": ["train"], "execution_roles": {}},
+        {"query": "-- all\nWITH a AS (SELECT 1) SELECT * FROM a;", "schedule": "cron(0 6 * * ? *)"},
+        {"placement": []},
+        {"queues": {"us-east-1": ("a", "b")}, "residency": {"s3://drives/": ["us-east-1", "eu-north-1"]}},
+    ],
+)  # fmt: skip
+def test_correct_settings_are_taken(stack: Stack, changes: dict[str, Any]) -> None:
+    fan_out(stack, **changes)
+
+
+def test_members_of_the_request_are_checked_only_with_botocore(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = template(StoppingCondition={"MaxRuntimeInSeconds": 0})
+    assert len(list(template_rules.template_problems(text, ["search"], []))) == 1
+    monkeypatch.setattr(template_rules, "find_spec", lambda _: None)
+    assert list(template_rules.template_problems(text, ["search"], [])) == []
+    assert len(list(template_rules.template_problems(text.replace("${id}", "${ID}"), ["search"], []))) == 1
+
+
+def test_names_of_a_region_are_unique(stack: Stack) -> None:
+    fan_out(stack)
+    assert problems_of(
+        lambda: TrainingFanOut(stack, "Other", fan_out_name="campaigns", queues={"us-east-1": "a"}, template="{")
+    )[-1].startswith("fan_out_name: Stack/FanOut already has the name")
+    assert problems_of(
+        lambda: TrainingFanOutRegion(stack, "Region", fan_out_name="campaigns", home_region="europe")
+    ) == [
+        "home_region: got 'europe', allowed: a Region such as us-east-1",
+        "fan_out_name: Stack/FanOut/Region already has the name 'campaigns': use another name",
+    ]
+
+
+def test_names_that_do_not_fit_into_a_policy_are_refused(stack: Stack) -> None:
+    queues = {f"eu-west-{number}": [f"{'q' * 100}{index}" for index in range(3)] for number in range(1, 21)}
+    (problem,) = problems_of(lambda: fan_out(stack, queues=queues))
+    assert problem.startswith("queues: the names take 13,")
+    assert "at most 9,840 fit" in problem
+
+
+def test_the_configuration_has_names_only() -> None:
+    spec = fan_out_rules.FanOutSpec(
+        queues={"us-east-1": "a", "eu-west-1": ["b", "c"]},
+        execution_roles=["search"],
+        template="{}",
+        residency={"s3://drives/": ("eu-west-1",)},
+    )
+    assert json.loads(json.dumps(spec.config("campaigns", "us-east-1"))) == {
+        "name": "campaigns",
+        "home": "us-east-1",
+        "template": "{}",
+        "query": None,
+        "regions": {"us-east-1": {"queues": ["a"]}, "eu-west-1": {"queues": ["b", "c"]}},
+        "placement": ["reserved", "idle", "spot-score", "price"],
+        "residency": {"s3://drives/": ["eu-west-1"]},
+        "job_definitions": [],
+        "copy_from": [],
+        "copy_to": [],
+    }
