@@ -25,6 +25,7 @@ from fairlane import (
     Sharing,
     SweepStore,
     TrainingExecutionRole,
+    TrainingFanOut,
     TrainingQueue,
     TrainingVpc,
 )
@@ -54,14 +55,15 @@ def deployments() -> tuple[Deployment, ...]:
 def composition() -> App:
     """Return an app with all constructs that create roles or grants, each as its documentation shows it."""
     app = App(context=recommended_flags())
-    training, containers, images, replicas, sweeps = (
+    training, containers, images, replicas, sweeps, fan_outs = (
         Stack(app, name, env=Environment(account=ACCOUNT, region="us-west-2" if name == "Replicas" else "us-east-1"))
-        for name in ("Training", "Containers", "Images", "Replicas", "Sweeps")
+        for name in ("Training", "Containers", "Images", "Replicas", "Sweeps", "FanOuts")
     )
     _training(training)
     _containers(containers)
     _images(images, replicas)
     _sweeps(sweeps)
+    _fan_outs(fan_outs)
     return app
 
 
@@ -164,3 +166,25 @@ def _sweeps(stack: Stack) -> None:
     store.grants.submit(submitter)
     reason = "AWS Batch allows these actions only for the whole account"
     cdk.Validations.of(submitter).acknowledge(cdk.Acknowledgment(id="AwsSolutions-IAM5[Resource::*]", reason=reason))
+
+
+def _fan_outs(stack: Stack) -> None:
+    fan_out = TrainingFanOut(
+        stack,
+        "FanOut",
+        fan_out_name="campaigns",
+        queues={"us-east-1": "training-p4"},
+        template=(_ENVIRONMENTS / "fan-outs" / "campaigns.json").read_text(),
+        execution_roles={"search": TrainingExecutionRole(stack, "ExecutionRole")},
+        query="SELECT id, region, data FROM drives.campaigns",
+        query_databases=["drives"],
+        query_data=["s3://tables/drives/"],
+        schedule="rate(1 day)",
+        copy_from=["s3://datasets/imagenet/"],
+        copy_to=["s3://models/search/"],
+        store=SweepStore(stack, "Store", store_name="arrays"),
+        encryption_key=f"arn:aws:kms:us-east-1:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+    )
+    fan_out.grants.start(_person(stack, "Starter"))
+    fan_out.grants.read(_person(stack, "Reader"))
+    fan_out.grants.stop(_person(stack, "Stopper"))

@@ -48,7 +48,11 @@ GRANTEE_ROLES = (
             May(_SUBMIT, f"{_QUEUE}/quotas"),
             May(_SUBMIT, f"{_QUEUE}/quotas/quota-share/a"),
             May(_SUBMIT, _SERVICE_JOB, lambda context: SHARE not in context),
-            May("iam:PassRole", "arn:aws:iam::{account}:role/ExecutionRole*"),
+            May(
+                "iam:PassRole",
+                "arn:aws:iam::{account}:role/ExecutionRole*",
+                lambda context: context["iam:PassedToService"] == "sagemaker.amazonaws.com",
+            ),
         ),
     ),
     Kind(

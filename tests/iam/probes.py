@@ -30,6 +30,11 @@ _SAGEMAKER = {
 _PREFIXES = (
     "datasets/imagenet",
     "datasets/other",
+    "example-campaigns-eu-west-1/drives",
+    "example-campaigns-eu-west-1/models",
+    "example-campaigns-us-east-1/drives",
+    "example-campaigns-us-east-1/models",
+    "example-campaigns-us-east-1/tables",
     "example-datasets/any",
     "example-models/search",
     "example-models/experiments",
@@ -53,9 +58,10 @@ _SWEEP_KEYS = (
 _WHOLE_ACCOUNT = (
     "batch:DescribeComputeEnvironments batch:DescribeJobDefinitions batch:DescribeJobQueues batch:DescribeJobs "
     "batch:DescribeSchedulingPolicies batch:DescribeServiceEnvironments batch:DescribeServiceJob batch:ListJobs "
-    "batch:ListServiceJobs ec2:DescribeInstances ecr:DescribeRegistry ecr:GetAuthorizationToken "
+    "batch:ListServiceJobs ec2:DescribeInstances ec2:GetSpotPlacementScores ec2:PurchaseCapacityBlock ecr:DescribeRegistry ecr:GetAuthorizationToken "
     "ecr:PutRegistryPolicy ecr:PutReplicationConfiguration "
-    "ecs:CreateCluster ecs:DiscoverPollEndpoint iam:ListRoles organizations:LeaveOrganization s3:ListAllMyBuckets "
+    "ecs:CreateCluster ecs:DiscoverPollEndpoint iam:ListRoles organizations:LeaveOrganization pricing:GetProducts "
+    "s3:CreateJob s3:ListAllMyBuckets "
     "sns:ListTopics sts:GetSessionToken"
 )
 
@@ -70,6 +76,7 @@ def probes(deployment: Deployment) -> Iterator[Request]:
     yield from _jobs(place)
     yield from _data(place)
     yield from _sweep_stores(place, ("sweeps", "sweeps-2", *deployment.of_type("AWS::S3::Bucket")))
+    yield from _fan_outs(deployment, place)
     yield from _registries(deployment.region, deployment.account)
     yield from _clusters(place)
     yield from _administration(place, deployment.account)
@@ -174,6 +181,42 @@ def _sweep_stores(place: str, buckets: Iterable[str]) -> Iterator[Request]:
         yield from _all("athena", actions, f"arn:aws:athena:{place}:workgroup/fairlane-{store}")
         yield from _all("glue", "GetTable DeleteTable", f"arn:aws:glue:{place}:table/fairlane_{store}/results")
     yield from _all("glue", "GetDatabase DeleteDatabase", f"arn:aws:glue:{place}:database/fairlane_search")
+
+
+def _fan_outs(deployment: Deployment, place: str) -> Iterator[Request]:
+    prefixes = ("capacity", "manifests", "outcomes", "plans", "queries", "templates", "uploads", "sweeps", "any")
+    for bucket in deployment.arns("AWS::S3::Bucket"):
+        for prefix in prefixes:
+            yield from _all("s3", "GetObject PutObject DeleteObject", f"{bucket}/{prefix}/a")
+        for prefix in ("outcomes/manifest=a/", "plans/"):
+            yield Request("s3:ListBucket", bucket, {"s3:prefix": prefix})
+    for table in (*deployment.arns("AWS::DynamoDB::Table"), f"arn:aws:dynamodb:{place}:table/any"):
+        yield from _all("dynamodb", "GetItem Query PutItem UpdateItem DeleteItem Scan DeleteTable", table)
+        yield Request("dynamodb:UpdateItem", table, {"dynamodb:Attributes": "job_id"})
+    for name in ("campaigns", "other"):
+        yield from _all(
+            "states", "StartExecution UpdateStateMachine", f"arn:aws:states:{place}:stateMachine:fairlane-{name}"
+        )
+        yield from _all(
+            "states", "DescribeExecution StopExecution", f"arn:aws:states:{place}:execution:fairlane-{name}:a"
+        )
+        yield from _all(
+            "events", "PutEvents", f"arn:aws:events:us-east-1:{deployment.account}:event-bus/fairlane-{name}"
+        )
+        yield from _all(
+            "athena", "StartQueryExecution GetQueryResults", f"arn:aws:athena:{place}:workgroup/fairlane-fan-out-{name}"
+        )
+        yield from _all("glue", "GetTable DeleteTable", f"arn:aws:glue:{place}:table/fairlane_fan_out_{name}/outcomes")
+        yield Request("glue:GetDatabase", f"arn:aws:glue:{place}:database/fairlane_fan_out_{name}")
+        yield from _all("ssm", "GetParameter PutParameter", f"arn:aws:ssm:{place}:parameter/fairlane/fan-out/{name}")
+    for queue in ("training-p4", "training-p4-2"):
+        yield Request("batch:SubmitServiceJob", f"arn:aws:batch:{place}:job-queue/{queue}/quota-share/a")
+    yield from _all("sagemaker", "DescribeTrainingJob", f"arn:aws:sagemaker:{place}:training-job/any")
+    yield Request("glue:GetTable", f"arn:aws:glue:{place}:table/drives/campaigns")
+    yield Request("ecr:DescribeImages", f"arn:aws:ecr:{place}:repository/training/pytorch")
+    for role in deployment.arns("AWS::IAM::Role"):
+        for service in ("batchoperations.s3.amazonaws.com", "ec2.amazonaws.com"):
+            yield Request("iam:PassRole", role, {"iam:PassedToService": service})
 
 
 def _registries(region: str, account: str) -> Iterator[Request]:

@@ -9,11 +9,13 @@ _PULL = "ecr:BatchGetImage ecr:GetDownloadUrlForLayer"
 _QUEUE = "arn:aws:batch:{place}:job-queue"
 
 
-def _own_logs(group: str) -> May:
+def own_logs(group: str) -> May:
+    """Return the permission to write to a log group whose name has the text."""
     return May("logs:CreateLogStream logs:PutLogEvents", f"arn:aws:logs:{{place}}:log-group:*{group}*")
 
 
-def _reads(*prefixes: str) -> Iterator[May]:
+def reads(*prefixes: str) -> Iterator[May]:
+    """Yield the permissions to read and list prefixes."""
     for prefix in prefixes:
         yield May("s3:GetObject", f"arn:aws:s3:::{prefix}/*")
         yield _lists(prefix)
@@ -43,7 +45,7 @@ def runs_sweeps(bucket: str) -> Iterator[May]:
 
 
 _SECRET = May("secretsmanager:GetSecretValue secretsmanager:DescribeSecret", "*:secret:hub-AbCdEf")
-_TRAINING = (
+TRAINING = (
     May("ecr:GetAuthorizationToken"),
     May("logs:CreateLogStream logs:PutLogEvents", "arn:aws:logs:{place}:log-group:/aws/sagemaker/TrainingJobs*"),
     May(
@@ -74,7 +76,7 @@ SERVICE_ROLES = (
         "containers of a job",
         r"Train/JobRole",
         "ecs-tasks.amazonaws.com",
-        (*_reads("datasets/imagenet"), *_writes("models/containers")),
+        (*reads("datasets/imagenet"), *_writes("models/containers")),
         for_own_account=True,
     ),
     *(
@@ -94,14 +96,14 @@ SERVICE_ROLES = (
         "containers of a job",
         r"JobDefinitions/train-four-gpus/JobRole",
         "ecs-tasks.amazonaws.com",
-        (*_reads("example-datasets"), *_writes("example-models/experiments")),
+        (*reads("example-datasets"), *_writes("example-models/experiments")),
         for_own_account=True,
     ),
     Kind(
         "containers of a job",
         r"JobDefinitions/pretrain/JobRole",
         "ecs-tasks.amazonaws.com",
-        (*_reads("example-datasets"), *_writes("example-models/pretrained")),
+        (*reads("example-datasets"), *_writes("example-models/pretrained")),
         for_own_account=True,
     ),
     *(
@@ -112,7 +114,7 @@ SERVICE_ROLES = (
             (
                 May("ecr:GetAuthorizationToken"),
                 May(_PULL, f"arn:aws:ecr:{{place}}:repository/{repository}"),
-                _own_logs(f"{log_group}LogGroup"),
+                own_logs(f"{log_group}LogGroup"),
                 *secrets,
             ),
             for_own_account=True,
@@ -131,8 +133,8 @@ SERVICE_ROLES = (
         r"Training/ExecutionRole",
         "sagemaker.amazonaws.com",
         (
-            *_TRAINING,
-            *_reads("datasets/imagenet", "public"),
+            *TRAINING,
+            *reads("datasets/imagenet", "public"),
             *_writes("models/search"),
             May(_PULL, "arn:aws:ecr:{place}:repository/training"),
             May("kms:Decrypt kms:GenerateDataKey", f"*:{KEY}"),
@@ -145,8 +147,8 @@ SERVICE_ROLES = (
         r"ExecutionRoles/search",
         "sagemaker.amazonaws.com",
         (
-            *_TRAINING,
-            *_reads("example-datasets"),
+            *TRAINING,
+            *reads("example-datasets"),
             *_writes("example-models/search"),
             *runs_sweeps("SweepStoressearch*"),
             May(_PULL, "arn:aws:ecr:{place}:repository/training/pytorch"),
@@ -157,7 +159,7 @@ SERVICE_ROLES = (
         "flow logs of a VPC",
         r"Network/FlowLogRole",
         "vpc-flow-logs.amazonaws.com",
-        (_own_logs("FlowLogGroup"),),
+        (own_logs("FlowLogGroup"),),
         for_own_account=True,
     ),
     *(
@@ -166,7 +168,7 @@ SERVICE_ROLES = (
             rf"{metrics}/EventsFunction/Role",
             "lambda.amazonaws.com",
             (
-                _own_logs(f"{metrics}EventsFunctionLogs"),
+                own_logs(f"{metrics}EventsFunctionLogs"),
                 May("sqs:ReceiveMessage sqs:DeleteMessage", f"arn:aws:sqs:{{place}}:{metrics}Events*"),
                 *service_jobs,
             ),
@@ -183,7 +185,7 @@ SERVICE_ROLES = (
             rf"{metrics}/PollerFunction/Role",
             "lambda.amazonaws.com",
             (
-                _own_logs(f"{metrics}PollerFunctionLogs"),
+                own_logs(f"{metrics}PollerFunctionLogs"),
                 May("batch:DescribeJobDefinitions batch:ListJobs batch:ListServiceJobs"),
                 *(May("batch:GetJobQueueSnapshot", f"{_QUEUE}/{queue}") for queue in queues),
             ),
@@ -209,7 +211,7 @@ SERVICE_ROLES = (
         r"Replication/Rules/Function/Role",
         "lambda.amazonaws.com",
         (
-            _own_logs("RulesFunctionLogs"),
+            own_logs("RulesFunctionLogs"),
             May("ecr:DescribeRegistry ecr:PutReplicationConfiguration"),
             May("iam:CreateServiceLinkedRole", "*:role/aws-service-role/replication.ecr.amazonaws.com/*"),
         ),
@@ -228,7 +230,7 @@ SERVICE_ROLES = (
         r"Gate/Function/Role",
         "lambda.amazonaws.com",
         (
-            _own_logs("GateFunctionLogs"),
+            own_logs("GateFunctionLogs"),
             May("ecr:DescribeImageReplicationStatus", "*:repository/training/pytorch"),
         ),
     ),
@@ -238,7 +240,7 @@ SERVICE_ROLES = (
             rf"Gate/{function}/Role",
             "lambda.amazonaws.com",
             (
-                _own_logs(f"Gate{function}Logs"),
+                own_logs(f"Gate{function}Logs"),
                 May("ecr:DescribeImageReplicationStatus", "*:repository/training/pytorch"),
             ),
         )

@@ -16,6 +16,8 @@ REQUESTS = 3000
 """Smallest number of requests that the matrix evaluates."""
 SERVICES = sorted({kind.trusted for kind in KINDS} - {ACCOUNT_ROOT} | {"batch.amazonaws.com", "events.amazonaws.com"})
 SOURCES = {
+    "events.amazonaws.com": "arn:aws:events:{place}:rule/any",
+    "states.amazonaws.com": "arn:aws:states:{place}:stateMachine:fairlane-campaigns",
     "ecs-tasks.amazonaws.com": "arn:aws:ecs:{place}:task/AWSBatch-any/0",
     "scheduler.amazonaws.com": "arn:aws:scheduler:{place}:schedule-group/default",
     "vpc-flow-logs.amazonaws.com": "arn:aws:ec2:{place}:vpc-flow-log/fl-0123456789abcdef0",
