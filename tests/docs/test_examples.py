@@ -32,6 +32,7 @@ def test_python_examples_run(code: str, monkeypatch: pytest.MonkeyPatch, tmp_pat
 
 @pytest.mark.parametrize("text", blocks("yaml"))
 def test_yaml_examples_load(text: str, tmp_path: Path) -> None:
+    (tmp_path / "fan-outs").symlink_to(REPOSITORY / "environments" / "fan-outs")
     path = tmp_path / "example.yaml"
     path.write_text(text)
     load_environment(path)

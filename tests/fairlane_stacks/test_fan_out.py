@@ -13,12 +13,13 @@ from syrupy.extensions.json import JSONSnapshotExtension
 
 from fairlane.environment import Environment, load_environment
 from fairlane_stacks import TrainingStack, build_stacks
+from fairlane_stacks.template_sizes import MAX_TEMPLATE
 from tests import cfn_lint
 from tests.aws_limits import violations
 from tests.support import REPOSITORY, recommended_flags, template_of
 
 FLAGS = {"all recommended flags": recommended_flags(), "no flags": {}}
-QUEUE = {"capacity": {"ml.p4d.24xlarge": 60}, "scheduling": {"policy": "fifo"}}
+QUEUE = {"capacity": 4, "scheduling": {"policy": "fifo"}}
 REGIONS = [f"eu-west-{number}" for number in range(1, 21)]
 
 
@@ -32,9 +33,9 @@ def build(flags: dict[str, Any]) -> tuple[cdk.App, list[cdk.Stack]]:
 
 
 def of_many_regions(count: int) -> list[TrainingStack]:
-    """Return the training stacks of a fan-out over many Regions with three queues each."""
+    """Return the training stacks of a fan-out over many Regions with two queues each."""
     home, *others = REGIONS[:count]
-    queues = {f"training-queue-{number}": {"capacity": 4, "scheduling": {"policy": "fifo"}} for number in range(3)}
+    queues = {f"training-{number}": QUEUE for number in range(2)}
     fan_out = {
         "queues": {region: list(queues) for region in REGIONS[:count]},
         "execution_roles": ["campaigns"],
@@ -69,3 +70,60 @@ def test_all_validators_accept_the_templates(flags: dict[str, Any]) -> None:
         assert cfn_lint.findings(template) == []
         assert violations(template) == []
         assert Annotations.from_stack(stack).find_warning("*", Match.any_value()) == []
+
+
+def test_the_home_region_has_the_fan_out_and_other_regions_send_events_home() -> None:
+    _, stacks = build({})
+    home, europe = (stack for stack in stacks if isinstance(stack, TrainingStack))
+    assert (list(home.fan_outs), home.fan_out_regions) == (["campaigns"], {})
+    assert (europe.fan_outs, list(europe.fan_out_regions)) == ({}, ["campaigns"])
+    kinds = [entry["Type"] for entry in template_of(europe)["Resources"].values()]
+    assert sorted(kind for kind in kinds if "Batch" not in kind) == ["AWS::Events::Rule", "AWS::IAM::Role"]
+    outputs = template_of(home)["Outputs"]
+    assert {name for name in outputs if "FanOut" in name} == {
+        "campaignsFanOutBucketName",
+        "campaignsFanOutStateMachineArn",
+        "campaignsFanOutWorkgroup",
+    }
+
+
+def test_a_region_without_a_queue_of_the_fan_out_gets_nothing() -> None:
+    template = REPOSITORY / "environments" / "fan-outs" / "campaigns.json"
+    fan_out = {"queues": {"eu-west-1": "training-p4"}, "execution_roles": ["campaigns"], "template": str(template)}
+    settings = {
+        "region": "us-east-1",
+        "execution_roles": {"campaigns": {}},
+        "fan_outs": {"campaigns": fan_out},
+        "regions": {"eu-west-1": {"queues": {"training-p4": QUEUE}}, "eu-west-2": {"queues": {"other": QUEUE}}},
+    }
+    stacks = build_stacks(cdk.App(), "prod", Environment.model_validate(settings))
+    assert {stack.region: len(stack.fan_out_regions) for stack in stacks if isinstance(stack, TrainingStack)} == {
+        "us-east-1": 0,
+        "eu-west-1": 1,
+        "eu-west-2": 0,
+    }
+
+
+def test_the_execution_role_is_for_the_jobs_of_all_regions() -> None:
+    home, *_ = of_many_regions(3)
+    (role,) = (
+        entry["Properties"]
+        for name, entry in template_of(home)["Resources"].items()
+        if name.startswith("ExecutionRolescampaigns")
+    )
+    text = json.dumps(role["Policies"])
+    for region in REGIONS[:3]:
+        assert f":logs:{region}:123456789012:log-group:/aws/sagemaker/TrainingJobs" in text
+        assert f":ecr:{region}:123456789012:repository/training/pytorch" in text
+    assert REGIONS[3] not in text
+
+
+@pytest.mark.parametrize("count", [1, 20])
+def test_templates_fit_at_one_and_at_twenty_regions(count: int) -> None:
+    home, *others = of_many_regions(count)
+    assert len(others) == count - 1
+    size = len(json.dumps(template_of(home)))
+    assert size < MAX_TEMPLATE / 5
+    assert cfn_lint.findings(template_of(home)) == []
+    assert len(home.fan_outs["campaigns"].functions) == 5
+    assert all(len(stack.fan_out_regions) == 1 for stack in others)

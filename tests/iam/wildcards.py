@@ -30,6 +30,7 @@ _NAMES: Final = {
     r"<\w+\.JobQueueArn>|arn:aws:batch:[\w-]+:ACCOUNT:job-queue/imported(?=/)": "QUEUE",
     r"<\w+\.Arn>(?=:\*)": "FUNCTION",
     r"<SweepStore\w+\.Arn>": "STORE",
+    r"<\w+\.Arn>(?=/)": "BUCKET",
     r":[a-z]{2}-[a-z]+-\d:": ":REGION:",
     r"s3:::.+/\*$": "s3:::BUCKET/PREFIX/*",
     r"job-definition/\w+": "job-definition/NAME",

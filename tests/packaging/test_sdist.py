@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.support import REPOSITORY
 
 
-def test_the_sdist_has_the_example_and_no_other_environment_file(tmp_path: Path) -> None:
+def test_the_sdist_has_the_examples_and_no_other_environment_file(tmp_path: Path) -> None:
     copy, out = tmp_path / "copy", tmp_path / "out"
     copy.mkdir()
     for name in ("pyproject.toml", "README.md", "LICENSE"):
@@ -21,4 +21,4 @@ def test_the_sdist_has_the_example_and_no_other_environment_file(tmp_path: Path)
     (archive,) = out.glob("*.tar.gz")
     with tarfile.open(archive) as files:
         environments = {Path(name).name for name in files.getnames() if "/environments/" in name}
-    assert environments == {"example.yaml", "schema.json"}
+    assert environments == {"campaigns.json", "campaigns.sql", "example.yaml", "fan-out.yaml", "schema.json"}

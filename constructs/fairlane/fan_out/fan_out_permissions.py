@@ -46,13 +46,13 @@ class Permission(NamedTuple):
 
 
 def wildcards(permissions: Sequence[Permission]) -> dict[str, str]:
-    """Return the reason for each resource with a wildcard."""
-    return {
-        resource: permission.reason
-        for permission in permissions
-        for resource in permission.statement["Resource"]
-        if "*" in resource
-    }
+    """Return the reasons for each resource with a wildcard."""
+    reasons: dict[str, dict[str, None]] = {}
+    for permission in permissions:
+        for resource in permission.statement["Resource"]:
+            if "*" in resource:
+                reasons.setdefault(resource, {})[permission.reason] = None
+    return {resource: "; ".join(each) for resource, each in reasons.items()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

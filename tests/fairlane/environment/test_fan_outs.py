@@ -1,0 +1,106 @@
+"""Key `fan_outs` of environment files: files beside the environment file, and references to other keys."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from fairlane import ConfigurationError
+from fairlane.environment import load_environment
+from tests.support import REPOSITORY
+
+FOLDER = REPOSITORY / "environments" / "fan-outs"
+PROD = """\
+region: us-east-1
+execution_roles: {search: {}}
+compute_environments: {g5: {instance_types: [g5.12xlarge], max_gpus: 8}}
+network: {}
+queues:
+  training: {capacity: 4, scheduling: {policy: fifo}}
+  gpu: {compute_environments: [g5], scheduling: {policy: fifo}}
+sweeps: {search: {}}
+regions:
+  eu-west-1: {queues: {training: {capacity: 4, scheduling: {policy: fifo}}}}
+fan_outs:
+  campaigns:
+    queues: {us-east-1: training, eu-west-1: training}
+    execution_roles: [search]
+    template: campaigns.json
+    query: campaigns.sql
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in ("campaigns.json", "campaigns.sql"):
+        (tmp_path / name).write_text((FOLDER / name).read_text())
+    return tmp_path
+
+
+def problems(folder: Path, **changes: Any) -> list[str]:
+    """Return the problems of a file with changed keys of the fan-out."""
+    yaml = YAML(typ="safe", pure=True)
+    data = yaml.load(PROD)
+    data["fan_outs"]["campaigns"] |= changes
+    data["fan_outs"]["campaigns"] = {
+        key: value for key, value in data["fan_outs"]["campaigns"].items() if value is not None
+    }
+    path = folder / "prod.yaml"
+    yaml.dump(data, path)
+    try:
+        load_environment(path)
+    except ConfigurationError as error:
+        return [str(problem).partition(", ")[2].removeprefix("fan_outs.campaigns.") for problem in error.problems]
+    return []
+
+
+def test_files_are_found_beside_the_environment_file(folder: Path) -> None:
+    assert problems(folder) == []
+    fan_out = load_environment(folder / "prod.yaml").fan_outs["campaigns"]
+    assert fan_out.settings["template"] == (FOLDER / "campaigns.json").read_text()
+    assert fan_out.settings["query"] == (FOLDER / "campaigns.sql").read_text()
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"queues": {"us-east-1": "other"}}, "queues.us-east-1: got 'other', allowed: a queue in us-east-1: gpu, training"),
+        ({"queues": {"us-east-1": ["training", "other"]}}, "queues.us-east-1[1]: got 'other', allowed: a queue in us-east-1: gpu, training"),
+        ({"queues": {"us-west-2": "training"}}, "queues.us-west-2: got 'us-west-2', allowed: a Region of the file: us-east-1, eu-west-1"),
+        ({"queues": {"us-east-1": "gpu"}}, "store: queue gpu is for containers, whose array jobs need a sweep store: add store"),
+        ({"queues": None}, "queues: missing; use the name of a queue, or names, for at least one Region"),
+        ({"queues": {"us-east-1": 7}}, "queues.us-east-1: got 7, allowed: a text, in quotes if it looks like a number or a boolean"),
+        ({"execution_roles": ["search", "other"]}, "execution_roles[1]: got 'other', allowed: a key of execution_roles: search"),
+        ({"job_definitions": ["train"]}, "job_definitions[0]: 'train' does not exist: add it to job_definitions"),
+        ({"store": "other"}, "store: got 'other', allowed: a key of sweeps: search"),
+        ({"template": None}, "template: missing; use the path of a JSON file with a CreateTrainingJob or SubmitJob request"),
+        ({"query": None, "schedule": "rate(1 day)"}, "schedule: schedule requires query: add query or remove schedule"),
+    ],
+)  # fmt: skip
+def test_each_mistake_is_reported_alone(folder: Path, changes: dict[str, Any], expected: str) -> None:
+    assert problems(folder, **changes) == [expected]
+
+
+def test_mistakes_in_the_files_are_reported_at_their_keys(folder: Path) -> None:
+    (folder / "campaigns.json").write_text('{"RoleArn": "${roll}"}')
+    (folder / "campaigns.sql").write_text("DELETE FROM drives")
+    template, query = sorted(problems(folder), key=lambda text: text.startswith("query"))
+    assert template.startswith("template.RoleArn: got '${roll}', allowed: ${account}, ${data}")
+    assert query == "query: got 'DELETE', allowed: the text of one SELECT of Athena, which begins with SELECT or WITH"
+
+
+def test_files_that_cannot_be_read_are_mistakes(folder: Path) -> None:
+    (folder / "latin.sql").write_bytes("SELECT 'Zürich'".encode("latin-1"))
+    (folder / "long.json").write_text(" " * 262_145)
+    assert sorted(problems(folder, template="missing.json", query="latin.sql"), reverse=True) == [
+        f"template: missing.json is no file in {folder}: write a path relative to this file's folder",
+        "query: latin.sql cannot be read as UTF-8, 'utf-8' codec can't decode byte 0xfc in position 9: invalid start "
+        "byte: use another file",
+    ]
+    assert problems(folder, template="long.json") == [
+        "template: long.json has more than 262,144 bytes: use a shorter file"
+    ]
+    assert problems(folder, template=".") == [
+        f"template: . is no file in {folder}: write a path relative to this file's folder"
+    ]
