@@ -88,7 +88,7 @@ SERVICE_ROLES = (
             for_own_account=True,
         )
         for definition, data in (
-            ("train-one-gpu", (*_reads("example-datasets"), *_writes("example-models/experiments"))),
+            ("train-one-gpu", (*reads("example-datasets"), *_writes("example-models/experiments"))),
             ("toy", ()),
         )
     ),
