@@ -25,7 +25,7 @@ _SETTINGS: Final[Mapping[str, Mapping[str, Any]]] = {
     "submit": {"timeout_seconds": 900, "memory_mb": 512},
     "outcomes": {"timeout_seconds": OUTCOMES_TIMEOUT_SECONDS},
     "reconcile": {"timeout_seconds": 300, "memory_mb": 512},
-    "capacity": {"timeout_seconds": 300},
+    "capacity": {"timeout_seconds": 300, "memory_mb": 512},
 }
 
 

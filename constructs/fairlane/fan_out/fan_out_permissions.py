@@ -149,6 +149,7 @@ class FanOutPermissions:
         yield self._objects(["s3:GetObject", "s3:PutObject"], CAPACITY)
         reads = [
             "ec2:DescribeCapacityReservations",
+            "ec2:DescribeLaunchTemplateVersions",
             "ec2:DescribeSpotPriceHistory",
             "ec2:GetSpotPlacementScores",
             "pricing:GetAttributeValues",
