@@ -7,8 +7,9 @@ from typing import Any, Final, NamedTuple
 from fairlane_lambda.fan_out import transfer
 from fairlane_lambda.fan_out.config import Config
 from fairlane_lambda.fan_out.lines import Candidate, Line
+from fairlane_lambda.fan_out.locations import bucket, copy_target, s3_uri
 from fairlane_lambda.fan_out.names import CAPACITY
-from fairlane_lambda.fan_out.residency import bucket, is_allowed, s3_uri
+from fairlane_lambda.fan_out.residency import is_allowed
 from fairlane_lambda.fan_out.steps import Placement, Step
 
 _UNKNOWN: Final = float("inf")
@@ -119,13 +120,24 @@ def read_capacity(s3: Any, bucket_name: str, regions: Iterable[str]) -> dict[tup
     return capacity
 
 
+_UNKNOWN_ROW: Final = CapacityRow()
+_UNKNOWN_IDLE: Final = Idle()
+
+
 class _Option(NamedTuple):
-    """Candidate that may run, with the values of the steps: the lower, the better."""
+    """Candidate that may run, with the capacity of its Region.
+
+    Attributes:
+        candidate: The candidate.
+        copy: Copy of its data.
+        row: Capacity for the instance type of the line.
+        free: Free instances by step, and the key under which a line takes them.
+    """
 
     candidate: Candidate
     copy: Copy | None
-    values: tuple[float, ...]
-    texts: tuple[str, ...]
+    row: CapacityRow
+    free: Mapping[Step, tuple[int | None, tuple[str, ...]]]
 
 
 class Placer:
@@ -159,17 +171,17 @@ class Placer:
         options = [self._option(line, one) for one in line.candidates if not problems[one.region]]
         if not options:
             return Refusal(f"no candidate left: {_texts(dropped)}")
-        order = sorted(options, key=lambda option: option.values)
-        best = order[0]
+        if len(options) == 1:
+            best, reason = options[0], f"the only {'one left' if dropped else 'candidate'}"
+        else:
+            best, reason = self._best(line, options)
         self._take(line, best)
-        reason = self._reason(order) if len(order) > 1 else f"the only {'one left' if dropped else 'candidate'}"
         if dropped:
             reason = f"{reason} ({_texts(dropped)})"
         if best.copy is None:
             return Choice(best.candidate.region, best.candidate.data, reason)
-        return Choice(
-            best.candidate.region, best.copy.target, f"{reason}; data copied, ${best.copy.dollars:,.2f}", best.copy
-        )
+        reason = f"{reason}; data copied, ${best.copy.dollars:,.2f}"
+        return Choice(best.candidate.region, best.copy.target, reason, best.copy)
 
     def _problem(self, candidate: Candidate) -> str:
         """Return the reason why a candidate cannot be used. Empty if it can."""
@@ -189,10 +201,28 @@ class Placer:
             return f"the bucket of copy_to is in {place}"
         return ""
 
+    def _best(self, line: Line, options: Sequence[_Option]) -> tuple[_Option, str]:
+        """Return the best option, and the first step in which it differs from the next one."""
+        values = [tuple(self._value(step, line, option) for step in self._steps) for option in options]
+        first, second, *_ = sorted(range(len(options)), key=lambda index: values[index])
+        best, other = options[first], options[second]
+        for step, value, other_value in zip(self._steps, values[first], values[second], strict=True):
+            if value != other_value:
+                text, other_text = _text(step, best, value), _text(step, other, other_value)
+                return best, f"{step}: {text}, {other.candidate.region}: {other_text}"
+        return best, "first of equal candidates"
+
     def _option(self, line: Line, candidate: Candidate) -> _Option:
-        copy = self._copy(line, candidate)
-        ranked = [self._value(step, line, candidate, copy) for step in self._steps]
-        return _Option(candidate, copy, tuple(value for value, _ in ranked), tuple(text for _, text in ranked))
+        """Return a candidate with the instances that the lines before this one have left."""
+        region, queue = candidate.region, line.queue or self._config.regions[candidate.region][0]
+        row = self._capacity.get((region, line.instance_type or ""), _UNKNOWN_ROW)
+        idle = row.idle.get(queue, _UNKNOWN_IDLE)
+        reserved_key, idle_key = (region, line.instance_type or ""), (region, queue, idle.unit)
+        free = {
+            Step.RESERVED: (self._left(row.free_reserved, reserved_key), reserved_key),
+            Step.IDLE: (self._left(idle.instances, idle_key), idle_key),
+        }
+        return _Option(candidate, self._copy(line, candidate), row, free)
 
     def _copy(self, line: Line, candidate: Candidate) -> Copy | None:
         region, data, copy_to = candidate
@@ -202,21 +232,18 @@ class Placer:
         dollars = transfer.dollars(self._region(data), region, gigabytes) + transfer.COPY_JOB_DOLLARS
         return Copy(s3_uri(data), copy_target(data, copy_to), region, gigabytes, round(dollars, 2))
 
-    def _value(self, step: Step, line: Line, candidate: Candidate, copy: Copy | None) -> tuple[float, str]:
-        """Return the value of a candidate in a step, and its text."""
-        row, region = self._row(line, candidate.region), candidate.region
+    def _value(self, step: Step, line: Line, option: _Option) -> float:
+        """Return the value of an option in a step: the lower, the better."""
         match step:
             case Step.RESERVED | Step.IDLE:
-                free, _ = self._free(line, region)[step]
-                return _fits(free, line), "unknown" if free is None else f"{free} free"
+                return not _fits(option.free[step][0], line)
             case Step.SPOT_SCORE:
-                score = row.spot_score
-                return (_UNKNOWN, "unknown") if score is None else (-score, f"{score}")
+                return _UNKNOWN if option.row.spot_score is None else -option.row.spot_score
             case Step.PRICE:
-                dollars = self._dollars(line, candidate, copy, row)
-                return dollars, "unknown" if dollars == _UNKNOWN else f"${dollars:,.2f}"
+                return self._dollars(line, option)
 
-    def _dollars(self, line: Line, candidate: Candidate, copy: Copy | None, row: CapacityRow) -> float:
+    def _dollars(self, line: Line, option: _Option) -> float:
+        candidate, copy, row, _ = option
         if row.on_demand_price is None:
             return _UNKNOWN
         hours = 1 if line.hours is None else line.hours
@@ -226,21 +253,11 @@ class Placer:
         return job + transfer.dollars(self._region(candidate.data), candidate.region, line.data_gb or 0)
 
     def _take(self, line: Line, option: _Option) -> None:
-        for free, key in self._free(line, option.candidate.region).values():
-            if _fits(free, line) == 0:
+        for free, key in option.free.values():
+            if _fits(free, line):
                 self._taken[key] = self._taken.get(key, 0) + _count(line)
         if option.copy is not None:
             self._copied.add((option.copy.source, option.copy.target))
-
-    def _free(self, line: Line, region: str) -> dict[Step, tuple[int | None, tuple[str, ...]]]:
-        """Return the instances that lines before this one have left, and the key under which it takes them."""
-        row, queue = self._row(line, region), line.queue or self._config.regions[region][0]
-        idle = row.idle.get(queue, Idle())
-        reserved_key, idle_key = (region, line.instance_type or ""), (region, queue, idle.unit)
-        return {
-            Step.RESERVED: (self._left(row.free_reserved, reserved_key), reserved_key),
-            Step.IDLE: (self._left(idle.instances, idle_key), idle_key),
-        }
 
     def _left(self, free: int | None, key: tuple[str, ...]) -> int | None:
         return None if free is None else free - self._taken.get(key, 0)
@@ -249,38 +266,27 @@ class Placer:
         name = bucket(location)
         return self._bucket_region(name) if name else ""
 
-    def _row(self, line: Line, region: str) -> CapacityRow:
-        return self._capacity.get((region, line.instance_type or ""), CapacityRow())
-
-    def _reason(self, order: Sequence[_Option]) -> str:
-        """Return the first step in which the best option differs from the next one."""
-        best, other = order[0], order[1]
-        for step, *values, text, other_text in zip(
-            self._steps, best.values, other.values, best.texts, other.texts, strict=True
-        ):
-            if values[0] != values[1]:
-                return f"{step}: {text}, {other.candidate.region}: {other_text}"
-        return "first of equal candidates"
-
-
-def copy_target(data: str, copy_to: str) -> str:
-    """Return the location of a copy. The objects keep their keys below `copy_to`, as in S3 Batch Operations.
-
-    Args:
-        data: Location of the data in Amazon S3.
-        copy_to: Bucket or prefix of the copy, for example `s3://drives-us/`.
-    """
-    key = s3_uri(data).removeprefix("s3://").partition("/")[2]
-    return f"{s3_uri(copy_to).rstrip('/')}/{key}"
-
 
 def _count(line: Line) -> int:
     return line.instance_count or 1
 
 
-def _fits(free: int | None, line: Line) -> int:
-    """Return 0 if the instances of a line fit, otherwise 1."""
-    return 1 if free is None or free < _count(line) else 0
+def _fits(free: int | None, line: Line) -> bool:
+    return free is not None and free >= _count(line)
+
+
+def _text(step: Step, option: _Option, value: float) -> str:
+    """Return the value of an option in a step for the reason."""
+    match step:
+        case Step.RESERVED | Step.IDLE:
+            free = option.free[step][0]
+            return "unknown" if free is None else f"{free} free"
+        case _ if value == _UNKNOWN:
+            return "unknown"
+        case Step.SPOT_SCORE:
+            return f"{-value:.0f}"
+        case Step.PRICE:
+            return f"${value:,.2f}"
 
 
 def _texts(problems: Mapping[str, str]) -> str:
