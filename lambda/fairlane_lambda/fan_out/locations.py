@@ -6,7 +6,8 @@ from typing import Final
 from urllib.parse import unquote, urlsplit
 
 _ARN: Final = re.compile(r"arn:[a-z-]+:s3:::(.+)", re.DOTALL)
-_VIRTUAL: Final = re.compile(r"(.+)\.s3[.-][a-z0-9.-]*amazonaws\.com(?:\.cn)?")
+_VIRTUAL: Final = re.compile(r"(.+)\.s3(?!-accesspoint|-object-lambda)[.-][a-z0-9.-]*amazonaws\.com(?:\.cn)?")
+_ACCESS_POINT: Final = re.compile(r"arn:[a-z-]+:s3.*|.*(-s3alias|--ol-s3|\.mrap|s3-accesspoint.*|s3-object-lambda.*)")
 _PATH: Final = re.compile(r"s3[.-][a-z0-9.-]*amazonaws\.com(?:\.cn)?")
 
 
@@ -19,7 +20,10 @@ def s3_uri(location: str) -> str:
     if separator and scheme.lower() in {"s3", "s3a", "s3n"}:
         return f"s3://{rest}"
     if separator and scheme.lower() in {"http", "https"}:
-        parts = urlsplit(location)
+        try:
+            parts = urlsplit(location)
+        except ValueError:
+            return location
         host, path = (parts.hostname or ""), unquote(parts.path).lstrip("/")
         if match := _VIRTUAL.fullmatch(host):
             return f"s3://{match[1]}/{path}"
@@ -32,6 +36,12 @@ def bucket(location: str | None) -> str:
     """Return the bucket of a location. Empty if the location is not in Amazon S3."""
     uri = s3_uri(location or "")
     return uri.removeprefix("s3://").partition("/")[0] if uri.startswith("s3://") else ""
+
+
+def is_access_point(location: str) -> bool:
+    """Return True if a location names an access point, which does not tell its bucket."""
+    uri = s3_uri(location)
+    return _ACCESS_POINT.fullmatch(uri.rpartition("://")[2].partition("/")[0].lower()) is not None
 
 
 def copy_target(data: str, copy_to: str) -> str:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from fairlane_lambda.fan_out.config import Config
 from fairlane_lambda.fan_out.lines import Candidate, Line
+from fairlane_lambda.fan_out.locations import is_access_point
 from fairlane_lambda.fan_out.placement import (
     CapacityRow,
     Choice,
@@ -146,17 +147,31 @@ def test_candidates_are_dropped(candidate: Candidate, problem: str) -> None:
         "https://drives.s3.eu-west-1.amazonaws.com/eu/a",
         "https://drives.s3.amazonaws.com/e%75/a",
         "https://s3.eu-west-1.amazonaws.com/drives/eu/a",
+        "s3://drives",
+        "arn:aws:s3:us-west-2:123456789012:accesspoint/x/object/eu/a",
+        "s3://arn:aws:s3:us-west-2:123456789012:accesspoint/x/eu/a",
+        "https://x-123456789012.s3-accesspoint.us-west-2.amazonaws.com/eu/a",
+        "s3://x-abcdefghijklmnop-s3alias/eu/a",
         "https://DRIVES.S3-eu-west-1.amazonaws.com/eu/a",
     ],
 )
 def test_residency_knows_every_way_to_write_a_location(location: str) -> None:
     residency = {"s3://drives/eu/": ["eu-west-1"]}
-    assert is_allowed(location, "eu-west-1", residency)
+    assert is_allowed(location, "eu-west-1", residency) is not is_access_point(location)
+    assert is_allowed(location, "us-east-1", {})
     assert not is_allowed(location, "us-east-1", residency)
 
 
 def test_residency_of_other_locations_is_free() -> None:
-    for location in (None, "s3://drives/us/a", "s3://drives-eu/eu/a", "https://example.com/drives/eu/a", "/mnt/eu/a"):
+    for location in (
+        None,
+        "s3://drives/us/a",
+        "s3://drives-eu/eu/a",
+        "s3://drive",
+        "https://example.com/drives/eu/a",
+        "https://[",
+        "/mnt/eu/a",
+    ):
         assert is_allowed(location, "us-east-1", {"s3://drives/eu/": ["eu-west-1"]})
 
 
