@@ -15,6 +15,8 @@ _MINUTE = 60_000
 _OLDEST = 14 * 24 * 60 * _MINUTE
 _AHEAD = 120 * _MINUTE
 
+_Dimensions = tuple[tuple[str, str], ...]
+
 with open(os.path.join(_FOLDER, "metrics.json"), encoding="utf-8") as _file:
     _CATALOG = json.load(_file)
 
@@ -51,16 +53,18 @@ class Metrics:
     """
 
     def __init__(self) -> None:
-        self._lines: dict[tuple[int | None, str, str, str], dict[str, list[float]]] = {}
+        self._lines: dict[tuple[int | None, _Dimensions], dict[str, list[float]]] = {}
 
     def add(
         self,
         name: str,
         value: float,
         *,
-        queue: str,
+        queue: str | None = None,
         share: str | None = None,
         reason: str | None = None,
+        fan_out: str | None = None,
+        region: str | None = None,
         time: int | None = None,
     ) -> None:
         """Add a value.
@@ -68,18 +72,17 @@ class Metrics:
         Args:
             name: Name of a metric in `metrics.json`.
             value: Value in the unit of the metric.
-            queue: Name of the job queue.
+            queue: Name of the job queue, for metrics with the dimension JobQueueName.
             share: Name of the share, for metrics with the dimension Share.
             reason: Reason, for metrics with the dimension Reason.
+            fan_out: Name of the fan-out, for metrics with the dimension FanOut.
+            region: Region of jobs, for metrics with the dimension Region.
             time: Time of the value in milliseconds since 1970, rounded down to the minute. Default: time of writing.
         """
-        key = (
-            None if time is None else time - time % _MINUTE,
-            queue,
-            "Share" if share is not None else "Reason" if reason is not None else "",
-            share if share is not None else reason or "",
-        )
-        values = self._lines.setdefault(key, {}).setdefault(name, [])
+        given = {"JobQueueName": queue, "Share": share, "Reason": reason, "FanOut": fan_out, "Region": region}
+        dimensions = tuple((dimension, text) for dimension, text in given.items() if text is not None)
+        minute = None if time is None else time - time % _MINUTE
+        values = self._lines.setdefault((minute, dimensions), {}).setdefault(name, [])
         if values and METRICS[name]["statistic"] == "Sum":
             values[0] += value
         else:
@@ -97,12 +100,12 @@ class Metrics:
             OSError: If the values were not printed. If a part was printed, `OUTPUT.rest` has the other part.
         """
         lines, self._lines = self._lines, {}
-        merged: dict[tuple[int, str, str, str], dict[str, list[float]]] = {}
+        merged: dict[tuple[int, _Dimensions], dict[str, list[float]]] = {}
         now = now_ms - now_ms % _MINUTE
-        for (time, queue, dimension, value), metrics in lines.items():
+        for (time, dimensions), metrics in lines.items():
             usable = time is not None and now_ms - _OLDEST < time < now_ms + _AHEAD
             timestamp = time if time is not None and usable and not 0 <= now - time <= _MINUTE else now
-            line = merged.setdefault((timestamp, queue, dimension, value), {})
+            line = merged.setdefault((timestamp, dimensions), {})
             for name, values in metrics.items():
                 merged_values = line.setdefault(name, [])
                 if merged_values and METRICS[name]["statistic"] == "Sum":
@@ -111,8 +114,8 @@ class Metrics:
                     merged_values += values
         text = "".join(
             line
-            for (timestamp, queue, dimension, value), metrics in merged.items()
-            for line in _lines(timestamp, {"JobQueueName": queue} | ({dimension: value} if dimension else {}), metrics)
+            for (timestamp, dimensions), metrics in merged.items()
+            for line in _lines(timestamp, dict(dimensions), metrics)
         )
         if text:
             OUTPUT.print(text)

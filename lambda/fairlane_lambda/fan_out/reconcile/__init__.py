@@ -1,0 +1,1 @@
+"""Lambda function that publishes the lines of a fan-out and asks AWS Batch about lines without news."""
