@@ -68,15 +68,15 @@ def parse_news(job: Mapping[str, Any], time: int) -> News | None:
     job_id, status, child = job.get("jobId"), job.get("status"), _child(job)
     if not isinstance(job_id, str) or not job_id or status not in _STATUSES:
         raise NewsError
-    ended = _ended_attempts(job, status in FINAL)
     summary = _mapping(job.get("preemptionSummary"))
     recent = _attempts(summary.get("recentPreemptedAttempts"))
+    ended = _ended_attempts(job, is_ended=status in FINAL and not recent)
     older = max(0, int(number(summary.get("preemptedAttemptCount")) or 0) - len(recent))
-    attempts = len(_distinct([*recent, *ended])) + older + (status in RUNNING)
+    attempts = len(_distinct([*recent, *ended])) + older
     fields = {
         "state": status,
         "job_id": job_id,
-        "attempts": attempts,
+        "attempts": attempts + (status in RUNNING),
         "run_seconds": round(sum(run_times(_distinct([*recent, *ended]))), 3),
         "status_reason": public_reason(job) or None,
         "started_at": number(job.get("startedAt")) or None,
@@ -142,7 +142,8 @@ def _update(ledger: Ledger, news: News, inherited: Mapping[str, Any]) -> Write:
     expression = f"SET {', '.join(sets)}" + (f" REMOVE {', '.join(removed)}" if removed else "")
     conditions = [
         *([] if inherited else ["attribute_exists(#pk)"]),
-        "NOT #state IN (:succeeded, :failed)",
+        "#state <> :succeeded",
+        "#state <> :failed",
         "(attribute_not_exists(#job_id) OR #job_id = :job_id)",
         *([] if news.is_final else ["(attribute_not_exists(#updated_at) OR #updated_at < :updated_at)"]),
     ]
@@ -167,17 +168,12 @@ def _child(job: Mapping[str, Any]) -> int | None:
     return index
 
 
-def _ended_attempts(job: Mapping[str, Any], is_final: bool) -> list[dict[str, Any]]:
-    if not is_final:
+def _ended_attempts(job: Mapping[str, Any], *, is_ended: bool) -> list[dict[str, Any]]:
+    """Return the attempts that ended. Those of an ended job without a list are its own times."""
+    if not is_ended:
         return [attempt for attempt in _attempts(job.get("attempts")) if number(attempt.get("stoppedAt")) is not None]
-    return job_attempts(
-        {
-            "attempts": job.get("attempts"),
-            "started": job.get("startedAt") or None,
-            "stopped": job.get("stoppedAt"),
-            "cancelled": job.get("isCancelled"),
-        }
-    )
+    times = {"started": job.get("startedAt") or None, "stopped": job.get("stoppedAt")}
+    return job_attempts({**times, "attempts": job.get("attempts"), "cancelled": job.get("isCancelled")})
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

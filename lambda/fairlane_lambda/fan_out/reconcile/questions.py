@@ -80,6 +80,8 @@ class Questions:
     def _days(self, line: Line) -> float:
         """Return the days after the last attempt, or the end, in which a line has news to come. 0 for no questions."""
         state = line.item["state"]
+        if line.item["child"] is not None and "job_id" not in line.item:
+            return 0  # the array job is looked up
         if not line.has_item:
             return _KEPT_DAYS
         if state == SUBMITTING or lacks_model(line.item):
@@ -119,7 +121,7 @@ class _Region:
 
     def _look_up(self, line: Line) -> None:
         item = line.item
-        job = find(self._client, {**item, "name": item["job_name"]}) if item["child"] is None else None
+        job = find(self._client, {**item, "name": item["job_name"]})
         if job is None:
             self._mark(line)
         elif item["kind"] == ARRAY:
