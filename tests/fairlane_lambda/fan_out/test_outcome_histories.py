@@ -10,7 +10,7 @@ from .job_histories import SECRET, Life, deliveries, random_lives
 from .outcome_world import HOUR, World
 
 IN_CI = 400
-IN_SOAK = 50_000
+IN_SOAK = 10_000
 
 
 def prepared_world(random: Random, lives: list[Life]) -> World:
