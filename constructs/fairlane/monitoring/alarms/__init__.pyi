@@ -1,10 +1,14 @@
 from fairlane.monitoring.alarms.alarm_limits import AlarmLimits as AlarmLimits
 from fairlane.monitoring.alarms.alarm_limits import ExporterLimits as ExporterLimits
+from fairlane.monitoring.alarms.alarm_limits import FanOutLimits as FanOutLimits
 from fairlane.monitoring.alarms.alarm_problems import Target as Target
 from fairlane.monitoring.alarms.alarm_topic import AlarmTopic as AlarmTopic
+from fairlane.monitoring.alarms.fan_out_alarms import FanOutAlarms as FanOutAlarms
 from fairlane.monitoring.alarms.kinds import DeadLetters as DeadLetters
 from fairlane.monitoring.alarms.kinds import ExporterStale as ExporterStale
 from fairlane.monitoring.alarms.kinds import FailureRate as FailureRate
+from fairlane.monitoring.alarms.kinds import FanOutFailures as FanOutFailures
+from fairlane.monitoring.alarms.kinds import FanOutStalled as FanOutStalled
 from fairlane.monitoring.alarms.kinds import IdleCapacity as IdleCapacity
 from fairlane.monitoring.alarms.kinds import IdleWhileWaiting as IdleWhileWaiting
 from fairlane.monitoring.alarms.kinds import Limit as Limit

@@ -11,6 +11,8 @@ from fairlane.errors import Problem
 from fairlane.monitoring.alarms.kinds.dead_letters import DeadLetters
 from fairlane.monitoring.alarms.kinds.exporter_stale import ExporterStale
 from fairlane.monitoring.alarms.kinds.failure_rate import FailureRate
+from fairlane.monitoring.alarms.kinds.fan_out_failures import FanOutFailures
+from fairlane.monitoring.alarms.kinds.fan_out_stalled import FanOutStalled
 from fairlane.monitoring.alarms.kinds.idle_capacity import IdleCapacity
 from fairlane.monitoring.alarms.kinds.idle_while_waiting import IdleWhileWaiting
 from fairlane.monitoring.alarms.kinds.limit import DAY_MINUTES, DurationLimit, Limit
@@ -35,6 +37,8 @@ _DEFAULTS: Final[Mapping[str, Mapping[str, Limit]]] = {
     "stale": {_CRITICAL: ExporterStale()},
     "dead_letters": {_WARNING: DeadLetters()},
     "truncated": {_WARNING: Truncated()},
+    "fan_out_stalled": {_WARNING: FanOutStalled()},
+    "fan_out_failures": {_WARNING: FanOutFailures()},
 }
 
 _SEVERITY: Final = re.compile(r"(?!Queues$)[A-Za-z][A-Za-z0-9]{0,31}")
@@ -178,6 +182,20 @@ class ExporterLimits(Limits):
     stale: Mapping[str, ExporterStale] | None = None
     dead_letters: Mapping[str, DeadLetters] | None = None
     truncated: Mapping[str, Truncated] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class FanOutLimits(Limits):
+    """Limits of the alarms on a fan-out, each kind a mapping by severity. `{}` removes the alarms of a kind.
+
+    Args:
+        fan_out_stalled: Limits on the time that lines wait while none of them is submitted. Default: 30 minutes, for
+            Warning.
+        fan_out_failures: Limits on the percentage of failed lines. Default: 10 % of 1 or more lines, for Warning.
+    """
+
+    fan_out_stalled: Mapping[str, FanOutStalled] | None = None
+    fan_out_failures: Mapping[str, FanOutFailures] | None = None
 
 
 def severities(*limits: Limits) -> Sequence[str]:

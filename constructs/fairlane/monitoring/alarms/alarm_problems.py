@@ -40,7 +40,7 @@ def alarm_problems(
             "create QueueAlarms in the account and Region of its JobMetrics",
         )
     yield from check_runbooks(runbooks)
-    yield from _notify_problems(notify, place.region)
+    yield from notify_problems(notify, place.region)
     problems = list(_limit_problems(metrics, limits, queue_limits, exporter_limits))
     yield from problems
     if problems:
@@ -80,7 +80,8 @@ def _limit_problems(
             yield Problem(field, group, f"{group_type.__name__}(...)")
 
 
-def _notify_problems(notify: object, region: str) -> Iterator[Problem]:
+def notify_problems(notify: object, region: str) -> Iterator[Problem]:
+    """Yield the problems of the targets of notifications from alarms in a Region."""
     lists: Mapping[Path, object] = (
         {("notify", str(severity)): targets for severity, targets in notify.items()}
         if isinstance(notify, Mapping)

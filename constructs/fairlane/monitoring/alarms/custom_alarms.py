@@ -83,7 +83,7 @@ def _exported_problems(metrics: JobMetrics, stat: cloudwatch.MetricStatConfig) -
     catalog = metrics_catalog()
     metric = catalog["metrics"].get(stat.metric_name)
     values = {dimension.name: dimension.value for dimension in stat.dimensions or []}
-    if metric is None or any(map(is_token, values.values())):
+    if metric is None or metric["source"] == "fan_out" or any(map(is_token, values.values())):
         return
     dimension_sets = {tuple(sorted(catalog["dimensions"][per])) for per in metric["per"]}
     queue = metrics.queues.get(values.get("JobQueueName", ""))

@@ -1,32 +1,27 @@
 """Alarms on queues, their shares and the exporter of job metrics."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from operator import methodcaller
 from typing import Final, cast
 
-import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
 from fairlane._internal.claims import Claims
 from fairlane.errors import ConfigurationError, Problem
-from fairlane.monitoring.alarms import AlarmLimits, ExporterLimits, Limit
-from fairlane.monitoring.alarms.alarm_problems import Notify, alarm_problems, target_arns
-from fairlane.monitoring.alarms.composite_alarm import CompositeAlarm
-from fairlane.monitoring.alarms.condition import Condition, ExporterQueues, QueueSeries
+from fairlane.monitoring.alarms import AlarmLimits, ExporterLimits
+from fairlane.monitoring.alarms.alarm_problems import Notify, alarm_problems
+from fairlane.monitoring.alarms.composed_alarms import ComposedAlarms, SeverityArns
+from fairlane.monitoring.alarms.condition import ExporterQueues, QueueSeries
 from fairlane.monitoring.alarms.custom_alarms import custom_alarm_problems, metric_stats
-from fairlane.monitoring.alarms.descriptions import RUNBOOKS, describe, describe_composite, slug
-from fairlane.monitoring.alarms.metric_alarm import metric_alarm
+from fairlane.monitoring.alarms.descriptions import RUNBOOKS, describe
 from fairlane.monitoring.exporter.job_metrics import JobMetrics
 
 _EXPORTER: Final = "Exporter of job metrics"
 _CUSTOM_STEP: Final = "look at the alarm's metric and at the other metrics of the queue on a dashboard"
 
-_SeverityArns = list[tuple[str, str]]
-"""Severity and ARN of each alarm."""
 
-
-class QueueAlarms(Construct):
+class QueueAlarms(ComposedAlarms):
     """Alarms on the queues of a `JobMetrics` and on the exporter, with default limits for training.
 
     Each alarm has limits by severity. The alarms themselves notify nobody: one composite alarm for each queue and
@@ -88,16 +83,12 @@ class QueueAlarms(Construct):
         settings = (limits, queue_limits, exporter_limits, notify, runbooks)
         if problems := list(alarm_problems(place, metrics, *settings)):
             raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)
-        super().__init__(scope, construct_id)
+        super().__init__(scope, construct_id, runbooks=runbooks)
         interval = round(metrics.period.to_minutes())
         self.metrics = metrics
-        self.alarms: dict[str, cloudwatch.CfnAlarm] = {}
-        self.arns: dict[str, str] = {}
-        self.metric_count = 0
-        self._runbooks = runbooks.rstrip("/")
         queues, exporter = Construct(self, "Queues"), Construct(self, "Exporter")
-        exporter_arns: _SeverityArns = []
-        queue_arns: dict[str, _SeverityArns] = {}
+        exporter_arns: SeverityArns = []
+        queue_arns: dict[str, SeverityArns] = {}
         self._queues: dict[str, Construct] = {}
         exporter_queues = Construct(exporter, "Queues")
         exporter_kinds = list(exporter_limits.limits(interval))
@@ -117,9 +108,7 @@ class QueueAlarms(Construct):
         conditions = methodcaller("exporter_conditions", sqs)
         exporter_arns += self._create(exporter, "Exporter", _EXPORTER, exporter_kinds, conditions)
         arns = [pair for pairs in (*queue_arns.values(), exporter_arns) for pair in pairs]
-        severities = list(dict.fromkeys(severity for severity, _ in arns))
-        targets = notify if isinstance(notify, Mapping) else dict.fromkeys(severities, notify)
-        self._actions = {severity: target_arns(group) for severity, group in targets.items()}
+        self._notify(arns, notify)
         self._queue_composites = {
             (name, severity): composite
             for name, pairs in queue_arns.items()
@@ -128,10 +117,6 @@ class QueueAlarms(Construct):
         self._exporter_composites = dict(self._compose(exporter, _EXPORTER, exporter_arns))
         self.composites = {key: composite.alarm for key, composite in self._queue_composites.items()}
         self.exporter_composites = {key: composite.alarm for key, composite in self._exporter_composites.items()}
-        for severity in severities:
-            if not self._actions.get(severity):
-                text = f"{severity} alarms notify nobody: add a target to notify"
-                cdk.Annotations.of(self).add_warning_v2(f"fairlane:QueueAlarms.noAction.{severity}", text)
 
     @property
     def composite_count(self) -> int:
@@ -205,31 +190,3 @@ class QueueAlarms(Construct):
         self.alarms[path] = cast(cloudwatch.CfnAlarm, alarm.node.default_child)
         self.metric_count += len(metric_stats(metric))
         return alarm
-
-    def _create(
-        self,
-        scope: Construct,
-        path: str,
-        subject: str,
-        limits: Iterable[tuple[str, str, Limit]],
-        conditions: Callable[[Limit], Iterator[Condition]],
-    ) -> _SeverityArns:
-        arns: _SeverityArns = []
-        for kind, severity, limit in limits:
-            for condition in conditions(limit):
-                name = "-".join(filter(None, (slug(kind), condition.part, severity)))
-                description = describe(subject, kind, condition.meaning, limit.first_step, self._runbooks)
-                alarm = metric_alarm(scope, name, condition, description)
-                self.alarms[f"{path}/{name}"] = alarm
-                self.arns[f"{path}/{name}"] = alarm.attr_arn
-                self.metric_count += len(condition.series)
-                arns.append((severity, self.arns[f"{path}/{name}"]))
-        return arns
-
-    def _compose(self, scope: Construct, subject: str, arns: _SeverityArns) -> Iterator[tuple[str, CompositeAlarm]]:
-        for severity in dict.fromkeys(severity for severity, _ in arns):
-            children = [arn for child_severity, arn in arns if child_severity == severity]
-            actions = self._actions.get(severity) or None
-            description = describe_composite(subject, severity, self._runbooks)
-            properties = {"alarm_description": description, "alarm_actions": actions, "ok_actions": actions}
-            yield severity, CompositeAlarm(scope, severity, children, **properties)

@@ -1,6 +1,8 @@
 from fairlane.monitoring.alarms.kinds.dead_letters import DeadLetters as DeadLetters
 from fairlane.monitoring.alarms.kinds.exporter_stale import ExporterStale as ExporterStale
 from fairlane.monitoring.alarms.kinds.failure_rate import FailureRate as FailureRate
+from fairlane.monitoring.alarms.kinds.fan_out_failures import FanOutFailures as FanOutFailures
+from fairlane.monitoring.alarms.kinds.fan_out_stalled import FanOutStalled as FanOutStalled
 from fairlane.monitoring.alarms.kinds.idle_capacity import IdleCapacity as IdleCapacity
 from fairlane.monitoring.alarms.kinds.idle_while_waiting import IdleWhileWaiting as IdleWhileWaiting
 from fairlane.monitoring.alarms.kinds.limit import Limit as Limit

@@ -7,6 +7,7 @@ from typing import ClassVar, Final, TypedDict
 from fairlane._internal.checks import check_number, check_whole_number
 from fairlane.errors import Problem
 from fairlane.monitoring.alarms.condition import Condition, ExporterQueues, QueueSeries
+from fairlane.monitoring.monitored_fan_out import MonitoredFanOut
 
 DAY_MINUTES: Final = 24 * 60
 """Longest time that the periods of an alarm cover if a period is under an hour; otherwise a week (PutMetricAlarm)."""
@@ -61,6 +62,10 @@ class Limit:
 
     def exporter_conditions(self, queues: ExporterQueues) -> Iterator[Condition]:
         """Yield the conditions of the exporter as a whole."""
+        yield from ()
+
+    def fan_out_conditions(self, fan_out: MonitoredFanOut) -> Iterator[Condition]:
+        """Yield the conditions of a fan-out."""
         yield from ()
 
 

@@ -1,0 +1,89 @@
+"""Alarms on fan-outs."""
+
+from collections.abc import Iterator
+from operator import methodcaller
+
+from constructs import Construct
+
+from fairlane._internal.claims import Claims
+from fairlane._internal.tokens import is_token
+from fairlane.errors import ConfigurationError, Problem
+from fairlane.monitoring.alarms import FanOutLimits
+from fairlane.monitoring.alarms.actions import check_runbooks
+from fairlane.monitoring.alarms.alarm_problems import Notify, notify_problems
+from fairlane.monitoring.alarms.composed_alarms import ComposedAlarms
+from fairlane.monitoring.alarms.descriptions import RUNBOOKS
+from fairlane.monitoring.monitored_fan_out import PUBLISHED_MINUTES, MonitoredFanOut, fan_out_problems
+
+
+class FanOutAlarms(ComposedAlarms):
+    """Alarms on a fan-out: `fan_out_stalled` and `fan_out_failures`, one for each Region of its queues.
+
+    The alarms themselves notify nobody: one composite alarm for each severity notifies. The metrics are in the home
+    Region of the fan-out. So are the alarms, in a stack that needs nothing of the fan-out but names.
+
+    Updates: limits and notification targets change in place. Another Region or severity creates a new alarm.
+    Unverified: not run against an AWS account.
+
+    Args:
+        scope: Parent construct.
+        construct_id: Construct id.
+        fan_out: The fan-out.
+        notify: SNS topics, or ARNs of other alarm actions, in the home Region: a list for all severities, or a list for
+            each severity, with at most 5 targets each. The targets are also notified of the state OK. Default: none.
+        limits: Limits. Default: those of `FanOutLimits`.
+        runbooks: Address of the folder with the runbooks, for links in the descriptions. Default: docs/runbooks.
+
+    Attributes:
+        fan_out: The fan-out.
+        alarms: Alarms by path, for example `campaigns/fan-out-stalled-us-east-1-Warning`.
+        arns: ARN of each alarm, by the same paths.
+        composites: Composite alarms that notify, by severity.
+        metric_count: Number of metrics in all alarms, which CloudWatch bills.
+
+    Raises:
+        ConfigurationError: If a limit, a target or the fan-out is not valid.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        fan_out: MonitoredFanOut,
+        notify: Notify = (),
+        limits: FanOutLimits | None = None,
+        runbooks: str = RUNBOOKS,
+    ) -> None:
+        limits = FanOutLimits() if limits is None else limits
+        if problems := list(_problems(Claims.regional(scope), fan_out, notify, limits, runbooks)):
+            raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)
+        super().__init__(scope, construct_id, runbooks=runbooks)
+        self.fan_out = fan_out
+        conditions, subject = methodcaller("fan_out_conditions", fan_out), f"Fan-out {fan_out.name}"
+        kinds = limits.limits(PUBLISHED_MINUTES)
+        arns = self._create(Construct(self, fan_out.name), fan_out.name, subject, kinds, conditions)
+        self._notify(arns, notify)
+        self._composites = dict(self._compose(self, subject, arns))
+        self.composites = {severity: composite.alarm for severity, composite in self._composites.items()}
+
+    @property
+    def composite_count(self) -> int:
+        """Number of composite alarms."""
+        return sum(composite.count for composite in self._composites.values())
+
+
+def _problems(
+    place: Claims, fan_out: MonitoredFanOut, notify: Notify, limits: object, runbooks: object
+) -> Iterator[Problem]:
+    if problems := list(fan_out_problems(("fan_out",), [fan_out])):
+        yield from problems
+    elif fan_out.region != place.region and not is_token(place.region):
+        sentence = f"its metrics are in {fan_out.region}: create FanOutAlarms in a stack of that Region"
+        yield Problem.relation(("fan_out",), sentence)
+    yield from check_runbooks(runbooks)
+    yield from notify_problems(notify, place.region)
+    if isinstance(limits, FanOutLimits):
+        yield from (problem.within("limits") for problem in limits.problems(PUBLISHED_MINUTES))
+    else:
+        yield Problem(("limits",), limits, "FanOutLimits(...)")
