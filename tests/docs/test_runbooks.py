@@ -28,15 +28,15 @@ from fairlane import (
     TrainingQueue,
     TrainingVpc,
 )
-from fairlane.monitoring import QueueAlarms, alarms
-from fairlane.monitoring.alarms import AlarmLimits, ExporterLimits
+from fairlane.monitoring import FanOutAlarms, MonitoredFanOut, QueueAlarms, alarms
+from fairlane.monitoring.alarms import AlarmLimits, ExporterLimits, FanOutLimits
 from tests.support import REPOSITORY
 
 DOCS = REPOSITORY / "docs"
 RUNBOOKS = DOCS / "runbooks"
 INDEX = RUNBOOKS / "README.md"
 KINDS = [
-    *(field.name for limits in (AlarmLimits, ExporterLimits) for field in fields(limits)),
+    *(field.name for limits in (AlarmLimits, ExporterLimits, FanOutLimits) for field in fields(limits)),
     "custom",
     "replication_failed",
 ]
@@ -99,6 +99,8 @@ def parsed_value(shape: Shape, words: list[str]) -> Any:
     if shape.type_name == "list":
         return [parsed_value(shape.member, [word]) for word in words]
     (word,) = words
+    if shape.type_name == "map":
+        return json.loads(word)
     if shape.type_name == "structure":
         if word.startswith("{"):
             return json.loads(word)
@@ -185,7 +187,7 @@ def test_a_command_that_the_aws_cli_refuses_is_found(command: str) -> None:
 
 
 def limit_examples(page: Path) -> list[str]:
-    return re.findall(r"`((?:AlarmLimits|ExporterLimits)\(\w.*?\))`", page.read_text())
+    return re.findall(r"`((?:AlarmLimits|ExporterLimits|FanOutLimits)\(\w.*?\))`", page.read_text())
 
 
 @pytest.mark.parametrize("page", [*map(runbook, KINDS[:-2]), DOCS / "alarms.md"], ids=lambda page: page.stem)
@@ -209,7 +211,7 @@ def section(page: Path, heading: str) -> str:
 
 def test_pages_show_the_default_limits() -> None:
     table = section(DOCS / "alarms.md", "The alarms")
-    for kind, _, limit in [*AlarmLimits().limits(), *ExporterLimits().limits()]:
+    for kind, _, limit in [*AlarmLimits().limits(), *ExporterLimits().limits(), *FanOutLimits().limits()]:
         (row, *_) = re.findall(rf"^\| `{kind}`.*$", table, re.MULTILINE)
         for text in (row, section(runbook(kind), "Meaning")):
             for field in fields(limit):
@@ -232,20 +234,26 @@ def queue_alarms() -> QueueAlarms:
     return QueueAlarms(stack, "Alarms", metrics=JobMetrics(stack, "JobMetrics", queues=[quotas, spot]))
 
 
+@cache
+def fan_out_alarms() -> FanOutAlarms:
+    stack = Stack(App(), "Monitoring", env=Environment(account="111122223333", region="us-east-1"))
+    fan_out = MonitoredFanOut(name="campaigns", region="us-east-1", regions=["us-east-1", "us-west-2"])
+    return FanOutAlarms(stack, "Alarms", fan_out=fan_out)
+
+
 def test_the_table_of_alarms_has_the_severities_and_the_treatment_of_missing_data() -> None:
-    row = r"^\| `(\w+)`( \(events\))?[^|]*\|[^|]*\|[^|]*\| ([\w, ]+) \| `(\w+)` \|$"
+    row = r"^\| `(\w+)`(?: \((events|unpublished)\))?[^|]*\|[^|]*\|[^|]*\| ([\w, ]+) \| `(\w+)` \|$"
     documented = {
-        f"{kind.replace('_', '-')}{'-events' if events else ''}": {
-            (severity, missing) for severity in severities.split(", ")
-        }
-        for kind, events, severities, missing in re.findall(row, (DOCS / "alarms.md").read_text(), re.MULTILINE)
+        f"{kind.replace('_', '-')}{part and f'-{part}'}": {(severity, missing) for severity in severities.split(", ")}
+        for kind, part, severities, missing in re.findall(row, (DOCS / "alarms.md").read_text(), re.MULTILINE)
     }
-    assert {name.removesuffix("-events").replace("-", "_") for name in documented} == set(KINDS) - {
+    kinds = {name.removesuffix("-events").removesuffix("-unpublished").replace("-", "_") for name in documented}
+    assert kinds == set(KINDS) - {
         "custom",
         "replication_failed",
     }
     actual: dict[str, set[tuple[str, str | None]]] = {name: set() for name in documented}
-    for path, alarm in queue_alarms().alarms.items():
+    for path, alarm in (queue_alarms().alarms | fan_out_alarms().alarms).items():
         name, _, severity = path.rpartition("/")[2].rpartition("-")
         kind = max((prefix for prefix in documented if name.startswith(prefix)), key=len)
         actual[kind].add((severity, alarm.treat_missing_data))
@@ -261,9 +269,9 @@ def test_pages_show_the_limit_on_waiting_events() -> None:
 
 
 def test_alarms_link_to_existing_runbooks() -> None:
-    alarms = queue_alarms()
-    descriptions = [alarm.alarm_description for alarm in alarms.alarms.values()]
-    composites = [*alarms.composites.values(), *alarms.exporter_composites.values()]
+    alarms, fan_out = queue_alarms(), fan_out_alarms()
+    descriptions = [alarm.alarm_description for alarm in (alarms.alarms | fan_out.alarms).values()]
+    composites = [*alarms.composites.values(), *alarms.exporter_composites.values(), *fan_out.composites.values()]
     for description in [*descriptions, *(alarm.alarm_description for alarm in composites)]:
         match = re.search(r"Runbooks?: (\S+)$", description or "")
         assert match is not None

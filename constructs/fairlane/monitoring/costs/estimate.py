@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 from fairlane._internal.tokens import is_token
 from fairlane.errors import Problem
 from fairlane.monitoring.costs.prices import Line, bill_lines, price_list
-from fairlane.monitoring.costs.series_count import QueueUse, count_series
+from fairlane.monitoring.costs.series_count import QueueUse, count_fan_out_series, count_series
+from fairlane.monitoring.monitored_fan_out import PUBLISHED_MINUTES
 
 _MINUTES: Final = 31 * 24 * 60
 _WIDTH: Final = 100
@@ -33,6 +34,8 @@ _EVENTS_PER_JOB: Final = 2  # its end, and a preemption or a blocked-queue event
 QUEUE_LINE_BYTES: Final = 1_200
 SHARE_LINE_BYTES: Final = 800
 EVENT_BYTES: Final = 1_700
+FAN_OUT_LINE_BYTES: Final = 800
+"""Bytes of a line of a fan-out: 700 with names of 24 characters and numbers of 6 digits."""
 _INVOCATION_BYTES: Final = 400  # Lambda's own lines: START, END and REPORT
 
 
@@ -44,6 +47,7 @@ class MonitoringUse:
         region: Region.
         queues: Queues that the exporter publishes metrics of. Default: none, for a Region without an exporter.
         interval_minutes: Polling interval, in minutes. Default: 1.
+        fan_outs: Number of Regions of each fan-out. Default: no fan-outs.
         alarm_metrics: Number of metrics in alarms. A metric in two alarms counts twice. Default: 0.
         composite_alarms: Number of composite alarms. Default: 0.
         dashboards: Number of dashboards. Default: 0.
@@ -56,6 +60,7 @@ class MonitoringUse:
     region: str
     queues: tuple[QueueUse, ...] = ()
     interval_minutes: int = 1
+    fan_outs: tuple[int, ...] = ()
     alarm_metrics: int = 0
     composite_alarms: int = 0
     dashboards: int = 0
@@ -70,7 +75,10 @@ class MonitoringUse:
         Args:
             catalog: Contents of `metrics.json`.
         """
-        return self._exporter_amounts(catalog) | {
+        amounts = self._exporter_amounts(catalog)
+        for name, amount in self._fan_out_amounts(catalog).items():
+            amounts[name] = amounts.get(name, 0) + amount
+        return amounts | {
             "alarm_metrics": self.alarm_metrics,
             "composite_alarms": self.composite_alarms,
             "dashboards": self.dashboards,
@@ -98,7 +106,22 @@ class MonitoringUse:
             "schedules": polls,
         }
 
+    def _fan_out_amounts(self, catalog: Mapping[str, Any]) -> dict[str, float]:
+        """Return the amounts of the metrics of fan-outs. Their functions and tables are no part of the monitoring."""
+        if not self.fan_outs:
+            return {}
+        runs = _MINUTES / PUBLISHED_MINUTES
+        logged = runs * sum(FAN_OUT_LINE_BYTES * (1 + regions) for regions in self.fan_outs)
+        series = sum(count_fan_out_series(regions, catalog) for regions in self.fan_outs)
+        return {"metrics": series, "log_bytes": logged, "stored_bytes": logged}
+
     def __str__(self) -> str:
+        text = self._exporter_text()
+        if self.fan_outs:
+            text += f" {_counted(len(self.fan_outs), 'fan-out')} in {_counted(sum(self.fan_outs), 'Region')} in total."
+        return text
+
+    def _exporter_text(self) -> str:
         if not self.queues:
             return f"{_region_name(self.region)}: no exported metrics."
         interval = "every minute" if self.interval_minutes == 1 else f"every {self.interval_minutes} minutes"

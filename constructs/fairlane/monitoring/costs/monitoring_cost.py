@@ -8,13 +8,15 @@ from constructs import Construct
 
 from fairlane._internal.lambda_package import metrics_catalog
 from fairlane.errors import ConfigurationError, Problem
+from fairlane.monitoring.alarms.fan_out_alarms import FanOutAlarms
 from fairlane.monitoring.alarms.queue_alarms import QueueAlarms
 from fairlane.monitoring.costs import MonitoringUse, MonthlyCost, QueueUse, monthly_cost
 from fairlane.monitoring.costs.estimate import limit_problems
-from fairlane.monitoring.dashboards.dashboard_problems import constructs_once, metrics_problems
+from fairlane.monitoring.dashboards.dashboard_problems import alarms_once, constructs_once, metrics_problems
 from fairlane.monitoring.dashboards.queue_dashboard import QueueDashboard
 from fairlane.monitoring.exporter.job_metrics import JobMetrics
 from fairlane.monitoring.exporter.monitored_queue import MonitoredQueue
+from fairlane.monitoring.monitored_fan_out import MonitoredFanOut, fan_out_problems
 
 
 class MonitoringCost(Construct):
@@ -28,8 +30,9 @@ class MonitoringCost(Construct):
         scope: Parent construct.
         construct_id: Construct id.
         metrics: Exporters, including the exporters of all `alarms`.
-        alarms: Alarms on the exporters. Default: none.
+        alarms: Alarms on the exporters and on fan-outs. Default: none.
         dashboards: Dashboards of the exporters. Default: none.
+        fan_outs: Fan-outs, including those of all `alarms`. Default: none.
         keys: Number of KMS keys of topics. Default: 0.
         other_alarms: Number of other alarms on one metric each. Default: 0.
         limit_usd: Maximum of the estimate, in USD a month. It is checked once, with the alarms at that time, so call
@@ -45,14 +48,15 @@ class MonitoringCost(Construct):
         construct_id: str,
         *,
         metrics: Sequence[JobMetrics],
-        alarms: Sequence[QueueAlarms] = (),
+        alarms: Sequence[QueueAlarms | FanOutAlarms] = (),
         dashboards: Sequence[QueueDashboard] = (),
+        fan_outs: Sequence[MonitoredFanOut] = (),
         keys: int = 0,
         other_alarms: int = 0,
         limit_usd: float | None = None,
     ) -> None:
-        problems = list(_problems(metrics, alarms, dashboards))
-        estimate = partial(_estimate, [*metrics], [*alarms], len(dashboards), keys, other_alarms)
+        problems = list(_problems(metrics, alarms, dashboards, fan_outs))
+        estimate = partial(_estimate, [*metrics], [*alarms], [*fan_outs], len(dashboards), keys, other_alarms)
         if not problems and limit_usd is not None:
             problems = list(limit_problems(estimate(), limit_usd))
         if problems:
@@ -67,32 +71,47 @@ class MonitoringCost(Construct):
 
 
 def _problems(
-    metrics: Sequence[JobMetrics], alarms: Sequence[QueueAlarms], dashboards: Sequence[QueueDashboard]
+    metrics: Sequence[JobMetrics],
+    alarms: Sequence[QueueAlarms | FanOutAlarms],
+    dashboards: Sequence[QueueDashboard],
+    fan_outs: Sequence[MonitoredFanOut],
 ) -> Iterator[Problem]:
     yield from (exporter_problems := list(metrics_problems(metrics)))
-    yield from (alarm_problems := list(constructs_once("alarms", alarms, QueueAlarms)))
+    yield from (alarm_problems := list(alarms_once(alarms)))
     yield from constructs_once("dashboards", dashboards, QueueDashboard)
-    if exporter_problems or alarm_problems:
+    yield from (own_problems := list(fan_out_problems(("fan_outs",), fan_outs)))
+    if exporter_problems or alarm_problems or own_problems:
         return
-    for index, queue_alarms in enumerate(alarms):
-        if queue_alarms.metrics not in metrics:
-            exporter = queue_alarms.metrics.node.path
-            sentence = f"{queue_alarms.node.path} watches {exporter}, which is missing in metrics: add it"
+    for index, own in enumerate(alarms):
+        if isinstance(own, FanOutAlarms):
+            if own.fan_out not in fan_outs:
+                sentence = f"{own.node.path} watches fan-out {own.fan_out.name}, which is missing in fan_outs: add it"
+                yield Problem.relation(("alarms", index), sentence)
+        elif own.metrics not in metrics:
+            exporter = own.metrics.node.path
+            sentence = f"{own.node.path} watches {exporter}, which is missing in metrics: add it"
             yield Problem.relation(("alarms", index), sentence)
 
 
 def _estimate(
-    metrics: Sequence[JobMetrics], alarms: Sequence[QueueAlarms], dashboards: int, keys: int, other_alarms: int
+    metrics: Sequence[JobMetrics],
+    alarms: Sequence[QueueAlarms | FanOutAlarms],
+    fan_outs: Sequence[MonitoredFanOut],
+    dashboards: int,
+    keys: int,
+    other_alarms: int,
 ) -> MonthlyCost:
     uses = []
     for exporter in metrics:
-        own_alarms = [queue_alarms for queue_alarms in alarms if queue_alarms.metrics is exporter]
         is_first = exporter is metrics[0]
+        # The alarms of fan-outs count with the first exporter, as the dashboards do.
+        own_alarms = [own for own in alarms if (is_first if isinstance(own, FanOutAlarms) else own.metrics is exporter)]
         uses.append(
             MonitoringUse(
                 region=cdk.Stack.of(exporter).region,
                 queues=tuple(map(_use, exporter.queues.values())),
                 interval_minutes=round(exporter.period.to_minutes()),
+                fan_outs=tuple(len(fan_out.regions) for fan_out in fan_outs) if is_first else (),
                 alarm_metrics=sum(queue_alarms.metric_count for queue_alarms in own_alarms)
                 + (other_alarms if is_first else 0),
                 composite_alarms=sum(queue_alarms.composite_count for queue_alarms in own_alarms),

@@ -1,9 +1,10 @@
-"""Number of CloudWatch series that the exporter publishes of a queue. CloudWatch bills each series as one metric."""
+"""Number of CloudWatch series of a queue and of a fan-out. CloudWatch bills each series as one metric."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+_FAN_OUT: Final = "fan_out"
 _SERVICE_JOB_METRICS: Final = {"ScheduledJobs"}
 _PREEMPTION_METRICS: Final = {"JobsPreempted"}
 _LIMIT_METRICS: Final = {"CapacityLimit", "CapacityUtilization"}
@@ -43,7 +44,20 @@ def count_series(queue: QueueUse, catalog: Mapping[str, Any], reason_count: int)
     return {
         name: sum(_series(name, per, queue, reason_count) for per in metric["per"])
         for name, metric in catalog["metrics"].items()
+        if metric.get("source") != _FAN_OUT
     }
+
+
+def count_fan_out_series(regions: int, catalog: Mapping[str, Any]) -> int:
+    """Return the number of series of a fan-out.
+
+    Args:
+        regions: Number of Regions of its queues.
+        catalog: Contents of `metrics.json`.
+    """
+    series = {"fan_out": 1, "fan_out_region": regions}
+    metrics = [metric for metric in catalog["metrics"].values() if metric.get("source") == _FAN_OUT]
+    return sum(series[per] for metric in metrics for per in metric["per"])
 
 
 def _series(name: str, per: str, queue: QueueUse, reason_count: int) -> int:

@@ -8,17 +8,26 @@ from constructs import Construct
 from fairlane._internal.checks import check_list
 from fairlane._internal.tokens import is_token
 from fairlane.errors import Path, Problem
+from fairlane.monitoring.alarms.composed_alarms import ComposedAlarms
+from fairlane.monitoring.alarms.fan_out_alarms import FanOutAlarms
 from fairlane.monitoring.alarms.queue_alarms import QueueAlarms
 from fairlane.monitoring.exporter.job_metrics import JobMetrics
 from fairlane.monitoring.statistics import check_percentiles
 
 
-def constructs_once(name: str, constructs: Sequence[Construct], kind: type[Construct]) -> Iterator[Problem]:
+def constructs_once(
+    name: str, constructs: Sequence[Construct], kind: type[Construct], allowed: str = ""
+) -> Iterator[Problem]:
     """Yield items of a list that are not constructs of the kind, and constructs that are given twice."""
-    yield from (type_problems := list(check_list((name,), constructs, kind, kind.__name__)))
+    yield from (type_problems := list(check_list((name,), constructs, kind, allowed or kind.__name__)))
     for index, construct in enumerate(() if type_problems else constructs):
         if construct in constructs[:index]:
             yield Problem.relation((name, index), f"{construct.node.path} is given twice: remove one")
+
+
+def alarms_once(alarms: Sequence[QueueAlarms | FanOutAlarms]) -> Iterator[Problem]:
+    """Yield items of a list that are no alarms, and alarms that are given twice."""
+    yield from constructs_once("alarms", alarms, ComposedAlarms, "QueueAlarms or FanOutAlarms")
 
 
 def metrics_problems(metrics: Sequence[JobMetrics]) -> Iterator[Problem]:
@@ -30,7 +39,7 @@ def metrics_problems(metrics: Sequence[JobMetrics]) -> Iterator[Problem]:
 
 def dashboard_problems(
     metrics: Sequence[JobMetrics],
-    alarms: Sequence[QueueAlarms],
+    alarms: Sequence[QueueAlarms | FanOutAlarms],
     queues: Sequence[str] | None,
     shares: Mapping[str, Sequence[str]] | None,
     percentiles: Sequence[float],
@@ -41,10 +50,11 @@ def dashboard_problems(
     for index, exporter in enumerate(() if exporter_problems else metrics):
         if (home := cdk.Stack.of(exporter)) is not stack and is_token(home.region):
             yield Problem(("metrics", index), home.region, "metrics of a stack whose Region is known at synth")
-    yield from (alarm_problems := list(constructs_once("alarms", alarms, QueueAlarms)))
+    yield from (alarm_problems := list(alarms_once(alarms)))
     for index, queue_alarms in enumerate(() if alarm_problems else alarms):
         if cdk.Stack.of(queue_alarms) is not stack:
-            sentence = f"{queue_alarms.node.path} is in another stack: use QueueAlarms of the dashboard's own stack"
+            kind = type(queue_alarms).__name__
+            sentence = f"{queue_alarms.node.path} is in another stack: use {kind} of the dashboard's own stack"
             yield Problem.relation(("alarms", index), sentence)
     if not exporter_problems:
         yield from _choice_problems(_shares_by_queue(metrics), queues, shares)

@@ -13,11 +13,13 @@ from fairlane._internal.checks import check_text
 from fairlane._internal.claims import Claims
 from fairlane.errors import ConfigurationError, Problem
 from fairlane.monitoring.alarms.descriptions import RUNBOOKS
+from fairlane.monitoring.alarms.fan_out_alarms import FanOutAlarms
 from fairlane.monitoring.alarms.queue_alarms import QueueAlarms
 from fairlane.monitoring.dashboards.dashboard_problems import dashboard_problems
 from fairlane.monitoring.dashboards.rows import dashboard_rows, fitting_groups
 from fairlane.monitoring.dashboards.widgets import layout, size_problems
 from fairlane.monitoring.exporter.job_metrics import JobMetrics
+from fairlane.monitoring.monitored_fan_out import MonitoredFanOut, fan_out_problems
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,255}")
 _CLAIM: Final = "dashboard"
@@ -41,7 +43,8 @@ class QueueDashboard(Construct):
         dashboard_name: Name of the dashboard, 1 to 255 characters of A-Z, a-z, 0-9, - and _.
         metrics: Exporters of the queues, in one or several Regions.
         alarms: Alarms in the dashboard's stack whose states are shown, added alarms included: the alarms of the
-            exporter and of the queues on the dashboard. Default: none.
+            exporter, of the queues on the dashboard and of fan-outs. Default: none.
+        fan_outs: Fan-outs to show, with the lines of each Region. Default: none.
         queues: Names of the queues to show, in all Regions that have a queue of that name. Default: all queues.
         shares: Shares of a team by queue name; the dashboard shows nothing else. Default: all shares.
         percentiles: Percentiles of waits and run times, above 0, up to 100, with at most 10 decimals. Default: 50 and
@@ -63,7 +66,8 @@ class QueueDashboard(Construct):
         *,
         dashboard_name: str,
         metrics: Sequence[JobMetrics],
-        alarms: Sequence[QueueAlarms] = (),
+        alarms: Sequence[QueueAlarms | FanOutAlarms] = (),
+        fan_outs: Sequence[MonitoredFanOut] = (),
         queues: Sequence[str] | None = None,
         shares: Mapping[str, Sequence[str]] | None = None,
         percentiles: Sequence[float] = (50, 95),
@@ -73,6 +77,7 @@ class QueueDashboard(Construct):
         allowed = "1 to 255 characters of A-Z, a-z, 0-9, - and _"
         problems = list(check_text(("dashboard_name",), dashboard_name, _NAME.fullmatch, allowed))
         problems += dashboard_problems(metrics, alarms, queues, shares, percentiles, stack)
+        problems += fan_out_problems(("fan_outs",), fan_outs)
         if owner := account.owner(_CLAIM, dashboard_name):
             sentence = (
                 f"{owner} already has the dashboard name {dashboard_name}, and names are unique in an account over all "
@@ -83,7 +88,8 @@ class QueueDashboard(Construct):
         if not problems:
             all_queues = [name for exporter in metrics for name in exporter.queues]
             shown = queues if queues is not None else all_queues if shares is None else list(shares)
-            rows = list(dashboard_rows(metrics, alarms, shown, shares, percentiles, runbooks.rstrip("/"), stack))
+            settings = (shown, shares, percentiles, runbooks.rstrip("/"), stack)
+            rows = list(dashboard_rows(metrics, alarms, fan_outs, *settings))
             problems = list(size_problems(rows))
         if problems:
             raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)
@@ -99,7 +105,12 @@ class QueueDashboard(Construct):
         )
 
     @staticmethod
-    def groups(metrics: Sequence[JobMetrics], *, percentiles: Sequence[float] = (50, 95)) -> list[list[str]]:
+    def groups(
+        metrics: Sequence[JobMetrics],
+        *,
+        percentiles: Sequence[float] = (50, 95),
+        fan_outs: Sequence[MonitoredFanOut] = (),
+    ) -> list[list[str]]:
         """Return the names of all queues in groups that each fit on one dashboard, for its argument `queues`.
 
         The result is one group if all queues fit on one dashboard. A queue that does not fit even alone is a group of
@@ -108,5 +119,6 @@ class QueueDashboard(Construct):
         Args:
             metrics: Exporters of the queues.
             percentiles: Percentiles of waits and run times, as for the dashboard. Default: 50 and 95.
+            fan_outs: Fan-outs that each dashboard has room for. Default: none.
         """
-        return fitting_groups(metrics, percentiles)
+        return fitting_groups(metrics, percentiles, fan_outs)

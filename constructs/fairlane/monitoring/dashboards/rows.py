@@ -7,12 +7,15 @@ import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
 
 from fairlane._internal.claims import Claims
+from fairlane.monitoring.alarms.fan_out_alarms import FanOutAlarms
 from fairlane.monitoring.alarms.queue_alarms import QueueAlarms
 from fairlane.monitoring.dashboards.exporter_rows import console, exporter_rows
+from fairlane.monitoring.dashboards.fan_out_rows import fan_out_rows
 from fairlane.monitoring.dashboards.queue_rows import OTHER, QueueRows
 from fairlane.monitoring.dashboards.widgets import Widget, alarm_states, size_problems, text
 from fairlane.monitoring.exporter.job_metrics import JobMetrics
 from fairlane.monitoring.exporter.monitored_queue import MonitoredQueue
+from fairlane.monitoring.monitored_fan_out import MonitoredFanOut
 
 _MAX_ALARM_WIDGETS: Final = 10
 """Upper bound: a stack has at most 500 resources, each alarm is shown once, and a widget has room for 100 alarms."""
@@ -20,7 +23,8 @@ _MAX_ALARM_WIDGETS: Final = 10
 
 def dashboard_rows(
     metrics: Sequence[JobMetrics],
-    alarms: Sequence[QueueAlarms],
+    alarms: Sequence[QueueAlarms | FanOutAlarms],
+    fan_outs: Sequence[MonitoredFanOut],
     queues: Collection[str],
     shares: Mapping[str, Sequence[str]] | None,
     percentiles: Sequence[float],
@@ -38,6 +42,8 @@ def dashboard_rows(
     yield [text(f"# Now\n[queues and jobs]({console(stack.region, 'batch')}#queues) · {pages}", height=2)]
     for rows in queue_rows:
         yield rows.now()
+    for fan_out in fan_outs:
+        yield from fan_out_rows(fan_out)
     for rows in queue_rows:
         yield from rows.details()
     for exporter in metrics:
@@ -45,12 +51,16 @@ def dashboard_rows(
         yield from exporter_rows(exporter, queues, region=home.region, same_stack=home is stack)
 
 
-def fitting_groups(metrics: Sequence[JobMetrics], percentiles: Sequence[float]) -> list[list[str]]:
+def fitting_groups(
+    metrics: Sequence[JobMetrics], percentiles: Sequence[float], fan_outs: Sequence[MonitoredFanOut]
+) -> list[list[str]]:
     """Return the names of all queues in groups that each fit on one dashboard; arguments as in `QueueDashboard`."""
     names = dict.fromkeys(name for exporter in metrics for name in exporter.queues)
     common = [[text("")] * (_MAX_ALARM_WIDGETS + 1)]
     for exporter in metrics:
         common += exporter_rows(exporter, names, region="", same_stack=True)
+    for fan_out in fan_outs:
+        common += fan_out_rows(fan_out)
     groups: list[list[str]] = []
     group_rows: list[list[Widget]] = []
     for name in names:
@@ -91,18 +101,22 @@ def _all_shares(queue: MonitoredQueue) -> list[str]:
     return list(dict.fromkeys([*queue.shares, *([OTHER] if queue.shares and not queue.quota_management else [])]))
 
 
-def _alarm_rows(alarms: Sequence[QueueAlarms], queues: Collection[str]) -> Iterator[list[Widget]]:
+def _alarm_rows(alarms: Sequence[QueueAlarms | FanOutAlarms], queues: Collection[str]) -> Iterator[list[Widget]]:
     notifying: list[cloudwatch.CfnCompositeAlarm] = []
     children: list[str] = []
-    for queue_alarms in alarms:
+    fan_outs = [own for own in alarms if isinstance(own, FanOutAlarms)]
+    for queue_alarms in (own for own in alarms if isinstance(own, QueueAlarms)):
         notifying += [alarm for (name, _), alarm in queue_alarms.composites.items() if name in queues]
         notifying += queue_alarms.exporter_composites.values()
         children += [arn for path, arn in queue_alarms.arns.items() if _concerns(path, queues)]
-    title = "Notifying alarms of each queue and of the exporter"
-    for widget in alarm_states(title, [alarm.attr_arn for alarm in notifying]):
-        yield [widget]
-    title = "Alarms of queues and of the exporter in state ALARM"
-    for widget in alarm_states(title, children, states=["ALARM"]):
+    fan_out_notifying = [alarm.attr_arn for own in fan_outs for alarm in own.composites.values()]
+    fan_out_children = [arn for own in fan_outs for arn in own.arns.values()]
+    for widget in (
+        *alarm_states("Notifying alarms of each queue and of the exporter", [alarm.attr_arn for alarm in notifying]),
+        *alarm_states("Notifying alarms of fan-outs", fan_out_notifying),
+        *alarm_states("Alarms of queues and of the exporter in state ALARM", children, states=["ALARM"]),
+        *alarm_states("Alarms of fan-outs in state ALARM", fan_out_children, states=["ALARM"]),
+    ):
         yield [widget]
 
 

@@ -43,7 +43,7 @@ class ExportedMetrics(Construct):
         metric = catalog["metrics"].get(metric_name)
         per = "share" if share is not None else "reason" if reason is not None else "queue"
         if metric is None or per not in metric["per"] or (share is not None and reason is not None):
-            names = ", ".join(catalog["metrics"])
+            names = ", ".join(name for name, entry in catalog["metrics"].items() if entry["source"] != "fan_out")
             raise ValueError(f"no metric {metric_name} is published by {per}; the metrics are {names}")
         values = {"JobQueueName": queue, "Share": share, "Reason": reason}
         cloudwatch = cdk.aws_cloudwatch  # imported here, because most apps use no metric
