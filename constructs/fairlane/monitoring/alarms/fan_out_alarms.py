@@ -13,7 +13,7 @@ from fairlane.monitoring.alarms.actions import check_runbooks
 from fairlane.monitoring.alarms.alarm_problems import Notify, notify_problems
 from fairlane.monitoring.alarms.composed_alarms import ComposedAlarms
 from fairlane.monitoring.alarms.descriptions import RUNBOOKS
-from fairlane.monitoring.monitored_fan_out import PUBLISHED_MINUTES, MonitoredFanOut, fan_out_problems
+from fairlane.monitoring.monitored_fan_out import PUBLISHED_MINUTES, MonitoredFanOut
 
 
 class FanOutAlarms(ComposedAlarms):
@@ -76,8 +76,10 @@ class FanOutAlarms(ComposedAlarms):
 def _problems(
     place: Claims, fan_out: MonitoredFanOut, notify: Notify, limits: object, runbooks: object
 ) -> Iterator[Problem]:
-    if problems := list(fan_out_problems(("fan_out",), [fan_out])):
-        yield from problems
+    if not isinstance(fan_out, MonitoredFanOut):
+        yield Problem(("fan_out",), fan_out, "MonitoredFanOut(...)")
+    elif problems := list(fan_out.problems()):
+        yield from (problem.within("fan_out") for problem in problems)
     elif fan_out.region != place.region and not is_token(place.region):
         sentence = f"its metrics are in {fan_out.region}: create FanOutAlarms in a stack of that Region"
         yield Problem.relation(("fan_out",), sentence)

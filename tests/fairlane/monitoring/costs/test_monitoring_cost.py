@@ -3,8 +3,13 @@
 from aws_cdk import App, Environment, Stack
 
 from fairlane import AlarmTopic, GpuQueue, JobMetrics, MonitoringCost, QueueAlarms, QueueDashboard
+from fairlane.monitoring import FanOutAlarms, MonitoredFanOut
 from fairlane.monitoring.costs import MonthlyCost
+from fairlane.monitoring.costs.estimate import FAN_OUT_LINE_BYTES
+from fairlane.monitoring.costs.series_count import count_fan_out_series
 from tests.fairlane.monitoring.alarms.monitored_queues import HERE, build, build_metrics, resources_of_type
+from tests.fairlane_lambda.fan_out.outcome_world import World
+from tests.fairlane_lambda.queue_poller.polling import NAMES
 from tests.support import problems_of, template_of
 
 ARN = "arn:aws:sns:us-east-1:111122223333:alarms"
@@ -63,6 +68,35 @@ def test_dashboards_keys_and_other_alarms_are_counted_once_for_all_regions() -> 
     assert counted["KMS keys"] == 3
     assert counted["Metrics in alarms"] == sum(queue_alarms.metric_count for queue_alarms in alarms) + 5
     assert counted["Composite alarms"] == sum(queue_alarms.composite_count for queue_alarms in alarms)
+
+
+def test_fan_outs_and_their_alarms_are_counted() -> None:
+    stack, metrics = build()
+    fan_out = MonitoredFanOut(name="campaigns", region="us-east-1", regions=["us-east-1", "us-west-2"])
+    alarms = FanOutAlarms(stack, "Alarms", fan_out=fan_out)
+    without = quantities(MonitoringCost(stack, "Without", metrics=[metrics]).estimate)
+    cost = MonitoringCost(stack, "Cost", metrics=[metrics], alarms=[alarms], fan_outs=[fan_out])
+    counted = quantities(cost.estimate)
+    metric = "Custom metrics, first 10,000"
+    assert counted[metric] - without[metric] == 6 * (1 + 2)
+    assert (counted["Metrics in alarms"], counted["Composite alarms"]) == (alarms.metric_count, 1)
+    assert "1 fan-out in 2 Regions in total" in " ".join(cost.estimate.table().split())
+    problems = problems_of(lambda: MonitoringCost(stack, "Bad", metrics=[metrics], alarms=[alarms]))
+    assert problems == ["alarms[0]: Stack/Alarms watches fan-out campaigns, which is missing in fan_outs: add it"]
+    assert problems_of(lambda: MonitoringCost(stack, "Twice", metrics=[metrics], fan_outs=[fan_out, fan_out])) == [
+        "fan_outs[1]: fan-out campaigns is given twice: remove one"
+    ]
+
+
+def test_a_line_of_a_fan_out_is_not_longer_than_in_the_estimate() -> None:
+    world = World()
+    world.put_manifest(regions={"us-west-2": 123_456}, state="SUBMITTING")
+    world.now += 123_456_000
+    values = world.reconcile()
+    lines = world.printed.splitlines()
+    longest = "x" * (24 - len("campaigns"))
+    assert max(len(line.replace("campaigns", f"campaigns{longest}")) for line in lines) + 1 <= FAN_OUT_LINE_BYTES
+    assert len(values) == count_fan_out_series(2, NAMES)
 
 
 def test_duplicates_and_missing_exporters_are_refused() -> None:

@@ -46,7 +46,7 @@ MISTAKES: list[tuple[dict[str, Any], list[str]]] = [
     ),
     ({"metrics": []}, ["metrics: the list is empty: give the JobMetrics of one Region or more"]),
     ({"metrics": ["p4"]}, ["metrics[0]: got 'p4', allowed: a list of JobMetrics"]),
-    ({"alarms": ["p4"]}, ["alarms[0]: got 'p4', allowed: a list of QueueAlarms"]),
+    ({"alarms": ["p4"]}, ["alarms[0]: got 'p4', allowed: a list of QueueAlarms or FanOutAlarms"]),
     (
         {"metrics": [], "percentiles": [], "shares": {}},
         [

@@ -2,12 +2,14 @@
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from aws_cdk import App, Environment, Stack, Stage
 
 from fairlane import FairShare, GpuQueue, JobMetrics, QueueAlarms, QueueDashboard, TrainingQueue
+from fairlane.monitoring import FanOutAlarms, MonitoredFanOut
 from fairlane.monitoring.dashboards.widgets import alarm_states
 from tests.cfn_lint import findings
 from tests.fairlane.monitoring.alarms.monitored_queues import HERE, build, build_metrics, resources_of_type
@@ -272,3 +274,37 @@ def test_a_dashboard_in_an_unknown_region_refers_to_the_region() -> None:
 
 def test_cfn_lint_reports_nothing() -> None:
     assert findings(template_of(dashboard()[0])) == []
+
+
+def test_fan_outs_have_rows_after_the_current_state_of_the_queues() -> None:
+    stack, metrics = build()
+    fan_out = MonitoredFanOut(name="campaigns", region="eu-west-1", regions=["us-east-1", "us-west-2"])
+    alarms = FanOutAlarms(stack, "Alarms", fan_out=replace(fan_out, region="us-east-1"))
+    settings: dict[str, Any] = {"dashboard_name": "gpus", "metrics": [metrics], "fan_outs": [fan_out]}
+    QueueDashboard(stack, "Dashboard", alarms=[alarms], **settings)
+    widgets = dashboard_widgets(stack)
+    names = titles(widgets)
+    assert names[:3] == ["Notifying alarms of fan-outs", "Alarms of fan-outs in state ALARM", names[2]]
+    first = names.index("### Fan-out campaigns")
+    assert names.index("### old") < first < names.index("## p4 · us-east-1")
+    assert names[first + 1 : first + 10] == [
+        "Lines waiting",
+        "Lines submitted",
+        "Lines running",
+        "Lines done",
+        "Lines failed",
+        "Oldest unsubmitted line (hours)",
+        "Lines waiting by Region",
+        "Lines running by Region",
+        "Lines failed by Region",
+    ]
+    graph = widgets[first + 7]["properties"]
+    assert graph["region"] == "eu-west-1"
+    assert [row[5] for row in graph["metrics"]] == ["us-east-1", "us-west-2"]
+    assert findings(template_of(stack)) == []
+
+
+def test_a_fan_out_that_is_not_valid_is_refused() -> None:
+    fan_out = MonitoredFanOut(name="campaigns", region="us-east-1", regions=[])
+    problems = problems_of(lambda: dashboard(fan_outs=[fan_out]))
+    assert problems == ["fan_outs[0].regions: the list is empty: give the Regions of the queues"]

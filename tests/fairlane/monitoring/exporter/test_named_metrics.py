@@ -9,6 +9,7 @@ from aws_cdk import App, Stack
 
 from fairlane import QueueAlarms, QueueDashboard
 from fairlane.environment import load_environment
+from fairlane.monitoring import FanOutAlarms, MonitoredFanOut
 from fairlane.queues import native_metrics
 from fairlane_stacks import build_stacks
 from tests.fairlane.monitoring.alarms.monitored_queues import build, resources_of_type
@@ -23,6 +24,7 @@ OTHERS = {
     "/aws/sagemaker/TrainingJobs": ({"GPUUtilization"}, {"Host"}),
 }
 SEARCH = re.compile(r"SEARCH\('\{(?P<schema>[^}]*)\} (?P<terms>[^']*)', '(?P<statistic>\w+)', \d+\)")
+WEST = "us-west-2"
 MULTIPLE = re.compile(r"(Average|Sum|Minimum|Maximum|SampleCount|p\d+(\.\d+)?)")
 
 Reference = tuple[str, str, dict[str, str], str, str | None]
@@ -69,6 +71,9 @@ def check(reference: Reference, queues: dict[str, set[str]]) -> None:
         entry = CATALOG["metrics"][name]
         assert unit in {None, entry["unit"]}, reference
         assert sorted(dimensions) in [sorted(CATALOG["dimensions"][per]) for per in entry["per"]], reference
+        if "FanOut" in dimensions:
+            assert dimensions.get("Region", WEST) == WEST, reference
+            return
         assert dimensions["JobQueueName"] in queues, reference
         assert dimensions.get("Share", "other") in {*queues[dimensions["JobQueueName"]], "other"}, reference
         assert dimensions.get("Reason", "*") in {"*", *CATALOG["reasons"].get(name, ())}, reference
@@ -100,11 +105,16 @@ def test_metrics_of_the_example_environment_are_published() -> None:
 def test_metrics_of_queues_of_all_kinds_are_published() -> None:
     stack, metrics = build(shares={"old": ["nlp", "team-*"]}, interval_minutes=7)
     alarms = QueueAlarms(stack, "Alarms", metrics=metrics, notify=["arn:aws:sns:us-east-1:111122223333:alarms"])
-    QueueDashboard(stack, "Dashboard", dashboard_name="gpus", metrics=[metrics], alarms=[alarms])
+    fan_out = MonitoredFanOut(name="campaigns", region="us-east-1", regions=[WEST])
+    FanOutAlarms(stack, "FanOutAlarms", fan_out=fan_out)
+    QueueDashboard(stack, "Dashboard", dashboard_name="gpus", metrics=[metrics], alarms=[alarms], fan_outs=[fan_out])
     QueueDashboard(stack, "Team", dashboard_name="team", metrics=[metrics], shares={"old": ["nlp"], "g5": ["prod"]})
     queues = {name: set(queue.shares) for name, queue in metrics.queues.items()}
-    for reference in [*alarm_references(stack), *dashboard_references(stack)]:
+    references = [*alarm_references(stack), *dashboard_references(stack)]
+    for reference in references:
         check(reference, queues)
+    fan_out_metrics = {name for name, entry in CATALOG["metrics"].items() if entry["source"] == "fan_out"}
+    assert fan_out_metrics == {name for _, name, dimensions, *_ in references if "FanOut" in dimensions}
 
 
 def test_no_native_metric_is_published_again() -> None:
@@ -117,6 +127,7 @@ def test_the_check_refuses_unpublished_metrics() -> None:
         ("Fairlane", "RunningJob", {"JobQueueName": "q"}, "Sum", None),
         ("Fairlane", "RunnableJobs", {"JobQueueName": "q", "Reason": "Other"}, "Sum", None),
         ("Fairlane", "RunnableJobs", {"JobQueueName": "q", "Share": "z"}, "Sum", None),
+        ("Fairlane", "FanOutLinesDone", {"FanOut": "campaigns", "Region": "mars"}, "Maximum", None),
         ("Fairlane", "RunnableJobs", {"JobQueueName": "q"}, "Sum", "Seconds"),
         ("AWS/Batch", "FailedJobs", {"JobQueueName": "q"}, "Sum", None),
         ("AWS/Batch", "JobsMovedToFailed", {"JobQueue": "q"}, "Sum", None),
