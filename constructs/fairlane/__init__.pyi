@@ -24,7 +24,9 @@ from fairlane.jobs import RetryAction as RetryAction
 from fairlane.jobs import RetryRule as RetryRule
 from fairlane.jobs import TrainingExecutionRole as TrainingExecutionRole
 from fairlane.monitoring import AlarmTopic as AlarmTopic
+from fairlane.monitoring import FanOutAlarms as FanOutAlarms
 from fairlane.monitoring import JobMetrics as JobMetrics
+from fairlane.monitoring import MonitoredFanOut as MonitoredFanOut
 from fairlane.monitoring import MonitoringCost as MonitoringCost
 from fairlane.monitoring import QueueAlarms as QueueAlarms
 from fairlane.monitoring import QueueDashboard as QueueDashboard
@@ -33,6 +35,9 @@ from fairlane.monitoring.alarms import DeadLetters as DeadLetters
 from fairlane.monitoring.alarms import ExporterLimits as ExporterLimits
 from fairlane.monitoring.alarms import ExporterStale as ExporterStale
 from fairlane.monitoring.alarms import FailureRate as FailureRate
+from fairlane.monitoring.alarms import FanOutFailures as FanOutFailures
+from fairlane.monitoring.alarms import FanOutLimits as FanOutLimits
+from fairlane.monitoring.alarms import FanOutStalled as FanOutStalled
 from fairlane.monitoring.alarms import IdleCapacity as IdleCapacity
 from fairlane.monitoring.alarms import IdleWhileWaiting as IdleWhileWaiting
 from fairlane.monitoring.alarms import OldestWait as OldestWait

@@ -1,18 +1,29 @@
-"""Stack with the monitoring of the queues of one Region."""
+"""Stack with the monitoring of the queues of one Region, and of the fan-outs whose home it is."""
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Unpack
+from typing import Any, TypeAlias, Unpack
 
 from constructs import Construct
 
 from fairlane import ConfigurationError, Problem
 from fairlane.environment import AlarmSettings, Environment, RegionModel
-from fairlane.monitoring import AlarmTopic, JobMetrics, MonitoringCost, QueueAlarms, QueueDashboard, Target
+from fairlane.monitoring import (
+    AlarmTopic,
+    FanOutAlarms,
+    JobMetrics,
+    MonitoredFanOut,
+    MonitoringCost,
+    QueueAlarms,
+    QueueDashboard,
+    Target,
+)
 from fairlane_stacks.images_stacks import ReplicasStack
 from fairlane_stacks.notification_targets import notification_targets
 from fairlane_stacks.regional_stack import RegionalStack, StackSettings
 from fairlane_stacks.training_stack import TrainingStack
+
+_Notify: TypeAlias = list[Target] | dict[str, list[Target]]
 
 
 class MonitoringStack(RegionalStack):
@@ -23,12 +34,15 @@ class MonitoringStack(RegionalStack):
         construct_id: Id and name of the stack.
         training: Stack with the queues.
         model: Settings of the Region.
+        fan_outs: Fan-outs whose home is the Region. Default: none.
         settings: Account, Region, tags and termination protection.
 
     Attributes:
         job_metrics: Exporter of the metrics.
         topics: New SNS topics of the alarms.
         alarms: Alarms on the queues and the exporter. None if alarms are turned off.
+        fan_outs: Fan-outs whose home is the Region.
+        fan_out_alarms: Alarms on the fan-outs.
         dashboards: Dashboards of all Regions, in the first monitoring stack only.
         cost: Estimated cost of the monitoring of all Regions, in the first monitoring stack only.
     """
@@ -42,6 +56,7 @@ class MonitoringStack(RegionalStack):
         *,
         training: TrainingStack,
         model: RegionModel,
+        fan_outs: Sequence[MonitoredFanOut] = (),
         **settings: Unpack[StackSettings],
     ) -> None:
         super().__init__(scope, construct_id, **settings)
@@ -60,9 +75,17 @@ class MonitoringStack(RegionalStack):
         self.topics: list[AlarmTopic] = []
         self.dashboards: list[QueueDashboard] = []
         self.cost: MonitoringCost | None = None
-        self.alarms = self._alarms(alarms, model) if alarms.enabled else None
+        self.fan_outs = list(fan_outs)
+        notify = self._notify(alarms) if alarms.enabled else []
+        self.alarms = self._alarms(alarms, model, notify) if alarms.enabled else None
+        self.fan_out_alarms = self._fan_out_alarms(alarms, notify) if alarms.enabled else []
 
-    def _alarms(self, alarms: AlarmSettings, model: RegionModel) -> QueueAlarms:
+    @property
+    def all_alarms(self) -> list[QueueAlarms | FanOutAlarms]:
+        """Alarms of the stack."""
+        return [*([self.alarms] if self.alarms else []), *self.fan_out_alarms]
+
+    def _alarms(self, alarms: AlarmSettings, model: RegionModel, notify: _Notify) -> QueueAlarms:
         limits = alarms.queue_limits
         queue_limits = {
             name: queue.alarms.with_fallback(limits) for name, queue in model.queues.items() if queue.alarms
@@ -71,14 +94,24 @@ class MonitoringStack(RegionalStack):
             self,
             "Alarms",
             metrics=self.job_metrics,
-            notify=self._notify(alarms),
+            notify=notify,
             limits=limits,
             queue_limits=queue_limits,
             exporter_limits=alarms.exporter_limits,
             runbooks=alarms.runbooks,
         )
 
-    def _notify(self, alarms: AlarmSettings) -> list[Target] | dict[str, list[Target]]:
+    def _fan_out_alarms(self, alarms: AlarmSettings, notify: _Notify) -> list[FanOutAlarms]:
+        if not self.fan_outs:
+            return []
+        parent = Construct(self, "FanOuts")
+        limits, runbooks = alarms.fan_out_limits, alarms.runbooks
+        return [
+            FanOutAlarms(parent, fan_out.name, fan_out=fan_out, notify=notify, limits=limits, runbooks=runbooks)
+            for fan_out in self.fan_outs
+        ]
+
+    def _notify(self, alarms: AlarmSettings) -> _Notify:
         if not isinstance(alarms.notify, dict):
             return notification_targets(self, "AlarmTopic", alarms.notify, self.topics)
         parent = Construct(self, "AlarmTopics")
@@ -109,9 +142,10 @@ class MonitoringStack(RegionalStack):
         """
         dashboard, metrics = environment.dashboard, [stack.job_metrics for stack in stacks]
         common: Any = {"metrics": metrics, "percentiles": dashboard.percentiles, "runbooks": self._runbooks}
+        fan_outs = [fan_out for stack in stacks for fan_out in stack.fan_outs]
         if dashboard.enabled:
-            alarms, prefix = [self.alarms] if self.alarms else [], f"fairlane-{name}"
-            groups = QueueDashboard.groups(metrics, percentiles=dashboard.percentiles)
+            alarms, prefix = self.all_alarms, f"fairlane-{name}"
+            groups = QueueDashboard.groups(metrics, percentiles=dashboard.percentiles, fan_outs=fan_outs)
             for number, queues in enumerate(groups, 1):
                 suffix = f"-{number}" if number > 1 else ""
                 queue_dashboard = QueueDashboard(
@@ -119,6 +153,7 @@ class MonitoringStack(RegionalStack):
                     f"Dashboard{suffix}",
                     dashboard_name=f"{prefix}{suffix}",
                     alarms=alarms,
+                    fan_outs=fan_outs if number == 1 else [],
                     queues=queues,
                     **common,
                 )
@@ -133,8 +168,9 @@ class MonitoringStack(RegionalStack):
                 self,
                 "Cost",
                 metrics=metrics,
-                alarms=[stack.alarms for stack in stacks if stack.alarms],
+                alarms=[alarms for stack in stacks for alarms in stack.all_alarms],
                 dashboards=self.dashboards,
+                fan_outs=fan_outs,
                 keys=sum(len(stack.topics) for stack in stacks) + sum(len(stack.topics) for stack in replicas),
                 other_alarms=len([stack for stack in replicas if stack.alarm]),
                 limit_usd=environment.monitoring_cost_limit,

@@ -8,7 +8,11 @@ import pytest
 
 from fairlane import ConfigurationError
 from fairlane.environment import Environment
+from fairlane.monitoring import MonitoredFanOut
 from fairlane_stacks import build_stacks
+from fairlane_stacks.monitoring_stack import MonitoringStack
+from fairlane_stacks.regional_stack import StackSettings
+from fairlane_stacks.training_stack import TrainingStack
 from tests.fairlane.monitoring.alarms.monitored_queues import resources_of_type
 from tests.fairlane.monitoring.dashboards.test_queue_dashboard import bodies
 from tests.support import template_of
@@ -112,3 +116,43 @@ def test_a_cost_over_the_limit_stops_the_synth() -> None:
         ConfigurationError, match=r"monitoring_cost_limit: monitoring costs about \$\d+ a month, above the limit of \$5"
     ):
         stacks(monitoring_cost_limit=5)
+
+
+def with_fan_out(**changes: Any) -> MonitoringStack:
+    """Return the monitoring stack of an environment whose Region is the home of a fan-out."""
+    settings = {"region": "us-east-1", "account": "111122223333", "queues": {"q": FIFO}, "job_metrics": {}}
+    environment = Environment.model_validate(settings | changes)
+    app = cdk.App()
+    place: StackSettings = {
+        "env": cdk.Environment(account="111122223333", region="us-east-1"),
+        "tags": {},
+        "termination_protection": False,
+    }
+    (model,) = environment.by_region().values()
+    training = TrainingStack(app, "training", model=model, **place)
+    fan_out = MonitoredFanOut(name="campaigns", region="us-east-1", regions=["us-east-1", "us-west-2"])
+    stack = MonitoringStack(app, "monitoring", training=training, model=model, fan_outs=[fan_out], **place)
+    stack.add_dashboards_and_cost("prod", environment, [stack], [])
+    return stack
+
+
+def test_a_fan_out_has_alarms_rows_and_costs() -> None:
+    stack = with_fan_out(alarms={"notify": [TOPIC], "fan_out_failures": {"Critical": {"percent": 33}}})
+    own = alarms(stack, "Fan-out campaigns")
+    assert len(own) == 2 + 1 + 2
+    assert [alarm["Threshold"] for alarm in own if "failed or were refused" in alarm["AlarmDescription"]] == [33, 33]
+    (body,) = bodies(stack).values()
+    texts = [widget["properties"].get("markdown", "") for widget in body["widgets"]]
+    assert sum(text.startswith("### Fan-out campaigns") for text in texts) == 1
+    states = [widget for widget in body["widgets"] if widget["type"] == "alarm"]
+    assert len(states) == 4
+    assert stack.cost is not None
+    assert "1 fan-out in 2 Regions" in stack.cost.estimate.table()
+    assert not template_of(stack).get("Parameters", {}).keys() - {"BootstrapVersion"}
+    assert "Fn::ImportValue" not in json.dumps(template_of(stack))
+
+
+def test_without_alarms_a_fan_out_has_rows_only() -> None:
+    stack = with_fan_out(alarms={"enabled": False})
+    assert alarms(stack, "Fan-out") == []
+    assert "Lines waiting by Region" in json.dumps(list(bodies(stack).values()))

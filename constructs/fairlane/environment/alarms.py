@@ -11,8 +11,9 @@ from fairlane._internal.checks import check_text, is_region
 from fairlane.environment.base import branch
 from fairlane.errors import Path, Problem
 from fairlane.monitoring.alarms.actions import MOST_ACTIONS, check_action, check_notify, check_runbooks
-from fairlane.monitoring.alarms.alarm_limits import AlarmLimits, ExporterLimits, severities
+from fairlane.monitoring.alarms.alarm_limits import AlarmLimits, ExporterLimits, FanOutLimits, severities
 from fairlane.monitoring.alarms.subscriptions import is_endpoint
+from fairlane.monitoring.monitored_fan_out import PUBLISHED_MINUTES
 
 NotifyField = Annotated[
     Annotated[list[str], Tag("<list>")] | Annotated[dict[str, list[str]], Tag("<mapping>")],
@@ -23,8 +24,8 @@ _TOPIC: Final = re.compile(r"arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{
 
 
 @dataclass(frozen=True, kw_only=True)
-class AlarmSettings(AlarmLimits, ExporterLimits):
-    """Alarms on all queues of a Region, and on the exporter of their metrics.
+class AlarmSettings(AlarmLimits, ExporterLimits, FanOutLimits):
+    """Alarms on all queues of a Region, on the exporter of their metrics, and on fan-outs whose home is the Region.
 
     Args:
         enabled: `false` creates no alarms. Default: true.
@@ -48,6 +49,11 @@ class AlarmSettings(AlarmLimits, ExporterLimits):
         """Limits of the exporter."""
         return ExporterLimits.from_settings(self)
 
+    @property
+    def fan_out_limits(self) -> FanOutLimits:
+        """Limits of the fan-outs."""
+        return FanOutLimits.from_settings(self)
+
     def targets(self, all_severities: list[str]) -> dict[str, list[str]]:
         """Return the targets of notifications by severity.
 
@@ -66,13 +72,14 @@ class AlarmSettings(AlarmLimits, ExporterLimits):
             interval_minutes: Number of minutes between two polls of the queues.
             queues: Limits of single queues, by the name of the queue.
         """
-        common, exporter_limits = self.queue_limits, self.exporter_limits
+        common, others = self.queue_limits, (self.exporter_limits, self.fan_out_limits)
         yield from common.problems(interval_minutes)
-        yield from exporter_limits.problems(interval_minutes)
+        yield from self.exporter_limits.problems(interval_minutes)
+        yield from self.fan_out_limits.problems(PUBLISHED_MINUTES)
         yield from check_runbooks(self.runbooks)
         queue_limits = [limits.with_fallback(common) for limits in queues.values()]
         if isinstance(self.notify, dict):
-            yield from check_notify(self.notify, severities(common, *queue_limits, exporter_limits))
+            yield from check_notify(self.notify, severities(common, *queue_limits, *others))
         lists: dict[Path, list[str]] = (
             {("notify", severity): targets for severity, targets in self.notify.items()}
             if isinstance(self.notify, dict)

@@ -65,6 +65,11 @@ def test_limits_of_a_queue_override_the_common_limits_and_the_defaults(tmp_path:
             "minutes: 5",
             ["line 12, alarms.oldest_wait.Warning.minutes: unknown key; use hours"],
         ),
+        (
+            "stale: {Critical: {minutes: 30}}",
+            "fan_out_stalled: {Warning: {minutes: 1}}",
+            ["line 14, alarms.fan_out_stalled.Warning.minutes: got 1, allowed: a whole number of minutes, 15 to 1440"],
+        ),
         ("{hours: 2}", "2", ["line 12, alarms.oldest_wait.Warning: got 2, allowed: a mapping"]),
         (
             "oldest_wait: {",
