@@ -25,7 +25,7 @@ _ARNS: Final = {
     "AWS::KMS::Key": ("kms", "key/{id}"),
     "AWS::Lambda::Function": ("lambda", "function:{FunctionName}"),
     "AWS::Logs::LogGroup": ("logs", "log-group:{LogGroupName}:*"),
-    "AWS::S3::Bucket": ("s3", "{BucketName}"),
+    "AWS::S3::Bucket": ("s3", "{id}"),
     "AWS::SNS::Topic": ("sns", "{TopicName}"),
     "AWS::SQS::Queue": ("sqs", "{QueueName}"),
     "AWS::StepFunctions::StateMachine": ("states", "stateMachine:{StateMachineName}"),
@@ -210,10 +210,11 @@ class Deployment:
 
     def _arn(self, logical_id: str) -> str:
         service, form = _ARNS[self.resources[logical_id]["Type"]]
+        if service == "s3":
+            return f"arn:aws:s3:::{logical_id.lower()}"
         properties = self.resources[logical_id].get("Properties", {})
         path = re.sub(r"\{(\w+)\}", lambda match: self.resolved(properties.get(match[1], logical_id)), form)
-        region = "" if service in {"iam", "s3"} else self.region
-        return f"arn:aws:{service}:{region}:{'' if service == 's3' else self.account}:{path}"
+        return f"arn:aws:{service}:{'' if service == 'iam' else self.region}:{self.account}:{path}"
 
 
 def _listed(value: Any) -> list[Any]:

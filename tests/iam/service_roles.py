@@ -84,7 +84,7 @@ SERVICE_ROLES = (
             "containers of a job",
             rf"JobDefinitions/{definition}/JobRole",
             "ecs-tasks.amazonaws.com",
-            (*data, *runs_sweeps("SweepStoressearch*")),
+            (*data, *runs_sweeps("sweepstoressearch*")),
             for_own_account=True,
         )
         for definition, data in (
@@ -150,7 +150,7 @@ SERVICE_ROLES = (
             *TRAINING,
             *reads("example-datasets"),
             *_writes("example-models/search"),
-            *runs_sweeps("SweepStoressearch*"),
+            *runs_sweeps("sweepstoressearch*"),
             May(_PULL, "arn:aws:ecr:{place}:repository/training/pytorch"),
         ),
         for_own_account=True,
