@@ -1,27 +1,19 @@
 """Sweep stores by their name."""
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from fairlane.errors import ConfigurationError, Problem
+from fairlane_client.locations import Session, open_session, read_location
 from fairlane_client.sweeps.submission import REQUEST_SECONDS
-from fairlane_run.objects import code
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,63}")
 PARAMETER: Final = "/fairlane/sweep-store/"
 """Prefix of the SSM parameters that tell where a store is."""
 CONNECTIONS: Final = 32
 """Number of requests of a client at once."""
-
-
-class Session(Protocol):
-    """Session of boto3."""
-
-    def client(self, service_name: str, **options: Any) -> Any:
-        """Return a client of a service."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,19 +67,6 @@ def find_store(name: str, session: Session | None = None) -> Store:
     """
     if problems := store_problems(name):
         raise ConfigurationError("sweep store", problems)
-    if session is None:
-        try:
-            import boto3
-        except ModuleNotFoundError as error:
-            raise ImportError("sweeps require the extra: pip install 'fairlane[client]'", name="boto3") from error
-        session = boto3.Session()
-    ssm = session.client("ssm")
-    try:
-        value = ssm.get_parameter(Name=PARAMETER + name)["Parameter"]["Value"]
-    except Exception as error:
-        if code(error) != "ParameterNotFound":
-            raise
-        region = ssm.meta.region_name
-        raise LookupError(f"no sweep store {name} in {region}: the SSM parameter {PARAMETER}{name} is absent") from None
-    location: dict[str, str] = json.loads(value)
+    session = session or open_session("sweeps")
+    location: dict[str, str] = read_location(session, PARAMETER, name, "sweep store")
     return Store(location["bucket"], location, session)

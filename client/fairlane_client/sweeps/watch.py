@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from fairlane_client.live import Frame, open_console, show_live
 from fairlane_client.sweeps.rounds import Counts
 from fairlane_client.sweeps.submission import Clock
 
@@ -31,24 +32,21 @@ def watch_progress(
     Raises:
         ImportError: If rich is missing.
     """
-    try:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-    except ModuleNotFoundError as error:
-        raise ImportError("watch requires the extra: pip install 'fairlane[client]'", name="rich") from error
-    console = console or Console()
+    console = console or open_console()
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
     bar = BarColumn(style="bright_black", complete_style="blue", finished_style="green")  # as the terminal's theme
     columns = (TextColumn("{task.description}", markup=False), bar, MofNCompleteColumn())
     state = TextColumn("{task.fields[state]}", markup=False)
-    with Progress(*columns, state, console=console, auto_refresh=False, transient=True) as progress:
-        task = progress.add_task(name, total=None, state="")
-        while True:
-            advance()
-            now = counts()
-            ended = now.done + now.stopped
-            progress.update(task, completed=ended, total=sum(now), state=str(now), refresh=True)
-            if not now.running and not now.waiting:
-                break
-            clock.sleep(interval)
+    progress = Progress(*columns, state, console=console)
+    task = progress.add_task(name, total=None, state="")
+
+    def refresh() -> Frame[Counts]:
+        advance()
+        now = counts()
+        progress.update(task, completed=now.done + now.stopped, total=sum(now), state=str(now))
+        return Frame(progress, now, is_last=not now.running and not now.waiting)
+
+    now = show_live(refresh, clock, interval, console)
     console.print(f"{name}: {now}", markup=False, highlight=False)
     return now

@@ -19,6 +19,7 @@ QUERIES: Final = "queries/"
 CAPACITY: Final = "capacity/"
 OUTCOMES: Final = "outcomes/"
 UPLOADS: Final = "uploads/"
+"""Manifests whose executions the client starts. A new version of a manifest elsewhere starts one by itself."""
 _DIGEST: Final = 32
 _SLUG: Final = 26
 
