@@ -12,6 +12,7 @@ from fairlane_client.fan_out.report_charts import jobs_chart, reasons_chart, sta
 MOST_ROWS: Final = 100
 """Maximum number of rows of a table."""
 _COLUMNS: Final = ("Region", *Counts._fields[:-1], "GPU-hours")
+_PLACE: Final = ("line", "Region", "queue", "state")
 _FAILED: Final = ("FAILED", "REFUSED", "UNKNOWN")
 
 

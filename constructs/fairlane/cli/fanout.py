@@ -24,8 +24,8 @@ def add_to(commands: Any) -> None:
         ("start", "start a manifest; lines that have a job are skipped", _start),
     ):
         verb = _verb(verbs, name, text, function)
-        text = "manifest, .jsonl or .csv (default: the result of the query of the fan-out)"
-        verb.add_argument("file", nargs="?", type=Path, metavar="FILE", help=text)
+        file = "manifest, .jsonl or .csv (default: the result of the query of the fan-out)"
+        verb.add_argument("file", nargs="?", type=Path, metavar="FILE", help=file)
     status = _of_manifest(verbs, "status", "print where each line runs and why", _status)
     status.add_argument("--state", metavar="STATE", help="print only lines in this state, for example FAILED")
     _of_manifest(verbs, "watch", "show the progress by Region until no job is left", _watch)
@@ -95,9 +95,9 @@ def _status(arguments: argparse.Namespace, fan_out: "FanOut") -> int:
     from fairlane_client.fan_out.text import align
 
     progress = fan_out.status(arguments.manifest)
-    counts = [("region", *progress.total._fields[:-1])]
-    counts += [(name, *map(str, numbers[:-1])) for name, numbers in progress.regions.items()]
-    print(f"{progress.manifest}: submission {progress.state.lower()}\n\n{align(counts)}")
+    counts = [(name, *map(str, numbers[:-1])) for name, numbers in progress.regions.items()]
+    header = ("region", *progress.total._fields[:-1])
+    print(f"{progress.manifest}: submission {progress.state.lower()}\n\n{align([header, *counts])}")
     lines = [
         tuple(str(row.get(name) or "") for name in ("id", "region", "queue", "state", "placement", "status_reason"))
         for row in progress.rows
