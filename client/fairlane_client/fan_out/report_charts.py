@@ -32,7 +32,7 @@ def jobs_chart(progress: Progress, now: float) -> Chart:
 
     Args:
         progress: Progress of the manifest.
-        now: Current time in epoch seconds, at which jobs without an end still run.
+        now: Current time in epoch seconds, until which jobs without an end run.
     """
     title = "Running jobs"
     colors = _colors(progress)
@@ -41,13 +41,16 @@ def jobs_chart(progress: Progress, now: float) -> Chart:
         if start := row.get("started_at"):
             change = changes[_group(row["region"], colors)]
             change[int(start)] += 1
-            change[int(row.get("stopped_at", now))] -= 1
+            if stop := row.get("stopped_at"):
+                change[int(stop)] -= 1
     use = {name: Timeline(change) for name, change in changes.items()}
     times = sorted({time for timeline in use.values() for time in timeline.times})
     if not times:
         return Chart(kind="jobs", title=title, wide=True, note="No job has started.")
-    margin = max(_SHORTEST - (times[-1] - times[0]), (times[-1] - times[0]) // 25) // 2
-    first, last = times[0] - margin, times[-1] + margin
+    is_running = any(timeline.values and timeline.values[-1] for timeline in use.values())
+    end = max(times[-1], int(now)) if is_running else times[-1]
+    margin = max(_SHORTEST - (end - times[0]), (end - times[0]) // 25) // 2
+    first, last = times[0] - margin, end + (1 if is_running else margin)
     grid = [first, *times, last]
     if len(grid) > _MOST_STEPS:
         grid = [first + (last - first) * step // _MOST_STEPS for step in range(_MOST_STEPS + 1)]

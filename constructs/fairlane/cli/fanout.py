@@ -110,8 +110,8 @@ def _status(arguments: argparse.Namespace, fan_out: "FanOut") -> int:
 
 def _watch(arguments: argparse.Namespace, fan_out: "FanOut") -> int:
     progress = fan_out.watch(arguments.manifest)
-    if progress.total.waiting:
-        print(f"Not submitted: {progress.total.waiting:,}: {_command('resume', arguments.manifest, fan_out)}")
+    if progress.state != "SUBMITTED":
+        print(f"Submission {progress.state.lower()}: {_command('resume', arguments.manifest, fan_out)}")
     return 0
 
 

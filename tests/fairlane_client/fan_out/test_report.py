@@ -44,15 +44,19 @@ def test_running_jobs_over_time() -> None:
     figure = jobs_chart(progress(0)._replace(rows=rows), NOON + 1500).figure
     assert figure is not None
     home, other = figure["data"]
-    assert [*zip(home["x"], home["y"], strict=True)][1:-1] == [
+    assert [*zip(home["x"], home["y"], strict=True)][1:] == [
         ("2026-03-04 12:00:00", 1),
         ("2026-03-04 12:05:00", 2),
         ("2026-03-04 12:10:00", 1),
         ("2026-03-04 12:15:00", 1),
         ("2026-03-04 12:20:00", 1),
-        ("2026-03-04 12:25:00", 0),
+        ("2026-03-04 12:25:01", 1),
     ]
-    assert other["y"][1:-1] == [0, 0, 0, 1, 0, 0]
+    assert other["y"][1:] == [0, 0, 0, 1, 0, 0]
+    rows[1] = {**rows[1], "stopped_at": NOON + 1300}
+    figure = jobs_chart(progress(0)._replace(rows=rows), NOON + 90_000).figure
+    assert figure is not None
+    assert figure["data"][0]["x"][-1] < "2026-03-04 12:23:00"
 
 
 def test_many_lines_and_regions_have_a_limited_number_of_points_and_colors() -> None:
