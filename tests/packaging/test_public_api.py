@@ -304,6 +304,14 @@ PUBLIC: dict[str, list[str]] = {
         "SweepStore",
         "SweepStoreBase",
     ],
+    "fairlane_client.fan_out": [
+        "Counts",
+        "ExecutionFailed",
+        "FanOut",
+        "Plan",
+        "Progress",
+        "Termination",
+    ],
     "fairlane_client.sweeps": [
         "Clock",
         "Counts",
@@ -369,6 +377,7 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
         "fairlane.environment",
         "fairlane.catalog",
         "fairlane.cli",
+        "fairlane_client.fan_out",
         "fairlane_client.sweeps",
         "fairlane_local",
     ],
@@ -386,6 +395,7 @@ def test_every_package_is_listed() -> None:
         for path in (REPOSITORY / root).rglob("__init__.py")
     }
     assert packages - {"fairlane._internal", "fairlane._charts"} == set(PUBLIC) - {
+        "fairlane_client.fan_out",
         "fairlane_client.sweeps",
         "fairlane_local",
     }

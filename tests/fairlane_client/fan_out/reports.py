@@ -12,8 +12,8 @@ NOON = 1_772_625_600
 NOW = NOON + 4 * 3600
 PLACEMENTS = (
     "reserved: 16 free, {other}: 0 free",
-    "idle: 15, {other}: 2",
-    "idle: 15, {other}: 2",
+    "idle: 15 free, {other}: 2 free",
+    "idle: 15 free, {other}: 2 free",
     "spot-score: 9, {other}: 3",
     "price: $21.96, {other}: $24.15",
     "the only candidate",

@@ -20,6 +20,7 @@ class Service:
         template: Text of the template.
         query_result: Manifest that the query gives.
         is_open: False to submit nothing.
+        reasons: Reasons of placements by the id of a line.
     """
 
     def __init__(self, states: FakeStates, ledger: Ledger, batch: dict[str, FakeJobs], objects: Any) -> None:
@@ -28,6 +29,7 @@ class Service:
         self.template = "{}"
         self.query_result = b""
         self.is_open = True
+        self.reasons: dict[str, str] = {}
 
     def advance(self, now: float) -> None:
         """Let the time go on."""
@@ -69,7 +71,7 @@ class Service:
             "regions": {region: number for region, number in regions.items() if number},
             "copies": [],
             "placement": [
-                {"id": line["id"], "region": line["region"], "reason": "the only candidate"} for line, _ in jobs
+                {"id": line["id"], "region": line["region"], "reason": self._reason(line)} for line, _ in jobs
             ],
         }
         is_check = state["operation"] == "check"
@@ -93,6 +95,9 @@ class Service:
             attempt += 1
             digest = line_digest(line, self.template, attempt)
         return (line, digest) if attempt > 1 and digest not in known else None
+
+    def _reason(self, line: Line) -> str:
+        return self.reasons.get(line["id"], "the only candidate")
 
     def _submit(self, execution: dict[str, Any], work: dict[str, Any], now: float) -> None:
         """Submit lines, five a second and Region. A function reads after six seconds that the manifest was stopped."""
@@ -128,7 +133,7 @@ class Service:
         kind = line.get("kind", "service")
         item = {"id": line["id"], "region": line["region"], "queue": "training", "kind": kind, "gpus": 8}
         item |= {"state": "SUBMITTED", "claimed_at": int(now * 1000), "attempted_at": int(now * 1000), "tries": 1}
-        item |= {"placement": "the only candidate", "version": version, "job_name": name}
+        item |= {"placement": self._reason(line), "version": version, "job_name": name}
         pk, sk = key_of(manifest, digest)
         if self._ledger.table.put({**item, "pk": pk, "sk": sk}, "attribute_not_exists(#pk)").is_done:
             job = self._batch[line["region"]].submit(name, kind)
