@@ -37,7 +37,8 @@ def output() -> list[Text]:
         file.write_text("".join(json.dumps(line) + "\n" for line in lines(LINES)))
         plan = str(world.open().check(file)).splitlines()
         world.open().start(file)
-    world.sleep(66)
+    for _ in range(66):
+        world.sleep(1)
     for index, batch in enumerate(world.batch.values()):
         for number, job in enumerate(batch.jobs.values()):
             if number < 240 + 11 * index:
