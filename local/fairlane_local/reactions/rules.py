@@ -1,6 +1,7 @@
 """Rules of EventBridge, which send matching events to their targets."""
 
 import json
+import logging
 from contextvars import ContextVar
 from copy import copy
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ from moto.events.utils import EventTemplateParser
 
 from fairlane_local.monitoring.event_resources import value_at_path
 from fairlane_local.reactions import targets
+from fairlane_local.reactions.event_buses import is_denied
 from fairlane_local.simulation import current_simulation
 
 _moto_send_to_targets = Rule.send_to_targets
@@ -43,7 +45,7 @@ def _send_to_targets(self: Rule, original_event: Any, transform_input: bool = Tr
 def _send(rule: Rule, target: targets.Target, event: dict[str, Any], transform_input: bool) -> None:
     service, region, account_id, resource = [*target["Arn"].split(":", 5), *[""] * 5][2:6]
     if service == "events" and resource.startswith("event-bus/"):
-        _forward(rule, (account_id, region, resource.removeprefix("event-bus/")), event)
+        _forward(rule, target, (account_id, region, resource.removeprefix("event-bus/")), event)
     elif service == "events":
         rule = copy(rule)
         rule.targets = [target]  # type: ignore[list-item]
@@ -52,11 +54,15 @@ def _send(rule: Rule, target: targets.Target, event: dict[str, Any], transform_i
         targets.send(rule.account_id, rule.region_name, target, _input(target, event))
 
 
-def _forward(rule: Rule, to: _Bus, event: dict[str, Any]) -> None:
-    """Send an event to the rules of another bus, unless the event was there before."""
+def _forward(rule: Rule, target: targets.Target, to: _Bus, event: dict[str, Any]) -> None:
+    """Send an event to the rules of another bus, unless its policy denies it or the event was there before."""
     account_id, region, name = to
     path = {*_path.get(), (rule.account_id, rule.region_name, rule.event_bus_name.rpartition("/")[2])}
     bus = events_backends[account_id][region].describe_event_bus(name)
+    if is_denied(bus, str(target.get("RoleArn", ""))):
+        text = "an event was not delivered: the policy of %s denies the events of the rule %s"
+        logging.getLogger(__name__).warning(text, bus.arn, rule.arn)
+        return
     token = _path.set(frozenset(path))
     try:
         for other in [*bus.rules.values()] if to not in path else ():
