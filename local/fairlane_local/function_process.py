@@ -12,7 +12,7 @@ import sys
 import time
 import traceback
 from queue import SimpleQueue
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any, Self
 
 _monotonic = time.monotonic
@@ -25,6 +25,7 @@ class Clock:
     origin = 0.0
     rate = 0.0
     slept = 0.0
+    lock = Lock()
 
     @classmethod
     def time(cls) -> float:
@@ -34,7 +35,8 @@ class Clock:
     @classmethod
     def sleep(cls, seconds: float) -> None:
         """Move the clock."""
-        cls.slept += seconds
+        with cls.lock:
+            cls.slept += seconds
 
 
 class _Kind(type):
@@ -164,7 +166,7 @@ def main() -> None:
         Clock.start, Clock.rate, Clock.origin = request["time"], request["rate"], _monotonic()
         if handler is None:
             handler, error = find_handler(sys.argv[1])
-        result = {"error": error} if handler is None else invoke(handler, request)
+        result = {"error": error} if handler is None else invoke(handler, request) | {"slept": Clock.slept}
         sys.stdout.flush()
         sys.stderr.flush()
         print(json.dumps(result), file=results, flush=True)

@@ -22,6 +22,7 @@ from moto.awslambda.utils import get_backend
 
 from fairlane_local import function_process
 from fairlane_local.errors import LocalAwsError
+from fairlane_local.function_clock import EXECUTION_ENVIRONMENT
 from fairlane_local.monitoring.function_logs import log_invocation, stream_name
 from fairlane_local.server.access import function_environment
 from fairlane_local.simulation import current_simulation
@@ -41,12 +42,14 @@ class Invocation:
         log: Text that the function wrote to standard error, for example its log.
         error: Error as Lambda returns it: `errorType`, `errorMessage` and, if the handler raised, `stackTrace`. None if
             the function succeeds.
+        slept: Seconds that the function slept by its own clock.
     """
 
     answer: Any
     output: tuple[str, ...]
     log: str
     error: Mapping[str, Any] | None = None
+    slept: float = 0.0
 
 
 class FunctionError(LocalAwsError):
@@ -73,7 +76,7 @@ def run_function(port: int, account_id: str, region: str, function_arn: str, eve
     """Run a function with a Python runtime once, and write its output to its log group.
 
     Its `time` and `datetime` have the clock of the local AWS. Its calls to `time.sleep` move this clock for the
-    function and return immediately. Its timeout is in real seconds.
+    function and return immediately: the function is then ahead of the local AWS. Its timeout is in real seconds.
 
     Args:
         port: Port that the local AWS of this process listens on.
@@ -128,6 +131,7 @@ class _Process:
             archive.extractall(code)
         self._output, self._log = (Path(self._folder.name, name) for name in ("output", "log"))
         own = {
+            "AWS_EXECUTION_ENV": f"{EXECUTION_ENVIRONMENT}{function.run_time}",
             "AWS_LAMBDA_FUNCTION_NAME": str(function.function_name),
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_size),
             "AWS_LAMBDA_LOG_GROUP_NAME": str(function.logs_group_name),
@@ -178,7 +182,8 @@ class _Process:
         if not self.is_alive:
             log += f"{result['error']['errorMessage']}\n"
             self._folder.cleanup()
-        return Invocation(result.get("answer"), tuple(output.splitlines()), log, result.get("error"))
+        answer, error, slept = result.get("answer"), result.get("error"), result.get("slept", 0.0)
+        return Invocation(answer, tuple(output.splitlines()), log, error, slept)
 
     def kill(self) -> None:
         """Kill the process and the processes that it started."""

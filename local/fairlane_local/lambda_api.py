@@ -10,6 +10,7 @@ from moto.awslambda.models import LambdaFunction
 from moto.awslambda.responses import LambdaResponse
 from moto.core.exceptions import JsonRESTError
 
+from fairlane_local.function_clock import SLEPT
 from fairlane_local.functions import FunctionError, run_function
 from fairlane_local.reactions.invocations import invoke_later
 from fairlane_local.simulation import current_simulation
@@ -57,6 +58,7 @@ def _run(self: LambdaResponse, function: LambdaFunction, event: object) -> _Resp
     except FunctionError as error:
         invocation = error.invocation
         headers["x-amz-function-error"] = "Unhandled"
+    headers[SLEPT] = str(invocation.slept)
     answer = invocation.answer if invocation.error is None else invocation.error
     log = "\n".join([*invocation.output, invocation.log])
     payload = json.dumps(answer)

@@ -32,6 +32,7 @@ from fairlane_local.batch.service_environments import ServiceEnvironments
 from fairlane_local.batch.store import Batch, Record, Request
 from fairlane_local.batch.tags import Tags
 from fairlane_local.batch.throttle import SUBMIT_RATES, Throttle
+from fairlane_local.function_clock import seconds_ahead
 from fairlane_local.simulation import current_simulation
 
 _TAGS_PATH: Final = "/v1/tags/"
@@ -47,18 +48,22 @@ class BatchApi:
         batch: Records of the account and Region.
         lifecycle: Lifecycle of all jobs.
         service_jobs: Service jobs.
+        ahead: Seconds that the caller of the current request is ahead of the clock.
     """
 
     def __init__(self, account_id: str, region: str) -> None:
         simulation = current_simulation()
         self._timeline = simulation.timeline
+        self.ahead = 0.0
         self.batch = Batch(account_id, region)
         self.batch.lock = simulation.timeline.lock
         self.batch.now = lambda: simulation.timeline.milliseconds
         lifecycle = self.lifecycle = Lifecycle(
             self.batch, self._timeline, simulation.options, simulation.shortages, simulation.runner
         )
-        throttle = Throttle(lambda: self._timeline.elapsed, SUBMIT_RATES if simulation.options.throttle else {})
+        throttle = Throttle(
+            lambda: self._timeline.elapsed + self.ahead, SUBMIT_RATES if simulation.options.throttle else {}
+        )
         training_jobs = TrainingJobs(self.batch)
         self.service_jobs = ServiceJobs(self.batch, lifecycle, training_jobs, simulation.options, throttle)
         self._handlers: list[object] = [
@@ -149,6 +154,7 @@ class _BatchResponse(BaseResponse):
         try:
             operation, request = self._call()
             with api.batch.lock:  # the response refers to records
+                api.ahead = seconds_ahead(self.headers)
                 return 200, headers, json.dumps(api.call(operation, request))
         except BatchError as error:
             headers["x-amzn-ErrorType"] = error.code

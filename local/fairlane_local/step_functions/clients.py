@@ -11,8 +11,9 @@ from botocore.exceptions import UnknownServiceError
 from botocore.model import OperationModel, ServiceModel
 from moto.stepfunctions.parser.utils import camel_to_snake_case, snake_to_camel_case
 
+from fairlane_local.function_clock import SLEPT
 from fairlane_local.server.access import client
-from fairlane_local.step_functions.threads import Executions, execution_group
+from fairlane_local.step_functions.threads import Executions, execution_group, sleep
 
 _BOTO_NAMES: Final = {
     "cloudwatchlogs": "logs",
@@ -45,12 +46,18 @@ def task_client(region: str, service: str, state_credentials: object = None) -> 
 def _client(executions: Executions, service: str, account_id: str, region: str) -> Any:
     task_client = client(service, executions.port, account_id, region, _CONFIG)
     task_client.meta.events.register("after-call.*", _add_request_id)
+    task_client.meta.events.register("after-call.lambda.Invoke", _wait_for_function)
     return task_client
 
 
 def _add_request_id(parsed: dict[str, Any], **_: object) -> None:
     """Add what the causes of errors quote, and moto omits."""
     parsed.setdefault("ResponseMetadata", {}).setdefault("RequestId", str(uuid4()))
+
+
+def _wait_for_function(http_response: Any, **_: object) -> None:
+    """Wait for the seconds that a function slept, so that the execution goes on at the end of the function."""
+    sleep(float(http_response.headers.get(SLEPT, 0)))
 
 
 def forget_clients() -> None:

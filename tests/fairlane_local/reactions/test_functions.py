@@ -48,6 +48,38 @@ def handler(event, context):
     assert answer == [now, now + 3, "2026-03-02T01:00:03+00:00", "2026-03-02", 2026, [True, False], 57_000]
 
 
+def test_the_request_rates_count_the_seconds_that_a_function_slept(aws: LocalAws) -> None:
+    code = """
+import json, time
+import boto3
+from botocore.config import Config
+def handler(event, context):
+    batch = boto3.client("batch", config=Config(retries={"total_max_attempts": 1}))
+    def submit():
+        try:
+            batch.submit_service_job(jobName="j", jobQueue="q", serviceJobType="SAGEMAKER_TRAINING",
+                                     serviceRequestPayload=json.dumps({"ResourceConfig": {"InstanceCount": 1}}))
+        except Exception as error:
+            return error.response["Error"]["Code"]
+    codes = [submit() for _ in range(6)]
+    time.sleep(1)
+    return codes + [submit() for _ in range(6)]
+"""
+    batch = service(aws, "batch")
+    batch.create_service_environment(
+        serviceEnvironmentName="e",
+        serviceEnvironmentType="SAGEMAKER_TRAINING",
+        capacityLimits=[{"maxCapacity": 1, "capacityUnit": "NUM_INSTANCES"}],
+    )
+    order = [{"order": 1, "serviceEnvironment": "e"}]
+    batch.create_job_queue(
+        jobQueueName="q", jobQueueType="SAGEMAKER_TRAINING", priority=1, serviceEnvironmentOrder=order
+    )
+    invocation = run_function(aws.port, ACCOUNT, REGION, deploy_function(aws, code), {})
+    assert invocation.answer == [*[None] * 5, "TooManyRequestsException"] * 2
+    assert invocation.slept == 1
+
+
 def test_a_process_stays_for_the_next_invocation(aws: LocalAws) -> None:
     code = "count = []\ndef handler(event, context):\n count.append(1)\n return len(count)"
     arn = deploy_function(aws, code)

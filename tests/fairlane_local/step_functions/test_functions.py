@@ -16,11 +16,13 @@ pytestmark = pytest.mark.slow
 
 CODE = """
 import os
+import time
 import boto3
 class TooBusy(Exception):
     pass
 def handler(event, context):
     print("called")
+    time.sleep(event.get("sleep", 0))
     if event.get("raises"):
         raise TooBusy("come back")
     if "queue" in event:
@@ -51,6 +53,14 @@ def test_a_task_gets_the_answer_of_its_function(machines: Machines, function: st
     assert (output["StatusCode"], output["Payload"]["event"]) == (200, {"a": 1})
     direct = task(function, {"b.$": "$.a"})
     assert machines.output(machines.start(direct, given={"a": 2}))["event"] == {"b": 2}
+
+
+def test_a_task_takes_the_time_that_its_function_slept(aws: LocalAws, machines: Machines, function: str) -> None:
+    execution = machines.start(task("lambda:invoke", {"FunctionName": function, "Payload.$": "$"}), given={"sleep": 90})
+    aws.timeline.advance(89)
+    assert machines.status(execution) == "RUNNING"
+    aws.timeline.advance(1)
+    assert machines.status(execution) == "SUCCEEDED"
 
 
 @pytest.mark.parametrize("resource", ["function", "lambda:invoke"])
