@@ -97,7 +97,7 @@ class RegistrySetting(LocalResource):
 
 
 class ReplicationConfiguration(RegistrySetting):
-    """AWS::ECR::ReplicationConfiguration: replaces all rules of the registry. No image is replicated."""
+    """AWS::ECR::ReplicationConfiguration: replaces all rules of the registry."""
 
     resource_type = "AWS::ECR::ReplicationConfiguration"
 

@@ -1,5 +1,6 @@
 """Events of S3 on the default event bus, with the version of the object, at the local time."""
 
+from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import uuid4
 
@@ -49,13 +50,15 @@ def _send(account_id: str, bucket: FakeBucket, event_name: str, key: Any) -> Non
     item = {"key": key.name, "size": key.size, "etag": key.etag.replace('"', ""), "sequencer": uuid4().hex[:16].upper()}
     if bucket.is_versioned:
         item["version-id"] = key.version_id
+    now = current_simulation().timeline.milliseconds // 1000
     event = {
         "version": "0",
         "id": str(uuid4()),
         "detail-type": notifications._detail_type(event_name),
         "source": "aws.s3",
         "account": account_id,
-        "time": current_simulation().timeline.milliseconds // 1000,
+        "time": now,
+        "ingestion-time": f"{datetime.fromtimestamp(now, UTC):%Y-%m-%dT%H:%M:%SZ}",
         "region": bucket.region_name,
         "resources": [bucket.arn],
         "detail": {

@@ -13,6 +13,7 @@ from fairlane_local.batch import api, training_resources
 from fairlane_local.batch.jobs import sagemaker_api
 from fairlane_local.cloudformation import bucket_policies, custom_resources, stacks
 from fairlane_local.ec2 import resources as ec2
+from fairlane_local.ecr import replication
 from fairlane_local.ecr import resources as ecr
 from fairlane_local.iam import caller, roles
 from fairlane_local.iam import simulation as iam_simulation
@@ -28,7 +29,7 @@ _MODULES: Final = (
     *(iam_simulation, lambda_api, roles, sagemaker_api, simulation, stacks, step_functions, training_resources),
     *(alarm_changes, function_settings, log_metrics, metric_api, minutes),
     *(event_buses, object_events, queues, rules, schedules, topics),
-    *(capacity_api, control_api, pricing),
+    *(capacity_api, control_api, pricing, replication),
 )
 
 

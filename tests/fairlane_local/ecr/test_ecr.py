@@ -179,6 +179,24 @@ def test_a_registry_has_the_rule_limits_of_ecr(ecr: Any, rules: list[dict[str, A
     assert ecr.describe_registry()["replicationConfiguration"] == configuration
 
 
+def test_a_pushed_image_is_replicated_with_its_digest(aws: LocalAws, ecr: Any) -> None:
+    rules = [rule("us-west-2", "ml/"), rule("eu-west-1", "ml/", account=OTHER[0])]
+    ecr.put_replication_configuration(replicationConfiguration={"rules": rules})
+    manifest = json.dumps(
+        {"mediaType": "application/vnd.oci.image.manifest.v1+json", "layers": [{"digest": "sha256:1"}]}
+    )
+    for name in ("ml/train", "tools"):
+        ecr.create_repository(repositoryName=name)
+        for tag in ("1", "latest"):
+            ecr.put_image(repositoryName=name, imageManifest=manifest, imageTag=tag)
+    (original,) = ecr.describe_images(repositoryName="ml/train")["imageDetails"]
+    for location in ((HOME[0], "us-west-2"), OTHER):
+        copies = client("ecr", aws.port, *location)
+        assert [each["repositoryName"] for each in copies.describe_repositories()["repositories"]] == ["ml/train"]
+        (copy,) = copies.describe_images(repositoryName="ml/train")["imageDetails"]
+        assert (copy["imageDigest"], sorted(copy["imageTags"])) == (original["imageDigest"], ["1", "latest"])
+
+
 def test_deployed_repositories_have_their_home_region_and_exclude_replicas(aws: LocalAws, ecr: Any) -> None:
     other_ecr = client("ecr", aws.port, *OTHER)
     for name in ("ml/train", "ml", "tools"):

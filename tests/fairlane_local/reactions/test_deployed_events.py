@@ -118,6 +118,28 @@ def test_an_object_of_a_deployed_bucket_sends_an_event_with_its_version(aws: Loc
     assert len(received(aws, url)) == 2
 
 
+def test_an_input_transformer_starts_a_state_machine_with_the_version_of_an_object(aws: LocalAws) -> None:
+    deploy(aws, bucket(versioned=True))
+    states = service(aws, "stepfunctions")
+    definition = json.dumps({"StartAt": "p", "States": {"p": {"Type": "Pass", "End": True}}})
+    role = f"arn:aws:iam::{ACCOUNT}:role/r"
+    machine = states.create_state_machine(name="m", definition=definition, roleArn=role)["stateMachineArn"]
+    rules = service(aws, "events")
+    rules.put_rule(Name="rule", EventPattern=json.dumps({"source": ["aws.s3"]}))
+    transformer = {
+        "InputPathsMap": {"key": "$.detail.object.key", "version": "$.detail.object.version-id"},
+        "InputTemplate": '{"operation": "start", "key": <key>, "version": <version>}',
+    }
+    rules.put_targets(
+        Rule="rule", Targets=[{"Id": "m", "Arn": machine, "RoleArn": role, "InputTransformer": transformer}]
+    )
+    version = service(aws, "s3").put_object(Bucket="objects", Key="k", Body=b"1")["VersionId"]
+    aws.timeline.advance(0)
+    (execution,) = states.list_executions(stateMachineArn=machine)["executions"]
+    given = states.describe_execution(executionArn=execution["executionArn"])["input"]
+    assert json.loads(given) == {"operation": "start", "key": "k", "version": version}
+
+
 def test_a_bus_without_a_matching_rule_takes_no_object_event(aws: LocalAws) -> None:
     url, arn = new_queue(aws, "q")
     deploy(aws, bucket(versioned=True))
