@@ -125,7 +125,7 @@ def test_an_input_transformer_starts_a_state_machine_with_the_version_of_an_obje
     role = f"arn:aws:iam::{ACCOUNT}:role/r"
     machine = states.create_state_machine(name="m", definition=definition, roleArn=role)["stateMachineArn"]
     rules = service(aws, "events")
-    rules.put_rule(Name="rule", EventPattern=json.dumps({"source": ["aws.s3"]}))
+    rules.put_rule(Name="rule", EventPattern=json.dumps({"source": ["aws.s3"], "detail-type": ["Object Created"]}))
     transformer = {
         "InputPathsMap": {"key": "$.detail.object.key", "version": "$.detail.object.version-id"},
         "InputTemplate": '{"operation": "start", "key": <key>, "version": <version>}',
