@@ -232,7 +232,7 @@ def test_name_that_is_not_allowed_is_refused(account: Account, name: str) -> Non
     assert state["status"] == "REFUSED"
     assert state["problems"] == 1
     assert account.answer(state)["problems"][0].startswith(
-        f"key: got 'manifests/{name}', allowed: manifests/<name>.jsonl"
+        f"key: got 'manifests/{name}', allowed: manifests/ or uploads/<name>.jsonl"
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 from fairlane_lambda.fan_out.config import Config, read_config
 from fairlane_lambda.fan_out.copies import CopyFailed, bucket_region, start
 from fairlane_lambda.fan_out.ledger import Ledger
-from fairlane_lambda.fan_out.names import MANIFEST, MANIFESTS, QUERIES, TEMPLATES
+from fairlane_lambda.fan_out.names import MANIFEST, MANIFESTS, QUERIES, TEMPLATES, UPLOADS
 from fairlane_lambda.fan_out.placement import Placer, read_capacity
 from fairlane_lambda.fan_out.plan.images import Images
 from fairlane_lambda.fan_out.plan.manifest import Plans, Source, State
@@ -120,20 +120,27 @@ def _manifest(event: Mapping[str, Any], config: Config) -> str:
 
     A file whose name is not allowed gets another one for its answer.
     """
-    key = str(event.get("key", ""))
-    if not key.startswith(MANIFESTS):
+    folder, name = _split(str(event.get("key", "")))
+    if not folder:
         return config.name
-    return re.sub(r"[^a-z0-9-]", "-", key.removeprefix(MANIFESTS).rpartition(".")[0].lower())[:40] or "-"
+    return re.sub(r"[^a-z0-9-]", "-", name.rpartition(".")[0].lower())[:40] or "-"
 
 
 def _key_problem(source: Source) -> str:
-    name, _, ending = source.key.removeprefix(MANIFESTS).rpartition(".")
+    folder, file = _split(source.key)
+    name, _, ending = file.rpartition(".")
     is_result = source.key.startswith(QUERIES) and ending == "csv"
-    is_manifest = source.key.startswith(MANIFESTS) and ending in ("jsonl", "csv") and MANIFEST.fullmatch(name.lower())
+    is_manifest = folder and ending in ("jsonl", "csv") and MANIFEST.fullmatch(name.lower())
     if is_result or is_manifest:
         return ""
-    allowed = f"{MANIFESTS}<name>.jsonl or .csv, with a name that matches {MANIFEST.pattern}"
+    allowed = f"{MANIFESTS} or {UPLOADS}<name>.jsonl or .csv, with a name that matches {MANIFEST.pattern}"
     return f"key: got {source.key!r}, allowed: {allowed}"
+
+
+def _split(key: str) -> tuple[str, str]:
+    """Return the prefix of a manifest and the rest of its key. The prefix is empty for other objects."""
+    folder = next((folder for folder in (MANIFESTS, UPLOADS) if key.startswith(folder)), "")
+    return folder, key.removeprefix(folder)
 
 
 def _close(event: Mapping[str, Any], ledger: Ledger) -> State:

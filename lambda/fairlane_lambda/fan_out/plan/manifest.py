@@ -97,9 +97,9 @@ class Plans:
         answer_key = f"{plan_folder(manifest, version)}plan.json"
         self.bucket.put(answer_key, _json(decision))
         record = {name: decision[name] for name in ("key", "version", "template_digest", "lines", "regions")}
-        execution = self.event.get("execution", "")
+        run = {"operation": self.event.get("operation", "start"), "execution": self.event.get("execution", "")}
         now = int(time.time() * 1000)
-        self.ledger.put_manifest(manifest, {**record, "state": "SUBMITTING", "execution": execution, "created_at": now})
+        self.ledger.put_manifest(manifest, {**record, **run, "state": "SUBMITTING", "created_at": now})
         regions = [
             {
                 "manifest": manifest,
