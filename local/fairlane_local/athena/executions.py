@@ -63,6 +63,7 @@ class Execution:
         self._lock = Lock()
         self._connection: Any = None
         self._thread = Thread(target=self._run, daemon=True)
+        self._timeline = current_simulation().timeline
 
     @property
     def database(self) -> str:
@@ -70,7 +71,9 @@ class Execution:
         return str((self.request.get("QueryExecutionContext") or {}).get("Database") or "default").lower()
 
     def start(self) -> None:
-        """Start the query."""
+        """Start the query. Time stands until it has ended, unless the clock has the speed of real time."""
+        self._timeline.hold()
+        self._timeline.work.begin()
         self._thread.start()
 
     def stop(self) -> None:
@@ -88,6 +91,12 @@ class Execution:
         self._thread.join()
 
     def _run(self) -> None:
+        try:
+            self._execute()
+        finally:
+            self._timeline.work.end()
+
+    def _execute(self) -> None:
         with _SLOTS:
             with self._lock:
                 if self.ended is not None:

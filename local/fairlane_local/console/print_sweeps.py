@@ -16,7 +16,7 @@ from fairlane_local.console.tables import leaderboard_table
 from fairlane_local.console.toy_image import IMAGE
 from fairlane_local.errors import LocalAwsError
 from fairlane_local.processes.images import image_names
-from fairlane_local.server.access import client
+from fairlane_local.server.access import LocalSession
 from fairlane_local.server.background import queue_locations
 
 _SWEEP: Final = "toy-grid"
@@ -48,7 +48,7 @@ def print_sweeps(port: int) -> None:
     locations = queue_locations(port)
     if not locations:
         return
-    session = _Session(port, *locations[0])
+    session = LocalSession(port, *locations[0])
     target = _find_target(session)
     if isinstance(target, str):
         print(f"\nThe chapter sweeps is left out: {target}", flush=True)
@@ -110,17 +110,6 @@ def query(athena: Any, location: Mapping[str, str]) -> list[Row]:
     return [(int(index), float(value)) for index, value in texts]
 
 
-class _Session:
-    """Session of boto3 for one account and Region of a local AWS."""
-
-    def __init__(self, port: int, account_id: str, region: str) -> None:
-        self._port, self._account_id, self._region = port, account_id, region
-
-    def client(self, service_name: str, **options: Any) -> Any:
-        """Return a client of a service."""
-        return client(service_name, self._port, self._account_id, self._region, options.get("config"))
-
-
 @dataclass(frozen=True, slots=True)
 class _Target:
     """Store, queue and job definition of the sweep.
@@ -140,7 +129,7 @@ class _Target:
     share: str | None
 
 
-def _find_target(session: _Session) -> _Target | str:
+def _find_target(session: LocalSession) -> _Target | str:
     """Return the first store, queue and job definition that fit. A text says what the environment does not have."""
     batch = session.client("batch")
     stores = session.client("ssm").get_parameters_by_path(Path=PARAMETER)["Parameters"]

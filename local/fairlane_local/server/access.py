@@ -31,6 +31,23 @@ def client(service: str, port: int, account_id: str, region: str, config: Config
     return boto3.client(service, **connection | {"config": without_proxies}, **keys)
 
 
+class LocalSession:
+    """Session of boto3 for one account of a local AWS.
+
+    Args:
+        port: Port that the local AWS listens on.
+        account_id: Account of the clients.
+        region: Region of the clients that are given none.
+    """
+
+    def __init__(self, port: int, account_id: str, region: str) -> None:
+        self._port, self._account_id, self._region = port, account_id, region
+
+    def client(self, service_name: str, *, region_name: str | None = None, config: Config | None = None) -> Any:
+        """Return a client of a service."""
+        return client(service_name, self._port, self._account_id, region_name or self._region, config)
+
+
 def tools_environment(endpoint_url: str, account_id: str = ACCOUNT_ID) -> dict[str, str]:
     """Return environment variables for AWS tools, without the user's AWS settings.
 

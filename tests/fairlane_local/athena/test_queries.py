@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
+from fairlane_local import LocalAws
 from fairlane_local.athena import engine, executions
+from fairlane_local.clock import Clock
 from tests.fairlane_local.athena.support import Store, table
 
 pytestmark = pytest.mark.slow
@@ -168,3 +170,13 @@ def test_a_server_without_queries_loads_neither_duckdb_nor_sqlglot() -> None:
     code = "import fairlane_local, sys; fairlane_local.LocalAws(); print({'duckdb', 'sqlglot'} & sys.modules.keys())"
     process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert process.stdout == "set()\n"
+
+
+def test_time_stands_until_a_query_has_ended() -> None:
+    with LocalAws(clock=Clock(None)) as aws:
+        store = Store(aws)
+        query = store.start("SELECT 1")
+        aws.timeline.advance(1)
+        execution = store.athena.get_query_execution(QueryExecutionId=query)["QueryExecution"]
+    assert execution["Status"]["State"] == "SUCCEEDED"
+    assert execution["Status"]["CompletionDateTime"] == execution["Status"]["SubmissionDateTime"]
