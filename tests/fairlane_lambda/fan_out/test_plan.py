@@ -5,6 +5,7 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
+from botocore.exceptions import ClientError
 
 from fairlane_lambda.fan_out.names import line_digest
 from fairlane_lambda.fan_out.plan.objects import Bucket
@@ -17,7 +18,9 @@ from tests.fairlane_lambda.fan_out.plan_account import (
     ROLE,
     TEMPLATE,
     Account,
+    Batch,
     Last,
+    error,
     line,
     manifest,
 )
@@ -49,6 +52,30 @@ def test_golden_manifest_of_480_gpus(account: Account) -> None:
     record = account.ledger.manifest("drives") or {}
     assert record["version"] == state["version"]
     assert record["regions"] == dict.fromkeys(sorted(REGIONS), 1)
+
+
+def test_a_plan_waits_for_a_region_that_is_down(account: Account) -> None:
+    given = account.put(manifest(line()))
+    with patch.object(Batch, "get_paginator", side_effect=error("ServerException", "DescribeJobQueues", 500)):
+        state = account.run(**given, operation="start")
+    assert state == {**given, "operation": "start", "status": "WAIT", "seconds": 60}
+    assert account.ledger.manifest("drives") is None
+
+    assert account.run(**state)["status"] == "PLANNED"
+
+
+def test_a_plan_fails_if_aws_denies_a_call(account: Account) -> None:
+    denied = error("AccessDeniedException", "DescribeJobQueues", 403)
+    with patch.object(Batch, "get_paginator", side_effect=denied), pytest.raises(ClientError):
+        account.plan(manifest(line()))
+
+
+def test_a_manifest_of_the_client_is_planned(account: Account) -> None:
+    account.s3.put_object(Bucket=BUCKET, Key="uploads/drives.jsonl", Body=manifest(line()).encode())
+    state = account.run(key="uploads/drives.jsonl", version="", operation="start", execution="arn:run")
+    assert (state["status"], state["manifest"]) == ("PLANNED", "drives")
+    record = account.ledger.manifest("drives") or {}
+    assert (record["execution"], record["operation"]) == ("arn:run", "start")
 
 
 def test_csv_gives_parameters_of_its_other_columns(account: Account) -> None:

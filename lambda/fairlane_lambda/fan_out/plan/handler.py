@@ -6,10 +6,12 @@ Nothing of parameters, payloads and results of queries is logged: problems are i
 import json
 import os
 import re
+import sys
 from collections.abc import Mapping
 from functools import cache
 from typing import Any, Final
 
+from fairlane_lambda.aws_errors import error_name, is_temporary
 from fairlane_lambda.fan_out.config import Config, read_config
 from fairlane_lambda.fan_out.copies import CopyFailed, bucket_region, start
 from fairlane_lambda.fan_out.ledger import Ledger
@@ -25,6 +27,7 @@ from fairlane_lambda.fan_out.rendering import Template
 from fairlane_lambda.fan_out.table import Table
 
 _QUERY_SECONDS: Final = 15
+_OUTAGE_SECONDS: Final = 60
 
 
 def handler(event: Mapping[str, Any], context: Any) -> State:
@@ -47,7 +50,13 @@ def handler(event: Mapping[str, Any], context: Any) -> State:
         template=config.template,
         start_copies=start,
     )
-    state = _next(event, config, plans, context.invoked_function_arn.split(":")[4])
+    try:
+        state = _next(event, config, plans, context.invoked_function_arn.split(":")[4])
+    except Exception as error:
+        if not is_temporary(error):
+            raise
+        print(f"a call failed for now: {error_name(error)}", file=sys.stderr)
+        state = {**event, "status": "WAIT", "seconds": _OUTAGE_SECONDS}
     counts = {name: state.get(name) for name in ("status", "manifest", "problems")}
     print(json.dumps({"operation": event.get("operation", "start"), **counts}))
     return state
