@@ -12,6 +12,7 @@ from fairlane_stacks.training_stack import TrainingStack
 
 if TYPE_CHECKING:
     from fairlane.images import ReplicatedRepository
+    from fairlane.monitoring import MonitoredFanOut
     from fairlane_stacks.images_stacks import ImagesStack, ReplicasStack
     from fairlane_stacks.monitoring_stack import MonitoringStack
 
@@ -53,7 +54,10 @@ def build_stacks(scope: Construct, name: str, environment: Environment) -> list[
         stacks.append(training)
         if model.job_metrics is not None:
             construct_id = f"{_prefix(name, environment, region)}-monitoring"
-            monitoring.append(_monitoring_stack(scope, construct_id, training=training, model=model, **common))
+            fan_outs = _monitored_fan_outs(environment) if region == environment.region else []
+            monitoring.append(
+                _monitoring_stack(scope, construct_id, training=training, model=model, fan_outs=fan_outs, **common)
+            )
             stacks.append(monitoring[-1])
     replicas: list[ReplicasStack] = []
     if any(model.images for model in environment.by_region().values()):
@@ -62,6 +66,16 @@ def build_stacks(scope: Construct, name: str, environment: Environment) -> list[
     if monitoring:
         monitoring[0].add_dashboards_and_cost(name, environment, monitoring, replicas)
     return stacks
+
+
+def _monitored_fan_outs(environment: Environment) -> "list[MonitoredFanOut]":
+    from fairlane.monitoring import MonitoredFanOut  # noqa: PLC0415 (loads for most of a second)
+
+    namespace = environment.job_metrics.namespace if environment.job_metrics else None
+    return [
+        MonitoredFanOut(name=name, region=environment.region, regions=[*fan_out.queues], namespace=namespace)
+        for name, fan_out in environment.fan_outs.items()
+    ]
 
 
 def _monitoring_stack(scope: Construct, construct_id: str, **settings: Any) -> "MonitoringStack":

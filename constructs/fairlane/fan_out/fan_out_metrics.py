@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import aws_cdk as cdk
 from constructs import Construct
 
 from fairlane._internal.lambda_package import metrics_catalog
+from fairlane.monitoring.monitored_fan_out import PUBLISHED_MINUTES
 
 if TYPE_CHECKING:
     from aws_cdk import aws_cloudwatch as cloudwatch
-
-RECONCILE_MINUTES: Final = 5
-"""Number of minutes between two publications of the metrics."""
 
 
 class FanOutMetrics(Construct):
@@ -50,7 +48,7 @@ class FanOutMetrics(Construct):
             dimensions_map={name: str(values[name]) for name in catalog["dimensions"][per]},
             statistic=metric["statistic"],
             unit=cloudwatch.Unit(metric["unit"].upper()),
-            period=cdk.Duration.minutes(RECONCILE_MINUTES),
+            period=cdk.Duration.minutes(PUBLISHED_MINUTES),
         ).attach_to(self)
 
     def metric_waiting(self, region: str | None = None) -> cloudwatch.Metric:

@@ -11,10 +11,11 @@ from fairlane.errors import Path, Problem
 from fairlane.fan_out.template_rules import query_problems, template_problems
 from fairlane.jobs.permission_rules import check_s3_prefix
 from fairlane_lambda.fan_out.names import FAN_OUT
+from fairlane_lambda.fan_out.steps import Step
 
 QueueNames: TypeAlias = str | Sequence[str]
 
-PLACEMENT_STEPS: Final = ("reserved", "idle", "spot-score", "price")
+PLACEMENT_STEPS: Final = tuple(map(str, Step))
 """Steps that rank the candidates of a line, in their default order."""
 MAX_REGIONS: Final = 40
 """Most Regions of a fan-out: iterations of an inline Map that run at once."""

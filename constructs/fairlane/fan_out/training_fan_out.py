@@ -30,11 +30,12 @@ from fairlane.fan_out.fan_out_functions import (
     function_permissions,
 )
 from fairlane.fan_out.fan_out_grants import FanOutGrants
-from fairlane.fan_out.fan_out_metrics import RECONCILE_MINUTES, FanOutMetrics
+from fairlane.fan_out.fan_out_metrics import FanOutMetrics
 from fairlane.fan_out.fan_out_permissions import FanOutPermissions, Permission
 from fairlane.fan_out.fan_out_region import TrainingFanOutRegion
 from fairlane.fan_out.fan_out_storage import create_bucket, create_ledger, create_tables
 from fairlane.fan_out.state_machine import create_state_machine
+from fairlane.monitoring.monitored_fan_out import PUBLISHED_MINUTES
 from fairlane_lambda.fan_out.names import QUERIES
 
 if TYPE_CHECKING:
@@ -251,7 +252,7 @@ class TrainingFanOut(FanOutMetrics):
         start_on_manifests(
             Construct(self, "Manifests"), self.bucket.bucket_name, self.state_machine.attr_arn, dead_letters
         )
-        for name, minutes in (("reconcile", RECONCILE_MINUTES), ("capacity", 60)):
+        for name, minutes in (("reconcile", PUBLISHED_MINUTES), ("capacity", 60)):
             period = cdk.Duration.minutes(minutes)
             add_schedule(Construct(self, f"{name.capitalize()}Schedule"), functions[name], period, "{}")
         if schedule is not None:

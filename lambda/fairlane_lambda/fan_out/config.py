@@ -20,6 +20,8 @@ class Config:
         regions: Names of the queues by Region, the default queue first.
         placement: Order of the rules that rank candidates.
         residency: Regions in which data may be used, by prefix, for example `s3://drives-eu/`.
+        copy_from: Prefixes from which data may be copied. None for all.
+        copy_to: Prefixes to which data may be copied. None for all.
     """
 
     name: str
@@ -29,6 +31,8 @@ class Config:
     regions: Mapping[str, tuple[str, ...]]
     placement: tuple[str, ...]
     residency: Mapping[str, tuple[str, ...]]
+    copy_from: tuple[str, ...] | None = None
+    copy_to: tuple[str, ...] | None = None
 
 
 def parse_config(text: str | bytes) -> Config:
@@ -42,6 +46,8 @@ def parse_config(text: str | bytes) -> Config:
         regions={region: tuple(entry["queues"]) for region, entry in content["regions"].items()},
         placement=tuple(content.get("placement", ())),
         residency={prefix: tuple(regions) for prefix, regions in content.get("residency", {}).items()},
+        copy_from=tuple(content.get("copy_from", ())),
+        copy_to=tuple(content.get("copy_to", ())),
     )
 
 

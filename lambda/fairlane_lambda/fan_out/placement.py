@@ -194,6 +194,10 @@ class Placer:
         if not bucket(data):
             return "copy_to needs data in Amazon S3"
         target = copy_target(data or "", copy_to)
+        for key, location in (("copy_from", s3_uri(data or "")), ("copy_to", target)):
+            prefixes: tuple[str, ...] | None = getattr(self._config, key)
+            if prefixes is not None and not (location or "").startswith(prefixes):
+                return f"{key} of the fan-out has no prefix for the copy"
         if not is_allowed(target, region, residency):
             return "residency forbids the copy there"
         place = self._region(target)
