@@ -1,0 +1,121 @@
+"""Fan-out as deployed by the CDK CLI: its state machine, functions, events and schedules on a local AWS."""
+
+import gzip
+import json
+from collections import Counter
+
+import pytest
+
+from tests.fairlane_local.fan_out.golden import INSTANCE, INSTANCES, MINUTES, REGIONS, Golden, lines, outage
+
+pytestmark = pytest.mark.slow
+
+SUBMISSION = ("SubmitServiceJob", "ListServiceJobs")
+ONCE = Counter({f"drive-{number:02}": 1 for number in range(12)})
+
+
+def test_the_golden_manifest_trains_on_480_gpus_in_four_regions(golden: Golden) -> None:
+    plan = golden.fan_out.start(golden.file("golden", lines(1)))
+    assert plan.new == 4
+    jobs = dict(golden.jobs("golden"))
+    payloads = {region: json.loads(job["serviceRequestPayload"]) for region, job in jobs.items()}
+    assert {*payloads} == {*REGIONS}
+    for region, payload in payloads.items():
+        assert payload["ResourceConfig"]["InstanceCount"] == INSTANCES
+        assert payload["ResourceConfig"]["InstanceType"] == INSTANCE
+        assert f".dkr.ecr.{region}." in payload["AlgorithmSpecification"]["TrainingImage"]
+        assert f"s3://drives-{region}/" in json.dumps(payload["InputDataConfig"])
+    images = {payload["AlgorithmSpecification"]["TrainingImage"].partition("@")[2] for payload in payloads.values()}
+    assert len(images) == 1
+    golden.advance(MINUTES)
+    progress = golden.fan_out.status("golden")
+    assert (progress.total.done, progress.is_over, progress.state) == (4, True, "SUBMITTED")
+    assert sum(row["gpus"] for row in progress.rows) == 480
+    assert {row["region"]: row["job_id"] for row in progress.rows} == {
+        region: job["jobId"] for region, job in jobs.items()
+    }
+
+
+def test_the_outcomes_of_a_manifest_are_read_by_sql(golden: Golden) -> None:
+    golden.fan_out.start(golden.file("outcomes", lines(1)))
+    golden.advance(MINUTES)
+    keys = [
+        item["Key"]
+        for item in golden.client("s3").list_objects_v2(Bucket=golden.place.bucket, Prefix="outcomes/")["Contents"]
+    ]
+    own = [key for key in keys if "manifest=outcomes/" in key]
+    assert len(own) == len(REGIONS)
+    row = golden.client("s3").get_object(Bucket=golden.place.bucket, Key=own[0])["Body"].read()
+    assert json.loads(gzip.decompress(row))["state"] == "SUCCEEDED"
+    athena = golden.client("athena")
+    sql = (
+        "SELECT region, sum(gpus), count(training_job) FROM outcomes WHERE manifest = 'outcomes' GROUP BY 1 ORDER BY 1"
+    )
+    query = athena.start_query_execution(
+        QueryString=sql,
+        QueryExecutionContext={"Database": "fairlane_fan_out_campaigns"},
+        WorkGroup="fairlane-fan-out-campaigns",
+    )["QueryExecutionId"]
+    golden.aws.timeline.settle()
+    _, *rows = athena.get_query_results(QueryExecutionId=query)["ResultSet"]["Rows"]
+    found = [[cell["VarCharValue"] for cell in row["Data"]] for row in rows]
+    assert found == [[region, "120", "1"] for region in sorted(REGIONS)]
+
+
+def test_doubled_events_of_a_manifest_make_no_second_job(golden: Golden) -> None:
+    path = golden.file("doubled", lines(3))
+    version = golden.put(path)
+    given = json.dumps({"operation": "start", "key": f"manifests/{path.name}", "version": version})
+    states = golden.client("stepfunctions")
+    for _ in range(2):
+        states.start_execution(stateMachineArn=golden.place.state_machine, input=given)
+    golden.advance(MINUTES)
+    assert [each["status"] for each in golden.executions("doubled")] == ["SUCCEEDED"] * 3
+    assert golden.ids("doubled") == ONCE
+    golden.put(path)
+    golden.advance(MINUTES)
+    assert golden.ids("doubled") == ONCE
+
+
+def test_a_region_that_is_down_for_ten_minutes_gets_its_lines_later(golden: Golden) -> None:
+    path = golden.file("outage", lines(3))
+    others = [region for region in REGIONS if region != "eu-west-1"]
+    with outage("eu-west-1", *SUBMISSION):
+        golden.put(path)
+        golden.advance(MINUTES)
+        assert Counter(region for region, _ in golden.jobs("outage", others)) == dict.fromkeys(others, 3)
+        (execution,) = golden.executions("outage")
+        assert execution["status"] == "RUNNING"
+    golden.advance(3 * MINUTES)
+    (execution,) = golden.executions("outage")
+    assert execution["status"] == "SUCCEEDED"
+    assert golden.ids("outage") == ONCE
+    assert golden.fan_out.status("outage").total.done == 12
+
+
+def test_a_plan_waits_for_a_region_that_is_down(golden: Golden) -> None:
+    with outage("eu-west-1"):
+        golden.put(golden.file("waiting", lines(3)))
+        golden.advance(MINUTES)
+        assert not golden.ids("waiting", [region for region in REGIONS if region != "eu-west-1"])
+    golden.advance(2 * MINUTES)
+    assert golden.ids("waiting") == ONCE
+    assert golden.fan_out.status("waiting").total.done == 12
+
+
+def test_a_manifest_that_is_stopped_in_an_outage_goes_on(golden: Golden) -> None:
+    with outage("us-west-2", *SUBMISSION):
+        golden.put(golden.file("stopped", lines(3)))
+        golden.advance(0.1)
+        termination = golden.fan_out.stop("stopped")
+    assert termination.jobs
+    golden.advance(3 * MINUTES)
+    (execution,) = golden.executions("stopped")
+    assert execution["status"] == "ABORTED"
+    stopped = golden.ids("stopped")
+    assert stopped == dict.fromkeys(stopped, 1)
+    assert 0 < len(stopped) < len(ONCE)
+    golden.fan_out.resume("stopped")
+    golden.advance(3 * MINUTES)
+    assert golden.ids("stopped") == ONCE
+    assert golden.fan_out.status("stopped").is_over
