@@ -43,9 +43,10 @@ class LocalSession:
     def __init__(self, port: int, account_id: str, region: str) -> None:
         self._port, self._account_id, self._region = port, account_id, region
 
-    def client(self, service_name: str, *, region_name: str | None = None, config: Config | None = None) -> Any:
+    def client(self, service_name: str, **options: Any) -> Any:
         """Return a client of a service."""
-        return client(service_name, self._port, self._account_id, region_name or self._region, config)
+        region = options.get("region_name") or self._region
+        return client(service_name, self._port, self._account_id, region, options.get("config"))
 
 
 def tools_environment(endpoint_url: str, account_id: str = ACCOUNT_ID) -> dict[str, str]:
