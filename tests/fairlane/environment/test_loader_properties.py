@@ -187,6 +187,8 @@ alarms:
   stale: {Critical: {minutes: 20}}
   dead_letters: {Warning: {minimum_events: 2}}
   truncated: {Warning: {minutes: 60}}
+  fan_out_stalled: {Critical: {minutes: 60}}
+  fan_out_failures: {Warning: {percent: 20, minimum_lines: 3}}
 fan_outs:
   campaigns:
     queues: {us-east-1: [quotas, containers], eu-west-1: eu}
