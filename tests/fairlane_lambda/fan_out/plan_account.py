@@ -189,6 +189,8 @@ class Account:
             "regions": {region: {"queues": ["training"]} for region in REGIONS},
             "placement": ["price"],
             "residency": {},
+            "copy_from": [f"s3://{BUCKET}/"],
+            "copy_to": ["s3://near/"],
         }
         self.batch = {region: Batch() for region in REGIONS}
         self.ecr = {region: Ecr() for region in REGIONS}

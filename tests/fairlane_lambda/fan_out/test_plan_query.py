@@ -147,3 +147,14 @@ def test_check_lists_copies_and_starts_none(account: Account) -> None:
         HOME,
         100,
     )
+
+
+@pytest.mark.parametrize("key", ["copy_from", "copy_to"])
+def test_copies_outside_of_the_prefixes_are_refused(account: Account, key: str) -> None:
+    account.config[key] = ["s3://elsewhere/"]
+
+    state = account.plan(copied(), operation="check")
+
+    assert account.answer(state)["problems"] == [
+        f"line 1: no candidate left: {HOME}: {key} of the fan-out has no prefix for the copy"
+    ]
