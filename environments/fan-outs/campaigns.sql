@@ -1,12 +1,13 @@
 -- One line for each campaign without a model. Campaigns of the Region with the most idle instances come first.
--- The shares of the queues are the fleets.
+-- A campaign whose data has a copy in another Region can run in either. The shares of the queues are the fleets.
 SELECT campaigns.id,
-  campaigns.region,
-  campaigns.data,
+  '[{"region": "' || campaigns.region || '", "data": "' || campaigns.data || '"}'
+    || COALESCE(', {"region": "' || campaigns.copy_region || '", "data": "' || campaigns.copy || '"}', '')
+    || ']' AS candidates,
   campaigns.fleet AS share,
   'ml.p4d.24xlarge' AS instance_type,
   CAST(LEAST(15, GREATEST(1, CEIL(campaigns.gigabytes / 2000.0))) AS integer) AS instance_count,
-  '123456789012.dkr.ecr.' || campaigns.region || '.amazonaws.com/training/pytorch:2.9' AS image,
+  'training/pytorch:2.9' AS image,
   campaigns.gigabytes AS data_gb,
   campaigns.hours
 FROM drives.campaigns AS campaigns

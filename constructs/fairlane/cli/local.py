@@ -40,7 +40,7 @@ def add_to(commands: Any) -> None:
     parser = _add(subcommands, "demo", _demo, text)
     help_text = "name of the environment (default: the only environment in the directory, or example)"
     parser.add_argument("environment", nargs="?", help=help_text)
-    help_text = "run one chapter after the deployment: training, sweeps or jobs (default: all)"
+    help_text = "run one chapter after the deployment: training, sweeps, jobs or fan-out (default: all but fan-out)"
     parser.add_argument("--chapter", help=help_text)
     help_text = "keep the first local AWS, which has the training jobs and the page, running on the port"
     parser.add_argument("--keep", action="store_true", help=help_text)
@@ -172,6 +172,8 @@ def _demo(arguments: argparse.Namespace) -> int:
     with exit_on_signals():
         keep_port = arguments.port if arguments.keep else None
         demo(arguments.environment or default, directory=Path.cwd(), chapter=arguments.chapter, keep_port=keep_port)
+    if arguments.chapter == "fan-out":
+        return 0
     if keep_port is None:
         print("\nTo keep the first local AWS and its page: make demo KEEP=1, or fairlane local demo --keep")
         print("To start a local AWS that keeps running: fairlane local start")

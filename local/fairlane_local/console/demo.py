@@ -12,6 +12,7 @@ from fairlane_local.batch.jobs.options import JobOptions
 from fairlane_local.clock import Clock
 from fairlane_local.console.cdk_deployment import deploy_again, deploy_app, find_cdk_cli
 from fairlane_local.console.print_alarms import print_alarms
+from fairlane_local.console.print_fan_out import print_fan_out
 from fairlane_local.console.print_jobs import print_jobs
 from fairlane_local.console.print_sweeps import print_sweeps
 from fairlane_local.console.print_tables import print_tables
@@ -27,7 +28,9 @@ _MORNING: Final = hours(9)
 _OF_PROCESSES: Final = {"training": print_training, "sweeps": print_sweeps}
 """Chapters on the first local AWS. Their functions have the port as argument."""
 _SIMULATION: Final = "jobs"
-CHAPTERS: Final = (*_OF_PROCESSES, _SIMULATION)
+_FAN_OUT: Final = "fan-out"
+_DEFAULT: Final = (*_OF_PROCESSES, _SIMULATION)
+CHAPTERS: Final = (*_DEFAULT, _FAN_OUT)
 """Names of the chapters, in their order."""
 
 
@@ -42,23 +45,32 @@ def demo(environment_name: str, *, directory: Path, chapter: str | None = None, 
     The chapter `jobs` deploys to a second local AWS with a manual clock. It prints the statuses of simulated jobs and,
     if the environment has `job_metrics` and `alarms`, some metrics and the changes of alarms.
 
+    The chapter `fan-out` runs only if it is chosen. It deploys the environment `fan-out` to a local AWS with a manual
+    clock, and prints where the lines of its query ran.
+
     Args:
         environment_name: Name of a file in the folder `environments`, without `.yaml`.
         directory: Folder of the CDK app, which contains `cdk.json` and `environments`.
-        chapter: Chapter to run. Default: all.
+        chapter: Chapter to run. Default: all but `fan-out`.
         keep_port: Port of the first local AWS, which then keeps running in the background. Default: a free port, and
             it stops.
 
     Raises:
         ConfigurationError: If the environment does not exist or has mistakes.
-        LocalAwsError: If the chapter does not exist, if the CDK CLI is missing, if the deployment fails, or if a local
-            AWS runs on the port already.
+        LocalAwsError: If the chapter does not exist or cannot be kept, if the CDK CLI is missing, if the deployment
+            fails, or if a local AWS runs on the port already.
     """
     if chapter is not None and chapter not in CHAPTERS:
         raise LocalAwsError(f"chapter: got {chapter!r}, allowed: {', '.join(CHAPTERS)}")
-    chapters = CHAPTERS if chapter is None else (chapter,)
-    load_environment(find_environment(directory / "environments", environment_name))
+    chapters = _DEFAULT if chapter is None else (chapter,)
+    name = _FAN_OUT if chapter == _FAN_OUT else environment_name
+    load_environment(find_environment(directory / "environments", name))
     find_cdk_cli(directory)
+    if chapter == _FAN_OUT:
+        if keep_port is not None:
+            raise LocalAwsError(f"the local AWS of the chapter {_FAN_OUT} cannot be kept: leave out --keep")
+        _fan_out(directory)
+        return
     reason = obstacle(directory)
     options = JobOptions(throttle=False, processes=None if reason else _processes(directory))
     with tempfile.TemporaryDirectory(prefix="fairlane-demo-") as name, ExitStack() as on_failure:
@@ -86,6 +98,14 @@ def demo(environment_name: str, *, directory: Path, chapter: str | None = None, 
                 print_jobs(second)
                 print_alarms(second.port)
         on_failure.pop_all()
+
+
+def _fan_out(directory: Path) -> None:
+    with LocalAws(clock=_morning()) as aws:
+        print(f"Deploying environment {_FAN_OUT} to a local AWS at {aws.endpoint_url}, where it is 09:00:", flush=True)
+        deploy_app(directory, {"environment": _FAN_OUT}, endpoint_url=aws.endpoint_url)
+        print_tables(aws.port)
+        print_fan_out(aws)
 
 
 def _processes(directory: Path) -> ProcessOptions:

@@ -104,6 +104,19 @@ def leaderboard_table(
     return table
 
 
+def fan_out_table(rows: Iterable[Mapping[str, Any]]) -> Table:
+    """Return a table of the lines of a fan-out: Region, GPUs, state of the job, and reason of the Region."""
+    table = _table("")
+    table.add_column("Line", no_wrap=True)
+    table.add_column("Region", no_wrap=True)
+    table.add_column("GPUs", justify="right", no_wrap=True)
+    table.add_column("State", no_wrap=True)
+    table.add_column("Why there", overflow="fold")
+    for row in rows:
+        table.add_row(row["id"], row["region"], str(row["gpus"]), row["state"], escape(row["placement"]))
+    return table
+
+
 def log_table(rows: Iterable[tuple[str, str]]) -> Table:
     """Return a table of log lines with the name of the job."""
     table = _table("")

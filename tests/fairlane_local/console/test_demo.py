@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -18,9 +19,9 @@ from tests.support import REPOSITORY, without_network
 DEMO = [sys.executable, "-m", "fairlane.cli", "local", "demo"]
 
 
-def run_demo(*prefix: str, **changes: str) -> str:
+def run_demo(*prefix: str, arguments: Sequence[str] = (), **changes: str) -> str:
     process = subprocess.run(
-        [*prefix, *DEMO],
+        [*prefix, *DEMO, *arguments],
         cwd=REPOSITORY,
         env=os.environ | changes,
         stdout=subprocess.PIPE,
