@@ -177,7 +177,7 @@ class _Process:
             line = ""
         is_late = timer.finished.is_set()
         timer.cancel()
-        result = json.loads(line) if line else {"error": self._end(request_id, is_late)}
+        result: dict[str, Any] = json.loads(line) if line else {"error": self._end(request_id, is_late)}
         output, log = self._text(self._output), self._text(self._log)
         if not self.is_alive:
             log += f"{result['error']['errorMessage']}\n"

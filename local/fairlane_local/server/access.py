@@ -27,8 +27,8 @@ def client(service: str, port: int, account_id: str, region: str, config: Config
     if service == "s3control":
         proxy = Config(proxies={"https": connection["endpoint_url"]})
         connection |= {"endpoint_url": _S3_CONTROL_URL, "config": proxy, "verify": get_credentials(port).ca_file}
-    without_proxies = (config or Config()).merge(connection["config"])
-    return boto3.client(service, **connection | {"config": without_proxies}, **keys)
+    merged = (config or Config()).merge(connection["config"])
+    return boto3.client(service, **connection | {"config": merged}, **keys)
 
 
 class LocalSession:
@@ -44,7 +44,7 @@ class LocalSession:
         self._port, self._account_id, self._region = port, account_id, region
 
     def client(self, service_name: str, **options: Any) -> Any:
-        """Return a client of a service."""
+        """Return a client of a service. Options: `region_name` and `config`."""
         region = options.get("region_name") or self._region
         return client(service_name, self._port, self._account_id, region, options.get("config"))
 

@@ -12,6 +12,8 @@ import pytest
 
 from fairlane_client.fan_out import FanOut
 from fairlane_client.sweeps.submission import Clock as ClientClock
+from fairlane_lambda.fan_out.ledger import Ledger
+from fairlane_lambda.fan_out.table import Table
 from fairlane_local import LocalAws
 from fairlane_local.batch.api import BatchApi
 from fairlane_local.batch.errors import ServiceError
@@ -54,6 +56,8 @@ def environment() -> dict[str, Any]:
         "queues": dict.fromkeys(REGIONS, "training-p4"),
         "execution_roles": ["campaigns"],
         "template": "fan-outs/campaigns.json",
+        "copy_from": buckets[1:],
+        "copy_to": buckets[:1],
     }
     return {
         "region": HOME,
@@ -126,6 +130,12 @@ class Golden:
         path.write_text("\n".join(map(json.dumps, content)))
         return path
 
+    def create_buckets(self) -> None:
+        """Create the bucket of the data of each Region."""
+        for region in REGIONS:
+            place = {} if region == HOME else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+            self.client("s3").create_bucket(Bucket=f"drives-{region}", **place)
+
     def put(self, path: Path) -> str:
         """Put a manifest where it starts by itself, and return its version."""
         request = {"Bucket": self.place.bucket, "Key": f"manifests/{path.name}", "Body": path.read_bytes()}
@@ -149,6 +159,10 @@ class Golden:
         """Return the number of jobs of each line, by the parameter that only this line has."""
         payloads = (json.loads(job["serviceRequestPayload"]) for _, job in self.jobs(manifest, regions))
         return Counter(f"drive-{int(payload['HyperParameters']['drive']):02}" for payload in payloads)
+
+    def items(self, manifest: str) -> Iterator[dict[str, Any]]:
+        """Yield the lines of a manifest in the ledger."""
+        yield from Ledger(Table(self.client("dynamodb"), self.place.table)).lines(manifest)
 
     def executions(self, manifest: str) -> list[dict[str, Any]]:
         """Return the descriptions of the executions of a manifest, the latest first."""

@@ -6,7 +6,17 @@ from collections import Counter
 
 import pytest
 
-from tests.fairlane_local.fan_out.golden import INSTANCE, INSTANCES, MINUTES, REGIONS, Golden, lines, outage
+from tests.fairlane_local.fan_out.golden import (
+    HOME,
+    INSTANCE,
+    INSTANCES,
+    MINUTES,
+    REGIONS,
+    Golden,
+    line,
+    lines,
+    outage,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -119,3 +129,33 @@ def test_a_manifest_that_is_stopped_in_an_outage_goes_on(golden: Golden) -> None
     golden.advance(3 * MINUTES)
     assert golden.ids("stopped") == ONCE
     assert golden.fan_out.status("stopped").is_over
+
+
+def test_data_is_copied_once_before_the_job_that_reads_it(golden: Golden) -> None:
+    golden.create_buckets()
+    s3 = golden.client("s3")
+    s3.put_object(Bucket="drives-eu-west-1", Key="0/video", Body=b"1" * 1000)
+    candidates = [{"region": HOME, "data": "s3://drives-eu-west-1/0/", "copy_to": f"s3://drives-{HOME}/in/"}]
+    others = {name: value for name, value in lines(1)[0].items() if name not in ("region", "data")}
+    path = golden.file("copied", [{**others, "candidates": candidates, "data_gb": 1}])
+    assert golden.fan_out.check(path).copies
+    assert "Contents" not in s3.list_objects_v2(Bucket=f"drives-{HOME}")
+    golden.put(path)
+    golden.advance(MINUTES)
+    ((region, job),) = golden.jobs("copied")
+    assert region == HOME
+    assert f"s3://drives-{HOME}/in/0/" in job["serviceRequestPayload"]
+    (copy,) = s3.list_objects_v2(Bucket=f"drives-{HOME}")["Contents"]
+    assert (copy["Key"], copy["Size"]) == ("in/0/video", 1000)
+
+
+def test_two_manifests_at_once_stay_within_the_rate(golden: Golden) -> None:
+    content = [line(number, HOME, instance_count=1) for number in range(40)]
+    for name in ("first", "second"):
+        golden.put(golden.file(name, content))
+    golden.advance(3 * MINUTES)
+    seconds = Counter[int]()
+    for name in ("first", "second"):
+        assert golden.ids(name) == Counter({f"drive-{number:02}": 1 for number in range(40)})
+        seconds.update(item["attempted_at"] // 1000 for item in golden.items(name))
+    assert max(seconds.values()) <= 5
