@@ -75,14 +75,17 @@ def occupy(session: LocalSession) -> None:
 
 
 def _row(name: str, region: str, other: str | None, fleet: str, gigabytes: int, hours: int) -> dict[str, Any]:
-    place = lambda where: f"s3://{_BUCKET.format(where)}/drives/{name}/"  # noqa: E731
-    copy = {"copy_region": other, "copy": place(other)} if other else {}
+    copy = {"copy_region": other, "copy": _place(name, other)} if other else {}
     return {
         "id": name,
         "region": region,
-        "data": place(region),
+        "data": _place(name, region),
         **copy,
         "fleet": fleet,
         "gigabytes": gigabytes,
         "hours": hours,
     }
+
+
+def _place(name: str, region: str) -> str:
+    return f"s3://{_BUCKET.format(region)}/drives/{name}/"

@@ -32,7 +32,7 @@ def _put_and_replicate(
         for destination in rule["destinations"]:
             other = ecr_backends[destination["registryId"]][destination["region"]]
             if repository_name not in other.repositories:
-                other.create_repository(repository_name, None, None, None, None, [])
+                other.create_repository(repository_name, None, {}, None, "MUTABLE", [])
             try:
                 _put_image(
                     other,

@@ -21,7 +21,7 @@ def install() -> None:
     Moto sends its events at the real time to the rules of all buses, and ignores both properties of buckets.
     """
     notifications._send_event_bridge_message = _send
-    FakeBucket.create_from_cloudformation_json = _create_with_settings  # type: ignore[method-assign, assignment]
+    FakeBucket.create_from_cloudformation_json = _create_with_settings  # type: ignore[method-assign]
     FakeBucket.update_from_cloudformation_json = _update_with_settings  # type: ignore[method-assign, assignment]
 
 
