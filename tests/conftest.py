@@ -13,7 +13,7 @@ settings.load_profile("ci")
 
 
 def pytest_collection_finish() -> None:
-    """Exempt the imported modules from garbage collection, which otherwise takes up to 10 % of the time."""
+    """Exempt the imported modules from garbage collection, which saves about 5 % of the CPU time."""
     gc.collect()
     gc.freeze()
 
