@@ -217,7 +217,7 @@ def test_the_path_in_the_container_is_normalized(stack: Stack, path: str) -> Non
         ("/tmp/x", ["fairlane:HostVolume.unusualFolder"]),
         ("/models/llama", []),
         ("/models-2", ["fairlane:HostVolume.unusualFolder"]),
-        (Token.as_string({"Ref": "Folder"}), ["fairlane:HostVolume.uncheckedFolder"]),
+        pytest.param(Token.as_string({"Ref": "Folder"}), ["fairlane:HostVolume.uncheckedFolder"], id="token"),
     ],
 )
 def test_a_host_volume_outside_the_folders_for_data_gives_a_warning(

@@ -74,7 +74,7 @@ def test_points_are_in_their_ranges(sampler: str) -> None:
         ({"min": 0.0, "max": 0.3, "distribution": "q_uniform", "q": 0.1}, {0.0, 0.1, 0.2, 0.3}),
         ({"min": 0, "max": 2, "distribution": "q_uniform", "q": 0.5}, {0.0, 0.5, 1.0, 1.5, 2.0}),
         ({"min": 1, "max": 4, "distribution": "q_log_uniform_values"}, {1, 2, 3, 4}),
-        (["a", True, 3, 0.5], {"a", True, 3, 0.5}),
+        pytest.param(["a", True, 3, 0.5], {"a", True, 3, 0.5}, id="list"),
     ],
     ids=str,
 )
