@@ -7,6 +7,7 @@ from typing import Any, Final, TypeAlias
 
 from fairlane._internal.checks import alternatives, check_list, check_name, check_region, check_tags, check_text
 from fairlane._internal.key_rules import check_regional_key
+from fairlane._internal.tokens import is_token
 from fairlane.errors import Path, Problem
 from fairlane.fan_out.template_rules import query_problems, template_problems
 from fairlane.jobs.permission_rules import check_s3_prefix
@@ -20,6 +21,17 @@ PLACEMENT_STEPS: Final = tuple(map(str, Step))
 MAX_REGIONS: Final = 40
 """Most Regions of a fan-out: iterations of an inline Map that run at once."""
 
+_IN_CONFIGURATION: Final = (
+    "queues",
+    "execution_roles",
+    "template",
+    "query",
+    "placement",
+    "residency",
+    "job_definitions",
+    "copy_from",
+    "copy_to",
+)
 _DATABASE: Final = re.compile(r"[a-z0-9_]{1,255}")
 _SCHEDULE: Final = re.compile(r"rate\([1-9][0-9]* (minute|hour|day)s?\)|cron\((\S+ ){5}\S+\)")
 
@@ -86,12 +98,17 @@ class FanOutSpec:
                 ("encryption_key",), self.encryption_key, region, None, place="the bucket and the ledger are"
             )
         yield from check_tags(self.tags)
+        # An asset has the configuration, and the CDK resolves no tokens in assets.
+        for key in _IN_CONFIGURATION:
+            for path in _token_paths((key,), getattr(self, key)):
+                yield Problem.relation(path, "the text is known at deployment only: use a text that is known at synth")
 
     def relation_problems(self) -> Iterator[tuple[Problem, Sequence[str]]]:
         """Yield the problems of settings that do not fit each other, and the names of these settings."""
         template = ("template", "execution_roles", "job_definitions")
-        for problem in template_problems(self.template, self.execution_roles, self.job_definitions):
-            yield problem, template
+        if not is_token(self.template):
+            for problem in template_problems(self.template, self.execution_roles, self.job_definitions):
+                yield problem, template
         for key in ("schedule", "query_databases", "query_data"):
             if getattr(self, key) and self.query is None:
                 sentence = f"{key} requires query: add query or remove {key}"
@@ -199,6 +216,18 @@ def parameter_name(fan_out_name: str) -> str:
 def role_path(fan_out_name: str) -> str:
     """Return the path of the roles that send events to the bus of a fan-out. Other roles cannot."""
     return f"/fairlane/fan-out/{fan_out_name}/"
+
+
+def _token_paths(path: Path, value: object) -> Iterator[Path]:
+    """Yield the paths of the tokens in a setting. A token can be a key, too."""
+    if is_token(value):
+        yield path
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from [(*path, "<token>")] if is_token(key) else _token_paths((*path, key), item)
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            yield from _token_paths((*path, index), item)
 
 
 def _names(field: Path, names: object) -> Iterator[Problem]:

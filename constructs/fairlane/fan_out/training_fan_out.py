@@ -1,7 +1,7 @@
 """Training in many Regions from one manifest."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -20,7 +20,8 @@ from fairlane._internal.json_tables import create_workgroup
 from fairlane._internal.lambda_package import metrics_catalog
 from fairlane._internal.log_encryption import log_key_arn, log_key_problems
 from fairlane._internal.schedules import add_schedule, add_target
-from fairlane.errors import ConfigurationError
+from fairlane._internal.tokens import is_token
+from fairlane.errors import ConfigurationError, Problem
 from fairlane.fan_out import fan_out_rules as rules
 from fairlane.fan_out.fan_out_events import FanOutEvents, start_on_manifests
 from fairlane.fan_out.fan_out_functions import (
@@ -70,7 +71,7 @@ class TrainingFanOut(FanOutMetrics):
     between AWS Regions" in the Amazon EventBridge user guide; "Amazon S3 Batch Operations" in the Amazon S3 user guide.
 
     Args:
-        scope: Scope of the construct, in the home Region.
+        scope: Scope of the construct, in a stack with the home Region as `env`.
         construct_id: Id of the construct.
         fan_out_name: Name by which clients find the fan-out, 1 to 24 characters of a-z, 0-9 and -, a letter first.
         queues: Name of a queue, or a list of names, by Region, at most 40 Regions. The first queue of a Region is for
@@ -162,6 +163,7 @@ class TrainingFanOut(FanOutMetrics):
             tags=tags,
         )
         problems = [
+            *_home_problems(claims.region),
             *spec.problems(fan_out_name, claims.region),
             *log_key_problems(scope, log_encryption_key),
             *claims.name_problems(_KIND, "fan_out_name", fan_out_name),
@@ -278,6 +280,12 @@ class TrainingFanOut(FanOutMetrics):
             type="String",
             value=Stack.of(self).to_json_string(place),
         )
+
+
+def _home_problems(region: str) -> Iterator[Problem]:
+    """Yield a problem if the home Region is unknown at synth."""
+    if is_token(region):
+        yield Problem.relation(("scope",), "the stack has no Region: set env=Environment(region=...)")
 
 
 def _key_arn(key: Any) -> Any:

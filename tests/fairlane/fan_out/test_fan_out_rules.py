@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from aws_cdk import Stack
+from aws_cdk import App, Aws, Fn, Stack
 
 from fairlane import TrainingFanOut, TrainingFanOutRegion
 from fairlane.fan_out import fan_out_rules, template_rules
@@ -55,6 +55,33 @@ def template(**changes: Any) -> str:
 )  # fmt: skip
 def test_each_mistake_is_a_problem(stack: Stack, changes: dict[str, Any], problem: str) -> None:
     assert problems_of(lambda: fan_out(stack, **changes)) == [problem]
+
+
+UNKNOWN = "the text is known at deployment only: use a text that is known at synth"
+
+
+@pytest.mark.parametrize(
+    ("changes", "fields"),
+    [
+        ({"queues": {Aws.REGION: "a", "us-east-1": ["a", Aws.REGION]}}, ['queues."<token>"', "queues.us-east-1[1]"]),
+        ({"template": template(OutputDataConfig={"S3OutputPath": f"s3://{Aws.ACCOUNT_ID}/"})}, ["template"]),
+        ({"query": f"SELECT * FROM {Aws.STACK_NAME}"}, ["query"]),
+        ({"residency": {f"s3://{Aws.ACCOUNT_ID}/": ["us-east-1"]}}, ['residency."<token>"']),
+        ({"residency": {"s3://a-b/": ["us-east-1", Aws.REGION]}}, ['residency."s3://a-b/"[1]']),
+        ({"job_definitions": ["train", Aws.STACK_NAME]}, ["job_definitions[1]"]),
+        ({"job_definitions": Fn.split(",", Aws.STACK_NAME)}, ["job_definitions"]),
+        ({"copy_from": ["s3://a-b/"], "copy_to": [f"s3://{Aws.ACCOUNT_ID}/"]}, ["copy_to[0]"]),
+        ({"copy_from": [f"s3://{Aws.ACCOUNT_ID}/"], "copy_to": ["s3://a-b/"]}, ["copy_from[0]"]),
+    ],
+)  # fmt: skip
+def test_the_configuration_has_no_tokens(stack: Stack, changes: dict[str, Any], fields: list[str]) -> None:
+    problems = [problem for problem in problems_of(lambda: fan_out(stack, **changes)) if UNKNOWN in problem]
+    assert problems == [f"{field}: {UNKNOWN}" for field in fields]
+
+
+def test_the_home_region_is_known_at_synth() -> None:
+    problems = problems_of(lambda: fan_out(Stack(App(), "Stack")))
+    assert problems == ["scope: the stack has no Region: set env=Environment(region=...)"]
 
 
 def test_all_mistakes_are_in_one_error(stack: Stack) -> None:
