@@ -109,8 +109,9 @@ _FUNCTIONS = {
         May("states:DescribeExecution", _EXECUTION),
     ),
     "Capacity": (
-        May(_READ_LEDGER, _LEDGER),
-        *_objects("s3:GetObject s3:PutObject", "capacity"),
+        *_objects("s3:PutObject", "capacity"),
+        *_objects("s3:GetObject", "templates"),
+        May("s3:ListBucket", _BUCKET, lambda context: str(context.get("s3:prefix", "")).startswith("templates/")),
         May(f"{_QUEUES} {_DESCRIBE} {_FIND} ec2:GetSpotPlacementScores pricing:GetProducts"),
         May("batch:GetJobQueueSnapshot", _QUEUE),
     ),

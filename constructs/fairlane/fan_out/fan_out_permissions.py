@@ -139,16 +139,19 @@ class FanOutPermissions:
         yield Permission(allow(_FIND_JOBS, ["*"]), _BATCH)
         yield self._objects(["s3:GetObject", "s3:PutObject"], OUTCOMES)
         yield self._objects(["s3:GetObject"], PLANS)
-        yield Permission(allow(["s3:ListBucket"], [self.bucket_arn], {"StringLike": {"s3:prefix": [f"{OUTCOMES}*"]}}))
+        yield self._listing(OUTCOMES)
         executions = [self._arn("states", f"execution:{self.state_machine}:*", self.home)]
         yield Permission(allow(["states:DescribeExecution"], executions), "executions get their names when they start")
 
     def capacity(self) -> Iterator[Permission]:
         """Yield the permissions to read prices, scores and free capacity. None of them buys anything."""
-        yield from self._common(_READ_LEDGER)
-        yield self._objects(["s3:GetObject", "s3:PutObject"], CAPACITY)
+        yield from self._common()
+        yield self._objects(["s3:PutObject"], CAPACITY)
+        yield self._objects(["s3:GetObject"], TEMPLATES)
+        yield self._listing(TEMPLATES)
         reads = [
             "ec2:DescribeCapacityReservations",
+            "ec2:DescribeInstanceTypes",
             "ec2:DescribeLaunchTemplateVersions",
             "ec2:DescribeSpotPriceHistory",
             "ec2:GetSpotPlacementScores",
@@ -158,8 +161,6 @@ class FanOutPermissions:
         ]
         reason = "Amazon EC2, AWS Price List and SageMaker support no resource-level permissions for these reads"
         yield Permission(allow([*_DESCRIBE_QUEUES, *_DESCRIBE_JOBS, *_FIND_JOBS, *reads], ["*"]), f"{_BATCH}; {reason}")
-        plans = [self._arn("sagemaker", "training-plan/*", region) for region in self.spec.queues]
-        yield Permission(allow(["sagemaker:DescribeTrainingPlan"], plans), "training plans are bought outside the app")
         yield Permission(allow(["batch:GetJobQueueSnapshot"], self._queues()))
 
     def copy(self) -> list[Permission]:
@@ -175,9 +176,10 @@ class FanOutPermissions:
             *key,
         ]
 
-    def _common(self, ledger: Sequence[str]) -> Iterator[Permission]:
+    def _common(self, ledger: Sequence[str] = ()) -> Iterator[Permission]:
         yield Permission(allow(["s3:GetObject"], [self.configuration_arn]))
-        yield Permission(allow(ledger, [self.table_arn]))
+        if ledger:
+            yield Permission(allow(ledger, [self.table_arn]))
         if self.keys:
             yield Permission(allow(USE_KEY, self.keys))
 
@@ -211,6 +213,9 @@ class FanOutPermissions:
 
     def _objects(self, actions: Sequence[str], *prefixes: str) -> Permission:
         return Permission(allow(actions, [f"{self.bucket_arn}/{prefix}*" for prefix in prefixes]), _OBJECTS)
+
+    def _listing(self, prefix: str) -> Permission:
+        return Permission(allow(["s3:ListBucket"], [self.bucket_arn], {"StringLike": {"s3:prefix": [f"{prefix}*"]}}))
 
     def _queues(self, ending: str = "") -> list[str]:
         queues: Mapping[str, Sequence[str]] = self.spec.queue_names()

@@ -102,7 +102,7 @@ def test_only_submit_can_submit_and_only_plan_can_copy(stack: Stack) -> None:
         ("Submit", {"plans"}, set()),
         ("Outcomes", set(), set()),
         ("Reconcile", {"outcomes", "plans"}, {"outcomes"}),
-        ("Capacity", {"capacity"}, {"capacity"}),
+        ("Capacity", {"templates"}, {"capacity"}),
     ],
 )
 def test_each_function_has_its_own_prefixes(stack: Stack, name: str, reads: set[str], writes: set[str]) -> None:
@@ -115,6 +115,30 @@ def test_each_function_has_its_own_prefixes(stack: Stack, name: str, reads: set[
         for action in ("GetObject", "PutObject", "DeleteObject")
     }
     assert got == {"GetObject": reads, "PutObject": writes, "DeleteObject": set()}
+
+
+def test_capacity_may_make_each_of_its_calls(stack: Stack) -> None:
+    full_fan_out(stack)
+    granted, deployment = function(stack, "Capacity"), Deployment.of(stack)
+    (bucket,) = (arn for arn in deployment.arns("AWS::S3::Bucket") if "fanout" in arn)
+    calls = [
+        "ec2:DescribeCapacityReservations",
+        "ec2:DescribeInstanceTypes",
+        "ec2:DescribeLaunchTemplateVersions",
+        "ec2:DescribeSpotPriceHistory",
+        "ec2:GetSpotPlacementScores",
+        "pricing:GetAttributeValues",
+        "pricing:GetProducts",
+        "sagemaker:ListTrainingPlans",
+    ]
+    assert [call for call in calls if not may(granted, call, "*")] == []
+    listed = {
+        prefix: may(granted, "s3:ListBucket", bucket, {"s3:prefix": prefix}) for prefix in ("templates/", "plans/", "")
+    }
+    assert listed == {"templates/": True, "plans/": False, "": False}
+    (table,) = deployment.arns("AWS::DynamoDB::Table")
+    assert not may(granted, "dynamodb:GetItem", table)
+    assert not may(granted, "sagemaker:DescribeTrainingPlan", f"arn:aws:sagemaker:us-east-1:{ACCOUNT}:training-plan/a")
 
 
 def test_copies_go_from_and_to_named_prefixes_only(stack: Stack) -> None:
