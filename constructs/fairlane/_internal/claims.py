@@ -11,6 +11,9 @@ from constructs import Construct, IConstruct
 from fairlane._internal.tokens import is_token
 from fairlane.errors import ConfigurationError, Problem
 
+WORKGROUP: Final = "Athena workgroup"
+"""Kind of the names of workgroups. Sweep stores and fan-outs form them from names of their own."""
+
 _SCOPE: Final = "a stack, or a construct in a stack"
 _Owners = dict[tuple[str, ...], IConstruct]
 

@@ -15,12 +15,14 @@ from fairlane.environment.network import NewNetworkModel
 from fairlane.environment.queues import GpuQueueModel, TrainingQueueModel
 from fairlane.environment.regions import RegionModel
 from fairlane.errors import Path, Problem
+from fairlane.fan_out.fan_out_rules import workgroup_name as fan_out_workgroup
 from fairlane.images.names import repository_namespace
 from fairlane.images.repository_rules import template_problems
 from fairlane.jobs.permission_rules import check_s3_prefix, split_s3_prefix
 from fairlane.monitoring.alarms.part_rules import unknown_part_problems
 from fairlane.queues.rules import MAX_COMPUTE_ENVIRONMENTS
 from fairlane.scheduling.time_limits import blocked_reasons
+from fairlane.sweeps.store_rules import workgroup_name as store_workgroup
 
 AnyQueueModel: TypeAlias = TrainingQueueModel | GpuQueueModel
 ReferenceProblem: TypeAlias = tuple[Problem, list[Path]]
@@ -89,6 +91,10 @@ def _fan_out_problems(environment: Environment) -> Iterator[ReferenceProblem]:
         outer: Path = ("fan_outs", name)
         for problem, keys in fan_out.relation_problems():
             yield problem.within(*outer), [(*outer, key) for key in keys]
+        for store in environment.sweeps:
+            if store_workgroup(store) == fan_out_workgroup(name):
+                sentence = f"sweep store {store} has the Athena workgroup of this fan-out: rename one of them"
+                yield Problem.relation(outer, sentence), [outer, ("sweeps", store)]
         if not is_region(environment.region):
             continue
         definitions: dict[str, object] = {}

@@ -13,7 +13,7 @@ from aws_cdk.interfaces.aws_kms import IKeyRef
 from constructs import Construct
 
 from fairlane._internal.aws import ARN
-from fairlane._internal.claims import Claims
+from fairlane._internal.claims import WORKGROUP, Claims
 from fairlane._internal.event_queues import CONSUMER_ACTIONS, consume
 from fairlane._internal.iam_statements import allow
 from fairlane._internal.json_tables import create_workgroup
@@ -166,12 +166,16 @@ class TrainingFanOut(FanOutMetrics):
             *_home_problems(claims.region),
             *spec.problems(fan_out_name, claims.region),
             *log_key_problems(scope, log_encryption_key),
-            *claims.name_problems(_KIND, "fan_out_name", fan_out_name),
+            *(
+                [*claims.name_problems(_KIND, "fan_out_name", fan_out_name)]
+                or claims.name_problems(WORKGROUP, "fan_out_name", rules.workgroup_name(fan_out_name))
+            ),
         ]
         if problems:
             raise ConfigurationError(path, problems)
         super().__init__(scope, construct_id)
         claims.add(_KIND, fan_out_name, self)
+        claims.add(WORKGROUP, rules.workgroup_name(fan_out_name), self)
         self.spec, self.fan_out_name, self.encryption_key_arn = spec, fan_out_name, key_arn
         self.namespace = metrics_catalog()["namespace"] if namespace is None else namespace
         log_key, bucket = log_key_arn(self, log_encryption_key), create_bucket(self, key_arn)

@@ -9,7 +9,7 @@ from aws_cdk.interfaces.aws_kms import IKeyRef
 from constructs import Construct
 
 from fairlane._internal.aws import ARN
-from fairlane._internal.claims import Claims
+from fairlane._internal.claims import WORKGROUP, Claims
 from fairlane.errors import ConfigurationError
 from fairlane.sweeps.store_bucket import create_bucket
 from fairlane.sweeps.store_grants import SweepStoreGrants
@@ -124,12 +124,16 @@ class SweepStore(SweepStoreBase):
                 tags=tags,
                 region=claims.region,
             ),
-            *claims.name_problems(_KIND, "store_name", store_name),
+            *(
+                [*claims.name_problems(_KIND, "store_name", store_name)]
+                or claims.name_problems(WORKGROUP, "store_name", workgroup_name(store_name))
+            ),
         ]
         if problems:
             raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)
         super().__init__(scope, construct_id)
         claims.add(_KIND, store_name, self)
+        claims.add(WORKGROUP, workgroup_name(store_name), self)
         self.store_name = store_name
         self.encryption_key_arn = key_arn
         self.bucket = create_bucket(self, expire_after_days, key_arn)

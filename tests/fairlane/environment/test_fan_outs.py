@@ -82,6 +82,16 @@ def test_each_mistake_is_reported_alone(folder: Path, changes: dict[str, Any], e
     assert problems(folder, **changes) == [expected]
 
 
+def test_a_sweep_store_cannot_have_the_workgroup_of_a_fan_out(folder: Path) -> None:
+    text = PROD.replace("sweeps: {search: {}}", "sweeps: {fan-out-campaigns: {}}")
+    (folder / "prod.yaml").write_text(text)
+    with pytest.raises(ConfigurationError) as raised:
+        load_environment(folder / "prod.yaml")
+    (problem,) = map(str, raised.value.problems)
+    sentence = "sweep store fan-out-campaigns has the Athena workgroup of this fan-out: rename one of them"
+    assert problem.endswith(f", fan_outs.campaigns: {sentence}")
+
+
 def test_mistakes_in_the_files_are_reported_at_their_keys(folder: Path) -> None:
     (folder / "campaigns.json").write_text('{"RoleArn": "${roll}"}')
     (folder / "campaigns.sql").write_text("DELETE FROM drives")

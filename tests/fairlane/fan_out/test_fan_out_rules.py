@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from aws_cdk import App, Aws, Fn, Stack
 
-from fairlane import TrainingFanOut, TrainingFanOutRegion
+from fairlane import SweepStore, TrainingFanOut, TrainingFanOutRegion
 from fairlane.fan_out import fan_out_rules, template_rules
 from tests.fairlane.fan_out.fan_outs import KEY, TEMPLATE, fan_out
 from tests.support import problems_of
@@ -142,6 +142,19 @@ def test_names_of_a_region_are_unique(stack: Stack) -> None:
         "home_region: got 'europe', allowed: a Region such as us-east-1",
         "fan_out_name: Stack/FanOut/Region already has the name 'campaigns': use another name",
     ]
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_sweep_store_cannot_have_the_workgroup_of_a_fan_out(stack: Stack, is_first: bool) -> None:
+    def store() -> None:
+        SweepStore(stack, "Store", store_name="fan-out-campaigns")
+
+    builds = [store, lambda: fan_out(stack)]
+    first, second = builds if is_first else reversed(builds)
+    first()
+    owner, field = ("Store", "fan_out_name") if is_first else ("FanOut", "store_name")
+    sentence = f"{field}: Stack/{owner} already has the name 'fairlane-fan-out-campaigns': use another name"
+    assert problems_of(second) == [sentence]
 
 
 def test_names_that_do_not_fit_into_a_policy_are_refused(stack: Stack) -> None:
