@@ -117,8 +117,10 @@ class FanOutSpec:
             if getattr(self, key) and not getattr(self, other):
                 sentence = f"copies need {other}, too: add {other} or remove {key}"
                 yield Problem.relation((key,), sentence), (key, other)
-        for prefix, regions in self.residency.items() if isinstance(self.queues, Mapping) else ():
-            if regions and self.queues and not set(regions) & set(self.queues):
+        mappings = isinstance(self.queues, Mapping) and isinstance(self.residency, Mapping)
+        for prefix, regions in self.residency.items() if mappings else ():
+            is_list = not any(_region_list_problems((), regions))
+            if is_list and self.queues and not set(regions) & set(self.queues):
                 sentence = "no Region of the prefix has a queue, so that no line with its data could run: add a queue"
                 yield Problem.relation(("residency", prefix), sentence), ("residency", "queues")
 
@@ -160,7 +162,9 @@ class FanOutSpec:
     def _query_problems(self) -> Iterator[Problem]:
         if self.query is not None:
             yield from query_problems(self.query)
-        for index, name in enumerate(self.query_databases):
+        problems = list(check_list(("query_databases",), self.query_databases, str, "names of Glue databases"))
+        yield from problems
+        for index, name in enumerate(() if problems else self.query_databases):
             allowed = "the name of a Glue database, 1 to 255 characters of a-z, 0-9 and _"
             yield from check_text(("query_databases", index), name, _DATABASE.fullmatch, allowed)
         if self.schedule is not None:
@@ -177,11 +181,15 @@ class FanOutSpec:
                 yield Problem.relation(("placement", index), f"{step} is listed twice: list each step once")
 
     def _residency_problems(self) -> Iterator[Problem]:
+        if not isinstance(self.residency, Mapping):
+            yield Problem(("residency",), self.residency, "a mapping of the S3 URIs of prefixes to lists of Regions")
+            return
         for prefix, regions in self.residency.items():
             field: Path = ("residency", prefix)
             yield from check_s3_prefix(field, prefix)
-            if isinstance(regions, str) or not regions:
-                yield Problem(field, regions or None, "a list of one or more Regions")
+            problems = list(_region_list_problems(field, regions))
+            yield from problems
+            if problems:
                 continue
             for index, region in enumerate(regions):
                 yield from check_region((*field, index), region)
@@ -216,6 +224,10 @@ def parameter_name(fan_out_name: str) -> str:
 def role_path(fan_out_name: str) -> str:
     """Return the path of the roles that send events to the bus of a fan-out. Other roles cannot."""
     return f"/fairlane/fan-out/{fan_out_name}/"
+
+
+def _region_list_problems(field: Path, regions: object) -> Iterator[Problem]:
+    yield from check_list(field, regions or None, str, "one or more Regions")
 
 
 def _token_paths(path: Path, value: object) -> Iterator[Path]:

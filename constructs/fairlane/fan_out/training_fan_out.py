@@ -36,6 +36,7 @@ from fairlane.fan_out.fan_out_permissions import FanOutPermissions, Permission
 from fairlane.fan_out.fan_out_region import TrainingFanOutRegion
 from fairlane.fan_out.fan_out_storage import create_bucket, create_ledger, create_tables
 from fairlane.fan_out.state_machine import create_state_machine
+from fairlane.monitoring.exporter.rules import namespace_problems
 from fairlane.monitoring.monitored_fan_out import PUBLISHED_MINUTES
 from fairlane_lambda.fan_out.names import QUERIES
 
@@ -144,15 +145,16 @@ class TrainingFanOut(FanOutMetrics):
         log_encryption_key: AnyKey | None = None,
         tags: Mapping[str, str] | None = None,
     ) -> None:
-        claims, roles = Claims.regional(scope), execution_roles or {}
+        claims, roles = Claims.regional(scope), {} if execution_roles is None else execution_roles
         path, key_arn = f"{scope.node.path}/{construct_id}", _key_arn(encryption_key)
+        has_roles = isinstance(roles, Mapping)  # without roles, placeholders of roles would be mistakes, too
         spec = rules.FanOutSpec(
             queues=queues,
-            execution_roles=list(roles),
+            execution_roles=list(roles) if has_roles else [],
             template=template,
             query=query,
             placement=placement,
-            residency=residency or {},
+            residency={} if residency is None else residency,
             job_definitions=job_definitions,
             query_databases=query_databases,
             query_data=query_data,
@@ -164,7 +166,10 @@ class TrainingFanOut(FanOutMetrics):
         )
         problems = [
             *_home_problems(claims.region),
-            *spec.problems(fan_out_name, claims.region),
+            *_role_problems(roles),
+            *(each for each in spec.problems(fan_out_name, claims.region) if has_roles or each.field[0] != "template"),
+            *_store_problems(store),
+            *(() if namespace is None else namespace_problems(namespace)),
             *log_key_problems(scope, log_encryption_key),
             *(
                 [*claims.name_problems(_KIND, "fan_out_name", fan_out_name)]
@@ -290,6 +295,20 @@ def _home_problems(region: str) -> Iterator[Problem]:
     """Yield a problem if the home Region is unknown at synth."""
     if is_token(region):
         yield Problem.relation(("scope",), "the stack has no Region: set env=Environment(region=...)")
+
+
+def _role_problems(roles: object) -> Iterator[Problem]:
+    if not isinstance(roles, Mapping):
+        yield Problem(("execution_roles",), roles, "a mapping of keys to IAM roles")
+        return
+    for key, role in roles.items():
+        if not hasattr(role, "role_arn"):
+            yield Problem(("execution_roles", str(key)), role, "an IAM role, for example Role.from_role_arn(...)")
+
+
+def _store_problems(store: object) -> Iterator[Problem]:
+    if store is not None and not hasattr(store, "bucket_arn"):
+        yield Problem(("store",), store, "a SweepStore, or SweepStore.from_bucket_name(...)")
 
 
 def _key_arn(key: Any) -> Any:

@@ -11,6 +11,7 @@ from fairlane.fan_out import fan_out_rules, template_rules
 from tests.fairlane.fan_out.fan_outs import KEY, TEMPLATE, fan_out
 from tests.support import problems_of
 
+NAMESPACE = "1 to 255 characters of A-Z, a-z, 0-9, . - _ / # and :, not starting with : or with AWS/ (reserved for AWS)"
 CONTAINERS = {"jobDefinition": "train", "containerOverrides": {"command": ["train", "${data}"]}}
 
 
@@ -51,6 +52,22 @@ def template(**changes: Any) -> str:
         ({"residency": {"s3://drives/": ["eu-north-1"]}}, 'residency."s3://drives/": no Region of the prefix has a queue, so that no line with its data could run: add a queue'),
         ({"copy_from": ["s3://drives/"]}, "copy_from: copies need copy_to, too: add copy_to or remove copy_from"),
         ({"encryption_key": KEY.replace("us-east-1", "eu-west-1")}, "encryption_key: the key is in Region eu-west-1: use a key in Region us-east-1, where the bucket and the ledger are"),
+        ({"query": "SELECT 1", "query_databases": "drives"}, "query_databases: got 'drives', allowed: a list of names of Glue databases"),
+        ({"query": "SELECT 1", "query_databases": None}, "query_databases: missing; use a list of names of Glue databases"),
+        ({"query": "SELECT 1", "query_databases": 5}, "query_databases: got 5, allowed: a list of names of Glue databases"),
+        ({"query": "SELECT 1", "query_databases": [5]}, "query_databases[0]: got 5, allowed: a list of names of Glue databases"),
+        ({"execution_roles": ["search"]}, "execution_roles: got ['search'], allowed: a mapping of keys to IAM roles"),
+        ({"execution_roles": "search"}, "execution_roles: got 'search', allowed: a mapping of keys to IAM roles"),
+        ({"execution_roles": {"search": "arn:aws:iam::111122223333:role/a"}}, "execution_roles.search: got 'arn:aws:iam::111122223333:role/a', allowed: an IAM role, for example Role.from_role_arn(...)"),
+        ({"execution_roles": {"search": None}}, "execution_roles.search: missing; use an IAM role, for example Role.from_role_arn(...)"),
+        ({"store": "x"}, "store: got 'x', allowed: a SweepStore, or SweepStore.from_bucket_name(...)"),
+        ({"residency": ["x"]}, "residency: got ['x'], allowed: a mapping of the S3 URIs of prefixes to lists of Regions"),
+        ({"residency": {"s3://a-b/": 5}}, 'residency."s3://a-b/": got 5, allowed: a list of one or more Regions'),
+        ({"residency": {"s3://a-b/": []}}, 'residency."s3://a-b/": missing; use a list of one or more Regions'),
+        ({"residency": {"s3://a-b/": [["us-east-1"]]}}, 'residency."s3://a-b/"[0]: got [\'us-east-1\'], allowed: a list of one or more Regions'),
+        ({"namespace": 5}, f"namespace: got 5, allowed: {NAMESPACE}"),
+        ({"namespace": ""}, f"namespace: got '', allowed: {NAMESPACE}"),
+        ({"namespace": "AWS/x"}, f"namespace: got 'AWS/x', allowed: {NAMESPACE}"),
     ],
 )  # fmt: skip
 def test_each_mistake_is_a_problem(stack: Stack, changes: dict[str, Any], problem: str) -> None:
