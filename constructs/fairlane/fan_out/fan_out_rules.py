@@ -9,7 +9,8 @@ from fairlane._internal.checks import alternatives, check_list, check_name, chec
 from fairlane._internal.key_rules import check_regional_key
 from fairlane._internal.tokens import is_token
 from fairlane.errors import Path, Problem
-from fairlane.fan_out.template_rules import query_problems, template_problems
+from fairlane.fan_out.query_rules import query_problems
+from fairlane.fan_out.template_rules import template_problems
 from fairlane.jobs.permission_rules import check_s3_prefix
 from fairlane_lambda.fan_out.names import FAN_OUT
 from fairlane_lambda.fan_out.steps import Step

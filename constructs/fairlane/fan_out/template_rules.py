@@ -1,4 +1,4 @@
-"""Rules of the request template and of the query of a fan-out. Imports no aws_cdk."""
+"""Rules of the request template of a fan-out. Imports no aws_cdk."""
 
 import json
 import re
@@ -10,8 +10,6 @@ from fairlane._internal.checks import alternatives, listing
 from fairlane.errors import Path, Problem
 from fairlane_lambda.training_job import Mistake, payload_mistakes
 
-MAX_QUERY_BYTES: Final = 262_144
-"""Longest query of Athena."""
 SAMPLES: Final[dict[str, str | int]] = {
     "account": "123456789012",
     "data": "s3://example-datasets/drives/1/",
@@ -25,9 +23,8 @@ SAMPLES: Final[dict[str, str | int]] = {
 
 _PLACEHOLDER: Final = re.compile(r"\$\{([^}]*)\}")
 _ROLE: Final = "arn:aws:iam::123456789012:role/sample"
+_REQUEST: Final = "the JSON text of a CreateTrainingJob or SubmitJob request"
 _SET_BY_FAIRLANE: Final = ("arrayProperties", "jobName", "jobQueue")
-_COMMENT: Final = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
-_SELECT: Final = re.compile(r"\s*(select|with)\b", re.IGNORECASE)
 
 
 def template_problems(
@@ -44,15 +41,33 @@ def template_problems(
     """
     if isinstance(execution_roles, str) or isinstance(job_definitions, str):
         return  # another problem names them
+    try:
+        yield from list(_template_problems(text, execution_roles, job_definitions))
+    except RecursionError:
+        yield Problem.relation(("template",), f"the text is nested too deeply: use {_REQUEST}")
+
+
+def container_definition(text: object) -> str | None:
+    """Return the job definition of a template that is a SubmitJob request. None for other templates."""
+    try:
+        request = json.loads(text) if isinstance(text, str) else None
+    except (ValueError, RecursionError):
+        return None
+    name = request.get("jobDefinition") if isinstance(request, dict) else None
+    return name if isinstance(name, str) else None
+
+
+def _template_problems(
+    text: object, execution_roles: Collection[str], job_definitions: Collection[str]
+) -> Iterator[Problem]:
     field: Path = ("template",)
-    allowed = "the JSON text of a CreateTrainingJob or SubmitJob request"
     try:
         request = json.loads(text) if isinstance(text, str) else None
     except ValueError as error:
-        yield Problem.relation(field, f"the text is not JSON, {error}: use {allowed}")
+        yield Problem.relation(field, f"the text is not JSON, {error}: use {_REQUEST}")
         return
     if not isinstance(request, dict):
-        yield Problem(field, text, f"{allowed}, an object")
+        yield Problem(field, text, f"{_REQUEST}, an object")
         return
     samples = SAMPLES | {f"role.{key}": _ROLE for key in execution_roles}
     samples |= {"role": _ROLE} if execution_roles else {}
@@ -65,28 +80,6 @@ def template_problems(
         path = (*field, *mistake.field)
         sentence = mistake.sentence
         yield Problem.relation(path, sentence) if sentence else Problem(path, mistake.got, mistake.allowed)
-
-
-def container_definition(text: object) -> str | None:
-    """Return the job definition of a template that is a SubmitJob request. None for other templates."""
-    try:
-        request = json.loads(text) if isinstance(text, str) else None
-    except ValueError:
-        return None
-    name = request.get("jobDefinition") if isinstance(request, dict) else None
-    return name if isinstance(name, str) else None
-
-
-def query_problems(text: object) -> Iterator[Problem]:
-    """Yield the problem of a query that is not one SELECT."""
-    allowed = "the text of one SELECT of Athena"
-    statement = _COMMENT.sub(" ", text).strip().removesuffix(";") if isinstance(text, str) else ""
-    if not statement.strip():
-        yield Problem(("query",), text, allowed)
-    elif not _SELECT.match(statement):
-        yield Problem(("query",), statement.split(maxsplit=1)[0], f"{allowed}, which begins with SELECT or WITH")
-    elif (size := len(str(text).encode())) > MAX_QUERY_BYTES:
-        yield Problem(("query",), f"{size:,} bytes", f"at most {MAX_QUERY_BYTES:,} bytes")
 
 
 def _placeholder_mistakes(node: Any, samples: Collection[str]) -> Iterator[Mistake]:

@@ -68,6 +68,14 @@ def template(**changes: Any) -> str:
         ({"namespace": 5}, f"namespace: got 5, allowed: {NAMESPACE}"),
         ({"namespace": ""}, f"namespace: got '', allowed: {NAMESPACE}"),
         ({"namespace": "AWS/x"}, f"namespace: got 'AWS/x', allowed: {NAMESPACE}"),
+        ({"template": '{"a":' * 100_000}, "template: the text is nested too deeply: use the JSON text of a CreateTrainingJob or SubmitJob request"),
+        ({"template": '{"a":' * 900 + "1" + "}" * 900}, "template: the text is nested too deeply: use the JSON text of a CreateTrainingJob or SubmitJob request"),
+        ({"query": "SELECT 1; DROP TABLE drives"}, "query: a ; stands before the end: use the text of one SELECT of Athena"),
+        ({"query": "SELECT '--'; DROP TABLE drives --'"}, "query: a ; stands before the end: use the text of one SELECT of Athena"),
+        ({"query": "SELECT 1\nFROM a WHERE b = 'it''s"}, "query: the text that begins with ' in line 2 has no end: close it"),
+        ({"query": 'SELECT "a FROM b'}, 'query: the name that begins with " in line 1 has no end: close it'),
+        ({"query": "SELECT 1 /* all"}, "query: the comment that begins with /* in line 1 has no end: close it"),
+        ({"query": "'SELECT' 1"}, "query: got \"''\", allowed: the text of one SELECT of Athena, which begins with SELECT or WITH"),
     ],
 )  # fmt: skip
 def test_each_mistake_is_a_problem(stack: Stack, changes: dict[str, Any], problem: str) -> None:
@@ -133,6 +141,7 @@ def test_all_mistakes_are_in_one_error(stack: Stack) -> None:
         {"template": json.dumps(CONTAINERS), "job_definitions": ["train"], "execution_roles": {}},
         {"query": "-- all\nWITH a AS (SELECT 1) SELECT * FROM a;", "schedule": "cron(0 6 * * ? *)"},
         {"placement": []},
+        {"query": "( (SELECT 'a;b', \"c;d\" -- it's; all\n FROM a /* ' ; */) UNION SELECT '/*', '--', '' FROM b) ; -- end"},
         {"queues": {"us-east-1": ("a", "b")}, "residency": {"s3://drives/": ["us-east-1", "eu-north-1"]}},
     ],
 )  # fmt: skip
@@ -146,6 +155,10 @@ def test_members_of_the_request_are_checked_only_with_botocore(monkeypatch: pyte
     monkeypatch.setattr(template_rules, "find_spec", lambda _: None)
     assert list(template_rules.template_problems(text, ["search"], [])) == []
     assert len(list(template_rules.template_problems(text.replace("${id}", "${ID}"), ["search"], []))) == 1
+
+
+def test_deep_templates_have_no_job_definition() -> None:
+    assert template_rules.container_definition('{"a":' * 100_000) is None
 
 
 def test_names_of_a_region_are_unique(stack: Stack) -> None:
