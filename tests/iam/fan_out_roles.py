@@ -112,7 +112,7 @@ _FUNCTIONS = {
         *_objects("s3:PutObject", "capacity"),
         *_objects("s3:GetObject", "templates"),
         May("s3:ListBucket", _BUCKET, lambda context: str(context.get("s3:prefix", "")).startswith("templates/")),
-        May(f"{_QUEUES} {_DESCRIBE} {_FIND} ec2:GetSpotPlacementScores pricing:GetProducts"),
+        May(f"{_QUEUES} {_DESCRIBE} {_FIND} ec2:DescribeInstanceTypes ec2:GetSpotPlacementScores pricing:GetProducts"),
         May("batch:GetJobQueueSnapshot", _QUEUE),
     ),
 }

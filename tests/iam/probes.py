@@ -58,7 +58,7 @@ _SWEEP_KEYS = (
 _WHOLE_ACCOUNT = (
     "batch:DescribeComputeEnvironments batch:DescribeJobDefinitions batch:DescribeJobQueues batch:DescribeJobs "
     "batch:DescribeSchedulingPolicies batch:DescribeServiceEnvironments batch:DescribeServiceJob batch:ListJobs "
-    "batch:ListServiceJobs ec2:DescribeInstances ec2:GetSpotPlacementScores ec2:PurchaseCapacityBlock ecr:DescribeRegistry ecr:GetAuthorizationToken "
+    "batch:ListServiceJobs ec2:DescribeInstances ec2:DescribeInstanceTypes ec2:GetSpotPlacementScores ec2:PurchaseCapacityBlock ecr:DescribeRegistry ecr:GetAuthorizationToken "
     "ecr:PutRegistryPolicy ecr:PutReplicationConfiguration "
     "ecs:CreateCluster ecs:DiscoverPollEndpoint iam:ListRoles organizations:LeaveOrganization pricing:GetProducts "
     "s3:CreateJob s3:ListAllMyBuckets "
@@ -189,7 +189,7 @@ def _fan_outs(deployment: Deployment, place: str) -> Iterator[Request]:
     for bucket in deployment.arns("AWS::S3::Bucket"):
         for prefix in prefixes:
             yield from _all("s3", "GetObject PutObject DeleteObject", f"{bucket}/{prefix}/a")
-        for prefix in ("outcomes/manifest=a/", "plans/"):
+        for prefix in ("outcomes/manifest=a/", "plans/", "templates/"):
             yield Request("s3:ListBucket", bucket, {"s3:prefix": prefix})
     for table in (*deployment.arns("AWS::DynamoDB::Table"), f"arn:aws:dynamodb:{place}:table/any"):
         yield from _all("dynamodb", "GetItem Query PutItem UpdateItem DeleteItem Scan DeleteTable", table)
