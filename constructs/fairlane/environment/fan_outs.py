@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Discriminator, Tag
 
-from fairlane._internal.checks import is_region
+from fairlane._internal.checks import is_region, listing
 from fairlane.environment.base import Model, entry_problem
 from fairlane.environment.text_file import TextFile
 from fairlane.errors import Problem
@@ -80,8 +80,13 @@ class FanOutModel(Model, title="fan-out"):
         """Yield the problems of keys that do not fit each other, and these keys."""
         has_template = self.template is not None and not self.template.mistake
         for problem, keys in self._spec.relation_problems():
-            if problem.field[0] != "template" or has_template:
+            if problem.field[0] != "residency" and (problem.field[0] != "template" or has_template):
                 yield problem, keys
+        for prefix, regions in self.residency.items():
+            for index, region in enumerate(regions):
+                if self.queues and is_region(region) and region not in self.queues:
+                    allowed = f"a Region of queues: {listing(self.queues)}"
+                    yield Problem(("residency", prefix, index), region, allowed), ("residency", "queues")
 
     @property
     def _spec(self) -> FanOutSpec:

@@ -76,6 +76,9 @@ def test_files_are_found_beside_the_environment_file(folder: Path) -> None:
         ({"store": "other"}, "store: got 'other', allowed: a key of sweeps: search"),
         ({"template": None}, "template: missing; use the path of a JSON file with a CreateTrainingJob or SubmitJob request"),
         ({"query": None, "schedule": "rate(1 day)"}, "schedule: schedule requires query: add query or remove schedule"),
+        ({"residency": {"s3://a-b/": ["eu-west-1", "eu-west-2"]}}, 'residency."s3://a-b/"[1]: got \'eu-west-2\', allowed: a Region of queues: eu-west-1, us-east-1'),
+        ({"residency": {"s3://a-b/": ["eu-west-2"]}}, 'residency."s3://a-b/"[0]: got \'eu-west-2\', allowed: a Region of queues: eu-west-1, us-east-1'),
+        ({"residency": {"s3://a-b/": ["europe"]}}, 'residency."s3://a-b/"[0]: got \'europe\', allowed: a Region such as us-east-1'),
     ],
 )  # fmt: skip
 def test_each_mistake_is_reported_alone(folder: Path, changes: dict[str, Any], expected: str) -> None:
