@@ -10,6 +10,7 @@ from fairlane._internal.key_rules import check_regional_key
 from fairlane._internal.tokens import is_token
 from fairlane.errors import Path, Problem
 from fairlane.fan_out.query_rules import query_problems
+from fairlane.fan_out.schedule_rules import is_schedule
 from fairlane.fan_out.template_rules import template_problems
 from fairlane.jobs.permission_rules import check_s3_prefix
 from fairlane_lambda.fan_out.names import FAN_OUT
@@ -34,7 +35,6 @@ _IN_CONFIGURATION: Final = (
     "copy_to",
 )
 _DATABASE: Final = re.compile(r"[a-z0-9_]{1,255}")
-_SCHEDULE: Final = re.compile(r"rate\([1-9][0-9]* (minute|hour|day)s?\)|cron\((\S+ ){5}\S+\)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,8 +169,8 @@ class FanOutSpec:
             allowed = "the name of a Glue database, 1 to 255 characters of a-z, 0-9 and _"
             yield from check_text(("query_databases", index), name, _DATABASE.fullmatch, allowed)
         if self.schedule is not None:
-            allowed = "a schedule expression, for example rate(1 day) or cron(0 6 * * ? *)"
-            yield from check_text(("schedule",), self.schedule, _SCHEDULE.fullmatch, allowed)
+            allowed = "a schedule expression, for example rate(1 day), rate(6 hours) or cron(0 6 * * ? *)"
+            yield from check_text(("schedule",), self.schedule, is_schedule, allowed)
 
     def _placement_problems(self) -> Iterator[Problem]:
         problems = list(check_list(("placement",), self.placement, str, "steps"))

@@ -1,4 +1,4 @@
-"""Rules of the query of a fan-out and of its schedule. Imports no aws_cdk."""
+"""Rules of the query of a fan-out. Imports no aws_cdk."""
 
 import re
 from collections.abc import Iterator

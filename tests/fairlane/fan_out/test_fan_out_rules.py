@@ -43,7 +43,7 @@ def template(**changes: Any) -> str:
         ({"query": "DROP TABLE drives"}, "query: got 'DROP', allowed: the text of one SELECT of Athena, which begins with SELECT or WITH"),
         ({"query": f"SELECT '{'x' * 262_144}'"}, "query: got '262,153 bytes', allowed: at most 262,144 bytes"),
         ({"query": "SELECT 1", "query_databases": ["a-b"]}, "query_databases[0]: got 'a-b', allowed: the name of a Glue database, 1 to 255 characters of a-z, 0-9 and _"),
-        ({"query": "SELECT 1", "schedule": "daily"}, "schedule: got 'daily', allowed: a schedule expression, for example rate(1 day) or cron(0 6 * * ? *)"),
+        ({"query": "SELECT 1", "schedule": "daily"}, "schedule: got 'daily', allowed: a schedule expression, for example rate(1 day), rate(6 hours) or cron(0 6 * * ? *)"),
         ({"schedule": "rate(1 day)"}, "schedule: schedule requires query: add query or remove schedule"),
         ({"placement": ["cheapest"]}, "placement[0]: got 'cheapest', allowed: reserved, idle, spot-score or price"),
         ({"placement": ["price", "price"]}, "placement[1]: price is listed twice: list each step once"),
