@@ -24,7 +24,7 @@ _SETTINGS: Final[Mapping[str, Mapping[str, Any]]] = {
     "plan": {"timeout_seconds": 900, "memory_mb": 1_769, "storage_mb": 10_240},
     "submit": {"timeout_seconds": 900, "memory_mb": 512},
     "outcomes": {"timeout_seconds": OUTCOMES_TIMEOUT_SECONDS},
-    "reconcile": {"timeout_seconds": 300, "memory_mb": 512},
+    "reconcile": {"timeout_seconds": 900, "memory_mb": 1_769},
     "capacity": {"timeout_seconds": 300, "memory_mb": 512},
 }
 

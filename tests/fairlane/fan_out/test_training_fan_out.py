@@ -187,6 +187,8 @@ def test_the_functions_share_one_asset_and_one_environment(stack: Stack) -> None
     assert (submit["Timeout"], submit["MemorySize"], "EphemeralStorage" in submit) == (900, 512, False)
     plan = one(stack, "AWS::Lambda::Function", "Plan")
     assert (plan["Timeout"], plan["EphemeralStorage"]) == (900, {"Size": 10_240})
+    reconcile = one(stack, "AWS::Lambda::Function", "Reconcile")
+    assert (reconcile["Timeout"], reconcile["MemorySize"]) == (900, 1_769)
 
 
 def test_without_store_and_copies_their_variables_are_empty(stack: Stack) -> None:
@@ -227,10 +229,10 @@ def test_the_configuration_is_an_asset_with_the_text_of_the_template(stack: Stac
     assert json.loads(asset.read_text()) == created.spec.config("campaigns", "us-east-1")
 
 
-@pytest.mark.parametrize("known", [True, False], ids=["known place", "unknown place"])
+@pytest.mark.parametrize("known", [True, False], ids=["known account", "unknown account"])
 def test_fan_outs_with_all_grants_pass_cdk_nag_and_cfn_lint(known: bool) -> None:
     app = App()
-    stack = Stack(app, "Stack", env=Environment(account=ACCOUNT, region="us-east-1") if known else None)
+    stack = Stack(app, "Stack", env=Environment(account=ACCOUNT if known else None, region="us-east-1"))
     created = full_fan_out(stack)
     for method in ("start", "read", "stop"):
         getattr(created.grants, method)(iam.Role(stack, method, assumed_by=iam.AccountRootPrincipal()))

@@ -24,6 +24,7 @@ from fairlane_lambda.fan_out.reconcile.summary import Counts, Summary, add_count
 from fairlane_lambda.fan_out.table import Item, Table
 
 _LATE_MS: Final = 30_000  # longer than a call and the writes after it
+_ASK_MS: Final = 270_000  # so that the questions of two runs do not overlap
 _DAY_MS: Final = 24 * 3600 * 1000
 _SETTLING_MS: Final = 600_000
 _NOTE: Final = "outcomes"
@@ -63,7 +64,7 @@ def handler(event: object, context: Any) -> None:
         metrics = Metrics()
         publish(metrics, config.name, config.regions, total, now)
         metrics.write(now)
-    questions.ask(table, batch_client, is_late)
+    questions.ask(table, batch_client, lambda: is_late() or time.time() * 1000 - now > _ASK_MS)
     if failures:
         raise ReconcileError(f"{failures} manifests failed")
 
