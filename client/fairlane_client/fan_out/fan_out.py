@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from fairlane.errors import ConfigurationError, Problem
 from fairlane_client.fan_out.executions import Executions, PlanRefused
 from fairlane_client.fan_out.place import Place, find_fan_out
-from fairlane_client.fan_out.plan import Plan, manifest_name
+from fairlane_client.fan_out.plan import Plan, file_manifest, manifest_name
 from fairlane_client.fan_out.progress import Progress, read_progress
 from fairlane_client.fan_out.termination import Termination
 from fairlane_client.fan_out.watch import watch_regions
 from fairlane_client.locations import Session
 from fairlane_client.sweeps.submission import Clock
 from fairlane_lambda.fan_out.ledger import Ledger
-from fairlane_lambda.fan_out.names import MANIFEST, PLANS, UPLOADS, plan_folder
+from fairlane_lambda.fan_out.names import PLANS, UPLOADS, plan_folder
 from fairlane_lambda.fan_out.table import Item, Table
 
 if TYPE_CHECKING:
@@ -182,10 +182,7 @@ class FanOut:
         if file is None:
             return self._follow(state, self.place.name)
         path = Path(file)
-        name = path.stem.lower()
-        if path.suffix not in (".jsonl", ".csv") or not MANIFEST.fullmatch(name):
-            allowed = "a file <name>.jsonl or <name>.csv: a letter, then up to 39 letters, digits and hyphens"
-            raise ConfigurationError("manifest", [Problem((), path.name, allowed)])
+        name = file_manifest(path)
         key = f"{UPLOADS}{name}{path.suffix}"
         with path.open("rb") as content:
             version = self._s3.put_object(Bucket=self.place.bucket, Key=key, Body=content)["VersionId"]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from fairlane_client.locations import Session, open_session, read_location
+from fairlane_lambda.fan_out.names import FAN_OUT
 
 PARAMETER: Final = "/fairlane/fan-out/"
 """Prefix of the SSM parameters that tell where a fan-out is."""
@@ -55,8 +56,10 @@ def find_fan_out(name: str | None, session: Session | None = None) -> Place:
     Raises:
         LookupError: If the account and Region of the session have no such fan-out, or more than one.
     """
+    if name is not None and FAN_OUT.fullmatch(name) is None:
+        raise LookupError(f"no fan-out {name!r}: names have 1 to 24 characters of a-z, 0-9 and -, a letter first")
     session = session or open_session("fan-outs")
-    found = read_location(session, PARAMETER, name or _only_name(session), "fan-out")
+    found = read_location(session, PARAMETER, _only_name(session) if name is None else name, "fan-out")
     return Place(**{field: found[field] for field in Place.__slots__ if field != "session"}, session=session)
 
 

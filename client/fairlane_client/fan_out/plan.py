@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
+from fairlane.errors import ConfigurationError, Problem
 from fairlane_client.fan_out.text import align, plural
+from fairlane_lambda.fan_out.names import MANIFEST
 
 _MOST_ROWS: Final = 40
 
@@ -83,6 +85,19 @@ class Plan:
 
 def _dollars(copy: Mapping[str, Any]) -> str:
     return f"{copy['dollars']:,.2f}"
+
+
+def file_manifest(file: Path) -> str:
+    """Return the name of the manifest in a file.
+
+    Raises:
+        ConfigurationError: If the name of the file has the wrong form.
+    """
+    name = file.stem.lower()
+    if file.suffix not in (".jsonl", ".csv") or not MANIFEST.fullmatch(name):
+        allowed = "a file <name>.jsonl or <name>.csv: a letter, then up to 39 letters, digits and hyphens"
+        raise ConfigurationError("manifest", [Problem((), file.name, allowed)])
+    return name
 
 
 def manifest_name(state: Mapping[str, Any], fan_out: str) -> str:

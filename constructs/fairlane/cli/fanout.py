@@ -6,7 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fairlane.errors import ConfigurationError
+from fairlane.errors import ConfigurationError, Problem
+from fairlane_lambda.fan_out.ledger import STATES
+from fairlane_lambda.fan_out.names import MANIFEST
 
 if TYPE_CHECKING:
     from fairlane_client.fan_out import FanOut
@@ -27,7 +29,8 @@ def add_to(commands: Any) -> None:
         file = "manifest, .jsonl or .csv (default: the result of the query of the fan-out)"
         verb.add_argument("file", nargs="?", type=Path, metavar="FILE", help=file)
     status = _of_manifest(verbs, "status", "print where each line runs and why", _status)
-    status.add_argument("--state", metavar="STATE", help="print only lines in this state, for example FAILED")
+    text = "print only lines in this state: %(choices)s"
+    status.add_argument("--state", type=str.upper, choices=STATES, metavar="STATE", help=text)
     _of_manifest(verbs, "watch", "show the progress by Region until no job is left", _watch)
     _of_manifest(verbs, "stop", "submit nothing more and terminate all jobs", _stop)
     resume = _of_manifest(verbs, "resume", "submit what was not submitted", _resume)
@@ -56,6 +59,7 @@ def _of_manifest(verbs: Any, name: str, text: str, function: Verb) -> argparse.A
 def _run(function: Verb, arguments: argparse.Namespace) -> int:
     """Run a subcommand. Mistakes and errors of AWS are printed."""
     try:
+        _check_manifest(arguments)
         from fairlane_client.fan_out import FanOut
 
         return function(arguments, FanOut.open(arguments.fan_out))
@@ -67,6 +71,21 @@ def _run(function: Verb, arguments: argparse.Namespace) -> int:
             raise
         print(f"fairlane: {error}", file=sys.stderr)
         return 1
+
+
+def _check_manifest(arguments: argparse.Namespace) -> None:
+    """Check the name or the file of a manifest before the first call to AWS."""
+    name, file = getattr(arguments, "manifest", None), getattr(arguments, "file", None)
+    if name is not None and MANIFEST.fullmatch(name) is None:
+        stem = Path(name).stem.lower()
+        hint = f": {stem}" if MANIFEST.fullmatch(stem) else ""
+        sentence = f"{name!r} is no name of a manifest: use the name without the ending, in lower case{hint}"
+        raise ConfigurationError("manifest", [Problem.relation((), sentence)])
+    if file is not None:
+        from fairlane_client.fan_out.plan import file_manifest
+
+        file_manifest(file)
+        file.open("rb").close()
 
 
 def _is_answer(error: Exception) -> bool:

@@ -33,7 +33,7 @@ class TextFile:
                 return cls(path, "", f"{path} is no file in {directory}: write a path relative to this file's folder")
             if file.stat().st_size > MAX_BYTES:
                 return cls(path, "", f"{path} has more than {MAX_BYTES:,} bytes: use a shorter file")
-            return cls(path, file.read_text(encoding="utf-8"))
+            return cls(path, file.read_text(encoding="utf-8-sig"))
         except (OSError, UnicodeDecodeError) as error:
             return cls(path, "", f"{path} cannot be read as UTF-8, {error}: use another file")
 

@@ -29,6 +29,12 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
 
 
 @pytest.fixture
+def no_calls(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let each call to AWS fail the test."""
+    monkeypatch.setattr(world, "client", lambda *_, **__: pytest.fail("a client was created"))
+
+
+@pytest.fixture
 def run(world: World, capsys: pytest.CaptureFixture[str]) -> Run:
     def run(*arguments: str) -> tuple[int, str, str]:
         code = main(["fanout", *arguments])
@@ -64,7 +70,7 @@ def test_a_manifest_from_its_check_to_its_report(run: Run, world: World) -> None
     world.sleep(10)
     code, out, _ = run("watch", "drives")
     assert (code, out.strip()) == (0, "drives: 0 waiting, 0 submitted, 0 running, 7 done, 1 failed")
-    code, out, _ = run("status", "drives", "--state", "FAILED")
+    code, out, _ = run("status", "drives", "--state", "failed")
     assert code == 0
     assert [line.split() for line in out.splitlines()] == [
         ["drives:", "submission", "submitted"],
@@ -163,6 +169,33 @@ def test_an_unknown_manifest_or_fan_out_is_one_sentence(run: Run, world: World, 
     assert run(verb, "other") == (1, "", "fairlane: the fan-out campaigns has no manifest other\n")
     sentence = "no fan-out nowhere in us-east-1: the SSM parameter /fairlane/fan-out/nowhere is absent"
     assert run(verb, "other", "--fan-out", "nowhere") == (1, "", f"fairlane: {sentence}\n")
+
+
+def test_a_state_is_one_of_the_ledger(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        run("status", "drives", "--state", "broken")
+    assert "invalid choice: 'BROKEN'" in capsys.readouterr().err
+
+
+def test_an_empty_name_is_not_the_only_fan_out(run: Run) -> None:
+    sentence = "no fan-out '': names have 1 to 24 characters of a-z, 0-9 and -, a letter first"
+    assert run("status", "drives", "--fan-out", "") == (1, "", f"fairlane: {sentence}\n")
+
+
+@pytest.mark.parametrize("verb", ["status", "watch", "stop", "resume", "report"])
+@pytest.mark.parametrize(
+    ("name", "hint"), [("drives.jsonl", ": drives"), ("Drives", ": drives"), ("2026.csv", ""), ("", "")]
+)
+def test_a_file_is_no_name_of_a_manifest(run: Run, no_calls: None, verb: str, name: str, hint: str) -> None:
+    sentence = f"{name!r} is no name of a manifest: use the name without the ending, in lower case{hint}"
+    assert run(verb, name) == (2, "", f"manifest: 1 problem\n  - {sentence}\n")
+
+
+@pytest.mark.parametrize("verb", ["check", "start"])
+def test_a_file_is_checked_before_the_first_call(run: Run, no_calls: None, verb: str) -> None:
+    assert run(verb, "absent.jsonl") == (1, "", "fairlane: [Errno 2] No such file or directory: 'absent.jsonl'\n")
+    code, _, err = run(verb, "drives.txt")
+    assert (code, err.partition(",")[0]) == (2, "manifest: 1 problem\n  - got 'drives.txt'")
 
 
 def test_answers_of_aws_are_one_sentence(run: Run, world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -103,6 +103,14 @@ def test_mistakes_in_the_files_are_reported_at_their_keys(folder: Path) -> None:
     assert query == "query: got 'DELETE', allowed: the text of one SELECT of Athena, which begins with SELECT or WITH"
 
 
+def test_a_byte_order_mark_is_no_part_of_a_file(folder: Path) -> None:
+    for name in ("campaigns.json", "campaigns.sql"):
+        (folder / name).write_text("\ufeff" + (FOLDER / name).read_text(), encoding="utf-8")
+    assert problems(folder) == []
+    settings = load_environment(folder / "prod.yaml").fan_outs["campaigns"].settings
+    assert settings["query"] == (FOLDER / "campaigns.sql").read_text()
+
+
 def test_files_that_cannot_be_read_are_mistakes(folder: Path) -> None:
     (folder / "latin.sql").write_bytes("SELECT 'Zürich'".encode("latin-1"))
     (folder / "long.json").write_text(" " * 262_145)
