@@ -130,6 +130,23 @@ def test_aws_batch_is_asked_about_lines_without_news_for_an_hour_only() -> None:
     assert world.line(fresh.digest)["state"] == "RUNNING"
 
 
+def test_questions_end_before_those_of_the_next_run() -> None:
+    world, lines = World(), [life(1), life(2)]
+    world.put_manifest()
+    for line in lines:
+        world.put_line(line, state="RUNNING", updated_at=START)
+        world.descriptions.lives[line.job_id] = line
+
+    def pass_five_minutes(call: str) -> str:
+        world.now += 5 * MINUTE
+        return ""
+
+    world.now += HOUR + 1
+    world.batch.fail = pass_five_minutes
+    world.reconcile()
+    assert world.batch.calls == {"describe_service_job": 1}
+
+
 def test_a_running_job_is_asked_about_once_an_hour() -> None:
     world, running = World(), ended_life()
     running.transitions = [one for one in running.transitions if one.detail["status"] != "SUCCEEDED"]
