@@ -10,14 +10,16 @@ import boto3
 import duckdb
 import pytest
 import sqlglot
+from aws_cdk import Stack
 from ruamel.yaml import YAML
 
 from fairlane.cli import fanout
 from fairlane_client.fan_out import fan_out
 from fairlane_client.sweeps import Clock
 from fairlane_lambda.fan_out.lines import FIELDS, Line, parse_line
+from tests.fairlane.fan_out.fan_outs import full_fan_out
 from tests.fairlane_client.fan_out.world import REGIONS, World, jsonl, lines
-from tests.support import REPOSITORY
+from tests.support import REPOSITORY, template_of
 
 PAGE = (REPOSITORY / "docs" / "fan-out.md").read_text()
 
@@ -78,6 +80,17 @@ def test_the_settings_are_yaml() -> None:
     assert list(settings["residency"].values()) == [["eu-west-1"]]
 
 
+def test_the_role_of_the_plan_gets_the_permissions_of_a_query(stack: Stack) -> None:
+    (code,) = blocks("python")
+    exec(compile(code, "example", "exec"), {"stack": stack, "fan_out": full_fan_out(stack)})
+    (policy,) = (
+        entry["Properties"]
+        for entry in template_of(stack)["Resources"].values()
+        if entry["Type"] == "AWS::IAM::RolePolicy"
+    )
+    assert policy["RoleName"]["Ref"].startswith("FanOutFunctionsPlanRole")
+
+
 def test_the_queries_run() -> None:
     manifest, outcomes = (sqlglot.transpile(text, read="athena", write="duckdb")[0] for text in blocks("sql"))
     database = duckdb.connect()
@@ -86,16 +99,18 @@ def test_the_queries_run() -> None:
         "CREATE TABLE drives.campaigns AS SELECT * FROM (VALUES "
         "('munich-17', 'eu-west-1', 's3://b/17/', 'cars', 12000, NULL), "
         "('detroit-4', 'us-east-1', 's3://a/4/', 'trucks', 90000, NULL), "
+        "('osaka-1', 'ap-northeast-3', 's3://c/1/', 'cars', 0, NULL), "
         "('detroit-5', 'us-east-1', 's3://a/5/', 'trucks', 90000, 's3://a/model')) "
         "AS rows (id, region, data, fleet, gigabytes, model)"
     )
     database.execute(
         "CREATE TABLE capacity AS SELECT * FROM (VALUES ('us-east-1', 'ml.p4d.24xlarge', 2), "
-        "('eu-west-1', 'ml.p4d.24xlarge', 15), ('eu-west-1', 'ml.g5.xlarge', 99)) AS rows (region, instance_type, idle)"
+        "('eu-west-1', 'ml.p4d.24xlarge', 15), ('eu-west-1', 'ml.p4d.24xlarge', 3), ('eu-west-1', 'ml.g5.xlarge', 99)) AS rows (region, instance_type, idle)"
     )
     assert database.execute(manifest).fetchall() == [
         ("munich-17", "eu-west-1", "s3://b/17/", "cars", "ml.p4d.24xlarge", 6),
         ("detroit-4", "us-east-1", "s3://a/4/", "trucks", "ml.p4d.24xlarge", 15),
+        ("osaka-1", "ap-northeast-3", "s3://c/1/", "cars", "ml.p4d.24xlarge", 1),
     ]
     database.execute(
         "CREATE TABLE outcomes AS SELECT * FROM (VALUES ('drives', 'us-east-1', 'SUCCEEDED', 1.5), "
