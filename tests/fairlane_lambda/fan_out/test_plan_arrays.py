@@ -158,6 +158,18 @@ def test_retry_of_failed_children(containers: Account) -> None:
     assert containers.run(**event, operation="retry")["regions"] == []
 
 
+def test_retry_of_a_line_that_is_alone_in_its_job(containers: Account) -> None:
+    """A job of one line has no children, so no child has the news of its failure."""
+    event = containers.put(manifest(run("0")))
+    first = containers.run(**event)
+    containers.settle(first, "FAILED")
+
+    [again] = containers.part(containers.run(**event, operation="retry"), HOME)
+
+    assert again["children"] == ["0"]
+    assert {again["digest"]} != digests(containers, first)
+
+
 def test_retry_of_a_refused_array_job(containers: Account) -> None:
     event = containers.put(manifest(run("0"), run("1")))
     containers.settle(containers.run(**event), "REFUSED")

@@ -77,12 +77,14 @@ class Index:
     def link_members(self) -> None:
         """Give the lines of array jobs the states of their children.
 
-        An array job fails with any of its children. A child without news is not failed for that reason.
+        An array job fails with any of its children. A child without news is not failed for that reason. A job of one
+        line is no array job: its state is that of the line.
         """
         self._database.execute(
             "INSERT OR REPLACE INTO known SELECT members.digest, members.id, coalesce(children.state, "
-            "CASE WHEN known.state = 'FAILED' THEN 'RUNNABLE' ELSE known.state END), known.region, known.reason "
-            "FROM members JOIN known ON known.digest = members.job "
+            "CASE WHEN known.state = 'FAILED' AND sizes.lines > 1 THEN 'RUNNABLE' ELSE known.state END), "
+            "known.region, known.reason FROM members JOIN known ON known.digest = members.job "
+            "JOIN (SELECT job, count(*) AS lines FROM members GROUP BY job) AS sizes ON sizes.job = members.job "
             "LEFT JOIN children ON children.job = members.job AND children.child = members.child"
         )
         self._database.execute("DELETE FROM known WHERE digest IN (SELECT job FROM members)")
