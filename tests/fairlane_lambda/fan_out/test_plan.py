@@ -8,6 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from fairlane_lambda.fan_out.names import line_digest
+from fairlane_lambda.fan_out.plan import objects
 from fairlane_lambda.fan_out.plan.objects import Bucket
 from tests.fairlane_lambda.fan_out.plan_account import (
     ACCOUNT,
@@ -52,6 +53,23 @@ def test_golden_manifest_of_480_gpus(account: Account) -> None:
     record = account.ledger.manifest("drives") or {}
     assert record["version"] == state["version"]
     assert record["regions"] == dict.fromkeys(sorted(REGIONS), 1)
+
+
+def test_a_part_that_amazon_s3_first_refuses_is_written_whole(account: Account) -> None:
+    """Amazon S3 reads the content, and answers that another conditional write is in progress."""
+    put, refused = account.s3.put_object, []
+
+    def busy(**request: Any) -> Any:
+        if not isinstance(request["Body"], bytes) and len(refused) < 2:
+            refused.append(request["Body"].read())
+            raise error("ConditionalRequestConflict", "PutObject", 409)
+        return put(**request)
+
+    with patch.object(account.s3, "put_object", busy), patch.object(objects.time, "sleep"):
+        state = account.plan(manifest(line("a"), line("b")))
+
+    assert len(refused) == 2
+    assert [job["id"] for job in account.part(state, HOME)] == ["a", "b"]
 
 
 def test_a_plan_waits_for_a_region_that_is_down(account: Account) -> None:

@@ -10,6 +10,7 @@ import pytest
 from fairlane_lambda.fan_out.clock import Clock
 from fairlane_lambda.fan_out.lease import Run
 from fairlane_lambda.fan_out.submit import handler
+from fairlane_lambda.fan_out.submit.batch import SubmitError
 from fairlane_lambda.fan_out.submit.parts import Part
 
 from .fake_batch import Rules
@@ -32,6 +33,14 @@ def test_five_a_second_with_three_calls_a_line() -> None:
     assert world.calls.total() <= 3.2 * 1_200
     assert 60 <= world.seconds() <= 63
     assert {most_in_a_second(batch.submissions) for batch in world.batches.values()} == {5}
+
+
+def test_an_empty_part_that_has_lines_fails() -> None:
+    world = World()
+    [event] = world.plan("drives", manifest_lines(1, ONE))
+    world.s3.objects[event["part"]] = b""
+    with pytest.raises(SubmitError, match="the part is empty, but it has 1 lines"):
+        world.simulation.run([partial(world.invoke, event)])
 
 
 def test_two_manifests_share_the_pace() -> None:

@@ -55,6 +55,8 @@ class Bucket:
             condition: `IfNoneMatch` or `IfMatch`.
         """
         for attempt in range(_ATTEMPTS):
+            if not isinstance(content, bytes):
+                content.seek(0)  # a refused write has read it
             try:
                 response = self._client.put_object(Bucket=self.name, Key=key, Body=content, **condition)
             except Exception as error:
@@ -98,7 +100,6 @@ class Parts:
         keys = {}
         for region, (file, digest) in sorted(self._files.items()):
             keys[region] = f"{folder}{region}.{digest.hexdigest()[:16]}.jsonl"
-            file.seek(0)
             bucket.put(keys[region], file, IfNoneMatch="*")
         return keys
 

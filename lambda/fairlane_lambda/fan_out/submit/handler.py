@@ -34,15 +34,15 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Submit lines of a part.
 
     Args:
-        event: `manifest`, `version`, `region`, `part` (key of the part) and `offset` (bytes in front of the first line
-            to submit).
+        event: `manifest`, `version`, `region`, `part` (key of the part), `lines` (number of its lines) and `offset`
+            (bytes in front of the first line to submit).
         context: Context of the invocation.
 
     Returns:
         The event with a new `offset` and `status`: `DONE`, `STOPPED`, or `MORE`, then with `seconds` to wait.
 
     Raises:
-        SubmitError: If AWS denies access or refuses a call for another reason than the line.
+        SubmitError: If AWS denies access or refuses a call for another reason than the line, or if the part is empty.
     """
     clock = Clock()
     deadline = clock.now() + context.get_remaining_time_in_millis()
@@ -90,6 +90,8 @@ def submit_part(
             operation = getattr(error, "operation_name", "a call")
             raise SubmitError(f"{operation} failed for Region {region}: {error_name(error)}") from None
         return {**event, "status": "MORE", "seconds": _PAUSE_SECONDS, "offset": work.offset}
+    if work.is_done and not part.offset and event.get("lines"):
+        raise SubmitError(f"{event['part']}: the part is empty, but it has {event['lines']:,} lines")
     if work.is_done or work.is_stopped:
         return {**event, "status": "DONE" if work.is_done else "STOPPED", "seconds": 0, "offset": work.offset}
     return {**event, "status": "MORE", "seconds": work.seconds, "offset": work.offset}
