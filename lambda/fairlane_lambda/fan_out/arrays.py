@@ -61,6 +61,8 @@ class ArrayJob:
         manifest: Name of the manifest.
         common: What the runs share: `region`, `queue`, `gpus` of one run, `request` and, with a share, `share`.
         runs: Runs, at most `CHUNK`.
+        withdrawn: Digests of withdrawn array jobs of the manifest. A job with the runs of one of them gets another
+            digest.
 
     Attributes:
         digest: Digest of the runs and of what they share.
@@ -68,9 +70,11 @@ class ArrayJob:
         key: Key of its manifest in the sweep store.
     """
 
-    def __init__(self, manifest: str, common: Mapping[str, Any], runs: Sequence[Run]) -> None:
+    def __init__(
+        self, manifest: str, common: Mapping[str, Any], runs: Sequence[Run], withdrawn: Sequence[str] = ()
+    ) -> None:
         self._common, self._runs = common, runs
-        text = json.dumps([common, [run.digest for run in runs]], sort_keys=True)
+        text = json.dumps([common, [run.digest for run in runs], *withdrawn], sort_keys=True)
         self.digest = hashlib.sha256(text.encode()).hexdigest()[:32]
         self.region: str = common["region"]
         self._sweep = f"{manifest}-{self.digest[:16]}"

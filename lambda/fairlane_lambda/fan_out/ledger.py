@@ -14,6 +14,8 @@ REFUSED: Final = "REFUSED"
 """State of a line whose job AWS Batch refused."""
 UNKNOWN: Final = "UNKNOWN"
 """State of a line that was claimed over a day ago and whose job was not found."""
+WITHDRAWN: Final = "WITHDRAWN"
+"""State of an array job that is never submitted: a later plan has grouped its lines anew."""
 ENDED: Final = ("SUCCEEDED", "FAILED", REFUSED)
 """States in which a line stays."""
 STATES: Final = (
@@ -56,10 +58,16 @@ class Ledger:
     def __init__(self, table: Table) -> None:
         self.table = table
 
-    def lines(self, manifest: str) -> Iterator[Item]:
-        """Yield the lines and the children of array jobs, each with `digest` and `child` (None, or its index)."""
+    def lines(self, manifest: str, *, withdrawn: bool = False) -> Iterator[Item]:
+        """Yield the lines and the children of array jobs, each with `digest` and `child` (None, or its index).
+
+        Args:
+            manifest: Name of the manifest.
+            withdrawn: True to yield withdrawn array jobs too.
+        """
         for item in self.table.query(manifest, _LINE):
-            yield _line(item)
+            if withdrawn or item.get("state") != WITHDRAWN:
+                yield _line(item)
 
     def read(self, manifest: str, digests: Collection[str]) -> tuple[Item, dict[str, Item]]:
         """Return the record of a manifest, or `{}`, and the lines that exist, by digest.
@@ -145,6 +153,18 @@ class Ledger:
         condition = "#state = :submitting AND #attempted_at = :attempt"
         values = {"submitting": SUBMITTING, "attempt": attempt}
         return self.table.delete((manifest, line_key(digest)), condition, values).is_done
+
+    def withdraw_array(self, manifest: str, digest: str, now: int) -> bool:
+        """Let no function submit an array job. Return False if it was claimed before.
+
+        Args:
+            manifest: Name of the manifest.
+            digest: Digest of its lines.
+            now: Current time in epoch milliseconds.
+        """
+        item = {"pk": manifest, "sk": line_key(digest), "state": WITHDRAWN, "expires": expiry(now)}
+        write = self.table.put(item, "attribute_not_exists(#pk)")
+        return write.is_done or write.item.get("state") == WITHDRAWN
 
     def manifest(self, manifest: str) -> Item | None:
         """Return the record of a manifest, or None."""

@@ -148,3 +148,19 @@ def test_unread_keys_are_read_again() -> None:
         fake, "batch_get_item", side_effect=[unread, {"Responses": {"table": [pack({"pk": "a", "sk": "1"})]}}]
     ):
         assert table.read([("a", "1")]) == [{"pk": "a", "sk": "1"}]
+
+
+def test_a_withdrawn_array_job_is_not_claimed_and_is_no_line(ledger: Ledger) -> None:
+    assert ledger.withdraw_array("drives", DIGEST, 1_000)
+    assert ledger.withdraw_array("drives", DIGEST, 2_000)
+    found = ledger.claim("drives", DIGEST, {"id": "a"}, Attempt("a", 1_000))
+    assert found
+    assert found["state"] == "WITHDRAWN"
+    assert [*ledger.lines("drives")] == []
+    assert [item["digest"] for item in ledger.lines("drives", withdrawn=True)] == [DIGEST]
+
+
+def test_a_claimed_array_job_is_not_withdrawn(ledger: Ledger) -> None:
+    ledger.claim("drives", DIGEST, {"id": "a"}, Attempt("a", 1_000))
+    assert not ledger.withdraw_array("drives", DIGEST, 2_000)
+    assert [item["state"] for item in ledger.lines("drives")] == ["SUBMITTING"]

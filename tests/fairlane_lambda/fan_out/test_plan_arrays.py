@@ -8,7 +8,8 @@ from unittest.mock import patch
 import pytest
 
 from fairlane_client.sweeps.manifest import from_lines
-from fairlane_lambda.fan_out.plan import planning
+from fairlane_lambda.fan_out.ledger import Ledger
+from fairlane_lambda.fan_out.plan import handler, planning
 from fairlane_lambda.fan_out.plan.objects import Bucket
 from fairlane_run.objects import Objects
 from fairlane_run.point import read_point
@@ -40,6 +41,10 @@ def run(identifier: str, **fields: Any) -> dict[str, Any]:
 
 def digests(account: Account, state: dict[str, Any]) -> set[str]:
     return {job["digest"] for entry in state["regions"] for job in account.part(state, entry["region"])}
+
+
+def children(account: Account, state: dict[str, Any], region: str = HOME) -> list[list[str]]:
+    return [job["children"] for job in account.part(state, region)]
 
 
 def test_array_jobs_of_lines_that_share_queue_definition_share_and_priority(containers: Account) -> None:
@@ -101,18 +106,125 @@ def test_lines_of_submitted_array_jobs_are_unchanged(containers: Account) -> Non
     assert (answer["new"], answer["unchanged"], answer["removed"]) == (1, 2, 1)
 
 
-@pytest.mark.parametrize("is_claimed", [False, True])
-def test_planned_array_job_stays_together(containers: Account, is_claimed: bool) -> None:
+def test_claimed_array_job_stays_together(containers: Account) -> None:
     lines = [run(f"{number}") for number in range(3)]
     first = containers.plan(manifest(*lines))
-    if is_claimed:
-        containers.settle(first, "SUBMITTING")
+    containers.settle(first, "SUBMITTING")
 
     second = containers.plan(manifest(*lines[:2], run("3")))
 
     [job] = containers.part(first, HOME)
     assert containers.part(second, HOME)[0] == job
-    assert [job["children"] for job in containers.part(second, HOME)] == [["0", "1", "2"], ["3"]]
+    assert children(containers, second) == [["0", "1", "2"], ["3"]]
+    answer = containers.answer(second)
+    assert (answer["new"], answer["changed"], answer["removed"]) == (3, 0, 1)
+
+
+def test_planned_array_job_of_the_same_lines_stays_together(containers: Account) -> None:
+    lines = [run(f"{number}") for number in range(4)]
+    first = containers.plan(manifest(*lines[:3]))
+
+    second = containers.plan(manifest(*lines))
+
+    [job] = containers.part(first, HOME)
+    assert containers.part(second, HOME)[0] == job
+    assert children(containers, second) == [["0", "1", "2"], ["3"]]
+
+
+def test_planned_array_job_without_a_removed_line_is_grouped_anew(containers: Account) -> None:
+    """Lines that return get a job of another digest: no function submits the withdrawn one."""
+    lines = [run(f"{number}") for number in range(3)]
+    versions = [lines, [*lines[:2], run("2", parameters={"lr": 1})], lines]
+    states = [containers.plan(manifest(*version)) for version in versions]
+
+    assert [children(containers, state) for state in states] == 3 * [[["0", "1", "2"]]]
+    jobs = [containers.part(state, HOME)[0]["digest"] for state in states]
+    assert len({*jobs}) == 3
+    _, items = containers.ledger.read("drives", jobs)
+    assert {digest: item["state"] for digest, item in items.items()} == dict.fromkeys(jobs[:2], "WITHDRAWN")
+    assert [*containers.ledger.lines("drives")] == []
+    assert containers.json("plans/drives/arrays.json") == jobs[2:]
+    assert [containers.answer(state)["removed"] for state in states] == [0, 0, 0]
+
+
+def test_plan_with_a_withdrawn_array_job_is_decided_again(containers: Account) -> None:
+    event = containers.put(manifest(run("0"), run("1")))
+    first = containers.run(**event)
+    containers.plan(manifest(run("1")))
+
+    again = containers.run(**event)
+
+    assert children(containers, again) == [["1"], ["0"]]
+    assert not digests(containers, again) & digests(containers, first)
+    assert digests(containers, containers.run(**event)) == digests(containers, again)
+
+
+def test_array_job_that_is_claimed_meanwhile_stays_together(containers: Account) -> None:
+    first = containers.plan(manifest(run("0"), run("1")))
+    withdraw = Ledger.withdraw_array
+
+    def claim(*arguments: Any) -> bool:
+        containers.settle(first, "SUBMITTING")
+        return withdraw(*arguments)
+
+    with patch.object(Ledger, "withdraw_array", claim):
+        state = containers.plan(manifest(run("1"), run("2")))
+    assert (state["status"], state["seconds"]) == ("WAIT", 5)
+
+    assert children(containers, containers.run(**state)) == [["0", "1"], ["2"]]
+
+
+def test_residency_withdraws_a_planned_array_job(containers: Account) -> None:
+    candidates = [{"region": HOME}, {"region": WEST}]
+    lines = [run("0", data="s3://drives/a"), run("1", region=None, candidates=candidates, data="s3://drives-eu/b")]
+    event = containers.put(manifest(*lines))
+    first = containers.run(**event)
+    assert children(containers, first) == [["0", "1"]]
+    containers.config["residency"] = {"s3://drives-eu/": [WEST]}
+
+    second = containers.run(**event)
+
+    assert [children(containers, second, region) for region in (HOME, WEST)] == [[["0"]], [["1"]]]
+    [digest] = digests(containers, first)
+    _, items = containers.ledger.read("drives", [digest])
+    assert items[digest]["state"] == "WITHDRAWN"
+
+
+def test_residency_refuses_a_claimed_array_job(containers: Account) -> None:
+    lines = [run("0", region=None, candidates=[{"region": HOME}, {"region": WEST}], data="s3://drives-eu/b")]
+    containers.settle(containers.plan(manifest(*lines)), "SUBMITTING")
+    containers.config["residency"] = {"s3://drives-eu/": [WEST]}
+
+    [problem] = containers.problems(manifest(*lines))
+
+    assert problem == f"line 1: no candidate left: {HOME}: residency forbids the data there"
+
+
+@pytest.mark.parametrize("is_claimed", [False, True])
+def test_data_of_a_planned_array_job_is_copied(containers: Account, is_claimed: bool) -> None:
+    candidates = [{"region": HOME, "data": f"s3://{BUCKET}/a", "copy_to": "s3://near/"}]
+    lines = [run("0", region=None, data=None, candidates=candidates), run("1"), run("2")]
+    with patch.object(handler, "start", return_value=True) as start:
+        first = containers.plan(manifest(*lines))
+        assert first["status"] == "WAIT"
+    if is_claimed:
+        with patch.object(handler, "start", return_value=False):
+            containers.settle(containers.run(**first), "SUBMITTING")
+
+    with patch.object(handler, "start", return_value=True) as start:
+        second = containers.plan(manifest(*lines, run("3")))
+
+    assert second["status"] == "WAIT"
+    [copy] = start.call_args.args[0]
+    assert copy.source == f"s3://{BUCKET}/a"
+
+
+def test_array_job_whose_lines_expired_is_left_out(containers: Account) -> None:
+    first = containers.plan(manifest(run("0"), run("1")))
+    [digest] = digests(containers, first)
+    containers.s3.delete_object(Bucket=BUCKET, Key=f"plans/drives/arrays/{digest}.jsonl")
+
+    assert children(containers, containers.plan(manifest(run("2")))) == [["2"]]
 
 
 def test_plan_that_another_one_overtakes_starts_again(containers: Account) -> None:
@@ -134,10 +246,10 @@ def test_plan_that_another_one_overtakes_starts_again(containers: Account) -> No
 
     [other] = others
     [planned] = containers.part(other, HOME)
-    children = [job["children"] for job in containers.part(again, HOME)]
     assert planned["children"] == ["1", "2"]
-    assert sorted(children) == [["0"], ["1", "2"]]
-    assert digests(containers, other) < digests(containers, again)
+    assert children(containers, again) == [["0", "1"]]
+    _, items = containers.ledger.read("drives", [planned["digest"]])
+    assert items[planned["digest"]]["state"] == "WITHDRAWN"
 
 
 def test_retry_of_failed_children(containers: Account) -> None:

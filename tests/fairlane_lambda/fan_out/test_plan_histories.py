@@ -13,6 +13,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from fairlane_lambda.fan_out.arrays import members_key
+from fairlane_lambda.fan_out.ledger import WITHDRAWN
 from fairlane_lambda.fan_out.names import line_digest
 from fairlane_lambda.fan_out.placement import Placer
 from fairlane_lambda.fan_out.plan import handler, planning
@@ -73,7 +74,12 @@ class Lines:
     def __init__(self, *_: Any) -> None:
         self.items: dict[tuple[str, int | None], dict[str, Any]] = {}
 
-    def lines(self, _: str) -> Iterator[dict[str, Any]]:
+    def withdraw_array(self, _: str, digest: str, now: int) -> bool:
+        assert now
+        return self.items.setdefault((digest, None), {"state": WITHDRAWN})["state"] == WITHDRAWN
+
+    def lines(self, _: str, *, withdrawn: bool) -> Iterator[dict[str, Any]]:
+        assert withdrawn
         yield from [{"digest": digest, "child": child, **item} for (digest, child), item in self.items.items()]
 
     def put_manifest(self, *_: Any) -> None:
@@ -137,7 +143,7 @@ class History:
         if self.parts:
             _, part = self.random.choice(self.parts)
             item = self.ledger.items.get((part["digest"], None))
-            if item and item["state"] not in ("SUCCEEDED", "FAILED", "REFUSED"):
+            if item and item["state"] not in (WITHDRAWN, "SUCCEEDED", "FAILED", "REFUSED"):
                 item["state"] = self.random.choice(STATES)
                 if part["kind"] == "array" and item["state"] in ("FAILED", "RUNNING"):
                     for child in self.random.sample(range(len(part["children"])), len(part["children"]) // 2 + 1):
@@ -156,7 +162,7 @@ class History:
         for _, part in self.parts:
             item = self.ledger.items.get((part["digest"], None))
             for child, digest in enumerate(self.members(part)):
-                if item is not None:
+                if item is not None and item["state"] != WITHDRAWN:
                     is_unknown = part["kind"] == "array" and item["state"] == "FAILED"
                     state = "no news" if is_unknown else item["state"]
                     found[digest] = self.ledger.items.get((part["digest"], child), {"state": state})["state"]

@@ -1,5 +1,6 @@
 """Ids of a manifest and digests of its ledger, in a temporary database: memory does not grow with the manifest."""
 
+import json
 import sqlite3
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
@@ -13,7 +14,7 @@ CREATE TABLE members (digest TEXT PRIMARY KEY, id TEXT, job TEXT, child INTEGER,
 WITHOUT ROWID;
 CREATE TABLE children (job TEXT, child INTEGER, state TEXT, PRIMARY KEY (job, child)) WITHOUT ROWID;
 CREATE TABLE jobs (number INTEGER PRIMARY KEY, request TEXT UNIQUE);
-CREATE TABLE runs (job INTEGER, number INTEGER, digest TEXT, id TEXT, reason TEXT, parameters TEXT,
+CREATE TABLE runs (job INTEGER, number INTEGER, digest TEXT, id TEXT, reason TEXT, parameters TEXT, planned TEXT,
   PRIMARY KEY (job, number))
 WITHOUT ROWID;
 """
@@ -118,30 +119,45 @@ class Index:
         row = self._one("SELECT count(DISTINCT id) FROM known WHERE id NOT IN (SELECT id FROM ids)")
         return int(row[0]) if row else 0
 
-    def add_run(self, request: str, run: Run) -> None:
+    def add_run(self, request: str, run: Run, planned: str = "") -> None:
         """Add a run of a new array job.
 
         Args:
             request: Request that all runs of the job share, in JSON.
             run: Run.
+            planned: Digest of the array job of an earlier plan that has the run already. Default: none.
         """
         self._database.execute("INSERT OR IGNORE INTO jobs (request) VALUES (?)", (request,))
         row = self._one("SELECT number FROM jobs WHERE request = ?", request)
         self._database.execute(
-            "INSERT INTO runs SELECT ?1, coalesce(max(number) + 1, 0), ?2, ?3, ?4, ?5 FROM runs WHERE job = ?1",
-            (row and row[0], *run),
+            "INSERT INTO runs SELECT ?1, coalesce(max(number) + 1, 0), ?2, ?3, ?4, ?5, ?6 FROM runs WHERE job = ?1",
+            (row and row[0], *run, planned),
         )
+
+    def whole_arrays(self) -> set[str]:
+        """Return the array jobs of earlier plans of which all lines were added as their runs."""
+        rows = self._database.execute(
+            "SELECT planned FROM (SELECT planned, count(*) AS lines FROM runs WHERE planned <> '' GROUP BY planned) "
+            "JOIN (SELECT job, count(*) AS size FROM members GROUP BY job) ON job = planned AND size = lines"
+        )
+        return {job for (job,) in rows}
+
+    def delete_runs(self, planned: Iterable[str]) -> None:
+        """Delete the runs that array jobs of earlier plans have."""
+        query = "DELETE FROM runs WHERE planned IN (SELECT value FROM json_each(?))"
+        self._database.execute(query, (json.dumps([*planned]),))
 
     def runs(self, size: int) -> Iterator[tuple[str, list[Run]]]:
         """Yield new array jobs: their request and at most so many runs, in the order in which they were added."""
         for number, request in self._database.execute("SELECT number, request FROM jobs ORDER BY number").fetchall():
-            start = 0
+            last = -1
             while rows := self._database.execute(
-                "SELECT digest, id, reason, parameters FROM runs WHERE job = ? AND number >= ? ORDER BY number LIMIT ?",
-                (number, start, size),
+                "SELECT number, digest, id, reason, parameters FROM runs WHERE job = ? AND number > ? "
+                "ORDER BY number LIMIT ?",
+                (number, last, size),
             ).fetchall():
-                yield request, [Run(*row) for row in rows]
-                start += size
+                yield request, [Run(*row[1:]) for row in rows]
+                last = rows[-1][0]
 
     def _one(self, query: str, *values: Any) -> Any:
         return self._database.execute(query, values).fetchone()

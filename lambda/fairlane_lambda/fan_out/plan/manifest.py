@@ -5,10 +5,10 @@ import json
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from fairlane_lambda.fan_out.arrays import committed_key, members_key
-from fairlane_lambda.fan_out.ledger import Ledger
+from fairlane_lambda.fan_out.ledger import WITHDRAWN, Ledger
 from fairlane_lambda.fan_out.lines import COLUMNS
 from fairlane_lambda.fan_out.names import plan_folder
 from fairlane_lambda.fan_out.placement import Copy
@@ -41,6 +41,20 @@ class Source:
     key: str
     version: str = ""
     is_query: bool = False
+
+
+class _Arrays(NamedTuple):
+    """Array jobs of earlier plans of a manifest.
+
+    Attributes:
+        committed: Digests of the list.
+        etag: ETag of the list. Empty if it is absent.
+        withdrawn: Digests of withdrawn array jobs.
+    """
+
+    committed: list[str]
+    etag: str
+    withdrawn: set[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +91,7 @@ class Plans:
         source = Source(source.manifest, source.key, version or source.version or "null", source.is_query)
         index, parts = Index(), Parts()
         try:
-            return self._plan(source, Planner(scope(), index, parts), index, parts, stream)
+            return self._plan(source, scope(), index, parts, stream)
         finally:
             index.close()
             parts.close()
@@ -120,8 +134,9 @@ class Plans:
         answer.problems.add(problem)
         return self._answer(source, answer)
 
-    def _plan(self, source: Source, planner: Planner, index: Index, parts: Parts, stream: Any) -> State:
-        committed, etag = self._load(source.manifest, index)
+    def _plan(self, source: Source, scope: Scope, index: Index, parts: Parts, stream: Any) -> State:
+        arrays = self._load(source.manifest, index)
+        planner = Planner(scope, index, parts, arrays.withdrawn)
         columns = COLUMNS if planner.scope.is_csv else None
         empty = "the query gives no rows" if source.is_query else "the manifest has no lines"
         planner.read(read_records(stream.iter_chunks(_CHUNK), columns), empty)
@@ -132,17 +147,20 @@ class Plans:
             return self._answer(source, planner.answer)
         key = f"{plan_folder(source.manifest, source.version)}decision-{planner.digest.hexdigest()[:16]}.json"
         if self.bucket.read(key) is None:
-            if not self._commit(source.manifest, planner, parts, committed, etag):
+            if not self._commit(source.manifest, planner, parts, arrays):
                 return {**self.event, "status": "WAIT", "seconds": _AGAIN_SECONDS}
             keys = parts.put(self.bucket, plan_folder(source.manifest, source.version))
             decision = planner.answer.to_json(**self._members(source), parts=keys)
             self.bucket.put(key, _json(decision), IfNoneMatch="*")
         return self.resume(key)
 
-    def _load(self, manifest: str, index: Index) -> tuple[list[str], str]:
-        """Fill an index with the ledger and the array jobs, and return the latter with the ETag of their list."""
-        for item in self.ledger.lines(manifest):
-            if item["child"] is None:
+    def _load(self, manifest: str, index: Index) -> _Arrays:
+        """Fill an index with the ledger and the array jobs, and return the latter."""
+        withdrawn: set[str] = set()
+        for item in self.ledger.lines(manifest, withdrawn=True):
+            if item["state"] == WITHDRAWN:
+                withdrawn.add(item["digest"])
+            elif item["child"] is None:
                 known = Known(item["state"], item.get("region", ""), item.get("placement", ""))
                 index.add_known(item["digest"], item.get("id", ""), known)
             else:
@@ -153,14 +171,23 @@ class Plans:
             committed, etag = json.loads(found[0].read()), found[2]
         for digest in committed:
             members = (self.bucket.read(members_key(manifest, digest)) or b"").splitlines()
+            if digest in withdrawn or not members:  # the object may have expired
+                continue
             head = json.loads(members[0])
             planned = Planned(digest, head["region"], head["line"]["reason"])
             index.add_members(planned, (json.loads(line) for line in members[1:]))
         index.link_members()
-        return committed, etag
+        return _Arrays(committed, etag, withdrawn)
 
-    def _commit(self, manifest: str, planner: Planner, parts: Parts, committed: list[str], etag: str) -> bool:
-        """Add array jobs to the parts. Return False if another plan of the manifest has added array jobs meanwhile."""
+    def _commit(self, manifest: str, planner: Planner, parts: Parts, arrays: _Arrays) -> bool:
+        """Add array jobs to the parts, and withdraw outdated ones.
+
+        Return False if one of them was claimed, or another plan of the manifest has added array jobs meanwhile.
+        """
+        now = int(time.time() * 1000)
+        for digest in planner.outdated_arrays:
+            if not self.ledger.withdraw_array(manifest, digest, now):
+                return False
         for digest in planner.planned_arrays:
             head = json.loads((self.bucket.read(members_key(manifest, digest)) or b"").partition(b"\n")[0])
             parts.write(head["region"], head["line"])
@@ -171,10 +198,11 @@ class Plans:
             self.bucket.put_same(members_key(manifest, job.digest), job.membership(line))
             parts.write(job.region, line)
             new.append(job.digest)
-        if not new:
+        kept = [one for one in arrays.committed if one not in arrays.withdrawn.union(planner.outdated_arrays)]
+        if [*kept, *new] == arrays.committed:
             return True
-        condition = {"IfMatch": etag} if etag else {"IfNoneMatch": "*"}
-        return self.bucket.put(committed_key(manifest), _json([*committed, *new]), **condition) is not None
+        condition = {"IfMatch": arrays.etag} if arrays.etag else {"IfNoneMatch": "*"}
+        return self.bucket.put(committed_key(manifest), _json([*kept, *new]), **condition) is not None
 
     def _answer(self, source: Source, answer: Answer) -> State:
         is_check = self.event.get("operation") == "check"

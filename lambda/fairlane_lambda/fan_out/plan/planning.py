@@ -11,7 +11,7 @@ from fairlane_lambda.fan_out.lines import MAX_LINES, Line, parse_line
 from fairlane_lambda.fan_out.names import TEMPLATES, job_name, line_digest
 from fairlane_lambda.fan_out.placement import Choice, Refusal
 from fairlane_lambda.fan_out.plan.answer import Answer
-from fairlane_lambda.fan_out.plan.index import Index, Known
+from fairlane_lambda.fan_out.plan.index import Index, Known, Planned
 from fairlane_lambda.fan_out.plan.objects import Parts
 from fairlane_lambda.fan_out.plan.requests import Requests
 from fairlane_lambda.fan_out.plan.scope import Place, Scope
@@ -30,6 +30,7 @@ class Planner:
         scope: What the lines are checked against.
         index: Index with the lines of the ledger.
         parts: Parts to which jobs are added.
+        withdrawn: Digests of withdrawn array jobs of the manifest.
 
     Attributes:
         answer: Answer of the plan.
@@ -37,14 +38,19 @@ class Planner:
             retried lines.
         scope: What the lines are checked against.
         planned_arrays: Digests of array jobs of earlier plans that have lines of this manifest and are not submitted.
+        outdated_arrays: Digests of such array jobs whose lines are grouped anew: lines of them were removed or changed,
+            or cannot run in their Regions any more.
     """
 
-    def __init__(self, scope: Scope, index: Index, parts: Parts) -> None:
+    def __init__(self, scope: Scope, index: Index, parts: Parts, withdrawn: Iterable[str]) -> None:
         self.scope, self._index, self._parts, self._requests = scope, index, parts, Requests(scope)
         self.answer = Answer()
         rules = ["retry" if scope.retry else "start", {**scope.config.residency}]
         self.digest = hashlib.sha256(json.dumps(rules, sort_keys=True).encode())
-        self.planned_arrays: dict[str, None] = {}
+        self.planned_arrays: list[str] = []
+        self.outdated_arrays: list[str] = []
+        self._withdrawn = {*withdrawn}
+        self._earlier_arrays: dict[str, bool] = {}
 
     def read(self, records: Iterable[Record], empty: str) -> None:
         """Plan the records of the manifest.
@@ -74,14 +80,25 @@ class Planner:
                 problems.add_mistakes(self._plan(line, template), line.number)
         if not self.answer.lines:
             problems.add(empty)
+        self._divide_arrays()
         if not self.scope.retry:
             self.answer.removed = self._index.removed()
 
     def arrays(self) -> Iterator[tuple[ArrayJob, str]]:
         """Yield the new array jobs with their names."""
         for common, runs in self._index.runs(CHUNK):
-            job = ArrayJob(self.scope.manifest, json.loads(common), runs)
+            job = ArrayJob(self.scope.manifest, json.loads(common), runs, sorted(self._withdrawn))
             yield job, job_name(self.scope.config.name, self.scope.manifest, job.id, job.digest)
+
+    def _divide_arrays(self) -> None:
+        """Divide the array jobs of earlier plans into those that stay together and outdated ones."""
+        whole = self._index.whole_arrays()
+        for job, is_claimed in self._earlier_arrays.items():
+            (self.planned_arrays if is_claimed or job in whole else self.outdated_arrays).append(job)
+        self._index.delete_runs(self.planned_arrays)
+        self._withdrawn.update(self.outdated_arrays)
+        for job in sorted(self._withdrawn):  # a decision ends with its array jobs
+            self.digest.update(job.encode())
 
     def _template(self, line: Line) -> Template | None:
         template = self.scope.template(line.template)
@@ -100,18 +117,16 @@ class Planner:
             return
         if not self.scope.retry:
             self.digest.update(digest.encode())
-        planned = self._index.planned(digest)
         if known is not None and known.state != _CLAIMED:
             self.answer.unchanged += 1
             return
         if self.scope.retry:
             self.digest.update(digest.encode())
-        if planned is not None:  # the lines of an array job stay together
-            self.planned_arrays[planned.job] = None
-            self.answer.place(line.id, planned.region, planned.reason)
-            return
+        planned = self._index.planned(digest)
+        if planned is not None:
+            self._earlier_arrays[planned.job] = known is not None
         line = _with_defaults(line, template)
-        place = yield from self._place(line, digest, known)
+        place = yield from self._place(line, digest, known, planned)
         if place is None:
             return
         mistakes = [*place.queue.mistakes(line.share, is_array=template.is_array)]
@@ -119,11 +134,12 @@ class Planner:
             yield from mistakes
         elif template.is_array:
             if run := (yield from self._requests.run(line, template, place)):
-                self._index.add_run(*run)
-                self._count(line, place)
+                stays = planned is not None and (known is not None or place.choice.region == planned.region)
+                self._index.add_run(*run, planned.job if planned is not None and stays else "")
+                self._count(line, place, known)
         elif job := (yield from self._requests.job(line, template, place)):
             self._parts.write(place.choice.region, job)
-            self._count(line, place)
+            self._count(line, place, known)
 
     def _digest(self, line: Line, template: Template) -> tuple[str | None, Known | None]:
         """Return the digest of the submission of a line, and the line in the ledger. None if it is not retried."""
@@ -139,7 +155,9 @@ class Planner:
             known = self._index.known(digest)
         return (digest if latest is not None else None), known
 
-    def _place(self, line: Line, digest: str, known: Known | None) -> Generator[Mistake, None, Place | None]:
+    def _place(
+        self, line: Line, digest: str, known: Known | None, planned: Planned | None
+    ) -> Generator[Mistake, None, Place | None]:
         """Yield the mistakes of the place of a line, and return the place."""
         regions = self.scope.config.regions
         for candidate in line.candidates:
@@ -151,9 +169,11 @@ class Planner:
             allowed = sorted({queue for one in line.candidates for queue in regions[one.region]})
             yield Mistake(("queue",), line.queue, ", ".join(allowed))
             return None
-        if known is not None:  # a job may have been submitted there
-            fitting = [one for one in fitting if one.region == known.region] or fitting
-        choice = self.scope.placer.place(replace(line, candidates=tuple(fitting)))
+        earlier = known or planned
+        same = [one for one in fitting if earlier is not None and one.region == earlier.region] or fitting
+        choice = self.scope.placer.place(replace(line, candidates=tuple(same)))
+        if isinstance(choice, Refusal) and known is None:  # else a job may have been submitted there
+            choice = self.scope.placer.place(replace(line, candidates=tuple(fitting)))
         if isinstance(choice, Refusal):
             yield Mistake((), sentence=choice.text)
             return None
@@ -164,7 +184,8 @@ class Planner:
             yield Mistake(("queue",), sentence=f"{choice.region} has no queue {name}")
             return None
         self._warn(line, choice)
-        return Place(digest, choice if known is None else choice._replace(reason=known.reason), queue)
+        is_same = earlier is not None and choice.region == earlier.region
+        return Place(digest, choice._replace(reason=earlier.reason) if earlier and is_same else choice, queue)
 
     def _warn(self, line: Line, choice: Choice) -> None:
         if choice.data is not None and choice.data.startswith("s3://"):
@@ -172,10 +193,10 @@ class Planner:
             if place not in ("", choice.region):
                 self.answer.warnings.add(f"data is in {place}, the job runs in {choice.region}", line.number)
 
-    def _count(self, line: Line, place: Place) -> None:
+    def _count(self, line: Line, place: Place, known: Known | None) -> None:
         answer, choice = self.answer, place.choice
         answer.place(line.id, choice.region, choice.reason)
-        answer.changed += not self.scope.retry and self._index.has_id(line.id)
+        answer.changed += known is None and not self.scope.retry and self._index.has_id(line.id)
         if choice.copy is not None:
             answer.copies[choice.copy.source, choice.copy.target] = choice.copy
 
