@@ -81,7 +81,7 @@ class FanOut:
             ConfigurationError: If lines have mistakes. It lists 100 of them. Nothing is submitted.
             ExecutionFailed: If the plan failed.
         """
-        return self._run(file, {"operation": "start" if file else "query"})
+        return self._run(file, {"operation": "start" if file else "query", "resume": True})
 
     def resume(self, manifest: str, *, retry_failed: bool = False) -> int:
         """Let a manifest go on from where it was stopped or failed, with the same version.
@@ -101,7 +101,7 @@ class FanOut:
         record = self._ledger.manifest(manifest)
         if record is None:
             raise self._no_manifest(manifest)
-        source = {"manifest": manifest, "key": record["key"], "version": record["version"]}
+        source = {"manifest": manifest, "key": record["key"], "version": record["version"], "resume": True}
         self._follow({"operation": "start", **source}, manifest)
         return self._follow({"operation": "retry", **source}, manifest).new if retry_failed else 0
 
@@ -123,11 +123,12 @@ class FanOut:
         termination, end = Termination(), self._clock.now() + _SETTLE_SECONDS
         while True:
             is_submitting = self._is_submitting(manifest)  # before the lines are read
+            self._mark_stopped(manifest)  # a plan that ended meanwhile may have put a new record
             termination.add(self._ledger.lines(manifest), clients)
             if not is_submitting or self._clock.now() >= end:
                 break
             self._clock.sleep(_POLL_SECONDS)
-        self._mark_stopped(manifest)  # a plan that ended meanwhile has put a new record
+        self._mark_stopped(manifest)
         return termination
 
     def status(self, manifest: str) -> Progress:

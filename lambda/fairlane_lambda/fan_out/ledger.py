@@ -176,17 +176,23 @@ class Ledger:
         records = {item["pk"]: item for item in self.table.read([(name, _MANIFEST) for name in names])}
         return [records[name] for name in names if name in records]
 
-    def put_manifest(self, manifest: str, fields: Mapping[str, Any]) -> None:
+    def put_manifest(self, manifest: str, fields: Mapping[str, Any], *, keeps_stop: bool = False) -> None:
         """Put or replace the record of a manifest. The record is not stopped.
 
         Args:
             manifest: Name of the manifest.
             fields: `key`, `version`, `template_digest`, `lines`, `regions`, `state`, `execution` and `created_at` in
                 epoch milliseconds.
+            keeps_stop: True to leave a record of the same version that is stopped as it is.
         """
         expires = expiry(fields["created_at"])
         self.table.put({"pk": _INDEX, "sk": manifest, "expires": expires})
-        self.table.put({**fields, "pk": manifest, "sk": _MANIFEST, "stopped": False, "expires": expires})
+        condition, values = "", dict[str, Any]()
+        if keeps_stop:
+            condition = "attribute_not_exists(#pk) OR #version <> :version OR #stopped = :no"
+            values = {"version": fields["version"], "no": False}
+        record = {**fields, "pk": manifest, "sk": _MANIFEST, "stopped": False, "expires": expires}
+        self.table.put(record, condition, values)
 
     def set_manifest(self, manifest: str, **fields: Any) -> bool:
         """Change fields of the record of a manifest, for example `stopped`. Return False if there is no record."""

@@ -84,7 +84,7 @@ class Service:
         else:
             record = {name: answer[name] for name in ("key", "version", "template_digest", "lines", "regions")}
             record |= {"execution": arn, "created_at": int(now * 1000), "operation": state["operation"]}
-            self._ledger.put_manifest(manifest, {**record, "state": "SUBMITTING"})
+            self._ledger.put_manifest(manifest, {**record, "state": "SUBMITTING"}, keeps_stop=not state.get("resume"))
             work |= {"lines": jobs, "names": names, "stale": None, "at": now}
 
     def _job(self, line: Line, known: dict[str, Any], is_retry: bool) -> tuple[Line, str] | None:

@@ -44,6 +44,7 @@ def test_a_start_returns_while_lines_are_submitted(world: World, file: Path) -> 
         "manifest": "drives",
         "key": "uploads/drives.jsonl",
         "version": "version-0",
+        "resume": True,
     }
 
 

@@ -1,5 +1,6 @@
 """Stops and resumptions of manifests, also of clients that die at any call."""
 
+import json
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
@@ -107,6 +108,22 @@ def test_a_stopped_manifest_goes_on_with_the_same_version(tmp_path: Path) -> Non
     assert len(world.jobs()) == 400
     assert set(world.jobs().values()) == {1}
     assert world.statuses() == {"FAILED": stopped, "RUNNABLE": 400 - stopped}
+
+
+def test_a_doubled_event_does_not_undo_a_stop(tmp_path: Path) -> None:
+    world = started(tmp_path, 400)
+    world.open().stop("drives")
+    world.sleep(60)
+    (state, *_) = world.states.inputs()
+    number = len(world.jobs())
+    event = {"operation": "start", **{name: state[name] for name in ("manifest", "key", "version")}}
+    world.states.start_execution(stateMachineArn="", name="doubled", input=json.dumps(event))
+    world.sleep(600)
+    assert (world.ledger.manifest("drives") or {})["stopped"]
+    assert len(world.jobs()) == number
+    world.open().resume("drives")
+    world.sleep(600)
+    assert len(world.jobs()) == 400
 
 
 def test_failures_get_a_further_job_and_lines_without_a_job_go_on(tmp_path: Path) -> None:

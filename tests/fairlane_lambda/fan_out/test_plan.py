@@ -72,6 +72,20 @@ def test_a_part_that_amazon_s3_first_refuses_is_written_whole(account: Account) 
     assert [job["id"] for job in account.part(state, HOME)] == ["a", "b"]
 
 
+def test_only_a_resumption_undoes_a_stop(account: Account) -> None:
+    event = account.put(manifest(line("a")))
+    account.run(**event)
+    account.ledger.set_manifest("drives", stopped=True, state="STOPPED")
+
+    stopped = []
+    for given in (event, event | {"resume": True}, account.put(manifest(line("b")))):
+        assert account.run(**given)["status"] == "PLANNED"
+        stopped.append((account.ledger.manifest("drives") or {})["stopped"])
+        account.ledger.set_manifest("drives", stopped=True)
+
+    assert stopped == [True, False, False]
+
+
 def test_a_plan_waits_for_a_region_that_is_down(account: Account) -> None:
     given = account.put(manifest(line()))
     with patch.object(Batch, "get_paginator", side_effect=error("ServerException", "DescribeJobQueues", 500)):

@@ -82,7 +82,7 @@ class Lines:
         assert withdrawn
         yield from [{"digest": digest, "child": child, **item} for (digest, child), item in self.items.items()]
 
-    def put_manifest(self, *_: Any) -> None:
+    def put_manifest(self, *_: Any, **__: Any) -> None:
         pass
 
 

@@ -35,6 +35,7 @@ def handler(event: Mapping[str, Any], context: Any) -> State:
 
     Args:
         event: State of the execution, with `operation`: `start` (default), `check`, `retry`, `query` or `close`.
+            `resume`: true submits a version that was stopped. Default: it stays stopped.
         context: Context of the invocation.
     """
     config, environment = read_config(), os.environ

@@ -113,7 +113,8 @@ class Plans:
         record = {name: decision[name] for name in ("key", "version", "template_digest", "lines", "regions")}
         run = {"operation": self.event.get("operation", "start"), "execution": self.event.get("execution", "")}
         now = int(time.time() * 1000)
-        self.ledger.put_manifest(manifest, {**record, **run, "state": "SUBMITTING", "created_at": now})
+        fields = {**record, **run, "state": "SUBMITTING", "created_at": now}
+        self.ledger.put_manifest(manifest, fields, keeps_stop=not self.event.get("resume"))
         regions = [
             {
                 "manifest": manifest,
