@@ -22,6 +22,7 @@ class Config:
         residency: Regions in which data may be used, by prefix, for example `s3://drives-eu/`.
         copy_from: Prefixes from which data may be copied. None for all.
         copy_to: Prefixes to which data may be copied. None for all.
+        job_definitions: Names of the job definitions that lines for containers can use.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Config:
     residency: Mapping[str, tuple[str, ...]]
     copy_from: tuple[str, ...] | None = None
     copy_to: tuple[str, ...] | None = None
+    job_definitions: tuple[str, ...] = ()
 
 
 def parse_config(text: str | bytes) -> Config:
@@ -48,6 +50,7 @@ def parse_config(text: str | bytes) -> Config:
         residency={prefix: tuple(regions) for prefix, regions in content.get("residency", {}).items()},
         copy_from=tuple(content.get("copy_from", ())),
         copy_to=tuple(content.get("copy_to", ())),
+        job_definitions=tuple(content.get("job_definitions", ())),
     )
 
 

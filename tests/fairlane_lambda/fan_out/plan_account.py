@@ -191,6 +191,7 @@ class Account:
             "residency": {},
             "copy_from": [f"s3://{BUCKET}/"],
             "copy_to": ["s3://near/"],
+            "job_definitions": ["simulate"],
         }
         self.batch = {region: Batch() for region in REGIONS}
         self.ecr = {region: Ecr() for region in REGIONS}

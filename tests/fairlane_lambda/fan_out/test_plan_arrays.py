@@ -339,6 +339,29 @@ def test_job_definition_must_be_active_in_the_region(containers: Account) -> Non
     ]
 
 
+@pytest.mark.parametrize(
+    ("definition", "problems"),
+    [
+        ("simulate:2", []),
+        ("arn:aws:batch:us-east-1:111122223333:job-definition/simulate", []),
+        ("other", ["line 1: jobDefinition: got 'other', allowed: an entry of job_definitions: simulate"]),
+        (
+            "arn:aws:batch:us-east-1:111122223333:job-definition/simulate-2:1",
+            [
+                "line 1: jobDefinition: got 'arn:aws:batch:us-east-1:111122223333:job-definition/simulate-2:1', "
+                "allowed: an entry of job_definitions: simulate"
+            ],
+        ),
+    ],
+)
+def test_job_definition_must_be_one_of_the_fan_out(containers: Account, definition: str, problems: list[str]) -> None:
+    containers.config["template"] = json.dumps(CONTAINERS | {"jobDefinition": definition})
+
+    state = containers.plan(manifest(run("a")), operation="check")
+
+    assert containers.answer(state)["problems"] == problems
+
+
 def test_fair_share_requires_a_priority(containers: Account) -> None:
     containers.batch[HOME].queues["training"] = ("fair", ("a",))
 

@@ -96,7 +96,12 @@ class Requests:
             yield from mistakes
             return None
         request = template.render(values) | {"jobQueue": place.queue.name} | _share(line, place.queue)
-        definition = self._scope.queues.definition(region, str(request["jobDefinition"]))
+        name, allowed_names = str(request["jobDefinition"]), self._scope.config.job_definitions
+        if name.rpartition("/")[2].partition(":")[0] not in allowed_names:
+            allowed = f"an entry of job_definitions: {', '.join(allowed_names) or 'none'}"
+            yield Mistake(("jobDefinition",), request["jobDefinition"], allowed)
+            return None
+        definition = self._scope.queues.definition(region, name)
         if definition is None:
             allowed = f"an active job definition of {region}"
             yield Mistake(("jobDefinition",), request["jobDefinition"], allowed)
