@@ -4,6 +4,8 @@ ENVIRONMENT ?= example
 TESTS ?= tests
 MARKED ?= not slow and not soak
 LOCK ?= requirements/newest.lock
+# Number of processes that share the tests. 0 for no further process.
+WORKERS ?= 2
 
 VENV ?= .venv
 BIN := $(CURDIR)/$(VENV)/bin
@@ -30,16 +32,16 @@ demo: $(VENV)/.ready node_modules/.ready  ## Deploy an environment to local AWS,
 	@$(RUN) fairlane local demo $(ENVIRONMENT) $(if $(CHAPTER),--chapter $(CHAPTER)) $(if $(KEEP),--keep)
 
 test: $(VENV)/.ready node_modules/.ready  ## Run the tests, without the slow tests.
-	$(RUN) pytest -m "$(MARKED)" $(TESTS)
+	$(RUN) pytest -n $(WORKERS) --dist loadfile -m "$(MARKED)" $(TESTS)
 
 test-slow:  ## Run the slow tests.
-	$(MAKE) test MARKED="slow and not soak"
+	$(MAKE) test MARKED="slow and not soak" WORKERS=0
 
 soak:  ## Run the tests that take many minutes, such as 100,000 histories of events. CI does not run them.
-	$(MAKE) test MARKED=soak
+	$(MAKE) test MARKED=soak WORKERS=0
 
 test-lowest:  ## Run the tests of the library with the lowest versions of its dependencies.
-	$(MAKE) test VENV=.venv-lowest LOCK=requirements/lowest.lock TESTS="tests/fairlane tests/fairlane_stacks" MARKED="not soak"
+	$(MAKE) test VENV=.venv-lowest LOCK=requirements/lowest.lock TESTS="tests/fairlane tests/fairlane_stacks" MARKED="not soak" WORKERS=0
 
 test-sdk: .venv-sdk/.ready  ## Run the tests of the local AWS with the SageMaker Python SDK and the AWS CLI.
 	.venv-sdk/bin/python -m pytest tests_sdk

@@ -17,10 +17,12 @@ def plan(lines: int, kind: str) -> dict[str, Any]:
     return measured
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["jobs", "known", "arrays"])
-def test_memory_of_200000_lines(kind: str) -> None:
-    small, large = plan(20_000, kind), plan(200_000, kind)
+@pytest.mark.parametrize(
+    "lines", [pytest.param(5_000, marks=pytest.mark.slow), pytest.param(20_000, marks=pytest.mark.soak)]
+)
+def test_memory_of_ten_times_the_lines(kind: str, lines: int) -> None:
+    small, large = plan(lines, kind), plan(10 * lines, kind)
 
     assert large["megabytes"] <= 2 * small["megabytes"]
     assert large["megabytes"] < 256

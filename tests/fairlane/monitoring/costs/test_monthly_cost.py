@@ -182,7 +182,8 @@ def test_the_table_lists_the_assumptions() -> None:
 
 
 @pytest.mark.parametrize(
-    ("region", "name"), [("eu-west-1", "eu-west-1"), pytest.param(Aws.REGION, "a Region known only at deployment", id="token")]
+    ("region", "name"),
+    [("eu-west-1", "eu-west-1"), pytest.param(Aws.REGION, "a Region known only at deployment", id="token")],
 )
 def test_the_prices_of_one_region_are_used_for_all(region: str, name: str) -> None:
     table = monthly_cost([replace(SMALL, region=region), SMALL], NAMES).table()
