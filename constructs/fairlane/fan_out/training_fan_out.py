@@ -1,7 +1,7 @@
 """Training in many Regions from one manifest."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -20,9 +20,9 @@ from fairlane._internal.json_tables import create_workgroup
 from fairlane._internal.lambda_package import metrics_catalog
 from fairlane._internal.log_encryption import log_key_arn, log_key_problems
 from fairlane._internal.schedules import add_schedule, add_target
-from fairlane._internal.tokens import is_token
-from fairlane.errors import ConfigurationError, Problem
+from fairlane.errors import ConfigurationError
 from fairlane.fan_out import fan_out_rules as rules
+from fairlane.fan_out.argument_rules import home_problems, role_problems, store_problems
 from fairlane.fan_out.fan_out_events import FanOutEvents, start_on_manifests
 from fairlane.fan_out.fan_out_functions import (
     create_configuration,
@@ -165,10 +165,10 @@ class TrainingFanOut(FanOutMetrics):
             tags=tags,
         )
         problems = [
-            *_home_problems(claims.region),
-            *_role_problems(roles),
+            *home_problems(claims.region),
+            *role_problems(roles),
             *(each for each in spec.problems(fan_out_name, claims.region) if has_roles or each.field[0] != "template"),
-            *_store_problems(store),
+            *store_problems(store),
             *(() if namespace is None else namespace_problems(namespace)),
             *log_key_problems(scope, log_encryption_key),
             *(
@@ -289,26 +289,6 @@ class TrainingFanOut(FanOutMetrics):
             type="String",
             value=Stack.of(self).to_json_string(place),
         )
-
-
-def _home_problems(region: str) -> Iterator[Problem]:
-    """Yield a problem if the home Region is unknown at synth."""
-    if is_token(region):
-        yield Problem.relation(("scope",), "the stack has no Region: set env=Environment(region=...)")
-
-
-def _role_problems(roles: object) -> Iterator[Problem]:
-    if not isinstance(roles, Mapping):
-        yield Problem(("execution_roles",), roles, "a mapping of keys to IAM roles")
-        return
-    for key, role in roles.items():
-        if not hasattr(role, "role_arn"):
-            yield Problem(("execution_roles", str(key)), role, "an IAM role, for example Role.from_role_arn(...)")
-
-
-def _store_problems(store: object) -> Iterator[Problem]:
-    if store is not None and not hasattr(store, "bucket_arn"):
-        yield Problem(("store",), store, "a SweepStore, or SweepStore.from_bucket_name(...)")
 
 
 def _key_arn(key: Any) -> Any:

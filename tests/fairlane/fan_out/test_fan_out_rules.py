@@ -1,6 +1,7 @@
 """Problems of fan-outs: each mistake alone, and all mistakes in one error."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -176,10 +177,10 @@ def test_names_of_a_region_are_unique(stack: Stack) -> None:
 
 @pytest.mark.parametrize("is_first", [True, False])
 def test_a_sweep_store_cannot_have_the_workgroup_of_a_fan_out(stack: Stack, is_first: bool) -> None:
-    def store() -> None:
-        SweepStore(stack, "Store", store_name="fan-out-campaigns")
-
-    builds = [store, lambda: fan_out(stack)]
+    builds: list[Callable[[], object]] = [
+        lambda: SweepStore(stack, "Store", store_name="fan-out-campaigns"),
+        lambda: fan_out(stack),
+    ]
     first, second = builds if is_first else reversed(builds)
     first()
     owner, field = ("Store", "fan_out_name") if is_first else ("FanOut", "store_name")
