@@ -42,7 +42,7 @@ def test_the_example_starts_a_manifest_and_retries_its_failures(
     monkeypatch.setattr(fan_out, "Clock", lambda now: Clock(lambda: world.now, sleep))
     monkeypatch.chdir(tmp_path)
     Path("drives.jsonl").write_text(jsonl(lines(8)))
-    (code,) = blocks("py")
+    code, _ = blocks("py")
     exec(compile(code, "example", "exec"), {})
     assert "drives: 8 lines: 8 new" in capsys.readouterr().out
     world.sleep(30)
@@ -81,7 +81,7 @@ def test_the_settings_are_yaml() -> None:
 
 
 def test_the_role_of_the_plan_gets_the_permissions_of_a_query(stack: Stack) -> None:
-    (code,) = blocks("python")
+    _, code = blocks("py")
     exec(compile(code, "example", "exec"), {"stack": stack, "fan_out": full_fan_out(stack)})
     (policy,) = (
         entry["Properties"]
