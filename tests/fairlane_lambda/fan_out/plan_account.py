@@ -69,13 +69,13 @@ def error(code: str, operation: str, status: int = 400) -> ClientError:
 class Pages:
     """Client of which each operation returns one of its lists, two entries a page."""
 
-    def __init__(self, lists: Mapping[str, Any]) -> None:
-        self._lists = lists
+    def __init__(self, lists: dict[str, Any]) -> None:
+        self.lists = lists
         self.calls: list[tuple[str, dict[str, Any]]] = []
 
     def get_paginator(self, operation: str) -> Any:
         def paginate(**request: Any) -> Iterator[dict[str, Any]]:
-            member, read = self._lists[operation]
+            member, read = self.lists[operation]
             entries = read(request)
             for start in range(0, max(len(entries), 1), PAGE):
                 self.calls.append((operation, request))

@@ -1,14 +1,16 @@
 """Plan of a manifest: parts, changed lines, retries and the states of the execution."""
 
 import json
+import traceback
 from typing import Any
 from unittest.mock import patch
 
 import pytest
-from botocore.exceptions import ClientError
 
 from fairlane_lambda.fan_out.names import line_digest
+from fairlane_lambda.fan_out.placement import Placer
 from fairlane_lambda.fan_out.plan import objects
+from fairlane_lambda.fan_out.plan.handler import PlanError
 from fairlane_lambda.fan_out.plan.objects import Bucket
 from tests.fairlane_lambda.fan_out.plan_account import (
     ACCOUNT,
@@ -98,8 +100,18 @@ def test_a_plan_waits_for_a_region_that_is_down(account: Account) -> None:
 
 def test_a_plan_fails_if_aws_denies_a_call(account: Account) -> None:
     denied = error("AccessDeniedException", "DescribeJobQueues", 403)
-    with patch.object(Batch, "get_paginator", side_effect=denied), pytest.raises(ClientError):
+    with patch.object(Batch, "get_paginator", side_effect=denied), pytest.raises(PlanError) as failure:
         account.plan(manifest(line()))
+    assert str(failure.value) == "DescribeJobQueues failed: AccessDeniedException"
+
+
+def test_an_error_of_a_plan_has_no_values_of_lines(account: Account, capsys: pytest.CaptureFixture[str]) -> None:
+    """AWS Lambda logs the error with its traceback."""
+    with patch.object(Placer, "place", side_effect=ValueError("s3://secret")), pytest.raises(PlanError) as failure:
+        account.plan(manifest(line()))
+    assert str(failure.value) == "the plan failed: ValueError"
+    assert failure.value.__suppress_context__
+    assert "secret" not in "".join(traceback.format_exception(failure.value)) + capsys.readouterr().out
 
 
 def test_a_manifest_of_the_client_is_planned(account: Account) -> None:

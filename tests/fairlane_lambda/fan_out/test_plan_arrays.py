@@ -14,7 +14,7 @@ from fairlane_lambda.fan_out.plan.objects import Bucket
 from fairlane_run.objects import Objects
 from fairlane_run.point import read_point
 from fairlane_run.settings import SETTINGS, read_settings
-from tests.fairlane_lambda.fan_out.plan_account import BUCKET, CONTAINERS, HOME, STORE, Account, line, manifest
+from tests.fairlane_lambda.fan_out.plan_account import BUCKET, CONTAINERS, HOME, STORE, Account, error, line, manifest
 
 WEST = "eu-west-1"
 
@@ -360,6 +360,17 @@ def test_job_definition_must_be_one_of_the_fan_out(containers: Account, definiti
     state = containers.plan(manifest(run("a")), operation="check")
 
     assert containers.answer(state)["problems"] == problems
+
+
+def test_job_definition_that_aws_batch_takes_for_no_name_is_refused(containers: Account) -> None:
+    def refuse(_: Any) -> Any:
+        raise error("ClientException", "DescribeJobDefinitions")
+
+    containers.batch[HOME].lists["describe_job_definitions"] = ("jobDefinitions", refuse)
+
+    assert containers.problems(manifest(run("a"))) == [
+        "line 1: jobDefinition: got 'simulate', allowed: an active job definition of us-east-1"
+    ]
 
 
 def test_fair_share_requires_a_priority(containers: Account) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
+from botocore.exceptions import ParamValidationError
 
 from fairlane_lambda.fan_out.plan import planning
 from tests.fairlane_lambda.fan_out.plan_account import (
@@ -14,6 +15,8 @@ from tests.fairlane_lambda.fan_out.plan_account import (
     ROLE,
     TEMPLATE,
     Account,
+    Ecr,
+    error,
     line,
     manifest,
 )
@@ -275,3 +278,13 @@ def test_data_of_another_region_is_warned_of(account: Account) -> None:
 
     assert account.answer(state)["warnings"] == ["line 1: data is in eu-west-3, the job runs in us-east-1"]
     assert account.s3.list_objects_v2(Bucket=BUCKET, Prefix="plans/")["KeyCount"] == 3
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [error("InvalidParameterException", "DescribeImages"), ParamValidationError(report="Invalid length: x")],
+)
+def test_image_that_amazon_ecr_takes_for_no_name_is_refused(account: Account, failure: Exception) -> None:
+    with patch.object(Ecr, "describe_images", side_effect=failure):
+        [problem] = account.problems(manifest(line()))
+    assert problem == "line 1: image: got 'training/pytorch:1', allowed: an image in us-east-1"

@@ -30,6 +30,10 @@ _QUERY_SECONDS: Final = 15
 _OUTAGE_SECONDS: Final = 60
 
 
+class PlanError(RuntimeError):
+    """Failure of a plan, without the message of the error, which can contain parts of lines and templates."""
+
+
 def handler(event: Mapping[str, Any], context: Any) -> State:
     """Plan a manifest, or close its execution, and return the next state.
 
@@ -37,6 +41,9 @@ def handler(event: Mapping[str, Any], context: Any) -> State:
         event: State of the execution, with `operation`: `start` (default), `check`, `retry`, `query` or `close`.
             `resume`: true submits a version that was stopped. Default: it stays stopped.
         context: Context of the invocation.
+
+    Raises:
+        PlanError: If a call to AWS failed for another reason than an outage, or the function has a fault.
     """
     config, environment = read_config(), os.environ
     ledger = Ledger(Table(_client("dynamodb", config.home), environment["TABLE"]))
@@ -55,7 +62,7 @@ def handler(event: Mapping[str, Any], context: Any) -> State:
         state = _next(event, config, plans, context.invoked_function_arn.split(":")[4])
     except Exception as error:
         if not is_temporary(error):
-            raise
+            raise PlanError(f"{getattr(error, 'operation_name', 'the plan')} failed: {error_name(error)}") from None
         print(f"a call failed for now: {error_name(error)}", file=sys.stderr)
         state = {**event, "status": "WAIT", "seconds": _OUTAGE_SECONDS}
     counts = {name: state.get(name) for name in ("status", "manifest", "problems")}

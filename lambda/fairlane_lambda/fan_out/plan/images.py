@@ -14,7 +14,13 @@ _REFERENCE: Final = re.compile(
     r"(?::([A-Za-z0-9_][A-Za-z0-9_.-]{0,127}))?"  # tag
     r"(?:@(sha256:[0-9a-f]{64}))?"  # digest
 )
-_ABSENT: Final = ("ImageNotFoundException", "RepositoryNotFoundException")
+_ABSENT: Final = (
+    "ImageNotFoundException",
+    "RepositoryNotFoundException",
+    "InvalidParameterException",
+    "ParamValidationError",
+)
+"""Errors of a look-up without an image, also for names that no image can have."""
 
 
 class Images:

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
+from fairlane_lambda.aws_errors import error_name
 from fairlane_lambda.training_job import Mistake
 
+_INVALID: Final = ("ClientException", "ParamValidationError")
 Clients = Callable[[str, str], Any]
 """Function that returns the client of a service in a Region."""
 
@@ -109,13 +111,18 @@ class Account:
             yield name, Queue(name, queue.get("jobQueueType") != "SAGEMAKER_TRAINING", parameter, shares)
 
     def _definition(self, region: str, name: str) -> Definition | None:
-        """Return a job definition: its newest active revision. None if it has none."""
+        """Return a job definition: its newest active revision. None if it has none, or the name is no name."""
         name = name.rpartition("/")[2]
         query: dict[str, Any] = {"jobDefinitionName": name, "status": "ACTIVE"}
         if ":" in name:
             query = {"jobDefinitions": [name]}
         pages = self._clients("batch", region).get_paginator("describe_job_definitions").paginate(**query)
-        found = [one for page in pages for one in page["jobDefinitions"] if one.get("status", "ACTIVE") == "ACTIVE"]
+        try:
+            found = [one for page in pages for one in page["jobDefinitions"] if one.get("status", "ACTIVE") == "ACTIVE"]
+        except Exception as error:
+            if error_name(error) not in _INVALID:
+                raise
+            return None
         if not found:
             return None
         newest = max(found, key=lambda definition: int(definition["revision"]))
