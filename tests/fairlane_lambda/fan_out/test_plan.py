@@ -9,7 +9,6 @@ import pytest
 
 from fairlane_lambda.fan_out.names import line_digest
 from fairlane_lambda.fan_out.placement import Placer
-from fairlane_lambda.fan_out.plan import objects
 from fairlane_lambda.fan_out.plan.handler import PlanError
 from fairlane_lambda.fan_out.plan.objects import Bucket
 from tests.fairlane_lambda.fan_out.plan_account import (
@@ -59,7 +58,7 @@ def test_golden_manifest_of_480_gpus(account: Account) -> None:
 
 def test_a_part_that_amazon_s3_first_refuses_is_written_whole(account: Account) -> None:
     """Amazon S3 reads the content, and answers that another conditional write is in progress."""
-    put, refused = account.s3.put_object, []
+    put, refused = account.s3.put_object, list[bytes]()
 
     def busy(**request: Any) -> Any:
         if not isinstance(request["Body"], bytes) and len(refused) < 2:
@@ -67,7 +66,7 @@ def test_a_part_that_amazon_s3_first_refuses_is_written_whole(account: Account) 
             raise error("ConditionalRequestConflict", "PutObject", 409)
         return put(**request)
 
-    with patch.object(account.s3, "put_object", busy), patch.object(objects.time, "sleep"):
+    with patch.object(account.s3, "put_object", busy), patch("time.sleep"):
         state = account.plan(manifest(line("a"), line("b")))
 
     assert len(refused) == 2

@@ -76,7 +76,7 @@ class Lines:
 
     def withdraw_array(self, _: str, digest: str, now: int) -> bool:
         assert now
-        return self.items.setdefault((digest, None), {"state": WITHDRAWN})["state"] == WITHDRAWN
+        return bool(self.items.setdefault((digest, None), {"state": WITHDRAWN})["state"] == WITHDRAWN)
 
     def lines(self, _: str, *, withdrawn: bool) -> Iterator[dict[str, Any]]:
         assert withdrawn
