@@ -76,7 +76,7 @@ def test_points_are_in_their_ranges(sampler: str) -> None:
         ({"min": 1, "max": 4, "distribution": "q_log_uniform_values"}, {1, 2, 3, 4}),
         pytest.param(["a", True, 3, 0.5], {"a", True, 3, 0.5}, id="list"),
     ],
-    ids=str,
+    ids=lambda value: str(sorted(value)) if isinstance(value, set) else str(value),
 )
 def test_steps_and_lists(values: Any, allowed: set[Any]) -> None:
     found = {round(x, 9) if isinstance(x, float) else x for x in points_of(values, 60)}
