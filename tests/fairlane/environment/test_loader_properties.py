@@ -66,7 +66,7 @@ DEPENDENTS: dict[tuple[Any, ...], list[tuple[Any, ...]]] = {
     ("sweeps", "store"): _FAN_OUT_STORE,
     ("regions",): _FAN_OUT_REGION,
     (*_FAN_OUT, "queues"): _FAN_OUT_JOB,
-    (*_FAN_OUT, "queues", "us-east-1"): [(*_FAN_OUT, "residency", "s3://drives/"), *_FAN_OUT_JOB],
+    (*_FAN_OUT, "queues", "us-east-1"): [(*_FAN_OUT, "residency", "s3://drives/", 0), *_FAN_OUT_JOB],
     (*_FAN_OUT, "execution_roles"): _FAN_OUT_TEMPLATE,
     (*_FAN_OUT, "execution_roles", 0): _FAN_OUT_TEMPLATE,
     (*_FAN_OUT, "query"): [(*_FAN_OUT, key) for key in ("schedule", "query_databases", "query_data")],
