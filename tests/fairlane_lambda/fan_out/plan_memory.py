@@ -71,12 +71,16 @@ def lines(count: int, is_array: bool) -> Iterator[dict[str, Any]]:
         yield line(f"campaign-{number:09}", region=region, data=f"s3://b/{number}", parameters=parameters, **fields)
 
 
+DEFINITIONS = [CONTAINERS["jobDefinition"]]
+
+
 def main(count: int, kind: str) -> None:
     is_array = kind == "arrays"
     text = json.dumps(CONTAINERS if is_array else TEMPLATE)
     storage = Storage(f"{json.dumps(one)}\n".encode() for one in lines(count, is_array))
     regions = {region: {"queues": ["training"]} for region in REGIONS}
-    config = parse_config(json.dumps({"name": "campaigns", "home": HOME, "template": text, "regions": regions}))
+    content = {"name": "campaigns", "home": HOME, "template": text, "regions": regions, "job_definitions": DEFINITIONS}
+    config = parse_config(json.dumps(content))
     roles = {"search": ROLE}
     template = Template("template", text, roles)
     clients: dict[str, Any] = {"batch": Batch(), "ecr": Ecr()}
@@ -99,7 +103,7 @@ def main(count: int, kind: str) -> None:
     )
     known = lines(count if kind == "known" else 0, is_array)
     items = ({"digest": line_digest(one, text), "child": None, "id": one["id"], "state": "RUNNING"} for one in known)
-    ledger: Any = SimpleNamespace(lines=lambda _: items, put_manifest=lambda *_: None)
+    ledger: Any = SimpleNamespace(lines=lambda *_, **__: items, put_manifest=lambda *_, **__: None)
     plans = Plans({}, Bucket(storage, BUCKET), Bucket(storage, STORE), ledger, text, lambda _: False)
     start = time.monotonic()
     state = plans.plan(Source("drives", MANIFEST), lambda: scope)
