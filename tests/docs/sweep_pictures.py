@@ -5,64 +5,30 @@ Usage: python -m tests.docs.sweep_pictures FOLDER
 
 import json
 import re
-import subprocess
 import sys
-from io import StringIO
 from itertools import product
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
-from rich.color import parse_rgb_hex
-from rich.console import Console
-from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 
 from fairlane_client.sweeps import Clock
+from tests.docs.terminal import THEMES, draw_page, terminal
 from tests.fairlane_client.sweeps.reports import HALVING, page, plan, results
 from tests.fairlane_client.sweeps.world import World
-from tests.support import REPOSITORY
 
-BROWSER = REPOSITORY / "tests" / "fairlane" / "preview" / "browser.mjs"
 SPACE: dict[str, Any] = {
     "learning_rate": [1e-3, 5e-4, 1e-4, 5e-5],
     "batch_size": [16, 32, 64, 128],
     "model_name": ["resnet18", "resnet50", "efficientnet_b0"],
 }
 ENDED, RUNNING = 26, 16
-WIDTH = 100
-
-
-def theme(page: str, ink: str, line: str, green: str, blue: str) -> TerminalTheme:
-    """Return a theme of a terminal with the colors that the output has."""
-    colors: list[tuple[int, int, int]] = [parse_rgb_hex(color) for color in (page, ink, line, green, blue)]
-    background, text, gray, success, bar = colors
-    normal = [background, text, success, text, bar, text, success, text]
-    return TerminalTheme(background, text, normal, [gray, *normal[1:]])
-
-
-THEMES = {
-    "light": theme("ffffff", "16191f", "d5dbdb", "009070", "0072b2"),
-    "dark": theme("1a222c", "ebebf0", "3a4553", "2ec29a", "4fa3e3"),
-}
-"""Themes with the colors of the report."""
 
 
 def draw(folder: Path) -> None:
     """Write the pictures in the light and the dark color scheme."""
-    looks = [
-        {"width": 1280, "height": 1549, "scheme": scheme, "png": str(folder / f"sweep-{scheme}.png")}
-        for scheme in ("light", "dark")
-    ]
-    with TemporaryDirectory() as scratch:
-        file = Path(scratch) / "sweep.html"
-        running = {index: range(1, 3 * index % 20 + 1) for index in range(40, 46)}
-        file.write_text(page(results(40, stops=True), plan(stop=HALVING), running=running))
-        command = ["node", str(BROWSER), str(file), json.dumps(looks)]
-        found = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-    for look in found:
-        if look["errors"]:
-            raise SystemExit(f"sweep: {look['errors']}")
+    running = {index: range(1, 3 * index % 20 + 1) for index in range(40, 46)}
+    draw_page(page(results(40, stops=True), plan(stop=HALVING), running=running), folder, "sweep", 1549)
     console = terminal()
     for line in progress():
         console.print(line)
@@ -102,11 +68,6 @@ def progress() -> list[Text]:
         Text("$ fairlane sweep watch search resnet-lr", "bold"),
         Text.from_ansi(frames[0] + "\n "),
     ]
-
-
-def terminal() -> Console:
-    """Return a terminal whose output is recorded."""
-    return Console(record=True, width=WIDTH, file=StringIO(), force_terminal=True, color_system="truecolor")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from fairlane_lambda.fan_out.rendering import Template
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What the lines of a plan are checked against.
+    """Configuration, account and template that the lines of a plan are checked against.
 
     Attributes:
         config: Configuration of the fan-out.

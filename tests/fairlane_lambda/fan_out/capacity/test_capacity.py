@@ -81,7 +81,7 @@ def test_jobs_take_idle_capacity(aws: LocalAws) -> None:
             "TrainingImage": f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/x",
             "TrainingInputMode": "File",
         },
-        "OutputDataConfig": {"S3OutputPath": "s3://home/out/"},
+        "OutputDataConfig": {"S3OutputPath": "s3://models/out/"},
         "ResourceConfig": {"InstanceType": TYPE, "InstanceCount": 15, "VolumeSizeInGB": 1},
         "StoppingCondition": {"MaxRuntimeInSeconds": 86400},
     }
