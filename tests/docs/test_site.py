@@ -38,6 +38,13 @@ def test_each_public_package_is_in_the_navigation() -> None:
     assert sorted(navigation) == sorted(PAGES)
 
 
+def test_each_page_is_in_the_navigation_once() -> None:
+    navigation = re.findall(r"([\w./-]+\.md)$", (REPOSITORY / "mkdocs.yml").read_text(), re.MULTILINE)
+    docs = REPOSITORY / "docs"
+    pages = [path.relative_to(docs).as_posix() for path in docs.rglob("*.md")]
+    assert sorted(page for page in navigation if not page.startswith(("reference/", "repository/"))) == sorted(pages)
+
+
 @pytest.mark.parametrize("package", sorted(HOOKS.INTERNAL - {"fairlane.cli"}))
 def test_names_of_a_package_without_a_page_are_exported_by_the_package_above(package: str) -> None:
     assert exported(package) <= exported(package.rpartition(".")[0])
