@@ -49,6 +49,7 @@ def build_stacks(scope: Construct, name: str, environment: Environment) -> list[
             model=model,
             home=environment.region,
             fan_outs=environment.fan_outs,
+            home_stores=environment.sweeps,
             **common,
         )
         stacks.append(training)

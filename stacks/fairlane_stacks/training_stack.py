@@ -9,7 +9,7 @@ from constructs import Construct
 
 from fairlane.capacity import ServiceEnvironment
 from fairlane.capacity.service_environment import warn_of_unknown_instance_types
-from fairlane.environment import FanOutModel, RegionModel
+from fairlane.environment import FanOutModel, RegionModel, SweepStoreModel
 from fairlane.jobs import TrainingExecutionRole
 from fairlane.queues import GpuQueue, TrainingQueue
 from fairlane_stacks.gpu import compute_environments, job_definitions
@@ -17,7 +17,7 @@ from fairlane_stacks.regional_stack import RegionalStack, StackSettings
 
 if TYPE_CHECKING:
     from fairlane.fan_out import TrainingFanOut, TrainingFanOutRegion
-    from fairlane.sweeps import SweepStore
+    from fairlane.sweeps import SweepStore, SweepStoreBase
 
 
 class TrainingStack(RegionalStack):
@@ -29,6 +29,7 @@ class TrainingStack(RegionalStack):
         model: Settings of the Region.
         home: Home Region of the fan-outs. Default: the Region of the stack.
         fan_outs: Fan-outs of the environment by name. Default: none.
+        home_stores: Sweep stores of the home Region, by name. Default: none.
         settings: Account, Region, tags and termination protection.
 
     Attributes:
@@ -51,6 +52,7 @@ class TrainingStack(RegionalStack):
         model: RegionModel,
         home: str | None = None,
         fan_outs: Mapping[str, FanOutModel] | None = None,
+        home_stores: Mapping[str, SweepStoreModel] | None = None,
         **settings: Unpack[StackSettings],
     ) -> None:
         super().__init__(scope, construct_id, **settings)
@@ -91,6 +93,7 @@ class TrainingStack(RegionalStack):
             for name, role in model.execution_roles.items()
         }
         self.sweep_stores = self._sweep_stores(model)
+        self._grant_lines(fan_outs, home_stores or {}, str(home or self.region))
         self.fan_outs = self._fan_outs(model, fan_outs) if is_home else {}
         self.fan_out_regions = {} if is_home else self._fan_out_regions(str(home), fan_outs)
         for name, queue in model.training_queues.items():
@@ -115,6 +118,30 @@ class TrainingStack(RegionalStack):
             ):
                 stores[name].grants.run(role)
         return stores
+
+    def _grant_lines(
+        self, fan_outs: Mapping[str, FanOutModel], home_stores: Mapping[str, SweepStoreModel], home: str
+    ) -> None:
+        """Grant the containers of fan-outs access to the sweep store at home, in other Regions by its names."""
+        used = {
+            (job, fan_out.store): None
+            for fan_out in fan_outs.values()
+            for job in fan_out.job_definitions
+            if fan_out.store and self.region in fan_out.queues and job in self.job_definitions
+        }
+        if not used:
+            return
+        from fairlane.sweeps import SweepStore  # noqa: PLC0415 (loads for a tenth of a second)
+
+        stores: dict[str, SweepStoreBase] = {**self.sweep_stores} if home == self.region else {}
+        parent = Construct(self, "HomeStores")
+        for job, name in used:
+            if name not in stores:
+                bucket, key = home_stores[name].bucket_name, home_stores[name].encryption_key
+                stores[name] = SweepStore.from_bucket_name(
+                    parent, name, str(bucket), store_name=name, encryption_key=key, region=home
+                )
+            stores[name].grants.run(self.job_definitions[job].job_role)
 
     def _fan_outs(self, model: RegionModel, fan_outs: Mapping[str, FanOutModel]) -> "dict[str, TrainingFanOut]":
         if not fan_outs:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import aws_cdk as cdk
@@ -14,8 +15,10 @@ from syrupy.extensions.json import JSONSnapshotExtension
 from fairlane.environment import Environment, load_environment
 from fairlane_stacks import TrainingStack, build_stacks
 from fairlane_stacks.template_sizes import MAX_TEMPLATE
-from tests import cfn_lint
+from tests import arrays, cfn_lint
 from tests.aws_limits import violations
+from tests.iam.roles import Deployment
+from tests.iam_evaluator import Request, allowed
 from tests.support import REPOSITORY, recommended_flags, template_of
 
 FLAGS = {"all recommended flags": recommended_flags(), "no flags": {}}
@@ -116,6 +119,43 @@ def test_the_execution_role_is_for_the_jobs_of_all_regions() -> None:
         assert f":logs:{region}:123456789012:log-group:/aws/sagemaker/TrainingJobs" in text
         assert f":ecr:{region}:123456789012:repository/training/pytorch" in text
     assert REGIONS[3] not in text
+
+
+def build_arrays(folder: Path, **changes: Any) -> tuple[cdk.App, list[cdk.Stack]]:
+    """Create the stacks of a fan-out with containers in two Regions."""
+    template = folder / "template.json"
+    template.write_text(json.dumps(arrays.REQUEST))
+    app = cdk.App(context=recommended_flags())
+    return app, build_stacks(app, "arrays", Environment.model_validate(arrays.settings(template) | changes))
+
+
+def test_containers_of_all_regions_read_their_lines_from_the_store_at_home(tmp_path: Path) -> None:
+    app, stacks = build_arrays(tmp_path)
+    cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    found = {deployment.region: deployment for deployment in Deployment.all_of(app)}
+    assert {*found} == {arrays.HOME, arrays.WEST}
+    for region, deployment in found.items():
+        (own,) = (role for role in deployment.roles() if role.path.endswith("JobDefinitions/drive/JobRole/Resource"))
+        names = [name.lower() for name in deployment.of_type("AWS::S3::Bucket") if name.startswith("SweepStores")]
+        assert len(names) == (region == arrays.HOME)
+        (store,) = (f"arn:aws:s3:::{name}" for name in names or [arrays.STORE_BUCKET])
+        requests = [
+            Request("s3:GetObject", f"{store}/sweeps/drives-1/manifests/0000.jsonl"),
+            Request("s3:PutObject", f"{store}/results/sweep=drives-1/0.json"),
+            Request("s3:PutObject", f"{store}/sweeps/drives-1/manifests/0000.jsonl"),
+        ]
+        assert allowed(own.statements, requests) == [True, True, False]
+    for stack in stacks:
+        assert cfn_lint.findings(template_of(stack)) == []
+
+
+def test_only_the_job_definitions_of_a_fan_out_use_its_store(tmp_path: Path) -> None:
+    west = arrays.containers(arrays.WEST)
+    west["job_definitions"]["other"] = west["job_definitions"]["drive"]
+    app, _ = build_arrays(tmp_path, regions={arrays.WEST: west})
+    (deployment,) = (each for each in Deployment.all_of(app) if each.region == arrays.WEST)
+    by_job = {role.path.split("/")[-3]: len(role.statements) for role in deployment.roles() if "JobRole" in role.path}
+    assert by_job == {"drive": 3, "other": 0}
 
 
 @pytest.mark.parametrize("count", [1, 20])

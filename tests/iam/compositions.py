@@ -1,6 +1,9 @@
 """Deployments of all environments, and of a composition in Python with all constructs that create roles or grants."""
 
+import json
 from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import aws_cdk as cdk
 from aws_cdk import App, Environment, Stack
@@ -29,8 +32,10 @@ from fairlane import (
     TrainingQueue,
     TrainingVpc,
 )
+from fairlane.environment import Environment as Environments
 from fairlane.environment import environment_names, load_environment
 from fairlane_stacks import build_stacks
+from tests import arrays
 from tests.iam.roles import Deployment
 from tests.iam_evaluator import ACCOUNT
 from tests.support import REPOSITORY, recommended_flags
@@ -38,18 +43,31 @@ from tests.support import REPOSITORY, recommended_flags
 P4 = "ml.p4d.24xlarge"
 IMAGE = f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/training:1"
 SECRET = f"arn:aws:secretsmanager:us-east-1:{ACCOUNT}:secret:hub-AbCdEf"
+KEY_ARN = f"arn:aws:kms:us-east-1:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 _ENVIRONMENTS = REPOSITORY / "environments"
 
 
 @cache
 def deployments() -> tuple[Deployment, ...]:
-    """Return the deployments of all environments and of the composition."""
+    """Return the deployments of all environments, of the composition, and of containers far from their sweep store."""
     apps = []
     for name in environment_names(_ENVIRONMENTS):
         app = App(context=recommended_flags())
         build_stacks(app, name, load_environment(_ENVIRONMENTS / f"{name}.yaml"))
         apps.append(app)
-    return tuple(deployment for app in (*apps, composition()) for deployment in Deployment.all_of(app))
+    found = [deployment for app in (*apps, composition()) for deployment in Deployment.all_of(app)]
+    return (*found, *(deployment for deployment in Deployment.all_of(_arrays()) if deployment.region == arrays.WEST))
+
+
+def _arrays() -> App:
+    """Return an app with a fan-out whose sweep store is in another Region than some of its containers."""
+    app = App(context=recommended_flags())
+    with TemporaryDirectory() as folder:
+        template = Path(folder, "template.json")
+        template.write_text(json.dumps(arrays.REQUEST))
+        settings = arrays.settings(template, encryption_key=KEY_ARN)
+        build_stacks(app, "arrays", Environments.model_validate(settings))
+    return app
 
 
 def composition() -> App:
@@ -85,7 +103,7 @@ def _training(stack: Stack) -> None:
         read=["s3://datasets/imagenet/", "s3://public/"],
         write=["s3://models/search/"],
         repositories=["training"],
-        kms_keys=[f"arn:aws:kms:us-east-1:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"],
+        kms_keys=[KEY_ARN],
     )
     fair.grants.submit(_person(stack, "Vision"), share_identifiers=["vision"], max_priority=50)
     fair.grants.submit(_person(stack, "Teams"), share_identifiers=["team-*"])
@@ -157,9 +175,8 @@ def _images(home: Stack, replicas: Stack) -> None:
 
 
 def _sweeps(stack: Stack) -> None:
-    key = f"arn:aws:kms:us-east-1:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
     SweepStore(stack, "Store", store_name="own")
-    store = SweepStore.from_bucket_name(stack, "Imported", "sweeps", store_name="search", encryption_key=key)
+    store = SweepStore.from_bucket_name(stack, "Imported", "sweeps", store_name="search", encryption_key=KEY_ARN)
     store.grants.run(_person(stack, "Run"))
     store.grants.read(_person(stack, "Reader"))
     submitter = _person(stack, "Submitter")
@@ -183,7 +200,7 @@ def _fan_outs(stack: Stack) -> None:
         copy_from=["s3://datasets/imagenet/"],
         copy_to=["s3://models/search/"],
         store=SweepStore(stack, "Store", store_name="arrays"),
-        encryption_key=f"arn:aws:kms:us-east-1:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+        encryption_key=KEY_ARN,
     )
     fan_out.grants.start(_person(stack, "Starter"))
     fan_out.grants.read(_person(stack, "Reader"))

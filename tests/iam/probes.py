@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Iterator
 
-from tests.iam.compositions import SECRET
+from tests.arrays import STORE_BUCKET
+from tests.iam.compositions import KEY_ARN, SECRET
 from tests.iam.roles import Deployment
 from tests.iam_evaluator import Request
 
@@ -76,7 +77,7 @@ def probes(deployment: Deployment) -> Iterator[Request]:
     yield from _jobs(place)
     yield from _data(place)
     stores = (name.lower() for name in deployment.of_type("AWS::S3::Bucket") if name.startswith("SweepStore"))
-    yield from _sweep_stores(place, ("sweeps", "sweeps-2", *stores))
+    yield from _sweep_stores(place, ("sweeps", "sweeps-2", STORE_BUCKET, *stores))
     yield from _fan_outs(deployment, place)
     yield from _registries(deployment.region, deployment.account)
     yield from _clusters(place)
@@ -164,6 +165,7 @@ def _data(place: str) -> Iterator[Request]:
         for for_aws in ("true", "false"):
             context = {"kms:GrantIsForAWSResource": for_aws}
             yield Request("kms:CreateGrant", f"arn:aws:kms:{place}:{key}", context)
+    yield from _all("kms", "Decrypt GenerateDataKey", KEY_ARN)
     for secret in (SECRET, f"arn:aws:secretsmanager:{place}:secret:any-AbCdEf"):
         yield from _all("secretsmanager", "GetSecretValue DescribeSecret PutSecretValue", secret)
     yield from _all("ssm", "GetParameter PutParameter", f"arn:aws:ssm:{place}:parameter/any")

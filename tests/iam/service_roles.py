@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from tests.arrays import STORE_BUCKET
 from tests.iam.probes import KEY
 from tests.iam.who_may import Kind, May
 
@@ -94,6 +95,13 @@ SERVICE_ROLES = (
     ),
     Kind(
         "containers of a job",
+        r"JobDefinitions/drive/JobRole",
+        "ecs-tasks.amazonaws.com",
+        (*runs_sweeps(STORE_BUCKET), May("kms:Decrypt kms:GenerateDataKey", f"arn:aws:kms:us-east-1:*:{KEY}")),
+        for_own_account=True,
+    ),
+    Kind(
+        "containers of a job",
         r"JobDefinitions/train-four-gpus/JobRole",
         "ecs-tasks.amazonaws.com",
         (*reads("example-datasets"), *_writes("example-models/experiments")),
@@ -126,6 +134,7 @@ SERVICE_ROLES = (
             ("JobDefinitions/train-four-gpus", "trainfourgpus", "training/pytorch", ()),
             ("JobDefinitions/pretrain", "pretrain", "training/pytorch", ()),
             ("JobDefinitions/toy", "toy", "training/toy", ()),
+            ("JobDefinitions/drive", "drive", "training/pytorch", ()),
         )
     ),
     Kind(

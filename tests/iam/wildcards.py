@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from tests.arrays import STORE_BUCKET
 from tests.iam.compositions import deployments
 from tests.iam.kinds import KINDS, kind_of
 from tests.iam.roles import Wildcard
@@ -29,7 +30,7 @@ _NAMES: Final = {
     r":\d{12}:": ":ACCOUNT:",
     r"<\w+\.JobQueueArn>|arn:aws:batch:[\w-]+:ACCOUNT:job-queue/imported(?=/)": "QUEUE",
     r"<\w+\.Arn>(?=:\*)": "FUNCTION",
-    r"<SweepStore\w+\.Arn>": "STORE",
+    rf"<SweepStore\w+\.Arn>|arn:aws:s3:::{STORE_BUCKET}": "STORE",
     r"<\w+\.Arn>(?=/)": "BUCKET",
     r":[a-z]{2}-[a-z]+-\d:": ":REGION:",
     r"s3:::.+/\*$": "s3:::BUCKET/PREFIX/*",

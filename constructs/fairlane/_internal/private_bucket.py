@@ -19,6 +19,7 @@ def private_bucket(
     put_once: Sequence[str],
     key_arn: str | None,
     no_access_logs: str,
+    name: str | None = None,
 ) -> s3.Bucket:
     """Create an encrypted and versioned bucket for TLS only, with removal policy RETAIN.
 
@@ -28,6 +29,7 @@ def private_bucket(
         put_once: Patterns of the keys that the bucket policy lets nobody overwrite.
         key_arn: ARN of the KMS key. None if Amazon S3 manages the key.
         no_access_logs: Reason for the absence of server access logs, for cdk-nag.
+        name: Name of the bucket. Default: CloudFormation chooses it.
     """
     encryption: dict[str, Any] = {"encryption": s3.BucketEncryption.S3_MANAGED}
     if key_arn is not None:
@@ -36,6 +38,7 @@ def private_bucket(
     bucket = s3.Bucket(
         scope,
         "Resource",
+        bucket_name=name,
         block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
         enforce_ssl=True,
         lifecycle_rules=_lifecycle_rules(days),

@@ -53,7 +53,8 @@ class FanOutModel(Model, title="fan-out"):
     copy_to: list[str] = []
     """S3 URIs of the prefixes that data may be copied to. Each ends with /. Default: no copies."""
     store: str | None = None
-    """Sweep store of the home Region for the lines of array jobs. Required with queues of containers. Default: none."""
+    """Sweep store of the home Region for the lines of array jobs. The job definitions of the fan-out can use it in all
+    Regions. Required with queues of containers. Default: none."""
     encryption_key: str | None = None
     """ARN of the KMS key of the bucket and the ledger, in the home Region. Its policy must allow the functions to use
     it. Default: keys of AWS."""

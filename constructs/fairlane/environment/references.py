@@ -98,6 +98,7 @@ def _fan_out_problems(environment: Environment) -> Iterator[ReferenceProblem]:
         if not is_region(environment.region):
             continue
         definitions: dict[str, object] = {}
+        with_containers: dict[str, Path] = {}
         for region, queues in fan_out.queues.items():
             field = (*outer, "queues", region)
             if region not in by_region:
@@ -116,6 +117,8 @@ def _fan_out_problems(environment: Environment) -> Iterator[ReferenceProblem]:
                 elif queue in model.gpu_queues and fan_out.store is None:
                     sentence = f"queue {queue} is for containers, whose array jobs need a sweep store: add store"
                     yield Problem.relation((*outer, "store"), sentence), [path, (*outer, "store")]
+                elif queue in model.gpu_queues and model is not environment:
+                    with_containers[region] = path
         for index, role in enumerate(fan_out.execution_roles):
             path = (*outer, "execution_roles", index)
             yield from _missing_target(path, role, "execution_roles", environment.execution_roles)
@@ -125,6 +128,30 @@ def _fan_out_problems(environment: Environment) -> Iterator[ReferenceProblem]:
                 yield problem, [*paths, (*outer, "queues"), ("regions",), ("region",)]
         if fan_out.store is not None:
             yield from _missing_target((*outer, "store"), fan_out.store, "sweeps", environment.sweeps)
+            yield from _remote_store_problems(environment, fan_out.store, with_containers)
+
+
+def _remote_store_problems(
+    environment: Environment, store: str, with_containers: Mapping[str, Path]
+) -> Iterator[ReferenceProblem]:
+    """Yield what keeps the containers of other Regions from the sweep store at home.
+
+    Args:
+        environment: Environment.
+        store: Key of the store.
+        with_containers: Paths of queues of containers, by their Region.
+    """
+    if store in environment.sweeps and environment.sweeps[store].bucket_name is None and with_containers:
+        field: Path = ("sweeps", store, "bucket_name")
+        sentence = f"containers in {listing(with_containers)} use the bucket by its name: add bucket_name"
+        yield Problem.relation(field, sentence), [field, *with_containers.values()]
+    for region, queue in with_containers.items():
+        network = environment.regions[region].network
+        if isinstance(network, NewNetworkModel) and not network.nat_gateways:
+            field = ("regions", region, "network", "nat_gateways")
+            place = f"{store} in {environment.region}"
+            sentence = f"the VPC endpoint for S3 does not reach sweep store {place}: use 1 or more nat_gateways"
+            yield Problem.relation(field, sentence), [field, queue]
 
 
 def _bucket_problems(model: RegionModel, job_name: str) -> Iterator[ReferenceProblem]:

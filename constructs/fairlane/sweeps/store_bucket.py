@@ -17,16 +17,21 @@ _NO_ACCESS_LOGS: Final = (
 )
 
 
-def create_bucket(scope: Construct, expire_after_days: int | None, key_arn: str | None) -> s3.Bucket:
+def create_bucket(
+    scope: Construct, expire_after_days: int | None, key_arn: str | None, name: str | None = None
+) -> s3.Bucket:
     """Create the bucket of a sweep store, with removal policy RETAIN.
 
     Args:
         scope: Sweep store.
         expire_after_days: Number of days after which the objects of sweeps expire. None if they never expire.
         key_arn: ARN of the KMS key. None if Amazon S3 manages the key.
+        name: Name of the bucket. Default: CloudFormation chooses it.
     """
     days = {ATHENA: ATHENA_DAYS, PROGRESS: PROGRESS_DAYS}
     if expire_after_days is not None:
         days |= dict.fromkeys((SWEEPS, RESULTS, FAILURES), expire_after_days)
         days[PROGRESS] = min(PROGRESS_DAYS, expire_after_days)
-    return private_bucket(scope, days=days, put_once=PUT_ONCE, key_arn=key_arn, no_access_logs=_NO_ACCESS_LOGS)
+    return private_bucket(
+        scope, days=days, put_once=PUT_ONCE, key_arn=key_arn, no_access_logs=_NO_ACCESS_LOGS, name=name
+    )

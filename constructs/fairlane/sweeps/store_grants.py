@@ -135,8 +135,7 @@ class SweepStoreGrants:
 
     @property
     def _place(self) -> str:
-        claims = Claims.regional(self._store)
-        return f"{claims.region}:{claims.account}"
+        return f"{self._store.region}:{Claims.regional(self._store).account}"
 
     def _objects(self, *patterns: str) -> list[str]:
         return [f"{self._store.bucket_arn}/{pattern}" for pattern in patterns]

@@ -24,7 +24,13 @@ _BUCKET: Final = re.compile(BUCKET_NAME)
 
 
 def store_problems(
-    *, store_name: object, expire_after_days: object, encryption_key: object, tags: object, region: str | None
+    *,
+    store_name: object,
+    expire_after_days: object,
+    encryption_key: object,
+    tags: object,
+    region: str | None,
+    bucket_name: object = None,
 ) -> Iterator[Problem]:
     """Yield the problems of a sweep store.
 
@@ -34,7 +40,11 @@ def store_problems(
         encryption_key: ARN of the KMS key of the bucket. None if Amazon S3 manages the key.
         tags: Tags of the resources.
         region: Region of the store. None if it is unknown.
+        bucket_name: Name of the bucket. None if CloudFormation chooses it.
     """
+    if bucket_name is not None:
+        allowed = "the name of a bucket, 3 to 63 characters of a-z, 0-9, - and ."
+        yield from check_text(("bucket_name",), bucket_name, _BUCKET.fullmatch, allowed)
     if isinstance(store_name, str) and _NAME.fullmatch(store_name) is None:
         yield Problem(("store_name",), store_name, "1 to 64 characters of a-z, 0-9 and -, a letter first")
     elif not isinstance(store_name, str):
@@ -50,10 +60,13 @@ def import_problems(
     *, bucket_name: object, store_name: object, encryption_key: object, region: str | None
 ) -> Iterator[Problem]:
     """Yield the problems of the arguments that import a sweep store."""
-    allowed = "the name of a bucket, 3 to 63 characters of a-z, 0-9, - and ."
-    yield from check_text(("bucket_name",), bucket_name, _BUCKET.fullmatch, allowed)
     yield from store_problems(
-        store_name=store_name, expire_after_days=None, encryption_key=encryption_key, tags=None, region=region
+        store_name=store_name,
+        expire_after_days=None,
+        encryption_key=encryption_key,
+        tags=None,
+        region=region,
+        bucket_name="" if bucket_name is None else bucket_name,
     )
 
 

@@ -32,6 +32,7 @@ class SweepStoreBase(Construct):
 
     Attributes:
         store_name: Name of the store.
+        region: Region of the store.
         bucket_name: Name of the bucket.
         bucket_arn: ARN of the bucket.
         encryption_key_arn: ARN of the KMS key of the bucket. None if Amazon S3 manages the key.
@@ -42,6 +43,7 @@ class SweepStoreBase(Construct):
     """
 
     store_name: str
+    region: str
     bucket_name: str
     bucket_arn: str
     encryption_key_arn: str | None
@@ -81,7 +83,8 @@ class SweepStore(SweepStoreBase):
     Deleting the construct or its stack keeps the bucket.
 
     Updates: in place. Another name creates new tables, another workgroup and another parameter, and keeps the bucket.
-    Another key applies to new objects only. Not tested against a real AWS account.
+    Another name of the bucket creates an empty bucket, and keeps the old one without a store. Another key applies to
+    new objects only. Not tested against a real AWS account.
 
     Sources: "Enforce conditional writes on Amazon S3 buckets" in the Amazon S3 user guide; "Dynamic ID partitioning"
     and "OpenX JSON SerDe" in the Amazon Athena user guide.
@@ -93,6 +96,8 @@ class SweepStore(SweepStoreBase):
         expire_after_days: Number of days after which sweeps, results and failures expire, 1 to 3,650. Default: never.
         encryption_key: KMS key of the bucket in the same Region, or its ARN. The key policy must allow the roles with
             grants, as the default policy of `aws_kms.Key` does. Default: Amazon S3 manages the key.
+        bucket_name: Name of the bucket, by which stacks of other Regions can grant access to it. Default:
+            CloudFormation chooses the name.
         tags: Tags of the resources, at most 50. Default: none.
 
     Attributes:
@@ -113,6 +118,7 @@ class SweepStore(SweepStoreBase):
         store_name: str,
         expire_after_days: int | None = None,
         encryption_key: AnyKey | None = None,
+        bucket_name: str | None = None,
         tags: Mapping[str, str] | None = None,
     ) -> None:
         claims, key_arn = Claims.regional(scope), _key_arn(encryption_key)
@@ -123,6 +129,7 @@ class SweepStore(SweepStoreBase):
                 encryption_key=key_arn,
                 tags=tags,
                 region=claims.region,
+                bucket_name=bucket_name,
             ),
             *(
                 [*claims.name_problems(_KIND, "store_name", store_name)]
@@ -134,9 +141,9 @@ class SweepStore(SweepStoreBase):
         super().__init__(scope, construct_id)
         claims.add(_KIND, store_name, self)
         claims.add(WORKGROUP, workgroup_name(store_name), self)
-        self.store_name = store_name
+        self.store_name, self.region = store_name, claims.region
         self.encryption_key_arn = key_arn
-        self.bucket = create_bucket(self, expire_after_days, key_arn)
+        self.bucket = create_bucket(self, expire_after_days, key_arn, bucket_name)
         self.bucket_name, self.bucket_arn = self.bucket.bucket_name, self.bucket.bucket_arn
         self.database = create_tables(self, self.database_name, self.bucket_name)
         self.workgroup = create_workgroup(self, self.workgroup_name, self.database, self.bucket_name, key_arn)
@@ -165,8 +172,9 @@ class SweepStore(SweepStoreBase):
         *,
         store_name: str,
         encryption_key: AnyKey | None = None,
+        region: str | None = None,
     ) -> SweepStoreBase:
-        """Return a sweep store that another app creates in the same account and Region, for grants.
+        """Return a sweep store that another app or stack creates in the same account, for grants.
 
         Args:
             scope: Scope of the construct.
@@ -174,19 +182,20 @@ class SweepStore(SweepStoreBase):
             bucket_name: Name of the bucket.
             store_name: Name of the store.
             encryption_key: KMS key of the bucket, or its ARN. Default: Amazon S3 manages the key.
+            region: Region of the store. Default: the Region of the stack.
 
         Raises:
             ConfigurationError: If an argument has the wrong form.
         """
         key_arn = _key_arn(encryption_key)
-        region = Claims.regional(scope).region
+        region = region or Claims.regional(scope).region
         problems = list(
             import_problems(bucket_name=bucket_name, store_name=store_name, encryption_key=key_arn, region=region)
         )
         if problems:
             raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)
         store = SweepStoreBase(scope, construct_id)
-        store.store_name, store.bucket_name = store_name, bucket_name
+        store.store_name, store.region, store.bucket_name = store_name, region, bucket_name
         store.bucket_arn, store.encryption_key_arn = f"{ARN}:s3:::{bucket_name}", key_arn
         return store
 

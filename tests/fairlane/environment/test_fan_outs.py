@@ -38,10 +38,10 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def problems(folder: Path, **changes: Any) -> list[str]:
-    """Return the problems of a file with changed keys of the fan-out."""
+def problems(folder: Path, others: dict[str, Any] | None = None, **changes: Any) -> list[str]:
+    """Return the problems of a file with changed keys of the fan-out, and other changed keys."""
     yaml = YAML(typ="safe", pure=True)
-    data = yaml.load(PROD)
+    data = yaml.load(PROD) | (others or {})
     data["fan_outs"]["campaigns"] |= changes
     data["fan_outs"]["campaigns"] = {
         key: value for key, value in data["fan_outs"]["campaigns"].items() if value is not None
@@ -83,6 +83,30 @@ def test_files_are_found_beside_the_environment_file(folder: Path) -> None:
 )  # fmt: skip
 def test_each_mistake_is_reported_alone(folder: Path, changes: dict[str, Any], expected: str) -> None:
     assert problems(folder, **changes) == [expected]
+
+
+WEST_GPU: dict[str, Any] = {
+    "compute_environments": {"g5": {"instance_types": ["g5.12xlarge"], "max_gpus": 8}},
+    "queues": {"gpu": {"compute_environments": ["g5"], "scheduling": {"policy": "fifo"}}},
+}
+
+
+@pytest.mark.parametrize(
+    ("network", "store", "expected"),
+    [
+        ({"nat_gateways": 1}, {"bucket_name": "search-of-me"}, []),
+        ({"vpc_id": "vpc-0123456789abcdef0", "subnet_ids": ["subnet-0123456789abcdef0"]}, {"bucket_name": "search-of-me"}, []),
+        ({"nat_gateways": 1}, {}, ["sweeps.search.bucket_name: containers in eu-west-1 use the bucket by its name: add bucket_name"]),
+        ({}, {"bucket_name": "search-of-me"}, ["regions.eu-west-1.network.nat_gateways: the VPC endpoint for S3 does not reach sweep store search in us-east-1: use 1 or more nat_gateways"]),
+        ({"nat_gateways": 1}, {"bucket_name": "S"}, ["sweeps.search.bucket_name: got 'S', allowed: the name of a bucket, 3 to 63 characters of a-z, 0-9, - and ."]),
+    ],
+)  # fmt: skip
+def test_containers_in_another_region_reach_the_sweep_store_at_home(
+    folder: Path, network: dict[str, Any], store: dict[str, Any], expected: list[str]
+) -> None:
+    change: dict[str, Any] = {"queues": {"us-east-1": "gpu", "eu-west-1": "gpu"}, "store": "search"}
+    other = {"sweeps": {"search": store}, "regions": {"eu-west-1": {**WEST_GPU, "network": network}}}
+    assert problems(folder, other, **change) == expected
 
 
 def test_a_sweep_store_cannot_have_the_workgroup_of_a_fan_out(folder: Path) -> None:

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from aws_cdk import Stack
+from aws_cdk import App, Environment, Stack
 from aws_cdk import aws_iam as iam
 
 from fairlane import SweepStore
@@ -166,3 +166,13 @@ def test_a_grant_without_effect_is_an_error(stack: Stack) -> None:
     (problem,) = problems_of(lambda: store.grants.run(service))
     assert problem.startswith("grantee: got ")
     assert problem.endswith("allowed: an IAM role, user or group whose policies the CDK can change")
+
+
+def test_grants_on_a_store_of_another_region_name_its_region() -> None:
+    stack = Stack(App(), "Stack", env=Environment(account=ACCOUNT, region="us-west-2"))
+    store = SweepStore.from_bucket_name(stack, "Store", "store-bucket", store_name="search", region="us-east-1")
+    store.grants.read(iam.Role(stack, "Role", assumed_by=iam.AccountRootPrincipal()))
+    statements = Deployment.of(stack).statements()
+    workgroup = "arn:aws:athena:{}:workgroup/fairlane-search"
+    assert may(statements, "athena:StartQueryExecution", workgroup.format(PLACE))
+    assert not may(statements, "athena:StartQueryExecution", workgroup.format(f"us-west-2:{ACCOUNT}"))

@@ -159,6 +159,17 @@ def test_a_key_of_another_region_is_refused_and_one_of_another_account_is_not(st
     assert problems_of(lambda: SweepStore(stack, "Store", **key)) == expected
     assert problems_of(lambda: SweepStore.from_bucket_name(stack, "Store", "bucket-1", **key)) == expected
     SweepStore(stack, "Store", store_name="search", encryption_key=KEY.replace("111122223333", "444455556666"))
+    imported = SweepStore.from_bucket_name(stack, "Imported", "bucket-1", region="eu-west-1", **key)
+    assert imported.region == "eu-west-1"
+
+
+def test_a_bucket_has_the_name_that_it_is_given(stack: Stack) -> None:
+    SweepStore(stack, "Store", store_name="search", bucket_name="search-of-me")
+    buckets = (each for each in template_of(stack)["Resources"].values() if each["Type"] == "AWS::S3::Bucket")
+    assert [bucket["Properties"]["BucketName"] for bucket in buckets] == ["search-of-me"]
+    assert problems_of(lambda: SweepStore(stack, "Other", store_name="other", bucket_name="S")) == [
+        "bucket_name: got 'S', allowed: the name of a bucket, 3 to 63 characters of a-z, 0-9, - and ."
+    ]
 
 
 @pytest.mark.parametrize("name", ["", "1a", "-a", "a" * 65, "a_b", 7, None, "${Token[NAME.1]}"])
