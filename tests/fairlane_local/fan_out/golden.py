@@ -20,11 +20,13 @@ from fairlane_local.batch.errors import ServiceError
 from fairlane_local.clock import Clock
 from fairlane_local.console.cdk_deployment import deploy_again, find_cdk_cli
 from fairlane_local.server.access import LocalSession
+from tests import arrays
 from tests.support import REPOSITORY
 
 ACCOUNT: Final = "123456789012"
 HOME: Final = "us-east-1"
 REGIONS: Final = (HOME, "us-west-2", "eu-west-1", "eu-central-1")
+ARRAY_REGIONS: Final = (arrays.HOME, arrays.WEST)
 INSTANCE: Final = "ml.p4d.24xlarge"
 INSTANCES: Final = 15
 IMAGE: Final = "training/pytorch:2.9"
@@ -48,26 +50,35 @@ def synthesize(directory: Path) -> Path:
 
 
 def environment() -> dict[str, Any]:
-    """Return an environment whose queue, images and fan-out are in four Regions."""
+    """Return an environment whose queue, images and fan-out are in four Regions, two of them with containers."""
     queues = {"training-p4": {"capacity": INSTANCES, "scheduling": {"policy": "fifo"}}}
     buckets = [f"s3://drives-{region}/" for region in REGIONS]
     role = {"read": buckets, "write": buckets, "repositories": ["training/pytorch"]}
-    fan_out = {
+    fan_out: dict[str, Any] = {
         "queues": dict.fromkeys(REGIONS, "training-p4"),
         "execution_roles": ["campaigns"],
         "template": "fan-outs/campaigns.json",
         "copy_from": buckets[1:],
         "copy_to": buckets[:1],
+        "job_definitions": ["drive"],
+        "store": "arrays",
     }
-    return {
+    fan_out["queues"] |= {region: ["training-p4", "gpu"] for region in ARRAY_REGIONS}
+    settings: dict[str, Any] = {
         "region": HOME,
         "account": ACCOUNT,
         "execution_roles": {"campaigns": role},
         "queues": queues,
         "images": {"training/pytorch": {"regions": list(REGIONS[1:])}},
         "fan_outs": {"campaigns": fan_out},
+        "sweeps": {"arrays": {"bucket_name": arrays.STORE_BUCKET}},
         "regions": {region: {"queues": queues} for region in REGIONS[1:]},
     }
+    for region in ARRAY_REGIONS:
+        containers = arrays.containers(region)
+        place = settings if region == HOME else settings["regions"][region]
+        place |= containers | {"queues": queues | containers["queues"]}
+    return settings
 
 
 def line(number: int, region: str, **fields: Any) -> dict[str, Any]:
@@ -144,6 +155,11 @@ class Golden:
     def advance(self, minutes: float) -> None:
         """Move the clock."""
         self.aws.timeline.advance(60 * minutes)
+
+    def keys(self, bucket: str, prefix: str) -> Iterator[str]:
+        """Yield the keys below a prefix of a bucket."""
+        for entry in self.client("s3").list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", []):
+            yield entry["Key"]
 
     def jobs(self, manifest: str, regions: Sequence[str] = REGIONS) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield the Region and the description of each job of a manifest, also of those that ended."""

@@ -3,10 +3,14 @@
 import gzip
 import json
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
+from tests import arrays
+from tests.fairlane_local.fan_out.containers import container_processes
 from tests.fairlane_local.fan_out.golden import (
+    ARRAY_REGIONS,
     HOME,
     INSTANCE,
     INSTANCES,
@@ -21,6 +25,14 @@ from tests.fairlane_local.fan_out.golden import (
 pytestmark = pytest.mark.slow
 
 SUBMISSION = ("SubmitServiceJob", "ListServiceJobs")
+DRIVE = """
+from fairlane_run import run
+
+with run() as this:
+    if this.parameters["length"] < 0:
+        raise ValueError
+    this.finish(length=this.parameters["length"])
+"""
 ONCE = Counter({f"drive-{number:02}": 1 for number in range(12)})
 
 
@@ -147,6 +159,50 @@ def test_data_is_copied_once_before_the_job_that_reads_it(golden: Golden) -> Non
     assert f"s3://drives-{HOME}/in/0/" in job["serviceRequestPayload"]
     (copy,) = s3.list_objects_v2(Bucket=f"drives-{HOME}")["Contents"]
     assert (copy["Key"], copy["Size"]) == ("in/0/video", 1000)
+
+
+def test_children_of_array_jobs_in_two_regions_read_their_lines_from_the_store_at_home(
+    golden: Golden, tmp_path: Path
+) -> None:
+    golden.client("s3").put_object(
+        Bucket=golden.place.bucket, Key="templates/drive.json", Body=json.dumps(arrays.REQUEST)
+    )
+    content = [
+        {
+            "id": f"drive-{number}",
+            "region": ARRAY_REGIONS[number % 2],
+            "queue": "gpu",
+            "template": "drive",
+            "data": f"s3://drives/{number}/",
+            "parameters": {"length": number if number < 5 else -1},
+        }
+        for number in range(6)
+    ]
+    with container_processes(golden.aws, tmp_path, DRIVE):
+        assert golden.fan_out.start(golden.file("arrays", content)).new == 6
+        golden.advance(MINUTES)
+    for region in ARRAY_REGIONS:
+        named = [{"name": "JOB_NAME", "values": ["campaigns_arrays_*"]}]
+        (job,) = golden.client("batch", region).list_jobs(jobQueue="gpu", filters=named)["jobSummaryList"]
+        assert job["arrayProperties"]["size"] == 3
+    found = {}
+    for key in golden.keys(arrays.STORE_BUCKET, "results/"):
+        body = golden.client("s3").get_object(Bucket=arrays.STORE_BUCKET, Key=key)["Body"].read()
+        result = json.loads(body)
+        found[result["parameters"]["id"]] = (
+            result["parameters"]["region"],
+            result["parameters"]["data"],
+            result["value"],
+        )
+    assert found == {line["id"]: (line["region"], line["data"], line["parameters"]["length"]) for line in content[:5]}
+    assert len(list(golden.keys(arrays.STORE_BUCKET, "failures/"))) == 1
+    progress = golden.fan_out.status("arrays")
+    assert progress.is_over
+    assert {row["id"]: (row["region"], row["state"]) for row in progress.rows} == {
+        line["id"]: (line["region"], "FAILED" if line["id"] == "drive-5" else "SUCCEEDED") for line in content
+    }
+    page = golden.fan_out.report("arrays")
+    assert all(line["id"] in page for line in content)
 
 
 def test_two_manifests_at_once_stay_within_the_rate(golden: Golden) -> None:
