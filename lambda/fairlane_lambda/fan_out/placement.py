@@ -24,6 +24,7 @@ class Copy(NamedTuple):
         region: Region of the copy.
         gigabytes: Size of the data. 0 if the line has no `data_gb`.
         dollars: Cost of the copy in US dollars: transfer and job of S3 Batch Operations, without its objects.
+        lines: Numbers of the first lines that need the copy.
     """
 
     source: str
@@ -31,6 +32,7 @@ class Copy(NamedTuple):
     region: str
     gigabytes: float
     dollars: float
+    lines: tuple[int, ...] = ()
 
 
 class Choice(NamedTuple):
@@ -50,11 +52,7 @@ class Choice(NamedTuple):
 
 
 class Refusal(NamedTuple):
-    """Line without a Region.
-
-    Attributes:
-        text: Reason for each candidate.
-    """
+    """Line without a Region. `text` has the reason for each candidate."""
 
     text: str
 
@@ -158,7 +156,7 @@ class Placer:
         self._capacity = capacity
         self._bucket_region = bucket_region
         self._taken: dict[tuple[str, ...], int] = {}
-        self._copied: set[tuple[str, str]] = set()
+        self._copied: dict[str, tuple[str, int]] = {}
 
     def place(self, line: Line) -> Choice | Refusal:
         """Return the Region of a line, and take its capacity.
@@ -175,6 +173,9 @@ class Placer:
             best, reason = options[0], f"the only {'one left' if dropped else 'candidate'}"
         else:
             best, reason = self._best(line, options)
+        source, number = self._copied.get(best.copy.target, ("", 0)) if best.copy else ("", 0)
+        if best.copy and source not in ("", best.copy.source):
+            return Refusal(f"copy_to: line {number} copies other data to the same location: use another copy_to")
         self._take(line, best)
         if dropped:
             reason = f"{reason} ({_texts(dropped)})"
@@ -253,7 +254,7 @@ class Placer:
         hours = 1 if line.hours is None else line.hours
         job = row.on_demand_price * _count(line) * hours
         if copy is not None:
-            return job + (0 if (copy.source, copy.target) in self._copied else copy.dollars)
+            return job + (0 if self._copied.get(copy.target, ("", 0))[0] == copy.source else copy.dollars)
         return job + transfer.dollars(self._region(candidate.data), candidate.region, line.data_gb or 0)
 
     def _take(self, line: Line, option: _Option) -> None:
@@ -261,7 +262,7 @@ class Placer:
             if _fits(free, line):
                 self._taken[key] = self._taken.get(key, 0) + _count(line)
         if option.copy is not None:
-            self._copied.add((option.copy.source, option.copy.target))
+            self._copied.setdefault(option.copy.target, (option.copy.source, line.number))
 
     def _left(self, free: int | None, key: tuple[str, ...]) -> int | None:
         return None if free is None else free - self._taken.get(key, 0)

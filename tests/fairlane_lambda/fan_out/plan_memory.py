@@ -104,7 +104,7 @@ def main(count: int, kind: str) -> None:
     known = lines(count if kind == "known" else 0, is_array)
     items = ({"digest": line_digest(one, text), "child": None, "id": one["id"], "state": "RUNNING"} for one in known)
     ledger: Any = SimpleNamespace(lines=lambda *_, **__: items, put_manifest=lambda *_, **__: None)
-    plans = Plans({}, Bucket(storage, BUCKET), Bucket(storage, STORE), ledger, text, lambda _: False)
+    plans = Plans({}, Bucket(storage, BUCKET), Bucket(storage, STORE), ledger, text, lambda _copies, _waiting: "")
     start = time.monotonic()
     state = plans.plan(Source("drives", MANIFEST), lambda: scope)
     seconds = time.monotonic() - start

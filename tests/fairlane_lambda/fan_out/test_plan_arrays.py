@@ -204,14 +204,14 @@ def test_residency_refuses_a_claimed_array_job(containers: Account) -> None:
 def test_data_of_a_planned_array_job_is_copied(containers: Account, is_claimed: bool) -> None:
     candidates = [{"region": HOME, "data": f"s3://{BUCKET}/a", "copy_to": "s3://near/"}]
     lines = [run("0", region=None, data=None, candidates=candidates), run("1"), run("2")]
-    with patch.object(handler, "start", return_value=True) as start:
+    with patch.object(handler, "start", return_value="waiting") as start:
         first = containers.plan(manifest(*lines))
         assert first["status"] == "WAIT"
     if is_claimed:
-        with patch.object(handler, "start", return_value=False):
+        with patch.object(handler, "start", return_value=""):
             containers.settle(containers.run(**first), "SUBMITTING")
 
-    with patch.object(handler, "start", return_value=True) as start:
+    with patch.object(handler, "start", return_value="waiting") as start:
         second = containers.plan(manifest(*lines, run("3")))
 
     assert second["status"] == "WAIT"

@@ -5,7 +5,7 @@ from unittest.mock import patch
 
 import pytest
 
-from fairlane_lambda.fan_out.copies import CopyFailed
+from fairlane_lambda.fan_out.copy_jobs import CopyFailed
 from fairlane_lambda.fan_out.plan import handler
 from tests.fairlane_lambda.fan_out.plan_account import BUCKET, HOME, Account, error, line, manifest
 
@@ -108,11 +108,12 @@ def copied() -> str:
 
 
 def test_jobs_wait_for_copies(account: Account) -> None:
-    pending = [True, True, False]
-    seen = []
+    pending = ["plans/copies/waiting/1.json"] * 2 + [""]
+    seen, waiting = [], []
 
-    def start(copies: Any) -> bool:
+    def start(copies: Any, key: str) -> str:
         seen.append([*copies])
+        waiting.append(key)
         return pending.pop(0)
 
     with patch.object(handler, "start", start):
@@ -121,19 +122,50 @@ def test_jobs_wait_for_copies(account: Account) -> None:
         third = account.run(**second)
 
     assert (first["status"], first["seconds"], second["status"], third["status"]) == ("WAIT", 60, "WAIT", "PLANNED")
-    assert [[(copy.source, copy.target) for copy in copies] for copies in seen] == [
-        [(f"s3://{BUCKET}/a", "s3://near/a")]
+    assert [[(copy.source, copy.target, copy.lines) for copy in copies] for copies in seen] == [
+        [(f"s3://{BUCKET}/a", "s3://near/a", (1,))]
     ] * 3
+    assert waiting == ["", *["plans/copies/waiting/1.json"] * 2]
     [job] = account.part(third, HOME)
     assert "s3://near/a" in job["request"]["serviceRequestPayload"]
 
 
-def test_failed_copy_is_refused(account: Account) -> None:
-    with patch.object(handler, "start", side_effect=CopyFailed("s3://near/a: 3 objects failed")):
+def test_failed_copies_are_refused_in_one_answer(account: Account) -> None:
+    problems = [f"line {number}: 3 objects failed" for number in range(102)]
+    with patch.object(handler, "start", side_effect=CopyFailed(*problems)):
         state = account.plan(copied())
 
     assert state["status"] == "REFUSED"
-    assert account.answer(state)["problems"] == ["copy: s3://near/a: 3 objects failed"]
+    assert account.answer(state)["problems"] == [*problems[:100], "and 2 more problems"]
+
+
+def test_a_copy_names_the_first_lines_that_need_it(account: Account) -> None:
+    candidates = [{"region": HOME, "data": f"s3://{BUCKET}/a", "copy_to": "s3://near/"}]
+    lines = [line(f"{number}", region=None, data=None, candidates=candidates) for number in range(12)]
+
+    state = account.plan(manifest(*lines), operation="check")
+
+    [copy] = account.answer(state)["copies"]
+    assert copy["lines"] == [*range(1, 12)]
+
+
+def test_two_sources_are_not_copied_to_one_location(account: Account) -> None:
+    account.config["copy_from"] = ["s3://"]
+    lines = [
+        line(
+            bucket,
+            region=None,
+            data=None,
+            candidates=[{"region": HOME, "data": f"s3://{bucket}/a/", "copy_to": "s3://near/"}],
+        )
+        for bucket in ("one", "two")
+    ]
+
+    state = account.plan(manifest(*lines), operation="check")
+
+    assert account.answer(state)["problems"] == [
+        "line 2: copy_to: line 1 copies other data to the same location: use another copy_to"
+    ]
 
 
 def test_check_lists_copies_and_starts_none(account: Account) -> None:

@@ -4,6 +4,7 @@ import gzip
 import json
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -167,7 +168,7 @@ def test_children_of_array_jobs_in_two_regions_read_their_lines_from_the_store_a
     golden.client("s3").put_object(
         Bucket=golden.place.bucket, Key="templates/drive.json", Body=json.dumps(arrays.REQUEST)
     )
-    content = [
+    content: list[dict[str, Any]] = [
         {
             "id": f"drive-{number}",
             "region": ARRAY_REGIONS[number % 2],

@@ -5,11 +5,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from fairlane_lambda.fan_out.placement import Copy
 from fairlane_lambda.training_job import Mistake
 
 MOST: Final = 100
 """Largest number of problems, and of warnings, in an answer. The others are counted."""
 MOST_PLACEMENTS: Final = 1000
+MOST_COPY_LINES: Final = 11
+"""Largest number of lines that a copy names."""
 
 
 class Texts:
@@ -75,7 +78,7 @@ class Answer:
     unchanged: int = 0
     removed: int = 0
     regions: Counter[str] = field(default_factory=Counter)
-    copies: dict[tuple[str, str], Any] = field(default_factory=dict)
+    copies: dict[tuple[str, str], Copy] = field(default_factory=dict)
     placement: list[dict[str, str]] = field(default_factory=list)
 
     def place(self, identifier: str, region: str, reason: str) -> None:
@@ -84,6 +87,11 @@ class Answer:
         self.regions[region] += 1
         if len(self.placement) < MOST_PLACEMENTS:
             self.placement.append({"id": identifier, "region": region, "reason": reason})
+
+    def add_copy(self, copy: Copy, number: int) -> None:
+        """Add the copy of a line."""
+        known = self.copies.get((copy.source, copy.target), copy)
+        self.copies[copy.source, copy.target] = known._replace(lines=(*known.lines, number)[:MOST_COPY_LINES])
 
     def to_json(self, **members: Any) -> dict[str, Any]:
         """Return the answer as JSON members, with others."""
@@ -101,11 +109,12 @@ class Answer:
         }
 
 
-def _copy(copy: Any) -> Mapping[str, Any]:
+def _copy(copy: Copy) -> Mapping[str, Any]:
     return {
         "from": copy.source,
         "to": copy.target,
         "region": copy.region,
         "gigabytes": copy.gigabytes,
         "dollars": copy.dollars,
+        "lines": copy.lines,
     }

@@ -13,7 +13,8 @@ from typing import Any, Final
 
 from fairlane_lambda.aws_errors import error_name, is_temporary
 from fairlane_lambda.fan_out.config import Config, read_config
-from fairlane_lambda.fan_out.copies import CopyFailed, bucket_region, start
+from fairlane_lambda.fan_out.copies import bucket_region, start
+from fairlane_lambda.fan_out.copy_jobs import CopyFailed
 from fairlane_lambda.fan_out.ledger import Ledger
 from fairlane_lambda.fan_out.names import MANIFEST, MANIFESTS, QUERIES, TEMPLATES, UPLOADS
 from fairlane_lambda.fan_out.placement import Placer, read_capacity
@@ -90,8 +91,10 @@ def _next(event: Mapping[str, Any], config: Config, plans: Plans, account: str) 
         elif problem := _key_problem(source):
             return plans.refuse(source, problem)
         return plans.plan(source, lambda: _scope(source, event, config, plans.bucket, account))
-    except (QueryFailed, CopyFailed) as error:
-        return plans.refuse(source, f"{'query' if isinstance(error, QueryFailed) else 'copy'}: {error}")
+    except QueryFailed as error:
+        return plans.refuse(source, f"query: {error}")
+    except CopyFailed as error:
+        return plans.refuse(source, *error.problems)
 
 
 def _scope(source: Source, event: Mapping[str, Any], config: Config, bucket: Bucket, account: str) -> Scope:

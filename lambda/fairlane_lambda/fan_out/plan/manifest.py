@@ -67,7 +67,7 @@ class Plans:
         store: Bucket of the sweep store.
         ledger: Ledger of the fan-out.
         template: Text of the template of the fan-out.
-        start_copies: Function that starts copies, and returns True while one is pending.
+        start_copies: Function that starts copies, and returns the key of the pending ones. It gets its last result.
     """
 
     event: Mapping[str, Any]
@@ -75,7 +75,7 @@ class Plans:
     store: Bucket
     ledger: Ledger
     template: str
-    start_copies: Callable[[Iterable[Copy]], bool]
+    start_copies: Callable[[Iterable[Copy], str], str]
 
     def plan(self, source: Source, scope: Callable[[], Scope]) -> State:
         """Plan a manifest, and return the next state.
@@ -103,9 +103,12 @@ class Plans:
             key: Key of the decision.
         """
         decision: State = json.loads(self.bucket.read(key) or b"{}")
-        copies = [Copy(c["from"], c["to"], c["region"], c["gigabytes"], c["dollars"]) for c in decision["copies"]]
-        if copies and self.start_copies(copies):
-            names = {"key": decision["key"], "version": decision["version"], "decision": key}
+        copies = [
+            Copy(c["from"], c["to"], c["region"], c["gigabytes"], c["dollars"], (*c["lines"],))
+            for c in decision["copies"]
+        ]
+        if copies and (copying := self.start_copies(copies, self.event.get("copying", ""))):
+            names = {"key": decision["key"], "version": decision["version"], "decision": key, "copying": copying}
             return {**self.event, **names, "status": "WAIT", "seconds": _COPY_SECONDS}
         manifest, version = decision["manifest"], decision["version"]
         answer_key = f"{plan_folder(manifest, version)}plan.json"
@@ -129,10 +132,11 @@ class Plans:
         names = {"manifest": manifest, "version": version, "operation": self.event.get("operation", "start")}
         return {"status": "PLANNED", **names, "plan": answer_key, "regions": regions}
 
-    def refuse(self, source: Source, problem: str) -> State:
-        """Write the answer of a manifest that is not read, and return the next state."""
+    def refuse(self, source: Source, *problems: str) -> State:
+        """Write the answer of a manifest that is not read, or whose copies failed, and return the next state."""
         answer = Answer()
-        answer.problems.add(problem)
+        for problem in problems:
+            answer.problems.add(problem)
         return self._answer(source, answer)
 
     def _plan(self, source: Source, scope: Scope, index: Index, parts: Parts, stream: Any) -> State:

@@ -198,7 +198,7 @@ class Planner:
         answer.place(line.id, choice.region, choice.reason)
         answer.changed += known is None and not self.scope.retry and self._index.has_id(line.id)
         if choice.copy is not None:
-            answer.copies[choice.copy.source, choice.copy.target] = choice.copy
+            answer.add_copy(choice.copy, line.number)
 
 
 def _with_defaults(line: Line, template: Template) -> Line:
