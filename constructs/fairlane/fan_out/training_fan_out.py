@@ -94,8 +94,8 @@ class TrainingFanOut(FanOutMetrics):
             Regions of the fan-out.
         copy_from: S3 URIs of the prefixes that data may be copied from. Each ends with `/`. Default: no copies.
         copy_to: S3 URIs of the prefixes that data may be copied to. Each ends with `/`. Default: no copies.
-        store: Sweep store of the array jobs in queues of containers. Their job roles need `store.grants.run`, in another
-            Region of `SweepStore.from_bucket_name` with `region`. Default: none, for SageMaker training jobs.
+        store: Sweep store of the array jobs in queues of containers. Their job roles need `store.grants.run`, in other
+            Regions of `SweepStore.from_bucket_name` with `region`. Default: none, for SageMaker training jobs.
         namespace: CloudWatch namespace of the metrics. Default: Fairlane.
         encryption_key: KMS key of the bucket and of the ledger in the same Region, or its ARN. The key policy must
             allow the roles of the functions and those with grants. Default: keys of AWS.

@@ -77,7 +77,7 @@ class CopyJob:
         self._record_key, self._folder = f"{COPIES}{name}.json", f"{COPIES}{name}/"
 
     def begin(self) -> str | None:
-        """Return the pending job. None if the source has not changed since it was copied. Create a job if it has.
+        """Return the pending job. None if the source was copied, and has not changed since. Otherwise, create a job.
 
         The job is `UNKNOWN_JOB` if another execution has created one meanwhile.
         """
@@ -90,7 +90,7 @@ class CopyJob:
             raise self._failure(f"{cause}: copy_to must name a bucket of the account in {self._copy.region}")
         with tempfile.SpooledTemporaryFile(_SPOOL_BYTES) as manifest:
             digest = self._list(manifest)
-            if record.get("state") == _DONE and record.get("digest") == digest:
+            if record.get("state") == _DONE and record.get("digest") == digest and self._has_copy():
                 return None
             manifest.seek(0)
             attempt = record.get("attempt", 0) + 1
@@ -161,7 +161,7 @@ class CopyJob:
     def _list(self, manifest: Any) -> str:
         """Write the list of the objects of the source, and return their digest."""
         digest, count = hashlib.sha256(), 0
-        for item in self._objects():
+        for item in self._objects(self._source, "source"):
             if item["Size"] > _MOST_BYTES:
                 cause = "an object is larger than 5 GiB, which S3 Batch Operations does not copy"
                 raise self._failure(f"{cause}: divide it, or remove copy_to")
@@ -172,17 +172,21 @@ class CopyJob:
             raise self._failure("the source has no objects: correct data")
         return digest.hexdigest()
 
-    def _objects(self) -> Iterator[Mapping[str, Any]]:
+    def _has_copy(self) -> bool:
+        """Return True unless the copy was deleted, for example by a lifecycle rule."""
+        return any(True for _ in self._objects(self._target, "target"))
+
+    def _objects(self, place: _Place, noun: str) -> Iterator[Mapping[str, Any]]:
         from botocore.exceptions import ClientError
 
         pages = self._s3.get_paginator("list_objects_v2")
         try:
-            for page in pages.paginate(Bucket=self._source.bucket, Prefix=self._source.key):
+            for page in pages.paginate(Bucket=place.bucket, Prefix=place.key):
                 yield from page.get("Contents", [])
         except ClientError as error:
             if is_outage(error):
                 raise
-            cause = f"the source cannot be listed: {error_name(error)}"
+            cause = f"the {noun} cannot be listed: {error_name(error)}"
             raise self._failure(f"{cause}: let the function plan list it, then {_AGAIN}") from None
 
     def _create(self, manifest: Any, digest: str, attempt: int) -> str:

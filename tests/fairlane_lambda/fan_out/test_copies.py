@@ -19,7 +19,8 @@ COPY = Copy("s3://europe/2026/a/", "s3://west/in/2026/a/", "us-west-2", 1, 1, (3
 class FakeControl:
     """S3 Batch Operations whose jobs stay pending until a test ends them."""
 
-    def __init__(self) -> None:
+    def __init__(self, s3: Any) -> None:
+        self._s3 = s3
         self.requests: dict[str, Any] = {}
         self.jobs: dict[str, Any] = {}
         self.region = ""
@@ -48,6 +49,8 @@ class FakeControl:
         for name, job in self.jobs.items():
             if job["Status"] != "Preparing" or only not in ("", name):
                 continue
+            if status == "Complete" and not failed:
+                self._s3.put_object(Bucket="west", Key="in/2026/a/1.bin", Body=b"1")
             job |= {"Status": status, "ProgressSummary": {"NumberOfTasksFailed": failed}, **members}
 
     @property
@@ -77,7 +80,7 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 @pytest.fixture
 def control(s3: Any, monkeypatch: pytest.MonkeyPatch) -> FakeControl:
-    fake = FakeControl()
+    fake = FakeControl(s3)
 
     def client(service: str, region: str) -> Any:
         if service == "s3":
@@ -120,6 +123,15 @@ def test_a_changed_source_is_copied_again(control: FakeControl, s3: Any) -> None
     control.end()
     assert start([COPY], waiting) == ""
     change(s3)
+    assert start([COPY])
+    assert len(control.jobs) == 2
+
+
+def test_a_copy_that_was_deleted_is_copied_again(control: FakeControl, s3: Any) -> None:
+    waiting = start([COPY])
+    control.end()
+    assert start([COPY], waiting) == ""
+    s3.delete_object(Bucket="west", Key="in/2026/a/1.bin")
     assert start([COPY])
     assert len(control.jobs) == 2
 
