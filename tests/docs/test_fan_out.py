@@ -14,6 +14,7 @@ from aws_cdk import Stack
 from ruamel.yaml import YAML
 
 from fairlane.cli import fanout
+from fairlane.fan_out.fan_out_rules import FanOutSpec
 from fairlane_client.fan_out import fan_out
 from fairlane_client.sweeps import Clock
 from fairlane_lambda.fan_out.lines import FIELDS, Line, parse_line
@@ -74,10 +75,17 @@ def test_the_page_lists_all_fields_and_commands() -> None:
 
 
 def test_the_settings_are_yaml() -> None:
-    (text,) = blocks("yml")
-    settings = YAML(typ="safe").load(text)["fan_outs"]["campaigns"]
+    settings, sources = (YAML(typ="safe").load(text)["fan_outs"]["campaigns"] for text in blocks("yml"))
     assert set(settings["queues"]) <= set(REGIONS)
     assert list(settings["residency"].values()) == [["eu-west-1"]]
+    spec = FanOutSpec(**(settings | sources | {"query": "SELECT 1"}))
+    assert [problem for problem in spec.problems("campaigns", "us-east-1") if problem.field[0] != "template"] == []
+
+
+def test_the_page_lists_all_sources_of_a_query() -> None:
+    section = PAGE.partition("### Sources of the query")[2].partition("```")[0]
+    named = {name for row in re.findall(r"^\| (`.*?) \|", section, re.MULTILINE) for name in re.findall("`(.+?)`", row)}
+    assert named == {name for name in FanOutSpec.__slots__ if name.startswith("query_")}
 
 
 def test_the_role_of_the_plan_gets_the_permissions_of_a_query(stack: Stack) -> None:

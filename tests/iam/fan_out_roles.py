@@ -117,7 +117,13 @@ _FUNCTIONS = {
     ),
 }
 _PLAN_OF_COMPOSITION = (
-    *reads("datasets/imagenet", "models/search"),
+    *reads("datasets/imagenet", "models/containers", "models/search"),
+    May("glue:GetCatalog", f"{_GLUE}:catalog/s3tablescatalog/drives"),
+    May("glue:GetTable", f"{_GLUE}:table/s3tablescatalog/drives/raw/campaigns"),
+    May("s3tables:GetTableData", "arn:aws:s3tables:{place}:bucket/drives/table/*"),
+    May("lakeformation:GetDataAccess"),
+    May("athena:GetDataCatalog", "arn:aws:athena:{place}:datacatalog/aurora"),
+    May("lambda:InvokeFunction", "arn:aws:lambda:{place}:function:aurora-connector"),
     May("s3:GetObject s3:PutObject", "arn:aws:s3:::store*/sweeps/*"),
     May("s3:CreateJob"),
     May(

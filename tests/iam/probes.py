@@ -61,7 +61,7 @@ _WHOLE_ACCOUNT = (
     "batch:DescribeSchedulingPolicies batch:DescribeServiceEnvironments batch:DescribeServiceJob batch:ListJobs "
     "batch:ListServiceJobs ec2:DescribeInstances ec2:DescribeInstanceTypes ec2:GetSpotPlacementScores ec2:PurchaseCapacityBlock ecr:DescribeRegistry ecr:GetAuthorizationToken "
     "ecr:PutRegistryPolicy ecr:PutReplicationConfiguration "
-    "ecs:CreateCluster ecs:DiscoverPollEndpoint iam:ListRoles organizations:LeaveOrganization pricing:GetProducts "
+    "ecs:CreateCluster ecs:DiscoverPollEndpoint iam:ListRoles lakeformation:GetDataAccess organizations:LeaveOrganization pricing:GetProducts "
     "s3:CreateJob s3:ListAllMyBuckets "
     "sns:ListTopics sts:GetSessionToken"
 )
@@ -216,6 +216,13 @@ def _fan_outs(deployment: Deployment, place: str) -> Iterator[Request]:
         yield Request("batch:SubmitServiceJob", f"arn:aws:batch:{place}:job-queue/{queue}/quota-share/a")
     yield from _all("sagemaker", "DescribeTrainingJob", f"arn:aws:sagemaker:{place}:training-job/any")
     yield Request("glue:GetTable", f"arn:aws:glue:{place}:table/drives/campaigns")
+    for name in ("drives", "other"):
+        yield Request("glue:GetCatalog", f"arn:aws:glue:{place}:catalog/s3tablescatalog/{name}")
+        yield Request("glue:GetTable", f"arn:aws:glue:{place}:table/s3tablescatalog/{name}/raw/campaigns")
+        yield from _all("s3tables", "GetTableData PutTableData", f"arn:aws:s3tables:{place}:bucket/{name}/table/0")
+    for name in ("aurora", "other"):
+        yield Request("athena:GetDataCatalog", f"arn:aws:athena:{place}:datacatalog/{name}")
+        yield Request("lambda:InvokeFunction", f"arn:aws:lambda:{place}:function:{name}-connector")
     yield Request("ecr:DescribeImages", f"arn:aws:ecr:{place}:repository/training/pytorch")
     for role in deployment.arns("AWS::IAM::Role"):
         for service in ("batchoperations.s3.amazonaws.com", "ec2.amazonaws.com"):

@@ -41,6 +41,16 @@ class FanOutModel(Model, title="fan-out"):
     """Names of the Glue databases that the query reads. Default: none."""
     query_data: list[str] = []
     """S3 URIs of the prefixes with the data of these databases. Each ends with /. Default: none."""
+    query_table_buckets: list[str] = []
+    """Names of the S3 table buckets of the home Region that the query reads, with the access control of IAM.
+    Default: none."""
+    query_catalogs: list[str] = []
+    """Names of the catalogs of AWS Glue that the query reads, under AWS Lake Formation. Default: none."""
+    query_connectors: dict[str, str] = {}
+    """Name or ARN of the Lambda function of each federated source that the query reads, by the name of its data
+    catalog of Athena. Default: none."""
+    query_spill: list[str] = []
+    """S3 URIs of the prefixes to which these functions write rows. Each ends with /. Default: none."""
     schedule: str | None = None
     """Schedule expression at which the query runs, in UTC, for example rate(1 day). Default: on demand."""
     placement: list[str] = list(PLACEMENT_STEPS)

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import starmap
 from typing import Final, NamedTuple
 
 from fairlane._internal.aws import ARN
 from fairlane._internal.iam_statements import Statement, allow
 from fairlane.fan_out.fan_out_rules import FanOutSpec
+from fairlane.fan_out.query_permissions import source_statements
 from fairlane.jobs.permission_rules import OBJECTS_REASON, s3_statements, split_s3_prefix
 from fairlane_lambda.fan_out.names import CAPACITY, MANIFESTS, OUTCOMES, PLANS, QUERIES, TEMPLATES, UPLOADS
 
@@ -201,6 +203,7 @@ class FanOutPermissions:
             allow(_READ_TABLES, [self._arn("glue", "catalog", self.home), *glue]), "the query names the tables"
         )
         yield from (Permission(statement, OBJECTS_REASON) for statement in s3_statements(self.spec.query_data, [], ARN))
+        yield from starmap(Permission, source_statements(self.spec, self.home, self.account))
 
     def _copies(self, role_arn: str) -> Iterator[Permission]:
         yield Permission(allow(["s3:CreateJob"], ["*"]), _COPY)

@@ -1,6 +1,5 @@
 """Rules, names and configuration of fan-outs. Imports no aws_cdk."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
@@ -9,7 +8,7 @@ from fairlane._internal.checks import alternatives, check_list, check_name, chec
 from fairlane._internal.key_rules import check_regional_key
 from fairlane._internal.tokens import is_token
 from fairlane.errors import Path, Problem
-from fairlane.fan_out.query_rules import query_problems
+from fairlane.fan_out.query_rules import query_problems, source_problems
 from fairlane.fan_out.schedule_rules import is_schedule
 from fairlane.fan_out.template_rules import template_problems
 from fairlane.jobs.permission_rules import check_s3_prefix
@@ -34,7 +33,8 @@ _IN_CONFIGURATION: Final = (
     "copy_from",
     "copy_to",
 )
-_DATABASE: Final = re.compile(r"[a-z0-9_]{1,255}")
+_SOURCES: Final = ("query_databases", "query_table_buckets", "query_catalogs")
+_NEED_QUERY: Final = ("schedule", *_SOURCES, "query_data", "query_connectors", "query_spill")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +51,10 @@ class FanOutSpec:
         job_definitions: Names of the job definitions that jobs in queues of containers use.
         query_databases: Names of the Glue databases that the query reads.
         query_data: S3 URIs of the prefixes that the query reads.
+        query_table_buckets: Names of the S3 table buckets that the query reads.
+        query_catalogs: Names of the catalogs of AWS Glue, under AWS Lake Formation, that the query reads.
+        query_connectors: Names or ARNs of the Lambda functions of federated sources, by the data catalog of Athena.
+        query_spill: S3 URIs of the prefixes to which these functions write rows.
         copy_from: S3 URIs of the prefixes that data may be copied from.
         copy_to: S3 URIs of the prefixes that data may be copied to.
         schedule: Schedule expression of the query. None if the query runs on demand.
@@ -67,6 +71,10 @@ class FanOutSpec:
     job_definitions: Sequence[str] = ()
     query_databases: Sequence[str] = ()
     query_data: Sequence[str] = ()
+    query_table_buckets: Sequence[str] = ()
+    query_catalogs: Sequence[str] = ()
+    query_connectors: Mapping[str, str] = field(default_factory=dict)
+    query_spill: Sequence[str] = ()
     copy_from: Sequence[str] = ()
     copy_to: Sequence[str] = ()
     schedule: str | None = None
@@ -92,7 +100,7 @@ class FanOutSpec:
         yield from self._query_problems()
         yield from self._placement_problems()
         yield from self._residency_problems()
-        for key in ("query_data", "copy_from", "copy_to"):
+        for key in ("query_data", "query_spill", "copy_from", "copy_to"):
             yield from _prefixes((key,), getattr(self, key))
         if self.encryption_key is not None:
             yield from check_regional_key(
@@ -110,10 +118,13 @@ class FanOutSpec:
         if not is_token(self.template):
             for problem in template_problems(self.template, self.execution_roles, self.job_definitions):
                 yield problem, template
-        for key in ("schedule", "query_databases", "query_data"):
+        for key in _NEED_QUERY:
             if getattr(self, key) and self.query is None:
                 sentence = f"{key} requires query: add query or remove {key}"
                 yield Problem.relation((key,), sentence), (key, "query")
+        if self.query_spill and not self.query_connectors:
+            sentence = "query_spill requires query_connectors: add query_connectors or remove query_spill"
+            yield Problem.relation(("query_spill",), sentence), ("query_spill", "query_connectors")
         for key, other in (("copy_from", "copy_to"), ("copy_to", "copy_from")):
             if getattr(self, key) and not getattr(self, other):
                 sentence = f"copies need {other}, too: add {other} or remove {key}"
@@ -163,11 +174,7 @@ class FanOutSpec:
     def _query_problems(self) -> Iterator[Problem]:
         if self.query is not None:
             yield from query_problems(self.query)
-        problems = list(check_list(("query_databases",), self.query_databases, str, "names of Glue databases"))
-        yield from problems
-        for index, name in enumerate(() if problems else self.query_databases):
-            allowed = "the name of a Glue database, 1 to 255 characters of a-z, 0-9 and _"
-            yield from check_text(("query_databases", index), name, _DATABASE.fullmatch, allowed)
+        yield from source_problems({key: getattr(self, key) for key in _SOURCES}, self.query_connectors)
         if self.schedule is not None:
             allowed = "a schedule expression, for example rate(1 day), rate(6 hours) or cron(0 6 * * ? *)"
             yield from check_text(("schedule",), self.schedule, is_schedule, allowed)

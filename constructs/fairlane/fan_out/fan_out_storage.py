@@ -1,12 +1,13 @@
-"""Bucket, ledger and tables of a fan-out."""
+"""Bucket, ledger, tables and parameter of a fan-out."""
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 import aws_cdk as cdk
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_glue as glue
 from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
 from fairlane._internal.json_tables import create_database, create_table
@@ -112,3 +113,21 @@ def create_tables(scope: Construct, database_name: str, bucket_name: str) -> glu
     create_table(tables, database, "outcomes", f"s3://{bucket_name}/{OUTCOMES}", OUTCOME_COLUMNS, partition="manifest")
     create_table(tables, database, "capacity", f"s3://{bucket_name}/{CAPACITY}", CAPACITY_COLUMNS)
     return database
+
+
+def create_parameter(scope: Construct, name: str, place: Mapping[str, Any]) -> ssm.CfnParameter:
+    """Create the parameter by which clients find the fan-out.
+
+    Args:
+        scope: Fan-out.
+        name: Name of the parameter.
+        place: Names of the resources, as clients read them.
+    """
+    return ssm.CfnParameter(
+        scope,
+        "Parameter",
+        name=name,
+        description="Place of a fan-out of Fairlane",
+        type="String",
+        value=cdk.Stack.of(scope).to_json_string(place),
+    )

@@ -1,9 +1,10 @@
 """Rules of the query of a fan-out. Imports no aws_cdk."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+from fairlane._internal.checks import check_list, check_text, is_single_resource
 from fairlane.errors import Problem
 
 MAX_QUERY_BYTES: Final = 262_144
@@ -15,6 +16,30 @@ _PIECE: Final = re.compile(
 )
 _NAMES: Final = {"/*": "comment", "'": "text", '"': "name"}
 _SELECT: Final = re.compile(r"[\s(]*(select|with)\b", re.IGNORECASE)
+_SOURCES: Final = {
+    "query_databases": (
+        re.compile(r"[a-z0-9_]{1,255}"),
+        "names of Glue databases",
+        "the name of a Glue database, 1 to 255 characters of a-z, 0-9 and _",
+    ),
+    "query_table_buckets": (
+        re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]"),
+        "names of S3 table buckets",
+        "the name of an S3 table bucket, 3 to 63 characters of a-z, 0-9 and -",
+    ),
+    "query_catalogs": (
+        re.compile(r"(?=.{1,255}$)[a-z0-9_-]+(/[a-z0-9_-]+)*"),
+        "names of catalogs of AWS Glue",
+        "the name of a catalog of AWS Glue in a-z, 0-9, - and _, with / before the name of a nested one",
+    ),
+}
+"""Pattern of each name in a list of sources, the names in the plural, and what is allowed."""
+_DATA_CATALOG: Final = re.compile(r"[A-Za-z0-9_@-]{1,127}")
+_FUNCTION: Final = r"[A-Za-z0-9_-]{1,64}"
+_FUNCTION_NAME: Final = re.compile(_FUNCTION)
+_FUNCTION_ARN: Final = re.compile(
+    rf"arn:[a-z0-9-]+:lambda:[a-z0-9-]+:[0-9]{{12}}:function:{_FUNCTION}(:[A-Za-z0-9_-]+)?"
+)
 
 
 def query_problems(text: object) -> Iterator[Problem]:
@@ -36,6 +61,32 @@ def query_problems(text: object) -> Iterator[Problem]:
         yield Problem.relation(("query",), f"a ; stands before the end: use {_ALLOWED}")
     elif (size := len(text.encode())) > MAX_QUERY_BYTES:
         yield Problem(("query",), f"{size:,} bytes", f"at most {MAX_QUERY_BYTES:,} bytes")
+
+
+def source_problems(sources: Mapping[str, object], connectors: object) -> Iterator[Problem]:
+    """Yield the problems of the sources that a query reads.
+
+    Args:
+        sources: Lists of names by the name of their setting.
+        connectors: Lambda functions of federated sources by the names of their data catalogs.
+    """
+    for key, names in sources.items():
+        form, plural, allowed = _SOURCES[key]
+        problems = list(check_list((key,), names, str, plural))
+        yield from problems
+        if not problems:
+            assert isinstance(names, Sequence)
+            for index, name in enumerate(names):
+                yield from check_text((key, index), name, form.fullmatch, allowed)
+    if not isinstance(connectors, Mapping):
+        allowed = "a mapping of the names of data catalogs of Athena to the Lambda functions of their connectors"
+        yield Problem(("query_connectors",), connectors, allowed)
+        return
+    for catalog, function in connectors.items():
+        allowed = "the name of a data catalog of Athena as key, 1 to 127 characters of A-Z, a-z, 0-9, _, @ and -"
+        yield from check_text(("query_connectors", str(catalog)), catalog, _DATA_CATALOG.fullmatch, allowed)
+        if not is_single_resource(function, _FUNCTION_NAME, _FUNCTION_ARN):
+            yield Problem(("query_connectors", str(catalog)), function, "the name or the ARN of a Lambda function")
 
 
 def _statement(text: str) -> str:

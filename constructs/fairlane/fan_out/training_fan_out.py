@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import aws_cdk as cdk
 from aws_cdk import Stack, Tags
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_ssm as ssm
 from aws_cdk.interfaces.aws_kms import IKeyRef
 from constructs import Construct
 
@@ -34,7 +33,7 @@ from fairlane.fan_out.fan_out_grants import FanOutGrants
 from fairlane.fan_out.fan_out_metrics import FanOutMetrics
 from fairlane.fan_out.fan_out_permissions import FanOutPermissions, Permission
 from fairlane.fan_out.fan_out_region import TrainingFanOutRegion
-from fairlane.fan_out.fan_out_storage import create_bucket, create_ledger, create_tables
+from fairlane.fan_out.fan_out_storage import create_bucket, create_ledger, create_parameter, create_tables
 from fairlane.fan_out.state_machine import create_state_machine
 from fairlane.monitoring.exporter.rules import namespace_problems
 from fairlane.monitoring.monitored_fan_out import PUBLISHED_MINUTES
@@ -88,6 +87,14 @@ class TrainingFanOut(FanOutMetrics):
         query_databases: Names of the Glue databases that the query reads, besides the one of the fan-out. Default:
             none.
         query_data: S3 URIs of the prefixes with the data of these databases. Each ends with `/`. Default: none.
+        query_table_buckets: Names of the S3 table buckets of the home Region that the query reads, with the access
+            control of IAM: their catalogs are `s3tablescatalog/<bucket>`. Default: none.
+        query_catalogs: Names of the catalogs of AWS Glue that the query reads, under AWS Lake Formation, whose grants
+            the role of `plan` needs too: `s3tablescatalog/<bucket>`, or the catalog of a connection to Aurora or
+            Redshift. Default: none.
+        query_connectors: Lambda functions of the federated sources that the query reads, by the name of their data
+            catalog of Athena. A function is a name in the home Region, or an ARN; a token is an ARN. Default: none.
+        query_spill: S3 URIs of the prefixes to which these functions write rows. Each ends with `/`. Default: none.
         schedule: Schedule expression, in UTC, at which the query runs, for example `rate(1 day)`. Default: on demand.
         placement: Steps that rank the candidates of a line, in their order. Default: reserved, idle, spot-score, price.
         residency: Regions in which the data below a prefix may be used, by the S3 URI of the prefix. Default: all
@@ -135,6 +142,10 @@ class TrainingFanOut(FanOutMetrics):
         query: str | None = None,
         query_databases: Sequence[str] = (),
         query_data: Sequence[str] = (),
+        query_table_buckets: Sequence[str] = (),
+        query_catalogs: Sequence[str] = (),
+        query_connectors: Mapping[str, str] | None = None,
+        query_spill: Sequence[str] = (),
         schedule: str | None = None,
         placement: Sequence[str] = rules.PLACEMENT_STEPS,
         residency: Mapping[str, Sequence[str]] | None = None,
@@ -159,6 +170,10 @@ class TrainingFanOut(FanOutMetrics):
             job_definitions=job_definitions,
             query_databases=query_databases,
             query_data=query_data,
+            query_table_buckets=query_table_buckets,
+            query_catalogs=query_catalogs,
+            query_connectors={} if query_connectors is None else query_connectors,
+            query_spill=query_spill,
             copy_from=copy_from,
             copy_to=copy_to,
             schedule=schedule,
@@ -233,7 +248,17 @@ class TrainingFanOut(FanOutMetrics):
         self.region = None
         if claims.region in spec.queues:
             self.region = TrainingFanOutRegion(self, "Region", fan_out_name=fan_out_name, home_region=claims.region)
-        self.parameter = self._parameter(claims.region)
+        place = {
+            "name": fan_out_name,
+            "region": claims.region,
+            "regions": list(spec.queues),
+            "bucket": bucket.bucket_name,
+            "table": self.ledger.ref,
+            "state_machine": self.state_machine.attr_arn,
+            "database": self.database_name,
+            "workgroup": self.workgroup_name,
+        }
+        self.parameter = create_parameter(self, self.parameter_name, place)
         for key, value in (tags or {}).items():
             Tags.of(self).add(key, value)
 
@@ -270,26 +295,6 @@ class TrainingFanOut(FanOutMetrics):
         if schedule is not None:
             parent, text = Construct(self, "QuerySchedule"), json.dumps({"operation": "query"})
             add_target(parent, schedule, "states:StartExecution", self.state_machine.attr_arn, text)
-
-    def _parameter(self, region: str) -> ssm.CfnParameter:
-        place = {
-            "name": self.fan_out_name,
-            "region": region,
-            "regions": list(self.spec.queues),
-            "bucket": self.bucket.bucket_name,
-            "table": self.ledger.ref,
-            "state_machine": self.state_machine.attr_arn,
-            "database": self.database_name,
-            "workgroup": self.workgroup_name,
-        }
-        return ssm.CfnParameter(
-            self,
-            "Parameter",
-            name=self.parameter_name,
-            description="Place of a fan-out of Fairlane",
-            type="String",
-            value=Stack.of(self).to_json_string(place),
-        )
 
 
 def _key_arn(key: Any) -> Any:

@@ -37,6 +37,14 @@ _FAN_OUT_STORE: Any = [(*_FAN_OUT, "store")]
 _FAN_OUT_QUEUES: Any = [(*_FAN_OUT, "queues", "us-east-1", index) for index in range(2)]
 _FAN_OUT_REGION: Any = [(*_FAN_OUT, "queues", "eu-west-1")]
 _FAN_OUT_TEMPLATE: Any = [(*_FAN_OUT, "template", "RoleArn")]
+_FAN_OUT_SOURCES = (
+    "query_databases",
+    "query_data",
+    "query_table_buckets",
+    "query_catalogs",
+    "query_connectors",
+    "query_spill",
+)
 DEPENDENTS: dict[tuple[Any, ...], list[tuple[Any, ...]]] = {
     ("execution_roles",): [*_SWEEP_ROLE, *_FAN_OUT_ROLE],
     ("execution_roles", "search"): [*_SWEEP_ROLE, *_FAN_OUT_ROLE],
@@ -69,7 +77,9 @@ DEPENDENTS: dict[tuple[Any, ...], list[tuple[Any, ...]]] = {
     (*_FAN_OUT, "queues", "us-east-1"): [(*_FAN_OUT, "residency", "s3://drives/", 0), *_FAN_OUT_JOB],
     (*_FAN_OUT, "execution_roles"): _FAN_OUT_TEMPLATE,
     (*_FAN_OUT, "execution_roles", 0): _FAN_OUT_TEMPLATE,
-    (*_FAN_OUT, "query"): [(*_FAN_OUT, key) for key in ("schedule", "query_databases", "query_data")],
+    (*_FAN_OUT, "query"): [(*_FAN_OUT, key) for key in ("schedule", *_FAN_OUT_SOURCES)],
+    (*_FAN_OUT, "query_connectors"): [(*_FAN_OUT, "query_spill")],
+    (*_FAN_OUT, "query_connectors", "sales"): [(*_FAN_OUT, "query_spill")],
     (*_FAN_OUT, "copy_from"): [(*_FAN_OUT, "copy_to")],
     (*_FAN_OUT, "copy_from", 0): [(*_FAN_OUT, "copy_to")],
     (*_FAN_OUT, "copy_to"): [(*_FAN_OUT, "copy_from")],
@@ -198,6 +208,10 @@ fan_outs:
     query: QUERY
     query_databases: [drives]
     query_data: ["s3://drives/"]
+    query_table_buckets: [drives]
+    query_catalogs: [s3tablescatalog/drives]
+    query_connectors: {sales: sales-connector}
+    query_spill: ["s3://spill/sales/"]
     schedule: rate(1 day)
     placement: [reserved, price]
     residency: {"s3://drives/": [us-east-1]}

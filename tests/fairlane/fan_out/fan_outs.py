@@ -42,6 +42,13 @@ def full_fan_out(stack: Stack) -> TrainingFanOut:
         query="SELECT id, region, data FROM drives",
         query_databases=["drives"],
         query_data=["s3://tables/drives/"],
+        query_table_buckets=["drives"],
+        query_catalogs=["redshift/sales"],
+        query_connectors={
+            "aurora": "aurora-connector",
+            "shared": "arn:aws:lambda:us-east-1:444455556666:function:shared-connector:live",
+        },
+        query_spill=["s3://spill/aurora/"],
         schedule="rate(1 day)",
         residency={"s3://drives-eu/": ["eu-west-1"]},
         job_definitions=["train"],

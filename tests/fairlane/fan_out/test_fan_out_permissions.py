@@ -1,7 +1,7 @@
 """Permissions of a fan-out, with an evaluator of IAM policies: each function, the grants, and what nobody may do."""
 
 import pytest
-from aws_cdk import Stack
+from aws_cdk import Fn, Stack
 from aws_cdk import aws_iam as iam
 
 from tests.fairlane.fan_out.fan_outs import ACCOUNT, fan_out, full_fan_out
@@ -89,6 +89,70 @@ def test_only_submit_can_submit_and_only_plan_can_copy(stack: Stack) -> None:
         for action in ("batch:TerminateServiceJob", "sagemaker:StopTrainingJob", "ec2:CreateCapacityReservation"):
             resource = {"b": job, "s": f"arn:aws:sagemaker:us-east-1:{ACCOUNT}:training-job/a"}.get(action[0], "*")
             assert not may(granted, action, resource), name
+
+
+def test_the_query_reads_the_named_sources_only(stack: Stack) -> None:
+    full_fan_out(stack)
+    here, other = f"us-east-1:{ACCOUNT}", "444455556666"
+    glue, tables = f"arn:aws:glue:{here}", f"arn:aws:s3tables:{here}:bucket"
+    connector = f"arn:aws:lambda:{here}:function"
+    expected = {
+        ("glue:GetCatalog", f"{glue}:catalog"): True,
+        ("glue:GetCatalog", f"{glue}:catalog/s3tablescatalog"): True,
+        ("glue:GetCatalog", f"{glue}:catalog/s3tablescatalog/drives"): True,
+        ("glue:GetCatalog", f"{glue}:catalog/s3tablescatalog/drives-2"): False,
+        ("glue:GetCatalog", f"{glue}:catalog/redshift"): True,
+        ("glue:GetCatalog", f"{glue}:catalog/redshift/other"): False,
+        ("glue:GetDatabase", f"{glue}:database/s3tablescatalog/drives/raw"): True,
+        ("glue:GetDatabase", f"{glue}:database/s3tablescatalog/drives-2/raw"): False,
+        ("glue:GetTable", f"{glue}:table/s3tablescatalog/drives/raw/campaigns"): True,
+        ("glue:GetTable", f"{glue}:table/redshift/sales/public/orders"): True,
+        ("glue:GetTable", f"{glue}:table/redshift/other/public/orders"): False,
+        ("glue:GetTable", f"{glue}:table/other/campaigns"): False,
+        ("glue:UpdateTable", f"{glue}:table/s3tablescatalog/drives/raw/campaigns"): False,
+        ("s3tables:GetTableData", f"{tables}/drives/table/0"): True,
+        ("s3tables:GetTableMetadataLocation", f"{tables}/drives/table/0"): True,
+        ("s3tables:GetTableBucket", f"{tables}/drives"): True,
+        ("s3tables:GetTableData", f"{tables}/drives-2/table/0"): False,
+        ("s3tables:PutTableData", f"{tables}/drives/table/0"): False,
+        ("lakeformation:GetDataAccess", "*"): True,
+        ("athena:GetDataCatalog", f"arn:aws:athena:{here}:datacatalog/aurora"): True,
+        ("athena:GetDataCatalog", f"arn:aws:athena:{here}:datacatalog/shared"): True,
+        ("athena:GetDataCatalog", f"arn:aws:athena:{here}:datacatalog/other"): False,
+        ("lambda:InvokeFunction", f"{connector}:aurora-connector"): True,
+        ("lambda:InvokeFunction", f"{connector}:aurora"): False,
+        ("lambda:InvokeFunction", f"{connector.replace(ACCOUNT, other)}:shared-connector:live"): True,
+        ("lambda:InvokeFunction", f"{connector.replace(ACCOUNT, other)}:shared-connector"): False,
+        ("s3:GetObject", "arn:aws:s3:::spill/aurora/0"): True,
+        ("s3:PutObject", "arn:aws:s3:::spill/aurora/0"): False,
+        ("s3:GetObject", "arn:aws:s3:::spill/redshift/0"): False,
+    }
+    granted = function(stack, "Plan")
+    assert {key: may(granted, *key) for key in expected} == expected
+    for name in ("Submit", "Outcomes", "Reconcile", "Capacity"):
+        others = function(stack, name)
+        assert [key for key in expected if may(others, *key)] == [], name
+
+
+def test_without_sources_the_query_reads_no_other_catalog(stack: Stack) -> None:
+    fan_out(stack, query="SELECT 1")
+    granted, here = function(stack, "Plan"), f"us-east-1:{ACCOUNT}"
+    for action, resource in (
+        ("glue:GetCatalog", f"arn:aws:glue:{here}:catalog/s3tablescatalog"),
+        ("s3tables:GetTableData", f"arn:aws:s3tables:{here}:bucket/drives/table/0"),
+        ("lakeformation:GetDataAccess", "*"),
+        ("athena:GetDataCatalog", f"arn:aws:athena:{here}:datacatalog/aurora"),
+        ("lambda:InvokeFunction", f"arn:aws:lambda:{here}:function:aurora-connector"),
+    ):
+        assert not may(granted, action, resource), action
+
+
+def test_a_token_is_the_arn_of_a_connector(stack: Stack) -> None:
+    fan_out(stack, query="SELECT 1", query_connectors={"sales": Fn.import_value("Connector")})
+    granted = [
+        statement["Resource"] for statement in function(stack, "Plan") if "lambda:InvokeFunction" in statement["Action"]
+    ]
+    assert granted == [["Connector"]]
 
 
 @pytest.mark.parametrize(
