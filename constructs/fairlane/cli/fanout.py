@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fairlane._internal.output_files import open_output
+from fairlane.cli import answers
 from fairlane.errors import ConfigurationError, Problem
 from fairlane_lambda.fan_out.ledger import STATES
 from fairlane_lambda.fan_out.names import MANIFEST
@@ -45,7 +47,14 @@ def _verb(verbs: Any, name: str, text: str, function: Verb) -> argparse.Argument
     parser: argparse.ArgumentParser = verbs.add_parser(name, help=text, description=text)
     text = "name of the fan-out (default: the only one of the account and Region)"
     parser.add_argument("--fan-out", metavar="NAME", help=text)
-    parser.set_defaults(run=lambda arguments: _run(function, arguments))
+
+    def run(arguments: argparse.Namespace) -> int:
+        _check_manifest(arguments)
+        from fairlane_client.fan_out import FanOut
+
+        return function(arguments, FanOut.open(arguments.fan_out))
+
+    parser.set_defaults(run=lambda arguments: answers.run(lambda: run(arguments)))
     return parser
 
 
@@ -54,23 +63,6 @@ def _of_manifest(verbs: Any, name: str, text: str, function: Verb) -> argparse.A
     parser = _verb(verbs, name, text, function)
     parser.add_argument("manifest", metavar="MANIFEST", help="name of the manifest: its file without the ending")
     return parser
-
-
-def _run(function: Verb, arguments: argparse.Namespace) -> int:
-    """Run a subcommand. Mistakes and errors of AWS are printed."""
-    try:
-        _check_manifest(arguments)
-        from fairlane_client.fan_out import FanOut
-
-        return function(arguments, FanOut.open(arguments.fan_out))
-    except ConfigurationError as error:
-        print(error, file=sys.stderr)
-        return 2
-    except Exception as error:
-        if not _is_answer(error):
-            raise
-        print(f"fairlane: {error}", file=sys.stderr)
-        return 1
 
 
 def _check_manifest(arguments: argparse.Namespace) -> None:
@@ -86,17 +78,6 @@ def _check_manifest(arguments: argparse.Namespace) -> None:
 
         file_manifest(file)
         file.open("rb").close()
-
-
-def _is_answer(error: Exception) -> bool:
-    """Return True for an error whose text is an answer to the user: of AWS, of a missing manifest or package."""
-    if isinstance(error, ImportError | OSError) or type(error) is LookupError:
-        return True
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    from fairlane_client.fan_out import ExecutionFailed
-
-    return isinstance(error, BotoCoreError | ClientError | ExecutionFailed)
 
 
 def _check(arguments: argparse.Namespace, fan_out: "FanOut") -> int:
@@ -157,7 +138,9 @@ def _resume(arguments: argparse.Namespace, fan_out: "FanOut") -> int:
 
 
 def _report(arguments: argparse.Namespace, fan_out: "FanOut") -> int:
-    arguments.output.write_text(fan_out.report(arguments.manifest), encoding="utf-8")
+    page = fan_out.report(arguments.manifest)
+    with open_output(arguments.output) as file:
+        file.write(page)
     print(f"Wrote {arguments.output}")
     return 0
 

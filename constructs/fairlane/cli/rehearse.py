@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from fairlane._internal.output_files import open_output
 from fairlane.errors import ConfigurationError, Problem
 
 if TYPE_CHECKING:
@@ -92,9 +93,12 @@ def _rehearse(arguments: argparse.Namespace) -> int:
         for text in (describe_use(numbers), *numbers["advice"]):
             _print_line(console, f"  - {text}")
     if arguments.json is not None:
-        _write(arguments.json, json.dumps(summary, indent=2, allow_nan=False) + "\n")
+        with open_output(arguments.json) as file:
+            file.write(json.dumps(summary, indent=2, allow_nan=False) + "\n")
     if arguments.html is not None:
-        _write(arguments.html, render_report(rehearsals, summary, title=f"{arguments.queue} with {arguments.trace}"))
+        page = render_report(rehearsals, summary, title=f"{arguments.queue} with {arguments.trace}")
+        with open_output(arguments.html) as file:
+            file.write(page)
     return 0
 
 
@@ -123,14 +127,6 @@ def _ec2_instances(arguments: argparse.Namespace, queue: "QueueSetup") -> "Ec2In
 
 def _print_line(console: Any, text: str) -> None:
     console.print(text, markup=False, highlight=False)
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        sentence = f"the file cannot be written: {error.strerror}"
-        raise ConfigurationError(str(path), [Problem.relation((), sentence)]) from error
 
 
 @contextmanager

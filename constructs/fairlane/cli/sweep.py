@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fairlane._internal.output_files import open_output
+from fairlane.cli import answers
 from fairlane.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ def add_to(commands: Any) -> None:
 
 def _verb(verbs: Any, name: str, text: str, function: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = verbs.add_parser(name, help=text, description=text)
-    parser.set_defaults(run=lambda arguments: _run(function, arguments))
+    parser.set_defaults(run=lambda arguments: answers.run(lambda: function(arguments)))
     return parser
 
 
@@ -55,31 +57,6 @@ def _of_sweep(
     parser.add_argument("store", metavar="STORE", help="name of the sweep store")
     parser.add_argument("sweep", metavar="ID", help="id of the sweep")
     return parser
-
-
-def _run(function: Callable[[argparse.Namespace], int], arguments: argparse.Namespace) -> int:
-    """Run a subcommand. Mistakes and errors of AWS are printed."""
-    try:
-        return function(arguments)
-    except ConfigurationError as error:
-        print(error, file=sys.stderr)
-        return 2
-    except Exception as error:
-        if not _is_answer(error):
-            raise
-        print(f"fairlane: {error}", file=sys.stderr)
-        return 1
-
-
-def _is_answer(error: Exception) -> bool:
-    """Return True for an error whose text is an answer to the user: of AWS, of a missing sweep, store or package."""
-    if isinstance(error, ImportError | OSError) or type(error) is LookupError:
-        return True
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    from fairlane_client.sweeps import Refused, Unanswered
-
-    return isinstance(error, BotoCoreError | ClientError | Refused | Unanswered)
 
 
 def _submit(arguments: argparse.Namespace) -> int:
@@ -129,7 +106,8 @@ def _report(arguments: argparse.Namespace, sweep: "Sweep") -> None:
         raise ImportError(f"the report requires the extra: pip install 'fairlane[report]' ({error.name})") from error
     running = sweep.running() if sweep.plan.stop else ()
     page = render_report(sweep.plan, sweep.leaderboard(), sweep.counts(), running, sweep.progress)
-    arguments.output.write_text(page, encoding="utf-8")
+    with open_output(arguments.output) as file:
+        file.write(page)
     print(f"Wrote {arguments.output}")
 
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from fairlane._internal.output_files import write_mistake
 from fairlane.cloudwatch.alarms import evaluate_alarms
 from fairlane.cloudwatch.samples import RETENTION, MetricKey, Samples
 from fairlane.cloudwatch.template_alarms import TemplateAlarms
@@ -59,7 +60,7 @@ def preview(path: Path, output: Path, *, name: str | None = None, data: Path | N
     try:
         output.write_text(page(views, origin), encoding="utf-8")
     except OSError as error:
-        raise PreviewError(f"cannot write {output}: {error.strerror}") from error
+        raise PreviewError(f"{output}: {write_mistake(output, error)}") from error
     return [dashboard.name for dashboard in selected]
 
 

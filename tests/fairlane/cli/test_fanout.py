@@ -13,6 +13,7 @@ from botocore.exceptions import NoCredentialsError
 from fairlane.cli import main
 from fairlane_client.fan_out import fan_out
 from fairlane_client.sweeps import Clock
+from tests.fairlane.cli.unwritable import UNWRITABLE
 from tests.fairlane_client.fan_out.world import World, jsonl, lines
 
 Run = Callable[..., tuple[int, str, str]]
@@ -88,6 +89,13 @@ def test_a_manifest_from_its_check_to_its_report(run: Run, world: World) -> None
     assert run("resume", "drives", "--retry-failed") == (0, text, "")
     assert run("report", "drives") == (0, "Wrote fan-out.html\n", "")
     assert "<title>Fan-out drives</title>" in Path("fan-out.html").read_text()
+
+
+@pytest.mark.parametrize(("output", "problem"), UNWRITABLE)
+def test_a_report_that_cannot_be_written_names_the_file(run: Run, output: str, problem: str) -> None:
+    run("start", "drives.jsonl")
+    error = f"{output}: 1 problem\n  - {problem}\n"
+    assert run("report", "drives", "--output", output) == (2, "", error)
 
 
 def test_stop(run: Run, world: World) -> None:
@@ -193,13 +201,13 @@ def test_a_file_is_no_name_of_a_manifest(run: Run, no_calls: None, verb: str, na
 
 @pytest.mark.parametrize("verb", ["check", "start"])
 def test_a_file_is_checked_before_the_first_call(run: Run, no_calls: None, verb: str) -> None:
-    assert run(verb, "absent.jsonl") == (1, "", "fairlane: [Errno 2] No such file or directory: 'absent.jsonl'\n")
+    assert run(verb, "absent.jsonl") == (1, "", "fairlane: absent.jsonl: No such file or directory\n")
     code, _, err = run(verb, "drives.txt")
     assert (code, err.partition(",")[0]) == (2, "manifest: 1 problem\n  - got 'drives.txt'")
 
 
 def test_answers_of_aws_are_one_sentence(run: Run, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert run("start", "absent.jsonl") == (1, "", "fairlane: [Errno 2] No such file or directory: 'absent.jsonl'\n")
+    assert run("start", "absent.jsonl") == (1, "", "fairlane: absent.jsonl: No such file or directory\n")
     world.denied = {"put_object"}
     code, out, err = run("start", "drives.jsonl")
     assert (code, out, err.count("\n")) == (1, "", 1)

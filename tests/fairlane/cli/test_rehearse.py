@@ -186,7 +186,7 @@ def test_a_file_that_cannot_be_written_is_reported_after_the_table(option: str, 
     code, out, err = run("rehearse", EXAMPLE, "--queue", "training-p4", "--trace", "jobs.csv", option, "no/file")
     assert code == 1
     assert "ProdExp1" in out  # the numbers, which can take long, are not lost
-    assert err == "no/file: 1 problem\n  - the file cannot be written: No such file or directory\n"
+    assert err == "no/file: 1 problem\n  - there is no folder no: create it, or name a file in another folder\n"
 
 
 def test_jobs_of_unknown_shares_are_refused(run: Run) -> None:

@@ -11,6 +11,7 @@ from botocore.exceptions import NoCredentialsError
 
 import fairlane_run
 from fairlane.cli import main
+from tests.fairlane.cli.unwritable import UNWRITABLE
 from tests.fairlane_client.sweeps.world import World
 
 FILE = """\
@@ -210,8 +211,13 @@ def test_the_report_is_written(run: Run, world: World) -> None:
     assert "<title>Sweep resnet-lr</title>" in html
     assert "maximize accuracy; grid" in html
     assert "Runs by step" not in html
-    code, out, err = run("report", "search", "resnet-lr", "--output", "absent/sweep.html")
-    assert (code, out, err) == (1, "", "fairlane: [Errno 2] No such file or directory: 'absent/sweep.html'\n")
+
+
+@pytest.mark.parametrize(("output", "problem"), UNWRITABLE)
+def test_a_report_that_cannot_be_written_names_the_file(run: Run, output: str, problem: str) -> None:
+    run("submit", "sweep.yaml")
+    error = f"{output}: 1 problem\n  - {problem}\n"
+    assert run("report", "search", "resnet-lr", "--output", output) == (2, "", error)
 
 
 def test_the_report_has_the_runs_that_run_at_each_rung(run: Run, world: World) -> None:

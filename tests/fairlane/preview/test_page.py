@@ -193,7 +193,10 @@ def test_a_dashboard_is_selected_by_name(run: Run) -> None:
         (["body.json", "--data", "missing"], "cannot read missing: No such file or directory"),
         (["body.json", "--data", "list.json"], "list.json contains no line in the embedded metric format"),
         (["body.json", "--data", "odd.jsonl"], "odd.jsonl, line 2: invalid embedded metric format"),
-        (["body.json", "--output", "missing/x.html"], "cannot write missing/x.html: No such file or directory"),
+        (
+            ["body.json", "--output", "missing/x.html"],
+            "missing/x.html: there is no folder missing: create it, or name a file in another folder",
+        ),
         (
             ["start.json"],
             "dashboard start: start: got 'yesterday', allowed: a time in ISO 8601, or a duration, for example -PT3H",

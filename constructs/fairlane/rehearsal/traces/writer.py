@@ -3,6 +3,7 @@
 import csv
 from pathlib import Path
 
+from fairlane._internal.output_files import open_output
 from fairlane.errors import ConfigurationError, Problem
 from fairlane.rehearsal.traces.reader import Unit
 from fairlane.scheduler.job import Trace
@@ -22,12 +23,8 @@ def write_trace(trace: Trace, path: str | Path, *, unit: Unit = "instances") -> 
     if Path(path).suffix.lower() != ".csv":
         raise ConfigurationError(str(path), [Problem((), Path(path).name, "a file name that ends in .csv")])
     columns = ("share", "priority", "instances", "instance_type", "submit", "run", "checkpoint", "name")
-    try:
-        with Path(path).open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(unit if name == "instances" else name for name in columns)
-            for job in trace.jobs:
-                writer.writerow(getattr(job, name) for name in columns)
-    except OSError as error:
-        sentence = f"the file cannot be written: {error.strerror}"
-        raise ConfigurationError(str(path), [Problem.relation((), sentence)]) from error
+    with open_output(Path(path)) as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(unit if name == "instances" else name for name in columns)
+        for job in trace.jobs:
+            writer.writerow(getattr(job, name) for name in columns)
