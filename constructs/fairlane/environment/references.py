@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import cache
 from typing import Final, TypeAlias
 
+from fairlane._internal.athena_names import workgroup_name as store_workgroup
 from fairlane._internal.checks import is_region, listing
 from fairlane.capacity.fit import fit_problems
 from fairlane.environment.alarms import AlarmSettings
@@ -22,7 +23,6 @@ from fairlane.jobs.permission_rules import check_s3_prefix, split_s3_prefix
 from fairlane.monitoring.alarms.part_rules import unknown_part_problems
 from fairlane.queues.rules import MAX_COMPUTE_ENVIRONMENTS
 from fairlane.scheduling.time_limits import blocked_reasons
-from fairlane.sweeps.store_rules import workgroup_name as store_workgroup
 
 AnyQueueModel: TypeAlias = TrainingQueueModel | GpuQueueModel
 ReferenceProblem: TypeAlias = tuple[Problem, list[Path]]

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
+from fairlane._internal import athena_names
 from fairlane._internal.checks import alternatives, check_list, check_name, check_region, check_tags, check_text
 from fairlane._internal.key_rules import check_regional_key
 from fairlane._internal.tokens import is_token
@@ -216,12 +217,12 @@ def resource_name(fan_out_name: str) -> str:
 
 def workgroup_name(fan_out_name: str) -> str:
     """Return the name of the Athena workgroup of a fan-out. A sweep store can have the name of the fan-out."""
-    return f"fairlane-fan-out-{fan_out_name}"
+    return athena_names.workgroup_name(f"fan-out-{fan_out_name}")
 
 
 def database_name(fan_out_name: str) -> str:
-    """Return the name of the Glue database of a fan-out. Names of databases in SQL have no hyphens."""
-    return f"fairlane_fan_out_{fan_out_name.replace('-', '_')}"
+    """Return the name of the Glue database of a fan-out."""
+    return athena_names.database_name(f"fan-out-{fan_out_name}")
 
 
 def parameter_name(fan_out_name: str) -> str:

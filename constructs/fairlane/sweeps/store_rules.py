@@ -70,16 +70,6 @@ def import_problems(
     )
 
 
-def workgroup_name(store_name: str) -> str:
-    """Return the name of the Athena workgroup of a store."""
-    return f"fairlane-{store_name}"
-
-
-def database_name(store_name: str) -> str:
-    """Return the name of the Glue database of a store. Names of databases in SQL have no hyphens."""
-    return f"fairlane_{store_name.replace('-', '_')}"
-
-
 def parameter_name(store_name: str) -> str:
     """Return the name of the SSM parameter that tells where a store is."""
     return f"/fairlane/sweep-store/{store_name}"

@@ -8,17 +8,16 @@ from aws_cdk import aws_ssm as ssm
 from aws_cdk.interfaces.aws_kms import IKeyRef
 from constructs import Construct
 
+from fairlane._internal.athena_names import database_name, workgroup_name
 from fairlane._internal.aws import ARN
 from fairlane._internal.claims import WORKGROUP, Claims
 from fairlane.errors import ConfigurationError
 from fairlane.sweeps.store_bucket import create_bucket
 from fairlane.sweeps.store_grants import SweepStoreGrants
 from fairlane.sweeps.store_rules import (
-    database_name,
     import_problems,
     parameter_name,
     store_problems,
-    workgroup_name,
 )
 from fairlane.sweeps.store_tables import create_tables, create_workgroup
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.fairlane_client.sweeps.world import client_error
+from tests.fairlane_client.faults import client_error
 
 ENDED = ("SUCCEEDED", "FAILED")
 

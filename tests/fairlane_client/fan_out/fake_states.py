@@ -4,7 +4,7 @@ import json
 import re
 from typing import Any
 
-from tests.fairlane_client.sweeps.world import client_error
+from tests.fairlane_client.faults import client_error
 
 _PAGE = 100
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.fairlane_client.fan_out.world import World, jsonl, lines
-from tests.fairlane_client.sweeps.world import Killed, LostError
+from tests.fairlane_client.faults import FAULTS, Killed, LostError
 
 
 def started(folder: Path, number: int = 40, *, seconds: float = 0, kind: str = "service") -> World:
@@ -172,7 +172,7 @@ def run(world: World, verb: str) -> None:
         world.open().resume("drives", retry_failed=True)
 
 
-@pytest.mark.parametrize("fault", ["before", "after", "lost"])
+@pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("verb", ["stop", "resume"])
 def test_a_client_that_dies_at_any_call_can_be_run_again(verb: str, fault: str, tmp_path: Path) -> None:
     number = calls_of(verb, tmp_path)

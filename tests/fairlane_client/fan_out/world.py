@@ -17,7 +17,7 @@ from fairlane_lambda.fan_out.table import Table
 from tests.fairlane_client.fan_out.fake_jobs import FakeJobs
 from tests.fairlane_client.fan_out.fake_states import FakeStates
 from tests.fairlane_client.fan_out.service import Service
-from tests.fairlane_client.sweeps.world import Killed, LostError, client_error
+from tests.fairlane_client.faults import Calls, client_error
 from tests.fairlane_lambda.fan_out.fake_dynamodb import FakeDynamoDB
 
 REGIONS = ("us-east-1", "us-west-2", "eu-west-1", "eu-central-1")
@@ -110,19 +110,12 @@ class Paginator:
             request[self._token] = page[self._token]
 
 
-class World:
-    """Account with one fan-out.
-
-    Attributes:
-        fault: Number of a call, and what happens there: killed `before`, killed `after`, or the answer is lost.
-        denied: Names of calls that are denied.
-    """
+class World(Calls):
+    """Account with one fan-out."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.now = START
-        self.calls: list[str] = []
-        self.fault: tuple[int, str] | None = None
-        self.denied: set[str] = set()
         self.dynamodb = FakeDynamoDB()
         self.ledger = Ledger(Table(self.dynamodb, "campaigns-ledger"))
         self.states = FakeStates(STATE_MACHINE)
@@ -149,18 +142,7 @@ class World:
 
     def call(self, name: str, function: Callable[[], Any]) -> Any:
         """Answer a request."""
-        self.calls.append(name)
-        number, fault = self.fault or (0, "")
-        fails = len(self.calls) == number
-        if fails and fault == "before":
-            raise Killed
-        if name in self.denied:
-            raise client_error("AccessDeniedException", "not authorized", 403, name)
-        try:
-            answer = function()
-        finally:
-            if fails and fault:
-                raise Killed if fault == "after" else LostError
+        answer = self.answer(name, function)
         self.sleep(0.05)
         return answer
 

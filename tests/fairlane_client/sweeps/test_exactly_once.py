@@ -9,9 +9,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from fairlane_client.sweeps import Refused, Sweep, Unanswered
-from tests.fairlane_client.sweeps.world import Killed, LostError, Turns, World, client_error
+from tests.fairlane_client.faults import FAULTS, Killed, LostError, client_error
+from tests.fairlane_client.sweeps.world import Turns, World
 
-FAULTS = ("before", "after", "lost")
 ARRAY: dict[str, Any] = {"queue": "gpu", "job_definition": "train", "share_identifier": "sweeps"}
 POINTS = {"x": [0.5, 2.0, 3.0], "name": ["a", "b"]}
 

@@ -11,7 +11,8 @@ import pytest
 from fairlane_client.sweeps import Counts, Median, Refused, SuccessiveHalving
 from fairlane_client.sweeps.stop_rules import STOP_RULES
 from fairlane_run.stopping import stop_rule
-from tests.fairlane_client.sweeps.world import START, Killed, LostError, World
+from tests.fairlane_client.faults import Killed, LostError
+from tests.fairlane_client.sweeps.world import START, World
 
 ARRAY: dict[str, Any] = {"queue": "gpu", "job_definition": "train", "share_identifier": "sweeps"}
 GRID = {"rate": [1e-3, 5e-4, 1e-4, 5e-5], "batch": [16, 32, 64, 128], "model": ["resnet18", "resnet50", "b0"]}

@@ -7,9 +7,8 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from fairlane_client.sweeps import Clock, Sweep
+from tests.fairlane_client.faults import Calls, client_error
 from tests.fairlane_client.sweeps.fake_batch import FakeBatch
 from tests.fairlane_client.sweeps.fake_s3 import FakeS3
 
@@ -17,24 +16,13 @@ BUCKET, STORE = "search-store", "search"
 START = 1_800_000_000.0
 
 
-class Killed(BaseException):
-    """End of a client at a call."""
-
-
-class LostError(Exception):
-    """Answer that did not arrive."""
-
-
-class World:
+class World(Calls):
     """Account with a sweep store, and its clients."""
 
     def __init__(self, *, lag: float = 55.0, latency: float = 0.02) -> None:
+        super().__init__()
         self.now = START
-        self.calls: list[str] = []
-        self.fault: tuple[int, str] | None = None
-        """Number of a call, and what happens there: killed before, killed after, or the answer is lost."""
         self.turns: Turns | None = None
-        self.denied: set[str] = set()
         self.bucket = BUCKET
         self._latency = latency
         self._lock = threading.RLock()
@@ -55,18 +43,7 @@ class World:
         wait = self._latency if self.turns is None else self.turns.latency()
         self.sleep(wait / 2)
         with self._lock:
-            self.calls.append(name)
-            number, fault = self.fault or (0, "")
-            fails = len(self.calls) == number
-            if fails and fault == "before":
-                raise Killed
-            if name in self.denied:
-                raise client_error("AccessDeniedException", "not authorized", 403, name)
-            try:
-                answer = function()
-            finally:
-                if fails:
-                    raise Killed if fault == "after" else LostError
+            answer = self.answer(name, function)
         self.sleep(wait / 2)
         return answer
 
@@ -180,9 +157,3 @@ class Turns:
             self._turn = self._random.choice(ready)
             del self._wakes[self._turn]
         self._changed.notify_all()
-
-
-def client_error(code: str, message: str, status: int, operation: str) -> ClientError:
-    """Return an error as boto3 raises it."""
-    response: Any = {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": status}}
-    return ClientError(response, operation)
