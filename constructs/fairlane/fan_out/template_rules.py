@@ -1,6 +1,5 @@
 """Rules of the request template of a fan-out. Imports no aws_cdk."""
 
-import json
 import re
 from collections.abc import Collection, Iterator
 from importlib.util import find_spec
@@ -8,6 +7,7 @@ from typing import Any, Final
 
 from fairlane._internal.checks import alternatives, listing
 from fairlane.errors import Path, Problem
+from fairlane_lambda.fan_out.json_text import NestingError, parse_json
 from fairlane_lambda.training_job import Mistake, payload_mistakes
 
 SAMPLES: Final[dict[str, str | int]] = {
@@ -41,28 +41,12 @@ def template_problems(
     """
     if isinstance(execution_roles, str) or isinstance(job_definitions, str):
         return  # another problem names them
-    try:
-        yield from list(_template_problems(text, execution_roles, job_definitions))
-    except RecursionError:
-        yield Problem.relation(("template",), f"the text is nested too deeply: use {_REQUEST}")
-
-
-def container_definition(text: object) -> str | None:
-    """Return the job definition of a template that is a SubmitJob request. None for other templates."""
-    try:
-        request = json.loads(text) if isinstance(text, str) else None
-    except (ValueError, RecursionError):
-        return None
-    name = request.get("jobDefinition") if isinstance(request, dict) else None
-    return name if isinstance(name, str) else None
-
-
-def _template_problems(
-    text: object, execution_roles: Collection[str], job_definitions: Collection[str]
-) -> Iterator[Problem]:
     field: Path = ("template",)
     try:
-        request = json.loads(text) if isinstance(text, str) else None
+        request = parse_json(text) if isinstance(text, str) else None
+    except NestingError as error:
+        yield Problem.relation(field, f"the text is {error}: use {_REQUEST}")
+        return
     except ValueError as error:
         yield Problem.relation(field, f"the text is not JSON, {error}: use {_REQUEST}")
         return
@@ -80,6 +64,16 @@ def _template_problems(
         path = (*field, *mistake.field)
         sentence = mistake.sentence
         yield Problem.relation(path, sentence) if sentence else Problem(path, mistake.got, mistake.allowed)
+
+
+def container_definition(text: object) -> str | None:
+    """Return the job definition of a template that is a SubmitJob request. None for other templates."""
+    try:
+        request = parse_json(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+    name = request.get("jobDefinition") if isinstance(request, dict) else None
+    return name if isinstance(name, str) else None
 
 
 def _placeholder_mistakes(node: Any, samples: Collection[str]) -> Iterator[Mistake]:

@@ -1,6 +1,5 @@
 """Lines of a manifest: their fields, with types and limits."""
 
-import json
 import math
 import re
 from collections.abc import Callable, Mapping
@@ -8,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
+from fairlane_lambda.fan_out.json_text import parse_json
 from fairlane_lambda.fan_out.names import LINE_ID
 from fairlane_lambda.training_job import Mistake
 
@@ -171,8 +171,8 @@ class _Reader:
         if value is None:
             return kind()
         if isinstance(value, str):
-            with suppress(ValueError, RecursionError):
-                value = json.loads(value)
+            with suppress(ValueError):
+                value = parse_json(value)
         if type(value) is kind:
             return value
         allowed = "a list of objects" if kind is list else "an object"

@@ -5,6 +5,8 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
+from fairlane_lambda.fan_out.json_text import NestingError, parse_json
+
 MAX_BYTES: Final = 64 * 1024
 """Largest number of bytes of a line."""
 _BOM: Final = b"\xef\xbb\xbf"
@@ -82,12 +84,14 @@ def _json_records(lines: Iterable[_Text]) -> Iterator[Record]:
 
 def _json_record(line: _Text) -> Record:
     try:
-        fields = json.loads(line.text, parse_constant=_refuse)
+        fields = parse_json(line.text, parse_constant=_refuse)
         if "\\u" in line.text:
             json.dumps(fields, ensure_ascii=False).encode()
     except UnicodeEncodeError:
         return Record(line.number, None, "half of a surrogate pair in a text")
-    except (ValueError, RecursionError) as error:
+    except NestingError as error:
+        return Record(line.number, None, str(error))
+    except ValueError as error:
         reason = f"{error.msg} in column {error.colno}" if isinstance(error, json.JSONDecodeError) else str(error)
         return Record(line.number, None, f"no JSON: {reason}")
     if not isinstance(fields, dict):

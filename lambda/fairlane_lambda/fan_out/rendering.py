@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from fairlane_lambda.fan_out.json_text import NestingError, parse_json
 from fairlane_lambda.training_job import Mistake, payload_mistakes
 
 MAX_REQUEST: Final = 30 * 1024
@@ -51,8 +52,10 @@ class Template:
         self.content: dict[str, Any] = {}
         self.mistakes = []
         try:
-            content = json.loads(text)
-        except (ValueError, RecursionError) as error:
+            content = parse_json(text)
+        except NestingError as error:
+            self.mistakes.append(Mistake((name,), sentence=str(error)))
+        except ValueError as error:
             self.mistakes.append(Mistake((name,), sentence=f"no JSON: {error}"))
         else:
             if isinstance(content, dict):

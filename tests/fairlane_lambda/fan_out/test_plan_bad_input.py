@@ -123,6 +123,17 @@ def test_mistake_of_the_template_is_reported_once(account: Account, template: st
     assert account.problems(manifest(line("a"), line("b"))) == [problem]
 
 
+@pytest.mark.parametrize("levels", [51, 900, 100_000])
+def test_deep_templates_are_refused(account: Account, levels: int) -> None:
+    text = '{"a":' * levels + '"${data}"' + "}" * levels
+    account.s3.put_object(Bucket=BUCKET, Key="templates/deep.json", Body=text.encode())
+    assert account.problems(manifest(line(template="deep"), line("b"))) == [
+        "templates/deep.json: nested more than 50 levels deep"
+    ]
+    account.config["template"] = text
+    assert account.problems(manifest(line())) == ["template: nested more than 50 levels deep"]
+
+
 @pytest.mark.parametrize("size", [10_240, 10_241])
 def test_payload_of_more_than_10_kib_is_refused(account: Account, size: int) -> None:
     def payload(parameters: dict[str, str]) -> int:

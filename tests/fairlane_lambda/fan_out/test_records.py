@@ -17,6 +17,11 @@ def pieces(content: bytes, size: int) -> list[bytes]:
     return [content[start : start + size] for start in range(0, len(content), size)]
 
 
+def nested(levels: int) -> str:
+    """Return an object with lists in it."""
+    return f'{{"a": {"[" * (levels - 1)}{"]" * (levels - 1)}}}'
+
+
 def read_csv(content: str | bytes, size: int = 1000) -> list[Record]:
     return [*read_records(pieces(content if isinstance(content, bytes) else content.encode(), size), [])]
 
@@ -76,7 +81,8 @@ def test_quote_inside_a_cell_opens_nothing() -> None:
         ("[1]", "no JSON object"),
         ('{"a": NaN}', "no JSON: NaN is no number of JSON"),
         ('{"a": "\\ud800"}', "half of a surrogate pair in a text"),
-        (f'{{"a": {"[" * 20_000}', "no JSON: maximum recursion depth exceeded"),
+        (f'{{"a": {"[" * 20_000}', "nested more than 50 levels deep"),
+        (nested(51), "nested more than 50 levels deep"),
         (f'{{"a": "{"x" * MAX_BYTES}"}}', "over 65,536 bytes"),
     ],
 )
@@ -88,3 +94,13 @@ def test_reading_goes_on_after_a_bad_line(line: str, problem: str) -> None:
     assert (first, third) == (Record(1, {"b": 1}), Record(3, {"c": "\U0001f600"}))
     assert second.number == 2
     assert second.problem.startswith(problem)
+
+
+def test_values_may_have_50_levels() -> None:
+    text = nested(50)
+    assert [*read_records([text.encode()])] == [Record(1, json.loads(text))]
+
+
+def test_brackets_in_texts_are_no_levels() -> None:
+    fields = {"a": "[" * 60, "b": [{}] * 60}
+    assert [*read_records([json.dumps(fields).encode()])] == [Record(1, fields)]
