@@ -77,7 +77,8 @@ class _Capacity:
 
     def __init__(self, config: Config, needs: Needs, seconds_left: Any) -> None:
         self._config, self._needs, self._seconds_left = config, needs, seconds_left
-        self._prices = OnDemandPrices(_client("pricing", endpoint_region(config.home)))
+        endpoint = endpoint_region(config.home)
+        self._prices = OnDemandPrices(_client("pricing", endpoint), endpoint)
 
     def region(self, name: str) -> _Region:
         """Return a Region with the limits of its queues."""

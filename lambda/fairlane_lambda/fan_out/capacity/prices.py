@@ -12,12 +12,14 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any, Final
 
+from fairlane_lambda.aws_errors import error_name
 from fairlane_lambda.fan_out.capacity.source import pages, read
 
 _ENDPOINTS: Final = {"us-east-1": "", "eu-central-1": "eu-|me-|af-|il-", "ap-south-1": "ap-"}
 """Regions of the endpoints, with the Regions that are near."""
 _TYPE_ATTRIBUTES: Final = ("instanceName", "instanceType")
 _USE_ATTRIBUTES: Final = ("component", "platoinstancetype", "usagetype", "operation", "group")
+_NO_ATTRIBUTE: Final = "InvalidParameterException"
 _TRAINING: Final = re.compile(r"\btrain(ing)?\b", re.IGNORECASE)
 _EC2: Final = {"operatingSystem": "Linux", "tenancy": "Shared", "preInstalledSw": "NA", "capacitystatus": "Used"}
 
@@ -35,10 +37,11 @@ class OnDemandPrices:
 
     Args:
         client: boto3 client of AWS Price List.
+        region: Region of its endpoint.
     """
 
-    def __init__(self, client: Any) -> None:
-        self._client = client
+    def __init__(self, client: Any, region: str) -> None:
+        self._client, self._region = client, region
         self._names = cache(self._attribute_values)
 
     def price(self, instance_type: str, region: str) -> float | None:
@@ -61,10 +64,15 @@ class OnDemandPrices:
                     yield from self._prices("AmazonSageMaker", {attribute: value, "regionCode": region}, _TRAINING)
 
     def _attribute_values(self, name: str) -> frozenset[str]:
-        request = {"ServiceCode": "AmazonSageMaker", "AttributeName": name}
-        found: list[dict[str, Any]] = read(
-            f"GetAttributeValues of {name}", "", lambda: pages(self._client, "get_attribute_values", **request), []
-        )
+        def values() -> list[dict[str, Any]]:
+            try:
+                return pages(self._client, "get_attribute_values", ServiceCode="AmazonSageMaker", AttributeName=name)
+            except Exception as error:
+                if error_name(error) != _NO_ATTRIBUTE:
+                    raise
+                return []
+
+        found: list[dict[str, Any]] = read(f"GetAttributeValues of {name}", self._region, values, [])
         return frozenset(item["Value"] for page in found for item in page["AttributeValues"])
 
     def _prices(

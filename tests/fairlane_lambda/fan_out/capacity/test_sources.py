@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from fairlane_lambda.fan_out.capacity import market, queues
 from fairlane_lambda.fan_out.capacity.needs import find_needs
@@ -30,6 +31,8 @@ def product(dollars: str, unit: str = "Hrs", **attributes: str) -> str:
 def price_list(names: Mapping[str, list[str]], products: list[str], asked: list[Any] | None = None) -> Client:
     def get_attribute_values(ServiceCode: str, AttributeName: str) -> Any:  # noqa: N803
         assert ServiceCode == "AmazonSageMaker"
+        if AttributeName not in names:
+            raise ClientError({"Error": {"Code": "InvalidParameterException"}}, "GetAttributeValues")
         return {"AttributeValues": [{"Value": value} for value in names[AttributeName]]}
 
     def get_products(ServiceCode: str, Filters: list[dict[str, str]]) -> Any:  # noqa: N803
@@ -60,23 +63,37 @@ def test_training_prices_are_found_whatever_attributes_have_them(
         json.dumps({"product": {"attributes": use}}),
     ]
     client = price_list({"instanceName": [], "instanceType": [], attribute: [value]}, products, asked)
-    assert OnDemandPrices(client).price("ml.p4d.24xlarge", "eu-west-1") == 2.5
+    assert OnDemandPrices(client, "us-east-1").price("ml.p4d.24xlarge", "eu-west-1") == 2.5
     assert asked == [("AmazonSageMaker", {attribute: value, "regionCode": "eu-west-1"})]
 
 
-def test_an_attribute_that_does_not_exist_is_left_out() -> None:
+def test_an_attribute_that_does_not_exist_is_left_out_without_an_error(capsys: pytest.CaptureFixture[str]) -> None:
     client = price_list({"instanceType": ["ml.g5.xlarge"]}, [product("1.5", component="Training")])
-    assert OnDemandPrices(client).price("ml.g5.xlarge", "us-east-1") == 1.5
+    assert OnDemandPrices(client, "us-east-1").price("ml.g5.xlarge", "us-east-1") == 1.5
+    assert capsys.readouterr().err == ""
+
+
+def test_an_error_of_the_price_list_names_its_region(capsys: pytest.CaptureFixture[str]) -> None:
+    def deny(**_: str) -> Any:
+        raise ClientError({"Error": {"Code": "AccessDeniedException"}}, "GetAttributeValues")
+
+    assert OnDemandPrices(Client(get_attribute_values=deny), "eu-central-1").price("ml.g5.xlarge", "eu-west-1") is None
+    assert capsys.readouterr().err.splitlines() == [
+        f"GetAttributeValues of {name} failed in eu-central-1: AccessDeniedException"
+        for name in ("instanceName", "instanceType")
+    ]
 
 
 def test_an_unknown_price_is_none() -> None:
     client = price_list({"instanceName": [], "instanceType": []}, [product("1.5", component="Training")])
-    assert OnDemandPrices(client).price("ml.g5.xlarge", "us-east-1") is None
+    assert OnDemandPrices(client, "us-east-1").price("ml.g5.xlarge", "us-east-1") is None
 
 
 def test_prices_of_amazon_ec2_are_those_of_linux() -> None:
     asked: list[Any] = []
-    assert OnDemandPrices(price_list({}, [product("1.006")], asked)).price("g5.xlarge", "us-east-1") == 1.006
+    assert (
+        OnDemandPrices(price_list({}, [product("1.006")], asked), "us-east-1").price("g5.xlarge", "us-east-1") == 1.006
+    )
     [(service, filters)] = asked
     assert (service, filters["operatingSystem"], filters["tenancy"]) == ("AmazonEC2", "Linux", "Shared")
 
