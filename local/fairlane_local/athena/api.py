@@ -1,4 +1,4 @@
-"""API of Amazon Athena: executions of queries, which moto does not run."""
+"""API of Amazon Athena: executions of queries, which moto does not run, and several named queries at once."""
 
 import json
 from typing import Any, Final
@@ -13,15 +13,18 @@ from fairlane_local.athena.statements import Statement
 
 _MAX_RESULTS: Final = 1000
 _MAX_LENGTH: Final = 262_144
+_MAX_IDS: Final = 50
 
 
 def install() -> None:
-    """Replace moto's calls for executions of queries."""
+    """Replace moto's calls for executions of queries and for named queries by ID."""
     response: Any = AthenaResponse
     response.start_query_execution = _start
     response.get_query_execution = _get
     response.get_query_results = _get_results
     response.stop_query_execution = _stop
+    response.get_named_query = _get_named
+    response.batch_get_named_query = _batch_get_named
 
 
 def stop_queries() -> None:
@@ -127,6 +130,47 @@ def _get_results(self: AthenaResponse) -> str:
 def _stop(self: AthenaResponse) -> str:
     _execution(self).stop()
     return "{}"
+
+
+def _get_named(self: AthenaResponse) -> str:
+    identifier = self._get_param("NamedQueryId")
+    if (query := _named_query(self, identifier)) is None:
+        raise _error(_not_found(identifier))
+    return json.dumps({"NamedQuery": query})
+
+
+def _batch_get_named(self: AthenaResponse) -> str:
+    identifiers = self._get_param("NamedQueryIds") or []
+    if not 1 <= len(identifiers) <= _MAX_IDS:
+        raise _error(f"NamedQueryIds has {len(identifiers)} IDs: use 1 to {_MAX_IDS}")
+    found = {identifier: _named_query(self, identifier) for identifier in identifiers}
+    unprocessed = [
+        {"NamedQueryId": identifier, "ErrorCode": "INVALID_INPUT", "ErrorMessage": _not_found(identifier)}
+        for identifier, query in found.items()
+        if query is None
+    ]
+    queries = [query for query in found.values() if query is not None]
+    return json.dumps({"NamedQueries": queries, "UnprocessedNamedQueryIds": unprocessed})
+
+
+def _named_query(response: AthenaResponse, identifier: str) -> dict[str, str] | None:
+    """Return a named query as Athena describes it. None if it does not exist."""
+    query: Any = response.athena_backend.get_named_query(identifier)
+    if query is None:
+        return None
+    description = {"Description": query.description} if query.description else {}
+    return {
+        "NamedQueryId": query.id,
+        "Name": query.name,
+        "Database": query.database,
+        "QueryString": query.query_string,
+        "WorkGroup": query.workgroup.name,
+        **description,
+    }
+
+
+def _not_found(identifier: str) -> str:
+    return f"NamedQuery {identifier} was not found"
 
 
 def _execution(response: AthenaResponse) -> Execution:

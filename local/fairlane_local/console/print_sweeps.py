@@ -91,7 +91,7 @@ def query(athena: Any, location: Mapping[str, str]) -> list[Row]:
     """
     workgroup = location["workgroup"]
     ids = athena.list_named_queries(WorkGroup=workgroup)["NamedQueryIds"]
-    found = (athena.get_named_query(NamedQueryId=identifier)["NamedQuery"] for identifier in ids)
+    found = athena.batch_get_named_query(NamedQueryIds=ids)["NamedQueries"]
     (sql,) = [each["QueryString"] for each in found if each["Name"] == _QUERY]
     execution = athena.start_query_execution(
         QueryString=sql.replace("SWEEP_ID", _SWEEP),

@@ -42,6 +42,30 @@ def test_a_page_has_a_thousand_rows_with_the_header(store: Store) -> None:
         store.athena.get_query_results(QueryExecutionId=query, MaxResults=1001)
 
 
+def test_named_queries_are_read_by_id_at_most_50_at_once(store: Store) -> None:
+    def create(number: int, **more: str) -> str:
+        request = {"Name": f"query-{number}", "Database": "store", "QueryString": f"SELECT {number}"} | more
+        return str(store.athena.create_named_query(WorkGroup="store", **request)["NamedQueryId"])
+
+    first, second = create(1, Description="the first"), create(2)
+    answer = store.athena.batch_get_named_query(NamedQueryIds=[second, "absent", first, second])
+    common = {"Database": "store", "WorkGroup": "store"}
+    one = {"NamedQueryId": first, "Name": "query-1", "QueryString": "SELECT 1", "Description": "the first", **common}
+    two = {"NamedQueryId": second, "Name": "query-2", "QueryString": "SELECT 2", **common}
+    message = "NamedQuery absent was not found"
+    assert answer["NamedQueries"] == [two, one]
+    assert answer["UnprocessedNamedQueryIds"] == [
+        {"NamedQueryId": "absent", "ErrorCode": "INVALID_INPUT", "ErrorMessage": message}
+    ]
+    assert store.athena.get_named_query(NamedQueryId=first)["NamedQuery"] == one
+    with pytest.raises(ClientError, match=message):
+        store.athena.get_named_query(NamedQueryId="absent")
+    ids = [f"absent-{number}" for number in range(51)]
+    assert len(store.athena.batch_get_named_query(NamedQueryIds=ids[:50])["UnprocessedNamedQueryIds"]) == 50
+    with pytest.raises(ClientError, match="NamedQueryIds has 51 IDs: use 1 to 50"):
+        store.athena.batch_get_named_query(NamedQueryIds=ids)
+
+
 def test_parameters_are_literals(store: Store) -> None:
     assert store.rows("SELECT ?, '?' -- ?\n WHERE 1 < ?", "'it''s'", "2") == [["it's", "?"]]
     for parameters in (("1",), ("1", "2", "3")):
