@@ -89,9 +89,8 @@ class TrainingFanOut(FanOutMetrics):
         query_data: S3 URIs of the prefixes with the data of these databases. Each ends with `/`. Default: none.
         query_table_buckets: Names of the S3 table buckets of the home Region that the query reads, with the access
             control of IAM: their catalogs are `s3tablescatalog/<bucket>`. Default: none.
-        query_catalogs: Names of the catalogs of AWS Glue that the query reads, under AWS Lake Formation, whose grants
-            the role of `plan` needs too: `s3tablescatalog/<bucket>`, or the catalog of a connection to Aurora or
-            Redshift. Default: none.
+        query_catalogs: Names of the catalogs of AWS Glue under AWS Lake Formation that the query reads, for example
+            `s3tablescatalog/<bucket>`. Lake Formation must grant the role of `plan` their tables. Default: none.
         query_connectors: Lambda functions of the federated sources that the query reads, by the name of their data
             catalog of Athena. A function is a name in the home Region, or an ARN; a token is an ARN. Default: none.
         query_spill: S3 URIs of the prefixes to which these functions write rows. Each ends with `/`. Default: none.
