@@ -93,11 +93,12 @@ class FanOutPermissions:
 
     def plan(self) -> Iterator[Permission]:
         """Yield the permissions to read and place lines, to run the query, and to write plans and arrays."""
-        yield from self._common(_WRITE_LEDGER)
+        yield from self._common([*_WRITE_LEDGER, "dynamodb:ConditionCheckItem"])
         yield self._objects(["s3:GetObject", "s3:GetObjectVersion"], MANIFESTS, QUERIES, TEMPLATES, UPLOADS)
         yield self._objects(["s3:GetObject"], CAPACITY, OUTCOMES)
         yield self._objects(["s3:GetObject", "s3:PutObject"], PLANS)
         yield Permission(allow(["s3:GetBucketLocation", "s3:ListBucket"], [self.bucket_arn]))
+        yield self._listing(MANIFESTS, UPLOADS, action="s3:ListBucketVersions")
         yield Permission(allow(_DESCRIBE_QUEUES, ["*"]), _BATCH)
         yield Permission(allow(["batch:ListQuotaShares"], self._queues()))
         images = [self._arn("ecr", "repository/*", region) for region in self.spec.queues]
@@ -217,8 +218,9 @@ class FanOutPermissions:
     def _objects(self, actions: Sequence[str], *prefixes: str) -> Permission:
         return Permission(allow(actions, [f"{self.bucket_arn}/{prefix}*" for prefix in prefixes]), _OBJECTS)
 
-    def _listing(self, prefix: str) -> Permission:
-        return Permission(allow(["s3:ListBucket"], [self.bucket_arn], {"StringLike": {"s3:prefix": [f"{prefix}*"]}}))
+    def _listing(self, *prefixes: str, action: str = "s3:ListBucket") -> Permission:
+        below = {"StringLike": {"s3:prefix": [f"{prefix}*" for prefix in prefixes]}}
+        return Permission(allow([action], [self.bucket_arn], below))
 
     def _queues(self, ending: str = "") -> list[str]:
         queues: Mapping[str, Sequence[str]] = self.spec.queue_names()

@@ -33,12 +33,14 @@ class Run(NamedTuple):
         id: Id of the line.
         reason: Reason of its placement.
         parameters: Its parameters in JSON.
+        earlier: Digest of the withdrawn array job that had the line before. Default: none.
     """
 
     digest: str
     id: str
     reason: str
     parameters: str
+    earlier: str = ""
 
 
 def run_parameters(line: Line, region: str, data: str | None) -> tuple[str, list[Mistake]]:
@@ -61,19 +63,17 @@ class ArrayJob:
         manifest: Name of the manifest.
         common: What the runs share: `region`, `queue`, `gpus` of one run, `request` and, with a share, `share`.
         runs: Runs, at most `CHUNK`.
-        withdrawn: Digests of withdrawn array jobs of the manifest. A job with the runs of one of them gets another
-            digest.
 
     Attributes:
-        digest: Digest of the runs and of what they share.
+        digest: Digest of the runs, of what they share and of the withdrawn array jobs that had them before.
+        runs: The runs.
         region: Region of the job.
         key: Key of its manifest in the sweep store.
     """
 
-    def __init__(
-        self, manifest: str, common: Mapping[str, Any], runs: Sequence[Run], withdrawn: Sequence[str] = ()
-    ) -> None:
-        self._common, self._runs = common, runs
+    def __init__(self, manifest: str, common: Mapping[str, Any], runs: Sequence[Run]) -> None:
+        self._common, self.runs = common, runs
+        withdrawn = sorted({run.earlier for run in runs} - {""})
         text = json.dumps([common, [run.digest for run in runs], *withdrawn], sort_keys=True)
         self.digest = hashlib.sha256(text.encode()).hexdigest()[:32]
         self.region: str = common["region"]
@@ -82,7 +82,7 @@ class ArrayJob:
 
     def content(self) -> bytes:
         """Return the manifest of the job, with lines of one width."""
-        lines = [f'{{"index":{number},"parameters":{run.parameters}}}' for number, run in enumerate(self._runs)]
+        lines = [f'{{"index":{number},"parameters":{run.parameters}}}' for number, run in enumerate(self.runs)]
         width = max(map(len, lines))
         return "".join(f"{line:<{width}}\n" for line in lines).encode()
 
@@ -97,7 +97,7 @@ class ArrayJob:
         """
         request = dict(self._common["request"])
         metric, direction = request.pop("metric", METRIC[0]), request.pop("direction", METRIC[1])
-        size = len(self._runs)
+        size = len(self.runs)
         settings = {
             "bucket": bucket,
             "sweep": self._sweep,
@@ -118,18 +118,18 @@ class ArrayJob:
             "queue": self._common["queue"],
             **share,
             "gpus": self._common["gpus"],
-            "reason": self._runs[0].reason,
+            "reason": self.runs[0].reason,
             "request": request
             | {"containerOverrides": overrides}
             | ({"arrayProperties": {"size": size}} if size > 1 else {}),
-            "children": [run.id for run in self._runs],
+            "children": [run.id for run in self.runs],
         }
 
     @property
     def id(self) -> str:
         """Name of the job for people."""
-        first = self._runs[0].id
-        return first if len(self._runs) == 1 else f"{len(self._runs)} lines from {first}"
+        first = self.runs[0].id
+        return first if len(self.runs) == 1 else f"{len(self.runs)} lines from {first}"
 
     def mistakes(self, name: str, bucket: str) -> Iterator[Mistake]:
         """Yield the limits that the request is above."""
@@ -144,15 +144,10 @@ class ArrayJob:
     def membership(self, part_line: Mapping[str, Any]) -> bytes:
         """Return the list of the lines of the job: its part line, then digest and id of each line."""
         rows = [json.dumps({"region": self.region, "line": part_line}, separators=(",", ":"))]
-        rows += [json.dumps([run.digest, run.id]) for run in self._runs]
+        rows += [json.dumps([run.digest, run.id]) for run in self.runs]
         return "".join(f"{row}\n" for row in rows).encode()
 
 
 def members_key(manifest: str, digest: str) -> str:
     """Return the key of the list of the lines of an array job."""
     return f"{PLANS}{manifest}/arrays/{digest}.jsonl"
-
-
-def committed_key(manifest: str) -> str:
-    """Return the key of the list of the array jobs of a manifest."""
-    return f"{PLANS}{manifest}/arrays.json"

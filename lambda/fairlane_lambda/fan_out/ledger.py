@@ -30,7 +30,8 @@ STATES: Final = (
     UNKNOWN,
 )
 
-_LIFE_SECONDS: Final = 400 * 24 * 3600
+LIFE_SECONDS: Final = 400 * 24 * 3600
+"""Number of seconds after which an item of the ledger expires."""
 _LINE: Final = "line#"
 _MANIFEST: Final = "manifest"
 _INDEX: Final = "manifests"
@@ -58,15 +59,14 @@ class Ledger:
     def __init__(self, table: Table) -> None:
         self.table = table
 
-    def lines(self, manifest: str, *, withdrawn: bool = False) -> Iterator[Item]:
+    def lines(self, manifest: str) -> Iterator[Item]:
         """Yield the lines and the children of array jobs, each with `digest` and `child` (None, or its index).
 
         Args:
             manifest: Name of the manifest.
-            withdrawn: True to yield withdrawn array jobs too.
         """
         for item in self.table.query(manifest, _LINE):
-            if withdrawn or item.get("state") != WITHDRAWN:
+            if item.get("state") != WITHDRAWN:
                 yield _line(item)
 
     def read(self, manifest: str, digests: Collection[str]) -> tuple[Item, dict[str, Item]]:
@@ -154,17 +154,18 @@ class Ledger:
         values = {"submitting": SUBMITTING, "attempt": attempt}
         return self.table.delete((manifest, line_key(digest)), condition, values).is_done
 
-    def withdraw_array(self, manifest: str, digest: str, now: int) -> bool:
-        """Let no function submit an array job. Return False if it was claimed before.
+    def withdraw_array(self, manifest: str, digest: str, now: int, guard: Mapping[str, Any]) -> bool:
+        """Let no function submit an array job. Return False if it was claimed before, or if the guard does not hold.
 
         Args:
             manifest: Name of the manifest.
             digest: Digest of its lines.
             now: Current time in epoch milliseconds.
+            guard: Condition on another item, of `Table.check`.
         """
         item = {"pk": manifest, "sk": line_key(digest), "state": WITHDRAWN, "expires": expiry(now)}
-        write = self.table.put(item, "attribute_not_exists(#pk)")
-        return write.is_done or write.item.get("state") == WITHDRAWN
+        put = self.table.putting(item, "attribute_not_exists(#pk) OR #state = :state", {"state": WITHDRAWN})
+        return not self.table.transact(guard, put)
 
     def manifest(self, manifest: str) -> Item | None:
         """Return the record of a manifest, or None."""
@@ -176,23 +177,47 @@ class Ledger:
         records = {item["pk"]: item for item in self.table.read([(name, _MANIFEST) for name in names])}
         return [records[name] for name in names if name in records]
 
-    def put_manifest(self, manifest: str, fields: Mapping[str, Any], *, keeps_stop: bool = False) -> None:
-        """Put or replace the record of a manifest. The record is not stopped.
+    def put_manifest(
+        self,
+        manifest: str,
+        fields: Mapping[str, Any],
+        *,
+        keeps_stop: bool = False,
+        guard: Mapping[str, Any] | None = None,
+    ) -> bool:
+        """Put or replace the record of a manifest. Return False if the guard does not hold.
 
         Args:
             manifest: Name of the manifest.
             fields: `key`, `version`, `template_digest`, `lines`, `regions`, `state`, `execution` and `created_at` in
                 epoch milliseconds.
-            keeps_stop: True to leave a record of the same version that is stopped as it is.
+            keeps_stop: True to keep a manifest stopped, and the record of the same version as it is. Default: the
+                record is not stopped.
+            guard: Condition on another item, of `Table.check`. Default: none.
         """
         expires = expiry(fields["created_at"])
         self.table.put({"pk": _INDEX, "sk": manifest, "expires": expires})
-        condition, values = "", dict[str, Any]()
+        record = {**fields, "pk": manifest, "sk": _MANIFEST, "expires": expires}
+        puts = [self.table.putting({**record, "stopped": False}, "", {})]
         if keeps_stop:
-            condition = "attribute_not_exists(#pk) OR #version <> :version OR #stopped = :no"
-            values = {"version": fields["version"], "no": False}
-        record = {**fields, "pk": manifest, "sk": _MANIFEST, "stopped": False, "expires": expires}
-        self.table.put(record, condition, values)
+            open_or_new = "attribute_not_exists(#pk) OR #stopped = :no"
+            puts = [self.table.putting({**record, "stopped": False}, open_or_new, {"no": False})]
+            another = {"yes": True, "version": fields.get("version")}
+            puts += [
+                self.table.putting({**record, "stopped": True}, "#stopped = :yes AND #version <> :version", another)
+            ]
+        for put in puts:
+            refused = self.table.transact(put, *([guard] if guard else []))
+            if not refused:
+                break
+            if 1 in refused:
+                return False
+        return True
+
+    def close_manifest(self, manifest: str, version: str, state: str) -> bool:
+        """Record the state of a version of a manifest. Return False if another version is planned."""
+        values = {"version": version, "state": state}
+        return self.table.update((manifest, _MANIFEST), "SET #state = :state", "#version = :version", values).is_done
 
     def set_manifest(self, manifest: str, **fields: Any) -> bool:
         """Change fields of the record of a manifest, for example `stopped`. Return False if there is no record."""
@@ -216,7 +241,7 @@ def expiry(now: int) -> int:
     Args:
         now: Current time in epoch milliseconds.
     """
-    return now // 1000 + _LIFE_SECONDS
+    return now // 1000 + LIFE_SECONDS
 
 
 def _line(item: Item) -> Item:

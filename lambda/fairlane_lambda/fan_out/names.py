@@ -74,6 +74,15 @@ def line_key(digest: str, child: int | None = None) -> str:
     return f"line#{digest}" if child is None else f"line#{digest}#{child}"
 
 
+def member_key(digest: str) -> str:
+    """Return the sort key of the array job of a line in the ledger.
+
+    Args:
+        digest: Digest of the line.
+    """
+    return f"member#{digest}"
+
+
 def plan_folder(manifest: str, version: str) -> str:
     """Return the prefix of the objects of a planned manifest.
 

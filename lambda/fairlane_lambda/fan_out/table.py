@@ -5,12 +5,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from fairlane_lambda.aws_errors import error_name
+from fairlane_lambda.fan_out.clock import Clock
 
 Item = dict[str, Any]
 Key = tuple[str, str]
 
+TRANSACTION: Final = 100
+"""Largest number of writes of a transaction."""
 _PER_READ: Final = 100
 _REFUSED: Final = "ConditionalCheckFailedException"
+_CANCELED: Final = "TransactionCanceledException"
+_FAILED_CHECK: Final = "ConditionalCheckFailed"
+_ATTEMPTS: Final = 8
+_FIRST_MS: Final = 50
+_LONGEST_MS: Final = 3_200
 
 
 class Write(NamedTuple):
@@ -33,11 +41,13 @@ class Table:
     Args:
         client: boto3 client of DynamoDB.
         name: Name of the table.
+        clock: Clock of the pauses after throttled reads and transactions that met another one.
     """
 
-    def __init__(self, client: Any, name: str) -> None:
+    def __init__(self, client: Any, name: str, clock: Clock | None = None) -> None:
         self._client = client
         self._name = name
+        self._clock = clock or Clock()
 
     def get(self, key: Key) -> Item | None:
         """Return an item, or None. The read is consistent."""
@@ -53,11 +63,15 @@ class Table:
         items = []
         for start in range(0, len(keys), _PER_READ):
             waiting = [_key(key) for key in keys[start : start + _PER_READ]]
+            pauses = 0
             while waiting:
                 request = {self._name: {"Keys": waiting, "ConsistentRead": True}}
                 response = self._client.batch_get_item(RequestItems=request)
                 items += [unpack(item) for item in response["Responses"].get(self._name, [])]
                 waiting = response.get("UnprocessedKeys", {}).get(self._name, {}).get("Keys", [])
+                if waiting:
+                    self._pause(pauses)
+                    pauses += 1
         return items
 
     def query(self, pk: str, prefix: str = "") -> Iterator[Item]:
@@ -117,11 +131,47 @@ class Table:
         """
         return self._write(self._client.delete_item, condition, "", values, Key=_key(key))
 
-    def _write(
-        self, call: Any, condition: str, expression: str, values: Mapping[str, Any] | None, **request: Any
-    ) -> Write:
+    def transact(self, *writes: Mapping[str, Any]) -> dict[int, Item]:
+        """Make all writes of a transaction, or none. Return the items that refused them, by the index of the write.
+
+        Args:
+            writes: Results of `check`, `putting` and `updating` for different items, at most `TRANSACTION`.
+        """
         from botocore.exceptions import ClientError
 
+        for attempt in range(_ATTEMPTS):
+            try:
+                self._client.transact_write_items(TransactItems=list(writes))
+            except ClientError as error:
+                if error_name(error) != _CANCELED:
+                    raise
+                reasons = enumerate(error.response["CancellationReasons"])
+                found = {at: unpack(each.get("Item") or {}) for at, each in reasons if each["Code"] == _FAILED_CHECK}
+                if found or attempt == _ATTEMPTS - 1:
+                    return found or {at: {} for at in range(len(writes))}
+                self._pause(attempt)
+            else:
+                break
+        return {}
+
+    def check(self, key: Key, condition: str, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the write of a transaction that only checks a condition."""
+        return {"ConditionCheck": self._request(condition, "", values, Key=_key(key))}
+
+    def putting(self, item: Mapping[str, Any], condition: str, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the write of a transaction that puts an item."""
+        return {"Put": self._request(condition, "", values, Item=pack(item))}
+
+    def updating(self, key: Key, expression: str, condition: str, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the write of a transaction that updates an item."""
+        return {"Update": self._request(condition, expression, values, Key=_key(key), UpdateExpression=expression)}
+
+    def _pause(self, attempt: int) -> None:
+        self._clock.sleep_until(self._clock.now() + min(_LONGEST_MS, _FIRST_MS << attempt))
+
+    def _request(
+        self, condition: str, expression: str, values: Mapping[str, Any] | None, **request: Any
+    ) -> dict[str, Any]:
         request["TableName"] = self._name
         if condition:
             request["ConditionExpression"] = condition
@@ -130,8 +180,15 @@ class Table:
             request["ExpressionAttributeNames"] = names
         if values:
             request["ExpressionAttributeValues"] = {f":{name}": _pack(value) for name, value in values.items()}
+        return request
+
+    def _write(
+        self, call: Any, condition: str, expression: str, values: Mapping[str, Any] | None, **request: Any
+    ) -> Write:
+        from botocore.exceptions import ClientError
+
         try:
-            response = call(**request)
+            response = call(**self._request(condition, expression, values, **request))
         except ClientError as error:
             if error_name(error) != _REFUSED:
                 raise

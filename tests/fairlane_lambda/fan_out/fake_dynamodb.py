@@ -75,6 +75,31 @@ class FakeDynamoDB:
         self.items[key] = new
         return {"Attributes": new} if request.get("ReturnValues") == "ALL_NEW" else {}
 
+    def transact_write_items(self, **request: Any) -> dict[str, Any]:
+        writes = [(kind, entry) for write in request["TransactItems"] for kind, entry in write.items()]
+        keys = [_key(entry.get("Key") or entry["Item"]) for _, entry in writes]
+        if not 0 < len(keys) <= 100 or len(set(keys)) < len(keys):
+            raise _error("ValidationException")
+        reasons: list[dict[str, Any]] = []
+        for key, (_, entry) in zip(keys, writes, strict=True):
+            try:
+                self._check(key, entry, entry.get("UpdateExpression", ""))
+            except ClientError as error:
+                if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                    raise
+                item = error.response.get("Item")
+                reasons.append({"Code": "ConditionalCheckFailed"} | ({"Item": item} if item else {}))
+            else:
+                reasons.append({"Code": "None"})
+        if any(reason["Code"] != "None" for reason in reasons):
+            raise _error("TransactionCanceledException", CancellationReasons=reasons)
+        for kind, entry in writes:
+            if kind == "Put":
+                self.put_item(**entry)
+            elif kind == "Update":
+                self.update_item(**entry)
+        return {}
+
     def _check(self, key: tuple[str, str], request: dict[str, Any], expression: str = "") -> Item:
         """Return the item that exists, if the condition holds."""
         item = self.items.get(key, {})
@@ -94,8 +119,8 @@ def _used(text: str) -> frozenset[str]:
     return frozenset(re.findall(r"[#:]\w+", text))
 
 
-def _error(code: str, item: Item | None = None) -> ClientError:
-    response: Any = {"Error": {"Code": code, "Message": ""}, "ResponseMetadata": {"HTTPStatusCode": 400}}
+def _error(code: str, item: Item | None = None, **members: Any) -> ClientError:
+    response: Any = {"Error": {"Code": code, "Message": ""}, "ResponseMetadata": {"HTTPStatusCode": 400}, **members}
     if item is not None:
         response["Item"] = item
     return ClientError(response, "Write")

@@ -175,7 +175,7 @@ class Account:
         ecr: ECR by Region.
         athena: Athena at home.
         s3: S3 client.
-        ledger: Ledger of the fan-out.
+        dynamodb: DynamoDB client.
         placer: Class of the placer.
         environment: Environment variables of the function.
     """
@@ -200,9 +200,9 @@ class Account:
         for bucket in (BUCKET, STORE):
             self.s3.create_bucket(Bucket=bucket)
             self.s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
-        self._dynamodb = _client("dynamodb")
+        self.dynamodb = _client("dynamodb")
         names = ("pk", "sk")
-        self._dynamodb.create_table(
+        self.dynamodb.create_table(
             TableName=TABLE,
             BillingMode="PAY_PER_REQUEST",
             AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in names],
@@ -211,8 +211,6 @@ class Account:
                 {"AttributeName": "sk", "KeyType": "RANGE"},
             ],
         )
-        self.table = Table(self._dynamodb, TABLE)
-        self.ledger = Ledger(self.table)
         self.placer: Any = Placer
         self.environment = {
             "BUCKET": BUCKET,
@@ -223,9 +221,19 @@ class Account:
             "ROLES": json.dumps({"search": ROLE, "other": f"{ROLE}-other"}),
         }
 
+    @property
+    def table(self) -> Table:
+        """Table of the ledger."""
+        return Table(self.dynamodb, TABLE)
+
+    @property
+    def ledger(self) -> Ledger:
+        """Ledger of the fan-out."""
+        return Ledger(self.table)
+
     def client(self, service: str, region: str) -> Any:
         fakes: dict[str, Any] = {"batch": self.batch, "ecr": self.ecr, "athena": {HOME: self.athena}}
-        return fakes[service][region] if service in fakes else {"s3": self.s3, "dynamodb": self._dynamodb}[service]
+        return fakes[service][region] if service in fakes else {"s3": self.s3, "dynamodb": self.dynamodb}[service]
 
     def run(self, **event: Any) -> dict[str, Any]:
         """Return the state after one call of the function."""

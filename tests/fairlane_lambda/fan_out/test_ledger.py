@@ -151,16 +151,29 @@ def test_unread_keys_are_read_again() -> None:
 
 
 def test_a_withdrawn_array_job_is_not_claimed_and_is_no_line(ledger: Ledger) -> None:
-    assert ledger.withdraw_array("drives", DIGEST, 1_000)
-    assert ledger.withdraw_array("drives", DIGEST, 2_000)
+    guard = newest(ledger)
+    assert ledger.withdraw_array("drives", DIGEST, 1_000, guard)
+    assert ledger.withdraw_array("drives", DIGEST, 2_000, guard)
     found = ledger.claim("drives", DIGEST, {"id": "a"}, Attempt("a", 1_000))
     assert found
     assert found["state"] == "WITHDRAWN"
     assert [*ledger.lines("drives")] == []
-    assert [item["digest"] for item in ledger.lines("drives", withdrawn=True)] == [DIGEST]
 
 
 def test_a_claimed_array_job_is_not_withdrawn(ledger: Ledger) -> None:
     ledger.claim("drives", DIGEST, {"id": "a"}, Attempt("a", 1_000))
-    assert not ledger.withdraw_array("drives", DIGEST, 2_000)
+    assert not ledger.withdraw_array("drives", DIGEST, 2_000, newest(ledger))
     assert [item["state"] for item in ledger.lines("drives")] == ["SUBMITTING"]
+
+
+def test_an_outdated_version_withdraws_no_array_job(ledger: Ledger) -> None:
+    guard = newest(ledger)
+    ledger.table.put({"pk": "drives", "sk": "newest", "version": "2"})
+    assert not ledger.withdraw_array("drives", DIGEST, 1_000, guard)
+    assert ledger.read("drives", [DIGEST])[1] == {}
+
+
+def newest(ledger: Ledger) -> dict[str, Any]:
+    """Register version 1 of a manifest, and return the guard of its writes."""
+    ledger.table.put({"pk": "drives", "sk": "newest", "version": "1"})
+    return ledger.table.check(("drives", "newest"), "#version = :version", {"version": "1"})

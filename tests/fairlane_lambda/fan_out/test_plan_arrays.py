@@ -9,12 +9,22 @@ import pytest
 
 from fairlane_client.sweeps.manifest import from_lines
 from fairlane_lambda.fan_out.ledger import Ledger
-from fairlane_lambda.fan_out.plan import handler, planning
-from fairlane_lambda.fan_out.plan.objects import Bucket
+from fairlane_lambda.fan_out.plan import handler, past, planning
+from fairlane_lambda.fan_out.table import Table
 from fairlane_run.objects import Objects
 from fairlane_run.point import read_point
 from fairlane_run.settings import SETTINGS, read_settings
-from tests.fairlane_lambda.fan_out.plan_account import BUCKET, CONTAINERS, HOME, STORE, Account, error, line, manifest
+from tests.fairlane_lambda.fan_out.plan_account import (
+    BUCKET,
+    CONTAINERS,
+    HOME,
+    STORE,
+    Account,
+    Last,
+    error,
+    line,
+    manifest,
+)
 
 WEST = "eu-west-1"
 
@@ -143,19 +153,20 @@ def test_planned_array_job_without_a_removed_line_is_grouped_anew(containers: Ac
     _, items = containers.ledger.read("drives", jobs)
     assert {digest: item["state"] for digest, item in items.items()} == dict.fromkeys(jobs[:2], "WITHDRAWN")
     assert [*containers.ledger.lines("drives")] == []
-    assert containers.json("plans/drives/arrays.json") == jobs[2:]
     assert [containers.answer(state)["removed"] for state in states] == [0, 0, 0]
 
 
 def test_plan_with_a_withdrawn_array_job_is_decided_again(containers: Account) -> None:
     event = containers.put(manifest(run("0"), run("1")))
     first = containers.run(**event)
-    containers.plan(manifest(run("1")))
+    [digest] = digests(containers, first)
+    guard = containers.table.check(("drives", "newest"), "#version = :version", {"version": event["version"]})
+    assert containers.ledger.withdraw_array("drives", digest, 1, guard)
 
     again = containers.run(**event)
 
-    assert children(containers, again) == [["1"], ["0"]]
-    assert not digests(containers, again) & digests(containers, first)
+    assert children(containers, again) == [["0", "1"]]
+    assert not digests(containers, again) & {digest}
     assert digests(containers, containers.run(**event)) == digests(containers, again)
 
 
@@ -227,29 +238,27 @@ def test_array_job_whose_lines_expired_is_left_out(containers: Account) -> None:
     assert children(containers, containers.plan(manifest(run("2")))) == [["2"]]
 
 
-def test_plan_that_another_one_overtakes_starts_again(containers: Account) -> None:
-    """Two versions of a manifest are planned at once: their array jobs must not overlap."""
-    event = containers.put(manifest(run("0"), run("1")))
-    put = Bucket.put
-    others: list[dict[str, Any]] = []
+def test_plan_that_another_one_of_its_version_overtakes_takes_its_array_jobs(containers: Account) -> None:
+    """The other one finds a part of the lines in an array job that is never submitted, and groups all of them anew."""
+    candidates = [{"region": region} for region in (HOME, WEST)]
+    event = containers.put(manifest(*(run(f"{number}", region=None, candidates=candidates) for number in range(3))))
+    transact, others = Table.transact, list[dict[str, Any]]()
 
-    def overtake(bucket: Bucket, key: str, content: Any, **condition: str) -> str | None:
-        if key.endswith("/arrays.json") and not others:
+    def overtake(ledger: Table, *writes: Any) -> dict[int, dict[str, Any]]:
+        if "Put" in writes[-1] and writes[-1]["Put"]["Item"].get("child") == {"N": "1"} and not others:
             others.append({})
-            others[0] = containers.plan(manifest(run("1"), run("2")))
-        return put(bucket, key, content, **condition)
+            containers.placer = Last
+            others[0] = containers.run(**event)
+        return transact(ledger, *writes)
 
-    with patch.object(Bucket, "put", overtake):
+    with patch.object(past, "TRANSACTION", 2), patch.object(Table, "transact", overtake):
         state = containers.run(**event)
-    assert (state["status"], state["seconds"]) == ("WAIT", 5)
-    again = containers.run(**state)
+        assert (state["status"], state["seconds"]) == ("WAIT", 5)
+        again = containers.run(**state)
 
     [other] = others
-    [planned] = containers.part(other, HOME)
-    assert planned["children"] == ["1", "2"]
-    assert children(containers, again) == [["0", "1"]]
-    _, items = containers.ledger.read("drives", [planned["digest"]])
-    assert items[planned["digest"]]["state"] == "WITHDRAWN"
+    assert again == other
+    assert [children(containers, other, region) for region in (HOME, WEST)] == [[["0"]], [["1", "2"]]]
 
 
 def test_retry_of_failed_children(containers: Account) -> None:

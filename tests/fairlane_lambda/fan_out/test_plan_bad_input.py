@@ -288,7 +288,7 @@ def test_data_of_another_region_is_warned_of(account: Account) -> None:
     )
 
     assert account.answer(state)["warnings"] == ["line 1: data is in eu-west-3, the job runs in us-east-1"]
-    assert account.s3.list_objects_v2(Bucket=BUCKET, Prefix="plans/")["KeyCount"] == 3
+    assert account.s3.list_objects_v2(Bucket=BUCKET, Prefix="plans/")["KeyCount"] == 4
 
 
 @pytest.mark.parametrize(

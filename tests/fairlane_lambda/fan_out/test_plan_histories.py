@@ -1,89 +1,39 @@
 """Random histories of versions, plans, submissions, outcomes and retries: each attempt of a line has one job at most."""
 
-import hashlib
 import json
 import random
-from collections.abc import Iterator, Mapping
-from io import BytesIO
-from types import SimpleNamespace
+from collections.abc import Mapping
 from typing import Any
 from unittest.mock import patch
 
 import pytest
-from botocore.exceptions import ClientError
 
 from fairlane_lambda.fan_out.arrays import members_key
-from fairlane_lambda.fan_out.ledger import WITHDRAWN
+from fairlane_lambda.fan_out.ledger import WITHDRAWN, key_of
 from fairlane_lambda.fan_out.names import line_digest
 from fairlane_lambda.fan_out.placement import Placer
-from fairlane_lambda.fan_out.plan import handler, planning
-from tests.fairlane_lambda.fan_out.plan_account import (
-    CONTAINERS,
-    HOME,
-    TEMPLATE,
-    Account,
-    Last,
-    error,
-    line,
-    manifest,
-)
+from fairlane_lambda.fan_out.plan import past, planning
+from fairlane_lambda.fan_out.table import Table
+from tests.fairlane_lambda.fan_out.fake_dynamodb import FakeDynamoDB
+from tests.fairlane_lambda.fan_out.fake_objects import FakeObjects
+from tests.fairlane_lambda.fan_out.plan_account import CONTAINERS, HOME, TEMPLATE, Account, Last, line, manifest
 
 WEST = "eu-west-1"
 STATES = ("SUBMITTING", "RUNNING", "SUCCEEDED", "FAILED", "REFUSED", "UNKNOWN")
 
 
-class Objects:
-    """S3 in memory, with versions and conditions."""
-
-    exceptions = SimpleNamespace(NoSuchKey=ClientError)
-
-    def __init__(self) -> None:
-        self._objects: dict[str, list[bytes]] = {}
-
-    def put_object(self, Key: str, Body: Any, IfNoneMatch: str = "", IfMatch: str = "", **_: Any) -> dict[str, str]:  # noqa: N803
-        versions = self._objects.setdefault(Key, [])
-        if (IfNoneMatch and versions) or (IfMatch and (not versions or self._etag(versions[-1]) != IfMatch)):
-            raise error("PreconditionFailed", "PutObject", 412)
-        versions.append(Body if isinstance(Body, bytes) else Body.read())
-        return {"ETag": self._etag(versions[-1]), "VersionId": f"{len(versions)}"}
-
-    def get_object(self, Key: str, VersionId: str = "0", **_: Any) -> dict[str, Any]:  # noqa: N803
-        versions = self._objects.get(Key)
-        if not versions:
-            raise error("NoSuchKey", "GetObject", 404)
-        number = int(VersionId) or len(versions)
-        content = versions[number - 1]
-        stream = BytesIO(content)
-        body = SimpleNamespace(read=stream.read, iter_chunks=lambda size: iter(lambda: stream.read(size), b""))
-        return {"Body": body, "VersionId": f"{number}", "ETag": self._etag(content)}
-
-    def head_object(self, Key: str, **_: Any) -> dict[str, str]:  # noqa: N803
-        return {"ETag": self._etag(self._objects[Key][-1])}
-
-    def get_bucket_location(self, **_: Any) -> dict[str, Any]:
-        return {}
-
-    @staticmethod
-    def _etag(content: bytes) -> str:
-        return f'"{hashlib.sha256(content).hexdigest()[:32]}"'
-
-
 class Lines:
-    """Ledger in memory."""
+    """Items of the lines of a manifest, and of the children of its array jobs, by digest and child."""
 
-    def __init__(self, *_: Any) -> None:
-        self.items: dict[tuple[str, int | None], dict[str, Any]] = {}
+    def __init__(self, table: Table) -> None:
+        self._table = table
 
-    def withdraw_array(self, _: str, digest: str, now: int) -> bool:
-        assert now
-        return bool(self.items.setdefault((digest, None), {"state": WITHDRAWN})["state"] == WITHDRAWN)
+    def get(self, digest: str, child: int | None = None) -> dict[str, Any] | None:
+        return self._table.get(key_of("drives", digest, child))
 
-    def lines(self, _: str, *, withdrawn: bool) -> Iterator[dict[str, Any]]:
-        assert withdrawn
-        yield from [{"digest": digest, "child": child, **item} for (digest, child), item in self.items.items()]
-
-    def put_manifest(self, *_: Any, **__: Any) -> None:
-        pass
+    def put(self, digest: str, child: int | None = None, **fields: Any) -> None:
+        pk, sk = key_of("drives", digest, child)
+        self._table.put({"pk": pk, "sk": sk, **fields})
 
 
 class History:
@@ -91,11 +41,12 @@ class History:
 
     def __init__(self, account: Account, seed: int) -> None:
         self.random = random.Random(seed)
-        self.account, self.ledger = account, Lines()
+        self.account, self.ledger = account, Lines(account.table)
         self.parts: list[tuple[str, dict[str, Any]]] = []
         self.jobs: dict[str, str] = {}
         self.attempts: dict[str, tuple[str, int]] = {}
         self.versions: list[tuple[dict[str, str], list[dict[str, Any]]]] = []
+        self.newest = 0
 
     def add_version(self) -> None:
         """Write a version of some lines, each as one of two variants."""
@@ -111,14 +62,18 @@ class History:
             text = json.dumps(CONTAINERS if "queue" in one else TEMPLATE)
             for attempt in range(1, 9):
                 self.attempts[line_digest(one, text, attempt)] = line_digest(one, text), attempt
+        self.account.s3.now += self.random.randint(0, 1)
         self.versions.append((self.account.put(manifest(*lines)), lines))
 
     def plan(self, version: int, operation: str) -> None:
-        """Plan a version, and check that further attempts follow failures."""
+        """Plan a version, unless it is outdated, and check that further attempts follow failures."""
         self.account.placer = self.random.choice((Placer, Last))
         event, _ = self.versions[version]
         state = self.account.run(**event, operation=operation)
-        assert state["status"] == "PLANNED", self.account.answer(state)
+        is_outdated, self.newest = version < self.newest, max(version, self.newest)
+        assert state["status"] == ("REFUSED" if is_outdated else "PLANNED"), self.account.answer(state)
+        if is_outdated:
+            return
         states = self.states()
         for entry in state["regions"]:
             for part in self.account.part(state, entry["region"]):
@@ -130,25 +85,25 @@ class History:
 
     def submit(self, region: str, part: Mapping[str, Any]) -> None:
         """Submit a line of a part as the function `submit` does: only if the ledger has not its digest."""
-        item = self.ledger.items.get((part["digest"], None))
-        if item is None:
+        if self.ledger.get(part["digest"]) is None:
             for digest in self.members(part):
                 assert digest not in self.jobs, f"{self.attempts[digest]} has two jobs"
                 self.jobs[digest] = part["name"]
-            item = {"id": part["id"], "region": region, "placement": part["reason"], "state": "SUBMITTING"}
-            self.ledger.items[part["digest"], None] = item
+            fields = {"id": part["id"], "region": region, "placement": part["reason"]}
+            self.ledger.put(part["digest"], **fields, state="SUBMITTING")
 
     def end(self) -> None:
         """Give some line or child another state. Only ended ones stay."""
         if self.parts:
             _, part = self.random.choice(self.parts)
-            item = self.ledger.items.get((part["digest"], None))
+            item = self.ledger.get(part["digest"])
             if item and item["state"] not in (WITHDRAWN, "SUCCEEDED", "FAILED", "REFUSED"):
                 item["state"] = self.random.choice(STATES)
+                self.account.table.put(item)
                 if part["kind"] == "array" and item["state"] in ("FAILED", "RUNNING"):
                     for child in self.random.sample(range(len(part["children"])), len(part["children"]) // 2 + 1):
-                        state = self.random.choice(("SUCCEEDED", "FAILED"))
-                        self.ledger.items[part["digest"], child] = {"id": part["children"][child], "state": state}
+                        if self.ledger.get(part["digest"], child) is None:
+                            self.ledger.put(part["digest"], child, state=self.random.choice(("SUCCEEDED", "FAILED")))
 
     def members(self, part: Mapping[str, Any]) -> list[str]:
         if part["kind"] == "service":
@@ -160,12 +115,12 @@ class History:
         """Return the state of each submitted line by its digest. A child without news is not failed with its array."""
         found = {}
         for _, part in self.parts:
-            item = self.ledger.items.get((part["digest"], None))
+            item = self.ledger.get(part["digest"])
             for child, digest in enumerate(self.members(part)):
                 if item is not None and item["state"] != WITHDRAWN:
                     is_unknown = part["kind"] == "array" and item["state"] == "FAILED"
                     state = "no news" if is_unknown else item["state"]
-                    found[digest] = self.ledger.items.get((part["digest"], child), {"state": state})["state"]
+                    found[digest] = (self.ledger.get(part["digest"], child) or {"state": state})["state"]
         return found
 
     def run(self, steps: int) -> None:
@@ -185,10 +140,10 @@ class History:
         self.add_version()
         claimed = {digest for digest, state in self.states().items() if state == "SUBMITTING"}
         self.parts.clear()
-        self.plan(-1, "start")
+        self.plan(len(self.versions) - 1, "start")
         for region, part in self.parts:
             self.submit(region, part)
-            assert self.ledger.items[part["digest"], None]["region"] == region
+            assert (self.ledger.get(part["digest"]) or {})["region"] == region
         planned = {digest for _, part in self.parts for digest in self.members(part)}
         for one in self.versions[-1][1]:
             digest = line_digest(one, json.dumps(CONTAINERS if "queue" in one else TEMPLATE))
@@ -198,7 +153,6 @@ class History:
 
 @pytest.fixture
 def fan_out(account: Account) -> Account:
-    account.s3 = Objects()
     for region in (HOME, WEST):
         account.config["regions"][region]["queues"].append("containers")
         account.batch[region].queues["containers"] = ("fifo", ())
@@ -210,8 +164,8 @@ def fan_out(account: Account) -> Account:
 @pytest.mark.parametrize("start", [0, *(pytest.param(start, marks=pytest.mark.slow) for start in range(20, 200, 20))])
 def test_each_attempt_of_a_line_has_one_job(fan_out: Account, start: int) -> None:
     for seed in range(start, start + 20):
-        fan_out.s3 = Objects()
+        fan_out.s3, fan_out.dynamodb = FakeObjects(), FakeDynamoDB()
         fan_out.s3.put_object(Key="templates/simulate.json", Body=json.dumps(CONTAINERS).encode())
         history = History(fan_out, seed)
-        with patch.object(handler, "Ledger", lambda _, h=history: h.ledger), patch.object(planning, "CHUNK", 3):
+        with patch.object(planning, "CHUNK", 3), patch.object(past, "TRANSACTION", 3):
             history.run(25)

@@ -76,7 +76,7 @@ def _next(event: Mapping[str, Any], config: Config, plans: Plans, account: str) 
     source = Source(_manifest(event, config), event.get("key", ""), event.get("version", ""))
     try:
         if decision := event.get("decision"):
-            return plans.resume(decision)
+            return plans.resume(decision, plans.ledger.manifest(source.manifest) or {})
         if event.get("operation") == "query" or event.get("query"):
             execution = event.get("query_execution")
             source = Source(config.name, "", execution or "", is_query=True)
@@ -170,9 +170,7 @@ def _close(event: Mapping[str, Any], ledger: Ledger) -> State:
     is_stopped = any(result.get("status") == "STOPPED" for result in results)
     state = "FAILED" if failed else "STOPPED" if is_stopped else "SUBMITTED"
     names = {"manifest": event["manifest"], "version": event["version"]}
-    record = ledger.manifest(event["manifest"])
-    if record is not None and record["version"] == event["version"]:
-        ledger.set_manifest(event["manifest"], state=state)
+    ledger.close_manifest(event["manifest"], event["version"], state)
     return {"status": state, **names, "failed": failed}
 
 

@@ -2,26 +2,31 @@
 
 import hashlib
 import json
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
-from fairlane_lambda.fan_out.arrays import committed_key, members_key
-from fairlane_lambda.fan_out.ledger import WITHDRAWN, Ledger
+from fairlane_lambda.fan_out.arrays import members_key
+from fairlane_lambda.fan_out.ledger import Ledger
 from fairlane_lambda.fan_out.lines import COLUMNS
 from fairlane_lambda.fan_out.names import plan_folder
 from fairlane_lambda.fan_out.placement import Copy
 from fairlane_lambda.fan_out.plan.answer import Answer
-from fairlane_lambda.fan_out.plan.index import Index, Known, Planned
+from fairlane_lambda.fan_out.plan.index import Index
 from fairlane_lambda.fan_out.plan.objects import Bucket, Parts
+from fairlane_lambda.fan_out.plan.past import Past, put_members
 from fairlane_lambda.fan_out.plan.planning import Planner
 from fairlane_lambda.fan_out.plan.scope import Scope
 from fairlane_lambda.fan_out.records import read_records
+from fairlane_lambda.fan_out.table import Item
+from fairlane_lambda.fan_out.versions import Version, Versions
 
 _AGAIN_SECONDS: Final = 5
 _COPY_SECONDS: Final = 60
 _CHUNK: Final = 256 * 1024
+_LISTS: Final = ("line_list", "last_list")
 
 State = dict[str, Any]
 
@@ -35,26 +40,18 @@ class Source:
         key: Key of the object.
         version: Version ID. Empty for the newest version.
         is_query: True if the object is the result of the query.
+        at: Time at which the object was written, in epoch seconds.
     """
 
     manifest: str
     key: str
     version: str = ""
     is_query: bool = False
+    at: int = 0
 
-
-class _Arrays(NamedTuple):
-    """Array jobs of earlier plans of a manifest.
-
-    Attributes:
-        committed: Digests of the list.
-        etag: ETag of the list. Empty if it is absent.
-        withdrawn: Digests of withdrawn array jobs.
-    """
-
-    committed: list[str]
-    etag: str
-    withdrawn: set[str]
+    def as_version(self) -> Version:
+        """Return the version for the order of the versions."""
+        return Version(self.key, self.version, self.at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,20 +84,23 @@ class Plans:
         found = self.bucket.open(source.key, source.version)
         if found is None:
             return self.refuse(source, f"{source.key}: the object or its version is absent")
-        stream, version, _ = found
-        source = Source(source.manifest, source.key, version or source.version or "null", source.is_query)
+        source = replace(source, version=found.version or source.version or "null", at=found.at)
+        is_check = self.event.get("operation") == "check"
+        if not is_check and (newer := self._versions.find_newer(source.manifest, source.as_version())):
+            return self._refuse_outdated(source, newer)
         index, parts = Index(), Parts()
         try:
-            return self._plan(source, scope(), index, parts, stream)
+            return self._plan(source, scope(), index, parts, found.body)
         finally:
             index.close()
             parts.close()
 
-    def resume(self, key: str) -> State:
+    def resume(self, key: str, last: Item) -> State:
         """Return the state after a plan that was decided, and write its answer and its record in the ledger.
 
         Args:
             key: Key of the decision.
+            last: Record of the manifest when the function started, or `{}`.
         """
         decision: State = json.loads(self.bucket.read(key) or b"{}")
         copies = [
@@ -111,13 +111,18 @@ class Plans:
             names = {"key": decision["key"], "version": decision["version"], "decision": key, "copying": copying}
             return {**self.event, **names, "status": "WAIT", "seconds": _COPY_SECONDS}
         manifest, version = decision["manifest"], decision["version"]
+        source = Source(manifest, decision["key"], version, at=decision["written_at"])
         answer_key = f"{plan_folder(manifest, version)}plan.json"
         self.bucket.put(answer_key, _json(decision))
-        record = {name: decision[name] for name in ("key", "version", "template_digest", "lines", "regions")}
+        record = {name: decision[name] for name in ("key", "version", "template_digest", "lines", "regions", *_LISTS)}
         run = {"operation": self.event.get("operation", "start"), "execution": self.event.get("execution", "")}
-        now = int(time.time() * 1000)
-        fields = {**record, **run, "state": "SUBMITTING", "created_at": now}
-        self.ledger.put_manifest(manifest, fields, keeps_stop=not self.event.get("resume"))
+        fields = {**record, **run, "state": "SUBMITTING", "created_at": _now()}
+        # A stop ends with a resumption or another version, but only a stop from before this function.
+        is_stopped = bool(last and last["stopped"])
+        starts = is_stopped and bool(self.event.get("resume") or last["version"] != version)
+        guard = self._versions.guard(manifest, source.as_version())
+        if not self.ledger.put_manifest(manifest, fields, keeps_stop=not starts, guard=guard):
+            return self._refuse_outdated(source)
         regions = [
             {
                 "manifest": manifest,
@@ -139,79 +144,92 @@ class Plans:
             answer.problems.add(problem)
         return self._answer(source, answer)
 
+    @property
+    def _versions(self) -> Versions:
+        return Versions(self.ledger.table, self.bucket.is_newer)
+
     def _plan(self, source: Source, scope: Scope, index: Index, parts: Parts, stream: Any) -> State:
-        arrays = self._load(source.manifest, index)
-        planner = Planner(scope, index, parts, arrays.withdrawn)
+        is_check, manifest = self.event.get("operation") == "check", source.manifest
+        last = self.ledger.manifest(manifest) or {}
+        is_same = last.get("version") == source.version
+        last_list = last.get("last_list" if is_same else "line_list", "")
+        if last_list:
+            self._read_list(last_list, index)
+        past = Past(self.ledger.table, manifest, _now(), has_children=scope.retry, renews=not is_check)
+        planner = Planner(scope, index, parts, past)
         columns = COLUMNS if planner.scope.is_csv else None
         empty = "the query gives no rows" if source.is_query else "the manifest has no lines"
         planner.read(read_records(stream.iter_chunks(_CHUNK), columns), empty)
-        for job, name in planner.arrays():
-            mistakes = job.mistakes(name, self.store.name)
-            planner.answer.problems.add_mistakes(mistake.within(job.id) for mistake in mistakes)
-        if planner.answer.problems.count or self.event.get("operation") == "check":
+        if planner.answer.problems.count or is_check:
             return self._answer(source, planner.answer)
-        key = f"{plan_folder(source.manifest, source.version)}decision-{planner.digest.hexdigest()[:16]}.json"
+        if newer := self._versions.register(manifest, source.as_version(), _now()):
+            return self._refuse_outdated(source, newer)
+        folder, name = plan_folder(manifest, source.version), planner.digest.hexdigest()[:16]
+        key, line_list = f"{folder}decision-{name}.json", f"{folder}lines-{name}.txt"
         if self.bucket.read(key) is None:
-            if not self._commit(source.manifest, planner, parts, arrays):
+            if not self._commit(source, planner, parts):
                 return {**self.event, "status": "WAIT", "seconds": _AGAIN_SECONDS}
-            keys = parts.put(self.bucket, plan_folder(source.manifest, source.version))
-            decision = planner.answer.to_json(**self._members(source), parts=keys)
-            self.bucket.put(key, _json(decision), IfNoneMatch="*")
-        return self.resume(key)
+            self._write_list(line_list, index)
+            keys = parts.put(self.bucket, folder)
+            lists = {"line_list": line_list, "last_list": last_list}
+            members = {**self._members(source), **lists, "written_at": source.at, "parts": keys}
+            self.bucket.put(key, _json(planner.answer.to_json(**members)), IfNoneMatch="*")
+        return self.resume(key, last)
 
-    def _load(self, manifest: str, index: Index) -> _Arrays:
-        """Fill an index with the ledger and the array jobs, and return the latter."""
-        withdrawn: set[str] = set()
-        for item in self.ledger.lines(manifest, withdrawn=True):
-            if item["state"] == WITHDRAWN:
-                withdrawn.add(item["digest"])
-            elif item["child"] is None:
-                known = Known(item["state"], item.get("region", ""), item.get("placement", ""))
-                index.add_known(item["digest"], item.get("id", ""), known)
-            else:
-                index.add_child(item["digest"], item["child"], item["state"])
-        committed: list[str] = []
-        found, etag = self.bucket.open(committed_key(manifest)), ""
-        if found is not None:
-            committed, etag = json.loads(found[0].read()), found[2]
-        for digest in committed:
-            members = (self.bucket.read(members_key(manifest, digest)) or b"").splitlines()
-            if digest in withdrawn or not members:  # the object may have expired
-                continue
-            head = json.loads(members[0])
-            planned = Planned(digest, head["region"], head["line"]["reason"])
-            index.add_members(planned, (json.loads(line) for line in members[1:]))
-        index.link_members()
-        return _Arrays(committed, etag, withdrawn)
+    def _read_list(self, key: str, index: Index) -> None:
+        """Add the lines of the last version to an index."""
+        found, rest = self.bucket.open(key), b""
+        for chunk in found.body.iter_chunks(_CHUNK) if found else ():
+            *lines, rest = (rest + chunk).split(b"\n")
+            index.add_last_lines(line.decode() for line in lines)
 
-    def _commit(self, manifest: str, planner: Planner, parts: Parts, arrays: _Arrays) -> bool:
+    def _write_list(self, key: str, index: Index) -> None:
+        with tempfile.TemporaryFile() as file:
+            for row in index.lines():
+                file.write(f"{row}\n".encode())
+            self.bucket.put(key, file)
+
+    def _commit(self, source: Source, planner: Planner, parts: Parts) -> bool:
         """Add array jobs to the parts, and withdraw outdated ones.
 
-        Return False if one of them was claimed, or another plan of the manifest has added array jobs meanwhile.
+        A line belongs to one array job. It gets another one only after that one was withdrawn, so no two array jobs
+        with a line are submitted. Return False if an outdated one was claimed, if another plan has grouped some of the
+        lines meanwhile, or if a newer version is planned.
         """
-        now = int(time.time() * 1000)
+        manifest, table, now = source.manifest, self.ledger.table, _now()
+        guard = self._versions.guard(manifest, source.as_version())
         for digest in planner.outdated_arrays:
-            if not self.ledger.withdraw_array(manifest, digest, now):
+            if not self.ledger.withdraw_array(manifest, digest, now, guard):
                 return False
         for digest in planner.planned_arrays:
-            head = json.loads((self.bucket.read(members_key(manifest, digest)) or b"").partition(b"\n")[0])
-            parts.write(head["region"], head["line"])
-        new = []
+            members = self.bucket.read(members_key(manifest, digest))
+            if members is not None:
+                head = json.loads(members.partition(b"\n")[0])
+                parts.write(head["region"], head["line"])
+            elif self.ledger.withdraw_array(manifest, digest, now, guard):  # its list has expired
+                return False
         for job, name in planner.arrays():
             content = job.content()
             line = job.part_line(name, self.store.name, self.store.put_same(job.key, content), content.index(b"\n") + 1)
             self.bucket.put_same(members_key(manifest, job.digest), job.membership(line))
+            if not put_members(table, manifest, job, now, guard):
+                return False
             parts.write(job.region, line)
-            new.append(job.digest)
-        kept = [one for one in arrays.committed if one not in arrays.withdrawn.union(planner.outdated_arrays)]
-        if [*kept, *new] == arrays.committed:
-            return True
-        condition = {"IfMatch": arrays.etag} if arrays.etag else {"IfNoneMatch": "*"}
-        return self.bucket.put(committed_key(manifest), _json([*kept, *new]), **condition) is not None
+        return True
 
-    def _answer(self, source: Source, answer: Answer) -> State:
-        is_check = self.event.get("operation") == "check"
-        key = f"{plan_folder(source.manifest, source.version)}{'check' if is_check else 'plan'}.json"
+    def _refuse_outdated(self, source: Source, newer: Version | None = None) -> State:
+        """Return the state of a version that is not planned, because a newer one is. Its own plan stays as it is."""
+        newer = newer or self._versions.find_newer(source.manifest, source.as_version())
+        other = f"version {newer.id} of {newer.key}" if newer else "another version"
+        answer = Answer()
+        answer.problems.add(
+            f"{source.key}: {other} is newer and is planned: start the manifest again to submit this one"
+        )
+        return self._answer(source, answer, "outdated")
+
+    def _answer(self, source: Source, answer: Answer, name: str = "") -> State:
+        name = name or ("check" if self.event.get("operation") == "check" else "plan")
+        key = f"{plan_folder(source.manifest, source.version)}{name}.json"
         self.bucket.put(key, _json(answer.to_json(**self._members(source))))
         names = {"manifest": source.manifest, "version": source.version, "plan": key}
         problems = answer.problems.count
@@ -225,6 +243,10 @@ class Plans:
             "version": source.version,
             "template_digest": digest,
         }
+
+
+def _now() -> int:
+    return int(time.time() * 1000)
 
 
 def _json(value: Any) -> bytes:

@@ -5,7 +5,7 @@ import json
 import tempfile
 import time
 from collections.abc import Mapping
-from typing import IO, Any, Final
+from typing import IO, Any, Final, NamedTuple
 
 from fairlane_lambda.aws_errors import error_name
 
@@ -15,6 +15,22 @@ _BUSY: Final = ("409", "ConditionalRequestConflict")
 _ATTEMPTS: Final = 5
 _BUSY_SECONDS: Final = 0.2
 _SPOOLED: Final = 1024 * 1024
+
+
+class Object(NamedTuple):
+    """Object in a bucket.
+
+    Attributes:
+        body: Stream of its content.
+        version: Version ID.
+        etag: ETag.
+        at: Time at which it was written, in epoch seconds. That of a multipart upload is its start.
+    """
+
+    body: Any
+    version: str
+    etag: str
+    at: int
 
 
 class Bucket:
@@ -28,8 +44,8 @@ class Bucket:
     def __init__(self, client: Any, name: str) -> None:
         self._client, self.name = client, name
 
-    def open(self, key: str, version: str | None = None) -> tuple[Any, str, str] | None:
-        """Return the stream of an object, its version ID and its ETag. None if it is absent."""
+    def open(self, key: str, version: str | None = None) -> Object | None:
+        """Return an object, or None if it is absent."""
         options = {"VersionId": version} if version else {}
         try:
             response = self._client.get_object(Bucket=self.name, Key=key, **options)
@@ -37,12 +53,13 @@ class Bucket:
             if error_name(error) in _ABSENT:
                 return None
             raise
-        return response["Body"], response.get("VersionId", ""), response["ETag"]
+        at = int(response["LastModified"].timestamp())
+        return Object(response["Body"], response.get("VersionId", ""), response["ETag"], at)
 
     def read(self, key: str) -> bytes | None:
         """Return the content of an object. None if it is absent."""
         found = self.open(key)
-        return found and found[0].read()
+        return None if found is None else found.body.read()
 
     def put(self, key: str, content: Any, **condition: str) -> str | None:
         """Write an object, and return its ETag. None if the condition does not hold.
@@ -68,6 +85,12 @@ class Bucket:
             else:
                 return str(response["ETag"])
         raise AssertionError
+
+    def is_newer(self, key: str, version: str, other: str) -> bool:
+        """Return True if a version of an object is newer than another one. Absent versions are older."""
+        pages = self._client.get_paginator("list_object_versions").paginate(Bucket=self.name, Prefix=key)
+        versions = (entry for page in pages for entry in page.get("Versions", []) if entry["Key"] == key)
+        return next((one for entry in versions if (one := entry["VersionId"]) in (version, other)), other) == version
 
     def put_same(self, key: str, content: bytes) -> str:
         """Write an object whose key names its content, unless it exists, and return its ETag."""
