@@ -7,6 +7,7 @@ from fairlane_lambda.fan_out.ledger import expiry
 from fairlane_lambda.fan_out.table import Key, Table
 
 _NEWEST: Final = "newest"
+_SAME: Final = "#key = :key AND #version = :version"
 
 
 class Version(NamedTuple):
@@ -52,29 +53,29 @@ class Versions:
             now: Current time in epoch milliseconds.
         """
         changes = {"key": version.key, "version": version.id, "at": version.at, "expires": expiry(now)}
-        same = ""
+        other = version
         while True:
             write = self._table.update(
                 _key(manifest),
                 "SET #key = :key, #version = :version, #at = :at, #expires = :expires",
-                "attribute_not_exists(#pk) OR #version = :version OR #version = :same OR #at < :at",
-                {**changes, "same": same},
+                f"attribute_not_exists(#pk) OR #at < :at OR ({_SAME}) OR (#key = :other_key AND #version = :other)",
+                {**changes, "other_key": other.key, "other": other.id},
             )
             newest = _version(write.item)
             if write.is_done or newest is None:
                 return None
             if not self._may_follow(version, newest):
                 return newest
-            same = newest.id
+            other = newest
 
     def guard(self, manifest: str, version: Version) -> dict[str, Any]:
         """Return the write of a transaction that fails as soon as a newer version is registered."""
-        return self._table.check(_key(manifest), "#version = :version", {"version": version.id})
+        return self._table.check(_key(manifest), _SAME, {"key": version.key, "version": version.id})
 
     def _may_follow(self, version: Version, newest: Version) -> bool:
-        if version.id == newest.id or version.at != newest.at or version.key != newest.key:
-            return version.id == newest.id or version.at >= newest.at
-        return self._is_newer(version.key, version.id, newest.id)
+        if version.at != newest.at or version.key != newest.key:
+            return version.at >= newest.at
+        return version.id == newest.id or self._is_newer(version.key, version.id, newest.id)
 
 
 def _key(manifest: str) -> Key:

@@ -100,7 +100,7 @@ class History:
             if item and item["state"] not in (WITHDRAWN, "SUCCEEDED", "FAILED", "REFUSED"):
                 item["state"] = self.random.choice(STATES)
                 self.account.table.put(item)
-                if part["kind"] == "array" and item["state"] in ("FAILED", "RUNNING"):
+                if len(part.get("children", ())) > 1 and item["state"] in ("FAILED", "RUNNING"):
                     for child in self.random.sample(range(len(part["children"])), len(part["children"]) // 2 + 1):
                         if self.ledger.get(part["digest"], child) is None:
                             self.ledger.put(part["digest"], child, state=self.random.choice(("SUCCEEDED", "FAILED")))
@@ -118,7 +118,7 @@ class History:
             item = self.ledger.get(part["digest"])
             for child, digest in enumerate(self.members(part)):
                 if item is not None and item["state"] != WITHDRAWN:
-                    is_unknown = part["kind"] == "array" and item["state"] == "FAILED"
+                    is_unknown = len(part.get("children", ())) > 1 and item["state"] == "FAILED"
                     state = "no news" if is_unknown else item["state"]
                     found[digest] = (self.ledger.get(part["digest"], child) or {"state": state})["state"]
         return found

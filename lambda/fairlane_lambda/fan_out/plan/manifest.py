@@ -222,9 +222,7 @@ class Plans:
         newer = newer or self._versions.find_newer(source.manifest, source.as_version())
         other = f"version {newer.id} of {newer.key}" if newer else "another version"
         answer = Answer()
-        answer.problems.add(
-            f"{source.key}: {other} is newer and is planned: start the manifest again to submit this one"
-        )
+        answer.problems.add(f"{source.key}: {other} is newer: start the manifest again to submit this one")
         return self._answer(source, answer, "outdated")
 
     def _answer(self, source: Source, answer: Answer, name: str = "") -> State:
