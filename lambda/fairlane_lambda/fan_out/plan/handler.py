@@ -51,15 +51,16 @@ def handler(event: Mapping[str, Any], context: Any) -> State:
     if event.get("operation") == "close":
         return _close(event, ledger)
     s3 = _client("s3", config.home)
-    plans = Plans(
-        event=event,
-        bucket=Bucket(s3, environment["BUCKET"]),
-        store=Bucket(s3, environment.get("STORE", "")),
-        ledger=ledger,
-        template=config.template,
-        start_copies=start,
-    )
     try:
+        plans = Plans(
+            event=event,
+            bucket=Bucket(s3, environment["BUCKET"]),
+            store=Bucket(s3, environment.get("STORE", "")),
+            ledger=ledger,
+            template=config.template,
+            start_copies=start,
+            last=ledger.manifest(_manifest(event, config)) or {},
+        )
         state = _next(event, config, plans, context.invoked_function_arn.split(":")[4])
     except Exception as error:
         if not is_temporary(error):
@@ -76,7 +77,7 @@ def _next(event: Mapping[str, Any], config: Config, plans: Plans, account: str) 
     source = Source(_manifest(event, config), event.get("key", ""), event.get("version", ""))
     try:
         if decision := event.get("decision"):
-            return plans.resume(decision, plans.ledger.manifest(source.manifest) or {})
+            return plans.resume(decision)
         if event.get("operation") == "query" or event.get("query"):
             execution = event.get("query_execution")
             source = Source(config.name, "", execution or "", is_query=True)

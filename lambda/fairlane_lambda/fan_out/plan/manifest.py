@@ -65,6 +65,7 @@ class Plans:
         ledger: Ledger of the fan-out.
         template: Text of the template of the fan-out.
         start_copies: Function that starts copies, and returns the key of the pending ones. It gets its last result.
+        last: Record of the manifest when the function started, or `{}`.
     """
 
     event: Mapping[str, Any]
@@ -73,6 +74,7 @@ class Plans:
     ledger: Ledger
     template: str
     start_copies: Callable[[Iterable[Copy], str], str]
+    last: Item
 
     def plan(self, source: Source, scope: Callable[[], Scope]) -> State:
         """Plan a manifest, and return the next state.
@@ -95,12 +97,11 @@ class Plans:
             index.close()
             parts.close()
 
-    def resume(self, key: str, last: Item) -> State:
+    def resume(self, key: str) -> State:
         """Return the state after a plan that was decided, and write its answer and its record in the ledger.
 
         Args:
             key: Key of the decision.
-            last: Record of the manifest when the function started, or `{}`.
         """
         decision: State = json.loads(self.bucket.read(key) or b"{}")
         copies = [
@@ -118,8 +119,8 @@ class Plans:
         run = {"operation": self.event.get("operation", "start"), "execution": self.event.get("execution", "")}
         fields = {**record, **run, "state": "SUBMITTING", "created_at": _now()}
         # A stop ends with a resumption or another version, but only a stop from before this function.
-        is_stopped = bool(last and last["stopped"])
-        starts = is_stopped and bool(self.event.get("resume") or last["version"] != version)
+        is_resumption = bool(self.event.get("resume") or self.last.get("version") != version)
+        starts = self.last.get("stopped", False) and is_resumption
         guard = self._versions.guard(manifest, source.as_version())
         if not self.ledger.put_manifest(manifest, fields, keeps_stop=not starts, guard=guard):
             return self._refuse_outdated(source)
@@ -150,9 +151,8 @@ class Plans:
 
     def _plan(self, source: Source, scope: Scope, index: Index, parts: Parts, stream: Any) -> State:
         is_check, manifest = self.event.get("operation") == "check", source.manifest
-        last = self.ledger.manifest(manifest) or {}
-        is_same = last.get("version") == source.version
-        last_list = last.get("last_list" if is_same else "line_list", "")
+        is_same = self.last.get("version") == source.version
+        last_list = self.last.get("last_list" if is_same else "line_list", "")
         if last_list:
             self._read_list(last_list, index)
         past = Past(self.ledger.table, manifest, _now(), has_children=scope.retry, renews=not is_check)
@@ -174,7 +174,7 @@ class Plans:
             lists = {"line_list": line_list, "last_list": last_list}
             members = {**self._members(source), **lists, "written_at": source.at, "parts": keys}
             self.bucket.put(key, _json(planner.answer.to_json(**members)), IfNoneMatch="*")
-        return self.resume(key, last)
+        return self.resume(key)
 
     def _read_list(self, key: str, index: Index) -> None:
         """Add the lines of the last version to an index."""
