@@ -71,10 +71,10 @@ def _functions(path: str, plan: tuple[May, ...], common: tuple[May, ...]) -> Ite
 
 _FUNCTIONS = {
     "Plan": (
-        May(_WRITE_LEDGER, _LEDGER),
+        May(f"{_WRITE_LEDGER} dynamodb:ConditionCheckItem", _LEDGER),
         *_objects("s3:GetObject", "capacity", "manifests", "outcomes", "plans", "queries", "templates", "uploads"),
         *_objects("s3:PutObject", "plans", "queries"),
-        May("s3:ListBucket", _BUCKET),
+        May("s3:ListBucket s3:ListBucketVersions", _BUCKET),
         May("s3:GetBucketLocation", "arn:aws:s3:::*"),
         May(_QUEUES),
         May("ecr:BatchGetImage ecr:DescribeImages", "arn:aws:ecr:{place}:repository/*"),

@@ -7,12 +7,12 @@ import json
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 from fairlane_lambda.fan_out.config import parse_config
-from fairlane_lambda.fan_out.names import line_digest
 from fairlane_lambda.fan_out.placement import Placer
 from fairlane_lambda.fan_out.plan.images import Images
 from fairlane_lambda.fan_out.plan.manifest import Plans, Source
@@ -20,6 +20,7 @@ from fairlane_lambda.fan_out.plan.objects import Bucket
 from fairlane_lambda.fan_out.plan.queues import Account
 from fairlane_lambda.fan_out.plan.scope import Scope
 from fairlane_lambda.fan_out.rendering import Template
+from fairlane_lambda.fan_out.table import TRANSACTION, Key, Write, pack
 from tests.fairlane_lambda.fan_out.plan_account import (
     ACCOUNT,
     BUCKET,
@@ -36,22 +37,56 @@ from tests.fairlane_lambda.fan_out.plan_account import (
 )
 
 MANIFEST = "manifests/drives.jsonl"
+LAST = "plans/drives/0/lines-0.txt"
+_VERSION = {"VersionId": "1", "ETag": "e", "LastModified": datetime.fromtimestamp(0, UTC)}
+
+
+class Ledger:
+    """Ledger in which all lines have a job, or none has."""
+
+    def __init__(self, state: str) -> None:
+        self.table, self._state = self, state
+
+    def get(self, _: Key) -> None:
+        return None
+
+    def read(self, keys: Iterable[Key]) -> list[dict[str, Any]]:
+        return [{"pk": pk, "sk": sk, "state": self._state} for pk, sk in keys] if self._state else []
+
+    def update(self, *_: Any) -> Write:
+        return Write(True, {})
+
+    def check(self, *_: Any) -> dict[str, Any]:
+        return {}
+
+    def putting(self, item: dict[str, Any], *_: Any) -> dict[str, Any]:
+        return pack(item)
+
+    def transact(self, *writes: Any) -> dict[int, Any]:
+        assert len(writes) <= TRANSACTION
+        return {}
+
+    def put_manifest(self, *_: Any, **__: Any) -> bool:
+        return True
 
 
 class Storage:
     """S3 that makes the manifest as it is read, and keeps small objects only."""
 
-    def __init__(self, content: Iterable[bytes]) -> None:
-        self._content = content
+    def __init__(self, content: Iterable[bytes], count: int) -> None:
+        self._content, self.count = content, count
         self._objects: dict[str, bytes] = {}
         self.lines = 0
 
     def get_object(self, Key: str, **_: Any) -> dict[str, Any]:  # noqa: N803
         if Key == MANIFEST:
-            return {"Body": SimpleNamespace(iter_chunks=lambda _: self._content), "VersionId": "1", "ETag": "e"}
+            return {"Body": SimpleNamespace(iter_chunks=lambda _: self._content), **_VERSION}
+        if Key == LAST:
+            rows = (f"campaign-{number:09} {number:032}\n".encode() for number in range(self.count))
+            return {"Body": SimpleNamespace(iter_chunks=lambda _: rows), **_VERSION}
         if Key not in self._objects:
             raise error("NoSuchKey", "GetObject", 404)
-        return {"Body": SimpleNamespace(read=lambda: self._objects[Key]), "VersionId": "1", "ETag": "e"}
+        return {"Body": SimpleNamespace(read=lambda: self._objects[Key]), **_VERSION}
 
     def put_object(self, Key: str, Body: Any, **_: Any) -> dict[str, Any]:  # noqa: N803
         if isinstance(Body, bytes):
@@ -59,7 +94,7 @@ class Storage:
                 self._objects[Key] = Body if len(Body) < 1_000_000 else b""
         else:
             while chunk := Body.read(65_536):
-                self.lines += chunk.count(b"\n")
+                self.lines += chunk.count(b"\n") if Key.endswith(".jsonl") else 0
         return {"ETag": '"e"'}
 
 
@@ -77,7 +112,7 @@ DEFINITIONS = [CONTAINERS["jobDefinition"]]
 def main(count: int, kind: str) -> None:
     is_array = kind == "arrays"
     text = json.dumps(CONTAINERS if is_array else TEMPLATE)
-    storage = Storage(f"{json.dumps(one)}\n".encode() for one in lines(count, is_array))
+    storage = Storage((f"{json.dumps(one)}\n".encode() for one in lines(count, is_array)), count)
     regions = {region: {"queues": ["training"]} for region in REGIONS}
     content = {"name": "campaigns", "home": HOME, "template": text, "regions": regions, "job_definitions": DEFINITIONS}
     config = parse_config(json.dumps(content))
@@ -101,10 +136,9 @@ def main(count: int, kind: str) -> None:
         bucket_region=lambda _: "",
         store=STORE,
     )
-    known = lines(count if kind == "known" else 0, is_array)
-    items = ({"digest": line_digest(one, text), "child": None, "id": one["id"], "state": "RUNNING"} for one in known)
-    ledger: Any = SimpleNamespace(lines=lambda *_, **__: items, put_manifest=lambda *_, **__: None)
-    plans = Plans({}, Bucket(storage, BUCKET), Bucket(storage, STORE), ledger, text, lambda _copies, _waiting: "")
+    ledger: Any = Ledger("RUNNING" if kind == "known" else "")
+    last = {"version": "0", "line_list": LAST, "stopped": False}
+    plans = Plans({}, Bucket(storage, BUCKET), Bucket(storage, STORE), ledger, text, lambda _copies, _waiting: "", last)
     start = time.monotonic()
     state = plans.plan(Source("drives", MANIFEST), lambda: scope)
     seconds = time.monotonic() - start

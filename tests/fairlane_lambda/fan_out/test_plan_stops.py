@@ -172,7 +172,7 @@ def plan_with_stop(fan_out: FanOut, event: Mapping[str, Any], at: int, *, is_kil
 
 
 @pytest.mark.parametrize(("resumes", "is_killed"), [(False, False), (True, False), (True, True)])
-@pytest.mark.parametrize("start", range(4))
+@pytest.mark.parametrize("start", [0, *(pytest.param(start, marks=pytest.mark.slow) for start in range(1, 4))])
 def test_stop_at_each_call_of_a_plan_then_resume(account: Account, start: int, resumes: bool, is_killed: bool) -> None:
     """The execution of the stopped plan ends. What it wrote does not undo the stop, and nothing is lost or doubled."""
     first, second = lines_of(24), lines_of(24, changed=1)
