@@ -6,11 +6,16 @@ from typing import Any
 from unittest import mock
 
 import pytest
+from botocore.exceptions import ClientError
 
+from fairlane_lambda.fan_out.arrays import ArrayJob
+from fairlane_lambda.fan_out.arrays import Run as ArrayRun
 from fairlane_lambda.fan_out.lease import Lease, Run
 from fairlane_lambda.fan_out.ledger import REFUSED, SUBMITTED, SUBMITTING, Attempt, Ledger, key_of
 from fairlane_lambda.fan_out.pace import Pace
+from fairlane_lambda.fan_out.plan.past import put_members
 from fairlane_lambda.fan_out.table import Table, pack, unpack
+from fairlane_lambda.fan_out.versions import Version, Versions
 
 from .fake_dynamodb import FakeDynamoDB
 from .simulation import FunctionRun, Simulation
@@ -96,13 +101,25 @@ def _random_step(random: Random) -> Callable[[Ledger], object]:
     )
     manifest = random.choice(["drives", "nights"])
     run = Run(owner, random.randrange(100_000), FunctionRun(Simulation(random.randrange(300_000)), 10**9))
+    version = Version("key", owner, random.randrange(2))
+    runs = [ArrayRun(number, "id", "", "{}", random.choice(["", "0" * 32])) for number in random.sample("abc", 2)]
+    job = ArrayJob(manifest, {"region": "eu-west-1"}, runs)
     steps: list[Callable[[Ledger], object]] = [
         lambda ledger: ledger.claim(manifest, digest, FIELDS, Attempt(owner, at)),
         lambda ledger: ledger.renew(manifest, digest, last, {"gpus": at}, Attempt(owner, at)),
         lambda ledger: ledger.settle(manifest, digest, SUBMITTED, last, job_id="j", ratio=0.5),
         lambda ledger: ledger.withdraw(manifest, digest, last),
         lambda ledger: ledger.put_manifest(manifest, {"created_at": at, "regions": {"a": 1}}),
+        lambda ledger: ledger.put_manifest(manifest, {"created_at": at, "version": owner}, keeps_stop=True),
         lambda ledger: ledger.set_manifest(manifest, stopped=True),
+        lambda ledger: ledger.close_manifest(manifest, owner, "SUBMITTED"),
+        lambda ledger: ledger.withdraw_array(
+            manifest, digest, at, Versions(ledger.table, is_later).guard(manifest, version)
+        ),
+        lambda ledger: Versions(ledger.table, is_later).register(manifest, version, at),
+        lambda ledger: put_members(
+            ledger.table, manifest, job, at, Versions(ledger.table, is_later).guard(manifest, version)
+        ),
         lambda ledger: Lease(ledger.table, manifest, "eu-west-1", run).acquire(),
         lambda ledger: Lease(ledger.table, manifest, "eu-west-1", run).release(),
         lambda ledger: Pace(ledger.table, "eu-west-1", run.clock, 200_000).take(),
@@ -111,6 +128,10 @@ def _random_step(random: Random) -> Callable[[Ledger], object]:
         lambda ledger: list(ledger.lines(manifest)),
     ]
     return random.choice(steps)
+
+
+def is_later(_: str, one: str, other: str) -> bool:
+    return one > other
 
 
 def test_writes_have_the_conditions_of_dynamodb(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,15 +160,29 @@ def test_writes_have_the_conditions_of_dynamodb(monkeypatch: pytest.MonkeyPatch)
             assert list(fake.table.query(pk)) == list(real.table.query(pk))
 
 
-def test_unread_keys_are_read_again() -> None:
-    fake = FakeDynamoDB()
-    table = Table(fake, "table")
+def test_unread_keys_are_read_again_after_longer_and_longer_pauses() -> None:
+    fake, simulation = FakeDynamoDB(), Simulation(0)
+    table = Table(fake, "table", FunctionRun(simulation, 10**9))
     table.put({"pk": "a", "sk": "1"})
     unread = {"Responses": {}, "UnprocessedKeys": {"table": {"Keys": [{"pk": {"S": "a"}, "sk": {"S": "1"}}]}}}
     with mock.patch.object(
-        fake, "batch_get_item", side_effect=[unread, {"Responses": {"table": [pack({"pk": "a", "sk": "1"})]}}]
+        fake, "batch_get_item", side_effect=[unread, unread, {"Responses": {"table": [pack({"pk": "a", "sk": "1"})]}}]
     ):
         assert table.read([("a", "1")]) == [{"pk": "a", "sk": "1"}]
+    assert simulation.now == 50 + 100
+
+
+def test_a_transaction_that_meets_another_one_is_repeated() -> None:
+    fake, simulation = FakeDynamoDB(), Simulation(0)
+    table = Table(fake, "table", FunctionRun(simulation, 10**9))
+    reasons = [{"Code": "TransactionConflict"}]
+    response: Any = {"Error": {"Code": "TransactionCanceledException"}, "CancellationReasons": reasons}
+    conflict = ClientError(response, "TransactWriteItems")
+    with mock.patch.object(fake, "transact_write_items", side_effect=[conflict, conflict, {}]) as transact:
+        assert table.transact(table.putting({"pk": "a", "sk": "1"}, "", {})) == {}
+    assert (transact.call_count, simulation.now) == (3, 50 + 100)
+    with mock.patch.object(fake, "transact_write_items", side_effect=conflict):
+        assert table.transact(table.putting({"pk": "a", "sk": "1"}, "", {})) == {0: {}}
 
 
 def test_a_withdrawn_array_job_is_not_claimed_and_is_no_line(ledger: Ledger) -> None:

@@ -256,7 +256,7 @@ class Planner:
         if not (submission.earlier.is_known or self.scope.retry):
             answer.changed += self._index.is_changed(identifier, submission.first)
         if choice.copy is not None:
-            answer.add_copy(choice.copy, line.number)
+            answer.add_copy(choice.copy, submission.line.number)
 
 
 def _with_defaults(line: Line, template: Template) -> Line:
