@@ -32,7 +32,8 @@ class FanOut:
 
     def __init__(self, account: Account) -> None:
         self.account, self.world = account, World()
-        self.world.s3 = account.s3 = FakeObjects()
+        objects: Any = FakeObjects()
+        self.world.s3 = account.s3 = objects
         account.dynamodb = self.world.dynamodb
         account.s3.put_object(Key="templates/simulate.json", Body=json.dumps(CONTAINERS).encode())
         self.parts: dict[str, list[dict[str, Any]]] = {}
