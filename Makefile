@@ -35,13 +35,13 @@ test: $(VENV)/.ready node_modules/.ready  ## Run the tests, without the slow tes
 	$(RUN) pytest -n $(WORKERS) --dist loadfile -m "$(MARKED)" $(TESTS)
 
 test-slow:  ## Run the slow tests.
-	$(MAKE) test MARKED="slow and not soak" WORKERS=0
+	$(MAKE) test MARKED="slow and not soak"
 
 soak:  ## Run the tests that take many minutes, such as 100,000 histories of events. CI does not run them.
 	$(MAKE) test MARKED=soak WORKERS=0
 
 test-lowest:  ## Run the tests of the library with the lowest versions of its dependencies.
-	$(MAKE) test VENV=.venv-lowest LOCK=requirements/lowest.lock TESTS="tests/fairlane tests/fairlane_stacks" MARKED="not soak" WORKERS=0
+	$(MAKE) test VENV=.venv-lowest LOCK=requirements/lowest.lock TESTS="tests/fairlane tests/fairlane_stacks" MARKED="not soak"
 
 test-sdk: .venv-sdk/.ready  ## Run the tests of the local AWS with the SageMaker Python SDK and the AWS CLI.
 	.venv-sdk/bin/python -m pytest tests_sdk
