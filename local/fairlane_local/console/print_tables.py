@@ -16,7 +16,9 @@ def print_tables(port: int) -> None:
         port: Port that the local AWS listens on.
     """
     console = Console()
-    for account_id, region in queue_locations(port) or []:
+    for number, (account_id, region) in enumerate(queue_locations(port) or []):
+        if number:
+            console.print()
         queues = deployed_queues(client("batch", port, account_id, region))
         console.print(queue_table(queues, title=f"Deployed in {region}"))
     if repositories := deployed_repositories(port):
