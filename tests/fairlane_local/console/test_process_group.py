@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,14 @@ wait
 tail -f /dev/null
 """
 IGNORES_SIGNALS = "trap : TERM HUP INT"
+
+
+@pytest.fixture(autouse=True)
+def default_sigint() -> Iterator[None]:
+    """Let SIGINT end child processes, also if a shell started the tests in the background, with SIGINT ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def start_demo(directory: Path, trap: str, *prefix: str) -> subprocess.Popen[str]:
