@@ -18,7 +18,7 @@ def test_the_output_matches_the_page_without_network(tmp_path: Path) -> None:
     output = run_demo(*without_network(), arguments=("--chapter", "fan-out"), **settings)
     shown = output[output.index("campaigns: SQL over") :]
     assert [line.rstrip() for line in shown.splitlines()] == block.splitlines()
-    assert output.index("Deployed in eu-west-1") < output.index("Deployed in us-east-1")
+    assert output.index("Deployed in eu-west-1") < output.index("\n\nDeployed in us-east-1")
     assert "not delivered" not in output
     assert "No Moto" not in output
 
