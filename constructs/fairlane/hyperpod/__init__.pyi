@@ -1,0 +1,14 @@
+from fairlane.hyperpod.instance_group import DeepHealthCheck as DeepHealthCheck
+from fairlane.hyperpod.instance_group import InstanceGroup as InstanceGroup
+from fairlane.hyperpod.instance_group import NodePool as NodePool
+from fairlane.hyperpod.instance_group import PatchingStrategy as PatchingStrategy
+from fairlane.hyperpod.instance_group import Taint as Taint
+from fairlane.hyperpod.instance_group import TaintEffect as TaintEffect
+from fairlane.hyperpod.instance_group import Volume as Volume
+from fairlane.hyperpod.team import Cap as Cap
+from fairlane.hyperpod.team import ContainerDefaults as ContainerDefaults
+from fairlane.hyperpod.team import Governance as Governance
+from fairlane.hyperpod.team import PriorityClass as PriorityClass
+from fairlane.hyperpod.team import QuotaResource as QuotaResource
+from fairlane.hyperpod.team import Sharing as Sharing
+from fairlane.hyperpod.team import Team as Team
