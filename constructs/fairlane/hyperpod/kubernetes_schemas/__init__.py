@@ -1,0 +1,1 @@
+"""Schemas of Kubernetes objects: `builtin.json.gz`, made by `generate.py`, and `custom.json`, written by hand."""
