@@ -12,3 +12,6 @@ from fairlane.hyperpod.team import PriorityClass as PriorityClass
 from fairlane.hyperpod.team import QuotaResource as QuotaResource
 from fairlane.hyperpod.team import Sharing as Sharing
 from fairlane.hyperpod.team import Team as Team
+from fairlane.hyperpod.team_namespace import TeamCluster as TeamCluster
+from fairlane.hyperpod.team_namespace import TeamNamespace as TeamNamespace
+from fairlane.hyperpod.team_rules import resource_quota_problems as resource_quota_problems

@@ -109,7 +109,8 @@ def _text_mistakes(path: Path, text: str, schema: Mapping[str, Any]) -> Iterator
         yield f"{dotted(path)}: got {text!r}, allowed: {', '.join(schema['enum'])}"
     if not re.search(schema.get("pattern", ""), text):
         yield f"{dotted(path)}: got {text!r}, allowed: a text of the form {schema['pattern']}"
-    if not _FORMATS.get(schema.get("format", ""), lambda text: True)(text):
+    reads = _FORMATS.get(schema.get("format", ""))
+    if reads and not reads(text):
         yield f"{dotted(path)}: got {text!r}, allowed: a text of the format {schema['format']}"
     yield from _bound_mistakes(path, len(text), schema.get("minLength"), schema.get("maxLength"), "characters")
 

@@ -1,0 +1,145 @@
+"""Amounts of quotas, caps and instance groups by Kubernetes resource. Imports no aws_cdk."""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+from fairlane._internal.tokens import is_token
+from fairlane.catalog.hyperpod_catalog import HyperPodInstanceType, hyperpod_instance_types
+from fairlane.hyperpod.instance_group import InstanceGroup, NodePool
+from fairlane.hyperpod.team import Cap, QuotaResource
+
+MIG_PREFIX: Final = "nvidia.com/"
+"""Text in front of a MIG profile in the name of its Kubernetes resource."""
+
+_GIB: Final = 2**30
+_QUANTITY: Final = re.compile(r"([0-9]*\.?[0-9]+)([a-zA-Z]*)")
+_SUFFIXES: Final = {
+    "": 1.0,
+    "m": 1e-3,
+    **{letter: 1000.0 ** (power + 1) for power, letter in enumerate("kMGTPE")},
+    **{f"{letter}i": 1024.0 ** (power + 1) for power, letter in enumerate("KMGTPE")},
+}
+
+
+def is_amount(value: object) -> bool:
+    """Return True if `value` is a number known at synth and not negative."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and not is_token(value) and value >= 0
+
+
+def quota_amounts(quota: QuotaResource) -> dict[str, float]:
+    """Return the amounts of a quota by Kubernetes resource, memory in GiB, with those that HyperPod fills in.
+
+    HyperPod fills in vCPUs and memory in proportion to the accelerators, and vCPUs and memory in proportion to each
+    other for a quota without accelerators. The amounts that it fills in for MIG partitions are not published, so they
+    are not among the amounts. Empty for an instance type that is not in the catalog or known only at deployment.
+
+    Args:
+        quota: Quota. Amounts known only at deployment count as not given.
+    """
+    node = _node(quota.instance_type)
+    if node is None:
+        return {}
+    given = {
+        name: float(value)
+        for name in ("count", "accelerators", "vcpus", "memory_gib", "partitions")
+        if is_amount(value := getattr(quota, name))
+    }
+    amounts: dict[str, float] = {}
+    if "count" in given:
+        amounts = node_amounts(node, given["count"])
+    elif "accelerators" in given and node.accelerators:
+        amounts = node_amounts(node, given["accelerators"] / node.accelerators)
+    elif "partitions" not in given:
+        parts = [
+            given[name] / of for name, of in (("vcpus", node.vcpus), ("memory_gib", node.memory_gib)) if name in given
+        ]
+        amounts = node_amounts(node, parts[0]) if parts else {}
+        amounts.pop(node.resource or "", None)
+    if "vcpus" in given:
+        amounts["cpu"] = given["vcpus"]
+    if "memory_gib" in given:
+        amounts["memory"] = given["memory_gib"]
+    if "partitions" in given and quota.partition:
+        amounts[f"{MIG_PREFIX}{quota.partition}"] = given["partitions"]
+    return amounts
+
+
+def node_amounts(node: HyperPodInstanceType, count: float) -> dict[str, float]:
+    """Return the nominal amounts of a number of instances: accelerators, `cpu`, and `memory` in GiB."""
+    accelerators = {node.resource: node.accelerators * count} if node.resource else {}
+    return {**accelerators, "cpu": node.vcpus * count, "memory": node.memory_gib * count}
+
+
+def team_amounts(quota: Iterable[QuotaResource]) -> dict[str, Counter[str]]:
+    """Return the amounts of all resources of a team by instance type and Kubernetes resource."""
+    total: dict[str, Counter[str]] = {}
+    for resource in quota:
+        if amounts := quota_amounts(resource):
+            total.setdefault(resource.instance_type, Counter()).update(amounts)
+    return total
+
+
+def cap_amounts(cap: Cap | None) -> dict[str, float]:
+    """Return the amounts of a cap by Kubernetes resource, memory in GiB, without those that are not readable."""
+    amounts: Counter[str] = Counter()
+    for instance_type, count in (cap.instances or {}).items() if cap else ():
+        node = _node(instance_type)
+        if node and is_amount(count):
+            amounts.update(node_amounts(node, count))
+    total: dict[str, float] = dict(amounts)
+    for key, value in (cap.requests or {}).items() if cap else ():
+        name = str(key).removeprefix("requests.")
+        total.pop(name, None)
+        match = _QUANTITY.fullmatch(str(value))
+        if match and match[2] in _SUFFIXES:
+            total[name] = float(match[1]) * _SUFFIXES[match[2]] / (_GIB if name == "memory" else 1)
+    return total
+
+
+def instance_capacity(
+    instance_groups: Sequence[InstanceGroup], node_pools: Sequence[NodePool]
+) -> dict[str, float] | None:
+    """Return the largest number of instances of each type.
+
+    A group of several instance types counts with all of its instances for each of them, and a node pool with its limits
+    for each of its types, because HyperPod takes what there is: an upper bound for each type. Infinite for a node pool
+    without limits and for a count known only at deployment.
+
+    Args:
+        instance_groups: Instance groups of the cluster.
+        node_pools: Node pools of the cluster.
+
+    Returns:
+        None if an instance type is known only at deployment.
+    """
+    capacity: Counter[str] = Counter()
+    types = {group.group_name: _instance_types(group) for group in instance_groups}
+    if any(is_token(name) for names in types.values() for name in names):
+        return None
+    for group in instance_groups:
+        for name in types[group.group_name]:
+            capacity[name] += group.instance_count if is_amount(group.instance_count) else math.inf  # type: ignore[assignment]
+    for pool in node_pools:
+        for name in {name for group in pool.instance_groups for name in types.get(group, ())}:
+            capacity[name] += min(_pool_bounds(pool, name), default=math.inf)  # type: ignore[assignment]
+    return dict(capacity)
+
+
+def _pool_bounds(pool: NodePool, instance_type: str) -> Iterator[float]:
+    node = _node(instance_type)
+    if node is None:
+        return
+    for limit, each in ((pool.max_accelerators, node.accelerators), (pool.max_vcpus, node.vcpus)):
+        if limit is not None and is_amount(limit) and each:
+            yield limit // each
+
+
+def _instance_types(group: InstanceGroup) -> tuple[str, ...]:
+    return (group.instance_type,) if group.instance_type is not None else tuple(group.instance_types)
+
+
+def _node(instance_type: object) -> HyperPodInstanceType | None:
+    return hyperpod_instance_types().get(instance_type) if isinstance(instance_type, str) else None
