@@ -7,7 +7,7 @@ from typing import Any, Final, Protocol, cast
 
 from aws_cdk import Annotations, Stack, aws_eks
 from aws_cdk import aws_eks_v2 as eks
-from constructs import Construct, IDependable
+from constructs import Construct, IDependable, Node
 
 from fairlane.errors import ConfigurationError
 from fairlane.hyperpod.instance_group import NodePool
@@ -20,7 +20,12 @@ class TeamCluster(Protocol):
     """HyperPod cluster, as far as teams need it: `HyperPodCluster` is one."""
 
     @property
-    def kubernetes(self) -> eks.Cluster:
+    def node(self) -> Node:
+        """Node of the construct tree, below which the objects of all teams are created."""
+        ...
+
+    @property
+    def kubernetes(self) -> eks.ICluster:
         """EKS cluster, with authentication mode API or API_AND_CONFIG_MAP, and a kubectl provider."""
         ...
 
@@ -35,7 +40,8 @@ class TeamNamespace(Construct):
 
     Creates a ResourceQuota, a LimitRange, a Role with its bindings, and an EKS access entry for each IAM role. The
     first team of a cluster also creates what all teams share: the PriorityClasses `base` and `elastic`, and a
-    ClusterRole that reads queues. An IAM role of several teams has one access entry with the groups of all of them.
+    ClusterRole that reads queues. An IAM role of several teams has one access entry with the groups of all of them. EKS
+    allows one entry for a role, so the roles can have no other entry, for example as administrators.
 
     Each object is a resource of its own, because the CDK's pruning never deletes ResourceQuotas, LimitRanges or roles.
     The namespace is HyperPod's: nothing here was tried on a live cluster, and it rests on the assumption that the
@@ -67,7 +73,7 @@ class TeamNamespace(Construct):
         if problems := list(team_problems(team, cluster.node_pools)):
             raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)
         super().__init__(scope, construct_id)
-        shared = _SharedObjects.of(cluster.kubernetes)
+        shared = _SharedObjects.of(cluster)
         self.group = access_group(team)
         self.manifests = {
             item["kind"]: _manifest(self, item["kind"], cluster.kubernetes, item) for item in team_objects(team)
@@ -85,14 +91,14 @@ class _SharedObjects(Construct):
 
     ID: Final = "FairlaneTeams"
 
-    def __init__(self, cluster: eks.Cluster) -> None:
-        super().__init__(cluster, self.ID)
-        self._cluster = cluster
+    def __init__(self, cluster: TeamCluster) -> None:
+        super().__init__(cast(Construct, cluster), self.ID)
+        self._cluster = cluster.kubernetes
         for item in cluster_objects():
-            _manifest(self, f"{item['kind']}-{item['metadata']['name']}", cluster, item)
+            _manifest(self, f"{item['kind']}-{item['metadata']['name']}", self._cluster, item)
 
     @classmethod
-    def of(cls, cluster: eks.Cluster) -> "_SharedObjects":
+    def of(cls, cluster: TeamCluster) -> "_SharedObjects":
         """Return the construct of a cluster, and create it at the first call."""
         return cast(_SharedObjects | None, cluster.node.try_find_child(cls.ID)) or cls(cluster)
 
@@ -106,5 +112,5 @@ class _SharedObjects(Construct):
         entry.kubernetes_groups = [*(entry.kubernetes_groups or ()), group]
 
 
-def _manifest(scope: Construct, construct_id: str, cluster: eks.Cluster, item: dict[str, Any]) -> Construct:
+def _manifest(scope: Construct, construct_id: str, cluster: eks.ICluster, item: dict[str, Any]) -> Construct:
     return eks.KubernetesManifest(scope, construct_id, cluster=cluster, manifest=[item], prune=False)

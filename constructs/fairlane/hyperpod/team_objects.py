@@ -122,7 +122,7 @@ def _container_limits(defaults: ContainerDefaults) -> dict[str, Any]:
     Kubernetes gives each container without a limit the maximum as its limit. The default of an extended resource is 0,
     because otherwise a container that requests no GPU would get the maximum of them.
     """
-    none = {name: "0" for name in defaults.maximum or {} if is_extended(name)}
+    none = {name: "0" for name in defaults.maximum or {} if is_extended(name) and name not in (defaults.limits or {})}
     parts = {
         "default": none | _texts(defaults.limits),
         "defaultRequest": none | _texts(defaults.requests),
