@@ -36,7 +36,9 @@ _DEVICES: Final = {
     "vpc.amazonaws.com": ("efa", "pod-eni", "PrivateIPv4Address"),
 }
 _MIG: Final = re.compile(r"mig-[0-9]+g\.[0-9]+gb(\.(me|all|gfx))?|mig-[0-9]+c\.[0-9]+g\.[0-9]+gb")
-_EXTENDED: Final = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?/[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
+_EXTENDED: Final = re.compile(
+    r"[a-z0-9][-a-z0-9]*(\.[a-z0-9][-a-z0-9]*)+/[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
+)
 _ROLE: Final = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/(?!aws-service-role/)[\w+=,.@/-]{1,512}", re.ASCII)
 _RESOURCES: Final = "cpu, memory, ephemeral-storage, hugepages-<size> or an extended resource such as nvidia.com/gpu"
 
@@ -136,9 +138,13 @@ def _request_problems(requests: object) -> Iterator[Problem]:
     if requests is not None and not isinstance(requests, Mapping):
         yield Problem(("requests",), requests, "a mapping of resources to amounts")
         return
-    for name, amount in (requests or {}).items():
-        key = str(name) if str(name).startswith((REQUESTS, "limits.")) else f"{REQUESTS}{name}"
+    requests = requests or {}
+    for name, amount in requests.items():
+        bare = str(name).removeprefix(REQUESTS)
+        key = bare if bare.startswith("limits.") else f"{REQUESTS}{bare}"
         yield from _key_problems(("requests", str(name)), key, amount)
+        if bare != name and bare in requests:
+            yield Problem.relation(("requests", name), f"{bare} is the same resource: remove one of them")
 
 
 def _key_problems(path: Path, key: str, amount: object) -> Iterator[Problem]:
@@ -171,7 +177,11 @@ def _device_problems(path: Path, name: str) -> Iterator[Problem]:
     domain, _, device = name.partition("/")
     if not _EXTENDED.fullmatch(name):
         yield Problem(path, name, "a resource of the form domain/name, such as nvidia.com/gpu")
-    elif domain in _DEVICES and device not in _DEVICES[domain] and not (domain == "nvidia.com" and _MIG.match(device)):
+    elif (
+        domain in _DEVICES
+        and device not in _DEVICES[domain]
+        and not (domain == "nvidia.com" and _MIG.fullmatch(device))
+    ):
         yield Problem.relation(
             path,
             f"no node has a resource of this name: use "

@@ -145,6 +145,12 @@ NOT_COUNTED = (
             "as nvidia.com/gpu",
         ),
         (
+            "count/jobs.batch",
+            5,
+            'cap.requests."count/jobs.batch": got \'count/jobs.batch\', allowed: a resource of the form domain/name, such '
+            "as nvidia.com/gpu",
+        ),
+        (
             "limits.cpu",
             1536,
             'cap.requests."limits.cpu": limits.cpu refuses each container that states no limit of cpu: use requests.cpu',
@@ -186,6 +192,17 @@ def test_names_and_amounts_that_kubernetes_does_not_count(name: str, amount: Any
         (
             Cap(instances=["ml.p5.48xlarge"]),  # type: ignore[arg-type]
             ["cap.instances: got ['ml.p5.48xlarge'], allowed: a mapping of instance types to numbers of instances"],
+        ),
+        (
+            Cap(requests={"cpu": 1600, "requests.cpu": 1700}),
+            ['cap.requests."requests.cpu": cpu is the same resource: remove one of them'],
+        ),
+        (
+            Cap(requests={"nvidia.com/mig-all": 1}),
+            [
+                'cap.requests."nvidia.com/mig-all": no node has a resource of this name: use nvidia.com/gpu, '
+                "nvidia.com/gpu.shared or nvidia.com/mig-<profile>"
+            ],
         ),
         (
             Cap(requests=64),  # type: ignore[arg-type]
