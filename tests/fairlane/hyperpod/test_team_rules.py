@@ -36,6 +36,7 @@ def problems(node_pools: Sequence[NodePool] = (), quota: Sequence[QuotaResource]
                 requests={"cpu": "500m", "memory": "1Gi"}, limits={"memory": "2Gi"}, maximum={"cpu": 192, "memory": "2Ti"}
             )
         },
+        {"container_defaults": ContainerDefaults(requests={"cpu": 4}, limits={"cpu": "4"}, maximum={"cpu": "4000m"})},
         {"container_defaults": ContainerDefaults(maximum={"nvidia.com/gpu": 8})},
         {"container_defaults": ContainerDefaults(limits={"nvidia.com/gpu": 1}, maximum={"nvidia.com/gpu": 8})},
         {"roles": [ROLE, "arn:aws-us-gov:iam::111122223333:role/name"]},
