@@ -88,10 +88,11 @@ class Team:
 
     Args:
         team_name: Name of the team, 1 to 38 lower-case letters, digits and -.
-        quota: Guaranteed capacity, 1 to 15 resources. Empty for a team that only borrows.
+        quota: Guaranteed capacity, 1 to 15 resources. Without, the team has nothing, because its borrow limit is a part
+            of its quota.
         sharing: Whether the team lends and borrows. Default: LEND_AND_BORROW.
-        borrow_limit: Largest amount that the team borrows, in percent of its own quota, 0 to 10,000. Default: 50, the
-            default of AWS.
+        borrow_limit: Largest amount that the team borrows, in percent of its own quota, 0 to 10,000. With
+            LEND_AND_BORROW only. Default: 50, the default of AWS.
         weight: Share of idle capacity relative to other teams, 0 to 100. Default: 0, the default of AWS: last.
         preempt_lower_priority: True if the team's workloads may preempt its own workloads of lower priority. Default:
             True.
@@ -103,7 +104,7 @@ class Team:
     team_name: str
     quota: Sequence[QuotaResource]
     sharing: Sharing = Sharing.LEND_AND_BORROW
-    borrow_limit: int = 50
+    borrow_limit: int | None = None
     weight: int = 0
     preempt_lower_priority: bool = True
     cap: Cap | None = None
