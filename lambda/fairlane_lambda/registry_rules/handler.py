@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence, Set
 from functools import cache
 from typing import Any, Final
 
-from fairlane_lambda.registry_rules.registry import Registry, failure_reason, is_transient
-from fairlane_lambda.registry_rules.response import send_response
+from fairlane_lambda.custom_resource import failure_reason, send_response
+from fairlane_lambda.registry_rules.registry import Registry, is_transient
 from fairlane_lambda.registry_rules.rules import (
     RegistryRulesError,
     Rule,

@@ -42,23 +42,6 @@ class Registry:
         self._client.put_replication_configuration(replicationConfiguration=configuration)
 
 
-def failure_reason(error: Exception) -> str:
-    """Return the text of an error.
-
-    The text of a `ClientError` is its code and message. The text of a `BotoCoreError` is its class and message. The
-    text of any other error is only its class.
-
-    Args:
-        error: Error of a call, or any other error.
-    """
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    if isinstance(error, ClientError):
-        details = error.response.get("Error", {})
-        return f"{details.get('Code')}: {details.get('Message')}"
-    return f"{type(error).__name__}: {error}" if isinstance(error, BotoCoreError) else type(error).__name__
-
-
 def is_transient(error: Exception) -> bool:
     """Return True if a failed call can succeed after some seconds.
 

@@ -48,7 +48,7 @@ def bucket() -> Iterator[Bucket]:
     response_bucket = Bucket()
     thread = Thread(target=response_bucket.server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
-    with patch("fairlane_lambda.registry_rules.response.time.sleep", lambda _: None):
+    with patch("fairlane_lambda.custom_resource.time.sleep", lambda _: None):
         yield response_bucket
     response_bucket.server.shutdown()
     thread.join()

@@ -1,4 +1,4 @@
-"""Response of a custom resource to CloudFormation."""
+"""Responses of custom resources to CloudFormation."""
 
 import json
 import sys
@@ -43,3 +43,20 @@ def send_response(event: Mapping[str, Any], physical_id: str, failure: str | Non
             code = getattr(error, "code", None) or type(error).__name__
             print(f"CloudFormation did not accept the response: {code}", file=sys.stderr)
     raise RuntimeError("CloudFormation did not accept the response")
+
+
+def failure_reason(error: Exception) -> str:
+    """Return the text of an error.
+
+    The text of a `ClientError` is its code and message. The text of a `BotoCoreError` is its class and message. The
+    text of any other error is only its class.
+
+    Args:
+        error: Error of a call, or any other error.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    if isinstance(error, ClientError):
+        details = error.response.get("Error", {})
+        return f"{details.get('Code')}: {details.get('Message')}"
+    return f"{type(error).__name__}: {error}" if isinstance(error, BotoCoreError) else type(error).__name__
