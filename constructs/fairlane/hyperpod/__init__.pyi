@@ -5,6 +5,10 @@ from fairlane.hyperpod.instance_group import PatchingStrategy as PatchingStrateg
 from fairlane.hyperpod.instance_group import Taint as Taint
 from fairlane.hyperpod.instance_group import TaintEffect as TaintEffect
 from fairlane.hyperpod.instance_group import Volume as Volume
+from fairlane.hyperpod.quota_table import QuotaRow as QuotaRow
+from fairlane.hyperpod.quota_table import quota_rows as quota_rows
+from fairlane.hyperpod.task_governance import GovernedCluster as GovernedCluster
+from fairlane.hyperpod.task_governance import TaskGovernance as TaskGovernance
 from fairlane.hyperpod.team import Cap as Cap
 from fairlane.hyperpod.team import ContainerDefaults as ContainerDefaults
 from fairlane.hyperpod.team import Governance as Governance
