@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from fairlane.cli import dashboard, fanout, init, local, rehearse, sweep, trace
+from fairlane.cli import dashboard, fanout, hyperpod, init, local, rehearse, sweep, trace
 from fairlane.errors import ConfigurationError
 
 
@@ -24,6 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     dashboard.add_to(commands)
     fanout.add_to(commands)
+    hyperpod.add_to(commands)
     init.add_to(commands)
     local.add_to(commands)
     rehearse.add_to(commands)
