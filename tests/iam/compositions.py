@@ -34,8 +34,11 @@ from fairlane import (
 )
 from fairlane.environment import Environment as Environments
 from fairlane.environment import environment_names, load_environment
+from fairlane.hyperpod import Governance, TaskGovernance
 from fairlane_stacks import build_stacks
 from tests import arrays
+from tests.fairlane.hyperpod.governance import team
+from tests.fairlane.hyperpod.governed_cluster import Cluster
 from tests.iam.roles import Deployment
 from tests.iam_evaluator import ACCOUNT
 from tests.support import REPOSITORY, recommended_flags
@@ -73,15 +76,16 @@ def _arrays() -> App:
 def composition() -> App:
     """Return an app with all constructs that create roles or grants, each as its documentation shows it."""
     app = App(context=recommended_flags())
-    training, containers, images, replicas, sweeps, fan_outs = (
+    training, containers, images, replicas, sweeps, fan_outs, governed = (
         Stack(app, name, env=Environment(account=ACCOUNT, region="us-west-2" if name == "Replicas" else "us-east-1"))
-        for name in ("Training", "Containers", "Images", "Replicas", "Sweeps", "FanOuts")
+        for name in ("Training", "Containers", "Images", "Replicas", "Sweeps", "FanOuts", "Governed")
     )
     _training(training)
     _containers(containers)
     _images(images, replicas)
     _sweeps(sweeps)
     _fan_outs(fan_outs)
+    _governed(governed)
     return app
 
 
@@ -209,3 +213,8 @@ def _fan_outs(stack: Stack) -> None:
     fan_out.grants.start(_person(stack, "Starter"))
     fan_out.grants.read(_person(stack, "Reader"))
     fan_out.grants.stop(_person(stack, "Stopper"))
+
+
+def _governed(stack: Stack) -> None:
+    teams = [team("research"), team("inference")]
+    TaskGovernance(stack, "Governance", cluster=Cluster(stack), governance=Governance(), teams=teams, native_types=())

@@ -61,8 +61,9 @@ _WHOLE_ACCOUNT = (
     "batch:DescribeSchedulingPolicies batch:DescribeServiceEnvironments batch:DescribeServiceJob batch:ListJobs "
     "batch:ListServiceJobs ec2:DescribeInstances ec2:DescribeInstanceTypes ec2:GetSpotPlacementScores ec2:PurchaseCapacityBlock ecr:DescribeRegistry ecr:GetAuthorizationToken "
     "ecr:PutRegistryPolicy ecr:PutReplicationConfiguration "
-    "ecs:CreateCluster ecs:DiscoverPollEndpoint iam:ListRoles lakeformation:GetDataAccess organizations:LeaveOrganization pricing:GetProducts "
-    "s3:CreateJob s3:ListAllMyBuckets "
+    "ecs:CreateCluster ecs:DiscoverPollEndpoint iam:ListRoles lakeformation:GetDataAccess organizations:LeaveOrganization "
+    "pricing:GetProducts s3:CreateJob s3:ListAllMyBuckets sagemaker:ListClusters sagemaker:ListClusterSchedulerConfigs "
+    "sagemaker:ListComputeQuotas "
     "sns:ListTopics sts:GetSessionToken"
 )
 
@@ -81,6 +82,7 @@ def probes(deployment: Deployment) -> Iterator[Request]:
     yield from _fan_outs(deployment, place)
     yield from _registries(deployment.region, deployment.account)
     yield from _clusters(place)
+    yield from _governance(place)
     yield from _administration(place, deployment.account)
 
 
@@ -254,6 +256,19 @@ def _clusters(place: str) -> Iterator[Request]:
     yield from _all("ecs", "RunTask StartTask", f"{ecs}:task-definition/any:1")
     yield from _all("ecs", "ExecuteCommand StopTask", f"{ecs}:task/any/0")
     yield from _all("ecs", "UpdateService", f"{ecs}:service/any/any")
+
+
+def _governance(place: str) -> Iterator[Request]:
+    sagemaker = f"arn:aws:sagemaker:{place}"
+    for noun, kind in (("ComputeQuota", "compute-quota"), ("ClusterSchedulerConfig", "cluster-scheduler-config")):
+        actions = " ".join(f"{verb}{noun}" for verb in ("Create", "Update", "Describe", "Delete"))
+        yield from _all("sagemaker", f"{actions} AddTags ListTags DeleteTags", f"{sagemaker}:{kind}/abcdefghijkl")
+    for cluster in ("abcdefghijkl", "another"):
+        yield from _all("sagemaker", "DescribeCluster UpdateCluster AddTags", f"{sagemaker}:cluster/{cluster}")
+    access = "AssociateAccessPolicy DescribeAccessEntry DisassociateAccessPolicy ListAssociatedAccessPolicies"
+    for name in ("kubernetes", "another"):
+        yield from _all("eks", "DescribeCluster DeleteCluster CreateAccessEntry", f"arn:aws:eks:{place}:cluster/{name}")
+        yield from _all("eks", f"{access} DeleteAccessEntry", f"arn:aws:eks:{place}:access-entry/{name}/role/0/hp/1")
 
 
 def _administration(place: str, account: str) -> Iterator[Request]:

@@ -55,6 +55,8 @@ TRAINING = (
     ),
 )
 
+_GOVERNANCE = {"ComputeQuota": "compute-quota", "ClusterSchedulerConfig": "cluster-scheduler-config"}
+
 SERVICE_ROLES = (
     *(
         Kind(
@@ -267,5 +269,32 @@ SERVICE_ROLES = (
         r"Gate/Provider/waiter-state-machine/Role",
         "states.amazonaws.com",
         (May("lambda:InvokeFunction", "arn:aws:lambda:{place}:function:GateProviderframework[io][sn][CT]*"),),
+    ),
+    Kind(
+        "task governance: function of quotas and scheduler configurations",
+        r"Governance/Provider/Role",
+        "lambda.amazonaws.com",
+        (
+            own_logs("GovernanceProviderLogs"),
+            *(
+                May(
+                    " ".join(f"sagemaker:{verb}{noun}" for verb in ("Create", "Update", "Describe", "Delete")),
+                    f"arn:aws:sagemaker:{{place}}:{kind}/*",
+                )
+                for noun, kind in _GOVERNANCE.items()
+            ),
+            *(
+                May("sagemaker:AddTags sagemaker:ListTags", f"arn:aws:sagemaker:{{place}}:{kind}/*")
+                for kind in _GOVERNANCE.values()
+            ),
+            May("sagemaker:ListComputeQuotas sagemaker:ListClusterSchedulerConfigs"),
+            May("sagemaker:DescribeCluster", "arn:aws:sagemaker:{place}:cluster/abcdefghijkl"),
+            May("eks:DescribeCluster", "arn:aws:eks:{place}:cluster/kubernetes"),
+            May(
+                "eks:AssociateAccessPolicy eks:DescribeAccessEntry eks:DisassociateAccessPolicy "
+                "eks:ListAssociatedAccessPolicies",
+                "arn:aws:eks:{place}:access-entry/kubernetes/*",
+            ),
+        ),
     ),
 )

@@ -3,8 +3,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 import pytest
-from aws_cdk import App, CfnResource, Environment, Stack, Validations
-from aws_cdk import aws_eks_v2 as eks
+from aws_cdk import App, Environment, Stack, Validations
 from aws_cdk.assertions import Annotations, Match
 from botocore.session import get_session
 from botocore.validate import validate_parameters
@@ -13,16 +12,15 @@ from cfnlint.config import ConfigMixIn
 from cfnlint.decode.decode import decode_str
 from cfnlint.runner import Runner
 from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
-from constructs import Construct
 
-from fairlane.hyperpod import Governance, InstanceGroup, NodePool, PriorityClass, Sharing, TaskGovernance, Team
+from fairlane.hyperpod import Governance, PriorityClass, Sharing, TaskGovernance, Team
 from fairlane.hyperpod.governance_types import COMPUTE_QUOTA, CUSTOM_TYPES, SCHEDULER_CONFIG, native_governance_types
 from tests.cloudformation_updates import update_of
-from tests.fairlane.hyperpod.governance import EVEN, group, quota, team
+from tests.fairlane.hyperpod.governance import EVEN, quota, team
+from tests.fairlane.hyperpod.governed_cluster import CLUSTER_ARN, Cluster
 from tests.support import problems_of, template_of
 
 ACCOUNT = "111122223333"
-CLUSTER_ARN = f"arn:aws:sagemaker:us-east-1:{ACCOUNT}:cluster/abcdefghijkl"
 NEITHER = "eu-west-3"
 GOVERNANCE = Governance(priority_classes=[PriorityClass(class_name="training", weight=70)])
 TEAMS = [
@@ -31,21 +29,6 @@ TEAMS = [
     team("alone", quota(vcpus=96, memory_gib=100.5), sharing=Sharing.DONT_LEND, weight=0),
     team("new"),
 ]
-
-
-class Cluster:
-    """HyperPod cluster that exists: what governance needs of it."""
-
-    def __init__(self, stack: Stack, groups: Sequence[InstanceGroup] = (group(),)) -> None:
-        self.cluster_name = "gpu"
-        self.cluster_arn = CLUSTER_ARN
-        self.kubernetes = eks.Cluster.from_cluster_attributes(stack, "Kubernetes", cluster_name="kubernetes")
-        self.instance_groups: Sequence[InstanceGroup] = groups
-        self.node_pools: Sequence[NodePool] = ()
-        self.before = CfnResource(stack, "Cluster", type="AWS::CloudFormation::WaitConditionHandle")
-
-    def add_dependant(self, construct: Construct) -> None:
-        construct.node.add_dependency(self.before)
 
 
 def governed(
