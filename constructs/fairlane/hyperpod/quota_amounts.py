@@ -1,27 +1,20 @@
 """Amounts of quotas, caps and instance groups by Kubernetes resource. Imports no aws_cdk."""
 
 import math
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import Final
 
 from fairlane._internal.tokens import is_token
 from fairlane.catalog.hyperpod_catalog import HyperPodInstanceType, hyperpod_instance_types
 from fairlane.hyperpod.instance_group import InstanceGroup, NodePool
+from fairlane.hyperpod.quantities import parse_quantity
 from fairlane.hyperpod.team import Cap, QuotaResource
+from fairlane.hyperpod.team_objects import GIB, REQUESTS, cap_requests
 
 MIG_PREFIX: Final = "nvidia.com/"
 """Text in front of a MIG profile in the name of its Kubernetes resource."""
-
-_GIB: Final = 2**30
-_QUANTITY: Final = re.compile(r"([0-9]*\.?[0-9]+)([a-zA-Z]*)")
-_SUFFIXES: Final = {
-    "": 1.0,
-    "m": 1e-3,
-    **{letter: 1000.0 ** (power + 1) for power, letter in enumerate("kMGTPE")},
-    **{f"{letter}i": 1024.0 ** (power + 1) for power, letter in enumerate("KMGTPE")},
-}
 
 
 def is_amount(value: object) -> bool:
@@ -83,20 +76,20 @@ def team_amounts(quota: Iterable[QuotaResource]) -> dict[str, Counter[str]]:
 
 
 def cap_amounts(cap: Cap | None) -> dict[str, float]:
-    """Return the amounts of a cap by Kubernetes resource, memory in GiB, without those that are not readable."""
-    amounts: Counter[str] = Counter()
-    for instance_type, count in (cap.instances or {}).items() if cap else ():
-        node = _node(instance_type)
-        if node and is_amount(count):
-            amounts.update(node_amounts(node, count))
-    total: dict[str, float] = dict(amounts)
-    for key, value in (cap.requests or {}).items() if cap else ():
-        name = str(key).removeprefix("requests.")
-        total.pop(name, None)
-        match = _QUANTITY.fullmatch(str(value))
-        if match and match[2] in _SUFFIXES:
-            total[name] = float(match[1]) * _SUFFIXES[match[2]] / (_GIB if name == "memory" else 1)
-    return total
+    """Return the amounts of a cap by Kubernetes resource, memory in GiB.
+
+    Args:
+        cap: Cap. Amounts known only at deployment, and amounts that are no quantities, are left out.
+    """
+    if cap is None:
+        return {}
+    instances = {name: count for name, count in (cap.instances or {}).items() if is_amount(count)}
+    amounts = {}
+    for key, text in cap_requests(Cap(instances=instances, requests=cap.requests)).items():
+        name = key.removeprefix(REQUESTS)
+        with suppress(ValueError):
+            amounts[name] = float(parse_quantity(text) / (GIB if name == "memory" else 1))
+    return amounts
 
 
 def instance_capacity(

@@ -2,12 +2,13 @@ import math
 from collections import defaultdict
 from typing import Any
 
+from aws_cdk import Token
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fairlane.hyperpod import Cap, Governance, InstanceGroup, Sharing, Team
 from fairlane.hyperpod.governance_rules import governance_problems
-from fairlane.hyperpod.quota_amounts import quota_amounts
+from fairlane.hyperpod.quota_amounts import cap_amounts, quota_amounts
 from fairlane.hyperpod.quota_table import QuotaRow, quota_rows
 from tests.fairlane.hyperpod.governance import EVEN, P5, group, pool, quota, team
 
@@ -54,6 +55,13 @@ def test_a_cap_limits_the_ceiling() -> None:
     cap = Cap(instances={P5: 5}, requests={"memory": "6000Gi", "requests.nvidia.com/gpu": "200", "cpu": "1500m"})
     rows = {row.resource: row for row in quota_rows(EVEN, [team(cap=cap)], [group()])}
     assert {name: row.cap for name, row in rows.items()} == {GPU: 200, "cpu": 1.5, "memory": 6000}
+
+
+def test_cap_amounts_that_are_not_known_are_left_out() -> None:
+    number: Any = Token.as_number({"Ref": "X"})
+    requests = {"cpu": Token.as_string({"Ref": "X"}), GPU: "many", "memory": "1Gi"}
+    assert cap_amounts(Cap(instances={P5: number}, requests=requests)) == {"memory": 1}
+    assert cap_amounts(None) == {}
 
 
 def test_pools_without_limits_leave_only_the_borrow_limit() -> None:
