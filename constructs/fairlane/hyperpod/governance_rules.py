@@ -6,7 +6,15 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
-from fairlane._internal.checks import check_choice, check_flag, check_number, check_text, check_whole_number, listing
+from fairlane._internal.checks import (
+    check_choice,
+    check_flag,
+    check_list,
+    check_number,
+    check_text,
+    check_whole_number,
+    listing,
+)
 from fairlane._internal.tokens import is_token
 from fairlane.catalog.hyperpod_catalog import hyperpod_instance_types
 from fairlane.errors import Advice, Path, Problem
@@ -49,6 +57,9 @@ def governance_problems(
         instance_groups: Instance groups of the cluster.
         node_pools: Node pools of the cluster.
     """
+    if lists := [*_list_problems(governance, teams)]:
+        yield from lists
+        return
     yield from _priority_problems(governance)
     names = [team.team_name for team in teams]
     for team in teams:
@@ -76,7 +87,7 @@ def governance_advice(
         yield Advice(
             "fairlane:TaskGovernance.idleRayClusters",
             "a RayCluster holds the quota of its pods while it runs no job, so nobody borrows that quota: delete idle "
-            "RayClusters, or submit a RayJob, which deletes its cluster",
+            "RayClusters, or submit RayJobs with shutdownAfterJobFinishes",
         )
     halved = {group.instance_type for group in instance_groups if group.threads_per_core == 1 and group.instance_type}
     for team in teams:
@@ -86,6 +97,14 @@ def governance_advice(
                 f"the quota of team {team.team_name} counts all vCPUs of {listing(used)}, and nodes with "
                 "threads_per_core=1 have half of them: workloads are admitted and their pods wait; request half",
             )
+
+
+def _list_problems(governance: Governance, teams: Sequence[Team]) -> Iterator[Problem]:
+    yield from check_list(("priority_classes",), governance.priority_classes, PriorityClass, "PriorityClass")
+    wrong = list(check_list(("teams",), teams, Team, "Team"))
+    yield from wrong
+    for team in () if wrong else teams:
+        yield from check_list(("teams", str(team.team_name), "quota"), team.quota, QuotaResource, "QuotaResource")
 
 
 def _priority_problems(governance: Governance) -> Iterator[Problem]:

@@ -40,6 +40,16 @@ def test_a_good_configuration_has_no_problems() -> None:
     assert problems() == []
 
 
+def test_values_of_other_types_are_refused() -> None:
+    wrong: Any = {P5: 4}
+    governance = Governance(priority_classes=wrong)
+    assert problems(Team(team_name="research", quota=wrong), governance=governance) == [
+        "priority_classes: got {'ml.p5.48xlarge': 4}, allowed: a list of PriorityClass",
+        "teams.research.quota: got {'ml.p5.48xlarge': 4}, allowed: a list of QuotaResource",
+    ]
+    assert problems(wrong) == ["teams[0]: got {'ml.p5.48xlarge': 4}, allowed: a list of Team"]
+
+
 @pytest.mark.parametrize("name", ["", "Research", "a_b", "-a", "a-", "a" * 39, "a\n", 3])
 def test_team_names_that_do_not_fit_are_refused(name: Any) -> None:
     (problem,) = problems(team(name))

@@ -103,7 +103,7 @@ class Resource:
     """Resource in a stack, with the requests of CloudFormation in its order.
 
     Attributes:
-        retried: True if Lambda runs a killed create or update again. Otherwise CloudFormation gives up.
+        retried: True if Lambda runs a killed create or update again. Otherwise CloudFormation gives up, and rolls back.
     """
 
     def __init__(self, client: FakeSageMaker, *, retried: bool = True) -> None:
@@ -124,9 +124,8 @@ class Resource:
         assert before is not None
         response = self._send("Update", properties, OldResourceProperties=before, PhysicalResourceId=self.physical_id)
         if response.failure or fails_elsewhere:
-            back = self._send(
-                "Update", before, OldResourceProperties=properties, PhysicalResourceId=response.physical_id
-            )
+            fields = {"OldResourceProperties": properties, "PhysicalResourceId": response.physical_id}
+            back = self._send("Update", before, again=True, **fields)
             assert back.failure is None, back.failure
             if response.physical_id not in (self.physical_id, back.physical_id):
                 self._send("Delete", properties, PhysicalResourceId=response.physical_id)
@@ -141,14 +140,14 @@ class Resource:
         response = self._send("Delete", self.properties, PhysicalResourceId=self.physical_id)
         assert response == (self.physical_id, None)
 
-    def _send(self, kind: str, properties: Event, **fields: Any) -> Response:
+    def _send(self, kind: str, properties: Event, *, again: bool = False, **fields: Any) -> Response:
         event = request(kind, properties, **fields)
         try:
             response = call(self.client, event)
         except Killed:
             physical_id = fields.get("PhysicalResourceId", "hyperpod-Quota-1A2B3C")
-            again = self.retried or kind == "Delete"
-            response = call(self.client, event) if again else Response(physical_id, "no response")
+            repeated = self.retried or again or kind == "Delete"
+            response = call(self.client, event) if repeated else Response(physical_id, "no response")
         if response.failure:
             self.failures.append(response.failure)
         return response

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.fairlane_lambda.hyperpod_governance.fake_sagemaker import FakeSageMaker
 from tests.fairlane_lambda.hyperpod_governance.requests import CLUSTER, Event, Resource, quota, scheduler
@@ -95,3 +97,34 @@ def test_an_update_killed_for_good_is_rolled_back(properties: Properties, change
             assert [(policy["id"], number(policy)) for policy in client.alive] == [
                 (resource.physical_id, (CLUSTER, 4))
             ], (kill_at, kill_after)
+
+
+@given(
+    st.sampled_from([quota, scheduler]),
+    st.lists(
+        st.tuples(
+            st.integers(1, 9).map(str),
+            st.sampled_from([CLUSTER, OTHER_CLUSTER]),
+            st.booleans(),
+            st.booleans(),
+            st.none() | st.integers(1, 14),
+            st.booleans(),
+        ),
+        max_size=6,
+    ),
+)
+def test_any_series_of_changes_with_kills_leaves_one_policy_the_right_one(
+    properties: Properties, changes: list[tuple[str, str, bool, bool, int | None, bool]]
+) -> None:
+    client = FakeSageMaker()
+    resource = Resource(client)
+    resource.create(properties("4"))
+    expected = (CLUSTER, 4)
+    for count, cluster, fails_elsewhere, retried, kill_at, kill_after in changes:
+        client.kill_at = None if kill_at is None else len(client.calls) + kill_at
+        client.kill_after, resource.retried, failures = kill_after, retried, len(resource.failures)
+        resource.update(properties(count, cluster=cluster), fails_elsewhere=fails_elsewhere)
+        if not fails_elsewhere and len(resource.failures) == failures:
+            expected = (cluster, int(count))
+    client.settle()
+    assert [(policy["id"], number(policy)) for policy in client.alive] == [(resource.physical_id, expected)]
