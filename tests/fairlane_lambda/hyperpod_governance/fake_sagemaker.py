@@ -33,6 +33,7 @@ class FakeSageMaker:
         failures: Failure reason of the next operation by its verb, for example `{"Create": "no capacity"}`.
         lag: Number of lists that do not have a new policy.
         before_update: Changes by others, one before each update.
+        stale: Number of descriptions after an update that do not have it.
     """
 
     def __init__(self) -> None:
@@ -42,6 +43,7 @@ class FakeSageMaker:
         self.kill_after = False
         self.failures: dict[str, str] = {}
         self.lag = 0
+        self.stale = 0
         self.before_update: list[Callable[[], None]] = []
         self.meta = SimpleNamespace(service_model=MODEL)
         self._next_id = 0
@@ -111,6 +113,7 @@ class FakeSageMaker:
         target = arguments.pop("TargetVersion")
         if policy["steps"] or target != policy["version"]:
             raise error("ConflictException")
+        policy["before"] = [{key: policy[key] for key in ("version", "status")} for _ in range(self.stale)]
         policy.update(arguments, version=policy["version"] + 1)
         self._start(policy, "Updat")
         return {f"{noun}Version": policy["version"], f"{noun}Arn": policy["arn"]}
@@ -124,7 +127,10 @@ class FakeSageMaker:
 
     def _describe(self, noun: str, arguments: dict[str, Any]) -> dict[str, Any]:
         policy = self._get(noun, arguments)
-        self._step(policy)
+        if policy.get("before"):
+            policy = policy | policy["before"].pop()
+        else:
+            self._step(policy)
         fields = {f"{noun}Id": "id", f"{noun}Arn": "arn", f"{noun}Version": "version", "Status": "status"}
         members = MODEL.operation_model(f"Describe{noun}").output_shape.members
         return {name: policy[key] for name, key in fields.items()} | {

@@ -135,6 +135,24 @@ def test_a_failure_of_sagemaker_is_the_failure(client: FakeSageMaker, verb: str)
     assert response.failure == f"SageMaker reports {verb}Failed: no capacity"
 
 
+def test_an_update_waits_for_its_own_version(client: FakeSageMaker) -> None:
+    resource = Resource(client)
+    resource.create(quota("4"))
+    client.stale, client.failures["Update"] = 2, "no capacity"
+    fields = {"PhysicalResourceId": resource.physical_id, "OldResourceProperties": quota("4")}
+    response = call(client, request("Update", quota("5"), **fields))
+    assert response.failure == "SageMaker reports UpdateFailed: no capacity"
+
+
+def test_a_delete_that_failed_before_is_tried_again(client: FakeSageMaker) -> None:
+    resource = Resource(client)
+    resource.create(quota())
+    client.failures["Delete"] = "in use"
+    assert call(client, request("Delete", quota(), PhysicalResourceId=resource.physical_id)).failure
+    resource.delete()
+    assert client.alive == []
+
+
 def test_a_failed_create_leaves_nothing(client: FakeSageMaker) -> None:
     client.failures["Create"] = "no capacity"
     resource = Resource(client)
