@@ -1,5 +1,7 @@
+from fairlane.hyperpod.hyperpod_cluster import HyperPodCluster as HyperPodCluster
 from fairlane.hyperpod.instance_group import DeepHealthCheck as DeepHealthCheck
 from fairlane.hyperpod.instance_group import InstanceGroup as InstanceGroup
+from fairlane.hyperpod.instance_group import NetworkInterface as NetworkInterface
 from fairlane.hyperpod.instance_group import NodePool as NodePool
 from fairlane.hyperpod.instance_group import PatchingStrategy as PatchingStrategy
 from fairlane.hyperpod.instance_group import Taint as Taint

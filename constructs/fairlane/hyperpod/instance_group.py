@@ -44,12 +44,22 @@ class Volume:
     """EBS volume of each instance of a group.
 
     Args:
-        size_gib: Size in GiB, 1 to 16,384. None for the root volume with a key only, as the API demands.
-        encryption_key: ARN of the KMS key. Default: the key of AWS.
+        size_gib: Size in GiB, 1 to 16,384. Required for the data volume. None for the root volume, whose size SageMaker
+            determines.
+        encryption_key: ARN of the KMS key. Required for the root volume. Default: a key of AWS.
     """
 
     size_gib: int | None = None
     encryption_key: str | None = None
+
+
+class NetworkInterface(StrEnum):
+    """Interfaces of instances with Elastic Fabric Adapter (EFA)."""
+
+    EFA = "efa"
+    """EFA with an interface for IP traffic."""
+    EFA_ONLY = "efa-only"
+    """EFA without an interface for IP traffic."""
 
 
 class PatchingStrategy(StrEnum):
@@ -76,16 +86,17 @@ class InstanceGroup:
         deep_health_checks: Tests of new instances. Default: none.
         labels: Kubernetes labels of the nodes. Default: none.
         taints: Kubernetes taints of the nodes, at most 50. Default: none.
-        efa: True if the instances have EFA interfaces. Default: the instance type decides.
-        root_volume: Size or key of the root volume. Default: AWS chooses.
+        network_interface: Interfaces of instance types with EFA. Default: SageMaker decides.
+        root_volume: KMS key of the root volume. Default: a key of AWS.
         data_volume: Volume at /opt/sagemaker. Default: none.
         threads_per_core: 1 or 2. With 1, nodes have half of the nominal vCPUs. Default: the instance type decides.
         lifecycle_script: Name of the script in the lifecycle bucket that replaces AWS's own bootstrap. Default: none.
         init_script: Name of the script that runs after AWS's own bootstrap. Default: one that does nothing.
         patching: Time of patches. Default: by hand.
         image_release: Version of the HyperPod image, x.y.z. Default: that of the cluster's oldest group.
-        subnets: IDs of 1 to 16 subnets for the group, if other than the cluster's. Default: the cluster's.
-        security_groups: IDs of 1 to 5 security groups, together with `subnets`. Default: the cluster's.
+        subnets: IDs of 1 to 16 subnets for the group, in one zone if Karpenter scales the group. Default: the
+            cluster's, and for groups that Karpenter scales those in the zone of the first one.
+        security_groups: IDs of 1 to 5 security groups, only with `subnets`. Default: the cluster's.
     """
 
     group_name: str
@@ -98,7 +109,7 @@ class InstanceGroup:
     deep_health_checks: Sequence[DeepHealthCheck] = ()
     labels: Mapping[str, str] | None = None
     taints: Sequence[Taint] = ()
-    efa: bool | None = None
+    network_interface: NetworkInterface | None = None
     root_volume: Volume | None = None
     data_volume: Volume | None = None
     threads_per_core: int | None = None
