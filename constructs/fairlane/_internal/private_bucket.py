@@ -19,17 +19,17 @@ def private_bucket(
     put_once: Sequence[str],
     key_arn: str | None,
     no_access_logs: str,
-    name: str | None = None,
+    bucket_name: str | None = None,
 ) -> s3.Bucket:
     """Create an encrypted and versioned bucket for TLS only, with removal policy RETAIN.
 
     Args:
         scope: Construct of the bucket, which becomes its default child.
         days: Number of days after which objects expire, by their prefix.
-        put_once: Patterns of the keys that the bucket policy lets nobody overwrite.
+        put_once: Patterns of the keys that the bucket policy lets nobody overwrite. Can be empty.
         key_arn: ARN of the KMS key. None if Amazon S3 manages the key.
         no_access_logs: Reason for the absence of server access logs, for cdk-nag.
-        name: Name of the bucket. Default: CloudFormation chooses it.
+        bucket_name: Name of the bucket. Default: a name that CloudFormation generates.
     """
     encryption: dict[str, Any] = {"encryption": s3.BucketEncryption.S3_MANAGED}
     if key_arn is not None:
@@ -38,7 +38,7 @@ def private_bucket(
     bucket = s3.Bucket(
         scope,
         "Resource",
-        bucket_name=name,
+        bucket_name=bucket_name,
         block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
         enforce_ssl=True,
         lifecycle_rules=_lifecycle_rules(days),
@@ -46,16 +46,17 @@ def private_bucket(
         versioned=True,
         **encryption,
     )
-    bucket.add_to_resource_policy(
-        iam.PolicyStatement(
-            sid="PutOnce",
-            effect=iam.Effect.DENY,
-            principals=[iam.AnyPrincipal()],
-            actions=["s3:PutObject"],
-            resources=[bucket.arn_for_objects(keys) for keys in put_once],
-            conditions={"Null": {"s3:if-none-match": "true"}},
+    if put_once:
+        bucket.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid="PutOnce",
+                effect=iam.Effect.DENY,
+                principals=[iam.AnyPrincipal()],
+                actions=["s3:PutObject"],
+                resources=[bucket.arn_for_objects(keys) for keys in put_once],
+                conditions={"Null": {"s3:if-none-match": "true"}},
+            )
         )
-    )
     cdk.Validations.of(bucket).acknowledge(cdk.Acknowledgment(id="AwsSolutions-S1", reason=no_access_logs))
     return bucket
 

@@ -20,10 +20,14 @@ class ClusterNetwork:
     Args:
         vpc: VPC. Values of a wrong type are a problem.
         subnets: Subnets of the nodes. None for the private subnets of the VPC.
+
+    Attributes:
+        dependable: VPC as given, with its routes and NAT gateways.
+        vpc: VPC. None without.
     """
 
     def __init__(self, vpc: Any, subnets: Sequence[ec2.ISubnet] | None) -> None:
-        self._given, self._subnets = vpc, subnets
+        self.dependable, self._subnets = vpc, subnets
         self.vpc: ec2.IVpc | None = vpc.vpc if isinstance(vpc, TrainingVpc) else vpc
 
     @cached_property
@@ -60,7 +64,7 @@ class ClusterNetwork:
     @property
     def lacks_endpoints(self) -> bool:
         """True if the VPC is a `TrainingVpc` without NAT gateways, whose endpoints are those of AWS Batch."""
-        return isinstance(self._given, TrainingVpc) and not self._given.nat_gateways
+        return isinstance(self.dependable, TrainingVpc) and not self.dependable.nat_gateways
 
     def security_group(self, scope: Construct, kubernetes_group: str) -> str:
         """Create the security group of the nodes, and return its ID.

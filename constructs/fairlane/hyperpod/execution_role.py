@@ -46,12 +46,20 @@ _GRANT_OPERATIONS: Final = (
 
 
 def execution_role(
-    scope: Construct, *, cluster_name: str, kubernetes_arn: str, scripts_arn: str, prefix: str, key_arn: str | None
+    scope: Construct,
+    *,
+    cluster_name: str,
+    kubernetes_arn: str,
+    scripts_arn: str,
+    prefix: str,
+    key_arn: str | None,
+    subnets: Sequence[str],
+    security_groups: Sequence[str],
 ) -> iam.Role:
     """Create the role of the instances, tighter than `AmazonSageMakerClusterInstanceRolePolicy`.
 
-    Logs are limited to the cluster, scripts to one prefix of one bucket, network interfaces to the account and Region,
-    and pod identities to one EKS cluster. The managed policy allows logs of all clusters, and reads of all buckets
+    Logs are limited to the cluster, scripts to one prefix of one bucket, new network interfaces to the nodes' subnets
+    and security groups, and pod identities to one EKS cluster. The managed policy allows logs of all clusters, and reads of all buckets
     whose names start with `sagemaker-`.
 
     Args:
@@ -61,6 +69,8 @@ def execution_role(
         scripts_arn: ARN of the bucket with the lifecycle scripts.
         prefix: Prefix of the lifecycle scripts in the bucket, which ends with `/`.
         key_arn: ARN of the KMS key of the bucket. None without.
+        subnets: IDs of all subnets of the nodes.
+        security_groups: IDs of all security groups of the nodes.
     """
     home = Claims.regional(scope)
     place = f"{home.region}:{home.account}"
@@ -77,9 +87,13 @@ def execution_role(
         ),
         allow(["s3:ListBucket"], [scripts_arn], {"StringLike": {"s3:prefix": [prefix, f"{prefix}*"]}}),
         allow(["s3:GetObject"], [f"{scripts_arn}/{prefix}*"]),
+        allow(_INTERFACES, [f"{ec2}:network-interface/*", f"{ec2}:instance/*"]),
         allow(
-            _INTERFACES,
-            [f"{ec2}:{kind}/*" for kind in ("instance", "network-interface", "security-group", "subnet")],
+            ["ec2:CreateNetworkInterface", "ec2:ModifyNetworkInterfaceAttribute"],
+            [
+                *(f"{ec2}:subnet/{each}" for each in subnets),
+                *(f"{ec2}:security-group/{each}" for each in security_groups),
+            ],
         ),
         allow(["ec2:CreateTags"], [f"{ec2}:network-interface/*"]),
         allow(_DESCRIBE, ["*"]),
@@ -95,8 +109,6 @@ def execution_role(
         f"{scripts_arn}/{prefix}*": "the prefix has lifecycle scripts of this cluster only",
         f"{ec2}:instance/*": of_interfaces,
         f"{ec2}:network-interface/*": of_interfaces,
-        f"{ec2}:security-group/*": of_interfaces,
-        f"{ec2}:subnet/*": of_interfaces,
         images: "images of EKS and HyperPod are in accounts of AWS; policies of repositories limit the others",
         "*": "IAM has no resources for these actions; the namespace limits the metrics",
     }

@@ -1,0 +1,98 @@
+"""EKS cluster of a HyperPod cluster, if it has one of its own."""
+
+from typing import Final
+
+import aws_cdk as cdk
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_eks_v2 as eks
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from fairlane._internal.nag import acknowledge_wildcards
+from fairlane.hyperpod.cluster_network import ClusterNetwork
+from fairlane.hyperpod.framework_findings import LOGS_POLICY, POLICIES, S3_READS, acknowledge_framework
+
+_LAYER: Final = "aws-cdk.lambda-layer-kubectl-v35"
+
+
+def create_kubernetes(
+    scope: Construct,
+    *,
+    cluster_name: str,
+    version: str,
+    network: ClusterNetwork,
+    key_arn: str | None,
+    staging: s3.IBucket | None,
+) -> eks.Cluster:
+    """Create an EKS cluster without nodes, with a private endpoint and all control plane logs.
+
+    The authentication mode is API, as HyperPod requires. Nobody but the CDK's kubectl function has access, not even the
+    role that deploys.
+
+    Args:
+        scope: Scope of the cluster.
+        cluster_name: Name of the cluster.
+        version: EKS version.
+        network: VPC of the cluster, with private subnets in two zones or more.
+        key_arn: ARN of the KMS key of Kubernetes secrets. None for a key of AWS.
+        staging: Bucket of the CDK's assets, which has the Helm chart. None for a chart from elsewhere.
+    """
+    cluster = eks.Cluster(
+        scope,
+        "Kubernetes",
+        cluster_name=cluster_name,
+        version=eks.KubernetesVersion.of(version),
+        vpc=network.vpc,
+        vpc_subnets=[ec2.SubnetSelection(subnets=[*network.private_subnets])],
+        endpoint_access=eks.EndpointAccess.PRIVATE,
+        bootstrap_cluster_creator_admin_permissions=False,
+        default_capacity_type=eks.DefaultCapacityType.NODEGROUP,  # the default of the CDK is Auto Mode
+        default_capacity=0,
+        cluster_logging=[*eks.ClusterLoggingTypes],
+        kubectl_provider_options=eks.KubectlProviderOptions(kubectl_layer=_kubectl_layer(scope)),
+        secrets_encryption_key=kms.Key.from_key_arn(scope, "KubernetesKey", key_arn) if key_arn else None,
+        output_config_command=False,
+    )
+    resource = cluster.node.default_child
+    assert resource is not None
+    resource.node.add_dependency(network.dependable)  # kubectl needs the routes until the last object is deleted
+    _acknowledge(cluster, staging)
+    return cluster
+
+
+def _kubectl_layer(scope: Construct) -> lambda_.ILayerVersion:
+    try:
+        from aws_cdk.lambda_layer_kubectl_v35 import KubectlV35Layer  # noqa: PLC0415 (only own EKS clusters need it)
+    except ModuleNotFoundError as error:
+        text = f'an EKS cluster of its own needs {_LAYER}: pip install "fairlane[hyperpod]"'
+        raise ImportError(text, name=_LAYER) from error
+    return KubectlV35Layer(scope, "KubectlLayer")
+
+
+def _acknowledge(cluster: eks.Cluster, staging: s3.IBucket | None) -> None:
+    role = cdk.Acknowledgment(
+        id=f"AwsSolutions-IAM4[Policy::{POLICIES}/AmazonEKSClusterPolicy]",
+        reason="EKS documents this managed policy as the one for the role of its clusters",
+    )
+    cdk.Validations.of(cluster.role).acknowledge(role)
+    provider = cluster.node.find_child("KubectlProvider")
+    handler = provider.node.find_child("Handler")
+    assert isinstance(handler, lambda_.Function)
+    condition = handler.node.find_child("HasEcrPublic")
+    assert isinstance(condition, cdk.CfnCondition)
+    public = '["arn:",{"Ref":"AWS::Partition"},":iam::aws:policy/AmazonElasticContainerRegistryPublicReadOnly"]'
+    logical_id = cdk.Stack.of(cluster).resolve(condition.logical_id)
+    policies = [
+        LOGS_POLICY,
+        f"{POLICIES}/service-role/AWSLambdaVPCAccessExecutionRole",
+        f"{POLICIES}/AmazonEC2ContainerRegistryReadOnly",
+        f'{{"Fn::If":["{logical_id}",{{"Fn::Join":["",{public}]}},{{"Ref":"AWS::NoValue"}}]}}',
+    ]
+    purpose = "the CDK's function runs kubectl and helm in the VPC, with charts from S3 or Amazon ECR"
+    acknowledge_framework(provider, purpose, S3_READS, policies)
+    reasons = {f"{handler.function_arn}:*": "the CDK's provider framework may invoke all versions of its function"}
+    if staging is not None:
+        reasons[staging.arn_for_objects("*")] = "the CDK grants reads of the bucket of its assets, which has the chart"
+    acknowledge_wildcards(provider, reasons)

@@ -1,0 +1,31 @@
+"""Acknowledgments of cdk-nag's findings about the functions of the CDK that a HyperPod cluster uses."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from aws_cdk import Acknowledgment, Validations
+from constructs import IConstruct
+
+S3_READS: Final = ("s3:GetBucket*", "s3:GetObject*", "s3:List*")
+S3_WRITES: Final = (*S3_READS, "s3:Abort*", "s3:DeleteObject*")
+POLICIES: Final = "arn:<AWS::Partition>:iam::aws:policy"
+LOGS_POLICY: Final = f"{POLICIES}/service-role/AWSLambdaBasicExecutionRole"
+
+
+def acknowledge_framework(
+    scope: IConstruct, reason: str, actions: Sequence[str] = (), policies: Sequence[str] = (LOGS_POLICY,)
+) -> None:
+    """Acknowledge the runtime, the managed policies and the wildcards in actions of functions of the CDK.
+
+    Args:
+        scope: Construct with the functions.
+        reason: Purpose of the functions.
+        actions: Wildcards in actions, which the CDK grants on buckets.
+        policies: ARNs of managed policies, as in the ids of the findings.
+    """
+    findings = {
+        "AwsSolutions-L1": "the CDK chooses the runtime of its functions",
+        **{f"AwsSolutions-IAM4[Policy::{policy}]": f"{reason}, and needs this managed policy" for policy in policies},
+        **{f"AwsSolutions-IAM5[Action::{action}]": f"{reason}, and reads and writes no others" for action in actions},
+    }
+    Validations.of(scope).acknowledge(*(Acknowledgment(id=rule, reason=text) for rule, text in findings.items()))
