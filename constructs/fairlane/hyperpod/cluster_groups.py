@@ -24,7 +24,7 @@ def cluster_group(
         subnets: Subnets of the group that are not the cluster's. Empty if the group uses the cluster's.
         security_groups: Security groups of the cluster.
     """
-    capacity = {"spot": {}} if group.purchase == Purchase.SPOT else {"on_demand": {}}
+    option = "spot" if group.purchase == Purchase.SPOT else "on_demand"
     network = None
     if subnets:
         groups = [*(group.security_groups or security_groups)]
@@ -38,7 +38,7 @@ def cluster_group(
         else None,
         instance_count=group.instance_count,
         min_instance_count=group.min_instance_count,
-        capacity_requirements=None if group.training_plan else _L1.ClusterCapacityRequirementsProperty(**capacity),
+        capacity_requirements=None if group.training_plan else _L1.ClusterCapacityRequirementsProperty(**{option: {}}),
         training_plan_arn=group.training_plan,
         on_start_deep_health_checks=[*group.deep_health_checks] or None,
         kubernetes_config=_kubernetes_config(group),

@@ -59,8 +59,8 @@ def execution_role(
     """Create the role of the instances, tighter than `AmazonSageMakerClusterInstanceRolePolicy`.
 
     Logs are limited to the cluster, scripts to one prefix of one bucket, new network interfaces to the nodes' subnets
-    and security groups, and pod identities to one EKS cluster. The managed policy allows logs of all clusters, and reads of all buckets
-    whose names start with `sagemaker-`.
+    and security groups, and pod identities to one EKS cluster. The managed policy allows logs of all clusters, and
+    reads of all buckets whose names start with `sagemaker-`.
 
     Args:
         scope: Scope of the role.

@@ -1,15 +1,17 @@
 """SageMaker HyperPod cluster on Amazon EKS."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from aws_cdk import Annotations, Duration, Tags
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_eks_v2 as eks
 from aws_cdk import aws_s3_assets as assets
 from aws_cdk import aws_sagemaker as sagemaker
+from aws_cdk.aws_eks import CfnCluster as CfnEksCluster
 from constructs import Construct, IDependable
 
 from fairlane._internal.claims import Claims
@@ -41,13 +43,12 @@ class HyperPodCluster(Construct):
     Karpenter of HyperPod adds and removes instances.
 
     An EKS cluster of its own has a private endpoint: kubectl works inside of the VPC only. It has no nodes but those of
-    HyperPod. Pods on a node can use the execution role of the node unless policies of the network prevent it: give jobs
-    roles of their own by EKS Pod Identity.
+    HyperPod. The execution role belongs to the nodes: give jobs roles of their own by EKS Pod Identity.
 
     Updates: groups, counts, node pools, add-ons and tags in place. Every update sends all instance groups again, with
     the counts of the template: the effect on groups that Karpenter or a person scaled is not documented. A new name,
-    VPC, subnet of the VPC, security group or EKS cluster **replaces the cluster**. Therefore use a stack of its own with
-    termination protection. The bucket outlives the stack: pass its name as `lifecycle_bucket` to use it again.
+    VPC, EKS cluster, or list of `subnets` **replaces the cluster**. Therefore use a stack of its own with termination
+    protection. The bucket outlives the stack: pass its name as `lifecycle_bucket` to use it again.
 
     Nothing here was verified on a live cluster. The permissions of the execution role, and the fields of Karpenter's
     objects, come from the documentation.
@@ -165,14 +166,7 @@ class HyperPodCluster(Construct):
         self.cluster_name, self.instance_groups, self.node_pools = cluster_name, [*instance_groups], [*node_pools]
         self._network = network
         asset = None if is_location(chart) else assets.Asset(self, "ChartAsset", path=str(Path(chart)))
-        self.kubernetes: eks.ICluster = kubernetes or create_kubernetes(
-            self,
-            cluster_name=cluster_name,
-            version=kubernetes_version,
-            network=network,
-            key_arn=key_arn,
-            staging=asset.bucket if asset else None,
-        )
+        self.kubernetes = kubernetes or self._own_kubernetes(kubernetes_version, key_arn, asset)
         self.security_group_id = network.security_group(self, self.kubernetes.cluster_security_group_id)
         scripts = LifecycleScripts(self, cluster_name, lifecycle_scripts, lifecycle_bucket, key_arn)
         self.lifecycle_bucket = scripts.bucket
@@ -183,10 +177,8 @@ class HyperPodCluster(Construct):
             scripts_arn=scripts.bucket.bucket_arn,
             prefix=scripts.prefix,
             key_arn=key_arn,
-            subnets=sorted({*network.subnet_ids, *(each for group in instance_groups for each in group.subnets)}),
-            security_groups=sorted(
-                {self.security_group_id, *(each for group in instance_groups for each in group.security_groups)}
-            ),
+            subnets=_all_ids(network.subnet_ids, (group.subnets for group in instance_groups)),
+            security_groups=_all_ids([self.security_group_id], (group.security_groups for group in instance_groups)),
         )
         installed = self._install_chart(asset, chart, chart_values)
         self.cluster = self._cluster(scripts, node_recovery, continuous_provisioning)
@@ -213,6 +205,17 @@ class HyperPodCluster(Construct):
     def add_dependant(self, construct: Construct) -> None:
         """Create a construct after the nodes and the add-ons, and delete it before them."""
         construct.node.add_dependency(self.cluster, *self.add_ons.values())
+
+    def _own_kubernetes(self, version: str, key_arn: str | None, asset: assets.Asset | None) -> eks.ICluster:
+        cluster = create_kubernetes(
+            self,
+            cluster_name=self.cluster_name,
+            version=version,
+            network=self._network,
+            key_arn=key_arn,
+            staging=asset.bucket if asset else None,
+        )
+        return cast("eks.ICluster", cluster)
 
     def _cluster(
         self, scripts: LifecycleScripts, node_recovery: bool, continuous_provisioning: bool
@@ -303,13 +306,18 @@ class HyperPodCluster(Construct):
             )
 
 
+def _all_ids(of_cluster: Sequence[str], of_groups: Iterable[Sequence[str]]) -> list[str]:
+    return [*dict.fromkeys([*of_cluster, *chain.from_iterable(of_groups)])]
+
+
 def _key_arn(key: Any) -> Any:
     return key.key_ref.key_arn if hasattr(key, "key_ref") else key
 
 
 def _version(kubernetes: eks.ICluster) -> str | None:
     """Return the version of an EKS cluster. None if it is imported, so that its version is unknown."""
-    return kubernetes.version.version if isinstance(kubernetes, eks.Cluster) else None
+    resource = kubernetes.node.default_child
+    return resource.version if isinstance(resource, CfnEksCluster) else None
 
 
 def _kubernetes_problems(kubernetes: Any, existing: Collection[str]) -> Iterator[Problem]:
