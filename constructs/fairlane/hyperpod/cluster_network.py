@@ -5,12 +5,13 @@ from functools import cached_property
 from typing import Any, Final
 
 from aws_cdk import aws_ec2 as ec2
-from constructs import Construct
+from constructs import Construct, IConstruct
 
 from fairlane._internal.tokens import is_token
 from fairlane.capacity.training_vpc import TrainingVpc
 from fairlane.errors import Problem
 
+_PATHS: Final = (ec2.CfnRoute, ec2.CfnSubnetRouteTableAssociation, ec2.CfnVPCEndpoint)
 _CONTROL_PLANE_ZONES: Final = 2
 
 
@@ -22,12 +23,11 @@ class ClusterNetwork:
         subnets: Subnets of the nodes. None for the private subnets of the VPC.
 
     Attributes:
-        dependable: VPC as given, with its routes and NAT gateways.
         vpc: VPC. None without.
     """
 
     def __init__(self, vpc: Any, subnets: Sequence[ec2.ISubnet] | None) -> None:
-        self.dependable, self._subnets = vpc, subnets
+        self._given, self._subnets = vpc, subnets
         self.vpc: ec2.IVpc | None = vpc.vpc if isinstance(vpc, TrainingVpc) else vpc
 
     @cached_property
@@ -47,6 +47,11 @@ class ClusterNetwork:
         subnets = [*self.private_subnets, *public, *(self._subnets or ())]
         return {subnet.subnet_id: zone for subnet in subnets if (zone := _zone(subnet))}
 
+    @cached_property
+    def paths(self) -> Sequence[IConstruct]:
+        """Routes and endpoints of the VPC by which nodes reach AWS. Empty if the VPC is imported."""
+        return [each for each in self._given.node.find_all() if isinstance(each, _PATHS)]
+
     def problems(self, *, own_kubernetes: bool) -> Iterator[Problem]:
         """Yield the problems of the VPC.
 
@@ -64,7 +69,7 @@ class ClusterNetwork:
     @property
     def lacks_endpoints(self) -> bool:
         """True if the VPC is a `TrainingVpc` without NAT gateways, whose endpoints are those of AWS Batch."""
-        return isinstance(self.dependable, TrainingVpc) and not self.dependable.nat_gateways
+        return isinstance(self._given, TrainingVpc) and not self._given.nat_gateways
 
     def security_group(self, scope: Construct, kubernetes_group: str) -> str:
         """Create the security group of the nodes, and return its ID.

@@ -57,7 +57,7 @@ def create_kubernetes(
     )
     resource = cluster.node.default_child
     assert resource is not None
-    resource.node.add_dependency(network.dependable)  # kubectl needs the routes until the last object is deleted
+    resource.node.add_dependency(*network.paths)  # kubectl needs the routes until the last object is deleted
     _acknowledge(cluster, staging)
     return cluster
 
@@ -77,6 +77,10 @@ def _acknowledge(cluster: eks.Cluster, staging: s3.IBucket | None) -> None:
         reason="EKS documents this managed policy as the one for the role of its clusters",
     )
     cdk.Validations.of(cluster.role).acknowledge(role)
+    cdk.Annotations.of(cluster).acknowledge_warning(
+        "@aws-cdk/aws-eks:clusterMustManuallyTagSubnet",
+        "the tags are for load balancers of Kubernetes, which training does not use",
+    )
     provider = cluster.node.find_child("KubectlProvider")
     handler = provider.node.find_child("Handler")
     assert isinstance(handler, lambda_.Function)

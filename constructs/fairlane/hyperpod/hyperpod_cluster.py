@@ -182,7 +182,7 @@ class HyperPodCluster(Construct):
         )
         installed = self._install_chart(asset, chart, chart_values)
         self.cluster = self._cluster(scripts, node_recovery, continuous_provisioning)
-        self.cluster.node.add_dependency(installed, scripts.deployment, network.dependable)
+        self.cluster.node.add_dependency(installed, scripts.deployment, *network.paths)
         self.cluster_arn = self.cluster.attr_cluster_arn
         self.add_ons = MappingProxyType(
             create_add_ons(

@@ -14,7 +14,7 @@ from fairlane._internal.claims import Claims
 from fairlane._internal.nag import acknowledge_wildcards
 from fairlane._internal.private_bucket import private_bucket
 from fairlane.errors import Problem
-from fairlane.hyperpod.framework_findings import S3_WRITES, acknowledge_framework
+from fairlane.hyperpod.framework_findings import KEY_USES, S3_WRITES, acknowledge_framework
 
 INIT_SCRIPT: Final = "fairlane_init.sh"
 """Name of the script that does nothing, the default of all groups."""
@@ -93,6 +93,6 @@ class LifecycleScripts:
 def _acknowledge(scripts: deployment.BucketDeployment, buckets: Sequence[s3.IBucket]) -> None:
     function = scripts.handler_role.node.scope
     assert function is not None
-    acknowledge_framework(function, "the CDK's function copies scripts between the buckets", S3_WRITES)
+    acknowledge_framework(function, "the CDK's function copies scripts between buckets", [*S3_WRITES, *KEY_USES])
     reason = "the CDK's function copies scripts from the bucket of assets to the bucket of the cluster"
     acknowledge_wildcards(function, {bucket.arn_for_objects("*"): reason for bucket in buckets})
