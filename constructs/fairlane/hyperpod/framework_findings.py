@@ -1,4 +1,4 @@
-"""Acknowledgments of the findings of cdk-nag and cfn-lint about the functions of the CDK that a HyperPod cluster uses."""
+"""Acknowledgments of findings of cdk-nag and cfn-lint about the CDK's functions of a HyperPod cluster."""
 
 from collections.abc import Sequence
 from typing import Final

@@ -400,7 +400,7 @@ def test_an_existing_kubernetes_cluster_without_kubectl_or_of_another_version_is
     bare = eks.Cluster.from_cluster_attributes(stack, "Bare", cluster_name="bare")
     assert problems_of(lambda: cluster(stack, kubernetes=bare)) == [
         "kubernetes: the EKS cluster has no kubectl provider: create it with kubectl_provider_options",
-        "kubernetes: its security group is unknown: import it with cluster_security_group_id",
+        "kubernetes: the security group is unknown: import the cluster with cluster_security_group_id",
     ]
     layer = lambda_.LayerVersion.from_layer_version_arn(
         stack, "Layer", "arn:aws:lambda:us-east-1:111122223333:layer:kubectl:1"
