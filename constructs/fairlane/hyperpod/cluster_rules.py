@@ -23,6 +23,7 @@ from fairlane.hyperpod.group_rules import (
     accelerator_resources,
     group_problems,
     group_types,
+    has_efa,
     is_name,
 )
 from fairlane.hyperpod.instance_group import InstanceGroup, NodePool, TaintEffect
@@ -124,7 +125,6 @@ def cluster_advice(
     instance_groups: Sequence[InstanceGroup],
     node_pools: Sequence[NodePool] = (),
     *,
-    subnets: Sequence[str] = (),
     zones: Mapping[str, str] | None = None,
     node_recovery: bool = True,
 ) -> Iterator[Advice]:
@@ -143,8 +143,8 @@ def cluster_advice(
                 "fairlane:HyperPodCluster.healthChecksWithoutAccelerators",
                 f"instance group {name} has no accelerators, which deep health checks test: remove deep_health_checks",
             )
-        crossed = _zones_of(group.subnets or subnets, zones or {})
-        if name not in pooled and any(each.efa for each in types) and len(crossed) > 1:
+        crossed = _zones_of(group.subnets, zones or {})
+        if has_efa(group) and len(crossed) > 1 and name not in pooled:
             yield Advice(
                 "fairlane:HyperPodCluster.efaZones",
                 f"instance group {name} has instances with EFA in the zones {', '.join(crossed)}, and EFA traffic does "
@@ -169,10 +169,11 @@ def group_subnets(
 ) -> Sequence[str]:
     """Return the subnets of a group that are not the cluster's. Empty if the group uses the cluster's subnets.
 
-    The default of groups that Karpenter scales are the cluster's subnets in the zone of the first one, because such a
-    group must be in one zone.
+    Groups that Karpenter scales, and groups with EFA, are in one zone. Their default are the cluster's subnets in the
+    zone of the first one.
     """
-    if group.subnets or not any(group.group_name in pool.instance_groups for pool in node_pools):
+    pooled = any(group.group_name in pool.instance_groups for pool in node_pools)
+    if group.subnets or not (pooled or has_efa(group)):
         return group.subnets
     first = zones.get(subnets[0])
     near = [each for each in subnets if each == subnets[0] or (first is not None and zones.get(each) == first)]

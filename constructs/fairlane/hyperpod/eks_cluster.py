@@ -1,5 +1,6 @@
 """EKS cluster of a HyperPod cluster, if it has one of its own."""
 
+from collections.abc import Callable
 from typing import Final
 
 import aws_cdk as cdk
@@ -25,6 +26,7 @@ def create_kubernetes(
     network: ClusterNetwork,
     key_arn: str | None,
     staging: s3.IBucket | None,
+    layer: Callable[[Construct, str], lambda_.ILayerVersion],
 ) -> eks.Cluster:
     """Create an EKS cluster without nodes, with a private endpoint and all control plane logs.
 
@@ -38,6 +40,7 @@ def create_kubernetes(
         network: VPC of the cluster, with private subnets in two zones or more.
         key_arn: ARN of the KMS key of Kubernetes secrets. None for a key of AWS.
         staging: Bucket of the CDK's assets, which has the Helm chart. None for a chart from elsewhere.
+        layer: Class of the Lambda layer with kubectl and helm.
     """
     cluster = eks.Cluster(
         scope,
@@ -51,7 +54,7 @@ def create_kubernetes(
         default_capacity_type=eks.DefaultCapacityType.NODEGROUP,  # the default of the CDK is Auto Mode
         default_capacity=0,
         cluster_logging=[*eks.ClusterLoggingTypes],
-        kubectl_provider_options=eks.KubectlProviderOptions(kubectl_layer=_kubectl_layer(scope)),
+        kubectl_provider_options=eks.KubectlProviderOptions(kubectl_layer=layer(scope, "KubectlLayer")),
         secrets_encryption_key=kms.Key.from_key_arn(scope, "KubernetesKey", key_arn) if key_arn else None,
         output_config_command=False,
     )
@@ -62,13 +65,18 @@ def create_kubernetes(
     return cluster
 
 
-def _kubectl_layer(scope: Construct) -> lambda_.ILayerVersion:
+def kubectl_layer() -> Callable[[Construct, str], lambda_.ILayerVersion]:
+    """Return the class of the Lambda layer with kubectl and helm, which only own EKS clusters need.
+
+    Raises:
+        ImportError: If the package of the layer is not installed, with the command that installs it.
+    """
     try:
-        from aws_cdk.lambda_layer_kubectl_v35 import KubectlV35Layer  # noqa: PLC0415 (only own EKS clusters need it)
+        from aws_cdk.lambda_layer_kubectl_v35 import KubectlV35Layer  # noqa: PLC0415 (an optional dependency)
     except ModuleNotFoundError as error:
         text = f'an EKS cluster of its own needs {_LAYER}: pip install "fairlane[hyperpod]"'
         raise ImportError(text, name=_LAYER) from error
-    return KubectlV35Layer(scope, "KubectlLayer")
+    return KubectlV35Layer
 
 
 def _acknowledge(cluster: eks.Cluster, staging: s3.IBucket | None) -> None:

@@ -93,6 +93,12 @@ def accelerator_resources(group: InstanceGroup) -> set[str]:
     return {entry.resource for name in group_types(group) if (entry := catalog.get(name)) and entry.resource}
 
 
+def has_efa(group: InstanceGroup) -> bool:
+    """Return True if instances of a group can have EFA."""
+    catalog = hyperpod_instance_types()
+    return any(catalog[name].efa for name in group_types(group) if name in catalog)
+
+
 def _type_problems(group: InstanceGroup) -> Iterator[Problem]:
     if group.instance_type is not None and group.instance_types:
         sentence = "instance_type and instance_types exclude each other: remove one of them"

@@ -6,12 +6,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, cast
 
-from aws_cdk import Annotations, Duration, Tags
+from aws_cdk import Acknowledgment, Annotations, Duration, Tags, Validations
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_eks_v2 as eks
 from aws_cdk import aws_s3_assets as assets
 from aws_cdk import aws_sagemaker as sagemaker
-from aws_cdk.aws_eks import CfnCluster as CfnEksCluster
 from constructs import Construct, IDependable
 
 from fairlane._internal.claims import Claims
@@ -24,7 +23,7 @@ from fairlane.hyperpod.cluster_add_ons import create_add_ons
 from fairlane.hyperpod.cluster_groups import cluster_group
 from fairlane.hyperpod.cluster_network import ClusterNetwork
 from fairlane.hyperpod.cluster_rules import TAG, cluster_advice, cluster_problems, group_subnets
-from fairlane.hyperpod.eks_cluster import create_kubernetes
+from fairlane.hyperpod.eks_cluster import create_kubernetes, kubectl_layer
 from fairlane.hyperpod.execution_role import autoscaling_role, execution_role
 from fairlane.hyperpod.instance_group import InstanceGroup, NodePool
 from fairlane.hyperpod.karpenter_objects import node_class, node_pool
@@ -161,12 +160,13 @@ class HyperPodCluster(Construct):
         ]
         if problems:
             raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)
+        layer = kubectl_layer() if kubernetes is None else None
         super().__init__(scope, construct_id)
         claims.add(_KIND, cluster_name, self)
         self.cluster_name, self.instance_groups, self.node_pools = cluster_name, [*instance_groups], [*node_pools]
         self._network = network
         asset = None if is_location(chart) else assets.Asset(self, "ChartAsset", path=str(Path(chart)))
-        self.kubernetes = kubernetes or self._own_kubernetes(kubernetes_version, key_arn, asset)
+        self.kubernetes = kubernetes or self._own_kubernetes(kubernetes_version, key_arn, asset, layer)
         self.security_group_id = network.security_group(self, self.kubernetes.cluster_security_group_id)
         scripts = LifecycleScripts(self, cluster_name, lifecycle_scripts, lifecycle_bucket, key_arn)
         self.lifecycle_bucket = scripts.bucket
@@ -206,7 +206,9 @@ class HyperPodCluster(Construct):
         """Create a construct after the nodes and the add-ons, and delete it before them."""
         construct.node.add_dependency(self.cluster, *self.add_ons.values())
 
-    def _own_kubernetes(self, version: str, key_arn: str | None, asset: assets.Asset | None) -> eks.ICluster:
+    def _own_kubernetes(
+        self, version: str, key_arn: str | None, asset: assets.Asset | None, layer: Any
+    ) -> eks.ICluster:
         cluster = create_kubernetes(
             self,
             cluster_name=self.cluster_name,
@@ -214,6 +216,7 @@ class HyperPodCluster(Construct):
             network=self._network,
             key_arn=key_arn,
             staging=asset.bucket if asset else None,
+            layer=layer,
         )
         return cast("eks.ICluster", cluster)
 
@@ -250,6 +253,9 @@ class HyperPodCluster(Construct):
             ],
         )
         Tags.of(cluster).add(TAG, "true")
+        if any(group.image_release for group in self.instance_groups):
+            reason = "the schemas inside of the CDK are older than ImageReleaseVersion"
+            Validations.of(cluster).acknowledge(Acknowledgment(id="CloudFormation-Validate::F3002", reason=reason))
         return cluster
 
     def _install_chart(self, asset: assets.Asset | None, chart: str, values: Mapping[str, Any] | None) -> eks.HelmChart:
@@ -293,7 +299,6 @@ class HyperPodCluster(Construct):
         for advice in cluster_advice(
             self.instance_groups,
             self.node_pools,
-            subnets=network.subnet_ids,
             zones=network.zones,
             node_recovery=node_recovery,
         ):
@@ -302,7 +307,7 @@ class HyperPodCluster(Construct):
             Annotations.of(self).add_warning_v2(
                 "fairlane:HyperPodCluster.noEndpoints",
                 "the TrainingVpc has no NAT gateway, and its endpoints are those of AWS Batch: add NAT gateways, or "
-                "VPC endpoints for ec2, eks, eks-auth, sagemaker.api, ssm and ssmmessages",
+                "VPC endpoints for aps-workspaces, ec2, eks, eks-auth, lambda, sagemaker.api, ssm and ssmmessages",
             )
 
 
@@ -317,7 +322,7 @@ def _key_arn(key: Any) -> Any:
 def _version(kubernetes: eks.ICluster) -> str | None:
     """Return the version of an EKS cluster. None if it is imported, so that its version is unknown."""
     resource = kubernetes.node.default_child
-    return resource.version if isinstance(resource, CfnEksCluster) else None
+    return resource.version if isinstance(resource, eks.CfnCluster) else None
 
 
 def _kubernetes_problems(kubernetes: Any, existing: Collection[str]) -> Iterator[Problem]:

@@ -95,7 +95,7 @@ class InstanceGroup:
         patching: Time of patches. Default: by hand.
         image_release: Version of the HyperPod image, x.y.z. Default: that of the cluster's oldest group.
         subnets: IDs of 1 to 16 subnets for the group, in one zone if Karpenter scales the group. Default: the
-            cluster's, and for groups that Karpenter scales those in the zone of the first one.
+            cluster's; for instance types with EFA and groups that Karpenter scales, those in the zone of the first one.
         security_groups: IDs of 1 to 5 security groups, only with `subnets`. Default: the cluster's.
     """
 

@@ -347,7 +347,8 @@ def test_good_clusters_are_accepted(settings: dict[str, Any]) -> None:
 
 
 def test_values_that_are_known_only_at_deployment_are_accepted_except_names_and_purchases() -> None:
-    text, number = Fn.ref("Text"), Token.as_number(Fn.ref("Number"))
+    text = Fn.ref("Text")
+    number: Any = Token.as_number(Fn.ref("Number"))
     group = replace(
         GPU,
         group_name=text,
@@ -392,11 +393,11 @@ def test_values_of_a_wrong_type_are_problems_and_no_exceptions(changes: dict[str
 def test_advice_names_what_is_probably_not_meant() -> None:
     groups = [
         replace(SYSTEM, threads_per_core=1, deep_health_checks=[DeepHealthCheck.INSTANCE_STRESS]),
-        GPU,
+        replace(GPU, subnets=SUBNETS),
         P5,
     ]
     pool = replace(POOL, max_accelerators=None)
-    advice = list(cluster_advice(groups, [pool], subnets=SUBNETS, zones=ZONES, node_recovery=False))
+    advice = list(cluster_advice(groups, [pool], zones=ZONES, node_recovery=False))
     assert [entry.id.rpartition(".")[2] for entry in advice] == [
         "threadsPerCore",
         "healthChecksWithoutAccelerators",
@@ -405,16 +406,18 @@ def test_advice_names_what_is_probably_not_meant() -> None:
         "noRecovery",
     ]
     assert "instance group gpu" in advice[2].message
-    assert list(cluster_advice([SYSTEM, GPU, P5], [POOL], subnets=SUBNETS[:1], zones=ZONES)) == []
+    assert list(cluster_advice([SYSTEM, GPU, P5], [POOL], zones=ZONES)) == []
 
 
-def test_groups_of_karpenter_get_the_subnets_of_one_zone() -> None:
+def test_groups_of_karpenter_and_with_efa_get_the_subnets_of_one_zone() -> None:
     three = [*SUBNETS, "subnet-0123456789abcdef2"]
     zones = ZONES | {three[2]: "us-east-1a"}
     assert group_subnets(P5, [POOL], three, zones) == [three[0], three[2]]
     assert group_subnets(P5, [POOL], SUBNETS, {}) == SUBNETS[:1]
     assert group_subnets(P5, [POOL], SUBNETS[:1], {}) == ()
-    assert group_subnets(P5, [], three, zones) == ()
+    assert group_subnets(GPU, [], three, zones) == [three[0], three[2]]
+    assert group_subnets(SYSTEM, [POOL], three, zones) == ()
+    assert group_subnets(replace(SYSTEM, group_name="p5"), [POOL], SUBNETS, ZONES) == SUBNETS[:1]
     assert group_subnets(replace(P5, subnets=SUBNETS[1:]), [POOL], three, zones) == SUBNETS[1:]
 
 

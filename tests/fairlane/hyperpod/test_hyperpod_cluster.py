@@ -1,4 +1,5 @@
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,13 @@ from aws_cdk import aws_eks_v2 as eks
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk.assertions import Annotations, Match
+from botocore.session import get_session
+from botocore.validate import ParamValidator
 from cdk_nag import AwsSolutionsChecks
 
 from fairlane import Purchase, TrainingVpc
 from fairlane.hyperpod import (
     DeepHealthCheck,
-    HyperPodCluster,
     InstanceGroup,
     NetworkInterface,
     NodePool,
@@ -49,6 +51,18 @@ def properties(**settings: Any) -> dict[str, Any]:
     stack = new_stack()
     cluster(stack, **settings)
     return Resources(template_of(stack)).only(CLUSTER)
+
+
+def without_references(value: Any) -> Any:
+    match value:
+        case {"Ref": _} | {"Fn::GetAtt": _} | {"Fn::Join": _}:
+            return "arn:aws:iam::111122223333:role/some"
+        case dict():
+            return {key: without_references(each) for key, each in value.items()}
+        case list():
+            return [without_references(each) for each in value]
+        case _:
+            return value
 
 
 def warnings(stack: cdk.Stack) -> list[str]:
@@ -344,6 +358,25 @@ def test_groups_by_training_plan_on_spot_and_with_taints() -> None:
     assert cheap["KubernetesConfig"] == {"Taints": [{"Key": "nvidia.com/gpu", "Value": "true", "Effect": "NoSchedule"}]}
 
 
+def test_the_cluster_passes_the_validation_of_the_api() -> None:
+    groups = [
+        replace(P5, group_name="plan", training_plan=PLAN, data_volume=Volume(size_gib=10)),
+        replace(P5, group_name="spot", purchase=Purchase.SPOT, taints=[Taint(key="a")], threads_per_core=2),
+        replace(P5, group_name="rest", network_interface=NetworkInterface.EFA, patching=PatchingStrategy.WHEN_ALL_IDLE),
+    ]
+    created = properties(instance_groups=[SYSTEM, P5, *groups], node_pools=[POOL])
+    request = get_session().get_service_model("sagemaker").operation_model("CreateCluster").input_shape
+    assert ParamValidator().validate(without_references(created), request).generate_report() == ""
+
+
+def test_a_release_of_the_image_passes_the_older_schemas_of_the_cdk() -> None:
+    stack = new_stack()
+    created = cluster(stack, instance_groups=[replace(SYSTEM, image_release="1.2.3")])
+    key = cdk.Validations.ACKNOWLEDGED_RULES_METADATA_KEY
+    acknowledged = [str(entry.data) for entry in created.cluster.node.metadata if entry.type == key]
+    assert any("F3002" in text for text in acknowledged)
+
+
 def test_nodes_communicate_with_each_other_and_with_kubernetes() -> None:
     resources = full()
     (group,) = full().only(CLUSTER)["VpcConfig"]["SecurityGroupIds"]
@@ -545,14 +578,29 @@ def test_probable_mistakes_give_warnings() -> None:
     cluster(
         stack,
         vpc=TrainingVpc(stack, "Closed"),
-        instance_groups=[replace(SYSTEM, threads_per_core=1), replace(P5, instance_count=2)],
+        instance_groups=[replace(SYSTEM, threads_per_core=1)],
         node_recovery=False,
     )
     found = warnings(stack)
-    names = ("threadsPerCore", "efaZones", "noRecovery", "noEndpoints")
+    names = ("threadsPerCore", "noRecovery", "noEndpoints")
     assert [name for name in names if any(f"HyperPodCluster.{name}" in each for each in found)] == [*names]
     assert len(found) == len(names)
 
 
-def test_the_class_is_public() -> None:
-    assert HyperPodCluster.__module__ == "fairlane.hyperpod.hyperpod_cluster"
+def test_an_own_kubernetes_cluster_names_the_package_that_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "aws_cdk.lambda_layer_kubectl_v35", None)
+    stack = new_stack()
+    with pytest.raises(ImportError, match=r"pip install \"fairlane\[hyperpod\]\""):
+        cluster(stack)
+    assert stack.node.try_find_child("Cluster") is None
+    cluster(stack, "Other", kubernetes=existing(stack))
+
+
+def test_imported_subnets_have_no_known_zone() -> None:
+    stack = new_stack()
+    names = ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"]
+    subnets = [ec2.Subnet.from_subnet_id(stack, name, name) for name in names]
+    cluster(stack, subnets=subnets, instance_groups=[SYSTEM, P5], node_pools=[POOL])
+    created = Resources(template_of(stack)).only(CLUSTER)
+    assert created["VpcConfig"]["Subnets"] == names
+    assert created["InstanceGroups"][1]["OverrideVpcConfig"]["Subnets"] == names[:1]
