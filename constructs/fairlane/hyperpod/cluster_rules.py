@@ -11,8 +11,6 @@ from fairlane._internal.checks import (
     check_list,
     check_tags,
     check_text,
-    check_whole_number,
-    listing,
 )
 from fairlane._internal.tokens import is_token
 from fairlane.catalog.hyperpod_catalog import hyperpod_instance_types
@@ -20,18 +18,17 @@ from fairlane.errors import Advice, Problem
 from fairlane.hyperpod.group_rules import (
     MAX_SUBNETS,
     NAME_FORM,
-    accelerator_resources,
     group_problems,
     group_types,
     has_efa,
     is_name,
 )
 from fairlane.hyperpod.instance_group import InstanceGroup, NodePool, TaintEffect
+from fairlane.hyperpod.pool_rules import pool_groups, pool_problems, zones_of
 
 KUBERNETES_VERSIONS: Final = ("1.30", "1.31", "1.32", "1.33", "1.34", "1.35")
 """EKS versions in the documentation of HyperPod."""
 MAX_GROUPS: Final = 100
-MAX_POOL_GROUPS: Final = 10
 MAX_CLUSTER_TAGS: Final = 49
 TAG: Final = "SageMaker"
 """Key of the tag that policies of AWS for HyperPod's add-ons require, with the value `true`."""
@@ -45,7 +42,6 @@ ADD_ONS: Final = (POD_IDENTITY_AGENT, CERT_MANAGER, TRAINING_OPERATOR, OBSERVABI
 LOWEST_OPERATOR: Final = (1, 2)
 
 _VERSION: Final = re.compile(r"v?(\d+)\.(\d+)")
-_POOL_NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _WORKSPACE: Final = re.compile(r"arn:aws[a-z-]*:aps:[a-z0-9-]+:[0-9]{12}:workspace/[A-Za-z0-9-]+")
 _ROLE: Final = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/\S+")
 
@@ -117,8 +113,13 @@ def cluster_problems(
         yield from _groups_problems(instance_groups, scripts)
         if not other_nodes:
             yield from _plain_group_problems(instance_groups, node_pools)
-        pools = _Pools(instance_groups, node_pools, subnets or (), zones or {})
-        yield from pools.problems(node_recovery, continuous_provisioning)
+        yield from pool_problems(
+            node_pools,
+            instance_groups,
+            zones or {},
+            node_recovery=node_recovery,
+            continuous_provisioning=continuous_provisioning,
+        )
 
 
 def cluster_advice(
@@ -143,7 +144,7 @@ def cluster_advice(
                 "fairlane:HyperPodCluster.healthChecksWithoutAccelerators",
                 f"instance group {name} has no accelerators, which deep health checks test: remove deep_health_checks",
             )
-        crossed = _zones_of(group.subnets, zones or {})
+        crossed = zones_of(group.subnets, zones or {})
         if has_efa(group) and len(crossed) > 1 and name not in pooled:
             yield Advice(
                 "fairlane:HyperPodCluster.efaZones",
@@ -162,28 +163,6 @@ def cluster_advice(
             "fairlane:HyperPodCluster.noRecovery",
             "SageMaker only labels faulty nodes without node recovery, and jobs continue to fail on them",
         )
-
-
-def group_subnets(
-    group: InstanceGroup, node_pools: Sequence[NodePool], subnets: Sequence[str], zones: Mapping[str, str]
-) -> Sequence[str]:
-    """Return the subnets of a group that are not the cluster's. Empty if the group uses the cluster's subnets.
-
-    Groups that Karpenter scales, and groups with EFA, are in one zone. Their default are the cluster's subnets in the
-    zone of the first one.
-    """
-    pooled = any(group.group_name in pool.instance_groups for pool in node_pools)
-    if group.subnets or not (pooled or has_efa(group)):
-        return group.subnets
-    first = zones.get(subnets[0])
-    near = [each for each in subnets if each == subnets[0] or (first is not None and zones.get(each) == first)]
-    return () if len(near) == len(subnets) else near
-
-
-def _zones_of(subnets: Sequence[str], zones: Mapping[str, str]) -> list[str]:
-    """Return the zones of subnets, without those that are unknown at synth."""
-    known = (zones.get(subnet) for subnet in subnets)
-    return sorted({zone for zone in known if zone is not None and not is_token(zone)})
 
 
 def _admin_problems(roles: Any) -> Iterator[Problem]:
@@ -233,7 +212,7 @@ def _groups_problems(groups: Sequence[InstanceGroup], scripts: Collection[str] |
 
 
 def _plain_group_problems(groups: Sequence[InstanceGroup], pools: Sequence[NodePool]) -> Iterator[Problem]:
-    pooled = {name for pool in pools for name in _texts(pool.instance_groups)}
+    pooled = {name for pool in pools for name in pool_groups(pool)}
     if groups and not any(_is_plain(group) for group in groups if group.group_name not in pooled):
         sentence = (
             "no group can run the add-ons: add one outside of node_pools, for example 2 ml.m5.2xlarge, with an "
@@ -247,79 +226,3 @@ def _is_plain(group: InstanceGroup) -> bool:
     taints = group.taints if isinstance(group.taints, Sequence) else ()
     keeps_away = any(getattr(taint, "effect", None) != TaintEffect.PREFER_NO_SCHEDULE for taint in taints)
     return (is_token(group.instance_count) or group.instance_count != 0) and not keeps_away
-
-
-class _Pools:
-    """Node pools of a cluster with the groups that they scale."""
-
-    def __init__(
-        self,
-        groups: Sequence[InstanceGroup],
-        pools: Sequence[NodePool],
-        subnets: Sequence[str],
-        zones: Mapping[str, str],
-    ) -> None:
-        self.pools, self.subnets, self.zones = pools, subnets, zones
-        self.groups = {group.group_name: (index, group) for index, group in enumerate(groups)}
-
-    def problems(self, node_recovery: bool, continuous_provisioning: bool) -> Iterator[Problem]:
-        """Yield the problems of the node pools and of the groups that Karpenter scales."""
-        if not self.pools:
-            return
-        for field, value in (("continuous_provisioning", continuous_provisioning), ("node_recovery", node_recovery)):
-            if value is False:
-                yield Problem.relation((field,), f"Karpenter requires {field}: use True, or remove node_pools")
-        names = [pool.pool_name for pool in self.pools]
-        scaled: dict[str, str] = {}
-        for index, pool in enumerate(self.pools):
-            yield from (problem.within("node_pools", index) for problem in self._pool_problems(pool))
-            if names.index(pool.pool_name) < index:
-                sentence = f"another node pool has the name {pool.pool_name!r}: use another name"
-                yield Problem.relation(("node_pools", index, "pool_name"), sentence)
-            for name in _texts(pool.instance_groups):
-                scaled.setdefault(name, pool.pool_name)
-        for name, pool_name in scaled.items():
-            if name in self.groups:
-                yield from self._scaled_problems(*self.groups[name], pool_name)
-
-    def _pool_problems(self, pool: NodePool) -> Iterator[Problem]:
-        allowed = "1 to 63 characters of a-z, 0-9 and -, without - at an end"
-        yield from check_text(("pool_name",), pool.pool_name, _POOL_NAME.fullmatch, allowed)
-        names = _texts(pool.instance_groups)
-        if not 1 <= len(names) <= MAX_POOL_GROUPS or [*names] != [*pool.instance_groups]:
-            yield Problem(("instance_groups",), pool.instance_groups, f"a list of 1 to {MAX_POOL_GROUPS} group names")
-        for index, name in enumerate(names):
-            if not is_token(name) and name not in self.groups:
-                yield Problem(("instance_groups", index), name, f"a name in instance_groups: {listing(self.groups)}")
-            if names.index(name) < index:
-                yield Problem.relation(("instance_groups", index), f"{name} is listed twice: list each group once")
-        for field, value in (("max_accelerators", pool.max_accelerators), ("max_vcpus", pool.max_vcpus)):
-            if value is not None:
-                yield from check_whole_number((field,), value, 1)
-        groups = [self.groups[name][1] for name in names if name in self.groups]
-        if pool.max_accelerators is not None and groups and not any(map(accelerator_resources, groups)):
-            sentence = "no group of the pool has accelerators: use max_vcpus"
-            yield Problem.relation(("max_accelerators",), sentence)
-
-    def _scaled_problems(self, index: int, group: InstanceGroup, pool: str) -> Iterator[Problem]:
-        field = ("instance_groups", index)
-        by = f"Karpenter scales the group, for node pool {pool}"
-        if not is_token(group.instance_count) and group.instance_count != 0:
-            sentence = f"{by}: use an instance_count of 0, not {group.instance_count}"
-            yield Problem.relation((*field, "instance_count"), sentence)
-        for name, feature in (("training_plan", "training plans"), ("deep_health_checks", "deep health checks")):
-            if getattr(group, name):
-                sentence = f"{by}, and does not support {feature}: remove {name}, or the group from node_pools"
-                yield Problem.relation((*field, name), sentence)
-        zones = _zones_of(group.subnets, self.zones) if isinstance(group.subnets, Sequence) else []
-        if len(zones) > 1:
-            sentence = f"{by}, and needs one zone, but the subnets are in {', '.join(zones)}: use a group for each zone"
-            yield Problem.relation((*field, "subnets"), sentence)
-
-
-def _texts(names: Any) -> list[str]:
-    return [] if isinstance(names, str) or not isinstance(names, Sequence) else [*filter(_is_text, names)]
-
-
-def _is_text(name: object) -> bool:
-    return isinstance(name, str)

@@ -1,6 +1,6 @@
 """EKS cluster of a HyperPod cluster, if it has one of its own."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from typing import Final
 
 import aws_cdk as cdk
@@ -12,6 +12,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from fairlane._internal.nag import acknowledge_wildcards
+from fairlane.errors import Problem
 from fairlane.hyperpod.cluster_network import ClusterNetwork
 from fairlane.hyperpod.framework_findings import LOGS_POLICY, POLICIES, S3_READS, acknowledge_framework
 
@@ -77,6 +78,37 @@ def kubectl_layer() -> Callable[[Construct, str], lambda_.ILayerVersion]:
         text = f'an EKS cluster of its own needs {_LAYER}: pip install "fairlane[hyperpod]"'
         raise ImportError(text, name=_LAYER) from error
     return KubectlV35Layer
+
+
+def existing_version(kubernetes: eks.ICluster) -> str | None:
+    """Return the version of an EKS cluster. None if it is imported, so that its version is unknown."""
+    resource = kubernetes.node.default_child
+    return resource.version if isinstance(resource, eks.CfnCluster) else None
+
+
+def kubernetes_problems(kubernetes: eks.ICluster | None, existing: Collection[str]) -> Iterator[Problem]:
+    """Yield what an existing EKS cluster lacks.
+
+    Args:
+        kubernetes: EKS cluster. None for one of its own.
+        existing: Add-ons that the EKS cluster has.
+    """
+    field = ("kubernetes",)
+    if kubernetes is None:
+        if existing:
+            sentence = "an EKS cluster of its own has no add-ons: remove existing_add_ons, or use kubernetes"
+            yield Problem.relation(("existing_add_ons",), sentence)
+        return
+    if kubernetes.kubectl_provider is None:
+        yield Problem.relation(
+            field, "the EKS cluster has no kubectl provider: create it with kubectl_provider_options"
+        )
+    try:
+        _ = kubernetes.cluster_security_group_id
+    except RuntimeError:
+        yield Problem.relation(
+            field, "the security group is unknown: import the cluster with cluster_security_group_id"
+        )
 
 
 def _acknowledge(cluster: eks.Cluster, staging: s3.IBucket | None) -> None:

@@ -1,12 +1,11 @@
 """SageMaker HyperPod cluster on Amazon EKS."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import chain
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, cast
 
-from aws_cdk import Acknowledgment, Annotations, Duration, Tags, Validations
+from aws_cdk import Acknowledgment, Annotations, Tags, Validations
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_eks_v2 as eks
 from aws_cdk import aws_s3_assets as assets
@@ -17,21 +16,21 @@ from fairlane._internal.claims import Claims
 from fairlane._internal.key_rules import check_regional_key
 from fairlane._internal.log_encryption import AnyKey
 from fairlane.capacity.training_vpc import TrainingVpc
-from fairlane.errors import ConfigurationError, Problem
-from fairlane.hyperpod.chart_rules import OCI, chart_problems, is_location
+from fairlane.errors import ConfigurationError
+from fairlane.hyperpod.chart_rules import chart_problems, is_location
 from fairlane.hyperpod.cluster_add_ons import create_add_ons
+from fairlane.hyperpod.cluster_chart import install_chart
 from fairlane.hyperpod.cluster_groups import cluster_group
 from fairlane.hyperpod.cluster_network import ClusterNetwork
-from fairlane.hyperpod.cluster_rules import TAG, cluster_advice, cluster_problems, group_subnets
-from fairlane.hyperpod.eks_cluster import create_kubernetes, kubectl_layer
+from fairlane.hyperpod.cluster_rules import TAG, cluster_advice, cluster_problems
+from fairlane.hyperpod.eks_cluster import create_kubernetes, existing_version, kubectl_layer, kubernetes_problems
 from fairlane.hyperpod.execution_role import autoscaling_role, execution_role
 from fairlane.hyperpod.instance_group import InstanceGroup, NodePool
 from fairlane.hyperpod.karpenter_objects import node_class, node_pool
 from fairlane.hyperpod.lifecycle_scripts import LifecycleScripts, directory_problems, script_names
+from fairlane.hyperpod.pool_rules import group_subnets
 
 _KIND: Final = "HyperPod cluster"
-_RELEASE: Final = "hyperpod-dependencies"
-_CHART_MINUTES: Final = 15
 
 
 class HyperPodCluster(Construct):
@@ -127,11 +126,11 @@ class HyperPodCluster(Construct):
     ) -> None:
         claims, network = Claims.regional(scope), ClusterNetwork(vpc, subnets)
         key_arn = _key_arn(encryption_key)
-        version = kubernetes_version if kubernetes is None else _version(kubernetes)
+        version = kubernetes_version if kubernetes is None else existing_version(kubernetes)
         no_directory = directory_problems(lifecycle_scripts)
         problems = [
             *network.problems(own_kubernetes=kubernetes is None),
-            *_kubernetes_problems(kubernetes, existing_add_ons),
+            *kubernetes_problems(kubernetes, existing_add_ons),
             *cluster_problems(
                 cluster_name=cluster_name,
                 instance_groups=instance_groups,
@@ -165,7 +164,7 @@ class HyperPodCluster(Construct):
         claims.add(_KIND, cluster_name, self)
         self.cluster_name, self.instance_groups, self.node_pools = cluster_name, [*instance_groups], [*node_pools]
         self._network = network
-        asset = None if is_location(chart) else assets.Asset(self, "ChartAsset", path=str(Path(chart)))
+        asset = None if is_location(chart) else assets.Asset(self, "ChartAsset", path=chart)
         self.kubernetes = kubernetes or self._own_kubernetes(kubernetes_version, key_arn, asset, layer)
         self.security_group_id = network.security_group(self, self.kubernetes.cluster_security_group_id)
         scripts = LifecycleScripts(self, cluster_name, lifecycle_scripts, lifecycle_bucket, key_arn)
@@ -176,11 +175,11 @@ class HyperPodCluster(Construct):
             kubernetes_arn=self.kubernetes.cluster_arn,
             scripts_arn=scripts.bucket.bucket_arn,
             prefix=scripts.prefix,
-            key_arn=key_arn,
+            key_arn=key_arn if lifecycle_bucket is None else None,
             subnets=_all_ids(network.subnet_ids, (group.subnets for group in instance_groups)),
             security_groups=_all_ids([self.security_group_id], (group.security_groups for group in instance_groups)),
         )
-        installed = self._install_chart(asset, chart, chart_values)
+        installed = install_chart(self, self.kubernetes, asset or chart, chart_values)
         self.cluster = self._cluster(scripts, node_recovery, continuous_provisioning)
         self.cluster.node.add_dependency(installed, scripts.deployment, *network.paths)
         self.cluster_arn = self.cluster.attr_cluster_arn
@@ -258,23 +257,6 @@ class HyperPodCluster(Construct):
             Validations.of(cluster).acknowledge(Acknowledgment(id="CloudFormation-Validate::F3002", reason=reason))
         return cluster
 
-    def _install_chart(self, asset: assets.Asset | None, chart: str, values: Mapping[str, Any] | None) -> eks.HelmChart:
-        source: dict[str, Any] = {"chart": chart} if asset is None else {"chart_asset": asset}
-        if match := OCI.fullmatch(chart):
-            source = {"chart": match["name"], "repository": match["repository"], "version": match["version"]}
-        return eks.HelmChart(
-            self,
-            "Chart",
-            cluster=self.kubernetes,
-            release=_RELEASE,
-            namespace="kube-system",
-            create_namespace=False,
-            skip_crds=False,
-            timeout=Duration.minutes(_CHART_MINUTES),
-            values=values,
-            **source,
-        )
-
     def _add_node_pools(self) -> None:
         for pool in self.node_pools:
             parent = Construct(self, f"NodePool-{pool.pool_name}")
@@ -317,28 +299,3 @@ def _all_ids(of_cluster: Sequence[str], of_groups: Iterable[Sequence[str]]) -> l
 
 def _key_arn(key: Any) -> Any:
     return key.key_ref.key_arn if hasattr(key, "key_ref") else key
-
-
-def _version(kubernetes: eks.ICluster) -> str | None:
-    """Return the version of an EKS cluster. None if it is imported, so that its version is unknown."""
-    resource = kubernetes.node.default_child
-    return resource.version if isinstance(resource, eks.CfnCluster) else None
-
-
-def _kubernetes_problems(kubernetes: Any, existing: Collection[str]) -> Iterator[Problem]:
-    field = ("kubernetes",)
-    if kubernetes is None:
-        if existing:
-            sentence = "an EKS cluster of its own has no add-ons: remove existing_add_ons, or use kubernetes"
-            yield Problem.relation(("existing_add_ons",), sentence)
-        return
-    if kubernetes.kubectl_provider is None:
-        yield Problem.relation(
-            field, "the EKS cluster has no kubectl provider: create it with kubectl_provider_options"
-        )
-    try:
-        _ = kubernetes.cluster_security_group_id
-    except RuntimeError:
-        yield Problem.relation(
-            field, "the security group is unknown: import the cluster with cluster_security_group_id"
-        )

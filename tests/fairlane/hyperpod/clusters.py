@@ -1,12 +1,16 @@
 """HyperPod clusters of tests."""
 
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
 import aws_cdk as cdk
+from aws_cdk import aws_eks_v2 as eks
+from aws_cdk.assertions import Annotations, Match
 
 from fairlane import TrainingVpc
 from fairlane.hyperpod import HyperPodCluster, InstanceGroup, NodePool
+from fairlane.hyperpod.cluster_rules import cluster_problems
 from tests.support import template_of
 
 US_EAST_1 = cdk.Environment(account="111122223333", region="us-east-1")
@@ -17,6 +21,11 @@ WORKSPACE = "arn:aws:aps:us-east-1:111122223333:workspace/ws-01234567"
 SYSTEM = InstanceGroup(group_name="system", instance_type="ml.m5.2xlarge", instance_count=2)
 P5 = InstanceGroup(group_name="p5", instance_type="ml.p5.48xlarge", instance_count=0)
 POOL = NodePool(pool_name="gpu", instance_groups=["p5"], max_accelerators=256)
+
+SUBNETS = ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"]
+ZONES = {SUBNETS[0]: "us-east-1a", SUBNETS[1]: "us-east-1b"}
+GPU = replace(P5, group_name="gpu", instance_count=4)
+NAME = "1 to 63 characters of A-Z, a-z, 0-9 and -, without - at an end"
 
 
 def new_stack(context: dict[str, Any] | None = None) -> cdk.Stack:
@@ -32,6 +41,9 @@ def cluster(stack: cdk.Stack, construct_id: str = "Cluster", **settings: Any) ->
         settings["vpc"] = network or TrainingVpc(stack, "Network", nat_gateways=1)
     defaults: dict[str, Any] = {"cluster_name": "training", "instance_groups": [SYSTEM], "chart": CHART}
     return HyperPodCluster(stack, construct_id, **{**defaults, **settings})
+
+
+CLUSTER = "AWS::SageMaker::Cluster"
 
 
 class Resources:
@@ -89,3 +101,40 @@ def full() -> Resources:
         tags={"team": "research"},
     )
     return Resources(template_of(stack))
+
+
+def problems(*groups: InstanceGroup, **settings: Any) -> list[str]:
+    """Return the problems of a cluster of two CPU instances and `groups`, with other settings replaced by `settings`."""
+    defaults: dict[str, Any] = {
+        "cluster_name": "training",
+        "instance_groups": [SYSTEM, *groups],
+        "subnets": SUBNETS,
+        "zones": ZONES,
+        "kubernetes_version": "1.34",
+        "scripts": {"fairlane_init.sh", "mount.sh"},
+    }
+    return [str(problem) for problem in cluster_problems(**{**defaults, **settings})]
+
+
+def properties(**settings: Any) -> dict[str, Any]:
+    """Return the properties of the HyperPod cluster."""
+    stack = new_stack()
+    cluster(stack, **settings)
+    return Resources(template_of(stack)).only(CLUSTER)
+
+
+def existing(stack: cdk.Stack, **attributes: Any) -> eks.ICluster:
+    """Import an EKS cluster."""
+    provider = eks.KubectlProvider.from_kubectl_provider_attributes(
+        stack,
+        "Provider",
+        service_token="arn:aws:lambda:us-east-1:111122223333:function:kubectl",
+        role=cdk.aws_iam.Role.from_role_arn(stack, "Handler", "arn:aws:iam::111122223333:role/kubectl"),
+    )
+    known = {"kubectl_provider": provider, "cluster_security_group_id": "sg-0123456789abcdef0"} | attributes
+    return eks.Cluster.from_cluster_attributes(stack, "Known", cluster_name="shared", **known)
+
+
+def warnings(stack: cdk.Stack) -> list[str]:
+    """Return the warnings of a stack."""
+    return [str(entry.entry.data) for entry in Annotations.from_stack(stack).find_warning("*", Match.any_value())]
