@@ -1,6 +1,7 @@
 """SageMaker HyperPod cluster on Amazon EKS."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from hashlib import sha256
 from itertools import chain
 from types import MappingProxyType
 from typing import Any, Final, cast
@@ -15,6 +16,7 @@ from constructs import Construct, IDependable
 from fairlane._internal.claims import Claims
 from fairlane._internal.key_rules import check_regional_key
 from fairlane._internal.log_encryption import AnyKey
+from fairlane._internal.tokens import is_token
 from fairlane.capacity.training_vpc import TrainingVpc
 from fairlane.errors import ConfigurationError
 from fairlane.hyperpod.chart_rules import chart_problems, is_location
@@ -224,7 +226,7 @@ class HyperPodCluster(Construct):
     ) -> sagemaker.CfnCluster:
         cfn, network, groups = sagemaker.CfnCluster, self._network, [self.security_group_id]
         volumes = (volume for group in self.instance_groups for volume in (group.root_volume, group.data_volume))
-        keys = sorted({volume.encryption_key for volume in volumes if volume and volume.encryption_key})
+        keys = [*dict.fromkeys(volume.encryption_key for volume in volumes if volume and volume.encryption_key)]
         scaled = bool(self.node_pools)
         cluster = cfn(
             self,
@@ -274,7 +276,8 @@ class HyperPodCluster(Construct):
             "AmazonEKSClusterAdminPolicy", access_scope_type=eks.AccessScopeType.CLUSTER
         )
         for number, role in enumerate(roles):
-            eks.AccessEntry(self, f"Admin{number}", cluster=self.kubernetes, principal=role, access_policies=[policy])
+            name = str(number) if is_token(role) else f"-{sha256(role.encode()).hexdigest()[:8]}"  # stable in any order
+            eks.AccessEntry(self, f"Admin{name}", cluster=self.kubernetes, principal=role, access_policies=[policy])
 
     def _warn(self, node_recovery: bool) -> None:
         network = self._network

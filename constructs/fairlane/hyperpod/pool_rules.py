@@ -81,6 +81,8 @@ def zones_of(subnets: Sequence[str], zones: Mapping[str, str]) -> list[str]:
 
 def _pool_problems(pool: NodePool, groups: Mapping[str, InstanceGroup]) -> Iterator[Problem]:
     allowed = "1 to 63 characters of a-z, 0-9 and -, without - at an end"
+    if is_token(pool.pool_name):
+        yield Problem(("pool_name",), pool.pool_name, f"{allowed}, known at synth")
     yield from check_text(("pool_name",), pool.pool_name, _POOL_NAME.fullmatch, allowed)
     names = pool_groups(pool)
     if not 1 <= len(names) <= MAX_POOL_GROUPS or [*names] != [*pool.instance_groups]:

@@ -102,6 +102,19 @@ def test_administrators_have_access_entries() -> None:
     assert "AmazonEKSClusterAdminPolicy" in json.dumps(policy["PolicyArn"])
 
 
+def test_an_administrator_keeps_the_access_entry_when_others_come_and_go() -> None:
+    roles = [f"arn:aws:iam::111122223333:role/{name}" for name in ("Ada", "Ben")]
+    found = []
+    for some in (roles, roles[::-1], roles[1:]):
+        stack = new_stack()
+        cluster(stack, admin_roles=some)
+        resources = Resources(template_of(stack))
+        entries = resources.ids("AWS::EKS::AccessEntry")
+        found.append({each for each in entries if resources.by_id[each]["Properties"]["PrincipalArn"] == roles[1]})
+    assert found == [found[0]] * 3
+    assert len(found[0]) == 1
+
+
 @pytest.mark.parametrize("flags", [recommended_flags(), {}], ids=["all recommended flags", "no flags"])
 def test_cdk_nag_and_cfn_lint_have_no_findings_and_nothing_is_warned_of(flags: dict[str, Any], tmp_path: Path) -> None:
     (tmp_path / "Chart.yaml").write_text("apiVersion: v2\nname: hyperpod-helm-chart\nversion: 0.1.0\n")

@@ -2,6 +2,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from aws_cdk import Fn
 
 from fairlane import Purchase
 from fairlane.hyperpod import DeepHealthCheck, NodePool
@@ -124,3 +125,8 @@ def test_pools_of_several_groups_and_pools_are_accepted() -> None:
     spot = replace(P5, group_name="spot", purchase=Purchase.SPOT)
     pools = [NodePool(pool_name="a", instance_groups=["spot", "p5"], max_vcpus=192), POOL]
     assert problems(P5, spot, node_pools=pools) == []
+
+
+def test_the_name_of_a_pool_is_known_at_synth() -> None:
+    (problem,) = problems(P5, node_pools=[replace(POOL, pool_name=Fn.ref("Name"))])
+    assert problem.endswith("without - at an end, known at synth")
