@@ -33,5 +33,5 @@ def create_bucket(
         days |= dict.fromkeys((SWEEPS, RESULTS, FAILURES), expire_after_days)
         days[PROGRESS] = min(PROGRESS_DAYS, expire_after_days)
     return private_bucket(
-        scope, days=days, put_once=PUT_ONCE, key_arn=key_arn, no_access_logs=_NO_ACCESS_LOGS, name=name
+        scope, days=days, put_once=PUT_ONCE, key_arn=key_arn, no_access_logs=_NO_ACCESS_LOGS, bucket_name=name
     )
