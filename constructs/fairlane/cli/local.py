@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from fairlane.cli import local_clock, local_jobs
+from fairlane.cli import local_clock, local_jobs, local_kubernetes
 from fairlane.errors import ConfigurationError
 
 _INSTALL = 'install the extra: pip install "fairlane[local]"'
@@ -36,6 +36,7 @@ def add_to(commands: Any) -> None:
     _add(subcommands, "logs", _logs, "print the log of the local AWS since its latest start, also after its end")
     local_clock.add_to(partial(_add, subcommands))
     local_jobs.add_to(partial(_add, subcommands))
+    local_kubernetes.add_to(partial(_add, subcommands))
     text = "deploy an environment of the CDK app in this folder to temporary local AWS, and show its queues with jobs"
     parser = _add(subcommands, "demo", _demo, text)
     help_text = "name of the environment (default: the only environment in the directory, or example)"

@@ -1,4 +1,4 @@
-"""Control calls of a local AWS: the clock, the jobs of a queue, and shortages of capacity.
+"""Control calls of a local AWS: the clock, the jobs of a queue, shortages of capacity, messages and EKS clusters.
 
 A call is a POST request to the control path with a JSON object. Its member `action` selects the call.
 """
@@ -12,6 +12,7 @@ from fairlane_local.batch.jobs.job import ENDED, Job
 from fairlane_local.batch.jobs.queue_jobs import find_queue, job_row, jobs_of, wait_texts
 from fairlane_local.batch.jobs.snapshot import capacity_unit
 from fairlane_local.errors import LocalAwsError
+from fairlane_local.kubernetes.clusters import cluster_locations
 from fairlane_local.reactions.topics import notifications
 from fairlane_local.simulation import current_simulation
 
@@ -123,6 +124,11 @@ def _notifications(request: Mapping[str, Any]) -> dict[str, Any]:
     return {"notifications": notifications()}
 
 
+def _clusters(request: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the account, Region and name of each EKS cluster."""
+    return {"clusters": cluster_locations()}
+
+
 _CLOCK_ACTIONS: Final = {"advance": _advance, "pause": _pause, "resume": _resume}
 _ACTIONS: Final = {
     **_CLOCK_ACTIONS,
@@ -130,6 +136,7 @@ _ACTIONS: Final = {
     "history": _history,
     "capacity-shortage": _capacity_shortage,
     "notifications": _notifications,
+    "clusters": _clusters,
 }
 
 

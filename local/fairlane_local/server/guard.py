@@ -4,12 +4,15 @@ import hmac
 import json
 import re
 from collections.abc import Iterable
+from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
 from moto.iam.models import iam_backends
 
+from fairlane_local.kubernetes import access as kubernetes
+from fairlane_local.kubernetes.errors import KubernetesError
 from fairlane_local.page.access import KEY_HEADER, PAGE, has_access
 from fairlane_local.server.credentials import Credentials
 from fairlane_local.server.proxy import TUNNEL_HOST
@@ -27,6 +30,8 @@ _HOST: Final = re.compile(r"(?:(?:[a-z0-9-]+\.)*localhost|127\.0\.0\.1|\[::1\]):
 _CREDENTIAL: Final = re.compile(r"AWS4-\S+ .*?Credential=(?P<v4>[^\s,]+)|AWS (?P<v2>[^\s:]+):")
 _SAME_SITES: Final = (None, "same-origin", "none")
 _HINT: Final = "the access key is not a key of this local AWS: use the credentials that `fairlane local start` printed"
+
+_KUBERNETES_HINT: Final = "the URL is not one of this start of the local AWS: run fairlane local kubeconfig"
 
 _DENIED: Final = "AccessDenied"
 _WRONG_KEY: Final = "wrong key"
@@ -46,7 +51,8 @@ class Guard:
     It refuses a request with a Host header of another computer (a rebound DNS name), a request of a web page from
     another origin, and a request without a credential of this start. The credential is an access key: that of the
     start, or an active one that the local AWS itself has issued by AWS STS or IAM. For the paths that are not AWS's, it
-    is the token, and for the page it is the key of the page. Signatures are not verified.
+    is the token, for the page it is the key of the page, and for a Kubernetes API it is the key in its path. Signatures
+    are not verified.
 
     Args:
         application: Application that responds to the other requests.
@@ -80,6 +86,9 @@ class Guard:
         if environ["PATH_INFO"].startswith(PAGE):
             sentence = f"{KEY_HEADER} is missing or wrong: open the page by the URL that `fairlane local start` printed"
             return None if has_access(environ, self._credentials.page_key) else (_DENIED, sentence)
+        if _is_kubernetes(environ):
+            is_known = kubernetes.has_access(environ, self._credentials.token)
+            return None if is_known else (_DENIED, _KUBERNETES_HINT)
         if environ["PATH_INFO"].startswith(_TOKEN_PATHS):
             return None if self._has_token(environ) else (_DENIED, f"{TOKEN_HEADER} or ?token= is missing or wrong")
         return None if self._is_valid(_credential_scope(environ)[0]) else (_WRONG_KEY, _HINT)
@@ -109,6 +118,10 @@ def _is_own_origin(environ: dict[str, Any]) -> bool:
     return environ.get("HTTP_ORIGIN", own) == own and environ.get("HTTP_SEC_FETCH_SITE") in _SAME_SITES
 
 
+def _is_kubernetes(environ: dict[str, Any]) -> bool:
+    return kubernetes.split_path(environ["PATH_INFO"]) is not None
+
+
 def _credential_scope(environ: dict[str, Any]) -> list[str]:
     """Return the access key of a request, and its date, Region and service if the request has them."""
     match = _CREDENTIAL.match(environ.get("HTTP_AUTHORIZATION", ""))
@@ -130,6 +143,9 @@ def _with_sandbox(start_response: Any) -> Any:
 
 def _error(environ: dict[str, Any], cause: str, message: str) -> tuple[str, bytes]:
     """Return the content type and the body of an error in the protocol of the requested service."""
+    if _is_kubernetes(environ):
+        status = KubernetesError(HTTPStatus.FORBIDDEN, "Forbidden", message).status
+        return "application/json", json.dumps(status).encode()
     _, _, _, service, *_ = [*_credential_scope(environ), *[""] * 4]
     is_form = environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded")
     protocol = _XML_SERVICES.get(service, "query" if is_form else "json")

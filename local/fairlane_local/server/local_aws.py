@@ -25,6 +25,8 @@ from fairlane_local.clock import Clock
 from fairlane_local.ecr import resources as ecr
 from fairlane_local.errors import LocalAwsError
 from fairlane_local.functions import stop_functions
+from fairlane_local.kubernetes import clusters as kubernetes
+from fairlane_local.kubernetes.access import split_path
 from fairlane_local.page.access import PAGE
 from fairlane_local.page.application import PageApplication
 from fairlane_local.processes.instance import check_namespaces
@@ -137,6 +139,8 @@ class LocalAws:
     def _respond_to_user(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         if environ["PATH_INFO"].startswith(PAGE):
             return self._page(environ, start_response)
+        if split_path(environ["PATH_INFO"]) is not None:
+            return kubernetes.respond(environ, start_response)
         if environ["PATH_INFO"] != CONTROL:
             return self._moto(environ, start_response)  # type: ignore[no-any-return]
         status, response = "200 OK", {"queues": api.queue_locations(), "repositories": ecr.registry_locations()}
