@@ -1,6 +1,7 @@
 """`fairlane local kubeconfig`: configuration of kubectl for an EKS cluster of the local AWS."""
 
 import argparse
+import shlex
 import sys
 from pathlib import Path
 
@@ -26,7 +27,6 @@ def _kubeconfig(arguments: argparse.Namespace) -> int:
         YAML().dump(configuration, sys.stdout)
         return 0
     write_kubeconfig(configuration, arguments.output)
-    print(
-        f"Wrote {arguments.output}. To use it in this shell, run:\n\n  export KUBECONFIG={arguments.output.resolve()}"
-    )
+    print(f"Wrote {arguments.output}. To use it in this shell, run:\n")
+    print(f"  export KUBECONFIG={shlex.quote(str(arguments.output.resolve()))}")
     return 0

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ruamel.yaml import YAML, YAMLError
 from werkzeug.wrappers import Request, Response
 
 from fairlane_local.kubernetes.api import KubernetesApi, Write
@@ -64,7 +63,7 @@ class KubernetesApplication:
 
     def _respond(self, request: Request) -> Response:
         if request.path == _OPENAPI_V2:
-            return Response(b"", content_type="application/com.github.proto-openapi.spec.v2@v1.0+protobuf")
+            return Response(b"", content_type="application/com.github.proto-openapi.spec.v2.v1.0+protobuf")
         if request.path in _HEALTH:
             return Response("ok", content_type="text/plain")
         document = discovery_document(request.path) if request.method == "GET" else None
@@ -161,10 +160,9 @@ def _body(request: Request) -> Any:
         raise unsupported_media_type("the local Kubernetes API does not read protobuf: use apply -f")
     if (request.content_length or 0) > _MAX_BODY:
         raise KubernetesError(413, "RequestEntityTooLarge", f"Request entity too large: limit is {_MAX_BODY}")
-    body = request.get_data()
     try:
-        return YAML(typ="safe", pure=True).load(body) if request.mimetype.endswith("yaml") else json.loads(body)
-    except (ValueError, YAMLError) as error:
+        return json.loads(request.get_data())
+    except ValueError as error:
         raise bad_request(f"couldn't get version/kind; json parse error: {error}") from None
 
 

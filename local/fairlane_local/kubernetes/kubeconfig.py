@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from moto.utilities.utils import get_partition
-from ruamel.yaml import YAML, YAMLError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from fairlane_local.errors import LocalAwsError
 from fairlane_local.kubernetes.access import ClusterLocation, endpoint

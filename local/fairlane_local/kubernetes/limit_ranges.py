@@ -80,9 +80,8 @@ def _mistakes(limit: Mapping[str, Any], requests: Amounts, limits: Amounts) -> I
         elif name in requests and requests[name].value > most.value:
             yield f"{usage}, but request is {requests[name]}"
     for name, most in amounts.read(limit.get("maxLimitRequestRatio")).items():
-        yield from _ratio_mistakes(
-            f"{name} max limit to request ratio per {limit['type']} is {most}", most, name, requests, limits
-        )
+        text = f"{name} max limit to request ratio per {limit['type']} is {most}"
+        yield from _ratio_mistakes(text, most, requests.get(name, Amount()), limits.get(name, Amount()))
 
 
 def _ratio_mistakes(text: str, most: Amount, request: Amount, limit: Amount) -> Iterator[str]:

@@ -177,8 +177,11 @@ def _merged_list(items: Sequence[Any], patch: Sequence[Any], schema: Schema) -> 
 def _ordered(items: list[Any], order: Sequence[Any], schema: Schema) -> list[Any]:
     """Return the items in the order of the patch. Items that the patch does not name follow."""
     key = _merge_key(schema)
-    names = [item.get(key) if isinstance(item, Mapping) else item for item in order]
-    name = lambda item: item.get(key) if key and isinstance(item, Mapping) else item  # noqa: E731
+
+    def name(item: Any) -> Any:
+        return item.get(key) if isinstance(item, Mapping) else item
+
+    names = [name(item) for item in order]
     return sorted(items, key=lambda item: names.index(name(item)) if name(item) in names else len(names))
 
 
