@@ -2,7 +2,6 @@
 
 import argparse
 import shlex
-import sys
 from pathlib import Path
 
 from fairlane.cli.local_clock import AddCommand
@@ -18,13 +17,11 @@ def add_to(add: AddCommand) -> None:
 
 
 def _kubeconfig(arguments: argparse.Namespace) -> int:
-    from ruamel.yaml import YAML
-
     from fairlane_local.kubernetes.kubeconfig import find_cluster, kubeconfig, write_kubeconfig
 
     configuration = kubeconfig(arguments.port, find_cluster(arguments.port, arguments.cluster))
     if arguments.output is None:
-        YAML().dump(configuration, sys.stdout)
+        print(configuration, end="")
         return 0
     write_kubeconfig(configuration, arguments.output)
     print(f"Wrote {arguments.output}. To use it in this shell, run:\n")

@@ -15,6 +15,7 @@ from fairlane_local.kubernetes.errors import (
     bad_request,
     conflict,
     forbidden,
+    invalid,
     unsupported_media_type,
 )
 from fairlane_local.kubernetes.kinds import Kind
@@ -85,10 +86,12 @@ class KubernetesApi:
             metadata.pop(name, None)
         if not metadata.get("name") and metadata.get("generateName"):
             metadata["name"] = metadata["generateName"] + "".join(random.choices(_NAME_LETTERS, k=5))
+        if not metadata.get("name"):
+            raise invalid(kind, "", ["metadata.name: Required value: name or generateName is required"])
         admission.set_first_status(kind, item)
         defaults.set_defaults(kind, item)
         with self.store.lock:
-            if metadata.get("name") and self.store.find(kind, namespace, metadata["name"]) is not None:
+            if self.store.find(kind, namespace, metadata["name"]) is not None:
                 raise already_exists(kind, metadata["name"])
             validation.check_values(kind, item)
             admission.admit(self.store, kind, item)
@@ -247,7 +250,7 @@ class KubernetesApi:
 
 def _read(kind: Kind, namespace: str, manifest: Any, write: Write) -> Object:
     """Return an object in its canonical form and in a namespace, or raise KubernetesError if it is not of the kind."""
-    if not isinstance(manifest, Mapping) or not isinstance(manifest.get("metadata") or {}, Mapping):
+    if not isinstance(manifest, Mapping) or not isinstance(manifest.get("metadata", {}), Mapping):
         raise bad_request("the object provided is unrecognized (must be of type Object)")
     item = {"apiVersion": kind.api_version, "kind": kind.kind} | dict(manifest)
     item["metadata"] = dict(item.get("metadata") or {})

@@ -1,8 +1,8 @@
 """Configuration of kubectl for an EKS cluster of a local AWS."""
 
-from collections.abc import Mapping
+from io import StringIO
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from moto.utilities.utils import get_partition
 from ruamel.yaml import YAML
@@ -13,8 +13,9 @@ from fairlane_local.kubernetes.access import ClusterLocation, endpoint
 from fairlane_local.server.background import control
 from fairlane_local.server.credentials import get_credentials
 
-CONTEXT: Final = "fairlane-local"
+_CONTEXT: Final = "fairlane-local"
 """Start of the name of each context."""
+_WIDTH: Final = 4096  # a URL stays on its line
 
 
 def find_cluster(port: int, name: str | None) -> ClusterLocation:
@@ -40,11 +41,11 @@ def find_cluster(port: int, name: str | None) -> ClusterLocation:
     raise LocalAwsError(f"the local AWS has no EKS cluster {name}; its clusters: {listed}")
 
 
-def kubeconfig(port: int, location: ClusterLocation) -> dict[str, Any]:
-    """Return the configuration of kubectl for a cluster. It contains a key, which the next start replaces."""
-    name = f"{CONTEXT}/{location.name}"
+def kubeconfig(port: int, location: ClusterLocation) -> str:
+    """Return the configuration of kubectl for a cluster as YAML. It contains a key, which the next start replaces."""
+    name = f"{_CONTEXT}/{location.name}"
     server = endpoint(port, get_credentials(port).token, location)
-    return {
+    configuration = {
         "apiVersion": "v1",
         "kind": "Config",
         "current-context": name,
@@ -52,13 +53,17 @@ def kubeconfig(port: int, location: ClusterLocation) -> dict[str, Any]:
         "contexts": [{"name": name, "context": {"cluster": name, "user": name}}],
         "users": [{"name": name, "user": {}}],
     }
+    yaml, text = YAML(), StringIO()
+    yaml.width = _WIDTH
+    yaml.dump(configuration, text)
+    return text.getvalue()
 
 
 def _arn(location: ClusterLocation) -> str:
     return f"arn:{get_partition(location.region)}:eks:{location.region}:{location.account_id}:cluster/{location.name}"
 
 
-def write_kubeconfig(configuration: Mapping[str, Any], path: Path) -> None:
+def write_kubeconfig(configuration: str, path: Path) -> None:
     """Write a configuration to a file that only this user can read, unless the file is somebody else's.
 
     Raises:
@@ -69,8 +74,7 @@ def write_kubeconfig(configuration: Mapping[str, Any], path: Path) -> None:
             raise LocalAwsError(f"{path} is not a configuration of a local AWS: choose another file")
         path.touch(mode=0o600)
         path.chmod(0o600)
-        with path.open("w") as file:
-            YAML().dump(dict(configuration), file)
+        path.write_text(configuration)
     except OSError as error:
         raise LocalAwsError(f"{path} cannot be written: {error.strerror}") from None
 
@@ -82,5 +86,5 @@ def _is_own(path: Path) -> bool:
         return False
     match found:
         case {"contexts": [{"name": str(name)}]}:
-            return name.startswith(f"{CONTEXT}/")
+            return name.startswith(f"{_CONTEXT}/")
     return False

@@ -80,7 +80,7 @@ def check_values(kind: Kind, item: Mapping[str, Any]) -> None:
     """
     mistakes = [*_name_mistakes(kind, item["metadata"]), *(() if kind.is_custom else _value_mistakes(kind, item))]
     if mistakes:
-        raise invalid(kind, item["metadata"].get("name", ""), mistakes)
+        raise invalid(kind, item["metadata"]["name"], mistakes)
 
 
 def check_update(kind: Kind, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
@@ -119,10 +119,8 @@ def _in_kubernetes_words(mistake: str) -> str:
 
 
 def _name_mistakes(kind: Kind, metadata: Mapping[str, Any]) -> Iterator[str]:
-    name = metadata.get("name", "")
-    if not name:
-        yield "metadata.name: Required value: name or generateName is required"
-    elif kind.group == _FREE_NAMES:
+    name = metadata["name"]
+    if kind.group == _FREE_NAMES:
         if "/" in name or "%" in name:
             yield f"metadata.name: Invalid value: \"{name}\": may not contain '/' or '%'"
     else:
