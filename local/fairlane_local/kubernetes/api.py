@@ -131,6 +131,9 @@ class KubernetesApi:
     ) -> Object:
         """Change an object by a patch of a media type, and return it."""
         write = write or Write()
+        if media_type == "application/apply-patch+yaml":
+            text = "server-side apply is not supported by the local Kubernetes API: use apply -f without --server-side"
+            raise unsupported_media_type(text)
         with self.store.lock:
             old = self.store.get(kind, namespace, name)
             match media_type:
@@ -140,9 +143,6 @@ class KubernetesApi:
                     new = merge_patch(old, patch)
                 case "application/strategic-merge-patch+json" if not kind.is_custom:
                     new = strategic_merge_patch(old, patch, kind_schema(kind))
-                case "application/apply-patch+yaml":
-                    text = "server-side apply is not supported by the local Kubernetes API: use apply -f"
-                    raise unsupported_media_type(f"{text} without --server-side")
                 case _:
                     types = (JSON_PATCH, MERGE_PATCH, *(() if kind.is_custom else (STRATEGIC_PATCH,)))
                     text = "the body of the request was in an unknown format - accepted media types include"
@@ -252,11 +252,11 @@ def _read(kind: Kind, namespace: str, manifest: Any, write: Write) -> Object:
     """Return an object in its canonical form and in a namespace, or raise KubernetesError if it is not of the kind."""
     if not isinstance(manifest, Mapping) or not isinstance(manifest.get("metadata", {}), Mapping):
         raise bad_request("the object provided is unrecognized (must be of type Object)")
-    item = {"apiVersion": kind.api_version, "kind": kind.kind} | dict(manifest)
-    item["metadata"] = dict(item.get("metadata") or {})
+    item = {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": {}} | deepcopy(dict(manifest))
     if (item["apiVersion"], item["kind"]) != (kind.api_version, kind.kind):
         text = f"the API version in the data ({item['apiVersion']}, Kind={item['kind']})"
         raise bad_request(f"{text} does not match the expected API version ({kind.api_version}, Kind={kind.kind})")
+    defaults.add_empty_specs(kind, item)
     write.warnings.extend(validation.check_schema(kind, item, strict=write.strict))
     item = defaults.canonical(kind, item)
     if not kind.namespaced:

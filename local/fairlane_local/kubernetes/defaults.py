@@ -86,6 +86,18 @@ def canonical(kind: Kind, item: Mapping[str, Any]) -> Object:
     return _canonical(item, schema) if schema else _without_nulls(item)  # type: ignore[no-any-return]
 
 
+def add_empty_specs(kind: Kind, item: Object) -> None:
+    """Add the specifications that an object of a built-in kind leaves out. The API server reads them as empty."""
+    has_spec = "spec" in kind_schema(kind).get("properties", {})
+    found: Any = None if kind.is_custom else item
+    for name in _POD_PATHS.get(kind.kind, "spec.template.spec").split("."):
+        if not isinstance(found, dict):
+            return
+        if name == "spec" and found.get("spec") is None and (has_spec or found is not item):
+            found["spec"] = {}
+        found = found.get(name)
+
+
 def set_defaults(kind: Kind, item: Object) -> None:
     """Fill in the values that the API server fills in for a built-in kind. Custom resources get none.
 

@@ -5,6 +5,7 @@ The function runs kubectl. As with kubectl, an object that fails does not stop t
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 from fairlane_local.errors import LocalAwsError
@@ -82,11 +83,9 @@ def delete(api: KubernetesApi, manifests: Iterable[Object]) -> None:
     """Delete the objects of manifests. An object that does not exist, or that cannot be deleted, is no error."""
     for manifest in manifests:
         kind = kind_of(manifest)
-        if kind is not None:
-            try:
+        if kind is not None and (manifest.get("metadata") or {}).get("name"):
+            with suppress(KubernetesError):
                 api.delete(kind, _namespace(kind, manifest), manifest["metadata"]["name"])
-            except KubernetesError:
-                continue
 
 
 def _for_each(manifests: Iterable[Object], change: Callable[[Kind, Object], None]) -> None:
@@ -96,6 +95,9 @@ def _for_each(manifests: Iterable[Object], change: Callable[[Kind, Object], None
         if kind is None:
             version = f'kind "{manifest.get("kind")}" in version "{manifest.get("apiVersion")}"'
             errors.append(f"error: the local Kubernetes API does not serve the {version}")
+            continue
+        if not (manifest.get("metadata") or {}).get("name"):
+            errors.append("error: resource name may not be empty")
             continue
         try:
             change(kind, manifest)

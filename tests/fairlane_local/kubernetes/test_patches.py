@@ -192,10 +192,16 @@ def test_a_merge_patch_applied_twice_changes_nothing_more(document: Any, change:
 
 
 def test_errors_of_manifests_do_not_stop_the_others(api: KubernetesApi) -> None:
-    wrong = [manifest("ConfigMap", "A"), manifest("Certificate", "c", "cert-manager.io/v1"), quota("q", pods=1)]
+    wrong = [
+        manifest("ConfigMap", ""),
+        manifest("ConfigMap", "A"),
+        manifest("Certificate", "c", "cert-manager.io/v1"),
+        quota("q", pods=1),
+    ]
     with pytest.raises(LocalAwsError) as caught:
         manifests.create(api, wrong)
-    first, second = str(caught.value).splitlines()
+    nameless, first, second = str(caught.value).splitlines()
+    assert nameless == "error: resource name may not be empty"
     assert 'ConfigMap "A" is invalid' in first
     assert (
         second

@@ -63,18 +63,16 @@ def paths(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 def changed_objects(draw: Any) -> Object:
     item = deepcopy(draw(st.sampled_from(_GOOD)))
     for _ in range(draw(st.integers(1, 3))):
-        *parents, name = draw(
-            st.sampled_from([path for path in paths(item) if path and path[0] not in ("apiVersion", "kind")])
-        )
-        place: Any = item
-        for parent in parents:
-            place = place[parent]
-        if draw(st.booleans()):
-            del place[name]
-        else:
-            place[name] = draw(_VALUES)
-        if not paths(item)[1:]:
-            break
+        found = [path for path in paths(item) if path and path[0] not in ("apiVersion", "kind")]
+        if found:
+            *parents, name = draw(st.sampled_from(found))
+            place: Any = item
+            for parent in parents:
+                place = place[parent]
+            if draw(st.booleans()):
+                del place[name]
+            else:
+                place[name] = deepcopy(draw(_VALUES))
     return item
 
 

@@ -37,7 +37,10 @@ def post(port: int, body: str, token: str | None = None, path: str = CONTROL) ->
         ("", "the request must be a JSON object of at most 65536 bytes"),
         ("[]", "the request must be a JSON object of at most 65536 bytes"),
         ("{" + " " * 70_000 + "}", "the request must be a JSON object of at most 65536 bytes"),
-        ("{}", "action: got None, allowed: advance, pause, resume, jobs, history, capacity-shortage, notifications, clusters"),
+        (
+            "{}",
+            "action: got None, allowed: advance, pause, resume, jobs, history, capacity-shortage, notifications, clusters",
+        ),
         (
             '{"action": "reset"}',
             "action: got 'reset', allowed: advance, pause, resume, jobs, history, capacity-shortage, notifications, clusters",
