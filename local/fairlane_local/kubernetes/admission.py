@@ -75,17 +75,14 @@ def admit(store: Store, kind: Kind, item: Object) -> None:
 
 
 def refresh_quotas(store: Store, namespace: str) -> None:
-    """Update the status of the quotas of a namespace."""
+    """Update the status of the quotas of a namespace, or of all if it is empty."""
     for quota in store.items(_QUOTA, namespace):
         hard = quota["spec"].get("hard", {})
-        used: amounts.Amounts = {}
-        for kind in preferred_kinds():
-            keys = quotas.counted_keys(kind, hard)
-            used |= {key: used.get(key, amounts.Amount()) for key in keys}
-            if keys:
-                items = (item for item in store.items(kind, namespace) if quotas.is_in_scope(kind, item, quota))
-                own = (amounts.only(quotas.usage(kind, item), keys) for item in items)
-                used = amounts.total([used, *own])
+        keys = {kind.resource: quotas.counted_keys(kind, hard) for kind in preferred_kinds()}
+        used = {key: amounts.Amount() for own in keys.values() for key in own}
+        for kind, item in store.everything(quota["metadata"]["namespace"]):
+            if keys[kind.resource] and quotas.is_in_scope(kind, item, quota):
+                used = amounts.total([used, amounts.only(quotas.usage(kind, item), keys[kind.resource])])
         status = {"hard": hard, "used": amounts.written(used)}
         if quota.get("status") != status:
             store.put(_QUOTA, quota | {"status": status})

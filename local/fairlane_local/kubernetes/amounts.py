@@ -3,7 +3,8 @@
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final
 
 from fairlane.hyperpod.quantities import format_quantity, parse_quantity
 
@@ -29,6 +30,8 @@ class Amount:
         return format_quantity(self.value, binary=self.binary)
 
 
+_CACHED: Final = 1024
+
 Amounts = dict[str, Amount]
 
 
@@ -37,7 +40,8 @@ def read(quantities: Mapping[str, Any] | None) -> Amounts:
     return {name: read_one(quantity) for name, quantity in (quantities or {}).items()}
 
 
-def read_one(quantity: Any) -> Amount:
+@lru_cache(_CACHED)
+def read_one(quantity: str | float) -> Amount:
     """Return the amount of a quantity."""
     return Amount(parse_quantity(quantity), str(quantity).endswith("i"))
 

@@ -136,17 +136,16 @@ class KubernetesApi:
             raise unsupported_media_type(text)
         with self.store.lock:
             old = self.store.get(kind, namespace, name)
-            match media_type:
-                case "application/json-patch+json":
-                    new = json_patch(deepcopy(old), patch)
-                case "application/merge-patch+json":
-                    new = merge_patch(old, patch)
-                case "application/strategic-merge-patch+json" if not kind.is_custom:
-                    new = strategic_merge_patch(old, patch, kind_schema(kind))
-                case _:
-                    types = (JSON_PATCH, MERGE_PATCH, *(() if kind.is_custom else (STRATEGIC_PATCH,)))
-                    text = "the body of the request was in an unknown format - accepted media types include"
-                    raise unsupported_media_type(f"{text}: {', '.join(types)}")
+            if media_type == JSON_PATCH:
+                new = json_patch(old, patch)
+            elif media_type == MERGE_PATCH:
+                new = merge_patch(old, patch)
+            elif media_type == STRATEGIC_PATCH and not kind.is_custom:
+                new = strategic_merge_patch(old, patch, kind_schema(kind))
+            else:
+                types = (JSON_PATCH, MERGE_PATCH, *(() if kind.is_custom else (STRATEGIC_PATCH,)))
+                text = "the body of the request was in an unknown format - accepted media types include"
+                raise unsupported_media_type(f"{text}: {', '.join(types)}")
             return self._replace(kind, old, new, write, subresource)
 
     def delete(

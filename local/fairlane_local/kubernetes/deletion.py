@@ -37,14 +37,13 @@ def orphan(store: Store, uid: str) -> None:
         owners = item["metadata"].get("ownerReferences", [])
         others = [owner for owner in owners if owner["uid"] != uid]
         if others != owners:
-            item["metadata"]["ownerReferences"] = others
-            store.put(kind, item)
+            store.put(kind, item | {"metadata": item["metadata"] | {"ownerReferences": others}})
 
 
 def _mark(store: Store, kind: Kind, item: Object) -> None:
     if "deletionTimestamp" not in item["metadata"]:
-        item["metadata"] |= {"deletionTimestamp": store.time(), "deletionGracePeriodSeconds": 0}
-        store.put(kind, item)
+        times = {"deletionTimestamp": store.time(), "deletionGracePeriodSeconds": 0}
+        store.put(kind, item | {"metadata": item["metadata"] | times})
 
 
 def _collect(store: Store, uid: str) -> None:

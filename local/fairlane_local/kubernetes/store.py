@@ -71,11 +71,11 @@ class Store:
         ]
 
     def everything(self, namespace: str | None = None) -> Iterator[tuple[Kind, Object]]:
-        """Yield all objects, or those of a namespace, each with its kind."""
+        """Yield all objects, or those of a namespace, each with its kind. Callers do not change the objects."""
         for key, item in list(self._objects.items()):
             kind = kind_of(item)
             if kind is not None and namespace in (None, key.namespace):
-                yield kind, deepcopy(item)
+                yield kind, item
 
     def add(self, kind: Kind, item: Object) -> Object:
         """Store a new object with an ID, and return it."""

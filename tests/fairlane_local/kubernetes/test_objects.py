@@ -135,8 +135,8 @@ def test_unknown_fields_are_dropped_with_a_warning_unless_validation_is_strict(a
 
 def test_lists_take_selectors(api: KubernetesApi) -> None:
     create(api, manifest("Namespace", "team"))
-    for name, labels in (("a", {"size": "1"}), ("b", {"size": "2", "big": ""}), ("c", {})):
-        create(api, config(name, labels=labels))
+    for name, own in (("a", {"size": "1"}), ("b", {"size": "2", "big": ""}), ("c", {})):
+        create(api, config(name, labels=own))
     create(api, config("d"), "team")
     maps = kind(config())
     assert names(api.list(maps)) == ["a", "b", "c", "d"]

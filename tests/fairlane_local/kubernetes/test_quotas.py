@@ -214,3 +214,20 @@ def test_a_limit_range_bounds_volume_claims(api: KubernetesApi) -> None:
     ):
         spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": size}}}
         assert words in refusal(api, manifest("PersistentVolumeClaim", "c", spec=spec))
+
+
+def test_a_deleted_owner_without_a_namespace_frees_the_quota_of_its_pods(api: KubernetesApi) -> None:
+    create(api, quota("cap", pods=1))
+    owner = create(api, manifest("PriorityClass", "base", "scheduling.k8s.io/v1", value=1))
+    item = pod("a")
+    reference = {
+        "apiVersion": owner["apiVersion"],
+        "kind": "PriorityClass",
+        "name": "base",
+        "uid": owner["metadata"]["uid"],
+    }
+    item["metadata"]["ownerReferences"] = [reference]
+    create(api, item)
+    assert used(api) == {"pods": "1"}
+    api.delete(kind(owner), "", "base")
+    assert used(api) == {"pods": "0"}

@@ -61,7 +61,7 @@ def paths(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 @st.composite
 def changed_objects(draw: Any) -> Object:
-    item = deepcopy(draw(st.sampled_from(_GOOD)))
+    item: Object = deepcopy(draw(st.sampled_from(_GOOD)))
     for _ in range(draw(st.integers(1, 3))):
         found = [path for path in paths(item) if path and path[0] not in ("apiVersion", "kind")]
         if found:
