@@ -5,7 +5,6 @@ from copy import deepcopy
 from typing import Any, Final
 
 import jsonpatch
-from jsonpointer import JsonPointerException
 
 from fairlane.hyperpod.kubernetes_schema import definitions
 from fairlane_local.kubernetes.errors import bad_request
@@ -28,7 +27,7 @@ def json_patch(document: Any, operations: Any) -> Any:
     """
     try:
         return jsonpatch.JsonPatch(operations).apply(document)
-    except (jsonpatch.JsonPatchException, JsonPointerException, TypeError, AttributeError) as error:
+    except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException, TypeError, AttributeError) as error:
         raise bad_request(f"the JSON patch cannot be applied: {error}") from None
 
 

@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 
+from fairlane.hyperpod.team import Cap, ContainerDefaults, QuotaResource, Team
+from fairlane.hyperpod.team_objects import cluster_objects, team_objects
 from fairlane_local.errors import LocalAwsError
 from fairlane_local.kubernetes.api import KubernetesApi
 from fairlane_local.kubernetes.errors import KubernetesError, Object
 from fairlane_local.kubernetes.manifests import apply_resource
-from tests.fairlane_local.kubernetes.support import create, get, manifest, new_api, quota
+from tests.fairlane_local.kubernetes.support import create, get, gpus, manifest, new_api, pod, quota, refusal
 
 LABEL = "aws.cdk.eks/prune-1"
 
@@ -71,3 +73,19 @@ def test_an_update_prunes_only_the_kinds_that_kubectl_prunes(api: KubernetesApi)
     create(api, other)
     apply_resource(api, "Update", properties(maps[0], PruneLabel=LABEL))
     assert [exists(api, item) for item in (*maps, cap, other)] == [True, False, True, True]
+
+
+def test_the_objects_of_a_team_are_applied_and_cap_its_pods(api: KubernetesApi) -> None:
+    quotas = [QuotaResource(instance_type="ml.p5.48xlarge", count=8)]
+    defaults = ContainerDefaults(requests={"cpu": "1", "memory": "1Gi"})
+    cap = Cap(instances={"ml.p5.48xlarge": 8})
+    team = Team(team_name="vision", quota=quotas, cap=cap, container_defaults=defaults)
+    create(api, manifest("Namespace", "hyperpod-ns-vision"))
+    for request_type in ("Create", "Update"):
+        for item in [*cluster_objects(), *team_objects(team)]:
+            apply_resource(api, request_type, properties(item))
+    create(api, pod("a", gpus(8)), "hyperpod-ns-vision")
+    words = (
+        "requested: requests.nvidia.com/gpu=57, used: requests.nvidia.com/gpu=8, limited: requests.nvidia.com/gpu=64"
+    )
+    assert words in refusal(api, pod("b", gpus(57)), "hyperpod-ns-vision")

@@ -183,7 +183,10 @@ def test_a_pod_gets_the_priority_of_its_class(api: KubernetesApi) -> None:
 
 def test_an_update_needs_the_latest_version_if_it_names_one(api: KubernetesApi) -> None:
     first = create(api, config())
-    second = update(api, first | {"data": {"x": "2"}})
+    created = first["metadata"]["creationTimestamp"]
+    other = first["metadata"] | {"creationTimestamp": "2000-01-01T00:00:00Z"}
+    second = update(api, first | {"data": {"x": "2"}, "metadata": other})
+    assert second["metadata"]["creationTimestamp"] == created
     assert int(second["metadata"]["resourceVersion"]) > int(first["metadata"]["resourceVersion"])
     expected = (
         'Error from server (Conflict): Operation cannot be fulfilled on configmaps "a": the object has been modified; '
@@ -302,6 +305,18 @@ def test_owned_objects_are_deleted_with_their_owner(api: KubernetesApi, orphan: 
     create(api, owned)
     api.delete(kind(config()), "default", "a", orphan=orphan)
     assert names(api.list(kind(owned))) == remaining
+
+
+def test_an_object_stays_until_its_last_owner_is_gone(api: KubernetesApi) -> None:
+    owners = [create(api, config(name))["metadata"] for name in "ab"]
+    owned = pod("p")
+    owned["metadata"]["ownerReferences"] = [
+        {"apiVersion": "v1", "kind": "ConfigMap", "name": owner["name"], "uid": owner["uid"]} for owner in owners
+    ]
+    create(api, owned)
+    for name, remaining in (("a", ["p"]), ("b", [])):
+        api.delete(kind(config()), "default", name)
+        assert names(api.list(kind(owned))) == remaining
 
 
 def test_a_deletion_can_require_an_id(api: KubernetesApi) -> None:

@@ -144,6 +144,11 @@ def test_apply_removes_what_a_manifest_no_longer_names_and_keeps_the_rest(api: K
     patch(api, quota("q"), {"spec": {"hard": {"secrets": 5}}}, MERGE_PATCH)
     manifests.apply(api, [quota("q", pods=3)])
     assert get(api, quota("q"))["spec"] == {"hard": {"pods": "3", "secrets": "5"}}
+    manifests.apply(api, [deployment(container("a", X="1"), container("b"))])
+    others = {"spec": {"template": {"spec": {"containers": [container("a", Y="2"), container("c")]}}}}
+    patch(api, deployment(), others, STRATEGIC_PATCH)
+    manifests.apply(api, [deployment(container("a", Z="3"))])
+    assert variables(get(api, deployment())) == {"a": {"Z": "3", "Y": "2"}, "c": {}}
 
 
 _VARIABLES = st.dictionaries(st.sampled_from("XYZ"), st.sampled_from("12"), max_size=3)
