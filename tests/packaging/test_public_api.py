@@ -83,9 +83,11 @@ PUBLIC: dict[str, list[str]] = {
     ],
     "fairlane.catalog": [
         "GpuInstanceType",
+        "HyperPodInstanceType",
         "JobNeeds",
         "gpu_instance_type",
         "gpu_instance_types",
+        "hyperpod_instance_types",
         "training_gpus",
         "training_instance_types",
     ],
@@ -127,6 +129,31 @@ PUBLIC: dict[str, list[str]] = {
         "load_environment",
     ],
     "fairlane.fan_out": ["TrainingFanOut", "TrainingFanOutRegion"],
+    "fairlane.hyperpod": [
+        "Cap",
+        "ContainerDefaults",
+        "DeepHealthCheck",
+        "Governance",
+        "GovernedCluster",
+        "HyperPodCluster",
+        "InstanceGroup",
+        "NetworkInterface",
+        "NodePool",
+        "PatchingStrategy",
+        "PriorityClass",
+        "QuotaResource",
+        "QuotaRow",
+        "Sharing",
+        "Taint",
+        "TaintEffect",
+        "TaskGovernance",
+        "Team",
+        "TeamCluster",
+        "TeamNamespace",
+        "Volume",
+        "quota_rows",
+        "resource_quota_problems",
+    ],
     "fairlane.images": [
         "RegistryReplication",
         "ReplicaTemplates",
@@ -394,7 +421,9 @@ def test_every_package_is_listed() -> None:
         for root in ("constructs", "stacks")
         for path in (REPOSITORY / root).rglob("__init__.py")
     }
-    assert packages - {"fairlane._internal", "fairlane._charts"} == set(PUBLIC) - {
+    assert packages - {"fairlane._internal", "fairlane._charts", "fairlane.hyperpod.kubernetes_schemas"} == set(
+        PUBLIC
+    ) - {
         "fairlane_client.fan_out",
         "fairlane_client.sweeps",
         "fairlane_local",
