@@ -1,6 +1,7 @@
 from fairlane.monitoring.alarms.alarm_limits import AlarmLimits as AlarmLimits
 from fairlane.monitoring.alarms.alarm_limits import ExporterLimits as ExporterLimits
 from fairlane.monitoring.alarms.alarm_limits import FanOutLimits as FanOutLimits
+from fairlane.monitoring.alarms.alarm_limits import HyperPodLimits as HyperPodLimits
 from fairlane.monitoring.alarms.alarm_problems import Target as Target
 from fairlane.monitoring.alarms.alarm_topic import AlarmTopic as AlarmTopic
 from fairlane.monitoring.alarms.fan_out_alarms import FanOutAlarms as FanOutAlarms
@@ -9,6 +10,16 @@ from fairlane.monitoring.alarms.kinds import ExporterStale as ExporterStale
 from fairlane.monitoring.alarms.kinds import FailureRate as FailureRate
 from fairlane.monitoring.alarms.kinds import FanOutFailures as FanOutFailures
 from fairlane.monitoring.alarms.kinds import FanOutStalled as FanOutStalled
+from fairlane.monitoring.alarms.kinds import HyperPodCapacity as HyperPodCapacity
+from fairlane.monitoring.alarms.kinds import HyperPodErrors as HyperPodErrors
+from fairlane.monitoring.alarms.kinds import HyperPodEvictions as HyperPodEvictions
+from fairlane.monitoring.alarms.kinds import HyperPodFailed as HyperPodFailed
+from fairlane.monitoring.alarms.kinds import HyperPodNothingAdmitted as HyperPodNothingAdmitted
+from fairlane.monitoring.alarms.kinds import HyperPodPending as HyperPodPending
+from fairlane.monitoring.alarms.kinds import HyperPodRestartLatency as HyperPodRestartLatency
+from fairlane.monitoring.alarms.kinds import HyperPodRestarts as HyperPodRestarts
+from fairlane.monitoring.alarms.kinds import HyperPodUndelivered as HyperPodUndelivered
+from fairlane.monitoring.alarms.kinds import HyperPodUnhealthy as HyperPodUnhealthy
 from fairlane.monitoring.alarms.kinds import IdleCapacity as IdleCapacity
 from fairlane.monitoring.alarms.kinds import IdleWhileWaiting as IdleWhileWaiting
 from fairlane.monitoring.alarms.kinds import Limit as Limit

@@ -13,6 +13,20 @@ from fairlane.monitoring.alarms.kinds.exporter_stale import ExporterStale
 from fairlane.monitoring.alarms.kinds.failure_rate import FailureRate
 from fairlane.monitoring.alarms.kinds.fan_out_failures import FanOutFailures
 from fairlane.monitoring.alarms.kinds.fan_out_stalled import FanOutStalled
+from fairlane.monitoring.alarms.kinds.hyperpod_events import (
+    HyperPodCapacity,
+    HyperPodErrors,
+    HyperPodFailed,
+    HyperPodUndelivered,
+    HyperPodUnhealthy,
+)
+from fairlane.monitoring.alarms.kinds.hyperpod_rules import (
+    HyperPodEvictions,
+    HyperPodNothingAdmitted,
+    HyperPodPending,
+    HyperPodRestartLatency,
+    HyperPodRestarts,
+)
 from fairlane.monitoring.alarms.kinds.idle_capacity import IdleCapacity
 from fairlane.monitoring.alarms.kinds.idle_while_waiting import IdleWhileWaiting
 from fairlane.monitoring.alarms.kinds.limit import DAY_MINUTES, DurationLimit, Limit
@@ -39,6 +53,16 @@ _DEFAULTS: Final[Mapping[str, Mapping[str, Limit]]] = {
     "truncated": {_WARNING: Truncated()},
     "fan_out_stalled": {_WARNING: FanOutStalled()},
     "fan_out_failures": {_WARNING: FanOutFailures()},
+    "hyperpod_failed": {_CRITICAL: HyperPodFailed()},
+    "hyperpod_unhealthy": {_WARNING: HyperPodUnhealthy()},
+    "hyperpod_errors": {_WARNING: HyperPodErrors()},
+    "hyperpod_capacity": {_WARNING: HyperPodCapacity()},
+    "hyperpod_undelivered": {_CRITICAL: HyperPodUndelivered()},
+    "hyperpod_nothing_admitted": {_CRITICAL: HyperPodNothingAdmitted()},
+    "hyperpod_pending": {_WARNING: HyperPodPending()},
+    "hyperpod_restarts": {_WARNING: HyperPodRestarts()},
+    "hyperpod_restart_latency": {_WARNING: HyperPodRestartLatency()},
+    "hyperpod_evictions": {_WARNING: HyperPodEvictions()},
 }
 
 _SEVERITY: Final = re.compile(r"(?!Queues$)[A-Za-z][A-Za-z0-9]{0,31}")
@@ -196,6 +220,37 @@ class FanOutLimits(Limits):
 
     fan_out_stalled: Mapping[str, FanOutStalled] | None = None
     fan_out_failures: Mapping[str, FanOutFailures] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class HyperPodLimits(Limits):
+    """Limits of the alarms on a HyperPod cluster, each kind a mapping by severity. `{}` removes the alarms of a kind.
+
+    The last five kinds are alerts of Prometheus: without a workspace they do not exist.
+
+    Args:
+        hyperpod_failed: Alarm on a cluster that failed or rolls back. Default: Critical.
+        hyperpod_unhealthy: Limits on unhealthy nodes in an hour. Default: 1, for Warning.
+        hyperpod_errors: Limits on events of the level Error in an hour. Default: 1, for Warning.
+        hyperpod_capacity: Limits on the time that an instance group gets no instance. Default: 60 minutes, for Warning.
+        hyperpod_undelivered: Limits on events that did not reach the log group. Default: 1, for Critical.
+        hyperpod_nothing_admitted: Limits on the time that jobs wait and none runs. Default: 30 minutes, for Critical.
+        hyperpod_pending: Limits on the time that a queue has waiting jobs. Default: 240 minutes, for Warning.
+        hyperpod_restarts: Limits on restarts of jobs in an hour. Default: 6, for Warning.
+        hyperpod_restart_latency: Limits on the time of a restart. Default: 15 minutes, for Warning.
+        hyperpod_evictions: Limits on evicted jobs of a queue in an hour. Default: 20, for Warning.
+    """
+
+    hyperpod_failed: Mapping[str, HyperPodFailed] | None = None
+    hyperpod_unhealthy: Mapping[str, HyperPodUnhealthy] | None = None
+    hyperpod_errors: Mapping[str, HyperPodErrors] | None = None
+    hyperpod_capacity: Mapping[str, HyperPodCapacity] | None = None
+    hyperpod_undelivered: Mapping[str, HyperPodUndelivered] | None = None
+    hyperpod_nothing_admitted: Mapping[str, HyperPodNothingAdmitted] | None = None
+    hyperpod_pending: Mapping[str, HyperPodPending] | None = None
+    hyperpod_restarts: Mapping[str, HyperPodRestarts] | None = None
+    hyperpod_restart_latency: Mapping[str, HyperPodRestartLatency] | None = None
+    hyperpod_evictions: Mapping[str, HyperPodEvictions] | None = None
 
 
 def severities(*limits: Limits) -> Sequence[str]:

@@ -15,6 +15,7 @@ from fairlane.errors import ConfigurationError
 from fairlane.monitoring.alarms.subscriptions import check_subscriptions, endpoint_protocol
 
 _ALARMS: Final = "cloudwatch.amazonaws.com"
+_ALERT_MANAGERS: Final = "aps.amazonaws.com"
 
 
 class AlarmTopic(Construct):
@@ -57,12 +58,9 @@ class AlarmTopic(Construct):
             enable_key_rotation=True,
             removal_policy=cdk.RemovalPolicy.DESTROY,  # no stored data needs the key later
         )
-        use = iam.PolicyStatement(actions=["kms:Decrypt", "kms:GenerateDataKey*"], principals=[alarms], resources=["*"])
-        self.key.add_to_resource_policy(use)
         self.topic = sns.Topic(self, "Resource", master_key=self.key, enforce_ssl=True)
         # A topic policy replaces the default policy, which lets the account's alarms publish.
-        publish = iam.PolicyStatement(actions=["sns:Publish"], principals=[alarms], resources=[self.topic.topic_arn])
-        self.topic.add_to_resource_policy(publish)
+        self._allow(alarms, ["sns:Publish"])
         for number, endpoint in enumerate(dict.fromkeys(subscriptions)):
             sns.CfnSubscription(
                 self,
@@ -71,3 +69,27 @@ class AlarmTopic(Construct):
                 protocol=endpoint_protocol(endpoint),
                 endpoint=endpoint,
             )
+
+    def allow_alert_manager(self, workspace: str) -> None:
+        """Allow the alert manager of an Amazon Managed Service for Prometheus workspace to publish.
+
+        Source: "Giving Amazon Managed Service for Prometheus permission to send messages to your Amazon SNS topic" in
+        its documentation.
+
+        Args:
+            workspace: ARN of the workspace.
+        """
+        own_alerts = {
+            "StringEquals": {"aws:SourceAccount": Claims.regional(self).account},
+            "ArnEquals": {"aws:SourceArn": workspace},
+        }
+        managers = iam.ServicePrincipal(_ALERT_MANAGERS, conditions=own_alerts)
+        self._allow(managers, ["sns:GetTopicAttributes", "sns:Publish"])
+
+    def _allow(self, publisher: iam.IPrincipal, actions: list[str]) -> None:
+        use = iam.PolicyStatement(
+            actions=["kms:Decrypt", "kms:GenerateDataKey*"], principals=[publisher], resources=["*"]
+        )
+        self.key.add_to_resource_policy(use)
+        publish = iam.PolicyStatement(actions=actions, principals=[publisher], resources=[self.topic.topic_arn])
+        self.topic.add_to_resource_policy(publish)

@@ -3,6 +3,16 @@ from fairlane.monitoring.alarms.kinds.exporter_stale import ExporterStale as Exp
 from fairlane.monitoring.alarms.kinds.failure_rate import FailureRate as FailureRate
 from fairlane.monitoring.alarms.kinds.fan_out_failures import FanOutFailures as FanOutFailures
 from fairlane.monitoring.alarms.kinds.fan_out_stalled import FanOutStalled as FanOutStalled
+from fairlane.monitoring.alarms.kinds.hyperpod_events import HyperPodCapacity as HyperPodCapacity
+from fairlane.monitoring.alarms.kinds.hyperpod_events import HyperPodErrors as HyperPodErrors
+from fairlane.monitoring.alarms.kinds.hyperpod_events import HyperPodFailed as HyperPodFailed
+from fairlane.monitoring.alarms.kinds.hyperpod_events import HyperPodUndelivered as HyperPodUndelivered
+from fairlane.monitoring.alarms.kinds.hyperpod_events import HyperPodUnhealthy as HyperPodUnhealthy
+from fairlane.monitoring.alarms.kinds.hyperpod_rules import HyperPodEvictions as HyperPodEvictions
+from fairlane.monitoring.alarms.kinds.hyperpod_rules import HyperPodNothingAdmitted as HyperPodNothingAdmitted
+from fairlane.monitoring.alarms.kinds.hyperpod_rules import HyperPodPending as HyperPodPending
+from fairlane.monitoring.alarms.kinds.hyperpod_rules import HyperPodRestartLatency as HyperPodRestartLatency
+from fairlane.monitoring.alarms.kinds.hyperpod_rules import HyperPodRestarts as HyperPodRestarts
 from fairlane.monitoring.alarms.kinds.idle_capacity import IdleCapacity as IdleCapacity
 from fairlane.monitoring.alarms.kinds.idle_while_waiting import IdleWhileWaiting as IdleWhileWaiting
 from fairlane.monitoring.alarms.kinds.limit import Limit as Limit

@@ -6,6 +6,8 @@ from typing import ClassVar, Final, TypedDict
 
 from fairlane._internal.checks import check_number, check_whole_number
 from fairlane.errors import Problem
+from fairlane.hyperpod.monitoring.event_metrics import ClusterSeries
+from fairlane.hyperpod.monitoring.prometheus import PrometheusSeries, Rule
 from fairlane.monitoring.alarms.condition import Condition, ExporterQueues, QueueSeries
 from fairlane.monitoring.monitored_fan_out import MonitoredFanOut
 
@@ -66,6 +68,14 @@ class Limit:
 
     def fan_out_conditions(self, fan_out: MonitoredFanOut) -> Iterator[Condition]:
         """Yield the conditions of a fan-out."""
+        yield from ()
+
+    def cluster_conditions(self, cluster: ClusterSeries) -> Iterator[Condition]:
+        """Yield the conditions of a HyperPod cluster."""
+        yield from ()
+
+    def cluster_rules(self, series: PrometheusSeries) -> Iterator[Rule]:
+        """Yield the alerts of Prometheus on a HyperPod cluster."""
         yield from ()
 
 
