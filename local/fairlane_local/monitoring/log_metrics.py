@@ -1,4 +1,4 @@
-"""Metrics in the events of CloudWatch Logs: each log event in embedded metric format is also samples of metrics."""
+"""Metrics of log events: samples in embedded metric format, and samples of metric filters."""
 
 import logging
 from collections.abc import Sequence
@@ -8,6 +8,7 @@ from moto.logs import models
 from moto.logs.models import LogStream
 
 from fairlane.cloudwatch.samples import emf_samples
+from fairlane_local.monitoring import metric_filters
 from fairlane_local.monitoring.alarm_changes import now
 from fairlane_local.monitoring.metric_api import NEWEST, OLDEST
 from fairlane_local.monitoring.metrics import metric_store
@@ -25,6 +26,7 @@ def install() -> None:
 def _put_events_and_metrics(self: LogStream, log_events: list[dict[str, Any]]) -> str:
     token = _put_log_events(self, log_events)
     publish(self.account_id, self.region, [event["message"] for event in log_events])
+    metric_filters.publish(self.account_id, self.region, self.log_group.name, log_events)
     return token
 
 

@@ -18,7 +18,16 @@ from fairlane_local.ecr import resources as ecr
 from fairlane_local.iam import caller, roles
 from fairlane_local.iam import simulation as iam_simulation
 from fairlane_local.market import capacity_api, pricing
-from fairlane_local.monitoring import alarm_changes, alarms, event_resources, log_metrics, metric_api, minutes
+from fairlane_local.monitoring import (
+    alarm_changes,
+    alarms,
+    event_resources,
+    log_metrics,
+    metric_api,
+    metric_filters,
+    minutes,
+    rule_groups,
+)
 from fairlane_local.reactions import event_buses, function_settings, object_events, queues, rules, schedules, topics
 from fairlane_local.s3 import control_api
 from fairlane_local.step_functions import resources as step_functions
@@ -27,7 +36,7 @@ _BOOTSTRAP_VERSION: Final = "30"
 _MODULES: Final = (
     *(alarms, api, athena, bucket_policies, caller, custom_resources, ec2, ecr, event_resources),
     *(iam_simulation, lambda_api, roles, sagemaker_api, simulation, stacks, step_functions, training_resources),
-    *(alarm_changes, function_settings, log_metrics, metric_api, minutes),
+    *(alarm_changes, function_settings, log_metrics, metric_api, metric_filters, minutes, rule_groups),
     *(event_buses, object_events, queues, rules, schedules, topics),
     *(capacity_api, control_api, pricing, replication),
 )
