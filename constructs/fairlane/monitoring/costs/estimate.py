@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from fairlane._internal.tokens import is_token
 from fairlane.errors import Problem
+from fairlane.monitoring.costs.cluster_use import CLUSTER_EVENTS, RULE_ASSUMPTION, ClusterUse
 from fairlane.monitoring.costs.prices import Line, bill_lines, price_list
 from fairlane.monitoring.costs.series_count import QueueUse, count_fan_out_series, count_series
 from fairlane.monitoring.monitored_fan_out import PUBLISHED_MINUTES
@@ -48,6 +49,7 @@ class MonitoringUse:
         queues: Queues that the exporter publishes metrics of. Default: none, for a Region without an exporter.
         interval_minutes: Polling interval, in minutes. Default: 1.
         fan_outs: Number of Regions of each fan-out. Default: no fan-outs.
+        clusters: HyperPod clusters. Default: none.
         alarm_metrics: Number of metrics in alarms. A metric in two alarms counts twice. Default: 0.
         composite_alarms: Number of composite alarms. Default: 0.
         dashboards: Number of dashboards. Default: 0.
@@ -61,6 +63,7 @@ class MonitoringUse:
     queues: tuple[QueueUse, ...] = ()
     interval_minutes: int = 1
     fan_outs: tuple[int, ...] = ()
+    clusters: tuple[ClusterUse, ...] = ()
     alarm_metrics: int = 0
     composite_alarms: int = 0
     dashboards: int = 0
@@ -76,8 +79,9 @@ class MonitoringUse:
             catalog: Contents of `metrics.json`.
         """
         amounts = self._exporter_amounts(catalog)
-        for name, amount in self._fan_out_amounts(catalog).items():
-            amounts[name] = amounts.get(name, 0) + amount
+        for other in (self._fan_out_amounts(catalog), *(cluster.amounts() for cluster in self.clusters)):
+            for name, amount in other.items():
+                amounts[name] = amounts.get(name, 0) + amount
         return amounts | {
             "alarm_metrics": self.alarm_metrics,
             "composite_alarms": self.composite_alarms,
@@ -119,6 +123,9 @@ class MonitoringUse:
         text = self._exporter_text()
         if self.fan_outs:
             text += f" {_counted(len(self.fan_outs), 'fan-out')} in {_counted(sum(self.fan_outs), 'Region')} in total."
+        if self.clusters:
+            clusters = _counted(len(self.clusters), "HyperPod cluster")
+            text += f" {clusters} with {CLUSTER_EVENTS:,} events a month each."
         return text
 
     def _exporter_text(self) -> str:
@@ -215,6 +222,8 @@ def _assumptions(uses: Sequence[MonitoringUse]) -> Iterator[str]:
             f"{_EVENTS_PER_JOB} events. Each event is handled and logged alone, takes {_EVENT_SECONDS:g} s and needs "
             f"{_REQUESTS_PER_EVENT} SQS requests; events that are handled together cost less."
         )
+    if any(cluster.rules for use in uses for cluster in use.clusters):
+        yield RULE_ASSUMPTION
     yield (
         "Free tiers are not deducted. Not included: delivery of notifications, KMS requests, and reading metrics and "
         "logs."

@@ -8,9 +8,11 @@ from constructs import Construct
 
 from fairlane._internal.lambda_package import metrics_catalog
 from fairlane.errors import ConfigurationError, Problem
+from fairlane.hyperpod.monitoring import HyperPodMonitoring
 from fairlane.monitoring.alarms.fan_out_alarms import FanOutAlarms
 from fairlane.monitoring.alarms.queue_alarms import QueueAlarms
 from fairlane.monitoring.costs import MonitoringUse, MonthlyCost, QueueUse, monthly_cost
+from fairlane.monitoring.costs.cluster_use import ClusterUse
 from fairlane.monitoring.costs.estimate import limit_problems
 from fairlane.monitoring.dashboards.dashboard_problems import alarms_once, constructs_once, metrics_problems
 from fairlane.monitoring.dashboards.queue_dashboard import QueueDashboard
@@ -29,10 +31,11 @@ class MonitoringCost(Construct):
     Args:
         scope: Parent construct.
         construct_id: Construct id.
-        metrics: Exporters, including the exporters of all `alarms`.
+        metrics: Exporters, including the exporters of all `alarms`. Empty only with `clusters`.
         alarms: Alarms on the exporters and on fan-outs. Default: none.
         dashboards: Dashboards of the exporters. Default: none.
         fan_outs: Fan-outs, including those of all `alarms`. Default: none.
+        clusters: Monitoring of HyperPod clusters, with its alarms and dashboards. Default: none.
         keys: Number of KMS keys of topics. Default: 0.
         other_alarms: Number of other alarms on one metric each. Default: 0.
         limit_usd: Maximum of the estimate, in USD a month. It is checked once, with the alarms at that time, so call
@@ -51,12 +54,15 @@ class MonitoringCost(Construct):
         alarms: Sequence[QueueAlarms | FanOutAlarms] = (),
         dashboards: Sequence[QueueDashboard] = (),
         fan_outs: Sequence[MonitoredFanOut] = (),
+        clusters: Sequence[HyperPodMonitoring] = (),
         keys: int = 0,
         other_alarms: int = 0,
         limit_usd: float | None = None,
     ) -> None:
-        problems = list(_problems(metrics, alarms, dashboards, fan_outs))
-        estimate = partial(_estimate, [*metrics], [*alarms], [*fan_outs], len(dashboards), keys, other_alarms)
+        problems = list(_problems(metrics, alarms, dashboards, fan_outs, clusters))
+        estimate = partial(
+            _estimate, [*metrics], [*alarms], [*fan_outs], [*clusters], len(dashboards), keys, other_alarms
+        )
         if not problems and limit_usd is not None:
             problems = list(limit_problems(estimate(), limit_usd))
         if problems:
@@ -75,8 +81,11 @@ def _problems(
     alarms: Sequence[QueueAlarms | FanOutAlarms],
     dashboards: Sequence[QueueDashboard],
     fan_outs: Sequence[MonitoredFanOut],
+    clusters: Sequence[HyperPodMonitoring],
 ) -> Iterator[Problem]:
-    yield from (exporter_problems := list(metrics_problems(metrics)))
+    yield from constructs_once("clusters", clusters, HyperPodMonitoring)
+    exporter_problems = list(metrics_problems(metrics)) if metrics or not clusters else []
+    yield from exporter_problems
     yield from (alarm_problems := list(alarms_once(alarms)))
     yield from constructs_once("dashboards", dashboards, QueueDashboard)
     yield from (own_problems := list(fan_out_problems(("fan_outs",), fan_outs)))
@@ -97,6 +106,7 @@ def _estimate(
     metrics: Sequence[JobMetrics],
     alarms: Sequence[QueueAlarms | FanOutAlarms],
     fan_outs: Sequence[MonitoredFanOut],
+    clusters: Sequence[HyperPodMonitoring],
     dashboards: int,
     keys: int,
     other_alarms: int,
@@ -119,7 +129,22 @@ def _estimate(
                 keys=keys if is_first else 0,
             )
         )
+    for number, cluster in enumerate(clusters):
+        is_first = number == 0 and not metrics
+        uses.append(_cluster_use(cluster, *(keys, other_alarms) if is_first else (0, 0)))
     return monthly_cost(uses, metrics_catalog())
+
+
+def _cluster_use(cluster: HyperPodMonitoring, keys: int, other_alarms: int) -> MonitoringUse:
+    own = ClusterUse(groups=len(cluster.series.instance_groups), rules=cluster.rule_count)
+    return MonitoringUse(
+        region=cdk.Stack.of(cluster).region,
+        clusters=(own,),
+        alarm_metrics=cluster.metric_count + other_alarms,
+        composite_alarms=cluster.composite_count,
+        dashboards=int(cluster.dashboard is not None),
+        keys=keys,
+    )
 
 
 def _use(queue: MonitoredQueue) -> QueueUse:
