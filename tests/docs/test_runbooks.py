@@ -28,18 +28,24 @@ from fairlane import (
     TrainingQueue,
     TrainingVpc,
 )
+from fairlane.hyperpod import HyperPodMonitoring
+from fairlane.hyperpod.monitoring.prometheus import PrometheusSeries
 from fairlane.monitoring import FanOutAlarms, MonitoredFanOut, QueueAlarms, alarms
-from fairlane.monitoring.alarms import AlarmLimits, ExporterLimits, FanOutLimits
+from fairlane.monitoring.alarms import AlarmLimits, ExporterLimits, FanOutLimits, HyperPodLimits
 from tests.support import REPOSITORY
 
 DOCS = REPOSITORY / "docs"
 RUNBOOKS = DOCS / "runbooks"
 INDEX = RUNBOOKS / "README.md"
 KINDS = [
-    *(field.name for limits in (AlarmLimits, ExporterLimits, FanOutLimits) for field in fields(limits)),
+    *(field.name for limits in (AlarmLimits, ExporterLimits, FanOutLimits, HyperPodLimits) for field in fields(limits)),
     "custom",
     "replication_failed",
 ]
+ALERTS = {
+    kind for kind, _, limit in HyperPodLimits().limits() if list(limit.cluster_rules(PrometheusSeries(labels={})))
+}
+"""Kinds of alerts in Prometheus, which are no CloudWatch alarms."""
 HEADINGS = ["Meaning", "First steps", "Causes and actions", "False alarms", "Return to OK"]
 
 GLOBAL = {"output", "query", "region", "no-cli-pager"}
@@ -187,7 +193,7 @@ def test_a_command_that_the_aws_cli_refuses_is_found(command: str) -> None:
 
 
 def limit_examples(page: Path) -> list[str]:
-    return re.findall(r"`((?:AlarmLimits|ExporterLimits|FanOutLimits)\(\w.*?\))`", page.read_text())
+    return re.findall(r"`((?:AlarmLimits|ExporterLimits|FanOutLimits|HyperPodLimits)\(\w.*?\))`", page.read_text())
 
 
 @pytest.mark.parametrize("page", [*map(runbook, KINDS[:-2]), DOCS / "alarms.md"], ids=lambda page: page.stem)
@@ -211,7 +217,8 @@ def section(page: Path, heading: str) -> str:
 
 def test_pages_show_the_default_limits() -> None:
     table = section(DOCS / "alarms.md", "The alarms")
-    for kind, _, limit in [*AlarmLimits().limits(), *ExporterLimits().limits(), *FanOutLimits().limits()]:
+    all_limits = (AlarmLimits(), ExporterLimits(), FanOutLimits(), HyperPodLimits())
+    for kind, _, limit in (entry for limits in all_limits for entry in limits.limits()):
         (row, *_) = re.findall(rf"^\| `{kind}`.*$", table, re.MULTILINE)
         for text in (row, section(runbook(kind), "Meaning")):
             for field in fields(limit):
@@ -241,6 +248,21 @@ def fan_out_alarms() -> FanOutAlarms:
     return FanOutAlarms(stack, "Alarms", fan_out=fan_out)
 
 
+@cache
+def cluster_alarms() -> HyperPodMonitoring:
+    stack = Stack(App(), "Monitoring", env=Environment(account="111122223333", region="us-east-1"))
+    workspace = "arn:aws:aps:us-east-1:111122223333:workspace/ws-12345678-1234-1234-1234-123456789012"
+    groups = ["workers"]
+    return HyperPodMonitoring(
+        stack, "HyperPod", cluster_name="research", instance_groups=groups, prometheus_workspace=workspace
+    )
+
+
+def test_the_table_of_alerts_has_the_severities() -> None:
+    rows = re.findall(r"^\| `(\w+)`[^|]*\|[^|]*\|[^|]*\| (\w+) \|$", (DOCS / "alarms.md").read_text(), re.MULTILINE)
+    assert rows == [(kind, severity) for kind, severity, _ in HyperPodLimits().limits() if kind in ALERTS]
+
+
 def test_the_table_of_alarms_has_the_severities_and_the_treatment_of_missing_data() -> None:
     row = r"^\| `(\w+)`(?: \((events|unpublished)\))?[^|]*\|[^|]*\|[^|]*\| ([\w, ]+) \| `(\w+)` \|$"
     documented = {
@@ -251,9 +273,10 @@ def test_the_table_of_alarms_has_the_severities_and_the_treatment_of_missing_dat
     assert kinds == set(KINDS) - {
         "custom",
         "replication_failed",
+        *ALERTS,
     }
     actual: dict[str, set[tuple[str, str | None]]] = {name: set() for name in documented}
-    for path, alarm in (queue_alarms().alarms | fan_out_alarms().alarms).items():
+    for path, alarm in (queue_alarms().alarms | fan_out_alarms().alarms | cluster_alarms().alarms).items():
         name, _, severity = path.rpartition("/")[2].rpartition("-")
         kind = max((prefix for prefix in documented if name.startswith(prefix)), key=len)
         actual[kind].add((severity, alarm.treat_missing_data))
@@ -269,9 +292,15 @@ def test_pages_show_the_limit_on_waiting_events() -> None:
 
 
 def test_alarms_link_to_existing_runbooks() -> None:
-    alarms, fan_out = queue_alarms(), fan_out_alarms()
-    descriptions = [alarm.alarm_description for alarm in (alarms.alarms | fan_out.alarms).values()]
+    alarms, fan_out, cluster = queue_alarms(), fan_out_alarms(), cluster_alarms()
+    all_alarms = alarms.alarms | fan_out.alarms | cluster.alarms
+    descriptions = [alarm.alarm_description for alarm in all_alarms.values()]
     composites = [*alarms.composites.values(), *alarms.exporter_composites.values(), *fan_out.composites.values()]
+    composites += cluster.composites.values()
+    assert cluster.rule_groups is not None
+    pages = re.findall(r"runbook: (\S+)", cluster.rule_groups.data)
+    assert len(pages) == len(ALERTS)
+    assert all((REPOSITORY / page).is_file() for page in pages)
     for description in [*descriptions, *(alarm.alarm_description for alarm in composites)]:
         match = re.search(r"Runbooks?: (\S+)$", description or "")
         assert match is not None

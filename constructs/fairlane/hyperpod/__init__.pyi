@@ -7,6 +7,7 @@ from fairlane.hyperpod.instance_group import PatchingStrategy as PatchingStrateg
 from fairlane.hyperpod.instance_group import Taint as Taint
 from fairlane.hyperpod.instance_group import TaintEffect as TaintEffect
 from fairlane.hyperpod.instance_group import Volume as Volume
+from fairlane.hyperpod.monitoring.hyperpod_monitoring import HyperPodMonitoring as HyperPodMonitoring
 from fairlane.hyperpod.quota_table import QuotaRow as QuotaRow
 from fairlane.hyperpod.quota_table import quota_rows as quota_rows
 from fairlane.hyperpod.task_governance import GovernedCluster as GovernedCluster

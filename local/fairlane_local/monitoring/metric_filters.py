@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from moto.logs.exceptions import InvalidParameterException, LimitExceededException
-from moto.logs.models import LogsBackend, MetricFilters, logs_backends
+from moto.logs.metric_filters import MetricFilters
+from moto.logs.models import LogsBackend, logs_backends
 
 from fairlane_local.cloudformation.local_resource import LocalResource, register
 from fairlane_local.monitoring.filter_patterns import FilterPatternError, matches, parse_pattern, value_at

@@ -8,7 +8,7 @@ from aws_cdk import App, Environment, Stack
 
 from fairlane.cloudwatch.alarms import evaluate_alarms
 from fairlane.cloudwatch.states import State
-from fairlane.hyperpod.monitoring import HyperPodMonitoring
+from fairlane.hyperpod import HyperPodMonitoring
 from fairlane.monitoring.alarms import HyperPodCapacity, HyperPodErrors, HyperPodLimits
 from tests.fairlane.hyperpod.cluster_events import (
     cluster_event,

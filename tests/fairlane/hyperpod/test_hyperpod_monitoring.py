@@ -9,8 +9,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk.assertions import Annotations, Match
 from cdk_nag import AwsSolutionsChecks
 
-from fairlane.hyperpod import Governance, InstanceGroup, QuotaResource, Team, quota_rows
-from fairlane.hyperpod.monitoring import HyperPodMonitoring
+from fairlane.hyperpod import Governance, HyperPodMonitoring, InstanceGroup, QuotaResource, Team, quota_rows
 from fairlane.hyperpod.monitoring.event_metrics import MOST_GROUPS, count_cluster_series
 from fairlane.monitoring import AlarmTopic, MonitoringCost
 from fairlane.monitoring.alarms import HyperPodCapacity, HyperPodLimits, HyperPodPending

@@ -8,7 +8,7 @@ import pytest
 from aws_cdk import App, BootstraplessSynthesizer, Environment, Stack
 from botocore.exceptions import ClientError
 
-from fairlane.hyperpod.monitoring import HyperPodMonitoring
+from fairlane.hyperpod import HyperPodMonitoring
 from fairlane_local import LocalAws
 from tests.fairlane.hyperpod import cluster_events
 from tests.fairlane_local.reactions.functions import ACCOUNT, REGION, manual_aws, new_queue, received, service

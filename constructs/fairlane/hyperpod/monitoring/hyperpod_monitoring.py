@@ -152,7 +152,7 @@ class HyperPodMonitoring(ComposedAlarms):
         ]
         alerts = [] if prometheus_workspace is None else [(severity, "") for _, severity, _ in rules]
         self._notify([*arns, *alerts], notify)
-        self._composites = dict(self._compose(self, subject, arns))
+        self._composites = dict(self._compose(Construct(self, "Notifications"), subject, arns))
         self.composites = {severity: composite.alarm for severity, composite in self._composites.items()}
         self.rule_count = len(alerts)
         self.rule_groups = self._rule_groups(prometheus_workspace, rules) if prometheus_workspace else None

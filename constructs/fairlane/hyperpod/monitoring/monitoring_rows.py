@@ -83,8 +83,8 @@ def cluster_rows(
     ]
     if quotas:
         yield [text(f"### Quotas\n{_table(quotas)}", height=3 + len(quotas))]
-    lines = [f"- {title}: `{query}`" for title, query in queries.items()]
-    yield [text("\n".join([_QUERIES, *lines]) if queries else _UNKNOWN, height=2 + len(lines))]
+    shown_queries = [f"- {title}: `{query}`" for title, query in queries.items()]
+    yield [text("\n".join([_QUERIES, *shown_queries]) if queries else _UNKNOWN, height=2 + len(queries))]
 
 
 def _table(quotas: Sequence[QuotaRow]) -> str:

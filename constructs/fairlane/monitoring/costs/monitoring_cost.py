@@ -8,7 +8,7 @@ from constructs import Construct
 
 from fairlane._internal.lambda_package import metrics_catalog
 from fairlane.errors import ConfigurationError, Problem
-from fairlane.hyperpod.monitoring import HyperPodMonitoring
+from fairlane.hyperpod.monitoring.hyperpod_monitoring import HyperPodMonitoring
 from fairlane.monitoring.alarms.fan_out_alarms import FanOutAlarms
 from fairlane.monitoring.alarms.queue_alarms import QueueAlarms
 from fairlane.monitoring.costs import MonitoringUse, MonthlyCost, QueueUse, monthly_cost
