@@ -34,12 +34,15 @@ QUIET: dict[str, list[State]] = {
 }
 
 
-def states(events: Mapping[int, list[dict[str, Any]]], hours: int = 6, **changes: Any) -> dict[str, list[State]]:
+def states(
+    events: Mapping[int, list[dict[str, Any]]], hours: int = 6, lost: Mapping[int, int] | None = None, **changes: Any
+) -> dict[str, list[State]]:
     """Return the states of each alarm without INSUFFICIENT_DATA at the start.
 
     Args:
         events: Events by minute.
         hours: Length of the time. Default: 6.
+        lost: Number of events that the first rule could not deliver, by minute. Default: none.
         changes: Arguments of the monitoring.
     """
     stack = Stack(App(), "Stack", env=Environment(account="111122223333", region="us-east-1"))
@@ -48,6 +51,9 @@ def states(events: Mapping[int, list[dict[str, Any]]], hours: int = 6, **changes
     template = template_of(stack)
     history = [(START + 60 * minute, event) for minute, group in sorted(events.items()) for event in group]
     samples = filtered_samples(template, history)
+    for minute, count in (lost or {}).items():
+        rule = {"RuleName": f"${{{stack.get_logical_id(monitoring.event_log.rules[0])}}}"}
+        samples.add("AWS/Events", "FailedInvocations", rule, START + 60 * minute, [float(count)])
     found = evaluate_alarms(template, samples, start=START, end=START + 3600 * hours)
     names = {stack.resolve(alarm.logical_id): path.partition("/")[2] for path, alarm in monitoring.alarms.items()}
     changes_by_name = {names[name]: [state for _, state in entries] for name, entries in found.items() if name in names}
@@ -122,6 +128,11 @@ def test_a_few_failed_attempts_are_quiet() -> None:
 def test_capacity_that_arrives_ends_the_alarm() -> None:
     events = {minute: failed_attempt() for minute in range(60, 200, 10)} | {200: [provisioned()]}
     assert states(events)["hyperpod-capacity-workers-Warning"] == [OK, ALARM, OK]
+
+
+def test_an_event_that_did_not_reach_the_log_group_is_noticed() -> None:
+    assert states({}, lost={60: 1}) == QUIET | {"hyperpod-undelivered-Critical": [OK, ALARM, OK]}
+    assert states({}, lost={60: 0}) == QUIET
 
 
 def test_limits_change_the_alarms() -> None:

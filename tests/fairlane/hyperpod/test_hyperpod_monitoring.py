@@ -1,6 +1,7 @@
 """Templates of `HyperPodMonitoring`: event log, dashboard, mistakes, cdk-nag and cfn-lint, and its cost."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -10,13 +11,18 @@ from aws_cdk.assertions import Annotations, Match
 from cdk_nag import AwsSolutionsChecks
 
 from fairlane.hyperpod import Governance, HyperPodMonitoring, InstanceGroup, QuotaResource, Team, quota_rows
-from fairlane.hyperpod.monitoring.event_metrics import MOST_GROUPS, count_cluster_series
+from fairlane.hyperpod.monitoring.event_metrics import (
+    INSTANCE_GROUP,
+    MOST_GROUPS,
+    count_cluster_series,
+    event_metrics,
+)
 from fairlane.monitoring import AlarmTopic, MonitoringCost
 from fairlane.monitoring.alarms import HyperPodCapacity, HyperPodLimits, HyperPodPending
 from fairlane.monitoring.costs.cluster_use import CLUSTER_EVENT_BYTES, CLUSTER_GROUP_BYTES
 from tests.cfn_lint import findings
 from tests.fairlane.hyperpod import cluster_events
-from tests.support import problems_of, template_of
+from tests.support import REPOSITORY, problems_of, template_of
 
 WORKSPACE = "arn:aws:aps:us-east-1:111122223333:workspace/ws-12345678-1234-1234-1234-123456789012"
 TOPIC = "arn:aws:sns:us-east-1:111122223333:alarms"
@@ -287,6 +293,15 @@ def test_events_are_not_longer_than_in_the_estimate() -> None:
     assert len(json.dumps(cluster_events.state_change("InService", groups))) <= (
         CLUSTER_EVENT_BYTES + len(groups) * CLUSTER_GROUP_BYTES
     )
+
+
+def test_the_page_lists_all_metrics() -> None:
+    text = (REPOSITORY / "docs" / "hyperpod-monitoring.md").read_text()
+    rows = dict(re.findall(r"^\| `(HyperPod\w+)` \| (cluster|instance group) \|", text, re.MULTILINE))
+    assert rows == {
+        metric.name: "instance group" if INSTANCE_GROUP in metric.dimensions else "cluster"
+        for metric in event_metrics(1)
+    }
 
 
 def test_limits_of_alerts_are_checked() -> None:

@@ -118,7 +118,8 @@ class HyperPodCapacity(DurationLimit):
                     "failures": cluster.metric("HyperPodProvisioningFailures", group),
                     "provisioned": cluster.metric("HyperPodProvisionedInstances", group),
                 },
-                expression="IF(FILL(failures, 0) > 0 AND FILL(provisioned, 0) == 0, 1, 0)",
+                # A missing side of a comparison of two series counts as 0, also if a metric never had data.
+                expression="IF(FILL(failures, 0) > 1000000 * FILL(provisioned, 0), 1, 0)",
                 comparison=GREATER_OR_EQUAL,
                 threshold=1,
                 missing_data=NOT_BREACHING,
