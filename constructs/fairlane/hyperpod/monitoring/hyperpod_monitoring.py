@@ -13,6 +13,7 @@ from constructs import Construct
 
 from fairlane._internal.claims import Claims
 from fairlane._internal.log_encryption import AnyKey, log_key_arn
+from fairlane._internal.tokens import is_token
 from fairlane.errors import ConfigurationError
 from fairlane.hyperpod.monitoring.event_log import EventLog, log_group_name
 from fairlane.hyperpod.monitoring.event_metrics import ClusterSeries
@@ -207,4 +208,4 @@ class HyperPodMonitoring(ComposedAlarms):
 
 
 def _is_topic(arn: str) -> bool:
-    return cdk.Token.is_unresolved(arn) or _SNS.fullmatch(arn) is not None
+    return is_token(arn) or _SNS.fullmatch(arn) is not None
