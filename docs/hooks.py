@@ -19,6 +19,7 @@ SOURCES: Final = ("constructs", "stacks", "local", "client")
 # Packages without a page. The package above exports all their names; fairlane.cli has none but the command's function.
 INTERNAL: Final = {
     "fairlane.cli",
+    "fairlane.hyperpod.monitoring",
     "fairlane.monitoring.alarms.kinds",
     "fairlane.rehearsal.report",
     "fairlane.rehearsal.traces",

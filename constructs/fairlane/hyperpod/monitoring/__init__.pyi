@@ -1,0 +1,1 @@
+from fairlane.hyperpod.monitoring.hyperpod_monitoring import HyperPodMonitoring as HyperPodMonitoring
