@@ -10,6 +10,7 @@ from uuid import uuid4
 from flask import request as server_request
 from moto.cloudformation import parsing
 from moto.cloudformation.exceptions import ValidationError
+from moto.core.common_models import CloudFormationModel
 from moto.s3.exceptions import MissingKey
 from moto.s3.models import S3Backend, s3_backends
 
@@ -123,10 +124,18 @@ class CustomResource(LocalResource):
 def install() -> None:
     """Register custom resources with moto's CloudFormation.
 
-    Moto neither waits for its own custom resources nor updates or deletes them.
+    Moto neither waits for its own custom resources nor updates or deletes them, and has no types for some of them.
     """
     register((CustomResource,))
     parsing.CustomModel = CustomResource  # type: ignore[assignment, attr-defined]
+    parsing.resource_class_from_type = _class_of
+
+
+_moto_class_of = parsing.resource_class_from_type
+
+
+def _class_of(resource_type: str) -> type[CloudFormationModel]:
+    return parsing.get_model_map().get(resource_type) or _moto_class_of(resource_type)
 
 
 def _as_strings(properties: Any) -> Any:

@@ -95,11 +95,12 @@ class Deployment:
                 continue
             self._definitions[logical_id] = definition
             is_replaced = current.physical_resource_id != previous.physical_resource_id
-            if is_replaced and not isinstance(current, CustomResource):
+            is_gone = isinstance(current, LocalResource) and current.is_deleted_first
+            if is_replaced and not is_gone and not isinstance(current, CustomResource):
                 self._deployed[logical_id] = previous
             else:
                 self._deployed[logical_id] = self._update(logical_id)
-            if is_replaced:
+            if is_replaced and not is_gone:
                 yield from self._delete(logical_id, current, new[logical_id])
 
     @property
@@ -126,8 +127,8 @@ class Deployment:
         self._changes.append((logical_id, previous, self._definitions.get(logical_id)))
         self._definitions[logical_id] = definition
         is_replaced = previous is not None and previous.physical_resource_id != current.physical_resource_id
-        if is_replaced and isinstance(previous, LocalResource):  # moto's own resources delete the replaced one
-            self._replaced[logical_id] = previous
+        if is_replaced and isinstance(previous, LocalResource) and not previous.is_deleted_first:
+            self._replaced[logical_id] = previous  # moto's own resources delete the replaced one
 
     def _update(self, logical_id: str) -> Any:
         json = self._resources._resource_json_map[logical_id]

@@ -17,7 +17,8 @@ class LocalResource(CloudFormationModel):
     Attributes:
         resource_type: CloudFormation type, for example `AWS::Batch::JobQueue`.
         name_property: Property that names the resource. Empty for resources without a name.
-        create_only: Properties whose change replaces the resource.
+        create_only: Properties whose change replaces the resource, parts of properties as `Property/Part`.
+        is_deleted_first: True if a resource is deleted before its replacement is created. Default: False.
         physical_resource_id: Name of the resource before `create`, and the value of `Ref` afterwards.
         properties: Properties from the template.
         context: Logical ID, stack ID and type, as moto passes them at creation.
@@ -26,6 +27,7 @@ class LocalResource(CloudFormationModel):
     resource_type: ClassVar[str] = ""
     name_property: ClassVar[str] = ""
     create_only: ClassVar[frozenset[str]] = frozenset()
+    is_deleted_first: ClassVar[bool] = False
 
     def __init__(self, account_id: str, region: str, physical_id: str, properties: Any) -> None:
         self.physical_resource_id = physical_id
@@ -45,7 +47,7 @@ class LocalResource(CloudFormationModel):
 
     def is_replaced_by(self, properties: Mapping[str, Any]) -> bool:
         """Return True if an update to these properties replaces the resource."""
-        return any(properties.get(name) != self.properties.get(name) for name in self.create_only)
+        return any(_part(properties, path) != _part(self.properties, path) for path in self.create_only)
 
     @classmethod
     def variant(cls, properties: Mapping[str, Any]) -> type["LocalResource"]:
@@ -94,7 +96,15 @@ class LocalResource(CloudFormationModel):
         """Update or replace a resource for moto."""
         properties = cloudformation_json.get("Properties", {})
         if original_resource.is_replaced_by(properties):
-            return cls.create_from_cloudformation_json(new_resource_name, cloudformation_json, account_id, region_name)
+            arguments = (new_resource_name, cloudformation_json, account_id, region_name)
+            if not cls.is_deleted_first:
+                return cls.create_from_cloudformation_json(*arguments)
+            original_resource.remove()
+            try:
+                return cls.create_from_cloudformation_json(*arguments)
+            except Exception:
+                original_resource.create()
+                raise
         changed = copy(original_resource)
         changed.properties = properties
         changed.update(original_resource)
@@ -110,6 +120,12 @@ def register(resources: Iterable[type[CloudFormationModel]]) -> None:
     for resource in resources:
         parsing.get_model_map()[resource.cloudformation_type()] = resource
         parsing.get_name_type_map()[resource.cloudformation_type()] = resource.cloudformation_name_type()
+
+
+def _part(properties: Any, path: str) -> Any:
+    for name in path.split("/"):
+        properties = properties.get(name) if isinstance(properties, Mapping) else None
+    return properties
 
 
 def members(properties: Any) -> Any:

@@ -15,6 +15,9 @@ from fairlane_local.cloudformation import bucket_policies, custom_resources, sta
 from fairlane_local.ec2 import resources as ec2
 from fairlane_local.ecr import replication
 from fairlane_local.ecr import resources as ecr
+from fairlane_local.eks import api as eks_api
+from fairlane_local.eks import custom_resources as eks_custom_resources
+from fairlane_local.eks import resources as eks
 from fairlane_local.iam import caller, roles
 from fairlane_local.iam import simulation as iam_simulation
 from fairlane_local.market import capacity_api, pricing
@@ -39,6 +42,7 @@ _MODULES: Final = (
     *(alarm_changes, function_settings, log_metrics, metric_api, metric_filters, minutes, rule_groups),
     *(event_buses, object_events, queues, rules, schedules, topics),
     *(capacity_api, control_api, pricing, replication),
+    *(eks, eks_api, eks_custom_resources),
 )
 
 

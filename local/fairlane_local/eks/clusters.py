@@ -1,0 +1,152 @@
+"""EKS clusters with what moto's lack: the endpoint, the security group, access settings and updates of the version."""
+
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any, Final
+
+from moto.ec2.exceptions import EC2ClientError
+from moto.ec2.models import EC2Backend, ec2_backends
+from moto.eks.exceptions import EKSError
+from moto.eks.models import Cluster, EKSBackend, eks_backends
+
+from fairlane_local.eks.store import (
+    EksError,
+    Location,
+    Record,
+    find_cluster,
+    in_use,
+    invalid_parameter,
+    invalid_request,
+    new_id,
+    now,
+)
+from fairlane_local.kubernetes.access import ClusterLocation, endpoint
+from fairlane_local.server.credentials import get_credentials
+from fairlane_local.simulation import current_simulation
+
+VERSIONS: Final = tuple(f"1.{minor}" for minor in range(30, 36))
+"""Kubernetes versions of EKS."""
+_DEFAULT_VERSION: Final = "1.34"
+_SETTINGS: Final = {
+    "accessConfig": "access_config",
+    "computeConfig": "compute_config",
+    "controlPlaneScalingConfig": "control_plane_scaling_config",
+    "deletionProtection": "deletion_protection",
+    "kubernetesNetworkConfig": "kubernetes_network_config",
+    "logging": "logging",
+    "remoteNetworkConfig": "remote_network_config",
+    "storageConfig": "storage_config",
+    "upgradePolicy": "upgrade_policy",
+    "zonalShiftConfig": "zonal_shift_config",
+}
+"""Members of requests that are kept as they are, and moto's attribute of each."""
+_DEFAULT_ACCESS: Final = {"authenticationMode": "CONFIG_MAP", "bootstrapClusterCreatorAdminPermissions": True}
+
+
+class Clusters:
+    """EKS clusters of an account and Region. A cluster is active at once, and its endpoint is the local Kubernetes API.
+
+    Args:
+        location: Account and Region.
+    """
+
+    def __init__(self, location: Location) -> None:
+        self._location = location
+
+    def create_cluster(self, request: Mapping[str, Any]) -> Record:
+        name, network = request["name"], request["resourcesVpcConfig"]
+        if name in self._eks.clusters:
+            raise in_use(f"Cluster already exists with name: {name}")
+        version = request.get("version", _DEFAULT_VERSION)
+        if version not in VERSIONS:
+            raise invalid_parameter(f"unsupported Kubernetes version {version}")
+        vpc_id = self._vpc_id(network.get("subnetIds", []))
+        try:
+            cluster = self._eks.create_cluster(
+                name=name,
+                role_arn=request["roleArn"],
+                resources_vpc_config=network,
+                version=version,
+                tags=dict(request.get("tags", {})),
+                encryption_config=request.get("encryptionConfig"),
+            )
+        except EKSError as error:
+            raise EksError(error.TYPE, json.loads(error.description)["message"]) from None  # type: ignore[attr-defined]
+        cluster.created_at = now()
+        self._set_network(cluster, network, vpc_id)
+        self._configure(cluster, {"accessConfig": {}} | request)
+        port = current_simulation().port
+        cluster.endpoint = endpoint(port, get_credentials(port).token, ClusterLocation(*self._location, name))
+        return {"cluster": cluster}
+
+    def update_cluster_config(self, request: Mapping[str, Any]) -> Record:
+        cluster = find_cluster(self._location, request["name"])
+        if mode := request.get("accessConfig", {}).get("authenticationMode"):
+            modes = ("CONFIG_MAP", "API_AND_CONFIG_MAP", "API")
+            old = cluster.access_config["authenticationMode"]  # type: ignore[attr-defined]
+            if modes.index(mode) < modes.index(old):
+                raise invalid_request(f"Unsupported authentication mode update from {old} to {mode}")
+        if network := request.get("resourcesVpcConfig"):
+            self._set_network(cluster, cluster.resources_vpc_config | network)
+        self._configure(cluster, request)
+        return _update("ConfigUpdate")
+
+    def update_cluster_version(self, request: Mapping[str, Any]) -> Record:
+        cluster, version = find_cluster(self._location, request["name"]), request["version"]
+        if version not in VERSIONS or VERSIONS.index(version) != VERSIONS.index(cluster.version) + 1:
+            raise invalid_parameter(f"Unsupported Kubernetes minor version update from {cluster.version} to {version}")
+        cluster.version = version
+        return _update("VersionUpdate")
+
+    def delete_cluster(self, request: Mapping[str, Any]) -> Record:
+        cluster = find_cluster(self._location, request["name"])
+        if getattr(cluster, "deletion_protection", False):
+            raise invalid_request(f"Cluster {cluster.name} has deletion protection enabled")
+        if cluster.nodegroups:
+            raise in_use("Cluster has nodegroups attached")
+        del self._eks.clusters[cluster.name]
+        with suppress(EC2ClientError):  # it has been deleted, or another security group refers to it
+            self._ec2.delete_security_group(group_id=cluster.resources_vpc_config.get("clusterSecurityGroupId"))
+        return {"cluster": cluster}
+
+    def _configure(self, cluster: Any, request: Mapping[str, Any]) -> None:
+        for member, attribute in _SETTINGS.items():
+            if member in request:
+                old = getattr(cluster, attribute, None)
+                if member == "accessConfig":
+                    old = old or _DEFAULT_ACCESS
+                new = request[member]
+                setattr(cluster, attribute, old | new if isinstance(old, dict) and member != "logging" else new)
+
+    def _set_network(self, cluster: Cluster, network: Mapping[str, Any], vpc_id: str | None = None) -> None:
+        own = {"endpointPublicAccess": True, "endpointPrivateAccess": False, **network}
+        if vpc_id is not None:
+            name = f"eks-cluster-sg-{cluster.name}-{new_id(9)}"
+            group = self._ec2.create_security_group(name, "EKS created security group", vpc_id)
+            own |= {"vpcId": vpc_id, "clusterSecurityGroupId": group.id}
+        cluster.resources_vpc_config = own
+
+    def _vpc_id(self, subnet_ids: list[str]) -> str | None:
+        try:
+            vpc_ids = {self._ec2.get_subnet(subnet_id).vpc_id for subnet_id in subnet_ids}
+        except EC2ClientError as error:
+            raise invalid_parameter(error.message) from None
+        if len(vpc_ids) > 1:
+            raise invalid_parameter("Subnets must belong to the same VPC")
+        return next(iter(vpc_ids), None)
+
+    @property
+    def _eks(self) -> EKSBackend:
+        account_id, region = self._location
+        return eks_backends[account_id][region]
+
+    @property
+    def _ec2(self) -> EC2Backend:
+        account_id, region = self._location
+        return ec2_backends[account_id][region]
+
+
+def _update(kind: str) -> Record:
+    update = {"id": new_id(36), "status": "Successful", "type": kind, "params": [], "createdAt": now(), "errors": []}
+    return {"update": update}
