@@ -19,6 +19,8 @@ from fairlane_local.eks.store import Location, Record, invalid_parameter
 from fairlane_local.simulation import current_simulation
 
 _SERVICE: Final = "eks"
+_CLUSTER: Final = "/clusters/(?P<name>[^/]+)"
+_COLLECTIONS: Final = ("/access-entries", "/addons", "/pod-identity-associations")
 _HANDLERS: Final = (Clusters, AddOns, AccessEntries, PodIdentities)
 
 
@@ -49,11 +51,9 @@ def install() -> None:
         name = xform_name(operation)
         if any(hasattr(handler, name) for handler in _HANDLERS):
             setattr(EKSResponse, name, _method(operation))
-    for path in (
-        *("/addons/supported-versions", "/clusters/(?P<name>[^/]+)/addons.*", "/clusters/(?P<name>[^/]+)/updates"),
-        *("/clusters/(?P<name>[^/]+)/access-entries.*", "/clusters/(?P<name>[^/]+)/pod-identity-associations.*"),
-    ):
-        urls.url_paths[f"{{0}}{path}$"] = urls.response.dispatch
+    for path in ("/addons/supported-versions", f"{_CLUSTER}/updates", *map(_CLUSTER.__add__, _COLLECTIONS)):
+        for rest in ("", "/(?P<rest>.+)"):
+            urls.url_paths[f"{{0}}{path}{rest}$"] = urls.response.dispatch
 
 
 def _method(operation: str) -> Callable[[EKSResponse], ActionResult]:

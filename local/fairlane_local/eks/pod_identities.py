@@ -28,13 +28,13 @@ class PodIdentities:
         if any(account.items() <= other.items() for other in records(cluster, KIND).values()):
             raise in_use("Association already exists: the service account has a pod identity association")
         account_id, region = self._location
-        association_id = f"a-{new_id(17)}"
+        association_id, prefix = f"a-{new_id(17)}", f"arn:aws:eks:{region}:{account_id}:podidentityassociation"
         association = {
             "clusterName": cluster.name,
             **account,
             **{name: request[name] for name in _SETTINGS if name in request},
             "associationId": association_id,
-            "associationArn": f"arn:aws:eks:{region}:{account_id}:podidentityassociation/{cluster.name}/{association_id}",
+            "associationArn": f"{prefix}/{cluster.name}/{association_id}",
             "createdAt": now(),
             "modifiedAt": now(),
             "tags": dict(request.get("tags", {})),

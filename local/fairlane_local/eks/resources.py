@@ -102,9 +102,11 @@ class Cluster(EksResource):
 
     def remove(self) -> None:
         """Delete the cluster, if it exists, with its Kubernetes API."""
-        with suppress(EksError):
+        try:
             self.describe()
-            self.call("DeleteCluster", {"name": self.physical_resource_id})
+        except EksError:
+            return
+        self.call("DeleteCluster", {"name": self.physical_resource_id})
 
     def describe(self) -> Any:
         """Return the cluster."""

@@ -18,6 +18,8 @@ from fairlane_local.ecr import resources as ecr
 from fairlane_local.eks import api as eks_api
 from fairlane_local.eks import custom_resources as eks_custom_resources
 from fairlane_local.eks import resources as eks
+from fairlane_local.hyperpod import api as hyperpod_api
+from fairlane_local.hyperpod import resources as hyperpod
 from fairlane_local.iam import caller, roles
 from fairlane_local.iam import simulation as iam_simulation
 from fairlane_local.market import capacity_api, pricing
@@ -42,7 +44,7 @@ _MODULES: Final = (
     *(alarm_changes, function_settings, log_metrics, metric_api, metric_filters, minutes, rule_groups),
     *(event_buses, object_events, queues, rules, schedules, topics),
     *(capacity_api, control_api, pricing, replication),
-    *(eks, eks_api, eks_custom_resources),
+    *(eks, eks_api, eks_custom_resources, hyperpod, hyperpod_api),
 )
 
 

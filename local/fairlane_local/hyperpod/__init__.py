@@ -1,0 +1,1 @@
+"""SageMaker HyperPod: clusters, nodes, quotas and scheduler configurations."""
