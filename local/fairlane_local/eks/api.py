@@ -70,7 +70,7 @@ def _request(response: EKSResponse, operation: str) -> Record:
         key = shape.serialization.get("name", name)
         match shape.serialization.get("location"):
             case "uri":
-                value: Any = unquote(response.uri_match[key])  # type: ignore[index]
+                value: Any = unquote(response.uri_match[key])
             case "querystring":
                 value = response.querystring.get(key, [None])[0]
                 value = int(value) if value is not None and shape.type_name == "integer" else value

@@ -72,10 +72,10 @@ class Clusters:
                 encryption_config=request.get("encryptionConfig"),
             )
         except EKSError as error:
-            raise EksError(error.TYPE, json.loads(error.description)["message"]) from None  # type: ignore[attr-defined]
+            raise EksError(error.TYPE, json.loads(error.description)["message"]) from None
         cluster.created_at = now()
         self._set_network(cluster, network, vpc_id)
-        self._configure(cluster, {"accessConfig": {}} | request)
+        self._configure(cluster, {"accessConfig": {}, **request})
         port = current_simulation().port
         cluster.endpoint = endpoint(port, get_credentials(port).token, ClusterLocation(*self._location, name))
         return {"cluster": cluster}

@@ -104,17 +104,20 @@ class Clusters:
     def describe_cluster_node(self, request: Mapping[str, Any]) -> Members:
         cluster = self._find(request)
         for node in cluster.nodes.values():
-            if request.get("NodeId", node["InstanceId"]) == node["InstanceId"] and request.get("NodeLogicalId") in (
-                None,
-                node.get("NodeLogicalId"),
+            if node["InstanceId"] == request.get("NodeId") or node.get("NodeLogicalId", "") == request.get(
+                "NodeLogicalId"
             ):
                 return {"NodeDetails": node}
-        raise ResourceNotFound(f"Node {request.get('NodeId')} does not exist in the cluster {cluster.name}")
+        node_id = request.get("NodeId") or request.get("NodeLogicalId")
+        raise ResourceNotFound(f"Node {node_id} does not exist in the cluster {cluster.name}")
 
     def list_cluster_nodes(self, request: Mapping[str, Any]) -> Members:
         part = request.get("InstanceGroupNameContains", "")
-        nodes_of_groups = [node for node in self._find(request).nodes.values() if part in node["InstanceGroupName"]]
-        found = [{name: node[name] for name in _SUMMARY if name in node} for node in nodes_of_groups]
+        found: list[Members] = [
+            {name: node[name] for name in _SUMMARY if name in node}
+            for node in self._find(request).nodes.values()
+            if part in node["InstanceGroupName"]
+        ]
         return page("ClusterNodeSummaries", found, request, created="LaunchTime", by="InstanceGroupName")
 
     def _find(self, request: Mapping[str, Any]) -> Cluster:

@@ -99,9 +99,8 @@ class Policies:
 
     def _update(self, policy: Policy, request: Mapping[str, Any]) -> Members:
         if request["TargetVersion"] != len(policy.versions):
-            raise ConflictException(
-                f"TargetVersion {request['TargetVersion']} is not the version of the {policy.noun}, {len(policy.versions)}"
-            )
+            given, version = request["TargetVersion"], len(policy.versions)
+            raise ConflictException(f"TargetVersion is {given}, but the version of the {policy.noun} is {version}")
         _check_classes(request)
         old = policy.current
         changes = {name: request[name] for name in _CONTENT if name in request}

@@ -96,7 +96,7 @@ class HyperPod:
 
     def tagged(self, arn: str) -> Cluster | Policy | None:
         """Return the resource with an ARN."""
-        resources = [*self.clusters.values(), *self.policies.values()]
+        resources: list[Cluster | Policy] = [*self.clusters.values(), *self.policies.values()]
         return next((resource for resource in resources if resource.arn == arn), None)
 
 
