@@ -6,6 +6,7 @@ the stack. A resource that an update cannot delete at its end remains, with a DE
 
 from typing import Any
 
+from moto.cloudformation import parsing
 from moto.cloudformation.exceptions import CloudFormationError, ValidationError
 from moto.cloudformation.models import ChangeSet, CloudFormationBackend, Event, Stack
 from moto.cloudformation.parsing import OutputMap, ResourceMap
@@ -14,6 +15,7 @@ from moto.core.responses import ActionResult, EmptyResult
 
 from fairlane_local.cloudformation.deployment import Deployment, ResourceError, Template
 
+_clean_json = parsing.clean_json
 _create_map = ResourceMap.create
 _delete_stack = CloudFormationBackend.delete_stack
 _resolve_update_parameters = CloudFormationBackend._resolve_update_parameters
@@ -25,6 +27,7 @@ class _ChangeSetNotFoundError(CloudFormationError):
 
 def install() -> None:
     """Replace methods of moto's stacks."""
+    parsing.clean_json = _resolve
     _patch(
         Stack,
         create_resources=_create_resources,
@@ -44,6 +47,12 @@ def install() -> None:
         execute_change_set=_execute_change_set,
         delete_change_set=_delete_change_set,
     )
+
+
+def _resolve(json: Any, resources: ResourceMap) -> Any:
+    """Return a part of a template without references. Moto leaves `AWS::NoValue` in lists."""
+    resolved = _clean_json(json, resources)
+    return [item for item in resolved if item is not None] if isinstance(json, list) else resolved
 
 
 def _patch(owner: type, **methods: object) -> None:

@@ -1,4 +1,4 @@
-"""Policies of roles that moto drops: AWS managed policies, and changed policies in an update of a stack."""
+"""Policies of roles that moto drops, or that keep it from deleting the role of a stack."""
 
 import json
 from functools import cache
@@ -6,20 +6,23 @@ from typing import Any, Final
 
 from moto.iam.aws_managed_policies import aws_managed_policies_data
 from moto.iam.models import AWSManagedPolicy, IAMBackend, Role, iam_backends
+from moto.utilities.utils import get_partition
 
 _AWS_POLICY: Final = ":iam::aws:policy/"
 
 
 def install() -> None:
-    """Replace the functions of moto that drop policies."""
+    """Replace the functions of moto that drop policies, or that do not detach them at a deletion."""
     IAMBackend.attach_role_policy = _attach_role_policy  # type: ignore[method-assign]
     Role.create_from_cloudformation_json = _create  # type: ignore[method-assign]
     Role.update_from_cloudformation_json = _update  # type: ignore[method-assign,assignment]
+    Role.delete_from_cloudformation_json = _delete  # type: ignore[method-assign]
 
 
 _moto_attach: Final = IAMBackend.attach_role_policy
 _moto_create: Final = Role.create_from_cloudformation_json
 _moto_update: Final = Role.update_from_cloudformation_json
+_moto_delete: Final = Role.delete_from_cloudformation_json
 
 
 def _attach_role_policy(self: IAMBackend, policy_arn: str, role_name: str) -> None:
@@ -40,6 +43,13 @@ def _create(
 def _update(cloudformation_json: dict[str, Any], **arguments: Any) -> Role:
     role = _moto_update(cloudformation_json=cloudformation_json, **arguments)
     return _with_policies(role, cloudformation_json["Properties"])
+
+
+def _delete(resource_name: str, cloudformation_json: dict[str, Any], account_id: str, region_name: str) -> None:
+    backend = iam_backends[account_id][get_partition(region_name)]
+    for arn in list(backend.get_role(resource_name).managed_policies):
+        backend.detach_role_policy(arn, resource_name)
+    _moto_delete(resource_name, cloudformation_json, account_id, region_name)
 
 
 def _with_policies(role: Role, properties: dict[str, Any]) -> Role:

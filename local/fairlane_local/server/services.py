@@ -11,7 +11,13 @@ from fairlane_local import lambda_api, simulation
 from fairlane_local.athena import resources as athena
 from fairlane_local.batch import api, training_resources
 from fairlane_local.batch.jobs import sagemaker_api
-from fairlane_local.cloudformation import bucket_deployments, bucket_policies, custom_resources, stacks
+from fairlane_local.cloudformation import (
+    bucket_deployments,
+    bucket_policies,
+    custom_resources,
+    ssm_parameters,
+    stacks,
+)
 from fairlane_local.ec2 import resources as ec2
 from fairlane_local.ecr import replication
 from fairlane_local.ecr import resources as ecr
@@ -44,7 +50,7 @@ _MODULES: Final = (
     *(alarm_changes, function_settings, log_metrics, metric_api, metric_filters, minutes, rule_groups),
     *(event_buses, object_events, queues, rules, schedules, topics),
     *(capacity_api, control_api, pricing, replication),
-    *(bucket_deployments, eks, eks_api, eks_custom_resources, hyperpod, hyperpod_api),
+    *(bucket_deployments, eks, eks_api, eks_custom_resources, hyperpod, hyperpod_api, ssm_parameters),
 )
 
 
