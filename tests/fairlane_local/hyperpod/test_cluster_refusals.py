@@ -52,7 +52,7 @@ def volume(**members: Any) -> dict[str, Any]:
 )
 def test_wrong_groups_are_refused(kubernetes: tuple[Place, str], members: dict[str, Any], message: str) -> None:
     place, arn = kubernetes
-    request = place.request(place.kubernetes, group("g", **{"instance_type": "ml.g5.xlarge", "count": 1}, **members))
+    request = place.request(arn, group("g", **{"instance_type": "ml.g5.xlarge", "count": 1}, **members))
     with pytest.raises(ClientError, match=message) as caught:
         place.sagemaker.create_cluster(**request)
     assert caught.value.response["Error"]["Code"] == "ValidationException"
