@@ -1,11 +1,15 @@
 """Custom resources of task governance, whose function calls the local SageMaker."""
 
+import io
+import zipfile
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import fairlane_lambda
 from fairlane_lambda.hyperpod_governance.policies import KINDS, GovernanceError, Policies
-from tests.fairlane_local.hyperpod.support import GOVERNANCE, Json, Place, quota, schedule
+from tests.fairlane_local.hyperpod.support import BUCKET, GOVERNANCE, Json, Place, quota, resources, schedule
 
 pytestmark = pytest.mark.slow
 QUOTA, SCHEDULE = KINDS["Custom::FairlaneComputeQuota"], KINDS["Custom::FairlaneSchedulerConfig"]
@@ -111,3 +115,47 @@ def _run(mine: Policies, verb: str, policy_id: str, properties: Json, old: Json)
         case _:
             mine.delete(policy_id, properties)
             return None
+
+
+def package() -> bytes:
+    root, content = Path(fairlane_lambda.__file__).parent, io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for path in root.rglob("*.py"):
+            archive.write(path, path.relative_to(root.parent))
+    return content.getvalue()
+
+
+def custom_stack(place: Place, *teams: str, count: int = 1) -> Json:
+    """Return the resources of a governed cluster in a Region whose CloudFormation has no types for governance."""
+    stack = resources(place, teams=teams)
+    for name, resource in stack.items():
+        kind = resource["Type"].rpartition("::")[2]
+        if kind in ("ComputeQuota", "ClusterSchedulerConfig"):
+            custom = f"Custom::Fairlane{kind.removeprefix('Cluster')}"
+            token = {"ServiceToken": {"Fn::GetAtt": ["Function", "Arn"]}}
+            stack[name] = resource | {"Type": custom, "Properties": resource["Properties"] | token}
+    for team in teams:
+        quotas = stack[team.capitalize()]["Properties"]["ComputeQuotaConfig"]["ComputeQuotaResources"]
+        quotas[0]["Count"] = count
+    function = {
+        "Code": {"S3Bucket": BUCKET, "S3Key": "function.zip"},
+        "Handler": "fairlane_lambda.hyperpod_governance.handler.handler",
+        "Runtime": "python3.14",
+        "Role": {"Fn::GetAtt": ["Role", "Arn"]},
+        "Timeout": 900,
+    }
+    role = {"Type": "AWS::IAM::Role", "Properties": {"AssumeRolePolicyDocument": {}}}
+    return {"Role": role, "Function": {"Type": "AWS::Lambda::Function", "Properties": function}, **stack}
+
+
+def test_stacks_govern_a_cluster_by_the_function(place: Place) -> None:
+    place.s3.put_object(Bucket=BUCKET, Key="function.zip", Body=package())
+    assert place.deploy(custom_stack(place, "vision")) == "CREATE_COMPLETE", place.failures()
+    assert place.deploy(custom_stack(place, "vision", "audio", count=2)) == "UPDATE_COMPLETE", place.failures()
+    listed = place.sagemaker.list_compute_quotas()["ComputeQuotaSummaries"]
+    assert [(item["Name"], item["ComputeQuotaVersion"]) for item in listed] == [("vision", 2), ("audio", 1)]
+    assert {*place.objects("WorkloadPriorityClass")} == {"training-priority"}
+    assert place.deploy(custom_stack(place, "audio", count=2)) == "UPDATE_COMPLETE", place.failures()
+    assert place.teams() == {"hyperpod-ns-audio"}
+    place.delete()
+    assert place.sagemaker.list_clusters()["ClusterSummaries"] == []
