@@ -27,7 +27,7 @@ class _ChangeSetNotFoundError(CloudFormationError):
 
 def install() -> None:
     """Replace methods of moto's stacks."""
-    parsing.clean_json = _resolve
+    parsing.clean_json = _resolve  # type: ignore[assignment]
     _patch(
         Stack,
         create_resources=_create_resources,

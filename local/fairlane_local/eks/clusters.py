@@ -61,7 +61,6 @@ class Clusters:
         version = request.get("version", _DEFAULT_VERSION)
         if version not in VERSIONS:
             raise invalid_parameter(f"unsupported Kubernetes version {version}")
-        vpc_id = self._vpc_id(network.get("subnetIds", []))
         try:
             cluster = self._eks.create_cluster(
                 name=name,
@@ -74,8 +73,14 @@ class Clusters:
         except EKSError as error:
             raise EksError(error.TYPE, json.loads(error.description)["message"]) from None
         cluster.created_at = now()
-        self._set_network(cluster, network, vpc_id)
-        self._configure(cluster, {"accessConfig": {}, **request})
+        cluster.access_config = _DEFAULT_ACCESS  # type: ignore[attr-defined]
+        group = self._ec2.create_security_group(
+            f"eks-cluster-sg-{name}-{new_id(9)}",
+            "EKS created security group",
+            self._vpc_id(network.get("subnetIds", [])),
+        )
+        _set_network(cluster, {**network, "vpcId": group.vpc_id, "clusterSecurityGroupId": group.id})
+        self._configure(cluster, request)
         port = current_simulation().port
         cluster.endpoint = endpoint(port, get_credentials(port).token, ClusterLocation(*self._location, name))
         return {"cluster": cluster}
@@ -88,7 +93,7 @@ class Clusters:
             if modes.index(mode) < modes.index(old):
                 raise invalid_request(f"Unsupported authentication mode update from {old} to {mode}")
         if network := request.get("resourcesVpcConfig"):
-            self._set_network(cluster, cluster.resources_vpc_config | network)
+            _set_network(cluster, {**cluster.resources_vpc_config, **network})
         self._configure(cluster, request)
         return _update("ConfigUpdate")
 
@@ -110,31 +115,18 @@ class Clusters:
             self._ec2.delete_security_group(group_id=cluster.resources_vpc_config.get("clusterSecurityGroupId"))
         return {"cluster": cluster}
 
-    def _configure(self, cluster: Any, request: Mapping[str, Any]) -> None:
+    def _configure(self, cluster: Cluster, request: Mapping[str, Any]) -> None:
         for member, attribute in _SETTINGS.items():
             if member in request:
-                old = getattr(cluster, attribute, None)
-                if member == "accessConfig":
-                    old = old or _DEFAULT_ACCESS
-                new = request[member]
-                setattr(cluster, attribute, old | new if isinstance(old, dict) and member != "logging" else new)
-
-    def _set_network(self, cluster: Cluster, network: Mapping[str, Any], vpc_id: str | None = None) -> None:
-        own = {"endpointPublicAccess": True, "endpointPrivateAccess": False, **network}
-        if vpc_id is not None:
-            name = f"eks-cluster-sg-{cluster.name}-{new_id(9)}"
-            group = self._ec2.create_security_group(name, "EKS created security group", vpc_id)
-            own |= {"vpcId": vpc_id, "clusterSecurityGroupId": group.id}
-        cluster.resources_vpc_config = own
+                old, new = getattr(cluster, attribute, None), request[member]
+                setattr(cluster, attribute, old | new if isinstance(old, dict) else new)
 
     def _vpc_id(self, subnet_ids: list[str]) -> str | None:
-        try:
-            vpc_ids = {self._ec2.get_subnet(subnet_id).vpc_id for subnet_id in subnet_ids}
-        except EC2ClientError as error:
-            raise invalid_parameter(error.message) from None
-        if len(vpc_ids) > 1:
-            raise invalid_parameter("Subnets must belong to the same VPC")
-        return next(iter(vpc_ids), None)
+        """Return the VPC of the first subnet that exists. None, which means the default VPC, if there is none."""
+        for subnet_id in subnet_ids:
+            with suppress(EC2ClientError):
+                return str(self._ec2.get_subnet(subnet_id).vpc_id)
+        return None
 
     @property
     def _eks(self) -> EKSBackend:
@@ -145,6 +137,10 @@ class Clusters:
     def _ec2(self) -> EC2Backend:
         account_id, region = self._location
         return ec2_backends[account_id][region]
+
+
+def _set_network(cluster: Cluster, network: Record) -> None:
+    cluster.resources_vpc_config = {"endpointPublicAccess": True, "endpointPrivateAccess": False, **network}
 
 
 def _update(kind: str) -> Record:

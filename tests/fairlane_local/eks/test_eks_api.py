@@ -36,6 +36,14 @@ def test_a_cluster_has_the_local_kubernetes_api_and_a_security_group(place: Plac
         place.ec2.describe_security_groups(GroupIds=[group_id])
 
 
+def test_the_subnets_of_a_cluster_need_not_exist(place: Place) -> None:
+    network = {"subnetIds": ["subnet-0123456789abcdef0"]}
+    place.eks.create_cluster(name="kube", roleArn=ROLE, resourcesVpcConfig=network)
+    described = place.eks.describe_cluster(name="kube")["cluster"]["resourcesVpcConfig"]
+    groups = place.ec2.describe_security_groups(GroupIds=[described["clusterSecurityGroupId"]])["SecurityGroups"]
+    assert (described["subnetIds"], len(groups)) == (network["subnetIds"], 1)
+
+
 def test_wrong_clusters_and_changes_are_refused(place: Place) -> None:
     place.create_kubernetes()
     network = {"subnetIds": [place.subnet]}
@@ -44,11 +52,6 @@ def test_wrong_clusters_and_changes_are_refused(place: Place) -> None:
         (exceptions.ResourceInUseException, "already exists with name: kube", {"name": "kube"}),
         (exceptions.InvalidParameterException, "unsupported Kubernetes version 1.12", {"version": "1.12"}),
         (exceptions.InvalidParameterException, "Invalid Role Arn", {"roleArn": "me"}),
-        (
-            exceptions.InvalidParameterException,
-            "'subnet-0' does not exist",
-            {"resourcesVpcConfig": {"subnetIds": ["subnet-0"]}},
-        ),
     ):
         with pytest.raises(error, match=message):
             create(**{"name": "other", "roleArn": ROLE, "resourcesVpcConfig": network, **request})

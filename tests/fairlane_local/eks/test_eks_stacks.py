@@ -68,7 +68,9 @@ def policies(place: Place) -> list[str]:
 
 
 def test_resources_are_created_changed_replaced_and_deleted(place: Place) -> None:
-    outputs = {name: {"Fn::GetAtt": ["Kubernetes", name]} for name in ("Arn", "Endpoint", "ClusterSecurityGroupId")}
+    outputs: Json = {
+        name: {"Fn::GetAtt": ["Kubernetes", name]} for name in ("Arn", "Endpoint", "ClusterSecurityGroupId")
+    }
     outputs |= {
         "AddOn": {"Ref": "AddOn"},
         "Admin": {"Ref": "Admin"},

@@ -7,10 +7,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from fairlane_local import LocalAws
-from tests.fairlane_local.hyperpod.support import BUCKET, ROLE, Place, group
+from tests.fairlane_local.hyperpod.support import BUCKET, ROLE, Json, Place, group
 
 pytestmark = pytest.mark.slow
-SPOT = {"CapacityRequirements": {"Spot": {}}}
+SPOT: Json = {"CapacityRequirements": {"Spot": {}}}
 PLAN = "arn:aws:sagemaker:us-east-1:123456789012:training-plan/july"
 
 
@@ -52,7 +52,7 @@ def volume(**members: Any) -> dict[str, Any]:
 )
 def test_wrong_groups_are_refused(kubernetes: tuple[Place, str], members: dict[str, Any], message: str) -> None:
     place, arn = kubernetes
-    request = place.request(arn, group("g", **{"instance_type": "ml.g5.xlarge", "count": 1}, **members))
+    request = place.request(arn, group("g", "ml.g5.xlarge", 1, **members))
     with pytest.raises(ClientError, match=message) as caught:
         place.sagemaker.create_cluster(**request)
     assert caught.value.response["Error"]["Code"] == "ValidationException"

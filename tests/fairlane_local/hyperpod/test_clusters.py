@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.fairlane_local.hyperpod.support import BUCKET, ROLE, Place, group
+from tests.fairlane_local.hyperpod.support import BUCKET, ROLE, Json, Place, group
 
 pytestmark = pytest.mark.slow
-SPOT = {"CapacityRequirements": {"Spot": {}}}
+SPOT: Json = {"CapacityRequirements": {"Spot": {}}}
 TAINT = {"Key": "team", "Value": "vision", "Effect": "NoSchedule"}
 
 
@@ -17,7 +17,9 @@ def test_a_cluster_has_the_nodes_of_its_groups(place: Place) -> None:
     p5 = group(
         "p5", "ml.p5.48xlarge", 1, MinInstanceCount=1, KubernetesConfig={"Labels": {"a": "b"}, "Taints": [TAINT]}
     )
-    several = group("g", None, 1, InstanceRequirements={"InstanceTypes": ["ml.g5.xlarge", "ml.g6.xlarge"]}, **SPOT)
+    several = group(
+        "g", "", 1, InstanceType=None, InstanceRequirements={"InstanceTypes": ["ml.g5.xlarge", "ml.g6.xlarge"]}, **SPOT
+    )
     settings = {"NodeProvisioningMode": "Continuous", "ClusterRole": ROLE}
     request = place.request(
         place.create_kubernetes(),

@@ -23,7 +23,7 @@ LOCATION = ClusterLocation(ACCOUNT, "us-east-1", "training")
 def create_cluster(port: int, name: str = "training", region: str = "us-east-1") -> None:
     role = f"arn:aws:iam::{ACCOUNT}:role/eks"
     eks = client("eks", port, ACCOUNT, region)
-    eks.create_cluster(name=name, roleArn=role, resourcesVpcConfig={})
+    eks.create_cluster(name=name, roleArn=role, resourcesVpcConfig={"subnetIds": ["subnet-1"]})
 
 
 @pytest.fixture(scope="module")
