@@ -12,7 +12,8 @@ from fairlane.hyperpod.team import QuotaResource
 from fairlane.hyperpod.team_objects import cluster_objects, team_objects
 from fairlane_local.eks import resources as eks
 from fairlane_local.hyperpod import resources as hyperpod
-from tests.fairlane_local.hyperpod.support import Place, group, manifest_resource, resources
+from fairlane_local.kubernetes.admission import NAMESPACE
+from tests.fairlane_local.hyperpod.support import Place, api, group, manifest_resource, resources
 
 CLASSES = (
     *(hyperpod.Cluster, hyperpod.ComputeQuota, hyperpod.ClusterSchedulerConfig),
@@ -87,6 +88,19 @@ def test_another_team_replaces_the_quota_and_a_rollback_brings_it_back(place: Pl
     taken["Speech"]["Properties"]["ComputeQuotaTarget"]["TeamName"] = "vision"
     assert place.deploy(taken) == "UPDATE_ROLLBACK_COMPLETE"
     assert place.teams() == {"hyperpod-ns-audio"}
+    place.delete()
+
+
+@pytest.mark.slow
+def test_a_quota_whose_replacement_fails_is_created_again(place: Place) -> None:
+    stack = resources(place, SYSTEM)
+    place.deploy(stack)
+    api().create(NAMESPACE, "", {"metadata": {"name": "hyperpod-ns-audio"}})
+    stack["Vision"]["Properties"]["ComputeQuotaTarget"]["TeamName"] = "audio"
+    assert place.deploy(stack) == "UPDATE_ROLLBACK_COMPLETE"
+    assert "the namespace hyperpod-ns-audio already exists" in place.failures()
+    assert ids(place) == ["vision 1"]
+    assert place.teams() == {"hyperpod-ns-audio", "hyperpod-ns-vision"}
     place.delete()
 
 
