@@ -13,6 +13,7 @@ from fairlane_stacks.training_stack import TrainingStack
 if TYPE_CHECKING:
     from fairlane.images import ReplicatedRepository
     from fairlane.monitoring import MonitoredFanOut
+    from fairlane_stacks.hyperpod_stack import HyperPodStack
     from fairlane_stacks.images_stacks import ImagesStack, ReplicasStack
     from fairlane_stacks.monitoring_stack import MonitoringStack
 
@@ -27,6 +28,7 @@ def build_stacks(scope: Construct, name: str, environment: Environment) -> list[
       estimate of what monitoring costs.
     - `images`: in each Region with `images`.
     - `replicas`: in each Region that images are replicated to, and deployed before the images.
+    - `hyperpod-<cluster>`: for each HyperPod cluster.
 
     Args:
         scope: App or stage of the stacks.
@@ -64,6 +66,7 @@ def build_stacks(scope: Construct, name: str, environment: Environment) -> list[
     if any(model.images for model in environment.by_region().values()):
         replicas, homes = _images_stacks(scope, name, environment)
         stacks += [*replicas, *homes]
+    stacks += _hyperpod_stacks(scope, name, environment)
     if monitoring:
         monitoring[0].add_dashboards_and_cost(name, environment, monitoring, replicas)
     return stacks
@@ -114,6 +117,25 @@ def _images_stacks(
         for region in sorted(replicated)
     ]
     return replicas, homes
+
+
+def _hyperpod_stacks(scope: Construct, name: str, environment: Environment) -> "list[HyperPodStack]":
+    if not any(model.hyperpod for model in environment.by_region().values()):
+        return []
+    from fairlane_stacks.hyperpod_stack import HyperPodStack  # noqa: PLC0415 (loads for most of a second)
+
+    return [
+        HyperPodStack(
+            scope,
+            f"{_prefix(name, environment, region)}-hyperpod-{cluster_name}",
+            cluster_name=cluster_name,
+            cluster=cluster,
+            model=model,
+            **_common(environment, region),
+        )
+        for region, model in environment.by_region().items()
+        for cluster_name, cluster in model.hyperpod.items()
+    ]
 
 
 def _prefix(name: str, environment: Environment, region: str) -> str:

@@ -3,16 +3,16 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-import aws_cdk as cdk
 from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
 
 from fairlane._internal.specs import field_values
-from fairlane.capacity import GpuComputeEnvironment, TrainingVpc
-from fairlane.environment import ExistingNetworkModel, GpuJobSettings, MultiNodeJobSettings, RegionModel
+from fairlane.capacity import GpuComputeEnvironment
+from fairlane.environment import GpuJobSettings, MultiNodeJobSettings, RegionModel
 from fairlane.jobs import GpuJobDefinition, MultiNodeGpuJobDefinition
 from fairlane.jobs.rules import GpuJobSpec, JobSpec, MultiNodeJobSpec
 from fairlane.queues import GpuQueue
+from fairlane_stacks.network import network
 
 if TYPE_CHECKING:
     from aws_cdk import aws_secretsmanager as secretsmanager
@@ -39,7 +39,7 @@ def compute_environments(
     """
     if not model.compute_environments:
         return {}
-    vpc, subnets = _network(scope, model)
+    vpc, subnets = network(scope, model)
     parent = Construct(scope, "ComputeEnvironments")
     group_ids = {
         group_id
@@ -62,21 +62,6 @@ def compute_environments(
         )
         for name, environment in model.compute_environments.items()
     }
-
-
-def _network(scope: Construct, model: RegionModel) -> tuple[ec2.IVpc | TrainingVpc, list[ec2.ISubnet] | None]:
-    network = model.network
-    assert network is not None
-    if not isinstance(network, ExistingNetworkModel):
-        return TrainingVpc(scope, "Network", log_encryption_key=model.log_encryption_key, **dict(network)), None
-    parent = Construct(scope, "Network")
-    vpc = ec2.Vpc.from_vpc_attributes(
-        parent, "Vpc", vpc_id=str(network.vpc_id), availability_zones=["those of its subnets"]
-    )
-    subnets = [ec2.Subnet.from_subnet_id(parent, subnet_id, subnet_id) for subnet_id in network.subnet_ids]
-    for subnet in subnets:  # only the ids of the subnets are used
-        cdk.Annotations.of(subnet).acknowledge_warning("@aws-cdk/aws-ec2:noSubnetRouteTableId")
-    return vpc, subnets
 
 
 def job_definitions(scope: Construct, model: RegionModel, queues: dict[str, GpuQueue]) -> dict[str, AnyJobDefinition]:

@@ -56,7 +56,7 @@ def _quotas(arguments: argparse.Namespace) -> int:
     from fairlane.environment import find_environment, load_environment
 
     path = find_environment(Path.cwd() / "environments", arguments.environment)
-    clusters: Mapping[str, ClusterSettings] = getattr(load_environment(path), "hyperpod", None) or {}
+    clusters: Mapping[str, ClusterSettings] = load_environment(path).hyperpod
     if arguments.cluster is not None:
         clusters = {name: settings for name, settings in clusters.items() if name == arguments.cluster}
     if not clusters:

@@ -1,7 +1,7 @@
 """Dataclasses as parts of an environment file: pydantic reads their fields as keys."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
 from enum import StrEnum
 from functools import cache, reduce
 from operator import or_
@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar, Union, get_args, get_origin, get_ty
 from pydantic import Discriminator, Field, GetCoreSchemaHandler, Tag, create_model
 from pydantic_core import CoreSchema, core_schema
 
-from fairlane.environment.base import Model
+from fairlane.environment.base import Model, branch
 
 
 class SpecModel(Model):
@@ -19,13 +19,15 @@ class SpecModel(Model):
 
     Attributes:
         spec: The dataclass.
+        names: Fields without a default that the file gives as a key.
     """
 
     spec: ClassVar[type]
+    names: ClassVar[tuple[str, ...]] = ()
 
     def build(self) -> Any:
-        """Return the dataclass."""
-        return self.spec(**dict(self))
+        """Return the dataclass, with empty `names`."""
+        return self.spec(**dict.fromkeys(self.names, ""), **dict(self))
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,36 +41,83 @@ class Keys:
         without: Fields that are not written in the mapping, for example because its key in the file gives the value.
         model: Model whose `build` returns the dataclass, where the mapping has other keys. Default: the fields as keys.
         description: Description of the mapping in the schema. Default: first paragraph of the dataclass's docstring.
+        forms: Name and annotation of lists that the file has as mappings (`ByName`). A list that is missing is empty.
     """
 
     without: tuple[str, ...] = ()
     model: type[Model] | None = None
     description: str | None = None
+    forms: tuple[tuple[str, Any], ...] = ()
 
     def __get_pydantic_core_schema__(self, spec: type, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Return the schema of the model, whose value is the dataclass."""
-        model = self.model or model_of(spec, self.without, self.description)
+        model = self.model or model_of(spec, self.without, self.description, self.forms)
         return core_schema.no_info_after_validator_function(lambda value: value.build(), handler.generate_schema(model))
 
 
+@dataclass(frozen=True, slots=True)
+class ByName:
+    """Annotation of a list of dataclasses, written in the file as a mapping by their names.
+
+    Args:
+        name: Field with the name.
+        short: Field that a number alone gives, for example `ml.p5.48xlarge: 8`. Default: no entry is a number.
+        forms: Lists of the dataclass that the file has as mappings. Default: none.
+    """
+
+    name: str
+    short: str | None = None
+    forms: tuple[tuple[str, Any], ...] = ()
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Return the schema of the mapping, whose value is the list."""
+        (spec,) = get_args(source)
+        entry: Any = Annotated[spec, Keys(without=(self.name,), forms=self.forms)]
+        if self.short is not None:
+            others = {field.name for field in fields(spec)} - {self.name, self.short}
+            number = Annotated[int, Tag("<number>")]
+            choice = branch("<mapping>", otherwise="<number>")
+            entry = Annotated[number | Annotated[entry, Tag("<mapping>")], choice] if others else int
+        schema = handler.generate_schema(dict[str, entry])
+
+        def values(entries: dict[str, Any]) -> list[Any]:
+            return [
+                spec(**{self.name: name, str(self.short): value})
+                if isinstance(value, int)
+                else replace(value, **{self.name: name})
+                for name, value in entries.items()
+            ]
+
+        return core_schema.no_info_after_validator_function(values, schema)
+
+
 @cache
-def model_of(spec: type, without: tuple[str, ...] = (), description: str | None = None) -> type[SpecModel]:
+def model_of(
+    spec: type,
+    without: tuple[str, ...] = (),
+    description: str | None = None,
+    forms: tuple[tuple[str, Any], ...] = (),
+) -> type[SpecModel]:
     """Return the model of a dataclass."""
+    by_name = dict(forms)
     hints = get_type_hints(spec, include_extras=True)
     keys: dict[str, Any] = {}
     required: list[str] = []
+    names: list[str] = []
     for field in fields(spec):
+        default = field.default if field.default_factory is MISSING else field.default_factory()
+        if field.name in without and default is MISSING:
+            names.append(field.name)
         if not field.init or field.name in without:
             continue
-        default = field.default if field.default_factory is MISSING else field.default_factory()
         if default is MISSING:
             required.append(field.name)
-            default = None
-        keys[field.name] = (_as_keys(hints[field.name]), default)
+            default = () if field.name in by_name else None
+        keys[field.name] = (by_name.get(field.name) or _as_keys(hints[field.name]), default)
     extra = {"json_schema_extra": {"required": required}} if required else {}
     text = description or spec.__doc__
     model = create_model(spec.__name__, __base__=SpecModel, __doc__=text, __cls_kwargs__=extra, **keys)
-    model.spec = spec
+    model.spec, model.names = spec, tuple(names)
     return model
 
 
@@ -81,6 +130,8 @@ def _as_keys(annotation: Any) -> Any:
         choices = [choice for choice in inner if choice is not type(None)]
         if len(choices) > 1 and all(map(is_dataclass, choices)):
             return _union(choices)
+        if inner == (str, int):
+            return Annotated[Annotated[str, Tag("<text>")] | Annotated[int, Tag("<number>")], Discriminator(_scalar)]
         return reduce(or_, map(_as_keys, inner))
     if origin is Mapping:
         return dict[inner[0], _as_keys(inner[1])]  # type: ignore[misc, valid-type]
@@ -107,3 +158,7 @@ def _union(choices: Sequence[Any]) -> Any:
 
     tagged = [Annotated[choice, Keys(), Tag(f"<{choice.__name__}>")] for choice in choices]
     return Annotated[reduce(or_, tagged), Discriminator(tag)]
+
+
+def _scalar(value: object) -> str:
+    return "<number>" if isinstance(value, int) and not isinstance(value, bool) else "<text>"

@@ -10,6 +10,7 @@ from fairlane._internal.checks import is_region, listing
 from fairlane.capacity.fit import fit_problems
 from fairlane.environment.alarms import AlarmSettings
 from fairlane.environment.environment import Environment
+from fairlane.environment.hyperpod_problems import hyperpod_problems
 from fairlane.environment.images import ImageModel
 from fairlane.environment.job_definitions import job_problems
 from fairlane.environment.network import NewNetworkModel
@@ -81,6 +82,8 @@ def _regional_problems(model: RegionModel, region: str) -> Iterator[ReferencePro
         for key in ("job_definitions", "execution_roles"):
             for index, target in enumerate(getattr(store, key)):
                 yield from _missing_target(("sweeps", name, key, index), target, key, getattr(model, key))
+    for name, cluster in model.hyperpod.items():
+        yield from hyperpod_problems(cluster, name, region, model.network)
     yield from _job_fit_problems(model, region)
 
 

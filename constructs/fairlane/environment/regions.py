@@ -9,6 +9,7 @@ from fairlane.environment.alarms import AlarmSettings
 from fairlane.environment.base import Model
 from fairlane.environment.compute_environments import ComputeEnvironmentSettings
 from fairlane.environment.execution_roles import TrainingExecutionRoleModel
+from fairlane.environment.hyperpod import HyperPodModel
 from fairlane.environment.images import ImageModel, ReplicationField
 from fairlane.environment.job_definitions import JobDefinitionField, job_problems
 from fairlane.environment.job_metrics import JobMetricsModel
@@ -35,8 +36,8 @@ class RegionModel(Model, title="Region"):
     service_environments: dict[str, ServiceEnvironmentModel] = {}
     """Capacity that several training queues share, by a name of your choice. Default: none."""
     network: NetworkField | None = None
-    """VPC of the GPU instances: `vpc_id` and `subnet_ids` of an existing VPC, or `{}` for a new VPC. Required with
-    compute_environments."""
+    """VPC of the GPU instances: `vpc_id` and `subnet_ids` of an existing VPC, or `{}` for a new VPC. With a new VPC,
+    each HyperPod cluster has a VPC of its own. Required with compute_environments and hyperpod."""
     compute_environments: dict[str, Annotated[ComputeEnvironmentSettings, Keys()]] = {}
     """GPU instances for queues of containers, by a name of your choice. Default: none."""
     queues: dict[str, QueueField] = {}
@@ -47,6 +48,8 @@ class RegionModel(Model, title="Region"):
     Default: none."""
     sweeps: dict[str, SweepStoreModel] = {}
     """Stores of hyperparameter sweeps, by name. Default: none."""
+    hyperpod: dict[str, HyperPodModel] = {}
+    """SageMaker HyperPod clusters on Amazon EKS, by name. Default: none."""
 
     images: dict[str, ImageModel] = {}
     """Repositories of container images, by name, and the Regions that the images are replicated to. Default: none."""
@@ -81,7 +84,7 @@ class RegionModel(Model, title="Region"):
     @property
     def has_resources(self) -> bool:
         """True if the Region has resources of its own."""
-        return self.has_training_resources or bool(self.images)
+        return self.has_training_resources or bool(self.images or self.hyperpod)
 
     @property
     def training_queues(self) -> dict[str, TrainingQueueModel]:
@@ -107,7 +110,7 @@ class RegionModel(Model, title="Region"):
         if self.network is not None:
             for problem in self.network.problems(region):
                 yield problem.within("network")
-        elif self.compute_environments:
+        elif self.compute_environments or self.hyperpod:
             yield Problem(("network",), None, "vpc_id and subnet_ids of an existing VPC, or {} for a new VPC")
         if self.job_metrics is not None:
             for problem in self.job_metrics.problems():

@@ -26,8 +26,10 @@ _TITLES: Final = {
     "JobStateTimeLimitAction": "time limit action",
     "MultiNodeJobSettings": "multi-node job definition",
     "QueueBlocked": "blocked limit",
+    "Volume": "instance volume",
+    "fairlane__hyperpod__team__Sharing": "team sharing",
 }
-"""Titles of dataclasses whose names have other words than the file."""
+"""Titles of dataclasses whose names have other words than the file, and of the second of two enumerations."""
 
 _ARGUMENT: Final = re.compile(r"^ {4}(\w+): (.*(?:\n {8}.*)*)", re.MULTILINE)
 _WORD: Final = re.compile(r"[A-Z][a-z0-9]*")
@@ -37,9 +39,9 @@ _REFERENCE: Final = "#/$defs/"
 def environment_json_schema() -> dict[str, Any]:
     """Return the JSON schema of environment files."""
     schema = Environment.model_json_schema(schema_generator=_FileSchema)
-    for definition in schema["$defs"].values():
+    for name, definition in schema["$defs"].items():
         if "enum" in definition:
-            definition["title"] = _words(definition["title"])
+            definition["title"] = _TITLES.get(name) or _words(definition["title"])
     names = {name: definition["title"].lower().replace(" ", "-") for name, definition in schema["$defs"].items()}
     assert len(set(names.values())) == len(names), "two definitions have the same title"
     schema["$defs"] = {names[name]: definition for name, definition in schema["$defs"].items()}
@@ -68,6 +70,9 @@ class _FileSchema(GenerateJsonSchema):
             result["description"] = _first_paragraph(model)
         for name in result.get("required", ()):
             result["properties"][name].pop("default", None)
+        for item in result["properties"].values():
+            if item.get("type") == "object" and item.get("default") == []:
+                item["default"] = {}  # a list that the file has as a mapping
         for name, text in texts.items():
             if name in result["properties"]:
                 result["properties"][name]["description"] = text

@@ -15,6 +15,7 @@ _WORDS: Final = {
     "True": "true",
     "False": "false",
     "None": "null",
+    "node_pools": "autoscaling",
 }
 _KNOWN_AT_SYNTH: Final = re.compile(r"(,| that is| that are)? known at synth")
 _PYTHON: Final = re.compile(rf"\b({'|'.join(_WORDS)})\b")

@@ -10,9 +10,9 @@ from constructs import Construct, IConstruct
 from fairlane._internal.tokens import is_token
 from fairlane.capacity.training_vpc import TrainingVpc
 from fairlane.errors import Problem
+from fairlane.hyperpod.cluster_rules import control_plane_problems
 
 _PATHS: Final = (ec2.CfnRoute, ec2.CfnSubnetRouteTableAssociation, ec2.CfnVPCEndpoint)
-_CONTROL_PLANE_ZONES: Final = 2
 
 
 class ClusterNetwork:
@@ -32,8 +32,8 @@ class ClusterNetwork:
 
     @cached_property
     def private_subnets(self) -> Sequence[ec2.ISubnet]:
-        """Private subnets of the VPC. Isolated subnets if it has no others."""
-        return (self.vpc.private_subnets or self.vpc.isolated_subnets) if self.vpc else ()
+        """Private subnets of the VPC. Isolated subnets if it has no others, or those given if it has none at all."""
+        return (self.vpc.private_subnets or self.vpc.isolated_subnets or self._subnets or ()) if self.vpc else ()
 
     @cached_property
     def subnet_ids(self) -> Sequence[str]:
@@ -62,9 +62,8 @@ class ClusterNetwork:
             yield Problem(("vpc",), None, "the VPC of the nodes, because HyperPod on EKS requires one")
             return
         zones = {self.zones.get(subnet.subnet_id, subnet.subnet_id) for subnet in self.private_subnets}
-        if own_kubernetes and len(zones) < _CONTROL_PLANE_ZONES and not any(map(is_token, zones)):
-            sentence = "an EKS cluster requires private subnets in two zones: use a VPC with more zones"
-            yield Problem.relation(("vpc",), sentence)
+        if own_kubernetes and not any(map(is_token, zones)):
+            yield from control_plane_problems(("vpc",), len(zones))
 
     @property
     def lacks_endpoints(self) -> bool:

@@ -14,7 +14,7 @@ from fairlane._internal.checks import (
 )
 from fairlane._internal.tokens import is_token
 from fairlane.catalog.hyperpod_catalog import hyperpod_instance_types
-from fairlane.errors import Advice, Problem
+from fairlane.errors import Advice, Path, Problem
 from fairlane.hyperpod.group_rules import (
     MAX_SUBNETS,
     NAME_FORM,
@@ -40,6 +40,7 @@ OBSERVABILITY: Final = "amazon-sagemaker-hyperpod-observability"
 ADD_ONS: Final = (POD_IDENTITY_AGENT, CERT_MANAGER, TRAINING_OPERATOR, OBSERVABILITY)
 """EKS add-ons of a cluster in the order of their installation."""
 LOWEST_OPERATOR: Final = (1, 2)
+_CONTROL_PLANE_ZONES: Final = 2
 
 _VERSION: Final = re.compile(r"v?(\d+)\.(\d+)")
 _WORKSPACE: Final = re.compile(r"arn:aws[a-z-]*:aps:[a-z0-9-]+:[0-9]{12}:workspace/[A-Za-z0-9-]+")
@@ -120,6 +121,18 @@ def cluster_problems(
             node_recovery=node_recovery,
             continuous_provisioning=continuous_provisioning,
         )
+
+
+def control_plane_problems(field: Path, zones: int) -> Iterator[Problem]:
+    """Yield the problem of a network for an EKS cluster of a HyperPod cluster's own.
+
+    Args:
+        field: Path to the network.
+        zones: Number of Availability Zones with private subnets.
+    """
+    if zones < _CONTROL_PLANE_ZONES:
+        sentence = "an EKS cluster requires private subnets in two zones: use a VPC with more zones"
+        yield Problem.relation(field, sentence)
 
 
 def cluster_advice(

@@ -1,9 +1,10 @@
 """Regions whose CloudFormation has the types of HyperPod task governance. Imports no aws_cdk."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import Final
 
 from fairlane._internal.tokens import is_token
+from fairlane.errors import Problem
 
 COMPUTE_QUOTA: Final = "AWS::SageMaker::ComputeQuota"
 SCHEDULER_CONFIG: Final = "AWS::SageMaker::ClusterSchedulerConfig"
@@ -38,3 +39,10 @@ def native_governance_types(region: str) -> Collection[str]:
         region: Name of the Region. A Region known only at deployment has none of the types.
     """
     return () if is_token(region) else tuple(name for name, regions in _REGIONS.items() if region in regions)
+
+
+def native_type_problems(native_types: Collection[str] | None) -> Iterator[Problem]:
+    """Yield names that are no type of task governance."""
+    for name in native_types or ():
+        if name not in CUSTOM_TYPES:
+            yield Problem(("native_types",), name, " or ".join(CUSTOM_TYPES))

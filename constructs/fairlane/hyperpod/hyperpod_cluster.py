@@ -29,8 +29,9 @@ from fairlane.hyperpod.eks_cluster import create_kubernetes, existing_version, k
 from fairlane.hyperpod.execution_role import autoscaling_role, execution_role
 from fairlane.hyperpod.instance_group import InstanceGroup, NodePool
 from fairlane.hyperpod.karpenter_objects import node_class, node_pool
-from fairlane.hyperpod.lifecycle_scripts import LifecycleScripts, directory_problems, script_names
+from fairlane.hyperpod.lifecycle_scripts import LifecycleScripts
 from fairlane.hyperpod.pool_rules import group_subnets
+from fairlane.hyperpod.script_rules import directory_problems, script_names
 
 _KIND: Final = "HyperPod cluster"
 
@@ -164,8 +165,9 @@ class HyperPodCluster(Construct):
         layer = kubectl_layer() if kubernetes is None else None
         super().__init__(scope, construct_id)
         claims.add(_KIND, cluster_name, self)
-        self.cluster_name, self.instance_groups, self.node_pools = cluster_name, [*instance_groups], [*node_pools]
-        self._network = network
+        self.cluster_name, self._network = cluster_name, network
+        self.instance_groups: Sequence[InstanceGroup] = [*instance_groups]
+        self.node_pools: Sequence[NodePool] = [*node_pools]
         asset = None if is_location(chart) else assets.Asset(self, "ChartAsset", path=chart)
         self.kubernetes = kubernetes or self._own_kubernetes(kubernetes_version, key_arn, asset, layer)
         self.security_group_id = network.security_group(self, self.kubernetes.cluster_security_group_id)

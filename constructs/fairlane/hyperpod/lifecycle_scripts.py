@@ -13,7 +13,6 @@ from constructs import Construct
 from fairlane._internal.claims import Claims
 from fairlane._internal.nag import acknowledge_wildcards
 from fairlane._internal.private_bucket import private_bucket
-from fairlane.errors import Problem
 from fairlane.hyperpod.framework_findings import KEY_USES, S3_WRITES, acknowledge_framework
 
 INIT_SCRIPT: Final = "fairlane_init.sh"
@@ -23,19 +22,6 @@ _NO_ACCESS_LOGS: Final = (
     "server access logs need a second bucket with a retention of its own: record the access to scripts with data "
     "events of AWS CloudTrail where it is needed"
 )
-
-
-def script_names(directory: object) -> list[str]:
-    """Return the names of the scripts in a directory."""
-    return (
-        [] if directory is None else sorted(entry.name for entry in Path(str(directory)).iterdir() if entry.is_file())
-    )
-
-
-def directory_problems(directory: object) -> list[Problem]:
-    """Return the problem of a directory of scripts that does not exist."""
-    exists = directory is None or (isinstance(directory, str | Path) and Path(directory).is_dir())
-    return [] if exists else [Problem(("lifecycle_scripts",), directory, "a directory that exists")]
 
 
 class LifecycleScripts:

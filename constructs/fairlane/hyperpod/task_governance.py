@@ -1,6 +1,6 @@
 """Task governance of a HyperPod cluster: add-on, scheduler configuration, and a quota for each team."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final, Protocol
 
@@ -13,10 +13,16 @@ from fairlane._internal.claims import Claims
 from fairlane._internal.functions import Function
 from fairlane._internal.log_encryption import AnyKey, log_key_arn, log_key_problems
 from fairlane._internal.tokens import is_token
-from fairlane.errors import ConfigurationError, Problem
+from fairlane.errors import ConfigurationError
 from fairlane.hyperpod.governance_provider import governance_provider
 from fairlane.hyperpod.governance_rules import governance_advice, governance_problems
-from fairlane.hyperpod.governance_types import COMPUTE_QUOTA, CUSTOM_TYPES, SCHEDULER_CONFIG, native_governance_types
+from fairlane.hyperpod.governance_types import (
+    COMPUTE_QUOTA,
+    CUSTOM_TYPES,
+    SCHEDULER_CONFIG,
+    native_governance_types,
+    native_type_problems,
+)
 from fairlane.hyperpod.instance_group import InstanceGroup, NodePool
 from fairlane.hyperpod.quota_table import DEFAULT_BORROW_LIMIT
 from fairlane.hyperpod.team import Governance, QuotaResource, Sharing, Team
@@ -97,7 +103,7 @@ class TaskGovernance(Construct):
     ) -> None:
         problems = [
             *governance_problems(governance, teams, cluster.instance_groups, cluster.node_pools),
-            *_type_problems(native_types),
+            *native_type_problems(native_types),
             *log_key_problems(scope, log_encryption_key),
         ]
         if problems:
@@ -153,12 +159,6 @@ class TaskGovernance(Construct):
             type=CUSTOM_TYPES[kind],
             properties={"ServiceToken": self.function.arn, **properties},
         )
-
-
-def _type_problems(native_types: Collection[str] | None) -> Iterator[Problem]:
-    for name in native_types or ():
-        if name not in CUSTOM_TYPES:
-            yield Problem(("native_types",), name, " or ".join(CUSTOM_TYPES))
 
 
 def _scheduler(governance: Governance) -> dict[str, Any]:

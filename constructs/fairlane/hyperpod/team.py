@@ -90,9 +90,9 @@ class Team:
         team_name: Name of the team, 1 to 38 lower-case letters, digits and -.
         quota: Guaranteed capacity, 1 to 15 resources. Without, the team has nothing, because its borrow limit is a part
             of its quota.
-        sharing: Whether the team lends and borrows. Default: LEND_AND_BORROW.
+        sharing: Whether the team lends and borrows. Default: LendAndBorrow.
         borrow_limit: Largest amount that the team borrows, in percent of its own quota, 0 to 10,000. With
-            LEND_AND_BORROW only. Default: 50, the default of AWS.
+            LendAndBorrow only. Default: 50, the default of AWS.
         weight: Share of idle capacity relative to other teams, 0 to 100. Default: 0, the default of AWS: last.
         preempt_lower_priority: True if the team's workloads may preempt its own workloads of lower priority. Default:
             True.

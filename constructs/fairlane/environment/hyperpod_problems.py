@@ -1,0 +1,149 @@
+"""Problems of `hyperpod` in an environment file: the rules of the constructs, at the keys of the file."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Final, TypeAlias
+
+from fairlane._internal.checks import check_text, is_region
+from fairlane._internal.key_rules import check_regional_key
+from fairlane.capacity.network_rules import check_id
+from fairlane.environment.hyperpod import HyperPodModel
+from fairlane.environment.network import ExistingNetworkModel, NewNetworkModel
+from fairlane.errors import Path, Problem
+from fairlane.hyperpod.chart_rules import chart_problems
+from fairlane.hyperpod.cluster_rules import cluster_problems, control_plane_problems
+from fairlane.hyperpod.governance_rules import governance_problems
+from fairlane.hyperpod.governance_types import native_type_problems
+from fairlane.hyperpod.script_rules import directory_problems, script_names
+from fairlane.hyperpod.team_rules import team_problems
+
+NetworkModel: TypeAlias = NewNetworkModel | ExistingNetworkModel
+
+_LISTS: Final = {"instance_groups": "group_name", "node_pools": "pool_name"}
+"""Name of the items, by argument of the construct that is a mapping in the file."""
+_KEYS: Final[dict[str | int, Path]] = {
+    "chart": ("kubernetes", "chart"),
+    "cluster_name": (),
+    "kubernetes_version": ("kubernetes", "version"),
+    "node_pools": ("autoscaling",),
+}
+"""Keys of the cluster by argument of the construct, where they differ."""
+_NETWORK: Final[dict[str | int, Path]] = {"subnets": ("network", "subnet_ids"), "vpc": ("network",)}
+"""Keys of the Region by argument of the construct."""
+_NAMES: Final = frozenset(("class_name", "group_name", "pool_name", "team_name"))
+"""Fields of value objects that are keys in the file."""
+_SHORT: Final = (("priority_classes", "weight"), ("teams", "instance_type"))
+_RELATED: Final[dict[str | int, tuple[str, ...]]] = {
+    "autoscaling": ("instance_groups",),
+    "continuous_provisioning": ("autoscaling",),
+    "instance_groups": ("autoscaling", "lifecycle_scripts", "kubernetes"),
+    "node_recovery": ("autoscaling",),
+    "teams": ("teams", "instance_groups", "autoscaling", "fair_share", "share_unallocated", "admin_roles"),
+}
+"""By key, the keys that relations of its values depend on."""
+
+
+def hyperpod_problems(
+    model: HyperPodModel, name: str, region: str, network: NetworkModel | None
+) -> Iterator[tuple[Problem, list[Path]]]:
+    """Yield the problems of a cluster at the keys of its Region, and the keys that each depends on.
+
+    Args:
+        model: Settings of the cluster.
+        name: Name of the cluster, its key in the file.
+        region: Region of the cluster.
+        network: Network of the Region. None if it is missing.
+    """
+    for problem in _problems(model, name, region, network):
+        outer: Path = ("hyperpod", name)
+        if problem.field[0] in _NETWORK:
+            field = _NETWORK[problem.field[0]]
+            yield replace(problem, field=field), [field, (*outer, "kubernetes")]
+            continue
+        for inner in _fields(problem.field, model, everywhere=not problem.sentence):
+            paths = [(*outer, *path) for path in _dependencies(problem, inner)]
+            yield replace(problem, field=(*outer, *inner)), paths
+
+
+def _problems(model: HyperPodModel, name: str, region: str, network: NetworkModel | None) -> Iterator[Problem]:
+    kubernetes = model.kubernetes
+    own_kubernetes = kubernetes.cluster is None
+    no_directory = directory_problems(model.lifecycle_scripts)
+    yield from no_directory
+    yield from cluster_problems(
+        cluster_name=name,
+        kubernetes_version=kubernetes.version if own_kubernetes else None,
+        scripts=None if no_directory else script_names(model.lifecycle_scripts),
+        other_nodes=not own_kubernetes,
+        subnets=network.subnet_ids or None if isinstance(network, ExistingNetworkModel) else None,
+        **model.settings,
+    )
+    yield from chart_problems(kubernetes.chart)
+    yield from _kubernetes_problems(model, network)
+    if model.encryption_key is not None:
+        home = region if is_region(region) else None
+        key = model.encryption_key
+        yield from check_regional_key(("encryption_key",), key, home, None, place="the cluster is")
+    yield from native_type_problems(model.native_types)
+    if model.teams or model.priority_classes:
+        yield from governance_problems(model.governance, model.teams, model.instance_groups, model.node_pools)
+    for team in model.teams:
+        for problem in team_problems(team, model.node_pools):
+            yield problem.within("teams", team.team_name)
+        for index, role in enumerate(team.roles or ()):
+            if role in model.admin_roles:
+                sentence = f"{role} is in admin_roles, and EKS allows one access entry for a role: use another role"
+                yield Problem.relation(("teams", team.team_name, "roles", index), sentence)
+
+
+def _kubernetes_problems(model: HyperPodModel, network: NetworkModel | None) -> Iterator[Problem]:
+    kubernetes = model.kubernetes
+    if kubernetes.cluster is None:
+        for key in ("security_group", "existing_add_ons"):
+            if getattr(kubernetes, key):
+                sentence = "a new EKS cluster has none yet: remove it, or name an EKS cluster that exists as cluster"
+                yield Problem.relation(("kubernetes", key), sentence)
+        if network is not None:
+            yield from control_plane_problems(("vpc",), _zones(network))
+        return
+    allowed = "the name of an EKS cluster"
+    yield from check_text(("kubernetes", "cluster"), kubernetes.cluster, str.strip, allowed)
+    yield from check_id(("kubernetes", "security_group"), "sg", kubernetes.security_group, "a security group")
+    if "version" in kubernetes.model_fields_set:
+        sentence = "the EKS cluster that exists has its own version: remove version or cluster"
+        yield Problem.relation(("kubernetes", "version"), sentence)
+    if isinstance(network, NewNetworkModel):
+        sentence = "HyperPod runs in the VPC of the EKS cluster: use vpc_id and subnet_ids in network"
+        yield Problem.relation(("kubernetes", "cluster"), sentence)
+
+
+def _zones(network: NetworkModel) -> int:
+    """Return the largest number of Availability Zones that the subnets of a network can be in."""
+    if isinstance(network, ExistingNetworkModel):
+        return len(network.subnet_ids)
+    return network.availability_zones if network.availability_zone_ids is None else len(network.availability_zone_ids)
+
+
+def _fields(field: Path, model: HyperPodModel, *, everywhere: bool) -> Sequence[Path]:
+    """Return the paths in the file of a problem's path in the arguments of the constructs.
+
+    A path of all teams is that of the last team with a quota of the instance type, or `everywhere`, of each of them.
+    """
+    first, *rest = field
+    if first in _LISTS and rest and isinstance(rest[0], int):
+        rest[0] = getattr(getattr(model, str(first))[rest[0]], _LISTS[str(first)])
+    if first == "teams" and rest[:1] == ["*"]:
+        _, *inner = rest
+        teams = [team.team_name for team in model.teams if inner[1] in [item.instance_type for item in team.quota]]
+        return [("teams", team, *inner) for team in (teams if everywhere else teams[-1:])]
+    path = (*_KEYS.get(first, (first,)), *rest)
+    if path and (path[-1] in _NAMES or (first, path[-1]) in _SHORT):
+        return [path[:-1]]
+    return [path]
+
+
+def _dependencies(problem: Problem, field: Path) -> list[Path]:
+    """Return the paths on which a problem depends: a value by itself, or a relation of several keys."""
+    alone = not problem.sentence and problem.field[1:2] != ("*",) and field[:1] != ("autoscaling",)
+    related = () if alone or not field else _RELATED.get(field[0], ())
+    return [field, *((key,) for key in related)]
