@@ -1,16 +1,17 @@
 """Stack with one HyperPod cluster and its teams."""
 
+from collections.abc import Sequence
 from typing import Unpack
 
 import aws_cdk as cdk
 from aws_cdk import aws_ec2 as ec2
-from aws_cdk import aws_eks_v2 as eks
 from constructs import Construct
 
 from fairlane.capacity import TrainingVpc
 from fairlane.environment import HyperPodModel, RegionModel
+from fairlane.environment.hyperpod import KubernetesModel
 from fairlane.hyperpod import HyperPodCluster, TaskGovernance, TeamNamespace
-from fairlane.hyperpod.eks_cluster import kubectl_layer
+from fairlane.hyperpod.eks_cluster import ExistingKubernetes
 from fairlane_stacks.network import network
 from fairlane_stacks.regional_stack import RegionalStack, StackSettings
 
@@ -49,7 +50,7 @@ class HyperPodStack(RegionalStack):
         settings["termination_protection"] = True
         super().__init__(scope, construct_id, **settings)
         vpc, subnets = network(self, model)
-        kubernetes = self._kubernetes(cluster, vpc, subnets or []) if cluster.kubernetes.cluster else None
+        existing = self._existing_kubernetes(cluster.kubernetes, vpc, subnets or ())
         self.cluster = HyperPodCluster(
             self,
             "Cluster",
@@ -57,15 +58,15 @@ class HyperPodStack(RegionalStack):
             vpc=vpc,
             subnets=subnets,
             chart=str(cluster.kubernetes.chart),
-            kubernetes=kubernetes,
+            kubernetes=existing.cluster if existing else None,
             kubernetes_version=cluster.kubernetes.version,
             existing_add_ons=cluster.kubernetes.existing_add_ons,
             lifecycle_scripts=cluster.lifecycle_scripts,
             encryption_key=cluster.encryption_key,
             **cluster.settings,
         )
-        if kubernetes is not None:
-            self.cluster.node.add_dependency(self.node.find_child("Kubernetes"))
+        if existing is not None:
+            self.cluster.node.add_dependency(existing.access)
         self.governance: TaskGovernance | None = None
         self.teams: dict[str, TeamNamespace] = {}
         if cluster.teams or cluster.priority_classes:
@@ -86,34 +87,20 @@ class HyperPodStack(RegionalStack):
                 )
         self._add_outputs()
 
-    def _kubernetes(
-        self, cluster: HyperPodModel, vpc: ec2.IVpc | TrainingVpc, subnets: list[ec2.ISubnet]
-    ) -> eks.ICluster:
-        """Import an EKS cluster, with a function in its VPC that administers it."""
-        parent = Construct(self, "Kubernetes")
-        group = ec2.SecurityGroup.from_security_group_id(
-            parent, "SecurityGroup", str(cluster.kubernetes.security_group), mutable=False
+    def _existing_kubernetes(
+        self, kubernetes: KubernetesModel, vpc: ec2.IVpc | TrainingVpc, subnets: Sequence[ec2.ISubnet]
+    ) -> ExistingKubernetes | None:
+        if kubernetes.cluster is None:
+            return None
+        assert not isinstance(vpc, TrainingVpc)
+        return ExistingKubernetes(
+            self,
+            "Kubernetes",
+            cluster_name=kubernetes.cluster,
+            security_group_id=str(kubernetes.security_group),
+            vpc=vpc,
+            subnets=subnets,
         )
-        kubernetes = eks.Cluster.from_cluster_attributes(
-            parent,
-            "Cluster",
-            cluster_name=str(cluster.kubernetes.cluster),
-            cluster_security_group_id=group.security_group_id,
-            vpc=vpc.vpc if isinstance(vpc, TrainingVpc) else vpc,
-            kubectl_provider_options=eks.KubectlProviderOptions(
-                kubectl_layer=kubectl_layer()(parent, "KubectlLayer"), private_subnets=subnets, security_group=group
-            ),
-        )
-        policy = eks.AccessPolicy.from_access_policy_name(
-            "AmazonEKSClusterAdminPolicy", access_scope_type=eks.AccessScopeType.CLUSTER
-        )
-        provider = kubernetes.kubectl_provider
-        assert provider is not None
-        assert provider.role is not None
-        eks.AccessEntry(
-            parent, "Access", cluster=kubernetes, principal=provider.role.role_arn, access_policies=[policy]
-        )
-        return kubernetes
 
     def _add_outputs(self) -> None:
         outputs = {

@@ -1,7 +1,7 @@
-"""EKS cluster of a HyperPod cluster, if it has one of its own."""
+"""EKS cluster of a HyperPod cluster: one of its own, or one that exists."""
 
-from collections.abc import Callable, Collection, Iterator
-from typing import Final
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import Any, Final
 
 import aws_cdk as cdk
 from aws_cdk import aws_ec2 as ec2
@@ -9,7 +9,7 @@ from aws_cdk import aws_eks_v2 as eks
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
-from constructs import Construct
+from constructs import Construct, IConstruct
 
 from fairlane._internal.nag import acknowledge_wildcards
 from fairlane.errors import Problem
@@ -64,6 +64,54 @@ def create_kubernetes(
     resource.node.add_dependency(*network.paths)  # kubectl needs the routes until the last object is deleted
     _acknowledge(cluster, staging)
     return cluster
+
+
+class ExistingKubernetes(Construct):
+    """EKS cluster that exists, and a function in its VPC with which CloudFormation administers it.
+
+    Args:
+        scope: Scope of the construct.
+        construct_id: Id of the construct.
+        cluster_name: Name of the cluster, with authentication mode API or API_AND_CONFIG_MAP.
+        security_group_id: ID of the security group that EKS created for the cluster.
+        vpc: VPC of the cluster.
+        subnets: Subnets of the function, with a path to AWS.
+
+    Attributes:
+        cluster: EKS cluster.
+        access: Access entry of the function, which must exist before the first object and after the last one.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        cluster_name: str,
+        security_group_id: str,
+        vpc: ec2.IVpc,
+        subnets: Sequence[ec2.ISubnet],
+    ) -> None:
+        layer = kubectl_layer()
+        super().__init__(scope, construct_id)
+        group = ec2.SecurityGroup.from_security_group_id(self, "SecurityGroup", security_group_id, mutable=False)
+        known: Any = {"cluster_name": cluster_name, "cluster_security_group_id": security_group_id, "vpc": vpc}
+        provider = eks.KubectlProvider(
+            self,
+            "KubectlProvider",
+            cluster=eks.Cluster.from_cluster_attributes(self, "Administered", **known),
+            kubectl_layer=layer(self, "KubectlLayer"),
+            private_subnets=subnets,
+            security_groups=[group],
+        )
+        self.cluster = eks.Cluster.from_cluster_attributes(self, "Cluster", **known, kubectl_provider=provider)
+        assert provider.role is not None
+        policy = eks.AccessPolicy.from_access_policy_name(
+            "AmazonEKSClusterAdminPolicy", access_scope_type=eks.AccessScopeType.CLUSTER
+        )
+        role = provider.role.role_arn
+        self.access = eks.AccessEntry(self, "Access", cluster=self.cluster, principal=role, access_policies=[policy])
+        _acknowledge_provider(provider, None)
 
 
 def kubectl_layer() -> Callable[[Construct, str], lambda_.ILayerVersion]:
@@ -121,13 +169,16 @@ def _acknowledge(cluster: eks.Cluster, staging: s3.IBucket | None) -> None:
         "@aws-cdk/aws-eks:clusterMustManuallyTagSubnet",
         "the tags are for load balancers of Kubernetes, which training does not use",
     )
-    provider = cluster.node.find_child("KubectlProvider")
+    _acknowledge_provider(cluster.node.find_child("KubectlProvider"), staging)
+
+
+def _acknowledge_provider(provider: IConstruct, staging: s3.IBucket | None) -> None:
     handler = provider.node.find_child("Handler")
     assert isinstance(handler, lambda_.Function)
     condition = handler.node.find_child("HasEcrPublic")
     assert isinstance(condition, cdk.CfnCondition)
     public = '["arn:",{"Ref":"AWS::Partition"},":iam::aws:policy/AmazonElasticContainerRegistryPublicReadOnly"]'
-    logical_id = cdk.Stack.of(cluster).resolve(condition.logical_id)
+    logical_id = cdk.Stack.of(provider).resolve(condition.logical_id)
     policies = [
         LOGS_POLICY,
         f"{POLICIES}/service-role/AWSLambdaVPCAccessExecutionRole",

@@ -139,7 +139,7 @@ regions:
         ("region: false\n", "line 1, region: got false, allowed: a text, in quotes if it looks like a number or a boolean"),
         ("region: us-east-1\naccount: 012345670123\n", "line 2, account: got 12345670123, allowed: a text, in quotes if it looks like a number or a boolean"),
         ("region: us-east-1\naccount: '1234'\n", "line 2, account: got '1234', allowed: twelve digits in quotes"),
-        ("region: us-east-1\nqueue: {}\n", "line 2, queue: unknown key; use execution_roles, service_environments, network, compute_environments, queues, job_definitions, sweeps, images, image_replication, log_encryption_key, job_metrics, alarms, region, account, termination_protection, tags, dashboard, monitoring_cost_limit, fan_outs or regions"),
+        ("region: us-east-1\nqueue: {}\n", "line 2, queue: unknown key; use execution_roles, service_environments, network, compute_environments, queues, job_definitions, sweeps, hyperpod, images, image_replication, log_encryption_key, job_metrics, alarms, region, account, termination_protection, tags, dashboard, monitoring_cost_limit, fan_outs or regions"),
         ("region: us-east-1\nregion: eu-west-1\n", "line 2, region: the mapping has this key twice: remove one of them"),
         ("region: us-east-1\nregions: {us-east-1: {}}\n", "line 2, regions.us-east-1: us-east-1 is the home Region: move its keys to the top level of the file"),
         ("region: us-east-1\nregions: {europe: {}}\n", "line 2, regions.europe: got 'europe', allowed: a Region such as us-east-1"),
@@ -422,7 +422,7 @@ def test_a_file_that_cannot_be_read_is_reported(tmp_path: Path) -> None:
 def test_an_unknown_environment_is_answered_with_the_names_of_all_environments(name: str | None) -> None:
     with pytest.raises(ConfigurationError, match=r"-c environment=NAME") as raised:
         find_environment(REPOSITORY / "environments", name)
-    assert [problem.allowed for problem in raised.value.problems] == ["example, fan-out"]
+    assert [problem.allowed for problem in raised.value.problems] == ["example, fan-out, hyperpod"]
 
 
 def test_a_folder_without_environment_files_is_refused(tmp_path: Path) -> None:
