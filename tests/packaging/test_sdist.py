@@ -21,4 +21,11 @@ def test_the_sdist_has_the_examples_and_no_other_environment_file(tmp_path: Path
     (archive,) = out.glob("*.tar.gz")
     with tarfile.open(archive) as files:
         environments = {Path(name).name for name in files.getnames() if "/environments/" in name}
-    assert environments == {"campaigns.json", "campaigns.sql", "example.yaml", "fan-out.yaml", "hyperpod.yaml", "schema.json"}
+    assert environments == {
+        "campaigns.json",
+        "campaigns.sql",
+        "example.yaml",
+        "fan-out.yaml",
+        "hyperpod.yaml",
+        "schema.json",
+    }

@@ -69,7 +69,7 @@ class HyperPodModel(Model, title="HyperPod cluster"):
     teams: Annotated[Sequence[Team], ByName("team_name", forms=(("quota", _QUOTA),))] = ()
     """Teams, by name: 1 to 38 lower-case letters, digits and -. Default: none, and no task governance."""
     admin_roles: list[str] = []
-    """ARNs of IAM roles that administer Kubernetes. None of them can be a role of a team. Default: none."""
+    """ARNs of IAM roles that administer Kubernetes. A team cannot have one of these roles. Default: none."""
     lifecycle_scripts: FolderField | None = None
     """Path of the directory of the scripts that instance groups name, relative to the folder of the environment file.
     Default: none."""

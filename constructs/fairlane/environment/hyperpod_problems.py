@@ -36,7 +36,8 @@ _SHORT: Final = (("priority_classes", "weight"), ("teams", "instance_type"))
 _RELATED: Final[dict[str | int, tuple[str, ...]]] = {
     "autoscaling": ("instance_groups",),
     "continuous_provisioning": ("autoscaling",),
-    "instance_groups": ("autoscaling", "lifecycle_scripts", "kubernetes"),
+    "instance_groups": ("autoscaling", "kubernetes"),
+    "kubernetes": ("kubernetes",),
     "node_recovery": ("autoscaling",),
     "teams": ("teams", "instance_groups", "autoscaling", "fair_share", "share_unallocated", "admin_roles"),
 }
@@ -144,6 +145,9 @@ def _fields(field: Path, model: HyperPodModel, *, everywhere: bool) -> Sequence[
 
 def _dependencies(problem: Problem, field: Path) -> list[Path]:
     """Return the paths on which a problem depends: a value by itself, or a relation of several keys."""
+    if field[-1:] in (("lifecycle_script",), ("init_script",)):
+        return [field[:2], ("lifecycle_scripts",)]
     alone = not problem.sentence and problem.field[1:2] != ("*",) and field[:1] != ("autoscaling",)
-    related = () if alone or not field else _RELATED.get(field[0], ())
-    return [field, *((key,) for key in related)]
+    if alone or not field:
+        return [field]
+    return [field[:2], *((key,) for key in _RELATED.get(field[0], ()))]

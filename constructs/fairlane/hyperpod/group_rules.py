@@ -136,7 +136,7 @@ def _minimum_problems(group: InstanceGroup) -> Iterator[Problem]:
         return
     problems = list(check_whole_number(("min_instance_count",), minimum, 0, MAX_INSTANCES, unit="instances"))
     yield from problems
-    if not problems and isinstance(count, int) and not (is_token(minimum) or is_token(count)) and minimum > count:
+    if not problems and isinstance(count, int) and not (is_token(minimum) or is_token(count)) and minimum > count >= 0:
         sentence = (
             f"the minimum of {minimum} is above instance_count, {count}, so that the group would roll back after "
             "three hours: use at most instance_count"

@@ -9,6 +9,7 @@ from typing import Final
 from fairlane._internal.tokens import is_token
 from fairlane.catalog.hyperpod_catalog import HyperPodInstanceType, hyperpod_instance_types
 from fairlane.hyperpod.instance_group import InstanceGroup, NodePool
+from fairlane.hyperpod.mig_profiles import mig_profiles
 from fairlane.hyperpod.quantities import parse_quantity
 from fairlane.hyperpod.team import Cap, QuotaResource
 from fairlane.hyperpod.team_objects import GIB, REQUESTS, cap_requests
@@ -55,7 +56,7 @@ def quota_amounts(quota: QuotaResource) -> dict[str, float]:
         amounts["cpu"] = given["vcpus"]
     if "memory_gib" in given:
         amounts["memory"] = given["memory_gib"]
-    if "partitions" in given and quota.partition:
+    if "partitions" in given and quota.partition in mig_profiles(node.instance_type):
         amounts[f"{MIG_PREFIX}{quota.partition}"] = given["partitions"]
     return amounts
 
@@ -106,17 +107,17 @@ def instance_capacity(
         node_pools: Node pools of the cluster.
 
     Returns:
-        None if an instance type is known only at deployment.
+        None if an instance type is known only at deployment or not in the catalog.
     """
     capacity: Counter[str] = Counter()
     types = {group.group_name: _instance_types(group) for group in instance_groups}
-    if any(is_token(name) for names in types.values() for name in names):
+    if any(name not in hyperpod_instance_types() for names in types.values() for name in names):
         return None
     for group in instance_groups:
         for name in types[group.group_name]:
             capacity[name] += group.instance_count if is_amount(group.instance_count) else math.inf  # type: ignore[assignment]
     for pool in node_pools:
-        for name in {name for group in pool.instance_groups for name in types.get(group, ())}:
+        for name in {name for group in pool.instance_groups or () for name in types.get(group, ())}:
             capacity[name] += min(_pool_bounds(pool, name), default=math.inf)  # type: ignore[assignment]
     return dict(capacity)
 

@@ -118,8 +118,8 @@ def _cap_problems(cap: Cap, quota: Sequence[QuotaResource], karpenter: bool) -> 
 
 def _bounded(quota: Sequence[QuotaResource]) -> list[str]:
     """Return the resources that a cap must bound when Karpenter adds nodes: accelerators, or vCPUs without them."""
-    names = {name for amounts in team_amounts(quota).values() for name in amounts if is_extended(name)}
-    return sorted(names) or ["cpu"]
+    names = {name for amounts in team_amounts(quota).values() for name in amounts}
+    return sorted(filter(is_extended, names)) or sorted(names & {"cpu"})
 
 
 def _instance_problems(instances: object) -> Iterator[Problem]:
@@ -243,7 +243,8 @@ def _default_problems(defaults: ContainerDefaults) -> Iterator[Problem]:
 
 def _order_problems(name: str, amounts: Mapping[str, object]) -> Iterator[Problem]:
     """Check the amounts of one resource against each other, as Kubernetes does for a LimitRange."""
-    given = {part: number for part, amount in amounts.items() if (number := _number(amount)) is not None}
+    numbers = {part: _number(amount) for part, amount in amounts.items()}
+    given = {part: number for part, number in numbers.items() if number is not None and number >= 0}
     if is_extended(name) and "requests" in given and given.get("limits") != given["requests"]:
         yield Problem.relation(
             ("requests", name), f"requests and limits of {name} must be equal: use limits.{name} only"

@@ -45,6 +45,13 @@ _FAN_OUT_SOURCES = (
     "query_connectors",
     "query_spill",
 )
+_CLUSTER: Any = ("hyperpod", "cluster")
+_GROUPS: Any = (*_CLUSTER, "instance_groups")
+_POOL: Any = (*_CLUSTER, "autoscaling", "spot")
+_SPOT: Any = [(*_POOL, "instance_groups", 0), (*_POOL, "max_accelerators")]
+_QUOTAS: Any = [(*_CLUSTER, "teams", team, "quota", "ml.p5.48xlarge") for team in ("one", "two", "three")]
+_QUOTAS.append((*_CLUSTER, "teams", "one", "borrow_limit"))
+_SHARED_EKS: Any = ("regions", "eu-west-1", "hyperpod", "shared", "kubernetes")
 DEPENDENTS: dict[tuple[Any, ...], list[tuple[Any, ...]]] = {
     ("execution_roles",): [*_SWEEP_ROLE, *_FAN_OUT_ROLE],
     ("execution_roles", "search"): [*_SWEEP_ROLE, *_FAN_OUT_ROLE],
@@ -87,6 +94,17 @@ DEPENDENTS: dict[tuple[Any, ...], list[tuple[Any, ...]]] = {
     ("regions", "eu-west-1"): _FAN_OUT_REGION,
     ("regions", "eu-west-1", "queues"): _FAN_OUT_REGION,
     ("regions", "eu-west-1", "queues", "eu"): _FAN_OUT_REGION,
+    _GROUPS: [*_SPOT, *_QUOTAS],
+    (*_GROUPS, "p5"): _QUOTAS,
+    (*_GROUPS, "p5", "instance_type"): _QUOTAS,
+    (*_GROUPS, "p5", "subnets"): [(*_GROUPS, "p5", "security_groups")],
+    (*_GROUPS, "p5", "subnets", 0): [(*_GROUPS, "p5", "security_groups")],
+    (*_GROUPS, "spot"): _SPOT,
+    (*_GROUPS, "spot", "instance_types"): [(*_GROUPS, "spot", "instance_type"), *_SPOT],
+    (*_GROUPS, "spot", "instance_types", 0): [(*_GROUPS, "spot", "instance_type"), *_SPOT],
+    (*_CLUSTER, "lifecycle_scripts"): [(*_GROUPS, "p5", "init_script"), (*_GROUPS, "system", "lifecycle_script")],
+    ("regions", "eu-west-1", "network"): [(*_SHARED_EKS, "cluster")],
+    (*_SHARED_EKS, "cluster"): [(*_SHARED_EKS, "security_group"), (*_SHARED_EKS, "existing_add_ons")],
     ("queues", "containers", "compute_environments"): [*_JOBS, ("queues", "containers", "capacity")],
     ("queues", "fair", "service_environment"): [("queues", "fair", "capacity")],
     ("job_definitions", "one", "volumes", 0, "source_path"): [
@@ -95,9 +113,11 @@ DEPENDENTS: dict[tuple[Any, ...], list[tuple[Any, ...]]] = {
 }
 
 
+_SCRIPTS = REPOSITORY / "constructs" / "fairlane" / "hyperpod" / "lifecycle"
 _FAN_OUTS = REPOSITORY / "environments" / "fan-outs"
 # A small file with all keys. The tests replace each value by junk.
-EVERYTHING = """
+EVERYTHING = (
+    """
 region: us-east-1
 account: "123456789012"
 termination_protection: false
@@ -108,7 +128,7 @@ service_environments: {shared: {capacity: 4, tags: {a: b}}}
 network:
   cidr: 10.1.0.0/16
   availability_zones: 2
-  availability_zone_ids: [use1-az4]
+  availability_zone_ids: [use1-az4, use1-az6]
   nat_gateways: 1
   endpoint_policies: {organization: o-a1b2c3d4e5, accounts: ["444455556666"], buckets: [datasets, models]}
 compute_environments:
@@ -171,6 +191,61 @@ sweeps:
     execution_roles: [search]
     expire_after_days: 90
     encryption_key: arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab
+    bucket_name: example-sweeps
+    tags: {a: b}
+hyperpod:
+  cluster:
+    kubernetes: {chart: "oci://registry.example.com/chart:1.0.0", version: "1.34"}
+    instance_groups:
+      system: {instance_type: ml.m5.2xlarge, instance_count: 2, lifecycle_script: fairlane_init.sh}
+      p5:
+        instance_type: ml.p5.48xlarge
+        instance_count: 4
+        min_instance_count: 2
+        training_plan: arn:aws:sagemaker:us-east-1:123456789012:training-plan/p5
+        deep_health_checks: [InstanceStress]
+        labels: {a: b}
+        network_interface: efa
+        root_volume: {encryption_key: "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"}
+        data_volume: {size_gib: 100}
+        threads_per_core: 2
+        init_script: fairlane_init.sh
+        patching: WhenIdle
+        image_release: 1.2.3
+        subnets: [subnet-0123456789abcdef0]
+        security_groups: [sg-0123456789abcdef0]
+      spot:
+        instance_types: [ml.g6.12xlarge]
+        instance_count: 0
+        purchase: SPOT
+        taints: [{key: a, value: b, effect: NoSchedule}]
+    autoscaling: {spot: {instance_groups: [spot], max_accelerators: 8, max_vcpus: 96}}
+    node_recovery: true
+    continuous_provisioning: true
+    priority_classes: {high: 100}
+    fair_share: true
+    share_unallocated: true
+    teams:
+      one:
+        quota: {ml.p5.48xlarge: 2}
+        sharing: LendAndBorrow
+        borrow_limit: 100
+        weight: 10
+        preempt_lower_priority: true
+        cap: {instances: {ml.p5.48xlarge: 4}, requests: {cpu: 768}}
+        container_defaults: {requests: {cpu: 1}, limits: {cpu: "2"}, maximum: {cpu: 4}}
+        roles: ["arn:aws:iam::123456789012:role/one"]
+      two:
+        quota: {ml.p5.48xlarge: {accelerators: 7, vcpus: 1.5, memory_gib: 4, partition: mig-1g.10gb, partitions: 2}}
+        cap: {requests: {nvidia.com/gpu: 8, nvidia.com/mig-1g.10gb: 2}}
+      three: {quota: {ml.p5.48xlarge: {count: 1}}, cap: {instances: {ml.p5.48xlarge: 1}}}
+    admin_roles: ["arn:aws:iam::123456789012:role/admin"]
+    lifecycle_scripts: SCRIPTS
+    lifecycle_bucket: sagemaker-scripts
+    prometheus_workspace: arn:aws:aps:us-east-1:123456789012:workspace/ws-0
+    encryption_key: arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab
+    add_on_versions: {cert-manager: v1.18.2}
+    native_types: ["AWS::SageMaker::ComputeQuota"]
     tags: {a: b}
 images:
   training/pytorch:
@@ -225,8 +300,19 @@ monitoring_cost_limit: 1000
 regions:
   eu-west-1:
     queues: {eu: {capacity: 1, scheduling: {policy: fifo}}}
-    network: {vpc_id: vpc-0123456789abcdef0, subnet_ids: [subnet-0123456789abcdef0]}
-""".replace("TEMPLATE", f"{_FAN_OUTS}/campaigns.json").replace("QUERY", f"{_FAN_OUTS}/campaigns.sql")
+    network: {vpc_id: vpc-0123456789abcdef0, subnet_ids: [subnet-0123456789abcdef0, subnet-0123456789abcdef1]}
+    hyperpod:
+      shared:
+        kubernetes:
+          chart: oci://registry.example.com/chart:1.0.0
+          cluster: shared
+          security_group: sg-0123456789abcdef0
+          existing_add_ons: [cert-manager]
+        instance_groups: {p5: {instance_type: ml.p5.48xlarge, instance_count: 1}}
+""".replace("SCRIPTS", f"{_SCRIPTS}")
+    .replace("TEMPLATE", f"{_FAN_OUTS}/campaigns.json")
+    .replace("QUERY", f"{_FAN_OUTS}/campaigns.sql")
+)
 
 
 def everything() -> dict[str, Any]:
