@@ -9,6 +9,7 @@ from fairlane._internal.key_rules import check_regional_key
 from fairlane.capacity.network_rules import check_id
 from fairlane.environment.hyperpod import HyperPodModel
 from fairlane.environment.network import ExistingNetworkModel, NewNetworkModel
+from fairlane.environment.regions import RegionModel
 from fairlane.errors import Path, Problem
 from fairlane.hyperpod.chart_rules import chart_problems
 from fairlane.hyperpod.cluster_rules import cluster_problems, control_plane_problems
@@ -28,8 +29,6 @@ _KEYS: Final[dict[str | int, Path]] = {
     "node_pools": ("autoscaling",),
 }
 """Keys of the cluster by argument of the construct, where they differ."""
-_NETWORK: Final[dict[str | int, Path]] = {"subnets": ("network", "subnet_ids"), "vpc": ("network",)}
-"""Keys of the Region by argument of the construct."""
 _NAMES: Final = frozenset(("class_name", "group_name", "pool_name", "team_name"))
 """Fields of value objects that are keys in the file."""
 _SHORT: Final = (("priority_classes", "weight"), ("teams", "instance_type"))
@@ -44,22 +43,28 @@ _RELATED: Final[dict[str | int, tuple[str, ...]]] = {
 """By key, the keys that relations of its values depend on."""
 
 
-def hyperpod_problems(
-    model: HyperPodModel, name: str, region: str, network: NetworkModel | None
-) -> Iterator[tuple[Problem, list[Path]]]:
-    """Yield the problems of a cluster at the keys of its Region, and the keys that each depends on.
+def hyperpod_problems(model: RegionModel, region: str) -> Iterator[tuple[Problem, list[Path]]]:
+    """Yield the problems of the clusters of a Region at its keys, and the keys that each depends on.
 
     Args:
-        model: Settings of the cluster.
-        name: Name of the cluster, its key in the file.
-        region: Region of the cluster.
-        network: Network of the Region. None if it is missing.
+        model: Settings of the Region.
+        region: Name of the Region.
     """
+    if model.network is not None and any(each.kubernetes.cluster is None for each in model.hyperpod.values()):
+        for problem in control_plane_problems(("network",), _zones(model.network)):
+            yield problem, [("network",), ("hyperpod",)]
+    for name, cluster in model.hyperpod.items():
+        yield from _located_problems(cluster, name, region, model.network)
+
+
+def _located_problems(
+    model: HyperPodModel, name: str, region: str, network: NetworkModel | None
+) -> Iterator[tuple[Problem, list[Path]]]:
     for problem in _problems(model, name, region, network):
         outer: Path = ("hyperpod", name)
-        if problem.field[0] in _NETWORK:
-            field = _NETWORK[problem.field[0]]
-            yield replace(problem, field=field), [field, (*outer, "kubernetes")]
+        if problem.field[0] == "subnets":
+            field: Path = ("network", "subnet_ids")
+            yield replace(problem, field=field), [field]
             continue
         for inner in _fields(problem.field, model, everywhere=not problem.sentence):
             paths = [(*outer, *path) for path in _dependencies(problem, inner)]
@@ -104,8 +109,6 @@ def _kubernetes_problems(model: HyperPodModel, network: NetworkModel | None) -> 
             if getattr(kubernetes, key):
                 sentence = "a new EKS cluster has none yet: remove it, or name an EKS cluster that exists as cluster"
                 yield Problem.relation(("kubernetes", key), sentence)
-        if network is not None:
-            yield from control_plane_problems(("vpc",), _zones(network))
         return
     allowed = "the name of an EKS cluster"
     yield from check_text(("kubernetes", "cluster"), kubernetes.cluster, str.strip, allowed)

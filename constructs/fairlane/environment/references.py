@@ -82,8 +82,7 @@ def _regional_problems(model: RegionModel, region: str) -> Iterator[ReferencePro
         for key in ("job_definitions", "execution_roles"):
             for index, target in enumerate(getattr(store, key)):
                 yield from _missing_target(("sweeps", name, key, index), target, key, getattr(model, key))
-    for name, cluster in model.hyperpod.items():
-        yield from hyperpod_problems(cluster, name, region, model.network)
+    yield from hyperpod_problems(model, region)
     yield from _job_fit_problems(model, region)
 
 

@@ -6,8 +6,9 @@ from typing import Any, Final
 
 from fairlane._internal.checks import check_text, check_whole_number, listing
 from fairlane._internal.tokens import is_token
+from fairlane.catalog.hyperpod_catalog import hyperpod_instance_types
 from fairlane.errors import Problem
-from fairlane.hyperpod.group_rules import accelerator_resources, has_efa
+from fairlane.hyperpod.group_rules import accelerator_resources, group_types, has_efa
 from fairlane.hyperpod.instance_group import InstanceGroup, NodePool
 
 MAX_POOL_GROUPS: Final = 10
@@ -96,7 +97,9 @@ def _pool_problems(pool: NodePool, groups: Mapping[str, InstanceGroup]) -> Itera
         if value is not None:
             yield from check_whole_number((field,), value, 1)
     known = [groups[name] for name in names if name in groups]
-    if pool.max_accelerators is not None and known and not any(map(accelerator_resources, known)):
+    types = {name for group in known for name in group_types(group)}
+    offered = types <= hyperpod_instance_types().keys()
+    if pool.max_accelerators is not None and known and offered and not any(map(accelerator_resources, known)):
         yield Problem.relation(("max_accelerators",), "no group of the pool has accelerators: use max_vcpus")
 
 

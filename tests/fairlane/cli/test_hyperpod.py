@@ -10,6 +10,7 @@ from fairlane import environment
 from fairlane.cli import main
 from fairlane.hyperpod import Cap, Governance, Sharing
 from tests.fairlane.hyperpod.governance import P5, group, pool, quota, team
+from tests.support import REPOSITORY
 
 SETTINGS = SimpleNamespace(
     governance=Governance(),
@@ -97,3 +98,16 @@ def test_the_context_must_name_an_environment(capsys: pytest.CaptureFixture[str]
     with pytest.raises(SystemExit):
         main(["hyperpod", "quotas", "-c", context])
     assert "allowed: environment=NAME" in capsys.readouterr().err
+
+
+def test_the_clusters_are_those_of_the_environment_file(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(REPOSITORY)
+    assert main(["hyperpod", "quotas", "-c", "environment=hyperpod"]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines() if "nvidia.com/gpu" in line]
+    assert [(line[0], *line[3:8]) for line in lines] == [
+        ("inference", "128", "0", "128", "128", "128"),
+        ("pretraining", "96", "96", "192", "192", "96"),
+        ("research", "32", "96", "128", "128", "32"),
+    ]

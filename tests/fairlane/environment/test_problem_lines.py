@@ -35,6 +35,13 @@ REFERENCES: list[tuple[Any, ...]] = [
     ("compute_environments", "p5", "lustre", 0, "file_system_id"),
     ("regions", "eu-west-1", "network", "vpc_id"),
     ("regions", "eu-west-1", "network", "subnet_ids", 0),
+    ("hyperpod", "cluster", "kubernetes", "chart"),
+    ("hyperpod", "cluster", "instance_groups", "p5", "instance_type"),
+    ("hyperpod", "cluster", "instance_groups", "p5", "init_script"),
+    ("hyperpod", "cluster", "autoscaling", "spot", "instance_groups", 0),
+    ("hyperpod", "cluster", "teams", "one", "roles", 0),
+    ("hyperpod", "cluster", "teams", "one", "sharing"),
+    ("hyperpod", "cluster", "prometheus_workspace"),
     ("image_replication",),
     ("region",),
 ]
@@ -48,6 +55,8 @@ RENAMED: list[tuple[Any, ...]] = [
     ("job_definitions", "one"),
     ("execution_roles", "search"),
     ("sweeps", "store"),
+    ("hyperpod", "cluster", "instance_groups", "spot"),
+    ("hyperpod", "cluster", "teams", "one"),
     ("regions", "eu-west-1"),
     ("alarms", "starved_share", "Warning"),
 ]
