@@ -83,6 +83,7 @@ def probes(deployment: Deployment) -> Iterator[Request]:
     yield from _registries(deployment.region, deployment.account)
     yield from _clusters(place)
     yield from _governance(place)
+    yield from _hyperpod(deployment, place)
     yield from _administration(place, deployment.account)
 
 
@@ -92,7 +93,7 @@ def _all(prefix: str, actions: str, resource: str, **context: str) -> Iterator[R
 
 def _whole_account() -> Iterator[Request]:
     yield from (Request(action, "*") for action in _WHOLE_ACCOUNT.split())
-    for namespace in ("Fairlane", "AWS/Batch", "/aws/sagemaker/TrainingJobs"):
+    for namespace in ("Fairlane", "AWS/Batch", "/aws/sagemaker/Clusters", "/aws/sagemaker/TrainingJobs"):
         yield Request("cloudwatch:PutMetricData", "*", {"cloudwatch:namespace": namespace})
 
 
@@ -269,6 +270,36 @@ def _governance(place: str) -> Iterator[Request]:
     for name in ("kubernetes", "another"):
         yield from _all("eks", "DescribeCluster DeleteCluster CreateAccessEntry", f"arn:aws:eks:{place}:cluster/{name}")
         yield from _all("eks", f"{access} DeleteAccessEntry", f"arn:aws:eks:{place}:access-entry/{name}/role/0/hp/1")
+
+
+def _hyperpod(deployment: Deployment, place: str) -> Iterator[Request]:
+    ec2 = f"arn:aws:ec2:{place}"
+    groups = [f"{ec2}:security-group/{name}.GroupId" for name in deployment.of_type("AWS::EC2::SecurityGroup")]
+    subnets = [f"{ec2}:subnet/{name}" for name in (*deployment.of_type("AWS::EC2::Subnet"), "any")]
+    for resource in (*groups, *subnets):
+        yield Request("ec2:CreateNetworkInterface", resource)
+    interface = "CreateNetworkInterface DeleteNetworkInterface ModifyNetworkInterfaceAttribute CreateTags"
+    yield from _all("ec2", interface, f"{ec2}:network-interface/any")
+    yield from _all("ec2", "ModifyNetworkInterfaceAttribute TerminateInstances CreateTags", f"{ec2}:instance/any")
+    for action in ("ec2:DescribeSubnets", "ssmmessages:OpenDataChannel", "ssm:StartSession"):
+        yield Request(action, "*")
+    for name in ("training", "other"):
+        group = f"arn:aws:logs:{place}:log-group:/aws/sagemaker/Clusters/{name}/0"
+        yield Request("logs:CreateLogGroup", group)
+        yield from _all("logs", "CreateLogStream PutLogEvents DeleteLogStream", f"{group}:log-stream:any")
+        kubernetes = f"arn:aws:eks:{place}:cluster/{name}"
+        yield from (
+            Request(action, kubernetes) for action in ("eks:DescribeCluster", "eks-auth:AssumeRoleForPodIdentity")
+        )
+    assets = f"arn:aws:s3:::cdk-hnb659fds-assets-{deployment.account}-{deployment.region}"
+    for bucket in (*deployment.arns("AWS::S3::Bucket"), assets):
+        yield from _all("s3", "GetObject PutObject DeleteObject", f"{bucket}/training/fairlane_init.sh")
+        yield Request("s3:ListBucket", bucket, {"s3:prefix": "training/"})
+    for cluster in ("abcdefghijkl", "another"):
+        actions = "DescribeClusterNode BatchDeleteClusterNodes DeleteCluster"
+        yield from _all("sagemaker", actions, f"arn:aws:sagemaker:{place}:cluster/{cluster}")
+    for workspace in ("ws-12345678-abcd-1234-abcd-123456789012", "ws-other"):
+        yield from _all("aps", "RemoteWrite QueryMetrics", f"arn:aws:aps:{place}:workspace/{workspace}")
 
 
 def _administration(place: str, account: str) -> Iterator[Request]:

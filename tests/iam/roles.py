@@ -19,6 +19,7 @@ _ARNS: Final = {
     "AWS::Batch::JobQueue": ("batch", "job-queue/{JobQueueName}"),
     "AWS::DynamoDB::Table": ("dynamodb", "table/{id}"),
     "AWS::ECR::Repository": ("ecr", "repository/{RepositoryName}"),
+    "AWS::EKS::Cluster": ("eks", "cluster/{Name}"),
     "AWS::Events::EventBus": ("events", "event-bus/{Name}"),
     "AWS::IAM::ManagedPolicy": ("iam", "policy/{id}"),
     "AWS::IAM::Role": ("iam", "role/{RoleName}"),
@@ -26,6 +27,7 @@ _ARNS: Final = {
     "AWS::Lambda::Function": ("lambda", "function:{FunctionName}"),
     "AWS::Logs::LogGroup": ("logs", "log-group:{LogGroupName}:*"),
     "AWS::S3::Bucket": ("s3", "{id}"),
+    "AWS::SageMaker::Cluster": ("sagemaker", "cluster/abcdefghijkl"),
     "AWS::SNS::Topic": ("sns", "{TopicName}"),
     "AWS::SQS::Queue": ("sqs", "{QueueName}"),
     "AWS::StepFunctions::StateMachine": ("states", "stateMachine:{StateMachineName}"),
@@ -158,12 +160,14 @@ class Deployment:
                 return pseudo[name]
             case {"Ref": name}:
                 return self._arn(name) if self.resources[name]["Type"] in _REF_IS_ARN else name
-            case {"Fn::GetAtt": [name, "Arn" | "JobQueueArn" | "TopicArn"]}:
+            case {"Fn::GetAtt": [name, "Arn" | "ClusterArn" | "JobQueueArn" | "TopicArn"]}:
                 return self._arn(name)
             case {"Fn::GetAtt": [name, attribute]}:
                 return f"{name}.{attribute}"
             case {"Fn::Join": [separator, parts]}:
                 return separator.join(map(str, map(self.resolved, parts)))
+            case {"Fn::If": [_, true, _]}:  # the only condition is of Regions with Amazon ECR Public
+                return self.resolved(true)
             case {"Fn::Sub": str(text)}:
                 return re.sub(r"\$\{([\w:]+)\}", lambda match: self.resolved({"Ref": match[1]}), text)
             case {"Fn::ImportValue": inner}:

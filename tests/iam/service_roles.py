@@ -51,7 +51,7 @@ TRAINING = (
     May("logs:CreateLogStream logs:PutLogEvents", "arn:aws:logs:{place}:log-group:/aws/sagemaker/TrainingJobs*"),
     May(
         "cloudwatch:PutMetricData",
-        when=lambda context: context["cloudwatch:namespace"] == "/aws/sagemaker/TrainingJobs",
+        when=lambda context: str(context["cloudwatch:namespace"]).startswith("/aws/sagemaker/"),
     ),
 )
 

@@ -19,6 +19,7 @@ SOURCES = {
     "events.amazonaws.com": "arn:aws:events:{place}:rule/any",
     "states.amazonaws.com": "arn:aws:states:{place}:stateMachine:fairlane-campaigns",
     "ecs-tasks.amazonaws.com": "arn:aws:ecs:{place}:task/AWSBatch-any/0",
+    "pods.eks.amazonaws.com": "arn:aws:eks:{place}:cluster/training",
     "scheduler.amazonaws.com": "arn:aws:scheduler:{place}:schedule-group/default",
     "vpc-flow-logs.amazonaws.com": "arn:aws:ec2:{place}:vpc-flow-log/fl-0123456789abcdef0",
 }

@@ -21,7 +21,8 @@ PROBLEM = re.compile(r"  - line \d+, .+")
 def test_mutated_files_load_or_are_refused_with_lines(tmp_path: Path, count: int) -> None:
     everything = tmp_path / "everything.yaml"
     everything.write_text(EVERYTHING)
-    files = [str(everything), str(REPOSITORY / "environments" / "example.yaml")]
+    names = ("example.yaml", "hyperpod.yaml")
+    files = [str(everything), *(str(REPOSITORY / "environments" / name) for name in names)]
     command = [sys.executable, str(mutations.__file__), str(tmp_path), "0", str(count), *files]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
