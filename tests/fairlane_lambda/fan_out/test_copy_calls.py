@@ -5,6 +5,7 @@ import io
 import json
 from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -28,7 +29,8 @@ class FakeAws:
         self.calls["GetObject"] += 1
         if Key not in self.objects:
             raise KeyError(Key)
-        return {"Body": io.BytesIO(self.objects[Key]), "ETag": _etag(self.objects[Key])}
+        modified = datetime.fromtimestamp(0, UTC)
+        return {"Body": io.BytesIO(self.objects[Key]), "ETag": _etag(self.objects[Key]), "LastModified": modified}
 
     def put_object(self, Bucket: str, Key: str, Body: Any, **condition: str) -> dict[str, Any]:  # noqa: N803
         self.calls["PutObject"] += 1
