@@ -253,15 +253,19 @@ def test_name_that_is_not_allowed_is_refused(account: Account, name: str) -> Non
 @pytest.mark.parametrize(
     ("image", "problem"),
     [
-        ("training/pytorch:2", "image: got 'training/pytorch:2', allowed: an image in us-east-1"),
+        (
+            "training/pytorch:2",
+            "image: no image training/pytorch:2 in us-east-1, the home Region: push it there, or correct the name",
+        ),
         (
             f"training/pytorch@{DIGEST}",
-            f"image: training/pytorch@{DIGEST}: eu-west-1 has no copy of training/pytorch@{DIGEST[:19]}",
+            f"image: training/pytorch@{DIGEST}: eu-west-1 has no copy of training/pytorch@{DIGEST[:19]}: replicate "
+            "the repository",
         ),
         (
             "111122223333.dkr.ecr.us-west-2.amazonaws.com/training/pytorch:1",
             "image: got '111122223333.dkr.ecr.us-west-2.amazonaws.com/training/pytorch:1', allowed: an image in "
-            "eu-west-1",
+            "eu-west-1 or us-east-1",
         ),
         (
             "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-training:2",
@@ -298,4 +302,4 @@ def test_data_of_another_region_is_warned_of(account: Account) -> None:
 def test_image_that_amazon_ecr_takes_for_no_name_is_refused(account: Account, failure: Exception) -> None:
     with patch.object(Ecr, "describe_images", side_effect=failure):
         [problem] = account.problems(manifest(line()))
-    assert problem == "line 1: image: got 'training/pytorch:1', allowed: an image in us-east-1"
+    assert problem.startswith("line 1: image: no image training/pytorch:1 in us-east-1, the home Region: ")

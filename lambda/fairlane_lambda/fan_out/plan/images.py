@@ -51,7 +51,8 @@ class Images:
         if uri := _URI.fullmatch(image):
             account, place, path = uri.groups()
             if place not in (region, self._home) or (account != self._account and place != region):
-                return Mistake(("image",), image, f"an image in {region}")
+                places = dict.fromkeys((region, self._home) if account == self._account else (region,))
+                return Mistake(("image",), image, f"an image in {' or '.join(places)}")
             if account != self._account:
                 return image
         elif "." in image.partition("/")[0] and "/" in image:
@@ -62,9 +63,11 @@ class Images:
         repository, tag, digest = reference.groups()
         found = self._digest(self._home, repository, digest or tag or "latest")
         if found is None:
-            return Mistake(("image",), image, f"an image in {self._home}")
+            sentence = f"no image {image} in {self._home}, the home Region: push it there, or correct the name"
+            return Mistake(("image",), sentence=sentence)
         if region != self._home and self._digest(region, repository, found) is None:
-            return Mistake(("image",), sentence=f"{image}: {region} has no copy of {repository}@{found[:19]}")
+            sentence = f"{image}: {region} has no copy of {repository}@{found[:19]}: replicate the repository"
+            return Mistake(("image",), sentence=sentence)
         suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
         return f"{self._account}.dkr.ecr.{region}.{suffix}/{repository}@{found}"
 
