@@ -3,6 +3,7 @@
 Run it on an idle computer, in the virtual environment of this repository.
 """
 
+import argparse
 import os
 import subprocess
 import sys
@@ -88,6 +89,7 @@ def seconds(work: Callable[[], object]) -> float:
 
 def main() -> int:
     """Print the times. The exit code is 1 if the first line comes too late."""
+    argparse.ArgumentParser(description=__doc__).parse_args()
     running: list[float] = []
     begin = Lifecycle.begin
 
