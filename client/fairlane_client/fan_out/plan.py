@@ -91,12 +91,20 @@ def file_manifest(file: Path) -> str:
     """Return the name of the manifest in a file.
 
     Raises:
-        ConfigurationError: If the name of the file has the wrong form.
+        ConfigurationError: If the name of the file has the wrong form, or if the file cannot be read.
     """
     name = file.stem.lower()
     if file.suffix not in (".jsonl", ".csv") or not MANIFEST.fullmatch(name):
         allowed = "a file <name>.jsonl or <name>.csv: a letter, then up to 39 letters, digits and hyphens"
         raise ConfigurationError("manifest", [Problem((), file.name, allowed)])
+    try:
+        sentence = "" if file.is_file() else f"there is no file {file}: write the path of the manifest"
+        if not sentence:
+            file.open("rb").close()
+    except OSError as error:
+        sentence = f"{file} cannot be read, {error.strerror}: use another file"
+    if sentence:
+        raise ConfigurationError("manifest", [Problem.relation((), sentence)])
     return name
 
 

@@ -32,7 +32,7 @@ def add_to(commands: Any) -> None:
         verb.add_argument("file", nargs="?", type=Path, metavar="FILE", help=file)
     status = _of_manifest(verbs, "status", "print where each line runs and why", _status)
     text = "print only lines in this state: %(choices)s"
-    status.add_argument("--state", type=str.upper, choices=STATES, metavar="STATE", help=text)
+    status.add_argument("--state", type=_state, choices=STATES, metavar="STATE", help=text)
     _of_manifest(verbs, "watch", "show the progress by Region until no job is left", _watch)
     _of_manifest(verbs, "stop", "submit nothing more and terminate all jobs", _stop)
     resume = _of_manifest(verbs, "resume", "submit what was not submitted", _resume)
@@ -58,6 +58,11 @@ def _verb(verbs: Any, name: str, text: str, function: Verb) -> argparse.Argument
     return parser
 
 
+def _state(text: str) -> str:
+    """Return the state of a text in any case. Other texts stay as they are, for the error."""
+    return text.upper() if text.upper() in STATES else text
+
+
 def _of_manifest(verbs: Any, name: str, text: str, function: Verb) -> argparse.ArgumentParser:
     """Add a subcommand on a manifest that was started."""
     parser = _verb(verbs, name, text, function)
@@ -77,7 +82,6 @@ def _check_manifest(arguments: argparse.Namespace) -> None:
         from fairlane_client.fan_out.plan import file_manifest
 
         file_manifest(file)
-        file.open("rb").close()
 
 
 def _check(arguments: argparse.Namespace, fan_out: "FanOut") -> int:

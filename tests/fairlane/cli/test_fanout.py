@@ -1,6 +1,7 @@
 """Output and errors of `fairlane fanout`, against a simulated account."""
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +23,7 @@ Run = Callable[..., tuple[int, str, str]]
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     world = World()
-    monkeypatch.setattr(boto3, "Session", lambda: world)
+    monkeypatch.setattr(boto3, "Session", lambda **_: world)
     monkeypatch.setattr(fan_out, "Clock", lambda now: Clock(lambda: world.now, world.sleep))
     monkeypatch.chdir(tmp_path)
     Path("drives.jsonl").write_text(jsonl(lines(8)))
@@ -182,7 +183,7 @@ def test_an_unknown_manifest_or_fan_out_is_one_sentence(run: Run, world: World, 
 def test_a_state_is_one_of_the_ledger(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         run("status", "drives", "--state", "broken")
-    assert "invalid choice: 'BROKEN'" in capsys.readouterr().err
+    assert "invalid choice: 'broken'" in capsys.readouterr().err
 
 
 def test_an_empty_name_is_not_the_only_fan_out(run: Run) -> None:
@@ -201,13 +202,22 @@ def test_a_file_is_no_name_of_a_manifest(run: Run, no_calls: None, verb: str, na
 
 @pytest.mark.parametrize("verb", ["check", "start"])
 def test_a_file_is_checked_before_the_first_call(run: Run, no_calls: None, verb: str) -> None:
-    assert run(verb, "absent.jsonl") == (1, "", "fairlane: absent.jsonl: No such file or directory\n")
+    Path("folder.csv").mkdir()
+    os.mkfifo("pipe.csv")
+    for file in ("absent.jsonl", "absent/drives.jsonl", "folder.csv", "pipe.csv"):
+        sentence = f"there is no file {file}: write the path of the manifest"
+        assert run(verb, file) == (2, "", f"manifest: 1 problem\n  - {sentence}\n")
     code, _, err = run(verb, "drives.txt")
     assert (code, err.partition(",")[0]) == (2, "manifest: 1 problem\n  - got 'drives.txt'")
 
 
+def test_a_file_that_cannot_be_read_is_one_sentence(run: Run, no_calls: None) -> None:
+    file = f"{'a' * 300}/drives.jsonl"
+    sentence = f"{file} cannot be read, File name too long: use another file"
+    assert run("start", file) == (2, "", f"manifest: 1 problem\n  - {sentence}\n")
+
+
 def test_answers_of_aws_are_one_sentence(run: Run, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert run("start", "absent.jsonl") == (1, "", "fairlane: absent.jsonl: No such file or directory\n")
     world.denied = {"put_object"}
     code, out, err = run("start", "drives.jsonl")
     assert (code, out, err.count("\n")) == (1, "", 1)
