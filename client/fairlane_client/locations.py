@@ -1,6 +1,7 @@
 """Sessions, and the SSM parameters that tell where a store or a fan-out is."""
 
 import json
+import os
 from typing import Any, Protocol
 
 from fairlane_run.objects import code
@@ -14,16 +15,22 @@ class Session(Protocol):
 
 
 def open_session(noun: str) -> Session:
-    """Return a session of boto3.
+    """Return a session of boto3, in the Region that `AWS_REGION` names, which boto3 itself does not read.
 
     Args:
         noun: What requires it, for the error without boto3.
+
+    Raises:
+        ImportError: If boto3 is missing.
+        LookupError: If neither the environment nor the profile names a Region.
     """
     try:
         import boto3
     except ModuleNotFoundError as error:
         raise ImportError(f"{noun} require the extra: pip install 'fairlane[client]'", name="boto3") from error
-    session: Session = boto3.Session()
+    session = boto3.Session(region_name=os.environ.get("AWS_REGION") or None)
+    if session.region_name is None:
+        raise LookupError("no Region: set AWS_REGION, for example AWS_REGION=us-east-1")
     return session
 
 

@@ -39,7 +39,7 @@ def test_the_example_starts_a_manifest_and_retries_its_failures(
         world.set_jobs("RUNNING")
         world.sleep(seconds)
 
-    monkeypatch.setattr(boto3, "Session", lambda: world)
+    monkeypatch.setattr(boto3, "Session", lambda **_: world)
     monkeypatch.setattr(fan_out, "Clock", lambda now: Clock(lambda: world.now, sleep))
     monkeypatch.chdir(tmp_path)
     Path("drives.jsonl").write_text(jsonl(lines(8)))

@@ -35,7 +35,7 @@ ARRAY, LOCAL, SERVICE = re.findall(r"```yml\n(.*?)```", PAGE, re.DOTALL)
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     world = World()
-    monkeypatch.setattr(boto3, "Session", lambda: world)
+    monkeypatch.setattr(boto3, "Session", lambda **_: world)
     return world
 
 

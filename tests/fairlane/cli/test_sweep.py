@@ -32,7 +32,7 @@ Run = Callable[..., tuple[int, str, str]]
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     world = World()
-    monkeypatch.setattr(boto3, "Session", lambda: world)
+    monkeypatch.setattr(boto3, "Session", lambda **_: world)
     monkeypatch.chdir(tmp_path)
     Path("sweep.yaml").write_text(FILE)
     return world

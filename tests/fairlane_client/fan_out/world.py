@@ -113,6 +113,8 @@ class Paginator:
 class World(Calls):
     """Account with one fan-out."""
 
+    region_name = "us-east-1"
+
     def __init__(self) -> None:
         super().__init__()
         self.now = START

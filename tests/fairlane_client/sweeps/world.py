@@ -19,6 +19,8 @@ START = 1_800_000_000.0
 class World(Calls):
     """Account with a sweep store, and its clients."""
 
+    region_name = "us-east-1"
+
     def __init__(self, *, lag: float = 55.0, latency: float = 0.02) -> None:
         super().__init__()
         self.now = START
