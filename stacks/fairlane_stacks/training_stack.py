@@ -127,7 +127,7 @@ class TrainingStack(RegionalStack):
             (job, fan_out.store): None
             for fan_out in fan_outs.values()
             for job in fan_out.job_definitions
-            if fan_out.store and self.region in fan_out.queues and job in self.job_definitions
+            if fan_out.store and job in self.job_definitions and self._runs_containers(fan_out)
         }
         if not used:
             return
@@ -142,6 +142,11 @@ class TrainingStack(RegionalStack):
                     parent, name, str(bucket), store_name=name, encryption_key=key, region=home
                 )
             stores[name].grants.run(self.job_definitions[job].job_role)
+
+    def _runs_containers(self, fan_out: FanOutModel) -> bool:
+        """Return True if a fan-out submits jobs to queues of containers in this Region."""
+        names = fan_out.queues.get(self.region, [])
+        return not self.gpu_queues.keys().isdisjoint([names] if isinstance(names, str) else names)
 
     def _fan_outs(self, model: RegionModel, fan_outs: Mapping[str, FanOutModel]) -> "dict[str, TrainingFanOut]":
         if not fan_outs:

@@ -145,7 +145,10 @@ def _remote_store_problems(
     """
     if store in environment.sweeps and environment.sweeps[store].bucket_name is None and with_containers:
         field: Path = ("sweeps", store, "bucket_name")
-        sentence = f"containers in {listing(with_containers)} use the bucket by its name: add bucket_name"
+        sentence = (
+            f"containers in {listing(with_containers)} use the bucket by its name: add bucket_name, or another store "
+            "with bucket_name if this one has sweeps, because its bucket would be replaced by an empty one"
+        )
         yield Problem.relation(field, sentence), [field, *with_containers.values()]
     for region, queue in with_containers.items():
         network = environment.regions[region].network

@@ -86,7 +86,7 @@ def function_permissions(permissions: FanOutPermissions, path: str) -> dict[str,
                 f"the names take {size:,} characters in the policy of a role, and at most "
                 f"{MAX_INLINE_POLICY - _REST_OF_POLICY:,} fit: use fewer or shorter names"
             )
-            raise ConfigurationError(path, [Problem.relation(("queues",), sentence)])
+            raise ConfigurationError(path, [Problem.relation((permissions.spec.longest_setting(),), sentence)])
     return by_function
 
 

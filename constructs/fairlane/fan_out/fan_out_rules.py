@@ -98,7 +98,7 @@ class FanOutSpec:
         yield from self._queue_problems()
         yield from _names(("execution_roles",), self.execution_roles)
         yield from _names(("job_definitions",), self.job_definitions)
-        yield from self._query_problems()
+        yield from self._query_problems(region)
         yield from self._placement_problems()
         yield from self._residency_problems()
         for key in ("query_data", "query_spill", "copy_from", "copy_to"):
@@ -141,6 +141,11 @@ class FanOutSpec:
         """Return the names of the queues by Region."""
         return {region: [names] if isinstance(names, str) else list(names) for region, names in self.queues.items()}
 
+    def longest_setting(self) -> str:
+        """Return the setting whose names take the most characters in policies."""
+        names = ("queues", "job_definitions", *_SOURCES, "query_data", "query_connectors", "query_spill")
+        return max((*names, "copy_from", "copy_to"), key=lambda key: len(str(getattr(self, key))))
+
     def config(self, fan_out_name: str, home: str) -> dict[str, Any]:
         """Return the configuration that the functions read."""
         return {
@@ -172,10 +177,10 @@ class FanOutSpec:
             else:
                 yield from _names(field, names)
 
-    def _query_problems(self) -> Iterator[Problem]:
+    def _query_problems(self, region: str | None) -> Iterator[Problem]:
         if self.query is not None:
             yield from query_problems(self.query)
-        yield from source_problems({key: getattr(self, key) for key in _SOURCES}, self.query_connectors)
+        yield from source_problems({key: getattr(self, key) for key in _SOURCES}, self.query_connectors, region)
         if self.schedule is not None:
             allowed = "a schedule expression, for example rate(1 day), rate(6 hours) or cron(0 6 * * ? *)"
             yield from check_text(("schedule",), self.schedule, is_schedule, allowed)
@@ -268,3 +273,5 @@ def _prefixes(field: Path, uris: Sequence[str]) -> Iterator[Problem]:
     yield from problems
     for index, uri in enumerate(() if problems else uris):
         yield from check_s3_prefix((*field, index), uri)
+        if uri in uris[:index]:
+            yield Problem.relation((*field, index), f"{uri} is listed twice: list each prefix once")

@@ -38,7 +38,7 @@ _DATA_CATALOG: Final = re.compile(r"[A-Za-z0-9_@-]{1,127}")
 _FUNCTION: Final = r"[A-Za-z0-9_-]{1,64}"
 _FUNCTION_NAME: Final = re.compile(_FUNCTION)
 _FUNCTION_ARN: Final = re.compile(
-    rf"arn:[a-z0-9-]+:lambda:[a-z0-9-]+:[0-9]{{12}}:function:{_FUNCTION}(:[A-Za-z0-9_-]+)?"
+    rf"arn:[a-z0-9-]+:lambda:(?P<region>[a-z0-9-]+):[0-9]{{12}}:function:{_FUNCTION}(:[A-Za-z0-9_-]+)?"
 )
 
 
@@ -63,12 +63,13 @@ def query_problems(text: object) -> Iterator[Problem]:
         yield Problem(("query",), f"{size:,} bytes", f"at most {MAX_QUERY_BYTES:,} bytes")
 
 
-def source_problems(sources: Mapping[str, object], connectors: object) -> Iterator[Problem]:
+def source_problems(sources: Mapping[str, object], connectors: object, region: str | None) -> Iterator[Problem]:
     """Yield the problems of the sources that a query reads.
 
     Args:
         sources: Lists of names by the name of their setting.
         connectors: Lambda functions of federated sources by the names of their data catalogs.
+        region: Region of the query. None if it is unknown.
     """
     for key, names in sources.items():
         form, plural, allowed = _SOURCES[key]
@@ -78,6 +79,8 @@ def source_problems(sources: Mapping[str, object], connectors: object) -> Iterat
             assert isinstance(names, Sequence)
             for index, name in enumerate(names):
                 yield from check_text((key, index), name, form.fullmatch, allowed)
+                if name in names[:index]:
+                    yield Problem.relation((key, index), f"{name} is listed twice: list each name once")
     if not isinstance(connectors, Mapping):
         allowed = "a mapping of the names of data catalogs of Athena to the Lambda functions of their connectors"
         yield Problem(("query_connectors",), connectors, allowed)
@@ -87,6 +90,10 @@ def source_problems(sources: Mapping[str, object], connectors: object) -> Iterat
         yield from check_text(("query_connectors", str(catalog)), catalog, _DATA_CATALOG.fullmatch, allowed)
         if not is_single_resource(function, _FUNCTION_NAME, _FUNCTION_ARN):
             yield Problem(("query_connectors", str(catalog)), function, "the name or the ARN of a Lambda function")
+        elif region and (arn := _FUNCTION_ARN.fullmatch(function)) and arn["region"] != region:
+            place = f"Region {region}, where the query runs"
+            sentence = f"the function is in Region {arn['region']}: use a function in {place}"
+            yield Problem.relation(("query_connectors", str(catalog)), sentence)
 
 
 def _statement(text: str) -> str:

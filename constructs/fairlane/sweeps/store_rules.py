@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from fairlane._internal.checks import BUCKET_NAME, check_tags, check_text, check_whole_number
+from fairlane._internal.checks import check_tags, check_text, check_whole_number
 from fairlane._internal.key_rules import check_regional_key
 from fairlane.errors import Problem
 
@@ -20,7 +20,10 @@ PUT_ONCE: Final = (f"{RESULTS}*", f"{SWEEPS}*/sweep.json", MANIFESTS)
 
 MAX_DAYS: Final = 3_650
 _NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,63}")
-_BUCKET: Final = re.compile(BUCKET_NAME)
+_BUCKET: Final = re.compile(
+    r"(?!xn--|sthree-|amzn-s3-demo-)(?!.*(-s3alias|--ol-s3|--x-s3|--table-s3)$)[a-z0-9][a-z0-9-]{1,61}[a-z0-9]"
+)
+"""Name of a new bucket. Amazon S3 allows dots, but recommends names without them."""
 
 
 def store_problems(
@@ -43,7 +46,7 @@ def store_problems(
         bucket_name: Name of the bucket. None if CloudFormation chooses it.
     """
     if bucket_name is not None:
-        allowed = "the name of a bucket, 3 to 63 characters of a-z, 0-9, - and ."
+        allowed = "3 to 63 characters of a-z, 0-9 and -, without the prefixes and suffixes that Amazon S3 reserves"
         yield from check_text(("bucket_name",), bucket_name, _BUCKET.fullmatch, allowed)
     if isinstance(store_name, str) and _NAME.fullmatch(store_name) is None:
         yield Problem(("store_name",), store_name, "1 to 64 characters of a-z, 0-9 and -, a letter first")

@@ -23,6 +23,7 @@ from fairlane.sweeps.store_tables import create_tables, create_workgroup
 
 AnyKey: TypeAlias = IKeyRef | str
 
+_BUCKET: Final = "S3 bucket"
 _KIND: Final = "sweep store"
 
 
@@ -134,12 +135,15 @@ class SweepStore(SweepStoreBase):
                 [*claims.name_problems(_KIND, "store_name", store_name)]
                 or claims.name_problems(WORKGROUP, "store_name", workgroup_name(store_name))
             ),
+            *Claims.account_wide(scope).name_problems(_BUCKET, "bucket_name", bucket_name or ""),
         ]
         if problems:
             raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)
         super().__init__(scope, construct_id)
         claims.add(_KIND, store_name, self)
         claims.add(WORKGROUP, workgroup_name(store_name), self)
+        if bucket_name is not None:
+            Claims.account_wide(self).add(_BUCKET, bucket_name, self)
         self.store_name, self.region = store_name, claims.region
         self.encryption_key_arn = key_arn
         self.bucket = create_bucket(self, expire_after_days, key_arn, bucket_name)

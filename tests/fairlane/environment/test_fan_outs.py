@@ -4,11 +4,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aws_cdk import App
 from ruamel.yaml import YAML
 
 from fairlane import ConfigurationError
 from fairlane.environment import load_environment
-from tests.support import REPOSITORY
+from fairlane_stacks import build_stacks
+from tests.support import REPOSITORY, template_of
 
 FOLDER = REPOSITORY / "environments" / "fan-outs"
 PROD = """\
@@ -96,9 +98,9 @@ WEST_GPU: dict[str, Any] = {
     [
         ({"nat_gateways": 1}, {"bucket_name": "search-of-me"}, []),
         ({"vpc_id": "vpc-0123456789abcdef0", "subnet_ids": ["subnet-0123456789abcdef0"]}, {"bucket_name": "search-of-me"}, []),
-        ({"nat_gateways": 1}, {}, ["sweeps.search.bucket_name: containers in eu-west-1 use the bucket by its name: add bucket_name"]),
+        ({"nat_gateways": 1}, {}, ["sweeps.search.bucket_name: containers in eu-west-1 use the bucket by its name: add bucket_name, or another store with bucket_name if this one has sweeps, because its bucket would be replaced by an empty one"]),
         ({}, {"bucket_name": "search-of-me"}, ["regions.eu-west-1.network.nat_gateways: the VPC endpoint for S3 does not reach sweep store search in us-east-1: use 1 or more nat_gateways"]),
-        ({"nat_gateways": 1}, {"bucket_name": "S"}, ["sweeps.search.bucket_name: got 'S', allowed: the name of a bucket, 3 to 63 characters of a-z, 0-9, - and ."]),
+        ({"nat_gateways": 1}, {"bucket_name": "S"}, ["sweeps.search.bucket_name: got 'S', allowed: 3 to 63 characters of a-z, 0-9 and -, without the prefixes and suffixes that Amazon S3 reserves"]),
     ],
 )  # fmt: skip
 def test_containers_in_another_region_reach_the_sweep_store_at_home(
@@ -107,6 +109,17 @@ def test_containers_in_another_region_reach_the_sweep_store_at_home(
     change: dict[str, Any] = {"queues": {"us-east-1": "gpu", "eu-west-1": "gpu"}, "store": "search"}
     other = {"sweeps": {"search": store}, "regions": {"eu-west-1": {**WEST_GPU, "network": network}}}
     assert problems(folder, other, **change) == expected
+
+
+def test_only_regions_with_queues_of_containers_need_the_store_by_its_name(folder: Path) -> None:
+    job = {"image": "train", "instance_type": "g5.12xlarge", "gpus": 1, "memory_mib": 1000}
+    other = {"regions": {"eu-west-1": {**WEST_GPU, "network": {}, "job_definitions": {"train": job}}}}
+    other["regions"]["eu-west-1"]["queues"]["training"] = {"capacity": 4, "scheduling": {"policy": "fifo"}}
+    change = {"queues": {"us-east-1": "gpu", "eu-west-1": "training"}, "job_definitions": ["train"], "store": "search"}
+    assert problems(folder, {"job_definitions": {"train": job}, **other}, **change) == []
+    stacks = build_stacks(App(), "prod", load_environment(folder / "prod.yaml"))
+    (west,) = (template_of(stack) for stack in stacks if stack.region == "eu-west-1" and "training" in stack.stack_name)
+    assert "results/*" not in str(west)
 
 
 def test_a_sweep_store_cannot_have_the_workgroup_of_a_fan_out(folder: Path) -> None:

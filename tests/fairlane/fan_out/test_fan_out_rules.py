@@ -20,6 +20,9 @@ def template(**changes: Any) -> str:
     return json.dumps(TEMPLATE | changes)
 
 
+CONNECTOR = "arn:aws:lambda:us-east-1:111122223333:function:connector"
+
+
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
@@ -54,6 +57,11 @@ def template(**changes: Any) -> str:
         ({"query": "SELECT 1", "query_connectors": {"sales": "arn:aws:lambda:us-east-1:111122223333:function:*"}}, "query_connectors.sales: got 'arn:aws:lambda:us-east-1:111122223333:function:*', allowed: the name or the ARN of a Lambda function"),
         ({"query": "SELECT 1", "query_connectors": {"sales": f"{Aws.STACK_NAME}*"}}, "query_connectors.sales: got a value known only at deployment, allowed: the name or the ARN of a Lambda function"),
         ({"query": "SELECT 1", "query_connectors": {"sales": "a"}, "query_spill": ["s3://spill"]}, "query_spill[0]: got 's3://spill', allowed: the S3 URI of a prefix in ASCII, without *, ? and $, with / at the end, such as s3://datasets/imagenet/"),
+        ({"query": "SELECT 1", "query_databases": ["a", "a"]}, "query_databases[1]: a is listed twice: list each name once"),
+        ({"query": "SELECT 1", "query_table_buckets": ["drives", "drives"]}, "query_table_buckets[1]: drives is listed twice: list each name once"),
+        ({"query": "SELECT 1", "query_data": ["s3://a-b/", "s3://a-b/"]}, "query_data[1]: s3://a-b/ is listed twice: list each prefix once"),
+        ({"query": "SELECT 1", "query_connectors": {"sales": CONNECTOR.replace("us-east-1", "eu-west-1")}}, "query_connectors.sales: the function is in Region eu-west-1: use a function in Region us-east-1, where the query runs"),
+        ({"query": "SELECT 1", "query_connectors": {"sales": CONNECTOR.replace("aws:", "aws-cn:").replace("us-east-1", "cn-north-1")}}, "query_connectors.sales: the function is in Region cn-north-1: use a function in Region us-east-1, where the query runs"),
         ({"query": "SELECT 1", "query_spill": ["s3://spill/"]}, "query_spill: query_spill requires query_connectors: add query_connectors or remove query_spill"),
         ({"query_catalogs": ["sales"]}, "query_catalogs: query_catalogs requires query: add query or remove query_catalogs"),
         ({"query": "SELECT 1", "schedule": "daily"}, "schedule: got 'daily', allowed: a schedule expression, for example rate(1 day), rate(6 hours) or cron(0 6 * * ? *)"),
@@ -199,6 +207,28 @@ def test_a_sweep_store_cannot_have_the_workgroup_of_a_fan_out(stack: Stack, is_f
     owner, field = ("Store", "fan_out_name") if is_first else ("FanOut", "store_name")
     sentence = f"{field}: Stack/{owner} already has the name 'fairlane-fan-out-campaigns': use another name"
     assert problems_of(second) == [sentence]
+
+
+CONNECTORS = {f"catalog-{number}": "connector" for number in range(10_000)}
+
+
+@pytest.mark.parametrize(
+    ("field", "changes"),
+    [
+        ("query_databases", {"query_databases": [f"drives_{number}" for number in range(10_000)]}),
+        ("query_data", {"query_data": [f"s3://drives-{number}/" for number in range(10_000)]}),
+        ("query_table_buckets", {"query_table_buckets": [f"drives-{number}" for number in range(10_000)]}),
+        ("query_catalogs", {"query_catalogs": [f"drives/{number}" for number in range(10_000)]}),
+        ("query_connectors", {"query_connectors": CONNECTORS}),
+        ("query_spill", {"query_connectors": {"sales": "a"}, "query_spill": [f"s3://a-b/{n}/" for n in range(10_000)]}),
+        ("copy_from", {"copy_from": [f"s3://a-b/{n}/" for n in range(90)], "copy_to": ["s3://drives/"]}),
+        ("copy_to", {"copy_to": [f"s3://a-b/{n}/" for n in range(90)], "copy_from": ["s3://drives/"]}),
+        ("job_definitions", {"job_definitions": [f"train-{number}" for number in range(200)]}),
+    ],
+)
+def test_the_longest_list_of_names_has_the_problem(stack: Stack, field: str, changes: dict[str, Any]) -> None:
+    (problem,) = problems_of(lambda: fan_out(stack, query="SELECT 1", **changes))
+    assert problem.startswith(f"{field}: the names take ")
 
 
 def test_names_that_do_not_fit_into_a_policy_are_refused(stack: Stack) -> None:

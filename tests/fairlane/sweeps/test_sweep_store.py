@@ -163,12 +163,35 @@ def test_a_key_of_another_region_is_refused_and_one_of_another_account_is_not(st
     assert imported.region == "eu-west-1"
 
 
+@pytest.mark.parametrize(
+    "name", ["192.168.0.1", "a.-b", "a.b.c", "xn--abc", "sthree-abc", "abc-s3alias", "abc--ol-s3", "abc--x-s3", "abc\n"]
+)
+def test_a_name_that_no_bucket_can_have_is_refused(stack: Stack, name: str) -> None:
+    problem = f"bucket_name: got {name!r}, allowed: 3 to 63 characters of a-z, 0-9 and -, without the prefixes and "
+    (found,) = problems_of(lambda: SweepStore(stack, "Store", store_name="search", bucket_name=name))
+    assert found.startswith(problem)
+
+
+def test_stores_of_an_account_have_different_buckets(app: App) -> None:
+    home, west = (
+        Stack(app, region, env=Environment(account="111122223333", region=region))
+        for region in ("us-east-1", "eu-west-1")
+    )
+    for stack in (home, west):
+        SweepStore(stack, "Unnamed", store_name="unnamed")
+    SweepStore(home, "Store", store_name="search", bucket_name="search-of-me")
+    problem = "bucket_name: us-east-1/Store already has the name 'search-of-me': use another name"
+    settings = {"store_name": "other", "bucket_name": "search-of-me"}
+    assert problems_of(lambda: SweepStore(home, "Other", **settings)) == [problem]
+    assert problems_of(lambda: SweepStore(west, "Other", **settings)) == [problem]
+
+
 def test_a_bucket_has_the_name_that_it_is_given(stack: Stack) -> None:
     SweepStore(stack, "Store", store_name="search", bucket_name="search-of-me")
     buckets = (each for each in template_of(stack)["Resources"].values() if each["Type"] == "AWS::S3::Bucket")
     assert [bucket["Properties"]["BucketName"] for bucket in buckets] == ["search-of-me"]
     assert problems_of(lambda: SweepStore(stack, "Other", store_name="other", bucket_name="S")) == [
-        "bucket_name: got 'S', allowed: the name of a bucket, 3 to 63 characters of a-z, 0-9, - and ."
+        "bucket_name: got 'S', allowed: 3 to 63 characters of a-z, 0-9 and -, without the prefixes and suffixes that Amazon S3 reserves"
     ]
 
 
@@ -191,7 +214,7 @@ def test_a_store_of_another_app_has_the_same_names(stack: Stack) -> None:
     assert stack.resolve(store.bucket_arn) == {"Fn::Join": ["", ["arn:", {"Ref": "AWS::Partition"}, ":s3:::bucket-1"]]}
     assert "Resources" not in template_of(stack)
     assert problems_of(lambda: SweepStore.from_bucket_name(stack, "Bad", "B", store_name="B")) == [
-        "bucket_name: got 'B', allowed: the name of a bucket, 3 to 63 characters of a-z, 0-9, - and .",
+        "bucket_name: got 'B', allowed: 3 to 63 characters of a-z, 0-9 and -, without the prefixes and suffixes that Amazon S3 reserves",
         "store_name: got 'B', allowed: 1 to 64 characters of a-z, 0-9 and -, a letter first",
     ]
 
