@@ -23,8 +23,8 @@ class SweepStoreModel(Model, title="sweep store"):
     Default: Amazon S3 manages the key."""
     bucket_name: str | None = None
     """Name of the bucket, 3 to 63 characters of a-z, 0-9 and -, unique in all accounts. Required if containers of a
-    fan-out in other Regions use the store. Another name, also the first one of a store that has sweeps, creates an empty
-    bucket. Default: CloudFormation chooses it."""
+    fan-out in other Regions use the store. Another name, also the first one of a store that has sweeps, creates an
+    empty bucket. Default: CloudFormation chooses it."""
     tags: dict[str, str] = {}
     """Tags of the resources of the store, at most 50. Default: none."""
 

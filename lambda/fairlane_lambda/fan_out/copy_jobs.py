@@ -199,7 +199,7 @@ class CopyJob:
         token = hashlib.sha256(f"{self._record_key}\n{digest}\n{attempt}".encode()).hexdigest()
         partition = self._role.split(":")[1]
         key = f"{self._folder}{digest[:16]}.csv"
-        etag = str(self._bucket.put(key, manifest)).strip('"')
+        etag = self._bucket.put_once(key, manifest).strip('"')
         operation = {"TargetResource": f"arn:{partition}:s3:::{self._target.bucket}"}
         prefix = self._target.key.removesuffix(self._source.key).strip("/")
         if prefix:

@@ -86,6 +86,13 @@ class Bucket:
                 return str(response["ETag"])
         raise AssertionError
 
+    def put_once(self, key: str, content: Any) -> str:
+        """Write an object unless it exists, and return its ETag, which a second write can change with a KMS key."""
+        while (etag := self.put(key, content, IfNoneMatch="*")) is None:
+            if found := self.open(key):
+                return found.etag
+        return etag
+
     def is_newer(self, key: str, version: str, other: str) -> bool:
         """Return True if a version of an object is newer than another one. Absent versions are older."""
         pages = self._client.get_paginator("list_object_versions").paginate(Bucket=self.name, Prefix=key)
