@@ -15,7 +15,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from fairlane_lambda.aws_errors import error_name, is_temporary
 from fairlane_lambda.fan_out.names import PLANS
@@ -90,7 +90,7 @@ class CopyJob:
             raise self._failure(f"{cause}: copy_to must name a bucket of the account in {self._copy.region}")
         with tempfile.SpooledTemporaryFile(_SPOOL_BYTES) as manifest:
             digest = self._list(manifest)
-            if record.get("state") == _DONE and record.get("digest") == digest and self._has_copy():
+            if record.get("state") == _DONE and record.get("digest") == digest and self._has_copy(manifest):
                 return None
             manifest.seek(0)
             attempt = record.get("attempt", 0) + 1
@@ -172,9 +172,13 @@ class CopyJob:
             raise self._failure("the source has no objects: correct data")
         return digest.hexdigest()
 
-    def _has_copy(self) -> bool:
-        """Return True unless the copy was deleted, for example by a lifecycle rule."""
-        return any(True for _ in self._objects(self._target, "target"))
+    def _has_copy(self, manifest: Any) -> bool:
+        """Return True unless objects of the copy were deleted, for example by a lifecycle rule."""
+        manifest.seek(0)
+        prefix = self._target.key.removesuffix(self._source.key)
+        copied = (item["Key"] for item in self._objects(self._target, "target"))
+        # Both lists are in the order of their keys, so that each look-up goes on where the last one ended.
+        return all(prefix + unquote(row.decode().rstrip().partition(",")[2]) in copied for row in manifest)
 
     def _objects(self, place: _Place, noun: str) -> Iterator[Mapping[str, Any]]:
         from botocore.exceptions import ClientError

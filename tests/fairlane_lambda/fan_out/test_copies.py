@@ -50,7 +50,8 @@ class FakeControl:
             if job["Status"] != "Preparing" or only not in ("", name):
                 continue
             if status == "Complete" and not failed:
-                self._s3.put_object(Bucket="west", Key="in/2026/a/1.bin", Body=b"1")
+                for key in ("2026/a/1.bin", "2026/a/ü 2.bin", "2026/b/3.bin"):
+                    self._s3.put_object(Bucket="west", Key=f"in/{key}", Body=b"1")
             job |= {"Status": status, "ProgressSummary": {"NumberOfTasksFailed": failed}, **members}
 
     @property
@@ -127,11 +128,14 @@ def test_a_changed_source_is_copied_again(control: FakeControl, s3: Any) -> None
     assert len(control.jobs) == 2
 
 
-def test_a_copy_that_was_deleted_is_copied_again(control: FakeControl, s3: Any) -> None:
+@pytest.mark.parametrize("key", ["1.bin", "ü 2.bin"])
+def test_a_copy_that_was_deleted_is_copied_again(control: FakeControl, s3: Any, key: str) -> None:
     waiting = start([COPY])
     control.end()
     assert start([COPY], waiting) == ""
-    s3.delete_object(Bucket="west", Key="in/2026/a/1.bin")
+    s3.put_object(Bucket="west", Key="in/2026/a/0-of-another-program", Body=b"")
+    assert start([COPY]) == ""
+    s3.delete_object(Bucket="west", Key=f"in/2026/a/{key}")
     assert start([COPY])
     assert len(control.jobs) == 2
 
