@@ -31,7 +31,8 @@ def open_session(noun: str) -> Session:
     session = boto3.Session(region_name=os.environ.get("AWS_REGION") or None)
     if session.region_name is None:
         raise LookupError("no Region: set AWS_REGION, for example AWS_REGION=us-east-1")
-    return session
+    opened: Session = session
+    return opened
 
 
 def read_location(session: Session, prefix: str, name: str, noun: str) -> dict[str, Any]:

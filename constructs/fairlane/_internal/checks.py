@@ -136,6 +136,21 @@ def check_list(field: Path, got: object, kind: type | tuple[type, ...], items: s
             yield Problem((*field, index), item, f"a list of {items}")
 
 
+def check_repeats(field: Path, names: Iterable[str], noun: str) -> Iterator[Problem]:
+    """Check that a list names each thing once.
+
+    Args:
+        field: Path to the list.
+        names: Names in the list.
+        noun: Noun for a name, for the text of the problem.
+    """
+    seen: set[str] = set()
+    for index, name in enumerate(names):
+        if name in seen:
+            yield Problem.relation((*field, index), f"{name} is listed twice: list each {noun} once")
+        seen.add(name)
+
+
 def is_single_resource(value: object, *forms: re.Pattern[str]) -> bool:
     """Return True if a text names one resource in one of the forms. A token passes, but not a wildcard beside it."""
     if not isinstance(value, str):

@@ -5,7 +5,15 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from fairlane._internal import athena_names
-from fairlane._internal.checks import alternatives, check_list, check_name, check_region, check_tags, check_text
+from fairlane._internal.checks import (
+    alternatives,
+    check_list,
+    check_name,
+    check_region,
+    check_repeats,
+    check_tags,
+    check_text,
+)
 from fairlane._internal.key_rules import check_regional_key
 from fairlane._internal.tokens import is_token
 from fairlane.errors import Path, Problem
@@ -264,8 +272,7 @@ def _names(field: Path, names: object) -> Iterator[Problem]:
     assert isinstance(names, Sequence)
     for index, name in enumerate(names):
         yield from check_name((*field, index), name)
-        if name in names[:index]:
-            yield Problem.relation((*field, index), f"{name} is listed twice: list each name once")
+    yield from check_repeats(field, names, "name")
 
 
 def _prefixes(field: Path, uris: Sequence[str]) -> Iterator[Problem]:
@@ -273,5 +280,4 @@ def _prefixes(field: Path, uris: Sequence[str]) -> Iterator[Problem]:
     yield from problems
     for index, uri in enumerate(() if problems else uris):
         yield from check_s3_prefix((*field, index), uri)
-        if uri in uris[:index]:
-            yield Problem.relation((*field, index), f"{uri} is listed twice: list each prefix once")
+    yield from check_repeats(field, () if problems else uris, "prefix")

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from fairlane._internal.checks import check_list, check_text, is_single_resource
+from fairlane._internal.checks import check_list, check_repeats, check_text, is_single_resource
 from fairlane.errors import Problem
 
 MAX_QUERY_BYTES: Final = 262_144
@@ -79,8 +79,7 @@ def source_problems(sources: Mapping[str, object], connectors: object, region: s
             assert isinstance(names, Sequence)
             for index, name in enumerate(names):
                 yield from check_text((key, index), name, form.fullmatch, allowed)
-                if name in names[:index]:
-                    yield Problem.relation((key, index), f"{name} is listed twice: list each name once")
+            yield from check_repeats((key,), names, "name")
     if not isinstance(connectors, Mapping):
         allowed = "a mapping of the names of data catalogs of Athena to the Lambda functions of their connectors"
         yield Problem(("query_connectors",), connectors, allowed)
@@ -90,7 +89,7 @@ def source_problems(sources: Mapping[str, object], connectors: object, region: s
         yield from check_text(("query_connectors", str(catalog)), catalog, _DATA_CATALOG.fullmatch, allowed)
         if not is_single_resource(function, _FUNCTION_NAME, _FUNCTION_ARN):
             yield Problem(("query_connectors", str(catalog)), function, "the name or the ARN of a Lambda function")
-        elif region and (arn := _FUNCTION_ARN.fullmatch(function)) and arn["region"] != region:
+        elif region and (arn := _FUNCTION_ARN.fullmatch(str(function))) and arn["region"] != region:
             place = f"Region {region}, where the query runs"
             sentence = f"the function is in Region {arn['region']}: use a function in {place}"
             yield Problem.relation(("query_connectors", str(catalog)), sentence)

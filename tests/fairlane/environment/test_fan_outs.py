@@ -113,13 +113,14 @@ def test_containers_in_another_region_reach_the_sweep_store_at_home(
 
 def test_only_regions_with_queues_of_containers_need_the_store_by_its_name(folder: Path) -> None:
     job = {"image": "train", "instance_type": "g5.12xlarge", "gpus": 1, "memory_mib": 1000}
-    other = {"regions": {"eu-west-1": {**WEST_GPU, "network": {}, "job_definitions": {"train": job}}}}
-    other["regions"]["eu-west-1"]["queues"]["training"] = {"capacity": 4, "scheduling": {"policy": "fifo"}}
+    queues = WEST_GPU["queues"] | {"training": {"capacity": 4, "scheduling": {"policy": "fifo"}}}
+    west = {**WEST_GPU, "queues": queues, "network": {}, "job_definitions": {"train": job}}
+    other = {"regions": {"eu-west-1": west}}
     change = {"queues": {"us-east-1": "gpu", "eu-west-1": "training"}, "job_definitions": ["train"], "store": "search"}
     assert problems(folder, {"job_definitions": {"train": job}, **other}, **change) == []
     stacks = build_stacks(App(), "prod", load_environment(folder / "prod.yaml"))
-    (west,) = (template_of(stack) for stack in stacks if stack.region == "eu-west-1" and "training" in stack.stack_name)
-    assert "results/*" not in str(west)
+    (stack,) = (stack for stack in stacks if stack.region == "eu-west-1" and "training" in stack.stack_name)
+    assert "results/*" not in str(template_of(stack))
 
 
 def test_a_sweep_store_cannot_have_the_workgroup_of_a_fan_out(folder: Path) -> None:

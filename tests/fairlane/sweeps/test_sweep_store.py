@@ -181,7 +181,7 @@ def test_stores_of_an_account_have_different_buckets(app: App) -> None:
         SweepStore(stack, "Unnamed", store_name="unnamed")
     SweepStore(home, "Store", store_name="search", bucket_name="search-of-me")
     problem = "bucket_name: us-east-1/Store already has the name 'search-of-me': use another name"
-    settings = {"store_name": "other", "bucket_name": "search-of-me"}
+    settings: dict[str, Any] = {"store_name": "other", "bucket_name": "search-of-me"}
     assert problems_of(lambda: SweepStore(home, "Other", **settings)) == [problem]
     assert problems_of(lambda: SweepStore(west, "Other", **settings)) == [problem]
 
