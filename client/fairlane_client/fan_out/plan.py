@@ -94,18 +94,18 @@ def file_manifest(file: Path) -> str:
         ConfigurationError: If the name of the file has the wrong form, or if the file cannot be read.
     """
     name = file.stem.lower()
-    if file.suffix not in (".jsonl", ".csv") or not MANIFEST.fullmatch(name):
-        allowed = "a file <name>.jsonl or <name>.csv: a letter, then up to 39 letters, digits and hyphens"
-        raise ConfigurationError("manifest", [Problem((), file.name, allowed)])
     try:
-        sentence = "" if file.is_file() else f"there is no file {file}: write the path of the manifest"
-        if not sentence:
+        if not file.is_dir() and (file.suffix not in (".jsonl", ".csv") or not MANIFEST.fullmatch(name)):
+            allowed = "a file <name>.jsonl or <name>.csv: a letter, then up to 39 letters, digits and hyphens"
+            raise ConfigurationError("manifest", [Problem((), file.name, allowed)])
+        if file.is_file():
             file.open("rb").close()
+            return name
+        mistake = f"{file} is a folder" if file.is_dir() else f"there is no file {file}"
+        sentence = f"{mistake}: write the path of the manifest"
     except OSError as error:
         sentence = f"{file} cannot be read, {error.strerror}: use another file"
-    if sentence:
-        raise ConfigurationError("manifest", [Problem.relation((), sentence)])
-    return name
+    raise ConfigurationError("manifest", [Problem.relation((), sentence)])
 
 
 def manifest_name(state: Mapping[str, Any], fan_out: str) -> str:

@@ -204,8 +204,14 @@ def test_a_file_is_no_name_of_a_manifest(run: Run, no_calls: None, verb: str, na
 def test_a_file_is_checked_before_the_first_call(run: Run, no_calls: None, verb: str) -> None:
     Path("folder.csv").mkdir()
     os.mkfifo("pipe.csv")
-    for file in ("absent.jsonl", "absent/drives.jsonl", "folder.csv", "pipe.csv"):
-        sentence = f"there is no file {file}: write the path of the manifest"
+    for file, mistake in (
+        ("absent.jsonl", "there is no file absent.jsonl"),
+        ("absent/drives.jsonl", "there is no file absent/drives.jsonl"),
+        ("pipe.csv", "there is no file pipe.csv"),
+        ("folder.csv", "folder.csv is a folder"),
+        (".", ". is a folder"),
+    ):
+        sentence = f"{mistake}: write the path of the manifest"
         assert run(verb, file) == (2, "", f"manifest: 1 problem\n  - {sentence}\n")
     code, _, err = run(verb, "drives.txt")
     assert (code, err.partition(",")[0]) == (2, "manifest: 1 problem\n  - got 'drives.txt'")
