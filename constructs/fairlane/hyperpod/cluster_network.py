@@ -64,6 +64,10 @@ class ClusterNetwork:
         zones = {self.zones.get(subnet.subnet_id, subnet.subnet_id) for subnet in self.private_subnets}
         if own_kubernetes and not any(map(is_token, zones)):
             yield from control_plane_problems(("vpc",), len(zones))
+        public = {subnet.subnet_id for subnet in self.vpc.public_subnets}
+        if public.intersection(self.subnet_ids):
+            sentence = "nodes have no public addresses, so public subnets do not connect them: use private subnets"
+            yield Problem.relation(("subnets",), sentence)
 
     @property
     def lacks_endpoints(self) -> bool:

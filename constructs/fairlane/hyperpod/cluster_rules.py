@@ -64,6 +64,7 @@ def cluster_problems(
     tags: Mapping[str, str] | None = None,
     other_nodes: bool = False,
     add_on_versions: Mapping[str, str] | None = None,
+    region: str | None = None,
 ) -> Iterator[Problem]:
     """Yield what Amazon SageMaker and Amazon EKS would refuse, or what cannot work.
 
@@ -83,6 +84,7 @@ def cluster_problems(
         tags: Tags of the cluster.
         other_nodes: True if the Kubernetes cluster has nodes of its own, on which add-ons can run.
         add_on_versions: Versions of EKS add-ons by name.
+        region: Region of the cluster. None if it is unknown.
     """
     if is_token(cluster_name):
         yield Problem(("cluster_name",), cluster_name, f"{NAME_FORM}, known at synth")
@@ -111,7 +113,7 @@ def cluster_problems(
     ]
     yield from problems
     if not problems:
-        yield from _groups_problems(instance_groups, scripts)
+        yield from _groups_problems(instance_groups, scripts, region)
         if not other_nodes:
             yield from _plain_group_problems(instance_groups, node_pools)
         yield from pool_problems(
@@ -213,12 +215,14 @@ def _version_problems(versions: Any) -> Iterator[Problem]:
             yield Problem.relation(field, sentence)
 
 
-def _groups_problems(groups: Sequence[InstanceGroup], scripts: Collection[str] | None) -> Iterator[Problem]:
+def _groups_problems(
+    groups: Sequence[InstanceGroup], scripts: Collection[str] | None, region: str | None
+) -> Iterator[Problem]:
     if not 1 <= len(groups) <= MAX_GROUPS:
         yield Problem.relation(("instance_groups",), f"{len(groups)} instance groups: use 1 to {MAX_GROUPS}")
     names = [group.group_name for group in groups]
     for index, group in enumerate(groups):
-        yield from (problem.within("instance_groups", index) for problem in group_problems(group, scripts))
+        yield from (problem.within("instance_groups", index) for problem in group_problems(group, scripts, region))
         if names.index(group.group_name) < index:
             sentence = f"another instance group has the name {group.group_name!r}: use another name"
             yield Problem.relation(("instance_groups", index, "group_name"), sentence)

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from typing import Any, Final
 
 from fairlane._internal.checks import check_choice, check_list, check_text, check_whole_number, listing
-from fairlane._internal.key_rules import check_key
+from fairlane._internal.key_rules import check_regional_key
 from fairlane._internal.tokens import is_token
 from fairlane.capacity.rules import Purchase
 from fairlane.catalog.hyperpod_catalog import hyperpod_instance_types
@@ -40,7 +40,7 @@ _KEY_FORM: Final = (
 )
 _VALUE: Final = re.compile(r"(?=.{0,63}$)(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?")
 _VALUE_FORM: Final = "at most 63 characters of A-Z, a-z, 0-9, -, _ and ., with a letter or digit at both ends"
-_TRAINING_PLAN: Final = re.compile(r"arn:aws[a-z-]*:sagemaker:[a-z0-9-]+:[0-9]{12}:training-plan/.+")
+_TRAINING_PLAN: Final = re.compile(r"arn:aws[a-z-]*:sagemaker:(?P<region>[a-z0-9-]+):[0-9]{12}:training-plan/.+")
 _RELEASE: Final = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+")
 _SUBNET: Final = re.compile(r"subnet-[0-9a-f]{8,17}")
 _SECURITY_GROUP: Final = re.compile(r"sg-[0-9a-f]{8,17}")
@@ -51,22 +51,23 @@ def is_name(text: str) -> bool:
     return len(text) <= 63 and NAME.fullmatch(text) is not None
 
 
-def group_problems(group: InstanceGroup, scripts: Collection[str] | None) -> Iterator[Problem]:
+def group_problems(group: InstanceGroup, scripts: Collection[str] | None, region: str | None) -> Iterator[Problem]:
     """Yield the values of an instance group that SageMaker would refuse.
 
     Args:
         group: Instance group.
         scripts: Names of the lifecycle scripts. None if they are unknown.
+        region: Region of the cluster. None if it is unknown.
     """
     yield from check_text(("group_name",), group.group_name, is_name, NAME_FORM)
     yield from _type_problems(group)
     yield from check_whole_number(("instance_count",), group.instance_count, 0, MAX_INSTANCES, unit="instances")
     yield from _minimum_problems(group)
-    yield from _purchase_problems(group)
+    yield from _purchase_problems(group, region)
     yield from _label_problems(group.labels)
     yield from _taint_problems(group.taints)
     yield from _health_check_problems(group)
-    yield from _volume_problems(group)
+    yield from _volume_problems(group, region)
     if group.network_interface is not None:
         yield from check_choice(("network_interface",), group.network_interface, NetworkInterface)
         yield from _efa_problems(group)
@@ -144,7 +145,7 @@ def _minimum_problems(group: InstanceGroup) -> Iterator[Problem]:
         yield Problem.relation(("min_instance_count",), sentence)
 
 
-def _purchase_problems(group: InstanceGroup) -> Iterator[Problem]:
+def _purchase_problems(group: InstanceGroup, region: str | None) -> Iterator[Problem]:
     if is_token(group.purchase):
         yield Problem(("purchase",), group.purchase, "ON_DEMAND or SPOT, known at synth")
     elif group.purchase not in (Purchase.ON_DEMAND, Purchase.SPOT):
@@ -153,6 +154,10 @@ def _purchase_problems(group: InstanceGroup) -> Iterator[Problem]:
         return
     allowed = "the ARN of a SageMaker training plan"
     yield from check_text(("training_plan",), group.training_plan, _TRAINING_PLAN.fullmatch, allowed)
+    match = _TRAINING_PLAN.fullmatch(group.training_plan) if isinstance(group.training_plan, str) else None
+    if match and region and not is_token(region) and match["region"] != region:
+        sentence = f"the plan is in Region {match['region']}: use a plan in Region {region}, where the cluster is"
+        yield Problem.relation(("training_plan",), sentence)
     if group.purchase == Purchase.SPOT:
         sentence = "the instances of a training plan are reserved, not Spot: remove purchase or training_plan"
         yield Problem.relation(("training_plan",), sentence)
@@ -204,7 +209,7 @@ def _health_check_problems(group: InstanceGroup) -> Iterator[Problem]:
         yield Problem.relation(("deep_health_checks",), sentence)
 
 
-def _volume_problems(group: InstanceGroup) -> Iterator[Problem]:
+def _volume_problems(group: InstanceGroup, region: str | None) -> Iterator[Problem]:
     for name, volume in (("root_volume", group.root_volume), ("data_volume", group.data_volume)):
         if volume is None:
             continue
@@ -212,7 +217,8 @@ def _volume_problems(group: InstanceGroup) -> Iterator[Problem]:
             yield Problem((name,), volume, "a Volume")
             continue
         if volume.encryption_key is not None:
-            yield from check_key((name, "encryption_key"), volume.encryption_key)
+            field = (name, "encryption_key")
+            yield from check_regional_key(field, volume.encryption_key, region, None, place="the cluster is")
         if name == "root_volume":
             if volume.size_gib is not None:
                 sentence = "SageMaker determines the size of the root volume: remove size_gib, or use data_volume"

@@ -150,6 +150,7 @@ class HyperPodCluster(Construct):
                 tags=tags,
                 other_nodes=kubernetes is not None,
                 add_on_versions=add_on_versions,
+                region=claims.region,
             ),
             *no_directory,
             *chart_problems(chart),

@@ -2,14 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, Protocol, cast
 
 from aws_cdk import Annotations, Stack, aws_eks
 from aws_cdk import aws_eks_v2 as eks
 from constructs import Construct, IDependable, Node
 
-from fairlane.errors import ConfigurationError
+from fairlane.errors import ConfigurationError, Problem
 from fairlane.hyperpod.instance_group import NodePool
 from fairlane.hyperpod.team import Team
 from fairlane.hyperpod.team_objects import access_group, cluster_objects, team_objects
@@ -70,7 +70,7 @@ class TeamNamespace(Construct):
     def __init__(
         self, scope: Construct, construct_id: str, *, cluster: TeamCluster, team: Team, quota: IDependable
     ) -> None:
-        if problems := list(team_problems(team, cluster.node_pools)):
+        if problems := [*team_problems(team, cluster.node_pools), *_SharedObjects.role_problems(cluster, team.roles)]:
             raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)
         super().__init__(scope, construct_id)
         shared = _SharedObjects.of(cluster)
@@ -101,6 +101,20 @@ class _SharedObjects(Construct):
     def of(cls, cluster: TeamCluster) -> "_SharedObjects":
         """Return the construct of a cluster, and create it at the first call."""
         return cast(_SharedObjects | None, cluster.node.try_find_child(cls.ID)) or cls(cluster)
+
+    @classmethod
+    def role_problems(cls, cluster: TeamCluster, roles: object) -> Iterator[Problem]:
+        """Yield the roles that have an access entry of another kind, for example as administrators."""
+        entries = [
+            cast(aws_eks.CfnAccessEntry, each).principal_arn
+            for each in cluster.node.find_all()
+            if getattr(each, "cfn_resource_type", None) == aws_eks.CfnAccessEntry.CFN_RESOURCE_TYPE_NAME
+            and cast(Construct, each.node.scope).node.id != cls.ID
+        ]
+        for index, role in enumerate(roles if isinstance(roles, list | tuple) else ()):
+            if role in entries:
+                sentence = "the role has another access entry, and EKS allows one for a role: use another role"
+                yield Problem.relation(("roles", index), sentence)
 
     def add_user(self, role: str, group: str) -> None:
         """Add an IAM role to a Kubernetes group. EKS allows one access entry for a role."""
