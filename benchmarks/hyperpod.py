@@ -11,15 +11,15 @@ import os
 import subprocess
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import aws_cdk as cdk
+from hyperpod_by_fairlane import problems
 from hyperpod_by_hand import create_stack, kubernetes_objects
-from hyperpod_configurations import Configuration, good_configurations, problems
+from hyperpod_configurations import Configuration, good_configurations
 from hyperpod_mistakes import Mistake, cluster_mistakes, karpenter_mistakes
 from hyperpod_team_mistakes import governance_mistakes, team_mistakes
 
@@ -34,6 +34,7 @@ UNRELATED = (
     "Description",
     "Metadata",
     "PolicyName",
+    "SourceMarkers",
     "SourceMarkersConfig",
     "SourceObjectKeys",
 )
@@ -45,46 +46,58 @@ Findings = dict[str, set[str]]
 def main() -> int:
     """Print all results. Return 0 if Fairlane finds all mistakes and refuses no right configuration."""
     with TemporaryDirectory() as folder:
-        scratch = Path(folder)
-        right = good_configurations(scratch)
-        mistakes = [
-            *cluster_mistakes(scratch / "wrong"),
-            *karpenter_mistakes(),
-            *governance_mistakes(),
-            *team_mistakes(),
-        ]
-        stacks = {f"Right{number}": each for number, each in enumerate(right.values())}
-        stacks |= {f"Good{id(each.good)}": each.good for each in mistakes}
-        stacks |= {f"Wrong{number}": each.wrong for number, each in enumerate(mistakes)}
-        tools = findings(stacks, scratch / "cdk.out")
-    return int(not all([compare(mistakes, tools), judge(right, tools), count_lines()]))
+        right, mistakes = cases(Path(folder))
+        tools = findings(right, mistakes)
+        return int(not all([compare(mistakes, tools), judge(right, tools), count_lines()]))
 
 
-def findings(stacks: Mapping[str, Configuration], assembly: Path) -> dict[str, Findings]:
-    """Return what each tool reports for the L1 constructs and Kubernetes objects of configurations, by stack.
+def cases(scratch: Path) -> tuple[dict[str, Configuration], list[Mistake]]:
+    """Return the right configurations by description, and the mistakes.
 
     Args:
-        stacks: Configurations by the name of their stack.
-        assembly: Directory for the templates.
+        scratch: Empty directory, for charts and lifecycle scripts.
     """
-    app = cdk.App(outdir=str(assembly), context={"@aws-cdk/core:validateAgainstDefaultRules": True})
-    for name, configuration in stacks.items():
-        create_stack(app, name, configuration)
-    lint, validation = defaultdict[str, set[str]](set), defaultdict[str, set[str]](set)
-    with _quiet(), suppress(RuntimeError):  # an error in a template, which the report lists
+    mistakes = [*cluster_mistakes(scratch / "wrong"), *karpenter_mistakes(), *governance_mistakes(), *team_mistakes()]
+    return good_configurations(scratch), mistakes
+
+
+def named(right: Mapping[str, Configuration], mistakes: Collection[Mistake]) -> dict[str, Configuration]:
+    """Return all configurations by the name of their stack."""
+    stacks = {f"Right{number}": each for number, each in enumerate(right.values())}
+    stacks |= {f"Good-{each.good.title}": each.good for each in mistakes}
+    return stacks | {f"Wrong{number}": each.wrong for number, each in enumerate(mistakes)}
+
+
+def synthesize(assembly: str) -> None:
+    """Write the templates of all configurations as L1 constructs, and the report of the CDK's validation."""
+    app = cdk.App(outdir=assembly, context={"@aws-cdk/core:validateAgainstDefaultRules": True})
+    with TemporaryDirectory() as folder:
+        for name, configuration in named(*cases(Path(folder))).items():
+            create_stack(app, name, configuration)
         app.synth()
-    for plugin in json.loads((assembly / "validation-report.json").read_text())["pluginReports"]:
+
+
+def findings(right: Mapping[str, Configuration], mistakes: Collection[Mistake]) -> dict[str, Findings]:
+    """Return what each tool reports for the L1 constructs and Kubernetes objects of configurations, by stack."""
+    lint, validation = defaultdict[str, set[str]](set), defaultdict[str, set[str]](set)
+    with TemporaryDirectory() as folder:
+        assembly = Path(folder)
+        # The validation fails the synth, and prints its report, which is also a file.
+        command = [sys.executable, __file__, folder]
+        subprocess.run(command, env=os.environ | {"CDK_VALIDATION": "true"}, stderr=subprocess.DEVNULL, check=False)
+        report = json.loads((assembly / "validation-report.json").read_text())
+        command = ["cfn-lint", "--format", "json", *map(str, assembly.glob("*.template.json"))]
+        matches = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=False).stdout)
+    for plugin in report["pluginReports"]:
         for violation in plugin["violations"]:
             for place in violation["violatingConstructs"]:
                 stack, _, resource = place["constructPath"].partition("/")
                 validation[stack].add(f"{violation['ruleName']} {resource}: {violation['description']}")
-    templates = sorted(map(str, assembly.glob("*.template.json")))
-    command = ["cfn-lint", "--format", "json", *templates]
-    for match in json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=False).stdout):
+    for match in matches:
         lint[Path(match["Filename"]).name.partition(".")[0]].add(f"{match['Rule']['Id']}: {match['Message']}")
     schemas = {
         name: {text for each in kubernetes_objects(configuration) for text in object_mistakes(each)}
-        for name, configuration in stacks.items()
+        for name, configuration in named(right, mistakes).items()
     }
     return {"cfn-lint": lint, "CDK validation": validation, "Kubernetes schemas": schemas}
 
@@ -94,15 +107,14 @@ def compare(mistakes: Collection[Mistake], tools: Mapping[str, Findings]) -> boo
     rows: dict[str, Counter[str]] = defaultdict(Counter)
     missed = []
     for number, mistake in enumerate(mistakes):
-        good = f"Good{id(mistake.good)}"
-        by = [tool for tool, found in tools.items() if found[f"Wrong{number}"] - found[good]]
+        by = [tool for tool, found in tools.items() if found[f"Wrong{number}"] - found[f"Good-{mistake.good.title}"]]
         if any(mistake.expected in text for text in problems(mistake.wrong)):
             by.append("Fairlane")
         else:
             missed.append(mistake.name)
         others = ["the other three"] if set(by) - {"Fairlane"} else []
-        for row in (mistake.kind, "all"):
-            rows[row].update(["mistakes", *by, *others])
+        rows[mistake.kind].update(["mistakes", *by, *others])
+    rows["all"] = sum(rows.values(), Counter())
     columns = ["mistakes", "Fairlane", *tools, "the other three"]
     for row in (["found in", *columns], *([kind, *(str(row[name]) for name in columns)] for kind, row in rows.items())):
         print(
@@ -123,9 +135,8 @@ def judge(right: Mapping[str, Configuration], tools: Mapping[str, Findings]) -> 
     for tool, found in tools.items():
         reports = [{text for text in found[f"Right{number}"] if "F3006" not in text} for number in range(len(right))]
         by[tool] = sum(map(bool, reports))
-    print(
-        f"\n{len(right)} right configurations, refused by " + ", ".join(f"{tool}: {each}" for tool, each in by.items())
-    )
+    numbers = ", ".join(f"{tool}: {number}" for tool, number in by.items())
+    print(f"\n{len(right)} right configurations, refused by {numbers}")
     for name, texts in refused.items():
         print(f"refused by Fairlane: {name}: {texts}")
     return not refused and len(right) >= FEWEST_CONFIGURATIONS
@@ -181,18 +192,5 @@ def _without_ids(value: Any, types: Mapping[str, str]) -> Any:
             return value
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Discard what the CDK's process writes to standard error."""
-    sys.stderr.flush()
-    saved, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, 2)
-    try:
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(null)
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(synthesize(sys.argv[1]) if sys.argv[1:] else main())

@@ -1,4 +1,4 @@
-"""Right configurations of governed HyperPod clusters, and the problems that Fairlane reports for a configuration."""
+"""Right configurations of governed HyperPod clusters."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -7,15 +7,13 @@ from typing import Any
 
 import aws_cdk as cdk
 from aws_cdk import aws_ec2 as ec2
-from aws_cdk import aws_eks_v2 as eks
 
-from fairlane import ConfigurationError, Purchase
+from fairlane import Purchase
 from fairlane.hyperpod import (
     Cap,
     ContainerDefaults,
     DeepHealthCheck,
     Governance,
-    HyperPodCluster,
     InstanceGroup,
     NetworkInterface,
     NodePool,
@@ -25,11 +23,8 @@ from fairlane.hyperpod import (
     Sharing,
     Taint,
     TaintEffect,
-    TaskGovernance,
     Team,
-    TeamNamespace,
     Volume,
-    resource_quota_problems,
 )
 
 ENVIRONMENT = cdk.Environment(account="111122223333", region="us-east-1")
@@ -54,6 +49,7 @@ class Configuration:
     """Governed HyperPod cluster.
 
     Attributes:
+        title: Title of the right configuration, as part of the name of its stack.
         groups: Instance groups.
         settings: Other arguments of `HyperPodCluster`.
         has_vpc: False for a cluster without a VPC.
@@ -63,6 +59,7 @@ class Configuration:
         resource_quotas: ResourceQuotas in addition, by the name of the team.
     """
 
+    title: str = "Base"
     groups: Sequence[InstanceGroup] = (SYSTEM, P5)
     settings: Mapping[str, Any] = field(default_factory=dict)
     has_vpc: bool = True
@@ -81,8 +78,8 @@ def team(name: str = "vision", count: int = 12, *, instance_type: str = GPU, **s
 
 
 BASE = Configuration(teams=[team("inference"), team(), team("language", 8)])
-CAPPED = replace(BASE, teams=[replace(each, cap=Cap(instances={GPU: 16})) for each in BASE.teams])
-KARPENTER = replace(CAPPED, groups=[SYSTEM, POOLED], settings={"node_pools": [POOL]})
+CAPPED = replace(BASE, title="Capped", teams=[replace(each, cap=Cap(instances={GPU: 16})) for each in BASE.teams])
+KARPENTER = replace(CAPPED, title="Karpenter", groups=[SYSTEM, POOLED], settings={"node_pools": [POOL]})
 
 
 def good_configurations(scratch: Path) -> dict[str, Configuration]:
@@ -250,67 +247,3 @@ def write_chart(folder: Path, *present: str) -> Path:
         (folder / "charts" / name).mkdir(parents=True)
         (folder / "charts" / name / "Chart.yaml").write_text(f"apiVersion: v2\nname: {name}\nversion: v1.18.2\n")
     return folder
-
-
-def problems(configuration: Configuration) -> list[str]:
-    """Return the problems that Fairlane reports at synth. Empty if Fairlane creates all constructs.
-
-    Args:
-        configuration: Right or wrong configuration.
-    """
-    stack = cdk.Stack(cdk.App(context={"aws:cdk:disable-asset-staging": True}), "Stack", env=ENVIRONMENT)
-    found = [
-        str(problem)
-        for name, quota in configuration.resource_quotas.items()
-        for problem in resource_quota_problems(quota, _quota(configuration, name))
-    ]
-    try:
-        cluster = HyperPodCluster(
-            stack,
-            "Cluster",
-            vpc=network(stack) if configuration.has_vpc else None,  # type: ignore[arg-type]
-            kubernetes=_existing(stack) if configuration.existing else None,
-            instance_groups=configuration.groups,
-            **({"cluster_name": "training", "chart": CHART} | configuration.settings),
-        )
-        governance = TaskGovernance(
-            stack, "Governance", cluster=cluster, governance=configuration.governance, teams=configuration.teams
-        )
-        for each in configuration.teams:
-            quota = governance.quotas[each.team_name]
-            TeamNamespace(stack, each.team_name, cluster=cluster, team=each, quota=quota)
-    except ConfigurationError as error:
-        found += map(str, error.problems)
-    return found
-
-
-def network(stack: cdk.Stack) -> ec2.IVpc:
-    """Return a VPC that exists, with two private subnets."""
-    return ec2.Vpc.from_vpc_attributes(
-        stack,
-        "Network",
-        vpc_id="vpc-0123456789abcdef0",
-        availability_zones=["us-east-1a", "us-east-1b"],
-        private_subnet_ids=[*SUBNETS],
-        public_subnet_ids=[*PUBLIC_SUBNETS],
-    )
-
-
-def _existing(stack: cdk.Stack) -> eks.ICluster:
-    provider = eks.KubectlProvider.from_kubectl_provider_attributes(
-        stack,
-        "Provider",
-        service_token="arn:aws:lambda:us-east-1:111122223333:function:kubectl",
-        role=cdk.aws_iam.Role.from_role_arn(stack, "Handler", f"{ROLE}/kubectl"),
-    )
-    return eks.Cluster.from_cluster_attributes(
-        stack,
-        "Shared",
-        cluster_name="shared",
-        cluster_security_group_id="sg-0123456789abcdef0",
-        kubectl_provider=provider,
-    )
-
-
-def _quota(configuration: Configuration, name: str) -> Sequence[QuotaResource]:
-    return next(each.quota for each in configuration.teams if each.team_name == name)

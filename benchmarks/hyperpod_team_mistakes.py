@@ -129,8 +129,8 @@ def team_mistakes() -> Iterator[Mistake]:
         return Mistake(
             "team",
             f"example of AWS: {name}",
-            replace(BASE, resource_quotas={"vision": good}),
-            replace(BASE, resource_quotas={"vision": wrong}),
+            replace(BASE, title="Example", resource_quotas={"vision": good}),
+            replace(BASE, title="Example", resource_quotas={"vision": wrong}),
             key,
         )
 
@@ -160,6 +160,6 @@ def team_mistakes() -> Iterator[Mistake]:
     )
     yield defaults("maximum that becomes the request of all", "maximum.cpu", maximum={"cpu": 192})
     yield teams("IAM user as role", "roles[0]", roles=["arn:aws:iam::111122223333:user/alice"])
-    admin = replace(CAPPED, settings={"admin_roles": [f"{ROLE}/vision"]})
+    admin = replace(CAPPED, title="Administrator", settings={"admin_roles": [f"{ROLE}/vision"]})
     yield teams("administrator as role of a team", "roles[0]", admin, roles=[f"{ROLE}/vision"])
     yield teams("role given twice", "roles[1]", roles=2 * [f"{ROLE}/vision"])

@@ -2,6 +2,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from aws_cdk import Aws
 
 from fairlane import Purchase
 from fairlane.hyperpod import DeepHealthCheck, NetworkInterface, Taint, Volume
@@ -16,6 +17,23 @@ def of_group(**changes: Any) -> list[str]:
     found = problems(replace(GPU, **changes))
     assert all(problem.startswith(prefix) for problem in found)
     return [problem.removeprefix(prefix) for problem in found]
+
+
+def test_a_training_plan_and_the_keys_of_volumes_are_in_the_region_of_the_cluster() -> None:
+    groups = [
+        replace(GPU, training_plan=PLAN, data_volume=Volume(size_gib=1, encryption_key=KEY)),
+        replace(GPU, group_name="other", root_volume=Volume(encryption_key=KEY)),
+    ]
+    assert problems(*groups) == problems(*groups, region="us-east-1") == []
+    assert problems(*groups, region=Aws.REGION) == []
+    assert problems(*groups, region="eu-west-1") == [
+        "instance_groups[1].training_plan: the plan is in Region us-east-1: use a plan in Region eu-west-1, where the "
+        "cluster is",
+        "instance_groups[1].data_volume.encryption_key: the key is in Region us-east-1: use a key in Region eu-west-1, "
+        "where the cluster is",
+        "instance_groups[2].root_volume.encryption_key: the key is in Region us-east-1: use a key in Region eu-west-1, "
+        "where the cluster is",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from fairlane.hyperpod import (
     NodePool,
 )
 from tests.fairlane.hyperpod.clusters import (
+    PLAN,
     SYSTEM,
     US_EAST_1,
     cluster,
@@ -64,6 +65,20 @@ def test_without_a_vpc_or_with_one_zone_there_is_no_cluster() -> None:
     small = TrainingVpc(stack, "Small", availability_zones=1)
     assert problems_of(lambda: cluster(stack, vpc=small)) == [
         "vpc: an EKS cluster requires private subnets in two zones: use a VPC with more zones"
+    ]
+
+
+def test_nodes_and_training_plans_are_where_the_cluster_is() -> None:
+    stack = new_stack()
+    network = ec2.Vpc(stack, "Network", max_azs=2)
+    elsewhere = replace(SYSTEM, group_name="gpu", training_plan=PLAN.replace("us-east-1", "eu-west-1"))
+    build = lambda: cluster(  # noqa: E731
+        stack, vpc=network, subnets=network.public_subnets, instance_groups=[SYSTEM, elsewhere]
+    )
+    assert problems_of(build) == [
+        "subnets: nodes have no public addresses, so public subnets do not connect them: use private subnets",
+        "instance_groups[1].training_plan: the plan is in Region eu-west-1: use a plan in Region us-east-1, where the "
+        "cluster is",
     ]
 
 

@@ -21,6 +21,7 @@ from tests import cfn_lint
 from tests.support import problems_of, template_of
 
 ROLE = "arn:aws:iam::111122223333:role/vision"
+OTHER = "arn:aws:iam::111122223333:role/admin"
 MANIFEST = "Custom::AWSCDK-EKS-KubernetesResource"
 OWN = re.compile("FairlaneTeams|^(vision|language)|Stack/(vision|language)")
 DEFAULTS = ContainerDefaults(requests={"cpu": 1, "memory": "4Gi"}, maximum={"nvidia.com/gpu": 8})
@@ -107,6 +108,17 @@ def test_a_role_of_the_same_app(cluster: Cluster, stack: Stack) -> None:
     add_team(cluster, "language", roles=[role.role_arn])
     (entry,) = access_entries(template_of(stack))
     assert list(entry["PrincipalArn"]) == ["Fn::GetAtt"]
+
+
+def test_a_role_has_no_other_access_entry(cluster: Cluster, stack: Stack) -> None:
+    policy = eks.AccessPolicy.from_access_policy_name(
+        "AmazonEKSClusterAdminPolicy", access_scope_type=eks.AccessScopeType.CLUSTER
+    )
+    add_team(cluster, "language")
+    eks.AccessEntry(cluster, "Admin", cluster=cluster.kubernetes, principal=OTHER, access_policies=[policy])
+    assert problems_of(lambda: add_team(cluster, roles=[ROLE, OTHER])) == [
+        "roles[1]: the role has another access entry, and EKS allows one for a role: use another role"
+    ]
 
 
 def test_adding_a_team_leaves_the_resources_of_others_unchanged() -> None:
