@@ -132,9 +132,9 @@ def judge(right: Mapping[str, Configuration], tools: Mapping[str, Findings]) -> 
     """
     refused = {name: found for name, each in right.items() if (found := problems(each))}
     by = {"Fairlane": len(refused)}
-    for tool, found in tools.items():
-        reports = [{text for text in found[f"Right{number}"] if "F3006" not in text} for number in range(len(right))]
-        by[tool] = sum(map(bool, reports))
+    for tool, reports in tools.items():
+        stacks = [reports[f"Right{number}"] for number in range(len(right))]
+        by[tool] = sum(any("F3006" not in text for text in texts) for texts in stacks)
     numbers = ", ".join(f"{tool}: {number}" for tool, number in by.items())
     print(f"\n{len(right)} right configurations, refused by {numbers}")
     for name, texts in refused.items():
@@ -193,4 +193,7 @@ def _without_ids(value: Any, types: Mapping[str, str]) -> Any:
 
 
 if __name__ == "__main__":
-    sys.exit(synthesize(sys.argv[1]) if sys.argv[1:] else main())
+    if sys.argv[1:]:
+        synthesize(sys.argv[1])
+    else:
+        sys.exit(main())

@@ -36,7 +36,7 @@ def problems(configuration: Configuration) -> list[str]:
             vpc=_network(stack) if configuration.has_vpc else None,  # type: ignore[arg-type]
             kubernetes=_existing(stack) if configuration.existing else None,
             instance_groups=configuration.groups,
-            **({"cluster_name": "training", "chart": CHART} | configuration.settings),
+            **{"cluster_name": "training", "chart": CHART, **configuration.settings},
         )
         governance = TaskGovernance(
             stack, "Governance", cluster=cluster, governance=configuration.governance, teams=configuration.teams

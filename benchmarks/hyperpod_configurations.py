@@ -74,7 +74,8 @@ class Configuration:
 def team(name: str = "vision", count: int = 12, *, instance_type: str = GPU, **settings: Any) -> Team:
     """Return a team with a quota of whole instances."""
     quota = [QuotaResource(instance_type=instance_type, count=count)]
-    return Team(**({"team_name": name, "quota": quota, "weight": 30} | settings))
+    defaults: dict[str, Any] = {"team_name": name, "quota": quota, "weight": 30}
+    return Team(**(defaults | settings))
 
 
 BASE = Configuration(teams=[team("inference"), team(), team("language", 8)])
