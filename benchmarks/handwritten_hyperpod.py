@@ -1,5 +1,7 @@
 """HyperPod cluster of `governed_cluster.py` without Fairlane: L1 constructs, and L2 constructs where CDK has no L1."""
 
+from typing import cast
+
 import aws_cdk as cdk
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_eks as eks_l1
@@ -41,6 +43,7 @@ kubernetes = eks.Cluster(
     kubectl_provider_options=eks.KubectlProviderOptions(kubectl_layer=KubectlV35Layer(stack, "Layer")),
     output_config_command=False,
 )
+governed = cast("eks.ICluster", kubernetes)
 nodes = ec2.CfnSecurityGroup(
     stack,
     "Nodes",
@@ -184,7 +187,7 @@ execution_role = role(
 chart = eks.HelmChart(
     stack,
     "Chart",
-    cluster=kubernetes,
+    cluster=governed,
     release="hyperpod-dependencies",
     namespace="kube-system",
     create_namespace=False,
@@ -279,7 +282,7 @@ scheduler.add_resource_dependency(after)
 
 def manifest(construct_id: str, content: dict[str, object], quota: cdk.CfnResource | None = None) -> None:
     """Create a Kubernetes object, after the quota that creates its namespace."""
-    item = eks.KubernetesManifest(stack, construct_id, cluster=kubernetes, manifest=[content], prune=False)
+    item = eks.KubernetesManifest(stack, construct_id, cluster=governed, manifest=[content], prune=False)
     if quota:
         item.node.add_dependency(quota)
 
