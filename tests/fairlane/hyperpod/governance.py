@@ -25,3 +25,20 @@ def pool(*groups: str, **limits: Any) -> NodePool:
 
 EVEN = Governance()
 EIGHT_TEAMS = [team(f"team-{index}") for index in range(8)]
+
+USER_GUIDE = {
+    "apiVersion": "v1",
+    "kind": "ResourceQuota",
+    "metadata": {"name": "quota"},
+    "spec": {
+        "hard": {
+            "nvidia.com/gpu": "64",
+            "vpc.amazonaws.com/efa": "256",
+            "requests.cpu": "1536",
+            "requests.memory": "5120Gi",
+            "limits.cpu": "1536",
+            "limits.memory": "5120Gi",
+        }
+    },
+}
+"""ResourceQuota for 8 ml.p5.48xlarge in AWS's guide to elastic training."""

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from fairlane.hyperpod import Cap, ContainerDefaults, NodePool, QuotaResource, Team, resource_quota_problems
 from fairlane.hyperpod.team_rules import team_advice, team_problems
+from tests.fairlane.hyperpod.governance import USER_GUIDE
 
 EIGHT = (QuotaResource(instance_type="ml.p5.48xlarge", count=8),)
 POOL = NodePool(pool_name="gpu", instance_groups=["p5"])
@@ -312,22 +313,7 @@ def test_all_mistakes_at_once() -> None:
 
 def test_the_resource_quota_of_the_user_guide() -> None:
     """Each fault is named: keys that cap nothing, limits that are forced, and GPU memory instead of memory."""
-    published = {
-        "apiVersion": "v1",
-        "kind": "ResourceQuota",
-        "metadata": {"name": "quota"},
-        "spec": {
-            "hard": {
-                "nvidia.com/gpu": "64",
-                "vpc.amazonaws.com/efa": "256",
-                "requests.cpu": "1536",
-                "requests.memory": "5120Gi",
-                "limits.cpu": "1536",
-                "limits.memory": "5120Gi",
-            }
-        },
-    }
-    assert [str(problem) for problem in resource_quota_problems(published, EIGHT)] == [
+    assert [str(problem) for problem in resource_quota_problems(USER_GUIDE, EIGHT)] == [
         'spec.hard."nvidia.com/gpu": Kubernetes counts extended resources only under requests., so this key caps nothing: '
         "use requests.nvidia.com/gpu",
         'spec.hard."vpc.amazonaws.com/efa": Kubernetes counts extended resources only under requests., so this key caps '
