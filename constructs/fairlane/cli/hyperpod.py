@@ -42,7 +42,7 @@ def add_to(commands: Any) -> None:
     actions = commands.add_parser("hyperpod", help=text, description=text).add_subparsers(
         required=True, metavar="ACTION"
     )
-    text = "show for each team what is guaranteed, may be borrowed, is lent, and what is refused and why"
+    text = "show the quota of each team: guaranteed capacity, borrowing, ceiling, cap, and the reason for the ceiling"
     parser = actions.add_parser("quotas", help=text, description=text)
     help_text = "environment=NAME, as for the CDK CLI: environment in the folder environments"
     parser.add_argument(

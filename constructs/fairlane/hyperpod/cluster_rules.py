@@ -66,7 +66,7 @@ def cluster_problems(
     add_on_versions: Mapping[str, str] | None = None,
     region: str | None = None,
 ) -> Iterator[Problem]:
-    """Yield what Amazon SageMaker and Amazon EKS would refuse, or what cannot work.
+    """Yield settings that Amazon SageMaker or Amazon EKS refuses, or with which a cluster runs no jobs.
 
     Args:
         cluster_name: Name of the cluster.
@@ -126,7 +126,7 @@ def cluster_problems(
 
 
 def control_plane_problems(field: Path, zones: int) -> Iterator[Problem]:
-    """Yield the problem of a network for an EKS cluster of a HyperPod cluster's own.
+    """Yield the problem of a network that has too few zones for a new EKS cluster.
 
     Args:
         field: Path to the network.
@@ -144,7 +144,7 @@ def cluster_advice(
     zones: Mapping[str, str] | None = None,
     node_recovery: bool = True,
 ) -> Iterator[Advice]:
-    """Yield advice about a cluster that SageMaker accepts and that is probably not meant."""
+    """Yield warnings about settings that SageMaker accepts, and that are probably mistakes."""
     catalog, pooled = hyperpod_instance_types(), {name for pool in node_pools for name in pool.instance_groups}
     for group in instance_groups:
         name, types = group.group_name, [catalog[each] for each in group_types(group) if each in catalog]

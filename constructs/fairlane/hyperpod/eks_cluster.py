@@ -135,7 +135,7 @@ def existing_version(kubernetes: eks.ICluster) -> str | None:
 
 
 def kubernetes_problems(kubernetes: eks.ICluster | None, existing: Collection[str]) -> Iterator[Problem]:
-    """Yield what an existing EKS cluster lacks.
+    """Yield the properties that an existing EKS cluster lacks.
 
     Args:
         kubernetes: EKS cluster. None for one of its own.

@@ -74,7 +74,7 @@ def governance_problems(
 def governance_advice(
     governance: Governance, teams: Sequence[Team], instance_groups: Sequence[InstanceGroup]
 ) -> Iterator[Advice]:
-    """Yield warnings about quotas that are held or cannot be used.
+    """Yield warnings about quotas that idle RayClusters hold, or that nodes cannot provide.
 
     Args:
         governance: Order in which workloads are admitted.

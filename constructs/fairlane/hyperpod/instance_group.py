@@ -26,7 +26,7 @@ class TaintEffect(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taint:
-    """Mark of nodes that keeps pods away which do not tolerate it.
+    """Kubernetes taint of nodes: keeps away pods that do not tolerate it.
 
     Args:
         key: Key of the taint, for example nvidia.com/gpu.
@@ -73,14 +73,15 @@ class PatchingStrategy(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstanceGroup:
-    """Instances of a HyperPod cluster that are alike.
+    """Group of instances of a HyperPod cluster with the same settings.
 
     Args:
         group_name: Name of the group, 1 to 63 characters of A-Z, a-z, 0-9 and -.
         instance_type: SageMaker instance type, for example ml.p5.48xlarge. Either `instance_type` or `instance_types`.
-        instance_types: 1 to 20 SageMaker instance types, from which HyperPod takes what there is. Default: none.
+        instance_types: 1 to 20 SageMaker instance types, of which HyperPod uses those available. Default: none.
         instance_count: Number of instances, 0 to 6,758. 0 for groups that Karpenter scales.
-        min_instance_count: Number of instances without which the group rolls back. Default: all.
+        min_instance_count: Smallest number of instances. If fewer start within three hours, the group rolls back.
+            Default: `instance_count`.
         purchase: Purchase option, ON_DEMAND or SPOT. Default: ON_DEMAND.
         training_plan: ARN of the SageMaker training plan whose instances the group uses. Default: none.
         deep_health_checks: Tests of new instances. Default: none.
@@ -89,13 +90,15 @@ class InstanceGroup:
         network_interface: Interfaces of instance types with EFA. Default: SageMaker decides.
         root_volume: KMS key of the root volume. Default: a key of AWS.
         data_volume: Volume at /opt/sagemaker. Default: none.
-        threads_per_core: 1 or 2. With 1, nodes have half of the nominal vCPUs. Default: the instance type decides.
+        threads_per_core: 1 or 2. With 1, nodes have half of the nominal vCPUs. Default: that of the instance type.
         lifecycle_script: Name of the script in the lifecycle bucket that replaces AWS's own bootstrap. Default: none.
         init_script: Name of the script that runs after AWS's own bootstrap. Default: one that does nothing.
-        patching: Time of patches. Default: by hand.
+        patching: Time at which HyperPod patches instances. Default: never; patch by hand with
+            `UpdateClusterSoftware`.
         image_release: Version of the HyperPod image, x.y.z. Default: that of the cluster's oldest group.
-        subnets: IDs of 1 to 16 subnets for the group, in one zone if Karpenter scales the group. Default: the
-            cluster's; for instance types with EFA and groups that Karpenter scales, those in the zone of the first one.
+        subnets: IDs of 1 to 16 subnets for the group, in one zone if Karpenter scales the group. Default: the subnets
+            of the cluster. For instance types with EFA, and for groups that Karpenter scales, only those in the zone of
+            the cluster's first subnet.
         security_groups: IDs of 1 to 5 security groups, only with `subnets`. Default: the cluster's.
     """
 

@@ -1,4 +1,4 @@
-"""Table of what each team of a HyperPod cluster is guaranteed, may borrow and lends. Imports no aws_cdk."""
+"""Quotas of HyperPod teams as a table: guaranteed capacity, borrowing and lending. Imports no aws_cdk."""
 
 import math
 from collections import Counter
@@ -38,9 +38,9 @@ class QuotaRow:
         team_name: Name of the team.
         instance_type: SageMaker instance type.
         resource: Kubernetes resource, for example nvidia.com/gpu, cpu or memory.
-        guaranteed: Amount that the team has at any time, after preemption of those who borrowed it.
+        guaranteed: Amount that the team can use at any time, because HyperPod preempts the teams that borrow it.
         limit: Amount that the borrow limit allows: a percentage of the team's own quota.
-        lendable: Amount that the others lend, with the capacity that no quota covers if that is shared.
+        lendable: Amount that the other teams lend, and capacity that no quota covers if `share_unallocated` is True.
         may_borrow: Amount that the team may borrow while the others do not use it.
         ceiling: Largest amount that the team uses at a time.
         cap: Hard limit on the requests of the team's pods, over all instance types. None without.

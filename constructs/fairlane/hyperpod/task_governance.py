@@ -54,9 +54,9 @@ class TaskGovernance(Construct):
     `hyperpod-ns-<team>-localqueue`. The namespace cannot be one that exists.
 
     Where CloudFormation lacks `AWS::SageMaker::ComputeQuota` or `AWS::SageMaker::ClusterSchedulerConfig`, a Lambda
-    function creates the same by the SageMaker API. The Regions are those of a table of 2026-10-20. If a later table
-    gives a Region a type, its quotas would be created again while the old ones have their names, so the deployment
-    fails: pin `native_types` in stacks that exist.
+    function creates the same by the SageMaker API. The Regions are those of a table of 2026-10-20. Pin
+    `native_types` in stacks that exist: if a later version of the table gives a Region a type, CloudFormation creates
+    quotas whose names are in use, and the deployment fails.
 
     HyperPod fills in amounts that a quota does not give, which drift detection reports.
 
@@ -75,8 +75,9 @@ class TaskGovernance(Construct):
         cluster: HyperPod cluster, whose instance groups and node pools bound the quotas.
         governance: Priority classes, and the order in which teams get idle capacity.
         teams: Teams, each with its quota.
-        native_types: Types of both that CloudFormation has in the Region. Default: those of the table for the stack's
-            Region, none if the Region is known only at deployment.
+        native_types: Those of `AWS::SageMaker::ComputeQuota` and `AWS::SageMaker::ClusterSchedulerConfig` that the
+            Region's CloudFormation has. Default: those of the table for the stack's Region, none if the Region is known
+            only at deployment.
         log_encryption_key: KMS key of the log group of the function, or its ARN, as in `TrainingVpc`. Default:
             encryption with a key of CloudWatch Logs.
 

@@ -19,7 +19,7 @@ class PriorityClass:
 
 
 class Sharing(StrEnum):
-    """Whether a team lends capacity that it does not use, and borrows what others do not use."""
+    """Strategy of a team: lending of its idle capacity, and borrowing of idle capacity of other teams."""
 
     LEND_AND_BORROW = "LendAndBorrow"
     LEND = "Lend"
@@ -82,18 +82,19 @@ class ContainerDefaults:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Team:
-    """Team of a HyperPod cluster: its quota, how it lends and borrows, its cap, and who may use it.
+    """Team of a HyperPod cluster, with its quota, borrowing, cap and users.
 
     The quota creates the namespace `hyperpod-ns-<team>` with a queue of the cluster's Kueue.
 
     Args:
         team_name: Name of the team, 1 to 38 lower-case letters, digits and -.
-        quota: Guaranteed capacity, 1 to 15 resources. Without, the team has nothing, because its borrow limit is a part
-            of its quota.
-        sharing: Whether the team lends and borrows. Default: LendAndBorrow.
+        quota: Guaranteed capacity, 1 to 15 resources. A team without a quota runs nothing, because its borrow limit is
+            a percentage of its quota.
+        sharing: Lending and borrowing of the team. Default: LendAndBorrow.
         borrow_limit: Largest amount that the team borrows, in percent of its own quota, 0 to 10,000. With
             LendAndBorrow only. Default: 50, the default of AWS.
-        weight: Share of idle capacity relative to other teams, 0 to 100. Default: 0, the default of AWS: last.
+        weight: Part of idle capacity relative to other teams, 0 to 100. Default: 0, the default of AWS. A team with 0
+            is last.
         preempt_lower_priority: True if the team's workloads may preempt its own workloads of lower priority. Default:
             True.
         cap: Hard limit on the requests of the team's pods. Default: none.

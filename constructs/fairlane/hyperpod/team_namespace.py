@@ -17,7 +17,7 @@ from fairlane.hyperpod.team_rules import team_advice, team_problems
 
 
 class TeamCluster(Protocol):
-    """HyperPod cluster, as far as teams need it: `HyperPodCluster` is one."""
+    """HyperPod cluster with teams, for example a `HyperPodCluster`."""
 
     @property
     def node(self) -> Node:

@@ -112,7 +112,7 @@ def cap_requests(cap: Cap) -> dict[str, str]:
 
 
 def is_extended(name: str) -> bool:
-    """Return True if Kubernetes takes a resource for an extended one, which devices of nodes provide."""
+    """Return True if a resource is an extended resource, which a device plugin provides, for example a GPU."""
     return "/" in name and "kubernetes.io/" not in name
 
 
