@@ -73,6 +73,7 @@ def _located_problems(
 
 def _problems(model: HyperPodModel, name: str, region: str, network: NetworkModel | None) -> Iterator[Problem]:
     kubernetes = model.kubernetes
+    home = region if is_region(region) else None
     own_kubernetes = kubernetes.cluster is None
     no_directory = directory_problems(model.lifecycle_scripts)
     yield from no_directory
@@ -82,12 +83,12 @@ def _problems(model: HyperPodModel, name: str, region: str, network: NetworkMode
         scripts=None if no_directory else script_names(model.lifecycle_scripts),
         other_nodes=not own_kubernetes,
         subnets=network.subnet_ids or None if isinstance(network, ExistingNetworkModel) else None,
+        region=home,
         **model.settings,
     )
     yield from chart_problems(kubernetes.chart)
     yield from _kubernetes_problems(model, network)
     if model.encryption_key is not None:
-        home = region if is_region(region) else None
         key = model.encryption_key
         yield from check_regional_key(("encryption_key",), key, home, None, place="the cluster is")
     yield from native_type_problems(model.native_types)

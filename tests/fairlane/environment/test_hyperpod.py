@@ -164,6 +164,17 @@ def test_all_mistakes_of_a_file_are_reported_at_once_with_their_lines(folder: Pa
     assert [text.replace(str(folder), "FOLDER") for text in mistakes(folder, SEEDED)] == EXPECTED.strip().splitlines()
 
 
+def test_a_training_plan_is_in_the_region_of_its_cluster(folder: Path) -> None:
+    group = "{instance_type: ml.p5.48xlarge, instance_count: 1, training_plan: PLAN}"
+    plan = "arn:aws:sagemaker:us-east-1:123456789012:training-plan/p"
+    cluster = f"{{{CHART}, instance_groups: {{{SYSTEM}, p5: {group.replace('PLAN', plan)}}}}}"
+    text = f"{START}  home: {cluster}\nregions: {{eu-west-1: {{network: {{}}, hyperpod: {{other: {cluster}}}}}}}\n"
+    assert mistakes(folder, text) == [
+        "line 6, regions.eu-west-1.hyperpod.other.instance_groups.p5.training_plan: the plan is in Region us-east-1: use "
+        "a plan in Region eu-west-1, where the cluster is"
+    ]
+
+
 def test_the_file_is_read_as_the_value_objects_of_the_constructs(folder: Path) -> None:
     environment = loaded(
         folder,
