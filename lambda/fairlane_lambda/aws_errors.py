@@ -1,6 +1,17 @@
 """Errors of calls to AWS."""
 
-from typing import Any
+from typing import Any, Final
+
+_TEMPORARY: Final = (
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "Throttling",
+    "ThrottlingException",
+    "TransactionCanceledException",
+    "TransactionConflictException",
+    "TransactionInProgressException",
+)
+"""Codes of throttled calls, and of writes that met a transaction of DynamoDB. Their status is 400."""
 
 
 def error_name(error: Exception) -> str:
@@ -13,10 +24,10 @@ def error_name(error: Exception) -> str:
 
 
 def is_temporary(error: object) -> bool:
-    """Return True if AWS throttled a call, failed or did not answer, so that the same call can succeed."""
+    """Return True if AWS throttled a call, failed, was busy or did not answer, so that the same call can succeed."""
     from botocore import exceptions
 
     if isinstance(error, exceptions.ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        return bool(status == 429 or status >= 500)
+        return bool(status == 429 or status >= 500 or error_name(error) in _TEMPORARY)
     return isinstance(error, exceptions.ConnectionError | exceptions.HTTPClientError)

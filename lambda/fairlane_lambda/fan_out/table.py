@@ -14,6 +14,7 @@ TRANSACTION: Final = 100
 """Largest number of writes of a transaction."""
 _PER_READ: Final = 100
 _REFUSED: Final = "ConditionalCheckFailedException"
+_CONFLICT: Final = "TransactionConflictException"
 _CANCELED: Final = "TransactionCanceledException"
 _FAILED_CHECK: Final = "ConditionalCheckFailed"
 _ATTEMPTS: Final = 8
@@ -41,7 +42,7 @@ class Table:
     Args:
         client: boto3 client of DynamoDB.
         name: Name of the table.
-        clock: Clock of the pauses after throttled reads and transactions that met another one.
+        clock: Clock of the pauses after throttled reads and after writes that met a transaction.
     """
 
     def __init__(self, client: Any, name: str, clock: Clock | None = None) -> None:
@@ -139,19 +140,12 @@ class Table:
         """
         from botocore.exceptions import ClientError
 
-        for attempt in range(_ATTEMPTS):
-            try:
-                self._client.transact_write_items(TransactItems=list(writes))
-            except ClientError as error:
-                if error_name(error) != _CANCELED:
-                    raise
-                reasons = enumerate(error.response["CancellationReasons"])
-                found = {at: unpack(each.get("Item") or {}) for at, each in reasons if each["Code"] == _FAILED_CHECK}
-                if found or attempt == _ATTEMPTS - 1:
-                    return found or {at: {} for at in range(len(writes))}
-                self._pause(attempt)
-            else:
-                break
+        try:
+            self._call(self._client.transact_write_items, TransactItems=list(writes))
+        except ClientError as error:
+            if found := _failed_checks(error):
+                return found
+            raise
         return {}
 
     def check(self, key: Key, condition: str, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -165,6 +159,20 @@ class Table:
     def updating(self, key: Key, expression: str, condition: str, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return the write of a transaction that updates an item."""
         return {"Update": self._request(condition, expression, values, Key=_key(key), UpdateExpression=expression)}
+
+    def _call(self, call: Any, **request: Any) -> Any:
+        """Make a write. Repeat it while it meets a transaction on its items, or DynamoDB cancels it for now."""
+        from botocore.exceptions import ClientError
+
+        for attempt in range(_ATTEMPTS):
+            try:
+                return call(**request)
+            except ClientError as error:
+                is_repeated = error_name(error) in (_CONFLICT, _CANCELED) and not _failed_checks(error)
+                if not is_repeated or attempt == _ATTEMPTS - 1:
+                    raise
+            self._pause(attempt)
+        raise AssertionError
 
     def _pause(self, attempt: int) -> None:
         self._clock.sleep_until(self._clock.now() + min(_LONGEST_MS, _FIRST_MS << attempt))
@@ -188,12 +196,18 @@ class Table:
         from botocore.exceptions import ClientError
 
         try:
-            response = call(**self._request(condition, expression, values, **request))
+            response = self._call(call, **self._request(condition, expression, values, **request))
         except ClientError as error:
             if error_name(error) != _REFUSED:
                 raise
             return Write(False, unpack(error.response.get("Item") or {}))
         return Write(True, unpack(response.get("Attributes") or {}))
+
+
+def _failed_checks(error: Any) -> dict[int, Item]:
+    """Return the items that refused writes of a transaction, by the index of the write."""
+    reasons = enumerate(error.response.get("CancellationReasons", []))
+    return {at: unpack(each.get("Item") or {}) for at, each in reasons if each["Code"] == _FAILED_CHECK}
 
 
 def pack(item: Mapping[str, Any]) -> dict[str, Any]:

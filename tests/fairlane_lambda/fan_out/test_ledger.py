@@ -181,8 +181,6 @@ def test_a_transaction_that_meets_another_one_is_repeated() -> None:
     with mock.patch.object(fake, "transact_write_items", side_effect=[conflict, conflict, {}]) as transact:
         assert table.transact(table.putting({"pk": "a", "sk": "1"}, "", {})) == {}
     assert (transact.call_count, simulation.now) == (3, 50 + 100)
-    with mock.patch.object(fake, "transact_write_items", side_effect=conflict):
-        assert table.transact(table.putting({"pk": "a", "sk": "1"}, "", {})) == {0: {}}
 
 
 def test_a_withdrawn_array_job_is_not_claimed_and_is_no_line(ledger: Ledger) -> None:
