@@ -38,12 +38,17 @@ _RETRY: Final = {
         "Lambda.ServiceException",
         "Lambda.TooManyRequestsException",
         "Lambda.Unknown",
+        "Runtime.ExitError",
+        "Sandbox.Timedout",
     ],
     "IntervalSeconds": 2,
     "MaxAttempts": 6,
     "BackoffRate": 2,
 }
-"""Retry of invocations. A second invocation is harmless: the ledger keeps its lines apart from those of the first."""
+"""Retry of invocations, also of functions that were killed or ran out of time.
+
+A second invocation is harmless: the ledger keeps its lines apart from those of the first.
+"""
 
 
 def definition(plan_arn: str, submit_arn: str) -> dict[str, Any]:

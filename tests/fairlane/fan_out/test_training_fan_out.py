@@ -114,6 +114,9 @@ def test_the_state_machine_has_the_form_of_the_plan(stack: Stack) -> None:
     assert "QueryLanguage" not in definition
     assert states["Regions"]["MaxConcurrency"] == 40
     assert region["Submit"]["Catch"][0]["ErrorEquals"] == ["States.ALL"]
+    ends = {"Sandbox.Timedout", "Runtime.ExitError", "Lambda.Unknown"}
+    for task in (states["Plan"], states["Close"], region["Submit"]):
+        assert ends < {*task["Retry"][0]["ErrorEquals"]}
     (plan, submit) = (state["Parameters"]["FunctionName"] for state in (states["Plan"], region["Submit"]))
     assert (plan == states["Close"]["Parameters"]["FunctionName"]) != (plan == submit)
 

@@ -178,6 +178,7 @@ class Account:
         dynamodb: DynamoDB client.
         placer: Class of the placer.
         environment: Environment variables of the function.
+        remaining_ms: Milliseconds until AWS Lambda ends the function.
     """
 
     def __init__(self) -> None:
@@ -212,6 +213,7 @@ class Account:
             ],
         )
         self.placer: Any = Placer
+        self.remaining_ms = 900_000
         self.environment = {
             "BUCKET": BUCKET,
             "TABLE": TABLE,
@@ -237,7 +239,10 @@ class Account:
 
     def run(self, **event: Any) -> dict[str, Any]:
         """Return the state after one call of the function."""
-        context = SimpleNamespace(invoked_function_arn=f"arn:aws:lambda:{HOME}:{ACCOUNT}:function:plan")
+        context = SimpleNamespace(
+            invoked_function_arn=f"arn:aws:lambda:{HOME}:{ACCOUNT}:function:plan",
+            get_remaining_time_in_millis=lambda: self.remaining_ms,
+        )
         with (
             patch.object(handler, "_client", self.client),
             patch.object(handler, "Placer", self.placer),

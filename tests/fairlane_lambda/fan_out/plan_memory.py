@@ -138,7 +138,8 @@ def main(count: int, kind: str) -> None:
     )
     ledger: Any = Ledger("RUNNING" if kind == "known" else "")
     last = {"version": "0", "line_list": LAST, "stopped": False}
-    plans = Plans({}, Bucket(storage, BUCKET), Bucket(storage, STORE), ledger, text, lambda _copies, _waiting: "", last)
+    buckets = Bucket(storage, BUCKET), Bucket(storage, STORE)
+    plans = Plans({}, *buckets, ledger, text, lambda _copies, _waiting: "", last, lambda: False)
     start = time.monotonic()
     state = plans.plan(Source("drives", MANIFEST), lambda: scope)
     seconds = time.monotonic() - start

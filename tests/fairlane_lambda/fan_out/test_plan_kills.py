@@ -2,13 +2,17 @@
 
 import json
 from collections import Counter
+from contextlib import suppress
 from typing import Any
 from unittest.mock import patch
 
 import pytest
 
 from fairlane_lambda.fan_out.placement import Placer
-from fairlane_lambda.fan_out.plan import planning
+from fairlane_lambda.fan_out.plan import past, planning
+from fairlane_lambda.fan_out.table import Table
+from tests.fairlane_lambda.fan_out.fake_dynamodb import FakeDynamoDB
+from tests.fairlane_lambda.fan_out.fake_objects import FakeObjects
 from tests.fairlane_lambda.fan_out.plan_account import BUCKET, CONTAINERS, HOME, TEMPLATE, Account, Last, line, manifest
 
 WEST = "eu-west-1"
@@ -118,3 +122,37 @@ def test_killed_plan_has_the_same_jobs_when_it_runs_again(account: Account, afte
             account.placer = Last
             assert jobs(account, account.run(**again)) == first
             account.placer = Placer
+
+
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_plan_that_lacks_time_for_its_array_jobs_goes_on(account: Account, is_killed: bool) -> None:
+    """Each run adds an array job, one that is killed too: no run starts from zero."""
+    account.s3, account.dynamodb = FakeObjects(), FakeDynamoDB()
+    account.batch[HOME].containers = {"training"}
+    account.batch[HOME].definitions = [{"revision": 1}]
+    account.config["template"] = json.dumps(CONTAINERS)
+    account.remaining_ms = 900_000 if is_killed else 10_000
+    event = account.put(manifest(*(line(f"{number}", instance_count=None) for number in range(35))))
+    transact, states, runs = Table.transact, list[str](), 0
+
+    def kill(table: Table, *writes: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if is_killed and calls > 6:  # an array job has five transactions
+            raise Killed
+        return transact(table, *writes)
+
+    with (
+        patch.object(planning, "CHUNK", 10),
+        patch.object(past, "TRANSACTION", 3),
+        patch.object(Table, "transact", kill),
+    ):
+        while "PLANNED" not in states:
+            runs, calls = runs + 1, 0
+            with suppress(Killed):
+                state = account.run(**event)
+                states.append(state["status"])
+            assert runs < 6
+
+    assert sorted(jobs(account, state), key=int) == [f"{number}" for number in range(35)]
+    assert states == (["PLANNED"] if is_killed else ["WAIT"] * 3 + ["PLANNED"])

@@ -29,6 +29,8 @@ from fairlane_lambda.fan_out.table import Table
 
 _QUERY_SECONDS: Final = 15
 _OUTAGE_SECONDS: Final = 60
+_LATE_MS: Final = 180_000
+"""Milliseconds in which an array job of 10,000 lines gets its lines, and the plan is written."""
 
 
 class PlanError(RuntimeError):
@@ -60,6 +62,7 @@ def handler(event: Mapping[str, Any], context: Any) -> State:
             template=config.template,
             start_copies=start,
             last=ledger.manifest(_manifest(event, config)) or {},
+            is_late=lambda: context.get_remaining_time_in_millis() < _LATE_MS,
         )
         state = _next(event, config, plans, context.invoked_function_arn.split(":")[4])
     except Exception as error:

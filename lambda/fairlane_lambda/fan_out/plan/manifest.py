@@ -66,6 +66,7 @@ class Plans:
         template: Text of the template of the fan-out.
         start_copies: Function that starts copies, and returns the key of the pending ones. It gets its last result.
         last: Record of the manifest when the function started, or `{}`.
+        is_late: Function that returns True if too little time is left for another array job. The next run goes on.
     """
 
     event: Mapping[str, Any]
@@ -75,6 +76,7 @@ class Plans:
     template: str
     start_copies: Callable[[Iterable[Copy], str], str]
     last: Item
+    is_late: Callable[[], bool]
 
     def plan(self, source: Source, scope: Callable[[], Scope]) -> State:
         """Plan a manifest, and return the next state.
@@ -194,7 +196,8 @@ class Plans:
 
         A line belongs to one array job. It gets another one only after that one was withdrawn, so no two array jobs
         with a line are submitted. Return False if an outdated one was claimed, if another plan has grouped some of the
-        lines meanwhile, or if a newer version is planned.
+        lines meanwhile, if a newer version is planned, or if the time is over: array jobs that have their lines by then
+        stay as they are.
         """
         manifest, table, now = source.manifest, self.ledger.table, _now()
         guard = self._versions.guard(manifest, source.as_version())
@@ -208,7 +211,9 @@ class Plans:
                 parts.write(head["region"], head["line"])
             elif self.ledger.withdraw_array(manifest, digest, now, guard):  # its list has expired
                 return False
-        for job, name in planner.arrays():
+        for number, (job, name) in enumerate(planner.arrays()):
+            if number and self.is_late():  # each run adds an array job
+                return False
             content = job.content()
             line = job.part_line(name, self.store.name, self.store.put_same(job.key, content), content.index(b"\n") + 1)
             self.bucket.put_same(members_key(manifest, job.digest), job.membership(line))
