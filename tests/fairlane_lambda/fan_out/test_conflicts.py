@@ -1,5 +1,6 @@
 """Writes that meet a transaction on the same items, and transactions that DynamoDB cancels: it retries none of them."""
 
+from collections.abc import Callable
 from typing import Any
 from unittest.mock import Mock, patch
 
@@ -62,12 +63,13 @@ def test_writes_that_meet_a_transaction_are_repeated() -> None:
     database, clock = Contended(0), Mock(now=lambda: 0)
     ledger = Ledger(Table(database, "table", clock))
     versions = Versions(ledger.table, lambda *_: False)
-    for write in (
+    writes: list[Callable[[], bool]] = [
         lambda: versions.register("drives", VERSION, 0) is None,
         lambda: ledger.claim("drives", "a", {}, Attempt("owner", 1)) is None,
         lambda: ledger.withdraw("drives", "a", 1),
         lambda: ledger.withdraw_array("drives", "b", 0, versions.guard("drives", VERSION)),
-    ):
+    ]
+    for write in writes:
         database.refusals = 3
         assert write()
         assert database.refusals < 0

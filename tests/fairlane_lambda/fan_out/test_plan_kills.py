@@ -133,7 +133,7 @@ def test_plan_that_lacks_time_for_its_array_jobs_goes_on(account: Account, is_ki
     account.config["template"] = json.dumps(CONTAINERS)
     account.remaining_ms = 900_000 if is_killed else 10_000
     event = account.put(manifest(*(line(f"{number}", instance_count=None) for number in range(35))))
-    transact, states, runs = Table.transact, list[str](), 0
+    transact, states, runs, calls = Table.transact, list[str](), 0, 0
 
     def kill(table: Table, *writes: Any) -> Any:
         nonlocal calls
