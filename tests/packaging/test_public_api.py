@@ -112,6 +112,7 @@ PUBLIC: dict[str, list[str]] = {
         "FifoModel",
         "GpuJobSettings",
         "GpuQueueModel",
+        "HyperPodModel",
         "ImageModel",
         "JobMetricsModel",
         "MultiNodeJobSettings",
