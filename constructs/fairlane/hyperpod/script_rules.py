@@ -1,5 +1,6 @@
 """Rules of a directory of lifecycle scripts of a HyperPod cluster. Imports no aws_cdk."""
 
+import os
 from pathlib import Path
 
 from fairlane.errors import Problem
@@ -13,6 +14,6 @@ def script_names(directory: object) -> list[str]:
 
 
 def directory_problems(directory: object) -> list[Problem]:
-    """Return the problem of a directory of scripts that does not exist."""
-    exists = directory is None or (isinstance(directory, str | Path) and Path(directory).is_dir())
+    """Return the problem of a directory of scripts that does not exist, or whose path is too long."""
+    exists = directory is None or (isinstance(directory, str | Path) and os.path.isdir(directory))  # noqa: PTH112
     return [] if exists else [Problem(("lifecycle_scripts",), directory, "a directory that exists")]

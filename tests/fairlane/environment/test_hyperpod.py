@@ -226,7 +226,7 @@ def test_paths_are_relative_to_the_folder_of_the_file(folder: Path) -> None:
     assert cluster.lifecycle_scripts == str(folder / "scripts")
 
 
-@pytest.mark.parametrize("path", ["elsewhere", ""])
+@pytest.mark.parametrize("path", ["elsewhere", "", "a" * 300])
 def test_a_chart_that_does_not_exist_is_a_mistake(folder: Path, path: str) -> None:
     text = f"{START}  train:\n    kubernetes: {{chart: '{path}'}}\n    instance_groups: {{{SYSTEM}}}\n"
     (mistake,) = mistakes(folder, text)
@@ -243,3 +243,11 @@ def test_training_borrows_in_the_example_what_inference_frees_at_night() -> None
     assert (gpus["pretraining"].guaranteed, gpus["pretraining"].ceiling) == (96, 96 + 96)
     assert (gpus["research"].guaranteed, gpus["research"].ceiling) == (32, 32 + 96)
     assert all(row.cap == row.ceiling for row in gpus.values())
+
+
+def test_a_directory_of_scripts_that_does_not_exist_is_a_mistake(folder: Path) -> None:
+    for path in ("elsewhere", "a" * 300):
+        text = f"{START}  train:\n    {CHART}\n    instance_groups: {{{SYSTEM}}}\n    lifecycle_scripts: {path}\n"
+        (mistake,) = mistakes(folder, text)
+        assert mistake.startswith("line 8, hyperpod.train.lifecycle_scripts: ")
+        assert mistake.endswith("allowed: a directory that exists")
