@@ -176,12 +176,12 @@ class TrainingVpc(Construct):
             subnet, table = self._subnet(f"Public{number}", zone, block)
             route = self._route(f"Public{number}Route", table, gateway_id=internet)
             address = ec2.CfnEIP(self, f"Address{number}", domain="vpc")
-            address.add_dependency(attachment)
-            route.add_dependency(attachment)
+            address.node.add_dependency(attachment)
+            route.node.add_dependency(attachment)
             gateway = ec2.CfnNatGateway(
                 self, f"NatGateway{number}", subnet_id=subnet, allocation_id=address.attr_allocation_id
             )
-            gateway.add_dependency(route)
+            gateway.node.add_dependency(route)
             gateways.append(gateway.ref)
         for number, table in enumerate(self._route_table_ids):
             self._route(f"Private{number + 1}Route", table, nat_gateway_id=gateways[number % len(gateways)])
