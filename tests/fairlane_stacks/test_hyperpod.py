@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import aws_cdk as cdk
@@ -96,9 +97,15 @@ def test_an_existing_network_is_used_by_its_ids() -> None:
     assert cfn_lint.findings(template_of(stack)) == []
 
 
-def test_an_existing_eks_cluster_is_administered_by_a_function_in_its_vpc() -> None:
+@pytest.mark.parametrize("chart", [CHART, "chart"])
+def test_an_existing_eks_cluster_is_administered_by_a_function_in_its_vpc(
+    chart: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "chart").mkdir()
+    (tmp_path / "chart" / "Chart.yaml").write_text("name: chart\nversion: 1.0.0\n")
+    monkeypatch.chdir(tmp_path)
     kubernetes = {
-        "chart": CHART,
+        "chart": chart,
         "cluster": "shared",
         "security_group": "sg-0123456789abcdef0",
         "existing_add_ons": ["cert-manager"],

@@ -34,7 +34,7 @@ from fairlane import (
 )
 from fairlane.environment import Environment as Environments
 from fairlane.environment import environment_names, load_environment
-from fairlane.hyperpod import Governance, TaskGovernance
+from fairlane.hyperpod import Governance, InstanceGroup, NodePool, TaskGovernance, Volume
 from fairlane_stacks import build_stacks
 from tests import arrays
 from tests.fairlane.hyperpod.governance import team
@@ -58,8 +58,23 @@ def deployments() -> tuple[Deployment, ...]:
         app = App(context=recommended_flags())
         build_stacks(app, name, load_environment(_ENVIRONMENTS / f"{name}.yaml"))
         apps.append(app)
-    found = [deployment for app in (*apps, composition()) for deployment in Deployment.all_of(app)]
+    found = [deployment for app in (*apps, _pools(), composition()) for deployment in Deployment.all_of(app)]
     return (*found, *(deployment for deployment in Deployment.all_of(_arrays()) if deployment.region == arrays.WEST))
+
+
+def _pools() -> App:
+    """Return an app with a HyperPod cluster that Karpenter scales."""
+    app = App(context=recommended_flags())
+    settings = load_environment(_ENVIRONMENTS / "hyperpod.yaml")
+    cluster = settings.hyperpod["training"]
+    volume = Volume(encryption_key=KEY_ARN.replace(ACCOUNT, str(settings.account)))
+    group = InstanceGroup(group_name="g6", instance_type="ml.g6.12xlarge", instance_count=0, root_volume=volume)
+    groups = [cluster.instance_groups[0], group]
+    pools = [NodePool(pool_name="g6", instance_groups=["g6"], max_accelerators=32)]
+    changed = {"instance_groups": groups, "autoscaling": pools, "teams": [], "priority_classes": []}
+    pooled = settings.model_copy(update={"hyperpod": {"training": cluster.model_copy(update=changed)}})
+    build_stacks(app, "pools", pooled)
+    return app
 
 
 def _arrays() -> App:

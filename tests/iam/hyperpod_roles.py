@@ -1,7 +1,9 @@
 """Permissions of the roles of HyperPod clusters. Written by hand, from the purposes of the roles."""
 
+from tests.iam.probes import KEY
 from tests.iam.service_roles import own_logs
 from tests.iam.who_may import Kind, May
+from tests.iam_evaluator import Context
 
 _PATH = r"hyperpod-training/Cluster"
 _LAMBDA = "lambda.amazonaws.com"
@@ -11,6 +13,13 @@ _INTERFACES = (
     "ec2:CreateNetworkInterface ec2:CreateNetworkInterfacePermission ec2:DeleteNetworkInterface "
     "ec2:ModifyNetworkInterfaceAttribute"
 )
+
+
+def _is_for_volumes(context: Context) -> bool:
+    return str(context.get("kms:ViaService", "")).startswith("sagemaker.") and (
+        context.get("kms:GrantIsForAWSResource") == "true"
+    )
+
 
 HYPERPOD_ROLES = (
     Kind(
@@ -64,6 +73,18 @@ HYPERPOD_ROLES = (
             May("ec2:DescribeSubnets ecr:GetAuthorizationToken ssmmessages:OpenDataChannel"),
             May("ecr:BatchGetImage ecr:GetDownloadUrlForLayer", "arn:aws:ecr:*:repository/*"),
             May("eks-auth:AssumeRoleForPodIdentity", _KUBERNETES),
+        ),
+    ),
+    Kind(
+        "HyperPod: Karpenter",
+        rf"{_PATH}/AutoscalingRole",
+        "hyperpod.sagemaker.amazonaws.com",
+        (
+            May(
+                "sagemaker:BatchAddClusterNodes sagemaker:BatchDeleteClusterNodes",
+                "arn:aws:sagemaker:{place}:cluster/*",
+            ),
+            May("kms:CreateGrant kms:DescribeKey", f"arn:aws:kms:{{place}}:{KEY}", _is_for_volumes),
         ),
     ),
     Kind(

@@ -296,8 +296,11 @@ def _hyperpod(deployment: Deployment, place: str) -> Iterator[Request]:
         yield from _all("s3", "GetObject PutObject DeleteObject", f"{bucket}/training/fairlane_init.sh")
         yield Request("s3:ListBucket", bucket, {"s3:prefix": "training/"})
     for cluster in ("abcdefghijkl", "another"):
-        actions = "DescribeClusterNode BatchDeleteClusterNodes DeleteCluster"
+        actions = "DescribeClusterNode BatchAddClusterNodes BatchDeleteClusterNodes DeleteCluster"
         yield from _all("sagemaker", actions, f"arn:aws:sagemaker:{place}:cluster/{cluster}")
+    for service in ("sagemaker", "ec2"):
+        context = {"kms:ViaService": f"{service}.us-east-1.amazonaws.com", "kms:GrantIsForAWSResource": "true"}
+        yield Request("kms:CreateGrant", f"arn:aws:kms:{place}:{KEY}", context)
     for workspace in ("ws-12345678-abcd-1234-abcd-123456789012", "ws-other"):
         yield from _all("aps", "RemoteWrite QueryMetrics", f"arn:aws:aps:{place}:workspace/{workspace}")
 

@@ -18,7 +18,8 @@ _QUOTA: Final = Annotated[Sequence[QuotaResource], ByName("instance_type", short
 def _in_folder(path: str, info: ValidationInfo) -> str:
     """Return a path relative to the folder of the environment file as a path of the file system."""
     context: dict[str, FilePath] = info.context or {}
-    return path if not path or is_location(path) else str(context.get("directory", FilePath()) / path)
+    directory = context.get("directory", FilePath())
+    return path if not path or is_location(path) else str((directory / path).absolute())
 
 
 FolderField = Annotated[str, AfterValidator(_in_folder)]

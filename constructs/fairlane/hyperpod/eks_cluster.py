@@ -26,7 +26,6 @@ def create_kubernetes(
     version: str,
     network: ClusterNetwork,
     key_arn: str | None,
-    staging: s3.IBucket | None,
     layer: Callable[[Construct, str], lambda_.ILayerVersion],
 ) -> eks.Cluster:
     """Create an EKS cluster without nodes, with a private endpoint and all control plane logs.
@@ -40,7 +39,6 @@ def create_kubernetes(
         version: EKS version.
         network: VPC of the cluster, with private subnets in two zones or more.
         key_arn: ARN of the KMS key of Kubernetes secrets. None for a key of AWS.
-        staging: Bucket of the CDK's assets, which has the Helm chart. None for a chart from elsewhere.
         layer: Class of the Lambda layer with kubectl and helm.
     """
     cluster = eks.Cluster(
@@ -62,7 +60,7 @@ def create_kubernetes(
     resource = cluster.node.default_child
     assert resource is not None
     resource.node.add_dependency(*network.paths)  # kubectl needs the routes until the last object is deleted
-    _acknowledge(cluster, staging)
+    _acknowledge(cluster)
     return cluster
 
 
@@ -111,7 +109,7 @@ class ExistingKubernetes(Construct):
         )
         role = provider.role.role_arn
         self.access = eks.AccessEntry(self, "Access", cluster=self.cluster, principal=role, access_policies=[policy])
-        _acknowledge_provider(provider, None)
+        _acknowledge_provider(provider)
 
 
 def kubectl_layer() -> Callable[[Construct, str], lambda_.ILayerVersion]:
@@ -159,7 +157,19 @@ def kubernetes_problems(kubernetes: eks.ICluster | None, existing: Collection[st
         )
 
 
-def _acknowledge(cluster: eks.Cluster, staging: s3.IBucket | None) -> None:
+def acknowledge_chart(kubernetes: eks.ICluster, staging: s3.IBucket) -> None:
+    """Acknowledge that the function of kubectl may read all objects in the bucket of the CDK's assets.
+
+    Args:
+        kubernetes: EKS cluster with the function.
+        staging: Bucket of the CDK's assets, which has the Helm chart.
+    """
+    if kubernetes.kubectl_provider is not None and kubernetes.kubectl_provider.role is not None:
+        reason = "the CDK grants reads of the bucket of its assets, which has the chart"
+        acknowledge_wildcards(kubernetes.kubectl_provider.role, {staging.arn_for_objects("*"): reason})
+
+
+def _acknowledge(cluster: eks.Cluster) -> None:
     role = cdk.Acknowledgment(
         id=f"AwsSolutions-IAM4[Policy::{POLICIES}/AmazonEKSClusterPolicy]",
         reason="EKS documents this managed policy as the one for the role of its clusters",
@@ -169,10 +179,10 @@ def _acknowledge(cluster: eks.Cluster, staging: s3.IBucket | None) -> None:
         "@aws-cdk/aws-eks:clusterMustManuallyTagSubnet",
         "the tags are for load balancers of Kubernetes, which training does not use",
     )
-    _acknowledge_provider(cluster.node.find_child("KubectlProvider"), staging)
+    _acknowledge_provider(cluster.node.find_child("KubectlProvider"))
 
 
-def _acknowledge_provider(provider: IConstruct, staging: s3.IBucket | None) -> None:
+def _acknowledge_provider(provider: IConstruct) -> None:
     handler = provider.node.find_child("Handler")
     assert isinstance(handler, lambda_.Function)
     condition = handler.node.find_child("HasEcrPublic")
@@ -188,6 +198,4 @@ def _acknowledge_provider(provider: IConstruct, staging: s3.IBucket | None) -> N
     purpose = "the CDK's function runs kubectl and helm in the VPC, with charts from S3 or Amazon ECR"
     acknowledge_framework(provider, purpose, S3_READS, policies)
     reasons = {f"{handler.function_arn}:*": "the CDK's provider framework may invoke all versions of its function"}
-    if staging is not None:
-        reasons[staging.arn_for_objects("*")] = "the CDK grants reads of the bucket of its assets, which has the chart"
     acknowledge_wildcards(provider, reasons)

@@ -25,7 +25,13 @@ from fairlane.hyperpod.cluster_chart import install_chart
 from fairlane.hyperpod.cluster_groups import cluster_group
 from fairlane.hyperpod.cluster_network import ClusterNetwork
 from fairlane.hyperpod.cluster_rules import TAG, cluster_advice, cluster_problems
-from fairlane.hyperpod.eks_cluster import create_kubernetes, existing_version, kubectl_layer, kubernetes_problems
+from fairlane.hyperpod.eks_cluster import (
+    acknowledge_chart,
+    create_kubernetes,
+    existing_version,
+    kubectl_layer,
+    kubernetes_problems,
+)
 from fairlane.hyperpod.execution_role import autoscaling_role, execution_role
 from fairlane.hyperpod.instance_group import InstanceGroup, NodePool
 from fairlane.hyperpod.karpenter_objects import node_class, node_pool
@@ -170,7 +176,9 @@ class HyperPodCluster(Construct):
         self.instance_groups: Sequence[InstanceGroup] = [*instance_groups]
         self.node_pools: Sequence[NodePool] = [*node_pools]
         asset = None if is_location(chart) else assets.Asset(self, "ChartAsset", path=chart)
-        self.kubernetes = kubernetes or self._own_kubernetes(kubernetes_version, key_arn, asset, layer)
+        self.kubernetes = kubernetes or self._own_kubernetes(kubernetes_version, key_arn, layer)
+        if asset is not None:
+            acknowledge_chart(self.kubernetes, asset.bucket)
         self.security_group_id = network.security_group(self, self.kubernetes.cluster_security_group_id)
         scripts = LifecycleScripts(self, cluster_name, lifecycle_scripts, lifecycle_bucket, key_arn)
         self.lifecycle_bucket = scripts.bucket
@@ -210,16 +218,13 @@ class HyperPodCluster(Construct):
         """Create a construct after the nodes and the add-ons, and delete it before them."""
         construct.node.add_dependency(self.cluster, *self.add_ons.values())
 
-    def _own_kubernetes(
-        self, version: str, key_arn: str | None, asset: assets.Asset | None, layer: Any
-    ) -> eks.ICluster:
+    def _own_kubernetes(self, version: str, key_arn: str | None, layer: Any) -> eks.ICluster:
         cluster = create_kubernetes(
             self,
             cluster_name=self.cluster_name,
             version=version,
             network=self._network,
             key_arn=key_arn,
-            staging=asset.bucket if asset else None,
             layer=layer,
         )
         return cast("eks.ICluster", cluster)
