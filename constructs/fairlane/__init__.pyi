@@ -9,6 +9,10 @@ from fairlane.errors import ConfigurationError as ConfigurationError
 from fairlane.errors import Problem as Problem
 from fairlane.fan_out import TrainingFanOut as TrainingFanOut
 from fairlane.fan_out import TrainingFanOutRegion as TrainingFanOutRegion
+from fairlane.hyperpod import HyperPodCluster as HyperPodCluster
+from fairlane.hyperpod import HyperPodMonitoring as HyperPodMonitoring
+from fairlane.hyperpod import TaskGovernance as TaskGovernance
+from fairlane.hyperpod import TeamNamespace as TeamNamespace
 from fairlane.images import RegistryReplication as RegistryReplication
 from fairlane.images import ReplicatedRepository as ReplicatedRepository
 from fairlane.images import ReplicaTemplates as ReplicaTemplates
