@@ -13,6 +13,7 @@ from fairlane_stacks.training_stack import TrainingStack
 if TYPE_CHECKING:
     from fairlane.images import ReplicatedRepository
     from fairlane.monitoring import MonitoredFanOut
+    from fairlane_stacks.hyperpod_monitoring_stack import HyperPodMonitoringStack
     from fairlane_stacks.hyperpod_stack import HyperPodStack
     from fairlane_stacks.images_stacks import ImagesStack, ReplicasStack
     from fairlane_stacks.monitoring_stack import MonitoringStack
@@ -29,6 +30,8 @@ def build_stacks(scope: Construct, name: str, environment: Environment) -> list[
     - `images`: in each Region with `images`.
     - `replicas`: in each Region that images are replicated to, and deployed before the images.
     - `hyperpod-<cluster>`: for each HyperPod cluster.
+    - `hyperpod-<cluster>-monitoring`: for each HyperPod cluster, unless alarms and dashboards are turned off. Without
+      queues, the first of them has the estimate of what monitoring costs.
 
     Args:
         scope: App or stage of the stacks.
@@ -66,9 +69,14 @@ def build_stacks(scope: Construct, name: str, environment: Environment) -> list[
     if any(model.images for model in environment.by_region().values()):
         replicas, homes = _images_stacks(scope, name, environment)
         stacks += [*replicas, *homes]
-    stacks += _hyperpod_stacks(scope, name, environment)
+    clusters = _hyperpod_monitoring_stacks(scope, name, environment)
+    stacks += [*_hyperpod_stacks(scope, name, environment), *clusters]
     if monitoring:
-        monitoring[0].add_dashboards_and_cost(name, environment, monitoring, replicas)
+        monitoring[0].add_dashboards(name, environment, monitoring)
+    if monitoring or clusters:
+        from fairlane_stacks.monitoring_cost import add_cost  # noqa: PLC0415 (loads for most of a second)
+
+        add_cost(environment, monitoring, clusters, replicas)
     return stacks
 
 
@@ -136,6 +144,37 @@ def _hyperpod_stacks(scope: Construct, name: str, environment: Environment) -> "
         for region, model in environment.by_region().items()
         for cluster_name, cluster in model.hyperpod.items()
     ]
+
+
+def _hyperpod_monitoring_stacks(
+    scope: Construct, name: str, environment: Environment
+) -> "list[HyperPodMonitoringStack]":
+    dashboards = environment.dashboard.enabled
+    clusters = [
+        (region, model, cluster_name)
+        for region, model in environment.by_region().items()
+        for cluster_name in model.hyperpod
+        if dashboards or (model.alarms or AlarmSettings()).enabled
+    ]
+    if not clusters:
+        return []
+    from fairlane_stacks.hyperpod_monitoring_stack import HyperPodMonitoringStack  # noqa: PLC0415
+
+    stacks = []
+    for region, model, cluster_name in clusters:
+        prefix = f"{_prefix(name, environment, region)}-hyperpod-{cluster_name}"
+        stacks.append(
+            HyperPodMonitoringStack(
+                scope,
+                f"{prefix}-monitoring",
+                cluster_name=cluster_name,
+                cluster=model.hyperpod[cluster_name],
+                model=model,
+                dashboard_name=prefix if dashboards else None,
+                **_common(environment, region),
+            )
+        )
+    return stacks
 
 
 def _prefix(name: str, environment: Environment, region: str) -> str:

@@ -1,12 +1,10 @@
 """Stack with the monitoring of the queues of one Region, and of the fan-outs whose home it is."""
 
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any, TypeAlias, Unpack
+from typing import Any, Unpack
 
 from constructs import Construct
 
-from fairlane import ConfigurationError, Problem
 from fairlane.environment import AlarmSettings, Environment, RegionModel
 from fairlane.monitoring import (
     AlarmTopic,
@@ -16,14 +14,12 @@ from fairlane.monitoring import (
     MonitoringCost,
     QueueAlarms,
     QueueDashboard,
-    Target,
 )
-from fairlane_stacks.images_stacks import ReplicasStack
-from fairlane_stacks.notification_targets import notification_targets
+from fairlane.monitoring.alarms import AlarmLimits
+from fairlane.monitoring.alarms.alarm_limits import severities
+from fairlane_stacks.notification_targets import Notify, alarm_targets
 from fairlane_stacks.regional_stack import RegionalStack, StackSettings
 from fairlane_stacks.training_stack import TrainingStack
-
-_Notify: TypeAlias = list[Target] | dict[str, list[Target]]
 
 
 class MonitoringStack(RegionalStack):
@@ -76,8 +72,15 @@ class MonitoringStack(RegionalStack):
         self.dashboards: list[QueueDashboard] = []
         self.cost: MonitoringCost | None = None
         self.fan_outs = list(fan_outs)
-        notify = self._notify(alarms) if alarms.enabled else []
-        self.alarms = self._alarms(alarms, model, notify) if alarms.enabled else None
+        queue_limits = {
+            name: queue.alarms.with_fallback(alarms.queue_limits)
+            for name, queue in model.queues.items()
+            if queue.alarms
+        }
+        used = severities(alarms.queue_limits, *queue_limits.values(), alarms.exporter_limits)
+        own = severities(alarms.fan_out_limits) if self.fan_outs else []
+        notify = alarm_targets(self, alarms, [*used, *own], self.topics) if alarms.enabled else []
+        self.alarms = self._alarms(alarms, queue_limits, _of_severities(notify, used)) if alarms.enabled else None
         self.fan_out_alarms = self._fan_out_alarms(alarms, notify) if alarms.enabled else []
 
     @property
@@ -85,23 +88,19 @@ class MonitoringStack(RegionalStack):
         """Alarms of the stack."""
         return [*([self.alarms] if self.alarms else []), *self.fan_out_alarms]
 
-    def _alarms(self, alarms: AlarmSettings, model: RegionModel, notify: _Notify) -> QueueAlarms:
-        limits = alarms.queue_limits
-        queue_limits = {
-            name: queue.alarms.with_fallback(limits) for name, queue in model.queues.items() if queue.alarms
-        }
+    def _alarms(self, alarms: AlarmSettings, queue_limits: dict[str, AlarmLimits], notify: Notify) -> QueueAlarms:
         return QueueAlarms(
             self,
             "Alarms",
             metrics=self.job_metrics,
             notify=notify,
-            limits=limits,
+            limits=alarms.queue_limits,
             queue_limits=queue_limits,
             exporter_limits=alarms.exporter_limits,
             runbooks=alarms.runbooks,
         )
 
-    def _fan_out_alarms(self, alarms: AlarmSettings, notify: _Notify) -> list[FanOutAlarms]:
+    def _fan_out_alarms(self, alarms: AlarmSettings, notify: Notify) -> list[FanOutAlarms]:
         if not self.fan_outs:
             return []
         parent = Construct(self, "FanOuts")
@@ -111,23 +110,8 @@ class MonitoringStack(RegionalStack):
             for fan_out in self.fan_outs
         ]
 
-    def _notify(self, alarms: AlarmSettings) -> _Notify:
-        if not isinstance(alarms.notify, dict):
-            return notification_targets(self, "AlarmTopic", alarms.notify, self.topics)
-        parent = Construct(self, "AlarmTopics")
-        return {
-            severity: notification_targets(parent, severity, targets, self.topics)
-            for severity, targets in alarms.notify.items()
-        }
-
-    def add_dashboards_and_cost(
-        self,
-        name: str,
-        environment: Environment,
-        stacks: Sequence["MonitoringStack"],
-        replicas: Sequence[ReplicasStack],
-    ) -> None:
-        """Add the dashboards of all Regions and of the teams, and the estimated cost of all monitoring.
+    def add_dashboards(self, name: str, environment: Environment, stacks: Sequence["MonitoringStack"]) -> None:
+        """Add the dashboards of all Regions and of the teams.
 
         If the queues do not fit on one dashboard, there are further dashboards `fairlane-<name>-2`, `-3` and so on.
 
@@ -135,10 +119,6 @@ class MonitoringStack(RegionalStack):
             name: Name of the environment.
             environment: Content of the environment file.
             stacks: Monitoring stacks of all Regions.
-            replicas: Stacks of replicas, which also have alarms.
-
-        Raises:
-            ConfigurationError: If the estimated cost is above `monitoring_cost_limit`.
         """
         dashboard, metrics = environment.dashboard, [stack.job_metrics for stack in stacks]
         common: Any = {"metrics": metrics, "percentiles": dashboard.percentiles, "runbooks": self._runbooks}
@@ -163,23 +143,8 @@ class MonitoringStack(RegionalStack):
                 QueueDashboard(teams, team, dashboard_name=f"{prefix}-{team}", shares=shares, **common)
                 for team, shares in dashboard.teams.items()
             ]
-        try:
-            self.cost = MonitoringCost(
-                self,
-                "Cost",
-                metrics=metrics,
-                alarms=[alarms for stack in stacks for alarms in stack.all_alarms],
-                dashboards=self.dashboards,
-                fan_outs=fan_outs,
-                keys=sum(len(stack.topics) for stack in stacks) + sum(len(stack.topics) for stack in replicas),
-                other_alarms=len([stack for stack in replicas if stack.alarm]),
-                limit_usd=environment.monitoring_cost_limit,
-            )
-        except ConfigurationError as error:
-            problems = (_in_file_keys(problem) for problem in error.problems)
-            raise ConfigurationError(error.subject, problems) from error
 
 
-def _in_file_keys(problem: Problem) -> Problem:
-    """Return the problem with the path of the key in the environment file."""
-    return replace(problem, field=("monitoring_cost_limit",)) if problem.field == ("limit_usd",) else problem
+def _of_severities(notify: Notify, used: Sequence[str]) -> Notify:
+    """Return the targets of the severities that alarms use."""
+    return {key: targets for key, targets in notify.items() if key in used} if isinstance(notify, dict) else notify

@@ -1,11 +1,36 @@
 """Targets of alarm notifications in an environment file."""
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 from constructs import Construct
 
+from fairlane.environment import AlarmSettings
 from fairlane.environment.alarms import is_topic
 from fairlane.monitoring import AlarmTopic, Target
+
+Notify: TypeAlias = list[Target] | dict[str, list[Target]]
+
+
+def alarm_targets(
+    scope: Construct, alarms: AlarmSettings, severities: Sequence[str], topics: list[AlarmTopic]
+) -> Notify:
+    """Return the targets of all alarms of a stack: a list, or a list for each severity.
+
+    Args:
+        scope: Scope of the new topics.
+        alarms: Settings of the alarms.
+        severities: Severities of the alarms in the stack. Other severities get no topic.
+        topics: List that the new topics are appended to.
+    """
+    if not isinstance(alarms.notify, dict):
+        return notification_targets(scope, "AlarmTopic", alarms.notify, topics)
+    parent = Construct(scope, "AlarmTopics")
+    return {
+        severity: notification_targets(parent, severity, targets, topics)
+        for severity, targets in alarms.notify.items()
+        if severity in severities
+    }
 
 
 def notification_targets(

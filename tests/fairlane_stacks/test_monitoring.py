@@ -10,6 +10,7 @@ from fairlane import ConfigurationError
 from fairlane.environment import Environment
 from fairlane.monitoring import MonitoredFanOut
 from fairlane_stacks import build_stacks
+from fairlane_stacks.monitoring_cost import add_cost
 from fairlane_stacks.monitoring_stack import MonitoringStack
 from fairlane_stacks.regional_stack import StackSettings
 from fairlane_stacks.training_stack import TrainingStack
@@ -132,7 +133,8 @@ def with_fan_out(**changes: Any) -> MonitoringStack:
     training = TrainingStack(app, "training", model=model, **place)
     fan_out = MonitoredFanOut(name="campaigns", region="us-east-1", regions=["us-east-1", "us-west-2"])
     stack = MonitoringStack(app, "monitoring", training=training, model=model, fan_outs=[fan_out], **place)
-    stack.add_dashboards_and_cost("prod", environment, [stack], [])
+    stack.add_dashboards("prod", environment, [stack])
+    add_cost(environment, [stack], [], [])
     return stack
 
 

@@ -11,7 +11,13 @@ from fairlane._internal.checks import check_text, is_region
 from fairlane.environment.base import branch
 from fairlane.errors import Path, Problem
 from fairlane.monitoring.alarms.actions import MOST_ACTIONS, check_action, check_notify, check_runbooks
-from fairlane.monitoring.alarms.alarm_limits import AlarmLimits, ExporterLimits, FanOutLimits, severities
+from fairlane.monitoring.alarms.alarm_limits import (
+    AlarmLimits,
+    ExporterLimits,
+    FanOutLimits,
+    HyperPodLimits,
+    severities,
+)
 from fairlane.monitoring.alarms.subscriptions import is_endpoint
 from fairlane.monitoring.monitored_fan_out import PUBLISHED_MINUTES
 
@@ -24,8 +30,8 @@ _TOPIC: Final = re.compile(r"arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{
 
 
 @dataclass(frozen=True, kw_only=True)
-class AlarmSettings(AlarmLimits, ExporterLimits, FanOutLimits):
-    """Alarms on all queues of a Region, on the exporter of their metrics, and on fan-outs whose home is the Region.
+class AlarmSettings(AlarmLimits, ExporterLimits, FanOutLimits, HyperPodLimits):
+    """Alarms on the queues and HyperPod clusters of a Region, on the exporter, and on fan-outs whose home it is.
 
     Args:
         enabled: `false` creates no alarms. Default: true.
@@ -54,6 +60,11 @@ class AlarmSettings(AlarmLimits, ExporterLimits, FanOutLimits):
         """Limits of the fan-outs."""
         return FanOutLimits.from_settings(self)
 
+    @property
+    def hyperpod_limits(self) -> HyperPodLimits:
+        """Limits of the HyperPod clusters."""
+        return HyperPodLimits.from_settings(self)
+
     def targets(self, all_severities: list[str]) -> dict[str, list[str]]:
         """Return the targets of notifications by severity.
 
@@ -72,10 +83,11 @@ class AlarmSettings(AlarmLimits, ExporterLimits, FanOutLimits):
             interval_minutes: Number of minutes between two polls of the queues.
             queues: Limits of single queues, by the name of the queue.
         """
-        common, others = self.queue_limits, (self.exporter_limits, self.fan_out_limits)
+        common, others = self.queue_limits, (self.exporter_limits, self.fan_out_limits, self.hyperpod_limits)
         yield from common.problems(interval_minutes)
         yield from self.exporter_limits.problems(interval_minutes)
         yield from self.fan_out_limits.problems(PUBLISHED_MINUTES)
+        yield from self.hyperpod_limits.problems(1)
         yield from check_runbooks(self.runbooks)
         queue_limits = [limits.with_fallback(common) for limits in queues.values()]
         if isinstance(self.notify, dict):

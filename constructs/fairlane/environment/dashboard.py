@@ -13,7 +13,7 @@ _TEAM: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 class DashboardModel(Model, title="dashboards"):
-    """Dashboard of all queues in all Regions, and one dashboard for each team."""
+    """Dashboard of all queues in all Regions, and one dashboard for each team and each HyperPod cluster."""
 
     enabled: bool = True
     """`false` creates no dashboards. Default: true."""

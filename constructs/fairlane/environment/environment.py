@@ -33,10 +33,11 @@ class Environment(RegionModel, title="Fairlane environment"):
     tags: dict[str, str] = {}
     """Tags of all resources, at most 50. Default: none."""
     dashboard: DashboardModel = DashboardModel()
-    """Dashboards of all Regions that have job_metrics. Default: one dashboard of all queues."""
+    """Dashboards of all Regions that have job_metrics or hyperpod. Default: one dashboard of all queues, and one
+    of each HyperPod cluster."""
     monitoring_cost_limit: float | None = None
     """Highest estimated cost of monitoring in US dollars per month, 0.01 to 1,000,000,000. The synth fails if the
-    estimate is higher. Requires job_metrics. Default: no limit."""
+    estimate is higher. Requires job_metrics or hyperpod. Default: no limit."""
     fan_outs: dict[str, FanOutModel] = {}
     """Training in many Regions from one manifest, by name. The home Region has the fan-outs. Default: none."""
     regions: dict[str, RegionModel] = {}

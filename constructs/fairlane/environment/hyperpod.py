@@ -78,7 +78,10 @@ class HyperPodModel(Model, title="HyperPod cluster"):
     """Name of an existing bucket for the scripts, which starts with `sagemaker-`. Default: a new bucket."""
     prometheus_workspace: str | None = None
     """ARN of the workspace of Amazon Managed Service for Prometheus that gets metrics of training, governance and
-    scaling. Default: none, and no observability add-on."""
+    scaling, and has the alerts on jobs. It is in the same Region. Default: none, and no observability add-on."""
+    prometheus_labels: dict[str, str] = {}
+    """Labels that only the metrics of the cluster have in the workspace, for example `cluster_name: training`. Required
+    if other clusters use the workspace. Default: none."""
     encryption_key: str | None = None
     """ARN of the KMS key of the new bucket and of the secrets of the new EKS cluster, in the same Region. Default: keys
     of AWS."""

@@ -1,6 +1,6 @@
 """Problems of `hyperpod` in an environment file: the rules of the constructs, at the keys of the file."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, TypeAlias
 
@@ -15,6 +15,7 @@ from fairlane.hyperpod.chart_rules import chart_problems
 from fairlane.hyperpod.cluster_rules import cluster_problems, control_plane_problems
 from fairlane.hyperpod.governance_rules import governance_problems
 from fairlane.hyperpod.governance_types import native_type_problems
+from fairlane.hyperpod.monitoring.prometheus import label_problems, workspace_problems
 from fairlane.hyperpod.script_rules import directory_problems, script_names
 from fairlane.hyperpod.team_rules import team_problems
 
@@ -38,6 +39,7 @@ _RELATED: Final[dict[str | int, tuple[str, ...]]] = {
     "instance_groups": ("autoscaling", "kubernetes"),
     "kubernetes": ("kubernetes",),
     "node_recovery": ("autoscaling",),
+    "prometheus_labels": ("prometheus_workspace",),
     "teams": ("teams", "instance_groups", "autoscaling", "fair_share", "share_unallocated", "admin_roles"),
 }
 """By key, the keys that relations of its values depend on."""
@@ -53,6 +55,7 @@ def hyperpod_problems(model: RegionModel, region: str) -> Iterator[tuple[Problem
     if model.network is not None and any(each.kubernetes.cluster is None for each in model.hyperpod.values()):
         for problem in control_plane_problems(("network",), _zones(model.network)):
             yield problem, [("network",), ("hyperpod",)]
+    yield from _shared_problems(model.hyperpod)
     for name, cluster in model.hyperpod.items():
         yield from _located_problems(cluster, name, region, model.network)
 
@@ -91,6 +94,7 @@ def _problems(model: HyperPodModel, name: str, region: str, network: NetworkMode
     if model.encryption_key is not None:
         key = model.encryption_key
         yield from check_regional_key(("encryption_key",), key, home, None, place="the cluster is")
+    yield from _monitoring_problems(model, home)
     yield from native_type_problems(model.native_types)
     if model.teams or model.priority_classes:
         yield from governance_problems(model.governance, model.teams, model.instance_groups, model.node_pools)
@@ -101,6 +105,31 @@ def _problems(model: HyperPodModel, name: str, region: str, network: NetworkMode
             if role in model.admin_roles:
                 sentence = f"{role} is in admin_roles, and EKS allows one access entry for a role: use another role"
                 yield Problem.relation(("teams", team.team_name, "roles", index), sentence)
+
+
+def _monitoring_problems(model: HyperPodModel, home: str | None) -> Iterator[Problem]:
+    yield from label_problems(model.prometheus_labels)
+    if model.prometheus_workspace is None and model.prometheus_labels:
+        sentence = "labels require prometheus_workspace: add prometheus_workspace or remove the labels"
+        yield Problem.relation(("prometheus_labels",), sentence)
+    elif model.prometheus_workspace is not None and not any(workspace_problems(model.prometheus_workspace)):
+        yield from workspace_problems(model.prometheus_workspace, home)
+
+
+def _shared_problems(models: Mapping[str, HyperPodModel]) -> Iterator[tuple[Problem, list[Path]]]:
+    """Yield clusters whose monitoring has the stack name or the metrics of another cluster."""
+    for name, model in models.items():
+        field: Path = ("hyperpod", name)
+        if (other := name.removesuffix("-monitoring")) != name and other in models:
+            sentence = f"the monitoring stack of cluster {other} has this name: use another name"
+            yield Problem.relation(field, sentence), [field, ("hyperpod", other)]
+        for other, second in models.items():
+            same = second.prometheus_workspace == model.prometheus_workspace is not None
+            if other != name and same and model.prometheus_labels.items() <= second.prometheus_labels.items():
+                sentence = f"cluster {other} has the same workspace: add labels to prometheus_labels that only cluster {name} has"
+                keys = ("prometheus_workspace", "prometheus_labels")
+                paths: list[Path] = [("hyperpod", cluster, key) for cluster in (name, other) for key in keys]
+                yield Problem.relation((*field, "prometheus_workspace"), sentence), paths
 
 
 def _kubernetes_problems(model: HyperPodModel, network: NetworkModel | None) -> Iterator[Problem]:

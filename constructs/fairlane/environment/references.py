@@ -37,15 +37,15 @@ def reference_problems(environment: Environment) -> Iterator[ReferenceProblem]:
     """Yield missing targets of references, and jobs that never fit their queues."""
     yield from _team_problems(environment)
     yield from _alarm_problems(environment)
-    has_metrics = any(model.job_metrics is not None for model in environment.by_region().values())
-    if environment.monitoring_cost_limit is not None and not has_metrics:
+    monitored = any(model.job_metrics is not None or model.hyperpod for model in environment.by_region().values())
+    if environment.monitoring_cost_limit is not None and not monitored:
         field: Path = ("monitoring_cost_limit",)
-        problem = Problem.relation(field, "a cost limit requires job_metrics: add job_metrics or remove the limit")
-        yield problem, [field, ("job_metrics",), ("regions",)]
-    if "dashboard" in environment.model_fields_set and not environment.dashboard.teams and not has_metrics:
+        problem = Problem.relation(field, "a cost limit requires job_metrics or hyperpod: add one or remove the limit")
+        yield problem, [field, ("job_metrics",), ("hyperpod",), ("regions",)]
+    if "dashboard" in environment.model_fields_set and not environment.dashboard.teams and not monitored:
         field = ("dashboard",)
-        problem = Problem.relation(field, "dashboards require job_metrics: add job_metrics or remove dashboard")
-        yield problem, [field, ("job_metrics",), ("regions",)]
+        problem = Problem.relation(field, "dashboards require job_metrics or hyperpod: add one or remove dashboard")
+        yield problem, [field, ("job_metrics",), ("hyperpod",), ("regions",)]
     yield from _fan_out_problems(environment)
     yield from _replica_problems(environment)
     yield from _regional_problems(environment, environment.region)
@@ -174,15 +174,16 @@ def _bucket_problems(model: RegionModel, job_name: str) -> Iterator[ReferencePro
 
 
 def _alarm_problems(environment: Environment) -> Iterator[ReferenceProblem]:
-    """Yield alarm settings of Regions without job metrics, images and replicated images."""
+    """Yield alarm settings of Regions without job metrics, HyperPod clusters, images and replicated images."""
     by_region = environment.by_region()
     replicated = {region for model in by_region.values() for image in model.images.values() for region in image.regions}
     for region, model in by_region.items():
-        if model.alarms and model.job_metrics is None and not model.images and region not in replicated:
+        monitored = model.job_metrics is not None or model.hyperpod or model.images or region in replicated
+        if model.alarms and not monitored:
             outer: Path = () if model is environment else ("regions", region)
             field = (*outer, "alarms")
-            sentence = "alarms require job_metrics, images or replicated images in the same Region"
-            paths: list[Path] = [field, (*outer, "job_metrics"), ("images",), ("regions",)]
+            sentence = "alarms require job_metrics, hyperpod, images or replicated images in the same Region"
+            paths: list[Path] = [field, (*outer, "job_metrics"), (*outer, "hyperpod"), ("images",), ("regions",)]
             yield Problem.relation(field, sentence), paths
 
 

@@ -64,8 +64,8 @@ class RegionModel(Model, title="Region"):
     job_metrics: JobMetricsModel | None = None
     """Exporter of metrics that AWS Batch does not publish; `{}` uses the defaults. Default: no exporter."""
     alarms: Annotated[AlarmSettings, Keys()] | None = None
-    """Alarms on queues and on failed replications of images. Requires job_metrics or images in the Region. Default:
-    alarms with default limits, without notifications."""
+    """Alarms on queues, HyperPod clusters and failed replications of images. Requires job_metrics, hyperpod or images
+    in the Region. Default: alarms with default limits, without notifications."""
 
     @property
     def has_training_resources(self) -> bool:

@@ -24,6 +24,7 @@ from fairlane.hyperpod.group_rules import (
     is_name,
 )
 from fairlane.hyperpod.instance_group import InstanceGroup, NodePool, TaintEffect
+from fairlane.hyperpod.monitoring.prometheus import workspace_problems
 from fairlane.hyperpod.pool_rules import pool_groups, pool_problems, zones_of
 
 KUBERNETES_VERSIONS: Final = ("1.30", "1.31", "1.32", "1.33", "1.34", "1.35")
@@ -43,7 +44,6 @@ LOWEST_OPERATOR: Final = (1, 2)
 _CONTROL_PLANE_ZONES: Final = 2
 
 _VERSION: Final = re.compile(r"v?(\d+)\.(\d+)")
-_WORKSPACE: Final = re.compile(r"arn:aws[a-z-]*:aps:[a-z0-9-]+:[0-9]{12}:workspace/[A-Za-z0-9-]+")
 _ROLE: Final = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/\S+")
 
 
@@ -102,8 +102,7 @@ def cluster_problems(
     yield from check_flag(("node_recovery",), node_recovery)
     yield from check_flag(("continuous_provisioning",), continuous_provisioning)
     if prometheus_workspace is not None:
-        allowed = "the ARN of a workspace of Amazon Managed Service for Prometheus"
-        yield from check_text(("prometheus_workspace",), prometheus_workspace, _WORKSPACE.fullmatch, allowed)
+        yield from workspace_problems(prometheus_workspace)
     yield from _admin_problems(admin_roles)
     yield from _tag_problems(tags)
     yield from _version_problems(add_on_versions)

@@ -9,6 +9,7 @@ from fairlane import ConfigurationError
 from fairlane.environment import Environment, load_environment
 from fairlane.hyperpod import InstanceGroup, NodePool, PriorityClass, QuotaResource, Sharing, Team
 from fairlane.hyperpod.quota_table import quota_rows
+from fairlane.monitoring.alarms import HyperPodLimits
 from tests.support import REPOSITORY
 
 START = """
@@ -138,6 +139,20 @@ line 63, regions.eu-west-2.hyperpod.shared.kubernetes.cluster: HyperPod runs in 
 """
 
 
+MONITORING = """
+line 7, hyperpod.a-monitoring: the monitoring stack of cluster a has this name: use another name
+line 7, hyperpod.a-monitoring.prometheus_workspace: cluster a has the same workspace: add labels to prometheus_labels that only cluster a-monitoring has
+line 8, hyperpod.labels.prometheus_labels.1st: got '1st', allowed: a label of letters, digits and _ that starts with no digit
+line 8, hyperpod.labels.prometheus_labels.b: got 'c"d', allowed: a text of 1 to 255 characters without ", \\ and line breaks
+line 8, hyperpod.labels.prometheus_labels: labels require prometheus_workspace: add prometheus_workspace or remove the labels
+line 9, hyperpod.none.prometheus_workspace: got 'ws-1', allowed: the ARN of a workspace of Amazon Managed Service for Prometheus
+line 11, alarms.hyperpod_capacity.Warning.minutes: got 1, allowed: a whole number of minutes, 10 to 1440
+line 12, alarms.hyperpod_restarts.Page.per_day: unknown key; use per_hour
+line 13, alarms.notify.Panic: got 'Panic', allowed: a severity of these alarms: Warning, Critical, Page
+line 15, regions.eu-west-1.hyperpod.a.prometheus_workspace: got 'arn:aws:aps:us-east-1:123456789012:workspace/ws-1', allowed: a workspace in eu-west-1, the Region of the cluster
+"""
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     chart = tmp_path / "chart"
@@ -173,6 +188,36 @@ def test_a_training_plan_is_in_the_region_of_its_cluster(folder: Path) -> None:
         "line 6, regions.eu-west-1.hyperpod.other.instance_groups.p5.training_plan: the plan is in Region us-east-1: use "
         "a plan in Region eu-west-1, where the cluster is"
     ]
+
+
+def test_settings_of_monitoring_are_checked(folder: Path) -> None:
+    workspace = "arn:aws:aps:us-east-1:123456789012:workspace/ws-1"
+    cluster = f"{CHART}, instance_groups: {{{SYSTEM}}}"
+    text = f"""{START}
+      a: {{{cluster}, prometheus_workspace: "{workspace}", prometheus_labels: {{cluster: a}}}}
+      a-monitoring: {{{cluster}, prometheus_workspace: "{workspace}"}}
+      labels: {{{cluster}, prometheus_labels: {{1st: a, b: 'c"d'}}}}
+      none: {{{cluster}, prometheus_workspace: ws-1}}
+alarms:
+  hyperpod_capacity: {{Warning: {{minutes: 1}}}}
+  hyperpod_restarts: {{Page: {{per_day: 1}}}}
+  notify: {{Panic: [gpus@example.com]}}
+regions:
+  eu-west-1: {{network: {{}}, hyperpod: {{a: {{{cluster}, prometheus_workspace: "{workspace}"}}}}}}
+"""
+    assert "\n".join(mistakes(folder, text)) == MONITORING.strip()
+
+
+def test_alarms_and_dashboards_need_a_cluster_or_metrics_of_queues(folder: Path) -> None:
+    text = f"""
+        train: {{{CHART}, instance_groups: {{{SYSTEM}}}}}
+    """
+    keys = "alarms: {hyperpod_failed: {}}\ndashboard: {percentiles: [50]}\nmonitoring_cost_limit: 50\n"
+    file = folder / "prod.yaml"
+    file.write_text(START + textwrap.indent(textwrap.dedent(text), "  ") + keys)
+    environment = load_environment(file)
+    assert environment.alarms is not None
+    assert environment.alarms.hyperpod_limits == HyperPodLimits(hyperpod_failed={})
 
 
 def test_the_file_is_read_as_the_value_objects_of_the_constructs(folder: Path) -> None:

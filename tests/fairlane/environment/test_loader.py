@@ -188,11 +188,11 @@ regions:
         ("region: us-east-1\n", "line 1, the environment has no resources: add queues, images, execution_roles or other resources"),
         ("\nregion: us-east-1\nregions: {eu-west-1: {network: {}}}\n", "line 2, the environment has no resources: add queues, images, execution_roles or other resources"),
         ("region: us-east-1\nimages: {a/b: {regions: [us-west-2]}}\nregions:\n  us-west-2: {alarms: {}}\n  eu-west-1: {}\n", "line 5, regions.eu-west-1: the Region has no resources: add queues, images, execution_roles or other resources, or remove the Region"),
-        ("region: us-east-1\nqueues: {q: {capacity: 1, scheduling: {policy: fifo}}}\ndashboard: {percentiles: [99]}\n", "line 3, dashboard: dashboards require job_metrics: add job_metrics or remove dashboard"),
+        ("region: us-east-1\nqueues: {q: {capacity: 1, scheduling: {policy: fifo}}}\ndashboard: {percentiles: [99]}\n", "line 3, dashboard: dashboards require job_metrics or hyperpod: add one or remove dashboard"),
         ("region: us-east-１\n", "line 1, region: got 'us-east-１', allowed: a Region such as us-east-1"),  # noqa: RUF001
         ("region: us-east-1\nexecution_roles: {a: {read: [s3://abc/日本/]}}", "line 2, execution_roles.a.read[0]: got 's3://abc/日本/', allowed: the S3 URI of a prefix in ASCII, without *, ? and $, with / at the end, such as s3://datasets/imagenet/"),
         ("region: us-east-1\njob_metrics: {}\n", "line 2, job_metrics: job_metrics requires at least one queue in the same Region"),
-        ("region: us-east-1\nmonitoring_cost_limit: 5\n", "line 2, monitoring_cost_limit: a cost limit requires job_metrics: add job_metrics or remove the limit"),
+        ("region: us-east-1\nmonitoring_cost_limit: 5\n", "line 2, monitoring_cost_limit: a cost limit requires job_metrics or hyperpod: add one or remove the limit"),
         (quota_queue("        {}"), "line 8, queues.q.scheduling.shares: the queue has 0 quota shares: use 1 to 20"),
         (quota_queue("        a: {capacity: {ml.p4d.24xlarge: 1}, sharing: LEND}", capacity="10"), "line 5, queues.q.capacity: quota management counts each instance type: use a mapping of ml.* instance types to numbers"),
         (quota_queue("        a: {capacity: {ml.p4d.24xlarge: 1}, sharing: LEND}").replace("us-east-1", "me-central-1"), "line 6, queues.q.scheduling: quota management is not available in me-central-1: use FIFO or fair-share scheduling"),

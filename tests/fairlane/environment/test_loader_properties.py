@@ -102,6 +102,7 @@ DEPENDENTS: dict[tuple[Any, ...], list[tuple[Any, ...]]] = {
     (*_GROUPS, "spot"): _SPOT,
     (*_GROUPS, "spot", "instance_types"): [(*_GROUPS, "spot", "instance_type"), *_SPOT],
     (*_GROUPS, "spot", "instance_types", 0): [(*_GROUPS, "spot", "instance_type"), *_SPOT],
+    (*_CLUSTER, "prometheus_workspace"): [(*_CLUSTER, "prometheus_labels")],
     (*_CLUSTER, "lifecycle_scripts"): [(*_GROUPS, "p5", "init_script"), (*_GROUPS, "system", "lifecycle_script")],
     ("regions", "eu-west-1", "network"): [(*_SHARED_EKS, "cluster")],
     (*_SHARED_EKS, "cluster"): [(*_SHARED_EKS, "security_group"), (*_SHARED_EKS, "existing_add_ons")],
@@ -191,7 +192,6 @@ sweeps:
     execution_roles: [search]
     expire_after_days: 90
     encryption_key: arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab
-    bucket_name: example-sweeps
     tags: {a: b}
 hyperpod:
   cluster:
@@ -243,6 +243,7 @@ hyperpod:
     lifecycle_scripts: SCRIPTS
     lifecycle_bucket: sagemaker-scripts
     prometheus_workspace: arn:aws:aps:us-east-1:123456789012:workspace/ws-0
+    prometheus_labels: {cluster_name: cluster}
     encryption_key: arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab
     add_on_versions: {cert-manager: v1.18.2}
     native_types: ["AWS::SageMaker::ComputeQuota"]
@@ -274,6 +275,16 @@ alarms:
   truncated: {Warning: {minutes: 60}}
   fan_out_stalled: {Critical: {minutes: 60}}
   fan_out_failures: {Warning: {percent: 20, minimum_lines: 3}}
+  hyperpod_failed: {Critical: {}}
+  hyperpod_unhealthy: {Warning: {minimum_nodes: 2}}
+  hyperpod_errors: {Warning: {minimum_events: 2}}
+  hyperpod_capacity: {Warning: {minutes: 120}}
+  hyperpod_undelivered: {Critical: {minimum_events: 2}}
+  hyperpod_nothing_admitted: {Critical: {minutes: 60}}
+  hyperpod_pending: {Warning: {minutes: 60}}
+  hyperpod_restarts: {Warning: {per_hour: 3}}
+  hyperpod_restart_latency: {Warning: {minutes: 30}}
+  hyperpod_evictions: {Warning: {per_hour: 3}}
 fan_outs:
   campaigns:
     queues: {us-east-1: [quotas, containers], eu-west-1: eu}

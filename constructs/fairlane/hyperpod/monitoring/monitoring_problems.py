@@ -12,7 +12,7 @@ from fairlane._internal.log_encryption import log_key_problems
 from fairlane._internal.tokens import is_token
 from fairlane.errors import Path, Problem
 from fairlane.hyperpod.monitoring.event_log import log_group_name
-from fairlane.hyperpod.monitoring.prometheus import label_problems
+from fairlane.hyperpod.monitoring.prometheus import label_problems, workspace_problems
 from fairlane.hyperpod.quota_table import QuotaRow
 from fairlane.monitoring.alarms import HyperPodLimits
 from fairlane.monitoring.alarms.actions import check_notify, check_runbooks
@@ -25,7 +25,6 @@ LOG_GROUP: Final = "log group"
 _NAME: Final = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
 _DASHBOARD_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,255}")
 _NAMESPACE: Final = re.compile(r"(?!AWS/)[A-Za-z0-9_./#-]{1,255}")
-_WORKSPACE: Final = re.compile(r"arn:aws[a-z-]*:aps:(?P<region>[a-z0-9-]+):\d{12}:workspace/ws-[0-9a-f-]{36}")
 
 
 def monitoring_problems(
@@ -58,7 +57,9 @@ def monitoring_problems(
         yield from (problem.within("limits") for problem in problems)
     elif isinstance(notify, Mapping):
         yield from check_notify(notify, severities(limits))
-    yield from _workspace_problems(prometheus_workspace, home.region)
+    if prometheus_workspace is not None:
+        region = None if is_token(home.region) else home.region
+        yield from workspace_problems(prometheus_workspace, region)
     yield from label_problems(prometheus_labels)
     if dashboard_name is not None:
         allowed = "1 to 255 characters of A-Z, a-z, 0-9, - and _"
@@ -89,14 +90,3 @@ def _name(field: Path, name: object, thing: str) -> Iterator[Problem]:
     """Yield a name that does not fit. A token does not: names are part of rules, log groups and construct ids."""
     if is_token(name) or not isinstance(name, str) or not _NAME.fullmatch(name):
         yield Problem(field, name, f"{thing}, known at synth: 1 to 63 characters of A-Z, a-z, 0-9 and -")
-
-
-def _workspace_problems(workspace: object, region: str) -> Iterator[Problem]:
-    field = ("prometheus_workspace",)
-    if workspace is None or is_token(workspace):
-        return
-    match = _WORKSPACE.fullmatch(workspace) if isinstance(workspace, str) else None
-    if match is None:
-        yield Problem(field, workspace, "the ARN of a workspace, such as arn:aws:aps:REGION:ACCOUNT:workspace/ws-ID")
-    elif match["region"] != region and not is_token(region):
-        yield Problem(field, workspace, f"a workspace in {region}, the Region of the cluster")

@@ -13,6 +13,7 @@ from typing import Any, Final
 from ruamel.yaml import YAML
 from ruamel.yaml.scalarstring import LiteralScalarString
 
+from fairlane._internal.checks import check_text
 from fairlane._internal.tokens import is_token
 from fairlane.errors import Problem
 
@@ -21,6 +22,7 @@ RULE_GROUP_LIMIT: Final = 20
 """Number of rules in a group that AMP accepts by default."""
 
 _LABEL: Final = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+_WORKSPACE: Final = re.compile(r"arn:aws[a-z-]*:aps:(?P<region>[a-z0-9-]+):[0-9]{12}:workspace/[A-Za-z0-9-]+")
 _VALUE: Final = re.compile(r'[^"\\\n]{1,255}')
 
 
@@ -135,6 +137,21 @@ def alert_manager_text(targets: Mapping[str, Sequence[str]], region: str) -> str
         "receivers": receivers,
     }
     return _yaml({"alertmanager_config": LiteralScalarString(_yaml(config))}, round_trip=True)
+
+
+def workspace_problems(workspace: object, region: str | None = None) -> Iterator[Problem]:
+    """Yield a workspace that is none, or that has another Region than the rules.
+
+    Args:
+        workspace: ARN of the workspace.
+        region: Region of the rules. None if it is unknown, or without rules.
+    """
+    field = ("prometheus_workspace",)
+    allowed = "the ARN of a workspace of Amazon Managed Service for Prometheus"
+    yield from check_text(field, workspace, _WORKSPACE.fullmatch, allowed)
+    match = _WORKSPACE.fullmatch(workspace) if isinstance(workspace, str) else None
+    if match and region is not None and match["region"] != region:
+        yield Problem(field, workspace, f"a workspace in {region}, the Region of the cluster")
 
 
 def label_problems(labels: object) -> Iterator[Problem]:
