@@ -73,7 +73,7 @@ def test_limits_and_targets_are_those_of_the_region() -> None:
 
 def test_severities_of_other_alarms_get_no_topic() -> None:
     notify = {"Warning": [TOPIC], "Queues1": ["gpus@example.com"], "Cluster": ["gpus@example.com"]}
-    limits = {"blocked": {"Queues1": {}}, "hyperpod_failed": {"Cluster": {}}}
+    limits: dict[str, Any] = {"blocked": {"Queues1": {}}, "hyperpod_failed": {"Cluster": {}}}
     built = stacks(queues=QUEUES, job_metrics={}, alarms={"notify": notify, **limits})
     for name in ("fairlane-prod-monitoring", "fairlane-prod-hyperpod-a-monitoring"):
         assert len(resources_of_type(built[name], "SNS::Topic")) == 1

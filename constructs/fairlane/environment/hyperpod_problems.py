@@ -126,7 +126,8 @@ def _shared_problems(models: Mapping[str, HyperPodModel]) -> Iterator[tuple[Prob
         for other, second in models.items():
             same = second.prometheus_workspace == model.prometheus_workspace is not None
             if other != name and same and model.prometheus_labels.items() <= second.prometheus_labels.items():
-                sentence = f"cluster {other} has the same workspace: add labels to prometheus_labels that only cluster {name} has"
+                remedy = f"add labels to prometheus_labels that only cluster {name} has"
+                sentence = f"cluster {other} has the same workspace: {remedy}"
                 keys = ("prometheus_workspace", "prometheus_labels")
                 paths: list[Path] = [("hyperpod", cluster, key) for cluster in (name, other) for key in keys]
                 yield Problem.relation((*field, "prometheus_workspace"), sentence), paths
