@@ -19,7 +19,6 @@ _ARGUMENTS = {
     "queue_limits",
     "queue_name",
     "repository_name",
-    "security_groups",
 }
 """Keyword arguments that are not keys of the file."""
 
