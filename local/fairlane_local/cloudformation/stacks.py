@@ -196,6 +196,9 @@ def _delete_or_keep_stack(self: CloudFormationBackend, name_or_stack_id: str) ->
     for stack_id, stack in stacks.items():
         if stack.status == "DELETE_FAILED":
             self.stacks[stack_id] = self.deleted_stacks.pop(stack_id, stack)
+    for change_set in list(self.change_sets.values()):
+        if change_set.stack_id not in self.stacks:
+            del self.change_sets[change_set.change_set_id]
 
 
 def _change_set(self: CloudFormationResponse) -> ChangeSet:

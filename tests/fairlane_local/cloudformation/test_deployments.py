@@ -293,6 +293,18 @@ def test_change_sets_of_the_same_name_belong_to_their_stacks(cloudformation: Any
         cloudformation.describe_change_set(StackName="two", ChangeSetName="deploy")
 
 
+def test_the_change_sets_of_a_deleted_stack_are_gone(cloudformation: Any, batch: Any) -> None:
+    body = template(queue_name="q", capacity=1, scheduling=Fifo())
+    change_set = {"StackName": "s", "ChangeSetName": "deploy"}
+    for _ in range(2):
+        cloudformation.create_change_set(**change_set, ChangeSetType="CREATE", TemplateBody=body)
+        cloudformation.execute_change_set(**change_set)
+        assert deployed(batch) == {"q": 1}
+        cloudformation.delete_stack(StackName="s")
+        with pytest.raises(ClientError, match="does not exist"):
+            cloudformation.describe_change_set(**change_set)
+
+
 def test_a_failure_after_a_replacement_is_rolled_back(cloudformation: Any, batch: Any) -> None:
     rest = {"capacity": {P4: 10}, "scheduling": quotas(a=6, b=4)}
     cloudformation.create_stack(StackName="s", TemplateBody=template(queue_name="old", **rest))
