@@ -90,8 +90,7 @@ class Place:
 
     def objects(self, kind: str, cluster: str = "kube") -> dict[str, Json]:
         """Return the Kubernetes objects of a kind by name."""
-        (own,) = {each.resource: each for each in kinds() if each.kind == kind}.values()
-        return {item["metadata"]["name"]: item for item in api(cluster).list(own)["items"]}
+        return objects(kind, cluster=cluster)
 
     def teams(self, cluster: str = "kube") -> set[str]:
         """Return the namespaces of teams."""
@@ -100,6 +99,12 @@ class Place:
 
 def api(cluster: str = "kube") -> KubernetesApi:
     return kubernetes_api(*LOCATION, cluster)
+
+
+def objects(kind: str, namespace: str = "", cluster: str = "kube") -> dict[str, Json]:
+    """Return the Kubernetes objects of a kind by name, in one namespace or all."""
+    (own,) = {each.resource: each for each in kinds() if each.kind == kind}.values()
+    return {item["metadata"]["name"]: item for item in api(cluster).list(own, namespace)["items"]}
 
 
 def group(name: str, instance_type: str, count: int, **members: Any) -> Json:
