@@ -41,7 +41,7 @@ def add_to(commands: Any) -> None:
     parser = _add(subcommands, "demo", _demo, text)
     help_text = "name of the environment (default: the only environment in the directory, or example)"
     parser.add_argument("environment", nargs="?", help=help_text)
-    help_text = "run one chapter after the deployment: training, sweeps, jobs or fan-out (default: all but fan-out)"
+    help_text = "run one chapter: training, sweeps, jobs, fan-out or hyperpod (default: all but the last two)"
     parser.add_argument("--chapter", help=help_text)
     help_text = "keep the first local AWS, which has the training jobs and the page, running on the port"
     parser.add_argument("--keep", action="store_true", help=help_text)
@@ -164,6 +164,7 @@ def _logs(arguments: argparse.Namespace) -> int:
 def _demo(arguments: argparse.Namespace) -> int:
     from fairlane.environment import environment_names
     from fairlane_local import demo
+    from fairlane_local.console.demo import OF_ENVIRONMENTS
     from fairlane_local.console.process_group import exit_on_signals
     from fairlane_local.page.access import page_url
     from fairlane_local.server.credentials import get_credentials
@@ -173,7 +174,7 @@ def _demo(arguments: argparse.Namespace) -> int:
     with exit_on_signals():
         keep_port = arguments.port if arguments.keep else None
         demo(arguments.environment or default, directory=Path.cwd(), chapter=arguments.chapter, keep_port=keep_port)
-    if arguments.chapter == "fan-out":
+    if arguments.chapter in OF_ENVIRONMENTS:
         return 0
     if keep_port is None:
         print("\nTo keep the first local AWS and its page: make demo KEEP=1, or fairlane local demo --keep")

@@ -2,17 +2,19 @@
 
 import os
 import tempfile
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import Final
 
-from fairlane.environment import find_environment, load_environment
+from fairlane.environment import Environment, find_environment, load_environment
 from fairlane.scheduler import hours
 from fairlane_local.batch.jobs.options import JobOptions
 from fairlane_local.clock import Clock
 from fairlane_local.console.cdk_deployment import deploy_again, deploy_app, find_cdk_cli
 from fairlane_local.console.print_alarms import print_alarms
 from fairlane_local.console.print_fan_out import print_fan_out
+from fairlane_local.console.print_hyperpod import print_hyperpod
 from fairlane_local.console.print_jobs import print_jobs
 from fairlane_local.console.print_sweeps import print_sweeps
 from fairlane_local.console.print_tables import print_tables
@@ -28,9 +30,13 @@ _MORNING: Final = hours(9)
 _OF_PROCESSES: Final = {"training": print_training, "sweeps": print_sweeps}
 """Chapters on the first local AWS. Their functions have the port as argument."""
 _SIMULATION: Final = "jobs"
-_FAN_OUT: Final = "fan-out"
+OF_ENVIRONMENTS: Final[Mapping[str, Callable[[LocalAws, Environment], None]]] = {
+    "fan-out": lambda aws, _: print_fan_out(aws),
+    "hyperpod": print_hyperpod,
+}
+"""Chapters that deploy the environment of their name. Their functions have a local AWS and the environment."""
 _DEFAULT: Final = (*_OF_PROCESSES, _SIMULATION)
-CHAPTERS: Final = (*_DEFAULT, _FAN_OUT)
+CHAPTERS: Final = (*_DEFAULT, *OF_ENVIRONMENTS)
 """Names of the chapters, in their order."""
 
 
@@ -45,13 +51,16 @@ def demo(environment_name: str, *, directory: Path, chapter: str | None = None, 
     The chapter `jobs` deploys to a second local AWS with a manual clock. It prints the statuses of simulated jobs and,
     if the environment has `job_metrics` and `alarms`, some metrics and the changes of alarms.
 
-    The chapter `fan-out` runs only if it is chosen. It deploys the environment `fan-out` to a local AWS with a manual
-    clock, and prints where the lines of its query ran.
+    Two chapters run only if they are chosen. Each deploys the environment of its name to a local AWS with a manual
+    clock:
+
+    - `fan-out`: prints where the lines of its query ran.
+    - `hyperpod`: prints the teams of a HyperPod cluster, their quotas, and pods that their caps admit and refuse.
 
     Args:
         environment_name: Name of a file in the folder `environments`, without `.yaml`.
         directory: Folder of the CDK app, which contains `cdk.json` and `environments`.
-        chapter: Chapter to run. Default: all but `fan-out`.
+        chapter: Chapter to run. Default: all but `fan-out` and `hyperpod`.
         keep_port: Port of the first local AWS, which then keeps running in the background. Default: a free port, and
             it stops.
 
@@ -63,13 +72,13 @@ def demo(environment_name: str, *, directory: Path, chapter: str | None = None, 
     if chapter is not None and chapter not in CHAPTERS:
         raise LocalAwsError(f"chapter: got {chapter!r}, allowed: {', '.join(CHAPTERS)}")
     chapters = _DEFAULT if chapter is None else (chapter,)
-    name = _FAN_OUT if chapter == _FAN_OUT else environment_name
-    load_environment(find_environment(directory / "environments", name))
+    name = chapter if chapter in OF_ENVIRONMENTS else environment_name
+    environment = load_environment(find_environment(directory / "environments", name))
     find_cdk_cli(directory)
-    if chapter == _FAN_OUT:
+    if chapter is not None and chapter in OF_ENVIRONMENTS:
         if keep_port is not None:
-            raise LocalAwsError(f"the local AWS of the chapter {_FAN_OUT} cannot be kept: leave out --keep")
-        _fan_out(directory)
+            raise LocalAwsError(f"the local AWS of the chapter {chapter} cannot be kept: leave out --keep")
+        _deploy_and_print(chapter, environment, directory)
         return
     reason = obstacle(directory)
     options = JobOptions(throttle=False, processes=None if reason else _processes(directory))
@@ -100,12 +109,12 @@ def demo(environment_name: str, *, directory: Path, chapter: str | None = None, 
         on_failure.pop_all()
 
 
-def _fan_out(directory: Path) -> None:
+def _deploy_and_print(chapter: str, environment: Environment, directory: Path) -> None:
     with LocalAws(clock=_morning()) as aws:
-        print(f"Deploying environment {_FAN_OUT} to a local AWS at {aws.endpoint_url}, where it is 09:00:", flush=True)
-        deploy_app(directory, {"environment": _FAN_OUT}, endpoint_url=aws.endpoint_url)
+        print(f"Deploying environment {chapter} to a local AWS at {aws.endpoint_url}, where it is 09:00:", flush=True)
+        deploy_app(directory, {"environment": chapter}, endpoint_url=aws.endpoint_url)
         print_tables(aws.port)
-        print_fan_out(aws)
+        OF_ENVIRONMENTS[chapter](aws, environment)
 
 
 def _processes(directory: Path) -> ProcessOptions:

@@ -117,6 +117,31 @@ def fan_out_table(rows: Iterable[Mapping[str, Any]]) -> Table:
     return table
 
 
+def teams_table(rows: Iterable[tuple[str, ...]], *, title: str) -> Table:
+    """Return a table of the teams of a HyperPod cluster: name, quota, sharing and fair-share weight."""
+    table = _table(title)
+    table.add_column("Team", no_wrap=True)
+    for header in ("Quota", "Sharing"):
+        table.add_column(header, overflow="fold")
+    table.add_column("Weight", justify="right", no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def caps_table(rows: Iterable[tuple[str, ...]], *, title: str) -> Table:
+    """Return a table of ResourceQuotas: namespace, amount, admitted pods, their GPUs, and state of the last pod."""
+    table = _table(title)
+    for header in ("Namespace", "ResourceQuota"):
+        table.add_column(header, overflow="fold")
+    for header in ("Pods\nadmitted", "GPUs"):
+        table.add_column(header, justify="right", no_wrap=True)
+    table.add_column("Pod above\nthe cap", no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
 def log_table(rows: Iterable[tuple[str, str]]) -> Table:
     """Return a table of log lines with the name of the job."""
     table = _table("")

@@ -1,6 +1,7 @@
-"""Words for policies, units and durations, in tables and on the page."""
+"""Words for policies, sharing, units and durations, in tables and on the page."""
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from fairlane.scheduling import NUM_INSTANCES, FairShare, QuotaManagement, SchedulingPolicy, Sharing
 
@@ -37,6 +38,17 @@ def lending_text(scheduling: SchedulingPolicy, share: str) -> str:
     """Return the lending of a share, for example `lends and borrows`. Empty for a share of a fair-share policy."""
     shares = scheduling.shares if isinstance(scheduling, QuotaManagement) else ()
     return next((_LENDING[quota.sharing] for quota in shares if quota.name == share), "")
+
+
+def sharing_text(sharing: Mapping[str, Any]) -> str:
+    """Return the words for the `ResourceSharingConfig` of a HyperPod quota, for example `lends, borrows up to 50 %`."""
+    match sharing["Strategy"]:
+        case "DontLend":
+            return "neither lends nor borrows"
+        case "Lend":
+            return "lends"
+        case _:
+            return f"lends, borrows up to {sharing['BorrowLimit']} %"
 
 
 def unit_text(unit: str) -> str:

@@ -164,7 +164,9 @@ def test_an_unknown_chapter_is_refused_with_the_chapters(
 ) -> None:
     monkeypatch.chdir(REPOSITORY)
     assert main(["local", "demo", "--chapter", "sweep"]) == 1
-    assert capfd.readouterr().err == "fairlane: chapter: got 'sweep', allowed: training, sweeps, jobs, fan-out\n"
+    assert (
+        capfd.readouterr().err == "fairlane: chapter: got 'sweep', allowed: training, sweeps, jobs, fan-out, hyperpod\n"
+    )
 
 
 def test_a_missing_cdk_cli_is_an_error_with_its_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import aws_cdk as cdk
 import pytest
-import yaml
+from ruamel.yaml import YAML
 
 from fairlane.environment import Environment
 from fairlane_local import LocalAws, client, tools_environment
@@ -26,7 +26,7 @@ Json = dict[str, Any]
 CLUSTER: Final = "training"
 STACK: Final = "fairlane-hyperpod-hyperpod-training"
 P5: Final = "ml.p5.48xlarge"
-EXAMPLE: Final[Json] = yaml.safe_load((REPOSITORY / "environments" / "hyperpod.yaml").read_text())
+EXAMPLE: Final[Json] = YAML(typ="safe").load(REPOSITORY / "environments" / "hyperpod.yaml")
 TEAMS: Final = ("inference", "pretraining", "research")
 EIGHT_GPUS: Final = {"limits": {"cpu": 160, "memory": "512Gi", "nvidia.com/gpu": 8, "vpc.amazonaws.com/efa": 32}}
 BUCKET: Final = "sagemaker-123456789012-us-east-1-c2fb788c"

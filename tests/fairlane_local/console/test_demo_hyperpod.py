@@ -1,0 +1,42 @@
+"""Chapter `hyperpod` of the demo: its output, and its refusals."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from fairlane.cli import main
+from fairlane.environment import Environment
+from fairlane_local import LocalAws, LocalAwsError
+from fairlane_local.console.print_hyperpod import print_hyperpod
+from tests.fairlane_local.console.test_demo import run_demo
+from tests.support import REPOSITORY, without_network
+
+
+@pytest.mark.slow
+def test_the_output_matches_the_page_without_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    page = (REPOSITORY / "docs" / "kubernetes-on-localhost.md").read_text()
+    (block,) = re.findall(r"```text\n(HyperPod cluster training.*?)```", page, re.DOTALL)
+    settings = {"HOME": str(tmp_path), "HTTP_PROXY": "http://localhost:1", "COLUMNS": "80"}
+    output = run_demo(*without_network(), arguments=("--chapter", "hyperpod"), **settings)
+    shown = output[output.index("HyperPod cluster training in") :]
+    assert [line.rstrip() for line in shown.splitlines()] == block.splitlines()
+    assert "No Moto" not in output
+    monkeypatch.chdir(REPOSITORY)
+    assert main(["hyperpod", "quotas", "-c", "environment=hyperpod"]) == 0
+    assert capfd.readouterr().out in output
+
+
+def test_the_chapter_is_not_kept(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(REPOSITORY)
+    assert main(["local", "demo", "--chapter", "hyperpod", "--keep"]) == 1
+    message = "fairlane: the local AWS of the chapter hyperpod cannot be kept: leave out --keep\n"
+    assert capfd.readouterr() == ("", message)
+
+
+def test_an_environment_without_a_cluster_is_refused(aws: LocalAws) -> None:
+    environment = Environment.model_validate({"region": "us-east-1"})
+    with pytest.raises(LocalAwsError, match="no HyperPod cluster: add one to the key hyperpod"):
+        print_hyperpod(aws, environment)
