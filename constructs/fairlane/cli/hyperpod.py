@@ -100,8 +100,7 @@ def _cells(row: "QuotaRow") -> tuple[str, ...]:
 
     amounts = (row.guaranteed, row.may_borrow, row.ceiling, row.cap, row.lent)
     shown = ("-" if amount is None else amount_text(amount) for amount in amounts)
-    resource = "memory (GiB)" if row.resource == "memory" else row.resource
-    return (row.team_name, row.instance_type, resource, *shown, row.refused)
+    return (row.team_name, row.instance_type, row.resource_text, *shown, row.refused)
 
 
 def _advice(settings: ClusterSettings) -> Iterator[str]:

@@ -60,6 +60,11 @@ class QuotaRow:
     lent: float
     refused: str
 
+    @property
+    def resource_text(self) -> str:
+        """Resource with the unit of its amounts."""
+        return "memory (GiB)" if self.resource == "memory" else self.resource
+
 
 def quota_rows(
     governance: Governance,

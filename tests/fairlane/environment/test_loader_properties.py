@@ -190,6 +190,7 @@ sweeps:
   store:
     job_definitions: [one]
     execution_roles: [search]
+    bucket_name: example-runs
     expire_after_days: 90
     encryption_key: arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab
     tags: {a: b}

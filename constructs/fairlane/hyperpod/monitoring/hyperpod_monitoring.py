@@ -180,11 +180,6 @@ class HyperPodMonitoring(ComposedAlarms):
             data=rules_text(self.cluster_name, rules, self._runbooks),
         )
 
-    def _alert_manager(self, severities: Sequence[str], region: str) -> str | None:
-        topics = {severity: list(filter(_is_topic, self._actions.get(severity, ()))) for severity in severities}
-        topics = {severity: arns for severity, arns in topics.items() if arns}
-        return alert_manager_text(topics, region) if topics else None
-
     def _dashboard(
         self, name: str | None, quotas: Sequence[QuotaRow], shown_queries: Mapping[str, str]
     ) -> cloudwatch.CfnDashboard | None:

@@ -95,5 +95,5 @@ def _table(quotas: Sequence[QuotaRow]) -> str:
 def _cells(row: QuotaRow) -> list[str]:
     amounts = (row.guaranteed, row.may_borrow, row.ceiling)
     cap = "" if row.cap is None else amount_text(row.cap)
-    names = [row.team_name, row.instance_type, row.resource]
+    names = [row.team_name, row.instance_type, row.resource_text]
     return [*names, *map(amount_text, amounts), cap, amount_text(row.lent)]
