@@ -29,11 +29,13 @@ IGNORES_SIGNALS = "trap : TERM HUP INT"
 
 
 @pytest.fixture(autouse=True)
-def default_sigint() -> Iterator[None]:
-    """Let SIGINT end child processes, also if a shell started the tests in the background, with SIGINT ignored."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+def default_signals() -> Iterator[None]:
+    """Let SIGINT and SIGHUP end child processes, also if the tests run in the background or under nohup."""
+    handlers: dict[int, Any] = {signal.SIGINT: signal.default_int_handler, signal.SIGHUP: signal.SIG_DFL}
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     yield
-    signal.signal(signal.SIGINT, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def start_demo(directory: Path, trap: str, *prefix: str) -> subprocess.Popen[str]:
