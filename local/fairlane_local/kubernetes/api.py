@@ -230,10 +230,10 @@ class KubernetesApi:
         if parts[0] != parts[1] and "generation" in old["metadata"]:
             new["metadata"]["generation"] += 1
         with self._committed(namespace, write):
+            self.store.put(kind, new)
             if "deletionTimestamp" in new["metadata"] and not new["metadata"].get("finalizers"):
                 deletion.remove(self.store, kind, new)
                 return new
-            self.store.put(kind, new)
         if write.dry_run:
             new["metadata"]["resourceVersion"] = old["metadata"]["resourceVersion"]
         return new

@@ -59,6 +59,9 @@ class KubernetesApplication:
             response = self._respond(request)
         except KubernetesError as error:
             response = json_response(error.status, error.code)
+        except RecursionError:
+            error = bad_request("the object is nested too deeply")
+            response = json_response(error.status, error.code)
         return response(environ, start_response)
 
     def _respond(self, request: Request) -> Response:

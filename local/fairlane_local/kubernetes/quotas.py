@@ -19,16 +19,9 @@ _POD_KEYS: Final = frozenset(
 )
 _COUNTED: Final = frozenset({"configmaps", "persistentvolumeclaims", "resourcequotas", "secrets", "services"})
 """Plural names that are quota keys without `count/`."""
-STANDARD_KEYS: Final = (
-    _POD_KEYS
-    | _COUNTED
-    | {
-        "replicationcontrollers",
-        "requests.storage",
-        "services.loadbalancers",
-        "services.nodeports",
-    }
-)
+INTEGER_KEYS: Final = _COUNTED | {"pods", "replicationcontrollers", "services.loadbalancers", "services.nodeports"}
+"""Quota keys without a domain that count objects."""
+STANDARD_KEYS: Final = _POD_KEYS | INTEGER_KEYS | {"requests.storage"}
 """Quota keys without a domain. Kubernetes refuses others, except for huge pages."""
 _REQUESTS: Final = "requests."
 _ENDED: Final = ("Failed", "Succeeded")
@@ -72,7 +65,7 @@ def counted_keys(kind: Kind, keys: Iterable[str]) -> set[str]:
         for key in keys
         if key in _POD_KEYS
         or key.removeprefix(_REQUESTS).startswith("hugepages-")
-        or (key.startswith(_REQUESTS) and _is_extended(key.removeprefix(_REQUESTS)))
+        or (key.startswith(_REQUESTS) and is_extended(key.removeprefix(_REQUESTS)))
     }
 
 
@@ -117,7 +110,8 @@ def is_in_scope(kind: Kind, item: Mapping[str, Any], quota: Mapping[str, Any]) -
     return kind.kind == "Pod" and all(_SCOPES[selector["scopeName"]](item["spec"], selector) for selector in selectors)
 
 
-def _is_extended(name: str) -> bool:
+def is_extended(name: str) -> bool:
+    """Return True for an extended resource, for example `nvidia.com/gpu`, and for a count such as `count/pods`."""
     return "/" in name and "kubernetes.io/" not in name
 
 
@@ -128,7 +122,7 @@ def _compute(requests: Mapping[str, Amount], limits: Mapping[str, Amount]) -> Am
     for name, amount in requests.items():
         if name.startswith("hugepages-"):
             used |= {name: amount, f"{_REQUESTS}{name}": amount}
-        elif _is_extended(name):
+        elif is_extended(name):
             used[f"{_REQUESTS}{name}"] = amount
     return used
 

@@ -10,7 +10,7 @@ from fairlane_local.kubernetes import amounts
 from fairlane_local.kubernetes.defaults import containers, pod_spec
 from fairlane_local.kubernetes.errors import Object, bad_request, invalid
 from fairlane_local.kubernetes.kinds import Kind
-from fairlane_local.kubernetes.quotas import STANDARD_KEYS
+from fairlane_local.kubernetes.quotas import INTEGER_KEYS, STANDARD_KEYS, is_extended
 
 _LABEL: Final = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _SUBDOMAIN: Final = rf"{_LABEL}(\.{_LABEL})*"
@@ -157,7 +157,10 @@ def _value_mistakes(kind: Kind, item: Mapping[str, Any]) -> Iterator[str]:
         ):
             yield f"value: Forbidden: maximum allowed value of a user defined priority is {_HIGHEST_PRIORITY}"
         case "ResourceQuota":
-            for key in item.get("spec", {}).get("hard", {}):
+            hard = amounts.read(item.get("spec", {}).get("hard"))
+            for key, amount in hard.items():
+                is_whole = key in INTEGER_KEYS or (is_extended(key) and not key.startswith("requests."))
+                yield from _amount_mistakes(f"spec.hard[{key}]", amount, is_whole=is_whole)
                 is_huge_page = key.removeprefix("requests.").startswith("hugepages-")
                 if not ("/" in key or key in STANDARD_KEYS or is_huge_page):
                     yield f'spec.hard[{key}]: Invalid value: "{key}": must be a standard resource for quota'
@@ -172,18 +175,26 @@ def _container_mistakes(path: str, spec: Mapping[str, Any]) -> Iterator[str]:
 def _resource_mistakes(path: str, resources: Mapping[str, Any]) -> Iterator[str]:
     requests, limits = (amounts.read(resources.get(member)) for member in ("requests", "limits"))
     for member, values in (("limits", limits), ("requests", requests)):
-        for name in values:
+        for name, amount in values.items():
+            yield from _amount_mistakes(f"{path}.{member}[{name}]", amount, is_whole=is_extended(name))
             if "/" not in name and name not in ("cpu", "memory", "ephemeral-storage") and "hugepages-" not in name:
                 yield f'{path}.{member}[{name}]: Invalid value: "{name}": must be a standard resource for containers'
     for name, request in requests.items():
         text = f'{path}.requests: Invalid value: "{request}": must be'
         if name in limits and request.value > limits[name].value:
             yield f"{text} less than or equal to {name} limit of {limits[name]}"
-        elif "/" in name and "kubernetes.io/" not in name:
+        elif is_extended(name):
             if name not in limits:
                 yield f"{path}.limits: Required value: Limit must be set for non overcommitable resources"
             elif request.value != limits[name].value:
                 yield f"{text} equal to {name} limit of {limits[name]}"
+
+
+def _amount_mistakes(path: str, amount: amounts.Amount, *, is_whole: bool) -> Iterator[str]:
+    if amount.value < 0:
+        yield f'{path}: Invalid value: "{amount}": must be greater than or equal to 0'
+    elif is_whole and amount.value.denominator != 1:
+        yield f'{path}: Invalid value: "{amount}": must be an integer'
 
 
 def _without_free_fields(spec: Mapping[str, Any]) -> Object:

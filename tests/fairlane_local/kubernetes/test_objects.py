@@ -98,6 +98,20 @@ def test_a_generated_name_is_unique(api: KubernetesApi) -> None:
             'spec.containers[0].resources.requests: Invalid value: "1": must be equal to nvidia.com/gpu limit of 2',
         ),
         (
+            pod("p", {"limits": {"nvidia.com/gpu": -8}}),
+            'limits[nvidia.com/gpu]: Invalid value: "-8": must be greater than or equal to 0',
+        ),
+        (
+            pod("p", {"limits": {"nvidia.com/gpu": 0.5}}),
+            'limits[nvidia.com/gpu]: Invalid value: "500m": must be an integer',
+        ),
+        (quota("q", cpu=-1), 'spec.hard[cpu]: Invalid value: "-1": must be greater than or equal to 0'),
+        (quota("q", pods=1.5), 'spec.hard[pods]: Invalid value: "1500m": must be an integer'),
+        (
+            quota("q", **{"nvidia.com/gpu": "500m"}),
+            'spec.hard[nvidia.com/gpu]: Invalid value: "500m": must be an integer',
+        ),
+        (
             pod("p", {"limits": {"gpu": 1}}),
             'spec.containers[0].resources.limits[gpu]: Invalid value: "gpu": must be a standard resource for containers',
         ),
@@ -292,6 +306,20 @@ def test_finalizers_keep_an_object_and_its_namespace(api: KubernetesApi) -> None
     assert "deletionTimestamp" in api.get(maps, "team", "a")["metadata"]
     words = "unable to create new content in namespace team because it is being terminated"
     assert words in refusal(api, config("b"), "team")
+    api.patch(maps, "team", "a", {"metadata": {"finalizers": None}}, MERGE_PATCH)
+    with pytest.raises(KubernetesError, match="not found"):
+        api.get(namespaces, "", "team")
+
+
+def test_a_namespace_whose_own_finalizer_is_removed_first_ends_with_its_content(api: KubernetesApi) -> None:
+    namespaces, maps = kind(manifest("Namespace", "team")), kind(config())
+    item = manifest("Namespace", "team")
+    item["metadata"]["finalizers"] = ["example.com/keep"]
+    create(api, item)
+    create(api, config(finalizers=["example.com/keep"]), "team")
+    api.delete(namespaces, "", "team")
+    assert "finalizers" not in api.patch(namespaces, "", "team", {"metadata": {"finalizers": None}}, MERGE_PATCH)
+    assert "finalizers" not in api.get(namespaces, "", "team")["metadata"]
     api.patch(maps, "team", "a", {"metadata": {"finalizers": None}}, MERGE_PATCH)
     with pytest.raises(KubernetesError, match="not found"):
         api.get(namespaces, "", "team")

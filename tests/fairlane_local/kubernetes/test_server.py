@@ -106,6 +106,8 @@ def test_an_object_is_created_read_changed_and_deleted(port: int) -> None:
             "the server does not allow this method on the requested resource",
         ),
         ("POST", "/api/v1/namespaces", b"{", {}, 400, "json parse error"),
+        ("POST", "/api/v1/namespaces", b'{"a":' * 5000 + b"1" + b"}" * 5000, {}, 400, "nested too deeply"),
+        ("POST", "/api/v1/namespaces", b'{"a":' * 900 + b"1" + b"}" * 900, {}, 400, "nested too deeply"),
         ("POST", "/api/v1/namespaces", [], {}, 400, "the object provided is unrecognized"),
         ("POST", "/api/v1/namespaces", {"metadata": []}, {}, 400, "the object provided is unrecognized"),
         ("POST", "/api/v1/namespaces", manifest("Pod", "a"), {}, 400, "does not match the expected API version"),
