@@ -44,17 +44,26 @@ def call(location: Location, operation: str, request: Mapping[str, Any]) -> Memb
 
 
 def install() -> None:
-    """Replace the operations and the tags of moto. Call this before the server starts."""
+    """Replace the operations and the tags of moto, and refuse what neither has in plain words. Call this before the server starts."""
     for operation in service_model(_SERVICE).operation_names:
         name = xform_name(operation)
         if any(hasattr(handler, name) for handler in _HANDLERS):
             setattr(SageMakerResponse, name, _method(operation))
+        elif not hasattr(SageMakerResponse, name):
+            setattr(SageMakerResponse, name, _refuse(operation))
     SageMakerModelBackend._get_resource_from_arn = _find_tagged  # type: ignore[method-assign]
 
 
 def _method(operation: str) -> Callable[[SageMakerResponse], ActionResult]:
     def respond(self: SageMakerResponse) -> ActionResult:
         return ActionResult(call((self.current_account, self.region), operation, json.loads(self.body or "{}")))
+
+    return respond
+
+
+def _refuse(operation: str) -> Callable[[SageMakerResponse], ActionResult]:
+    def respond(self: SageMakerResponse) -> ActionResult:
+        raise AWSValidationException(f"the local AWS does not support {operation}")
 
     return respond
 

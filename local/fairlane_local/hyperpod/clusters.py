@@ -12,6 +12,7 @@ from moto.sagemaker.exceptions import (
 )
 
 from fairlane_local.eks.store import EksError, find_cluster
+from fairlane_local.errors import LocalAwsError
 from fairlane_local.hyperpod import nodes
 from fairlane_local.hyperpod.cluster_rules import cluster_mistakes, script_failure
 from fairlane_local.hyperpod.store import Cluster, HyperPod, Members, now, page
@@ -120,6 +121,14 @@ class Clusters:
         ]
         return page("ClusterNodeSummaries", found, request, created="LaunchTime", by="InstanceGroupName")
 
+    def list_cluster_events(self, request: Mapping[str, Any]) -> Members:
+        self._find(request)
+        return {"Events": []}  # all operations end at once: nothing happens that SageMaker would report
+
+    def describe_cluster_event(self, request: Mapping[str, Any]) -> Members:
+        cluster = self._find(request)
+        raise ResourceNotFound(f"Event {request['EventId']} does not exist in the cluster {cluster.name}")
+
     def _find(self, request: Mapping[str, Any]) -> Cluster:
         name = request["ClusterName"]
         for cluster in self._hyperpod.clusters.values():
@@ -156,7 +165,10 @@ class Clusters:
         failures = (script_failure(account_id, group) for group in cluster.groups.values() if group["InstanceCount"])
         cluster.failure = "; ".join(filter(None, failures))
         if not cluster.failure:
-            nodes.set_nodes(self._hyperpod.location, cluster)
+            try:
+                nodes.set_nodes(self._hyperpod.location, cluster)
+            except LocalAwsError as error:
+                cluster.failure = str(error)
 
     def _summary(self, cluster: Cluster) -> Members:
         return {

@@ -12,7 +12,7 @@ from fairlane_local.errors import LocalAwsError
 from fairlane_local.hyperpod.queues import class_objects, quota_objects, replace, team_namespace
 from fairlane_local.hyperpod.store import Cluster, HyperPod, Members, Policy, now, page
 from fairlane_local.kubernetes.admission import NAMESPACE
-from fairlane_local.kubernetes.clusters import kubernetes_api
+from fairlane_local.kubernetes.clusters import cluster_locations, kubernetes_api
 from fairlane_local.kubernetes.errors import Object
 
 QUOTA: Final = "ComputeQuota"
@@ -110,7 +110,7 @@ class Policies:
 
     def _delete(self, policy: Policy) -> Members:
         cluster = self._cluster(policy.current["ClusterArn"])
-        if cluster is not None and policy.current["Status"] != _NOT_CREATED:
+        if cluster is not None and self._has_kubernetes(cluster) and policy.current["Status"] != _NOT_CREATED:
             try:
                 replace(self._api(cluster), self._objects(policy.current, policy.noun), [])
             except LocalAwsError as error:
@@ -137,6 +137,8 @@ class Policies:
         cluster = self._cluster(policy.current["ClusterArn"])
         assert cluster is not None
         name = cluster.kubernetes_name
+        if not self._has_kubernetes(cluster):
+            raise LocalAwsError(f"there is no EKS cluster {name}")
         if add_ons.TASK_GOVERNANCE not in records(find_cluster(self._hyperpod.location, name), add_ons.KIND):
             raise LocalAwsError(f"the EKS cluster {name} lacks the add-on {add_ons.TASK_GOVERNANCE}")
         if policy.noun == QUOTA and old is None:
@@ -146,6 +148,9 @@ class Policies:
 
     def _objects(self, description: Members | None, noun: str) -> list[Object]:
         return [] if description is None else _OBJECTS[noun](description)
+
+    def _has_kubernetes(self, cluster: Cluster) -> bool:
+        return (*self._hyperpod.location, cluster.kubernetes_name) in cluster_locations()
 
     def _api(self, cluster: Cluster) -> Any:
         return kubernetes_api(*self._hyperpod.location, cluster.kubernetes_name)

@@ -146,3 +146,28 @@ def test_a_deleted_cluster_takes_its_nodes_with_it(place: Place) -> None:
             call(ClusterName="training")
     with pytest.raises(ClientError, match="does not exist"):
         place.sagemaker.list_tags(ResourceArn=arn)
+
+
+def test_a_cluster_has_no_events(place: Place) -> None:
+    place.create_cluster()
+    assert place.sagemaker.list_cluster_events(ClusterName="training")["Events"] == []
+    event = "12345678-1234-1234-1234-123456789012"
+    with pytest.raises(ClientError, match=f"Event {event} does not exist in the cluster training"):
+        place.sagemaker.describe_cluster_event(ClusterName="training", EventId=event)
+    with pytest.raises(ClientError, match="Cluster with name other does not exist"):
+        place.sagemaker.list_cluster_events(ClusterName="other")
+
+
+def test_an_operation_that_is_not_supported_is_refused_in_plain_words(place: Place) -> None:
+    place.create_cluster()
+    with pytest.raises(ClientError, match="the local AWS does not support BatchRebootClusterNodes"):
+        place.sagemaker.batch_reboot_cluster_nodes(ClusterName="training", NodeIds=place.nodes())
+
+
+def test_an_update_fails_after_the_kubernetes_cluster_is_gone(place: Place) -> None:
+    place.create_cluster()
+    place.eks.delete_cluster(name="kube")
+    place.sagemaker.update_cluster(ClusterName="training", InstanceGroups=[group("system", "ml.m5.2xlarge", 3)])
+    described = place.sagemaker.describe_cluster(ClusterName="training")
+    assert (described["ClusterStatus"], "no EKS cluster kube" in described["FailureMessage"]) == ("Failed", True)
+    place.sagemaker.delete_cluster(ClusterName="training")

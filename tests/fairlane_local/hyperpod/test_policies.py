@@ -143,7 +143,7 @@ def test_names_and_teams_are_unique_in_a_cluster(place: Place) -> None:
     with pytest.raises(place.sagemaker.exceptions.ConflictException, match="team vision has a ComputeQuota"):
         place.sagemaker.create_compute_quota(**quota(arn, "vision", name="other"))
     with pytest.raises(ClientError, match=r"Cluster .* does not exist"):
-        place.sagemaker.create_compute_quota(**quota(f"{arn[:-1]}_".replace("_", "0"), "speech"))
+        place.sagemaker.create_compute_quota(**quota(f"{arn[:-12]}{'0' * 12}", "speech"))
     with pytest.raises(place.sagemaker.exceptions.ConflictException, match="has ComputeQuota vision: delete it first"):
         place.sagemaker.delete_cluster(ClusterName="training")
     assert place.teams() == {VISION}
@@ -219,3 +219,16 @@ def test_any_series_of_calls_leaves_the_objects_of_the_quotas_that_exist(place: 
             config = place.sagemaker.describe_compute_quota(ComputeQuotaId=policy_id)["ComputeQuotaConfig"]
             count = config["ComputeQuotaResources"][0]["Count"]
             assert amounts(place, name)["ml.p5.48xlarge"]["nvidia.com/gpu"][0] == str(8 * count)
+
+
+def test_everything_is_deleted_after_the_kubernetes_cluster_is_gone(place: Place) -> None:
+    arn = place.create_cluster()
+    quota_id = place.sagemaker.create_compute_quota(**quota(arn, "vision", 2))["ComputeQuotaId"]
+    place.eks.delete_cluster(name="kube")
+    place.sagemaker.update_compute_quota(ComputeQuotaId=quota_id, TargetVersion=1, ActivationState="Disabled")
+    described = place.sagemaker.describe_compute_quota(ComputeQuotaId=quota_id)
+    assert (described["Status"], "there is no EKS cluster kube" in described["FailureReason"]) == ("UpdateFailed", True)
+    place.sagemaker.delete_compute_quota(ComputeQuotaId=quota_id)
+    assert place.sagemaker.list_compute_quotas()["ComputeQuotaSummaries"] == []
+    place.sagemaker.delete_cluster(ClusterName="training")
+    assert place.sagemaker.list_clusters()["ClusterSummaries"] == []
