@@ -44,7 +44,7 @@ def call(location: Location, operation: str, request: Mapping[str, Any]) -> Memb
 
 
 def install() -> None:
-    """Replace the operations and the tags of moto, and refuse what neither has in plain words. Call this before the server starts."""
+    """Replace the operations and tags of moto, and refuse missing operations. Call this before the server starts."""
     for operation in service_model(_SERVICE).operation_names:
         name = xform_name(operation)
         if any(hasattr(handler, name) for handler in _HANDLERS):

@@ -31,8 +31,12 @@ def _at(*path: str) -> Callable[[Mapping[str, Any]], object]:
     return text
 
 
+def _first(members: Mapping[str, Any], *names: str) -> object:
+    return next((members[name] for name in names if name in members), "<none>")
+
+
 _COLUMNS: Final[Mapping[str, tuple[_Column, ...]]] = {
-    "ClusterQueue": (("Cohort", _at("spec", "cohort")),),
+    "ClusterQueue": (("Cohort", lambda queue: _first(queue["spec"], "cohortName", "cohort")),),
     "Namespace": (("Status", _at("status", "phase")),),
     "Pod": (("Status", _at("status", "phase")), ("Priority", _at("spec", "priorityClassName"))),
     "PriorityClass": (("Value", _at("value")), ("PreemptionPolicy", _at("preemptionPolicy"))),

@@ -150,6 +150,16 @@ def test_kubectl_gets_tables(port: int) -> None:
     assert whole["rows"][0]["object"]["spec"]["hard"]["requests.cpu"] == "8"
 
 
+@pytest.mark.parametrize(("version", "member"), [("v1beta1", "cohort"), ("v1beta2", "cohortName")])
+def test_the_table_of_cluster_queues_has_their_cohort(port: int, version: str, member: str) -> None:
+    path = f"/apis/kueue.x-k8s.io/{version}/clusterqueues"
+    send(port, "POST", path, manifest("ClusterQueue", version, f"kueue.x-k8s.io/{version}", spec={member: "hyperpod"}))
+    table = send(port, "GET", f"{path}/{version}", headers={"Accept": "application/json;as=Table;v=v1;g=meta.k8s.io"})[
+        1
+    ]
+    assert table["rows"][0]["cells"][:2] == [version, "hyperpod"]
+
+
 def test_the_path_needs_the_key_of_this_start(port: int) -> None:
     root = urlsplit(endpoint(port, "another token", LOCATION)).path
     status, content = send(port, "GET", "/api/v1/namespaces", root=root)
