@@ -61,6 +61,7 @@ def respond(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
     except KubernetesError as error:
         application = json_response(error.status, error.code)
     except LocalAwsError as error:
-        missing = KubernetesError(HTTPStatus.NOT_FOUND, "NotFound", str(error))
+        # kubectl does not print the text of a 404
+        missing = KubernetesError(HTTPStatus.SERVICE_UNAVAILABLE, "ServiceUnavailable", str(error))
         application = json_response(missing.status, missing.code)
     return application(environ, start_response)  # type: ignore[no-any-return]

@@ -28,7 +28,8 @@ def json_patch(document: Any, operations: Any) -> Any:
     try:
         return jsonpatch.JsonPatch(operations).apply(document)
     except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException, TypeError, AttributeError) as error:
-        raise bad_request(f"the JSON patch cannot be applied: {error}") from None
+        text = str(error).partition(" in {")[0]  # jsonpatch prints the whole document
+        raise bad_request(f"the JSON patch cannot be applied: {text}") from None
 
 
 def merge_patch(document: Any, patch: Any) -> Any:

@@ -132,6 +132,12 @@ def test_a_wrong_patch_is_refused(api: KubernetesApi, change: Any, media_type: s
     assert (error.code, words in error.message) == (code, True)
 
 
+def test_a_refused_json_patch_does_not_print_the_object(api: KubernetesApi) -> None:
+    item = create(api, quota("q", pods=1))
+    error = refusal(api, item, [{"op": "replace", "path": "/data/x", "value": "1"}], JSON_PATCH)
+    assert error.message == "the JSON patch cannot be applied: member 'data' not found"
+
+
 def test_custom_resources_have_no_strategic_patch(api: KubernetesApi) -> None:
     item = create(api, manifest("WorkloadPriorityClass", "high", "kueue.x-k8s.io/v1beta1", value=3))
     error = refusal(api, item, {"value": 4}, STRATEGIC_PATCH)

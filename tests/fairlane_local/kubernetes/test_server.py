@@ -178,7 +178,7 @@ def test_the_api_lives_as_long_as_its_cluster(port: int) -> None:
     client("eks", port, ACCOUNT, "us-east-1").delete_cluster(name="short")
     status, content = send(port, "GET", "/api/v1/namespaces/team", root=root)
     assert (status, content["message"]) == (
-        404,
+        503,
         f"there is no EKS cluster short in the account {ACCOUNT} and Region us-east-1",
     )
     with pytest.raises(LocalAwsError, match="there is no EKS cluster short"):
