@@ -60,8 +60,8 @@ class KubernetesApplication:
         except KubernetesError as error:
             response = json_response(error.status, error.code)
         except RecursionError:
-            error = bad_request("the object is nested too deeply")
-            response = json_response(error.status, error.code)
+            mistake = bad_request("the object is nested too deeply")
+            response = json_response(mistake.status, mistake.code)
         return response(environ, start_response)
 
     def _respond(self, request: Request) -> Response:
