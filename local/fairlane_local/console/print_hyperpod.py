@@ -38,16 +38,19 @@ def print_hyperpod(aws: LocalAws, environment: Environment) -> None:
     sagemaker = client("sagemaker", aws.port, location.account_id, location.region)
     console = Console()
     _print_title(console, f"HyperPod cluster {name} in {location.region}")
-    for group in sagemaker.describe_cluster(ClusterName=name)["InstanceGroups"]:
+    cluster = sagemaker.describe_cluster(ClusterName=name)
+    for group in cluster["InstanceGroups"]:
         print(f"{group['InstanceGroupName']}: {group['CurrentCount']} x {group['InstanceType']}")
-    console.print("", teams_table(_teams(sagemaker), title="Teams"), sep="\n")
+    console.print("", teams_table(_teams(sagemaker, cluster["ClusterArn"]), title="Teams"), sep="\n")
     _print_title(console, "fairlane hyperpod quotas -c environment=hyperpod")
     print(quotas_text(name, settings))
-    _print_caps(console, kubernetes_api(*location))
+    kubernetes_name = cluster["Orchestrator"]["Eks"]["ClusterArn"].rpartition("/")[2]
+    _print_caps(console, kubernetes_api(location.account_id, location.region, kubernetes_name))
 
 
-def _teams(sagemaker: Any) -> Iterator[tuple[str, ...]]:
-    for quota in sagemaker.list_compute_quotas(SortBy="Name", SortOrder="Ascending")["ComputeQuotaSummaries"]:
+def _teams(sagemaker: Any, cluster_arn: str) -> Iterator[tuple[str, ...]]:
+    listed = sagemaker.list_compute_quotas(ClusterArn=cluster_arn, SortBy="Name", SortOrder="Ascending")
+    for quota in listed["ComputeQuotaSummaries"]:
         target, config = quota["ComputeQuotaTarget"], quota["ComputeQuotaConfig"]
         amounts = (
             f"{resource.get('Count', 'part')} x {resource['InstanceType']}"

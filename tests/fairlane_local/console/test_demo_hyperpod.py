@@ -9,7 +9,10 @@ from fairlane.cli import main
 from fairlane.environment import Environment
 from fairlane_local import LocalAws, LocalAwsError
 from fairlane_local.console.print_hyperpod import print_hyperpod
+from fairlane_local.kubernetes.clusters import kubernetes_api
 from tests.fairlane_local.console.test_demo import run_demo
+from tests.fairlane_local.hyperpod.support import LOCATION, Place, quota
+from tests.fairlane_local.kubernetes.support import create, manifest
 from tests.support import REPOSITORY, without_network
 
 
@@ -40,3 +43,26 @@ def test_an_environment_without_a_cluster_is_refused(aws: LocalAws) -> None:
     environment = Environment.model_validate({"region": "us-east-1"})
     with pytest.raises(LocalAwsError, match="no HyperPod cluster: add one to the key hyperpod"):
         print_hyperpod(aws, environment)
+
+
+@pytest.mark.slow
+def test_caps_and_teams_are_those_of_the_cluster_that_is_named(
+    aws: LocalAws, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = Place(aws)
+    for name, cluster, team in (("a-kube", "other", "audio"), ("kube", "training", "vision")):
+        request = place.request(place.create_kubernetes(name)) | {"ClusterName": cluster}
+        arn = place.sagemaker.create_cluster(**request)["ClusterArn"]
+        sharing = {"ResourceSharingConfig": {"Strategy": "Lend"}}
+        own = quota(arn, team)
+        place.sagemaker.create_compute_quota(**own | {"ComputeQuotaConfig": own["ComputeQuotaConfig"] | sharing})
+        cap = manifest("ResourceQuota", "cap", spec={"hard": {"requests.nvidia.com/gpu": "8"}})
+        create(kubernetes_api(*LOCATION, name), cap, f"hyperpod-ns-{team}")
+    group = {"system": {"instance_type": "ml.m5.2xlarge", "instance_count": 2}}
+    clusters = {"training": {"kubernetes": {"chart": "oci://example.com/chart:0.1.0"}, "instance_groups": group}}
+    environment = Environment.model_validate(
+        {"region": "us-east-1", "network": {"nat_gateways": 2}, "hyperpod": clusters}
+    )
+    print_hyperpod(aws, environment)
+    output = capsys.readouterr().out
+    assert ("hyperpod-ns-vision" in output, "vision" in output, "audio" in output) == (True, True, False)
