@@ -101,10 +101,24 @@ def governance_advice(
 
 def _list_problems(governance: Governance, teams: Sequence[Team]) -> Iterator[Problem]:
     yield from check_list(("priority_classes",), governance.priority_classes, PriorityClass, "PriorityClass")
+    for item in governance.priority_classes if isinstance(governance.priority_classes, list | tuple) else ():
+        yield from _text_problems(("priority_classes", "class_name"), getattr(item, "class_name", None))
     wrong = list(check_list(("teams",), teams, Team, "Team"))
     yield from wrong
     for team in () if wrong else teams:
-        yield from check_list(("teams", str(team.team_name), "quota"), team.quota, QuotaResource, "QuotaResource")
+        path = ("teams", str(team.team_name))
+        yield from _text_problems((*path, "team_name"), team.team_name)
+        no_list = list(check_list((*path, "quota"), team.quota, QuotaResource, "QuotaResource"))
+        yield from no_list
+        for quota in () if no_list else team.quota:
+            for name in ("instance_type", "partition"):
+                yield from _text_problems((*path, "quota", str(quota.instance_type), name), getattr(quota, name))
+
+
+def _text_problems(field: Path, got: object) -> Iterator[Problem]:
+    """Yield a name that is no single value, so that it has no other checks."""
+    if isinstance(got, list | dict | set):
+        yield Problem(field, got, "a text")
 
 
 def _priority_problems(governance: Governance) -> Iterator[Problem]:

@@ -125,7 +125,7 @@ def _type_problems(group: InstanceGroup) -> Iterator[Problem]:
 
 def _check_type(field: Path, name: object) -> Iterator[Problem]:
     known = hyperpod_instance_types()
-    if is_token(name) or name in known:
+    if is_token(name) or (isinstance(name, str) and name in known):
         return
     close = get_close_matches(str(name), known, n=3) or ["ml.p5.48xlarge"]
     yield Problem(field, name, f"an instance type that HyperPod offers, for example {' or '.join(close)}")
@@ -188,6 +188,8 @@ def _taint_problems(taints: Any) -> Iterator[Problem]:
             fits = lambda value: value and _VALUE.fullmatch(value)  # noqa: E731
             yield from check_text(("taints", index, "value"), taint.value, fits, f"none, or {_VALUE_FORM}")
         yield from check_choice(("taints", index, "effect"), taint.effect, TaintEffect)
+        if not isinstance(taint.key, str) or not isinstance(taint.effect, str):
+            continue
         if (taint.key, taint.effect) in seen:
             sentence = f"the group has another taint {taint.key} with the effect {taint.effect}: remove one of them"
             yield Problem.relation(("taints", index), sentence)

@@ -38,7 +38,7 @@ def pool_problems(
     for field, value in (("continuous_provisioning", continuous_provisioning), ("node_recovery", node_recovery)):
         if value is False:
             yield Problem.relation((field,), f"Karpenter requires {field}: use True, or remove node_pools")
-    by_name = {group.group_name: group for group in groups}
+    by_name = {group.group_name: group for group in groups if isinstance(group.group_name, str)}
     names = [pool.pool_name for pool in pools]
     for index, pool in enumerate(pools):
         yield from (problem.within("node_pools", index) for problem in _pool_problems(pool, by_name))
@@ -76,7 +76,7 @@ def group_subnets(
 
 def zones_of(subnets: Sequence[str], zones: Mapping[str, str]) -> list[str]:
     """Return the zones of subnets, without those that are unknown at synth."""
-    known = (zones.get(subnet) for subnet in subnets)
+    known = (zones.get(subnet) for subnet in subnets if isinstance(subnet, str))
     return sorted({zone for zone in known if zone is not None and not is_token(zone)})
 
 

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -16,11 +16,14 @@ from fairlane.hyperpod.team_objects import GIB, REQUESTS, cap_requests
 
 MIG_PREFIX: Final = "nvidia.com/"
 """Text in front of a MIG profile in the name of its Kubernetes resource."""
+_LARGEST: Final = 10**12
+"""Largest number of an environment file."""
 
 
 def is_amount(value: object) -> bool:
-    """Return True if `value` is a number known at synth and not negative."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and not is_token(value) and value >= 0
+    """Return True if `value` is a number known at synth, not negative and within the range of amounts."""
+    number = isinstance(value, int | float) and not isinstance(value, bool) and not is_token(value)
+    return number and 0 <= value <= _LARGEST  # type: ignore[operator]
 
 
 def quota_amounts(quota: QuotaResource) -> dict[str, float]:
@@ -80,15 +83,16 @@ def cap_amounts(cap: Cap | None) -> dict[str, float]:
     """Return the amounts of a cap by Kubernetes resource, memory in GiB.
 
     Args:
-        cap: Cap. Amounts known only at deployment, and amounts that are no quantities, are left out.
+        cap: Cap. Amounts known only at deployment, and amounts that are no quantities, are left out. A value of another
+            type has no amounts.
     """
-    if cap is None:
+    if not isinstance(cap, Cap) or not all(isinstance(part or {}, Mapping) for part in (cap.instances, cap.requests)):
         return {}
     instances = {name: count for name, count in (cap.instances or {}).items() if is_amount(count)}
     amounts = {}
     for key, text in cap_requests(Cap(instances=instances, requests=cap.requests)).items():
         name = key.removeprefix(REQUESTS)
-        with suppress(ValueError):
+        with suppress(ValueError, OverflowError):
             amounts[name] = float(parse_quantity(text) / (GIB if name == "memory" else 1))
     return amounts
 

@@ -107,7 +107,7 @@ def cap_requests(cap: Cap) -> dict[str, str]:
     if memory:
         whole = memory.denominator == 1
         texts["memory"] = f"{memory}Gi" if whole else format_quantity(memory * GIB, binary=True)
-    texts |= {key.removeprefix(REQUESTS): str(amount) for key, amount in (cap.requests or {}).items()}
+    texts |= {str(key).removeprefix(REQUESTS): str(amount) for key, amount in (cap.requests or {}).items()}
     return {f"{REQUESTS}{name}": texts[name] for name in sorted(texts, key=lambda name: ("/" in name, name))}
 
 

@@ -13,6 +13,7 @@ from fairlane._internal.checks import alternatives, check_list, check_text
 from fairlane._internal.tokens import is_token
 from fairlane.catalog.hyperpod_catalog import hyperpod_instance_types
 from fairlane.errors import Advice, Path, Problem
+from fairlane.hyperpod.group_rules import MAX_INSTANCES
 from fairlane.hyperpod.instance_group import NodePool
 from fairlane.hyperpod.quantities import format_quantity, parse_quantity
 from fairlane.hyperpod.quota_amounts import team_amounts
@@ -29,6 +30,8 @@ _COUNTED: Final = frozenset(
     )
 )
 _COUNTED_PREFIXES: Final = ("hugepages-", "requests.hugepages-", "count/")
+_LARGEST: Final = 2**63
+"""Kubernetes stores no larger amounts."""
 _FORCING: Final = ("limits.cpu", "limits.memory")
 _DEVICES: Final = {
     "nvidia.com": ("gpu", "gpu.shared", "mig-<profile>"),
@@ -50,7 +53,9 @@ def team_problems(team: Team, node_pools: Sequence[NodePool] = ()) -> Iterator[P
         team: Team.
         node_pools: Node pools of the cluster, in which Karpenter adds nodes for each pod that waits.
     """
-    if team.cap is not None:
+    if team.cap is not None and not isinstance(team.cap, Cap):
+        yield Problem(("cap",), team.cap, "a Cap")
+    elif team.cap is not None:
         yield from (problem.within("cap") for problem in _cap_problems(team.cap, team.quota, bool(node_pools)))
     elif node_pools:
         pools = alternatives([pool.pool_name for pool in node_pools])
@@ -59,8 +64,11 @@ def team_problems(team: Team, node_pools: Sequence[NodePool] = ()) -> Iterator[P
             f"missing; without a cap, Karpenter adds nodes in {pools} for each pod of the team that waits: use "
             "instances or requests",
         )
-    if team.container_defaults is not None:
-        problems = _default_problems(team.container_defaults)
+    defaults = team.container_defaults
+    if defaults is not None and not isinstance(defaults, ContainerDefaults):
+        yield Problem(("container_defaults",), defaults, "a ContainerDefaults")
+    elif defaults is not None:
+        problems = _default_problems(defaults)
         yield from (problem.within("container_defaults") for problem in problems)
     yield from _role_problems(team.roles)
 
@@ -130,8 +138,8 @@ def _instance_problems(instances: object) -> Iterator[Problem]:
         path = ("instances", str(name))
         if name not in hyperpod_instance_types():
             yield Problem(path, name, "an instance type of HyperPod, such as ml.p5.48xlarge")
-        if not isinstance(count, int) or isinstance(count, bool) or count < 1:
-            yield Problem(path, count, "a whole number of instances, 1 or more, known at synth")
+        if not isinstance(count, int) or isinstance(count, bool) or not 1 <= count <= MAX_INSTANCES:
+            yield Problem(path, count, f"a whole number of instances, 1 to {MAX_INSTANCES}, known at synth")
 
 
 def _request_problems(requests: object) -> Iterator[Problem]:
@@ -197,6 +205,8 @@ def _amount_problems(path: Path, name: str, amount: object) -> Iterator[Problem]
         yield Problem(path, amount, "a quantity such as 64, 500m or 16384Gi")
     elif number < 0:
         yield Problem(path, amount, "an amount of 0 or more")
+    elif number > _LARGEST:
+        yield Problem(path, amount, "an amount of at most 8Ei")
     elif is_extended(name) and number.denominator != 1:
         yield Problem(path, amount, f"a whole number: {name} cannot be divided")
 

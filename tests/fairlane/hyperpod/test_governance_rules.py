@@ -6,7 +6,7 @@ import pytest
 from aws_cdk import Token
 
 from fairlane.catalog.hyperpod_catalog import hyperpod_instance_types
-from fairlane.hyperpod import Governance, InstanceGroup, NodePool, PriorityClass, QuotaResource, Sharing, Team
+from fairlane.hyperpod import Cap, Governance, InstanceGroup, NodePool, PriorityClass, QuotaResource, Sharing, Team
 from fairlane.hyperpod.governance_rules import governance_advice, governance_problems
 from fairlane.hyperpod.mig_profiles import mig_profiles
 from tests.fairlane.hyperpod.governance import EIGHT_TEAMS, EVEN, P5, group, pool, quota, team
@@ -48,6 +48,27 @@ def test_values_of_other_types_are_refused() -> None:
         "teams.research.quota: got {'ml.p5.48xlarge': 4}, allowed: a list of QuotaResource",
     ]
     assert problems(wrong) == ["teams[0]: got {'ml.p5.48xlarge': 4}, allowed: a list of Team"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "problem"),
+    [
+        (team(["research"]), "team_name: got ['research'], allowed: a text"),  # type: ignore[arg-type]
+        (team("a", quota([P5])), f"teams.a.quota.\"['{P5}']\".instance_type: got ['{P5}'], allowed: a text"),  # type: ignore[arg-type]
+        (team("a", quota(count=10**400)), "count: got "),
+        (team("a", quota(vcpus=float("inf"))), "vcpus: got inf, allowed: a number, 0 to 10000000"),
+        (team(borrow_limit=10**400), "borrow_limit: got "),
+        (team("a", quota(partition=["mig-1g.10gb"], partitions=1)), "partition: got ['mig-1g.10gb'], allowed: a text"),
+    ],
+)
+def test_lists_and_huge_numbers_are_problems(wrong: Team, problem: str) -> None:
+    assert any(problem in text for text in problems(wrong))
+
+
+def test_a_huge_cap_is_left_to_the_rules_of_teams() -> None:
+    instances: Any = {P5: 10**400}
+    caps: list[Any] = [Cap(requests={"cpu": "1e999"}), Cap(instances=instances), 3, Cap(requests={1: 2})]  # type: ignore[dict-item]
+    assert [problems(team(cap=cap)) for cap in caps] == [[]] * 4
 
 
 @pytest.mark.parametrize("name", ["", "Research", "a_b", "-a", "a-", "a" * 39, "a\n", 3])

@@ -6,7 +6,7 @@ from aws_cdk import Aws
 
 from fairlane import Purchase
 from fairlane.hyperpod import DeepHealthCheck, NetworkInterface, Taint, Volume
-from tests.fairlane.hyperpod.clusters import GPU, KEY, NAME, PLAN, problems
+from tests.fairlane.hyperpod.clusters import GPU, KEY, NAME, P5, PLAN, POOL, problems
 
 LABEL = "a key of Kubernetes: 1 to 63 characters of A-Z, a-z, 0-9, -, _ and ., after an optional domain and /"
 VALUE = "at most 63 characters of A-Z, a-z, 0-9, -, _ and ., with a letter or digit at both ends"
@@ -169,3 +169,11 @@ def test_values_of_a_wrong_type_are_problems_and_no_exceptions(changes: dict[str
         for problem in problems(replace(GPU, **changes))
     }
     assert fields >= {*changes} - {"instance_types"}
+
+
+def test_lists_in_the_place_of_texts_are_refused() -> None:
+    wrong: Any = ["a"]
+    assert problems(replace(GPU, instance_type=wrong))
+    assert problems(replace(GPU, taints=[Taint(key=wrong), Taint(key="a", effect=wrong)]))
+    assert problems(replace(P5, group_name=wrong), node_pools=[POOL])
+    assert problems(replace(P5, subnets=[wrong]), node_pools=[POOL])

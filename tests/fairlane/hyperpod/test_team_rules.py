@@ -23,6 +23,21 @@ def problems(node_pools: Sequence[NodePool] = (), quota: Sequence[QuotaResource]
 
 
 @pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        (
+            {"cap": Cap(requests={"memory": "1e999"})},
+            "cap.requests.memory: got '1e999', allowed: an amount of at most 8Ei",
+        ),
+        ({"cap": 3}, "cap: got 3, allowed: a Cap"),
+        ({"container_defaults": 3}, "container_defaults: got 3, allowed: a ContainerDefaults"),
+    ],
+)
+def test_other_types_and_huge_amounts_are_refused(settings: dict[str, Any], problem: str) -> None:
+    assert problems(**settings) == [problem]
+
+
+@pytest.mark.parametrize(
     "settings",
     [
         {},
@@ -188,7 +203,7 @@ def test_names_and_amounts_that_kubernetes_does_not_count(name: str, amount: Any
             [
                 'cap.instances."p5.48xlarge": got \'p5.48xlarge\', allowed: an instance type of HyperPod, such as '
                 "ml.p5.48xlarge",
-                'cap.instances."ml.p5.48xlarge": got 0, allowed: a whole number of instances, 1 or more, known at synth',
+                'cap.instances."ml.p5.48xlarge": got 0, allowed: a whole number of instances, 1 to 6758, known at synth',
             ],
         ),
         (
@@ -291,7 +306,7 @@ def test_values_known_only_at_deployment_pass(stack: Stack) -> None:
     assert problems(roles=[value], cap=Cap(requests={"nvidia.com/gpu": value})) == []
     count = CfnParameter(stack, "Count", type="Number").value_as_number
     (problem,) = problems(cap=Cap(instances={"ml.p5.48xlarge": count}))  # type: ignore[dict-item]
-    assert problem.endswith("got a value known only at deployment, allowed: a whole number of instances, 1 or more, "
+    assert problem.endswith("got a value known only at deployment, allowed: a whole number of instances, 1 to 6758, "
                             "known at synth")  # fmt: skip
 
 
