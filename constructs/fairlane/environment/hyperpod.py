@@ -83,8 +83,8 @@ class HyperPodModel(Model, title="HyperPod cluster"):
     """Labels that only the metrics of the cluster have in the workspace, for example `cluster_name: training`. Required
     if other clusters use the workspace. Default: none."""
     encryption_key: str | None = None
-    """ARN of the KMS key of the new bucket and of the secrets of the new EKS cluster, in the same Region. Default: keys
-    of AWS."""
+    """ARN of the KMS key of the bucket for the scripts and of the secrets of the new EKS cluster, in the same Region. A
+    change replaces the new EKS cluster. Default: keys of AWS."""
     add_on_versions: dict[str, str] = {}
     """Versions of EKS add-ons by name. Default: v1.2.1-eksbuild.1 of the training operator, and the defaults of EKS."""
     native_types: list[str] | None = None

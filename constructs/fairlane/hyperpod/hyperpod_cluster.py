@@ -54,7 +54,8 @@ class HyperPodCluster(Construct):
 
     Updates: groups, counts, node pools, add-ons and tags in place. Every update sends all instance groups again, with
     the counts of the template: the effect on groups that Karpenter or a person scaled is not documented. A new name,
-    VPC, EKS cluster, or list of `subnets` **replaces the cluster**. Therefore use a stack of its own with termination
+    VPC, EKS cluster, or list of `subnets` **replaces the cluster**. So does a new `encryption_key` with an EKS cluster
+    of its own, because EKS cannot change the key. Therefore use a stack of its own with termination
     protection. The bucket outlives the stack: pass its name as `lifecycle_bucket` to use it again.
 
     Nothing here was verified on a live cluster. The permissions of the execution role, and the fields of Karpenter's
@@ -80,8 +81,8 @@ class HyperPodCluster(Construct):
         lifecycle_scripts: Directory of the scripts that instance groups name. Default: none.
         lifecycle_bucket: Name of an existing bucket for the scripts, which starts with `sagemaker-`. Default: a bucket
             of its own, `sagemaker-<account>-<Region>-<hash>`.
-        encryption_key: KMS key of its own bucket and of the secrets of its own EKS cluster, or its ARN, in the same
-            Region. Default: keys of AWS.
+        encryption_key: KMS key of the bucket and of the secrets of its own EKS cluster, or its ARN, in the same Region.
+            Default: keys of AWS.
         prometheus_workspace: ARN of the workspace of Amazon Managed Service for Prometheus that gets metrics of
             training, governance and scaling. Default: none, and no observability add-on.
         node_recovery: True if SageMaker reboots or replaces faulty nodes. Default: True.
@@ -188,7 +189,7 @@ class HyperPodCluster(Construct):
             kubernetes_arn=self.kubernetes.cluster_arn,
             scripts_arn=scripts.bucket.bucket_arn,
             prefix=scripts.prefix,
-            key_arn=key_arn if lifecycle_bucket is None else None,
+            key_arn=key_arn,
             subnets=_all_ids(network.subnet_ids, (group.subnets for group in instance_groups)),
             security_groups=_all_ids([self.security_group_id], (group.security_groups for group in instance_groups)),
         )

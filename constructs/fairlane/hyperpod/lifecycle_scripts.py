@@ -5,6 +5,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_s3_assets as assets
 from aws_cdk import aws_s3_deployment as deployment
@@ -63,7 +64,8 @@ class LifecycleScripts:
     @staticmethod
     def _bucket(scope: Construct, cluster_name: str, bucket_name: str | None, key_arn: str | None) -> s3.IBucket:
         if bucket_name is not None:
-            return s3.Bucket.from_bucket_name(scope, "Bucket", bucket_name)
+            key = kms.Key.from_key_arn(scope, "BucketKey", key_arn) if key_arn else None
+            return s3.Bucket.from_bucket_attributes(scope, "Bucket", bucket_name=bucket_name, encryption_key=key)
         home = Claims.regional(scope)
         digest = sha256(cluster_name.encode()).hexdigest()[:8]
         return private_bucket(

@@ -80,6 +80,19 @@ def test_the_execution_role_has_no_managed_policy_and_no_access_beyond_its_clust
     }
 
 
+def test_an_existing_bucket_with_a_key_can_be_read_and_written() -> None:
+    stack = new_stack()
+    cluster(stack, lifecycle_bucket="sagemaker-scripts", encryption_key=KEY)
+    resources = Resources(template_of(stack))
+    group = resources.only(CLUSTER)["InstanceGroups"][0]
+    nodes = json.dumps(resources.by_id[group["ExecutionRole"]["Fn::GetAtt"][0]])
+    assert f'"Action": "kms:Decrypt", "Effect": "Allow", "Resource": "{KEY}"' in nodes
+    policies = [
+        json.dumps(resources.by_id[each]) for each in resources.ids("AWS::IAM::Policy") if "BucketDeployment" in each
+    ]
+    assert any("kms:GenerateDataKey*" in policy and KEY in policy for policy in policies)
+
+
 def test_nodes_communicate_with_each_other_and_with_kubernetes() -> None:
     resources = full()
     (group,) = full().only(CLUSTER)["VpcConfig"]["SecurityGroupIds"]

@@ -7,6 +7,7 @@ from fairlane import TrainingVpc
 from tests.cloudformation_updates import update_of
 from tests.fairlane.hyperpod.clusters import (
     CLUSTER,
+    KEY,
     P5,
     POOL,
     SYSTEM,
@@ -44,6 +45,15 @@ def test_only_names_networks_and_kubernetes_clusters_replace_the_cluster(
         settings = {"subnets": vpc.vpc.private_subnets[:1]}
     cluster(stack, vpc=vpc, **settings)
     assert update_of(CLUSTER, properties(), Resources(template_of(stack)).only(CLUSTER)) == expected
+
+
+def test_another_key_replaces_the_own_kubernetes_cluster_and_so_the_cluster() -> None:
+    kubernetes = []
+    for key in (KEY, None):
+        stack = new_stack()
+        cluster(stack, encryption_key=key)
+        kubernetes.append(Resources(template_of(stack)).only("AWS::EKS::Cluster"))
+    assert update_of("AWS::EKS::Cluster", *kubernetes) == "replacement"
 
 
 def test_another_kubernetes_cluster_replaces_the_cluster() -> None:
