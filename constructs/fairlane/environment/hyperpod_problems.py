@@ -12,7 +12,7 @@ from fairlane.environment.network import ExistingNetworkModel, NewNetworkModel
 from fairlane.environment.regions import RegionModel
 from fairlane.errors import Path, Problem
 from fairlane.hyperpod.chart_rules import chart_problems
-from fairlane.hyperpod.cluster_rules import cluster_problems, control_plane_problems
+from fairlane.hyperpod.cluster_rules import ONE_CLUSTER, cluster_problems, control_plane_problems
 from fairlane.hyperpod.governance_rules import governance_problems
 from fairlane.hyperpod.governance_types import native_type_problems
 from fairlane.hyperpod.monitoring.prometheus import label_problems, workspace_problems
@@ -117,9 +117,15 @@ def _monitoring_problems(model: HyperPodModel, home: str | None) -> Iterator[Pro
 
 
 def _shared_problems(models: Mapping[str, HyperPodModel]) -> Iterator[tuple[Problem, list[Path]]]:
-    """Yield clusters whose monitoring has the stack name or the metrics of another cluster."""
+    """Yield clusters with the EKS cluster of another one, or whose monitoring has its stack name or metrics."""
     for name, model in models.items():
         field: Path = ("hyperpod", name)
+        for other in _sharing_kubernetes(models, name):
+            path: Path = (*field, "kubernetes", "cluster")
+            yield (
+                Problem.relation(path, f"cluster {other} has this EKS cluster: {ONE_CLUSTER}"),
+                [path, ("hyperpod", other)],
+            )
         if (other := name.removesuffix("-monitoring")) != name and other in models:
             sentence = f"the monitoring stack of cluster {other} has this name: use another name"
             yield Problem.relation(field, sentence), [field, ("hyperpod", other)]
@@ -131,6 +137,16 @@ def _shared_problems(models: Mapping[str, HyperPodModel]) -> Iterator[tuple[Prob
                 keys = ("prometheus_workspace", "prometheus_labels")
                 paths: list[Path] = [("hyperpod", cluster, key) for cluster in (name, other) for key in keys]
                 yield Problem.relation((*field, "prometheus_workspace"), sentence), paths
+
+
+def _sharing_kubernetes(models: Mapping[str, HyperPodModel], name: str) -> Iterator[str]:
+    """Yield the clusters whose EKS cluster is the existing one of a cluster, those before it or with a new one."""
+    names, wanted = list(models), models[name].kubernetes.cluster
+    for other in names if wanted is not None else ():
+        owned = models[other].kubernetes.cluster
+        before = owned == wanted and names.index(other) < names.index(name)
+        if before or (owned is None and other == wanted):
+            yield other
 
 
 def _kubernetes_problems(model: HyperPodModel, network: NetworkModel | None) -> Iterator[Problem]:

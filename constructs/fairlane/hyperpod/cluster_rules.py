@@ -40,6 +40,7 @@ TRAINING_OPERATOR: Final = "amazon-sagemaker-hyperpod-training-operator"
 OBSERVABILITY: Final = "amazon-sagemaker-hyperpod-observability"
 ADD_ONS: Final = (POD_IDENTITY_AGENT, CERT_MANAGER, TRAINING_OPERATOR, OBSERVABILITY)
 """EKS add-ons of a cluster in the order of their installation."""
+ONE_CLUSTER: Final = "an EKS cluster has one HyperPod cluster: use another EKS cluster, or more instance_groups"
 LOWEST_OPERATOR: Final = (1, 2)
 _CONTROL_PLANE_ZONES: Final = 2
 

@@ -11,11 +11,15 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 from constructs import Construct, IConstruct
 
+from fairlane._internal.claims import Claims
 from fairlane._internal.nag import acknowledge_wildcards
+from fairlane._internal.tokens import is_token
 from fairlane.errors import Problem
 from fairlane.hyperpod.cluster_network import ClusterNetwork
+from fairlane.hyperpod.cluster_rules import ONE_CLUSTER
 from fairlane.hyperpod.framework_findings import LOGS_POLICY, POLICIES, S3_READS, acknowledge_framework
 
+_KIND: Final = "HyperPod cluster of an EKS cluster"
 _LAYER: Final = "aws-cdk.lambda-layer-kubectl-v35"
 
 
@@ -132,12 +136,26 @@ def existing_version(kubernetes: eks.ICluster) -> str | None:
     return resource.version if isinstance(resource, eks.CfnCluster) else None
 
 
-def kubernetes_problems(kubernetes: eks.ICluster | None, existing: Collection[str]) -> Iterator[Problem]:
-    """Yield the properties that an existing EKS cluster lacks.
+def claim_kubernetes(claims: Claims, kubernetes: eks.ICluster, owner: IConstruct) -> None:
+    """Claim an existing EKS cluster for a HyperPod cluster.
+
+    Args:
+        claims: Names in the account and Region of the cluster.
+        kubernetes: EKS cluster.
+        owner: HyperPod cluster.
+    """
+    claims.add(_KIND, _claimed_name(kubernetes), owner)
+
+
+def kubernetes_problems(
+    kubernetes: eks.ICluster | None, existing: Collection[str], claims: Claims
+) -> Iterator[Problem]:
+    """Yield the properties that an existing EKS cluster lacks, and another HyperPod cluster that it has.
 
     Args:
         kubernetes: EKS cluster. None for one of its own.
         existing: Add-ons that the EKS cluster has.
+        claims: Names in the account and Region of the cluster.
     """
     field = ("kubernetes",)
     if kubernetes is None:
@@ -145,6 +163,8 @@ def kubernetes_problems(kubernetes: eks.ICluster | None, existing: Collection[st
             sentence = "an EKS cluster of its own has no add-ons: remove existing_add_ons, or use kubernetes"
             yield Problem.relation(("existing_add_ons",), sentence)
         return
+    if owner := claims.owner(_KIND, _claimed_name(kubernetes)):
+        yield Problem.relation(field, f"{owner} has this EKS cluster: {ONE_CLUSTER}")
     if kubernetes.kubectl_provider is None:
         yield Problem.relation(
             field, "the EKS cluster has no kubectl provider: create it with kubectl_provider_options"
@@ -155,6 +175,11 @@ def kubernetes_problems(kubernetes: eks.ICluster | None, existing: Collection[st
         yield Problem.relation(
             field, "the security group is unknown: import the cluster with cluster_security_group_id"
         )
+
+
+def _claimed_name(kubernetes: eks.ICluster) -> str:
+    """Return the name of an EKS cluster, or its path if the name is known only at deployment."""
+    return kubernetes.node.path if is_token(kubernetes.cluster_name) else kubernetes.cluster_name
 
 
 def acknowledge_chart(kubernetes: eks.ICluster, staging: s3.IBucket) -> None:

@@ -27,6 +27,7 @@ from fairlane.hyperpod.cluster_network import ClusterNetwork
 from fairlane.hyperpod.cluster_rules import TAG, cluster_advice, cluster_problems
 from fairlane.hyperpod.eks_cluster import (
     acknowledge_chart,
+    claim_kubernetes,
     create_kubernetes,
     existing_version,
     kubectl_layer,
@@ -140,7 +141,7 @@ class HyperPodCluster(Construct):
         no_directory = directory_problems(lifecycle_scripts)
         problems = [
             *network.problems(own_kubernetes=kubernetes is None),
-            *kubernetes_problems(kubernetes, existing_add_ons),
+            *kubernetes_problems(kubernetes, existing_add_ons, claims),
             *cluster_problems(
                 cluster_name=cluster_name,
                 instance_groups=instance_groups,
@@ -173,6 +174,8 @@ class HyperPodCluster(Construct):
         layer = kubectl_layer() if kubernetes is None else None
         super().__init__(scope, construct_id)
         claims.add(_KIND, cluster_name, self)
+        if kubernetes is not None:
+            claim_kubernetes(claims, kubernetes, self)
         self.cluster_name, self._network = cluster_name, network
         self.instance_groups: Sequence[InstanceGroup] = [*instance_groups]
         self.node_pools: Sequence[NodePool] = [*node_pools]

@@ -296,3 +296,19 @@ def test_a_directory_of_scripts_that_does_not_exist_is_a_mistake(folder: Path) -
         (mistake,) = mistakes(folder, text)
         assert mistake.startswith("line 8, hyperpod.train.lifecycle_scripts: ")
         assert mistake.endswith("allowed: a directory that exists")
+
+
+def test_an_eks_cluster_has_one_hyperpod_cluster(folder: Path) -> None:
+    def cluster(name: str | None) -> str:
+        known = f", cluster: {name}, security_group: sg-0123456789abcdef0" if name else ""
+        kubernetes = CHART.replace("}", f"{known}}}")
+        return f"{{{kubernetes}, instance_groups: {{{SYSTEM}}}}}"
+
+    network = "{vpc_id: vpc-0123456789abcdef0, subnet_ids: [subnet-0123456789abcdef0, subnet-0123456789abcdef1]}"
+    clusters = {"a": "shared", "b": "shared", "c": "d", "d": None, "e": "other"}
+    lines = "".join(f"  {name}: {cluster(kubernetes)}\n" for name, kubernetes in clusters.items())
+    sentence = "an EKS cluster has one HyperPod cluster: use another EKS cluster, or more instance_groups"
+    assert mistakes(folder, f"region: us-east-1\nnetwork: {network}\nhyperpod:\n{lines}") == [
+        f"line 5, hyperpod.b.kubernetes.cluster: cluster a has this EKS cluster: {sentence}",
+        f"line 6, hyperpod.c.kubernetes.cluster: cluster d has this EKS cluster: {sentence}",
+    ]

@@ -57,6 +57,16 @@ def test_a_name_is_claimed_once() -> None:
     ]
 
 
+def test_an_eks_cluster_has_one_hyperpod_cluster() -> None:
+    stack = new_stack()
+    kubernetes = existing(stack)
+    cluster(stack, kubernetes=kubernetes)
+    assert problems_of(lambda: cluster(stack, "Second", cluster_name="second", kubernetes=kubernetes)) == [
+        "kubernetes: Stack/Cluster has this EKS cluster: an EKS cluster has one HyperPod cluster: use another EKS "
+        "cluster, or more instance_groups"
+    ]
+
+
 def test_without_a_vpc_or_with_one_zone_there_is_no_cluster() -> None:
     stack = cdk.Stack(cdk.App(), "Stack", env=US_EAST_1)
     assert problems_of(lambda: cluster(stack, vpc=None)) == [
