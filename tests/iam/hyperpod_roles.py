@@ -15,10 +15,12 @@ _INTERFACES = (
 )
 
 
+def _via_sagemaker(context: Context) -> bool:
+    return str(context.get("kms:ViaService", "")).startswith("sagemaker.")
+
+
 def _is_for_volumes(context: Context) -> bool:
-    return str(context.get("kms:ViaService", "")).startswith("sagemaker.") and (
-        context.get("kms:GrantIsForAWSResource") == "true"
-    )
+    return _via_sagemaker(context) and context.get("kms:GrantIsForAWSResource") == "true"
 
 
 HYPERPOD_ROLES = (
@@ -84,7 +86,8 @@ HYPERPOD_ROLES = (
                 "sagemaker:BatchAddClusterNodes sagemaker:BatchDeleteClusterNodes",
                 "arn:aws:sagemaker:{place}:cluster/*",
             ),
-            May("kms:CreateGrant kms:DescribeKey", f"arn:aws:kms:{{place}}:{KEY}", _is_for_volumes),
+            May("kms:CreateGrant", f"arn:aws:kms:{{place}}:{KEY}", _is_for_volumes),
+            May("kms:DescribeKey", f"arn:aws:kms:{{place}}:{KEY}", _via_sagemaker),
         ),
     ),
     Kind(

@@ -301,6 +301,8 @@ def _hyperpod(deployment: Deployment, place: str) -> Iterator[Request]:
     for service in ("sagemaker", "ec2"):
         context = {"kms:ViaService": f"{service}.us-east-1.amazonaws.com", "kms:GrantIsForAWSResource": "true"}
         yield Request("kms:CreateGrant", f"arn:aws:kms:{place}:{KEY}", context)
+        via = {"kms:ViaService": context["kms:ViaService"]}
+        yield Request("kms:DescribeKey", f"arn:aws:kms:{place}:{KEY}", via)
     for workspace in ("ws-12345678-abcd-1234-abcd-123456789012", "ws-other"):
         yield from _all("aps", "RemoteWrite QueryMetrics", f"arn:aws:aps:{place}:workspace/{workspace}")
 

@@ -127,12 +127,13 @@ def autoscaling_role(scope: Construct, key_arns: Sequence[str]) -> iam.Role:
     clusters = f"{ARN}:sagemaker:{home.region}:{home.account}:cluster/*"
     statements = [allow(["sagemaker:BatchAddClusterNodes", "sagemaker:BatchDeleteClusterNodes"], [clusters])]
     if key_arns:
-        condition = {
-            "StringLike": {"kms:ViaService": "sagemaker.*.amazonaws.com"},
+        via = {"StringLike": {"kms:ViaService": "sagemaker.*.amazonaws.com"}}
+        for_volumes = {
             "Bool": {"kms:GrantIsForAWSResource": "true"},
             "ForAllValues:StringEquals": {"kms:GrantOperations": [*_GRANT_OPERATIONS]},
         }
-        statements.append(allow(["kms:CreateGrant", "kms:DescribeKey"], [*key_arns], condition))
+        statements.append(allow(["kms:CreateGrant"], [*key_arns], via | for_volumes))
+        statements.append(allow(["kms:DescribeKey"], [*key_arns], via))  # no request to describe a key is for a grant
     role = _role(scope, "AutoscalingRole", "hyperpod.sagemaker.amazonaws.com", statements)
     reason = "SageMaker generates the ID of the cluster, and the cluster requires the role at its creation"
     acknowledge_wildcards(role, {clusters: reason})

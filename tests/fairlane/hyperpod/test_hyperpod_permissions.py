@@ -46,10 +46,12 @@ def test_the_role_of_karpenter_only_adds_and_deletes_nodes_and_uses_the_keys_of_
     role = resources.by_id[resources.only(CLUSTER)["ClusterRole"]["Fn::GetAtt"][0]]["Properties"]
     (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
     assert trust["Principal"] == {"Service": "hyperpod.sagemaker.amazonaws.com"}
-    nodes, key = role["Policies"][0]["PolicyDocument"]["Statement"]
+    nodes, grant, key = role["Policies"][0]["PolicyDocument"]["Statement"]
     assert nodes["Action"] == ["sagemaker:BatchAddClusterNodes", "sagemaker:BatchDeleteClusterNodes"]
-    assert (key["Resource"], key["Action"]) == (KEY, ["kms:CreateGrant", "kms:DescribeKey"])
-    assert key["Condition"]["Bool"] == {"kms:GrantIsForAWSResource": "true"}
+    assert (grant["Resource"], grant["Action"]) == (KEY, "kms:CreateGrant")
+    assert grant["Condition"]["Bool"] == {"kms:GrantIsForAWSResource": "true"}
+    via = {"StringLike": {"kms:ViaService": "sagemaker.*.amazonaws.com"}}
+    assert (key["Resource"], key["Action"], key["Condition"]) == (KEY, "kms:DescribeKey", via)
 
 
 def test_the_execution_role_has_no_managed_policy_and_no_access_beyond_its_cluster() -> None:
