@@ -56,9 +56,13 @@ def _quotas(arguments: argparse.Namespace) -> int:
     from fairlane.environment import find_environment, load_environment
 
     path = find_environment(Path.cwd() / "environments", arguments.environment)
-    clusters: Mapping[str, ClusterSettings] = load_environment(path).hyperpod
-    if arguments.cluster is not None:
-        clusters = {name: settings for name, settings in clusters.items() if name == arguments.cluster}
+    environment = load_environment(path)
+    clusters: Mapping[str, ClusterSettings] = {
+        name if region == environment.region else f"{name} ({region})": settings
+        for region, model in environment.by_region().items()
+        for name, settings in model.hyperpod.items()
+        if arguments.cluster in (None, name)
+    }
     if not clusters:
         wanted = f"no cluster {arguments.cluster}" if arguments.cluster else "no cluster"
         sentence = f"the environment has {wanted}: add one to the key hyperpod"

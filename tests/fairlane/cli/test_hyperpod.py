@@ -36,7 +36,9 @@ def clusters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     (tmp_path / "environments" / "lab.yaml").write_text("")
     monkeypatch.chdir(tmp_path)
     settings: dict[str, Any] = {"gpu": SETTINGS}
-    monkeypatch.setattr(environment, "load_environment", lambda path: SimpleNamespace(hyperpod=settings))
+    regions = {"us-east-1": SimpleNamespace(hyperpod=settings)}
+    loaded = SimpleNamespace(region="us-east-1", by_region=lambda: regions)
+    monkeypatch.setattr(environment, "load_environment", lambda path: loaded)
     return settings
 
 
@@ -111,3 +113,20 @@ def test_the_clusters_are_those_of_the_environment_file(
         ("pretraining", "96", "96", "192", "192", "96"),
         ("research", "32", "96", "128", "128", "32"),
     ]
+
+
+def test_clusters_of_other_regions_have_a_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cluster = (
+        "{kubernetes: {chart: 'oci://registry.example.com/chart:1.0.0'}, instance_groups: {p5: {instance_type: "
+        "ml.p5.48xlarge, instance_count: 2}}, teams: {a: {quota: {ml.p5.48xlarge: 1}}}}"
+    )
+    part = f"network: {{}}, hyperpod: {{train: {cluster}}}"
+    (tmp_path / "environments").mkdir()
+    file = tmp_path / "environments" / "lab.yaml"
+    file.write_text(f"{{region: us-east-1, {part}, regions: {{us-west-2: {{{part}}}}}}}")
+    monkeypatch.chdir(tmp_path)
+    assert main(["hyperpod", "quotas", "-c", "environment=lab", "--cluster", "train"]) == 0
+    titles = [line for line in capsys.readouterr().out.splitlines() if line.endswith(":")]
+    assert titles == ["train:", "train (us-west-2):"]
