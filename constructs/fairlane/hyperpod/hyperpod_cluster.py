@@ -91,7 +91,8 @@ class HyperPodCluster(Construct):
         admin_roles: ARNs of IAM roles that administer Kubernetes, by access entries. Default: none.
         add_on_versions: Versions of EKS add-ons by name. Default: v1.2.1-eksbuild.1 of the training operator, and the
             defaults of EKS.
-        existing_add_ons: Names of the EKS add-ons that `kubernetes` already has. Default: none.
+        existing_add_ons: Names of the EKS add-ons that `kubernetes` already has, for example
+            amazon-sagemaker-hyperpod-taskgovernance. Default: none.
         tags: Tags of the resources, at most 49. Default: none.
 
     Attributes:
@@ -179,6 +180,7 @@ class HyperPodCluster(Construct):
         self.cluster_name, self._network = cluster_name, network
         self.instance_groups: Sequence[InstanceGroup] = [*instance_groups]
         self.node_pools: Sequence[NodePool] = [*node_pools]
+        self.existing_add_ons: Collection[str] = [*existing_add_ons]
         asset = None if is_location(chart) else assets.Asset(self, "ChartAsset", path=chart)
         self.kubernetes = kubernetes or self._own_kubernetes(kubernetes_version, key_arn, layer)
         if asset is not None:

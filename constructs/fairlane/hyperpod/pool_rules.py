@@ -101,6 +101,14 @@ def _pool_problems(pool: NodePool, groups: Mapping[str, InstanceGroup]) -> Itera
     offered = types <= hyperpod_instance_types().keys()
     if pool.max_accelerators is not None and known and offered and not any(map(accelerator_resources, known)):
         yield Problem.relation(("max_accelerators",), "no group of the pool has accelerators: use max_vcpus")
+    if not offered or not types:
+        return
+    for unit in ("accelerators", "vcpus"):
+        limit: Any = getattr(pool, f"max_{unit}")
+        smallest = min(getattr(hyperpod_instance_types()[name], unit) for name in types)
+        if isinstance(limit, int) and 0 < limit < smallest:
+            sentence = f"{limit} is less than one instance has, so Karpenter adds none: use {smallest} or more"
+            yield Problem.relation((f"max_{unit}",), sentence)
 
 
 def _scaled_problems(group: InstanceGroup, pool: str, zones: Mapping[str, str]) -> Iterator[Problem]:

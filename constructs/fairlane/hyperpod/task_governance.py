@@ -42,6 +42,7 @@ class GovernedCluster(Protocol):
     kubernetes: eks_v2.ICluster
     instance_groups: Sequence[InstanceGroup]
     node_pools: Sequence[NodePool]
+    existing_add_ons: Collection[str]
 
     def add_dependant(self, construct: Construct) -> None:
         """Create a construct after the nodes and the add-ons, and delete it before them."""
@@ -82,7 +83,7 @@ class TaskGovernance(Construct):
             encryption with a key of CloudWatch Logs.
 
     Attributes:
-        add_on: EKS add-on of task governance.
+        add_on: EKS add-on of task governance. None if it is one of the cluster's `existing_add_ons`.
         scheduler_config: Scheduler configuration, native or by the function.
         quotas: Quotas by team, native or by the function.
         function: Function of the custom resources. None if the Region has both types.
@@ -115,18 +116,15 @@ class TaskGovernance(Construct):
         self._log_key = log_key_arn(self, log_encryption_key)
         region = Claims.regional(self).region
         self._native_types = native_governance_types(region) if native_types is None else native_types
-        self.add_on = eks.CfnAddon(
-            self,
-            "AddOn",
-            cluster_name=cluster.kubernetes.cluster_name,
-            addon_name=ADD_ON,
-            resolve_conflicts="OVERWRITE",
-        )
-        cluster.add_dependant(self.add_on)
+        self.add_on = None if ADD_ON in cluster.existing_add_ons else self._create_add_on()
         self.scheduler_config = self._create(
             "SchedulerConfig", SCHEDULER_CONFIG, cluster.cluster_name, {"SchedulerConfig": _scheduler(governance)}
         )
-        self.scheduler_config.add_resource_dependency(self.add_on)
+        if self.add_on is None:
+            cluster.add_dependant(self.scheduler_config)
+        else:
+            cluster.add_dependant(self.add_on)
+            self.scheduler_config.add_resource_dependency(self.add_on)
         quotas = {}
         parent = Construct(self, "Quotas")
         for index, team in enumerate(teams):
@@ -136,6 +134,10 @@ class TaskGovernance(Construct):
         self.quotas: Mapping[str, cdk.CfnResource] = MappingProxyType(quotas)
         for advice in governance_advice(governance, teams, cluster.instance_groups):
             cdk.Annotations.of(self).add_warning_v2(advice.id, advice.message)
+
+    def _create_add_on(self) -> eks.CfnAddon:
+        name = self._cluster.kubernetes.cluster_name
+        return eks.CfnAddon(self, "AddOn", cluster_name=name, addon_name=ADD_ON, resolve_conflicts="OVERWRITE")
 
     def _create(
         self, construct_id: str, kind: str, name: str, properties: Mapping[str, Any], parent: Construct | None = None

@@ -78,8 +78,9 @@ class TeamNamespace(Construct):
         self.manifests = {
             item["kind"]: _manifest(self, item["kind"], cluster.kubernetes, item) for item in team_objects(team)
         }
-        for manifest in self.manifests.values():
-            manifest.node.add_dependency(quota)
+        limits = [self.manifests[kind] for kind in ("ResourceQuota", "LimitRange") if kind in self.manifests]
+        for kind, manifest in self.manifests.items():
+            manifest.node.add_dependency(quota, *(limits if kind == "RoleBinding" else ()))
         for role in team.roles:
             shared.add_user(role, self.group)
         for advice in team_advice(team):

@@ -1,6 +1,6 @@
 """HyperPod cluster that exists, for tests of constructs that need one."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from aws_cdk import CfnResource, Stack
 from aws_cdk import aws_eks_v2 as eks
@@ -21,6 +21,7 @@ class Cluster:
         self.kubernetes = eks.Cluster.from_cluster_attributes(stack, "Kubernetes", cluster_name="kubernetes")
         self.instance_groups: Sequence[InstanceGroup] = groups
         self.node_pools: Sequence[NodePool] = ()
+        self.existing_add_ons: Collection[str] = ()
         self.before = CfnResource(stack, "Cluster", type="AWS::CloudFormation::WaitConditionHandle")
 
     def add_dependant(self, construct: Construct) -> None:

@@ -90,6 +90,18 @@ from tests.fairlane.hyperpod.clusters import GPU, P5, PLAN, POOL, SUBNETS, SYSTE
             "node_pools[0].max_accelerators: got 0, allowed: a whole number, 1 or more",
         ),
         (
+            {},
+            {"max_accelerators": 7},
+            {},
+            "node_pools[0].max_accelerators: 7 is less than one instance has, so Karpenter adds none: use 8 or more",
+        ),
+        (
+            {},
+            {"max_vcpus": 191},
+            {},
+            "node_pools[0].max_vcpus: 191 is less than one instance has, so Karpenter adds none: use 192 or more",
+        ),
+        (
             {"instance_type": "ml.m5.2xlarge"},
             {},
             {},

@@ -110,6 +110,18 @@ def test_add_on_scheduler_configuration_and_quotas_come_in_this_order(app: App) 
     assert governance.function is None
 
 
+def test_an_add_on_that_the_eks_cluster_has_is_not_created_again(app: App) -> None:
+    stack = Stack(app, "Stack", env=Environment(account=ACCOUNT, region="us-east-1"))
+    cluster = Cluster(stack)
+    cluster.existing_add_ons = ["amazon-sagemaker-hyperpod-taskgovernance"]
+    governance = TaskGovernance(stack, "Governance", cluster=cluster, governance=GOVERNANCE, teams=TEAMS)
+    template = template_of(stack)
+    (scheduler,) = of_type(template, SCHEDULER_CONFIG).values()
+    assert governance.add_on is None
+    assert of_type(template, "AWS::EKS::Addon") == {}
+    assert scheduler["DependsOn"] == ["Cluster"]
+
+
 def test_fair_share_and_sharing_can_be_disabled(app: App) -> None:
     stack, _ = governed(
         app, governance=Governance(fair_share=False, share_unallocated=False), teams=[team(), team("b", count=28)]

@@ -90,6 +90,14 @@ def test_each_object_is_a_resource_after_the_quota_and_passes_strict_schemas(clu
     assert list(team.manifests) == ["ResourceQuota", "LimitRange", "Role", "RoleBinding", "ClusterRoleBinding"]
 
 
+def test_users_of_a_team_get_access_after_its_cap(cluster: Cluster, stack: Stack) -> None:
+    add_team(cluster)
+    depends = {document["kind"]: item["DependsOn"] for document, item in manifests(template_of(stack))}
+    names = " ".join(depends["RoleBinding"])
+    assert "ResourceQuota" in names
+    assert "LimitRange" in names
+
+
 def test_a_role_of_two_teams_has_one_access_entry(cluster: Cluster, stack: Stack) -> None:
     add_team(cluster)
     add_team(cluster, "language", roles=[ROLE, "arn:aws:iam::111122223333:role/language"])
