@@ -9,14 +9,12 @@ import botocore.session
 from botocore.exceptions import ClientError
 from botocore.validate import validate_parameters
 
+from tests.fairlane_lambda.stack_resource import Killed
+
 MODEL = botocore.session.get_session().get_service_model("sagemaker")
 PAGE = 2
 _SNAKE = {"ComputeQuota": "compute_quota", "ClusterSchedulerConfig": "cluster_scheduler_config"}
 _KEBAB = {"ComputeQuota": "compute-quota", "ClusterSchedulerConfig": "cluster-scheduler-config"}
-
-
-class Killed(BaseException):
-    """Kill of the function."""
 
 
 class FakeSageMaker:

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fairlane_lambda.hyperpod_governance.fake_sagemaker import FakeSageMaker
-from tests.fairlane_lambda.hyperpod_governance.requests import CLUSTER, Event, Resource, quota, scheduler
+from tests.fairlane_lambda.hyperpod_governance.requests import CLUSTER, Resource, quota, scheduler
+from tests.fairlane_lambda.stack_resource import Event
 
 OTHER_CLUSTER = CLUSTER.replace("abc", "xyz")
 

@@ -16,10 +16,6 @@ Rule = dict[str, Any]
 Hook = Callable[[], None]
 
 
-class Killed(BaseException):
-    """Kill of a container during a request."""
-
-
 class FakeRegistry:
     """`Registry` in memory.
 

@@ -18,13 +18,13 @@ from fairlane_lambda.registry_rules import handler
 from tests.fairlane_lambda.registry_rules.cloudformation import (
     STACK,
     Context,
-    Event,
     call,
     container,
     properties,
     request,
 )
 from tests.fairlane_lambda.registry_rules.fake_registry import FakeRegistry, Rule, is_marked, rule
+from tests.fairlane_lambda.stack_resource import Event
 
 # Sum of the client's timeouts: to connect, and for the response.
 SLOWEST_CALL = 4.0

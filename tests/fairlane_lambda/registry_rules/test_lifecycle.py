@@ -6,12 +6,12 @@ from tests.fairlane_lambda.registry_rules.cloudformation import STACK, Resource,
 from tests.fairlane_lambda.registry_rules.fake_registry import (
     MARK,
     FakeRegistry,
-    Killed,
     client_error,
     is_marked,
     raises,
     rule,
 )
+from tests.fairlane_lambda.stack_resource import Killed
 
 OTHER_RULES = (
     rule("ml/"),

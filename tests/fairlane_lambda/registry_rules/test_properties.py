@@ -10,7 +10,6 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from tests.fairlane_lambda.registry_rules.cloudformation import STACK, Resource, properties
 from tests.fairlane_lambda.registry_rules.fake_registry import (
     FakeRegistry,
-    Killed,
     Rule,
     client_error,
     is_marked,
@@ -18,6 +17,7 @@ from tests.fairlane_lambda.registry_rules.fake_registry import (
     raises,
 )
 from tests.fairlane_lambda.registry_rules.fake_registry import rule as make
+from tests.fairlane_lambda.stack_resource import Killed
 
 _PREFIXES = st.sampled_from(["ml/", "ml/train/", "fairlane/"])
 _REGIONS = st.lists(st.sampled_from(["eu-west-1", "us-west-2", "ap-south-1"]), min_size=1, max_size=3, unique=True)
