@@ -1,13 +1,16 @@
-"""Validation of API requests by botocore's models: types, required members, lengths, values and patterns."""
+"""API requests: their validation by botocore's models, and the handlers that respond to them."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any, Final
 
 import botocore.session
+from botocore import xform_name
 from botocore.model import ServiceModel, Shape
 from botocore.validate import ParamValidator
+
+from fairlane_local.simulation import current_simulation
 
 _UNICODE_CLASS: Final = r"\p{"
 """Part of patterns that Python's regular expressions do not have."""
@@ -36,6 +39,21 @@ def request_mistakes(service: str, operation: str, request: Mapping[str, Any]) -
         for path, value, rule in _scan(request, shape, "")
     ]
     return [f"{len(found)} validation error{'s' * (len(found) > 1)} detected: {'; '.join(found)}"] if found else []
+
+
+def run_operation(handlers: Iterable[object], operation: str, request: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the response of the one handler that has an operation, while no job changes its state.
+
+    Args:
+        handlers: Objects with methods named like operations in boto3.
+        operation: Operation, for example `CreateCluster`.
+        request: Members of the request.
+    """
+    name = xform_name(operation)
+    with current_simulation().timeline.lock:
+        (method,) = (method for handler in handlers if (method := getattr(handler, name, None)))
+        response: dict[str, Any] = method(request)
+    return response
 
 
 def _scan(value: Any, shape: Shape, path: str) -> Iterator[tuple[str, Any, str]]:

@@ -1,6 +1,7 @@
 """Clock and job options of the local AWS of this process."""
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from moto.moto_api._internal.models import MotoAPIBackend
 
@@ -38,6 +39,11 @@ _current = [Simulation()]
 def current_simulation() -> Simulation:
     """Return the simulation of the local AWS that started last in this process."""
     return _current[-1]
+
+
+def local_time() -> datetime:
+    """Return the time of the local AWS."""
+    return datetime.fromtimestamp(current_simulation().timeline.clock.now(), UTC)
 
 
 def set_simulation(simulation: Simulation) -> None:

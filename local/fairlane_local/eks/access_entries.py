@@ -14,10 +14,10 @@ from fairlane_local.eks.store import (
     invalid_request,
     new_id,
     not_found,
-    now,
     page,
     records,
 )
+from fairlane_local.simulation import local_time
 
 KIND: Final = "access_entries"
 _POLICIES: Final = "fairlane_policies"
@@ -59,8 +59,8 @@ class AccessEntries:
             "kubernetesGroups": groups,
             "accessEntryArn": f"arn:aws:eks:{region}:{account_id}:access-entry/{cluster.name}/{kind_of_principal}/"
             f"{account_id}/{name}/{new_id(36)}",
-            "createdAt": now(),
-            "modifiedAt": now(),
+            "createdAt": local_time(),
+            "modifiedAt": local_time(),
             "tags": dict(request.get("tags", {})),
             "username": request.get("username", principal),
             "type": kind,
@@ -82,7 +82,7 @@ class AccessEntries:
         entry = self._find(request)
         _check_groups(request.get("kubernetesGroups", []))
         changes = {name: request[name] for name in ("kubernetesGroups", "username") if name in request}
-        entry.update(changes, modifiedAt=now())
+        entry.update(changes, modifiedAt=local_time())
         return {"accessEntry": entry}
 
     def delete_access_entry(self, request: Mapping[str, Any]) -> Record:
@@ -97,7 +97,7 @@ class AccessEntries:
             raise invalid_parameter(f"The specified policyArn is invalid: {arn}")
         if bool(scope.get("namespaces")) != (scope.get("type") == "namespace"):
             raise invalid_parameter("namespaces must be set if, and only if, the access scope is of type namespace")
-        policy = {"policyArn": arn, "accessScope": scope, "associatedAt": now(), "modifiedAt": now()}
+        policy = {"policyArn": arn, "accessScope": scope, "associatedAt": local_time(), "modifiedAt": local_time()}
         entry[_POLICIES][arn] = policy
         names = {name: entry[name] for name in ("clusterName", "principalArn")}
         return {**names, "associatedAccessPolicy": policy}

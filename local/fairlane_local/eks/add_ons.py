@@ -16,10 +16,10 @@ from fairlane_local.eks.store import (
     invalid_parameter,
     new_id,
     not_found,
-    now,
     page,
     records,
 )
+from fairlane_local.simulation import local_time
 
 KIND: Final = "add_ons"
 TASK_GOVERNANCE: Final = "amazon-sagemaker-hyperpod-taskgovernance"
@@ -64,8 +64,8 @@ class AddOns:
             "addonVersion": _ADD_ON_VERSIONS.get(name, (_ANY_DEFAULT,))[0],
             "health": {"issues": []},
             "addonArn": f"arn:aws:eks:{region}:{account_id}:addon/{cluster.name}/{name}/{new_id(36)}",
-            "createdAt": now(),
-            "modifiedAt": now(),
+            "createdAt": local_time(),
+            "modifiedAt": local_time(),
             "tags": dict(request.get("tags", {})),
             **{member: request[member] for member in _SETTINGS if member in request},
         }
@@ -81,10 +81,10 @@ class AddOns:
     def update_addon(self, request: Mapping[str, Any]) -> Record:
         add_on = self._find(request)
         _check(add_on["addonName"], request)
-        add_on.update({member: request[member] for member in _SETTINGS if member in request}, modifiedAt=now())
+        add_on.update({member: request[member] for member in _SETTINGS if member in request}, modifiedAt=local_time())
         params = [{"type": "AddonVersion", "value": add_on["addonVersion"]}]
         update = {"id": new_id(36), "status": "Successful", "type": "AddonUpdate", "params": params}
-        return {"update": {**update, "createdAt": now(), "errors": []}}
+        return {"update": {**update, "createdAt": local_time(), "errors": []}}
 
     def delete_addon(self, request: Mapping[str, Any]) -> Record:
         add_on = self._find(request)

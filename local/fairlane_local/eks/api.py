@@ -10,13 +10,12 @@ from moto.core.responses import ActionResult
 from moto.eks import urls
 from moto.eks.responses import EKSResponse
 
-from fairlane_local.api_requests import request_mistakes, service_model
+from fairlane_local.api_requests import request_mistakes, run_operation, service_model
 from fairlane_local.eks.access_entries import AccessEntries
 from fairlane_local.eks.add_ons import AddOns
 from fairlane_local.eks.clusters import Clusters
 from fairlane_local.eks.pod_identities import PodIdentities
 from fairlane_local.eks.store import Location, Record, invalid_parameter
-from fairlane_local.simulation import current_simulation
 
 _SERVICE: Final = "eks"
 _CLUSTER: Final = "/clusters/(?P<name>[^/]+)"
@@ -37,11 +36,7 @@ def call(location: Location, operation: str, request: Mapping[str, Any]) -> Reco
     """
     if mistakes := request_mistakes(_SERVICE, operation, request):
         raise invalid_parameter("; ".join(mistakes))
-    name = xform_name(operation)
-    (handler,) = (handler for handler in _HANDLERS if hasattr(handler, name))
-    with current_simulation().timeline.lock:
-        response: Record = getattr(handler(location), name)(request)
-    return response
+    return run_operation((handler(location) for handler in _HANDLERS), operation, request)
 
 
 def install() -> None:

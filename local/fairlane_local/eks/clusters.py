@@ -19,11 +19,10 @@ from fairlane_local.eks.store import (
     invalid_parameter,
     invalid_request,
     new_id,
-    now,
 )
 from fairlane_local.kubernetes.access import ClusterLocation, endpoint
 from fairlane_local.server.credentials import get_credentials
-from fairlane_local.simulation import current_simulation
+from fairlane_local.simulation import current_simulation, local_time
 
 VERSIONS: Final = tuple(f"1.{minor}" for minor in range(30, 36))
 """Kubernetes versions of EKS."""
@@ -72,7 +71,7 @@ class Clusters:
             )
         except EKSError as error:
             raise EksError(error.TYPE, json.loads(error.description)["message"]) from None
-        cluster.created_at = now()
+        cluster.created_at = local_time()
         cluster.access_config = _DEFAULT_ACCESS  # type: ignore[attr-defined]
         group = self._ec2.create_security_group(
             f"eks-cluster-sg-{name}-{new_id(9)}",
@@ -144,5 +143,12 @@ def _set_network(cluster: Cluster, network: Record) -> None:
 
 
 def _update(kind: str) -> Record:
-    update = {"id": new_id(36), "status": "Successful", "type": kind, "params": [], "createdAt": now(), "errors": []}
+    update = {
+        "id": new_id(36),
+        "status": "Successful",
+        "type": kind,
+        "params": [],
+        "createdAt": local_time(),
+        "errors": [],
+    }
     return {"update": update}

@@ -7,7 +7,6 @@ import base64
 import gzip
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -16,7 +15,7 @@ from fairlane_local.kubernetes.admission import NAMESPACE
 from fairlane_local.kubernetes.api import KubernetesApi
 from fairlane_local.kubernetes.errors import KubernetesError, Object
 from fairlane_local.kubernetes.kinds import Kind, kind_at
-from fairlane_local.simulation import current_simulation
+from fairlane_local.simulation import local_time
 
 _OWNER: Final = "owner=helm"
 _DEFAULT_NAMESPACE: Final = "default"
@@ -44,7 +43,7 @@ def install_release(api: KubernetesApi, properties: Mapping[str, Any]) -> None:
         old = _secrets(api, namespace, name)
         revision = max((int(secret["metadata"]["labels"]["version"]) for secret in old), default=0) + 1
         chart = str(properties.get("Chart") or name).rpartition("/")[2]
-        time = datetime.fromtimestamp(current_simulation().timeline.clock.now(), UTC).isoformat()
+        time = local_time().isoformat()
         release = {
             "name": name,
             "namespace": namespace,

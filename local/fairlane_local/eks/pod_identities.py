@@ -5,7 +5,8 @@ from typing import Any, Final
 
 from moto.eks.models import Cluster
 
-from fairlane_local.eks.store import Location, Record, find_cluster, in_use, new_id, not_found, now, page, records
+from fairlane_local.eks.store import Location, Record, find_cluster, in_use, new_id, not_found, page, records
+from fairlane_local.simulation import local_time
 
 KIND: Final = "pod_identities"
 _SETTINGS: Final = ("roleArn", "disableSessionTags", "targetRoleArn", "policy")
@@ -35,8 +36,8 @@ class PodIdentities:
             **{name: request[name] for name in _SETTINGS if name in request},
             "associationId": association_id,
             "associationArn": f"{prefix}/{cluster.name}/{association_id}",
-            "createdAt": now(),
-            "modifiedAt": now(),
+            "createdAt": local_time(),
+            "modifiedAt": local_time(),
             "tags": dict(request.get("tags", {})),
         }
         records(cluster, KIND)[association_id] = association
@@ -56,7 +57,7 @@ class PodIdentities:
 
     def update_pod_identity_association(self, request: Mapping[str, Any]) -> Record:
         association = self._find(request)
-        association.update({name: request[name] for name in _SETTINGS if name in request}, modifiedAt=now())
+        association.update({name: request[name] for name in _SETTINGS if name in request}, modifiedAt=local_time())
         return {"association": association}
 
     def delete_pod_identity_association(self, request: Mapping[str, Any]) -> Record:

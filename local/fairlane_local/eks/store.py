@@ -1,14 +1,11 @@
 """Records of Amazon EKS on moto's clusters, so that a cluster takes them with it, and errors of the EKS API."""
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from moto.core.exceptions import ServiceException
 from moto.eks.models import Cluster, eks_backends
 from moto.moto_api._internal import mock_random
-
-from fairlane_local.simulation import current_simulation
 
 Record = dict[str, Any]
 Location = tuple[str, str]
@@ -58,11 +55,6 @@ def records(cluster: Cluster, kind: str) -> dict[str, Record]:
     """Return the records of a kind by their key in a cluster."""
     found: dict[str, Record] = cluster.__dict__.setdefault(f"fairlane_{kind}", {})
     return found
-
-
-def now() -> datetime:
-    """Return the time of the local AWS."""
-    return datetime.fromtimestamp(current_simulation().timeline.clock.now(), UTC)
 
 
 def new_id(length: int) -> str:

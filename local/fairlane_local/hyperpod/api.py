@@ -10,12 +10,11 @@ from moto.sagemaker.exceptions import AWSValidationException, ResourceNotFound
 from moto.sagemaker.models import SageMakerModelBackend
 from moto.sagemaker.responses import SageMakerResponse
 
-from fairlane_local.api_requests import request_mistakes, service_model
+from fairlane_local.api_requests import request_mistakes, run_operation, service_model
 from fairlane_local.eks.store import Location
 from fairlane_local.hyperpod.clusters import Clusters
 from fairlane_local.hyperpod.policies import Policies
 from fairlane_local.hyperpod.store import Members, hyperpod
-from fairlane_local.simulation import current_simulation
 
 _SERVICE: Final = "sagemaker"
 _HANDLERS: Final = (Clusters, Policies)
@@ -36,11 +35,7 @@ def call(location: Location, operation: str, request: Mapping[str, Any]) -> Memb
     """
     if mistakes := request_mistakes(_SERVICE, operation, request):
         raise AWSValidationException("; ".join(mistakes))
-    name = xform_name(operation)
-    (handler,) = (handler for handler in _HANDLERS if hasattr(handler, name))
-    with current_simulation().timeline.lock:
-        response: Members = getattr(handler(hyperpod(location)), name)(request)
-    return response
+    return run_operation((handler(hyperpod(location)) for handler in _HANDLERS), operation, request)
 
 
 def install() -> None:

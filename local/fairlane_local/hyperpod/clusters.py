@@ -15,7 +15,8 @@ from fairlane_local.eks.store import EksError, find_cluster
 from fairlane_local.errors import LocalAwsError
 from fairlane_local.hyperpod import nodes
 from fairlane_local.hyperpod.cluster_rules import cluster_mistakes, script_failure
-from fairlane_local.hyperpod.store import Cluster, HyperPod, Members, now, page
+from fairlane_local.hyperpod.store import Cluster, HyperPod, Members, page
+from fairlane_local.simulation import local_time
 
 _GROUPS: Final = "InstanceGroups"
 _NOT_SETTINGS: Final = ("ClusterName", _GROUPS, "InstanceGroupsToDelete", "Tags")
@@ -46,7 +47,7 @@ class Clusters:
         settings = {member: value for member, value in request.items() if member not in _NOT_SETTINGS}
         self._check_orchestrator(settings)
         self._check(settings, request.get(_GROUPS, []))
-        cluster = Cluster(name=name, arn=self._hyperpod.new_arn("cluster"), created=now(), settings=settings)
+        cluster = Cluster(name=name, arn=self._hyperpod.new_arn("cluster"), created=local_time(), settings=settings)
         cluster.tags = list(request.get("Tags", []))
         cluster.groups = _by_name(request[_GROUPS])
         self._hyperpod.clusters[name] = cluster

@@ -11,10 +11,11 @@ from moto.moto_api._internal import mock_random
 from fairlane.catalog.hyperpod_catalog import hyperpod_instance_types
 from fairlane_local.eks.store import Location
 from fairlane_local.errors import LocalAwsError
-from fairlane_local.hyperpod.store import Cluster, Members, now
+from fairlane_local.hyperpod.store import Cluster, Members
 from fairlane_local.kubernetes.api import KubernetesApi
 from fairlane_local.kubernetes.clusters import kubernetes_api
 from fairlane_local.kubernetes.kinds import Kind, kind_at
+from fairlane_local.simulation import local_time
 
 _COPIED: Final = (
     "LifeCycleConfig",
@@ -64,7 +65,7 @@ def _new_node(location: Location, cluster: Cluster, group_name: str, instance_ty
         **logical_id,
         "InstanceType": instance_type,
         "InstanceStatus": {"Status": "Running"},
-        "LaunchTime": now(),
+        "LaunchTime": local_time(),
         **_placement(location, network["Subnets"][0]),
     }
 

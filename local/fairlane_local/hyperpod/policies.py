@@ -10,10 +10,11 @@ from fairlane_local.eks import add_ons
 from fairlane_local.eks.store import find_cluster, records
 from fairlane_local.errors import LocalAwsError
 from fairlane_local.hyperpod.queues import class_objects, quota_objects, replace, team_namespace
-from fairlane_local.hyperpod.store import Cluster, HyperPod, Members, Policy, now, page
+from fairlane_local.hyperpod.store import Cluster, HyperPod, Members, Policy, page
 from fairlane_local.kubernetes.admission import NAMESPACE
 from fairlane_local.kubernetes.clusters import cluster_locations, kubernetes_api
 from fairlane_local.kubernetes.errors import Object
+from fairlane_local.simulation import local_time
 
 QUOTA: Final = "ComputeQuota"
 SCHEDULE: Final = "ClusterSchedulerConfig"
@@ -89,7 +90,7 @@ class Policies:
             raise ConflictException(f"{noun} with name {request['Name']} already exists in the cluster")
         _check_classes(request)
         content = {name: request[name] for name in _CONTENT if name in request}
-        description = {**content, "CreationTime": now(), "LastModifiedTime": now()}
+        description = {**content, "CreationTime": local_time(), "LastModifiedTime": local_time()}
         arn = self._hyperpod.new_arn(_ARN_KINDS[noun])
         policy = Policy(noun=noun, id=arn.rpartition("/")[2], arn=arn, versions=[description])
         policy.tags = list(request.get("Tags", []))
@@ -104,7 +105,7 @@ class Policies:
         _check_classes(request)
         old = policy.current
         changes = {name: request[name] for name in _CONTENT if name in request}
-        policy.versions.append({**old, **changes, "LastModifiedTime": now()})
+        policy.versions.append({**old, **changes, "LastModifiedTime": local_time()})
         self._put(policy, None if old["Status"] == _NOT_CREATED else old, "Update")
         return {f"{policy.noun}Arn": policy.arn, f"{policy.noun}Version": len(policy.versions)}
 

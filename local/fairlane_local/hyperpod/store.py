@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from botocore.utils import parse_timestamp
@@ -11,7 +11,6 @@ from moto.sagemaker.exceptions import AWSValidationException
 from moto.sagemaker.models import sagemaker_backends
 
 from fairlane_local.eks.store import Location
-from fairlane_local.simulation import current_simulation
 
 Members = dict[str, Any]
 """Members of a request or response of the SageMaker API."""
@@ -105,11 +104,6 @@ def hyperpod(location: Location) -> HyperPod:
     account_id, region = location
     records: HyperPod = sagemaker_backends[account_id][region].__dict__.setdefault(_STATE, HyperPod(location))
     return records
-
-
-def now() -> datetime:
-    """Return the time of the local AWS."""
-    return datetime.fromtimestamp(current_simulation().timeline.clock.now(), UTC)
 
 
 def page(

@@ -4,7 +4,7 @@ Reservations and plans are active at once, and no job uses their instances.
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 
 from moto.core.responses import ActionResult
@@ -14,7 +14,7 @@ from moto.sagemaker.exceptions import AWSValidationException
 from moto.sagemaker.responses import SageMakerResponse
 
 from fairlane_local.market import instances
-from fairlane_local.simulation import current_simulation
+from fairlane_local.simulation import local_time
 
 _RESERVATIONS: Final = "fairlane_capacity_reservations"
 _PLANS: Final = "fairlane_training_plans"
@@ -46,7 +46,7 @@ def _describe_spot_price_history(self: EC2Response) -> ActionResult:
             "ProductDescription": "Linux/UNIX",
             "SpotPrice": f"{dollars:.4f}",
             "AvailabilityZone": zone,
-            "Timestamp": _now(),
+            "Timestamp": local_time(),
         }
         for name in self._get_param("InstanceTypes", []) or instances.INSTANCES
         for zone, dollars in instances.spot_prices(name, self.region).items()
@@ -77,7 +77,7 @@ def _create_capacity_reservation(self: EC2Response) -> ActionResult:
         "TotalInstanceCount": count,
         "AvailableInstanceCount": count,
         "State": "active",
-        "CreateDate": _now(),
+        "CreateDate": local_time(),
     }
     _state(self.ec2_backend, _RESERVATIONS)[identifier] = reservation
     return ActionResult({"CapacityReservation": reservation})
@@ -117,7 +117,7 @@ def _create_training_plan(self: SageMakerResponse) -> ActionResult:
     if name in plans:
         raise AWSValidationException(f"Training plan {name} already exists")
     arn = f"arn:aws:sagemaker:{self.region}:{self.current_account}:training-plan/{name}"
-    start, end = _now(), _now() + timedelta(hours=_HOURS)
+    start, end = local_time(), local_time() + timedelta(hours=_HOURS)
     times = {"StartTime": start, "EndTime": end, "DurationHours": _HOURS, "Status": "Active"}
     reserved = {
         "ReservedCapacityArn": arn.replace("training-plan", "reserved-capacity"),
@@ -157,7 +157,3 @@ def _state(backend: Any, name: str) -> dict[str, Mapping[str, Any]]:
     """Return the resources of an account and Region. A reset of moto deletes them."""
     state: dict[str, Mapping[str, Any]] = backend.__dict__.setdefault(name, {})
     return state
-
-
-def _now() -> datetime:
-    return datetime.fromtimestamp(current_simulation().timeline.clock.now(), UTC)

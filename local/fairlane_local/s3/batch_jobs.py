@@ -4,14 +4,13 @@ import csv
 import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import unquote
 from uuid import uuid4
 
 from moto.s3.models import s3_backends
 
-from fairlane_local.simulation import current_simulation
+from fairlane_local.simulation import local_time
 
 _MOST_BYTES: Final = 5 * 1024**3
 _MANIFEST: Final = "S3BatchOperations_CSV_20180820"
@@ -42,7 +41,7 @@ class BatchJob:
     count: int = 0
 
     def __post_init__(self) -> None:
-        self._created = datetime.fromtimestamp(current_simulation().timeline.clock.now(), UTC)
+        self._created = local_time()
 
     def run(self) -> None:
         """Copy the objects of the manifest."""
