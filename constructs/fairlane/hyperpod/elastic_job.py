@@ -1,0 +1,196 @@
+"""Elastic training jobs of a HyperPod cluster, as values. Imports no aws_cdk."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from fairlane.hyperpod.elastic_batch import BatchPlan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ElasticPolicy:
+    """Sizes of an elastic job in replicas, and the times of its changes.
+
+    One replica is one pod, which is one instance in most jobs. One of `replica_increment_step` and
+    `replica_discrete_values` is required.
+
+    Args:
+        min_replicas: Smallest size, 1 or more.
+        max_replicas: Largest size, which `replica_increment_step` or `replica_discrete_values` reaches.
+        replica_increment_step: Number of replicas between two sizes, 1 or more.
+        replica_discrete_values: Sizes, sorted, each from `min_replicas` to `max_replicas`.
+        graceful_shutdown_timeout_seconds: Number of seconds for a checkpoint and the end of all processes before they
+            are killed. Default: 600.
+        scaling_timeout_seconds: Number of seconds before a job grows, so that it does not follow each short gap.
+            Default: 60.
+        faulty_scale_down_timeout_seconds: Number of seconds for which a job waits for a replacement of a faulty
+            instance before it shrinks. Default: the default of the training operator.
+    """
+
+    min_replicas: int
+    max_replicas: int
+    replica_increment_step: int | None = None
+    replica_discrete_values: Sequence[int] | None = None
+    graceful_shutdown_timeout_seconds: int = 600
+    scaling_timeout_seconds: int = 60
+    faulty_scale_down_timeout_seconds: int | None = None
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Sizes in replicas, in ascending order. Empty if the policy has mistakes."""
+        if self.replica_discrete_values is not None:
+            return tuple(sorted(set(self.replica_discrete_values)))
+        step = self.replica_increment_step
+        if not step or step < 1 or self.min_replicas < 1:
+            return ()
+        return tuple(range(self.min_replicas, self.max_replicas + 1, step))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplicaPart:
+    """Part of the replicas of a job, with a Kubernetes PriorityClass of its own, so that one part is preempted first.
+
+    Args:
+        part_name: Name of the replica specification, for example base or elastic.
+        replicas: Number of replicas at the start, 0 or more.
+        max_replicas: Largest number of replicas. Default: `replicas`.
+        priority_class_name: Kubernetes PriorityClass of the pods. Fairlane creates `base` and `elastic` on a cluster
+            with teams. Default: none.
+    """
+
+    part_name: str
+    replicas: int
+    max_replicas: int | None = None
+    priority_class_name: str | None = None
+
+
+class CheckpointStorage(StrEnum):
+    """Storage of checkpoints. Elastic training supports shared storage only."""
+
+    SHARED = "shared"
+    """File system or bucket that all instances reach, for example FSx for Lustre."""
+    TIERED = "tiered"
+    """Managed tiered checkpointing of HyperPod. Not supported by elastic training."""
+    CHECKPOINTLESS = "checkpointless"
+    """Checkpointless training of HyperPod. Not supported by elastic training."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """Checkpoint of a job, which it saves before each change of its size.
+
+    Args:
+        size_gib: Size of the weights, the optimizer state and the rest in GiB.
+        write_gib_per_second: Bandwidth of all writers together in GiB per second.
+        storage: Storage of checkpoints. Default: shared.
+        step_seconds: Number of seconds until the current step, or the steps between two looks for an event, end.
+            Default: 0.
+        claim_name: PersistentVolumeClaim of the file system. Default: none, and the script writes to a bucket.
+        mount_path: Folder of the file system in the container. Default: /mnt/checkpoints.
+    """
+
+    size_gib: float
+    write_gib_per_second: float
+    storage: CheckpointStorage = CheckpointStorage.SHARED
+    step_seconds: float = 0
+    claim_name: str | None = None
+    mount_path: str = "/mnt/checkpoints"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogRule:
+    """Rule that finds a hanging or failed job in its logs.
+
+    Args:
+        rule_name: Name of the rule.
+        pattern: Regular expression of the line.
+        expected_start_seconds: Number of seconds from the start to the first line. Default: no limit.
+        expected_every_seconds: Number of seconds between two lines. Default: no limit.
+        stop_pattern: Regular expression of the line after which the rule no longer applies. Default: none.
+        metric_threshold: Threshold of the first group of the pattern, a whole number. Default: none.
+        operator: Comparison of the metric with the threshold: gt, lt, eq, gteq or lteq. Default: none.
+        metric_data_points: Number of consecutive values that break the threshold. Default: none.
+    """
+
+    rule_name: str
+    pattern: str
+    expected_start_seconds: int | None = None
+    expected_every_seconds: int | None = None
+    stop_pattern: str | None = None
+    metric_threshold: int | None = None
+    operator: str | None = None
+    metric_data_points: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestartPolicy:
+    """Restarts of a job after failures, and the pause before it grows again.
+
+    Args:
+        max_restarts: Number of restarts before the job fails, 0 or more. Default: 20.
+        max_full_restarts: Number of restarts of all pods within `evaluation_seconds`. Default: 3.
+        process_restarts: Number of restarts of processes before all pods restart. Default: 3.
+        evaluation_seconds: Period in which restarts are counted. Default: 21,600.
+        scale_up_snooze_seconds: Number of seconds after a restart in which the job does not grow. Default: 600.
+    """
+
+    max_restarts: int = 20
+    max_full_restarts: int = 3
+    process_restarts: int = 3
+    evaluation_seconds: int = 21_600
+    scale_up_snooze_seconds: int = 600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ElasticTrainingJob:
+    """Elastic training job of a team, which grows into idle instances and gives them back.
+
+    A job is no infrastructure: `fairlane hyperpod job` renders its `HyperPodPyTorchJob` for `kubectl apply`.
+
+    Args:
+        job_name: Name of the job, a DNS label of at most 63 characters.
+        team: Name of the team in whose namespace the job runs.
+        instance_type: SageMaker instance type of the replicas, for example ml.p5.48xlarge.
+        image: Container image with PyTorch below 2.12 and the package hyperpod-elastic-agent.
+        script: Path of the training script in the image.
+        arguments: Arguments of the script. Default: none.
+        launcher_arguments: Further arguments of `hyperpodrun`. Default: none.
+        policy: Sizes of the job and times of its changes.
+        initial_replicas: Size at the start. Default: `min_replicas`.
+        parts: Parts with priorities of their own for partial preemption. Default: one part named worker.
+        priority_class: Class of the cluster's `priority_classes`. Not with parts. Default: none, and priority 0.
+        processes_per_replica: Number of processes of a replica. Default: one per accelerator.
+        requests: Requests of the container by resource, which replace those that fit a whole instance. Default: an
+            instance without what its daemons need.
+        environment: Environment variables of the container. Default: those that elastic training requires.
+        service_account: Kubernetes service account of the pods. Default: that of the namespace.
+        shared_memory: Size of /dev/shm as a Kubernetes quantity. Default: a quarter of the memory.
+        checkpoint: Checkpoint of the job. Default: not stated, and the graceful shutdown is not checked against it.
+        batch: Batch and learning rate, for checks at each size. Default: not stated.
+        restart: Restarts of the job. Default: `RestartPolicy()`.
+        log_rules: Rules that find a hanging job in its logs. Default: none.
+        termination_grace_seconds: Number of seconds between SIGTERM and SIGKILL when a pod is evicted. Default: the
+            graceful shutdown and 60.
+    """
+
+    job_name: str
+    team: str
+    instance_type: str
+    image: str
+    script: str
+    policy: ElasticPolicy
+    arguments: Sequence[str] = ()
+    launcher_arguments: Sequence[str] = ()
+    initial_replicas: int | None = None
+    parts: Sequence[ReplicaPart] = ()
+    priority_class: str | None = None
+    processes_per_replica: int | None = None
+    requests: Mapping[str, str | int] | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    service_account: str | None = None
+    shared_memory: str | None = None
+    checkpoint: Checkpoint | None = None
+    batch: BatchPlan | None = None
+    restart: RestartPolicy = RestartPolicy()
+    log_rules: Sequence[LogRule] = ()
+    termination_grace_seconds: int | None = None

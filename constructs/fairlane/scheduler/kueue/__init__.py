@@ -1,0 +1,5 @@
+"""Model of Kueue, which admits the jobs of HyperPod clusters."""
+
+from fairlane._internal.lazy import attach
+
+__getattr__, __dir__, __all__ = attach(__name__, __file__)

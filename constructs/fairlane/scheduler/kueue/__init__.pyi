@@ -1,0 +1,14 @@
+from fairlane.scheduler.kueue.kueue import Kueue as Kueue
+from fairlane.scheduler.kueue.objects import BorrowWithinCohort as BorrowWithinCohort
+from fairlane.scheduler.kueue.objects import ClusterQueue as ClusterQueue
+from fairlane.scheduler.kueue.objects import Cycle as Cycle
+from fairlane.scheduler.kueue.objects import Decision as Decision
+from fairlane.scheduler.kueue.objects import Entry as Entry
+from fairlane.scheduler.kueue.objects import FlavorResource as FlavorResource
+from fairlane.scheduler.kueue.objects import PodSet as PodSet
+from fairlane.scheduler.kueue.objects import PreemptionPolicy as PreemptionPolicy
+from fairlane.scheduler.kueue.objects import PreemptionStrategy as PreemptionStrategy
+from fairlane.scheduler.kueue.objects import QueueingStrategy as QueueingStrategy
+from fairlane.scheduler.kueue.objects import Reason as Reason
+from fairlane.scheduler.kueue.objects import Target as Target
+from fairlane.scheduler.kueue.objects import Workload as Workload
