@@ -15,7 +15,7 @@ from fairlane.scheduler.kueue.objects import (
     QueueingStrategy,
     Workload,
 )
-from fairlane.scheduler.kueue.preemption import Victim, find_victims
+from fairlane.scheduler.kueue.preemption import Victim, find_victims, restore
 from fairlane.scheduler.kueue.queue_state import CohortState, QueueState
 from fairlane.scheduler.kueue.workload_state import Amounts, WorkloadState
 
@@ -169,9 +169,8 @@ class Kueue:
 
     def share(self, queue_name: str) -> float:
         """Return the weighted dominant share of a queue: 1,000 times what it borrows of the cohort, by its weight."""
-        queue = self._queues[queue_name]
-        share = queue.share(queue.borrowed())
-        return float("inf") if share.infinite else share.value
+        infinite, share = self._queues[queue_name].standing.share
+        return float("inf") if infinite else share
 
     def _find(
         self, queue: QueueState, state: WorkloadState, needs: Collection[FlavorResource], requests: Amounts
@@ -181,6 +180,8 @@ class Kueue:
         return find_fair_victims(queue, state, needs, requests, self._strategies)
 
     def _ordered(self, nominations: list[Nomination]) -> list[Nomination]:
+        if len(nominations) == 1:
+            return nominations
         if self._strategies is None:
             return sorted(nominations, key=Nomination.classic_order)
         return sorted(nominations, key=Nomination.fair_order)
@@ -196,8 +197,7 @@ class Kueue:
         for state, owner, _ in gone:
             owner.subtract(state.requests)
         fits = nomination.queue.fits(nomination.usage)
-        for state, owner, _ in gone:
-            owner.add(state.requests)
+        restore(gone)
         if not fits:
             return Decision.SKIP_NO_LONGER_FITS
         return Decision.PREEMPT if nomination.preempts else Decision.ADMIT
