@@ -82,14 +82,14 @@ class _FairSearch:
         self.victims: list[Victim] = []
         self.rejected: dict[str, tuple[QueueState, Iterator[WorkloadState]]] = {}
         self.own_standing = queue.standing_with(requests)
+        self.within_nominal = not any(queue.exceeds_nominal(key, requests.get(key, 0)) for key in needs)
 
     def run(self, strategy: PreemptionStrategy) -> bool:
         """Evict by the first strategy until the requests fit."""
-        within_nominal = not any(self.queue.exceeds_nominal(key, self.requests.get(key, 0)) for key in self.needs)
         for candidates in self._largest_shares(self._candidates()):
             if candidates.queue is self.queue:
                 reason = Reason.IN_CLUSTER_QUEUE
-            elif within_nominal:
+            elif self.within_nominal:
                 reason = Reason.IN_COHORT_RECLAMATION
             else:
                 reason = Reason.IN_COHORT_FAIR_SHARING
@@ -145,15 +145,17 @@ class _FairSearch:
         return queue.standing_with({key: -amount for key, amount in state.requests.items()}).share
 
     def _candidates(self) -> list[_Candidates]:
+        """Return the queues with candidates. No strategy takes from a smaller share than that of the preemptor."""
         queue, spec = self.queue, self.queue.spec
-        queues = [_Candidates(queue, self._eligible(queue, spec.within_queue), self.own_standing)]
-        if queue.cohort is not None and spec.reclaim_within_cohort is not PreemptionPolicy.NEVER:
-            queues += [
-                _Candidates(other, self._eligible(other, spec.reclaim_within_cohort), other.standing)
-                for other in queue.cohort.queues
-                if other is not queue and other.borrows_any(self.needs)
-            ]
-        return queues
+        own = _Candidates(queue, self._eligible(queue, spec.within_queue), self.own_standing)
+        if queue.cohort is None or spec.reclaim_within_cohort is PreemptionPolicy.NEVER:
+            return [own]
+        others = [other for other in queue.cohort.queues if other is not queue and other.borrows_any(self.needs)]
+        if own.first is None and not self.within_nominal:
+            others = [other for other in others if other.standing.share >= self.own_standing.share]
+        return [own] + [
+            _Candidates(other, self._eligible(other, spec.reclaim_within_cohort), other.standing) for other in others
+        ]
 
     def _eligible(self, queue: QueueState, policy: PreemptionPolicy) -> Iterator[WorkloadState]:
         return chain.from_iterable(

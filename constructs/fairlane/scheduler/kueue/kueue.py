@@ -36,7 +36,9 @@ class Kueue:
         self._cohorts: dict[str, CohortState] = {}
         self._workloads: dict[str, WorkloadState] = {}
         self._shapes: dict[object, int] = {}
+        self._nominations: dict[str, tuple[int, Nomination]] = {}
         self._arrivals = 0
+        self._changes = 0
         for queue in queues:
             self.set_queue(queue)
 
@@ -89,8 +91,7 @@ class Kueue:
         if workload.reserved_at is None:
             queue.line.push(state)
         else:
-            queue.add(state.requests)
-            queue.held.add(state, workload.reserved_at)
+            self._hold(queue, state, workload.reserved_at)
 
     def remove(self, workload_name: str) -> None:
         """Remove a workload that has finished or is no longer wanted. Its quota is free.
@@ -124,8 +125,7 @@ class Kueue:
         heads = [(queue, head) for queue in self._queues.values() if (head := queue.line.head()) is not None]
         if not heads:
             return Cycle(entries=(), evicted=())
-        fair = self._strategies is not None
-        nominations = [nominate(queue, head, self._find, fair=fair) for queue, head in heads]
+        nominations = [self._nominate(queue, head) for queue, head in heads]
         preempted: dict[str, Victim] = {}
         reserved: list[tuple[QueueState, Amounts]] = []
         evicted: list[str] = []
@@ -137,6 +137,7 @@ class Kueue:
                 for victim in nomination.victims:
                     state, owner, _ = preempted[victim[0].workload_name] = victim
                     if not state.evicted:
+                        self._changes += 1
                         owner.held.evict(state)
                         evicted.append(state.workload_name)
             entries.append(
@@ -172,6 +173,15 @@ class Kueue:
         infinite, share = self._queues[queue_name].standing.share
         return float("inf") if infinite else share
 
+    def _nominate(self, queue: QueueState, head: WorkloadState) -> Nomination:
+        """Try a head, unless nothing has changed since it was tried."""
+        known = self._nominations.get(queue.spec.queue_name)
+        if known is not None and known[0] == self._changes and known[1].state is head:
+            return known[1]
+        nomination = nominate(queue, head, self._find, fair=self._strategies is not None)
+        self._nominations[queue.spec.queue_name] = self._changes, nomination
+        return nomination
+
     def _find(
         self, queue: QueueState, state: WorkloadState, needs: Collection[FlavorResource], requests: Amounts
     ) -> list[Victim]:
@@ -202,16 +212,14 @@ class Kueue:
             return Decision.SKIP_NO_LONGER_FITS
         return Decision.PREEMPT if nomination.preempts else Decision.ADMIT
 
-    @staticmethod
     def _carry_out(
-        nomination: Nomination, decision: Decision, now: float, reserved: list[tuple[QueueState, Amounts]]
+        self, nomination: Nomination, decision: Decision, now: float, reserved: list[tuple[QueueState, Amounts]]
     ) -> None:
         queue, state = nomination.queue, nomination.state
         best_effort = queue.spec.strategy is QueueingStrategy.BEST_EFFORT_FIFO
         if decision is Decision.ADMIT:
             queue.line.discard(state)
-            queue.add(state.requests)
-            queue.held.add(state, now)
+            self._hold(queue, state, now)
         elif decision is Decision.PREEMPT:
             queue.line.preemptor = state if best_effort else None
             queue.add(nomination.usage)
@@ -224,6 +232,11 @@ class Kueue:
             if best_effort:
                 queue.line.park(state.shape)
 
+    def _hold(self, queue: QueueState, state: WorkloadState, now: float) -> None:
+        self._changes += 1
+        queue.add(state.requests)
+        queue.held.add(state, now)
+
     def _free(self, queue: QueueState, state: WorkloadState) -> None:
         queue.held.remove(state)
         queue.subtract(state.requests)
@@ -235,8 +248,8 @@ class Kueue:
             queue.cohort.refresh()
             self._unpark(queue)
 
-    @staticmethod
-    def _unpark(queue: QueueState) -> None:
+    def _unpark(self, queue: QueueState) -> None:
+        self._changes += 1
         queue.line.unpark()
         for other in queue.cohort.queues if queue.cohort is not None else ():
             other.line.unpark()
