@@ -147,20 +147,23 @@ class QueueState:
         """Return what the queue can take now, by its own quota and by borrowing."""
         nominal, used = self.nominal.get(key, 0), self.usage.get(key, 0)
         if self.cohort is None:
-            return max(0, nominal - used)
-        kept = self.kept.get(key, 0)
-        shared = self.cohort.quota.get(key, 0) - self.cohort.usage.get(key, 0)
-        limit = self.limits.get(key)
-        if limit is not None:
-            shared = min(shared, nominal - kept - max(0, used - kept) + limit)
-        return max(0, max(0, kept - used) + shared)
+            free = nominal - used
+        else:
+            kept = self.kept.get(key, 0)
+            free = self.cohort.quota.get(key, 0) - self.cohort.usage.get(key, 0)
+            limit = self.limits.get(key)
+            if limit is not None:
+                free = min(free, nominal + limit - max(kept, used))
+            if used < kept:
+                free += kept - used
+        return max(0, free)
 
     def fits(self, amounts: Mapping[FlavorResource, int], *, borrowing: bool = True) -> bool:
         """Return True if amounts are available. Without borrowing they must be within the quota, too."""
-        return all(
-            amount <= self.available(key) and (borrowing or not self.exceeds_nominal(key, amount))
-            for key, amount in amounts.items()
-        )
+        for key, amount in amounts.items():
+            if amount > self.available(key) or (not borrowing and self.exceeds_nominal(key, amount)):
+                return False
+        return True
 
     def exceeds_nominal(self, key: FlavorResource, amount: int = 0) -> bool:
         """Return True if the usage and an amount are more than the quota of the queue."""
