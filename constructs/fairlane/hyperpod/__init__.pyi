@@ -1,3 +1,4 @@
+from fairlane.hyperpod.elastic_cluster_rules import job_problems as job_problems
 from fairlane.hyperpod.elastic_job import Checkpoint as Checkpoint
 from fairlane.hyperpod.elastic_job import CheckpointStorage as CheckpointStorage
 from fairlane.hyperpod.elastic_job import ElasticPolicy as ElasticPolicy
@@ -6,6 +7,7 @@ from fairlane.hyperpod.elastic_job import LogRule as LogRule
 from fairlane.hyperpod.elastic_job import ReplicaPart as ReplicaPart
 from fairlane.hyperpod.elastic_job import RestartPolicy as RestartPolicy
 from fairlane.hyperpod.elastic_manifest import job_manifest as job_manifest
+from fairlane.hyperpod.elastic_rules import elastic_job_problems as elastic_job_problems
 from fairlane.hyperpod.hyperpod_cluster import HyperPodCluster as HyperPodCluster
 from fairlane.hyperpod.instance_group import DeepHealthCheck as DeepHealthCheck
 from fairlane.hyperpod.instance_group import InstanceGroup as InstanceGroup
