@@ -1,3 +1,7 @@
+from fairlane.hyperpod.elastic_batch import BatchPlan as BatchPlan
+from fairlane.hyperpod.elastic_batch import SizeBatch as SizeBatch
+from fairlane.hyperpod.elastic_batch import batch_problems as batch_problems
+from fairlane.hyperpod.elastic_batch import size_batches as size_batches
 from fairlane.hyperpod.hyperpod_cluster import HyperPodCluster as HyperPodCluster
 from fairlane.hyperpod.instance_group import DeepHealthCheck as DeepHealthCheck
 from fairlane.hyperpod.instance_group import InstanceGroup as InstanceGroup
