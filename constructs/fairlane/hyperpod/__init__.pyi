@@ -2,6 +2,14 @@ from fairlane.hyperpod.elastic_batch import BatchPlan as BatchPlan
 from fairlane.hyperpod.elastic_batch import SizeBatch as SizeBatch
 from fairlane.hyperpod.elastic_batch import batch_problems as batch_problems
 from fairlane.hyperpod.elastic_batch import size_batches as size_batches
+from fairlane.hyperpod.elastic_job import Checkpoint as Checkpoint
+from fairlane.hyperpod.elastic_job import CheckpointStorage as CheckpointStorage
+from fairlane.hyperpod.elastic_job import ElasticPolicy as ElasticPolicy
+from fairlane.hyperpod.elastic_job import ElasticTrainingJob as ElasticTrainingJob
+from fairlane.hyperpod.elastic_job import LogRule as LogRule
+from fairlane.hyperpod.elastic_job import ReplicaPart as ReplicaPart
+from fairlane.hyperpod.elastic_job import RestartPolicy as RestartPolicy
+from fairlane.hyperpod.elastic_manifest import job_manifest as job_manifest
 from fairlane.hyperpod.hyperpod_cluster import HyperPodCluster as HyperPodCluster
 from fairlane.hyperpod.instance_group import DeepHealthCheck as DeepHealthCheck
 from fairlane.hyperpod.instance_group import InstanceGroup as InstanceGroup

@@ -1,0 +1,188 @@
+"""HyperPodPyTorchJob of an elastic training job, as a Kubernetes object. Imports no aws_cdk."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from fairlane.hyperpod.elastic_job import ElasticTrainingJob, LogRule, ReplicaPart
+from fairlane.hyperpod.instance_group import Taint
+from fairlane.hyperpod.replica_requests import accelerators_per_replica, replica_requests, request_amounts
+from fairlane.hyperpod.team_objects import is_extended
+
+AGENT_PORT: Final = 8080
+"""Port on which the training operator reaches the agent of each pod."""
+COORDINATION: Final = "HYPERPOD_SIGNAL_COORDINATION"
+"""Environment variable without whose value `distributed` no process sees a scaling event."""
+HEALTH: Final = "sagemaker.amazonaws.com/node-health-status"
+INSTANCE_TYPE: Final = "node.kubernetes.io/instance-type"
+LOG_FOLDER: Final = "/tmp/hyperpod"
+PRIORITY_CLASS: Final = "kueue.x-k8s.io/priority-class"
+QUEUE_NAME: Final = "kueue.x-k8s.io/queue-name"
+_KEPT_SECONDS: Final = 3600
+"""Seconds for which a job that has ended remains, so that its status can be read. The operator's default is 0."""
+
+
+def job_manifest(job: ElasticTrainingJob) -> dict[str, Any]:
+    """Return the `HyperPodPyTorchJob` of a job, for `kubectl apply -f`.
+
+    The manifest has what the examples of AWS leave out: signal coordination, log files for log rules, SIGTERM with
+    time for a checkpoint, the agent's port, `hyperpodrun` as first process, and requests that fit an instance. It sets
+    neither `--nnodes` nor `NNODES`, because the operator gives the number of nodes with each start.
+
+    Sources: "Using elastic training in Amazon SageMaker HyperPod" and "Using the HyperPod training operator" in the
+    Amazon SageMaker AI Developer Guide; hyperpod-elastic-agent 1.1.3. Not applied to a live cluster.
+
+    Args:
+        job: Job.
+
+    Raises:
+        ConfigurationError: If the job has mistakes.
+    """
+    labels = {QUEUE_NAME: f"{job.namespace}-localqueue"}
+    if job.priority_class is not None:
+        labels[PRIORITY_CLASS] = f"{job.priority_class}-priority"
+    return {
+        "apiVersion": "sagemaker.amazonaws.com/v1",
+        "kind": "HyperPodPyTorchJob",
+        "metadata": {"name": job.job_name, "namespace": job.namespace, "labels": labels},
+        "spec": {
+            "nprocPerNode": str(_processes(job)),
+            "runPolicy": _run_policy(job),
+            "elasticPolicy": _elastic_policy(job),
+            "replicaSpecs": [_replica_spec(job, part) for part in job.all_parts],
+        },
+    }
+
+
+def _run_policy(job: ElasticTrainingJob) -> dict[str, Any]:
+    restart = job.restart
+    policy: dict[str, Any] = {
+        "cleanPodPolicy": "OnlyComplete",
+        "jobMaxRetryCount": restart.max_restarts,
+        "ttlSecondsAfterFinished": _KEPT_SECONDS,
+        "restartPolicy": {
+            "numRestartBeforeFullJobRestart": restart.process_restarts,
+            "evalPeriodSeconds": restart.evaluation_seconds,
+            "maxFullJobRestarts": restart.max_full_restarts,
+            "scaleUpSnoozeTimeInSeconds": restart.scale_up_snooze_seconds,
+        },
+    }
+    if job.log_rules:
+        policy["logMonitoringConfiguration"] = [_log_rule(rule) for rule in job.log_rules]
+    return policy
+
+
+def _log_rule(rule: LogRule) -> dict[str, Any]:
+    return _stated(
+        {
+            "name": rule.rule_name,
+            "logPattern": rule.pattern,
+            "expectedStartCutOffInSeconds": rule.expected_start_seconds,
+            "expectedRecurringFrequencyInSeconds": rule.expected_every_seconds,
+            "stopPattern": rule.stop_pattern,
+            "metricThreshold": rule.metric_threshold,
+            "operator": rule.operator,
+            "metricEvaluationDataPoints": rule.metric_data_points,
+            "faultOnMatch": rule.fault_on_match or None,
+        }
+    )
+
+
+def _elastic_policy(job: ElasticTrainingJob) -> dict[str, Any]:
+    policy = job.policy
+    values = policy.replica_discrete_values
+    return _stated(
+        {
+            "minReplicas": policy.min_replicas,
+            "maxReplicas": policy.max_replicas,
+            "replicaIncrementStep": policy.replica_increment_step,
+            "replicaDiscreteValues": None if values is None else list(values),
+            "gracefulShutdownTimeoutInSeconds": policy.graceful_shutdown_timeout_seconds,
+            "scalingTimeoutInSeconds": policy.scaling_timeout_seconds,
+            "faultyScaleDownTimeoutInSeconds": policy.faulty_scale_down_timeout_seconds,
+        }
+    )
+
+
+def _replica_spec(job: ElasticTrainingJob, part: ReplicaPart) -> dict[str, Any]:
+    spec = {
+        "restartPolicy": "Never",
+        "priorityClassName": part.priority_class_name,
+        "serviceAccountName": job.service_account,
+        "terminationGracePeriodSeconds": job.grace_seconds,
+        "nodeSelector": {INSTANCE_TYPE: job.instance_type, HEALTH: "Schedulable"},
+        "tolerations": [*_tolerations(job)] or None,
+        "containers": [_container(job)],
+        "volumes": [{"name": name, **source} for name, _, source in _volumes(job)],
+    }
+    template = {"spec": _stated(spec)}
+    sizes = {"replicas": part.replicas, "maxReplicas": part.max_replicas}
+    return {"name": part.part_name, **_stated(sizes), "template": template}
+
+
+def _tolerations(job: ElasticTrainingJob) -> Iterator[dict[str, str]]:
+    for name in filter(is_extended, replica_requests(job)):
+        if not name.startswith("vpc.amazonaws.com/"):
+            yield {"key": name, "operator": "Exists", "effect": "NoSchedule"}
+    yield from map(_toleration, job.tolerations)
+
+
+def _toleration(taint: Taint) -> dict[str, str]:
+    value = {"operator": "Exists"} if taint.value is None else {"operator": "Equal", "value": taint.value}
+    return {"key": taint.key, **value, "effect": str(taint.effect)}
+
+
+def _container(job: ElasticTrainingJob) -> dict[str, Any]:
+    requests = replica_requests(job)
+    environment = {COORDINATION: "distributed"} | dict(job.environment)
+    return {
+        "name": "trainer",
+        "image": job.image,
+        "imagePullPolicy": "IfNotPresent",
+        "command": ["hyperpodrun"],
+        "args": [*launcher_arguments(job), job.script, *job.arguments],
+        "env": [{"name": name, "value": value} for name, value in environment.items()],
+        "ports": [{"name": "agent", "containerPort": AGENT_PORT}],
+        "resources": {
+            "requests": requests,
+            "limits": {name: amount for name, amount in requests.items() if is_extended(name)},
+        },
+        "volumeMounts": [{"name": name, "mountPath": path} for name, path, _ in _volumes(job)],
+    }
+
+
+def launcher_arguments(job: ElasticTrainingJob) -> list[str]:
+    """Return the arguments of `hyperpodrun` in front of the script.
+
+    SIGTERM and its time limit apply when a pod is evicted: without them, the processes are killed at once.
+    """
+    return [
+        f"--nproc-per-node={_processes(job)}",
+        "--rdzv-backend=hyperpod",
+        "--server-host=0.0.0.0",
+        f"--server-port={AGENT_PORT}",
+        "--tee=3",
+        f"--log-dir={LOG_FOLDER}",
+        "--shutdown-signal=SIGTERM",
+        f"--shutdown-timeout={job.policy.graceful_shutdown_timeout_seconds}",
+        *job.launcher_arguments,
+    ]
+
+
+def _volumes(job: ElasticTrainingJob) -> Sequence[tuple[str, str, Mapping[str, Any]]]:
+    """Return the name, the folder and the source of each volume."""
+    memory = request_amounts(replica_requests(job)).get("memory", 0)
+    size = job.shared_memory or (f"{memory // 4}Gi" if memory >= 4 else None)
+    shared = {"emptyDir": _stated({"medium": "Memory", "sizeLimit": size})}
+    volumes: list[tuple[str, str, Mapping[str, Any]]] = [("shm", "/dev/shm", shared)]
+    if job.checkpoint and job.checkpoint.claim_name:
+        claim = {"persistentVolumeClaim": {"claimName": job.checkpoint.claim_name}}
+        volumes.append(("checkpoints", job.checkpoint.mount_path, claim))
+    return volumes
+
+
+def _processes(job: ElasticTrainingJob) -> int:
+    return job.processes_per_replica or accelerators_per_replica(job) or 1
+
+
+def _stated(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
