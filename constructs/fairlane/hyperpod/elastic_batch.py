@@ -34,8 +34,6 @@ class BatchPlan:
 class SizeBatch:
     """Batch at one size of a job.
 
-    The global batch is `small_batch` x `small_groups` + `large_batch` x (`data_parallel` - `small_groups`).
-
     Attributes:
         replicas: Size in replicas.
         data_parallel: Number of data-parallel groups: processes without tensor and pipeline parallelism.
@@ -55,6 +53,11 @@ class SizeBatch:
     large_batch: int
     small_groups: int
     learning_rate: float
+
+    @property
+    def samples(self) -> int:
+        """Number of samples of a step over all groups."""
+        return self.small_batch * self.small_groups + self.large_batch * (self.data_parallel - self.small_groups)
 
 
 def batch_problems(
