@@ -2,6 +2,7 @@ from fairlane.hyperpod.elastic_batch import BatchPlan as BatchPlan
 from fairlane.hyperpod.elastic_batch import SizeBatch as SizeBatch
 from fairlane.hyperpod.elastic_batch import batch_problems as batch_problems
 from fairlane.hyperpod.elastic_batch import size_batches as size_batches
+from fairlane.hyperpod.elastic_cluster_rules import job_problems as job_problems
 from fairlane.hyperpod.elastic_job import Checkpoint as Checkpoint
 from fairlane.hyperpod.elastic_job import CheckpointStorage as CheckpointStorage
 from fairlane.hyperpod.elastic_job import ElasticPolicy as ElasticPolicy
@@ -15,6 +16,7 @@ from fairlane.hyperpod.elastic_recipes import job_recipe_problems as job_recipe_
 from fairlane.hyperpod.elastic_recipes import load_recipe as load_recipe
 from fairlane.hyperpod.elastic_recipes import read_recipe as read_recipe
 from fairlane.hyperpod.elastic_recipes import write_recipe as write_recipe
+from fairlane.hyperpod.elastic_rules import elastic_job_problems as elastic_job_problems
 from fairlane.hyperpod.elastic_sizes import JobSize as JobSize
 from fairlane.hyperpod.elastic_sizes import SizeState as SizeState
 from fairlane.hyperpod.elastic_sizes import job_sizes as job_sizes

@@ -3,13 +3,21 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
+from typing import Final, TypeGuard
 
+from fairlane._internal.tokens import is_token
 from fairlane.hyperpod.elastic_batch import BatchPlan
 from fairlane.hyperpod.instance_group import Taint
 
+MAX_REPLICAS: Final = 6758
+"""Largest number of instances of a HyperPod cluster."""
 MARGIN_SECONDS: Final = 60
 """Seconds from the end of the graceful shutdown to the end of an evicted pod."""
+
+
+def is_whole(value: object) -> TypeGuard[int]:
+    """Return True if a value is a whole number that is known at synth."""
+    return isinstance(value, int) and not isinstance(value, bool) and not is_token(value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,12 +51,15 @@ class ElasticPolicy:
     @property
     def sizes(self) -> tuple[int, ...]:
         """Sizes in replicas, in ascending order. Empty if the policy has mistakes."""
-        if self.replica_discrete_values is not None:
-            return tuple(sorted(set(self.replica_discrete_values)))
-        step = self.replica_increment_step
-        if not step or step < 1 or self.min_replicas < 1:
+        values, step = self.replica_discrete_values, self.replica_increment_step
+        if values is not None:
+            whole = not isinstance(values, str) and isinstance(values, Sequence) and all(map(is_whole, values))
+            return tuple(sorted(set(values))) if whole else ()
+        if not (is_whole(step) and is_whole(self.min_replicas) and is_whole(self.max_replicas)):
             return ()
-        return tuple(range(self.min_replicas, self.max_replicas + 1, step))
+        if step is None or step < 1 or self.min_replicas < 1:
+            return ()
+        return tuple(range(self.min_replicas, min(self.max_replicas, MAX_REPLICAS) + 1, step))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

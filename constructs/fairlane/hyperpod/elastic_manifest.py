@@ -3,15 +3,20 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from fairlane.errors import ConfigurationError
 from fairlane.hyperpod.elastic_job import ElasticTrainingJob, LogRule, ReplicaPart
+from fairlane.hyperpod.elastic_pod_rules import COORDINATION, DISTRIBUTED
+from fairlane.hyperpod.elastic_rules import elastic_job_problems
 from fairlane.hyperpod.instance_group import Taint
-from fairlane.hyperpod.replica_requests import accelerators_per_replica, replica_requests, request_amounts
+from fairlane.hyperpod.launcher_rules import AGENT_PORT
+from fairlane.hyperpod.replica_requests import (
+    accelerator_requests,
+    replica_processes,
+    replica_requests,
+    request_amounts,
+)
 from fairlane.hyperpod.team_objects import is_extended
 
-AGENT_PORT: Final = 8080
-"""Port on which the training operator reaches the agent of each pod."""
-COORDINATION: Final = "HYPERPOD_SIGNAL_COORDINATION"
-"""Environment variable without whose value `distributed` no process sees a scaling event."""
 HEALTH: Final = "sagemaker.amazonaws.com/node-health-status"
 INSTANCE_TYPE: Final = "node.kubernetes.io/instance-type"
 LOG_FOLDER: Final = "/tmp/hyperpod"
@@ -37,6 +42,8 @@ def job_manifest(job: ElasticTrainingJob) -> dict[str, Any]:
     Raises:
         ConfigurationError: If the job has mistakes.
     """
+    if problems := list(elastic_job_problems(job)):
+        raise ConfigurationError(str(job.job_name), problems)
     labels = {QUEUE_NAME: f"{job.namespace}-localqueue"}
     if job.priority_class is not None:
         labels[PRIORITY_CLASS] = f"{job.priority_class}-priority"
@@ -45,7 +52,7 @@ def job_manifest(job: ElasticTrainingJob) -> dict[str, Any]:
         "kind": "HyperPodPyTorchJob",
         "metadata": {"name": job.job_name, "namespace": job.namespace, "labels": labels},
         "spec": {
-            "nprocPerNode": str(_processes(job)),
+            "nprocPerNode": str(replica_processes(job)),
             "runPolicy": _run_policy(job),
             "elasticPolicy": _elastic_policy(job),
             "replicaSpecs": [_replica_spec(job, part) for part in job.all_parts],
@@ -120,9 +127,8 @@ def _replica_spec(job: ElasticTrainingJob, part: ReplicaPart) -> dict[str, Any]:
 
 
 def _tolerations(job: ElasticTrainingJob) -> Iterator[dict[str, str]]:
-    for name in filter(is_extended, replica_requests(job)):
-        if not name.startswith("vpc.amazonaws.com/"):
-            yield {"key": name, "operator": "Exists", "effect": "NoSchedule"}
+    for name in accelerator_requests(job):
+        yield {"key": name, "operator": "Exists", "effect": "NoSchedule"}
     yield from map(_toleration, job.tolerations)
 
 
@@ -133,7 +139,7 @@ def _toleration(taint: Taint) -> dict[str, str]:
 
 def _container(job: ElasticTrainingJob) -> dict[str, Any]:
     requests = replica_requests(job)
-    environment = {COORDINATION: "distributed"} | dict(job.environment)
+    environment = {COORDINATION: DISTRIBUTED} | dict(job.environment)
     return {
         "name": "trainer",
         "image": job.image,
@@ -156,7 +162,7 @@ def launcher_arguments(job: ElasticTrainingJob) -> list[str]:
     SIGTERM and its time limit apply when a pod is evicted: without them, the processes are killed at once.
     """
     return [
-        f"--nproc-per-node={_processes(job)}",
+        f"--nproc-per-node={replica_processes(job)}",
         "--rdzv-backend=hyperpod",
         "--server-host=0.0.0.0",
         f"--server-port={AGENT_PORT}",
@@ -178,10 +184,6 @@ def _volumes(job: ElasticTrainingJob) -> Sequence[tuple[str, str, Mapping[str, A
         claim = {"persistentVolumeClaim": {"claimName": job.checkpoint.claim_name}}
         volumes.append(("checkpoints", job.checkpoint.mount_path, claim))
     return volumes
-
-
-def _processes(job: ElasticTrainingJob) -> int:
-    return job.processes_per_replica or accelerators_per_replica(job) or 1
 
 
 def _stated(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Final
 from fairlane.catalog.hyperpod_catalog import HyperPodInstanceType, hyperpod_instance_types
 from fairlane.hyperpod.elastic_job import ElasticTrainingJob
 from fairlane.hyperpod.quantities import parse_quantity
-from fairlane.hyperpod.team_objects import EFA, GIB
+from fairlane.hyperpod.team_objects import EFA, GIB, is_extended
 
 _MEMORY_STEPS: Final = tuple((size, Fraction(part, 100)) for size, part in ((4, 30), (4, 25), (8, 20), (112, 17)))
 _MEMORY_REST: Final = Fraction(7, 100)
@@ -62,6 +62,11 @@ def request_amounts(requests: Mapping[str, object]) -> dict[str, Fraction]:
         with suppress(ValueError):
             amounts[name] = parse_quantity(quantity) / (GIB if name == "memory" else 1)
     return amounts
+
+
+def accelerator_requests(job: ElasticTrainingJob) -> list[str]:
+    """Return the devices that a replica requests, without EFA interfaces."""
+    return [name for name in replica_requests(job) if is_extended(name) and name != EFA]
 
 
 def accelerators_per_replica(job: ElasticTrainingJob) -> int:

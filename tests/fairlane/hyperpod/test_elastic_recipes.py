@@ -213,8 +213,8 @@ def test_each_seeded_mistake_is_found(changes: dict[tuple[str, ...], Any], expec
     [
         ({("elastic_policy", "replica_increment_step"): 1}, "elastic_policy.replica_increment_step", "scale_config"),
         ({("scale_config",): DELETED}, "elastic_policy.replica_increment_step", "scale_config"),
-        ({("elastic_policy", "max_nodes"): 8}, "scale_config", "16"),
-        ({("elastic_policy", "min_nodes"): 2}, "scale_config", "1"),
+        ({("elastic_policy", "max_nodes"): 8}, "scale_config.16", "max_nodes"),
+        ({("elastic_policy", "min_nodes"): 2}, "scale_config.1", "min_nodes"),
         ({("elastic_policy", "min_nodes"): 0}, "elastic_policy.min_nodes", "0"),
         ({("elastic_policy", "max_nodes"): None}, "elastic_policy.max_nodes", "missing"),
         ({("elastic_policy", "max_nodes"): "16"}, "elastic_policy.max_nodes", "'16'"),
