@@ -1,3 +1,7 @@
+from fairlane.hyperpod.elastic_batch import BatchPlan as BatchPlan
+from fairlane.hyperpod.elastic_batch import SizeBatch as SizeBatch
+from fairlane.hyperpod.elastic_batch import batch_problems as batch_problems
+from fairlane.hyperpod.elastic_batch import size_batches as size_batches
 from fairlane.hyperpod.elastic_cluster_rules import job_problems as job_problems
 from fairlane.hyperpod.elastic_job import Checkpoint as Checkpoint
 from fairlane.hyperpod.elastic_job import CheckpointStorage as CheckpointStorage
@@ -7,7 +11,15 @@ from fairlane.hyperpod.elastic_job import LogRule as LogRule
 from fairlane.hyperpod.elastic_job import ReplicaPart as ReplicaPart
 from fairlane.hyperpod.elastic_job import RestartPolicy as RestartPolicy
 from fairlane.hyperpod.elastic_manifest import job_manifest as job_manifest
+from fairlane.hyperpod.elastic_recipes import ElasticRecipe as ElasticRecipe
+from fairlane.hyperpod.elastic_recipes import job_recipe_problems as job_recipe_problems
+from fairlane.hyperpod.elastic_recipes import load_recipe as load_recipe
+from fairlane.hyperpod.elastic_recipes import read_recipe as read_recipe
+from fairlane.hyperpod.elastic_recipes import write_recipe as write_recipe
 from fairlane.hyperpod.elastic_rules import elastic_job_problems as elastic_job_problems
+from fairlane.hyperpod.elastic_sizes import JobSize as JobSize
+from fairlane.hyperpod.elastic_sizes import SizeState as SizeState
+from fairlane.hyperpod.elastic_sizes import job_sizes as job_sizes
 from fairlane.hyperpod.hyperpod_cluster import HyperPodCluster as HyperPodCluster
 from fairlane.hyperpod.instance_group import DeepHealthCheck as DeepHealthCheck
 from fairlane.hyperpod.instance_group import InstanceGroup as InstanceGroup
@@ -22,6 +34,7 @@ from fairlane.hyperpod.manifest_rules import manifest_problems as manifest_probl
 from fairlane.hyperpod.monitoring.hyperpod_monitoring import HyperPodMonitoring as HyperPodMonitoring
 from fairlane.hyperpod.quota_table import QuotaRow as QuotaRow
 from fairlane.hyperpod.quota_table import quota_rows as quota_rows
+from fairlane.hyperpod.recipe_rules import recipe_problems as recipe_problems
 from fairlane.hyperpod.task_governance import GovernedCluster as GovernedCluster
 from fairlane.hyperpod.task_governance import TaskGovernance as TaskGovernance
 from fairlane.hyperpod.team import Cap as Cap

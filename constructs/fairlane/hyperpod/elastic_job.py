@@ -190,6 +190,8 @@ class ElasticTrainingJob:
         termination_grace_seconds: Number of seconds between SIGTERM and SIGKILL when a pod is evicted. Default: the
             graceful shutdown and 60.
         tolerations: Taints of nodes that the pods tolerate, besides that of the accelerators. Default: none.
+        recipe: Path of the HyperPod recipe that the script runs, whose `scale_config` is checked against the sizes and
+            the batch. Default: none.
     """
 
     job_name: str
@@ -214,6 +216,7 @@ class ElasticTrainingJob:
     log_rules: Sequence[LogRule] = ()
     termination_grace_seconds: int | None = None
     tolerations: Sequence[Taint] = ()
+    recipe: str | None = None
 
     @property
     def namespace(self) -> str:

@@ -19,7 +19,7 @@ from fairlane.hyperpod.manifest_fields import (
 )
 from fairlane.hyperpod.replica_requests import (
     accelerator_requests,
-    accelerators_per_replica,
+    replica_processes,
     replica_requests,
     request_amounts,
 )
@@ -57,7 +57,7 @@ def job_manifest(job: ElasticTrainingJob) -> dict[str, Any]:
         "kind": "HyperPodPyTorchJob",
         "metadata": {"name": job.job_name, "namespace": job.namespace, "labels": labels},
         "spec": {
-            "nprocPerNode": str(_processes(job)),
+            "nprocPerNode": str(replica_processes(job)),
             "runPolicy": _run_policy(job),
             "elasticPolicy": _elastic_policy(job.policy),
             "replicaSpecs": [_replica_spec(job, part) for part in job.all_parts],
@@ -139,7 +139,7 @@ def launcher_arguments(job: ElasticTrainingJob) -> list[str]:
     SIGTERM and its time limit apply when a pod is evicted: without them, the processes are killed at once.
     """
     return [
-        f"--nproc-per-node={_processes(job)}",
+        f"--nproc-per-node={replica_processes(job)}",
         "--rdzv-backend=hyperpod",
         "--server-host=0.0.0.0",
         f"--server-port={AGENT_PORT}",
@@ -161,10 +161,6 @@ def _volumes(job: ElasticTrainingJob) -> Sequence[tuple[str, str, Mapping[str, A
         claim = {"persistentVolumeClaim": {"claimName": job.checkpoint.claim_name}}
         volumes.append(("checkpoints", job.checkpoint.mount_path, claim))
     return volumes
-
-
-def _processes(job: ElasticTrainingJob) -> int:
-    return job.processes_per_replica or accelerators_per_replica(job) or 1
 
 
 def _stated(fields: Mapping[str, Any]) -> dict[str, Any]:

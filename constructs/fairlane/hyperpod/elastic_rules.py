@@ -9,7 +9,7 @@ from fairlane._internal.checks import check_choice, check_list, check_text, chec
 from fairlane._internal.tokens import is_token
 from fairlane.catalog.hyperpod_catalog import hyperpod_instance_types
 from fairlane.errors import Problem
-from fairlane.hyperpod.elastic_batch import BatchPlan
+from fairlane.hyperpod.elastic_batch import BatchPlan, batch_problems
 from fairlane.hyperpod.elastic_job import (
     Checkpoint,
     CheckpointStorage,
@@ -37,11 +37,12 @@ from fairlane.hyperpod.elastic_policy_rules import (
     part_problems,
     policy_problems,
 )
-from fairlane.hyperpod.governance_rules import MAX_CLASS_NAME, MAX_TEAM_NAME, check_short_name
+from fairlane.hyperpod.governance_rules import MAX_TEAM_NAME, check_short_name
 from fairlane.hyperpod.instance_group import Taint
 from fairlane.hyperpod.launcher_rules import added_argument_problems
 from fairlane.hyperpod.quantities import parse_quantity
 from fairlane.hyperpod.quota_table import amount_text
+from fairlane.hyperpod.replica_requests import replica_processes
 
 _KINDS: Final[tuple[tuple[str, type], ...]] = (
     ("team", str),
@@ -84,14 +85,20 @@ def elastic_job_problems(job: ElasticTrainingJob) -> Iterator[Problem]:
     yield from image_problems(job.image)
     yield from check_text(("script",), job.script, _is_script, "the path of a script, which does not start with -")
     yield from added_argument_problems(("launcher_arguments",), job.launcher_arguments)
-    yield from (problem.within("policy") for problem in policy_problems(job.policy))
+    mistakes = [problem.within("policy") for problem in policy_problems(job.policy)]
+    yield from mistakes
     yield from _size_problems(job)
     if job.priority_class is not None:
-        yield from check_short_name(("priority_class",), job.priority_class, MAX_CLASS_NAME)
+        yield from check_class_name(("priority_class",), job.priority_class)
     yield from class_problems(job.priority_class, job.parts)
     if job.processes_per_replica is not None:
         path = ("processes_per_replica",)
-        yield from check_whole_number(path, job.processes_per_replica, 1, _MAX_PROCESSES, unit="processes")
+        processes = [*check_whole_number(path, job.processes_per_replica, 1, _MAX_PROCESSES, unit="processes")]
+        yield from processes
+        mistakes += processes
+    if job.batch is not None:
+        bounded = not mistakes and not is_token(job.processes_per_replica)
+        yield from batch_problems(job.batch, job.policy.sizes if bounded else (), replica_processes(job))
     yield from request_problems(job.requests or {}, job.instance_type)
     yield from environment_problems(job.environment)
     yield from _pod_problems(job)

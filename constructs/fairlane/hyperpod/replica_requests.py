@@ -76,6 +76,11 @@ def accelerators_per_replica(job: ElasticTrainingJob) -> int:
     return int(amounts.get(node.resource, 0)) if node and node.resource else 0
 
 
+def replica_processes(job: ElasticTrainingJob) -> int:
+    """Return the number of processes of a replica."""
+    return job.processes_per_replica or accelerators_per_replica(job) or 1
+
+
 def _usable_vcpus(vcpus: int) -> Fraction:
     stepped = sum(_CPU_STEPS[:vcpus], Fraction(0))
     return vcpus - (_CPU_FIXED + stepped + _CPU_REST * max(vcpus - len(_CPU_STEPS), 0))
