@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from fairlane.errors import Path, Problem
+from fairlane.hyperpod.elastic_job import is_whole
 from fairlane.hyperpod.launcher_rules import DEFAULT_SHUTDOWN_SECONDS, LauncherCall, call_problems, read_call
 from fairlane.hyperpod.manifest_fields import LOG_RULES, sequence
 
@@ -28,8 +29,7 @@ class ContainerCall:
     Attributes:
         path: Path to `command`, or to `args` without a command.
         items: Path and text of each item of `command` and `args`.
-        start: Position of `hyperpodrun` among the items. None if the container does not run it, or if its image says.
-        call: Options and script of `hyperpodrun`.
+        call: Options and script of `hyperpodrun`. None if neither `command` nor `args` names it.
         paths: Path of each argument of `hyperpodrun`.
         is_first: True if `hyperpodrun` is the first process of the container, so that it receives SIGTERM.
     """
@@ -73,16 +73,18 @@ def read_container(path: Path, container: Mapping[str, Any]) -> ContainerCall:
     return ContainerCall(place, items, None, (), is_first=False)
 
 
-def container_call_problems(container: ContainerCall, *, elastic: bool, log_rules: bool) -> Iterator[Problem]:
+def container_call_problems(
+    container: ContainerCall, elastic_policy: Mapping[str, Any], *, log_rules: bool
+) -> Iterator[Problem]:
     """Yield the mistakes in the program of a container.
 
     Args:
         container: Program of the container.
-        elastic: True if the job has an elastic policy.
+        elastic_policy: Elastic policy of the job. Empty if it is not elastic.
         log_rules: True if the job has log rules.
     """
     call = container.call
-    if container.program == "ray" and elastic:
+    if container.program == "ray" and elastic_policy:
         yield Problem.relation(container.path, RAY_SENTENCE)
     elif call is None and container.program:
         sentence = f"{container.program} does not start the agent, which the training operator needs: use {LAUNCHER}"
@@ -92,7 +94,7 @@ def container_call_problems(container: ContainerCall, *, elastic: bool, log_rule
     if not container.is_first:
         sentence = f"the shell receives SIGTERM instead of {LAUNCHER}: use exec {LAUNCHER}"
         yield Problem.relation(container.path, sentence)
-    for problem in call_problems((), call) if elastic else ():
+    for problem in call_problems((), call) if elastic_policy else ():
         index = problem.field[0]
         yield replace(problem, field=container.paths[index] if isinstance(index, int) else container.path)
     if log_rules and not call.writes_log_files:
@@ -101,15 +103,27 @@ def container_call_problems(container: ContainerCall, *, elastic: bool, log_rule
             "--log-dir=/tmp/hyperpod to its arguments"
         )
         yield Problem.relation(LOG_RULES, sentence)
-    signal = call.option("shutdown-signal")
-    if elastic and (signal is None or signal.value != "SIGTERM"):
+    if elastic_policy:
+        yield from _signal_problems(container.path, call, elastic_policy.get("gracefulShutdownTimeoutInSeconds"))
+    if call.script is None:
+        yield Problem.relation(container.path, "the script is missing: add it after the options")
+
+
+def _signal_problems(path: Path, call: LauncherCall, graceful_shutdown_seconds: object) -> Iterator[Problem]:
+    signal, seconds = call.option("shutdown-signal"), shutdown_seconds(call)
+    if signal is None or signal.value != "SIGTERM":
         sentence = (
             f"{LAUNCHER} kills the processes of an evicted pod by SIGKILL, without a checkpoint: add "
             "--shutdown-signal=SIGTERM and --shutdown-timeout"
         )
-        yield Problem.relation(container.path, sentence)
-    if call.script is None:
-        yield Problem.relation(container.path, "the script is missing: add it after the options")
+        yield Problem.relation(path, sentence)
+    elif is_whole(graceful_shutdown_seconds) and seconds < graceful_shutdown_seconds:
+        sentence = (
+            f"{LAUNCHER} kills the processes of an evicted pod after {seconds} seconds, and "
+            f"gracefulShutdownTimeoutInSeconds is {graceful_shutdown_seconds}: use --shutdown-timeout="
+            f"{graceful_shutdown_seconds}"
+        )
+        yield Problem.relation(path, sentence)
 
 
 def shutdown_seconds(call: LauncherCall) -> int:

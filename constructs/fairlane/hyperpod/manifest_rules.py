@@ -143,7 +143,7 @@ def _template_problems(path: Path, template: object, spec: Mapping[str, Any]) ->
     container, call, place = containers[chosen], calls[chosen], (*pod_path, "containers", chosen)
     elastic_policy = mapping(spec.get("elasticPolicy"))
     rules = sequence(mapping(spec.get("runPolicy")).get("logMonitoringConfiguration"))
-    yield from container_call_problems(call, elastic=bool(elastic_policy), log_rules=bool(rules))
+    yield from container_call_problems(call, elastic_policy, log_rules=bool(rules))
     yield from _process_problems(spec, call.call.option("nproc-per-node") if call.call else None)
     yield from (replace(problem, field=(*place, "image")) for problem in image_problems(container.get("image")))
     ports = [mapping(port).get("containerPort") for port in sequence(container.get("ports"))]
