@@ -30,7 +30,7 @@ def policy_problems(policy: ElasticPolicy) -> Iterator[Problem]:
         yield from check_whole_number((name,), getattr(policy, name), 1, MAX_REPLICAS, unit="replicas")
     lowest, highest = policy.min_replicas, policy.max_replicas
     bounded = is_whole(lowest) and is_whole(highest)
-    if bounded and lowest > highest:
+    if bounded and lowest > highest > 0:
         yield Problem.relation(
             ("min_replicas",),
             f"{lowest} is more than max_replicas, {highest}: lower min_replicas or raise max_replicas",

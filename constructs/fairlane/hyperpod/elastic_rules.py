@@ -37,7 +37,7 @@ from fairlane.hyperpod.elastic_policy_rules import (
     part_problems,
     policy_problems,
 )
-from fairlane.hyperpod.governance_rules import MAX_TEAM_NAME, check_short_name
+from fairlane.hyperpod.governance_rules import MAX_CLASS_NAME, MAX_TEAM_NAME, check_short_name
 from fairlane.hyperpod.instance_group import Taint
 from fairlane.hyperpod.launcher_rules import added_argument_problems
 from fairlane.hyperpod.quantities import parse_quantity
