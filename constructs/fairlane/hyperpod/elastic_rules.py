@@ -37,7 +37,7 @@ from fairlane.hyperpod.elastic_policy_rules import (
     part_problems,
     policy_problems,
 )
-from fairlane.hyperpod.governance_rules import MAX_TEAM_NAME, check_short_name
+from fairlane.hyperpod.governance_rules import MAX_CLASS_NAME, MAX_TEAM_NAME, check_short_name
 from fairlane.hyperpod.instance_group import Taint
 from fairlane.hyperpod.launcher_rules import added_argument_problems
 from fairlane.hyperpod.quantities import parse_quantity
@@ -89,7 +89,7 @@ def elastic_job_problems(job: ElasticTrainingJob) -> Iterator[Problem]:
     yield from mistakes
     yield from _size_problems(job)
     if job.priority_class is not None:
-        yield from check_class_name(("priority_class",), job.priority_class)
+        yield from check_short_name(("priority_class",), job.priority_class, MAX_CLASS_NAME)
     yield from class_problems(job.priority_class, job.parts)
     if job.processes_per_replica is not None:
         path = ("processes_per_replica",)
