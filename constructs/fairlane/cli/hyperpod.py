@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
-from fairlane.cli import hyperpod_jobs
+from fairlane.cli import hyperpod_check, hyperpod_jobs
 from fairlane.cli.hyperpod_clusters import (
     ClusterSettings,
     add_environment_options,
@@ -32,6 +32,7 @@ def add_to(commands: Any) -> None:
     add_environment_options(parser, "name of one cluster (default: all clusters)")
     parser.set_defaults(run=_quotas)
     hyperpod_jobs.add_to(actions)
+    hyperpod_check.add_to(actions)
 
 
 def _quotas(arguments: argparse.Namespace) -> int:

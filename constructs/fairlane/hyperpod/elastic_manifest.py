@@ -4,11 +4,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from fairlane.errors import ConfigurationError
-from fairlane.hyperpod.elastic_job import ElasticTrainingJob, LogRule, ReplicaPart
+from fairlane.hyperpod.elastic_job import ElasticPolicy, ElasticTrainingJob, LogRule, ReplicaPart
 from fairlane.hyperpod.elastic_pod_rules import COORDINATION, DISTRIBUTED
 from fairlane.hyperpod.elastic_rules import elastic_job_problems
 from fairlane.hyperpod.instance_group import Taint
 from fairlane.hyperpod.launcher_rules import AGENT_PORT
+from fairlane.hyperpod.manifest_fields import (
+    INSTANCE_TYPE,
+    LOG_FIELDS,
+    POLICY_FIELDS,
+    PRIORITY_CLASS,
+    QUEUE_NAME,
+    RESTART_FIELDS,
+)
 from fairlane.hyperpod.replica_requests import (
     accelerator_requests,
     replica_processes,
@@ -17,11 +25,8 @@ from fairlane.hyperpod.replica_requests import (
 )
 from fairlane.hyperpod.team_objects import is_extended
 
-HEALTH: Final = "sagemaker.amazonaws.com/node-health-status"
-INSTANCE_TYPE: Final = "node.kubernetes.io/instance-type"
-LOG_FOLDER: Final = "/tmp/hyperpod"
-PRIORITY_CLASS: Final = "kueue.x-k8s.io/priority-class"
-QUEUE_NAME: Final = "kueue.x-k8s.io/queue-name"
+_HEALTH: Final = "sagemaker.amazonaws.com/node-health-status"
+_LOG_FOLDER: Final = "/tmp/hyperpod"
 _KEPT_SECONDS: Final = 3600
 """Seconds for which a job that has ended remains, so that its status can be read. The operator's default is 0."""
 
@@ -54,24 +59,18 @@ def job_manifest(job: ElasticTrainingJob) -> dict[str, Any]:
         "spec": {
             "nprocPerNode": str(replica_processes(job)),
             "runPolicy": _run_policy(job),
-            "elasticPolicy": _elastic_policy(job),
+            "elasticPolicy": _elastic_policy(job.policy),
             "replicaSpecs": [_replica_spec(job, part) for part in job.all_parts],
         },
     }
 
 
 def _run_policy(job: ElasticTrainingJob) -> dict[str, Any]:
-    restart = job.restart
     policy: dict[str, Any] = {
         "cleanPodPolicy": "OnlyComplete",
-        "jobMaxRetryCount": restart.max_restarts,
+        "jobMaxRetryCount": job.restart.max_restarts,
         "ttlSecondsAfterFinished": _KEPT_SECONDS,
-        "restartPolicy": {
-            "numRestartBeforeFullJobRestart": restart.process_restarts,
-            "evalPeriodSeconds": restart.evaluation_seconds,
-            "maxFullJobRestarts": restart.max_full_restarts,
-            "scaleUpSnoozeTimeInSeconds": restart.scale_up_snooze_seconds,
-        },
+        "restartPolicy": {key: getattr(job.restart, name) for name, key in RESTART_FIELDS.items()},
     }
     if job.log_rules:
         policy["logMonitoringConfiguration"] = [_log_rule(rule) for rule in job.log_rules]
@@ -79,35 +78,13 @@ def _run_policy(job: ElasticTrainingJob) -> dict[str, Any]:
 
 
 def _log_rule(rule: LogRule) -> dict[str, Any]:
-    return _stated(
-        {
-            "name": rule.rule_name,
-            "logPattern": rule.pattern,
-            "expectedStartCutOffInSeconds": rule.expected_start_seconds,
-            "expectedRecurringFrequencyInSeconds": rule.expected_every_seconds,
-            "stopPattern": rule.stop_pattern,
-            "metricThreshold": rule.metric_threshold,
-            "operator": rule.operator,
-            "metricEvaluationDataPoints": rule.metric_data_points,
-            "faultOnMatch": rule.fault_on_match or None,
-        }
-    )
+    stated = _stated({key: getattr(rule, name) for name, key in LOG_FIELDS.items()})
+    return {key: value for key, value in stated.items() if value is not False}
 
 
-def _elastic_policy(job: ElasticTrainingJob) -> dict[str, Any]:
-    policy = job.policy
-    values = policy.replica_discrete_values
-    return _stated(
-        {
-            "minReplicas": policy.min_replicas,
-            "maxReplicas": policy.max_replicas,
-            "replicaIncrementStep": policy.replica_increment_step,
-            "replicaDiscreteValues": None if values is None else list(values),
-            "gracefulShutdownTimeoutInSeconds": policy.graceful_shutdown_timeout_seconds,
-            "scalingTimeoutInSeconds": policy.scaling_timeout_seconds,
-            "faultyScaleDownTimeoutInSeconds": policy.faulty_scale_down_timeout_seconds,
-        }
-    )
+def _elastic_policy(policy: ElasticPolicy) -> dict[str, Any]:
+    stated = _stated({key: getattr(policy, name) for name, key in POLICY_FIELDS.items()})
+    return {key: list(value) if isinstance(value, Sequence) else value for key, value in stated.items()}
 
 
 def _replica_spec(job: ElasticTrainingJob, part: ReplicaPart) -> dict[str, Any]:
@@ -116,7 +93,7 @@ def _replica_spec(job: ElasticTrainingJob, part: ReplicaPart) -> dict[str, Any]:
         "priorityClassName": part.priority_class_name,
         "serviceAccountName": job.service_account,
         "terminationGracePeriodSeconds": job.grace_seconds,
-        "nodeSelector": {INSTANCE_TYPE: job.instance_type, HEALTH: "Schedulable"},
+        "nodeSelector": {INSTANCE_TYPE: job.instance_type, _HEALTH: "Schedulable"},
         "tolerations": [*_tolerations(job)] or None,
         "containers": [_container(job)],
         "volumes": [{"name": name, **source} for name, _, source in _volumes(job)],
@@ -167,7 +144,7 @@ def launcher_arguments(job: ElasticTrainingJob) -> list[str]:
         "--server-host=0.0.0.0",
         f"--server-port={AGENT_PORT}",
         "--tee=3",
-        f"--log-dir={LOG_FOLDER}",
+        f"--log-dir={_LOG_FOLDER}",
         "--shutdown-signal=SIGTERM",
         f"--shutdown-timeout={job.policy.graceful_shutdown_timeout_seconds}",
         *job.launcher_arguments,

@@ -184,8 +184,7 @@ def _metric_problems(rule: LogRule, groups: int | None) -> Iterator[Problem]:
 def restart_problems(restart: RestartPolicy) -> Iterator[Problem]:
     """Yield the mistakes in the restarts of a job."""
     for name in ("max_restarts", "max_full_restarts", "process_restarts"):
-        if getattr(restart, name) is not None:
-            yield from check_whole_number(("restart", name), getattr(restart, name), 0, _LARGEST, unit="restarts")
+        yield from check_whole_number(("restart", name), getattr(restart, name), 0, _LARGEST, unit="restarts")
     yield from check_whole_number(
         ("restart", "evaluation_seconds"), restart.evaluation_seconds, 1, MAX_SECONDS, unit="seconds"
     )

@@ -59,7 +59,7 @@ def _time_problems(policy: ElasticPolicy) -> Iterator[Problem]:
         ("faulty_scale_down_timeout_seconds", 0),
     ):
         seconds = getattr(policy, name)
-        if seconds is not None:
+        if seconds is not None or name != "faulty_scale_down_timeout_seconds":
             yield from check_whole_number((name,), seconds, least, MAX_SECONDS, unit="seconds")
 
 

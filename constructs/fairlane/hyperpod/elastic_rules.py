@@ -153,7 +153,7 @@ def kind_problems(job: ElasticTrainingJob) -> Iterator[Problem]:
     for name, kind in _KINDS:
         value = getattr(job, name)
         if not (isinstance(value, kind) or (value is None and name in _OPTIONAL)):
-            noun = _NOUNS.get(kind.__name__, f"a value of type {kind.__name__}")
+            noun = _NOUNS.get(kind.__name__, "a mapping" if value is None else f"a value of type {kind.__name__}")
             yield Problem((name,), value, noun)
     for name, kind, items in _LISTS:
         yield from check_list((name,), getattr(job, name), kind, items)
