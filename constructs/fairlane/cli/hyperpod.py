@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from fairlane.hyperpod import QuotaRow
 
 _COLUMNS: Final = ("team", "instance type", "resource", "guaranteed", "may borrow", "ceiling", "cap", "lent", "refused")
-_NUMBERS: Final = slice(3, 8)
+_NUMBERS: Final = range(3, 8)
 
 
 def add_to(commands: Any) -> None:

@@ -1,7 +1,7 @@
 """Clusters of an environment, and their tables, for the commands `fairlane hyperpod`."""
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
@@ -85,7 +85,7 @@ def environment_clusters(name: str) -> tuple[Path, list[Cluster]]:
     ]
 
 
-def table_lines(rows: Sequence[Sequence[str]], numbers: slice) -> Iterator[str]:
+def table_lines(rows: Sequence[Sequence[str]], numbers: Collection[int]) -> Iterator[str]:
     """Yield the lines of a table with aligned columns.
 
     Args:
@@ -93,10 +93,9 @@ def table_lines(rows: Sequence[Sequence[str]], numbers: slice) -> Iterator[str]:
         numbers: Columns that are aligned at the right.
     """
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    right = range(len(widths))[numbers]
     for row in rows:
         cells = (
-            cell.rjust(width) if index in right else cell.ljust(width)
+            cell.rjust(width) if index in numbers else cell.ljust(width)
             for index, (cell, width) in enumerate(zip(row, widths, strict=True))
         )
         yield "  ".join(cells).rstrip()

@@ -2,7 +2,8 @@
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,12 +18,12 @@ _COLUMNS: Final = (
     *("replicas", "accelerators", "state", "groups", "accumulation", "samples of a group", "global batch"),
     *("learning rate", "reason"),
 )
-_NUMBERS: Final = slice(3, 5)
+_NUMBERS: Final = (0, 1, 3, 4, 6, 7)
 
 
 def add_to(actions: Any) -> None:
     """Add the commands to the actions of `fairlane hyperpod`."""
-    for name, run, text in (
+    for name, render, text in (
         ("job", _job, "print the manifest of an elastic job, for kubectl apply -f"),
         ("sizes", _sizes, "show the sizes that an elastic job reaches, and its batch at each"),
         ("recipe", _recipe, "print elastic_policy and scale_config of a HyperPod recipe for an elastic job"),
@@ -31,23 +32,18 @@ def add_to(actions: Any) -> None:
         parser.add_argument("job", metavar="JOB", help="name of the job in the environment file")
         add_environment_options(parser, "name of the cluster (default: the cluster that has the job)")
         parser.add_argument("--region", help="Region of the cluster (default: the Region that has the job)")
-        parser.set_defaults(run=_with_job(run))
+        parser.set_defaults(run=_print, render=render)
 
 
-def _with_job(
-    run: Callable[[Cluster, "ElasticTrainingJob"], str],
-) -> Callable[[argparse.Namespace], int]:
-    """Return a command that prints the text that `run` returns of the job."""
+def _print(arguments: argparse.Namespace) -> int:
+    from fairlane.hyperpod import job_advice
 
-    def command(arguments: argparse.Namespace) -> int:
-        path, clusters = environment_clusters(arguments.environment)
-        cluster, job = _found(path, clusters, arguments)
-        print(run(cluster, job), end="")
-        for advice in _advice(job):
-            print(f"{job.job_name}: {advice}", file=sys.stderr)
-        return 0
-
-    return command
+    path, clusters = environment_clusters(arguments.environment)
+    cluster, job = _found(path, clusters, arguments)
+    print(arguments.render(cluster, job), end="")
+    for advice in job_advice(job, _job_sizes(cluster, job)):
+        print(f"{job.job_name}: {advice.message}", file=sys.stderr)
+    return 0
 
 
 def _found(
@@ -81,15 +77,17 @@ def _job(cluster: Cluster, job: "ElasticTrainingJob") -> str:
 
 
 def _sizes(cluster: Cluster, job: "ElasticTrainingJob") -> str:
+    title = f"{job.job_name} of team {job.team} on {cluster.title}:"
+    cells = map(_cells, _job_sizes(cluster, job))
+    return "\n".join([title, *table_lines([_COLUMNS, *cells], _NUMBERS), ""])
+
+
+def _job_sizes(cluster: Cluster, job: "ElasticTrainingJob") -> "list[JobSize]":
     from fairlane.hyperpod import job_sizes, load_recipe
 
     settings = cluster.settings
-    recipe = load_recipe(Path(job.recipe)).batches if job.recipe and job.batch is None else None
-    sizes = job_sizes(
-        job, settings.governance, settings.teams, settings.instance_groups, settings.node_pools, batches=recipe
-    )
-    title = f"{job.job_name} of team {job.team} on {cluster.title}:"
-    return "\n".join([title, *table_lines([_COLUMNS, *map(_cells, sizes)], _NUMBERS), ""])
+    batches = load_recipe(Path(job.recipe)).batches if job.recipe and job.batch is None else None
+    return job_sizes(job, settings.governance, settings.teams, settings.instance_groups, settings.node_pools, batches)
 
 
 def _recipe(cluster: Cluster, job: "ElasticTrainingJob") -> str:
@@ -101,7 +99,8 @@ def _recipe(cluster: Cluster, job: "ElasticTrainingJob") -> str:
         raise ConfigurationError(
             cluster.title, [Problem(field, None, "the batch of the job, of which a recipe consists")]
         )
-    return _yaml(write_recipe(job.policy, job.batch, replica_processes(job), job.initial_replicas))
+    start = sum(part.replicas for part in job.all_parts)
+    return _yaml(write_recipe(job.policy, job.batch, replica_processes(job), start))
 
 
 def _cells(size: "JobSize") -> tuple[str, ...]:
@@ -127,16 +126,7 @@ def _samples(batch: "SizeBatch") -> str:
     return f"{batch.small_batch} in {batch.small_groups}, {batch.large_batch} in {large}"
 
 
-def _advice(job: "ElasticTrainingJob") -> Iterator[str]:
-    from fairlane.hyperpod import job_advice
-
-    for advice in job_advice(job):
-        yield advice.message
-
-
 def _yaml(content: Mapping[str, Any]) -> str:
-    from io import StringIO
-
     from ruamel.yaml import YAML
 
     yaml = YAML()

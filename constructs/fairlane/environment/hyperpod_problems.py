@@ -47,8 +47,13 @@ _RELATED: Final[dict[str | int, tuple[str, ...]]] = {
     "teams": ("teams", "instance_groups", "autoscaling", "fair_share", "share_unallocated", "admin_roles"),
 }
 """By key, the keys that relations of its values depend on."""
-_CHOICES: Final = ("team", "priority_class", "instance_type")
-"""Keys of a job that name a part of the cluster."""
+_CHOICES: Final[tuple[Path, ...]] = (
+    ("team",),
+    ("priority_class",),
+    ("instance_type",),
+    ("policy", "replica_increment_step"),
+)
+"""Keys of a job whose values depend on the cluster or on other keys of the job."""
 
 
 def hyperpod_problems(model: RegionModel, region: str) -> Iterator[tuple[Problem, list[Path]]]:
@@ -222,7 +227,7 @@ def _dependencies(problem: Problem, field: Path) -> list[Path]:
     """Return the paths on which a problem depends: a value by itself, or a relation of several keys."""
     if field[-1:] in (("lifecycle_script",), ("init_script",)):
         return [field[:2], ("lifecycle_scripts",)]
-    related = field[:1] == ("autoscaling",) or (field[:1] == ("jobs",) and field[2:] in [(key,) for key in _CHOICES])
+    related = field[:1] == ("autoscaling",) or (field[:1] == ("jobs",) and field[2:] in _CHOICES)
     alone = not problem.sentence and problem.field[1:2] != ("*",) and not related
     if alone or not field:
         return [field]

@@ -19,6 +19,7 @@ from fairlane.hyperpod.elastic_recipes import write_recipe as write_recipe
 from fairlane.hyperpod.elastic_rules import elastic_job_problems as elastic_job_problems
 from fairlane.hyperpod.elastic_sizes import JobSize as JobSize
 from fairlane.hyperpod.elastic_sizes import SizeState as SizeState
+from fairlane.hyperpod.elastic_sizes import job_advice as job_advice
 from fairlane.hyperpod.elastic_sizes import job_sizes as job_sizes
 from fairlane.hyperpod.hyperpod_cluster import HyperPodCluster as HyperPodCluster
 from fairlane.hyperpod.instance_group import DeepHealthCheck as DeepHealthCheck

@@ -120,7 +120,7 @@ def _node_problems(job: ElasticTrainingJob, groups: Sequence[InstanceGroup], tea
     maximum = defaults.maximum if defaults else None
     most = request_amounts(maximum) if isinstance(maximum, Mapping) else {}
     for name, amount in request_amounts(requests).items():
-        if amount > most.get(name, amount):
+        if amount > most.get(name, amount) >= 0:
             sentence = f"{requests[name]} is more than the maximum of a container in {job.namespace}: use at most {{}}"
             yield Problem.relation(("requests", name), sentence.format(maximum[name]))  # type: ignore[index]
 
@@ -172,7 +172,7 @@ def _shortage(
     reaches = [
         (int(Fraction(limits[name]) // amount), not is_extended(name), name)
         for name, amount in amounts.items()
-        if limits.get(name, math.inf) < math.inf and amount
+        if 0 <= limits.get(name, math.inf) < math.inf and amount
     ]
     reach, _, name = min(reaches, default=(math.inf, True, ""))
     return (name, int(reach)) if reach < job.policy.max_replicas else None

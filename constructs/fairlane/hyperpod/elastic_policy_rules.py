@@ -29,8 +29,8 @@ def policy_problems(policy: ElasticPolicy) -> Iterator[Problem]:
     for name in ("min_replicas", "max_replicas"):
         yield from check_whole_number((name,), getattr(policy, name), 1, MAX_REPLICAS, unit="replicas")
     lowest, highest = policy.min_replicas, policy.max_replicas
-    bounded = is_whole(lowest) and is_whole(highest)
-    if bounded and lowest > highest > 0:
+    bounded = is_whole(lowest) and is_whole(highest) and min(lowest, highest) >= 1
+    if bounded and lowest > highest:
         yield Problem.relation(
             ("min_replicas",),
             f"{lowest} is more than max_replicas, {highest}: lower min_replicas or raise max_replicas",
@@ -149,7 +149,7 @@ def _sum_problems(policy: ElasticPolicy, parts: Sequence[ReplicaPart]) -> Iterat
         noun = f"the parts start with {start}, which" if several else f"{start}"
         sentence = f"{noun} is no size of the policy: use {listing(map(str, policy.sizes))}"
         yield Problem.relation(("parts",) if several else ("parts", 0, "replicas"), sentence)
-    if is_whole(policy.max_replicas) and most != policy.max_replicas:
+    if is_whole(policy.max_replicas) and most != policy.max_replicas > 0:
         noun = f"the parts reach {most}" if several else f"{most}"
         sentence = f"{noun}, and the maximum of the policy is {policy.max_replicas}: use the same number"
         yield Problem.relation(("parts",) if several else ("parts", 0, "max_replicas"), sentence)
@@ -162,7 +162,7 @@ def _base_problems(policy: ElasticPolicy, parts: Sequence[ReplicaPart]) -> Itera
         yield Problem.relation(("parts",), sentence)
         return
     base = parts[fixed[0]]
-    if is_whole(policy.min_replicas) and base.replicas != policy.min_replicas:
+    if is_whole(policy.min_replicas) and base.replicas != policy.min_replicas > 0:
         sentence = (
             f"the part that is not preempted has {base.replicas} replicas, and the smallest size is "
             f"{policy.min_replicas}: use the same number"
@@ -179,9 +179,7 @@ def _priority_problems(parts: Sequence[ReplicaPart]) -> Iterator[Problem]:
     names = [part.priority_class_name for part in parts]
     for index, name in enumerate(names):
         if name is None:
-            allowed = (
-                f"a PriorityClass such as {alternatives(list(PRIORITIES))}, because parts are preempted by priority"
-            )
+            allowed = f"a class such as {alternatives(list(PRIORITIES))}, because parts are preempted by priority"
             yield Problem(("parts", index, "priority_class_name"), None, allowed)
     if names[0] is not None and names[0] == names[1]:
         sentence = f"both parts have the class {names[0]}, so that neither is preempted first: use two classes"

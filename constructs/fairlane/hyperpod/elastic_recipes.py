@@ -88,7 +88,7 @@ def read_recipe(recipe: Mapping[str, Any]) -> ElasticRecipe:
 
 
 def write_recipe(
-    policy: ElasticPolicy, batch: BatchPlan, processes_per_replica: int, initial_replicas: int | None = None
+    policy: ElasticPolicy, batch: BatchPlan, processes_per_replica: int, initial_replicas: int
 ) -> dict[str, Any]:
     """Return the elastic part of a recipe: `elastic_policy`, `scale_config` with all sizes, and `trainer`.
 
@@ -98,7 +98,7 @@ def write_recipe(
         policy: Sizes and times, without mistakes.
         batch: Batch, without mistakes at the sizes.
         processes_per_replica: Number of processes of a node.
-        initial_replicas: Number of nodes at the start. Default: the smallest size.
+        initial_replicas: Number of nodes at the start.
 
     Raises:
         ConfigurationError: The batch has tensor or pipeline parallelism.
@@ -121,7 +121,7 @@ def write_recipe(
             }
             for each in size_batches(batch, policy.sizes, processes_per_replica)
         },
-        "trainer": {"devices": processes_per_replica, "num_nodes": initial_replicas or policy.min_replicas},
+        "trainer": {"devices": processes_per_replica, "num_nodes": initial_replicas},
     }
 
 

@@ -1,10 +1,11 @@
 """Sizes of an elastic job that the quota of its team reaches, with the batch at each. Imports no aws_cdk."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from fairlane.catalog.hyperpod_catalog import hyperpod_instance_types
+from fairlane.errors import Advice
 from fairlane.hyperpod.elastic_batch import SizeBatch, size_batches
 from fairlane.hyperpod.elastic_job import ElasticTrainingJob
 from fairlane.hyperpod.instance_group import InstanceGroup, NodePool
@@ -97,6 +98,34 @@ def job_sizes(
             )
         )
     return sizes
+
+
+def job_advice(job: ElasticTrainingJob, sizes: Sequence[JobSize]) -> Iterator[Advice]:
+    """Yield warnings about a job that waits for capacity of others, or whose checkpoint or batch is not stated.
+
+    Args:
+        job: Job.
+        sizes: Sizes of the job.
+    """
+    start = sum(part.replicas for part in job.all_parts)
+    for size in sizes:
+        if size.replicas == start and size.state == SizeState.BORROWED:
+            yield Advice(
+                "fairlane:ElasticTrainingJob.borrowedStart",
+                f"the job starts with {start} replicas, of which {size.reason}: it waits for idle capacity of other "
+                "teams, and they can stop all of it; start with fewer replicas or raise the quota",
+            )
+    if job.checkpoint is None:
+        yield Advice(
+            "fairlane:ElasticTrainingJob.noCheckpoint",
+            f"the time of a checkpoint is unknown, so nobody knows whether it ends in the graceful shutdown of "
+            f"{job.policy.graceful_shutdown_timeout_seconds} seconds: add checkpoint",
+        )
+    if job.batch is None and job.recipe is None:
+        yield Advice(
+            "fairlane:ElasticTrainingJob.noBatch",
+            "the batch is unknown, so nobody knows whether it is the same at all sizes: add batch or recipe",
+        )
 
 
 def _state(

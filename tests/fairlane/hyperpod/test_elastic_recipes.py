@@ -291,7 +291,7 @@ def test_a_recipe_with_a_step_has_no_batches() -> None:
 
 
 def test_a_written_recipe_has_the_keys_of_the_launcher() -> None:
-    written = write_recipe(replace(POLICY, replica_discrete_values=(1, 6, 16)), PLAN, 8)
+    written = write_recipe(replace(POLICY, replica_discrete_values=(1, 6, 16)), PLAN, 8, 1)
     assert written == {
         "elastic_policy": {
             "is_elastic": True,
@@ -366,7 +366,7 @@ def test_a_written_recipe_reads_back_equal(
 
 def test_recipes_have_no_tensor_parallelism() -> None:
     with pytest.raises(ConfigurationError, match=r"batch.tensor_parallel: recipes have neither"):
-        write_recipe(POLICY, replace(PLAN, tensor_parallel=2), 8)
+        write_recipe(POLICY, replace(PLAN, tensor_parallel=2), 8, 1)
 
 
 def job_problems(file: Path, job: ElasticTrainingJob = JOB) -> list[str]:

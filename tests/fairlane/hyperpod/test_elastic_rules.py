@@ -142,7 +142,7 @@ OTHERS: list[tuple[dict[str, Any], str]] = [
     ({"parts": [BASE, part(), part("more")]}, "parts: 3 parts: use one that keeps its replicas, and one that grows"),
     (
         {"parts": [BASE, part(priority=None)]},
-        "parts[1].priority_class_name: missing; use a PriorityClass such as base or elastic, because parts are preempted by priority",
+        "parts[1].priority_class_name: missing; use a class such as base or elastic, because parts are preempted by priority",
     ),
     (
         {"parts": [BASE, part(priority="base")]},

@@ -8,12 +8,14 @@ import pytest
 from fairlane.hyperpod import (
     BatchPlan,
     Cap,
+    Checkpoint,
     ElasticPolicy,
     ElasticTrainingJob,
     Governance,
     Sharing,
     SizeState,
     Team,
+    job_advice,
     job_sizes,
     size_batches,
 )
@@ -157,3 +159,17 @@ def test_each_size_has_its_batch() -> None:
     ]
     unknown = job_sizes(replace(JOB, batch=None), Governance(), NIGHT, [group(32)])
     assert [each.batch for each in unknown] == [None] * 5
+
+
+def test_advice_is_about_a_borrowed_start_and_what_is_not_stated() -> None:
+    sizes = job_sizes(JOB, Governance(), NIGHT, [group(32)])
+    stated = replace(JOB, checkpoint=Checkpoint(size_gib=100, write_gib_per_second=1))
+    assert list(job_advice(stated, sizes)) == []
+    assert [advice.id for advice in job_advice(replace(JOB, batch=None), sizes)] == [
+        "fairlane:ElasticTrainingJob.noCheckpoint",
+        "fairlane:ElasticTrainingJob.noBatch",
+    ]
+    (advice,) = job_advice(replace(stated, initial_replicas=8), sizes)
+    assert advice.id == "fairlane:ElasticTrainingJob.borrowedStart"
+    assert "starts with 8 replicas, of which 32 of 64 nvidia.com/gpu are borrowed" in advice.message
+    assert list(job_advice(replace(stated, initial_replicas=4), sizes)) == []
