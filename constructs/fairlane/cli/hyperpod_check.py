@@ -44,19 +44,12 @@ def _check(arguments: argparse.Namespace) -> int:
 
 def _objects(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Yield the objects of a file, each with the file and the object as text."""
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import MarkedYAMLError
-
-    from fairlane.environment.yaml_nodes import YamlError, read_text
+    from fairlane.environment.yaml_nodes import YamlError, load_documents, read_text
 
     try:
-        documents = list(YAML(typ="safe", pure=True).load_all(read_text(path)))
+        objects = load_documents(read_text(path))
     except YamlError as error:
         raise ConfigurationError(str(path), [Problem.relation((), error.sentence, error.line)]) from error
-    except MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise ConfigurationError(str(path), [Problem.relation((), f"invalid YAML: {error.problem}", line)]) from error
-    objects = [document for document in documents if document is not None]
     if not objects:
         raise ConfigurationError(str(path), [Problem.relation((), "the file has no object: add a HyperPodPyTorchJob")])
     for index, manifest in enumerate(objects):

@@ -192,9 +192,7 @@ def _resource_problems(path: Path, container: Mapping[str, Any], instance_type: 
         yield in_manifest(problem, {"requests": (*path, "requests")})
     for name in ("cpu", "memory"):
         if name not in requests and name not in limits:
-            sentence = (
-                "missing: the quota does not count it, and a ResourceQuota that counts it refuses the pod: add it"
-            )
+            sentence = "missing: quotas do not count it, and a ResourceQuota that counts it refuses the pod: add it"
             yield Problem.relation((*path, "requests", name), sentence)
     for name in filter(is_extended, {**requests, **limits}):
         if name not in limits or str(requests.get(name, limits[name])) != str(limits[name]):

@@ -243,3 +243,22 @@ def test_the_model_of_aws_finds_a_misspelt_key() -> None:
     manifest["spec"]["elasticPolicy"]["minReplica"] = 1
     with pytest.raises(ValidationError):
         aws_accepts(manifest)
+
+
+def test_the_status_of_an_elastic_job_has_a_schema_too() -> None:
+    scaling = {"targetReplicas": {"worker": 4}, "lastScalingTime": "2026-11-28T10:00:00Z", "podsScaled": True}
+    status = {
+        "conditions": [{"type": "Running", "status": "True", "lastTransitionTime": "2026-11-28T10:00:00Z"}],
+        "elasticScalingStatus": scaling,
+        "elasticWorkloadRef": {"name": "llama-1"},
+        "restartCount": 1,
+    }
+    manifest = job_manifest(job())
+    manifest["spec"]["runPolicy"]["workloadMode"] = "Deployment"
+    assert object_mistakes(manifest | {"status": status}) == []
+    aws_accepts(manifest)
+    wrong = {"elasticScalingStatus": scaling | {"targetReplicas": {"worker": "4"}, "size": 4}}
+    assert object_mistakes(manifest | {"status": wrong}) == [
+        "status.elasticScalingStatus.targetReplicas.worker: got '4', allowed: a whole number",
+        "status.elasticScalingStatus.size: unknown field",
+    ]
