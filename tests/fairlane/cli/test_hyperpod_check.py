@@ -2,14 +2,17 @@
 
 import copy
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
 
+from fairlane import environment
 from fairlane.cli import main
-from fairlane.hyperpod import job_manifest
+from fairlane.hyperpod import Governance, job_manifest
 from tests.fairlane.hyperpod.elastic_jobs import job
+from tests.fairlane.hyperpod.governance import group, team
 
 MANIFEST = job_manifest(job())
 
@@ -75,3 +78,29 @@ def test_a_file_that_is_no_manifest(
     assert sentence in capsys.readouterr().err
     assert main(["hyperpod", "check", str(tmp_path / "none.yaml")]) == 1
     assert "the file cannot be read" in capsys.readouterr().err
+
+
+def test_jobs_are_compared_with_the_cluster_of_an_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "environments").mkdir()
+    (tmp_path / "environments" / "lab.yaml").write_text("")
+    monkeypatch.chdir(tmp_path)
+    settings = {"governance": Governance(), "instance_groups": [group(32)], "node_pools": []}
+    small = SimpleNamespace(teams=[team()], **settings)
+    large = SimpleNamespace(teams=[team(count=8)], **settings)
+    clusters: dict[str, Any] = {"small": small, "large": large}
+    loaded = SimpleNamespace(region="us-east-1", by_region=lambda: {"us-east-1": SimpleNamespace(hyperpod=clusters)})
+    monkeypatch.setattr(environment, "load_environment", lambda path: loaded)
+    command = ["hyperpod", "check", write(tmp_path / "job.yaml", MANIFEST), "-c", "environment=lab"]
+    assert main([*command, "--cluster", "large"]) == 0
+    assert main([*command, "--cluster", "small"]) == 1
+    assert (
+        "spec.elasticPolicy.maxReplicas: 8 replicas need 64 nvidia.com/gpu, and team research"
+        in capsys.readouterr().out
+    )
+    assert main(command) == 1
+    assert "hyperpod: choose one of the clusters with --cluster: small, large" in capsys.readouterr().err
+    clusters.clear()
+    assert main(command) == 1
+    assert "hyperpod: the environment has no cluster" in capsys.readouterr().err

@@ -107,7 +107,7 @@ def aws_accepts(manifest: Mapping[str, Any]) -> None:
 
 @st.composite
 def policies(draw: st.DrawFn) -> ElasticPolicy:
-    times = {
+    times: dict[str, Any] = {
         "graceful_shutdown_timeout_seconds": draw(st.integers(1, 5000)),
         "scaling_timeout_seconds": draw(st.integers(0, 5000)),
         "faulty_scale_down_timeout_seconds": draw(st.none() | st.integers(0, 5000)),
