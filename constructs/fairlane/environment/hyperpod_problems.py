@@ -16,6 +16,7 @@ from fairlane.hyperpod.cluster_rules import ONE_CLUSTER, cluster_problems, contr
 from fairlane.hyperpod.elastic_cluster_rules import job_problems
 from fairlane.hyperpod.elastic_job import ElasticTrainingJob
 from fairlane.hyperpod.elastic_recipes import job_recipe_problems
+from fairlane.hyperpod.elastic_rules import elastic_job_problems
 from fairlane.hyperpod.governance_rules import governance_problems
 from fairlane.hyperpod.governance_types import native_type_problems
 from fairlane.hyperpod.monitoring.prometheus import label_problems, workspace_problems
@@ -86,6 +87,17 @@ def _located_problems(
 
 
 def _problems(model: HyperPodModel, name: str, region: str, network: NetworkModel | None) -> Iterator[Problem]:
+    """Yield the problems of a cluster and its jobs. A job is not compared with teams and groups that have mistakes."""
+    mistakes = list(_cluster_problems(model, name, region, network))
+    yield from mistakes
+    places = {"instance_groups", "node_pools", "priority_classes", "teams"}
+    alone = any(places & {*problem.field[:1]} for problem in mistakes)
+    for job in model.jobs:
+        for problem in _job_problems(job, model, alone=alone):
+            yield problem.within("jobs", job.job_name)
+
+
+def _cluster_problems(model: HyperPodModel, name: str, region: str, network: NetworkModel | None) -> Iterator[Problem]:
     kubernetes = model.kubernetes
     home = region if is_region(region) else None
     own_kubernetes = kubernetes.cluster is None
@@ -109,9 +121,6 @@ def _problems(model: HyperPodModel, name: str, region: str, network: NetworkMode
     yield from native_type_problems(model.native_types)
     if model.teams or model.priority_classes:
         yield from governance_problems(model.governance, model.teams, model.instance_groups, model.node_pools)
-    for job in model.jobs:
-        for problem in _job_problems(job, model):
-            yield problem.within("jobs", job.job_name)
     for team in model.teams:
         for problem in team_problems(team, model.node_pools):
             yield problem.within("teams", team.team_name)
@@ -121,9 +130,10 @@ def _problems(model: HyperPodModel, name: str, region: str, network: NetworkMode
                 yield Problem.relation(("teams", team.team_name, "roles", index), sentence)
 
 
-def _job_problems(job: ElasticTrainingJob, model: HyperPodModel) -> Iterator[Problem]:
+def _job_problems(job: ElasticTrainingJob, model: HyperPodModel, *, alone: bool) -> Iterator[Problem]:
     """Yield the problems of a job, in whose lists the file has names."""
-    mistakes = list(job_problems(job, model.governance, model.teams, model.instance_groups, model.node_pools))
+    place = (model.governance, model.teams, model.instance_groups, model.node_pools)
+    mistakes = list(elastic_job_problems(job) if alone else job_problems(job, *place))
     if not mistakes:
         mistakes = list(job_recipe_problems(job))
     names: Mapping[object, Sequence[str]] = {

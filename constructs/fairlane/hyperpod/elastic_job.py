@@ -53,7 +53,11 @@ class ElasticPolicy:
         """Sizes in replicas, in ascending order. Empty if the policy has mistakes."""
         values, step = self.replica_discrete_values, self.replica_increment_step
         if values is not None:
-            whole = not isinstance(values, str) and isinstance(values, Sequence) and all(map(is_whole, values))
+            whole = (
+                not isinstance(values, str)
+                and isinstance(values, Sequence)
+                and all(is_whole(value) and 1 <= value <= MAX_REPLICAS for value in values)
+            )
             return tuple(sorted(set(values))) if whole else ()
         if not (is_whole(step) and is_whole(self.min_replicas) and is_whole(self.max_replicas)):
             return ()
@@ -64,14 +68,14 @@ class ElasticPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplicaPart:
-    """Part of the replicas of a job, with a Kubernetes PriorityClass of its own, so that one part is preempted first.
+    """Part of the replicas of a job, with a priority of its own in Kubernetes, so that one part is preempted first.
 
     Args:
         part_name: Name of the replica specification, for example base or elastic.
         replicas: Number of replicas at the start, 0 or more.
         max_replicas: Largest number of replicas. Default: `replicas`.
-        priority_class_name: Kubernetes PriorityClass of the pods. Fairlane creates `base` and `elastic` on a cluster
-            with teams. Default: none.
+        priority_class_name: Name of the priority class of the pods in Kubernetes. Fairlane creates `base` and
+            `elastic` on a cluster with teams. Default: none.
     """
 
     part_name: str
