@@ -1,11 +1,12 @@
-"""examples/elastic/train.py with points at which a test acts: `ELASTIC_POINTS="held 10,stuck 20 1"`.
+"""examples/elastic/train.py with points at which a test acts, for example `held 10,stuck 20 1`.
 
-A point has a kind, a step, and optionally a rank. The process reports it to the socket `ELASTIC_SOCKET`, and appends
-the samples that it uses to a file in the folder `ELASTIC_SAMPLES`.
+A point has a kind, a step, and optionally a rank. The process reads the points from a file in the folder `ELASTIC_TEST`,
+reports each one to a socket there, and appends the samples that it uses to a file there.
 
-    held     wait after the step until SIGUSR1 has arrived
+    held     wait after the step until SIGUSR1 or SIGTERM has arrived
     deaf     wait after the step for ever, as a process does that never looks for the event
-    saving   wait during the save after the step until SIGUSR1 has arrived
+    saving   wait during the save after the step until SIGUSR1 or SIGTERM has arrived
+    again    wait during the save after the step until another signal arrives
     stuck    wait during the save after the step for ever: the files of this process are written, but not the metadata
 """
 
@@ -26,7 +27,8 @@ from torch.distributed import checkpoint as dcp
 
 from fairlane_run.elastic import ElasticRun
 
-POINTS = [[*point.split(), ""][:3] for point in os.environ.get("ELASTIC_POINTS", "").split(",") if point]
+TEST = Path(os.environ["ELASTIC_TEST"])
+POINTS = [[*point.split(), ""][:3] for point in (TEST / "points").read_text().split(",") if point]
 
 
 def reach(step: int, *kinds: str) -> None:
@@ -37,7 +39,9 @@ def reach(step: int, *kinds: str) -> None:
         theirs.setblocking(False)
         signal.set_wakeup_fd(theirs.fileno())
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as report:
-            report.sendto(f"{kind} {step} {rank} {os.getpid()}".encode(), os.environ["ELASTIC_SOCKET"])
+            report.sendto(f"{kind} {step} {rank} {os.getpid()}".encode(), str(TEST / "reports"))
+        if kind == "again":
+            ours.recv(1)
         while kind in ("deaf", "stuck") or not train.EVENTS.received:
             ours.recv(1)
         signal.set_wakeup_fd(-1)
@@ -55,8 +59,9 @@ class RecordedRun(ElasticRun):
         """Write down the samples of each call of `loss_of`."""
 
         def recorded(samples: list[int]) -> Any:
-            record = {"step": self.step, "processes": dist.get_world_size(), "samples": samples}
-            with Path(os.environ["ELASTIC_SAMPLES"], f"{dist.get_rank()}.jsonl").open("a") as file:
+            start = int(os.environ["TORCHELASTIC_RESTART_COUNT"])
+            record = {"step": self.step + 1, "start": start, "samples": samples}
+            with (TEST / f"samples-{dist.get_rank()}.jsonl").open("a") as file:
                 file.write(json.dumps(record) + "\n")
             return loss_of(samples)
 
@@ -69,7 +74,7 @@ class HeldWriter(dcp.FileSystemWriter):
     def write_data(self, *arguments: Any) -> Any:
         """Write, then wait."""
         written = super().write_data(*arguments)
-        reach(int(Path(self.path).name.rpartition("-")[2]), "saving", "stuck")
+        reach(int(Path(self.path).name.rpartition("-")[2]), "saving", "again", "stuck")
         return written
 
 

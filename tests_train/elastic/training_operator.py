@@ -2,20 +2,22 @@
 
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from threading import Event
 from types import TracebackType
 from typing import Any, Self
 from urllib.error import URLError
 from urllib.request import Request, urlopen
+
+import psutil
 
 from tests_train.support import free_port
 
@@ -71,8 +73,9 @@ class Agent:
 
     def kill(self) -> None:
         """Kill the agent and its worker."""
-        for line in subprocess.run(["ps", "-o", "pid=", "--ppid", str(self.process.pid)], stdout=-1).stdout.split():
-            os.kill(int(line), signal.SIGKILL)
+        for worker in psutil.Process(self.process.pid).children() if self.process.poll() is None else ():
+            with suppress(psutil.NoSuchProcess):
+                worker.kill()
         self.process.kill()
         self.process.wait()
 
@@ -89,39 +92,26 @@ class Operator:
     Args:
         folder: Folder of the test.
         agents: Number of agents, the largest size of the job.
-        points: Points of `script`.
         options: Options of the script.
-        script: Script of the job.
         coordination: Value of the environment variable HYPERPOD_SIGNAL_COORDINATION.
     """
 
     def __init__(
-        self,
-        folder: Path,
-        agents: int,
-        points: str = "",
-        options: Sequence[str] = (),
-        script: Path = SCRIPT,
-        coordination: str = "distributed",
+        self, folder: Path, agents: int, *, options: Sequence[str] = (), coordination: str = "distributed"
     ) -> None:
         self.folder = folder
         self.checkpoints = folder / "checkpoints"
-        self.samples = folder / "samples"
-        self.samples.mkdir(parents=True)
-        self._closing = ExitStack()
-        self._reports = self._closing.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
-        self._reports.bind(str(folder / "points"))
+        self._reports = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._reports.bind(str(folder / "reports"))
         self._reports.settimeout(_DEADLINE)
         environment = os.environ | {
-            "ELASTIC_POINTS": points,
-            "ELASTIC_SAMPLES": str(self.samples),
-            "ELASTIC_SOCKET": str(folder / "points"),
+            "ELASTIC_TEST": str(folder),
             "GLOO_SOCKET_IFNAME": "lo",
             "HYPERPOD_SIGNAL_COORDINATION": coordination,
             "OMP_NUM_THREADS": "1",
             "PYTHONPATH": str(REPOSITORY / "client"),
         }
-        command = [str(script), f"--checkpoints={self.checkpoints}", "--precision=float64", *options]
+        command = [str(SCRIPT), f"--checkpoints={self.checkpoints}", "--precision=float64", *options]
         self.agents = [Agent(folder, f"agent-{number}", command, environment) for number in range(agents)]
         self._running: list[Agent] = []
         self._starts = 0
@@ -132,23 +122,23 @@ class Operator:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         for agent in self.agents:
             agent.kill()
-        self._closing.close()
+        self._reports.close()
 
-    def start(self, size: int) -> None:
-        """Start the script at a size."""
+    def start(self, size: int, points: str = "") -> None:
+        """Start the script at a size, with points of `script`."""
+        (self.folder / "points").write_text(points)
         port = free_port()
         self._running = self.agents[:size]
         for agent in self._running:
             agent.wait("ready")
         for rank, agent in enumerate(self._running):
-            faults = self._starts
             address = {"master_addr": "127.0.0.1", "master_port": port}
-            agent.post("/start", rank=rank, nnodes=size, faultCount=faults, progress={}, **address)
+            agent.post("/start", rank=rank, nnodes=size, faultCount=self._starts, progress={}, **address)
         self._starts += 1
 
     def signal(self, timeout: int = _DEADLINE) -> None:
         """Ask all processes to stop gracefully: SIGUSR1, and after the timeout SIGKILL."""
-        for agent in self._running:
+        for agent in (agent for agent in self._running if agent.process.poll() is None):
             agent.post("/stop", restart_mode="plr", is_graceful=True, timeout=timeout)
 
     def stop(self, timeout: int = _DEADLINE) -> None:
@@ -156,14 +146,14 @@ class Operator:
         self.signal(timeout)
         self.wait("ready")
 
-    def resize(self, size: int) -> None:
+    def resize(self, size: int, points: str = "") -> None:
         """Stop the script gracefully, and start it at another size."""
         self.stop()
-        self.start(size)
+        self.start(size, points)
 
     def wait(self, *expected: str) -> None:
         """Wait until all running agents have one of the statuses."""
-        for agent in self._running:
+        for agent in (agent for agent in self._running if agent.process.poll() is None):
             agent.wait(*expected)
 
     def reached(self, kind: str, step: int, processes: int) -> list[int]:
@@ -183,14 +173,16 @@ class Operator:
         return "\n".join(f"{agent.log.name}:\n{agent.log.read_text()}" for agent in self.agents)
 
     def steps(self) -> list[dict[str, Any]]:
-        """Return what the first process printed of each step."""
-        return [json.loads(line) for line in self.agents[0].log.read_text().splitlines() if line.startswith('{"step"')]
+        """Return what the first process printed of each step. The last one counts of a step that ran again."""
+        lines = self.agents[0].log.read_text().splitlines()
+        steps = {line["step"]: line for line in map(json.loads, (line for line in lines if line.startswith('{"step"')))}
+        return [steps[step] for step in sorted(steps)]
 
     def used(self) -> Counter[int]:
-        """Return how often each sample was used."""
-        return Counter(
-            sample
-            for path in self.samples.glob("*.jsonl")
-            for line in path.read_text().splitlines()
-            for sample in json.loads(line)["samples"]
-        )
+        """Return how often each sample was used. The last start counts of a step that ran again."""
+        lines = [line for path in self.folder.glob("samples-*") for line in path.read_text().splitlines()]
+        records = [json.loads(line) for line in lines]
+        last: dict[int, int] = {}
+        for record in records:
+            last[record["step"]] = max(record["start"], last.get(record["step"], 0))
+        return Counter(chain(*(record["samples"] for record in records if record["start"] == last[record["step"]])))

@@ -53,15 +53,14 @@ class GlobalBatches:
     def __init__(
         self, samples: int, global_batch: int, *, micro_batch: int | None = None, epochs: int = 1, seed: int = 0
     ) -> None:
-        numbers = {"samples": samples, "global_batch": global_batch, "micro_batch": micro_batch, "epochs": epochs}
-        wrong = [f"{name}: got {value}, allowed: 1 or more" for name, value in numbers.items() if (value or 1) < 1]
-        if wrong or 0 in numbers.values():
-            raise ElasticError("; ".join(wrong or ["a number of samples, batches or epochs is 0"]))
         self.samples = samples
         self.global_batch = global_batch
-        self.micro_batch = micro_batch or global_batch
+        self.micro_batch = global_batch if micro_batch is None else micro_batch
         self.epochs = epochs
         self.seed = seed
+        numbers = ("samples", "global_batch", "micro_batch", "epochs")
+        if wrong := [f"{name}: got {getattr(self, name)}" for name in numbers if getattr(self, name) < 1]:
+            raise ElasticError(f"{', '.join(wrong)}, allowed: 1 or more")
         self._order: tuple[int, array[int]] = (-1, array("Q"))
 
     @property

@@ -10,6 +10,7 @@ from enum import IntEnum
 TYPE_CHECKING = False  # typing takes milliseconds of each start
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
 COORDINATION = "HYPERPOD_SIGNAL_COORDINATION"
 
@@ -38,12 +39,13 @@ class ElasticEvents:
     def __init__(self, agree: Callable[[int], int] | None = None) -> None:
         self._agree = agree or _all_reduce
         self._received = Event.NONE
-        self._handle(signal.SIGUSR1, Event.RESIZE)
-        self._handle(signal.SIGTERM, Event.TERMINATION)
-        own = signal.getsignal(signal.SIGUSR1)
-        self._agent_detects = _agent()  # imports PyTorch, and replaces the handler
-        if signal.getsignal(signal.SIGUSR1) is not own:
-            self._handle(signal.SIGUSR1, Event.RESIZE)
+        self._agent_handler: Any = None
+        signal.signal(signal.SIGTERM, self._note)
+        signal.signal(signal.SIGUSR1, self._note)
+        self._agent_detects = _agent()  # imports PyTorch, and replaces the handler of SIGUSR1
+        replaced = signal.signal(signal.SIGUSR1, self._note)
+        if replaced != self._note:
+            self._agent_handler = replaced
 
     @property
     def received(self) -> Event:
@@ -57,16 +59,10 @@ class ElasticEvents:
             event = max(event, Event.RESIZE)
         return Event(self._agree(event))
 
-    def _handle(self, number: int, event: Event) -> None:
-        """Take a note of a signal, and call its previous handler."""
-        before = signal.getsignal(number)
-
-        def note(received: int, frame: object) -> None:
-            self._received = max(self._received, event)
-            if callable(before):
-                before(received, frame)
-
-        signal.signal(number, note)
+    def _note(self, number: int, frame: object) -> None:
+        self._received = max(self._received, Event.TERMINATION if number == signal.SIGTERM else Event.RESIZE)
+        if number == signal.SIGUSR1 and self._agent_handler is not None:
+            self._agent_handler(number, frame)
 
 
 def _agent() -> Callable[[], bool] | None:

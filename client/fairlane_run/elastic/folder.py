@@ -47,7 +47,7 @@ class CheckpointFolder:
         return path
 
     def commit(self, step: int) -> str:
-        """Make the checkpoint that was begun the latest one, delete old ones, and return its path.
+        """Make the checkpoint that was begun the latest one, delete all but `keep`, and return its path.
 
         A kill at any moment leaves the previous checkpoint or this one as the latest.
         """
@@ -67,9 +67,10 @@ class CheckpointFolder:
         _sync(self.path)
         os.replace(marker, os.path.join(self.path, LATEST))
         _sync(self.path)
-        for old in self.steps()[: -self.keep]:
-            if old != step:
-                shutil.rmtree(os.path.join(self.path, f"step-{old:010}"))
+        saved = self.steps()
+        current = [known for known in saved if known <= step][-self.keep :]
+        for old in set(saved) - set(current):
+            shutil.rmtree(os.path.join(self.path, f"step-{old:010}"))
         return path
 
     def latest(self) -> str | None:

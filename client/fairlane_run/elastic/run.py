@@ -29,6 +29,7 @@ class ElasticRun:
             graceful shutdown must allow this number of steps and a save. Default: 1.
         save_every: Number of steps between two checkpoints without an event. Default: none, only at events and at the
             end.
+        group: Process group of torch.distributed of the data-parallel processes. Default: all processes.
 
     Attributes:
         step: Number of completed steps.
@@ -43,8 +44,9 @@ class ElasticRun:
         *,
         check_every: int = 1,
         save_every: int | None = None,
+        group: Any = None,
     ) -> None:
-        if check_every < 1 or (save_every or 1) < 1:
+        if check_every < 1 or (save_every is not None and save_every < 1):
             raise ElasticError("check_every and save_every: allowed: 1 or more")
         self.step = 0
         self.event = Event.NONE
@@ -53,26 +55,37 @@ class ElasticRun:
         self._checkpoint = checkpoint
         self._check_every = check_every
         self._save_every = save_every
-        self._saved = -1
+        self._group = group
+        self._saved: int | None = None
+        self._restored = False
 
     @property
     def exit_code(self) -> int:
         """Exit code of the script: 0 at the end and for another size, 143 after SIGTERM."""
         return 143 if self.event is Event.TERMINATION else 0
 
-    def steps(self) -> Iterator[int]:
-        """Load the latest checkpoint, and yield the number of each remaining step, from 0, until an event or the end.
-
-        The body of the loop runs the step. After it, the run looks for an event, and saves.
+    def restore(self) -> int:
+        """Load the latest checkpoint, and return the number of completed steps: 0 without a checkpoint.
 
         Raises:
             ElasticError: If the checkpoint counts other batches.
         """
+        self._restored = True
         loaded = self._checkpoint.load()
         if loaded is not None:
             self.step, state = loaded
             self._batches.check(state)
             self._saved = self.step
+        return self.step
+
+    def steps(self) -> Iterator[int]:
+        """Yield the number of each remaining step, from 0, until an event or the end.
+
+        The body of the loop runs the step. After it, the run looks for an event, and saves. Calls `restore` unless the
+        script has called it.
+        """
+        if not self._restored:
+            self.restore()
         while self.step < self._batches.steps:
             yield self.step
             self.step += 1
@@ -85,6 +98,15 @@ class ElasticRun:
                 return
         self._save()
 
+    def batch_sampler(self) -> Iterator[list[int]]:
+        """Yield the samples of each remaining micro batch of this process, for a DataLoader. Call `restore` before.
+
+        The position counts completed steps, so that what the workers of a DataLoader load ahead is not lost.
+        """
+        rank, world = self._place()
+        for step in range(self.step, self._batches.steps):
+            yield from (micro_batch.samples for micro_batch in self._batches.share(step, rank, world))
+
     def backward(self, model: Any, loss_of: Callable[[list[int]], Any]) -> Any:
         """Add the gradient of this step's global batch to the parameters, and return the mean loss over all processes.
 
@@ -95,10 +117,7 @@ class ElasticRun:
             model: Model with DistributedDataParallel or `fully_shard`, which average gradients over all processes.
             loss_of: Function that computes the mean loss of samples with the model.
         """
-        import torch.distributed as dist
-
-        world = dist.get_world_size() if dist.is_initialized() else 1
-        rank = dist.get_rank() if dist.is_initialized() else 0
+        rank, world = self._place()
         total: Any = 0.0
         share = self._batches.share(self.step, rank, world)
         for number, micro_batch in enumerate(share, start=1):
@@ -107,8 +126,18 @@ class ElasticRun:
                 (loss * world).backward()
             total = total + loss.detach()
         if world > 1:
-            dist.all_reduce(total)
+            import torch.distributed as dist
+
+            dist.all_reduce(total, group=self._group)
         return total
+
+    def _place(self) -> tuple[int, int]:
+        """Return the rank of this data-parallel process and their number."""
+        import torch.distributed as dist
+
+        if not dist.is_initialized():
+            return 0, 1
+        return dist.get_rank(self._group), dist.get_world_size(self._group)
 
     def _save(self) -> None:
         if self._saved != self.step:
