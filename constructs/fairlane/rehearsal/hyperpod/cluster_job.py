@@ -77,9 +77,7 @@ class ClusterJob:
     @property
     def is_elastic(self) -> bool:
         """True if the job has several sizes, or states that it is elastic."""
-        return bool(self.sizes) or any(
-            each is not None for each in (self.min_instances, self.max_instances, self.step)
-        )
+        return bool(self.sizes) or any(each is not None for each in (self.min_instances, self.max_instances, self.step))
 
     @property
     def policy(self) -> ElasticPolicy:
@@ -124,7 +122,9 @@ class ClusterJob:
             key = f"{name}_seconds"
             yield from check_whole_number((key,), getattr(self, key), 0, _MAX_SECONDS)
         if self.priority_class and self.priority:
-            yield Problem.relation(("priority",), "a job with a class has the priority of the class: remove one of them")
+            yield Problem.relation(
+                ("priority",), "a job with a class has the priority of the class: remove one of them"
+            )
         if self.parts and (self.priority_class or self.priority):
             yield Problem.relation(
                 ("parts",), "the parts have priorities of their own: remove the class and the priority"
@@ -185,7 +185,9 @@ class ClusterJob:
             reached = low + (high - low) // self.step * self.step
             yield Problem(("max_instances",), high, f"a size that the step reaches: {reached} or {reached + self.step}")
         elif self.sizes and (self.sizes[0], self.sizes[-1]) != (low, high):
-            sentence = f"the sizes are {self.sizes[0]} to {self.sizes[-1]}, but the minimum is {low} and the maximum {high}"
+            sentence = (
+                f"the sizes are {self.sizes[0]} to {self.sizes[-1]}, but the minimum is {low} and the maximum {high}"
+            )
             yield Problem.relation(("sizes",), f"{sentence}: use the same numbers, or state the sizes only")
         elif self.instances is not None and self.instances not in policy.sizes:
             yield Problem(("instances",), self.instances, f"a size of the job: {_listed(policy.sizes)}")

@@ -121,7 +121,9 @@ class _Simulation:
             scale_up_snooze_seconds=job.scale_up_snooze_seconds,
         )
         gpus = self.setup.gpus(instance_type)
-        run = ClusterRun(job=job, row=row, number=len(self.runs), machine=machine, gpus=gpus, stop_seconds=self.stop_seconds)
+        run = ClusterRun(
+            job=job, row=row, number=len(self.runs), machine=machine, gpus=gpus, stop_seconds=self.stop_seconds
+        )
         heappush(self._heap, (job.submit, _SUBMIT, run.number, 0))
         self.runs.append(run)
 
@@ -156,13 +158,10 @@ class _Simulation:
         if actions.start:
             run.start(actions.start, now)
         run.version += 1
-        moment = run.next_moment
-        if moment is None:
+        if (moment := run.next_moment) is None:
             return
-        if run.machine.phase is Phase.STOPPING:
-            kind = _STOPPED
-        else:
-            kind = _END if moment == run.end_at else _ADVANCE
+        ends = _END if moment == run.end_at else _ADVANCE
+        kind = _STOPPED if run.machine.phase is Phase.STOPPING else ends
         heappush(self._heap, (moment, kind, run.number, run.version))
 
     def _schedule(self, now: int) -> None:

@@ -95,7 +95,9 @@ class _Reader:
         if not {"team", "share"} & {*columns}:
             yield Problem(("team",), None, "a column with this name")
         if not {*_SIZE_COLUMNS} & {*columns}:
-            yield Problem(("instances",), None, f"a column with this name, or a column {' or '.join(_SIZE_COLUMNS[1:])}")
+            yield Problem(
+                ("instances",), None, f"a column with this name, or a column {' or '.join(_SIZE_COLUMNS[1:])}"
+            )
 
     def job(self, row: Row) -> ClusterJob | None:
         """Return the job of a row, or None if the row has problems."""
@@ -172,9 +174,7 @@ def _tokens(cell: Any) -> dict[Any, Any]:
     """Return the tokens per second of a cell by size: an object, or text such as `1:2000;8:14000`."""
     if cell in (None, ""):
         return {}
-    pairs = (
-        cell.items() if isinstance(cell, Mapping) else (part.partition(":")[::2] for part in str(cell).split(";"))
-    )
+    pairs = cell.items() if isinstance(cell, Mapping) else (part.partition(":")[::2] for part in str(cell).split(";"))
     return {_whole(size): _rate(rate) for size, rate in pairs}
 
 
