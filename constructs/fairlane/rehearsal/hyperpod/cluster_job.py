@@ -103,7 +103,7 @@ class ClusterJob:
         if not self.tokens_per_second:
             return {size: Fraction(size) for size in sizes}
         stated = {size: Fraction(str(rate)) for size, rate in sorted(self.tokens_per_second.items())}
-        rates = {}
+        rates: dict[int, Fraction] = {}
         for low, high in pairwise(stated):
             slope = (stated[high] - stated[low]) / (high - low)
             rates |= {size: stated[low] + slope * (size - low) for size in sizes if low <= size <= high}

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
+from itertools import count
 from typing import Final
 
 from fairlane._internal.checks import check_whole_number
@@ -21,6 +22,8 @@ _END, _STOPPED, _SUBMIT, _ADVANCE, _WAKE = range(5)
 """Kinds of events, in their order within a second."""
 _PARKED: Final = (Decision.NO_FIT, Decision.NO_CANDIDATES)
 _WAIT: Final = -1
+_CYCLE: Final = 2**-20
+"""Part of a second between two cycles, so that a later admission is the newer one."""
 
 
 def rehearse_cluster(
@@ -167,8 +170,8 @@ class _Simulation:
     def _schedule(self, now: int) -> None:
         """Run cycles until one changes nothing. A workload that is admitted and evicted in a second ends the second."""
         fresh: set[str] = set()
-        while True:
-            cycle = self._kueue.cycle(now)
+        for number in count():
+            cycle = self._kueue.cycle(now + number * _CYCLE)
             self.cycles += 1
             admitted = cycle.admitted
             for name in admitted:
