@@ -11,7 +11,7 @@ from fairlane._internal.checks import alternatives, check_repeats, check_text, c
 from fairlane._internal.tokens import is_token
 from fairlane.errors import Problem
 from fairlane.hyperpod.elastic_job import MAX_REPLICAS, ElasticPolicy, ReplicaPart, is_whole
-from fairlane.hyperpod.team_objects import PRIORITIES
+from fairlane.hyperpod.team_objects import PART_PRIORITIES
 
 LABEL: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 """DNS label, the form of most names of Kubernetes."""
@@ -169,7 +169,7 @@ def _base_problems(policy: ElasticPolicy, parts: Sequence[ReplicaPart]) -> Itera
         )
         yield Problem.relation(("parts", fixed[0], "replicas"), sentence)
     growing = parts[1 - fixed[0]]
-    ranks = [PRIORITIES.get(str(part.priority_class_name)) for part in (base, growing)]
+    ranks = [PART_PRIORITIES.get(str(part.priority_class_name)) for part in (base, growing)]
     if None not in ranks and ranks[0] < ranks[1]:  # type: ignore[operator]
         sentence = f"{base.priority_class_name} is preempted before {growing.priority_class_name}: exchange the classes"
         yield Problem.relation(("parts", fixed[0], "priority_class_name"), sentence)
@@ -179,7 +179,7 @@ def _priority_problems(parts: Sequence[ReplicaPart]) -> Iterator[Problem]:
     names = [part.priority_class_name for part in parts]
     for index, name in enumerate(names):
         if name is None:
-            allowed = f"a class such as {alternatives(list(PRIORITIES))}, because parts are preempted by priority"
+            allowed = f"a class such as {alternatives(list(PART_PRIORITIES))}, because parts are preempted by priority"
             yield Problem(("parts", index, "priority_class_name"), None, allowed)
     if names[0] is not None and names[0] == names[1]:
         sentence = f"both parts have the class {names[0]}, so that neither is preempted first: use two classes"

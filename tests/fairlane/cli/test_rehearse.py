@@ -230,12 +230,12 @@ def test_without_the_extra_the_error_names_the_command_to_install_it(run: Run, m
 
 
 def test_progress_bars_are_for_terminals_and_long_rehearsals(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fairlane.cli.rehearse._MIN_JOBS_WITH_PROGRESS", 1)
+    monkeypatch.setattr("fairlane.cli.rehearse_output._MIN_JOBS_WITH_PROGRESS", 1)
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
     code, _, err = run("rehearse", EXAMPLE, "--queue", "training-p4", "--trace", "jobs.csv")
     assert code == 0
     assert "training-p4" in err
-    monkeypatch.setattr("fairlane.cli.rehearse._MIN_JOBS_WITH_PROGRESS", 3)
+    monkeypatch.setattr("fairlane.cli.rehearse_output._MIN_JOBS_WITH_PROGRESS", 3)
     assert run("rehearse", EXAMPLE, "--queue", "training-p4", "--trace", "jobs.csv")[2] == ""
 
 

@@ -94,6 +94,36 @@ def use_chart(use: Mapping[str, Timeline], entitled: Mapping[str, float], capaci
     return Chart(kind="use", title="Use", wide=True, figure={"data": data, "layout": layout}, legend=legend)
 
 
+def sizes_chart(sizes: Mapping[str, Timeline], window: Window) -> Chart:
+    """Return a step chart of the sizes of elastic jobs.
+
+    Args:
+        sizes: Number of GPUs over time, by job.
+        window: Time range of the chart.
+    """
+    title = "Sizes of elastic jobs in GPUs"
+    if not sizes:
+        return Chart(kind="sizes", title=title, note="No elastic job started.")
+    data, legend = [], []
+    for index, (job, timeline) in enumerate(sizes.items()):
+        edges = [*timeline, *([(window.end, timeline.values[-1])] if timeline.times[-1] < window.end else [])]
+        data.append(
+            {
+                "type": "scatter",
+                "mode": "lines",
+                "name": escape_html(job),
+                "x": [window.x(second) for second, _ in edges],
+                "y": [size for _, size in edges],
+                "line": {"color": color(index), "width": 1.75, "shape": "hv"},
+                "hovertemplate": "%{y:,}",
+            }
+        )
+        legend.append(Entry(label=job, color=color(index), value=f"at most {timeline.peak:,}"))
+    top = {**_values(""), "rangemode": "tozero"}
+    layout = chart_layout(xaxis=window.axis(), yaxis=top, hovermode="x unified")
+    return Chart(kind="sizes", title=title, figure={"data": data, "layout": layout}, legend=legend)
+
+
 def waits_chart(waits: Mapping[str, Sequence[float]]) -> Chart:
     """Return a chart of the cumulative distribution of waiting times.
 

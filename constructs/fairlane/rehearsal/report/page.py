@@ -16,6 +16,10 @@ from fairlane.scheduling import NUM_INSTANCES
 
 _OTHERS: Final = "all others"
 _UNNAMED: Final = "(no share)"
+_HEADER: Final = (
+    "Simulation of a job queue of AWS Batch. The results of each rehearsal hold for the strategies that its section "
+    "lists."
+)
 
 
 def render_report(rehearsals: Mapping[str, Rehearsal], summary: Summary, *, title: str) -> str:
@@ -40,6 +44,7 @@ def render_report(rehearsals: Mapping[str, Rehearsal], summary: Summary, *, titl
         "report.html.j2",
         figures=figures,
         title=title,
+        header=_HEADER,
         columns=columns(summary),
         rows=[*rows(summary)],
         sections=sections,

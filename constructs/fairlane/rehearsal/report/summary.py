@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any, Final, TypedDict
 
 from fairlane.rehearsal.rehearsal import Rehearsal
-from fairlane.rehearsal.results import ShareResult
+from fairlane.rehearsal.results import ShareResult, Wait
 from fairlane.scheduling import FairShare, Fifo, QuotaManagement
 
 _POLICIES: Final[Mapping[type, str]] = {
@@ -143,18 +143,11 @@ def _summarize(rehearsal: Rehearsal, gpus: Mapping[str, int], reference: Rehears
 
 def _numbers(share: ShareResult, span: tuple[int, int], lost_gpu_seconds: int | None) -> Numbers:
     start, end = span
-    wait = share.wait
-    waits: Waits = {
-        "mean": _finite(wait.mean),
-        "p50": _finite(wait.p50),
-        "p95": _finite(wait.p95),
-        "max": _finite(wait.max),
-    }
     return {
         "jobs": share.jobs,
         "failed": share.failed,
         "never_ran": share.never_ran,
-        "wait_seconds": waits if share.jobs else None,
+        "wait_seconds": wait_numbers(share.wait) if share.jobs else None,
         "mean_use": share.use.integral([span]) / (end - start) if end > start else 0.0,
         "entitlement": share.entitlement,
         "starved_seconds": None if share.entitlement is None else share.starved,
@@ -162,6 +155,16 @@ def _numbers(share: ShareResult, span: tuple[int, int], lost_gpu_seconds: int | 
         "preemptions": share.preemptions,
         "lost_instance_hours": share.lost / 3600,
         "lost_gpu_hours": None if lost_gpu_seconds is None else lost_gpu_seconds / 3600,
+    }
+
+
+def wait_numbers(wait: Wait) -> Waits:
+    """Return waiting times with None for infinity."""
+    return {
+        "mean": _finite(wait.mean),
+        "p50": _finite(wait.p50),
+        "p95": _finite(wait.p95),
+        "max": _finite(wait.max),
     }
 
 

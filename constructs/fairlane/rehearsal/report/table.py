@@ -1,16 +1,17 @@
 """Table that compares rehearsals, for the terminal and the HTML report."""
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, Literal
 
 from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from fairlane.rehearsal.report.summary import Numbers, Summary, has_gpu_hours
+from fairlane.rehearsal.report.summary import Numbers, Summary, Waits, has_gpu_hours
 
 _UNITS: Final = ((86_400, "d"), (3600, "h"), (60, "min"))
-_NONE: Final = "–"  # noqa: RUF001 - a dash in a cell without a number
+NONE: Final = "–"  # noqa: RUF001 - a dash
+"""Text of a cell without a number."""
 
 
 def columns(summary: Summary) -> list[str]:
@@ -40,13 +41,23 @@ def rows(summary: Summary) -> Iterator[list[str]]:
 
 def comparison_table(summary: Summary) -> Table:
     """Return the table of a summary, for a terminal."""
+    return text_table(columns(summary), rows(summary))
+
+
+def text_table(headings: Sequence[str], body: Iterable[Sequence[str]]) -> Table:
+    """Return a table for a terminal, with a section for each row whose first cell is not empty.
+
+    Args:
+        headings: Headings of the columns. The first two are aligned to the left.
+        body: Rows.
+    """
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False, pad_edge=False)
-    for index, column in enumerate(columns(summary)):
+    for index, column in enumerate(headings):
         if index < 2:
             table.add_column(column, overflow="fold")
         else:
             table.add_column(column, justify="right")
-    for number, row in enumerate(rows(summary)):
+    for number, row in enumerate(body):
         if row[0] and number:
             table.add_section()
         table.add_row(*map(escape, row))
@@ -62,18 +73,23 @@ def duration(seconds: float) -> str:
 
 def _cells(numbers: Numbers, lost: float | None) -> Iterator[str]:
     yield f"{numbers['jobs']:,}"
-    waits = numbers["wait_seconds"]
-    if waits is None:
-        yield from [_NONE] * 4
-    else:
-        for seconds in (waits["mean"], waits["p50"], waits["p95"], waits["max"]):
-            yield "forever" if seconds is None else duration(seconds)
+    yield from wait_cells(numbers["wait_seconds"], ("mean", "p50", "p95", "max"))
     starved = numbers["starved_seconds"]
-    yield _NONE if starved is None else duration(starved)
+    yield NONE if starved is None else duration(starved)
     yield f"{numbers['mean_use']:,.1f}"
     yield f"{numbers['preemptions']:,}"
-    yield _NONE if lost is None else f"{lost:,.1f}"
+    yield NONE if lost is None else f"{lost:,.1f}"
+
+
+def wait_cells(waits: Waits | None, names: Sequence[Literal["mean", "p50", "p95", "max"]]) -> Iterator[str]:
+    """Yield waiting times as texts. None stands for no jobs."""
+    for name in names:
+        if waits is None:
+            yield NONE
+        else:
+            seconds = waits[name]
+            yield "forever" if seconds is None else duration(seconds)
 
 
 def _ratio(ratio: float | None) -> str:
-    return _NONE if ratio is None else f"{ratio:.2f}"
+    return NONE if ratio is None else f"{ratio:.2f}"

@@ -28,7 +28,7 @@ class Cells:
     def __init__(self, line: int, row: Mapping[str, Any], problems: list[Problem]) -> None:
         self._line = line
         self._row = row
-        self._problems = problems
+        self.problems = problems
 
     def __contains__(self, name: str) -> bool:
         return self._row.get(name) not in (None, "")
@@ -67,16 +67,50 @@ class Cells:
             return self.refuse(name, _TIME), False
         return int(number / 1000 if number >= _EPOCH_MS else number), number >= _EPOCH
 
+    def raw(self, name: str, *, round_up: bool = False) -> Any:
+        """Return a whole number if the cell has one, otherwise its content. None if the cell is empty.
+
+        Args:
+            name: Name of the column.
+            round_up: True to round a number up to a whole one. Default: False.
+        """
+        if name not in self:
+            return None
+        number = _number(self._row[name])
+        if number is None or not math.isfinite(number) or not (round_up or number.is_integer()):
+            return self._row[name]
+        return math.ceil(number)
+
     def refuse(self, name: str, allowed: str) -> int:
         """Add the problem of a value that is not allowed, and return a number that stands for the value."""
         got = self._row.get(name)
-        self._problems.append(Problem((name,), None if got == "" else got, allowed, self._line))
+        self.problems.append(Problem((name,), None if got == "" else got, allowed, self._line))
         return 1
 
     def refuse_relation(self, name: str, sentence: str) -> int:
         """Add a problem that is a sentence, and return a number that stands for the value."""
-        self._problems.append(Problem.relation((name,), sentence, self._line))
+        self.problems.append(Problem.relation((name,), sentence, self._line))
         return 1
+
+
+class SubmitTimes:
+    """Times of submission of a file, which all count from the same origin."""
+
+    def __init__(self) -> None:
+        self._since_1970: bool | None = None
+
+    def second(self, cells: Cells) -> int:
+        """Return the second in the column `submit` of a row."""
+        before = len(cells.problems)
+        submit, since_1970 = cells.time("submit")
+        if len(cells.problems) > before:
+            return submit
+        if self._since_1970 is None:
+            self._since_1970 = since_1970
+        if since_1970 != self._since_1970:
+            kind = "time" if self._since_1970 else "number of seconds"
+            return cells.refuse("submit", f"a {kind}, as in the rows before")
+        return submit
 
 
 def _number(got: Any) -> float | None:

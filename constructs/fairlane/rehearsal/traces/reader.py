@@ -3,11 +3,11 @@
 from collections.abc import Collection, Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, Protocol, TypeAlias, TypeVar
 
 from fairlane._internal.checks import check_whole_number
 from fairlane.errors import ConfigurationError, Problem
-from fairlane.rehearsal.traces.cells import Cells
+from fairlane.rehearsal.traces.cells import Cells, SubmitTimes
 from fairlane.rehearsal.traces.rows import Row, open_table
 from fairlane.scheduler.job import Job, Trace
 
@@ -47,8 +47,46 @@ def read_trace(path: str | Path, *, unit: Unit = "instances", gpus_per_instance:
         problems := list(check_whole_number(("gpus_per_instance",), gpus_per_instance, 1))
     ):
         raise ConfigurationError("read_trace", problems)
+    jobs, advice = read_jobs(path, _Reader(unit, gpus_per_instance), COLUMNS)
+    return Trace.of(jobs, advice=advice)
+
+
+class SubmittedJob(Protocol):
+    """Job of a trace."""
+
+    @property
+    def submit(self) -> int:
+        """Second of the submission."""
+
+
+JobT_co = TypeVar("JobT_co", bound=SubmittedJob, covariant=True)
+
+
+class RowReader(Protocol[JobT_co]):
+    """Converter of rows to jobs, which collects the columns and the problems of the rows."""
+
+    columns: dict[str, None]
+    problems: list[Problem]
+
+    def missing_columns(self, columns: Collection[str]) -> Iterator[Problem]:
+        """Yield a problem for each required column that is missing."""
+
+    def job(self, row: Row) -> JobT_co | None:
+        """Return the job of a row, or None if the row has problems."""
+
+
+def read_jobs(path: Path, reader: RowReader[JobT_co], known: Collection[str]) -> tuple[list[JobT_co], list[str]]:
+    """Read the jobs of a file, in the order of its rows, and advice about the file.
+
+    Args:
+        path: Path of a CSV, JSON Lines or Parquet file.
+        reader: Converter of its rows.
+        known: Names of all columns that have a meaning.
+
+    Raises:
+        ConfigurationError: If the file has mistakes. The error lists the first 20.
+    """
     table = open_table(path)
-    reader = _Reader(unit, gpus_per_instance)
     if table.columns is not None and (problems := list(reader.missing_columns(table.columns))):
         raise ConfigurationError(str(path), problems)
     jobs = [job for row in table.rows if (job := reader.job(row))]
@@ -59,11 +97,11 @@ def read_trace(path: str | Path, *, unit: Unit = "instances", gpus_per_instance:
         more = f" (and {len(problems) - _MAX_PROBLEMS} more)" if len(problems) > _MAX_PROBLEMS else ""
         raise ConfigurationError(f"{path}{more}", problems[:_MAX_PROBLEMS])
     advice = []
-    if ignored := ", ".join(name for name in reader.columns if name not in COLUMNS):
+    if ignored := ", ".join(name for name in reader.columns if name not in known):
         advice.append(f"{path}: unknown columns are ignored: {ignored}")
     if any(later.submit < job.submit for job, later in pairwise(jobs)):
         advice.append(f"{path}: rows were sorted, because they are not in the order of submit")
-    return Trace.of(jobs, advice=advice)
+    return jobs, advice
 
 
 class _Reader:
@@ -73,7 +111,7 @@ class _Reader:
         self._unit: Unit = unit
         self._other: Unit = "gpus" if unit == "instances" else "instances"
         self._gpus = gpus_per_instance
-        self._since_1970: bool | None = None
+        self._times = SubmitTimes()
         self.columns: dict[str, None] = {}
         self.problems: list[Problem] = []
 
@@ -103,24 +141,12 @@ class _Reader:
             priority=cells.whole("priority", 0, _HIGHEST_PRIORITY) if "priority" in cells else 0,
             instances=self._size(cells),
             instance_type=cells.text("instance_type"),
-            submit=self._submit(cells),
+            submit=self._times.second(cells),
             run=cells.seconds("run"),
             checkpoint=cells.seconds("checkpoint") if "checkpoint" in cells else None,
             name=cells.text("name"),
         )
         return job if len(self.problems) == before else None
-
-    def _submit(self, cells: Cells) -> int:
-        before = len(self.problems)
-        submit, since_1970 = cells.time("submit")
-        if len(self.problems) > before:
-            return submit
-        if self._since_1970 is None:
-            self._since_1970 = since_1970
-        if since_1970 != self._since_1970:
-            kind = "time" if self._since_1970 else "number of seconds"
-            return cells.refuse("submit", f"a {kind}, as in the rows before")
-        return submit
 
     def _size(self, cells: Cells) -> int:
         """Return the number of capacity units that a job needs."""

@@ -1,0 +1,5 @@
+"""Rehearsals of HyperPod clusters with elastic jobs. Imports no aws_cdk."""
+
+from fairlane._internal.lazy import attach
+
+__getattr__, __dir__, __all__ = attach(__name__, __file__)

@@ -1,0 +1,17 @@
+from fairlane.rehearsal.hyperpod.cluster_comparison import build_comparison_cluster as build_comparison_cluster
+from fairlane.rehearsal.hyperpod.cluster_job import ClusterJob as ClusterJob
+from fairlane.rehearsal.hyperpod.cluster_rehearsal import ClusterRehearsal as ClusterRehearsal
+from fairlane.rehearsal.hyperpod.cluster_report import cluster_charts as cluster_charts
+from fairlane.rehearsal.hyperpod.cluster_report import cluster_table as cluster_table
+from fairlane.rehearsal.hyperpod.cluster_report import render_cluster_report as render_cluster_report
+from fairlane.rehearsal.hyperpod.cluster_results import ClusterOutcome as ClusterOutcome
+from fairlane.rehearsal.hyperpod.cluster_results import TeamResult as TeamResult
+from fairlane.rehearsal.hyperpod.cluster_setup import ClusterSetup as ClusterSetup
+from fairlane.rehearsal.hyperpod.cluster_setup import read_cluster as read_cluster
+from fairlane.rehearsal.hyperpod.cluster_simulator import rehearse_cluster as rehearse_cluster
+from fairlane.rehearsal.hyperpod.cluster_summary import TABLE_UNITS as TABLE_UNITS
+from fairlane.rehearsal.hyperpod.cluster_summary import ClusterSummary as ClusterSummary
+from fairlane.rehearsal.hyperpod.cluster_summary import describe_cluster_use as describe_cluster_use
+from fairlane.rehearsal.hyperpod.cluster_summary import summarize_clusters as summarize_clusters
+from fairlane.rehearsal.hyperpod.cluster_trace import ClusterTrace as ClusterTrace
+from fairlane.rehearsal.hyperpod.cluster_trace import read_cluster_trace as read_cluster_trace

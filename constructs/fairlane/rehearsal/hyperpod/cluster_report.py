@@ -1,0 +1,104 @@
+"""HTML report and table of rehearsals of HyperPod clusters."""
+
+import math
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import Final
+
+from rich.table import Table
+
+from fairlane._charts.chart import Chart
+from fairlane._charts.layout import Figure
+from fairlane._charts.page import charts_page
+from fairlane.rehearsal.hyperpod.cluster_rehearsal import ClusterRehearsal
+from fairlane.rehearsal.hyperpod.cluster_summary import (
+    TABLE_UNITS,
+    ClusterSummary,
+    cluster_columns,
+    cluster_rows,
+    describe_cluster_use,
+)
+from fairlane.rehearsal.report.charts import MOST_SHARES, Window, sizes_chart, use_chart, waits_chart
+from fairlane.rehearsal.report.table import text_table
+from fairlane.rehearsal.timeline import Timeline, sum_timelines
+
+_OTHERS: Final = "all others"
+_HEADER: Final = (
+    "Simulation of a SageMaker HyperPod cluster with a model of Kueue and of the training operator. The results have "
+    f"not been compared with a real cluster. {TABLE_UNITS}"
+)
+
+
+def cluster_table(summary: ClusterSummary) -> Table:
+    """Return the table of a summary, for a terminal."""
+    return text_table(cluster_columns(summary), cluster_rows(summary))
+
+
+def render_cluster_report(rehearsals: Mapping[str, ClusterRehearsal], summary: ClusterSummary, *, title: str) -> str:
+    """Render rehearsals as an HTML page.
+
+    Args:
+        rehearsals: Rehearsals by name.
+        summary: Result of `summarize_clusters` for the same rehearsals.
+        title: Title of the page.
+
+    Returns:
+        HTML text.
+    """
+    sections = []
+    figures: dict[str, Figure] = {}
+    for number, (name, rehearsal) in enumerate(rehearsals.items()):
+        charts = list(cluster_charts(rehearsal))
+        numbers = summary["rehearsals"][name]
+        sections.append((name, [describe_cluster_use(numbers), *numbers["advice"]], charts))
+        figures |= {f"chart-{number}-{chart.kind}": chart.figure for chart in charts if chart.figure}
+    return charts_page(
+        "fairlane.rehearsal.report",
+        "report.html.j2",
+        figures=figures,
+        title=title,
+        header=_HEADER,
+        columns=cluster_columns(summary),
+        rows=[*cluster_rows(summary)],
+        sections=sections,
+    )
+
+
+def cluster_charts(rehearsal: ClusterRehearsal) -> Iterator[Chart]:
+    """Yield the charts: use by team, waits by team, and sizes of elastic jobs.
+
+    If there are more teams than colors, the teams with the least use are combined. The chart of sizes has the elastic
+    jobs that change most often.
+    """
+    start, end = rehearsal.span
+    window = Window(start=start, end=max(end, start + 1))
+    teams = {name: team for name, team in rehearsal.teams.items() if team.jobs}
+    by_use = sorted(teams, key=lambda name: -teams[name].use.integral([rehearsal.span]))
+    shown = {*by_use} if len(by_use) <= MOST_SHARES else {*by_use[: MOST_SHARES - 1]}
+    label = {name: name if name in shown else _OTHERS for name in teams}
+    use: dict[str, list[Timeline]] = {}
+    quotas: dict[str, float] = {}
+    waits: dict[str, list[float]] = {}
+    for name in sorted(teams, key=lambda name: name not in shown):
+        use.setdefault(label[name], []).append(teams[name].use)
+        quotas[label[name]] = quotas.get(label[name], 0) + teams[name].quota
+        waits.setdefault(label[name], [])
+    for job, outcome in zip(rehearsal.trace.jobs, rehearsal.outcomes, strict=True):
+        waits[label[job.team]].append(math.inf if outcome.first_start is None else outcome.waited)
+    capacity = rehearsal.capacity or rehearsal.total.use.peak
+    timelines = {name: sum_timelines(each) for name, each in use.items()}
+    yield use_chart(timelines, quotas, capacity, window)
+    yield waits_chart(waits)
+    yield sizes_chart(dict(islice(_sizes(rehearsal), MOST_SHARES)), window)
+
+
+def _sizes(rehearsal: ClusterRehearsal) -> Iterator[tuple[str, Timeline]]:
+    """Yield the sizes of elastic jobs in GPUs, those with the most changes first."""
+    elastic = [run for run in rehearsal.runs if run.job.is_elastic and run.first_start is not None]
+    for run in sorted(elastic, key=lambda run: -run.moves):
+        sizes = rehearsal.size_of(run.row)
+        changes, before = {}, 0
+        for second, size in sizes:
+            changes[second] = (size - before) * run.gpus
+            before = size
+        yield f"{run.job.name or 'job'} (row {run.row})", Timeline(changes)

@@ -1,0 +1,162 @@
+"""Results of rehearsals of HyperPod clusters, in cases that can be computed by hand."""
+
+import pytest
+
+from fairlane.errors import ConfigurationError
+from fairlane.hyperpod import Cap, Sharing
+from fairlane.rehearsal.hyperpod import ClusterTrace, rehearse_cluster
+from tests.fairlane.hyperpod.governance import P5, team
+
+from .clusters import HOUR, NIGHT, cluster, elastic, job, one_team, rehearse
+
+DAY_OF_INFERENCE = job("inference", instances=12, submit=10 * HOUR, run=14 * HOUR, priority_class="inference")
+SERVICE = job("inference", instances=4, run=24 * HOUR, priority_class="inference")
+PRETRAINING = job("pretraining", instances=12, run=24 * HOUR, priority_class="training")
+
+
+def test_a_job_runs_when_it_fits_and_waits_when_not() -> None:
+    result = rehearse(one_team(), job(instances=3), job(instances=2, submit=60))
+    first, second = result.outcomes
+    assert (first.first_start, first.end, first.waited) == (0, HOUR, 0)
+    assert (second.first_start, second.end, second.waited) == (HOUR, 2 * HOUR, HOUR - 60)
+    assert result.span == (0, 2 * HOUR)
+    assert result.capacity == 32
+    assert result.idle == 32 * 2 * HOUR - 24 * HOUR - 16 * HOUR
+    assert result.total.wait.max == HOUR - 60
+
+
+def test_a_job_grows_into_idle_gpus_at_night_and_gives_them_back_by_day() -> None:
+    llama = elastic(4, 8, 12, 16, run=72 * HOUR, tokens_per_second={4: 8000, 16: 28_000}, name="llama")
+    result = rehearse(cluster(), SERVICE, PRETRAINING, llama, DAY_OF_INFERENCE)
+    outcome = result.outcomes[2]
+    grown, shrunk = 60 + 60, 10 * HOUR + 60  # timeout and checkpoint; checkpoint
+    assert outcome.sizes[:3] == ((0, 4), (grown, 16), (shrunk, 4))  # 32, 128 and 32 GPUs
+    assert outcome.lost == 0
+    assert (outcome.moves, outcome.preemptions) == (3, 3)  # the third move is after the day
+    night = (10 * HOUR - grown - 120) * 28_000
+    assert outcome.tokens == 72 * HOUR * 8000 > night
+    assert result.outcomes[3].waited == 60
+    assert result.teams["research"].borrowed == result.teams["inference"].lent + result.teams["pretraining"].lent
+
+
+def test_an_urgent_job_takes_back_eight_gpus_and_the_rest_goes_on() -> None:
+    research = team("research", count=4, sharing=Sharing.DONT_LEND)
+    urgent = job(instances=1, submit=HOUR, run=HOUR, priority_class="inference")
+    for llama in (
+        elastic(1, 2, 3, 4, run=8 * HOUR, priority_class="training", instances=1),
+        elastic(1, 2, 3, 4, run=8 * HOUR, parts=True),
+    ):
+        result = rehearse(cluster(research, count=4), llama, urgent)
+        large, small = result.outcomes
+        assert large.sizes[1] == (120, 4)
+        assert large.sizes[2] == (HOUR + 60, 3)  # 24 of 32 GPUs go on
+        assert large.preemptions == 1
+        assert large.lost == 0
+        assert (small.first_start, small.end) == (HOUR + 60, 2 * HOUR + 60)
+        assert large.sizes[3][1] == 4
+
+
+def test_a_static_job_gives_back_everything() -> None:
+    research = team("research", count=4)
+    urgent = job(instances=1, submit=HOUR, run=HOUR, priority_class="inference")
+    large, small = rehearse(
+        cluster(research, count=4), job(instances=4, run=2 * HOUR, checkpoint=1000, priority_class="training"), urgent
+    ).outcomes
+    assert large.sizes == ((0, 4), (HOUR + 20, 0), (2 * HOUR + 20, 4), (large.end, 0))
+    assert large.lost == (HOUR - 3000) * 32
+    assert large.end == 2 * HOUR + 20 + 2 * HOUR - 3000
+    assert small.waited == 20
+
+
+def test_a_checkpoint_that_takes_too_long_loses_the_work() -> None:
+    llama = elastic(1, 2, checkpoint_seconds=700, run=8 * HOUR, restart_seconds=0)
+    outcome = rehearse(one_team(2), llama).outcomes[0]
+    assert outcome.sizes[1] == (60 + 600, 2)
+    assert outcome.lost == 60 * 8
+    assert outcome.moving == 600 * 8
+    periodic = elastic(1, 2, checkpoint_seconds=700, run=8 * HOUR, restart_seconds=0, checkpoint=25)
+    assert rehearse(one_team(2), periodic).outcomes[0].lost == 10 * 8
+
+
+def test_the_speed_follows_the_size() -> None:
+    times = {"checkpoint_seconds": 0, "restart_seconds": 0, "scaling_timeout_seconds": 0}
+    assert rehearse(one_team(4), elastic(1, 4, **times)).outcomes[0].end == HOUR / 4
+    tokens = elastic(1, 2, 4, run=1000, tokens_per_second={1: 2000, 4: 5000}, **times)
+    outcome = rehearse(one_team(4), tokens).outcomes[0]
+    assert (outcome.end, outcome.tokens) == (400, 2_000_000)
+    assert rehearse(one_team(3), tokens).outcomes[0].end == 667  # 3,000 tokens per second at size 2
+
+
+def test_the_snooze_damps_moves() -> None:
+    def moves(snooze: int) -> int:
+        short = [job(instances=1, submit=300 * n, run=100, priority_class="inference") for n in range(1, 30)]
+        llama = elastic(1, 2, 3, 4, run=16 * HOUR, scale_up_snooze_seconds=snooze)
+        return rehearse(cluster(team("research"), count=4), llama, *short).outcomes[0].moves
+
+    assert moves(0) > 20
+    assert moves(3600) < 10
+
+
+def test_jobs_that_never_run_have_a_reason() -> None:
+    capped = team("research", count=4, borrow_limit=300, cap=Cap(instances={P5: 8}))
+    other = team("other", count=4, sharing=Sharing.DONT_LEND)
+    result = rehearse(
+        cluster(capped, other),
+        job(instances=9, name="large"),
+        job("other", instances=5),
+        job(instances=8),
+        elastic(8, 16),
+    )
+    first, second, third, fourth = result.outcomes
+    assert first.state == second.state == "never runs"
+    assert first.reason == (
+        "it needs 9 instances of ml.p5.48xlarge; nvidia.com/gpu is refused above 64: the cap of the team"
+    )
+    assert "sharing DontLend neither lends nor borrows" in second.reason
+    assert (third.state, third.waited) == ("finished", 0)
+    assert fourth.state == "finished"
+    assert {size for _, size in fourth.sizes} == {8, 0}  # the cap ends at 8
+    assert result.total.never_ran == 2
+    assert result.advice[0].startswith("jobs that never run: 2; the first is large of team research: it needs 9")
+    assert result.total.wait.max == float("inf")
+
+
+def test_fair_sharing_divides_idle_gpus_by_weight() -> None:
+    weights = (team("a", count=1, borrow_limit=1000, weight=30), team("b", count=1, borrow_limit=1000, weight=10))
+    jobs = [elastic(*range(1, 10), team=name, run=100 * HOUR, restart_seconds=0) for name in ("a", "b")]
+    result = rehearse(cluster(*weights, count=10), *jobs)
+    assert [result.size_of(row).value_at(HOUR) for row in (0, 1)] == [7, 3]
+
+
+def test_static_jobs_of_a_comparison_keep_their_first_size() -> None:
+    llama = elastic(4, 8, 12, 16, run=20 * HOUR, instances=8, tokens_per_second={4: 8000, 16: 28_000})
+    trace = ClusterTrace.of([SERVICE, llama, elastic(2, 4, team="pretraining", parts=True)])
+    result = rehearse_cluster(cluster(), trace.smallest())
+    assert [{size for _, size in outcome.sizes} - {0} for outcome in result.outcomes] == [{4}, {8}, {2}]
+    assert result.outcomes[1].tokens == pytest.approx(20 * HOUR * (8000 + 20_000 / 3))
+    assert result.total.moves == result.total.elastic_jobs == 0
+
+
+def test_an_elastic_cluster_wastes_less() -> None:
+    llama = elastic(4, 8, 12, 16, run=60 * HOUR, tokens_per_second={4: 8000, 16: 28_000})
+    trace = ClusterTrace.of([SERVICE, PRETRAINING, llama, DAY_OF_INFERENCE])
+    grown, still = rehearse_cluster(cluster(), trace), rehearse_cluster(cluster(), trace.smallest())
+    assert grown.outcomes[2].end < still.outcomes[2].end
+    assert grown.idle is not None
+    assert still.idle is not None
+    assert grown.idle < still.idle
+    assert grown.total.tokens == still.total.tokens
+
+
+def test_all_mistakes_of_a_trace_are_listed() -> None:
+    trace = ClusterTrace.of([job("nobody"), job(run=0), elastic(4, 2)])
+    with pytest.raises(ConfigurationError) as caught:
+        rehearse_cluster(cluster(*NIGHT), trace, stop_seconds=-1)
+    assert [problem.field for problem in caught.value.problems] == [
+        ("trace", 0, "team"),
+        ("trace", 1, "run"),
+        ("trace", 2, "sizes"),
+        ("stop_seconds",),
+    ]
+    with pytest.raises(ConfigurationError, match="a trace with jobs"):
+        rehearse_cluster(cluster(), ClusterTrace.of([]))
