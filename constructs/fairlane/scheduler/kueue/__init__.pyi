@@ -1,3 +1,6 @@
+from fairlane.scheduler.kueue.elastic import Actions as Actions
+from fairlane.scheduler.kueue.elastic import ElasticJob as ElasticJob
+from fairlane.scheduler.kueue.elastic import Phase as Phase
 from fairlane.scheduler.kueue.kueue import Kueue as Kueue
 from fairlane.scheduler.kueue.objects import BorrowWithinCohort as BorrowWithinCohort
 from fairlane.scheduler.kueue.objects import ClusterQueue as ClusterQueue
