@@ -1,0 +1,115 @@
+"""Answer to the head of a queue before the heads of other queues are known: fit, preemption or neither."""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from fairlane.scheduler.kueue.objects import FlavorResource, PreemptionPolicy, Target
+from fairlane.scheduler.kueue.preemption import Victim, can_borrow_by_preemption, restore
+from fairlane.scheduler.kueue.queue_state import QueueState, Share
+from fairlane.scheduler.kueue.workload_state import Amounts, WorkloadState
+
+VictimFinder: TypeAlias = Callable[[QueueState, WorkloadState, Collection[FlavorResource], Amounts], list[Victim]]
+
+
+@dataclass(slots=True, kw_only=True)
+class Nomination:
+    """Head of a queue in a cycle.
+
+    Attributes:
+        queue: Queue.
+        state: Workload.
+        usage: Requests that the queue can hold. Without those of pod sets that never fit, and of pod sets behind them.
+        fits: False if a pod set does not fit, and preemption is not allowed.
+        borrows: True if the workload would borrow.
+        preempts: True if the workload needs a preemption.
+        victims: Workloads to evict.
+    """
+
+    queue: QueueState
+    state: WorkloadState
+    usage: Amounts = field(default_factory=dict)
+    fits: bool = True
+    borrows: bool = False
+    preempts: bool = False
+    victims: list[Victim] = field(default_factory=list)
+
+    def targets(self) -> tuple[Target, ...]:
+        """Return the workloads to evict, with the reasons."""
+        return tuple(Target(workload=state.workload_name, reason=reason) for state, _, reason in self.victims)
+
+    def classic_order(self) -> tuple[bool, tuple[int, float, str]]:
+        """Place in the cycle without fair sharing."""
+        return self.borrows, self.state.order
+
+    def fair_order(self) -> tuple[bool, Share, tuple[int, float, str]]:
+        """Place in the cycle with fair sharing, by the share of the queue with this workload.
+
+        Kueue compares the heads again after each one. As cohorts are flat here, the share of a queue depends on
+        nothing but its own usage, and the order stays the same.
+        """
+        borrowed = self.queue.borrowed(self.usage)
+        borrows = any(self.usage.get(key, 0) > 0 for key in borrowed)
+        return borrows, self.queue.share(borrowed), self.state.order
+
+    def reservation(self) -> Amounts:
+        """Return what a workload without victims keeps from the heads behind it, within the limits of its queue."""
+        amounts = {}
+        for key, amount in self.usage.items():
+            room = self.queue.nominal[key] - self.queue.usage[key]
+            if self.borrows:
+                limit = self.queue.limits.get(key)
+                amounts[key] = amount if limit is None else max(0, min(amount, room + limit))
+            else:
+                amounts[key] = max(0, min(amount, room))
+        return amounts
+
+
+def nominate(queue: QueueState, state: WorkloadState, find: VictimFinder, *, fair: bool) -> Nomination:
+    """Try the head of a queue. The usage of all queues is unchanged afterwards."""
+    nomination = Nomination(queue=queue, state=state)
+    may_borrow = can_borrow_by_preemption(queue) or (
+        fair and queue.spec.reclaim_within_cohort is not PreemptionPolicy.NEVER
+    )
+    needs: list[FlavorResource] = []
+    victims: list[Victim] = []
+    for pods in state.pods:
+        borrows = False
+        for key, amount in pods.items():
+            value = nomination.usage.get(key, 0) + amount
+            if value > queue.ceiling.get(key, -1):
+                nomination.fits = False
+                break
+            if value <= queue.available(key):
+                borrows = borrows or _borrows(queue, key, value)
+                continue
+            if value > queue.nominal[key] and not may_borrow:
+                nomination.fits = False
+                break
+            victims = find(queue, state, (key,), {key: value})
+            borrows = borrows or _borrows_without(queue, key, value, victims)
+            if key not in needs:
+                needs.append(key)
+        if not nomination.fits:
+            return nomination
+        nomination.borrows = nomination.borrows or borrows
+        for key, amount in pods.items():
+            nomination.usage[key] = nomination.usage.get(key, 0) + amount
+    if needs:
+        nomination.preempts = True
+        only = len(needs) == 1 and len(nomination.usage) == 1
+        nomination.victims = victims if only else find(queue, state, needs, nomination.usage)
+    return nomination
+
+
+def _borrows(queue: QueueState, key: FlavorResource, value: int) -> bool:
+    return queue.cohort is not None and queue.exceeds_nominal(key, value)
+
+
+def _borrows_without(queue: QueueState, key: FlavorResource, value: int, victims: list[Victim]) -> bool:
+    """Return True if a request needs more than the quota even without the victims."""
+    for state, owner, _ in victims:
+        owner.subtract(state.requests)
+    borrows = _borrows(queue, key, value)
+    restore(victims)
+    return borrows
