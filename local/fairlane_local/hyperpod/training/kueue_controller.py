@@ -47,6 +47,8 @@ class KueueController:
         self._api = api
         self._queues: dict[str, ClusterQueue] = {}
         self._known: dict[str, Workload] = {}
+        self._evicted: set[str] = set()
+        self._untold: set[str] = set()
         self._sharing: tuple[PreemptionStrategy, ...] | None = None
         self._kueue = Kueue([])
 
@@ -88,10 +90,6 @@ class KueueController:
         keys = {FlavorResource(flavor, name): amount for name, amount in requests.items()}
         return {key: amount for key, amount in keys.items() if key in self._queues[queue].nominal}
 
-    def has(self, workload: str) -> bool:
-        """Return True if the model has a workload."""
-        return workload in self._known
-
     def is_admitted(self, workload: str) -> bool:
         """Return True if a workload holds quota."""
         return workload in self._kueue.admitted()
@@ -105,7 +103,8 @@ class KueueController:
     def carry_out(self, actions: Actions) -> None:
         """Release, remove and add the Workloads of a job. Objects of added ones are made by the caller."""
         for name in actions.release:
-            if name in self._known:
+            if name in self._evicted:
+                self._evicted.remove(name)
                 self._kueue.release(name)
                 self._known[name] = replace(self._known[name], reserved_at=None)
             self.workloads.release(*split_name(name))
@@ -117,17 +116,23 @@ class KueueController:
 
     def remove(self, workload: str) -> None:
         """Remove a workload from the model, if it is there."""
+        self._evicted.discard(workload)
+        self._untold.discard(workload)
         if self._known.pop(workload, None) is not None:
             self._kueue.remove(workload)
 
-    def names(self) -> list[str]:
-        """Return the names of all workloads."""
-        return list(self._known)
+    def is_evicted(self, workload: str) -> bool:
+        """Return True if a workload is evicted and still holds quota."""
+        return workload in self._evicted
 
-    def schedule(self, now: float) -> tuple[list[str], list[str]]:
-        """Run cycles until nothing changes. Return the names of the admitted and of the newly evicted workloads."""
-        admitted: list[str] = []
-        evicted: list[str] = []
+    def take_evicted(self, workloads: Iterable[str]) -> list[str]:
+        """Return those of the workloads that Kueue has evicted since the latest call."""
+        found = [name for name in workloads if name in self._untold]
+        self._untold -= {*found}
+        return found
+
+    def schedule(self, now: float) -> None:
+        """Run cycles until nothing changes."""
         seen: set[tuple[str, Decision]] = set()
         while True:
             cycle = self._kueue.cycle(now)
@@ -135,7 +140,7 @@ class KueueController:
                 seen.clear()
             decisions = {(entry.workload, entry.decision) for entry in cycle.entries}
             if decisions <= seen:
-                return admitted, evicted
+                return
             seen |= decisions
             causes = {
                 target.workload: (str(target.reason), entry.workload)
@@ -152,13 +157,14 @@ class KueueController:
                     self.workloads.wait(*place, _MESSAGES[entry.decision])
             for name in cycle.evicted:
                 self.workloads.evict(*split_name(name), *causes[name])
-            admitted += cycle.admitted
-            evicted += cycle.evicted
+                self._evicted.add(name)
+                self._untold.add(name)
 
     def _rebuild(self, queues: Mapping[str, ClusterQueue]) -> None:
         """Start the model anew, because fair sharing has changed."""
         self._queues = dict(queues)
         self._kueue = Kueue(list(queues.values()), fair_sharing=self._sharing)
         self._known = {name: workload for name, workload in self._known.items() if workload.queue in queues}
+        self._evicted.clear()
         for workload in self._known.values():
             self._kueue.add(workload)

@@ -157,6 +157,16 @@ def pod_index(pod: Mapping[str, Any]) -> int:
     return int(pod["metadata"]["labels"][_INDEX_LABEL])
 
 
+def workload_of(pod: Mapping[str, Any]) -> str:
+    """Return the name of the Workload of a pod."""
+    return str(pod["metadata"]["labels"][_WORKLOAD_LABEL])
+
+
+def part_of(pod: Mapping[str, Any]) -> str:
+    """Return the name of the replica specification of a pod."""
+    return str(pod["metadata"]["labels"][_SPEC_LABEL])
+
+
 def job_of(pod: Mapping[str, Any]) -> tuple[str, str]:
     """Return namespace and name of the job of a pod."""
     return pod["metadata"]["namespace"], pod["metadata"]["labels"].get(_JOB_LABEL, "")

@@ -37,6 +37,7 @@ class SimulatedReplicas:
         self._worked: dict[tuple[str, str], int] = {}
 
     def launch(self, pod: Mapping[str, Any]) -> None:
+        """Start the agent of a new pod."""
         annotation = pod["metadata"].get("annotations", {}).get(RUN_SECONDS, "")
         seconds = int(annotation) if annotation.isdecimal() else self._options.run_seconds
         until = self._now + self._options.start_up_seconds
@@ -44,15 +45,19 @@ class SimulatedReplicas:
         self.advance(self._now)
 
     def pods(self) -> set[str]:
+        """Return the pods with an agent."""
         return set(self._replicas)
 
     def status(self, pod: str) -> Status:
+        """Return the latest status of an agent."""
         return self._replicas[pod].status
 
     def message(self, pod: str) -> str:
+        """Return the reason of the status `ended`."""
         return "killed" if self._replicas[pod].status is Status.ENDED else ""
 
     def start(self, pods: Sequence[str], faults: int) -> None:
+        """Start the processes of pods."""
         for pod in pods:
             replica = self._replicas[pod]
             self._started[replica.job] = self._now
@@ -60,6 +65,7 @@ class SimulatedReplicas:
             replica.status, replica.until = Status.RUNNING, self._now + int(left)
 
     def stop(self, pods: Sequence[str], *, graceful_seconds: float | None) -> None:
+        """Let processes save and end, or end them at once."""
         for job in {self._replicas[pod].job for pod in pods}:
             started = self._started.pop(job, self._now)
             self._worked[job] = self._worked.get(job, 0) + self._now - started
@@ -74,23 +80,28 @@ class SimulatedReplicas:
         self._replicas[pod].status, self._replicas[pod].until = status, None
 
     def remove(self, pod: str) -> None:
+        """End the agent of a pod that is deleted."""
         job = self._replicas.pop(pod).job
         if all(replica.job != job for replica in self._replicas.values()):
             self._started.pop(job, None)
 
     def log(self, pod: Mapping[str, Any]) -> str | None:
+        """Return None: simulated processes write nothing."""
         return None
 
     def next_moment(self) -> int | None:
+        """Return the second of the next change that is due by time alone."""
         return min((replica.until for replica in self._replicas.values() if replica.until is not None), default=None)
 
     def advance(self, now: int) -> None:
+        """Carry out the changes that are due."""
         following = {Status.RUNNING: Status.COMPLETED}
         for replica in self._replicas.values():
             if replica.until is not None and replica.until <= now:
                 replica.status, replica.until = following.get(replica.status, Status.READY), None
 
     def close(self) -> None:
+        """End all agents."""
         self._replicas.clear()
 
     @property

@@ -163,7 +163,7 @@ class Handler(BaseHTTPRequestHandler):
             case _:
                 self._respond(404, {"detail": "Not Found"})
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         """Write no log: the output is that of the workers."""
 
     def _status(self) -> dict[str, Any]:
