@@ -30,7 +30,7 @@ def kubernetes_api(account_id: str, region: str, name: str) -> KubernetesApi:
     with _lock:
         api: KubernetesApi | None = getattr(cluster, _MEMBER, None)
         if api is None:
-            api = KubernetesApi(_now)
+            api = KubernetesApi(_now, _wake)
             setattr(cluster, _MEMBER, api)
     return api
 
@@ -47,6 +47,10 @@ def cluster_locations() -> list[ClusterLocation]:
 
 def _now() -> float:
     return current_simulation().timeline.clock.now()
+
+
+def _wake() -> None:
+    current_simulation().timeline.wake()
 
 
 def respond(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:

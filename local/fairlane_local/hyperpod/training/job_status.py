@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 from fairlane.scheduler.kueue import Phase
 from fairlane_local.hyperpod.training.events import record
@@ -15,17 +15,11 @@ from fairlane_local.kubernetes.api import KubernetesApi
 from fairlane_local.kubernetes.errors import Object
 
 _COMPLETED, _FAILED, _RUNNING, _SUSPENDED = "Completed", "Failed", "Running", "Suspended"
-_STATES: Final = (_COMPLETED, _FAILED, _RUNNING, _SUSPENDED, "Created")
 
 
 def has_ended(item: Mapping[str, Any]) -> bool:
     """Return True if a job is completed or has failed."""
     return has_condition(item, _COMPLETED) or has_condition(item, _FAILED)
-
-
-def state(item: Mapping[str, Any]) -> str:
-    """Return the state of a job in one word, for tables."""
-    return next((name for name in _STATES if has_condition(item, name)), "Created")
 
 
 def restarts(item: Mapping[str, Any]) -> int:

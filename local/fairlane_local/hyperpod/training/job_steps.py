@@ -66,7 +66,7 @@ class JobSteps:
 
     def drive(self, job: RunningJob, now: float) -> None:
         """Take the next steps of a job."""
-        if job.elastic.phase is Phase.FINISHED:
+        if not job.elastic.workloads():
             return
         pods = self._pods_with_agents(job)
         self._join(job, pods, now)
@@ -78,7 +78,7 @@ class JobSteps:
             self._stop(job, now)
         elif job.elastic.phase is Phase.RUNNING:
             self._run(job, pods)
-        if job.elastic.phase is not Phase.FINISHED:
+        if job.elastic.workloads():
             statuses = {_uid(pod): self._status(_uid(pod)) for pod in pods}
             self.statuses.update(job, pods, statuses)
 

@@ -103,10 +103,14 @@ class KueueController:
     def carry_out(self, actions: Actions) -> None:
         """Release, remove and add the Workloads of a job. Objects of added ones are made by the caller."""
         for name in actions.release:
+            waiting = replace(self._known[name], reserved_at=None)
             if name in self._evicted:
                 self._evicted.remove(name)
                 self._kueue.release(name)
-                self._known[name] = replace(self._known[name], reserved_at=None)
+                self._known[name] = waiting
+            else:  # the model was started anew
+                self.remove(name)
+                self.add(waiting)
             self.workloads.release(*split_name(name))
         for name in actions.remove:
             self.remove(name)

@@ -21,7 +21,19 @@ _NO_EFFECT = (
     *("pre-train-args", "pre-train-script", "rdzv-backend", "rdzv-conf", "rdzv-endpoint", "redirects", "server-host"),
     *("server-log-level", "server-shutdown-timeout", "shutdown-signal", "shutdown-timeout", "tee"),
 )
-_REQUIRED = {"faultCount": int, "master_addr": str, "master_port": (int, str), "nnodes": int, "rank": int}
+_REQUIRED: dict[str, Any] = {
+    "faultCount": int,
+    "master_addr": str,
+    "master_port": (int, str),
+    "nnodes": int,
+    "rank": int,
+}
+    "faultCount": int,
+    "master_addr": str,
+    "master_port": (int, str),
+    "nnodes": int,
+    "rank": int,
+}
 _POLL_SECONDS = 0.02
 
 
@@ -144,7 +156,7 @@ class Handler(BaseHTTPRequestHandler):
         wants = _REQUIRED if self.path in ("/start", "/update") else {}
         if not isinstance(request, dict) or not all(
             isinstance(request.get(name), kind) for name, kind in wants.items()
-        ):  # type: ignore[arg-type]
+        ):
             self._respond(422, {"detail": f"the body must be an object with {', '.join(wants) or 'options'}"})
             return
         match self.path:
