@@ -40,8 +40,14 @@ class JobStatuses:
     def create(self, item: Mapping[str, Any]) -> None:
         """Note that the operator has seen a job."""
         if condition(item, "Created") is None:
-            new = {"restartCount": 0}
-            self._put(item, new, "Created", value=True, reason="JobCreated", message="The operator has seen the job")
+            self._put(
+                item,
+                {"restartCount": 0},
+                "Created",
+                value=True,
+                reason="JobCreated",
+                message="The operator has seen the job",
+            )
 
     def fail(self, item: Mapping[str, Any], reason: str, message: str) -> None:
         """End a job that cannot run, or whose processes have failed too often."""
@@ -89,18 +95,28 @@ class JobStatuses:
         self._put(item, new)
 
     def _end(self, item: Mapping[str, Any], name: str, reason: str, message: str) -> None:
-        new = {"completionTime": self._api.store.time(), "elasticWorkloadRef": []}
-        if condition(item, _RUNNING) is not None:
-            self._put(item, {}, _RUNNING, value=False, reason=reason, message=message)
+        current = self._find(item)
+        if current is None:
+            return
+        old = (current.get("status") or {}).get("replicaStatuses", {})
+        new: Object = {"completionTime": self._api.store.time(), "elasticWorkloadRef": []}
+        new["replicaStatuses"] = {part: {"active": 0, "ready": 0} for part in old}
+        for state in (_RUNNING, _SUSPENDED):
+            if has_condition(current, state):
+                self._put(item, new, state, value=False, reason=reason, message=message)
         self._put(item, new, name, value=True, reason=reason, message=message)
+
+    def _find(self, item: Mapping[str, Any]) -> Object | None:
+        metadata = item["metadata"]
+        current = self._api.store.find(JOB, metadata["namespace"], metadata["name"])
+        return current if current is not None and current["metadata"]["uid"] == metadata["uid"] else None
 
     def _put(
         self, item: Mapping[str, Any], new: Mapping[str, Any], name: str = "", *,
         value: bool = False, reason: str = "", message: str = "",
     ) -> None:  # fmt: skip
         """Set members of the status of a job and, if it has a name, a condition."""
-        metadata = item["metadata"]
-        current = self._api.store.find(JOB, metadata["namespace"], metadata["name"])
+        metadata, current = item["metadata"], self._find(item)
         if current is None:
             return
         status = {**(current.get("status") or {}), **new}

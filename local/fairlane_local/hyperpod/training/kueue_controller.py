@@ -24,6 +24,8 @@ _MESSAGES: Final[Mapping[Decision, str]] = {
     Decision.SKIP_OVERLAP: "Another workload preempts the same workloads",
     Decision.SKIP_NO_LONGER_FITS: "Another workload took the unused quota",
 }
+_TICK: Final = 1e-6
+"""Seconds between two cycles, so that the newest of the admissions of a second is known."""
 
 
 def split_name(workload: str) -> tuple[str, str]:
@@ -51,6 +53,7 @@ class KueueController:
         self._untold: set[str] = set()
         self._sharing: tuple[PreemptionStrategy, ...] | None = None
         self._kueue = Kueue([])
+        self._time = 0.0
 
     def synchronize(self, queues: Iterable[ClusterQueue], sharing: tuple[PreemptionStrategy, ...] | None) -> None:
         """Give the model the queues of the cluster, and more queues that have no object.
@@ -139,7 +142,8 @@ class KueueController:
         """Run cycles until nothing changes."""
         seen: set[tuple[str, Decision]] = set()
         while True:
-            cycle = self._kueue.cycle(now)
+            self._time = max(now, self._time + _TICK)
+            cycle = self._kueue.cycle(self._time)
             if cycle.admitted or cycle.evicted:
                 seen.clear()
             decisions = {(entry.workload, entry.decision) for entry in cycle.entries}
@@ -155,7 +159,7 @@ class KueueController:
             for entry in cycle.entries:
                 place = split_name(entry.workload)
                 if entry.decision is Decision.ADMIT:
-                    self._known[entry.workload] = replace(self._known[entry.workload], reserved_at=now)
+                    self._known[entry.workload] = replace(self._known[entry.workload], reserved_at=self._time)
                     self.workloads.reserve(*place, self._known[entry.workload].queue)
                 else:
                     self.workloads.wait(*place, _MESSAGES[entry.decision])

@@ -46,11 +46,13 @@ class Operators:
 
     def advance(self, to: int, *, complete: bool = False) -> None:
         """Carry out what is due at a second, at its end."""
-        for api, operator in self._present() if complete else ():
+        if not complete:
+            return
+        for api, operator in self._present():
             moment = operator.next_moment()
             if api.store.revision != operator.revision or (moment is not None and moment <= to):
                 self._reconcile(api, operator, to)
-        self._looked = max(self._looked, to)
+        self._looked = to
 
     def agent_changed(self) -> None:
         """Look at the clusters at once, because the status of an agent has changed."""
