@@ -122,7 +122,7 @@ lock: $(VENV)/.ready  ## Resolve all dependencies to their newest versions and t
 	$(COMPILE) pyproject.toml --group dev --all-extras --resolution lowest-direct --output-file requirements/lowest.lock
 	$(COMPILE) --group docs --output-file requirements/docs.lock
 	$(COMPILE) pyproject.toml --group sdk --extra local --output-file requirements/sdk.lock
-	$(COMPILE) --group train --output-file requirements/train.lock
+	$(COMPILE) --group train --overrides requirements/train-overrides.txt --output-file requirements/train.lock
 
 $(VENV)/.ready: $(LOCK) pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Fairlane needs Python 3.11 or later: make PYTHON=...")'
@@ -138,7 +138,7 @@ $(VENV)/.ready: $(LOCK) pyproject.toml
 
 .venv-train/.ready: requirements/train.lock
 	$(PYTHON) -m venv --clear .venv-train
-	.venv-train/bin/python -m pip install --quiet --require-hashes --requirement $<
+	.venv-train/bin/python -m pip install --quiet --require-hashes --no-deps --requirement $<
 	touch $@
 
 .venv-docs/.ready: requirements/docs.lock
