@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from fairlane_local.kubernetes import amounts
 from fairlane_local.kubernetes.access import ClusterLocation
+from fairlane_local.kubernetes.pod_logs import log_place
 from fairlane_local.processes.images import image_directory
 from fairlane_local.processes.runner import Runner
 from fairlane_local.processes.volumes import Volumes
@@ -22,13 +23,6 @@ _FIELDS: Final = {
     "spec.nodeName": lambda pod: pod["spec"].get("nodeName", ""),
 }
 _MEBIBYTE: Final = 1 << 20
-
-
-def log_place(location: ClusterLocation, pod: Mapping[str, Any]) -> tuple[str, str]:
-    """Return the log group and the log stream of a pod, as Container Insights names the group."""
-    metadata = pod["metadata"]
-    stream = f"{metadata['name']}_{metadata['namespace']}_{metadata['uid']}"
-    return f"/aws/containerinsights/{location.name}/application", stream
 
 
 class AgentWork:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from moto.logs.models import logs_backends
 
-from fairlane_local.hyperpod.training.agent_work import AgentWork, log_place
+from fairlane_local.hyperpod.training.agent_work import AgentWork
 from fairlane_local.hyperpod.training.replicas import Status
 from fairlane_local.kubernetes.access import ClusterLocation
 from fairlane_local.processes.runner import Run, Runner
@@ -152,13 +152,6 @@ class ProcessReplicas:
     def remove(self, pod: str) -> None:
         """End the agent of a pod that is deleted."""
         self._agents.pop(pod).remove()
-
-    def log(self, pod: Mapping[str, Any]) -> str | None:
-        """Return the output of the processes of a pod. None if it has none."""
-        group, stream = log_place(self._location, pod)
-        found = self._logs.groups.get(group)
-        events = found.streams[stream].events if found is not None and stream in found.streams else None
-        return None if events is None else "".join(f"{event.message}\n" for event in list(events))
 
     def next_moment(self) -> int | None:
         """Return None: agents report their changes."""

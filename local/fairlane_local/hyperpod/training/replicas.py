@@ -50,9 +50,6 @@ class Replicas(Protocol):
     def remove(self, pod: str) -> None:
         """End the agent of a pod that is deleted."""
 
-    def log(self, pod: Mapping[str, Any]) -> str | None:
-        """Return the output of the processes of a pod. None if it has none."""
-
     def next_moment(self) -> int | None:
         """Return the second of the next change that is due by time alone. None without."""
 

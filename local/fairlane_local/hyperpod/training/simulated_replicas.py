@@ -85,10 +85,6 @@ class SimulatedReplicas:
         if all(replica.job != job for replica in self._replicas.values()):
             self._started.pop(job, None)
 
-    def log(self, pod: Mapping[str, Any]) -> str | None:
-        """Return None: simulated processes write nothing."""
-        return None
-
     def next_moment(self) -> int | None:
         """Return the second of the next change that is due by time alone."""
         return min((replica.until for replica in self._replicas.values() if replica.until is not None), default=None)

@@ -28,12 +28,6 @@ _REQUIRED: dict[str, Any] = {
     "nnodes": int,
     "rank": int,
 }
-    "faultCount": int,
-    "master_addr": str,
-    "master_port": (int, str),
-    "nnodes": int,
-    "rank": int,
-}
 _POLL_SECONDS = 0.02
 
 
