@@ -92,13 +92,12 @@ def train(arguments: argparse.Namespace) -> int:
                 inputs, target = sample(index)
                 error = sum(weight * value for weight, value in zip(weights, inputs, strict=True)) - target
                 loss += error**2 / arguments.global_batch
-                gradient = [
-                    total + 2 * error * value / arguments.global_batch for total, value in zip(gradient, inputs)
-                ]
+                slope = 2 * error / arguments.global_batch
+                gradient = [total + slope * value for total, value in zip(gradient, inputs, strict=True)]
                 chosen.append(index)
         time.sleep(arguments.sample_seconds * len(chosen))  # stands for the computation of a large model
         loss, gradient, chosen = RANKS.exchange((loss, gradient, chosen), _total)
-        weights = [weight - 0.1 * slope for weight, slope in zip(weights, gradient, strict=True)]
+        weights = [weight - 0.01 * slope for weight, slope in zip(weights, gradient, strict=True)]
         seen.update(chosen)
         say(f"step={step + 1} replicas={RANKS.size} loss={loss:.6f}")
         event = EVENTS.detect()
@@ -117,12 +116,8 @@ def train(arguments: argparse.Namespace) -> int:
 
 
 def _total(parts: list[tuple[float, list[float], list[int]]]) -> tuple[float, list[float], list[int]]:
-    losses, gradients, chosen = zip(*parts, strict=True)
-    return (
-        sum(losses),
-        [sum(values) for values in zip(*gradients, strict=True)],
-        [index for part in chosen for index in part],
-    )
+    gradient = [sum(values) for values in zip(*(part[1] for part in parts), strict=True)]
+    return sum(part[0] for part in parts), gradient, [index for part in parts for index in part[2]]
 
 
 def say(text: str) -> None:

@@ -69,7 +69,8 @@ class Cluster:
         self.aws.timeline.advance(seconds)
 
     def job(self, name: str = "job", team: str = "a") -> Json:
-        return objects("HyperPodPyTorchJob", f"hyperpod-ns-{team}")[name]["status"]
+        status: Json = objects("HyperPodPyTorchJob", f"hyperpod-ns-{team}")[name]["status"]
+        return status
 
     def state(self, name: str = "job", team: str = "a") -> str:
         """Return the conditions of a job that are true."""
