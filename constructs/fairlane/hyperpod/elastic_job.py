@@ -3,8 +3,21 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final, TypeGuard
 
+from fairlane._internal.tokens import is_token
 from fairlane.hyperpod.elastic_batch import BatchPlan
+from fairlane.hyperpod.instance_group import Taint
+
+MAX_REPLICAS: Final = 6758
+"""Largest number of instances of a HyperPod cluster."""
+MARGIN_SECONDS: Final = 60
+"""Seconds from the end of the graceful shutdown to the end of an evicted pod."""
+
+
+def is_whole(value: object) -> TypeGuard[int]:
+    """Return True if a value is a whole number that is known at synth."""
+    return isinstance(value, int) and not isinstance(value, bool) and not is_token(value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,12 +51,15 @@ class ElasticPolicy:
     @property
     def sizes(self) -> tuple[int, ...]:
         """Sizes in replicas, in ascending order. Empty if the policy has mistakes."""
-        if self.replica_discrete_values is not None:
-            return tuple(sorted(set(self.replica_discrete_values)))
-        step = self.replica_increment_step
-        if not step or step < 1 or self.min_replicas < 1:
+        values, step = self.replica_discrete_values, self.replica_increment_step
+        if values is not None:
+            whole = not isinstance(values, str) and isinstance(values, Sequence) and all(map(is_whole, values))
+            return tuple(sorted(set(values))) if whole else ()
+        if not (is_whole(step) and is_whole(self.min_replicas) and is_whole(self.max_replicas)):
             return ()
-        return tuple(range(self.min_replicas, self.max_replicas + 1, step))
+        if step is None or step < 1 or self.min_replicas < 1:
+            return ()
+        return tuple(range(self.min_replicas, min(self.max_replicas, MAX_REPLICAS) + 1, step))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +126,7 @@ class LogRule:
         metric_threshold: Threshold of the first group of the pattern, a whole number. Default: none.
         operator: Comparison of the metric with the threshold: gt, lt, eq, gteq or lteq. Default: none.
         metric_data_points: Number of consecutive values that break the threshold. Default: none.
+        fault_on_match: True if a line that matches is a fault of the job. Default: False.
     """
 
     rule_name: str
@@ -120,6 +137,7 @@ class LogRule:
     metric_threshold: int | None = None
     operator: str | None = None
     metric_data_points: int | None = None
+    fault_on_match: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,8 +178,8 @@ class ElasticTrainingJob:
         parts: Parts with priorities of their own for partial preemption. Default: one part named worker.
         priority_class: Class of the cluster's `priority_classes`. Not with parts. Default: none, and priority 0.
         processes_per_replica: Number of processes of a replica. Default: one per accelerator.
-        requests: Requests of the container by resource, which replace those that fit a whole instance. Default: an
-            instance without what its daemons need.
+        requests: Requests of the container by resource, for example `{"nvidia.com/gpu": 4}`. Resources that are not
+            stated are in proportion to the accelerators. Default: an instance without what its daemons need.
         environment: Environment variables of the container. Default: those that elastic training requires.
         service_account: Kubernetes service account of the pods. Default: that of the namespace.
         shared_memory: Size of /dev/shm as a Kubernetes quantity. Default: a quarter of the memory.
@@ -171,6 +189,9 @@ class ElasticTrainingJob:
         log_rules: Rules that find a hanging job in its logs. Default: none.
         termination_grace_seconds: Number of seconds between SIGTERM and SIGKILL when a pod is evicted. Default: the
             graceful shutdown and 60.
+        tolerations: Taints of nodes that the pods tolerate, besides that of the accelerators. Default: none.
+        recipe: Path of the HyperPod recipe that the script runs, whose `scale_config` is checked against the sizes and
+            the batch. Default: none.
     """
 
     job_name: str
@@ -194,3 +215,24 @@ class ElasticTrainingJob:
     restart: RestartPolicy = RestartPolicy()
     log_rules: Sequence[LogRule] = ()
     termination_grace_seconds: int | None = None
+    tolerations: Sequence[Taint] = ()
+    recipe: str | None = None
+
+    @property
+    def namespace(self) -> str:
+        """Name of the team's Kubernetes namespace."""
+        return f"hyperpod-ns-{self.team}"
+
+    @property
+    def all_parts(self) -> tuple[ReplicaPart, ...]:
+        """Parts, or one part named worker with all replicas."""
+        initial = self.policy.min_replicas if self.initial_replicas is None else self.initial_replicas
+        worker = ReplicaPart(part_name="worker", replicas=initial, max_replicas=self.policy.max_replicas)
+        return tuple(self.parts) or (worker,)
+
+    @property
+    def grace_seconds(self) -> int:
+        """Number of seconds between SIGTERM and SIGKILL when a pod is evicted."""
+        if self.termination_grace_seconds is not None:
+            return self.termination_grace_seconds
+        return self.policy.graceful_shutdown_timeout_seconds + MARGIN_SECONDS

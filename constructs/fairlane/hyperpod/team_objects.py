@@ -41,7 +41,8 @@ _READER_RULES: Final = (
     ("kueue.x-k8s.io", ("clusterqueues", "resourceflavors", "topologies", "workloadpriorityclasses"), _READ),
     ("scheduling.k8s.io", ("priorityclasses",), _READ),
 )
-_PRIORITIES: Final = {"base": 100, "elastic": 0}
+PRIORITIES: Final = {"base": 100, "elastic": 0}
+"""Values of the PriorityClasses for the parts of elastic jobs, by name."""
 
 
 def access_group(team: Team) -> str:
@@ -65,7 +66,7 @@ def cluster_objects() -> list[dict[str, Any]]:
             "preemptionPolicy": "Never",
             "description": f"Part of an elastic job that is preempted {'last' if value else 'first'}",
         }
-        for name, value in _PRIORITIES.items()
+        for name, value in PRIORITIES.items()
     ]
     return [*priority_classes, _role("ClusterRole", {"name": _READER}, _READER_RULES)]
 
