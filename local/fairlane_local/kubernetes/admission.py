@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Final
 
+from fairlane.hyperpod.manifest_fields import QUEUE_NAME
 from fairlane_local.kubernetes import amounts, limit_ranges, quotas
 from fairlane_local.kubernetes.defaults import set_defaults
 from fairlane_local.kubernetes.errors import Object, forbidden, not_found
@@ -14,7 +15,6 @@ FIRST_NAMESPACES: Final = ("default", "kube-node-lease", "kube-public", "kube-sy
 _SYSTEM_CLASSES: Final = {"system-cluster-critical": 2_000_000_000, "system-node-critical": 2_000_001_000}
 _JOB: Final = "HyperPodPyTorchJob"
 _GOVERNANCE: Final = "sagemaker.amazonaws.com/"
-_QUEUE: Final = "kueue.x-k8s.io/queue-name"
 _TOLERATIONS: Final = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
 
 
@@ -86,8 +86,8 @@ def _require_queue(kind: Kind, item: Object, namespace: Object) -> None:
     """
     labels = namespace["metadata"].get("labels", {})
     states = [labels.get(f"{_GOVERNANCE}{name}") for name in ("sagemaker-managed-queue", "activate-quota")]
-    if states == ["true", "Enabled"] and not item["metadata"].get("labels", {}).get(_QUEUE):
-        text = f"task governance manages the namespace: the label {_QUEUE} is required"
+    if states == ["true", "Enabled"] and not item["metadata"].get("labels", {}).get(QUEUE_NAME):
+        text = f"task governance manages the namespace: the label {QUEUE_NAME} is required"
         raise forbidden(kind, item["metadata"]["name"], text)
 
 

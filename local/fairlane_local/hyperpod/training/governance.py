@@ -5,11 +5,11 @@ from fractions import Fraction
 
 from fairlane.hyperpod.kueue_queues import COHORT, UNALLOCATED
 from fairlane.hyperpod.kueue_queues import fair_sharing as strategies
+from fairlane.hyperpod.manifest_fields import INSTANCE_TYPE
 from fairlane.hyperpod.team import Governance
 from fairlane.scheduler.kueue import ClusterQueue, FlavorResource, PreemptionStrategy
 from fairlane_local.hyperpod.policies import SCHEDULE
 from fairlane_local.hyperpod.store import Members, hyperpod
-from fairlane_local.hyperpod.training.job_specs import INSTANCE_TYPE
 from fairlane_local.hyperpod.training.kueue_objects import cluster_queues, served, units
 from fairlane_local.kubernetes.access import ClusterLocation
 from fairlane_local.kubernetes.api import KubernetesApi

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from fairlane.hyperpod.elastic_job import ElasticPolicy
+from fairlane.hyperpod.elastic_policy_rules import part_problems, policy_problems
+from fairlane.hyperpod.manifest_fields import INSTANCE_TYPE, in_manifest, read_part, read_policy, read_restart
 from fairlane_local.hyperpod.training.kueue_objects import served, units
 from fairlane_local.kubernetes import amounts
 from fairlane_local.kubernetes.defaults import set_defaults
@@ -12,10 +14,7 @@ from fairlane_local.kubernetes.errors import Object
 
 JOB: Final = served("sagemaker.amazonaws.com/v1", "hyperpodpytorchjobs")
 POD: Final = served("v1", "pods")
-INSTANCE_TYPE: Final = "node.kubernetes.io/instance-type"
-_RETRIES: Final = 20
 _MOST: Final = 1000
-_SNOOZE_SECONDS: Final = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +22,11 @@ class Replica:
     """Place of one pod in a job.
 
     Args:
-        spec: Name of its replica specification.
+        part: Name of its replica specification.
         template: Pod template.
     """
 
-    spec: str
+    part: str
     template: Mapping[str, Any]
 
 
@@ -37,8 +36,8 @@ class JobSpec:
 
     Attributes:
         policy: Sizes and times. A job without elastic policy has one size.
-        first_size: Number of replicas of the first Workload: all initial replicas, or those of the first of several
-            parts.
+        first_size: Number of replicas of the first Workload: all initial replicas, or those of the part that does not
+            grow.
         replicas: Replicas up to the largest size, in the order of their ranks.
         retries: Number of restarts after failures before the job fails.
         snooze_seconds: Number of seconds after a restart in which the job does not grow.
@@ -53,14 +52,14 @@ class JobSpec:
     @property
     def instance_type(self) -> str | None:
         """Instance type that the pods demand. None without."""
-        selector = self.replicas[0].template.get("spec", {}).get("nodeSelector") or {}
+        selector = self.replicas[0].template["spec"].get("nodeSelector") or {}
         found: str | None = selector.get(INSTANCE_TYPE)
         return found
 
     def requests(self) -> dict[str, int]:
         """Return the requests of one replica by resource, in units of the model of Kueue: the largest of all parts."""
         largest: dict[str, int] = {}
-        for template in {replica.spec: replica.template for replica in self.replicas}.values():
+        for template in {replica.part: replica.template for replica in self.replicas}.values():
             pod: Object = {"metadata": {}, "spec": _copy(template["spec"])}
             set_defaults(POD, pod)
             for name, amount in amounts.pod_total(pod["spec"], "requests").items():
@@ -71,84 +70,56 @@ class JobSpec:
 def job_spec(job: Mapping[str, Any]) -> JobSpec:
     """Return the specification of a job without mistakes."""
     spec = job["spec"]
-    parts = spec["replicaSpecs"]
-    run = spec.get("runPolicy") or {}
-    first = sum(_initial(part) for part in parts) if len(parts) == 1 else _initial(parts[0])
-    policy = _policy(spec, sum(_initial(part) for part in parts))
-    snooze = (run.get("restartPolicy") or {}).get("scaleUpSnoozeTimeInSeconds", _SNOOZE_SECONDS)
+    parts = sorted(spec["replicaSpecs"], key=_growth)
+    restart = read_restart(spec.get("runPolicy") or {})
+    initial = sum(map(_initial, parts))
     return JobSpec(
-        policy=policy,
-        first_size=first,
+        policy=_policy(spec)
+        or ElasticPolicy(min_replicas=initial, max_replicas=initial, replica_discrete_values=(initial,)),
+        first_size=initial if len(parts) == 1 or "elasticPolicy" not in spec else _initial(parts[0]),
         replicas=tuple(_replicas(parts)),
-        retries=run.get("jobMaxRetryCount", _RETRIES),
-        snooze_seconds=snooze,
+        retries=restart.max_restarts,
+        snooze_seconds=restart.scale_up_snooze_seconds,
     )
 
 
 def job_mistakes(job: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what keeps the operator from running a job. The schema has no mistakes."""
+    """Yield what keeps the operator from running a job that fits the schema, in the words of Fairlane."""
     spec = job["spec"]
-    parts = spec.get("replicaSpecs") or []
-    if not parts:
-        yield "spec.replicaSpecs: at least one replica specification is required"
-        return
-    for index, part in enumerate(parts):
-        if not (part.get("template") or {}).get("spec", {}).get("containers"):
-            yield f"spec.replicaSpecs[{index}].template.spec.containers: at least one container is required"
-        if part.get("maxReplicas", _initial(part)) < _initial(part):
-            yield f"spec.replicaSpecs[{index}].maxReplicas: lower than replicas"
-    initial = sum(_initial(part) for part in parts)
-    elastic = spec.get("elasticPolicy")
-    if max(initial, (elastic or {}).get("maxReplicas", 0), *(part.get("maxReplicas", 0) for part in parts)) > _MOST:
-        yield f"spec.replicaSpecs: the local AWS runs at most {_MOST:,} replicas"
-        return
-    if elastic is None:
-        if initial < 1:
-            yield "spec.replicaSpecs: the job has no replicas"
-        return
-    if ("replicaIncrementStep" in elastic) == ("replicaDiscreteValues" in elastic):
-        yield "spec.elasticPolicy: exactly one of replicaIncrementStep and replicaDiscreteValues is required"
-        return
-    policy = _policy(spec, initial)
-    if not policy.sizes or policy.sizes[-1] != policy.max_replicas or policy.sizes[0] < 1:
-        yield f"spec.elasticPolicy: no size is maxReplicas {policy.max_replicas}"
-        return
-    if _initial(parts[0]) not in policy.sizes:
-        listed = ", ".join(map(str, policy.sizes))
-        yield f"spec.replicaSpecs[0].replicas: {_initial(parts[0])} is not a size of the elastic policy: {listed}"
-    largest = sum(part.get("maxReplicas", _initial(part)) for part in parts)
-    if largest != policy.max_replicas:
-        yield f"spec.replicaSpecs: maxReplicas add up to {largest}, and elasticPolicy has {policy.max_replicas}"
+    items = spec.get("replicaSpecs") or []
+    if not items:
+        yield "spec.replicaSpecs: missing; use a list with one or two replica specifications"
+    for index, item in enumerate(items):
+        if not (item.get("template") or {}).get("spec", {}).get("containers"):
+            yield f"spec.replicaSpecs[{index}].template.spec.containers: missing; use a list with one container"
+    policy, parts = _policy(spec), [read_part(item) for item in items]
+    if sum(part.replicas for part in parts) > _MOST or (policy is not None and (policy.max_replicas or 0) > _MOST):
+        yield f"spec.replicaSpecs: the local AWS runs jobs of at most {_MOST:,} replicas"
+    elif policy is not None:
+        problems = list(policy_problems(policy)) or list(part_problems(policy, parts) if parts else ())
+        for problem in problems:
+            yield str(in_manifest(problem if problem.field[0] == "parts" else problem.within("policy")))
+    elif items and not sum(part.replicas for part in parts):
+        yield "spec.replicaSpecs: the job has no replicas"
 
 
-def _policy(spec: Mapping[str, Any], initial: int) -> ElasticPolicy:
-    elastic = spec.get("elasticPolicy")
-    if elastic is None:
-        return ElasticPolicy(min_replicas=initial, max_replicas=initial, replica_discrete_values=(initial,))
-    default = ElasticPolicy(min_replicas=1, max_replicas=1)
-    return ElasticPolicy(
-        min_replicas=elastic.get("minReplicas", 1),
-        max_replicas=elastic.get("maxReplicas", initial),
-        replica_increment_step=elastic.get("replicaIncrementStep"),
-        replica_discrete_values=elastic.get("replicaDiscreteValues"),
-        graceful_shutdown_timeout_seconds=elastic.get(
-            "gracefulShutdownTimeoutInSeconds", default.graceful_shutdown_timeout_seconds
-        ),
-        scaling_timeout_seconds=elastic.get("scalingTimeoutInSeconds", default.scaling_timeout_seconds),
-    )
+def _policy(spec: Mapping[str, Any]) -> ElasticPolicy | None:
+    return read_policy(spec["elasticPolicy"]) if "elasticPolicy" in spec else None
 
 
 def _replicas(parts: Sequence[Mapping[str, Any]]) -> Iterator[Replica]:
     """Yield the initial replicas of all parts, and then those that the parts grow by."""
-    for part in parts:
-        yield from [Replica(part["name"], part["template"])] * _initial(part)
-    for part in parts:
-        growth = part.get("maxReplicas", _initial(part)) - _initial(part)
-        yield from [Replica(part["name"], part["template"])] * growth
+    for number in (_initial, _growth):
+        for part in parts:
+            yield from [Replica(part["name"], part["template"])] * number(part)
 
 
 def _initial(part: Mapping[str, Any]) -> int:
-    return int(part.get("replicas", 1))
+    return read_part(part).replicas
+
+
+def _growth(part: Mapping[str, Any]) -> int:
+    return max(0, int(part.get("maxReplicas", 0)) - _initial(part))
 
 
 def _copy(spec: Mapping[str, Any]) -> Object:

@@ -70,7 +70,7 @@ class JobStatuses:
         running = [pod for pod in pods if statuses.get(pod["metadata"]["uid"]) is Status.RUNNING]
         ready = Counter(part_of(pod) for pod in pods if statuses.get(pod["metadata"]["uid"]) is not None)
         active = Counter(map(part_of, running))
-        names = dict.fromkeys(replica.spec for replica in job.spec.replicas)
+        names = dict.fromkeys(replica.part for replica in job.spec.replicas)
         new: Object = {
             "restartCount": job.restarts,
             "replicaStatuses": {name: {"active": active[name], "ready": ready[name]} for name in names},

@@ -4,11 +4,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from fairlane.hyperpod.manifest_fields import QUEUE_NAME
 from fairlane.scheduler.kueue import Actions, Phase
 from fairlane_local.hyperpod.training.events import record
 from fairlane_local.hyperpod.training.job_status import JobStatuses
 from fairlane_local.hyperpod.training.kueue_controller import KueueController, split_name
-from fairlane_local.hyperpod.training.kueue_objects import QUEUE_LABEL, WORKLOAD
+from fairlane_local.hyperpod.training.kueue_objects import WORKLOAD
 from fairlane_local.hyperpod.training.pods import OPERATOR, Pods, job_pods, pod_index
 from fairlane_local.hyperpod.training.replicas import Replicas, Status
 from fairlane_local.hyperpod.training.running_job import RunningJob
@@ -56,13 +57,15 @@ class JobSteps:
         """Create the object of a Workload, unless it exists from before a restart of the operator."""
         namespace, own_name = split_name(name)
         if self._api.store.find(WORKLOAD, namespace, own_name) is None:
-            queue, priority = job.item["metadata"]["labels"][QUEUE_LABEL], job.priority(name)
+            queue, priority = job.item["metadata"]["labels"][QUEUE_NAME], job.priority(name)
             item = workload_object(job.item, own_name, queue, job.pod_sets(name), priority, job.class_name)
             self._api.create(WORKLOAD, namespace, item)
 
-    def active_workloads(self, job: RunningJob) -> set[str]:
-        """Return the Workloads of the pods whose processes run."""
-        return {job.workload(pod) for pod in self._pods.of_job(job.item) if self._status(_uid(pod)) in _ACTIVE}
+    def find_running(self, job: RunningJob) -> set[str]:
+        """Find the processes that run since before a restart of the operator, and return their Workloads."""
+        pods = [pod for pod in self._pods.of_job(job.item) if self._status(_uid(pod)) in _ACTIVE]
+        job.world = [_uid(pod) for pod in pods]
+        return {job.workload(pod) for pod in pods}
 
     def drive(self, job: RunningJob, now: float) -> None:
         """Take the next steps of a job."""
@@ -165,10 +168,7 @@ class JobSteps:
     def _start(self, job: RunningJob, pods: Sequence[Object]) -> None:
         """Start the processes when the agents of all replicas of the size are ready."""
         uids = [_uid(pod) for pod in pods if job.workload(pod) in job.members]
-        active = [uid for uid in uids if self._status(uid) in _ACTIVE]
-        if active:  # they run since before a restart of the operator
-            job.world = active
-        elif len(uids) == job.elastic.size and all(self._status(uid) is Status.READY for uid in uids):
+        if len(uids) == job.elastic.size and all(self._status(uid) is Status.READY for uid in uids):
             job.world = uids
             self._replicas.start(uids, job.restarts)
             record(self._api, OPERATOR, job.item, "Started", f"Started {len(uids)} replicas")

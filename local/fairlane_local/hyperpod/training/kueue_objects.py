@@ -11,8 +11,6 @@ from fairlane_local.kubernetes.errors import Object
 from fairlane_local.kubernetes.kinds import Kind, kind_at
 
 KUEUE: Final = "kueue.x-k8s.io/v1beta2"
-QUEUE_LABEL: Final = "kueue.x-k8s.io/queue-name"
-CLASS_LABEL: Final = "kueue.x-k8s.io/priority-class"
 _THOUSANDTHS: Final = ("cpu",)
 
 

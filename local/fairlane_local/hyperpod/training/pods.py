@@ -17,7 +17,7 @@ OPERATOR: Final = "hyperpod-training-operator"
 _NODE: Final = served("v1", "nodes")
 _PREFIX: Final = "sagemaker.amazonaws.com/"
 _JOB_LABEL: Final = f"{_PREFIX}job-name"
-_SPEC_LABEL: Final = f"{_PREFIX}replica-type"
+_PART_LABEL: Final = f"{_PREFIX}replica-type"
 _INDEX_LABEL: Final = f"{_PREFIX}replica-index"
 _WORKLOAD_LABEL: Final = f"{_PREFIX}workload"
 _ENDED: Final = ("Failed", "Succeeded")
@@ -58,7 +58,7 @@ class Pods:
         replica = spec.replicas[index]
         template = replica.template
         metadata = template.get("metadata") or {}
-        own = {_JOB_LABEL: name, _SPEC_LABEL: replica.spec, _INDEX_LABEL: str(index), _WORKLOAD_LABEL: workload}
+        own = {_JOB_LABEL: name, _PART_LABEL: replica.part, _INDEX_LABEL: str(index), _WORKLOAD_LABEL: workload}
         pod = {
             "apiVersion": "v1",
             "kind": "Pod",
@@ -164,7 +164,7 @@ def workload_of(pod: Mapping[str, Any]) -> str:
 
 def part_of(pod: Mapping[str, Any]) -> str:
     """Return the name of the replica specification of a pod."""
-    return str(pod["metadata"]["labels"][_SPEC_LABEL])
+    return str(pod["metadata"]["labels"][_PART_LABEL])
 
 
 def job_of(pod: Mapping[str, Any]) -> tuple[str, str]:

@@ -68,9 +68,9 @@ class RunningJob:
     def pod_sets(self, workload: str) -> list[Object]:
         """Return the pods of a Workload by part."""
         replicas = [self.spec.replicas[index] for index in self.indexes(workload)]
-        parts = {replica.spec: replica.template for replica in replicas}
+        parts = {replica.part: replica.template for replica in replicas}
         return [
-            {"name": name, "count": sum(replica.spec == name for replica in replicas), "template": template}
+            {"name": name, "count": sum(replica.part == name for replica in replicas), "template": template}
             for name, template in parts.items()
         ]
 

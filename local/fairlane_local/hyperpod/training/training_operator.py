@@ -9,6 +9,7 @@ Workloads, by which a new operator finds the size of a job that runs.
 from collections.abc import Sequence
 from typing import Final
 
+from fairlane.hyperpod.manifest_fields import PRIORITY_CLASS, QUEUE_NAME
 from fairlane.scheduler.kueue import ClusterQueue, ElasticJob, PreemptionStrategy
 from fairlane_local.hyperpod.training.events import record
 from fairlane_local.hyperpod.training.job_specs import JOB, JobSpec, job_mistakes, job_spec
@@ -16,9 +17,7 @@ from fairlane_local.hyperpod.training.job_status import has_ended, restarts
 from fairlane_local.hyperpod.training.job_steps import JobSteps
 from fairlane_local.hyperpod.training.kueue_controller import KueueController, split_name
 from fairlane_local.hyperpod.training.kueue_objects import (
-    CLASS_LABEL,
     POD_CLASS,
-    QUEUE_LABEL,
     WORKLOAD,
     WORKLOAD_CLASS,
     local_queue,
@@ -113,7 +112,7 @@ class TrainingOperator:
             self._steps.statuses.fail(item, "InvalidSpec", "; ".join(mistakes))
             return None
         spec = job_spec(item)
-        class_name = item["metadata"].get("labels", {}).get(CLASS_LABEL)
+        class_name = item["metadata"].get("labels", {}).get(PRIORITY_CLASS)
         priorities = self._priorities(spec, class_name)
         if isinstance(priorities, str):
             self._steps.statuses.fail(item, "UnknownPriorityClass", priorities)
@@ -144,7 +143,7 @@ class TrainingOperator:
         elastic, first = job.elastic, job.elastic.first_workload
         actions = [elastic.submit(now)]
         reserved = {name for name in job.names() if self._has_quota(name)}
-        if first in reserved and (running := self._steps.active_workloads(job)):
+        if first in reserved and (running := self._steps.find_running(job)):
             job.joined = {first, *(reserved & running)}
             actions += [elastic.admit(name, now) for name in job.names() if name in job.joined]
             if len(job.joined) > 1:
@@ -165,10 +164,10 @@ class TrainingOperator:
     def _queue_of(self, item: Object) -> str | None:
         """Return the ClusterQueue of a job. None if a queue does not exist: the job then waits."""
         namespace = item["metadata"]["namespace"]
-        name = item["metadata"].get("labels", {}).get(QUEUE_LABEL, "")
+        name = item["metadata"].get("labels", {}).get(QUEUE_NAME, "")
         found = local_queue(self._api, namespace, name)
         if found is None:
-            self._let_wait(item, f"LocalQueue {name} doesn't exist" if name else f"the label {QUEUE_LABEL} is missing")
+            self._let_wait(item, f"LocalQueue {name} doesn't exist" if name else f"the label {QUEUE_NAME} is missing")
             return None
         queue: str = found["spec"]["clusterQueue"]
         if not self._kueue.has_queue(queue):
