@@ -99,7 +99,7 @@ def train(arguments: argparse.Namespace) -> int:
         loss, gradient, chosen = RANKS.exchange((loss, gradient, chosen), _total)
         weights = [weight - 0.01 * slope for weight, slope in zip(weights, gradient, strict=True)]
         seen.update(chosen)
-        say(f"step={step + 1} replicas={RANKS.size} loss={loss:.6f}")
+        say(step=step + 1, loss=loss, processes=RANKS.size)
         event = EVENTS.detect()
         state |= {"step": step + 1, "weights": weights, "seen": seen}
         if event is not Event.NONE:
@@ -108,9 +108,9 @@ def train(arguments: argparse.Namespace) -> int:
         Path(folder.begin(state["step"]), "state.json").write_text(json.dumps(state))
         folder.commit(state["step"])
     RANKS.exchange(0, max)  # no process ends before the checkpoint is whole
-    say(f"checkpoint after step {state['step']} of {batches.steps}, event: {event.name}")
+    say(end=event.name, completed=state["step"], steps=batches.steps)
     if state["step"] == batches.steps:
-        say(f"samples={len(seen)} seen {min(seen.values())} to {max(seen.values())} times each")
+        say(samples=len(seen), least=min(seen.values()), most=max(seen.values()))
         return 0
     return EXIT_CODES[event]
 
@@ -120,10 +120,10 @@ def _total(parts: list[tuple[float, list[float], list[int]]]) -> tuple[float, li
     return sum(part[0] for part in parts), gradient, [index for part in parts for index in part[2]]
 
 
-def say(text: str) -> None:
-    """Print a line once for all processes."""
+def say(**values: object) -> None:
+    """Print a line of JSON once for all processes."""
     if RANKS.rank == 0:
-        print(text, flush=True)
+        print(json.dumps(values), flush=True)
 
 
 def main(words: Sequence[str]) -> int:
