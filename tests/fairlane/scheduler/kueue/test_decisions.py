@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.fairlane.scheduler.kueue.recording import SCENARIOS, Replay, entries_of
+from tests.fairlane.scheduler.kueue.recording import SCENARIOS, Replay, write_entries
 
 
 def test_the_recording_is_complete() -> None:
@@ -42,7 +42,7 @@ def check_cycle(replay: Replay, now: int, expected: dict[str, Any], where: str) 
     """Run a cycle, compare it with the recorded one, and return True if it changed nothing."""
     kueue = replay.kueue
     cycle = kueue.cycle(now)
-    assert replay.by_cohort(entries_of(cycle)) == replay.by_cohort(expected["e"]), where
+    assert replay.by_cohort(write_entries(cycle.entries)) == replay.by_cohort(expected["e"]), where
     assert sorted(cycle.evicted) == sorted(expected.get("evicted", [])), where
     assert [sum(kueue.usage(name).values()) for name in replay.queue_names] == expected["use"], where
     for name in expected.get("released", []):
