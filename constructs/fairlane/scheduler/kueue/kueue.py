@@ -2,20 +2,11 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
+from fairlane.scheduler.kueue.cycle_decisions import CycleDecisions
 from fairlane.scheduler.kueue.fair_preemption import find_fair_victims
 from fairlane.scheduler.kueue.nomination import Nomination, nominate
-from fairlane.scheduler.kueue.objects import (
-    ClusterQueue,
-    Cycle,
-    Decision,
-    Entry,
-    FlavorResource,
-    PreemptionPolicy,
-    PreemptionStrategy,
-    QueueingStrategy,
-    Workload,
-)
-from fairlane.scheduler.kueue.preemption import Victim, find_victims, restore
+from fairlane.scheduler.kueue.objects import ClusterQueue, Cycle, FlavorResource, PreemptionStrategy, Workload
+from fairlane.scheduler.kueue.preemption import Victim, find_victims
 from fairlane.scheduler.kueue.queue_state import CohortState, QueueState
 from fairlane.scheduler.kueue.workload_state import Amounts, WorkloadState
 
@@ -63,6 +54,7 @@ class Kueue:
             KeyError: If the queue does not exist.
         """
         queue = self._queues.pop(queue_name)
+        self._nominations.pop(queue_name, None)
         self._workloads = {name: state for name, state in self._workloads.items() if state.workload.queue != queue_name}
         self._leave_cohort(queue)
 
@@ -91,7 +83,8 @@ class Kueue:
         if workload.reserved_at is None:
             queue.line.push(state)
         else:
-            self._hold(queue, state, workload.reserved_at)
+            self._changes += 1
+            queue.hold(state, workload.reserved_at)
 
     def remove(self, workload_name: str) -> None:
         """Remove a workload that has finished or is no longer wanted. Its quota is free.
@@ -124,33 +117,15 @@ class Kueue:
         """Run one cycle at a time in seconds, and return its decisions. Without heads the cycle has no entries."""
         heads = [(queue, head) for queue in self._queues.values() if (head := queue.line.head()) is not None]
         if not heads:
-            return Cycle(entries=(), evicted=())
+            return Cycle(entries=(), evicted=(), settled=True)
         nominations = [self._nominate(queue, head) for queue, head in heads]
-        preempted: dict[str, Victim] = {}
-        reserved: list[tuple[QueueState, Amounts]] = []
-        evicted: list[str] = []
-        entries = []
+        decisions = CycleDecisions(now)
         for nomination in self._ordered(nominations):
-            decision = self._decide(nomination, preempted)
-            self._carry_out(nomination, decision, now, reserved)
-            if decision is Decision.PREEMPT:
-                for victim in nomination.victims:
-                    state, owner, _ = preempted[victim[0].workload_name] = victim
-                    if not state.evicted:
-                        self._changes += 1
-                        owner.held.evict(state)
-                        evicted.append(state.workload_name)
-            entries.append(
-                Entry(
-                    workload=nomination.state.workload_name,
-                    decision=decision,
-                    borrows=nomination.borrows,
-                    targets=nomination.targets(),
-                )
-            )
-        for queue, amounts in reserved:
-            queue.subtract(amounts)
-        return Cycle(entries=tuple(entries), evicted=tuple(evicted))
+            decisions.decide(nomination)
+        cycle = decisions.finish()
+        if decisions.changed:
+            self._changes += 1
+        return cycle
 
     def admitted(self) -> list[str]:
         """Return the names of the workloads that hold quota, including evicted ones."""
@@ -196,50 +171,8 @@ class Kueue:
             return sorted(nominations, key=Nomination.classic_order)
         return sorted(nominations, key=Nomination.fair_order)
 
-    def _decide(self, nomination: Nomination, preempted: Mapping[str, Victim]) -> Decision:
-        if not nomination.fits:
-            return Decision.NO_FIT
-        if nomination.preempts and not nomination.victims:
-            return Decision.NO_CANDIDATES
-        if any(state.workload_name in preempted for state, _, _ in nomination.victims):
-            return Decision.SKIP_OVERLAP
-        gone = [*preempted.values(), *nomination.victims]
-        for state, owner, _ in gone:
-            owner.subtract(state.requests)
-        fits = nomination.queue.fits(nomination.usage)
-        restore(gone)
-        if not fits:
-            return Decision.SKIP_NO_LONGER_FITS
-        return Decision.PREEMPT if nomination.preempts else Decision.ADMIT
-
-    def _carry_out(
-        self, nomination: Nomination, decision: Decision, now: float, reserved: list[tuple[QueueState, Amounts]]
-    ) -> None:
-        queue, state = nomination.queue, nomination.state
-        best_effort = queue.spec.strategy is QueueingStrategy.BEST_EFFORT_FIFO
-        if decision is Decision.ADMIT:
-            queue.line.discard(state)
-            self._hold(queue, state, now)
-        elif decision is Decision.PREEMPT:
-            queue.line.preemptor = state if best_effort else None
-            queue.add(nomination.usage)
-            reserved.append((queue, nomination.usage))
-        elif decision in (Decision.NO_FIT, Decision.NO_CANDIDATES):
-            if decision is Decision.NO_CANDIDATES and queue.spec.reclaim_within_cohort is not PreemptionPolicy.ANY:
-                amounts = nomination.reservation()
-                queue.add(amounts)
-                reserved.append((queue, amounts))
-            if best_effort:
-                queue.line.park(state.shape)
-
-    def _hold(self, queue: QueueState, state: WorkloadState, now: float) -> None:
-        self._changes += 1
-        queue.add(state.requests)
-        queue.held.add(state, now)
-
     def _free(self, queue: QueueState, state: WorkloadState) -> None:
-        queue.held.remove(state)
-        queue.subtract(state.requests)
+        queue.free(state)
         self._unpark(queue)
 
     def _leave_cohort(self, queue: QueueState) -> None:

@@ -5,7 +5,7 @@ from typing import NamedTuple, TypeAlias
 
 from fairlane.scheduler.kueue.objects import ClusterQueue, FlavorResource
 from fairlane.scheduler.kueue.waiting_line import WaitingLine
-from fairlane.scheduler.kueue.workload_state import Amounts, HeldWorkloads
+from fairlane.scheduler.kueue.workload_state import Amounts, HeldWorkloads, WorkloadState
 
 Share: TypeAlias = tuple[bool, float]
 """Weighted dominant share: True and the share without weight if a queue of weight zero borrows, else False and the
@@ -142,6 +142,16 @@ class QueueState:
                 shared = min(amount, used - self.kept.get(key, 0))
                 if shared > 0:
                     self.cohort.usage[key] -= shared
+
+    def hold(self, state: WorkloadState, now: float) -> None:
+        """Give quota to a workload at a time."""
+        self.add(state.requests)
+        self.held.add(state, now)
+
+    def free(self, state: WorkloadState) -> None:
+        """Take the quota of a workload back."""
+        self.held.remove(state)
+        self.subtract(state.requests)
 
     def available(self, key: FlavorResource) -> int:
         """Return what the queue can take now, by its own quota and by borrowing."""
