@@ -51,16 +51,17 @@ class Cluster(NamedTuple):
     settings: ClusterSettings
 
 
-def add_environment_options(parser: argparse.ArgumentParser, cluster: str) -> None:
+def add_environment_options(parser: argparse.ArgumentParser, cluster: str, *, required: bool = True) -> None:
     """Add the options that choose an environment and a cluster.
 
     Args:
         parser: Parser of the command.
         cluster: Help text of the option `--cluster`.
+        required: True if the command needs an environment.
     """
     help_text = "environment=NAME, as for the CDK CLI: environment in the folder environments"
     parser.add_argument(
-        "-c", "--context", required=True, type=_environment, metavar="KEY=VALUE", dest="environment", help=help_text
+        "-c", "--context", required=required, type=_environment, metavar="KEY=VALUE", dest="environment", help=help_text
     )
     parser.add_argument("--cluster", metavar="NAME", help=cluster)
 

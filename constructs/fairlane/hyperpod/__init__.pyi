@@ -30,6 +30,7 @@ from fairlane.hyperpod.instance_group import PatchingStrategy as PatchingStrateg
 from fairlane.hyperpod.instance_group import Taint as Taint
 from fairlane.hyperpod.instance_group import TaintEffect as TaintEffect
 from fairlane.hyperpod.instance_group import Volume as Volume
+from fairlane.hyperpod.manifest_placement import manifest_placement_problems as manifest_placement_problems
 from fairlane.hyperpod.manifest_rules import manifest_advice as manifest_advice
 from fairlane.hyperpod.manifest_rules import manifest_problems as manifest_problems
 from fairlane.hyperpod.monitoring.hyperpod_monitoring import HyperPodMonitoring as HyperPodMonitoring

@@ -10,7 +10,7 @@ from fairlane._internal.tokens import is_token
 from fairlane.capacity.rules import Purchase
 from fairlane.catalog.hyperpod_catalog import hyperpod_instance_types
 from fairlane.errors import Problem
-from fairlane.hyperpod.elastic_job import ElasticTrainingJob, is_whole
+from fairlane.hyperpod.elastic_job import MAX_REPLICAS, ElasticTrainingJob, is_whole
 from fairlane.hyperpod.elastic_pod_rules import request_problems
 from fairlane.hyperpod.elastic_rules import elastic_job_problems, kind_problems
 from fairlane.hyperpod.instance_group import InstanceGroup, NodePool, Taint, TaintEffect
@@ -55,8 +55,32 @@ def job_problems(
     """
     own = list(elastic_job_problems(job))
     yield from own
-    if any(kind_problems(job)):
-        return
+    if not any(kind_problems(job)):
+        requests_are_right = not any("requests" in problem.field for problem in own)
+        yield from placement_problems(
+            job, governance, teams, instance_groups, node_pools, with_requests=requests_are_right
+        )
+
+
+def placement_problems(
+    job: ElasticTrainingJob,
+    governance: Governance,
+    teams: Sequence[Team],
+    instance_groups: Sequence[InstanceGroup],
+    node_pools: Sequence[NodePool] = (),
+    *,
+    with_requests: bool = True,
+) -> Iterator[Problem]:
+    """Yield what keeps a job from running on a cluster, as `job_problems` does, without the mistakes in the job itself.
+
+    Args:
+        job: Job whose values have the right types.
+        governance: Order in which workloads are admitted.
+        teams: Teams of the cluster.
+        instance_groups: Instance groups of the cluster.
+        node_pools: Node pools of the cluster.
+        with_requests: False if the requests have mistakes, so that they are compared with nothing.
+    """
     team = next((team for team in teams if team.team_name == job.team), None)
     if team is None and not is_token(job.team):
         names = [str(team.team_name) for team in teams]
@@ -64,7 +88,7 @@ def job_problems(
     yield from _class_problems(job, governance)
     groups = [group for group in instance_groups if job.instance_type in group_instance_types(group)]
     yield from _group_problems(job, instance_groups, groups, node_pools)
-    if job.instance_type in hyperpod_instance_types() and not any("requests" in problem.field for problem in own):
+    if job.instance_type in hyperpod_instance_types() and with_requests:
         yield from _node_problems(job, groups, team)
         if team is not None and is_whole(job.policy.max_replicas):
             yield from _reach_problems(job, team, governance, teams, instance_groups, node_pools)
@@ -155,7 +179,8 @@ def _reach_problems(
         yield _unreached(job, amounts, name, reach, text)
     instances = (instance_capacity(instance_groups, node_pools) or {}).get(job.instance_type, math.inf)
     usable = usable_amounts(hyperpod_instance_types()[job.instance_type])
-    each = min(int(most // amounts[name]) for name, most in usable.items() if amounts.get(name))
+    fits = [int(most // amounts[name]) for name, most in usable.items() if amounts.get(name)]
+    each = min(fits, default=MAX_REPLICAS)
     if job.policy.max_replicas > instances * each:
         fit = "one" if each == 1 else f"{each}"
         sentence = (

@@ -14,6 +14,9 @@ QUEUE_NAME: Final = "kueue.x-k8s.io/queue-name"
 """Label with the LocalQueue of a job."""
 INSTANCE_TYPE: Final = "node.kubernetes.io/instance-type"
 """Label of nodes with their SageMaker instance type."""
+NAMESPACE_PREFIX: Final = "hyperpod-ns-"
+"""Text in front of the team in the name of its namespace."""
+_OLD_INSTANCE_TYPE: Final = "beta.kubernetes.io/instance-type"
 SPEC: Final[Path] = ("spec",)
 REPLICA_SPECS: Final[Path] = ("spec", "replicaSpecs")
 LOG_RULES: Final[Path] = ("spec", "runPolicy", "logMonitoringConfiguration")
@@ -106,6 +109,13 @@ def read_part(replica_spec: Mapping[str, Any]) -> ReplicaPart:
         max_replicas=replica_spec.get("maxReplicas"),
         priority_class_name=pod.get("priorityClassName"),
     )
+
+
+def instance_type(pod: Mapping[str, Any]) -> str | None:
+    """Return the instance type in the `nodeSelector` of a pod. None without."""
+    selector = mapping(pod.get("nodeSelector"))
+    found = selector.get(INSTANCE_TYPE, selector.get(_OLD_INSTANCE_TYPE))
+    return found if isinstance(found, str) else None
 
 
 def in_manifest(problem: Problem, places: Mapping[str | int, Path] | None = None) -> Problem:

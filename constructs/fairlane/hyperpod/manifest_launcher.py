@@ -73,6 +73,11 @@ def read_container(path: Path, container: Mapping[str, Any]) -> ContainerCall:
     return ContainerCall(place, items, None, (), is_first=False)
 
 
+def trainer_index(containers: Sequence[Mapping[str, Any]]) -> int:
+    """Return the position of the container that runs `hyperpodrun`. 0 if none names it."""
+    return next((index for index, each in enumerate(containers) if read_container((), each).call), 0)
+
+
 def container_call_problems(
     container: ContainerCall, elastic_policy: Mapping[str, Any], *, log_rules: bool
 ) -> Iterator[Problem]:

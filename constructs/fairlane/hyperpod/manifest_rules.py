@@ -22,12 +22,13 @@ from fairlane.hyperpod.elastic_rules import checkpoint_problems
 from fairlane.hyperpod.kubernetes_schema import object_problems
 from fairlane.hyperpod.launcher_rules import AGENT_PORT, LauncherOption
 from fairlane.hyperpod.manifest_fields import (
-    INSTANCE_TYPE,
+    NAMESPACE_PREFIX,
     PRIORITY_CLASS,
     QUEUE_NAME,
     REPLICA_SPECS,
     SPEC,
     in_manifest,
+    instance_type,
     mapping,
     read_log_rules,
     read_part,
@@ -41,11 +42,10 @@ from fairlane.hyperpod.manifest_launcher import (
     container_call_problems,
     read_container,
     shutdown_seconds,
+    trainer_index,
 )
 from fairlane.hyperpod.team_objects import is_extended
 
-_GOVERNED: Final = "hyperpod-ns-"
-_OLD_INSTANCE_TYPE: Final = "beta.kubernetes.io/instance-type"
 _DEFAULT_GRACE_SECONDS: Final = 30
 """Default of `terminationGracePeriodSeconds` in Kubernetes."""
 _RAY: Final = "ray.io/"
@@ -120,7 +120,7 @@ def _rule_problems(manifest: Mapping[str, Any], checkpoint: Checkpoint | None) -
 def _label_problems(metadata: Mapping[str, Any]) -> Iterator[Problem]:
     """Yield labels that do not fit the names of HyperPod in a team's namespace."""
     labels, namespace = mapping(metadata.get("labels")), str(metadata.get("namespace", ""))
-    if not namespace.startswith(_GOVERNED):
+    if not namespace.startswith(NAMESPACE_PREFIX):
         return
     queue, priority_class = labels.get(QUEUE_NAME), labels.get(PRIORITY_CLASS)
     if queue != f"{namespace}-localqueue":
@@ -138,9 +138,9 @@ def _template_problems(path: Path, template: object, spec: Mapping[str, Any]) ->
     containers = [mapping(item) for item in sequence(pod.get("containers"))]
     if not containers:
         return
-    calls = [read_container((*pod_path, "containers", index), item) for index, item in enumerate(containers)]
-    chosen = next((index for index, call in enumerate(calls) if call.call), 0)
-    container, call, place = containers[chosen], calls[chosen], (*pod_path, "containers", chosen)
+    chosen = trainer_index(containers)
+    container, place = containers[chosen], (*pod_path, "containers", chosen)
+    call = read_container(place, container)
     elastic_policy = mapping(spec.get("elasticPolicy"))
     rules = sequence(mapping(spec.get("runPolicy")).get("logMonitoringConfiguration"))
     yield from container_call_problems(call, elastic_policy, log_rules=bool(rules))
@@ -153,7 +153,7 @@ def _template_problems(path: Path, template: object, spec: Mapping[str, Any]) ->
     if not elastic_policy:
         return
     yield from _environment_problems((*place, "env"), container)
-    yield from _resource_problems((*place, "resources"), container, _instance_type(pod))
+    yield from _resource_problems((*place, "resources"), container, instance_type(pod))
     for problem in grace_problems(
         pod.get("terminationGracePeriodSeconds", _DEFAULT_GRACE_SECONDS),
         elastic_policy.get("gracefulShutdownTimeoutInSeconds"),
@@ -192,17 +192,9 @@ def _resource_problems(path: Path, container: Mapping[str, Any], instance_type: 
         yield in_manifest(problem, {"requests": (*path, "requests")})
     for name in ("cpu", "memory"):
         if name not in requests and name not in limits:
-            sentence = (
-                "missing: the quota does not count it, and a ResourceQuota that counts it refuses the pod: add it"
-            )
+            sentence = "missing: quotas do not count it, and a ResourceQuota that counts it refuses the pod: add it"
             yield Problem.relation((*path, "requests", name), sentence)
     for name in filter(is_extended, {**requests, **limits}):
         if name not in limits or str(requests.get(name, limits[name])) != str(limits[name]):
             sentence = f"Kubernetes takes the same request and limit of {name} only: use the same number in both"
             yield Problem.relation((*path, "limits", name), sentence)
-
-
-def _instance_type(pod: Mapping[str, Any]) -> str | None:
-    selector = mapping(pod.get("nodeSelector"))
-    found = selector.get(INSTANCE_TYPE, selector.get(_OLD_INSTANCE_TYPE))
-    return found if isinstance(found, str) else None
