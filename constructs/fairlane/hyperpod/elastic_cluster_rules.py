@@ -168,6 +168,9 @@ def _reach_problems(
     if not rows:
         sentence = f"team {job.team} has no quota of this type: add it to the quota or use another instance type"
         yield Problem.relation(("instance_type",), sentence)
+    elif uncovered := [name for name in accelerator_requests(job) if name not in rows]:
+        sentence = f"team {job.team} has no quota of {listing(uncovered)} of this type: add it to the quota"
+        yield Problem.relation(("instance_type",), sentence)
     elif short := _shortage(job, amounts, quota):
         name, reach = short
         reason = borrow_reason(team, rows[name].guaranteed, rows[name].limit, rows[name].lendable)
