@@ -27,6 +27,11 @@ COORDINATION: Final = "HYPERPOD_SIGNAL_COORDINATION"
 DISTRIBUTED: Final = "distributed"
 """Value of the variable for elastic jobs."""
 
+NO_SPOT: Final = (
+    "AWS's guide says that elastic training does not support Spot, although its launch article praises it: use an "
+    "instance type without Spot"
+)
+
 _IMAGE: Final = re.compile(r"[A-Za-z0-9][\w./:@+-]*", re.ASCII)
 _VARIABLE: Final = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")
 _OPERATOR: Final = frozenset(
