@@ -96,9 +96,7 @@ def _recipe(cluster: Cluster, job: "ElasticTrainingJob") -> str:
 
     if job.batch is None:
         field = ("hyperpod", cluster.name, "jobs", job.job_name, "batch")
-        raise ConfigurationError(
-            cluster.title, [Problem(field, None, "the batch of the job, of which a recipe consists")]
-        )
+        raise ConfigurationError(cluster.title, [Problem(field, None, "global_batch, micro_batch and learning_rate")])
     start = sum(part.replicas for part in job.all_parts)
     return _yaml(write_recipe(job.policy, job.batch, replica_processes(job), start))
 

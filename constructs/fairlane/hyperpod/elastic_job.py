@@ -28,16 +28,17 @@ class ElasticPolicy:
     `replica_discrete_values` is required.
 
     Args:
-        min_replicas: Smallest size, 1 or more.
-        max_replicas: Largest size, which `replica_increment_step` or `replica_discrete_values` reaches.
-        replica_increment_step: Number of replicas between two sizes, 1 or more.
-        replica_discrete_values: Sizes, sorted, each from `min_replicas` to `max_replicas`.
+        min_replicas: Smallest size in replicas, 1 to 6,758.
+        max_replicas: Largest size in replicas, 1 to 6,758, which `replica_increment_step` or `replica_discrete_values`
+            reaches.
+        replica_increment_step: Number of replicas between two sizes, 1 to 6,758.
+        replica_discrete_values: Sizes in replicas, sorted, the first `min_replicas` and the last `max_replicas`.
         graceful_shutdown_timeout_seconds: Number of seconds for a checkpoint and the end of all processes before they
-            are killed. Default: 600.
-        scaling_timeout_seconds: Number of seconds before a job grows, so that it does not follow each short gap.
-            Default: 60.
+            are killed, 1 to 2,147,483,647. Default: 600.
+        scaling_timeout_seconds: Number of seconds before a job grows, so that it does not follow each short gap, 0 to
+            2,147,483,647. Default: 60.
         faulty_scale_down_timeout_seconds: Number of seconds for which a job waits for a replacement of a faulty
-            instance before it shrinks. Default: the default of the training operator.
+            instance before it shrinks, 0 to 2,147,483,647. Default: the default of the training operator.
     """
 
     min_replicas: int
@@ -71,9 +72,9 @@ class ReplicaPart:
     """Part of the replicas of a job, with a priority of its own in Kubernetes, so that one part is preempted first.
 
     Args:
-        part_name: Name of the replica specification, for example base or elastic.
-        replicas: Number of replicas at the start, 0 or more.
-        max_replicas: Largest number of replicas. Default: `replicas`.
+        part_name: Name of the replica specification, a DNS label of 1 to 63 characters, for example base or elastic.
+        replicas: Number of replicas at the start, 0 to 6,758.
+        max_replicas: Largest number of replicas, 1 to 6,758. Default: `replicas`, and the part keeps its size.
         priority_class_name: Name of the priority class of the pods in Kubernetes. Fairlane creates `base` and
             `elastic` on a cluster with teams. Default: none.
     """
@@ -100,11 +101,11 @@ class Checkpoint:
     """Checkpoint of a job, which it saves before each change of its size.
 
     Args:
-        size_gib: Size of the weights, the optimizer state and the rest in GiB.
-        write_gib_per_second: Bandwidth of all writers together in GiB per second.
+        size_gib: Size of the weights, the optimizer state and the rest in GiB, above 0.
+        write_gib_per_second: Bandwidth of all writers together in GiB per second, above 0.
         storage: Storage of checkpoints. Default: shared.
         step_seconds: Number of seconds until the current step, or the steps between two looks for an event, end.
-            Default: 0.
+            0 or more. Default: 0.
         claim_name: PersistentVolumeClaim of the file system. Default: none, and the script writes to a bucket.
         mount_path: Folder of the file system in the container. Default: /mnt/checkpoints.
     """
@@ -124,12 +125,12 @@ class LogRule:
     Args:
         rule_name: Name of the rule.
         pattern: Regular expression of the line.
-        expected_start_seconds: Number of seconds from the start to the first line. Default: no limit.
-        expected_every_seconds: Number of seconds between two lines. Default: no limit.
+        expected_start_seconds: Number of seconds from the start to the first line, 1 or more. Default: no limit.
+        expected_every_seconds: Number of seconds between two lines, 1 or more. Default: no limit.
         stop_pattern: Regular expression of the line after which the rule no longer applies. Default: none.
         metric_threshold: Threshold of the first group of the pattern, a whole number. Default: none.
         operator: Comparison of the metric with the threshold: gt, lt, eq, gteq or lteq. Default: none.
-        metric_data_points: Number of consecutive values that break the threshold. Default: none.
+        metric_data_points: Number of consecutive values that break the threshold, 1 or more. Default: 1.
         fault_on_match: True if a line that matches is a fault of the job. Default: False.
     """
 
@@ -150,10 +151,11 @@ class RestartPolicy:
 
     Args:
         max_restarts: Number of restarts before the job fails, 0 or more. Default: 20.
-        max_full_restarts: Number of restarts of all pods within `evaluation_seconds`. Default: 3.
-        process_restarts: Number of restarts of processes before all pods restart. Default: 3.
-        evaluation_seconds: Period in which restarts are counted. Default: 21,600.
-        scale_up_snooze_seconds: Number of seconds after a restart in which the job does not grow. Default: 600.
+        max_full_restarts: Number of restarts of all pods within `evaluation_seconds`, 0 or more. Default: 3.
+        process_restarts: Number of restarts of processes before all pods restart, 0 or more. Default: 3.
+        evaluation_seconds: Number of seconds of the period in which restarts are counted, 1 or more. Default: 21,600.
+        scale_up_snooze_seconds: Number of seconds after a restart in which the job does not grow, 0 or more. Default:
+            600.
     """
 
     max_restarts: int = 20
@@ -179,9 +181,10 @@ class ElasticTrainingJob:
         launcher_arguments: Further arguments of `hyperpodrun`. Default: none.
         policy: Sizes of the job and times of its changes.
         initial_replicas: Size at the start. Default: `min_replicas`.
-        parts: Parts with priorities of their own for partial preemption. Default: one part named worker.
+        parts: Two parts with priorities of their own for partial preemption: one that keeps `min_replicas`, and one
+            that grows. Default: one part named worker.
         priority_class: Class of the cluster's `priority_classes`. Not with parts. Default: none, and priority 0.
-        processes_per_replica: Number of processes of a replica. Default: one per accelerator.
+        processes_per_replica: Number of processes of a replica, 1 to 1,024. Default: one per accelerator.
         requests: Requests of the container by resource, for example `{"nvidia.com/gpu": 4}`. Resources that are not
             stated are in proportion to the accelerators. Default: an instance without what its daemons need.
         environment: Environment variables of the container. Default: those that elastic training requires.
@@ -191,8 +194,8 @@ class ElasticTrainingJob:
         batch: Batch and learning rate, for checks at each size. Default: not stated.
         restart: Restarts of the job. Default: `RestartPolicy()`.
         log_rules: Rules that find a hanging job in its logs. Default: none.
-        termination_grace_seconds: Number of seconds between SIGTERM and SIGKILL when a pod is evicted. Default: the
-            graceful shutdown and 60.
+        termination_grace_seconds: Number of seconds between SIGTERM and SIGKILL when a pod is evicted, more than the
+            graceful shutdown. Default: the graceful shutdown and 60.
         tolerations: Taints of nodes that the pods tolerate, besides that of the accelerators. Default: none.
         recipe: Path of the HyperPod recipe that the script runs, whose `scale_config` is checked against the sizes and
             the batch. Default: none.

@@ -47,6 +47,8 @@ from fairlane.hyperpod.replica_requests import replica_processes
 _KINDS: Final[tuple[tuple[str, type], ...]] = (
     ("team", str),
     ("instance_type", str),
+    ("image", str),
+    ("script", str),
     ("policy", ElasticPolicy),
     ("restart", RestartPolicy),
     ("checkpoint", Checkpoint),

@@ -54,9 +54,10 @@ def test_a_checkpoint_is_compared_with_the_graceful_shutdown(
     assert main(["hyperpod", "check", file, "--checkpoint-gib", "1200", "--write-gib-per-second", "2"]) == 0
     assert main(["hyperpod", "check", file, "--checkpoint-gib", "1200"]) == 1
     assert "gracefulShutdownTimeoutInSeconds: 600 seconds are too short" in capsys.readouterr().out
-    with pytest.raises(SystemExit):
-        main(["hyperpod", "check", file, "--checkpoint-gib", "0"])
-    assert "got '0', allowed: a number of GiB above 0" in capsys.readouterr().err
+    for text in ("0", "many", "inf"):
+        with pytest.raises(SystemExit):
+            main(["hyperpod", "check", file, "--checkpoint-gib", text])
+        assert f"got {text!r}, allowed: a number of GiB above 0" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fairlane.hyperpod import (
+    BatchPlan,
     Checkpoint,
     ElasticPolicy,
     LogRule,
@@ -54,6 +55,10 @@ SIZES = [
     (policy(min_replicas=0), "min_replicas: got 0, allowed: a whole number of replicas, 1 to 6758"),
     (policy(max_replicas=-8), "max_replicas: got -8, allowed: a whole number of replicas, 1 to 6758"),
     (policy(max_replicas=10**12), "max_replicas: got 1000000000000, allowed: a whole number of replicas, 1 to 6758"),
+    (
+        policy(min_replicas=None, replica_discrete_values=[2, 8]),
+        "min_replicas: missing; use a whole number of replicas, 1 to 6758",
+    ),
     (policy(min_replicas=None), "min_replicas: missing; use a whole number of replicas, 1 to 6758"),
     (policy(max_replicas="8"), "max_replicas: got '8', allowed: a whole number of replicas, 1 to 6758"),
     (
@@ -365,6 +370,10 @@ OTHERS: list[tuple[dict[str, Any], str]] = [
         "service_account: got 'My Account', allowed: 1 to 253 lower-case letters, digits, - and ., with a letter or digit at both ends",
     ),
     ({"tolerations": [Taint(key="")]}, "tolerations[0].key: got '', allowed: the key of a taint"),
+    (
+        {"batch": BatchPlan(global_batch=0, micro_batch=1, learning_rate=1e-4)},
+        "batch.global_batch: got 0, allowed: a whole number, 1 or more",
+    ),
     ({"policy": None}, "policy: missing; use a mapping"),
     ({"restart": 3}, "restart: got 3, allowed: a value of type RestartPolicy"),
     ({"requests": [1]}, "requests: got [1], allowed: a mapping"),

@@ -255,7 +255,7 @@ FAULTS: list[tuple[tuple[Any, ...], Any, str]] = [
     (
         (*POD, "nodeSelector", "karpenter.sh/capacity-type"),
         "spot",
-        "elastic training does not support Spot Instances, says AWS's guide: use on-demand instances",
+        "AWS's guide says that elastic training does not support Spot, although its launch article praises it",
     ),
     (
         (*POD, "nodeSelector", "node.kubernetes.io/instance-type"),
