@@ -48,9 +48,8 @@ class Nomination:
         Kueue compares the heads again after each one. As cohorts are flat here, the share of a queue depends on
         nothing but its own usage, and the order stays the same.
         """
-        borrowed = self.queue.borrowed(self.usage)
-        borrows = any(self.usage.get(key, 0) > 0 for key in borrowed)
-        return borrows, self.queue.share(borrowed), self.state.order
+        share, borrowed = self.queue.standing_with(self.usage)
+        return any(key in self.usage for key in borrowed), share, self.state.order
 
     def reservation(self) -> Amounts:
         """Return what a workload without victims keeps from the heads behind it, within the limits of its queue."""
