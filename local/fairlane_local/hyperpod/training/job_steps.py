@@ -17,6 +17,8 @@ from fairlane_local.hyperpod.training.workloads import workload_object
 from fairlane_local.kubernetes.api import KubernetesApi
 from fairlane_local.kubernetes.errors import Object
 
+_STOPPED: Final = (Status.COMPLETED, Status.FAULTED)
+"""Statuses of agents that must be stopped before they can start again."""
 _ACTIVE: Final = (Status.RUNNING, Status.STOPPING, Status.COMPLETED)
 
 
@@ -131,7 +133,8 @@ class JobSteps:
             record(self._api, OPERATOR, job.item, "Scaling", text)
         elif deadline <= now:
             self._replicas.stop(running, graceful_seconds=None)
-        if not any(self._status(pod) in (Status.RUNNING, Status.STOPPING) for pod in world):
+        self._replicas.stop([pod for pod in world if self._status(pod) in _STOPPED], graceful_seconds=None)
+        if all(self._status(pod) in (Status.READY, Status.ENDED) for pod in world):
             job.world, job.is_recovering = [], False
             self.carry_out(job, job.elastic.stopped(now))
 

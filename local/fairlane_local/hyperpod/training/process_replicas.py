@@ -20,6 +20,7 @@ from fairlane_local.processes.work import End
 _HOST: Final = "127.0.0.1"
 _POLL_SECONDS: Final = 0.1
 _REQUEST_SECONDS: Final = 5
+_WORKING: Final = (Status.RUNNING, Status.COMPLETED)
 _STATUSES: Final = {
     **{status.value: status for status in Status},
     "shutdown": Status.STOPPING,
@@ -42,6 +43,7 @@ class _Agent:
         self._on_change = on_change
         self._requests: SimpleQueue[tuple[str, dict[str, Any], Status] | None] = SimpleQueue()
         self._is_removed = False
+        self._has_exited = False
         Thread(target=self._follow, name="agent", daemon=True).start()
 
     def send(self, path: str, body: dict[str, Any], status: Status) -> None:
@@ -62,8 +64,9 @@ class _Agent:
 
     def ended(self, end: End) -> None:
         """Handle the end of the process."""
+        self._has_exited = True
         self.message = end.reason or f"the agent has exited with {end.exit_code}"
-        self._set(Status.ENDED)
+        self._set(Status.COMPLETED if end.exit_code == 0 and self.status in _WORKING else Status.ENDED)
 
     def _follow(self) -> None:
         while not self._is_removed and self.status is not Status.ENDED:
@@ -74,7 +77,7 @@ class _Agent:
                     self._set(found)
                 continue
             if request is not None and self._call("POST", request[0], request[1]) is None:
-                self._set(Status.FAULTED)
+                self._set(Status.ENDED if self._has_exited else Status.FAULTED)
 
     def _ask(self) -> Status | None:
         """Return the status that the agent reports. None if it does not respond, or in words that are not known."""

@@ -66,6 +66,7 @@ class TrainingOperator:
         """
         with self._api.store.lock:
             self._kueue.synchronize(queues, sharing)
+            self._steps.remove_agents()
             self._follow_jobs(now)
             for _ in range(_MOST_ROUNDS):
                 before = self._state()
@@ -76,7 +77,6 @@ class TrainingOperator:
                     self._steps.drive(job, now)
                 if self._state() == before:
                     break
-            self._steps.remove_agents()
             self.revision = self._api.store.revision
 
     def next_moment(self) -> float | None:

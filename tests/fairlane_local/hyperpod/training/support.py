@@ -52,7 +52,7 @@ class Cluster:
     def apply(self, item: Json, team: str = "a") -> None:
         kind = kind_of(item)
         assert kind is not None
-        self.api.create(kind, f"hyperpod-ns-{team}", item)
+        self.api.create(kind, f"hyperpod-ns-{team}" if kind.namespaced else "", item)
 
     def refusal(self, item: Json, team: str = "a") -> str:
         try:
