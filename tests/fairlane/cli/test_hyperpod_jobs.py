@@ -165,10 +165,8 @@ def test_a_file_with_mistakes_and_a_missing_file_have_no_manifest(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert "the folder has no environment file" in refusal(capsys, "job", "llama")
-    environment(folder, CLUSTER + SHARED.replace("max_replicas: 16", "max_replicas: 15"))
-    assert "hyperpod.train.jobs.llama.policy.replica_discrete_values[5]: 16 is outside" in refusal(
-        capsys, "job", "llama"
-    )
+    environment(folder, CLUSTER + SHARED.replace("min_replicas: 1,", "min_replicas: 1, scaling_timeout_seconds: -1,"))
+    assert "hyperpod.train.jobs.llama.policy.scaling_timeout_seconds: got -1" in refusal(capsys, "job", "llama")
 
 
 @pytest.mark.parametrize("arguments", [["job"], ["sizes"], ["recipe", "llama", "gpt"]])

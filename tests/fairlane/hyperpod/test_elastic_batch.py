@@ -14,6 +14,10 @@ PLAN = BatchPlan(global_batch=128, micro_batch=4, learning_rate=4e-4)
 UNEVEN = replace(PLAN, uneven_batches=True)
 
 
+def changed(**fields: Any) -> BatchPlan:
+    return replace(PLAN, **fields)
+
+
 def problems(plan: BatchPlan, sizes: Any = (1, 2, 4, 8, 16), processes: int = 8) -> list[str]:
     return [str(problem) for problem in batch_problems(plan, sizes, processes)]
 
@@ -103,16 +107,16 @@ def test_parallelism_reduces_the_data_parallel_groups() -> None:
         (replace(PLAN, micro_batch=True), (1,), "batch.micro_batch: got True, allowed: a whole number, 1 or more"),
         (replace(PLAN, tensor_parallel=0), (1,), "batch.tensor_parallel: got 0, allowed: a whole number, 1 or more"),
         (
-            replace(PLAN, pipeline_parallel=1.5),
+            changed(pipeline_parallel=1.5),
             (1,),
             "batch.pipeline_parallel: got 1.5, allowed: a whole number, 1 or more",
-        ),  # type: ignore[arg-type]
+        ),
         (replace(PLAN, learning_rate=0), (1,), "batch.learning_rate: got 0, allowed: a number above 0"),
         (replace(PLAN, learning_rate=float("nan")), (1,), "batch.learning_rate: got nan, allowed: a number above 0"),
         (replace(PLAN, learning_rate=float("inf")), (1,), "batch.learning_rate: got inf, allowed: a number above 0"),
-        (replace(PLAN, learning_rate="1"), (1,), "batch.learning_rate: got '1', allowed: a number above 0"),  # type: ignore[arg-type]
-        (replace(PLAN, learning_rate=None), (1,), "batch.learning_rate: missing; use a number above 0"),  # type: ignore[arg-type]
-        (replace(PLAN, uneven_batches=1), (1,), "batch.uneven_batches: got 1, allowed: True or False"),  # type: ignore[arg-type]
+        (changed(learning_rate="1"), (1,), "batch.learning_rate: got '1', allowed: a number above 0"),
+        (changed(learning_rate=None), (1,), "batch.learning_rate: missing; use a number above 0"),
+        (changed(uneven_batches=1), (1,), "batch.uneven_batches: got 1, allowed: True or False"),
     ],
 )
 def test_each_mistake_is_one_problem(plan: BatchPlan, sizes: tuple[int, ...], expected: str) -> None:

@@ -111,10 +111,13 @@ def test_memory_can_be_what_is_borrowed() -> None:
 def test_nobody_lends_what_everybody_keeps() -> None:
     others = [replace(each, sharing=Sharing.DONT_LEND) for each in NIGHT[:2]]
     assert [each[1] for each in sizes([*others, NIGHT[2]])] == [GUARANTEED, *[REFUSED] * 4]
-    spare = {"groups": [group(36)]}
-    assert [each[1] for each in sizes([*others, NIGHT[2]], **spare)] == [GUARANTEED, BORROWED, *[REFUSED] * 3]
+    spare = [group(36)]
+    assert [each[1] for each in sizes([*others, NIGHT[2]], groups=spare)] == [GUARANTEED, BORROWED, *[REFUSED] * 3]
     kept = Governance(share_unallocated=False)
-    assert [each[1] for each in sizes([*others, NIGHT[2]], governance=kept, **spare)] == [GUARANTEED, *[REFUSED] * 4]
+    assert [each[1] for each in sizes([*others, NIGHT[2]], governance=kept, groups=spare)] == [
+        GUARANTEED,
+        *[REFUSED] * 4,
+    ]
 
 
 def test_a_team_without_quota_reaches_nothing() -> None:
