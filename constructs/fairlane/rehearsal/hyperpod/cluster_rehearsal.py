@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Final
 
 from fairlane.hyperpod.kueue_queues import queue_name
 from fairlane.hyperpod.quota_amounts import instance_capacity
@@ -16,7 +17,7 @@ from fairlane.rehearsal.results import Wait
 from fairlane.rehearsal.timeline import Span, Timeline, sum_timelines
 from fairlane.scheduler.kueue import ClusterQueue
 
-_REASON = "it waited until nothing else happened"
+_REASON: Final = "it was preempted again and again, or waited until nothing else happened"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +103,9 @@ class ClusterRehearsal:
             advice.append(f"jobs that never run: {len(self.never)}; {first}")
         waiting = sum(outcome.state == "waiting" for outcome in self.outcomes)
         if waiting:
-            advice.append(f"jobs that still wait when nothing else happens: {waiting}")
+            most = max(outcome.preemptions for outcome in self.outcomes if outcome.state == "waiting")
+            circle = "which can be a circle of jobs that preempt each other: give the teams weights above 0"
+            advice.append(f"jobs that did not finish: {waiting}; Kueue preempted one {most:,} times, {circle}")
         return tuple(advice)
 
     def size_of(self, row: int) -> Timeline:

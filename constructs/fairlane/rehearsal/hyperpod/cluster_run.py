@@ -120,6 +120,13 @@ class ClusterRun:
         self.end = now
         self.steps.append((now, 0))
 
+    def withdraw(self, now: int) -> None:
+        """Note that the job is withdrawn before it has finished."""
+        if self.machine.phase is Phase.RUNNING:
+            self.stop(now)
+        if self.idle_since < 0:
+            self.stopped(now)
+
     @property
     def next_moment(self) -> int | None:
         """Second of the next event of the job. None while it waits for Kueue."""

@@ -16,11 +16,12 @@ from fairlane.rehearsal.hyperpod.cluster_rehearsal import ClusterRehearsal
 from fairlane.rehearsal.hyperpod.cluster_run import ClusterRun
 from fairlane.rehearsal.hyperpod.cluster_setup import ClusterSetup, instance_requests
 from fairlane.rehearsal.hyperpod.cluster_trace import ClusterTrace
-from fairlane.scheduler.kueue import Actions, Cycle, Decision, ElasticJob, Kueue, Phase
+from fairlane.scheduler.kueue import Actions, ElasticJob, Kueue, Phase
 
 _END, _STOPPED, _SUBMIT, _ADVANCE, _WAKE = range(5)
 """Kinds of events, in their order within a second."""
-_PARKED: Final = (Decision.NO_FIT, Decision.NO_CANDIDATES)
+_MOST_PREEMPTIONS: Final = 1000
+"""Preemptions after which a job is withdrawn, because Kueue can preempt jobs in a circle for ever."""
 _WAIT: Final = -1
 _CYCLE: Final = 2**-20
 """Part of a second between two cycles, so that a later admission is the newer one."""
@@ -36,7 +37,8 @@ def rehearse_cluster(
     """Run a trace of jobs through a model of a HyperPod cluster, in whole seconds.
 
     At each second, jobs finish first, then processes end, then jobs are submitted, then jobs ask for instances or grow,
-    then Kueue runs cycles until nothing changes. A job that needs more than its team can ever use does not run.
+    then Kueue runs cycles until nothing changes. A job that needs more than its team can ever use does not run. A job
+    that Kueue preempts 1,000 times is withdrawn.
 
     Args:
         setup: Teams and capacity of the cluster.
@@ -182,7 +184,7 @@ class _Simulation:
             if not fresh.isdisjoint(cycle.evicted):
                 heappush(self._heap, (now + 1, _WAKE, _WAIT, _WAIT))
                 return
-            if not admitted and not cycle.evicted and not _parks(cycle):
+            if cycle.settled:
                 return
 
     def _admit(self, name: str, now: int) -> None:
@@ -194,13 +196,12 @@ class _Simulation:
     def _evict(self, name: str, now: int) -> None:
         run = self._owners[name]
         run.preemptions += 1
-        self._apply(run, run.machine.evict(name, now), now)
+        if run.preemptions < _MOST_PREEMPTIONS:
+            self._apply(run, run.machine.evict(name, now), now)
+        else:
+            run.withdraw(now)
+            self._apply(run, run.machine.finish(), now)
 
     def _count(self, run: ClusterRun, name: str, now: int, sign: int) -> None:
         key = run.job.team, self.setup.instance_type(run.job)
         self.held.setdefault(key, Counter())[now] += sign * run.machine.replicas(name)
-
-
-def _parks(cycle: Cycle) -> bool:
-    """Return True if the next cycle tries other workloads, because one of this cycle waits for a change."""
-    return any(entry.decision in _PARKED for entry in cycle.entries)

@@ -5,7 +5,7 @@ import pytest
 from fairlane.errors import ConfigurationError
 from fairlane.hyperpod import Cap, Sharing
 from fairlane.rehearsal.hyperpod import ClusterTrace, rehearse_cluster
-from tests.fairlane.hyperpod.governance import P5, team
+from tests.fairlane.hyperpod.governance import EVEN, P5, team
 
 from .clusters import HOUR, NIGHT, cluster, elastic, job, one_team, rehearse
 
@@ -160,3 +160,28 @@ def test_all_mistakes_of_a_trace_are_listed() -> None:
     ]
     with pytest.raises(ConfigurationError, match="a trace with jobs"):
         rehearse_cluster(cluster(), ClusterTrace.of([]))
+
+
+def test_a_circle_of_preemptions_ends() -> None:
+    teams = (team("a", count=3, borrow_limit=252, weight=0), team("b", count=4, borrow_limit=244, weight=0))
+    result = rehearse(
+        cluster(*teams, team("c", count=1, sharing=Sharing.DONT_LEND), count=8, governance=EVEN),
+        elastic(1, 2, 3, team="a", submit=1255, run=1872, restart_seconds=67, scale_up_snooze_seconds=600),
+        elastic(
+            *(1, 2, 4, 8),
+            team="a",
+            submit=822,
+            run=2525,
+            checkpoint_seconds=112,
+            graceful_shutdown_seconds=50,
+            restart_seconds=0,
+        ),
+        job("b", instances=5, submit=1704, run=100),
+        job("a", instances=3, submit=1404, run=266),
+        elastic(2, team="b", run=1568, checkpoint_seconds=18, restart_seconds=0),
+        elastic(6, team="a", run=100, parts=True, checkpoint_seconds=17, restart_seconds=0),
+    )
+    withdrawn = [outcome for outcome in result.outcomes if outcome.state != "finished"]
+    assert [(outcome.state, outcome.preemptions) for outcome in withdrawn] == [("waiting", 1000)]
+    assert "Kueue preempted one 1,000 times" in result.advice[0]
+    assert all(team.held.values[-1] == 0 for team in result.teams.values() if team.held.values)
