@@ -11,7 +11,7 @@ from fairlane.capacity.rules import Purchase
 from fairlane.catalog.hyperpod_catalog import hyperpod_instance_types
 from fairlane.errors import Problem
 from fairlane.hyperpod.elastic_job import MAX_REPLICAS, ElasticTrainingJob, is_whole
-from fairlane.hyperpod.elastic_pod_rules import request_problems
+from fairlane.hyperpod.elastic_pod_rules import NO_SPOT, request_problems
 from fairlane.hyperpod.elastic_rules import elastic_job_problems, kind_problems
 from fairlane.hyperpod.instance_group import InstanceGroup, NodePool, Taint, TaintEffect
 from fairlane.hyperpod.quota_amounts import cap_amounts, group_instance_types, instance_capacity
@@ -120,11 +120,7 @@ def _group_problems(
     if spot:
         pools = [pool.pool_name for pool in node_pools if set(spot) & set(pool.instance_groups)]
         where = f" and the node pools {listing(pools)}" if pools else ""
-        sentence = (
-            f"the instance groups {listing(spot)}{where} have Spot Instances of this type, and AWS's guide says that "
-            "elastic training does not support Spot, although its launch article praises it: use an instance type "
-            "without Spot"
-        )
+        sentence = f"the instance groups {listing(spot)}{where} have Spot Instances of this type, and {NO_SPOT}"
         yield Problem.relation(path, sentence)
     tainted = [group for group in groups if any(not _tolerates(job, taint) for taint in group.taints)]
     if tainted and len(tainted) == len(groups):
@@ -167,6 +163,9 @@ def _reach_problems(
     quota = {name: rows[name].guaranteed + rows[name].may_borrow for name in amounts if name in rows}
     if not rows:
         sentence = f"team {job.team} has no quota of this type: add it to the quota or use another instance type"
+        yield Problem.relation(("instance_type",), sentence)
+    elif uncovered := [name for name in accelerator_requests(job) if name not in rows]:
+        sentence = f"team {job.team} has no quota of {listing(uncovered)} of this type: add it to the quota"
         yield Problem.relation(("instance_type",), sentence)
     elif short := _shortage(job, amounts, quota):
         name, reach = short

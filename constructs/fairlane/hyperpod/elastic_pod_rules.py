@@ -6,6 +6,7 @@
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
 from typing import Final
 
 from fairlane._internal.checks import alternatives, check_repeats, check_text, check_whole_number
@@ -14,7 +15,9 @@ from fairlane.catalog.hyperpod_catalog import hyperpod_instance_types
 from fairlane.errors import Path, Problem
 from fairlane.hyperpod.elastic_job import LogRule, RestartPolicy, is_whole
 from fairlane.hyperpod.elastic_policy_rules import MAX_SECONDS
+from fairlane.hyperpod.mig_profiles import mig_profiles
 from fairlane.hyperpod.quantities import parse_quantity
+from fairlane.hyperpod.quota_amounts import MIG_PREFIX
 from fairlane.hyperpod.quota_table import amount_text
 from fairlane.hyperpod.replica_requests import request_amounts, usable_amounts
 from fairlane.hyperpod.team_objects import is_extended
@@ -23,6 +26,11 @@ COORDINATION: Final = "HYPERPOD_SIGNAL_COORDINATION"
 """Environment variable without whose value `distributed` no process sees a scaling event."""
 DISTRIBUTED: Final = "distributed"
 """Value of the variable for elastic jobs."""
+
+NO_SPOT: Final = (
+    "AWS's guide says that elastic training does not support Spot, although its launch article praises it: use an "
+    "instance type without Spot"
+)
 
 _IMAGE: Final = re.compile(r"[A-Za-z0-9][\w./:@+-]*", re.ASCII)
 _VARIABLE: Final = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")
@@ -73,6 +81,9 @@ def request_problems(
     """
     node = hyperpod_instance_types().get(instance_type) if isinstance(instance_type, str) else None
     usable = usable_amounts(node, threads_per_core) if node else {}
+    if node:
+        for profile, partition in mig_profiles(node.instance_type).items():
+            usable[f"{MIG_PREFIX}{profile}"] = Fraction(partition.most_per_gpu * node.accelerators)
     for name, quantity in requests.items():
         path = ("requests", str(name))
         if problems := list(_amount_problems(path, name, quantity)):

@@ -19,6 +19,12 @@ RAY_SENTENCE: Final = (
 
 _SHELLS: Final = frozenset(("sh", "bash", "dash", "ash", "zsh"))
 _EXECUTED: Final = re.compile(rf"\bexec\s+(\S*/)?{LAUNCHER}\b")
+_OTHER_LAUNCHER: Final = re.compile(
+    r"(?:\A|\A(?:\S*/)?(?:ba|da|z)?sh\n.*?(?:^|[;&|]|exec)\s*)(?:\S*/)?"
+    r"(torchrun|accelerate|deepspeed|mpirun|python[0-9.]*\s+-m\s+torch\.distributed\.\w+)\b",
+    re.DOTALL | re.MULTILINE,
+)
+"""Launchers without the agent as the program, or as a command of a shell."""
 _NEW_LINE: Final = re.compile(r"\\\n")
 
 
@@ -91,8 +97,10 @@ def container_call_problems(
     call = container.call
     if container.program == "ray" and elastic_policy:
         yield Problem.relation(container.path, RAY_SENTENCE)
-    elif call is None and container.program:
-        sentence = f"{container.program} does not start the agent, which the training operator needs: use {LAUNCHER}"
+    elif call is None and (found := _OTHER_LAUNCHER.search("\n".join(text for _, text in container.items))):
+        sentence = (
+            f"{' '.join(found[1].split())} does not start the agent, which the training operator needs: use {LAUNCHER}"
+        )
         yield Problem.relation(container.path, sentence)
     if call is None:
         return

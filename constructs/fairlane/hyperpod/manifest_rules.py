@@ -10,6 +10,7 @@ from fairlane.hyperpod.elastic_job import Checkpoint
 from fairlane.hyperpod.elastic_pod_rules import (
     COORDINATION,
     DISTRIBUTED,
+    NO_SPOT,
     environment_problems,
     grace_problems,
     image_problems,
@@ -162,8 +163,7 @@ def _template_problems(path: Path, template: object, spec: Mapping[str, Any]) ->
         yield in_manifest(problem, {"termination_grace_seconds": (*pod_path, "terminationGracePeriodSeconds")})
     for key, value in mapping(pod.get("nodeSelector")).items():
         if "capacity-type" in str(key) and str(value).lower() == "spot":
-            sentence = "elastic training does not support Spot Instances, says AWS's guide: use on-demand instances"
-            yield Problem.relation((*pod_path, "nodeSelector", str(key)), sentence)
+            yield Problem.relation((*pod_path, "nodeSelector", str(key)), NO_SPOT)
 
 
 def _process_problems(spec: Mapping[str, Any], option: LauncherOption | None) -> Iterator[Problem]:

@@ -72,6 +72,21 @@ def test_cpu_and_memory_count_where_they_allow_fewer_replicas() -> None:
     assert mistakes(team("research", quota(count=16, vcpus=400)), INFERENCE, requests={"cpu": 20}) == []
 
 
+def test_a_quota_without_the_accelerators_of_the_job() -> None:
+    assert mistakes(team("research", quota(vcpus=3072)), INFERENCE) == [
+        "instance_type: team research has no quota of nvidia.com/gpu of this type: add it to the quota"
+    ]
+    partitions = team("research", quota(partition="mig-3g.40gb", partitions=16), sharing=Sharing.LEND)
+    part = {"nvidia.com/gpu": 0, "nvidia.com/mig-3g.40gb": 1, "cpu": 8, "memory": "64Gi", "vpc.amazonaws.com/efa": 0}
+    assert mistakes(partitions, requests=part) == []
+    assert mistakes(partitions, requests=part | {"nvidia.com/mig-3g.40gb": 2})[0].startswith(
+        "policy.max_replicas: 16 replicas need 32 nvidia.com/mig-3g.40gb, and team research reaches 16"
+    )
+    assert mistakes(partitions, requests=part | {"nvidia.com/mig-3g.40gb": 17}) == [
+        'requests."nvidia.com/mig-3g.40gb": 17 does not fit ml.p5.48xlarge: use at most 16'
+    ]
+
+
 def test_a_cap_that_is_too_small() -> None:
     assert mistakes(team(borrow_limit=300, cap=Cap(instances={P5: 8})), INFERENCE) == [
         "policy.max_replicas: 16 replicas need 128 nvidia.com/gpu, and the cap of team research is 64: use at most 8 replicas or "

@@ -255,7 +255,7 @@ FAULTS: list[tuple[tuple[Any, ...], Any, str]] = [
     (
         (*POD, "nodeSelector", "karpenter.sh/capacity-type"),
         "spot",
-        "elastic training does not support Spot Instances, says AWS's guide: use on-demand instances",
+        "AWS's guide says that elastic training does not support Spot, although its launch article praises it",
     ),
     (
         (*POD, "nodeSelector", "node.kubernetes.io/instance-type"),
@@ -445,6 +445,29 @@ def test_what_the_image_decides_is_not_a_fault() -> None:
         mistakes(changed(changed(GOOD, (*FIRST, "env"), []), (*FIRST, "envFrom"), [{"configMapRef": {"name": "a"}}]))
         == []
     )
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["torchrun", "--tee=3"],
+        ["/opt/bin/torchrun"],
+        ["python3", "-m", "torch.distributed.run", "train.py"],
+        ["bash", "-c", "set -e; exec torchrun train.py"],
+        ["/bin/sh", "-c", "cd /app\naccelerate launch train.py"],
+    ],
+)
+def test_launchers_without_the_agent(command: list[str]) -> None:
+    wrong = changed(changed(GOOD, (*FIRST, "args"), MISSING), (*FIRST, "command"), command)
+    (text,) = mistakes(wrong)
+    assert text.endswith("does not start the agent, which the training operator needs: use hyperpodrun")
+
+
+@pytest.mark.parametrize(
+    "command", [["/entrypoint.sh", "torchrun"], ["python", "start.py"], ["bash", "-c", "./start.sh --backend torchrun"]]
+)
+def test_programs_that_may_start_the_launcher(command: list[str]) -> None:
+    assert mistakes(changed(changed(GOOD, (*FIRST, "args"), MISSING), (*FIRST, "command"), command)) == []
 
 
 def test_the_container_with_the_launcher_counts() -> None:
