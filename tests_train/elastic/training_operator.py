@@ -23,7 +23,7 @@ from tests_train.support import free_port
 
 REPOSITORY = Path(__file__).parents[2]
 SCRIPT = Path(__file__).with_name("script.py")
-_DEADLINE = 60  # seconds, so that a hang is a failure
+_DEADLINE = 120  # seconds, so that a hang is a failure
 
 
 class Agent:
