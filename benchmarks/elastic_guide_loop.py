@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 from pathlib import Path
+from types import FrameType
 
 import torch
 import torch.distributed as dist
@@ -22,14 +23,14 @@ from torch.utils.data import DistributedSampler
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "examples" / "elastic"))
 
-from data import build_model, load_data
+from data import build_model, load_data  # type: ignore[import-not-found]
 from tests_train.elastic.points import reach, record
 
-_received = []
+_received: list[int] = []
 _agent_handler = signal.getsignal(signal.SIGUSR1)
 
 
-def note(number: int, frame: object) -> None:
+def note(number: int, frame: FrameType | None) -> None:
     """Take a note of the signal for the points of the benchmark, and call the handler of the agent."""
     _received.append(number)
     assert callable(_agent_handler)
@@ -52,7 +53,7 @@ def main() -> None:
     model = DistributedDataParallel(build_model(inputs, targets).double())
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 40)
-    sampler: DistributedSampler[int] = DistributedSampler(range(len(inputs)), world, rank, seed=0)  # type: ignore[arg-type]
+    sampler: DistributedSampler[int] = DistributedSampler(range(len(inputs)), world, rank, seed=0)
 
     def state() -> dict[str, object]:
         return {

@@ -165,7 +165,7 @@ class Operator:
 
     def reached(self, kind: str, step: int, processes: int) -> list[int]:
         """Wait until a number of processes have reached a point, and return their process ids by rank."""
-        found = {}
+        found: dict[int, int] = {}
         while len(found) < processes:
             try:
                 words = self._reports.recv(200).decode().split()
