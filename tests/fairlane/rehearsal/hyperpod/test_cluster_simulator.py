@@ -166,15 +166,26 @@ def test_a_circle_of_preemptions_ends() -> None:
     teams = (team("a", count=3, borrow_limit=252, weight=0), team("b", count=4, borrow_limit=244, weight=0))
     result = rehearse(
         cluster(*teams, team("c", count=1, sharing=Sharing.DONT_LEND), count=8, governance=EVEN),
-        elastic(1, 2, 3, team="a", submit=1255, run=1872, restart_seconds=67, scale_up_snooze_seconds=600),
+        elastic(
+            1,
+            2,
+            3,
+            team="a",
+            submit=1255,
+            run=1872,
+            restart_seconds=67,
+            scaling_timeout_seconds=44,
+            graceful_shutdown_seconds=83,
+        ),
         elastic(
             *(1, 2, 4, 8),
             team="a",
             submit=822,
             run=2525,
             checkpoint_seconds=112,
-            graceful_shutdown_seconds=50,
             restart_seconds=0,
+            scaling_timeout_seconds=102,
+            graceful_shutdown_seconds=50,
         ),
         job("b", instances=5, submit=1704, run=100),
         job("a", instances=3, submit=1404, run=266),
