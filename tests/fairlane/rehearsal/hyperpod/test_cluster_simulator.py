@@ -196,3 +196,19 @@ def test_a_circle_of_preemptions_ends() -> None:
     assert [(outcome.state, outcome.preemptions) for outcome in withdrawn] == [("waiting", 1000)]
     assert "Kueue preempted one 1,000 times" in result.advice[0]
     assert all(team.held.values[-1] == 0 for team in result.teams.values() if team.held.values)
+
+
+def test_a_rehearsal_can_end_before_the_jobs() -> None:
+    llama = elastic(4, 8, 12, 16, run=1000 * HOUR, tokens_per_second={4: 8000, 16: 28_000})
+    trace = ClusterTrace.of([SERVICE, PRETRAINING, llama, DAY_OF_INFERENCE, job("research", submit=20 * HOUR)])
+    result = rehearse_cluster(cluster(), trace, hours=10)
+    assert result.span == (0, 10 * HOUR)
+    assert [outcome.state for outcome in result.outcomes] == ["running"] * 3 + ["waiting"] * 2
+    moved = 60 + 60 + 120
+    assert result.outcomes[2].tokens == (10 * HOUR - moved) * 28_000 + 60 * 8000
+    assert result.idle == 120 * 96 * 1
+    assert result.outcomes[4].waited == 0
+    assert result.advice == ()
+    still = rehearse_cluster(cluster(), trace.smallest(), hours=10)
+    assert still.idle == 10 * HOUR * 96  # 960 GPU-hours in a night of ten hours
+    assert still.total.tokens == 10 * HOUR * 8000
