@@ -37,6 +37,8 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--reclaims-per-hour", type=float, metavar="NUMBER", help=text)
     text = "containers: maximum number of runs of a job whose instances are reclaimed, 1 to 10 (default: 1)"
     parser.add_argument("--attempts", type=int, metavar="NUMBER", help=text)
+    text = "cluster: hours from the first submission to the end (default: until all jobs have finished)"
+    parser.add_argument("--hours", type=float, metavar="NUMBER", help=text)
     parser.add_argument("--html", type=Path, metavar="FILE", help="write an HTML report with charts")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers as JSON")
     parser.set_defaults(run=_rehearse)
@@ -66,6 +68,9 @@ def _rehearse_queue(arguments: argparse.Namespace) -> int:
     )
     from fairlane.scheduler.options import Strategies
 
+    if arguments.hours is not None:
+        sentence = "the option applies to clusters only: remove it"
+        raise ConfigurationError(arguments.queue, [Problem.relation(("--hours",), sentence)])
     queue = read_queue(arguments.environment, arguments.queue)
     trace = read_trace(arguments.trace, unit=queue.unit, gpus_per_instance=queue.gpus_per_instance)
     compared = {arguments.queue: queue}

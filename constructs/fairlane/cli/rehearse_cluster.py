@@ -44,7 +44,11 @@ def rehearse_hyperpod(arguments: argparse.Namespace) -> int:
     with progress_bars(len(trace.jobs)) as progress_bar:
         for name, (cluster, jobs) in compared.items():
             rehearsals[name] = rehearse_cluster(
-                cluster, jobs, stop_seconds=arguments.stop_seconds, progress=progress_bar(name)
+                cluster,
+                jobs,
+                stop_seconds=arguments.stop_seconds,
+                hours=arguments.hours,
+                progress=progress_bar(name),
             )
     summary = summarize_clusters(rehearsals)
     notes = [TABLE_UNITS]

@@ -14,6 +14,7 @@ class ClusterRun:
 
     Attributes:
         job: Job of the trace.
+        key: Team and instance type.
         row: Row of the job in the trace.
         number: Number of the job among those that can run.
         machine: Workloads of the job in Kueue.
@@ -40,6 +41,7 @@ class ClusterRun:
     """
 
     job: ClusterJob
+    key: tuple[str, str]
     row: int
     number: int
     machine: ElasticJob
@@ -119,6 +121,18 @@ class ClusterRun:
         self.left = 0
         self.end = now
         self.steps.append((now, 0))
+
+    def close(self, now: int) -> None:
+        """Note that the rehearsal ends while the job may run. Its work until then counts."""
+        if self.machine.phase is Phase.RUNNING:
+            done = max(0, now - self.begin) * self.rates[self.last_size]
+            self.worked += done
+            self.left -= done
+            self.moving -= max(0, self.begin - now) * self.last_size * self.gpus
+        elif self.machine.phase is Phase.STOPPING:
+            self.moving -= max(0, self.stop_at - now) * self.last_size * self.gpus
+        if self.idle_since < 0 and self.end is None:
+            self.steps.append((now, 0))
 
     def withdraw(self, now: int) -> None:
         """Note that the job is withdrawn before it has finished."""
