@@ -53,10 +53,13 @@ class Job:
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGUSR1, 0), (signal.SIGTERM, 143)])
 def test_a_run_continues_after_the_step_of_the_signal(tmp_path: Path, number: signal.Signals, code: int) -> None:
-    whole, first, second = Job(tmp_path / "whole"), Job(tmp_path / "parts"), Job(tmp_path / "parts")
+    whole = Job(tmp_path / "whole")
     expected = whole.train()
 
-    before, after = first.train(interrupt=2, number=number), second.train()
+    first = Job(tmp_path / "parts")
+    before = first.train(interrupt=2, number=number)
+    second = Job(tmp_path / "parts")
+    after = second.train()
 
     assert (first.run.exit_code, second.run.exit_code, first.run.step) == (code, 0, 2)
     assert before + after == expected
