@@ -60,6 +60,12 @@ class Reference:
         if shape(workload) in self.gates[workload.queue]:
             self.parked.add(name)
 
+    def set_queue(self, queue: ClusterQueue) -> None:
+        """Change a queue."""
+        self.unpark(queue.queue_name)
+        self.queues[queue.queue_name] = queue
+        self.unpark(queue.queue_name)
+
     def remove(self, name: str) -> None:
         """Remove a workload."""
         if name in self.held:

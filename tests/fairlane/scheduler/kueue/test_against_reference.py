@@ -1,13 +1,14 @@
 """Random changes of several resources and flavors: the model and the slow reference must decide the same."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from random import Random
 
 from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
 from fairlane.scheduler.kueue import Kueue, PreemptionStrategy
-from tests.fairlane.scheduler.kueue.generated import STRATEGIES, random_queues, random_workloads
+from tests.fairlane.scheduler.kueue.generated import COHORTS, STRATEGIES, random_queue, random_queues, random_workloads
 from tests.fairlane.scheduler.kueue.recording import SCENARIOS, Replay, read_queue, write_entries
 from tests.fairlane.scheduler.kueue.reference import Reference
 
@@ -36,6 +37,13 @@ def test_the_model_decides_as_the_reference(seed: int, fair_sharing: Sequence[Pr
                 note(f"{now}: remove {name}")
                 kueue.remove(name)
                 reference.remove(name)
+        if random.random() < 0.1:
+            number = random.randrange(len(queues))
+            queue = replace(random_queue(random, number), cohort=random.choice(COHORTS))
+            note(f"{now}: set {queue}")
+            queues[number] = queue
+            kueue.set_queue(queue)
+            reference.set_queue(queue)
         cycle = kueue.cycle(now)
         entries, evicted = reference.cycle(now)
         note(f"{now}: {entries}")
