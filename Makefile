@@ -70,8 +70,9 @@ format: $(VENV)/.ready  ## Format the code.
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-schema: $(VENV)/.ready  ## Generate the JSON schema of environment files.
+schema: $(VENV)/.ready  ## Generate the JSON schemas of environment files.
 	$(BIN)/python -m fairlane.environment > environments/schema.json
+	$(BIN)/python -m fairlane.environment --partial > environments/partial-schema.json
 
 identities: $(VENV)/.ready  ## Generate the list of logical ids and physical names of all environments.
 	$(RUN) python -m tests.fairlane_stacks.identities
@@ -79,12 +80,17 @@ identities: $(VENV)/.ready  ## Generate the list of logical ids and physical nam
 iam-wildcards: $(VENV)/.ready  ## Generate the page of IAM statements with wildcards.
 	$(RUN) python -m tests.iam.wildcards
 
-catalog: $(VENV)/.ready  ## Generate the catalogs of SageMaker and EC2 instance types from the installed botocore and moto.
+catalog: $(VENV)/.ready  ## Generate the catalogs of Regions and of SageMaker and EC2 instance types from the installed botocore and moto.
 	mkdir -p build
 	$(BIN)/python -c 'import botocore.session; \
 	    model = botocore.session.get_session().get_service_model("sagemaker"); \
 	    print(*sorted(model.shape_for("TrainingInstanceType").enum), sep="\n")' \
 	    > constructs/fairlane/catalog/training_instance_types.txt
+	$(BIN)/python -c 'import botocore.session; \
+	    session = botocore.session.get_session(); \
+	    partitions = ("aws", "aws-cn", "aws-us-gov"); \
+	    regions = (region for name in partitions for region in session.get_available_regions("batch", name)); \
+	    print(*sorted(regions), sep="\n")' > constructs/fairlane/catalog/regions.txt
 	$(BIN)/python -c 'import gzip, json, moto; from importlib.resources import files; \
 	    packed = files("moto").joinpath("ec2/resources/instance_types.json.gz").read_bytes(); \
 	    print(json.dumps({"InstanceTypes": [*json.loads(gzip.decompress(packed)).values()]}))' > build/answer.json

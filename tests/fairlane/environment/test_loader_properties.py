@@ -389,7 +389,7 @@ def test_the_file_has_every_key_and_no_mistake(tmp_path: Path) -> None:
     keys = {part for path in PATHS for part in path}
     schema = environment_json_schema()
     schema_keys = {key for model in (schema, *schema["$defs"].values()) for key in model.get("properties", ())}
-    assert schema_keys <= keys | {"max_vcpus"}
+    assert schema_keys <= keys | {"extends", "max_vcpus"}
 
 
 @pytest.mark.parametrize("path", PATHS, ids=str)
