@@ -1,8 +1,9 @@
 """Loader of environment files: finds a file by its name and reports all mistakes in the file at once."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from difflib import get_close_matches
 from itertools import islice
 from pathlib import Path as FilePath
 from typing import Any, Final
@@ -12,7 +13,7 @@ from pydantic_core import ErrorDetails
 
 from fairlane._internal.checks import alternatives, check_name
 from fairlane.environment.environment import Environment
-from fairlane.environment.extended_file import ExtendedFile, is_base_file
+from fairlane.environment.extended_file import EXTENDS, ExtendedFile, is_base_file
 from fairlane.environment.path_set import PathSet
 from fairlane.environment.references import reference_problems
 from fairlane.environment.scheduling import POLICIES
@@ -33,6 +34,9 @@ _ALLOWED: Final = {
 }
 _LARGEST: Final = 10**12
 """Largest number in a file: above all allowed values, and above an account ID without quotes."""
+_SIMILAR: Final = 0.7
+"""Least similarity of a word that is probably meant, 0 to 1."""
+_QUOTED: Final = re.compile(r"'([^']*)'")
 MAX_PROBLEMS: Final = 1_000
 """Most problems of one file that are reported at once."""
 _NAMED: Final = {
@@ -139,7 +143,9 @@ def _validate(data: dict[str, Any], directory: FilePath) -> tuple[Environment, l
                         continue
                     if not removed.is_related(problem.field):
                         problems.append(problem)
-                    if kind == "unknown_keys":
+                    if kind == "union_tag_not_found" and problem.sentence:
+                        _rename(data, problem.field, "policy")
+                    elif kind == "unknown_keys":
                         _remove(data, problem.field)
                         misspelled.update([problem.field[:-1]])
                     elif not new_removed.has_around(problem.field):
@@ -187,20 +193,33 @@ def _type_problems(details: ErrorDetails, data: dict[str, Any]) -> Iterator[Prob
     context = details.get("ctx", {})
     match details["type"]:
         case "unknown_keys":
+            keys = context["keys"] if path else [EXTENDS, *context["keys"]]
             for key in context["unknown"]:
-                yield Problem.relation((*path, key), f"unknown key; use {alternatives(context['keys'])}")
+                yield Problem.relation((*path, key), f"unknown key; use {_words(keys, key)}")
         case "union_tag_not_found":
-            yield Problem((*path, "policy"), None, alternatives(POLICIES))
+            misspelled = get_close_matches("policy", details["input"], 1, _SIMILAR)
+            if misspelled:
+                yield Problem.relation((*path, *misspelled), "unknown key; use policy")
+            else:
+                yield Problem((*path, "policy"), None, alternatives(POLICIES))
         case "union_tag_invalid":
-            yield Problem((*path, "policy"), details["input"]["policy"], alternatives(POLICIES))
+            got = details["input"]["policy"]
+            yield Problem((*path, "policy"), got, _words(POLICIES, got))
         case "missing":
             yield Problem((*path, details["loc"][-1]), None, "a value")
         case "enum" | "literal_error":
-            yield Problem(path, details["input"], context["expected"].replace("'", ""))
+            words = _QUOTED.findall(context["expected"])
+            yield Problem(path, details["input"], _words(words, details["input"]))
         case "relation":
             yield Problem.relation(path, details["msg"])
         case kind:
             yield Problem(path, details["input"], _ALLOWED.get(kind, details["msg"]))
+
+
+def _words(words: Sequence[str], got: object) -> str:
+    """Return the words that are allowed, and the word that is probably meant."""
+    similar = get_close_matches(got, words, 1, _SIMILAR) if isinstance(got, str) and len(words) > 1 else []
+    return alternatives(words) + "".join(f" (did you mean {word}?)" for word in similar)
 
 
 def _path_in(data: Any, loc: tuple[int | str, ...]) -> Path:
@@ -222,6 +241,14 @@ def _write_null(data: dict[str, Any], path: Path) -> bool:
     if isinstance(parent, dict):
         parent[path[-1]] = None
     return isinstance(parent, dict)
+
+
+def _rename(data: dict[str, Any], path: Path, key: str) -> None:
+    """Rename the key at `path`, so that the next validation reads its value."""
+    parent: Any = data
+    for part in path[:-1]:
+        parent = parent[part]
+    parent[key] = parent.pop(path[-1])
 
 
 def _remove(data: dict[str, Any], path: Path) -> Path:
