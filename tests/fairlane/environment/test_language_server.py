@@ -1,5 +1,6 @@
 """Schemas of environment files in a YAML language server, as editors use them: completion and underlined mistakes."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -85,6 +86,14 @@ def test_nothing_is_underlined_in_a_file_that_loads(server: LanguageServer, name
     file = ENVIRONMENTS / f"{name}.yaml"
     text = file.read_text() if file.exists() else EVERYTHING
     assert server.diagnostics(ENVIRONMENTS, header + text.removeprefix(COMPLETE)) == []
+
+
+def test_nothing_is_underlined_in_the_base_file_of_the_page_and_the_file_that_extends_it(
+    server: LanguageServer,
+) -> None:
+    page = (REPOSITORY / "docs" / "environment-file.md").read_text()
+    files = re.findall(rf"```yml\n({re.escape(PARTIAL)}.*?)```", page, re.DOTALL)
+    assert [server.diagnostics(ENVIRONMENTS, text) for text in files] == [[], []]
 
 
 def test_keys_for_anchors_and_new_names_are_not_underlined(server: LanguageServer) -> None:
