@@ -66,11 +66,11 @@ class Problem:
         )
 
     def __str__(self) -> str:
-        place = " ".join(filter(None, (self.file, self.line and f"line {self.line}")))
-        line = f"{place}, " if place else ""
+        line = "" if self.line is None else f"line {self.line}, "
+        place = f"{self.file} {line}" if self.file else line
         field = f"{dotted(self.field)}: " if self.field else ""
         got = f"missing; use {self.allowed}" if self.is_missing else f"got {_shown(self.got)}, allowed: {self.allowed}"
-        return "\\n".join(f"{line}{field}{self.sentence or got}".splitlines())  # names can have line breaks
+        return "\\n".join(f"{place}{field}{self.sentence or got}".splitlines())  # names can have line breaks
 
 
 @dataclass(frozen=True, slots=True)
