@@ -1,7 +1,6 @@
 """YAML language server of editors, driven over stdio."""
 
 import json
-import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,7 +25,7 @@ class LanguageServer:
     @contextmanager
     def start(cls) -> Iterator[Self]:
         """Start a server, and end it at exit."""
-        command = [os.environ.get("JSII_NODE", "node"), str(PROGRAM), "--stdio"]
+        command = ["node", str(PROGRAM), "--stdio"]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
             server = cls(process)
             try:
