@@ -1,11 +1,11 @@
 """Victims of a preemption with fair sharing: the queue of the largest share gives first."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import chain
 
 from fairlane.scheduler.kueue.objects import FlavorResource, PreemptionPolicy, PreemptionStrategy, Reason
 from fairlane.scheduler.kueue.preemption import Victim, fill_back, restore
-from fairlane.scheduler.kueue.queue_state import QueueState, Share
+from fairlane.scheduler.kueue.queue_state import QueueState, Share, Standing
 from fairlane.scheduler.kueue.workload_state import Amounts, WorkloadState, eligible_victims
 
 
@@ -34,25 +34,39 @@ def find_fair_victims(
 
 
 class _Candidates:
-    """Candidates of a queue in their order, and the share of the queue."""
+    """Candidates of a queue in their order.
 
-    __slots__ = ("_rest", "borrows", "first", "queue", "share")
+    Attributes:
+        queue: Queue.
+        first: Next candidate, or None.
+        standing: Standing of the queue, with the preemptor if it is the queue of the preemptor.
+    """
 
-    def __init__(self, queue: QueueState, states: Iterable[WorkloadState]) -> None:
+    __slots__ = ("_rest", "first", "queue", "standing")
+
+    def __init__(self, queue: QueueState, states: Iterator[WorkloadState], standing: Standing) -> None:
         self.queue = queue
-        self._rest = iter(states)
-        self.first = next(self._rest, None)
+        self.standing = standing
+        self._rest = states
+        self.first = next(states, None)
 
     def pop(self) -> WorkloadState:
+        """Return the next candidate, and go on to the one behind it."""
         state = self.first
         assert state is not None
         self.first = next(self._rest, None)
         return state
 
-    def refresh(self, extra: Amounts | None = None) -> None:
-        borrowed = self.queue.borrowed(extra)
-        self.borrows = bool(borrowed)
-        self.share = self.queue.share(borrowed)
+    def take_rest(self) -> Iterator[WorkloadState]:
+        """Return all candidates that are left, and keep none."""
+        first, self.first = self.first, None
+        return self._rest if first is None else chain((first,), self._rest)
+
+    def order(self, own: QueueState) -> tuple[bool, bool, tuple[int, float, str]]:
+        """Return the place of the next candidate among those of other queues."""
+        state = self.first
+        assert state is not None
+        return not state.evicted, self.queue is own, state.rank
 
 
 class _FairSearch:
@@ -66,7 +80,8 @@ class _FairSearch:
         self.needs = needs
         self.requests = requests
         self.victims: list[Victim] = []
-        self.rejected: dict[str, tuple[QueueState, list[WorkloadState]]] = {}
+        self.rejected: dict[str, tuple[QueueState, Iterator[WorkloadState]]] = {}
+        self.own_standing = queue.standing_with(requests)
         self.within_nominal = not any(queue.exceeds_nominal(key, requests.get(key, 0)) for key in needs)
 
     def run(self, strategy: PreemptionStrategy) -> bool:
@@ -78,58 +93,69 @@ class _FairSearch:
                 reason = Reason.IN_COHORT_RECLAMATION
             else:
                 reason = Reason.IN_COHORT_FAIR_SHARING
-                if not self._skip_rejected(candidates, strategy):
-                    continue
-            if self._evict(candidates, reason):
+                self._skip_rejected(candidates, strategy)
+            if candidates.first is not None and self._evict(candidates, reason):
                 return True
         return False
 
     def run_on_rejected(self) -> bool:
         """Evict one workload more of each queue whose share is above the share of the preemptor."""
-        queues = [_Candidates(queue, states) for queue, states in self.rejected.values()]
+        queues = [_Candidates(queue, states, queue.standing) for queue, states in self.rejected.values()]
         for candidates in self._largest_shares(queues):
-            if self._own_share() < candidates.share and self._evict(candidates, Reason.IN_COHORT_FAIR_SHARING):
+            if self.own_standing.share >= candidates.standing.share:
+                return False
+            if self._evict(candidates, Reason.IN_COHORT_FAIR_SHARING):
                 return True
-            queues.remove(candidates)
+            candidates.take_rest()
         return False
 
     def _evict(self, candidates: _Candidates, reason: Reason) -> bool:
-        state = candidates.pop()
-        candidates.queue.subtract(state.requests)
-        candidates.refresh(self.requests if candidates.queue is self.queue else None)
-        self.victims.append((state, candidates.queue, reason))
+        """Take out the next candidate, and return True if the requests fit then."""
+        state, queue = candidates.pop(), candidates.queue
+        queue.subtract(state.requests)
+        if queue is self.queue:
+            self.own_standing = candidates.standing = queue.standing_with(self.requests)
+        else:
+            candidates.standing = queue.standing
+        self.victims.append((state, queue, reason))
         return self.queue.fits(self.requests)
 
-    def _skip_rejected(self, candidates: _Candidates, strategy: PreemptionStrategy) -> bool:
-        """Go to the next candidate of a queue that the strategy allows to evict. Return False if there is none."""
-        own_share, queue = self._own_share(), candidates.queue
-        while candidates.first is not None:
-            if strategy is PreemptionStrategy.LESS_THAN_INITIAL_SHARE:
-                allowed = own_share < candidates.share
-            else:
-                allowed = own_share <= self._share_without(queue, candidates.first)
-            if allowed:
-                return True
-            self.rejected.setdefault(queue.spec.queue_name, (queue, []))[1].append(candidates.pop())
-        return False
-
-    def _own_share(self) -> Share:
-        return self.queue.share(self.queue.borrowed(self.requests))
+    def _skip_rejected(self, candidates: _Candidates, strategy: PreemptionStrategy) -> None:
+        """Go on to the first candidate of a queue that the strategy allows to evict."""
+        own_share, queue = self.own_standing.share, candidates.queue
+        initial = strategy is PreemptionStrategy.LESS_THAN_INITIAL_SHARE
+        if initial and own_share < candidates.standing.share:
+            return
+        rejected: Iterator[WorkloadState]
+        if initial or own_share > candidates.standing.share:
+            rejected = candidates.take_rest()
+        else:
+            states, shapes = [], set()
+            while (state := candidates.first) is not None:
+                if state.shape not in shapes and own_share <= self._share_without(queue, state):
+                    break
+                shapes.add(state.shape)
+                states.append(candidates.pop())
+            rejected = iter(states)
+        _, earlier = self.rejected.get(queue.spec.queue_name, (queue, iter(())))
+        self.rejected[queue.spec.queue_name] = queue, chain(earlier, rejected)
 
     @staticmethod
     def _share_without(queue: QueueState, state: WorkloadState) -> Share:
-        return queue.share(queue.borrowed({key: -amount for key, amount in state.requests.items()}))
+        return queue.standing_with({key: -amount for key, amount in state.requests.items()}).share
 
     def _candidates(self) -> list[_Candidates]:
+        """Return the queues with candidates. No strategy takes from a smaller share than that of the preemptor."""
         queue, spec = self.queue, self.queue.spec
-        queues = [_Candidates(queue, self._eligible(queue, spec.within_queue))]
-        if queue.cohort is not None and spec.reclaim_within_cohort is not PreemptionPolicy.NEVER:
-            queues += [
-                _Candidates(other, self._eligible(other, spec.reclaim_within_cohort))
-                for other in queue.cohort.queues
-                if other is not queue and other.borrows_any(self.needs)
-            ]
-        return queues
+        own = _Candidates(queue, self._eligible(queue, spec.within_queue), self.own_standing)
+        if queue.cohort is None or spec.reclaim_within_cohort is PreemptionPolicy.NEVER:
+            return [own]
+        others = [other for other in queue.cohort.queues if other is not queue and other.borrows_any(self.needs)]
+        if own.first is None and not self.within_nominal:
+            others = [other for other in others if other.standing.share >= self.own_standing.share]
+        return [own] + [
+            _Candidates(other, self._eligible(other, spec.reclaim_within_cohort), other.standing) for other in others
+        ]
 
     def _eligible(self, queue: QueueState, policy: PreemptionPolicy) -> Iterator[WorkloadState]:
         return chain.from_iterable(
@@ -139,20 +165,18 @@ class _FairSearch:
 
     def _largest_shares(self, queues: list[_Candidates]) -> Iterator[_Candidates]:
         """Yield the queue of the largest share again and again, until no queue has a candidate and borrows."""
-        for candidates in queues:
-            candidates.refresh(self.requests if candidates.queue is self.queue else None)
+        own = self.queue
         while True:
-            queues[:] = [
-                candidates
-                for candidates in queues
-                if candidates.first is not None and (candidates.borrows or candidates.queue is self.queue)
-            ]
-            if not queues:
+            largest: _Candidates | None = None
+            for each in queues:
+                if each.first is None or not (each.standing.borrowed or each.queue is own):
+                    continue
+                if (
+                    largest is None
+                    or each.standing.share > largest.standing.share
+                    or (each.standing.share == largest.standing.share and each.order(own) < largest.order(own))
+                ):
+                    largest = each
+            if largest is None:
                 return
-            largest = max(candidates.share for candidates in queues)
-            yield min((each for each in queues if each.share == largest), key=self._order)
-
-    def _order(self, candidates: _Candidates) -> tuple[bool, bool, tuple[int, float, str]]:
-        state = candidates.first
-        assert state is not None
-        return not state.evicted, candidates.queue is self.queue, state.rank
+            yield largest

@@ -2,19 +2,10 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
+from fairlane.scheduler.kueue.cycle_decisions import CycleDecisions
 from fairlane.scheduler.kueue.fair_preemption import find_fair_victims
 from fairlane.scheduler.kueue.nomination import Nomination, nominate
-from fairlane.scheduler.kueue.objects import (
-    ClusterQueue,
-    Cycle,
-    Decision,
-    Entry,
-    FlavorResource,
-    PreemptionPolicy,
-    PreemptionStrategy,
-    QueueingStrategy,
-    Workload,
-)
+from fairlane.scheduler.kueue.objects import ClusterQueue, Cycle, FlavorResource, PreemptionStrategy, Workload
 from fairlane.scheduler.kueue.preemption import Victim, find_victims
 from fairlane.scheduler.kueue.queue_state import CohortState, QueueState
 from fairlane.scheduler.kueue.workload_state import Amounts, WorkloadState
@@ -36,7 +27,9 @@ class Kueue:
         self._cohorts: dict[str, CohortState] = {}
         self._workloads: dict[str, WorkloadState] = {}
         self._shapes: dict[object, int] = {}
+        self._nominations: dict[str, tuple[int, Nomination]] = {}
         self._arrivals = 0
+        self._changes = 0
         for queue in queues:
             self.set_queue(queue)
 
@@ -61,6 +54,7 @@ class Kueue:
             KeyError: If the queue does not exist.
         """
         queue = self._queues.pop(queue_name)
+        self._nominations.pop(queue_name, None)
         self._workloads = {name: state for name, state in self._workloads.items() if state.workload.queue != queue_name}
         self._leave_cohort(queue)
 
@@ -89,8 +83,8 @@ class Kueue:
         if workload.reserved_at is None:
             queue.line.push(state)
         else:
-            queue.add(state.requests)
-            queue.held.add(state, workload.reserved_at)
+            self._changes += 1
+            queue.hold(state, workload.reserved_at)
 
     def remove(self, workload_name: str) -> None:
         """Remove a workload that has finished or is no longer wanted. Its quota is free.
@@ -123,33 +117,15 @@ class Kueue:
         """Run one cycle at a time in seconds, and return its decisions. Without heads the cycle has no entries."""
         heads = [(queue, head) for queue in self._queues.values() if (head := queue.line.head()) is not None]
         if not heads:
-            return Cycle(entries=(), evicted=())
-        fair = self._strategies is not None
-        nominations = [nominate(queue, head, self._find, fair=fair) for queue, head in heads]
-        preempted: dict[str, Victim] = {}
-        reserved: list[tuple[QueueState, Amounts]] = []
-        evicted: list[str] = []
-        entries = []
+            return Cycle(entries=(), evicted=(), settled=True)
+        nominations = [self._nominate(queue, head) for queue, head in heads]
+        decisions = CycleDecisions(now)
         for nomination in self._ordered(nominations):
-            decision = self._decide(nomination, preempted)
-            self._carry_out(nomination, decision, now, reserved)
-            if decision is Decision.PREEMPT:
-                for victim in nomination.victims:
-                    state, owner, _ = preempted[victim[0].workload_name] = victim
-                    if not state.evicted:
-                        owner.held.evict(state)
-                        evicted.append(state.workload_name)
-            entries.append(
-                Entry(
-                    workload=nomination.state.workload_name,
-                    decision=decision,
-                    borrows=nomination.borrows,
-                    targets=nomination.targets(),
-                )
-            )
-        for queue, amounts in reserved:
-            queue.subtract(amounts)
-        return Cycle(entries=tuple(entries), evicted=tuple(evicted))
+            decisions.decide(nomination)
+        cycle = decisions.finish()
+        if decisions.changed:
+            self._changes += 1
+        return cycle
 
     def admitted(self) -> list[str]:
         """Return the names of the workloads that hold quota, including evicted ones."""
@@ -169,9 +145,17 @@ class Kueue:
 
     def share(self, queue_name: str) -> float:
         """Return the weighted dominant share of a queue: 1,000 times what it borrows of the cohort, by its weight."""
-        queue = self._queues[queue_name]
-        share = queue.share(queue.borrowed())
-        return float("inf") if share.infinite else share.value
+        infinite, share = self._queues[queue_name].standing.share
+        return float("inf") if infinite else share
+
+    def _nominate(self, queue: QueueState, head: WorkloadState) -> Nomination:
+        """Try a head, unless nothing has changed since it was tried."""
+        known = self._nominations.get(queue.spec.queue_name)
+        if known is not None and known[0] == self._changes and known[1].state is head:
+            return known[1]
+        nomination = nominate(queue, head, self._find, fair=self._strategies is not None)
+        self._nominations[queue.spec.queue_name] = self._changes, nomination
+        return nomination
 
     def _find(
         self, queue: QueueState, state: WorkloadState, needs: Collection[FlavorResource], requests: Amounts
@@ -181,52 +165,14 @@ class Kueue:
         return find_fair_victims(queue, state, needs, requests, self._strategies)
 
     def _ordered(self, nominations: list[Nomination]) -> list[Nomination]:
+        if len(nominations) == 1:
+            return nominations
         if self._strategies is None:
             return sorted(nominations, key=Nomination.classic_order)
         return sorted(nominations, key=Nomination.fair_order)
 
-    def _decide(self, nomination: Nomination, preempted: Mapping[str, Victim]) -> Decision:
-        if not nomination.fits:
-            return Decision.NO_FIT
-        if nomination.preempts and not nomination.victims:
-            return Decision.NO_CANDIDATES
-        if any(state.workload_name in preempted for state, _, _ in nomination.victims):
-            return Decision.SKIP_OVERLAP
-        gone = [*preempted.values(), *nomination.victims]
-        for state, owner, _ in gone:
-            owner.subtract(state.requests)
-        fits = nomination.queue.fits(nomination.usage)
-        for state, owner, _ in gone:
-            owner.add(state.requests)
-        if not fits:
-            return Decision.SKIP_NO_LONGER_FITS
-        return Decision.PREEMPT if nomination.preempts else Decision.ADMIT
-
-    @staticmethod
-    def _carry_out(
-        nomination: Nomination, decision: Decision, now: float, reserved: list[tuple[QueueState, Amounts]]
-    ) -> None:
-        queue, state = nomination.queue, nomination.state
-        best_effort = queue.spec.strategy is QueueingStrategy.BEST_EFFORT_FIFO
-        if decision is Decision.ADMIT:
-            queue.line.discard(state)
-            queue.add(state.requests)
-            queue.held.add(state, now)
-        elif decision is Decision.PREEMPT:
-            queue.line.preemptor = state if best_effort else None
-            queue.add(nomination.usage)
-            reserved.append((queue, nomination.usage))
-        elif decision in (Decision.NO_FIT, Decision.NO_CANDIDATES):
-            if decision is Decision.NO_CANDIDATES and queue.spec.reclaim_within_cohort is not PreemptionPolicy.ANY:
-                amounts = nomination.reservation()
-                queue.add(amounts)
-                reserved.append((queue, amounts))
-            if best_effort:
-                queue.line.park(state.shape)
-
     def _free(self, queue: QueueState, state: WorkloadState) -> None:
-        queue.held.remove(state)
-        queue.subtract(state.requests)
+        queue.free(state)
         self._unpark(queue)
 
     def _leave_cohort(self, queue: QueueState) -> None:
@@ -235,8 +181,8 @@ class Kueue:
             queue.cohort.refresh()
             self._unpark(queue)
 
-    @staticmethod
-    def _unpark(queue: QueueState) -> None:
+    def _unpark(self, queue: QueueState) -> None:
+        self._changes += 1
         queue.line.unpark()
         for other in queue.cohort.queues if queue.cohort is not None else ():
             other.line.unpark()

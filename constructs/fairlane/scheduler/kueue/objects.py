@@ -178,10 +178,12 @@ class Cycle:
     Attributes:
         entries: Decisions, in the order in which the workloads were processed.
         evicted: Names of the workloads that are newly evicted. They hold their quota until `Kueue.release`.
+        settled: True if the cycle changed nothing, so that another one would decide the same.
     """
 
     entries: Sequence[Entry]
     evicted: Sequence[str]
+    settled: bool
 
     @property
     def admitted(self) -> list[str]:

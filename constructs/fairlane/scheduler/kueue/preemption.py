@@ -75,7 +75,9 @@ class _Search:
         self.queue = queue
         self.preemptor = preemptor
         self.needs = needs
+        self.requests = requests
         self.within_nominal = not any(queue.exceeds_nominal(key, amount) for key, amount in requests.items())
+        self.may_borrow = can_borrow_by_preemption(queue)
         reclaims = queue.cohort is not None and queue.spec.reclaim_within_cohort is not PreemptionPolicy.NEVER
         self.others = (
             [other for other in queue.cohort.queues if other is not queue and other.borrows_any(needs)]
@@ -84,21 +86,22 @@ class _Search:
         )
 
     def attempts(self) -> tuple[bool, ...]:
-        """Return the attempts in their order: True may borrow."""
+        """Return the attempts in their order: True may borrow, False may evict more workloads of other queues."""
         queue = self.queue
-        forbidden = not can_borrow_by_preemption(queue)
         under_nominal = all(queue.usage[key] < queue.nominal[key] for key in self.needs)
-        none_elsewhere = all(next(self._ordered_others(evicted=flag), None) is None for flag in (True, False))
-        if none_elsewhere or (forbidden and not under_nominal):
+        if self.within_nominal or not (under_nominal or self.may_borrow) or not self._own_victims_suffice():
             return (True,)
-        return (False, True) if forbidden and not self.within_nominal else (True, False)
+        if all(next(self._ordered_others(evicted=flag), None) is None for flag in (True, False)):
+            return (True,)
+        return (True, False) if self.may_borrow else (False, True)
 
     def candidates(self, *, borrowing: bool) -> Iterator[Victim]:
         """Yield the candidates: evicted ones, then other queues, then the same queue."""
         queue = self.queue
         policy = queue.spec.within_queue
+        others_help = self.within_nominal or self.may_borrow or not borrowing
         for evicted in (True, False):
-            for state, owner in self._ordered_others(evicted=evicted):
+            for state, owner in self._ordered_others(evicted=evicted) if others_help else ():
                 reason = self._reason(state)
                 if owner.borrows_any(self.needs) and not (borrowing and reason is None):
                     yield state, owner, reason or Reason.IN_COHORT_RECLAMATION
@@ -106,12 +109,23 @@ class _Search:
             for state in eligible_victims(own, self.preemptor, policy, self.needs):
                 yield state, queue, Reason.IN_CLUSTER_QUEUE
 
+    def _own_victims_suffice(self) -> bool:
+        """Return True if the requests are within the quota without all victims of the same queue."""
+        queue = self.queue
+        excess = {key: queue.usage[key] + amount - queue.nominal[key] for key, amount in self.requests.items()}
+        for states in (queue.held.evicted, queue.held.running):
+            for state in eligible_victims(states, self.preemptor, queue.spec.within_queue, self.needs):
+                for key, amount in state.requests.items():
+                    if key in excess:
+                        excess[key] -= amount
+        return all(amount <= 0 for amount in excess.values())
+
     def _reason(self, state: WorkloadState) -> Reason | None:
         """Return the reason to evict a workload of another queue, or None if that must not serve to borrow."""
         if self.within_nominal:
             return Reason.IN_COHORT_RECLAMATION
         rule = self.queue.spec.borrow_within_cohort
-        if rule is None or rule.policy is PreemptionPolicy.NEVER:
+        if rule is None or not self.may_borrow:
             return None
         priority, limit = state.workload.priority, rule.max_priority_threshold
         if priority >= self.preemptor.workload.priority or (limit is not None and priority > limit):

@@ -1,26 +1,30 @@
 """Quota accounting of a queue and of its cohort, and the dominant share of fair sharing."""
 
-from collections.abc import Collection, Mapping
-from typing import NamedTuple
+from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple, TypeAlias
 
 from fairlane.scheduler.kueue.objects import ClusterQueue, FlavorResource
 from fairlane.scheduler.kueue.waiting_line import WaitingLine
-from fairlane.scheduler.kueue.workload_state import Amounts, HeldWorkloads
+from fairlane.scheduler.kueue.workload_state import Amounts, HeldWorkloads, WorkloadState
+
+Share: TypeAlias = tuple[bool, float]
+"""Weighted dominant share: True and the share without weight if a queue of weight zero borrows, else False and the
+share by weight. The share is 1,000 times what is borrowed of a resource, by what the cohort can lend of it."""
 
 
-class Share(NamedTuple):
-    """Weighted dominant share. Shares compare as tuples.
+class Standing(NamedTuple):
+    """Position of a queue in its cohort.
 
     Attributes:
-        infinite: True if a queue of weight zero borrows.
-        value: 1,000 times what is borrowed by what can be borrowed, by the weight unless the share is infinite.
+        share: Weighted dominant share.
+        borrowed: Resources of which the queue holds more than its quota.
     """
 
-    infinite: bool
-    value: float
+    share: Share
+    borrowed: Sequence[FlavorResource]
 
 
-NO_SHARE = Share(infinite=False, value=0.0)
+IN_NO_DEBT = Standing((False, 0.0), ())
 
 
 class CohortState:
@@ -70,7 +74,19 @@ class QueueState:
         line: Workloads that wait.
     """
 
-    __slots__ = ("ceiling", "cohort", "held", "kept", "limits", "line", "nominal", "spec", "usage", "weight")
+    __slots__ = (
+        "_standing",
+        "ceiling",
+        "cohort",
+        "held",
+        "kept",
+        "limits",
+        "line",
+        "nominal",
+        "spec",
+        "usage",
+        "weight",
+    )
 
     def __init__(self, spec: ClusterQueue, cohort: CohortState | None) -> None:
         self.held = HeldWorkloads()
@@ -95,6 +111,7 @@ class QueueState:
 
     def refresh_ceiling(self) -> None:
         """Compute the ceiling from the quota of the queue and of its cohort."""
+        self._standing: Standing | None = None
         self.ceiling: Amounts = {}
         for key, nominal in self.nominal.items():
             ceiling = nominal
@@ -106,6 +123,7 @@ class QueueState:
 
     def add(self, amounts: Mapping[FlavorResource, int]) -> None:
         """Count amounts as used."""
+        self._standing = None
         for key, amount in amounts.items():
             used = self.usage.get(key, 0)
             self.usage[key] = used + amount
@@ -116,6 +134,7 @@ class QueueState:
 
     def subtract(self, amounts: Mapping[FlavorResource, int]) -> None:
         """Count amounts as free."""
+        self._standing = None
         for key, amount in amounts.items():
             used = self.usage[key]
             self.usage[key] = used - amount
@@ -124,24 +143,37 @@ class QueueState:
                 if shared > 0:
                     self.cohort.usage[key] -= shared
 
+    def hold(self, state: WorkloadState, now: float) -> None:
+        """Give quota to a workload at a time."""
+        self.add(state.requests)
+        self.held.add(state, now)
+
+    def free(self, state: WorkloadState) -> None:
+        """Take the quota of a workload back."""
+        self.held.remove(state)
+        self.subtract(state.requests)
+
     def available(self, key: FlavorResource) -> int:
         """Return what the queue can take now, by its own quota and by borrowing."""
         nominal, used = self.nominal.get(key, 0), self.usage.get(key, 0)
         if self.cohort is None:
-            return max(0, nominal - used)
-        kept = self.kept.get(key, 0)
-        shared = self.cohort.quota.get(key, 0) - self.cohort.usage.get(key, 0)
-        limit = self.limits.get(key)
-        if limit is not None:
-            shared = min(shared, nominal - kept - max(0, used - kept) + limit)
-        return max(0, max(0, kept - used) + shared)
+            free = nominal - used
+        else:
+            kept = self.kept.get(key, 0)
+            free = self.cohort.quota.get(key, 0) - self.cohort.usage.get(key, 0)
+            limit = self.limits.get(key)
+            if limit is not None:
+                free = min(free, nominal + limit - max(kept, used))
+            if used < kept:
+                free += kept - used
+        return max(0, free)
 
     def fits(self, amounts: Mapping[FlavorResource, int], *, borrowing: bool = True) -> bool:
         """Return True if amounts are available. Without borrowing they must be within the quota, too."""
-        return all(
-            amount <= self.available(key) and (borrowing or not self.exceeds_nominal(key, amount))
-            for key, amount in amounts.items()
-        )
+        for key, amount in amounts.items():
+            if amount > self.available(key) or (not borrowing and self.exceeds_nominal(key, amount)):
+                return False
+        return True
 
     def exceeds_nominal(self, key: FlavorResource, amount: int = 0) -> bool:
         """Return True if the usage and an amount are more than the quota of the queue."""
@@ -151,30 +183,30 @@ class QueueState:
         """Return True if the queue borrows any of some resources."""
         return any(self.usage.get(key, 0) > self.nominal.get(key, 0) for key in keys)
 
-    def borrowed(self, extra: Mapping[FlavorResource, int] | None = None) -> Amounts:
-        """Return what the queue borrows, if it also held an extra amount."""
-        if self.cohort is None:
-            return {}
-        amounts = {}
-        for key, nominal in self.nominal.items():
-            over = self.usage[key] - nominal
-            if extra is not None:
-                over += extra.get(key, 0)
-            if over > 0:
-                amounts[key] = over
-        return amounts
+    @property
+    def standing(self) -> Standing:
+        """Standing with what the queue holds now."""
+        if self._standing is None:
+            self._standing = self.standing_with({})
+        return self._standing
 
-    def share(self, borrowed: Mapping[FlavorResource, int]) -> Share:
-        """Return the weighted share of the resource that is borrowed most."""
-        if not borrowed or self.cohort is None:
-            return NO_SHARE
+    def standing_with(self, extra: Mapping[FlavorResource, int]) -> Standing:
+        """Return the standing of the queue as if it held extra amounts. Negative ones are taken away."""
+        if self.cohort is None:
+            return IN_NO_DEBT
         by_resource: dict[str, int] = {}
-        for key, amount in borrowed.items():
-            by_resource[key.resource] = by_resource.get(key.resource, 0) + amount
-        lendable = self.cohort.lendable
-        ratio = max(
-            (amount * 1000 / lendable[name] for name, amount in by_resource.items() if lendable[name] > 0), default=0.0
-        )
-        if not ratio:
-            return NO_SHARE
-        return Share(infinite=False, value=ratio / self.weight) if self.weight else Share(infinite=True, value=ratio)
+        borrowed = []
+        for key, nominal in self.nominal.items():
+            over = self.usage[key] + extra.get(key, 0) - nominal
+            if over > 0:
+                borrowed.append(key)
+                by_resource[key.resource] = by_resource.get(key.resource, 0) + over
+        if not borrowed:
+            return IN_NO_DEBT
+        ratio, lendable = 0.0, self.cohort.lendable
+        for resource, over in by_resource.items():
+            if lendable[resource] > 0:
+                ratio = max(ratio, over * 1000 / lendable[resource])
+        if ratio and not self.weight:
+            return Standing((True, ratio), borrowed)
+        return Standing((False, ratio / self.weight if ratio else 0.0), borrowed)

@@ -101,5 +101,5 @@ def eligible_victims(
                 return
             if state.workload.created <= created:
                 continue
-        if any(need in state.requests for need in needs):
+        if not state.requests.keys().isdisjoint(needs):
             yield state

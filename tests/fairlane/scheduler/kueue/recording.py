@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from fairlane.scheduler.kueue import (
     BorrowWithinCohort,
     ClusterQueue,
-    Cycle,
+    Entry,
     FlavorResource,
     Kueue,
     PodSet,
@@ -97,10 +98,10 @@ class Replay:
         return self.state(held)
 
 
-def entries_of(cycle: Cycle) -> list[dict[str, Any]]:
+def write_entries(entries: Sequence[Entry]) -> list[dict[str, Any]]:
     """Return the entries of a cycle as in the recording."""
     found = []
-    for entry in cycle.entries:
+    for entry in entries:
         written: dict[str, Any] = {"w": entry.workload, "o": entry.decision.value, "b": int(entry.borrows)}
         if entry.targets:
             written["t"] = [[target.workload, target.reason.value] for target in entry.targets]

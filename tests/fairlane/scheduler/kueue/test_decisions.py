@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.fairlane.scheduler.kueue.recording import SCENARIOS, Replay, entries_of
+from tests.fairlane.scheduler.kueue.recording import SCENARIOS, Replay, write_entries
 
 
 def test_the_recording_is_complete() -> None:
@@ -26,7 +26,11 @@ def test_the_model_decides_as_kueue(scenario_id: str) -> None:
             kueue.add(replay.workloads[name])
         for index, expected in enumerate(recorded["cycles"]):
             now += 1
-            check_cycle(replay, now, expected, f"phase {number}, cycle {index}")
+            settled = check_cycle(replay, now, expected, f"phase {number}, cycle {index}")
+            if settled and not scenario["graceCycles"]:
+                assert index == len(recorded["cycles"]) - 1, "a settled cycle is the last one"
+        if recorded["quiesced"]:
+            assert kueue.cycle(now).settled, "the recorded scheduler had nothing more to do"
         assert replay.admitted() == recorded["admitted"]
         assert replay.state({name: kueue.waiting(name) for name in replay.queue_names}) == recorded["active"]
         assert replay.state({name: kueue.parked(name) for name in replay.queue_names}) == recorded["parked"]
@@ -34,14 +38,16 @@ def test_the_model_decides_as_kueue(scenario_id: str) -> None:
             assert [kueue.share(name) for name in replay.queue_names] == [float(share) for share in recorded["share"]]
 
 
-def check_cycle(replay: Replay, now: int, expected: dict[str, Any], where: str) -> None:
-    """Run a cycle, and compare it with the recorded one."""
+def check_cycle(replay: Replay, now: int, expected: dict[str, Any], where: str) -> bool:
+    """Run a cycle, compare it with the recorded one, and return True if it changed nothing."""
     kueue = replay.kueue
     cycle = kueue.cycle(now)
-    assert replay.by_cohort(entries_of(cycle)) == replay.by_cohort(expected["e"]), where
+    assert replay.by_cohort(write_entries(cycle.entries)) == replay.by_cohort(expected["e"]), where
     assert sorted(cycle.evicted) == sorted(expected.get("evicted", [])), where
     assert [sum(kueue.usage(name).values()) for name in replay.queue_names] == expected["use"], where
     for name in expected.get("released", []):
         kueue.release(name)
+    assert cycle.settled <= (not cycle.admitted and not cycle.evicted), where
     parked = [name for queue in replay.queue_names for name in kueue.parked(queue)]
     assert sorted(parked) == sorted(expected["parked"]), where
+    return cycle.settled
