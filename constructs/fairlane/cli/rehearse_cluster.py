@@ -3,6 +3,7 @@
 import argparse
 from typing import Final
 
+from fairlane._internal.checks import check_whole_number
 from fairlane.cli.rehearse_output import progress_bars, write_rehearsal
 from fairlane.errors import ConfigurationError, Problem
 
@@ -33,6 +34,8 @@ def rehearse_hyperpod(arguments: argparse.Namespace) -> int:
         for name in _QUEUE_OPTIONS
         if getattr(arguments, name) is not None
     ]
+    if arguments.hours is not None:
+        problems += check_whole_number(("--hours",), arguments.hours, 1)
     if problems:
         raise ConfigurationError(arguments.cluster, problems)
     setup = read_cluster(arguments.environment, arguments.cluster)
@@ -44,7 +47,11 @@ def rehearse_hyperpod(arguments: argparse.Namespace) -> int:
     with progress_bars(len(trace.jobs)) as progress_bar:
         for name, (cluster, jobs) in compared.items():
             rehearsals[name] = rehearse_cluster(
-                cluster, jobs, stop_seconds=arguments.stop_seconds, progress=progress_bar(name)
+                cluster,
+                jobs,
+                stop_seconds=arguments.stop_seconds,
+                seconds=None if arguments.hours is None else arguments.hours * 3600,
+                progress=progress_bar(name),
             )
     summary = summarize_clusters(rehearsals)
     notes = [TABLE_UNITS]

@@ -18,6 +18,7 @@ from fairlane.rehearsal.timeline import Span, Timeline, sum_timelines
 from fairlane.scheduler.kueue import ClusterQueue
 
 _REASON: Final = "it was preempted again and again, or waited until nothing else happened"
+_CUT: Final = "the rehearsal ended before"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +28,7 @@ class ClusterRehearsal:
     Attributes:
         setup: Teams and capacity of the cluster.
         trace: Jobs that were submitted.
+        until: Second at which the rehearsal ended. None if it ended with the last job.
         runs: Jobs that can run.
         never: Reason for which a job can never run, by its row.
         held: Changes of the number of admitted instances by second, by team and instance type.
@@ -36,6 +38,7 @@ class ClusterRehearsal:
 
     setup: ClusterSetup
     trace: ClusterTrace
+    until: int | None
     runs: Sequence[ClusterRun]
     never: Mapping[int, str]
     held: Mapping[tuple[str, str], Counter[int]]
@@ -44,8 +47,10 @@ class ClusterRehearsal:
 
     @cached_property
     def span(self) -> Span:
-        """First submission and last end, in seconds."""
+        """First submission, and last end or end of the rehearsal, in seconds."""
         start = self.trace.jobs[0].submit
+        if self.until is not None:
+            return start, self.until
         return start, max([self.trace.jobs[-1].submit, *(run.end or 0 for run in self.runs)])
 
     @cached_property
@@ -102,7 +107,7 @@ class ClusterRehearsal:
             first = f"the first is {job.name or f'row {row}'} of team {job.team}: {self.never[row]}"
             advice.append(f"jobs that never run: {len(self.never)}; {first}")
         waiting = sum(outcome.state == "waiting" for outcome in self.outcomes)
-        if waiting:
+        if waiting and self.until is None:
             most = max(outcome.preemptions for outcome in self.outcomes if outcome.state == "waiting")
             circle = "which can be a circle of jobs that preempt each other: give the teams weights above 0"
             advice.append(f"jobs that did not finish: {waiting}; Kueue preempted one {most:,} times, {circle}")
@@ -202,10 +207,10 @@ class ClusterRehearsal:
                 lost=0,
                 tokens=0.0 if self.trace.jobs[row].tokens_per_second else None,
             )
-        ended = run.end is not None
+        ended, running = run.end is not None, run.idle_since < 0
         return ClusterOutcome(
-            state="finished" if ended else "waiting",
-            reason="" if ended else _REASON,
+            state="finished" if ended else "running" if running else "waiting",
+            reason="" if ended else _REASON if self.until is None else _CUT,
             first_start=run.first_start,
             end=run.end,
             waited=run.waited + (max(0, self.span[1] - run.idle_since) if run.idle_since >= 0 else 0),

@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 from fairlane.rehearsal.results import Wait
 from fairlane.rehearsal.timeline import Timeline
 
-State: TypeAlias = Literal["finished", "waiting", "never runs"]
+State: TypeAlias = Literal["finished", "running", "waiting", "never runs"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,7 +16,7 @@ class ClusterOutcome:
     """Outcome of a job.
 
     Attributes:
-        state: `finished`, `never runs` for a job that its team can never run, or `waiting` for one that did not finish.
+        state: `finished`, `running`, `waiting`, or `never runs` for a job that its team can never run.
         reason: Reason for which the job did not finish. Empty otherwise.
         first_start: Second of the first start. None if the job never started.
         end: Second at which the job finished. None if it did not.

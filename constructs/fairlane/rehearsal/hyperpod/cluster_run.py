@@ -127,6 +127,19 @@ class ClusterRun:
         if self.idle_since < 0:
             self.stopped(now)
 
+    def cut(self, now: int) -> None:
+        """Note that the rehearsal ends while the job has processes, or waits."""
+        if self.idle_since >= 0:
+            return
+        if self.machine.phase is Phase.STOPPING:
+            self.moving -= (self.stop_at - now) * self.last_size * self.gpus
+        else:
+            seconds = max(0, now - self.begin)
+            self.worked += seconds * self.rates[self.last_size]
+            self.left -= seconds * self.rates[self.last_size]
+            self.moving -= max(0, self.begin - now) * self.last_size * self.gpus
+        self.steps.append((now, 0))
+
     @property
     def next_moment(self) -> int | None:
         """Second of the next event of the job. None while it waits for Kueue."""

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
 from itertools import count
 from typing import Final
@@ -32,6 +32,7 @@ def rehearse_cluster(
     trace: ClusterTrace,
     *,
     stop_seconds: int = 20,
+    seconds: int | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> ClusterRehearsal:
     """Run a trace of jobs through a model of a HyperPod cluster, in whole seconds.
@@ -44,6 +45,8 @@ def rehearse_cluster(
         setup: Teams and capacity of the cluster.
         trace: Jobs to submit.
         stop_seconds: Number of seconds for which a preempted job that is not elastic holds its capacity. Default: 20.
+        seconds: Number of seconds from the first submission after which the rehearsal ends, 1 or more. Jobs that
+            are submitted later do not count. Default: the rehearsal ends with the last job.
         progress: Function that is called with the part of the jobs that have finished, 0 to 1, at most about 100
             times. Default: none.
 
@@ -54,15 +57,21 @@ def rehearse_cluster(
         ConfigurationError: If the trace has problems, or if it does not fit the cluster.
     """
     problems = [*trace.problems(setup), *check_whole_number(("stop_seconds",), stop_seconds, 0)]
+    if seconds is not None:
+        problems += check_whole_number(("seconds",), seconds, 1)
     if not trace.jobs:
         problems.append(Problem(("trace",), None, "a trace with jobs"))
     if problems:
         raise ConfigurationError("rehearsal of a HyperPod cluster", problems)
-    simulation = _Simulation(setup, trace, stop_seconds)
+    until = None if seconds is None else trace.jobs[0].submit + seconds
+    if until is not None:
+        trace = replace(trace, jobs=tuple(job for job in trace.jobs if job.submit < until))
+    simulation = _Simulation(setup, trace, stop_seconds, until)
     simulation.run(progress)
     return ClusterRehearsal(
         setup=setup,
         trace=trace,
+        until=until,
         runs=simulation.runs,
         never=simulation.never,
         held=simulation.held,
@@ -76,6 +85,7 @@ class _Simulation:
     setup: ClusterSetup
     trace: ClusterTrace
     stop_seconds: int
+    until: int | None
     runs: list[ClusterRun] = field(default_factory=list)
     never: Mapping[int, str] = field(default_factory=dict)
     held: dict[tuple[str, str], Counter[int]] = field(default_factory=dict)
@@ -94,10 +104,13 @@ class _Simulation:
                 self._submit(job, row)
 
     def run(self, progress: Callable[[float], None] | None) -> None:
-        """Run until nothing is left to happen."""
+        """Run until nothing is left to happen, or until the end of the rehearsal."""
         done, reported, step = 0, 0, max(1, len(self.runs) // 100)
         while self._heap:
             now = self._heap[0][0]
+            if self.until is not None and now >= self.until:
+                self._cut(self.until)
+                return
             while self._heap and self._heap[0][0] == now:
                 while self._heap and self._heap[0][0] == now:
                     _, kind, number, version = heappop(self._heap)
@@ -109,6 +122,12 @@ class _Simulation:
             if progress and done >= reported + step:
                 reported = done
                 progress(done / len(self.runs))
+
+    def _cut(self, now: int) -> None:
+        for run in self.runs:
+            run.cut(now)
+        for name in self._holding:
+            self._count(self._owners[name], name, now, -1)
 
     def _submit(self, job: ClusterJob, row: int) -> None:
         instance_type = self.setup.instance_type(job)

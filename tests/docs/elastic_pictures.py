@@ -1,0 +1,187 @@
+"""Command that renders the pictures of elastic training: two days of a cluster, and two changes of a job's size.
+
+Usage: python -m tests.docs.elastic_pictures FOLDER
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from fairlane._charts.chart import Chart, Entry
+from fairlane._charts.layout import AXIS, chart_layout
+from fairlane.rehearsal import Timeline
+from fairlane.rehearsal.hyperpod import ClusterRehearsal, read_cluster, read_cluster_trace, rehearse_cluster
+from fairlane.rehearsal.report.charts import Window, sizes_chart, use_chart
+from tests.docs.pictures import BROWSER, HEIGHTS, WIDTH, html_of
+from tests.support import REPOSITORY
+
+SECONDS = 48 * 3600
+_WAITS, _SAVES, _RESTARTS = "fade(var(--series-1))", "var(--series-2)", "var(--series-5)"
+_PALE = "color-mix(in srgb, var(--series-1) 45%, var(--card))"
+
+
+@cache
+def rehearsals() -> dict[str, ClusterRehearsal]:
+    """Return the rehearsals of the scenario, with the elastic job and with the same job at one size."""
+    setup = read_cluster(REPOSITORY / "environments" / "hyperpod.yaml", "training")
+    trace = read_cluster_trace(REPOSITORY / "docs" / "examples" / "two-nights.csv", setup)
+    traces = {"static": trace.static(), "elastic": trace}
+    return {name: rehearse_cluster(setup, each, seconds=SECONDS) for name, each in traces.items()}
+
+
+def row(name: str) -> int:
+    """Return the row of a job of the trace by its name."""
+    return [job.name for job in rehearsals()["elastic"].trace.jobs].index(name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """Change of the size of the job, in seconds from its cause.
+
+    Attributes:
+        cause: Text about the cause.
+        before: Number of GPUs before.
+        after: Number of GPUs after.
+        waits: Number of seconds of work before the signal.
+        saves: Number of seconds of the last step and the checkpoint.
+        restarts: Number of seconds until the first step at the new size.
+    """
+
+    cause: str
+    before: int
+    after: int
+    waits: int
+    saves: int
+    restarts: int
+
+
+def changes() -> Iterator[Change]:
+    """Yield the changes at the first night and at the second morning."""
+    elastic = rehearsals()["elastic"]
+    llama, day = elastic.runs[row("llama")], elastic.outcomes[row("monday")]
+    steps = dict(llama.steps)
+    machine = llama.job
+    for cause, second in (("22:00, inference frees 96 GPUs", day.end), ("08:00, inference takes 96 GPUs", None)):
+        start = elastic.trace.jobs[row("tuesday")].submit if second is None else second
+        moment = min(time for time in steps if time > start)
+        sizes = elastic.size_of(llama.row)
+        before, after = (llama.gpus * sizes.value_at(time) for time in (moment - 1, moment))
+        saves = machine.checkpoint_seconds
+        yield Change(
+            cause=cause,
+            before=before,
+            after=after,
+            waits=moment - start - saves,
+            saves=saves,
+            restarts=machine.restart_seconds,
+        )
+
+
+def days_charts() -> dict[str, Chart]:
+    """Return charts of the GPUs by team, and of the size of the job with and without elasticity."""
+    elastic = rehearsals()["elastic"]
+    start, end = elastic.span
+    window = Window(start=start, end=end)
+    use = use_chart({name: team.use for name, team in elastic.teams.items()}, {}, elastic.capacity or 0, window)
+    sizes = sizes_chart(
+        {
+            f"{name} job": Timeline({time: change * 8 for time, change in steps.items()})
+            for name, steps in ((name, _changes(each)) for name, each in reversed(rehearsals().items()))
+        },
+        window,
+    )
+    assert use.figure is not None
+    assert sizes.figure is not None
+    for area in use.figure["data"]:
+        area["line"]["width"] = 0
+    for line, color, dash in zip(
+        sizes.figure["data"], ("var(--series-3)", "var(--mark)"), ("solid", "dot"), strict=True
+    ):
+        line["line"] |= {"color": color, "width": 2.5, "dash": dash}
+    return {"GPUs in use by team": use, "GPUs of the job llama of research": sizes}
+
+
+def _changes(rehearsal: ClusterRehearsal) -> dict[int, int]:
+    before, changes = 0, {}
+    for second, size in rehearsal.size_of(row("llama")):
+        changes[second], before = size - before, size
+    return changes
+
+
+def changes_chart() -> Chart:
+    """Return bars of the seconds of two changes of the size."""
+    each = [*changes()]
+    names = [f"<b>{change.before} to {change.after} GPUs</b><br>{change.cause}" for change in each]
+    parts = (("waits", _WAITS, "var(--ink)"), ("saves", _SAVES, "var(--card)"), ("restarts", _RESTARTS, "var(--card)"))
+    bars: list[dict[str, Any]] = [
+        {
+            "type": "bar",
+            "orientation": "h",
+            "y": names,
+            "x": [getattr(change, part) for change in each],
+            "marker": {"color": color},
+            "text": [f"{getattr(change, part)} s" if getattr(change, part) else "" for change in each],
+            "textfont": {"color": ink, "size": 15},
+            "textposition": "inside",
+            "insidetextanchor": "middle",
+            "textangle": 0,
+            "width": 0.5,
+        }
+        for part, color, ink in parts
+    ]
+    notes = [
+        {
+            "x": change.waits + change.saves + change.restarts,
+            "y": number,
+            "text": f"works at {change.after} GPUs",
+            "xanchor": "left",
+            "xshift": 10,
+            "showarrow": False,
+            "font": {"color": "var(--ink)", "size": 14},
+        }
+        for number, change in enumerate(each)
+    ]
+    figure = {
+        "data": bars,
+        "layout": chart_layout(
+            barmode="stack",
+            annotations=notes,
+            font={"family": "inherit", "size": 14, "color": "var(--quiet)"},
+            xaxis={**AXIS, "range": [0, 840], "dtick": 60, "gridcolor": "var(--line)", "title": {"text": "Seconds"}},
+            yaxis={**AXIS, "type": "category", "autorange": "reversed", "ticklabelstandoff": 8},
+        ),
+    }
+    legend = [
+        Entry(label="works at the old size: scaling timeout", color=_PALE),
+        Entry(label="last step and checkpoint: at most the graceful shutdown", color=_SAVES),
+        Entry(label="processes start and load the checkpoint", color=_RESTARTS),
+    ]
+    return Chart(kind="use", title="", figure=figure, legend=legend)
+
+
+def draw(html: str, folder: Path, names: tuple[str, str], height: int) -> None:
+    """Write a picture in the light and the dark color scheme."""
+    with TemporaryDirectory() as scratch:
+        file = Path(scratch) / "picture.html"
+        file.write_text(html)
+        looks = [
+            {"width": WIDTH, "height": height, "scheme": scheme, "png": str(folder / f"{name}.png")}
+            for scheme, name in zip(("light", "dark"), names, strict=True)
+        ]
+        command = ["node", str(BROWSER), str(file), json.dumps(looks)]
+        results = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    if errors := [error for look in results for error in look["errors"]]:
+        raise SystemExit(str(errors))
+
+
+if __name__ == "__main__":
+    images = Path(sys.argv[1])
+    pages = html_of(days_charts(), legends=True)
+    draw(pages, images / "scenarios", ("growing-at-night", "growing-at-night-dark"), HEIGHTS[2])
+    draw(html_of({"": changes_chart()}), images, ("elastic-changes-light", "elastic-changes-dark"), HEIGHTS[1])
