@@ -7,7 +7,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,6 +23,7 @@ from tests.support import REPOSITORY
 
 SECONDS = 48 * 3600
 _WAITS, _SAVES, _RESTARTS = "fade(var(--series-1))", "var(--series-2)", "var(--series-5)"
+_SIZES = (("elastic", "var(--series-3)", "solid"), ("static", "var(--mark)", "dot"))
 _PALE = "color-mix(in srgb, var(--series-1) 45%, var(--card))"
 
 
@@ -89,29 +90,40 @@ def days_charts() -> dict[str, Chart]:
     start, end = elastic.span
     window = Window(start=start, end=end)
     use = use_chart({name: team.use for name, team in elastic.teams.items()}, {}, elastic.capacity or 0, window)
-    sizes = sizes_chart(
-        {
-            f"{name} job": Timeline({time: change * 8 for time, change in steps.items()})
-            for name, steps in ((name, _changes(each)) for name, each in reversed(rehearsals().items()))
-        },
-        window,
-    )
+    sizes = sizes_chart({name: _gpus(rehearsals()[name]) for name, _, _ in _SIZES}, window)
     assert use.figure is not None
     assert sizes.figure is not None
     for area in use.figure["data"]:
         area["line"]["width"] = 0
-    for line, color, dash in zip(
-        sizes.figure["data"], ("var(--series-3)", "var(--mark)"), ("solid", "dot"), strict=True
-    ):
+    for line, (_, color, dash) in zip(sizes.figure["data"], _SIZES, strict=True):
         line["line"] |= {"color": color, "width": 2.5, "dash": dash}
-    return {"GPUs in use by team": use, "GPUs of the job llama of research": sizes}
+    for figure, top in ((use.figure, 256), (sizes.figure, 128)):
+        ticks = [*range(0, top + 1, top // 4)]
+        figure["layout"]["yaxis"] |= {"tickmode": "array", "tickvals": ticks, "range": [-0.02 * top, 1.08 * top]}
+    urgent = elastic.outcomes[row("urgent")]
+    assert urgent.first_start is not None
+    sizes.figure["layout"]["annotations"] = [
+        {
+            "x": window.x(urgent.first_start + 5400),
+            "y": 32,
+            "text": f"an urgent job takes 8 GPUs:<br>{_gpus(elastic).value_at(urgent.first_start)} go on",
+            "yanchor": "bottom",
+            "yshift": 8,
+            "showarrow": False,
+            "font": {"color": "var(--ink)", "size": 13},
+        }
+    ]
+    legend = [Entry(label=f"{name} job", color=color, dash=2 * (dash == "dot")) for name, color, dash in _SIZES]
+    return {"GPUs in use by team": use, "GPUs of the job llama of research": replace(sizes, legend=legend)}
 
 
-def _changes(rehearsal: ClusterRehearsal) -> dict[int, int]:
-    before, changes = 0, {}
+def _gpus(rehearsal: ClusterRehearsal) -> Timeline:
+    """Return the GPUs of the elastic job over time, up to the end of the rehearsal."""
+    before, steps = 0, {}
     for second, size in rehearsal.size_of(row("llama")):
-        changes[second], before = size - before, size
-    return changes
+        if second < rehearsal.span[1]:
+            steps[second], before = 8 * (size - before), size
+    return Timeline(steps)
 
 
 def changes_chart() -> Chart:
@@ -143,10 +155,25 @@ def changes_chart() -> Chart:
             "xanchor": "left",
             "xshift": 10,
             "showarrow": False,
+            "bgcolor": "var(--card)",
             "font": {"color": "var(--ink)", "size": 14},
         }
         for number, change in enumerate(each)
     ]
+    notes.append(
+        {
+            "x": each[1].waits + each[1].saves,
+            "y": 1.26,
+            "text": "inference starts",
+            "ax": 0,
+            "ay": 24,
+            "arrowcolor": "var(--quiet)",
+            "arrowwidth": 1.5,
+            "arrowhead": 2,
+            "bgcolor": "var(--card)",
+            "font": {"color": "var(--ink)", "size": 14},
+        }
+    )
     figure = {
         "data": bars,
         "layout": chart_layout(
