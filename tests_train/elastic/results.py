@@ -10,7 +10,7 @@ from torch.distributed.checkpoint.format_utils import dcp_to_torch_save
 
 from tests_train.elastic.training_operator import Operator
 
-EXACT = {"rel": 0, "abs": 1e-12}
+EXACT = 1e-12
 
 
 def assert_same_result(run: Operator, other: Operator) -> None:
@@ -19,13 +19,13 @@ def assert_same_result(run: Operator, other: Operator) -> None:
     assert [line["step"] for line in lines] == list(range(1, 41))
     for name in ("loss", "learning_rate"):
         values = [line[name] for line in expected]
-        assert [line[name] for line in lines] == pytest.approx(values, **EXACT), name
+        assert [line[name] for line in lines] == pytest.approx(values, rel=0, abs=EXACT), name
     assert run.used() == dict.fromkeys(range(640), 1)
     found, wanted = final_state(run), final_state(other)
     assert found.keys() == wanted.keys()
     assert {name.split("/")[1] for name in found} == {"model", "optimizer", "schedule"}
     for name in wanted:
-        torch.testing.assert_close(found[name], wanted[name], rtol=0, atol=1e-12)
+        torch.testing.assert_close(found[name], wanted[name], rtol=0, atol=EXACT)
 
 
 def final_state(run: Operator) -> dict[str, torch.Tensor]:

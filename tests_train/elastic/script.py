@@ -1,19 +1,6 @@
-"""examples/elastic/train.py with points at which a test acts, for example `held 10,stuck 20 1`.
+"""examples/elastic/train.py with the points of `points`."""
 
-A point has a kind, a step, and optionally a rank. The process reads the points from a file in the folder `ELASTIC_TEST`,
-reports each one to a socket there, and appends the samples that it uses to a file there.
-
-    held     wait after the step until SIGUSR1 or SIGTERM has arrived
-    deaf     wait after the step for ever, as a process does that never looks for the event
-    saving   wait during the save after the step until SIGUSR1 or SIGTERM has arrived
-    again    wait during the save after the step until another signal arrives
-    stuck    wait during the save after the step for ever: the files of this process are written, but not the metadata
-"""
-
-import json
 import os
-import signal
-import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -21,35 +8,21 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "examples" / "elastic"))
 
-import torch.distributed as dist
 import train
 from torch.distributed import checkpoint as dcp
 
 from fairlane_run.elastic import ElasticRun
-
-TEST = Path(os.environ["ELASTIC_TEST"])
-POINTS = [[*point.split(), ""][:3] for point in (TEST / "points").read_text().split(",") if point]
+from tests_train.elastic.points import reach, record
 
 
-def reach(step: int, *kinds: str) -> None:
-    """Report a point to the test, and wait there."""
-    rank = str(dist.get_rank())
-    for kind in (kind for kind, at, of in POINTS if kind in kinds and at == str(step) and of in ("", rank)):
-        ours, theirs = socket.socketpair()
-        theirs.setblocking(False)
-        signal.set_wakeup_fd(theirs.fileno())
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as report:
-            report.sendto(f"{kind} {step} {rank} {os.getpid()}".encode(), str(TEST / "reports"))
-        if kind == "again":
-            ours.recv(1)
-        while kind in ("deaf", "stuck") or not train.EVENTS.received:
-            ours.recv(1)
-        signal.set_wakeup_fd(-1)
+def is_signaled() -> bool:
+    """Return True if this process has received a signal."""
+    return bool(train.EVENTS.received)
 
 
 def after_step(run: ElasticRun) -> None:
     """Wait after a step."""
-    reach(run.step + 1, "held", "deaf")
+    reach(run.step + 1, ("step", "held", "deaf"), is_signaled)
 
 
 class RecordedRun(ElasticRun):
@@ -59,10 +32,7 @@ class RecordedRun(ElasticRun):
         """Write down the samples of each call of `loss_of`."""
 
         def recorded(samples: list[int]) -> Any:
-            start = int(os.environ["TORCHELASTIC_RESTART_COUNT"])
-            record = {"step": self.step + 1, "start": start, "samples": samples}
-            with (TEST / f"samples-{dist.get_rank()}.jsonl").open("a") as file:
-                file.write(json.dumps(record) + "\n")
+            record(self.step + 1, samples)
             return loss_of(samples)
 
         return super().backward(model, recorded)
@@ -74,7 +44,7 @@ class HeldWriter(dcp.FileSystemWriter):
     def write_data(self, *arguments: Any) -> Any:
         """Write, then wait."""
         written = super().write_data(*arguments)
-        reach(int(Path(self.path).name.rpartition("-")[2]), "saving", "again", "stuck")
+        reach(int(Path(self.path).name.rpartition("-")[2]), ("saving", "again", "stuck"), is_signaled)
         return written
 
 

@@ -23,7 +23,7 @@ from tests_train.support import free_port
 
 REPOSITORY = Path(__file__).parents[2]
 SCRIPT = Path(__file__).with_name("script.py")
-_DEADLINE = 60  # seconds, so that a hang is a failure
+_DEADLINE = 120  # seconds, so that a hang is a failure
 
 
 class Agent:
@@ -93,11 +93,18 @@ class Operator:
         folder: Folder of the test.
         agents: Number of agents, the largest size of the job.
         options: Options of the script.
+        script: Script of the job, which uses the module `points`.
         coordination: Value of the environment variable HYPERPOD_SIGNAL_COORDINATION.
     """
 
     def __init__(
-        self, folder: Path, agents: int, *, options: Sequence[str] = (), coordination: str = "distributed"
+        self,
+        folder: Path,
+        agents: int,
+        *,
+        options: Sequence[str] = (),
+        script: Path = SCRIPT,
+        coordination: str = "distributed",
     ) -> None:
         self.folder = folder
         self.checkpoints = folder / "checkpoints"
@@ -109,9 +116,9 @@ class Operator:
             "GLOO_SOCKET_IFNAME": "lo",
             "HYPERPOD_SIGNAL_COORDINATION": coordination,
             "OMP_NUM_THREADS": "1",
-            "PYTHONPATH": str(REPOSITORY / "client"),
+            "PYTHONPATH": f"{REPOSITORY / 'client'}:{REPOSITORY}",
         }
-        command = [str(SCRIPT), f"--checkpoints={self.checkpoints}", "--precision=float64", *options]
+        command = [str(script), f"--checkpoints={self.checkpoints}", "--precision=float64", *options]
         self.agents = [Agent(folder, f"agent-{number}", command, environment) for number in range(agents)]
         self._running: list[Agent] = []
         self._starts = 0
@@ -125,7 +132,7 @@ class Operator:
         self._reports.close()
 
     def start(self, size: int, points: str = "") -> None:
-        """Start the script at a size, with points of `script`."""
+        """Start the script at a size, with points of `points`."""
         (self.folder / "points").write_text(points)
         port = free_port()
         self._running = self.agents[:size]
@@ -158,7 +165,7 @@ class Operator:
 
     def reached(self, kind: str, step: int, processes: int) -> list[int]:
         """Wait until a number of processes have reached a point, and return their process ids by rank."""
-        found = {}
+        found: dict[int, int] = {}
         while len(found) < processes:
             try:
                 words = self._reports.recv(200).decode().split()
