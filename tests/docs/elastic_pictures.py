@@ -22,7 +22,7 @@ from tests.docs.pictures import BROWSER, HEIGHTS, WIDTH, html_of
 from tests.support import REPOSITORY
 
 SECONDS = 48 * 3600
-_WAITS, _SAVES, _RESTARTS = "fade(var(--series-1))", "var(--series-2)", "var(--series-5)"
+_WAITS, _SAVES, _RESTARTS = "fade(var(--series-1))", "var(--series-2)", "var(--series-4)"
 _SIZES = (("elastic", "var(--series-3)", "solid"), ("static", "var(--mark)", "dot"))
 _PALE = "color-mix(in srgb, var(--series-1) 45%, var(--card))"
 
@@ -110,6 +110,7 @@ def days_charts() -> dict[str, Chart]:
             "yanchor": "bottom",
             "yshift": 8,
             "showarrow": False,
+            "bgcolor": "var(--card)",
             "font": {"color": "var(--ink)", "size": 13},
         }
     ]
