@@ -21,7 +21,7 @@ from fairlane.rehearsal.report.charts import Window, sizes_chart, use_chart
 from tests.docs.pictures import BROWSER, HEIGHTS, WIDTH, html_of
 from tests.support import REPOSITORY
 
-SECONDS = 48 * 3600
+HOURS = 48
 _WAITS, _SAVES, _RESTARTS = "fade(var(--series-1))", "var(--series-2)", "var(--series-4)"
 _SIZES = (("elastic", "var(--series-3)", "solid"), ("static", "var(--mark)", "dot"))
 _PALE = "color-mix(in srgb, var(--series-1) 45%, var(--card))"
@@ -33,7 +33,7 @@ def rehearsals() -> dict[str, ClusterRehearsal]:
     setup = read_cluster(REPOSITORY / "environments" / "hyperpod.yaml", "training")
     trace = read_cluster_trace(REPOSITORY / "docs" / "examples" / "two-nights.csv", setup)
     traces = {"static": trace.static(), "elastic": trace}
-    return {name: rehearse_cluster(setup, each, seconds=SECONDS) for name, each in traces.items()}
+    return {name: rehearse_cluster(setup, each, hours=HOURS) for name, each in traces.items()}
 
 
 def row(name: str) -> int:

@@ -10,7 +10,7 @@ import pytest
 from fairlane.cli import main
 from fairlane.rehearsal.hyperpod import ClusterRehearsal, ClusterTrace, rehearse_cluster
 from fairlane.rehearsal.report.table import duration
-from tests.docs.elastic_pictures import SECONDS, days_charts, rehearsals, row
+from tests.docs.elastic_pictures import HOURS, days_charts, rehearsals, row
 from tests.docs.scenarios import CLUSTER_PAGES
 from tests.support import REPOSITORY
 
@@ -87,8 +87,8 @@ def test_the_answer_has_the_numbers_of_the_rehearsals() -> None:
 
 def test_the_idle_hours_are_those_of_the_page() -> None:
     day, hours, idle = 96 * 24, 96 * 10, (STATIC.idle or 0) / 3600
-    assert f"{day:,} idle GPU-hours a day, which is 96 × 24" in TEXT
-    assert f"96 × 10 = {hours}" in TEXT
+    assert f"{day:,} idle GPU-hours a day, which is 96 \N{MULTIPLICATION SIGN} 24" in TEXT
+    assert f"96 \N{MULTIPLICATION SIGN} 10 = {hours}" in TEXT
     nights = [(START + 3600 * first, START + 3600 * (first + 10)) for first in (14, 38)]
     assert all(256 - STATIC.total.use.value_at(night[0]) == 96 for night in nights)
     unused = 256 * 20 - STATIC.total.use.integral(nights) / 3600
@@ -112,7 +112,7 @@ def test_larger_steps_stop_the_whole_job() -> None:
     large = replace(jobs[row("llama")], instances=4, min_instances=4, step=4, static_instances=None)
     large = replace(large, tokens_per_second={4: 7143, 16: 27_714})
     jobs[row("llama")] = large
-    result = rehearse_cluster(ELASTIC.setup, ClusterTrace.of(jobs), seconds=SECONDS)
+    result = rehearse_cluster(ELASTIC.setup, ClusterTrace.of(jobs), hours=HOURS)
     assert gpus(result, 15) == 128
     assert gpus(result, 31) == 0
     assert "With `min` and `step` of 4, the job grows in the same way, and `urgent` stops all of it" in TEXT

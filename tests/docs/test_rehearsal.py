@@ -14,6 +14,7 @@ import pytest
 from fairlane import ConfigurationError
 from fairlane.cli import main
 from fairlane.rehearsal import Load, read_trace
+from fairlane.rehearsal.hyperpod.cluster_trace import CLUSTER_COLUMNS
 from fairlane.rehearsal.traces.reader import COLUMNS
 from tests.support import REPOSITORY
 
@@ -60,7 +61,7 @@ def test_the_first_run_has_the_documented_output(capsys: pytest.CaptureFixture[s
 def test_the_page_lists_all_options(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["rehearse", "--help"])
-    options = set(re.findall(r"(--[a-z-]+)", capsys.readouterr().out)) - {"--help", "--queue", "--trace"}
+    options = set(re.findall(r"(--[a-z-]+)", capsys.readouterr().out)) - {"--help", "--queue", "--cluster", "--trace"}
     assert set(re.findall(r"^\| `(--[a-z-]+)", section("First run"), re.MULTILINE)) == options
 
 
@@ -111,3 +112,22 @@ def test_the_conditions_for_ci_can_be_evaluated(instances: int, passes: list[boo
     assert [
         holds(-1 if value is None else value, number) for value, holds, number in checks
     ] == passes  # null is the smallest value in jq
+
+
+def test_the_cluster_is_rehearsed_with_the_documented_output(capsys: pytest.CaptureFixture[str]) -> None:
+    (text,) = blocks("HyperPod clusters and elastic jobs", "csv")
+    Path("night.csv").write_text(text)
+    (block,) = blocks("HyperPod clusters and elastic jobs", "console")
+    (((_, *arguments), printed),) = steps(block)
+    assert main(arguments) == 0
+    assert [line.rstrip() for line in capsys.readouterr().out.splitlines()] == printed.splitlines()
+
+
+def test_the_page_lists_all_columns_of_clusters() -> None:
+    rows = re.findall(r"^\| (`.*?) \|", section("HyperPod clusters and elastic jobs"), re.MULTILINE)
+    assert {name for row in rows for name in re.findall(r"`(\w+)`", row)} == CLUSTER_COLUMNS
+
+
+def test_the_example_with_an_elastic_job_runs() -> None:
+    (block,) = blocks("HyperPod clusters and elastic jobs", "python")
+    exec(block, {})

@@ -25,20 +25,20 @@ def add_to(commands: Any) -> None:
     text = "trace of jobs as CSV, JSON Lines or Parquet; docs/rehearsal.md lists the columns"
     parser.add_argument("--trace", required=True, type=Path, metavar="FILE", help=text)
     text = (
-        "queue: compare with fifo or fair-share; cluster: compare with static, in which elastic jobs keep one size; "
-        " both: compare with the queue or cluster of this name in another environment file; can be repeated"
+        "queue: compare with fifo or fair-share; cluster: compare with static, in which elastic jobs keep one "
+        "size; both: compare with the queue or cluster of this name in another environment file; can be repeated"
     )
     parser.add_argument("--against", action="append", default=[], metavar="POLICY_OR_FILE", help=text)
     text = "seconds from the decision to preempt a job until its capacity is free (default: 20)"
     parser.add_argument("--stop-seconds", type=int, default=20, metavar="NUMBER", help=text)
-    text = "cluster: hours from the first submission after which the rehearsal ends (default: when all jobs have ended)"
-    parser.add_argument("--hours", type=int, metavar="NUMBER", help=text)
     text = "containers: seconds until the instances of a job have started (default: 0)"
     parser.add_argument("--start-up-seconds", type=int, metavar="NUMBER", help=text)
     text = "containers: mean number of reclaims of a Spot instance per hour (default: 0)"
     parser.add_argument("--reclaims-per-hour", type=float, metavar="NUMBER", help=text)
     text = "containers: maximum number of runs of a job whose instances are reclaimed, 1 to 10 (default: 1)"
     parser.add_argument("--attempts", type=int, metavar="NUMBER", help=text)
+    text = "cluster: hours from the first submission to the end (default: until all jobs have finished)"
+    parser.add_argument("--hours", type=float, metavar="NUMBER", help=text)
     parser.add_argument("--html", type=Path, metavar="FILE", help="write an HTML report with charts")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers as JSON")
     parser.set_defaults(run=_rehearse)
@@ -69,7 +69,7 @@ def _rehearse_queue(arguments: argparse.Namespace) -> int:
     from fairlane.scheduler.options import Strategies
 
     if arguments.hours is not None:
-        sentence = "the option applies to HyperPod clusters only: remove it"
+        sentence = "the option applies to clusters only: remove it"
         raise ConfigurationError(arguments.queue, [Problem.relation(("--hours",), sentence)])
     queue = read_queue(arguments.environment, arguments.queue)
     trace = read_trace(arguments.trace, unit=queue.unit, gpus_per_instance=queue.gpus_per_instance)

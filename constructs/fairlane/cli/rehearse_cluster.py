@@ -3,7 +3,6 @@
 import argparse
 from typing import Final
 
-from fairlane._internal.checks import check_whole_number
 from fairlane.cli.rehearse_output import progress_bars, write_rehearsal
 from fairlane.errors import ConfigurationError, Problem
 
@@ -34,8 +33,6 @@ def rehearse_hyperpod(arguments: argparse.Namespace) -> int:
         for name in _QUEUE_OPTIONS
         if getattr(arguments, name) is not None
     ]
-    if arguments.hours is not None:
-        problems += check_whole_number(("--hours",), arguments.hours, 1)
     if problems:
         raise ConfigurationError(arguments.cluster, problems)
     setup = read_cluster(arguments.environment, arguments.cluster)
@@ -50,7 +47,7 @@ def rehearse_hyperpod(arguments: argparse.Namespace) -> int:
                 cluster,
                 jobs,
                 stop_seconds=arguments.stop_seconds,
-                seconds=None if arguments.hours is None else arguments.hours * 3600,
+                hours=arguments.hours,
                 progress=progress_bar(name),
             )
     summary = summarize_clusters(rehearsals)

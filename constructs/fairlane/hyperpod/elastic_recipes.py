@@ -65,7 +65,11 @@ def load_recipe(path: FilePath) -> ElasticRecipe:
     except (OSError, UnicodeDecodeError, YAMLError, ValueError) as error:
         sentence = f"the file cannot be read as YAML: {' '.join(str(error).split())[:200]}"
         raise ConfigurationError(str(path), [Problem.relation((), sentence)]) from error
-    if problems := list(recipe_problems(recipe)):
+    try:
+        problems = list(recipe_problems(recipe))
+    except RecursionError:
+        problems = [Problem.relation((), "a mapping of the file is inside itself: remove the alias")]
+    if problems:
         raise ConfigurationError(str(path), problems)
     return read_recipe(recipe)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from fairlane.catalog.hyperpod_catalog import hyperpod_instance_types
+from fairlane._internal.checks import listing
 from fairlane.errors import Advice
 from fairlane.hyperpod.elastic_batch import SizeBatch, size_batches
 from fairlane.hyperpod.elastic_job import ElasticTrainingJob
@@ -12,6 +12,7 @@ from fairlane.hyperpod.instance_group import InstanceGroup, NodePool
 from fairlane.hyperpod.quota_amounts import cap_amounts
 from fairlane.hyperpod.quota_table import QuotaRow, amount_text, quota_rows
 from fairlane.hyperpod.replica_requests import (
+    accelerator_requests,
     accelerators_per_replica,
     replica_processes,
     replica_requests,
@@ -80,8 +81,7 @@ def job_sizes(
     }
     cap = next((cap_amounts(team.cap) for team in teams if team.team_name == job.team), {})
     amounts = request_amounts(replica_requests(job))
-    counted = _counted(job.instance_type)
-    requests = {name: float(amounts[name]) for name in sorted(amounts, key=[*counted, *amounts].index)}
+    requests = {name: float(amounts[name]) for name in (*accelerator_requests(job), *amounts)}
     if batches is None:
         batches = size_batches(job.batch, job.policy.sizes, replica_processes(job)) if job.batch else ()
     by_size = {batch.replicas: batch for batch in batches}
@@ -132,10 +132,12 @@ def _state(
     job: ElasticTrainingJob, amounts: Mapping[str, float], rows: Mapping[str, QuotaRow], cap: Mapping[str, float]
 ) -> tuple[SizeState, str]:
     """Return the state of a job with these requests of all replicas, and the reason."""
+    missing = [name for name in accelerator_requests(job) if name not in rows]
+    if missing or not rows:
+        what = f" of {listing(missing)}" if missing else ""
+        return SizeState.REFUSED, f"team {job.team} has no quota{what} in {job.instance_type}"
     for name, amount in amounts.items():
         row, limit = rows.get(name), cap.get(name, amount)
-        if row is None and name in _counted(job.instance_type):
-            return SizeState.REFUSED, f"team {job.team} has no quota of {name} in {job.instance_type}"
         if row is not None and amount > row.ceiling:
             return SizeState.REFUSED, f"{_text(name, amount)} are {row.refused}"
         if amount > limit:
@@ -144,12 +146,6 @@ def _state(
         if (borrowed := amounts.get(name, 0) - row.guaranteed) > 0:
             return SizeState.BORROWED, f"{amount_text(borrowed)} of {_text(name, amounts[name])} are borrowed"
     return SizeState.GUARANTEED, ""
-
-
-def _counted(instance_type: str) -> tuple[str | None, ...]:
-    """Return the resources that a quota in an instance type counts. The others count against caps only."""
-    node = hyperpod_instance_types().get(instance_type)
-    return (node.resource if node else None, "cpu", "memory")
 
 
 def _text(resource: str, amount: float) -> str:

@@ -169,7 +169,6 @@ def test_advice_about_the_trace_is_in_the_result(run: Run) -> None:
             {"options": ["--start-up-seconds", "60"]},
             "--start-up-seconds: the option applies to queues of containers only, because SageMaker manages",
         ),
-        ({"options": ["--hours", "48"]}, "--hours: the option applies to HyperPod clusters only: remove it"),
         ({"options": ["--attempts", "11"], "queue": "gpu-g5"}, "ec2_instances.attempts: got 11"),
         (
             {"options": ["--against", "lottery"]},

@@ -403,6 +403,10 @@ def test_a_job_agrees_with_its_recipe(tmp_path: Path) -> None:
         (b"\xff", "recipe: llama.yaml: the file cannot be read as YAML: 'utf-8' codec"),
         (b"a: [", "recipe: llama.yaml: the file cannot be read as YAML: while parsing"),
         (b"", "recipe: llama.yaml: the file is no recipe: write a mapping"),
+        (
+            b"{elastic_policy: {}, trainer: {}, scale_config: {1: &a {trainer: *a}}}",
+            "recipe: llama.yaml: a mapping of the file is inside itself",
+        ),
         (b"trainer: {}", "recipe: llama.yaml: elastic_policy: missing; use a mapping"),
     ],
 )

@@ -127,6 +127,24 @@ def test_a_team_without_quota_reaches_nothing() -> None:
     assert {each[1:] for each in sizes([team("research", quota(P5, vcpus=1920))])} == {(REFUSED, words)}
 
 
+def test_a_job_without_accelerators_needs_a_quota_of_its_type_only() -> None:
+    cpus = replace(JOB, instance_type="ml.m5.2xlarge", policy=replace(JOB.policy, max_replicas=8))
+    own = team("research", quota("ml.m5.2xlarge", count=8))
+    groups = [group(8, "ml.m5.2xlarge")]
+    assert sizes([own], cpus, groups=groups) == [(0, GUARANTEED, ""), (0, GUARANTEED, "")]
+    assert {each[1:] for each in sizes([INFERENCE], cpus, groups=groups)} == {
+        (REFUSED, "team research has no quota in ml.m5.2xlarge")
+    }
+
+
+def test_partitions_count_against_a_quota_of_partitions() -> None:
+    small = replace(JOB, requests={"nvidia.com/gpu": 0, "nvidia.com/mig-1g.10gb": 4, "cpu": 16})
+    own = team("research", quota(partition="mig-1g.10gb", partitions=40))
+    assert [each[1] for each in sizes([own], small)] == [GUARANTEED, GUARANTEED, BORROWED, REFUSED, REFUSED]
+    words = "team research has no quota of nvidia.com/mig-1g.10gb in ml.p5.48xlarge"
+    assert {each[1:] for each in sizes([team("research", count=4)], small)} == {(REFUSED, words)}
+
+
 def test_node_pools_without_limits_have_no_end() -> None:
     own = team("research", count=4, borrow_limit=10_000)
     groups = [group(0)]

@@ -115,14 +115,14 @@ class ClusterJob:
         """Yield the problems of the values."""
         yield from check_text(("team",), self.team, bool, "the name of a team")
         yield from check_whole_number(("submit",), self.submit, 0, _MAX_SECONDS)
-        yield from check_whole_number(("run",), self.run, 1, _MAX_SECONDS)
+        yield from check_whole_number(("run",), self.run, 1, _MAX_SECONDS, unit="seconds")
         yield from check_whole_number(("priority",), self.priority, 0, MAX_PRIORITY)
         yield from check_flag(("parts",), self.parts)
         if self.checkpoint is not None:
-            yield from check_whole_number(("checkpoint",), self.checkpoint, 1, _MAX_SECONDS)
+            yield from check_whole_number(("checkpoint",), self.checkpoint, 1, _MAX_SECONDS, unit="seconds")
         for name in ("checkpoint", "restart", "graceful_shutdown", "scaling_timeout", "scale_up_snooze"):
             key = f"{name}_seconds"
-            yield from check_whole_number((key,), getattr(self, key), 0, _MAX_SECONDS)
+            yield from check_whole_number((key,), getattr(self, key), 0, _MAX_SECONDS, unit="seconds")
         if self.priority_class and self.priority:
             yield Problem.relation(
                 ("priority",), "a job with a class has the priority of the class: remove one of them"

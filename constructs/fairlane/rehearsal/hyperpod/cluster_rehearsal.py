@@ -9,7 +9,7 @@ from typing import Final
 
 from fairlane.hyperpod.kueue_queues import queue_name
 from fairlane.hyperpod.quota_amounts import instance_capacity
-from fairlane.rehearsal.hyperpod.cluster_results import ClusterOutcome, TeamResult, loans
+from fairlane.rehearsal.hyperpod.cluster_results import ClusterOutcome, State, TeamResult, loans
 from fairlane.rehearsal.hyperpod.cluster_run import ClusterRun
 from fairlane.rehearsal.hyperpod.cluster_setup import ClusterSetup, instance_requests
 from fairlane.rehearsal.hyperpod.cluster_trace import ClusterTrace
@@ -18,7 +18,6 @@ from fairlane.rehearsal.timeline import Span, Timeline, sum_timelines
 from fairlane.scheduler.kueue import ClusterQueue
 
 _REASON: Final = "it was preempted again and again, or waited until nothing else happened"
-_CUT: Final = "the rehearsal ended before"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,8 +27,8 @@ class ClusterRehearsal:
     Attributes:
         setup: Teams and capacity of the cluster.
         trace: Jobs that were submitted.
-        until: Second at which the rehearsal ended. None if it ended with the last job.
         runs: Jobs that can run.
+        end: Second at which the rehearsal ends. None if it ends with the last job.
         never: Reason for which a job can never run, by its row.
         held: Changes of the number of admitted instances by second, by team and instance type.
         cycles: Number of cycles of Kueue.
@@ -38,8 +37,8 @@ class ClusterRehearsal:
 
     setup: ClusterSetup
     trace: ClusterTrace
-    until: int | None
     runs: Sequence[ClusterRun]
+    end: int | None
     never: Mapping[int, str]
     held: Mapping[tuple[str, str], Counter[int]]
     cycles: int
@@ -47,10 +46,10 @@ class ClusterRehearsal:
 
     @cached_property
     def span(self) -> Span:
-        """First submission, and last end or end of the rehearsal, in seconds."""
+        """First submission, and last end or the end of the rehearsal, in seconds."""
         start = self.trace.jobs[0].submit
-        if self.until is not None:
-            return start, self.until
+        if self.end is not None:
+            return start, self.end
         return start, max([self.trace.jobs[-1].submit, *(run.end or 0 for run in self.runs)])
 
     @cached_property
@@ -107,7 +106,7 @@ class ClusterRehearsal:
             first = f"the first is {job.name or f'row {row}'} of team {job.team}: {self.never[row]}"
             advice.append(f"jobs that never run: {len(self.never)}; {first}")
         waiting = sum(outcome.state == "waiting" for outcome in self.outcomes)
-        if waiting and self.until is None:
+        if waiting and self.end is None:
             most = max(outcome.preemptions for outcome in self.outcomes if outcome.state == "waiting")
             circle = "which can be a circle of jobs that preempt each other: give the teams weights above 0"
             advice.append(f"jobs that did not finish: {waiting}; Kueue preempted one {most:,} times, {circle}")
@@ -207,10 +206,11 @@ class ClusterRehearsal:
                 lost=0,
                 tokens=0.0 if self.trace.jobs[row].tokens_per_second else None,
             )
-        ended, running = run.end is not None, run.idle_since < 0
+        runs_on = self.end is not None and run.idle_since < 0
+        state: State = "finished" if run.end is not None else "running" if runs_on else "waiting"
         return ClusterOutcome(
-            state="finished" if ended else "running" if running else "waiting",
-            reason="" if ended else _REASON if self.until is None else _CUT,
+            state=state,
+            reason=_REASON if state == "waiting" and self.end is None else "",
             first_start=run.first_start,
             end=run.end,
             waited=run.waited + (max(0, self.span[1] - run.idle_since) if run.idle_since >= 0 else 0),

@@ -16,7 +16,8 @@ class ClusterOutcome:
     """Outcome of a job.
 
     Attributes:
-        state: `finished`, `running`, `waiting`, or `never runs` for a job that its team can never run.
+        state: `finished`, `running` at the end of the rehearsal, `never runs` for a job that its team can never run,
+            or `waiting` for one that did not finish.
         reason: Reason for which the job did not finish. Empty otherwise.
         first_start: Second of the first start. None if the job never started.
         end: Second at which the job finished. None if it did not.

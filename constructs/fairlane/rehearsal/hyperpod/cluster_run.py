@@ -14,6 +14,7 @@ class ClusterRun:
 
     Attributes:
         job: Job of the trace.
+        key: Team and instance type.
         row: Row of the job in the trace.
         number: Number of the job among those that can run.
         machine: Workloads of the job in Kueue.
@@ -40,6 +41,7 @@ class ClusterRun:
     """
 
     job: ClusterJob
+    key: tuple[str, str]
     row: int
     number: int
     machine: ElasticJob
@@ -120,25 +122,24 @@ class ClusterRun:
         self.end = now
         self.steps.append((now, 0))
 
+    def close(self, now: int) -> None:
+        """Note that the rehearsal ends while the job may run. Its work until then counts."""
+        if self.machine.phase is Phase.RUNNING:
+            done = max(0, now - self.begin) * self.rates[self.last_size]
+            self.worked += done
+            self.left -= done
+            self.moving -= max(0, self.begin - now) * self.last_size * self.gpus
+        elif self.machine.phase is Phase.STOPPING:
+            self.moving -= max(0, self.stop_at - now) * self.last_size * self.gpus
+        if self.idle_since < 0 and self.end is None:
+            self.steps.append((now, 0))
+
     def withdraw(self, now: int) -> None:
         """Note that the job is withdrawn before it has finished."""
         if self.machine.phase is Phase.RUNNING:
             self.stop(now)
         if self.idle_since < 0:
             self.stopped(now)
-
-    def cut(self, now: int) -> None:
-        """Note that the rehearsal ends while the job has processes, or waits."""
-        if self.idle_since >= 0:
-            return
-        if self.machine.phase is Phase.STOPPING:
-            self.moving -= (self.stop_at - now) * self.last_size * self.gpus
-        else:
-            seconds = max(0, now - self.begin)
-            self.worked += seconds * self.rates[self.last_size]
-            self.left -= seconds * self.rates[self.last_size]
-            self.moving -= max(0, self.begin - now) * self.last_size * self.gpus
-        self.steps.append((now, 0))
 
     @property
     def next_moment(self) -> int | None:

@@ -56,7 +56,7 @@ class ClusterSetup:
         """Return the instance type of a job. Empty if the job states none and its team has several."""
         if job.instance_type:
             return job.instance_type
-        types = self._types(job.team)
+        types = self._types.get(job.team, ())
         return types[0] if len(types) == 1 else ""
 
     def gpus(self, instance_type: str) -> int:
@@ -91,15 +91,21 @@ class ClusterSetup:
         if job.instance_type and job.instance_type not in types:
             yield Problem(("instance_type",), job.instance_type, f"an instance type of the cluster: {listing(types)}")
         if not job.instance_type and not self.instance_type(job):
-            own = listing(self._types(job.team)) or "none"
+            own = listing(self._types.get(job.team, ())) or "none"
             yield Problem(("instance_type",), None, f"an instance type of the quota of team {job.team}: {own}")
 
     def priority(self, job: ClusterJob) -> int:
         """Return the priority of a job without parts."""
         return self.classes[job.priority_class.removesuffix(CLASS_SUFFIX)] if job.priority_class else job.priority
 
-    def _types(self, team_name: str) -> list[str]:
-        return list(dict.fromkeys(key.flavor for name, key in self.rows if name == team_name))
+    @cached_property
+    def _types(self) -> Mapping[str, Sequence[str]]:
+        """Instance types of the quota of each team."""
+        types: dict[str, list[str]] = {}
+        for name, key in self.rows:
+            if key.flavor not in types.setdefault(name, []):
+                types[name].append(key.flavor)
+        return types
 
 
 def read_cluster(path: str | Path, name: str) -> ClusterSetup:

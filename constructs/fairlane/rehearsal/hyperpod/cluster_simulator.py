@@ -2,12 +2,12 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import count
 from typing import Final
 
-from fairlane._internal.checks import check_whole_number
+from fairlane._internal.checks import check_number, check_whole_number
 from fairlane.errors import ConfigurationError, Problem
 from fairlane.hyperpod.kueue_queues import fair_sharing, queue_name
 from fairlane.hyperpod.team_objects import PART_PRIORITIES
@@ -23,6 +23,7 @@ _END, _STOPPED, _SUBMIT, _ADVANCE, _WAKE = range(5)
 _MOST_PREEMPTIONS: Final = 1000
 """Preemptions after which a job is withdrawn, because Kueue can preempt jobs in a circle for ever."""
 _WAIT: Final = -1
+_MOST_HOURS: Final = 10**7
 _CYCLE: Final = 2**-20
 """Part of a second between two cycles, so that a later admission is the newer one."""
 
@@ -32,7 +33,7 @@ def rehearse_cluster(
     trace: ClusterTrace,
     *,
     stop_seconds: int = 20,
-    seconds: int | None = None,
+    hours: float | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> ClusterRehearsal:
     """Run a trace of jobs through a model of a HyperPod cluster, in whole seconds.
@@ -45,8 +46,8 @@ def rehearse_cluster(
         setup: Teams and capacity of the cluster.
         trace: Jobs to submit.
         stop_seconds: Number of seconds for which a preempted job that is not elastic holds its capacity. Default: 20.
-        seconds: Number of seconds from the first submission after which the rehearsal ends, 1 or more. Jobs that
-            are submitted later do not count. Default: the rehearsal ends with the last job.
+        hours: Number of hours from the first submission after which the rehearsal ends, more than 0. Jobs that run at
+            the end count with the work until then. Default: until all jobs have finished.
         progress: Function that is called with the part of the jobs that have finished, 0 to 1, at most about 100
             times. Default: none.
 
@@ -57,22 +58,20 @@ def rehearse_cluster(
         ConfigurationError: If the trace has problems, or if it does not fit the cluster.
     """
     problems = [*trace.problems(setup), *check_whole_number(("stop_seconds",), stop_seconds, 0)]
-    if seconds is not None:
-        problems += check_whole_number(("seconds",), seconds, 1)
+    if hours is not None:
+        problems += check_number(("hours",), hours, 0, _MOST_HOURS)
     if not trace.jobs:
         problems.append(Problem(("trace",), None, "a trace with jobs"))
     if problems:
         raise ConfigurationError("rehearsal of a HyperPod cluster", problems)
-    until = None if seconds is None else trace.jobs[0].submit + seconds
-    if until is not None:
-        trace = replace(trace, jobs=tuple(job for job in trace.jobs if job.submit < until))
-    simulation = _Simulation(setup, trace, stop_seconds, until)
-    simulation.run(progress)
+    simulation = _Simulation(setup, trace, stop_seconds)
+    end = None if hours is None else trace.jobs[0].submit + max(1, round(hours * 3600))
+    simulation.run(progress, end)
     return ClusterRehearsal(
         setup=setup,
         trace=trace,
-        until=until,
         runs=simulation.runs,
+        end=end,
         never=simulation.never,
         held=simulation.held,
         cycles=simulation.cycles,
@@ -85,7 +84,6 @@ class _Simulation:
     setup: ClusterSetup
     trace: ClusterTrace
     stop_seconds: int
-    until: int | None
     runs: list[ClusterRun] = field(default_factory=list)
     never: Mapping[int, str] = field(default_factory=dict)
     held: dict[tuple[str, str], Counter[int]] = field(default_factory=dict)
@@ -103,13 +101,14 @@ class _Simulation:
             if row not in self.never:
                 self._submit(job, row)
 
-    def run(self, progress: Callable[[float], None] | None) -> None:
-        """Run until nothing is left to happen, or until the end of the rehearsal."""
+    def run(self, progress: Callable[[float], None] | None, end: int | None) -> None:
+        """Run until nothing is left to happen, or until a second."""
         done, reported, step = 0, 0, max(1, len(self.runs) // 100)
         while self._heap:
             now = self._heap[0][0]
-            if self.until is not None and now >= self.until:
-                self._cut(self.until)
+            if end is not None and now >= end:
+                for run in self.runs:
+                    run.close(end)
                 return
             while self._heap and self._heap[0][0] == now:
                 while self._heap and self._heap[0][0] == now:
@@ -122,12 +121,6 @@ class _Simulation:
             if progress and done >= reported + step:
                 reported = done
                 progress(done / len(self.runs))
-
-    def _cut(self, now: int) -> None:
-        for run in self.runs:
-            run.cut(now)
-        for name in self._holding:
-            self._count(self._owners[name], name, now, -1)
 
     def _submit(self, job: ClusterJob, row: int) -> None:
         instance_type = self.setup.instance_type(job)
@@ -146,7 +139,13 @@ class _Simulation:
         )
         gpus = self.setup.gpus(instance_type)
         run = ClusterRun(
-            job=job, row=row, number=len(self.runs), machine=machine, gpus=gpus, stop_seconds=self.stop_seconds
+            job=job,
+            key=(job.team, instance_type),
+            row=row,
+            number=len(self.runs),
+            machine=machine,
+            gpus=gpus,
+            stop_seconds=self.stop_seconds,
         )
         heappush(self._heap, (job.submit, _SUBMIT, run.number, 0))
         self.runs.append(run)
@@ -222,5 +221,4 @@ class _Simulation:
             self._apply(run, run.machine.finish(), now)
 
     def _count(self, run: ClusterRun, name: str, now: int, sign: int) -> None:
-        key = run.job.team, self.setup.instance_type(run.job)
-        self.held.setdefault(key, Counter())[now] += sign * run.machine.replicas(name)
+        self.held.setdefault(run.key, Counter())[now] += sign * run.machine.replicas(name)

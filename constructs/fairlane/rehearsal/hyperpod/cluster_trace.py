@@ -31,7 +31,7 @@ _SECONDS: Final = (
     "scaling_timeout_seconds",
     "scale_up_snooze_seconds",
 )
-_KNOWN: Final = frozenset(
+CLUSTER_COLUMNS: Final = frozenset(
     {"team", "share", "submit", "gpus", "instance_type", "class", "parts", "sizes", "tokens_per_second", "name"}
     | {_COLUMNS.get(name, name) for name in (*_NUMBERS, *_SECONDS)}
 )
@@ -79,7 +79,7 @@ def read_cluster_trace(path: str | Path, setup: ClusterSetup) -> ClusterTrace:
         ConfigurationError: If the file has mistakes. The error lists the first 20, each with its line or, for Parquet,
             its row.
     """
-    jobs, advice = read_jobs(Path(path), _Reader(setup), _KNOWN)
+    jobs, advice = read_jobs(Path(path), _Reader(setup), CLUSTER_COLUMNS)
     return ClusterTrace.of(jobs, advice=advice)
 
 

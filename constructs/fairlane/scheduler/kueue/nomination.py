@@ -52,16 +52,16 @@ class Nomination:
         return any(key in self.usage for key in borrowed), share, self.state.order
 
     def reservation(self) -> Amounts:
-        """Return what a workload without victims keeps from the heads behind it, within the limits of its queue."""
-        amounts = {}
-        for key, amount in self.usage.items():
-            room = self.queue.nominal[key] - self.queue.usage[key]
-            if self.borrows:
-                limit = self.queue.limits.get(key)
-                amounts[key] = amount if limit is None else max(0, min(amount, room + limit))
-            else:
-                amounts[key] = max(0, min(amount, room))
-        return amounts
+        """Return what a workload without victims keeps from the heads behind it, up to the borrowing limits."""
+        if not self.borrows:
+            return self.usage
+        queue = self.queue
+        rooms = {
+            key: queue.nominal[key] + limit - queue.usage[key]
+            for key, limit in queue.limits.items()
+            if key in self.usage
+        }
+        return {key: max(0, min(amount, rooms.get(key, amount))) for key, amount in self.usage.items()}
 
 
 def nominate(queue: QueueState, state: WorkloadState, find: VictimFinder, *, fair: bool) -> Nomination:

@@ -81,7 +81,7 @@ class JobSteps:
         pods = [pod for pod in pods if _uid(pod) in self._replicas.pods()]
         if job.elastic.phase is Phase.STOPPING:
             self._stop(job, now)
-        elif job.elastic.phase is Phase.RUNNING:
+        else:
             self._run(job, pods)
         if job.elastic.workloads():
             statuses = {_uid(pod): self._status(_uid(pod)) for pod in pods}
@@ -140,7 +140,7 @@ class JobSteps:
 
     def _run(self, job: RunningJob, pods: Sequence[Object]) -> None:
         """Start the processes of a job, and follow their ends and failures."""
-        if not job.world:
+        if not job.world and job.elastic.phase is Phase.RUNNING:
             self._start(job, pods)
         statuses = [self._status(pod) for pod in job.world]
         ended = [pod for pod in pods if self._status(_uid(pod)) is Status.ENDED]

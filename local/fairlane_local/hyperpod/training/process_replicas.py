@@ -43,7 +43,6 @@ class _Agent:
         self._on_change = on_change
         self._requests: SimpleQueue[tuple[str, dict[str, Any], Status] | None] = SimpleQueue()
         self._is_removed = False
-        self._has_exited = False
         Thread(target=self._follow, name="agent", daemon=True).start()
 
     def send(self, path: str, body: dict[str, Any], status: Status) -> None:
@@ -64,7 +63,6 @@ class _Agent:
 
     def ended(self, end: End) -> None:
         """Handle the end of the process."""
-        self._has_exited = True
         self.message = end.reason or f"the agent has exited with {end.exit_code}"
         self._set(Status.COMPLETED if end.exit_code == 0 and self.status in _WORKING else Status.ENDED)
 
@@ -77,7 +75,8 @@ class _Agent:
                     self._set(found)
                 continue
             if request is not None and self._call("POST", request[0], request[1]) is None:
-                self._set(Status.ENDED if self._has_exited else Status.FAULTED)
+                self.message = self.message or f"the agent does not respond to {request[0]}"
+                self._set(Status.ENDED)
 
     def _ask(self) -> Status | None:
         """Return the status that the agent reports. None if it does not respond, or in words that are not known."""

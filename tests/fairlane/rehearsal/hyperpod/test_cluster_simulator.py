@@ -159,7 +159,7 @@ def test_a_rehearsal_that_ends_earlier_has_the_results_until_then(second: int) -
     jobs = [elastic(1, 2, 3, 4, run=20 * HOUR, tokens_per_second={1: 1, 4: 4}), job(instances=1, submit=HOUR)]
     jobs = [replace(each, priority=number) for number, each in enumerate(jobs)]
     whole = rehearse(one_team(), *jobs)
-    part = rehearse(one_team(), *jobs, seconds=second)
+    part = rehearse(one_team(), *jobs, hours=second / 3600)
     assert part.span == (0, second)
     assert part.total.use.integral([part.span]) == whole.total.use.integral([part.span])
     assert part.total.held.integral([part.span]) == whole.total.held.integral([part.span])
@@ -205,15 +205,26 @@ def test_a_circle_of_preemptions_ends() -> None:
     teams = (team("a", count=3, borrow_limit=252, weight=0), team("b", count=4, borrow_limit=244, weight=0))
     result = rehearse(
         cluster(*teams, team("c", count=1, sharing=Sharing.DONT_LEND), count=8, governance=EVEN),
-        elastic(1, 2, 3, team="a", submit=1255, run=1872, restart_seconds=67, scale_up_snooze_seconds=600),
+        elastic(
+            1,
+            2,
+            3,
+            team="a",
+            submit=1255,
+            run=1872,
+            restart_seconds=67,
+            scaling_timeout_seconds=44,
+            graceful_shutdown_seconds=83,
+        ),
         elastic(
             *(1, 2, 4, 8),
             team="a",
             submit=822,
             run=2525,
             checkpoint_seconds=112,
-            graceful_shutdown_seconds=50,
             restart_seconds=0,
+            scaling_timeout_seconds=102,
+            graceful_shutdown_seconds=50,
         ),
         job("b", instances=5, submit=1704, run=100),
         job("a", instances=3, submit=1404, run=266),
@@ -224,3 +235,19 @@ def test_a_circle_of_preemptions_ends() -> None:
     assert [(outcome.state, outcome.preemptions) for outcome in withdrawn] == [("waiting", 1000)]
     assert "Kueue preempted one 1,000 times" in result.advice[0]
     assert all(team.held.values[-1] == 0 for team in result.teams.values() if team.held.values)
+
+
+def test_a_rehearsal_can_end_before_the_jobs() -> None:
+    llama = elastic(4, 8, 12, 16, run=1000 * HOUR, tokens_per_second={4: 8000, 16: 28_000})
+    trace = ClusterTrace.of([SERVICE, PRETRAINING, llama, DAY_OF_INFERENCE, job("research", submit=20 * HOUR)])
+    result = rehearse_cluster(cluster(), trace, hours=10)
+    assert result.span == (0, 10 * HOUR)
+    assert [outcome.state for outcome in result.outcomes] == ["running"] * 3 + ["waiting"] * 2
+    moved = 60 + 60 + 120
+    assert result.outcomes[2].tokens == (10 * HOUR - moved) * 28_000 + 60 * 8000
+    assert result.idle == 120 * 96 * 1
+    assert result.outcomes[4].waited == 0
+    assert result.advice == ()
+    still = rehearse_cluster(cluster(), trace.smallest(), hours=10)
+    assert still.idle == 10 * HOUR * 96  # 960 GPU-hours in a night of ten hours
+    assert still.total.tokens == 10 * HOUR * 8000

@@ -131,6 +131,27 @@ def test_a_preemptor_stays_the_head_while_its_victim_stops() -> None:
     assert kueue.waiting("a") == ["urgent", "victim"]
 
 
+def test_a_strict_queue_tries_a_higher_priority_before_its_preemptor() -> None:
+    strict = QueueingStrategy.STRICT_FIFO
+    kueue = Kueue([queue("a", within_queue=PreemptionPolicy.LOWER_PRIORITY, strategy=strict)])
+    kueue.add(workload("victim", 8, reserved_at=0))
+    kueue.add(workload("preemptor", 8, priority=1))
+    assert decisions(kueue) == {"preemptor": Decision.PREEMPT}
+    kueue.add(workload("urgent", 8, priority=2))
+    assert kueue.waiting("a") == ["urgent", "preemptor"]
+
+
+def test_a_workload_of_equal_priority_and_creation_is_no_victim() -> None:
+    kueue = Kueue([queue("a", within_queue=PreemptionPolicy.LOWER_OR_NEWER_EQUAL_PRIORITY)])
+    kueue.add(workload("runs", 8, created=5, reserved_at=6))
+    kueue.add(workload("equal", 8, created=5))
+    assert decisions(kueue) == {"equal": Decision.NO_CANDIDATES}
+    kueue.add(workload("older", 8, created=4, priority=0))
+    assert kueue.parked("a") == ["equal", "older"], "workloads of one shape are parked together, older ones too"
+    kueue.set_queue(queue("a", within_queue=PreemptionPolicy.LOWER_OR_NEWER_EQUAL_PRIORITY))
+    assert decisions(kueue) == {"older": Decision.PREEMPT}
+
+
 def test_a_lowered_quota_stops_no_workload() -> None:
     kueue = Kueue([queue("a")])
     kueue.add(workload("runs", 8))

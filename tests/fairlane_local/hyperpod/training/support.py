@@ -19,19 +19,25 @@ GPU = "nvidia.com/gpu"
 
 
 class Cluster:
-    """Cluster of 8 instances, with 4 of the team a, which borrows all, and 4 of the team b."""
+    """Cluster of which the teams a and b have one half each, and borrow the other one.
 
-    def __init__(self, aws: LocalAws) -> None:
+    Args:
+        aws: Local AWS.
+        instances: Number of instances. Default: 8.
+    """
+
+    def __init__(self, aws: LocalAws, instances: int = 8) -> None:
         self.aws = aws
         self.place = Place(aws)
         self.arn = self.place.sagemaker.create_cluster(
-            **self.place.request(self.place.create_kubernetes(), group("workers", INSTANCE, 8))
+            **self.place.request(self.place.create_kubernetes(), group("workers", INSTANCE, instances))
         )["ClusterArn"]
         classes = schedule(self.arn, urgent=90, normal=50)
         classes["SchedulerConfig"]["FairShare"] = "Enabled"
         self.place.sagemaker.create_cluster_scheduler_config(**classes)
         self.quotas = {
-            team: self.place.sagemaker.create_compute_quota(**self.quota(team, 4))["ComputeQuotaId"] for team in "ab"
+            team: self.place.sagemaker.create_compute_quota(**self.quota(team, instances // 2))["ComputeQuotaId"]
+            for team in "ab"
         }
 
     def quota(self, team: str, count: int) -> Json:
