@@ -219,7 +219,7 @@ class ClusterJob:
 def whole_rates(rates: Mapping[int, Fraction]) -> tuple[dict[int, int], int]:
     """Return rates as whole numbers, and the number by which they are multiplied."""
     factor = lcm(*(rate.denominator for rate in rates.values()))
-    return {size: int(rate * factor) for size, rate in rates.items()}, factor
+    return {size: rate.numerator * (factor // rate.denominator) for size, rate in rates.items()}, factor
 
 
 def _is_size(size: object) -> bool:
