@@ -22,7 +22,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Material for MkDocs otherwise prints a notice at each build.
 export NO_MKDOCS_2_WARNING = 1
 
-.PHONY: help demo dist docs pictures test test-slow soak test-lowest test-sdk test-train synth lint templates format schema identities iam-wildcards catalog lock clean
+.PHONY: help demo demo-elastic dist docs pictures test test-slow soak test-lowest test-sdk test-train synth lint templates format schema identities iam-wildcards catalog lock clean
 .DELETE_ON_ERROR:
 
 help:  ## List the targets.
@@ -30,6 +30,9 @@ help:  ## List the targets.
 
 demo: $(VENV)/.ready node_modules/.ready  ## Deploy an environment to local AWS, and show its queues with jobs. CHAPTER=sweeps runs one chapter, KEEP=1 keeps one running.
 	@$(RUN) fairlane local demo $(ENVIRONMENT) $(if $(CHAPTER),--chapter $(CHAPTER)) $(if $(KEEP),--keep)
+
+demo-elastic: $(VENV)/.ready .venv-train/.ready  ## Run an elastic job with PyTorch and the HyperPod agent, which grows and gives back.
+	@$(RUN) fairlane local demo --agent .venv-train
 
 test: $(VENV)/.ready node_modules/.ready  ## Run the tests, without the slow tests.
 	$(RUN) pytest -n $(WORKERS) --dist loadfile -m "$(MARKED)" $(TESTS)
@@ -122,7 +125,7 @@ lock: $(VENV)/.ready  ## Resolve all dependencies to their newest versions and t
 	$(COMPILE) pyproject.toml --group dev --all-extras --resolution lowest-direct --output-file requirements/lowest.lock
 	$(COMPILE) --group docs --output-file requirements/docs.lock
 	$(COMPILE) pyproject.toml --group sdk --extra local --output-file requirements/sdk.lock
-	$(COMPILE) --group train --output-file requirements/train.lock
+	$(COMPILE) --group train --overrides requirements/train-overrides.txt --output-file requirements/train.lock
 
 $(VENV)/.ready: $(LOCK) pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Fairlane needs Python 3.11 or later: make PYTHON=...")'
@@ -138,7 +141,7 @@ $(VENV)/.ready: $(LOCK) pyproject.toml
 
 .venv-train/.ready: requirements/train.lock
 	$(PYTHON) -m venv --clear .venv-train
-	.venv-train/bin/python -m pip install --quiet --require-hashes --requirement $<
+	.venv-train/bin/python -m pip install --quiet --require-hashes --no-deps --requirement $<
 	touch $@
 
 .venv-docs/.ready: requirements/docs.lock

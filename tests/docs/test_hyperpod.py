@@ -1,6 +1,7 @@
 """Examples, tables and the picture of the page about HyperPod clusters."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,10 +9,19 @@ from aws_cdk import Stack
 from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
 from ruamel.yaml import YAML
 
+from fairlane.cli import main
 from fairlane.cli.hyperpod import quotas_text
 from fairlane.environment import load_environment
-from fairlane.hyperpod import HyperPodCluster, QuotaResource, TeamNamespace, resource_quota_problems
+from fairlane.hyperpod import (
+    ElasticPolicy,
+    HyperPodCluster,
+    QuotaResource,
+    TeamNamespace,
+    job_manifest,
+    resource_quota_problems,
+)
 from tests.docs.hyperpod_pictures import rows
+from tests.fairlane.hyperpod.elastic_jobs import job
 from tests.fairlane.hyperpod.governance import USER_GUIDE
 from tests.support import REPOSITORY, template_of
 
@@ -107,3 +117,18 @@ def test_the_page_names_what_replaces_a_cluster() -> None:
         "/properties/VpcConfig",
     ]
     assert "| cluster name, EKS cluster, VPC or subnets of the cluster | **replaces the cluster**." in PAGE
+
+
+def test_the_mistakes_of_the_page_are_those_that_check_finds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    policy = ElasticPolicy(min_replicas=4, max_replicas=24, replica_increment_step=4)
+    manifest = job_manifest(job(policy=policy))
+    manifest["spec"]["replicaSpecs"][0]["template"]["spec"]["containers"][0]["env"] = []
+    YAML(typ="safe").dump(manifest, tmp_path / "job.yaml")
+    (tmp_path / "environments").symlink_to(REPOSITORY / "environments")
+    monkeypatch.chdir(tmp_path)
+    (block,) = (text for text in blocks("text") if text.startswith("$ fairlane hyperpod check"))
+    command, *lines = block.splitlines()
+    assert main(command.removeprefix("$ fairlane ").split()) == 1
+    assert capsys.readouterr().out.splitlines() == lines

@@ -1,39 +1,24 @@
-"""Command `fairlane hyperpod quotas`: table of what each team of a HyperPod cluster may use."""
+"""Command `fairlane hyperpod`: quotas of the teams of a HyperPod cluster, and its elastic jobs."""
 
 import argparse
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Final
 
+from fairlane.cli import hyperpod_check, hyperpod_jobs
+from fairlane.cli.hyperpod_clusters import (
+    ClusterSettings,
+    add_environment_options,
+    environment_clusters,
+    table_lines,
+)
 from fairlane.errors import ConfigurationError, Problem
 
 if TYPE_CHECKING:
-    from fairlane.hyperpod import Governance, InstanceGroup, NodePool, QuotaRow, Team
+    from fairlane.hyperpod import QuotaRow
 
 _COLUMNS: Final = ("team", "instance type", "resource", "guaranteed", "may borrow", "ceiling", "cap", "lent", "refused")
-_NUMBERS: Final = slice(3, 8)
-_CONTEXT: Final = "environment="
-
-
-class ClusterSettings(Protocol):
-    """Settings of a HyperPod cluster in an environment."""
-
-    @property
-    def governance(self) -> "Governance":
-        """Order in which workloads are admitted."""
-
-    @property
-    def teams(self) -> "Sequence[Team]":
-        """Teams of the cluster."""
-
-    @property
-    def instance_groups(self) -> "Sequence[InstanceGroup]":
-        """Instance groups of the cluster."""
-
-    @property
-    def node_pools(self) -> "Sequence[NodePool]":
-        """Node pools of the cluster."""
+_NUMBERS: Final = range(3, 8)
 
 
 def add_to(commands: Any) -> None:
@@ -44,33 +29,23 @@ def add_to(commands: Any) -> None:
     )
     text = "show the quota of each team: guaranteed capacity, borrowing, ceiling, cap, and the reason for the ceiling"
     parser = actions.add_parser("quotas", help=text, description=text)
-    help_text = "environment=NAME, as for the CDK CLI: environment in the folder environments"
-    parser.add_argument(
-        "-c", "--context", required=True, type=_environment, metavar="KEY=VALUE", dest="environment", help=help_text
-    )
-    parser.add_argument("--cluster", metavar="NAME", help="name of one cluster (default: all clusters)")
+    add_environment_options(parser, "name of one cluster (default: all clusters)")
     parser.set_defaults(run=_quotas)
+    hyperpod_jobs.add_to(actions)
+    hyperpod_check.add_to(actions)
 
 
 def _quotas(arguments: argparse.Namespace) -> int:
-    from fairlane.environment import find_environment, load_environment
-
-    path = find_environment(Path.cwd() / "environments", arguments.environment)
-    environment = load_environment(path)
-    clusters: Mapping[str, ClusterSettings] = {
-        name if region == environment.region else f"{name} ({region})": settings
-        for region, model in environment.by_region().items()
-        for name, settings in model.hyperpod.items()
-        if arguments.cluster in (None, name)
-    }
-    if not clusters:
+    path, clusters = environment_clusters(arguments.environment)
+    shown = [cluster for cluster in clusters if arguments.cluster in (None, cluster.name)]
+    if not shown:
         wanted = f"no cluster {arguments.cluster}" if arguments.cluster else "no cluster"
         sentence = f"the environment has {wanted}: add one to the key hyperpod"
         raise ConfigurationError(str(path), [Problem.relation(("hyperpod",), sentence)])
-    print("\n\n".join(quotas_text(name, settings) for name, settings in clusters.items()))
-    for name, settings in clusters.items():
-        for advice in _advice(settings):
-            print(f"{name}: {advice}", file=sys.stderr)
+    print("\n\n".join(quotas_text(cluster.title, cluster.settings) for cluster in shown))
+    for cluster in shown:
+        for advice in _advice(cluster.settings):
+            print(f"{cluster.title}: {advice}", file=sys.stderr)
     return 0
 
 
@@ -86,17 +61,7 @@ def quotas_text(cluster_name: str, settings: ClusterSettings) -> str:
     rows = quota_rows(settings.governance, settings.teams, settings.instance_groups, settings.node_pools)
     if not rows:
         return f"{cluster_name}: no team has a quota"
-    cells = [_COLUMNS, *map(_cells, rows)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    numbers = range(len(widths))[_NUMBERS]
-    lines = (
-        "  ".join(
-            cell.rjust(width) if index in numbers else cell.ljust(width)
-            for index, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in cells
-    )
-    return "\n".join([f"{cluster_name}:", *lines])
+    return "\n".join([f"{cluster_name}:", *table_lines([_COLUMNS, *map(_cells, rows)], _NUMBERS)])
 
 
 def _cells(row: "QuotaRow") -> tuple[str, ...]:
@@ -112,10 +77,3 @@ def _advice(settings: ClusterSettings) -> Iterator[str]:
 
     for advice in governance_advice(settings.governance, settings.teams, settings.instance_groups):
         yield advice.message
-
-
-def _environment(text: str) -> str:
-    name = text.removeprefix(_CONTEXT)
-    if not text.startswith(_CONTEXT) or not name:
-        raise argparse.ArgumentTypeError(f"got {text!r}, allowed: environment=NAME")
-    return name

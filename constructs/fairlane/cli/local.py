@@ -45,6 +45,8 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--chapter", help=help_text)
     help_text = "keep the first local AWS, which has the training jobs and the page, running on the port"
     parser.add_argument("--keep", action="store_true", help=help_text)
+    help_text = "run only an elastic HyperPod job, with PyTorch and the agent of a virtual environment"
+    parser.add_argument("--agent", type=Path, metavar="DIR", help=help_text)
 
 
 def _add(subcommands: Any, name: str, run: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
@@ -169,6 +171,8 @@ def _demo(arguments: argparse.Namespace) -> int:
     from fairlane_local.page.access import page_url
     from fairlane_local.server.credentials import get_credentials
 
+    if arguments.agent is not None:
+        return _demo_elastic(arguments)
     names = environment_names(Path.cwd() / "environments")
     default = names[0] if len(names) == 1 else "example"
     with exit_on_signals():
@@ -183,6 +187,18 @@ def _demo(arguments: argparse.Namespace) -> int:
     print(f"\nThe first local AWS keeps running at http://localhost:{keep_port}")
     print(f"Queues, jobs and alarms in a browser: {page_url(keep_port, get_credentials(keep_port).page_key)}")
     print(f"To stop it: fairlane local stop{'' if keep_port == _DEFAULT_PORT else f' --port {keep_port}'}")
+    return 0
+
+
+def _demo_elastic(arguments: argparse.Namespace) -> int:
+    from fairlane_local import LocalAwsError
+    from fairlane_local.console.demo import demo_elastic
+    from fairlane_local.console.process_group import exit_on_signals
+
+    if arguments.environment or arguments.chapter or arguments.keep:
+        raise LocalAwsError("--agent: leave out the environment, --chapter and --keep")
+    with exit_on_signals():
+        demo_elastic(Path.cwd(), agent=arguments.agent)
     return 0
 
 

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, ConfigDict, ValidationInfo
 from fairlane.environment.base import Model
 from fairlane.environment.keys import ByName
 from fairlane.hyperpod.chart_rules import is_location
+from fairlane.hyperpod.elastic_job import ElasticTrainingJob, LogRule, ReplicaPart
 from fairlane.hyperpod.instance_group import InstanceGroup, NodePool
 from fairlane.hyperpod.team import Governance, PriorityClass, QuotaResource, Team
 
@@ -23,6 +24,12 @@ def _in_folder(path: str, info: ValidationInfo) -> str:
 
 
 FolderField = Annotated[str, AfterValidator(_in_folder)]
+
+_JOB_FORMS: Final = (
+    ("parts", Annotated[Sequence[ReplicaPart], ByName("part_name")]),
+    ("log_rules", Annotated[Sequence[LogRule], ByName("rule_name")]),
+    ("recipe", FolderField | None),
+)
 
 
 class KubernetesModel(Model, title="Kubernetes of HyperPod"):
@@ -69,6 +76,9 @@ class HyperPodModel(Model, title="HyperPod cluster"):
     """`true` if teams can borrow capacity that no quota covers. Default: true."""
     teams: Annotated[Sequence[Team], ByName("team_name", forms=(("quota", _QUOTA),))] = ()
     """Teams, by name: 1 to 38 lower-case letters, digits and -. Default: none, and no task governance."""
+    jobs: Annotated[Sequence[ElasticTrainingJob], ByName("job_name", forms=_JOB_FORMS)] = ()
+    """Elastic training jobs, by name, which `fairlane hyperpod job` renders as manifests. A job creates no resources.
+    The path of a `recipe` is relative to the folder of the environment file. Default: none."""
     admin_roles: list[str] = []
     """ARNs of IAM roles that administer Kubernetes. A team cannot have one of these roles. Default: none."""
     lifecycle_scripts: FolderField | None = None

@@ -13,6 +13,10 @@ from fairlane.environment.regions import RegionModel
 from fairlane.errors import Path, Problem
 from fairlane.hyperpod.chart_rules import chart_problems
 from fairlane.hyperpod.cluster_rules import ONE_CLUSTER, cluster_problems, control_plane_problems
+from fairlane.hyperpod.elastic_cluster_rules import job_problems
+from fairlane.hyperpod.elastic_job import ElasticTrainingJob
+from fairlane.hyperpod.elastic_recipes import job_recipe_problems
+from fairlane.hyperpod.elastic_rules import elastic_job_problems
 from fairlane.hyperpod.governance_rules import governance_problems
 from fairlane.hyperpod.governance_types import native_type_problems
 from fairlane.hyperpod.monitoring.prometheus import label_problems, workspace_problems
@@ -30,19 +34,27 @@ _KEYS: Final[dict[str | int, Path]] = {
     "node_pools": ("autoscaling",),
 }
 """Keys of the cluster by argument of the construct, where they differ."""
-_NAMES: Final = frozenset(("class_name", "group_name", "pool_name", "team_name"))
+_NAMES: Final = frozenset(("class_name", "group_name", "job_name", "part_name", "pool_name", "rule_name", "team_name"))
 """Fields of value objects that are keys in the file."""
 _SHORT: Final = (("priority_classes", "weight"), ("teams", "instance_type"))
 _RELATED: Final[dict[str | int, tuple[str, ...]]] = {
     "autoscaling": ("instance_groups",),
     "continuous_provisioning": ("autoscaling",),
     "instance_groups": ("autoscaling", "kubernetes"),
+    "jobs": ("teams", "instance_groups", "autoscaling", "priority_classes", "share_unallocated"),
     "kubernetes": ("kubernetes",),
     "node_recovery": ("autoscaling",),
     "prometheus_labels": ("prometheus_workspace",),
     "teams": ("teams", "instance_groups", "autoscaling", "fair_share", "share_unallocated", "admin_roles"),
 }
 """By key, the keys that relations of its values depend on."""
+_CHOICES: Final[tuple[Path, ...]] = (
+    ("team",),
+    ("priority_class",),
+    ("instance_type",),
+    ("policy", "replica_increment_step"),
+)
+"""Keys of a job whose values depend on the cluster or on other keys of the job."""
 
 
 def hyperpod_problems(model: RegionModel, region: str) -> Iterator[tuple[Problem, list[Path]]]:
@@ -75,6 +87,17 @@ def _located_problems(
 
 
 def _problems(model: HyperPodModel, name: str, region: str, network: NetworkModel | None) -> Iterator[Problem]:
+    """Yield the problems of a cluster and its jobs. A job is not compared with teams and groups that have mistakes."""
+    mistakes = list(_cluster_problems(model, name, region, network))
+    yield from mistakes
+    places = {"instance_groups", "node_pools", "priority_classes", "teams"}
+    alone = any(places & {*problem.field[:1]} for problem in mistakes)
+    for job in model.jobs:
+        for problem in _job_problems(job, model, alone=alone):
+            yield problem.within("jobs", job.job_name)
+
+
+def _cluster_problems(model: HyperPodModel, name: str, region: str, network: NetworkModel | None) -> Iterator[Problem]:
     kubernetes = model.kubernetes
     home = region if is_region(region) else None
     own_kubernetes = kubernetes.cluster is None
@@ -105,6 +128,23 @@ def _problems(model: HyperPodModel, name: str, region: str, network: NetworkMode
             if role in model.admin_roles:
                 sentence = f"{role} is in admin_roles, and EKS allows one access entry for a role: use another role"
                 yield Problem.relation(("teams", team.team_name, "roles", index), sentence)
+
+
+def _job_problems(job: ElasticTrainingJob, model: HyperPodModel, *, alone: bool) -> Iterator[Problem]:
+    """Yield the problems of a job, in whose lists the file has names."""
+    place = (model.governance, model.teams, model.instance_groups, model.node_pools)
+    mistakes = list(elastic_job_problems(job) if alone else job_problems(job, *place))
+    if not mistakes:
+        mistakes = list(job_recipe_problems(job))
+    names: Mapping[object, Sequence[str]] = {
+        "parts": [part.part_name for part in job.parts],
+        "log_rules": [rule.rule_name for rule in job.log_rules],
+    }
+    for problem in mistakes:
+        first, *rest = problem.field
+        if first in names and rest and isinstance(rest[0], int):
+            rest[0] = names[first][rest[0]]
+        yield replace(problem, field=(first, *rest))
 
 
 def _monitoring_problems(model: HyperPodModel, home: str | None) -> Iterator[Problem]:
@@ -197,7 +237,8 @@ def _dependencies(problem: Problem, field: Path) -> list[Path]:
     """Return the paths on which a problem depends: a value by itself, or a relation of several keys."""
     if field[-1:] in (("lifecycle_script",), ("init_script",)):
         return [field[:2], ("lifecycle_scripts",)]
-    alone = not problem.sentence and problem.field[1:2] != ("*",) and field[:1] != ("autoscaling",)
+    related = field[:1] == ("autoscaling",) or (field[:1] == ("jobs",) and field[2:] in _CHOICES)
+    alone = not problem.sentence and problem.field[1:2] != ("*",) and not related
     if alone or not field:
         return [field]
     return [field[:2], *((key,) for key in _RELATED.get(field[0], ()))]

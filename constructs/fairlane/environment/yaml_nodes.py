@@ -1,6 +1,8 @@
 """Nodes of a YAML 1.2 file, with limits on its size, nesting and characters, so that each file is read fast."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from stat import S_ISREG
 from typing import Any, Final
@@ -70,13 +72,32 @@ def parse(text: str) -> tuple[Any, SafeConstructor]:
     Raises:
         YamlError: If the text is not YAML, or has too many values or levels.
     """
+    with _yaml_errors(text):
+        yaml = YAML(typ="safe", pure=True)
+        yaml.Scanner, yaml.Composer = _Scanner, _Composer
+        return yaml.compose(text), yaml.constructor
+
+
+def load_documents(text: str) -> list[Any]:
+    """Return the documents of a YAML file as plain values, without empty ones.
+
+    Raises:
+        YamlError: If the text is not YAML, or has too many values or levels.
+    """
+    with _yaml_errors(text):
+        yaml = YAML(typ="safe", pure=True)
+        yaml.Scanner, yaml.Composer = _Scanner, _Composer
+        return [document for document in yaml.load_all(text) if document is not None]
+
+
+@contextmanager
+def _yaml_errors(text: str) -> Iterator[None]:
+    """Raise the errors of the parser as `YamlError`."""
     if match := UNPRINTABLE.search(text):
         line = text.count("\n", 0, match.start()) + 1
         raise YamlError(f"the file has the character {match[0]!a}, which YAML does not accept: remove it", line)
-    yaml = YAML(typ="safe", pure=True)
-    yaml.Scanner, yaml.Composer = _Scanner, _Composer
     try:
-        return yaml.compose(text), yaml.constructor
+        yield
     except MarkedYAMLError as error:
         details = ", ".join(filter(None, (error.context, error.problem)))
         line = error.problem_mark.line + 1 if error.problem_mark else 1

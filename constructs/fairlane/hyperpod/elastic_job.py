@@ -3,8 +3,21 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final, TypeGuard
 
+from fairlane._internal.tokens import is_token
 from fairlane.hyperpod.elastic_batch import BatchPlan
+from fairlane.hyperpod.instance_group import Taint
+
+MAX_REPLICAS: Final = 6758
+"""Largest number of instances of a HyperPod cluster."""
+MARGIN_SECONDS: Final = 60
+"""Seconds from the end of the graceful shutdown to the end of an evicted pod."""
+
+
+def is_whole(value: object) -> TypeGuard[int]:
+    """Return True if a value is a whole number that is known at synth."""
+    return isinstance(value, int) and not isinstance(value, bool) and not is_token(value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,16 +28,17 @@ class ElasticPolicy:
     `replica_discrete_values` is required.
 
     Args:
-        min_replicas: Smallest size, 1 or more.
-        max_replicas: Largest size, which `replica_increment_step` or `replica_discrete_values` reaches.
-        replica_increment_step: Number of replicas between two sizes, 1 or more.
-        replica_discrete_values: Sizes, sorted, each from `min_replicas` to `max_replicas`.
+        min_replicas: Smallest size in replicas, 1 to 6,758.
+        max_replicas: Largest size in replicas, 1 to 6,758, which `replica_increment_step` or `replica_discrete_values`
+            reaches.
+        replica_increment_step: Number of replicas between two sizes, 1 to 6,758.
+        replica_discrete_values: Sizes in replicas, sorted, the first `min_replicas` and the last `max_replicas`.
         graceful_shutdown_timeout_seconds: Number of seconds for a checkpoint and the end of all processes before they
-            are killed. Default: 600.
-        scaling_timeout_seconds: Number of seconds before a job grows, so that it does not follow each short gap.
-            Default: 60.
+            are killed, 1 to 2,147,483,647. Default: 600.
+        scaling_timeout_seconds: Number of seconds before a job grows, so that it does not follow each short gap, 0 to
+            2,147,483,647. Default: 60.
         faulty_scale_down_timeout_seconds: Number of seconds for which a job waits for a replacement of a faulty
-            instance before it shrinks. Default: the default of the training operator.
+            instance before it shrinks, 0 to 2,147,483,647. Default: the default of the training operator.
     """
 
     min_replicas: int
@@ -38,24 +52,31 @@ class ElasticPolicy:
     @property
     def sizes(self) -> tuple[int, ...]:
         """Sizes in replicas, in ascending order. Empty if the policy has mistakes."""
-        if self.replica_discrete_values is not None:
-            return tuple(sorted(set(self.replica_discrete_values)))
-        step = self.replica_increment_step
-        if not step or step < 1 or self.min_replicas < 1:
+        values, step = self.replica_discrete_values, self.replica_increment_step
+        if values is not None:
+            whole = (
+                not isinstance(values, str)
+                and isinstance(values, Sequence)
+                and all(is_whole(value) and 1 <= value <= MAX_REPLICAS for value in values)
+            )
+            return tuple(sorted(set(values))) if whole else ()
+        if not (is_whole(step) and is_whole(self.min_replicas) and is_whole(self.max_replicas)):
             return ()
-        return tuple(range(self.min_replicas, self.max_replicas + 1, step))
+        if step is None or step < 1 or self.min_replicas < 1:
+            return ()
+        return tuple(range(self.min_replicas, min(self.max_replicas, MAX_REPLICAS) + 1, step))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplicaPart:
-    """Part of the replicas of a job, with a Kubernetes PriorityClass of its own, so that one part is preempted first.
+    """Part of the replicas of a job, with a priority of its own in Kubernetes, so that one part is preempted first.
 
     Args:
-        part_name: Name of the replica specification, for example base or elastic.
-        replicas: Number of replicas at the start, 0 or more.
-        max_replicas: Largest number of replicas. Default: `replicas`.
-        priority_class_name: Kubernetes PriorityClass of the pods. Fairlane creates `base` and `elastic` on a cluster
-            with teams. Default: none.
+        part_name: Name of the replica specification, a DNS label of 1 to 63 characters, for example base or elastic.
+        replicas: Number of replicas at the start, 0 to 6,758.
+        max_replicas: Largest number of replicas, 1 to 6,758. Default: `replicas`, and the part keeps its size.
+        priority_class_name: Name of the priority class of the pods in Kubernetes. Fairlane creates `base` and
+            `elastic` on a cluster with teams. Default: none.
     """
 
     part_name: str
@@ -80,11 +101,11 @@ class Checkpoint:
     """Checkpoint of a job, which it saves before each change of its size.
 
     Args:
-        size_gib: Size of the weights, the optimizer state and the rest in GiB.
-        write_gib_per_second: Bandwidth of all writers together in GiB per second.
+        size_gib: Size of the weights, the optimizer state and the rest in GiB, above 0.
+        write_gib_per_second: Bandwidth of all writers together in GiB per second, above 0.
         storage: Storage of checkpoints. Default: shared.
         step_seconds: Number of seconds until the current step, or the steps between two looks for an event, end.
-            Default: 0.
+            0 or more. Default: 0.
         claim_name: PersistentVolumeClaim of the file system. Default: none, and the script writes to a bucket.
         mount_path: Folder of the file system in the container. Default: /mnt/checkpoints.
     """
@@ -104,12 +125,13 @@ class LogRule:
     Args:
         rule_name: Name of the rule.
         pattern: Regular expression of the line.
-        expected_start_seconds: Number of seconds from the start to the first line. Default: no limit.
-        expected_every_seconds: Number of seconds between two lines. Default: no limit.
+        expected_start_seconds: Number of seconds from the start to the first line, 1 or more. Default: no limit.
+        expected_every_seconds: Number of seconds between two lines, 1 or more. Default: no limit.
         stop_pattern: Regular expression of the line after which the rule no longer applies. Default: none.
         metric_threshold: Threshold of the first group of the pattern, a whole number. Default: none.
         operator: Comparison of the metric with the threshold: gt, lt, eq, gteq or lteq. Default: none.
-        metric_data_points: Number of consecutive values that break the threshold. Default: none.
+        metric_data_points: Number of consecutive values that break the threshold, 1 or more. Default: 1.
+        fault_on_match: True if a line that matches is a fault of the job. Default: False.
     """
 
     rule_name: str
@@ -120,6 +142,7 @@ class LogRule:
     metric_threshold: int | None = None
     operator: str | None = None
     metric_data_points: int | None = None
+    fault_on_match: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,10 +151,11 @@ class RestartPolicy:
 
     Args:
         max_restarts: Number of restarts before the job fails, 0 or more. Default: 20.
-        max_full_restarts: Number of restarts of all pods within `evaluation_seconds`. Default: 3.
-        process_restarts: Number of restarts of processes before all pods restart. Default: 3.
-        evaluation_seconds: Period in which restarts are counted. Default: 21,600.
-        scale_up_snooze_seconds: Number of seconds after a restart in which the job does not grow. Default: 600.
+        max_full_restarts: Number of restarts of all pods within `evaluation_seconds`, 0 or more. Default: 3.
+        process_restarts: Number of restarts of processes before all pods restart, 0 or more. Default: 3.
+        evaluation_seconds: Number of seconds of the period in which restarts are counted, 1 or more. Default: 21,600.
+        scale_up_snooze_seconds: Number of seconds after a restart in which the job does not grow, 0 or more. Default:
+            600.
     """
 
     max_restarts: int = 20
@@ -157,11 +181,12 @@ class ElasticTrainingJob:
         launcher_arguments: Further arguments of `hyperpodrun`. Default: none.
         policy: Sizes of the job and times of its changes.
         initial_replicas: Size at the start. Default: `min_replicas`.
-        parts: Parts with priorities of their own for partial preemption. Default: one part named worker.
+        parts: Two parts with priorities of their own for partial preemption: one that keeps `min_replicas`, and one
+            that grows. Default: one part named worker.
         priority_class: Class of the cluster's `priority_classes`. Not with parts. Default: none, and priority 0.
-        processes_per_replica: Number of processes of a replica. Default: one per accelerator.
-        requests: Requests of the container by resource, which replace those that fit a whole instance. Default: an
-            instance without what its daemons need.
+        processes_per_replica: Number of processes of a replica, 1 to 1,024. Default: one per accelerator.
+        requests: Requests of the container by resource, for example `{"nvidia.com/gpu": 4}`. Resources that are not
+            stated are in proportion to the accelerators. Default: an instance without what its daemons need.
         environment: Environment variables of the container. Default: those that elastic training requires.
         service_account: Kubernetes service account of the pods. Default: that of the namespace.
         shared_memory: Size of /dev/shm as a Kubernetes quantity. Default: a quarter of the memory.
@@ -169,8 +194,11 @@ class ElasticTrainingJob:
         batch: Batch and learning rate, for checks at each size. Default: not stated.
         restart: Restarts of the job. Default: `RestartPolicy()`.
         log_rules: Rules that find a hanging job in its logs. Default: none.
-        termination_grace_seconds: Number of seconds between SIGTERM and SIGKILL when a pod is evicted. Default: the
-            graceful shutdown and 60.
+        termination_grace_seconds: Number of seconds between SIGTERM and SIGKILL when a pod is evicted, more than the
+            graceful shutdown. Default: the graceful shutdown and 60.
+        tolerations: Taints of nodes that the pods tolerate, besides that of the accelerators. Default: none.
+        recipe: Path of the HyperPod recipe that the script runs, whose `scale_config` is checked against the sizes and
+            the batch. Default: none.
     """
 
     job_name: str
@@ -194,3 +222,24 @@ class ElasticTrainingJob:
     restart: RestartPolicy = RestartPolicy()
     log_rules: Sequence[LogRule] = ()
     termination_grace_seconds: int | None = None
+    tolerations: Sequence[Taint] = ()
+    recipe: str | None = None
+
+    @property
+    def namespace(self) -> str:
+        """Name of the team's Kubernetes namespace."""
+        return f"hyperpod-ns-{self.team}"
+
+    @property
+    def all_parts(self) -> tuple[ReplicaPart, ...]:
+        """Parts, or one part named worker with all replicas."""
+        initial = self.policy.min_replicas if self.initial_replicas is None else self.initial_replicas
+        worker = ReplicaPart(part_name="worker", replicas=initial, max_replicas=self.policy.max_replicas)
+        return tuple(self.parts) or (worker,)
+
+    @property
+    def grace_seconds(self) -> int:
+        """Number of seconds between SIGTERM and SIGKILL when a pod is evicted."""
+        if self.termination_grace_seconds is not None:
+            return self.termination_grace_seconds
+        return self.policy.graceful_shutdown_timeout_seconds + MARGIN_SECONDS

@@ -135,12 +135,12 @@ def _priority_problems(governance: Governance) -> Iterator[Problem]:
 
 
 def _class_problems(path: Path, item: PriorityClass) -> Iterator[Problem]:
-    yield from _check_name((*path, "class_name"), item.class_name, MAX_CLASS_NAME)
+    yield from check_short_name((*path, "class_name"), item.class_name, MAX_CLASS_NAME)
     yield from check_whole_number((*path, "weight"), item.weight, 0, 100)
 
 
 def _team_problems(path: Path, team: Team) -> Iterator[Problem]:
-    yield from _check_name((*path, "team_name"), team.team_name, MAX_TEAM_NAME)
+    yield from check_short_name((*path, "team_name"), team.team_name, MAX_TEAM_NAME)
     if str(team.team_name).startswith(_RESERVED):
         yield Problem.relation((*path, "team_name"), f"HyperPod's own queues start with {_RESERVED}: use another name")
     yield from check_choice((*path, "sharing"), team.sharing, Sharing)
@@ -281,7 +281,8 @@ def _borrow_problems(
             )
 
 
-def _check_name(field: Path, got: Any, longest: int) -> Iterator[Problem]:
+def check_short_name(field: Path, got: object, longest: int) -> Iterator[Problem]:
+    """Check the name of a team or of a priority class; a token passes."""
     yield from check_text(
         field,
         got,

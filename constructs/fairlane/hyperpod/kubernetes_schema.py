@@ -18,7 +18,7 @@ from importlib.resources import files
 from types import MappingProxyType
 from typing import Any, Final
 
-from fairlane.errors import Path, dotted
+from fairlane.errors import Path, Problem
 from fairlane.hyperpod.quantities import parse_quantity
 
 
@@ -63,22 +63,31 @@ def object_mistakes(document: Mapping[str, Any]) -> list[str]:
     Args:
         document: Object with `apiVersion` and `kind`. A field that is null counts as absent.
     """
+    return [str(problem) for problem in object_problems(document)]
+
+
+def object_problems(document: Mapping[str, Any]) -> list[Problem]:
+    """Return the mistakes in an object as problems. Empty if the object is right.
+
+    Args:
+        document: Object with `apiVersion` and `kind`. A field that is null counts as absent.
+    """
     name = (document.get("apiVersion"), document.get("kind"))
     for key, value in zip(("apiVersion", "kind"), name, strict=True):
         if not isinstance(value, str):
-            return [f"{key}: missing; use a text"]
+            return [Problem((key,), None, "a text")]
     kind = known_kinds().get(_two(f"{name[0]} {name[1]}"))
     if kind is None:
-        return [f"kind: {name[1]} of {name[0]} has no schema"]
+        return [Problem.relation(("kind",), f"{name[1]} of {name[0]} has no schema")]
     return list(_mistakes((), document, {"$ref": kind.definition}))
 
 
-def _mistakes(path: Path, value: Any, schema: Mapping[str, Any]) -> Iterator[str]:
+def _mistakes(path: Path, value: Any, schema: Mapping[str, Any]) -> Iterator[Problem]:
     while "$ref" in schema:
         schema = definitions()[schema["$ref"]]
     fits, noun = _TYPES[schema.get("type", "any")]
     if not fits(value):
-        yield f"{dotted(path)}: got {value!r}, allowed: {noun}"
+        yield Problem(path, value, noun)
     elif isinstance(value, Mapping):
         yield from _object_mistakes(path, value, schema)
     elif isinstance(value, list | tuple):
@@ -91,34 +100,36 @@ def _mistakes(path: Path, value: Any, schema: Mapping[str, Any]) -> Iterator[str
         yield from _bound_mistakes(path, value, schema.get("minimum"), schema.get("maximum"), "")
 
 
-def _object_mistakes(path: Path, value: Mapping[Any, Any], schema: Mapping[str, Any]) -> Iterator[str]:
+def _object_mistakes(path: Path, value: Mapping[Any, Any], schema: Mapping[str, Any]) -> Iterator[Problem]:
     properties, others = schema.get("properties", {}), schema.get("additionalProperties", True)
     for name in schema.get("required", ()):
         if value.get(name) is None:
-            yield f"{dotted((*path, name))}: missing"
+            yield Problem.relation((*path, name), "missing")
     for name, inner in value.items():
         if name not in properties and others is False:
-            yield f"{dotted((*path, str(name)))}: unknown field"
+            yield Problem.relation((*path, str(name)), "unknown field")
         elif inner is not None:
             expected = properties.get(name, others)
             yield from _mistakes((*path, str(name)), inner, expected if isinstance(expected, Mapping) else {})
 
 
-def _text_mistakes(path: Path, text: str, schema: Mapping[str, Any]) -> Iterator[str]:
+def _text_mistakes(path: Path, text: str, schema: Mapping[str, Any]) -> Iterator[Problem]:
     if text not in schema.get("enum", (text,)):
-        yield f"{dotted(path)}: got {text!r}, allowed: {', '.join(schema['enum'])}"
+        yield Problem(path, text, ", ".join(schema["enum"]))
     if not re.search(schema.get("pattern", ""), text):
-        yield f"{dotted(path)}: got {text!r}, allowed: a text of the form {schema['pattern']}"
+        yield Problem(path, text, f"a text of the form {schema['pattern']}")
     reads = _FORMATS.get(schema.get("format", ""))
     if reads and not reads(text):
-        yield f"{dotted(path)}: got {text!r}, allowed: a text of the format {schema['format']}"
+        yield Problem(path, text, f"a text of the format {schema['format']}")
     yield from _bound_mistakes(path, len(text), schema.get("minLength"), schema.get("maxLength"), "characters")
 
 
-def _bound_mistakes(path: Path, got: float, lowest: float | None, highest: float | None, unit: str) -> Iterator[str]:
+def _bound_mistakes(
+    path: Path, got: float, lowest: float | None, highest: float | None, unit: str
+) -> Iterator[Problem]:
     if (lowest is not None and got < lowest) or (highest is not None and got > highest):
         bounds = f"{lowest} or more" if highest is None else f"{lowest or 0} to {highest}"
-        yield f"{dotted(path)}: got {f'{got} {unit}'.strip()}, allowed: {bounds}"
+        yield Problem.relation(path, f"got {f'{got} {unit}'.strip()}, allowed: {bounds}")
 
 
 def _reads(read: Callable[[Any], object]) -> Callable[[Any], bool]:

@@ -114,7 +114,7 @@ def instance_capacity(
         None if an instance type is known only at deployment or not in the catalog.
     """
     capacity: Counter[str] = Counter()
-    types = {group.group_name: _instance_types(group) for group in instance_groups}
+    types = {group.group_name: group_instance_types(group) for group in instance_groups}
     if any(name not in hyperpod_instance_types() for names in types.values() for name in names):
         return None
     for group in instance_groups:
@@ -135,7 +135,8 @@ def _pool_bounds(pool: NodePool, instance_type: str) -> Iterator[float]:
             yield limit // each
 
 
-def _instance_types(group: InstanceGroup) -> tuple[str, ...]:
+def group_instance_types(group: InstanceGroup) -> tuple[str, ...]:
+    """Return the instance types of a group."""
     return (group.instance_type,) if group.instance_type is not None else tuple(group.instance_types)
 
 

@@ -104,14 +104,13 @@ def quota_rows(
 
 def _row(team: Team, key: _Key, guaranteed: float, lendable: float, capacity: float) -> QuotaRow:
     instance_type, resource = key
-    percent = borrow_percent(team)
-    limit = _whole(guaranteed * percent / 100, resource)
+    limit = _whole(guaranteed * borrow_percent(team) / 100, resource)
     may_borrow = min(limit, lendable)
     cap = cap_amounts(team.cap).get(resource)
     bounds = {
         "the capacity of the cluster": capacity,
         "the cap of the team": math.inf if cap is None else cap,
-        _reason(team, percent, guaranteed, limit, lendable): guaranteed + may_borrow,
+        borrow_reason(team, guaranteed, limit, lendable): guaranteed + may_borrow,
     }
     reason, ceiling = min(bounds.items(), key=lambda bound: bound[1])
     return QuotaRow(
@@ -129,12 +128,21 @@ def _row(team: Team, key: _Key, guaranteed: float, lendable: float, capacity: fl
     )
 
 
-def _reason(team: Team, percent: float, guaranteed: float, limit: float, lendable: float) -> str:
+def borrow_reason(team: Team, guaranteed: float, limit: float, lendable: float) -> str:
+    """Return the reason for the largest amount that a team uses, from its own quota and what it borrows.
+
+    Args:
+        team: Team.
+        guaranteed: Amount of its own quota.
+        limit: Amount that its borrow limit allows.
+        lendable: Amount that it can borrow of others.
+    """
     if team.sharing == Sharing.DONT_LEND:
         return f"sharing {Sharing.DONT_LEND} neither lends nor borrows"
     if team.sharing == Sharing.LEND:
         return f"sharing {Sharing.LEND} does not borrow"
-    own = f"the borrow limit of {amount_text(percent)} % of its own {amount_text(guaranteed)} is {amount_text(limit)}"
+    percent = amount_text(borrow_percent(team))
+    own = f"the borrow limit of {percent} % of its own {amount_text(guaranteed)} is {amount_text(limit)}"
     if lendable < limit:
         return f"{own}, and only {amount_text(lendable)} can be borrowed"
     return own

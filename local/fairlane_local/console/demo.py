@@ -12,7 +12,10 @@ from fairlane.scheduler import hours
 from fairlane_local.batch.jobs.options import JobOptions
 from fairlane_local.clock import Clock
 from fairlane_local.console.cdk_deployment import deploy_again, deploy_app, find_cdk_cli
+from fairlane_local.console.elastic_images import IMAGE as ELASTIC_IMAGE
+from fairlane_local.console.elastic_images import torch_image, toy_image
 from fairlane_local.console.print_alarms import print_alarms
+from fairlane_local.console.print_elastic import print_elastic
 from fairlane_local.console.print_fan_out import print_fan_out
 from fairlane_local.console.print_hyperpod import print_hyperpod
 from fairlane_local.console.print_jobs import print_jobs
@@ -21,6 +24,7 @@ from fairlane_local.console.print_tables import print_tables
 from fairlane_local.console.print_training import INSTANCES, print_training
 from fairlane_local.console.toy_image import IMAGE, TOY, build_image, obstacle
 from fairlane_local.errors import LocalAwsError
+from fairlane_local.processes.instance import check_namespaces
 from fairlane_local.processes.options import ProcessOptions
 from fairlane_local.server.background import start, stop
 from fairlane_local.server.local_aws import LocalAws
@@ -30,9 +34,10 @@ _MORNING: Final = hours(9)
 _OF_PROCESSES: Final = {"training": print_training, "sweeps": print_sweeps}
 """Chapters on the first local AWS. Their functions have the port as argument."""
 _SIMULATION: Final = "jobs"
+_HYPERPOD: Final = "hyperpod"
 OF_ENVIRONMENTS: Final[Mapping[str, Callable[[LocalAws, Environment], None]]] = {
     "fan-out": lambda aws, _: print_fan_out(aws),
-    "hyperpod": print_hyperpod,
+    _HYPERPOD: print_hyperpod,
 }
 """Chapters that deploy the environment of their name. Their functions have a local AWS and the environment."""
 _DEFAULT: Final = (*_OF_PROCESSES, _SIMULATION)
@@ -55,7 +60,8 @@ def demo(environment_name: str, *, directory: Path, chapter: str | None = None, 
     clock:
 
     - `fan-out`: prints where the lines of its query ran.
-    - `hyperpod`: prints the teams of a HyperPod cluster, their quotas, and pods that their caps admit and refuse.
+    - `hyperpod`: prints the teams of a HyperPod cluster, their quotas, and pods that their caps admit and refuse. Then
+      an elastic job runs as processes on a small cluster, if the computer allows it: see `demo_elastic`.
 
     Args:
         environment_name: Name of a file in the folder `environments`, without `.yaml`.
@@ -79,6 +85,8 @@ def demo(environment_name: str, *, directory: Path, chapter: str | None = None, 
         if keep_port is not None:
             raise LocalAwsError(f"the local AWS of the chapter {chapter} cannot be kept: leave out --keep")
         _deploy_and_print(chapter, environment, directory)
+        if chapter == _HYPERPOD:
+            demo_elastic(directory)
         return
     reason = obstacle(directory)
     options = JobOptions(throttle=False, processes=None if reason else _processes(directory))
@@ -107,6 +115,31 @@ def demo(environment_name: str, *, directory: Path, chapter: str | None = None, 
                 print_jobs(second)
                 print_alarms(second.port)
         on_failure.pop_all()
+
+
+def demo_elastic(directory: Path, *, agent: Path | None = None) -> None:
+    """Run an elastic job that grows into idle instances of a small cluster, and gives them back to another team.
+
+    Args:
+        directory: Folder of the CDK app, which contains `examples/elastic`.
+        agent: Virtual environment with PyTorch and the package hyperpod-elastic-agent, whose `hyperpodrun` runs the
+            example with PyTorch. Default: none, and a stand-in for the agent runs a loop without PyTorch.
+
+    Raises:
+        LocalAwsError: If jobs cannot run as processes here or the virtual environment lacks the agent, unless the
+            default is used: the job is then left out.
+    """
+    try:
+        image = toy_image(directory) if agent is None else torch_image(directory, agent)
+        check_namespaces()
+    except LocalAwsError as error:
+        if agent is not None:
+            raise
+        print(f"\nThe elastic job is left out: {error}", flush=True)
+        return
+    processes = ProcessOptions(images={ELASTIC_IMAGE: image.directory}, processes=2 * image.instances)
+    with LocalAws(options=JobOptions(throttle=False, processes=processes)) as aws:
+        print_elastic(aws, image)
 
 
 def _deploy_and_print(chapter: str, environment: Environment, directory: Path) -> None:

@@ -1,24 +1,24 @@
 """Kubernetes objects of task governance: the namespace and queues of a quota, and the classes of a schedule.
 
 The names and labels of namespaces, queues and classes are those of HyperPod. The content of its queues is not public:
-here they have the amounts of the quota, which the local Kubernetes API does not enforce.
+here they have the amounts of the quota, as in `fairlane.hyperpod.kueue_queues`. The local Kueue admits jobs by them.
 """
 
 from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any, Final
 
+from fairlane.hyperpod.kueue_queues import CLASS_SUFFIX, COHORT, queue_name
 from fairlane.hyperpod.quantities import format_quantity
 from fairlane.hyperpod.quota_amounts import quota_amounts
+from fairlane.hyperpod.quota_table import DEFAULT_BORROW_LIMIT
 from fairlane.hyperpod.team import QuotaResource
 from fairlane_local.kubernetes.api import KubernetesApi
 from fairlane_local.kubernetes.errors import Object
 from fairlane_local.kubernetes.kinds import Kind, kind_of
 
 _KUEUE: Final = "kueue.x-k8s.io/v1beta2"
-_COHORT: Final = "hyperpod"
 _LABELS: Final = "sagemaker.amazonaws.com/"
-_DEFAULT_BORROW_LIMIT: Final = 50
 _DEFAULT_SHARING: Final = {"Strategy": "LendAndBorrow"}
 _GIB: Final = 2**30
 
@@ -46,9 +46,9 @@ def quota_objects(quota: Mapping[str, Any]) -> list[Object]:
     queue = _object(
         _KUEUE,
         "ClusterQueue",
-        f"{namespace}-clusterqueue",
+        queue_name(target["TeamName"]),
         spec={
-            "cohortName": _COHORT,
+            "cohortName": COHORT,
             "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
             "resourceGroups": _resource_groups(configuration),
             "preemption": {
@@ -82,7 +82,8 @@ def class_objects(schedule: Mapping[str, Any]) -> list[Object]:
     """
     classes = schedule["SchedulerConfig"].get("PriorityClasses", [])
     return [
-        _object(_KUEUE, "WorkloadPriorityClass", f"{each['Name']}-priority", value=each["Weight"]) for each in classes
+        _object(_KUEUE, "WorkloadPriorityClass", f"{each['Name']}{CLASS_SUFFIX}", value=each["Weight"])
+        for each in classes
     ]
 
 
@@ -122,7 +123,7 @@ def _resource_groups(configuration: Mapping[str, Any]) -> list[Object]:
             resource: Object = {"name": name, "nominalQuota": _quantity(name, nominal)}
             if sharing["Strategy"] == "DontLend":
                 resource["lendingLimit"] = "0"
-            limit = nominal * sharing.get("BorrowLimit", _DEFAULT_BORROW_LIMIT) / 100
+            limit = nominal * sharing.get("BorrowLimit", DEFAULT_BORROW_LIMIT) / 100
             if sharing["Strategy"] != "LendAndBorrow":
                 limit = Fraction(0)
             elif borrowed:

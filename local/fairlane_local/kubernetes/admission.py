@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Final
 
+from fairlane.hyperpod.manifest_fields import QUEUE_NAME
 from fairlane_local.kubernetes import amounts, limit_ranges, quotas
 from fairlane_local.kubernetes.defaults import set_defaults
 from fairlane_local.kubernetes.errors import Object, forbidden, not_found
@@ -12,6 +13,8 @@ from fairlane_local.kubernetes.store import Store
 FIRST_NAMESPACES: Final = ("default", "kube-node-lease", "kube-public", "kube-system")
 """Namespaces of a new cluster."""
 _SYSTEM_CLASSES: Final = {"system-cluster-critical": 2_000_000_000, "system-node-critical": 2_000_001_000}
+_JOB: Final = "HyperPodPyTorchJob"
+_GOVERNANCE: Final = "sagemaker.amazonaws.com/"
 _TOLERATIONS: Final = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
 
 
@@ -63,7 +66,8 @@ def admit(store: Store, kind: Kind, item: Object) -> None:
         text = f"unable to create new content in namespace {namespace} because it is being terminated"
         raise forbidden(kind, name, text)
     if kind.is_custom:
-        pass
+        if kind.kind == _JOB:
+            _require_queue(kind, item, home)
     elif kind.kind == "Pod":
         _admit_pod(store, kind, item)
     elif kind.kind == "PersistentVolumeClaim":
@@ -72,6 +76,19 @@ def admit(store: Store, kind: Kind, item: Object) -> None:
     refusal = quotas.refusal(kind, item, store.items(_QUOTA, namespace))
     if refusal is not None:
         raise forbidden(kind, name, refusal)
+
+
+def _require_queue(kind: Kind, item: Object, namespace: Object) -> None:
+    """Refuse a job without a queue in a namespace that task governance manages.
+
+    Users report that the policy of a live cluster exempts the objects of the training operator: a job without the label
+    then runs past its quota. Here it is refused.
+    """
+    labels = namespace["metadata"].get("labels", {})
+    states = [labels.get(f"{_GOVERNANCE}{name}") for name in ("sagemaker-managed-queue", "activate-quota")]
+    if states == ["true", "Enabled"] and not item["metadata"].get("labels", {}).get(QUEUE_NAME):
+        text = f"task governance manages the namespace: the label {QUEUE_NAME} is required"
+        raise forbidden(kind, item["metadata"]["name"], text)
 
 
 def refresh_quotas(store: Store, namespace: str) -> None:

@@ -51,18 +51,20 @@ class Write:
 class KubernetesApi:
     """Kubernetes API of one cluster. Each call is atomic, and raises KubernetesError if the API server would refuse.
 
-    No controller runs: a Deployment makes no pods, and pods stay Pending until a client writes their status. Objects
-    of a kind with two versions are stored once, and their fields are not converted.
+    No controller runs, except for those of HyperPodPyTorchJobs and of Kueue: a Deployment makes no pods, and other pods
+    stay Pending until a client writes their status. Objects of a kind with two versions are stored once, and their
+    fields are not converted.
 
     Args:
         now: Returns the time in seconds since 1970.
+        on_change: Function that is called after each change of an object. Default: none.
 
     Attributes:
         store: Objects of the cluster. A caller that reads and then writes holds `store.lock`.
     """
 
-    def __init__(self, now: Callable[[], float]) -> None:
-        self.store = Store(now)
+    def __init__(self, now: Callable[[], float], on_change: Callable[[], None] = lambda: None) -> None:
+        self.store = Store(now, on_change)
         admission.add_first_objects(self.store)
 
     def get(self, kind: Kind, namespace: str, name: str) -> Object:

@@ -1,7 +1,7 @@
 """WSGI application of the Kubernetes API: paths, query parameters, media types and status codes."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -22,6 +22,7 @@ from fairlane_local.kubernetes.tables import table
 
 _PROTOBUF: Final = "application/vnd.kubernetes.protobuf"
 _OPENAPI_V2: Final = "/openapi/v2"
+_LOG: Final = "log"
 _HEALTH: Final = ("/healthz", "/livez", "/readyz")
 _MAX_BODY: Final = 3 * 1024 * 1024
 """Largest body of a request in bytes, as in Kubernetes."""
@@ -40,10 +41,12 @@ class KubernetesApplication:
 
     Args:
         api: API of the cluster.
+        pod_log: Function that returns the log of a pod for query parameters.
     """
 
-    def __init__(self, api: KubernetesApi) -> None:
+    def __init__(self, api: KubernetesApi, pod_log: Callable[[Object, Mapping[str, str]], str]) -> None:
         self._api = api
+        self._pod_log = pod_log
         self._methods: dict[str, Callable[[Request, _Target, Write], Response]] = {
             "DELETE": self._delete,
             "GET": self._get,
@@ -87,6 +90,9 @@ class KubernetesApplication:
         return response
 
     def _get(self, request: Request, target: _Target, write: Write) -> Response:
+        if target.subresource == _LOG:
+            pod = self._api.get(target.kind, target.namespace, target.name)
+            return Response(self._pod_log(pod, request.args), content_type="text/plain")
         if target.name:
             found = self._api.get(target.kind, target.namespace, target.name)
         else:
@@ -113,6 +119,8 @@ class KubernetesApplication:
         return json_response(self._api.patch(*place, _body(request), request.mimetype, write, target.subresource))
 
     def _delete(self, request: Request, target: _Target, write: Write) -> Response:
+        if target.subresource:
+            raise not_allowed("the server does not allow this method on the requested resource")
         options = _body(request) if request.content_length else {}
         if not isinstance(options, dict):
             raise bad_request("the body of a delete request must be DeleteOptions")
@@ -146,7 +154,8 @@ def _target(path: str) -> _Target:
         namespace, rest = rest[1], rest[2:]
     plural, name, subresource = (*rest, "", "", "")[:3]
     kind = kind_at(api_version, plural)
-    if kind is None or len(rest) > 3 or subresource not in ("", "status") or (namespace and not kind.namespaced):
+    subresources = ("", "status", _LOG) if plural == "pods" else ("", "status")
+    if kind is None or len(rest) > 3 or subresource not in subresources or (namespace and not kind.namespaced):
         raise no_such_path()
     if name and kind.namespaced and not namespace:
         raise no_such_path()
@@ -154,7 +163,7 @@ def _target(path: str) -> _Target:
 
 
 def _require_name(target: _Target) -> None:
-    if not target.name:
+    if not target.name or target.subresource == _LOG:
         raise not_allowed("the server does not allow this method on the requested resource")
 
 

@@ -1,6 +1,7 @@
 """Kubernetes APIs of the EKS clusters of the local AWS: one for each cluster, which lives as long as the cluster."""
 
 from collections.abc import Iterable
+from functools import partial
 from http import HTTPStatus
 from threading import Lock
 from typing import Any, Final
@@ -12,6 +13,7 @@ from fairlane_local.kubernetes.access import ClusterLocation, split_path
 from fairlane_local.kubernetes.api import KubernetesApi
 from fairlane_local.kubernetes.application import KubernetesApplication, json_response
 from fairlane_local.kubernetes.errors import KubernetesError, no_such_path
+from fairlane_local.kubernetes.pod_logs import pod_log
 from fairlane_local.simulation import current_simulation
 
 _MEMBER: Final = "fairlane_kubernetes_api"
@@ -30,7 +32,7 @@ def kubernetes_api(account_id: str, region: str, name: str) -> KubernetesApi:
     with _lock:
         api: KubernetesApi | None = getattr(cluster, _MEMBER, None)
         if api is None:
-            api = KubernetesApi(_now)
+            api = KubernetesApi(_now, _wake)
             setattr(cluster, _MEMBER, api)
     return api
 
@@ -49,6 +51,10 @@ def _now() -> float:
     return current_simulation().timeline.clock.now()
 
 
+def _wake() -> None:
+    current_simulation().timeline.wake()
+
+
 def respond(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
     """Respond to a request to the Kubernetes API of a cluster, as a WSGI application."""
     try:
@@ -56,7 +62,7 @@ def respond(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         if parts is None:
             raise no_such_path()
         location, root, path = parts
-        application: Any = KubernetesApplication(kubernetes_api(*location))
+        application: Any = KubernetesApplication(kubernetes_api(*location), partial(pod_log, location))
         environ = environ | {"SCRIPT_NAME": root, "PATH_INFO": path}
     except KubernetesError as error:
         application = json_response(error.status, error.code)

@@ -26,16 +26,18 @@ class Store:
 
     Args:
         now: Returns the time in seconds since 1970.
+        on_change: Function that is called after each change. Default: none.
 
     Attributes:
         lock: Lock of the objects.
         revision: Version of the newest change.
     """
 
-    def __init__(self, now: Callable[[], float]) -> None:
+    def __init__(self, now: Callable[[], float], on_change: Callable[[], None] = lambda: None) -> None:
         self.lock = RLock()
         self.revision = 0
         self._now = now
+        self._on_change = on_change
         self._objects: dict[Key, Object] = {}
 
     def find(self, kind: Kind, namespace: str, name: str) -> Object | None:
@@ -91,12 +93,14 @@ class Store:
         self.revision += 1
         item["metadata"]["resourceVersion"] = str(self.revision)
         self._objects[_key(kind, item)] = deepcopy(item)
+        self._on_change()
         return item
 
     def remove(self, kind: Kind, item: Object) -> None:
         """Remove an object."""
         self.revision += 1
         self._objects.pop(_key(kind, item), None)
+        self._on_change()
 
     @contextmanager
     def transaction(self, *, keep: bool) -> Iterator[None]:

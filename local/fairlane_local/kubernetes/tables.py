@@ -31,12 +31,42 @@ def _at(*path: str) -> Callable[[Mapping[str, Any]], object]:
     return text
 
 
+def _condition(name: str) -> Callable[[Mapping[str, Any]], str]:
+    def text(item: Mapping[str, Any]) -> str:
+        conditions = (item.get("status") or {}).get("conditions", ())
+        return next((each["status"] for each in conditions if each["type"] == name), "")
+
+    return text
+
+
+def _state(*names: str) -> Callable[[Mapping[str, Any]], str]:
+    def text(item: Mapping[str, Any]) -> str:
+        return next((name for name in names if _condition(name)(item) == "True"), "<none>")
+
+    return text
+
+
+def _event_object(item: Mapping[str, Any]) -> str:
+    return f"{item['involvedObject'].get('kind', '').lower()}/{item['involvedObject'].get('name', '')}"
+
+
 def _first(members: Mapping[str, Any], *names: str) -> object:
     return next((members[name] for name in names if name in members), "<none>")
 
 
 _COLUMNS: Final[Mapping[str, tuple[_Column, ...]]] = {
     "ClusterQueue": (("Cohort", lambda queue: _first(queue["spec"], "cohortName", "cohort")),),
+    "Event": (
+        ("Type", _at("type")),
+        ("Reason", _at("reason")),
+        ("Object", _event_object),
+        ("Message", _at("message")),
+    ),
+    "HyperPodPyTorchJob": (
+        ("Status", _state("Completed", "Failed", "Running", "Suspended", "Created")),
+        ("Replicas", _at("status", "elasticScalingStatus", "targetReplicas")),
+    ),
+    "LocalQueue": (("ClusterQueue", _at("spec", "clusterQueue")),),
     "Namespace": (("Status", _at("status", "phase")),),
     "Pod": (("Status", _at("status", "phase")), ("Priority", _at("spec", "priorityClassName"))),
     "PriorityClass": (("Value", _at("value")), ("PreemptionPolicy", _at("preemptionPolicy"))),
@@ -45,6 +75,13 @@ _COLUMNS: Final[Mapping[str, tuple[_Column, ...]]] = {
         ("Limit", _quota(("limits.",), limits=True)),
     ),
     "RoleBinding": (("Role", lambda item: f"{item['roleRef']['kind']}/{item['roleRef']['name']}"),),
+    "Workload": (
+        ("Queue", _at("spec", "queueName")),
+        ("Reserved in", _at("status", "admission", "clusterQueue")),
+        ("Admitted", _condition("Admitted")),
+        ("Finished", _condition("Finished")),
+    ),
+    "WorkloadPriorityClass": (("Value", _at("value")),),
 }
 _PARTIAL: Final = {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1"}
 

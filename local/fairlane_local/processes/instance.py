@@ -10,6 +10,7 @@ import sys
 import sysconfig
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 from fairlane_local.errors import LocalAwsError
@@ -33,6 +34,8 @@ class Instance:
         files: Contents of files by path.
         image: Directory that stands for the image. None for an empty directory.
         disk_mib: Size of all files in MiB.
+        volumes: Writable directories of this computer by their path in the process. An empty text is a new, empty
+            directory. Default: none.
 
     Attributes:
         root: Root directory of the process. It exists until `close`, also after the end of the process.
@@ -43,7 +46,14 @@ class Instance:
         LocalAwsError: If the kernel does not allow the namespaces or the mounts.
     """
 
-    def __init__(self, host: str, files: Mapping[str, str], image: str | None, disk_mib: int) -> None:
+    def __init__(
+        self,
+        host: str,
+        files: Mapping[str, str],
+        image: str | None,
+        disk_mib: int,
+        volumes: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self.control, theirs = socket.socketpair()
         self.output, output = os.pipe()
         self._image = image
@@ -60,7 +70,8 @@ class Instance:
         if image is not None and Path(image, ".venv").is_symlink():
             visible.add(str(Path(image, ".venv").resolve()))
         try:
-            self._send(host=host, size=disk_mib * _MEBIBYTE, files=files, image=image, visible=sorted(visible))
+            size = disk_mib * _MEBIBYTE
+            self._send(host=host, size=size, files=files, image=image, visible=sorted(visible), volumes=dict(volumes))
             self.control.settimeout(_START_SECONDS)
             message, descriptors, _, _ = socket.recv_fds(self.control, _LINE, 1)
             self.control.settimeout(None)

@@ -257,6 +257,6 @@ def _start(command: Command, disk_mib: int) -> Instance:
         sentence = f"the directory {command.image}, which stands for the image, does not exist any more"
         raise AttemptError(f"CannotPullContainerError: {sentence}")
     try:
-        return Instance(command.host, command.files, command.image, disk_mib)
+        return Instance(command.host, command.files, command.image, disk_mib, command.volumes)
     except LocalAwsError as error:
         raise AttemptError(f"the process of the job cannot start: {error}") from error

@@ -26,6 +26,8 @@ class Command:
         log_stream: Name of the log stream.
         files: Contents of files by path.
         is_init: True if an init process passes all signals on. Default: False.
+        volumes: Writable directories of this computer by their path in the process. An empty text is a new, empty
+            directory. Default: none.
     """
 
     host: str
@@ -37,6 +39,7 @@ class Command:
     log_stream: str
     files: Mapping[str, str] = field(default_factory=dict)
     is_init: bool = False
+    volumes: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,7 @@ from fairlane_local.clock import Clock
 from fairlane_local.ecr import resources as ecr
 from fairlane_local.errors import LocalAwsError
 from fairlane_local.functions import stop_functions
+from fairlane_local.hyperpod.training.operators import Operators, set_operators
 from fairlane_local.kubernetes import clusters as kubernetes
 from fairlane_local.kubernetes.access import split_path
 from fairlane_local.page.access import PAGE
@@ -95,6 +96,8 @@ class LocalAws:
             milliseconds = lambda: int(self.timeline.clock.now() * 1000)  # noqa: E731  # a run does not hold the lock
             simulation.runner = Runner(simulation.options.processes, milliseconds, self.port)
         self._runner = simulation.runner
+        self._operators = Operators(simulation)
+        set_operators(self._operators)
 
     def __enter__(self) -> "LocalAws":
         Thread(target=self.serve, daemon=True).start()
@@ -107,6 +110,7 @@ class LocalAws:
         for server in self._servers:
             server.server_close()
         register(self.port, None)
+        self._operators.close()
         if self._runner is not None:
             self._runner.close()
         self._directory.cleanup()

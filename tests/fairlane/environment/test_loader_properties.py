@@ -51,6 +51,17 @@ _POOL: Any = (*_CLUSTER, "autoscaling", "spot")
 _SPOT: Any = [(*_POOL, "instance_groups", 0), (*_POOL, "max_accelerators")]
 _QUOTAS: Any = [(*_CLUSTER, "teams", team, "quota", "ml.p5.48xlarge") for team in ("one", "two", "three")]
 _QUOTAS.append((*_CLUSTER, "teams", "one", "borrow_limit"))
+_LLAMA: Any = (*_CLUSTER, "jobs", "llama")
+_STEPS: Any = (*_CLUSTER, "jobs", "steps")
+_JOB_TYPES: Any = [(*job, "instance_type") for job in (_LLAMA, _STEPS)]
+_MAXIMA: Any = [(*job, "policy", "max_replicas") for job in (_LLAMA, _STEPS)]
+_PLACES: Any = [*_QUOTAS, *_JOB_TYPES, *_MAXIMA]
+_TEAM_ONE: Any = (*_CLUSTER, "teams", "one")
+_JOB_TEAMS: Any = [(*job, "team") for job in (_LLAMA, _STEPS)]
+_JOB_POLICY: Any = (*_LLAMA, "policy")
+_VALUES: Any = (*_JOB_POLICY, "replica_discrete_values")
+_BASE: Any = (*_STEPS, "parts", "base")
+_GROWN: Any = (*_STEPS, "parts", "grown")
 _SHARED_EKS: Any = ("regions", "eu-west-1", "hyperpod", "shared", "kubernetes")
 DEPENDENTS: dict[tuple[Any, ...], list[tuple[Any, ...]]] = {
     ("execution_roles",): [*_SWEEP_ROLE, *_FAN_OUT_ROLE],
@@ -94,14 +105,27 @@ DEPENDENTS: dict[tuple[Any, ...], list[tuple[Any, ...]]] = {
     ("regions", "eu-west-1"): _FAN_OUT_REGION,
     ("regions", "eu-west-1", "queues"): _FAN_OUT_REGION,
     ("regions", "eu-west-1", "queues", "eu"): _FAN_OUT_REGION,
-    _GROUPS: [*_SPOT, *_QUOTAS],
-    (*_GROUPS, "p5"): _QUOTAS,
-    (*_GROUPS, "p5", "instance_type"): _QUOTAS,
+    _GROUPS: [*_SPOT, *_PLACES],
+    (*_GROUPS, "p5"): _PLACES,
+    (*_GROUPS, "p5", "instance_type"): _PLACES,
     (*_GROUPS, "p5", "subnets"): [(*_GROUPS, "p5", "security_groups")],
     (*_GROUPS, "p5", "subnets", 0): [(*_GROUPS, "p5", "security_groups")],
     (*_GROUPS, "spot"): _SPOT,
     (*_GROUPS, "spot", "instance_types"): [(*_GROUPS, "spot", "instance_type"), *_SPOT],
     (*_GROUPS, "spot", "instance_types", 0): [(*_GROUPS, "spot", "instance_type"), *_SPOT],
+    (*_CLUSTER, "priority_classes"): [(*_LLAMA, "priority_class")],
+    (*_CLUSTER, "priority_classes", "high"): [(*_LLAMA, "priority_class")],
+    (*_CLUSTER, "teams"): _JOB_TEAMS,
+    _TEAM_ONE: [*_JOB_TEAMS, *_JOB_TYPES],
+    (*_TEAM_ONE, "quota"): _JOB_TYPES,
+    (*_TEAM_ONE, "quota", "ml.p5.48xlarge"): _JOB_TYPES,
+    (*_TEAM_ONE, "borrow_limit"): _MAXIMA,
+    _VALUES: [(*_JOB_POLICY, "replica_increment_step")],
+    (*_VALUES, 0): [(*_JOB_POLICY, "min_replicas")],
+    (*_VALUES, 1): [(*_LLAMA, "initial_replicas")],
+    (*_VALUES, 2): [(*_JOB_POLICY, "max_replicas")],
+    _BASE: [(*_GROWN, key) for key in ("replicas", "max_replicas")],
+    _GROWN: [(*_BASE, "max_replicas")],
     (*_CLUSTER, "prometheus_workspace"): [(*_CLUSTER, "prometheus_labels")],
     (*_CLUSTER, "lifecycle_scripts"): [(*_GROUPS, "p5", "init_script"), (*_GROUPS, "system", "lifecycle_script")],
     ("regions", "eu-west-1", "network"): [(*_SHARED_EKS, "cluster")],
@@ -114,6 +138,7 @@ DEPENDENTS: dict[tuple[Any, ...], list[tuple[Any, ...]]] = {
 }
 
 
+_RECIPE = REPOSITORY / "tests" / "fairlane" / "environment" / "recipe.yaml"
 _SCRIPTS = REPOSITORY / "constructs" / "fairlane" / "hyperpod" / "lifecycle"
 _FAN_OUTS = REPOSITORY / "environments" / "fan-outs"
 # A small file with all keys. The tests replace each value by junk.
@@ -234,12 +259,71 @@ hyperpod:
         weight: 10
         preempt_lower_priority: true
         cap: {instances: {ml.p5.48xlarge: 4}, requests: {cpu: 768}}
-        container_defaults: {requests: {cpu: 1}, limits: {cpu: "2"}, maximum: {cpu: 4}}
+        container_defaults: {requests: {cpu: 1}, limits: {cpu: "2"}, maximum: {cpu: 192}}
         roles: ["arn:aws:iam::123456789012:role/one"]
       two:
         quota: {ml.p5.48xlarge: {accelerators: 7, vcpus: 1.5, memory_gib: 4, partition: mig-1g.10gb, partitions: 2}}
         cap: {requests: {nvidia.com/gpu: 8, nvidia.com/mig-1g.10gb: 2}}
       three: {quota: {ml.p5.48xlarge: {count: 1}}, cap: {instances: {ml.p5.48xlarge: 1}}}
+    jobs:
+      llama:
+        team: one
+        instance_type: ml.p5.48xlarge
+        image: registry.example.com/llama:1
+        script: train.py
+        arguments: [--epochs=1]
+        launcher_arguments: [--start-method=spawn]
+        policy:
+          min_replicas: 1
+          max_replicas: 4
+          replica_discrete_values: [1, 2, 4]
+          graceful_shutdown_timeout_seconds: 600
+          scaling_timeout_seconds: 60
+          faulty_scale_down_timeout_seconds: 60
+        initial_replicas: 2
+        priority_class: high
+        processes_per_replica: 8
+        requests: {memory: 1800Gi}
+        environment: {A: b}
+        service_account: training
+        shared_memory: 64Gi
+        checkpoint:
+          {size_gib: 100, write_gib_per_second: 1, storage: shared, step_seconds: 1, claim_name: fsx, mount_path: /mnt/a}
+        batch:
+          global_batch: 128
+          micro_batch: 4
+          learning_rate: 0.0004
+          tensor_parallel: 1
+          pipeline_parallel: 1
+          uneven_batches: true
+        restart:
+          max_restarts: 1
+          max_full_restarts: 1
+          process_restarts: 1
+          evaluation_seconds: 60
+          scale_up_snooze_seconds: 60
+        log_rules:
+          loss:
+            pattern: "loss=([0-9]+)"
+            expected_start_seconds: 600
+            expected_every_seconds: 60
+            stop_pattern: end
+            metric_threshold: 100
+            operator: gt
+            metric_data_points: 2
+            fault_on_match: false
+        termination_grace_seconds: 660
+        tolerations: [{key: a, value: b, effect: NoSchedule}]
+        recipe: RECIPE
+      steps:
+        team: one
+        instance_type: ml.p5.48xlarge
+        image: registry.example.com/llama:1
+        script: train.py
+        policy: {min_replicas: 1, max_replicas: 4, replica_increment_step: 1}
+        parts:
+          base: {replicas: 1, priority_class_name: base}
+          grown: {replicas: 0, max_replicas: 3, priority_class_name: elastic}
     admin_roles: ["arn:aws:iam::123456789012:role/admin"]
     lifecycle_scripts: SCRIPTS
     lifecycle_bucket: sagemaker-scripts
@@ -322,6 +406,7 @@ regions:
           existing_add_ons: [cert-manager]
         instance_groups: {p5: {instance_type: ml.p5.48xlarge, instance_count: 1}}
 """.replace("SCRIPTS", f"{_SCRIPTS}")
+    .replace("RECIPE", f"{_RECIPE}")
     .replace("TEMPLATE", f"{_FAN_OUTS}/campaigns.json")
     .replace("QUERY", f"{_FAN_OUTS}/campaigns.sql")
 )

@@ -40,8 +40,12 @@ def test_the_example_names_the_schema_for_editors() -> None:
 def test_the_schema_requires_the_keys_that_the_loader_requires() -> None:
     required = {name: sorted(part["required"]) for name, part in definitions().items() if "required" in part}
     assert required == {
+        "batch-plan": ["global_batch", "learning_rate", "micro_batch"],
+        "checkpoint": ["size_gib", "write_gib_per_second"],
         "compute-environment": ["instance_types"],
         "efs-volume": ["container_path", "file_system_id"],
+        "elastic-policy": ["max_replicas", "min_replicas"],
+        "elastic-training-job": ["image", "instance_type", "policy", "script", "team"],
         "existing-network": ["subnet_ids", "vpc_id"],
         "fair-share-policy": ["policy"],
         "fan-out": ["queues", "template"],
@@ -53,11 +57,13 @@ def test_the_schema_requires_the_keys_that_the_loader_requires() -> None:
         "hyperpod-cluster": ["instance_groups", "kubernetes"],
         "instance-group": ["instance_count"],
         "kubernetes-of-hyperpod": ["chart"],
+        "log-rule": ["pattern"],
         "lustre-mount": ["file_system_id", "mount_name"],
         "multi-node-job-definition": ["image", "nodes", "script"],
         "node-pool": ["instance_groups"],
         "quota-management-policy": ["policy", "shares"],
         "quota-share": ["capacity", "sharing"],
+        "replica-part": ["replicas"],
         "service-environment": ["capacity"],
         "taint": ["key"],
         "team": ["quota"],

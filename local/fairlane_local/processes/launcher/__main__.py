@@ -65,7 +65,7 @@ def _be_first(control: socket.socket, request: dict[str, Any], alive: int) -> No
     if not os.read(alive, 1):
         os._exit(1)  # the launcher died before the kernel knew what to do then
     try:
-        enter_root(request["size"], request["files"], request["image"], request["visible"])
+        enter_root(request["size"], request["files"], request["image"], request["visible"], request["volumes"])
         Path("/proc/self/oom_score_adj").write_text(str(_BAD_LIFE))
     except OSError as error:
         _fail(control, error)

@@ -14,7 +14,7 @@ _AT_FDCWD, _AT_RECURSIVE = -100, 0x8000
 _MOUNT_SETATTR, _PIVOT_ROOT = 442, {"x86_64": 155, "aarch64": 41}
 _STAGE = Path("/proc")
 """Directory of the host that the new root is mounted on until it is the root."""
-_OWN = ("/proc", "/tmp", "/opt")
+_OWN = ("/proc", "/tmp", "/opt", "/mnt")
 _COVERED = {"/dev/shm": ".shm", "/var/tmp": ".tmp"}
 _PRIVATE_DIRECTORIES = (*_OWN, *_COVERED)
 
@@ -36,7 +36,9 @@ def call(name: str, *arguments: Any) -> None:
         raise OSError(code, f"{name}: {os.strerror(code)}", *[os.fsdecode(a) for a in arguments[:2] if a][:1])
 
 
-def enter_root(size: int, files: Mapping[str, str], image: str | None, visible: Iterable[str]) -> None:
+def enter_root(
+    size: int, files: Mapping[str, str], image: str | None, visible: Iterable[str], volumes: Mapping[str, str]
+) -> None:
     """Make a new root directory, and enter it. The caller is in its own user, mount and PID namespace.
 
     Args:
@@ -44,10 +46,18 @@ def enter_root(size: int, files: Mapping[str, str], image: str | None, visible: 
         files: Contents of files by path. A file replaces one of the host.
         image: Directory that the job sees as writable. Its changes are in the private file system.
         visible: Directories that the job needs, also below directories that are private.
+        volumes: Writable directories of the host by path. An empty text is a new directory.
     """
     _mount("none", "/", "", _RECURSIVE | _PRIVATE)
     _mount("tmpfs", _STAGE, "tmpfs", 0, f"size={size},mode=755")
-    for path, mode in ((".shm", 0o1777), (".tmp", 0o1777), ("tmp", 0o1777), ("opt/ml", 0o755), ("proc", 0o755)):
+    for path, mode in (
+        (".shm", 0o1777),
+        (".tmp", 0o1777),
+        ("tmp", 0o1777),
+        ("opt/ml", 0o755),
+        ("proc", 0o755),
+        ("mnt", 0o755),
+    ):
         directory = _STAGE / path
         directory.mkdir(parents=True)
         directory.chmod(mode)
@@ -62,6 +72,8 @@ def enter_root(size: int, files: Mapping[str, str], image: str | None, visible: 
             _bind_read_only(Path(path))
     if image is not None:
         _overlay(image)
+    for number, (path, source) in enumerate(volumes.items()):
+        _bind_volume(path, source, number)
     for number, (path, content) in enumerate(files.items()):
         _write(path, content, number)
     _mount("proc", _STAGE / "proc", "proc", 0)
@@ -99,6 +111,14 @@ def _overlay(image: str) -> None:
     lower = image.replace("\\", "\\\\").replace(":", "\\:").replace(",", "\\,")
     options = f"lowerdir={lower},upperdir={upper},workdir={work},userxattr"
     _mount("overlay", _inside(image), "overlay", 0, options)
+
+
+def _bind_volume(path: str, source: str, number: int) -> None:
+    directory = Path(source) if source else _STAGE / f".volume{number}"
+    if not source:
+        directory.mkdir()
+    _inside(path).mkdir(parents=True, exist_ok=True)
+    _mount(directory, _inside(path), "", _BIND)
 
 
 def _write(path: str, content: str, number: int) -> None:

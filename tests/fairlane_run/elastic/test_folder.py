@@ -1,0 +1,126 @@
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fairlane_run.elastic import CheckpointFolder, ElasticError
+
+CHANGES = ("fsync", "mkdir", "open", "rename", "replace", "rmdir", "unlink")
+"""Functions of os with which a save changes files."""
+
+
+class Killed(BaseException):
+    """End of the process."""
+
+
+def save(folder: CheckpointFolder, step: int) -> None:
+    path = folder.begin(step)
+    for part in ("a", "b"):
+        Path(path, part).write_text(f"{part} after {step} steps")
+    folder.commit(step)
+
+
+def whole(path: Path) -> int:
+    """Return the step of the latest checkpoint, after a look into its files."""
+    latest = CheckpointFolder(path).latest()
+    assert latest is not None
+    step = int(latest[-10:])
+    for part in ("a", "b"):
+        assert Path(latest, part).read_text() == f"{part} after {step} steps"
+    return step
+
+
+def kill_at(patch: pytest.MonkeyPatch, change: int) -> None:
+    """Kill the process before a change, counted from 1."""
+    done = 0
+
+    def counted(name: str) -> Any:
+        call = getattr(os, name)
+
+        def counting(*arguments: Any, **options: Any) -> Any:
+            nonlocal done
+            done += 1
+            if done == change:
+                raise Killed
+            return call(*arguments, **options)
+
+        return counting
+
+    for name in CHANGES:
+        patch.setattr(os, name, counted(name))
+
+
+def test_a_kill_at_any_moment_of_a_save_leaves_a_whole_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    latest = set()
+    for change in range(1, 1000):
+        path = tmp_path / str(change)
+        folder = CheckpointFolder(path)
+        save(folder, 10)
+        save(folder, 20)
+        try:
+            with monkeypatch.context() as patch:
+                kill_at(patch, change)
+                save(folder, 30)
+            break
+        except Killed:
+            latest.add(whole(path))
+        save(folder, 25)  # the next attempt sees the event earlier
+
+        assert whole(path) == 25
+        assert {entry.name for entry in path.iterdir()} == {"latest", "step-0000000025", "step-0000000020"}
+        save(folder, 30)
+        assert whole(path) == 30
+
+    assert change > 15
+    assert latest == {20, 30}
+
+
+def test_files_are_on_the_disk_before_they_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    changes: list[str] = []
+    opened: dict[int, str] = {}
+    open_ = os.open
+
+    def tracked_open(path: str, *arguments: Any, **options: Any) -> int:
+        number = open_(path, *arguments, **options)
+        opened[number] = Path(path).name
+        return number
+
+    def tracked(name: str) -> Any:
+        call = getattr(os, name)
+
+        def tracking(*arguments: Any) -> Any:
+            changes.append(opened[arguments[0]] if name == "fsync" else name)
+            return call(*arguments)
+
+        return tracking
+
+    monkeypatch.setattr(os, "open", tracked_open)
+    for name in ("fsync", "rename", "replace"):
+        monkeypatch.setattr(os, name, tracked(name))
+    save(CheckpointFolder(tmp_path / "all"), 1)
+
+    assert sorted(changes[:2]) == ["a", "b"]
+    assert changes[2:] == ["partial-0000000001", "rename", "latest.partial", "all", "replace", "all"]
+
+
+def test_the_newest_checkpoints_remain(tmp_path: Path) -> None:
+    folder = CheckpointFolder(tmp_path, keep=3)
+    for step in (10, 20, 30, 40):
+        save(folder, step)
+
+    assert folder.steps() == [20, 30, 40]
+
+
+def test_a_folder_without_a_checkpoint_has_no_latest(tmp_path: Path) -> None:
+    folder = CheckpointFolder(tmp_path / "absent")
+
+    assert folder.latest() is None
+    assert folder.steps() == []
+
+
+def test_at_least_one_checkpoint_remains(tmp_path: Path) -> None:
+    with pytest.raises(ElasticError, match="keep: got 0, allowed: 1 or more"):
+        CheckpointFolder(tmp_path, keep=0)
