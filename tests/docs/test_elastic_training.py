@@ -180,6 +180,17 @@ def test_a_snooze_keeps_a_job_from_short_gaps() -> None:
     assert moves[0] > 2 * moves[1]
 
 
+def test_the_base_part_stays_when_a_job_of_the_team_needs_more() -> None:
+    urgent = job(instances=4, submit=HOUR, run=HOUR, priority=99)
+    whole, split = (
+        rehearse(one_team(4), elastic(1, 2, 3, 4, run=HOUR * 8, parts=parts), urgent) for parts in (False, True)
+    )
+    assert whole.size_of(0).value_at(HOUR + 600) == 0
+    assert whole.size_of(1).value_at(HOUR + 600) == 4
+    assert split.size_of(0).value_at(HOUR + 600) >= 1
+    assert split.outcomes[1].waited > HOUR
+
+
 def test_the_model_leaves_out_what_the_page_lists() -> None:
     text = fairlane.scheduler.kueue.__doc__
     assert text
