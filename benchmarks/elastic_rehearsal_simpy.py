@@ -4,7 +4,7 @@ It lacks what the policy does not use: fair sharing, priorities, preemption in a
 types, lending limits, checkpoints of jobs of one size, tokens, snoozes, and all results but the end of each job.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -214,7 +214,7 @@ class Static:
         self.cluster, self.row, self.job = cluster, row, job
         self.admitted, self.evicted = cluster.env.event(), cluster.env.event()
 
-    def body(self) -> Iterator[simpy.Event]:
+    def body(self) -> simpy.events.ProcessGenerator:
         """Run the job. A preempted job starts again from its beginning."""
         cluster, env = self.cluster, self.cluster.env
         yield env.timeout(self.job.submit)
@@ -261,7 +261,7 @@ class Elastic:
         self.ask_at: int | None = None
         self.failures = 0
 
-    def body(self) -> Iterator[simpy.Event]:
+    def body(self) -> simpy.events.ProcessGenerator:
         """Run the job."""
         cluster, env, job = self.cluster, self.cluster.env, self.job
         yield env.timeout(job.submit)
