@@ -172,9 +172,8 @@ def test_a_scaling_timeout_makes_one_change_of_several_admissions() -> None:
 
 def test_a_snooze_keeps_a_job_from_short_gaps() -> None:
     others = [job(instances=3, submit=1000 * number, run=700, priority=1) for number in range(1, 10)]
-    llama = {"run": HOUR * 4, "checkpoint_seconds": 10, "restart_seconds": 60}
     moves = [
-        rehearse(one_team(4), *others, elastic(1, 2, 3, 4, **llama, scale_up_snooze_seconds=seconds)).total.moves
+        rehearse(one_team(4), *others, elastic(1, 2, 3, 4, run=HOUR * 4, scale_up_snooze_seconds=seconds)).total.moves
         for seconds in (0, 3600)
     ]
     assert moves[0] > 2 * moves[1]
