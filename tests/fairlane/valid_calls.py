@@ -40,7 +40,7 @@ class World:
 
     @cached_property
     def compute_environment(self) -> f.GpuComputeEnvironment:
-        return f.GpuComputeEnvironment(self.stack, "P4", vpc=self.vpc, instance_types=[P4], max_gpus=16)
+        return f.GpuComputeEnvironment(self.stack, "P4", vpc=self.vpc, instance_types=[P4], max_gpus=64)
 
     @cached_property
     def gpu_queue(self) -> f.GpuQueue:

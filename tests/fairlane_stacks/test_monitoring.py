@@ -114,7 +114,8 @@ def test_the_first_region_with_queues_has_the_dashboard() -> None:
 def test_a_cost_over_the_limit_stops_the_synth() -> None:
     stacks(monitoring_cost_limit=1000)
     with pytest.raises(
-        ConfigurationError, match=r"monitoring_cost_limit: monitoring costs about \$\d+ a month, above the limit of \$5"
+        ConfigurationError,
+        match=r"prod\.yaml: 1 problem\n  - monitoring_cost_limit: monitoring costs about \$\d+ a month, above the limit of \$5",
     ):
         stacks(monitoring_cost_limit=5)
 

@@ -26,6 +26,7 @@ _DEFERRED: Final = {
 """Modules of names that annotations have, and that are imported for type checkers only."""
 _DATA: Final = "a text, a number, True, False, None, a list or a mapping"
 _EXAMPLES: Final = {
+    "Construct": "a stack, or a construct in a stack",
     "IGrantable": "an IAM role, user or group, such as Role.from_role_arn(...)",
     "IKeyRef": "a KMS key, such as Key.from_key_arn(...)",
 }
