@@ -95,7 +95,7 @@ def _own_problems(shape: Signature, function: Callable[..., object], arguments: 
         place = Claims.regional(arguments["scope"])
         is_known = not is_token(place.account) and not is_token(place.region)
         environment = Environment(account=place.account, region=place.region) if is_known else None
-        stack = Stack(App(), "Stack", env=environment)
+        stack = Stack(App(auto_synth=False), "Stack", env=environment)
         bound = shape.bind_partial()
         bound.arguments.update({**arguments, "scope": stack})
         function(*bound.args, **bound.kwargs)
@@ -138,17 +138,17 @@ def _annotation(function: Callable[..., Any], name: str) -> Any:
         return Any
     annotation = parameter.annotation
     if isinstance(annotation, str):
-        annotation = _evaluated(annotation, function.__module__)
+        annotation = _evaluated(annotation, vars(sys.modules[function.__module__]))
     return Sequence[annotation] if parameter.kind is Parameter.VAR_POSITIONAL else annotation
 
 
-def _evaluated(annotation: str, module: str) -> Any:
+def _evaluated(annotation: str, names: Mapping[str, Any]) -> Any:
     deferred = {
         name: getattr(import_module(source), name, None) or import_module(source)
         for name, source in _DEFERRED.items()
         if name in annotation
     }
-    return eval(annotation, {**vars(sys.modules[module]), **deferred})
+    return eval(annotation, {**names, **deferred})
 
 
 def type_problems(field: Path, got: object, expected: Any) -> Iterator[Problem]:
@@ -185,13 +185,9 @@ def _union_problems(field: Path, got: object, choices: tuple[Any, ...]) -> Itera
 
 
 def _is_instance(got: object, expected: type) -> bool:
-    if expected is bool:
-        return isinstance(got, bool) or is_token(got)
-    if expected in (int, float):
-        kinds = (int, float) if expected is float else int
-        return (isinstance(got, kinds) and not isinstance(got, bool)) or is_token(got)
-    if expected is str:
-        return isinstance(got, str) or is_token(got)
+    if expected in _SCALARS:
+        kinds = (int, float) if expected is float else expected
+        return is_token(got) or (isinstance(got, kinds) and isinstance(got, bool) == (expected is bool))
     if issubclass(expected, StrEnum):
         return isinstance(got, str) and (got in set(expected) or is_token(got))
     if getattr(expected, "_is_protocol", False):
