@@ -1,6 +1,8 @@
 """Errors about arguments of a wrong type: they name the construct, the argument, its value and what is allowed."""
 
 from collections.abc import Callable
+from importlib import import_module
+from inspect import isabstract
 from typing import Any
 
 import pytest
@@ -17,10 +19,10 @@ from fairlane import (
     GpuComputeEnvironment,
     GpuJobDefinition,
     GpuQueue,
-    JobMetrics,
     TrainingExecutionRole,
     TrainingQueue,
 )
+from fairlane._internal.argument_types import type_problems
 from tests.fairlane.valid_calls import CONSTRUCTS, World
 from tests.support import REPOSITORY
 
@@ -52,7 +54,7 @@ def error_of(call: Callable[[World], object]) -> str:
         (changed("QueueAlarms", metrics="x"), "Stack/New: 1 problem\n  - metrics: got 'x', allowed: a JobMetrics"),
         (changed("TrainingQueue", scope=None), "TrainingQueue: 1 problem\n  - scope: missing; use a stack, or a construct in a stack"),
         (lambda w: GpuQueue.from_job_queue_arn(w.stack, "Other", "training"), "Stack/Other: 1 problem\n  - job_queue_arn: got 'training', allowed: the ARN of one queue; from_job_queue_name imports a queue by its name"),
-        (lambda w: JobMetrics(w.stack, "New", queues=[batch.JobQueue(w.stack, "L2")]), "Stack/New: 1 problem\n  - queues[0]: got the JobQueue Stack/L2, allowed: a list of TrainingQueue and GpuQueue; from_job_queue_arn imports other queues"),
+        (lambda w: changed("JobMetrics", queues=[batch.JobQueue(w.stack, "L2")])(w), "Stack/New: 1 problem\n  - queues[0]: got the JobQueue Stack/L2, allowed: a list of TrainingQueue and GpuQueue; from_job_queue_arn imports other queues"),
         (changed("TrainingQueue", scope=5, capacity="x"), "TrainingQueue: 2 problems\n  - scope: got 5, allowed: a stack, or a construct in a stack\n  - capacity: got 'x', allowed: a whole number or a mapping of texts to whole numbers"),
         (changed("TrainingFanOut", store="search"), "Stack/New: 1 problem\n  - store: got 'search', allowed: a SweepStore, or SweepStore.from_bucket_name(...)"),
         (changed("GpuJobDefinition", log_retention="ONE_DAY"), "Stack/New: 1 problem\n  - log_retention: got 'ONE_DAY', allowed: a member of RetentionDays, such as RetentionDays.ONE_DAY"),
@@ -89,17 +91,18 @@ def test_a_vpc_without_subnets_is_refused(stack: Stack) -> None:
 
 
 def test_a_refused_construct_leaves_no_node_and_no_name(stack: Stack) -> None:
-    for tags in ({"a": object()}, None):
+    wrong: list[Any] = [{"a": object()}, None]
+    for tags in wrong:
         before = len(stack.node.children)
         try:
-            TrainingQueue(stack, "New", queue_name="q", capacity=1, scheduling=Fifo(), tags=tags)  # type: ignore[dict-item]
+            TrainingQueue(stack, "New", queue_name="q", capacity=1, scheduling=Fifo(), tags=tags)
         except ConfigurationError:
             assert len(stack.node.children) == before
     assert stack.node.try_find_child("New")
 
 
 def test_tokens_imports_and_positional_arguments_have_the_right_types(stack: Stack) -> None:
-    number = CfnParameter(stack, "Number", type="Number").value_as_number
+    number: Any = CfnParameter(stack, "Number", type="Number").value_as_number
     text = CfnParameter(stack, "Text").value_as_string
     role = iam.Role.from_role_arn(stack, "Role", "arn:aws:iam::111122223333:role/training")
     queue = TrainingQueue(stack, "Queue", queue_name="q", capacity=number, scheduling=Fifo(), tags={"a": text})
@@ -112,3 +115,16 @@ def test_tokens_imports_and_positional_arguments_have_the_right_types(stack: Sta
     GpuJobDefinition(
         stack, "Job", job_definition_name="j", image="x:1", gpus=1, instance_type="p4d.24xlarge", secrets={"A": secret}
     )
+
+
+@pytest.mark.parametrize(
+    "module", ["aws_ec2", "aws_ecr", "aws_eks_v2", "aws_iam", "aws_kms", "aws_secretsmanager", "aws_sns"]
+)
+def test_each_class_of_the_cdk_has_the_type_of_its_interfaces(module: str) -> None:
+    classes = vars(import_module(f"aws_cdk.{module}")).values()
+    constructable = (value for value in classes if isinstance(value, type) and not isabstract(value))
+    implementing = [value for value in constructable if "__jsii_ifaces__" in vars(value)]
+    assert implementing
+    for value in implementing:
+        for interface in vars(value)["__jsii_ifaces__"]:
+            assert not list(type_problems(("a",), value.__new__(value), interface))

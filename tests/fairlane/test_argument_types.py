@@ -54,7 +54,7 @@ def test_each_public_construct_and_method_has_valid_arguments() -> None:
 
 
 def parameters_of(call: Callable[..., object]) -> Mapping[str, Parameter]:
-    function = call.__init__ if isinstance(call, type) else call
+    function = vars(call)["__init__"] if isinstance(call, type) else call
     return {name: parameter for name, parameter in signature(function).parameters.items() if name != "self"}
 
 

@@ -28,7 +28,8 @@ class World:
     """Stack with the constructs that the arguments need, each created at its first use."""
 
     def __init__(self) -> None:
-        self.stack = Stack(App(context={"aws:cdk:disable-asset-staging": True}), "Stack", env=HERE)
+        self.app = App(context={"aws:cdk:disable-asset-staging": True})
+        self.stack = Stack(self.app, "Stack", env=HERE)
 
     @cached_property
     def vpc(self) -> f.TrainingVpc:
@@ -90,7 +91,7 @@ class World:
     @cached_property
     def replica(self) -> f.ReplicatedRepository:
         there = Environment(account="111122223333", region="us-west-2")
-        home = Stack(self.stack.node.scope, "Home", env=there)
+        home = Stack(self.app, "Home", env=there)
         return f.ReplicatedRepository(home, "Images", repository_name="replicas", regions=["us-east-1"])
 
     @cached_property

@@ -6,7 +6,7 @@ from enum import Enum, StrEnum
 from functools import cache, wraps
 from importlib import import_module
 from inspect import Parameter, Signature, signature
-from types import FunctionType, NoneType, UnionType
+from types import FunctionType, GenericAlias, NoneType, UnionType
 from typing import Any, Final, TypeVar, Union, get_args, get_origin
 
 from fairlane._internal.checks import alternatives
@@ -119,7 +119,8 @@ def _subject(function: Callable[..., Any], owner: type, arguments: Mapping[str, 
     if "construct_id" in arguments and "scope" in arguments:
         scope = arguments["scope"]
         return f"{scope.node.path}/{arguments['construct_id']}" if _is_construct(scope) else owner.__name__
-    name, instance = function.__name__, arguments.get("self")
+    name = function.__name__
+    instance: Any = arguments.get("self")
     if _is_construct(instance):
         return f"{instance.node.path}.{name}"
     attributes = vars(instance).values() if hasattr(instance, "__dict__") else ()
@@ -136,10 +137,10 @@ def _annotation(function: Callable[..., Any], name: str) -> Any:
     parameter = signature(function).parameters[name]
     if parameter.annotation is Parameter.empty or parameter.kind is Parameter.VAR_KEYWORD:
         return Any
-    annotation = parameter.annotation
+    annotation: Any = parameter.annotation
     if isinstance(annotation, str):
         annotation = _evaluated(annotation, vars(sys.modules[function.__module__]))
-    return Sequence[annotation] if parameter.kind is Parameter.VAR_POSITIONAL else annotation
+    return GenericAlias(Sequence, (annotation,)) if parameter.kind is Parameter.VAR_POSITIONAL else annotation
 
 
 def _evaluated(annotation: str, names: Mapping[str, Any]) -> Any:
@@ -205,13 +206,17 @@ def _is_data(got: object) -> bool:
 
 
 def _implements(got: object, protocol: type) -> bool:
-    """Return True if a value has the members of a protocol.
+    """Return True if a value has the members of a protocol, or if its class in the CDK declares an interface.
 
-    Members of the CDK's interfaces are looked up in classes, because reading a property would call Node.
+    Members of the CDK's interfaces are looked up in classes, because reading a property would call Node. Classes of the
+    CDK lack optional members of the interfaces that they declare.
     """
     parts = getattr(got, "_delegates", [got])  # the CDK's classes for interfaces wrap several objects
     if hasattr(protocol, "__jsii_type__"):
         parts = [type(part) for part in parts]
+        bases = (base for part in parts for base in part.__mro__)
+        if any(protocol in interface.__mro__ for base in bases for interface in vars(base).get("__jsii_ifaces__", ())):
+            return True
     return all(any(hasattr(part, name) for part in parts) for name in _members(protocol))
 
 
