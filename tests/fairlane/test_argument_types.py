@@ -1,6 +1,7 @@
 """Values of wrong types as arguments of all public constructs: each is accepted, or an error names the argument."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import is_dataclass
 from importlib import import_module
 from inspect import Parameter, isfunction, signature
 from itertools import product
@@ -11,18 +12,24 @@ from aws_cdk import Resource
 
 from fairlane import ConfigurationError
 from tests.fairlane.valid_calls import CONSTRUCTS, IMPORTS, METHODS, Call, World
+from tests.fairlane.valid_values import VALUES
 
-PACKAGES = ("capacity", "fan_out", "hyperpod", "images", "jobs", "monitoring", "queues", "sweeps")
+PACKAGES = ("capacity", "fan_out", "hyperpod", "images", "jobs", "monitoring", "monitoring.alarms", "queues", "sweeps")
 CALLED_BY_CONSTRUCTS = {"HyperPodCluster.add_dependant", "RegistryReplication.add", "ReplicatedRepository.add_template"}
+NO_ARGUMENTS = {"Limit", "Problem", "QuotaRow"}
 WRONG: list[Any] = [None, "x", 5, 1.5, True, [object()], {"x": object()}, object(), Resource]
+WRONG_FIELDS: list[Any] = [None, "x", 1.5, [object()], {"x": object()}]
+
+
+def public_names() -> dict[str, Any]:
+    packages = [import_module(name) for name in ("fairlane", *(f"fairlane.{name}" for name in PACKAGES))]
+    return {name: getattr(package, name) for package in packages for name in package.__all__}
 
 
 def public_constructs() -> dict[str, type]:
-    packages = [import_module(name) for name in ("fairlane", *(f"fairlane.{name}" for name in PACKAGES))]
-    values = {name: getattr(package, name) for package in packages for name in package.__all__}
     return {
         name: value
-        for name, value in values.items()
+        for name, value in public_names().items()
         if isinstance(value, type) and hasattr(value, "__jsii_type__") and not name.endswith("Base")
     }
 
@@ -92,3 +99,29 @@ def test_a_value_of_a_wrong_type_is_accepted_or_an_error_names_the_argument(name
                 raise AssertionError(f"{argument}={wrong!r}: {type(error).__name__}: {error}") from error
             else:
                 world = None
+
+
+def test_each_public_value_object_has_valid_fields() -> None:
+    values = {name for name, value in public_names().items() if isinstance(value, type) and is_dataclass(value)}
+    assert values - NO_ARGUMENTS == set(VALUES)
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_a_field_of_a_wrong_type_is_accepted_or_an_error_names_it(name: str) -> None:
+    create, valid, use = VALUES[name]
+    world: World | None = None
+    names = ["shares"] if name == "QuotaManagement" else [*parameters_of(create)]
+    for field, wrong in [("", None), *product(names, WRONG_FIELDS)]:
+        world = world or World()
+        try:
+            construct, changes = use(create(**valid | ({field: wrong} if field else {})))
+            call, arguments = placed(CONSTRUCTS[construct], world)
+            call(**arguments | changes)
+        except ConfigurationError as error:
+            assert field, error
+            in_path = f"shares.{wrong}" in str(error)  # the name of a share is part of the paths of its problems
+            assert field in str(error) or in_path, f"{field}={wrong!r}: {error}"
+        except Exception as error:
+            raise AssertionError(f"{field}={wrong!r}: {type(error).__name__}: {error}") from error
+        else:
+            world = None

@@ -2,12 +2,13 @@
 
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import fields, is_dataclass
 from enum import Enum, StrEnum
 from functools import cache, wraps
 from importlib import import_module
 from inspect import Parameter, Signature, signature
 from types import FunctionType, GenericAlias, NoneType, UnionType
-from typing import Any, Final, TypeVar, Union, get_args, get_origin
+from typing import Any, Final, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from fairlane._internal.checks import alternatives
 from fairlane._internal.tokens import is_token
@@ -74,7 +75,7 @@ def _checked(function: Method, owner: type) -> Method:
         subject = _subject(function, owner, arguments)
         if _is_construct(arguments.get("scope")) and "construct_id" in arguments:
             own = _own_problems(shape, function, arguments)
-            named = {problem.field[0] for problem in own if problem.field}
+            named = {problem.field[0] for problem in own if problem.field and not problem.sentence}
             problems = [*own, *(problem for problem in problems if problem.field[0] not in named)]
         raise ConfigurationError(subject, problems)
 
@@ -173,8 +174,20 @@ def type_problems(field: Path, got: object, expected: Any) -> Iterator[Problem]:
     elif expected is Any:
         if len(field) > 1 and not _is_data(got):
             yield Problem(field, got, _DATA)
-    elif isinstance(expected, type) and not _is_instance(got, expected):
-        yield Problem(field, got, type_text(expected))
+    elif isinstance(expected, type):
+        if not _is_instance(got, expected):
+            yield Problem(field, got, type_text(expected))
+        elif is_dataclass(got) and type(got).__module__.startswith("fairlane"):
+            for name, (annotation, default) in _fields(type(got)).items():
+                if (value := getattr(got, name)) is not default:
+                    yield from type_problems((*field, name), value, annotation)
+
+
+@cache
+def _fields(owner: type) -> Mapping[str, tuple[Any, Any]]:
+    """Return annotation and default of the fields of a dataclass."""
+    hints = get_type_hints(owner)
+    return {field.name: (hints[field.name], field.default) for field in fields(owner) if field.init}
 
 
 def _union_problems(field: Path, got: object, choices: tuple[Any, ...]) -> Iterator[Problem]:
