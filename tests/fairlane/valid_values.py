@@ -119,7 +119,7 @@ VALUES: dict[str, Value] = {
         {"team_name": "a", "quota": [hyperpod.QuotaResource(instance_type=P5, count=1)]},
         lambda v: ("TaskGovernance", {"teams": [v]}),
     ),
-    "Volume": (hyperpod.Volume, {"size_gib": 200, "encryption_key": KEY}, lambda v: _groups(root_volume=v)),
+    "Volume": (hyperpod.Volume, {"size_gib": 200, "encryption_key": KEY}, lambda v: _groups(data_volume=v)),
     **dict(_kinds(f.AlarmLimits, "QueueAlarms", "limits")),
     **dict(_kinds(f.ExporterLimits, "QueueAlarms", "exporter_limits")),
     **dict(_kinds(f.FanOutLimits, "FanOutAlarms", "limits")),
