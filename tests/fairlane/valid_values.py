@@ -16,12 +16,12 @@ _IDLE = hyperpod.InstanceGroup(group_name="gpu", instance_type=P5, instance_coun
 
 
 def _groups(**changes: Any) -> Use:
-    group = {"group_name": "gpu", "instance_type": P5, "instance_count": 1}
+    group: dict[str, Any] = {"group_name": "gpu", "instance_type": P5, "instance_count": 1}
     return "HyperPodCluster", {"instance_groups": [SYSTEM, hyperpod.InstanceGroup(**group | changes)]}
 
 
 def _team(**changes: Any) -> Use:
-    team = {"team_name": "a", "quota": [hyperpod.QuotaResource(instance_type=P5, count=1)]}
+    team: dict[str, Any] = {"team_name": "a", "quota": [hyperpod.QuotaResource(instance_type=P5, count=1)]}
     return "TaskGovernance", {"teams": [hyperpod.Team(**team | changes)]}
 
 

@@ -177,14 +177,14 @@ def type_problems(field: Path, got: object, expected: Any) -> Iterator[Problem]:
     elif isinstance(expected, type):
         if not _is_instance(got, expected):
             yield Problem(field, got, type_text(expected))
-        elif is_dataclass(got) and type(got).__module__.startswith("fairlane"):
-            for name, (annotation, default) in _fields(type(got)).items():
+        elif is_dataclass(got) and got.__class__.__module__.startswith("fairlane"):
+            for name, (annotation, default) in _fields(got.__class__).items():
                 if (value := getattr(got, name)) is not default:
                     yield from type_problems((*field, name), value, annotation)
 
 
 @cache
-def _fields(owner: type) -> Mapping[str, tuple[Any, Any]]:
+def _fields(owner: Any) -> Mapping[str, tuple[Any, Any]]:
     """Return annotation and default of the fields of a dataclass."""
     hints = get_type_hints(owner)
     return {field.name: (hints[field.name], field.default) for field in fields(owner) if field.init}
