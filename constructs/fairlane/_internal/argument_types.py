@@ -75,8 +75,7 @@ def _checked(function: Method, owner: type) -> Method:
         subject = _subject(function, owner, arguments)
         if _is_construct(arguments.get("scope")) and "construct_id" in arguments:
             own = _own_problems(shape, function, arguments)
-            named = {problem.field[0] for problem in own if problem.field and not problem.sentence}
-            problems = [*own, *(problem for problem in problems if problem.field[0] not in named)]
+            problems = [*own, *(problem for problem in problems if not _is_reported(problem, own))]
         raise ConfigurationError(subject, problems)
 
     setattr(call, _CHECKED, True)
@@ -105,6 +104,13 @@ def _own_problems(shape: Signature, function: Callable[..., object], arguments: 
     except Exception:
         return ()
     return ()
+
+
+def _is_reported(problem: Problem, own: Sequence[Problem]) -> bool:
+    """Return True if one of a construct's own problems is about the same value, or about the same argument as a value."""
+    path, argument = problem.field, problem.field[:1]
+    values = [each.field for each in own if not each.sentence]
+    return any(each.field[: len(path)] == path for each in own) or any(field[:1] == argument for field in values)
 
 
 def _bind(shape: Signature, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
