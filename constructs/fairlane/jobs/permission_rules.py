@@ -41,7 +41,7 @@ def check_s3_prefix(field: Path, uri: object) -> Iterator[Problem]:
         )
         bucket = re.match(r"s3://([a-z0-9.-]*)/", uri) if isinstance(uri, str) else None
         if bucket and not _BUCKET.fullmatch(bucket[1]):
-            characters = "3 to 63 characters of a-z, 0-9, - and ., a letter or a digit at each end"
+            characters = "3 to 63 characters of a-z, 0-9, - and . without .., a letter or a digit at each end"
             yield Problem.relation(field, f"{bucket[1]!r} is not the name of a bucket: use {characters}")
         else:
             yield Problem(field, uri, allowed)
