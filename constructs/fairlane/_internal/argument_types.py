@@ -107,7 +107,7 @@ def _own_problems(shape: Signature, function: Callable[..., object], arguments: 
 
 
 def _is_reported(problem: Problem, own: Sequence[Problem]) -> bool:
-    """Return True if one of a construct's own problems is about the same value, or about the same argument as a value."""
+    """Return True if one of a construct's own problems is about the same value or argument."""
     path, argument = problem.field, problem.field[:1]
     values = [each.field for each in own if not each.sentence]
     return any(each.field[: len(path)] == path for each in own) or any(field[:1] == argument for field in values)
