@@ -117,6 +117,8 @@ def dotted(field: Path) -> str:
 def _shown(got: object) -> str:
     if is_token(got):
         return "a value known only at deployment"
+    if hasattr(type(got), "__jsii_type__") and hasattr(got, "node"):
+        return f"the {type(got).__name__} {got.node.path}"
     return _shortened(repr(str(got) if isinstance(got, str) else got))
 
 

@@ -76,7 +76,7 @@ def build_stacks(scope: Construct, name: str, environment: Environment) -> list[
     if monitoring or clusters:
         from fairlane_stacks.monitoring_cost import add_cost  # noqa: PLC0415 (loads for most of a second)
 
-        add_cost(environment, monitoring, clusters, replicas)
+        add_cost(name, environment, monitoring, clusters, replicas)
     return stacks
 
 

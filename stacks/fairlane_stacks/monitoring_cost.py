@@ -12,6 +12,7 @@ from fairlane_stacks.monitoring_stack import MonitoringStack
 
 
 def add_cost(
+    name: str,
     environment: Environment,
     stacks: Sequence[MonitoringStack],
     clusters: Sequence[HyperPodMonitoringStack],
@@ -20,6 +21,7 @@ def add_cost(
     """Add the estimated cost of all monitoring to the first stack of queues, or else to the first stack of a cluster.
 
     Args:
+        name: Name of the environment, which is the name of its file without `.yaml`.
         environment: Content of the environment file.
         stacks: Monitoring stacks of the queues of all Regions, with their dashboards.
         clusters: Monitoring stacks of the HyperPod clusters.
@@ -46,7 +48,7 @@ def add_cost(
         )
     except ConfigurationError as error:
         problems = (_in_file_keys(problem) for problem in error.problems)
-        raise ConfigurationError(error.subject, problems) from error
+        raise ConfigurationError(f"{name}.yaml", problems) from error
 
 
 def _in_file_keys(problem: Problem) -> Problem:

@@ -114,7 +114,8 @@ def test_the_first_region_with_queues_has_the_dashboard() -> None:
 def test_a_cost_over_the_limit_stops_the_synth() -> None:
     stacks(monitoring_cost_limit=1000)
     with pytest.raises(
-        ConfigurationError, match=r"monitoring_cost_limit: monitoring costs about \$\d+ a month, above the limit of \$5"
+        ConfigurationError,
+        match=r"prod\.yaml: 1 problem\n  - monitoring_cost_limit: monitoring costs about \$\d+ a month, above the limit of \$5",
     ):
         stacks(monitoring_cost_limit=5)
 
@@ -134,7 +135,7 @@ def with_fan_out(**changes: Any) -> MonitoringStack:
     fan_out = MonitoredFanOut(name="campaigns", region="us-east-1", regions=["us-east-1", "us-west-2"])
     stack = MonitoringStack(app, "monitoring", training=training, model=model, fan_outs=[fan_out], **place)
     stack.add_dashboards("prod", environment, [stack])
-    add_cost(environment, [stack], [], [])
+    add_cost("prod", environment, [stack], [], [])
     return stack
 
 

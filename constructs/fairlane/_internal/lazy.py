@@ -7,6 +7,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
+from fairlane._internal.argument_types import check_construct
+
 _IMPORT: Final = re.compile(r"^from (\S+) import (\w+) as \2$", re.MULTILINE)
 
 
@@ -16,7 +18,7 @@ def attach(package: str, file: str) -> tuple[Callable[[str], Any], Callable[[], 
     The stub has one import on each line: `from MODULE import NAME as NAME`.
 
     If the AWS CDK is missing or too old, a name whose module needs the CDK raises an ImportError with the command that
-    installs it.
+    installs it. Constructs check the types of their arguments from then on.
 
     Args:
         package: Value of `__name__` in the package.
@@ -34,6 +36,7 @@ def attach(package: str, file: str) -> tuple[Callable[[str], Any], Callable[[], 
             raise
         if "aws_cdk" in sys.modules:
             _check_cdk(name)
+            check_construct(value)
         setattr(sys.modules[package], name, value)
         return value
 

@@ -1,6 +1,6 @@
 """Compute environments of EC2 GPU instances that AWS Batch starts and stops."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Final
 
@@ -137,6 +137,7 @@ class GpuComputeEnvironment(Construct):
             is_list = isinstance(constructs, Sequence) and not isinstance(constructs, str)
             if constructs is not None and not (is_list and constructs and all(hasattr(c, "node") for c in constructs)):
                 problems.append(Problem((name,), constructs, f"a list of one or more CDK {name.replace('_', ' ')}"))
+        problems = problems or list(_subnet_problems(vpc, subnets))
         if problems:
             raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)
         super().__init__(scope, construct_id)
@@ -228,6 +229,14 @@ class GpuComputeEnvironment(Construct):
             ec2.SecurityGroup.from_security_group_id(self, "OwnSecurityGroup", group_id) for group_id in self._group_ids
         ]
         return ec2.Connections(security_groups=list(groups))
+
+
+def _subnet_problems(vpc: ec2.IVpc | TrainingVpc, subnets: Sequence[ec2.ISubnet] | None) -> Iterator[Problem]:
+    """Yield a problem if the instances have no subnet, which only an imported VPC leaves open."""
+    if subnets or isinstance(vpc, TrainingVpc) or vpc.private_subnets or vpc.isolated_subnets or vpc.public_subnets:
+        return
+    sentence = "the VPC has no subnets: give private_subnet_ids to Vpc.from_vpc_attributes, or use subnets"
+    yield Problem.relation(("vpc",), sentence)
 
 
 def _placement_group(scope: Construct) -> str:

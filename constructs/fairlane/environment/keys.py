@@ -8,7 +8,16 @@ from operator import or_
 from types import UnionType
 from typing import Annotated, Any, ClassVar, Union, get_args, get_origin, get_type_hints
 
-from pydantic import Discriminator, Field, GetCoreSchemaHandler, Tag, create_model
+from pydantic import (
+    Discriminator,
+    Field,
+    GetCoreSchemaHandler,
+    Tag,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    create_model,
+)
 from pydantic_core import CoreSchema, core_schema
 
 from fairlane.environment.base import Model, branch
@@ -140,8 +149,18 @@ def _as_keys(annotation: Any) -> Any:
     if is_dataclass(annotation):
         return Annotated[annotation, Keys()]
     if isinstance(annotation, type) and issubclass(annotation, StrEnum):
-        return Annotated[annotation, Field(strict=False)]
+        return Annotated[annotation, Field(strict=False), WrapValidator(_choice)]
     return annotation
+
+
+def _choice(value: object, validate: ValidatorFunctionWrapHandler) -> object:
+    """Return the value of an enumeration; another text stays a text, which `problems()` of the dataclass reports."""
+    try:
+        return validate(value)
+    except ValidationError:
+        if isinstance(value, str):
+            return value
+        raise
 
 
 def _union(choices: Sequence[Any]) -> Any:

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from fairlane._internal.checks import alternatives, check_name
+from fairlane.environment.allowed_values import allowed_values
 from fairlane.environment.environment import Environment
 from fairlane.environment.extended_file import EXTENDS, ExtendedFile, is_base_file
 from fairlane.environment.path_set import PathSet
@@ -22,16 +23,6 @@ from fairlane.errors import ConfigurationError, Path, Problem
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
 
-_ALLOWED: Final = {
-    "string_type": "a text, in quotes if it looks like a number or a boolean",
-    "int_type": "a whole number",
-    "float_type": "a number",
-    "bool_type": "true or false",
-    "dict_type": "a mapping",
-    "list_type": "a list",
-    "model_type": "a mapping",
-    "model_attributes_type": "a mapping",
-}
 _LARGEST: Final = 10**12
 """Largest number in a file: above all allowed values, and above an account ID without quotes."""
 _SIMILAR: Final = 0.7
@@ -104,6 +95,8 @@ def load_environment(path: FilePath) -> Environment:
         problem = file.located(Problem.relation((), _not_a_mapping(file.data)))
         raise ConfigurationError(str(path), [problem])
     environment, problems = _validate(file.data, path.parent)
+    unread = {path for problem in file.problems for path in (problem.field, (*problem.field, "policy"))}
+    problems = [problem for problem in problems if not (problem.is_missing and problem.field in unread)]
     if not problems and not file.problems:
         problems = list(environment.empty_problems())
     located = [file.located(replace(problem, got=file_value(problem.got))) for problem in problems]
@@ -213,7 +206,8 @@ def _type_problems(details: ErrorDetails, data: dict[str, Any]) -> Iterator[Prob
         case "relation":
             yield Problem.relation(path, details["msg"])
         case kind:
-            yield Problem(path, details["input"], _ALLOWED.get(kind, details["msg"]))
+            allowed = allowed_values(kind, path, details["input"]) or details["msg"]
+            yield Problem(path, details["input"], allowed)
 
 
 def _words(words: Sequence[str], got: object) -> str:

@@ -23,7 +23,10 @@ _PYTHON: Final = re.compile(rf"\b({'|'.join(_WORDS)})\b")
 
 def in_file_words(problem: Problem) -> Problem:
     """Return the problem with the words of environment files; the value that was given stays as it is."""
-    return replace(problem, allowed=file_words(problem.allowed), sentence=file_words(problem.sentence))
+    field = (
+        (*problem.field, "policy") if problem.is_missing and problem.field[-1:] == ("scheduling",) else problem.field
+    )
+    return replace(problem, field=field, allowed=file_words(problem.allowed), sentence=file_words(problem.sentence))
 
 
 def file_words(text: str) -> str:

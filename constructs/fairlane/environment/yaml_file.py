@@ -162,7 +162,7 @@ class YamlFile:
         return text
 
     def _refuse_tag(self, node: Any, path: Path) -> None:
-        self._add_problem(path, "values with a YAML tag are not supported: remove the tag", node)
+        self._add_problem(path, f"the YAML tag {node.tag[:_LONGEST_KEY]} is not supported: remove the tag", node)
 
     def _add_problem(self, path: Path, sentence: str, node: Any) -> None:
         self.problems.append(Problem.relation(path, sentence, _line(node)))

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aws_cdk import aws_iam as iam
 
+from fairlane._internal.argument_types import check_methods
 from fairlane._internal.aws import ARN
 from fairlane._internal.claims import Claims
 from fairlane.fan_out.fan_out_permissions import QUERY_RESULTS, USE_KEY
@@ -32,6 +33,7 @@ _CHANGEABLE: Final = ["pk", "sk", "state", "stopped", "version"]
 """Attributes of the ledger that stopping and going on change."""
 
 
+@check_methods
 class FanOutGrants:
     """Permissions on one fan-out, as `fan_out.grants`. No grant allows to submit a job or to delete an object.
 

@@ -16,6 +16,7 @@ OBJECTS_REASON: Final = "the wildcard covers objects below a prefix of this role
 _READ: Final = ["s3:GetObject"]
 _READ_AND_WRITE: Final = ["s3:AbortMultipartUpload", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:PutObject"]
 _S3_PREFIX: Final = re.compile(rf"s3://(?:{BUCKET_NAME}|0)/(?:(?:(?![*?$])[ -~])*/)?")
+_BUCKET: Final = re.compile(BUCKET_NAME)
 _REPOSITORY: Final = r"(?=[^/].{1,255}$)[a-z0-9]+(?:(?:[._/]|__|-+)[a-z0-9]+)*"
 _REPOSITORY_NAME: Final = re.compile(_REPOSITORY)
 _REPOSITORY_ARN: Final = re.compile(rf"arn:[a-z0-9-]+:ecr:[a-z0-9-]+:(?:[0-9]{{12}}|0):repository/(?:{_REPOSITORY}|0)")
@@ -38,7 +39,12 @@ def check_s3_prefix(field: Path, uri: object) -> Iterator[Problem]:
         allowed = (
             "the S3 URI of a prefix in ASCII, without *, ? and $, with / at the end, such as s3://datasets/imagenet/"
         )
-        yield Problem(field, uri, allowed)
+        bucket = re.match(r"s3://([a-z0-9.-]*)/", uri) if isinstance(uri, str) else None
+        if bucket and not _BUCKET.fullmatch(bucket[1]):
+            characters = "3 to 63 characters of a-z, 0-9, - and . without .., a letter or a digit at each end"
+            yield Problem.relation(field, f"{bucket[1]!r} is not the name of a bucket: use {characters}")
+        else:
+            yield Problem(field, uri, allowed)
 
 
 def check_repository(field: Path, repository: object) -> Iterator[Problem]:

@@ -5,6 +5,7 @@ from typing import Final
 
 from aws_cdk import aws_iam as iam
 
+from fairlane._internal.argument_types import check_methods
 from fairlane.errors import Problem
 from fairlane.queues.grants import QueueGrants, check_grantee, statement
 from fairlane.queues.job_definition_base import JobDefinitionBase
@@ -19,6 +20,7 @@ _MANAGE_WILDCARDS: Final = {":job/*": "the ARN of a job does not name its queue"
 _SUBMIT: Final = ["batch:SubmitJob"]
 
 
+@check_methods
 class GpuQueueGrants(QueueGrants):
     """Permissions on one queue for containers.
 

@@ -7,6 +7,7 @@ from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
 from constructs import Construct, IConstruct
 
+from fairlane._internal.argument_types import check_methods
 from fairlane._internal.checks import check_name
 from fairlane._internal.nag import acknowledge_wildcards
 from fairlane._internal.tokens import is_token, without_tokens
@@ -21,6 +22,7 @@ _READ_QUEUE: Final = ["batch:GetJobQueueSnapshot", "batch:ListQuotaShares"]
 _READ_ACCOUNT: Final = ["batch:DescribeJobQueues", "batch:DescribeSchedulingPolicies"]
 
 
+@check_methods
 class QueueGrants:
     """Permissions on one queue, as `queue.grants`.
 

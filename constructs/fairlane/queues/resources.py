@@ -1,19 +1,21 @@
 """Parts of all queues: scheduling policies, time-limit actions, managed policies and imports."""
 
+import re
 from collections.abc import Mapping, Sequence
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_batch as batch
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from fairlane._internal.checks import check_name, check_text
-from fairlane._internal.tokens import without_tokens
-from fairlane.errors import ConfigurationError
+from fairlane._internal.checks import check_name, is_single_resource
+from fairlane.errors import ConfigurationError, Problem
 from fairlane.queues.grants import acknowledge_statements
 from fairlane.queues.native_metrics import QueueMetrics
 from fairlane.scheduling import FairShare, JobAction, JobStateTimeLimitAction, QuotaManagement, SchedulingPolicy
+
+_ARN: Final = re.compile(r"arn:[a-z-]+:batch:[a-z0-9-]+:[0-9]{12}:job-queue/[A-Za-z0-9_-]+")
 
 Queue = TypeVar("Queue", bound=QueueMetrics)
 
@@ -64,15 +66,13 @@ def queue_by_name(kind: type[Queue], scope: Construct, construct_id: str, name: 
 
 def queue_by_arn(kind: type[Queue], scope: Construct, construct_id: str, arn: str) -> Queue:
     """Import a queue by its ARN, from any account and Region."""
-    problems = check_text(("job_queue_arn",), without_tokens(arn, "x"), _without_wildcards, "the ARN of one queue")
-    if found_problems := list(problems):
-        raise ConfigurationError(f"{scope.node.path}/{construct_id}", found_problems)
+    if not is_single_resource(arn, _ARN):
+        is_name = not any(check_name((), arn))
+        allowed = "the ARN of one queue" + ("; from_job_queue_name imports a queue by its name" if is_name else "")
+        problem = Problem(("job_queue_arn",), arn, allowed)
+        raise ConfigurationError(f"{scope.node.path}/{construct_id}", [problem])
     name = Stack.of(scope).split_arn(arn, ArnFormat.SLASH_RESOURCE_NAME).resource_name
     return _with_identity(kind(scope, construct_id), arn, str(name))
-
-
-def _without_wildcards(arn: str) -> bool:
-    return not any(wildcard in arn for wildcard in ("*", "?", "${"))
 
 
 def _with_identity(queue: Queue, arn: str, name: str) -> Queue:

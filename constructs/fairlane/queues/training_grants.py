@@ -6,6 +6,7 @@ from typing import Any, Final
 from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
 
+from fairlane._internal.argument_types import check_methods
 from fairlane._internal.checks import check_whole_number
 from fairlane._internal.tokens import is_token
 from fairlane.errors import Problem
@@ -22,6 +23,7 @@ _MANAGE_WILDCARDS: Final = {":service-job*": "the ARN of a job does not name its
 _SUBMIT: Final = ["batch:SubmitServiceJob"]
 
 
+@check_methods
 class TrainingQueueGrants(QueueGrants):
     """Permissions on one queue for SageMaker training jobs.
 

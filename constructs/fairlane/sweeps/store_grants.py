@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aws_cdk import aws_iam as iam
 
+from fairlane._internal.argument_types import check_methods
 from fairlane._internal.aws import ARN
 from fairlane._internal.claims import Claims
 from fairlane.queues.grants import grant_statements, statement
@@ -41,6 +42,7 @@ _ATHENA: Final = [
 _QUERY_RESULTS: Final = ["s3:AbortMultipartUpload", "s3:ListMultipartUploadParts", "s3:PutObject"]
 
 
+@check_methods
 class SweepStoreGrants:
     """Permissions on one sweep store, as `store.grants`. No grant allows to delete an object.
 

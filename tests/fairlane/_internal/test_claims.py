@@ -8,7 +8,7 @@ from aws_cdk import App
 from fairlane import ConfigurationError, Fifo, TrainingQueue
 from fairlane._internal.claims import Claims
 from fairlane.jobs import TrainingExecutionRole
-from fairlane.monitoring import QueueAlarms
+from fairlane.monitoring import AlarmTopic
 
 
 @pytest.mark.parametrize("scope", [None, "stack", 5])
@@ -16,7 +16,7 @@ def test_a_scope_that_is_no_construct_is_one_problem(scope: Any) -> None:
     for build in (
         lambda: TrainingQueue(scope, "Queue", queue_name="q", capacity=1, scheduling=Fifo()),
         lambda: TrainingExecutionRole(scope, "Role"),
-        lambda: QueueAlarms(scope, "Alarms", metrics=scope),
+        lambda: AlarmTopic(scope, "Topic", subscriptions=["gpus@example.com"]),
     ):
         with pytest.raises(ConfigurationError, match="a stack, or a construct in a stack") as raised:
             build()

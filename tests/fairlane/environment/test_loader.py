@@ -137,7 +137,7 @@ regions:
         ("queues: {}\n", "line 1, region: missing; use a Region such as us-east-1"),
         ("region: no\n", "line 1, region: got 'no', allowed: a Region such as us-east-1"),
         ("region: false\n", "line 1, region: got false, allowed: a text, in quotes if it looks like a number or a boolean"),
-        ("region: us-east-1\naccount: 012345670123\n", "line 2, account: got 12345670123, allowed: a text, in quotes if it looks like a number or a boolean"),
+        ("region: us-east-1\naccount: 012345670123\n", "line 2, account: got 12345670123, allowed: an account ID of 12 digits in quotes; without quotes, YAML drops a leading 0"),
         ("region: us-east-1\naccount: '1234'\n", "line 2, account: got '1234', allowed: twelve digits in quotes"),
         ("region: us-east-1\nqueue: {}\n", "line 2, queue: unknown key; use extends, execution_roles, service_environments, network, compute_environments, queues, job_definitions, sweeps, hyperpod, images, image_replication, log_encryption_key, job_metrics, alarms, region, account, termination_protection, tags, dashboard, monitoring_cost_limit, fan_outs or regions (did you mean queues?)"),
         ("region: us-east-1\nregion: eu-west-1\n", "line 2, region: the mapping has this key twice: remove one of them"),
@@ -147,9 +147,9 @@ regions:
         ("region: us-east-1\nqueues:\n  q:\n", "line 3, queues.q: missing; use a mapping"),
         ("region: us-east-1\nqueues:\n  7: {capacity: 1, scheduling: {policy: fifo}}\n", "line 3, queues: the key 7 is not a text: write it in quotes"),
         ("region: us-east-1\nqueues:\n  a b: {capacity: 1, scheduling: {policy: fifo}}\n", "line 3, queues.\"a b\": got 'a b', allowed: 1 to 128 characters of A-Z, a-z, 0-9, - and _"),
-        ("region: us-east-1\nqueues:\n  q: {capacity: 1}\n", "line 3, queues.q.scheduling: missing; use fifo, fair-share or quota-management"),
+        ("region: us-east-1\nqueues:\n  q: {capacity: 1}\n", "line 3, queues.q.scheduling.policy: missing; use fifo, fair-share or quota-management"),
         ("region: us-east-1\nqueues:\n  q: {scheduling: {policy: fifo}}\n", "line 3, queues.q.capacity: missing; use capacity or service_environment"),
-        ("region: us-east-1\nqueues:\n  q: {capacity: 1, scheduling: fifo}\n", "line 3, queues.q.scheduling: got 'fifo', allowed: a mapping"),
+        ("region: us-east-1\nqueues:\n  q: {capacity: 1, scheduling: fifo}\n", "line 3, queues.q.scheduling: got 'fifo', allowed: a mapping with the key policy: fifo, fair-share or quota-management"),
         ("region: us-east-1\nqueues:\n  q: {capacity: 1, scheduling: {policy: lifo}}\n", "line 3, queues.q.scheduling.policy: got 'lifo', allowed: fifo, fair-share or quota-management (did you mean fifo?)"),
         ("region: us-east-1\nqueues:\n  q: {capacity: 1, scheduling: {}}\n", "line 3, queues.q.scheduling.policy: missing; use fifo, fair-share or quota-management"),
         ("region: us-east-1\nqueues:\n  q: {capacity: 1, priority: 1001, scheduling: {policy: fifo}}\n", "line 3, queues.q.priority: got 1001, allowed: a whole number, 0 to 1000"),
@@ -172,7 +172,8 @@ regions:
         (quota_queue("        a: {capacity: {ml.p5.48xlarge: 1}, sharing: LEND}"), "line 9, queues.q.scheduling.shares.a.capacity.\"ml.p5.48xlarge\": got 'ml.p5.48xlarge', allowed: an instance type in the capacity of the queue: ml.p4d.24xlarge"),
         (quota_queue("        a: {capacity: {ml.p4d.24xlarge: 1}, sharing: LEND, borrow_limit: 50}"), "line 9, queues.q.scheduling.shares.a.borrow_limit: a borrow limit requires sharing LEND_AND_BORROW: remove the limit or change sharing"),
         (quota_queue("        a: {capacity: {ml.p4d.24xlarge: 1}, sharing: LEND}\n        a: {capacity: {ml.p4d.24xlarge: 2}, sharing: LEND}"), "line 10, queues.q.scheduling.shares.a: the mapping has this key twice: remove one of them"),
-        ("region: us-east-1\nexecution_roles: {a: {read: [s3://b/c]}}", "line 2, execution_roles.a.read[0]: got 's3://b/c', allowed: the S3 URI of a prefix in ASCII, without *, ? and $, with / at the end, such as s3://datasets/imagenet/"),
+        ("region: us-east-1\nexecution_roles: {a: {read: [s3://b/c]}}", "line 2, execution_roles.a.read[0]: 'b' is not the name of a bucket: use 3 to 63 characters of a-z, 0-9, - and . without .., a letter or a digit at each end"),
+        ("region: us-east-1\nexecution_roles: {a: {read: [s3://b-c/d]}}", "line 2, execution_roles.a.read[0]: got 's3://b-c/d', allowed: the S3 URI of a prefix in ASCII, without *, ? and $, with / at the end, such as s3://datasets/imagenet/"),
         ("region: us-east-1\nexecution_roles: {a: {kms_keys: [alias/x]}}", "line 2, execution_roles.a.kms_keys[0]: got 'alias/x', allowed: the ARN of a KMS key, not of an alias"),
         ("region: us-east-1\nexecution_roles: {a: {read: ['s3://b-c/${Token[TOKEN.1]}/']}}", "line 2, execution_roles.a.read[0]: the AWS CDK reserves the text {Token[ for itself: remove the text"),
         ("region: us-east-1\nservice_environments:\n  s: {}\n", "line 3, service_environments.s.capacity: missing; use a whole number"),
@@ -490,7 +491,7 @@ def test_a_misspelled_policy_is_named_with_the_nearest_word(write: Write, schedu
 
 def test_a_value_with_a_tag_is_reported(write: Write) -> None:
     found = mistakes(write("region: us-east-1\ntags: {a: !secret x}\n"))
-    assert found[0] == "line 2, tags.a: values with a YAML tag are not supported: remove the tag"
+    assert found[0] == "line 2, tags.a: the YAML tag !secret is not supported: remove the tag"
 
 
 def test_a_date_is_a_text(write: Write) -> None:
@@ -635,3 +636,62 @@ def test_a_wrong_setting_of_an_image_is_not_compared_with_other_images(write: Wr
     assert mistakes(write(f"region: us-east-1\nimages:\n{images}")) == [
         "line 3, images.\"a/one\".expire_after_days: got 'x', allowed: a whole number"
     ]
+
+
+_TIMED = """region: us-east-1
+queues:
+  q:
+    capacity: 1
+    scheduling: {policy: fifo}
+    time_limit_actions:
+      - {reason: CAPACITY, max_time_seconds: 5}
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "problems"),
+    [
+        (
+            "region: us-east-1\nqueues:\n  q: {capacity: '4', scheduling: {policy: fifo}}\n",
+            ["line 3, queues.q.capacity: got '4', allowed: a whole number, without quotes"],
+        ),
+        (
+            "region: us-east-1\nqueues:\n  q: {capacity: 4, scheduling: {policy: fair-share, weight_factors: {a: '0.5'}}}\n",
+            ["line 3, queues.q.scheduling.weight_factors.a: got '0.5', allowed: a number, without quotes"],
+        ),
+        (
+            "region: us-east-1\ntermination_protection: 'True'\nqueues:\n  q: {capacity: 4, scheduling: {policy: fifo}}\n",
+            ["line 2, termination_protection: got 'True', allowed: true or false, without quotes"],
+        ),
+        (
+            "region: us-east-1\nqueues:\n  q: {capacity: !Ref Four, scheduling: !Sub fifo}\n",
+            [
+                "line 3, queues.q.capacity: the YAML tag !Ref is not supported: remove the tag",
+                "line 3, queues.q.scheduling: the YAML tag !Sub is not supported: remove the tag",
+            ],
+        ),
+        (
+            quota_queue("        a: {capacity: {ml.p4d.24xlarge: 10}}"),
+            ["line 9, queues.q.scheduling.shares.a.sharing: missing; use RESERVE, LEND or LEND_AND_BORROW"],
+        ),
+        (
+            quota_queue("        a: {sharing: LEND}"),
+            [
+                "line 9, queues.q.scheduling.shares.a.capacity: missing; use a mapping of instance types to numbers of "
+                "instances"
+            ],
+        ),
+        (
+            _TIMED,
+            [
+                "line 7, queues.q.time_limit_actions[0].reason: got 'CAPACITY', allowed: CAPACITY:INSUFFICIENT_INSTANCE"
+                "_CAPACITY, MISCONFIGURATION:SERVICE_ENVIRONMENT_MAX_RESOURCE or MISCONFIGURATION:QUOTA_MANAGEMENT_LIMI"
+                "T_EXCEEDED",
+                "line 7, queues.q.time_limit_actions[0].max_time_seconds: got 5, allowed: a whole number of seconds, "
+                "600 to 86400",
+            ],
+        ),
+    ],
+)
+def test_a_mistake_is_named_in_words_of_the_file(write: Write, text: str, problems: list[str]) -> None:
+    assert mistakes(write(text)) == problems

@@ -193,7 +193,7 @@ def test_a_role_with_constructs_and_tokens_passes_cdk_nag_and_cfn_lint() -> None
         ({"read": [f"s3://data-x/{TOKEN}?/"]}, "read[0]: got a value known only at deployment, allowed: the S3 URI"),
         ({"write": ["s3://data-x/${aws:username}/"]}, "write[0]: got 's3://data-x/${aws:username}/', allowed: the S3"),
         ({"write": ["s3://data-x/a\nb/"]}, "write[0]: got 's3://data-x/a\\nb/', allowed: the S3 URI"),
-        ({"read": ["s3://a..b/x/"]}, "read[0]: got 's3://a..b/x/', allowed: the S3 URI"),
+        ({"read": ["s3://a..b/x/"]}, "read[0]: 'a..b' is not the name of a bucket: use 3 to 63 characters"),
         ({"repositories": [f"arn:aws:ecr:*:*:repository/*{TOKEN}"]}, "repositories[0]: got a value known only"),
         ({"repositories": ["arn:aws:ecr:us-east-1:111122223333:repository/../x"]}, "repositories[0]: got 'arn:aws:ecr"),
         ({"kms_keys": [f"arn:aws:kms:*:*:key/*{TOKEN}"]}, "kms_keys[0]: got a value known only at deployment"),

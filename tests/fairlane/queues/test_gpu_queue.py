@@ -357,7 +357,7 @@ def test_an_invalid_name_of_an_imported_queue_is_refused(stack: Stack) -> None:
 def test_a_grant_needs_job_definitions(stack: Stack, wrong: Any) -> None:
     role = iam.Role(stack, "Role", assumed_by=iam.AccountRootPrincipal())
     (message,) = problems_of(lambda: gpu_queue(stack).grants.submit(role, job_definitions=wrong))
-    assert message.startswith(("job_definitions: got", "job_definitions: missing"))
+    assert message.startswith(("job_definitions: got", "job_definitions: missing", "job_definitions[0]: got"))
 
 
 def test_an_image_outside_ecr_without_nat_gateways_raises_a_warning() -> None:

@@ -206,7 +206,7 @@ IMPORTED_ROLE = "arn:aws:iam::444455556666:role/imported"
         (fair, {"share_identifiers": ["sound"]}, "share_identifiers: got 'sound', allowed: a share of the queue: vision, language, vision-2, team-*"),
         (quotas, {"quota_shares": ["vision", "sound"]}, "quota_shares: got 'sound', allowed: a share of the queue: vision, language, vision-2"),
         (quotas, {"quota_shares": []}, "quota_shares: got [], allowed: a list of one or more names"),
-        (quotas, {"quota_shares": "vision"}, "quota_shares: got 'vision', allowed: a list of one or more names"),
+        (quotas, {"quota_shares": "vision"}, "quota_shares: got 'vision', allowed: a list of texts"),
         (fair, {"quota_shares": ["vision"]}, "quota_shares: requires QuotaManagement, and the queue has FairShare: remove quota_shares"),
         (quotas, {"share_identifiers": ["vision"]}, "share_identifiers: requires FairShare, and the queue has QuotaManagement: remove share_identifiers"),
         (fifo, {"share_identifiers": ["vision"]}, "share_identifiers: requires FairShare, and the queue has Fifo: remove share_identifiers"),

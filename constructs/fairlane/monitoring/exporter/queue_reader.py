@@ -130,7 +130,9 @@ def job_metrics_problems(
 ) -> Iterator[Problem]:
     """Yield all problems of the arguments of `JobMetrics`; `home` is its account and Region."""
     kinds = (TrainingQueueBase, GpuQueueBase)
-    type_problems = list(check_list(("queues",), queues, kinds, "TrainingQueue and GpuQueue"))
+    type_problems = list(
+        check_list(("queues",), queues, kinds, "TrainingQueue and GpuQueue; from_job_queue_arn imports other queues")
+    )
     yield from type_problems
     names = [] if type_problems else [queue.job_queue_name for queue in queues]
     if not type_problems and not 1 <= len(queues) <= MAX_QUEUES:

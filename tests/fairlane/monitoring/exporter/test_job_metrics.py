@@ -258,8 +258,14 @@ def test_a_custom_namespace_and_interval() -> None:
     ("changes", "problem"),
     [
         ({"queues": []}, "queues: 0 queues are given: give 1 to 50 queues"),
-        ({"queues": "p4"}, "queues: got 'p4', allowed: a list of TrainingQueue and GpuQueue"),
-        ({"queues": ["p4"]}, "queues[0]: got 'p4', allowed: a list of TrainingQueue and GpuQueue"),
+        (
+            {"queues": "p4"},
+            "queues: got 'p4', allowed: a list of TrainingQueue and GpuQueue; from_job_queue_arn imports other queues",
+        ),
+        (
+            {"queues": ["p4"]},
+            "queues[0]: got 'p4', allowed: a list of TrainingQueue and GpuQueue; from_job_queue_arn imports other queues",
+        ),
         ({"shares": {"p5": ["a"]}}, "shares.p5: got 'p5', allowed: the name of one of the queues: p4, g6, g5, old"),
         ({"shares": {"old": "a"}}, "shares.old: got 'a', allowed: a list of share identifiers"),
         ({"shares": {"old": [f"s{n}" for n in range(101)]}}, "queues[3]: queue old has 101 shares: choose at most 100"),
