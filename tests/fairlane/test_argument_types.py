@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from fairlane import ConfigurationError
-from tests.fairlane.valid_calls import CONSTRUCTS, IMPORTS, METHODS, Call, World
+from tests.fairlane.valid_calls import CONSTRUCTS, FUNCTIONS, IMPORTS, METHODS, Call, World
 from tests.fairlane.valid_values import VALUES
 
 PACKAGES = ("capacity", "fan_out", "hyperpod", "images", "jobs", "monitoring", "monitoring.alarms", "queues", "sweeps")
 CALLED_BY_CONSTRUCTS = {"HyperPodCluster.add_dependant", "RegistryReplication.add", "ReplicatedRepository.add_template"}
-NO_ARGUMENTS = {"Limit", "Problem", "QuotaRow"}
+NO_ARGUMENTS = {"ElasticRecipe", "JobSize", "Limit", "Problem", "QuotaRow", "SizeBatch"}
 NAMED_BY_VALUE = {("MonitoredFanOut", "region"), ("QuotaShare", "name")}
 WRONG: list[Any] = [None, "x", 1.5, True, [object()], {"x": object()}, object()]
 WRONG_FIELDS: list[Any] = [None, "x", 1.5, [object()], {"x": object()}]
@@ -115,7 +115,7 @@ def test_a_field_of_a_wrong_type_is_accepted_or_an_error_names_it(name: str) -> 
         world = world or World()
         try:
             construct, changes = use(create(**valid | ({field: wrong} if field else {})))
-            call, arguments = placed(CONSTRUCTS[construct], world)
+            call, arguments = placed((CONSTRUCTS | FUNCTIONS)[construct], world)
             call(**arguments | changes)
         except ConfigurationError as error:
             assert field, error

@@ -11,7 +11,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_secretsmanager as secretsmanager
 
 import fairlane as f
-from fairlane.hyperpod import Governance
+from fairlane.hyperpod import Governance, job_manifest
 from fairlane.monitoring.alarms import HyperPodLimits
 from tests.fairlane.fan_out.fan_outs import KEY, QUEUES, TEMPLATE
 from tests.fairlane.hyperpod.clusters import CHART, SYSTEM
@@ -295,3 +295,5 @@ METHODS: dict[str, Callable[[World], Call]] = {
         {"grantee": w.role, "execution_role": w.role},
     ),
 }
+FUNCTIONS: dict[str, Callable[[World], Call]] = {"job_manifest": lambda w: (job_manifest, {})}
+"""Functions that take value objects, by their names."""

@@ -29,6 +29,18 @@ def _namespace(**changes: Any) -> Use:
     return "TeamNamespace", {"team": _team(**changes)[1]["teams"][0]}
 
 
+def _job(**changes: Any) -> Use:
+    job = {
+        "job_name": "llama",
+        "team": "a",
+        "instance_type": P5,
+        "image": "registry.example.com/llama:1",
+        "script": "train.py",
+        "policy": hyperpod.ElasticPolicy(min_replicas=1, max_replicas=2, replica_increment_step=1),
+    }
+    return "job_manifest", {"job": hyperpod.ElasticTrainingJob(**job | changes)}
+
+
 def _kinds(limits: type, construct: str, argument: str) -> Iterator[tuple[str, Value]]:
     """Yield the kinds of alarms in limits, each as the only limit."""
     for field in fields(limits):
@@ -42,6 +54,37 @@ def _kinds(limits: type, construct: str, argument: str) -> Iterator[tuple[str, V
 
 
 VALUES: dict[str, Value] = {
+    "BatchPlan": (
+        hyperpod.BatchPlan,
+        {"global_batch": 64, "micro_batch": 4, "learning_rate": 0.001},
+        lambda v: _job(batch=v),
+    ),
+    "Checkpoint": (
+        hyperpod.Checkpoint,
+        {"size_gib": 100, "write_gib_per_second": 4},
+        lambda v: _job(checkpoint=v),
+    ),
+    "ElasticPolicy": (
+        hyperpod.ElasticPolicy,
+        {"min_replicas": 1, "max_replicas": 2, "replica_increment_step": 1},
+        lambda v: _job(policy=v),
+    ),
+    "ElasticTrainingJob": (
+        hyperpod.ElasticTrainingJob,
+        {field.name: getattr(_job()[1]["job"], field.name) for field in fields(hyperpod.ElasticTrainingJob)},
+        lambda v: ("job_manifest", {"job": v}),
+    ),
+    "LogRule": (
+        hyperpod.LogRule,
+        {"rule_name": "steps", "pattern": "step=", "expected_start_seconds": 600},
+        lambda v: _job(log_rules=[v]),
+    ),
+    "ReplicaPart": (
+        hyperpod.ReplicaPart,
+        {"part_name": "worker", "replicas": 1, "max_replicas": 2},
+        lambda v: _job(parts=[v]),
+    ),
+    "RestartPolicy": (hyperpod.RestartPolicy, {}, lambda v: _job(restart=v)),
     "Cap": (hyperpod.Cap, {"instances": {P5: 1}}, lambda v: _namespace(cap=v)),
     "ContainerDefaults": (
         hyperpod.ContainerDefaults,

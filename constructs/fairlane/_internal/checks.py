@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from enum import StrEnum
 from typing import Final
 from unicodedata import category
@@ -16,6 +17,8 @@ BUCKET_NAME: Final = r"(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
 """Pattern of the name of an S3 bucket."""
 REGION: Final = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]{1,2}")
 """Form of the name of a Region."""
+SIMILAR: Final = 0.7
+"""Least similarity of a word that is probably meant, 0 to 1."""
 STAND_IN: Final = "0"
 """Text that replaces tokens in checks; allowed wherever a token is allowed."""
 
@@ -49,7 +52,13 @@ def check_number(field: Path, got: object, lowest: float, highest: float) -> Ite
 def check_choice(field: Path, got: object, choices: Iterable[StrEnum]) -> Iterator[Problem]:
     """Check for a value of an enumeration; a token passes."""
     if not is_token(got) and got not in (words := list(choices)):
-        yield Problem(field, got, alternatives(words))
+        yield Problem(field, got, with_nearest(words, got))
+
+
+def with_nearest(words: Sequence[str], got: object) -> str:
+    """Return the words that are allowed, and the word that is probably meant."""
+    similar = get_close_matches(got, words, 1, SIMILAR) if isinstance(got, str) and len(words) > 1 else []
+    return alternatives(words) + "".join(f" (did you mean {word}?)" for word in similar)
 
 
 def alternatives(words: Sequence[str]) -> str:

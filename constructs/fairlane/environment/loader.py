@@ -1,7 +1,7 @@
 """Loader of environment files: finds a file by its name and reports all mistakes in the file at once."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from difflib import get_close_matches
 from itertools import islice
@@ -11,7 +11,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from fairlane._internal.checks import alternatives, check_name
+from fairlane._internal.checks import SIMILAR, alternatives, check_name, with_nearest
 from fairlane.environment.allowed_values import allowed_values
 from fairlane.environment.environment import Environment
 from fairlane.environment.extended_file import EXTENDS, ExtendedFile, is_base_file
@@ -25,8 +25,6 @@ _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
 
 _LARGEST: Final = 10**12
 """Largest number in a file: above all allowed values, and above an account ID without quotes."""
-_SIMILAR: Final = 0.7
-"""Least similarity of a word that is probably meant, 0 to 1."""
 _QUOTED: Final = re.compile(r"'([^']*)'")
 MAX_PROBLEMS: Final = 1_000
 """Most problems of one file that are reported at once."""
@@ -188,32 +186,26 @@ def _type_problems(details: ErrorDetails, data: dict[str, Any]) -> Iterator[Prob
         case "unknown_keys":
             keys = context["keys"] if path else [EXTENDS, *context["keys"]]
             for key in context["unknown"]:
-                yield Problem.relation((*path, key), f"unknown key; use {_words(keys, key)}")
+                yield Problem.relation((*path, key), f"unknown key; use {with_nearest(keys, key)}")
         case "union_tag_not_found":
-            misspelled = get_close_matches("policy", details["input"], 1, _SIMILAR)
+            misspelled = get_close_matches("policy", details["input"], 1, SIMILAR)
             if misspelled:
                 yield Problem.relation((*path, *misspelled), "unknown key; use policy")
             else:
                 yield Problem((*path, "policy"), None, alternatives(POLICIES))
         case "union_tag_invalid":
             got = details["input"]["policy"]
-            yield Problem((*path, "policy"), got, _words(POLICIES, got))
+            yield Problem((*path, "policy"), got, with_nearest(POLICIES, got))
         case "missing":
             yield Problem((*path, details["loc"][-1]), None, "a value")
         case "enum" | "literal_error":
             words = _QUOTED.findall(context["expected"])
-            yield Problem(path, details["input"], _words(words, details["input"]))
+            yield Problem(path, details["input"], with_nearest(words, details["input"]))
         case "relation":
             yield Problem.relation(path, details["msg"])
         case kind:
             allowed = allowed_values(kind, path, details["input"]) or details["msg"]
             yield Problem(path, details["input"], allowed)
-
-
-def _words(words: Sequence[str], got: object) -> str:
-    """Return the words that are allowed, and the word that is probably meant."""
-    similar = get_close_matches(got, words, 1, _SIMILAR) if isinstance(got, str) and len(words) > 1 else []
-    return alternatives(words) + "".join(f" (did you mean {word}?)" for word in similar)
 
 
 def _path_in(data: Any, loc: tuple[int | str, ...]) -> Path:
