@@ -132,7 +132,7 @@ def main() -> int:
     ]
     print(f"{'2 -> 4 -> 2 processes, 40 steps':45}{'Fairlane':>12}{'guide':>12}{'ratio':>12}")
     for name, own, other, form in rows:
-        quotient = f"{other / own:.2f}" if own else "-"
+        quotient = f"{other / own:.2f}" if name.startswith("seconds") else ""
         print(f"{name:45}{own:>12{form}}{other:>12{form}}{quotient:>12}")
     ratio = median(a / b for a, b in zip(guide.seconds, ours.seconds, strict=True))
     print(f"time of the guide's loop to the first step: {ratio:.2f} times ours")
