@@ -38,7 +38,7 @@ body { display: flex; flex-direction: column; height: {{ height }}px; padding: 0
 {% if charts | length > 1 %}<h2 class="title">{{ title }}</h2>{% endif %}
 <div class="content chart-content">
 <div class="chart" id="chart-use-{{ loop.index0 }}"></div>
-{% if loop.last %}{{ legend(chart.legend if charts | length == 1 else chart.legend[:-1]) }}{% endif %}
+{% if legends or loop.last %}{{ legend(chart.legend if legends or loop.length == 1 else chart.legend[:-1]) }}{% endif %}
 </div>
 </article>
 {% endfor %}
@@ -87,11 +87,12 @@ def use_by_job(rehearsal: Rehearsal) -> dict[str, Timeline]:
     return {name: use for _, name, use in sorted(jobs, key=itemgetter(0))}
 
 
-def html_of(charts: dict[str, Chart]) -> str:
-    """Render charts by title, one below the other, with one legend."""
+def html_of(charts: dict[str, Chart], *, legends: bool = False) -> str:
+    """Render charts by title, one below the other, with one legend or with one for each chart."""
     environment = Environment(loader=PackageLoader("fairlane._charts", ""), autoescape=True, undefined=StrictUndefined)
     return environment.from_string(TEMPLATE).render(
         charts=charts,
+        legends=legends,
         figures={f"chart-use-{number}": chart.figure for number, chart in enumerate(charts.values())},
         height=HEIGHTS[len(charts)],
         plotly=Markup(get_plotlyjs()),

@@ -46,4 +46,10 @@ class Page:
         return {name.capitalize(): value for name, value in names.items() if isinstance(value, Rehearsal)}
 
 
-PAGES = [Page(path.stem) for path in sorted(FOLDER.glob("*.md")) if path.name != "README.md"]
+CLUSTER_PAGES = [Page("growing-at-night")]
+"""Pages about HyperPod clusters, which show a command instead of Python."""
+PAGES = [
+    page
+    for path in sorted(FOLDER.glob("*.md"))
+    if path.name != "README.md" and (page := Page(path.stem)) not in CLUSTER_PAGES
+]

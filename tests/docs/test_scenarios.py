@@ -13,7 +13,7 @@ from fairlane._charts.layout import escape_html
 from fairlane.rehearsal import Rehearsal, rehearse
 from fairlane.scheduler.options import Strategies, hours, minutes
 from tests.docs.pictures import chart_of, html_of
-from tests.docs.scenarios import FOLDER, PAGES, Page
+from tests.docs.scenarios import CLUSTER_PAGES, FOLDER, PAGES, Page
 from tests.support import REPOSITORY
 
 PICTURES = REPOSITORY / "docs" / "images" / "scenarios"
@@ -61,7 +61,7 @@ def test_a_page_has_its_pictures(page: Page) -> None:
 
 
 def test_the_folder_has_no_other_pictures() -> None:
-    assert len(list(PICTURES.iterdir())) == 2 * len(PAGES)
+    assert len(list(PICTURES.iterdir())) == 2 * len([*PAGES, *CLUSTER_PAGES])
 
 
 @pages
@@ -85,7 +85,9 @@ def test_the_pictures_can_be_rendered() -> None:
 
 def test_the_index_has_every_page() -> None:
     listed = re.findall(r"\[(.*?)\]\(([\w-]+)\.md\) \|$", (FOLDER / "README.md").read_text(), re.MULTILINE)
-    assert {name: title for title, name in listed} == {page.name: page.text.splitlines()[0][2:] for page in PAGES}
+    assert {name: title for title, name in listed} == {
+        page.name: page.text.splitlines()[0][2:] for page in (*PAGES, *CLUSTER_PAGES)
+    }
 
 
 def test_without_checkpoints_the_borrower_loses_the_documented_hours() -> None:

@@ -25,7 +25,7 @@ def add_to(commands: Any) -> None:
     text = "trace of jobs as CSV, JSON Lines or Parquet; docs/rehearsal.md lists the columns"
     parser.add_argument("--trace", required=True, type=Path, metavar="FILE", help=text)
     text = (
-        "queue: compare with fifo or fair-share; cluster: compare with static, in which elastic jobs keep their first "
+        "queue: compare with fifo or fair-share; cluster: compare with static, in which elastic jobs keep one "
         "size; both: compare with the queue or cluster of this name in another environment file; can be repeated"
     )
     parser.add_argument("--against", action="append", default=[], metavar="POLICY_OR_FILE", help=text)

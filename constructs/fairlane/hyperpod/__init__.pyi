@@ -30,14 +30,14 @@ from fairlane.hyperpod.instance_group import PatchingStrategy as PatchingStrateg
 from fairlane.hyperpod.instance_group import Taint as Taint
 from fairlane.hyperpod.instance_group import TaintEffect as TaintEffect
 from fairlane.hyperpod.instance_group import Volume as Volume
-from fairlane.hyperpod.manifest_placement import manifest_placement_problems as manifest_placement_problems
-from fairlane.hyperpod.manifest_rules import manifest_advice as manifest_advice
-from fairlane.hyperpod.manifest_rules import manifest_problems as manifest_problems
 from fairlane.hyperpod.kueue_queues import class_priority as class_priority
 from fairlane.hyperpod.kueue_queues import cluster_queues as cluster_queues
 from fairlane.hyperpod.kueue_queues import fair_sharing as fair_sharing
 from fairlane.hyperpod.kueue_queues import queue_name as queue_name
 from fairlane.hyperpod.kueue_queues import whole_units as whole_units
+from fairlane.hyperpod.manifest_placement import manifest_placement_problems as manifest_placement_problems
+from fairlane.hyperpod.manifest_rules import manifest_advice as manifest_advice
+from fairlane.hyperpod.manifest_rules import manifest_problems as manifest_problems
 from fairlane.hyperpod.monitoring.hyperpod_monitoring import HyperPodMonitoring as HyperPodMonitoring
 from fairlane.hyperpod.quota_table import QuotaRow as QuotaRow
 from fairlane.hyperpod.quota_table import quota_rows as quota_rows

@@ -70,7 +70,7 @@ def _job(image: ElasticImage, name: str, team: str, sizes: tuple[int, ...], argu
                 max_replicas=sizes[-1],
                 replica_discrete_values=sizes,
                 graceful_shutdown_timeout_seconds=60,
-                scaling_timeout_seconds=2,
+                scaling_timeout_seconds=4,
             ),
             processes_per_replica=1,
             environment={"OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"},

@@ -78,7 +78,7 @@ def test_options_of_queues(options: list[str], expected: str, capsys: pytest.Cap
 
 
 def test_a_file_without_the_team_of_a_job(capsys: pytest.CaptureFixture[str]) -> None:
-    Path("other.yaml").write_text(EXAMPLE.read_text().replace("      research:", "      physics:"))
+    Path("other.yaml").write_text(EXAMPLE.read_text().replace("research", "physics"))
     assert rehearse("--against", "other.yaml") == 1
     assert "trace[2].team: got 'research', allowed: a team of the cluster" in capsys.readouterr().err
 

@@ -19,13 +19,13 @@ def build_comparison_cluster(
         trace: Jobs of the cluster.
 
     Returns:
-        The same cluster with all jobs at their first size, or the cluster of the environment file with the same jobs.
+        The same cluster with all jobs at one size, or the cluster of the environment file with the same jobs.
 
     Raises:
         ConfigurationError: If `read_cluster` fails, or if the jobs do not fit the cluster of the file.
     """
     if alternative == "static":
-        return setup, trace.smallest()
+        return setup, trace.static()
     if not Path(alternative).is_file():
         allowed = "static, or the path of an environment file"
         raise ConfigurationError("--against", [Problem((), alternative, allowed)])

@@ -38,6 +38,7 @@ class ClusterJob:
         min_instances: Smallest size of an elastic job. Default: the first of `sizes`.
         max_instances: Largest size of an elastic job. Default: the last of `sizes`.
         step: Number of instances between two sizes. Mutually exclusive with `sizes`.
+        static_instances: Size that an elastic job has in a comparison without elasticity. Default: the first size.
         sizes: Sizes in ascending order. Mutually exclusive with `step`.
         tokens_per_second: Tokens per second by size, with the smallest and the largest size. Default: none.
         checkpoint: Number of seconds of work between checkpoints, 1 or more. Default: no checkpoints.
@@ -64,6 +65,7 @@ class ClusterJob:
     min_instances: int | None = None
     max_instances: int | None = None
     step: int | None = None
+    static_instances: int | None = None
     sizes: Sequence[int] = ()
     tokens_per_second: Mapping[int, float] = field(default_factory=dict)
     checkpoint: int | None = None
@@ -129,6 +131,9 @@ class ClusterJob:
             yield Problem.relation(
                 ("parts",), "the parts have priorities of their own: remove the class and the priority"
             )
+        if self.static_instances is not None and not self.is_elastic:
+            sentence = "only elastic jobs have another size without elasticity: state step or sizes, or remove it"
+            yield Problem.relation(("static_instances",), sentence)
         if self.parts and not self.is_elastic:
             yield Problem.relation(("parts",), "only elastic jobs have parts: state step or sizes, or remove parts")
         numbers = [*self._size_problems()]
@@ -152,6 +157,7 @@ class ClusterJob:
             ("max_instances",): self.max_instances,
             ("step",): self.step,
             ("instances",): self.instances,
+            ("static_instances",): self.static_instances,
         }
         wrong = [
             problem
@@ -189,8 +195,10 @@ class ClusterJob:
                 f"the sizes are {self.sizes[0]} to {self.sizes[-1]}, but the minimum is {low} and the maximum {high}"
             )
             yield Problem.relation(("sizes",), f"{sentence}: use the same numbers, or state the sizes only")
-        elif self.instances is not None and self.instances not in policy.sizes:
-            yield Problem(("instances",), self.instances, f"a size of the job: {_listed(policy.sizes)}")
+        else:
+            for name, number in (("instances", self.instances), ("static_instances", self.static_instances)):
+                if number is not None and number not in policy.sizes:
+                    yield Problem((name,), number, f"a size of the job: {_listed(policy.sizes)}")
 
     def _tokens_problems(self) -> Iterator[Problem]:
         if not self.tokens_per_second:
@@ -211,7 +219,7 @@ class ClusterJob:
 def whole_rates(rates: Mapping[int, Fraction]) -> tuple[dict[int, int], int]:
     """Return rates as whole numbers, and the number by which they are multiplied."""
     factor = lcm(*(rate.denominator for rate in rates.values()))
-    return {size: int(rate * factor) for size, rate in rates.items()}, factor
+    return {size: rate.numerator * (factor // rate.denominator) for size, rate in rates.items()}, factor
 
 
 def _is_size(size: object) -> bool:

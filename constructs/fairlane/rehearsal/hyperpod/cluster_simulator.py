@@ -107,8 +107,7 @@ class _Simulation:
         while self._heap:
             now = self._heap[0][0]
             if end is not None and now >= end:
-                for run in self.runs:
-                    run.close(end)
+                self._close(end)
                 return
             while self._heap and self._heap[0][0] == now:
                 while self._heap and self._heap[0][0] == now:
@@ -121,6 +120,12 @@ class _Simulation:
             if progress and done >= reported + step:
                 reported = done
                 progress(done / len(self.runs))
+
+    def _close(self, end: int) -> None:
+        for run in self.runs:
+            run.close(end)
+        for name in self._holding:
+            self._count(self._owners[name], name, end, -1)
 
     def _submit(self, job: ClusterJob, row: int) -> None:
         instance_type = self.setup.instance_type(job)

@@ -14,9 +14,14 @@ from fairlane.rehearsal.traces.cells import Cells, SubmitTimes
 from fairlane.rehearsal.traces.reader import read_jobs
 from fairlane.rehearsal.traces.rows import Row
 
-_COLUMNS: Final = {"priority_class": "class", "min_instances": "min", "max_instances": "max"}
+_COLUMNS: Final = {
+    "priority_class": "class",
+    "min_instances": "min",
+    "max_instances": "max",
+    "static_instances": "static",
+}
 """Column of each field of a job whose name is another."""
-_NUMBERS: Final = ("instances", "priority", "min_instances", "max_instances", "step")
+_NUMBERS: Final = ("instances", "priority", "min_instances", "max_instances", "step", "static_instances")
 _SECONDS: Final = (
     "run",
     "checkpoint",
@@ -57,8 +62,8 @@ class ClusterTrace:
             for problem in (*job.problems(), *setup.job_problems(job)):
                 yield problem.within("trace", row)
 
-    def smallest(self) -> "ClusterTrace":
-        """Return the same jobs without elasticity, each at its first size."""
+    def static(self) -> "ClusterTrace":
+        """Return the same jobs without elasticity, each at its `static_instances` or its first size."""
         return replace(self, jobs=tuple(map(_static, self.jobs)))
 
 
@@ -144,18 +149,20 @@ class _Reader:
 
 
 def _static(job: ClusterJob) -> ClusterJob:
-    first = job.first_size
+    size = job.static_instances or job.first_size
     rates = job.rates()
     return replace(
         job,
-        instances=first,
+        run=ceil(job.run * rates[job.first_size] / rates[size]),
+        instances=size,
+        static_instances=None,
         parts=False,
         priority=PART_PRIORITIES["base"] if job.parts else job.priority,
         min_instances=None,
         max_instances=None,
         step=None,
         sizes=(),
-        tokens_per_second={first: float(rates[first])} if job.tokens_per_second else {},
+        tokens_per_second={size: float(rates[size])} if job.tokens_per_second else {},
     )
 
 

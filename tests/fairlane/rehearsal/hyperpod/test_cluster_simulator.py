@@ -1,5 +1,8 @@
 """Results of rehearsals of HyperPod clusters, in cases that can be computed by hand."""
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from fairlane.errors import ConfigurationError
@@ -79,7 +82,7 @@ def test_a_checkpoint_that_takes_too_long_loses_the_work() -> None:
 
 
 def test_the_speed_follows_the_size() -> None:
-    times = {"checkpoint_seconds": 0, "restart_seconds": 0, "scaling_timeout_seconds": 0}
+    times: dict[str, Any] = {"checkpoint_seconds": 0, "restart_seconds": 0, "scaling_timeout_seconds": 0}
     assert rehearse(one_team(4), elastic(1, 4, **times)).outcomes[0].end == HOUR / 4
     tokens = elastic(1, 2, 4, run=1000, tokens_per_second={1: 2000, 4: 5000}, **times)
     outcome = rehearse(one_team(4), tokens).outcomes[0]
@@ -131,20 +134,54 @@ def test_fair_sharing_divides_idle_gpus_by_weight() -> None:
 def test_static_jobs_of_a_comparison_keep_their_first_size() -> None:
     llama = elastic(4, 8, 12, 16, run=20 * HOUR, instances=8, tokens_per_second={4: 8000, 16: 28_000})
     trace = ClusterTrace.of([SERVICE, llama, elastic(2, 4, team="pretraining", parts=True)])
-    result = rehearse_cluster(cluster(), trace.smallest())
+    result = rehearse_cluster(cluster(), trace.static())
     assert [{size for _, size in outcome.sizes} - {0} for outcome in result.outcomes] == [{4}, {8}, {2}]
     assert result.outcomes[1].tokens == pytest.approx(20 * HOUR * (8000 + 20_000 / 3))
     assert result.total.moves == result.total.elastic_jobs == 0
 
 
+def test_a_static_job_with_a_stated_size_has_the_same_work() -> None:
+    llama = elastic(1, 2, 4, run=8 * HOUR, static_instances=4, tokens_per_second={1: 3000, 4: 9000})
+    (outcome,) = rehearse_cluster(cluster(), ClusterTrace.of([llama]).static()).outcomes
+    assert outcome.sizes == ((0, 4), (8 * HOUR // 3, 0))
+    assert outcome.tokens == 8 * HOUR * 3000
+
+
+def test_only_elastic_jobs_have_a_static_size() -> None:
+    fields = [[*each.problems()] for each in (job(static_instances=1), elastic(1, 2, static_instances=3))]
+    assert [str(problem) for problems in fields for problem in problems] == [
+        "static_instances: only elastic jobs have another size without elasticity: state step or sizes, or remove it",
+        "static_instances: got 3, allowed: a size of the job: 1, 2",
+    ]
+
+
+@pytest.mark.parametrize("second", [1, 61, 100, 121, 200, HOUR, HOUR + 30, HOUR + 90, 2 * HOUR])
+def test_a_rehearsal_that_ends_earlier_has_the_results_until_then(second: int) -> None:
+    jobs = [elastic(1, 2, 3, 4, run=20 * HOUR, tokens_per_second={1: 1, 4: 4}), job(instances=1, submit=HOUR)]
+    jobs = [replace(each, priority=number) for number, each in enumerate(jobs)]
+    whole = rehearse(one_team(), *jobs)
+    part = rehearse(one_team(), *jobs, hours=second / 3600)
+    assert part.span == (0, second)
+    assert part.total.use.integral([part.span]) == whole.total.use.integral([part.span])
+    assert part.total.held.integral([part.span]) == whole.total.held.integral([part.span])
+    assert part.total.held.value_at(second) == 0
+    (first, *_), restarts = part.outcomes, {HOUR + 60: 3, 60 + 60: 4}
+    working = [0] * second
+    for start, stop, size in ((0, 60, 1), (240, HOUR, 4), (HOUR + 180, 2 * HOUR, 3)):
+        working[start:stop] = [size] * len(working[start:stop])
+    assert first.tokens == sum(working)
+    assert first.moving == (part.size_of(0).integral([part.span]) - sum(working)) * 8
+    assert first.state == "running"
+    assert first.moves == sum(start <= second - 1 for start in restarts)
+    assert part.advice == ()
+
+
 def test_an_elastic_cluster_wastes_less() -> None:
     llama = elastic(4, 8, 12, 16, run=60 * HOUR, tokens_per_second={4: 8000, 16: 28_000})
     trace = ClusterTrace.of([SERVICE, PRETRAINING, llama, DAY_OF_INFERENCE])
-    grown, still = rehearse_cluster(cluster(), trace), rehearse_cluster(cluster(), trace.smallest())
-    assert grown.outcomes[2].end < still.outcomes[2].end
-    assert grown.idle is not None
-    assert still.idle is not None
-    assert grown.idle < still.idle
+    grown, still = rehearse_cluster(cluster(), trace), rehearse_cluster(cluster(), trace.static())
+    assert (grown.outcomes[2].end or 0) < (still.outcomes[2].end or 0)
+    assert (grown.idle or 0) < (still.idle or 0)
     assert grown.total.tokens == still.total.tokens
 
 
@@ -209,6 +246,6 @@ def test_a_rehearsal_can_end_before_the_jobs() -> None:
     assert result.idle == 120 * 96 * 1
     assert result.outcomes[4].waited == 0
     assert result.advice == ()
-    still = rehearse_cluster(cluster(), trace.smallest(), hours=10)
+    still = rehearse_cluster(cluster(), trace.static(), hours=10)
     assert still.idle == 10 * HOUR * 96  # 960 GPU-hours in a night of ten hours
     assert still.total.tokens == 10 * HOUR * 8000

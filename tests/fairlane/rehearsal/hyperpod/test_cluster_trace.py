@@ -8,10 +8,10 @@ import pytest
 
 from fairlane.errors import ConfigurationError
 from fairlane.hyperpod import Governance
-from fairlane.rehearsal.hyperpod import ClusterJob, ClusterTrace, read_cluster_trace
+from fairlane.rehearsal.hyperpod import ClusterJob, ClusterSetup, ClusterTrace, read_cluster_trace
 from tests.fairlane.hyperpod.governance import P5, group, quota, team
 
-from .clusters import NIGHT, ClusterSetup, cluster, job
+from .clusters import NIGHT, cluster, job
 
 
 def read(tmp_path: Path, text: str, setup: ClusterSetup | None = None, name: str = "jobs.csv") -> ClusterTrace:

@@ -132,8 +132,8 @@ def test_a_preemptor_stays_the_head_while_its_victim_stops() -> None:
 
 
 def test_a_strict_queue_tries_a_higher_priority_before_its_preemptor() -> None:
-    settings = {"within_queue": PreemptionPolicy.LOWER_PRIORITY, "strategy": QueueingStrategy.STRICT_FIFO}
-    kueue = Kueue([queue("a", **settings)])
+    strict = QueueingStrategy.STRICT_FIFO
+    kueue = Kueue([queue("a", within_queue=PreemptionPolicy.LOWER_PRIORITY, strategy=strict)])
     kueue.add(workload("victim", 8, reserved_at=0))
     kueue.add(workload("preemptor", 8, priority=1))
     assert decisions(kueue) == {"preemptor": Decision.PREEMPT}
