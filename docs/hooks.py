@@ -145,6 +145,8 @@ def _type(schema: dict[str, Any], definitions: dict[str, Any]) -> str:
             name = reference.rpartition("/")[2]
             has_keys = "properties" in definitions[name]
             return f"[{_words(name)}](#{name})" if has_keys else _type(definitions[name], definitions)
+        case {"pattern": str(), "title": str(title)}:
+            return title
         case {"anyOf": list(options)} | {"oneOf": list(options)}:
             return " or ".join(_type(option, definitions) for option in options if option != {"type": "null"})
         case {"enum": list(values)}:

@@ -33,6 +33,7 @@ class Problem:
         allowed: Values that are allowed, as a noun phrase.
         line: Line of the file that the value is in. Default: the value is not from a file.
         sentence: Sentence that replaces `got` and `allowed`. Default: none.
+        file: Name of the file that `line` is in. Default: the file that the error is about.
     """
 
     field: Path
@@ -40,11 +41,12 @@ class Problem:
     allowed: str
     line: int | None = None
     sentence: str = ""
+    file: str | None = None
 
     @classmethod
-    def relation(cls, field: Path, sentence: str, line: int | None = None) -> Self:
+    def relation(cls, field: Path, sentence: str, line: int | None = None, file: str | None = None) -> Self:
         """Return a problem whose text is one sentence: the mistake and its correction, without a trailing period."""
-        return cls(field, None, "", line, sentence)
+        return cls(field, None, "", line, sentence, file)
 
     @property
     def is_missing(self) -> bool:
@@ -65,9 +67,10 @@ class Problem:
 
     def __str__(self) -> str:
         line = "" if self.line is None else f"line {self.line}, "
+        place = f"{self.file} {line}" if self.file else line
         field = f"{dotted(self.field)}: " if self.field else ""
         got = f"missing; use {self.allowed}" if self.is_missing else f"got {_shown(self.got)}, allowed: {self.allowed}"
-        return "\\n".join(f"{line}{field}{self.sentence or got}".splitlines())  # names can have line breaks
+        return "\\n".join(f"{place}{field}{self.sentence or got}".splitlines())  # names can have line breaks
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 from fairlane import ConfigurationError, Purchase
 from fairlane.cli import main
 from fairlane.environment import load_environment
+from fairlane.environment.scheduling import FifoModel
 from tests.support import REPOSITORY
 
 
@@ -77,3 +78,22 @@ def test_the_tutorial_shows_the_environment_of_a_new_app_and_the_actual_error(tm
         load_environment(path)
     (error,) = re.findall(r"```text\n(.*?)```", page("tutorial.md"), re.DOTALL)
     assert str(raised.value).replace(str(path), "environments/dev.yaml") + "\n" == error
+
+
+def test_the_base_file_on_the_page_merges_to_the_shown_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    section = page("environment-file.md").partition("## Several accounts alike")[2].partition("\n## ")[0]
+    base, prod = re.findall(r"```yml\n(.*?)```", section, re.DOTALL)
+    (shown,) = re.findall(r"```text\n(.*?)```", section, re.DOTALL)
+    folder = tmp_path / "environments"
+    folder.mkdir()
+    (folder / "base.yaml").write_text(base)
+    (folder / "prod.yaml").write_text(prod)
+    monkeypatch.chdir(tmp_path)
+    assert main(["environment", "show", "prod"]) == 0
+    assert capsys.readouterr().out == shown
+    (folder / "prod.yaml").write_text(
+        "extends: base.yaml\nqueues: {training: {scheduling: {policy: fifo, proportions: null}}}\n"
+    )
+    assert load_environment(folder / "prod.yaml").training_queues["training"].scheduling == FifoModel(policy="fifo")

@@ -19,6 +19,11 @@ def test_a_relation_is_one_sentence() -> None:
     assert str(problem.within("regions")) == "regions.alarms: alarms require job_metrics in the same Region"
 
 
+def test_a_problem_of_another_file_starts_with_its_name() -> None:
+    problem = Problem.relation(("queues", "cpu"), "a queue requires capacity", 7, "base.yaml")
+    assert str(problem) == "base.yaml line 7, queues.cpu: a queue requires capacity"
+
+
 def test_text_that_follows_a_value_out_of_range_stands_at_its_end() -> None:
     assert str(Problem(("gpus",), 9, "1 to 8").followed_by(" (p5)")) == "gpus: got 9, allowed: 1 to 8 (p5)"
 

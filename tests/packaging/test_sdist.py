@@ -27,5 +27,6 @@ def test_the_sdist_has_the_examples_and_no_other_environment_file(tmp_path: Path
         "example.yaml",
         "fan-out.yaml",
         "hyperpod.yaml",
+        "partial-schema.json",
         "schema.json",
     }

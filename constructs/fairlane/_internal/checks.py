@@ -14,10 +14,11 @@ MAX_TAG_KEY: Final = 128
 MAX_TAG_VALUE: Final = 256
 BUCKET_NAME: Final = r"(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
 """Pattern of the name of an S3 bucket."""
+REGION: Final = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]{1,2}")
+"""Form of the name of a Region."""
 STAND_IN: Final = "0"
 """Text that replaces tokens in checks; allowed wherever a token is allowed."""
 
-_REGION: Final = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]{1,2}")
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _WILD: Final = re.compile(r"[*?$\s]|:alias/")
 _MOST_NAMES: Final = 20
@@ -83,7 +84,7 @@ def check_name(field: Path, got: object) -> Iterator[Problem]:
 
 def is_region(text: str) -> bool:
     """Return True if a text has the form of a Region's name."""
-    return _REGION.fullmatch(text) is not None
+    return REGION.fullmatch(text) is not None
 
 
 def check_region(field: Path, got: object) -> Iterator[Problem]:

@@ -13,7 +13,7 @@ from fairlane._internal.tokens import is_token
 from fairlane.catalog.training_catalog import training_instance_types
 from fairlane.errors import Path, Problem
 
-_INSTANCE_TYPE: Final = re.compile(r"(?P<family>[a-z][a-z0-9-]*)\.[a-z0-9-]+")
+INSTANCE_TYPE: Final = re.compile(r"(?P<family>[a-z][a-z0-9-]*)\.[a-z0-9-]+")
 _REFUSED: Final = (
     (r"p2|p3|p3dn|g3|g3s", "GPUs that the Amazon Linux 2023 image does not support"),
     (r"g4ad", "AMD GPUs, but AWS Batch schedules NVIDIA GPUs only"),
@@ -115,7 +115,7 @@ def check_gpu_instance_type(field: Path, name: object) -> Iterator[Problem]:
     """
     if is_token(name):
         return
-    match = _INSTANCE_TYPE.fullmatch(name) if isinstance(name, str) else None
+    match = INSTANCE_TYPE.fullmatch(name) if isinstance(name, str) else None
     if match is None:
         yield Problem(field, name, "an EC2 instance type such as g5.12xlarge")
         return

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from fairlane.cli import dashboard, fanout, hyperpod, init, local, rehearse, sweep, trace
+from fairlane.cli import dashboard, environment, fanout, hyperpod, init, local, rehearse, sweep, trace
 from fairlane.errors import ConfigurationError
 
 
@@ -23,6 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=f"%(prog)s {version('fairlane')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     dashboard.add_to(commands)
+    environment.add_to(commands)
     fanout.add_to(commands)
     hyperpod.add_to(commands)
     init.add_to(commands)

@@ -90,7 +90,8 @@ def _app_files(app_name: str, requirement: str) -> Iterator[tuple[str, str]]:
     values = {"name": app_name, "requirement": requirement}
     for path, file in _walk(files("fairlane.cli") / "app_template", ""):
         yield path, Template(file.read_text(encoding="utf-8")).substitute(values)
-    yield "environments/schema.json", json.dumps(environment_json_schema(), indent=2) + "\n"
+    for name, partial in (("schema.json", False), ("partial-schema.json", True)):
+        yield f"environments/{name}", json.dumps(environment_json_schema(partial=partial), indent=2) + "\n"
 
 
 def _walk(directory: Traversable, prefix: str) -> Iterator[tuple[str, Traversable]]:

@@ -1,8 +1,9 @@
 """Loader of environment files: finds a file by its name and reports all mistakes in the file at once."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from difflib import get_close_matches
 from itertools import islice
 from pathlib import Path as FilePath
 from typing import Any, Final
@@ -12,11 +13,11 @@ from pydantic_core import ErrorDetails
 
 from fairlane._internal.checks import alternatives, check_name
 from fairlane.environment.environment import Environment
+from fairlane.environment.extended_file import EXTENDS, ExtendedFile, is_base_file
 from fairlane.environment.path_set import PathSet
 from fairlane.environment.references import reference_problems
 from fairlane.environment.scheduling import POLICIES
 from fairlane.environment.vocabulary import file_value, in_file_words
-from fairlane.environment.yaml_file import YamlFile
 from fairlane.errors import ConfigurationError, Path, Problem
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
@@ -33,6 +34,9 @@ _ALLOWED: Final = {
 }
 _LARGEST: Final = 10**12
 """Largest number in a file: above all allowed values, and above an account ID without quotes."""
+_SIMILAR: Final = 0.7
+"""Least similarity of a word that is probably meant, 0 to 1."""
+_QUOTED: Final = re.compile(r"'([^']*)'")
 MAX_PROBLEMS: Final = 1_000
 """Most problems of one file that are reported at once."""
 _NAMED: Final = {
@@ -59,8 +63,8 @@ _COMPARED_SIBLINGS: Final[dict[str | int, tuple[str, ...]]] = {
 
 
 def environment_names(directory: FilePath) -> list[str]:
-    """Return the names of the environments in a folder, which are the names of its YAML files."""
-    return sorted(path.stem for path in directory.glob("[!.]*.yaml"))
+    """Return the names of the environments in a folder, which are the names of its YAML files except base files."""
+    return sorted(path.stem for path in directory.glob("[!.]*.yaml") if not is_base_file(path))
 
 
 def find_environment(directory: FilePath, name: str | None) -> FilePath:
@@ -78,6 +82,9 @@ def find_environment(directory: FilePath, name: str | None) -> FilePath:
         problem = Problem((), name, ", ".join(names))
         if not names:
             problem = Problem.relation((), "the folder has no environment file: create a file NAME.yaml")
+        elif (file := directory / f"{name}.yaml").is_file() and is_base_file(file):
+            sentence = f"{file.name} is a base file, which environment files extend: use {', '.join(names)}"
+            problem = Problem.relation((), sentence)
         raise ConfigurationError(f"environment in {directory} (-c environment=NAME)", [problem])
     return directory / f"{name}.yaml"
 
@@ -86,23 +93,24 @@ def load_environment(path: FilePath) -> Environment:
     """Return the content of an environment file. Makes no calls to AWS.
 
     Args:
-        path: Path of a YAML 1.2 file. The file's name without `.yaml` is the name of the environment, and part of the
-            names of its stacks.
+        path: Path of a YAML 1.2 file, which may extend a base file in the same folder. The file's name without `.yaml`
+            is the name of the environment, and part of the names of its stacks.
 
     Raises:
         ConfigurationError: If the file has mistakes, with the line and the key of each.
     """
-    file = YamlFile(path)
+    file = ExtendedFile(path)
     if not isinstance(file.data, dict):
-        raise ConfigurationError(str(path), [Problem.relation((), _not_a_mapping(file.data), file.line(()))])
+        problem = file.located(Problem.relation((), _not_a_mapping(file.data)))
+        raise ConfigurationError(str(path), [problem])
     environment, problems = _validate(file.data, path.parent)
     if not problems and not file.problems:
         problems = list(environment.empty_problems())
-    located = [replace(problem, got=file_value(problem.got), line=file.line(problem.field)) for problem in problems]
-    all_problems = sorted([*file.problems, *located], key=lambda problem: problem.line or 0)
+    located = [file.located(replace(problem, got=file_value(problem.got))) for problem in problems]
+    all_problems = sorted([*file.problems, *located], key=lambda problem: (problem.file or "", problem.line or 0))
     if len(all_problems) > MAX_PROBLEMS:
-        sentence = "the file has more problems than these: correct these first"
-        all_problems[MAX_PROBLEMS:] = [Problem.relation((), sentence, all_problems[MAX_PROBLEMS].line)]
+        sentence, first = "the file has more problems than these: correct these first", all_problems[MAX_PROBLEMS]
+        all_problems[MAX_PROBLEMS:] = [Problem.relation((), sentence, first.line, first.file)]
     if not _NAME.fullmatch(path.stem):
         allowed = "a file name of 1 to 64 letters, digits and hyphens, which becomes part of the names of the stacks"
         all_problems.insert(0, Problem((), path.name, allowed))
@@ -135,7 +143,9 @@ def _validate(data: dict[str, Any], directory: FilePath) -> tuple[Environment, l
                         continue
                     if not removed.is_related(problem.field):
                         problems.append(problem)
-                    if kind == "unknown_keys":
+                    if kind == "union_tag_not_found" and problem.sentence:
+                        _rename(data, problem.field, "policy")
+                    elif kind == "unknown_keys":
                         _remove(data, problem.field)
                         misspelled.update([problem.field[:-1]])
                     elif not new_removed.has_around(problem.field):
@@ -183,20 +193,33 @@ def _type_problems(details: ErrorDetails, data: dict[str, Any]) -> Iterator[Prob
     context = details.get("ctx", {})
     match details["type"]:
         case "unknown_keys":
+            keys = context["keys"] if path else [EXTENDS, *context["keys"]]
             for key in context["unknown"]:
-                yield Problem.relation((*path, key), f"unknown key; use {alternatives(context['keys'])}")
+                yield Problem.relation((*path, key), f"unknown key; use {_words(keys, key)}")
         case "union_tag_not_found":
-            yield Problem((*path, "policy"), None, alternatives(POLICIES))
+            misspelled = get_close_matches("policy", details["input"], 1, _SIMILAR)
+            if misspelled:
+                yield Problem.relation((*path, *misspelled), "unknown key; use policy")
+            else:
+                yield Problem((*path, "policy"), None, alternatives(POLICIES))
         case "union_tag_invalid":
-            yield Problem((*path, "policy"), details["input"]["policy"], alternatives(POLICIES))
+            got = details["input"]["policy"]
+            yield Problem((*path, "policy"), got, _words(POLICIES, got))
         case "missing":
             yield Problem((*path, details["loc"][-1]), None, "a value")
         case "enum" | "literal_error":
-            yield Problem(path, details["input"], context["expected"].replace("'", ""))
+            words = _QUOTED.findall(context["expected"])
+            yield Problem(path, details["input"], _words(words, details["input"]))
         case "relation":
             yield Problem.relation(path, details["msg"])
         case kind:
             yield Problem(path, details["input"], _ALLOWED.get(kind, details["msg"]))
+
+
+def _words(words: Sequence[str], got: object) -> str:
+    """Return the words that are allowed, and the word that is probably meant."""
+    similar = get_close_matches(got, words, 1, _SIMILAR) if isinstance(got, str) and len(words) > 1 else []
+    return alternatives(words) + "".join(f" (did you mean {word}?)" for word in similar)
 
 
 def _path_in(data: Any, loc: tuple[int | str, ...]) -> Path:
@@ -218,6 +241,14 @@ def _write_null(data: dict[str, Any], path: Path) -> bool:
     if isinstance(parent, dict):
         parent[path[-1]] = None
     return isinstance(parent, dict)
+
+
+def _rename(data: dict[str, Any], path: Path, key: str) -> None:
+    """Rename the key at `path`, so that the next validation reads its value."""
+    parent: Any = data
+    for part in path[:-1]:
+        parent = parent[part]
+    parent[key] = parent.pop(path[-1])
 
 
 def _remove(data: dict[str, Any], path: Path) -> Path:

@@ -12,7 +12,10 @@ from pydantic_core import core_schema
 
 from fairlane.environment.base import Model
 from fairlane.environment.environment import Environment
+from fairlane.environment.extended_file import BASE_NAMES, EXTENDS, IGNORED_PREFIX
 from fairlane.environment.keys import SpecModel
+from fairlane.environment.schema_names import add_names
+from fairlane.environment.schema_parts import partial_schema
 from fairlane.environment.vocabulary import file_words
 from fairlane.monitoring.alarms.kinds.limit import Limit
 
@@ -31,13 +34,32 @@ _TITLES: Final = {
 }
 """Titles of dataclasses whose names have other words than the file, and of the second of two enumerations."""
 
+_EXTENDS: Final = {
+    "anyOf": [
+        {
+            "type": "string",
+            "pattern": r"^([^/\\]+\.)?base\.yaml$",
+            "patternErrorMessage": f"allowed: {BASE_NAMES}",
+            "examples": ["base.yaml"],
+        },
+        {"type": "null"},
+    ],
+    "default": None,
+    "description": f"Base file in the same folder, {BASE_NAMES}, that this file is merged with. Use "
+    "partial-schema.json as the schema of both files. Default: none.",
+}
 _ARGUMENT: Final = re.compile(r"^ {4}(\w+): (.*(?:\n {8}.*)*)", re.MULTILINE)
 _WORD: Final = re.compile(r"[A-Z][a-z0-9]*")
 _REFERENCE: Final = "#/$defs/"
 
 
-def environment_json_schema() -> dict[str, Any]:
-    """Return the JSON schema of environment files."""
+def environment_json_schema(*, partial: bool = False) -> dict[str, Any]:
+    """Return the JSON schema of environment files.
+
+    Args:
+        partial: True for the schema of base files and of the files that extend them: no key is required, and each
+            value can be null. Default: the schema of a file with all required keys.
+    """
     schema = Environment.model_json_schema(schema_generator=_FileSchema)
     for name, definition in schema["$defs"].items():
         if "enum" in definition:
@@ -46,6 +68,11 @@ def environment_json_schema() -> dict[str, Any]:
     assert len(set(names.values())) == len(names), "two definitions have the same title"
     schema["$defs"] = {names[name]: definition for name, definition in schema["$defs"].items()}
     renamed: dict[str, Any] = _with_references(schema, names)
+    renamed["properties"] = {EXTENDS: _EXTENDS, **renamed["properties"]}
+    renamed["patternProperties"] = {f"^{IGNORED_PREFIX}": {"description": "Values with YAML anchors. Ignored."}}
+    add_names(renamed)
+    if partial:
+        renamed = partial_schema(renamed)
     return renamed | {"$schema": "https://json-schema.org/draft/2020-12/schema"}
 
 

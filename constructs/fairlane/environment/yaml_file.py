@@ -65,6 +65,10 @@ class YamlFile:
         """Return the line of the key at `path`, or of the innermost key around it that exists."""
         return next(self._lines[path[:length]] for length in range(len(path), -1, -1) if path[:length] in self._lines)
 
+    def has(self, path: Path) -> bool:
+        """Return True if the file has a key or list item at `path`."""
+        return path in self._lines
+
     def _plain(self, node: Any, path: Path) -> Any:
         """Return a node and all nodes inside as plain values."""
         self._count(node, len(path) + 1)

@@ -17,7 +17,7 @@ MAX_CAPACITY_LIMITS: Final = 5
 Capacity: TypeAlias = int | Mapping[str, int]
 """Number of instances of any type, or number of instances for each `ml.*` instance type."""
 
-_INSTANCE_TYPE: Final = re.compile(r"ml\.[a-z0-9-]+\.[a-z0-9]+")
+INSTANCE_TYPE: Final = re.compile(r"ml\.[a-z0-9-]+\.[a-z0-9]+")
 
 
 def capacity_limits(capacity: Capacity) -> dict[str, int]:
@@ -27,7 +27,7 @@ def capacity_limits(capacity: Capacity) -> dict[str, int]:
 
 def is_instance_type(unit: object) -> bool:
     """Return True if a text has the form of a SageMaker instance type. The type may not exist."""
-    return isinstance(unit, str) and _INSTANCE_TYPE.fullmatch(unit) is not None
+    return isinstance(unit, str) and INSTANCE_TYPE.fullmatch(unit) is not None
 
 
 def check_instance_type(field: Path, unit: object) -> Iterator[Problem]:

@@ -21,6 +21,7 @@ FILES = {
     "app.py",
     "cdk.json",
     "environments/dev.yaml",
+    "environments/partial-schema.json",
     "environments/schema.json",
     "package.json",
     "requirements.txt",
@@ -62,7 +63,8 @@ def test_the_app_has_all_files_and_no_placeholders(new_app: Path) -> None:
 
 def test_the_environment_has_no_mistakes_and_its_schema_is_that_of_the_installed_version(new_app: Path) -> None:
     assert load_environment(new_app / "environments" / "dev.yaml").queues
-    assert json.loads((new_app / "environments" / "schema.json").read_text()) == environment_json_schema()
+    schemas = [json.loads((new_app / "environments" / f"{name}schema.json").read_text()) for name in ("", "partial-")]
+    assert schemas == [environment_json_schema(), environment_json_schema(partial=True)]
 
 
 def test_the_app_has_the_feature_flags_and_the_cdk_cli_of_this_repository(new_app: Path) -> None:

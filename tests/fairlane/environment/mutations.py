@@ -1,5 +1,7 @@
 """Program that loads mutated environment files, each in a process with limits, and prints one JSON line for each.
 
+Two thirds of the files are mutated base files, or mutated files that extend a base file.
+
 Usage: python mutations.py FOLDER SEED COUNT FILE...
 """
 
@@ -105,7 +107,12 @@ def main(folder: Path, seed: int, count: int, files: list[Path]) -> None:
     for number in range(seed, seed + count):
         chance = random.Random(number)
         path, output = folder / "mutated.yaml", folder / "output"
-        path.write_bytes(mutated(chance.choice(contents), chance))
+        content, base = mutated(chance.choice(contents), chance), chance.choice(contents)
+        if number % 3:
+            extends = b"extends: other.base.yaml\n"
+            content, base = (extends, content) if number % 3 == 1 else (content + b"\n" + extends, base)
+            (folder / "other.base.yaml").write_bytes(base)
+        path.write_bytes(content)
         output.write_text("")
         print(json.dumps({"seed": number, **run(path, output)}), flush=True)
 

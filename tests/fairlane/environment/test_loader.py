@@ -139,7 +139,7 @@ regions:
         ("region: false\n", "line 1, region: got false, allowed: a text, in quotes if it looks like a number or a boolean"),
         ("region: us-east-1\naccount: 012345670123\n", "line 2, account: got 12345670123, allowed: a text, in quotes if it looks like a number or a boolean"),
         ("region: us-east-1\naccount: '1234'\n", "line 2, account: got '1234', allowed: twelve digits in quotes"),
-        ("region: us-east-1\nqueue: {}\n", "line 2, queue: unknown key; use execution_roles, service_environments, network, compute_environments, queues, job_definitions, sweeps, hyperpod, images, image_replication, log_encryption_key, job_metrics, alarms, region, account, termination_protection, tags, dashboard, monitoring_cost_limit, fan_outs or regions"),
+        ("region: us-east-1\nqueue: {}\n", "line 2, queue: unknown key; use extends, execution_roles, service_environments, network, compute_environments, queues, job_definitions, sweeps, hyperpod, images, image_replication, log_encryption_key, job_metrics, alarms, region, account, termination_protection, tags, dashboard, monitoring_cost_limit, fan_outs or regions (did you mean queues?)"),
         ("region: us-east-1\nregion: eu-west-1\n", "line 2, region: the mapping has this key twice: remove one of them"),
         ("region: us-east-1\nregions: {us-east-1: {}}\n", "line 2, regions.us-east-1: us-east-1 is the home Region: move its keys to the top level of the file"),
         ("region: us-east-1\nregions: {europe: {}}\n", "line 2, regions.europe: got 'europe', allowed: a Region such as us-east-1"),
@@ -150,7 +150,7 @@ regions:
         ("region: us-east-1\nqueues:\n  q: {capacity: 1}\n", "line 3, queues.q.scheduling: missing; use fifo, fair-share or quota-management"),
         ("region: us-east-1\nqueues:\n  q: {scheduling: {policy: fifo}}\n", "line 3, queues.q.capacity: missing; use capacity or service_environment"),
         ("region: us-east-1\nqueues:\n  q: {capacity: 1, scheduling: fifo}\n", "line 3, queues.q.scheduling: got 'fifo', allowed: a mapping"),
-        ("region: us-east-1\nqueues:\n  q: {capacity: 1, scheduling: {policy: lifo}}\n", "line 3, queues.q.scheduling.policy: got 'lifo', allowed: fifo, fair-share or quota-management"),
+        ("region: us-east-1\nqueues:\n  q: {capacity: 1, scheduling: {policy: lifo}}\n", "line 3, queues.q.scheduling.policy: got 'lifo', allowed: fifo, fair-share or quota-management (did you mean fifo?)"),
         ("region: us-east-1\nqueues:\n  q: {capacity: 1, scheduling: {}}\n", "line 3, queues.q.scheduling.policy: missing; use fifo, fair-share or quota-management"),
         ("region: us-east-1\nqueues:\n  q: {capacity: 1, priority: 1001, scheduling: {policy: fifo}}\n", "line 3, queues.q.priority: got 1001, allowed: a whole number, 0 to 1000"),
         ("region: us-east-1\nqueues:\n  q: {capacity: 1.5, scheduling: {policy: fifo}}\n", "line 3, queues.q.capacity: got 1.5, allowed: a whole number"),
@@ -232,7 +232,7 @@ job_definitions:
         ("{cidr: 10.0.0.0/16}", "{vpc_id: vpc-0123456789abcdef0, subnet_ids: [sg-0123456789abcdef0]}", "line 3, network.subnet_ids[0]: got 'sg-0123456789abcdef0', allowed: the id of a subnet, such as subnet-0123456789abcdef0"),
         ("{cidr: 10.0.0.0/16}", "{vpc_id: vpc-0123456789abcdef0, subnet_ids: [subnet-0123456789abcdef0], cidr: 10.0.0.0/16}", "line 3, network.cidr: unknown key; use vpc_id or subnet_ids"),
         ("max_gpus: 16}", "max_gpus: 0}", "line 5, compute_environments.g5.max_gpus: got 0, allowed: a whole number of GPUs, 4 to 100000"),
-        ("SPOT}", "SPOTS}", "line 6, compute_environments.spot.purchase: got 'SPOTS', allowed: ON_DEMAND, SPOT or CAPACITY_BLOCK"),
+        ("SPOT}", "SPOTS}", "line 6, compute_environments.spot.purchase: got 'SPOTS', allowed: ON_DEMAND, SPOT or CAPACITY_BLOCK (did you mean SPOT?)"),
         ("SPOT}", "SPOT, efa: true}", "line 6, compute_environments.spot.efa: EFA cannot be used with Spot, because a multi-node job needs all of its instances at once: use ON_DEMAND or CAPACITY_BLOCK, or set efa to false"),
         ("SPOT}", "SPOT, lustre: [{file_system_id: fsx, mount_name: fsx}]}", "line 6, compute_environments.spot.lustre[0].file_system_id: got 'fsx', allowed: the id of a file system"),
         ("SPOT}", "SPOT, security_group_ids: []}", "line 6, compute_environments.spot.security_group_ids: got [], allowed: one or more ids of security groups, such as sg-0123456789abcdef0"),
@@ -461,6 +461,31 @@ def test_a_key_that_is_no_text_hides_no_other_mistake(write: Write) -> None:
         "line 2, queues.q.scheduling.policy: missing; use fifo, fair-share or quota-management",
         "line 2, queues.q.capacity: got 0, allowed: a whole number of instances, 1 or more",
     ]
+
+
+@pytest.mark.parametrize(
+    ("scheduling", "problems"),
+    [
+        ("{polcy: fifo}", [".polcy: unknown key; use policy"]),
+        ("{Policy: fifo}", [".Policy: unknown key; use policy"]),
+        ("{policy: fair-shar}", [".policy: got 'fair-shar', allowed: fifo, fair-share or quota-management (did you mean fair-share?)"]),
+        ("{polcy: fair-shar}", [
+            ".polcy: unknown key; use policy",
+            ".policy: got 'fair-shar', allowed: fifo, fair-share or quota-management (did you mean fair-share?)",
+        ]),
+        ("{policy: lottery}", [".policy: got 'lottery', allowed: fifo, fair-share or quota-management"]),
+        ("{kind: fifo}", [".policy: missing; use fifo, fair-share or quota-management"]),
+        ("{polcy: fair-share, weigth_factors: {a: 1}, proportions: {a: 0}}", [
+            ".polcy: unknown key; use policy",
+            ".weigth_factors: unknown key; use policy, weight_factors, proportions, share_decay_seconds or "
+            "compute_reservation (did you mean weight_factors?)",
+            ".proportions.a: got 0, allowed: a number above 0",
+        ]),
+    ],
+)  # fmt: skip
+def test_a_misspelled_policy_is_named_with_the_nearest_word(write: Write, scheduling: str, problems: list[str]) -> None:
+    found = mistakes(write(f"region: us-east-1\nqueues: {{q: {{capacity: 1, scheduling: {scheduling}}}}}\n"))
+    assert found == [f"line 2, queues.q.scheduling{problem}" for problem in problems]
 
 
 def test_a_value_with_a_tag_is_reported(write: Write) -> None:

@@ -2,12 +2,17 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
+from fairlane._internal.checks import check_region
+from fairlane.catalog.gpu_catalog import check_gpu_instance_type
 from fairlane.environment import environment_json_schema
+from fairlane.environment.scheduling import POLICIES
+from fairlane.errors import Path, Problem
+from fairlane.scheduling.capacity import check_instance_type
 from tests.fairlane.environment.python_words import CLASS_NAMES, python_words
 from tests.support import REPOSITORY
 
@@ -27,9 +32,10 @@ def definitions() -> dict[str, Any]:
     return {"file": schema} | {name: part for name, part in schema["$defs"].items() if "properties" in part}
 
 
-def test_the_published_schema_is_generated_from_the_models() -> None:
-    published = json.loads((REPOSITORY / "environments" / "schema.json").read_text())
-    assert published == environment_json_schema(), "run: make schema"
+@pytest.mark.parametrize(("name", "partial"), [("schema.json", False), ("partial-schema.json", True)])
+def test_the_published_schemas_are_generated_from_the_models(name: str, partial: bool) -> None:
+    published = json.loads((REPOSITORY / "environments" / name).read_text())
+    assert published == environment_json_schema(partial=partial), "run: make schema"
 
 
 def test_the_example_names_the_schema_for_editors() -> None:
@@ -97,3 +103,55 @@ def test_titles_and_names_of_definitions_are_words_of_the_file() -> None:
         assert part["title"].lower().replace(" ", "-") == name
     titles = [path for path, _ in texts(schema) if path.endswith("/title")]
     assert sorted(titles) == sorted(["/title", *(f"/$defs/{name}/title" for name in schema["$defs"])])
+
+
+@pytest.mark.parametrize(
+    ("name", "check", "example", "new"),
+    [
+        ("region-name", check_region, "eu-west-1", "xx-new-12"),
+        ("training-instance-type", check_instance_type, "ml.p5.48xlarge", "ml.p9-x.96xlarge"),
+        ("gpu-instance-type", check_gpu_instance_type, "g5.12xlarge", "g9.12xlarge"),
+        ("hyperpod-instance-type", check_instance_type, "ml.m5.2xlarge", "ml.p9-x.96xlarge"),
+    ],
+)
+def test_names_that_editors_offer_and_new_names_are_those_of_the_loader(
+    name: str, check: Callable[[Path, str], Iterator[Problem]], example: str, new: str
+) -> None:
+    definition = environment_json_schema()["$defs"][name]
+    offered = definition["anyOf"][0]["enum"]
+    assert example in offered
+    assert new not in offered
+    for text in [*offered, new]:
+        assert re.search(definition["pattern"], text), text
+        assert list(check((), text)) == []
+    for text in (f"{new}!", f"!{new}", ""):
+        assert not re.search(definition["pattern"], text)
+        assert list(check((), text))
+
+
+def test_every_key_with_instance_types_or_regions_refers_to_the_names() -> None:
+    words = re.compile(r"instance_types?|regions?|residency|quota|capacity|instances")
+    plain = [
+        f"{name}.{key}"
+        for name, part in definitions().items()
+        for key, value in part["properties"].items()
+        if words.fullmatch(key) and not re.search(r"defs/[a-z-]+-(name|type)\"", json.dumps(value))
+    ]
+    assert plain == []
+
+
+def test_the_partial_schema_requires_nothing_and_allows_null_for_each_key() -> None:
+    schema = environment_json_schema(partial=True)
+    assert '"required"' not in json.dumps(schema)
+    for part in (schema, *schema["$defs"].values()):
+        for value in part.get("properties", {}).values():
+            assert {"type": "null"} in value["anyOf"]
+
+
+def test_a_mapping_of_several_forms_has_the_keys_of_all_forms_in_the_partial_schema() -> None:
+    schema = environment_json_schema(partial=True)
+    queue = schema["properties"]["queues"]["anyOf"][0]["additionalProperties"]["anyOf"][0]
+    assert {"compute_environments", "capacity", "scheduling"} <= set(queue["properties"])
+    policy = queue["properties"]["scheduling"]["anyOf"][0]["properties"]
+    assert {"proportions", "shares"} <= set(policy)
+    assert policy["policy"]["anyOf"][0]["enum"] == POLICIES
