@@ -192,7 +192,7 @@ class ElasticTrainingJob:
         shared_memory: Size of /dev/shm as a Kubernetes quantity. Default: a quarter of the memory.
         checkpoint: Checkpoint of the job. Default: not stated, and the graceful shutdown is not checked against it.
         batch: Batch and learning rate, for checks at each size. Default: not stated.
-        restart: Restarts of the job. Default: `RestartPolicy()`.
+        restart: Restarts of the job. Default: the defaults of each setting.
         log_rules: Rules that find a hanging job in its logs. Default: none.
         termination_grace_seconds: Number of seconds between SIGTERM and SIGKILL when a pod is evicted, more than the
             graceful shutdown. Default: the graceful shutdown and 60.

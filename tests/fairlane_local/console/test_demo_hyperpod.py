@@ -43,6 +43,25 @@ def test_the_chapter_is_not_kept(monkeypatch: pytest.MonkeyPatch, capfd: pytest.
     assert capfd.readouterr() == ("", message)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--chapter", "hyperpod"], "--agent: leave out the environment, --chapter and --keep"),
+        ([], "{} has no hyperpodrun: install PyTorch and hyperpod-elastic-agent there"),
+    ],
+)
+def test_an_agent_needs_its_virtual_environment(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    arguments: list[str],
+    message: str,
+) -> None:
+    monkeypatch.chdir(REPOSITORY)
+    assert main(["local", "demo", "--agent", str(tmp_path), *arguments]) == 1
+    assert capfd.readouterr() == ("", f"fairlane: {message.format(tmp_path)}\n")
+
+
 def test_an_environment_without_a_cluster_is_refused(aws: LocalAws) -> None:
     environment = Environment.model_validate({"region": "us-east-1"})
     with pytest.raises(LocalAwsError, match="no HyperPod cluster: add one to the key hyperpod"):
