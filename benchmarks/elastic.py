@@ -1,9 +1,9 @@
-"""Elastic training jobs: mistakes that are found before a job runs, changes of the size, and a week rehearsed.
+"""Elastic training jobs: mistakes that are found before a job runs, changes of the size, and rehearsals.
 
 `mistakes`: seeded mistakes, given to Fairlane, to the model of a HyperPodPyTorchJob in AWS's HyperPod CLI, and to a
-strict Kubernetes schema, which AWS does not publish: it follows AWS's documentation. `loop`: the loop of the example and
-the loop of AWS's guide. `rehearsal`: a week of 10,000 jobs on 256 GPUs by Fairlane and in SimPy. The names of parts as
-arguments run only these.
+strict Kubernetes schema, which AWS does not publish: it follows AWS's documentation. `loop`: the loop of the example
+and the loop of AWS's guide. `rehearsal`: 10,000 jobs on 256 GPUs by Fairlane and in SimPy. The names of parts
+as arguments run only these.
 """
 
 import subprocess

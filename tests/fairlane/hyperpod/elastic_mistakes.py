@@ -13,7 +13,6 @@ from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import pydantic
-import yaml
 
 from fairlane import ConfigurationError
 from fairlane.environment import HyperPodModel, load_environment
@@ -108,7 +107,7 @@ def all_mistakes() -> list[Mistake]:
 
 def _size_mistakes() -> Iterator[Mistake]:
     def policy(name: str, field: str, index: int | None = None, **values: Any) -> Mistake:
-        changes = {(*_POLICY, key): value for key, value in values.items()}
+        changes: Changes = {(*_POLICY, key): value for key, value in values.items()}
         return Mistake(name, (*_POLICY, field) if index is None else (*_POLICY, field, index), changes)
 
     step, values = "replicaIncrementStep", "replicaDiscreteValues"
@@ -151,7 +150,7 @@ def _team_mistakes() -> Iterator[Mistake]:
         return Mistake(name, path, {path: value})
 
     maximum = (*_POLICY, "maxReplicas")
-    larger = {maximum: 20, (*_FIRST_SPEC, "maxReplicas"): 20}
+    larger: Changes = {maximum: 20, (*_FIRST_SPEC, "maxReplicas"): 20}
     yield Mistake("maximum that quota and borrowing never reach", maximum, larger)
     namespace = ("metadata", "namespace")
     queue = "kueue.x-k8s.io/queue-name"
@@ -215,7 +214,7 @@ def _launcher_mistakes() -> Iterator[Mistake]:
     shell = ["bash", "-c", " ".join(["hyperpodrun", *right])]
     yield Mistake("shell as the first process", command, {command: shell, args: _ABSENT})
     yield Mistake("Ray in an elastic job", command, {command: ["ray", "start", "--head"], args: _ABSENT})
-    ray = {("apiVersion",): "ray.io/v1", ("kind",): "RayCluster"}
+    ray: Changes = {("apiVersion",): "ray.io/v1", ("kind",): "RayCluster"}
     yield Mistake("elastic policy of a RayCluster", _POLICY, ray)
     processes = ("spec", "nprocPerNode")
     yield Mistake("two numbers of processes", processes, {processes: "4"})
@@ -247,7 +246,7 @@ def _file_mistakes() -> Iterator[Mistake]:
     maximum = ("policy", "max_replicas")
     yield cluster("cap below the maximum", maximum, "teams", "research", "cap", value={"instances": {P5: 8}})
     yield cluster("default borrow limit", maximum, "teams", "research", "borrow_limit", value=50)
-    small = {
+    small: Changes = {
         (*_CLUSTER, "instance_groups", "p5", "instance_count"): 12,
         (*_CLUSTER, "teams", "inference", "quota", P5): 8,
         (*_CLUSTER, "teams", "research", "borrow_limit"): 200,
@@ -318,7 +317,7 @@ def schema_refuses(document: Mapping[str, Any]) -> bool:
 def _load(environment: Mapping[str, Any]) -> HyperPodModel:
     with TemporaryDirectory() as folder:
         file = FilePath(folder, "prod.yaml")
-        file.write_text(yaml.safe_dump(environment, sort_keys=False))
+        file.write_text(json.dumps(environment))  # JSON is YAML
         return load_environment(file).hyperpod["train"]
 
 
