@@ -13,8 +13,7 @@ from pathlib import Path
 REPOSITORY = Path(__file__).parents[1]
 sys.path.insert(0, str(REPOSITORY))
 
-from tests.fairlane.hyperpod.elastic_mistakes import (  # noqa: E402
-    all_mistakes,
+from tests.fairlane.hyperpod.elastic_cases import (  # noqa: E402
     good_cluster,
     good_manifest,
     manifest,
@@ -23,6 +22,7 @@ from tests.fairlane.hyperpod.elastic_mistakes import (  # noqa: E402
     problems,
     schema_refuses,
 )
+from tests.fairlane.hyperpod.elastic_mistakes import all_mistakes  # noqa: E402
 
 FEWEST_MISTAKES = 30
 TRAIN_PYTHON = REPOSITORY / ".venv-train" / "bin" / "python"

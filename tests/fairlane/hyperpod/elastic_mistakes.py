@@ -1,69 +1,11 @@
-"""Mistakes in elastic jobs, each one change of a right job, and the tools that may find them.
+"""Mistakes in elastic jobs, each one change of a right job."""
 
-A mistake is in the manifest of the job, or, where no manifest says it, in the environment file: in what a team, a
-cluster, a checkpoint or a batch is. The other tools then see the manifest without the mistake.
-"""
+from collections.abc import Iterator
+from typing import Any
 
-import copy
-import json
-from collections.abc import Iterator, Mapping
-from functools import cache
-from pathlib import Path as FilePath
-from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple
-
-import pydantic
-
-from fairlane import ConfigurationError
-from fairlane.environment import HyperPodModel, load_environment
-from fairlane.errors import Path, Problem
-from fairlane.hyperpod import job_manifest, manifest_placement_problems, manifest_problems
-from fairlane.hyperpod.kubernetes_schema import object_mistakes
-from tests.fairlane.hyperpod.elastic_jobs import IMAGE, aws_accepts
+from fairlane.errors import Path
+from tests.fairlane.hyperpod.elastic_cases import ABSENT, Changes, Mistake, good_manifest
 from tests.fairlane.hyperpod.governance import P5
-
-JOB = {
-    "team": "research",
-    "instance_type": P5,
-    "image": IMAGE,
-    "script": "train.py",
-    "policy": {"min_replicas": 4, "max_replicas": 16, "replica_increment_step": 4},
-    "checkpoint": {"size_gib": 1000, "write_gib_per_second": 4, "step_seconds": 20, "claim_name": "fsx"},
-    "batch": {"global_batch": 768, "micro_batch": 6, "learning_rate": 0.0003},
-    "log_rules": {
-        "start": {"pattern": ".*started.*", "expected_start_seconds": 900},
-        "loss": {
-            "pattern": r".*loss=(\d+).*",
-            "metric_threshold": 9,
-            "operator": "gt",
-            "metric_data_points": 3,
-        },
-    },
-}
-PARTS = {
-    "base": {"replicas": 4, "priority_class_name": "base"},
-    "elastic": {"replicas": 0, "max_replicas": 12, "priority_class_name": "elastic"},
-}
-ENVIRONMENT = {
-    "region": "us-east-1",
-    "network": {"nat_gateways": 1},
-    "hyperpod": {
-        "train": {
-            "kubernetes": {"chart": "oci://registry.example.com/chart:1.0.0"},
-            "instance_groups": {
-                "system": {"instance_type": "ml.m5.2xlarge", "instance_count": 2},
-                "p5": {"instance_type": P5, "instance_count": 32},
-            },
-            "priority_classes": {"training": 50},
-            "teams": {
-                "inference": {"quota": {P5: 28}, "sharing": "Lend"},
-                "research": {"quota": {P5: 4}, "borrow_limit": 300, "weight": 1},
-            },
-            "jobs": {"llama": JOB | {"priority_class": "training"}, "parts": JOB | {"parts": PARTS}},
-        }
-    },
-}
-"""Cluster of 256 GPUs with a job of 32 to 128 GPUs, and the same job with a base part and an elastic part."""
 
 _CLUSTER = ("hyperpod", "train")
 _LLAMA = (*_CLUSTER, "jobs", "llama")
@@ -74,30 +16,6 @@ _TRAINER = (*_POD, "containers", 0)
 _RULES = ("spec", "runPolicy", "logMonitoringConfiguration")
 _LABELS = ("metadata", "labels")
 _CLASS = (*_LABELS, "kueue.x-k8s.io/priority-class")
-_ABSENT = object()
-
-Changes = Mapping[Path, Any]
-
-
-class Mistake(NamedTuple):
-    """Mistake in a right job.
-
-    Attributes:
-        name: Description of the mistake.
-        field: Field that Fairlane names.
-        changes: New value by path, in the manifest of the job or in the environment file.
-        job: Name of the right job.
-    """
-
-    name: str
-    field: Path
-    changes: Changes
-    job: str = "llama"
-
-    @property
-    def in_manifest(self) -> bool:
-        """True if a manifest says it, false if only the environment file does."""
-        return next(iter(self.changes))[0] != "hyperpod"
 
 
 def all_mistakes() -> list[Mistake]:
@@ -112,10 +30,10 @@ def _size_mistakes() -> Iterator[Mistake]:
 
     step, values = "replicaIncrementStep", "replicaDiscreteValues"
     yield policy("increment step and discrete values", step, replicaDiscreteValues=[4, 8, 16])
-    yield policy("neither increment step nor discrete values", step, replicaIncrementStep=_ABSENT)
+    yield policy("neither increment step nor discrete values", step, replicaIncrementStep=ABSENT)
 
     def sizes(name: str, *numbers: int, index: int | None = None) -> Mistake:
-        return policy(name, values, index, replicaIncrementStep=_ABSENT, replicaDiscreteValues=list(numbers))
+        return policy(name, values, index, replicaIncrementStep=ABSENT, replicaDiscreteValues=list(numbers))
 
     yield sizes("size of 0 replicas", 0, 4, 16, index=0)
     yield sizes("unsorted sizes", 8, 4, 16)
@@ -136,11 +54,11 @@ def _size_mistakes() -> Iterator[Mistake]:
         return Mistake(name, field or path, {path: value}, job)
 
     yield changed("initial size that is no size", (*_FIRST_SPEC, "replicas"), 6)
-    yield changed("replica specification without maxReplicas", (*_FIRST_SPEC, "maxReplicas"), _ABSENT)
+    yield changed("replica specification without maxReplicas", (*_FIRST_SPEC, "maxReplicas"), ABSENT)
     parts = ("spec", "replicaSpecs")
     yield changed("parts that do not add up", (*parts, 1, "maxReplicas"), 16, parts, "parts")
     yield changed("the same class for both parts", (*_POD, "priorityClassName"), "elastic", parts, "parts")
-    yield changed("part without a class", (*_POD, "priorityClassName"), _ABSENT, job="parts")
+    yield changed("part without a class", (*_POD, "priorityClassName"), ABSENT, job="parts")
     yield changed("class label on a job with parts", _CLASS, "training-priority", job="parts")
 
 
@@ -159,14 +77,14 @@ def _team_mistakes() -> Iterator[Mistake]:
     yield label("unknown class", _CLASS[-1], "trainin-priority")
     yield label("class without the suffix of HyperPod", _CLASS[-1], "training")
     yield label("unknown queue", queue, "gpu-queue")
-    yield label("job of a team without a queue", queue, _ABSENT)
+    yield label("job of a team without a queue", queue, ABSENT)
 
 
 def _pod_mistakes() -> Iterator[Mistake]:
-    def pod(name: str, *path: str | int, value: Any = _ABSENT, field: Path | None = None) -> Mistake:
+    def pod(name: str, *path: str | int, value: Any = ABSENT, field: Path | None = None) -> Mistake:
         return Mistake(name, field or (*_POD, *path), {(*_POD, *path): value})
 
-    def resources(name: str, *path: str, value: Any = _ABSENT) -> Mistake:
+    def resources(name: str, *path: str, value: Any = ABSENT) -> Mistake:
         return pod(name, "containers", 0, "resources", *path, value=value)
 
     yield pod("Spot Instances", "nodeSelector", "karpenter.sh/capacity-type", value="spot")
@@ -212,8 +130,8 @@ def _launcher_mistakes() -> Iterator[Mistake]:
     yield without("log rules without log files", "--tee", field=_RULES)
     yield Mistake("torchrun instead of hyperpodrun", command, {command: ["torchrun"]})
     shell = ["bash", "-c", " ".join(["hyperpodrun", *right])]
-    yield Mistake("shell as the first process", command, {command: shell, args: _ABSENT})
-    yield Mistake("Ray in an elastic job", command, {command: ["ray", "start", "--head"], args: _ABSENT})
+    yield Mistake("shell as the first process", command, {command: shell, args: ABSENT})
+    yield Mistake("Ray in an elastic job", command, {command: ["ray", "start", "--head"], args: ABSENT})
     ray: Changes = {("apiVersion",): "ray.io/v1", ("kind",): "RayCluster"}
     yield Mistake("elastic policy of a RayCluster", _POLICY, ray)
     processes = ("spec", "nprocPerNode")
@@ -226,7 +144,7 @@ def _launcher_mistakes() -> Iterator[Mistake]:
     yield rule("pattern that is no regular expression", 1, "logPattern", "loss=(")
     yield rule("unknown operator of a log rule", 1, "operator", ">")
     yield rule("threshold that is no whole number", 1, "metricThreshold", 2.5)
-    yield rule("log rule that finds nothing", 0, "expectedStartCutOffInSeconds", _ABSENT)
+    yield rule("log rule that finds nothing", 0, "expectedStartCutOffInSeconds", ABSENT)
     yield Mistake("log rule listed twice", (*_RULES, 1), {(*_RULES, 1, "name"): "start"})
 
 
@@ -257,77 +175,3 @@ def _file_mistakes() -> Iterator[Mistake]:
     taints = [{"key": "team", "value": "inference", "effect": "NoSchedule"}]
     group = ("instance_groups", "p5", "taints")
     yield cluster("taint that the job does not tolerate", ("instance_type",), *group, value=taints)
-
-
-@cache
-def good_cluster() -> HyperPodModel:
-    """Return the cluster with the right jobs."""
-    return _load(ENVIRONMENT)
-
-
-@cache
-def _good_manifests() -> dict[str, dict[str, Any]]:
-    return {str(job.job_name): job_manifest(job) for job in good_cluster().jobs}
-
-
-def good_manifest(job: str) -> dict[str, Any]:
-    """Return a copy of the manifest of a right job."""
-    return copy.deepcopy(_good_manifests()[job])
-
-
-def manifest(mistake: Mistake) -> dict[str, Any]:
-    """Return the manifest of a job with a mistake. It is right if the mistake is in no manifest."""
-    right = good_manifest(mistake.job)
-    return _changed(right, mistake.changes) if mistake.in_manifest else right
-
-
-def problems(mistake: Mistake) -> list[Problem]:
-    """Return the problems that Fairlane reports."""
-    if mistake.in_manifest:
-        return manifest_mistakes(manifest(mistake), mistake.job)
-    try:
-        _load(_changed(json.loads(json.dumps(ENVIRONMENT)), mistake.changes))  # the jobs share no mapping
-    except ConfigurationError as error:
-        return list(error.problems)
-    return []
-
-
-def manifest_mistakes(document: Mapping[str, Any], job: str) -> list[Problem]:
-    """Return the problems of the manifest of a job, and of its place in the cluster."""
-    cluster = good_cluster()
-    (checkpoint,) = (each.checkpoint for each in cluster.jobs if each.job_name == job)
-    place = (cluster.governance, cluster.teams, cluster.instance_groups, cluster.node_pools)
-    return [*manifest_problems(document, checkpoint), *manifest_placement_problems(document, *place)]
-
-
-def model_refuses(document: Mapping[str, Any]) -> bool:
-    """Return True if AWS's model refuses the specification of a manifest."""
-    try:
-        aws_accepts(document)
-    except pydantic.ValidationError:
-        return True
-    return False
-
-
-def schema_refuses(document: Mapping[str, Any]) -> bool:
-    """Return True if the strict Kubernetes schema refuses a manifest."""
-    return bool(object_mistakes(document))
-
-
-def _load(environment: Mapping[str, Any]) -> HyperPodModel:
-    with TemporaryDirectory() as folder:
-        file = FilePath(folder, "prod.yaml")
-        file.write_text(json.dumps(environment))  # JSON is YAML
-        return load_environment(file).hyperpod["train"]
-
-
-def _changed(document: dict[str, Any], changes: Changes) -> dict[str, Any]:
-    for (*outer, last), value in changes.items():
-        inner: Any = document
-        for key in outer:
-            inner = inner[key]
-        if value is _ABSENT:
-            del inner[last]
-        else:
-            inner[last] = value
-    return document

@@ -2,9 +2,8 @@
 
 import pytest
 
-from tests.fairlane.hyperpod.elastic_mistakes import (
+from tests.fairlane.hyperpod.elastic_cases import (
     Mistake,
-    all_mistakes,
     good_cluster,
     good_manifest,
     manifest,
@@ -13,6 +12,7 @@ from tests.fairlane.hyperpod.elastic_mistakes import (
     problems,
     schema_refuses,
 )
+from tests.fairlane.hyperpod.elastic_mistakes import all_mistakes
 from tests.support import REPOSITORY
 
 MISTAKES = all_mistakes()
