@@ -112,6 +112,7 @@ pictures: $(VENV)/.ready templates  ## Render the pictures of the example's dash
 	$(RUN) python -m tests.docs.sweep_pictures docs/images
 	$(RUN) python -m tests.docs.fan_out_pictures docs/images
 	$(RUN) python -m tests.docs.hyperpod_pictures docs/images
+	$(RUN) python -m tests.docs.elastic_pictures docs/images
 
 docs: .venv-docs/.ready  ## Build the documentation site into build/site. A broken link fails the build.
 	.venv-docs/bin/mkdocs build

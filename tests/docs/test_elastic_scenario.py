@@ -79,7 +79,8 @@ def test_the_answer_has_the_numbers_of_the_rehearsals() -> None:
     grown, still = (each.outcomes[row("llama")] for each in (ELASTIC, STATIC))
     times = f"{(grown.tokens or 0) / (still.tokens or 1):.1f} times as many tokens"
     assert times in TEXT
-    assert times in (REPOSITORY / "docs" / "scenarios" / "README.md").read_text()
+    for page in ("docs/scenarios/README.md", "README.md"):
+        assert times in re.sub(r"\s+", " ", (REPOSITORY / page).read_text())
     assert (grown.moves, grown.lost, still.lost > 0) == (6, 0, True)
     assert "saves and restarts six times" in TEXT
     assert f"after {ELASTIC.outcomes[row('tuesday')].waited / 60:g} minutes" in TEXT
@@ -98,7 +99,7 @@ def test_the_idle_hours_are_those_of_the_page() -> None:
 
 def test_the_speeds_are_those_of_the_article_and_a_straight_line() -> None:
     rates = ELASTIC.trace.jobs[row("llama")].rates()
-    assert (rates[1], rates[8]) == (2000, 14_000)
+    assert [int(rates[size]) for size in (1, 8)] == [2000, 14_000]
     assert f"{14_000 / 8 / 2000:.1%}" == "87.5%"
     assert "2,000 tokens per second on one instance, and 14,000 on eight, which is 87.5 % of linear" in TEXT
     assert round(14_000 + 8 * (14_000 - 2000) / 7) == rates[16]
