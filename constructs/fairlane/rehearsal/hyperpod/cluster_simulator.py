@@ -1,6 +1,6 @@
 """Simulation of a HyperPod cluster with a trace of jobs, on the models of Kueue and of elastic jobs."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
@@ -86,7 +86,7 @@ class _Simulation:
     stop_seconds: int
     runs: list[ClusterRun] = field(default_factory=list)
     never: Mapping[int, str] = field(default_factory=dict)
-    held: dict[tuple[str, str], Counter[int]] = field(default_factory=dict)
+    held: dict[tuple[str, str], Counter[int]] = field(default_factory=lambda: defaultdict(Counter))
     cycles: int = 0
     events: int = 0
     _kueue: Kueue = field(init=False)
@@ -226,4 +226,4 @@ class _Simulation:
             self._apply(run, run.machine.finish(), now)
 
     def _count(self, run: ClusterRun, name: str, now: int, sign: int) -> None:
-        self.held.setdefault(run.key, Counter())[now] += sign * run.machine.replicas(name)
+        self.held[run.key][now] += sign * run.machine.replicas(name)

@@ -1,6 +1,7 @@
 """Victims of a preemption without fair sharing, and what both rules have in common."""
 
 from collections.abc import Collection, Iterator
+from functools import cached_property
 from heapq import merge
 from operator import attrgetter
 from typing import TypeAlias
@@ -48,6 +49,8 @@ def find_victims(
         requests: Requests that must fit.
     """
     search = _Search(queue, preemptor, needs, requests)
+    if search.is_futile():
+        return []
     for borrowing in search.attempts():
         victims: list[Victim] = []
         for victim in search.candidates(borrowing=borrowing):
@@ -78,12 +81,18 @@ class _Search:
         self.requests = requests
         self.within_nominal = not any(queue.exceeds_nominal(key, amount) for key, amount in requests.items())
         self.may_borrow = can_borrow_by_preemption(queue)
-        reclaims = queue.cohort is not None and queue.spec.reclaim_within_cohort is not PreemptionPolicy.NEVER
-        self.others = (
-            [other for other in queue.cohort.queues if other is not queue and other.borrows_any(needs)]
-            if queue.cohort is not None and reclaims
-            else []
-        )
+
+    @cached_property
+    def others(self) -> list[QueueState]:
+        """Other queues that borrow what is needed. Empty without a cohort or a policy to reclaim."""
+        queue = self.queue
+        if queue.cohort is None or queue.spec.reclaim_within_cohort is PreemptionPolicy.NEVER:
+            return []
+        return [other for other in queue.cohort.queues if other is not queue and other.borrows_any(self.needs)]
+
+    def is_futile(self) -> bool:
+        """Return True if the requests are above the quota, and the same queue has no candidates."""
+        return not (self.within_nominal or self.may_borrow) and next(self._own(), None) is None
 
     def attempts(self) -> tuple[bool, ...]:
         """Return the attempts in their order: True may borrow, False may evict more workloads of other queues."""
@@ -109,15 +118,20 @@ class _Search:
             for state in eligible_victims(own, self.preemptor, policy, self.needs):
                 yield state, queue, Reason.IN_CLUSTER_QUEUE
 
+    def _own(self) -> Iterator[WorkloadState]:
+        """Yield the candidates of the same queue, evicted ones first."""
+        held, policy = self.queue.held, self.queue.spec.within_queue
+        for states in (held.evicted, held.running):
+            yield from eligible_victims(states, self.preemptor, policy, self.needs)
+
     def _own_victims_suffice(self) -> bool:
         """Return True if the requests are within the quota without all victims of the same queue."""
         queue = self.queue
         excess = {key: queue.usage[key] + amount - queue.nominal[key] for key, amount in self.requests.items()}
-        for states in (queue.held.evicted, queue.held.running):
-            for state in eligible_victims(states, self.preemptor, queue.spec.within_queue, self.needs):
-                for key, amount in state.requests.items():
-                    if key in excess:
-                        excess[key] -= amount
+        for state in self._own():
+            for key, amount in state.requests.items():
+                if key in excess:
+                    excess[key] -= amount
         return all(amount <= 0 for amount in excess.values())
 
     def _reason(self, state: WorkloadState) -> Reason | None:
