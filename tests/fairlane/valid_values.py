@@ -30,7 +30,7 @@ def _namespace(**changes: Any) -> Use:
 
 
 def _job(**changes: Any) -> Use:
-    job = {
+    job: dict[str, Any] = {
         "job_name": "llama",
         "team": "a",
         "instance_type": P5,
