@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from fractions import Fraction
 from typing import Final
 
 from fairlane._internal.checks import check_choice, check_list, check_text, check_whole_number
@@ -21,6 +22,7 @@ from fairlane.hyperpod.elastic_job import (
     is_whole,
 )
 from fairlane.hyperpod.elastic_pod_rules import (
+    MIB,
     environment_problems,
     grace_problems,
     image_problems,
@@ -42,7 +44,7 @@ from fairlane.hyperpod.instance_group import Taint
 from fairlane.hyperpod.launcher_rules import added_argument_problems
 from fairlane.hyperpod.quantities import parse_quantity
 from fairlane.hyperpod.quota_table import amount_text
-from fairlane.hyperpod.replica_requests import replica_processes
+from fairlane.hyperpod.replica_requests import replica_processes, replica_requests
 
 _KINDS: Final[tuple[tuple[str, type], ...]] = (
     ("team", str),
@@ -98,10 +100,12 @@ def elastic_job_problems(job: ElasticTrainingJob) -> Iterator[Problem]:
         processes = [*check_whole_number(path, job.processes_per_replica, 1, _MAX_PROCESSES, unit="processes")]
         yield from processes
         mistakes += processes
+    requests = [*request_problems(job.requests or {}, job.instance_type)]
+    yield from requests
+    mistakes += requests
     if job.batch is not None:
         bounded = not mistakes and not is_token(job.processes_per_replica)
         yield from batch_problems(job.batch, job.policy.sizes if bounded else (), replica_processes(job))
-    yield from request_problems(job.requests or {}, job.instance_type)
     yield from environment_problems(job.environment)
     yield from _pod_problems(job)
     if job.checkpoint is not None:
@@ -176,7 +180,7 @@ def _pod_problems(job: ElasticTrainingJob) -> Iterator[Problem]:
     if job.service_account is not None:
         yield from check_text(("service_account",), job.service_account, SUBDOMAIN.fullmatch, SUBDOMAIN_TEXT)
     if job.shared_memory is not None:
-        yield from check_text(("shared_memory",), job.shared_memory, _is_size, "a quantity above 0 such as 512Gi")
+        yield from _shared_memory_problems(job.shared_memory, replica_requests(job).get("memory"))
     for index, taint in enumerate(job.tolerations):
         yield from check_text(("tolerations", index, "key"), taint.key, str.strip, "the key of a taint")
     if job.termination_grace_seconds is not None:
@@ -187,11 +191,26 @@ def _is_script(text: str) -> bool:
     return bool(text.strip()) and not text.startswith("-")
 
 
+def _shared_memory_problems(size: str, memory: str | None) -> Iterator[Problem]:
+    path = ("shared_memory",)
+    if mistakes := [*check_text(path, size, _is_size, "a quantity of 1Mi or more, such as 512Gi")]:
+        yield from mistakes
+    elif memory is not None and not is_token(size) and 0 < _number(memory) < _number(size):
+        sentence = (
+            f"{size} is more than the memory that the pod requests, of which it is a part: use less than {memory}"
+        )
+        yield Problem.relation(path, sentence)
+
+
 def _is_size(text: str) -> bool:
+    return _number(text) >= MIB
+
+
+def _number(text: str) -> Fraction:
     try:
-        return parse_quantity(text) > 0
+        return parse_quantity(text)
     except ValueError:
-        return False
+        return Fraction(0)
 
 
 def _check_amount(field: tuple[str, ...], got: object, unit: str, *, or_zero: bool = False) -> Iterator[Problem]:

@@ -171,7 +171,7 @@ def test_taints_that_keep_the_pods_away() -> None:
 
 def test_nodes_with_half_of_the_vcpus() -> None:
     assert mistakes(groups=[group(32, threads_per_core=1)]) == [
-        "requests.cpu: 179 does not fit ml.p5.48xlarge with threads_per_core=1: use at most 89.73, because its daemons need the rest"
+        "requests.cpu: 179 does not fit ml.p5.48xlarge with one thread per core: use at most 89.73, because its daemons need the rest"
     ]
     assert mistakes(groups=[group(32, threads_per_core=1)], requests={"cpu": 80}) == []
 
@@ -179,7 +179,17 @@ def test_nodes_with_half_of_the_vcpus() -> None:
 def test_the_maximum_of_a_container() -> None:
     defaults = ContainerDefaults(maximum={"cpu": "64", "memory": "4Ti"})
     assert mistakes(team(borrow_limit=300, container_defaults=defaults), INFERENCE) == [
-        "requests.cpu: 179 is more than the maximum of a container in hyperpod-ns-research: use at most 64"
+        "requests.cpu: 179 is more than the maximum of a container in hyperpod-ns-research: use at most 64 or raise "
+        "container_defaults.maximum"
+    ]
+
+
+def test_the_default_limit_of_a_container() -> None:
+    """Kubernetes refuses a pod whose request is above the limit that the LimitRange gives it."""
+    defaults = ContainerDefaults(limits={"cpu": "64", "memory": "4Ti", "nvidia.com/gpu": 1})
+    assert mistakes(team(borrow_limit=300, container_defaults=defaults), INFERENCE) == [
+        "requests.cpu: 179 is more than the default limit of a container in hyperpod-ns-research: use at most 64 or "
+        "raise container_defaults.limits"
     ]
 
 
