@@ -196,9 +196,7 @@ def _shared_memory_problems(size: str, memory: str | None) -> Iterator[Problem]:
     if mistakes := [*check_text(path, size, _is_size, "a quantity of 1Mi or more, such as 512Gi")]:
         yield from mistakes
     elif memory is not None and not is_token(size) and 0 < _number(memory) < _number(size):
-        sentence = (
-            f"{size} is more than the memory that the pod requests, of which it is a part: use less than {memory}"
-        )
+        sentence = f"{size} is more than the memory that the pod requests, which includes it: use less than {memory}"
         yield Problem.relation(path, sentence)
 
 
