@@ -24,7 +24,7 @@ from fairlane.hyperpod.replica_requests import (
     usable_amounts,
 )
 from fairlane.hyperpod.team import Governance, Team
-from fairlane.hyperpod.team_objects import is_extended
+from fairlane.hyperpod.team_objects import COMPUTE, is_extended
 
 _MAXIMUM: Final = ("policy", "max_replicas")
 
@@ -82,7 +82,7 @@ def placement_problems(
         instance_groups: Instance groups of the cluster.
         node_pools: Node pools of the cluster.
         with_requests: False if the requests have mistakes, so that they are compared with nothing.
-        limited: Resources whose limit the container states. Default: the devices of `job_manifest`.
+        limited: Resources whose limit the container states. Default: those of `job_manifest`.
     """
     team = next((team for team in teams if team.team_name == job.team), None)
     if team is None and not is_token(job.team):
@@ -143,8 +143,8 @@ def _node_problems(
     Kubernetes gives a container the default limit of each resource of which it states no limit itself.
     """
     requests = replica_requests(job)
-    limited = [*filter(is_extended, requests)] if limited is None else limited
-    if any(group.threads_per_core == 1 for group in groups):
+    limited = set(requests) - set(COMPUTE) if limited is None else limited
+    if groups and all(group.threads_per_core == 1 for group in groups):
         yield from request_problems(requests, job.instance_type, threads_per_core=1)
     defaults = team.container_defaults if team else None
     for field, noun in (("limits", "default limit"), ("maximum", "maximum")):

@@ -17,7 +17,7 @@ from fairlane.hyperpod.elastic_policy_rules import MAX_SECONDS
 from fairlane.hyperpod.quantities import parse_quantity
 from fairlane.hyperpod.quota_table import amount_text
 from fairlane.hyperpod.replica_requests import device_amounts, request_amounts, usable_amounts
-from fairlane.hyperpod.team_objects import is_extended
+from fairlane.hyperpod.team_objects import COMPUTE, is_extended
 
 COORDINATION: Final = "HYPERPOD_SIGNAL_COORDINATION"
 """Environment variable without whose value `distributed` no process sees a scaling event."""
@@ -39,7 +39,6 @@ _OPERATOR: Final = frozenset(
 )
 _LAUNCHER: Final = "PET_"
 """Prefix of environment variables that torchrun reads as options, for example PET_NNODES."""
-_COMPUTE: Final = ("cpu", "memory", "ephemeral-storage")
 _OPERATORS: Final = ("gt", "lt", "eq", "gteq", "lteq")
 _LARGEST: Final = 2**31 - 1
 MIB: Final = 2**20
@@ -93,14 +92,14 @@ def request_problems(
         elif most is not None and amount > most:
             half = " with one thread per core" if name == "cpu" and threads_per_core == 1 else ""
             text = f"{amount_text(math.floor(most * 100) / 100)}{' GiB' if name == 'memory' else ''}"
-            beside = ", because its daemons need the rest" if name in _COMPUTE else ""
+            beside = ", because its daemons need the rest" if name in COMPUTE else ""
             yield Problem.relation(
                 path, f"{quantity} does not fit {node.instance_type}{half}: use at most {text}{beside}"
             )
 
 
 def _amount_problems(path: Path, name: object, quantity: object) -> Iterator[Problem]:
-    if not isinstance(name, str) or not (name in _COMPUTE or is_extended(name) or name.startswith("hugepages-")):
+    if not isinstance(name, str) or not (name in COMPUTE or is_extended(name) or name.startswith("hugepages-")):
         yield Problem(path, name, "cpu, memory, ephemeral-storage, hugepages-<size> or an extended resource")
         return
     if is_token(quantity):

@@ -46,7 +46,7 @@ from fairlane.hyperpod.manifest_launcher import (
     trainer_index,
 )
 from fairlane.hyperpod.replica_requests import request_amounts
-from fairlane.hyperpod.team_objects import is_extended
+from fairlane.hyperpod.team_objects import COMPUTE
 
 _DEFAULT_GRACE_SECONDS: Final = 30
 """Default of `terminationGracePeriodSeconds` in Kubernetes."""
@@ -198,7 +198,7 @@ def _resource_problems(path: Path, container: Mapping[str, Any], instance_type: 
             yield Problem.relation((*path, "requests", name), sentence)
     least, most = request_amounts(requests), request_amounts(limits)
     for name in {**requests, **limits}:
-        if is_extended(name) and (name not in limits or least.get(name, most.get(name)) != most.get(name)):
+        if name not in COMPUTE and (name not in limits or least.get(name, most.get(name)) != most.get(name)):
             sentence = f"Kubernetes takes the same request and limit of {name} only: use the same number in both"
             yield Problem.relation((*path, "limits", name), sentence)
         elif name in least and least[name] > most.get(name, least[name]):

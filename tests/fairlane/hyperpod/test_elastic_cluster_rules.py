@@ -174,6 +174,7 @@ def test_nodes_with_half_of_the_vcpus() -> None:
         "requests.cpu: 179 does not fit ml.p5.48xlarge with one thread per core: use at most 89.73, because its daemons need the rest"
     ]
     assert mistakes(groups=[group(32, threads_per_core=1)], requests={"cpu": 80}) == []
+    assert mistakes(groups=[group(32), group(4, name="halved", threads_per_core=1)]) == []
 
 
 def test_the_maximum_of_a_container() -> None:

@@ -245,6 +245,14 @@ def test_requests_that_are_not_stated_are_in_proportion(
     assert replica_requests(job(instance_type=instance_type, requests=requests)) == expected
 
 
+def test_only_cpu_memory_and_storage_have_no_limit() -> None:
+    """Kubernetes refuses a pod whose huge pages or devices have another limit than request."""
+    pages = job(requests={"hugepages-2Mi": "5Gi", "ephemeral-storage": "1Ti"})
+    check(pages)
+    limits = pod(job_manifest(pages))["containers"][0]["resources"]["limits"]
+    assert limits == {"nvidia.com/gpu": "8", "vpc.amazonaws.com/efa": "32", "hugepages-2Mi": "5Gi"}
+
+
 def test_a_job_on_partitions_has_a_process_for_each() -> None:
     partitions = job(requests={"nvidia.com/mig-1g.10gb": 4})
     check(partitions)

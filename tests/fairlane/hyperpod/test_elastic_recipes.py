@@ -415,4 +415,4 @@ def test_a_file_that_is_no_recipe_is_a_problem_of_the_job(tmp_path: Path, conten
     file.write_bytes(content)
     (found,) = job_problems(file)
     assert found.startswith(words)
-    assert "cannot be read as YAML: [Errno 2]" in job_problems(tmp_path / "other.yaml")[0]
+    assert "cannot be read: No such file or directory" in job_problems(tmp_path / "other.yaml")[0]

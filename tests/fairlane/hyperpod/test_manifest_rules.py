@@ -522,6 +522,11 @@ def test_limits_count_as_requests() -> None:
     assert manifest_problems(changed(GOOD, (*FIRST, "resources"), same)) == []
 
 
+def test_huge_pages_have_a_limit() -> None:
+    (problem,) = manifest_problems(changed(GOOD, (*FIRST, "resources", "requests", "hugepages-2Mi"), "5Gi"))
+    assert "limits.hugepages-2Mi: Kubernetes takes the same request and limit of hugepages-2Mi only" in str(problem)
+
+
 def test_parts_without_names_are_not_the_same_part() -> None:
     found = map(str, manifest_problems(changed(GOOD, ("spec", "replicaSpecs"), [{}, {}])))
     assert not any("twice" in text for text in found)
