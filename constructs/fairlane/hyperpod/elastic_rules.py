@@ -68,6 +68,7 @@ _LISTS: Final = (
 _OPTIONAL: Final = ("batch", "checkpoint", "requests")
 _NOUNS: Final = {"str": "a text", "Mapping": "a mapping"}
 _MAX_PROCESSES: Final = 1024
+_LARGEST: Final = 10**12
 
 
 def elastic_job_problems(job: ElasticTrainingJob) -> Iterator[Problem]:
@@ -143,12 +144,14 @@ def checkpoint_problems(checkpoint: Checkpoint, policy: ElasticPolicy) -> Iterat
     )
     seconds = policy.graceful_shutdown_timeout_seconds
     if not mistakes and is_whole(seconds):
-        needed = checkpoint.size_gib / checkpoint.write_gib_per_second + checkpoint.step_seconds
+        amounts = (checkpoint.size_gib, checkpoint.write_gib_per_second, checkpoint.step_seconds)
+        size, bandwidth, steps = (Fraction(str(amount)) for amount in amounts)
+        needed = size / bandwidth + steps
         if seconds < needed:
-            steps = f" and {amount_text(checkpoint.step_seconds)} seconds of steps" if checkpoint.step_seconds else ""
+            also = f" and {amount_text(checkpoint.step_seconds)} seconds of steps" if checkpoint.step_seconds else ""
             sentence = (
                 f"{seconds} seconds are too short: {amount_text(checkpoint.size_gib)} GiB at "
-                f"{amount_text(checkpoint.write_gib_per_second)} GiB per second{steps} need {math.ceil(needed)}: use "
+                f"{amount_text(checkpoint.write_gib_per_second)} GiB per second{also} need {math.ceil(needed)}: use "
                 f"at least {math.ceil(needed)}"
             )
             yield Problem.relation(("policy", "graceful_shutdown_timeout_seconds"), sentence)
@@ -213,5 +216,5 @@ def _number(text: str) -> Fraction:
 
 def _check_amount(field: tuple[str, ...], got: object, unit: str, *, or_zero: bool = False) -> Iterator[Problem]:
     number = isinstance(got, int | float) and not isinstance(got, bool)
-    if not number or not (0 <= got < math.inf) or (got == 0 and not or_zero):  # type: ignore[operator]
+    if not number or not (0 <= got <= _LARGEST) or (got == 0 and not or_zero):  # type: ignore[operator]
         yield Problem(field, got, f"a number of {unit}, {'0 or more' if or_zero else 'above 0'}")

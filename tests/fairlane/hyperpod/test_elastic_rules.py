@@ -460,3 +460,9 @@ def test_no_value_raises(data: st.DataObject) -> None:
         )
     )
     assert isinstance(mistakes(policy=policy(**wrong), **options), list)
+
+
+def test_the_time_of_a_checkpoint_is_exact() -> None:
+    assert mistakes(checkpoint=checkpoint(size_gib=420, write_gib_per_second=0.7)) == []
+    assert "600 seconds are too short" in mistakes(checkpoint=checkpoint(write_gib_per_second=1e-320))[0]
+    assert mistakes(checkpoint=checkpoint(size_gib=10**400))[0].startswith("checkpoint.size_gib: got 1000")
