@@ -481,6 +481,24 @@ def test_programs_that_may_start_the_launcher(command: list[str]) -> None:
     assert mistakes(changed(changed(GOOD, (*FIRST, "args"), MISSING), (*FIRST, "command"), command)) == []
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "echo start hyperpodrun; exec {}",
+        "# hyperpodrun starts here\nset -e\nexec {}",
+        "which hyperpodrun && A=1 exec {}",
+        "if true; then exec /opt/bin/{}; fi",
+        "pip show hyperpodrun\nexec {} # no --nnodes=2",
+    ],
+)
+def test_the_launcher_is_a_command_of_the_shell(text: str) -> None:
+    launcher = "hyperpodrun --tee=3 --shutdown-signal=SIGTERM \\\n --shutdown-timeout=600 train.py"
+    shell = changed(changed(GOOD, (*FIRST, "command"), ["bash", "-c"]), (*FIRST, "args"), [text.format(launcher)])
+    assert mistakes(shell) == []
+    shell = changed(shell, (*FIRST, "args"), [text.format(launcher.replace(" train", " --nnodes=2 train"))])
+    assert [mistake.partition(":")[0] for mistake in mistakes(shell)] == [f"{CONTAINER}.args[0]"]
+
+
 def test_the_container_with_the_launcher_counts() -> None:
     sidecar = {"name": "logs", "image": "logs"}
     both = [sidecar, *GOOD["spec"]["replicaSpecs"][0]["template"]["spec"]["containers"]]
