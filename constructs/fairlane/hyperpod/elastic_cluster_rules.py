@@ -57,10 +57,12 @@ def job_problems(
     own = list(elastic_job_problems(job))
     yield from own
     if not any(kind_problems(job)):
-        requests_are_right = not any("requests" in problem.field for problem in own)
-        yield from placement_problems(
+        wrong = {problem.field for problem in own}
+        requests_are_right = not any("requests" in field for field in wrong)
+        found = placement_problems(
             job, governance, teams, instance_groups, node_pools, with_requests=requests_are_right
         )
+        yield from (problem for problem in found if problem.sentence or problem.field not in wrong)
 
 
 def placement_problems(

@@ -200,6 +200,12 @@ def test_values_known_only_at_deployment_pass() -> None:
     assert mistakes(groups=[group(number)]) == []  # type: ignore[arg-type]
 
 
+def test_a_wrong_name_is_one_mistake() -> None:
+    classes = Governance(priority_classes=[PriorityClass(class_name="training", weight=50)])
+    found = mistakes(team="", instance_type="p5", priority_class="A b", governance=classes)
+    assert [text.partition(":")[0] for text in found] == ["team", "instance_type", "priority_class"]
+
+
 def test_mistakes_in_the_job_itself_come_first() -> None:
     assert mistakes(team="nobody", policy=None) == ["policy: missing; use a mapping"]
     assert [text.partition(":")[0] for text in mistakes(requests={"cpu": 500}, team="nobody")] == [
