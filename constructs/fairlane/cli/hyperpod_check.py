@@ -5,14 +5,11 @@ import math
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fairlane._internal.checks import listing
 from fairlane.cli.hyperpod_clusters import ClusterSettings, add_environment_options, environment_clusters
 from fairlane.errors import ConfigurationError, Problem
-
-if TYPE_CHECKING:
-    pass
 
 
 def add_to(actions: Any) -> None:
@@ -26,6 +23,7 @@ def add_to(actions: Any) -> None:
     parser.add_argument("--write-gib-per-second", type=_amount, default=1.0, metavar="GIB", help=text)
     text = "name of the cluster of the environment with which the jobs are compared (default: its only cluster)"
     add_environment_options(parser, text, required=False)
+    parser.add_argument("--region", help="Region of the cluster (default: all Regions)")
     parser.set_defaults(run=_check)
 
 
@@ -53,13 +51,24 @@ def _check(arguments: argparse.Namespace) -> int:
 
 def _cluster(arguments: argparse.Namespace) -> ClusterSettings | None:
     if arguments.environment is None:
+        if arguments.cluster or arguments.region:
+            sentence = "--cluster and --region choose a cluster of an environment: add -c environment=NAME"
+            raise ConfigurationError("fairlane hyperpod check", [Problem.relation((), sentence)])
         return None
     path, clusters = environment_clusters(arguments.environment)
-    found = [cluster for cluster in clusters if arguments.cluster in (None, cluster.name)]
+    found = [
+        cluster
+        for cluster in clusters
+        if arguments.cluster in (None, cluster.name) and arguments.region in (None, cluster.region)
+    ]
     if len(found) == 1:
         return found[0].settings
-    names = listing(dict.fromkeys(cluster.name for cluster in clusters))
-    sentence = f"choose one of the clusters with --cluster: {names}" if names else "the environment has no cluster"
+    titles = listing(cluster.title for cluster in clusters)
+    sentence = (
+        f"choose one of the clusters with --cluster or --region: {titles}"
+        if titles
+        else "the environment has no cluster"
+    )
     raise ConfigurationError(str(path), [Problem.relation(("hyperpod",), sentence)])
 
 

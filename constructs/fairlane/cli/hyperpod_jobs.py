@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -65,6 +65,9 @@ def _found(
     elif places:
         names = listing(dict.fromkeys(job.job_name for _, job in places))
         problem = Problem(("hyperpod",), arguments.job, f"a job of the clusters: {names}")
+    elif with_jobs := [cluster.title for cluster in clusters if cluster.settings.jobs]:
+        sentence = f"the clusters with jobs are {listing(with_jobs)}: change --cluster or --region"
+        problem = Problem.relation(("hyperpod",), sentence)
     else:
         problem = Problem.relation(("hyperpod",), "no cluster has a job: add one to the key jobs of a cluster")
     raise ConfigurationError(str(path), [problem])
@@ -124,12 +127,9 @@ def _samples(batch: "SizeBatch") -> str:
     return f"{batch.small_batch} in {batch.small_groups}, {batch.large_batch} in {large}"
 
 
-def _yaml(content: Mapping[str, Any]) -> str:
-    from ruamel.yaml import YAML
+def _yaml(content: dict[str, Any]) -> str:
+    from fairlane.environment.yaml_writer import write_yaml
 
-    yaml = YAML()
-    yaml.default_flow_style = False
-    yaml.width = 10_000
     stream = StringIO()
-    yaml.dump(content, stream)
+    write_yaml(content, stream)
     return stream.getvalue()

@@ -35,6 +35,7 @@ _VALUES: Final = {
     ("compute-environment", "instance_types"): "gpu-instance-type",
     ("gpu-job-definition", "instance_type"): "gpu-instance-type",
     ("multi-node-job-definition", "instance_type"): "gpu-instance-type",
+    ("elastic-training-job", "instance_type"): "hyperpod-instance-type",
     ("instance-group", "instance_type"): "hyperpod-instance-type",
     ("instance-group", "instance_types"): "hyperpod-instance-type",
 }

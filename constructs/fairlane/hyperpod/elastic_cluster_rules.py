@@ -1,7 +1,7 @@
 """Rules of an elastic training job on the cluster where it runs: quota, cap, capacity and Spot. Imports no aws_cdk."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Final
 
@@ -18,12 +18,13 @@ from fairlane.hyperpod.quota_amounts import cap_amounts, group_instance_types, i
 from fairlane.hyperpod.quota_table import amount_text, borrow_reason, quota_rows
 from fairlane.hyperpod.replica_requests import (
     accelerator_requests,
+    device_amounts,
     replica_requests,
     request_amounts,
     usable_amounts,
 )
 from fairlane.hyperpod.team import Governance, Team
-from fairlane.hyperpod.team_objects import is_extended
+from fairlane.hyperpod.team_objects import COMPUTE, is_extended
 
 _MAXIMUM: Final = ("policy", "max_replicas")
 
@@ -56,10 +57,12 @@ def job_problems(
     own = list(elastic_job_problems(job))
     yield from own
     if not any(kind_problems(job)):
-        requests_are_right = not any("requests" in problem.field for problem in own)
-        yield from placement_problems(
+        wrong = {problem.field for problem in own}
+        requests_are_right = not any("requests" in field for field in wrong)
+        found = placement_problems(
             job, governance, teams, instance_groups, node_pools, with_requests=requests_are_right
         )
+        yield from (problem for problem in found if problem.sentence or problem.field not in wrong)
 
 
 def placement_problems(
@@ -70,6 +73,7 @@ def placement_problems(
     node_pools: Sequence[NodePool] = (),
     *,
     with_requests: bool = True,
+    limited: Collection[str] | None = None,
 ) -> Iterator[Problem]:
     """Yield what keeps a job from running on a cluster, as `job_problems` does, without the mistakes in the job itself.
 
@@ -80,6 +84,7 @@ def placement_problems(
         instance_groups: Instance groups of the cluster.
         node_pools: Node pools of the cluster.
         with_requests: False if the requests have mistakes, so that they are compared with nothing.
+        limited: Resources whose limit the container states. Default: those of `job_manifest`.
     """
     team = next((team for team in teams if team.team_name == job.team), None)
     if team is None and not is_token(job.team):
@@ -89,7 +94,7 @@ def placement_problems(
     groups = [group for group in instance_groups if job.instance_type in group_instance_types(group)]
     yield from _group_problems(job, instance_groups, groups, node_pools)
     if job.instance_type in hyperpod_instance_types() and with_requests:
-        yield from _node_problems(job, groups, team)
+        yield from _node_problems(job, groups, team, limited)
         if team is not None and is_whole(job.policy.max_replicas):
             yield from _reach_problems(job, team, governance, teams, instance_groups, node_pools)
 
@@ -132,17 +137,28 @@ def _group_problems(
         yield Problem.relation(path, sentence)
 
 
-def _node_problems(job: ElasticTrainingJob, groups: Sequence[InstanceGroup], team: Team | None) -> Iterator[Problem]:
+def _node_problems(
+    job: ElasticTrainingJob, groups: Sequence[InstanceGroup], team: Team | None, limited: Collection[str] | None
+) -> Iterator[Problem]:
+    """Yield requests that no instance of the groups, or the LimitRange of the team, allows.
+
+    Kubernetes gives a container the default limit of each resource of which it states no limit itself.
+    """
     requests = replica_requests(job)
-    if any(group.threads_per_core == 1 for group in groups):
+    limited = set(requests) - set(COMPUTE) if limited is None else limited
+    if groups and all(group.threads_per_core == 1 for group in groups):
         yield from request_problems(requests, job.instance_type, threads_per_core=1)
     defaults = team.container_defaults if team else None
-    maximum = defaults.maximum if defaults else None
-    most = request_amounts(maximum) if isinstance(maximum, Mapping) else {}
-    for name, amount in request_amounts(requests).items():
-        if amount > most.get(name, amount) >= 0:
-            sentence = f"{requests[name]} is more than the maximum of a container in {job.namespace}: use at most {{}}"
-            yield Problem.relation(("requests", name), sentence.format(maximum[name]))  # type: ignore[index]
+    for field, noun in (("limits", "default limit"), ("maximum", "maximum")):
+        stated = getattr(defaults, field, None)
+        most = stated if isinstance(stated, Mapping) else {}
+        bounds = request_amounts({name: most[name] for name in most if field == "maximum" or name not in limited})
+        for name, amount in request_amounts(requests).items():
+            if amount > bounds.get(name, amount) >= 0:
+                sentence = f"{requests[name]} is more than the {noun} of a container in {job.namespace}: use at most "
+                yield Problem.relation(
+                    ("requests", name), f"{sentence}{most[name]} or raise container_defaults.{field}"
+                )
 
 
 def _reach_problems(
@@ -177,7 +193,8 @@ def _reach_problems(
         text = f"the cap of team {job.team} is {amount_text(cap_amounts(team.cap)[name])}"
         yield _unreached(job, amounts, name, reach, text)
     instances = (instance_capacity(instance_groups, node_pools) or {}).get(job.instance_type, math.inf)
-    usable = usable_amounts(hyperpod_instance_types()[job.instance_type])
+    node = hyperpod_instance_types()[job.instance_type]
+    usable = usable_amounts(node) | device_amounts(node)
     fits = [int(most // amounts[name]) for name, most in usable.items() if amounts.get(name)]
     each = min(fits, default=MAX_REPLICAS)
     if job.policy.max_replicas > instances * each:

@@ -186,10 +186,12 @@ class ElasticTrainingJob:
         priority_class: Class of the cluster's `priority_classes`. Not with parts. Default: none, and priority 0.
         processes_per_replica: Number of processes of a replica, 1 to 1,024. Default: one per accelerator.
         requests: Requests of the container by resource, for example `{"nvidia.com/gpu": 4}`. Resources that are not
-            stated are in proportion to the accelerators. Default: an instance without what its daemons need.
+            stated are in proportion to the accelerators or MIG partitions. Default: an instance without what its
+            daemons need.
         environment: Environment variables of the container. Default: those that elastic training requires.
         service_account: Kubernetes service account of the pods. Default: that of the namespace.
-        shared_memory: Size of /dev/shm as a Kubernetes quantity. Default: a quarter of the memory.
+        shared_memory: Size of /dev/shm as a Kubernetes quantity, at most the memory of the pod. Default: a quarter of
+            it.
         checkpoint: Checkpoint of the job. Default: not stated, and the graceful shutdown is not checked against it.
         batch: Batch and learning rate, for checks at each size. Default: not stated.
         restart: Restarts of the job. Default: the defaults of each setting.

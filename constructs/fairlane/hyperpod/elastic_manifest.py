@@ -23,7 +23,7 @@ from fairlane.hyperpod.replica_requests import (
     replica_requests,
     request_amounts,
 )
-from fairlane.hyperpod.team_objects import is_extended
+from fairlane.hyperpod.team_objects import COMPUTE
 
 _HEALTH: Final = "sagemaker.amazonaws.com/node-health-status"
 _LOG_FOLDER: Final = "/tmp/hyperpod"
@@ -127,7 +127,7 @@ def _container(job: ElasticTrainingJob) -> dict[str, Any]:
         "ports": [{"name": "agent", "containerPort": AGENT_PORT}],
         "resources": {
             "requests": requests,
-            "limits": {name: amount for name, amount in requests.items() if is_extended(name)},
+            "limits": {name: amount for name, amount in requests.items() if name not in COMPUTE},
         },
         "volumeMounts": [{"name": name, "mountPath": path} for name, path, _ in _volumes(job)],
     }

@@ -6,7 +6,6 @@
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from fractions import Fraction
 from typing import Final
 
 from fairlane._internal.checks import alternatives, check_repeats, check_text, check_whole_number
@@ -15,12 +14,10 @@ from fairlane.catalog.hyperpod_catalog import hyperpod_instance_types
 from fairlane.errors import Path, Problem
 from fairlane.hyperpod.elastic_job import LogRule, RestartPolicy, is_whole
 from fairlane.hyperpod.elastic_policy_rules import MAX_SECONDS
-from fairlane.hyperpod.mig_profiles import mig_profiles
 from fairlane.hyperpod.quantities import parse_quantity
-from fairlane.hyperpod.quota_amounts import MIG_PREFIX
 from fairlane.hyperpod.quota_table import amount_text
-from fairlane.hyperpod.replica_requests import request_amounts, usable_amounts
-from fairlane.hyperpod.team_objects import is_extended
+from fairlane.hyperpod.replica_requests import device_amounts, request_amounts, usable_amounts
+from fairlane.hyperpod.team_objects import COMPUTE, is_extended
 
 COORDINATION: Final = "HYPERPOD_SIGNAL_COORDINATION"
 """Environment variable without whose value `distributed` no process sees a scaling event."""
@@ -42,9 +39,9 @@ _OPERATOR: Final = frozenset(
 )
 _LAUNCHER: Final = "PET_"
 """Prefix of environment variables that torchrun reads as options, for example PET_NNODES."""
-_COMPUTE: Final = ("cpu", "memory", "ephemeral-storage")
 _OPERATORS: Final = ("gt", "lt", "eq", "gteq", "lteq")
 _LARGEST: Final = 2**31 - 1
+MIB: Final = 2**20
 
 
 def image_problems(image: object) -> Iterator[Problem]:
@@ -80,10 +77,7 @@ def request_problems(
         threads_per_core: 1 for nodes with half of the vCPUs. Default: all vCPUs.
     """
     node = hyperpod_instance_types().get(instance_type) if isinstance(instance_type, str) else None
-    usable = usable_amounts(node, threads_per_core) if node else {}
-    if node:
-        for profile, partition in mig_profiles(node.instance_type).items():
-            usable[f"{MIG_PREFIX}{profile}"] = Fraction(partition.most_per_gpu * node.accelerators)
+    usable = usable_amounts(node, threads_per_core) | device_amounts(node) if node else {}
     for name, quantity in requests.items():
         path = ("requests", str(name))
         if problems := list(_amount_problems(path, name, quantity)):
@@ -96,16 +90,16 @@ def request_problems(
         if most is None and amount:
             yield Problem.relation(path, f"{node.instance_type} has no {name}: remove it or use another instance type")
         elif most is not None and amount > most:
-            half = " with threads_per_core=1" if name == "cpu" and threads_per_core == 1 else ""
+            half = " with one thread per core" if name == "cpu" and threads_per_core == 1 else ""
             text = f"{amount_text(math.floor(most * 100) / 100)}{' GiB' if name == 'memory' else ''}"
-            beside = ", because its daemons need the rest" if name in _COMPUTE else ""
+            beside = ", because its daemons need the rest" if name in COMPUTE else ""
             yield Problem.relation(
                 path, f"{quantity} does not fit {node.instance_type}{half}: use at most {text}{beside}"
             )
 
 
 def _amount_problems(path: Path, name: object, quantity: object) -> Iterator[Problem]:
-    if not isinstance(name, str) or not (name in _COMPUTE or is_extended(name) or name.startswith("hugepages-")):
+    if not isinstance(name, str) or not (name in COMPUTE or is_extended(name) or name.startswith("hugepages-")):
         yield Problem(path, name, "cpu, memory, ephemeral-storage, hugepages-<size> or an extended resource")
         return
     if is_token(quantity):
@@ -117,6 +111,8 @@ def _amount_problems(path: Path, name: object, quantity: object) -> Iterator[Pro
         return
     if is_extended(name) and (amount < 0 or amount.denominator != 1):
         yield Problem(path, quantity, "a whole number, 0 or more")
+    elif name == "memory" and amount < MIB:
+        yield Problem(path, quantity, "1Mi or more, with a unit such as Gi, without which it is a number of bytes")
     elif not is_extended(name) and amount <= 0:
         yield Problem(path, quantity, "a quantity above 0")
 

@@ -106,7 +106,8 @@ def part_problems(policy: ElasticPolicy, parts: Sequence[ReplicaPart]) -> Iterat
         problem.within("parts", index) for index, part in enumerate(parts) for problem in _single_problems(part)
     ]
     yield from mistakes
-    yield from check_repeats(("parts",), [str(part.part_name) for part in parts], "part")
+    if not mistakes:
+        yield from check_repeats(("parts",), [part.part_name for part in parts], "part")
     if len(parts) > _PARTS:
         sentence = f"{len(parts)} parts: use one that keeps its replicas, and one that grows"
         yield Problem.relation(("parts",), sentence)

@@ -62,7 +62,10 @@ def load_recipe(path: FilePath) -> ElasticRecipe:
     """
     try:
         recipe = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, YAMLError, ValueError) as error:
+    except OSError as error:
+        sentence = f"the file cannot be read: {error.strerror}"
+        raise ConfigurationError(str(path), [Problem.relation((), sentence)]) from error
+    except (UnicodeDecodeError, YAMLError, ValueError) as error:
         sentence = f"the file cannot be read as YAML: {' '.join(str(error).split())[:200]}"
         raise ConfigurationError(str(path), [Problem.relation((), sentence)]) from error
     try:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from fractions import Fraction
 from typing import Final
 
 from fairlane._internal.checks import check_choice, check_list, check_text, check_whole_number
@@ -21,6 +22,7 @@ from fairlane.hyperpod.elastic_job import (
     is_whole,
 )
 from fairlane.hyperpod.elastic_pod_rules import (
+    MIB,
     environment_problems,
     grace_problems,
     image_problems,
@@ -42,7 +44,7 @@ from fairlane.hyperpod.instance_group import Taint
 from fairlane.hyperpod.launcher_rules import added_argument_problems
 from fairlane.hyperpod.quantities import parse_quantity
 from fairlane.hyperpod.quota_table import amount_text
-from fairlane.hyperpod.replica_requests import replica_processes
+from fairlane.hyperpod.replica_requests import replica_processes, replica_requests
 
 _KINDS: Final[tuple[tuple[str, type], ...]] = (
     ("team", str),
@@ -66,6 +68,7 @@ _LISTS: Final = (
 _OPTIONAL: Final = ("batch", "checkpoint", "requests")
 _NOUNS: Final = {"str": "a text", "Mapping": "a mapping"}
 _MAX_PROCESSES: Final = 1024
+_LARGEST: Final = 10**12
 
 
 def elastic_job_problems(job: ElasticTrainingJob) -> Iterator[Problem]:
@@ -98,10 +101,12 @@ def elastic_job_problems(job: ElasticTrainingJob) -> Iterator[Problem]:
         processes = [*check_whole_number(path, job.processes_per_replica, 1, _MAX_PROCESSES, unit="processes")]
         yield from processes
         mistakes += processes
+    requests = [*request_problems(job.requests or {}, job.instance_type)]
+    yield from requests
+    mistakes += requests
     if job.batch is not None:
         bounded = not mistakes and not is_token(job.processes_per_replica)
         yield from batch_problems(job.batch, job.policy.sizes if bounded else (), replica_processes(job))
-    yield from request_problems(job.requests or {}, job.instance_type)
     yield from environment_problems(job.environment)
     yield from _pod_problems(job)
     if job.checkpoint is not None:
@@ -139,12 +144,14 @@ def checkpoint_problems(checkpoint: Checkpoint, policy: ElasticPolicy) -> Iterat
     )
     seconds = policy.graceful_shutdown_timeout_seconds
     if not mistakes and is_whole(seconds):
-        needed = checkpoint.size_gib / checkpoint.write_gib_per_second + checkpoint.step_seconds
+        amounts = (checkpoint.size_gib, checkpoint.write_gib_per_second, checkpoint.step_seconds)
+        size, bandwidth, steps = (Fraction(str(amount)) for amount in amounts)
+        needed = size / bandwidth + steps
         if seconds < needed:
-            steps = f" and {amount_text(checkpoint.step_seconds)} seconds of steps" if checkpoint.step_seconds else ""
+            also = f" and {amount_text(checkpoint.step_seconds)} seconds of steps" if checkpoint.step_seconds else ""
             sentence = (
                 f"{seconds} seconds are too short: {amount_text(checkpoint.size_gib)} GiB at "
-                f"{amount_text(checkpoint.write_gib_per_second)} GiB per second{steps} need {math.ceil(needed)}: use "
+                f"{amount_text(checkpoint.write_gib_per_second)} GiB per second{also} need {math.ceil(needed)}: use "
                 f"at least {math.ceil(needed)}"
             )
             yield Problem.relation(("policy", "graceful_shutdown_timeout_seconds"), sentence)
@@ -176,7 +183,7 @@ def _pod_problems(job: ElasticTrainingJob) -> Iterator[Problem]:
     if job.service_account is not None:
         yield from check_text(("service_account",), job.service_account, SUBDOMAIN.fullmatch, SUBDOMAIN_TEXT)
     if job.shared_memory is not None:
-        yield from check_text(("shared_memory",), job.shared_memory, _is_size, "a quantity above 0 such as 512Gi")
+        yield from _shared_memory_problems(job.shared_memory, replica_requests(job).get("memory"))
     for index, taint in enumerate(job.tolerations):
         yield from check_text(("tolerations", index, "key"), taint.key, str.strip, "the key of a taint")
     if job.termination_grace_seconds is not None:
@@ -187,14 +194,27 @@ def _is_script(text: str) -> bool:
     return bool(text.strip()) and not text.startswith("-")
 
 
+def _shared_memory_problems(size: str, memory: str | None) -> Iterator[Problem]:
+    path = ("shared_memory",)
+    if mistakes := [*check_text(path, size, _is_size, "a quantity of 1Mi or more, such as 512Gi")]:
+        yield from mistakes
+    elif memory is not None and not is_token(size) and 0 < _number(memory) < _number(size):
+        sentence = f"{size} is more than the memory that the pod requests, which includes it: use less than {memory}"
+        yield Problem.relation(path, sentence)
+
+
 def _is_size(text: str) -> bool:
+    return _number(text) >= MIB
+
+
+def _number(text: str) -> Fraction:
     try:
-        return parse_quantity(text) > 0
+        return parse_quantity(text)
     except ValueError:
-        return False
+        return Fraction(0)
 
 
 def _check_amount(field: tuple[str, ...], got: object, unit: str, *, or_zero: bool = False) -> Iterator[Problem]:
     number = isinstance(got, int | float) and not isinstance(got, bool)
-    if not number or not (0 <= got < math.inf) or (got == 0 and not or_zero):  # type: ignore[operator]
+    if not number or not (0 <= got <= _LARGEST) or (got == 0 and not or_zero):  # type: ignore[operator]
         yield Problem(field, got, f"a number of {unit}, {'0 or more' if or_zero else 'above 0'}")

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from fairlane._internal.checks import listing
+from fairlane._internal.checks import alternatives, listing
 from fairlane.errors import Advice
 from fairlane.hyperpod.elastic_batch import SizeBatch, size_batches
 from fairlane.hyperpod.elastic_job import ElasticTrainingJob
@@ -19,6 +19,7 @@ from fairlane.hyperpod.replica_requests import (
     request_amounts,
 )
 from fairlane.hyperpod.team import Governance, Team
+from fairlane.hyperpod.team_objects import PART_PRIORITIES
 
 
 class SizeState(StrEnum):
@@ -101,7 +102,7 @@ def job_sizes(
 
 
 def job_advice(job: ElasticTrainingJob, sizes: Sequence[JobSize]) -> Iterator[Advice]:
-    """Yield warnings about a job that waits for capacity of others, or whose checkpoint or batch is not stated.
+    """Yield warnings about capacity of others, priority classes of others, and a missing checkpoint or batch.
 
     Args:
         job: Job.
@@ -115,6 +116,13 @@ def job_advice(job: ElasticTrainingJob, sizes: Sequence[JobSize]) -> Iterator[Ad
                 f"the job starts with {start} replicas, of which {size.reason}: it waits for idle capacity of other "
                 "teams, and they can stop all of it; start with fewer replicas or raise the quota",
             )
+    names = [part.priority_class_name for part in job.all_parts]
+    if foreign := [name for name in names if name is not None and name not in PART_PRIORITIES]:
+        yield Advice(
+            "fairlane:ElasticTrainingJob.priorityClass",
+            f"Fairlane does not create the PriorityClass {listing(foreign)}, without which Kubernetes refuses the pods "
+            f"(priority_classes are those of Kueue): use {alternatives(list(PART_PRIORITIES))}, or create it",
+        )
     if job.checkpoint is None:
         yield Advice(
             "fairlane:ElasticTrainingJob.noCheckpoint",

@@ -19,6 +19,8 @@ RAY_SENTENCE: Final = (
 
 _SHELLS: Final = frozenset(("sh", "bash", "dash", "ash", "zsh"))
 _EXECUTED: Final = re.compile(rf"\bexec\s+(\S*/)?{LAUNCHER}\b")
+_COMMAND: Final = re.compile(rf"(?:^|[;&|({{]|\b(?:exec|then|do|else)\b|\w=\S*)\s*(?:\S*/)?{LAUNCHER}\b", re.MULTILINE)
+"""Launcher as a command of a shell, not as a word of a comment or of another command."""
 _OTHER_LAUNCHER: Final = re.compile(
     r"(?:\A|\A(?:\S*/)?(?:ba|da|z)?sh\n.*?(?:^|[;&|]|exec)\s*)(?:\S*/)?"
     r"(torchrun|accelerate|deepspeed|mpirun|python[0-9.]*\s+-m\s+torch\.distributed\.\w+)\b",
@@ -147,7 +149,9 @@ def shutdown_seconds(call: LauncherCall) -> int:
 
 def _shell_arguments(text: str) -> list[str]:
     """Return the words after the name of the launcher, up to the end of its command."""
-    after = _NEW_LINE.sub(" ", text[text.index(LAUNCHER) + len(LAUNCHER) :]).partition("\n")[0]
+    found = _COMMAND.search(text)
+    start = found.end() if found else text.index(LAUNCHER) + len(LAUNCHER)
+    after = _NEW_LINE.sub(" ", text[start:]).partition("\n")[0]
     lexer = shlex.shlex(after, posix=True, punctuation_chars=";&|")
     lexer.whitespace_split = True
     words = []

@@ -59,7 +59,8 @@ def manifest_placement_problems(
     containers = [mapping(item) for item in sequence(pod.get("containers"))]
     index = trainer_index(containers)
     resources = mapping(containers[index].get("resources")) if containers else {}
-    stated = {**mapping(resources.get("limits")), **mapping(resources.get("requests"))}
+    limits = mapping(resources.get("limits"))
+    stated = {**limits, **mapping(resources.get("requests"))}
     name = instance_type(pod)
     node = hyperpod_instance_types().get(name or "")
     requests = {**dict.fromkeys(usable_amounts(node) if node else (), "0"), **stated}
@@ -82,7 +83,7 @@ def manifest_placement_problems(
         "requests": (*place, "containers", index, "resources", "requests"),
     }
     right = not any(request_problems(stated, name))
-    found = placement_problems(job, governance, teams, instance_groups, node_pools, with_requests=right)
+    found = placement_problems(job, governance, teams, instance_groups, node_pools, with_requests=right, limited=limits)
     return problems + [
         in_manifest(problem, places)
         for problem in found

@@ -45,7 +45,8 @@ from fairlane.hyperpod.manifest_launcher import (
     shutdown_seconds,
     trainer_index,
 )
-from fairlane.hyperpod.team_objects import is_extended
+from fairlane.hyperpod.replica_requests import request_amounts
+from fairlane.hyperpod.team_objects import COMPUTE
 
 _DEFAULT_GRACE_SECONDS: Final = 30
 """Default of `terminationGracePeriodSeconds` in Kubernetes."""
@@ -138,6 +139,7 @@ def _template_problems(path: Path, template: object, spec: Mapping[str, Any]) ->
     pod, pod_path = mapping(mapping(template).get("spec")), (*path, "spec")
     containers = [mapping(item) for item in sequence(pod.get("containers"))]
     if not containers:
+        yield Problem.relation((*pod_path, "containers"), f"missing: add a container that runs {LAUNCHER}")
         return
     chosen = trainer_index(containers)
     container, place = containers[chosen], (*pod_path, "containers", chosen)
@@ -177,7 +179,7 @@ def _environment_problems(path: Path, container: Mapping[str, Any]) -> Iterator[
     variables = [mapping(item) for item in sequence(container.get("env"))]
     for index, variable in enumerate(variables):
         value = variable.get("value", "")
-        if variable.get("name") != COORDINATION or "valueFrom" not in variable:
+        if isinstance(value, str) and (variable.get("name") != COORDINATION or "valueFrom" not in variable):
             for problem in environment_problems({str(variable.get("name")): value}):
                 yield replace(problem, field=(*path, index))
     if COORDINATION not in [variable.get("name") for variable in variables] and not container.get("envFrom"):
@@ -188,13 +190,17 @@ def _environment_problems(path: Path, container: Mapping[str, Any]) -> Iterator[
 def _resource_problems(path: Path, container: Mapping[str, Any], instance_type: str | None) -> Iterator[Problem]:
     resources = mapping(container.get("resources"))
     requests, limits = mapping(resources.get("requests")), mapping(resources.get("limits"))
-    for problem in request_problems(requests, instance_type):
+    for problem in request_problems({**limits, **requests}, instance_type):
         yield in_manifest(problem, {"requests": (*path, "requests")})
     for name in ("cpu", "memory"):
         if name not in requests and name not in limits:
             sentence = "missing: quotas do not count it, and a ResourceQuota that counts it refuses the pod: add it"
             yield Problem.relation((*path, "requests", name), sentence)
-    for name in filter(is_extended, {**requests, **limits}):
-        if name not in limits or str(requests.get(name, limits[name])) != str(limits[name]):
+    least, most = request_amounts(requests), request_amounts(limits)
+    for name in {**requests, **limits}:
+        if name not in COMPUTE and (name not in limits or least.get(name, most.get(name)) != most.get(name)):
             sentence = f"Kubernetes takes the same request and limit of {name} only: use the same number in both"
             yield Problem.relation((*path, "limits", name), sentence)
+        elif name in least and least[name] > most.get(name, least[name]):
+            sentence = f"{requests[name]} is more than the limit, {limits[name]}: raise the limit or remove it"
+            yield Problem.relation((*path, "requests", name), sentence)

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from fairlane._internal.checks import check_flag
 from fairlane.errors import Path, Problem
 from fairlane.hyperpod.elastic_policy_rules import policy_problems
 from fairlane.hyperpod.recipe_values import (
@@ -88,7 +87,7 @@ def _policy_problems(recipe: Mapping[str, Any]) -> Iterator[Problem]:
             allowed = ", ".join((*_FLAGS, *POLICY_KEYS.values()))
             yield Problem.relation(("elastic_policy", str(key)), f"unknown key; use one of {allowed}")
     for key in _FLAGS:
-        yield from check_flag(("elastic_policy", key), given.get(key, True))
+        yield from _flag_problems(("elastic_policy", key), given.get(key, True))
     if given.get("use_graceful_shutdown") is False:
         sentence = (
             "without it, the launcher leaves out HYPERPOD_SIGNAL_COORDINATION, and each change of the size loses the "
@@ -123,7 +122,7 @@ def _size_problems(size: int, recipe: Mapping[str, Any], values: Mapping[str, An
     rate = arguments.get("learning_rate")
     if not isinstance(rate, int | float) or isinstance(rate, bool) or not 0 < rate < math.inf:
         yield Problem((*ARGS, "learning_rate"), rate, "a number above 0")
-    mistakes = list(check_flag((*ARGS, *USE), uneven := at(arguments, USE) or False))
+    mistakes = list(_flag_problems((*ARGS, *USE), uneven := at(arguments, USE) or False))
     names: list[Path] = [
         ("train_batch_size",),
         *((SMALL, LARGE, GROUPS) if uneven is True else [("micro_train_batch_size",)]),
@@ -190,6 +189,11 @@ def _unknown_keys(override: Mapping[str, Any], base: object, path: Path) -> Iter
         elif not known and inner not in _OVERRIDES:
             sentence = "the recipe has no such key, so the override changes nothing: correct or remove it"
             yield Problem.relation(inner, sentence)
+
+
+def _flag_problems(path: Path, got: object) -> Iterator[Problem]:
+    if not isinstance(got, bool):
+        yield Problem(path, got, "true or false")
 
 
 def _is_positive(value: object) -> bool:

@@ -7,7 +7,9 @@ from typing import Final
 
 from fairlane.catalog.hyperpod_catalog import HyperPodInstanceType, hyperpod_instance_types
 from fairlane.hyperpod.elastic_job import ElasticTrainingJob
+from fairlane.hyperpod.mig_profiles import mig_profiles
 from fairlane.hyperpod.quantities import parse_quantity
+from fairlane.hyperpod.quota_amounts import MIG_PREFIX
 from fairlane.hyperpod.team_objects import EFA, GIB, is_extended
 
 _MEMORY_STEPS: Final = tuple((size, Fraction(part, 100)) for size, part in ((4, 30), (4, 25), (8, 20), (112, 17)))
@@ -35,11 +37,21 @@ def usable_amounts(node: HyperPodInstanceType, threads_per_core: int | None = No
     return amounts | {name: Fraction(amount) for name, amount in devices.items() if name and amount}
 
 
+def device_amounts(node: HyperPodInstanceType) -> dict[str, int]:
+    """Return the number of accelerators of an instance, and the most MIG partitions, by resource."""
+    whole = {node.resource: node.accelerators} if node.resource else {}
+    partitions = {
+        f"{MIG_PREFIX}{name}": profile.most_per_gpu * node.accelerators
+        for name, profile in mig_profiles(node.instance_type).items()
+    }
+    return whole | partitions
+
+
 def replica_requests(job: ElasticTrainingJob) -> dict[str, str]:
     """Return the requests of the container of a replica as Kubernetes quantities, without those of 0.
 
     Requests that the job does not state are those of a whole instance, or the part of them that its accelerators are of
-    the accelerators of an instance.
+    the accelerators of an instance. A job that states MIG partitions has no other accelerators.
 
     Args:
         job: Job. Without stated requests, there are none for an instance type that is not in the catalog.
@@ -47,10 +59,11 @@ def replica_requests(job: ElasticTrainingJob) -> dict[str, str]:
     stated = {str(name): str(amount) for name, amount in (job.requests or {}).items()}
     node = hyperpod_instance_types().get(job.instance_type)
     usable = usable_amounts(node) if node else {}
-    part = Fraction(1)
-    if node and node.resource in stated:
-        with suppress(ValueError):
-            part = min(parse_quantity(stated[node.resource]) / node.accelerators, part)
+    devices = device_amounts(node) if node else {}
+    amounts = request_amounts({name: stated[name] for name in devices if name in stated})
+    part = min(sum(amount / devices[name] for name, amount in amounts.items()), Fraction(1)) or Fraction(1)
+    if node and any(amounts.values()):
+        usable.pop(node.resource or "", None)
     requests = {name: _text(name, amount * part) for name, amount in usable.items()} | stated
     return {name: amount for name, amount in requests.items() if amount != "0"}
 
@@ -70,10 +83,10 @@ def accelerator_requests(job: ElasticTrainingJob) -> list[str]:
 
 
 def accelerators_per_replica(job: ElasticTrainingJob) -> int:
-    """Return the number of accelerators that a replica requests. 0 without."""
+    """Return the number of accelerators or MIG partitions that a replica requests. 0 without."""
     node = hyperpod_instance_types().get(job.instance_type)
     amounts = request_amounts(replica_requests(job))
-    return int(amounts.get(node.resource, 0)) if node and node.resource else 0
+    return int(sum(amounts.get(name, 0) for name in device_amounts(node))) if node else 0
 
 
 def replica_processes(job: ElasticTrainingJob) -> int:

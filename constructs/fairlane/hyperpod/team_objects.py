@@ -21,6 +21,8 @@ EFA: Final = "vpc.amazonaws.com/efa"
 REQUESTS: Final = "requests."
 """Text in front of the name of a resource in a ResourceQuota."""
 GIB: Final = 2**30
+COMPUTE: Final = ("cpu", "memory", "ephemeral-storage")
+"""Resources whose limit can be absent or above the request. All others require the request as limit."""
 
 _RBAC: Final = "rbac.authorization.k8s.io"
 _READER: Final = "fairlane-cluster-reader"

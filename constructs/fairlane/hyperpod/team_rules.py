@@ -18,13 +18,12 @@ from fairlane.hyperpod.instance_group import NodePool
 from fairlane.hyperpod.quantities import format_quantity, parse_quantity
 from fairlane.hyperpod.quota_amounts import team_amounts
 from fairlane.hyperpod.team import Cap, ContainerDefaults, QuotaResource, Team
-from fairlane.hyperpod.team_objects import EFA, GIB, REQUESTS, cap_requests, is_extended
+from fairlane.hyperpod.team_objects import COMPUTE, EFA, GIB, REQUESTS, cap_requests, is_extended
 
-_COMPUTE: Final = ("cpu", "memory", "ephemeral-storage")
 _COUNTED: Final = frozenset(
     (
-        *_COMPUTE,
-        *(f"{prefix}{name}" for prefix in ("requests.", "limits.") for name in _COMPUTE),
+        *COMPUTE,
+        *(f"{prefix}{name}" for prefix in ("requests.", "limits.") for name in COMPUTE),
         *("requests.storage", "pods", "configmaps", "persistentvolumeclaims", "replicationcontrollers"),
         *("resourcequotas", "secrets", "services", "services.loadbalancers", "services.nodeports"),
     )
@@ -244,7 +243,7 @@ def _default_problems(defaults: ContainerDefaults) -> Iterator[Problem]:
             path = (part, str(name))
             if is_extended(str(name)):
                 yield from _device_problems(path, str(name))
-            elif name not in _COMPUTE and not str(name).startswith("hugepages-"):
+            elif name not in COMPUTE and not str(name).startswith("hugepages-"):
                 yield Problem.relation(path, f"containers have no resource of this name: use {_RESOURCES}")
             yield from _amount_problems(path, str(name), amount)
     for name in dict.fromkeys(name for amounts in parts.values() for name in amounts or {}):

@@ -91,7 +91,8 @@ def test_jobs_are_compared_with_the_cluster_of_an_environment(
     small = SimpleNamespace(teams=[team()], **settings)
     large = SimpleNamespace(teams=[team(count=8)], **settings)
     clusters: dict[str, Any] = {"small": small, "large": large}
-    loaded = SimpleNamespace(region="us-east-1", by_region=lambda: {"us-east-1": SimpleNamespace(hyperpod=clusters)})
+    regions = {"us-east-1": SimpleNamespace(hyperpod=clusters)}
+    loaded = SimpleNamespace(region="us-east-1", by_region=lambda: regions)
     monkeypatch.setattr(environment, "load_environment", lambda path: loaded)
     command = ["hyperpod", "check", write(tmp_path / "job.yaml", MANIFEST), "-c", "environment=lab"]
     assert main([*command, "--cluster", "large"]) == 0
@@ -101,7 +102,14 @@ def test_jobs_are_compared_with_the_cluster_of_an_environment(
         in capsys.readouterr().out
     )
     assert main(command) == 1
-    assert "hyperpod: choose one of the clusters with --cluster: small, large" in capsys.readouterr().err
+    assert "hyperpod: choose one of the clusters with --cluster or --region: small, large" in capsys.readouterr().err
+    regions["us-west-2"] = SimpleNamespace(hyperpod={"large": small})
+    assert main([*command, "--cluster", "large"]) == 1
+    assert "with --cluster or --region: small, large, large (us-west-2)" in capsys.readouterr().err
+    assert main([*command, "--cluster", "large", "--region", "us-east-1"]) == 0
+    assert main([*command[:3], "--cluster", "large"]) == 1
+    assert "choose a cluster of an environment: add -c environment=NAME" in capsys.readouterr().err
+    del regions["us-west-2"]
     clusters.clear()
     assert main(command) == 1
     assert "hyperpod: the environment has no cluster" in capsys.readouterr().err

@@ -77,6 +77,21 @@ def test_the_manifest_of_the_example_is_yaml_for_kubectl(
     assert captured.err == ""
 
 
+def test_texts_that_kubectl_would_read_as_truth_values_are_quoted(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    environment(folder, CLUSTER + SHARED + "        environment: {A: 'yes', B: 'n'}\n")
+    manifest = output(capsys, "job", "llama")
+    assert (
+        """          - name: A
+            value: "yes"
+          - name: B
+            value: "n"
+"""
+        in manifest
+    )
+
+
 def test_advice_goes_to_the_standard_error(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     environment(folder, CLUSTER + SHARED)
     for action in ("job", "sizes"):
@@ -136,10 +151,13 @@ def test_an_unknown_job_is_answered_with_the_jobs_that_exist(
 ) -> None:
     environment(folder, CLUSTER + SHARED + "      gpt:" + JOB, CLUSTER)
     assert "hyperpod: got 'lama', allowed: a job of the clusters: llama, gpt" in refusal(capsys, action, "lama")
+    others = "hyperpod: the clusters with jobs are train: change --cluster or --region"
+    assert others in refusal(capsys, action, "llama", "--cluster", "train1")
+    assert others in refusal(capsys, action, "llama", "--cluster", "other")
+    assert others in refusal(capsys, action, "llama", "--region", "us-west-2")
+    environment(folder, CLUSTER)
     none = "hyperpod: no cluster has a job: add one to the key jobs of a cluster"
-    assert none in refusal(capsys, action, "llama", "--cluster", "train1")
-    assert none in refusal(capsys, action, "llama", "--cluster", "other")
-    assert none in refusal(capsys, action, "llama", "--region", "us-west-2")
+    assert none in refusal(capsys, action, "llama")
 
 
 def test_a_job_of_two_clusters_needs_the_cluster_or_the_region(

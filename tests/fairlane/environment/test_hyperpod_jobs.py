@@ -180,7 +180,7 @@ def test_a_recipe_is_found_in_the_folder_of_the_file_and_compared(tmp_path: Path
     batch = "batch: {global_batch: 128, micro_batch: 4, learning_rate: 0.0004, uneven_batches: true}"
     text = f"      llama: {{{COMMON}, {policy}, {batch}, recipe: recipes/llama.yaml}}\n"
     assert mistakes(tmp_path, text)[0].startswith(
-        "line 15, hyperpod.train.jobs.llama.recipe: llama.yaml: the file cannot be read as YAML: [Errno 2]"
+        "line 15, hyperpod.train.jobs.llama.recipe: llama.yaml: the file cannot be read: No such file or directory"
     )
     (tmp_path / "recipes").mkdir()
     recipe = tmp_path / "recipes" / "llama.yaml"

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from ruamel.yaml import YAML
 
 from fairlane.environment.yaml_file import YamlFile
 from fairlane.environment.yaml_nodes import UNPRINTABLE
@@ -35,3 +36,17 @@ def test_any_values_are_written_as_they_are_read(
     file = tmp_path_factory.getbasetemp() / "values.yaml"
     file.write_text(stream.getvalue(), encoding="utf-8", newline="")
     assert YamlFile(file).data == data
+
+
+@given(
+    TEXTS
+    | st.sampled_from(
+        ["yes", "No", "on", "OFF", "y", "N", "12:30", "-1:00.5", "0b1", "0777", "1_0", "+.inf", "=", "<<"]
+    )
+)
+def test_texts_are_texts_for_readers_of_yaml_1_1(text: str) -> None:
+    """Kubectl reads YAML 1.1, where `yes` without quotes is a truth value, and 12:30 a number in some readers."""
+    stream = StringIO()
+    write_yaml({"value": text}, stream)
+    assert YAML(typ="safe", pure=True).load(f"%YAML 1.1\n---\n{stream.getvalue()}") == {"value": text}
+    assert text.lower() not in ("y", "n") or stream.getvalue() == f'value: "{text}"\n'

@@ -171,15 +171,26 @@ def test_taints_that_keep_the_pods_away() -> None:
 
 def test_nodes_with_half_of_the_vcpus() -> None:
     assert mistakes(groups=[group(32, threads_per_core=1)]) == [
-        "requests.cpu: 179 does not fit ml.p5.48xlarge with threads_per_core=1: use at most 89.73, because its daemons need the rest"
+        "requests.cpu: 179 does not fit ml.p5.48xlarge with one thread per core: use at most 89.73, because its daemons need the rest"
     ]
     assert mistakes(groups=[group(32, threads_per_core=1)], requests={"cpu": 80}) == []
+    assert mistakes(groups=[group(32), group(4, name="halved", threads_per_core=1)]) == []
 
 
 def test_the_maximum_of_a_container() -> None:
     defaults = ContainerDefaults(maximum={"cpu": "64", "memory": "4Ti"})
     assert mistakes(team(borrow_limit=300, container_defaults=defaults), INFERENCE) == [
-        "requests.cpu: 179 is more than the maximum of a container in hyperpod-ns-research: use at most 64"
+        "requests.cpu: 179 is more than the maximum of a container in hyperpod-ns-research: use at most 64 or raise "
+        "container_defaults.maximum"
+    ]
+
+
+def test_the_default_limit_of_a_container() -> None:
+    """Kubernetes refuses a pod whose request is above the limit that the LimitRange gives it."""
+    defaults = ContainerDefaults(limits={"cpu": "64", "memory": "4Ti", "nvidia.com/gpu": 1})
+    assert mistakes(team(borrow_limit=300, container_defaults=defaults), INFERENCE) == [
+        "requests.cpu: 179 is more than the default limit of a container in hyperpod-ns-research: use at most 64 or "
+        "raise container_defaults.limits"
     ]
 
 
@@ -187,6 +198,12 @@ def test_values_known_only_at_deployment_pass() -> None:
     text, number = Token.as_string({"Ref": "X"}), Token.as_number({"Ref": "X"})
     assert mistakes(team=text, instance_type=text, priority_class=text) == []
     assert mistakes(groups=[group(number)]) == []  # type: ignore[arg-type]
+
+
+def test_a_wrong_name_is_one_mistake() -> None:
+    classes = Governance(priority_classes=[PriorityClass(class_name="training", weight=50)])
+    found = mistakes(team="", instance_type="p5", priority_class="A b", governance=classes)
+    assert [text.partition(":")[0] for text in found] == ["team", "instance_type", "priority_class"]
 
 
 def test_mistakes_in_the_job_itself_come_first() -> None:

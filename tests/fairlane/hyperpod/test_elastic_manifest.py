@@ -19,7 +19,7 @@ from fairlane.hyperpod import (
     manifest_problems,
 )
 from fairlane.hyperpod.kubernetes_schema import object_mistakes
-from fairlane.hyperpod.replica_requests import replica_requests, usable_amounts
+from fairlane.hyperpod.replica_requests import accelerators_per_replica, replica_requests, usable_amounts
 from tests.fairlane.hyperpod.elastic_jobs import (
     BASE,
     ELASTIC,
@@ -224,6 +224,13 @@ def test_default_requests_fit_each_instance_type(node: Any) -> None:
             {"cpu": "44", "memory": "472Gi", "nvidia.com/gpu": "2", "vpc.amazonaws.com/efa": "8"},
         ),
         (P5, {"cpu": 8, "vpc.amazonaws.com/efa": 0}, {"cpu": "8", "memory": "1890Gi", "nvidia.com/gpu": "8"}),
+        (
+            P5,
+            {"nvidia.com/mig-1g.10gb": 7, "nvidia.com/mig-3g.40gb": 2},
+            {"nvidia.com/mig-1g.10gb": "7", "nvidia.com/mig-3g.40gb": "2", "cpu": "44", "memory": "472Gi"}
+            | {"vpc.amazonaws.com/efa": "8"},
+        ),
+        (P5, {"nvidia.com/gpu": 0}, {"cpu": "179", "memory": "1890Gi", "vpc.amazonaws.com/efa": "32"}),
         ("ml.c6g.medium", {}, {"cpu": "600m", "memory": "921Mi"}),
         (
             "ml.trn1.32xlarge",
@@ -236,6 +243,21 @@ def test_requests_that_are_not_stated_are_in_proportion(
     instance_type: str, requests: dict[str, Any], expected: dict[str, str]
 ) -> None:
     assert replica_requests(job(instance_type=instance_type, requests=requests)) == expected
+
+
+def test_only_cpu_memory_and_storage_have_no_limit() -> None:
+    """Kubernetes refuses a pod whose huge pages or devices have another limit than request."""
+    pages = job(requests={"hugepages-2Mi": "5Gi", "ephemeral-storage": "1Ti"})
+    check(pages)
+    limits = pod(job_manifest(pages))["containers"][0]["resources"]["limits"]
+    assert limits == {"nvidia.com/gpu": "8", "vpc.amazonaws.com/efa": "32", "hugepages-2Mi": "5Gi"}
+
+
+def test_a_job_on_partitions_has_a_process_for_each() -> None:
+    partitions = job(requests={"nvidia.com/mig-1g.10gb": 4})
+    check(partitions)
+    assert accelerators_per_replica(partitions) == 4
+    assert job_manifest(partitions)["spec"]["nprocPerNode"] == "4"
 
 
 def test_the_model_of_aws_finds_a_misspelt_key() -> None:

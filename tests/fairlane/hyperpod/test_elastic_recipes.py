@@ -131,7 +131,7 @@ FOUR = ("scale_config", "4", *ARGS)
         ),
         (
             {(*UNEVEN, "use_uneven_batch"): "yes"},
-            "scale_config.6.training_config.training_args.uneven_batch.use_uneven_batch: got 'yes', allowed: True or False",
+            "scale_config.6.training_config.training_args.uneven_batch.use_uneven_batch: got 'yes', allowed: true or false",
         ),
         (
             {(*UNEVEN, "use_uneven_batch"): False},
@@ -196,7 +196,7 @@ FOUR = ("scale_config", "4", *ARGS)
             "elastic_policy.use_graceful_shutdown: without it, the launcher leaves out HYPERPOD_SIGNAL_COORDINATION, and "
             "each change of the size loses the steps since the last checkpoint: use true",
         ),
-        ({("elastic_policy", "is_elastic"): "true"}, "elastic_policy.is_elastic: got 'true', allowed: True or False"),
+        ({("elastic_policy", "is_elastic"): "true"}, "elastic_policy.is_elastic: got 'true', allowed: true or false"),
         (
             {("elastic_policy", "scaling_time"): 1},
             "elastic_policy.scaling_time: unknown key; use one of is_elastic, use_graceful_shutdown, min_nodes, max_nodes, "
@@ -415,4 +415,4 @@ def test_a_file_that_is_no_recipe_is_a_problem_of_the_job(tmp_path: Path, conten
     file.write_bytes(content)
     (found,) = job_problems(file)
     assert found.startswith(words)
-    assert "cannot be read as YAML: [Errno 2]" in job_problems(tmp_path / "other.yaml")[0]
+    assert "cannot be read: No such file or directory" in job_problems(tmp_path / "other.yaml")[0]

@@ -332,6 +332,14 @@ OTHERS: list[tuple[dict[str, Any], str]] = [
         "requests.\"nvidia.com/gpu\": got '1500m', allowed: a whole number, 0 or more",
     ),
     ({"requests": {"cpu": "many"}}, "requests.cpu: got 'many', allowed: a quantity such as 8, 500m or 1890Gi"),
+    *(
+        (
+            {"requests": {"memory": amount}},
+            f"requests.memory: got {amount!r}, allowed: 1Mi or more, with a unit such as Gi, without which it is a "
+            "number of bytes",
+        )
+        for amount in (1890, "500m")
+    ),
     ({"requests": {"cpu": 0}}, "requests.cpu: got 0, allowed: a quantity above 0"),
     (
         {"requests": {"gpu": 8}},
@@ -363,8 +371,14 @@ OTHERS: list[tuple[dict[str, Any], str]] = [
         f"priority_class: got '{'a' * 41}', allowed: 1 to 40 lower-case letters, digits and -, with a letter or digit at both ends",
     ),
     ({"processes_per_replica": 0}, "processes_per_replica: got 0, allowed: a whole number of processes, 1 to 1024"),
-    ({"shared_memory": "-1Gi"}, "shared_memory: got '-1Gi', allowed: a quantity above 0 such as 512Gi"),
-    ({"shared_memory": "big"}, "shared_memory: got 'big', allowed: a quantity above 0 such as 512Gi"),
+    *(
+        ({"shared_memory": size}, f"shared_memory: got '{size}', allowed: a quantity of 1Mi or more, such as 512Gi")
+        for size in ("-1Gi", "big", "64")
+    ),
+    (
+        {"shared_memory": "65Gi", "requests": {"memory": "64Gi"}},
+        "shared_memory: 65Gi is more than the memory that the pod requests, which includes it: use less than 64Gi",
+    ),
     (
         {"service_account": "My Account"},
         "service_account: got 'My Account', allowed: 1 to 253 lower-case letters, digits, - and ., with a letter or digit at both ends",
@@ -446,3 +460,9 @@ def test_no_value_raises(data: st.DataObject) -> None:
         )
     )
     assert isinstance(mistakes(policy=policy(**wrong), **options), list)
+
+
+def test_the_time_of_a_checkpoint_is_exact() -> None:
+    assert mistakes(checkpoint=checkpoint(size_gib=420, write_gib_per_second=0.7)) == []
+    assert "600 seconds are too short" in mistakes(checkpoint=checkpoint(write_gib_per_second=1e-320))[0]
+    assert mistakes(checkpoint=checkpoint(size_gib=10**400))[0].startswith("checkpoint.size_gib: got 1000")

@@ -12,6 +12,7 @@ from fairlane.hyperpod import (
     ElasticPolicy,
     ElasticTrainingJob,
     Governance,
+    ReplicaPart,
     Sharing,
     SizeState,
     Team,
@@ -194,3 +195,14 @@ def test_advice_is_about_a_borrowed_start_and_what_is_not_stated() -> None:
     assert advice.id == "fairlane:ElasticTrainingJob.borrowedStart"
     assert "starts with 8 replicas, of which 32 of 64 nvidia.com/gpu are borrowed" in advice.message
     assert list(job_advice(replace(stated, initial_replicas=4), sizes)) == []
+
+
+def test_advice_on_priority_classes_that_nobody_creates() -> None:
+    stated = replace(JOB, checkpoint=Checkpoint(size_gib=100, write_gib_per_second=1))
+    base = ReplicaPart(part_name="base", replicas=4, priority_class_name="base")
+    more = ReplicaPart(part_name="more", replicas=0, max_replicas=16, priority_class_name="training")
+    (advice,) = job_advice(replace(stated, parts=[base, more]), [])
+    assert advice.id == "fairlane:ElasticTrainingJob.priorityClass"
+    assert advice.message.startswith("Fairlane does not create the PriorityClass training, without which Kubernetes")
+    own = replace(more, priority_class_name="elastic")
+    assert list(job_advice(replace(stated, parts=[base, own]), [])) == []

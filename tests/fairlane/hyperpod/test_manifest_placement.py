@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from fairlane.capacity.rules import Purchase
 from fairlane.hyperpod import (
     Cap,
+    ContainerDefaults,
     Governance,
     InstanceGroup,
     PriorityClass,
@@ -116,3 +117,11 @@ def test_no_value_raises(path: tuple[Any, ...], value: Any) -> None:
 
 def test_a_job_with_halves_of_instances() -> None:
     assert mistakes(job_manifest(job(requests={"nvidia.com/gpu": 4})), groups=[group(4)]) == []
+
+
+def test_the_default_limit_of_a_container_counts_without_a_limit_of_its_own() -> None:
+    teams = [team(borrow_limit=100, container_defaults=ContainerDefaults(limits={"cpu": "64"})), TEAMS[1]]
+    (text,) = mistakes(GOOD, teams)
+    assert "requests.cpu: 179 is more than the default limit of a container in hyperpod-ns-research" in text
+    resources = (*POD, "containers", 0, "resources", "limits", "cpu")
+    assert mistakes(changed(GOOD, resources, "179"), teams) == []

@@ -120,10 +120,14 @@ def test_the_example_of_the_guide() -> None:
     ]
 
 
-def test_the_partial_preemption_of_the_guide_has_a_dot_too_many() -> None:
+def test_the_partial_preemption_of_the_guide_has_a_dot_too_many_and_no_containers() -> None:
     assert mistakes(GUIDE_PARTS) == [
         "spec.replicaSpecs[1].template.spec.priorityClassName: got 'low-priority.', allowed: 1 to 253 lower-case letters, digits, "
-        "- and ., with a letter or digit at both ends"
+        "- and ., with a letter or digit at both ends",
+        *(
+            f"spec.replicaSpecs[{part}].template.spec.containers: missing: add a container that runs hyperpodrun"
+            for part in (0, 1)
+        ),
     ]
 
 
@@ -344,6 +348,13 @@ FAULTS: list[tuple[tuple[Any, ...], Any, str]] = [
     ),
     ((*FIRST, "image"), "a b", f"{CONTAINER}.image: got 'a b', {PLACEHOLDER}"),
     ((*FIRST, "image"), MISSING, f"{CONTAINER}.image: missing"),
+    ((*POD, "containers"), [], f"{CONTAINER[:-3]}: missing: add a container that runs hyperpodrun"),
+    ((*ENV, "value"), 3, f"{CONTAINER}.env[0].value: got 3, allowed: a text"),
+    (
+        (*FIRST, "resources", "limits", "cpu"),
+        "4",
+        f"{CONTAINER}.resources.requests.cpu: 179 is more than the limit, 4: raise the limit or remove it",
+    ),
     ((*FIRST, "resources", "requests", "cpu"), MISSING, f"{CONTAINER}.resources.requests.cpu: {NOT_COUNTED}"),
     (
         (*FIRST, "resources", "requests", "memory"),
@@ -470,6 +481,24 @@ def test_programs_that_may_start_the_launcher(command: list[str]) -> None:
     assert mistakes(changed(changed(GOOD, (*FIRST, "args"), MISSING), (*FIRST, "command"), command)) == []
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "echo start hyperpodrun; exec {}",
+        "# hyperpodrun starts here\nset -e\nexec {}",
+        "which hyperpodrun && A=1 exec {}",
+        "if true; then exec /opt/bin/{}; fi",
+        "pip show hyperpodrun\nexec {} # no --nnodes=2",
+    ],
+)
+def test_the_launcher_is_a_command_of_the_shell(text: str) -> None:
+    launcher = "hyperpodrun --tee=3 --shutdown-signal=SIGTERM \\\n --shutdown-timeout=600 train.py"
+    shell = changed(changed(GOOD, (*FIRST, "command"), ["bash", "-c"]), (*FIRST, "args"), [text.format(launcher)])
+    assert mistakes(shell) == []
+    shell = changed(shell, (*FIRST, "args"), [text.format(launcher.replace(" train", " --nnodes=2 train"))])
+    assert [mistake.partition(":")[0] for mistake in mistakes(shell)] == [f"{CONTAINER}.args[0]"]
+
+
 def test_the_container_with_the_launcher_counts() -> None:
     sidecar = {"name": "logs", "image": "logs"}
     both = [sidecar, *GOOD["spec"]["replicaSpecs"][0]["template"]["spec"]["containers"]]
@@ -500,3 +529,22 @@ def paths(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 @given(st.sampled_from(paths(GOOD)), JSON)
 def test_no_value_raises(path: tuple[Any, ...], value: Any) -> None:
     assert isinstance(mistakes(changed(GOOD, path, value)), list)
+
+
+def test_limits_count_as_requests() -> None:
+    limits = {"cpu": "2", "memory": "8Ti", "nvidia.com/gpu": 8}
+    manifest = changed(GOOD, (*FIRST, "resources"), {"limits": limits})
+    (problem,) = manifest_problems(manifest)
+    assert "requests.memory: 8Ti does not fit ml.p5.48xlarge: use at most 1890.26 GiB" in str(problem)
+    same = {"requests": {**limits, "memory": "1Gi"}, "limits": {**limits, "memory": "1Gi", "nvidia.com/gpu": "8000m"}}
+    assert manifest_problems(changed(GOOD, (*FIRST, "resources"), same)) == []
+
+
+def test_huge_pages_have_a_limit() -> None:
+    (problem,) = manifest_problems(changed(GOOD, (*FIRST, "resources", "requests", "hugepages-2Mi"), "5Gi"))
+    assert "limits.hugepages-2Mi: Kubernetes takes the same request and limit of hugepages-2Mi only" in str(problem)
+
+
+def test_parts_without_names_are_not_the_same_part() -> None:
+    found = map(str, manifest_problems(changed(GOOD, ("spec", "replicaSpecs"), [{}, {}])))
+    assert not any("twice" in text for text in found)
