@@ -61,7 +61,7 @@ class GlobalBatches:
         numbers = ("samples", "global_batch", "micro_batch", "epochs")
         if wrong := [f"{name}: got {getattr(self, name)}" for name in numbers if getattr(self, name) < 1]:
             raise ElasticError(f"{', '.join(wrong)}, allowed: 1 or more")
-        self._order: tuple[int, array[int]] = (-1, array("Q"))
+        self._orders: dict[int, array[int]] = {}
 
     @property
     def steps(self) -> int:
@@ -95,8 +95,11 @@ class GlobalBatches:
         return [MicroBatch(part or batch[:1], len(part) / len(batch)) for part in parts]
 
     def state(self) -> dict[str, int]:
-        """Return the numbers that must be the same when a run continues."""
-        return {"samples": self.samples, "global_batch": self.global_batch, "seed": self.seed}
+        """Return the numbers that must be the same when a run continues.
+
+        The number of epochs is one of them: the last batch of a run can be smaller, so that a longer run has others.
+        """
+        return {name: getattr(self, name) for name in ("samples", "global_batch", "epochs", "seed")}
 
     def check(self, state: dict[str, Any]) -> None:
         """Raise an error if a checkpoint counts other batches, because its position would mean other samples.
@@ -112,12 +115,12 @@ class GlobalBatches:
             raise ElasticError(f"the position of the checkpoint counts other batches: {', '.join(wrong)}")
 
     def _epoch(self, epoch: int) -> array[int]:
-        """Return the order of an epoch. 8 bytes for each sample."""
-        if self._order[0] != epoch:
+        """Return the order of an epoch. 8 bytes for each sample, for two epochs: a DataLoader loads ahead."""
+        if epoch not in self._orders:
             order = array("Q", range(self.samples))
             Random(f"{self.seed}/{epoch}").shuffle(order)
-            self._order = (epoch, order)
-        return self._order[1]
+            self._orders = {known: self._orders[known] for known in [*self._orders][-1:]} | {epoch: order}
+        return self._orders[epoch]
 
 
 def _part(values: list[int], index: int, count: int) -> list[int]:

@@ -1,5 +1,6 @@
 from collections import Counter
 from itertools import chain
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -75,11 +76,36 @@ def test_epochs_and_seeds_have_orders_of_their_own() -> None:
 
 
 def test_a_checkpoint_of_other_batches_is_refused() -> None:
-    batches = GlobalBatches(640, 16, epochs=2)
-    batches.check(GlobalBatches(640, 16).state())
+    batches = GlobalBatches(640, 16)
+    batches.check(GlobalBatches(640, 16, micro_batch=4).state())
 
     with pytest.raises(ElasticError, match="global_batch: got 16, checkpoint: 32"):
         batches.check(GlobalBatches(640, 32).state())
+
+
+def test_more_epochs_are_refused_because_the_last_batch_was_smaller() -> None:
+    shorter, longer = GlobalBatches(10, 16), GlobalBatches(10, 16, epochs=2)
+    assert [len(shorter.batch(0)), len(longer.batch(0))] == [10, 16]
+
+    with pytest.raises(ElasticError, match="epochs: got 2, checkpoint: 1"):
+        longer.check(shorter.state())
+
+
+def test_a_data_loader_that_is_an_epoch_ahead_costs_no_new_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    orders: list[str] = []
+
+    class Counted(Random):
+        def __init__(self, seed: str) -> None:
+            orders.append(seed)
+            super().__init__(seed)
+
+    monkeypatch.setattr("fairlane_run.elastic.batches.Random", Counted)
+    batches = GlobalBatches(10, 5, epochs=4)
+    for step in range(batches.steps - 2):
+        batches.batch(step)
+        batches.batch(step + 2)  # loaded ahead
+
+    assert orders == ["0/0", "0/1", "0/2", "0/3"]
 
 
 @pytest.mark.parametrize("name", ["samples", "global_batch", "micro_batch", "epochs"])

@@ -148,7 +148,7 @@ def test_a_checkpoint_of_fewer_steps_does_not_replace_the_latest_one(tmp_path: P
     folder = CheckpointFolder(tmp_path)
     save(folder, 30)
 
-    with pytest.raises(ElasticError, match="step 20: .*step-0000000030 has more steps; load it first"):
+    with pytest.raises(ElasticError, match=r"step 20: .*step-0000000030 has more steps; load it first"):
         save(folder, 20)
 
     assert whole(tmp_path) == 30
