@@ -65,6 +65,18 @@ class ElasticEvents:
             self._agent_handler(number, frame)
 
 
+def ignore_signals(worker: int) -> None:
+    """Ignore both signals in a worker of a DataLoader. Use it as `worker_init_fn`.
+
+    The agent sends them to the whole process group. A worker that SIGTERM ends would end the process before it saves.
+
+    Args:
+        worker: Number of the worker. Not used.
+    """
+    for number in (signal.SIGUSR1, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+
+
 def _agent() -> Callable[[], bool] | None:
     """Return `elastic_event_detected` of the HyperPod elastic agent, or None.
 
