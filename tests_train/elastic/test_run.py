@@ -108,8 +108,11 @@ def test_a_run_saves_at_intervals_and_at_the_end(tmp_path: Path) -> None:
 def test_a_run_of_other_batches_is_refused(tmp_path: Path) -> None:
     Job(tmp_path).train()
 
-    with pytest.raises(ElasticError, match="global_batch: got 12, checkpoint: 6"):
-        Job(tmp_path, Batches(24, 12)).run.restore()
+    job = Job(tmp_path, Batches(24, 12))
+    for use in (job.run.restore, job.train):  # also after a script that catches the error
+        with pytest.raises(ElasticError, match="global_batch: got 12, checkpoint: 6"):
+            use()
+    assert job.run.step == 0
 
 
 def test_a_data_loader_reads_the_remaining_samples(tmp_path: Path) -> None:

@@ -70,12 +70,12 @@ class ElasticRun:
         Raises:
             ElasticError: If the checkpoint counts other batches.
         """
-        self._restored = True
         loaded = self._checkpoint.load()
         if loaded is not None:
-            self.step, state = loaded
+            step, state = loaded
             self._batches.check(state)
-            self._saved = self.step
+            self.step = self._saved = step
+        self._restored = True
         return self.step
 
     def steps(self) -> Iterator[int]:
