@@ -115,11 +115,20 @@ def test_a_run_of_other_batches_is_refused(tmp_path: Path) -> None:
     assert job.run.step == 0
 
 
+@pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGTERM])
+def test_an_event_in_the_last_step_completes_the_run(tmp_path: Path, number: signal.Signals) -> None:
+    job = Job(tmp_path)
+
+    job.train(interrupt=4, number=number)
+
+    assert (job.run.step, job.run.exit_code) == (4, 0)
+    assert job.folder.steps() == [4]
+    assert Job(tmp_path).train() == []
+
+
 def test_a_data_loader_reads_the_remaining_samples(tmp_path: Path) -> None:
     Job(tmp_path).train(interrupt=2)
     job = Job(tmp_path)
-
-    assert job.run.restore() == 2
 
     rows = torch.cat(list(DataLoader(SAMPLES, batch_sampler=list(job.run.batch_sampler()))))
     order = Batches(24, 24).batch(0)

@@ -1,4 +1,4 @@
-"""Signals of an elastic job, agreed upon by all processes. Imports no PyTorch before the script does."""
+"""Signals of an elastic job, agreed upon by all processes. Requires no PyTorch, which only the agent imports."""
 
 from __future__ import annotations
 
