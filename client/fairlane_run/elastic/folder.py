@@ -53,8 +53,10 @@ class CheckpointFolder:
         step, it remains, and the new one is deleted.
 
         Raises:
-            ElasticError: If the latest checkpoint has more steps.
+            ElasticError: If the latest checkpoint has more steps, or this object has begun none.
         """
+        if not self._begun:
+            raise ElasticError("commit: call begin of the same CheckpointFolder first")
         begun, name = self._begun, f"step-{step:010}"
         path, latest = os.path.join(self.path, name), self.latest()
         if latest is not None and latest > path:

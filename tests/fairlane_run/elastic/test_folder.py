@@ -183,6 +183,13 @@ def test_files_are_on_the_disk_before_they_count(tmp_path: Path, monkeypatch: py
     assert changes[4:] == ["rename", "all", "replace", "all"]
 
 
+def test_a_commit_without_a_begin_is_refused(tmp_path: Path) -> None:
+    CheckpointFolder(tmp_path).begin(10)
+
+    with pytest.raises(ElasticError, match="call begin of the same CheckpointFolder first"):
+        CheckpointFolder(tmp_path).commit(10)
+
+
 def test_the_newest_checkpoints_remain(tmp_path: Path) -> None:
     folder = CheckpointFolder(tmp_path, keep=3)
     for step in (10, 20, 30, 40):
