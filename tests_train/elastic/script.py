@@ -44,7 +44,7 @@ class HeldWriter(dcp.FileSystemWriter):
     def write_data(self, *arguments: Any) -> Any:
         """Write, then wait."""
         written = super().write_data(*arguments)
-        reach(int(Path(self.path).name.rpartition("-")[2]), ("saving", "again", "stuck"), is_signaled)
+        reach(int(Path(self.path).name.split("-")[1]), ("saving", "again", "stuck"), is_signaled)
         return written
 
 

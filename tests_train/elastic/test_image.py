@@ -1,6 +1,8 @@
 import re
 from pathlib import Path
 
+import pytest
+
 from tests_train.elastic.training_operator import REPOSITORY
 
 EXAMPLE = REPOSITORY / "examples" / "elastic"
@@ -22,6 +24,13 @@ def test_the_agent_is_process_1_and_forwards_sigterm() -> None:
     assert 'ENTRYPOINT ["hyperpodrun"]' in dockerfile
     assert '"--shutdown-signal=SIGTERM"' in dockerfile
     assert "EXPOSE 8080" in dockerfile
+
+
+@pytest.mark.parametrize("example", ["elastic", "train"])
+def test_pip_may_install_into_the_python_of_ubuntu(example: str) -> None:
+    before, _, _ = (EXAMPLE.parent / example / "Dockerfile").read_text().partition("RUN pip install")
+
+    assert "\nENV PIP_BREAK_SYSTEM_PACKAGES=1\n" in before
 
 
 def test_the_readme_lists_all_options() -> None:

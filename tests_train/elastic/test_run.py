@@ -1,13 +1,22 @@
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
+import torch.distributed as dist
 from torch import nn
 from torch.utils.data import DataLoader
 
-from fairlane_run.elastic import CheckpointFolder, ElasticCheckpoint, ElasticError, ElasticEvents, ElasticRun
+from fairlane_run.elastic import (
+    CheckpointFolder,
+    ElasticCheckpoint,
+    ElasticError,
+    ElasticEvents,
+    ElasticRun,
+    ignore_signals,
+)
 from fairlane_run.elastic import GlobalBatches as Batches
 
 pytestmark = pytest.mark.filterwarnings("ignore:torch.distributed is disabled")
@@ -99,15 +108,27 @@ def test_a_run_saves_at_intervals_and_at_the_end(tmp_path: Path) -> None:
 def test_a_run_of_other_batches_is_refused(tmp_path: Path) -> None:
     Job(tmp_path).train()
 
-    with pytest.raises(ElasticError, match="global_batch: got 12, checkpoint: 6"):
-        Job(tmp_path, Batches(24, 12)).run.restore()
+    job = Job(tmp_path, Batches(24, 12))
+    for use in (job.run.restore, job.train):  # also after a script that catches the error
+        with pytest.raises(ElasticError, match="global_batch: got 12, checkpoint: 6"):
+            use()
+    assert job.run.step == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGTERM])
+def test_an_event_in_the_last_step_completes_the_run(tmp_path: Path, number: signal.Signals) -> None:
+    job = Job(tmp_path)
+
+    job.train(interrupt=4, number=number)
+
+    assert (job.run.step, job.run.exit_code) == (4, 0)
+    assert job.folder.steps() == [4]
+    assert Job(tmp_path).train() == []
 
 
 def test_a_data_loader_reads_the_remaining_samples(tmp_path: Path) -> None:
     Job(tmp_path).train(interrupt=2)
     job = Job(tmp_path)
-
-    assert job.run.restore() == 2
 
     rows = torch.cat(list(DataLoader(SAMPLES, batch_sampler=list(job.run.batch_sampler()))))
     order = Batches(24, 24).batch(0)
@@ -126,6 +147,50 @@ def test_a_save_that_fails_leaves_the_previous_checkpoint(tmp_path: Path, monkey
             Job(tmp_path).train(interrupt=2)
 
     assert Job(tmp_path).run.restore() == 1
+
+
+def test_an_error_of_the_first_process_reaches_all(tmp_path: Path) -> None:
+    dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    try:
+        model = nn.Linear(3, 1)
+        checkpoint = ElasticCheckpoint(CheckpointFolder(tmp_path), model, torch.optim.AdamW(model.parameters()))
+        with pytest.raises(ElasticError, match="checkpoint: TypeError: Object of type object is not JSON"):
+            checkpoint.save(1, {"a": object()})
+    finally:
+        dist.destroy_process_group()
+
+    assert checkpoint.folder.latest() is None
+
+
+def test_a_parameter_without_a_gradient_has_no_moments_after_the_restart(tmp_path: Path) -> None:
+    def build() -> tuple[nn.ModuleList, torch.optim.Optimizer, ElasticCheckpoint]:
+        torch.manual_seed(0)
+        experts = nn.ModuleList([nn.Linear(3, 1), nn.Linear(3, 1)])
+        optimizer = torch.optim.AdamW(experts.parameters())
+        return experts, optimizer, ElasticCheckpoint(CheckpointFolder(tmp_path), experts, optimizer)
+
+    experts, optimizer, checkpoint = build()
+    experts[0](torch.ones(3)).sum().backward()
+    optimizer.step()
+    checkpoint.save(1, {})
+
+    restarted, fresh, other = build()
+    assert other.load() == (1, {})
+
+    assert torch.equal(restarted[0].weight, experts[0].weight)
+    assert set(fresh.state) == set(restarted[0].parameters())
+    assert fresh.state[restarted[0].weight]["step"] == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGTERM])
+def test_a_worker_of_a_data_loader_survives_the_signals_of_its_process_group(number: signal.Signals) -> None:
+    loader = iter(DataLoader(range(40), num_workers=1, worker_init_fn=ignore_signals))
+    rows = [next(loader)]
+
+    os.kill(loader._workers[0].pid, number)
+    rows += loader
+
+    assert torch.cat(rows).tolist() == list(range(40))
 
 
 @pytest.mark.parametrize("options", [{"check_every": 0}, {"save_every": 0}])

@@ -7,7 +7,7 @@ Requires the standard library, and PyTorch where a call needs it. `CheckpointFol
 from fairlane_run.elastic.batches import GlobalBatches, MicroBatch
 from fairlane_run.elastic.checkpoint import ElasticCheckpoint
 from fairlane_run.elastic.errors import ElasticError
-from fairlane_run.elastic.events import ElasticEvents, Event
+from fairlane_run.elastic.events import ElasticEvents, Event, ignore_signals
 from fairlane_run.elastic.folder import CheckpointFolder
 from fairlane_run.elastic.run import ElasticRun
 
@@ -20,4 +20,5 @@ __all__ = [
     "Event",
     "GlobalBatches",
     "MicroBatch",
+    "ignore_signals",
 ]

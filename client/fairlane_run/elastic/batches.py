@@ -6,8 +6,8 @@ sequence, at any number of processes, so that a change of the size neither loses
 
 from __future__ import annotations
 
-from array import array
-from random import Random
+from hashlib import blake2b
+from math import isqrt
 
 from fairlane_run.elastic.errors import ElasticError
 
@@ -61,7 +61,7 @@ class GlobalBatches:
         numbers = ("samples", "global_batch", "micro_batch", "epochs")
         if wrong := [f"{name}: got {getattr(self, name)}" for name in numbers if getattr(self, name) < 1]:
             raise ElasticError(f"{', '.join(wrong)}, allowed: 1 or more")
-        self._order: tuple[int, array[int]] = (-1, array("Q"))
+        self._side = isqrt(samples - 1) + 1
 
     @property
     def steps(self) -> int:
@@ -74,11 +74,7 @@ class GlobalBatches:
         Args:
             step: Step, 0 to `steps` - 1.
         """
-        first = step * self.global_batch
-        last = min(first + self.global_batch, self.samples * self.epochs)
-        if not 0 <= first < last:
-            raise ElasticError(f"step: got {step}, allowed: 0 to {self.steps - 1}")
-        return [self._epoch(at // self.samples)[at % self.samples] for at in range(first, last)]
+        return [self._sample(position) for position in self._positions(step)]
 
     def share(self, step: int, rank: int, world: int) -> list[MicroBatch]:
         """Return the micro batches of a process in a step. All processes have the same number of them.
@@ -88,15 +84,20 @@ class GlobalBatches:
             rank: Rank of the process, 0 to `world` - 1.
             world: Number of data-parallel processes.
         """
-        batch = self.batch(step)
+        if not 0 <= rank < world:
+            raise ElasticError(f"rank: got {rank}, allowed: 0 to {world - 1}")
+        batch = self._positions(step)
         own = _part(batch, rank, world)
         rounds = -(-len(_part(batch, 0, world)) // self.micro_batch)
         parts = [_part(own, number, rounds) for number in range(rounds)]
-        return [MicroBatch(part or batch[:1], len(part) / len(batch)) for part in parts]
+        return [MicroBatch([self._sample(at) for at in part or batch[:1]], len(part) / len(batch)) for part in parts]
 
     def state(self) -> dict[str, int]:
-        """Return the numbers that must be the same when a run continues."""
-        return {"samples": self.samples, "global_batch": self.global_batch, "seed": self.seed}
+        """Return the numbers that must be the same when a run continues.
+
+        The number of epochs is one of them: the last batch of a run can be smaller, so that a longer run has others.
+        """
+        return {name: getattr(self, name) for name in ("samples", "global_batch", "epochs", "seed")}
 
     def check(self, state: dict[str, Any]) -> None:
         """Raise an error if a checkpoint counts other batches, because its position would mean other samples.
@@ -111,17 +112,33 @@ class GlobalBatches:
         if state != self.state():
             raise ElasticError(f"the position of the checkpoint counts other batches: {', '.join(wrong)}")
 
-    def _epoch(self, epoch: int) -> array[int]:
-        """Return the order of an epoch. 8 bytes for each sample."""
-        if self._order[0] != epoch:
-            order = array("Q", range(self.samples))
-            Random(f"{self.seed}/{epoch}").shuffle(order)
-            self._order = (epoch, order)
-        return self._order[1]
+    def _positions(self, step: int) -> range:
+        """Return the positions of a global batch in the sequence of all epochs."""
+        first = step * self.global_batch
+        last = min(first + self.global_batch, self.samples * self.epochs)
+        if not 0 <= first < last:
+            raise ElasticError(f"step: got {step}, allowed: 0 to {self.steps - 1}")
+        return range(first, last)
+
+    def _sample(self, position: int) -> int:
+        """Return the sample at a position of the sequence.
+
+        A Feistel network permutes the samples of an epoch, so that a start neither shuffles nor holds them all. It
+        permutes the numbers below the next square, and is applied again until the result is a sample.
+        """
+        epoch, sample = divmod(position, self.samples)
+        while True:
+            left, right = divmod(sample, self._side)
+            for turn in range(4):
+                digest = blake2b(b"%d/%d/%d/%d" % (self.seed, epoch, turn, right), digest_size=8).digest()
+                left, right = right, (left + int.from_bytes(digest, "big")) % self._side
+            sample = left * self._side + right
+            if sample < self.samples:
+                return sample
 
 
-def _part(values: list[int], index: int, count: int) -> list[int]:
-    """Return one of `count` consecutive parts. The first parts have one value more where the number is no multiple."""
-    size, larger = divmod(len(values), count)
+def _part(positions: range, index: int, count: int) -> range:
+    """Return one of `count` consecutive parts. The first parts have one more where the number is no multiple."""
+    size, larger = divmod(len(positions), count)
     first = index * size + min(index, larger)
-    return values[first : first + size + (index < larger)]
+    return positions[first : first + size + (index < larger)]

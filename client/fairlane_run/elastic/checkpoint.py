@@ -62,15 +62,25 @@ class ElasticCheckpoint:
         Returns None if there is no checkpoint.
         """
         import torch.distributed.checkpoint as dcp
-        from torch.distributed.checkpoint.state_dict import set_state_dict
+        from torch.distributed.checkpoint.state_dict import StateDictOptions, set_state_dict
 
         path = _first(self.folder.latest)
         if path is None:
             return None
         state = self._state()
-        dcp.load(state, storage_reader=dcp.FileSystemReader(path))
+        reader = dcp.FileSystemReader(path)
+        saved = reader.read_metadata().state_dict_metadata
+        moments = state["optimizer"]["state"]
+        for name in [*moments]:  # a parameter that had no gradient yet, for example of an expert, has none
+            if not any(f"optimizer.state.{name}.{key}" in saved for key in moments[name]):
+                del moments[name]
+        dcp.load(state, storage_reader=reader)
         set_state_dict(
-            self._model, self._optimizer, model_state_dict=state["model"], optim_state_dict=state["optimizer"]
+            self._model,
+            self._optimizer,
+            model_state_dict=state["model"],
+            optim_state_dict=state["optimizer"],
+            options=StateDictOptions(strict=False),
         )
         if self._schedule is not None:
             self._schedule.load_state_dict(state["schedule"])
@@ -102,8 +112,8 @@ def _first(call: Callable[[], _T]) -> _T:
     if dist.get_rank() == 0:
         try:
             answer = [call(), None]
-        except OSError as error:
-            answer = [None, str(error)]
+        except Exception as error:
+            answer = [None, f"{type(error).__name__}: {error}"]
     dist.broadcast_object_list(answer)
     if answer[1] is not None:
         raise ElasticError(f"checkpoint: {answer[1]}")

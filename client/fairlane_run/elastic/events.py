@@ -1,4 +1,4 @@
-"""Signals of an elastic job, agreed upon by all processes. Imports no PyTorch before the script does."""
+"""Signals of an elastic job, agreed upon by all processes. Requires no PyTorch, which only the agent imports."""
 
 from __future__ import annotations
 
@@ -63,6 +63,18 @@ class ElasticEvents:
         self._received = max(self._received, Event.TERMINATION if number == signal.SIGTERM else Event.RESIZE)
         if number == signal.SIGUSR1 and self._agent_handler is not None:
             self._agent_handler(number, frame)
+
+
+def ignore_signals(worker: int) -> None:
+    """Ignore both signals in a worker of a DataLoader. Use it as `worker_init_fn`.
+
+    The agent sends them to the whole process group. A worker that SIGTERM ends would end the process before it saves.
+
+    Args:
+        worker: Number of the worker. Not used.
+    """
+    for number in (signal.SIGUSR1, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _agent() -> Callable[[], bool] | None:

@@ -1,8 +1,8 @@
 """Folder with checkpoints, of which the latest one is always whole. Requires no PyTorch.
 
-    latest              name of the latest whole checkpoint, replaced atomically
-    step-0000000010/    whole checkpoint after 10 steps
-    partial-0000000020/ checkpoint that is being written, or that a kill left behind
+    latest                       name of the latest whole checkpoint, replaced atomically
+    step-0000000010/             whole checkpoint after 10 steps
+    partial-0000000020-1f5c09ab/ checkpoint that is being written or deleted, or that a kill left behind
 
 The file system must be shared by all instances and rename folders atomically, for example Amazon FSx for Lustre or
 Amazon EFS. A mounted bucket renames no folders.
@@ -31,46 +31,54 @@ class CheckpointFolder:
             raise ElasticError(f"keep: got {keep}, allowed: 1 or more")
         self.path = os.fspath(path)
         self.keep = keep
-
-    def partial(self, step: int) -> str:
-        """Return the path of a checkpoint that is being written."""
-        return os.path.join(self.path, f"partial-{step:010}")
+        self._begun = ""
 
     def begin(self, step: int) -> str:
-        """Create the empty folder of a new checkpoint, and return its path. Remains of killed saves are deleted."""
+        """Create the empty folder of a new checkpoint, and return its path. Remains of killed saves are deleted.
+
+        The name is used once, so that a killed job whose last writes arrive late cannot write into this checkpoint.
+        """
         os.makedirs(self.path, exist_ok=True)
         for name in os.listdir(self.path):
             if name.startswith("partial-"):
-                shutil.rmtree(os.path.join(self.path, name))
-        path = self.partial(step)
-        os.mkdir(path)
-        return path
+                shutil.rmtree(os.path.join(self.path, name), ignore_errors=True)
+        self._begun = self._partial(step)
+        os.mkdir(self._begun)
+        return self._begun
 
     def commit(self, step: int) -> str:
         """Make the checkpoint that was begun the latest one, delete all but `keep`, and return its path.
 
-        A kill at any moment leaves the previous checkpoint or this one as the latest.
+        A kill at any moment leaves the previous checkpoint or this one as the latest. If the latest one has the same
+        step, it remains, and the new one is deleted.
+
+        Raises:
+            ElasticError: If the latest checkpoint has more steps, or this object has begun none.
         """
-        partial = self.partial(step)
-        for name in os.listdir(partial):
-            _sync(os.path.join(partial, name))
-        _sync(partial)
-        name = f"step-{step:010}"
-        path = os.path.join(self.path, name)
-        if os.path.exists(path):  # of a save whose process was killed before it became the latest
-            shutil.rmtree(path)
-        os.rename(partial, path)
-        marker = os.path.join(self.path, f"{LATEST}.partial")
-        with open(marker, "w", encoding="utf-8") as file:
+        if not self._begun:
+            raise ElasticError("commit: call begin of the same CheckpointFolder first")
+        begun, name = self._begun, f"step-{step:010}"
+        path, latest = os.path.join(self.path, name), self.latest()
+        if latest is not None and latest > path:
+            raise ElasticError(f"step {step}: {latest} has more steps; load it first, or use another folder")
+        if latest == path:
+            shutil.rmtree(begun, ignore_errors=True)
+            return path
+        with open(os.path.join(begun, LATEST), "w", encoding="utf-8") as file:
             file.write(name)
-        _sync(marker)
+        for part in os.listdir(begun):
+            _sync(os.path.join(begun, part))
+        _sync(begun)
+        if os.path.exists(path):  # of a save whose process was killed before it became the latest
+            self._delete(step)
+        os.rename(begun, path)
         _sync(self.path)
-        os.replace(marker, os.path.join(self.path, LATEST))
+        os.replace(os.path.join(path, LATEST), os.path.join(self.path, LATEST))
         _sync(self.path)
         saved = self.steps()
         current = [known for known in saved if known <= step][-self.keep :]
         for old in set(saved) - set(current):
-            shutil.rmtree(os.path.join(self.path, f"step-{old:010}"))
+            self._delete(old)
         return path
 
     def latest(self) -> str | None:
@@ -85,6 +93,15 @@ class CheckpointFolder:
         """Return the steps of the checkpoints, in ascending order."""
         names = os.listdir(self.path) if os.path.isdir(self.path) else []
         return sorted(int(name[5:]) for name in names if name.startswith("step-") and name[5:].isdecimal())
+
+    def _partial(self, step: int) -> str:
+        return os.path.join(self.path, f"partial-{step:010}-{os.urandom(4).hex()}")
+
+    def _delete(self, step: int) -> None:
+        """Delete a checkpoint. A kill leaves no half checkpoint with the name of a whole one."""
+        partial = self._partial(step)
+        os.rename(os.path.join(self.path, f"step-{step:010}"), partial)
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 def _sync(path: str) -> None:

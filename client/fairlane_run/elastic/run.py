@@ -61,8 +61,8 @@ class ElasticRun:
 
     @property
     def exit_code(self) -> int:
-        """Exit code of the script: 0 at the end and for another size, 143 after SIGTERM."""
-        return 143 if self.event is Event.TERMINATION else 0
+        """Exit code of the script: 0 at the end and for another size, 143 after SIGTERM while steps remain."""
+        return 143 if self.event is Event.TERMINATION and self.step < self._batches.steps else 0
 
     def restore(self) -> int:
         """Load the latest checkpoint, and return the number of completed steps: 0 without a checkpoint.
@@ -70,12 +70,12 @@ class ElasticRun:
         Raises:
             ElasticError: If the checkpoint counts other batches.
         """
-        self._restored = True
         loaded = self._checkpoint.load()
         if loaded is not None:
-            self.step, state = loaded
+            step, state = loaded
             self._batches.check(state)
-            self._saved = self.step
+            self.step = self._saved = step
+        self._restored = True
         return self.step
 
     def steps(self) -> Iterator[int]:
@@ -99,10 +99,13 @@ class ElasticRun:
         self._save()
 
     def batch_sampler(self) -> Iterator[list[int]]:
-        """Yield the samples of each remaining micro batch of this process, for a DataLoader. Call `restore` before.
+        """Yield the samples of each remaining micro batch of this process, for a DataLoader.
 
-        The position counts completed steps, so that what the workers of a DataLoader load ahead is not lost.
+        The position counts completed steps, so that what the workers of a DataLoader load ahead is not lost. Calls
+        `restore` unless the script has called it.
         """
+        if not self._restored:
+            self.restore()
         rank, world = self._place()
         for step in range(self.step, self._batches.steps):
             yield from (micro_batch.samples for micro_batch in self._batches.share(step, rank, world))

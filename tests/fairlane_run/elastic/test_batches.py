@@ -1,5 +1,5 @@
 from collections import Counter
-from itertools import chain
+from itertools import chain, pairwise
 
 import pytest
 from hypothesis import given
@@ -71,15 +71,52 @@ def test_epochs_and_seeds_have_orders_of_their_own() -> None:
     assert len(set(map(tuple, orders))) == 3
     assert GlobalBatches(50, 50).batch(0) == orders[0]
     # The order is part of each checkpoint: a change of it would lose and repeat samples of running jobs.
-    assert GlobalBatches(8, 8).batch(0) == [0, 2, 1, 4, 6, 7, 3, 5]
+    assert GlobalBatches(8, 8).batch(0) == [2, 7, 1, 3, 0, 5, 6, 4]
 
 
 def test_a_checkpoint_of_other_batches_is_refused() -> None:
-    batches = GlobalBatches(640, 16, epochs=2)
-    batches.check(GlobalBatches(640, 16).state())
+    batches = GlobalBatches(640, 16)
+    batches.check(GlobalBatches(640, 16, micro_batch=4).state())
 
     with pytest.raises(ElasticError, match="global_batch: got 16, checkpoint: 32"):
         batches.check(GlobalBatches(640, 32).state())
+
+
+def test_more_epochs_are_refused_because_the_last_batch_was_smaller() -> None:
+    shorter, longer = GlobalBatches(10, 16), GlobalBatches(10, 16, epochs=2)
+    assert [len(shorter.batch(0)), len(longer.batch(0))] == [10, 16]
+
+    with pytest.raises(ElasticError, match="epochs: got 2, checkpoint: 1"):
+        longer.check(shorter.state())
+
+
+def test_an_order_has_about_as_many_ascents_and_fixed_points_as_a_random_one() -> None:
+    order = GlobalBatches(10_000, 10_000).batch(0)
+
+    assert 4_800 < sum(first < second for first, second in pairwise(order)) < 5_200
+    assert sum(at == sample for at, sample in enumerate(order)) < 8
+    assert 4_800 < sum(order[:5_000]) / 5_000 < 5_200
+
+
+def test_a_start_in_the_middle_of_a_large_data_set_computes_only_its_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = 0
+    sample = GlobalBatches._sample
+
+    def counted(batches: GlobalBatches, position: int) -> int:
+        nonlocal calls
+        calls += 1
+        return sample(batches, position)
+
+    monkeypatch.setattr(GlobalBatches, "_sample", counted)
+    batches = GlobalBatches(10**12, 1024, epochs=3)
+
+    assert len(batches.share(batches.steps // 2, 5, 128)[0].samples) == calls == 8
+
+
+@pytest.mark.parametrize(("rank", "world"), [(-1, 2), (2, 2), (0, 0)])
+def test_a_rank_outside_of_the_job_is_refused(rank: int, world: int) -> None:
+    with pytest.raises(ElasticError, match=f"rank: got {rank}, allowed: 0 to {world - 1}"):
+        GlobalBatches(4, 2).share(0, rank, world)
 
 
 @pytest.mark.parametrize("name", ["samples", "global_batch", "micro_batch", "epochs"])
