@@ -52,6 +52,7 @@ _COMPARED_SIBLINGS: Final[dict[str | int, tuple[str, ...]]] = {
     "availability_zone_ids": ("nat_gateways",),
     "availability_zones": ("nat_gateways",),
     "instance_types": ("instance_type",),
+    "managed_policy_name": ("role",),
     "max_gpus": ("max_vcpus",),
     "max_vcpus": ("max_gpus",),
     "memory_mib": ("instance_type", "shared_memory_mib"),
