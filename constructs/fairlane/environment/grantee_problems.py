@@ -89,7 +89,11 @@ def _submitter_problems(queue: QueueModel) -> Iterator[ReferenceProblem]:
 
 def _target_problems(model: RegionModel, name: str, queue: QueueModel) -> Iterator[ReferenceProblem]:
     """Yield execution roles and job definitions of submitters that the file does not have for the queue."""
-    accepted = [key for key, job in model.job_definitions.items() if name in job.queues]
+    accepted = [
+        key
+        for key, job in model.job_definitions.items()
+        if name in job.queues or not model.gpu_queues.keys() >= set(job.queues)  # a misspelled queue may be this one
+    ]
     for submitter, entry in queue.submitters.items():
         outer: Path = ("queues", name, "submitters", submitter)
         for index, target in enumerate(entry.execution_roles):
