@@ -128,7 +128,7 @@ def _submissions(deployment: Deployment, place: str) -> Iterator[Request]:
         yield Request("batch:SubmitJob", queue)
         for priority in ("10", "51"):
             yield Request("batch:SubmitServiceJob", queue, {PRIORITY: priority})
-    for identifier, priority in (("vision", "10"), ("vision", "51"), ("team-a", "51"), ("other", "10")):
+    for identifier, priority in (("vision", "10"), ("vision", "51"), ("team-a", "51"), ("other", "10"), ("LOWPRI", "10"), ("LOWPRI", "51")):
         yield Request("batch:SubmitServiceJob", f"{batch}:service-job/0", {SHARE: identifier, PRIORITY: priority})
     for priority in ("10", "51"):
         yield Request("batch:SubmitServiceJob", f"{batch}:service-job/0", {PRIORITY: priority})
