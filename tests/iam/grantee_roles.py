@@ -52,7 +52,7 @@ GRANTEE_ROLES = (
         ACCOUNT_ROOT,
         (
             May("batch:TerminateServiceJob", _SERVICE_JOB),
-            May("batch:UpdateServiceJob", _SERVICE_JOB, _up_to(1000)),
+            May("batch:UpdateServiceJob", _SERVICE_JOB, _up_to(100)),
             May("batch:GetJobQueueSnapshot", f"{_QUEUE}/training-g6"),
             May(_READ_TRAINING),
         ),

@@ -34,7 +34,7 @@ _NAMES: Final = {
     r"<\w+\.Arn>(?=/)": "BUCKET",
     r":[a-z]{2}-[a-z]+-\d:": ":REGION:",
     r"s3:::.+/\*$": "s3:::BUCKET/PREFIX/*",
-    r"job-definition/\w+": "job-definition/NAME",
+    r"job-definition/[\w-]+": "job-definition/NAME",
     r"repository/training/": "repository/NAMESPACE/",
 }
 
