@@ -401,6 +401,7 @@ PUBLIC: dict[str, list[str]] = {
     "fairlane_stacks": [
         "TrainingStack",
         "build_stacks",
+        "check_policy_sizes",
         "check_template_sizes",
         "exit_on_mistakes",
         "read_environment",
