@@ -53,13 +53,10 @@ def add_grants(stack: "TrainingStack", model: RegionModel) -> None:
 def _submit_training(stack: "TrainingStack", queue: TrainingQueue, grantee: Any, submitter: SubmitterModel) -> None:
     """Grant a submitter its shares, once for each execution role; the CDK merges equal statements."""
     keyword = "quota_shares" if isinstance(queue.scheduling, QuotaManagement) else "share_identifiers"
-    for role in submitter.execution_roles or [None]:
-        queue.grants.submit(
-            grantee,
-            max_priority=submitter.max_priority,
-            execution_role=stack.execution_roles[role] if role else None,
-            **{keyword: submitter.shares},
-        )
+    roles = [stack.execution_roles[key] for key in submitter.execution_roles]
+    limits: dict[str, Any] = {keyword: submitter.shares, "max_priority": submitter.max_priority}
+    for role in roles or (None,):
+        queue.grants.submit(grantee, execution_role=role, **limits)
 
 
 class _Grantees:

@@ -70,7 +70,11 @@ class QueueModel(Model):
     @property
     def grantees(self) -> dict[Path, GranteeModel]:
         """Entries of `submitters`, `managers` and `observers`, by their path in the queue."""
-        kinds = {"submitters": self.submitters, "managers": self.managers, "observers": self.observers}
+        kinds: dict[str, Mapping[str, GranteeModel]] = {
+            "submitters": self.submitters,
+            "managers": self.managers,
+            "observers": self.observers,
+        }
         return {(kind, name): entry for kind, entries in kinds.items() for name, entry in entries.items()}
 
     def grantee_problems(self) -> Iterator[Problem]:
