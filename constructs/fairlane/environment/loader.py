@@ -196,7 +196,8 @@ def _type_problems(details: ErrorDetails, data: dict[str, Any]) -> Iterator[Prob
         case "unknown_keys":
             keys = context["keys"] if path else [EXTENDS, *context["keys"]]
             for key in context["unknown"]:
-                yield Problem.relation((*path, key), f"unknown key; use {_words(keys, key)}")
+                words = _words(keys, key) if keys else "{}, because the mapping has no keys"
+                yield Problem.relation((*path, key), f"unknown key; use {words}")
         case "union_tag_not_found":
             misspelled = get_close_matches("policy", details["input"], 1, _SIMILAR)
             if misspelled:
