@@ -196,8 +196,8 @@ def _type_problems(details: ErrorDetails, data: dict[str, Any]) -> Iterator[Prob
         case "unknown_keys":
             keys = context["keys"] if path else [EXTENDS, *context["keys"]]
             for key in context["unknown"]:
-                words = _words(keys, key) if keys else "{}, because the mapping has no keys"
-                yield Problem.relation((*path, key), f"unknown key; use {words}")
+                choices = _words(keys, key) if keys else "{}, because the mapping has no keys"
+                yield Problem.relation((*path, key), f"unknown key; use {choices}")
         case "union_tag_not_found":
             misspelled = get_close_matches("policy", details["input"], 1, _SIMILAR)
             if misspelled:
