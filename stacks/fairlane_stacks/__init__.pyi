@@ -2,5 +2,6 @@ from fairlane_stacks.app import build_stacks as build_stacks
 from fairlane_stacks.entry_point import exit_on_mistakes as exit_on_mistakes
 from fairlane_stacks.entry_point import read_environment as read_environment
 from fairlane_stacks.entry_point import synthesize as synthesize
+from fairlane_stacks.policy_sizes import check_policy_sizes as check_policy_sizes
 from fairlane_stacks.template_sizes import check_template_sizes as check_template_sizes
 from fairlane_stacks.training_stack import TrainingStack as TrainingStack

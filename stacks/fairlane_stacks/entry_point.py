@@ -9,6 +9,7 @@ import aws_cdk as cdk
 
 from fairlane import ConfigurationError
 from fairlane.environment import Environment, find_environment, load_environment
+from fairlane_stacks.policy_sizes import check_policy_sizes
 from fairlane_stacks.template_sizes import check_template_sizes
 from fairlane_stacks.temporary_directory import REMEDY
 
@@ -48,8 +49,10 @@ def synthesize(app: cdk.App, stacks: Sequence[cdk.Stack]) -> None:
         stacks: Stacks that `build_stacks` returned.
 
     Raises:
-        ConfigurationError: If a template is larger than AWS CloudFormation accepts.
+        ConfigurationError: If a template or a policy is larger than AWS accepts.
     """
     for cost in filter(None, (getattr(stack, "cost", None) for stack in stacks)):
         print(cost.estimate.table(), file=sys.stderr)
-    check_template_sizes(app.synth())
+    assembly = app.synth()
+    check_template_sizes(assembly)
+    check_policy_sizes(assembly)

@@ -13,6 +13,7 @@ from fairlane.environment import FanOutModel, RegionModel, SweepStoreModel
 from fairlane.jobs import TrainingExecutionRole
 from fairlane.queues import GpuQueue, TrainingQueue
 from fairlane_stacks.gpu import compute_environments, job_definitions
+from fairlane_stacks.grantees import add_grants
 from fairlane_stacks.regional_stack import RegionalStack, StackSettings
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ class TrainingStack(RegionalStack):
             )
             for name, role in model.execution_roles.items()
         }
+        add_grants(self, model)
         self.sweep_stores = self._sweep_stores(model)
         self._grant_lines(fan_outs, home_stores or {}, str(home or self.region))
         self.fan_outs = self._fan_outs(model, fan_outs) if is_home else {}

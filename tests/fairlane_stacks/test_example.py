@@ -62,7 +62,12 @@ def test_flags_change_only_the_bootstrap_check_and_the_merging_of_statements() -
     with_flags, without = ({**template["Resources"]} for template in templates)
     assert with_flags.keys() == without.keys()
     for logical_id, resource in with_flags.items():
-        has_statements = resource["Type"] in {"AWS::IAM::Role", "AWS::IAM::Policy", "AWS::S3::BucketPolicy"}
+        has_statements = resource["Type"] in {
+            "AWS::IAM::ManagedPolicy",
+            "AWS::IAM::Role",
+            "AWS::IAM::Policy",
+            "AWS::S3::BucketPolicy",
+        }
         assert has_statements or resource == without[logical_id]
     assert templates[0]["Outputs"] == templates[1]["Outputs"]
 

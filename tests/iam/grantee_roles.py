@@ -8,6 +8,10 @@ from tests.iam.who_may import ACCOUNT_ROOT, Kind, May
 from tests.iam_evaluator import Context
 
 _SUBMIT = "batch:SubmitServiceJob"
+_READ_TRAINING = (
+    "batch:DescribeJobQueues batch:DescribeSchedulingPolicies batch:DescribeServiceEnvironments "
+    "batch:DescribeServiceJob batch:ListServiceJobs"
+)
 _SERVICE_JOB = "arn:aws:batch:{place}:service-job/*"
 _QUEUE = "arn:aws:batch:{place}:job-queue"
 _STORE = "arn:aws:s3:::sweeps"
@@ -22,6 +26,37 @@ def _up_to(limit: int) -> Callable[[Context], bool]:
 
 
 GRANTEE_ROLES = (
+    Kind(
+        "managed policy of a submitter",
+        r"ManagedPolicies/fairlane-sweeps",
+        ACCOUNT_ROOT,
+        (
+            May(_SUBMIT, f"{_QUEUE}/training-g6", _up_to(50)),
+            May(_SUBMIT, _SERVICE_JOB, lambda context: context.get(SHARE) == "LOWPRI" and _up_to(50)(context)),
+            May(
+                "iam:PassRole",
+                "arn:aws:iam::{account}:role/ExecutionRolessearch*",
+                lambda context: context["iam:PassedToService"] == "sagemaker.amazonaws.com",
+            ),
+            May("batch:SubmitJob", f"{_QUEUE}/gpu-g5"),
+            May("batch:SubmitJob", "arn:aws:batch:{place}:job-definition/train-one-gpu*"),
+            May("batch:SubmitJob", "arn:aws:batch:{place}:job-definition/toy*"),
+            May("batch:SubmitJob", "arn:aws:batch:{place}:job/*", lambda context: context.get(SHARE) == "sweeps"),
+            May("batch:GetJobQueueSnapshot", f"{_QUEUE}/training-g6"),
+            May(_READ_TRAINING),
+        ),
+    ),
+    Kind(
+        "managed policy of a manager and observer",
+        r"ManagedPolicies/fairlane-platform",
+        ACCOUNT_ROOT,
+        (
+            May("batch:TerminateServiceJob", _SERVICE_JOB),
+            May("batch:UpdateServiceJob", _SERVICE_JOB, _up_to(100)),
+            May("batch:GetJobQueueSnapshot", f"{_QUEUE}/training-g6"),
+            May(_READ_TRAINING),
+        ),
+    ),
     Kind(
         "`grants.submit` of a training queue",
         r"Training/Vision",
@@ -95,10 +130,7 @@ GRANTEE_ROLES = (
         ACCOUNT_ROOT,
         (
             May("batch:GetJobQueueSnapshot", f"{_QUEUE}/fair"),
-            May(
-                "batch:DescribeJobQueues batch:DescribeSchedulingPolicies batch:DescribeServiceEnvironments "
-                "batch:DescribeServiceJob batch:ListServiceJobs"
-            ),
+            May(_READ_TRAINING),
         ),
     ),
     Kind(

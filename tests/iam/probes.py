@@ -128,16 +128,23 @@ def _submissions(deployment: Deployment, place: str) -> Iterator[Request]:
         yield Request("batch:SubmitJob", queue)
         for priority in ("10", "51"):
             yield Request("batch:SubmitServiceJob", queue, {PRIORITY: priority})
-    for identifier, priority in (("vision", "10"), ("vision", "51"), ("team-a", "51"), ("other", "10")):
+    for identifier, priority in (
+        ("vision", "10"),
+        ("vision", "51"),
+        ("team-a", "51"),
+        ("other", "10"),
+        ("LOWPRI", "10"),
+        ("LOWPRI", "51"),
+    ):
         yield Request("batch:SubmitServiceJob", f"{batch}:service-job/0", {SHARE: identifier, PRIORITY: priority})
     for priority in ("10", "51"):
         yield Request("batch:SubmitServiceJob", f"{batch}:service-job/0", {PRIORITY: priority})
     for share in ("quotas/quota-share/a", "quotas/quota-share/b", "imported/quota-share/a", "other/quota-share/a"):
         yield from _all("batch", "SubmitServiceJob DescribeQuotaShare", f"{batch}:job-queue/{share}")
     yield Request("batch:SubmitJob", f"{batch}:job/0")
-    for identifier in ("dev", "prod"):
+    for identifier in ("dev", "prod", "sweeps"):
         yield Request("batch:SubmitJob", f"{batch}:job/0", {SHARE: identifier})
-    for definition in ("train", "pretrain", "other"):
+    for definition in ("train", "pretrain", "other", "train-one-gpu", "train-four-gpus", "toy"):
         yield from _all("batch", "SubmitJob", f"{batch}:job-definition/{definition}:1")
 
 

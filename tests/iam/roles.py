@@ -14,6 +14,10 @@ from tests.iam_evaluator import ACCOUNT, Statement
 from tests.support import template_of
 
 _POLICIES: Final = ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy")
+_ELSEWHERE: Final = {
+    "Statement": {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}}
+}
+"""Trust policy that stands for those of roles of other owners: people of the account."""
 _ARNS: Final = {
     "AWS::Athena::WorkGroup": ("athena", "workgroup/{Name}"),
     "AWS::Batch::JobQueue": ("batch", "job-queue/{JobQueueName}"),
@@ -133,6 +137,26 @@ class Deployment:
                     for wildcard in self._wildcards(owner, item)
                 ),
             )
+
+    def everyone(self) -> Iterator[Role]:
+        """Yield the roles of the template and the grantees."""
+        yield from self.roles()
+        yield from self.grantees()
+
+    def grantees(self) -> Iterator[Role]:
+        """Yield the named managed policies, and the policies of imported roles, as roles that have only the policy."""
+        for logical_id in self.of_type(*_POLICIES):
+            properties = self.resources[logical_id]["Properties"]
+            if "ManagedPolicyName" in properties or any(isinstance(role, str) for role in properties.get("Roles", ())):
+                statements = properties["PolicyDocument"]["Statement"]
+                yield Role(
+                    self._paths.get(logical_id, logical_id),
+                    f"arn:aws:iam::{self.account}:role/{logical_id}",
+                    _ELSEWHERE,
+                    tuple(map(self.resolved, statements)),
+                    (),
+                    tuple(wildcard for item in statements for wildcard in self._wildcards(logical_id, item)),
+                )
 
     def statements(self, prefix: str = "") -> list[Statement]:
         """Return the statements of policies by the prefix of their logical ids."""

@@ -28,7 +28,7 @@ SOURCES = {
 
 @pytest.fixture(scope="module")
 def roles() -> list[tuple[Deployment, Role, Kind]]:
-    return [(deployment, role, kind_of(role)) for deployment in deployments() for role in deployment.roles()]
+    return [(deployment, role, kind_of(role)) for deployment in deployments() for role in deployment.everyone()]
 
 
 def mistakes(deployment: Deployment, role: Role, kind: Kind) -> Iterator[str]:

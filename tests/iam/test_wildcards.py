@@ -12,7 +12,7 @@ def test_each_wildcard_has_a_reason() -> None:
     found = [
         (role.path, wildcard)
         for deployment in deployments()
-        for role in deployment.roles()
+        for role in deployment.everyone()
         for wildcard in role.wildcards
     ]
     assert found

@@ -34,7 +34,7 @@ _NAMES: Final = {
     r"<\w+\.Arn>(?=/)": "BUCKET",
     r":[a-z]{2}-[a-z]+-\d:": ":REGION:",
     r"s3:::.+/\*$": "s3:::BUCKET/PREFIX/*",
-    r"job-definition/\w+": "job-definition/NAME",
+    r"job-definition/[\w-]+": "job-definition/NAME",
     r"repository/training/": "repository/NAMESPACE/",
 }
 
@@ -45,7 +45,7 @@ def page() -> str:
 
 
 def _rows() -> Iterator[tuple[str, ...]]:
-    found = [(kind_of(role), role.wildcards) for deployment in deployments() for role in deployment.roles()]
+    found = [(kind_of(role), role.wildcards) for deployment in deployments() for role in deployment.everyone()]
     names = list(dict.fromkeys(kind.name for kind in KINDS))
     for kind, wildcards in sorted(found, key=lambda entry: names.index(entry[0].name)):
         for wildcard in wildcards:

@@ -116,6 +116,7 @@ PUBLIC: dict[str, list[str]] = {
         "FifoModel",
         "GpuJobSettings",
         "GpuQueueModel",
+        "GranteeModel",
         "HyperPodModel",
         "ImageModel",
         "JobMetricsModel",
@@ -125,6 +126,7 @@ PUBLIC: dict[str, list[str]] = {
         "QuotaShareModel",
         "RegionModel",
         "ServiceEnvironmentModel",
+        "SubmitterModel",
         "SweepStoreModel",
         "TrainingExecutionRoleModel",
         "TrainingQueueModel",
@@ -471,6 +473,7 @@ PUBLIC: dict[str, list[str]] = {
     "fairlane_stacks": [
         "TrainingStack",
         "build_stacks",
+        "check_policy_sizes",
         "check_template_sizes",
         "exit_on_mistakes",
         "read_environment",

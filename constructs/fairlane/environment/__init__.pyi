@@ -4,6 +4,8 @@ from fairlane.environment.dashboard import DashboardModel as DashboardModel
 from fairlane.environment.environment import Environment as Environment
 from fairlane.environment.execution_roles import TrainingExecutionRoleModel as TrainingExecutionRoleModel
 from fairlane.environment.fan_outs import FanOutModel as FanOutModel
+from fairlane.environment.grantees import GranteeModel as GranteeModel
+from fairlane.environment.grantees import SubmitterModel as SubmitterModel
 from fairlane.environment.hyperpod import HyperPodModel as HyperPodModel
 from fairlane.environment.images import ImageModel as ImageModel
 from fairlane.environment.job_definitions import GpuJobSettings as GpuJobSettings

@@ -16,7 +16,7 @@ from fairlane.errors import Path, Problem
 from fairlane.images.names import Place
 from fairlane.images.replication_rules import Rules
 
-_ACCOUNT: Final = re.compile(r"[0-9]{12}")
+ACCOUNT: Final = re.compile(r"[0-9]{12}")
 
 
 class Environment(RegionModel, title="Fairlane environment"):
@@ -72,7 +72,7 @@ class Environment(RegionModel, title="Fairlane environment"):
         """Yield the problems of each part of the environment by itself."""
         yield from check_region(("region",), self.region or None)
         if self.account is not None:
-            yield from check_text(("account",), self.account, _ACCOUNT.fullmatch, "twelve digits in quotes")
+            yield from check_text(("account",), self.account, ACCOUNT.fullmatch, "twelve digits in quotes")
         yield from check_tags(self.tags)
         for problem in self.dashboard.problems():
             yield problem.within("dashboard")
@@ -93,7 +93,7 @@ class Environment(RegionModel, title="Fairlane environment"):
                 yield problem.within("regions", region)
 
     def _log_key_problems(self) -> Iterator[Problem]:
-        account = self.account if _ACCOUNT.fullmatch(self.account or "") else None
+        account = self.account if ACCOUNT.fullmatch(self.account or "") else None
         for region, model in self.by_region().items():
             if model.log_encryption_key is not None:
                 outer: Path = () if region == self.region else ("regions", region)

@@ -41,6 +41,7 @@ _COMPARED_SIBLINGS: Final[dict[str | int, tuple[str, ...]]] = {
     "availability_zone_ids": ("nat_gateways",),
     "availability_zones": ("nat_gateways",),
     "instance_types": ("instance_type",),
+    "managed_policy_name": ("role",),
     "max_gpus": ("max_vcpus",),
     "max_vcpus": ("max_gpus",),
     "memory_mib": ("instance_type", "shared_memory_mib"),
@@ -186,7 +187,8 @@ def _type_problems(details: ErrorDetails, data: dict[str, Any]) -> Iterator[Prob
         case "unknown_keys":
             keys = context["keys"] if path else [EXTENDS, *context["keys"]]
             for key in context["unknown"]:
-                yield Problem.relation((*path, key), f"unknown key; use {with_nearest(keys, key)}")
+                choices = with_nearest(keys, key) if keys else "{}, because the mapping has no keys"
+                yield Problem.relation((*path, key), f"unknown key; use {choices}")
         case "union_tag_not_found":
             misspelled = get_close_matches("policy", details["input"], 1, SIMILAR)
             if misspelled:

@@ -1,15 +1,16 @@
 """Environment-file models of `queues`."""
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, TypedDict
+from typing import Annotated, ClassVar, TypedDict
 
 from pydantic import ConfigDict, Tag
 
 from fairlane.environment.base import CapacityField, Model, StateField, batch_state, branch, entry_problem
+from fairlane.environment.grantees import GranteeModel, ManagerModel, SubmitterModel
 from fairlane.environment.keys import Keys
 from fairlane.environment.scheduling import SchedulingField
 from fairlane.environment.service_environments import ServiceEnvironmentModel
-from fairlane.errors import Problem
+from fairlane.errors import Path, Problem
 from fairlane.monitoring.alarms.alarm_limits import AlarmLimits
 from fairlane.queues.rules import check_compute_environments, gpu_queue_problems
 from fairlane.queues.training_queue_rules import training_queue_problems
@@ -40,6 +41,9 @@ class QueueModel(Model):
 
     model_config = ConfigDict(json_schema_extra={"required": ["scheduling"]})
 
+    _refused_keys: ClassVar[Mapping[str, str]]
+    """Sentences about keys that a grantee of the queue cannot have."""
+
     # Required. None, so that problems() reports a missing value together with all other problems of the queue.
     scheduling: SchedulingField | None = None
     """Scheduling policy: the order in which waiting jobs start. Required."""
@@ -54,6 +58,33 @@ class QueueModel(Model):
     """Limits of this queue's alarms. Kinds of alarms that are not listed have the limits of `alarms` of the Region."""
     tags: dict[str, str] = {}
     """Tags of the queue, at most 50. Default: none."""
+    submitters: dict[str, SubmitterModel] = {}
+    """IAM roles and managed policies that can submit jobs, by a name of your choice. Default: none."""
+    managers: dict[str, ManagerModel] = {}
+    """IAM roles and managed policies that can stop jobs and change their priority, by a name of your choice. The
+    permission applies to all queues of the same kind in the account and Region. Default: none."""
+    observers: dict[str, GranteeModel] = {}
+    """IAM roles and managed policies that can read the queue and its jobs, by a name of your choice. AWS Batch allows
+    reading jobs only for the whole account. Default: none."""
+
+    @property
+    def grantees(self) -> dict[Path, GranteeModel]:
+        """Entries of `submitters`, `managers` and `observers`, by their path in the queue."""
+        kinds: dict[str, Mapping[str, GranteeModel]] = {
+            "submitters": self.submitters,
+            "managers": self.managers,
+            "observers": self.observers,
+        }
+        return {(kind, name): entry for kind, entries in kinds.items() for name, entry in entries.items()}
+
+    def grantee_problems(self) -> Iterator[Problem]:
+        """Yield the problems of each grantee by itself, and the keys that it cannot have in this kind of queue."""
+        for path, entry in self.grantees.items():
+            for problem in entry.problems():
+                yield problem.within(*path)
+            for key, sentence in self._refused_keys.items():
+                if getattr(entry, key, None):
+                    yield Problem.relation((*path, key), f"{sentence}: remove {key}")
 
     @property
     def queue_settings(self) -> QueueSettings:
@@ -69,6 +100,8 @@ class QueueModel(Model):
 
 class TrainingQueueModel(QueueModel, title="training queue"):
     """Queue for SageMaker training jobs."""
+
+    _refused_keys = {"job_definitions": "only queues with compute_environments have job definitions"}
 
     capacity: CapacityField | None = None
     """Number of instances for fifo and fair-share, 1 or more; for quota-management, the number of each ml.* instance
@@ -108,12 +141,17 @@ class TrainingQueueModel(QueueModel, title="training queue"):
             **self.settings,
         ):
             yield entry_problem(problem, "queue_name")
+        yield from self.grantee_problems()
 
 
 class GpuQueueModel(QueueModel, title="GPU queue"):
     """Queue for containers on GPU instances."""
 
     model_config = ConfigDict(json_schema_extra={"required": ["compute_environments", "scheduling"]})
+    _refused_keys = {
+        "max_priority": "IAM has no condition for the priority of jobs of containers",
+        "execution_roles": "the job definitions of containers have their own roles",
+    }
 
     compute_environments: list[str]
     """1 to 3 keys of `compute_environments`. AWS Batch fills the compute environments in this order. Required."""
@@ -132,6 +170,7 @@ class GpuQueueModel(QueueModel, title="GPU queue"):
         for problem in gpu_queue_problems(queue_name=name, **self.settings):
             yield entry_problem(problem, "queue_name")
         yield from check_compute_environments(self.compute_environments)
+        yield from self.grantee_problems()
 
 
 QueueField = Annotated[

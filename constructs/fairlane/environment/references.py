@@ -10,9 +10,11 @@ from fairlane._internal.checks import is_region, listing
 from fairlane.capacity.fit import fit_problems
 from fairlane.environment.alarms import AlarmSettings
 from fairlane.environment.environment import Environment
+from fairlane.environment.grantee_problems import grantee_problems
 from fairlane.environment.hyperpod_problems import hyperpod_problems
 from fairlane.environment.images import ImageModel
 from fairlane.environment.job_definitions import job_problems
+from fairlane.environment.missing_targets import ReferenceProblem, missing_target, unknown_name
 from fairlane.environment.network import NewNetworkModel
 from fairlane.environment.queues import GpuQueueModel, TrainingQueueModel
 from fairlane.environment.regions import RegionModel
@@ -26,8 +28,6 @@ from fairlane.queues.rules import MAX_COMPUTE_ENVIRONMENTS
 from fairlane.scheduling.time_limits import blocked_reasons
 
 AnyQueueModel: TypeAlias = TrainingQueueModel | GpuQueueModel
-ReferenceProblem: TypeAlias = tuple[Problem, list[Path]]
-"""Problem, and the paths that it depends on: a mistake at one of the paths may be its only cause."""
 
 _JOB_SIZE: Final = ("instance_type", "gpus", "vcpus", "memory_mib", "nodes", "efa")
 _INSTANCES: Final = ("instance_types", "max_gpus", "max_vcpus", "purchase", "efa")
@@ -48,6 +48,7 @@ def reference_problems(environment: Environment) -> Iterator[ReferenceProblem]:
         yield problem, [field, ("job_metrics",), ("hyperpod",), ("regions",)]
     yield from _fan_out_problems(environment)
     yield from _replica_problems(environment)
+    yield from grantee_problems(environment)
     yield from _regional_problems(environment, environment.region)
     for region, model in environment.regions.items():
         for problem, paths in _regional_problems(model, region):
@@ -68,20 +69,20 @@ def _regional_problems(model: RegionModel, region: str) -> Iterator[ReferencePro
         if queue.service_environment is not None:
             field = ("queues", name, "service_environment")
             key = "service_environments"
-            yield from _missing_target(field, queue.service_environment, key, model.service_environments)
+            yield from missing_target(field, queue.service_environment, key, model.service_environments)
     for name, gpu_queue in model.gpu_queues.items():
         for index, target in enumerate(gpu_queue.compute_environments):
             field = ("queues", name, "compute_environments", index)
-            yield from _missing_target(field, target, "compute_environments", model.compute_environments)
+            yield from missing_target(field, target, "compute_environments", model.compute_environments)
     for name, job in model.job_definitions.items():
         for index, target in enumerate(job.queues):
             field = ("job_definitions", name, "queues", index)
-            yield from _missing_target(field, target, "queues", model.gpu_queues)
+            yield from missing_target(field, target, "queues", model.gpu_queues)
         yield from _bucket_problems(model, name)
     for name, store in model.sweeps.items():
         for key in ("job_definitions", "execution_roles"):
             for index, target in enumerate(getattr(store, key)):
-                yield from _missing_target(("sweeps", name, key, index), target, key, getattr(model, key))
+                yield from missing_target(("sweeps", name, key, index), target, key, getattr(model, key))
     yield from hyperpod_problems(model, region)
     yield from _job_fit_problems(model, region)
 
@@ -114,7 +115,7 @@ def _fan_out_problems(environment: Environment) -> Iterator[ReferenceProblem]:
             for index, queue in enumerate([queues] if isinstance(queues, str) else queues):
                 path = field if isinstance(queues, str) else (*field, index)
                 if queue not in model.queues:
-                    problem = _unknown(path, queue, f"a queue in {region}", model.queues, f"{region} has no queues")
+                    problem = unknown_name(path, queue, f"a queue in {region}", model.queues, f"{region} has no queues")
                     yield problem, [path, (*home, "queues"), ("region",)]
                 elif queue in model.gpu_queues and fan_out.store is None:
                     sentence = f"queue {queue} is for containers, whose array jobs need a sweep store: add store"
@@ -123,13 +124,13 @@ def _fan_out_problems(environment: Environment) -> Iterator[ReferenceProblem]:
                     with_containers[region] = path
         for index, role in enumerate(fan_out.execution_roles):
             path = (*outer, "execution_roles", index)
-            yield from _missing_target(path, role, "execution_roles", environment.execution_roles)
+            yield from missing_target(path, role, "execution_roles", environment.execution_roles)
         for index, job in enumerate(fan_out.job_definitions):
             path = (*outer, "job_definitions", index)
-            for problem, paths in _missing_target(path, job, "job_definitions", definitions):
+            for problem, paths in missing_target(path, job, "job_definitions", definitions):
                 yield problem, [*paths, (*outer, "queues"), ("regions",), ("region",)]
         if fan_out.store is not None:
-            yield from _missing_target((*outer, "store"), fan_out.store, "sweeps", environment.sweeps)
+            yield from missing_target((*outer, "store"), fan_out.store, "sweeps", environment.sweeps)
             yield from _remote_store_problems(environment, fan_out.store, with_containers)
 
 
@@ -224,7 +225,7 @@ def _team_problems(environment: Environment) -> Iterator[ReferenceProblem]:
             if name not in queues:
                 paths: list[Path] = [field, ("queues",), ("regions",), ("job_metrics",)]
                 empty = "no queue has job_metrics in its Region: add job_metrics"
-                yield _unknown(field, name, "a queue with job_metrics", queues, empty), paths
+                yield unknown_name(field, name, "a queue with job_metrics", queues, empty), paths
                 continue
             if not shares:
                 yield Problem.relation(field, f"a team requires at least one share of queue {name}"), [field]
@@ -238,7 +239,7 @@ def _team_problems(environment: Environment) -> Iterator[ReferenceProblem]:
                 elif share not in share_names:
                     paths = [(*field, index), ("queues", name), ("regions",)]
                     empty = f"queue {name} has no shares: remove {share}"
-                    yield _unknown((*field, index), share, f"a share of queue {name}", share_names, empty), paths
+                    yield unknown_name((*field, index), share, f"a share of queue {name}", share_names, empty), paths
 
 
 def _alarm_part_problems(model: RegionModel) -> Iterator[ReferenceProblem]:
@@ -256,19 +257,6 @@ def _alarm_part_problems(model: RegionModel) -> Iterator[ReferenceProblem]:
         argument, *rest = problem.field
         field = ("alarms", *rest) if argument == "limits" else ("queues", rest[0], "alarms", *rest[1:])
         yield replace(problem, field=field), [field, *(("queues", name) for name in names)]
-
-
-def _missing_target(field: Path, target: str, key: str, entries: Mapping[str, object]) -> Iterator[ReferenceProblem]:
-    if target not in entries:
-        noun = "a queue with compute_environments" if key == "queues" else f"a key of {key}"
-        empty = f"{target!r} does not exist: add {noun if key == 'queues' else f'it to {key}'}"
-        yield _unknown(field, target, noun, entries, empty), [field, (key, target)]
-
-
-def _unknown(field: Path, name: str, noun: str, names: Iterable[str], empty: str) -> Problem:
-    """Return the problem of a name that is not one of `names`; `empty` is the sentence for no names at all."""
-    choices = listing(names)
-    return Problem(field, name, f"{noun}: {choices}") if choices else Problem.relation(field, empty)
 
 
 def _concerns(keys: tuple[str, ...], problems: Iterable[Problem]) -> bool:

@@ -7,6 +7,7 @@ from aws_cdk import aws_iam as iam
 
 from fairlane._internal.argument_types import check_methods
 from fairlane.errors import Problem
+from fairlane.queues.grant_rules import share_problems
 from fairlane.queues.grants import QueueGrants, check_grantee, statement
 from fairlane.queues.job_definition_base import JobDefinitionBase
 from fairlane.scheduling import FairShare
@@ -84,7 +85,7 @@ class GpuQueueGrants(QueueGrants):
         problems = []
         if not is_list or not all(isinstance(definition, JobDefinitionBase) for definition in job_definitions):
             problems.append(Problem(("job_definitions",), job_definitions, "a list of one or more job definitions"))
-        shares = self._check_shares("share_identifiers", share_identifiers, FairShare)
+        shares = share_problems(("share_identifiers",), share_identifiers, self._scheduling, FairShare)
         self._raise_problems("submit", [*problems, *shares, *check_grantee(grantee)])
         arns = [definition.unrevised_arn for definition in job_definitions]
         revisions = [arn for unrevised in arns for arn in (unrevised, f"{unrevised}:*")]

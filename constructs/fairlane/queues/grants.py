@@ -8,15 +8,13 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct, IConstruct
 
 from fairlane._internal.argument_types import check_methods
-from fairlane._internal.checks import check_name
 from fairlane._internal.nag import acknowledge_wildcards
-from fairlane._internal.tokens import is_token, without_tokens
+from fairlane._internal.tokens import is_token
 from fairlane.errors import ConfigurationError, Problem
 from fairlane.queues.combined_grants import ANY_IDENTIFIER, NO_IDENTIFIER, SubmitGrant
 from fairlane.queues.grant_warnings import construct_of, warn_excess, warn_without_effect
 from fairlane.queues.native_metrics import QueueMetrics
-from fairlane.scheduling import FairShare, QuotaManagement, SchedulingPolicy
-from fairlane.scheduling.share_identifiers import check_share_identifier, stands_for
+from fairlane.scheduling import FairShare, SchedulingPolicy
 
 _READ_QUEUE: Final = ["batch:GetJobQueueSnapshot", "batch:ListQuotaShares"]
 _READ_ACCOUNT: Final = ["batch:DescribeJobQueues", "batch:DescribeSchedulingPolicies"]
@@ -129,27 +127,6 @@ class QueueGrants:
         names = {"job_definitions": tuple(job.node.path for job in job_definitions)} if job_definitions else {}
         return SubmitGrant(self._queue.node.path if is_token(name) else name, identifiers, **names)
 
-    def _check_shares(
-        self, keyword: str, shares: Sequence[str] | None, policy: type[SchedulingPolicy]
-    ) -> Iterator[Problem]:
-        if shares is None:
-            return
-        if isinstance(shares, str) or not shares or not all(isinstance(share, str) for share in shares):
-            yield Problem((keyword,), shares, "a list of one or more names")
-        elif self._scheduling is not None and not isinstance(self._scheduling, policy):
-            sentence = f"requires {policy.__name__}, and the queue has {type(self._scheduling).__name__}"
-            yield Problem.relation((keyword,), f"{sentence}: remove {keyword}")
-        else:
-            check = check_share_identifier if policy is FairShare else check_name
-            for share in shares:
-                yield from list(check((keyword,), without_tokens(share, "x"))) or self._check_share(keyword, share)
-
-    def _check_share(self, keyword: str, share: str) -> Iterator[Problem]:
-        if self._scheduling is not None and not is_token(share):
-            names = list(_share_names(self._scheduling))
-            if not any(stands_for(name, share) for name in names):
-                yield Problem((keyword,), share, f"a share of the queue: {', '.join(names)}")
-
     def _raise_problems(self, method: str, problems: Iterable[Problem]) -> None:
         """Raise an error with the problems, if there are any."""
         if found_problems := list(problems):
@@ -209,14 +186,6 @@ def grant_statements(
     for other in others:
         first = first.combine(other)
     return first
-
-
-def _share_names(scheduling: SchedulingPolicy) -> Iterator[str]:
-    match scheduling:
-        case FairShare():
-            yield from scheduling.weight_factors
-        case QuotaManagement():
-            yield from (share.name for share in scheduling.shares)
 
 
 def check_grantee(grantee: iam.IGrantable | None) -> Iterator[Problem]:

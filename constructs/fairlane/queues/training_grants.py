@@ -7,12 +7,11 @@ from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
 
 from fairlane._internal.argument_types import check_methods
-from fairlane._internal.checks import check_whole_number
 from fairlane._internal.tokens import is_token
 from fairlane.errors import Problem
+from fairlane.queues.grant_rules import check_max_priority, share_problems
 from fairlane.queues.grants import QueueGrants, check_grantee, statement
 from fairlane.scheduling import FairShare, QuotaManagement
-from fairlane.scheduling.policy import MAX_JOB_PRIORITY
 
 WILDCARDS: Final = {
     ":service-job*": "a job has no ARN before it is submitted; the statement for the queue and conditions limit it",
@@ -81,7 +80,7 @@ class TrainingQueueGrants(QueueGrants):
         Raises:
             ConfigurationError: If the priority is out of range, or the grantee is a service principal.
         """
-        self._raise_problems("manage", [*_check_priority(max_priority), *check_grantee(grantee)])
+        self._raise_problems("manage", [*check_max_priority(max_priority), *check_grantee(grantee)])
         jobs = self._regional_arn("service-job*")
         ceiling = {"NumericLessThanEquals": {"batch:SchedulingPriority": max_priority}}
         return self._grant(
@@ -105,10 +104,10 @@ class TrainingQueueGrants(QueueGrants):
         self._raise_problems(
             "submit",
             [
-                *self._check_shares("share_identifiers", share_identifiers, FairShare),
-                *self._check_shares("quota_shares", quota_shares, QuotaManagement),
+                *share_problems(("share_identifiers",), share_identifiers, self._scheduling, FairShare),
+                *share_problems(("quota_shares",), quota_shares, self._scheduling, QuotaManagement),
                 *_check_kinds(share_identifiers, quota_shares),
-                *_check_priority(max_priority),
+                *check_max_priority(max_priority),
                 *check_grantee(grantee),
                 *self._check_role(execution_role),
             ],
@@ -143,8 +142,3 @@ def _check_kinds(share_identifiers: Sequence[str] | None, quota_shares: Sequence
     if share_identifiers is not None and quota_shares is not None:
         sentence = "a queue has either share identifiers or quota shares: remove share_identifiers or quota_shares"
         yield Problem.relation(("share_identifiers",), sentence)
-
-
-def _check_priority(max_priority: int | None) -> Iterator[Problem]:
-    if max_priority is not None:
-        yield from check_whole_number(("max_priority",), max_priority, 0, MAX_JOB_PRIORITY)

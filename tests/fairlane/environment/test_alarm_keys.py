@@ -174,6 +174,11 @@ def test_limits_of_a_queue_override_the_common_limits_and_the_defaults(tmp_path:
             "monitoring_cost_limit: 0\ndashboard:",
             ["line 15, monitoring_cost_limit: got 0, allowed: a number, 0.01 to 1000000000"],
         ),
+        (
+            "  starved_share: {}",
+            "  starved_share: {}\n  hyperpod_failed: {Critical: {minutes: 5}}",
+            ["line 14, alarms.hyperpod_failed.Critical.minutes: unknown key; use {}, because the mapping has no keys"],
+        ),
     ],
 )
 def test_a_mistake_is_reported_with_its_line_and_key(tmp_path: Path, old: str, new: str, problems: list[str]) -> None:

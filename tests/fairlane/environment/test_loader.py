@@ -243,7 +243,7 @@ job_definitions:
         ("[g5, spot]", "[]", "line 8, queues.containers.compute_environments: the list has 0 compute environments: use 1 to 3"),
         ("[g5, spot]", "[g5, spot, g5, spot]", "line 8, queues.containers.compute_environments: the list has 4 compute environments: use 1 to 3"),
         ("[g5, spot]", "g5", "line 8, queues.containers.compute_environments: got 'g5', allowed: a list"),
-        ("spot], ", "spot], capacity: 4, ", "line 8, queues.containers.capacity: unknown key; use scheduling, priority, state, time_limit_actions, alarms, tags or compute_environments"),
+        ("spot], ", "spot], capacity: 4, ", "line 8, queues.containers.capacity: unknown key; use scheduling, priority, state, time_limit_actions, alarms, tags, submitters, managers, observers or compute_environments"),
         ("policy: fifo", "policy: quota-management, shares: {}", "line 8, queues.containers.scheduling: quota management requires a queue for SageMaker training jobs: use FIFO or fair-share scheduling"),
         ("[containers]", "[training]", "line 11, job_definitions.train.queues[0]: got 'training', allowed: a queue with compute_environments: containers"),
         ("xlarge, gpus: 1", "xlarge, gpus: 8", "line 11, job_definitions.train.gpus: got 8, allowed: a whole number of GPUs of a g5.12xlarge, 1 to 4"),

@@ -63,11 +63,18 @@ _VALUES: Any = (*_JOB_POLICY, "replica_discrete_values")
 _BASE: Any = (*_STEPS, "parts", "base")
 _GROWN: Any = (*_STEPS, "parts", "grown")
 _SHARED_EKS: Any = ("regions", "eu-west-1", "hyperpod", "shared", "kubernetes")
+_TEAM_SUBMITS: Any = ("queues", "quotas", "submitters", "team")
+_TEAM_ROLE: Any = [(*_TEAM_SUBMITS, "execution_roles", 0)]
+_CONTAINER_SUBMITS: Any = ("queues", "containers", "submitters", "team")
+_CONTAINER_JOB: Any = [(*_CONTAINER_SUBMITS, "job_definitions", 0)]
+_CONTAINER_SHARE: Any = [(*_CONTAINER_SUBMITS, "shares", 0)]
 DEPENDENTS: dict[tuple[Any, ...], list[tuple[Any, ...]]] = {
-    ("execution_roles",): [*_SWEEP_ROLE, *_FAN_OUT_ROLE],
-    ("execution_roles", "search"): [*_SWEEP_ROLE, *_FAN_OUT_ROLE],
-    ("job_definitions",): [*_SWEEP_JOB, *_FAN_OUT_JOB],
-    ("job_definitions", "one"): [*_SWEEP_JOB, *_FAN_OUT_JOB],
+    ("execution_roles",): [*_SWEEP_ROLE, *_FAN_OUT_ROLE, *_TEAM_ROLE],
+    ("execution_roles", "search"): [*_SWEEP_ROLE, *_FAN_OUT_ROLE, *_TEAM_ROLE],
+    ("job_definitions",): [*_SWEEP_JOB, *_FAN_OUT_JOB, *_CONTAINER_JOB],
+    ("job_definitions", "one"): [*_SWEEP_JOB, *_FAN_OUT_JOB, *_CONTAINER_JOB],
+    ("job_definitions", "one", "queues"): _CONTAINER_JOB,
+    ("job_definitions", "one", "queues", 0): _CONTAINER_JOB,
     ("service_environments",): _SHARED,
     ("service_environments", "shared"): _SHARED,
     ("service_environments", "shared", "capacity"): [("queues", "fair", "instance_type")],
@@ -80,9 +87,13 @@ DEPENDENTS: dict[tuple[Any, ...], list[tuple[Any, ...]]] = {
     ("network", "endpoint_policies", "buckets", 1): [("job_definitions", "one", "write", 0)],
     ("queues",): [*_JOBS, ("job_metrics",), _TEAM, *_FAN_OUT_QUEUES],
     ("queues", "quotas"): [_TEAM, *_TEAM_SHARE, *_FAN_OUT_QUEUES],
+    ("queues", "quotas", "managers", "team", "managed_policy_name"): [("queues", "quotas", "managers", "team", "role")],
+    (*_CONTAINER_SUBMITS, "managed_policy_name"): [(*_CONTAINER_SUBMITS, "role")],
+    ("queues", "containers", "scheduling", "proportions"): _CONTAINER_SHARE,
+    ("queues", "containers", "scheduling", "proportions", "b"): _CONTAINER_SHARE,
     ("queues", "quotas", "scheduling"): _TEAM_SHARE,
-    ("queues", "quotas", "scheduling", "shares"): _TEAM_SHARE,
-    ("queues", "quotas", "scheduling", "shares", "a"): _TEAM_SHARE,
+    ("queues", "quotas", "scheduling", "shares"): [*_TEAM_SHARE, (*_TEAM_SUBMITS, "shares", 0)],
+    ("queues", "quotas", "scheduling", "shares", "a"): [*_TEAM_SHARE, (*_TEAM_SUBMITS, "shares", 0)],
     ("queues", "fair", "scheduling"): _FAIR_SHARE,
     ("queues", "fair", "scheduling", "weight_factors"): _FAIR_SHARE,
     ("queues", "fair", "scheduling", "weight_factors", "a"): _FAIR_SHARE,
@@ -130,7 +141,11 @@ DEPENDENTS: dict[tuple[Any, ...], list[tuple[Any, ...]]] = {
     (*_CLUSTER, "lifecycle_scripts"): [(*_GROUPS, "p5", "init_script"), (*_GROUPS, "system", "lifecycle_script")],
     ("regions", "eu-west-1", "network"): [(*_SHARED_EKS, "cluster")],
     (*_SHARED_EKS, "cluster"): [(*_SHARED_EKS, "security_group"), (*_SHARED_EKS, "existing_add_ons")],
-    ("queues", "containers", "compute_environments"): [*_JOBS, ("queues", "containers", "capacity")],
+    ("queues", "containers", "compute_environments"): [
+        *_JOBS,
+        ("queues", "containers", "capacity"),
+        (*_CONTAINER_SUBMITS, "job_definitions"),
+    ],
     ("queues", "fair", "service_environment"): [("queues", "fair", "capacity")],
     ("job_definitions", "one", "volumes", 0, "source_path"): [
         ("job_definitions", "one", "volumes", 0, "file_system_id")
@@ -179,6 +194,10 @@ queues:
       policy: quota-management
       shares:
         a: {capacity: {ml.p5.48xlarge: 20}, sharing: LEND_AND_BORROW, borrow_limit: 50, in_share_preemption: true, state: enabled}
+    submitters:
+      team: {role: "arn:aws:iam::123456789012:role/team", shares: [a], max_priority: 50, execution_roles: [search]}
+    managers: {team: {managed_policy_name: managers, max_priority: 100}}
+    observers: {team: {role: "arn:aws:iam::123456789012:role/team"}}
   fair:
     service_environment: shared
     instance_type: ml.g6.12xlarge
@@ -188,7 +207,10 @@ queues:
     time_limit_actions: [{reason: "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY", max_time_seconds: 600, action: TERMINATE}]
     tags: {a: b}
     alarms: {starved_share: {Warning: {shares: [a]}}}
-  containers: {compute_environments: [p5], scheduling: {policy: fair-share, proportions: {b: 1}}}
+  containers:
+    compute_environments: [p5]
+    scheduling: {policy: fair-share, proportions: {b: 1}}
+    submitters: {team: {managed_policy_name: containers, shares: [b], job_definitions: [one]}}
 job_definitions:
   one:
     image: training:1

@@ -22,22 +22,23 @@ def imported(stack: Stack) -> TrainingQueueBase:
 @pytest.mark.parametrize("name", ["*", "a*", "a?", "", "${aws:username}", "a/b", "a:b"])
 def test_a_quota_share_of_an_imported_queue_is_a_name(stack: Stack, name: str) -> None:
     queue, person = imported(stack), role(stack)
-    problem = f"quota_shares: got {name!r}, allowed: {NAME}"
-    assert problems_of(lambda: queue.grants.submit(person, quota_shares=["a", name])) == [problem]
-    assert problems_of(lambda: queue.submit_policy("Policy", quota_shares=[name, name])) == [problem, problem]
+    first, second = (f"quota_shares[{index}]: got {name!r}, allowed: {NAME}" for index in range(2))
+    assert problems_of(lambda: queue.grants.submit(person, quota_shares=["a", name])) == [second]
+    assert problems_of(lambda: queue.submit_policy("Policy", quota_shares=[name, name])) == [first, second]
 
 
 @pytest.mark.parametrize("name", ["*", "a*b", "a?", "", "${aws:username}", "team-${aws:username}", "a**"])
 def test_a_share_identifier_has_a_wildcard_only_at_its_end(stack: Stack, name: str) -> None:
     policy = FairShare({"team-*": 1.0, "vision": 1.0})
     own = TrainingQueue(stack, "own", queue_name="own", capacity=1, scheduling=policy)
-    person, problem = role(stack), f"share_identifiers: got {name!r}, allowed: {IDENTIFIER}"
+    person = role(stack)
+    first, second = (f"share_identifiers[{index}]: got {name!r}, allowed: {IDENTIFIER}" for index in range(2))
     for grants in (own.grants, imported(stack).grants):
-        assert problems_of(partial(grants.submit, person, share_identifiers=["vision", name])) == [problem]
+        assert problems_of(partial(grants.submit, person, share_identifiers=["vision", name])) == [second]
     containers = GpuQueue.from_job_queue_name(stack, "Containers", "containers")
     job = GpuJobDefinition(stack, "Job", job_definition_name="job", image="i@sha256:0", instance_type="g5.xlarge")
     assert problems_of(lambda: containers.grants.submit(person, job_definitions=[job], share_identifiers=[name])) == [
-        problem
+        first
     ]
 
 

@@ -203,8 +203,8 @@ IMPORTED_ROLE = "arn:aws:iam::444455556666:role/imported"
 @pytest.mark.parametrize(
     ("build", "arguments", "problem"),
     [
-        (fair, {"share_identifiers": ["sound"]}, "share_identifiers: got 'sound', allowed: a share of the queue: vision, language, vision-2, team-*"),
-        (quotas, {"quota_shares": ["vision", "sound"]}, "quota_shares: got 'sound', allowed: a share of the queue: vision, language, vision-2"),
+        (fair, {"share_identifiers": ["sound"]}, "share_identifiers[0]: got 'sound', allowed: a share of the queue: vision, language, vision-2, team-*"),
+        (quotas, {"quota_shares": ["vision", "sound"]}, "quota_shares[1]: got 'sound', allowed: a share of the queue: vision, language, vision-2"),
         (quotas, {"quota_shares": []}, "quota_shares: got [], allowed: a list of one or more names"),
         (quotas, {"quota_shares": "vision"}, "quota_shares: got 'vision', allowed: a list of texts"),
         (fair, {"quota_shares": ["vision"]}, "quota_shares: requires QuotaManagement, and the queue has FairShare: remove quota_shares"),
