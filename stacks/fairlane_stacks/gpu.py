@@ -56,7 +56,7 @@ def compute_environments(
             parent,
             name,
             vpc=vpc,
-            subnets=subnets,
+            subnets=[subnets[key] for key in environment.subnet_ids or subnets] or None,
             security_groups=[groups[group_id] for group_id in environment.security_group_ids or ()] or None,
             **environment.with_tags(tags).arguments,
         )

@@ -167,6 +167,15 @@ def test_instances_start_in_an_existing_network_without_new_resources_and_lookup
     assert "PlacementGroup" in p5
 
 
+def test_each_compute_environment_can_have_subnets_of_its_own() -> None:
+    p5 = GPUS["compute_environments"]["p5"]
+    own = {"p5-b": p5 | {"subnet_ids": ["subnet-0123456789abcdef2"]}}
+    changes = {"compute_environments": GPUS["compute_environments"] | own}
+    (stack,) = build_stacks(cdk.App(), "prod", environment(**GPUS | changes))
+    subnets = [item["ComputeResources"]["Subnets"] for item in resources(stack, "ComputeEnvironment")]
+    assert subnets[-2:] == [["subnet-0123456789abcdef1"], ["subnet-0123456789abcdef2"]]
+
+
 def test_gpu_queues_and_job_definitions_have_the_settings_of_the_file() -> None:
     (stack,) = build_stacks(cdk.App(), "prod", environment(**GPUS))
     containers, several = resources(stack, "JobQueue")

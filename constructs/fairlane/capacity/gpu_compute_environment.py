@@ -1,13 +1,13 @@
 """Compute environments of EC2 GPU instances that AWS Batch starts and stops."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Final
 
 import aws_cdk as cdk
 from aws_cdk import aws_batch as batch
 from aws_cdk import aws_ec2 as ec2
-from constructs import Construct
+from constructs import Construct, Node
 
 from fairlane._internal.claims import Claims
 from fairlane.capacity.launch_template import instance_profile, launch_template
@@ -35,9 +35,11 @@ class GpuComputeEnvironment(Construct):
     Updates: in place. A change of the size takes effect at once and stops no job. For any other change, AWS Batch
     starts new instances: jobs on the old instances have `job_execution_timeout_minutes` to finish, and AWS Batch stops
     and retries the jobs that run longer. Only the environment of a capacity block is replaced, because AWS does not
-    update environments with BEST_FIT. Tags reach instances and volumes through the launch template. The environment
-    itself has no tags, because CloudFormation changes its tags only by replacement. CloudFormation does not document
-    the effect of stack-level tags on the environment (unverified).
+    update environments with BEST_FIT. With EFA, new instances in a subnet of another Availability Zone start only after
+    the last instance in the old zone has stopped, because a placement group cannot span zones (unverified). Tags reach
+    instances and volumes through the launch template. The environment itself has no tags, because CloudFormation
+    changes its tags only by replacement. CloudFormation does not document the effect of stack-level tags on the
+    environment (unverified).
     Sources: `CreateComputeEnvironment` and "Update a compute environment" in the Batch documentation; the resource
     schema of `AWS::Batch::ComputeEnvironment`.
 
@@ -59,8 +61,9 @@ class GpuComputeEnvironment(Construct):
             there is no placement group. Default: False.
         capacity_reservation: ID of a capacity reservation or a capacity block, or ARN of a resource group of capacity
             reservations. Required for a capacity block. Default: none.
-        subnets: Subnets of the VPC that the instances start in. With EFA, instances start in the first one. Default:
-            the private subnets.
+        subnets: Subnets of the VPC that the instances start in. With EFA, instances start in the first one: give
+            environments with EFA different subnets if they must not depend on the same Availability Zone. Default: the
+            private subnets.
         security_groups: Security groups of the instances. For multi-node jobs, they must allow all traffic between
             each other. With EFA, AWS gives the VPC's default security group to the network interfaces of the jobs: it
             must allow all traffic from itself, and all outbound traffic. Default: a new security group that allows
@@ -137,6 +140,7 @@ class GpuComputeEnvironment(Construct):
             is_list = isinstance(constructs, Sequence) and not isinstance(constructs, str)
             if constructs is not None and not (is_list and constructs and all(hasattr(c, "node") for c in constructs)):
                 problems.append(Problem((name,), constructs, f"a list of one or more CDK {name.replace('_', ' ')}"))
+        problems += _other_vpc_problems(vpc, subnets)
         if problems:
             raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)
         super().__init__(scope, construct_id)
@@ -228,6 +232,16 @@ class GpuComputeEnvironment(Construct):
             ec2.SecurityGroup.from_security_group_id(self, "OwnSecurityGroup", group_id) for group_id in self._group_ids
         ]
         return ec2.Connections(security_groups=list(groups))
+
+
+def _other_vpc_problems(vpc: object, subnets: object) -> Iterator[Problem]:
+    """Yield the subnets of another VPC. The VPC of a subnet that is imported by its id is unknown."""
+    vpc_id = getattr(vpc, "vpc_id", None)
+    for index, subnet in enumerate(subnets if isinstance(subnets, Sequence) and vpc_id else ()):
+        scope = subnet.node.scope if isinstance(getattr(subnet, "node", None), Node) else None
+        if getattr(scope, "vpc_id", vpc_id) != vpc_id:
+            sentence = f"{subnet.node.path} is a subnet of another VPC: use subnets of the given vpc"
+            yield Problem.relation(("subnets", index), sentence)
 
 
 def _placement_group(scope: Construct) -> str:

@@ -21,9 +21,12 @@ class ComputeEnvironmentSettings(ComputeEnvironmentSpec):
     Args:
         security_group_ids: IDs of 1 to 5 security groups of the instances. Default: a new security group that
             allows no inbound traffic from outside.
+        subnet_ids: IDs of the subnets that the instances start in, from `subnet_ids` of an existing network. Instances
+            with EFA start in the first subnet. Default: the subnets of the network.
     """
 
     security_group_ids: Sequence[str] | None = None
+    subnet_ids: Sequence[str] | None = None
 
     def with_tags(self, tags: Mapping[str, str]) -> "ComputeEnvironmentSettings":
         """Return the settings with further tags; tags of the compute environment itself take precedence."""
@@ -40,6 +43,8 @@ class ComputeEnvironmentSettings(ComputeEnvironmentSpec):
         reservation = self.capacity_reservation or ""
         if reservation.startswith("arn:") and is_region(region) and f":resource-groups:{region}:" not in reservation:
             yield Problem(("capacity_reservation",), reservation, f"a resource group in {region}")
+        if self.subnet_ids is not None:
+            yield from check_ids("subnet_ids", "subnet", self.subnet_ids, "subnet")
         groups = self.security_group_ids
         if groups is not None:
             yield from check_ids("security_group_ids", "sg", groups, "security group")

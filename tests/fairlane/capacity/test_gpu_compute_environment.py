@@ -96,6 +96,35 @@ def test_efa_outside_a_training_vpc_gives_a_warning_about_the_default_security_g
     assert [entry.id for entry in warnings] == ["/Stack/Other"]
 
 
+def test_environments_with_efa_start_in_subnets_and_placement_groups_of_their_own(stack: cdk.Stack) -> None:
+    settings: dict[str, Any] = {"instance_types": ["p5.48xlarge"], "max_gpus": 8, "efa": True}
+    for name, subnet in zip("AB", network(stack).private_subnets, strict=True):
+        compute_environment(stack, name, subnets=[subnet], **settings)
+    first, second = (entry["ComputeResources"] for entry in resources(stack, "ComputeEnvironment"))
+    assert first["Subnets"] == ["subnet-0123456789abcdef1"]
+    assert second["Subnets"] == ["subnet-0123456789abcdef2"]
+    assert first["PlacementGroup"] != second["PlacementGroup"]
+
+
+def test_subnets_of_another_vpc_are_refused(stack: cdk.Stack) -> None:
+    others = [ec2.Vpc(stack, "Other").private_subnets[0], TrainingVpc(stack, "Training").vpc.private_subnets[0]]
+    unknown = ec2.Subnet.from_subnet_id(stack, "Unknown", "subnet-0123456789abcdef3")
+    subnets = [network(stack).private_subnets[0], *others, unknown]
+    sentence = "is a subnet of another VPC: use subnets of the given vpc"
+    assert problems_of(lambda: compute_environment(stack, subnets=subnets)) == [
+        f"subnets[1]: Stack/Other/PrivateSubnet1 {sentence}",
+        f"subnets[2]: Stack/Training/Vpc/PrivateSubnet1 {sentence}",
+    ]
+
+
+def test_subnets_of_a_training_vpc_are_accepted(stack: cdk.Stack) -> None:
+    vpc = TrainingVpc(stack, "Training")
+    GpuComputeEnvironment(
+        stack, "Gpus", vpc=vpc, subnets=vpc.vpc.private_subnets[1:], instance_types=["g5.12xlarge"], max_gpus=4
+    )
+    assert resource(stack, "ComputeEnvironment")["ComputeResources"]["Subnets"] == [stack.resolve(vpc.subnet_ids[1])]
+
+
 def test_an_update_brings_a_new_image_only_with_the_setting(stack: cdk.Stack) -> None:
     compute_environment(stack, "Old")
     compute_environment(stack, "New", update_to_latest_image_version=True)

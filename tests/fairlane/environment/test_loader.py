@@ -237,6 +237,9 @@ job_definitions:
         ("SPOT}", "SPOT, lustre: [{file_system_id: fsx, mount_name: fsx}]}", "line 6, compute_environments.spot.lustre[0].file_system_id: got 'fsx', allowed: the id of a file system"),
         ("SPOT}", "SPOT, security_group_ids: []}", "line 6, compute_environments.spot.security_group_ids: got [], allowed: one or more ids of security groups, such as sg-0123456789abcdef0"),
         ("SPOT}", "SPOT, security_group_ids: [default]}", "line 6, compute_environments.spot.security_group_ids[0]: got 'default', allowed: the id of a security group, such as sg-0123456789abcdef0"),
+        ("SPOT}", "SPOT, subnet_ids: [subnet-0123456789abcdef0]}", "line 6, compute_environments.spot.subnet_ids: the ids of a new VPC's subnets are unknown: remove subnet_ids, or use an existing VPC (network.vpc_id and network.subnet_ids)"),
+        ("SPOT}", "SPOT, subnet_ids: []}", "line 6, compute_environments.spot.subnet_ids: got [], allowed: one or more ids of subnets, such as subnet-0123456789abcdef0"),
+        ("SPOT}", "SPOT, subnet_ids: [vpc-0123456789abcdef0]}", "line 6, compute_environments.spot.subnet_ids[0]: got 'vpc-0123456789abcdef0', allowed: the id of a subnet, such as subnet-0123456789abcdef0"),
         ("[g5, spot]", "[g5, g6]", "line 8, queues.containers.compute_environments[1]: got 'g6', allowed: a key of compute_environments: g5, spot"),
         ("[g5, spot]", "[g5, g5]", "line 8, queues.containers.compute_environments[1]: g5 is listed twice: list each compute environment once"),
         ("[g5, spot]", "[]", "line 8, queues.containers.compute_environments: the list has 0 compute environments: use 1 to 3"),
@@ -265,6 +268,17 @@ def test_a_mistake_with_gpus_is_reported_with_its_line_and_key(write: Write, old
     load_environment(write(GPUS))
     assert old in GPUS
     assert mistakes(write(GPUS.replace(old, new, 1)))[:1] == [problem]
+
+
+def test_a_subnet_that_the_network_does_not_have_is_refused(write: Write) -> None:
+    network = "{vpc_id: vpc-0123456789abcdef0, subnet_ids: [subnet-0123456789abcdef0, subnet-0123456789abcdef1]}"
+    text = GPUS.replace("{cidr: 10.0.0.0/16}", network)
+    own = "SPOT, subnet_ids: [subnet-0123456789abcdef1, subnet-0123456789abcdef2]}"
+    assert mistakes(write(text.replace("SPOT}", own))) == [
+        "line 6, compute_environments.spot.subnet_ids[1]: got 'subnet-0123456789abcdef2', allowed: a subnet of "
+        "network.subnet_ids: subnet-0123456789abcdef0, subnet-0123456789abcdef1",
+    ]
+    load_environment(write(text.replace("SPOT}", own.replace("def2", "def0"))))
 
 
 def test_a_multi_node_job_is_checked_against_every_compute_environment_of_its_queue(write: Write) -> None:

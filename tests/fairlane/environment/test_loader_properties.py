@@ -104,7 +104,13 @@ DEPENDENTS: dict[tuple[Any, ...], list[tuple[Any, ...]]] = {
     (*_GROUPS, "spot", "instance_types", 0): [(*_GROUPS, "spot", "instance_type"), *_SPOT],
     (*_CLUSTER, "prometheus_workspace"): [(*_CLUSTER, "prometheus_labels")],
     (*_CLUSTER, "lifecycle_scripts"): [(*_GROUPS, "p5", "init_script"), (*_GROUPS, "system", "lifecycle_script")],
-    ("regions", "eu-west-1", "network"): [(*_SHARED_EKS, "cluster")],
+    ("regions", "eu-west-1", "network"): [
+        (*_SHARED_EKS, "cluster"),
+        ("regions", "eu-west-1", "compute_environments", "g5", "subnet_ids"),
+    ],
+    ("regions", "eu-west-1", "network", "subnet_ids", 1): [
+        ("regions", "eu-west-1", "compute_environments", "g5", "subnet_ids", 0)
+    ],
     (*_SHARED_EKS, "cluster"): [(*_SHARED_EKS, "security_group"), (*_SHARED_EKS, "existing_add_ons")],
     ("queues", "containers", "compute_environments"): [*_JOBS, ("queues", "containers", "capacity")],
     ("queues", "fair", "service_environment"): [("queues", "fair", "capacity")],
@@ -313,6 +319,8 @@ regions:
   eu-west-1:
     queues: {eu: {capacity: 1, scheduling: {policy: fifo}}}
     network: {vpc_id: vpc-0123456789abcdef0, subnet_ids: [subnet-0123456789abcdef0, subnet-0123456789abcdef1]}
+    compute_environments:
+      g5: {instance_types: [g5.12xlarge], max_gpus: 4, subnet_ids: [subnet-0123456789abcdef1]}
     hyperpod:
       shared:
         kubernetes:
