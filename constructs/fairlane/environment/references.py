@@ -82,28 +82,30 @@ def _regional_problems(model: RegionModel, region: str) -> Iterator[ReferencePro
         for key in ("job_definitions", "execution_roles"):
             for index, target in enumerate(getattr(store, key)):
                 yield from _missing_target(("sweeps", name, key, index), target, key, getattr(model, key))
-    yield from _subnet_problems(model)
+    yield from _subnet_problems(model, region)
     yield from hyperpod_problems(model, region)
     yield from _job_fit_problems(model, region)
 
 
-def _subnet_problems(model: RegionModel) -> Iterator[ReferenceProblem]:
+def _subnet_problems(model: RegionModel, region: str) -> Iterator[ReferenceProblem]:
     """Yield the subnets of compute environments that the network does not have."""
+    network = model.network
     for name, instances in model.compute_environments.items():
         field: Path = ("compute_environments", name, "subnet_ids")
-        if instances.subnet_ids is not None and isinstance(model.network, NewNetworkModel):
+        if instances.subnet_ids is None or network is None or any(network.problems(region)):
+            continue
+        if not isinstance(network, ExistingNetworkModel):
             sentence = (
                 "the ids of a new VPC's subnets are unknown: remove subnet_ids, or use an existing VPC "
                 "(network.vpc_id and network.subnet_ids)"
             )
             yield Problem.relation(field, sentence), [field, ("network",)]
-        elif instances.subnet_ids is not None and isinstance(model.network, ExistingNetworkModel):
-            subnet_ids = model.network.subnet_ids
-            for index, subnet_id in enumerate(instances.subnet_ids):
-                if subnet_ids and subnet_id not in subnet_ids:
-                    path = (*field, index)
-                    problem = Problem(path, subnet_id, f"a subnet of network.subnet_ids: {listing(subnet_ids)}")
-                    yield problem, [path, ("network", "subnet_ids")]
+            continue
+        for index, subnet_id in enumerate(instances.subnet_ids):
+            if subnet_id not in network.subnet_ids:
+                path = (*field, index)
+                problem = Problem(path, subnet_id, f"a subnet of network.subnet_ids: {listing(network.subnet_ids)}")
+                yield problem, [path, ("network", "subnet_ids")]
 
 
 def _fan_out_problems(environment: Environment) -> Iterator[ReferenceProblem]:
