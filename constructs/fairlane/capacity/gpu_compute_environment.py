@@ -24,8 +24,8 @@ class GpuComputeEnvironment(Construct):
     """GPU instances that AWS Batch starts when jobs wait and stops when none run.
 
     The environment uses only the given instance types, with AWS's Amazon Linux 2023 image for NVIDIA GPUs. It has no
-    instances while no jobs run. It has no physical name, because a name would prevent a replacement. Instances accept
-    only IMDSv2 and have an encrypted root volume.
+    instances while no jobs run, unless `min_gpus` is given. It has no physical name, because a name would prevent a
+    replacement. Instances accept only IMDSv2 and have an encrypted root volume.
 
     Jobs on the same instance are not isolated from each other. A job on one instance can read the instance metadata and
     take the credentials of the instance role, which allow acting as an instance of the ECS clusters of AWS Batch in the
@@ -53,6 +53,8 @@ class GpuComputeEnvironment(Construct):
             AWS Batch may exceed it by one instance. Either `max_gpus` or `max_vcpus` is required.
         max_vcpus: Maximum number of vCPUs at a time, at least the vCPUs of the smallest instance type. Replaces
             `max_gpus`. Default: derived from `max_gpus`.
+        min_gpus: Number of GPUs that run at all times, also without jobs, in whole instances, at most `max_gpus`. AWS
+            bills them. Requires instance types in Fairlane's catalog. Default: 0.
         purchase: Purchase option of the instances: On-Demand, Spot or a capacity block. Default: On-Demand.
         allocation_strategy: Strategy by which AWS Batch chooses among the instance types. Default: BEST_FIT_PROGRESSIVE
             for On-Demand, SPOT_PRICE_CAPACITY_OPTIMIZED for Spot, and BEST_FIT, the only choice, for a capacity block.
@@ -104,6 +106,7 @@ class GpuComputeEnvironment(Construct):
         instance_types: Sequence[str],
         max_gpus: int | None = None,
         max_vcpus: int | None = None,
+        min_gpus: int = 0,
         purchase: Purchase = Purchase.ON_DEMAND,
         allocation_strategy: AllocationStrategy | None = None,
         efa: bool = False,
@@ -121,6 +124,7 @@ class GpuComputeEnvironment(Construct):
             instance_types=instance_types,
             max_gpus=max_gpus,
             max_vcpus=max_vcpus,
+            min_gpus=min_gpus,
             purchase=purchase,
             allocation_strategy=allocation_strategy,
             efa=efa,
@@ -181,7 +185,7 @@ class GpuComputeEnvironment(Construct):
                 type="SPOT" if purchase == Purchase.SPOT else "EC2",
                 allocation_strategy=spec.strategy,
                 instance_types=list(instance_types),
-                minv_cpus=0,
+                minv_cpus=spec.min_vcpus,
                 maxv_cpus=self.max_vcpus,
                 instance_role=instance_profile(self, purchase).attr_arn,
                 subnets=subnet_ids[:1] if efa else subnet_ids,
@@ -196,6 +200,8 @@ class GpuComputeEnvironment(Construct):
         )
         self.compute_environment.add_property_deletion_override("Tags")
         self.compute_environment_arn = self.compute_environment.attr_compute_environment_arn
+        for advice in spec.advice():
+            cdk.Annotations.of(self).add_warning_v2(advice.id, advice.message)
         for name in filter(is_unverified, instance_types):
             self._warn(
                 "unverifiedInstanceType",

@@ -19,7 +19,7 @@ from fairlane.capacity.efa_rules import efa_environment_problems
 from fairlane.capacity.lustre import LustreMount, lustre_problems
 from fairlane.catalog import gpu_instance_type
 from fairlane.catalog.gpu_catalog import check_gpu_instance_type
-from fairlane.errors import Problem
+from fairlane.errors import Advice, Problem
 
 MAX_JOB_EXECUTION_TIMEOUT_MINUTES: Final = 7200
 MIN_ROOT_VOLUME_GIB: Final = 30
@@ -75,6 +75,8 @@ class ComputeEnvironmentSpec:
             AWS Batch may exceed it by one instance. Either `max_gpus` or `max_vcpus` is required.
         max_vcpus: Maximum number of vCPUs at a time, at least the vCPUs of the smallest instance type. Replaces
             `max_gpus`. Default: derived from `max_gpus`.
+        min_gpus: Number of GPUs that run at all times, also without jobs, in whole instances, at most `max_gpus`. AWS
+            bills them. Requires instance types in Fairlane's catalog. Default: 0.
         purchase: Purchase option of the instances: ON_DEMAND, SPOT or CAPACITY_BLOCK. Default: ON_DEMAND.
         allocation_strategy: Strategy by which AWS Batch chooses among the instance types. Default: BEST_FIT_PROGRESSIVE
             for ON_DEMAND, SPOT_PRICE_CAPACITY_OPTIMIZED for SPOT, and BEST_FIT, the only choice, for CAPACITY_BLOCK.
@@ -96,6 +98,7 @@ class ComputeEnvironmentSpec:
     instance_types: Sequence[str]
     max_gpus: int | None = None
     max_vcpus: int | None = None
+    min_gpus: int = 0
     purchase: Purchase = Purchase.ON_DEMAND
     allocation_strategy: AllocationStrategy | None = None
     efa: bool = False
@@ -122,10 +125,28 @@ class ComputeEnvironmentSpec:
         smallest = min(instance.vcpus for instance in instances if instance.gpus <= max_gpus)
         return max(smallest, min(max_gpus * instance.vcpus // instance.gpus for instance in instances))
 
+    @property
+    def min_vcpus(self) -> int:
+        """Number of vCPUs that run at all times, with which the number of GPUs is at least `min_gpus`."""
+        instances = [instance for name in self.instance_types if (instance := gpu_instance_type(name))]
+        return max((self.min_gpus * instance.vcpus // instance.gpus for instance in instances), default=0)
+
+    def advice(self) -> Iterator[Advice]:
+        """Yield advice for instances that run without jobs and are not certain."""
+        if self.min_gpus and self.purchase != Purchase.ON_DEMAND:
+            reason = "EC2 can reclaim them" if self.purchase == Purchase.SPOT else "they run only in its period"
+            yield Advice(
+                "fairlane:GpuComputeEnvironment.minGpus",
+                f"AWS bills {self.min_gpus} GPUs of {self.purchase} at all times, also without jobs, but {reason}: use "
+                "ON_DEMAND, or set min_gpus to 0",
+            )
+
     def problems(self) -> Iterator[Problem]:
         """Yield the values that AWS would refuse, and the instance types that cannot run GPU jobs."""
         yield from _instance_type_problems(self.instance_types, self.efa, self.purchase)
-        yield from _size_problems(self.instance_types, self.max_gpus, self.max_vcpus)
+        size_problems = list(_size_problems(self.instance_types, self.max_gpus, self.max_vcpus))
+        yield from size_problems
+        yield from self._min_gpus_problems(valid_size=not size_problems)
         if is_token(self.purchase):
             yield Problem(("purchase",), self.purchase, f"{alternatives(list(Purchase))}, known at synth")
         yield from check_choice(("purchase",), self.purchase, Purchase)
@@ -163,6 +184,36 @@ class ComputeEnvironmentSpec:
                 "add their own tags, and EC2 allows 50"
             )
             yield Problem.relation(("tags",), sentence)
+
+    def _min_gpus_problems(self, *, valid_size: bool) -> Iterator[Problem]:
+        field = ("min_gpus",)
+        if self.min_gpus == 0 and not isinstance(self.min_gpus, bool):
+            return
+        if is_token(self.min_gpus):
+            yield Problem(field, self.min_gpus, "a whole number of GPUs, known at synth")
+            return
+        range_problems = list(check_whole_number(field, self.min_gpus, 0, MAX_GPUS, unit="GPUs"))
+        yield from range_problems
+        if range_problems or not valid_size:
+            return
+        instances = [gpu_instance_type(name) for name in self.instance_types]
+        known = [instance for instance in instances if instance]
+        if len(known) < len(instances):
+            sentence = "min_gpus requires instance types in Fairlane's catalog: check the spelling, or remove min_gpus"
+            yield Problem.relation(field, sentence)
+            return
+        smallest = min(instance.gpus for instance in known)
+        if self.min_gpus % smallest:
+            allowed = f"a multiple of {smallest}, the number of GPUs of the smallest instance type"
+            yield Problem(field, self.min_gpus, allowed)
+        elif self.max_gpus is not None and self.min_gpus > self.max_gpus:
+            yield Problem(field, self.min_gpus, f"at most max_gpus, which is {self.max_gpus}")
+        elif not is_token(self.vcpus) and self.min_vcpus > self.vcpus:
+            sentence = (
+                f"{self.min_gpus} GPUs can have {self.min_vcpus} vCPUs, but the environment has at most {self.vcpus}: "
+                "use a smaller min_gpus, or a larger max_gpus or max_vcpus"
+            )
+            yield Problem.relation(field, sentence)
 
 
 def _is_list(instance_types: object) -> bool:

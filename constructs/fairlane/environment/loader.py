@@ -51,9 +51,9 @@ _NAMED: Final = {
 _COMPARED_SIBLINGS: Final[dict[str | int, tuple[str, ...]]] = {
     "availability_zone_ids": ("nat_gateways",),
     "availability_zones": ("nat_gateways",),
-    "instance_types": ("instance_type",),
-    "max_gpus": ("max_vcpus",),
-    "max_vcpus": ("max_gpus",),
+    "instance_types": ("instance_type", "min_gpus"),
+    "max_gpus": ("max_vcpus", "min_gpus"),
+    "max_vcpus": ("max_gpus", "min_gpus"),
     "memory_mib": ("instance_type", "shared_memory_mib"),
     "purchase": ("allocation_strategy", "capacity_reservation", "efa"),
     "service_environment": ("capacity",),

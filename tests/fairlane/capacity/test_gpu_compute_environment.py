@@ -252,6 +252,35 @@ def test_max_gpus_limits_the_vcpus(stack: cdk.Stack, instance_types: list[str], 
     assert resource(stack, "ComputeEnvironment")["ComputeResources"]["MaxvCpus"] == vcpus
 
 
+@pytest.mark.parametrize(
+    ("instance_types", "size", "vcpus"),
+    [
+        (["g5.12xlarge"], {"min_gpus": 4, "max_gpus": 8}, (48, 96)),
+        (["g5.12xlarge"], {"min_gpus": 8, "max_gpus": 8}, (96, 96)),
+        (["g5.12xlarge"], {"min_gpus": 4, "max_vcpus": 48}, (48, 48)),
+        (["g5.12xlarge", "g5.48xlarge"], {"min_gpus": 4, "max_gpus": 16}, (96, 192)),
+    ],
+)
+def test_min_gpus_is_the_least_number_of_gpus(
+    stack: cdk.Stack, instance_types: list[str], size: dict[str, int], vcpus: tuple[int, int]
+) -> None:
+    compute_environment(stack, instance_types=instance_types, **{"max_gpus": None} | size)
+    computing = resource(stack, "ComputeEnvironment")["ComputeResources"]
+    assert (computing["MinvCpus"], computing["MaxvCpus"]) == vcpus
+
+
+def test_min_gpus_that_are_not_certain_give_a_warning(stack: cdk.Stack) -> None:
+    compute_environment(stack, "OnDemand", min_gpus=4)
+    compute_environment(stack, "Spot", min_gpus=4, purchase=Purchase.SPOT)
+    block = {"purchase": Purchase.CAPACITY_BLOCK, "capacity_reservation": BLOCK, "instance_types": ["p5.48xlarge"]}
+    compute_environment(stack, "Block", min_gpus=8, **block)
+    warnings = Annotations.from_stack(stack).find_warning("*", Match.string_like_regexp("AWS bills"))
+    texts = {entry.id: str(entry.entry.data) for entry in warnings}
+    assert texts.keys() == {"/Stack/Spot", "/Stack/Block"}
+    assert "AWS bills 4 GPUs of SPOT at all times, also without jobs, but EC2 can reclaim them" in texts["/Stack/Spot"]
+    assert "fairlane:GpuComputeEnvironment.minGpus" in texts["/Stack/Block"]
+
+
 def test_max_vcpus_allows_new_instance_types_with_a_warning(stack: cdk.Stack) -> None:
     compute_environment(stack, instance_types=["p9.48xlarge"], max_vcpus=1000)
     assert resource(stack, "ComputeEnvironment")["ComputeResources"]["MaxvCpus"] == 1000
@@ -279,6 +308,7 @@ def environment_after(**changes: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         ({"app_tags": {"team": "search"}}, True),
         ({"root_volume_gib": 500}, True),
         ({"max_gpus": 16}, False),
+        ({"min_gpus": 4}, False),
         ({"instance_types": ["g5.12xlarge", "g5.48xlarge"]}, False),
         ({"job_execution_timeout_minutes": 60}, False),
     ],
@@ -344,6 +374,27 @@ def test_cdk_nag_and_cfn_lint_have_no_findings(flags: dict[str, Any]) -> None:
         ({"max_gpus": None}, "max_gpus: missing; use either max_gpus or max_vcpus"),
         ({"max_gpus": 8, "max_vcpus": 96}, "max_gpus: max_gpus and max_vcpus exclude each other"),
         ({"max_vcpus": 40}, "max_vcpus: got 40, allowed: a whole number of vCPUs, 48 or more"),
+        ({"min_gpus": 12}, "min_gpus: got 12, allowed: at most max_gpus, which is 8"),
+        (
+            {"min_gpus": 6},
+            "min_gpus: got 6, allowed: a multiple of 4, the number of GPUs of the smallest instance type",
+        ),
+        ({"min_gpus": -4}, "min_gpus: got -4, allowed: a whole number of GPUs, 0 to 100000"),
+        ({"min_gpus": False}, "min_gpus: got False, allowed: a whole number of GPUs"),
+        ({"min_gpus": "4"}, "min_gpus: got '4', allowed: a whole number of GPUs"),
+        (
+            {"min_gpus": cdk.Token.as_number({"Ref": "Gpus"})},
+            "min_gpus: got a value known only at deployment, allowed: a whole number of GPUs, known at synth",
+        ),
+        ({"min_gpus": 8, "max_vcpus": 48}, "min_gpus: 8 GPUs can have 96 vCPUs, but the environment has at most 48"),
+        (
+            {"instance_types": ["g5.12xlarge", "g5.48xlarge"], "min_gpus": 8},
+            "min_gpus: 8 GPUs can have 192 vCPUs, but the environment has at most 96",
+        ),
+        (
+            {"instance_types": ["p9.48xlarge"], "max_vcpus": 1000, "min_gpus": 8},
+            "min_gpus: min_gpus requires instance types in Fairlane's catalog",
+        ),
         ({"instance_types": ["p9.48xlarge"]}, "max_gpus: Fairlane's catalog has no number of GPUs for p9"),
         (
             {"allocation_strategy": AllocationStrategy.SPOT_CAPACITY_OPTIMIZED},

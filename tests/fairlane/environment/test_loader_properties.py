@@ -142,6 +142,7 @@ compute_environments:
   p5:
     instance_types: [p5.48xlarge]
     max_gpus: 16
+    min_gpus: 8
     purchase: CAPACITY_BLOCK
     allocation_strategy: BEST_FIT
     efa: true
