@@ -1,15 +1,16 @@
 """Compute environments of EC2 GPU instances that AWS Batch starts and stops."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Final
 
 import aws_cdk as cdk
 from aws_cdk import aws_batch as batch
 from aws_cdk import aws_ec2 as ec2
-from constructs import Construct, Node
+from constructs import Construct
 
 from fairlane._internal.claims import Claims
+from fairlane.capacity.instance_network import other_vpc_problems, own_security_group, placement_group
 from fairlane.capacity.launch_template import instance_profile, launch_template
 from fairlane.capacity.lustre import LUSTRE_MOUNT, LustreMount
 from fairlane.capacity.rules import AllocationStrategy, ComputeEnvironmentSpec, Purchase
@@ -23,9 +24,9 @@ _IMAGE_TYPE: Final = "ECS_AL2023_NVIDIA"
 class GpuComputeEnvironment(Construct):
     """GPU instances that AWS Batch starts when jobs wait and stops when none run.
 
-    The environment uses only the given instance types, with AWS's Amazon Linux 2023 image for NVIDIA GPUs. It has no
-    instances while no jobs run, unless `min_gpus` is given. It has no physical name, because a name would prevent a
-    replacement. Instances accept only IMDSv2 and have an encrypted root volume.
+    The environment uses only the given instance types, with AWS's Amazon Linux 2023 image for NVIDIA GPUs unless `ami`
+    is given. It has no instances while no jobs run, unless `min_gpus` is given. It has no physical name, because a name
+    would prevent a replacement. Instances accept only IMDSv2 and have an encrypted root volume.
 
     Jobs on the same instance are not isolated from each other. A job on one instance can read the instance metadata and
     take the credentials of the instance role, which allow acting as an instance of the ECS clusters of AWS Batch in the
@@ -80,6 +81,11 @@ class GpuComputeEnvironment(Construct):
         update_to_latest_image_version: True if updates bring AWS's newest Amazon Machine Image (AMI) to the instances.
             While True, changes of `max_gpus` or `max_vcpus` also start new instances. If False, instances keep the AMI
             that the environment was created with. Default: False.
+        ami: ID of the Amazon Machine Image (AMI) of the instances, for example ami-0123456789abcdef0, or path of an SSM
+            parameter with the ID, for example /images/training, in the same account and Region. CloudFormation reads
+            the parameter at each deployment. The AMI is based on Amazon Linux 2023, with the ECS agent, NVIDIA drivers
+            and `/dev/xvda` as its root volume, and with the EFA driver for EFA. Excludes
+            `update_to_latest_image_version`. Default: the newest AMI of AWS when the environment is created.
         tags: Tags of the instances and their volumes, at most 40. The CDK and AWS Batch add their own tags. Default:
             none.
 
@@ -118,6 +124,7 @@ class GpuComputeEnvironment(Construct):
         container_insights: bool = True,
         lustre: Sequence[LustreMount] = (),
         update_to_latest_image_version: bool = False,
+        ami: str | None = None,
         tags: Mapping[str, str] | None = None,
     ) -> None:
         spec = ComputeEnvironmentSpec(
@@ -134,6 +141,7 @@ class GpuComputeEnvironment(Construct):
             container_insights=container_insights,
             lustre=lustre,
             update_to_latest_image_version=update_to_latest_image_version,
+            ami=ami,
             tags=tags,
         )
         claims = Claims.regional(scope)
@@ -144,7 +152,7 @@ class GpuComputeEnvironment(Construct):
             is_list = isinstance(constructs, Sequence) and not isinstance(constructs, str)
             if constructs is not None and not (is_list and constructs and all(hasattr(c, "node") for c in constructs)):
                 problems.append(Problem((name,), constructs, f"a list of one or more CDK {name.replace('_', ' ')}"))
-        problems += _other_vpc_problems(vpc, subnets)
+        problems += other_vpc_problems(vpc, subnets)
         if problems:
             raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)
         super().__init__(scope, construct_id)
@@ -163,7 +171,7 @@ class GpuComputeEnvironment(Construct):
         if security_groups:
             self._group_ids = [group.security_group_id for group in security_groups]
         else:
-            self._group_ids = [_own_security_group(self, vpc.vpc_id, efa)]
+            self._group_ids = [own_security_group(self, vpc.vpc_id, efa)]
         subnet_ids = [subnet.subnet_id for subnet in subnets] if subnets else self._default_subnet_ids(vpc)
         template = launch_template(self, spec, self._group_ids)
         if tags and "Name" in tags:  # the CDK gives its launch template another Name
@@ -191,8 +199,12 @@ class GpuComputeEnvironment(Construct):
                 subnets=subnet_ids[:1] if efa else subnet_ids,
                 security_group_ids=None if efa else self._group_ids,
                 update_to_latest_image_version=update_to_latest_image_version or None,
-                placement_group=_placement_group(self) if efa and capacity_reservation is None else None,
-                ec2_configuration=[resources.Ec2ConfigurationObjectProperty(image_type=_IMAGE_TYPE)],
+                placement_group=placement_group(self) if efa and capacity_reservation is None else None,
+                ec2_configuration=[
+                    resources.Ec2ConfigurationObjectProperty(
+                        image_type=_IMAGE_TYPE, image_id_override=_image_id(self, ami)
+                    )
+                ],
                 launch_template=resources.LaunchTemplateSpecificationProperty(
                     launch_template_id=template.launch_template_id, version=template.latest_version_number
                 ),
@@ -240,53 +252,11 @@ class GpuComputeEnvironment(Construct):
         return ec2.Connections(security_groups=list(groups))
 
 
-def _other_vpc_problems(vpc: object, subnets: object) -> Iterator[Problem]:
-    """Yield the subnets of another VPC. The VPC of a subnet that is imported by its id is unknown."""
-    vpc_id = getattr(vpc, "vpc_id", None)
-    for index, subnet in enumerate(subnets if isinstance(subnets, Sequence) and vpc_id else ()):
-        scope = subnet.node.scope if isinstance(getattr(subnet, "node", None), Node) else None
-        if getattr(scope, "vpc_id", vpc_id) != vpc_id:
-            sentence = f"{subnet.node.path} is a subnet of another VPC: use subnets of the given vpc"
-            yield Problem.relation(("subnets", index), sentence)
+def _image_id(scope: Construct, ami: str | None) -> str | None:
+    """Return the id of an AMI. Each deployment reads a parameter of the template, unlike a dynamic reference."""
+    if ami is None or not ami.startswith("/"):
+        return ami
+    from aws_cdk import aws_ssm as ssm  # noqa: PLC0415 (loads for ten milliseconds)
 
-
-def _placement_group(scope: Construct) -> str:
-    group = ec2.PlacementGroup(scope, "PlacementGroup", strategy=ec2.PlacementGroupStrategy.CLUSTER)
-    resource = group.node.default_child
-    assert isinstance(resource, ec2.CfnPlacementGroup)
-    resource.add_property_deletion_override("Tags")  # CloudFormation changes them only by replacement
-    return group.placement_group_name
-
-
-def _own_security_group(scope: Construct, vpc_id: str, efa: bool) -> str:
-    group = ec2.CfnSecurityGroup(
-        scope,
-        "SecurityGroup",
-        vpc_id=vpc_id,
-        group_description="Instances for GPU jobs",
-        security_group_egress=[
-            ec2.CfnSecurityGroup.EgressProperty(
-                cidr_ip="0.0.0.0/0", ip_protocol="-1", description="All outbound traffic"
-            )
-        ],
-    )
-    group_id = group.attr_group_id
-    # The nodes of a multi-node job communicate with each other, with or without EFA.
-    ec2.CfnSecurityGroupIngress(
-        scope,
-        "FromItself",
-        group_id=group_id,
-        source_security_group_id=group_id,
-        ip_protocol="-1",
-        description="Traffic between the instances",
-    )
-    if efa:  # EFA traffic requires a rule for the group itself; a rule for all addresses is not enough
-        ec2.CfnSecurityGroupEgress(
-            scope,
-            "ToItself",
-            group_id=group_id,
-            destination_security_group_id=group_id,
-            ip_protocol="-1",
-            description="EFA traffic between the instances",
-        )
-    return group_id
+    kind = ssm.ParameterValueType.AWS_EC2_IMAGE_ID
+    return ssm.StringParameter.value_for_typed_string_parameter_v2(scope, ami, kind)

@@ -13,10 +13,12 @@ from fairlane._internal.checks import (
     check_tags,
     check_text,
     check_whole_number,
+    is_single_resource,
 )
 from fairlane._internal.tokens import is_token
 from fairlane.capacity.efa_rules import efa_environment_problems
 from fairlane.capacity.lustre import LustreMount, lustre_problems
+from fairlane.capacity.size_rules import min_gpus_problems, size_problems
 from fairlane.catalog import gpu_instance_type
 from fairlane.catalog.gpu_catalog import check_gpu_instance_type
 from fairlane.errors import Advice, Problem
@@ -24,9 +26,15 @@ from fairlane.errors import Advice, Problem
 MAX_JOB_EXECUTION_TIMEOUT_MINUTES: Final = 7200
 MIN_ROOT_VOLUME_GIB: Final = 30
 MAX_ROOT_VOLUME_GIB: Final = 16384
-MAX_GPUS: Final = 100_000
 MAX_INSTANCE_TAGS: Final = 40
 
+MAX_PARAMETER_NAME: Final = 1011
+"""Most characters of the name of an SSM parameter."""
+MAX_LEVELS: Final = 15
+"""Most levels in the name of an SSM parameter."""
+
+_AMI: Final = re.compile(r"ami-[0-9a-f]{8}(?:[0-9a-f]{9})?")
+_PARAMETER: Final = re.compile(r"(?:/[A-Za-z0-9_.-]+)+(?::[0-9]+)?")
 _RESERVATION_ID: Final = re.compile(r"cr-[0-9a-f]{8,17}")
 _RESERVATION_GROUP: Final = re.compile(r"arn:[a-z-]+:resource-groups:[a-z0-9-]+:[0-9]{12}:group/[A-Za-z0-9._/-]+")
 
@@ -92,6 +100,11 @@ class ComputeEnvironmentSpec:
         lustre: FSx for Lustre file systems that each instance mounts, at most 10. Default: none.
         update_to_latest_image_version: True if updates bring AWS's newest Amazon Machine Image (AMI) to the instances.
             While True, changes of `max_gpus` or `max_vcpus` also start new instances. Default: False.
+        ami: ID of the Amazon Machine Image (AMI) of the instances, for example ami-0123456789abcdef0, or path of an SSM
+            parameter with the ID, for example /images/training, in the same account and Region. CloudFormation reads
+            the parameter at each deployment. The AMI is based on Amazon Linux 2023, with the ECS agent, NVIDIA drivers
+            and `/dev/xvda` as its root volume, and with the EFA driver for EFA. Excludes
+            `update_to_latest_image_version`. Default: the newest AMI of AWS when the environment is created.
         tags: Tags of the instances and their volumes, at most 40. Default: none.
     """
 
@@ -108,6 +121,7 @@ class ComputeEnvironmentSpec:
     container_insights: bool = True
     lustre: Sequence[LustreMount] = ()
     update_to_latest_image_version: bool = False
+    ami: str | None = None
     tags: Mapping[str, str] | None = None
 
     @property
@@ -143,10 +157,12 @@ class ComputeEnvironmentSpec:
 
     def problems(self) -> Iterator[Problem]:
         """Yield the values that AWS would refuse, and the instance types that cannot run GPU jobs."""
-        yield from _instance_type_problems(self.instance_types, self.efa, self.purchase)
-        size_problems = list(_size_problems(self.instance_types, self.max_gpus, self.max_vcpus))
-        yield from size_problems
-        yield from self._min_gpus_problems(valid_size=not size_problems)
+        problems = list(_instance_type_problems(self.instance_types, self.efa, self.purchase))
+        problems += size_problems(self.instance_types, self.max_gpus, self.max_vcpus)
+        yield from problems
+        if self.min_gpus != 0 or isinstance(self.min_gpus, bool):
+            sizes = (self.min_vcpus, self.vcpus) if not problems and isinstance(self.min_gpus, int) else None
+            yield from min_gpus_problems(self.instance_types, self.min_gpus, self.max_gpus, sizes)
         if is_token(self.purchase):
             yield Problem(("purchase",), self.purchase, f"{alternatives(list(Purchase))}, known at synth")
         yield from check_choice(("purchase",), self.purchase, Purchase)
@@ -177,6 +193,7 @@ class ComputeEnvironmentSpec:
         if not isinstance(self.update_to_latest_image_version, bool):
             allowed = "True or False, known at synth"
             yield Problem(("update_to_latest_image_version",), self.update_to_latest_image_version, allowed)
+        yield from _ami_problems(self.ami, self.update_to_latest_image_version)
         yield from check_tags(self.tags)
         if isinstance(self.tags, Mapping) and len(self.tags) > MAX_INSTANCE_TAGS:
             sentence = (
@@ -184,36 +201,6 @@ class ComputeEnvironmentSpec:
                 "add their own tags, and EC2 allows 50"
             )
             yield Problem.relation(("tags",), sentence)
-
-    def _min_gpus_problems(self, *, valid_size: bool) -> Iterator[Problem]:
-        field = ("min_gpus",)
-        if self.min_gpus == 0 and not isinstance(self.min_gpus, bool):
-            return
-        if is_token(self.min_gpus):
-            yield Problem(field, self.min_gpus, "a whole number of GPUs, known at synth")
-            return
-        range_problems = list(check_whole_number(field, self.min_gpus, 0, MAX_GPUS, unit="GPUs"))
-        yield from range_problems
-        if range_problems or not valid_size:
-            return
-        instances = [gpu_instance_type(name) for name in self.instance_types]
-        known = [instance for instance in instances if instance]
-        if len(known) < len(instances):
-            sentence = "min_gpus requires instance types in Fairlane's catalog: check the spelling, or remove min_gpus"
-            yield Problem.relation(field, sentence)
-            return
-        smallest = min(instance.gpus for instance in known)
-        if self.min_gpus % smallest:
-            allowed = f"a multiple of {smallest}, the number of GPUs of the smallest instance type"
-            yield Problem(field, self.min_gpus, allowed)
-        elif self.max_gpus is not None and self.min_gpus > self.max_gpus:
-            yield Problem(field, self.min_gpus, f"at most max_gpus, which is {self.max_gpus}")
-        elif not is_token(self.vcpus) and self.min_vcpus > self.vcpus:
-            sentence = (
-                f"{self.min_gpus} GPUs can have {self.min_vcpus} vCPUs, but the environment has at most {self.vcpus}: "
-                "use a smaller min_gpus, or a larger max_gpus or max_vcpus"
-            )
-            yield Problem.relation(field, sentence)
 
 
 def _is_list(instance_types: object) -> bool:
@@ -239,30 +226,20 @@ def _instance_type_problems(instance_types: Sequence[str], efa: bool, purchase: 
         yield Problem.relation(("instance_types",), sentence)
 
 
-def _size_problems(instance_types: Sequence[str], max_gpus: int | None, max_vcpus: int | None) -> Iterator[Problem]:
-    if max_gpus is None and max_vcpus is None:
-        yield Problem(("max_gpus",), None, "either max_gpus or max_vcpus")
-    if max_gpus is not None and max_vcpus is not None:
-        yield Problem.relation(("max_gpus",), "max_gpus and max_vcpus exclude each other: remove one of them")
-    candidates = instance_types if _is_list(instance_types) else ()
-    usable = [name for name in candidates if not any(check_gpu_instance_type((), name))]
-    instances = [gpu_instance_type(name) for name in usable]
-    smallest = min((instance.gpus for instance in instances if instance and instance.gpus), default=1)
-    if max_gpus is not None:
-        if None in instances:
-            unknown = ", ".join(name for name in usable if gpu_instance_type(name) is None)
-            sentence = (
-                f"Fairlane's catalog has no number of GPUs for {unknown}: "
-                "check the spelling, or use max_vcpus instead of max_gpus"
-            )
-            yield Problem.relation(("max_gpus",), sentence)
-        elif is_token(max_gpus):
-            yield Problem(("max_gpus",), max_gpus, "a whole number of GPUs, known at synth; max_vcpus can be a token")
-        else:
-            yield from check_whole_number(("max_gpus",), max_gpus, smallest, MAX_GPUS, unit="GPUs")
-    if max_vcpus is not None:
-        smallest = min((instance.vcpus for instance in instances if instance), default=1)
-        yield from check_whole_number(("max_vcpus",), max_vcpus, smallest, unit="vCPUs")
+def _ami_problems(ami: str | None, update_to_latest_image_version: bool) -> Iterator[Problem]:
+    if ami is None:
+        return
+    allowed = (
+        "the id of an AMI, such as ami-0123456789abcdef0, or the path of an SSM parameter, such as /images/training"
+    )
+    if isinstance(ami, str) and ami.startswith("/"):
+        if not is_single_resource(ami, _PARAMETER) or len(ami) > MAX_PARAMETER_NAME or ami.count("/") > MAX_LEVELS:
+            yield Problem(("ami",), ami, allowed)
+    else:
+        yield from check_text(("ami",), ami, _AMI.fullmatch, allowed)
+    if update_to_latest_image_version is True:
+        sentence = "AWS Batch ignores update_to_latest_image_version if an AMI is given: remove one of them"
+        yield Problem.relation(("ami",), sentence)
 
 
 def _reservation_problems(purchase: Purchase, reservation: str | None) -> Iterator[Problem]:

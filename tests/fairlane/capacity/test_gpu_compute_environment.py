@@ -133,6 +133,24 @@ def test_an_update_brings_a_new_image_only_with_the_setting(stack: cdk.Stack) ->
     assert new["UpdateToLatestImageVersion"] is True
 
 
+def test_instances_can_have_an_image_by_its_id(stack: cdk.Stack) -> None:
+    compute_environment(stack, ami="ami-0123456789abcdef0")
+    (configuration,) = resource(stack, "ComputeEnvironment")["ComputeResources"]["Ec2Configuration"]
+    assert configuration == {"ImageType": "ECS_AL2023_NVIDIA", "ImageIdOverride": "ami-0123456789abcdef0"}
+
+
+def test_each_deployment_reads_the_image_from_its_parameter(stack: cdk.Stack) -> None:
+    compute_environment(stack, "A", ami="/images/training")
+    compute_environment(stack, "B", ami="/images/training")
+    for environment in resources(stack, "ComputeEnvironment"):
+        (configuration,) = environment["ComputeResources"]["Ec2Configuration"]
+        parameter = template_of(stack)["Parameters"][configuration["ImageIdOverride"]["Ref"]]
+        assert parameter == {
+            "Type": "AWS::SSM::Parameter::Value<AWS::EC2::Image::Id>",
+            "Default": "/images/training",
+        }
+
+
 def test_the_placement_group_has_no_tags(stack: cdk.Stack) -> None:
     compute_environment(stack, instance_types=["p5.48xlarge"], max_gpus=8, efa=True, tags={"team": "search"})
     cdk.Tags.of(stack).add("owner", "platform")
@@ -309,6 +327,7 @@ def environment_after(**changes: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         ({"root_volume_gib": 500}, True),
         ({"max_gpus": 16}, False),
         ({"min_gpus": 4}, False),
+        ({"ami": "ami-0123456789abcdef0"}, False),
         ({"instance_types": ["g5.12xlarge", "g5.48xlarge"]}, False),
         ({"job_execution_timeout_minutes": 60}, False),
     ],
@@ -416,6 +435,22 @@ def test_cdk_nag_and_cfn_lint_have_no_findings(flags: dict[str, Any]) -> None:
         ({"efa": "yes"}, "efa: got 'yes', allowed: True or False, known at synth"),
         ({"purchase": "${Token[T.1]}"}, "purchase: got a value known only at deployment, allowed: ON_DEMAND"),
         ({"tags": cdk.Token.as_any({"Ref": "Tags"})}, "tags: got a value known only at deployment, allowed: a mapping"),
+        (
+            {"ami": "al2023"},
+            "ami: got 'al2023', allowed: the id of an AMI, such as ami-0123456789abcdef0, or the path of",
+        ),
+        ({"ami": "ami-0123"}, "ami: got 'ami-0123', allowed: the id of an AMI"),
+        ({"ami": ""}, "ami: got '', allowed: the id of an AMI"),
+        ({"ami": 1}, "ami: got 1, allowed: the id of an AMI"),
+        ({"ami": "/images/"}, "ami: got '/images/', allowed: the id of an AMI"),
+        ({"ami": "/images/*"}, "ami: got '/images/*', allowed: the id of an AMI"),
+        ({"ami": "/images/training:latest"}, "ami: got '/images/training:latest', allowed: the id of an AMI"),
+        ({"ami": "/a" * 16}, "ami: got '/a/a"),
+        ({"ami": "/" + "a" * 1011}, "ami: got '/aaa"),
+        (
+            {"ami": "ami-0123456789abcdef0", "update_to_latest_image_version": True},
+            "ami: AWS Batch ignores update_to_latest_image_version if an AMI is given: remove one of them",
+        ),
         ({"max_gpus": 10**12}, "max_gpus: got 1000000000000, allowed: a whole number of GPUs, 4 to 100000"),
         ({"root_volume_gib": 20}, "root_volume_gib: got 20, allowed: a whole number of GiB, 30 to 16384"),
         ({"job_execution_timeout_minutes": 7201}, "job_execution_timeout_minutes: got 7201"),

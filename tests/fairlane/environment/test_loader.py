@@ -233,6 +233,8 @@ job_definitions:
         ("{cidr: 10.0.0.0/16}", "{vpc_id: vpc-0123456789abcdef0, subnet_ids: [subnet-0123456789abcdef0], cidr: 10.0.0.0/16}", "line 3, network.cidr: unknown key; use vpc_id or subnet_ids"),
         ("max_gpus: 16}", "max_gpus: 0}", "line 5, compute_environments.g5.max_gpus: got 0, allowed: a whole number of GPUs, 4 to 100000"),
         ("max_gpus: 16}", "max_gpus: 16, min_gpus: 20}", "line 5, compute_environments.g5.min_gpus: got 20, allowed: at most max_gpus, which is 16"),
+        ("SPOT}", "SPOT, ami: images/training}", "line 6, compute_environments.spot.ami: got 'images/training', allowed: the id of an AMI, such as ami-0123456789abcdef0, or the path of an SSM parameter, such as /images/training"),
+        ("SPOT}", "SPOT, ami: /images/training, update_to_latest_image_version: true}", "line 6, compute_environments.spot.ami: AWS Batch ignores update_to_latest_image_version if an AMI is given: remove one of them"),
         ("SPOT}", "SPOTS}", "line 6, compute_environments.spot.purchase: got 'SPOTS', allowed: ON_DEMAND, SPOT or CAPACITY_BLOCK (did you mean SPOT?)"),
         ("SPOT}", "SPOT, efa: true}", "line 6, compute_environments.spot.efa: EFA cannot be used with Spot, because a multi-node job needs all of its instances at once: use ON_DEMAND or CAPACITY_BLOCK, or set efa to false"),
         ("SPOT}", "SPOT, lustre: [{file_system_id: fsx, mount_name: fsx}]}", "line 6, compute_environments.spot.lustre[0].file_system_id: got 'fsx', allowed: the id of a file system"),

@@ -321,7 +321,7 @@ regions:
     queues: {eu: {capacity: 1, scheduling: {policy: fifo}}}
     network: {vpc_id: vpc-0123456789abcdef0, subnet_ids: [subnet-0123456789abcdef0, subnet-0123456789abcdef1]}
     compute_environments:
-      g5: {instance_types: [g5.12xlarge], max_gpus: 4, subnet_ids: [subnet-0123456789abcdef1]}
+      g5: {instance_types: [g5.12xlarge], max_gpus: 4, ami: /images/training, subnet_ids: [subnet-0123456789abcdef1]}
     hyperpod:
       shared:
         kubernetes:
