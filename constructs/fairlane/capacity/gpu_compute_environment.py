@@ -10,7 +10,12 @@ from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
 
 from fairlane._internal.claims import Claims
-from fairlane.capacity.instance_network import other_vpc_problems, own_security_group, placement_group
+from fairlane.capacity.instance_network import (
+    other_vpc_problems,
+    own_security_group,
+    placement_group,
+    warn_of_missing_endpoints,
+)
 from fairlane.capacity.launch_template import instance_profile, launch_template
 from fairlane.capacity.lustre import LUSTRE_MOUNT, LustreMount
 from fairlane.capacity.rules import AllocationStrategy, ComputeEnvironmentSpec, Purchase
@@ -173,6 +178,7 @@ class GpuComputeEnvironment(Construct):
         else:
             self._group_ids = [own_security_group(self, vpc.vpc_id, efa)]
         subnet_ids = [subnet.subnet_id for subnet in subnets] if subnets else self._default_subnet_ids(vpc)
+        warn_of_missing_endpoints(self, vpc, subnet_ids)
         template = launch_template(self, spec, self._group_ids)
         if tags and "Name" in tags:  # the CDK gives its launch template another Name
             cdk.Tags.of(template).add("Name", tags["Name"])

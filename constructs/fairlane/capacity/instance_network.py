@@ -1,11 +1,18 @@
 """Subnets, placement groups and security groups of the instances of a GPU compute environment."""
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
+import aws_cdk as cdk
+import jsii
 from aws_cdk import aws_ec2 as ec2
-from constructs import Construct, Node
+from constructs import Construct, IConstruct, Node
 
+from fairlane._internal.nag import flat
 from fairlane.errors import Problem
+
+_ENDPOINTS: Final = ("ecs", "ecs-agent", "ecs-telemetry", "ecr.api", "ecr.dkr", "logs", "s3")
+"""Services that instances and containers without access to the Internet reach through VPC endpoints only."""
 
 
 def other_vpc_problems(vpc: object, subnets: object) -> Iterator[Problem]:
@@ -60,3 +67,36 @@ def own_security_group(scope: Construct, vpc_id: str, efa: bool) -> str:
             description="EFA traffic between the instances",
         )
     return group_id
+
+
+def warn_of_missing_endpoints(scope: Construct, vpc: object, subnet_ids: Sequence[str]) -> None:
+    """Warn at synth if all subnets are isolated subnets of a VPC of the app that lacks VPC endpoints.
+
+    The routes and endpoints of an imported VPC are unknown. A `TrainingVpc` has the endpoints.
+    """
+    if isinstance(vpc, ec2.Vpc) and {*subnet_ids} <= {subnet.subnet_id for subnet in vpc.isolated_subnets}:
+        cdk.Aspects.of(scope).add(_EndpointAdvisor(scope, vpc.vpc_id))
+
+
+@jsii.implements(cdk.IAspect)
+class _EndpointAdvisor:
+    """Aspect that finds the VPC endpoints when all constructs of the app exist."""
+
+    def __init__(self, environment: Construct, vpc_id: str) -> None:
+        self._environment, self._vpc_id = environment, vpc_id
+
+    def visit(self, node: IConstruct) -> None:
+        if node is not self._environment:
+            return
+        services = [
+            flat(cdk.Stack.of(endpoint).resolve(endpoint.service_name))
+            for endpoint in node.node.root.node.find_all()
+            if isinstance(endpoint, ec2.CfnVPCEndpoint) and endpoint.vpc_id == self._vpc_id and endpoint.service_name
+        ]
+        missing = [service for service in _ENDPOINTS if not any(name.endswith(f".{service}") for name in services)]
+        if missing:
+            cdk.Annotations.of(node).add_warning_v2(
+                "fairlane:GpuComputeEnvironment.isolatedSubnets",
+                f"the subnets are isolated, and the app has no VPC endpoints for {', '.join(missing)}: without another "
+                "route to these services, the instances never accept jobs, or jobs get no image and write no logs",
+            )

@@ -146,7 +146,17 @@ class ComputeEnvironmentSpec:
         return max((self.min_gpus * instance.vcpus // instance.gpus for instance in instances), default=0)
 
     def advice(self) -> Iterator[Advice]:
-        """Yield advice for instances that run without jobs and are not certain."""
+        """Yield advice for sizes that AWS accepts: a part of an instance, and instances that cannot always run."""
+        smallest = min(
+            filter(None, map(gpu_instance_type, self.instance_types)), key=lambda each: each.gpus, default=None
+        )
+        if smallest and self.max_gpus and self.max_gpus % smallest.gpus:
+            fewer = self.max_gpus // smallest.gpus * smallest.gpus
+            yield Advice(
+                "fairlane:GpuComputeEnvironment.partialInstance",
+                f"max_gpus is {self.max_gpus}, but {smallest.instance_type} has {smallest.gpus} GPUs: AWS Batch starts "
+                f"whole instances, with {fewer} or {fewer + smallest.gpus} GPUs in all: use one of these numbers",
+            )
         if self.min_gpus and self.purchase != Purchase.ON_DEMAND:
             reason = "EC2 can reclaim them" if self.purchase == Purchase.SPOT else "they run only in its period"
             yield Advice(

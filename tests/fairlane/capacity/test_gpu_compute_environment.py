@@ -96,6 +96,37 @@ def test_efa_outside_a_training_vpc_gives_a_warning_about_the_default_security_g
     assert [entry.id for entry in warnings] == ["/Stack/Other"]
 
 
+def isolated_vpc(stack: cdk.Stack) -> ec2.Vpc:
+    subnets = ec2.SubnetConfiguration(name="Isolated", subnet_type=ec2.SubnetType.PRIVATE_ISOLATED)
+    return ec2.Vpc(stack, "Vpc", subnet_configuration=[subnets])
+
+
+def test_isolated_subnets_without_endpoints_give_a_warning(stack: cdk.Stack) -> None:
+    vpc = isolated_vpc(stack)
+    compute_environment(stack)
+    vpc.add_gateway_endpoint("S3", service=ec2.GatewayVpcEndpointAwsService.S3)
+    (warning,) = Annotations.from_stack(stack).find_warning("*", Match.string_like_regexp("isolated"))
+    assert warning.id == "/Stack/Gpus"
+    assert "no VPC endpoints for ecs, ecs-agent, ecs-telemetry, ecr.api, ecr.dkr, logs: " in str(warning.entry.data)
+
+
+def test_isolated_subnets_with_endpoints_give_no_warning(stack: cdk.Stack) -> None:
+    vpc = isolated_vpc(stack)
+    compute_environment(stack)
+    services = ec2.InterfaceVpcEndpointAwsService
+    names = ("ECS", "ECS_AGENT", "ECS_TELEMETRY", "ECR", "ECR_DOCKER", "CLOUDWATCH_LOGS")
+    for name in names:  # later than the environment
+        vpc.add_interface_endpoint(name, service=getattr(services, name))
+    vpc.add_gateway_endpoint("S3", service=ec2.GatewayVpcEndpointAwsService.S3)
+    assert Annotations.from_stack(stack).find_warning("*", Match.any_value()) == []
+
+
+def test_subnets_with_a_route_to_the_internet_give_no_warning(stack: cdk.Stack) -> None:
+    ec2.Vpc(stack, "Vpc")
+    compute_environment(stack)
+    assert Annotations.from_stack(stack).find_warning("*", Match.any_value()) == []
+
+
 def test_environments_with_efa_start_in_subnets_and_placement_groups_of_their_own(stack: cdk.Stack) -> None:
     settings: dict[str, Any] = {"instance_types": ["p5.48xlarge"], "max_gpus": 8, "efa": True}
     for name, subnet in zip("AB", network(stack).private_subnets, strict=True):
@@ -297,6 +328,24 @@ def test_min_gpus_that_are_not_certain_give_a_warning(stack: cdk.Stack) -> None:
     assert texts.keys() == {"/Stack/Spot", "/Stack/Block"}
     assert "AWS bills 4 GPUs of SPOT at all times, also without jobs, but EC2 can reclaim them" in texts["/Stack/Spot"]
     assert "fairlane:GpuComputeEnvironment.minGpus" in texts["/Stack/Block"]
+
+
+@pytest.mark.parametrize(
+    ("instance_types", "max_gpus", "sizes"),
+    [
+        (["g5.12xlarge"], 10, "8 or 12"),
+        (["g5.48xlarge", "g5.12xlarge"], 10, "8 or 12"),
+        (["g5.48xlarge", "g5.12xlarge"], 12, None),
+        (["g5.xlarge", "g5.12xlarge"], 10, None),
+    ],
+)
+def test_a_part_of_an_instance_gives_a_warning(
+    stack: cdk.Stack, instance_types: list[str], max_gpus: int, sizes: str | None
+) -> None:
+    compute_environment(stack, instance_types=instance_types, max_gpus=max_gpus)
+    warnings = Annotations.from_stack(stack).find_warning("*", Match.any_value())
+    text = f"max_gpus is 10, but g5.12xlarge has 4 GPUs: AWS Batch starts whole instances, with {sizes} GPUs in all"
+    assert [text in str(warning.entry.data) for warning in warnings] == ([True] if sizes else [])
 
 
 def test_max_vcpus_allows_new_instance_types_with_a_warning(stack: cdk.Stack) -> None:
