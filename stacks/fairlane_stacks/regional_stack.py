@@ -1,10 +1,14 @@
 """Base class of the stacks of one Region."""
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import TypedDict, Unpack
 
 import aws_cdk as cdk
 from constructs import Construct
+
+from fairlane._internal.checks import alternatives
+from fairlane.catalog.region_catalog import batch_regions
 
 
 class StackSettings(TypedDict):
@@ -40,6 +44,14 @@ class RegionalStack(cdk.Stack):
             termination_protection=settings["termination_protection"],
             suppress_template_indentation=self.suppress_indentation,
         )
+        if self.region not in batch_regions():
+            similar = sorted(get_close_matches(self.region, batch_regions(), 2))
+            question = f" (did you mean {alternatives(similar)}?)" if similar else ""
+            cdk.Annotations.of(self).add_warning_v2(
+                "fairlane:RegionalStack.unknownRegion",
+                f"{self.region} is not in this release's list of Regions with AWS Batch{question}: check the name, or "
+                "acknowledge the warning if the Region is new",
+            )
 
     suppress_indentation: bool | None = None
     """True for templates that may come close to the limit of 1 MB: indentation is a quarter of their size."""

@@ -28,6 +28,18 @@ def test_each_region_has_its_own_stack() -> None:
     assert [len(resources(stack, "JobQueue")) for stack in stacks] == [1, 1, 0]
 
 
+def test_a_region_that_does_not_exist_causes_a_warning() -> None:
+    regions = {"eu-west-1": {"queues": {"q": FIFO}}, "us-esat-1": {"queues": {"q": FIFO}}}
+    home, known, unknown = build_stacks(cdk.App(), "prod", environment(queues={"q": FIFO}, regions=regions))
+    for stack in (home, known):
+        assert Annotations.from_stack(stack).find_warning("*", Match.any_value()) == []
+    (warning,) = Annotations.from_stack(unknown).find_warning("*", Match.any_value())
+    assert (
+        "us-esat-1 is not in this release's list of Regions with AWS Batch (did you mean us-east-1 or us-west-1?)"
+        in str(warning.entry.data)
+    )
+
+
 def test_without_an_account_the_stacks_use_the_account_of_the_cli(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CDK_DEFAULT_ACCOUNT", "444455556666")
     (stack,) = build_stacks(cdk.App(), "prod", environment())

@@ -147,9 +147,8 @@ class ComputeEnvironmentSpec:
 
     def advice(self) -> Iterator[Advice]:
         """Yield advice for sizes that AWS accepts: a part of an instance, and instances that cannot always run."""
-        smallest = min(
-            filter(None, map(gpu_instance_type, self.instance_types)), key=lambda each: each.gpus, default=None
-        )
+        instances = filter(None, map(gpu_instance_type, self.instance_types))
+        smallest = min(instances, key=lambda instance: instance.gpus, default=None)
         if smallest and self.max_gpus and self.max_gpus % smallest.gpus:
             fewer = self.max_gpus // smallest.gpus * smallest.gpus
             yield Advice(
