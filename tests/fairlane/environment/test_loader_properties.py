@@ -128,6 +128,10 @@ EVERYTHING = (
 region: us-east-1
 account: "123456789012"
 termination_protection: false
+stack_prefix: acme
+permissions_boundary: arn:aws:iam::123456789012:policy/boundary
+log_retention_days: 90
+qualifier: acme
 tags: {owner: platform}
 execution_roles:
   search: {read: ["s3://datasets/"], write: ["s3://models/"], repositories: [training], kms_keys: [], tags: {a: b}}
