@@ -191,4 +191,5 @@ def _common(environment: Environment, region: str) -> StackSettings:
         "termination_protection": environment.termination_protection,
         "permissions_boundary": environment.permissions_boundary,
         "qualifier": environment.qualifier,
+        "acknowledge": environment.acknowledge,
     }

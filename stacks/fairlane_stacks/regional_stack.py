@@ -21,6 +21,7 @@ class StackSettings(TypedDict):
         termination_protection: True protects the stack against deletion.
         permissions_boundary: ARN of the permissions boundary of all roles. Default: none.
         qualifier: Qualifier of the bootstrap stack. Default: the qualifier of the app.
+        acknowledge: Reasons for acknowledged warnings, by the id of the warning. Default: none.
     """
 
     env: cdk.Environment
@@ -28,6 +29,7 @@ class StackSettings(TypedDict):
     termination_protection: bool
     permissions_boundary: NotRequired[str | None]
     qualifier: NotRequired[str | None]
+    acknowledge: NotRequired[Mapping[str, str]]
 
 
 class RegionalStack(cdk.Stack):
@@ -52,6 +54,8 @@ class RegionalStack(cdk.Stack):
             synthesizer=cdk.DefaultStackSynthesizer(qualifier=qualifier) if qualifier else None,
             suppress_template_indentation=self.suppress_indentation,
         )
+        for warning, reason in settings.get("acknowledge", {}).items():
+            cdk.Annotations.of(self).acknowledge_warning(warning, reason)
         if self.region not in batch_regions():
             similar = sorted(get_close_matches(self.region, batch_regions(), 2))
             question = f" (did you mean {alternatives(similar)}?)" if similar else ""

@@ -252,6 +252,22 @@ def test_a_job_that_leaves_gpus_of_its_instance_idle_causes_a_warning() -> None:
     assert "greedy" in warning.id
 
 
+def test_a_file_acknowledges_warnings_by_their_ids() -> None:
+    greedy = {"image": "i", "instance_type": "g5.12xlarge", "gpus": 1, "memory_mib": 150_000, "queues": ["containers"]}
+    p5 = {"instance_types": ["p5.48xlarge"], "max_gpus": 12, "efa": True}
+    settings = GPUS | {"job_definitions": {"greedy": greedy}, "region": "us-esat-1"}
+    settings["compute_environments"] = GPUS["compute_environments"] | {"p5": p5}
+    settings["network"] = {}
+    texts = []
+    for acknowledge in ({}, {"fairlane:GpuQueue.idleGpus": "tests", "fairlane:RegionalStack.unknownRegion": "new"}):
+        (stack,) = build_stacks(cdk.App(), "prod", environment(**settings, acknowledge=acknowledge))
+        warnings = Annotations.from_stack(stack).find_warning("*", Match.any_value())
+        texts.append({str(warning.entry.data).rpartition("[ack: ")[2] for warning in warnings})
+    rest = {"fairlane:GpuComputeEnvironment.partialInstance]", "fairlane:GpuQueue.imageOutOfReach]"}
+    assert texts[0] - texts[1] == {"fairlane:GpuQueue.idleGpus]", "fairlane:RegionalStack.unknownRegion]"}
+    assert texts[1] == rest
+
+
 def test_a_draining_queue_is_disabled() -> None:
     (stack,) = build_stacks(cdk.App(), "prod", environment(queues={"q": FIFO | {"state": "draining"}}))
     assert resource(stack, "JobQueue")["State"] == "DISABLED"

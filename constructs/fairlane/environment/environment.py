@@ -8,6 +8,7 @@ from pydantic import ConfigDict
 
 from fairlane._internal.checks import check_number, check_region, check_tags, check_text, is_region
 from fairlane._internal.key_rules import check_log_key
+from fairlane.environment.acknowledge import acknowledge_problems
 from fairlane.environment.dashboard import DashboardModel
 from fairlane.environment.fan_outs import FanOutModel
 from fairlane.environment.images import registry_problems, replication_rules
@@ -44,6 +45,9 @@ class Environment(RegionModel, title="Fairlane environment"):
     qualifier: str | None = None
     """Qualifier of the bootstrap stack: 1 to 10 lowercase letters, digits and hyphens. Default: the qualifier of the
     CDK app."""
+    acknowledge: dict[str, str] = {}
+    """Reasons for warnings of the synth, by the id of the warning. The synth does not print these warnings. Default:
+    none."""
     dashboard: DashboardModel = DashboardModel()
     """Dashboards of all Regions that have job_metrics or hyperpod. Default: one dashboard of all queues, and one
     of each HyperPod cluster."""
@@ -54,8 +58,8 @@ class Environment(RegionModel, title="Fairlane environment"):
     """Training in many Regions from one manifest, by name. The home Region has the fan-outs. Default: none."""
     regions: dict[str, RegionModel] = {}
     """Other Regions, by the name of the Region. Each has the same keys, except account, termination_protection, tags,
-    stack_prefix, permissions_boundary, log_retention_days, qualifier, dashboard, monitoring_cost_limit, fan_outs and
-    regions. Default: none."""
+    stack_prefix, permissions_boundary, log_retention_days, qualifier, acknowledge, dashboard, monitoring_cost_limit,
+    fan_outs and regions. Default: none."""
 
     @property
     def has_training_resources(self) -> bool:
@@ -119,6 +123,7 @@ class Environment(RegionModel, title="Fairlane environment"):
             qualifier=self.qualifier,
             account=self._known_account,
         )
+        yield from acknowledge_problems(self.acknowledge)
         for problem in self.dashboard.problems():
             yield problem.within("dashboard")
         if self.monitoring_cost_limit is not None:

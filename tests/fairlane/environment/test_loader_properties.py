@@ -132,6 +132,7 @@ stack_prefix: acme
 permissions_boundary: arn:aws:iam::123456789012:policy/boundary
 log_retention_days: 90
 qualifier: acme
+acknowledge: {"fairlane:GpuQueue.idleGpus": a queue for tests}
 tags: {owner: platform}
 execution_roles:
   search: {read: ["s3://datasets/"], write: ["s3://models/"], repositories: [training], kms_keys: [], tags: {a: b}}
