@@ -313,7 +313,7 @@ def test_max_gpus_limits_the_vcpus(stack: cdk.Stack, instance_types: list[str], 
 def test_min_gpus_is_the_least_number_of_gpus(
     stack: cdk.Stack, instance_types: list[str], size: dict[str, int], vcpus: tuple[int, int]
 ) -> None:
-    compute_environment(stack, instance_types=instance_types, **{"max_gpus": None} | size)
+    compute_environment(stack, instance_types=instance_types, **dict[str, Any](max_gpus=None) | size)
     computing = resource(stack, "ComputeEnvironment")["ComputeResources"]
     assert (computing["MinvCpus"], computing["MaxvCpus"]) == vcpus
 
