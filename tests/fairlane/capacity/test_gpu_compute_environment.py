@@ -389,6 +389,19 @@ def test_changes_update_an_environment_in_place(changes: dict[str, Any], templat
     assert update_of("AWS::Batch::ComputeEnvironment", before[0], after[0]) == "in place"
 
 
+def test_another_subnet_updates_an_environment_in_place() -> None:
+    before, after = (environment_after(instance_types=["p5.48xlarge"], efa=True)[0] for _ in range(2))
+    after["ComputeResources"]["Subnets"] = ["subnet-0123456789abcdef2"]
+    assert update_of("AWS::Batch::ComputeEnvironment", before, after) == "in place"
+
+
+@pytest.mark.parametrize(("change", "update"), [({"min_gpus": 8}, "in place"), ({"ami": "/images/a"}, "replacement")])
+def test_a_capacity_block_is_replaced_unless_its_size_changes(change: dict[str, Any], update: str) -> None:
+    block = {"instance_types": ["p5.48xlarge"], "purchase": Purchase.CAPACITY_BLOCK, "capacity_reservation": BLOCK}
+    before, after = environment_after(**block)[0], environment_after(**block, **change)[0]
+    assert update_of("AWS::Batch::ComputeEnvironment", before, after) == update
+
+
 def test_tags_reach_instances_and_volumes() -> None:
     _, template = environment_after(tags={"team": "search"}, app_tags={"owner": "platform"})
     specifications = template["LaunchTemplateData"]["TagSpecifications"]
