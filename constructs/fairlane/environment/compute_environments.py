@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from fairlane._internal.checks import is_region
+from fairlane._internal.checks import is_region, listing
 from fairlane._internal.specs import field_values
 from fairlane.capacity.rules import ComputeEnvironmentSpec
-from fairlane.environment.network import check_ids
+from fairlane.environment.network import ExistingNetworkModel, NewNetworkModel, check_ids
 from fairlane.errors import Problem
 
 MAX_SECURITY_GROUPS: Final = 5
@@ -51,3 +51,17 @@ class ComputeEnvironmentSettings(ComputeEnvironmentSpec):
             if len(groups) > MAX_SECURITY_GROUPS:
                 sentence = f"{len(groups)} security groups are too many: use at most {MAX_SECURITY_GROUPS}"
                 yield Problem.relation(("security_group_ids",), sentence)
+
+    def subnet_problems(self, network: NewNetworkModel | ExistingNetworkModel) -> Iterator[Problem]:
+        """Yield the subnets that the network does not have."""
+        if self.subnet_ids is not None and isinstance(network, NewNetworkModel):
+            sentence = (
+                "the ids of a new VPC's subnets are unknown: remove subnet_ids, or use an existing VPC "
+                "(network.vpc_id and network.subnet_ids)"
+            )
+            yield Problem.relation(("subnet_ids",), sentence)
+        elif isinstance(network, ExistingNetworkModel):
+            for index, subnet_id in enumerate(self.subnet_ids or ()):
+                if subnet_id not in network.subnet_ids:
+                    allowed = f"a subnet of network.subnet_ids: {listing(network.subnet_ids)}"
+                    yield Problem(("subnet_ids", index), subnet_id, allowed)

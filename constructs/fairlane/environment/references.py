@@ -13,7 +13,7 @@ from fairlane.environment.environment import Environment
 from fairlane.environment.hyperpod_problems import hyperpod_problems
 from fairlane.environment.images import ImageModel
 from fairlane.environment.job_definitions import job_problems
-from fairlane.environment.network import ExistingNetworkModel, NewNetworkModel
+from fairlane.environment.network import NewNetworkModel
 from fairlane.environment.queues import GpuQueueModel, TrainingQueueModel
 from fairlane.environment.regions import RegionModel
 from fairlane.errors import Path, Problem
@@ -82,30 +82,13 @@ def _regional_problems(model: RegionModel, region: str) -> Iterator[ReferencePro
         for key in ("job_definitions", "execution_roles"):
             for index, target in enumerate(getattr(store, key)):
                 yield from _missing_target(("sweeps", name, key, index), target, key, getattr(model, key))
-    yield from _subnet_problems(model, region)
+    if model.network is not None and not any(model.network.problems(region)):
+        for name, instances in model.compute_environments.items():
+            for problem in instances.subnet_problems(model.network):
+                located = problem.within("compute_environments", name)
+                yield located, [located.field, ("network",)]
     yield from hyperpod_problems(model, region)
     yield from _job_fit_problems(model, region)
-
-
-def _subnet_problems(model: RegionModel, region: str) -> Iterator[ReferenceProblem]:
-    """Yield the subnets of compute environments that the network does not have."""
-    network = model.network
-    for name, instances in model.compute_environments.items():
-        field: Path = ("compute_environments", name, "subnet_ids")
-        if instances.subnet_ids is None or network is None or any(network.problems(region)):
-            continue
-        if not isinstance(network, ExistingNetworkModel):
-            sentence = (
-                "the ids of a new VPC's subnets are unknown: remove subnet_ids, or use an existing VPC "
-                "(network.vpc_id and network.subnet_ids)"
-            )
-            yield Problem.relation(field, sentence), [field, ("network",)]
-            continue
-        for index, subnet_id in enumerate(instances.subnet_ids):
-            if subnet_id not in network.subnet_ids:
-                path = (*field, index)
-                problem = Problem(path, subnet_id, f"a subnet of network.subnet_ids: {listing(network.subnet_ids)}")
-                yield problem, [path, ("network", "subnet_ids")]
 
 
 def _fan_out_problems(environment: Environment) -> Iterator[ReferenceProblem]:
