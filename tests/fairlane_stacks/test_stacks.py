@@ -188,6 +188,21 @@ def test_each_compute_environment_can_have_subnets_of_its_own() -> None:
     assert subnets[-2:] == [["subnet-0123456789abcdef1"], ["subnet-0123456789abcdef2"]]
 
 
+def test_each_compute_environment_can_have_zones_of_its_own_in_a_new_network() -> None:
+    p5 = GPUS["compute_environments"]["p5"]
+    changes = {
+        "network": {"availability_zone_ids": ["use1-az4", "use1-az6"]},
+        "compute_environments": GPUS["compute_environments"] | {"p5-b": p5 | {"availability_zone_ids": ["use1-az6"]}},
+    }
+    (stack,) = build_stacks(cdk.App(), "prod", environment(**GPUS | changes))
+    template = template_of(stack)["Resources"]
+    zones = [
+        [template[subnet["Ref"]]["Properties"]["AvailabilityZoneId"] for subnet in item["ComputeResources"]["Subnets"]]
+        for item in resources(stack, "ComputeEnvironment")
+    ]
+    assert zones == [["use1-az4", "use1-az6"]] * 2 + [["use1-az4"], ["use1-az6"]]
+
+
 def test_gpu_queues_and_job_definitions_have_the_settings_of_the_file() -> None:
     (stack,) = build_stacks(cdk.App(), "prod", environment(**GPUS))
     containers, several = resources(stack, "JobQueue")

@@ -240,7 +240,10 @@ job_definitions:
         ("SPOT}", "SPOT, lustre: [{file_system_id: fsx, mount_name: fsx}]}", "line 6, compute_environments.spot.lustre[0].file_system_id: got 'fsx', allowed: the id of a file system"),
         ("SPOT}", "SPOT, security_group_ids: []}", "line 6, compute_environments.spot.security_group_ids: got [], allowed: one or more ids of security groups, such as sg-0123456789abcdef0"),
         ("SPOT}", "SPOT, security_group_ids: [default]}", "line 6, compute_environments.spot.security_group_ids[0]: got 'default', allowed: the id of a security group, such as sg-0123456789abcdef0"),
-        ("SPOT}", "SPOT, subnet_ids: [subnet-0123456789abcdef0]}", "line 6, compute_environments.spot.subnet_ids: the ids of a new VPC's subnets are unknown: remove subnet_ids, or use an existing VPC (network.vpc_id and network.subnet_ids)"),
+        ("SPOT}", "SPOT, subnet_ids: [subnet-0123456789abcdef0]}", "line 6, compute_environments.spot.subnet_ids: the ids of a new VPC's subnets are unknown: use availability_zone_ids, or an existing VPC"),
+        ("SPOT}", "SPOT, availability_zone_ids: [use1-az4]}", "line 6, compute_environments.spot.availability_zone_ids: the network has no availability_zone_ids: add availability_zone_ids to network, with all zones"),
+        ("SPOT}", "SPOT, availability_zone_ids: []}", "line 6, compute_environments.spot.availability_zone_ids: the list has 0 Availability Zones: use 1 to 6"),
+        ("SPOT}", "SPOT, availability_zone_ids: [us-east-1a]}", "line 6, compute_environments.spot.availability_zone_ids[0]: got 'us-east-1a', allowed: the id of an Availability Zone, such as use1-az4, which is the same in every account"),
         ("SPOT}", "SPOT, subnet_ids: []}", "line 6, compute_environments.spot.subnet_ids: got [], allowed: one or more ids of subnets, such as subnet-0123456789abcdef0"),
         ("SPOT}", "SPOT, subnet_ids: [vpc-0123456789abcdef0]}", "line 6, compute_environments.spot.subnet_ids[0]: got 'vpc-0123456789abcdef0', allowed: the id of a subnet, such as subnet-0123456789abcdef0"),
         ("[g5, spot]", "[g5, g6]", "line 8, queues.containers.compute_environments[1]: got 'g6', allowed: a key of compute_environments: g5, spot"),
@@ -282,6 +285,28 @@ def test_a_subnet_that_the_network_does_not_have_is_refused(write: Write) -> Non
         "network.subnet_ids: subnet-0123456789abcdef0, subnet-0123456789abcdef1",
     ]
     load_environment(write(text.replace("SPOT}", own.replace("def2", "def0"))))
+
+
+@pytest.mark.parametrize(
+    ("network", "problem"),
+    [
+        ("{availability_zone_ids: [use1-az4, use1-az6]}", None),
+        (
+            "{availability_zone_ids: [use1-az4, use1-az5]}",
+            "[0]: got 'use1-az6', allowed: a zone of network.availability_zone_ids: use1-az4, use1-az5",
+        ),
+        (
+            "{vpc_id: vpc-0123456789abcdef0, subnet_ids: [subnet-0123456789abcdef0]}",
+            ": the zones of an existing VPC are unknown: use subnet_ids instead",
+        ),
+    ],
+)
+def test_a_zone_that_the_network_does_not_have_is_refused(write: Write, network: str, problem: str | None) -> None:
+    text = GPUS.replace("{cidr: 10.0.0.0/16}", network).replace("SPOT}", "SPOT, availability_zone_ids: [use1-az6]}")
+    start = "line 6, compute_environments.spot.availability_zone_ids"
+    assert (mistakes(write(text)) if problem else []) == ([f"{start}{problem}"] if problem else [])
+    if problem is None:
+        load_environment(write(text))
 
 
 def test_a_multi_node_job_is_checked_against_every_compute_environment_of_its_queue(write: Write) -> None:

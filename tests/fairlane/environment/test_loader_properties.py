@@ -24,6 +24,7 @@ EMPTY: list[Any] = [ABSENT, None, {}, []]
 _JOBS = [("job_definitions", "one", "queues", 0), ("job_definitions", "several", "queues", 0)]
 _SHARED = [("queues", "fair", "service_environment")]
 _P5 = [("queues", "containers", "compute_environments", 0)]
+_ZONES: Any = [("compute_environments", "p5", "availability_zone_ids")]
 _TEAM = ("dashboard", "teams", "team", "quotas")
 _TEAM_SHARE = [(*_TEAM, 0)]
 _FAIR_SHARE = [("queues", "fair", "alarms", "starved_share", "Warning", "shares", 0)]
@@ -64,6 +65,9 @@ DEPENDENTS: dict[tuple[Any, ...], list[tuple[Any, ...]]] = {
     ("compute_environments", "p5"): _P5,
     ("compute_environments", "p5", "efa"): _JOBS,
     ("compute_environments", "p5", "purchase"): [("compute_environments", "p5", "allocation_strategy")],
+    ("network",): _ZONES,
+    ("network", "availability_zone_ids"): _ZONES,
+    ("network", "availability_zone_ids", 1): [(*_ZONES[0], 0)],
     ("network", "endpoint_policies", "buckets"): _DATA,
     ("network", "endpoint_policies", "buckets", 0): [("job_definitions", "one", "read", 0)],
     ("network", "endpoint_policies", "buckets", 1): [("job_definitions", "one", "write", 0)],
@@ -153,6 +157,7 @@ compute_environments:
     efa: true
     capacity_reservation: cr-0123456789abcdef0
     security_group_ids: [sg-0123456789abcdef0]
+    availability_zone_ids: [use1-az6]
     root_volume_gib: 100
     job_execution_timeout_minutes: 60
     container_insights: false
