@@ -7,7 +7,7 @@ import aws_cdk as cdk
 from constructs import Construct
 
 from fairlane.environment import AlarmSettings, Environment
-from fairlane_stacks.regional_stack import StackSettings
+from fairlane_stacks.regional_stack import StackSettings, set_log_retention
 from fairlane_stacks.training_stack import TrainingStack
 
 if TYPE_CHECKING:
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 def build_stacks(scope: Construct, name: str, environment: Environment) -> list[cdk.Stack]:
     """Create the stacks of an environment and return them.
 
-    Names of stacks in the home Region are `fairlane-<name>-<kind>`, in other Regions `fairlane-<name>-<region>-<kind>`:
+    Names of stacks in the home Region are `<prefix>-<name>-<kind>`, in other Regions `<prefix>-<name>-<region>-<kind>`,
+    where the prefix is `fairlane` or `stack_prefix` of the file:
 
     - `training`: in each Region with queues or resources for jobs.
     - `monitoring`: in each Region with `job_metrics`. The first of them has the dashboards of all Regions and the
@@ -50,7 +51,7 @@ def build_stacks(scope: Construct, name: str, environment: Environment) -> list[
         common = _common(environment, region)
         training = TrainingStack(
             scope,
-            f"{_prefix(name, environment, region)}-training",
+            f"{environment.stack_name(name, region)}-training",
             model=model,
             home=environment.region,
             fan_outs=environment.fan_outs,
@@ -59,7 +60,7 @@ def build_stacks(scope: Construct, name: str, environment: Environment) -> list[
         )
         stacks.append(training)
         if model.job_metrics is not None:
-            construct_id = f"{_prefix(name, environment, region)}-monitoring"
+            construct_id = f"{environment.stack_name(name, region)}-monitoring"
             fan_outs = _monitored_fan_outs(environment) if region == environment.region else []
             monitoring.append(
                 _monitoring_stack(scope, construct_id, training=training, model=model, fan_outs=fan_outs, **common)
@@ -77,6 +78,9 @@ def build_stacks(scope: Construct, name: str, environment: Environment) -> list[
         from fairlane_stacks.monitoring_cost import add_cost  # noqa: PLC0415 (loads for most of a second)
 
         add_cost(name, environment, monitoring, clusters, replicas)
+    if environment.log_retention_days is not None:
+        for stack in stacks:
+            set_log_retention(stack, environment.log_retention_days)
     return stacks
 
 
@@ -103,7 +107,9 @@ def _images_stacks(
     from fairlane_stacks.images_stacks import ImagesStack, ReplicasStack  # noqa: PLC0415
 
     homes = [
-        ImagesStack(scope, f"{_prefix(name, environment, region)}-images", model=model, **_common(environment, region))
+        ImagesStack(
+            scope, f"{environment.stack_name(name, region)}-images", model=model, **_common(environment, region)
+        )
         for region, model in environment.by_region().items()
         if model.images
     ]
@@ -117,7 +123,7 @@ def _images_stacks(
     replicas = [
         ReplicasStack(
             scope,
-            f"{_prefix(name, environment, region)}-replicas",
+            f"{environment.stack_name(name, region)}-replicas",
             repositories=replicated[region],
             alarms=(by_region[region].alarms if region in by_region else None) or environment.alarms or AlarmSettings(),
             **_common(environment, region),
@@ -135,7 +141,7 @@ def _hyperpod_stacks(scope: Construct, name: str, environment: Environment) -> "
     return [
         HyperPodStack(
             scope,
-            f"{_prefix(name, environment, region)}-hyperpod-{cluster_name}",
+            f"{environment.stack_name(name, region)}-hyperpod-{cluster_name}",
             cluster_name=cluster_name,
             cluster=cluster,
             model=model,
@@ -162,7 +168,7 @@ def _hyperpod_monitoring_stacks(
 
     stacks = []
     for region, model, cluster_name in clusters:
-        prefix = f"{_prefix(name, environment, region)}-hyperpod-{cluster_name}"
+        prefix = f"{environment.stack_name(name, region)}-hyperpod-{cluster_name}"
         stacks.append(
             HyperPodMonitoringStack(
                 scope,
@@ -177,14 +183,13 @@ def _hyperpod_monitoring_stacks(
     return stacks
 
 
-def _prefix(name: str, environment: Environment, region: str) -> str:
-    return f"fairlane-{name}" if region == environment.region else f"fairlane-{name}-{region}"
-
-
 def _common(environment: Environment, region: str) -> StackSettings:
     account = environment.account or os.environ.get("CDK_DEFAULT_ACCOUNT")
     return {
         "env": cdk.Environment(account=account, region=region),
         "tags": environment.tags,
         "termination_protection": environment.termination_protection,
+        "permissions_boundary": environment.permissions_boundary,
+        "qualifier": environment.qualifier,
+        "acknowledge": environment.acknowledge,
     }

@@ -7,8 +7,10 @@ from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
 
 from fairlane._internal.specs import field_values
-from fairlane.capacity import GpuComputeEnvironment
+from fairlane.capacity import GpuComputeEnvironment, TrainingVpc
 from fairlane.environment import GpuJobSettings, MultiNodeJobSettings, RegionModel
+from fairlane.environment.compute_environments import ComputeEnvironmentSettings
+from fairlane.environment.network import NewNetworkModel
 from fairlane.jobs import GpuJobDefinition, MultiNodeGpuJobDefinition
 from fairlane.jobs.rules import GpuJobSpec, JobSpec, MultiNodeJobSpec
 from fairlane.queues import GpuQueue
@@ -56,12 +58,29 @@ def compute_environments(
             parent,
             name,
             vpc=vpc,
-            subnets=subnets,
+            subnets=_subnets(environment, model, vpc, subnets),
             security_groups=[groups[group_id] for group_id in environment.security_group_ids or ()] or None,
             **environment.with_tags(tags).arguments,
         )
         for name, environment in model.compute_environments.items()
     }
+
+
+def _subnets(
+    environment: ComputeEnvironmentSettings,
+    model: RegionModel,
+    vpc: ec2.IVpc | TrainingVpc,
+    existing: Mapping[str, ec2.ISubnet],
+) -> list[ec2.ISubnet] | None:
+    if (
+        environment.availability_zone_ids
+        and isinstance(vpc, TrainingVpc)
+        and isinstance(model.network, NewNetworkModel)
+    ):
+        zones = model.network.availability_zone_ids or ()
+        by_zone = dict(zip(zones, vpc.vpc.private_subnets, strict=True))
+        return [by_zone[zone] for zone in environment.availability_zone_ids]
+    return [existing[subnet_id] for subnet_id in environment.subnet_ids or existing] or None
 
 
 def job_definitions(scope: Construct, model: RegionModel, queues: dict[str, GpuQueue]) -> dict[str, AnyJobDefinition]:

@@ -49,7 +49,8 @@ class HyperPodStack(RegionalStack):
     ) -> None:
         settings["termination_protection"] = True
         super().__init__(scope, construct_id, **settings)
-        vpc, subnets = network(self, model)
+        vpc, by_id = network(self, model)
+        subnets = [*by_id.values()] or None
         existing = self._existing_kubernetes(cluster.kubernetes, vpc, subnets or ())
         self.cluster = HyperPodCluster(
             self,

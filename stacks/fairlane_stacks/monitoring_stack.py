@@ -113,7 +113,7 @@ class MonitoringStack(RegionalStack):
     def add_dashboards(self, name: str, environment: Environment, stacks: Sequence["MonitoringStack"]) -> None:
         """Add the dashboards of all Regions and of the teams.
 
-        If the queues do not fit on one dashboard, there are further dashboards `fairlane-<name>-2`, `-3` and so on.
+        If the queues do not fit on one dashboard, there are further dashboards `<prefix>-<name>-2`, `-3` and so on.
 
         Args:
             name: Name of the environment.
@@ -124,7 +124,7 @@ class MonitoringStack(RegionalStack):
         common: Any = {"metrics": metrics, "percentiles": dashboard.percentiles, "runbooks": self._runbooks}
         fan_outs = [fan_out for stack in stacks for fan_out in stack.fan_outs]
         if dashboard.enabled:
-            alarms, prefix = self.all_alarms, f"fairlane-{name}"
+            alarms, prefix = self.all_alarms, environment.stack_name(name, environment.region)
             groups = QueueDashboard.groups(metrics, percentiles=dashboard.percentiles, fan_outs=fan_outs)
             for number, queues in enumerate(groups, 1):
                 suffix = f"-{number}" if number > 1 else ""

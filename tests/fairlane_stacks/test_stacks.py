@@ -28,6 +28,18 @@ def test_each_region_has_its_own_stack() -> None:
     assert [len(resources(stack, "JobQueue")) for stack in stacks] == [1, 1, 0]
 
 
+def test_a_region_that_does_not_exist_causes_a_warning() -> None:
+    regions = {"eu-west-1": {"queues": {"q": FIFO}}, "us-esat-1": {"queues": {"q": FIFO}}}
+    home, known, unknown = build_stacks(cdk.App(), "prod", environment(queues={"q": FIFO}, regions=regions))
+    for stack in (home, known):
+        assert Annotations.from_stack(stack).find_warning("*", Match.any_value()) == []
+    (warning,) = Annotations.from_stack(unknown).find_warning("*", Match.any_value())
+    assert (
+        "us-esat-1 is not in this release's list of Regions with AWS Batch (did you mean us-east-1 or us-west-1?)"
+        in str(warning.entry.data)
+    )
+
+
 def test_without_an_account_the_stacks_use_the_account_of_the_cli(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CDK_DEFAULT_ACCOUNT", "444455556666")
     (stack,) = build_stacks(cdk.App(), "prod", environment())
@@ -167,6 +179,30 @@ def test_instances_start_in_an_existing_network_without_new_resources_and_lookup
     assert "PlacementGroup" in p5
 
 
+def test_each_compute_environment_can_have_subnets_of_its_own() -> None:
+    p5 = GPUS["compute_environments"]["p5"]
+    own = {"p5-b": p5 | {"subnet_ids": ["subnet-0123456789abcdef2"]}}
+    changes = {"compute_environments": GPUS["compute_environments"] | own}
+    (stack,) = build_stacks(cdk.App(), "prod", environment(**GPUS | changes))
+    subnets = [item["ComputeResources"]["Subnets"] for item in resources(stack, "ComputeEnvironment")]
+    assert subnets[-2:] == [["subnet-0123456789abcdef1"], ["subnet-0123456789abcdef2"]]
+
+
+def test_each_compute_environment_can_have_zones_of_its_own_in_a_new_network() -> None:
+    p5 = GPUS["compute_environments"]["p5"]
+    changes = {
+        "network": {"availability_zone_ids": ["use1-az4", "use1-az6"]},
+        "compute_environments": GPUS["compute_environments"] | {"p5-b": p5 | {"availability_zone_ids": ["use1-az6"]}},
+    }
+    (stack,) = build_stacks(cdk.App(), "prod", environment(**GPUS | changes))
+    template = template_of(stack)["Resources"]
+    zones = [
+        [template[subnet["Ref"]]["Properties"]["AvailabilityZoneId"] for subnet in item["ComputeResources"]["Subnets"]]
+        for item in resources(stack, "ComputeEnvironment")
+    ]
+    assert zones == [["use1-az4", "use1-az6"]] * 2 + [["use1-az4"], ["use1-az6"]]
+
+
 def test_gpu_queues_and_job_definitions_have_the_settings_of_the_file() -> None:
     (stack,) = build_stacks(cdk.App(), "prod", environment(**GPUS))
     containers, several = resources(stack, "JobQueue")
@@ -229,6 +265,22 @@ def test_a_job_that_leaves_gpus_of_its_instance_idle_causes_a_warning() -> None:
     (stack,) = build_stacks(cdk.App(), "prod", environment(**GPUS | {"job_definitions": {"greedy": greedy}}))
     (warning,) = Annotations.from_stack(stack).find_warning("*", Match.string_like_regexp("GPUs idle"))
     assert "greedy" in warning.id
+
+
+def test_a_file_acknowledges_warnings_by_their_ids() -> None:
+    greedy = {"image": "i", "instance_type": "g5.12xlarge", "gpus": 1, "memory_mib": 150_000, "queues": ["containers"]}
+    p5 = {"instance_types": ["p5.48xlarge"], "max_gpus": 12, "efa": True}
+    settings = GPUS | {"job_definitions": {"greedy": greedy}, "region": "us-esat-1"}
+    settings["compute_environments"] = GPUS["compute_environments"] | {"p5": p5}
+    settings["network"] = {}
+    texts = []
+    for acknowledge in ({}, {"fairlane:GpuQueue.idleGpus": "tests", "fairlane:RegionalStack.unknownRegion": "new"}):
+        (stack,) = build_stacks(cdk.App(), "prod", environment(**settings, acknowledge=acknowledge))
+        warnings = Annotations.from_stack(stack).find_warning("*", Match.any_value())
+        texts.append({str(warning.entry.data).rpartition("[ack: ")[2] for warning in warnings})
+    rest = {"fairlane:GpuComputeEnvironment.partialInstance]", "fairlane:GpuQueue.imageOutOfReach]"}
+    assert texts[0] - texts[1] == {"fairlane:GpuQueue.idleGpus]", "fairlane:RegionalStack.unknownRegion]"}
+    assert texts[1] == rest
 
 
 def test_a_draining_queue_is_disabled() -> None:

@@ -10,6 +10,12 @@ from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
 
 from fairlane._internal.claims import Claims
+from fairlane.capacity.instance_network import (
+    other_vpc_problems,
+    own_security_group,
+    placement_group,
+    warn_of_missing_endpoints,
+)
 from fairlane.capacity.launch_template import instance_profile, launch_template
 from fairlane.capacity.lustre import LUSTRE_MOUNT, LustreMount
 from fairlane.capacity.rules import AllocationStrategy, ComputeEnvironmentSpec, Purchase
@@ -23,9 +29,9 @@ _IMAGE_TYPE: Final = "ECS_AL2023_NVIDIA"
 class GpuComputeEnvironment(Construct):
     """GPU instances that AWS Batch starts when jobs wait and stops when none run.
 
-    The environment uses only the given instance types, with AWS's Amazon Linux 2023 image for NVIDIA GPUs. It has no
-    instances while no jobs run. It has no physical name, because a name would prevent a replacement. Instances accept
-    only IMDSv2 and have an encrypted root volume.
+    The environment uses only the given instance types, with AWS's Amazon Linux 2023 image for NVIDIA GPUs unless `ami`
+    is given. It has no instances while no jobs run, unless `min_gpus` is given. It has no physical name, because a name
+    would prevent a replacement. Instances accept only IMDSv2 and have an encrypted root volume.
 
     Jobs on the same instance are not isolated from each other. A job on one instance can read the instance metadata and
     take the credentials of the instance role, which allow acting as an instance of the ECS clusters of AWS Batch in the
@@ -35,9 +41,11 @@ class GpuComputeEnvironment(Construct):
     Updates: in place. A change of the size takes effect at once and stops no job. For any other change, AWS Batch
     starts new instances: jobs on the old instances have `job_execution_timeout_minutes` to finish, and AWS Batch stops
     and retries the jobs that run longer. Only the environment of a capacity block is replaced, because AWS does not
-    update environments with BEST_FIT. Tags reach instances and volumes through the launch template. The environment
-    itself has no tags, because CloudFormation changes its tags only by replacement. CloudFormation does not document
-    the effect of stack-level tags on the environment (unverified).
+    update environments with BEST_FIT. With EFA, new instances in a subnet of another Availability Zone start only after
+    the last instance in the old zone has stopped, because a placement group cannot span zones (unverified). Tags reach
+    instances and volumes through the launch template. The environment itself has no tags, because CloudFormation
+    changes its tags only by replacement. CloudFormation does not document the effect of stack-level tags on the
+    environment (unverified).
     Sources: `CreateComputeEnvironment` and "Update a compute environment" in the Batch documentation; the resource
     schema of `AWS::Batch::ComputeEnvironment`.
 
@@ -51,6 +59,8 @@ class GpuComputeEnvironment(Construct):
             AWS Batch may exceed it by one instance. Either `max_gpus` or `max_vcpus` is required.
         max_vcpus: Maximum number of vCPUs at a time, at least the vCPUs of the smallest instance type. Replaces
             `max_gpus`. Default: derived from `max_gpus`.
+        min_gpus: Number of GPUs that run at all times, also without jobs, in whole instances, at most `max_gpus`. AWS
+            bills them. Requires instance types in Fairlane's catalog. Default: 0.
         purchase: Purchase option of the instances: On-Demand, Spot or a capacity block. Default: On-Demand.
         allocation_strategy: Strategy by which AWS Batch chooses among the instance types. Default: BEST_FIT_PROGRESSIVE
             for On-Demand, SPOT_PRICE_CAPACITY_OPTIMIZED for Spot, and BEST_FIT, the only choice, for a capacity block.
@@ -59,8 +69,9 @@ class GpuComputeEnvironment(Construct):
             there is no placement group. Default: False.
         capacity_reservation: ID of a capacity reservation or a capacity block, or ARN of a resource group of capacity
             reservations. Required for a capacity block. Default: none.
-        subnets: Subnets of the VPC that the instances start in. With EFA, instances start in the first one. Default:
-            the private subnets.
+        subnets: Subnets of the VPC that the instances start in. With EFA, instances start in the first one: give
+            environments with EFA different subnets if they must not depend on the same Availability Zone. Default: the
+            private subnets.
         security_groups: Security groups of the instances. For multi-node jobs, they must allow all traffic between
             each other. With EFA, AWS gives the VPC's default security group to the network interfaces of the jobs: it
             must allow all traffic from itself, and all outbound traffic. Default: a new security group that allows
@@ -75,6 +86,11 @@ class GpuComputeEnvironment(Construct):
         update_to_latest_image_version: True if updates bring AWS's newest Amazon Machine Image (AMI) to the instances.
             While True, changes of `max_gpus` or `max_vcpus` also start new instances. If False, instances keep the AMI
             that the environment was created with. Default: False.
+        ami: ID of the Amazon Machine Image (AMI) of the instances, for example ami-0123456789abcdef0, or path of an SSM
+            parameter with the ID, for example /images/training, in the same account and Region. CloudFormation reads
+            the parameter at each deployment. The AMI is based on Amazon Linux 2023, with the ECS agent, NVIDIA drivers
+            and `/dev/xvda` as its root volume, and with the EFA driver for EFA. Excludes
+            `update_to_latest_image_version`. Default: the newest AMI of AWS when the environment is created.
         tags: Tags of the instances and their volumes, at most 40. The CDK and AWS Batch add their own tags. Default:
             none.
 
@@ -101,6 +117,7 @@ class GpuComputeEnvironment(Construct):
         instance_types: Sequence[str],
         max_gpus: int | None = None,
         max_vcpus: int | None = None,
+        min_gpus: int = 0,
         purchase: Purchase = Purchase.ON_DEMAND,
         allocation_strategy: AllocationStrategy | None = None,
         efa: bool = False,
@@ -112,12 +129,14 @@ class GpuComputeEnvironment(Construct):
         container_insights: bool = True,
         lustre: Sequence[LustreMount] = (),
         update_to_latest_image_version: bool = False,
+        ami: str | None = None,
         tags: Mapping[str, str] | None = None,
     ) -> None:
         spec = ComputeEnvironmentSpec(
             instance_types=instance_types,
             max_gpus=max_gpus,
             max_vcpus=max_vcpus,
+            min_gpus=min_gpus,
             purchase=purchase,
             allocation_strategy=allocation_strategy,
             efa=efa,
@@ -127,6 +146,7 @@ class GpuComputeEnvironment(Construct):
             container_insights=container_insights,
             lustre=lustre,
             update_to_latest_image_version=update_to_latest_image_version,
+            ami=ami,
             tags=tags,
         )
         claims = Claims.regional(scope)
@@ -138,6 +158,7 @@ class GpuComputeEnvironment(Construct):
             if constructs is not None and not (is_list and constructs and all(hasattr(c, "node") for c in constructs)):
                 problems.append(Problem((name,), constructs, f"a list of one or more CDK {name.replace('_', ' ')}"))
         problems = problems or list(_subnet_problems(vpc, subnets))
+        problems += other_vpc_problems(vpc, subnets)
         if problems:
             raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)
         super().__init__(scope, construct_id)
@@ -156,8 +177,9 @@ class GpuComputeEnvironment(Construct):
         if security_groups:
             self._group_ids = [group.security_group_id for group in security_groups]
         else:
-            self._group_ids = [_own_security_group(self, vpc.vpc_id, efa)]
+            self._group_ids = [own_security_group(self, vpc.vpc_id, efa)]
         subnet_ids = [subnet.subnet_id for subnet in subnets] if subnets else self._default_subnet_ids(vpc)
+        warn_of_missing_endpoints(self, vpc, subnet_ids)
         template = launch_template(self, spec, self._group_ids)
         if tags and "Name" in tags:  # the CDK gives its launch template another Name
             cdk.Tags.of(template).add("Name", tags["Name"])
@@ -178,14 +200,18 @@ class GpuComputeEnvironment(Construct):
                 type="SPOT" if purchase == Purchase.SPOT else "EC2",
                 allocation_strategy=spec.strategy,
                 instance_types=list(instance_types),
-                minv_cpus=0,
+                minv_cpus=spec.min_vcpus,
                 maxv_cpus=self.max_vcpus,
                 instance_role=instance_profile(self, purchase).attr_arn,
                 subnets=subnet_ids[:1] if efa else subnet_ids,
                 security_group_ids=None if efa else self._group_ids,
                 update_to_latest_image_version=update_to_latest_image_version or None,
-                placement_group=_placement_group(self) if efa and capacity_reservation is None else None,
-                ec2_configuration=[resources.Ec2ConfigurationObjectProperty(image_type=_IMAGE_TYPE)],
+                placement_group=placement_group(self) if efa and capacity_reservation is None else None,
+                ec2_configuration=[
+                    resources.Ec2ConfigurationObjectProperty(
+                        image_type=_IMAGE_TYPE, image_id_override=_image_id(self, ami)
+                    )
+                ],
                 launch_template=resources.LaunchTemplateSpecificationProperty(
                     launch_template_id=template.launch_template_id, version=template.latest_version_number
                 ),
@@ -193,6 +219,8 @@ class GpuComputeEnvironment(Construct):
         )
         self.compute_environment.add_property_deletion_override("Tags")
         self.compute_environment_arn = self.compute_environment.attr_compute_environment_arn
+        for advice in spec.advice():
+            cdk.Annotations.of(self).add_warning_v2(advice.id, advice.message)
         for name in filter(is_unverified, instance_types):
             self._warn(
                 "unverifiedInstanceType",
@@ -239,43 +267,11 @@ def _subnet_problems(vpc: ec2.IVpc | TrainingVpc, subnets: Sequence[ec2.ISubnet]
     yield Problem.relation(("vpc",), sentence)
 
 
-def _placement_group(scope: Construct) -> str:
-    group = ec2.PlacementGroup(scope, "PlacementGroup", strategy=ec2.PlacementGroupStrategy.CLUSTER)
-    resource = group.node.default_child
-    assert isinstance(resource, ec2.CfnPlacementGroup)
-    resource.add_property_deletion_override("Tags")  # CloudFormation changes them only by replacement
-    return group.placement_group_name
+def _image_id(scope: Construct, ami: str | None) -> str | None:
+    """Return the id of an AMI. Each deployment reads a parameter of the template, unlike a dynamic reference."""
+    if ami is None or not ami.startswith("/"):
+        return ami
+    from aws_cdk import aws_ssm as ssm  # noqa: PLC0415 (loads for ten milliseconds)
 
-
-def _own_security_group(scope: Construct, vpc_id: str, efa: bool) -> str:
-    group = ec2.CfnSecurityGroup(
-        scope,
-        "SecurityGroup",
-        vpc_id=vpc_id,
-        group_description="Instances for GPU jobs",
-        security_group_egress=[
-            ec2.CfnSecurityGroup.EgressProperty(
-                cidr_ip="0.0.0.0/0", ip_protocol="-1", description="All outbound traffic"
-            )
-        ],
-    )
-    group_id = group.attr_group_id
-    # The nodes of a multi-node job communicate with each other, with or without EFA.
-    ec2.CfnSecurityGroupIngress(
-        scope,
-        "FromItself",
-        group_id=group_id,
-        source_security_group_id=group_id,
-        ip_protocol="-1",
-        description="Traffic between the instances",
-    )
-    if efa:  # EFA traffic requires a rule for the group itself; a rule for all addresses is not enough
-        ec2.CfnSecurityGroupEgress(
-            scope,
-            "ToItself",
-            group_id=group_id,
-            destination_security_group_id=group_id,
-            ip_protocol="-1",
-            description="EFA traffic between the instances",
-        )
-    return group_id
+    kind = ssm.ParameterValueType.AWS_EC2_IMAGE_ID
+    return ssm.StringParameter.value_for_typed_string_parameter_v2(scope, ami, kind)

@@ -7,7 +7,7 @@ from typing import Final
 
 from fairlane._internal.checks import check_list, check_text, check_whole_number
 from fairlane.capacity.endpoint_rules import EndpointPolicies, endpoint_policy_problems
-from fairlane.errors import Problem
+from fairlane.errors import Path, Problem
 
 MAX_AVAILABILITY_ZONES: Final = 6
 DEFAULT_CIDR: Final = "10.0.0.0/16"
@@ -66,27 +66,31 @@ def training_vpc_problems(
     yield from check_whole_number(("availability_zones",), availability_zones, 1, MAX_AVAILABILITY_ZONES)
     zones = availability_zones
     if availability_zone_ids is not None:
-        field = ("availability_zone_ids",)
-        list_problems = list(
-            check_list(field, availability_zone_ids, str, "ids of Availability Zones, such as use1-az4")
-        )
-        yield from list_problems
-        if not list_problems:
+        yield from zone_problems(("availability_zone_ids",), availability_zone_ids)
+        if isinstance(availability_zone_ids, Sequence) and not isinstance(availability_zone_ids, str):
             zones = len(availability_zone_ids)
-            if not 1 <= zones <= MAX_AVAILABILITY_ZONES:
-                sentence = f"the list has {zones} Availability Zones: use 1 to {MAX_AVAILABILITY_ZONES}"
-                yield Problem.relation(field, sentence)
-            for index, zone in enumerate(availability_zone_ids):
-                allowed = "the id of an Availability Zone, such as use1-az4, which is the same in every account"
-                yield from check_text((*field, index), zone, _ZONE_ID.fullmatch, allowed)
-                if zone in availability_zone_ids[:index]:
-                    sentence = f"{zone} is listed twice: list each Availability Zone once"
-                    yield Problem.relation((*field, index), sentence)
     highest = zones if isinstance(zones, int) and 1 <= zones <= MAX_AVAILABILITY_ZONES else MAX_AVAILABILITY_ZONES
     yield from check_whole_number(
         ("nat_gateways",), nat_gateways, 0, highest, unit="NAT gateways, at most one in a zone"
     )
     yield from endpoint_policy_problems(endpoint_policies)
+
+
+def zone_problems(field: Path, zone_ids: object) -> Iterator[Problem]:
+    """Yield the problems of a list of ids of Availability Zones."""
+    list_problems = list(check_list(field, zone_ids, str, "ids of Availability Zones, such as use1-az4"))
+    yield from list_problems
+    if list_problems or not isinstance(zone_ids, Sequence):
+        return
+    if not 1 <= len(zone_ids) <= MAX_AVAILABILITY_ZONES:
+        sentence = f"the list has {len(zone_ids)} Availability Zones: use 1 to {MAX_AVAILABILITY_ZONES}"
+        yield Problem.relation(field, sentence)
+    for index, zone in enumerate(zone_ids):
+        allowed = "the id of an Availability Zone, such as use1-az4, which is the same in every account"
+        yield from check_text((*field, index), zone, _ZONE_ID.fullmatch, allowed)
+        if zone in zone_ids[:index]:
+            sentence = f"{zone} is listed twice: list each Availability Zone once"
+            yield Problem.relation((*field, index), sentence)
 
 
 def _cidr_problems(cidr: object) -> Iterator[Problem]:

@@ -13,20 +13,28 @@ from fairlane._internal.checks import (
     check_tags,
     check_text,
     check_whole_number,
+    is_single_resource,
 )
 from fairlane._internal.tokens import is_token
 from fairlane.capacity.efa_rules import efa_environment_problems
 from fairlane.capacity.lustre import LustreMount, lustre_problems
+from fairlane.capacity.size_rules import min_gpus_problems, size_problems
 from fairlane.catalog import gpu_instance_type
 from fairlane.catalog.gpu_catalog import check_gpu_instance_type
-from fairlane.errors import Problem
+from fairlane.errors import Advice, Problem
 
 MAX_JOB_EXECUTION_TIMEOUT_MINUTES: Final = 7200
 MIN_ROOT_VOLUME_GIB: Final = 30
 MAX_ROOT_VOLUME_GIB: Final = 16384
-MAX_GPUS: Final = 100_000
 MAX_INSTANCE_TAGS: Final = 40
 
+MAX_PARAMETER_NAME: Final = 1011
+"""Most characters of the name of an SSM parameter."""
+MAX_LEVELS: Final = 15
+"""Most levels in the name of an SSM parameter."""
+
+_AMI: Final = re.compile(r"ami-[0-9a-f]{8}(?:[0-9a-f]{9})?")
+_PARAMETER: Final = re.compile(r"(?:/[A-Za-z0-9_.-]+)+(?::[0-9]+)?")
 _RESERVATION_ID: Final = re.compile(r"cr-[0-9a-f]{8,17}")
 _RESERVATION_GROUP: Final = re.compile(r"arn:[a-z-]+:resource-groups:[a-z0-9-]+:[0-9]{12}:group/[A-Za-z0-9._/-]+")
 
@@ -75,6 +83,8 @@ class ComputeEnvironmentSpec:
             AWS Batch may exceed it by one instance. Either `max_gpus` or `max_vcpus` is required.
         max_vcpus: Maximum number of vCPUs at a time, at least the vCPUs of the smallest instance type. Replaces
             `max_gpus`. Default: derived from `max_gpus`.
+        min_gpus: Number of GPUs that run at all times, also without jobs, in whole instances, at most `max_gpus`. AWS
+            bills them. Requires instance types in Fairlane's catalog. Default: 0.
         purchase: Purchase option of the instances: ON_DEMAND, SPOT or CAPACITY_BLOCK. Default: ON_DEMAND.
         allocation_strategy: Strategy by which AWS Batch chooses among the instance types. Default: BEST_FIT_PROGRESSIVE
             for ON_DEMAND, SPOT_PRICE_CAPACITY_OPTIMIZED for SPOT, and BEST_FIT, the only choice, for CAPACITY_BLOCK.
@@ -90,12 +100,18 @@ class ComputeEnvironmentSpec:
         lustre: FSx for Lustre file systems that each instance mounts, at most 10. Default: none.
         update_to_latest_image_version: True if updates bring AWS's newest Amazon Machine Image (AMI) to the instances.
             While True, changes of `max_gpus` or `max_vcpus` also start new instances. Default: False.
+        ami: ID of the Amazon Machine Image (AMI) of the instances, for example ami-0123456789abcdef0, or path of an SSM
+            parameter with the ID, for example /images/training, in the same account and Region. CloudFormation reads
+            the parameter at each deployment. The AMI is based on Amazon Linux 2023, with the ECS agent, NVIDIA drivers
+            and `/dev/xvda` as its root volume, and with the EFA driver for EFA. Excludes
+            `update_to_latest_image_version`. Default: the newest AMI of AWS when the environment is created.
         tags: Tags of the instances and their volumes, at most 40. Default: none.
     """
 
     instance_types: Sequence[str]
     max_gpus: int | None = None
     max_vcpus: int | None = None
+    min_gpus: int = 0
     purchase: Purchase = Purchase.ON_DEMAND
     allocation_strategy: AllocationStrategy | None = None
     efa: bool = False
@@ -105,6 +121,7 @@ class ComputeEnvironmentSpec:
     container_insights: bool = True
     lustre: Sequence[LustreMount] = ()
     update_to_latest_image_version: bool = False
+    ami: str | None = None
     tags: Mapping[str, str] | None = None
 
     @property
@@ -122,10 +139,39 @@ class ComputeEnvironmentSpec:
         smallest = min(instance.vcpus for instance in instances if instance.gpus <= max_gpus)
         return max(smallest, min(max_gpus * instance.vcpus // instance.gpus for instance in instances))
 
+    @property
+    def min_vcpus(self) -> int:
+        """Number of vCPUs that run at all times, with which the number of GPUs is at least `min_gpus`."""
+        instances = [instance for name in self.instance_types if (instance := gpu_instance_type(name))]
+        return max((self.min_gpus * instance.vcpus // instance.gpus for instance in instances), default=0)
+
+    def advice(self) -> Iterator[Advice]:
+        """Yield advice for sizes that AWS accepts: a part of an instance, and instances that cannot always run."""
+        instances = filter(None, map(gpu_instance_type, self.instance_types))
+        smallest = min(instances, key=lambda instance: instance.gpus, default=None)
+        if smallest and self.max_gpus and self.max_gpus % smallest.gpus:
+            fewer = self.max_gpus // smallest.gpus * smallest.gpus
+            yield Advice(
+                "fairlane:GpuComputeEnvironment.partialInstance",
+                f"max_gpus is {self.max_gpus}, but {smallest.instance_type} has {smallest.gpus} GPUs: AWS Batch starts "
+                f"whole instances, with {fewer} or {fewer + smallest.gpus} GPUs in all: use one of these numbers",
+            )
+        if self.min_gpus and self.purchase != Purchase.ON_DEMAND:
+            reason = "EC2 can reclaim them" if self.purchase == Purchase.SPOT else "they run only in its period"
+            yield Advice(
+                "fairlane:GpuComputeEnvironment.minGpus",
+                f"AWS bills {self.min_gpus} GPUs of {self.purchase} at all times, also without jobs, but {reason}: use "
+                "ON_DEMAND, or set min_gpus to 0",
+            )
+
     def problems(self) -> Iterator[Problem]:
         """Yield the values that AWS would refuse, and the instance types that cannot run GPU jobs."""
-        yield from _instance_type_problems(self.instance_types, self.efa, self.purchase)
-        yield from _size_problems(self.instance_types, self.max_gpus, self.max_vcpus)
+        problems = list(_instance_type_problems(self.instance_types, self.efa, self.purchase))
+        problems += size_problems(self.instance_types, self.max_gpus, self.max_vcpus)
+        yield from problems
+        if self.min_gpus != 0 or isinstance(self.min_gpus, bool):
+            sizes = (self.min_vcpus, self.vcpus) if not problems and isinstance(self.min_gpus, int) else None
+            yield from min_gpus_problems(self.instance_types, self.min_gpus, self.max_gpus, sizes)
         if is_token(self.purchase):
             yield Problem(("purchase",), self.purchase, f"{alternatives(list(Purchase))}, known at synth")
         yield from check_choice(("purchase",), self.purchase, Purchase)
@@ -156,6 +202,7 @@ class ComputeEnvironmentSpec:
         if not isinstance(self.update_to_latest_image_version, bool):
             allowed = "True or False, known at synth"
             yield Problem(("update_to_latest_image_version",), self.update_to_latest_image_version, allowed)
+        yield from _ami_problems(self.ami, self.update_to_latest_image_version)
         yield from check_tags(self.tags)
         if isinstance(self.tags, Mapping) and len(self.tags) > MAX_INSTANCE_TAGS:
             sentence = (
@@ -188,30 +235,20 @@ def _instance_type_problems(instance_types: Sequence[str], efa: bool, purchase: 
         yield Problem.relation(("instance_types",), sentence)
 
 
-def _size_problems(instance_types: Sequence[str], max_gpus: int | None, max_vcpus: int | None) -> Iterator[Problem]:
-    if max_gpus is None and max_vcpus is None:
-        yield Problem(("max_gpus",), None, "either max_gpus or max_vcpus")
-    if max_gpus is not None and max_vcpus is not None:
-        yield Problem.relation(("max_gpus",), "max_gpus and max_vcpus exclude each other: remove one of them")
-    candidates = instance_types if _is_list(instance_types) else ()
-    usable = [name for name in candidates if not any(check_gpu_instance_type((), name))]
-    instances = [gpu_instance_type(name) for name in usable]
-    smallest = min((instance.gpus for instance in instances if instance and instance.gpus), default=1)
-    if max_gpus is not None:
-        if None in instances:
-            unknown = ", ".join(name for name in usable if gpu_instance_type(name) is None)
-            sentence = (
-                f"Fairlane's catalog has no number of GPUs for {unknown}: "
-                "check the spelling, or use max_vcpus instead of max_gpus"
-            )
-            yield Problem.relation(("max_gpus",), sentence)
-        elif is_token(max_gpus):
-            yield Problem(("max_gpus",), max_gpus, "a whole number of GPUs, known at synth; max_vcpus can be a token")
-        else:
-            yield from check_whole_number(("max_gpus",), max_gpus, smallest, MAX_GPUS, unit="GPUs")
-    if max_vcpus is not None:
-        smallest = min((instance.vcpus for instance in instances if instance), default=1)
-        yield from check_whole_number(("max_vcpus",), max_vcpus, smallest, unit="vCPUs")
+def _ami_problems(ami: str | None, update_to_latest_image_version: bool) -> Iterator[Problem]:
+    if ami is None:
+        return
+    allowed = (
+        "the id of an AMI, such as ami-0123456789abcdef0, or the path of an SSM parameter, such as /images/training"
+    )
+    if isinstance(ami, str) and ami.startswith("/"):
+        if not is_single_resource(ami, _PARAMETER) or len(ami) > MAX_PARAMETER_NAME or ami.count("/") > MAX_LEVELS:
+            yield Problem(("ami",), ami, allowed)
+    else:
+        yield from check_text(("ami",), ami, _AMI.fullmatch, allowed)
+    if update_to_latest_image_version is True:
+        sentence = "AWS Batch ignores update_to_latest_image_version if an AMI is given: remove one of them"
+        yield Problem.relation(("ami",), sentence)
 
 
 def _reservation_problems(purchase: Purchase, reservation: str | None) -> Iterator[Problem]:

@@ -4,10 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from fairlane._internal.checks import is_region
+from fairlane._internal.checks import is_region, listing
 from fairlane._internal.specs import field_values
+from fairlane.capacity.network_rules import zone_problems
 from fairlane.capacity.rules import ComputeEnvironmentSpec
-from fairlane.environment.network import check_ids
+from fairlane.environment.network import ExistingNetworkModel, NewNetworkModel, check_ids
 from fairlane.errors import Problem
 
 MAX_SECURITY_GROUPS: Final = 5
@@ -21,9 +22,15 @@ class ComputeEnvironmentSettings(ComputeEnvironmentSpec):
     Args:
         security_group_ids: IDs of 1 to 5 security groups of the instances. Default: a new security group that
             allows no inbound traffic from outside.
+        subnet_ids: IDs of the subnets that the instances start in, from `subnet_ids` of an existing network. Instances
+            with EFA start in the first subnet. Default: the subnets of the network.
+        availability_zone_ids: IDs of the Availability Zones that the instances start in, from `availability_zone_ids`
+            of a new network. Instances with EFA start in the first zone. Default: the zones of the network.
     """
 
     security_group_ids: Sequence[str] | None = None
+    subnet_ids: Sequence[str] | None = None
+    availability_zone_ids: Sequence[str] | None = None
 
     def with_tags(self, tags: Mapping[str, str]) -> "ComputeEnvironmentSettings":
         """Return the settings with further tags; tags of the compute environment itself take precedence."""
@@ -40,9 +47,31 @@ class ComputeEnvironmentSettings(ComputeEnvironmentSpec):
         reservation = self.capacity_reservation or ""
         if reservation.startswith("arn:") and is_region(region) and f":resource-groups:{region}:" not in reservation:
             yield Problem(("capacity_reservation",), reservation, f"a resource group in {region}")
+        if self.subnet_ids is not None:
+            yield from check_ids("subnet_ids", "subnet", self.subnet_ids, "subnet")
+        if self.availability_zone_ids is not None:
+            yield from zone_problems(("availability_zone_ids",), self.availability_zone_ids)
         groups = self.security_group_ids
         if groups is not None:
             yield from check_ids("security_group_ids", "sg", groups, "security group")
             if len(groups) > MAX_SECURITY_GROUPS:
                 sentence = f"{len(groups)} security groups are too many: use at most {MAX_SECURITY_GROUPS}"
                 yield Problem.relation(("security_group_ids",), sentence)
+
+    def subnet_problems(self, network: NewNetworkModel | ExistingNetworkModel) -> Iterator[Problem]:
+        """Yield the subnets and Availability Zones that the network does not have."""
+        ids: Sequence[str] | None
+        if isinstance(network, ExistingNetworkModel):
+            other, ids, key, noun = "availability_zone_ids", network.subnet_ids, "subnet_ids", "a subnet"
+            sentence = "the zones of an existing VPC are unknown: use subnet_ids instead"
+        else:
+            other, ids, key, noun = "subnet_ids", network.availability_zone_ids, "availability_zone_ids", "a zone"
+            sentence = "the ids of a new VPC's subnets are unknown: use availability_zone_ids, or an existing VPC"
+        if getattr(self, other) is not None:
+            yield Problem.relation((other,), sentence)
+        chosen = getattr(self, key) or ()
+        if chosen and ids is None:
+            yield Problem.relation((key,), f"the network has no {key}: add {key} to network, with all zones")
+        for index, each in enumerate(chosen if ids is not None else ()):
+            if each not in (ids or ()):
+                yield Problem((key, index), each, f"{noun} of network.{key}: {listing(ids or ())}")

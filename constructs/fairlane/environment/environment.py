@@ -8,10 +8,12 @@ from pydantic import ConfigDict
 
 from fairlane._internal.checks import check_number, check_region, check_tags, check_text, is_region
 from fairlane._internal.key_rules import check_log_key
+from fairlane.environment.acknowledge import acknowledge_problems
 from fairlane.environment.dashboard import DashboardModel
 from fairlane.environment.fan_outs import FanOutModel
 from fairlane.environment.images import registry_problems, replication_rules
 from fairlane.environment.regions import RegionModel
+from fairlane.environment.stack_rules import MAX_STACK_NAME, STACK_PREFIX, stack_setting_problems
 from fairlane.errors import Path, Problem
 from fairlane.images.names import Place
 from fairlane.images.replication_rules import Rules
@@ -32,6 +34,20 @@ class Environment(RegionModel, title="Fairlane environment"):
     """`true` protects all stacks against deletion. Default: false."""
     tags: dict[str, str] = {}
     """Tags of all resources, at most 50. Default: none."""
+    stack_prefix: str = STACK_PREFIX
+    """Start of the names of all stacks and dashboards: 1 to 32 letters, digits and hyphens. A change creates new stacks
+    beside the old ones. Default: fairlane."""
+    permissions_boundary: str | None = None
+    """ARN of the managed policy that is the permissions boundary of all roles. Default: no permissions boundary."""
+    log_retention_days: int | None = None
+    """Number of days that all log groups of the stacks keep their events: a value that CloudWatch Logs accepts, 1 to
+    3653. Default: 30."""
+    qualifier: str | None = None
+    """Qualifier of the bootstrap stack: 1 to 10 lowercase letters, digits and hyphens. Default: the qualifier of the
+    CDK app."""
+    acknowledge: dict[str, str] = {}
+    """Reasons for warnings of the synth, by the id of the warning. The synth does not print these warnings. Default:
+    none."""
     dashboard: DashboardModel = DashboardModel()
     """Dashboards of all Regions that have job_metrics or hyperpod. Default: one dashboard of all queues, and one
     of each HyperPod cluster."""
@@ -42,7 +58,8 @@ class Environment(RegionModel, title="Fairlane environment"):
     """Training in many Regions from one manifest, by name. The home Region has the fan-outs. Default: none."""
     regions: dict[str, RegionModel] = {}
     """Other Regions, by the name of the Region. Each has the same keys, except account, termination_protection, tags,
-    dashboard, monitoring_cost_limit, fan_outs and regions. Default: none."""
+    stack_prefix, permissions_boundary, log_retention_days, qualifier, acknowledge, dashboard, monitoring_cost_limit,
+    fan_outs and regions. Default: none."""
 
     @property
     def has_training_resources(self) -> bool:
@@ -52,6 +69,31 @@ class Environment(RegionModel, title="Fairlane environment"):
     def by_region(self) -> dict[str, RegionModel]:
         """Return the settings of each Region, the home Region first."""
         return {self.region: self, **self.regions}
+
+    def stack_name(self, name: str, region: str) -> str:
+        """Return the start of the names of a Region's stacks.
+
+        Args:
+            name: Name of the environment.
+            region: Name of the Region.
+        """
+        return "-".join([self.stack_prefix, name, *([] if region == self.region else [region])])
+
+    def stack_name_problems(self, name: str) -> Iterator[Problem]:
+        """Yield a problem if the name of a stack is too long.
+
+        Args:
+            name: Name of the environment.
+        """
+        for region, model in self.by_region().items():
+            for kind in ("monitoring", *(f"hyperpod-{cluster}-monitoring" for cluster in model.hyperpod)):
+                stack = f"{self.stack_name(name, region)}-{kind}"
+                if len(stack) > MAX_STACK_NAME:
+                    sentence = (
+                        f"the stack name {stack} has {len(stack)} characters, but AWS CloudFormation accepts "
+                        f"{MAX_STACK_NAME}: use a shorter stack_prefix, file name or cluster name"
+                    )
+                    yield Problem.relation(("stack_prefix",), sentence)
 
     def empty_problems(self) -> Iterator[Problem]:
         """Yield Regions without resources. A Region that only images are replicated to has the replicas."""
@@ -74,6 +116,14 @@ class Environment(RegionModel, title="Fairlane environment"):
         if self.account is not None:
             yield from check_text(("account",), self.account, ACCOUNT.fullmatch, "twelve digits in quotes")
         yield from check_tags(self.tags)
+        yield from stack_setting_problems(
+            stack_prefix=self.stack_prefix,
+            permissions_boundary=self.permissions_boundary,
+            log_retention_days=self.log_retention_days,
+            qualifier=self.qualifier,
+            account=self._known_account,
+        )
+        yield from acknowledge_problems(self.acknowledge)
         for problem in self.dashboard.problems():
             yield problem.within("dashboard")
         if self.monitoring_cost_limit is not None:
@@ -92,8 +142,12 @@ class Environment(RegionModel, title="Fairlane environment"):
             for problem in model.regional_problems(region):
                 yield problem.within("regions", region)
 
+    @property
+    def _known_account(self) -> str | None:
+        return self.account if ACCOUNT.fullmatch(self.account or "") else None
+
     def _log_key_problems(self) -> Iterator[Problem]:
-        account = self.account if ACCOUNT.fullmatch(self.account or "") else None
+        account = self._known_account
         for region, model in self.by_region().items():
             if model.log_encryption_key is not None:
                 outer: Path = () if region == self.region else ("regions", region)

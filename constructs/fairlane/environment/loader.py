@@ -18,6 +18,7 @@ from fairlane.environment.extended_file import EXTENDS, ExtendedFile, is_base_fi
 from fairlane.environment.path_set import PathSet
 from fairlane.environment.references import reference_problems
 from fairlane.environment.scheduling import POLICIES
+from fairlane.environment.stack_rules import STACK_PREFIX
 from fairlane.environment.vocabulary import file_value, in_file_words
 from fairlane.errors import ConfigurationError, Path, Problem
 
@@ -40,10 +41,10 @@ _NAMED: Final = {
 _COMPARED_SIBLINGS: Final[dict[str | int, tuple[str, ...]]] = {
     "availability_zone_ids": ("nat_gateways",),
     "availability_zones": ("nat_gateways",),
-    "instance_types": ("instance_type",),
+    "instance_types": ("instance_type", "min_gpus"),
     "managed_policy_name": ("role",),
-    "max_gpus": ("max_vcpus",),
-    "max_vcpus": ("max_gpus",),
+    "max_gpus": ("max_vcpus", "min_gpus"),
+    "max_vcpus": ("max_gpus", "min_gpus"),
     "memory_mib": ("instance_type", "shared_memory_mib"),
     "purchase": ("allocation_strategy", "capacity_reservation", "efa"),
     "service_environment": ("capacity",),
@@ -97,7 +98,11 @@ def load_environment(path: FilePath) -> Environment:
     unread = {path for problem in file.problems for path in (problem.field, (*problem.field, "policy"))}
     problems = [problem for problem in problems if not (problem.is_missing and problem.field in unread)]
     if not problems and not file.problems:
-        problems = list(environment.empty_problems())
+        problems = [
+            *environment.empty_problems(),
+            *environment.stack_name_problems(path.stem),
+            *_collision_problems(environment, path),
+        ]
     located = [file.located(replace(problem, got=file_value(problem.got))) for problem in problems]
     all_problems = sorted([*file.problems, *located], key=lambda problem: (problem.file or "", problem.line or 0))
     if len(all_problems) > MAX_PROBLEMS:
@@ -109,6 +114,21 @@ def load_environment(path: FilePath) -> Environment:
     if all_problems:
         raise ConfigurationError(str(path), all_problems)
     return environment
+
+
+def _collision_problems(environment: Environment, path: FilePath) -> Iterator[Problem]:
+    """Yield the files in the same folder whose stacks have the same names, because of a stack_prefix."""
+    starts = {environment.stack_name(path.stem, region) for region in environment.by_region()}
+    for name in environment_names(path.parent):
+        if name == path.stem or not any(start.endswith(f"-{name}") for start in starts):
+            continue
+        data = ExtendedFile(path.parent / f"{name}.yaml").data
+        other = data if isinstance(data, dict) else {}
+        prefix, accounts = other.get("stack_prefix", STACK_PREFIX), {environment.account, other.get("account")} - {None}
+        prefixed = {prefix, environment.stack_prefix} != {STACK_PREFIX}
+        if prefixed and f"{prefix}-{name}" in starts and len(accounts) < 2:
+            sentence = f"{name}.yaml has stacks of the same names, {prefix}-{name}-...: use another stack_prefix"
+            yield Problem.relation(("stack_prefix",), sentence)
 
 
 def _not_a_mapping(data: object) -> str:

@@ -83,6 +83,11 @@ def _regional_problems(model: RegionModel, region: str) -> Iterator[ReferencePro
         for key in ("job_definitions", "execution_roles"):
             for index, target in enumerate(getattr(store, key)):
                 yield from missing_target(("sweeps", name, key, index), target, key, getattr(model, key))
+    if model.network is not None and not any(model.network.problems(region)):
+        for name, instances in model.compute_environments.items():
+            for problem in instances.subnet_problems(model.network):
+                located = problem.within("compute_environments", name)
+                yield located, [located.field, ("network",)]
     yield from hyperpod_problems(model, region)
     yield from _job_fit_problems(model, region)
 

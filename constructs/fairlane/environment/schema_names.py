@@ -13,12 +13,14 @@ from fairlane.catalog.gpu_catalog import gpu_instance_types
 from fairlane.catalog.hyperpod_catalog import hyperpod_instance_types
 from fairlane.catalog.region_catalog import batch_regions
 from fairlane.catalog.training_catalog import training_instance_types
+from fairlane.environment.acknowledge import WARNING_ID, WARNING_IDS
 from fairlane.scheduling.capacity import INSTANCE_TYPE as TRAINING_INSTANCE_TYPE
 
 FILE: Final = ""
 """Name of the whole file among the definitions of the schema."""
 _KEYS: Final = {
     (FILE, "regions"): "region-name",
+    (FILE, "acknowledge"): "warning-id",
     ("fan-out", "queues"): "region-name",
     ("training-queue", "capacity"): "training-instance-type",
     ("service-environment", "capacity"): "training-instance-type",
@@ -50,6 +52,7 @@ def add_names(schema: dict[str, Any]) -> None:
         _properties(schema, definition)[key] = _with_values(_properties(schema, definition)[key], _reference(name))
     instance_types = [entry.instance_type for entry in gpu_instance_types()]
     schema["$defs"] |= {
+        "warning-id": _names("warning id", WARNING_IDS, WARNING_ID, "fairlane:GpuQueue.idleGpus"),
         "region-name": _names("Region name", batch_regions(), REGION, "us-east-1"),
         "training-instance-type": _names(
             "training instance type", training_instance_types(), TRAINING_INSTANCE_TYPE, "ml.p5.48xlarge"

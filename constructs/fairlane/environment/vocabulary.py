@@ -18,7 +18,8 @@ _WORDS: Final = {
     "node_pools": "autoscaling",
 }
 _KNOWN_AT_SYNTH: Final = re.compile(r"(,| that is| that are)? known at synth")
-_PYTHON: Final = re.compile(rf"\b({'|'.join(_WORDS)})\b")
+_PYTHON: Final = re.compile(rf"(?<!fairlane:)\b({'|'.join(_WORDS)})\b")
+"""Words of Python, except in ids of warnings."""
 
 
 def in_file_words(problem: Problem) -> Problem:

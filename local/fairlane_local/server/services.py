@@ -1,11 +1,12 @@
 """Services of the local AWS: moto, with what it lacks."""
 
 import logging
+import re
 from typing import Final
 
 from moto.moto_server import werkzeug_app
 from moto.s3.models import s3_backends
-from moto.ssm.models import SimpleSystemManagerBackend
+from moto.ssm.models import Parameter, SimpleSystemManagerBackend
 
 from fairlane_local import lambda_api, simulation
 from fairlane_local.athena import resources as athena
@@ -44,6 +45,8 @@ from fairlane_local.s3 import control_api
 from fairlane_local.step_functions import resources as step_functions
 
 _BOOTSTRAP_VERSION: Final = "30"
+_QUALIFIER: Final = "hnb659fds"
+_VERSION: Final = re.compile(r"/cdk-bootstrap/([a-z0-9-]{1,10})/version")
 _MODULES: Final = (
     *(alarms, api, athena, bucket_policies, caller, custom_resources, ec2, ecr, event_resources),
     *(iam_simulation, lambda_api, people, roles, sagemaker_api, simulation, stacks, step_functions, training_resources),
@@ -61,18 +64,33 @@ def install() -> None:
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     werkzeug_app.DISABLE_GLOBAL_CORS = True  # type: ignore[attr-defined]
     SimpleSystemManagerBackend.__init__ = _init_bootstrapped  # type: ignore[method-assign]
+    SimpleSystemManagerBackend.get_parameter = _get_bootstrapped  # type: ignore[method-assign]
     for module in _MODULES:
         module.install()
 
 
-_init = SimpleSystemManagerBackend.__init__
+_init, _get = SimpleSystemManagerBackend.__init__, SimpleSystemManagerBackend.get_parameter
 
 
 def _init_bootstrapped(self: SimpleSystemManagerBackend, region_name: str, account_id: str) -> None:
-    """Create the resources of `cdk bootstrap` that deployments use."""
+    """Create the resources of `cdk bootstrap` with its default qualifier."""
     _init(self, region_name, account_id)
+    _bootstrap(self, _QUALIFIER)
+
+
+def _get_bootstrapped(self: SimpleSystemManagerBackend, name: str) -> Parameter | None:
+    """Return a parameter. The AWS CDK CLI reads the version of a bootstrap stack before it uses the stack."""
+    found = _get(self, name)
+    if found is None and (match := _VERSION.fullmatch(name)):
+        _bootstrap(self, match[1])
+        found = _get(self, name)
+    return found
+
+
+def _bootstrap(self: SimpleSystemManagerBackend, qualifier: str) -> None:
+    """Create the resources of `cdk bootstrap` that deployments use."""
     self.put_parameter(
-        name="/cdk-bootstrap/hnb659fds/version",
+        name=f"/cdk-bootstrap/{qualifier}/version",
         description="",
         value=_BOOTSTRAP_VERSION,
         parameter_type="String",
@@ -84,6 +102,6 @@ def _init_bootstrapped(self: SimpleSystemManagerBackend, region_name: str, accou
         tier=None,
         policies=None,
     )
-    bucket = f"cdk-hnb659fds-assets-{account_id}-{region_name}"
+    bucket = f"cdk-{qualifier}-assets-{self.account_id}-{self.region_name}"
     if bucket not in s3_backends.bucket_accounts:
-        s3_backends[account_id]["aws"].create_bucket(bucket, region_name)
+        s3_backends[self.account_id]["aws"].create_bucket(bucket, self.region_name)

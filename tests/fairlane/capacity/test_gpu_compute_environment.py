@@ -96,12 +96,90 @@ def test_efa_outside_a_training_vpc_gives_a_warning_about_the_default_security_g
     assert [entry.id for entry in warnings] == ["/Stack/Other"]
 
 
+def isolated_vpc(stack: cdk.Stack) -> ec2.Vpc:
+    subnets = ec2.SubnetConfiguration(name="Isolated", subnet_type=ec2.SubnetType.PRIVATE_ISOLATED)
+    return ec2.Vpc(stack, "Vpc", subnet_configuration=[subnets])
+
+
+def test_isolated_subnets_without_endpoints_give_a_warning(stack: cdk.Stack) -> None:
+    vpc = isolated_vpc(stack)
+    compute_environment(stack)
+    vpc.add_gateway_endpoint("S3", service=ec2.GatewayVpcEndpointAwsService.S3)
+    (warning,) = Annotations.from_stack(stack).find_warning("*", Match.string_like_regexp("isolated"))
+    assert warning.id == "/Stack/Gpus"
+    assert "no VPC endpoints for ecs, ecs-agent, ecs-telemetry, ecr.api, ecr.dkr, logs: " in str(warning.entry.data)
+
+
+def test_isolated_subnets_with_endpoints_give_no_warning(stack: cdk.Stack) -> None:
+    vpc = isolated_vpc(stack)
+    compute_environment(stack)
+    services = ec2.InterfaceVpcEndpointAwsService
+    names = ("ECS", "ECS_AGENT", "ECS_TELEMETRY", "ECR", "ECR_DOCKER", "CLOUDWATCH_LOGS")
+    for name in names:  # later than the environment
+        vpc.add_interface_endpoint(name, service=getattr(services, name))
+    vpc.add_gateway_endpoint("S3", service=ec2.GatewayVpcEndpointAwsService.S3)
+    assert Annotations.from_stack(stack).find_warning("*", Match.any_value()) == []
+
+
+def test_subnets_with_a_route_to_the_internet_give_no_warning(stack: cdk.Stack) -> None:
+    ec2.Vpc(stack, "Vpc")
+    compute_environment(stack)
+    assert Annotations.from_stack(stack).find_warning("*", Match.any_value()) == []
+
+
+def test_environments_with_efa_start_in_subnets_and_placement_groups_of_their_own(stack: cdk.Stack) -> None:
+    settings: dict[str, Any] = {"instance_types": ["p5.48xlarge"], "max_gpus": 8, "efa": True}
+    for name, subnet in zip("AB", network(stack).private_subnets, strict=True):
+        compute_environment(stack, name, subnets=[subnet], **settings)
+    first, second = (entry["ComputeResources"] for entry in resources(stack, "ComputeEnvironment"))
+    assert first["Subnets"] == ["subnet-0123456789abcdef1"]
+    assert second["Subnets"] == ["subnet-0123456789abcdef2"]
+    assert first["PlacementGroup"] != second["PlacementGroup"]
+
+
+def test_subnets_of_another_vpc_are_refused(stack: cdk.Stack) -> None:
+    others = [ec2.Vpc(stack, "Other").private_subnets[0], TrainingVpc(stack, "Training").vpc.private_subnets[0]]
+    unknown = ec2.Subnet.from_subnet_id(stack, "Unknown", "subnet-0123456789abcdef3")
+    subnets = [network(stack).private_subnets[0], *others, unknown]
+    sentence = "is a subnet of another VPC: use subnets of the given vpc"
+    assert problems_of(lambda: compute_environment(stack, subnets=subnets)) == [
+        f"subnets[1]: Stack/Other/PrivateSubnet1 {sentence}",
+        f"subnets[2]: Stack/Training/Vpc/PrivateSubnet1 {sentence}",
+    ]
+
+
+def test_subnets_of_a_training_vpc_are_accepted(stack: cdk.Stack) -> None:
+    vpc = TrainingVpc(stack, "Training")
+    GpuComputeEnvironment(
+        stack, "Gpus", vpc=vpc, subnets=vpc.vpc.private_subnets[1:], instance_types=["g5.12xlarge"], max_gpus=4
+    )
+    assert resource(stack, "ComputeEnvironment")["ComputeResources"]["Subnets"] == [stack.resolve(vpc.subnet_ids[1])]
+
+
 def test_an_update_brings_a_new_image_only_with_the_setting(stack: cdk.Stack) -> None:
     compute_environment(stack, "Old")
     compute_environment(stack, "New", update_to_latest_image_version=True)
     old, new = (entry["ComputeResources"] for entry in resources(stack, "ComputeEnvironment"))
     assert "UpdateToLatestImageVersion" not in old
     assert new["UpdateToLatestImageVersion"] is True
+
+
+def test_instances_can_have_an_image_by_its_id(stack: cdk.Stack) -> None:
+    compute_environment(stack, ami="ami-0123456789abcdef0")
+    (configuration,) = resource(stack, "ComputeEnvironment")["ComputeResources"]["Ec2Configuration"]
+    assert configuration == {"ImageType": "ECS_AL2023_NVIDIA", "ImageIdOverride": "ami-0123456789abcdef0"}
+
+
+def test_each_deployment_reads_the_image_from_its_parameter(stack: cdk.Stack) -> None:
+    compute_environment(stack, "A", ami="/images/training")
+    compute_environment(stack, "B", ami="/images/training")
+    for environment in resources(stack, "ComputeEnvironment"):
+        (configuration,) = environment["ComputeResources"]["Ec2Configuration"]
+        parameter = template_of(stack)["Parameters"][configuration["ImageIdOverride"]["Ref"]]
+        assert parameter == {
+            "Type": "AWS::SSM::Parameter::Value<AWS::EC2::Image::Id>",
+            "Default": "/images/training",
+        }
 
 
 def test_the_placement_group_has_no_tags(stack: cdk.Stack) -> None:
@@ -223,6 +301,53 @@ def test_max_gpus_limits_the_vcpus(stack: cdk.Stack, instance_types: list[str], 
     assert resource(stack, "ComputeEnvironment")["ComputeResources"]["MaxvCpus"] == vcpus
 
 
+@pytest.mark.parametrize(
+    ("instance_types", "size", "vcpus"),
+    [
+        (["g5.12xlarge"], {"min_gpus": 4, "max_gpus": 8}, (48, 96)),
+        (["g5.12xlarge"], {"min_gpus": 8, "max_gpus": 8}, (96, 96)),
+        (["g5.12xlarge"], {"min_gpus": 4, "max_vcpus": 48}, (48, 48)),
+        (["g5.12xlarge", "g5.48xlarge"], {"min_gpus": 4, "max_gpus": 16}, (96, 192)),
+    ],
+)
+def test_min_gpus_is_the_least_number_of_gpus(
+    stack: cdk.Stack, instance_types: list[str], size: dict[str, int], vcpus: tuple[int, int]
+) -> None:
+    compute_environment(stack, instance_types=instance_types, **dict[str, Any](max_gpus=None) | size)
+    computing = resource(stack, "ComputeEnvironment")["ComputeResources"]
+    assert (computing["MinvCpus"], computing["MaxvCpus"]) == vcpus
+
+
+def test_min_gpus_that_are_not_certain_give_a_warning(stack: cdk.Stack) -> None:
+    compute_environment(stack, "OnDemand", min_gpus=4)
+    compute_environment(stack, "Spot", min_gpus=4, purchase=Purchase.SPOT)
+    block = {"purchase": Purchase.CAPACITY_BLOCK, "capacity_reservation": BLOCK, "instance_types": ["p5.48xlarge"]}
+    compute_environment(stack, "Block", min_gpus=8, **block)
+    warnings = Annotations.from_stack(stack).find_warning("*", Match.string_like_regexp("AWS bills"))
+    texts = {entry.id: str(entry.entry.data) for entry in warnings}
+    assert texts.keys() == {"/Stack/Spot", "/Stack/Block"}
+    assert "AWS bills 4 GPUs of SPOT at all times, also without jobs, but EC2 can reclaim them" in texts["/Stack/Spot"]
+    assert "fairlane:GpuComputeEnvironment.minGpus" in texts["/Stack/Block"]
+
+
+@pytest.mark.parametrize(
+    ("instance_types", "max_gpus", "sizes"),
+    [
+        (["g5.12xlarge"], 10, "8 or 12"),
+        (["g5.48xlarge", "g5.12xlarge"], 10, "8 or 12"),
+        (["g5.48xlarge", "g5.12xlarge"], 12, None),
+        (["g5.xlarge", "g5.12xlarge"], 10, None),
+    ],
+)
+def test_a_part_of_an_instance_gives_a_warning(
+    stack: cdk.Stack, instance_types: list[str], max_gpus: int, sizes: str | None
+) -> None:
+    compute_environment(stack, instance_types=instance_types, max_gpus=max_gpus)
+    warnings = Annotations.from_stack(stack).find_warning("*", Match.any_value())
+    text = f"max_gpus is 10, but g5.12xlarge has 4 GPUs: AWS Batch starts whole instances, with {sizes} GPUs in all"
+    assert [text in str(warning.entry.data) for warning in warnings] == ([True] if sizes else [])
+
+
 def test_max_vcpus_allows_new_instance_types_with_a_warning(stack: cdk.Stack) -> None:
     compute_environment(stack, instance_types=["p9.48xlarge"], max_vcpus=1000)
     assert resource(stack, "ComputeEnvironment")["ComputeResources"]["MaxvCpus"] == 1000
@@ -250,6 +375,8 @@ def environment_after(**changes: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         ({"app_tags": {"team": "search"}}, True),
         ({"root_volume_gib": 500}, True),
         ({"max_gpus": 16}, False),
+        ({"min_gpus": 4}, False),
+        ({"ami": "ami-0123456789abcdef0"}, False),
         ({"instance_types": ["g5.12xlarge", "g5.48xlarge"]}, False),
         ({"job_execution_timeout_minutes": 60}, False),
     ],
@@ -260,6 +387,19 @@ def test_changes_update_an_environment_in_place(changes: dict[str, Any], templat
     if template_changes:  # CloudFormation sees a new version number
         after[0]["ComputeResources"]["LaunchTemplate"] |= {"Version": "2"}
     assert update_of("AWS::Batch::ComputeEnvironment", before[0], after[0]) == "in place"
+
+
+def test_another_subnet_updates_an_environment_in_place() -> None:
+    before, after = (environment_after(instance_types=["p5.48xlarge"], efa=True)[0] for _ in range(2))
+    after["ComputeResources"]["Subnets"] = ["subnet-0123456789abcdef2"]
+    assert update_of("AWS::Batch::ComputeEnvironment", before, after) == "in place"
+
+
+@pytest.mark.parametrize(("change", "update"), [({"min_gpus": 8}, "in place"), ({"ami": "/images/a"}, "replacement")])
+def test_a_capacity_block_is_replaced_unless_its_size_changes(change: dict[str, Any], update: str) -> None:
+    block = {"instance_types": ["p5.48xlarge"], "purchase": Purchase.CAPACITY_BLOCK, "capacity_reservation": BLOCK}
+    before, after = environment_after(**block)[0], environment_after(**block, **change)[0]
+    assert update_of("AWS::Batch::ComputeEnvironment", before, after) == update
 
 
 def test_tags_reach_instances_and_volumes() -> None:
@@ -315,6 +455,27 @@ def test_cdk_nag_and_cfn_lint_have_no_findings(flags: dict[str, Any]) -> None:
         ({"max_gpus": None}, "max_gpus: missing; use either max_gpus or max_vcpus"),
         ({"max_gpus": 8, "max_vcpus": 96}, "max_gpus: max_gpus and max_vcpus exclude each other"),
         ({"max_vcpus": 40}, "max_vcpus: got 40, allowed: a whole number of vCPUs, 48 or more"),
+        ({"min_gpus": 12}, "min_gpus: got 12, allowed: at most max_gpus, which is 8"),
+        (
+            {"min_gpus": 6},
+            "min_gpus: got 6, allowed: a multiple of 4, the number of GPUs of the smallest instance type",
+        ),
+        ({"min_gpus": -4}, "min_gpus: got -4, allowed: a whole number of GPUs, 0 to 100000"),
+        ({"min_gpus": False}, "min_gpus: got False, allowed: a whole number of GPUs"),
+        ({"min_gpus": "4"}, "min_gpus: got '4', allowed: a whole number of GPUs"),
+        (
+            {"min_gpus": cdk.Token.as_number({"Ref": "Gpus"})},
+            "min_gpus: got a value known only at deployment, allowed: a whole number of GPUs, known at synth",
+        ),
+        ({"min_gpus": 8, "max_vcpus": 48}, "min_gpus: 8 GPUs can have 96 vCPUs, but the environment has at most 48"),
+        (
+            {"instance_types": ["g5.12xlarge", "g5.48xlarge"], "min_gpus": 8},
+            "min_gpus: 8 GPUs can have 192 vCPUs, but the environment has at most 96",
+        ),
+        (
+            {"instance_types": ["p9.48xlarge"], "max_vcpus": 1000, "min_gpus": 8},
+            "min_gpus: min_gpus requires instance types in Fairlane's catalog",
+        ),
         ({"instance_types": ["p9.48xlarge"]}, "max_gpus: Fairlane's catalog has no number of GPUs for p9"),
         (
             {"allocation_strategy": AllocationStrategy.SPOT_CAPACITY_OPTIMIZED},
@@ -336,6 +497,22 @@ def test_cdk_nag_and_cfn_lint_have_no_findings(flags: dict[str, Any]) -> None:
         ({"efa": "yes"}, "efa: got 'yes', allowed: True or False, known at synth"),
         ({"purchase": "${Token[T.1]}"}, "purchase: got a value known only at deployment, allowed: ON_DEMAND"),
         ({"tags": cdk.Token.as_any({"Ref": "Tags"})}, "tags: got a value known only at deployment, allowed: a mapping"),
+        (
+            {"ami": "al2023"},
+            "ami: got 'al2023', allowed: the id of an AMI, such as ami-0123456789abcdef0, or the path of",
+        ),
+        ({"ami": "ami-0123"}, "ami: got 'ami-0123', allowed: the id of an AMI"),
+        ({"ami": ""}, "ami: got '', allowed: the id of an AMI"),
+        ({"ami": 1}, "ami: got 1, allowed: the id of an AMI"),
+        ({"ami": "/images/"}, "ami: got '/images/', allowed: the id of an AMI"),
+        ({"ami": "/images/*"}, "ami: got '/images/*', allowed: the id of an AMI"),
+        ({"ami": "/images/training:latest"}, "ami: got '/images/training:latest', allowed: the id of an AMI"),
+        ({"ami": "/a" * 16}, "ami: got '/a/a"),
+        ({"ami": "/" + "a" * 1011}, "ami: got '/aaa"),
+        (
+            {"ami": "ami-0123456789abcdef0", "update_to_latest_image_version": True},
+            "ami: AWS Batch ignores update_to_latest_image_version if an AMI is given: remove one of them",
+        ),
         ({"max_gpus": 10**12}, "max_gpus: got 1000000000000, allowed: a whole number of GPUs, 4 to 100000"),
         ({"root_volume_gib": 20}, "root_volume_gib: got 20, allowed: a whole number of GiB, 30 to 16384"),
         ({"job_execution_timeout_minutes": 7201}, "job_execution_timeout_minutes: got 7201"),

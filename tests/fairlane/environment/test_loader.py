@@ -139,7 +139,7 @@ regions:
         ("region: false\n", "line 1, region: got false, allowed: a text, in quotes if it looks like a number or a boolean"),
         ("region: us-east-1\naccount: 012345670123\n", "line 2, account: got 12345670123, allowed: an account ID of 12 digits in quotes; without quotes, YAML drops a leading 0"),
         ("region: us-east-1\naccount: '1234'\n", "line 2, account: got '1234', allowed: twelve digits in quotes"),
-        ("region: us-east-1\nqueue: {}\n", "line 2, queue: unknown key; use extends, execution_roles, service_environments, network, compute_environments, queues, job_definitions, sweeps, hyperpod, images, image_replication, log_encryption_key, job_metrics, alarms, region, account, termination_protection, tags, dashboard, monitoring_cost_limit, fan_outs or regions (did you mean queues?)"),
+        ("region: us-east-1\nqueue: {}\n", "line 2, queue: unknown key; use extends, execution_roles, service_environments, network, compute_environments, queues, job_definitions, sweeps, hyperpod, images, image_replication, log_encryption_key, job_metrics, alarms, region, account, termination_protection, tags, stack_prefix, permissions_boundary, log_retention_days, qualifier, acknowledge, dashboard, monitoring_cost_limit, fan_outs or regions (did you mean queues?)"),
         ("region: us-east-1\nregion: eu-west-1\n", "line 2, region: the mapping has this key twice: remove one of them"),
         ("region: us-east-1\nregions: {us-east-1: {}}\n", "line 2, regions.us-east-1: us-east-1 is the home Region: move its keys to the top level of the file"),
         ("region: us-east-1\nregions: {europe: {}}\n", "line 2, regions.europe: got 'europe', allowed: a Region such as us-east-1"),
@@ -233,11 +233,20 @@ job_definitions:
         ("{cidr: 10.0.0.0/16}", "{vpc_id: vpc-0123456789abcdef0, subnet_ids: [sg-0123456789abcdef0]}", "line 3, network.subnet_ids[0]: got 'sg-0123456789abcdef0', allowed: the id of a subnet, such as subnet-0123456789abcdef0"),
         ("{cidr: 10.0.0.0/16}", "{vpc_id: vpc-0123456789abcdef0, subnet_ids: [subnet-0123456789abcdef0], cidr: 10.0.0.0/16}", "line 3, network.cidr: unknown key; use vpc_id or subnet_ids"),
         ("max_gpus: 16}", "max_gpus: 0}", "line 5, compute_environments.g5.max_gpus: got 0, allowed: a whole number of GPUs, 4 to 100000"),
+        ("max_gpus: 16}", "max_gpus: 16, min_gpus: 20}", "line 5, compute_environments.g5.min_gpus: got 20, allowed: at most max_gpus, which is 16"),
+        ("SPOT}", "SPOT, ami: images/training}", "line 6, compute_environments.spot.ami: got 'images/training', allowed: the id of an AMI, such as ami-0123456789abcdef0, or the path of an SSM parameter, such as /images/training"),
+        ("SPOT}", "SPOT, ami: /images/training, update_to_latest_image_version: true}", "line 6, compute_environments.spot.ami: AWS Batch ignores update_to_latest_image_version if an AMI is given: remove one of them"),
         ("SPOT}", "SPOTS}", "line 6, compute_environments.spot.purchase: got 'SPOTS', allowed: ON_DEMAND, SPOT or CAPACITY_BLOCK (did you mean SPOT?)"),
         ("SPOT}", "SPOT, efa: true}", "line 6, compute_environments.spot.efa: EFA cannot be used with Spot, because a multi-node job needs all of its instances at once: use ON_DEMAND or CAPACITY_BLOCK, or set efa to false"),
         ("SPOT}", "SPOT, lustre: [{file_system_id: fsx, mount_name: fsx}]}", "line 6, compute_environments.spot.lustre[0].file_system_id: got 'fsx', allowed: the id of a file system"),
         ("SPOT}", "SPOT, security_group_ids: []}", "line 6, compute_environments.spot.security_group_ids: got [], allowed: one or more ids of security groups, such as sg-0123456789abcdef0"),
         ("SPOT}", "SPOT, security_group_ids: [default]}", "line 6, compute_environments.spot.security_group_ids[0]: got 'default', allowed: the id of a security group, such as sg-0123456789abcdef0"),
+        ("SPOT}", "SPOT, subnet_ids: [subnet-0123456789abcdef0]}", "line 6, compute_environments.spot.subnet_ids: the ids of a new VPC's subnets are unknown: use availability_zone_ids, or an existing VPC"),
+        ("SPOT}", "SPOT, availability_zone_ids: [use1-az4]}", "line 6, compute_environments.spot.availability_zone_ids: the network has no availability_zone_ids: add availability_zone_ids to network, with all zones"),
+        ("SPOT}", "SPOT, availability_zone_ids: []}", "line 6, compute_environments.spot.availability_zone_ids: the list has 0 Availability Zones: use 1 to 6"),
+        ("SPOT}", "SPOT, availability_zone_ids: [us-east-1a]}", "line 6, compute_environments.spot.availability_zone_ids[0]: got 'us-east-1a', allowed: the id of an Availability Zone, such as use1-az4, which is the same in every account"),
+        ("SPOT}", "SPOT, subnet_ids: []}", "line 6, compute_environments.spot.subnet_ids: got [], allowed: one or more ids of subnets, such as subnet-0123456789abcdef0"),
+        ("SPOT}", "SPOT, subnet_ids: [vpc-0123456789abcdef0]}", "line 6, compute_environments.spot.subnet_ids[0]: got 'vpc-0123456789abcdef0', allowed: the id of a subnet, such as subnet-0123456789abcdef0"),
         ("[g5, spot]", "[g5, g6]", "line 8, queues.containers.compute_environments[1]: got 'g6', allowed: a key of compute_environments: g5, spot"),
         ("[g5, spot]", "[g5, g5]", "line 8, queues.containers.compute_environments[1]: g5 is listed twice: list each compute environment once"),
         ("[g5, spot]", "[]", "line 8, queues.containers.compute_environments: the list has 0 compute environments: use 1 to 3"),
@@ -266,6 +275,39 @@ def test_a_mistake_with_gpus_is_reported_with_its_line_and_key(write: Write, old
     load_environment(write(GPUS))
     assert old in GPUS
     assert mistakes(write(GPUS.replace(old, new, 1)))[:1] == [problem]
+
+
+def test_a_subnet_that_the_network_does_not_have_is_refused(write: Write) -> None:
+    network = "{vpc_id: vpc-0123456789abcdef0, subnet_ids: [subnet-0123456789abcdef0, subnet-0123456789abcdef1]}"
+    text = GPUS.replace("{cidr: 10.0.0.0/16}", network)
+    own = "SPOT, subnet_ids: [subnet-0123456789abcdef1, subnet-0123456789abcdef2]}"
+    assert mistakes(write(text.replace("SPOT}", own))) == [
+        "line 6, compute_environments.spot.subnet_ids[1]: got 'subnet-0123456789abcdef2', allowed: a subnet of "
+        "network.subnet_ids: subnet-0123456789abcdef0, subnet-0123456789abcdef1",
+    ]
+    load_environment(write(text.replace("SPOT}", own.replace("def2", "def0"))))
+
+
+@pytest.mark.parametrize(
+    ("network", "problem"),
+    [
+        ("{availability_zone_ids: [use1-az4, use1-az6]}", None),
+        (
+            "{availability_zone_ids: [use1-az4, use1-az5]}",
+            "[0]: got 'use1-az6', allowed: a zone of network.availability_zone_ids: use1-az4, use1-az5",
+        ),
+        (
+            "{vpc_id: vpc-0123456789abcdef0, subnet_ids: [subnet-0123456789abcdef0]}",
+            ": the zones of an existing VPC are unknown: use subnet_ids instead",
+        ),
+    ],
+)
+def test_a_zone_that_the_network_does_not_have_is_refused(write: Write, network: str, problem: str | None) -> None:
+    text = GPUS.replace("{cidr: 10.0.0.0/16}", network).replace("SPOT}", "SPOT, availability_zone_ids: [use1-az6]}")
+    start = "line 6, compute_environments.spot.availability_zone_ids"
+    assert (mistakes(write(text)) if problem else []) == ([f"{start}{problem}"] if problem else [])
+    if problem is None:
+        load_environment(write(text))
 
 
 def test_a_multi_node_job_is_checked_against_every_compute_environment_of_its_queue(write: Write) -> None:

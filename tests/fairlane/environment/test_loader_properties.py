@@ -24,6 +24,7 @@ EMPTY: list[Any] = [ABSENT, None, {}, []]
 _JOBS = [("job_definitions", "one", "queues", 0), ("job_definitions", "several", "queues", 0)]
 _SHARED = [("queues", "fair", "service_environment")]
 _P5 = [("queues", "containers", "compute_environments", 0)]
+_ZONES: Any = [("compute_environments", "p5", "availability_zone_ids")]
 _TEAM = ("dashboard", "teams", "team", "quotas")
 _TEAM_SHARE = [(*_TEAM, 0)]
 _FAIR_SHARE = [("queues", "fair", "alarms", "starved_share", "Warning", "shares", 0)]
@@ -82,6 +83,9 @@ DEPENDENTS: dict[tuple[Any, ...], list[tuple[Any, ...]]] = {
     ("compute_environments", "p5"): _P5,
     ("compute_environments", "p5", "efa"): _JOBS,
     ("compute_environments", "p5", "purchase"): [("compute_environments", "p5", "allocation_strategy")],
+    ("network",): _ZONES,
+    ("network", "availability_zone_ids"): _ZONES,
+    ("network", "availability_zone_ids", 1): [(*_ZONES[0], 0)],
     ("network", "endpoint_policies", "buckets"): _DATA,
     ("network", "endpoint_policies", "buckets", 0): [("job_definitions", "one", "read", 0)],
     ("network", "endpoint_policies", "buckets", 1): [("job_definitions", "one", "write", 0)],
@@ -139,7 +143,13 @@ DEPENDENTS: dict[tuple[Any, ...], list[tuple[Any, ...]]] = {
     _GROWN: [(*_BASE, "max_replicas")],
     (*_CLUSTER, "prometheus_workspace"): [(*_CLUSTER, "prometheus_labels")],
     (*_CLUSTER, "lifecycle_scripts"): [(*_GROUPS, "p5", "init_script"), (*_GROUPS, "system", "lifecycle_script")],
-    ("regions", "eu-west-1", "network"): [(*_SHARED_EKS, "cluster")],
+    ("regions", "eu-west-1", "network"): [
+        (*_SHARED_EKS, "cluster"),
+        ("regions", "eu-west-1", "compute_environments", "g5", "subnet_ids"),
+    ],
+    ("regions", "eu-west-1", "network", "subnet_ids", 1): [
+        ("regions", "eu-west-1", "compute_environments", "g5", "subnet_ids", 0)
+    ],
     (*_SHARED_EKS, "cluster"): [(*_SHARED_EKS, "security_group"), (*_SHARED_EKS, "existing_add_ons")],
     ("queues", "containers", "compute_environments"): [
         *_JOBS,
@@ -162,6 +172,11 @@ EVERYTHING = (
 region: us-east-1
 account: "123456789012"
 termination_protection: false
+stack_prefix: acme
+permissions_boundary: arn:aws:iam::123456789012:policy/boundary
+log_retention_days: 90
+qualifier: acme
+acknowledge: {"fairlane:GpuQueue.idleGpus": a queue for tests}
 tags: {owner: platform}
 execution_roles:
   search: {read: ["s3://datasets/"], write: ["s3://models/"], repositories: [training], kms_keys: [], tags: {a: b}}
@@ -176,11 +191,13 @@ compute_environments:
   p5:
     instance_types: [p5.48xlarge]
     max_gpus: 16
+    min_gpus: 8
     purchase: CAPACITY_BLOCK
     allocation_strategy: BEST_FIT
     efa: true
     capacity_reservation: cr-0123456789abcdef0
     security_group_ids: [sg-0123456789abcdef0]
+    availability_zone_ids: [use1-az6]
     root_volume_gib: 100
     job_execution_timeout_minutes: 60
     container_insights: false
@@ -419,6 +436,8 @@ regions:
   eu-west-1:
     queues: {eu: {capacity: 1, scheduling: {policy: fifo}}}
     network: {vpc_id: vpc-0123456789abcdef0, subnet_ids: [subnet-0123456789abcdef0, subnet-0123456789abcdef1]}
+    compute_environments:
+      g5: {instance_types: [g5.12xlarge], max_gpus: 4, ami: /images/training, subnet_ids: [subnet-0123456789abcdef1]}
     hyperpod:
       shared:
         kubernetes:

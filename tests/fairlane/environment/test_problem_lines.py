@@ -35,6 +35,7 @@ REFERENCES: list[tuple[Any, ...]] = [
     ("compute_environments", "p5", "lustre", 0, "file_system_id"),
     ("regions", "eu-west-1", "network", "vpc_id"),
     ("regions", "eu-west-1", "network", "subnet_ids", 0),
+    ("regions", "eu-west-1", "compute_environments", "g5", "subnet_ids", 0),
     ("hyperpod", "cluster", "kubernetes", "chart"),
     ("hyperpod", "cluster", "instance_groups", "p5", "instance_type"),
     ("hyperpod", "cluster", "instance_groups", "p5", "init_script"),

@@ -92,7 +92,8 @@ def test_no_description_has_a_word_of_python() -> None:
 
 
 def test_no_name_of_a_class_is_in_the_schema() -> None:
-    words = set(re.findall(r"\w+", json.dumps(environment_json_schema())))
+    schema = re.sub(r"fairlane:[\w.]+", "", json.dumps(environment_json_schema()))  # ids of warnings
+    words = set(re.findall(r"\w+", schema))
     assert words & CLASS_NAMES == set()
 
 
