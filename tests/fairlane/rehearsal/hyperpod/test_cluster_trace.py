@@ -174,4 +174,4 @@ def test_mistakes_of_types_and_classes(tmp_path: Path) -> None:
         "line 3, class: the cluster has no classes: remove the class, or add it to priority_classes",
     ]
     alone = ClusterSetup(governance=Governance(), teams=NIGHT, instance_groups=[group(), group(1, other, "old")])
-    assert alone.never_runs(job(instance_type=other)) == f"team research has no quota for {other}"
+    assert alone.never_runs(job(instance_type=other)) == f"team research has no quota for nvidia.com/gpu of {other}"
