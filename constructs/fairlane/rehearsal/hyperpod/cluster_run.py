@@ -139,6 +139,7 @@ class ClusterRun:
         if self.machine.phase is Phase.RUNNING:
             self.stop(now)
         if self.idle_since < 0:
+            self.moving -= max(0, self.stop_at - now) * self.last_size * self.gpus
             self.stopped(now)
 
     @property

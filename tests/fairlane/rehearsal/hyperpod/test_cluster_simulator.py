@@ -248,6 +248,11 @@ def test_a_circle_of_preemptions_ends() -> None:
     withdrawn = [outcome for outcome in result.outcomes if outcome.state != "finished"]
     assert [(outcome.state, outcome.preemptions) for outcome in withdrawn] == [("waiting", 1000)]
     assert "Kueue preempted one 1,000 times" in result.advice[0]
+    for run in result.runs:
+        outcome = result.outcomes[run.row]
+        worked = (run.worked - run.lost_work) // run.factor * run.gpus
+        used = result.size_of(run.row).integral([result.span]) * run.gpus
+        assert used - max(run.rates.values()) * run.gpus <= worked + outcome.lost + outcome.moving <= used
     assert all(team.held.values[-1] == 0 for team in result.teams.values() if team.held.values)
 
 
