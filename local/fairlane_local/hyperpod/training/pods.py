@@ -19,7 +19,8 @@ _PREFIX: Final = "sagemaker.amazonaws.com/"
 _JOB_LABEL: Final = f"{_PREFIX}job-name"
 _PART_LABEL: Final = f"{_PREFIX}replica-type"
 _INDEX_LABEL: Final = f"{_PREFIX}replica-index"
-_WORKLOAD_LABEL: Final = f"{_PREFIX}workload"
+_WORKLOAD: Final = f"{_PREFIX}workload"
+"""Annotation: its value may be longer than a label."""
 _ENDED: Final = ("Failed", "Succeeded")
 _PHASES: Final = {
     Status.STARTING: "Pending",
@@ -58,14 +59,14 @@ class Pods:
         replica = spec.replicas[index]
         template = replica.template
         metadata = template.get("metadata") or {}
-        own = {_JOB_LABEL: name, _PART_LABEL: replica.part, _INDEX_LABEL: str(index), _WORKLOAD_LABEL: workload}
+        own = {_JOB_LABEL: name, _PART_LABEL: replica.part, _INDEX_LABEL: str(index)}
         pod = {
             "apiVersion": "v1",
             "kind": "Pod",
             "metadata": {
                 "name": f"{name}-pods-{index}",
                 "labels": {**job["metadata"].get("labels", {}), **metadata.get("labels", {}), **own},
-                "annotations": dict(metadata.get("annotations", {})),
+                "annotations": {**metadata.get("annotations", {}), _WORKLOAD: workload},
                 "ownerReferences": [owner_reference(job)],
             },
             "spec": template["spec"],
@@ -159,7 +160,7 @@ def pod_index(pod: Mapping[str, Any]) -> int:
 
 def workload_of(pod: Mapping[str, Any]) -> str:
     """Return the name of the Workload of a pod."""
-    return str(pod["metadata"]["labels"][_WORKLOAD_LABEL])
+    return str(pod["metadata"]["annotations"][_WORKLOAD])
 
 
 def part_of(pod: Mapping[str, Any]) -> str:
