@@ -142,16 +142,11 @@ class KueueController:
 
     def schedule(self, now: float) -> None:
         """Run cycles until nothing changes."""
-        seen: set[tuple[str, Decision]] = set()
-        while True:
+        settled = False
+        while not settled:
             self._time = max(now, self._time + _TICK)
             cycle = self._kueue.cycle(self._time)
-            if cycle.admitted or cycle.evicted:
-                seen.clear()
-            decisions = {(entry.workload, entry.decision) for entry in cycle.entries}
-            if decisions <= seen:
-                return
-            seen |= decisions
+            settled = cycle.settled
             causes = {
                 target.workload: (str(target.reason), entry.workload)
                 for entry in cycle.entries
