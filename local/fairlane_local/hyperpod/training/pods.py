@@ -109,7 +109,7 @@ class Pods:
     def set_status(self, pod: Mapping[str, Any], status: Status, message: str = "") -> None:
         """Set the phase and the conditions of a pod by the status of its agent."""
         is_ready = status not in (Status.STARTING, Status.ENDED)
-        new = {**(pod.get("status") or {}), "phase": _PHASES.get(status, "Running")}
+        new = {"phase": _PHASES.get(status, "Running")}
         if message:
             new |= {"message": message, "reason": "Error"}
         self._put(pod, new)
@@ -117,7 +117,7 @@ class Pods:
 
     def finish(self, pod: Mapping[str, Any], *, succeeded: bool) -> None:
         """Set the phase of a pod whose job has ended."""
-        self._put(pod, {**(pod.get("status") or {}), "phase": "Succeeded" if succeeded else "Failed"})
+        self._put(pod, {"phase": "Succeeded" if succeeded else "Failed"})
 
     def _bind(self, pod: Mapping[str, Any], node: str) -> None:
         namespace, name = pod["metadata"]["namespace"], pod["metadata"]["name"]
@@ -136,11 +136,12 @@ class Pods:
             old = current.get("status") or {}
             self._put(current, with_condition(old, name, value=value, reason=reason, message=message, time=time))
 
-    def _put(self, pod: Mapping[str, Any], status: Object) -> None:
+    def _put(self, pod: Mapping[str, Any], members: Object) -> None:
+        """Set members of the current status of a pod, if it still exists."""
         metadata = pod["metadata"]
         current = self._api.store.find(POD, metadata["namespace"], metadata["name"])
         if current is not None and current["metadata"]["uid"] == metadata["uid"]:
-            new = {**current, "status": status}
+            new = {**current, "status": {**(current.get("status") or {}), **members}}
             self._api.update(POD, metadata["namespace"], metadata["name"], new, None, "status")
 
     def _used(self) -> dict[str, dict[str, Amount]]:
