@@ -40,11 +40,11 @@ class Pods:
         self._api = api
 
     def of_job(self, job: Mapping[str, Any]) -> list[Object]:
-        """Return the pods of a job in the order of their indexes."""
+        """Return the pods of a job in the order of their indexes, without those whose index a user has removed."""
         namespace, uid = job["metadata"]["namespace"], job["metadata"]["uid"]
         found = self._api.store.items(POD, namespace, labels=f"{_JOB_LABEL}={job['metadata']['name']}")
         own = [pod for pod in found if any(owner["uid"] == uid for owner in pod["metadata"].get("ownerReferences", ()))]
-        return sorted(own, key=pod_index)
+        return sorted(filter(_is_whole, own), key=pod_index)
 
     def create(self, job: Mapping[str, Any], spec: JobSpec, index: int, workload: str) -> Object | None:
         """Create a pod of a job. If Kubernetes refuses it, record an event of the job, and return None.
@@ -152,6 +152,14 @@ class Pods:
                 own = amounts.pod_total(pod["spec"], "requests") | {"pods": Amount(amounts.read_one(1).value)}
                 used[node] = amounts.total([used.get(node, {}), own])
         return used
+
+
+def _is_whole(pod: Mapping[str, Any]) -> bool:
+    """Return True if a pod has the labels and the annotation that it was created with."""
+    metadata = pod["metadata"]
+    labels = metadata["labels"]
+    is_annotated = _WORKLOAD in metadata.get("annotations", {})
+    return is_annotated and _PART_LABEL in labels and str(labels.get(_INDEX_LABEL)).isdecimal()
 
 
 def pod_index(pod: Mapping[str, Any]) -> int:
