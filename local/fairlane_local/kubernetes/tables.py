@@ -46,6 +46,11 @@ def _state(*names: str) -> Callable[[Mapping[str, Any]], str]:
     return text
 
 
+def _replicas(job: Mapping[str, Any]) -> object:
+    parts = (job.get("status") or {}).get("elasticScalingStatus", {}).get("targetReplicas")
+    return sum(parts.values()) if parts else "<none>"
+
+
 def _event_object(item: Mapping[str, Any]) -> str:
     return f"{item['involvedObject'].get('kind', '').lower()}/{item['involvedObject'].get('name', '')}"
 
@@ -64,7 +69,7 @@ _COLUMNS: Final[Mapping[str, tuple[_Column, ...]]] = {
     ),
     "HyperPodPyTorchJob": (
         ("Status", _state("Completed", "Failed", "Running", "Suspended", "Created")),
-        ("Replicas", _at("status", "elasticScalingStatus", "targetReplicas")),
+        ("Replicas", _replicas),
     ),
     "LocalQueue": (("ClusterQueue", _at("spec", "clusterQueue")),),
     "Namespace": (("Status", _at("status", "phase")),),

@@ -50,6 +50,14 @@ def test_elastic_jobs_are_compared_with_static_ones(capsys: pytest.CaptureFixtur
         assert text in printed
 
 
+def test_a_rehearsal_of_jobs_that_never_run_has_no_utilization(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("jobs.csv").write_text("submit,team,instances,run\n0,research,30,60\n")
+    assert rehearse() == 0
+    printed = capsys.readouterr().out
+    assert "training: 0 s from the first submission to the end; 256 GPUs\n" in printed
+    assert "jobs that never run: 1; the first is row 0 of team research: it needs 30 instances" in printed
+
+
 def test_the_page_has_use_waits_and_sizes() -> None:
     assert rehearse("--html", "report.html", "--against", "static") == 0
     page = Path("report.html").read_text()

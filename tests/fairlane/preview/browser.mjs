@@ -55,6 +55,7 @@ function facts() {
   return {
     widgets,
     overlapping: pairs(titles).filter(([a, b]) => overlaps(a[1], b[1])).map(([a, b]) => [a[0], b[0]]),
+    tallestRow: Math.max(0, ...[...document.querySelectorAll(".numbers tbody tr")].map((row) => rect(row).height)),
     isWiderThanWindow: document.documentElement.scrollWidth > innerWidth,
     background: getComputedStyle(document.body).backgroundColor,
   };

@@ -9,9 +9,8 @@ from typing import Final
 
 from fairlane._internal.checks import check_flag, check_number, check_text, check_whole_number
 from fairlane.errors import Path, Problem
-from fairlane.hyperpod.elastic_job import ElasticPolicy
+from fairlane.hyperpod.elastic_job import MAX_REPLICAS, ElasticPolicy
 
-MAX_INSTANCES: Final = 10_000
 MAX_PRIORITY: Final = 100
 _MAX_SECONDS: Final = 10**11
 _MAX_TOKENS: Final = 10**12
@@ -145,7 +144,7 @@ class ClusterJob:
         before = 0
         for size in self.sizes:
             if not _is_size(size):
-                yield Problem(("sizes",), size, f"whole numbers, 1 to {MAX_INSTANCES:,}")
+                yield Problem(("sizes",), size, f"whole numbers, 1 to {MAX_REPLICAS:,}")
                 return
             if size <= before:
                 allowed = "sizes in ascending order, each of them once"
@@ -163,7 +162,7 @@ class ClusterJob:
             problem
             for path, number in given.items()
             if number is not None
-            for problem in check_whole_number(path, number, 1, MAX_INSTANCES)
+            for problem in check_whole_number(path, number, 1, MAX_REPLICAS)
         ]
         yield from wrong
         if not wrong and self.is_elastic:
@@ -223,7 +222,7 @@ def whole_rates(rates: Mapping[int, Fraction]) -> tuple[dict[int, int], int]:
 
 
 def _is_size(size: object) -> bool:
-    return isinstance(size, int) and not isinstance(size, bool) and 1 <= size <= MAX_INSTANCES
+    return isinstance(size, int) and not isinstance(size, bool) and 1 <= size <= MAX_REPLICAS
 
 
 def _listed(sizes: Sequence[int]) -> str:

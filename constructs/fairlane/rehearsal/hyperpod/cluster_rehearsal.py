@@ -170,14 +170,14 @@ class ClusterRehearsal:
     ) -> TeamResult:
         rows = list(rows)
         outcomes = [self.outcomes[row] for row in rows]
-        started = [outcome for outcome in outcomes if outcome.first_start is not None]
+        waits = [outcome.waited for outcome in outcomes if outcome.wait < math.inf]
         tokens = [outcome.tokens for outcome in outcomes if outcome.tokens is not None]
         return TeamResult(
             name=name,
             jobs=len(rows),
             elastic_jobs=sum(self.trace.jobs[row].is_elastic for row in rows),
-            never_ran=len(rows) - len(started),
-            wait=Wait.from_seconds((outcome.waited for outcome in started), forever=len(rows) - len(started)),
+            never_ran=len(rows) - len(waits),
+            wait=Wait.from_seconds(waits, forever=len(rows) - len(waits)),
             quota=quota,
             use=use,
             held=held,

@@ -1,6 +1,5 @@
 """HTML report and table of rehearsals of HyperPod clusters."""
 
-import math
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Final
@@ -84,7 +83,7 @@ def cluster_charts(rehearsal: ClusterRehearsal) -> Iterator[Chart]:
         quotas[label[name]] = quotas.get(label[name], 0) + teams[name].quota
         waits.setdefault(label[name], [])
     for job, outcome in zip(rehearsal.trace.jobs, rehearsal.outcomes, strict=True):
-        waits[label[job.team]].append(math.inf if outcome.first_start is None else outcome.waited)
+        waits[label[job.team]].append(outcome.wait)
     capacity = rehearsal.capacity or rehearsal.total.use.peak
     timelines = {name: sum_timelines(each) for name, each in use.items()}
     yield use_chart(timelines, quotas, capacity, window)

@@ -1,5 +1,6 @@
 """Results of a rehearsal of a HyperPod cluster: by job, by team and in total."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -41,6 +42,11 @@ class ClusterOutcome:
     moving: int
     lost: int
     tokens: float | None
+
+    @property
+    def wait(self) -> float:
+        """`waited`, or infinite if the job never starts. A job that waits at a stated end waited until then."""
+        return math.inf if self.first_start is None and self.reason else self.waited
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

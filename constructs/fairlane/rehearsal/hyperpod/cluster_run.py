@@ -125,7 +125,7 @@ class ClusterRun:
     def close(self, now: int) -> None:
         """Note that the rehearsal ends while the job may run. Its work until then counts."""
         if self.machine.phase is Phase.RUNNING:
-            done = max(0, now - self.begin) * self.rates[self.last_size]
+            done = min(self.left, max(0, now - self.begin) * self.rates[self.last_size])
             self.worked += done
             self.left -= done
             self.moving -= max(0, self.begin - now) * self.last_size * self.gpus
@@ -139,6 +139,7 @@ class ClusterRun:
         if self.machine.phase is Phase.RUNNING:
             self.stop(now)
         if self.idle_since < 0:
+            self.moving -= max(0, self.stop_at - now) * self.last_size * self.gpus
             self.stopped(now)
 
     @property

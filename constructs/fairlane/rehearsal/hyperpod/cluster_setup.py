@@ -68,7 +68,7 @@ class ClusterSetup:
         ((key, amount),) = instance_requests(instance_type := self.instance_type(job)).items()
         row = self.rows.get((job.team, key))
         if row is None:
-            return f"team {job.team} has no quota for {instance_type}"
+            return f"team {job.team} has no quota for {key.resource} of {instance_type}"
         needed = amount * job.first_size
         if needed <= whole_units(key.resource, row.ceiling):
             return ""

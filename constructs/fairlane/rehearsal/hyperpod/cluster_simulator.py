@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
 from itertools import count
 from typing import Final
@@ -47,7 +47,7 @@ def rehearse_cluster(
         trace: Jobs to submit.
         stop_seconds: Number of seconds for which a preempted job that is not elastic holds its capacity. Default: 20.
         hours: Number of hours from the first submission after which the rehearsal ends, more than 0. Jobs that run at
-            the end count with the work until then. Default: until all jobs have finished.
+            the end count with the work until then, and later jobs do not count. Default: until all jobs have finished.
         progress: Function that is called with the part of the jobs that have finished, 0 to 1, at most about 100
             times. Default: none.
 
@@ -64,8 +64,10 @@ def rehearse_cluster(
         problems.append(Problem(("trace",), None, "a trace with jobs"))
     if problems:
         raise ConfigurationError("rehearsal of a HyperPod cluster", problems)
-    simulation = _Simulation(setup, trace, stop_seconds)
     end = None if hours is None else trace.jobs[0].submit + max(1, round(hours * 3600))
+    if end is not None:
+        trace = replace(trace, jobs=tuple(job for job in trace.jobs if job.submit < end))
+    simulation = _Simulation(setup, trace, stop_seconds)
     simulation.run(progress, end)
     return ClusterRehearsal(
         setup=setup,

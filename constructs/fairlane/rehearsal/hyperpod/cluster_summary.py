@@ -70,8 +70,10 @@ TABLE_UNITS: Final = "Idle, borrowed, lent and lost are GPU-hours."
 def describe_cluster_use(summary: ClusterRehearsalSummary) -> str:
     """Return the use of the cluster as one line of text."""
     text = f"{duration(summary['seconds'])} from the first submission to the end"
-    if summary["utilization"] is None or summary["idle_gpu_hours"] is None:
+    if summary["capacity_gpus"] is None:
         return f"{text}; the capacity is unknown, because a node pool has no limit"
+    if summary["utilization"] is None:
+        return f"{text}; {summary['capacity_gpus']:,} GPUs"
     return f"{text}; {summary['utilization']:.0%} of {summary['capacity_gpus']:,} GPUs in use"
 
 

@@ -21,6 +21,7 @@ from fairlane.scheduler.kueue.kueue import Kueue
 from fairlane.scheduler.kueue.objects import FlavorResource, PodSet, Workload
 
 _LONGEST_BACK_OFF: Final = 3600
+_MOST_DOUBLINGS: Final = 12
 
 
 class Phase(StrEnum):
@@ -234,7 +235,7 @@ class ElasticJob:
     def _fail(self, actions: Actions, now: float) -> None:
         """Give back slices that make no larger size, and ask again later, each time twice as late."""
         self._remove(actions, (name for name in self._slices if name not in self._used))
-        delay = max(self._snooze, self._policy.scaling_timeout_seconds, 1) * 2**self._failures
+        delay = max(self._snooze, self._policy.scaling_timeout_seconds, 1) * 2 ** min(self._failures, _MOST_DOUBLINGS)
         self._ask_at = now + min(delay, max(_LONGEST_BACK_OFF, self._snooze))
         self._failures += 1
 
@@ -256,13 +257,17 @@ class ElasticJob:
 
     def _largest(self) -> tuple[int, frozenset[str]]:
         """Return the largest size that admitted Workloads add up to, and these Workloads."""
-        sums: dict[int, tuple[str, ...]] = {self.sizes[0]: (self.first_workload,)}
+        latest = {self.sizes[0]: self.first_workload}
         for name in self._slices:
             if self._states[name] is _State.ADMITTED:
-                for total, names in list(sums.items()):
-                    sums.setdefault(total + self._replicas[name], (*names, name))
-        size = max(size for size in self.sizes if size in sums)
-        return size, frozenset(sums[size])
+                for total in list(latest):
+                    latest.setdefault(total + self._replicas[name], name)
+        total = size = max(size for size in self.sizes if size in latest)
+        used = {self.first_workload}
+        while total > self.sizes[0]:
+            used.add(latest[total])
+            total -= self._replicas[latest[total]]
+        return size, frozenset(used)
 
     def _workload(self, name: str, now: float) -> Workload:
         self._states[name] = _State.WAITING

@@ -107,6 +107,9 @@ class AgentWork:
             if "persistentVolumeClaim" in volume
         }
         namespace = self._pod["metadata"]["namespace"]
+        for path in (mount["mountPath"] for mount in container.get("volumeMounts") or ()):
+            if not path.startswith("/") or ".." in path.split("/"):
+                raise AttemptError(f"CreateContainerConfigError: the mount path {path} is not absolute, or contains ..")
         return {
             mount["mountPath"]: self._volumes.directory(namespace, claims[mount["name"]])
             if mount["name"] in claims

@@ -74,7 +74,7 @@ class JobStatuses:
         new: Object = {
             "restartCount": job.restarts,
             "replicaStatuses": {name: {"active": active[name], "ready": ready[name]} for name in names},
-            "elasticWorkloadRef": [{"name": name.split("/")[1]} for name in elastic.workloads()],
+            "elasticWorkloadRef": {"name": elastic.workloads()[-1].split("/")[1]},
         }
         if running and elastic.phase is Phase.RUNNING:
             self._put(job.item, new, _SUSPENDED, value=False, reason="Admitted", message="")
@@ -86,9 +86,10 @@ class JobStatuses:
         else:
             self._put(job.item, new, _RUNNING, value=False, reason=str(elastic.phase).capitalize(), message="")
 
-    def scale(self, item: Mapping[str, Any], replicas: int) -> None:
-        """Note that the processes of a job start at a size."""
+    def scale(self, item: Mapping[str, Any], pods: Sequence[Mapping[str, Any]]) -> None:
+        """Note that the processes of a job start on pods."""
         now = self._api.store.time()
+        replicas = dict(Counter(map(part_of, pods)))
         new: Object = {"elasticScalingStatus": {"targetReplicas": replicas, "lastScalingTime": now}}
         if "startTime" not in (item.get("status") or {}):
             new["startTime"] = now
@@ -99,7 +100,7 @@ class JobStatuses:
         if current is None:
             return
         old = (current.get("status") or {}).get("replicaStatuses", {})
-        new: Object = {"completionTime": self._api.store.time(), "elasticWorkloadRef": []}
+        new: Object = {"completionTime": self._api.store.time(), "elasticWorkloadRef": {}}
         new["replicaStatuses"] = {part: {"active": 0, "ready": 0} for part in old}
         for state in (_RUNNING, _SUSPENDED):
             if has_condition(current, state):

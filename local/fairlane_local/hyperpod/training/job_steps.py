@@ -170,12 +170,13 @@ class JobSteps:
 
     def _start(self, job: RunningJob, pods: Sequence[Object]) -> None:
         """Start the processes when the agents of all replicas of the size are ready."""
-        uids = [_uid(pod) for pod in pods if job.workload(pod) in job.members]
+        members = [pod for pod in pods if job.workload(pod) in job.members]
+        uids = [*map(_uid, members)]
         if len(uids) == job.elastic.size and all(self._status(uid) is Status.READY for uid in uids):
             job.world = uids
             self._replicas.start(uids, job.restarts)
             record(self._api, OPERATOR, job.item, "Started", f"Started {len(uids)} replicas")
-            self.statuses.scale(job.item, len(uids))
+            self.statuses.scale(job.item, members)
 
     def _finish(self, job: RunningJob, *, failure: str = "") -> None:
         """End a job. Its pods stay without their agents if `cleanPodPolicy` says so."""

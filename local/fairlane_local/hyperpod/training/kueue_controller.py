@@ -58,22 +58,24 @@ class KueueController:
     def synchronize(self, queues: Iterable[ClusterQueue], sharing: tuple[PreemptionStrategy, ...] | None) -> None:
         """Give the model the queues of the cluster, and more queues that have no object.
 
-        A queue without an object stays while workloads hold its quota, as with Kueue's finalizer.
+        A queue without an object stays while workloads hold its quota, as with Kueue's finalizer, and without any quota
+        while workloads wait for it.
 
         Args:
             queues: More queues.
             sharing: Rules of fair sharing. None without.
         """
         wanted = {queue.queue_name: queue for queue in (*cluster_queues(self._api), *queues)}
-        used = {self._known[name].queue for name in self._kueue.admitted()}
-        wanted = {name: queue for name, queue in self._queues.items() if name in used} | wanted
+        held = {self._known[name].queue for name in self._kueue.admitted()}
+        used = {workload.queue for workload in self._known.values()}
+        orphans = {name: queue for name, queue in self._queues.items() if name in used - wanted.keys()}
+        wanted |= {name: queue if name in held else _closed(queue) for name, queue in orphans.items()}
         if sharing != self._sharing:
             self._sharing = sharing
             self._rebuild(wanted)
             return
         for name in [name for name in self._queues if name not in wanted]:
             self._kueue.remove_queue(name)
-            self._known = {key: workload for key, workload in self._known.items() if workload.queue != name}
         for name, queue in wanted.items():
             if self._queues.get(name) != queue:
                 self._kueue.set_queue(queue)
@@ -140,16 +142,11 @@ class KueueController:
 
     def schedule(self, now: float) -> None:
         """Run cycles until nothing changes."""
-        seen: set[tuple[str, Decision]] = set()
-        while True:
+        settled = False
+        while not settled:
             self._time = max(now, self._time + _TICK)
             cycle = self._kueue.cycle(self._time)
-            if cycle.admitted or cycle.evicted:
-                seen.clear()
-            decisions = {(entry.workload, entry.decision) for entry in cycle.entries}
-            if decisions <= seen:
-                return
-            seen |= decisions
+            settled = cycle.settled
             causes = {
                 target.workload: (str(target.reason), entry.workload)
                 for entry in cycle.entries
@@ -172,7 +169,12 @@ class KueueController:
         """Start the model anew, because fair sharing has changed."""
         self._queues = dict(queues)
         self._kueue = Kueue(list(queues.values()), fair_sharing=self._sharing)
-        self._known = {name: workload for name, workload in self._known.items() if workload.queue in queues}
         self._evicted.clear()
         for workload in self._known.values():
             self._kueue.add(workload)
+
+
+def _closed(queue: ClusterQueue) -> ClusterQueue:
+    """Return a queue that admits nothing."""
+    none = dict.fromkeys(queue.nominal, 0)
+    return replace(queue, nominal=none, borrowing_limits=none, lending_limits=None)

@@ -19,7 +19,8 @@ _PREFIX: Final = "sagemaker.amazonaws.com/"
 _JOB_LABEL: Final = f"{_PREFIX}job-name"
 _PART_LABEL: Final = f"{_PREFIX}replica-type"
 _INDEX_LABEL: Final = f"{_PREFIX}replica-index"
-_WORKLOAD_LABEL: Final = f"{_PREFIX}workload"
+_WORKLOAD: Final = f"{_PREFIX}workload"
+"""Annotation: its value may be longer than a label."""
 _ENDED: Final = ("Failed", "Succeeded")
 _PHASES: Final = {
     Status.STARTING: "Pending",
@@ -39,11 +40,11 @@ class Pods:
         self._api = api
 
     def of_job(self, job: Mapping[str, Any]) -> list[Object]:
-        """Return the pods of a job in the order of their indexes."""
+        """Return the pods of a job in the order of their indexes, without those whose index a user has removed."""
         namespace, uid = job["metadata"]["namespace"], job["metadata"]["uid"]
         found = self._api.store.items(POD, namespace, labels=f"{_JOB_LABEL}={job['metadata']['name']}")
         own = [pod for pod in found if any(owner["uid"] == uid for owner in pod["metadata"].get("ownerReferences", ()))]
-        return sorted(own, key=pod_index)
+        return sorted(filter(_is_whole, own), key=pod_index)
 
     def create(self, job: Mapping[str, Any], spec: JobSpec, index: int, workload: str) -> Object | None:
         """Create a pod of a job. If Kubernetes refuses it, record an event of the job, and return None.
@@ -58,14 +59,14 @@ class Pods:
         replica = spec.replicas[index]
         template = replica.template
         metadata = template.get("metadata") or {}
-        own = {_JOB_LABEL: name, _PART_LABEL: replica.part, _INDEX_LABEL: str(index), _WORKLOAD_LABEL: workload}
+        own = {_JOB_LABEL: name, _PART_LABEL: replica.part, _INDEX_LABEL: str(index)}
         pod = {
             "apiVersion": "v1",
             "kind": "Pod",
             "metadata": {
                 "name": f"{name}-pods-{index}",
                 "labels": {**job["metadata"].get("labels", {}), **metadata.get("labels", {}), **own},
-                "annotations": dict(metadata.get("annotations", {})),
+                "annotations": {**metadata.get("annotations", {}), _WORKLOAD: workload},
                 "ownerReferences": [owner_reference(job)],
             },
             "spec": template["spec"],
@@ -108,7 +109,7 @@ class Pods:
     def set_status(self, pod: Mapping[str, Any], status: Status, message: str = "") -> None:
         """Set the phase and the conditions of a pod by the status of its agent."""
         is_ready = status not in (Status.STARTING, Status.ENDED)
-        new = {**(pod.get("status") or {}), "phase": _PHASES.get(status, "Running")}
+        new = {"phase": _PHASES.get(status, "Running")}
         if message:
             new |= {"message": message, "reason": "Error"}
         self._put(pod, new)
@@ -116,7 +117,7 @@ class Pods:
 
     def finish(self, pod: Mapping[str, Any], *, succeeded: bool) -> None:
         """Set the phase of a pod whose job has ended."""
-        self._put(pod, {**(pod.get("status") or {}), "phase": "Succeeded" if succeeded else "Failed"})
+        self._put(pod, {"phase": "Succeeded" if succeeded else "Failed"})
 
     def _bind(self, pod: Mapping[str, Any], node: str) -> None:
         namespace, name = pod["metadata"]["namespace"], pod["metadata"]["name"]
@@ -135,11 +136,12 @@ class Pods:
             old = current.get("status") or {}
             self._put(current, with_condition(old, name, value=value, reason=reason, message=message, time=time))
 
-    def _put(self, pod: Mapping[str, Any], status: Object) -> None:
+    def _put(self, pod: Mapping[str, Any], members: Object) -> None:
+        """Set members of the current status of a pod, if it still exists."""
         metadata = pod["metadata"]
         current = self._api.store.find(POD, metadata["namespace"], metadata["name"])
         if current is not None and current["metadata"]["uid"] == metadata["uid"]:
-            new = {**current, "status": status}
+            new = {**current, "status": {**(current.get("status") or {}), **members}}
             self._api.update(POD, metadata["namespace"], metadata["name"], new, None, "status")
 
     def _used(self) -> dict[str, dict[str, Amount]]:
@@ -152,6 +154,14 @@ class Pods:
         return used
 
 
+def _is_whole(pod: Mapping[str, Any]) -> bool:
+    """Return True if a pod has the labels and the annotation that it was created with."""
+    metadata = pod["metadata"]
+    labels = metadata["labels"]
+    is_annotated = _WORKLOAD in metadata.get("annotations", {})
+    return is_annotated and _PART_LABEL in labels and str(labels.get(_INDEX_LABEL)).isdecimal()
+
+
 def pod_index(pod: Mapping[str, Any]) -> int:
     """Return the number of the replica of a pod."""
     return int(pod["metadata"]["labels"][_INDEX_LABEL])
@@ -159,7 +169,7 @@ def pod_index(pod: Mapping[str, Any]) -> int:
 
 def workload_of(pod: Mapping[str, Any]) -> str:
     """Return the name of the Workload of a pod."""
-    return str(pod["metadata"]["labels"][_WORKLOAD_LABEL])
+    return str(pod["metadata"]["annotations"][_WORKLOAD])
 
 
 def part_of(pod: Mapping[str, Any]) -> str:

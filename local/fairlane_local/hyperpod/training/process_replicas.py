@@ -5,7 +5,7 @@ import socket
 from collections.abc import Callable, Mapping, Sequence
 from http.client import HTTPConnection, HTTPException
 from queue import Empty, SimpleQueue
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any, Final
 
 from moto.logs.models import logs_backends
@@ -41,14 +41,16 @@ class _Agent:
         self.message = ""
         self.run: Run | None = None
         self._on_change = on_change
-        self._requests: SimpleQueue[tuple[str, dict[str, Any], Status] | None] = SimpleQueue()
+        self._requests: SimpleQueue[tuple[str, dict[str, Any]] | None] = SimpleQueue()
         self._is_removed = False
+        self._lock = Lock()
         Thread(target=self._follow, name="agent", daemon=True).start()
 
     def send(self, path: str, body: dict[str, Any], status: Status) -> None:
         """Send a request, after which the agent has a status until it reports another one."""
-        self.status = status
-        self._requests.put((path, body, status))
+        with self._lock:
+            self.status = status
+            self._requests.put((path, body))
 
     def remove(self) -> None:
         """Stop the process of the agent. Its status is not followed any more."""
@@ -71,8 +73,8 @@ class _Agent:
             try:
                 request = self._requests.get(timeout=_POLL_SECONDS)
             except Empty:
-                if self._requests.empty() and (found := self._ask()) is not None and self._requests.empty():
-                    self._set(found)
+                if (found := self._ask()) is not None:
+                    self._set(found, reported=True)
                 continue
             if request is not None and self._call("POST", request[0], request[1]) is None:
                 self.message = self.message or f"the agent does not respond to {request[0]}"
@@ -96,10 +98,14 @@ class _Agent:
         finally:
             connection.close()
 
-    def _set(self, status: Status) -> None:
-        if status is not self.status and self.status is not Status.ENDED and not self._is_removed:
+    def _set(self, status: Status, *, reported: bool = False) -> None:
+        """Set the status. One that the agent reported before its latest request is out of date."""
+        with self._lock:
+            is_old = reported and not self._requests.empty()
+            if is_old or self._is_removed or self.status in (status, Status.ENDED):
+                return
             self.status = status
-            self._on_change()
+        self._on_change()
 
 
 class ProcessReplicas:

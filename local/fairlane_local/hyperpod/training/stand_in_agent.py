@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, RLock, Thread
@@ -76,14 +77,13 @@ class Agent:
     def stop(self, request: Mapping[str, Any]) -> None:
         """Signal the workers to save and exit, or kill them at once. They are ready again when all have ended."""
         with self._lock:
-            if self.status != "running":
-                self.status = "ready"
-                return
-            self.status = "stopping"
-            if not request.get("is_graceful"):
+            if not request.get("is_graceful") or self.status not in ("running", "stopping"):
                 self._kill()
                 self.status = "ready"
                 return
+            if self.status == "stopping":
+                return
+            self.status = "stopping"
             for worker in self._workers:
                 worker.send_signal(signal.SIGUSR1)
             Thread(target=self._kill_late, args=([*self._workers], request.get("timeout")), daemon=True).start()
@@ -113,9 +113,10 @@ class Agent:
                 self.status = "ready"
 
     def _kill_late(self, workers: Sequence[subprocess.Popen[bytes]], timeout: float | None) -> None:
+        deadline = None if timeout is None else time.monotonic() + timeout
         for worker in workers:
             try:
-                worker.wait(timeout)
+                worker.wait(None if deadline is None else max(0, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
                 worker.kill()
 

@@ -96,10 +96,18 @@ class TrainingOperator:
             for workload in self._jobs.pop(uid).elastic.workloads():
                 self._kueue.remove(workload)
         for uid, item in items.items():
-            if uid not in self._jobs and not has_ended(item):
+            if uid in self._jobs:
+                self._report_change(self._jobs[uid], item)
+            elif not has_ended(item):
                 job = self._new_job(item, now)
                 if job is not None:
                     self._jobs[uid] = job
+
+    def _report_change(self, job: RunningJob, item: Object) -> None:
+        """Record a warning if the specification of a job has changed, which has no effect on it."""
+        if item["spec"] != job.item["spec"]:
+            text = "The job keeps the specification with which it began: delete it, and apply the new one"
+            record(self._api, OPERATOR, item, "SpecChanged", text, warning=True)
 
     def _new_job(self, item: Object, now: float) -> RunningJob | None:
         """Return a job whose first Workload is queued, or that goes on after a restart of the operator.

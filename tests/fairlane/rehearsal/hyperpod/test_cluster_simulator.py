@@ -176,6 +176,22 @@ def test_a_rehearsal_that_ends_earlier_has_the_results_until_then(second: int) -
     assert part.advice == ()
 
 
+def test_a_job_that_waits_at_the_end_waited_until_then() -> None:
+    jobs = job(instances=4, run=2 * HOUR), job(instances=1, submit=HOUR // 2), job(instances=5), job(submit=HOUR)
+    result = rehearse(one_team(), *jobs, hours=1)
+    assert [outcome.state for outcome in result.outcomes] == ["running", "never runs", "waiting"]
+    assert [outcome.wait for outcome in result.outcomes] == [0, float("inf"), HOUR // 2]
+    assert (result.total.jobs, result.total.never_ran) == (3, 1)
+    without = rehearse(one_team(), *jobs[:2], hours=1).total
+    assert (without.never_ran, without.wait.max, without.wait.mean) == (0, HOUR // 2, HOUR // 4)
+
+
+def test_the_work_until_the_end_is_not_above_the_work_of_the_job() -> None:
+    tokens = elastic(2, 3, run=100, tokens_per_second={2: 1, 3: 1.5}, scaling_timeout_seconds=0, restart_seconds=0)
+    assert rehearse(one_team(3), tokens).outcomes[0].end == 67
+    assert rehearse(one_team(3), tokens, hours=67 / 3600).total.tokens == 100
+
+
 def test_an_elastic_cluster_wastes_less() -> None:
     llama = elastic(4, 8, 12, 16, run=60 * HOUR, tokens_per_second={4: 8000, 16: 28_000})
     trace = ClusterTrace.of([SERVICE, PRETRAINING, llama, DAY_OF_INFERENCE])
@@ -232,6 +248,11 @@ def test_a_circle_of_preemptions_ends() -> None:
     withdrawn = [outcome for outcome in result.outcomes if outcome.state != "finished"]
     assert [(outcome.state, outcome.preemptions) for outcome in withdrawn] == [("waiting", 1000)]
     assert "Kueue preempted one 1,000 times" in result.advice[0]
+    for run in result.runs:
+        outcome = result.outcomes[run.row]
+        worked = (run.worked - run.lost_work) // run.factor * run.gpus
+        used = result.size_of(run.row).integral([result.span]) * run.gpus
+        assert used - max(run.rates.values()) * run.gpus <= worked + outcome.lost + outcome.moving <= used
     assert all(team.held.values[-1] == 0 for team in result.teams.values() if team.held.values)
 
 
@@ -240,11 +261,11 @@ def test_a_rehearsal_can_end_before_the_jobs() -> None:
     trace = ClusterTrace.of([SERVICE, PRETRAINING, llama, DAY_OF_INFERENCE, job("research", submit=20 * HOUR)])
     result = rehearse_cluster(cluster(), trace, hours=10)
     assert result.span == (0, 10 * HOUR)
-    assert [outcome.state for outcome in result.outcomes] == ["running"] * 3 + ["waiting"] * 2
+    assert [outcome.state for outcome in result.outcomes] == ["running"] * 3
     moved = 60 + 60 + 120
     assert result.outcomes[2].tokens == (10 * HOUR - moved) * 28_000 + 60 * 8000
     assert result.idle == 120 * 96 * 1
-    assert result.outcomes[4].waited == 0
+    assert result.total.jobs == 3  # the others are submitted later
     assert result.advice == ()
     still = rehearse_cluster(cluster(), trace.static(), hours=10)
     assert still.idle == 10 * HOUR * 96  # 960 GPU-hours in a night of ten hours

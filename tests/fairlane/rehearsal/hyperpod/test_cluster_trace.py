@@ -108,9 +108,11 @@ HEADER = "submit,run,team,class,priority,parts,instances,min,max,step,sizes,toke
         ("0,60,research,,,,,,,2,,,", "min: missing; use a number of instances, because the job has a step"),
         ("0,60,research,,,,,8,4,2,,,", "min: got 8, allowed: a number up to the maximum of 4"),
         ("0,60,research,,,,,4,15,4,,,", "max: got 15, allowed: a size that the step reaches: 12 or 16"),
-        ("0,60,research,,,,,0,15,4,,,", "min: got 0, allowed: a whole number, 1 to 10000"),
-        ("0,60,research,,,,,,,,0;4,,", "sizes: got 0, allowed: whole numbers, 1 to 10,000"),
-        ("0,60,research,,,,,,,,4;x,,", "sizes: got 'x', allowed: whole numbers, 1 to 10,000"),
+        ("0,60,research,,,,,0,15,4,,,", "min: got 0, allowed: a whole number, 1 to 6758"),
+        ("0,60,research,,,,,,,,0;4,,", "sizes: got 0, allowed: whole numbers, 1 to 6,758"),
+        ("0,60,research,,,,,,,,4;x,,", "sizes: got 'x', allowed: whole numbers, 1 to 6,758"),
+        ("0,60,research,,,,,,,,4;6759,,", "sizes: got 6759, allowed: whole numbers, 1 to 6,758"),
+        ("0,60,research,,,,6759,,,,,,", "instances: got 6759, allowed: a whole number, 1 to 6758"),
         ("0,60,research,,,,,,,,8;4,,", "sizes: got '8;4', allowed: sizes in ascending order, each of them once"),
         ("0,60,research,,,,,,,,4;4,,", "sizes: got '4;4', allowed: sizes in ascending order, each of them once"),
         (
@@ -172,4 +174,4 @@ def test_mistakes_of_types_and_classes(tmp_path: Path) -> None:
         "line 3, class: the cluster has no classes: remove the class, or add it to priority_classes",
     ]
     alone = ClusterSetup(governance=Governance(), teams=NIGHT, instance_groups=[group(), group(1, other, "old")])
-    assert alone.never_runs(job(instance_type=other)) == f"team research has no quota for {other}"
+    assert alone.never_runs(job(instance_type=other)) == f"team research has no quota for nvidia.com/gpu of {other}"

@@ -1,12 +1,16 @@
 """HTML report in a browser, in light and dark: everything is drawn and nothing is cut off."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fairlane import Fifo, QuotaManagement, QuotaShare, Sharing
 from fairlane.rehearsal import Load, generate, rehearse, render_report, summarize
+from fairlane.rehearsal.hyperpod import render_cluster_report, summarize_clusters
 from tests.browser import LIGHT_AND_DARK, NEEDS_CHROMIUM, browse
+from tests.fairlane.rehearsal.hyperpod.clusters import cluster, elastic
+from tests.fairlane.rehearsal.hyperpod.clusters import rehearse as rehearse_jobs
 
 P4 = "ml.p4d.24xlarge"
 POLICY = QuotaManagement(
@@ -49,3 +53,15 @@ def test_all_charts_are_drawn_without_cuts_or_overlaps(views: list[dict[str, Any
 
 def test_the_background_follows_the_color_scheme(views: list[dict[str, Any]]) -> None:
     assert [view["background"] for view in views] == ["rgb(242, 243, 243)", "rgb(15, 20, 26)"]
+
+
+def test_the_table_of_a_cluster_has_whole_words_in_a_narrow_window(tmp_path: Path) -> None:
+    job = elastic(4, 8, 12, 16, run=72_000, tokens_per_second={4: 8000, 16: 28_000}, name="llama")
+    rehearsals = dict.fromkeys(("training", "with static"), rehearse_jobs(cluster(), job, hours=10))
+    page = render_cluster_report(rehearsals, summarize_clusters(rehearsals), title="training")
+    (tmp_path / "report.html").write_text(page)
+    (view,) = browse(tmp_path / "report.html", [{"width": 700, "scheme": "dark"}], tmp_path)
+    assert (view["errors"], view["requests"], view["isWiderThanWindow"]) == ([], [], False)
+    assert [widget["type"] for widget in view["widgets"]] == ["use", "waits", "sizes"] * 2
+    assert [widget["cut"] for widget in view["widgets"]] == [[]] * 6
+    assert 20 < view["tallestRow"] < 50

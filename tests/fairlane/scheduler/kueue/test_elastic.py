@@ -171,3 +171,28 @@ def test_a_job_of_one_size_is_not_elastic() -> None:
     state.submit(0)
     assert state.admit("llama-0", 0).add == []
     assert state.deadline is None
+
+
+def test_the_back_off_ends_at_an_hour() -> None:
+    state = job(1, 3, 4, snooze=0.5, scaling=0)
+    state.submit(0)
+    state.admit("llama-0", 0)
+    now = 0.0
+    for _ in range(1100):
+        state.admit("llama-2", now)
+        assert state.advance(now).remove == ["llama-1", "llama-2"]
+        before, now = now, state.deadline or 0
+        assert len(state.advance(now).add) == 2
+    assert now - before == 3600
+
+
+def test_the_largest_size_of_thousands_of_slices() -> None:
+    state = job(*range(2, 2002), scaling=0)
+    state.submit(0)
+    names = [workload.workload_name for workload in state.admit("llama-0000", 0).add]
+    for name in names[:1500:-1]:
+        state.admit(name, 0)
+    assert state.advance(0).stop
+    assert state.stopped(1).start == 2 + 498
+    assert state.evict(names[1998], 2).stop
+    assert state.stopped(3).start == 2 + 497

@@ -2,6 +2,7 @@
 
 import pytest
 
+from fairlane_local.hyperpod.training.job_specs import POD
 from fairlane_local.hyperpod.training.replicas import Status
 from tests.fairlane_local.hyperpod.support import objects
 from tests.fairlane_local.hyperpod.training.support import Cluster, job
@@ -45,6 +46,21 @@ def test_a_pod_whose_agent_has_ended_is_replaced(started: Cluster, *, by_user: b
     assert (started.state(), started.running()) == ("Created Running", 2)
     assert uid() != before
     assert len(started.replicas.pods()) == 2
+
+
+@pytest.mark.parametrize("change", [{"replica-index": "x"}, {"replica-index": None}, {"replica-type": None}])
+def test_a_pod_without_its_labels_is_no_replica_until_they_are_back(
+    started: Cluster, change: dict[str, str | None]
+) -> None:
+    pod = started.api.store.get(POD, "hyperpod-ns-a", "job-pods-0")
+    changed = {f"sagemaker.amazonaws.com/{name}": value for name, value in change.items()}
+    labels = {name: value for name, value in (pod["metadata"]["labels"] | changed).items() if value is not None}
+    for each, running in ((labels, 0), (pod["metadata"]["labels"], 2)):
+        current = started.api.store.get(POD, "hyperpod-ns-a", "job-pods-0")
+        current["metadata"]["labels"] = each
+        started.api.update(POD, "hyperpod-ns-a", "job-pods-0", current, None)
+        started.advance(2)
+        assert started.running() == running
 
 
 def test_a_job_fails_after_its_last_restart(started: Cluster) -> None:

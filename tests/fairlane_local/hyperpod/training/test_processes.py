@@ -191,13 +191,25 @@ def test_a_job_fails_with_its_processes(cluster: Cluster) -> None:
     assert cluster.job("fails")["restartCount"] == 1
 
 
-def test_a_job_without_its_image_fails(cluster: Cluster) -> None:
-    wrong = script("lost", "fail.py", retries=0)
-    wrong["spec"]["replicaSpecs"][0]["template"]["spec"]["containers"][0]["image"] = "other:1"
+@pytest.mark.parametrize(
+    ("name", "members", "text"),
+    [
+        ("lost", {"image": "other:1"}, "no directory stands for the image other:1"),
+        (
+            "outside",
+            {"volumeMounts": [{"name": "checkpoints", "mountPath": "/../tmp/outside-of-the-root"}]},
+            "the mount path /../tmp/outside-of-the-root is not absolute, or contains ..",
+        ),
+    ],
+)
+def test_a_job_whose_container_cannot_start_fails(cluster: Cluster, name: str, members: Json, text: str) -> None:
+    wrong = script(name, "fail.py", retries=0)
+    wrong["spec"]["replicaSpecs"][0]["template"]["spec"]["containers"][0] |= members
     cluster.apply(wrong)
-    wait_for(lambda: has_ended(cluster, "lost", "Failed"))
-    (condition,) = [each for each in cluster.job("lost")["conditions"] if each["type"] == "Failed"]
-    assert "no directory stands for the image other:1" in condition["message"]
+    wait_for(lambda: has_ended(cluster, name, "Failed"))
+    (condition,) = [each for each in cluster.job(name)["conditions"] if each["type"] == "Failed"]
+    assert text in condition["message"]
+    assert not Path("/tmp/outside-of-the-root").exists()
 
 
 def test_the_deletion_of_a_job_ends_its_processes(cluster: Cluster, kubectl: Kubectl) -> None:

@@ -28,7 +28,9 @@ def test_a_job_grows_after_the_scaling_timeout(cluster: Cluster) -> None:
     assert cluster.events("Scaling")[0].startswith("Stopping 2 replicas")
     cluster.advance(5)
     assert (cluster.state(), cluster.running()) == ("Created Running", 8)
-    assert cluster.job()["elasticScalingStatus"]["targetReplicas"] == 8
+    assert cluster.job()["elasticScalingStatus"]["targetReplicas"] == {"worker": 8}
+    pods = objects("Pod", "hyperpod-ns-a").values()
+    assert {each["type"] for pod in pods for each in pod["status"]["conditions"]} == {"PodScheduled", "Ready"}
 
 
 def test_a_job_gives_back_what_another_team_reclaims(cluster: Cluster) -> None:

@@ -104,6 +104,21 @@ def test_a_stop_without_grace_kills_at_once(serve: Serve) -> None:
     assert client.call("GET", "/status")[1]["status"] == "ready"
 
 
+def test_a_second_stop_leaves_no_worker_behind(serve: Serve, capfd: pytest.CaptureFixture[str]) -> None:
+    client = serve(_IGNORES.replace("\n", "; print('up', flush=True)\n"), 2)
+    client.call("POST", "/start", _START)
+    (*workers,) = client.agent._workers
+    output = ""
+    while output.count("up") < len(workers):
+        output += capfd.readouterr().out
+    for _ in range(2):
+        client.call("POST", "/stop", {"is_graceful": True, "timeout": 600})
+        assert client.call("GET", "/status")[1]["status"] == "stopping"
+    client.call("POST", "/stop", {"is_graceful": False})
+    assert client.call("GET", "/status")[1]["status"] == "ready"
+    assert [worker.poll() for worker in workers] == [-9, -9]
+
+
 def test_the_failure_of_one_worker_ends_all(serve: Serve) -> None:
     client = serve("import os, time\nif os.environ['LOCAL_RANK'] == '1': raise SystemExit(3)\ntime.sleep(600)", 2)
     client.call("POST", "/start", _START)

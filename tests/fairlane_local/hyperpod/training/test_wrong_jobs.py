@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from fairlane_local.hyperpod.training.job_specs import JOB
+from fairlane_local.hyperpod.training.kueue_objects import CLUSTER_QUEUE
 from fairlane_local.kubernetes.admission import NAMESPACE
 from tests.fairlane_local.hyperpod.support import objects
 from tests.fairlane_local.hyperpod.training.support import Cluster, job
@@ -49,6 +51,41 @@ def test_a_job_waits_for_its_cluster_queue(cluster: Cluster) -> None:
     cluster.apply(job(labels={"kueue.x-k8s.io/queue-name": "lost"}))
     cluster.advance(2)
     assert cluster.events("Inadmissible") == ["ClusterQueue none doesn't exist"]
+
+
+def test_a_waiting_job_starts_when_its_cluster_queue_is_back(cluster: Cluster) -> None:
+    cluster.apply(job(team="b", sizes=(4,), first=4), "b")
+    cluster.apply(job(sizes=(8,), first=8))
+    cluster.advance(5)
+    queue = cluster.api.store.get(CLUSTER_QUEUE, "", "hyperpod-ns-a-clusterqueue")
+    cluster.api.delete(CLUSTER_QUEUE, "", "hyperpod-ns-a-clusterqueue")
+    cluster.advance(1100)
+    assert (cluster.state(team="b"), cluster.state()) == ("Created Completed", "Created Suspended")
+    (waiting,) = objects("Workload", "hyperpod-ns-a").values()
+    assert waiting["status"]["conditions"][0]["message"].startswith("Insufficient quota")
+    cluster.api.create(CLUSTER_QUEUE, "", {**queue, "metadata": {"name": "hyperpod-ns-a-clusterqueue"}})
+    cluster.advance(5)
+    assert cluster.running() == 8
+
+
+def test_a_change_of_a_running_job_has_no_effect_and_an_event(cluster: Cluster) -> None:
+    cluster.apply(job(sizes=(2, 4)))
+    cluster.advance(60)
+    assert cluster.events("SpecChanged") == []
+    changed = cluster.api.store.get(JOB, "hyperpod-ns-a", "job")
+    changed["spec"] = job(sizes=(2, 4, 8))["spec"]
+    cluster.api.update(JOB, "hyperpod-ns-a", "job", changed, None)
+    cluster.advance(60)
+    assert cluster.running() == 4
+    assert cluster.events("SpecChanged") == [
+        "The job keeps the specification with which it began: delete it, and apply the new one"
+    ]
+
+
+def test_the_longest_name_of_a_job_runs(cluster: Cluster) -> None:
+    cluster.apply(job(name := "x" * 63))
+    cluster.advance(60)
+    assert cluster.running(name=name) == 8
 
 
 def test_an_unknown_class_fails_the_job(cluster: Cluster) -> None:
