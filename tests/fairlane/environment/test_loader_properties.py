@@ -298,7 +298,7 @@ hyperpod:
         weight: 10
         preempt_lower_priority: true
         cap: {instances: {ml.p5.48xlarge: 4}, requests: {cpu: 768}}
-        container_defaults: {requests: {cpu: 1}, limits: {cpu: "2"}, maximum: {cpu: 192}}
+        container_defaults: {requests: {cpu: 1}, limits: {cpu: "192"}, maximum: {cpu: 192}}
         roles: ["arn:aws:iam::123456789012:role/one"]
       two:
         quota: {ml.p5.48xlarge: {accelerators: 7, vcpus: 1.5, memory_gib: 4, partition: mig-1g.10gb, partitions: 2}}
