@@ -5,8 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from fairlane.cli import main
+from fairlane.rehearsal.hyperpod import cluster_table, summarize_clusters
+from tests.fairlane.rehearsal.hyperpod.clusters import cluster, elastic
+from tests.fairlane.rehearsal.hyperpod.clusters import rehearse as rehearse_jobs
 from tests.support import REPOSITORY
 
 EXAMPLE = REPOSITORY / "environments" / "hyperpod.yaml"
@@ -56,6 +60,14 @@ def test_a_rehearsal_of_jobs_that_never_run_has_no_utilization(capsys: pytest.Ca
     printed = capsys.readouterr().out
     assert "training: 0 s from the first submission to the end; 256 GPUs\n" in printed
     assert "jobs that never run: 1; the first is row 0 of team research: it needs 30 instances" in printed
+
+
+def test_a_narrow_terminal_cuts_no_number_of_the_table(capsys: pytest.CaptureFixture[str]) -> None:
+    numbers = {"training": rehearse_jobs(cluster(), elastic(4, 8, 12, 16, run=360_000), hours=48)}
+    Console(width=80, force_terminal=False).print(cluster_table(summarize_clusters(numbers)))
+    printed = capsys.readouterr().out
+    assert "research" in "".join(line[:5].strip() for line in printed.splitlines())
+    assert "…" not in printed
 
 
 def test_the_page_has_use_waits_and_sizes() -> None:

@@ -56,7 +56,7 @@ def text_table(headings: Sequence[str], body: Iterable[Sequence[str]]) -> Table:
         if index < 2:
             table.add_column(column, overflow="fold")
         else:
-            table.add_column(column, justify="right")
+            table.add_column(column, justify="right", overflow="fold")
     for number, row in enumerate(body):
         if row[0] and number:
             table.add_section()
