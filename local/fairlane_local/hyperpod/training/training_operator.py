@@ -53,11 +53,14 @@ class TrainingOperator:
         self._kueue = KueueController(api)
         self._steps = JobSteps(api, self._kueue, replicas)
         self._jobs: dict[str, RunningJob] = {}
+        self._again: float | None = None
 
     def reconcile(
         self, now: float, queues: Sequence[ClusterQueue] = (), sharing: tuple[PreemptionStrategy, ...] | None = None
     ) -> None:
         """Take all steps that are due, until nothing changes at this second.
+
+        Kueue can preempt workloads in a circle for ever. Such a circle goes on a second later.
 
         Args:
             now: Second since the start of the clock.
@@ -68,6 +71,7 @@ class TrainingOperator:
             self._kueue.synchronize(queues, sharing)
             self._steps.remove_agents()
             self._follow_jobs(now)
+            self._again = now + 1
             for _ in range(_MOST_ROUNDS):
                 before = self._state()
                 self._kueue.schedule(now)
@@ -76,12 +80,13 @@ class TrainingOperator:
                         self._steps.carry_out(job, job.evict(name, now))
                     self._steps.drive(job, now)
                 if self._state() == before:
+                    self._again = None
                     break
             self.revision = self._api.store.revision
 
     def next_moment(self) -> float | None:
         """Return the second of the next change that is due by time alone. None without."""
-        moments = [job.elastic.deadline for job in self._jobs.values()] + [self.replicas.next_moment()]
+        moments = [job.elastic.deadline for job in self._jobs.values()] + [self.replicas.next_moment(), self._again]
         moments += [job.elastic.stop_deadline for job in self._jobs.values()]
         return min((moment for moment in moments if moment is not None), default=None)
 

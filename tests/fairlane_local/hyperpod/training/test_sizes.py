@@ -2,7 +2,7 @@
 
 import pytest
 
-from fairlane_local.hyperpod.training import operators
+from fairlane_local.hyperpod.training import operators, training_operator
 from fairlane_local.hyperpod.training.training_operator import TrainingOperator
 from tests.fairlane_local.hyperpod.support import objects
 from tests.fairlane_local.hyperpod.training.support import PLACE, Cluster, job
@@ -172,3 +172,8 @@ def test_a_restarted_operator_finds_the_jobs(cluster: Cluster) -> None:
     cluster.advance(40)
     assert (cluster.running(), cluster.running("b", "waits")) == (4, 4)
     assert cluster.job()["restartCount"] == 0
+
+
+def test_steps_that_do_not_end_within_a_second_go_on(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training_operator, "_MOST_ROUNDS", 1)
+    grown(cluster)
