@@ -15,6 +15,7 @@ from fairlane._internal.checks import SIMILAR, alternatives, check_name, with_ne
 from fairlane.environment.allowed_values import allowed_values
 from fairlane.environment.environment import Environment
 from fairlane.environment.extended_file import EXTENDS, ExtendedFile, is_base_file
+from fairlane.environment.lock import removal_problems
 from fairlane.environment.path_set import PathSet
 from fairlane.environment.references import reference_problems
 from fairlane.environment.scheduling import POLICIES
@@ -81,6 +82,8 @@ def find_environment(directory: FilePath, name: str | None) -> FilePath:
 def load_environment(path: FilePath) -> Environment:
     """Return the content of an environment file. Makes no calls to AWS.
 
+    A lock file NAME.lock beside the file lists queues, quota shares and environments that the file must still have.
+
     Args:
         path: Path of a YAML 1.2 file, which may extend a base file in the same folder. The file's name without `.yaml`
             is the name of the environment, and part of the names of its stacks.
@@ -96,8 +99,10 @@ def load_environment(path: FilePath) -> Environment:
     unread = {path for problem in file.problems for path in (problem.field, (*problem.field, "policy"))}
     problems = [problem for problem in problems if not (problem.is_missing and problem.field in unread)]
     if not problems and not file.problems:
-        problems = list(environment.empty_problems())
-    located = [file.located(replace(problem, got=file_value(problem.got))) for problem in problems]
+        problems = list(environment.empty_problems()) or list(removal_problems(path, environment))
+    located = [
+        problem if problem.line else file.located(replace(problem, got=file_value(problem.got))) for problem in problems
+    ]
     all_problems = sorted([*file.problems, *located], key=lambda problem: (problem.file or "", problem.line or 0))
     if len(all_problems) > MAX_PROBLEMS:
         sentence, first = "the file has more problems than these: correct these first", all_problems[MAX_PROBLEMS]
