@@ -15,7 +15,9 @@ from fairlane_local import LocalAws, client, deployed_queues
 from fairlane_local.batch.jobs.options import JobOptions
 from fairlane_local.clock import Clock
 from fairlane_stacks import build_stacks
+from tests.fairlane_local.batch.jobs import containers
 from tests.fairlane_local.batch.jobs.support import payload, status, submit
+from tests.fairlane_local.batch.support import job_definition
 from tests.support import template_of
 
 pytestmark = pytest.mark.slow
@@ -40,9 +42,12 @@ CPU_DRAINING = CPU.replace("1,", "1, state: draining,", 1)
 RESEARCH = f"        research: {{capacity: {{{P5}: 1}}, sharing: RESERVE}}\n"
 RESEARCH_DRAINING = RESEARCH.replace("RESERVE", "RESERVE, state: draining")
 CONTAINERS = """  containers: {compute_environments: [g5], scheduling: {policy: fifo}}
-network: {vpc_id: vpc-00000001, subnet_ids: [subnet-00000001]}
-compute_environments: {g5: {instance_types: [g5.12xlarge], max_gpus: 8}}
+network: {}
+compute_environments:
+  g5: {instance_types: [g5.xlarge], max_gpus: 8}
+  g6: {instance_types: [g6.xlarge], max_gpus: 8}
 """
+G5 = "  g5: {instance_types: [g5.xlarge], max_gpus: 8}\n"
 
 
 @pytest.fixture
@@ -161,6 +166,25 @@ def test_a_removal_before_the_queue_is_empty_ends_its_jobs(
     deploy(FILE.replace(CPU, ""))
     aws.timeline.advance(200)
     assert states(batch, jobs) == ["FAILED", "FAILED", "SUCCEEDED"]
+
+
+def test_a_removed_compute_environment_starts_the_waiting_jobs_of_its_queue(
+    deploy: Callable[[str], str], batch: Any, aws: LocalAws
+) -> None:
+    text = FILE.replace(CPU, "") + CONTAINERS
+    assert deploy(text) == "CREATE_COMPLETE"
+    job_definition(batch, containerProperties=containers.one_vcpu())
+    jobs = [containers.submit(batch, "containers") for _ in range(40)]
+    queue = CONTAINERS.splitlines(keepends=True)[0]
+    assert deploy(text.replace(G5, "").replace(queue, "")) == "UPDATE_COMPLETE"
+    (environment,) = [
+        found
+        for found in batch.describe_compute_environments()["computeEnvironments"]
+        if found["computeResources"]["instanceTypes"] == ["g5.xlarge"]
+    ]
+    assert (environment["state"], environment["status"]) == ("ENABLED", "VALID")
+    aws.timeline.advance(1_000)
+    assert set(containers.statuses(batch, *jobs)) == {"SUCCEEDED"}
 
 
 def test_a_lock_file_refuses_the_removal_until_the_queue_drains(
