@@ -13,7 +13,7 @@ class StackSettings(TypedDict):
     Attributes:
         env: Account and Region.
         tags: Tags for all resources.
-        termination_protection: True protects the stack against deletion.
+        termination_protection: True protects the stack against deletion, and its queues against removal.
     """
 
     env: cdk.Environment
