@@ -18,7 +18,7 @@ class StackSettings(TypedDict):
     Attributes:
         env: Account and Region.
         tags: Tags for all resources.
-        termination_protection: True protects the stack against deletion.
+        termination_protection: True protects the stack against deletion, and its queues against removal.
         permissions_boundary: ARN of the permissions boundary of all roles. Default: none.
         qualifier: Qualifier of the bootstrap stack. Default: the qualifier of the app.
         acknowledge: Reasons for acknowledged warnings, by the id of the warning. Default: none.

@@ -80,6 +80,21 @@ def test_the_tutorial_shows_the_environment_of_a_new_app_and_the_actual_error(tm
     assert str(raised.value).replace(str(path), "environments/dev.yaml") + "\n" == error
 
 
+def test_the_page_on_updates_shows_the_actual_error_of_a_renamed_queue(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "environments").mkdir()
+    path = tmp_path / "environments" / "prod.yaml"
+    path.write_text("region: us-east-1\nqueues:\n  vision: {capacity: 4, scheduling: {policy: fifo}}\n")
+    monkeypatch.chdir(tmp_path)
+    assert main(["environment", "lock", "prod"]) == 0
+    path.write_text(path.read_text().replace("vision", "robotics"))
+    with pytest.raises(ConfigurationError) as raised:
+        load_environment(path)
+    (error,) = re.findall(r"```text\n(.*?)```", page("updating-without-killing-jobs.md"), re.DOTALL)
+    assert str(raised.value).replace(f"{tmp_path}/", "") + "\n" == error
+
+
 def test_the_base_file_on_the_page_merges_to_the_shown_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

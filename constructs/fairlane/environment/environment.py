@@ -31,7 +31,8 @@ class Environment(RegionModel, title="Fairlane environment"):
     account: str | None = None
     """AWS account ID: twelve digits in quotes. Default: the account of the credentials that deploy the stacks."""
     termination_protection: bool = False
-    """`true` protects all stacks against deletion. Default: false."""
+    """`true` protects all stacks against deletion, and keeps queues and quota shares that are removed from the file
+    while they accept jobs. Default: false."""
     tags: dict[str, str] = {}
     """Tags of all resources, at most 50. Default: none."""
     stack_prefix: str = STACK_PREFIX

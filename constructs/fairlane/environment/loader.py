@@ -15,6 +15,7 @@ from fairlane._internal.checks import SIMILAR, alternatives, check_name, with_ne
 from fairlane.environment.allowed_values import allowed_values
 from fairlane.environment.environment import Environment
 from fairlane.environment.extended_file import EXTENDS, ExtendedFile, is_base_file
+from fairlane.environment.lock import removal_problems
 from fairlane.environment.path_set import PathSet
 from fairlane.environment.references import reference_problems
 from fairlane.environment.scheduling import POLICIES
@@ -83,6 +84,8 @@ def find_environment(directory: FilePath, name: str | None) -> FilePath:
 def load_environment(path: FilePath) -> Environment:
     """Return the content of an environment file. Makes no calls to AWS.
 
+    A lock file NAME.lock beside the file lists queues, quota shares and environments that the file must still have.
+
     Args:
         path: Path of a YAML 1.2 file, which may extend a base file in the same folder. The file's name without `.yaml`
             is the name of the environment, and part of the names of its stacks.
@@ -102,8 +105,10 @@ def load_environment(path: FilePath) -> Environment:
             *environment.empty_problems(),
             *environment.stack_name_problems(path.stem),
             *_collision_problems(environment, path),
-        ]
-    located = [file.located(replace(problem, got=file_value(problem.got))) for problem in problems]
+        ] or list(removal_problems(path, environment))
+    located = [
+        problem if problem.line else file.located(replace(problem, got=file_value(problem.got))) for problem in problems
+    ]
     all_problems = sorted([*file.problems, *located], key=lambda problem: (problem.file or "", problem.line or 0))
     if len(all_problems) > MAX_PROBLEMS:
         sentence, first = "the file has more problems than these: correct these first", all_problems[MAX_PROBLEMS]

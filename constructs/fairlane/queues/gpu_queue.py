@@ -18,6 +18,7 @@ from fairlane.queues.gpu_grants import WILDCARDS, GpuQueueGrants
 from fairlane.queues.job_definition_base import JobDefinitionBase
 from fairlane.queues.native_metrics import ComputeQueueMetrics
 from fairlane.queues.resources import managed_policy, policy_resource, queue_by_arn, queue_by_name, time_limits
+from fairlane.queues.retention import retain, retain_instances
 from fairlane.queues.rules import check_compute_environments, gpu_queue_problems
 from fairlane.queues.service_environment_claims import QUEUE
 from fairlane.scheduling import JobAction, JobStateTimeLimitAction, SchedulingPolicy, State
@@ -68,6 +69,10 @@ class GpuQueue(GpuQueueBase):
     Updates: priority, state, environments, time-limit actions and weights in place, without stopping a job. A new
     `queue_name` replaces the queue, and the jobs that wait in the old queue are lost: disable the old queue and let it
     drain first. AWS refuses another kind of scheduling: create a new queue with a new construct id and a new name.
+
+    Removal: deletes the queue with its jobs. In a stack that is created with `termination_protection=True`,
+    CloudFormation instead keeps a queue that is removed or replaced, its policy and its compute environments, unless
+    the state of the queue was `State.DISABLED` in the deployed template.
 
     Sources: `CreateJobQueue` and `UpdateJobQueue` in the Batch API; "Service quotas" in the user guide.
 
@@ -148,6 +153,10 @@ class GpuQueue(GpuQueueBase):
         )
         self.job_queue_arn = self.job_queue.attr_job_queue_arn
         self.job_queue_name = queue_name
+        retain(state, self.job_queue, *filter(None, [self.scheduling_policy]))
+        for environment in self.compute_environments:
+            if isinstance(environment, GpuComputeEnvironment):
+                retain_instances(state, environment)
         for key, value in (tags or {}).items():
             cdk.Tags.of(self).add(key, value)
 

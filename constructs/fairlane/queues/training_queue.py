@@ -14,6 +14,7 @@ from fairlane.capacity import ServiceEnvironment
 from fairlane.errors import ConfigurationError
 from fairlane.queues.native_metrics import ServiceQueueMetrics
 from fairlane.queues.resources import managed_policy, policy_resource, queue_by_arn, queue_by_name, time_limits
+from fairlane.queues.retention import retain
 from fairlane.queues.service_environment_claims import (
     AnyServiceEnvironment,
     claim,
@@ -85,6 +86,10 @@ class TrainingQueue(TrainingQueueBase):
     queue, its service environment and its shares, and the jobs that wait in the old queue are lost: disable the old
     queue and let it drain first. AWS refuses another kind of scheduling: create a new queue with a new construct id and
     a new name.
+
+    Removal: deletes the queue with its jobs. In a stack that is created with `termination_protection=True`,
+    CloudFormation instead keeps a queue that is removed or replaced, its policy, its service environment and its
+    shares, unless the state of the queue or of the share was `State.DISABLED` in the deployed template.
 
     Sources: `CreateJobQueue` and `UpdateJobQueue` in the Batch API; "Service quotas" in the user guide.
 
@@ -179,6 +184,7 @@ class TrainingQueue(TrainingQueueBase):
         self.job_queue_name = queue_name
         shares = scheduling.shares if isinstance(scheduling, QuotaManagement) else ()
         self.quota_shares = MappingProxyType(_quota_shares(self, self.job_queue_arn, shares))
+        self._retain(state, shares)
         for key, value in (tags or {}).items():
             Tags.of(self).add(key, value)
         claim(claims, queue_name, self.service_environment, scheduling, self)
@@ -193,6 +199,13 @@ class TrainingQueue(TrainingQueueBase):
     def from_job_queue_arn(scope: Construct, construct_id: str, job_queue_arn: str) -> TrainingQueueBase:
         """Import a queue by its ARN, from any account and Region."""
         return queue_by_arn(TrainingQueueBase, scope, construct_id, job_queue_arn)
+
+    def _retain(self, state: State, shares: Sequence[QuotaShare]) -> None:
+        retain(state, self.job_queue, *filter(None, [self.scheduling_policy]))
+        if isinstance(self.service_environment, ServiceEnvironment):
+            retain(state, self.service_environment.service_environment)
+        for share in shares:
+            retain(State.DISABLED if state == State.DISABLED else share.state, self.quota_shares[share.name])
 
     def _advise(self, scheduling: SchedulingPolicy) -> None:
         limits = environment_limits(self.service_environment)

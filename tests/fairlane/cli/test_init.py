@@ -20,6 +20,7 @@ FILES = {
     "README.md",
     "app.py",
     "cdk.json",
+    "environments/dev.lock",
     "environments/dev.yaml",
     "environments/partial-schema.json",
     "environments/schema.json",
@@ -65,6 +66,17 @@ def test_the_environment_has_no_mistakes_and_its_schema_is_that_of_the_installed
     assert load_environment(new_app / "environments" / "dev.yaml").queues
     schemas = [json.loads((new_app / "environments" / f"{name}schema.json").read_text()) for name in ("", "partial-")]
     assert schemas == [environment_json_schema(), environment_json_schema(partial=True)]
+
+
+def test_the_lock_file_is_current_and_refuses_a_renamed_queue(
+    new_app: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(new_app)
+    assert main(["environment", "lock", "--check"]) == 0
+    file = new_app / "environments" / "dev.yaml"
+    file.write_text(file.read_text().replace("  training:", "  research:"))
+    assert main(["environment", "lock", "--check"]) == 1
+    assert "queues.training: AWS ends the jobs of a removed queue" in capsys.readouterr().err
 
 
 def test_the_app_has_the_feature_flags_and_the_cdk_cli_of_this_repository(new_app: Path) -> None:

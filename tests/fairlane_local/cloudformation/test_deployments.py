@@ -16,6 +16,7 @@ from fairlane import FairShare, Fifo, QuotaManagement, QuotaShare, Sharing, Trai
 from fairlane.environment import load_environment
 from fairlane_local import LocalAws, client, deployed_queues, tools_environment
 from fairlane_stacks import build_stacks
+from tests.fairlane_local.batch.jobs.support import status, submit
 from tests.support import CDK, REPOSITORY, recommended_flags, template_of
 
 pytestmark = pytest.mark.slow
@@ -137,6 +138,27 @@ def test_a_refused_update_names_the_resource_and_is_rolled_back(cdk_cli: Callabl
     assert deployed(batch) == FIRST
     cdk_cli("deploy", without_monitoring(replaced(f"{P4}: 60", f"{P4}: 50")), "--method", "direct")
     assert deployed(batch)["training-p4"] == ["ProdExp1 50", "ProdExp2 40"]
+
+
+@pytest.mark.slow
+def test_a_protected_queue_is_removed_with_the_cdk_cli_only_after_it_drains(
+    cdk_cli: Callable[..., str], batch: Any
+) -> None:
+    queue = "  {}: {{capacity: 1, {}scheduling: {{policy: fifo}}}}\n"
+    file = 'region: us-east-1\naccount: "123456789012"\ntermination_protection: true\nqueues:\n'
+    file += queue.format("other", "")
+    cdk_cli("deploy", file + queue.format("cpu", ""))
+    jobs = [submit(batch, "cpu", run=3600) for _ in range(2)]
+    assert re.search(r"AWS::Batch::JobQueue .*cpu.* orphan", cdk_cli("diff", file))
+    cdk_cli("deploy", file)
+    assert not {status(batch, job) for job in jobs} & {"SUCCEEDED", "FAILED"}
+    assert "already exists" in cdk_cli("deploy", file + queue.format("cpu", ""), fails=True)
+    cdk_cli("deploy", file + queue.format("gpu", ""))
+    cdk_cli("deploy", file + queue.format("gpu", "state: draining, "))
+    assert re.search(r"AWS::Batch::JobQueue .*gpu.* destroy", cdk_cli("diff", file))
+    cdk_cli("deploy", file)
+    assert set(deployed(batch)) == {"cpu", "other"}
+    assert "TerminationProtection is enabled" in cdk_cli("destroy", file, "--force", fails=True)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from fairlane_local.errors import LocalAwsError
 _WAITS: Final[Mapping[WaitReason, str]] = {
     WaitReason.ENVIRONMENT_LIMIT: "the job needs more than the limit of each environment of the queue",
     WaitReason.QUOTA_LIMIT: "the job needs more than its quota share can own and borrow",
-    WaitReason.DISABLED: "the queue, the quota share or all environments of the queue are disabled",
+    WaitReason.DISABLED: "all environments of the queue are disabled",
     WaitReason.QUOTA: "the quota of the share is in use, and the share may not borrow enough",
     WaitReason.CAPACITY: "too little capacity is free",
     WaitReason.RESERVATION: "the free capacity is reserved for shares without jobs",

@@ -51,10 +51,11 @@ class Scheduling:
                 self._settings[arn] = (capacity, state)
         for arn, queue in self._batch.queues.items():
             record = self._batch.policies.get(queue.get("schedulingPolicyArn", ""), {})
-            policy = scheduling_policy(record, shares_of(self._batch, queue))
-            settings = (policy, _environment_arns(queue), queue["priority"], State(queue["state"]))
+            # The API refuses jobs for a disabled queue or share. Jobs that are already there still start and finish.
+            shares = [share | {"state": State.ENABLED} for share in shares_of(self._batch, queue)]
+            settings = (scheduling_policy(record, shares), _environment_arns(queue), queue["priority"])
             if self._settings.get(arn) != settings:
-                self.engine.set_queue(arn, settings[0], settings[1], priority=settings[2], state=settings[3])
+                self.engine.set_queue(arn, settings[0], settings[1], priority=settings[2])
                 self._settings[arn] = settings
         for arn in [arn for arn in self._settings if ":job-queue/" in arn and arn not in self._batch.queues]:
             del self._settings[arn]

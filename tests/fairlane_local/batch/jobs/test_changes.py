@@ -59,6 +59,21 @@ def accepts(job: Job, queue: int, policy: SchedulingPolicy, changes: Sequence[Ch
     return state is State.ENABLED and all(share.state is State.ENABLED for share in shares if share.name == job.share)
 
 
+def enabled(policy: SchedulingPolicy) -> QuotaManagement:
+    """Return a policy whose shares are enabled: the jobs of a disabled share start as those of other shares."""
+    assert isinstance(policy, QuotaManagement)
+    return QuotaManagement(*(replace(share, state=State.ENABLED) for share in policy.shares))
+
+
+def scheduling_changes(changes: Sequence[Change]) -> list[Change]:
+    """Return the changes that the scheduler follows. A state decides only which jobs a queue or share accepts."""
+    return [
+        replace(change, policy=enabled(change.policy)) if isinstance(change.policy, QuotaManagement) else change
+        for change in changes
+        if change.state is None
+    ]
+
+
 def add_calls(
     chance: Random, jobs: Sequence[Job], changes: Sequence[Change], stop_seconds: int, *, updates: bool
 ) -> list[Change]:
@@ -115,8 +130,8 @@ def test_changes_of_quotas(examples: int) -> None:
         with local_batch(strategies.stop_seconds or 0) as (aws, batch):
             driver = ServiceJobsDriver(aws, batch, [policy], limit)
             actual = driver.run(jobs, [0] * len(jobs), changes, preemptions=strategies.retries_before_termination)
-        reference = ChangingQuotas(policy, UNIT, limit, jobs, strategies)
-        reference.run_with(changes)
+        reference = ChangingQuotas(enabled(policy), UNIT, limit, jobs, strategies)
+        reference.run_with(scheduling_changes(changes))
         assert actual == [visible(result.state, result.runs) for result in reference.results]
 
     check()
@@ -160,7 +175,7 @@ def test_changes_of_two_queues_on_one_environment(driver: type[ServiceJobsDriver
             SharedList(policy, capacity, shared, Strategies(), [row for row, of in enumerate(queue_of) if of == index])
             for index, policy in enumerate(chosen)
         ]
-        run_shared(lists, priorities, changes)
+        run_shared(lists, priorities, scheduling_changes(changes))
         results = [lists[queue].results[row] for row, queue in enumerate(queue_of)]
         assert actual == [visible(result.state, result.runs) for result in results]
 
