@@ -171,7 +171,8 @@ class TrainingSchedule(Construct):
                 "SchedulingPriorityOverride": priority,
             }
         self.schedule = self._schedule(spec, action, request)
-        for part in (self.role, queue, job_definition):  # the first submission needs all of them
+        policy = self.role.node.find_child("DefaultPolicy")
+        for part in (policy, queue, job_definition):  # the first submission needs all of them
             if part is not None:
                 self.schedule.node.add_dependency(part)
         self.alarm = self._alarm(schedule_name, notify, runbooks) if alarm else None
