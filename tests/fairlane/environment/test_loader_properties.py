@@ -45,6 +45,12 @@ _FAN_OUT_SOURCES = (
     "query_connectors",
     "query_spill",
 )
+_NIGHTLY: Any = ("schedules", "nightly")
+_EVALUATION: Any = ("schedules", "evaluation")
+_NIGHTLY_ROLE: Any = [(*_NIGHTLY, "execution_role")]
+_EVALUATION_JOB: Any = [(*_EVALUATION, "job_definition")]
+_EVALUATION_KIND: Any = [(*_EVALUATION, key) for key in ("payload", "execution_role", "job_definition", "parameters")]
+_SCHEDULED: Any = [(*_NIGHTLY, "queue"), (*_EVALUATION, "queue")]
 _CLUSTER: Any = ("hyperpod", "cluster")
 _GROUPS: Any = (*_CLUSTER, "instance_groups")
 _POOL: Any = (*_CLUSTER, "autoscaling", "spot")
@@ -64,10 +70,10 @@ _BASE: Any = (*_STEPS, "parts", "base")
 _GROWN: Any = (*_STEPS, "parts", "grown")
 _SHARED_EKS: Any = ("regions", "eu-west-1", "hyperpod", "shared", "kubernetes")
 DEPENDENTS: dict[tuple[Any, ...], list[tuple[Any, ...]]] = {
-    ("execution_roles",): [*_SWEEP_ROLE, *_FAN_OUT_ROLE],
-    ("execution_roles", "search"): [*_SWEEP_ROLE, *_FAN_OUT_ROLE],
-    ("job_definitions",): [*_SWEEP_JOB, *_FAN_OUT_JOB],
-    ("job_definitions", "one"): [*_SWEEP_JOB, *_FAN_OUT_JOB],
+    ("execution_roles",): [*_SWEEP_ROLE, *_FAN_OUT_ROLE, *_NIGHTLY_ROLE],
+    ("execution_roles", "search"): [*_SWEEP_ROLE, *_FAN_OUT_ROLE, *_NIGHTLY_ROLE],
+    ("job_definitions",): [*_SWEEP_JOB, *_FAN_OUT_JOB, *_EVALUATION_JOB],
+    ("job_definitions", "one"): [*_SWEEP_JOB, *_FAN_OUT_JOB, *_EVALUATION_JOB],
     ("service_environments",): _SHARED,
     ("service_environments", "shared"): _SHARED,
     ("service_environments", "shared", "capacity"): [("queues", "fair", "instance_type")],
@@ -78,16 +84,19 @@ DEPENDENTS: dict[tuple[Any, ...], list[tuple[Any, ...]]] = {
     ("network", "endpoint_policies", "buckets"): _DATA,
     ("network", "endpoint_policies", "buckets", 0): [("job_definitions", "one", "read", 0)],
     ("network", "endpoint_policies", "buckets", 1): [("job_definitions", "one", "write", 0)],
-    ("queues",): [*_JOBS, ("job_metrics",), _TEAM, *_FAN_OUT_QUEUES],
+    ("queues",): [*_JOBS, ("job_metrics",), _TEAM, *_FAN_OUT_QUEUES, *_SCHEDULED],
     ("queues", "quotas"): [_TEAM, *_TEAM_SHARE, *_FAN_OUT_QUEUES],
     ("queues", "quotas", "scheduling"): _TEAM_SHARE,
     ("queues", "quotas", "scheduling", "shares"): _TEAM_SHARE,
     ("queues", "quotas", "scheduling", "shares", "a"): _TEAM_SHARE,
+    ("queues", "fair"): _SCHEDULED,
     ("queues", "fair", "scheduling"): _FAIR_SHARE,
-    ("queues", "fair", "scheduling", "weight_factors"): _FAIR_SHARE,
-    ("queues", "fair", "scheduling", "weight_factors", "a"): _FAIR_SHARE,
+    ("queues", "fair", "scheduling", "weight_factors"): [*_FAIR_SHARE, (*_NIGHTLY, "share")],
+    ("queues", "fair", "scheduling", "weight_factors", "a"): [*_FAIR_SHARE, (*_NIGHTLY, "share")],
     ("job_metrics",): [("queues", "fair", "alarms"), _TEAM, ("monitoring_cost_limit",)],
-    ("queues", "containers"): [*_JOBS, *_FAN_OUT_QUEUES],
+    ("queues", "containers"): [*_JOBS, *_FAN_OUT_QUEUES, *_SCHEDULED, *_EVALUATION_KIND],
+    ("queues", "containers", "scheduling", "proportions"): [(*_EVALUATION, "share")],
+    ("queues", "containers", "scheduling", "proportions", "b"): [(*_EVALUATION, "share")],
     ("sweeps",): _FAN_OUT_STORE,
     ("sweeps", "store"): _FAN_OUT_STORE,
     ("regions",): _FAN_OUT_REGION,
@@ -130,7 +139,7 @@ DEPENDENTS: dict[tuple[Any, ...], list[tuple[Any, ...]]] = {
     (*_CLUSTER, "lifecycle_scripts"): [(*_GROUPS, "p5", "init_script"), (*_GROUPS, "system", "lifecycle_script")],
     ("regions", "eu-west-1", "network"): [(*_SHARED_EKS, "cluster")],
     (*_SHARED_EKS, "cluster"): [(*_SHARED_EKS, "security_group"), (*_SHARED_EKS, "existing_add_ons")],
-    ("queues", "containers", "compute_environments"): [*_JOBS, ("queues", "containers", "capacity")],
+    ("queues", "containers", "compute_environments"): [*_JOBS, ("queues", "containers", "capacity"), *_EVALUATION_KIND],
     ("queues", "fair", "service_environment"): [("queues", "fair", "capacity")],
     ("job_definitions", "one", "volumes", 0, "source_path"): [
         ("job_definitions", "one", "volumes", 0, "file_system_id")
@@ -211,6 +220,22 @@ job_definitions:
     scheduling_priority: 1
     tags: {a: b}
   several: {image: training:1, script: [train.py], nodes: 2, efa: true, instance_type: p5.48xlarge, queues: [containers]}
+schedules:
+  nightly:
+    schedule: rate(1 day)
+    time_zone: Europe/Berlin
+    queue: fair
+    share: a
+    priority: 1
+    execution_role: search
+    state: disabled
+    payload:
+      AlgorithmSpecification: {TrainingImage: "training:1", TrainingInputMode: File}
+      OutputDataConfig: {S3OutputPath: "s3://models/"}
+      ResourceConfig: {InstanceType: ml.g6.12xlarge, InstanceCount: 1, VolumeSizeInGB: 100}
+      StoppingCondition: {MaxRuntimeInSeconds: 3600}
+  evaluation:
+    {schedule: rate(7 days), queue: containers, share: b, job_definition: one, parameters: {run: a}}
 sweeps:
   store:
     job_definitions: [one]
