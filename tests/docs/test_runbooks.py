@@ -41,6 +41,7 @@ KINDS = [
     *(field.name for limits in (AlarmLimits, ExporterLimits, FanOutLimits, HyperPodLimits) for field in fields(limits)),
     "custom",
     "replication_failed",
+    "schedule_failed",
 ]
 ALERTS = {
     kind for kind, _, limit in HyperPodLimits().limits() if list(limit.cluster_rules(PrometheusSeries(labels={})))
@@ -273,6 +274,7 @@ def test_the_table_of_alarms_has_the_severities_and_the_treatment_of_missing_dat
     assert kinds == set(KINDS) - {
         "custom",
         "replication_failed",
+        "schedule_failed",
         *ALERTS,
     }
     actual: dict[str, set[tuple[str, str | None]]] = {name: set() for name in documented}

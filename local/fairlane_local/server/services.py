@@ -26,7 +26,7 @@ from fairlane_local.eks import custom_resources as eks_custom_resources
 from fairlane_local.eks import resources as eks
 from fairlane_local.hyperpod import api as hyperpod_api
 from fairlane_local.hyperpod import resources as hyperpod
-from fairlane_local.iam import caller, roles
+from fairlane_local.iam import caller, conditions, roles
 from fairlane_local.iam import simulation as iam_simulation
 from fairlane_local.market import capacity_api, pricing
 from fairlane_local.monitoring import (
@@ -46,7 +46,8 @@ from fairlane_local.step_functions import resources as step_functions
 _BOOTSTRAP_VERSION: Final = "30"
 _MODULES: Final = (
     *(alarms, api, athena, bucket_policies, caller, custom_resources, ec2, ecr, event_resources),
-    *(iam_simulation, lambda_api, roles, sagemaker_api, simulation, stacks, step_functions, training_resources),
+    *(conditions, iam_simulation, lambda_api, roles, sagemaker_api, simulation, stacks, step_functions),
+    training_resources,
     *(alarm_changes, function_settings, log_metrics, metric_api, metric_filters, minutes, rule_groups),
     *(event_buses, object_events, queues, rules, schedules, topics),
     *(capacity_api, control_api, pricing, replication),
