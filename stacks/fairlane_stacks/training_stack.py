@@ -180,7 +180,8 @@ class TrainingStack(RegionalStack):
         from fairlane.schedules import TrainingSchedule  # noqa: PLC0415 (loads for a tenth of a second)
         from fairlane_stacks.notification_targets import shared_targets  # noqa: PLC0415
 
-        alarms, queues = model.alarms or AlarmSettings(), {**self.training_queues, **self.gpu_queues}
+        alarms = model.alarms or AlarmSettings()
+        queues: dict[str, TrainingQueue | GpuQueue] = {**self.training_queues, **self.gpu_queues}
         notify = shared_targets(self, alarms, self.region, self.topics) if alarms.enabled else []
         parent = Construct(self, "Schedules")
         return {

@@ -191,8 +191,8 @@ def _alarm_problems(environment: Environment) -> Iterator[ReferenceProblem]:
     by_region = environment.by_region()
     replicated = {region for model in by_region.values() for image in model.images.values() for region in image.regions}
     for region, model in by_region.items():
-        monitored = model.job_metrics is not None or model.hyperpod or model.images or region in replicated
-        monitored = monitored or model.schedules
+        has_alarms = model.hyperpod or model.images or model.schedules or region in replicated
+        monitored = model.job_metrics is not None or has_alarms
         if model.alarms and not monitored:
             outer: Path = () if model is environment else ("regions", region)
             field = (*outer, "alarms")

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 import aws_cdk as cdk
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_scheduler as scheduler
 from constructs import Construct
@@ -151,7 +152,7 @@ class TrainingSchedule(Construct):
             queue.grants.submit(
                 self.role, job_definitions=[job_definition], share_identifiers=_listed(share_identifier)
             )
-        request = {"JobQueue": queue.job_queue_name, "ShareIdentifier": share_identifier}
+        request: dict[str, Any] = {"JobQueue": queue.job_queue_name, "ShareIdentifier": share_identifier}
         if payload is not None and execution_role is not None:
             action = "submitServiceJob"
             request |= {
@@ -210,7 +211,7 @@ class TrainingSchedule(Construct):
     def _json(self, value: Mapping[str, Any]) -> str:
         return cdk.Stack.of(self).to_json_string(value)
 
-    def _alarm(self, name: str, notify: Sequence[Target], runbooks: str) -> Any:
+    def _alarm(self, name: str, notify: Sequence[Target], runbooks: str) -> cloudwatch.CfnAlarm:
         description = (
             f"Schedule {name}: a submission failed. Look first at: the messages in the queue DeadLetters of the "
             f"schedule in the stack {cdk.Stack.of(self).stack_name}. Runbook: {runbooks}/schedule-failed.md"

@@ -278,12 +278,11 @@ def test_a_role_of_another_account_is_refused() -> None:
 
 def test_a_name_is_taken_once() -> None:
     stack = new_stack()
-    queue = training(stack).node.scope
+    training(stack)
     other = TrainingQueue.from_job_queue_name(stack, "Imported", "other")
-    again = {"schedule": "rate(1 day)", "queue": other, "payload": PAYLOAD}
+    again: dict[str, Any] = {"schedule": "rate(1 day)", "queue": other, "payload": PAYLOAD}
     role = iam.Role.from_role_arn(stack, "Again", ROLE)
     create = lambda: TrainingSchedule(stack, "B", schedule_name="nightly", execution_role=role, **again)  # noqa: E731
-    assert queue is not None
     assert problems_of(create) == ["schedule_name: Stack/Nightly already has the name 'nightly': use another name"]
 
 
