@@ -21,6 +21,7 @@ from fairlane.images.names import repository_namespace
 from fairlane.images.repository_rules import template_problems
 from fairlane.jobs.permission_rules import check_s3_prefix, split_s3_prefix
 from fairlane.monitoring.alarms.part_rules import unknown_part_problems
+from fairlane.schedules.request_rules import command_problems
 from fairlane.scheduling.time_limits import blocked_reasons
 
 AnyQueueModel: TypeAlias = TrainingQueueModel | GpuQueueModel
@@ -89,6 +90,12 @@ def _schedule_problems(model: RegionModel, name: str, schedule: ScheduleModel) -
     for key in ("execution_role", "job_definition"):
         if (target := getattr(schedule, key)) is not None:
             yield from _missing_target((*outer, key), target, f"{key}s", getattr(model, f"{key}s"))
+    job = model.job_definitions.get(schedule.job_definition or "")
+    if job is not None:
+        names = job.parameter_names
+        command: Path = ("job_definitions", str(schedule.job_definition), "command")
+        for problem in command_problems(schedule.parameters or {}, str(schedule.job_definition), names):
+            yield problem.within(*outer), [(*outer, *problem.field), command]
     if schedule.queue in model.queues:
         for problem in schedule.queue_problems(model.queues[schedule.queue]):
             yield problem.within(*outer), [(*outer, *problem.field), ("queues", schedule.queue), (*outer, "queue")]

@@ -55,6 +55,26 @@ def parameter_problems(parameters: Mapping[str, str]) -> Iterator[Problem]:
         yield Problem(field, f"{size:,} bytes", f"at most {_MAX_REQUEST:,} bytes, with the rest of the request")
 
 
+def command_problems(
+    parameters: Mapping[str, str], job_definition: str, names: frozenset[str] | None
+) -> Iterator[Problem]:
+    """Yield parameters of a command without a value, and values without a parameter.
+
+    Args:
+        parameters: Values by the names of the parameters.
+        job_definition: Name of the job definition.
+        names: Names of the parameters in its command. None if they are unknown.
+    """
+    if names is None:
+        return
+    for name in sorted(names - parameters.keys()):
+        yield Problem(("parameters", name), None, f"a value for Ref::{name} in the command of {job_definition}")
+    for name in parameters:
+        if name not in names:
+            sentence = f"the command of {job_definition} has no Ref::{name}: add it there, or remove {name}"
+            yield Problem.relation(("parameters", name), sentence)
+
+
 def _keyword_problems(field: Path, node: Any) -> Iterator[Problem]:
     if isinstance(node, str):
         for keyword in dict.fromkeys(_KEYWORD.findall(node)):

@@ -18,7 +18,7 @@ from fairlane.monitoring.alarms.actions import check_runbooks
 from fairlane.monitoring.alarms.alarm_problems import Target
 from fairlane.monitoring.alarms.message_alarm import message_alarm, notify_problems
 from fairlane.queues import GpuQueue, GpuQueueBase, JobDefinitionBase, TrainingQueueBase
-from fairlane.schedules.request_rules import EXECUTION_ID, SCHEDULED_TIME
+from fairlane.schedules.request_rules import EXECUTION_ID, SCHEDULED_TIME, command_problems
 from fairlane.schedules.schedule_rules import ScheduleSpec, imported_share_problems, kind_problems, share_problems
 from fairlane.scheduling import FairShare, QuotaManagement, State
 
@@ -125,6 +125,7 @@ class TrainingSchedule(Construct):
             *kind_problems(training, job),
             *_queue_problems(queue, claims),
             *_share_problems(queue, share_identifier, quota_share, priority),
+            *_parameter_problems(job_definition, parameters),
             *notify_problems(notify, claims.region),
             *check_runbooks(runbooks),
             *claims.name_problems(_KIND, "schedule_name", schedule_name),
@@ -224,6 +225,14 @@ class TrainingSchedule(Construct):
 
 def _listed(share: str | None) -> list[str] | None:
     return None if share is None else [share]
+
+
+def _parameter_problems(
+    job_definition: JobDefinitionBase | None, parameters: Mapping[str, str] | None
+) -> Iterator[Problem]:
+    if job_definition is not None:
+        name, names = job_definition.job_definition_name, job_definition.parameter_names
+        yield from command_problems(parameters or {}, name, names)
 
 
 def _queue_problems(queue: AnyQueue, claims: Claims) -> Iterator[Problem]:

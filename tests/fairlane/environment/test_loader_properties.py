@@ -235,7 +235,7 @@ schedules:
       ResourceConfig: {InstanceType: ml.g6.12xlarge, InstanceCount: 1, VolumeSizeInGB: 100}
       StoppingCondition: {MaxRuntimeInSeconds: 3600}
   evaluation:
-    {schedule: rate(7 days), queue: containers, share: b, job_definition: one, parameters: {run: a}}
+    {schedule: rate(7 days), queue: containers, share: b, job_definition: one, parameters: {}}
 sweeps:
   store:
     job_definitions: [one]

@@ -246,8 +246,10 @@ def test_a_payload_that_is_too_long_is_refused() -> None:
         ({"priority": 3}, "priority: queue gpu ignores priorities: remove priority"),
         ({"job_definition": None}, "job_definition: missing; use a job definition of containers"),
         ({"payload": PAYLOAD}, "payload: the queue is for containers: remove payload"),
-        ({"parameters": {"a": "x" * 31_000}}, "parameters: got '31,009 bytes', allowed: at most 30,720 bytes, with the rest of the request"),
-        ({"parameters": {"a": "<aws.scheduler.time>"}}, "parameters.a: got '<aws.scheduler.time>', allowed: <aws.scheduler.attempt-number>, <aws.scheduler.execution-id>, <aws.scheduler.schedule-arn> or <aws.scheduler.scheduled-time>"),
+        ({"parameters": {"date": "x" * 31_000}}, "parameters: got '31,012 bytes', allowed: at most 30,720 bytes, with the rest of the request"),
+        ({"parameters": None}, "parameters.date: missing; use a value for Ref::date in the command of evaluate"),
+        ({"parameters": {"date": "x", "dat": "x"}}, "parameters.dat: the command of evaluate has no Ref::dat: add it there, or remove dat"),
+        ({"parameters": {"date": "<aws.scheduler.time>"}}, "parameters.date: got '<aws.scheduler.time>', allowed: <aws.scheduler.attempt-number>, <aws.scheduler.execution-id>, <aws.scheduler.schedule-arn> or <aws.scheduler.scheduled-time>"),
     ],
 )  # fmt: skip
 def test_a_mistake_of_a_schedule_of_containers_is_named(changes: dict[str, Any], expected: str) -> None:
