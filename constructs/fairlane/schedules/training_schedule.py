@@ -141,20 +141,16 @@ class TrainingSchedule(Construct):
         claims.add(_KIND, schedule_name, self)
         self.dead_letters = dead_letter_queue(self, "DeadLetters", "EventBridge Scheduler")
         self.role = self._role(claims)
-        if isinstance(queue, TrainingQueueBase):
+        request: dict[str, Any] = {"JobQueue": queue.job_queue_name, "ShareIdentifier": share_identifier}
+        shares = _listed(share_identifier)
+        if isinstance(queue, TrainingQueueBase) and payload is not None and execution_role is not None:
             queue.grants.submit(
                 self.role,
-                share_identifiers=_listed(share_identifier),
+                share_identifiers=shares,
                 quota_shares=_listed(quota_share),
                 max_priority=priority,
                 execution_role=execution_role,
             )
-        elif job_definition is not None:
-            queue.grants.submit(
-                self.role, job_definitions=[job_definition], share_identifiers=_listed(share_identifier)
-            )
-        request: dict[str, Any] = {"JobQueue": queue.job_queue_name, "ShareIdentifier": share_identifier}
-        if payload is not None and execution_role is not None:
             action = "submitServiceJob"
             request |= {
                 "JobName": schedule_name,
@@ -164,7 +160,8 @@ class TrainingSchedule(Construct):
                 "SchedulingPriority": priority,
                 "ClientToken": f"{schedule_name}-{SCHEDULED_TIME}",
             }
-        elif job_definition is not None:
+        elif isinstance(queue, GpuQueueBase) and job_definition is not None:
+            queue.grants.submit(self.role, job_definitions=[job_definition], share_identifiers=shares)
             action = "submitJob"
             request |= {
                 "JobName": f"{schedule_name}-{EXECUTION_ID}",
