@@ -52,6 +52,7 @@ from fairlane.monitoring.alarms import StarvedShare as StarvedShare
 from fairlane.monitoring.alarms import Truncated as Truncated
 from fairlane.queues import GpuQueue as GpuQueue
 from fairlane.queues import TrainingQueue as TrainingQueue
+from fairlane.schedules import TrainingSchedule as TrainingSchedule
 from fairlane.scheduling import FairShare as FairShare
 from fairlane.scheduling import Fifo as Fifo
 from fairlane.scheduling import JobAction as JobAction

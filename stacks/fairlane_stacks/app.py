@@ -66,6 +66,7 @@ def build_stacks(scope: Construct, name: str, environment: Environment) -> list[
                 _monitoring_stack(scope, construct_id, training=training, model=model, fan_outs=fan_outs, **common)
             )
             stacks.append(monitoring[-1])
+    training_stacks = [stack for stack in stacks if isinstance(stack, TrainingStack)]
     replicas: list[ReplicasStack] = []
     if any(model.images for model in environment.by_region().values()):
         replicas, homes = _images_stacks(scope, name, environment)
@@ -77,7 +78,7 @@ def build_stacks(scope: Construct, name: str, environment: Environment) -> list[
     if monitoring or clusters:
         from fairlane_stacks.monitoring_cost import add_cost  # noqa: PLC0415 (loads for most of a second)
 
-        add_cost(name, environment, monitoring, clusters, replicas)
+        add_cost(name, environment, monitoring, clusters, replicas, training_stacks)
     if environment.log_retention_days is not None:
         for stack in stacks:
             set_log_retention(stack, environment.log_retention_days)

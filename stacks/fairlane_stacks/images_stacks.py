@@ -7,7 +7,6 @@ import aws_cdk as cdk
 from constructs import Construct
 
 from fairlane.environment import AlarmSettings, RegionModel
-from fairlane.environment.alarms import is_topic
 from fairlane.images import (
     RegistryReplication,
     ReplicatedRepository,
@@ -17,8 +16,7 @@ from fairlane.images import (
     ReplicationMode,
 )
 from fairlane.monitoring import AlarmTopic
-from fairlane.monitoring.alarms.actions import MOST_ACTIONS
-from fairlane_stacks.notification_targets import notification_targets
+from fairlane_stacks.notification_targets import shared_targets
 from fairlane_stacks.regional_stack import RegionalStack, StackSettings
 
 
@@ -92,10 +90,7 @@ class ReplicasStack(RegionalStack):
         self.alarm: ReplicationAlarm | None = None
         ReplicaTemplates(self, "Templates", repositories=repositories)
         if alarms.enabled:
-            by_severity = alarms.targets([""])
-            all_targets = dict.fromkeys(target for targets in by_severity.values() for target in targets)
-            usable = [target for target in all_targets if not is_topic(target) or target.split(":")[3] == self.region]
-            notify = notification_targets(self, "AlarmTopic", usable, self.topics)[-MOST_ACTIONS:]
+            notify = shared_targets(self, alarms, self.region, self.topics)
             self.alarm = ReplicationAlarm(
                 self, "Failures", repositories=repositories, notify=notify, runbooks=alarms.runbooks
             )

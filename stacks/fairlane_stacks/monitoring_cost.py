@@ -9,6 +9,7 @@ from fairlane.monitoring import MonitoringCost
 from fairlane_stacks.hyperpod_monitoring_stack import HyperPodMonitoringStack
 from fairlane_stacks.images_stacks import ReplicasStack
 from fairlane_stacks.monitoring_stack import MonitoringStack
+from fairlane_stacks.training_stack import TrainingStack
 
 
 def add_cost(
@@ -17,6 +18,7 @@ def add_cost(
     stacks: Sequence[MonitoringStack],
     clusters: Sequence[HyperPodMonitoringStack],
     replicas: Sequence[ReplicasStack],
+    training: Sequence[TrainingStack],
 ) -> None:
     """Add the estimated cost of all monitoring to the first stack of queues, or else to the first stack of a cluster.
 
@@ -26,6 +28,7 @@ def add_cost(
         stacks: Monitoring stacks of the queues of all Regions, with their dashboards.
         clusters: Monitoring stacks of the HyperPod clusters.
         replicas: Stacks of replicas, which also have alarms.
+        training: Stacks of queues, whose schedules also have alarms.
 
     Raises:
         ConfigurationError: If the estimated cost is above `monitoring_cost_limit`.
@@ -42,8 +45,9 @@ def add_cost(
             dashboards=[dashboard for stack in stacks for dashboard in stack.dashboards],
             fan_outs=[fan_out for stack in stacks for fan_out in stack.fan_outs],
             clusters=[stack.monitoring for stack in clusters],
-            keys=sum(len(stack.topics) for stack in every) + sum(len(stack.topics) for stack in replicas),
-            other_alarms=len([stack for stack in replicas if stack.alarm]),
+            keys=sum(len(stack.topics) for stack in (*every, *replicas, *training)),
+            other_alarms=len([stack for stack in replicas if stack.alarm])
+            + sum(schedule.alarm is not None for stack in training for schedule in stack.schedules.values()),
             limit_usd=environment.monitoring_cost_limit,
         )
     except ConfigurationError as error:

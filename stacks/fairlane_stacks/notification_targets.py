@@ -8,6 +8,7 @@ from constructs import Construct
 from fairlane.environment import AlarmSettings
 from fairlane.environment.alarms import is_topic
 from fairlane.monitoring import AlarmTopic, Target
+from fairlane.monitoring.alarms.actions import MOST_ACTIONS
 
 Notify: TypeAlias = list[Target] | dict[str, list[Target]]
 
@@ -31,6 +32,21 @@ def alarm_targets(
         for severity, targets in alarms.notify.items()
         if severity in severities
     }
+
+
+def shared_targets(scope: Construct, alarms: AlarmSettings, region: str, topics: list[AlarmTopic]) -> list[Target]:
+    """Return the targets of alarms without severities: those of all severities in the Region, at most 5.
+
+    Args:
+        scope: Scope of the new topic.
+        alarms: Settings of the alarms.
+        region: Region of the alarms.
+        topics: List that the new topic is appended to.
+    """
+    by_severity = alarms.targets([""])
+    all_targets = dict.fromkeys(target for targets in by_severity.values() for target in targets)
+    usable = [target for target in all_targets if not is_topic(target) or target.split(":")[3] == region]
+    return notification_targets(scope, "AlarmTopic", usable, topics)[-MOST_ACTIONS:]
 
 
 def notification_targets(

@@ -9,7 +9,7 @@ from constructs import Construct
 
 from fairlane.capacity import ServiceEnvironment
 from fairlane.capacity.service_environment import warn_of_unknown_instance_types
-from fairlane.environment import FanOutModel, RegionModel, SweepStoreModel
+from fairlane.environment import AlarmSettings, FanOutModel, RegionModel, SweepStoreModel
 from fairlane.jobs import TrainingExecutionRole
 from fairlane.queues import GpuQueue, TrainingQueue
 from fairlane_stacks.gpu import compute_environments, job_definitions
@@ -18,6 +18,8 @@ from fairlane_stacks.regional_stack import RegionalStack, StackSettings
 
 if TYPE_CHECKING:
     from fairlane.fan_out import TrainingFanOut, TrainingFanOutRegion
+    from fairlane.monitoring import AlarmTopic
+    from fairlane.schedules import TrainingSchedule
     from fairlane.sweeps import SweepStore, SweepStoreBase
 
 
@@ -43,6 +45,8 @@ class TrainingStack(RegionalStack):
         sweep_stores: Stores of hyperparameter sweeps, by name.
         fan_outs: Fan-outs by name, in the home Region only.
         fan_out_regions: Parts of fan-outs by name, in other Regions.
+        schedules: Schedules that submit jobs, by name.
+        topics: New SNS topics of the schedules' alarms.
     """
 
     def __init__(
@@ -98,6 +102,8 @@ class TrainingStack(RegionalStack):
         self._grant_lines(fan_outs, home_stores or {}, str(home or self.region))
         self.fan_outs = self._fan_outs(model, fan_outs) if is_home else {}
         self.fan_out_regions = {} if is_home else self._fan_out_regions(str(home), fan_outs)
+        self.topics: list[AlarmTopic] = []
+        self.schedules = self._schedules(model)
         for name, queue in model.training_queues.items():
             if queue.instance_type is not None:
                 warn_of_unknown_instance_types(self.training_queues[name], [queue.instance_type])
@@ -168,6 +174,31 @@ class TrainingStack(RegionalStack):
                 **fan_out.settings,
             )
             for name, fan_out in fan_outs.items()
+        }
+
+    def _schedules(self, model: RegionModel) -> "dict[str, TrainingSchedule]":
+        if not model.schedules:
+            return {}
+        from fairlane.schedules import TrainingSchedule  # noqa: PLC0415 (loads for a tenth of a second)
+        from fairlane_stacks.notification_targets import shared_targets  # noqa: PLC0415
+
+        alarms = model.alarms or AlarmSettings()
+        queues: dict[str, TrainingQueue | GpuQueue] = {**self.training_queues, **self.gpu_queues}
+        notify = shared_targets(self, alarms, self.region, self.topics) if alarms.enabled else []
+        parent = Construct(self, "Schedules")
+        return {
+            name: TrainingSchedule(
+                parent,
+                name,
+                queue=queues[str(schedule.queue)],
+                execution_role=self.execution_roles.get(schedule.execution_role or ""),
+                job_definition=self.job_definitions.get(schedule.job_definition or ""),
+                alarm=alarms.enabled,
+                notify=notify,
+                runbooks=alarms.runbooks,
+                **schedule.settings(name, model.queues[str(schedule.queue)]),
+            )
+            for name, schedule in model.schedules.items()
         }
 
     def _fan_out_regions(self, home: str, fan_outs: Mapping[str, FanOutModel]) -> "dict[str, TrainingFanOutRegion]":

@@ -41,6 +41,7 @@ KINDS = [
     *(field.name for limits in (AlarmLimits, ExporterLimits, FanOutLimits, HyperPodLimits) for field in fields(limits)),
     "custom",
     "replication_failed",
+    "schedule_failed",
 ]
 ALERTS = {
     kind for kind, _, limit in HyperPodLimits().limits() if list(limit.cluster_rules(PrometheusSeries(labels={})))
@@ -196,7 +197,7 @@ def limit_examples(page: Path) -> list[str]:
     return re.findall(r"`((?:AlarmLimits|ExporterLimits|FanOutLimits|HyperPodLimits)\(\w.*?\))`", page.read_text())
 
 
-@pytest.mark.parametrize("page", [*map(runbook, KINDS[:-2]), DOCS / "alarms.md"], ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", [*map(runbook, KINDS[:-3]), DOCS / "alarms.md"], ids=lambda page: page.stem)
 def test_limits_on_pages_are_valid(page: Path) -> None:
     assert limit_examples(page)
     for code in limit_examples(page):
@@ -273,6 +274,7 @@ def test_the_table_of_alarms_has_the_severities_and_the_treatment_of_missing_dat
     assert kinds == set(KINDS) - {
         "custom",
         "replication_failed",
+        "schedule_failed",
         *ALERTS,
     }
     actual: dict[str, set[tuple[str, str | None]]] = {name: set() for name in documented}

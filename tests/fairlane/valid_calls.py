@@ -17,6 +17,7 @@ from tests.fairlane.fan_out.fan_outs import KEY, QUEUES, TEMPLATE
 from tests.fairlane.hyperpod.clusters import CHART, SYSTEM
 from tests.fairlane.hyperpod.governance import team
 from tests.fairlane.hyperpod.governed_cluster import Cluster
+from tests.fairlane.schedules.payloads import PAYLOAD
 
 Call = tuple[Callable[..., object], dict[str, Any]]
 P4 = "p4d.24xlarge"
@@ -222,6 +223,18 @@ CONSTRUCTS: dict[str, Callable[[World], Call]] = {
         {"fan_out_name": "campaigns", "home_region": "us-east-1"},
     ),
     "TrainingQueue": lambda w: (f.TrainingQueue, {"queue_name": "new", "capacity": 8, "scheduling": f.Fifo()}),
+    "TrainingSchedule": lambda w: (
+        f.TrainingSchedule,
+        {
+            "schedule_name": "nightly",
+            "schedule": "rate(1 day)",
+            "queue": w.training_queue,
+            "share_identifier": "vision",
+            "payload": PAYLOAD,
+            "execution_role": w.execution_role,
+            "notify": [w.topic.topic],
+        },
+    ),
     "TrainingVpc": lambda w: (f.TrainingVpc, {}),
 }
 

@@ -135,7 +135,7 @@ def with_fan_out(**changes: Any) -> MonitoringStack:
     fan_out = MonitoredFanOut(name="campaigns", region="us-east-1", regions=["us-east-1", "us-west-2"])
     stack = MonitoringStack(app, "monitoring", training=training, model=model, fan_outs=[fan_out], **place)
     stack.add_dashboards("prod", environment, [stack])
-    add_cost("prod", environment, [stack], [], [])
+    add_cost("prod", environment, [stack], [], [], [])
     return stack
 
 

@@ -30,6 +30,7 @@ from fairlane import (
     TrainingExecutionRole,
     TrainingFanOut,
     TrainingQueue,
+    TrainingSchedule,
     TrainingVpc,
 )
 from fairlane.environment import Environment as Environments
@@ -39,6 +40,7 @@ from fairlane_stacks import build_stacks
 from tests import arrays
 from tests.fairlane.hyperpod.governance import team
 from tests.fairlane.hyperpod.governed_cluster import Cluster
+from tests.fairlane.schedules.payloads import PAYLOAD
 from tests.iam.roles import Deployment
 from tests.iam_evaluator import ACCOUNT
 from tests.support import REPOSITORY, recommended_flags
@@ -139,6 +141,17 @@ def _training(stack: Stack) -> None:
     cdk.Validations.of(observer).acknowledge(cdk.Acknowledgment(id="AwsSolutions-IAM5[Resource::*]", reason=reason))
     quotas.submit_policy("Policy", quota_shares=["b"]).attach_to_role(_person(stack, "WithPolicy"))
     JobMetrics(stack, "TrainingMetrics", queues=[fifo, fair, quotas])
+    TrainingSchedule(
+        stack,
+        "Nightly",
+        schedule_name="nightly",
+        schedule="rate(1 day)",
+        queue=quotas,
+        quota_share="a",
+        priority=20,
+        payload=PAYLOAD,
+        execution_role=execution_role,
+    )
 
 
 def _containers(stack: Stack) -> None:
@@ -176,6 +189,15 @@ def _containers(stack: Stack) -> None:
     nodes.grants.submit(_person(stack, "Pretrainer"), job_definitions=[pretrain])
     gpus.grants.manage(_person(stack, "GpuManager"))
     JobMetrics(stack, "GpuMetrics", queues=[gpus, nodes])
+    TrainingSchedule(
+        stack,
+        "Weekly",
+        schedule_name="weekly",
+        schedule="rate(7 days)",
+        queue=gpus,
+        share_identifier="dev",
+        job_definition=train,
+    )
 
 
 def _images(home: Stack, replicas: Stack) -> None:

@@ -6,10 +6,11 @@ from tests.iam.fan_out_roles import FAN_OUT_ROLES
 from tests.iam.grantee_roles import GRANTEE_ROLES
 from tests.iam.hyperpod_roles import HYPERPOD_ROLES
 from tests.iam.roles import Role
+from tests.iam.schedule_roles import SCHEDULE_ROLES
 from tests.iam.service_roles import SERVICE_ROLES
 from tests.iam.who_may import Kind
 
-KINDS = (*SERVICE_ROLES, *FAN_OUT_ROLES, *HYPERPOD_ROLES, *GRANTEE_ROLES)
+KINDS = (*SERVICE_ROLES, *FAN_OUT_ROLES, *HYPERPOD_ROLES, *SCHEDULE_ROLES, *GRANTEE_ROLES)
 
 
 def kind_of(role: Role) -> Kind:

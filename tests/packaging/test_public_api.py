@@ -72,6 +72,7 @@ PUBLIC: dict[str, list[str]] = {
         "TrainingFanOut",
         "TrainingFanOutRegion",
         "TrainingQueue",
+        "TrainingSchedule",
         "TrainingVpc",
         "Truncated",
     ],
@@ -411,6 +412,7 @@ PUBLIC: dict[str, list[str]] = {
         "Target",
         "Workload",
     ],
+    "fairlane.schedules": ["TrainingSchedule"],
     "fairlane.scheduling": [
         "Allotment",
         "Capacity",

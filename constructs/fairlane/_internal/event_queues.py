@@ -53,8 +53,19 @@ def event_queue(
 
 def rule_dead_letters(scope: Construct, construct_id: str) -> sqs.Queue:
     """Create the queue of events that EventBridge rules could not deliver."""
+    return dead_letter_queue(scope, construct_id, "the EventBridge rules")
+
+
+def dead_letter_queue(scope: Construct, construct_id: str, source: str) -> sqs.Queue:
+    """Create the dead-letter queue of a source that is not an SQS queue.
+
+    Args:
+        scope: Scope of the queue.
+        construct_id: Id of the queue.
+        source: Noun for the source.
+    """
     queue = event_queue(scope, construct_id, None)
-    reason = "this queue is the dead-letter queue of the EventBridge rules, which cdk-nag does not recognize"
+    reason = f"this queue is the dead-letter queue of {source}, which cdk-nag does not recognize"
     cdk.Validations.of(queue).acknowledge(cdk.Acknowledgment(id="AwsSolutions-SQS3", reason=reason))
     return queue
 

@@ -1,36 +1,32 @@
 """References between the parts of an environment file: missing targets, and parts that do not fit each other."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from functools import cache
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 from fairlane._internal.athena_names import workgroup_name as store_workgroup
 from fairlane._internal.checks import is_region, listing
-from fairlane.capacity.fit import fit_problems
 from fairlane.environment.alarms import AlarmSettings
 from fairlane.environment.environment import Environment
 from fairlane.environment.grantee_problems import grantee_problems
 from fairlane.environment.hyperpod_problems import hyperpod_problems
 from fairlane.environment.images import ImageModel
-from fairlane.environment.job_definitions import job_problems
+from fairlane.environment.job_fit import job_fit_problems
 from fairlane.environment.missing_targets import ReferenceProblem, missing_target, unknown_name
 from fairlane.environment.network import NewNetworkModel
 from fairlane.environment.queues import GpuQueueModel, TrainingQueueModel
 from fairlane.environment.regions import RegionModel
+from fairlane.environment.schedules import ScheduleModel
 from fairlane.errors import Path, Problem
 from fairlane.fan_out.fan_out_rules import workgroup_name as fan_out_workgroup
 from fairlane.images.names import repository_namespace
 from fairlane.images.repository_rules import template_problems
 from fairlane.jobs.permission_rules import check_s3_prefix, split_s3_prefix
 from fairlane.monitoring.alarms.part_rules import unknown_part_problems
-from fairlane.queues.rules import MAX_COMPUTE_ENVIRONMENTS
+from fairlane.schedules.request_rules import command_problems
 from fairlane.scheduling.time_limits import blocked_reasons
 
 AnyQueueModel: TypeAlias = TrainingQueueModel | GpuQueueModel
-
-_JOB_SIZE: Final = ("instance_type", "gpus", "vcpus", "memory_mib", "nodes", "efa")
-_INSTANCES: Final = ("instance_types", "max_gpus", "max_vcpus", "purchase", "efa")
 
 
 def reference_problems(environment: Environment) -> Iterator[ReferenceProblem]:
@@ -88,8 +84,32 @@ def _regional_problems(model: RegionModel, region: str) -> Iterator[ReferencePro
             for problem in instances.subnet_problems(model.network):
                 located = problem.within("compute_environments", name)
                 yield located, [located.field, ("network",)]
+    for name, schedule in model.schedules.items():
+        yield from _schedule_problems(model, name, schedule)
     yield from hyperpod_problems(model, region)
-    yield from _job_fit_problems(model, region)
+    yield from job_fit_problems(model, region)
+
+
+def _schedule_problems(model: RegionModel, name: str, schedule: ScheduleModel) -> Iterator[ReferenceProblem]:
+    """Yield what the Region of a schedule does not have, and jobs that do not fit their queue."""
+    outer: Path = ("schedules", name)
+    for key in ("execution_role", "job_definition"):
+        if (target := getattr(schedule, key)) is not None:
+            yield from missing_target((*outer, key), target, f"{key}s", getattr(model, f"{key}s"))
+    job = model.job_definitions.get(schedule.job_definition or "")
+    if job is not None:
+        names = job.parameter_names
+        command: Path = ("job_definitions", str(schedule.job_definition), "command")
+        for problem in command_problems(schedule.parameters or {}, str(schedule.job_definition), names):
+            yield problem.within(*outer), [(*outer, *problem.field), command]
+    if schedule.queue in model.queues:
+        for problem in schedule.queue_problems(model.queues[schedule.queue]):
+            yield problem.within(*outer), [(*outer, *problem.field), ("queues", schedule.queue), (*outer, "queue")]
+    elif schedule.queue is not None:
+        empty = "the Region has no queues: add one to queues"
+        field: Path = (*outer, "queue")
+        problem = unknown_name(field, schedule.queue, "a queue of the Region", model.queues, empty)
+        yield problem, [field, ("queues", schedule.queue)]
 
 
 def _fan_out_problems(environment: Environment) -> Iterator[ReferenceProblem]:
@@ -184,12 +204,14 @@ def _alarm_problems(environment: Environment) -> Iterator[ReferenceProblem]:
     by_region = environment.by_region()
     replicated = {region for model in by_region.values() for image in model.images.values() for region in image.regions}
     for region, model in by_region.items():
-        monitored = model.job_metrics is not None or model.hyperpod or model.images or region in replicated
+        has_alarms = model.hyperpod or model.images or model.schedules or region in replicated
+        monitored = model.job_metrics is not None or has_alarms
         if model.alarms and not monitored:
             outer: Path = () if model is environment else ("regions", region)
             field = (*outer, "alarms")
-            sentence = "alarms require job_metrics, hyperpod, images or replicated images in the same Region"
-            paths: list[Path] = [field, (*outer, "job_metrics"), (*outer, "hyperpod"), ("images",), ("regions",)]
+            sentence = "alarms require job_metrics, hyperpod, images, replicated images or schedules in the same Region"
+            keys = ("alarms", "job_metrics", "hyperpod", "schedules")
+            paths: list[Path] = [*((*outer, key) for key in keys), ("images",), ("regions",)]
             yield Problem.relation(field, sentence), paths
 
 
@@ -262,35 +284,3 @@ def _alarm_part_problems(model: RegionModel) -> Iterator[ReferenceProblem]:
         argument, *rest = problem.field
         field = ("alarms", *rest) if argument == "limits" else ("queues", rest[0], "alarms", *rest[1:])
         yield replace(problem, field=field), [field, *(("queues", name) for name in names)]
-
-
-def _concerns(keys: tuple[str, ...], problems: Iterable[Problem]) -> bool:
-    return any(problem.field and problem.field[0] in keys for problem in problems)
-
-
-def _job_fit_problems(model: RegionModel, region: str) -> Iterator[ReferenceProblem]:
-    """Yield jobs that have no room on a compute environment of their queues. Only valid values are compared."""
-    environments = {
-        name: environment
-        for name, environment in model.compute_environments.items()
-        if not _concerns(_INSTANCES, environment.regional_problems(region))
-    }
-    queues = {
-        name: [target for target in queue.compute_environments if target in environments]
-        for name, queue in model.gpu_queues.items()
-        if len(queue.compute_environments) <= MAX_COMPUTE_ENVIRONMENTS
-    }
-    for job_name, job in model.job_definitions.items():
-        if _concerns(_JOB_SIZE, job_problems(job, job_name, region)):
-            continue
-        fit = cache(lambda name, size=job.size: list(fit_problems(size, {name: environments[name]})))
-        for index, queue_name in enumerate(job.queues):
-            for name in queues.get(queue_name, ()):
-                paths: list[Path] = [
-                    *(("job_definitions", job_name, key) for key in _JOB_SIZE),
-                    *(("compute_environments", name, key) for key in _INSTANCES),
-                    ("queues", queue_name, "compute_environments"),
-                ]
-                for problem in fit(name):
-                    field = ("job_definitions", job_name, "queues", index)
-                    yield replace(problem.followed_by(f" (compute environment {name})"), field=field), paths

@@ -16,6 +16,7 @@ from fairlane.environment.job_metrics import JobMetricsModel
 from fairlane.environment.keys import Keys
 from fairlane.environment.network import NetworkField
 from fairlane.environment.queues import GpuQueueModel, QueueField, TrainingQueueModel
+from fairlane.environment.schedules import ScheduleModel
 from fairlane.environment.scheduling import QuotaManagementModel
 from fairlane.environment.service_environments import ServiceEnvironmentModel
 from fairlane.environment.sweeps import SweepStoreModel
@@ -46,6 +47,9 @@ class RegionModel(Model, title="Region"):
     job_definitions: dict[str, JobDefinitionField] = {}
     """Job definitions for queues of containers, by name. A job definition with `nodes` runs on several instances.
     Default: none."""
+    schedules: dict[str, ScheduleModel] = {}
+    """Jobs that are submitted on a schedule, by name. The name, 1 to 43 characters of A-Z, a-z, 0-9, - and _, is also
+    the start of the jobs' names. Default: none."""
     sweeps: dict[str, SweepStoreModel] = {}
     """Stores of hyperparameter sweeps, by name. Default: none."""
     hyperpod: dict[str, HyperPodModel] = {}
@@ -64,8 +68,9 @@ class RegionModel(Model, title="Region"):
     job_metrics: JobMetricsModel | None = None
     """Exporter of metrics that AWS Batch does not publish; `{}` uses the defaults. Default: no exporter."""
     alarms: Annotated[AlarmSettings, Keys()] | None = None
-    """Alarms on queues, HyperPod clusters and failed replications of images. Requires job_metrics, hyperpod or images
-    in the Region. Default: alarms with default limits, without notifications."""
+    """Alarms on queues, HyperPod clusters, failed replications of images and failed submissions of schedules. Requires
+    job_metrics, hyperpod, images or schedules in the Region. Default: alarms with default limits, without
+    notifications."""
 
     @property
     def has_training_resources(self) -> bool:
@@ -136,6 +141,9 @@ class RegionModel(Model, title="Region"):
         for name, job in self.job_definitions.items():
             for problem in job_problems(job, name, region):
                 yield problem.within("job_definitions", name)
+        for name, schedule in self.schedules.items():
+            for problem in schedule.problems(name):
+                yield problem.within("schedules", name)
         for name, store in self.sweeps.items():
             for problem in store.problems(name, region):
                 yield problem.within("sweeps", name)
@@ -143,7 +151,14 @@ class RegionModel(Model, title="Region"):
             for problem in image.problems(name, Place("", region)):
                 yield problem.within("images", name)
         yield from self._sharing_problems()
-        for kind in ("compute_environments", "queues", "job_definitions", "execution_roles", "service_environments"):
+        for kind in (
+            "compute_environments",
+            "queues",
+            "job_definitions",
+            "execution_roles",
+            "service_environments",
+            "schedules",
+        ):
             if {"Default", "Resource"} <= set(getattr(self, kind)):  # ids that the CDK reserves for the default child
                 sentence = "the names Default and Resource exclude each other: rename one of them"
                 yield Problem.relation((kind, "Default"), sentence)

@@ -12,13 +12,12 @@ from fairlane._internal.checks import (
     check_region,
     check_repeats,
     check_tags,
-    check_text,
 )
 from fairlane._internal.key_rules import check_regional_key
+from fairlane._internal.schedule_expressions import check_schedule
 from fairlane._internal.tokens import is_token
 from fairlane.errors import Path, Problem
 from fairlane.fan_out.query_rules import query_problems, source_problems
-from fairlane.fan_out.schedule_rules import is_schedule
 from fairlane.fan_out.template_rules import template_problems
 from fairlane.jobs.permission_rules import check_s3_prefix
 from fairlane_lambda.fan_out.names import FAN_OUT
@@ -190,8 +189,7 @@ class FanOutSpec:
             yield from query_problems(self.query)
         yield from source_problems({key: getattr(self, key) for key in _SOURCES}, self.query_connectors, region)
         if self.schedule is not None:
-            allowed = "a schedule expression, for example rate(1 day), rate(6 hours) or cron(0 6 * * ? *)"
-            yield from check_text(("schedule",), self.schedule, is_schedule, allowed)
+            yield from check_schedule(("schedule",), self.schedule)
 
     def _placement_problems(self) -> Iterator[Problem]:
         problems = list(check_list(("placement",), self.placement, str, "steps"))

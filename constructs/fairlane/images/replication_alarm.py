@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import aws_cdk as cdk
-from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sqs as sqs
@@ -18,12 +17,12 @@ from fairlane.errors import ConfigurationError, Problem
 from fairlane.images.names import Place
 from fairlane.images.replicated_repository import ReplicatedRepository, destination_problem
 from fairlane.monitoring import Target
-from fairlane.monitoring.alarms.actions import MOST_ACTIONS, check_action, check_runbooks
+from fairlane.monitoring.alarms.actions import check_runbooks
+from fairlane.monitoring.alarms.message_alarm import message_alarm, notify_problems
 
 _MAX_PATTERN: Final = 2048
 _MAX_REPOSITORIES: Final = 100
 _RETENTION: Final = cdk.Duration.days(14)
-_FIVE_MINUTES: Final = 300
 _RUNBOOKS: Final = "docs/runbooks"
 
 
@@ -72,32 +71,17 @@ class ReplicationAlarm(Construct):
             names = sorted({repository.repository_name for repository in repositories})
             pattern = _pattern(names, sorted({repository.home.region for repository in repositories}))
             problems = list(_problems(Place(claims.account, claims.region), repositories, pattern))
-        problems += [*_notify_problems(notify, claims.region), *check_runbooks(runbooks)]
+        problems += [*notify_problems(notify, claims.region), *check_runbooks(runbooks)]
         if problems:
             raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)
         super().__init__(scope, construct_id)
         self.failures = self._queue(pattern)
-        targets = [_target_arn(target) for target in notify]
-        self.alarm = cloudwatch.CfnAlarm(
-            self,
-            "Resource",
-            alarm_description=f"Images: replication to {claims.region} failed. Look first at: the events in the queue "
-            f"Failures of the stack {cdk.Stack.of(self).stack_name}. Runbook: {runbooks}/replication-failed.md",
-            namespace="AWS/SQS",
-            metric_name="ApproximateNumberOfMessagesVisible",
-            dimensions=[
-                cloudwatch.CfnAlarm.DimensionProperty(name="QueueName", value=self.failures.queue_name),
-            ],
-            statistic="Maximum",
-            period=_FIVE_MINUTES,
-            evaluation_periods=1,
-            threshold=1,
-            comparison_operator="GreaterThanOrEqualToThreshold",
-            treat_missing_data="notBreaching",
-            alarm_actions=targets or None,
-            ok_actions=targets or None,
+        description = (
+            f"Images: replication to {claims.region} failed. Look first at: the events in the queue Failures of the "
+            f"stack {cdk.Stack.of(self).stack_name}. Runbook: {runbooks}/replication-failed.md"
         )
-        if not targets:
+        self.alarm = message_alarm(self, self.failures, description, notify)
+        if not notify:
             message = "the alarm on failed replications has no targets and notifies nobody: set notify"
             cdk.Annotations.of(self).add_warning_v2("fairlane:ReplicationAlarm.noAction", message)
 
@@ -133,23 +117,6 @@ def _pattern(names: Sequence[str], sources: Sequence[str]) -> dict[str, Any]:
     if not any(is_token(source) for source in sources):
         detail["source-region"] = sources
     return {"source": ["aws.ecr"], "detail-type": ["ECR Replication Action"], "detail": detail}
-
-
-def _target_arn(target: Target) -> str:
-    return target if isinstance(target, str) else target.topic_arn
-
-
-def _notify_problems(notify: object, region: str) -> Iterator[Problem]:
-    if isinstance(notify, str) or not isinstance(notify, Sequence):
-        yield Problem(("notify",), notify, "a list of topics or ARNs")
-        return
-    if len(notify) > MOST_ACTIONS:
-        yield Problem.relation(("notify",), f"the list has {len(notify)} targets: use at most {MOST_ACTIONS}")
-    for index, target in enumerate(notify):
-        if not isinstance(target, str) and not hasattr(target, "topic_arn"):
-            yield Problem(("notify", index), target, "an SNS topic or an ARN")
-        else:
-            yield from check_action(("notify", index), _target_arn(target), region)
 
 
 def _problems(

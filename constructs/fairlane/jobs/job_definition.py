@@ -67,6 +67,7 @@ class RegisteredJobDefinition(JobDefinitionBase):
         claims.add(_JOB_DEFINITION, name, self)
         self.image = spec.image
         self.size = spec.size
+        self.parameter_names = spec.parameter_names
         self.job_definition_name = name
         self.unrevised_arn = f"{ARN}:batch:{claims.region}:{claims.account}:job-definition/{name}"
         self.log_group = job_log_group(self, log_retention, log_encryption_key)

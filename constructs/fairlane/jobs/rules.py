@@ -26,6 +26,7 @@ MAX_DEFINITION_BYTES: Final = 24 * 1024
 GPUS_PER_NODE: Final = "FAIRLANE_GPUS_PER_NODE"
 
 _VARIABLE: Final = re.compile(r"(?!AWS_BATCH)[A-Za-z_][A-Za-z0-9_]*")
+_PARAMETER: Final = re.compile(r"Ref::([\w.-]+)")
 _FIXED_BYTES: Final = 1_500  # roles, logs, sizes, limits
 _SECRET_BYTES: Final = 30
 _ARN_BYTES: Final = 150
@@ -102,6 +103,14 @@ class JobSpec:
     def container_command(self) -> Sequence[str]:
         """Command of the container. Empty for the command of the image."""
         raise NotImplementedError
+
+    @property
+    def parameter_names(self) -> frozenset[str] | None:
+        """Names of the parameters that the command has as `Ref::NAME`. None if the command is unknown at synth."""
+        words = self.container_command
+        if not isinstance(words, Sequence) or is_token(words) or any(map(is_token, words)):
+            return None
+        return frozenset(name for word in words for name in _PARAMETER.findall(str(word)))
 
     @property
     def variables(self) -> Mapping[str, str]:

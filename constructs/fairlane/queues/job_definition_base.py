@@ -14,9 +14,12 @@ class JobDefinitionBase(Construct):
         unrevised_arn: ARN without a revision, which stands for the newest revision. With `:*`, it stands for all
             revisions.
         size: Resources that the job needs. Queues check their compute environments against it.
+        parameter_names: Names of the parameters that the command has as `Ref::NAME`. None if the command is unknown at
+            synth.
     """
 
     image: str
     job_definition_name: str
     unrevised_arn: str
     size: JobSize
+    parameter_names: frozenset[str] | None

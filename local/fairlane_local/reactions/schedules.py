@@ -12,6 +12,7 @@ from moto.scheduler.models import EventBridgeSchedulerBackend, Schedule
 
 from fairlane_local.reactions import targets
 from fairlane_local.reactions.schedule_times import ScheduleTimes
+from fairlane_local.reactions.universal_targets import UniversalCall
 from fairlane_local.simulation import current_simulation
 
 _create_schedule = EventBridgeSchedulerBackend.create_schedule
@@ -45,16 +46,24 @@ def _arm_schedule(backend: EventBridgeSchedulerBackend, schedule: Schedule) -> N
     start, end = (_seconds(date) for date in (schedule.start_date, schedule.end_date))
 
     def fire(second: int) -> None:
-        if schedule.state != "DISABLED" and (end is None or second <= end):
-            text = str(schedule.target.get("Input", "{}")).replace(
-                "<aws.scheduler.scheduled-time>", f"{datetime.fromtimestamp(second, UTC):%Y-%m-%dT%H:%M:%SZ}"
+        if schedule.state == "DISABLED" or (end is not None and second > end):
+            return
+        if UniversalCall.fits(schedule.target):
+            call = UniversalCall(
+                backend.account_id,
+                backend.region_name,
+                schedule.target,
+                lambda attempt: _input(schedule, second, attempt),
             )
-            payload = _json(text.replace("<aws.scheduler.execution-id>", str(uuid4())))
-            if ":event-bus/" in schedule.target["Arn"]:
-                parameters = schedule.target.get("EventBridgeParameters", {})
-                entry = {"Source": parameters.get("Source"), "DetailType": parameters.get("DetailType")}
-                payload = {**entry, "Detail": text, "EventBusName": schedule.target["Arn"]}
-            targets.send(backend.account_id, backend.region_name, schedule.target, payload)
+            call.run()
+            return
+        text = _input(schedule, second)
+        payload = _json(text)
+        if ":event-bus/" in schedule.target["Arn"]:
+            parameters = schedule.target.get("EventBridgeParameters", {})
+            entry = {"Source": parameters.get("Source"), "DetailType": parameters.get("DetailType")}
+            payload = {**entry, "Detail": text, "EventBusName": schedule.target["Arn"]}
+        targets.send(backend.account_id, backend.region_name, schedule.target, payload)
 
     def exists() -> bool:
         group = backend.schedule_groups.get(schedule.group_name)
@@ -62,6 +71,20 @@ def _arm_schedule(backend: EventBridgeSchedulerBackend, schedule: Schedule) -> N
 
     expression, timezone = schedule.schedule_expression, schedule.schedule_expression_timezone
     _arm(schedule, expression, timezone, start, exists, fire)
+
+
+def _input(schedule: Schedule, second: int, attempt: int = 1) -> str:
+    """Return the input of an attempt, with the keywords replaced."""
+    keywords = {
+        "scheduled-time": f"{datetime.fromtimestamp(second, UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "execution-id": str(uuid4()),
+        "attempt-number": str(attempt),
+        "schedule-arn": schedule.arn,
+    }
+    text = str(schedule.target.get("Input", "{}"))
+    for name, value in keywords.items():
+        text = text.replace(f"<aws.scheduler.{name}>", value)
+    return text
 
 
 def _put_scheduled_rule(self: EventsBackend, *args: Any, **more: Any) -> Rule:

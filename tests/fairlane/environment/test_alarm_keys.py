@@ -165,7 +165,7 @@ def test_limits_of_a_queue_override_the_common_limits_and_the_defaults(tmp_path:
             "",
             [
                 "line 8, queues.other.alarms: alarms require job_metrics in the same Region",
-                "line 9, alarms: alarms require job_metrics, hyperpod, images or replicated images in the same Region",
+                "line 9, alarms: alarms require job_metrics, hyperpod, images, replicated images or schedules in the same Region",
                 "line 16, dashboard.teams.vision.q: no queue has job_metrics in its Region: add job_metrics",
             ],
         ),
@@ -228,7 +228,7 @@ def test_alarms_on_images_are_accepted_in_source_and_destination_regions(tmp_pat
 
 def test_alarms_without_metrics_and_images_are_refused(tmp_path: Path) -> None:
     assert image_mistakes(tmp_path, "regions: [us-west-2]", "regions: [eu-west-1]") == [
-        "line 7, regions.us-west-2.alarms: alarms require job_metrics, hyperpod, images or replicated images in the same Region"
+        "line 7, regions.us-west-2.alarms: alarms require job_metrics, hyperpod, images, replicated images or schedules in the same Region"
     ]
 
 

@@ -139,7 +139,7 @@ regions:
         ("region: false\n", "line 1, region: got false, allowed: a text, in quotes if it looks like a number or a boolean"),
         ("region: us-east-1\naccount: 012345670123\n", "line 2, account: got 12345670123, allowed: an account ID of 12 digits in quotes; without quotes, YAML drops a leading 0"),
         ("region: us-east-1\naccount: '1234'\n", "line 2, account: got '1234', allowed: twelve digits in quotes"),
-        ("region: us-east-1\nqueue: {}\n", "line 2, queue: unknown key; use extends, execution_roles, service_environments, network, compute_environments, queues, job_definitions, sweeps, hyperpod, images, image_replication, log_encryption_key, job_metrics, alarms, region, account, termination_protection, tags, stack_prefix, permissions_boundary, log_retention_days, qualifier, acknowledge, dashboard, monitoring_cost_limit, fan_outs or regions (did you mean queues?)"),
+        ("region: us-east-1\nqueue: {}\n", "line 2, queue: unknown key; use extends, execution_roles, service_environments, network, compute_environments, queues, job_definitions, schedules, sweeps, hyperpod, images, image_replication, log_encryption_key, job_metrics, alarms, region, account, termination_protection, tags, stack_prefix, permissions_boundary, log_retention_days, qualifier, acknowledge, dashboard, monitoring_cost_limit, fan_outs or regions (did you mean queues?)"),
         ("region: us-east-1\nregion: eu-west-1\n", "line 2, region: the mapping has this key twice: remove one of them"),
         ("region: us-east-1\nregions: {us-east-1: {}}\n", "line 2, regions.us-east-1: us-east-1 is the home Region: move its keys to the top level of the file"),
         ("region: us-east-1\nregions: {europe: {}}\n", "line 2, regions.europe: got 'europe', allowed: a Region such as us-east-1"),
@@ -599,7 +599,7 @@ def test_a_job_is_compared_once_with_a_compute_environment_of_several_queues(
         compared.extend(environments)
         return fit_problems(size, environments)
 
-    monkeypatch.setattr("fairlane.environment.references.fit_problems", fit)
+    monkeypatch.setattr("fairlane.environment.job_fit.fit_problems", fit)
     queues = "".join(f"  q{n}: {{compute_environments: [g5, spot], scheduling: {{policy: fifo}}}}\n" for n in range(5))
     text = GPUS.replace("queues:\n", f"queues:\n{queues}", 1)
     load_environment(write(text.replace("[containers]}", "[q0, q1, q2, q3, q4]}")))

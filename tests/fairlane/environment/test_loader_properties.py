@@ -46,6 +46,12 @@ _FAN_OUT_SOURCES = (
     "query_connectors",
     "query_spill",
 )
+_NIGHTLY: Any = ("schedules", "nightly")
+_EVALUATION: Any = ("schedules", "evaluation")
+_NIGHTLY_ROLE: Any = [(*_NIGHTLY, "execution_role")]
+_EVALUATION_JOB: Any = [(*_EVALUATION, "job_definition")]
+_EVALUATION_KIND: Any = [(*_EVALUATION, key) for key in ("payload", "execution_role", "job_definition", "parameters")]
+_SCHEDULED: Any = [(*_NIGHTLY, "queue"), (*_EVALUATION, "queue")]
 _CLUSTER: Any = ("hyperpod", "cluster")
 _GROUPS: Any = (*_CLUSTER, "instance_groups")
 _POOL: Any = (*_CLUSTER, "autoscaling", "spot")
@@ -70,10 +76,10 @@ _CONTAINER_SUBMITS: Any = ("queues", "containers", "submitters", "team")
 _CONTAINER_JOB: Any = [(*_CONTAINER_SUBMITS, "job_definitions", 0)]
 _CONTAINER_SHARE: Any = [(*_CONTAINER_SUBMITS, "shares", 0)]
 DEPENDENTS: dict[tuple[Any, ...], list[tuple[Any, ...]]] = {
-    ("execution_roles",): [*_SWEEP_ROLE, *_FAN_OUT_ROLE, *_TEAM_ROLE],
-    ("execution_roles", "search"): [*_SWEEP_ROLE, *_FAN_OUT_ROLE, *_TEAM_ROLE],
-    ("job_definitions",): [*_SWEEP_JOB, *_FAN_OUT_JOB, *_CONTAINER_JOB],
-    ("job_definitions", "one"): [*_SWEEP_JOB, *_FAN_OUT_JOB, *_CONTAINER_JOB],
+    ("execution_roles",): [*_SWEEP_ROLE, *_FAN_OUT_ROLE, *_TEAM_ROLE, *_NIGHTLY_ROLE],
+    ("execution_roles", "search"): [*_SWEEP_ROLE, *_FAN_OUT_ROLE, *_TEAM_ROLE, *_NIGHTLY_ROLE],
+    ("job_definitions",): [*_SWEEP_JOB, *_FAN_OUT_JOB, *_CONTAINER_JOB, *_EVALUATION_JOB],
+    ("job_definitions", "one"): [*_SWEEP_JOB, *_FAN_OUT_JOB, *_CONTAINER_JOB, *_EVALUATION_JOB],
     ("job_definitions", "one", "queues"): _CONTAINER_JOB,
     ("job_definitions", "one", "queues", 0): _CONTAINER_JOB,
     ("service_environments",): _SHARED,
@@ -89,20 +95,21 @@ DEPENDENTS: dict[tuple[Any, ...], list[tuple[Any, ...]]] = {
     ("network", "endpoint_policies", "buckets"): _DATA,
     ("network", "endpoint_policies", "buckets", 0): [("job_definitions", "one", "read", 0)],
     ("network", "endpoint_policies", "buckets", 1): [("job_definitions", "one", "write", 0)],
-    ("queues",): [*_JOBS, ("job_metrics",), _TEAM, *_FAN_OUT_QUEUES],
+    ("queues",): [*_JOBS, ("job_metrics",), _TEAM, *_FAN_OUT_QUEUES, *_SCHEDULED],
     ("queues", "quotas"): [_TEAM, *_TEAM_SHARE, *_FAN_OUT_QUEUES],
     ("queues", "quotas", "managers", "team", "managed_policy_name"): [("queues", "quotas", "managers", "team", "role")],
     (*_CONTAINER_SUBMITS, "managed_policy_name"): [(*_CONTAINER_SUBMITS, "role")],
-    ("queues", "containers", "scheduling", "proportions"): _CONTAINER_SHARE,
-    ("queues", "containers", "scheduling", "proportions", "b"): _CONTAINER_SHARE,
+    ("queues", "containers", "scheduling", "proportions"): [*_CONTAINER_SHARE, (*_EVALUATION, "share")],
+    ("queues", "containers", "scheduling", "proportions", "b"): [*_CONTAINER_SHARE, (*_EVALUATION, "share")],
     ("queues", "quotas", "scheduling"): _TEAM_SHARE,
     ("queues", "quotas", "scheduling", "shares"): [*_TEAM_SHARE, (*_TEAM_SUBMITS, "shares", 0)],
     ("queues", "quotas", "scheduling", "shares", "a"): [*_TEAM_SHARE, (*_TEAM_SUBMITS, "shares", 0)],
+    ("queues", "fair"): _SCHEDULED,
     ("queues", "fair", "scheduling"): _FAIR_SHARE,
-    ("queues", "fair", "scheduling", "weight_factors"): _FAIR_SHARE,
-    ("queues", "fair", "scheduling", "weight_factors", "a"): _FAIR_SHARE,
+    ("queues", "fair", "scheduling", "weight_factors"): [*_FAIR_SHARE, (*_NIGHTLY, "share")],
+    ("queues", "fair", "scheduling", "weight_factors", "a"): [*_FAIR_SHARE, (*_NIGHTLY, "share")],
     ("job_metrics",): [("queues", "fair", "alarms"), _TEAM, ("monitoring_cost_limit",)],
-    ("queues", "containers"): [*_JOBS, *_FAN_OUT_QUEUES],
+    ("queues", "containers"): [*_JOBS, *_FAN_OUT_QUEUES, *_SCHEDULED, *_EVALUATION_KIND],
     ("sweeps",): _FAN_OUT_STORE,
     ("sweeps", "store"): _FAN_OUT_STORE,
     ("regions",): _FAN_OUT_REGION,
@@ -155,6 +162,7 @@ DEPENDENTS: dict[tuple[Any, ...], list[tuple[Any, ...]]] = {
         *_JOBS,
         ("queues", "containers", "capacity"),
         (*_CONTAINER_SUBMITS, "job_definitions"),
+        *_EVALUATION_KIND,
     ],
     ("queues", "fair", "service_environment"): [("queues", "fair", "capacity")],
     ("job_definitions", "one", "volumes", 0, "source_path"): [
@@ -250,6 +258,22 @@ job_definitions:
     scheduling_priority: 1
     tags: {a: b}
   several: {image: training:1, script: [train.py], nodes: 2, efa: true, instance_type: p5.48xlarge, queues: [containers]}
+schedules:
+  nightly:
+    schedule: rate(1 day)
+    time_zone: Europe/Berlin
+    queue: fair
+    share: a
+    priority: 1
+    execution_role: search
+    state: disabled
+    payload:
+      AlgorithmSpecification: {TrainingImage: "training:1", TrainingInputMode: File}
+      OutputDataConfig: {S3OutputPath: "s3://models/"}
+      ResourceConfig: {InstanceType: ml.g6.12xlarge, InstanceCount: 1, VolumeSizeInGB: 100}
+      StoppingCondition: {MaxRuntimeInSeconds: 3600}
+  evaluation:
+    {schedule: rate(7 days), queue: containers, share: b, job_definition: one, parameters: {}}
 sweeps:
   store:
     job_definitions: [one]

@@ -69,6 +69,7 @@ def test_the_schema_requires_the_keys_that_the_loader_requires() -> None:
         "node-pool": ["instance_groups"],
         "quota-management-policy": ["policy", "shares"],
         "quota-share": ["capacity", "sharing"],
+        "schedule": ["queue", "schedule"],
         "replica-part": ["replicas"],
         "service-environment": ["capacity"],
         "taint": ["key"],

@@ -225,3 +225,13 @@ def test_the_caller_with_a_key_of_a_user_is_the_user(aws: LocalAws, iam: Any) ->
     keys = {"aws_access_key_id": key["AccessKeyId"], "aws_secret_access_key": key["SecretAccessKey"]}
     sts = boto3.client("sts", "us-east-1", endpoint_url=aws.endpoint_url, config=Config(proxies={}), **keys)
     assert sts.get_caller_identity()["Arn"] == f"arn:aws:iam::{ACCOUNT_ID}:user/u"
+
+
+def test_a_condition_has_numbers_with_and_without_quotes(iam: Any) -> None:
+    for value in (10, "10"):
+        ceiling = {"NumericLessThanEqualsIfExists": {"batch:SchedulingPriority": value}}
+        document_of = document(allow("batch:SubmitServiceJob", "*", Condition=ceiling))
+        iam.create_policy(PolicyName=f"p-{type(value).__name__}", PolicyDocument=document_of)
+    malformed = document(allow(Condition={"StringEquals": {"aws:SourceAccount": {"a": "b"}}}))
+    with pytest.raises(ClientError, match="Syntax errors in policy"):
+        iam.create_policy(PolicyName="p", PolicyDocument=malformed)

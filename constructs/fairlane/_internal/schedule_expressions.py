@@ -1,8 +1,11 @@
 """Schedule expressions of EventBridge Scheduler that repeat. Imports no aws_cdk."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
+
+from fairlane._internal.checks import check_text
+from fairlane.errors import Path, Problem
 
 _RATE: Final = re.compile(r"rate\((1 (minute|hour|day)|([2-9]|[1-9][0-9]{1,5}) (minutes|hours|days))\)")
 _CRON: Final = re.compile(r"cron\((\S+) (\S+) (\S+) (\S+) (\S+) (\S+)\)")
@@ -64,3 +67,9 @@ def is_schedule(text: str) -> bool:
     return len(unused) == 1 and all(
         index in unused or field.fits(value) for index, (field, value) in enumerate(zip(_FIELDS, values, strict=True))
     )
+
+
+def check_schedule(field: Path, got: object) -> Iterator[Problem]:
+    """Check for a rate or a cron expression; a token passes."""
+    allowed = "a schedule expression, for example rate(1 day), rate(6 hours) or cron(0 6 * * ? *)"
+    yield from check_text(field, got, is_schedule, allowed)

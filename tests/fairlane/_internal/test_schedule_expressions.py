@@ -2,7 +2,7 @@
 
 import pytest
 
-from fairlane.fan_out.schedule_rules import is_schedule
+from fairlane._internal.schedule_expressions import is_schedule
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+from fairlane.schedules.training_schedule import TrainingSchedule as TrainingSchedule
