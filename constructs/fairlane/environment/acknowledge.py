@@ -41,6 +41,7 @@ WARNING_IDS: Final = (
     "fairlane:TaskGovernance.halvedVcpus",
     "fairlane:TaskGovernance.idleRayClusters",
     "fairlane:TeamNamespace.requests",
+    "fairlane:TrainingSchedule.noAction",
 )
 """Ids of warnings. An id is public: a file or an app acknowledges it."""
 WARNING_PREFIXES: Final = (

@@ -149,10 +149,10 @@ sweeps: {a: {}, a: {}}
     starts = [text.partition(": ")[0] for text in found]
     assert starts == [
         "line 2, tags.a",
-        "line 4, queues.fair.time_limit_actions[0].reason",
         "line 4, queues.fair.priority",
+        "line 4, queues.fair.time_limit_actions[0].reason",
         "line 5, queues.small.service_environment",
-        "line 6, queues.new.scheduling",
+        "line 6, queues.new.scheduling.policy",
         "line 7, tags",
         "base.yaml line 4, queues.fair.capacity",
         "base.yaml line 15, job_definitions.train.queues[0]",
