@@ -139,6 +139,7 @@ regions:
         ("region: false\n", "line 1, region: got false, allowed: a text, in quotes if it looks like a number or a boolean"),
         ("region: us-east-1\naccount: 012345670123\n", "line 2, account: got 12345670123, allowed: an account ID of 12 digits in quotes; without quotes, YAML drops a leading 0"),
         ("region: us-east-1\naccount: '1234'\n", "line 2, account: got '1234', allowed: twelve digits in quotes"),
+        ("region: us-east-1\nregions: {eu-west-1: {qualifier: a}}\n", "line 2, regions.eu-west-1.qualifier: applies to all Regions: write it at the top level of the file"),
         ("region: us-east-1\nqueue: {}\n", "line 2, queue: unknown key; use extends, execution_roles, service_environments, network, compute_environments, queues, job_definitions, sweeps, hyperpod, images, image_replication, log_encryption_key, job_metrics, alarms, region, account, termination_protection, tags, stack_prefix, permissions_boundary, log_retention_days, qualifier, acknowledge, dashboard, monitoring_cost_limit, fan_outs or regions (did you mean queues?)"),
         ("region: us-east-1\nregion: eu-west-1\n", "line 2, region: the mapping has this key twice: remove one of them"),
         ("region: us-east-1\nregions: {us-east-1: {}}\n", "line 2, regions.us-east-1: us-east-1 is the home Region: move its keys to the top level of the file"),
