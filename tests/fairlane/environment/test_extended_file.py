@@ -149,10 +149,10 @@ sweeps: {a: {}, a: {}}
     starts = [text.partition(": ")[0] for text in found]
     assert starts == [
         "line 2, tags.a",
-        "line 4, queues.fair.time_limit_actions[0].reason",
         "line 4, queues.fair.priority",
+        "line 4, queues.fair.time_limit_actions[0].reason",
         "line 5, queues.small.service_environment",
-        "line 6, queues.new.scheduling",
+        "line 6, queues.new.scheduling.policy",
         "line 7, tags",
         "base.yaml line 4, queues.fair.capacity",
         "base.yaml line 15, job_definitions.train.queues[0]",
@@ -162,7 +162,7 @@ sweeps: {a: {}, a: {}}
 
 def test_a_required_key_that_the_file_removes_is_missing_at_the_line_of_null(load: Load) -> None:
     found = problems_of(lambda: load("extends: base.yaml\nqueues:\n  fair:\n    scheduling: null\n"))
-    assert found == ["line 4, queues.fair.scheduling: missing; use fifo, fair-share or quota-management"]
+    assert found == ["line 4, queues.fair.scheduling.policy: missing; use fifo, fair-share or quota-management"]
 
 
 def test_a_problem_inside_a_replaced_list_is_at_the_line_of_the_list(load: Load) -> None:
