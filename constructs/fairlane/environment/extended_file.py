@@ -45,9 +45,8 @@ class ExtendedFile:
         self.problems = list(self._file.problems)
         if not isinstance(self.data, dict):
             return
-        name = self.data.pop(EXTENDS, None)
-        if name is not None:
-            self._read_base(path, name)
+        if EXTENDS in self.data:
+            self._read_base(path, self.data.pop(EXTENDS))
         self.data = {key: value for key, value in self.data.items() if not key.startswith(IGNORED_PREFIX)}
 
     def located(self, problem: Problem) -> Problem:
@@ -58,7 +57,7 @@ class ExtendedFile:
                 break
             if self._base and self._base.has(path[:length]) and not self._is_replaced(path[:length]):
                 located = replace(problem, line=self._base.line(path), file=self._base_name)
-                is_merged_key = length == len(path) > 1 and isinstance(path[-1], str) and self._file.has(path[:-1])
+                is_merged_key = length == len(path) and isinstance(path[-1], str) and self._file.has(path[:-1])
                 removal = f"; {path[-1]}: null in {self._name} removes the key of {self._base_name}"
                 return located.followed_by(removal) if problem.sentence and is_merged_key else located
         return replace(problem, line=self._file.line(path))
