@@ -7,6 +7,7 @@ import aws_cdk as cdk
 from constructs import Construct
 
 from fairlane.environment import AlarmSettings, Environment
+from fairlane.environment.acknowledge import CLI_PREFIX
 from fairlane_stacks.regional_stack import StackSettings, set_log_retention
 from fairlane_stacks.training_stack import TrainingStack
 
@@ -192,5 +193,5 @@ def _common(environment: Environment, region: str) -> StackSettings:
         "termination_protection": environment.termination_protection,
         "permissions_boundary": environment.permissions_boundary,
         "qualifier": environment.qualifier,
-        "acknowledge": environment.acknowledge,
+        "acknowledge": {key.removeprefix(CLI_PREFIX): reason for key, reason in environment.acknowledge.items()},
     }

@@ -6,7 +6,7 @@ from inspect import isabstract
 from typing import Any
 
 import pytest
-from aws_cdk import App, CfnParameter, Stack
+from aws_cdk import App, CfnParameter, Fn, Stack
 from aws_cdk import aws_batch as batch
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
@@ -51,6 +51,8 @@ def error_of(call: Callable[[World], object]) -> str:
         (changed("GpuJobDefinition", secrets={"A": "arn..."}), "Stack/New: 1 problem\n  - secrets.A: got 'arn...', allowed: an ISecret, such as Secret.from_secret_complete_arn(...)"),
         (lambda w: w.training_queue.grants.submit("arn..."), "Stack/TrainingQueue.grants.submit: 1 problem\n  - grantee: got 'arn...', allowed: an IAM role, user or group, such as Role.from_role_arn(...)"),
         (lambda w: w.store.grants.run("arn..."), "Stack/Store.grants.run: 1 problem\n  - role: got 'arn...', allowed: an IAM role, user or group, such as Role.from_role_arn(...)"),
+        (changed("GpuJobDefinition", image=Fn.get_att("Build", "Image"), scheduling_priority=Fn.get_att("Build", "Priority")), "Stack/New: 2 problems\n  - image: got a value known only at deployment, allowed: a text; Token.as_string(...), as_number(...) or as_list(...) converts the value\n  - scheduling_priority: got a value known only at deployment, allowed: a whole number; Token.as_string(...), as_number(...) or as_list(...) converts the value"),
+        (changed("TrainingQueue", queue_name=Fn.get_att("Build", "Name")), "Stack/New: 1 problem\n  - queue_name: got a value known only at deployment, allowed: a text; Token.as_string(...), as_number(...) or as_list(...) converts the value"),
         (changed("QueueAlarms", metrics="x"), "Stack/New: 1 problem\n  - metrics: got 'x', allowed: a JobMetrics"),
         (changed("TrainingQueue", scope=None), "TrainingQueue: 1 problem\n  - scope: missing; use a stack, or a construct in a stack"),
         (lambda w: GpuQueue.from_job_queue_arn(w.stack, "Other", "training"), "Stack/Other: 1 problem\n  - job_queue_arn: got 'training', allowed: the ARN of one queue; from_job_queue_name imports a queue by its name"),

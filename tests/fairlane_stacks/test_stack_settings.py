@@ -171,6 +171,15 @@ def test_files_with_stacks_of_the_same_names_are_refused(
     load_environment(write(f"account: '444455556666'\n{settings}\n{REGION}", file))
 
 
+@pytest.mark.parametrize(
+    "other", ["region: [", "extends: no.yaml", "region: us-east-1\naccount: [1]\nstack_prefix: [a]"]
+)
+def test_mistakes_in_another_file_do_not_matter(write: Write, tmp_path: Path, other: str) -> None:
+    path = write("", "eu-prod.yaml")
+    (tmp_path / "prod.yaml").write_text(other)
+    load_environment(path)
+
+
 def test_files_without_a_prefix_are_not_compared(write: Write) -> None:
     path = write(REGION)
     write("", "prod-eu-west-1.yaml")

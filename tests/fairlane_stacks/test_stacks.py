@@ -274,7 +274,10 @@ def test_a_file_acknowledges_warnings_by_their_ids() -> None:
     settings["compute_environments"] = GPUS["compute_environments"] | {"p5": p5}
     settings["network"] = {}
     texts = []
-    for acknowledge in ({}, {"fairlane:GpuQueue.idleGpus": "tests", "fairlane:RegionalStack.unknownRegion": "new"}):
+    for acknowledge in (
+        {},
+        {"Annotation::fairlane:GpuQueue.idleGpus": "tests", "fairlane:RegionalStack.unknownRegion": "new"},
+    ):
         (stack,) = build_stacks(cdk.App(), "prod", environment(**settings, acknowledge=acknowledge))
         warnings = Annotations.from_stack(stack).find_warning("*", Match.any_value())
         texts.append({str(warning.entry.data).rpartition("[ack: ")[2] for warning in warnings})

@@ -65,7 +65,7 @@ def _checked(function: Method, owner: type) -> Method:
     def call(*args: Any, **kwargs: Any) -> Any:
         arguments = _bind(shape, args, kwargs)
         problems = [
-            problem
+            _with_encoding(problem)
             for name, got in arguments.items()
             if name in shape.parameters and got is not shape.parameters[name].default
             for problem in type_problems((name,), got, _annotation(function, name))
@@ -80,6 +80,13 @@ def _checked(function: Method, owner: type) -> Method:
 
     setattr(call, _CHECKED, True)
     return call  # type: ignore[return-value]
+
+
+def _with_encoding(problem: Problem) -> Problem:
+    """Return a problem with the conversion of its value, if the value is a token as an object, such as `Fn.get_att`."""
+    is_object = is_token(problem.got) and not isinstance(problem.got, str | float | Sequence)
+    conversion = "; Token.as_string(...), as_number(...) or as_list(...) converts the value"
+    return problem.followed_by(conversion) if is_object else problem
 
 
 def _own_problems(shape: Signature, function: Callable[..., object], arguments: Mapping[str, Any]) -> Sequence[Problem]:
@@ -100,7 +107,7 @@ def _own_problems(shape: Signature, function: Callable[..., object], arguments: 
         bound.arguments.update({**arguments, "scope": stack})
         function(*bound.args, **bound.kwargs)
     except ConfigurationError as error:
-        return error.problems
+        return [problem for problem in error.problems if not problem.field or problem.field[0] in shape.parameters]
     except Exception:
         return ()
     return ()
@@ -160,7 +167,10 @@ def _evaluated(annotation: str, names: Mapping[str, Any]) -> Any:
 
 
 def type_problems(field: Path, got: object, expected: Any) -> Iterator[Problem]:
-    """Yield the values in `got` that have another type than `expected`, an annotation; tokens pass as plain values."""
+    """Yield the values in `got` that have another type than `expected`, an annotation.
+
+    Tokens pass if the CDK encodes them as texts, numbers or lists.
+    """
     origin, inner = get_origin(expected), get_args(expected)
     if origin in (Union, UnionType):
         yield from _union_problems(field, got, inner)
@@ -168,14 +178,14 @@ def type_problems(field: Path, got: object, expected: Any) -> Iterator[Problem]:
         if isinstance(got, Collection) and not isinstance(got, str | bytes | Mapping) and not is_token(got):
             for index, item in enumerate(got):
                 yield from type_problems((*field, index), item, inner[0])
-        elif not is_token(got):
+        elif not (isinstance(got, list | tuple) and is_token(got)):
             yield Problem(field, got, type_text(expected))
     elif origin in (Mapping, dict):
         if isinstance(got, Mapping):
             for key, value in got.items():
                 yield from type_problems((*field, str(key)), key, inner[0])
                 yield from type_problems((*field, str(key)), value, inner[1])
-        elif not is_token(got):
+        else:
             yield Problem(field, got, type_text(expected))
     elif expected is Any:
         if len(field) > 1 and not _is_data(got):
@@ -205,9 +215,12 @@ def _union_problems(field: Path, got: object, choices: tuple[Any, ...]) -> Itera
 
 
 def _is_instance(got: object, expected: type) -> bool:
+    if expected is str:
+        return isinstance(got, str)
     if expected in _SCALARS:
         kinds = (int, float) if expected is float else expected
-        return is_token(got) or (isinstance(got, kinds) and isinstance(got, bool) == (expected is bool))
+        is_encoded = is_token(got) and (expected is bool or isinstance(got, float))
+        return is_encoded or (isinstance(got, kinds) and isinstance(got, bool) == (expected is bool))
     if issubclass(expected, StrEnum):
         return isinstance(got, str) and (got in set(expected) or is_token(got))
     if getattr(expected, "_is_protocol", False):

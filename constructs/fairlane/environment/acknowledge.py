@@ -51,7 +51,10 @@ WARNING_PREFIXES: Final = (
 )
 """Starts of ids that end with the name of a repository, tag or Region."""
 
-WARNING_ID: Final = re.compile(r"(?:fairlane:[A-Z]|@[a-z0-9-]+/)\S+")
+CLI_PREFIX: Final = "Annotation::"
+"""Text before the ids of warnings in the output of the AWS CDK CLI."""
+
+WARNING_ID: Final = re.compile(rf"(?:{CLI_PREFIX})?(?:fairlane:[A-Z]|@[a-z0-9-]+/)\S+")
 """Form of the ids of warnings, of Fairlane or of another library of constructs, for example @aws-cdk/aws-ec2:noZone."""
 
 
@@ -59,11 +62,11 @@ def acknowledge_problems(acknowledge: Mapping[str, str]) -> Iterator[Problem]:
     """Yield the ids that no warning has, and the reasons without text. Ids of other libraries are unknown."""
     for warning, reason in acknowledge.items():
         field = ("acknowledge", warning)
-        known = warning in WARNING_IDS or any(re.match(f"{re.escape(start)}.", warning) for start in WARNING_PREFIXES)
-        if not known and (warning.startswith("fairlane:") or not WARNING_ID.fullmatch(warning)):
-            similar = get_close_matches(warning, WARNING_IDS, 1)
-            question = "".join(f" (did you mean {name}?)" for name in similar)
-            allowed = "the id of a warning, which the synth prints in brackets after the warning"
+        name = warning.removeprefix(CLI_PREFIX)
+        known = name in WARNING_IDS or any(re.match(f"{re.escape(start)}.", name) for start in WARNING_PREFIXES)
+        if not known and (name.startswith("fairlane:") or not WARNING_ID.fullmatch(warning)):
+            question = "".join(f" (did you mean {similar}?)" for similar in get_close_matches(name, WARNING_IDS, 1))
+            allowed = "the id of a warning, which the synth prints after the warning"
             yield Problem(field, warning, allowed + question)
         if not reason.strip():
             yield Problem(field, reason, "the reason why the warning is acknowledged")

@@ -37,7 +37,7 @@ class ExtendedFile:
     """
 
     def __init__(self, path: FilePath) -> None:
-        self._file = YamlFile(path)
+        self._file, self._name = YamlFile(path), path.name
         self._base: YamlFile | None = None
         self._base_name: str | None = None
         self._replaced: set[Path] = set()
@@ -45,9 +45,8 @@ class ExtendedFile:
         self.problems = list(self._file.problems)
         if not isinstance(self.data, dict):
             return
-        name = self.data.pop(EXTENDS, None)
-        if name is not None:
-            self._read_base(path, name)
+        if EXTENDS in self.data:
+            self._read_base(path, self.data.pop(EXTENDS))
         self.data = {key: value for key, value in self.data.items() if not key.startswith(IGNORED_PREFIX)}
 
     def located(self, problem: Problem) -> Problem:
@@ -57,7 +56,10 @@ class ExtendedFile:
             if self._file.has(path[:length]):
                 break
             if self._base and self._base.has(path[:length]) and not self._is_replaced(path[:length]):
-                return replace(problem, line=self._base.line(path), file=self._base_name)
+                located = replace(problem, line=self._base.line(path), file=self._base_name)
+                is_merged_key = length == len(path) and isinstance(path[-1], str) and self._file.has(path[:-1])
+                removal = f"; {path[-1]}: null in {self._name} removes the key of {self._base_name}"
+                return located.followed_by(removal) if problem.sentence and is_merged_key else located
         return replace(problem, line=self._file.line(path))
 
     def _is_replaced(self, path: Path) -> bool:

@@ -127,11 +127,15 @@ def _collision_problems(environment: Environment, path: FilePath) -> Iterator[Pr
     for name in environment_names(path.parent):
         if name == path.stem or not any(start.endswith(f"-{name}") for start in starts):
             continue
-        data = ExtendedFile(path.parent / f"{name}.yaml").data
+        try:
+            data = ExtendedFile(path.parent / f"{name}.yaml").data
+        except ConfigurationError:  # reported when that environment is loaded
+            continue
         other = data if isinstance(data, dict) else {}
-        prefix, accounts = other.get("stack_prefix", STACK_PREFIX), {environment.account, other.get("account")} - {None}
-        prefixed = {prefix, environment.stack_prefix} != {STACK_PREFIX}
-        if prefixed and f"{prefix}-{name}" in starts and len(accounts) < 2:
+        prefix, account = other.get("stack_prefix", STACK_PREFIX), other.get("account")
+        is_prefixed = not prefix == environment.stack_prefix == STACK_PREFIX
+        is_elsewhere = None not in (account, environment.account) and account != environment.account
+        if is_prefixed and f"{prefix}-{name}" in starts and not is_elsewhere:
             sentence = f"{name}.yaml has stacks of the same names, {prefix}-{name}-...: use another stack_prefix"
             yield Problem.relation(("stack_prefix",), sentence)
 
@@ -213,7 +217,9 @@ def _type_problems(details: ErrorDetails, data: dict[str, Any]) -> Iterator[Prob
             keys = context["keys"] if path else [EXTENDS, *context["keys"]]
             for key in context["unknown"]:
                 choices = with_nearest(keys, key) if keys else "{}, because the mapping has no keys"
-                yield Problem.relation((*path, key), f"unknown key; use {choices}")
+                is_top_level = path[:1] == ("regions",) and len(path) == 2 and key in Environment.model_fields
+                top_level = "applies to all Regions: write it at the top level of the file"
+                yield Problem.relation((*path, key), top_level if is_top_level else f"unknown key; use {choices}")
         case "union_tag_not_found":
             misspelled = get_close_matches("policy", details["input"], 1, SIMILAR)
             if misspelled:

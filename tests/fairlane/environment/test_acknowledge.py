@@ -30,10 +30,11 @@ def test_the_list_has_the_ids_of_all_warnings_of_a_synth() -> None:
         (
             "fairlane:GpuQueue.idelGpus",
             "test queue",
-            "got 'fairlane:GpuQueue.idelGpus', allowed: the id of a warning, which the synth prints in brackets after "
-            "the warning (did you mean fairlane:GpuQueue.idleGpus?)",
+            "got 'fairlane:GpuQueue.idelGpus', allowed: the id of a warning, which the synth prints after the "
+            "warning (did you mean fairlane:GpuQueue.idleGpus?)",
         ),
         ("fairlane:ReplicatedRepository.noTemplate.", "r", "got 'fairlane:ReplicatedRepository.noTemplate.', allowed"),
+        ("Annotation::fairlane:GpuQueue.idle", "r", "got 'Annotation::fairlane:GpuQueue.idle', allowed"),
         ("idleGpus", "r", "got 'idleGpus', allowed: the id of a warning"),
         ("", "r", "got '', allowed: the id of a warning"),
         ("fairlane:GpuQueue.idleGpus", "", "got '', allowed: the reason why the warning is acknowledged"),
@@ -48,7 +49,12 @@ def test_an_unknown_id_and_an_empty_reason_are_refused(warning: str, reason: str
 
 @pytest.mark.parametrize(
     "warning",
-    [*WARNING_IDS, *(f"{start}us-east-1" for start in WARNING_PREFIXES), "@aws-cdk/aws-ec2:noSubnetRouteTableId"],
+    [
+        *WARNING_IDS,
+        *(f"{start}us-east-1" for start in WARNING_PREFIXES),
+        f"Annotation::{WARNING_IDS[0]}",
+        "@aws-cdk/aws-ec2:noSubnetRouteTableId",
+    ],
 )
 def test_an_id_with_a_reason_is_accepted(warning: str) -> None:
     assert list(acknowledge_problems({warning: "intended"})) == []
@@ -62,6 +68,6 @@ def test_an_id_in_an_error_has_the_words_of_the_warning(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError) as error:
         load_environment(path)
     assert str(error.value.problems[0]) == (
-        f"line 4, acknowledge.\"{warning}\": got '{warning}', allowed: the id of a warning, which the synth prints in "
-        "brackets after the warning (did you mean fairlane:QuotaManagement.quotasBelowCapacity?)"
+        f"line 4, acknowledge.\"{warning}\": got '{warning}', allowed: the id of a warning, which the synth prints "
+        "after the warning (did you mean fairlane:QuotaManagement.quotasBelowCapacity?)"
     )

@@ -173,12 +173,24 @@ def test_a_problem_inside_a_replaced_list_is_at_the_line_of_the_list(load: Load)
 
 def test_keys_of_two_forms_of_a_mapping_do_not_mix_in_silence(load: Load) -> None:
     (found,) = problems_of(lambda: load("extends: base.yaml\nqueues: {fair: {scheduling: {policy: fifo}}}\n"))
-    assert found.startswith("base.yaml line 7, queues.fair.scheduling.proportions: unknown key")
+    assert found == (
+        "base.yaml line 7, queues.fair.scheduling.proportions: unknown key; use policy; "
+        "proportions: null in prod.yaml removes the key of base.yaml"
+    )
+
+
+def test_a_key_of_the_base_file_that_needs_a_removed_key_is_named(load: Load) -> None:
+    (found,) = problems_of(
+        lambda: load("extends: base.yaml\njob_metrics: null\n", BASE + "job_metrics: {}\nalarms: {}\n")
+    )
+    assert found.startswith("base.yaml line 13, alarms: alarms require job_metrics")
+    assert found.endswith("; alarms: null in prod.yaml removes the key of base.yaml")
 
 
 @pytest.mark.parametrize(
     ("value", "problem"),
     [
+        ("", "line 1, extends: missing; use the name of a base file, base.yaml or NAME.base.yaml"),
         ("5", "line 1, extends: got 5, allowed: the name of a base file, base.yaml or NAME.base.yaml"),
         ("[base.yaml]", "line 1, extends: got ['base.yaml'], allowed: the name of a base file, base.yaml or NAME.base.yaml"),
         ("prod.yaml", "line 1, extends: the file extends itself: write the name of another file, base.yaml or NAME.base.yaml"),

@@ -148,6 +148,7 @@ regions:
         ("region: us-east-1\nqueues:\n  7: {capacity: 1, scheduling: {policy: fifo}}\n", "line 3, queues: the key 7 is not a text: write it in quotes"),
         ("region: us-east-1\nqueues:\n  a b: {capacity: 1, scheduling: {policy: fifo}}\n", "line 3, queues.\"a b\": got 'a b', allowed: 1 to 128 characters of A-Z, a-z, 0-9, - and _"),
         ("region: us-east-1\nqueues:\n  q: {capacity: 1}\n", "line 3, queues.q.scheduling.policy: missing; use fifo, fair-share or quota-management"),
+        ("region: us-east-1\nregions: {eu-west-1: {qualifier: a}}\n", "line 2, regions.eu-west-1.qualifier: applies to all Regions: write it at the top level of the file"),
         ("region: us-east-1\nqueues:\n  q: {scheduling: {policy: fifo}}\n", "line 3, queues.q.capacity: missing; use capacity or service_environment"),
         ("region: us-east-1\nqueues:\n  q: {capacity: 1, scheduling: fifo}\n", "line 3, queues.q.scheduling: got 'fifo', allowed: a mapping with the key policy: fifo, fair-share or quota-management"),
         ("region: us-east-1\nqueues:\n  q: {capacity: 1, scheduling: {policy: lifo}}\n", "line 3, queues.q.scheduling.policy: got 'lifo', allowed: fifo, fair-share or quota-management (did you mean fifo?)"),
