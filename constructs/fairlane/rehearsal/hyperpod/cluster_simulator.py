@@ -4,7 +4,6 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
-from itertools import count
 from typing import Final
 
 from fairlane._internal.checks import check_number, check_whole_number
@@ -94,6 +93,7 @@ class _Simulation:
     _kueue: Kueue = field(init=False)
     _owners: dict[str, ClusterRun] = field(default_factory=dict)
     _holding: set[str] = field(default_factory=set)
+    _time: float = -1
     _heap: list[tuple[int, int, int, int]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -197,8 +197,9 @@ class _Simulation:
     def _schedule(self, now: int) -> None:
         """Run cycles until one changes nothing. A workload that is admitted and evicted in a second ends the second."""
         fresh: set[str] = set()
-        for number in count():
-            cycle = self._kueue.cycle(now + number * _CYCLE)
+        while True:
+            self._time = max(now, self._time + _CYCLE)
+            cycle = self._kueue.cycle(self._time)
             self.cycles += 1
             admitted = cycle.admitted
             for name in admitted:

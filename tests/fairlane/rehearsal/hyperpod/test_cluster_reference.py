@@ -1,6 +1,6 @@
 """Comparison of rehearsals of one team with a simple model of the same policy."""
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fairlane.rehearsal.hyperpod import ClusterJob
@@ -19,8 +19,15 @@ JOBS = st.builds(
     priority=st.integers(0, 3),
     checkpoint=st.none() | st.integers(1, 5),
 )
+# The second urgent job is admitted after a preemption within second 12, so it is the newer one.
+ADMITTED_IN_TURN = [
+    ClusterJob(team="research", submit=0, run=20, instances=4),
+    *[ClusterJob(team="research", submit=12, run=2, instances=2, priority=1)] * 2,
+    ClusterJob(team="research", submit=13, run=1, instances=3, priority=2),
+]
 
 
+@example(ADMITTED_IN_TURN, True)
 @given(st.lists(JOBS, min_size=1, max_size=14), st.booleans())
 def test_one_team_runs_as_in_the_simple_model(jobs: list[ClusterJob], preempts: bool) -> None:
     setup = cluster(team(count=QUOTA, preempt_lower_priority=preempts), count=QUOTA, governance=EVEN)
