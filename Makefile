@@ -50,7 +50,7 @@ test-sdk: .venv-sdk/.ready  ## Run the tests of the local AWS with the SageMaker
 
 test-train: .venv-train/.ready $(VENV)/.ready  ## Run the tests of the example training image with PyTorch on the CPU.
 	.venv-train/bin/python -m pytest tests_train
-	$(RUN) pytest tests/fairlane_local/processes/test_example_training.py
+	$(RUN) pytest tests/fairlane_local/processes/test_example_training.py tests/fairlane_local/console/test_demo_elastic.py
 
 synth: $(VENV)/.ready node_modules/.ready  ## Synthesize an environment into cdk.out. Default: ENVIRONMENT=example.
 	$(CDK) synth --quiet -c environment=$(ENVIRONMENT)

@@ -27,6 +27,8 @@ class ElasticImage:
         sizes: Sizes of the elastic job. The smallest one is the quota of its team.
         other_size: Size of the other team's job, which the elastic job gives back.
         steps: Number of steps at the largest size after which the other team submits its job.
+        changes: Number of changes of the size that the demo shows, with `steps` steps after the last one. Default: all,
+            until the job has completed.
     """
 
     directory: str
@@ -37,6 +39,7 @@ class ElasticImage:
     sizes: tuple[int, ...]
     other_size: int
     steps: int
+    changes: int | None = None
 
 
 def toy_image(directory: Path) -> ElasticImage:
@@ -79,12 +82,13 @@ def torch_image(directory: Path, environment: Path) -> ElasticImage:
     return ElasticImage(
         directory=str(image),
         script="train.py",
-        arguments=("--global-batch=8", "--epochs=6"),
+        arguments=("--global-batch=8", "--epochs=1000"),
         short_arguments=("--global-batch=8",),
         instances=4,
         sizes=(2, 4),
         other_size=2,
         steps=20,
+        changes=2,
     )
 
 

@@ -95,7 +95,7 @@ class _Run:
         self._api.create(kind, manifest["metadata"]["namespace"], manifest)
 
     def follow(self) -> Iterator[tuple[int, int, int]]:
-        """Yield each size of the job with its first and last step, until the job has completed."""
+        """Yield each size of the job with its first and last step, until the job has completed or changed enough."""
         shown, end = 0, time.monotonic() + _LONGEST_SECONDS
         while time.monotonic() < end:
             state = self._state()
@@ -103,10 +103,11 @@ class _Run:
             segments = self._segments()
             if segments and segments[-1][0] == self._image.sizes[-1] and not self._has_other:
                 self._submit_other(segments[-1])
-            closed = segments if state == "Completed" else segments[:-1]
+            has_ended = state == "Completed" or self._has_changed(segments)
+            closed = segments if has_ended else segments[:-1]
             yield from closed[shown:]
             shown = len(closed)
-            if state == "Completed":
+            if has_ended:
                 return
             if state == "Failed":
                 raise LocalAwsError(f"the job {_JOB} has failed:\n{self._log()}")
@@ -126,9 +127,17 @@ class _Run:
             if "samples" in line and "most" in line:
                 yield f"{line['samples']:,} samples, each seen {_times(line['least'], line['most'])}"
 
-    def _submit_other(self, segment: tuple[int, int, int]) -> None:
+    def _has_changed(self, segments: list[tuple[int, int, int]]) -> bool:
+        """Return True if the job has done its steps after the last of its changes."""
+        changes = self._image.changes
+        return changes is not None and len(segments) > changes and self._has_steps(segments[-1])
+
+    def _has_steps(self, segment: tuple[int, int, int]) -> bool:
         _, first, last = segment
-        if last - first >= self._image.steps:
+        return last - first >= self._image.steps
+
+    def _submit_other(self, segment: tuple[int, int, int]) -> None:
+        if self._has_steps(segment):
             self._has_other = True
             size = self._image.other_size
             self.apply(_job(self._image, _OTHER, LENDER, (size,), self._image.short_arguments))
