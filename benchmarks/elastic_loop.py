@@ -28,7 +28,7 @@ GRACE = 2  # seconds between SIGUSR1 and SIGKILL for a loop that does not hear t
 
 @dataclass
 class Result:
-    """What changes of the size cost."""
+    """Costs of the changes of the size."""
 
     seconds: list[float]
     lost_steps: int

@@ -7,8 +7,6 @@ from typing import Final
 from rich.table import Table
 
 from fairlane._charts.chart import Chart
-from fairlane._charts.layout import Figure
-from fairlane._charts.page import charts_page
 from fairlane.rehearsal.hyperpod.cluster_rehearsal import ClusterRehearsal
 from fairlane.rehearsal.hyperpod.cluster_summary import (
     TABLE_UNITS,
@@ -18,6 +16,7 @@ from fairlane.rehearsal.hyperpod.cluster_summary import (
     describe_cluster_use,
 )
 from fairlane.rehearsal.report.charts import MOST_SHARES, Window, sizes_chart, use_chart, waits_chart
+from fairlane.rehearsal.report.page import report_page
 from fairlane.rehearsal.report.table import text_table
 from fairlane.rehearsal.timeline import Timeline, sum_timelines
 
@@ -45,22 +44,12 @@ def render_cluster_report(rehearsals: Mapping[str, ClusterRehearsal], summary: C
         HTML text.
     """
     sections = []
-    figures: dict[str, Figure] = {}
-    for number, (name, rehearsal) in enumerate(rehearsals.items()):
-        charts = list(cluster_charts(rehearsal))
+    for name, rehearsal in rehearsals.items():
         numbers = summary["rehearsals"][name]
-        sections.append((name, [describe_cluster_use(numbers), *numbers["advice"]], charts))
-        figures |= {f"chart-{number}-{chart.kind}": chart.figure for chart in charts if chart.figure}
-    return charts_page(
-        "fairlane.rehearsal.report",
-        "report.html.j2",
-        figures=figures,
-        title=title,
-        header=_HEADER,
-        columns=cluster_columns(summary),
-        rows=[*cluster_rows(summary)],
-        sections=sections,
-    )
+        texts = [describe_cluster_use(numbers), *numbers["advice"]]
+        sections.append((name, texts, list(cluster_charts(rehearsal))))
+    columns, rows = cluster_columns(summary), [*cluster_rows(summary)]
+    return report_page(sections, title=title, header=_HEADER, columns=columns, rows=rows)
 
 
 def cluster_charts(rehearsal: ClusterRehearsal) -> Iterator[Chart]:

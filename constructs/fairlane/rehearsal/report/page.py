@@ -1,11 +1,10 @@
 """HTML report of rehearsals: one table and the charts of each rehearsal, in one file that needs no network."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from fairlane._charts.chart import Chart
-from fairlane._charts.layout import Figure
 from fairlane._charts.page import charts_page
 from fairlane.rehearsal.rehearsal import Rehearsal
 from fairlane.rehearsal.report.charts import MOST_SHARES, Window, preemptions_chart, use_chart, waits_chart
@@ -33,20 +32,43 @@ def render_report(rehearsals: Mapping[str, Rehearsal], summary: Summary, *, titl
     Returns:
         HTML text.
     """
-    sections = []
-    figures: dict[str, Figure] = {}
-    for number, (name, rehearsal) in enumerate(rehearsals.items()):
-        charts = _charts(rehearsal)
-        sections.append((name, list(_notes(summary["rehearsals"][name])), charts))
-        figures |= {f"chart-{number}-{chart.kind}": chart.figure for chart in charts if chart.figure}
+    sections = [
+        (name, list(_notes(summary["rehearsals"][name])), _charts(rehearsal)) for name, rehearsal in rehearsals.items()
+    ]
+    return report_page(sections, title=title, header=_HEADER, columns=columns(summary), rows=[*rows(summary)])
+
+
+def report_page(
+    sections: Sequence[tuple[str, list[str], list[Chart]]],
+    *,
+    title: str,
+    header: str,
+    columns: list[str],
+    rows: list[list[str]],
+) -> str:
+    """Return the page of a table and of sections with texts and charts as HTML text.
+
+    Args:
+        sections: Name, texts and charts of each section.
+        title: Title of the page.
+        header: Text below the title.
+        columns: Headings of the table.
+        rows: Rows of the table.
+    """
+    figures = {
+        f"chart-{number}-{chart.kind}": chart.figure
+        for number, (_, _, charts) in enumerate(sections)
+        for chart in charts
+        if chart.figure
+    }
     return charts_page(
         "fairlane.rehearsal.report",
         "report.html.j2",
         figures=figures,
         title=title,
-        header=_HEADER,
-        columns=columns(summary),
-        rows=[*rows(summary)],
+        header=header,
+        columns=columns,
+        rows=rows,
         sections=sections,
     )
 
