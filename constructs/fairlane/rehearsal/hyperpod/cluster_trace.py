@@ -10,9 +10,8 @@ from fairlane.errors import Problem
 from fairlane.hyperpod.team_objects import PART_PRIORITIES
 from fairlane.rehearsal.hyperpod.cluster_job import ClusterJob
 from fairlane.rehearsal.hyperpod.cluster_setup import ClusterSetup
-from fairlane.rehearsal.traces.cells import Cells, SubmitTimes
-from fairlane.rehearsal.traces.reader import read_jobs
-from fairlane.rehearsal.traces.rows import Row
+from fairlane.rehearsal.traces.cells import Cells
+from fairlane.rehearsal.traces.reader import RowReader, read_jobs
 
 _COLUMNS: Final = {
     "priority_class": "class",
@@ -83,20 +82,16 @@ def read_cluster_trace(path: str | Path, setup: ClusterSetup) -> ClusterTrace:
     return ClusterTrace.of(jobs, advice=advice)
 
 
-class _Reader:
-    """Converter of rows to jobs, which collects the problems of the rows."""
+class _Reader(RowReader[ClusterJob]):
+    """Converter of rows to jobs of a cluster."""
 
     def __init__(self, setup: ClusterSetup) -> None:
+        super().__init__()
         self._setup = setup
-        self._times = SubmitTimes()
-        self.columns: dict[str, None] = {}
-        self.problems: list[Problem] = []
 
     def missing_columns(self, columns: Collection[str]) -> Iterator[Problem]:
         """Yield a problem for each required column that is missing."""
-        for name in ("submit", "run"):
-            if name not in columns:
-                yield Problem((name,), None, "a column with this name")
+        yield from super().missing_columns(columns)
         if not {"team", "share"} & {*columns}:
             yield Problem(("team",), None, "a column with this name")
         if not {*_SIZE_COLUMNS} & {*columns}:
@@ -104,16 +99,7 @@ class _Reader:
                 ("instances",), None, f"a column with this name, or a column {' or '.join(_SIZE_COLUMNS[1:])}"
             )
 
-    def job(self, row: Row) -> ClusterJob | None:
-        """Return the job of a row, or None if the row has problems."""
-        line, content = row
-        if isinstance(content, Problem):
-            self.problems.append(content)
-            return None
-        before = len(self.problems)
-        cells = Cells(line, content, self.problems)
-        if not self.columns.keys() >= content.keys():
-            self.columns |= dict.fromkeys(content)
+    def _convert(self, cells: Cells, line: int, content: Mapping[str, Any]) -> ClusterJob:
         team = "team" if "team" in cells or "share" not in cells else "share"
         numbers = {name: cells.raw(_COLUMNS.get(name, name)) for name in _NUMBERS}
         seconds = {name: cells.raw(name, round_up=True) for name in _SECONDS}
@@ -139,7 +125,7 @@ class _Reader:
             field = str(problem.field[0])
             column = {"team": team, "instances": "gpus" if "gpus" in cells else "instances"}.get(field)
             self.problems.append(replace(problem, field=(column or _COLUMNS.get(field, field),), line=line))
-        return job if len(self.problems) == before else None
+        return job
 
     def _instances(self, job: ClusterJob, gpus: Any) -> Any:
         """Return the number of instances that have a number of GPUs."""

@@ -1,9 +1,10 @@
 """Reader of traces from CSV, JSON Lines and Parquet files."""
 
-from collections.abc import Collection, Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
-from typing import Final, Literal, Protocol, TypeAlias, TypeVar
+from typing import Any, Final, Generic, Literal, Protocol, TypeAlias, TypeVar
 
 from fairlane._internal.checks import check_whole_number
 from fairlane.errors import ConfigurationError, Problem
@@ -59,23 +60,41 @@ class SubmittedJob(Protocol):
         """Second of the submission."""
 
 
-JobT_co = TypeVar("JobT_co", bound=SubmittedJob, covariant=True)
+JobT = TypeVar("JobT", bound=SubmittedJob)
 
 
-class RowReader(Protocol[JobT_co]):
+class RowReader(ABC, Generic[JobT]):
     """Converter of rows to jobs, which collects the columns and the problems of the rows."""
 
-    columns: dict[str, None]
-    problems: list[Problem]
+    def __init__(self) -> None:
+        self.columns: dict[str, None] = {}
+        self.problems: list[Problem] = []
+        self._times = SubmitTimes()
 
     def missing_columns(self, columns: Collection[str]) -> Iterator[Problem]:
         """Yield a problem for each required column that is missing."""
+        for name in ("submit", "run"):
+            if name not in columns:
+                yield Problem((name,), None, "a column with this name")
 
-    def job(self, row: Row) -> JobT_co | None:
+    def job(self, row: Row) -> JobT | None:
         """Return the job of a row, or None if the row has problems."""
+        line, content = row
+        if isinstance(content, Problem):
+            self.problems.append(content)
+            return None
+        before = len(self.problems)
+        if not self.columns.keys() >= content.keys():
+            self.columns |= dict.fromkeys(content)
+        job = self._convert(Cells(line, content, self.problems), line, content)
+        return job if len(self.problems) == before else None
+
+    @abstractmethod
+    def _convert(self, cells: Cells, line: int, content: Mapping[str, Any]) -> JobT:
+        """Return the job of a row. A job with problems is not used."""
 
 
-def read_jobs(path: Path, reader: RowReader[JobT_co], known: Collection[str]) -> tuple[list[JobT_co], list[str]]:
+def read_jobs(path: Path, reader: RowReader[JobT], known: Collection[str]) -> tuple[list[JobT], list[str]]:
     """Read the jobs of a file, in the order of its rows, and advice about the file.
 
     Args:
@@ -104,39 +123,26 @@ def read_jobs(path: Path, reader: RowReader[JobT_co], known: Collection[str]) ->
     return jobs, advice
 
 
-class _Reader:
-    """Converter of rows to jobs, which collects the problems of the rows."""
+class _Reader(RowReader[Job]):
+    """Converter of rows to jobs of a queue."""
 
     def __init__(self, unit: Unit, gpus_per_instance: int | None) -> None:
+        super().__init__()
         self._unit: Unit = unit
         self._other: Unit = "gpus" if unit == "instances" else "instances"
         self._gpus = gpus_per_instance
-        self._times = SubmitTimes()
-        self.columns: dict[str, None] = {}
-        self.problems: list[Problem] = []
 
     def missing_columns(self, columns: Collection[str]) -> Iterator[Problem]:
         """Yield a problem for each required column that is missing."""
-        for name in ("submit", "run"):
-            if name not in columns:
-                yield Problem((name,), None, "a column with this name")
+        yield from super().missing_columns(columns)
         if self._unit not in columns:
             if self._other not in columns:
                 yield Problem((self._unit,), None, f"a column with this name, or a column {self._other}")
             elif self._gpus is None:
                 yield Problem.relation((self._other,), self._conversion)
 
-    def job(self, row: Row) -> Job | None:
-        """Return the job of a row, or None if the row has problems."""
-        line, content = row
-        if isinstance(content, Problem):
-            self.problems.append(content)
-            return None
-        before = len(self.problems)
-        cells = Cells(line, content, self.problems)
-        if not self.columns.keys() >= content.keys():
-            self.columns |= dict.fromkeys(content)
-        job = Job(
+    def _convert(self, cells: Cells, line: int, content: Mapping[str, Any]) -> Job:
+        return Job(
             share=cells.text("share"),
             priority=cells.whole("priority", 0, _HIGHEST_PRIORITY) if "priority" in cells else 0,
             instances=self._size(cells),
@@ -146,7 +152,6 @@ class _Reader:
             checkpoint=cells.seconds("checkpoint") if "checkpoint" in cells else None,
             name=cells.text("name"),
         )
-        return job if len(self.problems) == before else None
 
     def _size(self, cells: Cells) -> int:
         """Return the number of capacity units that a job needs."""
