@@ -57,14 +57,23 @@ def build_stacks(scope: Construct, name: str, environment: Environment) -> list[
             home=environment.region,
             fan_outs=environment.fan_outs,
             home_stores=environment.sweeps,
+            name_prefix=environment.stack_name(name, region),
             **common,
         )
         stacks.append(training)
         if model.job_metrics is not None:
-            construct_id = f"{environment.stack_name(name, region)}-monitoring"
+            prefix = environment.stack_name(name, region)
             fan_outs = _monitored_fan_outs(environment) if region == environment.region else []
             monitoring.append(
-                _monitoring_stack(scope, construct_id, training=training, model=model, fan_outs=fan_outs, **common)
+                _monitoring_stack(
+                    scope,
+                    f"{prefix}-monitoring",
+                    training=training,
+                    model=model,
+                    name_prefix=prefix,
+                    fan_outs=fan_outs,
+                    **common,
+                )
             )
             stacks.append(monitoring[-1])
     training_stacks = [stack for stack in stacks if isinstance(stack, TrainingStack)]
@@ -127,6 +136,7 @@ def _images_stacks(
             scope,
             f"{environment.stack_name(name, region)}-replicas",
             repositories=replicated[region],
+            name_prefix=environment.stack_name(name, region),
             alarms=(by_region[region].alarms if region in by_region else None) or environment.alarms or AlarmSettings(),
             **_common(environment, region),
         )
@@ -178,6 +188,7 @@ def _hyperpod_monitoring_stacks(
                 cluster_name=cluster_name,
                 cluster=model.hyperpod[cluster_name],
                 model=model,
+                name_prefix=environment.stack_name(name, region),
                 dashboard_name=prefix if dashboards else None,
                 **_common(environment, region),
             )

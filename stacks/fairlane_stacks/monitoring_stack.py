@@ -30,6 +30,7 @@ class MonitoringStack(RegionalStack):
         construct_id: Id and name of the stack.
         training: Stack with the queues.
         model: Settings of the Region.
+        name_prefix: Prefix of the names of the alarms. Default: the name of the stack.
         fan_outs: Fan-outs whose home is the Region. Default: none.
         settings: Account, Region, tags and termination protection.
 
@@ -52,6 +53,7 @@ class MonitoringStack(RegionalStack):
         *,
         training: TrainingStack,
         model: RegionModel,
+        name_prefix: str | None = None,
         fan_outs: Sequence[MonitoredFanOut] = (),
         **settings: Unpack[StackSettings],
     ) -> None:
@@ -67,7 +69,7 @@ class MonitoringStack(RegionalStack):
             **dict(model.job_metrics),
         )
         alarms = model.alarms or AlarmSettings()
-        self._runbooks = alarms.runbooks
+        self._runbooks, self._name_prefix = alarms.runbooks, name_prefix
         self.topics: list[AlarmTopic] = []
         self.dashboards: list[QueueDashboard] = []
         self.cost: MonitoringCost | None = None
@@ -98,17 +100,20 @@ class MonitoringStack(RegionalStack):
             queue_limits=queue_limits,
             exporter_limits=alarms.exporter_limits,
             runbooks=alarms.runbooks,
+            name_prefix=self._name_prefix,
         )
 
     def _fan_out_alarms(self, alarms: AlarmSettings, notify: Notify) -> list[FanOutAlarms]:
         if not self.fan_outs:
             return []
         parent = Construct(self, "FanOuts")
-        limits, runbooks = alarms.fan_out_limits, alarms.runbooks
-        return [
-            FanOutAlarms(parent, fan_out.name, fan_out=fan_out, notify=notify, limits=limits, runbooks=runbooks)
-            for fan_out in self.fan_outs
-        ]
+        common: Any = {
+            "notify": notify,
+            "limits": alarms.fan_out_limits,
+            "runbooks": alarms.runbooks,
+            "name_prefix": self._name_prefix,
+        }
+        return [FanOutAlarms(parent, fan_out.name, fan_out=fan_out, **common) for fan_out in self.fan_outs]
 
     def add_dashboards(self, name: str, environment: Environment, stacks: Sequence["MonitoringStack"]) -> None:
         """Add the dashboards of all Regions and of the teams.
