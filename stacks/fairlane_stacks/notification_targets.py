@@ -11,7 +11,7 @@ from fairlane.environment import AlarmSettings
 from fairlane.monitoring import AlarmTopic, Target
 from fairlane.monitoring.alarms.actions import MOST_ACTIONS, action_region, is_action
 
-_PERMISSIONS: Final = "AlarmPermissions"
+_PERMISSION: Final = "AlarmPermission"
 
 Notify: TypeAlias = list[Target] | dict[str, list[Target]]
 
@@ -80,9 +80,8 @@ def _allow_alarms(stack: cdk.Stack, function: str) -> None:
     """Allow the alarms of the stack's account and Region to invoke a function, unless another account has it."""
     if not cdk.Token.is_unresolved(stack.account) and function.split(":")[4] != stack.account:
         return
-    parent = stack.node.try_find_child(_PERMISSIONS) or Construct(stack, _PERMISSIONS)
-    construct_id = function.rpartition(":function:")[2]
-    if parent.node.try_find_child(construct_id) is None:
+    construct_id = f"{_PERMISSION}-{function.rpartition(':function:')[2]}"
+    if stack.node.try_find_child(construct_id) is None:
         properties = {
             "Action": "lambda:InvokeFunction",
             "FunctionName": function,
@@ -90,4 +89,4 @@ def _allow_alarms(stack: cdk.Stack, function: str) -> None:
             "SourceAccount": stack.account,
             "SourceArn": f"{ARN}:cloudwatch:{stack.region}:{stack.account}:alarm:*",
         }
-        cdk.CfnResource(parent, construct_id, type="AWS::Lambda::Permission", properties=properties)
+        cdk.CfnResource(stack, construct_id, type="AWS::Lambda::Permission", properties=properties)

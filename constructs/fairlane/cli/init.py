@@ -46,7 +46,7 @@ def _runbooks(text: str) -> str:
 
 
 def _ask_runbooks() -> str:
-    """Ask for the folder with the runbooks, until the answer is valid. An empty answer, or no answer, is the default."""
+    """Ask for the folder with the runbooks, until the answer is valid. An empty answer is the default."""
     while True:
         try:
             answer = input(_QUESTION).strip()
