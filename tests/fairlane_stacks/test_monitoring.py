@@ -99,7 +99,7 @@ def test_each_severity_can_have_its_own_topic() -> None:
 
 def test_limits_of_a_queue_override_the_common_limits() -> None:
     queue = FIFO | {"alarms": {"oldest_wait": {"Warning": {"hours": 1}}, "failure_rate": {}}}
-    common = {"oldest_wait": {"Warning": {"hours": 2}}, "idle_capacity": {}, "truncated": {}}
+    common = {"oldest_wait": {"Warning": {"hours": 2}, "Critical": None}, "idle_capacity": {}, "truncated": {}}
     stack = monitoring(queues={"q": queue, "fair": FAIR}, alarms=common)
     (own,), (fair,) = (alarms(stack, f"{name}: a job has been waiting") for name in ("q", "fair"))
     assert (own["Threshold"], fair["Threshold"]) == (3600, 7200)

@@ -145,7 +145,9 @@ def test_a_long_description_is_cut_before_its_first_step_and_runbook() -> None:
 
 def test_limits_apply_to_all_queues_or_to_one_queue() -> None:
     limits = AlarmLimits(oldest_wait={"Page": OldestWait(hours=0.5)}, blocked={}, failure_rate={})
-    cpu_limits = replace(limits, oldest_wait={}, failure_rate={"Page": FailureRate(percent=10, minimum_jobs=3)})
+    cpu_limits = replace(
+        limits, oldest_wait={}, failure_rate={"Warning": None, "Page": FailureRate(percent=10, minimum_jobs=3)}
+    )
     stack, alarms = build_alarms(
         limits=limits, queue_limits={"cpu": cpu_limits}, exporter_limits=ExporterLimits(stale={})
     )
