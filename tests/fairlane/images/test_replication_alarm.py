@@ -83,7 +83,7 @@ def test_an_alarm_without_targets_raises_a_warning() -> None:
             "repositories: got 'a', allowed: a list of ReplicatedRepository",
         ),
         ({"runbooks": "our wiki"}, "runbooks: got 'our wiki', allowed: an address of at most 500 characters"),
-        ({"notify": ["phone"]}, "notify[0]: got 'phone', allowed: the ARN of an alarm action"),
+        ({"notify": ["phone"]}, "notify[0]: got 'phone', allowed: the ARN of an SNS topic (arn:"),
         ({"notify": [5]}, "notify[0]: got 5, allowed: an SNS topic or an ARN"),
         (
             {"notify": [PHONE, PHONE.replace("west-2", "east-1")]},

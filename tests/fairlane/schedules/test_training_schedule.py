@@ -226,7 +226,7 @@ LONG = {**PAYLOAD, "HyperParameters": {f"k{number}": "x" * 2_000 for number in r
         ({"payload": {key: value for key, value in PAYLOAD.items() if key != "OutputDataConfig"}}, "payload.OutputDataConfig: missing"),
         ({"payload": PAYLOAD | {"HyperParameters": {"epochs": 3}}}, "payload.HyperParameters.epochs: got 3, allowed: a text"),
         ({"payload": PAYLOAD | {"Environment": {"A": "<aws.scheduler.time>"}}}, "payload.Environment.A: got '<aws.scheduler.time>', allowed: <aws.scheduler.attempt-number>, <aws.scheduler.execution-id>, <aws.scheduler.schedule-arn> or <aws.scheduler.scheduled-time>"),
-        ({"notify": ["gpus@example.com"]}, "notify[0]: got 'gpus@example.com', allowed: the ARN of an alarm action, for example arn:aws:sns:REGION:ACCOUNT:TOPIC"),
+        ({"notify": ["gpus@example.com"]}, "notify[0]: got 'gpus@example.com', allowed: the ARN of an SNS topic (arn:aws:sns:REGION:ACCOUNT:TOPIC)"),
     ],
 )  # fmt: skip
 def test_a_mistake_of_a_training_schedule_is_named(changes: dict[str, Any], expected: str) -> None:

@@ -29,7 +29,12 @@ from tests.fairlane.monitoring.alarms.test_queue_alarms import ARN
 from tests.support import problems_of, recommended_flags
 
 LAMBDA = "arn:aws:lambda:us-east-1:111122223333:function:page"
-ARN_ALLOWED = "the ARN of an alarm action, for example arn:aws:sns:REGION:ACCOUNT:TOPIC"
+ARN_ALLOWED = (
+    "the ARN of an SNS topic (arn:aws:sns:REGION:ACCOUNT:TOPIC), a Lambda function "
+    "(arn:aws:lambda:REGION:ACCOUNT:function:NAME), an Incident Manager response plan "
+    "(arn:aws:ssm-incidents::ACCOUNT:response-plan/NAME), an OpsItem (arn:aws:ssm:REGION:ACCOUNT:opsitem:SEVERITY, "
+    "severity 1 to 4) or an investigation (arn:aws:aiops:REGION:ACCOUNT:investigation-group/ID)"
+)
 
 
 MISTAKES: list[tuple[dict[str, Any], list[str]]] = [
