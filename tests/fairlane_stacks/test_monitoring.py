@@ -156,7 +156,7 @@ def with_fan_out(**changes: Any) -> MonitoringStack:
 
 
 def test_a_fan_out_has_alarms_rows_and_costs() -> None:
-    stack = with_fan_out(alarms={"notify": [TOPIC], "fan_out_failures": {"Critical": {"percent": 33}}})
+    stack = with_fan_out(alarms={"notify": [TOPIC], "fan_out_failures": {"Warning": None, "Critical": {"percent": 33}}})
     own = alarms(stack, "Fan-out campaigns")
     assert len(own) == 2 + 1 + 2
     assert [alarm["Threshold"] for alarm in own if "failed or were refused" in alarm["AlarmDescription"]] == [33, 33]

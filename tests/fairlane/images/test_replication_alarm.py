@@ -132,3 +132,17 @@ def test_the_pattern_for_a_home_without_a_region_matches_all_source_regions() ->
     ReplicationAlarm(destination, "Failed", repositories=[repository])
     detail = fleet.resource(destination, "AWS::Events::Rule")["EventPattern"]["detail"]
     assert detail == {"result": ["FAILED"], "repository-name": ["training/pytorch"]}
+
+
+def test_two_alarms_of_a_stack_need_different_prefixes() -> None:
+    app = fleet.app()
+    repository = fleet.repository(fleet.stack(app))
+    destination = fleet.stack(app, "us-west-2")
+    first = ReplicationAlarm(destination, "Failed", repositories=[repository])
+    prefix = destination.stack_name.lower()
+    assert first.alarm.alarm_name == f"{prefix}-replication-failed"
+    assert problems_of(lambda: ReplicationAlarm(destination, "Again", repositories=[repository])) == [
+        f"name_prefix: {first.node.path} already has the alarm {prefix}-replication-failed: use another name_prefix"
+    ]
+    again = ReplicationAlarm(destination, "Again", repositories=[repository], name_prefix="Other")
+    assert again.alarm.alarm_name == "other-replication-failed"

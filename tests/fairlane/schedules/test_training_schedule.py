@@ -26,6 +26,7 @@ from fairlane import (
     TrainingSchedule,
     TrainingVpc,
 )
+from fairlane.monitoring.alarms.actions import ARNS
 from fairlane_lambda.training_job import payload_mistakes
 from tests import cfn_lint
 from tests.fairlane.images.fleet import resource, synth_warnings
@@ -187,6 +188,16 @@ def test_cdk_nag_and_cfn_lint_accept_a_schedule(create: Callable[[Stack], object
     assert cfn_lint.findings(template_of(stack)) == []
 
 
+def test_the_alarm_has_the_name_of_the_schedule_and_the_prefix() -> None:
+    stack = new_stack()
+    alarm = training(stack, name_prefix="fairlane-prod").alarm
+    assert alarm is not None
+    assert alarm.alarm_name == "fairlane-prod-schedule-nightly-failed"
+    assert problems_of(lambda: training(new_stack(), name_prefix="our alarms")) == [
+        "name_prefix: got 'our alarms', allowed: 1 to 128 characters of A-Z, a-z, 0-9, - and _, with a letter or digit"
+    ]
+
+
 def test_an_alarm_without_targets_warns_and_a_schedule_without_an_alarm_does_not() -> None:
     stack = new_stack()
     training(stack)
@@ -226,7 +237,7 @@ LONG = {**PAYLOAD, "HyperParameters": {f"k{number}": "x" * 2_000 for number in r
         ({"payload": {key: value for key, value in PAYLOAD.items() if key != "OutputDataConfig"}}, "payload.OutputDataConfig: missing"),
         ({"payload": PAYLOAD | {"HyperParameters": {"epochs": 3}}}, "payload.HyperParameters.epochs: got 3, allowed: a text"),
         ({"payload": PAYLOAD | {"Environment": {"A": "<aws.scheduler.time>"}}}, "payload.Environment.A: got '<aws.scheduler.time>', allowed: <aws.scheduler.attempt-number>, <aws.scheduler.execution-id>, <aws.scheduler.schedule-arn> or <aws.scheduler.scheduled-time>"),
-        ({"notify": ["gpus@example.com"]}, "notify[0]: got 'gpus@example.com', allowed: the ARN of an SNS topic (arn:aws:sns:REGION:ACCOUNT:TOPIC)"),
+        ({"notify": ["gpus@example.com"]}, f"notify[0]: got 'gpus@example.com', allowed: {ARNS}"),
     ],
 )  # fmt: skip
 def test_a_mistake_of_a_training_schedule_is_named(changes: dict[str, Any], expected: str) -> None:
