@@ -11,6 +11,7 @@ from fairlane.environment import Environment
 from fairlane.monitoring import MonitoredFanOut
 from fairlane_stacks import build_stacks
 from fairlane_stacks.monitoring_cost import add_cost
+from fairlane_stacks.monitoring_stacks import add_monitoring
 from fairlane_stacks.monitoring_stack import MonitoringStack
 from fairlane_stacks.regional_stack import StackSettings
 from fairlane_stacks.training_stack import TrainingStack
@@ -134,7 +135,7 @@ def with_fan_out(**changes: Any) -> MonitoringStack:
     training = TrainingStack(app, "training", model=model, **place)
     fan_out = MonitoredFanOut(name="campaigns", region="us-east-1", regions=["us-east-1", "us-west-2"])
     stack = MonitoringStack(app, "monitoring", training=training, model=model, fan_outs=[fan_out], **place)
-    stack.add_dashboards("prod", environment, [stack])
+    assert add_monitoring("prod", environment, {"us-east-1": stack}, lambda _: place) == []
     add_cost("prod", environment, [stack], [], [], [])
     return stack
 
