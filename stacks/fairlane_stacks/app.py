@@ -59,6 +59,7 @@ def build_stacks(scope: Construct, name: str, environment: Environment) -> list[
             home=environment.region,
             fan_outs=environment.fan_outs,
             home_stores=environment.sweeps,
+            name_prefix=environment.stack_name(name, region),
             **common,
         )
         stacks.append(training)
@@ -135,6 +136,7 @@ def _images_stacks(
             scope,
             f"{environment.stack_name(name, region)}-replicas",
             repositories=replicated[region],
+            name_prefix=environment.stack_name(name, region),
             alarms=(by_region[region].alarms if region in by_region else None) or environment.alarms or AlarmSettings(),
             **_common(environment, region),
         )
@@ -186,6 +188,7 @@ def _hyperpod_monitoring_stacks(
                 cluster_name=cluster_name,
                 cluster=model.hyperpod[cluster_name],
                 model=model,
+                name_prefix=environment.stack_name(name, region),
                 dashboard_name=prefix if dashboards else None,
                 **_common(environment, region),
             )

@@ -24,6 +24,7 @@ class HyperPodMonitoringStack(RegionalStack):
         cluster_name: Name of the cluster.
         cluster: Settings of the cluster.
         model: Settings of the Region.
+        name_prefix: Prefix of the names of the alarms. Default: the name of the stack.
         dashboard_name: Name of the dashboard. None for no dashboard.
         settings: Account, Region, tags and termination protection.
 
@@ -41,6 +42,7 @@ class HyperPodMonitoringStack(RegionalStack):
         cluster_name: str,
         cluster: HyperPodModel,
         model: RegionModel,
+        name_prefix: str | None = None,
         dashboard_name: str | None,
         **settings: Unpack[StackSettings],
     ) -> None:
@@ -64,6 +66,7 @@ class HyperPodMonitoringStack(RegionalStack):
             namespace=model.job_metrics.namespace if model.job_metrics else None,
             log_encryption_key=model.log_encryption_key,
             runbooks=alarms.runbooks,
+            name_prefix=name_prefix,
         )
         if cluster.prometheus_workspace is not None and alarms.enabled:
             for topic in self.topics:

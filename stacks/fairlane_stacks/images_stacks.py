@@ -69,6 +69,7 @@ class ReplicasStack(RegionalStack):
         construct_id: Id and name of the stack.
         repositories: Repositories that are replicated to the Region.
         alarms: Settings of the alarm.
+        name_prefix: Prefix of the name of the alarm. Default: the name of the stack.
         settings: Account, Region, tags and termination protection.
 
     Attributes:
@@ -83,6 +84,7 @@ class ReplicasStack(RegionalStack):
         *,
         repositories: Sequence[ReplicatedRepository],
         alarms: AlarmSettings,
+        name_prefix: str | None = None,
         **settings: Unpack[StackSettings],
     ) -> None:
         super().__init__(scope, construct_id, **settings)
@@ -92,5 +94,10 @@ class ReplicasStack(RegionalStack):
         if alarms.enabled:
             notify = shared_targets(self, alarms, self.region, self.topics)
             self.alarm = ReplicationAlarm(
-                self, "Failures", repositories=repositories, notify=notify, runbooks=alarms.runbooks
+                self,
+                "Failures",
+                repositories=repositories,
+                notify=notify,
+                runbooks=alarms.runbooks,
+                name_prefix=name_prefix,
             )

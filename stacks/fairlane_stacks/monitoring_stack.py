@@ -188,9 +188,7 @@ class MonitoringStack(RegionalStack):
     def _shared_targets(self, stack: cdk.Stack, targets: Sequence[Target]) -> list[Target]:
         names = {topic.topic: self._topic_parameter(topic) for topic in self.topics}
         return [
-            target
-            if isinstance(target, str)
-            else ssm.StringParameter.value_for_string_parameter(stack, names[target])
+            target if isinstance(target, str) else ssm.StringParameter.value_for_string_parameter(stack, names[target])
             for target in targets
         ]
 

@@ -33,6 +33,7 @@ class TrainingStack(RegionalStack):
         home: Home Region of the fan-outs. Default: the Region of the stack.
         fan_outs: Fan-outs of the environment by name. Default: none.
         home_stores: Sweep stores of the home Region, by name. Default: none.
+        name_prefix: Prefix of the names of the schedules' alarms. Default: the name of the stack.
         settings: Account, Region, tags and termination protection.
 
     Attributes:
@@ -58,6 +59,7 @@ class TrainingStack(RegionalStack):
         home: str | None = None,
         fan_outs: Mapping[str, FanOutModel] | None = None,
         home_stores: Mapping[str, SweepStoreModel] | None = None,
+        name_prefix: str | None = None,
         **settings: Unpack[StackSettings],
     ) -> None:
         super().__init__(scope, construct_id, **settings)
@@ -103,7 +105,7 @@ class TrainingStack(RegionalStack):
         self.fan_outs = self._fan_outs(model, fan_outs) if is_home else {}
         self.fan_out_regions = {} if is_home else self._fan_out_regions(str(home), fan_outs)
         self.topics: list[AlarmTopic] = []
-        self.schedules = self._schedules(model)
+        self.schedules = self._schedules(model, name_prefix)
         for name, queue in model.training_queues.items():
             if queue.instance_type is not None:
                 warn_of_unknown_instance_types(self.training_queues[name], [queue.instance_type])
@@ -176,7 +178,7 @@ class TrainingStack(RegionalStack):
             for name, fan_out in fan_outs.items()
         }
 
-    def _schedules(self, model: RegionModel) -> "dict[str, TrainingSchedule]":
+    def _schedules(self, model: RegionModel, name_prefix: str | None) -> "dict[str, TrainingSchedule]":
         if not model.schedules:
             return {}
         from fairlane.schedules import TrainingSchedule  # noqa: PLC0415 (loads for a tenth of a second)
@@ -196,6 +198,7 @@ class TrainingStack(RegionalStack):
                 alarm=alarms.enabled,
                 notify=notify,
                 runbooks=alarms.runbooks,
+                name_prefix=name_prefix,
                 **schedule.settings(name, model.queues[str(schedule.queue)]),
             )
             for name, schedule in model.schedules.items()

@@ -11,8 +11,8 @@ from fairlane.environment import Environment
 from fairlane.monitoring import MonitoredFanOut
 from fairlane_stacks import build_stacks
 from fairlane_stacks.monitoring_cost import add_cost
-from fairlane_stacks.monitoring_stacks import add_monitoring
 from fairlane_stacks.monitoring_stack import MonitoringStack
+from fairlane_stacks.monitoring_stacks import add_monitoring
 from fairlane_stacks.regional_stack import StackSettings
 from fairlane_stacks.training_stack import TrainingStack
 from tests.fairlane.monitoring.alarms.monitored_queues import resources_of_type

@@ -76,7 +76,9 @@ class TemplateAlarms:
         """Return these alarms together with those of other templates, which were read with different prefixes."""
         combined = self
         for other in others:
-            pairs = {field.name: {**getattr(combined, field.name), **getattr(other, field.name)} for field in fields(self)}
+            pairs = {
+                field.name: {**getattr(combined, field.name), **getattr(other, field.name)} for field in fields(self)
+            }
             combined = replace(combined, **pairs)
         return combined
 

@@ -18,6 +18,7 @@ from fairlane.images.names import Place
 from fairlane.images.replicated_repository import ReplicatedRepository, destination_problem
 from fairlane.monitoring import Target
 from fairlane.monitoring.alarms.actions import check_runbooks
+from fairlane.monitoring.alarms.alarm_names import alarm_name, prefix_of, prefix_problems, taken_problems
 from fairlane.monitoring.alarms.message_alarm import message_alarm, notify_problems
 
 _MAX_PATTERN: Final = 2048
@@ -34,7 +35,9 @@ class ReplicationAlarm(Construct):
     which name the failed images. ECR may lose an event: if certainty is required, request the replication status, as
     `ReplicationGate` does.
 
-    Updates: in place. Not tested against a real AWS account.
+    The name of the alarm is `<prefix>-replication-failed` in lower case.
+
+    Updates: in place; another prefix replaces the alarm, whose history stays under the old name. Not tested against a real AWS account.
 
     Source: "Amazon ECR events and EventBridge" in the Amazon ECR user guide.
 
@@ -44,6 +47,8 @@ class ReplicationAlarm(Construct):
         repositories: Repositories that are replicated to the account and Region, 1 to 100.
         notify: SNS topics, or ARNs of other targets that an alarm can invoke, at most 5. Default: none.
         runbooks: URL or path of the folder with the runbooks. Default: docs/runbooks.
+        name_prefix: Prefix of the name of the alarm, 1 to 128 characters of A-Z, a-z, 0-9, - and _, known at synth.
+            Default: the name of the stack.
 
     Attributes:
         alarm: Underlying L1 resource.
@@ -51,7 +56,7 @@ class ReplicationAlarm(Construct):
 
     Raises:
         ConfigurationError: If a repository is not replicated to the account and Region, a target is invalid, or a limit
-            is exceeded.
+            is exceeded, or if another alarm in the account and Region has the same name.
     """
 
     def __init__(
@@ -62,6 +67,7 @@ class ReplicationAlarm(Construct):
         repositories: Sequence[ReplicatedRepository],
         notify: Sequence[Target] = (),
         runbooks: str = _RUNBOOKS,
+        name_prefix: str | None = None,
     ) -> None:
         claims = Claims.regional(scope)
         problems = list(check_list(("repositories",), repositories, ReplicatedRepository, "ReplicatedRepository"))
@@ -72,6 +78,10 @@ class ReplicationAlarm(Construct):
             pattern = _pattern(names, sorted({repository.home.region for repository in repositories}))
             problems = list(_problems(Place(claims.account, claims.region), repositories, pattern))
         problems += [*notify_problems(notify, claims.region), *check_runbooks(runbooks)]
+        problems += prefix_problems(scope, name_prefix)
+        if not problems:
+            name = alarm_name(prefix_of(scope, name_prefix), "replication-failed")
+            problems = list(taken_problems(claims, [name]))
         if problems:
             raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)
         super().__init__(scope, construct_id)
@@ -80,7 +90,7 @@ class ReplicationAlarm(Construct):
             f"Images: replication to {claims.region} failed. Look first at: the events in the queue Failures of the "
             f"stack {cdk.Stack.of(self).stack_name}. Runbook: {runbooks}/replication-failed.md"
         )
-        self.alarm = message_alarm(self, self.failures, description, notify)
+        self.alarm = message_alarm(self, self.failures, name, description, notify)
         if not notify:
             message = "the alarm on failed replications has no targets and notifies nobody: set notify"
             cdk.Annotations.of(self).add_warning_v2("fairlane:ReplicationAlarm.noAction", message)

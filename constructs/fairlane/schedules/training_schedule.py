@@ -15,6 +15,7 @@ from fairlane._internal.event_queues import dead_letter_queue
 from fairlane._internal.tokens import is_token
 from fairlane.errors import ConfigurationError, Problem
 from fairlane.monitoring.alarms.actions import check_runbooks
+from fairlane.monitoring.alarms.alarm_names import alarm_name, prefix_of, prefix_problems, taken_problems
 from fairlane.monitoring.alarms.alarm_problems import Target
 from fairlane.monitoring.alarms.message_alarm import message_alarm, notify_problems
 from fairlane.queues import GpuQueue, GpuQueueBase, JobDefinitionBase, TrainingQueueBase
@@ -46,8 +47,10 @@ class TrainingSchedule(Construct):
     `<aws.scheduler.scheduled-time>`, `<aws.scheduler.execution-id>`, `<aws.scheduler.attempt-number>` and
     `<aws.scheduler.schedule-arn>`. Only the first and the last are the same for all attempts, which client tokens need.
 
-    Updates: in place, except for the name, which creates another schedule. Jobs that were submitted stay. Not tested
-    against a real AWS account.
+    The name of the alarm is `<prefix>-schedule-<name>-failed` in lower case.
+
+    Updates: in place, except for the name, which creates another schedule and alarm, and the prefix, which replaces the
+    alarm; its history stays under the old name. Jobs that were submitted stay. Not tested against a real AWS account.
 
     Sources: "Using universal targets" and "Adding context attributes" in the EventBridge Scheduler user guide;
     `SubmitServiceJob` and `SubmitJob` in the Batch API.
@@ -72,6 +75,8 @@ class TrainingSchedule(Construct):
         alarm: True creates an alarm on the dead-letter queue. Default: True.
         notify: SNS topics, or ARNs of other targets that an alarm can invoke, at most 5. Default: none.
         runbooks: URL or path of the folder with the runbooks. Default: docs/runbooks.
+        name_prefix: Prefix of the name of the alarm, 1 to 128 characters of A-Z, a-z, 0-9, - and _, known at synth.
+            Default: the name of the stack.
 
     Attributes:
         schedule: Underlying L1 resource.
@@ -80,7 +85,8 @@ class TrainingSchedule(Construct):
         alarm: Alarm on `dead_letters`. None without an alarm.
 
     Raises:
-        ConfigurationError: If AWS would refuse a value or a job, or if the queue does not have the share.
+        ConfigurationError: If AWS would refuse a value or a job, if the queue does not have the share, or if another
+            alarm in the account and Region has the same name.
     """
 
     def __init__(
@@ -103,6 +109,7 @@ class TrainingSchedule(Construct):
         alarm: bool = True,
         notify: Sequence[Target] = (),
         runbooks: str = _RUNBOOKS,
+        name_prefix: str | None = None,
     ) -> None:
         claims, training = Claims.regional(scope), isinstance(queue, TrainingQueueBase)
         spec = ScheduleSpec(
@@ -129,7 +136,11 @@ class TrainingSchedule(Construct):
             *notify_problems(notify, claims.region),
             *check_runbooks(runbooks),
             *claims.name_problems(_KIND, "schedule_name", schedule_name),
+            *(prefix_problems(scope, name_prefix) if alarm else ()),
         ]
+        if alarm and not problems:
+            physical_name = alarm_name(prefix_of(scope, name_prefix), "schedule", schedule_name, "failed")
+            problems += taken_problems(claims, [physical_name])
         if problems:
             raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)
         if isinstance(queue, TrainingQueueBase):
@@ -174,7 +185,7 @@ class TrainingSchedule(Construct):
         for part in (policy, queue, job_definition):  # the first submission needs all of them
             if part is not None:
                 self.schedule.node.add_dependency(part)
-        self.alarm = self._alarm(schedule_name, notify, runbooks) if alarm else None
+        self.alarm = self._alarm(schedule_name, physical_name, notify, runbooks) if alarm else None
 
     def _role(self, claims: Claims) -> iam.Role:
         # EventBridge Scheduler sends the ARN of the group of the schedule, not of the schedule.
@@ -209,7 +220,7 @@ class TrainingSchedule(Construct):
     def _json(self, value: Mapping[str, Any]) -> str:
         return cdk.Stack.of(self).to_json_string(value)
 
-    def _alarm(self, name: str, notify: Sequence[Target], runbooks: str) -> cloudwatch.CfnAlarm:
+    def _alarm(self, name: str, physical_name: str, notify: Sequence[Target], runbooks: str) -> cloudwatch.CfnAlarm:
         description = (
             f"Schedule {name}: a submission failed. Look first at: the messages in the queue DeadLetters of the "
             f"schedule in the stack {cdk.Stack.of(self).stack_name}. Runbook: {runbooks}/schedule-failed.md"
@@ -217,7 +228,7 @@ class TrainingSchedule(Construct):
         if not notify:
             message = "the alarm on failed submissions has no targets and notifies nobody: set notify"
             cdk.Annotations.of(self).add_warning_v2("fairlane:TrainingSchedule.noAction", message)
-        return message_alarm(self, self.dead_letters, description, notify, "Alarm")
+        return message_alarm(self, self.dead_letters, physical_name, description, notify, "Alarm")
 
 
 def _listed(share: str | None) -> list[str] | None:

@@ -22,6 +22,7 @@ from fairlane.hyperpod.monitoring.monitoring_rows import cluster_rows
 from fairlane.hyperpod.monitoring.prometheus import PrometheusSeries, Rule, alert_manager_text, queries, rules_text
 from fairlane.hyperpod.quota_table import QuotaRow
 from fairlane.monitoring.alarms import HyperPodLimits
+from fairlane.monitoring.alarms.alarm_names import AlarmGroup, planned_names, prefix_of, taken_problems
 from fairlane.monitoring.alarms.alarm_problems import Notify
 from fairlane.monitoring.alarms.composed_alarms import ComposedAlarms
 from fairlane.monitoring.alarms.descriptions import RUNBOOKS
@@ -47,7 +48,12 @@ class HyperPodMonitoring(ComposedAlarms):
     Put it into a stack of its own in the cluster's account and Region: it needs only names. A change of alarms then
     never updates the cluster, and the creation of the cluster is monitored as well.
 
-    Updates: all in place. Another cluster name creates another log group. Unverified: not run against an AWS account.
+    The names of alarms are `<prefix>-hyperpod-<cluster>-<kind>-<severity>` in lower case, with an instance group before
+    the severity: `fairlane-prod-hyperpod-research-capacity-workers-warning`. Those of composite alarms are
+    `<prefix>-hyperpod-<cluster>-<severity>`.
+
+    Updates: all in place. Another prefix, instance group or severity replaces alarms, whose history stays under the old
+    names. Another cluster name also creates another log group. Unverified: not run against an AWS account.
     Sources: "SageMaker HyperPod cluster events reference" and "Monitoring events" in the Amazon SageMaker AI Developer
     Guide; "CloudWatch Logs permissions" in the EventBridge documentation; AWS::Logs::LogGroup in the CloudFormation
     documentation, whose policy lets EventBridge write.
@@ -70,6 +76,7 @@ class HyperPodMonitoring(ComposedAlarms):
         log_encryption_key: KMS key of the log group, or its ARN, as in `TrainingVpc`. Default: encryption with a key of
             CloudWatch Logs.
         runbooks: Address of the folder with the runbooks, for links in the descriptions. Default: docs/runbooks.
+        name_prefix: Prefix of the names of all alarms, as in `QueueAlarms`. Default: the name of the stack.
 
     Attributes:
         cluster_name: Name of the cluster.
@@ -86,7 +93,8 @@ class HyperPodMonitoring(ComposedAlarms):
         dashboard: Dashboard. None without a name.
 
     Raises:
-        ConfigurationError: If a name, a limit, a target or the workspace is not valid.
+        ConfigurationError: If a name, a limit, a target or the workspace is not valid, or if another alarm in the
+            account and Region has the same name.
     """
 
     def __init__(
@@ -105,6 +113,7 @@ class HyperPodMonitoring(ComposedAlarms):
         namespace: str | None = None,
         log_encryption_key: AnyKey | None = None,
         runbooks: str = RUNBOOKS,
+        name_prefix: str | None = None,
     ) -> None:
         limits = HyperPodLimits() if limits is None else limits
         labels = {} if prometheus_labels is None else prometheus_labels
@@ -122,8 +131,14 @@ class HyperPodMonitoring(ComposedAlarms):
                 namespace=namespace,
                 log_encryption_key=log_encryption_key,
                 runbooks=runbooks,
+                name_prefix=name_prefix,
             )
         )
+        if not problems:
+            named = {} if namespace is None else {"namespace": namespace}
+            series = ClusterSeries(cluster=cluster_name, instance_groups=tuple(instance_groups), **named)
+            group = _alarm_group(prefix_of(scope, name_prefix), series, limits)
+            problems = list(taken_problems(Claims.regional(scope), planned_names(group)))
         if problems:
             raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)
         super().__init__(scope, construct_id, runbooks=runbooks)
@@ -131,8 +146,6 @@ class HyperPodMonitoring(ComposedAlarms):
         home.adopt(self)
         home.add(LOG_GROUP, log_group_name(cluster_name), self)
         self.cluster_name = cluster_name
-        named = {} if namespace is None else {"namespace": namespace}
-        series = ClusterSeries(cluster=cluster_name, instance_groups=tuple(instance_groups), **named)
         self.event_log = EventLog(
             self,
             "EventLog",
@@ -145,15 +158,15 @@ class HyperPodMonitoring(ComposedAlarms):
         self.series = ClusterSeries(
             cluster=cluster_name, instance_groups=series.instance_groups, rules=rule_names, namespace=series.namespace
         )
-        conditions, subject = methodcaller("cluster_conditions", self.series), f"HyperPod cluster {cluster_name}"
-        arns = self._create(Construct(self, "Alarms"), cluster_name, subject, limits.limits(), conditions)
+        group = _alarm_group(prefix_of(scope, name_prefix), self.series, limits)
+        alarms = self._create(Construct(self, "Alarms"), group)
         jobs = PrometheusSeries(labels=labels)
         rules = [
             (kind, severity, rule) for kind, severity, limit in limits.limits() for rule in limit.cluster_rules(jobs)
         ]
         alerts = [] if prometheus_workspace is None else [(severity, "") for _, severity, _ in rules]
-        self._notify([*arns, *alerts], notify)
-        self._composites = dict(self._compose(Construct(self, "Notifications"), subject, arns))
+        self._notify([*alarms, *alerts], notify)
+        self._composites = dict(self._compose(Construct(self, "Notifications"), group, alarms))
         self.composites = {severity: composite.alarm for severity, composite in self._composites.items()}
         self.rule_count = len(alerts)
         self.rule_groups = self._rule_groups(prometheus_workspace, rules) if prometheus_workspace else None
@@ -204,3 +217,15 @@ class HyperPodMonitoring(ComposedAlarms):
 
 def _is_topic(arn: str) -> bool:
     return is_token(arn) or _SNS.fullmatch(arn) is not None
+
+
+def _alarm_group(prefix: str, series: ClusterSeries, limits: HyperPodLimits) -> AlarmGroup:
+    """Return the alarms of a cluster. Their names do not depend on the rules in `series`."""
+    return AlarmGroup(
+        path=series.cluster,
+        subject=f"HyperPod cluster {series.cluster}",
+        prefix=(prefix, "hyperpod", series.cluster),
+        limits=list(limits.limits()),
+        conditions=methodcaller("cluster_conditions", series),
+        kind_prefix="hyperpod_",
+    )

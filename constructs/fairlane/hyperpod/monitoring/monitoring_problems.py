@@ -17,6 +17,7 @@ from fairlane.hyperpod.quota_table import QuotaRow
 from fairlane.monitoring.alarms import HyperPodLimits
 from fairlane.monitoring.alarms.actions import check_notify, check_runbooks
 from fairlane.monitoring.alarms.alarm_limits import severities
+from fairlane.monitoring.alarms.alarm_names import prefix_problems
 from fairlane.monitoring.alarms.alarm_problems import notify_problems
 
 DASHBOARD: Final = "dashboard"
@@ -41,6 +42,7 @@ def monitoring_problems(
     namespace: object,
     log_encryption_key: Any,
     runbooks: object,
+    name_prefix: object,
 ) -> Iterator[Problem]:
     """Yield all problems of the arguments of `HyperPodMonitoring`."""
     home = Claims.regional(scope)
@@ -70,6 +72,7 @@ def monitoring_problems(
         yield from check_text(("namespace",), namespace, _NAMESPACE.fullmatch, allowed)
     yield from log_key_problems(scope, log_encryption_key)
     yield from check_runbooks(runbooks)
+    yield from prefix_problems(scope, name_prefix)
 
 
 def _group_problems(groups: object) -> Iterator[Problem]:

@@ -62,7 +62,9 @@ def queue_choice_problems(metrics: JobMetrics, queues: object) -> Iterator[Probl
     yield from (problems := list(check_list(("queues",), queues, str, "names of queues")))
     for index, name in enumerate(queues if not problems and isinstance(queues, Sequence) else ()):
         if name not in metrics.queues:
-            yield Problem(("queues", index), name, f"the name of a queue of the JobMetrics: {', '.join(metrics.queues)}")
+            yield Problem(
+                ("queues", index), name, f"the name of a queue of the JobMetrics: {', '.join(metrics.queues)}"
+            )
 
 
 def target_arns(targets: Sequence[Target]) -> list[str]:

@@ -6,8 +6,10 @@ from typing import Any, Final
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
+from fairlane.monitoring.alarms.alarm_names import alarm_name
+
 _MAX_CHILDREN: Final = 25
-"""Maximum number of children in one alarm rule. A rule has at most 10,240 characters, and an ARN may have 300."""
+"""Maximum number of children in one alarm rule. A rule has at most 10,240 characters, and a name at most 255."""
 
 
 class CompositeAlarm:
@@ -18,21 +20,25 @@ class CompositeAlarm:
     Args:
         scope: Parent of the composite alarms.
         construct_id: Construct id of the composite alarm.
-        arns: ARNs of the children, at least one.
+        name: Name of the composite alarm. Nested composite alarms are named `<name>-part-0` and so on.
+        children: References to the names of the children, at least one.
         properties: Description and actions of the composite alarm.
 
     Attributes:
         alarm: Composite alarm that notifies.
     """
 
-    def __init__(self, scope: Construct, construct_id: str, arns: Iterable[str], **properties: Any) -> None:
+    def __init__(
+        self, scope: Construct, construct_id: str, name: str, children: Iterable[str], **properties: Any
+    ) -> None:
         self._scope = scope
         self._id = construct_id
-        self._arns = list(arns)
+        self._name = name
+        self._children = list(children)
         self._parts: list[cloudwatch.CfnCompositeAlarm] = []
-        rule = _alarm_rule(self._arns) if len(self._arns) <= _MAX_CHILDREN else "FALSE"
-        self.alarm = cloudwatch.CfnCompositeAlarm(scope, construct_id, alarm_rule=rule, **properties)
-        if len(self._arns) > _MAX_CHILDREN:
+        rule = _alarm_rule(self._children) if len(self._children) <= _MAX_CHILDREN else "FALSE"
+        self.alarm = cloudwatch.CfnCompositeAlarm(scope, construct_id, alarm_name=name, alarm_rule=rule, **properties)
+        if len(self._children) > _MAX_CHILDREN:
             self.add()
 
     @property
@@ -40,26 +46,30 @@ class CompositeAlarm:
         """Number of composite alarms, nested ones included."""
         return 1 + len(self._parts)
 
-    def add(self, *arns: str) -> None:
+    def add(self, *children: str) -> None:
         """Add children.
 
         Args:
-            arns: ARNs of the children.
+            children: References to the names of the children.
         """
-        self._arns += arns
-        children = self._arns
-        if len(self._arns) > _MAX_CHILDREN:
-            starts = range(0, len(self._arns), _MAX_CHILDREN)
-            children = [self._part(n, self._arns[start : start + _MAX_CHILDREN]) for n, start in enumerate(starts)]
-        self.alarm.alarm_rule = _alarm_rule(children)
+        self._children += children
+        parts = self._children
+        if len(self._children) > _MAX_CHILDREN:
+            starts = range(0, len(self._children), _MAX_CHILDREN)
+            parts = [self._part(n, self._children[start : start + _MAX_CHILDREN]) for n, start in enumerate(starts)]
+        self.alarm.alarm_rule = _alarm_rule(parts)
 
-    def _part(self, number: int, arns: Sequence[str]) -> str:
+    def _part(self, number: int, children: Sequence[str]) -> str:
+        rule = _alarm_rule(children)
         if number == len(self._parts):
-            part = f"{self._id}-Part{number}"
-            self._parts.append(cloudwatch.CfnCompositeAlarm(self._scope, part, alarm_rule=_alarm_rule(arns)))
-        self._parts[number].alarm_rule = _alarm_rule(arns)
-        return self._parts[number].attr_arn
+            name = alarm_name(self._name, f"part-{number}")
+            part = cloudwatch.CfnCompositeAlarm(
+                self._scope, f"{self._id}-Part{number}", alarm_name=name, alarm_rule=rule
+            )
+            self._parts.append(part)
+        self._parts[number].alarm_rule = rule
+        return self._parts[number].ref
 
 
-def _alarm_rule(arns: Sequence[str]) -> str:
-    return " OR ".join(f'ALARM("{arn}")' for arn in arns)
+def _alarm_rule(names: Sequence[str]) -> str:
+    return " OR ".join(f'ALARM("{name}")' for name in names)

@@ -10,6 +10,13 @@ from fairlane._internal.tokens import is_token
 from fairlane.errors import ConfigurationError, Problem
 from fairlane.monitoring.alarms import FanOutLimits
 from fairlane.monitoring.alarms.actions import check_runbooks
+from fairlane.monitoring.alarms.alarm_names import (
+    AlarmGroup,
+    planned_names,
+    prefix_of,
+    prefix_problems,
+    taken_problems,
+)
 from fairlane.monitoring.alarms.alarm_problems import Notify, notify_problems
 from fairlane.monitoring.alarms.composed_alarms import ComposedAlarms
 from fairlane.monitoring.alarms.descriptions import RUNBOOKS
@@ -22,8 +29,11 @@ class FanOutAlarms(ComposedAlarms):
     The alarms themselves notify nobody: one composite alarm for each severity notifies. The metrics are in the home
     Region of the fan-out. So are the alarms, in a stack that needs nothing of the fan-out but names.
 
-    Updates: limits and notification targets change in place. Another Region or severity creates a new alarm.
-    Unverified: not run against an AWS account.
+    The names of alarms are `<prefix>-fan-out-<fan-out>-<stalled or failures>-<Region>-<severity>` in lower case, those of
+    composite alarms `<prefix>-fan-out-<fan-out>-<severity>`.
+
+    Updates: limits and notification targets change in place. Another prefix, Region or severity replaces the alarm; the
+    history stays under the old name. Unverified: not run against an AWS account.
 
     Args:
         scope: Parent construct.
@@ -33,6 +43,7 @@ class FanOutAlarms(ComposedAlarms):
             each severity, with at most 5 targets each. The targets are also notified of the state OK. Default: none.
         limits: Limits. Default: those of `FanOutLimits`.
         runbooks: Address of the folder with the runbooks, for links in the descriptions. Default: docs/runbooks.
+        name_prefix: Prefix of the names of all alarms, as in `QueueAlarms`. Default: the name of the stack.
 
     Attributes:
         fan_out: The fan-out.
@@ -42,7 +53,8 @@ class FanOutAlarms(ComposedAlarms):
         metric_count: Number of metrics in all alarms, which CloudWatch bills.
 
     Raises:
-        ConfigurationError: If a limit, a target or the fan-out is not valid.
+        ConfigurationError: If a limit, a target, the prefix or the fan-out is not valid, or if another alarm in the account
+            and Region has the same name.
     """
 
     def __init__(
@@ -54,17 +66,27 @@ class FanOutAlarms(ComposedAlarms):
         notify: Notify = (),
         limits: FanOutLimits | None = None,
         runbooks: str = RUNBOOKS,
+        name_prefix: str | None = None,
     ) -> None:
-        limits = FanOutLimits() if limits is None else limits
-        if problems := list(_problems(Claims.regional(scope), fan_out, notify, limits, runbooks)):
+        limits, place = FanOutLimits() if limits is None else limits, Claims.regional(scope)
+        problems = [*_problems(place, fan_out, notify, limits, runbooks), *prefix_problems(scope, name_prefix)]
+        if not problems:
+            group = AlarmGroup(
+                path=fan_out.name,
+                subject=f"Fan-out {fan_out.name}",
+                prefix=(prefix_of(scope, name_prefix), "fan-out", fan_out.name),
+                limits=list(limits.limits(PUBLISHED_MINUTES)),
+                conditions=methodcaller("fan_out_conditions", fan_out),
+                kind_prefix="fan_out_",
+            )
+            problems = list(taken_problems(place, planned_names(group)))
+        if problems:
             raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)
         super().__init__(scope, construct_id, runbooks=runbooks)
         self.fan_out = fan_out
-        conditions, subject = methodcaller("fan_out_conditions", fan_out), f"Fan-out {fan_out.name}"
-        kinds = limits.limits(PUBLISHED_MINUTES)
-        arns = self._create(Construct(self, fan_out.name), fan_out.name, subject, kinds, conditions)
-        self._notify(arns, notify)
-        self._composites = dict(self._compose(self, subject, arns))
+        alarms = self._create(Construct(self, fan_out.name), group)
+        self._notify(alarms, notify)
+        self._composites = dict(self._compose(self, group, alarms))
         self.composites = {severity: composite.alarm for severity, composite in self._composites.items()}
 
     @property

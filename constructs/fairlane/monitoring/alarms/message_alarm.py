@@ -7,29 +7,39 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from fairlane._internal.claims import Claims
 from fairlane.errors import Problem
 from fairlane.monitoring.alarms.actions import MOST_ACTIONS, check_action
+from fairlane.monitoring.alarms.alarm_names import ALARM
 from fairlane.monitoring.alarms.alarm_problems import Target
 
 _FIVE_MINUTES: Final = 300
 
 
 def message_alarm(
-    scope: Construct, queue: sqs.Queue, description: str, notify: Sequence[Target], construct_id: str = "Resource"
+    scope: Construct,
+    queue: sqs.Queue,
+    name: str,
+    description: str,
+    notify: Sequence[Target],
+    construct_id: str = "Resource",
 ) -> cloudwatch.CfnAlarm:
     """Create an alarm that is in state ALARM while a queue has messages.
 
     Args:
         scope: Scope of the alarm.
         queue: Queue.
+        name: Name of the alarm, which `taken_problems` has checked.
         description: Description of the alarm.
         notify: Targets, which `notify_problems` has checked.
         construct_id: Id of the alarm. Default: Resource.
     """
+    Claims.regional(scope).add(ALARM, name, scope)
     targets = [_target_arn(target) for target in notify]
     return cloudwatch.CfnAlarm(
         scope,
         construct_id,
+        alarm_name=name,
         alarm_description=description,
         namespace="AWS/SQS",
         metric_name="ApproximateNumberOfMessagesVisible",

@@ -11,11 +11,14 @@ from fairlane.monitoring.series import Series
 _ALARM = cloudwatch.CfnAlarm
 
 
-def metric_alarm(scope: Construct, construct_id: str, condition: Condition, description: str) -> cloudwatch.CfnAlarm:
+def metric_alarm(
+    scope: Construct, construct_id: str, name: str, condition: Condition, description: str
+) -> cloudwatch.CfnAlarm:
     """Create the alarm of a condition."""
     return _ALARM(
         scope,
         construct_id,
+        alarm_name=name,
         alarm_description=description,
         metrics=_queries(condition),
         comparison_operator=condition.comparison,

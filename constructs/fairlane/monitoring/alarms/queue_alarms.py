@@ -1,6 +1,7 @@
 """Alarms on queues, their shares and the exporter of job metrics."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from operator import methodcaller
 from typing import Final, cast
 
@@ -8,10 +9,19 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
 from fairlane._internal.claims import Claims
+from fairlane._internal.tokens import is_token
 from fairlane.errors import ConfigurationError, Problem
-from fairlane.monitoring.alarms import AlarmLimits, ExporterLimits
-from fairlane.monitoring.alarms.alarm_problems import Notify, alarm_problems
-from fairlane.monitoring.alarms.composed_alarms import ComposedAlarms, SeverityArns
+from fairlane.monitoring.alarms import AlarmLimits, ExporterLimits, Limit
+from fairlane.monitoring.alarms.alarm_names import (
+    AlarmGroup,
+    alarm_name,
+    planned_names,
+    prefix_of,
+    prefix_problems,
+    taken_problems,
+)
+from fairlane.monitoring.alarms.alarm_problems import Notify, alarm_problems, queue_choice_problems
+from fairlane.monitoring.alarms.composed_alarms import ComposedAlarms
 from fairlane.monitoring.alarms.condition import ExporterQueues, QueueSeries
 from fairlane.monitoring.alarms.custom_alarms import custom_alarm_problems, metric_stats
 from fairlane.monitoring.alarms.descriptions import RUNBOOKS, describe
@@ -34,8 +44,14 @@ class QueueAlarms(ComposedAlarms):
     `dead_letters`, `truncated`. Queues that share an environment have no `starved_share`, `idle_while_waiting` and
     `idle_capacity`, because each queue reports only its own use.
 
-    Updates: limits and notification targets change in place. Another name of a queue, a share or a severity creates a
-    new alarm. A stack has room for the alarms of about 22 queues with 5 shares each. Unverified: not run against an AWS
+    The names of alarms are `<prefix>-<queue>-<kind>-<severity>` in lower case, with a share or reason before the
+    severity: `fairlane-prod-training-oldest-wait-warning`. Those of composite alarms are `<prefix>-<queue>-<severity>`,
+    and `exporter` is in the place of a queue for alarms on the exporter. A name of more than 255 characters is
+    shortened, with a hash.
+
+    Updates: limits and notification targets change in place. Another prefix, or another name of a queue, a share or a
+    severity, replaces the alarm: the new alarm starts in the state INSUFFICIENT_DATA, and the history stays under the
+    old name for as long as CloudWatch keeps it. A stack has room for the alarms of about 22 queues with 5 shares each. Unverified: not run against an AWS
     account. Sources: "Alarm evaluation", "Combining alarms" and "Configuring how CloudWatch alarms treat missing data"
     in the CloudWatch documentation.
 
@@ -43,6 +59,8 @@ class QueueAlarms(ComposedAlarms):
         scope: Parent construct.
         construct_id: Construct id.
         metrics: Exporter of the queues, in the same account and Region.
+        queues: Names of the queues that have alarms. The alarms of the exporter do not depend on it. Default: all
+            queues of `metrics`.
         notify: SNS topics, or ARNs of other alarm actions, in the Region of the alarms: a list for all severities, or a
             list for each severity, with at most 5 targets each. The targets are also notified of the state OK. A Lambda
             function must allow `lambda.alarms.cloudwatch.amazonaws.com` to invoke it. Default: none.
@@ -51,6 +69,8 @@ class QueueAlarms(ComposedAlarms):
             changes some of them. Default: none.
         exporter_limits: Limits of the exporter. Default: those of `ExporterLimits`.
         runbooks: Address of the folder with the runbooks, for links in the descriptions. Default: docs/runbooks.
+        name_prefix: Prefix of the names of all alarms, 1 to 128 characters of A-Z, a-z, 0-9, - and _, known at synth.
+            Default: the name of the stack.
 
     Attributes:
         metrics: Exporter of the queues.
@@ -61,7 +81,8 @@ class QueueAlarms(ComposedAlarms):
         metric_count: Number of metrics in all alarms, which CloudWatch bills.
 
     Raises:
-        ConfigurationError: If a limit, a target, a share or a reason is not valid.
+        ConfigurationError: If a limit, a target, a share, a reason or the prefix is not valid, or if another alarm in the
+            account and Region has the same name.
     """
 
     def __init__(
@@ -70,51 +91,44 @@ class QueueAlarms(ComposedAlarms):
         construct_id: str,
         *,
         metrics: JobMetrics,
+        queues: Sequence[str] | None = None,
         notify: Notify = (),
         limits: AlarmLimits | None = None,
         queue_limits: Mapping[str, AlarmLimits] | None = None,
         exporter_limits: ExporterLimits | None = None,
         runbooks: str = RUNBOOKS,
+        name_prefix: str | None = None,
     ) -> None:
         place = Claims.regional(scope)
         limits = AlarmLimits() if limits is None else limits
         exporter_limits = ExporterLimits() if exporter_limits is None else exporter_limits
         queue_limits = {} if queue_limits is None else queue_limits
         settings = (limits, queue_limits, exporter_limits, notify, runbooks)
-        if problems := list(alarm_problems(place, metrics, *settings)):
+        problems = [*alarm_problems(place, metrics, *settings), *prefix_problems(scope, name_prefix)]
+        problems += queue_choice_problems(metrics, queues)
+        if not problems:
+            self._prefix = prefix_of(scope, name_prefix)
+            queue_groups = dict(_queue_groups(self._prefix, metrics, queues, limits, queue_limits))
+            exporter_groups = list(_exporter_groups(self._prefix, metrics, exporter_limits))
+            names = [*chain(*map(planned_names, queue_groups.values())), *planned_names(*exporter_groups)]
+            problems = list(taken_problems(place, names))
+        if problems:
             raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)
         super().__init__(scope, construct_id, runbooks=runbooks)
-        interval = round(metrics.period.to_minutes())
         self.metrics = metrics
-        queues, exporter = Construct(self, "Queues"), Construct(self, "Exporter")
-        exporter_arns: SeverityArns = []
-        queue_arns: dict[str, SeverityArns] = {}
-        self._queues: dict[str, Construct] = {}
+        queue_scope, exporter = Construct(self, "Queues"), Construct(self, "Exporter")
+        self._queues = {name: Construct(queue_scope, name) for name in queue_groups}
+        queue_alarms = {name: self._create(self._queues[name], group) for name, group in queue_groups.items()}
         exporter_queues = Construct(exporter, "Queues")
-        exporter_kinds = list(exporter_limits.limits(interval))
-        for name, queue in metrics.queues.items():
-            series = QueueSeries(queue=queue, namespace=metrics.namespace, interval_minutes=interval)
-            conditions, subject = methodcaller("queue_conditions", series), f"Queue {name}"
-            self._queues[name] = Construct(queues, name)
-            kinds = queue_limits.get(name, limits).limits(interval)
-            queue_arns[name] = self._create(self._queues[name], f"Queues/{name}", subject, kinds, conditions)
-            path = f"Exporter/Queues/{name}"
-            exporter_arns += self._create(Construct(exporter_queues, name), path, subject, exporter_kinds, conditions)
-        sqs = ExporterQueues(
-            events=metrics.events.queue_name,
-            unused=metrics.dead_letters.queue_name,
-            undelivered=metrics.rule_dead_letters.queue_name,
-        )
-        conditions = methodcaller("exporter_conditions", sqs)
-        exporter_arns += self._create(exporter, "Exporter", _EXPORTER, exporter_kinds, conditions)
-        arns = [pair for pairs in (*queue_arns.values(), exporter_arns) for pair in pairs]
-        self._notify(arns, notify)
+        scopes = [*(Construct(exporter_queues, name) for name in metrics.queues), exporter]
+        exporter_alarms = [pair for pairs in map(self._create, scopes, exporter_groups) for pair in pairs]
+        self._notify([*chain(*queue_alarms.values()), *exporter_alarms], notify)
         self._queue_composites = {
             (name, severity): composite
-            for name, pairs in queue_arns.items()
-            for severity, composite in self._compose(self._queues[name], f"Queue {name}", pairs)
+            for name, group in queue_groups.items()
+            for severity, composite in self._compose(self._queues[name], group, queue_alarms[name])
         }
-        self._exporter_composites = dict(self._compose(exporter, _EXPORTER, exporter_arns))
+        self._exporter_composites = dict(self._compose(exporter, exporter_groups[-1], exporter_alarms))
         self.composites = {key: composite.alarm for key, composite in self._queue_composites.items()}
         self.exporter_composites = {key: composite.alarm for key, composite in self._exporter_composites.items()}
 
@@ -142,7 +156,8 @@ class QueueAlarms(ComposedAlarms):
 
         Args:
             queue: Name of a queue of the `JobMetrics`.
-            name: Name of the alarm, part of its path. Unique for the queue and severity.
+            name: Name of the alarm, part of its path and, as `<prefix>-<queue>-custom-<name>-<severity>` in lower case,
+                of its physical name. Unique for the queue and severity. Another name replaces the alarm.
             metric: Metric, or metric math of at most 10 metrics, in the Region of the alarms. An alarm cannot search.
             threshold: Threshold that the metric is compared with.
             meaning: Meaning of the state ALARM, for the alarm's description. About 700 characters; a longer text is
@@ -161,13 +176,18 @@ class QueueAlarms(ComposedAlarms):
             ConfigurationError: If an argument is not valid.
         """
         composite = self._queue_composites.get((queue, severity))
-        region = Claims.regional(self).region
+        region = self._home.region
         problems = list(custom_alarm_problems(self.metrics, region, metric, evaluation_periods, datapoints_to_alarm))
         alarm_id = f"custom-{name}-{severity}"
         path = f"Queues/{queue}/{alarm_id}"
-        if path in self.alarms:
+        physical_name = alarm_name(self._prefix, queue, "custom", name, severity)
+        if is_token(name):
+            problems.insert(0, Problem(("name",), name, "a name known at synth, because the alarm is named by it"))
+        elif path in self.alarms:
             sentence = f"queue {queue} already has a {severity} alarm {name}: use another name"
             problems.insert(0, Problem.relation(("name",), sentence))
+        else:
+            problems[:0] = taken_problems(self._home, [physical_name], ("name",))
         if composite is None:
             choices = ", ".join(map(" ".join, self.composites))
             sentence = f"queue {queue} has no {severity} alarms: choose a queue and severity from {choices}"
@@ -177,6 +197,7 @@ class QueueAlarms(ComposedAlarms):
         alarm = cloudwatch.Alarm(
             self._queues[queue],
             alarm_id,
+            alarm_name=physical_name,
             metric=metric,
             threshold=threshold,
             comparison_operator=comparison_operator,
@@ -185,8 +206,49 @@ class QueueAlarms(ComposedAlarms):
             treat_missing_data=treat_missing_data,
             alarm_description=describe(f"Queue {queue}", "custom", meaning, _CUSTOM_STEP, self._runbooks),
         )
-        self.arns[path] = alarm.alarm_arn
-        composite.add(self.arns[path])
-        self.alarms[path] = cast(cloudwatch.CfnAlarm, alarm.node.default_child)
+        underlying = cast(cloudwatch.CfnAlarm, alarm.node.default_child)
+        self._add(path, physical_name, underlying)
+        composite.add(underlying.ref)
         self.metric_count += len(metric_stats(metric))
         return alarm
+
+
+def _queue_groups(
+    prefix: str,
+    metrics: JobMetrics,
+    queues: Sequence[str] | None,
+    limits: AlarmLimits,
+    queue_limits: Mapping[str, AlarmLimits],
+) -> Iterator[tuple[str, AlarmGroup]]:
+    interval = _interval(metrics)
+    for name in metrics.queues if queues is None else (name for name in metrics.queues if name in queues):
+        kinds = queue_limits.get(name, limits).limits(interval)
+        yield name, _queue_group(f"Queues/{name}", metrics, name, (prefix, name), kinds)
+
+
+def _exporter_groups(prefix: str, metrics: JobMetrics, limits: ExporterLimits) -> Iterator[AlarmGroup]:
+    """Yield the alarms on the polls of each queue, then those on the exporter as a whole."""
+    kinds = list(limits.limits(_interval(metrics)))
+    for name in metrics.queues:
+        yield _queue_group(f"Exporter/Queues/{name}", metrics, name, (prefix, "exporter", name), kinds)
+    sqs = ExporterQueues(
+        events=metrics.events.queue_name,
+        unused=metrics.dead_letters.queue_name,
+        undelivered=metrics.rule_dead_letters.queue_name,
+    )
+    conditions = methodcaller("exporter_conditions", sqs)
+    yield AlarmGroup(
+        path="Exporter", subject=_EXPORTER, prefix=(prefix, "exporter"), limits=kinds, conditions=conditions
+    )
+
+
+def _queue_group(
+    path: str, metrics: JobMetrics, name: str, prefix: tuple[str, ...], limits: Iterable[tuple[str, str, Limit]]
+) -> AlarmGroup:
+    series = QueueSeries(queue=metrics.queues[name], namespace=metrics.namespace, interval_minutes=_interval(metrics))
+    conditions = methodcaller("queue_conditions", series)
+    return AlarmGroup(path=path, subject=f"Queue {name}", prefix=prefix, limits=list(limits), conditions=conditions)
+
+
+def _interval(metrics: JobMetrics) -> int:
+    return round(metrics.period.to_minutes())

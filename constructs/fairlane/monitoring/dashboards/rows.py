@@ -1,7 +1,7 @@
 """Rows of a dashboard, and groups of queues that fit on one dashboard."""
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final
 
 import aws_cdk as cdk
