@@ -13,7 +13,7 @@ from fairlane.monitoring.alarms.condition import Condition, ExporterQueues, Queu
 from fairlane.monitoring.monitored_fan_out import PUBLISHED_MINUTES
 from fairlane_stacks.monitoring_room import Size
 
-_EXPORTER: Final = Size(40, 20_000)
+_EXPORTER: Final = Size(40, 32_000)
 _TOPIC: Final = Size(8, 6_000)
 _RULE: Final = 1_700
 _ALARM: Final = 300
