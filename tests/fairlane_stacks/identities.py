@@ -53,7 +53,8 @@ def unannounced(old: Identities, new: Identities, changelog: str) -> Iterator[st
     for stack, resources in old.items():
         for logical_id, identity in resources.items():
             now = new.get(stack, {}).get(logical_id)
-            if now != identity and not re.search(rf"\b{re.escape(logical_id)}\b", newest):
+            whole_type = f"all `{identity[0]}` resources" in newest
+            if now != identity and not whole_type and not re.search(rf"\b{re.escape(logical_id)}\b", newest):
                 yield f"{stack} {logical_id}: was {' '.join(identity)}, is {' '.join(now) if now else 'removed'}"
 
 

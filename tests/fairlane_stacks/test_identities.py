@@ -39,6 +39,8 @@ def test_removed_and_changed_resources_must_be_announced(new: Identities, proble
     assert problems[:1] == ([problem] if problem else [])
     announced = CHANGELOG.format("Replaces `QueueA1` and `RoleB2`: let the queue drain first.")
     assert list(unannounced(OLD, new, announced)) == []
+    whole_types = CHANGELOG.format("Replaces all `AWS::Batch::JobQueue` resources and all `AWS::IAM::Role` resources.")
+    assert list(unannounced(OLD, new, whole_types)) == []
 
 
 def test_a_reference_is_not_a_physical_name() -> None:

@@ -77,7 +77,9 @@ class TemplateAlarms:
         combined = self
         for other in others:
             names = [field.name for field in fields(self)]
-            combined = replace(combined, **{name: {**getattr(combined, name), **getattr(other, name)} for name in names})
+            combined = replace(
+                combined, **{name: {**getattr(combined, name), **getattr(other, name)} for name in names}
+            )
         return combined
 
     def __iter__(self) -> Iterator[str]:

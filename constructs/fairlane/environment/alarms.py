@@ -1,6 +1,5 @@
 """Environment-file settings of `alarms`."""
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Final
@@ -10,7 +9,14 @@ from pydantic import Tag
 from fairlane._internal.checks import check_text, is_region
 from fairlane.environment.base import branch
 from fairlane.errors import Path, Problem
-from fairlane.monitoring.alarms.actions import MOST_ACTIONS, check_action, check_notify, check_runbooks
+from fairlane.monitoring.alarms.actions import (
+    ARNS,
+    MOST_ACTIONS,
+    check_action,
+    check_notify,
+    check_runbooks,
+    is_action,
+)
 from fairlane.monitoring.alarms.alarm_limits import (
     AlarmLimits,
     ExporterLimits,
@@ -26,17 +32,22 @@ NotifyField = Annotated[
     branch("<mapping>", otherwise="<list>"),
 ]
 
-_TOPIC: Final = re.compile(r"arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}")
+_ALLOWED: Final = f"an email address, an https:// URL, or {ARNS}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class AlarmSettings(AlarmLimits, ExporterLimits, FanOutLimits, HyperPodLimits):
     """Alarms on the queues and HyperPod clusters of a Region, on the exporter, and on fan-outs whose home it is.
 
+    A severity of a kind that is not listed keeps its default limit. `null` removes the alarms of a severity, and `{}`
+    those of a kind.
+
     Args:
         enabled: `false` creates no alarms. Default: true.
-        notify: Email addresses, https:// URLs and ARNs of existing SNS topics that receive notifications: a list for
-            all severities, or a mapping of each severity to a list. Default: none.
+        notify: Targets of notifications: email addresses, https:// URLs, and ARNs of existing SNS topics, Lambda
+            functions, Incident Manager response plans, OpsItems and investigations. A list for all severities, or a
+            mapping of each severity to a list. An alarm has at most 5 targets; all addresses together count as one.
+            Default: none.
         runbooks: URL or path of the folder with the runbooks that alarms and dashboards link to, at most 500
             characters without spaces. Default: docs/runbooks.
     """
@@ -98,21 +109,18 @@ class AlarmSettings(AlarmLimits, ExporterLimits, FanOutLimits, HyperPodLimits):
             else {("notify",): self.notify}
         )
         for path, targets in lists.items():
-            allowed = "an email address, an https:// URL or the ARN of an SNS topic"
             for index, target in enumerate(targets):
-                yield from check_text((*path, index), target, _is_target, allowed)
-                if is_topic(target) and is_region(region):
+                yield from check_text((*path, index), target, _is_target, _ALLOWED)
+                if is_action(target) and is_region(region):
                     yield from check_action((*path, index), target, region)
-            topics = {target for target in targets if is_topic(target)}
-            if len(topics) >= MOST_ACTIONS:
-                sentence = f"{len(topics)} SNS topics are too many: use at most {MOST_ACTIONS - 1}"
+            count = len({target if is_action(target) else "" for target in targets})
+            if count > MOST_ACTIONS:
+                sentence = (
+                    f"an alarm has at most {MOST_ACTIONS} targets, all addresses together count as one: remove "
+                    f"{count - MOST_ACTIONS} of {count}"
+                )
                 yield Problem.relation(path, sentence)
 
 
-def is_topic(target: str) -> bool:
-    """Return True if a target is the ARN of an SNS topic."""
-    return _TOPIC.fullmatch(target) is not None
-
-
 def _is_target(target: str) -> bool:
-    return is_topic(target) or is_endpoint(target)
+    return is_action(target) or is_endpoint(target)

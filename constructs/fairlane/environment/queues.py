@@ -17,7 +17,9 @@ from fairlane.queues.training_queue_rules import training_queue_problems
 from fairlane.scheduling import Capacity, JobStateTimeLimitAction, SchedulingPolicy, State
 from fairlane.scheduling.capacity import check_instance_type
 
-_ALARM_LIMITS = "Limits of the alarms of one queue: for each kind of alarm, a limit for each severity."
+_ALARM_LIMITS = (
+    "Limits of the alarms of one queue: for each kind of alarm, a limit for each severity. `null` removes a severity."
+)
 
 
 class QueueSettings(TypedDict):
@@ -55,7 +57,8 @@ class QueueModel(Model):
     time_limit_actions: list[Annotated[JobStateTimeLimitAction, Keys()]] = []
     """Actions on jobs that block the head of the queue because they cannot start. Default: none."""
     alarms: Annotated[AlarmLimits, Keys(description=_ALARM_LIMITS)] | None = None
-    """Limits of this queue's alarms. Kinds of alarms that are not listed have the limits of `alarms` of the Region."""
+    """Limits of this queue's alarms. Kinds and severities that are not listed have the limits of `alarms` of the
+    Region; `null` removes the alarms of a severity, and `{}` those of a kind."""
     tags: dict[str, str] = {}
     """Tags of the queue, at most 50. Default: none."""
     submitters: dict[str, SubmitterModel] = {}

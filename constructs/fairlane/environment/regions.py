@@ -167,10 +167,11 @@ class RegionModel(Model, title="Region"):
         queue_limits = {name: queue.alarms for name, queue in self.queues.items() if queue.alarms is not None}
         # An interval above 60 minutes is a problem of its own. Without polls, no limit is too short.
         interval = min(self.job_metrics.interval_minutes, 60) if self.job_metrics else 1
-        for problem in (self.alarms or AlarmSettings()).regional_problems(region, interval, queue_limits):
+        common = self.alarms or AlarmSettings()
+        for problem in common.regional_problems(region, interval, queue_limits):
             yield problem.within("alarms")
         for name, alarms in queue_limits.items():
-            for problem in alarms.problems(interval):
+            for problem in alarms.problems(interval, common):
                 yield problem.within("queues", name, "alarms")
 
     def _sharing_problems(self) -> Iterator[Problem]:

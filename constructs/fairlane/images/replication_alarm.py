@@ -37,7 +37,8 @@ class ReplicationAlarm(Construct):
 
     The name of the alarm is `<prefix>-replication-failed` in lower case.
 
-    Updates: in place; another prefix replaces the alarm, whose history stays under the old name. Not tested against a real AWS account.
+    Updates: in place; another prefix replaces the alarm, whose history stays under the old name. Not tested
+    against a real AWS account.
 
     Source: "Amazon ECR events and EventBridge" in the Amazon ECR user guide.
 

@@ -28,7 +28,8 @@ def _without_functions(template: dict[str, Any]) -> dict[str, Any]:
     resources = {
         name: resource
         for name, resource in template["Resources"].items()
-        if resource["Type"].startswith(kinds) and resource["Type"] not in ("AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy")
+        if resource["Type"].startswith(kinds)
+        and resource["Type"] not in ("AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy")
     }
     for name in [name for name, resource in resources.items() if resource["Type"] == "AWS::CloudWatch::Dashboard"]:
         del resources[name]  # links to the logs of the functions
@@ -45,12 +46,12 @@ def deploy(aws: LocalAws, name: str, template: dict[str, Any], *, update: bool =
 
 def alarms(aws: LocalAws) -> dict[str, dict[str, Any]]:
     """Return the deployed alarms and composite alarms by name."""
-    pages = client("cloudwatch", aws.port, *ACCOUNT).get_paginator("describe_alarms").paginate(
-        AlarmTypes=["MetricAlarm", "CompositeAlarm"]
+    pages = (
+        client("cloudwatch", aws.port, *ACCOUNT)
+        .get_paginator("describe_alarms")
+        .paginate(AlarmTypes=["MetricAlarm", "CompositeAlarm"])
     )
-    return {
-        alarm["AlarmName"]: alarm for page in pages for alarm in [*page["MetricAlarms"], *page["CompositeAlarms"]]
-    }
+    return {alarm["AlarmName"]: alarm for page in pages for alarm in [*page["MetricAlarms"], *page["CompositeAlarms"]]}
 
 
 def test_a_split_moves_alarms_to_further_stacks_which_notify_the_same_topic() -> None:

@@ -71,7 +71,11 @@ _SEVERITY: Final = re.compile(r"(?!Queues$)[A-Za-z][A-Za-z0-9]{0,31}")
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """Base class of limits, each kind a mapping by severity."""
+    """Base class of limits, each kind a mapping by severity.
+
+    A severity that a mapping does not name keeps its default limit. None removes the alarms of a severity, and an empty
+    mapping those of all severities of the kind.
+    """
 
     @classmethod
     def from_settings(cls, settings: object) -> Self:
@@ -79,9 +83,20 @@ class Limits:
         return cls(**field_values(cls, settings))
 
     def with_fallback(self, fallback: Self) -> Self:
-        """Return these limits, with the limits of `fallback` for each kind that is None here."""
-        own = field_values(type(self), self).items()
-        return replace(fallback, **{kind: limits for kind, limits in own if limits is not None})
+        """Return these limits, with those of `fallback` for each kind and severity that has none here.
+
+        A kind that is `{}` here, or that is `{}` in `fallback` and None here, stays `{}`. A severity of a kind that is
+        `{}` in `fallback` has no default limit.
+        """
+        merged = {}
+        for kind, own in field_values(type(self), self).items():
+            common = getattr(fallback, kind)
+            if own and common is not None:
+                removed = dict.fromkeys(_DEFAULTS[kind]) if not common else {}
+                merged[kind] = {**removed, **common, **own}
+            else:
+                merged[kind] = common if own is None else own
+        return replace(fallback, **merged)
 
     def limits(self, interval_minutes: int = 1) -> Iterator[tuple[str, str, Limit]]:
         """Yield the kind, the severity and the limit of each alarm.
@@ -92,14 +107,19 @@ class Limits:
         """
         for kind in fields(self):
             own = getattr(self, kind.name)
-            for severity, limit in (_DEFAULTS[kind.name] if own is None else own).items():
-                yield kind.name, severity, limit if own is not None else _detectable(limit, interval_minutes)
+            if own is not None and not own:
+                continue
+            own = own or {}
+            for severity, limit in {**_DEFAULTS[kind.name], **own}.items():
+                if limit is not None:
+                    yield kind.name, severity, limit if severity in own else _detectable(limit, interval_minutes)
 
-    def problems(self, interval_minutes: object) -> Iterator[Problem]:
+    def problems(self, interval_minutes: object, fallback: "Limits | None" = None) -> Iterator[Problem]:
         """Yield the problems of all limits.
 
         Args:
             interval_minutes: Polling interval, in minutes. Polls detect nothing that lasts less.
+            fallback: Limits that these limits are completed with, of the same type. Default: the default limits.
         """
         for kind in fields(self):
             by_severity, limit_type = getattr(self, kind.name), type(next(iter(_DEFAULTS[kind.name].values())))
@@ -117,6 +137,13 @@ class Limits:
                         "for example Warning"
                     )
                     yield Problem(where, severity, allowed)
+                elif limit is None:
+                    available = {**_DEFAULTS[kind.name], **(getattr(fallback, kind.name, None) or {})}
+                    if severity not in available:
+                        sentence = f"there is no limit to remove: {kind.name} has limits of {', '.join(available)}"
+                        yield Problem.relation(where, sentence)
+                if limit is None:
+                    continue
                 if not isinstance(limit, limit_type):
                     yield Problem(where, limit, f"{limit_type.__name__}(...)")
                     continue
@@ -162,10 +189,11 @@ def _duration_problems(limit: Limit, interval_minutes: int) -> Iterator[Problem]
 class AlarmLimits(Limits):
     """Limits of a queue's alarms, each kind a mapping by severity: `{"Warning": OldestWait(hours=4)}`.
 
-    An empty mapping, `{}`, removes the alarms of a kind. A kind without limits here has its default limits, which last
-    at least one polling interval. Alarms whose metrics a queue lacks are left out: `starved_share` needs known
-    entitlements, `idle_while_waiting` and `idle_capacity` need a known capacity limit, `preemptions` needs quota
-    shares, and `spot_reclaims` needs Spot Instances.
+    A kind or a severity without a limit here has its default limit, which lasts at least one polling interval:
+    `{"Warning": OldestWait(hours=2)}` keeps the default of Critical. None removes the alarms of a severity,
+    `{"Critical": None}`, and an empty mapping, `{}`, those of a kind. Alarms whose metrics a queue
+    lacks are left out: `starved_share` needs known entitlements, `idle_while_waiting` and `idle_capacity` need a known
+    capacity limit, `preemptions` needs quota shares, and `spot_reclaims` needs Spot Instances.
 
     Args:
         oldest_wait: Limits on the wait of the oldest job. Default: 4 hours for Warning, 24 hours for Critical.
@@ -180,21 +208,21 @@ class AlarmLimits(Limits):
         spot_reclaims: Limits on attempts lost on Spot Instances in an hour. Default: 20, for Warning.
     """
 
-    oldest_wait: Mapping[str, OldestWait] | None = None
-    blocked: Mapping[str, QueueBlocked] | None = None
-    failure_rate: Mapping[str, FailureRate] | None = None
-    starved_share: Mapping[str, StarvedShare] | None = None
-    idle_while_waiting: Mapping[str, IdleWhileWaiting] | None = None
-    idle_capacity: Mapping[str, IdleCapacity] | None = None
-    preemptions: Mapping[str, Preemptions] | None = None
-    spot_reclaims: Mapping[str, SpotReclaims] | None = None
+    oldest_wait: Mapping[str, OldestWait | None] | None = None
+    blocked: Mapping[str, QueueBlocked | None] | None = None
+    failure_rate: Mapping[str, FailureRate | None] | None = None
+    starved_share: Mapping[str, StarvedShare | None] | None = None
+    idle_while_waiting: Mapping[str, IdleWhileWaiting | None] | None = None
+    idle_capacity: Mapping[str, IdleCapacity | None] | None = None
+    preemptions: Mapping[str, Preemptions | None] | None = None
+    spot_reclaims: Mapping[str, SpotReclaims | None] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExporterLimits(Limits):
-    """Limits of the alarms on the exporter, each kind a mapping by severity. `{}` removes the alarms of a kind.
+    """Limits of the alarms on the exporter, each kind a mapping by severity, as in `AlarmLimits`.
 
-    A kind without limits here has its default limits, which last at least one polling interval (`stale`: two).
+    Default limits last at least one polling interval (`stale`: two).
 
     Args:
         stale: Limits on the time without a poll, and on the time that events wait to be counted. Default: 15 minutes
@@ -203,14 +231,14 @@ class ExporterLimits(Limits):
         truncated: Limits on the time that a queue has more jobs than a poll lists. Default: 30 minutes, for Warning.
     """
 
-    stale: Mapping[str, ExporterStale] | None = None
-    dead_letters: Mapping[str, DeadLetters] | None = None
-    truncated: Mapping[str, Truncated] | None = None
+    stale: Mapping[str, ExporterStale | None] | None = None
+    dead_letters: Mapping[str, DeadLetters | None] | None = None
+    truncated: Mapping[str, Truncated | None] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class FanOutLimits(Limits):
-    """Limits of the alarms on a fan-out, each kind a mapping by severity. `{}` removes the alarms of a kind.
+    """Limits of the alarms on a fan-out, each kind a mapping by severity, as in `AlarmLimits`.
 
     Args:
         fan_out_stalled: Limits on the time that lines wait while none of them is submitted. Default: 30 minutes, for
@@ -218,13 +246,13 @@ class FanOutLimits(Limits):
         fan_out_failures: Limits on the percentage of failed lines. Default: 10 % of 1 or more lines, for Warning.
     """
 
-    fan_out_stalled: Mapping[str, FanOutStalled] | None = None
-    fan_out_failures: Mapping[str, FanOutFailures] | None = None
+    fan_out_stalled: Mapping[str, FanOutStalled | None] | None = None
+    fan_out_failures: Mapping[str, FanOutFailures | None] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class HyperPodLimits(Limits):
-    """Limits of the alarms on a HyperPod cluster, each kind a mapping by severity. `{}` removes the alarms of a kind.
+    """Limits of the alarms on a HyperPod cluster, each kind a mapping by severity, as in `AlarmLimits`.
 
     The last five kinds are alerts of Prometheus: without a workspace they do not exist.
 
@@ -241,16 +269,16 @@ class HyperPodLimits(Limits):
         hyperpod_evictions: Limits on evicted jobs of a queue in an hour. Default: 20, for Warning.
     """
 
-    hyperpod_failed: Mapping[str, HyperPodFailed] | None = None
-    hyperpod_unhealthy: Mapping[str, HyperPodUnhealthy] | None = None
-    hyperpod_errors: Mapping[str, HyperPodErrors] | None = None
-    hyperpod_capacity: Mapping[str, HyperPodCapacity] | None = None
-    hyperpod_undelivered: Mapping[str, HyperPodUndelivered] | None = None
-    hyperpod_nothing_admitted: Mapping[str, HyperPodNothingAdmitted] | None = None
-    hyperpod_pending: Mapping[str, HyperPodPending] | None = None
-    hyperpod_restarts: Mapping[str, HyperPodRestarts] | None = None
-    hyperpod_restart_latency: Mapping[str, HyperPodRestartLatency] | None = None
-    hyperpod_evictions: Mapping[str, HyperPodEvictions] | None = None
+    hyperpod_failed: Mapping[str, HyperPodFailed | None] | None = None
+    hyperpod_unhealthy: Mapping[str, HyperPodUnhealthy | None] | None = None
+    hyperpod_errors: Mapping[str, HyperPodErrors | None] | None = None
+    hyperpod_capacity: Mapping[str, HyperPodCapacity | None] | None = None
+    hyperpod_undelivered: Mapping[str, HyperPodUndelivered | None] | None = None
+    hyperpod_nothing_admitted: Mapping[str, HyperPodNothingAdmitted | None] | None = None
+    hyperpod_pending: Mapping[str, HyperPodPending | None] | None = None
+    hyperpod_restarts: Mapping[str, HyperPodRestarts | None] | None = None
+    hyperpod_restart_latency: Mapping[str, HyperPodRestartLatency | None] | None = None
+    hyperpod_evictions: Mapping[str, HyperPodEvictions | None] | None = None
 
 
 def severities(*limits: Limits) -> Sequence[str]:

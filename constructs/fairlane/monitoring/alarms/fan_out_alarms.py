@@ -29,8 +29,8 @@ class FanOutAlarms(ComposedAlarms):
     The alarms themselves notify nobody: one composite alarm for each severity notifies. The metrics are in the home
     Region of the fan-out. So are the alarms, in a stack that needs nothing of the fan-out but names.
 
-    The names of alarms are `<prefix>-fan-out-<fan-out>-<stalled or failures>-<Region>-<severity>` in lower case, those of
-    composite alarms `<prefix>-fan-out-<fan-out>-<severity>`.
+    The names of alarms are `<prefix>-fan-out-<fan-out>-<stalled or failures>-<Region>-<severity>` in lower case, those
+    of composite alarms `<prefix>-fan-out-<fan-out>-<severity>`.
 
     Updates: limits and notification targets change in place. Another prefix, Region or severity replaces the alarm; the
     history stays under the old name. Unverified: not run against an AWS account.
@@ -53,8 +53,8 @@ class FanOutAlarms(ComposedAlarms):
         metric_count: Number of metrics in all alarms, which CloudWatch bills.
 
     Raises:
-        ConfigurationError: If a limit, a target, the prefix or the fan-out is not valid, or if another alarm in the account
-            and Region has the same name.
+        ConfigurationError: If a limit, a target, the prefix or the fan-out is not valid, or if another alarm in the
+            account and Region has the same name.
     """
 
     def __init__(

@@ -51,9 +51,9 @@ class QueueAlarms(ComposedAlarms):
 
     Updates: limits and notification targets change in place. Another prefix, or another name of a queue, a share or a
     severity, replaces the alarm: the new alarm starts in the state INSUFFICIENT_DATA, and the history stays under the
-    old name for as long as CloudWatch keeps it. A stack has room for the alarms of about 22 queues with 5 shares each. Unverified: not run against an AWS
-    account. Sources: "Alarm evaluation", "Combining alarms" and "Configuring how CloudWatch alarms treat missing data"
-    in the CloudWatch documentation.
+    old name for as long as CloudWatch keeps it. A stack has room for the alarms of about 22 queues with 5 shares each.
+    Unverified: not run against an AWS account. Sources: "Alarm evaluation", "Combining alarms" and "Configuring how
+    CloudWatch alarms treat missing data" in the CloudWatch documentation.
 
     Args:
         scope: Parent construct.
@@ -81,8 +81,8 @@ class QueueAlarms(ComposedAlarms):
         metric_count: Number of metrics in all alarms, which CloudWatch bills.
 
     Raises:
-        ConfigurationError: If a limit, a target, a share, a reason or the prefix is not valid, or if another alarm in the
-            account and Region has the same name.
+        ConfigurationError: If a limit, a target, a share, a reason or the prefix is not valid, or if another alarm in
+            the account and Region has the same name.
     """
 
     def __init__(

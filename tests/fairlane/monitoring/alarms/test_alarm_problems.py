@@ -227,7 +227,8 @@ def test_default_limits_last_at_least_one_polling_interval(stack: Stack, interva
         {"limits": limits, "queue_limits": {"q": replace(limits, blocked={})}},
     ]
     constructs = [
-        QueueAlarms(stack, f"A{n}", metrics=metrics, notify=[ARN], **arguments) for n, arguments in enumerate(settings)
+        QueueAlarms(stack, f"A{n}", metrics=metrics, notify=[ARN], name_prefix=f"a{n}", **arguments)
+        for n, arguments in enumerate(settings)
     ]
     resources = resources_of_type(stack, "CloudWatch::Alarm")
     for alarms in constructs:

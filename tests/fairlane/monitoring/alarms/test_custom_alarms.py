@@ -24,7 +24,7 @@ def test_a_custom_alarm_notifies_through_the_composite_alarm_of_the_queue() -> N
     before = alarms.metric_count
     alarm = alarms.add_alarm("p4", "loss", **settings)
     rule = stack.resolve(alarms.composites["p4", "Critical"].alarm_rule)
-    assert stack.resolve(alarm.alarm_arn) in rule["Fn::Join"][1]
+    assert stack.resolve(alarm.alarm_name) in rule["Fn::Join"][1]
     alarms_in_template = resources_of_type(stack, "CloudWatch::Alarm").values()
     (custom,) = [properties for properties in alarms_in_template if properties.get("MetricName") == "Loss"]
     assert custom["AlarmDescription"].startswith("Queue p4: losses are high. First step: ")
@@ -171,18 +171,18 @@ def test_a_metric_in_several_expressions_counts_once() -> None:
 
 def test_many_custom_alarms_nest_composite_alarms() -> None:
     stack, alarms, settings = custom_alarm()
-    arns = [stack.resolve(alarms.add_alarm("p4", f"loss{n}", **settings).alarm_arn) for n in range(60)]
+    names = [stack.resolve(alarms.add_alarm("p4", f"loss{n}", **settings).alarm_name) for n in range(60)]
     composites = resources_of_type(stack, "CloudWatch::CompositeAlarm")
     assert alarms.composite_count == len(composites)
     children = {
-        name: [part["Fn::GetAtt"][0] for part in composite["AlarmRule"]["Fn::Join"][1] if isinstance(part, dict)]
+        name: [part["Ref"] for part in composite["AlarmRule"]["Fn::Join"][1] if isinstance(part, dict)]
         for name, composite in composites.items()
     }
     assert max(map(len, children.values())) <= 25
     top = children[stack.get_logical_id(alarms.composites["p4", "Warning"])]
     nested = [child for part in top for child in children[part]]
     assert len(nested) == len(set(nested))
-    assert {arn["Fn::GetAtt"][0] for arn in arns} <= set(nested)
+    assert {name["Ref"] for name in names} <= set(nested)
     p4_alarms = [alarm for path, alarm in alarms.alarms.items() if path.startswith("Queues/p4/") and "Warning" in path]
     assert set(map(stack.get_logical_id, p4_alarms)) == set(nested)
 

@@ -78,7 +78,7 @@ def test_each_queue_has_the_alarms_whose_metrics_it_publishes() -> None:
 
 
 def test_queues_may_have_the_names_of_severities_and_alarms(stack: Stack) -> None:
-    names = ("Critical", "Warning", "stale-events-Critical", "Queues", "Exporter")
+    names = ("Critical", "Warning", "stale-events-Critical", "Queues", "Alarms")
     queues = [
         TrainingQueue(stack, f"Q{n}", queue_name=name, capacity=1, scheduling=Fifo()) for n, name in enumerate(names)
     ]
@@ -96,7 +96,7 @@ def test_only_composite_alarms_notify() -> None:
     for composite in composites.values():
         assert composite["AlarmActions"] == composite["OKActions"] == [ARN]
         parts = composite["AlarmRule"]["Fn::Join"][1]
-        children += [part["Fn::GetAtt"][0] for part in parts if isinstance(part, dict)]
+        children += [part["Ref"] for part in parts if isinstance(part, dict)]
         assert {part for part in parts if isinstance(part, str)} <= {'ALARM("', '") OR ALARM("', '")'}
     assert sorted(children) == sorted(resources_of_type(stack, "CloudWatch::Alarm"))
 
@@ -223,7 +223,7 @@ def test_alarms_of_a_hundred_shares_nest_composite_alarms(stack: Stack) -> None:
     notifying = [composite for composite in composites.values() if "AlarmActions" in composite]
     assert len(notifying) == 4
     for composite in composites.values():
-        assert len(json.dumps(composite["AlarmRule"]).split("Fn::GetAtt")) - 1 <= 25
+        assert len(json.dumps(composite["AlarmRule"]).split('"Ref"')) - 1 <= 25
 
 
 def test_a_severity_without_targets_is_a_warning(stack: Stack) -> None:

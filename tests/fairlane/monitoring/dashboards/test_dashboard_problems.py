@@ -83,7 +83,10 @@ def test_an_exporter_and_its_alarms_are_given_once() -> None:
 
 def test_alarms_of_another_account_or_of_an_unknown_region_are_refused() -> None:
     app = App()
-    home, away = Stack(app, "Home", env=HERE), Stack(app, "Away", env={"account": "999999999999", "region": HERE.region})
+    home, away = (
+        Stack(app, "Home", env=HERE),
+        Stack(app, "Away", env={"account": "999999999999", "region": HERE.region}),
+    )
     alarms = [QueueAlarms(stack, "Alarms", metrics=build_metrics(stack)) for stack in (away, Stack(app, "Unknown"))]
     assert problems_with(home, metrics=[alarms[0].metrics], alarms=alarms) == [
         "alarms[0]: Away/Alarms is in account 999999999999: use alarms in the dashboard's account",
