@@ -102,8 +102,8 @@ def count_stacks(
     parts = {"the exporter": first, **parts}
     name, size = max(parts.items(), key=lambda part: part[1].part_of(ROOM))
     sentence = (
-        f"the monitoring does not fit into {MAX_MONITORING_STACKS} stacks of {ROOM.resources} resources and {ROOM.characters:,} "
-        f"characters, and its largest part, {name}, takes {size.resources} and {size.characters:,}: use fewer shares, "
-        "severities or alarms"
+        f"the monitoring does not fit into {MAX_MONITORING_STACKS} stacks of {ROOM.resources} resources and "
+        f"{ROOM.characters:,} characters, and its largest part, {name}, takes {size.resources} and "
+        f"{size.characters:,}: use fewer shares, severities or alarms"
     )
     raise ConfigurationError(subject, [Problem.relation(("queues",), sentence)])

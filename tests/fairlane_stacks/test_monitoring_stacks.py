@@ -7,11 +7,13 @@ from typing import Any
 
 import aws_cdk as cdk
 import pytest
+from cdk_nag import AwsSolutionsChecks
 
 from fairlane.environment import Environment
 from fairlane_stacks import build_stacks, check_template_sizes
 from fairlane_stacks.monitoring_room import ROOM
 from fairlane_stacks.monitoring_stack import MonitoringStack
+from tests.cfn_lint import findings
 from tests.fairlane.monitoring.alarms.monitored_queues import resources_of_type
 from tests.fairlane.monitoring.dashboards.test_queue_dashboard import bodies
 from tests.fairlane_stacks.test_dashboards import QUEUE
@@ -144,6 +146,7 @@ def test_the_cost_includes_the_alarms_and_dashboards_of_further_stacks() -> None
 def test_fifty_queues_fit_into_a_region() -> None:
     """Fifty queues with all default alarms; the estimated sizes are at least the sizes in the templates."""
     app = cdk.App(context={"aws:cdk:enable-path-metadata": True})
+    cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     settings = {
         "region": "us-east-1",
         "account": "111122223333",
@@ -152,10 +155,11 @@ def test_fifty_queues_fit_into_a_region() -> None:
     }
     build_stacks(app, "prod", Environment.model_validate(settings))
     first = app.node.find_child("fairlane-prod-monitoring")
-    assembly = app.synth()
+    assembly = app.synth()  # fails on findings of cdk-nag
     check_template_sizes(assembly)
     templates = {stack.stack_name: stack.template for stack in assembly.stacks if "-monitoring" in stack.stack_name}
     assert all(len(template["Resources"]) <= ROOM.resources for template in templates.values())
+    assert [finding for template in templates.values() for finding in findings(template)] == []
     alarms = [
         alarm["Properties"]["AlarmName"]
         for template in templates.values()

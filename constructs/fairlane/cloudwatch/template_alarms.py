@@ -76,10 +76,8 @@ class TemplateAlarms:
         """Return these alarms together with those of other templates, which were read with different prefixes."""
         combined = self
         for other in others:
-            names = [field.name for field in fields(self)]
-            combined = replace(
-                combined, **{name: {**getattr(combined, name), **getattr(other, name)} for name in names}
-            )
+            pairs = [(field.name, getattr(combined, field.name), getattr(other, field.name)) for field in fields(self)]
+            combined = replace(combined, **{name: {**own, **added} for name, own, added in pairs})
         return combined
 
     def __iter__(self) -> Iterator[str]:

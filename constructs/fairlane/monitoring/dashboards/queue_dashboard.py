@@ -44,8 +44,8 @@ class QueueDashboard(Construct):
         dashboard_name: Name of the dashboard, 1 to 255 characters of A-Z, a-z, 0-9, - and _.
         metrics: Exporters of the queues, in one or several Regions.
         alarms: Alarms whose states are shown, added alarms included: the alarms of the exporter, of the queues on the
-            dashboard and of fan-outs. Alarms in another stack must be in the dashboard's account and in a Region that is
-            known at synth, because the dashboard refers to them by name. Default: none.
+            dashboard and of fan-outs. Alarms in another stack must be in the dashboard's account, and in a Region that
+            is known at synth, because the dashboard refers to them by name. Default: none.
         fan_outs: Fan-outs to show, with the lines of each Region. Default: none.
         queues: Names of the queues to show, in all Regions that have a queue of that name. Default: all queues.
         shares: Shares of a team by queue name; the dashboard shows nothing else. Default: all shares.
