@@ -182,7 +182,7 @@ def test_limits_of_a_queue_override_the_common_limits_and_the_defaults(tmp_path:
         (
             "job_metrics: {interval_minutes: 10}",
             "job_metrics: {interval_minutes: 10, stacks: 0}",
-            ["line 8, job_metrics.stacks: got 0, allowed: a whole number from 1 to 50"],
+            ["line 3, job_metrics.stacks: got 0, allowed: a whole number, 1 to 50"],
         ),
     ],
 )
