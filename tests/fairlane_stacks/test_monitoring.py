@@ -73,6 +73,22 @@ def test_addresses_get_a_new_topic_and_existing_topics_are_used_directly() -> No
         assert alarm["AlarmActions"] == [TOPIC, {"Ref": topic}]
 
 
+def test_alarms_may_invoke_functions_of_the_account_and_have_names_with_the_prefix_of_the_environment() -> None:
+    function = "arn:aws:lambda:us-east-1:{}:function:page"
+    own, other = function.format("111122223333"), function.format("444455556666")
+    incident = "arn:aws:ssm-incidents::111122223333:response-plan/gpu"
+    notify = {"Warning": [own, other], "Critical": [own, incident]}
+    stack = monitoring(alarms={"notify": notify})
+    (permission,) = resources_of_type(stack, "Lambda::Permission").values()
+    assert permission["FunctionName"] == own
+    assert permission["Principal"] == "lambda.alarms.cloudwatch.amazonaws.com"
+    assert permission["SourceAccount"] == "111122223333"
+    composites = resources_of_type(stack, "CloudWatch::CompositeAlarm").values()
+    actions = {alarm["AlarmName"]: alarm["AlarmActions"] for alarm in composites}
+    assert actions["fairlane-prod-q-warning"] == [own, other]
+    assert actions["fairlane-prod-q-critical"] == actions["fairlane-prod-exporter-critical"] == [own, incident]
+
+
 def test_each_severity_can_have_its_own_topic() -> None:
     notify = {"Warning": ["gpus@example.com"], "Critical": ["gpus@example.com", "https://pager.example.com/x"]}
     stack = monitoring(alarms={"notify": notify})

@@ -1,5 +1,6 @@
 """`fairlane init`: the files of a new app, and what the app synthesizes and deploys."""
 
+import io
 import json
 import os
 import subprocess
@@ -66,6 +67,45 @@ def test_the_environment_has_no_mistakes_and_its_schema_is_that_of_the_installed
     assert load_environment(new_app / "environments" / "dev.yaml").queues
     schemas = [json.loads((new_app / "environments" / f"{name}schema.json").read_text()) for name in ("", "partial-")]
     assert schemas == [environment_json_schema(), environment_json_schema(partial=True)]
+
+
+@pytest.mark.parametrize(
+    ("answers", "runbooks"),
+    [
+        ([""], "docs/runbooks"),
+        (["https://wiki.example.com/gpu#runbooks"], "https://wiki.example.com/gpu#runbooks"),
+        (["our wiki", "https://wiki.example.com/$x:'{"], "https://wiki.example.com/$x:'{"),
+        ([], "docs/runbooks"),
+    ],
+)
+def test_the_folder_of_the_runbooks_is_asked_for_until_the_answer_is_valid(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    answers: list[str],
+    runbooks: str,
+) -> None:
+    terminal = io.StringIO("".join(f"{answer}\n" for answer in answers))
+    monkeypatch.setattr(terminal, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stdin", terminal)
+    assert main(["init", str(tmp_path / "app")]) == 0
+    environment = load_environment(tmp_path / "app" / "environments" / "dev.yaml")
+    assert environment.alarms is not None
+    assert environment.alarms.runbooks == runbooks
+    captured = capsys.readouterr()
+    assert "URL of the folder with your runbooks" in captured.out
+    assert ("got 'our wiki', allowed: an address" in captured.err) == ("our wiki" in answers)
+
+
+def test_without_a_terminal_the_folder_of_the_runbooks_is_an_argument(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["init", str(tmp_path / "app"), "--runbooks", "https://wiki.example.com"]) == 0
+    assert 'runbooks: "https://wiki.example.com"' in (tmp_path / "app" / "environments" / "dev.yaml").read_text()
+    with pytest.raises(SystemExit):
+        main(["init", str(tmp_path / "other"), "--runbooks", "our wiki"])
+    assert "--runbooks: got 'our wiki', allowed: an address of at most 500 characters" in capsys.readouterr().err
+    assert not (tmp_path / "other").exists()
 
 
 def test_the_lock_file_is_current_and_refuses_a_renamed_queue(

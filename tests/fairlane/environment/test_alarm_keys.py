@@ -8,6 +8,12 @@ from fairlane import ConfigurationError
 from fairlane.environment import load_environment
 from fairlane.monitoring.alarms import ExporterStale, FailureRate, OldestWait
 
+TARGETS = (
+    "allowed: an email address, an https:// URL, or the ARN of an SNS topic (arn:aws:sns:REGION:ACCOUNT:TOPIC), a Lambda "
+    "function (arn:aws:lambda:REGION:ACCOUNT:function:NAME), an Incident Manager response plan "
+    "(arn:aws:ssm-incidents::ACCOUNT:response-plan/NAME), an OpsItem (arn:aws:ssm:REGION:ACCOUNT:opsitem:SEVERITY, "
+    "severity 1 to 4) or an investigation (arn:aws:aiops:REGION:ACCOUNT:investigation-group/ID)"
+)
 FILE = """
 region: us-east-1
 job_metrics: {interval_minutes: 10}
@@ -110,6 +116,36 @@ def test_limits_of_a_queue_override_the_common_limits_and_the_defaults(tmp_path:
             ],
         ),
         (
+            "[gpus@example.com]",
+            "['arn:aws:lambda:eu-west-1:111122223333:function:page', 'arn:aws:ssm:us-east-1:111122223333:opsitem:5']",
+            [
+                "line 11, alarms.notify.Warning[0]: got 'arn:aws:lambda:eu-west-1:111122223333:function:page', allowed: an "
+                "ARN in us-east-1, the Region of the alarms",
+                f"line 11, alarms.notify.Warning[1]: got 'arn:aws:ssm:us-east-1:111122223333:opsitem:5', {TARGETS}",
+            ],
+        ),
+        (
+            "[gpus@example.com]",
+            f"[a@example.com, b@example.com, {', '.join(f'arn:aws:sns:us-east-1:111122223333:t{n}' for n in range(5))}]",
+            [
+                "line 11, alarms.notify.Warning: an alarm has at most 5 targets, all addresses together count as one: "
+                "remove 1 of 6"
+            ],
+        ),
+        (
+            "percent: 10}}",
+            "percent: 10}, Panic: null}",
+            [
+                "line 9, queues.other.alarms.failure_rate.Panic: there is no limit to remove: failure_rate has limits of "
+                "Warning"
+            ],
+        ),
+        (
+            "oldest_wait: {Warning: {hours: 2}}",
+            "oldest_wait: {Warning: off}",
+            ["line 12, alarms.oldest_wait.Warning: got 'off', allowed: a mapping"],
+        ),
+        (
             "starved_share: {}",
             "runbooks: our wiki",
             ["line 13, alarms.runbooks: got 'our wiki', allowed: an address of at most 500 characters without spaces"],
@@ -125,15 +161,12 @@ def test_limits_of_a_queue_override_the_common_limits_and_the_defaults(tmp_path:
         (
             "[gpus@example.com]",
             "[gpus at example.com]",
-            [
-                "line 11, alarms.notify.Warning[0]: got 'gpus at example.com', allowed: an email address, an https:// URL "
-                "or the ARN of an SNS topic"
-            ],
+            [f"line 11, alarms.notify.Warning[0]: got 'gpus at example.com', {TARGETS}"],
         ),
         (
             "Page: []",
             "Panic: []",
-            ["line 11, alarms.notify.Panic: got 'Panic', allowed: a severity of these alarms: Warning, Page, Critical"],
+            ["line 11, alarms.notify.Panic: got 'Panic', allowed: a severity of these alarms: Warning, Critical, Page"],
         ),
         (
             "percent: 10}",
@@ -247,3 +280,50 @@ def test_alarms_without_metrics_and_images_are_refused(tmp_path: Path) -> None:
 def test_targets_of_notifications_are_checked_without_metrics(tmp_path: Path, old: str, new: str, problem: str) -> None:
     (mistake,) = image_mistakes(tmp_path, old, new)
     assert mistake.startswith(problem)
+
+
+@pytest.mark.parametrize(
+    ("common", "own", "expected"),
+    [
+        ("{Warning: {hours: 2}}", "", {"Warning": OldestWait(hours=2), "Critical": OldestWait(hours=24)}),
+        ("{Critical: null}", "", {"Warning": OldestWait()}),
+        ("{Critical: null, Warning: null}", "", {}),
+        ("{}", "", {}),
+        ("{}", "{Warning: {hours: 5}}", {"Warning": OldestWait(hours=5)}),
+        (
+            "{Warning: {hours: 2}}",
+            "{Warning: {hours: 5}}",
+            {"Warning": OldestWait(hours=5), "Critical": OldestWait(hours=24)},
+        ),
+        ("{Warning: {hours: 2}}", "{Critical: null}", {"Warning": OldestWait(hours=2)}),
+        ("{Page: {hours: 2}}", "{Page: null, Warning: null}", {"Critical": OldestWait(hours=24)}),
+        ("{Critical: null}", "{Critical: {hours: 9}}", {"Warning": OldestWait(), "Critical": OldestWait(hours=9)}),
+        ("{Warning: {hours: 2}}", "{}", {}),
+    ],
+)
+def test_a_severity_that_is_not_listed_keeps_the_limit_of_the_region_and_then_the_default(
+    tmp_path: Path, common: str, own: str, expected: dict[str, OldestWait]
+) -> None:
+    text = FILE.replace("blocked: {}", f"oldest_wait: {own}" if own else "blocked: {}")
+    path = tmp_path / "prod.yaml"
+    path.write_text(text.replace("  oldest_wait: {Warning: {hours: 2}}", f"  oldest_wait: {common}"))
+    environment = load_environment(path)
+    assert environment.alarms is not None
+    alarms = environment.queues["other"].alarms
+    assert alarms is not None
+    limits = alarms.with_fallback(environment.alarms.queue_limits).limits(10)
+    assert {severity: limit for kind, severity, limit in limits if kind == "oldest_wait"} == expected
+
+
+def test_functions_incidents_and_other_actions_are_targets(tmp_path: Path) -> None:
+    targets = [
+        "arn:aws:lambda:us-east-1:111122223333:function:page:live",
+        "arn:aws:ssm-incidents::111122223333:response-plan/gpu",
+        "arn:aws:ssm:us-east-1:111122223333:opsitem:2#CATEGORY=Performance",
+        "arn:aws:aiops:us-east-1:111122223333:investigation-group/a1",
+        "gpus@example.com",
+        "more@example.com",
+    ]
+    environment = load_environment(write(tmp_path, "[gpus@example.com]", str(targets)))
+    assert environment.alarms is not None
+    assert environment.alarms.targets([])["Warning"] == targets
