@@ -1,6 +1,7 @@
 """Stacks of one environment."""
 
 import os
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import aws_cdk as cdk
@@ -29,6 +30,7 @@ def build_stacks(scope: Construct, name: str, environment: Environment) -> list[
     - `training`: in each Region with queues or resources for jobs.
     - `monitoring`: in each Region with `job_metrics`. The first of them has the dashboards of all Regions and the
       estimate of what monitoring costs.
+    - `monitoring-2`, `monitoring-3` and so on: in each Region with more alarms or dashboards than a stack has room for.
     - `images`: in each Region with `images`.
     - `replicas`: in each Region that images are replicated to, and deployed before the images.
     - `hyperpod-<cluster>`: for each HyperPod cluster.
@@ -45,7 +47,7 @@ def build_stacks(scope: Construct, name: str, environment: Environment) -> list[
         ConfigurationError: If a construct refuses its arguments, for example if the estimated cost is above the limit.
     """
     stacks: list[cdk.Stack] = []
-    monitoring: list[MonitoringStack] = []
+    monitoring: dict[str, MonitoringStack] = {}
     for region, model in environment.by_region().items():
         if not model.has_training_resources:
             continue
@@ -62,20 +64,16 @@ def build_stacks(scope: Construct, name: str, environment: Environment) -> list[
         )
         stacks.append(training)
         if model.job_metrics is not None:
-            prefix = environment.stack_name(name, region)
-            fan_outs = _monitored_fan_outs(environment) if region == environment.region else []
-            monitoring.append(
-                _monitoring_stack(
-                    scope,
-                    f"{prefix}-monitoring",
-                    training=training,
-                    model=model,
-                    name_prefix=prefix,
-                    fan_outs=fan_outs,
-                    **common,
-                )
+            monitoring[region] = _monitoring_stack(
+                scope,
+                f"{environment.stack_name(name, region)}-monitoring",
+                training=training,
+                model=model,
+                name_prefix=environment.stack_name(name, region),
+                fan_outs=_monitored_fan_outs(environment) if region == environment.region else [],
+                **common,
             )
-            stacks.append(monitoring[-1])
+            stacks.append(monitoring[region])
     training_stacks = [stack for stack in stacks if isinstance(stack, TrainingStack)]
     replicas: list[ReplicasStack] = []
     if any(model.images for model in environment.by_region().values()):
@@ -84,11 +82,13 @@ def build_stacks(scope: Construct, name: str, environment: Environment) -> list[
     clusters = _hyperpod_monitoring_stacks(scope, name, environment)
     stacks += [*_hyperpod_stacks(scope, name, environment), *clusters]
     if monitoring:
-        monitoring[0].add_dashboards(name, environment, monitoring)
+        from fairlane_stacks.monitoring_stacks import add_monitoring  # noqa: PLC0415 (loads for most of a second)
+
+        stacks += add_monitoring(name, environment, monitoring, partial(_common, environment))
     if monitoring or clusters:
         from fairlane_stacks.monitoring_cost import add_cost  # noqa: PLC0415 (loads for most of a second)
 
-        add_cost(name, environment, monitoring, clusters, replicas, training_stacks)
+        add_cost(name, environment, list(monitoring.values()), clusters, replicas, training_stacks)
     if environment.log_retention_days is not None:
         for stack in stacks:
             set_log_retention(stack, environment.log_retention_days)

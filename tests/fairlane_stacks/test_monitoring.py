@@ -12,6 +12,7 @@ from fairlane.monitoring import MonitoredFanOut
 from fairlane_stacks import build_stacks
 from fairlane_stacks.monitoring_cost import add_cost
 from fairlane_stacks.monitoring_stack import MonitoringStack
+from fairlane_stacks.monitoring_stacks import add_monitoring
 from fairlane_stacks.regional_stack import StackSettings
 from fairlane_stacks.training_stack import TrainingStack
 from tests.fairlane.monitoring.alarms.monitored_queues import resources_of_type
@@ -150,7 +151,7 @@ def with_fan_out(**changes: Any) -> MonitoringStack:
     training = TrainingStack(app, "training", model=model, **place)
     fan_out = MonitoredFanOut(name="campaigns", region="us-east-1", regions=["us-east-1", "us-west-2"])
     stack = MonitoringStack(app, "monitoring", training=training, model=model, fan_outs=[fan_out], **place)
-    stack.add_dashboards("prod", environment, [stack])
+    assert add_monitoring("prod", environment, {"us-east-1": stack}, lambda _: place) == []
     add_cost("prod", environment, [stack], [], [], [])
     return stack
 

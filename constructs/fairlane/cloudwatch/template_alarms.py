@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any, Final, Self
 
 from fairlane.cloudwatch.composites import Rule
@@ -31,14 +31,20 @@ class TemplateAlarms:
     not_evaluated: Mapping[str, str]
 
     @classmethod
-    def read(cls, template: Mapping[str, Any]) -> Self:
-        """Parse the alarms of a template."""
-        all_alarms = dict(resources(template, _ALARM, _COMPOSITE))
+    def read(cls, template: Mapping[str, Any], prefix: str = "") -> Self:
+        """Parse the alarms of a template.
+
+        Args:
+            template: Content of the template.
+            prefix: Text before the logical ids, to combine alarms of several templates. Default: none.
+        """
+        all_alarms = {f"{prefix}{name}": properties for name, properties in resources(template, _ALARM, _COMPOSITE)}
         names = {name: template_text(properties.get("AlarmName") or "") for name, properties in all_alarms.items()}
         alarms: dict[str, Alarm] = {}
         rules: dict[str, Rule] = {}
         not_evaluated: dict[str, str] = {}
-        for name, properties in resources(template, _ALARM):
+        for logical_name, properties in resources(template, _ALARM):
+            name = f"{prefix}{logical_name}"
             try:
                 alarms[name] = Alarm.from_template(name, properties)
             except ValueError as error:
@@ -51,12 +57,13 @@ class TemplateAlarms:
 
         def logical_id(text: str) -> str:
             reference = _REFERENCE.fullmatch(text)
-            name = reference[1] if reference else by_name.get(text.rpartition(":alarm:")[2], text)
+            name = f"{prefix}{reference[1]}" if reference else by_name.get(text.rpartition(":alarm:")[2], text)
             if name not in all_alarms:
                 raise ValueError(f"alarm rule: {text!r} is not an alarm of the same template")
             return name
 
-        for name, properties in resources(template, _COMPOSITE):
+        for logical_name, properties in resources(template, _COMPOSITE):
+            name = f"{prefix}{logical_name}"
             try:
                 rules[name] = Rule.parse(template_text(properties.get("AlarmRule")), logical_id)
             except ValueError as error:
@@ -64,6 +71,14 @@ class TemplateAlarms:
             except RecursionError:
                 not_evaluated[name] = nesting_message(name)
         return cls(names=names, alarms=alarms, rules=rules, not_evaluated=not_evaluated)
+
+    def combined(self, *others: Self) -> Self:
+        """Return these alarms together with those of other templates, which were read with different prefixes."""
+        combined = self
+        for other in others:
+            pairs = [(field.name, getattr(combined, field.name), getattr(other, field.name)) for field in fields(self)]
+            combined = replace(combined, **{name: {**own, **added} for name, own, added in pairs})
+        return combined
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.names)

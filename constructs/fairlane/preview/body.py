@@ -142,7 +142,7 @@ class Dashboard:
         name: Name of the dashboard, or its logical id if CloudFormation generates the name.
         start: Start of the time range, a time or a duration, for example `-PT3H`. None if the body has no start.
         widgets: Widgets, from top to bottom.
-        alarms: Alarms of the same template.
+        alarms: Alarms of the same template, and of the other templates whose alarms the dashboard shows.
         templates: All templates of the folder, including the template of the dashboard. Default: none.
     """
 
@@ -169,7 +169,20 @@ def read_dashboards(path: Path) -> list[Dashboard]:
     if not dashboards:
         raise PreviewError(f"{path} contains no dashboards")
     templates = tuple(content for _, content in contents if _is_template(content))
-    return [replace(dashboard, templates=templates) for dashboard in dashboards]
+    alarms = [TemplateAlarms.read(content, f"{number}/") for number, content in enumerate(templates)]
+    return [
+        replace(dashboard, templates=templates, alarms=dashboard.alarms.combined(*_shown_alarms(dashboard, alarms)))
+        for dashboard in dashboards
+    ]
+
+
+def _shown_alarms(dashboard: Dashboard, alarms: Sequence[TemplateAlarms]) -> Iterator[TemplateAlarms]:
+    """Yield the alarms of other templates that the dashboard shows by name."""
+    shown = {arn.rpartition(":alarm:")[2] for widget in dashboard.widgets for arn in widget.properties.alarms}
+    own = set(dashboard.alarms.names.values())
+    for other in alarms:
+        if (shown - own) & set(other.names.values()):
+            yield other
 
 
 def parse_dashboard(name: str, text: str) -> Dashboard:

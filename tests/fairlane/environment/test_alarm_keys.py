@@ -212,6 +212,11 @@ def test_limits_of_a_queue_override_the_common_limits_and_the_defaults(tmp_path:
             "  starved_share: {}\n  hyperpod_failed: {Critical: {minutes: 5}}",
             ["line 14, alarms.hyperpod_failed.Critical.minutes: unknown key; use {}, because the mapping has no keys"],
         ),
+        (
+            "job_metrics: {interval_minutes: 10}",
+            "job_metrics: {interval_minutes: 10, stacks: 0}",
+            ["line 3, job_metrics.stacks: got 0, allowed: a whole number, 1 to 50"],
+        ),
     ],
 )
 def test_a_mistake_is_reported_with_its_line_and_key(tmp_path: Path, old: str, new: str, problems: list[str]) -> None:

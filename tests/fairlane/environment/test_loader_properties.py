@@ -405,7 +405,7 @@ images:
     kms_keys: {}
 image_replication: merge
 log_encryption_key: arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab
-job_metrics: {interval_minutes: 1, namespace: Fairlane}
+job_metrics: {interval_minutes: 1, namespace: Fairlane, stacks: 2}
 alarms:
   enabled: true
   notify: {Warning: [gpus@example.com], Critical: ["arn:aws:sns:us-east-1:123456789012:pages"]}

@@ -5,6 +5,7 @@ from typing import TypeAlias
 
 from aws_cdk import aws_sns as sns
 
+from fairlane._internal.checks import check_list
 from fairlane._internal.claims import Claims
 from fairlane._internal.tokens import is_token
 from fairlane.errors import Path, Problem
@@ -52,6 +53,18 @@ def alarm_problems(
     yield from (problem for problem, _ in unknown_part_problems(parts, limits, queue_limits))
     if isinstance(notify, Mapping):
         yield from check_notify(notify, severities(limits, *queue_limits.values(), exporter_limits))
+
+
+def queue_choice_problems(metrics: JobMetrics, queues: object) -> Iterator[Problem]:
+    """Yield the problems of the names of the queues that have alarms; None stands for all queues of `metrics`."""
+    if queues is None or not hasattr(metrics, "queues"):
+        return
+    yield from (problems := list(check_list(("queues",), queues, str, "names of queues")))
+    for index, name in enumerate(queues if not problems and isinstance(queues, Sequence) else ()):
+        if name not in metrics.queues:
+            yield Problem(
+                ("queues", index), name, f"the name of a queue of the JobMetrics: {', '.join(metrics.queues)}"
+            )
 
 
 def target_arns(targets: Sequence[Target]) -> list[str]:

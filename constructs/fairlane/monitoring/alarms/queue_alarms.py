@@ -1,6 +1,6 @@
 """Alarms on queues, their shares and the exporter of job metrics."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from operator import methodcaller
 from typing import Final, cast
@@ -20,7 +20,7 @@ from fairlane.monitoring.alarms.alarm_names import (
     prefix_problems,
     taken_problems,
 )
-from fairlane.monitoring.alarms.alarm_problems import Notify, alarm_problems
+from fairlane.monitoring.alarms.alarm_problems import Notify, alarm_problems, queue_choice_problems
 from fairlane.monitoring.alarms.composed_alarms import ComposedAlarms
 from fairlane.monitoring.alarms.condition import ExporterQueues, QueueSeries
 from fairlane.monitoring.alarms.custom_alarms import custom_alarm_problems, metric_stats
@@ -59,6 +59,8 @@ class QueueAlarms(ComposedAlarms):
         scope: Parent construct.
         construct_id: Construct id.
         metrics: Exporter of the queues, in the same account and Region.
+        queues: Names of the queues that have alarms. The alarms of the exporter do not depend on it. Default: all
+            queues of `metrics`.
         notify: SNS topics, or ARNs of other alarm actions, in the Region of the alarms: a list for all severities, or a
             list for each severity, with at most 5 targets each. The targets are also notified of the state OK. A Lambda
             function must allow `lambda.alarms.cloudwatch.amazonaws.com` to invoke it. Default: none.
@@ -89,6 +91,7 @@ class QueueAlarms(ComposedAlarms):
         construct_id: str,
         *,
         metrics: JobMetrics,
+        queues: Sequence[str] | None = None,
         notify: Notify = (),
         limits: AlarmLimits | None = None,
         queue_limits: Mapping[str, AlarmLimits] | None = None,
@@ -102,9 +105,10 @@ class QueueAlarms(ComposedAlarms):
         queue_limits = {} if queue_limits is None else queue_limits
         settings = (limits, queue_limits, exporter_limits, notify, runbooks)
         problems = [*alarm_problems(place, metrics, *settings), *prefix_problems(scope, name_prefix)]
+        problems += queue_choice_problems(metrics, queues)
         if not problems:
             self._prefix = prefix_of(scope, name_prefix)
-            queue_groups = dict(_queue_groups(self._prefix, metrics, limits, queue_limits))
+            queue_groups = dict(_queue_groups(self._prefix, metrics, queues, limits, queue_limits))
             exporter_groups = list(_exporter_groups(self._prefix, metrics, exporter_limits))
             names = [*chain(*map(planned_names, queue_groups.values())), *planned_names(*exporter_groups)]
             problems = list(taken_problems(place, names))
@@ -112,11 +116,11 @@ class QueueAlarms(ComposedAlarms):
             raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)
         super().__init__(scope, construct_id, runbooks=runbooks)
         self.metrics = metrics
-        queues, exporter = Construct(self, "Queues"), Construct(self, "Exporter")
-        self._queues = {name: Construct(queues, name) for name in queue_groups}
+        queue_scope, exporter = Construct(self, "Queues"), Construct(self, "Exporter")
+        self._queues = {name: Construct(queue_scope, name) for name in queue_groups}
         queue_alarms = {name: self._create(self._queues[name], group) for name, group in queue_groups.items()}
         exporter_queues = Construct(exporter, "Queues")
-        scopes = [*(Construct(exporter_queues, name) for name in queue_groups), exporter]
+        scopes = [*(Construct(exporter_queues, name) for name in metrics.queues), exporter]
         exporter_alarms = [pair for pairs in map(self._create, scopes, exporter_groups) for pair in pairs]
         self._notify([*chain(*queue_alarms.values()), *exporter_alarms], notify)
         self._queue_composites = {
@@ -210,10 +214,14 @@ class QueueAlarms(ComposedAlarms):
 
 
 def _queue_groups(
-    prefix: str, metrics: JobMetrics, limits: AlarmLimits, queue_limits: Mapping[str, AlarmLimits]
+    prefix: str,
+    metrics: JobMetrics,
+    queues: Sequence[str] | None,
+    limits: AlarmLimits,
+    queue_limits: Mapping[str, AlarmLimits],
 ) -> Iterator[tuple[str, AlarmGroup]]:
     interval = _interval(metrics)
-    for name in metrics.queues:
+    for name in metrics.queues if queues is None else (name for name in metrics.queues if name in queues):
         kinds = queue_limits.get(name, limits).limits(interval)
         yield name, _queue_group(f"Queues/{name}", metrics, name, (prefix, name), kinds)
 

@@ -52,9 +52,15 @@ def dashboard_problems(
             yield Problem(("metrics", index), home.region, "metrics of a stack whose Region is known at synth")
     yield from (alarm_problems := list(alarms_once(alarms)))
     for index, queue_alarms in enumerate(() if alarm_problems else alarms):
-        if cdk.Stack.of(queue_alarms) is not stack:
-            kind = type(queue_alarms).__name__
-            sentence = f"{queue_alarms.node.path} is in another stack: use {kind} of the dashboard's own stack"
+        home = cdk.Stack.of(queue_alarms)
+        if home is not stack and is_token(home.region):
+            sentence = (
+                f"{queue_alarms.node.path} is in another stack, whose Region is not known at synth: set env of that "
+                f"stack, or use {type(queue_alarms).__name__} of the dashboard's own stack"
+            )
+            yield Problem.relation(("alarms", index), sentence)
+        elif home.account != stack.account and not is_token(home.account) and not is_token(stack.account):
+            sentence = f"{queue_alarms.node.path} is in account {home.account}: use alarms in the dashboard's account"
             yield Problem.relation(("alarms", index), sentence)
     if not exporter_problems:
         yield from _choice_problems(_shares_by_queue(metrics), queues, shares)

@@ -29,21 +29,23 @@ class QueueDashboard(Construct):
     """CloudWatch dashboard of queues: current state, shares, job flow, durations, failures and GPU-hours by share.
 
     Several queues and Regions share a dashboard: each `JobMetrics` may be in another Region. With `shares`, the
-    dashboard shows only the shares of a team. The first row shows the alarms that notify, and the second row shows the
-    alarms in state ALARM, which are the cause. The current state of each queue follows as numbers.
+    dashboard shows only the shares of a team. The first rows show the alarms of each Region that notify, and the next
+    rows show the alarms in state ALARM, which are the cause. The current state of each queue follows as numbers.
 
     Updates: in place, except for the name, which replaces the dashboard. Dashboard names are unique in an account over
     all Regions. A second dashboard of the same name is refused at synth, except in stacks whose accounts are unknown at
-    synth and may therefore differ. Sources: "Dashboard body structure and syntax" in the CloudWatch documentation,
-    which until 2023 included the limit of 2,500 metrics in a dashboard.
+    synth and may therefore differ. Unverified: alarms of several Regions on one
+    dashboard. Sources: "Cross-account cross-Region dashboards" and "Dashboard body structure and syntax" in the
+    CloudWatch documentation, which until 2023 included the limit of 2,500 metrics in a dashboard.
 
     Args:
         scope: Parent construct.
         construct_id: Construct id.
         dashboard_name: Name of the dashboard, 1 to 255 characters of A-Z, a-z, 0-9, - and _.
         metrics: Exporters of the queues, in one or several Regions.
-        alarms: Alarms in the dashboard's stack whose states are shown, added alarms included: the alarms of the
-            exporter, of the queues on the dashboard and of fan-outs. Default: none.
+        alarms: Alarms whose states are shown, added alarms included: the alarms of the exporter, of the queues on the
+            dashboard and of fan-outs. Alarms in another stack must be in the dashboard's account, and in a Region that
+            is known at synth, because the dashboard refers to them by name. Default: none.
         fan_outs: Fan-outs to show, with the lines of each Region. Default: none.
         queues: Names of the queues to show, in all Regions that have a queue of that name. Default: all queues.
         shares: Shares of a team by queue name; the dashboard shows nothing else. Default: all shares.
@@ -121,4 +123,4 @@ class QueueDashboard(Construct):
             percentiles: Percentiles of waits and run times, as for the dashboard. Default: 50 and 95.
             fan_outs: Fan-outs that each dashboard has room for. Default: none.
         """
-        return fitting_groups(metrics, percentiles, fan_outs)
+        return [names for names, _ in fitting_groups(metrics, percentiles, fan_outs)]

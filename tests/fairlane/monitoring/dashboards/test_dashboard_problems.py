@@ -7,7 +7,8 @@ from aws_cdk import App, Stack
 
 from fairlane import FairShare, GpuQueue, JobMetrics, QueueAlarms, QueueDashboard, TrainingQueue
 from tests.fairlane.monitoring.alarms.monitored_queues import HERE, build, build_metrics
-from tests.support import problems_of
+from tests.fairlane.monitoring.dashboards.test_queue_dashboard import bodies
+from tests.support import problems_of, template_of
 
 PERCENTILE = "a percentile: a number above 0, up to 100, with at most 10 decimals"
 QUEUES = "the name of a queue of the JobMetrics: p4, g5, cpu, old"
@@ -80,14 +81,34 @@ def test_an_exporter_and_its_alarms_are_given_once() -> None:
     ]
 
 
+def test_alarms_of_another_account_or_of_an_unknown_region_are_refused() -> None:
+    app = App()
+    home, away = (
+        Stack(app, "Home", env=HERE),
+        Stack(app, "Away", env={"account": "999999999999", "region": HERE.region}),
+    )
+    alarms = [QueueAlarms(stack, "Alarms", metrics=build_metrics(stack)) for stack in (away, Stack(app, "Unknown"))]
+    assert problems_with(home, metrics=[alarms[0].metrics], alarms=alarms) == [
+        "alarms[0]: Away/Alarms is in account 999999999999: use alarms in the dashboard's account",
+        "alarms[1]: Unknown/Alarms is in another stack, whose Region is not known at synth: set env of that stack, or use "
+        "QueueAlarms of the dashboard's own stack",
+    ]
+
+
 @pytest.mark.parametrize("region", ["us-east-1", "eu-west-1"])
-def test_alarms_of_another_stack_are_refused(region: str) -> None:
+def test_alarms_of_another_stack_are_shown_by_name(region: str) -> None:
     app = App()
     home, other = Stack(app, "Home", env=HERE), Stack(app, "Other", env={"account": HERE.account, "region": region})
-    alarms = QueueAlarms(other, "Alarms", metrics=build_metrics(other))
-    assert problems_with(home, metrics=[alarms.metrics], alarms=[alarms]) == [
-        "alarms[0]: Other/Alarms is in another stack: use QueueAlarms of the dashboard's own stack"
-    ]
+    alarms = QueueAlarms(other, "Alarms", metrics=build_metrics(other), name_prefix="prod")
+    QueueDashboard(home, "Dashboard", dashboard_name="gpus", metrics=[alarms.metrics], alarms=[alarms])
+    (body,) = bodies(home).values()
+    shown = [arn for widget in body["widgets"] if widget["type"] == "alarm" for arn in widget["properties"]["alarms"]]
+    names = [alarm.alarm_name for alarm in (*alarms.alarms.values(), *alarms.composites.values())]
+    names += [alarm.alarm_name for alarm in alarms.exporter_composites.values()]
+    start = f":cloudwatch:{region}:{HERE.account}:alarm:prod-"
+    assert all(start in arn for arn in shown)
+    assert sorted(arn.rpartition(":alarm:")[2] for arn in shown) == sorted(map(str, names))
+    assert "Fn::ImportValue" not in str(template_of(home))
 
 
 def test_a_graph_with_too_many_metrics_is_refused(stack: Stack) -> None:

@@ -188,10 +188,10 @@ def test_a_dashboard_of_some_queues_shows_only_their_widgets_and_alarms() -> Non
 
 
 def subject(alarm: str) -> str:
-    """Return the queue of an alarm, read from its logical id, or Exporter."""
-    match = re.match(r"\$\{(?:\[')?Alarms(Queues|Exporter)(?:Queues)?(p4|g5|cpu|old)?", alarm)
-    assert match
-    return match[2] or match[1]
+    """Return the queue of an alarm, read from its name or logical id, or Exporter."""
+    queue = re.search(r"(?:Queues|:stack-(?:exporter-)?)(p4|g5|cpu|old)", alarm)
+    assert queue or "exporter" in alarm.lower()
+    return queue[1] if queue else "Exporter"
 
 
 def test_a_widget_has_at_most_100_alarms() -> None:
