@@ -136,7 +136,7 @@ def test_stages_without_an_environment_may_have_the_same_names() -> None:
 def test_queues_with_quotas_share_no_imported_environment_across_stacks() -> None:
     app = App()
     arn = "arn:aws:batch:us-east-1:111122223333:service-environment/gpus"
-    quotas = QuotaManagement([QuotaShare(name="research", capacity={"ml.p4d.24xlarge": 2}, sharing=Sharing.RESERVE)])
+    quotas = QuotaManagement(QuotaShare(name="research", capacity={"ml.p4d.24xlarge": 2}, sharing=Sharing.RESERVE))
     for name in ("First", "Second"):
         stack = Stack(app, name)
         environment = ServiceEnvironment.from_service_environment_arn(stack, "Environment", arn)
