@@ -103,9 +103,8 @@ def queue_day(capacity: Capacity, start: int, minutes: int, random: Random) -> d
     shares = capacity.shares or {"": 0.0}
     total = sum(shares.values())
     entitled = {name: value if total else capacity.limit / len(shares) for name, value in shares.items()}
-    demands = {
-        name: _demand(start // 60, minutes, random, busy=rank == 0) for rank, name in enumerate(sorted(entitled))
-    }
+    busiest = next((name for name in sorted(entitled) if entitled[name]), "")
+    demands = {name: _demand(start // 60, minutes, random, busy=name == busiest) for name in sorted(entitled)}
     usage = {
         name: QueueUsage(
             entitled=part,

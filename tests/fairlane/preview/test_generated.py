@@ -208,6 +208,13 @@ def test_a_container_job_has_one_gpu_if_no_instance_fits_a_share() -> None:
     assert capacity.job_gpus == 1
 
 
+def test_a_share_without_entitlement_is_not_the_busy_one() -> None:
+    capacity = Capacity(limit=100, shares={"other": 0, "production": 60, "research": 40})
+    key = queue_metric("CapacityBorrowed", "production")
+    samples = generate_samples({key: 60}, start=START, end=TIMES.stop, seed=0, capacities={"p4": capacity})
+    assert max(values(samples, key)) > 0
+
+
 def test_jobs_use_and_want_whole_instances() -> None:
     capacity = Capacity(limit=960, shares={"a": 576, "b": 384}, gpus=8 / 96, job_size=96)
     names = ("CapacityInUse", "GpusInUse", "GpusWanted", "RunningJobs", "RunnableJobs")
