@@ -5,6 +5,7 @@ import pytest
 
 import fairlane as f
 from fairlane import ConfigurationError
+from fairlane.hyperpod import Governance
 from tests.fairlane.hyperpod.governance import team
 from tests.fairlane.hyperpod.governed_cluster import Cluster
 from tests.fairlane.valid_calls import CONSTRUCTS, HERE, World
@@ -44,10 +45,9 @@ def test_merged_replication_rules_need_code() -> None:
 def test_governance_without_native_resources_needs_code() -> None:
     app = cdk.App()
     cluster = Cluster(cdk.Stack(app, "Stack", env=HERE))
-    arguments = {"cluster": cluster, "governance": f.Governance(), "teams": [team()], "native_types": []}
     stack = bare_stack(app)
     with pytest.raises(ConfigurationError, match="uploads nothing"):
-        f.TaskGovernance(stack, "Governance", **arguments)
+        f.TaskGovernance(stack, "Governance", cluster=cluster, governance=Governance(), teams=[team()], native_types=[])
     assert stack.node.children == []
 
 
