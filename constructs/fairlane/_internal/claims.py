@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from weakref import WeakKeyDictionary
 
-from aws_cdk import Stack
+from aws_cdk import Stack, Stage
 from constructs import Construct, IConstruct
 
 from fairlane._internal.tokens import is_token
@@ -25,7 +25,8 @@ _cache: "WeakKeyDictionary[IConstruct, Claims]" = WeakKeyDictionary()
 class Claims:
     """Names that the constructs of one app claim in one account and Region.
 
-    Stacks whose account or Region is unknown at synth have claims of their own.
+    An account or Region that is unknown at synth is the same for all stacks of a stage, or of an app without stages:
+    the AWS CDK CLI deploys them with the same credentials. Different stages may have different credentials.
 
     Attributes:
         account: Account ID. A token if it is unknown at synth.
@@ -34,6 +35,7 @@ class Claims:
 
     account: str
     region: str
+    _stack_path: str
     _place: tuple[str, ...]
     _owners: _Owners = field(repr=False)
 
@@ -47,12 +49,11 @@ class Claims:
         if construct not in _cache:
             if not isinstance(construct, Construct) and not hasattr(construct, "node"):
                 raise ConfigurationError("Fairlane construct", [Problem(("scope",), construct, _SCOPE)])
-            stack = construct if isinstance(construct, Stack) else _stack(construct)
+            stack = construct if isinstance(construct, Stack) else stack_of(construct)
             if stack not in _cache:
-                account, region, node = stack.account, stack.region, stack.node
-                resolved = not is_token(account) and not is_token(region)
-                place = (account, region) if resolved else (node.path,)
-                _cache[stack] = cls(account, region, place, _owners.setdefault(node.root, {}))
+                account, region = stack.account, stack.region
+                place, node = _place(stack, account, region), stack.node
+                _cache[stack] = cls(account, region, node.path, place, _owners.setdefault(node.root, {}))
             _cache[construct] = _cache[stack]
         return _cache[construct]
 
@@ -60,8 +61,8 @@ class Claims:
     def account_wide(cls, construct: IConstruct) -> "Claims":
         """Return the claims in the account of a construct's stack, over all Regions."""
         regional = cls.regional(construct)
-        place = regional._place if is_token(regional.account) else (regional.account,)
-        return cls(regional.account, "", place, regional._owners)
+        place = _place(construct, regional.account)
+        return cls(regional.account, "", regional._stack_path, place, regional._owners)
 
     def adopt(self, construct: IConstruct) -> None:
         """Cache these claims for a construct of the same stack, which saves a call to Node."""
@@ -75,14 +76,36 @@ class Claims:
     def name_problems(self, kind: str, field: str, name: str) -> Iterator[Problem]:
         """Yield a problem if another construct claims the name."""
         if owner := self.owner(kind, name):
-            yield Problem.relation((field,), f"{owner} already has the name {name!r}: use another name")
+            remedy = f"use another name{self.other_remedy(kind, name)}"
+            yield Problem.relation((field,), f"{owner} already has the name {name!r}: {remedy}")
+
+    def other_remedy(self, kind: str, name: str) -> str:
+        """Return the second remedy for a claimed name, which follows the first. Empty if there is no other remedy."""
+        owner = self._owners[(kind, str(name), *self._place)]
+        is_known = not is_token(self.account) and not is_token(self.region)
+        if is_known or stack_of(owner).node.path == self._stack_path:
+            return ""
+        return ", or set env of both stacks if they are in different accounts or Regions"
 
     def add(self, kind: str, name: str, owner: IConstruct) -> None:
         """Claim the name for a construct, unless another construct claims it already."""
         self._owners.setdefault((kind, str(name), *self._place), owner)
 
 
-def _stack(construct: IConstruct) -> Stack:
+def _place(construct: IConstruct, *values: str) -> tuple[str, ...]:
+    """Return an account, or an account and a Region, as a key. The key of unknown values contains the stage."""
+    if not any(map(is_token, values)):
+        return values
+    stage = Stage.of(construct)
+    return (*("" if is_token(value) else value for value in values), stage.node.path if stage else "")
+
+
+def stack_of(construct: IConstruct) -> Stack:
+    """Return the stack of a construct.
+
+    Raises:
+        ConfigurationError: If the construct is not in a stack.
+    """
     try:
         return Stack.of(construct)
     except RuntimeError as error:

@@ -10,6 +10,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3_assets as s3_assets
 from constructs import Construct
 
+from fairlane._internal.assets import create_asset
 from fairlane._internal.iam_statements import Statement, allow
 from fairlane._internal.lambda_package import LAMBDA_PACKAGE, lambda_root
 from fairlane._internal.nag import acknowledge_wildcards
@@ -100,7 +101,7 @@ def lambda_code(scope: Construct) -> s3_assets.Asset:
     """Return the asset with the code of `fairlane_lambda`, one for each stack."""
     stack = cdk.Stack.of(scope)
     if stack not in _code:
-        _code[stack] = s3_assets.Asset(
+        _code[stack] = create_asset(
             scope,
             "Code",
             path=str(lambda_root()),

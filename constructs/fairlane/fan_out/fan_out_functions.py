@@ -10,6 +10,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3_assets as s3_assets
 from constructs import Construct
 
+from fairlane._internal.assets import create_asset
 from fairlane._internal.functions import Function, lambda_code
 from fairlane._internal.iam_statements import MAX_INLINE_POLICY, policy_size
 from fairlane._internal.nag import acknowledge_wildcards
@@ -34,7 +35,7 @@ def create_configuration(scope: Construct, configuration: Mapping[str, Any]) -> 
     with TemporaryDirectory() as folder:
         path = FilePath(folder) / "fan-out.json"
         path.write_text(json.dumps(configuration, indent=2) + "\n")
-        return s3_assets.Asset(scope, "Configuration", path=str(path))
+        return create_asset(scope, "Configuration", path=str(path))
 
 
 def create_functions(

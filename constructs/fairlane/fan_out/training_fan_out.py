@@ -194,6 +194,7 @@ class TrainingFanOut(FanOutMetrics):
         if problems:
             raise ConfigurationError(path, problems)
         super().__init__(scope, construct_id)
+        configuration = create_configuration(self, spec.config(fan_out_name, claims.region))
         claims.add(_KIND, fan_out_name, self)
         claims.add(WORKGROUP, rules.workgroup_name(fan_out_name), self)
         self.spec, self.fan_out_name, self.encryption_key_arn = spec, fan_out_name, key_arn
@@ -203,7 +204,6 @@ class TrainingFanOut(FanOutMetrics):
         self.database = create_tables(self, self.database_name, bucket.bucket_name)
         output = f"s3://{bucket.bucket_name}/{QUERIES}"
         self.workgroup = create_workgroup(self, self.workgroup_name, _WORKGROUP, output, key_arn)
-        configuration = create_configuration(self, spec.config(fan_out_name, claims.region))
         name = rules.resource_name(fan_out_name)
         self.state_machine_arn = f"{ARN}:states:{claims.region}:{claims.account}:stateMachine:{name}"
         permissions = FanOutPermissions(

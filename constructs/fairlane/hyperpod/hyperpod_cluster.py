@@ -9,10 +9,10 @@ from typing import Any, Final, cast
 from aws_cdk import Acknowledgment, Annotations, Tags, Validations
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_eks_v2 as eks
-from aws_cdk import aws_s3_assets as assets
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct, IDependable
 
+from fairlane._internal.assets import create_asset
 from fairlane._internal.claims import Claims
 from fairlane._internal.key_rules import check_regional_key
 from fairlane._internal.log_encryption import AnyKey
@@ -36,7 +36,7 @@ from fairlane.hyperpod.eks_cluster import (
 from fairlane.hyperpod.execution_role import autoscaling_role, execution_role
 from fairlane.hyperpod.instance_group import InstanceGroup, NodePool
 from fairlane.hyperpod.karpenter_objects import node_class, node_pool
-from fairlane.hyperpod.lifecycle_scripts import LifecycleScripts
+from fairlane.hyperpod.lifecycle_scripts import DEFAULT_SCRIPTS, LifecycleScripts
 from fairlane.hyperpod.pool_rules import group_subnets
 from fairlane.hyperpod.script_rules import directory_problems, script_names
 
@@ -174,6 +174,7 @@ class HyperPodCluster(Construct):
             raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)
         layer = kubectl_layer() if kubernetes is None else None
         super().__init__(scope, construct_id)
+        staging = create_asset(self, "ScriptsAsset", path=DEFAULT_SCRIPTS).bucket
         claims.add(_KIND, cluster_name, self)
         if kubernetes is not None:
             claim_kubernetes(claims, kubernetes, self)
@@ -181,12 +182,12 @@ class HyperPodCluster(Construct):
         self.instance_groups: Sequence[InstanceGroup] = [*instance_groups]
         self.node_pools: Sequence[NodePool] = [*node_pools]
         self.existing_add_ons: Collection[str] = [*existing_add_ons]
-        asset = None if is_location(chart) else assets.Asset(self, "ChartAsset", path=chart)
+        asset = None if is_location(chart) else create_asset(self, "ChartAsset", path=chart)
         self.kubernetes = kubernetes or self._own_kubernetes(kubernetes_version, key_arn, layer)
         if asset is not None:
             acknowledge_chart(self.kubernetes, asset.bucket)
         self.security_group_id = network.security_group(self, self.kubernetes.cluster_security_group_id)
-        scripts = LifecycleScripts(self, cluster_name, lifecycle_scripts, lifecycle_bucket, key_arn)
+        scripts = LifecycleScripts(self, cluster_name, lifecycle_scripts, lifecycle_bucket, key_arn, staging)
         self.lifecycle_bucket = scripts.bucket
         self.execution_role = execution_role(
             self,

@@ -7,7 +7,6 @@ from typing import Final
 
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
-from aws_cdk import aws_s3_assets as assets
 from aws_cdk import aws_s3_deployment as deployment
 from constructs import Construct
 
@@ -18,7 +17,8 @@ from fairlane.hyperpod.framework_findings import KEY_USES, S3_WRITES, acknowledg
 
 INIT_SCRIPT: Final = "fairlane_init.sh"
 """Name of the script that does nothing, the default of all groups."""
-_DEFAULT: Final = str(Path(__file__).with_name("lifecycle"))
+DEFAULT_SCRIPTS: Final = str(Path(__file__).with_name("lifecycle"))
+"""Folder of the script that does nothing."""
 _NO_ACCESS_LOGS: Final = (
     "server access logs need a second bucket with a retention of its own: record the access to scripts with data "
     "events of AWS CloudTrail where it is needed"
@@ -34,6 +34,7 @@ class LifecycleScripts:
         directory: Directory of scripts. None for only the script that does nothing.
         bucket_name: Name of an existing bucket. None for a bucket of its own, with removal policy RETAIN.
         key_arn: ARN of the KMS key of the bucket. None if Amazon S3 manages the key.
+        staging: Bucket of the assets of the stack.
 
     Attributes:
         bucket: Bucket.
@@ -42,18 +43,23 @@ class LifecycleScripts:
     """
 
     def __init__(
-        self, scope: Construct, cluster_name: str, directory: str | None, bucket_name: str | None, key_arn: str | None
+        self,
+        scope: Construct,
+        cluster_name: str,
+        directory: str | None,
+        bucket_name: str | None,
+        key_arn: str | None,
+        staging: s3.IBucket,
     ) -> None:
         self.prefix = f"{cluster_name}/"
         self.bucket = self._bucket(scope, cluster_name, bucket_name, key_arn)
         self.deployment = deployment.BucketDeployment(
             scope,
             "Scripts",
-            sources=[deployment.Source.asset(each) for each in (_DEFAULT, directory) if each is not None],
+            sources=[deployment.Source.asset(each) for each in (DEFAULT_SCRIPTS, directory) if each is not None],
             destination_bucket=self.bucket,
             destination_key_prefix=self.prefix,
         )
-        staging = assets.Asset(scope, "ScriptsAsset", path=_DEFAULT).bucket
         _acknowledge(self.deployment, [staging, self.bucket])
 
     @property

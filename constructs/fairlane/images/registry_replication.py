@@ -101,7 +101,6 @@ class RegistryReplication(Construct):
         self.mode = ReplicationMode(mode)
         self.place = Place(claims.account, claims.region)
         self.rules: dict[str, Destinations] = {}
-        _registries.setdefault(self.node.root, []).append(self)
         match self.mode:
             case ReplicationMode.OWN:
                 self.document: ecr.CfnReplicationConfiguration | MergedRules | cdk.CfnOutput = (
@@ -112,6 +111,7 @@ class RegistryReplication(Construct):
             case ReplicationMode.EXTERNAL:
                 description = "Replication rules to add to the rules of the registry"
                 self.document = cdk.CfnOutput(self, "RulesToAdd", value="[]", description=description)
+        _registries.setdefault(self.node.root, []).append(self)
         cdk.Aspects.of(self).add(_Advisor())
 
     @classmethod

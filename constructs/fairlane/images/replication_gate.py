@@ -89,12 +89,12 @@ class ReplicationGate(Construct):
         if problems:
             raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)
         super().__init__(scope, construct_id)
+        self._code = lambda_code(self)
         self.repositories = list(repositories)
         self._timeout = cdk.Duration.minutes(timeout_minutes)
         self._provider: custom_resources.Provider | None = None
         self._resources: dict[tuple[str, str], list[tuple[dict[str, Any], cdk.CustomResource]]] = {}
         self._waits, self._backfills = Construct(self, "Waits"), Construct(self, "Backfills")
-        self._code = lambda_code(self)
         self._log_key = log_key_arn(self, log_encryption_key)
         arns = [repository.repository_arn for repository in repositories]
         self._status_statement = allow(["ecr:DescribeImageReplicationStatus"], arns)

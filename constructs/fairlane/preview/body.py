@@ -12,6 +12,7 @@ from pydantic.alias_generators import to_camel
 from fairlane.cloudwatch.samples import RETENTION
 from fairlane.cloudwatch.template import resources, template_text
 from fairlane.cloudwatch.template_alarms import TemplateAlarms
+from fairlane.preview.assembly import AssemblyError, template_files
 from fairlane.preview.widget_metrics import Line, expand_metrics
 
 COLUMNS: Final = 24
@@ -154,16 +155,20 @@ class Dashboard:
 
 
 def read_dashboards(path: Path) -> list[Dashboard]:
-    """Return all dashboards of a `cdk.out` folder or of a CloudFormation template, or the dashboard of a body.
+    """Return all dashboards of a cloud assembly or of a CloudFormation template, or the dashboard of a body.
+
+    Args:
+        path: Cloud assembly, for example `cdk.out`, with a manifest that lists the templates; or a template or body.
 
     Raises:
         PreviewError: If there is no dashboard, or a dashboard is not valid.
     """
     if not path.exists():
         raise PreviewError(f"{path} does not exist: use a cdk.out folder, a template or a dashboard body")
-    files = sorted(path.rglob("*.template.json")) if path.is_dir() else [path]
-    if not files:
-        raise PreviewError(f"{path} contains no CloudFormation templates (*.template.json)")
+    try:
+        files = [*dict.fromkeys(template_files(path))] if path.is_dir() else [path]
+    except AssemblyError as error:
+        raise PreviewError(str(error)) from error
     contents = [(file, _read_json(file)) for file in files]
     dashboards = [dashboard for file, content in contents for dashboard in _dashboards(file, content)]
     if not dashboards:

@@ -13,9 +13,10 @@ from fairlane.cloudwatch.alarms import evaluate_alarms
 from fairlane.cloudwatch.samples import RETENTION, MetricKey, Samples
 from fairlane.cloudwatch.template_alarms import TemplateAlarms
 from fairlane.preview.body import Dashboard, PreviewError, Widget, parse_dashboard, read_dashboards
+from fairlane.preview.capacities import queue_capacities
 from fairlane.preview.page import DashboardView, States, page
 from fairlane.preview.queue_day import Capacity
-from fairlane.preview.sample_data import generate_samples, matching_metrics, queue_capacities
+from fairlane.preview.sample_data import generate_samples, matching_metrics
 
 _MINUTE: Final = 60
 _HOUR: Final = 3600
@@ -52,9 +53,7 @@ def preview(path: Path, output: Path, *, name: str | None = None, data: Path | N
         names = ", ".join(dashboard.name for dashboard in dashboards)
         raise PreviewError(f"{path} contains no dashboard {name}: use one of {names}")
     samples, end = _read_log(data) if data else (None, _GENERATED_END)
-    capacities = {
-        queue: capacity for template in selected[0].templates for queue, capacity in queue_capacities(template).items()
-    }
+    capacities = queue_capacities(selected[0].templates)
     views = [_preview(dashboard, samples, end, seed, capacities) for dashboard in selected]
     origin = f"Data: {data}." if data else f"Data: generated with seed {seed}."
     try:

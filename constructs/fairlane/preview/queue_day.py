@@ -19,11 +19,18 @@ class Capacity:
         limit: Maximum capacity that all jobs together can use, in instances or vCPUs.
         shares: Entitlement of each share, by name. 0 if the entitlement is unknown.
         gpus: Number of GPUs of one instance or vCPU. Default: 8.
+        job_size: Capacity of one job, in instances or vCPUs. Default: 1, one instance.
     """
 
     limit: float
     shares: Mapping[str, float]
     gpus: float = 8
+    job_size: float = 1
+
+    @property
+    def job_gpus(self) -> int:
+        """Number of GPUs of one job."""
+        return round(self.gpus * self.job_size)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +40,7 @@ class QueueUsage:
     Args:
         entitled: Entitlement of the share, or limit of the queue.
         gpus: Number of GPUs of one unit of capacity.
+        job_size: Capacity of one job.
         used: Capacity in use.
         lent: Capacity of the entitlement that other shares use.
         waiting: Number of jobs that wait for capacity.
@@ -42,15 +50,25 @@ class QueueUsage:
 
     entitled: float
     gpus: float
+    job_size: float
     used: list[float]
     lent: list[float]
     waiting: list[float]
     oldest: list[float]
     ended: list[int]
 
+    @property
+    def job_gpus(self) -> int:
+        """Number of GPUs of one job."""
+        return round(self.gpus * self.job_size)
+
     def jobs(self, capacity: float) -> int:
-        """Return the number of jobs of a capacity: one unit a job, or one GPU a job if a unit is less than a GPU."""
-        return round(capacity * min(1, self.gpus or 1))
+        """Return the number of jobs of a capacity."""
+        return round(capacity / self.job_size)
+
+    def whole(self, capacity: float) -> float:
+        """Return the part of a capacity that whole jobs use."""
+        return math.floor(capacity / self.job_size) * self.job_size
 
     @classmethod
     def total(cls, limit: float, parts: Sequence[Self]) -> Self:
@@ -58,6 +76,7 @@ class QueueUsage:
         return cls(
             entitled=limit,
             gpus=parts[0].gpus,
+            job_size=parts[0].job_size,
             used=[sum(column) for column in zip(*(part.used for part in parts), strict=True)],
             lent=[sum(column) for column in zip(*(part.lent for part in parts), strict=True)],
             waiting=[sum(column) for column in zip(*(part.waiting for part in parts), strict=True)],
@@ -84,11 +103,19 @@ def queue_day(capacity: Capacity, start: int, minutes: int, random: Random) -> d
     shares = capacity.shares or {"": 0.0}
     total = sum(shares.values())
     entitled = {name: value if total else capacity.limit / len(shares) for name, value in shares.items()}
-    demands = {
-        name: _demand(start // 60, minutes, random, busy=rank == 0) for rank, name in enumerate(sorted(entitled))
-    }
+    busiest = next((name for name in sorted(entitled) if entitled[name]), "")
+    demands = {name: _demand(start // 60, minutes, random, busy=name == busiest) for name in sorted(entitled)}
     usage = {
-        name: QueueUsage(entitled=part, gpus=capacity.gpus, used=[], lent=[], waiting=[], oldest=[], ended=[])
+        name: QueueUsage(
+            entitled=part,
+            gpus=capacity.gpus,
+            job_size=capacity.job_size,
+            used=[],
+            lent=[],
+            waiting=[],
+            oldest=[],
+            ended=[],
+        )
         for name, part in entitled.items()
     }
     for minute in range(minutes):
@@ -110,18 +137,18 @@ def _demand(start: int, minutes: int, random: Random, *, busy: bool) -> list[flo
 
 
 def _add_minute(usage: Mapping[str, QueueUsage], demand: Mapping[str, float], limit: float, random: Random) -> None:
-    own = {name: math.floor(min(demand[name], use.entitled)) for name, use in usage.items()}
+    own = {name: use.whole(min(demand[name], use.entitled)) for name, use in usage.items()}
     excess = {name: max(0.0, demand[name] - use.entitled) for name, use in usage.items()}
     free = max(0.0, limit - sum(own.values()))
     part = min(1.0, free / total) if (total := sum(excess.values())) else 0.0
-    borrowed = {name: math.floor(excess[name] * part) for name in usage}
+    borrowed = {name: use.whole(excess[name] * part) for name, use in usage.items()}
     idle = {name: max(0.0, use.entitled - own[name] - borrowed[name]) for name, use in usage.items()}
     lent = min(1.0, sum(borrowed.values()) / total) if (total := sum(idle.values())) else 0.0
     for name, use in usage.items():
         used = own[name] + borrowed[name]
         use.used.append(used)
         use.lent.append(idle[name] * lent)
-        use.waiting.append(max(0, use.jobs(demand[name] - used - 1)))
+        use.waiting.append(max(0, use.jobs(demand[name] - used - use.job_size)))
         before = use.oldest[-1] if use.oldest else 0.0
         served = 0.4 if random.random() < 0.008 else 1.0
         use.oldest.append(before * served + 60 if use.waiting[-1] else 0.0)

@@ -1,17 +1,14 @@
 """Reproducible samples of the metrics of dashboards and alarms, generated from a seed."""
 
-import json
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
+from dataclasses import replace
 from random import Random
-from typing import Any, Final
+from typing import Final
 
 from fairlane._internal.lambda_package import metrics_catalog
-from fairlane.catalog import training_gpus
 from fairlane.cloudwatch.samples import MetricKey, Samples
-from fairlane.cloudwatch.template import resources, template_text
 from fairlane.cloudwatch.units import metric_unit
 from fairlane.preview.queue_day import Capacity, QueueUsage, queue_day
 
@@ -20,15 +17,23 @@ _REASONS: Final = {
     "JobFailures": ("ExitCode", "OutOfMemory", "SpotReclaim"),
     "QueueBlocked": ("CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY",),
 }
-_GPUS_PER_VCPU: Final = 1 / 24
 _SHARES: Final = ("production", "research")
 _HOSTS: Final = tuple(f"training-{number}/algo-1" for number in range(1, 5))
+_CLUSTER: Final = "HyperPod"
+_INSTANCES: Final = ("HyperPodInstances", "HyperPodTargetInstances")
+_QUIET: Final = ("HyperPodClusterFailed",)
+_CLUSTER_INSTANCES: Final = 4
+_FAN_OUTS: Final = {
+    "FanOutLinesWaiting": 120.0,
+    "FanOutLinesSubmitted": 30.0,
+    "FanOutLinesRunning": 24.0,
+    "FanOutLinesDone": 400.0,
+    "FanOutOldestUnsubmittedAge": 5400.0,
+}
+"""Typical values of the metrics of fan-outs, besides that of failed lines, which is 0."""
 _SEARCH: Final = re.compile(r"SEARCH\(\s*'\s*\{([^}]*)\}([^']*)'", re.IGNORECASE)
 _TERM: Final = re.compile(r"(?:\b(\w+)\s*=\s*)?(?:\"([^\"]*)\"|([^\s()\"=]+))")
 _ZERO_IF_HEALTHY: Final = re.compile(r"Error|Throttl|Dropped|Rejected|Truncated|Failed|Dead|Violation|Missed")
-
-_INVALID_INPUT: Final = (AttributeError, LookupError, RecursionError, TypeError, ValueError)
-"""Errors that the inputs of schedules for other targets cause."""
 
 _Values = Callable[[QueueUsage, Random], Iterable[float]]
 
@@ -62,7 +67,7 @@ _GAUGES: Final[dict[str, _Values]] = {
     "CapacityBorrowed": lambda use, _: (max(0.0, used - use.entitled) for used in use.used),
     "CapacityLent": lambda use, _: use.lent,
     "GpusInUse": lambda use, _: (round(use.gpus * used) for used in use.used),
-    "GpusWanted": lambda use, _: (round(max(1, use.gpus)) * jobs for jobs in use.waiting),
+    "GpusWanted": lambda use, _: (use.job_gpus * jobs for jobs in use.waiting),
     "RunnableJobs": lambda use, _: use.waiting,
     "RunningJobs": lambda use, _: map(use.jobs, use.used),
     "OldestRunnableAge": lambda use, _: use.oldest,
@@ -121,7 +126,8 @@ def generate_samples(
                 days[queue] = queue_day(complete[queue], start, minutes, Random(f"{seed} {queue}"))
             use = days[queue].get(dimensions.get("Share", ""))
         step = 5 if periods[metric] >= 300 else 1
-        for minute, values in _metric_samples(metric, use, minutes, step, random):
+        gpus = _host_gpus(dimensions.get("Host", ""), capacities)
+        for minute, values in _metric_samples(metric, use, minutes, step, random, gpus):
             samples.add(metric.namespace, metric.name, dimensions, start + 60 * minute, values)
     return samples
 
@@ -156,33 +162,6 @@ def matching_metrics(expression: str, shares: Mapping[str, Iterable[str]]) -> It
                 yield from (MetricKey.from_dimensions(namespace, name, dimensions) for dimensions in combinations)
 
 
-def queue_capacities(template: Mapping[str, Any]) -> dict[str, Capacity]:
-    """Return the capacities of queues in the input of a template's job-metrics exporter, by queue name."""
-    capacities: dict[str, Capacity] = {}
-    for _, properties in resources(template, "AWS::Scheduler::Schedule"):
-        with suppress(*_INVALID_INPUT):
-            capacities |= _event_capacities(json.loads(template_text(properties["Target"]["Input"])))
-    return capacities
-
-
-def _event_capacities(event: Mapping[str, Any]) -> dict[str, Capacity]:
-    capacities = {}
-    for queue in event["queues"]:
-        shares = {name: float(sum(units.values())) for name, units in queue.get("shares", {}).items()}
-        limit = float(sum(queue.get("limit", {}).values())) or sum(shares.values())
-        if limit:
-            capacities[queue["name"]] = Capacity(limit=limit, shares=shares, gpus=_gpus(queue))
-    return capacities
-
-
-def _gpus(queue: Mapping[str, Any]) -> float:
-    units = [*queue.get("limit", {}), *(unit for share in queue.get("shares", {}).values() for unit in share)]
-    if "VCPU" in units:
-        return _GPUS_PER_VCPU
-    counts = (training_gpus(name) for name in (queue.get("instance_type", ""), *units))
-    return next((gpus for gpus in counts if gpus is not None), 0)
-
-
 def _complete_capacities(metrics: Iterable[MetricKey], capacities: Mapping[str, Capacity]) -> dict[str, Capacity]:
     """Return the capacities of all queues of metrics, with all their shares."""
     shares_by_queue: dict[str, set[str]] = {}
@@ -197,14 +176,14 @@ def _complete_capacities(metrics: Iterable[MetricKey], capacities: Mapping[str, 
     }
     for queue, capacity in capacities.items():
         more = dict.fromkeys(sorted(shares_by_queue.get(queue, set()) - set(capacity.shares)), 0.0)
-        complete[queue] = Capacity(limit=capacity.limit, shares={**capacity.shares, **more}, gpus=capacity.gpus)
+        complete[queue] = replace(capacity, shares={**capacity.shares, **more})
     return complete
 
 
 def _metric_samples(
-    metric: MetricKey, use: QueueUsage | None, minutes: int, step: int, random: Random
+    metric: MetricKey, use: QueueUsage | None, minutes: int, step: int, random: Random, gpus: int
 ) -> Iterator[tuple[int, list[float]]]:
-    """Yield the minutes with samples, and the values of the samples."""
+    """Yield the minutes with samples, and the values of the samples. `gpus` is the number of GPUs of a host."""
     name = metric.name
     if use and name in _GAUGES:
         values = enumerate(_GAUGES[name](use, random))
@@ -225,14 +204,29 @@ def _metric_samples(
     elif metric.namespace == "/aws/sagemaker/TrainingJobs":
         start = random.randint(0, minutes // 2)
         level = random.uniform(70, 97)
+        most = gpus if name.startswith("GPU") else 1  # SageMaker adds up the percentages of all GPUs.
         for minute in range(start, min(minutes, start + random.randint(minutes // 3, minutes)), step):
-            yield minute, [min(100.0, max(0.0, level + random.gauss(0, 3)))]
+            yield minute, [most * min(100.0, max(0.0, level + random.gauss(0, 3)))]
+    elif name in _INSTANCES:
+        yield from ((minute, [float(_CLUSTER_INSTANCES)]) for minute in range(0, minutes, step))
+    elif name.startswith(_CLUSTER):
+        part = 0.0 if name in _QUIET else 0.001
+        yield from ((minute, [1.0]) for minute in range(0, minutes, step) if random.random() < part * step)
     else:
         is_zero = bool(_ZERO_IF_HEALTHY.search(name)) or metric.namespace == "AWS/SQS"
-        typical_value, factor = _typical_value(metric_unit(metric)), step if "Invocations" in name else 1
+        unit, factor = metric_unit(metric), step if "Invocations" in name else 1
+        typical_value = 0.0 if is_zero else _FAN_OUTS.get(name, _typical_value(unit))
         for minute in range(0, minutes, step):
             wave = 1 + 0.4 * math.sin(2 * math.pi * minute / 1440) + random.gauss(0, 0.05)
-            yield minute, [0.0 if is_zero else typical_value * wave * factor]
+            value = typical_value * wave * factor
+            yield minute, [float(round(value)) if unit == "Count" else value]
+
+
+def _host_gpus(host: str, capacities: Mapping[str, Capacity]) -> int:
+    """Return the GPUs of a host, which is an instance of one of the queues for training jobs."""
+    queues = [capacity.job_gpus for _, capacity in sorted(capacities.items()) if capacity.job_size == 1]
+    number = _HOSTS.index(host) if host in _HOSTS else 0
+    return (queues[number % len(queues)] if queues else Capacity(limit=1, shares={}).job_gpus) or 1
 
 
 def _duration(name: str, oldest: float, random: Random) -> float:

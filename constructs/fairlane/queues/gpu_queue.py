@@ -1,12 +1,10 @@
 """Job queue for containers on EC2 GPU instances."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TypeAlias
 
 import aws_cdk as cdk
 from aws_cdk import aws_batch as batch
 from aws_cdk import aws_iam as iam
-from aws_cdk.interfaces.aws_batch import IComputeEnvironmentRef
 from constructs import Construct
 
 from fairlane._internal.claims import Claims
@@ -14,6 +12,7 @@ from fairlane._internal.tokens import is_token
 from fairlane.capacity import GpuComputeEnvironment, TrainingVpc
 from fairlane.capacity.fit import fit_problems, splitting_advice
 from fairlane.errors import ConfigurationError, Problem
+from fairlane.queues.environment_place import AnyComputeEnvironment, environment_arn, place_problems
 from fairlane.queues.gpu_grants import WILDCARDS, GpuQueueGrants
 from fairlane.queues.job_definition_base import JobDefinitionBase
 from fairlane.queues.native_metrics import ComputeQueueMetrics
@@ -22,8 +21,6 @@ from fairlane.queues.retention import retain, retain_instances
 from fairlane.queues.rules import check_compute_environments, gpu_queue_problems
 from fairlane.queues.service_environment_claims import QUEUE
 from fairlane.scheduling import JobAction, JobStateTimeLimitAction, SchedulingPolicy, State
-
-AnyComputeEnvironment: TypeAlias = GpuComputeEnvironment | IComputeEnvironmentRef
 
 
 class GpuQueueBase(ComputeQueueMetrics):
@@ -80,9 +77,10 @@ class GpuQueue(GpuQueueBase):
         scope: Scope of the construct.
         construct_id: Id of the construct.
         queue_name: Name of the queue, 1 to 128 characters of A-Z, a-z, 0-9, - and _, unique in an account and Region.
-        compute_environments: Compute environments, 1 to 3. AWS Batch fills the first environment before it starts
-            instances in the next one: put reserved capacity first, then On-Demand, then Spot. Imported environments are
-            not checked against jobs.
+        compute_environments: Compute environments, 1 to 3, of the account and Region of the queue. AWS Batch fills the
+            first environment before it starts instances in the next one: put reserved capacity first, then On-Demand,
+            then Spot. Imported environments are not checked against jobs. The environment of a capacity block is in the
+            stack of the queue, because a queue in another stack prevents its replacement.
         scheduling: Scheduling policy, `Fifo` or `FairShare`.
         priority: Priority of the queue, 0 to 1000. Among queues with the same compute environment, AWS Batch serves the
             queue with the highest priority first. Default: 1.
@@ -124,7 +122,7 @@ class GpuQueue(GpuQueueBase):
                 time_limit_actions=time_limit_actions,
                 tags=tags,
             ),
-            *_environment_problems(compute_environments),
+            *_environment_problems(compute_environments, claims, scope),
             *claims.name_problems(QUEUE, "queue_name", queue_name),
         ]
         if problems:
@@ -145,7 +143,7 @@ class GpuQueue(GpuQueueBase):
             scheduling_policy_arn=self.scheduling_policy.attr_arn if self.scheduling_policy else None,
             compute_environment_order=[
                 batch.CfnJobQueue.ComputeEnvironmentOrderProperty(
-                    order=order, compute_environment=_environment_arn(environment)
+                    order=order, compute_environment=environment_arn(environment)
                 )
                 for order, environment in enumerate(compute_environments, start=1)
             ],
@@ -209,13 +207,9 @@ class GpuQueue(GpuQueueBase):
             )
 
 
-def _environment_arn(environment: AnyComputeEnvironment) -> str:
-    if isinstance(environment, GpuComputeEnvironment):
-        return environment.compute_environment_arn
-    return environment.compute_environment_ref.compute_environment_arn
-
-
-def _environment_problems(environments: Sequence[AnyComputeEnvironment]) -> Iterator[Problem]:
+def _environment_problems(
+    environments: Sequence[AnyComputeEnvironment], claims: Claims, scope: Construct
+) -> Iterator[Problem]:
     malformed = False
     for index, environment in enumerate(environments if isinstance(environments, list | tuple) else ()):
         field = ("compute_environments", index)
@@ -225,6 +219,8 @@ def _environment_problems(environments: Sequence[AnyComputeEnvironment]) -> Iter
         elif _is_fargate(environment):
             sentence = f"{environment.node.path} is a Fargate environment, which has no GPUs"
             yield Problem.relation(field, f"{sentence}: use an environment of EC2 instances")
+        else:
+            yield from place_problems(field, environment, claims, scope)
     if not malformed:
         yield from check_compute_environments(environments)
 

@@ -1,18 +1,16 @@
 """Service environments of queues, created in the app or imported, and the claims on names and environments."""
 
 from collections.abc import Iterator, Mapping
-from typing import Final, TypeAlias
+from typing import Final
 
-from aws_cdk.interfaces.aws_batch import IServiceEnvironmentRef
 from constructs import IConstruct
 
 from fairlane._internal.claims import Claims
 from fairlane.capacity import ServiceEnvironmentBase
 from fairlane.capacity.service_environment import SERVICE_ENVIRONMENT
 from fairlane.errors import Problem
+from fairlane.queues.environment_place import AnyServiceEnvironment, environment_arn, place_problems
 from fairlane.scheduling import Capacity, QuotaManagement, SchedulingPolicy
-
-AnyServiceEnvironment: TypeAlias = ServiceEnvironmentBase | IServiceEnvironmentRef
 
 QUEUE: Final = "job queue"
 """Kind of a claim on the name of a queue."""
@@ -29,13 +27,6 @@ def environment_name(environment: AnyServiceEnvironment) -> str:
     return environment.node.path if _is_environment(environment) else repr(environment)
 
 
-def environment_arn(environment: AnyServiceEnvironment) -> str:
-    """Return the ARN of a service environment."""
-    if isinstance(environment, ServiceEnvironmentBase):
-        return environment.service_environment_arn
-    return environment.service_environment_ref.service_environment_arn
-
-
 def environment_limits(environment: AnyServiceEnvironment | None) -> Mapping[str, int] | None:
     """Return the limits of a service environment by capacity unit. None if the limits are unknown."""
     return environment.capacity_limits if isinstance(environment, ServiceEnvironmentBase) else None
@@ -47,8 +38,9 @@ def claim_problems(
     capacity: Capacity | None,
     environment: AnyServiceEnvironment | None,
     scheduling: SchedulingPolicy,
+    scope: IConstruct,
 ) -> Iterator[Problem]:
-    """Yield a problem for a name that is already claimed, and for a service environment that cannot be shared."""
+    """Yield problems of a name that is already claimed, and of a service environment that the queue cannot use."""
     name_problems = list(claims.name_problems(QUEUE, "queue_name", queue_name))
     if capacity is not None and not name_problems:
         name_problems += claims.name_problems(SERVICE_ENVIRONMENT, "queue_name", queue_name)
@@ -56,6 +48,7 @@ def claim_problems(
     if environment is not None and not _is_environment(environment):
         yield Problem(("service_environment",), environment, "a ServiceEnvironment")
     elif environment is not None:
+        yield from place_problems(("service_environment",), environment, claims, scope)
         kind = _WITH_ANY_QUEUE if isinstance(scheduling, QuotaManagement) else _WITH_QUOTAS
         if owner := Claims.regional(environment).owner(kind, environment_arn(environment)):
             yield Problem.relation(

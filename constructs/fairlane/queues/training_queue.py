@@ -12,14 +12,13 @@ from fairlane._internal.claims import Claims
 from fairlane._internal.tokens import is_token
 from fairlane.capacity import ServiceEnvironment
 from fairlane.errors import ConfigurationError
+from fairlane.queues.environment_place import AnyServiceEnvironment, environment_reference
 from fairlane.queues.native_metrics import ServiceQueueMetrics
 from fairlane.queues.resources import managed_policy, policy_resource, queue_by_arn, queue_by_name, time_limits
 from fairlane.queues.retention import retain
 from fairlane.queues.service_environment_claims import (
-    AnyServiceEnvironment,
     claim,
     claim_problems,
-    environment_arn,
     environment_limits,
     environment_name,
 )
@@ -101,8 +100,9 @@ class TrainingQueue(TrainingQueueBase):
         capacity: Number of instances of a new service environment, which gets the name of the queue: one number for
             `Fifo` and `FairShare`, a number for each `ml.*` instance type for `QuotaManagement`. Mutually exclusive
             with `service_environment`.
-        service_environment: Existing service environment. Several queues can share an environment that counts
-            instances. With `QuotaManagement`, no other queue can use the environment. Mutually exclusive with
+        service_environment: Existing service environment in the account and Region of the queue. Several queues can
+            share an environment that counts instances. With `QuotaManagement`, no other queue can use the environment.
+            A queue refers to an environment of another stack by its name, if it has one. Mutually exclusive with
             `capacity`.
         priority: Priority of the queue, 0 to 1000. Among queues with the same service environment, AWS Batch serves the
             queue with the highest priority first. Default: 1.
@@ -150,7 +150,7 @@ class TrainingQueue(TrainingQueueBase):
                 tags=tags,
                 region=claims.region,
             ),
-            *claim_problems(claims, queue_name, capacity, service_environment, scheduling),
+            *claim_problems(claims, queue_name, capacity, service_environment, scheduling, scope),
         ]
         if problems:
             raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)
@@ -175,7 +175,7 @@ class TrainingQueue(TrainingQueueBase):
             scheduling_policy_arn=self.scheduling_policy.attr_arn if self.scheduling_policy else None,
             service_environment_order=[
                 batch.CfnJobQueue.ServiceEnvironmentOrderProperty(
-                    order=1, service_environment=environment_arn(self.service_environment)
+                    order=1, service_environment=environment_reference(self, self.service_environment)
                 )
             ],
             job_state_time_limit_actions=time_limits(time_limit_actions, JobAction.TERMINATE),

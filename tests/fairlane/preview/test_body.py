@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aws_cdk import App, NestedStack, Stack, Stage
+from aws_cdk import aws_cloudwatch as cloudwatch
+from constructs import Construct
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -125,12 +128,73 @@ def test_dynamic_labels_are_rendered() -> None:
     assert render_label("${MAX}", "line", metric, "Sum", []) == "--"
 
 
-def test_all_dashboards_of_a_folder_are_read(tmp_path: Path) -> None:
-    body = json.dumps({"widgets": []})
-    write(tmp_path / "a.template.json", template(One=body, Two=body))
-    write(tmp_path / "assembly-x" / "b.template.json", template(Three=body))
-    write(tmp_path / "manifest.json", {"widgets": "none"})
-    assert [dashboard.name for dashboard in read_dashboards(tmp_path)] == ["One", "Two", "Three"]
+def add_dashboard(scope: Construct) -> None:
+    cloudwatch.CfnDashboard(scope, "D", dashboard_name=scope.node.path, dashboard_body=json.dumps({"widgets": []}))
+
+
+def names(folder: Path) -> set[str]:
+    return {dashboard.name for dashboard in read_dashboards(folder)}
+
+
+def test_the_dashboards_of_all_stacks_and_stages_of_an_app_are_read(tmp_path: Path) -> None:
+    app = App(outdir=str(tmp_path))
+    add_dashboard(Stack(app, "One"))
+    stage = Stage(app, "Dev")
+    parent = Stack(stage, "Two")
+    add_dashboard(parent)
+    add_dashboard(NestedStack(parent, "Nested"))
+    app.synth()
+    assert names(tmp_path) == {"One", "Dev/Two", "Dev/Two/Nested"}
+
+
+def test_templates_of_a_former_app_are_not_read(tmp_path: Path) -> None:
+    for stacks in (["Old", "Kept"], ["Kept"]):
+        app = App(outdir=str(tmp_path))
+        for name in stacks:
+            add_dashboard(Stack(app, name))
+        app.synth()
+    assert (tmp_path / "Old.template.json").exists()
+    assert names(tmp_path) == {"Kept"}
+
+
+ASSEMBLY = "cdk:cloud-assembly"
+STACK = "aws:cloudformation:stack"
+AGAIN = "run cdk synth again"
+
+
+def artifact(kind: str, **properties: object) -> dict[str, Any]:
+    return {"artifacts": {"A": {"type": kind, "properties": properties}}}
+
+
+@pytest.mark.parametrize(
+    ("manifest", "message"),
+    [
+        (None, "out contains no manifest.json: use the output folder of cdk synth, or one template"),
+        ("{", f"out/manifest.json is not a manifest of the AWS CDK: {AGAIN}"),
+        ([], f"out/manifest.json is not a manifest of the AWS CDK: {AGAIN}"),
+        ("[" * 100_000, f"out/manifest.json is not a manifest of the AWS CDK: {AGAIN}"),
+        ({"artifacts": 5}, f"out/manifest.json is not a manifest of the AWS CDK: {AGAIN}"),
+        ({}, "out contains no dashboards"),
+        ({"artifacts": {"A": None, "B": {"type": STACK}, "C": {"type": STACK, "properties": 5}}}, "no dashboards"),
+        (artifact(STACK, templateFile=5), "out contains no dashboards"),
+        (artifact(STACK, templateFile="gone.json"), f"lists gone.json, which does not exist: {AGAIN}"),
+        (artifact(ASSEMBLY, directoryName="gone"), f"lists gone, which does not exist: {AGAIN}"),
+        (artifact(ASSEMBLY, directoryName="."), f"lists ., which is not inside out: {AGAIN}"),
+        (artifact(ASSEMBLY, directoryName="../out"), f"lists ../out, which is not inside out: {AGAIN}"),
+        (artifact("cdk:asset-manifest", file="gone.json"), f"lists gone.json, which does not exist: {AGAIN}"),
+        (artifact("cdk:asset-manifest", file="manifest.json"), "out contains no dashboards"),
+    ],
+)
+def test_a_manifest_that_cannot_be_read_is_reported_in_one_line(
+    manifest: Any, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(Path("out/stale.template.json"), template(Stale=json.dumps({"widgets": []})))
+    if manifest is not None:
+        write(Path("out/manifest.json"), manifest)
+    with pytest.raises(PreviewError, match=re.escape(message) + "$") as error_info:
+        read_dashboards(Path("out"))
+    assert "\n" not in str(error_info.value)
 
 
 UNSUPPORTED = {"metrics": [{"metricName": "CPUUtilization", "stat": "Average"}], "period": "auto", "annotations": 5}
@@ -237,8 +301,3 @@ def test_an_invalid_file_is_reported_in_one_line(tmp_path: Path, name: str, cont
     with pytest.raises(PreviewError, match=message) as error_info:
         read_dashboards(path)
     assert "\n" not in str(error_info.value)
-
-
-def test_a_folder_without_templates_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(PreviewError, match="contains no CloudFormation templates"):
-        read_dashboards(tmp_path)

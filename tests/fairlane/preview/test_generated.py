@@ -1,12 +1,19 @@
 """Generated data: plausible, consistent, and reproducible by seed."""
 
+import json
 from functools import cache
+from typing import Any
 
 import pytest
+from aws_cdk import App, Stack
 
+from fairlane import FairShare, Fifo, GpuComputeEnvironment, GpuQueue, JobMetrics, TrainingVpc
 from fairlane.cloudwatch.samples import MetricKey, Samples
+from fairlane.preview.capacities import queue_capacities
 from fairlane.preview.queue_day import Capacity
-from fairlane.preview.sample_data import generate_samples, matching_metrics, queue_capacities
+from fairlane.preview.sample_data import generate_samples, matching_metrics
+from fairlane.scheduling import SchedulingPolicy
+from tests.fairlane.valid_calls import HERE
 
 START, HOURS = 1_772_560_800, 24
 TIMES = range(START, START + HOURS * 3600, 300)
@@ -147,15 +154,124 @@ def test_searches_match_generated_shares_reasons_and_hosts() -> None:
     assert [*matching_metrics("SEARCH('{Other,Thing} MetricName=\"X\"', 'Sum', 60)", {})] == []
 
 
-def test_capacities_are_those_of_the_exporter_input() -> None:
-    event = (
-        '{"queues":[{"name":"g6","shares":{"x":{"NUM_INSTANCES":12}},"limit":{"NUM_INSTANCES":16},'
-        '"instance_type":"ml.g6.12xlarge"},{"name":"old","shares":{},"limit":{}}]}'
-    )
-    schedule = {"Type": "AWS::Scheduler::Schedule", "Properties": {"Target": {"Input": event}}}
-    assert queue_capacities({"Resources": {"Z": None, "Schedule": schedule}}) == {
-        "g6": Capacity(limit=16, shares={"x": 12}, gpus=4)
+def exporter(*queues: dict[str, Any]) -> dict[str, Any]:
+    event = json.dumps({"queues": queues})
+    return {
+        "Resources": {"Z": None, "S": {"Type": "AWS::Scheduler::Schedule", "Properties": {"Target": {"Input": event}}}}
     }
+
+
+def training(limit: dict[str, int], **more: Any) -> dict[str, Any]:
+    return {"name": "q", "shares": {}, "limit": limit, **more}
+
+
+@pytest.mark.parametrize(
+    ("queue", "capacity"),
+    [
+        (
+            training({"NUM_INSTANCES": 16}, shares={"x": {"NUM_INSTANCES": 12}}, instance_type="ml.g6.12xlarge"),
+            Capacity(limit=16, shares={"x": 12}, gpus=4),
+        ),
+        (training({"ml.p4d.24xlarge": 2}), Capacity(limit=2, shares={}, gpus=8)),
+        (training({"ml.p4d.24xlarge": 2, "ml.g5.xlarge": 2}), Capacity(limit=4, shares={}, gpus=4.5)),
+        (training({}, shares={"x": {"ml.g5.xlarge": 3}}), Capacity(limit=3, shares={"x": 3}, gpus=1)),
+        (training({"NUM_INSTANCES": 3}), Capacity(limit=3, shares={}, gpus=0)),
+        (training({"VCPU": 240}), Capacity(limit=240, shares={}, gpus=1 / 24, job_size=24)),
+    ],
+)
+def test_capacities_are_those_of_the_exporter_input(queue: dict[str, Any], capacity: Capacity) -> None:
+    unknown = {"name": "old", "shares": {}, "limit": {}}
+    assert queue_capacities([exporter(queue, unknown)]) == {"q": capacity}
+
+
+def container_capacity(instance_types: list[str], max_vcpus: int, scheduling: SchedulingPolicy) -> Capacity:
+    """Return the capacity of a queue for containers whose exporter is in another stack."""
+    app = App()
+    queues, monitoring = (Stack(app, name, env=HERE) for name in ("Queues", "Monitoring"))
+    pool = GpuComputeEnvironment(
+        queues, "Pool", vpc=TrainingVpc(queues, "Vpc"), instance_types=instance_types, max_vcpus=max_vcpus
+    )
+    queue = GpuQueue(queues, "Queue", queue_name="p4", compute_environments=[pool], scheduling=scheduling)
+    JobMetrics(monitoring, "Metrics", queues=[queue])
+    assembly = app.synth()
+    return queue_capacities([stack.template for stack in assembly.stacks])["p4"]
+
+
+def test_a_container_job_has_the_gpus_of_an_instance() -> None:
+    capacity = container_capacity(["p4d.24xlarge"], 192, Fifo())
+    assert (capacity.limit, capacity.job_size, capacity.job_gpus) == (192, 96, 8)
+    assert capacity.gpus * 192 == 16
+
+
+def test_a_container_job_has_one_gpu_if_no_instance_fits_a_share() -> None:
+    capacity = container_capacity(["p4d.24xlarge"], 96, FairShare({"a": 1, "b": 1}))
+    assert capacity.job_gpus == 1
+
+
+def test_a_share_without_entitlement_is_not_the_busy_one() -> None:
+    capacity = Capacity(limit=100, shares={"other": 0, "production": 60, "research": 40})
+    key = queue_metric("CapacityBorrowed", "production")
+    samples = generate_samples({key: 60}, start=START, end=TIMES.stop, seed=0, capacities={"p4": capacity})
+    assert max(values(samples, key)) > 0
+
+
+def test_jobs_use_and_want_whole_instances() -> None:
+    capacity = Capacity(limit=960, shares={"a": 576, "b": 384}, gpus=8 / 96, job_size=96)
+    names = ("CapacityInUse", "GpusInUse", "GpusWanted", "RunningJobs", "RunnableJobs")
+    metrics = {name: queue_metric(name, "a") for name in names}
+    samples = generate_samples(
+        dict.fromkeys(metrics.values(), 60), start=START, end=TIMES.stop, seed=0, capacities={"p4": capacity}
+    )
+    in_use, gpus, wanted, running, waiting = (values(samples, metrics[name]) for name in names)
+    assert max(running) > 2
+    assert max(waiting) > 0
+    assert gpus == [8 * jobs for jobs in running]
+    assert in_use == [96 * jobs for jobs in running]
+    assert wanted == [8 * jobs for jobs in waiting]
+
+
+def host(number: int, name: str = "GPUUtilization") -> MetricKey:
+    return MetricKey.from_dimensions("/aws/sagemaker/TrainingJobs", name, {"Host": f"training-{number}/algo-1"})
+
+
+@pytest.mark.parametrize(("gpus", "most"), [(8, 800), (1, 100), (0, 100)])
+def test_utilization_of_a_training_instance_adds_up_the_percentages_of_its_gpus(gpus: int, most: int) -> None:
+    capacity = {"q": Capacity(limit=2, shares={}, gpus=gpus)}
+    keys = (host(1), host(2, "GPUMemoryUtilization"), host(3, "MemoryUtilization"))
+    samples = generate_samples(dict.fromkeys(keys, 60), start=START, end=TIMES.stop, seed=0, capacities=capacity)
+    utilization, memory, percentage = (values(samples, key) for key in keys)
+    assert 0.6 * most < min(utilization) <= max(utilization) <= most
+    assert 0.6 * most < min(memory) <= max(memory) <= most
+    assert max(percentage) <= 100
+
+
+def test_the_training_instances_are_those_of_all_queues() -> None:
+    capacity = {"a": Capacity(limit=2, shares={}, gpus=8), "b": Capacity(limit=2, shares={}, gpus=1)}
+    keys = (host(1), host(2))
+    samples = generate_samples(dict.fromkeys(keys, 60), start=START, end=TIMES.stop, seed=0, capacities=capacity)
+    assert min(values(samples, host(1))) > 400
+    assert max(values(samples, host(2))) <= 100
+
+
+def cluster_values(name: str) -> list[float]:
+    key = MetricKey.from_dimensions("Fairlane", name, {"ClusterName": "c", "InstanceGroup": "p5"})
+    return values(generate_samples({key: 60}, start=START, end=TIMES.stop, seed=0, capacities={}), key)
+
+
+def test_metrics_of_clusters_are_whole_numbers() -> None:
+    assert set(cluster_values("HyperPodInstances")) == set(cluster_values("HyperPodTargetInstances")) == {4}
+    assert sum(cluster_values("HyperPodErrors")) < 10
+    assert sum(cluster_values("HyperPodClusterFailed")) == 0
+
+
+def test_metrics_of_fan_outs_are_whole_lines_and_hours() -> None:
+    def lines(name: str) -> list[float]:
+        key = MetricKey.from_dimensions("Fairlane", name, {"FanOut": "campaigns"})
+        return values(generate_samples({key: 300}, start=START, end=TIMES.stop, seed=0, capacities={}), key)
+
+    assert all(number > 1 and number.is_integer() for number in lines("FanOutLinesRunning"))
+    assert set(lines("FanOutLinesFailed")) == {0}
+    assert min(lines("FanOutOldestUnsubmittedAge")) > 1800
 
 
 @pytest.mark.parametrize(
@@ -176,4 +292,4 @@ def test_capacities_are_those_of_the_exporter_input() -> None:
 )
 def test_schedules_of_other_targets_are_ignored(properties: object) -> None:
     schedule = {"Type": "AWS::Scheduler::Schedule", "Properties": properties}
-    assert queue_capacities({"Resources": {"Other": schedule}}) == {}
+    assert queue_capacities([{"Resources": {"Other": schedule}}]) == {}

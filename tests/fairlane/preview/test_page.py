@@ -129,6 +129,11 @@ def test_the_data_of_a_log_are_rendered_unchanged(run: Run) -> None:
     assert figure["layout"]["yaxis"]["title"]["text"] == "Count"
 
 
+def write_manifest(path: Path, *templates: str) -> None:
+    stacks = [{"type": "aws:cloudformation:stack", "properties": {"templateFile": name}} for name in templates]
+    path.write_text(json.dumps({"artifacts": {str(number): stack for number, stack in enumerate(stacks)}}))
+
+
 def test_generated_data_use_the_capacity_of_the_exporter(run: Run) -> None:
     event = {"queues": [{"name": "p4", "shares": {"a": {"ml.p4d.24xlarge": 7}}, "limit": {"ml.p4d.24xlarge": 7}}]}
     text = body(metric(["Fairlane", "CapacityLimit", "JobQueueName", "p4"]))
@@ -136,6 +141,7 @@ def test_generated_data_use_the_capacity_of_the_exporter(run: Run) -> None:
     schedule = {"Type": "AWS::Scheduler::Schedule", "Properties": {"Target": {"Input": json.dumps(event)}}}
     Path("one.template.json").write_text(json.dumps({"Resources": {"Mine": dashboard}}))
     Path("two.template.json").write_text(json.dumps({"Resources": {"Schedule": schedule}}))
+    write_manifest(Path("manifest.json"), "one.template.json", "two.template.json")
     assert run(".")[0] == 0
     (figure,) = figures().values()
     assert set(figure["data"][0]["y"]) - {None} == {7}
@@ -179,6 +185,7 @@ def test_a_dashboard_is_selected_by_name(run: Run) -> None:
     dashboard = {"Type": "AWS::CloudWatch::Dashboard", "Properties": {"DashboardBody": body()}}
     Path("cdk.out").mkdir()
     Path("cdk.out/app.template.json").write_text(json.dumps({"Resources": {"A": dashboard, "B": dashboard}}))
+    write_manifest(Path("cdk.out/manifest.json"), "app.template.json")
     assert run()[1] == "Wrote dashboard.html with A, B\n"
     assert run("--dashboard", "B")[1] == "Wrote dashboard.html with B\n"
     assert run("--dashboard", "C") == (1, "", "fairlane: cdk.out contains no dashboard C: use one of A, B\n")

@@ -83,7 +83,7 @@ class QueueDashboard(Construct):
         if owner := account.owner(_CLAIM, dashboard_name):
             sentence = (
                 f"{owner} already has the dashboard name {dashboard_name}, and names are unique in an account over all "
-                "Regions: use another name"
+                f"Regions: use another name{account.other_remedy(_CLAIM, dashboard_name)}"
             )
             problems.append(Problem.relation(("dashboard_name",), sentence))
         rows = []

@@ -109,6 +109,7 @@ class JobMetrics(ExportedMetrics):
         if problems:
             raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)
         super().__init__(scope, construct_id)
+        code = lambda_code(self)
         home.adopt(self)
         for queue in monitored:
             home.add(_CLAIM, f"{namespace} {queue.name}", self)
@@ -119,7 +120,6 @@ class JobMetrics(ExportedMetrics):
         self.rule_dead_letters = rule_dead_letters(self, "RuleDeadLetters")
         self.events = event_queue(self, "Events", self.dead_letters)
         add_rules(Construct(self, "Rules"), monitored, self.events, self.rule_dead_letters)
-        code = lambda_code(self)
         self._log_key = log_key_arn(self, log_encryption_key)
         self.events_function = self._events_function(code, any(queue.service for queue in monitored))
         self.poller_function = self._poller_function(code, monitored)
