@@ -301,7 +301,7 @@ _UNSETTLED: Final = (
         "training-prices",
         "AWS Price List describes SageMaker training by the attributes that Fairlane looks for.",
         ("lambda/fairlane_lambda/fan_out/capacity/prices.py",),
-        reason="Fairlane reads the names of the attributes at run time; `fairlane fanout check` shows prices that it found",
+        reason="Fairlane reads the attributes at run time; `fairlane fanout check` shows the prices that it found",
     ),
     Fact(
         "preemption",

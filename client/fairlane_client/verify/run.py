@@ -17,9 +17,9 @@ from fairlane_client.verify.stack import Stack, contents
 
 PRICE_DATE: Final = "2026-11-29"
 COST: Final = (
-    "Cost: about 0.10 US dollars, and at most 1. One m5.large instance runs for about ten minutes, at an assumed price of "
-    "0.10 US dollars an hour in us-east-1, with its volume and public IPv4 address at less than 0.01 US dollars an hour. "
-    f"The price is an assumption of {PRICE_DATE}, and other Regions cost up to twice as much. The rest is within a cent."
+    "Cost: about 0.10 US dollars, and at most 1. One m5.large instance runs for about ten minutes. Its price is taken as "
+    "0.10 US dollars an hour, and that of its volume and public IPv4 address as 0.01: assumptions for us-east-1 of "
+    f"{PRICE_DATE}. Other Regions cost up to twice as much."
 )
 
 
