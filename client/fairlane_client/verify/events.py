@@ -55,8 +55,13 @@ def _details(events: Iterable[Mapping[str, Any]], kind: str) -> list[dict[str, A
     return details
 
 
+def _common(details: list[dict[str, Any]]) -> set[str]:
+    """Return the members that all details have."""
+    return {member for member in details[0] if all(member in detail for detail in details)}
+
+
 def _check_shape(details: list[dict[str, Any]], findings: Findings) -> None:
-    common, members = set.intersection(*map(set, details)), set().union(*details)
+    common, members = _common(details), set().union(*details)
     findings.settle("event-shape", common >= _SHAPE and "jobStatus" not in members, ", ".join(sorted(members)))
     statuses = sorted({str(detail["status"]) for detail in details})
     findings.settle("event-submission", "SUBMITTED" not in statuses, ", ".join(statuses))
@@ -65,7 +70,7 @@ def _check_shape(details: list[dict[str, Any]], findings: Findings) -> None:
 def _settle_members(findings: Findings, fact: str, details: list[dict[str, Any]], expected: set[str]) -> None:
     if not details:
         raise Unsettled("no event of such a queue arrived")
-    missing = sorted(expected - set.intersection(*map(set, details)))
+    missing = sorted(expected - _common(details))
     findings.settle(fact, not missing, f"missing: {', '.join(missing)}" if missing else ", ".join(sorted(expected)))
 
 
@@ -98,7 +103,7 @@ def _check_order(events: Iterable[Mapping[str, Any]], findings: Findings) -> Non
 
 def _check_service_events(details: list[dict[str, Any]], findings: Findings) -> None:
     members = set().union(*details)
-    common = set.intersection(*map(set, details))
+    common = _common(details)
     holds = common >= {"jobName", "jobQueue", "status"} and not members & {"tags", "serviceRequestPayload"}
     findings.settle("service-event-shape", holds, ", ".join(sorted(members)))
     for detail in details:

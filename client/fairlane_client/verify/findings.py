@@ -54,11 +54,11 @@ class Findings:
 
     @contextmanager
     def check(self, *facts: str) -> Iterator[None]:
-        """Run a check of facts. An error of AWS, or `Unsettled`, is the reason of those that the check left open."""
+        """Run a check of facts. An error is the reason of those that the check left open."""
         try:
             yield
-        except (BotoCoreError, ClientError, Unsettled) as error:
-            reason = str(error) if isinstance(error, Unsettled) else call_error(error)
+        except Exception as error:  # the other checks go on
+            reason = describe_error(error)
             for fact in facts:
                 if self._findings[fact] == Finding(NOT_SETTLED, _NOT_REACHED):
                     self._record(fact, Finding(NOT_SETTLED, reason))
@@ -69,7 +69,14 @@ class Findings:
         self._findings[fact] = finding
 
 
-def call_error(error: Exception) -> str:
-    """Return the failed call and the code of an error. Its message can contain parts of jobs."""
-    operation = getattr(error, "operation_name", "")
-    return f"{operation}: {error_name(error)}" if operation else error_name(error)
+def describe_error(error: Exception) -> str:
+    """Return the reason why a check ended: for a failed call, its name and code.
+
+    The message of an error of AWS is left out, because it can contain parts of jobs.
+    """
+    if isinstance(error, Unsettled):
+        return str(error)
+    if isinstance(error, BotoCoreError | ClientError):
+        operation = getattr(error, "operation_name", "")
+        return f"{operation}: {error_name(error)}" if operation else error_name(error)
+    return f"an answer has another form than expected: {type(error).__name__} {error}"

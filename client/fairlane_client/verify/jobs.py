@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from fairlane_client.verify.account import Account
 from fairlane_client.verify.findings import Unsettled
@@ -89,7 +89,7 @@ class Jobs:
         for operation, job in self._submitted:
             try:
                 getattr(self.batch, operation)(jobId=job, reason=_REASON)
-            except (BotoCoreError, ClientError):
+            except Exception:
                 continue
 
     def seconds_until_listed(self, operation: str, queue: str, job: Mapping[str, str], limit: int) -> int | None:

@@ -1,6 +1,7 @@
 """Report of a run, as JSON and as a page in Markdown."""
 
 import json
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from importlib.metadata import version
@@ -11,11 +12,12 @@ from fairlane_client.verify.findings import CONFIRMED, NOT_SETTLED, REFUTED, Fin
 
 _ACCOUNT: Final = "ACCOUNT"
 _MAX_SEEN: Final = 500
+_PRINCIPAL: Final = re.compile(r"arn:[\w-]+:(?:iam|sts)::\S+")
 
 
 @dataclass(slots=True)
 class Report:
-    """Verdicts of a run. It contains no account ID, and no environment, command or payload of a job.
+    """Verdicts of a run. It contains no ID of an account, no name of a user or role, and nothing of what jobs run.
 
     Attributes:
         findings: Verdicts.
@@ -94,7 +96,7 @@ class Report:
         return self._hide(self.findings[fact].seen)
 
     def _hide(self, text: Any) -> str:
-        return str(text).replace(self.account_id, _ACCOUNT)[:_MAX_SEEN]
+        return _PRINCIPAL.sub("PRINCIPAL", str(text)).replace(self.account_id, _ACCOUNT)[:_MAX_SEEN]
 
 
 def _cell(text: str) -> str:

@@ -4,21 +4,20 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from fairlane_client.verify.account import Account
 from fairlane_client.verify.events import check_events
-from fairlane_client.verify.findings import Findings, Unsettled, call_error
+from fairlane_client.verify.findings import Findings, describe_error
 from fairlane_client.verify.jobs import Jobs
 from fairlane_client.verify.lifecycle import check_lifecycle
 from fairlane_client.verify.metrics import check_metrics
 from fairlane_client.verify.report import Report
 from fairlane_client.verify.stack import Stack, contents
+from fairlane_client.verify.submissions import check_listing, check_service_jobs, check_submissions
 
 PRICE_DATE: Final = "2026-11-29"
 COST: Final = (
-    "Cost: about 0.10 US dollars, and at most 1. One m5.large instance runs for about ten minutes. Its price is taken as "
-    "0.10 US dollars an hour, and that of its volume and public IPv4 address as 0.01: assumptions for us-east-1 of "
+    "Cost: about 0.10 US dollars, and at most 1. One m5.large instance runs for about ten minutes. Its price is taken "
+    "as 0.10 US dollars an hour, and that of its volume and public IPv4 address as 0.01: assumptions for us-east-1 of "
     f"{PRICE_DATE}. Other Regions cost up to twice as much."
 )
 
@@ -50,10 +49,10 @@ def verify(account: Account, account_id: str, progress: Callable[[str], None]) -
         outputs = stack.deploy()
         jobs.append(Jobs(account, outputs))
         _check(account, jobs[0], outputs["Events"], start, findings, progress)
-    except (BotoCoreError, ClientError, Unsettled) as error:
-        report.failure = str(error) if isinstance(error, Unsettled) else call_error(error)
     except KeyboardInterrupt:
         report.failure = "stopped from the keyboard"
+    except Exception as error:  # the report is written in any case
+        report.failure = describe_error(error)
     finally:
         _tear_down(stack, jobs, report, progress)
     return report
@@ -62,8 +61,6 @@ def verify(account: Account, account_id: str, progress: Callable[[str], None]) -
 def _check(
     account: Account, jobs: Jobs, events: str, start: datetime, findings: Findings, progress: Callable[[str], None]
 ) -> None:
-    from fairlane_client.verify.submissions import check_listing, check_service_jobs, check_submissions
-
     progress("Submissions are being checked")
     check_submissions(jobs, findings)
     check_listing(jobs, findings)
@@ -79,12 +76,17 @@ def _check(
 def _tear_down(stack: Stack, jobs: list[Jobs], report: Report, progress: Callable[[str], None]) -> None:
     """Delete the stack, also after a first interrupt from the keyboard. The report says what is left."""
     progress(f"Stack {stack.name} is being deleted, which takes about five minutes")
-    try:
-        for each in jobs:
-            each.terminate_all()
-        problem = stack.delete()
-    except KeyboardInterrupt:
-        problem = "the deletion was stopped from the keyboard"
+    problem = ""
+    for question in ("The deletion goes on. To leave the rest undeleted, interrupt again", ""):
+        try:
+            for each in jobs:
+                each.terminate_all()
+            problem = stack.delete()
+            break
+        except KeyboardInterrupt:
+            if question:
+                progress(question)
+            problem = "the deletion was stopped from the keyboard"
     if problem:
         report.left = [f"stack {stack.name}: {problem}", *stack.left()]
         report.deletion_command = stack.deletion_command

@@ -6,10 +6,10 @@ from collections import Counter
 from importlib.resources import files
 from typing import Any, Final
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from fairlane_client.verify.account import Account
-from fairlane_client.verify.findings import Unsettled, call_error
+from fairlane_client.verify.findings import Unsettled, describe_error
 
 TEMPLATE: Final = files(__package__).joinpath("template.json").read_text(encoding="utf-8")
 _DEPLOY_SECONDS: Final = 15 * 60
@@ -83,8 +83,8 @@ class Stack:
             try:
                 self._account.cloudformation.delete_stack(StackName=self.name)
                 problem = self._wait_for_deletion(end)
-            except (BotoCoreError, ClientError) as error:
-                problem = call_error(error)
+            except Exception as error:
+                problem = describe_error(error)
             if not problem:
                 return ""
         return problem
@@ -94,7 +94,7 @@ class Stack:
         try:
             pages = self._account.cloudformation.get_paginator("list_stack_resources").paginate(StackName=self.name)
             resources = [resource for page in pages for resource in page["StackResourceSummaries"]]
-        except (BotoCoreError, ClientError):
+        except Exception:
             return []
         return [
             " ".join([each["ResourceType"], each["LogicalResourceId"], each.get("PhysicalResourceId", "")]).rstrip()
@@ -124,8 +124,8 @@ class Stack:
         """Return the first failure of the deployment."""
         try:
             events = self._account.cloudformation.describe_stack_events(StackName=self.name)["StackEvents"]
-        except (BotoCoreError, ClientError) as error:
-            return call_error(error)
+        except Exception as error:
+            return describe_error(error)
         failed = [event for event in events if event["ResourceStatus"] == "CREATE_FAILED"]
         if not failed:
             return "no reason is known"

@@ -2,6 +2,7 @@
 
 import argparse
 import re
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -69,6 +70,8 @@ def _verify(account: "Account", account_id: str, output: Path) -> int:
     from fairlane_client.verify.findings import CONFIRMED, NOT_SETTLED, REFUTED
     from fairlane_client.verify.run import verify
 
+    for number in (signal.SIGTERM, signal.SIGHUP):  # everything is deleted then, too
+        signal.signal(number, signal.default_int_handler)
     page = output.with_suffix(".md")
     with open_output(output) as json_file, open_output(page) as page_file:  # before anything is created
         report = verify(account, account_id, lambda line: print(f"{line} ...", flush=True))
