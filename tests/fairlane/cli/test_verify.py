@@ -1,7 +1,6 @@
 """Command `fairlane verify`: consent, account, options and exit codes."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +12,13 @@ from tests.fairlane_client.verify.fake_account import ACCOUNT_ID, FakeAccount
 
 
 @pytest.fixture
-def fake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FakeAccount]:
+def fake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeAccount:
     fake = FakeAccount()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(account_module, "open_account", lambda session, clock: fake.account())
     monkeypatch.setattr(FakeAccount, "_get_caller_identity", lambda self: {"Account": ACCOUNT_ID}, raising=False)
     monkeypatch.setattr("signal.signal", lambda number, handler: None)
-    yield fake
+    return fake
 
 
 def answer(monkeypatch: pytest.MonkeyPatch, *answers: str) -> None:

@@ -55,6 +55,7 @@ def test_each_fact_that_a_run_can_settle_is_confirmed_and_nothing_is_left(accoun
     assert facts["hyperpod"]["verdict"] == "not settled"
 
 
+@pytest.mark.slow
 def test_a_wrong_fact_is_refuted_with_what_was_seen(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fairlane_local.batch.jobs.container_jobs.check_fair_share", lambda *_: False)
     report = verify(account, ACCOUNT_ID, lambda line: None)
@@ -66,6 +67,7 @@ def test_a_wrong_fact_is_refuted_with_what_was_seen(account: Account, monkeypatc
     assert not remains(account)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("operation", ["submit_job", "submit_service_job", "get_job_queue_snapshot"])
 def test_the_account_is_empty_after_a_denied_call(
     account: Account, monkeypatch: pytest.MonkeyPatch, operation: str
