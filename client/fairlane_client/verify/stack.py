@@ -58,7 +58,6 @@ class Stack:
             Capabilities=["CAPABILITY_IAM"],
             OnFailure="DO_NOTHING",
             ClientRequestToken=self.name,
-            Tags=[{"Key": "fairlane:purpose", "Value": "verify"}],
         )
         end = self._account.clock.now() + _DEPLOY_SECONDS
         while (stack := self._describe()) is not None and stack["StackStatus"] == "CREATE_IN_PROGRESS":

@@ -43,16 +43,25 @@ def _run(arguments: argparse.Namespace) -> int:
     if not sys.stdin.isatty() and not (arguments.yes and arguments.account):
         print("fairlane: nothing was created: use --yes and --account ID, or run it in a terminal", file=sys.stderr)
         return _REFUSED
-    typed = arguments.account or input(f"ID of the account to use in {account.region}: ").strip()
+    typed = arguments.account or _ask(f"ID of the account to use in {account.region}: ")
     account_id = account.account_id()
     if typed != account_id:
         text = f"the credentials are not those of account {typed!r}"
         print(f"fairlane: nothing was created: {text}", file=sys.stderr)
         return _REFUSED
-    if not arguments.yes and input("Type yes to create these resources: ").strip() != "yes":
+    if not arguments.yes and _ask("Type yes to create these resources: ") != "yes":
         print("fairlane: nothing was created", file=sys.stderr)
         return _REFUSED
     return _verify(account, account_id, arguments.output)
+
+
+def _ask(question: str) -> str:
+    """Return the answer to a question. Empty at the end of the input."""
+    try:
+        return input(question).strip()
+    except EOFError:
+        print()
+        return ""
 
 
 def _check(arguments: argparse.Namespace) -> None:
@@ -70,8 +79,9 @@ def _verify(account: "Account", account_id: str, output: Path) -> int:
     from fairlane_client.verify.findings import CONFIRMED, NOT_SETTLED, REFUTED
     from fairlane_client.verify.run import verify
 
-    for number in (signal.SIGTERM, signal.SIGHUP):  # everything is deleted then, too
-        signal.signal(number, signal.default_int_handler)
+    for name in ("SIGTERM", "SIGHUP"):  # everything is deleted then, too; Windows has no SIGHUP
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.default_int_handler)
     page = output.with_suffix(".md")
     with open_output(output) as json_file, open_output(page) as page_file:  # before anything is created
         report = verify(account, account_id, lambda line: print(f"{line} ...", flush=True))

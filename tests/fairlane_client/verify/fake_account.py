@@ -119,7 +119,11 @@ class FakeAccount:
 
     def _list_jobs(self, **_: Any) -> Any:
         usage = [{"capacityUnit": "VCPU", "quantity": 2.0}]
-        return {"jobSummaryList": [{"jobId": job, "status": "RUNNABLE", "capacityUsage": usage} for job in self.jobs]}
+        return {
+            "jobSummaryList": [
+                {"jobId": job, "status": "RUNNABLE", "capacityUsage": usage} for job in [*self.jobs][-2:]
+            ]
+        }
 
     _list_service_jobs = _list_jobs
 
