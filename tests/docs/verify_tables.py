@@ -5,7 +5,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from fairlane_client.verify.facts import FACTS, Fact
+from fairlane_client.verify.fact import Fact
+from fairlane_client.verify.facts import FACTS
 from tests.support import REPOSITORY
 
 PAGE = REPOSITORY / "docs" / "verify.md"

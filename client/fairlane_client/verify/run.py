@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from textwrap import fill
 from typing import Final
 
 from fairlane_client.verify.account import Account
+from fairlane_client.verify.changes import check_deletion_policies
 from fairlane_client.verify.events import check_events
 from fairlane_client.verify.findings import Findings, describe_error
 from fairlane_client.verify.jobs import Jobs
@@ -15,6 +17,7 @@ from fairlane_client.verify.stack import Stack, contents
 from fairlane_client.verify.submissions import check_listing, check_service_jobs, check_submissions
 
 PRICE_DATE: Final = "2026-11-29"
+_WIDTH: Final = 100
 COST: Final = (
     "Cost: about 0.10 US dollars, and at most 1. One m5.large instance runs for about ten minutes. Its price is taken "
     "as 0.10 US dollars an hour, and that of its volume and public IPv4 address as 0.01: assumptions for us-east-1 of "
@@ -25,11 +28,12 @@ COST: Final = (
 def describe() -> str:
     """Return what a run creates, and what it costs."""
     resources = "\n".join(f"  {line}" for line in contents())
-    return (
-        "This creates one CloudFormation stack, submits about 15 jobs to its own queues, and deletes the stack again.\n"
-        f"It takes 20 to 45 minutes. {COST}\n\nResources of the stack:\n{resources}\n\n"
-        "Service-linked roles that AWS creates for AWS Batch, Amazon ECS and EC2 Auto Scaling stay. They cost nothing."
+    text = (
+        "This creates one CloudFormation stack, submits about 15 jobs to its own queues, and deletes the stack again. "
+        f"It takes 20 to 45 minutes. {COST}"
     )
+    roles = "Service-linked roles that AWS creates for AWS Batch, ECS and EC2 Auto Scaling stay. They cost nothing."
+    return f"{fill(text, _WIDTH)}\n\nResources of the stack:\n{resources}\n\n{fill(roles, _WIDTH)}"
 
 
 def verify(account: Account, account_id: str, progress: Callable[[str], None]) -> Report:
@@ -48,6 +52,7 @@ def verify(account: Account, account_id: str, progress: Callable[[str], None]) -
         progress(f"Stack {stack.name} is being created")
         outputs = stack.deploy()
         jobs.append(Jobs(account, outputs))
+        check_deletion_policies(account, stack.name, findings)
         _check(account, jobs[0], outputs["Events"], start, findings, progress)
     except KeyboardInterrupt:
         report.failure = "stopped from the keyboard"

@@ -68,9 +68,9 @@ def _check(arguments: argparse.Namespace) -> None:
     """Check the options before the first call to AWS."""
     problems = []
     if arguments.account is not None and _ACCOUNT.fullmatch(arguments.account) is None:
-        problems.append(Problem("--account", repr(arguments.account), "an account ID of 12 digits"))
+        problems.append(Problem(("--account",), arguments.account, "an account ID of 12 digits"))
     if arguments.output.suffix != ".json":
-        problems.append(Problem("--output", repr(str(arguments.output)), "a file with the ending .json"))
+        problems.append(Problem(("--output",), str(arguments.output), "a file with the ending .json"))
     if problems:
         raise ConfigurationError("fairlane verify", problems)
 

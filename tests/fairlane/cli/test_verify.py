@@ -82,9 +82,9 @@ def test_other_answers_create_nothing(
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        (["--account", "123"], "an account ID of 12 digits"),
+        (["--account", "123"], "--account: got '123', allowed: an account ID of 12 digits"),
         (["--account", "12345678901"], "an account ID of 12 digits"),
-        (["--output", "report.txt"], "a file with the ending .json"),
+        (["--output", "report.txt"], "--output: got 'report.txt', allowed: a file with the ending .json"),
         (["--output", "missing/report.json"], "there is no folder missing"),
     ],
 )

@@ -86,6 +86,12 @@ class FakeAccount:
         event = {"LogicalResourceId": "Vpc", "ResourceStatus": "CREATE_FAILED", "ResourceStatusReason": "too many"}
         return {"StackEvents": [event]}
 
+    def _create_change_set(self, **_: Any) -> Any:
+        return {}
+
+    def _describe_change_set(self, **_: Any) -> Any:
+        return {"Status": "CREATE_COMPLETE"}
+
     def _delete_stack(self, StackName: str) -> Any:  # noqa: N803
         if self.deletion_fails:
             self.deletion_fails -= 1
