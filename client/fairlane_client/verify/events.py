@@ -31,8 +31,9 @@ def check_events(account: Account, jobs: Jobs, queue_url: str, findings: Finding
     with findings.check(*_JOB_FACTS):
         details = _details(events.values(), _JOB)
         _check_shape(details, findings)
-        fair = [detail for detail in details if detail["jobQueue"] == jobs.queue("FairShareQueue")]
-        _settle_members(findings, "event-share", fair, {"shareIdentifier", "schedulingPriority"})
+        with findings.check("event-share"):
+            fair = [detail for detail in details if detail["jobQueue"] == jobs.queue("FairShareQueue")]
+            _settle_members(findings, "event-share", fair, {"shareIdentifier", "schedulingPriority"})
         _check_order(events.values(), findings)
     with findings.check(*_SERVICE_FACTS):
         _check_service_events(_details(events.values(), _SERVICE_JOB), findings)

@@ -44,7 +44,8 @@ def check_listing(jobs: Jobs, findings: Findings) -> None:
         usages = _child_usages(jobs, array)
         usage = (jobs.listed("list_jobs", _FAIR_SHARE, array) or {}).get("capacityUsage")
         jobs.terminate(array["jobId"])
-        findings.settle("array-usage", all(each == usage for each in usages), f"array job {usage}, children {usages}")
+        holds = bool(usage) and all(each == usage for each in usages)
+        findings.settle("array-usage", holds, f"array job {usage}, children {usages}")
 
 
 def check_service_jobs(jobs: Jobs, findings: Findings) -> None:
