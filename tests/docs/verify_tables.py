@@ -67,8 +67,8 @@ def statements_table() -> str:
 def page(text: str) -> str:
     """Return a page with the current tables."""
     for name, table in (("facts", facts_table()), ("statements", statements_table())):
-        pattern = rf"(<!-- {name}: .*? -->\n).*?(<!-- end -->)"
-        text = re.sub(pattern, lambda found, table=table: f"{found[1]}\n{table}\n\n{found[2]}", text, flags=re.DOTALL)
+        before, mark, rest = re.split(rf"(<!-- {name}: .*? -->\n)", text, maxsplit=1)
+        text = f"{before}{mark}\n{table}\n\n<!-- end -->{rest.partition('<!-- end -->')[2]}"
     return text
 
 
