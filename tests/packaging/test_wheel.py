@@ -80,6 +80,7 @@ def test_the_wheel_contains_the_packages_and_nothing_else(wheel: Path) -> None:
     assert {f"fairlane_local/page/{name}" for name in ("page.css", "page.html", "page.js", "render.js")} < set(names)
     assert "fairlane/_charts/colors.css" in names
     assert {f"fairlane_client/{package}/report.html.j2" for package in ("fan_out", "sweeps")} <= {*names}
+    assert "fairlane_client/verify/template.json" in names
     assert not [name for name in names if "__pycache__" in name or "/test_" in name or "tests/" in name]
 
 

@@ -119,7 +119,7 @@ class ContainerJob(Job):
             summary["nodeProperties"] = {"nodeIndex": node, "isMainNode": node == main}
         elif self.spec.nodes:
             summary["nodeProperties"] = {"numNodes": self.spec.nodes}
-        if node is None and not self.children:
+        if node is None:
             summary["capacityUsage"] = [{"capacityUnit": self.spec.capacity_unit, "quantity": float(self.units)}]
         optional: dict[str, Any] = {
             "shareIdentifier": self.share or None,

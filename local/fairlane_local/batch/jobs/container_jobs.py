@@ -99,7 +99,7 @@ class ContainerJobs:
         }
         arn = self._batch.arn(f"job/{job_id}")
         job = ContainerJob(arn=arn, id=job_id, number=next(self._numbers), **members)
-        self._lifecycle.jobs.add(job)
+        self._lifecycle.add(job, size or 1)
         if spec.detail["propagateTags"] and len({**definition["tags"], **tags}) > _MAX_TAGS:
             self._fail(job, f"The number of tags of a job and its job definition cannot exceed {_MAX_TAGS}.")
         elif size:

@@ -132,6 +132,7 @@ class Job:
         timeout_seconds: Maximum duration of an attempt.
         attempts: Attempts that ended by themselves.
         attempt: Attempt that is scheduled or runs.
+        runnable: Time at which the job became RUNNABLE last.
         scheduled: Time at which the latest attempt was scheduled.
         is_stopping: True if the attempt is being stopped.
     """
@@ -160,6 +161,7 @@ class Job:
     tags: dict[str, str] = field(default_factory=dict)
     status: str = "SUBMITTED"
     reason: str = ""
+    runnable: int | None = None
     scheduled: int | None = None
     stopped: int | None = None
     is_terminated: bool = False

@@ -83,6 +83,16 @@ class Lifecycle:
         batch.on_change = self._synchronize
         batch.on_delete = self._delete
 
+    def add(self, job: Job, size: int = 1) -> None:
+        """Add a job that was submitted.
+
+        Args:
+            job: New job.
+            size: Number of children of an array job. Default: 1, for other jobs.
+        """
+        self.jobs.add(job)
+        self._metrics.count("JobsSubmitted", job.queue, size)
+
     def submit(self, job: Job) -> None:
         """Make a job eligible to run."""
         job.engine_id = self.engine.submit(
@@ -212,6 +222,7 @@ class Lifecycle:
         self._without_instances.pop(job, None)
         self._blocked.forget(job)
         attempt.stopped, attempt.outcome = self._milliseconds(job, attempt), outcome
+        self._metrics.time_attempt(job, attempt)
         preempted = outcome is Outcome.PREEMPTED and isinstance(job, ServiceJob)
         if outcome is Outcome.WITHDRAWN:
             attempt.reason = job.reason

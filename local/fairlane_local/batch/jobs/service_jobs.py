@@ -115,7 +115,7 @@ class ServiceJobs:
         )
         if digest:
             self._digests.add(digest)
-        self._lifecycle.jobs.add(job)
+        self._lifecycle.add(job)
         self._lifecycle.submit(job)
         return {"jobArn": job.arn, "jobName": job.name, "jobId": job.id}
 
