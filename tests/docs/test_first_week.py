@@ -110,15 +110,15 @@ def test_a_renamed_queue_is_refused_and_replaced_in_two_steps(app: Path, capsys:
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Tried to parse AWS..CDK..Metadata:UserWarning")
 def test_the_first_job_runs_on_the_local_aws(app: Path) -> None:
-    account = load_environment(app / "environments" / "dev.yaml").account
-    ((start, _),) = commands("fairlane", "local", "start")
-    assert start[-2:] == ["--account", account]
+    (((*_, account), _),) = commands("fairlane", "local", "start")
+    assert account == load_environment(app / "environments" / "dev.yaml").account
+    regions = {"AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1"}
     (script,) = re.findall(r"```py\n(.*?)```", PAGE, re.DOTALL)
     (app / "submit.py").write_text(script)
     deploy = next(command for command, _ in COMMANDS if "--outputs-file" in command)
     (output,) = [output for command, output in COMMANDS if command == ["python", "submit.py"]]
     with LocalAws() as aws:
-        environment = tools_environment(aws.endpoint_url, account) | {"AWS_REGION": "us-east-1"}
+        environment = tools_environment(aws.endpoint_url, account) | regions
         options = ["--app", f"{sys.executable} app.py"]
         for command in ([str(CDK), *deploy[2:], *options], [sys.executable, "submit.py"]):
             process = subprocess.run(command, cwd=app, env=environment, capture_output=True, text=True, check=False)
