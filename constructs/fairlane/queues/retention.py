@@ -4,11 +4,17 @@ CloudFormation keeps a retained resource when a template no longer has it. The t
 a queue can be deleted only after a deployment with `State.DISABLED`.
 """
 
+from typing import Final
+
 import aws_cdk as cdk
 from constructs import IConstruct
 
 from fairlane.capacity import GpuComputeEnvironment
 from fairlane.scheduling import State
+
+_ONE_POLICY: Final = cdk.Acknowledgment(
+    id="CloudFormation-Validate::W3011", reason="kept at removal only: a replacement deletes the old resource"
+)
 
 
 def retain(state: State, *resources: cdk.CfnResource) -> None:
@@ -27,6 +33,7 @@ def retain_instances(state: State, environment: GpuComputeEnvironment) -> None:
         for node in environment.node.find_all():
             if isinstance(node, cdk.CfnResource):
                 node.cfn_options.deletion_policy = cdk.CfnDeletionPolicy.RETAIN_EXCEPT_ON_CREATE
+                cdk.Validations.of(node).acknowledge(_ONE_POLICY)
 
 
 def _is_protected(construct: IConstruct) -> bool:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 from uuid import uuid4
 
+from moto.core.exceptions import ServiceException
 from moto.events.models import events_backends
 from moto.logs.models import LogStream, logs_backends
 from moto.sns.models import sns_backends
@@ -25,6 +26,8 @@ def log_errors(target: Target) -> Iterator[None]:
     """Log an error of a target. It must not become that of the request or alarm which caused the event."""
     try:
         yield
+    except ServiceException as error:
+        logging.getLogger(__name__).warning("an event was not delivered to %s: %s", target.get("Arn"), error)
     except Exception:
         text = "an event was not delivered to %s"
         logging.getLogger(__name__).warning(text, target.get("Arn"), exc_info=True)

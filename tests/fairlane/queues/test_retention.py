@@ -120,6 +120,8 @@ def test_a_compute_environment_is_kept_with_the_resources_of_its_instances(
         "AWS::IAM::Role",
     }
     assert {policy_of(resource) for resource in resources} == {environment}
+    acknowledged = [resource.node for resource in resources if "W3011" in str(resource.node.metadata)]
+    assert len(acknowledged) == (len(resources) if state == State.ENABLED else 0)
 
 
 def test_a_nested_stack_has_the_protection_of_its_outermost_stack(protected: Stack) -> None:

@@ -177,6 +177,15 @@ def test_a_bad_target_does_not_fail_the_request_or_other_targets(bus: EventsBack
     assert len(queue.messages) == 1
 
 
+def test_a_missing_target_is_one_line_of_the_log(bus: EventsBackend, caplog: pytest.LogCaptureFixture) -> None:
+    arn = f"arn:aws:sns:{REGION}:{ACCOUNT}:missing"
+    put_rule(bus, {"Arn": arn})
+    put_event(bus)
+    (record,) = [record for record in caplog.records if arn in record.getMessage()]
+    assert record.getMessage().startswith(f"an event was not delivered to {arn}: NotFound")
+    assert record.exc_info is None
+
+
 def test_an_event_passes_two_buses_that_forward_to_each_other_once(bus: EventsBackend) -> None:
     queue = add_queue("q")
     bus.create_event_bus("second")

@@ -40,11 +40,32 @@ def test_roles_have_a_boundary_and_templates_read_an_image_from_a_parameter() ->
     }
     with LocalAws() as aws:
         client("ssm", aws.port, *LOCATION).put_parameter(
-            Name="/images/training", Value="ami-0123456789abcdef0", Type="String"
+            Name="/images/training", Value="ami-0fedcba9876543210", Type="String"
         )
         cloudformation = client("cloudformation", aws.port, *LOCATION)
         cloudformation.create_stack(StackName="s", TemplateBody=json.dumps(template))
         (stack,) = cloudformation.describe_stacks(StackName="s")["Stacks"]
-        assert stack["Outputs"][0]["OutputValue"] == "ami-0123456789abcdef0"
+        assert stack["Outputs"][0]["OutputValue"] == "ami-0fedcba9876543210"
         deployed = client("iam", aws.port, *LOCATION).get_role(RoleName="r")["Role"]
         assert deployed["PermissionsBoundary"]["PermissionsBoundaryArn"] == boundary
+
+
+@pytest.mark.parametrize("kind", ["AWS::EC2::Image::Id", "String"])
+def test_the_parameter_of_an_image_need_not_exist_and_others_must(kind: str) -> None:
+    parameter = {"Type": f"AWS::SSM::Parameter::Value<{kind}>", "Default": "/images/training"}
+    template = json.dumps(
+        {
+            "Parameters": {"Image": parameter},
+            "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
+            "Outputs": {"Image": {"Value": {"Ref": "Image"}}},
+        }
+    )
+    with LocalAws() as aws:
+        cloudformation = client("cloudformation", aws.port, *LOCATION)
+        if kind == "String":
+            with pytest.raises(ClientError, match=r"Unable to fetch parameters \[/images/training\]"):
+                cloudformation.create_stack(StackName="s", TemplateBody=template)
+            return
+        cloudformation.create_stack(StackName="s", TemplateBody=template)
+        (stack,) = cloudformation.describe_stacks(StackName="s")["Stacks"]
+        assert stack["Outputs"][0]["OutputValue"].startswith("ami-")
