@@ -179,6 +179,8 @@ class GpuComputeEnvironment(Construct):
         else:
             self._group_ids = [own_security_group(self, vpc.vpc_id, efa)]
         subnet_ids = [subnet.subnet_id for subnet in subnets] if subnets else self._default_subnet_ids(vpc)
+        if efa:
+            subnet_ids = subnet_ids[:1]
         warn_of_missing_endpoints(self, vpc, subnet_ids)
         template = launch_template(self, spec, self._group_ids)
         if tags and "Name" in tags:  # the CDK gives its launch template another Name
@@ -203,7 +205,7 @@ class GpuComputeEnvironment(Construct):
                 minv_cpus=spec.min_vcpus,
                 maxv_cpus=self.max_vcpus,
                 instance_role=instance_profile(self, purchase).attr_arn,
-                subnets=subnet_ids[:1] if efa else subnet_ids,
+                subnets=subnet_ids,
                 security_group_ids=None if efa else self._group_ids,
                 update_to_latest_image_version=update_to_latest_image_version or None,
                 placement_group=placement_group(self) if efa and capacity_reservation is None else None,

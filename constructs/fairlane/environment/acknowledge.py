@@ -36,6 +36,7 @@ WARNING_IDS: Final = (
     "fairlane:QuotaManagement.quotasAboveCapacity",
     "fairlane:QuotaManagement.quotasBelowCapacity",
     "fairlane:RegionalStack.unknownRegion",
+    "fairlane:RegionalStack.unknownRoutes",
     "fairlane:ReplicationAlarm.noAction",
     "fairlane:ServiceEnvironment.unknownInstanceType",
     "fairlane:TaskGovernance.halvedVcpus",
@@ -43,7 +44,7 @@ WARNING_IDS: Final = (
     "fairlane:TeamNamespace.requests",
     "fairlane:TrainingSchedule.noAction",
 )
-"""Ids of warnings. An id is public: a file or an app acknowledges it."""
+"""Ids of warnings and of information. An id is public: a file or an app acknowledges it."""
 WARNING_PREFIXES: Final = (
     "fairlane:RegistryReplication.sibling.",
     "fairlane:ReplicatedRepository.mutableTag.",
