@@ -349,3 +349,13 @@ def test_information_on_an_existing_network_can_be_acknowledged() -> None:
     reasons = {"fairlane:RegionalStack.unknownRoutes": "NAT gateways exist"}
     (stack, *_) = build_stacks(cdk.App(), "prod", environment(**GPUS, acknowledge=reasons))
     assert Annotations.from_stack(stack).find_info("*", Match.any_value()) == []
+
+
+def test_compute_environments_of_a_file_share_a_placement_group() -> None:
+    pool = {"instance_types": ["p5.48xlarge"], "max_gpus": 16, "efa": True}
+    pools = {name: pool | {"placement_group": "research"} for name in ("a", "b")} | {"own": pool}
+    (stack, *_) = build_stacks(cdk.App(), "prod", environment(network=GPUS["network"], compute_environments=pools))
+    first, second, own = (
+        entry["ComputeResources"]["PlacementGroup"] for entry in resources(stack, "ComputeEnvironment")
+    )
+    assert first == second != own

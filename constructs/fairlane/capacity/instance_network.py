@@ -25,13 +25,13 @@ def other_vpc_problems(vpc: object, subnets: object) -> Iterator[Problem]:
             yield Problem.relation(("subnets", index), sentence)
 
 
-def placement_group(scope: Construct) -> str:
-    """Create a placement group that keeps instances with EFA close to each other, and return its name."""
-    group = ec2.PlacementGroup(scope, "PlacementGroup", strategy=ec2.PlacementGroupStrategy.CLUSTER)
+def cluster_placement_group(scope: Construct, construct_id: str = "PlacementGroup") -> ec2.PlacementGroup:
+    """Create a placement group that keeps instances with EFA close to each other."""
+    group = ec2.PlacementGroup(scope, construct_id, strategy=ec2.PlacementGroupStrategy.CLUSTER)
     resource = group.node.default_child
     assert isinstance(resource, ec2.CfnPlacementGroup)
     resource.add_property_deletion_override("Tags")  # CloudFormation changes them only by replacement
-    return group.placement_group_name
+    return group
 
 
 def own_security_group(scope: Construct, vpc_id: str, efa: bool) -> str:
