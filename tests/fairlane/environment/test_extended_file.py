@@ -111,6 +111,12 @@ def test_keys_for_anchors_are_allowed_at_the_top_level_only(load: Load) -> None:
     assert [text for text in found if text.startswith("line 2, regions.eu-west-1.x-a: unknown key")]
 
 
+@pytest.mark.parametrize("key", ["x_limits", "X-limits", "X_limits"])
+def test_a_key_near_to_a_key_for_anchors_is_reported_with_the_right_form(load: Load, key: str) -> None:
+    found = problems_of(lambda: load(f"extends: base.yaml\n{key}: {{a: 1}}\n"))
+    assert found == [f"line 2, {key}: unknown key; use x-limits: keys for anchors begin with x-"]
+
+
 def test_anchors_of_the_base_file_are_unknown_in_the_file(load: Load) -> None:
     with pytest.raises(ConfigurationError, match="line 2, invalid YAML: found undefined alias"):
         load("extends: base.yaml\ntags: *tags\n", BASE.replace("tags: ", "tags: &tags "))
