@@ -57,6 +57,7 @@ def build_stacks(scope: Construct, name: str, environment: Environment) -> list[
             home=environment.region,
             fan_outs=environment.fan_outs,
             home_stores=environment.sweeps,
+            name_prefix=environment.stack_prefix,
             **common,
         )
         stacks.append(training)

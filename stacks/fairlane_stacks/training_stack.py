@@ -10,6 +10,7 @@ from constructs import Construct
 from fairlane.capacity import ServiceEnvironment
 from fairlane.capacity.service_environment import warn_of_unknown_instance_types
 from fairlane.environment import AlarmSettings, FanOutModel, RegionModel, SweepStoreModel
+from fairlane.environment.stack_rules import STACK_PREFIX
 from fairlane.jobs import TrainingExecutionRole
 from fairlane.queues import GpuQueue, TrainingQueue
 from fairlane_stacks.gpu import compute_environments, job_definitions
@@ -33,6 +34,7 @@ class TrainingStack(RegionalStack):
         home: Home Region of the fan-outs. Default: the Region of the stack.
         fan_outs: Fan-outs of the environment by name. Default: none.
         home_stores: Sweep stores of the home Region, by name. Default: none.
+        name_prefix: Start of the names of workgroups, databases and parameters of sweep stores. Default: fairlane.
         settings: Account, Region, tags and termination protection.
 
     Attributes:
@@ -58,9 +60,11 @@ class TrainingStack(RegionalStack):
         home: str | None = None,
         fan_outs: Mapping[str, FanOutModel] | None = None,
         home_stores: Mapping[str, SweepStoreModel] | None = None,
+        name_prefix: str = STACK_PREFIX,
         **settings: Unpack[StackSettings],
     ) -> None:
         super().__init__(scope, construct_id, **settings)
+        self._name_prefix = name_prefix
         environments = Construct(self, "ServiceEnvironments")
         self.service_environments = {
             name: ServiceEnvironment(environments, name, capacity=environment.capacity, tags=environment.tags)
@@ -117,7 +121,8 @@ class TrainingStack(RegionalStack):
 
         parent = Construct(self, "SweepStores")
         stores = {
-            name: SweepStore(parent, name, store_name=name, **store.settings) for name, store in model.sweeps.items()
+            name: SweepStore(parent, name, store_name=name, name_prefix=self._name_prefix, **store.settings)
+            for name, store in model.sweeps.items()
         }
         for name, store in model.sweeps.items():
             for role in (
@@ -147,7 +152,13 @@ class TrainingStack(RegionalStack):
             if name not in stores:
                 bucket, key = home_stores[name].bucket_name, home_stores[name].encryption_key
                 stores[name] = SweepStore.from_bucket_name(
-                    parent, name, str(bucket), store_name=name, encryption_key=key, region=home
+                    parent,
+                    name,
+                    str(bucket),
+                    store_name=name,
+                    encryption_key=key,
+                    region=home,
+                    name_prefix=self._name_prefix,
                 )
             stores[name].grants.run(self.job_definitions[job].job_role)
 

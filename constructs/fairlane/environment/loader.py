@@ -143,7 +143,8 @@ def _collision_problems(environment: Environment, path: FilePath) -> Iterator[Pr
 def _not_a_mapping(data: object) -> str:
     if data is None:
         return "the file is empty: write a mapping with the keys region and queues"
-    return f"the file is a {'list' if isinstance(data, list) else 'single value'}: write a mapping with the keys region and queues"
+    kind = "list" if isinstance(data, list) else "single value"
+    return f"the file is a {kind}: write a mapping with the keys region and queues"
 
 
 def _validate(data: dict[str, Any], directory: FilePath) -> tuple[Environment, list[Problem]]:

@@ -124,7 +124,7 @@ def _fan_out_problems(environment: Environment) -> Iterator[ReferenceProblem]:
         for problem, keys in fan_out.relation_problems():
             yield problem.within(*outer), [(*outer, key) for key in keys]
         for store in environment.sweeps:
-            if store_workgroup(store) == fan_out_workgroup(name):
+            if store_workgroup(store, environment.stack_prefix) == fan_out_workgroup(name):
                 sentence = f"sweep store {store} has the Athena workgroup of this fan-out: rename one of them"
                 yield Problem.relation(outer, sentence), [outer, ("sweeps", store)]
         if not is_region(environment.region):
