@@ -42,6 +42,7 @@ _NAMED: Final = {
 _COMPARED_SIBLINGS: Final[dict[str | int, tuple[str, ...]]] = {
     "availability_zone_ids": ("nat_gateways",),
     "availability_zones": ("nat_gateways",),
+    "efa": ("placement_group",),
     "instance_types": ("instance_type", "min_gpus"),
     "managed_policy_name": ("role",),
     "max_gpus": ("max_vcpus", "min_gpus"),
