@@ -50,7 +50,7 @@ def _isolated_subnet_ids(scope: Construct, vpc_id: str) -> list[str] | None:
         return None
     props = {"filter": {"vpc-id": vpc_id}, "returnAsymmetricSubnets": True}
     found = scope.node.try_get_context(cdk.ContextProvider.get_key(scope, provider="vpc-provider", props=props).key)
-    if found is None:
+    if "subnetGroups" not in (found or {}):  # no result, or the error of a lookup
         return None
     groups = [group for group in found["subnetGroups"] if group["type"] == "Isolated"]
     return [subnet["subnetId"] for group in groups for subnet in group["subnets"]]

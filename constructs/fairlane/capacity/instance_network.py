@@ -1,7 +1,7 @@
 """Subnets, placement groups and security groups of the instances of a GPU compute environment."""
 
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Any, Final
 
 import aws_cdk as cdk
 import jsii
@@ -69,7 +69,7 @@ def own_security_group(scope: Construct, vpc_id: str, efa: bool) -> str:
     return group_id
 
 
-def warn_of_missing_endpoints(scope: Construct, vpc: object, subnet_ids: Sequence[str]) -> None:
+def warn_of_missing_endpoints(scope: Construct, vpc: Any, subnet_ids: Sequence[str]) -> None:
     """Warn at synth if all subnets are isolated, and the app has not all VPC endpoints that jobs need.
 
     Of an imported VPC, only `Vpc.from_lookup` and `isolated_subnet_ids` tell the isolated subnets. A `TrainingVpc` has

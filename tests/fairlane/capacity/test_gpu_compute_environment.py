@@ -153,7 +153,8 @@ def test_a_placement_group_requires_efa_and_no_reservation(stack: cdk.Stack) -> 
         "placement_group: only instances with EFA start in a placement group: set efa to True, or remove "
         "placement_group"
     ]
-    settings = {"instance_types": ["p5.48xlarge"], "max_gpus": 8, "efa": True, "capacity_reservation": BLOCK}
+    settings: dict[str, Any] = {"instance_types": ["p5.48xlarge"], "max_gpus": 8, "efa": True}
+    settings["capacity_reservation"] = BLOCK
     assert problems_of(lambda: compute_environment(stack, placement_group=group, **settings)) == [
         "placement_group: a capacity reservation has its own placement: remove placement_group"
     ]
