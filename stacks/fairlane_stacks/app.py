@@ -60,6 +60,7 @@ def build_stacks(scope: Construct, name: str, environment: Environment) -> list[
             fan_outs=environment.fan_outs,
             home_stores=environment.sweeps,
             name_prefix=environment.stack_name(name, region),
+            stack_prefix=environment.stack_prefix,
             **common,
         )
         stacks.append(training)

@@ -8,6 +8,7 @@ from constructs import Construct
 
 from fairlane._internal.specs import field_values
 from fairlane.capacity import GpuComputeEnvironment, TrainingVpc
+from fairlane.capacity.instance_network import cluster_placement_group
 from fairlane.environment import GpuJobSettings, MultiNodeJobSettings, RegionModel
 from fairlane.environment.compute_environments import ComputeEnvironmentSettings
 from fairlane.environment.network import NewNetworkModel
@@ -53,11 +54,15 @@ def compute_environments(
         group_id: ec2.SecurityGroup.from_security_group_id(groups_parent, group_id, group_id, mutable=False)
         for group_id in sorted(group_ids)
     }
+    shared = {environment.placement_group or "" for environment in model.compute_environments.values()} - {""}
+    placement_parent = Construct(scope, "PlacementGroups")
+    placement_groups = {name: cluster_placement_group(placement_parent, name) for name in sorted(shared)}
     return {
         name: GpuComputeEnvironment(
             parent,
             name,
             vpc=vpc,
+            placement_group=placement_groups.get(environment.placement_group or ""),
             subnets=_subnets(environment, model, vpc, subnets),
             security_groups=[groups[group_id] for group_id in environment.security_group_ids or ()] or None,
             **environment.with_tags(tags).arguments,

@@ -56,6 +56,7 @@ class RegionalStack(cdk.Stack):
         )
         for warning, reason in settings.get("acknowledge", {}).items():
             cdk.Annotations.of(self).acknowledge_warning(warning, reason)
+            cdk.Annotations.of(self).acknowledge_info(warning, reason)
         if self.region not in batch_regions():
             similar = sorted(get_close_matches(self.region, batch_regions(), 2))
             question = f" (did you mean {alternatives(similar)}?)" if similar else ""

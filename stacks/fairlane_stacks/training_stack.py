@@ -10,6 +10,7 @@ from constructs import Construct
 from fairlane.capacity import ServiceEnvironment
 from fairlane.capacity.service_environment import warn_of_unknown_instance_types
 from fairlane.environment import AlarmSettings, FanOutModel, RegionModel, SweepStoreModel
+from fairlane.environment.stack_rules import STACK_PREFIX
 from fairlane.jobs import TrainingExecutionRole
 from fairlane.queues import GpuQueue, TrainingQueue
 from fairlane_stacks.gpu import compute_environments, job_definitions
@@ -34,6 +35,7 @@ class TrainingStack(RegionalStack):
         fan_outs: Fan-outs of the environment by name. Default: none.
         home_stores: Sweep stores of the home Region, by name. Default: none.
         name_prefix: Prefix of the names of the schedules' alarms. Default: the name of the stack.
+        stack_prefix: Start of the names of workgroups, databases and parameters of sweep stores. Default: fairlane.
         settings: Account, Region, tags and termination protection.
 
     Attributes:
@@ -60,9 +62,11 @@ class TrainingStack(RegionalStack):
         fan_outs: Mapping[str, FanOutModel] | None = None,
         home_stores: Mapping[str, SweepStoreModel] | None = None,
         name_prefix: str | None = None,
+        stack_prefix: str = STACK_PREFIX,
         **settings: Unpack[StackSettings],
     ) -> None:
         super().__init__(scope, construct_id, **settings)
+        self._stack_prefix = stack_prefix
         environments = Construct(self, "ServiceEnvironments")
         self.service_environments = {
             name: ServiceEnvironment(environments, name, capacity=environment.capacity, tags=environment.tags)
@@ -119,7 +123,8 @@ class TrainingStack(RegionalStack):
 
         parent = Construct(self, "SweepStores")
         stores = {
-            name: SweepStore(parent, name, store_name=name, **store.settings) for name, store in model.sweeps.items()
+            name: SweepStore(parent, name, store_name=name, name_prefix=self._stack_prefix, **store.settings)
+            for name, store in model.sweeps.items()
         }
         for name, store in model.sweeps.items():
             for role in (
@@ -149,7 +154,13 @@ class TrainingStack(RegionalStack):
             if name not in stores:
                 bucket, key = home_stores[name].bucket_name, home_stores[name].encryption_key
                 stores[name] = SweepStore.from_bucket_name(
-                    parent, name, str(bucket), store_name=name, encryption_key=key, region=home
+                    parent,
+                    name,
+                    str(bucket),
+                    store_name=name,
+                    encryption_key=key,
+                    region=home,
+                    name_prefix=self._stack_prefix,
                 )
             stores[name].grants.run(self.job_definitions[job].job_role)
 

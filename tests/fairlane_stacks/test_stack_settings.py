@@ -72,6 +72,17 @@ def test_the_prefix_starts_the_names_of_stacks_and_dashboards(tmp_path: Path) ->
     assert all(name.startswith("acme-ml-example") for name in names)
 
 
+def test_the_prefix_starts_the_names_of_sweep_stores(write: Write) -> None:
+    (stack, *_) = build_stacks(
+        cdk.App(), "prod", load_environment(write("stack_prefix: acme-ml\nsweeps: {search: {}}"))
+    )
+    (workgroup,) = properties([stack], "AWS::Athena::WorkGroup")
+    (database,) = properties([stack], "AWS::Glue::Database")
+    (parameter,) = properties([stack], "AWS::SSM::Parameter")
+    assert (workgroup["Name"], database["DatabaseInput"]["Name"]) == ("acme-ml-search", "acme_ml_search")
+    assert parameter["Name"] == "/fairlane/sweep-store/acme-ml/search"
+
+
 def test_the_qualifier_selects_the_bootstrap_stack(tmp_path: Path) -> None:
     app, stacks = built("example", tmp_path)
     assembly = app.synth()

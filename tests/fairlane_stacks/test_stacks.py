@@ -311,3 +311,51 @@ def test_an_unknown_instance_type_as_a_hint_causes_a_warning() -> None:
     (stack,) = build_stacks(cdk.App(), "prod", environment(queues={"q": FIFO | {"instance_type": "ml.x9.large"}}))
     warnings = Annotations.from_stack(stack).find_warning("*", Match.any_value())
     assert ["ml.x9.large" in str(warning.entry.data) for warning in warnings] == [True]
+
+
+def gpu_warnings(context: dict[str, Any], account: str | None = "123456789012") -> tuple[list[str], list[str]]:
+    """Return the texts of information and of warnings of a synth with an existing VPC."""
+    (stack, *_) = build_stacks(cdk.App(context=context), "prod", environment(**GPUS, account=account))
+    annotations = Annotations.from_stack(stack)
+    matches = annotations.find_info("*", Match.any_value()), annotations.find_warning("*", Match.any_value())
+    info, warnings = ([f"{entry.id}: {entry.entry.data}" for entry in entries] for entries in matches)
+    return info, [warning for warning in warnings if "efaultSecurityGroup" not in warning]
+
+
+def lookup(kind: str) -> dict[str, Any]:
+    key = "vpc-provider:account=123456789012:filter.vpc-id=vpc-0123456789abcdef0:region=us-east-1"
+    subnets = [{"subnetId": subnet_id} for subnet_id in GPUS["network"]["subnet_ids"][:1]]
+    groups = [{"name": "first", "type": kind, "subnets": subnets}]
+    return {f"{key}:returnAsymmetricSubnets=true": {"vpcId": "vpc-0123456789abcdef0", "subnetGroups": groups}}
+
+
+@pytest.mark.parametrize("account", ["123456789012", None])
+def test_an_existing_network_without_a_lookup_says_what_is_unknown(account: str | None) -> None:
+    (info,), warnings = gpu_warnings({}, account)
+    assert info.startswith("/fairlane-prod-training/Network: the routes and VPC endpoints of vpc-0123456789abcdef0 are")
+    assert warnings == []
+
+
+def test_isolated_subnets_of_a_lookup_give_a_warning() -> None:
+    """Only the environment with EFA is in the isolated subnet alone, which is the first one."""
+    info, (warning,) = gpu_warnings(lookup("Isolated"))
+    assert info == []
+    assert warning.startswith("/fairlane-prod-training/ComputeEnvironments/p5: the subnets are isolated")
+    assert "the endpoints that vpc-0123456789abcdef0 already has are unknown: check them" in warning
+    assert gpu_warnings(lookup("Private")) == ([], [])
+
+
+def test_information_on_an_existing_network_can_be_acknowledged() -> None:
+    reasons = {"fairlane:RegionalStack.unknownRoutes": "NAT gateways exist"}
+    (stack, *_) = build_stacks(cdk.App(), "prod", environment(**GPUS, acknowledge=reasons))
+    assert Annotations.from_stack(stack).find_info("*", Match.any_value()) == []
+
+
+def test_compute_environments_of_a_file_share_a_placement_group() -> None:
+    pool = {"instance_types": ["p5.48xlarge"], "max_gpus": 16, "efa": True}
+    pools = {name: pool | {"placement_group": "research"} for name in ("a", "b")} | {"own": pool}
+    (stack, *_) = build_stacks(cdk.App(), "prod", environment(network=GPUS["network"], compute_environments=pools))
+    first, second, own = (
+        entry["ComputeResources"]["PlacementGroup"] for entry in resources(stack, "ComputeEnvironment")
+    )
+    assert first == second != own

@@ -9,7 +9,8 @@ from fairlane.errors import ConfigurationError, Problem
 from fairlane_client.locations import Session, open_session, read_location
 from fairlane_client.sweeps.submission import REQUEST_SECONDS
 
-_NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,63}")
+_NAME: Final = re.compile(r"(?:[A-Za-z](?:[A-Za-z0-9-]{0,30}[A-Za-z0-9])?/)?[a-z][a-z0-9-]{0,63}")
+"""Name of a store. Stacks with a `stack_prefix` other than fairlane put it in front, with a slash."""
 PARAMETER: Final = "/fairlane/sweep-store/"
 """Prefix of the SSM parameters that tell where a store is."""
 CONNECTIONS: Final = 32
@@ -50,7 +51,7 @@ def store_problems(name: object) -> list[Problem]:
     """Return a problem unless a value is a name of a store."""
     if isinstance(name, str) and _NAME.fullmatch(name):
         return []
-    return [Problem(("store",), name, "1 to 64 lower-case letters, digits and hyphens, a letter first")]
+    return [Problem(("store",), name, "1 to 64 lower-case letters, digits and hyphens, a letter first; or PREFIX/NAME")]
 
 
 def find_store(name: str, session: Session | None = None) -> Store:

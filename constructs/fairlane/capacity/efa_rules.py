@@ -33,6 +33,21 @@ def efa_environment_problems(instance_types: Sequence[str], efa: object, *, spot
         yield Problem.relation(("efa",), sentence)
 
 
+def placement_group_problems(efa: object, reservation: object) -> Iterator[Problem]:
+    """Yield the problems of a placement group that a compute environment shares with others.
+
+    Args:
+        efa: True if the instances have EFA.
+        reservation: Capacity reservation, which has a placement of its own, or None.
+    """
+    if efa is not True:
+        sentence = "only instances with EFA start in a placement group: set efa to True, or remove placement_group"
+        yield Problem.relation(("placement_group",), sentence)
+    if reservation is not None:
+        sentence = "a capacity reservation has its own placement: remove placement_group"
+        yield Problem.relation(("placement_group",), sentence)
+
+
 def efa_job_problems(instance_type: object, efa: object) -> Iterator[Problem]:
     """Yield a problem if a job uses EFA on an instance type without EFA."""
     in_catalog = isinstance(instance_type, str) and gpu_instance_type(instance_type) is not None

@@ -10,10 +10,11 @@ from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
 
 from fairlane._internal.claims import Claims
+from fairlane.capacity.efa_rules import placement_group_problems
 from fairlane.capacity.instance_network import (
+    cluster_placement_group,
     other_vpc_problems,
     own_security_group,
-    placement_group,
     warn_of_missing_endpoints,
 )
 from fairlane.capacity.launch_template import instance_profile, launch_template
@@ -67,6 +68,9 @@ class GpuComputeEnvironment(Construct):
         efa: True to connect the instances by Elastic Fabric Adapter (EFA), for multi-node jobs. The instances start in
             one subnet and in one placement group. With a capacity reservation or block, which has its own placement,
             there is no placement group. Default: False.
+        placement_group: Cluster placement group that environments with EFA share, in one subnet or Availability Zone.
+            EC2 recommends one instance type in a group. Requires `efa`; excludes `capacity_reservation`. A change
+            starts new instances. Default: a placement group of this environment alone.
         capacity_reservation: ID of a capacity reservation or a capacity block, or ARN of a resource group of capacity
             reservations. Required for a capacity block. Default: none.
         subnets: Subnets of the VPC that the instances start in. With EFA, instances start in the first one: give
@@ -121,6 +125,7 @@ class GpuComputeEnvironment(Construct):
         purchase: Purchase = Purchase.ON_DEMAND,
         allocation_strategy: AllocationStrategy | None = None,
         efa: bool = False,
+        placement_group: ec2.IPlacementGroup | None = None,
         capacity_reservation: str | None = None,
         subnets: Sequence[ec2.ISubnet] | None = None,
         security_groups: Sequence[ec2.ISecurityGroup] | None = None,
@@ -151,6 +156,10 @@ class GpuComputeEnvironment(Construct):
         )
         claims = Claims.regional(scope)
         problems = list(spec.problems())
+        if placement_group is not None:
+            problems += placement_group_problems(efa, capacity_reservation)
+            if not hasattr(placement_group, "placement_group_name"):
+                problems.append(Problem(("placement_group",), placement_group, "a placement group of the CDK"))
         if not hasattr(vpc, "vpc_id"):
             problems.append(Problem(("vpc",), vpc, "a TrainingVpc or a VPC of the CDK"))
         for name, constructs in (("subnets", subnets), ("security_groups", security_groups)):
@@ -179,6 +188,10 @@ class GpuComputeEnvironment(Construct):
         else:
             self._group_ids = [own_security_group(self, vpc.vpc_id, efa)]
         subnet_ids = [subnet.subnet_id for subnet in subnets] if subnets else self._default_subnet_ids(vpc)
+        if efa:
+            subnet_ids = subnet_ids[:1]
+            if capacity_reservation is None:
+                placement_group = placement_group or cluster_placement_group(self)
         warn_of_missing_endpoints(self, vpc, subnet_ids)
         template = launch_template(self, spec, self._group_ids)
         if tags and "Name" in tags:  # the CDK gives its launch template another Name
@@ -203,10 +216,10 @@ class GpuComputeEnvironment(Construct):
                 minv_cpus=spec.min_vcpus,
                 maxv_cpus=self.max_vcpus,
                 instance_role=instance_profile(self, purchase).attr_arn,
-                subnets=subnet_ids[:1] if efa else subnet_ids,
+                subnets=subnet_ids,
                 security_group_ids=None if efa else self._group_ids,
                 update_to_latest_image_version=update_to_latest_image_version or None,
-                placement_group=placement_group(self) if efa and capacity_reservation is None else None,
+                placement_group=placement_group.placement_group_name if placement_group else None,
                 ec2_configuration=[
                     resources.Ec2ConfigurationObjectProperty(
                         image_type=_IMAGE_TYPE, image_id_override=_image_id(self, ami)

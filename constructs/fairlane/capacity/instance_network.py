@@ -1,7 +1,7 @@
 """Subnets, placement groups and security groups of the instances of a GPU compute environment."""
 
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Any, Final
 
 import aws_cdk as cdk
 import jsii
@@ -25,13 +25,13 @@ def other_vpc_problems(vpc: object, subnets: object) -> Iterator[Problem]:
             yield Problem.relation(("subnets", index), sentence)
 
 
-def placement_group(scope: Construct) -> str:
-    """Create a placement group that keeps instances with EFA close to each other, and return its name."""
-    group = ec2.PlacementGroup(scope, "PlacementGroup", strategy=ec2.PlacementGroupStrategy.CLUSTER)
+def cluster_placement_group(scope: Construct, construct_id: str = "PlacementGroup") -> ec2.PlacementGroup:
+    """Create a placement group that keeps instances with EFA close to each other."""
+    group = ec2.PlacementGroup(scope, construct_id, strategy=ec2.PlacementGroupStrategy.CLUSTER)
     resource = group.node.default_child
     assert isinstance(resource, ec2.CfnPlacementGroup)
     resource.add_property_deletion_override("Tags")  # CloudFormation changes them only by replacement
-    return group.placement_group_name
+    return group
 
 
 def own_security_group(scope: Construct, vpc_id: str, efa: bool) -> str:
@@ -69,21 +69,23 @@ def own_security_group(scope: Construct, vpc_id: str, efa: bool) -> str:
     return group_id
 
 
-def warn_of_missing_endpoints(scope: Construct, vpc: object, subnet_ids: Sequence[str]) -> None:
-    """Warn at synth if all subnets are isolated subnets of a VPC of the app that lacks VPC endpoints.
+def warn_of_missing_endpoints(scope: Construct, vpc: Any, subnet_ids: Sequence[str]) -> None:
+    """Warn at synth if all subnets are isolated, and the app has not all VPC endpoints that jobs need.
 
-    The routes and endpoints of an imported VPC are unknown. A `TrainingVpc` has the endpoints.
+    Of an imported VPC, only `Vpc.from_lookup` and `isolated_subnet_ids` tell the isolated subnets. A `TrainingVpc` has
+    the endpoints.
     """
-    if isinstance(vpc, ec2.Vpc) and {*subnet_ids} <= {subnet.subnet_id for subnet in vpc.isolated_subnets}:
-        cdk.Aspects.of(scope).add(_EndpointAdvisor(scope, vpc.vpc_id))
+    isolated = vpc.isolated_subnets if hasattr(vpc, "isolated_subnets") else ()
+    if isolated and {*subnet_ids} <= {subnet.subnet_id for subnet in isolated}:
+        cdk.Aspects.of(scope).add(_EndpointAdvisor(scope, vpc))
 
 
 @jsii.implements(cdk.IAspect)
 class _EndpointAdvisor:
     """Aspect that finds the VPC endpoints when all constructs of the app exist."""
 
-    def __init__(self, environment: Construct, vpc_id: str) -> None:
-        self._environment, self._vpc_id = environment, vpc_id
+    def __init__(self, environment: Construct, vpc: ec2.IVpc) -> None:
+        self._environment, self._vpc_id, self._imported = environment, vpc.vpc_id, not isinstance(vpc, ec2.Vpc)
 
     def visit(self, node: IConstruct) -> None:
         if node is not self._environment:
@@ -95,8 +97,10 @@ class _EndpointAdvisor:
         ]
         missing = [service for service in _ENDPOINTS if not any(name.endswith(f".{service}") for name in services)]
         if missing:
+            unknown = f"; the endpoints that {self._vpc_id} already has are unknown: check them" * self._imported
             cdk.Annotations.of(node).add_warning_v2(
                 "fairlane:GpuComputeEnvironment.isolatedSubnets",
                 f"the subnets are isolated, and the app has no VPC endpoints for {', '.join(missing)}: without another "
-                "route to these services, the instances never accept jobs, or jobs get no image and write no logs",
+                "route to these services, the instances never accept jobs, or jobs get no image and write no logs"
+                f"{unknown}",
             )

@@ -140,6 +140,7 @@ def _stop(arguments: argparse.Namespace) -> int:
 
 def _status(arguments: argparse.Namespace) -> int:
     from fairlane_local import print_tables, queue_locations
+    from fairlane_local.server.background import cluster_names
 
     locations = queue_locations(arguments.port)
     if locations is None:
@@ -147,8 +148,8 @@ def _status(arguments: argparse.Namespace) -> int:
         return 1
     print(f"The local AWS is running at http://localhost:{arguments.port}")
     print_tables(arguments.port)
-    if not locations:
-        print("The local AWS has no job queues.")
+    if not locations and not cluster_names(arguments.port):
+        print("The local AWS has no job queues and no HyperPod clusters.")
     return 0
 
 

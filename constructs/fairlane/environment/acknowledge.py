@@ -37,6 +37,7 @@ WARNING_IDS: Final = (
     "fairlane:QuotaManagement.quotasAboveCapacity",
     "fairlane:QuotaManagement.quotasBelowCapacity",
     "fairlane:RegionalStack.unknownRegion",
+    "fairlane:RegionalStack.unknownRoutes",
     "fairlane:ReplicationAlarm.noAction",
     "fairlane:ServiceEnvironment.unknownInstanceType",
     "fairlane:TaskGovernance.halvedVcpus",
@@ -44,7 +45,7 @@ WARNING_IDS: Final = (
     "fairlane:TeamNamespace.requests",
     "fairlane:TrainingSchedule.noAction",
 )
-"""Ids of warnings. An id is public: a file or an app acknowledges it."""
+"""Ids of warnings and of information. An id is public: a file or an app acknowledges it."""
 WARNING_PREFIXES: Final = (
     "fairlane:RegistryReplication.sibling.",
     "fairlane:ReplicatedRepository.mutableTag.",

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from fairlane._internal.checks import is_region, listing
+from fairlane._internal.checks import check_name, is_region, listing
 from fairlane._internal.specs import field_values
+from fairlane.capacity.efa_rules import placement_group_problems
 from fairlane.capacity.network_rules import zone_problems
 from fairlane.capacity.rules import ComputeEnvironmentSpec
 from fairlane.environment.network import ExistingNetworkModel, NewNetworkModel, check_ids
@@ -26,11 +27,15 @@ class ComputeEnvironmentSettings(ComputeEnvironmentSpec):
             with EFA start in the first subnet. Default: the subnets of the network.
         availability_zone_ids: IDs of the Availability Zones that the instances start in, from `availability_zone_ids`
             of a new network. Instances with EFA start in the first zone. Default: the zones of the network.
+        placement_group: Name of a cluster placement group that compute environments with the same name here share, all
+            with EFA and in one zone. The stack creates it. A change starts new instances. Default: with EFA, a
+            placement group of this compute environment alone.
     """
 
     security_group_ids: Sequence[str] | None = None
     subnet_ids: Sequence[str] | None = None
     availability_zone_ids: Sequence[str] | None = None
+    placement_group: str | None = None
 
     def with_tags(self, tags: Mapping[str, str]) -> "ComputeEnvironmentSettings":
         """Return the settings with further tags; tags of the compute environment itself take precedence."""
@@ -51,6 +56,9 @@ class ComputeEnvironmentSettings(ComputeEnvironmentSpec):
             yield from check_ids("subnet_ids", "subnet", self.subnet_ids, "subnet")
         if self.availability_zone_ids is not None:
             yield from zone_problems(("availability_zone_ids",), self.availability_zone_ids)
+        if self.placement_group is not None:
+            yield from placement_group_problems(self.efa, self.capacity_reservation)
+            yield from check_name(("placement_group",), self.placement_group)
         groups = self.security_group_ids
         if groups is not None:
             yield from check_ids("security_group_ids", "sg", groups, "security group")
@@ -75,3 +83,22 @@ class ComputeEnvironmentSettings(ComputeEnvironmentSpec):
         for index, each in enumerate(chosen if ids is not None else ()):
             if each not in (ids or ()):
                 yield Problem((key, index), each, f"{noun} of network.{key}: {listing(ids or ())}")
+
+
+def shared_placement_problems(
+    environments: Mapping[str, ComputeEnvironmentSettings], network: NewNetworkModel | ExistingNetworkModel
+) -> Iterator[Problem]:
+    """Yield the compute environments that share a placement group in different subnets or zones."""
+    key = "subnet_ids" if isinstance(network, ExistingNetworkModel) else "availability_zone_ids"
+    first: dict[str, tuple[str, str]] = {}
+    for name, environment in environments.items():
+        places = getattr(environment, key) or getattr(network, key)
+        if environment.placement_group is None or not places:
+            continue
+        other, place = first.setdefault(environment.placement_group, (name, places[0]))
+        if place != places[0]:
+            sentence = (
+                f"a placement group is in one Availability Zone, but {other} starts in {place} and {name} in "
+                f"{places[0]}: begin their {key} with the same one, or use two placement groups"
+            )
+            yield Problem.relation((name, "placement_group"), sentence)

@@ -36,8 +36,8 @@ class Environment(RegionModel, title="Fairlane environment"):
     tags: dict[str, str] = {}
     """Tags of all resources, at most 50. Default: none."""
     stack_prefix: str = STACK_PREFIX
-    """Start of the names of all stacks and dashboards: 1 to 32 letters, digits and hyphens. A change creates new stacks
-    beside the old ones. Default: fairlane."""
+    """Start of the names of all stacks and dashboards, and of workgroups, databases and parameters of sweep stores: 1
+    to 32 letters, digits and hyphens. A change creates new stacks beside the old ones. Default: fairlane."""
     permissions_boundary: str | None = None
     """ARN of the managed policy that is the permissions boundary of all roles. Default: no permissions boundary."""
     log_retention_days: int | None = None

@@ -13,7 +13,7 @@ from fairlane.hyperpod.elastic_job import ElasticTrainingJob, LogRule, ReplicaPa
 from fairlane.hyperpod.instance_group import InstanceGroup, NodePool
 from fairlane.hyperpod.team import Governance, PriorityClass, QuotaResource, Team
 
-_QUOTA: Final = Annotated[Sequence[QuotaResource], ByName("instance_type", short="count")]
+_QUOTA: Final = Annotated[Sequence[QuotaResource], ByName("instance_type", short="count", several=True)]
 
 
 def _in_folder(path: str, info: ValidationInfo) -> str:

@@ -72,11 +72,13 @@ class ByName:
         name: Field with the name.
         short: Field that a number alone gives, for example `ml.p5.48xlarge: 8`. Default: no entry is a number.
         forms: Lists of the dataclass that the file has as mappings. Default: none.
+        several: True if a name can have a list of mappings. Default: False.
     """
 
     name: str
     short: str | None = None
     forms: tuple[tuple[str, Any], ...] = ()
+    several: bool = False
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Return the schema of the mapping, whose value is the list."""
@@ -85,8 +87,11 @@ class ByName:
         if self.short is not None:
             others = {field.name for field in fields(spec)} - {self.name, self.short}
             number = Annotated[int, Tag("<number>")]
-            choice = branch("<mapping>", otherwise="<number>")
-            entry = Annotated[number | Annotated[entry, Tag("<mapping>")], choice] if others else int
+            choice = Discriminator(_form) if self.several else branch("<mapping>", otherwise="<number>")
+            choices: Any = number | Annotated[entry, Tag("<mapping>")]
+            if self.several:
+                choices |= Annotated[list[entry], Tag("<list>")]
+            entry = Annotated[choices, choice] if others else int
         schema = handler.generate_schema(dict[str, entry])
 
         def values(entries: dict[str, Any]) -> list[Any]:
@@ -94,7 +99,8 @@ class ByName:
                 spec(**{self.name: name, str(self.short): value})
                 if isinstance(value, int)
                 else replace(value, **{self.name: name})
-                for name, value in entries.items()
+                for name, given in entries.items()
+                for value in (given if isinstance(given, list) else [given])
             ]
 
         return core_schema.no_info_after_validator_function(values, schema)
@@ -177,6 +183,10 @@ def _union(choices: Sequence[Any]) -> Any:
 
     tagged = [Annotated[choice, Keys(), Tag(f"<{choice.__name__}>")] for choice in choices]
     return Annotated[reduce(or_, tagged), Discriminator(tag)]
+
+
+def _form(value: object) -> str:
+    return "<list>" if isinstance(value, list) else "<mapping>" if isinstance(value, Mapping) else "<number>"
 
 
 def _scalar(value: object) -> str:

@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails
 from fairlane._internal.checks import SIMILAR, alternatives, check_name, with_nearest
 from fairlane.environment.allowed_values import allowed_values
 from fairlane.environment.environment import Environment
-from fairlane.environment.extended_file import EXTENDS, ExtendedFile, is_base_file
+from fairlane.environment.extended_file import EXTENDS, IGNORED_PREFIX, ExtendedFile, is_base_file
 from fairlane.environment.lock import removal_problems
 from fairlane.environment.path_set import PathSet
 from fairlane.environment.references import reference_problems
@@ -42,6 +42,7 @@ _NAMED: Final = {
 _COMPARED_SIBLINGS: Final[dict[str | int, tuple[str, ...]]] = {
     "availability_zone_ids": ("nat_gateways",),
     "availability_zones": ("nat_gateways",),
+    "efa": ("placement_group",),
     "instance_types": ("instance_type", "min_gpus"),
     "managed_policy_name": ("role",),
     "max_gpus": ("max_vcpus", "min_gpus"),
@@ -143,8 +144,8 @@ def _collision_problems(environment: Environment, path: FilePath) -> Iterator[Pr
 def _not_a_mapping(data: object) -> str:
     if data is None:
         return "the file is empty: write a mapping with the keys region and queues"
-    kind = "a list" if isinstance(data, list) else "a single value"
-    return f"the file is {kind}: write a mapping with the keys region and queues"
+    kind = "list" if isinstance(data, list) else "single value"
+    return f"the file is a {kind}: write a mapping with the keys region and queues"
 
 
 def _validate(data: dict[str, Any], directory: FilePath) -> tuple[Environment, list[Problem]]:
@@ -217,6 +218,8 @@ def _type_problems(details: ErrorDetails, data: dict[str, Any]) -> Iterator[Prob
             keys = context["keys"] if path else [EXTENDS, *context["keys"]]
             for key in context["unknown"]:
                 choices = with_nearest(keys, key) if keys else "{}, because the mapping has no keys"
+                if not path and key[:2].lower() in ("x_", IGNORED_PREFIX):
+                    choices = f"{IGNORED_PREFIX}{key[2:]}: keys for anchors begin with {IGNORED_PREFIX}"
                 is_top_level = path[:1] == ("regions",) and len(path) == 2 and key in Environment.model_fields
                 top_level = "applies to all Regions: write it at the top level of the file"
                 yield Problem.relation((*path, key), top_level if is_top_level else f"unknown key; use {choices}")

@@ -7,6 +7,7 @@ from typing import TypeAlias
 from fairlane._internal.athena_names import workgroup_name as store_workgroup
 from fairlane._internal.checks import is_region, listing
 from fairlane.environment.alarms import AlarmSettings
+from fairlane.environment.compute_environments import shared_placement_problems
 from fairlane.environment.environment import Environment
 from fairlane.environment.grantee_problems import grantee_problems
 from fairlane.environment.hyperpod_problems import hyperpod_problems
@@ -84,6 +85,9 @@ def _regional_problems(model: RegionModel, region: str) -> Iterator[ReferencePro
             for problem in instances.subnet_problems(model.network):
                 located = problem.within("compute_environments", name)
                 yield located, [located.field, ("network",)]
+        for problem in shared_placement_problems(model.compute_environments, model.network):
+            located = problem.within("compute_environments")
+            yield located, [("compute_environments",), ("network",)]
     for name, schedule in model.schedules.items():
         yield from _schedule_problems(model, name, schedule)
     yield from hyperpod_problems(model, region)
@@ -120,7 +124,7 @@ def _fan_out_problems(environment: Environment) -> Iterator[ReferenceProblem]:
         for problem, keys in fan_out.relation_problems():
             yield problem.within(*outer), [(*outer, key) for key in keys]
         for store in environment.sweeps:
-            if store_workgroup(store) == fan_out_workgroup(name):
+            if store_workgroup(store, environment.stack_prefix) == fan_out_workgroup(name):
                 sentence = f"sweep store {store} has the Athena workgroup of this fan-out: rename one of them"
                 yield Problem.relation(outer, sentence), [outer, ("sweeps", store)]
         if not is_region(environment.region):

@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from fairlane._internal.athena_names import NAME_PREFIX, PREFIX, PREFIX_RULE
 from fairlane._internal.checks import check_text
 from fairlane.errors import Problem
 
-STACK_PREFIX: Final = "fairlane"
+STACK_PREFIX: Final = NAME_PREFIX
 """Start of the names of stacks, by default."""
 MAX_STACK_NAME: Final = 128
 RETENTION_DAYS: Final = (
@@ -16,7 +17,6 @@ RETENTION_DAYS: Final = (
 )
 """Numbers of days that CloudWatch Logs accepts as the retention time of a log group."""
 
-_PREFIX: Final = re.compile(r"[A-Za-z](?:[A-Za-z0-9-]{0,30}[A-Za-z0-9])?")
 _BOUNDARY: Final = re.compile(
     r"arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/(?:[A-Za-z0-9+=,.@_-]+/)*[A-Za-z0-9+=,.@_-]{1,128}"
 )
@@ -40,8 +40,7 @@ def stack_setting_problems(
         qualifier: Qualifier of the CDK bootstrap stack.
         account: Account of the stacks. None if it is unknown.
     """
-    allowed = "1 to 32 letters, digits and hyphens that start with a letter and do not end with a hyphen"
-    yield from check_text(("stack_prefix",), stack_prefix, _PREFIX.fullmatch, allowed)
+    yield from check_text(("stack_prefix",), stack_prefix, PREFIX.fullmatch, PREFIX_RULE)
     if permissions_boundary is not None:
         field = ("permissions_boundary",)
         match = _BOUNDARY.fullmatch(permissions_boundary)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from fairlane._internal.athena_names import NAME_PREFIX, PREFIX, PREFIX_RULE
 from fairlane._internal.checks import check_tags, check_text, check_whole_number
 from fairlane._internal.key_rules import check_regional_key
 from fairlane.errors import Problem
@@ -34,6 +35,7 @@ def store_problems(
     tags: object,
     region: str | None,
     bucket_name: object = None,
+    name_prefix: object = NAME_PREFIX,
 ) -> Iterator[Problem]:
     """Yield the problems of a sweep store.
 
@@ -44,7 +46,10 @@ def store_problems(
         tags: Tags of the resources.
         region: Region of the store. None if it is unknown.
         bucket_name: Name of the bucket. None if CloudFormation chooses it.
+        name_prefix: Start of the names of the workgroup and the database.
     """
+    if not isinstance(name_prefix, str) or PREFIX.fullmatch(name_prefix) is None:
+        yield Problem(("name_prefix",), name_prefix, PREFIX_RULE)
     if bucket_name is not None:
         allowed = "3 to 63 characters of a-z, 0-9 and -, without the prefixes and suffixes that Amazon S3 reserves"
         yield from check_text(("bucket_name",), bucket_name, _BUCKET.fullmatch, allowed)
@@ -60,7 +65,7 @@ def store_problems(
 
 
 def import_problems(
-    *, bucket_name: object, store_name: object, encryption_key: object, region: str | None
+    *, bucket_name: object, store_name: object, encryption_key: object, region: str | None, name_prefix: object
 ) -> Iterator[Problem]:
     """Yield the problems of the arguments that import a sweep store."""
     yield from store_problems(
@@ -70,9 +75,10 @@ def import_problems(
         tags=None,
         region=region,
         bucket_name="" if bucket_name is None else bucket_name,
+        name_prefix=name_prefix,
     )
 
 
-def parameter_name(store_name: str) -> str:
-    """Return the name of the SSM parameter that tells where a store is."""
-    return f"/fairlane/sweep-store/{store_name}"
+def parameter_name(store_name: str, prefix: str) -> str:
+    """Return the name of the SSM parameter that tells where a store is, whose path has a prefix other than fairlane."""
+    return f"/fairlane/sweep-store/{store_name if prefix == NAME_PREFIX else f'{prefix}/{store_name}'}"

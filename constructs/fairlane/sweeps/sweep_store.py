@@ -8,7 +8,7 @@ from aws_cdk import aws_ssm as ssm
 from aws_cdk.interfaces.aws_kms import IKeyRef
 from constructs import Construct
 
-from fairlane._internal.athena_names import database_name, workgroup_name
+from fairlane._internal.athena_names import NAME_PREFIX, database_name, workgroup_name
 from fairlane._internal.aws import ARN
 from fairlane._internal.claims import WORKGROUP, Claims
 from fairlane.errors import ConfigurationError
@@ -24,7 +24,6 @@ from fairlane.sweeps.store_tables import create_tables, create_workgroup
 AnyKey: TypeAlias = IKeyRef | str
 
 _BUCKET: Final = "S3 bucket"
-_KIND: Final = "sweep store"
 
 
 class SweepStoreBase(Construct):
@@ -36,13 +35,16 @@ class SweepStoreBase(Construct):
         bucket_name: Name of the bucket.
         bucket_arn: ARN of the bucket.
         encryption_key_arn: ARN of the KMS key of the bucket. None if Amazon S3 manages the key.
-        workgroup_name: Name of the Athena workgroup, `fairlane-<store>`.
-        database_name: Name of the Glue database, `fairlane_<store>` with `_` instead of `-`.
-        parameter_name: Name of the SSM parameter by which clients find the store, `/fairlane/sweep-store/<store>`.
+        name_prefix: Start of the names of the workgroup and the database.
+        workgroup_name: Name of the Athena workgroup, `<name_prefix>-<store>`.
+        database_name: Name of the Glue database, `<name_prefix>_<store>` in lower case with `_` instead of `-`.
+        parameter_name: Name of the SSM parameter by which clients find the store, `/fairlane/sweep-store/<store>`, or
+            `/fairlane/sweep-store/<name_prefix>/<store>` with another prefix than fairlane.
         grants: Permissions on the store.
     """
 
     store_name: str
+    name_prefix: str
     region: str
     bucket_name: str
     bucket_arn: str
@@ -51,17 +53,17 @@ class SweepStoreBase(Construct):
     @property
     def workgroup_name(self) -> str:
         """Name of the Athena workgroup."""
-        return workgroup_name(self.store_name)
+        return workgroup_name(self.store_name, self.name_prefix)
 
     @property
     def database_name(self) -> str:
         """Name of the Glue database."""
-        return database_name(self.store_name)
+        return database_name(self.store_name, self.name_prefix)
 
     @property
     def parameter_name(self) -> str:
         """Name of the SSM parameter by which clients find the store."""
-        return parameter_name(self.store_name)
+        return parameter_name(self.store_name, self.name_prefix)
 
     @property
     def grants(self) -> SweepStoreGrants:
@@ -99,6 +101,9 @@ class SweepStore(SweepStoreBase):
         bucket_name: Name of the bucket, by which stacks of other Regions can grant access to it. Default:
             CloudFormation chooses the name.
         tags: Tags of the resources, at most 50. Default: none.
+        name_prefix: Start of the names of the workgroup and the database, 1 to 32 letters, digits and hyphens. Clients
+            name the store `<name_prefix>/<store>`. Stores with the same name and other prefixes do not collide. A
+            change has the effects of another name. Default: fairlane, without `<name_prefix>/` for clients.
 
     Attributes:
         bucket: Bucket.
@@ -120,6 +125,7 @@ class SweepStore(SweepStoreBase):
         encryption_key: AnyKey | None = None,
         bucket_name: str | None = None,
         tags: Mapping[str, str] | None = None,
+        name_prefix: str = NAME_PREFIX,
     ) -> None:
         claims, key_arn = Claims.regional(scope), _key_arn(encryption_key)
         problems = [
@@ -130,21 +136,18 @@ class SweepStore(SweepStoreBase):
                 tags=tags,
                 region=claims.region,
                 bucket_name=bucket_name,
+                name_prefix=name_prefix,
             ),
-            *(
-                [*claims.name_problems(_KIND, "store_name", store_name)]
-                or claims.name_problems(WORKGROUP, "store_name", workgroup_name(store_name))
-            ),
+            *claims.name_problems(WORKGROUP, "store_name", workgroup_name(store_name, name_prefix)),
             *Claims.account_wide(scope).name_problems(_BUCKET, "bucket_name", bucket_name or ""),
         ]
         if problems:
             raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)
         super().__init__(scope, construct_id)
-        claims.add(_KIND, store_name, self)
-        claims.add(WORKGROUP, workgroup_name(store_name), self)
+        self.store_name, self.name_prefix, self.region = store_name, name_prefix, claims.region
+        claims.add(WORKGROUP, self.workgroup_name, self)
         if bucket_name is not None:
             Claims.account_wide(self).add(_BUCKET, bucket_name, self)
-        self.store_name, self.region = store_name, claims.region
         self.encryption_key_arn = key_arn
         self.bucket = create_bucket(self, expire_after_days, key_arn, bucket_name)
         self.bucket_name, self.bucket_arn = self.bucket.bucket_name, self.bucket.bucket_arn
@@ -176,6 +179,7 @@ class SweepStore(SweepStoreBase):
         store_name: str,
         encryption_key: AnyKey | None = None,
         region: str | None = None,
+        name_prefix: str = NAME_PREFIX,
     ) -> SweepStoreBase:
         """Return a sweep store that another app or stack creates in the same account, for grants.
 
@@ -186,6 +190,7 @@ class SweepStore(SweepStoreBase):
             store_name: Name of the store.
             encryption_key: KMS key of the bucket, or its ARN. Default: Amazon S3 manages the key.
             region: Region of the store. Default: the Region of the stack.
+            name_prefix: Start of the names of the store's workgroup and database. Default: fairlane.
 
         Raises:
             ConfigurationError: If an argument has the wrong form.
@@ -193,12 +198,19 @@ class SweepStore(SweepStoreBase):
         key_arn = _key_arn(encryption_key)
         region = region or Claims.regional(scope).region
         problems = list(
-            import_problems(bucket_name=bucket_name, store_name=store_name, encryption_key=key_arn, region=region)
+            import_problems(
+                bucket_name=bucket_name,
+                store_name=store_name,
+                encryption_key=key_arn,
+                region=region,
+                name_prefix=name_prefix,
+            )
         )
         if problems:
             raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)
         store = SweepStoreBase(scope, construct_id)
-        store.store_name, store.region, store.bucket_name = store_name, region, bucket_name
+        store.store_name, store.name_prefix = store_name, name_prefix
+        store.region, store.bucket_name = region, bucket_name
         store.bucket_arn, store.encryption_key_arn = f"{ARN}:s3:::{bucket_name}", key_arn
         return store
 

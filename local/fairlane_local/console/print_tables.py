@@ -6,11 +6,11 @@ from fairlane_local.batch.deployed_queues import deployed_queues
 from fairlane_local.console.tables import images_table, queue_table
 from fairlane_local.ecr.deployed_repositories import deployed_repositories
 from fairlane_local.server.access import client
-from fairlane_local.server.background import queue_locations
+from fairlane_local.server.background import cluster_names, queue_locations
 
 
 def print_tables(port: int) -> None:
-    """Print the job queues of each account and Region and all image repositories as tables.
+    """Print the job queues of each account and Region, the HyperPod clusters and all image repositories.
 
     Args:
         port: Port that the local AWS listens on.
@@ -21,5 +21,7 @@ def print_tables(port: int) -> None:
             console.print()
         queues = deployed_queues(client("batch", port, account_id, region))
         console.print(queue_table(queues, title=f"Deployed in {region}"))
+    for _, region, name in cluster_names(port):
+        console.print(f"HyperPod cluster {name} in {region}", markup=False, highlight=False)
     if repositories := deployed_repositories(port):
         console.print("", images_table(repositories, title="Image replication"), sep="\n")

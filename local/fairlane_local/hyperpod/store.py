@@ -106,6 +106,17 @@ def hyperpod(location: Location) -> HyperPod:
     return records
 
 
+def cluster_names() -> list[tuple[str, str, str]]:
+    """Return the account, the Region and the name of each cluster."""
+    return [
+        (account_id, region, name)
+        for account_id, backends in sagemaker_backends.items()
+        for region, backend in backends.items()
+        if (records := backend.__dict__.get(_STATE)) is not None
+        for name in records.clusters
+    ]
+
+
 def page(
     name: str, items: Iterable[Members], request: Mapping[str, Any], *, created: str = "CreationTime", by: str = "Name"
 ) -> Members:

@@ -39,6 +39,12 @@ def registry_locations(port: int) -> list[tuple[str, str]]:
     return _locations(port, "repositories") or []
 
 
+def cluster_names(port: int) -> list[tuple[str, str, str]]:
+    """Return the account, the Region and the name of each HyperPod cluster."""
+    response = _request("GET", port) or {"clusters": []}
+    return [(account, region, name) for account, region, name in response["clusters"]]
+
+
 def control(port: int, action: str, **members: Any) -> dict[str, Any]:
     """Run a control call of the local AWS on a port, and return its response.
 

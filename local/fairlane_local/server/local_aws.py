@@ -25,6 +25,7 @@ from fairlane_local.clock import Clock
 from fairlane_local.ecr import resources as ecr
 from fairlane_local.errors import LocalAwsError
 from fairlane_local.functions import stop_functions
+from fairlane_local.hyperpod.store import cluster_names
 from fairlane_local.hyperpod.training.operators import Operators, set_operators
 from fairlane_local.kubernetes import clusters as kubernetes
 from fairlane_local.kubernetes.access import split_path
@@ -147,7 +148,14 @@ class LocalAws:
             return kubernetes.respond(environ, start_response)
         if environ["PATH_INFO"] != CONTROL:
             return self._moto(environ, start_response)  # type: ignore[no-any-return]
-        status, response = "200 OK", {"queues": api.queue_locations(), "repositories": ecr.registry_locations()}
+        status, response = (
+            "200 OK",
+            {
+                "queues": api.queue_locations(),
+                "repositories": ecr.registry_locations(),
+                "clusters": cluster_names(),
+            },
+        )
         if environ["REQUEST_METHOD"] == "POST":
             status, response = control.respond(environ)
             self.timeline.wake()

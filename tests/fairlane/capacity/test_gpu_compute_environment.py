@@ -137,6 +137,29 @@ def test_environments_with_efa_start_in_subnets_and_placement_groups_of_their_ow
     assert first["PlacementGroup"] != second["PlacementGroup"]
 
 
+def test_environments_with_efa_can_share_a_placement_group(stack: cdk.Stack) -> None:
+    settings: dict[str, Any] = {"instance_types": ["p5.48xlarge"], "max_gpus": 8, "efa": True}
+    group = ec2.PlacementGroup.from_placement_group_name(stack, "Group", "research")
+    for name in "AB":
+        compute_environment(stack, name, placement_group=group, **settings)
+    groups = [entry["ComputeResources"]["PlacementGroup"] for entry in resources(stack, "ComputeEnvironment")]
+    assert groups == ["research", "research"]
+    assert "AWS::EC2::PlacementGroup" not in {entry["Type"] for entry in template_of(stack)["Resources"].values()}
+
+
+def test_a_placement_group_requires_efa_and_no_reservation(stack: cdk.Stack) -> None:
+    group = ec2.PlacementGroup(stack, "Group")
+    assert problems_of(lambda: compute_environment(stack, placement_group=group)) == [
+        "placement_group: only instances with EFA start in a placement group: set efa to True, or remove "
+        "placement_group"
+    ]
+    settings: dict[str, Any] = {"instance_types": ["p5.48xlarge"], "max_gpus": 8, "efa": True}
+    settings["capacity_reservation"] = BLOCK
+    assert problems_of(lambda: compute_environment(stack, placement_group=group, **settings)) == [
+        "placement_group: a capacity reservation has its own placement: remove placement_group"
+    ]
+
+
 def test_subnets_of_another_vpc_are_refused(stack: cdk.Stack) -> None:
     others = [ec2.Vpc(stack, "Other").private_subnets[0], TrainingVpc(stack, "Training").vpc.private_subnets[0]]
     unknown = ec2.Subnet.from_subnet_id(stack, "Unknown", "subnet-0123456789abcdef3")

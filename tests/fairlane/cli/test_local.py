@@ -58,7 +58,7 @@ def test_start_status_stop(port: int, capfd: pytest.CaptureFixture[str]) -> None
     assert code == 0
     assert f"export AWS_ENDPOINT_URL=http://localhost:{port}" in out
     assert run(capfd, "start", port=port)[1] == out.replace("is running", "is already running")
-    assert "The local AWS has no job queues." in run(capfd, "status", port=port)[1]
+    assert "The local AWS has no job queues and no HyperPod clusters." in run(capfd, "status", port=port)[1]
 
     batch = client("batch", port, "111122223333", "eu-west-1")
     limits = [{"maxCapacity": 7, "capacityUnit": "NUM_INSTANCES"}]

@@ -111,6 +111,12 @@ def test_keys_for_anchors_are_allowed_at_the_top_level_only(load: Load) -> None:
     assert [text for text in found if text.startswith("line 2, regions.eu-west-1.x-a: unknown key")]
 
 
+@pytest.mark.parametrize("key", ["x_limits", "X-limits", "X_limits"])
+def test_a_key_near_to_a_key_for_anchors_is_reported_with_the_right_form(load: Load, key: str) -> None:
+    found = problems_of(lambda: load(f"extends: base.yaml\n{key}: {{a: 1}}\n"))
+    assert found == [f"line 2, {key}: unknown key; use x-limits: keys for anchors begin with x-"]
+
+
 def test_anchors_of_the_base_file_are_unknown_in_the_file(load: Load) -> None:
     with pytest.raises(ConfigurationError, match="line 2, invalid YAML: found undefined alias"):
         load("extends: base.yaml\ntags: *tags\n", BASE.replace("tags: ", "tags: &tags "))
@@ -242,15 +248,20 @@ def test_base_files_are_no_environments(tmp_path: Path) -> None:
 MOVED = [path for path in PATHS if len(path) <= 3 and not any(isinstance(part, int) for part in path)]
 
 
-@pytest.mark.parametrize("path", MOVED, ids=str)
-def test_a_value_in_the_file_and_the_rest_in_the_base_file_are_the_whole(tmp_path: Path, path: tuple[str, ...]) -> None:
-    value: Any = everything()
-    for part in path:
-        value = value[part]
-    base = everything()
-    change(base, path, None)
-    for part in reversed(path):
-        value = {part: value}
+@pytest.mark.parametrize("part", range(8))
+@pytest.mark.parametrize("length", [1, 2, 3])
+def test_values_in_the_file_and_the_rest_in_the_base_file_are_the_whole(tmp_path: Path, length: int, part: int) -> None:
+    """Each path of a length is in one of eight parts, whose values move together: no path is inside another one."""
+    moved = [path for path in MOVED if len(path) == length][part::8]
+    file: dict[str, Any] = {"extends": "base.yaml"}
+    whole, base = everything(), everything()
+    for path in moved:
+        value, inner = whole, file
+        for key in path[:-1]:
+            value, inner = value[key], inner.setdefault(key, {})
+        inner[path[-1]] = value[path[-1]]
+        change(base, path, None)
+    assert moved
     (tmp_path / "base.yaml").write_text(json.dumps(base))
-    (tmp_path / "prod.yaml").write_text(json.dumps({"extends": "base.yaml", **value}))
+    (tmp_path / "prod.yaml").write_text(json.dumps(file))
     assert ExtendedFile(tmp_path / "prod.yaml").data == everything()

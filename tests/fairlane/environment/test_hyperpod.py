@@ -290,6 +290,25 @@ def test_training_borrows_in_the_example_what_inference_frees_at_night() -> None
     assert all(row.cap == row.ceiling for row in gpus.values())
 
 
+def test_a_team_can_have_several_mig_profiles_of_one_instance_type(folder: Path) -> None:
+    def text(second: str) -> str:
+        groups = "{p5: {instance_type: ml.p5.48xlarge, instance_count: 4}, " + SYSTEM + "}"
+        quota = "{ml.p5.48xlarge: [{partition: mig-1g.10gb, partitions: 4}, " + second + "]}"
+        return (
+            f"{START}  train:\n    {CHART}\n    instance_groups: {groups}\n    teams:\n      mig: {{quota: {quota}}}\n"
+        )
+
+    (folder / "prod.yaml").write_text(text("{partition: mig-2g.20gb, partitions: 2}"))
+    (team,) = load_environment(folder / "prod.yaml").hyperpod["train"].teams
+    resources = [(item.instance_type, item.partition, item.partitions) for item in team.quota]
+    assert resources == [("ml.p5.48xlarge", "mig-1g.10gb", 4), ("ml.p5.48xlarge", "mig-2g.20gb", 2)]
+    path = 'line 9, hyperpod.train.teams.mig.quota."ml.p5.48xlarge"'
+    assert mistakes(folder, text("4")) == [f"{path}[1]: got 4, allowed: a mapping"]
+    assert mistakes(folder, text("{partition: mig-1g.10gb, partitions: 2}")) == [
+        f"{path}: several resources with partition mig-1g.10gb: add them up in one"
+    ]
+
+
 def test_a_directory_of_scripts_that_does_not_exist_is_a_mistake(folder: Path) -> None:
     for path in ("elsewhere", "a" * 300):
         text = f"{START}  train:\n    {CHART}\n    instance_groups: {{{SYSTEM}}}\n    lifecycle_scripts: {path}\n"

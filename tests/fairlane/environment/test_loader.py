@@ -246,6 +246,8 @@ job_definitions:
         ("SPOT}", "SPOT, availability_zone_ids: [use1-az4]}", "line 6, compute_environments.spot.availability_zone_ids: the network has no availability_zone_ids: add availability_zone_ids to network, with all zones"),
         ("SPOT}", "SPOT, availability_zone_ids: []}", "line 6, compute_environments.spot.availability_zone_ids: the list has 0 Availability Zones: use 1 to 6"),
         ("SPOT}", "SPOT, availability_zone_ids: [us-east-1a]}", "line 6, compute_environments.spot.availability_zone_ids[0]: got 'us-east-1a', allowed: the id of an Availability Zone, such as use1-az4, which is the same in every account"),
+        ("SPOT}", "SPOT, placement_group: a}", "line 6, compute_environments.spot.placement_group: only instances with EFA start in a placement group: set efa to true, or remove placement_group"),
+        ("instance_types: [g5.12xlarge], max_gpus: 16}", "instance_types: [p5.48xlarge], max_gpus: 16, efa: true, placement_group: a b}", "line 5, compute_environments.g5.placement_group: got 'a b', allowed: 1 to 128 characters of A-Z, a-z, 0-9, - and _"),
         ("SPOT}", "SPOT, subnet_ids: []}", "line 6, compute_environments.spot.subnet_ids: got [], allowed: one or more ids of subnets, such as subnet-0123456789abcdef0"),
         ("SPOT}", "SPOT, subnet_ids: [vpc-0123456789abcdef0]}", "line 6, compute_environments.spot.subnet_ids[0]: got 'vpc-0123456789abcdef0', allowed: the id of a subnet, such as subnet-0123456789abcdef0"),
         ("[g5, spot]", "[g5, g6]", "line 8, queues.containers.compute_environments[1]: got 'g6', allowed: a key of compute_environments: g5, spot"),
@@ -287,6 +289,22 @@ def test_a_subnet_that_the_network_does_not_have_is_refused(write: Write) -> Non
         "network.subnet_ids: subnet-0123456789abcdef0, subnet-0123456789abcdef1",
     ]
     load_environment(write(text.replace("SPOT}", own.replace("def2", "def0"))))
+
+
+def test_compute_environments_of_a_placement_group_are_in_one_zone(write: Write) -> None:
+    pools = (
+        "network: {availability_zone_ids: [use1-az4, use1-az6]}\n"
+        "compute_environments:\n"
+        "  a: {instance_types: [p5.48xlarge], max_gpus: 8, efa: true, placement_group: g}\n"
+        "  b: {instance_types: [p5.48xlarge], max_gpus: 8, efa: true, placement_group: g, availability_zone_ids: [ZONE]}\n"
+    )
+    text = f"region: us-east-1\n{pools}"
+    load_environment(write(text.replace("ZONE", "use1-az4")))
+    load_environment(write(text.replace("ZONE", "use1-az6").replace("group: g,", "group: h,")))
+    assert mistakes(write(text.replace("ZONE", "use1-az6"))) == [
+        "line 5, compute_environments.b.placement_group: a placement group is in one Availability Zone, but a starts "
+        "in use1-az4 and b in use1-az6: begin their availability_zone_ids with the same one, or use two placement groups"
+    ]
 
 
 @pytest.mark.parametrize(

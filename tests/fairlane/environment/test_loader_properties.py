@@ -157,6 +157,9 @@ DEPENDENTS: dict[tuple[Any, ...], list[tuple[Any, ...]]] = {
     ("regions", "eu-west-1", "network", "subnet_ids", 1): [
         ("regions", "eu-west-1", "compute_environments", "g5", "subnet_ids", 0)
     ],
+    ("regions", "eu-west-1", "compute_environments", "p4", "efa"): [
+        ("regions", "eu-west-1", "compute_environments", "p4", "placement_group")
+    ],
     (*_SHARED_EKS, "cluster"): [(*_SHARED_EKS, "security_group"), (*_SHARED_EKS, "existing_add_ons")],
     ("queues", "containers", "compute_environments"): [
         *_JOBS,
@@ -462,6 +465,7 @@ regions:
     network: {vpc_id: vpc-0123456789abcdef0, subnet_ids: [subnet-0123456789abcdef0, subnet-0123456789abcdef1]}
     compute_environments:
       g5: {instance_types: [g5.12xlarge], max_gpus: 4, ami: /images/training, subnet_ids: [subnet-0123456789abcdef1]}
+      p4: {instance_types: [p4d.24xlarge], max_gpus: 8, efa: true, placement_group: research}
     hyperpod:
       shared:
         kubernetes:

@@ -245,7 +245,6 @@ def test_fan_outs_with_all_grants_pass_cdk_nag_and_cfn_lint(known: bool) -> None
     assert cfn_lint.findings(template_of(stack)) == []
 
 
-@pytest.mark.skipif("fan_out" not in metrics_catalog()["dimensions"], reason="no metrics")
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("region", [None, "eu-west-1"])
 def test_metrics_have_the_dimensions_of_the_catalog(stack: Stack, kind: str, region: str | None) -> None:

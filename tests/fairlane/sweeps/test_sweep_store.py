@@ -64,6 +64,28 @@ def test_each_prefix_expires_by_its_own_rule(stack: Stack, days: int | None, exp
     assert all(rule["Status"] == "Enabled" for rule in rules)
 
 
+def test_stores_with_another_prefix_have_names_of_their_own(stack: Stack) -> None:
+    for construct_id, prefix in {"Store": "fairlane", "Other": "ACME-ml"}.items():
+        store = SweepStore(stack, construct_id, store_name="search", name_prefix=prefix)
+    assert store.workgroup_name == "ACME-ml-search"
+    names = [entry["DatabaseInput"]["Name"] for entry in of_type(stack, "AWS::Glue::Database")]
+    assert names == ["fairlane_search", "acme_ml_search"]
+    parameters = [entry["Name"] for entry in of_type(stack, "AWS::SSM::Parameter")]
+    assert parameters == ["/fairlane/sweep-store/search", "/fairlane/sweep-store/ACME-ml/search"]
+    imported = SweepStore.from_bucket_name(stack, "Import", "bucket", store_name="search", name_prefix="ACME-ml")
+    assert (imported.workgroup_name, imported.parameter_name) == (store.workgroup_name, store.parameter_name)
+
+
+@pytest.mark.parametrize("prefix", ["", "1a", "a-", "a_b", "a" * 33, None])
+def test_a_wrong_prefix_is_refused(stack: Stack, prefix: Any) -> None:
+    for create in (
+        lambda: SweepStore(stack, "Store", store_name="search", name_prefix=prefix),
+        lambda: SweepStore.from_bucket_name(stack, "Store", "bucket", store_name="search", name_prefix=prefix),
+    ):
+        (problem,) = problems_of(create)
+        assert problem.startswith("name_prefix: ")
+
+
 def test_the_tables_have_the_columns_of_the_records_and_a_partition_for_each_sweep(stack: Stack) -> None:
     SweepStore(stack, "Store", store_name="image-search")
     assert only(stack, "AWS::Glue::Database")["DatabaseInput"]["Name"] == "fairlane_image_search"
@@ -203,7 +225,7 @@ def test_names_that_are_no_names_of_stores_are_refused(stack: Stack, name: Any) 
 def test_two_stores_of_a_region_have_different_names(stack: Stack) -> None:
     SweepStore(stack, "Store", store_name="search")
     assert problems_of(lambda: SweepStore(stack, "Other", store_name="search")) == [
-        "store_name: Stack/Store already has the name 'search': use another name"
+        "store_name: Stack/Store already has the name 'fairlane-search': use another name"
     ]
     SweepStore(stack, "Third", store_name="search-2")
 

@@ -9,7 +9,9 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from fairlane import ConfigurationError
 from fairlane_client.sweeps import Clock, Sweep
+from fairlane_client.sweeps.stores import find_store
 from fairlane_run import run
 from fairlane_run.objects import Objects
 from fairlane_run.settings import read_settings
@@ -40,6 +42,16 @@ def session(monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
         value = json.dumps({"bucket": "search-store", "region": "us-east-1"})
         session.client("ssm").put_parameter(Name="/fairlane/sweep-store/search", Type="String", Value=value)
         yield session
+
+
+def test_a_store_of_stacks_with_a_prefix_is_found(session: Session) -> None:
+    name = "/fairlane/sweep-store/ACME-ml/search"
+    session.client("ssm").put_parameter(Name=name, Type="String", Value=json.dumps({"bucket": "theirs"}))
+    assert find_store("ACME-ml/search", session).bucket == "theirs"
+    assert find_store("search", session).bucket == "search-store"
+    for wrong in ("acme-/search", "a/b/search", "/search"):
+        with pytest.raises(ConfigurationError, match="or PREFIX/NAME"):
+            find_store(wrong, session)
 
 
 def test_runs_of_a_sweep_make_its_leaderboard(session: Session) -> None:

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from fairlane.cli import main
+from fairlane_local import LocalAws
 from tests.fairlane_local.hyperpod.support import BUCKET, ROLE, Json, Place, group
 
 pytestmark = pytest.mark.slow
@@ -171,3 +173,14 @@ def test_an_update_fails_after_the_kubernetes_cluster_is_gone(place: Place) -> N
     described = place.sagemaker.describe_cluster(ClusterName="training")
     assert (described["ClusterStatus"], "no EKS cluster kube" in described["FailureMessage"]) == ("Failed", True)
     place.sagemaker.delete_cluster(ClusterName="training")
+
+
+def test_the_status_lists_the_clusters(
+    place: Place, aws: LocalAws, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.create_cluster()
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main(["local", "status", "--port", str(aws.port)]) == 0
+    output = capsys.readouterr().out
+    assert "\nHyperPod cluster training in us-east-1\n" in output
+    assert "no job queues" not in output
