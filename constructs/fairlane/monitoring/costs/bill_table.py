@@ -18,7 +18,7 @@ def bill_rows(sections: Mapping[str, Sequence[Line]]) -> list[tuple[str, ...]]:
     Args:
         sections: Lines by heading. A heading of no characters has no row.
     """
-    rows = [("", "Quantity", "Unit", "Price", "USD")]
+    rows: list[tuple[str, ...]] = [("", "Quantity", "Unit", "Price", "USD")]
     for heading, lines in sections.items():
         rows += [(heading, "", "", "", "")] if heading else []
         rows += [
