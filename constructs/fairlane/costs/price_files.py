@@ -83,9 +83,7 @@ def _entries(file: FilePath) -> Iterator[_Entry | Problem]:
     try:
         data = json.loads(file.read_text(encoding="utf-8-sig"))
     except OSError as error:
-        yield Problem.relation(
-            (), f"the file cannot be read ({error.strerror}): write its path relative to this folder"
-        )
+        yield Problem.relation((), f"the file cannot be read ({error.strerror}): correct the path")
         return
     except (ValueError, RecursionError):
         yield Problem.relation((), f"the file is no JSON in UTF-8: {_REMEDY}")
