@@ -2,6 +2,7 @@
 """CDK app with the stacks of the environment in `-c environment=NAME`."""
 
 import gc
+import sys
 from pathlib import Path
 
 gc.disable()  # garbage collection takes 5 % of a synth
@@ -17,5 +18,5 @@ app = cdk.App()
 cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app, verbose=True))
 with exit_on_mistakes():
     stacks = build_stacks(app, *read_environment(app, Path(__file__).parent / "environments"))
-    synthesize(app, stacks)
+    synthesize(app, stacks, sys.argv[1:])
 gc.freeze()  # skips the garbage collection at exit

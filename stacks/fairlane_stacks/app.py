@@ -1,6 +1,7 @@
 """Stacks of one environment."""
 
 import os
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ from constructs import Construct
 
 from fairlane.environment import AlarmSettings, Environment
 from fairlane.environment.acknowledge import CLI_PREFIX
-from fairlane_stacks.regional_stack import StackSettings, set_log_retention
+from fairlane_stacks.regional_stack import RegionalStack, StackSettings, set_log_retention
 from fairlane_stacks.training_stack import TrainingStack
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def build_stacks(scope: Construct, name: str, environment: Environment) -> list[
     Raises:
         ConfigurationError: If a construct refuses its arguments, for example if the estimated cost is above the limit.
     """
-    stacks: list[cdk.Stack] = []
+    stacks: list[RegionalStack] = []
     monitoring: dict[str, MonitoringStack] = {}
     for region, model in environment.by_region().items():
         if not model.has_training_resources:
@@ -90,10 +91,20 @@ def build_stacks(scope: Construct, name: str, environment: Environment) -> list[
         from fairlane_stacks.monitoring_cost import add_cost  # noqa: PLC0415 (loads for most of a second)
 
         add_cost(name, environment, list(monitoring.values()), clusters, replicas, training_stacks)
+    _add_environment_cost(name, environment, stacks)
     if environment.log_retention_days is not None:
         for stack in stacks:
             set_log_retention(stack, environment.log_retention_days)
-    return stacks
+    return [*stacks]
+
+
+def _add_environment_cost(name: str, environment: Environment, stacks: Sequence[RegionalStack]) -> None:
+    """Add the estimated cost of the environment to the first stack. The estimate reads the price file when called."""
+    from fairlane_stacks.environment_cost import estimate  # noqa: PLC0415 (loads for most of a second)
+
+    if stacks:
+        monitoring = next(filter(None, (getattr(stack, "cost", None) for stack in stacks)), None)
+        stacks[0].environment_cost = partial(estimate, name, environment, monitoring)
 
 
 def _monitored_fan_outs(environment: Environment) -> "list[MonitoredFanOut]":

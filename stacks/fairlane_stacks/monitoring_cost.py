@@ -6,6 +6,7 @@ from dataclasses import replace
 from fairlane import ConfigurationError, Problem
 from fairlane.environment import Environment
 from fairlane.monitoring import MonitoringCost
+from fairlane.monitoring.costs.estimate import LOG_RETENTION_DAYS
 from fairlane_stacks.hyperpod_monitoring_stack import HyperPodMonitoringStack
 from fairlane_stacks.images_stacks import ReplicasStack
 from fairlane_stacks.monitoring_stack import MonitoringStack
@@ -48,6 +49,7 @@ def add_cost(
             keys=sum(len(stack.topics) for stack in (*every, *replicas, *training)),
             other_alarms=len([stack for stack in replicas if stack.alarm])
             + sum(schedule.alarm is not None for stack in training for schedule in stack.schedules.values()),
+            log_retention_days=environment.log_retention_days or LOG_RETENTION_DAYS,
             limit_usd=environment.monitoring_cost_limit,
         )
     except ConfigurationError as error:

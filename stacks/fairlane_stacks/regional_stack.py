@@ -1,6 +1,6 @@
 """Base class of the stacks of one Region."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from typing import NotRequired, TypedDict, Unpack
 
@@ -10,6 +10,7 @@ from constructs import Construct
 
 from fairlane._internal.checks import alternatives
 from fairlane.catalog.region_catalog import batch_regions
+from fairlane.costs import EnvironmentCost
 
 
 class StackSettings(TypedDict):
@@ -39,7 +40,12 @@ class RegionalStack(cdk.Stack):
         scope: Scope of the stack.
         construct_id: Id and name of the stack.
         settings: Account, Region, tags and termination protection.
+
+    Attributes:
+        environment_cost: Function that returns the estimated cost of the whole environment, in the first stack only.
     """
+
+    environment_cost: Callable[[], EnvironmentCost] | None = None
 
     def __init__(self, scope: Construct, construct_id: str, **settings: Unpack[StackSettings]) -> None:
         tags = dict(settings["tags"])

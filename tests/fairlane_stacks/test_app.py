@@ -44,7 +44,7 @@ app.synth()
 @pytest.mark.slow
 def test_cdk_nag_and_the_built_in_validation_fail_an_insecure_synth() -> None:
     source = (REPOSITORY / "app.py").read_text()
-    before, synth, _ = source.partition("\n    synthesize(app, stacks)")
+    before, synth, _ = source.partition("\n    synthesize(app, stacks, sys.argv[1:])")
     assert synth
     done = subprocess.run(
         [sys.executable, "-c", before.replace("__file__", repr("app.py")) + INSECURE],

@@ -284,6 +284,15 @@ PUBLIC: dict[str, list[str]] = {
         "StarvedShare",
         "Truncated",
     ],
+    "fairlane.costs": [
+        "CapacityLine",
+        "CapacityUse",
+        "EnvironmentCost",
+        "InstancePrices",
+        "InstanceService",
+        "NetworkUse",
+        "read_prices",
+    ],
     "fairlane.monitoring.costs": [
         "Line",
         "MonitoringCost",

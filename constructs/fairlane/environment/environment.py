@@ -11,6 +11,7 @@ from fairlane._internal.key_rules import check_log_key
 from fairlane.environment.acknowledge import acknowledge_problems
 from fairlane.environment.dashboard import DashboardModel
 from fairlane.environment.fan_outs import FanOutModel
+from fairlane.environment.hyperpod import FolderField
 from fairlane.environment.images import registry_problems, replication_rules
 from fairlane.environment.regions import RegionModel
 from fairlane.environment.stack_rules import MAX_STACK_NAME, STACK_PREFIX, stack_setting_problems
@@ -55,12 +56,15 @@ class Environment(RegionModel, title="Fairlane environment"):
     monitoring_cost_limit: float | None = None
     """Highest estimated cost of monitoring in US dollars per month, 0.01 to 1,000,000,000. The synth fails if the
     estimate is higher. Requires job_metrics or hyperpod. Default: no limit."""
+    prices: FolderField | None = None
+    """Path of a file, or of a folder of files *.json, with the output of `aws pricing get-products`, relative to the
+    folder of the environment file. The synth reads the prices of instances from it. Default: prices are unknown."""
     fan_outs: dict[str, FanOutModel] = {}
     """Training in many Regions from one manifest, by name. The home Region has the fan-outs. Default: none."""
     regions: dict[str, RegionModel] = {}
     """Other Regions, by the name of the Region. Each has the same keys, except account, termination_protection, tags,
     stack_prefix, permissions_boundary, log_retention_days, qualifier, acknowledge, dashboard, monitoring_cost_limit,
-    fan_outs and regions. Default: none."""
+    prices, fan_outs and regions. Default: none."""
 
     @property
     def has_training_resources(self) -> bool:
@@ -129,6 +133,8 @@ class Environment(RegionModel, title="Fairlane environment"):
             yield problem.within("dashboard")
         if self.monitoring_cost_limit is not None:
             yield from check_number(("monitoring_cost_limit",), self.monitoring_cost_limit, 0.01, 10**9)
+        if self.prices == "":
+            yield Problem(("prices",), self.prices, "the path of a file or folder, relative to the folder of this file")
         yield from self._log_key_problems()
         yield from self._registry_problems()
         yield from self.regional_problems(self.region)

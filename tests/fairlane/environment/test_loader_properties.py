@@ -459,6 +459,7 @@ fan_outs:
     tags: {a: b}
 dashboard: {enabled: true, percentiles: [50], teams: {team: {quotas: [a]}}}
 monitoring_cost_limit: 1000
+prices: prices.json
 regions:
   eu-west-1:
     queues: {eu: {capacity: 1, scheduling: {policy: fifo}}}

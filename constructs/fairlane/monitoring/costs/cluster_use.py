@@ -39,7 +39,6 @@ class ClusterUse:
         return {
             "metrics": count_cluster_series(self.groups),
             "log_bytes": logged,
-            "stored_bytes": logged,
             "events": CLUSTER_EVENTS,
             "prometheus_samples": self.rules * _SAMPLES_PER_RULE * _EVALUATIONS,
         }

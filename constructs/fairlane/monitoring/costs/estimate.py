@@ -3,19 +3,19 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, inf
-from textwrap import fill
 from typing import Any, Final
-from urllib.parse import urlsplit
 
-from fairlane._internal.tokens import is_token
 from fairlane.errors import Problem
+from fairlane.monitoring.costs.bill_table import bill_rows, bill_text, counted, region_name
 from fairlane.monitoring.costs.cluster_use import CLUSTER_EVENTS, RULE_ASSUMPTION, ClusterUse
 from fairlane.monitoring.costs.prices import Line, bill_lines, price_list
 from fairlane.monitoring.costs.series_count import QueueUse, count_fan_out_series, count_series
 from fairlane.monitoring.monitored_fan_out import PUBLISHED_MINUTES
 
+LOG_RETENTION_DAYS: Final = 30
+"""Number of days that the log groups of Fairlane's constructs keep their events, unless an app changes it."""
+
 _MINUTES: Final = 31 * 24 * 60
-_WIDTH: Final = 100
 
 # Configuration of the deployed exporter.
 MEMORY_GB: Final = 256 / 1024
@@ -57,6 +57,7 @@ class MonitoringUse:
         jobs_per_month: Assumed number of jobs that end in a month. Default: 10,000.
         reason_count: Assumed number of failure reasons for each queue, and of blocking reasons as well. Default: 5.
         notifications_per_month: Assumed number of notifications that alarms send in a month. Default: 1,000.
+        log_retention_days: Number of days that log groups keep their events. Default: 30.
     """
 
     region: str
@@ -71,6 +72,7 @@ class MonitoringUse:
     jobs_per_month: int = 10_000
     reason_count: int = 5
     notifications_per_month: int = 1_000
+    log_retention_days: int = LOG_RETENTION_DAYS
 
     def amounts(self, catalog: Mapping[str, Any]) -> dict[str, float]:
         """Return the amounts in a month, by name of the price.
@@ -83,6 +85,7 @@ class MonitoringUse:
             for name, amount in other.items():
                 amounts[name] = amounts.get(name, 0) + amount
         return amounts | {
+            "stored_bytes": stored(amounts.get("log_bytes", 0), self.log_retention_days),
             "alarm_metrics": self.alarm_metrics,
             "composite_alarms": self.composite_alarms,
             "dashboards": self.dashboards,
@@ -102,7 +105,6 @@ class MonitoringUse:
         return {
             "metrics": series + 1,  # EventsRejected for events without a queue name
             "log_bytes": logged,
-            "stored_bytes": logged,  # stored for a month
             "lambda_requests": polls + events,
             "lambda_gb_seconds": MEMORY_GB * (polls * poll_seconds + events * _EVENT_SECONDS),
             "sqs_requests": _IDLE_POLLERS * _IDLE_POLLS_PER_MINUTE * _MINUTES + events * _REQUESTS_PER_EVENT,
@@ -117,25 +119,25 @@ class MonitoringUse:
         runs = _MINUTES / PUBLISHED_MINUTES
         logged = runs * sum(FAN_OUT_LINE_BYTES * (1 + regions) for regions in self.fan_outs)
         series = sum(count_fan_out_series(regions, catalog) for regions in self.fan_outs)
-        return {"metrics": series, "log_bytes": logged, "stored_bytes": logged}
+        return {"metrics": series, "log_bytes": logged}
 
     def __str__(self) -> str:
         text = self._exporter_text()
         if self.fan_outs:
-            text += f" {_counted(len(self.fan_outs), 'fan-out')} in {_counted(sum(self.fan_outs), 'Region')} in total."
+            text += f" {counted(len(self.fan_outs), 'fan-out')} in {counted(sum(self.fan_outs), 'Region')} in total."
         if self.clusters:
-            clusters = _counted(len(self.clusters), "HyperPod cluster")
+            clusters = counted(len(self.clusters), "HyperPod cluster")
             text += f" {clusters} with {CLUSTER_EVENTS:,} events a month each."
         return text
 
     def _exporter_text(self) -> str:
         if not self.queues:
-            return f"{_region_name(self.region)}: no exported metrics."
+            return f"{region_name(self.region)}: no exported metrics."
         interval = "every minute" if self.interval_minutes == 1 else f"every {self.interval_minutes} minutes"
         return (
-            f"{_region_name(self.region)}: {_counted(len(self.queues), 'queue')} polled {interval}, "
-            f"{_counted(self.jobs_per_month, 'job')} a month, {_counted(self.reason_count, 'failure reason')} and "
-            f"{_counted(self.reason_count, 'blocking reason')} for each queue."
+            f"{region_name(self.region)}: {counted(len(self.queues), 'queue')} polled {interval}, "
+            f"{counted(self.jobs_per_month, 'job')} a month, {counted(self.reason_count, 'failure reason')} and "
+            f"{counted(self.reason_count, 'blocking reason')} for each queue."
         )
 
 
@@ -158,22 +160,8 @@ class MonthlyCost:
 
     def table(self) -> str:
         """Return the estimate as plain text: date and sources of the prices, all lines, the total, the assumptions."""
-        prices = price_list()
-        hosts = ", ".join(dict.fromkeys(str(urlsplit(line.source).hostname) for line in self.lines))
-        heading = (
-            f"Upper bound of the monthly cost of monitoring, in USD, at list prices of {prices['region']} "
-            f"as of {prices['as_of']}"
-        )
-        origin = "; ".join(filter(None, [hosts, "addresses: fairlane/monitoring/costs/prices.json"]))
-        sources = fill(f"({origin}):", _WIDTH)
-        assumptions = [fill(text, _WIDTH, initial_indent="- ", subsequent_indent="  ") for text in self.assumptions]
-        rows = [("", "Quantity", "Unit", "Price", "USD")]
-        rows += [
-            (line.item, _trimmed(line.quantity), line.unit, _price(line.price), f"{line.usd:,.2f}")
-            for line in self.lines
-        ]
-        rows.append(("Total", "", "", "", f"{self.usd:,.2f}"))
-        return "\n".join([heading, sources, "", *_aligned(rows), "", "Assumptions:", *assumptions])
+        title = "Upper bound of the monthly cost of monitoring"
+        return bill_text(title, self.lines, [bill_rows({"": self.lines})], self.assumptions)
 
 
 def monthly_cost(uses: Sequence[MonitoringUse], catalog: Mapping[str, Any]) -> MonthlyCost:
@@ -192,6 +180,27 @@ def monthly_cost(uses: Sequence[MonitoringUse], catalog: Mapping[str, Any]) -> M
         line for name in names for line in bill_lines(name, [amounts.get(name, 0) for amounts in amounts_by_use])
     )
     return MonthlyCost(lines, tuple(_assumptions(uses)))
+
+
+def stored(logged: float, retention_days: int) -> float:
+    """Return the bytes that log groups store at a time, as soon as they have existed for the retention time.
+
+    Args:
+        logged: Bytes that are logged in a month.
+        retention_days: Number of days that the log groups keep their events.
+    """
+    return logged * retention_days / 30
+
+
+def retention_assumption(days: Iterable[int]) -> str:
+    """Return the assumption about the stored logs.
+
+    Args:
+        days: Numbers of days that log groups keep their events.
+    """
+    numbers = sorted(set(days))
+    words = f"{', '.join(map(str, numbers))} {'day' if numbers == [1] else 'days'}"
+    return f"Log groups store the logs of {words}, once they have existed for so long."
 
 
 def limit_problems(cost: MonthlyCost, limit_usd: object) -> Iterator[Problem]:
@@ -222,42 +231,23 @@ def _assumptions(uses: Sequence[MonitoringUse]) -> Iterator[str]:
             f"{_EVENTS_PER_JOB} events. Each event is handled and logged alone, takes {_EVENT_SECONDS:g} s and needs "
             f"{_REQUESTS_PER_EVENT} SQS requests; events that are handled together cost less."
         )
+    if any(use.queues or use.fan_outs or use.clusters for use in uses):
+        yield retention_assumption(use.log_retention_days for use in uses)
     if any(cluster.rules for use in uses for cluster in use.clusters):
         yield RULE_ASSUMPTION
     yield (
         "Free tiers are not deducted. Not included: delivery of notifications, KMS requests, and reading metrics and "
         "logs."
     )
+    yield from region_assumption(use.region for use in uses)
+
+
+def region_assumption(regions: Iterable[str]) -> Iterator[str]:
+    """Yield the assumption about Regions other than that of the prices, if there are any.
+
+    Args:
+        regions: Names of Regions, which can be tokens.
+    """
     priced_region = price_list()["region"]
-    if others := sorted({_region_name(use.region) for use in uses} - {priced_region}):
+    if others := sorted(set(map(region_name, regions)) - {priced_region}):
         yield f"The prices of {priced_region} are used for {', '.join(others)}, where some prices may differ."
-
-
-def _region_name(region: str) -> str:
-    return "a Region known only at deployment" if is_token(region) else region
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
-def _trimmed(quantity: float) -> str:
-    return f"{quantity:,.{2 if quantity >= 0.1 else 6}f}".rstrip("0").rstrip(".")
-
-
-def _price(usd: float) -> str:
-    return f"{usd:.2f}" if usd == round(usd, 2) else f"{usd:.10f}".rstrip("0")
-
-
-def _aligned(rows: Sequence[tuple[str, ...]]) -> Iterable[str]:
-    """Yield aligned rows: words to the left, numbers to the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for item, quantity, unit, price, usd in rows:
-        cells = (
-            item.ljust(widths[0]),
-            quantity.rjust(widths[1]),
-            unit.ljust(widths[2]),
-            price.rjust(widths[3]),
-            usd.rjust(widths[4]),
-        )
-        yield "  ".join(cells)

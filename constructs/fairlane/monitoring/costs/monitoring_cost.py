@@ -1,11 +1,13 @@
 """Construct that estimates and limits the monthly cost of monitoring."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 
 import aws_cdk as cdk
 from constructs import Construct
 
+from fairlane._internal.checks import check_whole_number
 from fairlane._internal.lambda_package import metrics_catalog
 from fairlane.errors import ConfigurationError, Problem
 from fairlane.hyperpod.monitoring.hyperpod_monitoring import HyperPodMonitoring
@@ -13,7 +15,7 @@ from fairlane.monitoring.alarms.fan_out_alarms import FanOutAlarms
 from fairlane.monitoring.alarms.queue_alarms import QueueAlarms
 from fairlane.monitoring.costs import MonitoringUse, MonthlyCost, QueueUse, monthly_cost
 from fairlane.monitoring.costs.cluster_use import ClusterUse
-from fairlane.monitoring.costs.estimate import limit_problems
+from fairlane.monitoring.costs.estimate import LOG_RETENTION_DAYS, limit_problems
 from fairlane.monitoring.dashboards.dashboard_problems import alarms_once, constructs_once, metrics_problems
 from fairlane.monitoring.dashboards.queue_dashboard import QueueDashboard
 from fairlane.monitoring.exporter.job_metrics import JobMetrics
@@ -38,6 +40,8 @@ class MonitoringCost(Construct):
         clusters: Monitoring of HyperPod clusters, with its alarms and dashboards. Default: none.
         keys: Number of KMS keys of topics. Default: 0.
         other_alarms: Number of other alarms on one metric each. Default: 0.
+        log_retention_days: Number of days that the log groups of the constructs keep their events, 1 to 3653. Default:
+            30, as the constructs do.
         limit_usd: Maximum of the estimate, in USD a month. It is checked once, with the alarms at that time, so call
             `add_alarm` first. Default: no limit.
 
@@ -57,11 +61,21 @@ class MonitoringCost(Construct):
         clusters: Sequence[HyperPodMonitoring] = (),
         keys: int = 0,
         other_alarms: int = 0,
+        log_retention_days: int = LOG_RETENTION_DAYS,
         limit_usd: float | None = None,
     ) -> None:
         problems = list(_problems(metrics, alarms, dashboards, fan_outs, clusters))
+        problems += check_whole_number(("log_retention_days",), log_retention_days, 1, 3653, unit="days")
         estimate = partial(
-            _estimate, [*metrics], [*alarms], [*fan_outs], [*clusters], len(dashboards), keys, other_alarms
+            _estimate,
+            [*metrics],
+            [*alarms],
+            [*fan_outs],
+            [*clusters],
+            len(dashboards),
+            keys,
+            other_alarms,
+            log_retention_days,
         )
         if not problems and limit_usd is not None:
             problems = list(limit_problems(estimate(), limit_usd))
@@ -110,6 +124,7 @@ def _estimate(
     dashboards: int,
     keys: int,
     other_alarms: int,
+    log_retention_days: int,
 ) -> MonthlyCost:
     uses = []
     for exporter in metrics:
@@ -132,6 +147,7 @@ def _estimate(
     for number, cluster in enumerate(clusters):
         is_first = number == 0 and not metrics
         uses.append(_cluster_use(cluster, *(keys, other_alarms) if is_first else (0, 0)))
+    uses = [replace(use, log_retention_days=log_retention_days) for use in uses]
     return monthly_cost(uses, metrics_catalog())
 
 
