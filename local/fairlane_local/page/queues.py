@@ -11,7 +11,7 @@ from fairlane_local.batch.api import BatchApi
 from fairlane_local.batch.deployed_queues import VCPUS, DeployedQueue, deployed_queue
 from fairlane_local.batch.jobs.job import RUNNABLE, Job
 from fairlane_local.batch.jobs.snapshot import HOLDING, capacity_usage
-from fairlane_local.batch.policies import scheduling_policy
+from fairlane.scheduling.api_records import scheduling_policy
 from fairlane_local.batch.quota_shares import shares_of
 from fairlane_local.batch.store import Record
 from fairlane_local.console.texts import lending_text, policy_text, unit_text
