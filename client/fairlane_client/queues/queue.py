@@ -151,7 +151,7 @@ def queue_of_environment(path: str | Path, name: str) -> Queue:
         priority=settings.get("priority") or 1,
         is_enabled=settings.get("state", State.ENABLED) == State.ENABLED,
         time_limits={action.reason: action.max_time_seconds for action in actions},
-        instance_type=(model.instance_type or "") if is_training else "",
+        instance_type=(model.instance_type or "") if isinstance(model, TrainingQueueModel) else "",
     )
 
 
