@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from fairlane.scheduling import SchedulingPolicy
-from fairlane_local.batch.policies import capacity_limits, max_vcpus, scheduling_policy
+from fairlane.scheduling.api_records import capacity_limits, max_vcpus, scheduling_policy
 
 VCPUS: Final = "vCPUs"
 """Capacity unit of a queue for containers."""

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from fairlane.scheduling import QuotaManagement
+from fairlane.scheduling.api_records import scheduling_policy
 from fairlane_lambda.queue_poller.capacity import borrowed_and_lent
 from fairlane_lambda.queue_poller.queue import OTHER, Queue, Units, amounts
 from fairlane_local.batch.api import BatchApi
 from fairlane_local.batch.deployed_queues import VCPUS, DeployedQueue, deployed_queue
 from fairlane_local.batch.jobs.job import RUNNABLE, Job
 from fairlane_local.batch.jobs.snapshot import HOLDING, capacity_usage
-from fairlane_local.batch.policies import scheduling_policy
 from fairlane_local.batch.quota_shares import shares_of
 from fairlane_local.batch.store import Record
 from fairlane_local.console.texts import lending_text, policy_text, unit_text

@@ -5,8 +5,8 @@ from typing import Any, Final
 
 from fairlane.scheduler import Engine, Listener, Strategies
 from fairlane.scheduling import State
+from fairlane.scheduling.api_records import capacity_limits, max_vcpus, scheduling_policy
 from fairlane_local.batch.jobs.options import JobOptions
-from fairlane_local.batch.policies import capacity_limits, max_vcpus, scheduling_policy
 from fairlane_local.batch.quota_shares import shares_of
 from fairlane_local.batch.store import Batch, Record
 

@@ -1,0 +1,1 @@
+"""Answers about live queues of AWS Batch. Every call is one that `queue.grants.observe` allows."""

@@ -1,0 +1,171 @@
+"""Jobs of a queue, from ListServiceJobs and ListJobs, page by page."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from fairlane.scheduling import NUM_INSTANCES
+from fairlane_client.queues.calls import Calls
+from fairlane_client.queues.queue import VCPU, Kind, Queue
+
+WAITING: Final = ("SUBMITTED", "PENDING", "RUNNABLE")
+HOLDING: Final = ("SCHEDULED", "STARTING", "RUNNING")
+"""States in which a job holds capacity. Container jobs have no SCHEDULED."""
+ENDED: Final = ("SUCCEEDED", "FAILED")
+_LIST: Final = {"training": "list_service_jobs", "gpu": "list_jobs"}
+_PAGE: Final = {"training": 100, "gpu": 1000}
+_VCPUS: Final = ("VCPU", "cpu")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueuedJob:
+    """Job of a queue. Times are seconds since 1970, as AWS reports them, with fractions.
+
+    Args:
+        id: Id of the job.
+        name: Name of the job.
+        share: Share identifier or quota share. Empty in a queue without shares.
+        state: State in AWS's words, for example `RUNNABLE`.
+        reason: Status reason in AWS's words. Empty if AWS gives none.
+        amount: Capacity that the job needs, in `unit`. 0 if AWS does not report it.
+        unit: Capacity unit: `NUM_INSTANCES`, a SageMaker instance type, or `VCPU`.
+        created: Time of submission.
+        scheduled: Time since which the latest attempt has held capacity. None before the first attempt.
+        started: Start of the work of the latest attempt. None if it has not started.
+        stopped: End of the job. None if the job has not ended.
+        priority: Scheduling priority. None if it is unknown: lists do not have it.
+        definition: ARN of the job definition of a container job. Empty for a service job.
+        array: Size of an array job, if the job is the parent of one. 0 for all other jobs.
+    """
+
+    id: str
+    name: str
+    share: str = ""
+    state: str
+    reason: str = ""
+    amount: int = 1
+    unit: str = NUM_INSTANCES
+    created: float
+    scheduled: float | None = None
+    started: float | None = None
+    stopped: float | None = None
+    priority: int | None = None
+    definition: str = ""
+    array: int = 0
+
+    @property
+    def holds_capacity(self) -> bool:
+        """True if the job holds capacity."""
+        return self.state in HOLDING
+
+    @property
+    def since(self) -> float | None:
+        """Time since which the job has held capacity. None if it never did."""
+        return self.scheduled if self.scheduled is not None else self.started
+
+
+def list_jobs(
+    calls: Calls, queue: Queue, states: Sequence[str], progress: Callable[[int], None] = lambda count: None
+) -> Iterator[QueuedJob]:
+    """Yield the jobs of a queue, state by state. A job that changes its state meanwhile can come twice or not at all.
+
+    The parent of an array job is left out, and its children are yielded.
+
+    Args:
+        calls: Calls to AWS Batch.
+        queue: Queue.
+        states: States of the jobs.
+        progress: Function that gets the number of jobs after each page.
+
+    Raises:
+        NotAllowed: If the caller may not list jobs.
+        Throttled: If a page cannot be read. The jobs before it were yielded.
+    """
+    count = 0
+    if queue.kind == "gpu":
+        states = [state for state in states if state != "SCHEDULED"]
+    for state in states:
+        for page in _pages(calls, queue.kind, jobQueue=queue.name, jobStatus=state):
+            jobs = [_job(summary) for summary in page]
+            count += len(jobs)
+            progress(count)
+            for job in jobs:
+                if job.array and state in (*WAITING, *HOLDING):
+                    yield from _children(calls, job, states)
+                elif not job.array:
+                    yield job
+
+
+def read_job(calls: Calls, queue: Queue, name: str) -> tuple[QueuedJob, Mapping[str, Any]]:
+    """Return a job and its description by AWS.
+
+    Args:
+        calls: Calls to AWS Batch.
+        queue: Queue of the job.
+        name: Id, ARN or name of the job. Of several jobs with the name, the one that was submitted last.
+
+    Raises:
+        LookupError: If the queue has no such job.
+        NotAllowed: If the caller may not read jobs.
+    """
+    found = _describe(calls, queue.kind, name.rsplit("/", 1)[-1])
+    if found is None:
+        matches = [
+            summary
+            for page in _pages(calls, queue.kind, jobQueue=queue.name, filters=[{"name": "JOB_NAME", "values": [name]}])
+            for summary in page
+            if summary["jobName"] == name
+        ]
+        if matches:
+            newest = max(matches, key=lambda summary: int(summary["createdAt"]))
+            found = _describe(calls, queue.kind, newest["jobId"])
+    if found is None or found.get("jobQueue", "").rsplit("/", 1)[-1] != queue.name:
+        raise LookupError(f"queue {queue.name} has no job {name}: AWS Batch keeps ended jobs for at least 7 days")
+    return _job(found), found
+
+
+def _describe(calls: Calls, kind: Kind, job_id: str) -> Mapping[str, Any] | None:
+    if kind == "gpu":
+        return next(iter(calls("describe_jobs", jobs=[job_id])["jobs"]), None)
+    try:
+        return calls("describe_service_job", jobId=job_id)
+    except LookupError:
+        return None
+
+
+def _pages(calls: Calls, kind: Kind, **request: object) -> Iterator[list[dict[str, Any]]]:
+    size = 100 if "filters" in request else _PAGE[kind]
+    yield from calls.pages(_LIST[kind], "jobSummaryList", maxResults=size, **request)
+
+
+def _children(calls: Calls, parent: QueuedJob, states: Sequence[str]) -> Iterator[QueuedJob]:
+    for state in states:
+        pages = calls.pages("list_jobs", "jobSummaryList", arrayJobId=parent.id, jobStatus=state, maxResults=1000)
+        for page in pages:
+            yield from (_job(summary, parent) for summary in page)
+
+
+def _job(summary: Mapping[str, Any], parent: QueuedJob | None = None) -> QueuedJob:
+    usage = (summary.get("capacityUsage") or [{}])[0]
+    unit = str(usage.get("capacityUnit") or NUM_INSTANCES)
+    array = summary.get("arrayProperties") or {}
+    return QueuedJob(
+        id=summary["jobId"],
+        name=summary.get("jobName", ""),
+        share=summary.get("quotaShareName") or summary.get("shareIdentifier") or (parent.share if parent else ""),
+        state=summary.get("status", ""),
+        reason=summary.get("statusReason") or "",
+        amount=round(usage.get("quantity") or 0),
+        unit=VCPU if unit in _VCPUS else unit,
+        created=summary["createdAt"] / 1000,
+        scheduled=_seconds(summary.get("scheduledAt")),
+        started=_seconds(summary.get("startedAt")),
+        stopped=_seconds(summary.get("stoppedAt")),
+        priority=summary.get("schedulingPriority"),
+        definition=summary.get("jobDefinition", ""),
+        array=0 if "index" in array else int(array.get("size") or 0),
+    )
+
+
+def _seconds(milliseconds: int | None) -> float | None:
+    return milliseconds / 1000 if milliseconds else None

@@ -1,0 +1,228 @@
+"""Queue with its policy, environments and capacity, from AWS or from an environment file."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from math import inf
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from fairlane.errors import ConfigurationError, Problem
+from fairlane.scheduling import NUM_INSTANCES, Capacity, Fifo, SchedulingPolicy, State
+from fairlane.scheduling.api_records import capacity_limits, max_vcpus, scheduling_policy
+from fairlane_client.queues.calls import Calls
+
+if TYPE_CHECKING:
+    from fairlane.environment import RegionModel
+
+Kind = Literal["training", "gpu"]
+VCPU: Final = "VCPU"
+"""Capacity unit of compute environments, as AWS Batch lists it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueEnvironment:
+    """Service environment or compute environment of a queue.
+
+    Args:
+        name: Name.
+        capacity: Capacity limits by unit: `NUM_INSTANCES`, SageMaker instance types, or `VCPU`.
+        is_enabled: False if no further job starts there. Default: True.
+        instance_types: EC2 instance types or families of a compute environment. Default: none.
+    """
+
+    name: str
+    capacity: Mapping[str, int]
+    is_enabled: bool = True
+    instance_types: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queue:
+    """Queue with all that decides about its jobs.
+
+    Args:
+        name: Name.
+        kind: `training` for SageMaker training jobs, `gpu` for containers.
+        policy: Scheduling policy.
+        environments: Environments in the order in which jobs are placed on them.
+        arn: ARN. Empty if the queue was read from an environment file.
+        is_enabled: False if the queue accepts no jobs. Default: True.
+        priority: Priority among the queues of the same environments. Default: 1.
+        time_limits: Seconds after which AWS Batch ends a blocked job at the head of the queue, by AWS's reason.
+            Default: none.
+        instance_type: SageMaker instance type that gives the GPUs, if the queue counts instances of any type.
+            Default: unknown.
+        neighbors: Names of other queues that use the same environments. Default: none.
+    """
+
+    name: str
+    kind: Kind
+    policy: SchedulingPolicy
+    environments: Sequence[QueueEnvironment]
+    arn: str = ""
+    is_enabled: bool = True
+    priority: int = 1
+    time_limits: Mapping[str, int] = field(default_factory=dict)
+    instance_type: str = ""
+    neighbors: Sequence[str] = ()
+
+    @property
+    def capacity(self) -> Capacity:
+        """Capacity of all enabled environments: a number, or a number of instances for each instance type."""
+        total: dict[str, int] = {}
+        for environment in self.environments:
+            for unit, number in environment.capacity.items() if environment.is_enabled else ():
+                total[unit] = total.get(unit, 0) + number
+        if set(total) <= {NUM_INSTANCES, VCPU}:
+            return sum(total.values())
+        return total
+
+    @property
+    def units(self) -> list[str]:
+        """Capacity units of the queue."""
+        return list(dict.fromkeys(unit for environment in self.environments for unit in environment.capacity))
+
+    @property
+    def shares(self) -> list[str]:
+        """Names of the shares that the policy lists."""
+        return self.policy.share_names
+
+
+def read_queue(calls: Calls, name: str) -> Queue:
+    """Read a queue from AWS, in at most 5 requests and one for each 100 queues and 100 quota shares.
+
+    Args:
+        calls: Calls to AWS Batch.
+        name: Name or ARN of the queue.
+
+    Raises:
+        LookupError: If the account and Region have no such queue.
+        NotAllowed: If the caller may not read it.
+    """
+    details = [queue for page in calls.pages("describe_job_queues", "jobQueues") for queue in page]
+    found = [queue for queue in details if name in (queue["jobQueueName"], queue["jobQueueArn"])]
+    if not found:
+        names = ", ".join(sorted(queue["jobQueueName"] for queue in details)) or "none"
+        raise LookupError(f"no queue {name}; the queues of this account and Region: {names}")
+    (queue,) = found
+    is_training = queue.get("jobQueueType") == "SAGEMAKER_TRAINING"
+    arns = _environment_arns(queue)
+    return Queue(
+        name=queue["jobQueueName"],
+        kind="training" if is_training else "gpu",
+        policy=_read_policy(calls, queue),
+        environments=_read_environments(calls, arns, is_training=is_training),
+        arn=queue["jobQueueArn"],
+        is_enabled=queue.get("state") == State.ENABLED,
+        priority=queue.get("priority", 1),
+        time_limits=_time_limits(queue.get("jobStateTimeLimitActions") or []),
+        neighbors=sorted(
+            other["jobQueueName"] for other in details if other is not queue and {*arns} & {*_environment_arns(other)}
+        ),
+    )
+
+
+def queue_of_environment(path: str | Path, name: str) -> Queue:
+    """Read a queue of an environment file, without any call to AWS. If several Regions have it, read the first.
+
+    Args:
+        path: Path of the environment file.
+        name: Name of the queue.
+
+    Raises:
+        ConfigurationError: If the file has mistakes or has no queue of this name.
+    """
+    from fairlane.environment import TrainingQueueModel, load_environment
+
+    regions = list(load_environment(Path(path)).by_region().values())
+    region = next((region for region in regions if name in region.queues), None)
+    if region is None:
+        names = ", ".join(queue for region in regions for queue in region.queues) or "none"
+        raise ConfigurationError(str(path), [Problem(("queues",), name, f"a queue of the file: {names}")])
+    model = region.queues[name]
+    settings = model.queue_settings
+    actions = settings.get("time_limit_actions") or []
+    is_training = isinstance(model, TrainingQueueModel)
+    return Queue(
+        name=name,
+        kind="training" if is_training else "gpu",
+        policy=settings["scheduling"],
+        environments=_training_environment(region, model) if is_training else _compute_environments(region, model),
+        priority=settings.get("priority") or 1,
+        is_enabled=settings.get("state", State.ENABLED) == State.ENABLED,
+        time_limits={action.reason: action.max_time_seconds for action in actions},
+        instance_type=(model.instance_type or "") if isinstance(model, TrainingQueueModel) else "",
+    )
+
+
+def _training_environment(region: "RegionModel", model: Any) -> list[QueueEnvironment]:
+    shared = region.service_environments.get(model.service_environment or "")
+    capacity = (shared.capacity if shared else model.capacity) or 0
+    limits = dict(capacity) if isinstance(capacity, Mapping) else {NUM_INSTANCES: capacity}
+    return [QueueEnvironment(name=model.service_environment or "", capacity=limits)]
+
+
+def _compute_environments(region: "RegionModel", model: Any) -> list[QueueEnvironment]:
+    from fairlane.catalog import gpu_instance_type
+
+    environments = []
+    for key in model.compute_environments:
+        settings = region.compute_environments[key]
+        instances = [gpu_instance_type(name) for name in settings.instance_types]
+        vcpus = settings.max_vcpus
+        if vcpus is None:
+            per_gpu = max((known.vcpus / known.gpus for known in instances if known), default=inf)
+            vcpus = round((settings.max_gpus or 0) * per_gpu) if per_gpu < inf else 0
+        environments.append(
+            QueueEnvironment(name=key, capacity={VCPU: vcpus}, instance_types=tuple(settings.instance_types))
+        )
+    return environments
+
+
+def _environment_arns(queue: Mapping[str, Any]) -> list[str]:
+    orders = queue.get("serviceEnvironmentOrder") or queue.get("computeEnvironmentOrder") or []
+    ordered = sorted(orders, key=lambda order: order["order"])
+    return [order.get("serviceEnvironment") or order["computeEnvironment"] for order in ordered]
+
+
+def _read_policy(calls: Calls, queue: Mapping[str, Any]) -> SchedulingPolicy:
+    arn = queue.get("schedulingPolicyArn")
+    if not arn:
+        return Fifo()
+    (record,) = calls("describe_scheduling_policies", arns=[arn])["schedulingPolicies"]
+    shares = []
+    if record.get("quotaSharePolicy"):
+        pages = calls.pages("list_quota_shares", "quotaShares", jobQueue=queue["jobQueueName"])
+        shares = [share for page in pages for share in page]
+    return scheduling_policy({key: value for key, value in record.items() if value}, shares)
+
+
+def _read_environments(calls: Calls, arns: Sequence[str], *, is_training: bool) -> list[QueueEnvironment]:
+    if is_training:
+        answer = calls("describe_service_environments", serviceEnvironments=list(arns))["serviceEnvironments"]
+        found = {environment["serviceEnvironmentArn"]: environment for environment in answer}
+        return [
+            QueueEnvironment(
+                name=found[arn]["serviceEnvironmentName"],
+                capacity=capacity_limits(found[arn]),
+                is_enabled=found[arn].get("state") == State.ENABLED,
+            )
+            for arn in arns
+            if arn in found
+        ]
+    answer = calls("describe_compute_environments", computeEnvironments=list(arns))["computeEnvironments"]
+    found = {environment["computeEnvironmentArn"]: environment for environment in answer}
+    return [
+        QueueEnvironment(
+            name=found[arn]["computeEnvironmentName"],
+            capacity={VCPU: max_vcpus(found[arn])},
+            is_enabled=found[arn].get("state") == State.ENABLED,
+            instance_types=tuple(found[arn].get("computeResources", {}).get("instanceTypes", [])),
+        )
+        for arn in arns
+        if arn in found
+    ]
+
+
+def _time_limits(actions: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    return {action["reason"]: action["maxTimeSeconds"] for action in actions}
