@@ -44,7 +44,7 @@ def _job(**changes: Any) -> Use:
 def _kinds(limits: type, construct: str, argument: str) -> Iterator[tuple[str, Value]]:
     """Yield the kinds of alarms in limits, each as the only limit."""
     for field in fields(limits):
-        kind = get_args(get_args(field.type)[0])[1]
+        kind = get_args(get_args(get_args(field.type)[0])[1])[0]
 
         def use(value: Any, name: str = field.name) -> Use:
             return construct, {argument: limits(**{name: {"Warning": value}})}
