@@ -153,7 +153,9 @@ class MonitoringStack(RegionalStack):
             queues: Names of the queues, possibly none.
             settings: Account, Region, tags and termination protection.
         """
-        stack = FurtherMonitoringStack(self.node.scope, construct_id, **settings)
+        scope = self.node.scope
+        assert isinstance(scope, Construct)
+        stack = FurtherMonitoringStack(scope, construct_id, **settings)
         stack.add_stack_dependency(self.further[-1] if self.further else self)
         self.further.append(stack)
         if self.settings.enabled and queues:
@@ -186,7 +188,7 @@ class MonitoringStack(RegionalStack):
         return self._shared_targets(stack, notify)
 
     def _shared_targets(self, stack: cdk.Stack, targets: Sequence[Target]) -> list[Target]:
-        names = {topic.topic: self._topic_parameter(topic) for topic in self.topics}
+        names: dict[Target, str] = {topic.topic: self._topic_parameter(topic) for topic in self.topics}
         return [
             target if isinstance(target, str) else ssm.StringParameter.value_for_string_parameter(stack, names[target])
             for target in targets

@@ -12,7 +12,7 @@ from fairlane.monitoring import QueueDashboard
 from fairlane.monitoring.dashboards.rows import fitting_groups, row_characters, team_rows
 from fairlane_stacks.monitoring_room import Size, count_stacks, dashboard_place, place
 from fairlane_stacks.monitoring_stack import MonitoringStack
-from fairlane_stacks.regional_stack import StackSettings
+from fairlane_stacks.regional_stack import RegionalStack, StackSettings
 
 _ALARM_ARN: Final = 130
 """Characters of the ARN of an alarm on a dashboard, without the name of the queue."""
@@ -25,7 +25,7 @@ def add_monitoring(
     environment: Environment,
     stacks: Mapping[str, MonitoringStack],
     settings: Callable[[str], StackSettings],
-) -> list[cdk.Stack]:
+) -> list[RegionalStack]:
     """Add the alarms of all Regions, and the dashboards of all Regions and teams; return the further stacks.
 
     Further stacks are named `<prefix>-<name>-monitoring-2`, `-3` and so on. If the queues do not fit on one dashboard,
@@ -38,7 +38,7 @@ def add_monitoring(
         settings: Function from a Region to the settings of its stacks.
     """
     dashboards = _Dashboards(name, environment, list(stacks.values()))
-    further: list[cdk.Stack] = []
+    further: list[RegionalStack] = []
     for region, stack in stacks.items():
         home = stack is dashboards.home
         queues = stack.queue_sizes
@@ -95,7 +95,7 @@ class _Dashboards:
         self.sizes = [Size(1, characters + self._arn_characters(queues)) for queues, characters in self._groups]
         for team, shares in self._model.teams.items():
             rows = team_rows(metrics, shares, self._model.percentiles)
-            self.team_sizes[f"team {team}"] = Size(1, row_characters(rows) + 1_000)
+            self.team_sizes[f"team {team}"] = Size(1, row_characters([*rows]) + 1_000)
 
     def add(self) -> None:
         """Create the dashboards, each in its stack."""
@@ -117,8 +117,9 @@ class _Dashboards:
             self.home.dashboards.append(dashboard)
         for team, shares in self._model.teams.items():
             scope = places[place(f"team {team}", len(places)) - 1]
-            teams = scope.node.try_find_child("Teams") or Construct(scope, "Teams")
-            dashboard = create(teams, team, dashboard_name=f"{self._prefix}-{team}", shares=shares)
+            teams = scope.node.try_find_child("Teams")
+            parent = teams if isinstance(teams, Construct) else Construct(scope, "Teams")
+            dashboard = create(parent, team, dashboard_name=f"{self._prefix}-{team}", shares=shares)
             self.home.dashboards.append(dashboard)
 
     def _arn_characters(self, queues: list[str]) -> int:

@@ -62,7 +62,9 @@ class EnvironmentCost:
         return bill_text(title, lines, tables, [*dict.fromkeys(self._assumptions())])
 
     def _capacity_rows(self) -> list[tuple[str, ...]]:
-        rows = [("Instances at full use", "Count", "Type", "USD/hour", "All/hour", f"All/{HOURS} h")]
+        rows: list[tuple[str, ...]] = [
+            ("Instances at full use", "Count", "Type", "USD/hour", "All/hour", f"All/{HOURS} h")
+        ]
         regions = dict.fromkeys(use.region for use in self.capacity)
         lines = self.capacity_lines
         for region in regions:
@@ -70,8 +72,8 @@ class EnvironmentCost:
             for use, line in zip(self.capacity, lines, strict=True):
                 if use.region == region:
                     count = _UNKNOWN if line.instances is None else f"{line.instances:,}"
-                    hour, month = map(_money, (line.usd_per_hour, line.usd))
-                    rows.append((line.item, count, line.instance_type, _price(use, line), hour, month))
+                    costs = (_money(line.usd_per_hour), _money(line.usd))
+                    rows.append((line.item, count, line.instance_type, _price(use, line), *costs))
         known = [usd for line in lines if (usd := line.usd_per_hour) is not None]
         total = "Total" if len(known) == len(lines) else "Total of known prices"
         hour = sum(known) if known else None

@@ -103,8 +103,8 @@ def test_alarms_of_another_stack_are_shown_by_name(region: str) -> None:
     QueueDashboard(home, "Dashboard", dashboard_name="gpus", metrics=[alarms.metrics], alarms=[alarms])
     (body,) = bodies(home).values()
     shown = [arn for widget in body["widgets"] if widget["type"] == "alarm" for arn in widget["properties"]["alarms"]]
-    names = [alarm.alarm_name for alarm in (*alarms.alarms.values(), *alarms.composites.values())]
-    names += [alarm.alarm_name for alarm in alarms.exporter_composites.values()]
+    composites = [*alarms.composites.values(), *alarms.exporter_composites.values()]
+    names = [alarm.alarm_name for alarm in alarms.alarms.values()] + [alarm.alarm_name for alarm in composites]
     start = f":cloudwatch:{region}:{HERE.account}:alarm:prod-"
     assert all(start in arn for arn in shown)
     assert sorted(arn.rpartition(":alarm:")[2] for arn in shown) == sorted(map(str, names))
