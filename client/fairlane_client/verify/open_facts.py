@@ -130,6 +130,24 @@ OPEN_FACTS: Final = (
         reason=_LONG,
     ),
     Fact(
+        "dashboard-regions",
+        "A dashboard shows the states of alarms of several Regions.",
+        ("docs/dashboards.md", "constructs/fairlane/monitoring/dashboards/queue_dashboard.py"),
+        reason="no call tells what the console shows: deploy an environment with two Regions, and look at its dashboard",
+    ),
+    Fact(
+        "environment-in-use",
+        "AWS Batch refuses to delete an environment that a queue uses.",
+        ("docs/your-own-app.md",),
+        reason="a deletion that is not refused would end the run",
+    ),
+    Fact(
+        "price-attributes",
+        "The prices of SageMaker training and HyperPod have the instance type in `usagetype`.",
+        ("docs/costs.md", "constructs/fairlane/costs/price_files.py"),
+        reason="needs the permission to read prices: run the commands of the page on costs",
+    ),
+    Fact(
         "service-retention",
         "Service jobs that ended are listed for at least seven days.",
         (_LOCAL,),

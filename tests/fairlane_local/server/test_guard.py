@@ -208,7 +208,7 @@ def test_the_token_opens_the_control_path_in_a_browser_and_no_service(aws: Local
     token = get_credentials(aws.port).token
     browser = {"Sec-Fetch-Site": "none", "Sec-Fetch-Mode": "navigate"}
     response = Response(aws, browser, method="GET", path=f"/fairlane-local?token={token}")
-    assert json.loads(response.body) == {"fairlane_local": {"queues": [], "repositories": []}}
+    assert json.loads(response.body) == {"fairlane_local": {"queues": [], "repositories": [], "clusters": []}}
     page = {"Origin": "https://evil.example"}
     assert Response(aws, page, method="DELETE", path=f"/fairlane-local?token={token}").is_refused()
     assert Response(aws, {"X-Fairlane-Token": token}, method="GET", path="/").is_refused()
