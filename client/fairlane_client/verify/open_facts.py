@@ -133,7 +133,7 @@ OPEN_FACTS: Final = (
         "dashboard-regions",
         "A dashboard shows the states of alarms of several Regions.",
         ("docs/dashboards.md", "constructs/fairlane/monitoring/dashboards/queue_dashboard.py"),
-        reason="no call tells what the console shows: deploy an environment with two Regions, and look at its dashboard",
+        reason="no call tells what the console shows: deploy an environment with two Regions, and look at it",
     ),
     Fact(
         "environment-in-use",
