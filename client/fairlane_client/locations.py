@@ -14,11 +14,12 @@ class Session(Protocol):
         """Return a client of a service."""
 
 
-def open_session(noun: str) -> Session:
+def open_session(noun: str, region: str | None = None) -> Session:
     """Return a session of boto3, in the Region that `AWS_REGION` names, which boto3 itself does not read.
 
     Args:
         noun: What requires it, for the error without boto3.
+        region: Region. Default: that of `AWS_REGION`, or else that of the profile.
 
     Raises:
         ImportError: If boto3 is missing.
@@ -28,8 +29,8 @@ def open_session(noun: str) -> Session:
         import boto3
     except ModuleNotFoundError as error:
         raise ImportError(f"{noun} require the extra: pip install 'fairlane[client]'", name="boto3") from error
-    session = boto3.Session(region_name=os.environ.get("AWS_REGION") or None)
-    if session.region_name is None:
+    session = boto3.Session(region_name=region or os.environ.get("AWS_REGION") or None)
+    if not session.region_name:
         raise LookupError("no Region: set AWS_REGION, for example AWS_REGION=us-east-1")
     opened: Session = session
     return opened

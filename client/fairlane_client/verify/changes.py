@@ -1,6 +1,7 @@
 """Check of a change of the stack, which is planned and never made."""
 
 import json
+import re
 from typing import Final
 
 from fairlane_client.verify.account import Account
@@ -9,6 +10,7 @@ from fairlane_client.verify.stack import TEMPLATE
 
 _NAME: Final = "deletion-policies"
 _RESOURCE: Final = "SecurityGroup"
+_NO_CHANGES: Final = re.compile("didn't contain changes|no updates", re.IGNORECASE)
 _POLLS: Final = 30
 _POLL_SECONDS: Final = 5
 
@@ -34,8 +36,10 @@ def check_deletion_policies(account: Account, stack: str, findings: Findings) ->
             answer = account.cloudformation.describe_change_set(StackName=stack, ChangeSetName=_NAME)
             status = str(answer["Status"])
             if status in ("CREATE_COMPLETE", "FAILED"):
-                seen = f"{status} {answer.get('StatusReason') or ''}".rstrip()
-                findings.settle("deletion-policy-update", status == "CREATE_COMPLETE", f"change set: {seen}")
+                seen = f"change set: {status} {answer.get('StatusReason') or ''}".rstrip()
+                if status == "FAILED" and not _NO_CHANGES.search(seen):
+                    raise Unsettled(seen)
+                findings.settle("deletion-policy-update", status == "CREATE_COMPLETE", seen)
                 return
             account.clock.sleep(_POLL_SECONDS)
         raise Unsettled("the change set was not complete in time")

@@ -26,7 +26,7 @@ def check_events(account: Account, jobs: Jobs, queue_url: str, findings: Finding
         for _ in jobs.polls(_WAIT_SECONDS):
             _receive(account, queue_url, events)
             kinds = {event["detail-type"] for event in events.values()}
-            if {_JOB, _SERVICE_JOB} <= kinds and _succeeded(events.values()):
+            if {_JOB, _SERVICE_JOB} <= kinds and {*_ORDER} <= {*_statuses(_succeeded(events.values()))}:
                 break
     with findings.check(*_JOB_FACTS):
         details = _details(events.values(), _JOB)
@@ -42,7 +42,8 @@ def check_events(account: Account, jobs: Jobs, queue_url: str, findings: Finding
 def _receive(account: Account, queue_url: str, events: dict[str, dict[str, Any]]) -> None:
     """Add the events that wait in the queue by their ID. EventBridge can deliver an event twice."""
     sqs = account.clients["sqs"]
-    while messages := sqs.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10).get("Messages"):
+    request = {"QueueUrl": queue_url, "MaxNumberOfMessages": 10, "WaitTimeSeconds": 1}  # without it, SQS omits messages
+    while messages := sqs.receive_message(**request).get("Messages"):
         for message in messages:
             event = json.loads(message["Body"])
             events[event["id"]] = event
@@ -90,11 +91,15 @@ def _succeeded(events: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     )
 
 
+def _statuses(events: Iterable[Mapping[str, Any]]) -> list[str]:
+    return [event["detail"]["status"] for event in events]
+
+
 def _check_order(events: Iterable[Mapping[str, Any]], findings: Findings) -> None:
     job = _succeeded(events)
     if not job:
         raise Unsettled("no event of a job that succeeded arrived")
-    statuses = [event["detail"]["status"] for event in job]
+    statuses = _statuses(job)
     findings.settle("event-order", [each for each in statuses if each in _ORDER] == _ORDER, ", ".join(statuses))
     detail = job[-1]["detail"]
     times = {name: detail.get(name) for name in ("createdAt", "startedAt", "stoppedAt")}

@@ -68,9 +68,11 @@ def _check_disabled_queue(jobs: Jobs, findings: Findings, pair: Iterable[dict[st
         raise Unsettled("no job waited when the queue was to be disabled")
     jobs.batch.update_job_queue(jobQueue=jobs.queue(_QUEUE), state="DISABLED")
     for _ in jobs.polls(_START_SECONDS):
-        if (status := jobs.status(waiting)) == "SUCCEEDED":
+        if (status := jobs.status(waiting)) in ("SUCCEEDED", "FAILED"):
             break
-    findings.settle("disabled-queue", status == "SUCCEEDED", f"the job that waited is {status}")
+    if status == "FAILED":
+        raise Unsettled("the job that waited failed")
+    findings.settle("disabled-queue", status in _STARTED, f"the job that waited is {status}")
 
 
 def _snapshot(jobs: Jobs) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from fairlane_client.verify.findings import CONFIRMED, NOT_SETTLED, REFUTED, Fin
 
 _ACCOUNT: Final = "ACCOUNT"
 _MAX_SEEN: Final = 500
-_PRINCIPAL: Final = re.compile(r"arn:[\w-]+:(?:iam|sts)::\S+")
+_PRINCIPAL: Final = re.compile(r"arn:[\w-]+:(?:iam|sts|organizations)::\S+")
+_ACCOUNT_ID: Final = re.compile(r"(?<!\d)\d{12}(?!\d)")  # a denied call can also quote the account of an organization
 
 
 @dataclass(slots=True)
@@ -21,7 +22,6 @@ class Report:
 
     Attributes:
         findings: Verdicts.
-        account_id: ID of the account, which is replaced where AWS quotes it.
         region: Region of the run.
         start: Start of the run.
         stack: Name of the stack.
@@ -31,7 +31,6 @@ class Report:
     """
 
     findings: Findings
-    account_id: str
     region: str
     start: datetime
     stack: str
@@ -41,9 +40,11 @@ class Report:
 
     @property
     def is_good(self) -> bool:
-        """True if each fact that a run can settle is confirmed, and nothing is left."""
+        """True if the run confirmed each fact that it can settle, did not end early, and left nothing."""
         open_facts = [fact for fact in FACTS.values() if not fact.reason]
-        return not self.left and all(self.findings[fact.id].verdict == CONFIRMED for fact in open_facts)
+        return not (self.left or self.failure) and all(
+            self.findings[fact.id].verdict == CONFIRMED for fact in open_facts
+        )
 
     def count(self, verdict: str) -> int:
         """Return the number of facts with a verdict."""
@@ -96,7 +97,7 @@ class Report:
         return self._hide(self.findings[fact].seen)
 
     def _hide(self, text: Any) -> str:
-        return _PRINCIPAL.sub("PRINCIPAL", str(text)).replace(self.account_id, _ACCOUNT)[:_MAX_SEEN]
+        return _ACCOUNT_ID.sub(_ACCOUNT, _PRINCIPAL.sub("PRINCIPAL", str(text)))[:_MAX_SEEN]
 
 
 def _cell(text: str) -> str:

@@ -1,6 +1,7 @@
 """A run: deployment, checks, and a teardown that always happens."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from textwrap import fill
 from typing import Final
@@ -36,17 +37,21 @@ def describe() -> str:
     return f"{fill(text, _WIDTH)}\n\nResources of the stack:\n{resources}\n\n{fill(roles, _WIDTH)}"
 
 
-def verify(account: Account, account_id: str, progress: Callable[[str], None]) -> Report:
+def verify(account: Account, show: Callable[[str], None]) -> Report:
     """Settle all facts that a run can settle, delete everything, and return the report.
 
     Args:
         account: Account and Region.
-        account_id: ID of the account, which the report does not contain.
-        progress: Function that shows a line of progress.
+        show: Function that shows a line of progress. Its errors, for example of a closed terminal, do not matter.
     """
+
+    def progress(line: str) -> None:
+        with suppress(Exception):
+            show(line)
+
     start = datetime.now(UTC)
     findings, stack = Findings(), Stack(account)
-    report = Report(findings, account_id, account.region, start, stack.name)
+    report = Report(findings, account.region, start, stack.name)
     jobs: list[Jobs] = []
     try:
         progress(f"Stack {stack.name} is being created")
@@ -80,10 +85,10 @@ def _check(
 
 def _tear_down(stack: Stack, jobs: list[Jobs], report: Report, progress: Callable[[str], None]) -> None:
     """Delete the stack, also after a first interrupt from the keyboard. The report says what is left."""
-    progress(f"Stack {stack.name} is being deleted, which takes about five minutes")
     problem = ""
     for question in ("The deletion goes on. To leave the rest undeleted, interrupt again", ""):
         try:
+            progress(f"Stack {stack.name} is being deleted, which takes about five minutes")
             for each in jobs:
                 each.terminate_all()
             problem = stack.delete()

@@ -1,12 +1,12 @@
 """Checks of what AWS Batch accepts and lists: jobs and service jobs that do not start."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
-from fairlane_client.verify.findings import Findings
+from fairlane_client.verify.findings import Findings, Unsettled
 from fairlane_client.verify.jobs import Jobs, refusal_of
 
 _FAIR_SHARE: Final = "FairShareQueue"
@@ -20,7 +20,7 @@ LISTING_SECONDS: Final = 60
 def check_submissions(jobs: Jobs, findings: Findings) -> None:
     """Settle which share identifiers and priorities SubmitJob takes."""
     share, priority = {"shareIdentifier": "team-a"}, {"schedulingPriorityOverride": 1}
-    for fact, queue, options, is_refused in (
+    cases = (
         ("share-required", _FAIR_SHARE, priority, True),
         ("share-fifo", _FIFO, share, True),
         ("share-unlisted", _FAIR_SHARE, priority | {"shareIdentifier": "other"}, False),
@@ -29,7 +29,16 @@ def check_submissions(jobs: Jobs, findings: Findings) -> None:
         ("share-characters", _FAIR_SHARE, priority | {"shareIdentifier": "team-b_1"}, False),
         ("priority-required", _FAIR_SHARE, share, True),
         ("priority-without-share", _FIFO, priority, False),
-    ):
+    )
+    with findings.check(*(fact for fact, *_ in cases)):
+        for queue, valid in ((_FAIR_SHARE, share | priority), (_FIFO, {})):
+            if (message := jobs.refusal(queue, **valid)) is not None:
+                raise Unsettled(f"{queue} refuses valid jobs: {message}")
+        _check_cases(jobs, findings, cases)
+
+
+def _check_cases(jobs: Jobs, findings: Findings, cases: Iterable[tuple[str, str, dict[str, Any], bool]]) -> None:
+    for fact, queue, options, is_refused in cases:
         with findings.check(fact):
             message = jobs.refusal(queue, **options)
             findings.settle(fact, (message is not None) == is_refused, "accepted" if message is None else message)

@@ -1,6 +1,7 @@
 """Command `fairlane verify`: consent, account, options and exit codes."""
 
 import json
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ def fake(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeAccount:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(account_module, "open_account", lambda session, clock: fake.account())
     monkeypatch.setattr(FakeAccount, "_get_caller_identity", lambda self: {"Account": ACCOUNT_ID}, raising=False)
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
     monkeypatch.setattr("signal.signal", lambda number, handler: None)
     return fake
 
@@ -104,6 +106,35 @@ def test_what_is_left_is_printed_with_the_command_that_deletes_it(
     error = capsys.readouterr().err
     assert "AWS::EC2::VPC Vpc vpc-1" in error
     assert "Delete it: aws cloudformation delete-stack --region us-east-1 --stack-name fairlane-verify-" in error
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_signal_stops_the_run_once(fake: FakeAccount, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """A closed terminal sends several signals, and the second interrupt would end the deletion."""
+    handlers: dict[int, Any] = {}
+    number = getattr(signal, name)
+    monkeypatch.setattr("signal.signal", handlers.__setitem__)
+
+    def submit(**_: Any) -> Any:
+        handlers[number](number, None)
+
+    fake._submit_job = submit  # type: ignore[method-assign]
+    assert main(["verify", "--yes", "--account", ACCOUNT_ID]) == 1
+    assert handlers[number] == signal.SIG_IGN
+    assert not fake.stacks
+
+
+@pytest.mark.parametrize("variable", ["AWS_REGION", "AWS_DEFAULT_REGION"])
+def test_an_empty_region_is_no_region(
+    fake: FakeAccount, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], variable: str
+) -> None:
+    for each in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(each, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", "none")
+    monkeypatch.setenv(variable, "")
+    assert main(["verify", "--yes", "--account", ACCOUNT_ID]) == 1
+    assert capsys.readouterr().err == "fairlane: no Region: set AWS_REGION, for example AWS_REGION=us-east-1\n"
+    assert not fake.calls
 
 
 def test_denied_credentials_are_an_error_without_a_traceback(

@@ -13,7 +13,7 @@ DELETION = {"cloudformation.delete_stack", "cloudformation.describe_stacks"}
 
 
 def run(account: FakeAccount) -> Report:
-    report = verify(account.account(), ACCOUNT_ID, lambda line: None)
+    report = verify(account.account(), lambda line: None)
     for text in (report.json(), report.markdown()):
         assert ACCOUNT_ID not in text
         assert SECRET not in text
@@ -102,7 +102,7 @@ def test_the_first_interrupt_of_the_deletion_does_not_end_it() -> None:
     account = FakeAccount()
     account.fault = CALLS.index("cloudformation.delete_stack") + 1, "interrupted"
     lines: list[str] = []
-    report = verify(account.account(), ACCOUNT_ID, lines.append)
+    report = verify(account.account(), lines.append)
     assert not report.left
     assert not account.stacks
     assert any("interrupt again" in line for line in lines)
@@ -117,3 +117,26 @@ def test_the_second_interrupt_ends_the_deletion_and_the_report_names_the_stack(m
     report = run(account)
     assert report.left[0] == f"stack {report.stack}: the deletion was stopped from the keyboard"
     assert report.deletion_command
+
+
+@pytest.mark.parametrize("error", [OSError("the terminal is closed"), BrokenPipeError()])
+def test_everything_is_deleted_if_the_terminal_is_closed(error: Exception) -> None:
+    def show(line: str) -> None:
+        raise error
+
+    account = FakeAccount()
+    report = verify(account.account(), show)
+    assert not report.failure
+    assert "cloudformation.delete_stack" in account.calls
+    assert not account.stacks
+
+
+def test_the_report_hides_each_account_and_principal_that_a_refusal_quotes() -> None:
+    account = FakeAccount()
+    account.creation_fails = True
+    policy = "arn:aws:organizations::210987654321:policy/o-abc/service_control_policy/p-abc"
+    reason = f"arn:aws:sts::{ACCOUNT_ID}:assumed-role/Admin/jane is denied by {policy} for account 210987654321"
+    event = {"LogicalResourceId": "Vpc", "ResourceStatus": "CREATE_FAILED", "ResourceStatusReason": reason}
+    account._describe_stack_events = lambda StackName: {"StackEvents": [event]}  # type: ignore[method-assign] # noqa: N803
+    text = run(account).json()
+    assert "Vpc: PRINCIPAL is denied by PRINCIPAL for account ACCOUNT" in text

@@ -37,7 +37,7 @@ def remains(account: Account) -> list[str]:
 
 
 def test_each_fact_that_a_run_can_settle_is_confirmed_and_nothing_is_left(account: Account) -> None:
-    report = verify(account, ACCOUNT_ID, lambda line: None)
+    report = verify(account, lambda line: None)
     not_confirmed = {
         fact.id: report.findings[fact.id]
         for fact in FACTS.values()
@@ -58,7 +58,7 @@ def test_each_fact_that_a_run_can_settle_is_confirmed_and_nothing_is_left(accoun
 @pytest.mark.slow
 def test_a_wrong_fact_is_refuted_with_what_was_seen(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fairlane_local.batch.jobs.container_jobs.check_fair_share", lambda *_: False)
-    report = verify(account, ACCOUNT_ID, lambda line: None)
+    report = verify(account, lambda line: None)
     assert (report.findings["share-required"].verdict, report.findings["share-required"].seen) == (
         "refuted",
         "accepted",
@@ -76,7 +76,7 @@ def test_the_account_is_empty_after_a_denied_call(
         raise client_error("AccessDeniedException", "not authorized", 403, operation)
 
     monkeypatch.setattr(account.batch, operation, deny)
-    report = verify(account, ACCOUNT_ID, lambda line: None)
+    report = verify(account, lambda line: None)
     assert report.count("not settled") > sum(bool(fact.reason) for fact in FACTS.values())
     assert not report.is_good
     assert not remains(account)
@@ -87,7 +87,7 @@ def test_the_account_is_empty_after_an_interrupt(account: Account, monkeypatch: 
         raise KeyboardInterrupt
 
     monkeypatch.setattr(account.batch, "get_job_queue_snapshot", interrupt)
-    report = verify(account, ACCOUNT_ID, lambda line: None)
+    report = verify(account, lambda line: None)
     assert report.failure == "stopped from the keyboard"
     assert not report.left
     assert not remains(account)

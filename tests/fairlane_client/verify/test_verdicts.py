@@ -19,7 +19,7 @@ def findings(**answers: Callable[..., Any]) -> Any:
     account = FakeAccount()
     for operation, answer in answers.items():
         setattr(account, f"_{operation}", answer)
-    return verify(account.account(), ACCOUNT_ID, lambda line: None).findings
+    return verify(account.account(), lambda line: None).findings
 
 
 def messages(details: list[dict[str, Any]], kind: str = "Batch Job State Change") -> Callable[..., Any]:
@@ -37,7 +37,11 @@ def job(*statuses: str, **members: Any) -> list[dict[str, Any]]:
     return [base | {"status": status} for status in statuses]
 
 
-def refuse(**request: Any) -> None:
+def refuse(**request: Any) -> Any:
+    """Refuse all jobs but those that are valid in any case."""
+    valid = request.get("shareIdentifier") == "team-a" and "schedulingPriorityOverride" in request
+    if valid or not {"shareIdentifier", "schedulingPriorityOverride"} & {*request}:
+        return {"jobId": "job-0", "jobName": request["jobName"]}
     raise client_error("ClientException", f"no {request.get('shareIdentifier')} in {ACCOUNT_ID}", 400, "SubmitJob")
 
 
@@ -49,6 +53,16 @@ def test_refusals_settle_both_kinds_of_facts() -> None:
     for fact in ("share-unlisted", "share-prefix", "share-characters", "priority-without-share"):
         assert found[fact].verdict == REFUTED
     assert found["share-unlisted"].seen == f"no other in {ACCOUNT_ID}"  # the report hides the account
+
+
+def test_a_queue_that_refuses_valid_jobs_settles_no_submission() -> None:
+    def refuse_all(**_: Any) -> None:
+        raise client_error("ClientException", "the queue is not VALID", 400, "SubmitJob")
+
+    found = findings(submit_job=refuse_all)
+    for fact in ("share-required", "share-fifo", "share-unlisted", "priority-required"):
+        reason = "FairShareQueue refuses valid jobs: the queue is not VALID"
+        assert (found[fact].verdict, found[fact].seen) == (NOT_SETTLED, reason)
 
 
 def test_another_error_settles_no_submission() -> None:
@@ -92,6 +106,24 @@ def test_events_of_jobs(details: list[dict[str, Any]], fact: str, verdict: str) 
     assert findings(receive_message=messages(details))[fact].verdict == verdict
 
 
+def test_events_that_arrive_late_and_in_another_order_confirm_the_order() -> None:
+    """SQS returns a part of its messages, in any order."""
+    bodies = [
+        {"id": status, "time": f"2026-01-01T00:00:0{number}Z", "detail-type": kind, "detail": job(status)[0]}
+        for kind in ("Batch Service Job State Change", "Batch Job State Change")
+        for number, status in enumerate(("RUNNABLE", "STARTING", "RUNNING", "SUCCEEDED"))
+    ]
+    for number, body in enumerate(bodies):
+        body["id"] += str(number)
+    left = [[bodies[-1], bodies[0]], [], bodies[4:7], []]
+
+    def receive(**_: Any) -> Any:
+        found = left.pop(0) if left else []
+        return {"Messages": [{"Body": json.dumps(body), "ReceiptHandle": "r"} for body in found]}
+
+    assert findings(receive_message=receive)["event-order"].verdict == CONFIRMED
+
+
 @pytest.mark.parametrize(
     ("members", "fact", "verdict"),
     [
@@ -123,11 +155,17 @@ def test_units_of_service_jobs(usage: Any, verdict: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "verdict"),
-    [("CREATE_COMPLETE", CONFIRMED), ("FAILED", REFUTED), ("CREATE_IN_PROGRESS", NOT_SETTLED)],
+    ("status", "reason", "verdict"),
+    [
+        ("CREATE_COMPLETE", "", CONFIRMED),
+        ("FAILED", "The submitted information didn't contain changes.", REFUTED),
+        ("FAILED", "No updates are to be performed.", REFUTED),
+        ("FAILED", "Internal error", NOT_SETTLED),
+        ("CREATE_IN_PROGRESS", "", NOT_SETTLED),
+    ],
 )
-def test_change_sets(status: str, verdict: str) -> None:
-    answer = {"Status": status, "StatusReason": "no changes"}
+def test_change_sets(status: str, reason: str, verdict: str) -> None:
+    answer = {"Status": status, "StatusReason": reason}
     assert findings(describe_change_set=lambda **_: answer)["deletion-policy-update"].verdict == verdict
 
 
@@ -142,7 +180,10 @@ def test_missing_metrics_settle_no_names_and_other_units_are_refuted() -> None:
     assert found["metric-units"].seen == "no metric of the queue arrived within 15 minutes"
 
 
-@pytest.mark.parametrize(("end", "verdict"), [("SUCCEEDED", CONFIRMED), ("RUNNABLE", REFUTED)])
+@pytest.mark.parametrize(
+    ("end", "verdict"),
+    [("SUCCEEDED", CONFIRMED), ("RUNNING", CONFIRMED), ("RUNNABLE", REFUTED), ("FAILED", NOT_SETTLED)],
+)
 def test_a_job_in_a_disabled_queue(end: str, verdict: str) -> None:
     disabled: list[str] = []
     order: list[str] = []
