@@ -82,17 +82,19 @@ def list_jobs(
         Throttled: If a page cannot be read. The jobs before it were yielded.
     """
     count = 0
+    listed = [*states]
     if queue.kind == "gpu":
         states = [state for state in states if state != "SCHEDULED"]
-    for state in states:
+        listed = [*dict.fromkeys([*states, "PENDING"])]  # the parent of an array job is PENDING while its children run
+    for state in listed:
         for page in _pages(calls, queue.kind, jobQueue=queue.name, jobStatus=state):
             jobs = [_job(summary) for summary in page]
             count += len(jobs)
             progress(count)
             for job in jobs:
-                if job.array and state in (*WAITING, *HOLDING):
-                    yield from _children(calls, job, states)
-                elif not job.array:
+                if job.array:
+                    yield from _children(calls, job, [each for each in states if each in ENDED or state not in ENDED])
+                elif state in states:
                     yield job
 
 

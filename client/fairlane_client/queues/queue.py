@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -163,20 +162,11 @@ def _training_environment(region: "RegionModel", model: Any) -> list[QueueEnviro
 
 
 def _compute_environments(region: "RegionModel", model: Any) -> list[QueueEnvironment]:
-    from fairlane.catalog import gpu_instance_type
-
-    environments = []
-    for key in model.compute_environments:
-        settings = region.compute_environments[key]
-        instances = [gpu_instance_type(name) for name in settings.instance_types]
-        vcpus = settings.max_vcpus
-        if vcpus is None:
-            per_gpu = max((known.vcpus / known.gpus for known in instances if known), default=inf)
-            vcpus = round((settings.max_gpus or 0) * per_gpu) if per_gpu < inf else 0
-        environments.append(
-            QueueEnvironment(name=key, capacity={VCPU: vcpus}, instance_types=tuple(settings.instance_types))
-        )
-    return environments
+    settings = {key: region.compute_environments[key] for key in model.compute_environments}
+    return [
+        QueueEnvironment(name=key, capacity={VCPU: own.vcpus}, instance_types=tuple(own.instance_types))
+        for key, own in settings.items()
+    ]
 
 
 def _environment_arns(queue: Mapping[str, Any]) -> list[str]:

@@ -27,9 +27,10 @@ def _is_answer(error: Exception) -> bool:
     from botocore.exceptions import BotoCoreError, ClientError
 
     from fairlane_client.fan_out import ExecutionFailed
+    from fairlane_client.queues.calls import Throttled
     from fairlane_client.sweeps import Refused, Unanswered
 
-    return isinstance(error, BotoCoreError | ClientError | ExecutionFailed | Refused | Unanswered)
+    return isinstance(error, BotoCoreError | ClientError | ExecutionFailed | Refused | Throttled | Unanswered)
 
 
 def _text(error: Exception) -> str:

@@ -5,10 +5,11 @@ import pytest
 from botocore.exceptions import ClientError
 
 from fairlane import ConfigurationError
-from fairlane.scheduling import FairShare, QuotaManagement
+from fairlane.capacity.rules import ComputeEnvironmentSpec
+from fairlane.scheduling import FairShare, Fifo, QuotaManagement
 from fairlane_client.queues.calls import Calls, NotAllowed, Throttled
-from fairlane_client.queues.jobs import HOLDING, WAITING, list_jobs, read_job
-from fairlane_client.queues.queue import queue_of_environment, read_queue
+from fairlane_client.queues.jobs import ENDED, HOLDING, WAITING, list_jobs, read_job
+from fairlane_client.queues.queue import Queue, queue_of_environment, read_queue
 from fairlane_client.queues.snapshot import read_snapshot
 from fairlane_client.sweeps.submission import Clock
 from fairlane_local.testing.local_batch import LocalBatch
@@ -54,6 +55,56 @@ def test_an_unknown_queue_or_job_is_named(local_batch: LocalBatch) -> None:
         read_job(calls, read_queue(calls, "training-p4"), "nope")
     with pytest.raises(ConfigurationError, match="nope"):
         queue_of_environment(EXAMPLE, "nope")
+
+
+class _ArrayJobs:
+    """Client of a queue with two array jobs, one of which has ended, and a job that waits for another."""
+
+    def list_jobs(self, jobStatus: str, arrayJobId: str = "", **_: object) -> dict[str, object]:  # noqa: N803
+        jobs = {
+            ("", "PENDING"): ["array", "dependent"],
+            ("", "SUCCEEDED"): ["ended"],
+            ("array", "RUNNING"): ["array:0"],
+            ("array", "SUCCEEDED"): ["array:1"],
+            ("ended", "SUCCEEDED"): ["ended:0"],
+        }.get((arrayJobId, jobStatus), [])
+        return {"jobSummaryList": [self._summary(job, jobStatus) for job in jobs]}
+
+    def _summary(self, job: str, status: str) -> dict[str, object]:
+        array = {"index": 0} if ":" in job else {} if job == "dependent" else {"size": 2}
+        return {"jobId": job, "status": status, "createdAt": 1000, "arrayProperties": array}
+
+
+@pytest.mark.parametrize(
+    ("states", "found"),
+    [
+        (HOLDING, ["array:0"]),
+        (WAITING, ["dependent"]),
+        (ENDED, ["ended:0", "array:1"]),
+        (("RUNNABLE",), []),
+    ],
+)
+def test_children_of_array_jobs_are_listed_whose_parents_wait_or_have_ended(
+    states: tuple[str, ...], found: list[str]
+) -> None:
+    queue = Queue(name="gpu", kind="gpu", policy=Fifo(), environments=[])
+    assert [job.id for job in list_jobs(Calls(_ArrayJobs()), queue, states)] == found
+
+
+def test_the_limit_of_several_instance_types_is_that_of_the_stack(tmp_path: Path) -> None:
+    file = tmp_path / "team.yaml"
+    file.write_text(
+        """
+region: us-east-1
+network: {}
+compute_environments:
+  mixed: {instance_types: [g5.xlarge, g5.12xlarge], max_gpus: 8}
+queues:
+  gpu: {compute_environments: [mixed], scheduling: {policy: fifo}}
+"""
+    )
+    spec = ComputeEnvironmentSpec(instance_types=["g5.xlarge", "g5.12xlarge"], max_gpus=8)
+    assert queue_of_environment(file, "gpu").capacity == spec.vcpus == 32
 
 
 class _Client:
