@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from fairlane.cli import main
+from fairlane.cli import answers, main
+from fairlane_client.queues.calls import Throttled
 from fairlane_client.verify import account as account_module
 from tests.fairlane_client.verify.fake_account import ACCOUNT_ID, FakeAccount
 
@@ -145,3 +146,11 @@ def test_denied_credentials_are_an_error_without_a_traceback(
     assert main(arguments) == 1
     assert "AccessDenied" in capsys.readouterr().err
     assert fake.calls == ["sts.get_caller_identity"]
+
+
+def test_a_call_that_stays_throttled_is_an_error_without_a_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    def fail() -> int:
+        raise Throttled("batch:ListJobs failed 6 times")
+
+    assert answers.run(fail) == 1
+    assert capsys.readouterr().err == "fairlane: batch:ListJobs failed 6 times\n"
