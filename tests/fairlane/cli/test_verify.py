@@ -119,7 +119,7 @@ def test_a_signal_stops_the_run_once(fake: FakeAccount, monkeypatch: pytest.Monk
     def submit(**_: Any) -> Any:
         handlers[number](number, None)
 
-    fake._submit_job = submit  # type: ignore[method-assign]
+    monkeypatch.setattr(fake, "_submit_job", submit)
     assert main(["verify", "--yes", "--account", ACCOUNT_ID]) == 1
     assert handlers[number] == signal.SIG_IGN
     assert not fake.stacks

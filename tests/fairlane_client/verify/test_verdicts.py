@@ -109,12 +109,10 @@ def test_events_of_jobs(details: list[dict[str, Any]], fact: str, verdict: str) 
 def test_events_that_arrive_late_and_in_another_order_confirm_the_order() -> None:
     """SQS returns a part of its messages, in any order."""
     bodies = [
-        {"id": status, "time": f"2026-01-01T00:00:0{number}Z", "detail-type": kind, "detail": job(status)[0]}
+        {"id": f"{kind}{number}", "time": f"2026-01-01T00:00:0{number}Z", "detail-type": kind, "detail": detail}
         for kind in ("Batch Service Job State Change", "Batch Job State Change")
-        for number, status in enumerate(("RUNNABLE", "STARTING", "RUNNING", "SUCCEEDED"))
+        for number, detail in enumerate(job("RUNNABLE", "STARTING", "RUNNING", "SUCCEEDED"))
     ]
-    for number, body in enumerate(bodies):
-        body["id"] += str(number)
     left = [[bodies[-1], bodies[0]], [], bodies[4:7], []]
 
     def receive(**_: Any) -> Any:
