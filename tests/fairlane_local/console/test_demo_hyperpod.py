@@ -24,7 +24,7 @@ def test_the_output_matches_the_page_without_network(
     (block,) = re.findall(r"```text\n(HyperPod cluster training.*?)```", page, re.DOTALL)
     settings = {"HOME": str(tmp_path), "HTTP_PROXY": "http://localhost:1", "COLUMNS": "80"}
     output = run_demo(*without_network(), arguments=("--chapter", "hyperpod"), **settings)
-    shown, _, elastic = output[output.index("HyperPod cluster training in") :].partition("\nAn elastic job on")
+    shown, _, elastic = output[output.index(block.partition("\n")[0] + "\nsystem") :].partition("\nAn elastic job on")
     sizes = " ".join(re.findall(r"^ +(\d+) +\d+  \d+ to \d+", elastic, re.MULTILINE))
     assert "8 4" in sizes  # at a low speed of the computer, the first change comes before the first step
     assert "\n150 steps, " in elastic

@@ -40,7 +40,7 @@ def alarms_template(template: dict[str, Any]) -> str:
         for name, properties in resources(template, kind):
             plain = {key: as_text(value) for key, value in properties.items() if key not in _ACTIONS}
             if "AlarmRule" in plain:
-                plain["AlarmRule"] = re.sub(r"\$\{(\w+)\.Arn\}", r"\1", plain["AlarmRule"])
+                plain["AlarmRule"] = re.sub(r"\$\{(\w+)\}", r"\1", plain["AlarmRule"])
             alarms[name] = {"Type": kind, "Properties": plain | {"AlarmName": name}}
     return json.dumps({"Resources": alarms})
 

@@ -125,8 +125,8 @@ def test_metrics_and_alarms_agree_with_500_jobs(exporter: LocalAws) -> None:
         if item["HistorySummary"].endswith("to ALARM")
     }
     assert len(in_alarm) == 2, "the alarm on failed jobs, and its composite"
-    assert all("gpug5" in name for name in in_alarm)
-    assert any("failurerate" in name for name in in_alarm)
+    assert all("-gpu-g5-" in name for name in in_alarm)
+    assert any("-failure-rate-" in name for name in in_alarm)
     rejected = service(exporter, "cloudwatch").list_metrics(MetricName="EventsRejected")["Metrics"]
     assert rejected == []
 
