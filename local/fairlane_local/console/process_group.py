@@ -11,11 +11,16 @@ from types import FrameType
 from typing import IO, Final
 
 _GRACE_SECONDS: Final = 3
+_POLL_SECONDS: Final = 0.1
 _SIGNALS: Final = ("SIGHUP", "SIGINT", "SIGTERM")
 
 
 class _Stop:
-    """Signal that stops this process. It is deferred while a command starts, because the command would go on alone."""
+    """Signal that stops this process.
+
+    It is deferred while a command runs: if its handler raised an exception while the command starts, the command would
+    go on alone, and in a wait, the lock of the `Popen` could stay locked.
+    """
 
     number: int | None = None
     is_deferred = False
@@ -34,7 +39,8 @@ def exit_on_signals() -> Iterator[None]:
         for other in numbers:
             signal.signal(other, signal.SIG_IGN)
         _Stop.number = number
-        _exit_if_stopped()
+        if not _Stop.is_deferred:
+            _exit_if_stopped()
 
     previous = {number: signal.signal(number, stop_once) for number in numbers}
     try:
@@ -60,24 +66,28 @@ def run_in_group(
     """
     _Stop.is_deferred = True
     try:
-        process = subprocess.Popen(
+        with subprocess.Popen(
             command, cwd=directory, env=environment, stdout=output, stderr=output, start_new_session=True
-        )
-    except BaseException:
+        ) as process:
+            try:
+                return _wait(process)
+            except BaseException:
+                _end(process)
+                raise
+    finally:
         _Stop.is_deferred = False
-        raise
-    with process:
-        try:
-            _Stop.is_deferred = False
-            _exit_if_stopped()
-            return process.wait()
-        except BaseException:
-            _end(process)
-            raise
+        _exit_if_stopped()
+
+
+def _wait(process: subprocess.Popen[bytes]) -> int:
+    while True:
+        with suppress(subprocess.TimeoutExpired):
+            return process.wait(_POLL_SECONDS)
+        _exit_if_stopped()
 
 
 def _exit_if_stopped() -> None:
-    if _Stop.number is None or _Stop.is_deferred:
+    if _Stop.number is None:
         return
     if _Stop.number == signal.SIGINT:
         raise KeyboardInterrupt

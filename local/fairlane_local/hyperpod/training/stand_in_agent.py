@@ -219,7 +219,8 @@ def main(arguments: Sequence[str]) -> int:
     server = Server(given.server_port, agent)
     signal.signal(signal.SIGTERM, lambda number, frame: agent.ended.set())
     Thread(target=server.serve_forever, daemon=True).start()
-    agent.ended.wait()
+    while not agent.ended.wait(1):  # Python handles a signal that arrives just before a wait without end only after it
+        pass
     agent.shut_down()
     server.shutdown()
     return 0
