@@ -14,7 +14,7 @@ from fairlane_local.batch.jobs.training_jobs import LOG_GROUP
 from tests.fairlane_local.batch.jobs import containers, support
 from tests.fairlane_local.batch.support import ACCOUNT
 
-DEADLINE = 60  # seconds, so that a hang is a failure
+DEADLINE = 600  # seconds, so that a hang is a failure
 REGION = "us-east-1"
 
 
