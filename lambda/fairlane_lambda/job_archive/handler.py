@@ -1,7 +1,8 @@
 """Lambda function that receives last events of jobs from an SQS queue and puts their records into Amazon S3.
 
 Each batch becomes one object for each queue and day. The key has a hash of the ids of the jobs, so that a batch that
-SQS delivers again replaces its own objects. An invalid event fails alone. An object that cannot be put fails its events.
+SQS delivers again replaces its own objects. An invalid event fails alone. An object that cannot be put fails its
+events.
 """
 
 import gzip
