@@ -93,4 +93,4 @@ def _node_ranges(event: dict[str, Any], nodes: int) -> list[_Range]:
 
 def _owner(ranges: list[_Range], node: int) -> list[list[Any]]:
     owners = [found for found in ranges if found[0] <= node <= found[1]]
-    return min(owners, key=lambda found: found[1] - found[0])[2] if owners else []
+    return min(reversed(owners), key=lambda found: found[1] - found[0])[2] if owners else []

@@ -25,7 +25,7 @@ def job_attempts(event: dict[str, Any]) -> list[dict[str, Any]]:
     listed = event.get("attempts")
     attempts = [attempt for attempt in listed if isinstance(attempt, dict)] if isinstance(listed, list) else []
     cancelled = event.get("cancelled") is True  # cancelled before it ran: a start time is that of an earlier attempt
-    if not attempts and not cancelled and number(event.get("started")) is not None:
+    if not attempts and not cancelled and number(event.get("started")):  # 0 if the job never started
         return [{"startedAt": event["started"], "stoppedAt": event.get("stopped")}]
     return attempts
 
