@@ -171,6 +171,13 @@ WRONG: dict[str, tuple[Callable[[Stack], dict[str, Any]], list[str]]] = {
         },
         ["queues[0]: queue far is in eu-west-1: use a queue in the account and Region of this JobArchive"],
     ),
+    "instance types": (
+        lambda s: {"instance_types": {"p5": "ml.p5.48xlarge", "p4": "p4d"}},
+        [
+            "instance_types.p5: got 'p5', allowed: the name of one of the queues: p4, g5",
+            "instance_types.p4: got 'p4d', allowed: an ml.* instance type such as ml.p4d.24xlarge",
+        ],
+    ),
     "days": (
         lambda s: {"expire_after_days": 7},
         ["expire_after_days: got 7, allowed: a whole number of days, 8 to 3650"],
