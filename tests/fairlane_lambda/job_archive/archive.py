@@ -18,7 +18,7 @@ ACCOUNT = "111122223333"
 def refusal(code: str, status: int) -> ClientError:
     return ClientError(
         {"Error": {"Code": code, "Message": "SECRET"}, "ResponseMetadata": {"HTTPStatusCode": status}}, "PutObject"
-    )  # type: ignore[typeddict-item]
+    )
 
 
 FAULTS = (refusal("AccessDenied", 403), refusal("SlowDown", 503), EndpointConnectionError(endpoint_url="https://s3"))
