@@ -1,6 +1,7 @@
 """Capacity that a job held, from its last event."""
 
 import math
+import re
 from typing import Any, NamedTuple
 
 from fairlane_lambda.job_events.jobs import (
@@ -15,6 +16,7 @@ MAX_RANGES = 5
 """Most node ranges of a multi-node job (quotas of AWS Batch)."""
 
 _MOST_NODES = 10_000
+_TARGETS = re.compile(r"([0-9]*):([0-9]*)|([0-9]+)")
 _ANY_INSTANCE = "NUM_INSTANCES"
 _VCPU = "VCPU"
 
@@ -89,10 +91,11 @@ def _node_ranges(event: dict[str, Any], nodes: int) -> list[_Range]:
     """Return the first and last node of each node range, and the requirements of its containers."""
     found = []
     for index in range(MAX_RANGES):
-        first, colon, last = str(event.get(f"range{index}") or "-").partition(":")
+        match = _TARGETS.fullmatch(str(event.get(f"range{index}")))
         containers = container_requirements(event, f"range{index}needs")
-        if all(part.isdecimal() or (colon and not part) for part in (first, last if colon else first)) and containers:
-            found.append((int(first or 0), int(last or nodes - 1) if colon else int(first), containers))
+        if match and containers:
+            first, last, only = match.groups()
+            found.append((int(only or first or 0), int(only or last or nodes - 1), containers))
     return found
 
 
