@@ -120,6 +120,49 @@ def _other_place(queue: AnyQueue, home: Claims) -> str | None:
     )
 
 
+def _type_problems(queues: object) -> list[Problem]:
+    kinds = (TrainingQueueBase, GpuQueueBase)
+    items = "TrainingQueue and GpuQueue; from_job_queue_arn imports other queues"
+    return list(check_list(("queues",), queues, kinds, items))
+
+
+def queue_problems(
+    queues: Sequence[AnyQueue], instance_types: Mapping[str, str], home: Claims, owner: str
+) -> Iterator[Problem]:
+    """Yield the problems of the queues whose events a construct receives, and of their instance types.
+
+    Args:
+        queues: Queues that were given.
+        instance_types: Instance types by the name of the queue.
+        home: Account and Region of the construct.
+        owner: Name of the construct's class.
+    """
+    if type_problems := _type_problems(queues):
+        yield from type_problems
+        return
+    names = [queue.job_queue_name for queue in queues]
+    if not 1 <= len(queues) <= MAX_QUEUES:
+        sentence = f"{len(queues)} queues are given: give 1 to {MAX_QUEUES} queues (a Region has at most {MAX_QUEUES})"
+        yield Problem.relation(("queues",), sentence)
+    for index, name in enumerate(names):
+        if is_token(name):
+            yield Problem(("queues", index), name, "a queue whose name is known at synth")
+        elif name in names[:index]:
+            yield Problem.relation(("queues", index), f"queue {name} is given twice: remove one")
+        elif place := _other_place(queues[index], home):
+            sentence = f"queue {name} is in {place}: use a queue in the account and Region of this {owner}"
+            yield Problem.relation(("queues", index), sentence)
+    yield from _name_problems("instance_types", instance_types, names)
+    for name, instance_type in instance_types.items():
+        yield from check_instance_type(("instance_types", str(name)), instance_type)
+
+
+def _name_problems(field: str, by_queue: Mapping[str, object], names: Sequence[str]) -> Iterator[Problem]:
+    for name in by_queue:
+        if name not in names:
+            yield Problem((field, str(name)), name, f"the name of one of the queues: {', '.join(map(str, names))}")
+
+
 def job_metrics_problems(
     queues: Sequence[AnyQueue],
     shares: Mapping[str, Sequence[str]],
@@ -129,34 +172,15 @@ def job_metrics_problems(
     home: Claims,
 ) -> Iterator[Problem]:
     """Yield all problems of the arguments of `JobMetrics`; `home` is its account and Region."""
-    kinds = (TrainingQueueBase, GpuQueueBase)
-    type_problems = list(
-        check_list(("queues",), queues, kinds, "TrainingQueue and GpuQueue; from_job_queue_arn imports other queues")
-    )
-    yield from type_problems
-    names = [] if type_problems else [queue.job_queue_name for queue in queues]
-    if not type_problems and not 1 <= len(queues) <= MAX_QUEUES:
-        sentence = f"{len(queues)} queues are given: give 1 to {MAX_QUEUES} queues (a Region has at most {MAX_QUEUES})"
-        yield Problem.relation(("queues",), sentence)
-    for index, name in enumerate(names):
-        if is_token(name):
-            yield Problem(("queues", index), name, "a queue whose name is known at synth")
-        elif name in names[:index]:
-            yield Problem.relation(("queues", index), f"queue {name} is given twice: remove one")
-        elif place := _other_place(queues[index], home):
-            sentence = f"queue {name} is in {place}: use a queue in the account and Region of this JobMetrics"
-            yield Problem.relation(("queues", index), sentence)
-    for field, by_queue in (("shares", shares), ("instance_types", instance_types)):
-        for name in by_queue:
-            if not type_problems and name not in names:
-                yield Problem((field, str(name)), name, f"the name of one of the queues: {', '.join(map(str, names))}")
+    yield from queue_problems(queues, instance_types, home, "JobMetrics")
+    type_problems = _type_problems(queues)
+    if not type_problems:
+        yield from _name_problems("shares", shares, [queue.job_queue_name for queue in queues])
     for name, identifiers in shares.items():
         list_problems = list(check_list(("shares", str(name)), identifiers, str, "share identifiers"))
         yield from list_problems
         for index, identifier in enumerate(() if list_problems else identifiers):
             yield from check_share_identifier(("shares", str(name), index), identifier)
-    for name, instance_type in instance_types.items():
-        yield from check_instance_type(("instance_types", str(name)), instance_type)
     for index, queue in enumerate(() if type_problems else queues):
         published = shares.get(queue.job_queue_name, queue.scheduling.share_names if queue.scheduling else [])
         if len(published) > MAX_SHARES:
