@@ -34,12 +34,13 @@ class Amounts:
     """Amounts of a row in thousandths of a unit times milliseconds.
 
     Args:
-        own: Use within the share's entitlement. In rows that are not of shares, all of their amount.
+        own: Use within the share's entitlement.
         borrowed: Use above the entitlement.
         lost: Use by attempts that were preempted.
         idle: Entitlement of the share that nobody used.
         lent: Entitlement of the share that other shares used. It is part of their `borrowed` or `lost`, and is not in
             the sum.
+        other: Amount of a row of kind `OTHER_QUEUES`, `UNKNOWN` or `ABOVE`.
         gpus: GPUs that the share's jobs held, times milliseconds. None if they are unknown for a job.
     """
 
@@ -48,6 +49,7 @@ class Amounts:
     lost: int = 0
     idle: int = 0
     lent: int = 0
+    other: int = 0
     gpus: int | None = 0
 
     @property
@@ -58,7 +60,7 @@ class Amounts:
     @property
     def total(self) -> int:
         """Part of the row in capacity times time."""
-        return self.used + self.idle
+        return self.used + self.idle + self.other
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,13 @@ class Row:
     kind: RowKind
     share: str
     amounts: Amounts
+
+    @property
+    def label(self) -> str:
+        """Name of the row in tables: its share, or its kind in parentheses."""
+        if self.kind == RowKind.SHARE:
+            return self.share or "(all jobs)"
+        return f"({self.kind})"
 
 
 def divide(total: int, weights: Sequence[int]) -> list[int]:
@@ -189,13 +198,13 @@ class _Ledger:
             unused.append(max(0, entitled - use))
             free -= use
         if free < 0:
-            self.amounts[RowKind.ABOVE, ""].own += free * time
+            self.amounts[RowKind.ABOVE, ""].other += free * time
             free = 0
         others = min(free, level[RowKind.OTHER_QUEUES, ""])
-        self.amounts[RowKind.OTHER_QUEUES, ""].own += others * time
+        self.amounts[RowKind.OTHER_QUEUES, ""].other += others * time
         free -= others
         if level[RowKind.UNKNOWN, ""]:
-            self.amounts[RowKind.UNKNOWN, ""].own += free * time
+            self.amounts[RowKind.UNKNOWN, ""].other += free * time
             return
         unused.append(self._unowned)
         idle = divide(free, unused)

@@ -10,10 +10,10 @@ from fairlane.errors import ConfigurationError, Problem
 from fairlane.scheduling import NUM_INSTANCES
 from fairlane_client.queues.calls import Calls
 from fairlane_client.queues.queue import VCPU, Queue
-from fairlane_client.usage.holds import Gap, Hold
+from fairlane_client.usage.holds import Hold
 from fairlane_client.usage.ledger import MILLISECONDS, SCALE, Row, RowKind, unit_rows
 from fairlane_client.usage.rates import Rates
-from fairlane_client.usage.sources import Sources
+from fairlane_client.usage.sources import Reading, Sources
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,8 +127,9 @@ def usage(
         last = current
     sources = Sources(start=first, end=last, now=current, calls=calls, archive=archive, progress=progress)
     reading = sources.read(queue)
+    rates = Rates(queue, prices)
     units = [
-        _unit_use(queue, unit, number, reading.holds, reading.others, reading.gaps, first, last, prices)
+        _unit_use(queue, unit, number, reading, sources, rates)
         for unit, number in _capacities(queue, reading.holds).items()
     ]
     unknown: dict[str, int] = {}
@@ -142,7 +143,7 @@ def usage(
         units=units,
         sources=reading.sources,
         unknown=unknown,
-        notes=[*reading.notes, *notes],
+        notes=[*reading.notes, *notes, *(rates.notes() if prices else [])],
     )
 
 
@@ -171,32 +172,14 @@ def _capacities(queue: Queue, holds: Iterable[Hold]) -> dict[str, int]:
     return {next(iter(queue.units), VCPU if queue.kind == "gpu" else NUM_INSTANCES): capacity}
 
 
-def _unit_use(
-    queue: Queue,
-    unit: str,
-    capacity: int,
-    holds: Iterable[Hold],
-    others: Iterable[Hold],
-    gaps: Iterable[Gap],
-    start: int,
-    end: int,
-    prices: InstancePrices | None,
-) -> UnitUse:
+def _unit_use(queue: Queue, unit: str, capacity: int, reading: Reading, sources: Sources, rates: Rates) -> UnitUse:
+    start, end = sources.start, sources.end
     is_typed = isinstance(queue.capacity, Mapping)
-    own = [_labelled(queue, hold) for hold in holds if not is_typed or hold.unit == unit]
+    own = [_labelled(queue, hold) for hold in reading.holds if not is_typed or hold.unit == unit]
+    others = [hold for hold in reading.others if not is_typed or hold.unit == unit]
     entitlements = _entitlements(queue, unit, capacity)
     instance_type = unit if unit.startswith("ml.") else queue.instance_type
-    rates = Rates(queue, prices)
-    rows = unit_rows(
-        unit,
-        capacity * SCALE,
-        entitlements,
-        own,
-        [hold for hold in others if not is_typed or hold.unit == unit],
-        gaps,
-        start,
-        end,
-    )
+    rows = unit_rows(unit, capacity * SCALE, entitlements, own, others, reading.gaps, start, end)
     total = sum(row.amounts.total for row in rows)
     if total != capacity * SCALE * (end - start):
         raise AssertionError(f"{unit}: the rows add up to {total}, not to capacity times time")

@@ -19,12 +19,23 @@ class Rates:
     Args:
         queue: Queue. Without an ARN its Region is unknown: then prices count that are known in one Region only.
         prices: Prices of instances. Default: none.
+
+    Attributes:
+        missing: Instance types whose price was asked for and is unknown. An empty text is an unknown type.
     """
 
     def __init__(self, queue: Queue, prices: InstancePrices | None) -> None:
         self._prices = prices or InstancePrices()
         self._service = _SERVICES[queue.kind]
+        self.missing: set[str] = set()
         self._region = queue.arn.split(":")[3] if queue.arn else ""
+
+    def notes(self) -> list[str]:
+        """Return sentences about the prices."""
+        names = sorted(name or "unknown instance types" for name in self.missing)
+        place = f"{self._service} in {self._region or 'one Region'}"
+        dash = [f"A dash in USD means that a price is unknown, of {place}: {', '.join(names)}."] if names else []
+        return ["USD are On-Demand prices of what jobs held, without discounts. Idle capacity has no cost.", *dash]
 
     def of_type(self, name: str) -> float | None:
         """Return the price of an instance-hour in USD. None if it is unknown."""
@@ -47,6 +58,8 @@ class Rates:
                 continue
             price = self.of_type(hold.instance_type)
             instance = gpu_instance_type(hold.instance_type) if hold.unit == VCPU else None
+            if price is None:
+                self.missing.add(hold.instance_type)
             if price is None or (hold.unit == VCPU and instance is None):
                 return None
             costs.append(hold.amount * time * price / MILLISECONDS / (instance.vcpus if instance else 1))

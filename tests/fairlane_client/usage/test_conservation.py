@@ -89,7 +89,7 @@ def test_rows_add_up_to_capacity_times_time_and_agree_with_a_model(
             assert amounts.gpus == expected.gpus
             assert amounts.idle + amounts.lent <= expected.idle
         elif row.kind != RowKind.UNOWNED:
-            assert amounts.own == rest.pop(row.kind)
+            assert amounts.other == rest.pop(row.kind)
     assert sum(row.amounts.idle for row in rows) == rest.pop("idle", 0)
     assert sum(row.amounts.lent for row in rows) <= sum(row.borrowed + row.lost for row in shares.values())
     assert not any(rest.values())
