@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from fairlane.catalog.gpu_catalog import training_gpus
+from fairlane.scheduling import NUM_INSTANCES
 from fairlane_client.queues.archive_records import ArchivedAttempt
 from fairlane_client.queues.calls import Calls
 from fairlane_client.queues.jobs import ENDED, QueuedJob
@@ -80,13 +81,15 @@ def job_uses(job: QueuedJob, detail: Mapping[str, Any], now: int) -> Iterator[Jo
     if int(summary.get("preemptedAttemptCount") or 0) > len(recent):
         first = next((attempt.started_at for attempt in attempts if attempt.started_at), None)
         yield Gap(created, first or now, OLD_ATTEMPTS)
+    units = detail.get("capacityUsage") or [{}]
+    is_mixed = len(units) > 1
     yield JobUse(
         job_id=job.id,
         share=job.share,
-        unit=job.unit,
-        amount=job.amount,
+        unit=NUM_INSTANCES if is_mixed else job.unit,
+        amount=round(sum(each["quantity"] for each in units)) if is_mixed else job.amount,
         gpus=_gpus(job, detail),
-        instance_type=job.unit if job.unit.startswith("ml.") else "",
+        instance_type="" if is_mixed or not job.unit.startswith("ml.") else job.unit,
         created=created,
         end=(stopped or now) if ended else now,
         attempts=tuple(attempts),
@@ -123,16 +126,21 @@ def _gpus(job: QueuedJob, detail: Mapping[str, Any]) -> int | None:
     """Return the GPUs of a job over all its nodes. None if the instance type is unknown."""
     if "serviceJobType" in detail or "serviceRequestPayload" in detail:
         gpus = training_gpus(job.unit)
-        return None if gpus is None else gpus * job.amount
+        is_mixed = len(detail.get("capacityUsage") or ()) > 1
+        return None if gpus is None or is_mixed else gpus * job.amount
     nodes = (detail.get("nodeProperties") or {}).get("nodeRangeProperties")
     if nodes is None:
         return _container_gpus(detail)
     count = int((detail.get("nodeProperties") or {}).get("numNodes") or 0)
-    total = 0
-    for group in nodes:
-        first, _, last = str(group.get("targetNodes", "")).partition(":")
-        total += (min(int(last or count - 1), count - 1) - int(first or 0) + 1) * _container_gpus(group)
-    return total
+    groups = [(_node_range(str(group.get("targetNodes", "")), count), _container_gpus(group)) for group in nodes]
+    owners = [min((len(own), gpus) for own, gpus in groups if node in own) for node in range(count)]
+    return sum(gpus for _, gpus in owners)
+
+
+def _node_range(text: str, count: int) -> range:
+    """Return the nodes of a range such as `0:3`. The narrowest range of a node counts."""
+    first, colon, last = text.partition(":")
+    return range(int(first or 0), (int(last) if last else count - 1 if colon else int(first or 0)) + 1)
 
 
 def _container_gpus(properties: Mapping[str, Any]) -> int:

@@ -10,7 +10,7 @@ from fairlane.errors import ConfigurationError, Problem
 from fairlane.scheduling import NUM_INSTANCES
 from fairlane_client.queues.calls import Calls
 from fairlane_client.queues.queue import VCPU, Queue
-from fairlane_client.usage.holds import Hold
+from fairlane_client.usage.holds import Gap, Hold
 from fairlane_client.usage.ledger import MILLISECONDS, SCALE, Row, RowKind, unit_rows
 from fairlane_client.usage.rates import Rates
 from fairlane_client.usage.sources import Reading, Sources
@@ -127,6 +127,8 @@ def usage(
         last = current
     sources = Sources(start=first, end=last, now=current, calls=calls, archive=archive, progress=progress)
     reading = sources.read(queue)
+    if isinstance(queue.capacity, Mapping):
+        _set_apart_mixed_jobs(reading)
     rates = Rates(queue, prices)
     units = [
         _unit_use(queue, unit, number, reading, sources, rates)
@@ -162,6 +164,15 @@ def _capacity_notes(queue: Queue) -> list[str]:
     if disabled:
         notes.append(f"Not in the capacity, because they are disabled: {', '.join(disabled)}.")
     return notes
+
+
+def _set_apart_mixed_jobs(reading: Reading) -> None:
+    """Replace jobs with instances of several types by gaps: how many of each type they held is unknown."""
+    reason = "jobs with instances of several types"
+    for held in (reading.holds, reading.others):
+        mixed = [hold for hold in held if hold.unit == NUM_INSTANCES]
+        reading.gaps += [Gap(hold.start, hold.end, reason) for hold in mixed]
+        held[:] = [hold for hold in held if hold.unit != NUM_INSTANCES]
 
 
 def _capacities(queue: Queue, holds: Iterable[Hold]) -> dict[str, int]:

@@ -76,8 +76,8 @@ def _period(arguments: argparse.Namespace) -> tuple[datetime, datetime]:
 
 def _check_writable(path: Path) -> None:
     """Raise an error before the work if a file cannot be written. An existing file keeps its content."""
-    is_new = not path.exists()
     try:
+        is_new = not path.exists()
         with path.open("a", encoding="utf-8"):
             pass
     except OSError as error:

@@ -276,6 +276,15 @@ def test_other_queues_of_the_same_environment_have_a_row() -> None:
     assert [*answer.unknown] == ["queue other: jobs that may have run on other environments"]
 
 
+def test_a_job_with_instances_of_several_types_is_unknown(tmp_path: Path) -> None:
+    typed = queue(environments=[QueueEnvironment(name="env", capacity={"ml.p4d.24xlarge": 4, "ml.p5.48xlarge": 2})])
+    jobs = (record(1, 11, 10, unit="ml.p4d.24xlarge"), record(2, 10, 9, unit="NUM_INSTANCES"))
+    answer = usage(typed, hours_before(11), hours_before(9), archive=write_archive(tmp_path, *jobs), now=NOW)
+    unknown = [row.amounts.other for unit in answer.units for row in unit.rows if row.kind == RowKind.UNKNOWN]
+    assert unknown == [4 * SCALE * MILLISECONDS, 2 * SCALE * MILLISECONDS]
+    assert [*answer.unknown] == ["jobs with instances of several types"]
+
+
 def test_fair_share_divides_the_capacity_by_weights(tmp_path: Path) -> None:
     archive = write_archive(tmp_path, record(1, 11, 10, share="team-7", amount=8), record(2, 10, 9, share="b"))
     policy = FairShare({"team-*": 1, "b": 3})
