@@ -7,6 +7,7 @@ from fairlane._charts.layout import AXIS, chart_layout, escape_html
 from fairlane_client.usage.ledger import MILLISECONDS, SCALE, RowKind
 from fairlane_client.usage.queue_usage import UnitUse
 
+_MOST_BARS: Final = 16
 _PARTS: Final = {
     "own": "var(--ok)",
     "borrowed": "var(--series-1)",
@@ -24,6 +25,9 @@ def use_chart(unit: UnitUse, number: int) -> Chart:
         number: Number of the unit, for the id of the chart.
     """
     rows = [row for row in unit.rows if row.kind != RowKind.ABOVE]
+    shown = sorted(rows, key=lambda row: -row.amounts.total)[:_MOST_BARS]
+    part = "" if len(shown) == len(rows) else f": {len(shown)} of {len(rows)} rows"
+    rows = [row for row in rows if row in shown]
     positions = [*range(len(rows))]
     data, legend = [], []
     for name, color in _PARTS.items():
@@ -49,7 +53,7 @@ def use_chart(unit: UnitUse, number: int) -> Chart:
     name = "vCPU" if unit.unit == "VCPU" else unit.unit
     return Chart(
         kind=f"use{number}",
-        title=f"Hours of {name} by share",
+        title=f"Hours of {name} by share{part}",
         wide=True,
         figure={"data": data, "layout": layout},
         legend=legend,
