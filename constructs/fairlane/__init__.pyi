@@ -29,6 +29,7 @@ from fairlane.jobs import RetryRule as RetryRule
 from fairlane.jobs import TrainingExecutionRole as TrainingExecutionRole
 from fairlane.monitoring import AlarmTopic as AlarmTopic
 from fairlane.monitoring import FanOutAlarms as FanOutAlarms
+from fairlane.monitoring import JobArchive as JobArchive
 from fairlane.monitoring import JobMetrics as JobMetrics
 from fairlane.monitoring import MonitoredFanOut as MonitoredFanOut
 from fairlane.monitoring import MonitoringCost as MonitoringCost

@@ -1,5 +1,6 @@
 """Errors of calls to AWS."""
 
+import sys
 from typing import Any, Final
 
 _TEMPORARY: Final = (
@@ -31,3 +32,11 @@ def is_temporary(error: object) -> bool:
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         return bool(status == 429 or status >= 500 or error_name(error) in _TEMPORARY)
     return isinstance(error, exceptions.ConnectionError | exceptions.HTTPClientError)
+
+
+def log_error(text: str, error: Exception) -> None:
+    """Print a text and the name of an error to standard error. A line that cannot be printed is lost."""
+    try:
+        print(f"{text}: {error_name(error)}", file=sys.stderr, flush=True)
+    except (OSError, ValueError):  # a lost line of the log must not fail the events
+        return

@@ -19,7 +19,7 @@ from fairlane_stacks.regional_stack import RegionalStack, StackSettings
 
 if TYPE_CHECKING:
     from fairlane.fan_out import TrainingFanOut, TrainingFanOutRegion
-    from fairlane.monitoring import AlarmTopic
+    from fairlane.monitoring import AlarmTopic, JobArchive
     from fairlane.schedules import TrainingSchedule
     from fairlane.sweeps import SweepStore, SweepStoreBase
 
@@ -50,6 +50,7 @@ class TrainingStack(RegionalStack):
         fan_out_regions: Parts of fan-outs by name, in other Regions.
         schedules: Schedules that submit jobs, by name.
         topics: New SNS topics of the schedules' alarms.
+        job_archive: Archive of ended jobs. None without `job_archive`.
     """
 
     def __init__(
@@ -113,6 +114,7 @@ class TrainingStack(RegionalStack):
         for name, queue in model.training_queues.items():
             if queue.instance_type is not None:
                 warn_of_unknown_instance_types(self.training_queues[name], [queue.instance_type])
+        self.job_archive = self._job_archive(model)
         self._add_outputs()
 
     def _sweep_stores(self, model: RegionModel) -> "dict[str, SweepStore]":
@@ -215,6 +217,20 @@ class TrainingStack(RegionalStack):
             for name, schedule in model.schedules.items()
         }
 
+    def _job_archive(self, model: RegionModel) -> "JobArchive | None":
+        if model.job_archive is None:
+            return None
+        from fairlane.monitoring import JobArchive  # noqa: PLC0415 (loads for a tenth of a second)
+
+        return JobArchive(
+            self,
+            "JobArchive",
+            queues=[*self.training_queues.values(), *self.gpu_queues.values()],
+            log_encryption_key=model.log_encryption_key,
+            name_prefix=self._stack_prefix,
+            **model.job_archive.settings,
+        )
+
     def _fan_out_regions(self, home: str, fan_outs: Mapping[str, FanOutModel]) -> "dict[str, TrainingFanOutRegion]":
         names = [name for name, fan_out in fan_outs.items() if self.region in fan_out.queues]
         if not names:
@@ -239,6 +255,8 @@ class TrainingStack(RegionalStack):
                 f"{name}-FanOutStateMachineArn": fan_out.state_machine.attr_arn,
                 f"{name}-FanOutWorkgroup": fan_out.workgroup_name,
             }
+        if self.job_archive is not None:
+            outputs["JobArchiveBucketName"] = self.job_archive.bucket.bucket_name
         counts = Counter(map(_alphanumeric, outputs))
         for name, value in outputs.items():
             parent = self if counts[_alphanumeric(name)] == 1 else Construct(self, f"Output-{name}")

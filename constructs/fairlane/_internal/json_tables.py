@@ -1,12 +1,13 @@
 """Glue tables of JSON lines in a bucket, and the Athena workgroup of their queries."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from aws_cdk import aws_athena as athena
 from aws_cdk import aws_glue as glue
 from constructs import Construct
 
+from fairlane._internal.athena_queries import NamedQuery
 from fairlane._internal.claims import Claims
 
 SCAN_LIMIT: Final = 10 * 1024**3
@@ -31,6 +32,7 @@ def create_table(
     columns: Mapping[str, str],
     *,
     partition: str | None = None,
+    days: int | None = None,
 ) -> None:
     """Create a table of JSON lines.
 
@@ -44,12 +46,16 @@ def create_table(
         columns: Type of each column.
         partition: Column whose values are part of the prefix, `<column>=<value>/`. A query names it by a literal.
             Default: no partitions.
+        days: Number of past days that a second partition column, `day`, has. Its values are like 2026-11-30, in UTC.
+            Default: no such column.
     """
     cfn = glue.CfnTable
+    partitions = [name for name, used in ((partition, partition), ("day", days)) if name and used]
     projection = {
         "projection.enabled": "true",
         f"projection.{partition}.type": "injected",
-        "storage.location.template": f"{location}{partition}=${{{partition}}}/",
+        **(_day_projection(days) if days else {}),
+        "storage.location.template": location + "".join(f"{name}=${{{name}}}/" for name in partitions),
     }
     column: Any = cfn.ColumnProperty
     table = cfn(
@@ -60,8 +66,8 @@ def create_table(
         table_input=cfn.TableInputProperty(
             name=name,
             table_type="EXTERNAL_TABLE",
-            parameters={"EXTERNAL": "TRUE", "classification": "json", **(projection if partition else {})},
-            partition_keys=[column(name=partition, type="string")] if partition else None,
+            parameters={"EXTERNAL": "TRUE", "classification": "json", **(projection if partitions else {})},
+            partition_keys=[column(name=name, type="string") for name in partitions] or None,
             storage_descriptor=cfn.StorageDescriptorProperty(
                 columns=[column(name=name, type=kind) for name, kind in columns.items()],
                 input_format="org.apache.hadoop.mapred.TextInputFormat",
@@ -75,6 +81,24 @@ def create_table(
         ),
     )
     table.node.add_dependency(database)
+
+
+def create_queries(
+    scope: Construct, queries: Sequence[NamedQuery], workgroup: athena.CfnWorkGroup, database: glue.CfnDatabase
+) -> None:
+    """Create the named queries of a workgroup."""
+    parent = Construct(scope, "Queries")
+    for query in queries:
+        named = athena.CfnNamedQuery(
+            parent,
+            query.name,
+            database=str(database.database_input.name),  # type: ignore[union-attr]
+            description=query.description,
+            name=query.name,
+            query_string=query.sql,
+            work_group=workgroup.name,
+        )
+        named.node.add_dependency(workgroup, database)
 
 
 def create_workgroup(
@@ -101,3 +125,13 @@ def create_workgroup(
             ),
         ),
     )
+
+
+def _day_projection(days: int) -> dict[str, str]:
+    return {
+        "projection.day.type": "date",
+        "projection.day.format": "yyyy-MM-dd",
+        "projection.day.range": f"NOW-{days}DAYS,NOW+1DAYS",
+        "projection.day.interval": "1",
+        "projection.day.interval.unit": "DAYS",
+    }

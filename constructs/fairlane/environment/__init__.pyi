@@ -8,6 +8,7 @@ from fairlane.environment.grantees import GranteeModel as GranteeModel
 from fairlane.environment.grantees import SubmitterModel as SubmitterModel
 from fairlane.environment.hyperpod import HyperPodModel as HyperPodModel
 from fairlane.environment.images import ImageModel as ImageModel
+from fairlane.environment.job_archive import JobArchiveModel as JobArchiveModel
 from fairlane.environment.job_definitions import GpuJobSettings as GpuJobSettings
 from fairlane.environment.job_definitions import MultiNodeJobSettings as MultiNodeJobSettings
 from fairlane.environment.job_metrics import JobMetricsModel as JobMetricsModel

@@ -53,9 +53,10 @@ def reference_problems(environment: Environment) -> Iterator[ReferenceProblem]:
 
 
 def _regional_problems(model: RegionModel, region: str) -> Iterator[ReferenceProblem]:
-    if model.job_metrics is not None and not model.queues:
-        sentence = "job_metrics requires at least one queue in the same Region"
-        yield Problem.relation(("job_metrics",), sentence), [("queues",)]
+    for key in ("job_metrics", "job_archive"):
+        if getattr(model, key) is not None and not model.queues:
+            sentence = f"{key} requires at least one queue in the same Region"
+            yield Problem.relation((key,), sentence), [("queues",)]
     if model.job_metrics is None:
         for name in (name for name, queue in model.queues.items() if queue.alarms):
             field: Path = ("queues", name, "alarms")

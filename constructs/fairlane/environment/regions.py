@@ -11,6 +11,7 @@ from fairlane.environment.compute_environments import ComputeEnvironmentSettings
 from fairlane.environment.execution_roles import TrainingExecutionRoleModel
 from fairlane.environment.hyperpod import HyperPodModel
 from fairlane.environment.images import ImageModel, ReplicationField
+from fairlane.environment.job_archive import JobArchiveModel
 from fairlane.environment.job_definitions import JobDefinitionField, job_problems
 from fairlane.environment.job_metrics import JobMetricsModel
 from fairlane.environment.keys import Keys
@@ -22,6 +23,7 @@ from fairlane.environment.service_environments import ServiceEnvironmentModel
 from fairlane.environment.sweeps import SweepStoreModel
 from fairlane.errors import Problem
 from fairlane.images.names import Place
+from fairlane.monitoring.archive.archive_rules import ARCHIVE_NAME
 from fairlane.queues.rules import MAX_QUEUES
 
 MAX_ENVIRONMENTS: Final = 50
@@ -67,6 +69,8 @@ class RegionModel(Model, title="Region"):
     key of CloudWatch Logs."""
     job_metrics: JobMetricsModel | None = None
     """Exporter of metrics that AWS Batch does not publish; `{}` uses the defaults. Default: no exporter."""
+    job_archive: JobArchiveModel | None = None
+    """Archive of ended jobs, which AWS Batch keeps for seven days; `{}` uses the defaults. Default: no archive."""
     alarms: Annotated[AlarmSettings, Keys()] | None = None
     """Alarms on queues, HyperPod clusters, failed replications of images and failed submissions of schedules. Requires
     job_metrics, hyperpod, images or schedules in the Region. Default: alarms with default limits, without
@@ -120,6 +124,12 @@ class RegionModel(Model, title="Region"):
         if self.job_metrics is not None:
             for problem in self.job_metrics.problems():
                 yield problem.within("job_metrics")
+        if self.job_archive is not None:
+            for problem in self.job_archive.problems(region):
+                yield problem.within("job_archive")
+            if ARCHIVE_NAME in self.sweeps:
+                sentence = f"{ARCHIVE_NAME} is the name of the job archive: rename the store"
+                yield Problem.relation(("sweeps", ARCHIVE_NAME), sentence)
         yield from self._alarm_problems(region)
         for kind, models in (
             ("execution_roles", self.execution_roles),

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any, Final
 from aws_cdk import aws_iam as iam
 
 from fairlane._internal.argument_types import check_methods
+from fairlane._internal.athena_queries import QUERY_RESULTS, READ_TABLES
 from fairlane._internal.aws import ARN
 from fairlane._internal.claims import Claims
-from fairlane.fan_out.fan_out_permissions import QUERY_RESULTS, USE_KEY
+from fairlane.fan_out.fan_out_permissions import USE_KEY
 from fairlane.fan_out.fan_out_rules import resource_name
 from fairlane.queues.grants import grant_statements, statement
 from fairlane_lambda.fan_out.names import CAPACITY, MANIFESTS, OUTCOMES, PLANS, QUERIES, TEMPLATES, UPLOADS
@@ -112,7 +113,7 @@ class FanOutGrants:
         name = fan_out.database_name
         parts = ("catalog", f"database/{name}", f"table/{name}/capacity", f"table/{name}/outcomes")
         tables = [f"{ARN}:glue:{place}:{part}" for part in parts]
-        yield statement(["glue:GetDatabase", "glue:GetTable", "glue:GetTables"], tables)
+        yield statement(READ_TABLES, tables)
         if fan_out.encryption_key_arn is not None:
             yield statement(USE_KEY, [fan_out.encryption_key_arn])
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import starmap
 from typing import Final, NamedTuple
 
+from fairlane._internal.athena_queries import QUERY_RESULTS
 from fairlane._internal.aws import ARN
 from fairlane._internal.iam_statements import Statement, allow
 from fairlane.fan_out.fan_out_rules import FanOutSpec
@@ -13,7 +14,6 @@ from fairlane.jobs.permission_rules import OBJECTS_REASON, s3_statements, split_
 from fairlane_lambda.fan_out.names import CAPACITY, MANIFESTS, OUTCOMES, PLANS, QUERIES, TEMPLATES, UPLOADS
 
 USE_KEY: Final = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"]
-QUERY_RESULTS: Final = ["s3:AbortMultipartUpload", "s3:ListMultipartUploadParts", "s3:PutObject"]
 
 _OBJECTS: Final = "the wildcard covers objects below a prefix of the fan-out, whose keys are unknown at synth"
 _BATCH: Final = "AWS Batch supports no resource-level permissions for describing and listing"

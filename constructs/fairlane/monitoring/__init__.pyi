@@ -2,6 +2,7 @@ from fairlane.monitoring.alarms import AlarmTopic as AlarmTopic
 from fairlane.monitoring.alarms import FanOutAlarms as FanOutAlarms
 from fairlane.monitoring.alarms import QueueAlarms as QueueAlarms
 from fairlane.monitoring.alarms import Target as Target
+from fairlane.monitoring.archive import JobArchive as JobArchive
 from fairlane.monitoring.costs import MonitoringCost as MonitoringCost
 from fairlane.monitoring.dashboards import QueueDashboard as QueueDashboard
 from fairlane.monitoring.exporter import JobMetrics as JobMetrics

@@ -1,26 +1,11 @@
 """Named queries of a sweep store, in the SQL of Athena."""
 
-from dataclasses import dataclass
 from typing import Final
+
+from fairlane._internal.athena_queries import NamedQuery
 
 PLACEHOLDER: Final = "SWEEP_ID"
 """Text that stands for the id of the sweep. The partitions of the tables are injected: Athena requires a literal."""
-
-
-@dataclass(frozen=True, slots=True)
-class NamedQuery:
-    """Query with the placeholder for the id of the sweep.
-
-    Attributes:
-        name: Name in the workgroup.
-        description: Description, with the placeholders to replace.
-        sql: Text of the query.
-    """
-
-    name: str
-    description: str
-    sql: str
-
 
 _REPLACE: Final = f"Replace {PLACEHOLDER} by the id of the sweep"
 _SWEEP: Final = f"sweep = '{PLACEHOLDER}' AND \"index\" IS NOT NULL"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 from aws_cdk import aws_iam as iam
 
 from fairlane._internal.argument_types import check_methods
+from fairlane._internal.athena_queries import QUERY, QUERY_RESULTS, READ_TABLES
 from fairlane._internal.aws import ARN
 from fairlane._internal.claims import Claims
 from fairlane.queues.grants import grant_statements, statement
@@ -29,17 +30,6 @@ _READ_BATCH: Final = [
     "batch:ListJobs",
     "batch:ListServiceJobs",
 ]
-_ATHENA: Final = [
-    "athena:BatchGetNamedQuery",
-    "athena:GetNamedQuery",
-    "athena:GetQueryExecution",
-    "athena:GetQueryResults",
-    "athena:GetWorkGroup",
-    "athena:ListNamedQueries",
-    "athena:StartQueryExecution",
-    "athena:StopQueryExecution",
-]
-_QUERY_RESULTS: Final = ["s3:AbortMultipartUpload", "s3:ListMultipartUploadParts", "s3:PutObject"]
 
 
 @check_methods
@@ -127,10 +117,10 @@ class SweepStoreGrants:
             grantee,
             [
                 *self._read_statements(),
-                statement(["s3:GetObject", *_QUERY_RESULTS], self._objects(f"{ATHENA}*")),
+                statement(["s3:GetObject", *QUERY_RESULTS], self._objects(f"{ATHENA}*")),
                 statement(["s3:GetBucketLocation"], [self._store.bucket_arn]),
-                statement(_ATHENA, [f"{ARN}:athena:{self._place}:workgroup/{self._store.workgroup_name}"]),
-                statement(["glue:GetDatabase", "glue:GetTable", "glue:GetTables"], [*catalog, *tables]),
+                statement(QUERY, [f"{ARN}:athena:{self._place}:workgroup/{self._store.workgroup_name}"]),
+                statement(READ_TABLES, [*catalog, *tables]),
                 *self._key_statements(),
             ],
         )

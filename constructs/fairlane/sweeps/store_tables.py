@@ -45,17 +45,5 @@ def create_workgroup(
     """Create the workgroup with the named queries, and return the workgroup."""
     description = "Queries of the results and failures of sweeps"
     workgroup = json_tables.create_workgroup(scope, name, description, f"s3://{bucket_name}/{ATHENA}", key_arn)
-    queries = Construct(scope, "Queries")
-    database_name = database.database_input.name  # type: ignore[union-attr]
-    for query in NAMED_QUERIES:
-        named = athena.CfnNamedQuery(
-            queries,
-            query.name,
-            database=str(database_name),
-            description=query.description,
-            name=query.name,
-            query_string=query.sql,
-            work_group=name,
-        )
-        named.node.add_dependency(workgroup, database)
+    json_tables.create_queries(scope, NAMED_QUERIES, workgroup, database)
     return workgroup

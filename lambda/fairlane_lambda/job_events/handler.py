@@ -6,12 +6,12 @@ the dead-letter queue after several failures.
 """
 
 import json
-import sys
 import time
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from fairlane_lambda.aws_errors import log_error
 from fairlane_lambda.emf import Metrics, is_dimension, is_value
 from fairlane_lambda.job_events.values import (
     PREEMPTION_COMPLETED,
@@ -104,7 +104,7 @@ def _count(records: Sequence[Record], context: Any) -> list[str]:
                 metrics.add("EventsRejected", 1, queue=str(queue) if is_dimension(queue) else "unknown")
         except Exception as error:  # one event must not stop the others
             failures.append(message)
-            _log("an event failed", error)
+            log_error("an event failed", error)
     if _is_printed(metrics, now):
         _remember(messages)
         _uncounted_rejections.difference_update(rejections, *messages.values())
@@ -129,7 +129,7 @@ def _is_printed(metrics: Metrics, now: int) -> bool:
     try:
         metrics.write(now)
     except Exception as error:  # the events must be delivered again
-        _log("printing failed", error)
+        log_error("printing failed", error)
         return False
     return True
 
@@ -139,7 +139,7 @@ def _is_finished() -> bool:
     try:
         OUTPUT.finish()
     except Exception as error:  # the events must be delivered again
-        _log("printing failed", error)
+        log_error("printing failed", error)
         return False
     _remember(_cut_events)
     _cut_events.clear()
@@ -187,12 +187,3 @@ def _receives(record: Record) -> int:
 
 def _is_late(context: Any) -> bool:
     return context is not None and context.get_remaining_time_in_millis() < _LATE_MS
-
-
-def _log(text: str, error: Exception) -> None:
-    from fairlane_lambda.aws_errors import error_name
-
-    try:
-        print(f"{text}: {error_name(error)}", file=sys.stderr, flush=True)
-    except (OSError, ValueError):  # a lost line of the log must not fail the events
-        return

@@ -25,7 +25,7 @@ def job_attempts(event: dict[str, Any]) -> list[dict[str, Any]]:
     listed = event.get("attempts")
     attempts = [attempt for attempt in listed if isinstance(attempt, dict)] if isinstance(listed, list) else []
     cancelled = event.get("cancelled") is True  # cancelled before it ran: a start time is that of an earlier attempt
-    if not attempts and not cancelled and number(event.get("started")) is not None:
+    if not attempts and not cancelled and number(event.get("started")):  # 0 if the job never started
         return [{"startedAt": event["started"], "stoppedAt": event.get("stopped")}]
     return attempts
 
@@ -53,10 +53,14 @@ def total_wait(
     """Return the total wait of a job in seconds; for a job that never ran, the time from its submission to its end."""
     if any(number(attempt.get("startedAt")) is not None for attempt in attempts):
         return sum(waits) if waits else None
+    return _seconds(event.get("created"), job_end(event, attempts, event_time))
+
+
+def job_end(event: dict[str, Any], attempts: list[dict[str, Any]], event_time: int) -> int | float:
+    """Return the end of a job, else the end of its last attempt, else the time of the event."""
     stopped = number(event.get("stopped"))
     last = number(attempts[-1].get("stoppedAt")) if attempts else None
-    end = stopped if stopped is not None else last if last is not None else event_time
-    return _seconds(event.get("created"), end)
+    return stopped if stopped is not None else last if last is not None else event_time
 
 
 def start_time(event: dict[str, Any]) -> float | None:
@@ -70,9 +74,30 @@ def job_gpus(event: dict[str, Any]) -> int:
         return 0
     if event["type"].startswith("Batch Service"):
         return instance_gpus(event.get("usage"))
-    if isinstance(event.get("needs"), list):
-        return _container_gpus(event["needs"])
-    return sum(_container_gpus(event.get(f"needs{index}")) for index in range(_CONTAINERS))
+    return int(sum(required(requirements, "GPU") for requirements in container_requirements(event, "needs")))
+
+
+def container_requirements(event: dict[str, Any], name: str) -> list[list[Any]]:
+    """Return the resource requirements of each container: of the one in the field, else of those in numbered fields."""
+    fields = [name] if isinstance(event.get(name), list) else [f"{name}{index}" for index in range(_CONTAINERS)]
+    return [event[field] for field in fields if isinstance(event.get(field), list)]
+
+
+def required(requirements: list[Any], kind: str) -> int | float:
+    """Return the required amount of a resource, such as GPU. 0 if none is required or the amount is no number."""
+    for requirement in requirements:
+        if isinstance(requirement, dict) and requirement.get("type") == kind:
+            text = str(requirement.get("value"))
+            whole, point, fraction = text.partition(".")
+            if whole.isdecimal() and (fraction.isdecimal() or not point):
+                return float(text) if point else int(text)
+    return 0
+
+
+def instance_types_are_known(usage: object) -> bool:
+    """Return True if the number of GPUs is known for each instance type of a service job's capacity."""
+    listed = usage if isinstance(usage, list) else []
+    return bool(listed) and all(isinstance(item, dict) and item.get("capacityUnit") in _GPUS for item in listed)
 
 
 def instance_gpus(usage: object) -> int:
@@ -97,11 +122,3 @@ def _is_array_parent(event: dict[str, Any]) -> bool:
 def _seconds(start: object, end: object) -> float | None:
     first, last = number(start), number(end)
     return (last - first) / 1000 if first is not None and last is not None and last >= first else None
-
-
-def _container_gpus(requirements: object) -> int:
-    for requirement in requirements if isinstance(requirements, list) else ():
-        is_gpu = isinstance(requirement, dict) and requirement.get("type") == "GPU"
-        if is_gpu and str(requirement.get("value")).isdecimal():
-            return int(requirement["value"])
-    return 0

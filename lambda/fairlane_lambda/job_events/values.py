@@ -52,7 +52,7 @@ def event_values(event: object, now: int, descriptions: Descriptions) -> tuple[K
     if event["type"] in _STATE_CHANGES:
         return _state_change(event, now)
     if event["type"] in _BLOCKED:
-        job, queue = _job_and_queue(event)
+        job, queue = job_and_queue(event)
         value = ("QueueBlocked", 1, {"queue": queue, "reason": blocked_reason(event)})
         return (event["type"], job, _scalar(event.get("reason")), _scalar(event.get("time"))), iter([value])
     preemption = (event["type"], _scalar(event.get("job")), _scalar(event.get("preempted")))
@@ -85,7 +85,12 @@ def _scalar(value: Any) -> Any:
     return value
 
 
-def _job_and_queue(event: Event) -> tuple[str, str]:
+def job_and_queue(event: Event) -> tuple[str, str]:
+    """Return the id of an event's job, and the name of its queue.
+
+    Raises:
+        RejectedEventError: If one of them is missing or invalid.
+    """
     job, queue = event.get("id"), event.get("queue")
     if not isinstance(job, str) or not job or not is_dimension(queue):
         raise RejectedEventError
@@ -93,13 +98,13 @@ def _job_and_queue(event: Event) -> tuple[str, str]:
 
 
 def _state_change(event: Event, now: int) -> tuple[Key, Iterator[Value]]:
-    job, queue = _job_and_queue(event)
+    job, queue = job_and_queue(event)
     if number(event.get("created")) is None:
         raise RejectedEventError
     attempts = job_attempts(event)
     status = _scalar(event.get("status"))
     ended = status in {"SUCCEEDED", "FAILED"}
-    values = _job_values(event, queue, attempts, _event_time(event, now)) if ended else iter(())
+    values = _job_values(event, queue, attempts, reported_time(event, now)) if ended else iter(())
     return (event["type"], job, status, len(attempts)), values
 
 
@@ -141,7 +146,7 @@ def _preemption_values(event: Event, job: str, now: int, descriptions: Descripti
     description = descriptions[job]
     if isinstance(description, Exception):
         raise description
-    queues, event_time = event["queues"], _event_time(event, now)
+    queues, event_time = event["queues"], reported_time(event, now)
     queue = str(description["jobQueue"]).rpartition("/")[2]
     if queue not in queues:
         return
@@ -172,7 +177,7 @@ def _declared_share(share: object, declared: object) -> str | None:
     return share if is_dimension(share) else _OTHER
 
 
-def _event_time(event: Event, now: int) -> int:
+def reported_time(event: Event, now: int) -> int:
     """Return the time of an event in milliseconds since 1970. Default: `now`."""
     try:
         return int(datetime.fromisoformat(str(event.get("time"))).timestamp() * 1000)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
@@ -10,12 +11,15 @@ from moto.glue.models import glue_backends
 from moto.s3.models import FakeKey, s3_backends
 
 from fairlane_local.athena.errors import QueryError
+from fairlane_local.simulation import current_simulation
 
 Values = Mapping[str, frozenset[str]]
 """Values that a query selects, by partition column. A column without values is not restricted."""
 
 _HIDDEN: Final = re.compile(r"(?<![^/])[._]")
 _PLACEHOLDER: Final = re.compile(r"\$\{(\w+)\}")
+_NOW: Final = re.compile(r"NOW(?:([+-]\d{1,5})DAYS?)?")
+_INTERVAL: Final = (("", "1"), (".unit", "days"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,7 @@ class Table:
 
         Raises:
             QueryError: If the query names no value of an injected partition column, if the projection has another type
-                than `enum` and `injected`, or if the bucket does not exist.
+                than `enum`, `injected` and `date`, or if the bucket does not exist.
         """
         allowed = dict(self._projected(selected))
         projects = self._parameter("projection.enabled") == "true"
@@ -107,13 +111,29 @@ class Table:
                         texts = self._parameter(f"projection.{column}.values", keep_case=True).split(",")
                         projected = frozenset(text.strip() for text in texts)
                         values = projected if values is None else projected & values
+                    case "date":
+                        projected = self._days(column)
+                        values = projected if values is None else projected & values
                     case other:
                         raise QueryError(
                             f"INVALID_TABLE_PROPERTY: projection.{column}.type of table {self.database}.{self.name}: "
-                            f"got '{other}', the local AWS supports enum and injected"
+                            f"got '{other}', the local AWS supports enum, injected and date"
                         )
             if values is not None:
                 yield column, values
+
+    def _days(self, column: str) -> frozenset[str]:
+        """Return the days of a date projection with the format yyyy-MM-dd and an interval of one day."""
+        texts = self._parameter(f"projection.{column}.range", keep_case=True).split(",")
+        first, last = (_day(text.strip()) for text in texts) if len(texts) == 2 else (None, None)
+        form = self._parameter(f"projection.{column}.format", keep_case=True)
+        interval = [self._parameter(f"projection.{column}.interval{more}") or default for more, default in _INTERVAL]
+        if form != "yyyy-MM-dd" or first is None or last is None or interval != ["1", "days"]:
+            raise QueryError(
+                f"INVALID_TABLE_PROPERTY: projection.{column} of table {self.database}.{self.name}: the local AWS "
+                "supports days in the format yyyy-MM-dd, and a range of days such as NOW-30DAYS,NOW"
+            )
+        return frozenset(str(first + timedelta(days)) for days in range((last - first).days + 1))
 
     def _parameter(self, name: str, *, keep_case: bool = False) -> str:
         value = str(self.parameters.get(name, ""))
@@ -148,6 +168,16 @@ def put_object(url: str, body: bytes) -> None:
 def has_bucket(url: str) -> bool:
     """Return True if the bucket of an S3 URL exists."""
     return _split(url)[0] in s3_backends.bucket_accounts
+
+
+def _day(text: str) -> date | None:
+    """Return the day of an end of a range: a day, or a number of days before or after now. None for other texts."""
+    match = _NOW.fullmatch(text)
+    now = datetime.fromtimestamp(current_simulation().timeline.clock.now(), UTC)
+    try:
+        return date.fromisoformat(text) if match is None else (now + timedelta(days=int(match[1] or 0))).date()
+    except ValueError:
+        return None
 
 
 def _types(columns: Iterable[Mapping[str, str]]) -> dict[str, str]:

@@ -15,9 +15,9 @@ from fairlane._internal.event_queues import allow_events
 from fairlane.monitoring.exporter.monitored_queue import MonitoredQueue
 
 MAX_TEMPLATE_CHARACTERS: Final = 8192
-
-_MAX_CONTAINERS: Final = 10
-_DETAIL: Final = {
+MAX_CONTAINERS: Final = 10
+"""Most containers of a task."""
+DETAIL: Final[Mapping[str, str]] = {
     "id": "jobId",
     "status": "status",
     "reason": "statusReason",
@@ -39,10 +39,12 @@ _DETAIL: Final = {
     "usage": "capacityUsage",
     **{
         f"needs{number}": f"ecsProperties.taskProperties[0].containers[{number}].resourceRequirements"
-        for number in range(_MAX_CONTAINERS)
+        for number in range(MAX_CONTAINERS)
     },
 }
-_BLOCKED: Final = {name: _DETAIL[name] for name in ("id", "status", "reason")}
+"""Paths in the detail of the last event of a job, by the names that the functions read."""
+
+_BLOCKED: Final = {name: DETAIL[name] for name in ("id", "status", "reason")}
 _PREEMPTION: Final = {
     "job": "preemptedJobArn",
     "status": "status",
@@ -61,11 +63,11 @@ def add_rules(scope: Construct, queues: Sequence[MonitoredQueue], target: sqs.Qu
         job, rules = ("Service Job" if queue.service else "Job"), Construct(parent, queue.name)
         detail = {"jobQueue": [queue.arn]}
         ended = {**detail, "status": ["SUCCEEDED", "FAILED"]}
-        _rule(rules, "Ended", f"Batch {job} State Change", ended, _DETAIL, static, *arns)
-        _rule(rules, "Blocked", f"Batch {job} Queue Blocked", detail, _BLOCKED, static, *arns)
+        add_rule(rules, "Ended", f"Batch {job} State Change", ended, DETAIL, static, *arns)
+        add_rule(rules, "Blocked", f"Batch {job} Queue Blocked", detail, _BLOCKED, static, *arns)
     if training := {queue.name: list(queue.shares) for queue in queues if queue.service}:
         kind = "Batch Service Job Preemption Completed"
-        _rule(scope, "Preempted", kind, None, _PREEMPTION, {"queues": training}, *arns)
+        add_rule(scope, "Preempted", kind, None, _PREEMPTION, {"queues": training}, *arns)
 
 
 def input_template(paths: Mapping[str, str], static: Mapping[str, Any]) -> str:
@@ -74,7 +76,7 @@ def input_template(paths: Mapping[str, str], static: Mapping[str, Any]) -> str:
     return "{" + ",".join([values, *(f'"{name}":<{name}>' for name in ("type", "time", *paths))]) + "}"
 
 
-def _rule(
+def add_rule(
     scope: Construct,
     construct_id: str,
     kind: str,
@@ -84,6 +86,18 @@ def _rule(
     target: str,
     dead_letters: str,
 ) -> None:
+    """Create a rule that sends single fields of events to an SQS queue.
+
+    Args:
+        scope: Scope of the rule.
+        construct_id: Id of the rule.
+        kind: Detail type of the events.
+        detail: Pattern of their detail. None for all events of the kind.
+        paths: Paths in the detail by the names of the fields in the message, at most 98.
+        static: Values that each message has.
+        target: ARN of the queue.
+        dead_letters: ARN of the queue of messages that EventBridge cannot deliver.
+    """
     rule = events.CfnRule
     path_map = {"type": "$.detail-type", "time": "$.time", **{name: f"$.detail.{path}" for name, path in paths.items()}}
     rule(

@@ -120,6 +120,37 @@ def _other_place(queue: AnyQueue, home: Claims) -> str | None:
     )
 
 
+def _type_problems(queues: object) -> list[Problem]:
+    kinds = (TrainingQueueBase, GpuQueueBase)
+    items = "TrainingQueue and GpuQueue; from_job_queue_arn imports other queues"
+    return list(check_list(("queues",), queues, kinds, items))
+
+
+def queue_problems(queues: Sequence[AnyQueue], home: Claims, owner: str) -> Iterator[Problem]:
+    """Yield the problems of the queues whose events a construct receives.
+
+    Args:
+        queues: Queues that were given.
+        home: Account and Region of the construct.
+        owner: Name of the construct's class.
+    """
+    if type_problems := _type_problems(queues):
+        yield from type_problems
+        return
+    names = [queue.job_queue_name for queue in queues]
+    if not 1 <= len(queues) <= MAX_QUEUES:
+        sentence = f"{len(queues)} queues are given: give 1 to {MAX_QUEUES} queues (a Region has at most {MAX_QUEUES})"
+        yield Problem.relation(("queues",), sentence)
+    for index, name in enumerate(names):
+        if is_token(name):
+            yield Problem(("queues", index), name, "a queue whose name is known at synth")
+        elif name in names[:index]:
+            yield Problem.relation(("queues", index), f"queue {name} is given twice: remove one")
+        elif place := _other_place(queues[index], home):
+            sentence = f"queue {name} is in {place}: use a queue in the account and Region of this {owner}"
+            yield Problem.relation(("queues", index), sentence)
+
+
 def job_metrics_problems(
     queues: Sequence[AnyQueue],
     shares: Mapping[str, Sequence[str]],
@@ -129,23 +160,9 @@ def job_metrics_problems(
     home: Claims,
 ) -> Iterator[Problem]:
     """Yield all problems of the arguments of `JobMetrics`; `home` is its account and Region."""
-    kinds = (TrainingQueueBase, GpuQueueBase)
-    type_problems = list(
-        check_list(("queues",), queues, kinds, "TrainingQueue and GpuQueue; from_job_queue_arn imports other queues")
-    )
-    yield from type_problems
+    yield from queue_problems(queues, home, "JobMetrics")
+    type_problems = _type_problems(queues)
     names = [] if type_problems else [queue.job_queue_name for queue in queues]
-    if not type_problems and not 1 <= len(queues) <= MAX_QUEUES:
-        sentence = f"{len(queues)} queues are given: give 1 to {MAX_QUEUES} queues (a Region has at most {MAX_QUEUES})"
-        yield Problem.relation(("queues",), sentence)
-    for index, name in enumerate(names):
-        if is_token(name):
-            yield Problem(("queues", index), name, "a queue whose name is known at synth")
-        elif name in names[:index]:
-            yield Problem.relation(("queues", index), f"queue {name} is given twice: remove one")
-        elif place := _other_place(queues[index], home):
-            sentence = f"queue {name} is in {place}: use a queue in the account and Region of this JobMetrics"
-            yield Problem.relation(("queues", index), sentence)
     for field, by_queue in (("shares", shares), ("instance_types", instance_types)):
         for name in by_queue:
             if not type_problems and name not in names:

@@ -1,0 +1,1 @@
+"""Function that stores the records of ended jobs in Amazon S3."""
