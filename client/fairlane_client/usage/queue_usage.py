@@ -100,7 +100,7 @@ def usage(
         start: Start of the period. A time without a time zone is in UTC.
         end: End of the period. Running jobs count until then, or until now.
         calls: Calls to AWS Batch. Default: only the archive is read.
-        archive: Folder of a job archive. Default: only the lists of AWS Batch are read.
+        archive: Folder or S3 URI of a job archive. Default: only the lists of AWS Batch are read.
         prices: Prices of instances. Default: none, and costs are unknown.
         now: Current time. Default: the computer's.
         progress: Function that gets the number of listed jobs after each page. Default: none.
@@ -108,7 +108,7 @@ def usage(
     Raises:
         ConfigurationError: If the period is empty or starts in the future, if there is no source, or if the archive
             has mistakes.
-        NotAllowed: If the caller may not list or describe jobs.
+        NotAllowed: If the caller may not read the archive, or list or describe jobs.
     """
     current = milliseconds(now or datetime.now(UTC))
     first, last = milliseconds(start), milliseconds(end)

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
+from fairlane_client.queues.archive import read_days
 from fairlane_client.queues.archive_records import latest
 from fairlane_client.queues.calls import Calls, NotAllowed, Throttled
 from fairlane_client.queues.jobs import ENDED, HOLDING, WAITING, QueuedJob, list_jobs
 from fairlane_client.queues.queue import Queue, read_queue
-from fairlane_client.usage.archives import read_days
 from fairlane_client.usage.descriptions import describe_uses
 from fairlane_client.usage.holds import Gap, Hold, JobUse, archived_use, holds
 
@@ -50,7 +50,7 @@ class Sources:
         end: End of the period.
         now: Current time.
         calls: Calls to AWS Batch. Default: nothing is read from AWS.
-        archive: Folder of a job archive. Default: none.
+        archive: Folder or S3 URI of a job archive. Default: none.
         progress: Function that gets the number of listed jobs after each page. Default: none.
     """
 
@@ -66,7 +66,7 @@ class Sources:
 
         Raises:
             ConfigurationError: If the archive has mistakes.
-            NotAllowed: If the caller may not list or describe jobs.
+            NotAllowed: If the caller may not read the archive, or list or describe jobs.
         """
         reading = Reading()
         for part in self._parts(queue, reading):

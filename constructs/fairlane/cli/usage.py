@@ -27,8 +27,8 @@ def add_to(commands: Any) -> None:
     usage.add_argument("--from", dest="start", required=True, metavar="DATE", help=text)
     text = "end, which does not count: 2026-04-01 ends with the last second of March (default: now)"
     usage.add_argument("--to", dest="end", metavar="DATE", help=text)
-    text = "folder of a job archive; AWS Batch itself lists ended jobs of 7 days only"
-    usage.add_argument("--archive", metavar="FOLDER", help=text)
+    text = "folder or S3 URI of a job archive; AWS Batch itself lists ended jobs of 7 days only"
+    usage.add_argument("--archive", metavar="ARCHIVE", help=text)
     text = "JSON file, or folder of files, of aws pricing get-products (default: costs are unknown)"
     usage.add_argument("--prices", type=Path, metavar="FILE", help=text)
     usage.add_argument("--csv", type=Path, metavar="FILE", help="CSV file to write")

@@ -325,5 +325,5 @@ def test_a_period_that_ends_in_the_future_ends_now() -> None:
 def test_without_calls_an_archive_is_required(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="an archive is required"):
         usage(queue(), hours_before(2), NOW, now=NOW)
-    with pytest.raises(ConfigurationError, match="is no folder of a job archive"):
-        usage(queue(), hours_before(2), NOW, archive=str(tmp_path), now=NOW)
+    with pytest.raises(ConfigurationError, match="a folder or S3 URI with keys"):
+        usage(queue(), hours_before(2), NOW, archive=str(tmp_path / "absent"), now=NOW)
