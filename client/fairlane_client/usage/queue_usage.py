@@ -87,6 +87,7 @@ def usage(
     *,
     calls: Calls | None = None,
     archive: str | None = None,
+    metrics: Calls | None = None,
     prices: InstancePrices | None = None,
     now: datetime | None = None,
     progress: Callable[[int], None] = lambda count: None,
@@ -101,6 +102,8 @@ def usage(
         end: End of the period. Running jobs count until then, or until now.
         calls: Calls to AWS Batch. Default: only the archive is read.
         archive: Folder or S3 URI of a job archive. Default: only the lists of AWS Batch are read.
+        metrics: Calls to CloudWatch, for days that neither the archive nor the lists have. They require
+            `cloudwatch:GetMetricData`, which `queue.grants.observe` does not give. Default: no metrics are read.
         prices: Prices of instances. Default: none, and costs are unknown.
         now: Current time. Default: the computer's.
         progress: Function that gets the number of listed jobs after each page. Default: none.
@@ -125,7 +128,9 @@ def usage(
     if last > current:
         notes.insert(0, f"The period ends now: {_text(current)} is before {_text(last)}.")
         last = current
-    sources = Sources(start=first, end=last, now=current, calls=calls, archive=archive, progress=progress)
+    sources = Sources(
+        start=first, end=last, now=current, calls=calls, archive=archive, metrics=metrics, progress=progress
+    )
     reading = sources.read(queue)
     if isinstance(queue.capacity, Mapping):
         _set_apart_mixed_jobs(reading)

@@ -1,6 +1,6 @@
 """Use of a queue from a job archive, the job lists of AWS Batch, and the jobs that run now."""
 
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
@@ -12,10 +12,12 @@ from fairlane_client.queues.jobs import ENDED, HOLDING, WAITING, QueuedJob, list
 from fairlane_client.queues.queue import Queue, read_queue
 from fairlane_client.usage.descriptions import describe_uses
 from fairlane_client.usage.holds import Gap, Hold, JobUse, archived_use, holds
+from fairlane_client.usage.metrics import HOUR, NO_METRICS, metric_holds, outside
 
 DAY: Final = 86_400_000
 KEPT_DAYS: Final = 7
 """Number of days that AWS Batch keeps ended jobs, at least."""
+MEANS: Final = "Metrics are hourly means: what was lost to preemption is in own and borrowed."
 NO_ARCHIVE: Final = "days without archive and without job list"
 
 
@@ -51,6 +53,7 @@ class Sources:
         now: Current time.
         calls: Calls to AWS Batch. Default: nothing is read from AWS.
         archive: Folder or S3 URI of a job archive. Default: none.
+        metrics: Calls to CloudWatch, for days that have no other source. Default: none.
         progress: Function that gets the number of listed jobs after each page. Default: none.
     """
 
@@ -59,6 +62,7 @@ class Sources:
     now: int
     calls: Calls | None = None
     archive: str | None = None
+    metrics: Calls | None = None
     progress: Callable[[int], None] = lambda count: None
 
     def read(self, queue: Queue) -> Reading:
@@ -117,12 +121,34 @@ class Sources:
                     yield part
                 else:
                     uses[part.job_id] = part
-        for day in sorted(missing):
-            first, last = _milliseconds(day), _milliseconds(day) + DAY
-            until = last if self.calls is None else min(last, kept)
-            if until > first:
-                yield Gap(first, until, NO_ARCHIVE)
-        yield from holds(uses.values())
+        parts = [*holds(uses.values())]
+        for first, last in _spans(missing, None if self.calls is None else -(-kept // HOUR) * HOUR):
+            found = self._measured(queue, max(first, self.start), min(last, self.end), reading)
+            if found:
+                parts = [*outside(parts, first, last)]
+            yield from found or [Gap(first, last, NO_ARCHIVE)]
+        yield from parts
+
+    def _measured(self, queue: Queue, start: int, end: int, reading: Reading) -> list[Hold | Gap]:
+        """Return the use from metrics. Empty if they cannot be read, have no value, or have several capacity units."""
+        if self.metrics is None or len(queue.units) != 1 or start >= end:
+            return []
+        try:
+            found = [*metric_holds(self.metrics, queue, start, end)]
+        except NotAllowed:
+            problem = "no permission for cloudwatch:GetMetricData, which queue.grants.observe does not give"
+        except Throttled as error:
+            problem = str(error)
+        else:
+            gaps = sum(part.reason == NO_METRICS for part in found if isinstance(part, Gap))
+            hours = (end - start) // HOUR - gaps
+            if hours <= 0:
+                return []
+            reading.sources.append(f"metrics ({hours} hours)")
+            reading.notes += [MEANS] if MEANS not in reading.notes else []
+            return found
+        reading.notes.append(f"Metrics were not read: {problem}.")
+        return []
 
     def _listed(
         self, calls: Calls, queue: Queue, states: Sequence[str], known: Container[str]
@@ -153,6 +179,19 @@ class Sources:
 def _days(start: int, end: int) -> set[date]:
     first, last = _date(start), _date(end - 1)
     return {first + timedelta(number) for number in range((last - first).days + 1)}
+
+
+def _spans(days: Iterable[date], limit: int | None) -> Iterator[tuple[int, int]]:
+    """Yield the spans of days in milliseconds since 1970, until a limit."""
+    spans: list[list[int]] = []
+    for first in map(_milliseconds, sorted(days)):
+        last = first + DAY if limit is None else min(first + DAY, limit)
+        if last > first and spans and spans[-1][1] == first:
+            spans[-1][1] = last
+        elif last > first:
+            spans.append([first, last])
+    for first, last in spans:
+        yield first, last
 
 
 def _date(time: int) -> date:

@@ -46,8 +46,18 @@ def _run(arguments: argparse.Namespace) -> int:
 
     prices = None if arguments.prices is None else read_prices(arguments.prices)
     calls = open_calls() if arguments.context is None else None
+    metrics = open_calls("cloudwatch") if calls is not None else None
     queue = open_queue(arguments, calls)
-    answer = usage(queue, start, end, calls=calls, archive=arguments.archive, prices=prices, progress=_show_progress())
+    answer = usage(
+        queue,
+        start,
+        end,
+        calls=calls,
+        archive=arguments.archive,
+        metrics=metrics,
+        prices=prices,
+        progress=_show_progress(),
+    )
     _write(arguments, answer)
     return 0
 

@@ -285,6 +285,54 @@ def test_a_job_with_instances_of_several_types_is_unknown(tmp_path: Path) -> Non
     assert [*answer.unknown] == ["jobs with instances of several types"]
 
 
+class FakeMetrics:
+    """Client of CloudWatch with hourly means, in two pages."""
+
+    def __init__(self, means: dict[str, dict[float, float]], code: str = "") -> None:
+        self.means, self.code = means, code
+
+    def get_metric_data(self, MetricDataQueries: list[dict[str, Any]], **request: Any) -> dict[str, Any]:  # noqa: N803
+        if self.code:
+            raise ClientError({"Error": {"Code": self.code, "Message": "no"}}, "GetMetricData")
+        results = []
+        for query in MetricDataQueries[:1] if "NextToken" not in request else MetricDataQueries[1:]:
+            metric = query["MetricStat"]["Metric"]
+            assert metric["MetricName"] == "CapacityInUse"
+            share = next((each["Value"] for each in metric["Dimensions"] if each["Name"] == "Share"), "")
+            values = self.means.get(share, {})
+            times = [hours_before(hour) for hour in values]
+            results.append({"Id": query["Id"], "Timestamps": times, "Values": [*values.values()]})
+        return {"MetricDataResults": results, **({} if "NextToken" in request else {"NextToken": "2"})}
+
+
+def metrics(means: dict[str, dict[float, float]], code: str = "") -> Calls:
+    return Calls(FakeMetrics(means, code), Clock(sleep=lambda seconds: None), "cloudwatch")
+
+
+def test_metrics_fill_days_that_have_no_other_source(tmp_path: Path) -> None:
+    spanning = record(1, 40, 11, share="a")  # on a day with metrics, the metrics have it
+    archive = write_archive(tmp_path, spanning)
+    shared = queue(policy=FairShare({"a": 1, "b": 1}))
+    measured = metrics({"": {36: 8, 35: 3.5}, "a": {36: 6, 35: 3.5}, "other": {36: 2}})
+    answer = usage(shared, hours_before(36), hours_before(10), archive=archive, metrics=measured, now=NOW)
+    assert amounts(answer) == {
+        (RowKind.SHARE, "a"): {"own": 4 + 3.5 + 4, "borrowed": 2, "idle": 4.5},
+        (RowKind.SHARE, "b"): {"idle": 12, "lent": 4},
+        (RowKind.SHARE, "other"): {"borrowed": 2},
+        (RowKind.UNKNOWN, ""): {"other": 22 * 8},
+    }
+    assert "metrics (2 hours)" in answer.sources
+    assert answer.unknown == {"hours without metrics": 22}
+
+
+def test_metrics_that_may_not_be_read_leave_the_days_unknown(tmp_path: Path) -> None:
+    archive = write_archive(tmp_path, record(1, 13, 12.5))
+    denied = metrics({}, "AccessDenied")
+    answer = usage(queue(), hours_before(36), hours_before(6), archive=archive, metrics=denied, now=NOW)
+    assert amounts(answer)[RowKind.UNKNOWN, ""] == {"other": 8 * 6}
+    assert any("no permission for cloudwatch:GetMetricData" in note for note in answer.notes)
+
+
 def test_fair_share_divides_the_capacity_by_weights(tmp_path: Path) -> None:
     archive = write_archive(tmp_path, record(1, 11, 10, share="team-7", amount=8), record(2, 10, 9, share="b"))
     policy = FairShare({"team-*": 1, "b": 3})
