@@ -91,7 +91,7 @@ class Sources:
         try:
             neighbor = read_queue(calls, name)
             parts = [*self._parts(neighbor, own)]
-        except (LookupError, NotAllowed) as error:
+        except (LookupError, NotAllowed, Throttled) as error:
             parts, neighbor = [Gap(self.start, self.end, f"jobs that cannot be read ({error})")], queue
         names = {environment.name for environment in queue.environments}
         is_inside = {environment.name for environment in neighbor.environments} <= names
