@@ -65,12 +65,7 @@ def job_uses(job: QueuedJob, detail: Mapping[str, Any], now: int) -> Iterator[Jo
     attempts.sort(key=lambda attempt: attempt.started_at or attempt.stopped_at or created)
     started, stopped = detail.get("startedAt") or None, detail.get("stoppedAt") or None
     scheduled = detail.get("scheduledAt") or (round(job.scheduled * 1000) if job.scheduled else None)
-    if (
-        ended
-        and started is None
-        and scheduled is not None
-        and not any(_ends_after(each, scheduled) for each in attempts)
-    ):
+    if ended and started is None and scheduled and not any(_ends_after(each, scheduled) for each in attempts):
         yield Gap(scheduled, stopped or now, NO_START)
     if ended:
         attempts = _with_last(attempts, detail.get("status", ""), scheduled, started, stopped)
@@ -133,7 +128,7 @@ def _gpus(job: QueuedJob, detail: Mapping[str, Any]) -> int | None:
         return _container_gpus(detail)
     count = int((detail.get("nodeProperties") or {}).get("numNodes") or 0)
     groups = [(_node_range(str(group.get("targetNodes", "")), count), _container_gpus(group)) for group in nodes]
-    owners = [min((len(own), gpus) for own, gpus in groups if node in own) for node in range(count)]
+    owners = [min(((len(own), gpus) for own, gpus in groups if node in own), default=(0, 0)) for node in range(count)]
     return sum(gpus for _, gpus in owners)
 
 

@@ -25,7 +25,6 @@ class UnitUse:
         capacity: Current capacity, in `unit`.
         rows: Rows. Their totals add up to capacity times time.
         gpus: GPUs of one unit. None if the unit does not tell them.
-        price: Price in USD of an hour of one unit. None if it is unknown.
         costs: Cost in USD of what the jobs of each share used. None if a price is unknown.
     """
 
@@ -33,7 +32,6 @@ class UnitUse:
     capacity: int
     rows: list[Row]
     gpus: int | None = None
-    price: float | None = None
     costs: Mapping[str, float | None] = field(default_factory=dict)
 
     def cost(self, row: Row) -> float | None:
@@ -204,7 +202,6 @@ def _unit_use(queue: Queue, unit: str, capacity: int, reading: Reading, sources:
         capacity=capacity,
         rows=rows,
         gpus=training_gpus(instance_type) if instance_type and unit != VCPU else None,
-        price=rates.of_type(instance_type) if instance_type and unit != VCPU else None,
         costs={share: rates.cost(own, share, start, end) for share in {row.share for row in rows}},
     )
 
