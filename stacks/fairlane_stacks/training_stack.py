@@ -222,10 +222,12 @@ class TrainingStack(RegionalStack):
             return None
         from fairlane.monitoring import JobArchive  # noqa: PLC0415 (loads for a tenth of a second)
 
+        hints = {name: queue.instance_type for name, queue in model.training_queues.items() if queue.instance_type}
         return JobArchive(
             self,
             "JobArchive",
             queues=[*self.training_queues.values(), *self.gpu_queues.values()],
+            instance_types=hints,
             log_encryption_key=model.log_encryption_key,
             name_prefix=self._stack_prefix,
             **model.job_archive.settings,

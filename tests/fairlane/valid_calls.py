@@ -66,6 +66,10 @@ class World:
         return f.JobMetrics(self.stack, "Metrics", queues=[self.training_queue])
 
     @cached_property
+    def archive(self) -> f.JobArchive:
+        return f.JobArchive(self.stack, "Archive", queues=[self.training_queue])
+
+    @cached_property
     def alarms(self) -> f.QueueAlarms:
         return f.QueueAlarms(self.stack, "Alarms", metrics=self.metrics)
 
@@ -164,6 +168,7 @@ CONSTRUCTS: dict[str, Callable[[World], Call]] = {
         f.HyperPodMonitoring,
         {"cluster_name": "gpu", "instance_groups": ["p5"], "notify": [w.topic.topic], "limits": HyperPodLimits()},
     ),
+    "JobArchive": lambda w: (f.JobArchive, {"queues": [w.training_queue, w.gpu_queue]}),
     "JobMetrics": lambda w: (f.JobMetrics, {"queues": [w.training_queue, w.gpu_queue]}),
     "MonitoringCost": lambda w: (
         f.MonitoringCost,
@@ -295,6 +300,7 @@ METHODS: dict[str, Callable[[World], Call]] = {
         {"prefix": "training/", "regions": ["us-west-2"]},
     ),
     "ReplicatedRepository.image": lambda w: (w.repository.image, {"tag_or_digest": "v1"}),
+    "JobArchiveGrants.read": lambda w: (w.archive.grants.read, {"grantee": w.role}),
     "ReplicationGate.backfill": lambda w: (w.gate.backfill, {"repository": w.repository}),
     "ReplicationGate.wait": lambda w: (w.gate.wait, {"repository": w.repository, "tag_or_digest": "v1"}),
     "SweepStoreGrants.read": lambda w: (w.store.grants.read, {"grantee": w.role}),

@@ -16,6 +16,7 @@ from fairlane import (
     GpuComputeEnvironment,
     GpuJobDefinition,
     GpuQueue,
+    JobArchive,
     JobMetrics,
     MultiNodeGpuJobDefinition,
     QuotaManagement,
@@ -189,6 +190,7 @@ def _containers(stack: Stack) -> None:
     nodes.grants.submit(_person(stack, "Pretrainer"), job_definitions=[pretrain])
     gpus.grants.manage(_person(stack, "GpuManager"))
     JobMetrics(stack, "GpuMetrics", queues=[gpus, nodes])
+    JobArchive(stack, "Archive", queues=[gpus, nodes], encryption_key=KEY_ARN).grants.read(_person(stack, "Analyst"))
     TrainingSchedule(
         stack,
         "Weekly",

@@ -160,6 +160,28 @@ GRANTEE_ROLES = (
         (May("batch:CancelJob batch:TerminateJob", "arn:aws:batch:{place}:job/*"),),
     ),
     Kind(
+        "`grants.read` of a job archive",
+        r"Containers/Analyst",
+        ACCOUNT_ROOT,
+        (
+            May("s3:GetObject", "arn:aws:s3:::archive*/jobs/*"),
+            May("s3:GetObject s3:PutObject", "arn:aws:s3:::archive*/athena/*"),
+            May("s3:GetBucketLocation", "arn:aws:s3:::archive*"),
+            May(
+                "s3:ListBucket",
+                "arn:aws:s3:::archive*",
+                lambda context: context.get("s3:prefix", "").startswith(("jobs/", "athena/")),
+            ),
+            May(
+                "athena:StartQueryExecution athena:GetQueryResults athena:GetNamedQuery",
+                "arn:aws:athena:{place}:workgroup/fairlane-job-archive",
+            ),
+            May("glue:GetTable", "arn:aws:glue:{place}:table/fairlane_job_archive/jobs"),
+            May("glue:GetDatabase", "arn:aws:glue:{place}:database/fairlane_job_archive"),
+            May(_USE_KEY, _KEY),
+        ),
+    ),
+    Kind(
         "`grants.run` of a sweep store",
         r"Sweeps/Run",
         ACCOUNT_ROOT,

@@ -80,6 +80,7 @@ def probes(deployment: Deployment) -> Iterator[Request]:
     stores = (name.lower() for name in deployment.of_type("AWS::S3::Bucket") if name.startswith("SweepStore"))
     yield from _sweep_stores(place, ("sweeps", "sweeps-2", STORE_BUCKET, *stores))
     yield from _fan_outs(deployment, place)
+    yield from _archives(deployment, place)
     yield from _registries(deployment.region, deployment.account)
     yield from _clusters(place)
     yield from _governance(place)
@@ -194,6 +195,19 @@ def _sweep_stores(place: str, buckets: Iterable[str]) -> Iterator[Request]:
         yield from _all("athena", actions, f"arn:aws:athena:{place}:workgroup/fairlane-{store}")
         yield from _all("glue", "GetTable DeleteTable", f"arn:aws:glue:{place}:table/fairlane_{store}/results")
     yield from _all("glue", "GetDatabase DeleteDatabase", f"arn:aws:glue:{place}:database/fairlane_search")
+
+
+def _archives(deployment: Deployment, place: str) -> Iterator[Request]:
+    for bucket in (arn for arn in deployment.arns("AWS::S3::Bucket") if arn.startswith("arn:aws:s3:::archive")):
+        for key in ("jobs/queue=gpu/day=2026-11-30/0.jsonl.gz", "athena/0.csv", "any"):
+            yield from _all("s3", "GetObject PutObject DeleteObject", f"{bucket}/{key}")
+        for prefix in ("jobs/queue=gpu/", "athena/", "any/"):
+            yield Request("s3:ListBucket", bucket, {"s3:prefix": prefix})
+        yield from _all("s3", "ListBucket GetBucketLocation PutBucketPolicy", bucket)
+    actions = "StartQueryExecution GetQueryResults GetNamedQuery DeleteWorkGroup"
+    yield from _all("athena", actions, f"arn:aws:athena:{place}:workgroup/fairlane-job-archive")
+    yield from _all("glue", "GetTable DeleteTable", f"arn:aws:glue:{place}:table/fairlane_job_archive/jobs")
+    yield from _all("glue", "GetDatabase DeleteDatabase", f"arn:aws:glue:{place}:database/fairlane_job_archive")
 
 
 def _fan_outs(deployment: Deployment, place: str) -> Iterator[Request]:

@@ -218,6 +218,17 @@ SERVICE_ROLES = (
         for metrics in ("JobMetrics", "TrainingMetrics", "GpuMetrics")
     ),
     Kind(
+        "archive: function that writes records",
+        r"Archive/Function/Role",
+        "lambda.amazonaws.com",
+        (
+            own_logs("ArchiveFunctionLogs"),
+            May("sqs:ReceiveMessage sqs:DeleteMessage", "arn:aws:sqs:{place}:ArchiveEvents*"),
+            May("s3:PutObject", "arn:aws:s3:::archive*/jobs/*"),
+            May("kms:GenerateDataKey", f"*:{KEY}"),
+        ),
+    ),
+    Kind(
         "replication: function that merges rules",
         r"Replication/Rules/Function/Role",
         "lambda.amazonaws.com",

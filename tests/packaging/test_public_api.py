@@ -35,6 +35,7 @@ PUBLIC: dict[str, list[str]] = {
         "IdleCapacity",
         "IdleWhileWaiting",
         "JobAction",
+        "JobArchive",
         "JobMetrics",
         "JobRetries",
         "JobStateTimeLimitAction",
@@ -120,6 +121,7 @@ PUBLIC: dict[str, list[str]] = {
         "GranteeModel",
         "HyperPodModel",
         "ImageModel",
+        "JobArchiveModel",
         "JobMetricsModel",
         "MultiNodeJobSettings",
         "NewNetworkModel",
@@ -217,6 +219,7 @@ PUBLIC: dict[str, list[str]] = {
     "fairlane.monitoring": [
         "AlarmTopic",
         "FanOutAlarms",
+        "JobArchive",
         "JobMetrics",
         "MonitoredFanOut",
         "MonitoringCost",
@@ -292,6 +295,10 @@ PUBLIC: dict[str, list[str]] = {
         "InstanceService",
         "NetworkUse",
         "read_prices",
+    ],
+    "fairlane.monitoring.archive": [
+        "JobArchive",
+        "JobArchiveGrants",
     ],
     "fairlane.monitoring.costs": [
         "Line",

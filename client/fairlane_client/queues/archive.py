@@ -6,12 +6,14 @@ from datetime import date
 from functools import partial
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 from fairlane.errors import ConfigurationError, Problem
 from fairlane_client.queues.archive_records import ArchivedJob, latest, read_records
 from fairlane_client.queues.calls import NotAllowed
 from fairlane_run.objects import code
+
+T = TypeVar("T")
 
 _S3: Final = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(.*))?")
 _OBJECT: Final = re.compile(r"queue=([^/]+)/day=(\d{4}-\d{2}-\d{2})/[^/]+\.jsonl\.gz")
@@ -85,8 +87,11 @@ def _keys(bucket: str, path: str, queue: str | None, start: date | None, client:
     after = {"StartAfter": f"{prefix}{start}"} if queue and start else {}
 
     def read(key: str) -> bytes:
-        body: bytes = _call(bucket, "s3:GetObject", lambda: client.get_object(Bucket=bucket, Key=key)["Body"].read())
-        return body
+        def get() -> bytes:
+            content: bytes = client.get_object(Bucket=bucket, Key=key)["Body"].read()
+            return content
+
+        return _call(bucket, "s3:GetObject", get)
 
     pages = iter(client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, **after))
     while page := _call(bucket, "s3:ListBucket", partial(next, pages, None)):
@@ -106,7 +111,7 @@ def _day(name: str, queue: str | None) -> date | None:
         return None
 
 
-def _call(bucket: str, action: str, call: Callable[[], Any]) -> Any:
+def _call(bucket: str, action: str, call: Callable[[], T]) -> T:
     try:
         return call()
     except Exception as error:

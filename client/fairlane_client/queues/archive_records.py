@@ -102,8 +102,8 @@ def read_records(source: str, content: bytes) -> Iterator[ArchivedJob]:
     for number, line in enumerate(lines, 1):
         try:
             yield _job(json.loads(line))
-        except (ValueError, TypeError, AttributeError) as error:
-            problem = Problem((f"line {number}",), str(error), "a record of a job archive")
+        except (ValueError, TypeError, AttributeError):
+            problem = Problem.relation((), f"line {number} is no record of a job archive")
             raise ConfigurationError(source, [problem]) from None
 
 

@@ -46,8 +46,16 @@ OPEN_FACTS: Final = (
             "constructs/fairlane/fan_out/fan_out_region.py",
             "constructs/fairlane/fan_out/training_fan_out.py",
             "constructs/fairlane/sweeps/sweep_store.py",
+            "constructs/fairlane/monitoring/archive/job_archive.py",
+            "docs/job-archive.md",
         ),
         reason="needs the CDK and resources of your own: try the page in a test account",
+    ),
+    Fact(
+        "service-event-capacity",
+        "Last events of service jobs have `capacityUsage` and `preemptionSummary`, as DescribeServiceJob has.",
+        ("docs/job-archive.md", "constructs/fairlane/monitoring/archive/job_archive.py"),
+        reason="needs a training job on an instance, and one that is preempted",
     ),
     Fact(
         "stack-tags",

@@ -50,7 +50,7 @@ def job_capacity(event: dict[str, Any]) -> Capacity:
         ValueError: If the job has an impossible number of nodes.
     """
     if event["type"].startswith("Batch Service"):
-        return _service_capacity(event.get("usage"))
+        return _service_capacity(event.get("usage"), event.get("instance_type"))
     nodes = number(event.get("nodes"))
     if nodes is None:
         return _capacity(container_requirements(event, "needs"), 1)
@@ -63,13 +63,18 @@ def job_capacity(event: dict[str, Any]) -> Capacity:
     return _capacity(found, 1)._replace(nodes=int(nodes))
 
 
-def _service_capacity(usage: object) -> Capacity:
+def _service_capacity(usage: object, instance_type: object) -> Capacity:
+    """Return the capacity of a service job. The instance type is that of a queue that counts instances of any type."""
     listed = [item for item in usage if isinstance(item, dict)] if isinstance(usage, list) else []
     amount = math.ceil(sum(number(item.get("quantity")) or 0 for item in listed))
     units = {str(item.get("capacityUnit")) for item in listed}
     unit = units.pop() if len(units) == 1 else _ANY_INSTANCE
+    if unit == _ANY_INSTANCE and len(listed) == 1 and instance_type:
+        listed = [listed[0] | {"capacityUnit": instance_type}]
     gpus = instance_gpus(listed) if instance_types_are_known(listed) else None
-    return Capacity(unit, amount, gpus, unit if unit.startswith("ml.") else "")
+    names = {str(item.get("capacityUnit")) for item in listed}
+    name = names.pop() if len(names) == 1 else ""
+    return Capacity(unit, amount, gpus, name if name.startswith("ml.") else "")
 
 
 def _capacity(containers: list[list[Any]], nodes: int) -> Capacity:

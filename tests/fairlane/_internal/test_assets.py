@@ -10,7 +10,7 @@ from tests.fairlane.hyperpod.governance import team
 from tests.fairlane.hyperpod.governed_cluster import Cluster
 from tests.fairlane.valid_calls import CONSTRUCTS, HERE, World
 
-REFUSED = {"HyperPodCluster", "JobMetrics", "ReplicationGate", "TrainingFanOut"}
+REFUSED = {"HyperPodCluster", "JobArchive", "JobMetrics", "ReplicationGate", "TrainingFanOut"}
 SENTENCE = (
     "  - scope: the AWS CDK uploads code of the construct, and the synthesizer of stack Bare uploads nothing: "
     "use the DefaultStackSynthesizer in a bootstrapped environment"

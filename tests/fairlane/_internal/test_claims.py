@@ -12,6 +12,7 @@ from fairlane import (
     GpuComputeEnvironment,
     GpuJobDefinition,
     GpuQueue,
+    JobArchive,
     JobMetrics,
     QueueDashboard,
     QuotaManagement,
@@ -73,6 +74,9 @@ NAMED: dict[str, Create] = {
     ),
     "job_definition_name": job_definition,
     "repository_name": lambda scope, name: ReplicatedRepository(scope, f"{name}Images", repository_name=name),
+    "name_prefix": lambda scope, name: JobArchive(
+        scope, f"{name}Archive", queues=[training_queue(scope, f"{scope.node.id}-{name}-q")], name_prefix=name
+    ),
     "store_name": lambda scope, name: SweepStore(scope, f"{name}Store", store_name=name),
     "dashboard_name": lambda scope, name: QueueDashboard(
         scope,

@@ -12,6 +12,7 @@ from cdk_nag import AwsSolutionsChecks
 from fairlane import (
     Fifo,
     GpuJobDefinition,
+    JobArchive,
     JobMetrics,
     MultiNodeGpuJobDefinition,
     RegistryReplication,
@@ -39,6 +40,11 @@ def build_metrics(stack: Stack, key: Any) -> None:
     JobMetrics(stack, "Made", queues=[queue], log_encryption_key=key)
 
 
+def build_archive(stack: Stack, key: Any) -> None:
+    queue = TrainingQueue(stack, "Queue", queue_name="q", capacity=1, scheduling=Fifo())
+    JobArchive(stack, "Made", queues=[queue], log_encryption_key=key)
+
+
 BUILDERS: dict[str, tuple[int, Callable[[Stack, Any], object]]] = {
     "network": (1, lambda stack, key: TrainingVpc(stack, "Made", log_encryption_key=key)),
     "job": (1, lambda stack, key: GpuJobDefinition(stack, "Made", log_encryption_key=key, **JOB)),
@@ -49,6 +55,7 @@ BUILDERS: dict[str, tuple[int, Callable[[Stack, Any], object]]] = {
         ),
     ),
     "metrics": (2, build_metrics),
+    "archive": (1, build_archive),
     "merged rules": (
         1,
         lambda stack, key: RegistryReplication(stack, "Made", mode=ReplicationMode.MERGE, log_encryption_key=key),

@@ -139,7 +139,7 @@ regions:
         ("region: false\n", "line 1, region: got false, allowed: a text, in quotes if it looks like a number or a boolean"),
         ("region: us-east-1\naccount: 012345670123\n", "line 2, account: got 12345670123, allowed: an account ID of 12 digits in quotes; without quotes, YAML drops a leading 0"),
         ("region: us-east-1\naccount: '1234'\n", "line 2, account: got '1234', allowed: twelve digits in quotes"),
-        ("region: us-east-1\nqueue: {}\n", "line 2, queue: unknown key; use extends, execution_roles, service_environments, network, compute_environments, queues, job_definitions, schedules, sweeps, hyperpod, images, image_replication, log_encryption_key, job_metrics, alarms, region, account, termination_protection, tags, stack_prefix, permissions_boundary, log_retention_days, qualifier, acknowledge, dashboard, monitoring_cost_limit, prices, fan_outs or regions (did you mean queues?)"),
+        ("region: us-east-1\nqueue: {}\n", "line 2, queue: unknown key; use extends, execution_roles, service_environments, network, compute_environments, queues, job_definitions, schedules, sweeps, hyperpod, images, image_replication, log_encryption_key, job_metrics, job_archive, alarms, region, account, termination_protection, tags, stack_prefix, permissions_boundary, log_retention_days, qualifier, acknowledge, dashboard, monitoring_cost_limit, prices, fan_outs or regions (did you mean queues?)"),
         ("region: us-east-1\nregion: eu-west-1\n", "line 2, region: the mapping has this key twice: remove one of them"),
         ("region: us-east-1\nregions: {us-east-1: {}}\n", "line 2, regions.us-east-1: us-east-1 is the home Region: move its keys to the top level of the file"),
         ("region: us-east-1\nregions: {europe: {}}\n", "line 2, regions.europe: got 'europe', allowed: a Region such as us-east-1"),
@@ -194,6 +194,9 @@ regions:
         ("region: us-east-１\n", "line 1, region: got 'us-east-１', allowed: a Region such as us-east-1"),  # noqa: RUF001
         ("region: us-east-1\nexecution_roles: {a: {read: [s3://abc/日本/]}}", "line 2, execution_roles.a.read[0]: got 's3://abc/日本/', allowed: the S3 URI of a prefix in ASCII, without *, ? and $, with / at the end, such as s3://datasets/imagenet/"),
         ("region: us-east-1\njob_metrics: {}\n", "line 2, job_metrics: job_metrics requires at least one queue in the same Region"),
+        ("region: us-east-1\njob_archive: {}\n", "line 2, job_archive: job_archive requires at least one queue in the same Region"),
+        ("region: us-east-1\nqueues: {q: {capacity: 1, scheduling: {policy: fifo}}}\njob_archive: {expire_after_days: 7}\n", "line 3, job_archive.expire_after_days: got 7, allowed: a whole number of days, 8 to 3650"),
+        ("region: us-east-1\nqueues: {q: {capacity: 1, scheduling: {policy: fifo}}}\njob_archive: {}\nsweeps: {job-archive: {}}\n", "line 4, sweeps.job-archive: job-archive is the name of the job archive: rename the store"),
         ("region: us-east-1\nmonitoring_cost_limit: 5\n", "line 2, monitoring_cost_limit: a cost limit requires job_metrics or hyperpod: add one or remove the limit"),
         (quota_queue("        {}"), "line 8, queues.q.scheduling.shares: the queue has 0 quota shares: use 1 to 20"),
         (quota_queue("        a: {capacity: {ml.p4d.24xlarge: 1}, sharing: LEND}", capacity="10"), "line 5, queues.q.capacity: quota management counts each instance type: use a mapping of ml.* instance types to numbers"),

@@ -95,7 +95,7 @@ DEPENDENTS: dict[tuple[Any, ...], list[tuple[Any, ...]]] = {
     ("network", "endpoint_policies", "buckets"): _DATA,
     ("network", "endpoint_policies", "buckets", 0): [("job_definitions", "one", "read", 0)],
     ("network", "endpoint_policies", "buckets", 1): [("job_definitions", "one", "write", 0)],
-    ("queues",): [*_JOBS, ("job_metrics",), _TEAM, *_FAN_OUT_QUEUES, *_SCHEDULED],
+    ("queues",): [*_JOBS, ("job_metrics",), ("job_archive",), _TEAM, *_FAN_OUT_QUEUES, *_SCHEDULED],
     ("queues", "quotas"): [_TEAM, *_TEAM_SHARE, *_FAN_OUT_QUEUES],
     ("queues", "quotas", "managers", "team", "managed_policy_name"): [("queues", "quotas", "managers", "team", "role")],
     (*_CONTAINER_SUBMITS, "managed_policy_name"): [(*_CONTAINER_SUBMITS, "role")],
@@ -409,6 +409,9 @@ images:
 image_replication: merge
 log_encryption_key: arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab
 job_metrics: {interval_minutes: 1, namespace: Fairlane, stacks: 2}
+job_archive:
+  expire_after_days: 30
+  encryption_key: arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab
 alarms:
   enabled: true
   notify: {Warning: [gpus@example.com], Critical: ["arn:aws:sns:us-east-1:123456789012:pages"]}

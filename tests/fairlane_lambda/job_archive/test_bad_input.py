@@ -68,6 +68,14 @@ def test_an_invalid_event_fails_alone(text: str, capsys: pytest.CaptureFixture[s
             {"amount": 2, "gpus": None, "unit": "ml.new.large"},
         ),
         ({"usage": [{"capacityUnit": "ml.p5.48xlarge", "quantity": 2.0}]}, {"amount": 2, "gpus": 16}),
+        (
+            {"usage": [{"capacityUnit": "NUM_INSTANCES", "quantity": 3}], "instance_type": "ml.p5.48xlarge"},
+            {"amount": 3, "gpus": 24, "unit": "NUM_INSTANCES", "instance_type": "ml.p5.48xlarge"},
+        ),
+        (
+            {"usage": [{"capacityUnit": "NUM_INSTANCES", "quantity": 3}], "instance_type": ""},
+            {"amount": 3, "gpus": None, "instance_type": ""},
+        ),
         ({"share": {"a": 1}, "quota": "prod"}, {"share": "prod"}),
         (
             {"name": 5, "definition": None, "priority": "high", "limit": -1},

@@ -1,6 +1,7 @@
 """Formats of tables, their partitions, and values of results."""
 
 import gzip
+import time
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -77,7 +78,12 @@ def test_enum_partitions_ignore_other_prefixes(store: Store) -> None:
         (
             "dates",
             {"partitions": ["day"], "parameters": {"projection.enabled": "true", "projection.day.type": "date"}},
-            "projection.day.type of table store.dates: got 'date', the local AWS supports enum and injected",
+            "projection.day of table store.dates: the local AWS supports days in the format yyyy-MM-dd, and a range",
+        ),
+        (
+            "integers",
+            {"partitions": ["m"], "parameters": {"projection.enabled": "true", "projection.m.type": "integer"}},
+            "projection.m.type of table store.integers: got 'integer', the local AWS supports enum, injected and date",
         ),
         ("wrong", {"columns": {"n": "nosuch<"}}, "unknown column type nosuch<"),
     ],
@@ -137,3 +143,36 @@ def test_types_of_columns() -> None:
     columns = [column_info("x", kind) for kind in types]
     assert [column["Type"] for column in columns] == ["decimal", "bigint", "map", "array", "row", "unknown"]
     assert (columns[0]["Precision"], columns[0]["Scale"]) == (5, 2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("days", "options", "found"),
+    [
+        ("2026-01-02,2026-01-03", {}, ["2", "3"]),
+        (" 2026-01-03 , NOW", {"interval": "1", "interval.unit": "DAYS"}, ["3", "9"]),
+        ("NOW-1DAY,NOW+1DAYS", {}, ["9"]),
+        ("2026-01-03,2026-01-01", {}, []),
+        ("2026-01-01", {}, None),
+        ("2026-13-01,NOW", {}, None),
+        ("NOW-1MONTHS,NOW", {}, None),
+        ("2026-01-02,NOW", {"interval": "2"}, None),
+        ("2026-01-02,NOW", {"interval.unit": "HOURS"}, None),
+    ],
+)
+def test_a_date_projection_has_the_days_of_its_range(
+    days: str, options: dict[str, str], found: list[str] | None, store: Store
+) -> None:
+    today = datetime.fromtimestamp(time.time(), UTC).date().isoformat()
+    parameters = {"type": "date", "format": "yyyy-MM-dd", "range": days, **options}
+    name = f"days_{abs(hash((days, *options.values())))}"
+    properties = {f"projection.day.{key}": value for key, value in parameters.items()}
+    description = table(name, {"n": "int"}, partitions=["day"], parameters={"projection.enabled": "true", **properties})
+    store.create(description)
+    for number, day in ((1, "2026-01-01"), (2, "2026-01-02"), (3, "2026-01-03"), (9, today), (5, "no-day")):
+        store.put(f"{name}/day={day}/a.json", {"n": number})
+    sql = f"SELECT n FROM {name} ORDER BY n"
+    if found is None:
+        assert "INVALID_TABLE_PROPERTY: projection.day of table" in store.failure(sql)[1]
+    else:
+        assert [row[0] for row in store.rows(sql)] == found

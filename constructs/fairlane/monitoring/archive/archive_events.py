@@ -41,5 +41,5 @@ def add_rules(scope: Construct, queues: Sequence[MonitoredQueue], target: sqs.Qu
     allow_events(dead_letters)
     for queue in queues:
         detail = {"jobQueue": [queue.arn], "status": [*ENDED]}
-        kind, static = TYPES[queue.service], {"queue": queue.name}
+        kind, static = TYPES[queue.service], {"queue": queue.name, "instance_type": queue.instance_type or ""}
         add_rule(scope, queue.name, kind, detail, _PATHS, static, target.queue_arn, dead_letters.queue_arn)

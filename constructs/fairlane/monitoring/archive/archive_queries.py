@@ -41,7 +41,8 @@ _JOBS: Final = (
 )
 """Ended jobs with the number of the copy: an archive can have a job twice."""
 _RUNS: Final = (
-    "CROSS JOIN UNNEST(transform(attempts, attempt -> attempt.stopped_at - attempt.started_at)) AS runs(milliseconds)\n"
+    "CROSS JOIN UNNEST(transform(ended.attempts, attempt -> attempt.stopped_at - attempt.started_at))\n"
+    "  AS runs(milliseconds)\n"
 )
 
 NAMED_QUERIES: Final = (
@@ -49,12 +50,13 @@ NAMED_QUERIES: Final = (
         "gpu-hours-by-share",
         "GPU-hours of all attempts by share, also of preempted and failed ones, and their cost. "
         f"{_REPLACE}. Replace PRICE by the price of a GPU for one hour.",
-        "SELECT share, count(DISTINCT job_id) AS jobs, sum(milliseconds * gpus) / 3.6e6 AS gpu_hours,\n"
-        "  sum(milliseconds * gpus) / 3.6e6 * PRICE AS cost\n"
+        "SELECT ended.share, count(DISTINCT ended.job_id) AS jobs,\n"
+        "  sum(runs.milliseconds * ended.gpus) / 3.6e6 AS gpu_hours,\n"
+        "  sum(runs.milliseconds * ended.gpus) / 3.6e6 * PRICE AS cost\n"
         f"{_JOBS}{_RUNS}"
-        "WHERE copy = 1\n"
-        "GROUP BY share\n"
-        "ORDER BY share",
+        "WHERE ended.copy = 1\n"
+        "GROUP BY ended.share\n"
+        "ORDER BY ended.share",
     ),
     NamedQuery(
         "failures-by-class",

@@ -1,6 +1,6 @@
 """Archive of ended jobs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from aws_cdk import aws_s3_assets as s3_assets
@@ -68,6 +68,8 @@ class JobArchive(Construct):
         construct_id: Construct id.
         queues: 1 to 50 queues in the stack's account and Region, imported or not: of SageMaker training jobs or of
             container jobs.
+        instance_types: `ml.*` instance type by queue name, which gives the GPUs of jobs whose capacity is a number of
+            instances of any type. Default: none, so that the GPUs of these jobs are unknown.
         expire_after_days: Number of days after which records expire, 8 to 3,650. Default: 400.
         encryption_key: KMS key of the bucket in the same Region, or its ARN. The key policy must allow the roles with
             grants and the function, as the default policy of `aws_kms.Key` does. Default: Amazon S3 manages the key.
@@ -96,6 +98,7 @@ class JobArchive(Construct):
         construct_id: str,
         *,
         queues: Sequence[AnyQueue],
+        instance_types: Mapping[str, str] | None = None,
         expire_after_days: int = EXPIRE_AFTER_DAYS,
         encryption_key: AnyKey | None = None,
         log_encryption_key: AnyKey | None = None,
@@ -104,7 +107,7 @@ class JobArchive(Construct):
         home, key_arn = Claims.regional(scope), _key_arn(encryption_key)
         workgroup = workgroup_name(ARCHIVE_NAME, name_prefix)
         problems = [
-            *queue_problems(queues, home, "JobArchive"),
+            *queue_problems(queues, instance_types or {}, home, "JobArchive"),
             *archive_problems(
                 expire_after_days=expire_after_days,
                 encryption_key=key_arn,
@@ -125,7 +128,8 @@ class JobArchive(Construct):
         self.dead_letters = event_queue(self, "DeadLetters", None)
         self.rule_dead_letters = rule_dead_letters(self, "RuleDeadLetters")
         self.events = event_queue(self, "Events", self.dead_letters, _TIMEOUT_SECONDS)
-        monitored = [read_queue(queue, (), None, home, queues) for queue in queues]
+        hints = instance_types or {}
+        monitored = [read_queue(queue, (), hints.get(queue.job_queue_name), home, queues) for queue in queues]
         add_rules(Construct(self, "Rules"), monitored, self.events, self.rule_dead_letters)
         self.function = self._function(lambda_code(self), log_key_arn(self, log_encryption_key))
         consume(self, "Mapping", self.function, self.events, _BATCH_WINDOW_SECONDS)

@@ -126,11 +126,14 @@ def _type_problems(queues: object) -> list[Problem]:
     return list(check_list(("queues",), queues, kinds, items))
 
 
-def queue_problems(queues: Sequence[AnyQueue], home: Claims, owner: str) -> Iterator[Problem]:
-    """Yield the problems of the queues whose events a construct receives.
+def queue_problems(
+    queues: Sequence[AnyQueue], instance_types: Mapping[str, str], home: Claims, owner: str
+) -> Iterator[Problem]:
+    """Yield the problems of the queues whose events a construct receives, and of their instance types.
 
     Args:
         queues: Queues that were given.
+        instance_types: Instance types by the name of the queue.
         home: Account and Region of the construct.
         owner: Name of the construct's class.
     """
@@ -149,6 +152,15 @@ def queue_problems(queues: Sequence[AnyQueue], home: Claims, owner: str) -> Iter
         elif place := _other_place(queues[index], home):
             sentence = f"queue {name} is in {place}: use a queue in the account and Region of this {owner}"
             yield Problem.relation(("queues", index), sentence)
+    yield from _name_problems("instance_types", instance_types, names)
+    for name, instance_type in instance_types.items():
+        yield from check_instance_type(("instance_types", str(name)), instance_type)
+
+
+def _name_problems(field: str, by_queue: Mapping[str, object], names: Sequence[str]) -> Iterator[Problem]:
+    for name in by_queue:
+        if name not in names:
+            yield Problem((field, str(name)), name, f"the name of one of the queues: {', '.join(map(str, names))}")
 
 
 def job_metrics_problems(
@@ -160,20 +172,15 @@ def job_metrics_problems(
     home: Claims,
 ) -> Iterator[Problem]:
     """Yield all problems of the arguments of `JobMetrics`; `home` is its account and Region."""
-    yield from queue_problems(queues, home, "JobMetrics")
+    yield from queue_problems(queues, instance_types, home, "JobMetrics")
     type_problems = _type_problems(queues)
-    names = [] if type_problems else [queue.job_queue_name for queue in queues]
-    for field, by_queue in (("shares", shares), ("instance_types", instance_types)):
-        for name in by_queue:
-            if not type_problems and name not in names:
-                yield Problem((field, str(name)), name, f"the name of one of the queues: {', '.join(map(str, names))}")
+    if not type_problems:
+        yield from _name_problems("shares", shares, [queue.job_queue_name for queue in queues])
     for name, identifiers in shares.items():
         list_problems = list(check_list(("shares", str(name)), identifiers, str, "share identifiers"))
         yield from list_problems
         for index, identifier in enumerate(() if list_problems else identifiers):
             yield from check_share_identifier(("shares", str(name), index), identifier)
-    for name, instance_type in instance_types.items():
-        yield from check_instance_type(("instance_types", str(name)), instance_type)
     for index, queue in enumerate(() if type_problems else queues):
         published = shares.get(queue.job_queue_name, queue.scheduling.share_names if queue.scheduling else [])
         if len(published) > MAX_SHARES:
