@@ -467,6 +467,11 @@ PUBLIC: dict[str, list[str]] = {
         "Sweep",
         "Unanswered",
     ],
+    "fairlane_client.usage": [
+        "UnitUse",
+        "Usage",
+        "usage",
+    ],
     "fairlane_local": [
         "DeployedQueue",
         "Invocation",
@@ -525,6 +530,7 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
         "fairlane.cli",
         "fairlane_client.fan_out",
         "fairlane_client.sweeps",
+        "fairlane_client.usage",
         "fairlane_local",
     ],
 )
@@ -545,5 +551,6 @@ def test_every_package_is_listed() -> None:
     ) - {
         "fairlane_client.fan_out",
         "fairlane_client.sweeps",
+        "fairlane_client.usage",
         "fairlane_local",
     }

@@ -23,8 +23,11 @@ def add_queue_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON for programs")
 
 
-def open_calls() -> "Calls":
-    """Return calls to AWS Batch in the Region of the caller's session.
+def open_calls(service: str = "batch") -> "Calls":
+    """Return calls to a service in the Region of the caller's session.
+
+    Args:
+        service: Name of the service in boto3. Default: AWS Batch.
 
     Raises:
         ImportError: If boto3 is missing.
@@ -36,7 +39,7 @@ def open_calls() -> "Calls":
     from fairlane_client.queues.calls import Calls
 
     session = open_session("answers about queues")
-    return Calls(session.client("batch", config=Config(retries={"total_max_attempts": 1})))
+    return Calls(session.client(service, config=Config(retries={"total_max_attempts": 1})), service=service)
 
 
 def open_queue(arguments: argparse.Namespace, calls: "Calls | None") -> "Queue":
