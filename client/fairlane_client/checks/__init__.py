@@ -1,0 +1,1 @@
+"""Checks of submissions against the queue, before they are submitted."""
