@@ -56,21 +56,20 @@ def read_shape(
     """
     problems: list[Problem] = []
     found = _Reader(problems, ignores_case).read(value, shape, field)
-    own = [
-        problem for problem in problems if not (problem.is_missing and problem.field[len(field) :] in _each(optional))
-    ]
-    return ({} if found is _MISSING else found), own
+    unneeded = [(*field, name) for name in optional]
+    problems = [problem for problem in problems if not (problem.is_missing and problem.field in unneeded)]
+    return ({} if found is _MISSING else found), problems
 
 
 def range_rule(value: object, shape: Any) -> tuple[str, str] | None:
-    """Return the minimum or maximum that a value breaks, in AWS's words and as a noun phrase. None if it breaks none."""
+    """Return the range that a value breaks, in AWS's words and as a noun phrase. None if it breaks none."""
     low, high = shape.metadata.get("min"), shape.metadata.get("max")
     is_sized = isinstance(value, str | list | dict)
     size: Any = len(value) if isinstance(value, str | list | dict) else value
     noun = "length" if is_sized else "value"
     if high is not None and size > high:
         return f"Member must have {noun} less than or equal to {high}", _allowed(shape)
-    if low is not None and size < low:
+    if low is not None and size < low and not isinstance(value, dict):  # tools send empty tags
         return f"Member must have {noun} greater than or equal to {low}", _allowed(shape)
     return None
 
@@ -109,7 +108,7 @@ class _Reader:
             if name not in shape.members:
                 close = get_close_matches(name, shape.members, 3, 0.5) or [*shape.members]
                 more = "" if len(close) <= _MOST_VALUES else ", ..."
-                sentence = f"no member of {shape.name}; use one of {', '.join(close[:_MOST_VALUES])}{more}"
+                sentence = f"AWS has no such member; use {', '.join(close[:_MOST_VALUES])}{more}"
                 self._problems.append(Problem.relation((*field, name), sentence))
         for name in shape.required_members:
             if name not in value:
@@ -145,6 +144,8 @@ def _allowed(shape: Any) -> str:
     low, high, pattern = (shape.metadata.get(name) for name in ("min", "max", "pattern"))
     noun = _NOUNS.get(shape.type_name, "a value")
     is_number = shape.type_name in ("integer", "long", "float", "double")
+    if shape.type_name == "structure" and shape.required_members:
+        noun += f" with {' and '.join(shape.required_members)}"
     unit = {"string": " characters", "list": " items", "map": " entries"}.get(shape.type_name, "")
     if low is not None or high is not None:
         bounds = f"{low or 0:,} to {high:,}" if high is not None else f"{low:,} or more"
@@ -166,7 +167,3 @@ def _shown(value: object, field: Path) -> object:
 
 def _present(members: dict[str, Any]) -> dict[str, Any]:
     return {name: item for name, item in members.items() if item is not _MISSING}
-
-
-def _each(names: Sequence[str]) -> list[Path]:
-    return [(name,) for name in names]

@@ -1,7 +1,7 @@
 """Rules of SageMaker for a CreateTrainingJob request that botocore's model does not have.
 
-Source: descriptions of `ResourceConfig`, `InstancePreference` and `CreateTrainingJob` in the SageMaker API, and "SageMaker
-managed warm pools" in the developer guide.
+Source: descriptions of `ResourceConfig`, `InstancePreference` and `CreateTrainingJob` in the SageMaker API, and
+"SageMaker managed warm pools" in the developer guide.
 """
 
 from collections import Counter
@@ -32,14 +32,8 @@ def training_problems(training: Request) -> Iterator[Problem]:
         yield Problem.relation((_CONFIG, "KeepAlivePeriodInSeconds"), sentence)
     stopping = training.get("StoppingCondition", {})
     longest, wait = stopping.get("MaxRuntimeInSeconds", 86_400), stopping.get(_WAIT[1])
-    if is_spot and wait is None:
-        yield Problem(
-            _WAIT, None, f"a number of seconds, {longest:,} or more, because managed Spot training requires it"
-        )
-    elif is_spot and wait < longest:
-        yield Problem(
-            _WAIT, wait, f"a number of seconds, {longest:,} or more: the maximum run time and the wait for Spot"
-        )
+    if is_spot and (wait is None or wait < longest):
+        yield Problem(_WAIT, wait, f"a number of seconds, {longest:,} or more: the run time and the wait for Spot")
     elif wait is not None and not is_spot:
         yield Problem.relation(_WAIT, "only for managed Spot training: leave it out, or set EnableManagedSpotTraining")
 

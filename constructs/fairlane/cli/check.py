@@ -31,7 +31,7 @@ def add_to(commands: Any) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from fairlane_client.checks.check import Findings, Mistake, Stage, find_mistakes
+    from fairlane_client.checks.findings import Findings, Mistake, Stage, find_mistakes
     from fairlane_client.checks.submissions import read_submission
 
     submission = read_submission(arguments.file)
@@ -83,7 +83,7 @@ def _text(problem: Problem) -> str:
 
 def _print(name: str, queue: str, findings: "Findings") -> None:
     """Print the warnings, and the mistakes by the moment at which each would show."""
-    from fairlane_client.checks.check import Stage
+    from fairlane_client.checks.findings import Stage
 
     headings = {
         Stage.SUBMISSION: "AWS Batch refuses the submission",
