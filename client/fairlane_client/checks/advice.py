@@ -72,8 +72,8 @@ def _quota_advice(
     share = next(share for share in policy.shares if share.name == name)
     if count > own:
         text = (
-            f"the job needs {count} {instance_type} and {name} owns {own}: it runs only on borrowed instances, can be "
-            "preempted at any time and preempts no job of other shares"
+            f"{name} owns {own} of the {count} {instance_type} and borrows the others: the job can be preempted at any "
+            "time, and preempts no job of another share"
         )
         yield Advice("above-quota", text)
     borrows = share.sharing == Sharing.LEND_AND_BORROW

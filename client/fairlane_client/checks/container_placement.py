@@ -48,9 +48,9 @@ def container_placement_problems(queue: Queue, share: str, properties: Mapping[s
         }
         if all(unfit.values()):
             end = limit_text(queue, TimeLimitReason.JOB_RESOURCE_REQUIREMENT)
-            for name, sentences in unfit.items():
-                for sentence in sentences:
-                    yield Problem.relation(_FIELD, f"{sentence} (compute environment {name}){end}")
+            for sentence in dict.fromkeys(sentence for sentences in unfit.values() for sentence in sentences):
+                names = ", ".join(name for name, sentences in unfit.items() if sentence in sentences)
+                yield Problem.relation(_FIELD, f"{sentence} (in {names}){end}")
             return
 
 

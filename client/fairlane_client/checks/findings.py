@@ -157,13 +157,14 @@ class _Check:
         )
         self._add(Stage.TRAINING, problems)
         self._add(Stage.TRAINING, (problem.within(PAYLOAD) for problem in training_problems(members)))
-        if not is_readable or not is_right_kind or any(self._concerns_share()):
+        if not is_readable or not is_right_kind:
             return
         choices = read_training_request(json.dumps(training)).choices
         type_field, count_field = _choice_fields(training["ResourceConfig"])
         share = _share(clean)
-        self._add(Stage.NEVER, training_placement_problems(self._queue, share, *choices[0], type_field, count_field))
-        if not any(mistake.stage == Stage.NEVER for mistake in self.mistakes):
+        known = None if any(self._concerns_share()) else share
+        self._add(Stage.NEVER, training_placement_problems(self._queue, known, *choices[0], type_field, count_field))
+        if known is not None and not any(mistake.stage == Stage.NEVER for mistake in self.mistakes):
             self.warnings += training_advice(self._queue, share, clean, members, choices)
 
     def _check_containers(self, clean: dict[str, Any], definition: Mapping[str, Any]) -> None:

@@ -39,20 +39,21 @@ def permanent_wait(queue: Queue, share: str, amount: int, instance_type: str = "
 
 
 def training_placement_problems(
-    queue: Queue, share: str, instance_type: str, count: int, type_field: Path, count_field: Path
+    queue: Queue, share: str | None, instance_type: str, count: int, type_field: Path, count_field: Path
 ) -> Iterator[Problem]:
     """Yield the reason why a training job can never start.
 
     Args:
         queue: Queue of the job.
-        share: Share identifier or quota share. Empty in a queue without shares.
+        share: Share identifier or quota share. Empty in a queue without shares. None if the share is wrong: only the
+            capacity of the queue is compared.
         instance_type: SageMaker instance type. Empty if the job has groups of several types.
         count: Number of instances, 1 or more.
         type_field: Path of the instance type.
         count_field: Path of the number of instances.
     """
-    reason = permanent_wait(queue, share, count, instance_type)
-    if reason is None:
+    reason = permanent_wait(queue, next(iter(queue.shares), "") if share is None else share, count, instance_type)
+    if reason is None or (share is None and reason is WaitReason.QUOTA_LIMIT):
         return
     if reason is WaitReason.DISABLED:
         yield disabled_problem(queue)
@@ -70,7 +71,7 @@ def training_placement_problems(
         capacity = queue.capacity
         limit = capacity if isinstance(capacity, int) else capacity.get(unit, 0)
         yield Problem(count_field, count, f"at most {limit}, the capacity of the queue{fate}")
-    elif isinstance(queue.policy, QuotaManagement):
+    elif isinstance(queue.policy, QuotaManagement) and share is not None:
         yield _quota_problem(queue, queue.policy, share, unit, count, type_field, count_field)
 
 

@@ -204,6 +204,15 @@ SERVICE: list[tuple[dict[str, Any], str, Stage, str]] = [
         "an instance type of the quota share c: ml.p4d.24xlarge",
     ),
     (
+        {
+            "quotaShareName": "nope",
+            "training": {"ResourceConfig": {"InstanceType": "ml.p4d.24xlarge", "InstanceCount": 11}},
+        },
+        f"{RESOURCES}.InstanceCount",
+        Stage.NEVER,
+        "at most 10, the capacity of the queue",
+    ),
+    (
         {"training": {"ResourceConfig": {"InstanceType": "ml.p4d.24xlarge", "InstanceCount": 11}}},
         f"{RESOURCES}.InstanceCount",
         Stage.NEVER,
