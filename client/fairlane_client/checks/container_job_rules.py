@@ -27,7 +27,7 @@ MIN_CHILDREN: Final = 2
 MAX_CHILDREN: Final = 10_000
 MAX_DEPENDENCIES: Final = 20
 _TYPES: Final = (None, "SEQUENTIAL", "N_TO_N")
-_OVERRIDES: Final = {
+OVERRIDES: Final = {
     "containerOverrides": "containerProperties",
     "ecsPropertiesOverride": "ecsProperties",
     "eksPropertiesOverride": "eksProperties",
@@ -72,9 +72,9 @@ def definition_refusals(request: Request, definition: Request, *, is_fair_share:
         sentence = "the job definition has several nodes, which no array job can have: leave it out"
         message = "arrayProperties is not valid for multinode job definitions."
         yield Refusal(Problem.relation(("arrayProperties",), sentence), message)
-    for override, member in _OVERRIDES.items():
+    for override, member in OVERRIDES.items():
         if override in request and member not in definition:
-            given = ", ".join(own for own, name in _OVERRIDES.items() if name in definition) or "no override"
+            given = ", ".join(own for own, name in OVERRIDES.items() if name in definition) or "no override"
             message = f"{override} is only valid for job definitions with {member}."
             yield Refusal(Problem.relation((override,), f"not for this job definition: use {given}"), message)
     yield from _property_refusals(request, definition)

@@ -10,7 +10,12 @@ from typing import Any, Final
 from fairlane.errors import Advice, ConfigurationError, Path, Problem
 from fairlane.scheduling import FairShare
 from fairlane_client.checks.advice import share_advice, training_advice
-from fairlane_client.checks.container_job_rules import container_job_refusals, definition_refusals, merged_properties
+from fairlane_client.checks.container_job_rules import (
+    OVERRIDES,
+    container_job_refusals,
+    definition_refusals,
+    merged_properties,
+)
 from fairlane_client.checks.container_placement import container_placement_problems
 from fairlane_client.checks.placement import training_placement_problems
 from fairlane_client.checks.request_rules import Refusal, share_refusals
@@ -168,6 +173,8 @@ class _Check:
             self.warnings += training_advice(self._queue, share, clean, members, choices)
 
     def _check_containers(self, clean: dict[str, Any], definition: Mapping[str, Any]) -> None:
+        if any(mistake.problem.field and mistake.problem.field[0] in OVERRIDES for mistake in self.mistakes):
+            return
         before = len(self.mistakes)
         self._refuse(definition_refusals(clean, definition, is_fair_share=isinstance(self._queue.policy, FairShare)))
         if len(self.mistakes) == before:

@@ -29,7 +29,8 @@ def test_valid_submissions_have_no_mistakes(all_queues: Queues) -> None:
         assert check(submission, all_queues[name], share=share) == ()
 
 
-def test_each_generated_mutation_names_its_field(all_queues: Queues) -> None:
+def test_each_generated_mutation_names_its_field(all_queues: Queues, file: Path) -> None:
+    definition = _definition(file, "train")
     unnamed, count = [], 0
     for request, operation, queue in (
         (service_job(), "SubmitServiceJob", "quota"),
@@ -41,7 +42,10 @@ def test_each_generated_mutation_names_its_field(all_queues: Queues) -> None:
             if path in (("jobDefinition",), ("serviceRequestPayload",), ("serviceJobType",)) and path[0] not in changed:
                 continue  # another kind of submission
             count += 1
-            fields = [mistake.problem.field for mistake in find_mistakes(changed, all_queues[queue]).mistakes]
+            fields = [
+                mistake.problem.field
+                for mistake in find_mistakes(changed, all_queues[queue], job_definition=definition).mistakes
+            ]
             unnamed += [] if path in fields else [(path, changed, fields)]
     for path, changed in mutations(payload(), shape("sagemaker", "CreateTrainingJob")):
         if path in ((), ("TrainingJobName",)):
