@@ -28,7 +28,8 @@ def read_definition(calls: Calls, reference: str) -> Mapping[str, Any] | Advice 
         return Advice("definition-not-read", text)
     if not found:
         return Problem(("jobDefinition",), reference, "an active job definition of this account and Region")
-    return max(found, key=lambda definition: int(definition["revision"]))
+    newest: Mapping[str, Any] = max(found, key=lambda definition: int(definition["revision"]))
+    return newest
 
 
 def definition_of_environment(path: str | Path, queue: str, reference: str) -> Mapping[str, Any] | Advice:

@@ -19,7 +19,12 @@ from fairlane_client.checks.container_job_rules import (
 from fairlane_client.checks.container_placement import container_placement_problems
 from fairlane_client.checks.placement import training_placement_problems
 from fairlane_client.checks.request_rules import Refusal, share_refusals
-from fairlane_client.checks.service_job_rules import PAYLOAD, read_training_request, service_job_refusals
+from fairlane_client.checks.service_job_rules import (
+    PAYLOAD,
+    payload_refusals,
+    read_training_request,
+    service_job_refusals,
+)
 from fairlane_client.checks.shapes import read_shape
 from fairlane_client.checks.submissions import Submission, as_submission
 from fairlane_client.checks.training_rules import training_problems
@@ -155,6 +160,8 @@ class _Check:
         training = _parsed(payload)
         if training is None:
             return
+        if not isinstance(payload, str):
+            self._refuse(payload_refusals(json.dumps(training)))
         wrong_counts = [mistake for mistake in self.mistakes if mistake.problem.field[:2] == _RESOURCES]
         is_readable = isinstance(training.get("ResourceConfig"), dict) and not wrong_counts
         members, problems = read_shape(

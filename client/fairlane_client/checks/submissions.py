@@ -79,6 +79,6 @@ def as_submission(value: Mapping[str, Any], queue: Queue, share: str = "", prior
             request.pop(name, None)
         request["quotaShareName" if is_quota else "shareIdentifier"] = share
     if priority is not None:
-        name = "schedulingPriority" if submission.operation == "SubmitServiceJob" else "schedulingPriorityOverride"
-        request[name] = priority
+        member = "schedulingPriority" if submission.operation == "SubmitServiceJob" else "schedulingPriorityOverride"
+        request[member] = priority
     return submission

@@ -1,8 +1,10 @@
 """Each mistake of a submission is found, and its field is named."""
 
 import json
+from contextlib import suppress
 from copy import deepcopy
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import botocore.session
@@ -31,7 +33,8 @@ def test_valid_submissions_have_no_mistakes(all_queues: Queues) -> None:
 
 def test_each_generated_mutation_names_its_field(all_queues: Queues, file: Path) -> None:
     definition = _definition(file, "train")
-    unnamed, count = [], 0
+    unnamed: list[Any] = []
+    count = 0
     for request, operation, queue in (
         (service_job(), "SubmitServiceJob", "quota"),
         (container_job(), "SubmitJob", "gpu"),
@@ -382,3 +385,33 @@ def test_members_of_no_submission_are_refused(all_queues: Queues) -> None:
     for value in ({}, {"jobName": "a", "jobQueue": "quota"}):
         with pytest.raises(ConfigurationError, match="jobDefinition"):
             check(value, all_queues["quota"])
+
+
+JUNK = [None, True, -1, 1.5, 10**30, "", "{", "[]", "x" * 300, [], {}, [None], [{}], {"a": None}, {"type": "GPU"}]
+
+
+@pytest.mark.parametrize("make", [service_job, container_job, payload])
+def test_no_json_crashes_the_check(all_queues: Queues, file: Path, make: Any) -> None:
+    random, definition = Random(make.__name__), _definition(file, "train")
+    for _ in range(150):
+        request = deepcopy(make())
+        if make is service_job and random.random() < 0.5:
+            request["serviceRequestPayload"] = payload()
+        for _ in range(random.choice([1, 2, 3])):
+            _put_junk(request, random)
+        queue = random.choice([*all_queues.values()])
+        with suppress(ConfigurationError):
+            find_mistakes(request, queue, share=random.choice(["", "a"]), job_definition=definition)
+
+
+def _put_junk(value: Any, random: Random) -> None:
+    keys = [*value] if isinstance(value, dict) else [*range(len(value))]
+    if not keys:
+        return
+    key = random.choice(keys)
+    if isinstance(value[key], dict | list) and value[key] and random.random() < 0.8:
+        _put_junk(value[key], random)
+    elif random.random() < 0.2:
+        del value[key]
+    else:
+        value[key] = deepcopy(random.choice(JUNK))
