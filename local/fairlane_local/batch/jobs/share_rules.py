@@ -12,10 +12,11 @@ from fairlane_local.batch.quota_shares import shares_of
 from fairlane_local.batch.store import Batch, Record, Request
 
 _MAX_ACTIVE_SHARES: Final = 500
+_POLICIES: Final = ("fairsharePolicy", "quotaSharePolicy")
 
 
 def check_share(batch: Batch, jobs: JobIndex[Job], queue: Record, request: Request) -> SchedulingPolicy:
-    """Check the share of a request, and return the scheduling policy of its queue.
+    """Check the share of a request, and return the scheduling policy of its queue, without the other shares.
 
     Args:
         batch: Records of the account and Region.
@@ -26,7 +27,10 @@ def check_share(batch: Batch, jobs: JobIndex[Job], queue: Record, request: Reque
     Raises:
         RequestError: If the share is missing, unknown, disabled or not allowed.
     """
-    policy = scheduling_policy(batch.policies.get(queue.get("schedulingPolicyArn", ""), {}), shares_of(batch, queue))
+    record = batch.policies.get(queue.get("schedulingPolicyArn", ""), {})
+    kind: Record = {name: {} for name in _POLICIES if name in record}
+    named = [share for share in shares_of(batch, queue) if share["quotaShareName"] == request.get("quotaShareName")]
+    policy = scheduling_policy(kind, named)
     refuse(share_refusals(request, policy, queue["jobQueueArn"]))
     if identifier := request.get("shareIdentifier"):
         active = jobs.active_shares(queue["jobQueueArn"])
