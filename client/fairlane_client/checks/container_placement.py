@@ -40,7 +40,8 @@ def container_placement_problems(queue: Queue, share: str, properties: Mapping[s
         sentence = f"the job needs {total} vCPUs and the largest compute environment has {most}: use a smaller job"
         yield Problem.relation(_FIELD, f"{sentence}{fate_of(queue, reason)}")
         return
-    for item in [item for item, _ in nodes] or [properties]:
+    items: list[Mapping[str, Any]] = [item for item, _ in nodes]
+    for item in items or [properties]:
         unfit = {
             environment.name: [*_unfit(environment, item, multi_node=bool(nodes))]
             for environment in queue.environments

@@ -68,8 +68,8 @@ def as_submission(value: Mapping[str, Any], queue: Queue, share: str = "", prior
     elif "jobDefinition" in value:
         submission = Submission("SubmitJob", dict(value))
     elif _TRAINING & value.keys():
-        request = {"jobName": "check", "jobQueue": queue.name, "serviceJobType": "SAGEMAKER_TRAINING"}
-        submission = Submission("SubmitServiceJob", {**request, PAYLOAD: json.dumps(dict(value))}, is_payload=True)
+        members = {"jobName": "check", "jobQueue": queue.name, "serviceJobType": "SAGEMAKER_TRAINING"}
+        submission = Submission("SubmitServiceJob", {**members, PAYLOAD: json.dumps(dict(value))}, is_payload=True)
     else:
         raise ConfigurationError("submission", [Problem((), ", ".join(map(str, value)) or "no member", _ALLOWED)])
     request = submission.request

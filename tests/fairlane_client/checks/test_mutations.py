@@ -387,7 +387,23 @@ def test_members_of_no_submission_are_refused(all_queues: Queues) -> None:
             check(value, all_queues["quota"])
 
 
-JUNK = [None, True, -1, 1.5, 10**30, "", "{", "[]", "x" * 300, [], {}, [None], [{}], {"a": None}, {"type": "GPU"}]
+JUNK: list[Any] = [
+    None,
+    True,
+    -1,
+    1.5,
+    10**30,
+    "",
+    "{",
+    "[]",
+    "x" * 300,
+    [],
+    {},
+    [None],
+    [{}],
+    {"a": None},
+    {"type": "GPU"},
+]
 
 
 @pytest.mark.parametrize("make", [service_job, container_job, payload])
