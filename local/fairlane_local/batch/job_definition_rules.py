@@ -1,4 +1,4 @@
-"""Rules of AWS Batch for job definitions. `container_rules` has those for their containers."""
+"""Rules of AWS Batch for job definitions. `fairlane_client.checks.container_rules` has those for containers."""
 
 import json
 from itertools import combinations
