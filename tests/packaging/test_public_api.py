@@ -449,6 +449,13 @@ PUBLIC: dict[str, list[str]] = {
         "SweepStore",
         "SweepStoreBase",
     ],
+    "fairlane_client.checks": [
+        "Findings",
+        "Mistake",
+        "Stage",
+        "check",
+        "find_mistakes",
+    ],
     "fairlane_client.fan_out": [
         "Counts",
         "ExecutionFailed",
@@ -528,6 +535,7 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
         "fairlane.environment",
         "fairlane.catalog",
         "fairlane.cli",
+        "fairlane_client.checks",
         "fairlane_client.fan_out",
         "fairlane_client.sweeps",
         "fairlane_client.usage",
@@ -549,6 +557,7 @@ def test_every_package_is_listed() -> None:
     assert packages - {"fairlane._internal", "fairlane._charts", "fairlane.hyperpod.kubernetes_schemas"} == set(
         PUBLIC
     ) - {
+        "fairlane_client.checks",
         "fairlane_client.fan_out",
         "fairlane_client.sweeps",
         "fairlane_client.usage",

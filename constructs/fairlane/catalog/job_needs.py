@@ -67,7 +67,7 @@ def closest(needs: JobNeeds, instances: Iterable[GpuInstanceType]) -> GpuInstanc
             (needs.vcpus, instance.vcpus),
             (needs.memory_mib, instance.usable_memory_mib),
         )
-        missing = sum(max(0.0, 1 - available / needed) for needed, available in pairs)
+        missing = sum(max(0.0, 1 - available / needed) for needed, available in pairs if needed)
         return len([*shortcomings(needs, instance)]), missing
 
     return min(instances, key=distance)

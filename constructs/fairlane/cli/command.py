@@ -5,7 +5,20 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from fairlane.cli import dashboard, environment, fanout, hyperpod, init, local, rehearse, sweep, trace, usage, verify
+from fairlane.cli import (
+    check,
+    dashboard,
+    environment,
+    fanout,
+    hyperpod,
+    init,
+    local,
+    rehearse,
+    sweep,
+    trace,
+    usage,
+    verify,
+)
 from fairlane.errors import ConfigurationError
 
 
@@ -22,6 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="fairlane", description="Fair-share GPU training on AWS.")
     parser.add_argument("--version", action="version", version=f"%(prog)s {version('fairlane')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    check.add_to(commands)
     dashboard.add_to(commands)
     environment.add_to(commands)
     fanout.add_to(commands)

@@ -57,12 +57,24 @@ def open_queue(arguments: argparse.Namespace, calls: "Calls | None") -> "Queue":
 
     if arguments.context is None:
         return read_queue(calls or open_calls(), arguments.queue)
+    return queue_of_environment(environment_path(arguments), arguments.queue)
+
+
+def environment_path(arguments: argparse.Namespace) -> Path:
+    """Return the environment file that the option `-c` names.
+
+    Args:
+        arguments: Arguments with the options of `add_queue_options`, and with `-c`.
+
+    Raises:
+        ConfigurationError: If the option has another form, or the file is missing.
+    """
     from fairlane.environment import find_environment
 
     key, _, name = arguments.context.partition("=")
     if key != "environment" or not name:
         raise ConfigurationError("-c", [Problem((), arguments.context, "environment=NAME")])
-    return queue_of_environment(find_environment(Path.cwd() / _DIRECTORY, name), arguments.queue)
+    return find_environment(Path.cwd() / _DIRECTORY, name)
 
 
 def print_json(answer: Any) -> None:

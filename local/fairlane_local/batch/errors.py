@@ -1,6 +1,9 @@
 """Errors of the Batch API, with the codes and HTTP statuses of AWS."""
 
+from collections.abc import Iterable
 from typing import ClassVar
+
+from fairlane_client.checks.request_rules import Refusal
 
 
 class BatchError(Exception):
@@ -39,3 +42,9 @@ class ThrottlingError(BatchError):
 
     code = "TooManyRequestsException"
     status = 429
+
+
+def refuse(refusals: Iterable[Refusal]) -> None:
+    """Raise RequestError with the message of the first mistake, if there is one."""
+    for refusal in refusals:
+        raise RequestError(refusal.message)

@@ -7,6 +7,7 @@ import botocore.session
 from botocore.model import ServiceModel, Shape
 from botocore.validate import ParamValidator
 
+from fairlane_client.checks.shapes import range_rule
 from fairlane_local.batch.errors import RequestError
 from fairlane_local.batch.store import Record, Request
 
@@ -56,7 +57,8 @@ def _without_unknown(value: Any, shape: Shape) -> Any:
 
 
 def _parse(value: Any, shape: Shape, path: str) -> Any:
-    _check_length(value, shape, path)
+    if rule := range_rule(value, shape):
+        raise RequestError(_constraint(path, rule[0]))
     match shape.type_name:
         case "structure":
             return {name: _parse(member, shape.members[name], f"{path}.{name}") for name, member in value.items()}
@@ -71,13 +73,6 @@ def _parse(value: Any, shape: Shape, path: str) -> Any:
             return _enum_value(value, shape, path)
         case _:
             return value
-
-
-def _check_length(value: Any, shape: Shape, path: str) -> None:
-    maximum = shape.metadata.get("max")
-    if maximum is not None and (len(value) if hasattr(value, "__len__") else value) > maximum:
-        rule = "length less than or equal to" if hasattr(value, "__len__") else "value less than or equal to"
-        raise RequestError(_constraint(path, f"Member must have {rule} {maximum}"))
 
 
 def _enum_value(value: str, shape: Shape, path: str) -> str:

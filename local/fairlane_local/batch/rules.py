@@ -4,8 +4,6 @@ import re
 from collections.abc import Sized
 from typing import Final
 
-from fairlane.jobs.retries import MAX_ATTEMPTS, MAX_PATTERN, MAX_RULES
-from fairlane.scheduling.policy import MAX_JOB_PRIORITY
 from fairlane_local.batch.errors import RequestError
 from fairlane_local.batch.store import Record, Records, Request
 
@@ -13,15 +11,11 @@ MAX_RESOURCES: Final = 50
 """Maximum number of queues, and of environments of each kind, in an account and Region."""
 
 _MAX_BULK: Final = 50
-_MIN_TIMEOUT: Final = 60
 
 IN_USE: Final = "Cannot delete, found existing JobQueue relationship"
 
 _NAME: Final = re.compile(r"[a-zA-Z0-9_-]{1,128}")
 _INSTANCE_TYPE: Final = re.compile(r"ml\.[a-z0-9-]+\.[a-z0-9]+")
-_EXIT_CODE: Final = re.compile(r"[0-9]*\*?")
-_REASON: Final = re.compile(r"[A-Za-z0-9.:\s]*\*?")
-_EXIT_CONDITIONS: Final = ("onExitCode", "onReason", "onStatusReason")
 
 
 def check_name(name: str, kind: str) -> None:
@@ -72,39 +66,7 @@ def check_limits(limits: list[Record]) -> None:
         raise RequestError("Capacity units must specify either number of instances OR instance type")
 
 
-def check_priority(priority: int | None) -> None:
-    """Raise RequestError if the scheduling priority of a job or job definition is out of range."""
-    if priority is not None and not 0 <= priority <= MAX_JOB_PRIORITY:
-        raise RequestError(f"Scheduling priority must be between 0 and {MAX_JOB_PRIORITY}.")
-
-
 def check_bulk(ids: Sized) -> None:
     """Raise RequestError if a call for several jobs has none or too many."""
     if not 1 <= len(ids) <= _MAX_BULK:
         raise RequestError(f"jobs must have 1 to {_MAX_BULK} jobs.")
-
-
-def check_timeout(timeout: Request) -> None:
-    """Raise RequestError if the timeout of a job or job definition is too short."""
-    if timeout.get("attemptDurationSeconds", _MIN_TIMEOUT) < _MIN_TIMEOUT:
-        raise RequestError(f"Timeout should be at least {_MIN_TIMEOUT} seconds.")
-
-
-def check_retry_strategy(strategy: Request) -> None:
-    """Raise RequestError if the retry strategy of a container job is invalid."""
-    if "attempts" not in strategy:
-        raise RequestError("RetryAttempts must be provided with retry strategy.")
-    if not 1 <= strategy["attempts"] <= MAX_ATTEMPTS:
-        raise RequestError(f"RetryAttempts must be between 1 and {MAX_ATTEMPTS}.")
-    rules = strategy.get("evaluateOnExit", [])
-    if len(rules) > MAX_RULES:
-        raise RequestError(f"EvaluateOnExit can contain at most {MAX_RULES} conditions.")
-    for rule in rules:
-        conditions = {name: rule[name] for name in _EXIT_CONDITIONS if name in rule}
-        if not conditions:
-            raise RequestError("EvaluateOnExit should contain at least one of onExitCode, onReason or onStatusReason")
-        for name, pattern in conditions.items():
-            if len(pattern) > MAX_PATTERN:
-                raise RequestError(f"Evaluate on exit condition cannot exceed {MAX_PATTERN} characters.")
-            if not (_EXIT_CODE if name == "onExitCode" else _REASON).fullmatch(pattern):
-                raise RequestError("Evaluate on exit condition contains restricted characters.")

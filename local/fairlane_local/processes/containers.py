@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from fairlane_client.checks.overrides import node_owner
 from fairlane_local.batch.jobs.container_job import ContainerJob
 from fairlane_local.batch.jobs.containers import LOG_GROUP, task
 from fairlane_local.batch.jobs.job import Attempt
-from fairlane_local.batch.jobs.overrides import node_owner
 from fairlane_local.batch.store import Record
 from fairlane_local.processes.images import image_directory
 from fairlane_local.processes.options import ProcessOptions

@@ -113,7 +113,7 @@ def test_only_an_init_process_passes_signals_on_that_the_command_does_not_handle
 
 
 def test_a_timeout_ends_the_job_without_a_retry(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fairlane_local.batch.jobs.container_requests.check_timeout", lambda timeout: None)
+    monkeypatch.setattr("fairlane_client.checks.container_job_rules.timeout_refusals", lambda timeout, field: [])
     job = here.container(["sleep", "1000"], timeout={"attemptDurationSeconds": 1}, retryStrategy={"attempts": 3})
     here.ended(job)
     assert (job.status, len(job.attempts)) == ("FAILED", 1)

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from fairlane_client.checks.overrides import node_owner
 from fairlane_local.batch.jobs.containers import describe_attempt, exit_members, task
 from fairlane_local.batch.jobs.job import STATUSES, Job
-from fairlane_local.batch.jobs.overrides import node_owner
 from fairlane_local.batch.store import Record
 
 

@@ -1,25 +1,25 @@
 """Batch API calls for container jobs."""
 
-import json
 from collections import deque
 from itertools import count
 from typing import Any, Final
 from uuid import uuid4
 
 from fairlane.scheduler import Outcome
-from fairlane_local.batch.errors import RequestError, ThrottlingError
+from fairlane.scheduling import FairShare
+from fairlane_client.checks.container_job_rules import container_job_refusals
+from fairlane_local.batch.errors import RequestError, ThrottlingError, refuse
 from fairlane_local.batch.job_definitions import active_definition
 from fairlane_local.batch.jobs.consumables import Consumables
 from fairlane_local.batch.jobs.container_job import ContainerJob
-from fairlane_local.batch.jobs.container_requests import array_size, container_spec, priority_of
+from fairlane_local.batch.jobs.container_requests import container_spec
 from fairlane_local.batch.jobs.containers import Containers
 from fairlane_local.batch.jobs.dependencies import Dependencies, DependencyList
 from fairlane_local.batch.jobs.job import FAILED, RUNNABLE, SUCCEEDED, Attempt
 from fairlane_local.batch.jobs.lifecycle import KILLED, Lifecycle
 from fairlane_local.batch.jobs.options import JobOptions
 from fairlane_local.batch.jobs.retries import retries_after
-from fairlane_local.batch.jobs.service_job_rules import check_job_name, check_size
-from fairlane_local.batch.jobs.share_rules import check_fair_share
+from fairlane_local.batch.jobs.share_rules import check_share
 from fairlane_local.batch.jobs.simulation_tags import FAILS, run_seconds
 from fairlane_local.batch.rules import check_bulk
 from fairlane_local.batch.store import Batch, Record, Request, get
@@ -69,16 +69,15 @@ class ContainerJobs:
     def submit_job(self, request: Request) -> Record:
         if not self._throttle.admits("submit_job"):
             raise ThrottlingError("Too Many Requests")
-        check_size(json.dumps(request))
-        check_job_name(request["jobName"])
+        refuse(container_job_refusals(request))
         queue = self._queue(request["jobQueue"])
         if queue["state"] != "ENABLED":
             raise RequestError(f"Job queue {queue['jobQueueName']} is DISABLED.")
         definition = active_definition(self._batch, request["jobDefinition"])
-        is_fair_share = check_fair_share(self._batch, self._lifecycle.jobs, queue, request.get("shareIdentifier"))
-        priority = priority_of(request, definition, is_required=is_fair_share)
-        size = array_size(request, definition)
-        spec, units = container_spec(self._batch, request, definition)
+        policy = check_share(self._batch, self._lifecycle.jobs, queue, request)
+        priority = request.get("schedulingPriorityOverride", definition.get("schedulingPriority"))
+        size = request.get("arrayProperties", {}).get("size")
+        spec, units = container_spec(self._batch, request, definition, is_fair_share=isinstance(policy, FairShare))
         dependencies = self._dependencies.read(request)
         tags = dict(request.get("tags", {}))
         job_id = str(uuid4())

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 from fairlane_local.batch.errors import RequestError
 from fairlane_local.batch.jobs.container_job import ContainerJob
@@ -10,11 +10,8 @@ from fairlane_local.batch.jobs.job import FAILED, SUCCEEDED, Job
 from fairlane_local.batch.jobs.job_lists import JobIndex
 from fairlane_local.batch.store import Request
 
-MAX_DEPENDENCIES: Final = 20
 DependencyList: TypeAlias = list[tuple[ContainerJob | None, str | None]]
 """Jobs that a job depends on, each with the type. None: each child of an array job depends on the previous child."""
-
-_TYPES: Final = (None, "SEQUENTIAL", "N_TO_N")
 
 
 class Dependencies:
@@ -35,8 +32,6 @@ class Dependencies:
             RequestError: If a dependency is invalid.
         """
         dependencies = request.get("dependsOn", [])
-        if len(dependencies) > MAX_DEPENDENCIES:
-            raise RequestError(f"A job can depend on at most {MAX_DEPENDENCIES} jobs.")
         size = request.get("arrayProperties", {}).get("size")
         return [(self._read(dependency, size), dependency.get("type")) for dependency in dependencies]
 
@@ -65,11 +60,7 @@ class Dependencies:
 
     def _read(self, dependency: Request, size: int | None) -> ContainerJob | None:
         kind, identifier = dependency.get("type"), dependency.get("jobId")
-        if kind not in _TYPES:
-            raise RequestError("The type of a dependency must be one of [N_TO_N, SEQUENTIAL].")
         if identifier is None:
-            if kind != "SEQUENTIAL" or size is None:
-                raise RequestError("A dependency without jobId must have the type SEQUENTIAL, in an array job.")
             return None
         other = self._jobs.find(identifier)
         if not isinstance(other, ContainerJob):

@@ -8,19 +8,16 @@ from typing import Final
 from uuid import uuid4
 
 from fairlane.scheduler import Outcome
-from fairlane_local.batch.errors import RequestError, ThrottlingError
+from fairlane.scheduling import QuotaManagement
+from fairlane_client.checks.request_rules import priority_refusals
+from fairlane_client.checks.service_job_rules import read_training_request, service_job_refusals
+from fairlane_local.batch.errors import RequestError, ThrottlingError, refuse
 from fairlane_local.batch.jobs.job import ENDED, SERVICE_STATUSES, Attempt, ServiceJob
 from fairlane_local.batch.jobs.job_lists import JOB_FILTERS, PAGE, page, select
 from fairlane_local.batch.jobs.lifecycle import Lifecycle
 from fairlane_local.batch.jobs.options import JobOptions
 from fairlane_local.batch.jobs.retries import retries_after
-from fairlane_local.batch.jobs.service_job_rules import (
-    check_job_name,
-    check_retries,
-    check_size,
-    read_training_request,
-)
-from fairlane_local.batch.jobs.share_rules import check_fair_share
+from fairlane_local.batch.jobs.share_rules import check_share
 from fairlane_local.batch.jobs.simulation_tags import FAILS, run_seconds
 from fairlane_local.batch.jobs.training_jobs import (
     LOG_GROUP,
@@ -29,7 +26,7 @@ from fairlane_local.batch.jobs.training_jobs import (
     STOPPED,
     TrainingJobs,
 )
-from fairlane_local.batch.rules import check_bulk, check_priority, check_timeout
+from fairlane_local.batch.rules import check_bulk
 from fairlane_local.batch.store import Batch, Record, Request, get
 from fairlane_local.batch.throttle import Throttle
 from fairlane_local.processes.runner import Runner
@@ -69,19 +66,14 @@ class ServiceJobs:
         if not self._throttle.admits("submit_service_job"):
             raise ThrottlingError("Too Many Requests")
         body = json.dumps(request)
-        check_size(body)
-        check_job_name(request["jobName"])
+        refuse(service_job_refusals(request))
         queue = self._queue(request["jobQueue"])
         if queue["state"] != "ENABLED":
             raise RequestError(f"Job queue {queue['jobQueueName']} is DISABLED.")
         training = read_training_request(request["serviceRequestPayload"])
-        check_priority(request.get("schedulingPriority"))
-        check_retries(request.get("retryStrategy", {}))
-        check_timeout(request.get("timeoutConfig", {}))
         preemptions = request.get("preemptionConfiguration", {}).get("preemptionRetriesBeforeTermination")
-        if preemptions is not None and preemptions < 0:
-            raise RequestError("preemptionRetriesBeforeTermination must be at least 0.")
-        is_quota = self._check_share(queue, request)
+        policy = check_share(self._batch, self._lifecycle.jobs, queue, request)
+        is_quota = isinstance(policy, QuotaManagement)
         tags = dict(request.get("tags", {}))
         seconds = run_seconds(tags, self._options.run_seconds)
         digest = sha256(body.encode()).digest() if "clientToken" in request else b""
@@ -134,7 +126,7 @@ class ServiceJobs:
 
     def update_service_job(self, request: Request) -> Record:
         job = self._job(request["jobId"])
-        check_priority(request["schedulingPriority"])
+        refuse(priority_refusals(request["schedulingPriority"]))
         if job.status in ENDED:
             raise RequestError(f"Service job {job.id} has ended with the status {job.status}.")
         job.priority = request["schedulingPriority"]
@@ -232,20 +224,3 @@ class ServiceJobs:
         if queue.get("jobQueueType") != "SAGEMAKER_TRAINING":
             raise RequestError(f"Job queue {queue['jobQueueName']} is not of the type SAGEMAKER_TRAINING.")
         return queue
-
-    def _check_share(self, queue: Record, request: Request) -> bool:
-        """Check the share of a request, and return True if the queue has quota shares."""
-        check_fair_share(self._batch, self._lifecycle.jobs, queue, request.get("shareIdentifier"))
-        policy = self._batch.policies.get(queue.get("schedulingPolicyArn", ""), {})
-        quota_share = request.get("quotaShareName")
-        if ("quotaSharePolicy" in policy) != bool(quota_share):
-            wrong = "must be specified for a job queue with" if "quotaSharePolicy" in policy else "requires"
-            raise RequestError(f"quotaShareName {wrong} a quota-share scheduling policy.")
-        if quota_share:
-            share = get(
-                self._batch.quota_shares,
-                f"{self._batch.arn('job-queue')}/{queue['jobQueueName']}/quota-share/{quota_share}",
-            )
-            if share["state"] != "ENABLED":
-                raise RequestError(f"Quota share {quota_share} is DISABLED.")
-        return bool(quota_share)

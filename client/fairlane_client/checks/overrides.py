@@ -1,17 +1,41 @@
 """Members of a job definition with the overrides of a SubmitJob request."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from math import ceil
 from typing import Any, Final
 
-from fairlane_local.batch.errors import RequestError
-from fairlane_local.batch.job_definition_rules import node_range
-from fairlane_local.batch.store import Record, Request
+from fairlane.errors import Problem
+from fairlane_client.checks.request_rules import Refusal, Request
+
+Record = dict[str, Any]
 
 _MERGED: Final = {"environment": "name", "resourceRequirements": "type"}
 """Lists whose items replace the items of the definition with the same key. Other members are replaced as a whole."""
 _MAX_NODES: Final = 1000
+_TARGET_NODES: Final = re.compile(r"([0-9]*)(:?)([0-9]*)")
+
+
+def node_range(target_nodes: str, nodes: int) -> range:
+    """Return the nodes of a node range, for example of `0:3`, `4:` or `5`.
+
+    Args:
+        target_nodes: Value of `targetNodes`.
+        nodes: Number of nodes of the job.
+
+    Raises:
+        ValueError: If the value is invalid or outside the nodes of the job. Its text is AWS's message.
+    """
+    match = _TARGET_NODES.fullmatch(target_nodes)
+    if match is None or target_nodes in ("", ":"):
+        raise ValueError("targetNodes should contain only digits.")
+    first, colon, last = match.groups()
+    start = int(first or 0)
+    end = int(last or nodes - 1) if colon else start
+    if not 0 <= start <= end < nodes:
+        raise ValueError(f"targetNodes {target_nodes} is out of range, must be less than numNodes.")
+    return range(start, end + 1)
 
 
 def override_container(container: Request, overrides: Request) -> Record:
@@ -49,26 +73,53 @@ def override_pod(properties: Request, overrides: Request) -> Record:
     return {**properties, "podProperties": {**pod, "containers": containers}}
 
 
-def override_nodes(properties: Request, overrides: Request) -> Record:
-    """Return the node properties of a multi-node job with overrides.
-
-    Raises:
-        RequestError: If the number of nodes cannot be overridden, or if a node range is invalid.
-    """
+def node_override_refusals(properties: Request, overrides: Request) -> Iterator[Refusal]:
+    """Yield the mistakes of the overrides of a multi-node job."""
     nodes = overrides.get("numNodes", properties["numNodes"])
-    ranges = [dict(item) for item in properties["nodeRangeProperties"]]
+    ranges = properties["nodeRangeProperties"]
     if nodes != properties["numNodes"]:
         if not any(item["targetNodes"].endswith(":") for item in ranges):
-            raise RequestError("numNodes can only be overridden if a node range has an open upper boundary.")
+            message = "numNodes can only be overridden if a node range has an open upper boundary."
+            sentence = f"the job definition has fixed node ranges for {properties['numNodes']} nodes: leave it out"
+            yield Refusal(Problem.relation(("numNodes",), sentence), message)
+            return
         if not properties["mainNode"] < nodes <= _MAX_NODES:
-            raise RequestError("Main node index is out of range, must be less than numNodes.")
+            problem = Problem(("numNodes",), nodes, f"a number of nodes, {properties['mainNode'] + 1} to {_MAX_NODES}")
+            yield Refusal(problem, "Main node index is out of range, must be less than numNodes.")
+            return
+    targets = {}
+    for item in ranges:
+        try:
+            targets[item["targetNodes"]] = node_range(item["targetNodes"], nodes)
+        except ValueError as error:
+            sentence = f"the job definition has a range for the nodes {item['targetNodes']}: use more nodes"
+            yield Refusal(Problem.relation(("numNodes",), sentence), str(error))
+    for index, override in enumerate(overrides.get("nodePropertyOverrides", [])):
+        target, field = override["targetNodes"], ("nodePropertyOverrides", index, "targetNodes")
+        allowed = f"a node range of the job definition: {', '.join(targets)}"
+        try:
+            matching = [item for item in ranges if targets.get(item["targetNodes"]) == node_range(target, nodes)]
+        except ValueError as error:
+            yield Refusal(Problem(field, target, allowed), str(error))
+            continue
+        if not matching:
+            message = f"targetNodes {target} is not a node range of the job definition."
+            yield Refusal(Problem(field, target, allowed), message)
+        if "containerOverrides" in override and any("container" not in item for item in matching):
+            sentence = "the node range has no container: leave it out"
+            message = "containerOverrides is only valid for node ranges with container."
+            yield Refusal(Problem.relation((*field[:2], "containerOverrides"), sentence), message)
+
+
+def override_nodes(properties: Request, overrides: Request) -> Record:
+    """Return the node properties of a multi-node job with overrides without mistakes of `node_override_refusals`."""
+    nodes = overrides.get("numNodes", properties["numNodes"])
+    ranges = [dict(item) for item in properties["nodeRangeProperties"]]
     for override in overrides.get("nodePropertyOverrides", []):
         target = node_range(override["targetNodes"], nodes)
-        matching = [item for item in ranges if node_range(item["targetNodes"], nodes) == target]
-        if not matching:
-            raise RequestError(f"targetNodes {override['targetNodes']} is not a node range of the job definition.")
-        for item in matching:
-            _override_node_range(item, override)
+        for item in ranges:
+            if node_range(item["targetNodes"], nodes) == target:
+                _override_node_range(item, override)
     return {**properties, "numNodes": nodes, "nodeRangeProperties": ranges}
 
 
@@ -92,7 +143,11 @@ def node_owner(properties: Request, node: int) -> Record:
 
 
 def vcpus(properties: Request) -> int:
-    """Return the vCPUs of a job definition or node range, rounded up to a whole number."""
+    """Return the vCPUs of a job definition or node range, rounded up to a whole number.
+
+    Raises:
+        ValueError: If the CPUs of a pod are no number. Its text is AWS's message.
+    """
     if "eksProperties" in properties:
         containers = properties["eksProperties"]["podProperties"].get("containers", [])
         return _whole(_eks_cpu(container.get("resources", {})) for container in containers)
@@ -104,8 +159,6 @@ def vcpus(properties: Request) -> int:
 
 def _override_node_range(item: Record, override: Request) -> None:
     if "containerOverrides" in override:
-        if "container" not in item:
-            raise RequestError("containerOverrides is only valid for node ranges with container.")
         item["container"] = override_container(item["container"], override["containerOverrides"])
     if "ecsPropertiesOverride" in override and "ecsProperties" in item:
         item["ecsProperties"] = override_tasks(item["ecsProperties"], override["ecsPropertiesOverride"])
@@ -125,7 +178,7 @@ def _eks_cpu(resources: Any) -> Fraction:
     try:
         return Fraction(text.removesuffix("m")) / (1000 if text.endswith("m") else 1)
     except (ValueError, ZeroDivisionError):
-        raise RequestError(f"Value {text} for cpu is not valid. Please provide a numeric value.") from None
+        raise ValueError(f"Value {text} for cpu is not valid. Please provide a numeric value.") from None
 
 
 def _whole(numbers: Iterable[Fraction]) -> int:
