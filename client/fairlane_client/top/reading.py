@@ -11,7 +11,7 @@ from fairlane_client.queues.jobs import HOLDING, QueuedJob, list_jobs, read_job
 from fairlane_client.queues.queue import Kind, Queue, find_queue, list_queues, queue_of_record
 from fairlane_client.queues.snapshot import Snapshot, read_snapshot
 from fairlane_client.sweeps.submission import Clock
-from fairlane_client.top.rows import ShareUse, capacities, oldest_wait, row_of, share_uses
+from fairlane_client.top.rows import ShareUse, capacities, oldest_wait, row_of, share_uses, total_use
 
 Item = TypeVar("Item")
 
@@ -55,6 +55,7 @@ class QueueTop:
         policy: Name of the class of the scheduling policy. Default: unknown.
         is_enabled: False if the queue accepts no jobs. Default: True.
         capacity: Capacity by unit. Default: unknown.
+        used: Capacity in use by unit. Default: unknown.
         shares: Use by share and unit. Default: unknown.
         waiting: Number of RUNNABLE jobs that were counted, at most 1,000. Default: 0.
         is_counted: True if all RUNNABLE jobs were counted. Default: False.
@@ -71,6 +72,7 @@ class QueueTop:
     policy: str = ""
     is_enabled: bool = True
     capacity: Mapping[str, float] | None = None
+    used: Mapping[str, float] | None = None
     shares: Sequence[ShareUse] = ()
     waiting: int = 0
     is_counted: bool = False
@@ -202,6 +204,7 @@ class TopReader:
             policy=type(queue.policy).__name__,
             is_enabled=queue.is_enabled,
             capacity=capacities(queue),
+            used=total_use(queue, snapshot),
             shares=share_uses(queue, snapshot, waiting, now),
             waiting=len(waiting),
             is_counted=is_counted,

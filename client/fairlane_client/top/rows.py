@@ -60,8 +60,7 @@ def share_uses(queue: Queue, snapshot: Snapshot, waiting: Sequence[QueuedJob], n
     rows = list(dict.fromkeys([*entitlements, *used, *jobs]))
     units = list(dict.fromkeys([*capacities(queue), *(unit for _, unit in rows)]))
     disabled = _disabled(queue)
-    is_known = snapshot.updated is not None or bool(snapshot.in_use)
-    unlisted = 0.0 if is_known and len(snapshot.shares_in_use) < _TOP_SHARES else None
+    unlisted = 0.0 if total_use(queue, snapshot) is not None and len(snapshot.shares_in_use) < _TOP_SHARES else None
     return [
         ShareUse(
             name=share,
@@ -83,6 +82,16 @@ def capacities(queue: Queue) -> dict[str, float]:
     if isinstance(capacity, Mapping):
         return dict(capacity)
     return {} if isinstance(queue.policy, QuotaManagement) else {_unit(queue, NUM_INSTANCES): capacity}
+
+
+def total_use(queue: Queue, snapshot: Snapshot) -> dict[str, float] | None:
+    """Return the capacity in use by unit. None if AWS does not report it."""
+    if snapshot.updated is None and not snapshot.in_use:
+        return None
+    used: dict[str, float] = {}
+    for unit, number in snapshot.in_use.items():
+        used[_unit(queue, unit)] = used.get(_unit(queue, unit), 0) + number
+    return used
 
 
 def row_of(queue: Queue, share: str, unit: str) -> tuple[str, str]:
