@@ -92,8 +92,9 @@ def queue_lines(queues: Sequence[QueueTop], width: int, now: float, cursor: Row 
         age = 0.0 if queue.read_at is None else max(0.0, now - queue.read_at)
         units = list(dict.fromkeys(share.unit for share in queue.shares)) or [*(queue.capacity or {"": 0})]
         for unit in units:
-            yield Line(_title(queue, unit, units, width, age))
             shares = [share for share in queue.shares if share.unit == unit]
+            only = None if shares else Row(queue.name, "", unit)
+            yield Line(_title(queue, unit, units, width, is_marked=only is not None and only == cursor), only)
             most = max([_capacity(queue, unit), *(max(share.used or 0, share.ceiling or 0) for share in shares)])
             for share in shares:
                 row = Row(queue.name, share.name, unit)
@@ -151,16 +152,16 @@ def _share_name(share: ShareUse) -> str:
     return share.name or "all jobs"
 
 
-def _title(queue: QueueTop, unit: str, units: Sequence[str], width: int, age: float) -> Text:
-    left = Text(queue.name, "bold")
+def _title(queue: QueueTop, unit: str, units: Sequence[str], width: int, *, is_marked: bool) -> Text:
+    left = Text()
+    left.append(queue.name, "bold reverse" if is_marked else "bold")
     if not queue.is_enabled:
         left.append("  DISABLED", "bold red")
-    policy = _POLICIES.get(queue.policy, "")
-    left.append(f"  {policy if unit in _UNITS else unit}", "bright_black")
+    left.append(f"  {_POLICIES.get(queue.policy, '') if unit in _UNITS else unit}", "bright_black")
     if queue.neighbors and unit == units[0]:
         left.append(f"  capacity also of {', '.join(queue.neighbors)}", "bright_black")
     if queue.read_at is None:
-        return fit(left, width)
+        return fit(left if queue.problem else left.append("reading ...", "bright_black"), width)
     used = None if queue.used is None else queue.used.get(unit, 0)
     right = Text(f"{number(used)}/{number(_capacity(queue, unit))} {_UNITS.get(unit, 'instances')}")
     if unit == units[0]:

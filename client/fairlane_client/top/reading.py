@@ -135,6 +135,11 @@ class TopReader:
         found = [str(find_queue(self._records, name)["jobQueueName"]) for name in self._names]
         return [*dict.fromkeys(found)] if self._names else listed
 
+    def place(self) -> str:
+        """Return the Region and the account of the queues. Empty if there is no queue."""
+        arn = str(self._records[0]["jobQueueArn"]) if self._records else ""
+        return " ".join(arn.split(":")[3:5])
+
     def refresh(self) -> Iterator[QueueTop]:
         """Yield the state of each queue. After a throttled request, no further queue is read.
 
@@ -164,7 +169,7 @@ class TopReader:
         """
         queue = self._queues.get(name)
         if queue is None:
-            return ShareJobs(jobs=[], positions={}, problem=self._tops[name].problem)
+            return ShareJobs(jobs=[], positions={}, problem="the queue is not read yet")
         paced = _Paced(self.calls, self.clock, MAX_REQUESTS)
         holding, _, error = _collect(list_jobs(paced, queue, HOLDING))
         positions = {job: index for index, job in enumerate(self._fronts.get(name, ()), 1)}

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from fairlane.cli import dashboard, environment, fanout, hyperpod, init, local, rehearse, sweep, trace, verify
+from fairlane.cli import dashboard, environment, fanout, hyperpod, init, local, rehearse, sweep, top, trace, verify
 from fairlane.errors import ConfigurationError
 
 
@@ -30,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     local.add_to(commands)
     rehearse.add_to(commands)
     sweep.add_to(commands)
+    top.add_to(commands)
     trace.add_to(commands)
     verify.add_to(commands)
     options = parser.parse_args(arguments)
