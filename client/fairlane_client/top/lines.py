@@ -7,13 +7,14 @@ from rich.text import Text
 
 from fairlane.scheduling import NUM_INSTANCES
 from fairlane_client.queues.queue import VCPU
-from fairlane_client.top.reading import QueueTop
+from fairlane_client.top.reading import BlockedJob, QueueTop
 from fairlane_client.top.rows import ShareUse
 from fairlane_client.top.text import clean, duration, fit, number, spread
 
 _POLICIES: Final = {"Fifo": "FIFO", "FairShare": "fair share", "QuotaManagement": "quota management"}
 _UNITS: Final = {NUM_INSTANCES: "instances", VCPU: "vCPUs"}
 _MARGIN: Final = 2
+_JOB_NAME: Final = 20
 _MIN_BAR: Final = 10
 _MAX_BAR: Final = 80
 _COLUMNS: Final = {"USED": 8, "ENTITLED": 9, "CEILING": 8, "WAITING": 8, "OLDEST": 8}
@@ -57,7 +58,6 @@ class Layout:
     """
 
     def __init__(self, width: int, names: Sequence[str]) -> None:
-        self._width = width
         self._name = max(8, min(max(map(len, names), default=0), width // 5, 32))
         room = width - _MARGIN - self._name - 1
         self._columns: set[str] = set()
@@ -67,12 +67,13 @@ class Layout:
             room -= _COLUMNS[column]
             self._columns.add(column)
         self.bar = max(0, min(room, _MAX_BAR))
+        self.width = min(width, width - room + self.bar)
 
     def line(self, name: Text, bar: Text, cells: Mapping[str, str], marker: str = " ") -> Text:
         """Return a line with cells in its columns."""
         numbers = [cells[column].rjust(width) for column, width in _COLUMNS.items() if column in self._columns]
         line = Text.assemble(f"{marker} ", fit(name, self._name), " ", fit(bar, self.bar), *numbers)
-        return fit(line, min(self._width, line.cell_len))
+        return fit(line, self.width)
 
 
 def queue_lines(queues: Sequence[QueueTop], width: int, now: float, cursor: Row | None = None) -> Iterator[Line]:
@@ -94,15 +95,16 @@ def queue_lines(queues: Sequence[QueueTop], width: int, now: float, cursor: Row 
         for unit in units:
             shares = [share for share in queue.shares if share.unit == unit]
             only = None if shares else Row(queue.name, "", unit)
-            yield Line(_title(queue, unit, units, width, is_marked=only is not None and only == cursor), only)
+            yield Line(_title(queue, unit, units, layout.width, is_marked=only is not None and only == cursor), only)
             most = max([_capacity(queue, unit), *(max(share.used or 0, share.ceiling or 0) for share in shares)])
             for share in shares:
                 row = Row(queue.name, share.name, unit)
                 yield Line(_share_line(queue, share, most, layout, age, is_marked=row == cursor), row)
-            for job in queue.blocked:
-                if job.unit == unit:
-                    text = Text(f"{' ' * _MARGIN}blocked: {clean(job.reason)}  {clean(job.name)}", "red")
-                    yield Line(fit(text, width))
+                heads = [job for job in queue.blocked if (job.share, job.unit) == (share.name, unit)]
+                yield from (Line(_blocked_line(job, width)) for job in heads)
+        rows = {(share.name, share.unit) for share in queue.shares}
+        others = [job for job in queue.blocked if (job.share, job.unit) not in rows]
+        yield from (Line(_blocked_line(job, width)) for job in others)
         if queue.problem:
             since = f"read {duration(age)} ago; " if queue.read_at is not None else ""
             yield Line(fit(Text(f"{' ' * _MARGIN}! {since}{clean(queue.problem)}", "yellow"), width))
@@ -152,21 +154,32 @@ def _share_name(share: ShareUse) -> str:
     return share.name or "all jobs"
 
 
+def _blocked_line(job: BlockedJob, width: int) -> Text:
+    name = fit(Text(clean(job.name)), min(len(job.name), _JOB_NAME))
+    return fit(Text(f"{' ' * _MARGIN}blocked: {name}  {clean(job.reason)}", "red"), width)
+
+
 def _title(queue: QueueTop, unit: str, units: Sequence[str], width: int, *, is_marked: bool) -> Text:
-    left = Text()
-    left.append(queue.name, "bold reverse" if is_marked else "bold")
+    name = Text.assemble((queue.name, "bold reverse" if is_marked else "bold"))
     if not queue.is_enabled:
-        left.append("  DISABLED", "bold red")
-    left.append(f"  {_POLICIES.get(queue.policy, '') if unit in _UNITS else unit}", "bright_black")
+        name.append("  DISABLED", "bold red")
+    if unit and unit not in _UNITS:
+        name.append(f"  {unit}", "bright_black")
+    left = name.copy()
+    if unit in _UNITS:
+        left.append(f"  {_POLICIES[queue.policy]}", "bright_black")
     if queue.neighbors and unit == units[0]:
         left.append(f"  capacity also of {', '.join(queue.neighbors)}", "bright_black")
     if queue.read_at is None:
-        return fit(left if queue.problem else left.append("reading ...", "bright_black"), width)
+        return fit(name if queue.problem else name.append("  reading ...", "bright_black"), width)
     used = None if queue.used is None else queue.used.get(unit, 0)
-    right = Text(f"{number(used)}/{number(_capacity(queue, unit))} {_UNITS.get(unit, 'instances')}")
+    use = f"{number(used)}/{number(_capacity(queue, unit))}"
+    rights = [use, f"{use} {_UNITS.get(unit, 'instances')}"]
     if unit == units[0]:
-        right.append(f", {counted(queue, queue.waiting)} waiting")
-    return spread(left, right, width)
+        rights.append(f"{rights[-1]}, {counted(queue, queue.waiting)} waiting")
+    fitting = [right for right in rights if len(name) + 1 + len(right) <= width]
+    right = Text(fitting[-1] if fitting else use)
+    return spread(left if left.cell_len < width - len(right) else name, right, width)
 
 
 def _share_line(queue: QueueTop, share: ShareUse, most: float, layout: Layout, age: float, *, is_marked: bool) -> Text:

@@ -28,7 +28,9 @@ def print_top(queues: list[QueueTop], console: Console, now: float) -> None:
         now: Current time, in seconds since 1970.
     """
     for line in queue_lines(queues, console.width, now):
-        console.print(_encoded(line.text, console), no_wrap=True, crop=True, soft_wrap=False)
+        text = _encoded(line.text, console)
+        text.rstrip()
+        console.print(text, no_wrap=True, crop=True)
 
 
 def show_top(reader: TopReader, console: Console, interval: float) -> None:
@@ -166,4 +168,4 @@ class Refresher(threading.Thread):
 
 
 def _encoded(line: Text, console: Console) -> Text:
-    return in_ascii(line) if console.options.ascii_only else line
+    return in_ascii(line) if console.options.ascii_only else line.copy()

@@ -10,8 +10,8 @@ from fairlane_client.top.lines import Row, queue_lines
 from fairlane_client.top.reading import QueueTop, ShareJobs
 from fairlane_client.top.text import fit, spread
 
-_LEGEND: Final = (("█", "green", "own"), ("▓", "yellow", "above"), ("░", "cyan", "free"), ("·", "", "to ceiling"))
-_KEYS: Final = "↑↓ share  ←→ queue  enter jobs  q quit"
+_LEGEND: Final = (("█", "green", "entitled"), ("▓", "yellow", "above"), ("░", "cyan", "free"), ("·", "", "ceiling"))
+_KEYS: Final = "↑↓ ←→ move  enter jobs  q quit"
 _JOB_KEYS: Final = "↑↓ job  esc back  q quit"
 
 
@@ -84,7 +84,7 @@ class TopView:
         waiting = sum(queue.waiting for queue in queues)
         more = "" if all(queue.is_counted for queue in queues) else "+"
         head = Text.assemble(("fairlane top", "bold"), f"  {place}  {len(queues)} queues, {waiting:,}{more} waiting")
-        legend = Text("  ").join(Text.assemble((sign, style), f" {word}") for sign, style, word in _LEGEND)
+        legend = Text(" ").join(Text.assemble((sign, style), word) for sign, style, word in _LEGEND)
         shown = self._window([line.text for line in body], cursor, height - 3)
         return [
             spread(head, Text(status), width),
