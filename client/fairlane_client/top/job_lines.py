@@ -10,7 +10,7 @@ from fairlane_client.top.reading import ShareJobs
 from fairlane_client.top.text import clean, duration, fit, number
 
 _COLUMNS: Final = (("POS", 4), ("STATE", 10), ("NEEDS", 7), ("TIME", 8))
-_ID: Final = 38
+_ID: Final = 43  # of a child of an array job
 _WIDE: Final = 120
 _STYLES: Final = {"RUNNING": "green", "STARTING": "cyan", "SCHEDULED": "cyan"}
 
@@ -54,7 +54,7 @@ def _line(cells: Sequence[str], name: str, job_id: str, reason: str, width: int,
     rest = max(0, width - line.cell_len)
     if width >= _WIDE:
         rest -= _ID
-        line.append(job_id.ljust(_ID))
+        line.append_text(fit(Text(job_id), _ID - 1)).append(" ")
     own = min(rest, max(16, rest // 2))
     line.append_text(fit(Text(clean(name)), own - 1)).append(" ").append_text(fit(Text(clean(reason)), rest - own))
     line.stylize(style)

@@ -16,7 +16,7 @@ _UNITS: Final = {NUM_INSTANCES: "instances", VCPU: "vCPUs"}
 _MARGIN: Final = 2
 _JOB_NAME: Final = 20
 _MIN_BAR: Final = 10
-_MAX_BAR: Final = 80
+_MAX_BAR: Final = 120
 _COLUMNS: Final = {"USED": 8, "ENTITLED": 9, "CEILING": 8, "WAITING": 8, "OLDEST": 8}
 """Columns behind the bar, and their widths."""
 _FIRST: Final = ("USED", "ENTITLED", "WAITING", "OLDEST", "CEILING")
@@ -89,7 +89,9 @@ def queue_lines(queues: Sequence[QueueTop], width: int, now: float, cursor: Row 
     titles = layout.line(Text("SHARE"), Text("USE"), {column: column for column in _COLUMNS})
     titles.stylize("bold cyan")
     yield Line(titles)
-    for queue in queues:
+    for index, queue in enumerate(queues):
+        if index:
+            yield Line(Text())
         age = 0.0 if queue.read_at is None else max(0.0, now - queue.read_at)
         units = list(dict.fromkeys(share.unit for share in queue.shares)) or [*(queue.capacity or {"": 0})]
         for unit in units:
@@ -108,7 +110,6 @@ def queue_lines(queues: Sequence[QueueTop], width: int, now: float, cursor: Row 
         if queue.problem:
             since = f"read {duration(age)} ago; " if queue.read_at is not None else ""
             yield Line(fit(Text(f"{' ' * _MARGIN}! {since}{clean(queue.problem)}", "yellow"), width))
-        yield Line(Text())
 
 
 def draw_bar(share: ShareUse, most: float, width: int) -> Text:

@@ -30,8 +30,10 @@ def clean(text: str) -> str:
 
 def fit(text: Text, width: int) -> Text:
     """Return a text that is exactly as wide as a number of cells."""
+    if width <= 0:
+        return Text()
     copy = text.copy()
-    copy.truncate(max(0, width), overflow="ellipsis", pad=True)
+    copy.truncate(width, overflow="ellipsis", pad=True)
     return copy
 
 

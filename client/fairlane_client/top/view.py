@@ -83,8 +83,9 @@ class TopView:
         cursor = next((index for index, line in enumerate(body) if line.row == marked), 0)
         waiting = sum(queue.waiting for queue in queues)
         more = "" if all(queue.is_counted for queue in queues) else "+"
-        head = Text.assemble(("fairlane top", "bold"), f"  {place}  {len(queues)} queues, {waiting:,}{more} waiting")
-        legend = Text(" ").join(Text.assemble((sign, style), word) for sign, style, word in _LEGEND)
+        counts = f"{len(queues)} {'queue' if len(queues) == 1 else 'queues'}"
+        head = Text.assemble(("fairlane top", "bold"), f"  {place}  {counts}, {waiting:,}{more} waiting")
+        legend = Text(" ").join(Text.assemble((sign, style), f" {word}") for sign, style, word in _LEGEND)
         shown = self._window([line.text for line in body], cursor, height - 3)
         return [
             spread(head, Text(status), width),
@@ -113,7 +114,8 @@ class TopView:
     def _window(self, lines: list[Text], cursor: int, height: int) -> list[Text]:
         """Return the lines around the cursor, filled up with empty lines."""
         height = max(0, height)
-        before, after = min(2, cursor), min(2, max(0, len(lines) - 1 - cursor))
+        around = max(0, min(2, (height - 1) // 2))
+        before, after = min(around, cursor), min(around, max(0, len(lines) - 1 - cursor))
         self._first = min(self._first, cursor - before)
         self._first = max(self._first, cursor + after + 1 - height, 0)
         self._first = min(self._first, max(0, len(lines) - height))
