@@ -38,6 +38,9 @@ class FakeBatch:
         self.names = [f"{_KINDS[index % 4]}-{index:02}" for index in range(queues)]
 
     def __getattr__(self, operation: str) -> Any:
+        if operation.startswith("_"):
+            raise AttributeError(operation)
+
         def call(**request: Any) -> dict[str, Any]:
             self.requests.append(operation)
             if operation in self.denied:
@@ -131,6 +134,10 @@ class FakeBatch:
         return self._job("quota", int(jobId.rpartition("-")[2]), "RUNNABLE") | {
             "jobQueue": f"{_ARN}:job-queue/quota-00"
         }
+
+    def _describe_jobs(self, jobs: list[str]) -> dict[str, Any]:
+        found = [self._job("gpu", int(job.rpartition("-")[2]), "RUNNABLE") for job in jobs]
+        return {"jobs": [job | {"jobQueue": f"{_ARN}:job-queue/gpu-02"} for job in found]}
 
     def _page(self, queue: str, status: str, size: int, token: str | None) -> dict[str, Any]:
         start = int(token or 0)
