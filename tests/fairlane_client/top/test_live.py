@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import pytest
 
 from fairlane_client.queues.calls import NotAllowed
@@ -14,7 +16,7 @@ class _Wake:
         self.now = 0.0
         self.part = 1.0
         self.is_on = False
-        self.after = lambda: None
+        self.after: Callable[[], None] = lambda: None
 
     def monotonic(self) -> float:
         return self.now
@@ -39,7 +41,7 @@ class _Wake:
 def wake(monkeypatch: pytest.MonkeyPatch) -> _Wake:
     wake = _Wake()
     monkeypatch.setattr(live, "time", wake)
-    monkeypatch.setattr(live.threading, "Event", lambda: wake)
+    monkeypatch.setattr("threading.Event", lambda: wake)
     return wake
 
 
