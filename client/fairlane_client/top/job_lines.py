@@ -32,7 +32,7 @@ def job_lines(jobs: ShareJobs, width: int, now: float, cursor: int) -> Iterator[
             "-" if position is None else str(position),
             job.state,
             number(job.amount) if job.amount else "?",
-            duration(now - since),
+            duration(now + jobs.ahead - since),
         )
         style = "reverse" if index == cursor else _STYLES.get(job.state, "")
         yield _line(cells, job.name, job.id, job.reason, width, style)

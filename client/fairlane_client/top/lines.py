@@ -12,7 +12,8 @@ from fairlane_client.top.rows import ShareUse
 from fairlane_client.top.text import clean, duration, fit, number, spread
 
 _POLICIES: Final = {"Fifo": "FIFO", "FairShare": "fair share", "QuotaManagement": "quota management"}
-_UNITS: Final = {NUM_INSTANCES: "instances", VCPU: "vCPUs"}
+UNITS: Final = {NUM_INSTANCES: "instances", VCPU: "vCPUs"}
+"""Names of units that are no instance types."""
 _MARGIN: Final = 2
 _JOB_NAME: Final = 20
 _MIN_BAR: Final = 10
@@ -85,19 +86,21 @@ def queue_lines(queues: Sequence[QueueTop], width: int, now: float, cursor: Row 
         now: Current time, in seconds since 1970.
         cursor: Row to mark. Default: none.
     """
-    layout = Layout(width, [_share_name(share) for queue in queues for share in queue.shares])
+    layout = Layout(width, [_row_name(queue, share) for queue in queues for share in queue.shares])
     titles = layout.line(Text("SHARE"), Text("USE"), {column: column for column in _COLUMNS})
     titles.stylize("bold cyan")
     yield Line(titles)
     for index, queue in enumerate(queues):
-        if index:
+        if index and not (_is_row(queue) and _is_row(queues[index - 1])):
             yield Line(Text())
         age = 0.0 if queue.read_at is None else max(0.0, now - queue.read_at)
         units = list(dict.fromkeys(share.unit for share in queue.shares)) or [*(queue.capacity or {"": 0})]
         for unit in units:
             shares = [share for share in queue.shares if share.unit == unit]
             only = None if shares else Row(queue.name, "", unit)
-            yield Line(_title(queue, unit, units, layout.width, is_marked=only is not None and only == cursor), only)
+            if not _is_row(queue):
+                is_marked = only is not None and only == cursor
+                yield Line(_title(queue, unit, units, layout.width, is_marked=is_marked), only)
             most = max([_capacity(queue, unit), *(max(share.used or 0, share.ceiling or 0) for share in shares)])
             for share in shares:
                 row = Row(queue.name, share.name, unit)
@@ -151,8 +154,13 @@ def _capacity(queue: QueueTop, unit: str) -> float:
     return (queue.capacity or {}).get(unit, 0)
 
 
-def _share_name(share: ShareUse) -> str:
-    return share.name or "all jobs"
+def _is_row(queue: QueueTop) -> bool:
+    """Return True for a queue without shares, which needs no title."""
+    return [share.name for share in queue.shares] == [""] and queue.is_enabled and not queue.neighbors
+
+
+def _row_name(queue: QueueTop, share: ShareUse) -> str:
+    return queue.name if _is_row(queue) else share.name or "all jobs"
 
 
 def _blocked_line(job: BlockedJob, width: int) -> Text:
@@ -164,10 +172,10 @@ def _title(queue: QueueTop, unit: str, units: Sequence[str], width: int, *, is_m
     name = Text.assemble((queue.name, "bold reverse" if is_marked else "bold"))
     if not queue.is_enabled:
         name.append("  DISABLED", "bold red")
-    if unit and unit not in _UNITS:
+    if unit and unit not in UNITS:
         name.append(f"  {unit}", "bright_black")
     left = name.copy()
-    if unit in _UNITS:
+    if unit in UNITS:
         left.append(f"  {_POLICIES[queue.policy]}", "bright_black")
     if queue.neighbors and unit == units[0]:
         left.append(f"  capacity also of {', '.join(queue.neighbors)}", "bright_black")
@@ -175,7 +183,7 @@ def _title(queue: QueueTop, unit: str, units: Sequence[str], width: int, *, is_m
         return fit(name if queue.problem else name.append("  reading ...", "bright_black"), width)
     used = None if queue.used is None else queue.used.get(unit, 0)
     use = f"{number(used)}/{number(_capacity(queue, unit))}"
-    rights = [use, f"{use} {_UNITS.get(unit, 'instances')}"]
+    rights = [use, f"{use} {UNITS.get(unit, 'instances')}"]
     if unit == units[0]:
         rights.append(f"{rights[-1]}, {counted(queue, queue.waiting)} waiting")
     fitting = [right for right in rights if len(name) + 1 + len(right) <= width]
@@ -184,7 +192,8 @@ def _title(queue: QueueTop, unit: str, units: Sequence[str], width: int, *, is_m
 
 
 def _share_line(queue: QueueTop, share: ShareUse, most: float, layout: Layout, age: float, *, is_marked: bool) -> Text:
-    name = Text(_share_name(share), "reverse" if is_marked else "" if share.is_enabled else "red")
+    style = "reverse" if is_marked else "" if share.is_enabled else "red"
+    name = Text(_row_name(queue, share), f"{style} bold" if _is_row(queue) else style)
     wait = None if share.oldest_wait is None else duration(share.oldest_wait + age)
     cells = {
         "USED": number(share.used),

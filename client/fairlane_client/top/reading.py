@@ -91,11 +91,13 @@ class ShareJobs:
     Args:
         jobs: Jobs.
         positions: Position in the queue of each of the first 100 waiting jobs, from 1, by its id.
+        ahead: Number of seconds that AWS's clock is at least ahead of this client's, 0 or more. Default: 0.
         problem: Reason why jobs are missing. Default: none.
     """
 
     jobs: Sequence[QueuedJob]
     positions: Mapping[str, int]
+    ahead: float = 0.0
     problem: str = ""
 
 
@@ -118,6 +120,7 @@ class TopReader:
         self._tops: dict[str, QueueTop] = {}
         self._waiting: dict[str, Sequence[QueuedJob]] = {}
         self._fronts: dict[str, Sequence[str]] = {}
+        self._ahead = 0.0
 
     def queue_names(self) -> list[str]:
         """Return the names of the queues, in alphabetical order, or in the order of `names`.
@@ -176,7 +179,13 @@ class TopReader:
         holding.sort(key=lambda job: job.since or job.created)
         waiting = sorted(self._waiting.get(name, ()), key=lambda job: (positions.get(job.id, 101), job.created))
         own = [job for job in (*holding, *waiting) if row_of(queue, job.share, job.unit) == (share, unit)]
-        return ShareJobs(jobs=list({job.id: job for job in own}.values()), positions=positions, problem=_text(error))
+        newest = max((job.since or job.created for job in own), default=0.0)
+        return ShareJobs(
+            jobs=list({job.id: job for job in own}.values()),
+            positions=positions,
+            ahead=max(self._ahead, newest - self.clock.now()),
+            problem=_text(error),
+        )
 
     def _read(self, name: str) -> None:
         try:
@@ -203,6 +212,7 @@ class TopReader:
         self._waiting[name], self._fronts[name] = waiting, snapshot.front
         # AWS's own times are in the past of AWS: a clock of this client that is behind them gives no negative waits.
         now = max([self.clock.now(), snapshot.updated or 0, *(job.created for job in waiting)])
+        self._ahead = now - self.clock.now()
         return QueueTop(
             name=name,
             kind=queue.kind,

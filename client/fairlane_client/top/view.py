@@ -6,7 +6,7 @@ from typing import Final
 from rich.text import Text
 
 from fairlane_client.top.job_lines import job_detail, job_lines
-from fairlane_client.top.lines import Row, queue_lines
+from fairlane_client.top.lines import UNITS, Row, queue_lines
 from fairlane_client.top.reading import QueueTop, ShareJobs
 from fairlane_client.top.text import fit, spread
 
@@ -97,7 +97,7 @@ class TopView:
     def _draw_jobs(
         self, row: Row, jobs: ShareJobs | None, status: str, width: int, height: int, now: float
     ) -> list[Text]:
-        head = Text.assemble((row.queue, "bold"), f" > {row.share or 'all jobs'}  {row.unit}")
+        head = Text.assemble((row.queue, "bold"), f" > {row.share or 'all jobs'}  {UNITS.get(row.unit, row.unit)}")
         listed = ShareJobs(jobs=[], positions={}, problem="reading ...") if jobs is None else jobs
         self._jobs = len(listed.jobs)
         self._job = _within(self._job, self._jobs)

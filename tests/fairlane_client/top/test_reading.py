@@ -150,6 +150,9 @@ def test_a_clock_that_is_behind_gives_no_negative_wait() -> None:
     batch = FakeBatch(queues=1)
     (queue,) = reader(batch, now=NOW - 90_000).refresh()
     assert queue.oldest_wait == 11_520
+    behind = reader(batch, now=NOW - 90_000)
+    assert len([*behind.refresh()]) == 1
+    assert behind.jobs("quota-00", "Dev", P4).ahead == 90_000
     batch.snapshot = {}
     (queue,) = reader(batch, now=NOW - 90_000).refresh()
     assert queue.oldest_wait == 6, "without AWS's time, the newest job counts as submitted now"

@@ -78,7 +78,7 @@ def test_keys_open_jobs_and_q_leaves_the_terminal_as_it_was(terminal: Terminal) 
     terminal.read_until("next in")
     assert terminal.settings() != terminal.before
     terminal.press("\x1b[B\r")
-    assert "pretrain-1" in terminal.read_until("esc back")
+    terminal.read_until("RUNNABLE")
     terminal.press("\x1a\x1b")  # Ctrl+Z does not suspend the program
     terminal.read_until("enter jobs")
     terminal.press("q")

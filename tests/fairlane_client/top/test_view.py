@@ -92,7 +92,7 @@ def test_keys_move_between_shares_and_queues() -> None:
     for key, marked in [
         ("up", "vision"),
         ("down", "team-*"),
-        ("down", "all"),
+        ("down", "fifo-03"),
         ("right", "vision"),
         ("right", "ProdExp1"),
         ("right", "ProdExp1"),
