@@ -132,7 +132,7 @@ class Refresher(threading.Thread):
         if following is None:
             return "reading ..."
         left = duration(following - time.monotonic())
-        return f"AWS throttles: next in {left}" if self._problem else f"next in {left}"
+        return f"requests failed, next in {left}" if self._problem else f"next in {left}"
 
     def stop(self) -> None:
         """End the thread after its current request."""

@@ -64,7 +64,7 @@ class QueueTop:
         neighbors: Names of other queues that use the same capacity. Default: none.
         read_at: Time at which the queue was read, in seconds since 1970. None if it could not be read. Default: None.
         problem: Reason why the state is old or partial. Default: none.
-        is_throttled: True if AWS throttled a request. Default: False.
+        is_throttled: True if AWS throttled a request or failed, six times in a row. Default: False.
     """
 
     name: str
@@ -156,7 +156,7 @@ class TopReader:
         throttled = False
         for name in self.queue_names():
             if throttled:
-                self._note(name, "not read: AWS throttles requests", is_throttled=True)
+                self._note(name, "not read, because requests before it failed", is_throttled=True)
             else:
                 self._read(name)
             throttled = self._tops[name].is_throttled

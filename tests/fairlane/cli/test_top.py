@@ -97,7 +97,7 @@ def test_throttled_requests_leave_a_partial_answer(batch: FakeBatch, capsys: pyt
     assert main(["top"]) == 0
     out = capsys.readouterr().out
     assert "batch:ListServiceJobs failed 6 times: TooManyRequestsException" in out
-    assert out.count("not read: AWS throttles requests") == 3
+    assert out.count("not read, because requests before it failed") == 3
 
 
 @pytest.mark.parametrize("interval", ["4.9", "0", "-1", "3601", "nan", "inf"])

@@ -65,7 +65,7 @@ def test_pauses_double_while_aws_throttles_and_are_short_again_afterwards(wake: 
     refresher.run()
     assert wake.pauses == [15, 30, 60, 120, 240, 300, 300, 15, 15]
     assert statuses[0] == "next in 0s"
-    assert statuses[1] == "AWS throttles: next in 0s"
+    assert statuses[1] == "requests failed, next in 0s"
     assert [queue.problem for queue in refresher.queues()] == [""] * 4
     assert refresher.error is None
 

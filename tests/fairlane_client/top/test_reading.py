@@ -103,7 +103,7 @@ def test_what_was_read_before_a_throttled_request_is_partial() -> None:
     assert first.shares[0].used == 28
     assert not first.is_counted
     assert first.problem == "batch:ListServiceJobs failed 6 times: TooManyRequestsException"
-    assert (second.read_at, second.problem) == (None, "not read: AWS throttles requests")
+    assert (second.read_at, second.problem) == (None, "not read, because requests before it failed")
     assert batch.requests.count("get_job_queue_snapshot") == 1
 
 
