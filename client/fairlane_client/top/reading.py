@@ -190,10 +190,8 @@ class TopReader:
     def _read(self, name: str) -> None:
         try:
             self._tops[name] = self._top(name)
-        except (NotAllowed, LookupError) as error:
-            self._note(name, str(error))
-        except Throttled as error:
-            self._note(name, str(error), is_throttled=True)
+        except (NotAllowed, LookupError, Throttled) as error:
+            self._note(name, str(error), is_throttled=isinstance(error, Throttled))
 
     def _note(self, name: str, problem: str, *, is_throttled: bool = False) -> None:
         former = self._tops.get(name, QueueTop(name=name))
