@@ -143,9 +143,10 @@ class FakeBatch:
         start = int(token or 0)
         number = {"RUNNABLE": self.waiting, "RUNNING": 3}.get(status, 0)
         # The newest jobs come first: of many jobs, the head of the queue is on the last page.
-        jobs = [self._job(queue.partition("-")[0], index, status) for index in reversed(range(number))]
+        indexes = [*reversed(range(number))][start : start + size]
+        jobs = [self._job(queue.partition("-")[0], index, status) for index in indexes]
         more = {"nextToken": str(start + size)} if start + size < number else {}
-        return {"jobSummaryList": jobs[start : start + size], **more}
+        return {"jobSummaryList": jobs, **more}
 
     def _job(self, kind: str, index: int, status: str) -> dict[str, Any]:
         share = {
