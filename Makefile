@@ -100,7 +100,7 @@ catalog: $(VENV)/.ready  ## Generate the catalogs of Regions and of SageMaker an
 	$(BIN)/python -m fairlane.catalog build/answer.json > build/gpu_instance_types.json
 	mv build/gpu_instance_types.json constructs/fairlane/catalog
 
-pictures: $(VENV)/.ready templates  ## Render the pictures of the example's dashboard, of the scenarios, of the local AWS, of a sweep, of a fan-out and of HyperPod.
+pictures: $(VENV)/.ready templates  ## Render the pictures of the example's dashboard, of the scenarios, of the local AWS, of a sweep, of a fan-out, of HyperPod and of fairlane top.
 	$(RUN) fairlane dashboard preview build/templates/example --dashboard fairlane-example --output build/dashboard.html
 	for scheme in light dark; do \
 	    $(RUN) node tests/fairlane/preview/browser.mjs build/dashboard.html \
@@ -113,6 +113,7 @@ pictures: $(VENV)/.ready templates  ## Render the pictures of the example's dash
 	$(RUN) python -m tests.docs.fan_out_pictures docs/images
 	$(RUN) python -m tests.docs.hyperpod_pictures docs/images
 	$(RUN) python -m tests.docs.elastic_pictures docs/images
+	$(RUN) python -m tests.docs.top_pictures docs/images
 
 docs: .venv-docs/.ready  ## Build the documentation site into build/site. A broken link fails the build.
 	.venv-docs/bin/mkdocs build

@@ -3,7 +3,7 @@
 import json
 import re
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -39,18 +39,19 @@ def terminal() -> Console:
     return Console(record=True, width=WIDTH, file=StringIO(), force_terminal=True, color_system="truecolor")
 
 
-def draw_terminal(lines: Iterable[Text], folder: Path, name: str) -> None:
+def draw_terminal(lines: Iterable[Text], folder: Path, name: str, themes: Mapping[str, TerminalTheme] = THEMES) -> None:
     """Write the pictures of a terminal with lines.
 
     Args:
         lines: Lines of the terminal.
         folder: Folder of the pictures.
         name: Start of their names.
+        themes: Themes by color scheme. Default: those of the report.
     """
     console = terminal()
     for line in lines:
         console.print(line)
-    for scheme, colors in THEMES.items():
+    for scheme, colors in themes.items():
         picture = console.export_svg(title="", theme=colors, clear=False, unique_id=name)
         text = re.sub(r"@font-face \{.*?\}\s*", "", picture, flags=re.DOTALL)  # a picture loads no fonts
         (folder / f"{name}-{scheme}.svg").write_text(text)

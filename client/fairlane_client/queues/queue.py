@@ -98,12 +98,47 @@ def read_queue(calls: Calls, name: str) -> Queue:
         LookupError: If the account and Region have no such queue.
         NotAllowed: If the caller may not read it.
     """
-    details = [queue for page in calls.pages("describe_job_queues", "jobQueues") for queue in page]
-    found = [queue for queue in details if name in (queue["jobQueueName"], queue["jobQueueArn"])]
+    records = list_queues(calls)
+    return queue_of_record(calls, find_queue(records, name), records)
+
+
+def list_queues(calls: Calls) -> list[Mapping[str, Any]]:
+    """Return the records of all queues of the account and Region, as AWS describes them, in a request for each 100.
+
+    Raises:
+        NotAllowed: If the caller may not list queues.
+    """
+    return [record for page in calls.pages("describe_job_queues", "jobQueues") for record in page]
+
+
+def find_queue(records: Sequence[Mapping[str, Any]], name: str) -> Mapping[str, Any]:
+    """Return the record of a queue.
+
+    Args:
+        records: Records of all queues.
+        name: Name or ARN of the queue.
+
+    Raises:
+        LookupError: If no record has this name or ARN.
+    """
+    found = [record for record in records if name in (record["jobQueueName"], record["jobQueueArn"])]
     if not found:
-        names = ", ".join(sorted(queue["jobQueueName"] for queue in details)) or "none"
+        names = ", ".join(sorted(record["jobQueueName"] for record in records)) or "none"
         raise LookupError(f"no queue {name}; the queues of this account and Region: {names}")
-    (queue,) = found
+    return found[0]
+
+
+def queue_of_record(calls: Calls, queue: Mapping[str, Any], records: Sequence[Mapping[str, Any]]) -> Queue:
+    """Read the policy, the shares and the environments of a queue, in at most 2 requests and one for each 100 shares.
+
+    Args:
+        calls: Calls to AWS Batch.
+        queue: Record of the queue.
+        records: Records of all queues of the account and Region.
+
+    Raises:
+        NotAllowed: If the caller may not read them.
+    """
     is_training = queue.get("jobQueueType") == "SAGEMAKER_TRAINING"
     arns = _environment_arns(queue)
     return Queue(
@@ -116,7 +151,7 @@ def read_queue(calls: Calls, name: str) -> Queue:
         priority=queue.get("priority", 1),
         time_limits=_time_limits(queue.get("jobStateTimeLimitActions") or []),
         neighbors=sorted(
-            other["jobQueueName"] for other in details if other is not queue and {*arns} & {*_environment_arns(other)}
+            other["jobQueueName"] for other in records if other is not queue and {*arns} & {*_environment_arns(other)}
         ),
     )
 

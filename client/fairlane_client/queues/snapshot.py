@@ -18,6 +18,7 @@ class Snapshot:
         share_fronts: Id of the first job of each quota share.
         in_use: Capacity in use, by unit.
         shares_in_use: Capacity in use of the top 20 shares, by unit.
+        updated: Time of the utilization, in seconds since 1970. None if AWS does not report it. Default: None.
     """
 
     front: Sequence[str]
@@ -25,6 +26,7 @@ class Snapshot:
     share_fronts: Mapping[str, str]
     in_use: Mapping[str, float]
     shares_in_use: Mapping[str, Mapping[str, float]]
+    updated: float | None = None
 
 
 def read_snapshot(calls: Calls, queue: Queue) -> Snapshot:
@@ -49,6 +51,7 @@ def read_snapshot(calls: Calls, queue: Queue) -> Snapshot:
         share_fronts={share: _id(jobs[0]) for share, jobs in quota_shares.items() if jobs},
         in_use=_units(utilization.get("totalCapacityUsage")),
         shares_in_use=dict(shares),
+        updated=utilization["lastUpdatedAt"] / 1000 if "lastUpdatedAt" in utilization else None,
     )
 
 

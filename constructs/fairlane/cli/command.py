@@ -15,6 +15,7 @@ from fairlane.cli import (
     local,
     rehearse,
     sweep,
+    top,
     trace,
     usage,
     verify,
@@ -44,6 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     local.add_to(commands)
     rehearse.add_to(commands)
     sweep.add_to(commands)
+    top.add_to(commands)
     trace.add_to(commands)
     usage.add_to(commands)
     verify.add_to(commands)
