@@ -170,7 +170,7 @@ GRANTEE_ROLES = (
             May(
                 "s3:ListBucket",
                 "arn:aws:s3:::archive*",
-                lambda context: context.get("s3:prefix", "").startswith(("jobs/", "athena/")),
+                lambda context: str(context.get("s3:prefix", "")).startswith(("jobs/", "athena/")),
             ),
             May(
                 "athena:StartQueryExecution athena:GetQueryResults athena:GetNamedQuery",
