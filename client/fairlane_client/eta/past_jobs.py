@@ -1,0 +1,149 @@
+"""Past jobs of a queue, from a job archive, a trace or AWS's lists, in one form."""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from fairlane.errors import ConfigurationError, Problem
+from fairlane_client.queues.archive_records import ArchivedJob, latest, read_records
+from fairlane_client.queues.jobs import QueuedJob
+from fairlane_client.queues.queue import Queue
+
+_DIGITS: Final = re.compile(r"\d+")
+_TRACES: Final = (".csv", ".jsonl", ".parquet")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastJob:
+    """Job that was submitted to a queue. Times are seconds since 1970.
+
+    Args:
+        id: Id of the job.
+        likeness: Text that jobs of the same kind have in common: `likeness`.
+        share: Share identifier or quota share.
+        unit: Capacity unit.
+        amount: Capacity that the job needs, in `unit`.
+        priority: Scheduling priority. 0 if it is unknown.
+        created: Time of submission.
+        attempts: Start and end of each attempt, in order. The end is None while the attempt holds capacity.
+        stopped: End of the job. None if the job has not ended.
+        max_seconds: Time limit of an attempt in seconds. None for no limit.
+    """
+
+    id: str
+    likeness: str
+    share: str
+    unit: str
+    amount: int
+    priority: int = 0
+    created: float
+    attempts: tuple[tuple[float, float | None], ...] = ()
+    stopped: float | None = None
+    max_seconds: int | None = None
+
+    @property
+    def run(self) -> int | None:
+        """Number of seconds of the last attempt. None if it has not ended, or if there was none."""
+        if not self.attempts:
+            return None
+        start, stop = self.attempts[-1]
+        return None if stop is None else max(1, round(stop - start))
+
+
+def likeness(name: str, definition: str) -> str:
+    """Return the text that jobs of the same kind have in common: the job definition, or the name without its digits."""
+    if definition:
+        return definition.rsplit("/", 1)[-1].split(":", maxsplit=1)[0]
+    return _DIGITS.sub("#", name)
+
+
+def past_of_queued(job: QueuedJob) -> PastJob:
+    """Return a job that AWS lists, with its latest attempt."""
+    since = job.since if job.holds_capacity or job.stopped is not None else None
+    return PastJob(
+        id=job.id,
+        likeness=likeness(job.name, job.definition),
+        share=job.share,
+        unit=job.unit,
+        amount=job.amount,
+        priority=job.priority or 0,
+        created=job.created,
+        attempts=() if since is None else ((since, job.stopped),),
+        stopped=job.stopped,
+        max_seconds=job.max_seconds,
+    )
+
+
+def past_of_archived(job: ArchivedJob) -> PastJob:
+    """Return a job of a job archive, with the attempts that held capacity."""
+    attempts = [(attempt.scheduled_at or attempt.started_at, attempt.stopped_at) for attempt in job.attempts]
+    if not attempts:
+        attempts = [(job.started_at, job.stopped_at)]
+    times = [(start / 1000, (stop or job.stopped_at) / 1000) for start, stop in attempts if start is not None]
+    return PastJob(
+        id=job.job_id,
+        likeness=likeness(job.job_name, job.definition),
+        share=job.share,
+        unit=job.unit,
+        amount=job.amount,
+        priority=job.priority or 0,
+        created=job.created_at / 1000,
+        attempts=tuple(times),
+        stopped=job.stopped_at / 1000,
+        max_seconds=job.max_seconds,
+    )
+
+
+def read_past_jobs(source: str, queue: Queue) -> list[PastJob]:
+    """Read the past jobs of a queue from a folder with objects of a job archive, or from a trace.
+
+    The jobs of a trace have run times and no starts, so that no back-test is possible with them.
+
+    Args:
+        source: Path of a folder, or of a trace: a CSV, JSON Lines or Parquet file as for `fairlane rehearse`.
+        queue: Queue. Jobs of other queues are left out.
+
+    Raises:
+        ConfigurationError: If the source does not exist, or has mistakes.
+    """
+    path = Path(source)
+    if path.is_file() and path.suffix in _TRACES:
+        return list(_of_trace(path, queue))
+    if not path.is_dir():
+        allowed = "a folder of a job archive, or a trace of jobs (.csv, .jsonl or .parquet)"
+        raise ConfigurationError("--history", [Problem((), source, allowed)])
+    records = (job for file in sorted(path.rglob("*.jsonl.gz")) for job in read_records(str(file), file.read_bytes()))
+    return [past_of_archived(job) for job in latest(records) if job.queue == queue.name and job.amount]
+
+
+def union(*lists: Iterable[PastJob]) -> list[PastJob]:
+    """Return each job once, in the order of submission. Of a job in several lists, the one in the first list."""
+    found: dict[str, PastJob] = {}
+    for jobs in lists:
+        for job in jobs:
+            found.setdefault(job.id, job)
+    return sorted(found.values(), key=lambda job: job.created)
+
+
+def has_starts(jobs: Iterable[PastJob]) -> bool:
+    """Return True if a job started later than at its submission: traces have no starts."""
+    return any(job.attempts and job.attempts[0][0] > job.created for job in jobs)
+
+
+def _of_trace(path: Path, queue: Queue) -> Iterator[PastJob]:
+    from fairlane.rehearsal import read_trace
+
+    for number, job in enumerate(read_trace(path)):
+        yield PastJob(
+            id=f"{path.name}:{number}",
+            likeness=likeness(job.name, ""),
+            share=job.share,
+            unit=job.instance_type or queue.units[0],
+            amount=job.instances,
+            priority=job.priority,
+            created=job.submit,
+            attempts=((job.submit, job.submit + job.run),),
+            stopped=job.submit + job.run,
+        )
