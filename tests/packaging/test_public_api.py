@@ -393,6 +393,7 @@ PUBLIC: dict[str, list[str]] = {
         "KEPT_SECONDS",
         "Listener",
         "Outcome",
+        "RestoredJob",
         "Strategies",
         "Submission",
         "Terms",
@@ -401,6 +402,7 @@ PUBLIC: dict[str, list[str]] = {
         "WaitReason",
         "hours",
         "minutes",
+        "restore",
     ],
     "fairlane.scheduler.kueue": [
         "Actions",

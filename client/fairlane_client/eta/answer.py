@@ -76,6 +76,7 @@ def estimate_starts(
     seed: int = 0,
     now: float | None = None,
     progress: Progress = lambda text, number: None,
+    processes: int = 1,
 ) -> Answer:
     """Estimate when the waiting jobs of a queue start.
 
@@ -86,11 +87,12 @@ def estimate_starts(
         calls: Calls to AWS Batch.
         queue: Queue.
         job: Id, ARN or name of one job. Default: all waiting jobs.
-        history: Folder of a job archive, or a trace of jobs. Jobs that AWS still lists are added. Default: these only.
+        history: Folder or S3 URI of a job archive, or a trace. Jobs that AWS lists are added. Default: these only.
         runs: Number of simulations, 10 to 10,000. Default: 300.
         seed: Seed of the random numbers, 0 or more. Default: 0.
         now: Current time, in seconds since 1970. Default: AWS's clock.
         progress: Function that gets a text and a number while the answer is made. Default: none.
+        processes: Number of processes for large queues. Default: 1, which is this process.
 
     Raises:
         ConfigurationError: If an argument is out of range, the history has mistakes, or the job does not wait.
@@ -105,10 +107,10 @@ def estimate_starts(
     if problems:
         raise ConfigurationError("eta", problems)
     read = _Reading(calls, queue, progress)
-    past = read_past_jobs(history, queue) if history is not None else []
     wanted = None if job is None else read.waiting_job(job)
     if now is None:
         now = read.now()
+    past = read_past_jobs(history, queue, now) if history is not None else []
     waiting, holding, ended = read.all_jobs()
     holding, waiting = read.described(holding, waiting)
     now = max([now, *(max(each.created, each.since or 0, each.stopped or 0) for each in [*ended, *holding, *waiting])])
@@ -122,6 +124,7 @@ def estimate_starts(
         runs=runs,
         seed=seed,
         progress=progress,
+        processes=processes,
     )
     return replace(answer, notes=[*read.notes, *answer.notes], partial=read.is_partial, calls=calls.count)
 
@@ -135,6 +138,7 @@ def estimate(
     runs: int = 300,
     seed: int = 0,
     progress: Progress = lambda text, number: None,
+    processes: int = 1,
 ) -> Answer:
     """Estimate when the waiting jobs of a state start, without any call.
 
@@ -146,6 +150,7 @@ def estimate(
         runs: Number of simulations. Default: 300.
         seed: Seed of the random numbers. Default: 0.
         progress: Function that gets a text and a number while the answer is made. Default: none.
+        processes: Number of processes for large queues. Default: 1, which is this process.
     """
     queue = state.queue
     times = RunTimes(jobs)
@@ -155,7 +160,7 @@ def estimate(
     starts: Mapping[str, Sequence[int]] = {}
     if times.number and asked:
         ids = None if wanted is None else [wanted]
-        starts = simulation.run(runs, seed, ids, lambda number: progress("simulations", number))
+        starts = simulation.run(runs, seed, ids, lambda number: progress("simulations", number), processes)
     estimates = []
     for job in asked:
         level, number = times.level(keys_of(past_of_queued(job)))

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from math import sqrt
 from random import Random
 from typing import Final, Literal
 
@@ -20,10 +19,8 @@ _DAYS: Final = 7
 _JOBS: Final = 40
 _FEWEST_RUNS: Final = 10
 _FEWEST_MOMENTS: Final = 4
-_ONE_SIDED: Final = 1.645
-_LOWEST: Final = 0.9
-_HIGHEST_HALF: Final = 0.5
-_TOLERANCE: Final = 0.05
+_FEWEST_INSIDE: Final = 0.75
+_MOST_HALVES: Final = 0.8
 
 Verdict = Literal["good", "late", "early", "unknown"]
 
@@ -37,9 +34,9 @@ class BackTest:
         starts: Number of starts of these jobs.
         inside_p50: Number of starts at or before the 50th percentile.
         inside_p90: Number of starts at or before the 90th percentile.
-        verdict: `good`; `late` if jobs start later than estimated, so that less than 90 % of the starts are inside;
-            `early` if they start earlier; `unknown` if the history has too few moments. `late` and `early` allow for
-            5 percentage points and for chance (95 %, moments as the unit).
+        verdict: `late` if less than 75 % of the starts are inside the 90th percentile; `early` if more than 80 % are
+            inside the 50th; `unknown` with fewer than 4 moments; otherwise `good`. Starts after one moment depend on
+            each other, so that parts between 75 and 100 % are common for good estimates.
     """
 
     moments: int
@@ -77,7 +74,13 @@ def back_test(
             progress(number + 1)
     counts = [count for count in counts if count[0]]
     starts, halves, inside = (sum(count[column] for count in counts) for column in range(3))
-    return BackTest(moments=len(counts), starts=starts, inside_p50=halves, inside_p90=inside, verdict=_verdict(counts))
+    return BackTest(
+        moments=len(counts),
+        starts=starts,
+        inside_p50=halves,
+        inside_p90=inside,
+        verdict=_verdict(len(counts), starts, halves, inside),
+    )
 
 
 def waiting_at(jobs: Iterable[PastJob], now: float) -> list[PastJob]:
@@ -139,22 +142,12 @@ def _count(
     return total, halves, inside
 
 
-def _verdict(counts: Sequence[tuple[int, int, int]]) -> Verdict:
-    if len(counts) < _FEWEST_MOMENTS:
+def _verdict(moments: int, starts: int, halves: int, inside: int) -> Verdict:
+    if moments < _FEWEST_MOMENTS:
         return "unknown"
-    half, half_error = _part(counts, 1)
-    inside, error = _part(counts, 2)
-    if inside + _ONE_SIDED * error < _LOWEST - _TOLERANCE:
+    if inside < _FEWEST_INSIDE * starts:
         return "late"
-    return "early" if half - _ONE_SIDED * half_error > _HIGHEST_HALF + 3 * _TOLERANCE else "good"
-
-
-def _part(counts: Sequence[tuple[int, int, int]], column: int) -> tuple[float, float]:
-    """Return the part of the starts that are inside, and its standard error with moments as the unit."""
-    total = sum(count[0] for count in counts)
-    part = sum(count[column] for count in counts) / total
-    errors = sum((count[column] - part * count[0]) ** 2 for count in counts)
-    return part, sqrt(errors * len(counts) / (len(counts) - 1)) / total
+    return "early" if halves > _MOST_HALVES * starts else "good"
 
 
 def _queued(job: PastJob, since: float | None = None, stopped: float | None = None) -> QueuedJob:

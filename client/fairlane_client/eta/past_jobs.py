@@ -3,15 +3,17 @@
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from fairlane.errors import ConfigurationError, Problem
-from fairlane_client.queues.archive_records import ArchivedJob, latest, read_records
+from fairlane_client.queues.archive import read_archive
+from fairlane_client.queues.archive_records import ArchivedJob
 from fairlane_client.queues.jobs import QueuedJob
 from fairlane_client.queues.queue import Queue
 
 _DIGITS: Final = re.compile(r"\d+")
+_WEEKS: Final = 8
 _TRACES: Final = (".csv", ".jsonl", ".parquet")
 
 
@@ -96,26 +98,25 @@ def past_of_archived(job: ArchivedJob) -> PastJob:
     )
 
 
-def read_past_jobs(source: str, queue: Queue) -> list[PastJob]:
-    """Read the past jobs of a queue from a folder with objects of a job archive, or from a trace.
+def read_past_jobs(source: str, queue: Queue, now: float) -> list[PastJob]:
+    """Read the past jobs of a queue from a job archive, its latest 8 weeks, or from a trace.
 
     The jobs of a trace have run times and no starts, so that no back-test is possible with them.
 
     Args:
-        source: Path of a folder, or of a trace: a CSV, JSON Lines or Parquet file as for `fairlane rehearse`.
+        source: Folder or S3 URI of a job archive, or path of a trace: a CSV, JSON Lines or Parquet file as for
+            `fairlane rehearse`.
         queue: Queue. Jobs of other queues are left out.
+        now: Current time, in seconds since 1970.
 
     Raises:
         ConfigurationError: If the source does not exist, or has mistakes.
+        NotAllowed: If the caller may not read the archive.
     """
-    path = Path(source)
-    if path.is_file() and path.suffix in _TRACES:
-        return list(_of_trace(path, queue))
-    if not path.is_dir():
-        allowed = "a folder of a job archive, or a trace of jobs (.csv, .jsonl or .parquet)"
-        raise ConfigurationError("--history", [Problem((), source, allowed)])
-    records = (job for file in sorted(path.rglob("*.jsonl.gz")) for job in read_records(str(file), file.read_bytes()))
-    return [past_of_archived(job) for job in latest(records) if job.queue == queue.name and job.amount]
+    if source.endswith(_TRACES):
+        return list(_of_trace(Path(source), queue))
+    start = (datetime.fromtimestamp(now, UTC) - timedelta(weeks=_WEEKS)).date()
+    return [past_of_archived(job) for job in read_archive(source, queue.name, start) if job.amount]
 
 
 def union(*lists: Iterable[PastJob]) -> list[PastJob]:

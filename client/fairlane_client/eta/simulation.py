@@ -1,8 +1,10 @@
 """Simulations of a queue from its state to the starts of its waiting jobs."""
 
 from array import array
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from math import floor
 from random import Random
 from typing import Final
@@ -20,6 +22,9 @@ from fairlane_client.queues.queue import Queue
 MAX_DAYS: Final = 28
 LATER: Final = 1 << 60
 """Start of a job that does not start within `MAX_DAYS`."""
+
+_LARGE: Final = 50_000
+_CHUNK: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +57,8 @@ class Simulation:
 
     def __init__(self, state: State, times: RunTimes, arrivals: Arrivals) -> None:
         live = build_live_engine(state.queue, [*state.ended, *state.holding], state.now, waiting=state.waiting)
-        self._queue = state.queue
+        self._name = state.queue.name
+        self._is_typed = isinstance(state.queue.policy, QuotaManagement)
         self._times = times
         self._arrivals = None if isinstance(state.queue.policy, Fifo) else arrivals
         self._origin = live.origin
@@ -71,15 +77,21 @@ class Simulation:
         }
 
     def run(
-        self, runs: int, seed: int, wanted: Collection[str] | None = None, progress: Callable[[int], None] | None = None
-    ) -> "Mapping[str, array[int]]":
+        self,
+        runs: int,
+        seed: int,
+        wanted: Collection[str] | None = None,
+        progress: Callable[[int], None] = lambda number: None,
+        processes: int = 1,
+    ) -> "dict[str, array[int]]":
         """Return the starts of waiting jobs in all simulations, in seconds since 1970, by the id of the job.
 
         Args:
             runs: Number of simulations.
-            seed: Seed of the random numbers. The same seed gives the same starts.
+            seed: Seed of the random numbers. The same seed gives the same starts, with any number of processes.
             wanted: Ids of the jobs. Default: all that can ever start.
-            progress: Function that gets the number of simulations after each. Default: none.
+            progress: Function that gets the number of simulations that are complete. Default: none.
+            processes: Number of processes for more than 50,000 starts. Default: 1, which is this process.
         """
         rows = {
             number: job for number, job in self._ids.items() if job not in self.never and (not wanted or job in wanted)
@@ -87,14 +99,26 @@ class Simulation:
         starts: dict[str, array[int]] = {job: array("q") for job in rows.values()}
         if not rows:
             return starts
-        for number in range(runs):
-            random = Random(f"{seed}:{number}")
-            found = self._run_once(random, rows)
-            for row, job in rows.items():
-                starts[job].append(found[row] + self._origin if row in found else LATER)
-            if progress is not None:
-                progress(number + 1)
+        parts: Iterable[Sequence[array[int]]]
+        if processes > 1 and runs * len(self._ids) > _LARGE:
+            with ProcessPoolExecutor(processes) as pool:
+                chunks = [range(first, min(first + _CHUNK, runs)) for first in range(0, runs, _CHUNK)]
+                parts = pool.map(partial(self._run_part, seed=seed, rows=list(rows)), chunks)
+                _collect(parts, starts, progress)
+        else:
+            parts = (self._run_part([number], seed, list(rows)) for number in range(runs))
+            _collect(parts, starts, progress)
         return starts
+
+    def _run_part(self, numbers: Iterable[int], seed: int, rows: Sequence[int]) -> "list[array[int]]":
+        """Return the starts of each of the jobs in some simulations."""
+        columns = [array("q") for _ in rows]
+        wanted = frozenset(rows)
+        for number in numbers:
+            found = self._run_once(Random(f"{seed}:{number}"), wanted)
+            for row, column in zip(rows, columns, strict=True):
+                column.append(found[row] + self._origin if row in found else LATER)
+        return columns
 
     def _run_once(self, random: Random, rows: Collection[int]) -> dict[int, int]:
         engine: Engine = thaw(self._frozen)
@@ -123,20 +147,30 @@ class Simulation:
 
     def _submit(self, engine: Engine, hour: int, draws: Draws, random: Random) -> None:
         assert self._arrivals is not None
-        is_typed = isinstance(self._queue.policy, QuotaManagement)
         for second, job in self._arrivals.draw(hour, random):
             if second - self._origin > engine.now:
                 engine.submit(
                     Submission(
-                        queue=self._queue.name,
+                        queue=self._name,
                         share=job.share,
                         priority=job.priority,
                         instances=job.amount,
-                        instance_type=job.unit if is_typed else "",
+                        instance_type=job.unit if self._is_typed else "",
                         submit=second - self._origin,
                         run=draws.draw(keys_of(job), job.max_seconds),
                     )
                 )
+
+
+def _collect(
+    parts: "Iterable[Sequence[array[int]]]", starts: "Mapping[str, array[int]]", progress: Callable[[int], None]
+) -> None:
+    done = 0
+    for part in parts:
+        for column, more in zip(starts.values(), part, strict=True):
+            column.extend(more)
+        done += len(part[0])
+        progress(done)
 
 
 def _age(pair: tuple[int, PastJob]) -> int:

@@ -1,7 +1,11 @@
-"""Ended jobs of a job archive: one JSON object a line, in compressed files by queue and day."""
+"""Ended jobs of a job archive: one JSON object a line, in compressed files by queue and day.
+
+`fairlane_lambda.job_archive.records` writes the records.
+"""
 
 import gzip
 import json
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -41,19 +45,20 @@ class ArchivedJob:
         share: Share identifier or quota share. Empty in a queue without shares.
         kind: `training` for SageMaker training jobs, `gpu` for containers.
         status: `SUCCEEDED` or `FAILED`.
-        reason_class: Class of the reason of a failure, for example `TERMINATED`. Empty for jobs that succeeded.
+        reason_class: Class of the reason of a failure, as in the metric `JobFailures`, for example `OutOfMemory`. Empty
+            for jobs that succeeded.
         unit: Capacity unit: `NUM_INSTANCES`, a SageMaker instance type, or `VCPU`.
-        amount: Capacity that the job held, in `unit`, over all its nodes.
+        amount: Capacity that the job held, in `unit`, over all its nodes. 0 if AWS reports none.
         gpus: GPUs over all nodes. None if the instance type or the job does not tell.
         instance_type: Instance type of the latest attempt. Empty if unknown.
         priority: Scheduling priority. None if AWS reports none.
         created_at: Time of submission.
-        started_at: Start of the work of the latest attempt. None if the job never started.
+        started_at: Start of the work of the latest attempt that started. None if the job never started.
         stopped_at: End of the job.
         definition: Name and revision of the job definition, for example `train:3`. Empty for service jobs.
         array_index: Index of a child of an array job. None for other jobs.
-        nodes: Number of nodes. Default: 1.
-        attempts: Attempts in the order of time.
+        nodes: Number of nodes of a multi-node job. 1 for all other jobs.
+        attempts: Attempts in the order of time, with those of the preempted ones that AWS reports: the most recent.
         max_seconds: Time limit of an attempt in seconds. None if the job has none.
     """
 
@@ -87,12 +92,17 @@ def read_records(source: str, content: bytes) -> Iterator[ArchivedJob]:
         content: Its content, compressed by gzip.
 
     Raises:
-        ConfigurationError: If a line is no record. It names the object and the line.
+        ConfigurationError: If the content is damaged, or if a line is no record. It names the object and the line.
     """
-    for number, line in enumerate(gzip.decompress(content).splitlines(), 1):
+    try:
+        lines = gzip.decompress(content).splitlines()
+    except (OSError, EOFError, zlib.error) as error:
+        problem = Problem.relation((), f"the object is not compressed by gzip, or it is damaged: {error}")
+        raise ConfigurationError(source, [problem]) from None
+    for number, line in enumerate(lines, 1):
         try:
             yield _job(json.loads(line))
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, AttributeError) as error:
             problem = Problem((f"line {number}",), str(error), "a record of a job archive")
             raise ConfigurationError(source, [problem]) from None
 
