@@ -52,7 +52,7 @@ class _Recorder:
             "capacityUsage": [{"capacityUnit": "NUM_INSTANCES", "quantity": 1.0}],
         }
         of_state = [job] if request.get("jobStatus") == "RUNNABLE" else []
-        return {
+        answers: dict[str, dict[str, Any]] = {
             "describe_job_queues": {"jobQueues": [queue]},
             "describe_scheduling_policies": {"schedulingPolicies": [policy]},
             "describe_service_environments": {
@@ -79,7 +79,8 @@ class _Recorder:
             "list_jobs": {"jobSummaryList": of_state},
             "describe_service_job": job,
             "describe_jobs": {"jobs": [job]},
-        }[name]
+        }
+        return answers[name]
 
 
 def test_observers_of_a_queue_may_send_all_requests(stack: Stack) -> None:
