@@ -12,7 +12,15 @@ from fairlane.errors import ConfigurationError, Problem
 from fairlane_client.eta.arrivals import Arrivals
 from fairlane_client.eta.back_test import BackTest, back_test
 from fairlane_client.eta.estimates import Estimate, basis, percentile
-from fairlane_client.eta.past_jobs import PastJob, has_starts, likeness, past_of_queued, read_past_jobs, union
+from fairlane_client.eta.past_jobs import (
+    PastJob,
+    has_starts,
+    known_since,
+    likeness,
+    past_of_queued,
+    read_past_jobs,
+    union,
+)
 from fairlane_client.eta.run_times import RunTimes, keys_of
 from fairlane_client.eta.simulation import Simulation, State
 from fairlane_client.queues.calls import Calls, Throttled
@@ -31,7 +39,6 @@ from fairlane_client.queues.queue import Queue
 MAX_RUNS: Final = 10_000
 MAX_DESCRIPTIONS: Final = 500
 """Maximum number of requests that describe jobs. AWS Batch describes one training job or 100 container jobs each."""
-_KEPT_SECONDS: Final = 7 * 24 * 3600
 _SKEW: Final = 30
 
 Progress = Callable[[str, int], None]
@@ -119,7 +126,7 @@ def estimate_starts(
     answer = estimate(
         state,
         union(past, listed),
-        start=min([now - _KEPT_SECONDS, *(each.stopped for each in past if each.stopped is not None)]),
+        start=known_since(past, now),
         wanted=wanted,
         runs=runs,
         seed=seed,

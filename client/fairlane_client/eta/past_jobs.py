@@ -4,9 +4,11 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from math import floor
 from pathlib import Path
 from typing import Final
 
+from fairlane.scheduler import KEPT_SECONDS
 from fairlane_client.queues.archive import read_archive
 from fairlane_client.queues.archive_records import ArchivedJob
 from fairlane_client.queues.jobs import QueuedJob
@@ -14,6 +16,7 @@ from fairlane_client.queues.queue import Queue
 
 _DIGITS: Final = re.compile(r"\d+")
 _WEEKS: Final = 8
+_WEEK_SECONDS: Final = 7 * 24 * 3600
 _TRACES: Final = (".csv", ".jsonl", ".parquet")
 
 
@@ -114,7 +117,7 @@ def read_past_jobs(source: str, queue: Queue, now: float) -> list[PastJob]:
         NotAllowed: If the caller may not read the archive.
     """
     if source.endswith(_TRACES):
-        return list(_of_trace(Path(source), queue))
+        return list(_of_trace(Path(source), queue, now))
     start = (datetime.fromtimestamp(now, UTC) - timedelta(weeks=_WEEKS)).date()
     return [past_of_archived(job) for job in read_archive(source, queue.name, start) if job.amount]
 
@@ -128,15 +131,30 @@ def union(*lists: Iterable[PastJob]) -> list[PastJob]:
     return sorted(found.values(), key=lambda job: job.created)
 
 
+def known_since(past: Iterable[PastJob], now: float) -> float:
+    """Return the time since which all submissions are known. AWS lists those of the past 7 days.
+
+    A history that ends earlier leaves a gap, so that its submissions do not count.
+    """
+    listed = now - KEPT_SECONDS
+    ends = [job.stopped for job in past if job.stopped is not None]
+    return min(listed, *ends) if ends and max(ends) >= listed - _WEEK_SECONDS else listed
+
+
 def has_starts(jobs: Iterable[PastJob]) -> bool:
     """Return True if a job started later than at its submission: traces have no starts."""
     return any(job.attempts and job.attempts[0][0] > job.created for job in jobs)
 
 
-def _of_trace(path: Path, queue: Queue) -> Iterator[PastJob]:
+def _of_trace(path: Path, queue: Queue, now: float) -> Iterator[PastJob]:
+    """Yield the jobs of a trace, moved by whole weeks so that they come just before those that AWS still lists."""
     from fairlane.rehearsal import read_trace
 
-    for number, job in enumerate(read_trace(path)):
+    trace = read_trace(path)
+    last = max((job.submit for job in trace), default=0)
+    moved = floor((now - KEPT_SECONDS - last) / _WEEK_SECONDS) * _WEEK_SECONDS
+    for number, job in enumerate(trace):
+        start = job.submit + moved
         yield PastJob(
             id=f"{path.name}:{number}",
             likeness=likeness(job.name, ""),
@@ -144,7 +162,7 @@ def _of_trace(path: Path, queue: Queue) -> Iterator[PastJob]:
             unit=job.instance_type or queue.units[0],
             amount=job.instances,
             priority=job.priority,
-            created=job.submit,
-            attempts=((job.submit, job.submit + job.run),),
-            stopped=job.submit + job.run,
+            created=start,
+            attempts=((start, start + job.run),),
+            stopped=start + job.run,
         )

@@ -16,7 +16,7 @@ from fairlane import ConfigurationError
 from fairlane.cli import main
 from fairlane_client.eta import estimate_starts
 from fairlane_client.eta.answer import MAX_DESCRIPTIONS
-from fairlane_client.eta.past_jobs import read_past_jobs
+from fairlane_client.eta.past_jobs import known_since, past_of_archived, read_past_jobs
 from fairlane_client.eta.report import render
 from fairlane_client.queues.archive_records import ArchivedAttempt, ArchivedJob
 from fairlane_client.queues.calls import Calls, NotAllowed
@@ -120,6 +120,18 @@ def test_a_trace_gives_run_times_and_no_back_test(queue: LocalBatch, tmp_path: P
     answer = estimate_starts(calls(), read_queue(calls(), "fair"), history=str(tmp_path / "jobs.csv"), runs=10)
     assert (answer.accuracy, answer.past_jobs) == (None, 2)
     assert answer.estimates[0].basis == "like"
+
+
+def test_submissions_are_known_since_the_history_without_a_gap_before_the_jobs_that_aws_lists(tmp_path: Path) -> None:
+    (tmp_path / "jobs.csv").write_text("submit,run,instances\n0,300,1\n900000,300,1\n")
+    week = 7 * 86_400
+    trace = read_past_jobs(str(tmp_path / "jobs.csv"), queue_of("fifo"), _NOW)
+    assert _NOW - 2 * week < trace[-1].created <= _NOW - week
+    assert trace[-1].created - trace[0].created == 900_000
+    assert (trace[0].created - 0) % week == 0
+    assert known_since(trace, _NOW) == trace[0].stopped
+    assert known_since([], _NOW) == _NOW - week
+    assert known_since([past_of_archived(_archived(0, _NOW - 5 * week, 60))], _NOW) == _NOW - week
 
 
 @pytest.mark.parametrize(
