@@ -400,6 +400,7 @@ PUBLIC: dict[str, list[str]] = {
         "KEPT_SECONDS",
         "Listener",
         "Outcome",
+        "RestoredJob",
         "Strategies",
         "Submission",
         "Terms",
@@ -408,6 +409,7 @@ PUBLIC: dict[str, list[str]] = {
         "WaitReason",
         "hours",
         "minutes",
+        "restore",
     ],
     "fairlane.scheduler.kueue": [
         "Actions",
@@ -455,6 +457,11 @@ PUBLIC: dict[str, list[str]] = {
         "Stage",
         "check",
         "find_mistakes",
+    "fairlane_client.eta": [
+        "Answer",
+        "BackTest",
+        "Estimate",
+        "estimate_starts",
     ],
     "fairlane_client.fan_out": [
         "Counts",
@@ -536,6 +543,7 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
         "fairlane.catalog",
         "fairlane.cli",
         "fairlane_client.checks",
+        "fairlane_client.eta",
         "fairlane_client.fan_out",
         "fairlane_client.sweeps",
         "fairlane_client.usage",
@@ -558,6 +566,7 @@ def test_every_package_is_listed() -> None:
         PUBLIC
     ) - {
         "fairlane_client.checks",
+        "fairlane_client.eta",
         "fairlane_client.fan_out",
         "fairlane_client.sweeps",
         "fairlane_client.usage",

@@ -1,7 +1,10 @@
 """Jobs of a queue, from ListServiceJobs and ListJobs, page by page."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any, Final
 
 from fairlane.scheduling import NUM_INSTANCES
@@ -13,6 +16,8 @@ HOLDING: Final = ("SCHEDULED", "STARTING", "RUNNING")
 """States in which a job holds capacity. Container jobs have no SCHEDULED."""
 ENDED: Final = ("SUCCEEDED", "FAILED")
 _LIST: Final = {"training": "list_service_jobs", "gpu": "list_jobs"}
+DESCRIBED: Final = {"training": 1, "gpu": 100}
+"""Number of jobs that one request describes."""
 _PAGE: Final = {"training": 100, "gpu": 1000}
 _VCPUS: Final = ("VCPU", "cpu")
 
@@ -35,6 +40,10 @@ class QueuedJob:
         stopped: End of the job. None if the job has not ended.
         priority: Scheduling priority. None if it is unknown: lists do not have it.
         definition: ARN of the job definition of a container job. Empty for a service job.
+        preemptions: Number of attempts that were preempted. 0 if it is unknown: lists do not have it.
+        max_preemptions: Number of preemptions after which the job waits again. None for no limit, or if it is unknown.
+        failures: Number of attempts that failed. 0 if it is unknown: lists do not have it.
+        max_seconds: Time limit of an attempt in seconds. None for no limit, or if it is unknown.
         array: Size of an array job, if the job is the parent of one. 0 for all other jobs.
     """
 
@@ -51,6 +60,10 @@ class QueuedJob:
     stopped: float | None = None
     priority: int | None = None
     definition: str = ""
+    preemptions: int = 0
+    max_preemptions: int | None = None
+    failures: int = 0
+    max_seconds: int | None = None
     array: int = 0
 
     @property
@@ -126,6 +139,45 @@ def read_job(calls: Calls, queue: Queue, name: str) -> tuple[QueuedJob, Mapping[
     return _job(found), found
 
 
+def describe_jobs(
+    calls: Calls, queue: Queue, jobs: Iterable[QueuedJob], progress: Callable[[int], None] = lambda count: None
+) -> Iterator[QueuedJob]:
+    """Yield jobs with what only their descriptions have, such as priorities. Jobs that no longer exist are left out.
+
+    A container job takes a hundredth of a request, and a training job takes one request.
+
+    Args:
+        calls: Calls to AWS Batch.
+        queue: Queue of the jobs.
+        jobs: Jobs.
+        progress: Function that gets the number of jobs after each request.
+
+    Raises:
+        NotAllowed: If the caller may not read jobs.
+        Throttled: If AWS throttles. The jobs before were yielded.
+    """
+    size, count = DESCRIBED[queue.kind], 0
+    for batch in _batched(jobs, size):
+        if queue.kind == "gpu":
+            found = calls("describe_jobs", jobs=[job.id for job in batch])["jobs"]
+        else:
+            found = [one for one in [_describe(calls, queue.kind, batch[0].id)] if one]
+        shares = {job.id: job for job in batch}
+        for description in found:
+            job = _job(description)
+            listed = shares[job.id]
+            yield replace(job, share=job.share or listed.share, amount=job.amount or listed.amount, unit=listed.unit)
+        count += len(batch)
+        progress(count)
+
+
+def _batched(jobs: Iterable[QueuedJob], size: int) -> Iterator[list[QueuedJob]]:
+    """Yield lists of at most `size` jobs."""
+    remaining = iter(jobs)
+    while batch := [*islice(remaining, size)]:
+        yield batch
+
+
 def _describe(calls: Calls, kind: Kind, job_id: str) -> Mapping[str, Any] | None:
     if kind == "gpu":
         return next(iter(calls("describe_jobs", jobs=[job_id])["jobs"]), None)
@@ -165,8 +217,21 @@ def _job(summary: Mapping[str, Any], parent: QueuedJob | None = None) -> QueuedJ
         stopped=_seconds(summary.get("stoppedAt")),
         priority=summary.get("schedulingPriority"),
         definition=summary.get("jobDefinition", ""),
+        preemptions=(summary.get("preemptionSummary") or {}).get("preemptedAttemptCount", 0),
+        max_preemptions=(summary.get("preemptionConfiguration") or {}).get("preemptionRetriesBeforeTermination"),
+        failures=len(summary.get("attempts") or []),
+        max_seconds=_max_seconds(summary),
         array=0 if "index" in array else int(array.get("size") or 0),
     )
+
+
+def _max_seconds(description: Mapping[str, Any]) -> int | None:
+    """Return the smallest time limit of an attempt: that of AWS Batch, or the training job's stopping condition."""
+    limits = [(description.get(key) or {}).get("attemptDurationSeconds") for key in ("timeout", "timeoutConfig")]
+    with suppress(ValueError, AttributeError):
+        payload = json.loads(description.get("serviceRequestPayload") or "{}")
+        limits.append(payload.get("StoppingCondition", {}).get("MaxRuntimeInSeconds"))
+    return min((limit for limit in limits if isinstance(limit, int)), default=None)
 
 
 def _seconds(milliseconds: int | None) -> float | None:

@@ -3,14 +3,14 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from math import floor
+from operator import attrgetter
 from typing import Final, NamedTuple
 
-from fairlane.scheduler import Engine, Strategies, Submission
-from fairlane.scheduling import FairShare, QuotaManagement, SchedulingPolicy, Sharing, State
+from fairlane.scheduler import Engine, RestoredJob, Strategies, Submission, Terms, restore
+from fairlane.scheduling import FairShare, QuotaManagement, SchedulingPolicy, State
 from fairlane_client.queues.jobs import QueuedJob
 from fairlane_client.queues.queue import Queue
 
-_PLENTY: Final = 10**9
 _MIN_WINDOW: Final = 600
 
 
@@ -18,8 +18,8 @@ class LiveEngine(NamedTuple):
     """Engine in the state of a queue.
 
     Attributes:
-        engine: Engine at the current second. No job waits in it.
-        ids: Identifier in the engine of each job that holds capacity, by its id in AWS Batch.
+        engine: Engine at the current second.
+        ids: Identifier in the engine of each job that holds capacity or waits, by its id in AWS Batch.
         origin: Time of the engine's second 0, in seconds since 1970.
     """
 
@@ -29,12 +29,17 @@ class LiveEngine(NamedTuple):
 
 
 def build_live_engine(
-    queue: Queue, jobs: Iterable[QueuedJob], now: float, strategies: Strategies | None = None
+    queue: Queue,
+    jobs: Iterable[QueuedJob],
+    now: float,
+    strategies: Strategies | None = None,
+    *,
+    waiting: Iterable[QueuedJob] = (),
 ) -> LiveEngine:
     """Return an engine in which the holding jobs of a queue run since they really do.
 
-    Jobs start at their real times because the engine has plenty of capacity until `now`, and then the queue's own.
-    The run time of a job that holds capacity is unknown: `Engine.finish` tells its end.
+    The run time of each job is unknown: `Engine.finish` tells its end, or `Engine.set_run` its run time. The API does
+    not tell which jobs are being stopped for others, and on which of several compute environments a job runs.
 
     Args:
         queue: Queue.
@@ -42,39 +47,28 @@ def build_live_engine(
             count if they ended within the window of the policy.
         now: Current time, in seconds since 1970.
         strategies: Choices for behavior that AWS does not document. Default: `Strategies()`.
+        waiting: Jobs that wait in the engine, at their times of submission. Default: none.
     """
-    horizon = floor(now) - _window(queue.policy)
-    runs = []
-    for job in jobs:
-        since, stopped = job.since, job.stopped
-        if since is None or not job.amount or not (job.holds_capacity or (stopped and stopped > max(horizon, since))):
-            continue
-        runs.append((floor(since), job))
-    runs.sort(key=lambda run: (run[0], run[1].created))
-    origin = min((since for since, _ in runs), default=floor(now))
+    second = floor(now)
+    horizon = second - _window(queue.policy)
+    found = [job for job in jobs if job.amount and job.since is not None and _counts(job, horizon)]
+    found += [job for job in waiting if job.amount and not job.holds_capacity and job.stopped is None]
+    found.reverse()  # lists begin with the newest jobs
+    found.sort(key=attrgetter("created"))
+    origin = min((floor(job.created) for job in found), default=second)
+    now = max([second, *(floor(max(job.created, job.since or 0, job.stopped or 0)) for job in found)])
     engine = Engine(strategies=strategies or Strategies())
-    capacity = queue.capacity
-    is_typed = isinstance(capacity, Mapping)
-    units = list(dict.fromkeys([*queue.units, *(job.unit for _, job in runs)]))
-    for environment in queue.environments:
-        engine.set_environment(environment.name, dict.fromkeys(units, _PLENTY) if is_typed else _PLENTY)
-    names = [environment.name for environment in queue.environments]
-    engine.set_queue(queue.name, _without_limits(queue.policy, [job.share for _, job in runs], units), names)
-    ids = {}
-    for since, job in runs:
-        engine.advance(since - origin)
-        stop = None if job.holds_capacity or job.stopped is None else floor(job.stopped)
-        run = None if stop is None else max(1, stop - since)
-        identifier = engine.submit(submission(queue, job, run=run))
-        if job.holds_capacity:
-            ids[job.id] = identifier
-    engine.advance(floor(now) - origin, complete=True)
+    is_typed = isinstance(queue.capacity, Mapping)
     for environment in queue.environments:
         limits = dict(environment.capacity) if is_typed else sum(environment.capacity.values())
         state = State.ENABLED if environment.is_enabled else State.DISABLED
         engine.set_environment(environment.name, limits, state)
+    names = [environment.name for environment in queue.environments]
     engine.set_queue(queue.name, queue.policy, names, priority=queue.priority)
-    return LiveEngine(engine, ids, origin)
+    ids = restore(engine, (_restored(queue, job, origin) for job in found), now - origin)
+    return LiveEngine(
+        engine, {job.id: number for job, number in zip(found, ids, strict=True) if job.stopped is None}, origin
+    )
 
 
 def submission(queue: Queue, job: QueuedJob, *, run: int | None = None) -> Submission:
@@ -99,12 +93,20 @@ def _window(policy: SchedulingPolicy) -> int:
     return max(_MIN_WINDOW, policy.share_decay_seconds or 0) if isinstance(policy, FairShare) else 0
 
 
-def _without_limits(policy: SchedulingPolicy, shares: Iterable[str], units: Iterable[str]) -> SchedulingPolicy:
-    """Return a policy of the same kind under which each job starts at once."""
-    if isinstance(policy, FairShare):
-        return replace(policy, compute_reservation=None)
-    if isinstance(policy, QuotaManagement):
-        plenty = dict.fromkeys(units, _PLENTY // 1000)
-        own = [replace(share, capacity=plenty, sharing=Sharing.RESERVE, borrow_limit=None) for share in policy.shares]
-        return QuotaManagement(*(replace(share, in_share_preemption=False, state=State.ENABLED) for share in own))
-    return policy
+def _counts(job: QueuedJob, horizon: int) -> bool:
+    return job.holds_capacity or bool(job.stopped and job.stopped > horizon)
+
+
+def _restored(queue: Queue, job: QueuedJob, origin: int) -> RestoredJob:
+    """Return a job whose run, if it has one, takes a second or more."""
+    submit = floor(job.created) - origin
+    start = max(submit, floor(job.since) - origin) if job.since and (job.holds_capacity or job.stopped) else None
+    stop = None if job.stopped is None or start is None else max(start + 1, floor(job.stopped) - origin)
+    terms = Terms(preemptions=job.max_preemptions)
+    return RestoredJob(
+        job=replace(submission(queue, job), submit=submit, terms=terms),
+        start=start,
+        stop=stop,
+        preemptions=job.preemptions,
+        failures=job.failures,
+    )

@@ -9,6 +9,7 @@ from fairlane.cli import (
     check,
     dashboard,
     environment,
+    eta,
     fanout,
     hyperpod,
     init,
@@ -39,6 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     check.add_to(commands)
     dashboard.add_to(commands)
     environment.add_to(commands)
+    eta.add_to(commands)
     fanout.add_to(commands)
     hyperpod.add_to(commands)
     init.add_to(commands)

@@ -6,6 +6,8 @@ from fairlane.scheduler.options import Ec2Instances as Ec2Instances
 from fairlane.scheduler.options import Strategies as Strategies
 from fairlane.scheduler.options import hours as hours
 from fairlane.scheduler.options import minutes as minutes
+from fairlane.scheduler.restoration import RestoredJob as RestoredJob
+from fairlane.scheduler.restoration import restore as restore
 from fairlane.scheduler.submission import JobState as JobState
 from fairlane.scheduler.submission import Listener as Listener
 from fairlane.scheduler.submission import Outcome as Outcome

@@ -1,13 +1,10 @@
 """Engine: the model of AWS Batch's scheduler, with jobs that come one by one on a clock that the caller moves."""
 
-import copyreg
-import pickle
 from collections.abc import Iterable
-from io import BytesIO
 from itertools import chain, islice
-from types import MappingProxyType
 from typing import Any, Final
 
+from fairlane.scheduler.copies import freeze, thaw
 from fairlane.scheduler.job_table import NO_RUN, UNKNOWN
 from fairlane.scheduler.options import Ec2Instances, Strategies
 from fairlane.scheduler.queue_set import QueueSet
@@ -105,6 +102,19 @@ class Engine(QueueSet):
         elif self._outcomes.get(run) not in _STOPPING:
             self._outcomes[run] = outcome
         self._move_end(run, at)
+
+    def set_run(self, job: int, run: int) -> None:
+        """Change the run time of a job that waits or runs, in seconds. A run that is longer already ends now.
+
+        A run that is stopping keeps its end.
+
+        Raises:
+            KeyError: If the job is unknown or forgotten.
+        """
+        row = self.jobs.row(job)
+        self.jobs.work[row] = self.jobs.remaining[row] = run
+        if self._runs(row) and self._outcomes.get(number := self.jobs.last_run[row]) not in _STOPPING:
+            self._move_end(number, max(self.now, self.record.starts[number] + run))
 
     def withdraw(self, job: int, *, stop_seconds: int | None = 0) -> None:
         """Remove a job that waits, or stop a job that runs. The job has failed.
@@ -270,11 +280,7 @@ class Engine(QueueSet):
 
     def _next_pass(self) -> tuple[dict[int, None], "Engine"]:
         """Return the jobs that the next pass starts or preempts others for, and the engine after this pass."""
-        buffer = BytesIO()
-        pickler = pickle.Pickler(buffer, pickle.HIGHEST_PROTOCOL)
-        pickler.dispatch_table = copyreg.dispatch_table | {MappingProxyType: _reduce_mapping}
-        pickler.dump(self)
-        later: Engine = pickle.loads(buffer.getvalue())
+        later: Engine = thaw(freeze(self))
         later._listener = starts = _Starts()
         later._pass_seconds = 1
         later.advance(self.now, complete=True)
@@ -295,11 +301,3 @@ class _Starts:
 
     def stopped(self, job: int, outcome: Outcome, now: int) -> None:
         pass
-
-
-def _read_only(mapping: dict[Any, Any]) -> "MappingProxyType[Any, Any]":
-    return MappingProxyType(mapping)
-
-
-def _reduce_mapping(mapping: "MappingProxyType[Any, Any]") -> tuple[Any, tuple[dict[Any, Any]]]:
-    return _read_only, (dict(mapping),)

@@ -182,6 +182,17 @@ class EventLoop:
         if self._arrived < len(self.jobs):
             self._next_submit = self.jobs.submits[self._arrived]
 
+    def _begin(self, now: int) -> None:
+        """Make a second the current one. All jobs have arrived, and the jobs without a run wait."""
+        self.now = now
+        for row in range(self._arrived, len(self.jobs)):
+            lane = self.jobs.lanes[row]
+            self._changed |= lane.scheduler.group
+            if self.jobs.last_run[row] == NO_RUN and row not in self.record.unrunnable:
+                lane.scheduler.arrive(lane, row)
+        self._arrived = len(self.jobs)
+        self._next_submit = _NEVER
+
     def terms(self, row: int) -> Terms:
         """Return the terms of a job."""
         return self._terms.get(row, self._default_terms)

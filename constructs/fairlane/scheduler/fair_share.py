@@ -116,6 +116,14 @@ class FairShareScheduler(PlacementScheduler):
         if self._active:
             self._active.check_at(share, now + self._window)
 
+    def resume(self, share: Share, row: int, now: int) -> None:
+        """Start a job that really started at a second, and count its use."""
+        units = self._jobs.needs[row]
+        if self._active and self._active.add(share):
+            self._divide(share.entry)
+        share.usage.add(units, now)
+        self._loop.start(row, now, self._place_run(units))
+
     def schedule(self, now: int) -> None:
         """Start jobs of the share with the smallest key, until the first job of the share does not fit.
 

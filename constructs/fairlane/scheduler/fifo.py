@@ -52,6 +52,10 @@ class FifoScheduler(PlacementScheduler):
     def release(self, lane: Lane, run: int, row: int, now: int) -> None:
         """Do nothing, because the order of the jobs does not depend on runs."""
 
+    def resume(self, lane: Lane, row: int, now: int) -> None:
+        """Start a job that really started at a second."""
+        self._loop.start(row, now, self._place_run(self._jobs.needs[row]))
+
     def schedule(self, now: int) -> None:
         """Start jobs in the order of their submission."""
         needs, removed = self._jobs.needs, self._loop.removed

@@ -53,6 +53,10 @@ class Scheduler(ABC):
         """Handle the end of a run, whose capacity is free."""
 
     @abstractmethod
+    def resume(self, lane: Any, row: int, now: int) -> None:
+        """Start a job that really started at a second, whatever the limits are."""
+
+    @abstractmethod
     def schedule(self, now: int) -> None:
         """Start the jobs that can start now."""
 

@@ -23,6 +23,7 @@ class PlacementScheduler(Scheduler):
         """Change the environments, their limits or their states."""
         limits = [environment.limit for environment in environments]
         self._largest, self._capacity = max(limits, default=0), sum(limits)
+        self._all_environments = environments
         self._environments = [environment for environment in environments if environment.enabled]
         self._several = len(self._environments) > 1
         self._first = self._environments[0] if self._environments else CLOSED
@@ -32,6 +33,10 @@ class PlacementScheduler(Scheduler):
     def environment_limit(self, lane: Lane) -> int:
         """Return the limit of the largest environment."""
         return self._largest
+
+    def _place_run(self, units: int) -> Environment:
+        """Return an environment for a job that already runs, although none may be free or enabled."""
+        return self._find(units) or (self._environments or self._all_environments)[0]
 
     def _find(self, units: int) -> Environment | None:
         """Return the environment for a job. None if the capacity is not free."""

@@ -59,6 +59,10 @@ class QuotaScheduler(Scheduler):
         """Free the capacity of a run that ended."""
         lane.pool.release(lane, run, self._jobs.needs[row])
 
+    def resume(self, lane: QuotaLane, row: int, now: int) -> None:
+        """Start a job that really started at a second."""
+        lane.pool.start(lane, row, self._jobs.needs[row], now)
+
     def schedule(self, now: int) -> None:
         """Start and preempt jobs in all pools that changed."""
         for pool in self._pools.values():

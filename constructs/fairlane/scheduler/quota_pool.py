@@ -116,7 +116,7 @@ class QuotaPool:
     def schedule(self, now: int) -> None:
         """Start and preempt jobs until nothing changes."""
         for reservation in self.reservations.complete():
-            self._start(reservation.lane, reservation.row, reservation.units, now)
+            self.start(reservation.lane, reservation.row, reservation.units, now)
         while self._start_in_quota(now) or self._lend(now) or self._preempt_in_share(now):
             pass
         self.changed = False
@@ -147,7 +147,8 @@ class QuotaPool:
         not_lent = sum(other.idle for other in self._reserving_lanes if other is not lane) - self._quota_excess
         return self._free - self.reservations.free - max(0, not_lent)
 
-    def _start(self, lane: QuotaLane, row: int, units: int, now: int) -> None:
+    def start(self, lane: QuotaLane, row: int, units: int, now: int) -> None:
+        """Start a job."""
         lane.running[self._loop.start(row, now, self._environment)] = row
         lane.running_units += units
         lane.priorities[self._jobs.priorities[row]] += 1
@@ -180,7 +181,7 @@ class QuotaPool:
                     break
                 if units <= self._free_for(lane):
                     pop(lane.waiting, self._loop.removed)
-                    self._start(lane, row, units, now)
+                    self.start(lane, row, units, now)
                 elif not self._take_back(lane, units, now):
                     break
                 changed = True
@@ -204,7 +205,7 @@ class QuotaPool:
                     and lane.may_borrow(units, self._lanes)
                 ):
                     pop(lane.waiting, self._loop.removed)
-                    self._start(lane, row, units, now)
+                    self.start(lane, row, units, now)
                     lent = True
                     break
             else:
@@ -286,7 +287,7 @@ class QuotaPool:
             self.remove_run(other, run, self._units(victim))
             self._loop.preempt(run, row, now)
         if self._loop.stop_seconds == 0:
-            self._start(lane, row, units, now)
+            self.start(lane, row, units, now)
             return
         runs = {victim[3] for victim in victims}
         self.reservations.add(Reservation(lane, row, units, max(0, units - freed), max(0, units - lane_units), runs))

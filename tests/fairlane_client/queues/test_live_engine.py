@@ -4,10 +4,9 @@ from random import Random
 import boto3
 import pytest
 
-from fairlane.scheduler import Outcome
 from fairlane_client.queues.calls import Calls
-from fairlane_client.queues.jobs import ENDED, HOLDING, WAITING, QueuedJob, list_jobs, read_job
-from fairlane_client.queues.live_engine import build_live_engine, submission
+from fairlane_client.queues.jobs import ENDED, HOLDING, WAITING, describe_jobs, list_jobs
+from fairlane_client.queues.live_engine import build_live_engine
 from fairlane_client.queues.queue import Queue, read_queue
 from fairlane_local.batch.jobs.queue_jobs import find_queue, jobs_of
 from fairlane_local.testing.local_batch import LocalBatch
@@ -24,6 +23,10 @@ queues:
     capacity: 8
     instance_type: ml.g5.xlarge
     scheduling: {policy: fair-share, proportions: {a: 1, b: 1, c: 2}, compute_reservation: 20}
+  wild:
+    capacity: 8
+    instance_type: ml.g5.xlarge
+    scheduling: {policy: fair-share, proportions: {"a*": 3, b: 1}, compute_reservation: 10, share_decay_seconds: 1200}
   quota:
     capacity: {ml.g5.xlarge: 8, ml.p5.48xlarge: 4}
     scheduling:
@@ -35,27 +38,24 @@ queues:
 """
 
 
-class _Starts:
-    """Listener that notes the latest start of each job."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[int, int] = {}
-
-    def started(self, job: int, now: int) -> None:
-        self.seconds[job] = now
-
-    def preempting(self, job: int, by: int, now: int) -> None:
-        pass
-
-    def stopped(self, job: int, outcome: Outcome, now: int) -> None:
-        pass
-
-
-@pytest.mark.parametrize("name", ["fifo", "fair"])
+@pytest.mark.parametrize("name", ["fifo", "fair", "reserved", "quota"])
 @pytest.mark.parametrize("seed", range(2))
 def test_with_known_run_times_the_engine_starts_the_jobs_when_the_queue_does(
     local_batch: LocalBatch, tmp_path: Path, name: str, seed: int
 ) -> None:
+    check_starts(local_batch, tmp_path, name, seed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["fifo", "fair", "wild", "reserved", "quota"])
+@pytest.mark.parametrize("seed", range(2, 30))
+def test_the_starts_are_exact_over_random_histories(
+    local_batch: LocalBatch, tmp_path: Path, name: str, seed: int
+) -> None:
+    check_starts(local_batch, tmp_path, name, seed)
+
+
+def check_starts(local_batch: LocalBatch, tmp_path: Path, name: str, seed: int) -> None:
     (tmp_path / "team.yaml").write_text(_FILE)
     local_batch.deploy(tmp_path / "team.yaml")
     calls = Calls(boto3.client("batch", region_name="us-east-1"))
@@ -65,30 +65,29 @@ def test_with_known_run_times_the_engine_starts_the_jobs_when_the_queue_does(
     while any(job.is_stopping for job in jobs_of(api, api.batch.queues[queue.arn])):
         local_batch.advance(1)
     ended = [*list_jobs(calls, queue, ENDED)]
-    holding, waiting = (_with_priorities(calls, queue, states) for states in (HOLDING, WAITING))
+    holding, waiting = (
+        [*describe_jobs(calls, queue, list_jobs(calls, queue, states))] for states in (HOLDING, WAITING)
+    )
     assert len(waiting) > 10
 
-    live = build_live_engine(queue, [*ended, *holding], _now(local_batch))
-    engine = live.engine
-    for job in holding:
-        assert job.since is not None
-        engine.finish(live.ids[job.id], Outcome.SUCCEEDED, at=round(job.since) + runs[job.id] - live.origin)
-    waiting.sort(key=lambda job: job.created)
-    ids = {job.id: engine.submit(submission(queue, job, run=runs[job.id])) for job in waiting}
-    starts = engine._listener = _Starts()
+    engine, ids, origin = build_live_engine(queue, [*ended, *holding], _now(local_batch), waiting=waiting)
+    for job in (*holding, *waiting):
+        engine.set_run(ids[job.id], runs[job.id])
     engine.advance()
 
     local_batch.advance(50_000)
     actual = {job.id: job.scheduled for job in list_jobs(calls, queue, ENDED)}
-    predicted = {job: starts.seconds[identifier] + live.origin for job, identifier in ids.items()}
-    assert predicted == {job: actual[job] for job in ids}
+    starts = {engine.jobs.id(row): start for row, start in zip(engine.record.rows, engine.record.starts, strict=True)}
+    predicted = {job.id: starts[ids[job.id]] + origin for job in waiting}
+    assert predicted == {job.id: actual[job.id] for job in waiting}
 
 
 def _submit_jobs(local_batch: LocalBatch, queue: Queue, random: Random) -> dict[str, int]:
     runs = {}
     for _ in range(40):
         unit, run = random.choice(["ml.g5.xlarge", "ml.p5.48xlarge"]), random.randint(30, 2000)
-        share = random.choice(queue.shares) if queue.shares else ""
+        shares = ["a1", "a2", "b"] if queue.name == "wild" else queue.shares
+        share = random.choice(shares) if shares else ""
         if share == "c" or unit not in queue.units:
             unit = "ml.g5.xlarge"
         most = 1 if share == "c" and queue.name == "quota" else 2 if unit == "ml.p5.48xlarge" else 3
@@ -99,10 +98,6 @@ def _submit_jobs(local_batch: LocalBatch, queue: Queue, random: Random) -> dict[
         runs[job.id] = run
         local_batch.advance(random.randint(1, 60))
     return runs
-
-
-def _with_priorities(calls: Calls, queue: Queue, states: tuple[str, ...]) -> list[QueuedJob]:
-    return [read_job(calls, queue, job.id)[0] for job in list_jobs(calls, queue, states)]
 
 
 def _now(local_batch: LocalBatch) -> float:
