@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from fairlane.cli import dashboard, environment, fanout, hyperpod, init, local, rehearse, sweep, trace, verify
+from fairlane.cli import dashboard, environment, explain, fanout, hyperpod, init, local, rehearse, sweep, trace, verify
 from fairlane.errors import ConfigurationError
 
 
@@ -24,6 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     dashboard.add_to(commands)
     environment.add_to(commands)
+    explain.add_to(commands)
     fanout.add_to(commands)
     hyperpod.add_to(commands)
     init.add_to(commands)
