@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from fractions import Fraction
 from math import ceil
+from typing import Final
 
 from fairlane.scheduler.weights import weight_factors
 from fairlane.scheduling import FairShare
@@ -11,6 +12,9 @@ from fairlane_client.explain.facts import Facts
 from fairlane_client.explain.reasons import Reason, Verdict
 from fairlane_client.explain.words import capacity
 from fairlane_client.queues.jobs import QueuedJob
+
+_MAX_ACTIVE: Final = 500
+"""Number of active share identifiers of a queue at most."""
 
 
 def ordered_verdict(facts: Facts, job: QueuedJob) -> Verdict:
@@ -33,9 +37,9 @@ def ordered_verdict(facts: Facts, job: QueuedJob) -> Verdict:
     if room.surely_takes(job):
         return Verdict(Reason.STARTS_NEXT, "capacity is free, and no job is ahead", "in the next pass of AWS Batch")
     if room.never_takes(job):
-        return _full(facts, job, ahead, least)
-    if room.reserved(job) and len(facts.limits(job.unit)) == 1:
-        return _reserved(facts, job, room)
+        return _reserved(job, room) if job.amount <= least else _full(facts, job, ahead, least)
+    if room.reserved(job)[1] and len(facts.limits(job.unit)) == 1:
+        return _reserved(job, room)
     return Verdict(Reason.UNKNOWN, _scattered(facts, job, least, most))
 
 
@@ -54,19 +58,26 @@ class _Room:
         self._least -= job.amount
         self._most -= job.amount
 
-    def reserved(self, job: QueuedJob) -> int:
-        """Return the capacity that the compute reservation can keep from a job."""
+    def reserved(self, job: QueuedJob) -> tuple[int, int]:
+        """Return the least and the most capacity that the compute reservation keeps from a job.
+
+        A share without jobs can be active because of its past use. More active shares have a smaller reservation.
+        """
         policy = self._facts.queue.policy
         if not isinstance(policy, FairShare) or not policy.compute_reservation or not self._uses(job.share):
-            return 0
+            return 0, 0
         total = sum(self._facts.limits(job.unit, enabled_only=False))
-        return ceil(total * Fraction(policy.compute_reservation, 100) ** len(_active(self._facts)))
+        part = Fraction(policy.compute_reservation, 100)
+        active = _active(self._facts)
+        has_prefixes = any(name.endswith("*") for name in policy.share_names)
+        most_active = _MAX_ACTIVE if has_prefixes else len({*active, *policy.share_names})
+        return ceil(total * part**most_active), ceil(total * part ** len(active))
 
     def surely_takes(self, job: QueuedJob) -> bool:
-        return self._least - job.amount >= self.reserved(job) and job.amount <= -(-self._least // self._parts)
+        return self._least - job.amount >= self.reserved(job)[1] and job.amount <= -(-self._least // self._parts)
 
     def never_takes(self, job: QueuedJob) -> bool:
-        return job.amount > min(self._most, max(self._facts.limits(job.unit), default=0))
+        return job.amount > min(self._most - self.reserved(job)[0], max(self._facts.limits(job.unit), default=0))
 
     def _uses(self, share: str) -> bool:
         return any(each.share == share for each in self._facts.holding)
@@ -77,7 +88,8 @@ def _behind(
 ) -> Verdict:
     least, most = facts.free(job.unit)
     if room.never_takes(job):
-        return _over_entitlement(facts, job, head, least) or _full(facts, job, ahead, least)
+        full = _reserved(job, room) if job.amount <= least else _full(facts, job, ahead, least)
+        return _over_entitlement(facts, job, head, least) or full
     if not room.surely_takes(job):
         return Verdict(Reason.UNKNOWN, _scattered(facts, job, least, most))
     need, reason = capacity(head.amount, head.unit), aws_reason(head)
@@ -103,8 +115,8 @@ def _full(facts: Facts, job: QueuedJob, ahead: list[QueuedJob], least: int) -> V
     return Verdict(Reason.CAPACITY_FULL, text, starts, inferred=True)
 
 
-def _reserved(facts: Facts, job: QueuedJob, room: _Room) -> Verdict:
-    number = room.reserved(job)
+def _reserved(job: QueuedJob, room: _Room) -> Verdict:
+    number = room.reserved(job)[1]
     text = f"the compute reservation of the policy keeps up to {capacity(number, job.unit)} for shares without jobs"
     return Verdict(Reason.CAPACITY_FULL, text, "when more capacity is free than the reservation, or its share is idle")
 
@@ -114,7 +126,7 @@ def _over_entitlement(facts: Facts, job: QueuedJob, head: QueuedJob, least: int)
     if not isinstance(facts.queue.policy, FairShare) or head.share == job.share:
         return None
     held = sum(each.amount for each in facts.holding if each.share == job.share)
-    part = entitlements(facts)[job.share]
+    part = entitlements(facts).get(job.share, Fraction(0))
     if held <= part:
         return None
     text = (
@@ -122,8 +134,8 @@ def _over_entitlement(facts: Facts, job: QueuedJob, head: QueuedJob, least: int)
         f"{len(_active(facts))} shares have jobs. Share {head.share} is first, with {head.name}"
     )
     starts = (
-        f"when {capacity(job.amount - least, job.unit)} more become free, and the shares that hold less than their "
-        "part have started their jobs"
+        f"when jobs of share {job.share} end, or {capacity(max(1, job.amount - least), job.unit)} more become free after "
+        f"the jobs of share {head.share} have started"
     )
     return Verdict(Reason.SHARE_ABOVE_ENTITLEMENT, text, starts)
 

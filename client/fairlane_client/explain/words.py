@@ -10,14 +10,10 @@ _UNITS: Final = {NUM_INSTANCES: ("instance", "instances"), VCPU: ("vCPU", "vCPUs
 _MAX_NAMES: Final = 5
 
 
-def capacity(amount: float, unit: str) -> str:
+def capacity(amount: int, unit: str) -> str:
     """Return an amount of capacity, for example `8 instances` or `8 ml.p5.48xlarge`."""
     one, many = _UNITS.get(unit, (unit, unit))
-    return (
-        f"{amount:,.4g} {one if amount == 1 else many}"
-        if amount % 1
-        else f"{int(amount):,} {one if amount == 1 else many}"
-    )
+    return f"{amount:,} {one if amount == 1 else many}"
 
 
 def duration(seconds: float) -> str:
