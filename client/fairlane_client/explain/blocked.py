@@ -24,11 +24,13 @@ def aws_reason(job: QueuedJob) -> str:
     return job.reason if job.reason.startswith(_BLOCKED) else ""
 
 
-def blocked_by_aws(job: QueuedJob) -> Verdict | None:
+def blocked_by_aws(facts: Facts, job: QueuedJob) -> Verdict | None:
     """Return the verdict on a job that AWS reports as blocked."""
     reason = aws_reason(job)
     if not reason:
         return None
+    if (own := cannot_fit(facts, job)) is not None:
+        return own._replace(text=f"{own.text}. AWS Batch reports: {reason}", inferred=False)
     starts = next((hint for start, hint in _HINTS.items() if reason.startswith(start)), "")
     if reason.startswith(_MISCONFIGURATION) and not reason.startswith(_ROLE):
         return Verdict(Reason.CANNOT_FIT, f"AWS Batch reports: {reason}", "", inferred=False)
@@ -67,8 +69,8 @@ def disabled(facts: Facts) -> Verdict | None:
     if any(each.is_enabled for each in environments):
         return None
     listed = names([each.name for each in environments])
-    text = f"no environment of queue {facts.queue.name} is enabled: {listed}"
-    return Verdict(Reason.DISABLED, text, f"when {listed} is enabled", inferred=False)
+    text = f"no environment of queue {facts.queue.name} is enabled, so that no job starts: {listed}"
+    return Verdict(Reason.DISABLED, text, f"when environment {listed} is enabled", inferred=False)
 
 
 def not_runnable(calls: Calls, job: QueuedJob, detail: Mapping[str, Any]) -> Verdict:

@@ -107,12 +107,17 @@ def _full(facts: Facts, job: QueuedJob, ahead: list[QueuedJob], least: int) -> V
         starts = f"when {capacity(job.amount - least, job.unit)} more become free"
     else:
         rest = facts.front is not None and job.id not in facts.front
-        text += f"; {'at least ' if rest else ''}{len(ahead):,} jobs ahead need {capacity(first, job.unit)}"
+        count = f"at least {len(ahead):,} jobs ahead need" if rest else _need(len(ahead))
+        text += f"; {count} {capacity(first, job.unit)}"
         starts = (
             f"when {capacity(job.amount + first - least, job.unit)} more become free: "
-            f"{first:,} for the jobs ahead, and {job.amount:,} for this job"
+            f"{first:,} for the job{'s' * (len(ahead) > 1)} ahead, and {job.amount:,} for this job"
         )
     return Verdict(Reason.CAPACITY_FULL, text, starts, inferred=True)
+
+
+def _need(number: int) -> str:
+    return "1 job ahead needs" if number == 1 else f"{number:,} jobs ahead need"
 
 
 def _reserved(job: QueuedJob, room: _Room) -> Verdict:
@@ -146,7 +151,7 @@ def entitlements(facts: Facts) -> dict[str, Fraction]:
     if not isinstance(policy, FairShare):
         return {}
     parts = {name: 1 / weight for name, weight in weight_factors(policy, _active(facts)).items()}
-    total = sum(facts.limits(""))
+    total = sum(facts.limits("", enabled_only=False))
     return {name: total * part / sum(parts.values()) for name, part in parts.items()}
 
 

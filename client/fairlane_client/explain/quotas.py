@@ -83,16 +83,17 @@ class QuotaWait:
         used = sum(each.amount for each in self.facts.holders(unit) if each.share == share.name)
         quota = share.capacity.get(unit, 0)
         ahead = sum(each.amount for each in self.own_ahead)
-        own = f"share {share.name} holds {used:,} of its {capacity(quota, unit)}"
-        if wait is None:
-            return Verdict(Reason.STARTS_NEXT, f"{own}, and capacity is free", "in the next pass of AWS Batch")
-        if wait is WaitReason.STOPS:
-            lent = names([f"{name} ({number:,})" for name, number in self._borrowed().items()])
-            text = f"{own}. AWS Batch preempts jobs for it: of shares that borrow, {lent}, or of a lower priority"
+        free = sum(self.facts.limits(unit)) - sum(each.amount for each in self.facts.holders(unit))
+        own = f"share {share.name} owns {capacity(quota, unit)} and holds {used:,}"
+        if wait is None and job.amount + ahead <= free:
+            return Verdict(Reason.STARTS_NEXT, f"{own}, and {free:,} are free", "in the next pass of AWS Batch")
+        if wait is None or wait is WaitReason.STOPS:
+            borrowers = [f"{name}, which borrows {number:,}" for name, number in self._borrowed().items()]
+            lent = f"of share {names(borrowers)}" if borrowers else "of a lower priority in the share"
+            text = f"{own}. AWS Batch preempts jobs for it, {lent}"
             return Verdict(Reason.STARTS_NEXT, text, "when the preempted jobs have stopped, after about 20 s")
         if wait is WaitReason.QUOTA:
             return self._over_quota(own, used + ahead + job.amount - quota)
-        free = sum(self.facts.limits(unit)) - sum(each.amount for each in self.facts.holders(unit))
         missing = capacity(max(1, job.amount + ahead - max(0, free)), unit)
         borrowed = self._borrowed()
         starts = f"when {missing} more become free"

@@ -38,7 +38,7 @@ SENTENCES: Final[Mapping[Reason, str]] = {
     Reason.RETRY: "it waits for its next attempt",
     Reason.DISABLED: "the queue, the share or its capacity is disabled",
     Reason.STARTS_NEXT: "nothing is wrong: it starts next",
-    Reason.UNKNOWN: "unknown",
+    Reason.UNKNOWN: "AWS does not report enough",
 }
 """Short sentence of each reason, for people."""
 

@@ -230,7 +230,7 @@ class World:
         return truths
 
 
-def _truth(later: Engine, engine_id: int, wait: WaitReason | None, ids: dict[int | None, Job]) -> Reason:
+def _truth(later: Engine, engine_id: int, wait: WaitReason | None, ids: dict[int, Job]) -> Reason:
     if wait in (WaitReason.ENVIRONMENT_LIMIT, WaitReason.QUOTA_LIMIT):
         return Reason.CANNOT_FIT
     if wait is WaitReason.DISABLED:
@@ -279,12 +279,12 @@ def _is_above_part(scheduler: FairShareScheduler, lane: Any) -> bool:
     return bool(lane.usage.units > part + 1e-9)
 
 
-def _quota_truth(later: Engine, engine_id: int, wait: WaitReason, ids: dict[int | None, Job]) -> Reason:
+def _quota_truth(later: Engine, engine_id: int, wait: WaitReason, ids: dict[int, Job]) -> Reason:
     if wait is WaitReason.BEHIND:
         alone = _after_pass(later)
         lane = alone.jobs.lanes[alone.jobs.row(engine_id)]
         for other in ids:
-            if other is None or other == engine_id:
+            if other == engine_id:
                 continue
             row = alone.jobs.row(other)
             if alone.jobs.lanes[row] is lane and alone._is_listed(row):

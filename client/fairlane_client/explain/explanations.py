@@ -116,13 +116,14 @@ class _Answer:
 
     def _verdict(self) -> Verdict | None:
         job = self._job
-        if job.state in ENDED or (job.state in HOLDING and blocked_by_aws(job) is None):
+        if job.state in ENDED or (job.state in HOLDING and blocked_by_aws(self._facts, job) is None):
             return None
         if job.state in ("SUBMITTED", "PENDING"):
             return self._array() if job.array else not_runnable(self._calls, job, self._detail)
-        if not job.amount and not blocked_by_aws(job):
+        blocked = blocked_by_aws(self._facts, job)
+        if not job.amount and not blocked:
             return Verdict(Reason.UNKNOWN, "AWS does not report the capacity that the job needs")
-        fixed = blocked_by_aws(job) or cannot_fit(self._facts, job) or disabled(self._facts) or self._consumables()
+        fixed = blocked or cannot_fit(self._facts, job) or disabled(self._facts) or self._consumables()
         return fixed or self._patient(self._competing())
 
     def _competing(self) -> Verdict:
