@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from contextlib import redirect_stdout
+from functools import cache
 from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -40,6 +41,7 @@ queues:
 """
 
 
+@cache
 def answers() -> dict[str, str]:
     """Return an answer for each reason, and one about a preempted job, by name."""
     return dict(_answers())

@@ -10,7 +10,7 @@ from fairlane.scheduling import FairShare
 from fairlane_client.explain.blocked import aws_reason
 from fairlane_client.explain.facts import Facts
 from fairlane_client.explain.reasons import Reason, Verdict
-from fairlane_client.explain.words import capacity
+from fairlane_client.explain.words import capacity, more
 from fairlane_client.queues.jobs import QueuedJob
 
 _MAX_ACTIVE: Final = 500
@@ -104,13 +104,13 @@ def _full(facts: Facts, job: QueuedJob, ahead: list[QueuedJob], least: int) -> V
     first = sum(other.amount for other in ahead)
     text = f"the job needs {capacity(job.amount, job.unit)}, and {free:,} of {sum(facts.limits(job.unit)):,} are free"
     if not ahead:
-        starts = f"when {capacity(job.amount - least, job.unit)} more become free"
+        starts = f"when {more(job.amount - least, job.unit)} become free"
     else:
         rest = facts.front is not None and job.id not in facts.front
         count = f"at least {len(ahead):,} jobs ahead need" if rest else _need(len(ahead))
         text += f"; {count} {capacity(first, job.unit)}"
         starts = (
-            f"when {capacity(job.amount + first - least, job.unit)} more become free: "
+            f"when {more(job.amount + first - least, job.unit)} become free: "
             f"{first:,} for the job{'s' * (len(ahead) > 1)} ahead, and {job.amount:,} for this job"
         )
     return Verdict(Reason.CAPACITY_FULL, text, starts, inferred=True)
@@ -139,8 +139,8 @@ def _over_entitlement(facts: Facts, job: QueuedJob, head: QueuedJob, least: int)
         f"{len(_active(facts))} shares have jobs. Share {head.share} is first, with {head.name}"
     )
     starts = (
-        f"when jobs of share {job.share} end, or {capacity(max(1, job.amount - least), job.unit)} more become free after "
-        f"the jobs of share {head.share} have started"
+        f"when jobs of share {job.share} end, or {more(max(1, job.amount - least), job.unit)} become free after the jobs "
+        f"of share {head.share} have started"
     )
     return Verdict(Reason.SHARE_ABOVE_ENTITLEMENT, text, starts)
 

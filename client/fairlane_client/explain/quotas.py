@@ -9,7 +9,7 @@ from fairlane.scheduling import QuotaManagement, QuotaShare, Sharing, State
 from fairlane_client.explain.blocked import aws_reason
 from fairlane_client.explain.facts import FRONT, Facts
 from fairlane_client.explain.reasons import Reason, Verdict
-from fairlane_client.explain.words import capacity, names
+from fairlane_client.explain.words import capacity, more, names
 from fairlane_client.queues.calls import Calls
 from fairlane_client.queues.jobs import QueuedJob, read_job
 from fairlane_client.queues.live_engine import build_live_engine, submission
@@ -94,11 +94,11 @@ class QuotaWait:
             return Verdict(Reason.STARTS_NEXT, text, "when the preempted jobs have stopped, after about 20 s")
         if wait is WaitReason.QUOTA:
             return self._over_quota(own, used + ahead + job.amount - quota)
-        missing = capacity(max(1, job.amount + ahead - max(0, free)), unit)
+        missing = max(1, job.amount + ahead - max(0, free))
         borrowed = self._borrowed()
-        starts = f"when {missing} more become free"
+        starts = f"when {more(missing, unit)} become free"
         if borrowed:
-            starts = f"when {missing} of borrowed jobs of {names([*borrowed])} end or are preempted"
+            starts = f"when {capacity(missing, unit)} of borrowed jobs of {names([*borrowed])} end or are preempted"
         text = f"{own}; the job needs {job.amount:,}, and {max(0, free):,} of {sum(self.facts.limits(unit)):,} are free"
         return Verdict(Reason.CAPACITY_FULL, text, starts)
 

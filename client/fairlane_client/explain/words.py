@@ -16,6 +16,12 @@ def capacity(amount: int, unit: str) -> str:
     return f"{amount:,} {one if amount == 1 else many}"
 
 
+def more(amount: int, unit: str) -> str:
+    """Return an additional amount of capacity, for example `8 more instances`."""
+    number, name = capacity(amount, unit).split(" ", 1)
+    return f"{number} more {name}"
+
+
 def duration(seconds: float) -> str:
     """Return a number of seconds in its two largest units. A negative number, of clocks that differ, counts as 0."""
     rest = max(0, int(seconds))

@@ -1,7 +1,7 @@
 """Queues of a local AWS with random histories, and the true reason why each of their jobs waits."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from random import Random
 from typing import Any, Final, NamedTuple
@@ -38,6 +38,10 @@ G5, P5 = "ml.g5.xlarge", "ml.p5.48xlarge"
 WEIGHTS: Final = {"a": 1.0, "b": 3.0, "c": 2.0}
 KINDS: Final = ("fifo", "fair", "reserved", "quota", "shared", "containers", "environments")
 _FAIR: Final = [{"shareIdentifier": name, "weightFactor": weight} for name, weight in WEIGHTS.items()]
+
+
+LEAST_CORRECT: Final = 0.99
+"""Least part of correct answers among those that are not unknown."""
 
 
 class Case(NamedTuple):
@@ -324,6 +328,15 @@ def run_history(world: World, kind: str, seed: int, jobs: int = 25) -> list[Case
             cases.append(Case(kind, truths[job], answer.reason, answer.calls, answer.inferred))
         if is_disabled:
             world.set_environments(arn, "ENABLED")
+    return cases
+
+
+def measure(kinds: Sequence[str], seeds: Sequence[int]) -> list[Case]:
+    """Run random histories on queues of each kind, and return the answers with the truths."""
+    cases = []
+    for kind in kinds:
+        with world() as own:
+            cases += [case for seed in seeds for case in run_history(own, kind, seed)]
     return cases
 
 
