@@ -43,7 +43,8 @@ def main() -> int:
     parser.add_argument("--histories", type=int, default=HISTORIES, help=text)
     chosen = parser.parse_args()
     sections = [chosen.section] if chosen.section else [*SECTIONS]
-    return int(not all([SECTIONS[section](chosen.histories) for section in sections]))
+    within = [SECTIONS[section](chosen.histories) for section in sections]
+    return int(not all(within))
 
 
 if __name__ == "__main__":

@@ -442,6 +442,14 @@ PUBLIC: dict[str, list[str]] = {
         "SweepStore",
         "SweepStoreBase",
     ],
+    "fairlane_client.explain": [
+        "Explanation",
+        "Holder",
+        "Place",
+        "Preemption",
+        "Reason",
+        "explain",
+    ],
     "fairlane_client.fan_out": [
         "Counts",
         "ExecutionFailed",
@@ -516,6 +524,7 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
         "fairlane.environment",
         "fairlane.catalog",
         "fairlane.cli",
+        "fairlane_client.explain",
         "fairlane_client.fan_out",
         "fairlane_client.sweeps",
         "fairlane_local",
@@ -536,6 +545,7 @@ def test_every_package_is_listed() -> None:
     assert packages - {"fairlane._internal", "fairlane._charts", "fairlane.hyperpod.kubernetes_schemas"} == set(
         PUBLIC
     ) - {
+        "fairlane_client.explain",
         "fairlane_client.fan_out",
         "fairlane_client.sweeps",
         "fairlane_local",

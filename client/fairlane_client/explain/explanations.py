@@ -38,9 +38,10 @@ def explain(
     AWS does not report why a job waits, except for jobs that block their queue. Other reasons follow from the lists of
     jobs, the snapshot and the policy, and are marked as inferred.
 
-    A waiting job takes 3 requests, one more for each page of jobs of the queue that wait or hold capacity (100 training
-    jobs, 1,000 containers; at least one for each state), and up to 25 in a share that preempts its own jobs. Other
-    jobs take one or two requests, and preempted jobs one for each page of jobs that hold capacity.
+    A waiting job takes 2 requests, one more for each page of jobs of the queue that wait or hold capacity (100 training
+    jobs, 1,000 containers; at least one for each state, and for each state of the children of an array job), and up to
+    25 in a share that preempts its own jobs. Other jobs take one or two requests, and preempted jobs one for each page
+    of jobs that hold capacity.
 
     Args:
         calls: Calls to AWS Batch.

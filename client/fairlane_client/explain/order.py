@@ -138,10 +138,8 @@ def _over_entitlement(facts: Facts, job: QueuedJob, head: QueuedJob, least: int)
         f"share {job.share} holds {capacity(held, job.unit)}, and its part is {float(part):.4g} while "
         f"{len(_active(facts))} shares have jobs. Share {head.share} is first, with {head.name}"
     )
-    starts = (
-        f"when jobs of share {job.share} end, or {more(max(1, job.amount - least), job.unit)} become free after the jobs "
-        f"of share {head.share} have started"
-    )
+    missing = more(max(1, job.amount - least), job.unit)
+    starts = f"when jobs of share {job.share} end, or {missing} become free after the jobs of share {head.share} have started"
     return Verdict(Reason.SHARE_ABOVE_ENTITLEMENT, text, starts)
 
 

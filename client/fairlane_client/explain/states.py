@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fairlane_client.explain.words import capacity, duration
+from fairlane_client.fan_out.text import plural
 from fairlane_client.queues.jobs import ENDED, QueuedJob
 
 
@@ -41,7 +42,7 @@ def end_text(job: QueuedJob, detail: Mapping[str, Any]) -> str:
     ran = "it never started"
     if job.started and job.stopped:
         ran = f"its last attempt ran {duration(job.stopped - job.started)}"
-    parts = [f"the job has ended: {job.state}", ran, f"{attempts + preempted} attempts"]
+    parts = [f"the job has ended: {job.state}", ran, plural(attempts + preempted, "attempt")]
     if preempted:
         parts.append(f"{preempted} of them preempted")
     code = (detail.get("container") or {}).get("exitCode")

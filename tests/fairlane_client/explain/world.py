@@ -13,11 +13,13 @@ from fairlane_client.explain import Reason, explain
 from fairlane_client.queues.calls import Calls
 from fairlane_client.queues.queue import read_queue
 from fairlane_local.batch.api import BatchApi, batch_api
+from fairlane_local.batch.errors import BatchError
 from fairlane_local.batch.jobs.container_job import ContainerJob
 from fairlane_local.batch.jobs.job import RUNNABLE, Job
 from fairlane_local.batch.jobs.options import JobOptions
 from fairlane_local.clock import Clock
 from fairlane_local.server.local_aws import LocalAws
+from tests.fairlane_client.faults import client_error
 from tests.fairlane_local.batch.jobs import containers
 from tests.fairlane_local.batch.jobs.support import payload, submit
 from tests.fairlane_local.batch.support import (
@@ -77,7 +79,14 @@ class _InProcess:
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         operation = "".join(part.capitalize() for part in name.split("_"))
-        return lambda **request: self._api.call(operation, request)
+
+        def call(**request: Any) -> Any:
+            try:
+                return self._api.call(operation, request)
+            except BatchError as error:
+                raise client_error(error.code, error.message, error.status, operation) from error
+
+        return call
 
 
 class World:
