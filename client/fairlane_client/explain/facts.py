@@ -14,8 +14,6 @@ from fairlane_client.queues.snapshot import Snapshot, read_snapshot
 
 FRONT: Final = 100
 """Number of jobs of a snapshot at most."""
-_EARLY: Final = FRONT
-"""Number of jobs with the earliest submission that are kept if AWS reports no front."""
 
 
 @dataclass(kw_only=True)
@@ -30,7 +28,6 @@ class Facts:
         since: Time since which each of them has had its position.
         waiting: RUNNABLE jobs that matter: those of the front, or the earliest ones, and the job itself.
         counts: Number of RUNNABLE jobs by share.
-        amounts: Capacity that these jobs need, by share.
         earlier: Number of RUNNABLE jobs that were submitted before the job.
         is_complete: False if a list of RUNNABLE jobs was cut off.
         holds_all: False if a list of jobs that hold capacity was cut off.
@@ -44,7 +41,6 @@ class Facts:
     since: Mapping[str, float] = field(default_factory=dict)
     waiting: dict[str, QueuedJob] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
-    amounts: Counter[str] = field(default_factory=Counter)
     earlier: int = 0
     is_complete: bool = True
     holds_all: bool = True
@@ -113,11 +109,10 @@ def read_facts(calls: Calls, queue: Queue, job: QueuedJob, progress: Callable[[i
     try:
         for each in lists.read(queue, ["RUNNABLE"]):
             facts.counts[each.share] += 1
-            facts.amounts[each.share] += each.amount
             facts.earlier += (each.created, each.id) < (job.created, job.id) and each.id != job.id
             if each.id in kept or each.id == job.id or facts.front is None:
                 facts.waiting[each.id] = each
-            if facts.front is None and len(facts.waiting) > 2 * _EARLY:
+            if facts.front is None and len(facts.waiting) > 2 * FRONT:
                 _drop_late(facts, job)
     except Throttled as error:
         facts.is_complete = False
@@ -206,7 +201,7 @@ def _snapshot(calls: Calls, facts: Facts) -> Snapshot | None:
 
 
 def _drop_late(facts: Facts, job: QueuedJob) -> None:
-    early = sorted(facts.waiting.values(), key=lambda each: (each.created, each.id))[:_EARLY]
+    early = sorted(facts.waiting.values(), key=lambda each: (each.created, each.id))[:FRONT]
     facts.waiting = {each.id: each for each in early} | {
         each.id: each for each in facts.waiting.values() if each.id == job.id
     }

@@ -139,7 +139,8 @@ def _over_entitlement(facts: Facts, job: QueuedJob, head: QueuedJob, least: int)
         f"{len(_active(facts))} shares have jobs. Share {head.share} is first, with {head.name}"
     )
     missing = more(max(1, job.amount - least), job.unit)
-    starts = f"when jobs of share {job.share} end, or {missing} become free after the jobs of share {head.share} have started"
+    turn = f"{missing} become free after the jobs of share {head.share} have started"
+    starts = f"when jobs of share {job.share} end, or {turn}"
     return Verdict(Reason.SHARE_ABOVE_ENTITLEMENT, text, starts)
 
 
