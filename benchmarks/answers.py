@@ -6,15 +6,13 @@
 import argparse
 import sys
 from collections.abc import Callable, Mapping
-
-from tests.fairlane_client.explain.world import KINDS, LEAST_CORRECT, measure, table
-
 from pathlib import Path
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+from fairlane_client.fan_out.text import align
+
+REPOSITORY = Path(__file__).parents[1]
 sys.path.insert(0, str(REPOSITORY))
 
-from fairlane_client.fan_out.text import align  # noqa: E402
 from tests.fairlane_client.explain.world import KINDS, LEAST_CORRECT, measure, table  # noqa: E402
 
 HISTORIES = 30
