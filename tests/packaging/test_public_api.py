@@ -462,6 +462,13 @@ PUBLIC: dict[str, list[str]] = {
         "BackTest",
         "Estimate",
         "estimate_starts",
+    "fairlane_client.explain": [
+        "Explanation",
+        "Holder",
+        "Place",
+        "Preemption",
+        "Reason",
+        "explain",
     ],
     "fairlane_client.fan_out": [
         "Counts",
@@ -544,6 +551,7 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
         "fairlane.cli",
         "fairlane_client.checks",
         "fairlane_client.eta",
+        "fairlane_client.explain",
         "fairlane_client.fan_out",
         "fairlane_client.sweeps",
         "fairlane_client.usage",
@@ -567,6 +575,7 @@ def test_every_package_is_listed() -> None:
     ) - {
         "fairlane_client.checks",
         "fairlane_client.eta",
+        "fairlane_client.explain",
         "fairlane_client.fan_out",
         "fairlane_client.sweeps",
         "fairlane_client.usage",

@@ -10,6 +10,7 @@ from fairlane.cli import (
     dashboard,
     environment,
     eta,
+    explain,
     fanout,
     hyperpod,
     init,
@@ -41,6 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     dashboard.add_to(commands)
     environment.add_to(commands)
     eta.add_to(commands)
+    explain.add_to(commands)
     fanout.add_to(commands)
     hyperpod.add_to(commands)
     init.add_to(commands)
