@@ -457,11 +457,13 @@ PUBLIC: dict[str, list[str]] = {
         "Stage",
         "check",
         "find_mistakes",
+    ],
     "fairlane_client.eta": [
         "Answer",
         "BackTest",
         "Estimate",
         "estimate_starts",
+    ],
     "fairlane_client.explain": [
         "Explanation",
         "Holder",
