@@ -5,7 +5,7 @@ from random import Random
 import pytest
 
 from fairlane_client.eta.arrivals import Arrivals
-from fairlane_client.eta.back_test import back_test, state_at
+from fairlane_client.eta.back_test import _verdict, back_test, state_at
 from fairlane_client.eta.estimates import percentile
 from fairlane_client.eta.run_times import RunTimes
 from fairlane_client.eta.simulation import LATER, Simulation
@@ -60,12 +60,19 @@ def test_a_history_that_goes_on_as_before_is_not_off(kind: str) -> None:
     assert test.verdict == "good"
 
 
-@pytest.mark.parametrize(("factor", "verdict"), [(5.0, "late"), (0.2, "early")])
-def test_a_week_that_differs_from_the_history_is_off(factor: float, verdict: str) -> None:
-    """The run times of the last days differ, so that estimates from the days before are wrong."""
-    jobs = history("fifo", Random(3), 9, lambda second: factor if second > 6.5 * DAY else 1.0)
+def test_a_week_that_differs_from_the_history_is_off() -> None:
+    """The run times of the last days are longer, so that estimates from the days before are wrong."""
+    jobs = history("fifo", Random(3), 9, lambda second: 5.0 if second > 6.5 * DAY else 1.0)
     end = MONDAY + 8.5 * DAY
-    assert back_test(queue_of("fifo"), seen_at(jobs, end), MONDAY, end).verdict == verdict
+    assert back_test(queue_of("fifo"), seen_at(jobs, end), MONDAY, end).verdict == "late"
+
+
+@pytest.mark.parametrize(
+    ("halves", "inside", "verdict"), [(50, 90, "good"), (30, 75, "good"), (30, 74, "late"), (81, 99, "early")]
+)
+def test_the_verdict_follows_from_the_parts_inside(halves: int, inside: int, verdict: str) -> None:
+    assert _verdict(8, 100, halves, inside) == verdict
+    assert _verdict(3, 100, halves, inside) == "unknown"
 
 
 def test_a_short_history_has_no_verdict() -> None:
