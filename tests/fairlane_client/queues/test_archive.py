@@ -181,6 +181,7 @@ def test_a_missing_permission_is_named(action: str) -> None:
         (content(record("a", 0, command=["x"])), "line 1 is no record of a job archive"),
         (content(record("a", 0, attempts=[{"start": 1}])), "line 1 is no record of a job archive"),
     ],
+    ids=["text", "cut", "half a line", "null", "second line", "unknown field", "unknown field of an attempt"],
 )
 def test_a_damaged_object_is_named(body: bytes, message: str) -> None:
     key = "jobs/queue=p4/day=2026-11-01/a.jsonl.gz"
