@@ -15,7 +15,7 @@ sys.path.insert(0, str(REPOSITORY))
 
 from tests.fairlane_client.explain.world import KINDS, LEAST_CORRECT, measure, table  # noqa: E402
 
-HISTORIES = 10
+HISTORIES = 30
 
 
 def explain(histories: int) -> bool:

@@ -79,7 +79,7 @@ def not_runnable(calls: Calls, job: QueuedJob, detail: Mapping[str, Any]) -> Ver
     Raises:
         NotAllowed: If the caller may not read jobs.
     """
-    ids = [each["jobId"] for each in detail.get("dependsOn") or [] if each.get("jobId")]
+    ids = [*dict.fromkeys(each["jobId"] for each in detail.get("dependsOn") or [] if each.get("jobId"))]
     unended = []
     if ids:
         others = calls("describe_jobs", jobs=ids)["jobs"]

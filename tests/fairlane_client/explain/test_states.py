@@ -151,6 +151,14 @@ def test_a_job_with_consumable_resources_is_unknown(own: World) -> None:
     assert "consumable resource licence" in found.text
 
 
+def test_a_dependency_that_is_named_twice_is_reported_once(own: World) -> None:
+    queue = containers.fifo_queue(own.batch)
+    first = containers.submit(own.batch, queue, jobName="first")
+    job = containers.submit(own.batch, queue, dependsOn=[{"jobId": first}] * 2)
+    own.advance(10)
+    assert answer(own, queue, job).text == "the job depends on first (RUNNING)"
+
+
 def test_array_jobs_and_their_children(own: World) -> None:
     queue = containers.fifo_queue(own.batch, vcpus=2)
     job = containers.submit(own.batch, queue, arrayProperties={"size": 4})

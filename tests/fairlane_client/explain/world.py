@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import product
 from random import Random
 from typing import Any, Final, NamedTuple
 
@@ -39,6 +40,8 @@ REGION: Final = "us-east-1"
 G5, P5 = "ml.g5.xlarge", "ml.p5.48xlarge"
 WEIGHTS: Final = {"a": 1.0, "b": 3.0, "c": 2.0}
 KINDS: Final = ("fifo", "fair", "reserved", "quota", "shared", "containers", "environments")
+_HISTORIES: Final = 20
+"""Number of histories in a world. Each adds two environments or two queues, and AWS allows 50 of each."""
 _FAIR: Final = [{"shareIdentifier": name, "weightFactor": weight} for name, weight in WEIGHTS.items()]
 
 
@@ -343,9 +346,9 @@ def run_history(world: World, kind: str, seed: int, jobs: int = 25) -> list[Case
 def measure(kinds: Sequence[str], seeds: Sequence[int]) -> list[Case]:
     """Run random histories on queues of each kind, and return the answers with the truths."""
     cases = []
-    for kind in kinds:
+    for kind, first in product(kinds, range(0, len(seeds), _HISTORIES)):
         with world() as own:
-            cases += [case for seed in seeds for case in run_history(own, kind, seed)]
+            cases += [case for seed in seeds[first : first + _HISTORIES] for case in run_history(own, kind, seed)]
     return cases
 
 

@@ -38,11 +38,13 @@ class Dependencies:
     def wait(self, job: ContainerJob, dependencies: DependencyList) -> bool:
         """Make a job wait for others, and return False if one of them has failed.
 
+        A job that is named several times counts once. Whether AWS accepts such a request is unverified.
+
         Args:
             job: Job or child of an array job.
             dependencies: Result of `read`.
         """
-        others = list(_others(job, dependencies))
+        others = dict.fromkeys(_others(job, dependencies))
         if any(other.status == FAILED for other in others):
             return False
         for other in others:

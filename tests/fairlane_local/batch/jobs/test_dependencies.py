@@ -23,6 +23,22 @@ def test_a_job_waits_for_others(aws: LocalAws, batch: Any) -> None:
     assert statuses(batch, late) == ["RUNNABLE"]
 
 
+def test_a_dependency_that_is_named_twice_counts_once(aws: LocalAws, batch: Any) -> None:
+    queue = fifo_queue(batch, vcpus=4)
+    first = submit(batch, queue, arrayProperties={"size": 2})
+    job = submit(batch, queue, dependsOn=[{"jobId": first}, {"jobId": f"{PREFIX}job/{first}"}])
+    array = submit(batch, queue, arrayProperties={"size": 2}, dependsOn=[{"jobId": first, "type": "N_TO_N"}] * 2)
+    batch.terminate_job(jobId=f"{first}:0", reason="stop")
+    aws.timeline.advance(30)
+    assert statuses(batch, array, *children(array, 2)) == ["PENDING", "FAILED", "PENDING"]
+    later = submit(batch, queue, dependsOn=[{"jobId": f"{first}:1"}, {"jobId": f"{first}:1", "type": "SEQUENTIAL"}])
+    aws.timeline.advance(31)
+    assert statuses(batch, job, later, *children(array, 2)) == ["FAILED", "RUNNING", "FAILED", "RUNNING"]
+    aws.timeline.advance(60)
+    assert statuses(batch, later, array) == ["SUCCEEDED", "FAILED"]
+    assert len(describe(batch, later)["attempts"]) == 1
+
+
 def test_a_failed_dependency_fails_all_jobs_behind_it(aws: LocalAws, batch: Any) -> None:
     queue = fifo_queue(batch, vcpus=4)
     first = submit(batch, queue, tags=FAILS)
