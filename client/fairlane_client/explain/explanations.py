@@ -8,7 +8,7 @@ from typing import Any, Final
 from fairlane.scheduling import QuotaManagement, State
 from fairlane_client.explain.answer import Explanation, Place, Preemption
 from fairlane_client.explain.blocked import blocked_by_aws, cannot_fit, disabled, not_runnable
-from fairlane_client.explain.facts import Facts, read_facts, sized
+from fairlane_client.explain.facts import Facts, read_facts
 from fairlane_client.explain.holders import holders_of
 from fairlane_client.explain.order import ordered_verdict
 from fairlane_client.explain.preemptions import read_preemption
@@ -62,7 +62,9 @@ def explain(
         facts = read_facts(calls, queue, job, progress)
         if facts.is_complete and job.id not in facts.waiting:  # it started or ended meanwhile
             job, detail = read_job(calls, queue, job.id)
-    job = sized(replace(facts.waiting.get(job.id, job), priority=job.priority, reason=job.reason), detail)
+    listed = facts.waiting.get(job.id, job)
+    sized = listed if listed.amount else job
+    job = replace(listed, priority=job.priority, reason=job.reason, amount=sized.amount, unit=sized.unit)
     current = time.time() if now is None else now
     answer = _Answer(calls, facts, job, detail, current)
     return replace(answer.explanation(), calls=calls.count - before)

@@ -7,7 +7,6 @@ from typing import Final
 
 from fairlane.scheduler.weights import weight_factors
 from fairlane.scheduling import FairShare
-from fairlane_client.explain.blocked import aws_reason
 from fairlane_client.explain.facts import Facts
 from fairlane_client.explain.reasons import Reason, Verdict
 from fairlane_client.explain.words import capacity, more
@@ -31,7 +30,7 @@ def ordered_verdict(facts: Facts, job: QueuedJob) -> Verdict:
     ahead = facts.ahead_of(job)
     room = _Room(facts, least, most)
     for index, other in enumerate(ahead):
-        if not room.surely_takes(other) or aws_reason(other):
+        if not room.surely_takes(other) or other.blocked_reason:
             return _behind(facts, job, ahead, other, room, is_first=index == 0)
         room.take(other)
     if room.surely_takes(job):
@@ -92,7 +91,7 @@ def _behind(
         return _over_entitlement(facts, job, head, least) or full
     if not room.surely_takes(job):
         return Verdict(Reason.UNKNOWN, _scattered(facts, job, least, most))
-    need, reason = capacity(head.amount, head.unit), aws_reason(head)
+    need, reason = capacity(head.amount, head.unit), head.blocked_reason
     place = "the first job of the queue" if is_first else "a job ahead"
     text = f"{capacity(least, job.unit)} are free, but {head.name} ({need}), {place}, does not start"
     text += f". AWS Batch reports: {reason}" if reason else " with them"

@@ -6,7 +6,6 @@ from typing import Final
 
 from fairlane.scheduler import WaitReason
 from fairlane.scheduling import QuotaManagement, QuotaShare, Sharing, State
-from fairlane_client.explain.blocked import aws_reason
 from fairlane_client.explain.facts import FRONT, Facts
 from fairlane_client.explain.reasons import Reason, Verdict
 from fairlane_client.explain.words import capacity, more, names
@@ -57,7 +56,7 @@ class QuotaWait:
         if not self.own_ahead:
             return Verdict(Reason.UNKNOWN, "AWS does not report the place of the job in its share")
         head = self.own_ahead[0]
-        reason = aws_reason(head)
+        reason = head.blocked_reason
         text = f"{head.name} ({capacity(head.amount, head.unit)}) is first in share {self.job.share} and does not start"
         text += f". AWS Batch reports: {reason}" if reason else ", while this job alone would fit"
         return Verdict(Reason.HEAD_BLOCKED, text, f"when {head.name} starts, or is terminated")

@@ -22,8 +22,6 @@ MAX_REQUESTS: Final = 20
 _PAUSE: Final = 0.1
 """Seconds between requests: at most 10 a second. AWS documents no rate for reading calls."""
 _SETTINGS_AGE: Final = 300
-_BLOCKED: Final = ("CAPACITY:", "MISCONFIGURATION:", "ACTION_REQUIRED", "UNDETERMINED")
-"""Starts of the status reasons of blocked jobs (source: "Jobs stuck in a RUNNABLE status", AWS Batch User Guide)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -297,6 +295,6 @@ def _blocked(calls: Calls, queue: Queue, snapshot: Snapshot, waiting: Mapping[st
             job = waiting[head] if head in waiting else read_job(calls, queue, head)[0]
         except LookupError:  # it ended meanwhile
             continue
-        if job.state == "RUNNABLE" and job.reason.startswith(_BLOCKED):
+        if job.state == "RUNNABLE" and job.blocked_reason:
             share, unit = row_of(queue, job.share, job.unit)
             yield BlockedJob(id=job.id, name=job.name, share=share, unit=unit, reason=job.reason)
