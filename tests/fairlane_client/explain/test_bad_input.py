@@ -97,6 +97,34 @@ def test_without_the_snapshot_the_order_of_a_fair_share_queue_is_unknown(own: Wo
     assert (answer.reason, answer.text) == (Reason.UNKNOWN, "AWS does not report the order of the queue")
 
 
+def test_an_unknown_place_is_no_place_behind_the_first_100_jobs(own: World) -> None:
+    case = Case(own, "fair")
+    case.client.throttled["get_job_queue_snapshot"] = lambda request: True
+    assert "place   unknown, of 2 waiting jobs: AWS reports the first 100 at most" in str(case.explain())
+
+
+@pytest.mark.parametrize("state", ["RUNNING", "RUNNABLE"])
+def test_with_jobs_of_an_unknown_size_the_next_start_is_unknown(
+    own: World, monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    case = Case(own, "fifo")
+    listed = own.batch.list_service_jobs
+
+    def unsized(**request: Any) -> dict[str, Any]:
+        page: dict[str, Any] = listed(**request)
+        if request["jobStatus"] == state:
+            for job in page["jobSummaryList"]:
+                if job["jobId"] != case.job:
+                    del job["capacityUsage"]
+        return page
+
+    monkeypatch.setattr(own.batch, "list_service_jobs", unsized, raising=False)
+    answer = case.explain()
+    assert answer.reason is (Reason.UNKNOWN if state == "RUNNING" else Reason.CAPACITY_FULL)
+    if state == "RUNNING":
+        assert answer.text == "AWS does not report the capacity of 1 other job of the queue"
+
+
 @pytest.mark.parametrize("state", ["RUNNABLE", "SCHEDULED"])
 def test_an_answer_from_half_read_lists_is_partial(own: World, state: str) -> None:
     case = Case(own, "fifo")

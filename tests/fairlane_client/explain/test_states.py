@@ -160,11 +160,31 @@ def test_array_jobs_and_their_children(own: World) -> None:
     assert (parent.state, parent.reason, parent.text) == (
         "PENDING",
         Reason.UNKNOWN,
-        "children of the array job wait: 2 RUNNABLE",
+        "children of the array job: 2 RUNNABLE, 2 RUNNING",
     )
+    assert (parent.amount, parent.array) == (1, 4)
+    assert "needs   1 vCPU for each of 4 jobs" in str(parent)
     assert f"explain a child, {job}:0" in parent.notes[0]
     assert answer(own, queue, f"{job}:3").reason is Reason.CAPACITY_FULL
     assert answer(own, queue, f"{chain}:1").reason is Reason.DEPENDENCY
+
+
+def test_an_array_job_says_what_it_depends_on_and_what_its_children_do(own: World) -> None:
+    queue = containers.fifo_queue(own.batch, vcpus=2)
+    before = containers.submit(own.batch, queue, run=600, jobName="prepare")
+    job = containers.submit(own.batch, queue, run=600, arrayProperties={"size": 2}, dependsOn=[{"jobId": before}])
+    own.advance(10)
+    waiting = answer(own, queue, job)
+    assert (waiting.reason, waiting.text) == (Reason.DEPENDENCY, "the job depends on prepare (RUNNING)")
+    own.advance(700)
+    running = answer(own, queue, job)
+    assert (running.state, running.reason, running.text) == (
+        "PENDING",
+        None,
+        "children of the array job: 2 RUNNING",
+    )
+    own.advance(3600)
+    assert answer(own, queue, job).text == "children of the array job: 2 SUCCEEDED"
 
 
 @pytest.mark.parametrize(
