@@ -8,7 +8,7 @@ from fairlane.scheduler import WaitReason
 from fairlane.scheduling import QuotaManagement, QuotaShare, Sharing, State
 from fairlane_client.explain.facts import FRONT, Facts
 from fairlane_client.explain.reasons import Reason, Verdict
-from fairlane_client.explain.words import capacity, more, names
+from fairlane_client.explain.words import becomes_free, capacity, names
 from fairlane_client.queues.calls import Calls
 from fairlane_client.queues.jobs import QueuedJob, read_job
 from fairlane_client.queues.live_engine import build_live_engine, submission
@@ -95,7 +95,7 @@ class QuotaWait:
             return self._over_quota(own, used + ahead + job.amount - quota)
         missing = max(1, job.amount + ahead - max(0, free))
         borrowed = self._borrowed()
-        starts = f"when {more(missing, unit)} become free"
+        starts = f"when {becomes_free(missing, unit)}"
         if borrowed:
             starts = f"when {capacity(missing, unit)} of borrowed jobs of {names([*borrowed])} end or are preempted"
         text = f"{own}; the job needs {job.amount:,}, and {max(0, free):,} of {sum(self.facts.limits(unit)):,} are free"

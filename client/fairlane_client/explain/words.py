@@ -16,10 +16,15 @@ def capacity(amount: int, unit: str) -> str:
     return f"{amount:,} {one if amount == 1 else many}"
 
 
-def more(amount: int, unit: str) -> str:
-    """Return an additional amount of capacity, for example `8 more instances`."""
+def is_free(amount: int, unit: str) -> str:
+    """Return a sentence about free capacity, for example `8 instances are free`."""
+    return f"{capacity(amount, unit)} {'is' if amount == 1 else 'are'} free"
+
+
+def becomes_free(amount: int, unit: str) -> str:
+    """Return a sentence about additional free capacity, for example `8 more instances become free`."""
     number, name = capacity(amount, unit).split(" ", 1)
-    return f"{number} more {name}"
+    return f"{number} more {name} {'becomes' if amount == 1 else 'become'} free"
 
 
 def duration(seconds: float) -> str:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 @contextmanager
 def show_progress() -> Iterator[Callable[[str, int], None]]:
     """Yield a function that shows a text and a number on stderr, if it is a terminal. The line is empty afterwards."""
-    if not sys.stderr.isatty():
+    if sys.stderr is None or not sys.stderr.isatty():  # None: stderr is closed
         yield lambda text, number: None
         return
     from rich.console import Console

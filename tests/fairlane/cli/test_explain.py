@@ -72,6 +72,10 @@ def test_progress_is_on_a_terminal_only_and_leaves_an_empty_line(
     with show_progress() as show:
         show("jobs read", 5000)
     assert capsys.readouterr() == ("", "")
+    with monkeypatch.context() as closed:
+        closed.setattr("sys.stderr", None)
+        with show_progress() as show:
+            show("jobs read", 5000)
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     with show_progress() as show:

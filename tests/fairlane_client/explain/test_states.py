@@ -87,7 +87,7 @@ def test_borrowed_capacity_that_is_not_enough_names_the_borrower(own: World) -> 
     job = submit_to(own, queue, "b", 2, "second")
     own.advance(10)
     found = answer(own, queue, job)
-    assert (found.reason, found.starts) == (Reason.CAPACITY_FULL, f"when 1 more {P5} become free")
+    assert (found.reason, found.starts) == (Reason.CAPACITY_FULL, f"when 1 more {P5} becomes free")
     assert [(holder.share, holder.amount, holder.borrowed) for holder in found.holders] == [("a", 2, 0)]
 
 
