@@ -9,7 +9,7 @@ from fairlane.scheduler.weights import weight_factors
 from fairlane.scheduling import FairShare
 from fairlane_client.explain.facts import Facts
 from fairlane_client.explain.reasons import Reason, Verdict
-from fairlane_client.explain.words import becomes_free, capacity, is_free
+from fairlane_client.explain.words import becomes_free, capacity, is_free, need_of
 from fairlane_client.queues.jobs import QueuedJob
 
 _MAX_ACTIVE: Final = 500
@@ -106,17 +106,13 @@ def _full(facts: Facts, job: QueuedJob, ahead: list[QueuedJob], least: int) -> V
         starts = f"when {becomes_free(job.amount - least, job.unit)}"
     else:
         rest = facts.front is not None and job.id not in facts.front
-        count = f"at least {len(ahead):,} jobs ahead need" if rest else _need(len(ahead))
+        count = f"at least {len(ahead):,} jobs ahead need" if rest else need_of(len(ahead))
         text += f"; {count} {capacity(first, job.unit)}"
         starts = (
             f"when {becomes_free(job.amount + first - least, job.unit)}: "
             f"{first:,} for the job{'s' * (len(ahead) > 1)} ahead, and {job.amount:,} for this job"
         )
     return Verdict(Reason.CAPACITY_FULL, text, starts, inferred=True)
-
-
-def _need(number: int) -> str:
-    return "1 job ahead needs" if number == 1 else f"{number:,} jobs ahead need"
 
 
 def _reserved(job: QueuedJob, room: _Room) -> Verdict:

@@ -27,6 +27,11 @@ def becomes_free(amount: int, unit: str) -> str:
     return f"{number} more {name} {'becomes' if amount == 1 else 'become'} free"
 
 
+def need_of(number: int) -> str:
+    """Return the start of a sentence about what jobs ahead need, for example `2 jobs ahead need`."""
+    return "1 job ahead needs" if number == 1 else f"{number:,} jobs ahead need"
+
+
 def duration(seconds: float) -> str:
     """Return a number of seconds in its two largest units. A negative number, of clocks that differ, counts as 0."""
     rest = max(0, int(seconds))

@@ -10,7 +10,7 @@ from fairlane_client.explain import Explanation, Reason, explain
 from fairlane_client.explain.words import duration
 from fairlane_client.queues.calls import Calls
 from fairlane_client.queues.queue import read_queue
-from tests.fairlane_client.explain.world import P5, World, world
+from tests.fairlane_client.explain.world import G5, P5, World, world
 from tests.fairlane_local.batch.jobs import containers
 from tests.fairlane_local.batch.jobs.support import payload, submit
 from tests.fairlane_local.batch.jobs.test_consumables import needs, resource
@@ -89,6 +89,22 @@ def test_borrowed_capacity_that_is_not_enough_names_the_borrower(own: World) -> 
     found = answer(own, queue, job)
     assert (found.reason, found.starts) == (Reason.CAPACITY_FULL, f"when 1 more {P5} becomes free")
     assert [(holder.share, holder.amount, holder.borrowed) for holder in found.holders] == [("a", 2, 0)]
+
+
+def test_free_capacity_that_a_share_cannot_use_is_named_and_so_are_the_jobs_ahead(own: World) -> None:
+    queue = quota_queue(own)
+    own.batch.update_quota_share(
+        quotaShareArn=f"{queue}/quota-share/c", resourceSharingConfiguration={"strategy": "RESERVE"}
+    )
+    for number in range(5):
+        more = {"quotaShareName": "a", "serviceRequestPayload": payload(2, G5)}
+        submit(own.batch, queue, f"job-{number}", run=9000, schedulingPriority=1, **more)
+    own.advance(60)
+    first, second = answer(own, queue, "job-3"), answer(own, queue, "job-4")
+    assert (first.reason, first.starts) == (Reason.CAPACITY_FULL, f"when 1 more {G5} becomes free")
+    assert first.text.endswith("the job needs 2, and 2 of 8 are free, 1 of them for shares that do not lend")
+    assert second.starts == f"when 3 more {G5} become free"
+    assert second.text == f"{first.text}; 1 job ahead needs 2 {G5}"
 
 
 def test_ended_jobs_say_how_they_ended(own: World) -> None:
