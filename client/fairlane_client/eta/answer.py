@@ -212,7 +212,7 @@ def _notes(state: State, times: RunTimes, arrivals: Arrivals) -> Iterator[str]:
     if old:
         yield (
             f"{plural(len(old), 'running job')}, for example {old[0].name}, ran longer than all jobs of the history: "
-            "each is assumed to run as long again, with a probability of 1 to 2"
+            "each is assumed to run as long again with a probability of 50 %"
         )
     if arrivals.hours < 24:
         yield "the history has less than a day of submissions: later jobs that could start first are left out or few"
