@@ -13,9 +13,9 @@ from random import Random
 from rehearsal_simpy import Cluster
 
 from fairlane.scheduling import FairShare
-from fairlane_client.eta.answer import MAX_DESCRIPTIONS
 from fairlane_client.eta.arrivals import Arrivals
 from fairlane_client.eta.past_jobs import PastJob, past_of_queued
+from fairlane_client.eta.reading import MAX_DESCRIPTIONS
 from fairlane_client.eta.run_times import Draws, RunTimes, keys_of
 from fairlane_client.eta.simulation import Simulation, State
 from fairlane_client.queues.jobs import QueuedJob

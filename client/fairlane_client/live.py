@@ -34,7 +34,9 @@ def open_console() -> "Console":
     try:
         from rich.console import Console
     except ModuleNotFoundError as error:
-        raise ImportError("watch requires the extra: pip install 'fairlane[client]'", name="rich") from error
+        raise ImportError(
+            "a view in a terminal requires the extra: pip install 'fairlane[client]'", name="rich"
+        ) from error
     return Console()
 
 

@@ -6,7 +6,7 @@ from html import unescape
 import pytest
 
 from fairlane.cli.top import _INTERVALS
-from fairlane_client.top import keys, lines, live, reading
+from fairlane_client.top import keys, lines, live, reading, requests
 from tests.docs.top_pictures import BLOCKS, screen
 from tests.support import REPOSITORY
 
@@ -34,9 +34,9 @@ def test_the_page_has_all_columns_and_keys() -> None:
 
 def test_the_numbers_of_the_page_are_those_of_the_code() -> None:
     for text in (
-        f"at most {reading.MAX_WAITING:,} waiting jobs are counted",
+        f"at most {requests.MAX_WAITING:,} waiting jobs are counted",
         f"| at most, for each refresh of a queue | {reading.MAX_REQUESTS} | {reading.MAX_REQUESTS} |",
-        f"at most {round(1 / reading._PAUSE)}\nrequests a second",
+        f"at most {round(1 / requests._PAUSE)}\nrequests a second",
         f"every {reading._SETTINGS_AGE // 60} minutes",
         f"up to {live._LONGEST_PAUSE / 60:.0f} minutes",
         f"`--interval SECONDS`, {_INTERVALS[0]} to {_INTERVALS[1]}",

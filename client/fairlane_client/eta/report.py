@@ -1,16 +1,19 @@
 """Text of an answer, for a terminal of 80 columns."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, tzinfo
 from textwrap import wrap
 from typing import Final
 
+from fairlane.scheduler import WaitReason
 from fairlane_client.eta.answer import Answer
 from fairlane_client.eta.back_test import BackTest
 from fairlane_client.eta.estimates import Estimate
 from fairlane_client.eta.simulation import MAX_DAYS
+from fairlane_client.fan_out.text import align, plural
+from fairlane_client.queues.queue import VCPU
 
 _WIDTH: Final = 80
+_HEADER: Final = ["job", "share", "needs", "half by", "90 % by", "run times of"]
 _VERDICTS: Final = {
     "good": "close to what they should be",
     "late": "OFF: jobs started later than estimated. Do not rely on the estimates: the queue or its jobs have changed",
@@ -32,10 +35,11 @@ def render(answer: Answer, *, limit: int | None = None, zone: tzinfo = UTC) -> s
     if answer.partial:
         lines.append("PARTIAL: AWS throttled, and jobs are missing.")
     if not answer.estimates:
-        lines.append("No job waits.")
+        lines.append("No waiting job was read." if answer.partial else "No job waits.")
     else:
-        rows = [_row(each, answer.now, zone) for each in answer.estimates[:limit]]
-        lines += ["", *_table(["job", "share", "needs", "half by", "90 % by", "run times of"], rows)]
+        rows = [_HEADER, *(_row(each, answer.now, zone) for each in answer.estimates[:limit])]
+        rest = sum(2 + max(map(len, column)) for column in [*zip(*rows, strict=True)][1:])
+        lines += ["", *align([[_cut(name, max(8, _WIDTH - rest)), *cells] for name, *cells in rows]).splitlines()]
         if limit is not None and len(answer.estimates) > limit:
             lines.append(f"... and {len(answer.estimates) - limit:,} more; --json prints all")
         lines.append("")
@@ -46,7 +50,10 @@ def render(answer: Answer, *, limit: int | None = None, zone: tzinfo = UTC) -> s
         lines += wrap(_accuracy(answer.accuracy), _WIDTH)
     elif answer.runs:
         lines.append("Accuracy: unknown, because the history has no waits.")
-    for note in answer.notes:
+    notes = [*answer.notes]
+    if stuck := sum(bool(each.never) for each in answer.estimates):
+        notes.append(f"{plural(stuck, 'job')} cannot start: fairlane explain JOB gives the reason")
+    for note in notes:
         lines += wrap(f"- {note}", _WIDTH, subsequent_indent="  ")
     return "\n".join(lines)
 
@@ -62,18 +69,16 @@ def _accuracy(test: BackTest) -> str:
 
 
 def _row(job: Estimate, now: int, zone: tzinfo) -> list[str]:
-    unit = f" {job.unit}" if job.unit == "VCPU" else ""
-    times = [f"never: {job.never}", ""] if job.never else [_time(job, at, now, zone) for at in (job.p50, job.p90)]
-    return [
-        _cut(job.name or job.id, 22),
-        _cut(job.share, 10),
-        f"{job.amount}{unit}",
-        *times,
-        job.basis,
-    ]
+    needs = f"{job.amount:,}{' vCPU' * (job.unit == VCPU)}" if job.amount else "?"
+    times = [_time(job, at, now, zone) for at in (job.p50, job.p90)]
+    index = job.id.partition(":")[2]
+    name = f"{job.name}:{index}" if index else job.name or job.id
+    return [name, _cut(job.share, 12), needs, *times, job.basis]
 
 
 def _time(job: Estimate, at: int | None, now: int, zone: tzinfo) -> str:
+    if job.never:
+        return "disabled" if job.never == WaitReason.DISABLED else "never"
     if at is None:
         return "unknown" if job.basis == "none" else f"> {MAX_DAYS} days"
     if at <= now + 60:
@@ -82,12 +87,6 @@ def _time(job: Estimate, at: int | None, now: int, zone: tzinfo) -> str:
     if moment.date() == today:
         return f"{moment:%H:%M}"
     return f"{moment:%a %H:%M}" if moment.date() - today < timedelta(days=7) else f"{moment:%m-%d %H:%M}"
-
-
-def _table(header: list[str], rows: list[list[str]]) -> Iterator[str]:
-    widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
-    for row in [header, *rows]:
-        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
 def _cut(text: str, width: int) -> str:

@@ -64,7 +64,9 @@ class Simulation:
         self._origin = live.origin
         self._frozen = freeze(live.engine)
         self._now = live.engine.now
-        ages = [(self._now - (floor(job.since or 0) - self._origin), past_of_queued(job)) for job in state.holding]
+        ages = [
+            (self._now - (floor(job.since or state.now) - self._origin), past_of_queued(job)) for job in state.holding
+        ]
         ages = [pair for pair in ages if pair[1].id in live.ids]
         self._holding = [(live.ids[job.id], keys_of(job), age, job.max_seconds) for age, job in sorted(ages, key=_age)]
         waiting = [past_of_queued(job) for job in state.waiting if job.id in live.ids]

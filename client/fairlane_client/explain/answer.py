@@ -87,6 +87,7 @@ class Explanation:
         share: Share identifier or quota share. Empty in a queue without shares.
         amount: Capacity that the job needs. 0 if AWS does not report it.
         unit: Capacity unit: `NUM_INSTANCES`, a SageMaker instance type, or `VCPU`.
+        array: Number of children of an array job, which need `amount` each. 0 for all other jobs.
         state: State in AWS's words.
         since: Time since which the job has had its state. None if AWS does not report it.
         since_inferred: True if the time follows from other times.
@@ -111,6 +112,7 @@ class Explanation:
     share: str
     amount: int
     unit: str
+    array: int = 0
     state: str
     since: float | None
     since_inferred: bool

@@ -10,7 +10,6 @@ from fairlane_client.explain.words import capacity, names
 from fairlane_client.queues.calls import Calls
 from fairlane_client.queues.jobs import QueuedJob
 
-_BLOCKED: Final = ("CAPACITY:", "MISCONFIGURATION:", "ACTION_REQUIRED", "UNDETERMINED")
 _MISCONFIGURATION: Final = "MISCONFIGURATION:"
 _ROLE: Final = "MISCONFIGURATION:SERVICE_ROLE_PERMISSIONS"
 _HINTS: Final = {
@@ -19,14 +18,9 @@ _HINTS: Final = {
 }
 
 
-def aws_reason(job: QueuedJob) -> str:
-    """Return AWS's reason why a job blocks its queue. Empty if AWS reports none."""
-    return job.reason if job.reason.startswith(_BLOCKED) else ""
-
-
 def blocked_by_aws(facts: Facts, job: QueuedJob) -> Verdict | None:
     """Return the verdict on a job that AWS reports as blocked."""
-    reason = aws_reason(job)
+    reason = job.blocked_reason
     if not reason:
         return None
     if (own := cannot_fit(facts, job)) is not None:

@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from fairlane.scheduling import QuotaManagement, State
+from fairlane.scheduling import NUM_INSTANCES, QuotaManagement, State
 from fairlane_client.explain.answer import Explanation, Place, Preemption
 from fairlane_client.explain.blocked import blocked_by_aws, cannot_fit, disabled, not_runnable
-from fairlane_client.explain.facts import Facts, read_facts, sized
+from fairlane_client.explain.facts import Facts, read_facts
 from fairlane_client.explain.holders import holders_of
 from fairlane_client.explain.order import ordered_verdict
 from fairlane_client.explain.preemptions import read_preemption
@@ -16,8 +16,9 @@ from fairlane_client.explain.quotas import QuotaWait, read_priorities
 from fairlane_client.explain.reasons import Reason, Verdict
 from fairlane_client.explain.states import end_text, since, state_text
 from fairlane_client.explain.words import duration, names
+from fairlane_client.fan_out.text import plural
 from fairlane_client.queues.calls import Calls, Throttled
-from fairlane_client.queues.jobs import ENDED, HOLDING, QueuedJob, list_jobs, read_job
+from fairlane_client.queues.jobs import ENDED, HOLDING, WAITING, QueuedJob, list_jobs, read_job
 from fairlane_client.queues.queue import Queue
 
 _RUNNABLE: Final = "RUNNABLE"
@@ -62,7 +63,9 @@ def explain(
         facts = read_facts(calls, queue, job, progress)
         if facts.is_complete and job.id not in facts.waiting:  # it started or ended meanwhile
             job, detail = read_job(calls, queue, job.id)
-    job = sized(replace(facts.waiting.get(job.id, job), priority=job.priority, reason=job.reason), detail)
+    listed = facts.waiting.get(job.id, job)
+    sized = listed if listed.amount else job
+    job = replace(listed, priority=job.priority, reason=job.reason, amount=sized.amount, unit=sized.unit)
     current = time.time() if now is None else now
     answer = _Answer(calls, facts, job, detail, current)
     return replace(answer.explanation(), calls=calls.count - before)
@@ -94,6 +97,7 @@ class _Answer:
             share=job.share,
             amount=job.amount,
             unit=job.unit,
+            array=job.array,
             state=job.state,
             since=begin,
             since_inferred=is_inferred,
@@ -111,6 +115,9 @@ class _Answer:
         )
 
     def _text(self) -> str:
+        if self._job.array:
+            reason = f". AWS gives the reason: {self._job.reason}" if self._job.reason else ""
+            return f"children of the array job: {self._children()}{reason}"
         if self._job.state in ENDED:
             return end_text(self._job, self._detail)
         return state_text(self._job, self._now)
@@ -120,22 +127,32 @@ class _Answer:
         if job.state in ENDED or (job.state in HOLDING and blocked_by_aws(self._facts, job) is None):
             return None
         if job.state in ("SUBMITTED", "PENDING"):
-            return self._array() if job.array else not_runnable(self._calls, job, self._detail)
+            verdict = not_runnable(self._calls, job, self._detail)
+            return self._array() if job.array and verdict.reason is Reason.UNKNOWN else verdict
         blocked = blocked_by_aws(self._facts, job)
         if not job.amount and not blocked:
             return Verdict(Reason.UNKNOWN, "AWS does not report the capacity that the job needs")
+        if self._facts.by_unit and job.unit == NUM_INSTANCES and not blocked:
+            return Verdict(Reason.UNKNOWN, "AWS does not report the instance type that the job counts as")
         fixed = blocked or cannot_fit(self._facts, job) or disabled(self._facts) or self._consumables()
         return fixed or self._patient(self._competing())
 
     def _competing(self) -> Verdict:
         facts, job = self._facts, self._job
-        if not isinstance(facts.queue.policy, QuotaManagement):
-            return ordered_verdict(facts, job)
-        try:
-            read_priorities(self._calls, facts, job)
-        except Throttled as error:
-            self._notes.append(f"priorities are missing: {error}")
-        return QuotaWait(facts=facts, job=job, now=self._now).verdict()
+        if isinstance(facts.queue.policy, QuotaManagement):
+            try:
+                read_priorities(self._calls, facts, job)
+            except Throttled as error:
+                self._notes.append(f"priorities are missing: {error}")
+            verdict = QuotaWait(facts=facts, job=job, now=self._now).verdict()
+        else:
+            verdict = ordered_verdict(facts, job)
+        others = [*facts.holding, *(each for _, each in facts.others), *facts.ahead_of(job)]
+        unsized = sum(not each.amount for each in others)
+        if unsized and verdict.reason in (Reason.STARTS_NEXT, Reason.HEAD_BLOCKED):
+            text = f"AWS does not report the capacity of {plural(unsized, 'other job')} of the queue"
+            return Verdict(Reason.UNKNOWN, text)
+        return verdict
 
     def _consumables(self) -> Verdict | None:
         """Return the verdict on a job that needs consumable resources, whose use `observe` does not allow to read."""
@@ -177,16 +194,19 @@ class _Answer:
         return f"share {self._job.share}" if closed else ""
 
     def _array(self) -> Verdict | None:
-        """Return the verdict on the parent of an array job. None if one of its children runs."""
+        """Return the verdict on the parent of an array job. None if none of its children waits."""
         counts = (self._detail.get("arrayProperties") or {}).get("statusSummary") or {}
-        waiting = {state: counts[state] for state in ("SUBMITTED", "PENDING", _RUNNABLE) if counts.get(state)}
         self._notes.append(
-            f"the job is an array of {self._job.array} jobs: explain a child, {self._job.id}:0 and so on"
+            f"the job is an array of {self._job.array:,} jobs: explain a child, {self._job.id}:0 and so on"
         )
-        if not waiting:
+        if counts and not any(counts.get(state) for state in WAITING):
             return None
-        listed = names([f"{number} {state}" for state, number in waiting.items()])
-        return Verdict(Reason.UNKNOWN, f"children of the array job wait: {listed}", "when its children start")
+        return Verdict(Reason.UNKNOWN, f"children of the array job: {self._children()}", "when its children start")
+
+    def _children(self) -> str:
+        counts = (self._detail.get("arrayProperties") or {}).get("statusSummary") or {}
+        listed = [f"{counts[state]:,} {state}" for state in (*WAITING, *HOLDING, *ENDED) if counts.get(state)]
+        return ", ".join(listed) or "AWS does not report their states"
 
     def _preemption(self) -> Preemption | None:
         if not self._detail.get("preemptionSummary"):

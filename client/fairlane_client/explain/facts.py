@@ -1,15 +1,14 @@
 """Facts about a job and its queue that decide why the job waits, read from AWS Batch in a bounded number of calls."""
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Final
 
-from fairlane.scheduling import NUM_INSTANCES, QuotaManagement
+from fairlane.scheduling import QuotaManagement
 from fairlane_client.queues.calls import Calls, Throttled
 from fairlane_client.queues.jobs import HOLDING, QueuedJob, list_jobs
-from fairlane_client.queues.queue import VCPU, Queue
+from fairlane_client.queues.queue import Queue
 from fairlane_client.queues.snapshot import Snapshot, read_snapshot
 
 FRONT: Final = 100
@@ -127,51 +126,6 @@ def read_facts(calls: Calls, queue: Queue, job: QueuedJob, progress: Callable[[i
         facts.holds_all = False
         facts.notes.append(f"part of the jobs that hold capacity is missing: {error}")
     return facts
-
-
-def sized(job: QueuedJob, detail: Mapping[str, Any]) -> QueuedJob:
-    """Return a job with its capacity, which DescribeJobs reports only in the requirements of its containers."""
-    if job.amount:
-        return job
-    if "serviceRequestPayload" in detail:
-        config = _payload(detail).get("ResourceConfig") or {}
-        count = config.get("InstanceCount") or sum(
-            int(group.get("InstanceCount", 0)) for group in config.get("InstanceGroups", [])
-        )
-        unit = config.get("InstanceType") or job.unit
-        return replace(job, amount=int(count or 0), unit=unit if job.unit == NUM_INSTANCES else job.unit)
-    return replace(job, amount=sum(_vcpus(detail)), unit=VCPU)
-
-
-def has_checkpoint(detail: Mapping[str, Any]) -> bool:
-    """Return True if a training job writes checkpoints to S3."""
-    return bool((_payload(detail).get("CheckpointConfig") or {}).get("S3Uri"))
-
-
-def _payload(detail: Mapping[str, Any]) -> dict[str, Any]:
-    try:
-        payload = json.loads(detail.get("serviceRequestPayload") or "{}")
-    except ValueError:
-        return {}
-    return payload if isinstance(payload, dict) else {}
-
-
-def _vcpus(detail: Mapping[str, Any]) -> Iterator[int]:
-    """Yield the vCPUs of the containers of a job, times its nodes."""
-    nodes = detail.get("nodeProperties") or {}
-    for group in nodes.get("nodeRangeProperties") or []:
-        first, _, last = str(group.get("targetNodes", "")).partition(":")
-        count = int(last or int(nodes.get("numNodes", 1)) - 1) - int(first or 0) + 1
-        yield count * sum(_vcpus(group))
-    for task in (detail.get("ecsProperties") or {}).get("taskProperties") or []:
-        yield from (_of(container) for container in task.get("containers") or [])
-    if detail.get("container"):
-        yield _of(detail["container"])
-
-
-def _of(container: Mapping[str, Any]) -> int:
-    needs = {each["type"]: each["value"] for each in container.get("resourceRequirements") or []}
-    return round(float(needs.get("VCPU") or container.get("vcpus") or 0))
 
 
 class _Lists:

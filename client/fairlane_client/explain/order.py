@@ -7,10 +7,9 @@ from typing import Final
 
 from fairlane.scheduler.weights import weight_factors
 from fairlane.scheduling import FairShare
-from fairlane_client.explain.blocked import aws_reason
 from fairlane_client.explain.facts import Facts
 from fairlane_client.explain.reasons import Reason, Verdict
-from fairlane_client.explain.words import capacity, more
+from fairlane_client.explain.words import becomes_free, capacity, is_free, need_of
 from fairlane_client.queues.jobs import QueuedJob
 
 _MAX_ACTIVE: Final = 500
@@ -31,7 +30,7 @@ def ordered_verdict(facts: Facts, job: QueuedJob) -> Verdict:
     ahead = facts.ahead_of(job)
     room = _Room(facts, least, most)
     for index, other in enumerate(ahead):
-        if not room.surely_takes(other) or aws_reason(other):
+        if not room.surely_takes(other) or other.blocked_reason:
             return _behind(facts, job, ahead, other, room, is_first=index == 0)
         room.take(other)
     if room.surely_takes(job):
@@ -92,9 +91,9 @@ def _behind(
         return _over_entitlement(facts, job, head, least) or full
     if not room.surely_takes(job):
         return Verdict(Reason.UNKNOWN, _scattered(facts, job, least, most))
-    need, reason = capacity(head.amount, head.unit), aws_reason(head)
+    need, reason = capacity(head.amount, head.unit), head.blocked_reason
     place = "the first job of the queue" if is_first else "a job ahead"
-    text = f"{capacity(least, job.unit)} are free, but {head.name} ({need}), {place}, does not start"
+    text = f"{is_free(least, job.unit)}, but {head.name} ({need}), {place}, does not start"
     text += f". AWS Batch reports: {reason}" if reason else " with them"
     return Verdict(Reason.HEAD_BLOCKED, text, f"when {head.name} starts, or is terminated", inferred=True)
 
@@ -104,20 +103,16 @@ def _full(facts: Facts, job: QueuedJob, ahead: list[QueuedJob], least: int) -> V
     first = sum(other.amount for other in ahead)
     text = f"the job needs {capacity(job.amount, job.unit)}, and {free:,} of {sum(facts.limits(job.unit)):,} are free"
     if not ahead:
-        starts = f"when {more(job.amount - least, job.unit)} become free"
+        starts = f"when {becomes_free(job.amount - least, job.unit)}"
     else:
         rest = facts.front is not None and job.id not in facts.front
-        count = f"at least {len(ahead):,} jobs ahead need" if rest else _need(len(ahead))
+        count = f"at least {len(ahead):,} jobs ahead need" if rest else need_of(len(ahead))
         text += f"; {count} {capacity(first, job.unit)}"
         starts = (
-            f"when {more(job.amount + first - least, job.unit)} become free: "
+            f"when {becomes_free(job.amount + first - least, job.unit)}: "
             f"{first:,} for the job{'s' * (len(ahead) > 1)} ahead, and {job.amount:,} for this job"
         )
     return Verdict(Reason.CAPACITY_FULL, text, starts, inferred=True)
-
-
-def _need(number: int) -> str:
-    return "1 job ahead needs" if number == 1 else f"{number:,} jobs ahead need"
 
 
 def _reserved(job: QueuedJob, room: _Room) -> Verdict:
@@ -138,8 +133,8 @@ def _over_entitlement(facts: Facts, job: QueuedJob, head: QueuedJob, least: int)
         f"share {job.share} holds {capacity(held, job.unit)}, and its part is {float(part):.4g} while "
         f"{len(_active(facts))} shares have jobs. Share {head.share} is first, with {head.name}"
     )
-    missing = more(max(1, job.amount - least), job.unit)
-    turn = f"{missing} become free after the jobs of share {head.share} have started"
+    freed = becomes_free(max(1, job.amount - least), job.unit)
+    turn = f"{freed} after the jobs of share {head.share} have started"
     starts = f"when jobs of share {job.share} end, or {turn}"
     return Verdict(Reason.SHARE_ABOVE_ENTITLEMENT, text, starts)
 
@@ -163,7 +158,7 @@ def _active(facts: Facts) -> list[str]:
 def _scattered(facts: Facts, job: QueuedJob, least: int, most: int) -> str:
     if len(facts.queue.environments) > 1:
         return (
-            f"{capacity(max(0, least), job.unit)} are free on {len(facts.queue.environments)} environments, and AWS "
+            f"{is_free(max(0, least), job.unit)} on {len(facts.queue.environments)} environments, and AWS "
             "does not report on which"
         )
     if facts.queue.neighbors and least != most:

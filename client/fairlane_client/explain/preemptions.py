@@ -6,8 +6,8 @@ from statistics import median
 from typing import Any, Final
 
 from fairlane_client.explain.answer import Preemption
-from fairlane_client.explain.facts import has_checkpoint
 from fairlane_client.explain.words import capacity, duration
+from fairlane_client.queues.descriptions import payload_of
 from fairlane_client.queues.jobs import QueuedJob
 
 _NEAR: Final = 120
@@ -40,7 +40,7 @@ def read_preemption(job: QueuedJob, detail: Mapping[str, Any], holding: Sequence
         reason=reason,
         by=_by(job, at, reason, holding),
         lost_seconds=lost,
-        lost=_lost(job, lost, has_checkpoint=has_checkpoint(detail)),
+        lost=_lost(job, lost, has_checkpoint=bool((payload_of(detail).get("CheckpointConfig") or {}).get("S3Uri"))),
         back=_back(job, at, attempts),
     )
 

@@ -1,15 +1,15 @@
 """Reason why a job of a queue with quota management waits, from the scheduling engine in the state of the queue."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from fairlane.scheduler import WaitReason
 from fairlane.scheduling import QuotaManagement, QuotaShare, Sharing, State
-from fairlane_client.explain.blocked import aws_reason
 from fairlane_client.explain.facts import FRONT, Facts
 from fairlane_client.explain.reasons import Reason, Verdict
-from fairlane_client.explain.words import capacity, more, names
+from fairlane_client.explain.words import becomes_free, capacity, names, need_of
 from fairlane_client.queues.calls import Calls
 from fairlane_client.queues.jobs import QueuedJob, read_job
 from fairlane_client.queues.live_engine import build_live_engine, submission
@@ -57,7 +57,7 @@ class QuotaWait:
         if not self.own_ahead:
             return Verdict(Reason.UNKNOWN, "AWS does not report the place of the job in its share")
         head = self.own_ahead[0]
-        reason = aws_reason(head)
+        reason = head.blocked_reason
         text = f"{head.name} ({capacity(head.amount, head.unit)}) is first in share {self.job.share} and does not start"
         text += f". AWS Batch reports: {reason}" if reason else ", while this job alone would fit"
         return Verdict(Reason.HEAD_BLOCKED, text, f"when {head.name} starts, or is terminated")
@@ -94,12 +94,17 @@ class QuotaWait:
             return Verdict(Reason.STARTS_NEXT, text, "when the preempted jobs have stopped, after about 20 s")
         if wait is WaitReason.QUOTA:
             return self._over_quota(own, used + ahead + job.amount - quota)
-        missing = max(1, job.amount + ahead - max(0, free))
+        kept = min(max(0, free), self._kept())
+        missing = max(1, job.amount + ahead - max(0, free) + kept)
         borrowed = self._borrowed()
-        starts = f"when {more(missing, unit)} become free"
+        starts = f"when {becomes_free(missing, unit)}"
         if borrowed:
             starts = f"when {capacity(missing, unit)} of borrowed jobs of {names([*borrowed])} end or are preempted"
         text = f"{own}; the job needs {job.amount:,}, and {max(0, free):,} of {sum(self.facts.limits(unit)):,} are free"
+        if kept:
+            text += f", {kept:,} of them for shares that do not lend"
+        if ahead:
+            text += f"; {need_of(len(self.own_ahead))} {capacity(ahead, unit)}"
         return Verdict(Reason.CAPACITY_FULL, text, starts)
 
     def _over_quota(self, own: str, missing: int) -> Verdict:
@@ -112,6 +117,18 @@ class QuotaWait:
         text = f"{own}{limit}. The job needs {self.job.amount:,} more, and too little of other shares is idle to borrow"
         starts += ", or become idle in other shares that lend"
         return Verdict(Reason.SHARE_ABOVE_ENTITLEMENT, text, starts)
+
+    def _kept(self) -> int:
+        """Return the free instances that the share cannot use: those of shares that do not lend, and of no share."""
+        policy, unit = self.facts.queue.policy, self.job.unit
+        assert isinstance(policy, QuotaManagement)
+        used = Counter[str]()
+        for each in self.facts.holders(unit):
+            used[each.share] += each.amount
+        others = [share for share in policy.shares if share.name != self.job.share and share.sharing == Sharing.RESERVE]
+        idle = sum(max(0, share.capacity.get(unit, 0) - used[share.name]) for share in others)
+        owned = sum(share.capacity.get(unit, 0) for share in policy.shares)
+        return idle + max(0, sum(self.facts.limits(unit)) - owned)
 
     def _borrowed(self) -> dict[str, int]:
         """Return the instances that other shares hold above their own."""

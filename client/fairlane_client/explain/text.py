@@ -21,7 +21,8 @@ def render(answer: Explanation) -> str:
     mark = " (inferred)" if answer.since_inferred else ""
     rows = [("queue", where)]
     if answer.amount:
-        rows.append(("needs", capacity(answer.amount, answer.unit)))
+        each = f" for each of {answer.array:,} jobs" if answer.array else ""
+        rows.append(("needs", f"{capacity(answer.amount, answer.unit)}{each}"))
     rows.append(("state", f"{answer.state}{since}{mark}"))
     if answer.place:
         rows.append(("place", _place(answer.place)))
@@ -48,7 +49,7 @@ def _row(name: str, text: str) -> list[str]:
 
 def _place(place: Place) -> str:
     if place.position is None:
-        return f"not among the first 100 of {plural(place.waiting, 'waiting job')}"
+        return f"unknown, of {plural(place.waiting, 'waiting job')}: AWS reports the first 100 at most"
     text = f"{place.position:,} of {plural(place.waiting, 'waiting job')}"
     if place.inferred:
         text += ", by submission (inferred)"

@@ -16,10 +16,20 @@ def capacity(amount: int, unit: str) -> str:
     return f"{amount:,} {one if amount == 1 else many}"
 
 
-def more(amount: int, unit: str) -> str:
-    """Return an additional amount of capacity, for example `8 more instances`."""
+def is_free(amount: int, unit: str) -> str:
+    """Return a sentence about free capacity, for example `8 instances are free`."""
+    return f"{capacity(amount, unit)} {'is' if amount == 1 else 'are'} free"
+
+
+def becomes_free(amount: int, unit: str) -> str:
+    """Return a sentence about additional free capacity, for example `8 more instances become free`."""
     number, name = capacity(amount, unit).split(" ", 1)
-    return f"{number} more {name}"
+    return f"{number} more {name} {'becomes' if amount == 1 else 'become'} free"
+
+
+def need_of(number: int) -> str:
+    """Return the start of a sentence about what jobs ahead need, for example `2 jobs ahead need`."""
+    return "1 job ahead needs" if number == 1 else f"{number:,} jobs ahead need"
 
 
 def duration(seconds: float) -> str:

@@ -1,15 +1,14 @@
 """Jobs of a queue, from ListServiceJobs and ListJobs, page by page."""
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Final
 
 from fairlane.scheduling import NUM_INSTANCES
 from fairlane_client.queues.calls import Calls
-from fairlane_client.queues.queue import VCPU, Kind, Queue
+from fairlane_client.queues.descriptions import payload_of, size_of
+from fairlane_client.queues.queue import Kind, Queue
 
 WAITING: Final = ("SUBMITTED", "PENDING", "RUNNABLE")
 HOLDING: Final = ("SCHEDULED", "STARTING", "RUNNING")
@@ -19,7 +18,8 @@ _LIST: Final = {"training": "list_service_jobs", "gpu": "list_jobs"}
 DESCRIBED: Final = {"training": 1, "gpu": 100}
 """Number of jobs that one request describes."""
 _PAGE: Final = {"training": 100, "gpu": 1000}
-_VCPUS: Final = ("VCPU", "cpu")
+_BLOCKED: Final = ("CAPACITY:", "MISCONFIGURATION:", "ACTION_REQUIRED", "UNDETERMINED")
+"""Starts of the status reasons of blocked jobs (source: "Jobs stuck in a RUNNABLE status", AWS Batch User Guide)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +32,7 @@ class QueuedJob:
         share: Share identifier or quota share. Empty in a queue without shares.
         state: State in AWS's words, for example `RUNNABLE`.
         reason: Status reason in AWS's words. Empty if AWS gives none.
-        amount: Capacity that the job needs, in `unit`. 0 if AWS does not report it.
+        amount: Capacity that the job needs over all its nodes, in `unit`, rounded up. 0 if AWS does not report it.
         unit: Capacity unit: `NUM_INSTANCES`, a SageMaker instance type, or `VCPU`.
         created: Time of submission.
         scheduled: Time since which the latest attempt has held capacity. None before the first attempt.
@@ -75,6 +75,11 @@ class QueuedJob:
     def since(self) -> float | None:
         """Time since which the job has held capacity. None if it never did."""
         return self.scheduled if self.scheduled is not None else self.started
+
+    @property
+    def blocked_reason(self) -> str:
+        """AWS's reason why the job blocks its queue. Empty if AWS reports none."""
+        return self.reason if self.reason.startswith(_BLOCKED) else ""
 
 
 def list_jobs(
@@ -166,7 +171,11 @@ def describe_jobs(
         for description in found:
             job = _job(description)
             listed = shares[job.id]
-            yield replace(job, share=job.share or listed.share, amount=job.amount or listed.amount, unit=listed.unit)
+            sized = listed if listed.amount else job
+            # DescribeJobs has no scheduledAt.
+            scheduled = job.scheduled if job.scheduled is not None else listed.scheduled
+            share = job.share or listed.share
+            yield replace(job, share=share, scheduled=scheduled, amount=sized.amount, unit=sized.unit)
         count += len(batch)
         progress(count)
 
@@ -200,8 +209,7 @@ def _children(calls: Calls, parent: QueuedJob, states: Sequence[str]) -> Iterato
 
 
 def _job(summary: Mapping[str, Any], parent: QueuedJob | None = None) -> QueuedJob:
-    usage = (summary.get("capacityUsage") or [{}])[0]
-    unit = str(usage.get("capacityUnit") or NUM_INSTANCES)
+    amount, unit = size_of(summary)
     array = summary.get("arrayProperties") or {}
     return QueuedJob(
         id=summary["jobId"],
@@ -209,8 +217,8 @@ def _job(summary: Mapping[str, Any], parent: QueuedJob | None = None) -> QueuedJ
         share=summary.get("quotaShareName") or summary.get("shareIdentifier") or (parent.share if parent else ""),
         state=summary.get("status", ""),
         reason=summary.get("statusReason") or "",
-        amount=round(usage.get("quantity") or 0),
-        unit=VCPU if unit in _VCPUS else unit,
+        amount=amount,
+        unit=unit,
         created=summary["createdAt"] / 1000,
         scheduled=_seconds(summary.get("scheduledAt")),
         started=_seconds(summary.get("startedAt")),
@@ -228,9 +236,7 @@ def _job(summary: Mapping[str, Any], parent: QueuedJob | None = None) -> QueuedJ
 def _max_seconds(description: Mapping[str, Any]) -> int | None:
     """Return the smallest time limit of an attempt: that of AWS Batch, or the training job's stopping condition."""
     limits = [(description.get(key) or {}).get("attemptDurationSeconds") for key in ("timeout", "timeoutConfig")]
-    with suppress(ValueError, AttributeError):
-        payload = json.loads(description.get("serviceRequestPayload") or "{}")
-        limits.append(payload.get("StoppingCondition", {}).get("MaxRuntimeInSeconds"))
+    limits.append((payload_of(description).get("StoppingCondition") or {}).get("MaxRuntimeInSeconds"))
     return min((limit for limit in limits if isinstance(limit, int)), default=None)
 
 

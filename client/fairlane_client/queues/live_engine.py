@@ -50,6 +50,8 @@ def build_live_engine(
         waiting: Jobs that wait in the engine, at their times of submission. Default: none.
     """
     second = floor(now)
+    # AWS reports no time of a container job that is STARTING.
+    jobs = [replace(job, scheduled=now) if job.holds_capacity and job.since is None else job for job in jobs]
     horizon = second - _window(queue.policy)
     found = [job for job in jobs if job.amount and job.since is not None and _counts(job, horizon)]
     found += [job for job in waiting if job.amount and not job.holds_capacity and job.stopped is None]

@@ -95,7 +95,7 @@ def read_queue(calls: Calls, name: str) -> Queue:
         name: Name or ARN of the queue.
 
     Raises:
-        LookupError: If the account and Region have no such queue.
+        LookupError: If the account and Region have no such queue, or if its scheduling policy does not exist.
         NotAllowed: If the caller may not read it.
     """
     records = list_queues(calls)
@@ -137,6 +137,7 @@ def queue_of_record(calls: Calls, queue: Mapping[str, Any], records: Sequence[Ma
         records: Records of all queues of the account and Region.
 
     Raises:
+        LookupError: If the scheduling policy does not exist.
         NotAllowed: If the caller may not read them.
     """
     is_training = queue.get("jobQueueType") == "SAGEMAKER_TRAINING"
@@ -214,12 +215,13 @@ def _read_policy(calls: Calls, queue: Mapping[str, Any]) -> SchedulingPolicy:
     arn = queue.get("schedulingPolicyArn")
     if not arn:
         return Fifo()
-    (record,) = calls("describe_scheduling_policies", arns=[arn])["schedulingPolicies"]
-    shares = []
-    if record.get("quotaSharePolicy"):
-        pages = calls.pages("list_quota_shares", "quotaShares", jobQueue=queue["jobQueueName"])
-        shares = [share for page in pages for share in page]
-    return scheduling_policy({key: value for key, value in record.items() if value}, shares)
+    record = next(iter(calls("describe_scheduling_policies", arns=[arn])["schedulingPolicies"]), None)
+    if record is None:
+        raise LookupError(f"the scheduling policy of queue {queue['jobQueueName']} does not exist: {arn}")
+    if not record.get("quotaSharePolicy"):
+        return scheduling_policy({"fairsharePolicy": record.get("fairsharePolicy") or {}}, [])
+    pages = calls.pages("list_quota_shares", "quotaShares", jobQueue=queue["jobQueueName"])
+    return scheduling_policy(record, [share for page in pages for share in page])
 
 
 def _read_environments(calls: Calls, arns: Sequence[str], *, is_training: bool) -> list[QueueEnvironment]:

@@ -49,7 +49,7 @@ def open_keys() -> Iterator[ReadKeys]:
         except ModuleNotFoundError:  # Windows
             yield _wait
             return
-        if not sys.stdin.isatty():
+        if sys.stdin is None or not sys.stdin.isatty():  # None: standard input is closed
             yield _wait
             return
         descriptor = sys.stdin.fileno()
@@ -89,8 +89,8 @@ def _wait(seconds: float) -> list[str]:
 
 @contextmanager
 def _end_at_signals() -> Iterator[None]:
-    """End a block with SystemExit at SIGTERM and SIGHUP, so that it can clean up. The second signal is ignored."""
-    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    """End a block with SystemExit at signals that would leave the terminal as it is. The second signal is ignored."""
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGQUIT") if hasattr(signal, name)]
     former = {number: signal.signal(number, _exit) for number in numbers}
     try:
         yield

@@ -3,27 +3,20 @@
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from fairlane.scheduling import QuotaManagement
-from fairlane_client.queues.calls import Calls, NotAllowed, Throttled
+from fairlane_client.queues.calls import Calls, Throttled
 from fairlane_client.queues.jobs import HOLDING, QueuedJob, list_jobs, read_job
 from fairlane_client.queues.queue import Kind, Queue, find_queue, list_queues, queue_of_record
 from fairlane_client.queues.snapshot import Snapshot, read_snapshot
 from fairlane_client.sweeps.submission import Clock
+from fairlane_client.top.requests import PacedCalls, collect, is_of_queue, problem_of
 from fairlane_client.top.rows import ShareUse, capacities, oldest_wait, row_of, share_uses, total_use
 
-Item = TypeVar("Item")
-
-MAX_WAITING: Final = 1000
-"""Maximum number of waiting jobs of a queue that are counted."""
 MAX_REQUESTS: Final = 20
 """Maximum number of requests for one refresh of a queue, and for the jobs of a share. Repeats are not counted."""
-_PAUSE: Final = 0.1
-"""Seconds between requests: at most 10 a second. AWS documents no rate for reading calls."""
 _SETTINGS_AGE: Final = 300
-_BLOCKED: Final = ("CAPACITY:", "MISCONFIGURATION:", "ACTION_REQUIRED", "UNDETERMINED")
-"""Starts of the status reasons of blocked jobs (source: "Jobs stuck in a RUNNABLE status", AWS Batch User Guide)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +125,7 @@ class TopReader:
         """
         now = self.clock.now()
         if now - self._listed_at > _SETTINGS_AGE:
-            self._records = list_queues(_Paced(self.calls, self.clock))
+            self._records = list_queues(PacedCalls(self.calls, self.clock))
             self._queues, self._listed_at = {}, now
         listed = sorted(str(record["jobQueueName"]) for record in self._records)
         found = [str(find_queue(self._records, name)["jobQueueName"]) for name in self._names]
@@ -173,8 +166,8 @@ class TopReader:
         queue = self._queues.get(name)
         if queue is None:
             return ShareJobs(jobs=[], positions={}, problem="the queue is not read yet")
-        paced = _Paced(self.calls, self.clock, MAX_REQUESTS)
-        holding, _, error = _collect(list_jobs(paced, queue, HOLDING))
+        paced = PacedCalls(self.calls, self.clock, MAX_REQUESTS)
+        holding, _, error = collect(list_jobs(paced, queue, HOLDING))
         positions = {job: index for index, job in enumerate(self._fronts.get(name, ()), 1)}
         holding.sort(key=lambda job: job.since or job.created)
         waiting = sorted(self._waiting.get(name, ()), key=lambda job: (positions.get(job.id, 101), job.created))
@@ -184,14 +177,16 @@ class TopReader:
             jobs=list({job.id: job for job in own}.values()),
             positions=positions,
             ahead=max(self._ahead, newest - self.clock.now()),
-            problem=_text(error),
+            problem=problem_of(error),
         )
 
     def _read(self, name: str) -> None:
         try:
             self._tops[name] = self._top(name)
-        except (NotAllowed, LookupError, Throttled) as error:
-            self._note(name, str(error), is_throttled=isinstance(error, Throttled))
+        except Exception as error:
+            if not is_of_queue(error):
+                raise
+            self._note(name, problem_of(error), is_throttled=isinstance(error, Throttled))
 
     def _note(self, name: str, problem: str, *, is_throttled: bool = False) -> None:
         former = self._tops.get(name, QueueTop(name=name))
@@ -199,14 +194,14 @@ class TopReader:
 
     def _top(self, name: str) -> QueueTop:
         if name not in self._queues:
-            settings = _Paced(self.calls, self.clock)
+            settings = PacedCalls(self.calls, self.clock)
             self._queues[name] = queue_of_record(settings, find_queue(self._records, name), self._records)
-        queue, paced = self._queues[name], _Paced(self.calls, self.clock, MAX_REQUESTS)
+        queue, paced = self._queues[name], PacedCalls(self.calls, self.clock, MAX_REQUESTS)
         snapshot = read_snapshot(paced, queue)
-        waiting, is_counted, error = _collect(list_jobs(paced, queue, ("RUNNABLE",)))
+        waiting, is_counted, error = collect(list_jobs(paced, queue, ("RUNNABLE",)))
         blocked: list[BlockedJob] = []
         if error is None:
-            blocked, _, error = _collect(_blocked(paced, queue, snapshot, {job.id: job for job in waiting}))
+            blocked, _, error = collect(_blocked(paced, queue, snapshot, {job.id: job for job in waiting}))
         self._waiting[name], self._fronts[name] = waiting, snapshot.front
         # AWS's own times are in the past of AWS: a clock of this client that is behind them gives no negative waits.
         now = max([self.clock.now(), snapshot.updated or 0, *(job.created for job in waiting)])
@@ -225,7 +220,7 @@ class TopReader:
             blocked=blocked,
             neighbors=queue.neighbors,
             read_at=self.clock.now(),
-            problem=_text(error),
+            problem=problem_of(error),
             is_throttled=isinstance(error, Throttled),
         )
 
@@ -244,48 +239,10 @@ def read_top(calls: Calls, queues: Sequence[str] = (), clock: Clock | None = Non
 
     Raises:
         LookupError: If the account and Region have no queue of one of the names.
-        NotAllowed: If the caller may not list queues. Another missing permission is the problem of its queue.
+        NotAllowed: If the caller may not list queues. Another refused request is the problem of its queue.
         Throttled: If AWS throttles the list of queues. Other throttled requests are the problem of their queues.
     """
     return [*TopReader(calls, queues, clock).refresh()]
-
-
-class _Spent(Exception):  # noqa: N818
-    """End of the requests for an answer."""
-
-
-class _Paced(Calls):
-    """Calls with a pause before each request, which end after a number of requests."""
-
-    def __init__(self, calls: Calls, clock: Clock, most: int | None = None) -> None:
-        self._calls, self._wait, self._left = calls, clock.sleep, most
-
-    def __call__(self, operation: str, **request: object) -> dict[str, Any]:
-        if self._left is not None:
-            if not self._left:
-                raise _Spent
-            self._left -= 1
-        self._wait(_PAUSE)
-        return self._calls(operation, **request)
-
-
-def _collect(found: Iterator[Item]) -> tuple[list[Item], bool, Exception | None]:
-    """Return at most 1,000 values, True if they are all, and the error that ended them."""
-    items: list[Item] = []
-    try:
-        for item in found:
-            if len(items) == MAX_WAITING:
-                return items, False, None
-            items.append(item)
-    except _Spent:
-        return items, False, None
-    except (NotAllowed, Throttled) as error:
-        return items, False, error
-    return items, True, None
-
-
-def _text(error: Exception | None) -> str:
-    return "" if error is None else str(error)
 
 
 def _blocked(calls: Calls, queue: Queue, snapshot: Snapshot, waiting: Mapping[str, QueuedJob]) -> Iterator[BlockedJob]:
@@ -297,6 +254,6 @@ def _blocked(calls: Calls, queue: Queue, snapshot: Snapshot, waiting: Mapping[st
             job = waiting[head] if head in waiting else read_job(calls, queue, head)[0]
         except LookupError:  # it ended meanwhile
             continue
-        if job.state == "RUNNABLE" and job.reason.startswith(_BLOCKED):
+        if job.state == "RUNNABLE" and job.blocked_reason:
             share, unit = row_of(queue, job.share, job.unit)
             yield BlockedJob(id=job.id, name=job.name, share=share, unit=unit, reason=job.reason)

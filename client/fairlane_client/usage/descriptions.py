@@ -7,6 +7,7 @@ from fairlane.catalog.gpu_catalog import training_gpus
 from fairlane.scheduling import NUM_INSTANCES
 from fairlane_client.queues.archive_records import ArchivedAttempt
 from fairlane_client.queues.calls import Calls
+from fairlane_client.queues.descriptions import container_needs, over_nodes
 from fairlane_client.queues.jobs import ENDED, QueuedJob
 from fairlane_client.queues.queue import Queue
 from fairlane_client.usage.holds import NO_START, PREEMPTED, Gap, JobUse
@@ -123,30 +124,7 @@ def _gpus(job: QueuedJob, detail: Mapping[str, Any]) -> int | None:
         gpus = training_gpus(job.unit)
         is_mixed = len(detail.get("capacityUsage") or ()) > 1
         return None if gpus is None or is_mixed else gpus * job.amount
-    nodes = (detail.get("nodeProperties") or {}).get("nodeRangeProperties")
-    if nodes is None:
-        return _container_gpus(detail)
-    count = int((detail.get("nodeProperties") or {}).get("numNodes") or 0)
-    groups = [(_node_range(str(group.get("targetNodes", "")), count), _container_gpus(group)) for group in nodes]
-    owners = [min(((len(own), gpus) for own, gpus in groups if node in own), default=(0, 0)) for node in range(count)]
-    return sum(gpus for _, gpus in owners)
-
-
-def _node_range(text: str, count: int) -> range:
-    """Return the nodes of a range such as `0:3`. The narrowest range of a node counts."""
-    first, colon, last = text.partition(":")
-    return range(int(first or 0), (int(last) if last else count - 1 if colon else int(first or 0)) + 1)
-
-
-def _container_gpus(properties: Mapping[str, Any]) -> int:
-    tasks = (properties.get("ecsProperties") or {}).get("taskProperties") or []
-    containers = [properties.get("container") or {}, *(each for task in tasks for each in task.get("containers") or [])]
-    return sum(
-        int(need["value"])
-        for container in containers
-        for need in container.get("resourceRequirements") or []
-        if need.get("type") == "GPU"
-    )
+    return round(over_nodes(detail, lambda part: container_needs(part, "GPU")))
 
 
 def _gone(job: QueuedJob, now: int) -> Gap:

@@ -2,11 +2,11 @@
 
 import argparse
 import os
-import sys
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from fairlane.cli import answers
+from fairlane.cli.progress import show_progress
 from fairlane.cli.queue_options import add_queue_options, open_calls, open_queue, print_json
 
 _ROWS: Final = 40
@@ -36,8 +36,7 @@ def _answer(arguments: argparse.Namespace) -> int:
     from fairlane_client.eta.report import render
 
     calls = open_calls()
-    is_terminal = sys.stderr.isatty()
-    try:
+    with show_progress() as show:
         answer = estimate_starts(
             calls,
             open_queue(arguments, calls),
@@ -45,18 +44,11 @@ def _answer(arguments: argparse.Namespace) -> int:
             history=arguments.history,
             runs=arguments.runs,
             seed=arguments.seed,
-            progress=_show if is_terminal else lambda text, number: None,
+            progress=show,
             processes=os.cpu_count() or 1,
         )
-    finally:
-        if is_terminal:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
     if arguments.json:
         print_json(answer)
     else:
         print(render(answer, limit=_ROWS, zone=datetime.now().astimezone().tzinfo or UTC))
     return 1 if answer.partial else 0
-
-
-def _show(text: str, number: int) -> None:
-    print(f"\r\x1b[K{text}: {number:,}", end="", file=sys.stderr, flush=True)

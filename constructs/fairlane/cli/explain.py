@@ -1,12 +1,10 @@
 """Command `fairlane explain`: why a job waits, what it waits for, or how it ended."""
 
 import argparse
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from fairlane.cli import answers
+from fairlane.cli.progress import show_progress
 from fairlane.cli.queue_options import add_queue_options, open_calls, open_queue, print_json
 
 
@@ -24,25 +22,10 @@ def _run(arguments: argparse.Namespace) -> int:
 
     calls = open_calls()
     queue = open_queue(arguments, calls)
-    with _progress() as progress:
-        answer = explain(calls, queue, arguments.job, progress=progress)
+    with show_progress() as show:
+        answer = explain(calls, queue, arguments.job, progress=lambda number: show("jobs read", number))
     if arguments.json:
         print_json(answer)
     else:
         print(answer)
     return 0
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[int], None]]:
-    """Yield a function that shows the number of jobs that were read, if stderr is a terminal."""
-    if not sys.stderr.isatty():
-        yield lambda count: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn
-
-    columns = (TextColumn("jobs read: {task.completed:,}"), BarColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda count: bar.update(task, completed=count)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fairlane._internal.output_files import open_output, write_mistake
 from fairlane.cli import answers
+from fairlane.cli.progress import show_progress
 from fairlane.cli.queue_options import add_queue_options, open_calls, open_queue, print_json
 from fairlane.errors import ConfigurationError, Problem
 
@@ -48,16 +49,17 @@ def _run(arguments: argparse.Namespace) -> int:
     calls = open_calls() if arguments.context is None else None
     metrics = open_calls("cloudwatch") if calls is not None else None
     queue = open_queue(arguments, calls)
-    answer = usage(
-        queue,
-        start,
-        end,
-        calls=calls,
-        archive=arguments.archive,
-        metrics=metrics,
-        prices=prices,
-        progress=_show_progress(),
-    )
+    with show_progress() as show:
+        answer = usage(
+            queue,
+            start,
+            end,
+            calls=calls,
+            archive=arguments.archive,
+            metrics=metrics,
+            prices=prices,
+            progress=lambda number: show("jobs read", number),
+        )
     _write(arguments, answer)
     return 0
 
@@ -94,13 +96,6 @@ def _check_writable(path: Path) -> None:
         raise ConfigurationError(str(path), [Problem.relation((), write_mistake(path, error))]) from error
     if is_new:
         path.unlink()
-
-
-def _show_progress() -> Any:
-    """Return a function that shows the number of listed jobs, if stderr is a terminal."""
-    if not sys.stderr.isatty():
-        return lambda count: None
-    return lambda count: print(f"\r{count:,} jobs listed ", end="", file=sys.stderr, flush=True)
 
 
 def _write(arguments: argparse.Namespace, answer: "Usage") -> None:

@@ -17,7 +17,7 @@ def scheduling_policy(policy: dict[str, Any], quota_shares: Iterable[dict[str, A
         return QuotaManagement(*map(_quota_share, quota_shares))
     if "fairsharePolicy" in policy:
         fair_share = policy["fairsharePolicy"]
-        weights = fair_share.get("shareDistribution", [])
+        weights = fair_share.get("shareDistribution") or []
         return FairShare(
             {share["shareIdentifier"]: share.get("weightFactor", 1.0) for share in weights},
             share_decay_seconds=fair_share.get("shareDecaySeconds"),

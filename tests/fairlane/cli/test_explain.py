@@ -11,6 +11,7 @@ from aws_cdk import aws_iam as iam
 
 from fairlane import GpuQueue, TrainingQueue
 from fairlane.cli import main
+from fairlane.cli.progress import show_progress
 from fairlane_client.explain import explain
 from fairlane_client.queues.calls import Calls
 from fairlane_client.queues.queue import read_queue
@@ -65,12 +66,24 @@ def test_the_command_says_why_a_job_waits(
     assert answer["place"]["position"] == 1
 
 
-def test_a_progress_bar_is_on_a_terminal_only(
-    team: LocalBatch, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+def test_progress_is_on_a_terminal_only_and_leaves_an_empty_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    with show_progress() as show:
+        show("jobs read", 5000)
+    assert capsys.readouterr() == ("", "")
+    with monkeypatch.context() as closed:
+        closed.setattr("sys.stderr", None)
+        with show_progress() as show:
+            show("jobs read", 5000)
+    monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    assert main(["explain", "waiting", "--queue", "fifo", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["job_name"] == "waiting"
+    with show_progress() as show:
+        show("jobs read", 5000)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "jobs read: 5,000" in err
+    assert err.endswith("\x1b[2K")
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,12 @@
 
 import gzip
 import json
-from dataclasses import asdict
+import re
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -15,15 +17,20 @@ from botocore.exceptions import ClientError
 from fairlane import ConfigurationError
 from fairlane.cli import main
 from fairlane_client.eta import estimate_starts
-from fairlane_client.eta.answer import MAX_DESCRIPTIONS
-from fairlane_client.eta.past_jobs import known_since, past_of_archived, read_past_jobs
+from fairlane_client.eta.answer import estimate
+from fairlane_client.eta.past_jobs import PastJob, known_since, past_of_archived, read_past_jobs
+from fairlane_client.eta.reading import MAX_DESCRIPTIONS
 from fairlane_client.eta.report import render
+from fairlane_client.eta.simulation import State
 from fairlane_client.queues.archive_records import ArchivedAttempt, ArchivedJob
 from fairlane_client.queues.calls import Calls, NotAllowed
+from fairlane_client.queues.jobs import QueuedJob
 from fairlane_client.queues.queue import read_queue
 from fairlane_client.sweeps.submission import Clock
 from fairlane_local.testing.local_batch import LocalBatch
 from tests.fairlane_client.eta.worlds import queue_of
+from tests.fairlane_client.explain.world import world
+from tests.fairlane_local.batch.jobs import containers
 
 _FILE = """
 region: us-east-1
@@ -159,6 +166,87 @@ def test_wrong_input_is_named(
     printed = capsys.readouterr()
     assert text in printed.err
     assert printed.out == ""
+
+
+@pytest.mark.parametrize(("array", "state"), [(True, "an array of 3 jobs"), (False, "waits for other jobs")])
+def test_a_job_without_an_estimate_of_its_own_is_refused_and_is_not_an_empty_queue(array: bool, state: str) -> None:
+    with world() as own:
+        arn = own.create("containers", Random(0))
+        needs = {"resourceRequirements": [{"type": "VCPU", "value": "8"}]}
+        before = containers.submit(own.batch, arn, 3600, jobName="before", containerOverrides=needs)
+        own.advance(60)
+        more = {"arrayProperties": {"size": 3}} if array else {"dependsOn": [{"jobId": before}]}
+        job = containers.submit(own.batch, arn, 60, jobName="asked", **more)
+        own.advance(1)
+        with pytest.raises(ConfigurationError, match=f"{job}: the job (is )?{state}"):
+            estimate_starts(Calls(own.batch), read_queue(Calls(own.batch), arn), job=job, now=own.now)
+        if array:
+            name = f"{job}:0"
+            answer = estimate_starts(Calls(own.batch), read_queue(Calls(own.batch), arn), job=name, now=own.now)
+            assert [(each.id, each.amount) for each in answer.estimates] == [(name, 1)]
+            assert "asked:0" in render(answer)
+
+
+def test_a_container_job_that_starts_holds_capacity_though_aws_reports_no_time() -> None:
+    queue = queue_of("fifo")
+    starting = QueuedJob(id="starting", name="train", state="STARTING", amount=12, created=_NOW - 100)
+    waiting = QueuedJob(id="waiting", name="train", state="RUNNABLE", amount=1, created=_NOW - 50)
+    past = [_past(number, 3000) for number in range(20)]
+    state = State(queue, _NOW, [starting], [waiting])
+    (estimate_,) = estimate(state, past, start=_NOW - 100_000, runs=10).estimates
+    assert estimate_.p50 is not None
+    assert _NOW + 2900 <= estimate_.p50 <= _NOW + 3000
+
+
+def test_a_job_whose_capacity_aws_does_not_report_is_unknown_and_not_far_away() -> None:
+    waiting = [QueuedJob(id="w", name="train", state="RUNNABLE", amount=0, created=_NOW - 50)]
+    answer = estimate(State(queue_of("fifo"), _NOW, [], waiting), [_past(1, 3000)], start=_NOW - 100_000, runs=10)
+    assert [each.basis for each in answer.estimates] == ["none"]
+    assert re.search("train +[?] +unknown +unknown +none", render(answer))
+
+
+def test_a_wide_answer_fits_into_80_columns_and_sends_jobs_that_never_start_to_explain() -> None:
+    name, share = "pretrain-a-model-of-a-size-that-nobody-expected", "share-of-the-team"
+    waiting = [
+        QueuedJob(id=name, name=name, share=share, state="RUNNABLE", amount=amount, unit="VCPU", created=_NOW)
+        for amount in (10_000, 12)
+    ]
+    waiting[0] = replace(waiting[0], id="large")
+    running = QueuedJob(id="h", name="h", state="RUNNING", amount=12, scheduled=_NOW - 5, created=_NOW - 5)
+    past = [_past(1, 20 * 86_400)]
+    text = render(estimate(State(queue_of("fifo"), _NOW, [running], waiting), past, start=_NOW - 100_000, runs=10))
+    assert max(map(len, text.splitlines())) <= 80
+    assert "10,000 vCPU  never" in text
+    assert "1 job cannot start: fairlane explain JOB gives the reason" in text
+
+
+def test_a_slow_request_is_no_difference_of_clocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [_NOW - 100.0]
+    client = _Many(0)
+    answers = client.describe_job_queues
+
+    def slow(**request: object) -> dict[str, Any]:
+        now[0] = float(_NOW)
+        return answers(**request)
+
+    monkeypatch.setattr(client, "describe_job_queues", slow)
+    monkeypatch.setattr("fairlane_client.eta.reading.time", SimpleNamespace(time=lambda: now[0]))
+    answer = estimate_starts(Calls(client), queue_of("fifo"))
+    assert not [note for note in answer.notes if "clock" in note]
+
+
+def _past(number: int, run: int) -> PastJob:
+    start = _NOW - 90_000 + number * 60
+    return PastJob(
+        id=f"past-{number}",
+        likeness="train",
+        share="",
+        unit="NUM_INSTANCES",
+        amount=1,
+        created=start,
+        attempts=((start, start + run),),
+        stopped=start + run,
+    )
 
 
 class _Faulty:

@@ -1,5 +1,6 @@
 """Answers to wrong and incomplete input: permissions, throttling, clocks, jobs that change meanwhile, large queues."""
 
+import json
 from collections.abc import Iterator
 from random import Random
 from typing import Any
@@ -14,7 +15,7 @@ from fairlane_client.queues.jobs import QueuedJob
 from fairlane_client.queues.queue import Queue, QueueEnvironment, read_queue
 from fairlane_client.sweeps.submission import Clock
 from tests.fairlane_client.explain.faulty import Faulty
-from tests.fairlane_client.explain.world import World, world
+from tests.fairlane_client.explain.world import G5, P5, World, world
 from tests.fairlane_local.batch.jobs.support import payload, submit
 
 PATIENT = Clock(sleep=lambda seconds: None)
@@ -95,6 +96,56 @@ def test_without_the_snapshot_the_order_of_a_fair_share_queue_is_unknown(own: Wo
     case.client.throttled["get_job_queue_snapshot"] = lambda request: True
     answer = case.explain()
     assert (answer.reason, answer.text) == (Reason.UNKNOWN, "AWS does not report the order of the queue")
+
+
+def test_an_unknown_place_is_no_place_behind_the_first_100_jobs(own: World) -> None:
+    case = Case(own, "fair")
+    case.client.throttled["get_job_queue_snapshot"] = lambda request: True
+    assert "place   unknown, of 2 waiting jobs: AWS reports the first 100 at most" in str(case.explain())
+
+
+@pytest.mark.parametrize("state", ["RUNNING", "RUNNABLE"])
+def test_with_jobs_of_an_unknown_size_the_next_start_is_unknown(
+    own: World, monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    case = Case(own, "fifo")
+    listed = own.batch.list_service_jobs
+
+    def unsized(**request: Any) -> dict[str, Any]:
+        page: dict[str, Any] = listed(**request)
+        if request["jobStatus"] == state:
+            for job in page["jobSummaryList"]:
+                if job["jobId"] != case.job:
+                    del job["capacityUsage"]
+        return page
+
+    monkeypatch.setattr(own.batch, "list_service_jobs", unsized, raising=False)
+    answer = case.explain()
+    assert answer.reason is (Reason.UNKNOWN if state == "RUNNING" else Reason.CAPACITY_FULL)
+    if state == "RUNNING":
+        assert answer.text == "AWS does not report the capacity of 1 other job of the queue"
+
+
+def test_a_job_of_an_unknown_instance_type_is_not_too_large(own: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    queue = own.create("quota", Random(0))
+    job = submit(own.batch, queue, quotaShareName="a", serviceRequestPayload=payload(2, G5), schedulingPriority=1)
+    config = {"InstancePreferences": [{"InstanceType": G5}, {"InstanceType": P5}], "InstanceCount": 2}
+    described, listed = own.batch.describe_service_job, own.batch.list_service_jobs
+
+    def preferring(**request: Any) -> dict[str, Any]:
+        own_payload = json.dumps({"ResourceConfig": config})
+        return {**described(**request), "capacityUsage": [], "serviceRequestPayload": own_payload}
+
+    def unsized(**request: Any) -> dict[str, Any]:
+        jobs = listed(**request)["jobSummaryList"]
+        return {"jobSummaryList": [{**each, "capacityUsage": []} for each in jobs]}
+
+    monkeypatch.setattr(own.batch, "describe_service_job", preferring, raising=False)
+    monkeypatch.setattr(own.batch, "list_service_jobs", unsized, raising=False)
+    calls = Calls(own.batch)
+    answer = explain(calls, read_queue(calls, queue), job, now=own.now)
+    assert (answer.reason, answer.amount) == (Reason.UNKNOWN, 2)
+    assert answer.text == "AWS does not report the instance type that the job counts as"
 
 
 @pytest.mark.parametrize("state", ["RUNNABLE", "SCHEDULED"])

@@ -10,7 +10,7 @@ from fairlane_client.explain import Explanation, Reason, explain
 from fairlane_client.explain.words import duration
 from fairlane_client.queues.calls import Calls
 from fairlane_client.queues.queue import read_queue
-from tests.fairlane_client.explain.world import P5, World, world
+from tests.fairlane_client.explain.world import G5, P5, World, world
 from tests.fairlane_local.batch.jobs import containers
 from tests.fairlane_local.batch.jobs.support import payload, submit
 from tests.fairlane_local.batch.jobs.test_consumables import needs, resource
@@ -87,8 +87,24 @@ def test_borrowed_capacity_that_is_not_enough_names_the_borrower(own: World) -> 
     job = submit_to(own, queue, "b", 2, "second")
     own.advance(10)
     found = answer(own, queue, job)
-    assert (found.reason, found.starts) == (Reason.CAPACITY_FULL, f"when 1 more {P5} become free")
+    assert (found.reason, found.starts) == (Reason.CAPACITY_FULL, f"when 1 more {P5} becomes free")
     assert [(holder.share, holder.amount, holder.borrowed) for holder in found.holders] == [("a", 2, 0)]
+
+
+def test_free_capacity_that_a_share_cannot_use_is_named_and_so_are_the_jobs_ahead(own: World) -> None:
+    queue = quota_queue(own)
+    own.batch.update_quota_share(
+        quotaShareArn=f"{queue}/quota-share/c", resourceSharingConfiguration={"strategy": "RESERVE"}
+    )
+    for number in range(5):
+        more = {"quotaShareName": "a", "serviceRequestPayload": payload(2, G5)}
+        submit(own.batch, queue, f"job-{number}", run=9000, schedulingPriority=1, **more)
+    own.advance(60)
+    first, second = answer(own, queue, "job-3"), answer(own, queue, "job-4")
+    assert (first.reason, first.starts) == (Reason.CAPACITY_FULL, f"when 1 more {G5} becomes free")
+    assert first.text.endswith("the job needs 2, and 2 of 8 are free, 1 of them for shares that do not lend")
+    assert second.starts == f"when 3 more {G5} become free"
+    assert second.text == f"{first.text}; 1 job ahead needs 2 {G5}"
 
 
 def test_ended_jobs_say_how_they_ended(own: World) -> None:
@@ -168,11 +184,31 @@ def test_array_jobs_and_their_children(own: World) -> None:
     assert (parent.state, parent.reason, parent.text) == (
         "PENDING",
         Reason.UNKNOWN,
-        "children of the array job wait: 2 RUNNABLE",
+        "children of the array job: 2 RUNNABLE, 2 RUNNING",
     )
+    assert (parent.amount, parent.array) == (1, 4)
+    assert "needs   1 vCPU for each of 4 jobs" in str(parent)
     assert f"explain a child, {job}:0" in parent.notes[0]
     assert answer(own, queue, f"{job}:3").reason is Reason.CAPACITY_FULL
     assert answer(own, queue, f"{chain}:1").reason is Reason.DEPENDENCY
+
+
+def test_an_array_job_says_what_it_depends_on_and_what_its_children_do(own: World) -> None:
+    queue = containers.fifo_queue(own.batch, vcpus=2)
+    before = containers.submit(own.batch, queue, run=600, jobName="prepare")
+    job = containers.submit(own.batch, queue, run=600, arrayProperties={"size": 2}, dependsOn=[{"jobId": before}])
+    own.advance(10)
+    waiting = answer(own, queue, job)
+    assert (waiting.reason, waiting.text) == (Reason.DEPENDENCY, "the job depends on prepare (RUNNING)")
+    own.advance(700)
+    running = answer(own, queue, job)
+    assert (running.state, running.reason, running.text) == (
+        "PENDING",
+        None,
+        "children of the array job: 2 RUNNING",
+    )
+    own.advance(3600)
+    assert answer(own, queue, job).text == "children of the array job: 2 SUCCEEDED"
 
 
 @pytest.mark.parametrize(

@@ -267,7 +267,7 @@ def test_a_sweep_without_boto3_or_rich(monkeypatch: pytest.MonkeyPatch) -> None:
     sweep = world.sweep()
     sweep.submit(**ARRAY)
     monkeypatch.setitem(sys.modules, "rich.console", None)
-    with pytest.raises(ImportError, match=r"watch requires the extra: pip install 'fairlane\[client\]'"):
+    with pytest.raises(ImportError, match=r"a view in a terminal requires the extra: pip install 'fairlane\[client\]'"):
         sweep.watch()
     monkeypatch.setitem(sys.modules, "boto3", None)
     with pytest.raises(ImportError, match=r"sweeps require the extra: pip install 'fairlane\[client\]'"):

@@ -7,6 +7,7 @@ from fairlane_client.queues.calls import Calls, NotAllowed, Throttled
 from fairlane_client.sweeps.submission import Clock
 from fairlane_client.top.reading import MAX_REQUESTS, QueueTop, read_top
 from fairlane_local.testing.local_batch import LocalBatch
+from tests.fairlane_client.faults import client_error
 from tests.fairlane_client.top.fake_batch import NOW, P4, FakeBatch, reader
 
 _FILE = """
@@ -124,6 +125,51 @@ def test_a_missing_permission_is_the_problem_of_its_queue() -> None:
     problems = {queue.name: queue.problem for queue in read_all(batch) if queue.problem}
     assert list(problems) == ["gpu-02"]
     assert problems["gpu-02"].startswith("no permission for batch:DescribeComputeEnvironments: queue.grants.observe")
+
+
+def test_a_refused_request_and_a_missing_policy_are_problems_of_their_queues(monkeypatch: pytest.MonkeyPatch) -> None:
+    batch = FakeBatch(queues=4)
+
+    def refuse(jobQueue: str) -> None:  # noqa: N803
+        raise client_error("ClientException", "the queue is being created", 400, "ListQuotaShares")
+
+    monkeypatch.setattr(batch, "_list_quota_shares", refuse)
+    policies = batch._describe_scheduling_policies
+    monkeypatch.setattr(
+        batch,
+        "_describe_scheduling_policies",
+        lambda arns: {"schedulingPolicies": []} if "/fair" in arns[0] else policies(arns),
+    )
+    problems = {queue.name: queue.problem for queue in read_all(batch)}
+    assert problems["quota-00"] == "ClientException: the queue is being created"
+    assert problems["fair-01"].startswith("the scheduling policy of queue fair-01 does not exist: arn:aws:batch:")
+    assert problems["fifo-03"] == problems["gpu-02"] == ""
+
+
+def test_a_policy_without_settings_is_fair_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    batch = FakeBatch(queues=2)
+    policies = batch._describe_scheduling_policies
+    monkeypatch.setattr(
+        batch,
+        "_describe_scheduling_policies",
+        lambda arns: {"schedulingPolicies": [{"name": "fair"}]} if "/fair" in arns[0] else policies(arns),
+    )
+    fair, _ = read_all(batch)
+    assert (fair.policy, fair.problem) == ("FairShare", "")
+    assert {share.name for share in fair.shares} == {"vision", "team-a", "team-b"}
+
+
+def test_the_jobs_of_a_queue_that_was_deleted_are_a_problem_and_no_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    batch = FakeBatch(queues=1)
+    queues = reader(batch)
+    (queue,) = queues.refresh()
+
+    def gone(**request: object) -> None:
+        raise client_error("ClientException", "job queue does not exist", 400, "ListServiceJobs")
+
+    monkeypatch.setattr(batch, "_list_service_jobs", gone)
+    jobs = queues.jobs(queue.name, queue.shares[0].name, queue.shares[0].unit)
+    assert "job queue does not exist" in jobs.problem
 
 
 def test_without_the_list_of_queues_nothing_is_read() -> None:

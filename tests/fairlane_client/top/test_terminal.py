@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from fairlane_client.top.keys import names_of
+from fairlane_client.top.keys import names_of, open_keys
 
 pty = pytest.importorskip("pty")
 termios = pytest.importorskip("termios")
@@ -87,7 +87,8 @@ def test_keys_open_jobs_and_q_leaves_the_terminal_as_it_was(terminal: Terminal) 
 
 
 @pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, -signal.SIGINT)]
+    ("number", "code"),
+    [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGQUIT, 131), (signal.SIGINT, -signal.SIGINT)],
 )
 def test_a_signal_leaves_the_terminal_as_it_was(terminal: Terminal, number: int, code: int) -> None:
     terminal.read_until("next in")
@@ -103,6 +104,12 @@ def test_an_error_leaves_the_terminal_as_it_was_and_is_shown_after_it() -> None:
         assert terminal.output.rindex("ZeroDivisionError: unexpected") > terminal.output.rindex(LEAVE)
     finally:
         terminal.close()
+
+
+def test_without_standard_input_there_are_no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", None)
+    with open_keys() as read_keys:
+        assert read_keys(0) == []
 
 
 def test_names_of_keys() -> None:
