@@ -273,21 +273,22 @@ def test_a_trace_is_generated(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "problem"),
+    ("arguments", "code", "problem"),
     [
-        (["history", "none.json"], "none.json: 1 problem\n  - the file cannot be read: No such file or directory"),
-        (["history", "jobs.csv"], "jobs.csv: 1 problem\n"),
-        (["generate", "--seed", "1", "--share", "a:jobs_per_day=-1"], "shares.a.jobs_per_day: got -1"),
-        (["generate", "--seed", "1", "--share", "a:jobs_per_day=1", "--output", "no/x.csv"], "no/x.csv: 1 problem"),
+        (["history", "none.json"], 2, "none.json: 1 problem\n  - the file cannot be read: No such file or directory"),
+        (["history", "jobs.csv"], 2, "jobs.csv: 1 problem\n"),
+        (["generate", "--seed", "1", "--share", "a:jobs_per_day=-1"], 1, "shares.a.jobs_per_day: got -1"),
+        (["generate", "--seed", "1", "--share", "a:jobs_per_day=1", "--output", "no/x.csv"], 1, "no/x.csv: 1 problem"),
         (
             ["generate", "--seed", "1", "--share", "a:jobs_per_day=1", "--output", "x.jsonl"],
+            1,
             "x.jsonl: 1 problem\n  - got 'x.jsonl', allowed: a file name that ends in .csv",
         ),
     ],
 )
-def test_invalid_arguments_of_trace_are_refused(arguments: list[str], problem: str, run: Run) -> None:
-    code, out, err = run("trace", *arguments)
-    assert (code, out) == (1, "")
+def test_invalid_arguments_of_trace_are_refused(arguments: list[str], code: int, problem: str, run: Run) -> None:
+    result, out, err = run("trace", *arguments)
+    assert (result, out) == (code, "")
     assert problem in err
 
 
