@@ -1,6 +1,6 @@
-"""Use of a queue from a job archive, the job lists of AWS Batch, and the jobs that run now."""
+"""Use of a queue from a job archive, the job lists of AWS Batch, and the metrics of `JobMetrics`."""
 
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
@@ -44,8 +44,8 @@ class Reading:
 class Sources:
     """Sources of the use of queues in a period. Times are milliseconds since 1970.
 
-    Days that the archive has come from the archive. The list of ended jobs, which AWS Batch keeps for 7 days, is read
-    if the archive lacks one of these days. Jobs that run now come from lists.
+    Days that the archive has come from the archive. Jobs that run now, and jobs that ended in the last 7 days and are
+    not in the archive, come from lists: a job reaches the archive minutes after its end.
 
     Args:
         start: Start of the period.
@@ -113,10 +113,8 @@ class Sources:
             missing -= {*days}
         kept = self.now - KEPT_DAYS * DAY
         if self.calls is not None:
-            is_needed = any(_milliseconds(day) + DAY > kept for day in missing)
-            reading.sources.append("job lists of AWS Batch" if is_needed else "jobs that run now")
-            states = [*WAITING, *HOLDING, *(ENDED if is_needed else ())]
-            for part in self._listed(self.calls, queue, states, {*uses}):
+            reading.sources.append("job lists of AWS Batch")
+            for part in self._listed(self.calls, queue, {*uses}):
                 if isinstance(part, Gap):
                     yield part
                 else:
@@ -150,10 +148,9 @@ class Sources:
         reading.notes.append(f"Metrics were not read: {problem}.")
         return []
 
-    def _listed(
-        self, calls: Calls, queue: Queue, states: Sequence[str], known: Container[str]
-    ) -> Iterator[JobUse | Gap]:
+    def _listed(self, calls: Calls, queue: Queue, known: Container[str]) -> Iterator[JobUse | Gap]:
         """Yield jobs from lists. States come in the order of a job's life, so that no job is missed that moves on."""
+        states = [*WAITING, *HOLDING, *ENDED]
         jobs: dict[str, QueuedJob] = {}
         problem: Throttled | None = None
         try:

@@ -204,7 +204,7 @@ def test_days_of_the_archive_and_running_jobs_add_up(tmp_path: Path) -> None:
     archive = write_archive(tmp_path, record(1, 14, 13), record(2, 11, 10), record(3, 13, 11.5, amount=8))
     running = job("4", "RUNNING", 2)
     answer = usage(queue(), hours_before(14), NOW, calls=calls(running), archive=archive, now=NOW)
-    assert answer.sources == ["archive (2 of 2 days)", "jobs that run now"]
+    assert answer.sources == ["archive (2 of 2 days)", "job lists of AWS Batch"]
     assert amounts(answer) == {(RowKind.SHARE, ""): {"own": 28, "idle": 8 * 14 - 28}}
 
 
@@ -215,6 +215,18 @@ def test_a_job_of_the_archive_that_is_also_listed_counts_once(tmp_path: Path) ->
     assert answer.sources == ["archive (1 of 2 days)", "job lists of AWS Batch"]
     assert amounts(answer)[RowKind.SHARE, ""]["own"] == 8
     assert answer.is_complete
+
+
+@pytest.mark.parametrize("period", [(30, 0), (30, 13)])
+def test_a_job_that_has_just_ended_and_is_not_yet_in_the_archive_counts(
+    tmp_path: Path, period: tuple[float, float]
+) -> None:
+    archive = write_archive(tmp_path, record(1, 29, 28), record(2, 10, 9))
+    start, end = map(hours_before, period)
+    answer = usage(queue(), start, end, calls=calls(job("3", "SUCCEEDED", 20, 0.05)), archive=archive, now=NOW)
+    held = 4 * (20 - max(0.05, period[1]))
+    others = 8 if period[1] == 0 else 4
+    assert amounts(answer)[RowKind.SHARE, ""]["own"] == pytest.approx(held + others)
 
 
 def test_days_that_neither_archive_nor_list_has_are_unknown(tmp_path: Path) -> None:
@@ -375,3 +387,5 @@ def test_without_calls_an_archive_is_required(tmp_path: Path) -> None:
         usage(queue(), hours_before(2), NOW, now=NOW)
     with pytest.raises(ConfigurationError, match="a folder or S3 URI with keys"):
         usage(queue(), hours_before(2), NOW, archive=str(tmp_path / "absent"), now=NOW)
+    with pytest.raises(ConfigurationError, match="the archive has no jobs: use a folder or S3 URI with keys"):
+        usage(queue(), hours_before(2), NOW, archive=str(tmp_path), now=NOW)
