@@ -133,9 +133,7 @@ class Sources:
             return []
         try:
             found = [*metric_holds(self.metrics, queue, start, end)]
-        except NotAllowed:
-            problem = "no permission for cloudwatch:GetMetricData, which queue.grants.observe does not give"
-        except Throttled as error:
+        except (NotAllowed, Throttled) as error:
             problem = str(error)
         else:
             gaps = sum(part.reason == NO_METRICS for part in found if isinstance(part, Gap))

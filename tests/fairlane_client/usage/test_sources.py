@@ -16,6 +16,7 @@ from fairlane_client.queues.queue import Queue, QueueEnvironment, read_queue
 from fairlane_client.sweeps.submission import Clock
 from fairlane_client.usage import Usage, usage
 from fairlane_client.usage.ledger import MILLISECONDS, SCALE, RowKind
+from fairlane_client.usage.metrics import METRICS_HINT
 from fairlane_local.testing.local_batch import LocalBatch
 from tests.gpu import gpu_queue
 from tests.grants import role
@@ -318,7 +319,7 @@ class FakeMetrics:
 
 
 def metrics(means: dict[str, dict[float, float]], code: str = "") -> Calls:
-    return Calls(FakeMetrics(means, code), Clock(sleep=lambda seconds: None), "cloudwatch")
+    return Calls(FakeMetrics(means, code), Clock(sleep=lambda seconds: None), "cloudwatch", METRICS_HINT)
 
 
 def test_metrics_fill_days_that_have_no_other_source(tmp_path: Path) -> None:
@@ -342,7 +343,8 @@ def test_metrics_that_may_not_be_read_leave_the_days_unknown(tmp_path: Path) -> 
     denied = metrics({}, "AccessDenied")
     answer = usage(queue(), hours_before(36), hours_before(6), archive=archive, metrics=denied, now=NOW)
     assert amounts(answer)[RowKind.UNKNOWN, ""] == {"other": 8 * 6}
-    assert any("no permission for cloudwatch:GetMetricData" in note for note in answer.notes)
+    problem = "no permission for cloudwatch:GetMetricData: queue.grants.observe does not give it"
+    assert any(problem in note for note in answer.notes)
 
 
 def test_fair_share_divides_the_capacity_by_weights(tmp_path: Path) -> None:
