@@ -3,6 +3,7 @@
 import json
 from contextlib import suppress
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -61,6 +62,7 @@ def test_each_generated_mutation_names_its_field(all_queues: Queues, file: Path)
 
 
 RESOURCES = "serviceRequestPayload.ResourceConfig"
+GROUPS = [{"InstanceType": "ml.p4d.24xlarge", "InstanceCount": 2, "InstanceGroupName": "a"}]
 PREFERENCES = [{"InstanceType": "ml.p4d.24xlarge"}, {"InstanceType": "ml.p5.48xlarge"}]
 SERVICE: list[tuple[dict[str, Any], str, Stage, str]] = [
     ({"jobName": "a b"}, "jobName", Stage.SUBMISSION, "1 to 128 characters"),
@@ -177,7 +179,13 @@ SERVICE: list[tuple[dict[str, Any], str, Stage, str]] = [
         {"training": {"StoppingCondition": {"MaxRuntimeInSeconds": 60, "MaxWaitTimeInSeconds": 60}}},
         "serviceRequestPayload.StoppingCondition.MaxWaitTimeInSeconds",
         Stage.TRAINING,
-        "only for managed Spot",
+        "only for managed Spot training: leave it out, or set EnableManagedSpotTraining (unverified",
+    ),
+    (
+        {"training": {"ResourceConfig": {"InstanceCount": 2, "InstanceGroups": GROUPS}}},
+        f"{RESOURCES}.InstanceCount",
+        Stage.TRAINING,
+        "each of InstanceGroups has its own InstanceCount: leave it out (unverified",
     ),
     (
         {"training": {"ResourceConfig": {"InstanceType": "ml.g5.xlarge", "InstanceCount": 1}}},
@@ -369,6 +377,40 @@ def test_secrets_of_the_environment_are_not_shown(all_queues: Queues) -> None:
         check(payload(Environment={"TOKEN": "secret" * 200}), all_queues["quota"], share="a")
     assert "secret" not in str(raised.value)
     assert "Environment.TOKEN: got 'text of 1,200 characters'" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        service_job(training={"Environment": {"PIN": 424242}}),
+        service_job(training={"HyperParameters": {"token": 424242}}),
+        service_job(training={"AlgorithmSpecification": {"ContainerEntrypoint": "log in 424242"}}),
+        container_job(containerOverrides={"command": "login 424242"}),
+        container_job(parameters={"token": 424242}),
+        container_job(
+            eksPropertiesOverride={"podProperties": {"containers": [{"env": [{"name": "A", "value": 424242}]}]}}
+        ),
+    ],
+)
+def test_values_of_wrong_types_that_can_be_secrets_are_not_shown(all_queues: Queues, request_: dict[str, Any]) -> None:
+    found = find_mistakes(request_, all_queues[request_["jobQueue"]]).mistakes
+    assert any("got '" in str(mistake.problem) for mistake in found)
+    assert "424242" not in " ".join(str(mistake.problem) for mistake in found)
+
+
+def test_a_queue_of_the_same_name_in_another_account_is_another_queue(all_queues: Queues) -> None:
+    arn = "arn:aws:batch:us-east-1:123456789012:job-queue/quota"
+    queue = replace(all_queues["quota"], arn=arn)
+    assert check(service_job(jobQueue=arn), queue) == check(service_job(), queue) == ()
+    (mistake,) = find_mistakes(service_job(jobQueue=arn.replace("1234", "9999")), queue).mistakes
+    assert mistake.problem.field == ("jobQueue",)
+
+
+def test_a_payload_that_is_an_object_names_json_dumps(all_queues: Queues) -> None:
+    (mistake,) = find_mistakes(service_job(serviceRequestPayload=payload()), all_queues["quota"]).mistakes
+    assert str(mistake.problem) == (
+        "serviceRequestPayload: got an object with 12 entries, and AWS Batch takes JSON as text: use json.dumps"
+    )
 
 
 @pytest.mark.parametrize(("job", "queue"), [("train", "gpu"), ("spread", "gpu-nodes"), ("huge", "gpu")])
