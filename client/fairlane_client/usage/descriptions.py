@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from fairlane.catalog.gpu_catalog import training_gpus
 from fairlane.scheduling import NUM_INSTANCES
+from fairlane_client.checks.overrides import node_counts
 from fairlane_client.queues.archive_records import ArchivedAttempt
 from fairlane_client.queues.calls import Calls
 from fairlane_client.queues.jobs import ENDED, QueuedJob
@@ -123,19 +124,9 @@ def _gpus(job: QueuedJob, detail: Mapping[str, Any]) -> int | None:
         gpus = training_gpus(job.unit)
         is_mixed = len(detail.get("capacityUsage") or ()) > 1
         return None if gpus is None or is_mixed else gpus * job.amount
-    nodes = (detail.get("nodeProperties") or {}).get("nodeRangeProperties")
-    if nodes is None:
+    if not detail.get("nodeProperties"):
         return _container_gpus(detail)
-    count = int((detail.get("nodeProperties") or {}).get("numNodes") or 0)
-    groups = [(_node_range(str(group.get("targetNodes", "")), count), _container_gpus(group)) for group in nodes]
-    owners = [min(((len(own), gpus) for own, gpus in groups if node in own), default=(0, 0)) for node in range(count)]
-    return sum(gpus for _, gpus in owners)
-
-
-def _node_range(text: str, count: int) -> range:
-    """Return the nodes of a range such as `0:3`. The narrowest range of a node counts."""
-    first, colon, last = text.partition(":")
-    return range(int(first or 0), (int(last) if last else count - 1 if colon else int(first or 0)) + 1)
+    return sum(count * _container_gpus(group) for group, count in node_counts(detail["nodeProperties"]))
 
 
 def _container_gpus(properties: Mapping[str, Any]) -> int:

@@ -49,16 +49,21 @@ def _run(arguments: argparse.Namespace) -> int:
     calls = open_calls() if arguments.context is None else None
     metrics = open_calls("cloudwatch", hint=METRICS_HINT) if calls is not None else None
     queue = open_queue(arguments, calls)
-    answer = usage(
-        queue,
-        start,
-        end,
-        calls=calls,
-        archive=arguments.archive,
-        metrics=metrics,
-        prices=prices,
-        progress=_show_progress(),
-    )
+    is_terminal = sys.stderr.isatty()
+    try:
+        answer = usage(
+            queue,
+            start,
+            end,
+            calls=calls,
+            archive=arguments.archive,
+            metrics=metrics,
+            prices=prices,
+            progress=_show if is_terminal else lambda count: None,
+        )
+    finally:
+        if is_terminal:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
     _write(arguments, answer)
     return 0
 
@@ -97,11 +102,8 @@ def _check_writable(path: Path) -> None:
         path.unlink()
 
 
-def _show_progress() -> Any:
-    """Return a function that shows the number of listed jobs, if stderr is a terminal."""
-    if not sys.stderr.isatty():
-        return lambda count: None
-    return lambda count: print(f"\r{count:,} jobs listed ", end="", file=sys.stderr, flush=True)
+def _show(count: int) -> None:
+    print(f"\r{count:,} jobs listed ", end="", file=sys.stderr, flush=True)
 
 
 def _write(arguments: argparse.Namespace, answer: "Usage") -> None:
