@@ -74,10 +74,10 @@ def _period(arguments: argparse.Namespace) -> tuple[datetime, datetime]:
     texts = {"--from": arguments.start, "--to": arguments.end}
     times, problems = {"--to": now}, []
     for option, text in texts.items():
-        with suppress(ValueError):
+        with suppress(ValueError, OverflowError):
             if text is not None:
                 time = datetime.fromisoformat(text)
-                times[option] = time if time.tzinfo else time.replace(tzinfo=UTC)
+                times[option] = (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
                 continue
         if text is not None:
             allowed = "a date such as 2026-03-01, or a date and time such as 2026-03-01T12:00"

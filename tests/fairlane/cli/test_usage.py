@@ -131,6 +131,7 @@ def test_all_instance_types_without_a_price_are_named(archive: str, capsys: pyte
     [
         (["--from", "yesterday", "--to", "2026-13-01"], "--from: got 'yesterday', allowed: a date such as 2026-03-01"),
         (["--from", "yesterday", "--to", "2026-13-01"], "--to: got '2026-13-01', allowed: a date such as 2026-03-01"),
+        (["--from", "0001-01-01T00:00+14:00"], "--from: got '0001-01-01T00:00+14:00', allowed: a date"),
         (["--from", "2026-03-03", "--to", "2026-03-01"], "not after its start"),
         (["--from", "2999-03-01", "--to", "2999-03-02"], "in the future"),
         ([*PERIOD, "--archive", "absent"], "archive"),
