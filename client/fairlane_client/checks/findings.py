@@ -63,7 +63,7 @@ class Findings:
 
     Attributes:
         mistakes: All mistakes.
-        warnings: What is legal and probably not meant. Each has a name and a text.
+        warnings: Warnings about what AWS accepts and is probably not meant. Each has a name and a text.
     """
 
     mistakes: tuple[Mistake, ...]

@@ -41,11 +41,11 @@ class Calls:
         count: Number of requests that were sent.
     """
 
-    def __init__(self, client: Any, clock: Clock | None = None, service: str = "batch", hint: str = _OBSERVERS) -> None:
+    def __init__(self, client: Any, clock: Clock | None = None, service: str = "batch", hint: str = "") -> None:
         self._client = client
         self._clock = Clock() if clock is None else clock
         self._service = service
-        self._hint = hint
+        self._hint = hint or _OBSERVERS
         self.count = 0
 
     def __call__(self, operation: str, **request: object) -> dict[str, Any]:

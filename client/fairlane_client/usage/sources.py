@@ -165,7 +165,7 @@ class Sources:
             yield Gap(self.start, self.end, f"partial: jobs that could not be read ({problem})")
 
     def _may_hold(self, job: QueuedJob, queue: Queue) -> bool:
-        """Return False for a job that held nothing in the period, as far as its list tells."""
+        """Return False for a job that held nothing in the period according to its list."""
         if job.created * 1000 >= self.end or (job.stopped is not None and job.stopped * 1000 <= self.start):
             return False
         return queue.kind == "gpu" or job.state not in WAITING or job.since is not None or bool(job.reason)
