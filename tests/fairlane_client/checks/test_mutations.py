@@ -16,7 +16,7 @@ from fairlane_client.checks import Stage, check, find_mistakes
 from fairlane_client.checks.definitions import definition_of_environment
 from fairlane_client.queues.queue import Queue
 from tests.fairlane_client.checks.mutations import mutations
-from tests.fairlane_client.checks.world import PLAN, container_job, payload, service_job
+from tests.fairlane_client.checks.world import PLAN, container_job, payload, queues, service_job, write_file
 
 Queues = dict[str, Queue]
 SHARES = [f"key-{number}" for number in range(60)]
@@ -421,6 +421,37 @@ def test_job_definitions_of_the_file_are_compared_with_the_queue(
     share = "a" if queue == "gpu" else ""
     found = find_mistakes(request, all_queues[queue], share=share, job_definition=_definition(file, job)).mistakes
     assert [each.stage for each in found] == ([Stage.NEVER] * 2 if job == "huge" else [])
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"is_spot": True}, "multi-node jobs cannot run on Spot"),
+        ({"has_efa": False}, "EFA interfaces, but the compute environment has no EFA"),
+    ],
+)
+def test_a_multi_node_job_needs_instances_that_can_run_it(
+    file: Path, all_queues: Queues, change: dict[str, Any], text: str
+) -> None:
+    queue = all_queues["gpu-nodes"]
+    (environment,) = queue.environments
+    request = {"jobName": "j", "jobQueue": "gpu-nodes", "jobDefinition": "spread"}
+    changed = replace(queue, environments=[replace(environment, **change)])
+    (mistake,) = find_mistakes(request, changed, job_definition=_definition(file, "spread")).mistakes
+    assert (mistake.stage, text in str(mistake.problem)) == (Stage.NEVER, True)
+
+
+def test_the_environments_of_a_file_have_their_purchase_option_and_efa(tmp_path: Path) -> None:
+    path = write_file(tmp_path)
+    text = path.read_text().replace("small: {", "small: {purchase: SPOT, ")
+    path.write_text(text)
+    small, large = queues(path)["gpu"].environments
+    (nodes,) = queues(path)["gpu-nodes"].environments
+    assert [(each.is_spot, each.has_efa) for each in (small, large, nodes)] == [
+        (True, False),
+        (False, False),
+        (False, True),
+    ]
 
 
 def test_members_of_no_submission_are_refused(all_queues: Queues) -> None:

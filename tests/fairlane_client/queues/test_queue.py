@@ -25,6 +25,8 @@ def test_a_queue_is_the_same_from_aws_and_from_the_file(local_batch: LocalBatch)
         assert (live.name, live.kind, live.policy, live.capacity) == (file.name, file.kind, file.policy, file.capacity)
         assert (live.priority, live.is_enabled, live.time_limits) == (file.priority, file.is_enabled, file.time_limits)
         assert isinstance(live.policy, FairShare | QuotaManagement)
+    for queue in (read_queue(calls, "gpu-g5"), queue_of_environment(EXAMPLE, "gpu-g5")):
+        assert [environment.is_spot for environment in queue.environments] == [False, True]
 
 
 def test_jobs_and_snapshot_of_a_queue(local_batch: LocalBatch) -> None:
