@@ -45,7 +45,8 @@ class Sources:
     """Sources of the use of queues in a period. Times are milliseconds since 1970.
 
     Days that the archive has come from the archive. Jobs that run now, and jobs that ended in the last 7 days and are
-    not in the archive, come from lists: a job reaches the archive minutes after its end.
+    not in the archive, or there without their capacity, come from lists: a job reaches the archive minutes after its
+    end.
 
     Args:
         start: Start of the period.
@@ -114,7 +115,8 @@ class Sources:
         kept = self.now - KEPT_DAYS * DAY
         if self.calls is not None:
             reading.sources.append("job lists of AWS Batch")
-            for part in self._listed(self.calls, queue, {*uses}):
+            known = {name for name, use in uses.items() if use.amount}
+            for part in self._listed(self.calls, queue, known):
                 if isinstance(part, Gap):
                     yield part
                 else:

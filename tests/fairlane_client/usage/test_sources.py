@@ -230,6 +230,14 @@ def test_a_job_that_has_just_ended_and_is_not_yet_in_the_archive_counts(
     assert amounts(answer)[RowKind.SHARE, ""]["own"] == pytest.approx(held + others)
 
 
+def test_a_job_whose_capacity_the_archive_lacks_has_that_of_its_list(tmp_path: Path) -> None:
+    archive = write_archive(tmp_path, record(1, 3, 1, amount=0), record(2, 30, 29))
+    answer = usage(queue(), hours_before(4), NOW, calls=calls(job("1", "SUCCEEDED", 3, 1)), archive=archive, now=NOW)
+    assert amounts(answer) == {(RowKind.SHARE, ""): {"own": 8, "idle": 24}}
+    answer = usage(queue(), hours_before(4), NOW, archive=archive, now=NOW)
+    assert amounts(answer)[RowKind.UNKNOWN, ""] == {"other": 8 * 2}
+
+
 def test_days_that_neither_archive_nor_list_has_are_unknown(tmp_path: Path) -> None:
     archive = write_archive(tmp_path, record(1, 13, 12.5))
     answer = usage(queue(), hours_before(36), hours_before(6), archive=archive, now=NOW)
