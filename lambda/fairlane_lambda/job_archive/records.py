@@ -45,7 +45,8 @@ def job_record(event: object) -> Record | None:
         return None
     capacity = job_capacity(event)
     attempts = _attempts(event, status, capacity.instance_type)
-    stopped = int(job_end(event, job_attempts(event), reported_time(event, 0)))
+    end = {**event, "stopped": _time(event.get("stopped"))}
+    stopped = int(job_end(end, job_attempts(event), reported_time(event, 0)))
     if not stopped:
         raise RejectedEventError
     started = [attempt["started_at"] for attempt in attempts if attempt["started_at"] is not None]

@@ -85,6 +85,7 @@ def test_an_invalid_event_fails_alone(text: str, capsys: pytest.CaptureFixture[s
         ),
         ({"attempts": "none", "started": 0}, {"attempts": [], "started_at": None}),
         ({"attempts": [None, 5, {}], "preempted": [None, 7, {}], "started": ""}, {"started_at": None}),
+        ({"stopped": 0}, {"stopped_at": GOOD["stopped"]}),
         ({"array": {"index": 3}}, {"array_index": 3}),
         ({"array": "x", "node": None}, {"array_index": None}),
     ],
