@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from fairlane.capacity.fit import JobSize, fit_problems
+from fairlane.capacity.fit import NO_NODES_ON_SPOT, JobSize, fit_problems
 from fairlane.capacity.rules import ComputeEnvironmentSpec
 from fairlane.catalog import JobNeeds, gpu_instance_type, gpu_instance_types
 from fairlane.errors import Path, Problem
@@ -56,6 +56,9 @@ def container_placement_problems(queue: Queue, share: str, properties: Mapping[s
 
 
 def _unfit(environment: QueueEnvironment, item: Mapping[str, Any], *, multi_node: bool) -> Iterator[str]:
+    if multi_node and environment.is_spot:
+        yield NO_NODES_ON_SPOT
+        return
     types = _expanded(environment.instance_types)
     container = _containers(item)
     if not types or not container:
@@ -63,7 +66,7 @@ def _unfit(environment: QueueEnvironment, item: Mapping[str, Any], *, multi_node
     required = item.get("instanceTypes", [None])[0] or container[0].get("instanceType") if multi_node else None
     instance = gpu_instance_type(types[0])
     needs = _needs(container, instance.architecture if instance else "x86_64")
-    spec = ComputeEnvironmentSpec(instance_types=types, max_vcpus=environment.capacity[VCPU], efa=True)
+    spec = ComputeEnvironmentSpec(instance_types=types, max_vcpus=environment.capacity[VCPU], efa=environment.has_efa)
     job = JobSize(needs=needs, nodes=1, instance_type=required)
     for problem in fit_problems(job, {environment.name: spec}):
         yield problem.sentence

@@ -63,7 +63,7 @@ class Findings:
 
     Attributes:
         mistakes: All mistakes.
-        warnings: What is legal and probably not meant. Each has a name and a text.
+        warnings: Warnings about what AWS accepts and is probably not meant. Each has a name and a text.
     """
 
     mistakes: tuple[Mistake, ...]
@@ -139,7 +139,7 @@ class _Check:
         is_service = operation == "SubmitServiceJob"
         shape = _shape("batch", operation)
         clean, problems = read_shape(request, shape, ignores_case=True)
-        self._add(Stage.SUBMISSION, problems)
+        self._add(Stage.SUBMISSION, map(_text_problem, problems))
         self._add(Stage.SUBMISSION, self._queue_problems(clean, is_service=is_service))
         if is_service:
             self._refuse(service_job_refusals(clean))
@@ -196,7 +196,8 @@ class _Check:
 
     def _queue_problems(self, clean: dict[str, Any], *, is_service: bool) -> Iterator[Problem]:
         queue, got = self._queue, clean.get("jobQueue")
-        if got is not None and got not in (queue.name, queue.arn) and got.rpartition("/")[2] != queue.name:
+        is_other_arn = bool(queue.arn) and got is not None and got.startswith("arn:") and got != queue.arn
+        if got is not None and (is_other_arn or got.rpartition("/")[2] != queue.name):
             yield Problem(("jobQueue",), got, f"{queue.name}, the queue of the check")
         if is_service != (queue.kind == "training"):
             kind, operation = ("containers", "SubmitJob") if is_service else ("training jobs", "SubmitServiceJob")
@@ -232,6 +233,13 @@ def _parsed(payload: object) -> dict[str, Any] | None:
         except ValueError:
             return None
     return payload if isinstance(payload, dict) else None
+
+
+def _text_problem(problem: Problem) -> Problem:
+    """Return a problem. A payload that is no text gets a sentence that says how to make one."""
+    if problem.field != (PAYLOAD,) or problem.is_missing:
+        return problem
+    return Problem.relation(problem.field, f"got {problem.got}, and AWS Batch takes JSON as text: use json.dumps")
 
 
 def _share(request: Mapping[str, Any]) -> str:

@@ -78,7 +78,8 @@ def payload_refusals(payload: str | None) -> Iterator[Refusal]:
         yield Refusal(problem, "Service request payload is not valid JSON.")
         return
     if not isinstance(training, dict) or not isinstance(training.get(_RESOURCES), dict):
-        problem = Problem((PAYLOAD, _RESOURCES), None, "InstanceType and InstanceCount of the training job")
+        got = training.get(_RESOURCES) if isinstance(training, dict) else None
+        problem = Problem((PAYLOAD, _RESOURCES), got, "an object with InstanceType and InstanceCount")
         yield Refusal(problem, "Service request payload must have ResourceConfig.")
         return
     for refusal in _resource_refusals(training[_RESOURCES]):

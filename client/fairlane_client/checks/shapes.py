@@ -13,7 +13,12 @@ from fairlane.errors import Path, Problem
 
 _OPEN_ENUMS: Final = frozenset({"TrainingInstanceType"})
 """Enums that AWS extends often: a value that botocore does not know can be valid."""
-_HIDDEN: Final = frozenset({"Environment", "HyperParameters", "environment"})
+_HIDDEN: Final = frozenset(
+    {
+        *("Environment", "HyperParameters", "ContainerArguments", "ContainerEntrypoint"),
+        *("environment", "env", "parameters", "command", "args"),
+    }
+)
 """Members whose values can be secrets."""
 _MOST_VALUES: Final = 8
 _NOUNS: Final = {
@@ -158,11 +163,12 @@ def _allowed(shape: Any) -> str:
 
 
 def _shown(value: object, field: Path) -> object:
-    if isinstance(value, str) and (len(value) > 60 or _HIDDEN & {*field}):
+    is_hidden = bool(_HIDDEN & {*field})
+    if isinstance(value, str) and (len(value) > 60 or is_hidden):
         return f"text of {len(value):,} characters"
     if isinstance(value, list | dict):
         return f"{'a list' if isinstance(value, list) else 'an object'} with {len(value):,} entries"
-    return value
+    return f"a value of the type {type(value).__name__}" if is_hidden else value
 
 
 def _present(members: dict[str, Any]) -> dict[str, Any]:

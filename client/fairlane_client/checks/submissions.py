@@ -52,7 +52,7 @@ def read_submission(path: str | Path) -> Mapping[str, Any]:
 
 
 def as_submission(value: Mapping[str, Any], queue: Queue, share: str = "", priority: int | None = None) -> Submission:
-    """Return the request of a submission, told by its members.
+    """Return the request of a submission. Its members decide on the operation.
 
     Args:
         value: Request of SubmitServiceJob or SubmitJob, or payload of CreateTrainingJob.

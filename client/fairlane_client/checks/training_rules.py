@@ -1,7 +1,8 @@
 """Rules of SageMaker for a CreateTrainingJob request that botocore's model does not have.
 
 Source: descriptions of `ResourceConfig`, `InstancePreference` and `CreateTrainingJob` in the SageMaker API, and
-"SageMaker managed warm pools" in the developer guide.
+"SageMaker managed warm pools" in the developer guide. Unverified: that SageMaker refuses `MaxWaitTimeInSeconds` without
+managed Spot training, and `InstanceCount` beside `InstanceGroups`. Their problems say so.
 """
 
 from collections import Counter
@@ -14,6 +15,7 @@ from fairlane_client.checks.request_rules import Request
 _PREFERENCES: Final = "InstancePreferences"
 _CONFIG: Final = "ResourceConfig"
 _WAIT: Final = ("StoppingCondition", "MaxWaitTimeInSeconds")
+_UNVERIFIED: Final = " (unverified: AWS documents no refusal)"
 
 
 def training_problems(training: Request) -> Iterator[Problem]:
@@ -35,7 +37,8 @@ def training_problems(training: Request) -> Iterator[Problem]:
     if is_spot and (wait is None or wait < longest):
         yield Problem(_WAIT, wait, f"a number of seconds, {longest:,} or more: the run time and the wait for Spot")
     elif wait is not None and not is_spot:
-        yield Problem.relation(_WAIT, "only for managed Spot training: leave it out, or set EnableManagedSpotTraining")
+        sentence = "only for managed Spot training: leave it out, or set EnableManagedSpotTraining"
+        yield Problem.relation(_WAIT, f"{sentence}{_UNVERIFIED}")
 
 
 def _choice_problems(config: Request) -> Iterator[Problem]:
@@ -47,7 +50,7 @@ def _choice_problems(config: Request) -> Iterator[Problem]:
         yield Problem.relation((name,), f"excludes {given[0]}: leave one out")
     if "InstanceGroups" in given and config.get("InstanceCount") is not None:
         sentence = "each of InstanceGroups has its own InstanceCount: leave it out"
-        yield Problem.relation(("InstanceCount",), sentence)
+        yield Problem.relation(("InstanceCount",), f"{sentence}{_UNVERIFIED}")
 
 
 def _preference_problems(config: Request, *, is_spot: bool) -> Iterator[Problem]:

@@ -40,7 +40,8 @@ def read_archive(
         client: S3 client. Default: a client of boto3. A folder needs none.
 
     Raises:
-        ConfigurationError: If the location is no archive, has no such queue, or has an object that is damaged.
+        ConfigurationError: If the location is no archive or has an object that is damaged, or if it has no job of the
+            queue and no first day is given.
         NotAllowed: If the caller may not read the archive.
         ImportError: If the location is in Amazon S3 and boto3 is missing.
         LookupError: If the location is in Amazon S3 and no Region is configured.
@@ -54,17 +55,22 @@ def read_days(
 ) -> Iterator[tuple[date, list[ArchivedJob]]]:
     """Yield each day on which jobs ended, with their records. A job can come twice.
 
-    The arguments and errors are those of `read_archive`.
+    The arguments and errors are those of `read_archive`. An archive that has jobs of other queues or days only is no
+    error if a first day is given.
     """
     match = _S3.fullmatch(location)
     if match is None and "://" in location:
         raise ConfigurationError("archive", [Problem((), location, _FORM)])
     if match is None:
-        found = list(_files(Path(location), queue))
+        found, all_objects = list(_files(Path(location), queue)), partial(_files, Path(location), None)
     else:
-        found = list(_keys(match[1], match[2] or "", queue, start, client or _s3()))
+        bucket, path, s3 = match[1], match[2] or "", client or _s3()
+        found = list(_keys(bucket, path, queue, start, s3))
+        all_objects = partial(_keys, bucket, path, None, None, s3)
+    if not found and not any(all_objects()):
+        raise ConfigurationError(location, [Problem.relation((), f"the archive has no jobs: use {_FORM}")])
     if not found and start is None:
-        sentence = f"queue {queue} has no jobs in the archive" if queue else f"the archive has no jobs: use {_FORM}"
+        sentence = f"queue {queue} has no jobs in the archive"
         raise ConfigurationError(location, [Problem.relation((), sentence)])
     wanted = (item for item in found if (start is None or start <= item.day) and (end is None or item.day <= end))
     for day, objects in groupby(sorted(wanted, key=lambda item: (item.day, item.name)), lambda item: item.day):

@@ -49,7 +49,7 @@ class ArchivedJob:
             for jobs that succeeded.
         unit: Capacity unit: `NUM_INSTANCES`, a SageMaker instance type, or `VCPU`.
         amount: Capacity that the job held, in `unit`, over all its nodes. 0 if AWS reports none.
-        gpus: GPUs over all nodes. None if the instance type or the job does not tell.
+        gpus: GPUs over all nodes. None if they are unknown.
         instance_type: Instance type of the latest attempt. Empty if unknown.
         priority: Scheduling priority. None if AWS reports none.
         created_at: Time of submission.

@@ -1,4 +1,4 @@
-"""Calls to AWS that only read, with a pace, retries of throttled calls, and errors that name the missing permission."""
+"""Calls to AWS that only read, with retries of throttled calls, and errors that name the missing permission."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -14,6 +14,7 @@ _THROTTLED: Final = frozenset(
     {"TooManyRequestsException", "Throttling", "ThrottlingException", "RequestLimitExceeded", "429"}
 )
 _DENIED: Final = frozenset({"AccessDeniedException", "AccessDenied", "UnauthorizedOperation", "403"})
+_OBSERVERS: Final = "queue.grants.observe of Fairlane, or observers of a queue in the environment file, allows it"
 _ABSENT: Final = re.compile(r"(does not exist|not found|doesn't exist)", re.IGNORECASE)
 
 
@@ -34,15 +35,17 @@ class Calls:
         client: boto3 client without retries of its own.
         clock: Time of this client. Default: the computer's.
         service: Prefix of the service's IAM actions. Default: `batch`.
+        hint: End of the error of a missing permission: what allows the calls. Default: `queue.grants.observe`.
 
     Attributes:
         count: Number of requests that were sent.
     """
 
-    def __init__(self, client: Any, clock: Clock | None = None, service: str = "batch") -> None:
+    def __init__(self, client: Any, clock: Clock | None = None, service: str = "batch", hint: str = "") -> None:
         self._client = client
         self._clock = Clock() if clock is None else clock
         self._service = service
+        self._hint = hint or _OBSERVERS
         self.count = 0
 
     def __call__(self, operation: str, **request: object) -> dict[str, Any]:
@@ -66,8 +69,7 @@ class Calls:
             except Exception as error:
                 action = f"{self._service}:{_action(operation)}"
                 if code(error) in _DENIED:
-                    sentence = "queue.grants.observe of Fairlane, or observers of a queue in the environment file"
-                    raise NotAllowed(f"no permission for {action}: {sentence} allows it") from None
+                    raise NotAllowed(f"no permission for {action}: {self._hint}") from None
                 if _ABSENT.search(str(error)) and code(error) in ("ClientException", "ResourceNotFoundException"):
                     raise LookupError(f"{_named(request)}: {_message(error)}") from None
                 if not _is_temporary(error):

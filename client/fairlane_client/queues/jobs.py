@@ -162,7 +162,7 @@ def describe_jobs(
         Throttled: If AWS throttles. The jobs before were yielded.
     """
     size, count = DESCRIBED[queue.kind], 0
-    for batch in _batched(jobs, size):
+    for batch in batched(jobs, size):
         if queue.kind == "gpu":
             found = calls("describe_jobs", jobs=[job.id for job in batch])["jobs"]
         else:
@@ -180,7 +180,7 @@ def describe_jobs(
         progress(count)
 
 
-def _batched(jobs: Iterable[QueuedJob], size: int) -> Iterator[list[QueuedJob]]:
+def batched(jobs: Iterable[QueuedJob], size: int) -> Iterator[list[QueuedJob]]:
     """Yield lists of at most `size` jobs."""
     remaining = iter(jobs)
     while batch := [*islice(remaining, size)]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from fairlane.capacity.rules import Purchase
 from fairlane.errors import ConfigurationError, Problem
 from fairlane.scheduling import NUM_INSTANCES, Capacity, Fifo, SchedulingPolicy, State
 from fairlane.scheduling.api_records import capacity_limits, max_vcpus, scheduling_policy
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 Kind = Literal["training", "gpu"]
 VCPU: Final = "VCPU"
 """Capacity unit of compute environments, as AWS Batch lists it."""
+_SPOT: Final = ("SPOT", "FARGATE_SPOT")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,12 +29,16 @@ class QueueEnvironment:
         capacity: Capacity limits by unit: `NUM_INSTANCES`, SageMaker instance types, or `VCPU`.
         is_enabled: False if no further job starts there. Default: True.
         instance_types: EC2 instance types or families of a compute environment. Default: none.
+        is_spot: True if the instances are Spot Instances, which run no multi-node jobs. Default: False.
+        has_efa: False if the instances have no Elastic Fabric Adapter. AWS Batch does not report it. Default: True.
     """
 
     name: str
     capacity: Mapping[str, int]
     is_enabled: bool = True
     instance_types: Sequence[str] = ()
+    is_spot: bool = False
+    has_efa: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,7 +206,13 @@ def _training_environment(region: "RegionModel", model: Any) -> list[QueueEnviro
 def _compute_environments(region: "RegionModel", model: Any) -> list[QueueEnvironment]:
     settings = {key: region.compute_environments[key] for key in model.compute_environments}
     return [
-        QueueEnvironment(name=key, capacity={VCPU: own.vcpus}, instance_types=tuple(own.instance_types))
+        QueueEnvironment(
+            name=key,
+            capacity={VCPU: own.vcpus},
+            instance_types=tuple(own.instance_types),
+            is_spot=own.purchase == Purchase.SPOT,
+            has_efa=own.efa,
+        )
         for key, own in settings.items()
     ]
 
@@ -245,6 +257,7 @@ def _read_environments(calls: Calls, arns: Sequence[str], *, is_training: bool) 
             capacity={VCPU: max_vcpus(found[arn])},
             is_enabled=found[arn].get("state") == State.ENABLED,
             instance_types=tuple(found[arn].get("computeResources", {}).get("instanceTypes", [])),
+            is_spot=found[arn].get("computeResources", {}).get("type") in _SPOT,
         )
         for arn in arns
         if arn in found

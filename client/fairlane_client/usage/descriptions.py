@@ -8,13 +8,12 @@ from fairlane.scheduling import NUM_INSTANCES
 from fairlane_client.queues.archive_records import ArchivedAttempt
 from fairlane_client.queues.calls import Calls
 from fairlane_client.queues.descriptions import container_needs, over_nodes
-from fairlane_client.queues.jobs import ENDED, QueuedJob
+from fairlane_client.queues.jobs import DESCRIBED, ENDED, QueuedJob, batched
 from fairlane_client.queues.queue import Queue
 from fairlane_client.usage.holds import NO_START, PREEMPTED, Gap, JobUse
 
 OLD_ATTEMPTS: Final = "jobs with earlier preempted attempts that AWS no longer lists"
 GONE: Final = "jobs that AWS listed and no longer describes"
-_PAGE: Final = 100
 
 
 def describe_uses(calls: Calls, queue: Queue, jobs: Iterable[QueuedJob], now: int) -> Iterator[JobUse | Gap]:
@@ -39,7 +38,7 @@ def describe_uses(calls: Calls, queue: Queue, jobs: Iterable[QueuedJob], now: in
             else:
                 yield from job_uses(job, detail, now)
         return
-    for some in _batches(jobs):
+    for some in batched(jobs, DESCRIBED[queue.kind]):
         found = {detail["jobId"]: detail for detail in calls("describe_jobs", jobs=[job.id for job in some])["jobs"]}
         for job in some:
             if job.id in found:
@@ -129,14 +128,3 @@ def _gpus(job: QueuedJob, detail: Mapping[str, Any]) -> int | None:
 
 def _gone(job: QueuedJob, now: int) -> Gap:
     return Gap(round(job.created * 1000), now, GONE)
-
-
-def _batches(jobs: Iterable[QueuedJob]) -> Iterator[list[QueuedJob]]:
-    some: list[QueuedJob] = []
-    for job in jobs:
-        some.append(job)
-        if len(some) == _PAGE:
-            yield some
-            some = []
-    if some:
-        yield some

@@ -24,7 +24,7 @@ class UnitUse:
         unit: Capacity unit: `NUM_INSTANCES`, a SageMaker instance type, or `VCPU`.
         capacity: Current capacity, in `unit`.
         rows: Rows. Their totals add up to capacity times time.
-        gpus: GPUs of one unit. None if the unit does not tell them.
+        gpus: GPUs of one unit. None if the unit has no fixed number.
         costs: Cost in USD of what the jobs of each share used. None if a price is unknown.
     """
 

@@ -51,7 +51,8 @@ class Rates:
             start: Start of the period, in milliseconds since 1970.
             end: End of the period.
         """
-        costs = []
+        costs: list[float] = []
+        is_known = True
         for hold in holds:
             time = min(hold.end, end) - max(hold.start, start)
             if hold.share != share or time <= 0:
@@ -61,6 +62,7 @@ class Rates:
             if price is None:
                 self.missing.add(hold.instance_type)
             if price is None or (hold.unit == VCPU and instance is None):
-                return None
-            costs.append(hold.amount * time * price / MILLISECONDS / (instance.vcpus if instance else 1))
-        return fsum(costs)
+                is_known = False
+            else:
+                costs.append(hold.amount * time * price / MILLISECONDS / (instance.vcpus if instance else 1))
+        return fsum(costs) if is_known else None

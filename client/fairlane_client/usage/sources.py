@@ -1,6 +1,6 @@
-"""Use of a queue from a job archive, the job lists of AWS Batch, and the jobs that run now."""
+"""Use of a queue from a job archive, the job lists of AWS Batch, and the metrics of `JobMetrics`."""
 
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
@@ -44,8 +44,9 @@ class Reading:
 class Sources:
     """Sources of the use of queues in a period. Times are milliseconds since 1970.
 
-    Days that the archive has come from the archive. The list of ended jobs, which AWS Batch keeps for 7 days, is read
-    if the archive lacks one of these days. Jobs that run now come from lists.
+    Days that the archive has come from the archive. Jobs that run now, and jobs that ended in the last 7 days and are
+    not in the archive, or there without their capacity, come from lists: a job reaches the archive minutes after its
+    end.
 
     Args:
         start: Start of the period.
@@ -113,10 +114,9 @@ class Sources:
             missing -= {*days}
         kept = self.now - KEPT_DAYS * DAY
         if self.calls is not None:
-            is_needed = any(_milliseconds(day) + DAY > kept for day in missing)
-            reading.sources.append("job lists of AWS Batch" if is_needed else "jobs that run now")
-            states = [*WAITING, *HOLDING, *(ENDED if is_needed else ())]
-            for part in self._listed(self.calls, queue, states, {*uses}):
+            reading.sources.append("job lists of AWS Batch")
+            known = {name for name, use in uses.items() if use.amount}
+            for part in self._listed(self.calls, queue, known):
                 if isinstance(part, Gap):
                     yield part
                 else:
@@ -135,9 +135,7 @@ class Sources:
             return []
         try:
             found = [*metric_holds(self.metrics, queue, start, end)]
-        except NotAllowed:
-            problem = "no permission for cloudwatch:GetMetricData, which queue.grants.observe does not give"
-        except Throttled as error:
+        except (NotAllowed, Throttled) as error:
             problem = str(error)
         else:
             gaps = sum(part.reason == NO_METRICS for part in found if isinstance(part, Gap))
@@ -150,10 +148,9 @@ class Sources:
         reading.notes.append(f"Metrics were not read: {problem}.")
         return []
 
-    def _listed(
-        self, calls: Calls, queue: Queue, states: Sequence[str], known: Container[str]
-    ) -> Iterator[JobUse | Gap]:
+    def _listed(self, calls: Calls, queue: Queue, known: Container[str]) -> Iterator[JobUse | Gap]:
         """Yield jobs from lists. States come in the order of a job's life, so that no job is missed that moves on."""
+        states = [*WAITING, *HOLDING, *ENDED]
         jobs: dict[str, QueuedJob] = {}
         problem: Throttled | None = None
         try:
@@ -170,7 +167,7 @@ class Sources:
             yield Gap(self.start, self.end, f"partial: jobs that could not be read ({problem})")
 
     def _may_hold(self, job: QueuedJob, queue: Queue) -> bool:
-        """Return False for a job that held nothing in the period, as far as its list tells."""
+        """Return False for a job that held nothing in the period according to its list."""
         if job.created * 1000 >= self.end or (job.stopped is not None and job.stopped * 1000 <= self.start):
             return False
         return queue.kind == "gpu" or job.state not in WAITING or job.since is not None or bool(job.reason)

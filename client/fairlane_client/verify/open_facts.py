@@ -52,6 +52,12 @@ OPEN_FACTS: Final = (
         reason="needs the CDK and resources of your own: try the page in a test account",
     ),
     Fact(
+        "training-exclusions",
+        "SageMaker refuses MaxWaitTimeInSeconds without managed Spot, and InstanceCount beside InstanceGroups.",
+        ("docs/checking-a-submission.md", "client/fairlane_client/checks/training_rules.py"),
+        reason="needs a training job: a request that is not refused would start one",
+    ),
+    Fact(
         "service-event-capacity",
         "Last events of service jobs have `capacityUsage` and `preemptionSummary`, as DescribeServiceJob has.",
         ("docs/job-archive.md", "constructs/fairlane/monitoring/archive/job_archive.py"),

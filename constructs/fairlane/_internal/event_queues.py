@@ -27,9 +27,16 @@ _MAX_CONCURRENCY: Final = 2
 
 
 def event_queue(
-    scope: Construct, construct_id: str, dead_letters: sqs.Queue | None, timeout_seconds: int = 60
+    scope: Construct,
+    construct_id: str,
+    dead_letters: sqs.Queue | None,
+    timeout_seconds: int = 60,
+    window_seconds: int = 30,
 ) -> sqs.Queue:
     """Create an encrypted queue that keeps messages for 14 days.
+
+    A message that is received stays invisible for six timeouts and the window, as "Using Lambda with Amazon SQS" in the
+    AWS Lambda developer guide recommends: throttled batches do not use up the receives before the dead-letter queue.
 
     Args:
         scope: Scope of the queue.
@@ -37,6 +44,7 @@ def event_queue(
         dead_letters: Queue of messages that a function has received five times in vain. None if the queue is itself one
             of dead letters.
         timeout_seconds: Number of seconds after which Lambda stops the function. Default: 60.
+        window_seconds: Number of seconds in which Lambda collects a batch. Default: 30.
     """
     return sqs.Queue(
         scope,
@@ -44,7 +52,7 @@ def event_queue(
         encryption=sqs.QueueEncryption.SQS_MANAGED,
         enforce_ssl=True,
         retention_period=_RETENTION,
-        visibility_timeout=cdk.Duration.seconds(6 * timeout_seconds + 30) if dead_letters else None,
+        visibility_timeout=cdk.Duration.seconds(6 * timeout_seconds + window_seconds) if dead_letters else None,
         dead_letter_queue=sqs.DeadLetterQueue(max_receive_count=_MAX_RECEIVES, queue=dead_letters)
         if dead_letters
         else None,

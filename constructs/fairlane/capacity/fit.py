@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from fairlane._internal.tokens import is_token
 from fairlane.capacity.efa_rules import efa_fit_problems
@@ -9,6 +10,8 @@ from fairlane.capacity.rules import ComputeEnvironmentSpec, Purchase
 from fairlane.catalog import GpuInstanceType, JobNeeds, gpu_instance_type
 from fairlane.catalog.job_needs import closest, shortcomings
 from fairlane.errors import Advice, Problem
+
+NO_NODES_ON_SPOT: Final = "multi-node jobs cannot run on Spot: use ON_DEMAND or CAPACITY_BLOCK"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +41,7 @@ def fit_problems(job: JobSize, environments: Mapping[str, ComputeEnvironmentSpec
     for name, environment in environments.items():
         field = (name,)
         if job.nodes > 1 and environment.purchase == Purchase.SPOT:
-            yield Problem.relation(field, "multi-node jobs cannot run on Spot: use ON_DEMAND or CAPACITY_BLOCK")
+            yield Problem.relation(field, NO_NODES_ON_SPOT)
         if job.instance_type is not None and job.instance_type not in environment.instance_types:
             sentence = (
                 f"the job requires {job.instance_type}, but the compute environment has "

@@ -44,10 +44,11 @@ def _run(arguments: argparse.Namespace) -> int:
             _check_writable(path)
     from fairlane.costs import read_prices
     from fairlane_client.usage import usage
+    from fairlane_client.usage.metrics import METRICS_HINT
 
     prices = None if arguments.prices is None else read_prices(arguments.prices)
     calls = open_calls() if arguments.context is None else None
-    metrics = open_calls("cloudwatch") if calls is not None else None
+    metrics = open_calls("cloudwatch", hint=METRICS_HINT) if calls is not None else None
     queue = open_queue(arguments, calls)
     with show_progress() as show:
         answer = usage(
@@ -70,10 +71,10 @@ def _period(arguments: argparse.Namespace) -> tuple[datetime, datetime]:
     texts = {"--from": arguments.start, "--to": arguments.end}
     times, problems = {"--to": now}, []
     for option, text in texts.items():
-        with suppress(ValueError):
+        with suppress(ValueError, OverflowError):
             if text is not None:
                 time = datetime.fromisoformat(text)
-                times[option] = time if time.tzinfo else time.replace(tzinfo=UTC)
+                times[option] = (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
                 continue
         if text is not None:
             allowed = "a date such as 2026-03-01, or a date and time such as 2026-03-01T12:00"

@@ -45,7 +45,8 @@ def job_record(event: object) -> Record | None:
         return None
     capacity = job_capacity(event)
     attempts = _attempts(event, status, capacity.instance_type)
-    stopped = int(job_end(event, job_attempts(event), reported_time(event, 0)))
+    end = {**event, "stopped": _time(event.get("stopped"))}
+    stopped = int(job_end(end, job_attempts(event), reported_time(event, 0)))
     if not stopped:
         raise RejectedEventError
     started = [attempt["started_at"] for attempt in attempts if attempt["started_at"] is not None]
@@ -94,12 +95,12 @@ def _attempts(event: Event, status: str, instance_type: str) -> list[Record]:
     )
     own = [_attempt(item, "FAILED", instance_type) for item in job_attempts(event)]
     known = set(map(_identity, preempted))
-    own = [attempt for attempt in own if _identity(attempt) not in known and attempt["stopped_at"] is not None]
+    own = [attempt for attempt in own if _identity(attempt) not in {*known, (None, None)}]
     if not isinstance(event.get("attempts"), list):  # the only start that the event has can be of a preempted attempt
         own = [attempt for attempt in own if attempt["started_at"] not in {start for start, _ in known}]
     if own and status == "SUCCEEDED":
         own[-1]["outcome"] = status
-    found = sorted([*preempted, *own], key=lambda attempt: (attempt["stopped_at"] or 0, attempt["started_at"] or 0))
+    found = sorted([*preempted, *own], key=_order)
     scheduled = _time(event.get("scheduled"))
     if found and scheduled is not None:
         before = found[-2]["stopped_at"] or 0 if len(found) > 1 else 0
@@ -117,6 +118,11 @@ def _attempt(detail: dict[str, Any], outcome: str, instance_type: str) -> Record
         "outcome": outcome,
         "instance_type": instance_type,
     }
+
+
+def _order(attempt: Record) -> tuple[int, int]:
+    started = attempt["started_at"] or 0
+    return attempt["stopped_at"] or started, started
 
 
 def _identity(attempt: Record) -> tuple[int | None, int | None]:

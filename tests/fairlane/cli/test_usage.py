@@ -2,6 +2,7 @@
 
 import csv
 import json
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 import pytest
 
 from fairlane.cli import main, usage
+from fairlane_client.usage import Usage
+from fairlane_client.usage import usage as use
 from fairlane_client.usage.report import CSV_COLUMNS
 from tests.fairlane.cli.unwritable import UNWRITABLE
 from tests.fairlane_client.usage.test_sources import FILE, write_archive
@@ -74,6 +77,19 @@ def test_the_table_is_readable_in_80_columns(
     assert "<b>[bold]" in out
 
 
+def test_the_progress_leaves_the_line_empty(
+    archive: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def listing(*arguments: Any, progress: Callable[[int], None], **options: Any) -> Usage:
+        progress(1_234)
+        return use(*arguments, **options)
+
+    monkeypatch.setattr("fairlane_client.usage.usage", listing)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    assert main([*COMMAND, *PERIOD, "--archive", archive]) == 0
+    assert capsys.readouterr().err == "\r1,234 jobs listed \r\x1b[K"
+
+
 def test_csv_json_and_page_have_the_same_rows(archive: str, capsys: pytest.CaptureFixture[str]) -> None:
     outputs = ["--csv", "use.csv", "--html", "use.html", "--json"]
     assert main([*COMMAND, *PERIOD, "--archive", archive, "--prices", "prices.json", *outputs]) == 0
@@ -101,11 +117,21 @@ def test_without_prices_the_cost_is_a_dash_and_with_them_a_missing_one_is_named(
     assert f"a price is unknown, of SageMaker training in one Region: {P4}" in capsys.readouterr().out
 
 
+def test_all_instance_types_without_a_price_are_named(archive: str, capsys: pytest.CaptureFixture[str]) -> None:
+    other = record(9, "b", 1, 40, 41)
+    other["attempts"][0]["instance_type"] = "ml.p9.48xlarge"
+    write_archive(Path(archive), other)
+    Path("prices.json").write_text(json.dumps({"PriceList": []}))
+    main([*COMMAND, *PERIOD, "--archive", archive, "--prices", "prices.json"])
+    assert f"in one Region: {P4}, ml.p9.48xlarge" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         (["--from", "yesterday", "--to", "2026-13-01"], "--from: got 'yesterday', allowed: a date such as 2026-03-01"),
         (["--from", "yesterday", "--to", "2026-13-01"], "--to: got '2026-13-01', allowed: a date such as 2026-03-01"),
+        (["--from", "0001-01-01T00:00+14:00"], "--from: got '0001-01-01T00:00+14:00', allowed: a date"),
         (["--from", "2026-03-03", "--to", "2026-03-01"], "not after its start"),
         (["--from", "2999-03-01", "--to", "2999-03-02"], "in the future"),
         ([*PERIOD, "--archive", "absent"], "archive"),

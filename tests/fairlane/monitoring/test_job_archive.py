@@ -109,7 +109,9 @@ def test_the_function_gets_batches_and_reports_failed_items(stack: Stack) -> Non
     assert mapping["MaximumBatchingWindowInSeconds"] == 300
     assert only(stack, "AWS::Lambda::Function")["Handler"] == "fairlane_lambda.job_archive.handler.handler"
     sources = [queue for queue in of_type(stack, "AWS::SQS::Queue") if "RedrivePolicy" in queue]
-    assert len(sources) == 1
+    (source,) = sources
+    timeout = only(stack, "AWS::Lambda::Function")["Timeout"]
+    assert source["VisibilityTimeout"] >= 6 * timeout + mapping["MaximumBatchingWindowInSeconds"]
     assert all(queue["SqsManagedSseEnabled"] for queue in of_type(stack, "AWS::SQS::Queue"))
 
 

@@ -3,6 +3,7 @@
 import json
 from contextlib import suppress
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -15,7 +16,7 @@ from fairlane_client.checks import Stage, check, find_mistakes
 from fairlane_client.checks.definitions import definition_of_environment
 from fairlane_client.queues.queue import Queue
 from tests.fairlane_client.checks.mutations import mutations
-from tests.fairlane_client.checks.world import PLAN, container_job, payload, service_job
+from tests.fairlane_client.checks.world import PLAN, container_job, payload, queues, service_job, write_file
 
 Queues = dict[str, Queue]
 SHARES = [f"key-{number}" for number in range(60)]
@@ -61,6 +62,7 @@ def test_each_generated_mutation_names_its_field(all_queues: Queues, file: Path)
 
 
 RESOURCES = "serviceRequestPayload.ResourceConfig"
+GROUPS = [{"InstanceType": "ml.p4d.24xlarge", "InstanceCount": 2, "InstanceGroupName": "a"}]
 PREFERENCES = [{"InstanceType": "ml.p4d.24xlarge"}, {"InstanceType": "ml.p5.48xlarge"}]
 SERVICE: list[tuple[dict[str, Any], str, Stage, str]] = [
     ({"jobName": "a b"}, "jobName", Stage.SUBMISSION, "1 to 128 characters"),
@@ -177,7 +179,13 @@ SERVICE: list[tuple[dict[str, Any], str, Stage, str]] = [
         {"training": {"StoppingCondition": {"MaxRuntimeInSeconds": 60, "MaxWaitTimeInSeconds": 60}}},
         "serviceRequestPayload.StoppingCondition.MaxWaitTimeInSeconds",
         Stage.TRAINING,
-        "only for managed Spot",
+        "only for managed Spot training: leave it out, or set EnableManagedSpotTraining (unverified",
+    ),
+    (
+        {"training": {"ResourceConfig": {"InstanceCount": 2, "InstanceGroups": GROUPS}}},
+        f"{RESOURCES}.InstanceCount",
+        Stage.TRAINING,
+        "each of InstanceGroups has its own InstanceCount: leave it out (unverified",
     ),
     (
         {"training": {"ResourceConfig": {"InstanceType": "ml.g5.xlarge", "InstanceCount": 1}}},
@@ -371,6 +379,40 @@ def test_secrets_of_the_environment_are_not_shown(all_queues: Queues) -> None:
     assert "Environment.TOKEN: got 'text of 1,200 characters'" in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    "request_",
+    [
+        service_job(training={"Environment": {"PIN": 424242}}),
+        service_job(training={"HyperParameters": {"token": 424242}}),
+        service_job(training={"AlgorithmSpecification": {"ContainerEntrypoint": "log in 424242"}}),
+        container_job(containerOverrides={"command": "login 424242"}),
+        container_job(parameters={"token": 424242}),
+        container_job(
+            eksPropertiesOverride={"podProperties": {"containers": [{"env": [{"name": "A", "value": 424242}]}]}}
+        ),
+    ],
+)
+def test_values_of_wrong_types_that_can_be_secrets_are_not_shown(all_queues: Queues, request_: dict[str, Any]) -> None:
+    found = find_mistakes(request_, all_queues[request_["jobQueue"]]).mistakes
+    assert any("got '" in str(mistake.problem) for mistake in found)
+    assert "424242" not in " ".join(str(mistake.problem) for mistake in found)
+
+
+def test_a_queue_of_the_same_name_in_another_account_is_another_queue(all_queues: Queues) -> None:
+    arn = "arn:aws:batch:us-east-1:123456789012:job-queue/quota"
+    queue = replace(all_queues["quota"], arn=arn)
+    assert check(service_job(jobQueue=arn), queue) == check(service_job(), queue) == ()
+    (mistake,) = find_mistakes(service_job(jobQueue=arn.replace("1234", "9999")), queue).mistakes
+    assert mistake.problem.field == ("jobQueue",)
+
+
+def test_a_payload_that_is_an_object_names_json_dumps(all_queues: Queues) -> None:
+    (mistake,) = find_mistakes(service_job(serviceRequestPayload=payload()), all_queues["quota"]).mistakes
+    assert str(mistake.problem) == (
+        "serviceRequestPayload: got an object with 12 entries, and AWS Batch takes JSON as text: use json.dumps"
+    )
+
+
 @pytest.mark.parametrize(("job", "queue"), [("train", "gpu"), ("spread", "gpu-nodes"), ("huge", "gpu")])
 def test_job_definitions_of_the_file_are_compared_with_the_queue(
     file: Path, all_queues: Queues, job: str, queue: str
@@ -379,6 +421,37 @@ def test_job_definitions_of_the_file_are_compared_with_the_queue(
     share = "a" if queue == "gpu" else ""
     found = find_mistakes(request, all_queues[queue], share=share, job_definition=_definition(file, job)).mistakes
     assert [each.stage for each in found] == ([Stage.NEVER] * 2 if job == "huge" else [])
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"is_spot": True}, "multi-node jobs cannot run on Spot"),
+        ({"has_efa": False}, "EFA interfaces, but the compute environment has no EFA"),
+    ],
+)
+def test_a_multi_node_job_needs_instances_that_can_run_it(
+    file: Path, all_queues: Queues, change: dict[str, Any], text: str
+) -> None:
+    queue = all_queues["gpu-nodes"]
+    (environment,) = queue.environments
+    request = {"jobName": "j", "jobQueue": "gpu-nodes", "jobDefinition": "spread"}
+    changed = replace(queue, environments=[replace(environment, **change)])
+    (mistake,) = find_mistakes(request, changed, job_definition=_definition(file, "spread")).mistakes
+    assert (mistake.stage, text in str(mistake.problem)) == (Stage.NEVER, True)
+
+
+def test_the_environments_of_a_file_have_their_purchase_option_and_efa(tmp_path: Path) -> None:
+    path = write_file(tmp_path)
+    text = path.read_text().replace("small: {", "small: {purchase: SPOT, ")
+    path.write_text(text)
+    small, large = queues(path)["gpu"].environments
+    (nodes,) = queues(path)["gpu-nodes"].environments
+    assert [(each.is_spot, each.has_efa) for each in (small, large, nodes)] == [
+        (True, False),
+        (False, False),
+        (False, True),
+    ]
 
 
 def test_members_of_no_submission_are_refused(all_queues: Queues) -> None:

@@ -164,6 +164,13 @@ def test_a_location_that_is_no_archive(
     assert message in str(raised.value)
 
 
+@pytest.mark.parametrize("location", [".", "s3://bbb/none"])
+def test_a_location_without_objects_is_no_archive_of_a_period_either(location: str, tmp_path: Path) -> None:
+    place = str(tmp_path) if location == "." else location
+    with pytest.raises(ConfigurationError, match="the archive has no jobs: use a folder or S3 URI"):
+        list(read_days(place, "p4", date(2026, 11, 1), client=FakeS3(OBJECTS)))
+
+
 @pytest.mark.parametrize("action", ["ListBucket", "GetObject"])
 def test_a_missing_permission_is_named(action: str) -> None:
     with pytest.raises(NotAllowed, match=f"no permission for s3:{action}: archive.grants.read of the job archive"):

@@ -25,6 +25,8 @@ def test_a_queue_is_the_same_from_aws_and_from_the_file(local_batch: LocalBatch)
         assert (live.name, live.kind, live.policy, live.capacity) == (file.name, file.kind, file.policy, file.capacity)
         assert (live.priority, live.is_enabled, live.time_limits) == (file.priority, file.is_enabled, file.time_limits)
         assert isinstance(live.policy, FairShare | QuotaManagement)
+    for queue in (read_queue(calls, "gpu-g5"), queue_of_environment(EXAMPLE, "gpu-g5")):
+        assert [environment.is_spot for environment in queue.environments] == [False, True]
 
 
 def test_jobs_and_snapshot_of_a_queue(local_batch: LocalBatch) -> None:
@@ -135,6 +137,8 @@ def test_a_call_that_is_throttled_again_and_again_names_its_action() -> None:
 def test_a_missing_permission_names_its_action_and_who_gives_it() -> None:
     with pytest.raises(NotAllowed, match=r"no permission for batch:DescribeJobQueues: queue\.grants\.observe"):
         Calls(_Client("AccessDeniedException"))("describe_job_queues")
+    with pytest.raises(NotAllowed, match=r"no permission for batch:DescribeJobQueues: ask the administrator$"):
+        Calls(_Client("AccessDeniedException"), hint="ask the administrator")("describe_job_queues")
 
 
 def test_another_refusal_is_raised_as_it_is() -> None:

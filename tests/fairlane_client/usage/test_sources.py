@@ -16,6 +16,7 @@ from fairlane_client.queues.queue import Queue, QueueEnvironment, read_queue
 from fairlane_client.sweeps.submission import Clock
 from fairlane_client.usage import Usage, usage
 from fairlane_client.usage.ledger import MILLISECONDS, SCALE, RowKind
+from fairlane_client.usage.metrics import METRICS_HINT
 from fairlane_local.testing.local_batch import LocalBatch
 from tests.gpu import gpu_queue
 from tests.grants import role
@@ -204,7 +205,7 @@ def test_days_of_the_archive_and_running_jobs_add_up(tmp_path: Path) -> None:
     archive = write_archive(tmp_path, record(1, 14, 13), record(2, 11, 10), record(3, 13, 11.5, amount=8))
     running = job("4", "RUNNING", 2)
     answer = usage(queue(), hours_before(14), NOW, calls=calls(running), archive=archive, now=NOW)
-    assert answer.sources == ["archive (2 of 2 days)", "jobs that run now"]
+    assert answer.sources == ["archive (2 of 2 days)", "job lists of AWS Batch"]
     assert amounts(answer) == {(RowKind.SHARE, ""): {"own": 28, "idle": 8 * 14 - 28}}
 
 
@@ -215,6 +216,26 @@ def test_a_job_of_the_archive_that_is_also_listed_counts_once(tmp_path: Path) ->
     assert answer.sources == ["archive (1 of 2 days)", "job lists of AWS Batch"]
     assert amounts(answer)[RowKind.SHARE, ""]["own"] == 8
     assert answer.is_complete
+
+
+@pytest.mark.parametrize("period", [(30, 0), (30, 13)])
+def test_a_job_that_has_just_ended_and_is_not_yet_in_the_archive_counts(
+    tmp_path: Path, period: tuple[float, float]
+) -> None:
+    archive = write_archive(tmp_path, record(1, 29, 28), record(2, 10, 9))
+    start, end = map(hours_before, period)
+    answer = usage(queue(), start, end, calls=calls(job("3", "SUCCEEDED", 20, 0.05)), archive=archive, now=NOW)
+    held = 4 * (20 - max(0.05, period[1]))
+    others = 8 if period[1] == 0 else 4
+    assert amounts(answer)[RowKind.SHARE, ""]["own"] == pytest.approx(held + others)
+
+
+def test_a_job_whose_capacity_the_archive_lacks_has_that_of_its_list(tmp_path: Path) -> None:
+    archive = write_archive(tmp_path, record(1, 3, 1, amount=0), record(2, 30, 29))
+    answer = usage(queue(), hours_before(4), NOW, calls=calls(job("1", "SUCCEEDED", 3, 1)), archive=archive, now=NOW)
+    assert amounts(answer) == {(RowKind.SHARE, ""): {"own": 8, "idle": 24}}
+    answer = usage(queue(), hours_before(4), NOW, archive=archive, now=NOW)
+    assert amounts(answer)[RowKind.UNKNOWN, ""] == {"other": 8 * 2}
 
 
 def test_days_that_neither_archive_nor_list_has_are_unknown(tmp_path: Path) -> None:
@@ -306,7 +327,7 @@ class FakeMetrics:
 
 
 def metrics(means: dict[str, dict[float, float]], code: str = "") -> Calls:
-    return Calls(FakeMetrics(means, code), Clock(sleep=lambda seconds: None), "cloudwatch")
+    return Calls(FakeMetrics(means, code), Clock(sleep=lambda seconds: None), "cloudwatch", METRICS_HINT)
 
 
 def test_metrics_fill_days_that_have_no_other_source(tmp_path: Path) -> None:
@@ -330,7 +351,8 @@ def test_metrics_that_may_not_be_read_leave_the_days_unknown(tmp_path: Path) -> 
     denied = metrics({}, "AccessDenied")
     answer = usage(queue(), hours_before(36), hours_before(6), archive=archive, metrics=denied, now=NOW)
     assert amounts(answer)[RowKind.UNKNOWN, ""] == {"other": 8 * 6}
-    assert any("no permission for cloudwatch:GetMetricData" in note for note in answer.notes)
+    problem = "no permission for cloudwatch:GetMetricData: queue.grants.observe does not give it"
+    assert any(problem in note for note in answer.notes)
 
 
 def test_fair_share_divides_the_capacity_by_weights(tmp_path: Path) -> None:
@@ -375,3 +397,5 @@ def test_without_calls_an_archive_is_required(tmp_path: Path) -> None:
         usage(queue(), hours_before(2), NOW, now=NOW)
     with pytest.raises(ConfigurationError, match="a folder or S3 URI with keys"):
         usage(queue(), hours_before(2), NOW, archive=str(tmp_path / "absent"), now=NOW)
+    with pytest.raises(ConfigurationError, match="the archive has no jobs: use a folder or S3 URI with keys"):
+        usage(queue(), hours_before(2), NOW, archive=str(tmp_path), now=NOW)

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from fairlane_client.queues.archive_records import read_records
+from fairlane_client.usage.holds import Hold, archived_use, holds
 from tests.fairlane_lambda.job_archive.archive import FAULTS, Context, FakeBucket, invoke, messages
 from tests.fairlane_lambda.job_archive.events import archive_event
 from tests.fairlane_lambda.job_events.endings import COMPUTE_ENDINGS, PREEMPTIONS, SERVICE_SUCCESS
@@ -83,6 +85,7 @@ def test_an_invalid_event_fails_alone(text: str, capsys: pytest.CaptureFixture[s
         ),
         ({"attempts": "none", "started": 0}, {"attempts": [], "started_at": None}),
         ({"attempts": [None, 5, {}], "preempted": [None, 7, {}], "started": ""}, {"started_at": None}),
+        ({"stopped": 0}, {"stopped_at": GOOD["stopped"]}),
         ({"array": {"index": 3}}, {"array_index": 3}),
         ({"array": "x", "node": None}, {"array_index": None}),
     ],
@@ -92,6 +95,21 @@ def test_absent_and_odd_fields_are_unknown(changes: dict[str, Any], expected: di
     assert invoke(bucket, messages(json.dumps(GOOD | changes))) == set()
     record = only(bucket)
     assert {name: record[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize("first", [[], [{"startedAt": 1, "stoppedAt": 2}]])
+def test_an_attempt_without_an_end_is_kept_and_ends_with_its_job(first: list[dict[str, Any]]) -> None:
+    bucket = FakeBucket()
+    attempts = [*first, {"startedAt": GOOD["started"]}]
+    assert invoke(bucket, messages(json.dumps(GOOD | {"attempts": attempts, "stopped": ""}))) == set()
+    found = only(bucket)
+    last = found["attempts"][-1]
+    assert (last["started_at"], last["stopped_at"], last["outcome"]) == (GOOD["started"], None, "SUCCEEDED")
+    (content,) = bucket.objects.values()
+    (job,) = read_records("key", content)
+    *_, held = holds([archived_use(job)])
+    assert isinstance(held, Hold)
+    assert (held.start, held.end) == (found["attempts"][-1]["scheduled_at"] or GOOD["started"], found["stopped_at"])
 
 
 @pytest.mark.parametrize("status", ["RUNNING", "RUNNABLE", "SUBMITTED"])

@@ -1,5 +1,6 @@
 """Jobs of the example environment in its deployed archive: records, queries, reader and trace."""
 
+import gzip
 import json
 import shutil
 from collections import Counter
@@ -125,7 +126,7 @@ def test_the_archive_has_what_the_jobs_did(
     child = jobs[f"{array}:2"]
     assert (child.array_index, child.gpus, child.kind, child.definition) == (2, 1, "gpu", "train-one-gpu:1")
     _check_times(aws, jobs)
-    _check_queries(aws, jobs)
+    _check_queries(aws, jobs, bucket)
 
     assert {day for day, _ in read_days(f"s3://{bucket}/jobs/", QUOTAS, client=s3)} == {date(2026, 3, 2)}
     assert read_archive(f"s3://{bucket}", QUOTAS, date(2026, 3, 3), client=s3) == []
@@ -148,7 +149,7 @@ def _check_times(aws: LocalAws, jobs: dict[str, Any]) -> None:
         ]
 
 
-def _check_queries(aws: LocalAws, jobs: dict[str, Any]) -> None:
+def _check_queries(aws: LocalAws, jobs: dict[str, Any], bucket: str) -> None:
     """Compare the named queries with sums over the jobs that AWS Batch describes."""
     hours: Counter[tuple[str, str]] = Counter()
     for job in jobs.values():
@@ -159,13 +160,20 @@ def _check_queries(aws: LocalAws, jobs: dict[str, Any]) -> None:
     for queue in (QUOTAS, WEIGHTS, CONTAINERS):
         rows = query(aws, "gpu-hours-by-share", queue)
         assert {row[0] for row in rows} == {share for name, share in hours if name == queue}
-        for share, count, gpu_hours, cost in rows:
+        for share, count, gpu_hours, cost, without_gpus in rows:
+            assert without_gpus == "0"
             assert int(count) == sum((job.queue, job.share) == (queue, share) for job in jobs.values())
             assert float(gpu_hours) == pytest.approx(hours[queue, share] / 3.6e6)
             assert float(cost) == pytest.approx(2.5 * hours[queue, share] / 3.6e6)
     assert query(aws, "failures-by-class", WEIGHTS) == [["AlgorithmError", "MIDPRI", "1"]]
     assert [row[1:] for row in query(aws, "failures-by-class", CONTAINERS)] == [["production", "1"]]
     assert query(aws, "failures-by-class", QUOTAS) == []
+    run = {"started_at": 0, "stopped_at": 3_600_000}
+    record = {"job_id": "x", "share": "new", "status": "SUCCEEDED", "gpus": None, "stopped_at": 1, "attempts": [run]}
+    key = f"jobs/queue={QUOTAS}/day=2026-03-02/x.jsonl.gz"
+    service(aws, "s3").put_object(Bucket=bucket, Key=key, Body=gzip.compress(json.dumps(record).encode()))
+    assert ["new", "1", "", "", "1"] in query(aws, "gpu-hours-by-share", QUOTAS)
+    service(aws, "s3").delete_object(Bucket=bucket, Key=key)
 
 
 def _check_trace(

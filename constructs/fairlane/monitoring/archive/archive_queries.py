@@ -48,11 +48,13 @@ _RUNS: Final = (
 NAMED_QUERIES: Final = (
     NamedQuery(
         "gpu-hours-by-share",
-        "GPU-hours of all attempts by share, also of preempted and failed ones, and their cost. "
-        f"{_REPLACE}. Replace PRICE by the price of a GPU for one hour.",
+        "GPU-hours of all attempts by share, also of preempted and failed ones, and their cost. Jobs whose GPUs are "
+        f"unknown have no GPU-hours: a column has their number. {_REPLACE}. "
+        "Replace PRICE by the price of a GPU for one hour.",
         "SELECT ended.share, count(DISTINCT ended.job_id) AS jobs,\n"
         "  sum(runs.milliseconds * ended.gpus) / 3.6e6 AS gpu_hours,\n"
-        "  sum(runs.milliseconds * ended.gpus) / 3.6e6 * PRICE AS cost\n"
+        "  sum(runs.milliseconds * ended.gpus) / 3.6e6 * PRICE AS cost,\n"
+        "  count(DISTINCT CASE WHEN ended.gpus IS NULL THEN ended.job_id END) AS jobs_without_gpus\n"
         f"{_JOBS}{_RUNS}"
         "WHERE ended.copy = 1\n"
         "GROUP BY ended.share\n"

@@ -127,7 +127,7 @@ class JobArchive(Construct):
         self.bucket = private_bucket(self, days=days, put_once=(), key_arn=key_arn, no_access_logs=_NO_ACCESS_LOGS)
         self.dead_letters = event_queue(self, "DeadLetters", None)
         self.rule_dead_letters = rule_dead_letters(self, "RuleDeadLetters")
-        self.events = event_queue(self, "Events", self.dead_letters, _TIMEOUT_SECONDS)
+        self.events = event_queue(self, "Events", self.dead_letters, _TIMEOUT_SECONDS, _BATCH_WINDOW_SECONDS)
         hints = instance_types or {}
         monitored = [read_queue(queue, (), hints.get(queue.job_queue_name), home, queues) for queue in queues]
         add_rules(Construct(self, "Rules"), monitored, self.events, self.rule_dead_letters)
