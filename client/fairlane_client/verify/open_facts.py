@@ -138,6 +138,12 @@ OPEN_FACTS: Final = (
         reason="needs a job that holds a consumable resource while others wait: the run holds its only instance once",
     ),
     Fact(
+        "repeated-dependency",
+        "A job that `dependsOn` names several times counts once.",
+        ("local/fairlane_local/batch/jobs/dependencies.py",),
+        reason="the run submits container jobs without dependencies",
+    ),
+    Fact(
         "blocked-reports",
         "AWS Batch reports each reason that blocks a queue once.",
         ("docs/runbooks/blocked.md", "constructs/fairlane/monitoring/alarms/kinds/queue_blocked.py"),
