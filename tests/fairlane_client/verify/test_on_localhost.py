@@ -57,7 +57,7 @@ def test_each_fact_that_a_run_can_settle_is_confirmed_and_nothing_is_left(accoun
 
 @pytest.mark.slow
 def test_a_wrong_fact_is_refuted_with_what_was_seen(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fairlane_local.batch.jobs.container_jobs.check_fair_share", lambda *_: False)
+    monkeypatch.setattr("fairlane_local.batch.jobs.container_jobs.check_share", lambda *_, **__: None)
     report = verify(account, lambda line: None)
     assert (report.findings["share-required"].verdict, report.findings["share-required"].seen) == (
         "refuted",
