@@ -2,9 +2,11 @@
 
 import json
 import shutil
+import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -61,3 +63,14 @@ def without_network() -> list[str]:
     prefix = ["unshare", "--net", "--map-root-user", sys.executable, "-c", _LOOPBACK_ONLY]
     allowed = shutil.which("unshare") and subprocess.run([*prefix, "true"], capture_output=True, check=False)
     return prefix if allowed and allowed.returncode == 0 else []
+
+
+@contextmanager
+def default_signals() -> Iterator[None]:
+    """Let SIGINT, SIGHUP and SIGQUIT end child processes, also if the tests run in the background or under nohup."""
+    handlers: dict[int, Any] = dict.fromkeys((signal.SIGHUP, signal.SIGQUIT), signal.SIG_DFL)
+    handlers[signal.SIGINT] = signal.default_int_handler
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from fairlane_client.top.keys import names_of, open_keys
+from tests.support import default_signals
 
 pty = pytest.importorskip("pty")
 termios = pytest.importorskip("termios")
@@ -69,9 +70,10 @@ class Terminal:
 
 @pytest.fixture
 def terminal() -> Iterator[Terminal]:
-    opened = Terminal()
-    yield opened
-    opened.close()
+    with default_signals():
+        opened = Terminal()
+        yield opened
+        opened.close()
 
 
 def test_keys_open_jobs_and_q_leaves_the_terminal_as_it_was(terminal: Terminal) -> None:

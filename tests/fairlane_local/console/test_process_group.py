@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from fairlane_local.console.process_group import exit_on_signals, run_in_group
-from tests.support import REPOSITORY
+from tests.support import REPOSITORY, default_signals
 
 pytestmark = pytest.mark.slow
 
@@ -29,13 +29,9 @@ IGNORES_SIGNALS = "trap : TERM HUP INT"
 
 
 @pytest.fixture(autouse=True)
-def default_signals() -> Iterator[None]:
-    """Let SIGINT and SIGHUP end child processes, also if the tests run in the background or under nohup."""
-    handlers: dict[int, Any] = {signal.SIGINT: signal.default_int_handler, signal.SIGHUP: signal.SIG_DFL}
-    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
+def end_at_signals() -> Iterator[None]:
+    with default_signals():
+        yield
 
 
 def start_demo(directory: Path, trap: str, *prefix: str) -> subprocess.Popen[str]:
