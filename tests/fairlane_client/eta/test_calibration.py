@@ -44,7 +44,7 @@ def test_nine_of_ten_starts_are_inside_the_90th_percentile() -> None:
     assert 0.25 <= sum(part for part, _ in found) / len(found) <= 0.8
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_the_estimates_are_calibrated_over_200_random_histories() -> None:
     found = [parts for seed in range(206) if (parts := parts_inside(seed))]
     assert len(found) >= 200

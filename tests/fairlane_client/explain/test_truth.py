@@ -23,7 +23,7 @@ def test_an_answer_names_the_true_reason(kind: str) -> None:
     check(cases)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_at_least_99_of_100_answers_name_the_true_reason() -> None:
     cases = measure(KINDS, range(30))
     check(cases)
