@@ -4,7 +4,8 @@ from typing import Final
 
 from fairlane._charts.chart import Chart, Entry
 from fairlane._charts.layout import AXIS, chart_layout, escape_html
-from fairlane_client.usage.ledger import MILLISECONDS, SCALE, RowKind
+from fairlane_client.usage.holds import HOUR
+from fairlane_client.usage.ledger import SCALE, RowKind
 from fairlane_client.usage.queue_usage import UnitUse
 
 _MOST_BARS: Final = 16
@@ -31,7 +32,7 @@ def use_chart(unit: UnitUse, number: int) -> Chart:
     positions = [*range(len(rows))]
     data, legend = [], []
     for name, color in _PARTS.items():
-        values = [getattr(row.amounts, name) / (SCALE * MILLISECONDS) for row in rows]
+        values = [getattr(row.amounts, name) / (SCALE * HOUR) for row in rows]
         data.append(
             {
                 "type": "bar",

@@ -6,6 +6,8 @@ from typing import Final
 
 from fairlane_client.queues.archive_records import ArchivedAttempt, ArchivedJob
 
+HOUR: Final = 3_600_000
+"""Milliseconds of an hour."""
 PREEMPTED: Final = "PREEMPTED"
 NO_START: Final = "attempts without a start"
 NO_END: Final = "attempts without an end"

@@ -11,7 +11,6 @@ from fairlane_client.usage.holds import Gap, Hold
 
 SCALE: Final = 1000
 """Amounts are counted in thousandths of a capacity unit: the entitlements of fair share have fractions."""
-MILLISECONDS: Final = 3_600_000
 
 
 class RowKind(StrEnum):

@@ -8,9 +8,8 @@ from typing import Any, Final
 from fairlane.catalog.gpu_catalog import training_gpus
 from fairlane_client.queues.calls import Calls
 from fairlane_client.queues.queue import Queue
-from fairlane_client.usage.holds import Gap, Hold
+from fairlane_client.usage.holds import HOUR, Gap, Hold
 
-HOUR: Final = 3_600_000
 METRIC: Final = "CapacityInUse"
 NAMESPACE: Final = "Fairlane"
 OTHER: Final = "other"

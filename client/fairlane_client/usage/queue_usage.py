@@ -10,8 +10,8 @@ from fairlane.errors import ConfigurationError, Problem
 from fairlane.scheduling import NUM_INSTANCES
 from fairlane_client.queues.calls import Calls
 from fairlane_client.queues.queue import VCPU, Queue
-from fairlane_client.usage.holds import Gap, Hold
-from fairlane_client.usage.ledger import MILLISECONDS, SCALE, Row, RowKind, unit_rows
+from fairlane_client.usage.holds import HOUR, Gap, Hold
+from fairlane_client.usage.ledger import SCALE, Row, RowKind, unit_rows
 from fairlane_client.usage.rates import Rates
 from fairlane_client.usage.sources import Reading, Sources
 
@@ -42,7 +42,7 @@ class UnitUse:
         """Return the GPU-hours that the jobs of a row held. None if they are unknown, and in rows without a share."""
         if row.kind != RowKind.SHARE or row.amounts.gpus is None:
             return None
-        return row.amounts.gpus / MILLISECONDS
+        return row.amounts.gpus / HOUR
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

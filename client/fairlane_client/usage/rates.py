@@ -7,8 +7,7 @@ from typing import Final
 from fairlane.catalog.gpu_catalog import gpu_instance_type
 from fairlane.costs.instance_prices import InstancePrices, InstanceService
 from fairlane_client.queues.queue import VCPU, Queue
-from fairlane_client.usage.holds import Hold
-from fairlane_client.usage.ledger import MILLISECONDS
+from fairlane_client.usage.holds import HOUR, Hold
 
 _SERVICES: Final = {"training": InstanceService.TRAINING, "gpu": InstanceService.EC2}
 
@@ -64,5 +63,5 @@ class Rates:
             if price is None or (hold.unit == VCPU and instance is None):
                 is_known = False
             else:
-                costs.append(hold.amount * time * price / MILLISECONDS / (instance.vcpus if instance else 1))
+                costs.append(hold.amount * time * price / HOUR / (instance.vcpus if instance else 1))
         return fsum(costs) if is_known else None

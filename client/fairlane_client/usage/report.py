@@ -8,14 +8,15 @@ from math import fsum
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from fairlane_client.queues.queue import VCPU
-from fairlane_client.usage.ledger import MILLISECONDS, SCALE, Row, RowKind
+from fairlane_client.usage.holds import HOUR
+from fairlane_client.usage.ledger import SCALE, Row, RowKind
 from fairlane_client.usage.queue_usage import UnitUse, Usage
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
 UNKNOWN: Final = "-"
-_HOUR: Final = SCALE * MILLISECONDS
+_UNIT_HOUR: Final = SCALE * HOUR
 _AMOUNTS: Final = ("own", "borrowed", "lost", "idle", "total", "lent")
 _COLUMNS: Final = ("Share", "Own", "Borrowed", "Lost", "Idle", "Sum", "Lent")
 CSV_COLUMNS: Final = (
@@ -51,7 +52,7 @@ def tables(usage: Usage) -> Iterator[tuple[str, list[str], list[list[str]]]]:
 def _rows(unit: UnitUse, gpus: int, further: Sequence[Callable[[Row], float | None]]) -> list[list[str]]:
     """Return the rows of a table, with further columns for shares. The largest number decides on the decimals."""
     sums = [sum(getattr(row.amounts, name) for row in unit.rows) * gpus for name in _AMOUNTS]
-    largest = max(abs(row.amounts.total) * gpus / _HOUR for row in unit.rows) if unit.rows else 0
+    largest = max(abs(row.amounts.total) * gpus / _UNIT_HOUR for row in unit.rows) if unit.rows else 0
     decimals = 2 if largest < 1000 else 1 if largest < 10_000 else 0
     shares = [row for row in unit.rows if row.kind == RowKind.SHARE]
     rows = [
@@ -75,7 +76,7 @@ def _rows(unit: UnitUse, gpus: int, further: Sequence[Callable[[Row], float | No
 def check_line(usage: Usage, unit: UnitUse) -> str:
     """Return the sentence that compares the sum of the rows with capacity times time."""
     total = sum(row.amounts.total for row in unit.rows)
-    length = Decimal(usage.milliseconds) / MILLISECONDS
+    length = Decimal(usage.milliseconds) / HOUR
     name = "vCPUs" if unit.unit == VCPU else "instances" if unit.unit == "NUM_INSTANCES" else unit.unit
     return (
         f"Sum {_hours(total, 2, is_sum=True)} h = {unit.capacity:,} {name} x {length:,.2f} h, exact to the millisecond"
@@ -135,9 +136,9 @@ def records(usage: Usage) -> list[dict[str, Any]]:
             "row": str(row.kind),
             "share": row.share,
             "unit": unit.unit,
-            **{f"{name}_hours": round(value / _HOUR, 6) for name, value in amounts.items()},
+            **{f"{name}_hours": round(value / _UNIT_HOUR, 6) for name, value in amounts.items()},
             **{
-                f"{name}_gpu_hours": None if unit.gpus is None else round(value * unit.gpus / _HOUR, 6)
+                f"{name}_gpu_hours": None if unit.gpus is None else round(value * unit.gpus / _UNIT_HOUR, 6)
                 for name, value in amounts.items()
             },
             "used_gpu_hours": _rounded(unit.gpu_hours(row)),
@@ -169,7 +170,7 @@ def render_page(usage: Usage) -> str:
 
 
 def _hours(amount: int, decimals: int, *, is_sum: bool = False) -> str:
-    return f"{amount / _HOUR:,.{decimals}f}" if amount or is_sum else ""
+    return f"{amount / _UNIT_HOUR:,.{decimals}f}" if amount or is_sum else ""
 
 
 def _number(value: float | None) -> str:

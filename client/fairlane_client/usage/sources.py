@@ -11,8 +11,8 @@ from fairlane_client.queues.calls import Calls, NotAllowed, Throttled
 from fairlane_client.queues.jobs import ENDED, HOLDING, WAITING, QueuedJob, list_jobs
 from fairlane_client.queues.queue import Queue, read_queue
 from fairlane_client.usage.descriptions import describe_uses
-from fairlane_client.usage.holds import Gap, Hold, JobUse, archived_use, holds
-from fairlane_client.usage.metrics import HOUR, NO_METRICS, metric_holds, outside
+from fairlane_client.usage.holds import HOUR, Gap, Hold, JobUse, archived_use, holds
+from fairlane_client.usage.metrics import NO_METRICS, metric_holds, outside
 
 DAY: Final = 86_400_000
 KEPT_DAYS: Final = 7
@@ -23,7 +23,7 @@ NO_ARCHIVE: Final = "days without archive and without job list"
 
 @dataclass(slots=True)
 class Reading:
-    """What was read about a period.
+    """Use of a queue in a period, as far as it was read.
 
     Args:
         holds: Capacity that jobs of the queue held.

@@ -15,7 +15,8 @@ from fairlane_client.queues.calls import Calls, NotAllowed
 from fairlane_client.queues.queue import Queue, QueueEnvironment, read_queue
 from fairlane_client.sweeps.submission import Clock
 from fairlane_client.usage import Usage, usage
-from fairlane_client.usage.ledger import MILLISECONDS, SCALE, RowKind
+from fairlane_client.usage.holds import HOUR
+from fairlane_client.usage.ledger import SCALE, RowKind
 from fairlane_client.usage.metrics import METRICS_HINT
 from fairlane_local.testing.local_batch import LocalBatch
 from tests.gpu import gpu_queue
@@ -36,7 +37,6 @@ queues:
 """
 NOW = datetime(2026, 3, 31, 12, tzinfo=UTC)
 NOW_MS = round(NOW.timestamp() * 1000)
-HOUR = MILLISECONDS
 
 
 def amounts(answer: Usage) -> dict[tuple[str, str], dict[str, float]]:
@@ -45,8 +45,7 @@ def amounts(answer: Usage) -> dict[tuple[str, str], dict[str, float]]:
     assert sum(row.amounts.total for row in unit.rows) == unit.capacity * SCALE * answer.milliseconds
     names = ("own", "borrowed", "lost", "idle", "lent", "other")
     found = {
-        (row.kind, row.share): {name: getattr(row.amounts, name) / SCALE / MILLISECONDS for name in names}
-        for row in unit.rows
+        (row.kind, row.share): {name: getattr(row.amounts, name) / SCALE / HOUR for name in names} for row in unit.rows
     }
     return {key: {name: hours for name, hours in row.items() if hours} for key, row in found.items()}
 
@@ -153,12 +152,10 @@ def test_the_lists_of_the_local_aws_tell_what_was_borrowed_lent_and_lost(
     answer = usage(read_queue(batch, "training"), start, end, calls=batch, now=end)
     rows = amounts(answer)
     preempted = batch("describe_service_job", jobId=borrower.id)["preemptionSummary"]["recentPreemptedAttempts"][0]
-    lost = 6 * (preempted["stoppedAt"] - preempted["startedAt"]) / MILLISECONDS
+    lost = 6 * (preempted["stoppedAt"] - preempted["startedAt"]) / HOUR
     done = batch("describe_service_job", jobId=owner.id)
     assert rows[RowKind.SHARE, "b"]["lost"] == pytest.approx(lost)
-    assert rows[RowKind.SHARE, "a"]["own"] == pytest.approx(
-        6 * (done["stoppedAt"] - done["scheduledAt"]) / MILLISECONDS
-    )
+    assert rows[RowKind.SHARE, "a"]["own"] == pytest.approx(6 * (done["stoppedAt"] - done["scheduledAt"]) / HOUR)
     borrowed = rows[RowKind.SHARE, "b"]["borrowed"]
     assert borrowed > 0
     assert rows[RowKind.SHARE, "a"]["lent"] == pytest.approx(borrowed + lost)
@@ -302,7 +299,7 @@ def test_a_job_with_instances_of_several_types_is_unknown(tmp_path: Path) -> Non
     jobs = (record(1, 11, 10, unit="ml.p4d.24xlarge"), record(2, 10, 9, unit="NUM_INSTANCES"))
     answer = usage(typed, hours_before(11), hours_before(9), archive=write_archive(tmp_path, *jobs), now=NOW)
     unknown = [row.amounts.other for unit in answer.units for row in unit.rows if row.kind == RowKind.UNKNOWN]
-    assert unknown == [4 * SCALE * MILLISECONDS, 2 * SCALE * MILLISECONDS]
+    assert unknown == [4 * SCALE * HOUR, 2 * SCALE * HOUR]
     assert [*answer.unknown] == ["jobs with instances of several types"]
 
 
