@@ -83,6 +83,10 @@ class Facts:
         ids = ids[: ids.index(job.id)] if job.id in ids else ids
         return [self.waiting[each] for each in ids if each in self.waiting]
 
+    def ahead_in_share(self, job: QueuedJob) -> list[QueuedJob]:
+        """Return the jobs ahead that wait for the same unit in the same share, in order."""
+        return [each for each in self.ahead_of(job) if (each.share, each.unit) == (job.share, job.unit)]
+
 
 def read_facts(calls: Calls, queue: Queue, job: QueuedJob, progress: Callable[[int], None]) -> Facts:
     """Read the facts about a waiting job.

@@ -11,7 +11,7 @@ from fairlane_client.explain.facts import FRONT, Facts
 from fairlane_client.explain.reasons import Reason, Verdict
 from fairlane_client.explain.words import becomes_free, capacity, names, need_of
 from fairlane_client.queues.calls import Calls
-from fairlane_client.queues.jobs import QueuedJob, read_job
+from fairlane_client.queues.jobs import QueuedJob, describe_jobs
 from fairlane_client.queues.live_engine import build_live_engine, submission
 
 MAX_PRIORITIES: Final = 25
@@ -34,7 +34,7 @@ class QuotaWait:
 
     def __post_init__(self) -> None:
         job = self.job
-        self.own_ahead = [each for each in self.facts.ahead_of(job) if (each.share, each.unit) == (job.share, job.unit)]
+        self.own_ahead = self.facts.ahead_in_share(job)
         self.is_placed = self.facts.front is not None and (job.id in self.facts.front or len(self.facts.front) < FRONT)
 
     @property
@@ -153,18 +153,14 @@ def read_priorities(calls: Calls, facts: Facts, job: QueuedJob) -> None:
         return
     if not any(share.name == job.share and share.in_share_preemption for share in policy.shares):
         return
-    ahead = [each for each in facts.ahead_of(job) if (each.share, each.unit) == (job.share, job.unit)]
     own = [each for each in facts.holders(job.unit) if each.share == job.share]
     if len(own) >= MAX_PRIORITIES:
         facts.notes.append(
             f"the priorities of {len(own) - MAX_PRIORITIES + 1} running jobs of share {job.share} were not read: "
             "preemption inside the share can start the job earlier"
         )
-    known: dict[str, QueuedJob] = {}
-    for each in [*ahead[:1], *own][:MAX_PRIORITIES]:
-        try:
-            known[each.id] = replace(each, priority=read_job(calls, facts.queue, each.id)[0].priority)
-        except LookupError:
-            continue
+    asked = [*facts.ahead_in_share(job)[:1], *own][:MAX_PRIORITIES]
+    priorities = {each.id: each.priority for each in describe_jobs(calls, facts.queue, asked)}
+    known = {each.id: replace(each, priority=priorities[each.id]) for each in asked if each.id in priorities}
     facts.holding = [known.get(each.id, each) for each in facts.holding]
     facts.waiting |= {name: each for name, each in known.items() if name in facts.waiting}
