@@ -9,6 +9,7 @@ from fairlane.capacity.rules import Purchase
 from fairlane.errors import ConfigurationError, Problem
 from fairlane.scheduling import NUM_INSTANCES, Capacity, Fifo, SchedulingPolicy, State
 from fairlane.scheduling.api_records import capacity_limits, max_vcpus, scheduling_policy
+from fairlane.scheduling.share_identifiers import stands_for
 from fairlane_client.queues.calls import Calls
 
 if TYPE_CHECKING:
@@ -91,6 +92,14 @@ class Queue:
     def shares(self) -> list[str]:
         """Names of the shares that the policy lists."""
         return self.policy.share_names
+
+    def listed_share(self, share: str) -> str:
+        """Return the name under which the policy counts a share: its own, or a prefix with `*`.
+
+        Args:
+            share: Share of a job. One that the policy does not list counts under its own name.
+        """
+        return next((name for name in self.shares if stands_for(name, share)), share)
 
 
 def read_queue(calls: Calls, name: str) -> Queue:

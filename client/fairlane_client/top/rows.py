@@ -6,7 +6,6 @@ from typing import Final
 
 from fairlane.scheduling import NUM_INSTANCES, Fifo, QuotaManagement, State
 from fairlane.scheduling.capacity import capacity_limits
-from fairlane.scheduling.share_identifiers import stands_for
 from fairlane_client.queues.jobs import QueuedJob
 from fairlane_client.queues.queue import VCPU, Queue
 from fairlane_client.queues.snapshot import Snapshot
@@ -102,8 +101,7 @@ def row_of(queue: Queue, share: str, unit: str) -> tuple[str, str]:
         share: Share of the job. A share identifier counts in the row of its prefix, if the policy lists a prefix.
         unit: Unit of the job.
     """
-    names = [name for name in queue.shares if stands_for(name, share)]
-    return "" if isinstance(queue.policy, Fifo) else (names or [share])[0], _unit(queue, unit)
+    return "" if isinstance(queue.policy, Fifo) else queue.listed_share(share), _unit(queue, unit)
 
 
 def oldest_wait(jobs: Iterable[QueuedJob], now: float) -> float | None:

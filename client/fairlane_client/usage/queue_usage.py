@@ -208,12 +208,7 @@ def _unit_use(queue: Queue, unit: str, capacity: int, reading: Reading, sources:
 
 def _labelled(queue: Queue, hold: Hold) -> Hold:
     """Return a hold with the share under which the policy counts it."""
-    if not queue.shares:
-        return replace(hold, share="")
-    if hold.share in queue.shares:
-        return hold
-    prefixes = sorted((name for name in queue.shares if name.endswith("*")), key=len, reverse=True)
-    return replace(hold, share=next((name for name in prefixes if hold.share.startswith(name[:-1])), hold.share))
+    return replace(hold, share=queue.listed_share(hold.share) if queue.shares else "")
 
 
 def _entitlements(queue: Queue, unit: str, capacity: int) -> dict[str, int]:
