@@ -9,7 +9,7 @@ from fairlane_client.eta.answer import Answer
 from fairlane_client.eta.back_test import BackTest
 from fairlane_client.eta.estimates import Estimate
 from fairlane_client.eta.simulation import MAX_DAYS
-from fairlane_client.fan_out.text import align, plural
+from fairlane_client.fan_out.text import align, plural, shortened
 from fairlane_client.queues.queue import VCPU
 
 _WIDTH: Final = 80
@@ -39,7 +39,7 @@ def render(answer: Answer, *, limit: int | None = None, zone: tzinfo = UTC) -> s
     else:
         rows = [_HEADER, *(_row(each, answer.now, zone) for each in answer.estimates[:limit])]
         rest = sum(2 + max(map(len, column)) for column in [*zip(*rows, strict=True)][1:])
-        lines += ["", *align([[_cut(name, max(8, _WIDTH - rest)), *cells] for name, *cells in rows]).splitlines()]
+        lines += ["", *align([[shortened(name, max(8, _WIDTH - rest)), *cells] for name, *cells in rows]).splitlines()]
         if limit is not None and len(answer.estimates) > limit:
             lines.append(f"... and {len(answer.estimates) - limit:,} more; --json prints all")
         lines.append("")
@@ -73,7 +73,7 @@ def _row(job: Estimate, now: int, zone: tzinfo) -> list[str]:
     times = [_time(job, at, now, zone) for at in (job.p50, job.p90)]
     index = job.id.partition(":")[2]
     name = f"{job.name}:{index}" if index else job.name or job.id
-    return [name, _cut(job.share, 12), needs, *times, job.basis]
+    return [name, shortened(job.share, 12), needs, *times, job.basis]
 
 
 def _time(job: Estimate, at: int | None, now: int, zone: tzinfo) -> str:
@@ -87,7 +87,3 @@ def _time(job: Estimate, at: int | None, now: int, zone: tzinfo) -> str:
     if moment.date() == today:
         return f"{moment:%H:%M}"
     return f"{moment:%a %H:%M}" if moment.date() - today < timedelta(days=7) else f"{moment:%m-%d %H:%M}"
-
-
-def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else f"{text[: width - 1]}…"

@@ -16,6 +16,11 @@ def align(rows: Sequence[Sequence[str]]) -> str:
     )
 
 
+def shortened(text: str, longest: int) -> str:
+    """Return a text with at most a number of characters."""
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
 def plural(number: int, noun: str, nouns: str = "") -> str:
     """Return a number with a noun, for example `2 lines`."""
     return f"{number:,} {noun if number == 1 else nouns or f'{noun}s'}"

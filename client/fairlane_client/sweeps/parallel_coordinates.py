@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from fairlane._charts.chart import Chart, Entry
 from fairlane._charts.layout import AXIS, chart_layout, escape_html
+from fairlane_client.fan_out.text import shortened
 
 MOST_AXES: Final = 8
 """Maximum number of parameters in the chart."""
@@ -140,11 +141,6 @@ def _lines(results: Sequence[Result], axes: Sequence[Axis], color: str, width: f
         y += [*(axis.position(value) for axis, value in zip(axes, values, strict=True)), None]
     x = [*range(len(axes)), None] * len(results)
     return {"type": "scatter", "mode": "lines", "x": x, "y": y, "line": {"color": color, "width": width}}
-
-
-def shortened(text: str, longest: int) -> str:
-    """Return a text with at most a number of characters."""
-    return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 def _is_number(value: object) -> bool:

@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 
 from fairlane._charts.chart import Chart, Entry
 from fairlane._charts.layout import AXIS, Figure, chart_layout, escape_html, time_axis, utc
-from fairlane_client.sweeps.parallel_coordinates import shortened
+from fairlane_client.fan_out.text import shortened
 from fairlane_client.sweeps.plan import Plan
 
 _MOST_BARS: Final = 12
