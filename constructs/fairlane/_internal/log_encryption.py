@@ -29,7 +29,7 @@ def log_key_problems(scope: Construct, key: Any) -> Iterator[Problem]:
         yield Problem.relation(("log_encryption_key",), "the key is an alias: use the key itself")
     elif key is not None:
         home = Claims.regional(scope)
-        yield from check_log_key(("log_encryption_key",), _arn(key), home.region, home.account)
+        yield from check_log_key(("log_encryption_key",), key_arn_of(key), home.region, home.account)
 
 
 def log_key_arn(scope: Construct, key: AnyKey | None) -> str | None:
@@ -51,7 +51,7 @@ def log_key_arn(scope: Construct, key: AnyKey | None) -> str | None:
                     conditions={"ArnLike": {"kms:EncryptionContext:aws:logs:arn": log_groups}},
                 )
             )
-    return None if key is None else str(_arn(key))
+    return None if key is None else str(key_arn_of(key))
 
 
 def with_log_key(log_group: logs.LogGroup, key_arn: str | None) -> logs.LogGroup:
@@ -62,5 +62,6 @@ def with_log_key(log_group: logs.LogGroup, key_arn: str | None) -> logs.LogGroup
     return log_group
 
 
-def _arn(key: Any) -> Any:
+def key_arn_of(key: Any) -> Any:
+    """Return the ARN of a key. Other values stay as they are, for the checks."""
     return key.key_ref.key_arn if hasattr(key, "key_ref") else key

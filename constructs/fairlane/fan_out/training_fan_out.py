@@ -3,12 +3,11 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 import aws_cdk as cdk
 from aws_cdk import Stack, Tags
 from aws_cdk import aws_iam as iam
-from aws_cdk.interfaces.aws_kms import IKeyRef
 from constructs import Construct
 
 from fairlane._internal.aws import ARN
@@ -17,7 +16,7 @@ from fairlane._internal.event_queues import CONSUMER_ACTIONS, consume
 from fairlane._internal.iam_statements import allow
 from fairlane._internal.json_tables import create_workgroup
 from fairlane._internal.lambda_package import metrics_catalog
-from fairlane._internal.log_encryption import log_key_arn, log_key_problems
+from fairlane._internal.log_encryption import AnyKey, key_arn_of, log_key_arn, log_key_problems
 from fairlane._internal.schedules import add_schedule, add_target
 from fairlane.errors import ConfigurationError
 from fairlane.fan_out import fan_out_rules as rules
@@ -41,8 +40,6 @@ from fairlane_lambda.fan_out.names import QUERIES
 
 if TYPE_CHECKING:
     from fairlane.sweeps import SweepStoreBase
-
-AnyKey: TypeAlias = IKeyRef | str
 
 _KIND: Final = "fan-out"
 _EVENT_WINDOW_SECONDS: Final = 5
@@ -157,7 +154,7 @@ class TrainingFanOut(FanOutMetrics):
         tags: Mapping[str, str] | None = None,
     ) -> None:
         claims, roles = Claims.regional(scope), {} if execution_roles is None else execution_roles
-        path, key_arn = f"{scope.node.path}/{construct_id}", _key_arn(encryption_key)
+        path, key_arn = f"{scope.node.path}/{construct_id}", key_arn_of(encryption_key)
         has_roles = isinstance(roles, Mapping)  # without roles, placeholders of roles would be mistakes, too
         spec = rules.FanOutSpec(
             queues=queues,
@@ -294,8 +291,3 @@ class TrainingFanOut(FanOutMetrics):
         if schedule is not None:
             parent, text = Construct(self, "QuerySchedule"), json.dumps({"operation": "query"})
             add_target(parent, schedule, "states:StartExecution", self.state_machine.attr_arn, text)
-
-
-def _key_arn(key: Any) -> Any:
-    """Return the ARN of a key. Other values stay as they are, for the checks."""
-    return key.key_ref.key_arn if hasattr(key, "key_ref") else key

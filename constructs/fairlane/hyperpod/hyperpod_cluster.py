@@ -15,7 +15,7 @@ from constructs import Construct, IDependable
 from fairlane._internal.assets import create_asset
 from fairlane._internal.claims import Claims
 from fairlane._internal.key_rules import check_regional_key
-from fairlane._internal.log_encryption import AnyKey
+from fairlane._internal.log_encryption import AnyKey, key_arn_of
 from fairlane._internal.tokens import is_token
 from fairlane.capacity.training_vpc import TrainingVpc
 from fairlane.errors import ConfigurationError
@@ -137,7 +137,7 @@ class HyperPodCluster(Construct):
         tags: Mapping[str, str] | None = None,
     ) -> None:
         claims, network = Claims.regional(scope), ClusterNetwork(vpc, subnets)
-        key_arn = _key_arn(encryption_key)
+        key_arn = key_arn_of(encryption_key)
         version = kubernetes_version if kubernetes is None else existing_version(kubernetes)
         no_directory = directory_problems(lifecycle_scripts)
         problems = [
@@ -313,7 +313,3 @@ class HyperPodCluster(Construct):
 
 def _all_ids(of_cluster: Sequence[str], of_groups: Iterable[Sequence[str]]) -> list[str]:
     return [*dict.fromkeys([*of_cluster, *chain.from_iterable(of_groups)])]
-
-
-def _key_arn(key: Any) -> Any:
-    return key.key_ref.key_arn if hasattr(key, "key_ref") else key

@@ -1,16 +1,16 @@
 """Store of hyperparameter sweeps."""
 
 from collections.abc import Mapping
-from typing import Any, Final, TypeAlias
+from typing import Final
 
 from aws_cdk import Stack, Tags
 from aws_cdk import aws_ssm as ssm
-from aws_cdk.interfaces.aws_kms import IKeyRef
 from constructs import Construct
 
 from fairlane._internal.athena_names import NAME_PREFIX, database_name, workgroup_name
 from fairlane._internal.aws import ARN
 from fairlane._internal.claims import WORKGROUP, Claims
+from fairlane._internal.log_encryption import AnyKey, key_arn_of
 from fairlane.errors import ConfigurationError
 from fairlane.sweeps.store_bucket import create_bucket
 from fairlane.sweeps.store_grants import SweepStoreGrants
@@ -20,8 +20,6 @@ from fairlane.sweeps.store_rules import (
     store_problems,
 )
 from fairlane.sweeps.store_tables import create_tables, create_workgroup
-
-AnyKey: TypeAlias = IKeyRef | str
 
 _BUCKET: Final = "S3 bucket"
 
@@ -127,7 +125,7 @@ class SweepStore(SweepStoreBase):
         tags: Mapping[str, str] | None = None,
         name_prefix: str = NAME_PREFIX,
     ) -> None:
-        claims, key_arn = Claims.regional(scope), _key_arn(encryption_key)
+        claims, key_arn = Claims.regional(scope), key_arn_of(encryption_key)
         problems = [
             *store_problems(
                 store_name=store_name,
@@ -195,7 +193,7 @@ class SweepStore(SweepStoreBase):
         Raises:
             ConfigurationError: If an argument has the wrong form.
         """
-        key_arn = _key_arn(encryption_key)
+        key_arn = key_arn_of(encryption_key)
         region = region or Claims.regional(scope).region
         problems = list(
             import_problems(
@@ -213,8 +211,3 @@ class SweepStore(SweepStoreBase):
         store.region, store.bucket_name = region, bucket_name
         store.bucket_arn, store.encryption_key_arn = f"{ARN}:s3:::{bucket_name}", key_arn
         return store
-
-
-def _key_arn(key: Any) -> Any:
-    """Return the ARN of a key. Other values stay as they are, for the checks."""
-    return key.key_ref.key_arn if hasattr(key, "key_ref") else key

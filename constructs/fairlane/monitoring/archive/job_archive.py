@@ -1,10 +1,9 @@
 """Archive of ended jobs."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, TypeAlias
+from typing import Final
 
 from aws_cdk import aws_s3_assets as s3_assets
-from aws_cdk.interfaces.aws_kms import IKeyRef
 from constructs import Construct
 
 from fairlane._internal import json_tables
@@ -13,7 +12,7 @@ from fairlane._internal.claims import WORKGROUP, Claims
 from fairlane._internal.event_queues import CONSUMER_ACTIONS, consume, event_queue, rule_dead_letters
 from fairlane._internal.functions import Function, lambda_code
 from fairlane._internal.iam_statements import allow
-from fairlane._internal.log_encryption import log_key_arn, log_key_problems
+from fairlane._internal.log_encryption import AnyKey, key_arn_of, log_key_arn, log_key_problems
 from fairlane._internal.private_bucket import private_bucket
 from fairlane.errors import ConfigurationError
 from fairlane.monitoring.archive.archive_events import add_rules
@@ -27,8 +26,6 @@ from fairlane.monitoring.archive.archive_rules import (
     archive_problems,
 )
 from fairlane.monitoring.exporter.queue_reader import AnyQueue, queue_problems, read_queue
-
-AnyKey: TypeAlias = IKeyRef | str
 
 ATHENA_DAYS: Final = 7
 _TIMEOUT_SECONDS: Final = 60
@@ -104,7 +101,7 @@ class JobArchive(Construct):
         log_encryption_key: AnyKey | None = None,
         name_prefix: str = NAME_PREFIX,
     ) -> None:
-        home, key_arn = Claims.regional(scope), _key_arn(encryption_key)
+        home, key_arn = Claims.regional(scope), key_arn_of(encryption_key)
         workgroup = workgroup_name(ARCHIVE_NAME, name_prefix)
         problems = [
             *queue_problems(queues, instance_types or {}, home, "JobArchive"),
@@ -174,8 +171,3 @@ class JobArchive(Construct):
             wildcards={records: _OBJECTS},
             log_key=log_key,
         )
-
-
-def _key_arn(key: Any) -> Any:
-    """Return the ARN of a key. Other values stay as they are, for the checks."""
-    return key.key_ref.key_arn if hasattr(key, "key_ref") else key
