@@ -1,5 +1,6 @@
 """Use and cost of a queue by share in a period."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -192,6 +193,9 @@ def _unit_use(queue: Queue, unit: str, capacity: int, reading: Reading, sources:
     own = [_labelled(queue, hold) for hold in reading.holds if not is_typed or hold.unit == unit]
     others = [hold for hold in reading.others if not is_typed or hold.unit == unit]
     entitlements = _entitlements(queue, unit, capacity)
+    by_share: dict[str, list[Hold]] = defaultdict(list)
+    for hold in own:
+        by_share[hold.share].append(hold)
     instance_type = unit if unit.startswith("ml.") else queue.instance_type
     rows = unit_rows(unit, capacity * SCALE, entitlements, own, others, reading.gaps, start, end)
     total = sum(row.amounts.total for row in rows)
@@ -202,7 +206,7 @@ def _unit_use(queue: Queue, unit: str, capacity: int, reading: Reading, sources:
         capacity=capacity,
         rows=rows,
         gpus=training_gpus(instance_type) if instance_type and unit != VCPU else None,
-        costs={share: rates.cost(own, share, start, end) for share in {row.share for row in rows}},
+        costs={share: rates.cost(by_share[share], start, end) for share in {row.share for row in rows}},
     )
 
 

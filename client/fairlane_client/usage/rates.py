@@ -41,12 +41,11 @@ class Rates:
         regions = [self._region] if self._region else self._prices.regions(self._service, name)
         return self._prices.hourly.get((self._service, name, regions[0])) if len(regions) == 1 else None
 
-    def cost(self, holds: Iterable[Hold], share: str, start: int, end: int) -> float | None:
-        """Return the cost in USD of what a share used. vCPUs cost their part of the instance. None if it is unknown.
+    def cost(self, holds: Iterable[Hold], start: int, end: int) -> float | None:
+        """Return the cost in USD of what jobs used. vCPUs cost their part of the instance. None if it is unknown.
 
         Args:
-            holds: Capacity that jobs of all shares held.
-            share: Share.
+            holds: Capacity that the jobs held.
             start: Start of the period, in milliseconds since 1970.
             end: End of the period.
         """
@@ -54,7 +53,7 @@ class Rates:
         is_known = True
         for hold in holds:
             time = min(hold.end, end) - max(hold.start, start)
-            if hold.share != share or time <= 0:
+            if time <= 0:
                 continue
             price = self.of_type(hold.instance_type)
             instance = gpu_instance_type(hold.instance_type) if hold.unit == VCPU else None
