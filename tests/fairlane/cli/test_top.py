@@ -7,7 +7,7 @@ import pytest
 from fairlane.cli import main, queue_options
 from fairlane_client.queues.calls import Calls
 from fairlane_client.sweeps.submission import Clock
-from fairlane_client.top import reading
+from fairlane_client.top import requests
 from tests.fairlane_client.top.fake_batch import P4, FakeBatch
 
 
@@ -15,7 +15,7 @@ from tests.fairlane_client.top.fake_batch import P4, FakeBatch
 def batch(monkeypatch: pytest.MonkeyPatch) -> FakeBatch:
     fake = FakeBatch()
     monkeypatch.setattr(queue_options, "open_calls", lambda: Calls(fake, Clock(sleep=lambda seconds: None)))
-    monkeypatch.setattr(reading, "_PAUSE", 0)
+    monkeypatch.setattr(requests, "_PAUSE", 0)
     return fake
 
 
