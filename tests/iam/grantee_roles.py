@@ -10,7 +10,7 @@ from tests.iam_evaluator import Context
 _SUBMIT = "batch:SubmitServiceJob"
 _READ_TRAINING = (
     "batch:DescribeJobQueues batch:DescribeSchedulingPolicies batch:DescribeServiceEnvironments "
-    "batch:DescribeServiceJob batch:ListServiceJobs"
+    "batch:DescribeServiceJob batch:ListServiceJobs cloudwatch:GetMetricData"
 )
 _SERVICE_JOB = "arn:aws:batch:{place}:service-job/*"
 _QUEUE = "arn:aws:batch:{place}:job-queue"

@@ -59,7 +59,7 @@ _SWEEP_KEYS = (
 _WHOLE_ACCOUNT = (
     "batch:DescribeComputeEnvironments batch:DescribeJobDefinitions batch:DescribeJobQueues batch:DescribeJobs "
     "batch:DescribeSchedulingPolicies batch:DescribeServiceEnvironments batch:DescribeServiceJob batch:ListJobs "
-    "batch:ListServiceJobs ec2:DescribeInstances ec2:DescribeInstanceTypes ec2:GetSpotPlacementScores ec2:PurchaseCapacityBlock ecr:DescribeRegistry ecr:GetAuthorizationToken "
+    "batch:ListServiceJobs cloudwatch:GetMetricData ec2:DescribeInstances ec2:DescribeInstanceTypes ec2:GetSpotPlacementScores ec2:PurchaseCapacityBlock ecr:DescribeRegistry ecr:GetAuthorizationToken "
     "ecr:PutRegistryPolicy ecr:PutReplicationConfiguration "
     "ecs:CreateCluster ecs:DiscoverPollEndpoint iam:ListRoles lakeformation:GetDataAccess organizations:LeaveOrganization "
     "pricing:GetProducts s3:CreateJob s3:ListAllMyBuckets sagemaker:ListClusters sagemaker:ListClusterSchedulerConfigs "

@@ -11,8 +11,8 @@ from fairlane_client.queues.calls import Calls, NotAllowed
 def read_definition(calls: Calls, reference: str) -> Mapping[str, Any] | Advice | Problem:
     """Return the revision of a job definition that AWS Batch submits jobs with, or a problem if none is active.
 
-    `queue.grants.observe` does not allow the call, and those who submit jobs do not need it. Without the permission,
-    the result is a warning, and the job is checked without its definition.
+    Submitters do not need this permission: without it, the result is a warning, and the job is checked without its
+    definition.
 
     Args:
         calls: Calls to AWS Batch.

@@ -35,17 +35,15 @@ class Calls:
         client: boto3 client without retries of its own.
         clock: Time of this client. Default: the computer's.
         service: Prefix of the service's IAM actions. Default: `batch`.
-        hint: End of the error of a missing permission: what allows the calls. Default: `queue.grants.observe`.
 
     Attributes:
         count: Number of requests that were sent.
     """
 
-    def __init__(self, client: Any, clock: Clock | None = None, service: str = "batch", hint: str = "") -> None:
+    def __init__(self, client: Any, clock: Clock | None = None, service: str = "batch") -> None:
         self._client = client
         self._clock = Clock() if clock is None else clock
         self._service = service
-        self._hint = hint or _OBSERVERS
         self.count = 0
 
     def __call__(self, operation: str, **request: object) -> dict[str, Any]:
@@ -69,7 +67,7 @@ class Calls:
             except Exception as error:
                 action = f"{self._service}:{_action(operation)}"
                 if code(error) in _DENIED:
-                    raise NotAllowed(f"no permission for {action}: {self._hint}") from None
+                    raise NotAllowed(f"no permission for {action}: {_OBSERVERS}") from None
                 if _ABSENT.search(str(error)) and code(error) in ("ClientException", "ResourceNotFoundException"):
                     raise LookupError(f"{_named(request)}: {_message(error)}") from None
                 if not _is_temporary(error):

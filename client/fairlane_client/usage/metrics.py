@@ -15,8 +15,6 @@ NAMESPACE: Final = "Fairlane"
 OTHER: Final = "other"
 PART: Final = "parts of an hour, which hourly metrics do not have"
 NO_METRICS: Final = "hours without metrics"
-METRICS_HINT: Final = "queue.grants.observe does not give it: allow the action on *"
-"""End of the error of a missing permission for metrics."""
 
 
 def metric_holds(calls: Calls, queue: Queue, start: int, end: int) -> Iterator[Hold | Gap]:

@@ -23,12 +23,11 @@ def add_queue_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON for programs")
 
 
-def open_calls(service: str = "batch", hint: str = "") -> "Calls":
+def open_calls(service: str = "batch") -> "Calls":
     """Return calls to a service in the Region of the caller's session.
 
     Args:
         service: Name of the service in boto3. Default: AWS Batch.
-        hint: End of the error of a missing permission, as in `Calls`. Default: `queue.grants.observe`.
 
     Raises:
         ImportError: If boto3 is missing.
@@ -41,7 +40,7 @@ def open_calls(service: str = "batch", hint: str = "") -> "Calls":
 
     session = open_session("answers about queues")
     client = session.client(service, config=Config(retries={"total_max_attempts": 1}))
-    return Calls(client, service=service, hint=hint)
+    return Calls(client, service=service)
 
 
 def open_queue(arguments: argparse.Namespace, calls: "Calls | None") -> "Queue":

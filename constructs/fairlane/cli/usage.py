@@ -44,11 +44,10 @@ def _run(arguments: argparse.Namespace) -> int:
             _check_writable(path)
     from fairlane.costs import read_prices
     from fairlane_client.usage import usage
-    from fairlane_client.usage.metrics import METRICS_HINT
 
     prices = None if arguments.prices is None else read_prices(arguments.prices)
     calls = open_calls() if arguments.context is None else None
-    metrics = open_calls("cloudwatch", hint=METRICS_HINT) if calls is not None else None
+    metrics = open_calls("cloudwatch") if calls is not None else None
     queue = open_queue(arguments, calls)
     with show_progress() as show:
         answer = usage(

@@ -35,7 +35,12 @@ class GpuQueueGrants(QueueGrants):
     and `fairlane:QueueGrants.notGranted` for a grantee of which the CDK cannot change the policies.
     """
 
-    _READ_JOBS = ("batch:DescribeComputeEnvironments", "batch:DescribeJobs", "batch:ListJobs")
+    _READ_JOBS = (
+        "batch:DescribeComputeEnvironments",
+        "batch:DescribeJobDefinitions",
+        "batch:DescribeJobs",
+        "batch:ListJobs",
+    )
 
     def submit(
         self,

@@ -17,7 +17,7 @@ from fairlane.queues.native_metrics import QueueMetrics
 from fairlane.scheduling import FairShare, SchedulingPolicy
 
 _READ_QUEUE: Final = ["batch:GetJobQueueSnapshot", "batch:ListQuotaShares"]
-_READ_ACCOUNT: Final = ["batch:DescribeJobQueues", "batch:DescribeSchedulingPolicies"]
+_READ_ACCOUNT: Final = ["batch:DescribeJobQueues", "batch:DescribeSchedulingPolicies", "cloudwatch:GetMetricData"]
 
 
 @check_methods
@@ -41,10 +41,10 @@ class QueueGrants:
         self._scheduling = scheduling
 
     def observe(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Grant permission to read the queue, its shares and its jobs.
+        """Grant permission to read the queue, its shares, its jobs and metrics.
 
-        AWS allows most of the list and describe actions only for the whole account. cdk-nag reports the resource `*` of
-        these statements: the owner of the grantee must acknowledge it.
+        AWS allows metrics and most of the list and describe actions only for the whole account. cdk-nag reports the
+        resource `*` of these statements: the owner of the grantee must acknowledge it.
 
         Args:
             grantee: IAM role, user or group.

@@ -137,8 +137,6 @@ def test_a_call_that_is_throttled_again_and_again_names_its_action() -> None:
 def test_a_missing_permission_names_its_action_and_who_gives_it() -> None:
     with pytest.raises(NotAllowed, match=r"no permission for batch:DescribeJobQueues: queue\.grants\.observe"):
         Calls(_Client("AccessDeniedException"))("describe_job_queues")
-    with pytest.raises(NotAllowed, match=r"no permission for batch:DescribeJobQueues: ask the administrator$"):
-        Calls(_Client("AccessDeniedException"), hint="ask the administrator")("describe_job_queues")
 
 
 def test_another_refusal_is_raised_as_it_is() -> None:

@@ -17,7 +17,6 @@ from fairlane_client.sweeps.submission import Clock
 from fairlane_client.usage import Usage, usage
 from fairlane_client.usage.holds import HOUR
 from fairlane_client.usage.ledger import SCALE, RowKind
-from fairlane_client.usage.metrics import METRICS_HINT
 from fairlane_local.testing.local_batch import LocalBatch
 from tests.gpu import gpu_queue
 from tests.grants import role
@@ -163,13 +162,13 @@ def test_the_lists_of_the_local_aws_tell_what_was_borrowed_lent_and_lost(
 
 
 class _Recorder:
-    """Client that keeps the names of the operations."""
+    """Client that keeps the IAM actions of the calls."""
 
-    def __init__(self, client: Any, operations: set[str]) -> None:
-        self._client, self._operations = client, operations
+    def __init__(self, client: Any, actions: set[str], service: str = "batch") -> None:
+        self._client, self._actions, self._service = client, actions, service
 
     def __getattr__(self, name: str) -> Any:
-        self._operations.add(name)
+        self._actions.add(f"{self._service}:" + "".join(part.capitalize() for part in name.split("_")))
         return getattr(self._client, name)
 
 
@@ -181,20 +180,21 @@ def test_observers_of_a_queue_may_make_all_calls(stack: Stack, local_batch: Loca
     local_batch.deploy(tmp_path / "team.yaml")
     local_batch.submit("training", share="a")
     local_batch.advance(600)
-    operations: set[str] = set()
-    batch = Calls(_Recorder(boto3.client("batch", region_name="us-east-1"), operations))
+    actions: set[str] = set()
+    batch = Calls(_Recorder(boto3.client("batch", region_name="us-east-1"), actions))
     found = batch("describe_service_job", jobId=next(iter(local_batch.jobs("training"))).id)
     start = datetime.fromtimestamp(found["createdAt"] / 1000, UTC)
     usage(read_queue(batch, "training"), start, start + timedelta(hours=1), calls=batch, now=start + timedelta(hours=1))
     fake = FakeBatch(job("1", "RUNNING", 2), neighbor="env")
-    containers = Calls(_Recorder(fake, operations))
-    usage(queue(neighbors=["other"]), hours_before(4), NOW, calls=containers, now=NOW)
-    assert {"list_quota_shares", "list_service_jobs", "list_jobs", "describe_jobs"} <= operations
+    containers = Calls(_Recorder(fake, actions))
+    measured = Calls(_Recorder(FakeMetrics({}), actions, "cloudwatch"), service="cloudwatch")
+    usage(queue(neighbors=["other"]), hours_before(999), NOW, calls=containers, metrics=measured, now=NOW)
+    assert {"batch:ListQuotaShares", "batch:ListServiceJobs", "batch:ListJobs", "batch:DescribeJobs"} <= actions
+    assert "cloudwatch:GetMetricData" in actions
     statements = Deployment.of(stack).statements("Role")
-    for operation in operations:
-        action = "batch:" + "".join(part.capitalize() for part in operation.split("_"))
+    for action in actions:
         arn = "arn:aws:batch:us-east-1:111122223333:job-queue/training"
-        resource = arn if operation == "list_quota_shares" else "*"
+        resource = arn if action == "batch:ListQuotaShares" else "*"
         assert is_allowed(statements, action, [resource], {}), action
 
 
@@ -324,7 +324,7 @@ class FakeMetrics:
 
 
 def metrics(means: dict[str, dict[float, float]], code: str = "") -> Calls:
-    return Calls(FakeMetrics(means, code), Clock(sleep=lambda seconds: None), "cloudwatch", METRICS_HINT)
+    return Calls(FakeMetrics(means, code), Clock(sleep=lambda seconds: None), "cloudwatch")
 
 
 def test_metrics_fill_days_that_have_no_other_source(tmp_path: Path) -> None:
@@ -348,7 +348,7 @@ def test_metrics_that_may_not_be_read_leave_the_days_unknown(tmp_path: Path) -> 
     denied = metrics({}, "AccessDenied")
     answer = usage(queue(), hours_before(36), hours_before(6), archive=archive, metrics=denied, now=NOW)
     assert amounts(answer)[RowKind.UNKNOWN, ""] == {"other": 8 * 6}
-    problem = "no permission for cloudwatch:GetMetricData: queue.grants.observe does not give it"
+    problem = "no permission for cloudwatch:GetMetricData: queue.grants.observe"
     assert any(problem in note for note in answer.notes)
 
 
