@@ -29,7 +29,7 @@ def add_cost(
         stacks: Monitoring stacks of the queues of all Regions, with their dashboards.
         clusters: Monitoring stacks of the HyperPod clusters.
         replicas: Stacks of replicas, which also have alarms.
-        training: Stacks of queues, whose schedules also have alarms.
+        training: Stacks of queues, whose schedules and archives also have alarms.
 
     Raises:
         ConfigurationError: If the estimated cost is above `monitoring_cost_limit`.
@@ -48,7 +48,8 @@ def add_cost(
             clusters=[stack.monitoring for stack in clusters],
             keys=sum(len(stack.topics) for stack in (*every, *replicas, *training)),
             other_alarms=len([stack for stack in replicas if stack.alarm])
-            + sum(schedule.alarm is not None for stack in training for schedule in stack.schedules.values()),
+            + sum(schedule.alarm is not None for stack in training for schedule in stack.schedules.values())
+            + sum(stack.job_archive is not None and stack.job_archive.alarm is not None for stack in training),
             log_retention_days=environment.log_retention_days or LOG_RETENTION_DAYS,
             limit_usd=environment.monitoring_cost_limit,
         )

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 import aws_cdk as cdk
 from constructs import Construct
@@ -49,7 +49,7 @@ class TrainingStack(RegionalStack):
         fan_outs: Fan-outs by name, in the home Region only.
         fan_out_regions: Parts of fan-outs by name, in other Regions.
         schedules: Schedules that submit jobs, by name.
-        topics: New SNS topics of the schedules' alarms.
+        topics: New SNS topics of the alarms of schedules and of the archive.
         job_archive: Archive of ended jobs. None without `job_archive`.
     """
 
@@ -110,11 +110,12 @@ class TrainingStack(RegionalStack):
         self.fan_outs = self._fan_outs(model, fan_outs) if is_home else {}
         self.fan_out_regions = {} if is_home else self._fan_out_regions(str(home), fan_outs)
         self.topics: list[AlarmTopic] = []
-        self.schedules = self._schedules(model, name_prefix)
+        alarm = self._alarm_settings(model) if model.schedules or model.job_archive else {}
+        self.schedules = self._schedules(model, alarm, name_prefix)
         for name, queue in model.training_queues.items():
             if queue.instance_type is not None:
                 warn_of_unknown_instance_types(self.training_queues[name], [queue.instance_type])
-        self.job_archive = self._job_archive(model)
+        self.job_archive = self._job_archive(model, alarm)
         self._add_outputs()
 
     def _sweep_stores(self, model: RegionModel) -> "dict[str, SweepStore]":
@@ -191,15 +192,14 @@ class TrainingStack(RegionalStack):
             for name, fan_out in fan_outs.items()
         }
 
-    def _schedules(self, model: RegionModel, name_prefix: str | None) -> "dict[str, TrainingSchedule]":
+    def _schedules(
+        self, model: RegionModel, alarm: Mapping[str, Any], name_prefix: str | None
+    ) -> "dict[str, TrainingSchedule]":
         if not model.schedules:
             return {}
         from fairlane.schedules import TrainingSchedule  # noqa: PLC0415 (loads for a tenth of a second)
-        from fairlane_stacks.notification_targets import shared_targets  # noqa: PLC0415
 
-        alarms = model.alarms or AlarmSettings()
         queues: dict[str, TrainingQueue | GpuQueue] = {**self.training_queues, **self.gpu_queues}
-        notify = shared_targets(self, alarms, self.region, self.topics) if alarms.enabled else []
         parent = Construct(self, "Schedules")
         return {
             name: TrainingSchedule(
@@ -208,16 +208,14 @@ class TrainingStack(RegionalStack):
                 queue=queues[str(schedule.queue)],
                 execution_role=self.execution_roles.get(schedule.execution_role or ""),
                 job_definition=self.job_definitions.get(schedule.job_definition or ""),
-                alarm=alarms.enabled,
-                notify=notify,
-                runbooks=alarms.runbooks,
                 name_prefix=name_prefix,
+                **alarm,
                 **schedule.settings(name, model.queues[str(schedule.queue)]),
             )
             for name, schedule in model.schedules.items()
         }
 
-    def _job_archive(self, model: RegionModel) -> "JobArchive | None":
+    def _job_archive(self, model: RegionModel, alarm: Mapping[str, Any]) -> "JobArchive | None":
         if model.job_archive is None:
             return None
         from fairlane.monitoring import JobArchive  # noqa: PLC0415 (loads for a tenth of a second)
@@ -230,8 +228,17 @@ class TrainingStack(RegionalStack):
             instance_types=hints,
             log_encryption_key=model.log_encryption_key,
             name_prefix=self._stack_prefix,
+            **alarm,
             **model.job_archive.settings,
         )
+
+    def _alarm_settings(self, model: RegionModel) -> dict[str, Any]:
+        """Return the arguments for the alarms of schedules and of the archive."""
+        from fairlane_stacks.notification_targets import shared_targets  # noqa: PLC0415
+
+        alarms = model.alarms or AlarmSettings()
+        notify = shared_targets(self, alarms, self.region, self.topics) if alarms.enabled else []
+        return {"alarm": alarms.enabled, "notify": notify, "runbooks": alarms.runbooks}
 
     def _fan_out_regions(self, home: str, fan_outs: Mapping[str, FanOutModel]) -> "dict[str, TrainingFanOutRegion]":
         names = [name for name, fan_out in fan_outs.items() if self.region in fan_out.queues]

@@ -37,11 +37,10 @@ from tests.support import REPOSITORY
 DOCS = REPOSITORY / "docs"
 RUNBOOKS = DOCS / "runbooks"
 INDEX = RUNBOOKS / "README.md"
+WITHOUT_LIMITS = ["custom", "replication_failed", "schedule_failed", "job_archive_dead_letters"]
 KINDS = [
     *(field.name for limits in (AlarmLimits, ExporterLimits, FanOutLimits, HyperPodLimits) for field in fields(limits)),
-    "custom",
-    "replication_failed",
-    "schedule_failed",
+    *WITHOUT_LIMITS,
 ]
 ALERTS = {
     kind for kind, _, limit in HyperPodLimits().limits() if list(limit.cluster_rules(PrometheusSeries(labels={})))
@@ -197,7 +196,9 @@ def limit_examples(page: Path) -> list[str]:
     return re.findall(r"`((?:AlarmLimits|ExporterLimits|FanOutLimits|HyperPodLimits)\(\w.*?\))`", page.read_text())
 
 
-@pytest.mark.parametrize("page", [*map(runbook, KINDS[:-3]), DOCS / "alarms.md"], ids=lambda page: page.stem)
+@pytest.mark.parametrize(
+    "page", [*map(runbook, KINDS[: -len(WITHOUT_LIMITS)]), DOCS / "alarms.md"], ids=lambda page: page.stem
+)
 def test_limits_on_pages_are_valid(page: Path) -> None:
     assert limit_examples(page)
     for code in limit_examples(page):
@@ -271,12 +272,7 @@ def test_the_table_of_alarms_has_the_severities_and_the_treatment_of_missing_dat
         for kind, part, severities, missing in re.findall(row, (DOCS / "alarms.md").read_text(), re.MULTILINE)
     }
     kinds = {name.removesuffix("-events").removesuffix("-unpublished").replace("-", "_") for name in documented}
-    assert kinds == set(KINDS) - {
-        "custom",
-        "replication_failed",
-        "schedule_failed",
-        *ALERTS,
-    }
+    assert kinds == set(KINDS) - {*WITHOUT_LIMITS, *ALERTS}
     actual: dict[str, set[tuple[str, str | None]]] = {name: set() for name in documented}
     for path, alarm in (queue_alarms().alarms | fan_out_alarms().alarms | cluster_alarms().alarms).items():
         name, _, severity = path.rpartition("/")[2].rpartition("-")

@@ -10,6 +10,7 @@ from fairlane_stacks.training_stack import TrainingStack
 from tests.support import template_of
 
 FIFO = {"capacity": 1, "scheduling": {"policy": "fifo"}}
+REGISTRY = "111122223333.dkr.ecr.us-east-1.amazonaws.com"
 KEY = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 
 
@@ -51,3 +52,26 @@ def test_the_settings_and_the_prefix_reach_the_archive() -> None:
     assert {rule["Prefix"]: rule["ExpirationInDays"] for rule in rules if "Prefix" in rule}["jobs/"] == 30
     (group,) = kinds(stack, "AWS::Logs::LogGroup")
     assert group["KmsKeyId"] == KEY
+
+
+def test_the_alarm_follows_the_settings_of_the_alarms() -> None:
+    payload = {
+        "AlgorithmSpecification": {"TrainingImage": f"{REGISTRY}/train:1", "TrainingInputMode": "File"},
+        "OutputDataConfig": {"S3OutputPath": "s3://models/nightly/"},
+        "ResourceConfig": {"InstanceType": "ml.g6.12xlarge", "InstanceCount": 1, "VolumeSizeInGB": 100},
+        "StoppingCondition": {"MaxRuntimeInSeconds": 14400},
+    }
+    nightly = {"schedule": "rate(1 day)", "queue": "p4", "execution_role": "trainer", "payload": payload}
+    others: dict[str, Any] = {
+        "schedules": {"nightly": nightly},
+        "execution_roles": {"trainer": {"write": ["s3://models/"]}},
+    }
+    stack = training(alarms={"notify": ["team@example.com"], "runbooks": "https://wiki.example.com"}, **others)
+    alarms = {alarm["AlarmName"]: alarm for alarm in kinds(stack, "AWS::CloudWatch::Alarm")}
+    assert {*alarms} == {"fairlane-job-archive-dead-letters", "fairlane-prod-schedule-nightly-failed"}
+    assert alarms["fairlane-job-archive-dead-letters"]["AlarmDescription"].endswith(
+        "https://wiki.example.com/job-archive-dead-letters.md"
+    )
+    assert len(stack.topics) == 1
+    assert all(len(alarm["AlarmActions"]) == 1 for alarm in alarms.values())
+    assert kinds(training(alarms={"enabled": False}), "AWS::CloudWatch::Alarm") == []

@@ -8,6 +8,7 @@ import pytest
 from aws_cdk import App, Environment, Stack, Validations
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
+from aws_cdk.assertions import Annotations, Match
 from cdk_nag import AwsSolutionsChecks
 
 from fairlane import ConfigurationError, GpuQueue, JobArchive, JobMetrics, SweepStore, TrainingQueue
@@ -153,6 +154,39 @@ def test_the_archive_with_its_grant_passes_cdk_nag_and_cfn_lint(known: bool) -> 
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     app.synth()  # raises if cdk-nag reports a finding
     assert cfn_lint.findings(template_of(stack)) == []
+
+
+def test_the_alarm_is_on_the_only_dead_letter_queue(stack: Stack) -> None:
+    topic = "arn:aws:sns:us-east-1:111122223333:alarms"
+    dead_letters = stack.get_logical_id(_resource(archive(stack, notify=[topic]).dead_letters))
+    alarm = only(stack, "AWS::CloudWatch::Alarm")
+    assert alarm["AlarmName"] == "fairlane-job-archive-dead-letters"
+    assert alarm["AlarmActions"] == alarm["OKActions"] == [topic]
+    assert alarm["AlarmDescription"].endswith("Runbook: docs/runbooks/job-archive-dead-letters.md")
+    assert alarm["Dimensions"] == [{"Name": "QueueName", "Value": {"Fn::GetAtt": [dead_letters, "QueueName"]}}]
+    arn = {"Fn::GetAtt": [dead_letters, "Arn"]}
+    targets = [target for rule in of_type(stack, "AWS::Events::Rule") for target in rule["Targets"]]
+    assert [target["DeadLetterConfig"]["Arn"] for target in targets] == [arn, arn]
+    (source,) = (queue["RedrivePolicy"] for queue in of_type(stack, "AWS::SQS::Queue") if "RedrivePolicy" in queue)
+    assert source["deadLetterTargetArn"] == arn
+
+
+def _resource(queue: Any) -> Any:
+    return queue.node.default_child
+
+
+def test_an_alarm_without_targets_warns_and_an_archive_without_an_alarm_does_not(stack: Stack) -> None:
+    archive(stack)
+    found = Annotations.from_stack(stack)
+    found.has_warning("/Stack/Archive", Match.string_like_regexp("the alarm on missing records has no targets"))
+    other = Stack(App(), "Stack", env=Environment(account="111122223333", region="us-east-1"))
+    assert archive(other, alarm=False).alarm is None
+    assert of_type(other, "AWS::CloudWatch::Alarm") == []
+    Annotations.from_stack(other).has_no_warning("*", Match.any_value())
+
+
+def test_wrong_targets_and_runbooks_are_refused_together(stack: Stack) -> None:
+    assert len(problems_of(lambda: archive(stack, notify="topic", runbooks="", expire_after_days=1))) == 3
 
 
 WRONG: dict[str, tuple[Callable[[Stack], dict[str, Any]], list[str]]] = {

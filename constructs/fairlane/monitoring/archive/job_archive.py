@@ -3,18 +3,24 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+import aws_cdk as cdk
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_s3_assets as s3_assets
 from constructs import Construct
 
 from fairlane._internal import json_tables
 from fairlane._internal.athena_names import NAME_PREFIX, database_name, workgroup_name
 from fairlane._internal.claims import WORKGROUP, Claims
-from fairlane._internal.event_queues import CONSUMER_ACTIONS, consume, event_queue, rule_dead_letters
+from fairlane._internal.event_queues import CONSUMER_ACTIONS, consume, event_queue
 from fairlane._internal.functions import Function, lambda_code
 from fairlane._internal.iam_statements import allow
 from fairlane._internal.log_encryption import AnyKey, key_arn_of, log_key_arn, log_key_problems
 from fairlane._internal.private_bucket import private_bucket
 from fairlane.errors import ConfigurationError
+from fairlane.monitoring.alarms.actions import check_runbooks
+from fairlane.monitoring.alarms.alarm_names import taken_problems
+from fairlane.monitoring.alarms.alarm_problems import Target
+from fairlane.monitoring.alarms.message_alarm import message_alarm, notify_problems
 from fairlane.monitoring.archive.archive_events import add_rules
 from fairlane.monitoring.archive.archive_grants import JobArchiveGrants
 from fairlane.monitoring.archive.archive_queries import COLUMNS, NAMED_QUERIES, TABLE
@@ -28,6 +34,7 @@ from fairlane.monitoring.archive.archive_rules import (
 from fairlane.monitoring.exporter.queue_reader import AnyQueue, queue_problems, read_queue
 
 ATHENA_DAYS: Final = 7
+_RUNBOOKS: Final = "docs/runbooks"
 _TIMEOUT_SECONDS: Final = 60
 _BATCH_WINDOW_SECONDS: Final = 300
 _NO_ACCESS_LOGS: Final = (
@@ -72,14 +79,17 @@ class JobArchive(Construct):
             grants and the function, as the default policy of `aws_kms.Key` does. Default: Amazon S3 manages the key.
         log_encryption_key: KMS key of the log group of the function, or its ARN, as in `TrainingVpc`. Default:
             encryption with a key of CloudWatch Logs.
-        name_prefix: Start of the names of the workgroup and the database, 1 to 32 letters, digits and hyphens. A second
-            archive in a Region needs another prefix. Default: fairlane.
+        alarm: True creates an alarm on the dead-letter queue, `<name_prefix>-job-archive-dead-letters`. Default: True.
+        notify: SNS topics, or ARNs of other targets that an alarm can invoke, at most 5. Default: none.
+        runbooks: URL or path of the folder with the runbooks. Default: docs/runbooks.
+        name_prefix: Start of the names of the workgroup, the database and the alarm, 1 to 32 letters, digits and
+            hyphens. A second archive in a Region needs another prefix. Default: fairlane.
 
     Attributes:
         bucket: Bucket.
         events: SQS queue of events.
-        dead_letters: Dead-letter queue of events that could not be archived.
-        rule_dead_letters: Dead-letter queue of events that EventBridge could not deliver.
+        dead_letters: Dead-letter queue of events that EventBridge could not deliver or the function could not archive.
+        alarm: Alarm on `dead_letters`. None without an alarm.
         function: Function that writes the records.
         database: Glue database, `<name_prefix>_job_archive`.
         workgroup: Athena workgroup, `<name_prefix>-job-archive`.
@@ -99,6 +109,9 @@ class JobArchive(Construct):
         expire_after_days: int = EXPIRE_AFTER_DAYS,
         encryption_key: AnyKey | None = None,
         log_encryption_key: AnyKey | None = None,
+        alarm: bool = True,
+        notify: Sequence[Target] = (),
+        runbooks: str = _RUNBOOKS,
         name_prefix: str = NAME_PREFIX,
     ) -> None:
         home, key_arn = Claims.regional(scope), key_arn_of(encryption_key)
@@ -113,6 +126,9 @@ class JobArchive(Construct):
             ),
             *home.name_problems(WORKGROUP, "name_prefix", workgroup),
             *log_key_problems(scope, log_encryption_key),
+            *notify_problems(notify, home.region),
+            *check_runbooks(runbooks),
+            *(taken_problems(home, [f"{workgroup}-dead-letters"]) if alarm else ()),
         ]
         if problems:
             raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)
@@ -123,11 +139,10 @@ class JobArchive(Construct):
         days = {JOBS: expire_after_days, ATHENA: ATHENA_DAYS}
         self.bucket = private_bucket(self, days=days, put_once=(), key_arn=key_arn, no_access_logs=_NO_ACCESS_LOGS)
         self.dead_letters = event_queue(self, "DeadLetters", None)
-        self.rule_dead_letters = rule_dead_letters(self, "RuleDeadLetters")
         self.events = event_queue(self, "Events", self.dead_letters, _TIMEOUT_SECONDS, _BATCH_WINDOW_SECONDS)
         hints = instance_types or {}
         monitored = [read_queue(queue, (), hints.get(queue.job_queue_name), home, queues) for queue in queues]
-        add_rules(Construct(self, "Rules"), monitored, self.events, self.rule_dead_letters)
+        add_rules(Construct(self, "Rules"), monitored, self.events, self.dead_letters)
         self.function = self._function(lambda_code(self), log_key_arn(self, log_encryption_key))
         consume(self, "Mapping", self.function, self.events, _BATCH_WINDOW_SECONDS)
         name = self.bucket.bucket_name
@@ -144,11 +159,22 @@ class JobArchive(Construct):
         description = "Queries of ended jobs"
         self.workgroup = json_tables.create_workgroup(self, workgroup, description, f"s3://{name}/{ATHENA}", key_arn)
         json_tables.create_queries(self, NAMED_QUERIES, self.workgroup, self.database)
+        self.alarm = self._alarm(f"{workgroup}-dead-letters", notify, runbooks) if alarm else None
 
     @property
     def grants(self) -> JobArchiveGrants:
         """Permissions on the archive."""
         return JobArchiveGrants(self)
+
+    def _alarm(self, name: str, notify: Sequence[Target], runbooks: str) -> cloudwatch.CfnAlarm:
+        description = (
+            "Job archive: records of ended jobs are missing. Look first at: the events in the queue DeadLetters of the "
+            f"stack {cdk.Stack.of(self).stack_name}. Runbook: {runbooks}/job-archive-dead-letters.md"
+        )
+        if not notify:
+            message = "the alarm on missing records has no targets and notifies nobody: set notify"
+            cdk.Annotations.of(self).add_warning_v2("fairlane:JobArchive.noAction", message)
+        return message_alarm(self, self.dead_letters, name, description, notify, "Alarm")
 
     def _function(self, code: s3_assets.Asset, log_key: str | None) -> Function:
         records = f"{self.bucket.bucket_arn}/{JOBS}*"
