@@ -28,4 +28,4 @@ def _run(arguments: argparse.Namespace) -> int:
         print_json(answer)
     else:
         print(answer)
-    return 0
+    return 1 if answer.partial else 0

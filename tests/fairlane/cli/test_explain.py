@@ -15,6 +15,7 @@ from fairlane.cli.progress import show_progress
 from fairlane_client.explain import explain
 from fairlane_client.queues.calls import Calls
 from fairlane_client.queues.queue import read_queue
+from fairlane_client.sweeps.submission import Clock
 from fairlane_local.testing.local_batch import LocalBatch
 from tests.fairlane_client.explain.faulty import Faulty
 from tests.iam.roles import Deployment
@@ -113,6 +114,18 @@ def test_a_missing_permission_is_an_error_with_its_action(
     monkeypatch.setattr("fairlane.cli.explain.open_calls", lambda: Calls(client))
     assert main(["explain", "waiting", "--queue", "fifo"]) == 1
     assert "fairlane: no permission for batch:ListServiceJobs: queue.grants.observe" in capsys.readouterr().err
+
+
+def test_a_partial_answer_is_printed_with_exit_code_1(
+    team: LocalBatch, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = Faulty(boto3.client("batch", region_name="us-east-1"))
+    client.throttled["list_service_jobs"] = lambda request: request.get("jobStatus") == "RUNNING"
+    clock = Clock(sleep=lambda seconds: None)
+    monkeypatch.setattr("fairlane.cli.explain.open_calls", lambda: Calls(client, clock))
+    assert main(["explain", "waiting", "--queue", "fifo"]) == 1
+    out, _ = capsys.readouterr()
+    assert "the answer is partial: AWS throttled a call" in out
 
 
 @pytest.mark.parametrize("name", ["fifo", "quota", "gpu"])
