@@ -17,9 +17,9 @@ from random import Random
 from fairlane_client.eta import estimate_starts
 from fairlane_client.eta.reading import MAX_DESCRIPTIONS
 from fairlane_client.explain import explain as explain_job
-from fairlane_client.fan_out.text import align
 from fairlane_client.queues.calls import Calls
 from fairlane_client.queues.queue import Queue, read_queue
+from fairlane_client.text import align
 from fairlane_client.top.reading import MAX_REQUESTS, TopReader
 from fairlane_client.usage import usage
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
-from fairlane_client.sweeps.submission import Clock
+from fairlane_client.clock import Clock
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -20,9 +20,9 @@ from fairlane_client.eta.past_jobs import (
 from fairlane_client.eta.reading import Progress, Reading
 from fairlane_client.eta.run_times import LEVELS, RunTimes, keys_of
 from fairlane_client.eta.simulation import Simulation, State
-from fairlane_client.fan_out.text import plural
 from fairlane_client.queues.calls import Calls
 from fairlane_client.queues.queue import Queue
+from fairlane_client.text import plural
 
 MAX_RUNS: Final = 10_000
 

@@ -10,7 +10,6 @@ from typing import Any, Final
 
 from fairlane.errors import ConfigurationError, Problem
 from fairlane_client.eta.past_jobs import likeness
-from fairlane_client.fan_out.text import plural
 from fairlane_client.queues.calls import Calls, Throttled
 from fairlane_client.queues.jobs import (
     DESCRIBED,
@@ -23,6 +22,7 @@ from fairlane_client.queues.jobs import (
     read_job,
 )
 from fairlane_client.queues.queue import Queue
+from fairlane_client.text import plural
 
 MAX_DESCRIPTIONS: Final = 500
 """Maximum number of requests that describe jobs. AWS Batch describes one training job or 100 container jobs each."""

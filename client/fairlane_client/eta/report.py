@@ -9,8 +9,8 @@ from fairlane_client.eta.answer import Answer
 from fairlane_client.eta.back_test import BackTest
 from fairlane_client.eta.estimates import Estimate
 from fairlane_client.eta.simulation import MAX_DAYS
-from fairlane_client.fan_out.text import align, plural, shortened
 from fairlane_client.queues.queue import VCPU
+from fairlane_client.text import align, plural, shortened
 
 _WIDTH: Final = 80
 _HEADER: Final = ["job", "share", "needs", "half by", "90 % by", "run times of"]

@@ -16,10 +16,10 @@ from fairlane_client.explain.quotas import QuotaWait, read_priorities
 from fairlane_client.explain.reasons import Reason, Verdict
 from fairlane_client.explain.states import end_text, since, state_text
 from fairlane_client.explain.words import duration, names
-from fairlane_client.fan_out.text import plural
 from fairlane_client.queues.calls import Calls, Throttled
 from fairlane_client.queues.jobs import ENDED, HOLDING, WAITING, QueuedJob, list_jobs, read_job
 from fairlane_client.queues.queue import Queue
+from fairlane_client.text import plural
 
 _RUNNABLE: Final = "RUNNABLE"
 _PATIENCE: Final = 300

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from fairlane_client.explain.words import capacity, duration
-from fairlane_client.fan_out.text import plural
 from fairlane_client.queues.jobs import ENDED, QueuedJob
+from fairlane_client.text import plural
 
 
 def since(job: QueuedJob, detail: Mapping[str, Any]) -> tuple[float | None, bool]:

@@ -7,7 +7,7 @@ from typing import Final
 from fairlane_client.explain.answer import Explanation, Holder, Place, Preemption
 from fairlane_client.explain.reasons import SENTENCES
 from fairlane_client.explain.words import capacity, duration, names
-from fairlane_client.fan_out.text import align, plural
+from fairlane_client.text import align, plural
 
 _WIDTH: Final = 80
 _MAX_HOLDERS: Final = 8

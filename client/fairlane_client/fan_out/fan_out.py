@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from fairlane.errors import ConfigurationError, Problem
+from fairlane_client.clock import Clock
 from fairlane_client.fan_out.executions import Executions, PlanRefused
 from fairlane_client.fan_out.place import Place, find_fan_out
 from fairlane_client.fan_out.plan import Plan, file_manifest, manifest_name
@@ -15,7 +16,6 @@ from fairlane_client.fan_out.progress import Progress, read_progress
 from fairlane_client.fan_out.termination import Termination
 from fairlane_client.fan_out.watch import watch_regions
 from fairlane_client.locations import Session
-from fairlane_client.sweeps.submission import Clock
 from fairlane_lambda.fan_out.ledger import Ledger
 from fairlane_lambda.fan_out.names import PLANS, UPLOADS, plan_folder
 from fairlane_lambda.fan_out.table import Item, Table

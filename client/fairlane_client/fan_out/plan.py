@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from fairlane.errors import ConfigurationError, Problem
-from fairlane_client.fan_out.text import align, plural
+from fairlane_client.text import align, plural
 from fairlane_lambda.fan_out.names import MANIFEST
 
 _MOST_ROWS: Final = 40

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from fairlane_client.clock import Clock
 from fairlane_client.fan_out.progress import Counts, Progress
 from fairlane_client.live import Frame, open_console, show_live
-from fairlane_client.sweeps.submission import Clock
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from fairlane_client.sweeps.submission import Clock
+from fairlane_client.clock import Clock
 from fairlane_run.objects import code
 
 _ATTEMPTS: Final = 6

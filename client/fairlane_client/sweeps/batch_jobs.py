@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from fairlane_client.sweeps.submission import Clock, Refused, Unanswered
+from fairlane_client.clock import Clock
+from fairlane_client.sweeps.submission import Refused, Unanswered
 from fairlane_run.objects import code
 
 ENDED: Final = ("SUCCEEDED", "FAILED")

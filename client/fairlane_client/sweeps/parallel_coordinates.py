@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from fairlane._charts.chart import Chart, Entry
 from fairlane._charts.layout import AXIS, chart_layout, escape_html
-from fairlane_client.fan_out.text import shortened
+from fairlane_client.text import shortened
 
 MOST_AXES: Final = 8
 """Maximum number of parameters in the chart."""

@@ -6,8 +6,8 @@ from typing import Any, Final, NamedTuple
 
 from fairlane._charts.chart import Chart, Entry
 from fairlane._charts.layout import AXIS, Figure, chart_layout, escape_html, time_axis, utc
-from fairlane_client.fan_out.text import shortened
 from fairlane_client.sweeps.plan import Plan
+from fairlane_client.text import shortened
 
 _MOST_BARS: Final = 12
 _MOST_STEPS: Final = 24

@@ -4,13 +4,14 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
 
+from fairlane_client.clock import Clock
 from fairlane_client.sweeps.bucket import Bucket
 from fairlane_client.sweeps.layout import CHUNK, Layout
 from fairlane_client.sweeps.leaderboard import Results
 from fairlane_client.sweeps.manifest import Manifest, Point, from_lines, to_lines
 from fairlane_client.sweeps.plan import Plan
 from fairlane_client.sweeps.samplers import ask
-from fairlane_client.sweeps.submission import Clock, Submissions, Target
+from fairlane_client.sweeps.submission import Submissions, Target
 
 
 class Counts(NamedTuple):

@@ -9,11 +9,11 @@ AWS does not document how long the lists of AWS Batch lag. Ages are by the clock
 """
 
 import json
-import time
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, Protocol
 from uuid import uuid4
 
+from fairlane_client.clock import Clock
 from fairlane_client.sweeps.bucket import Bucket, to_json
 from fairlane_client.sweeps.layout import Layout
 from fairlane_client.sweeps.manifest import Manifest
@@ -27,18 +27,6 @@ STALE_SECONDS: Final = ATTEMPT_SECONDS + REQUEST_SECONDS + LAG_SECONDS
 _POLL_SECONDS: Final = 10
 _ATTEMPTS: Final = 5
 _FREE: Final = b'{"free":true}'
-
-
-class Clock(NamedTuple):
-    """Time of a client.
-
-    Attributes:
-        now: Returns seconds from any origin.
-        sleep: Waits a number of seconds.
-    """
-
-    now: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], None] = time.sleep
 
 
 class Refused(Exception):  # noqa: N818

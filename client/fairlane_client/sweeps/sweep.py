@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from fairlane.errors import ConfigurationError, Problem
+from fairlane_client.clock import Clock
 from fairlane_client.locations import Session
 from fairlane_client.sweeps.array_jobs import ArrayJobs
 from fairlane_client.sweeps.bucket import Bucket, to_json
@@ -18,7 +19,6 @@ from fairlane_client.sweeps.service_jobs import ServiceJobs
 from fairlane_client.sweeps.space import MAX_POINTS
 from fairlane_client.sweeps.stop_rules import StopRule, check_whole, to_members
 from fairlane_client.sweeps.stores import find_store
-from fairlane_client.sweeps.submission import Clock
 from fairlane_client.sweeps.target import array_request, service_request, target_problems
 from fairlane_client.sweeps.target_checks import account_problems
 from fairlane_client.sweeps.watch import watch_progress

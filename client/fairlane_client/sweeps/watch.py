@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from fairlane_client.clock import Clock
 from fairlane_client.live import Frame, open_console, show_live
 from fairlane_client.sweeps.rounds import Counts
-from fairlane_client.sweeps.submission import Clock
 
 if TYPE_CHECKING:
     from rich.console import Console

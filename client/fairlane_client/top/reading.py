@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from fairlane.scheduling import QuotaManagement
+from fairlane_client.clock import Clock
 from fairlane_client.queues.calls import Calls, Throttled
 from fairlane_client.queues.jobs import HOLDING, QueuedJob, list_jobs, read_job
 from fairlane_client.queues.queue import Kind, Queue, find_queue, list_queues, queue_of_record
 from fairlane_client.queues.snapshot import Snapshot, read_snapshot
-from fairlane_client.sweeps.submission import Clock
 from fairlane_client.top.requests import PacedCalls, collect, is_of_queue, problem_of
 from fairlane_client.top.rows import ShareUse, capacities, oldest_wait, row_of, share_uses, total_use
 

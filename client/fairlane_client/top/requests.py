@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, TypeVar
 
+from fairlane_client.clock import Clock
 from fairlane_client.queues.calls import Calls, NotAllowed, Throttled
-from fairlane_client.sweeps.submission import Clock
 from fairlane_run.objects import code
 
 Item = TypeVar("Item")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from fairlane_client.sweeps.submission import Clock
+from fairlane_client.clock import Clock
 
 _SERVICES: Final = ("batch", "cloudformation", "cloudwatch", "sqs", "sts")
 

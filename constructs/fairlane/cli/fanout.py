@@ -96,7 +96,7 @@ def _start(arguments: argparse.Namespace, fan_out: "FanOut") -> int:
 
 
 def _status(arguments: argparse.Namespace, fan_out: "FanOut") -> int:
-    from fairlane_client.fan_out.text import align
+    from fairlane_client.text import align
 
     progress = fan_out.status(arguments.manifest)
     counts = [(name, *map(str, numbers[:-1])) for name, numbers in progress.regions.items()]
@@ -120,7 +120,7 @@ def _watch(arguments: argparse.Namespace, fan_out: "FanOut") -> int:
 
 
 def _stop(arguments: argparse.Namespace, fan_out: "FanOut") -> int:
-    from fairlane_client.fan_out.text import plural
+    from fairlane_client.text import plural
 
     done = fan_out.stop(arguments.manifest)
     print(f"Stopped {arguments.manifest}: {plural(len(done.jobs), 'job')} terminated")
@@ -133,7 +133,7 @@ def _stop(arguments: argparse.Namespace, fan_out: "FanOut") -> int:
 
 
 def _resume(arguments: argparse.Namespace, fan_out: "FanOut") -> int:
-    from fairlane_client.fan_out.text import plural
+    from fairlane_client.text import plural
 
     retried = fan_out.resume(arguments.manifest, retry_failed=arguments.retry_failed)
     further = f", {plural(retried, 'failed line')} again" if arguments.retry_failed else ""

@@ -32,8 +32,8 @@ def add_to(commands: Any) -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     _check(arguments)
+    from fairlane_client.clock import Clock
     from fairlane_client.locations import open_session
-    from fairlane_client.sweeps.submission import Clock
     from fairlane_client.verify.account import open_account
     from fairlane_client.verify.run import describe
 

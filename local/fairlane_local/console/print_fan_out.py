@@ -4,8 +4,8 @@ from typing import Final
 
 from rich.console import Console
 
+from fairlane_client.clock import Clock
 from fairlane_client.fan_out import FanOut
-from fairlane_client.sweeps.submission import Clock
 from fairlane_local.console.sample_campaigns import HOME, create_campaigns, occupy
 from fairlane_local.console.tables import fan_out_table
 from fairlane_local.errors import LocalAwsError

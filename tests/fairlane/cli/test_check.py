@@ -8,8 +8,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from fairlane.cli import check, main
+from fairlane_client.clock import Clock
 from fairlane_client.queues.calls import Calls
-from fairlane_client.sweeps.submission import Clock
 from fairlane_local.testing.local_batch import LocalBatch
 from tests.fairlane_client.checks.world import container_job, payload, service_job, write_file
 

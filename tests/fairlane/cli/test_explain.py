@@ -12,10 +12,10 @@ from aws_cdk import aws_iam as iam
 from fairlane import GpuQueue, TrainingQueue
 from fairlane.cli import main
 from fairlane.cli.progress import show_progress
+from fairlane_client.clock import Clock
 from fairlane_client.explain import explain
 from fairlane_client.queues.calls import Calls
 from fairlane_client.queues.queue import read_queue
-from fairlane_client.sweeps.submission import Clock
 from fairlane_local.testing.local_batch import LocalBatch
 from tests.fairlane_client.explain.faulty import Faulty
 from tests.iam.roles import Deployment

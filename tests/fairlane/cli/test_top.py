@@ -5,8 +5,8 @@ import json
 import pytest
 
 from fairlane.cli import main, queue_options
+from fairlane_client.clock import Clock
 from fairlane_client.queues.calls import Calls
-from fairlane_client.sweeps.submission import Clock
 from fairlane_client.top import requests
 from tests.fairlane_client.top.fake_batch import P4, FakeBatch
 

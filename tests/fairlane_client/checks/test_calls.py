@@ -12,9 +12,9 @@ from botocore.exceptions import ClientError
 from fairlane import GpuQueue, TrainingQueue
 from fairlane.errors import Advice, Problem
 from fairlane_client.checks.definitions import definition_of_environment, read_definition
+from fairlane_client.clock import Clock
 from fairlane_client.queues.calls import Calls
 from fairlane_client.queues.queue import read_queue
-from fairlane_client.sweeps.submission import Clock
 from fairlane_local.testing.local_batch import LocalBatch
 from tests.iam.roles import Deployment
 from tests.iam_evaluator import ACCOUNT, Request, Statement, allowed

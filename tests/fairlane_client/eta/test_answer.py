@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 
 from fairlane import ConfigurationError
 from fairlane.cli import main
+from fairlane_client.clock import Clock
 from fairlane_client.eta import estimate_starts
 from fairlane_client.eta.answer import estimate
 from fairlane_client.eta.past_jobs import PastJob, known_since, past_of_archived, read_past_jobs
@@ -26,7 +27,6 @@ from fairlane_client.queues.archive_records import ArchivedAttempt, ArchivedJob
 from fairlane_client.queues.calls import Calls, NotAllowed
 from fairlane_client.queues.jobs import QueuedJob
 from fairlane_client.queues.queue import read_queue
-from fairlane_client.sweeps.submission import Clock
 from fairlane_local.testing.local_batch import LocalBatch
 from tests.fairlane_client.eta.worlds import queue_of
 from tests.fairlane_client.explain.world import world

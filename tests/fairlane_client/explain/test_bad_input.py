@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from fairlane.scheduling import Fifo
+from fairlane_client.clock import Clock
 from fairlane_client.explain import Explanation, Reason, explain
 from fairlane_client.explain.facts import FRONT, read_facts
 from fairlane_client.queues.calls import Calls, NotAllowed
 from fairlane_client.queues.jobs import QueuedJob
 from fairlane_client.queues.queue import Queue, QueueEnvironment, read_queue
-from fairlane_client.sweeps.submission import Clock
 from tests.fairlane_client.explain.faulty import Faulty
 from tests.fairlane_client.explain.world import G5, P5, World, world
 from tests.fairlane_local.batch.jobs.support import payload, submit

@@ -7,11 +7,11 @@ from botocore.exceptions import ClientError
 from fairlane import ConfigurationError
 from fairlane.capacity.rules import ComputeEnvironmentSpec
 from fairlane.scheduling import FairShare, Fifo, QuotaManagement
+from fairlane_client.clock import Clock
 from fairlane_client.queues.calls import Calls, NotAllowed, Throttled
 from fairlane_client.queues.jobs import ENDED, HOLDING, WAITING, list_jobs, read_job
 from fairlane_client.queues.queue import Queue, queue_of_environment, read_queue
 from fairlane_client.queues.snapshot import read_snapshot
-from fairlane_client.sweeps.submission import Clock
 from fairlane_local.testing.local_batch import LocalBatch
 
 EXAMPLE = Path("environments/example.yaml")

@@ -2,8 +2,8 @@
 
 from typing import Any, Final
 
+from fairlane_client.clock import Clock
 from fairlane_client.queues.calls import Calls
-from fairlane_client.sweeps.submission import Clock
 from fairlane_client.top.reading import TopReader
 from tests.fairlane_client.faults import client_error
 

@@ -3,8 +3,8 @@ from pathlib import Path
 import boto3
 import pytest
 
+from fairlane_client.clock import Clock
 from fairlane_client.queues.calls import Calls, NotAllowed, Throttled
-from fairlane_client.sweeps.submission import Clock
 from fairlane_client.top.reading import MAX_REQUESTS, QueueTop, read_top
 from fairlane_local.testing.local_batch import LocalBatch
 from tests.fairlane_client.faults import client_error

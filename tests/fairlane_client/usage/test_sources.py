@@ -11,9 +11,9 @@ from botocore.exceptions import ClientError
 
 from fairlane import ConfigurationError, Fifo, TrainingQueue
 from fairlane.scheduling import FairShare
+from fairlane_client.clock import Clock
 from fairlane_client.queues.calls import Calls, NotAllowed
 from fairlane_client.queues.queue import Queue, QueueEnvironment, read_queue
-from fairlane_client.sweeps.submission import Clock
 from fairlane_client.usage import Usage, usage
 from fairlane_client.usage.holds import HOUR
 from fairlane_client.usage.ledger import SCALE, RowKind

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from botocore.exceptions import ReadTimeoutError
 
-from fairlane_client.sweeps.submission import Clock
+from fairlane_client.clock import Clock
 from fairlane_client.verify.account import Account
 from tests.fairlane_client.faults import client_error
 

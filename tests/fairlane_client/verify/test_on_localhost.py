@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from fairlane_client.sweeps.submission import Clock
+from fairlane_client.clock import Clock
 from fairlane_client.verify.account import Account, open_account
 from fairlane_client.verify.facts import FACTS
 from fairlane_client.verify.run import verify

@@ -10,8 +10,8 @@ from typing import Any, Final, Self
 
 import pytest
 
+from fairlane_client.clock import Clock as ClientClock
 from fairlane_client.fan_out import FanOut
-from fairlane_client.sweeps.submission import Clock as ClientClock
 from fairlane_lambda.fan_out.ledger import Ledger
 from fairlane_lambda.fan_out.table import Table
 from fairlane_local import LocalAws
