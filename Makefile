@@ -43,7 +43,7 @@ soak:  ## Run the tests that take many minutes, such as 100,000 histories of eve
 	$(MAKE) test MARKED=soak WORKERS=0
 
 test-lowest:  ## Run the tests of the library with the lowest versions of its dependencies.
-	$(MAKE) test VENV=.venv-lowest LOCK=requirements/lowest.lock TESTS="tests/fairlane tests/fairlane_stacks" MARKED="not soak"
+	$(MAKE) test VENV=.venv-lowest LOCK=requirements/lowest.lock TESTS="tests/fairlane tests/fairlane_stacks"
 
 test-sdk: .venv-sdk/.ready  ## Run the tests of the local AWS with the SageMaker Python SDK and the AWS CLI.
 	.venv-sdk/bin/python -m pytest tests_sdk
