@@ -199,6 +199,7 @@ def test_unknown_arguments_and_context_values_are_refused(tmp_path: Path, capsys
     ]
 
 
+@pytest.mark.slow
 def test_the_app_of_fairlane_init_takes_the_argument(tmp_path: Path) -> None:
     (tmp_path / "environments").mkdir()
     environment(tmp_path / "environments", SMALL)

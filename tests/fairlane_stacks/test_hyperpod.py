@@ -55,7 +55,13 @@ def test_the_template_is_the_one_that_was_reviewed(snapshot: SnapshotAssertion) 
     assert json.loads(without_hashes) == snapshot(extension_class=JSONSnapshotExtension)
 
 
-@pytest.mark.parametrize("flags", FLAGS.values(), ids=FLAGS)
+@pytest.mark.parametrize(
+    "flags",
+    [
+        pytest.param(FLAGS["all recommended flags"], id="all recommended flags"),
+        pytest.param(FLAGS["no flags"], id="no flags", marks=pytest.mark.slow),
+    ],
+)
 def test_all_validators_accept_the_templates(flags: dict[str, Any]) -> None:
     app, stacks = build(flags)
     cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))

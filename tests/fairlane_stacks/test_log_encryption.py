@@ -29,6 +29,7 @@ def keys_by_kind(stacks: list[cdk.Stack]) -> Mapping[str, list[Any]]:
     return kinds
 
 
+@pytest.mark.slow
 def test_all_log_groups_of_a_region_have_its_key(tmp_path: Path) -> None:
     path = tmp_path / "prod.yaml"
     regions = """

@@ -49,7 +49,9 @@ def properties(stacks: list[cdk.Stack], resource_type: str) -> list[dict[str, An
     return [entry.get("Properties", {}) for entry in resources if entry["Type"] == resource_type]
 
 
-@pytest.mark.parametrize("name", ["example", "fan-out", "hyperpod"])
+@pytest.mark.parametrize(
+    "name", ["fan-out", *(pytest.param(name, marks=pytest.mark.slow) for name in ("example", "hyperpod"))]
+)
 def test_all_roles_and_log_groups_have_the_settings_of_the_file(name: str, tmp_path: Path) -> None:
     app, stacks = built(name, tmp_path)
     cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))

@@ -28,6 +28,7 @@ WARNING_IDS: Final = (
     "fairlane:HyperPodCluster.threadsPerCore",
     "fairlane:HyperPodMonitoring.noAction.Critical",
     "fairlane:HyperPodMonitoring.noAction.Warning",
+    "fairlane:JobArchive.noAction",
     "fairlane:MonitoringStack.stacks",
     "fairlane:QueueAlarms.noAction.Critical",
     "fairlane:QueueAlarms.noAction.Warning",

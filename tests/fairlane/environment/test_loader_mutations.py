@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the limits are 
 PROBLEM = re.compile(r"  - (?:other\.base\.yaml )?line \d+, .+")
 
 
-@pytest.mark.parametrize("count", [60, pytest.param(1000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [30, pytest.param(1000, marks=pytest.mark.slow)])
 def test_mutated_files_load_or_are_refused_with_lines(tmp_path: Path, count: int) -> None:
     everything = tmp_path / "everything.yaml"
     everything.write_text(EVERYTHING)

@@ -130,7 +130,13 @@ def test_an_administrator_keeps_the_access_entry_when_others_come_and_go() -> No
     assert len(found[0]) == 1
 
 
-@pytest.mark.parametrize("flags", [recommended_flags(), {}], ids=["all recommended flags", "no flags"])
+@pytest.mark.parametrize(
+    "flags",
+    [
+        pytest.param(recommended_flags(), id="all recommended flags"),
+        pytest.param({}, id="no flags", marks=pytest.mark.slow),
+    ],
+)
 def test_cdk_nag_and_cfn_lint_have_no_findings_and_nothing_is_warned_of(flags: dict[str, Any], tmp_path: Path) -> None:
     (tmp_path / "Chart.yaml").write_text("apiVersion: v2\nname: hyperpod-helm-chart\nversion: 0.1.0\n")
     stack = new_stack(flags)

@@ -63,7 +63,7 @@ def as_request(value: Any) -> Any:
             return value
 
 
-@pytest.mark.parametrize("examples", [8, pytest.param(25, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("examples", [5, pytest.param(25, marks=pytest.mark.slow)])
 def test_valid_queues_pass_botocore_cfn_lint_and_the_table_of_limits(examples: int) -> None:
     @given(st.lists(training_queues(), min_size=4, max_size=8, unique_by=lambda queue: queue["queue_name"]))
     @settings(max_examples=examples)

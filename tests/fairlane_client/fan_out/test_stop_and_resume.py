@@ -172,8 +172,19 @@ def run(world: World, verb: str) -> None:
         world.open().resume("drives", retry_failed=True)
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("verb", ["stop", "resume"])
+@pytest.mark.parametrize(
+    ("verb", "fault"),
+    [
+        ("stop", "before"),
+        ("resume", "lost"),
+        *(
+            pytest.param(verb, fault, marks=pytest.mark.slow)
+            for verb in ("stop", "resume")
+            for fault in FAULTS
+            if (verb, fault) not in {("stop", "before"), ("resume", "lost")}
+        ),
+    ],
+)
 def test_a_client_that_dies_at_any_call_can_be_run_again(verb: str, fault: str, tmp_path: Path) -> None:
     number = calls_of(verb, tmp_path)
     assert number > 12

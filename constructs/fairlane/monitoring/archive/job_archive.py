@@ -18,7 +18,6 @@ from fairlane._internal.log_encryption import AnyKey, key_arn_of, log_key_arn, l
 from fairlane._internal.private_bucket import private_bucket
 from fairlane.errors import ConfigurationError
 from fairlane.monitoring.alarms.actions import check_runbooks
-from fairlane.monitoring.alarms.alarm_names import taken_problems
 from fairlane.monitoring.alarms.alarm_problems import Target
 from fairlane.monitoring.alarms.message_alarm import message_alarm, notify_problems
 from fairlane.monitoring.archive.archive_events import add_rules
@@ -128,7 +127,6 @@ class JobArchive(Construct):
             *log_key_problems(scope, log_encryption_key),
             *notify_problems(notify, home.region),
             *check_runbooks(runbooks),
-            *(taken_problems(home, [f"{workgroup}-dead-letters"]) if alarm else ()),
         ]
         if problems:
             raise ConfigurationError(f"{scope.node.path}/{construct_id}", problems)

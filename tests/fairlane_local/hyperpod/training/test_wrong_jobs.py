@@ -10,6 +10,8 @@ from fairlane_local.kubernetes.admission import NAMESPACE
 from tests.fairlane_local.hyperpod.support import objects
 from tests.fairlane_local.hyperpod.training.support import Cluster, job
 
+pytestmark = pytest.mark.slow
+
 
 def test_unknown_fields_are_refused(cluster: Cluster) -> None:
     wrong = job()
