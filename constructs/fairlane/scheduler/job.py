@@ -13,6 +13,7 @@ _MAX_SECONDS: Final = 10**11
 _MAX_INSTANCES: Final = 10**9
 _MAX_LISTED_JOBS: Final = 100
 _NO_CHECKPOINT: Final = -1
+_UNKNOWN: Final = -1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +31,9 @@ class Job:
         checkpoint: Number of seconds of work between checkpoints, 1 or more. Default: no checkpoints, so that a stop
             loses all work.
         name: Name in reports. It has no effect on the results. Default: none.
+        started: Second at which the last run of a past job really started, from the origin of `submit`. It has no
+            effect on a rehearsal. Default: unknown.
+        stopped: Second at which it really ended. Default: unknown.
     """
 
     share: str = ""
@@ -40,6 +44,8 @@ class Job:
     run: int
     checkpoint: int | None = None
     name: str = ""
+    started: int | None = None
+    stopped: int | None = None
 
     def problems(self) -> Iterator[Problem]:
         """Yield the problems of values out of range."""
@@ -51,6 +57,13 @@ class Job:
         yield from check_whole_number(("run",), self.run, 1, _MAX_SECONDS, unit="seconds")
         if self.checkpoint is not None:
             yield from check_whole_number(("checkpoint",), self.checkpoint, 1, _MAX_SECONDS, unit="seconds")
+        times = [(name, time) for name in ("started", "stopped") if (time := getattr(self, name)) is not None]
+        wrong = [
+            problem
+            for name, time in times
+            for problem in check_whole_number((name,), time, 0, _MAX_SECONDS, unit="seconds")
+        ]
+        yield from wrong or order_problems(self.submit, self.started, self.stopped)
 
     def _is_plain(self) -> bool:
         """Return True if all values have the exact types and are in range. Faster than `problems`."""
@@ -62,7 +75,25 @@ class Job:
             and 1 <= self.instances <= _MAX_INSTANCES
             and 0 <= self.priority <= MAX_JOB_PRIORITY
             and (self.checkpoint is None or (type(self.checkpoint) is int and 1 <= self.checkpoint <= _MAX_SECONDS))
+            and (
+                self.started is None is self.stopped
+                or (
+                    type(self.started) is type(self.stopped) is int
+                    and self.submit <= self.started <= self.stopped <= _MAX_SECONDS
+                )
+            )
         )
+
+
+def order_problems(submit: int, started: int | None, stopped: int | None) -> Iterator[Problem]:
+    """Yield the problems of real times that are not in the order of time, or of which only one is given."""
+    if (started is None) != (stopped is None):
+        field = "started" if started is None else "stopped"
+        yield Problem((field,), None, "a time, because the job has the other of started and stopped")
+    if started is not None and started < submit:
+        yield Problem.relation(("started",), "the job started before its submission: correct started or submit")
+    if started is not None and stopped is not None and stopped < started:
+        yield Problem.relation(("stopped",), "the job stopped before it started: correct stopped or started")
 
 
 class Trace(Sequence[Job]):
@@ -80,6 +111,9 @@ class Trace(Sequence[Job]):
         shares: Index in `share_names` of each job's share.
         instance_types: All instance types, in the order of their first job.
         types: Index in `instance_types` of each job's instance type.
+        started: Second at which the last run of each job really started. -1 if it is unknown. Empty if it is unknown
+            for all jobs.
+        stopped: Second at which this run really ended, in the same way.
         advice: Texts about values that the user probably did not intend.
     """
 
@@ -91,6 +125,8 @@ class Trace(Sequence[Job]):
         self.checkpoints = array("q")
         self.shares = array("I")
         self.types = array("I")
+        self.started = array("q")
+        self.stopped = array("q")
         self.share_names: list[str] = []
         self.instance_types: list[str] = []
         self.advice: tuple[str, ...] = ()
@@ -136,6 +172,9 @@ class Trace(Sequence[Job]):
         self.checkpoints.extend([_NO_CHECKPOINT if job.checkpoint is None else job.checkpoint for job in jobs])
         self.shares.extend([shares.setdefault(job.share, len(shares)) for job in jobs])
         self.types.extend([types.setdefault(job.instance_type, len(types)) for job in jobs])
+        if any(job.started is not None for job in jobs):
+            self.started.extend([_UNKNOWN if job.started is None else job.started for job in jobs])
+            self.stopped.extend([_UNKNOWN if job.stopped is None else job.stopped for job in jobs])
         self.share_names = list(shares)
         self.instance_types = list(types)
         self._names = {row: job.name for row, job in enumerate(jobs) if job.name}
@@ -170,6 +209,8 @@ class Trace(Sequence[Job]):
             run=self.runs[row],
             checkpoint=None if checkpoint == _NO_CHECKPOINT else checkpoint,
             name=self._names.get(row, ""),
+            started=_known(self.started, row),
+            stopped=_known(self.stopped, row),
         )
 
     def __iter__(self) -> Iterator[Job]:
@@ -182,3 +223,7 @@ class Trace(Sequence[Job]):
 
     def __repr__(self) -> str:
         return f"Trace of {len(self)} jobs"
+
+
+def _known(times: "array[int]", row: int) -> int | None:
+    return times[row] if times and times[row] != _UNKNOWN else None

@@ -1,7 +1,7 @@
 """Options of a rehearsal: strategies, and the behavior of EC2 instances."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -10,7 +10,7 @@ from fairlane.errors import Problem
 
 MAX_ATTEMPTS: Final = 10
 
-_CHOICES: Final = {
+CHOICES: Final[Mapping[str, Sequence[str]]] = {
     "head_of_line": ("block", "skip"),
     "share_order": ("declared", "least-used"),
     "victims": ("lowest-priority", "newest"),
@@ -47,7 +47,7 @@ class Strategies:
 
     def problems(self) -> Iterator[Problem]:
         """Yield the problems of unknown choices and of numbers out of range."""
-        for field, choices in _CHOICES.items():
+        for field, choices in CHOICES.items():
             if (got := getattr(self, field)) not in choices:
                 yield Problem((field,), got, " or ".join(choices))
         yield from check_whole_number(("stop_seconds",), self.stop_seconds, 0, unit="seconds")

@@ -93,24 +93,24 @@ class Cells:
         return 1
 
 
-class SubmitTimes:
-    """Times of submission of a file, which all count from the same origin."""
+class JobTimes:
+    """Times of the jobs of a file, which all count from the same origin."""
 
     def __init__(self) -> None:
         self._since_1970: bool | None = None
 
-    def second(self, cells: Cells) -> int:
-        """Return the second in the column `submit` of a row."""
+    def second(self, cells: Cells, name: str = "submit") -> int:
+        """Return the second in a column of a row."""
         before = len(cells.problems)
-        submit, since_1970 = cells.time("submit")
+        second, since_1970 = cells.time(name)
         if len(cells.problems) > before:
-            return submit
+            return second
         if self._since_1970 is None:
             self._since_1970 = since_1970
         if since_1970 != self._since_1970:
             kind = "time" if self._since_1970 else "number of seconds"
-            return cells.refuse("submit", f"a {kind}, as in the rows before")
-        return submit
+            return cells.refuse(name, f"a {kind}, as in the rows before")
+        return second
 
 
 def _number(got: Any) -> float | None:

@@ -138,14 +138,18 @@ def _job(summary: _Summary, vcpus_per_gpu: int) -> Job:
     usage = summary.capacity_usage[0]
     counted = usage.capacity_unit in {NUM_INSTANCES, *_VCPUS}
     size = usage.quantity / (vcpus_per_gpu if usage.capacity_unit in _VCPUS else 1)
+    run = math.ceil(((summary.stopped_at or 0) - (summary.started_at or 0)) / 1000)
+    started = max(summary.created_at, summary.started_at or 0) // 1000
     return Job(
         share=summary.quota_share_name or summary.share_identifier,
         priority=summary.scheduling_priority,
         instances=max(1, math.ceil(size)),
         instance_type="" if counted else usage.capacity_unit,
         submit=summary.created_at // 1000,
-        run=math.ceil(((summary.stopped_at or 0) - (summary.started_at or 0)) / 1000),
+        run=run,
         name=summary.job_name,
+        started=started,
+        stopped=started + run,
     )
 
 

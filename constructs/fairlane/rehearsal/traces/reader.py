@@ -2,21 +2,26 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, Generic, Literal, Protocol, TypeAlias, TypeVar
 
 from fairlane._internal.checks import check_whole_number
 from fairlane.errors import ConfigurationError, Problem
-from fairlane.rehearsal.traces.cells import Cells, SubmitTimes
+from fairlane.rehearsal.traces.cells import Cells, JobTimes
 from fairlane.rehearsal.traces.rows import Row, open_table
-from fairlane.scheduler.job import Job, Trace
+from fairlane.scheduler.job import Job, Trace, order_problems
 
 Unit: TypeAlias = Literal["instances", "gpus"]
 """Unit of the capacity of a queue."""
 
+_REAL_TIMES: Final = ("started", "stopped")
 COLUMNS: Final = frozenset(
-    {"share", "priority", "instances", "gpus", "instance_type", "submit", "run", "checkpoint", "name"}
+    {
+        *("share", "priority", "instances", "gpus", "instance_type", "submit", "run", "checkpoint", "name"),
+        *_REAL_TIMES,
+    }
 )
 _HIGHEST_PRIORITY: Final = 9999
 _MAX_PROBLEMS: Final = 20
@@ -27,7 +32,7 @@ def read_trace(path: str | Path, *, unit: Unit = "instances", gpus_per_instance:
     """Read a trace from a file with one row per job.
 
     Each row has `submit`, `run`, and `instances` or `gpus`. The columns `share`, `priority`, `instance_type`,
-    `checkpoint` and `name` are optional.
+    `checkpoint`, `name`, `started` and `stopped` are optional.
 
     Args:
         path: Path of a CSV file with a header (`.csv`), a JSON Lines file (`.jsonl`), or a Parquet file (`.parquet`,
@@ -69,7 +74,7 @@ class RowReader(ABC, Generic[JobT]):
     def __init__(self) -> None:
         self.columns: dict[str, None] = {}
         self.problems: list[Problem] = []
-        self._times = SubmitTimes()
+        self._times = JobTimes()
 
     def missing_columns(self, columns: Collection[str]) -> Iterator[Problem]:
         """Yield a problem for each required column that is missing."""
@@ -142,7 +147,8 @@ class _Reader(RowReader[Job]):
                 yield Problem.relation((self._other,), self._conversion)
 
     def _convert(self, cells: Cells, line: int, content: Mapping[str, Any]) -> Job:
-        return Job(
+        before = len(cells.problems)
+        job = Job(
             share=cells.text("share"),
             priority=cells.whole("priority", 0, _HIGHEST_PRIORITY) if "priority" in cells else 0,
             instances=self._size(cells),
@@ -151,7 +157,18 @@ class _Reader(RowReader[Job]):
             run=cells.seconds("run"),
             checkpoint=cells.seconds("checkpoint") if "checkpoint" in cells else None,
             name=cells.text("name"),
+            started=self._real_time(cells, "started"),
+            stopped=self._real_time(cells, "stopped"),
         )
+        if (job.started, job.stopped) != (None, None):
+            wrong = {problem.field[0] for problem in cells.problems[before:]}
+            if not wrong & {"submit", *_REAL_TIMES}:
+                problems = order_problems(job.submit, job.started, job.stopped)
+                cells.problems += [replace(problem, line=line) for problem in problems]
+        return job
+
+    def _real_time(self, cells: Cells, name: str) -> int | None:
+        return self._times.second(cells, name) if name in cells else None
 
     def _size(self, cells: Cells) -> int:
         """Return the number of capacity units that a job needs."""

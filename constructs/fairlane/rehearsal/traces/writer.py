@@ -10,7 +10,7 @@ from fairlane.scheduler.job import Trace
 
 
 def write_trace(trace: Trace, path: str | Path, *, unit: Unit = "instances") -> None:
-    """Write a trace as a CSV file, which `read_trace` reads.
+    """Write a trace as a CSV file, which `read_trace` reads. A trace of past jobs has their real times, too.
 
     Args:
         trace: Trace to write.
@@ -22,7 +22,8 @@ def write_trace(trace: Trace, path: str | Path, *, unit: Unit = "instances") -> 
     """
     if Path(path).suffix.lower() != ".csv":
         raise ConfigurationError(str(path), [Problem((), Path(path).name, "a file name that ends in .csv")])
-    columns = ("share", "priority", "instances", "instance_type", "submit", "run", "checkpoint", "name")
+    columns = ["share", "priority", "instances", "instance_type", "submit", "run", "checkpoint", "name"]
+    columns += ["started", "stopped"] if trace.started else []
     with open_output(Path(path)) as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(unit if name == "instances" else name for name in columns)

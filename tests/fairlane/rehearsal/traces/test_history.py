@@ -59,7 +59,16 @@ def error_text(tmp_path: Path, *pages: str, **options: Any) -> str:
     return str(raised.value)
 
 
-JOB = Job(share="prod", instances=2, instance_type=P4, submit=NOON // 1000 + 1, run=3600, name="train-a")
+JOB = Job(
+    share="prod",
+    instances=2,
+    instance_type=P4,
+    submit=NOON // 1000 + 1,
+    run=3600,
+    name="train-a",
+    started=NOON // 1000 + 120,
+    stopped=NOON // 1000 + 120 + 3600,
+)
 
 
 def test_the_fields_are_fields_of_the_batch_api() -> None:

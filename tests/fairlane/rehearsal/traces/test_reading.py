@@ -49,7 +49,16 @@ def mistakes(path: Path, **options: Any) -> list[str]:
 
 
 FULL = Job(
-    share="prod", priority=7, instances=2, instance_type="ml.p4d.24xlarge", submit=5, run=3600, checkpoint=600, name="a"
+    share="prod",
+    priority=7,
+    instances=2,
+    instance_type="ml.p4d.24xlarge",
+    submit=5,
+    run=3600,
+    checkpoint=600,
+    name="a",
+    started=65,
+    stopped=4000,
 )
 
 
@@ -310,3 +319,38 @@ def test_a_written_trace_is_read_unchanged(tmp_path_factory: pytest.TempPathFact
         trace = Trace.of(jobs)
         write_trace(trace, path, unit=unit)
         assert list(read_trace(path, unit=unit).jobs) == list(trace.jobs)
+
+
+def test_real_times_that_are_not_in_order_are_mistakes_with_their_lines(tmp_path: Path) -> None:
+    rows = [
+        "submit,run,instances,started,stopped",
+        "10,5,1,9,20",
+        "10,5,1,12,11",
+        "10,5,1,12,",
+        "10,5,1,9,8",
+        "0,1,1,,",
+    ]
+    assert mistakes(csv(tmp_path, "\n".join(rows))) == [
+        "line 2, started: the job started before its submission: correct started or submit",
+        "line 3, stopped: the job stopped before it started: correct stopped or started",
+        "line 4, stopped: missing; use a time, because the job has the other of started and stopped",
+        "line 5, started: the job started before its submission: correct started or submit",
+        "line 5, stopped: the job stopped before it started: correct stopped or started",
+    ]
+    mixed = ["submit,run,instances,started,stopped", "10,5,1,2026-11-02T00:00:00Z,20"]
+    assert mistakes(csv(tmp_path, "\n".join(mixed))) == [
+        "line 2, started: got '2026-11-02T00:00:00Z', allowed: a number of seconds, as in the rows before"
+    ]
+
+
+def test_real_times_are_written_and_read_again(tmp_path: Path) -> None:
+    jobs = [FULL, Job(submit=6, run=1)]
+    write_trace(Trace.of(jobs), tmp_path / "jobs.csv")
+    assert read_trace(tmp_path / "jobs.csv").jobs == tuple(jobs)
+    write_trace(Trace.of(jobs[1:]), tmp_path / "jobs.csv")
+    assert "started" not in (tmp_path / "jobs.csv").read_text()
+
+
+def test_real_times_out_of_order_are_problems_of_a_trace() -> None:
+    trace = Trace.of([Job(submit=5, run=1, started=4, stopped=9), Job(submit=5, run=1, started=-1, stopped=9)])
+    assert [problem.field for problem in trace.problems()] == [("trace", 0, "started"), ("trace", 1, "started")]
