@@ -358,6 +358,14 @@ PUBLIC: dict[str, list[str]] = {
         "summarize",
         "write_trace",
     ],
+    "fairlane.rehearsal.backtest": [
+        "BackTest",
+        "Error",
+        "ShareComparison",
+        "Trial",
+        "Week",
+        "back_test",
+    ],
     "fairlane.rehearsal.hyperpod": [
         "ClusterJob",
         "ClusterOutcome",

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 
 from fairlane.cli import (
+    backtest,
     check,
     dashboard,
     environment,
@@ -38,6 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="fairlane", description="Fair-share GPU training on AWS.")
     parser.add_argument("--version", action="version", version=f"%(prog)s {version('fairlane')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    backtest.add_to(commands)
     check.add_to(commands)
     dashboard.add_to(commands)
     environment.add_to(commands)
