@@ -25,7 +25,8 @@ class Strategies:
     Args:
         head_of_line: Effect of a first job that does not fit: `block` blocks the jobs behind it, and `skip` lets other
             jobs start first. With fair share, `block` blocks all shares, and `skip` gives the turn to the next share.
-            Inside a quota share, a first job always blocks. Default: `block`.
+            With quotas, `block` blocks the share of the job, and `skip` lets later jobs of the share start, also if the
+            first job has to borrow and may not. Default: `block`.
         share_order: Order in which quota shares get their own capacity: `declared` is the order of the policy, and
             `least-used` starts with the share that uses the smallest part of its quota. Default: `declared`.
         victims: Job that is preempted first: `lowest-priority` or `newest`. Among jobs with the same priority, the job

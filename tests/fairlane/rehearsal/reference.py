@@ -140,21 +140,27 @@ class Quotas:
         """A: give each share its own capacity, if necessary from shares that use more than their own."""
         acted = False
         for share in self.in_order():
-            while (row := self.head(share)) is not None and self.fits_own(row):
-                if self.jobs[row].instances <= self.room(share):
-                    self.waiting.remove(row)
-                    self.start(row, t)
-                elif not self.stop_for(row, t, self.enough_of_borrowers(row)):
-                    break
+            while any(self.give(row, t) for row in self.candidates(share)):
                 acted = True
         return acted
+
+    def give(self, row: int, t: int) -> bool:
+        if not self.fits_own(row):
+            return False
+        if self.jobs[row].instances <= self.room(self.jobs[row].share):
+            self.waiting.remove(row)
+            self.start(row, t)
+            return True
+        return self.stop_for(row, t, self.enough_of_borrowers(row))
 
     def lend(self, t: int) -> bool:
         """C: lend idle capacity to borrowers, first come, first served."""
         acted = False
         while True:
-            heads = [row for share in self.shares if (row := self.head(share)) is not None]
-            fitting = [row for row in heads if not self.fits_own(row) and self.may_borrow(row)]
+            fitting = []
+            for share in self.shares:
+                rows = [row for row in self.candidates(share) if not self.fits_own(row) and self.may_borrow(row)]
+                fitting += rows[:1]
             if not fitting:
                 return acted
             row = min(fitting, key=lambda row: (self.jobs[row].submit, row))
@@ -165,9 +171,9 @@ class Quotas:
     def preempt_in_share(self, t: int) -> bool:
         """B: let a job replace jobs of its share that have a lower priority."""
         for name in self.in_order():
-            row, share = self.head(name), self.shares[name]
-            if share.in_share_preemption and row is not None and self.stop_for(row, t, self.enough_of_own(row)):
-                return True
+            for row in self.candidates(name):
+                if self.shares[name].in_share_preemption and self.stop_for(row, t, self.enough_of_own(row)):
+                    return True
         return False
 
     def in_order(self) -> list[str]:
@@ -175,9 +181,11 @@ class Quotas:
             return list(self.shares)
         return sorted(self.shares, key=lambda share: Fraction(self.used(share), self.own[share] or 1))
 
-    def head(self, share: str) -> int | None:
+    def candidates(self, share: str) -> list[int]:
+        """Return the waiting jobs of a share that may start next: the first job or, with `skip`, all in order."""
         rows = [row for row in self.waiting if self.jobs[row].share == share]
-        return min(rows, key=lambda row: (-self.jobs[row].priority, self.jobs[row].submit, row), default=None)
+        rows.sort(key=lambda row: (-self.jobs[row].priority, self.jobs[row].submit, row))
+        return rows if self.strategies.head_of_line == "skip" else rows[:1]
 
     def fits_own(self, row: int) -> bool:
         job = self.jobs[row]

@@ -105,6 +105,7 @@ def test_quota_management(examples: int) -> None:
                 QuotaShare(name=name, capacity=own, sharing=sharing, borrow_limit=limit, in_share_preemption=in_share)
             )
         strategies = Strategies(
+            head_of_line=chance.choice(["block", "skip"]),
             share_order=chance.choice(["declared", "least-used"]),
             victims=chance.choice(["lowest-priority", "newest"]),
             stop_seconds=chance.choice([0, 1, 5, 20]),

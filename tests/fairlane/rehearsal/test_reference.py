@@ -217,6 +217,22 @@ class TestQuotas:
         assert [result.runs[0] for result in results[2::-1]] == [(0, 30, True), (0, 35, True), (0, 100, False)]
         assert starts(results[3:]) == [[30], [35]]
 
+    @pytest.mark.parametrize(("head_of_line", "small"), [("block", [100, 110]), ("skip", [1, 2])])
+    def test_a_job_that_must_borrow_blocks_or_is_skipped(
+        self, schedule: Schedule, head_of_line: Any, small: list[int]
+    ) -> None:
+        """The large job needs two instances of b, which b uses until 100."""
+        shares = quota("a", 3, BOTH), quota("b", 2)
+        jobs = [
+            Job(share="a", instance_type=P5, submit=0, run=50),
+            Job(share="b", instance_type=P5, submit=0, run=100, instances=2),
+            Job(share="a", instance_type=P5, submit=1, run=100, instances=4, priority=5),
+            Job(share="a", instance_type=P5, submit=1, run=10),
+            Job(share="a", instance_type=P5, submit=2, run=10),
+        ]
+        results = with_quotas(schedule, shares, jobs, 5, head_of_line=head_of_line)
+        assert starts(results) == [[0], [0], [100], [small[0]], [small[1]]]
+
     def test_neither_reserved_capacity_nor_capacity_without_an_owner_is_lent(self, schedule: Schedule) -> None:
         shares = quota("a", 2, BOTH), quota("b", 2), quota("c", 2, Sharing.RESERVE)
         jobs = [Job(share="a", instance_type=P5, submit=row, run=100) for row in range(6)]

@@ -129,14 +129,14 @@ class ChangingQuotas(Quotas):
     def ceiling(self, share: str) -> int:
         return int(self.policy.ceilings({self.unit: self.limit})[share].get(self.unit, 0))
 
-    def head(self, share: str) -> int | None:
+    def candidates(self, share: str) -> list[int]:
         if self.shares[share].state == State.DISABLED:
-            return None
+            return []
         waiting = self.waiting
         self.waiting = [row for row in waiting if self.jobs[row].instances <= self.ceiling(self.jobs[row].share)]
-        first = super().head(share)
+        rows = super().candidates(share)
         self.waiting = waiting
-        return first
+        return rows
 
 
 class SharedList(OneList):

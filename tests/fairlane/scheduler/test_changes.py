@@ -99,6 +99,7 @@ def test_changes_of_quotas(chance: Random) -> None:
 
     policy, limit = quotas(), chance.randint(3, 12)
     strategies = Strategies(
+        head_of_line=chance.choice(["block", "skip"]),
         share_order=chance.choice(["declared", "least-used"]),
         victims=chance.choice(["lowest-priority", "newest"]),
         stop_seconds=chance.choice([0, 1, 5]),

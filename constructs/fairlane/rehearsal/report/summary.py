@@ -18,7 +18,7 @@ _POLICIES: Final[Mapping[type, str]] = {
 _STRATEGIES: Final = {
     "first in, first out": ("head_of_line",),
     "fair share": ("head_of_line", "decay"),
-    "quota management": ("share_order", "victims", "stop_seconds", "retries_before_termination"),
+    "quota management": ("head_of_line", "share_order", "victims", "stop_seconds", "retries_before_termination"),
 }
 """Strategies that each policy uses."""
 
