@@ -123,6 +123,11 @@ class QuotaPool:
         while self._start_in_quota(now) or self._lend(now) or self._preempt_in_share(now):
             pass
         self.changed = False
+        if self._loop.blocks and self._loop.record.unrunnable:
+            for lane in self._lanes:
+                heap = lane.waiting[0]
+                if heap and lane.enabled and self._head(heap)[1] > lane.largest:
+                    self._loop.block(self._head(heap)[0], now)
 
     def wait(self, lane: QuotaLane, row: int) -> Wait:
         """Return the reason why a job waits after a pass."""
@@ -234,7 +239,8 @@ class QuotaPool:
     def _may_borrow(self, lane: QuotaLane, heap: list[int]) -> bool:
         units = self._jobs.needs[heap[0] & ROW_MASK]
         return (
-            lane.committed + units > lane.quota
+            lane.quota < lane.committed + units
+            and units <= lane.largest
             and units <= self._free_for(lane)
             and lane.may_borrow(units, self._lanes)
         )

@@ -16,7 +16,7 @@ Unit: TypeAlias = Literal["instances", "gpus"]
 """Unit of the capacity of a queue."""
 
 COLUMNS: Final = frozenset(
-    {"share", "priority", "instances", "gpus", "instance_type", "submit", "run", "checkpoint", "name"}
+    {"share", "priority", "instances", "gpus", "instance_type", "submit", "run", "checkpoint", "restart", "name"}
 )
 _HIGHEST_PRIORITY: Final = 9999
 _MAX_PROBLEMS: Final = 20
@@ -27,7 +27,7 @@ def read_trace(path: str | Path, *, unit: Unit = "instances", gpus_per_instance:
     """Read a trace from a file with one row per job.
 
     Each row has `submit`, `run`, and `instances` or `gpus`. The columns `share`, `priority`, `instance_type`,
-    `checkpoint` and `name` are optional.
+    `checkpoint`, `restart` and `name` are optional.
 
     Args:
         path: Path of a CSV file with a header (`.csv`), a JSON Lines file (`.jsonl`), or a Parquet file (`.parquet`,
@@ -150,6 +150,7 @@ class _Reader(RowReader[Job]):
             submit=self._times.second(cells),
             run=cells.seconds("run"),
             checkpoint=cells.seconds("checkpoint") if "checkpoint" in cells else None,
+            restart=cells.whole("restart", 0) if "restart" in cells else None,
             name=cells.text("name"),
         )
 
