@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from fairlane.rehearsal.sensitivity import Extreme, Sensitivity
 
 _LABELS: Final = {
+    "never_ran": "jobs that never ran",
     "wait_mean": "mean wait",
     "wait_p50": "median wait",
     "wait_p95": "p95 wait",
@@ -57,4 +58,5 @@ def _text(number: str, value: float) -> str:
         return "forever" if value == float("inf") else duration(value)
     if number == "utilization":
         return f"{value:.0%}"
-    return f"{value:.2f}" if number == "jain" else f"{value:,.0f}" if number == "preemptions" else f"{value:,.1f}"
+    digits = {"jain": 2, "lost_instance_hours": 1}.get(number, 0)
+    return f"{value:,.{digits}f}"

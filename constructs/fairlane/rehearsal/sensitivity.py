@@ -10,8 +10,11 @@ from fairlane.scheduler.options import Strategies
 
 Numbers: TypeAlias = Mapping[str, float]
 
-BETTER: Final = {"wait_mean": -1, "wait_p95": -1, "lost_instance_hours": -1, "jain": 1}
+BETTER: Final = {"never_ran": -1, "wait_mean": -1, "wait_p95": -1, "lost_instance_hours": -1, "jain": 1}
 """Numbers by which policies are ordered: 1 if a higher number is better, -1 if a lower number is better."""
+
+
+_OF_ALL_JOBS: Final = ("never_ran", "lost_instance_hours", "jain")
 
 
 class Choice(NamedTuple):
@@ -70,16 +73,24 @@ class Sensitivity:
         return min(found, key=lambda each: each.number), max(found, key=lambda each: each.number)
 
     def flips(self) -> Iterator[Flip]:
-        """Yield the pairs of rehearsals whose order depends on a choice, for each number that orders rehearsals."""
+        """Yield the pairs of rehearsals whose order depends on a choice, for each number that orders rehearsals.
+
+        Waits with a choice with which other jobs never run are not comparable, and are left out.
+        """
         for number, sign in BETTER.items():
-            known = [name for name, numbers in self.base.items() if number in numbers]
-            for choice, numbers in self.alternatives.items():
-                chosen = {name: {**self.base[name], **numbers.get(name, {})}[number] * sign for name in known}
-                for pair in combinations(known, 2):
-                    better, worse = sorted(pair, key=lambda name: self.base[name][number] * -sign)
-                    differ = self.base[better][number] != self.base[worse][number]
-                    if differ and chosen[better] < chosen[worse]:
+            for choice, changed in self.alternatives.items():
+                chosen = {**self.base, **changed}
+                names = [name for name in self.base if self._is_comparable(name, number, chosen[name])]
+                for pair in combinations(names, 2):
+                    better, worse = sorted(pair, key=lambda name: -sign * self.base[name][number])
+                    was, now = (numbers[better][number] - numbers[worse][number] for numbers in (self.base, chosen))
+                    if was * sign > 0 > now * sign:
                         yield Flip(number, better, worse, choice)
+
+    def _is_comparable(self, name: str, number: str, chosen: Numbers) -> bool:
+        base = self.base[name]
+        same_jobs = number in _OF_ALL_JOBS or chosen["never_ran"] == base["never_ran"]
+        return same_jobs and number in base and number in chosen
 
     def as_json(self) -> dict[str, Any]:
         """Return the ranges and the flips for a JSON file. None stands for infinity."""
@@ -115,6 +126,7 @@ def _numbers(rehearsal: Rehearsal, entitled: Rehearsal | None) -> Numbers:
     total = rehearsal.total
     fairness = rehearsal.fairness_by(entitled) if entitled else None
     return {
+        "never_ran": total.never_ran,
         "wait_mean": total.wait.mean,
         "wait_p50": total.wait.p50,
         "wait_p95": total.wait.p95,
