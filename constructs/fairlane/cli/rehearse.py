@@ -6,10 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from fairlane.cli.rehearse_output import progress_bars, write_rehearsal
+from fairlane.cli.rehearse_sensitivity import sensitivity_lines
+from fairlane.cli.strategies import read_strategies
 from fairlane.errors import ConfigurationError, Problem
 
 if TYPE_CHECKING:
-    from fairlane.rehearsal import Ec2Instances, QueueSetup
+    from rich.table import Table
+
+    from fairlane.rehearsal import Ec2Instances, QueueSetup, Rehearsal, Strategies
 
 _MISSING: Final = 'fairlane rehearse needs the extra report: run pip install "fairlane[report]"'
 
@@ -30,7 +34,11 @@ def add_to(commands: Any) -> None:
     )
     parser.add_argument("--against", action="append", default=[], metavar="POLICY_OR_FILE", help=text)
     text = "seconds from the decision to preempt a job until its capacity is free (default: 20)"
-    parser.add_argument("--stop-seconds", type=int, default=20, metavar="NUMBER", help=text)
+    parser.add_argument("--stop-seconds", type=int, metavar="NUMBER", help=text)
+    text = "queue: choice for behavior that AWS does not document, for example head_of_line=skip; can be repeated"
+    parser.add_argument("--strategy", action="append", default=[], metavar="NAME=VALUE", help=text)
+    text = "queue: rehearse with each other choice too, one at a time, and print the range of each number"
+    parser.add_argument("--sensitivity", action="store_true", help=text)
     text = "containers: seconds until the instances of a job have started (default: 0)"
     parser.add_argument("--start-up-seconds", type=int, metavar="NUMBER", help=text)
     text = "containers: mean number of reclaims of a Spot instance per hour (default: 0)"
@@ -66,29 +74,33 @@ def _rehearse_queue(arguments: argparse.Namespace) -> int:
         render_report,
         summarize,
     )
-    from fairlane.scheduler.options import Strategies
+    from fairlane.rehearsal.sensitivity import measure_sensitivity
 
     if arguments.hours is not None:
         sentence = "the option applies to clusters only: remove it"
         raise ConfigurationError(arguments.queue, [Problem.relation(("--hours",), sentence)])
+    strategies = read_strategies(arguments.strategy, arguments.stop_seconds)
     queue = read_queue(arguments.environment, arguments.queue)
     trace = read_trace(arguments.trace, unit=queue.unit, gpus_per_instance=queue.gpus_per_instance)
     compared = {arguments.queue: queue}
     for alternative in arguments.against:
         compared[f"with {alternative}"] = build_comparison_queue(alternative, arguments.queue, queue, trace)
-    rehearsals = {}
     ec2_instances = _ec2_instances(arguments, queue)
     with progress_bars(len(trace)) as progress_bar:
-        for name, setup in compared.items():
-            strategies = Strategies(stop_seconds=arguments.stop_seconds)
-            rehearsals[name] = rehearse(
-                setup.policy,
+
+        def rehearse_with(name: str, strategies: "Strategies") -> "Rehearsal":
+            return rehearse(
+                compared[name].policy,
                 trace,
-                capacity=setup.capacity,
+                capacity=compared[name].capacity,
                 strategies=strategies,
                 ec2_instances=ec2_instances,
+                time_limit_actions=compared[name].time_limit_actions,
                 progress=progress_bar(name),
             )
+
+        rehearsals = {name: rehearse_with(name, strategies) for name in compared}
+        sensitivity = measure_sensitivity(rehearsals, rehearse_with) if arguments.sensitivity else None
     gpus = {unit: number for setup in reversed(compared.values()) for unit, number in setup.gpus.items()}
     summary = summarize(rehearsals, gpus=gpus)
     if queue.unit == "gpus" and ec2_instances is None:
@@ -96,13 +108,21 @@ def _rehearse_queue(arguments: argparse.Namespace) -> int:
             numbers["advice"].append(
                 "instances start at once and are never reclaimed: set --start-up-seconds and --reclaims-per-hour"
             )
-    notes = []
+    notes: list[str | Table] = []
     for name, numbers in summary["rehearsals"].items():
         notes.append(f"{name}: {numbers['policy']}; {describe_strategies(numbers)}")
         notes += [f"  - {text}" for text in (describe_use(numbers), *numbers["advice"])]
+    numbers_to_write: dict[str, object] = {**summary}
+    if sensitivity is not None:
+        notes += sensitivity_lines(sensitivity)
+        numbers_to_write["sensitivity"] = sensitivity.as_json()
     title = f"{arguments.queue} with {arguments.trace}"
     write_rehearsal(
-        arguments, comparison_table(summary), notes, summary, lambda: render_report(rehearsals, summary, title=title)
+        arguments,
+        comparison_table(summary),
+        notes,
+        numbers_to_write,
+        lambda: render_report(rehearsals, summary, title=title),
     )
     return 0
 

@@ -7,6 +7,7 @@ from fairlane.cli.rehearse_output import progress_bars, write_rehearsal
 from fairlane.errors import ConfigurationError, Problem
 
 _QUEUE_OPTIONS: Final = ("start_up_seconds", "reclaims_per_hour", "attempts")
+_STOP_SECONDS: Final = 20
 
 
 def rehearse_hyperpod(arguments: argparse.Namespace) -> int:
@@ -33,6 +34,10 @@ def rehearse_hyperpod(arguments: argparse.Namespace) -> int:
         for name in _QUEUE_OPTIONS
         if getattr(arguments, name) is not None
     ]
+    sentence = "the option applies to queues only: remove it"
+    problems += [
+        Problem.relation((f"--{name}",), sentence) for name in ("strategy", "sensitivity") if getattr(arguments, name)
+    ]
     if problems:
         raise ConfigurationError(arguments.cluster, problems)
     setup = read_cluster(arguments.environment, arguments.cluster)
@@ -46,7 +51,7 @@ def rehearse_hyperpod(arguments: argparse.Namespace) -> int:
             rehearsals[name] = rehearse_cluster(
                 cluster,
                 jobs,
-                stop_seconds=arguments.stop_seconds,
+                stop_seconds=_STOP_SECONDS if arguments.stop_seconds is None else arguments.stop_seconds,
                 hours=arguments.hours,
                 progress=progress_bar(name),
             )

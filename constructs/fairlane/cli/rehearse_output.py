@@ -19,7 +19,7 @@ _FILE_WIDTH: Final = 140  # columns of a table that is not printed to a terminal
 def write_rehearsal(
     arguments: argparse.Namespace,
     table: "Table",
-    notes: Iterable[str],
+    notes: Iterable["str | Table"],
     summary: Mapping[str, object],
     page: Callable[[], str],
 ) -> None:
@@ -28,7 +28,7 @@ def write_rehearsal(
     Args:
         arguments: Options `json` and `html`.
         table: Table of the rehearsal.
-        notes: Lines below the table.
+        notes: Lines and tables below the table.
         summary: Numbers for the JSON file.
         page: Function that returns the HTML page.
     """

@@ -1,12 +1,21 @@
 """Checks of the arguments of a rehearsal."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from fairlane._internal.tokens import is_token
 from fairlane.errors import Problem
 from fairlane.scheduler.job import Trace
 from fairlane.scheduler.options import Ec2Instances, Strategies
-from fairlane.scheduling import Capacity, FairShare, QuotaManagement, SchedulingPolicy, State
+from fairlane.scheduling import (
+    Capacity,
+    FairShare,
+    JobAction,
+    JobStateTimeLimitAction,
+    QuotaManagement,
+    SchedulingPolicy,
+    State,
+    TimeLimitReason,
+)
 from fairlane.scheduling.capacity import capacity_limits, check_capacity
 
 _RESOLVED = "a value known before deployment"
@@ -18,6 +27,7 @@ def rehearsal_problems(
     capacity: Capacity,
     strategies: Strategies,
     ec2_instances: Ec2Instances | None,
+    time_limit_actions: Sequence[JobStateTimeLimitAction],
 ) -> Iterator[Problem]:
     """Yield the problems of the arguments of `rehearse`."""
     if isinstance(strategies, Strategies):
@@ -28,6 +38,12 @@ def rehearsal_problems(
         yield from (problem.within("ec2_instances") for problem in ec2_instances.problems())
     elif ec2_instances is not None:
         yield Problem(("ec2_instances",), ec2_instances, "an Ec2Instances object, or None")
+    for index, action in enumerate(time_limit_actions):
+        if isinstance(action, JobStateTimeLimitAction):
+            found = action.problems(action.action or JobAction.CANCEL, tuple(TimeLimitReason))
+            yield from (problem.within("time_limit_actions", index) for problem in found)
+        else:
+            yield Problem(("time_limit_actions", index), action, "a JobStateTimeLimitAction")
     if isinstance(policy, QuotaManagement) and ec2_instances:
         sentence = (
             "QuotaManagement takes no ec2_instances, because SageMaker manages the instances: remove the argument"

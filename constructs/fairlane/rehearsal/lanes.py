@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from fairlane.rehearsal.timeline import Span, Timeline, count_lists, intersect_spans
 from fairlane.scheduler.job import Trace
-from fairlane.scheduler.record import FAILED, Record
+from fairlane.scheduler.record import FAILED, WAITING, Record
 
 LaneKey: TypeAlias = tuple[int, int]
 """Index of the share and index of the instance type in the trace."""
@@ -70,6 +70,8 @@ def _jobs_waiting(trace: Trace, record: Record, rows: Iterable[int], runs: Itera
     changes: dict[int, int] = defaultdict(int)
     for row in rows:
         changes[trace.submits[row]] += 1
+        if record.states[row] == WAITING:
+            changes[record.last] -= 1
     failed: dict[int, int] = {}
     for run in runs:
         changes[record.starts[run]] -= 1

@@ -33,11 +33,12 @@ class Outcome:
     """Outcome of a job.
 
     Attributes:
-        state: `succeeded`, `failed`, or `waiting` for a job that can never run.
+        state: `succeeded`, `failed`, or `waiting` for a job that can never run, and with
+            `Strategies(unrunnable="block")` for the jobs behind it.
         first_start: Second at which the job first started. None if it never started.
         end: Second at which the job succeeded or failed. None if it is waiting.
         waited: Number of seconds that the job waited before its first run and between its runs. For a job that can
-            never run, until the end of the rehearsal.
+            never run, until the end of the rehearsal or until a time limit of the queue.
         runs: Runs of the job.
         preemptions: Number of runs that were stopped.
         lost: Lost work in instance-seconds: the work since the last checkpoint of each stopped run, and all work of a
@@ -85,7 +86,7 @@ class Outcomes(Sequence[Outcome]):
         return Outcome(
             state=_STATES[record.states[row]],
             first_start=runs[0].start if runs else None,
-            end=runs[-1].stop if runs else None,
+            end=record.ended.get(row, runs[-1].stop if runs else None) if record.states[row] else None,
             waited=self.wait_seconds(row),
             runs=tuple(runs),
             preemptions=sum(run.preempted for run in runs),
@@ -102,12 +103,12 @@ class Outcomes(Sequence[Outcome]):
         record, submit = self._record, self._trace.submits[row]
         first = self._first_run[row]
         if first == _NEVER:
-            return max(0, record.last - submit)
+            return max(0, record.ended.get(row, record.last) - submit)
         waited, stop = record.starts[first] - submit, record.stops[first]
         for run in self._later_runs.get(row, ()):
             waited += record.starts[run] - stop
             stop = record.stops[run]
-        return waited
+        return waited if record.states[row] else waited + record.last - stop
 
     def started_rows(self, rows: Iterable[int]) -> list[int]:
         """Return the rows of jobs that ran at least once."""

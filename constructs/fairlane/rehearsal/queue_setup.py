@@ -1,6 +1,6 @@
 """Queues of environment files as arguments of a rehearsal."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,7 +9,15 @@ from fairlane.environment import ComputeEnvironmentSettings, RegionModel, Traini
 from fairlane.errors import ConfigurationError, Problem
 from fairlane.rehearsal.traces.reader import Unit
 from fairlane.scheduler.job import Trace
-from fairlane.scheduling import NUM_INSTANCES, Capacity, FairShare, Fifo, QuotaManagement, SchedulingPolicy
+from fairlane.scheduling import (
+    NUM_INSTANCES,
+    Capacity,
+    FairShare,
+    Fifo,
+    JobStateTimeLimitAction,
+    QuotaManagement,
+    SchedulingPolicy,
+)
 from fairlane.scheduling.capacity import capacity_limits
 
 
@@ -25,6 +33,7 @@ class QueueSetup:
         gpus: Number of GPUs in one unit of the capacity, by instance type. The key is empty for a queue that has one
             instance type.
         gpus_per_instance: Number of GPUs of an instance. None if the number is unknown, or if instances differ.
+        time_limit_actions: Time-limit actions of the queue. Default: none.
     """
 
     policy: SchedulingPolicy
@@ -32,6 +41,7 @@ class QueueSetup:
     unit: Unit
     gpus: Mapping[str, int]
     gpus_per_instance: int | None
+    time_limit_actions: Sequence[JobStateTimeLimitAction] = ()
 
 
 def read_queue(path: str | Path, name: str) -> QueueSetup:
@@ -74,6 +84,7 @@ def read_queue(path: str | Path, name: str) -> QueueSetup:
         unit="gpus",
         gpus={"": 1},
         gpus_per_instance=sizes.pop() if len(sizes) == 1 else None,
+        time_limit_actions=tuple(queue.time_limit_actions),
     )
 
 
@@ -141,6 +152,7 @@ def _training_setup(policy: SchedulingPolicy, queue: TrainingQueueModel, region:
         unit="instances",
         gpus=gpus | ({"": max(gpus.values())} if len(sizes) == 1 and gpus else {}),
         gpus_per_instance=sizes.pop() if len(sizes) == 1 else None,
+        time_limit_actions=tuple(queue.time_limit_actions),
     )
 
 

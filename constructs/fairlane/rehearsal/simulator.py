@@ -1,7 +1,7 @@
 """Simulation of a scheduling policy with a trace of jobs."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from fairlane.errors import ConfigurationError
 from fairlane.rehearsal.checks import rehearsal_problems
@@ -9,12 +9,18 @@ from fairlane.rehearsal.rehearsal import Rehearsal
 from fairlane.scheduler.engine import Engine
 from fairlane.scheduler.job import Trace
 from fairlane.scheduler.options import Ec2Instances, Strategies
+from fairlane.scheduler.submission import WaitReason
 from fairlane.scheduler.weights import undeclared_identifiers
-from fairlane.scheduling import FairShare, QuotaManagement, SchedulingPolicy
+from fairlane.scheduling import FairShare, JobStateTimeLimitAction, QuotaManagement, SchedulingPolicy, TimeLimitReason
 from fairlane.scheduling.capacity import capacity_limits
 
 _DEFAULTS = Strategies()
 _NAME = "queue"
+_LIMITS = {
+    TimeLimitReason.SERVICE_ENVIRONMENT_MAX_RESOURCE: WaitReason.ENVIRONMENT_LIMIT,
+    TimeLimitReason.COMPUTE_ENVIRONMENT_MAX_RESOURCE: WaitReason.ENVIRONMENT_LIMIT,
+    TimeLimitReason.QUOTA_MANAGEMENT_LIMIT_EXCEEDED: WaitReason.QUOTA_LIMIT,
+}
 
 
 def rehearse(
@@ -24,13 +30,14 @@ def rehearse(
     capacity: int | Mapping[str, int] | None = None,
     strategies: Strategies = _DEFAULTS,
     ec2_instances: Ec2Instances | None = None,
+    time_limit_actions: Sequence[JobStateTimeLimitAction] = (),
     progress: Callable[[float], None] | None = None,
 ) -> Rehearsal:
     """Run a trace of jobs through a model of a job queue, in whole seconds.
 
     At each second, runs end first, then jobs are submitted, then jobs start. `strategies` chooses the behavior that
-    AWS does not document. A job that needs more than the largest capacity that can be free never starts. Such a job
-    does not block other jobs.
+    AWS does not document. A job that needs more than the largest capacity that can be free never starts. By default,
+    such a job does not block other jobs.
 
     Args:
         policy: Scheduling policy of the queue. Pass the same object to the construct that deploys the queue.
@@ -40,6 +47,9 @@ def rehearse(
         strategies: Choices for behavior that AWS does not document. Default: `Strategies()`.
         ec2_instances: Start-up and Spot reclaims of EC2 instances. Default: the instances are always available, as with
             SageMaker.
+        time_limit_actions: Time-limit actions of the queue. With `Strategies(unrunnable="block")`, they end jobs that
+            can never run, after the time in which they block others. Actions for other reasons have no effect.
+            Default: none.
         progress: Function that is called with the part of the rehearsal that is done, 0 to 1, at most about 100
             times. Default: none.
 
@@ -51,13 +61,15 @@ def rehearse(
     """
     if capacity is None:
         capacity = _all_quotas(policy)
-    problems = list(rehearsal_problems(policy, trace, capacity, strategies, ec2_instances))
+    problems = list(rehearsal_problems(policy, trace, capacity, strategies, ec2_instances, time_limit_actions))
     if problems:
         raise ConfigurationError(f"rehearsal of {type(policy).__name__}", problems)
     limits = capacity_limits(capacity)
     engine = Engine(strategies=strategies, ec2_instances=ec2_instances)
     engine.set_environment(_NAME, capacity)
-    engine.set_queue(_NAME, policy, [_NAME])
+    seconds = {action.reason: action.max_time_seconds for action in time_limit_actions}
+    time_limits = {limit: seconds[reason] for reason, limit in _LIMITS.items() if reason in seconds}
+    engine.set_queue(_NAME, policy, [_NAME], time_limits=time_limits)
     engine.load(trace, _NAME)
     if progress:
         _advance(engine, trace, progress)

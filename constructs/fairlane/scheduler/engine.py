@@ -44,7 +44,6 @@ class Engine(QueueSet):
         external_stops: bool = False,
     ) -> None:
         super().__init__(strategies, ec2_instances, pass_seconds, listener, external_stops=external_stops)
-        self._ended: dict[int, int] = {}
 
     def submit(self, job: Submission) -> int:
         """Submit a job, and return its identifier, which never changes.
@@ -114,7 +113,7 @@ class Engine(QueueSet):
         row = self.jobs.row(job)
         self.jobs.work[row] = self.jobs.remaining[row] = run
         if self._runs(row) and self._outcomes.get(number := self.jobs.last_run[row]) not in _STOPPING:
-            self._move_end(number, max(self.now, self.record.starts[number] + run))
+            self._move_end(number, max(self.now, self.record.starts[number] + self._delays.get(number, 0) + run))
 
     def withdraw(self, job: int, *, stop_seconds: int | None = 0) -> None:
         """Remove a job that waits, or stop a job that runs. The job has failed.
@@ -133,7 +132,7 @@ class Engine(QueueSet):
             run = self.jobs.last_run[row]
             if self._outcomes.get(run) not in _STOPPING:
                 lane.scheduler.stop(lane, run, row)
-                self._worked[run] = self.now - self.record.starts[run]
+                self._worked[run] = self._worked_until(run, self.now)
                 self._move_end(run, UNKNOWN if stop_seconds is None else self.now + stop_seconds)
             self._outcomes[run] = Outcome.WITHDRAWN
         elif not self.record.states[row]:
@@ -142,7 +141,7 @@ class Engine(QueueSet):
                 self._changed |= lane.scheduler.group
             self.record.unrunnable.add(row)
             self.record.states[row] = FAILED
-            self._ended[row] = self.now
+            self.record.ended[row] = self.now
 
     def reprioritize(self, job: int, priority: int) -> None:
         """Change the priority of a job that waits or runs. A job that has ended stays as it is.
@@ -191,7 +190,8 @@ class Engine(QueueSet):
         for queue in queues:
             scheduler = self._queues[queue].scheduler
             own = [job for job in starts if self.jobs.lanes[self.jobs.row(job)].scheduler is scheduler]
-            others = map(later.jobs.id, later._queues[queue].scheduler.order(later.now + 1))
+            order = later._queues[queue].scheduler.order(later.now + 1)
+            others = (later.jobs.id(row) for row in order if row not in later.record.unrunnable)
             jobs = chain(own, (job for job in others if job not in starts))
             fronts[queue] = list(islice((job for job in jobs if not self._runs(self.jobs.row(job))), number))
         return fronts
@@ -230,10 +230,9 @@ class Engine(QueueSet):
         if not self._waits(job):
             return None
         row = self.jobs.row(job)
-        lane = self.jobs.lanes[row]
         if row in self.record.unrunnable:
-            fits = self.jobs.needs[row] <= lane.scheduler.environment_limit(lane)
-            return Wait(WaitReason.QUOTA_LIMIT if fits else WaitReason.ENVIRONMENT_LIMIT)
+            return Wait(self._exceeded_limit(row))
+        lane = self.jobs.lanes[row]
         queue = next(queue for queue in self._queues.values() if queue.scheduler is lane.scheduler)
         return None if queue.enabled else Wait(WaitReason.DISABLED)
 
@@ -251,17 +250,16 @@ class Engine(QueueSet):
 
         AWS Batch keeps ended jobs for `KEPT_SECONDS`. The memory of an engine grows until this call.
         """
-        jobs, stops, states = self.jobs, self.record.stops, self.record.states
+        jobs, stops, states, ended = self.jobs, self.record.stops, self.record.states, self.record.ended
         gone = {
             row
             for row in range(self._arrived)
-            if states[row] and (stops[run] if (run := jobs.last_run[row]) != NO_RUN else self._ended[row]) < before
+            if states[row] and (stops[run] if (run := jobs.last_run[row]) != NO_RUN else ended[row]) < before
         }
         identifiers = [jobs.id(row) for row in sorted(gone)]
         if gone:
             kept = [row for row in range(len(jobs)) if row not in gone]
-            rows = self._keep(kept, [queue.scheduler for queue in self._queues.values()])
-            self._ended = {rows[row]: second for row, second in self._ended.items() if row in rows}
+            self._keep(kept, [queue.scheduler for queue in self._queues.values()])
         return identifiers
 
     def __getstate__(self) -> dict[str, Any]:
@@ -276,7 +274,7 @@ class Engine(QueueSet):
     def _is_listed(self, row: int) -> bool:
         """Return True if a job waits in its scheduler."""
         waits = not self.record.states[row] and self.jobs.last_run[row] == NO_RUN
-        return waits and row < self._arrived and row not in self.record.unrunnable
+        return waits and row < self._arrived and (self.blocks or row not in self.record.unrunnable)
 
     def _next_pass(self) -> tuple[dict[int, None], "Engine"]:
         """Return the jobs that the next pass starts or preempts others for, and the engine after this pass."""

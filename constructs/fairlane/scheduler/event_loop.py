@@ -8,8 +8,9 @@ from fairlane.scheduler.environment import Environment
 from fairlane.scheduler.instance_pool import InstancePool
 from fairlane.scheduler.job_table import FRONT_OFFSET, NO_RUN, ROW_BITS, ROW_MASK, UNKNOWN, JobTable
 from fairlane.scheduler.lane import Scheduler
+from fairlane.scheduler.options import Strategies
 from fairlane.scheduler.record import FAILED, SUCCEEDED, Record
-from fairlane.scheduler.submission import Listener, Outcome, Terms
+from fairlane.scheduler.submission import Listener, Outcome, Terms, WaitReason
 
 _NEVER: Final = UNKNOWN
 _SUCCEEDED: Final = Outcome.SUCCEEDED
@@ -22,6 +23,7 @@ class EventLoop:
     which something is new, in the order of `passes`.
 
     Args:
+        strategies: Choices for behavior that AWS does not document.
         stop_seconds: Number of seconds that a preempted run still holds its capacity. None if the caller tells the end.
         terms: Terms of the jobs of traces.
         instance_pool: Pool of the instances of jobs. None if instances are always available.
@@ -34,10 +36,14 @@ class EventLoop:
         record: Runs, and states of the jobs.
         removed: Sort keys that are still in a heap of waiting jobs although their jobs no longer wait there.
         environments: Environments by index.
+        timers: Second of the next ranking of a scheduler, and second at which the time limit of its queue ends a job,
+            by its row.
+        blocks: True if a job that can never run waits in its scheduler and blocks other jobs.
     """
 
     def __init__(
         self,
+        strategies: Strategies,
         stop_seconds: int | None,
         terms: Terms,
         instance_pool: InstancePool | None,
@@ -51,6 +57,12 @@ class EventLoop:
         self.removed: set[int] = set()
         self._places: dict[int, int] = {}
         self.environments: list[Environment] = []
+        self.timers: dict[Scheduler | int, int] = {}
+        self.blocks = strategies.unrunnable == strategies.head_of_line == "block"
+        self._restart_seconds = strategies.restart_seconds
+        self._own_restarts: dict[int, int] = {}
+        self._restarts: dict[int, int] = {}
+        self._delays: dict[int, int] = {}
         self._instance_pool = instance_pool
         self._pass_seconds = pass_seconds
         self._listener = listener
@@ -87,11 +99,14 @@ class EventLoop:
         stop = _NEVER - 1 if to is None else to
         ends, submits, lanes, passes = self._ends, self.jobs.submits, self.jobs.lanes, self._passes
         stops, unrunnable, pass_seconds = self.record.stops, self.record.unrunnable, self._pass_seconds
+        timers, states, blocks = self.timers, self.record.states, self.blocks
         changed = self._changed
         while True:
             now = ends[0] >> ROW_BITS if ends else _NEVER
             if self._next_submit < now:
                 now = self._next_submit
+            if timers:
+                now = min(now, max(self.now, min(timers.values())))
             if changed:
                 now = min(now, -(-self.now // pass_seconds) * pass_seconds)
             if now > stop:
@@ -106,19 +121,21 @@ class EventLoop:
                 last = end
             if now == stop and not complete:
                 break
+            if timers:
+                changed |= self._ring(now)
             if self._next_submit <= now:
                 row = self._arrived
                 while row < len(submits) and submits[row] <= now:
-                    scheduler = lanes[row].scheduler
-                    changed |= scheduler.group
-                    if row not in unrunnable:
+                    if row not in unrunnable or (blocks and not states[row]):
+                        scheduler = lanes[row].scheduler
+                        changed |= scheduler.group
                         scheduler.arrive(lanes[row], row)
                     row += 1
                 self._arrived = row
                 self._next_submit = submits[row] if row < len(submits) else _NEVER
             if now % pass_seconds == 0:
                 for scheduler in passes:
-                    if changed & scheduler.group:
+                    if changed & scheduler.group or scheduler.due:
                         scheduler.schedule(now)
                 changed = 0
         self._changed = changed
@@ -138,13 +155,16 @@ class EventLoop:
         run = len(rows)
         stop = now + jobs.remaining[row]
         environment.free -= jobs.needs[row]
-        interrupted = 0
+        interrupted = delay = 0
+        if self._restarts and row in self._restarts:
+            delay = self._delays[run] = self._restarts[row]
+            stop += delay
         if self._instance_pool:
             start_up, reclaimed = self._instance_pool.take(jobs.needs[row], now)
             stop += start_up
             if reclaimed is not None and now + reclaimed < stop:
                 stop, interrupted = now + reclaimed, 1
-                self._worked[run] = max(0, reclaimed - start_up)
+                self._worked[run] = max(0, reclaimed - start_up - delay)
                 self._outcomes[run] = Outcome.RECLAIMED
         if self._terms and (timeout := self.terms(row).timeout) is not None and now + timeout < stop:
             stop = now + timeout
@@ -166,7 +186,7 @@ class EventLoop:
         """Stop a run for the job of a row. Its capacity is free after `stop_seconds`."""
         record = self.record
         record.interrupted[run] = 1
-        self._worked[run] = now - record.starts[run]
+        self._worked[run] = self._worked_until(run, now)
         self._outcomes[run] = Outcome.PREEMPTED
         if self._listener:
             self._listener.preempting(self.jobs.id(record.rows[run]), self.jobs.id(by), now)
@@ -175,6 +195,37 @@ class EventLoop:
         else:
             record.stops[run] = now
             self._end(run, now)
+
+    def rank_at(self, scheduler: Scheduler, second: int) -> None:
+        """Plan a pass of one scheduler, at a second or at the next second at which passes happen."""
+        self.timers[scheduler] = -(-second // self._pass_seconds) * self._pass_seconds
+
+    def block(self, row: int, now: int) -> None:
+        """Plan the end of a job that can never run and blocks other jobs, if its queue has a time limit."""
+        scheduler = self.jobs.lanes[row].scheduler
+        if row not in self.timers and (seconds := scheduler.time_limits.get(self._exceeded_limit(row))) is not None:
+            self.timers[row] = now + seconds
+
+    def _exceeded_limit(self, row: int) -> WaitReason:
+        """Return the limit that a job that can never run exceeds."""
+        lane = self.jobs.lanes[row]
+        fits = self.jobs.needs[row] <= lane.scheduler.environment_limit(lane)
+        return WaitReason.QUOTA_LIMIT if fits else WaitReason.ENVIRONMENT_LIMIT
+
+    def _ring(self, now: int) -> int:
+        """Handle the timers that are due, and return the groups of the queues that need a pass."""
+        changed = 0
+        for key in [key for key, second in self.timers.items() if second <= now]:
+            del self.timers[key]
+            if not isinstance(key, int):
+                key.due = True
+            elif key in self.record.unrunnable and not self.record.states[key]:
+                lane = self.jobs.lanes[key]
+                lane.scheduler.remove(lane, key)
+                changed |= lane.scheduler.group
+                self.record.states[key] = FAILED
+                self.record.ended[key] = now
+        return changed
 
     def _expect(self, number: int) -> None:
         """Expect the arrival of jobs that were added to the job table."""
@@ -188,7 +239,7 @@ class EventLoop:
         for row in range(self._arrived, len(self.jobs)):
             lane = self.jobs.lanes[row]
             self._changed |= lane.scheduler.group
-            if self.jobs.last_run[row] == NO_RUN and row not in self.record.unrunnable:
+            if self.jobs.last_run[row] == NO_RUN and (self.blocks or row not in self.record.unrunnable):
                 lane.scheduler.arrive(lane, row)
         self._arrived = len(self.jobs)
         self._next_submit = _NEVER
@@ -216,12 +267,16 @@ class EventLoop:
             outcome = self._outcomes.pop(run)
             if self._keeps_work(run, row, outcome):
                 jobs.last_run[row] = NO_RUN
+                if seconds := self._own_restarts.get(row, self._restart_seconds):
+                    self._restarts[row] = seconds
                 self._wait_again(row)
             else:
                 record.states[row] = FAILED
         else:
             outcome = _SUCCEEDED
             record.states[row] = SUCCEEDED
+        if self._delays:
+            self._delays.pop(run, None)
         if self._listener:
             self._listener.stopped(jobs.id(row), outcome, now)
         return lane.scheduler.group
@@ -232,13 +287,15 @@ class EventLoop:
             self.jobs.order[row] &= ~FRONT_OFFSET
         if self.jobs.needs[row] > lane.largest:
             self.record.unrunnable.add(row)
-        else:
+        if self.blocks or row not in self.record.unrunnable:
             lane.scheduler.arrive(lane, row)
 
     def _keeps_work(self, run: int, row: int, outcome: Outcome) -> bool:
         """Record the work that a stopped run keeps and loses, and return True if its job waits again."""
         record, jobs = self.record, self.jobs
-        worked = self._worked.pop(run, record.stops[run] - record.starts[run])
+        worked = self._worked.pop(run, None)
+        if worked is None:
+            worked = self._worked_until(run, record.stops[run])
         waits = self._waits_again(row, outcome)
         if jobs.work[row] == UNKNOWN:
             return waits
@@ -249,6 +306,10 @@ class EventLoop:
         if lost:
             record.lost[row] = record.lost.get(row, 0) + lost * jobs.needs[row]
         return waits
+
+    def _worked_until(self, run: int, second: int) -> int:
+        """Return the seconds of work of a run, without the restart of its job."""
+        return max(0, second - self.record.starts[run] - self._delays.get(run, 0))
 
     def _waits_again(self, row: int, outcome: Outcome) -> bool:
         terms = self.terms(row)
@@ -279,9 +340,13 @@ class EventLoop:
             jobs.last_run[row] = runs.get(jobs.last_run[row], NO_RUN)
         record.keep(rows, last_runs)
         jobs.keep(kept)
-        for by_row in (self._terms, self._preemptions, self._failures):
+        rankings = {key: second for key, second in self.timers.items() if not isinstance(key, int)}
+        limits = {rows[key]: second for key, second in self.timers.items() if isinstance(key, int) and key in rows}
+        self.timers.clear()
+        self.timers |= rankings | limits
+        for by_row in (self._terms, self._preemptions, self._failures, self._own_restarts, self._restarts):
             _renumber(by_row, rows)
-        for by_run in (self._places, self._worked, self._outcomes):
+        for by_run in (self._places, self._worked, self._outcomes, self._delays):
             _renumber(by_run, runs)
         return rows
 

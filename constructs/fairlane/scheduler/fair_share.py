@@ -8,6 +8,7 @@ from fairlane.scheduler.compute_reservation import ActiveShares, ComputeReservat
 from fairlane.scheduler.environment import Environment
 from fairlane.scheduler.event_loop import EventLoop
 from fairlane.scheduler.job_table import ROW_MASK
+from fairlane.scheduler.options import Strategies
 from fairlane.scheduler.placement import PlacementScheduler
 from fairlane.scheduler.shares import Share
 from fairlane.scheduler.submission import Wait, WaitReason
@@ -25,7 +26,8 @@ _NO_KEY: Final = 1 << 300
 class FairShareScheduler(PlacementScheduler):
     """Fair-share scheduler: the next job is of the share with the smallest key, usage times weight factor.
 
-    A job that starts counts as one second of use at once, so that shares with equal keys take turns.
+    A job that starts counts as some seconds of use at once, so that shares with equal keys take turns. While the first
+    job blocks the others, the shares are ranked again from time to time, because their keys change.
 
     Keys change with time. To compare few shares at each decision, shares with large keys sleep until their keys can
     fall below a level. The level changes by the average change of all keys. The other shares are awake. If the key of
@@ -33,13 +35,16 @@ class FairShareScheduler(PlacementScheduler):
     """
 
     def __init__(
-        self, loop: EventLoop, policy: FairShare, environments: Sequence[Environment], *, skip: bool, even: bool
+        self, loop: EventLoop, policy: FairShare, environments: Sequence[Environment], strategies: Strategies
     ) -> None:
         self._shares: list[Share] = []
         self._names: dict[str, Share] = {}
         super().__init__(loop, environments)
-        self._skip = skip
-        self._even = even
+        self._skip = strategies.head_of_line == "skip"
+        self._even = strategies.decay == "none"
+        self._start_charge = strategies.start_charge
+        self._rank_seconds = strategies.rank_seconds
+        self._settled = 0
         self._waiting = 0
         self._awake: list[Share] = []
         self._asleep: list[tuple[int, int]] = []
@@ -130,6 +135,9 @@ class FairShareScheduler(PlacementScheduler):
         With `skip`, other shares may then start their jobs.
         """
         first, several = self._first, self._several
+        self.due = False
+        if self._loop.timers:
+            self._loop.timers.pop(self, None)
         if not self._waiting or (first.free <= 0 and not (several and self._find(1))):
             return
         if self._active:
@@ -165,14 +173,26 @@ class FairShareScheduler(PlacementScheduler):
                 if not self._waiting or (first.free <= 0 and not (several and self._find(1))):
                     break
                 if share.waiting:
-                    charge = key + share.usage.step * units
+                    charge = key + share.usage.step * units * self._start_charge
             elif not self._skip:
+                self._rank_later(now)
+                if units > self._largest:
+                    self._loop.block(row, now)
                 break
             charged.append(share)
             share.charge += charge - key
             keys[index] = charge
         for share in charged:
             share.charge = 0
+
+    def _rank_later(self, now: int) -> None:
+        """Plan another ranking, if the keys can change until then although no job starts or ends."""
+        if self._rank_seconds is None:
+            return
+        if self._settled <= now:
+            self._settled = max(share.usage.last_expiry for share in self._shares)
+        if self._settled > now:
+            self._loop.rank_at(self, now + self._rank_seconds)
 
     def _update_level(self, now: int) -> int | None:
         """Wake the shares whose wake time has passed, and return the level."""
@@ -262,7 +282,7 @@ class FairShareScheduler(PlacementScheduler):
             row = queues[index].pop()
             yield row
             if queues[index]:
-                key += self._shares[index].usage.step * jobs.needs[row]
+                key += self._shares[index].usage.step * jobs.needs[row] * self._start_charge
                 heappush(heap, (key, weight, jobs.submits[queues[index][-1]], name, index))
 
     def wait(self, share: Share, row: int, now: int) -> Wait:

@@ -70,6 +70,8 @@ class FifoScheduler(PlacementScheduler):
             row = heap[0] & ROW_MASK
             environment = first if needs[row] <= first.free else several and self._find(needs[row])
             if not environment:
+                if needs[row] > self._largest:
+                    self._loop.block(row, now)
                 return
             heappop(heap)
             if removed:

@@ -30,6 +30,8 @@ class Job:
         run: Number of seconds that the job works, 1 or more.
         checkpoint: Number of seconds of work between checkpoints, 1 or more. Default: no checkpoints, so that a stop
             loses all work.
+        restart: Number of seconds that the job needs before it works again after a stop, 0 or more. Default: the
+            `restart_seconds` of the strategies.
         name: Name in reports. It has no effect on the results. Default: none.
         started: Second at which the last run of a past job really started, from the origin of `submit`. It has no
             effect on a rehearsal. Default: unknown.
@@ -43,6 +45,7 @@ class Job:
     submit: int
     run: int
     checkpoint: int | None = None
+    restart: int | None = None
     name: str = ""
     started: int | None = None
     stopped: int | None = None
@@ -57,6 +60,8 @@ class Job:
         yield from check_whole_number(("run",), self.run, 1, _MAX_SECONDS, unit="seconds")
         if self.checkpoint is not None:
             yield from check_whole_number(("checkpoint",), self.checkpoint, 1, _MAX_SECONDS, unit="seconds")
+        if self.restart is not None:
+            yield from check_whole_number(("restart",), self.restart, 0, _MAX_SECONDS, unit="seconds")
         times = [(name, time) for name in ("started", "stopped") if (time := getattr(self, name)) is not None]
         wrong = [
             problem
@@ -75,6 +80,7 @@ class Job:
             and 1 <= self.instances <= _MAX_INSTANCES
             and 0 <= self.priority <= MAX_JOB_PRIORITY
             and (self.checkpoint is None or (type(self.checkpoint) is int and 1 <= self.checkpoint <= _MAX_SECONDS))
+            and (self.restart is None or (type(self.restart) is int and 0 <= self.restart <= _MAX_SECONDS))
             and (
                 self.started is None is self.stopped
                 or (
@@ -107,6 +113,7 @@ class Trace(Sequence[Job]):
         instances: Number of instances that each job needs.
         priorities: Priority of each job.
         checkpoints: Number of seconds between the checkpoints of each job. -1 for no checkpoints.
+        restarts: Number of seconds that a job needs after a stop, by row, of the jobs that have their own.
         share_names: Names of all shares, in the order of their first job.
         shares: Index in `share_names` of each job's share.
         instance_types: All instance types, in the order of their first job.
@@ -123,6 +130,7 @@ class Trace(Sequence[Job]):
         self.instances = array("q")
         self.priorities = array("H")
         self.checkpoints = array("q")
+        self.restarts: dict[int, int] = {}
         self.shares = array("I")
         self.types = array("I")
         self.started = array("q")
@@ -177,6 +185,7 @@ class Trace(Sequence[Job]):
             self.stopped.extend([_UNKNOWN if job.stopped is None else job.stopped for job in jobs])
         self.share_names = list(shares)
         self.instance_types = list(types)
+        self.restarts = {row: job.restart for row, job in enumerate(jobs) if job.restart is not None}
         self._names = {row: job.name for row, job in enumerate(jobs) if job.name}
 
     def problems(self) -> Iterator[Problem]:
@@ -208,6 +217,7 @@ class Trace(Sequence[Job]):
             submit=self.submits[row],
             run=self.runs[row],
             checkpoint=None if checkpoint == _NO_CHECKPOINT else checkpoint,
+            restart=self.restarts.get(row),
             name=self._names.get(row, ""),
             started=_known(self.started, row),
             stopped=_known(self.stopped, row),

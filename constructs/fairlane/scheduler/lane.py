@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from fairlane.scheduler.submission import Wait
+from fairlane.scheduler.submission import Wait, WaitReason
 
 if TYPE_CHECKING:
     from fairlane.scheduler.environment import Environment
@@ -18,13 +18,18 @@ class Scheduler(ABC):
 
     Attributes:
         group: Bit of the group of queues that share environments.
+        time_limits: Number of seconds after which a job that can never run and blocks others ends, by the limit that it
+            exceeds.
+        due: True if the time of a new ranking has come.
         retries_first: True if a job that waits again is before all other jobs of its priority.
     """
 
     retries_first = True
+    due = False
 
     def __init__(self, loop: "EventLoop") -> None:
         self.group = 0
+        self.time_limits: Mapping[WaitReason, int] = {}
         self._loop = loop
         self._jobs = loop.jobs
 

@@ -1,6 +1,7 @@
 """Queues and environments of an engine, and their changes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Final
 
 from fairlane.scheduler.environment import Environment
@@ -9,13 +10,16 @@ from fairlane.scheduler.fair_share import FairShareScheduler
 from fairlane.scheduler.fifo import FifoScheduler
 from fairlane.scheduler.instance_pool import InstancePool
 from fairlane.scheduler.job import Trace
+from fairlane.scheduler.job_table import NO_RUN
 from fairlane.scheduler.lane import Scheduler
 from fairlane.scheduler.options import Ec2Instances, Strategies
 from fairlane.scheduler.queue import Queue, group_queues, pass_order
 from fairlane.scheduler.quota_management import QuotaScheduler
-from fairlane.scheduler.submission import Listener, Terms
+from fairlane.scheduler.submission import Listener, Terms, WaitReason
 from fairlane.scheduling import Capacity, FairShare, QuotaManagement, SchedulingPolicy, State
 from fairlane.scheduling.capacity import capacity_limits
+
+NO_LIMITS: Final[Mapping[WaitReason, int]] = MappingProxyType({})
 
 _DEFAULTS: Final = Strategies()
 
@@ -35,7 +39,8 @@ class QueueSet(EventLoop):
         attempts = ec2_instances.attempts if ec2_instances else 1
         terms = Terms(attempts=attempts, preemptions=strategies.retries_before_termination)
         pool = InstancePool(ec2_instances) if ec2_instances else None
-        super().__init__(None if external_stops else strategies.stop_seconds, terms, pool, pass_seconds, listener)
+        stop_seconds = None if external_stops else strategies.stop_seconds
+        super().__init__(strategies, stop_seconds, terms, pool, pass_seconds, listener)
         self._strategies = strategies
         self._environments: dict[str, Environment] = {}
         self._queues: dict[str, Queue] = {}
@@ -65,6 +70,7 @@ class QueueSet(EventLoop):
         *,
         priority: int = 1,
         state: State = State.ENABLED,
+        time_limits: Mapping[WaitReason, int] = NO_LIMITS,
     ) -> None:
         """Add a queue, or change its policy, environments, priority and state.
 
@@ -76,6 +82,9 @@ class QueueSet(EventLoop):
             priority: Priority of the queue. Queues with a higher priority get shared capacity first. Among queues with
                 the same priority, the queue that was added first. Default: 1.
             state: State. A disabled queue starts no runs. Default: enabled.
+            time_limits: Number of seconds after which a job that can never run and blocks others fails, by the limit
+                that it exceeds: `ENVIRONMENT_LIMIT` or `QUOTA_LIMIT`. The time starts when a pass stops at the job.
+                Default: never.
 
         Raises:
             KeyError: If an environment does not exist.
@@ -89,6 +98,7 @@ class QueueSet(EventLoop):
         elif type(policy) is not type(queue.policy):
             raise ValueError(f"the policy of queue {name} is {type(queue.policy).__name__}, and its kind cannot change")
         queue.policy, queue.environments, queue.priority, queue.state = policy, used, priority, state
+        queue.scheduler.time_limits = time_limits
         group_queues(list(self._queues.values()))
         self._apply([queue])
 
@@ -108,6 +118,7 @@ class QueueSet(EventLoop):
         else:
             pairs = zip(trace.shares, trace.types, strict=True)
             self.jobs.append_trace(trace, (lanes[share][unit] for share, unit in pairs))
+        self._own_restarts |= {first + row: seconds for row, seconds in trace.restarts.items()}
         self._expect(len(trace))
         smallest = min((lane.largest for row in lanes for lane in row), default=0)
         large = [row for row, units in enumerate(trace.instances, first) if units > smallest]
@@ -119,12 +130,11 @@ class QueueSet(EventLoop):
 
     def _scheduler(self, policy: SchedulingPolicy, environments: Sequence[Environment]) -> Scheduler:
         strategies = self._strategies
-        skip = strategies.head_of_line == "skip"
         if isinstance(policy, QuotaManagement):
             return QuotaScheduler(self, policy, environments, strategies)
         if isinstance(policy, FairShare):
-            return FairShareScheduler(self, policy, environments, skip=skip, even=strategies.decay == "none")
-        return FifoScheduler(self, environments, skip=skip)
+            return FairShareScheduler(self, policy, environments, strategies)
+        return FifoScheduler(self, environments, skip=strategies.head_of_line == "skip")
 
     def _apply(self, queues: Sequence[Queue]) -> None:
         """Apply changes of queues or of their environments, and ask again which of their jobs can never run."""
@@ -137,13 +147,18 @@ class QueueSet(EventLoop):
         self._passes[:] = pass_order(list(self._queues.values()))
 
     def _sort_out(self, scheduler: Scheduler) -> None:
-        jobs, unrunnable = self.jobs, self.record.unrunnable
+        jobs, unrunnable, states = self.jobs, self.record.unrunnable, self.record.states
+        if self.blocks:
+            for row, lane in enumerate(jobs.lanes):
+                if lane.scheduler is scheduler and not states[row] and jobs.last_run[row] == NO_RUN:
+                    (unrunnable.add if jobs.needs[row] > lane.largest else unrunnable.discard)(row)
+            return
         for row in [row for row in scheduler.order(self.now) if jobs.needs[row] > jobs.lanes[row].largest]:
             scheduler.remove(jobs.lanes[row], row)
             unrunnable.add(row)
         for row in sorted(unrunnable):
             lane = jobs.lanes[row]
-            if lane.scheduler is scheduler and not self.record.states[row] and jobs.needs[row] <= lane.largest:
+            if lane.scheduler is scheduler and not states[row] and jobs.needs[row] <= lane.largest:
                 unrunnable.discard(row)
                 if row < self._arrived:
                     scheduler.arrive(lane, row)

@@ -20,7 +20,7 @@ class QuotaLane(Lane):
         quota: Number of instances that the share owns.
         limit: Maximum number of instances with borrowed instances. None for no limit.
         enabled: False if no job of the share may start.
-        waiting: Heap of the sort keys of waiting jobs.
+        waiting: Heaps of the sort keys of waiting jobs: one heap or, if later jobs may start first, one for each size.
         used: Number of instances that the runs of the lane hold, including the runs that are stopping.
         running: Row of the job of each run that is not stopping.
         running_units: Number of instances that these runs hold.
@@ -51,7 +51,7 @@ class QuotaLane(Lane):
         super().__init__(scheduler)
         self.pool = pool
         self.share = share
-        self.waiting: list[int] = []
+        self.waiting: dict[int, list[int]] = {0: []}
         self.running: dict[int, int] = {}
         self.running_units = 0
         self.priorities: Counter[int] = Counter()
@@ -69,6 +69,10 @@ class QuotaLane(Lane):
         self.enabled = share is not None and share.state == State.ENABLED
         limited = share is not None and share.borrow_limit is not None and share.borrow_limit != UNLIMITED
         self.limit = self.quota + self.quota * (share.borrow_limit or 0) // 100 if share and limited else None
+
+    def ordered_heaps(self) -> list[list[int]]:
+        """Return the heaps that are not empty, in the order of their first jobs."""
+        return sorted(heap for heap in self.waiting.values() if heap)
 
     @property
     def committed(self) -> int:

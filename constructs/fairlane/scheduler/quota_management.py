@@ -76,7 +76,8 @@ class QuotaScheduler(Scheduler):
         """
         lanes = [lane for pool in self._pools.values() for lane in pool.lanes.values()]
         yield from (reservation.row for pool in self._pools.values() for reservation in pool.reservations)
-        queues = [waiting_rows(lane.waiting, self._loop.removed)[::-1] for lane in lanes if lane.waiting]
+        keys = [[key for heap in lane.waiting.values() for key in heap] for lane in lanes]
+        queues = [waiting_rows(heap, self._loop.removed)[::-1] for heap in keys if heap]
         while queues:
             first = min(queues, key=lambda queue: queue[-1])
             yield first.pop()
@@ -91,7 +92,8 @@ class QuotaScheduler(Scheduler):
         for pool in self._pools.values():
             pool.reservations.renumber(rows, runs)
             for lane in pool.lanes.values():
-                renumber(lane.waiting, self._loop.removed, rows)
+                for heap in lane.waiting.values():
+                    renumber(heap, self._loop.removed, rows)
                 lane.running = {runs[run]: rows[row] for run, row in lane.running.items()}
 
     def is_reserved(self, lane: QuotaLane, row: int) -> bool:

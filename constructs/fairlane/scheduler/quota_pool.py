@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
+from operator import itemgetter
 from typing import TypeAlias
 
 from fairlane.scheduler.environment import Environment
@@ -52,6 +53,7 @@ class QuotaPool:
         self._free = self._quota_excess = 0
         self._least_used = strategies.share_order == "least-used"
         self._newest = strategies.victims == "newest"
+        self._skip = strategies.head_of_line == "skip"
         self.reservations = Reservations()
 
     def change(self, shares: Sequence[QuotaShare], environment: Environment) -> None:
@@ -84,8 +86,9 @@ class QuotaPool:
     def arrive(self, lane: QuotaLane, row: int) -> None:
         """Add a waiting job to a lane."""
         key = self._jobs.order[row]
-        push(lane.waiting, key, self._loop.removed)
-        if lane.waiting[0] == key:
+        heap = self._heap(lane, row)
+        push(heap, key, self._loop.removed)
+        if heap[0] == key:
             self.changed = True
 
     def remove(self, lane: QuotaLane, row: int) -> None:
@@ -95,7 +98,7 @@ class QuotaPool:
                 self.reservations.remove(reservation)
                 break
         else:
-            remove(lane.waiting, self._jobs.order[row], self._loop.removed)
+            remove(self._heap(lane, row), self._jobs.order[row], self._loop.removed)
         self.changed = True
 
     def cancel(self, reservation: Reservation) -> None:
@@ -120,6 +123,11 @@ class QuotaPool:
         while self._start_in_quota(now) or self._lend(now) or self._preempt_in_share(now):
             pass
         self.changed = False
+        if self._loop.blocks and self._loop.record.unrunnable:
+            for lane in self._lanes:
+                heap = lane.waiting[0]
+                if heap and lane.enabled and self._head(heap)[1] > lane.largest:
+                    self._loop.block(self._head(heap)[0], now)
 
     def wait(self, lane: QuotaLane, row: int) -> Wait:
         """Return the reason why a job waits after a pass."""
@@ -127,15 +135,19 @@ class QuotaPool:
             return Wait(WaitReason.STOPS)
         if not lane.enabled:
             return Wait(WaitReason.DISABLED)
-        first, units = self._head(lane)
+        first, units = self._head(self._heap(lane, row))
         if first != row:
             return Wait(WaitReason.BEHIND, self._jobs.id(first))
         if lane.committed + units <= lane.quota or (lane.borrows and lane.may_borrow(units, self._lanes)):
             return Wait(WaitReason.CAPACITY)
         return Wait(WaitReason.QUOTA)
 
-    def _head(self, lane: QuotaLane) -> tuple[int, int]:
-        row = lane.waiting[0] & ROW_MASK
+    def _heap(self, lane: QuotaLane, row: int) -> list[int]:
+        """Return the heap of a job: a share that skips jobs has one for each size, because equal sizes fit equally."""
+        return lane.waiting.setdefault(self._jobs.needs[row], []) if self._skip else lane.waiting[0]
+
+    def _head(self, heap: list[int]) -> tuple[int, int]:
+        row = heap[0] & ROW_MASK
         return row, self._jobs.needs[row]
 
     def _free_for(self, lane: QuotaLane) -> int:
@@ -175,17 +187,26 @@ class QuotaPool:
         """Start jobs on the own capacity of their shares, and return True if a job started or preempted another."""
         changed = False
         for lane in self._in_order():
-            while lane.waiting:
-                row, units = self._head(lane)
-                if lane.committed + units > lane.quota:
-                    break
-                if units <= self._free_for(lane):
-                    pop(lane.waiting, self._loop.removed)
-                    self.start(lane, row, units, now)
-                elif not self._take_back(lane, units, now):
-                    break
+            while self._start_one_in_quota(lane, now):
                 changed = True
         return changed
+
+    def _start_one_in_quota(self, lane: QuotaLane, now: int) -> bool:
+        for heap in lane.ordered_heaps() if self._skip else lane.waiting.values():
+            if heap:
+                units = self._jobs.needs[heap[0] & ROW_MASK]
+                if lane.used + lane.added_units + units <= lane.quota:
+                    if units <= self._free_for(lane):
+                        self._start_first(lane, heap, now)
+                        return True
+                    if self._take_back(lane, heap, now):
+                        return True
+        return False
+
+    def _start_first(self, lane: QuotaLane, heap: list[int], now: int) -> None:
+        row, units = self._head(heap)
+        pop(heap, self._loop.removed)
+        self.start(lane, row, units, now)
 
     def _in_order(self) -> list[QuotaLane]:
         lanes = [lane for lane in self._lanes if lane.quota and lane.enabled]
@@ -193,27 +214,40 @@ class QuotaPool:
 
     def _lend(self, now: int) -> bool:
         """Lend idle instances to the earliest jobs that may borrow, and return True if a job started."""
-        lent = False
-        while True:
+        lent, needs = False, self._jobs.needs
+        lanes = [lane for lane in self._lanes if lane.borrows and lane.enabled]
+        while (free := self._free - self.reservations.free) > 0:
             heads = [
-                (*self._head(lane), lane) for lane in self._lanes if lane.borrows and lane.enabled and lane.waiting
+                (heap[0] & ROW_MASK, heap, lane)
+                for lane in lanes
+                for heap in (self._first_to_borrow(lane) if self._skip else lane.waiting.values())
+                if heap and needs[heap[0] & ROW_MASK] <= free
             ]
-            for row, units, lane in sorted(heads, key=lambda head: head[0]):
-                if (
-                    lane.committed + units > lane.quota
-                    and units <= self._free_for(lane)
-                    and lane.may_borrow(units, self._lanes)
-                ):
-                    pop(lane.waiting, self._loop.removed)
-                    self.start(lane, row, units, now)
+            for _, heap, lane in sorted(heads, key=itemgetter(0)):
+                if self._may_borrow(lane, heap):
+                    self._start_first(lane, heap, now)
                     lent = True
                     break
             else:
-                return lent
+                break
+        return lent
 
-    def _take_back(self, lane: QuotaLane, units: int, now: int) -> bool:
-        """Preempt runs on borrowed capacity for the first job of a lane, and return True if they are enough."""
-        missing = units - self._free_for(lane)
+    def _first_to_borrow(self, lane: QuotaLane) -> list[list[int]]:
+        """Return the heap of the first job of a share that may borrow. The list is empty if none may."""
+        return [heap for heap in lane.ordered_heaps() if self._may_borrow(lane, heap)][:1]
+
+    def _may_borrow(self, lane: QuotaLane, heap: list[int]) -> bool:
+        units = self._jobs.needs[heap[0] & ROW_MASK]
+        return (
+            lane.quota < lane.committed + units
+            and units <= lane.largest
+            and units <= self._free_for(lane)
+            and lane.may_borrow(units, self._lanes)
+        )
+
+    def _take_back(self, lane: QuotaLane, heap: list[int], now: int) -> bool:
+        """Preempt runs on borrowed capacity for the first job of a heap, and return True if they are enough."""
+        missing = self._head(heap)[1] - self._free_for(lane)
         borrowed = {other: number for other in self._lanes if (number := other.borrowed) > 0}
         if sum(other.running_units for other in borrowed) < missing:
             return False
@@ -228,29 +262,34 @@ class QuotaPool:
                 victims.append(victim)
         if missing > 0:
             return False
-        self._preempt(victims, lane, 0, now)
+        self._preempt(victims, lane, heap, 0, now)
         return True
 
     def _preempt_in_share(self, now: int) -> bool:
         """Preempt runs for a job with a higher priority in the same share, and return True if a job did."""
+        priorities = self._jobs.priorities
         for lane in self._in_order():
-            if not lane.preempts_in_share or not lane.waiting or not lane.running:
-                continue
-            row, units = self._head(lane)
-            priority = self._jobs.priorities[row]
-            if min(lane.priorities) >= priority:
-                continue
-            missing = max(units - self._free_for(lane), lane.committed + units - max(lane.quota, lane.committed))
-            victims = []
-            for victim in self._candidates([lane], below=priority):
-                if missing <= 0:
-                    break
-                missing -= self._units(victim)
-                victims.append(victim)
-            if missing <= 0:
-                self._preempt(victims, lane, sum(map(self._units, victims)), now)
-                return True
+            if lane.preempts_in_share and lane.running:
+                lowest = min(lane.priorities)
+                for heap in lane.ordered_heaps() if self._skip else lane.waiting.values():
+                    if heap and lowest < priorities[heap[0] & ROW_MASK] and self._replace(lane, heap, now):
+                        return True
         return False
+
+    def _replace(self, lane: QuotaLane, heap: list[int], now: int) -> bool:
+        """Preempt runs of a lane for the first job of a heap, and return True if they are enough."""
+        row, units = self._head(heap)
+        missing = max(units - self._free_for(lane), lane.committed + units - max(lane.quota, lane.committed))
+        victims = []
+        for victim in self._candidates([lane], below=self._jobs.priorities[row]):
+            if missing <= 0:
+                break
+            missing -= self._units(victim)
+            victims.append(victim)
+        if missing > 0:
+            return False
+        self._preempt(victims, lane, heap, sum(map(self._units, victims)), now)
+        return True
 
     def _candidates(self, lanes: Iterable[QuotaLane], below: int | None = None) -> list[_Victim]:
         """Return the runs of the lanes that can be preempted, in the order of preemption.
@@ -270,17 +309,18 @@ class QuotaPool:
     def _units(self, victim: _Victim) -> int:
         return self._jobs.needs[-victim[2]]
 
-    def _preempt(self, victims: Sequence[_Victim], lane: QuotaLane, lane_units: int, now: int) -> None:
-        """Preempt runs for the first job of a lane, and reserve their capacity for the job.
+    def _preempt(self, victims: Sequence[_Victim], lane: QuotaLane, heap: list[int], lane_units: int, now: int) -> None:
+        """Preempt runs for the first job of a heap, and reserve their capacity for the job.
 
         Args:
             victims: Runs to preempt.
             lane: QuotaLane of the job.
+            heap: Heap of the job.
             lane_units: Number of instances of the victims that belong to the same lane.
             now: Current second.
         """
-        row, units = self._head(lane)
-        pop(lane.waiting, self._loop.removed)
+        row, units = self._head(heap)
+        pop(heap, self._loop.removed)
         freed = sum(map(self._units, victims))
         for victim in victims:
             *_, run, other = victim

@@ -22,6 +22,7 @@ class Record:
         states: State of each job. A job that runs is `WAITING`.
         lost: Instance-seconds of lost work, by row. Jobs without lost work have no entry.
         unrunnable: Rows of jobs that can never run.
+        ended: Second at which each job that was removed while it waited ended, by row.
         last: Second of the last event of a rehearsal.
     """
 
@@ -32,6 +33,7 @@ class Record:
     states: bytearray = field(default_factory=bytearray)
     lost: dict[int, int] = field(default_factory=dict)
     unrunnable: set[int] = field(default_factory=set)
+    ended: dict[int, int] = field(default_factory=dict)
     last: int = 0
 
     def keep(self, rows: Mapping[int, int], runs: Sequence[int]) -> None:
@@ -41,9 +43,10 @@ class Record:
             column[:] = array("q", [column[run] for run in runs])
         self.interrupted[:] = bytes(self.interrupted[run] for run in runs)
         self.states[:] = bytes(self.states[row] for row in rows)
-        lost = {rows[row]: seconds for row, seconds in self.lost.items() if row in rows}
-        self.lost.clear()
-        self.lost |= lost
+        for values in (self.lost, self.ended):
+            kept = {rows[row]: value for row, value in values.items() if row in rows}
+            values.clear()
+            values.update(kept)
         unrunnable = {rows[row] for row in self.unrunnable if row in rows}
         self.unrunnable.clear()
         self.unrunnable |= unrunnable

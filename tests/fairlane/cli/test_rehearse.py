@@ -77,6 +77,60 @@ def test_stop_seconds_delay_the_owner(run: Run) -> None:
     assert result["shares"]["ProdExp2"]["wait_seconds"]["max"] == 90
 
 
+def test_strategies_are_set_by_name(run: Run) -> None:
+    options = ("victims=newest", "stop_seconds=90", "rank_seconds=none", "start_charge=0")
+    result = rehearse(run, *(word for option in options for word in ("--strategy", option)))["rehearsals"][
+        "training-p4"
+    ]
+    chosen = {name: result["strategies"][name] for name in ("victims", "stop_seconds", "rank_seconds", "start_charge")}
+    assert chosen == {"victims": "newest", "stop_seconds": 90, "rank_seconds": None, "start_charge": 0}
+    assert result["shares"]["ProdExp2"]["wait_seconds"]["max"] == 90
+
+
+def test_one_error_lists_all_mistakes_of_strategies(run: Run) -> None:
+    texts = ["head_of_lin=skip", "decay", "victims=oldest", "stop_seconds=3", "rank_seconds=0", "start_charge=none"]
+    error = rehearse_error(run, *(word for text in texts for word in ("--strategy", text)), "--stop-seconds", 5)
+    subject, *problems = error.splitlines()
+    assert subject == "--strategy: 6 problems"
+    assert problems[0].endswith("(did you mean head_of_line?)")
+    assert problems[1:] == [
+        "  - decay: missing; use NAME=VALUE, for example head_of_line=skip",
+        "  - stop_seconds: the strategy is set twice: set it once",
+        "  - victims: got 'oldest', allowed: lowest-priority or newest",
+        "  - rank_seconds: got 0, allowed: a whole number of seconds, 1 or more, or None",
+        "  - start_charge: got 'none', allowed: a whole number of seconds, 0 or more",
+    ]
+
+
+def test_time_limits_of_the_environment_file_end_jobs_that_block_a_queue(run: Run) -> None:
+    Path("jobs.csv").write_text("submit,share,instances,run\n0,ProdExp1,101,60\n10,ProdExp1,4,60\n0,ProdExp2,1,60\n")
+    options = ("--strategy", "unrunnable=block")
+    blocked = rehearse(run, *options)["rehearsals"]["training-p4"]["shares"]
+    assert {name: share["never_ran"] for name, share in blocked.items()} == {"ProdExp1": 2, "ProdExp2": 0}
+    action = "{reason: MISCONFIGURATION:SERVICE_ENVIRONMENT_MAX_RESOURCE, max_time_seconds: 3600}"
+    queue = "  training-p4:\n"
+    Path("other.yaml").write_text(EXAMPLE.read_text().replace(queue, f"{queue}    time_limit_actions: [{action}]\n", 1))
+    ended = rehearse(run, *options, environment="other.yaml")["rehearsals"]["training-p4"]["shares"]["ProdExp1"]
+    assert (ended["never_ran"], ended["failed"]) == (1, 1)
+    assert ended["wait_seconds"]["p50"] == 3590
+
+
+def test_sensitivity_names_the_choices_on_which_the_order_depends(run: Run) -> None:
+    """A first job of 100 instances waits until 7,200. Under FIFO the jobs behind it wait too, unless they skip it."""
+    rows = ["0,ProdExp1,60,7200", "0,ProdExp1,100,7200", *[f"{n},ProdExp2,1,60" for n in range(1, 30)]]
+    Path("jobs.csv").write_text("\n".join(["submit,share,instances,run", *rows]))
+    arguments = ("--against", "fifo", "--sensitivity")
+    result = rehearse(run, *arguments)["sensitivity"]
+    lowest, highest = result["ranges"]["with fifo"]["wait_mean"]
+    assert lowest["choice"] == "head_of_line=skip"
+    assert highest["choice"] is None
+    assert lowest["number"] < 500 < highest["number"]
+    assert {"head_of_line=skip", "victims=newest", "stop_seconds=0", "unrunnable=block"} <= set(result["choices"])
+    out = run("rehearse", EXAMPLE, "--queue", "training-p4", "--trace", "jobs.csv", *arguments)[1]
+    assert "other choices, one at a time" in out
+    assert "head_of_line=skip" in out
+
+
 def test_a_queue_is_compared_with_policies_and_environment_files(run: Run) -> None:
     other = Path("other.yaml")
     other.write_text(EXAMPLE.read_text().replace("ml.p4d.24xlarge: 100", "ml.p4d.24xlarge: 140"))

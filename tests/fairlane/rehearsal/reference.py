@@ -12,10 +12,11 @@ from fairlane import QuotaManagement, Sharing
 from fairlane.rehearsal import Ec2Instances, rehearse
 from fairlane.scheduler.job import Job, Trace
 from fairlane.scheduler.options import Strategies
-from fairlane.scheduling import UNLIMITED, SchedulingPolicy
+from fairlane.scheduling import UNLIMITED, JobStateTimeLimitAction, SchedulingPolicy, TimeLimitReason
 from tests.fairlane.rehearsal.reference_lists import OneList, Result, Run
 
 TOO_LONG = 1_000_000
+LIMITS = (TimeLimitReason.SERVICE_ENVIRONMENT_MAX_RESOURCE, TimeLimitReason.QUOTA_MANAGEMENT_LIMIT_EXCEEDED)
 
 
 def reference(
@@ -24,16 +25,17 @@ def reference(
     capacity: int | Mapping[str, int],
     strategies: Strategies,
     ec2_instances: Ec2Instances | None = None,
+    time_limit: int | None = None,
 ) -> list[Result]:
     """Return the result of each job. The jobs are in the order of their submission."""
     results = [Result() for _ in jobs]
     if isinstance(policy, QuotaManagement):
         assert isinstance(capacity, Mapping)
         for unit, limit in capacity.items():  # instance types are independent
-            Quotas(policy, unit, limit, jobs, strategies, results).run()
+            Quotas(policy, unit, limit, jobs, strategies, results, time_limit).run()
     else:
         assert isinstance(capacity, int)
-        OneList(policy, capacity, jobs, strategies, ec2_instances or Ec2Instances(), results).run()
+        OneList(policy, capacity, jobs, strategies, ec2_instances or Ec2Instances(), results, time_limit).run()
     return results
 
 
@@ -43,9 +45,18 @@ def simulate(
     capacity: int | Mapping[str, int],
     strategies: Strategies,
     ec2_instances: Ec2Instances | None = None,
+    time_limit: int | None = None,
 ) -> list[Result]:
     """Return the simulator's results in the form of the reference."""
-    rehearsal = rehearse(policy, Trace.of(jobs), capacity=capacity, strategies=strategies, ec2_instances=ec2_instances)
+    actions = [JobStateTimeLimitAction(reason=reason, max_time_seconds=time_limit) for reason in LIMITS if time_limit]
+    rehearsal = rehearse(
+        policy,
+        Trace.of(jobs),
+        capacity=capacity,
+        strategies=strategies,
+        ec2_instances=ec2_instances,
+        time_limit_actions=actions,
+    )
     return [
         Result([(run.start, run.stop, run.preempted) for run in outcome.runs], outcome.state, outcome.lost)
         for outcome in rehearsal.outcomes
@@ -63,7 +74,9 @@ class Quotas:
         jobs: Sequence[Job],
         strategies: Strategies,
         results: list[Result],
+        time_limit: int | None = None,
     ) -> None:
+        self.time_limit = time_limit
         self.shares = {share.name: share for share in policy.shares}
         self.own = {share.name: share.capacity.get(unit, 0) for share in policy.shares}
         self.usable = min(limit, sum(self.own.values()))
@@ -75,6 +88,9 @@ class Quotas:
             for row, job in enumerate(jobs)
             if job.instance_type in ("", unit) and job.instances <= highest[job.share].get(unit, 0)
         ]
+        self.blocks = strategies.unrunnable == "block" == strategies.head_of_line
+        self.listed = [row for row, job in enumerate(jobs) if job.instance_type in ("", unit)]
+        self.cancelled_at: dict[int, int] = {}  # for each job that blocked its share, the second of its time limit
         self.waiting: list[int] = []
         self.pending: list[int] = []  # jobs for which other jobs are being stopped
         self.running: list[Run] = []  # includes runs that are being stopped
@@ -82,7 +98,7 @@ class Quotas:
         self.preemptions = [0] * len(jobs)
 
     def run(self) -> None:
-        for t in count(min((self.jobs[row].submit for row in self.possible_rows), default=0)):
+        for t in count(min((self.jobs[row].submit for row in self.listed), default=0)):
             assert t < TOO_LONG
             changed = False
             for run in [run for run in self.running if run.stop_decided is None and run.end == t]:
@@ -91,15 +107,28 @@ class Quotas:
                 self.results[run.row].state = "succeeded"
                 changed = True
             changed |= self.complete_stops(t)
-            for row in self.possible_rows:
+            for row in self.listed if self.blocks else self.possible_rows:
                 if self.jobs[row].submit == t:
                     self.waiting.append(row)
                     changed = True
+            for row in [row for row, second in self.cancelled_at.items() if second == t]:
+                self.waiting.remove(row)
+                self.results[row].state = "failed"
+                changed = True
             if changed:
                 self.schedule(t)
-            if not self.running and all(self.jobs[row].submit <= t for row in self.possible_rows):
-                assert not self.waiting
-                return
+                self.note_heads(t)
+            if not self.running and all(self.jobs[row].submit <= t for row in self.listed):
+                assert self.blocks or not self.waiting
+                if t >= max(self.cancelled_at.values(), default=0):
+                    return
+
+    def note_heads(self, t: int) -> None:
+        """Start the time limit of each job that can never run and is first in its share."""
+        for share in self.shares:
+            for row in self.in_line(share)[:1]:
+                if row not in self.possible_rows and self.time_limit is not None:
+                    self.cancelled_at.setdefault(row, t + self.time_limit)
 
     def complete_stops(self, t: int) -> bool:
         """End the runs that are stopped now, then start the jobs for which they were stopped."""
@@ -111,11 +140,11 @@ class Quotas:
             served.append(run.stopped_for)
             result, job = self.results[run.row], run.job
             result.runs.append((run.start, t, True))
-            worked = run.stop_decided - run.start
+            worked = max(0, run.stop_decided - run.start - self.restart(run.row))
             saved = worked // job.checkpoint * job.checkpoint if job.checkpoint else 0
             self.saved_work[run.row] += saved
             result.lost += (worked - saved) * job.instances
-            self.preemptions[run.row] += 1
+            self.preemptions[run.row] += 1  # its next run begins with a restart
             allowed = self.strategies.retries_before_termination
             if allowed is not None and self.preemptions[run.row] > allowed:
                 result.state = "failed"
@@ -128,7 +157,14 @@ class Quotas:
         return bool(served)
 
     def start(self, row: int, t: int) -> None:
-        self.running.append(Run(row, self.jobs[row], t, t + self.jobs[row].run - self.saved_work[row]))
+        stop = t + self.restart(row) + self.jobs[row].run - self.saved_work[row]
+        self.running.append(Run(row, self.jobs[row], t, stop))
+
+    def restart(self, row: int) -> int:
+        """Return the seconds that the current run of a job needs before it works."""
+        own = self.jobs[row].restart
+        seconds = self.strategies.restart_seconds if own is None else own
+        return seconds if self.preemptions[row] else 0
 
     def schedule(self, t: int) -> None:
         for _ in range(10_000):
@@ -140,21 +176,27 @@ class Quotas:
         """A: give each share its own capacity, if necessary from shares that use more than their own."""
         acted = False
         for share in self.in_order():
-            while (row := self.head(share)) is not None and self.fits_own(row):
-                if self.jobs[row].instances <= self.room(share):
-                    self.waiting.remove(row)
-                    self.start(row, t)
-                elif not self.stop_for(row, t, self.enough_of_borrowers(row)):
-                    break
+            while any(self.give(row, t) for row in self.candidates(share)):
                 acted = True
         return acted
+
+    def give(self, row: int, t: int) -> bool:
+        if not self.fits_own(row):
+            return False
+        if self.jobs[row].instances <= self.room(self.jobs[row].share):
+            self.waiting.remove(row)
+            self.start(row, t)
+            return True
+        return self.stop_for(row, t, self.enough_of_borrowers(row))
 
     def lend(self, t: int) -> bool:
         """C: lend idle capacity to borrowers, first come, first served."""
         acted = False
         while True:
-            heads = [row for share in self.shares if (row := self.head(share)) is not None]
-            fitting = [row for row in heads if not self.fits_own(row) and self.may_borrow(row)]
+            fitting = []
+            for share in self.shares:
+                rows = [row for row in self.candidates(share) if not self.fits_own(row) and self.may_borrow(row)]
+                fitting += rows[:1]
             if not fitting:
                 return acted
             row = min(fitting, key=lambda row: (self.jobs[row].submit, row))
@@ -165,9 +207,9 @@ class Quotas:
     def preempt_in_share(self, t: int) -> bool:
         """B: let a job replace jobs of its share that have a lower priority."""
         for name in self.in_order():
-            row, share = self.head(name), self.shares[name]
-            if share.in_share_preemption and row is not None and self.stop_for(row, t, self.enough_of_own(row)):
-                return True
+            for row in self.candidates(name):
+                if self.shares[name].in_share_preemption and self.stop_for(row, t, self.enough_of_own(row)):
+                    return True
         return False
 
     def in_order(self) -> list[str]:
@@ -175,9 +217,16 @@ class Quotas:
             return list(self.shares)
         return sorted(self.shares, key=lambda share: Fraction(self.used(share), self.own[share] or 1))
 
-    def head(self, share: str) -> int | None:
+    def candidates(self, share: str) -> list[int]:
+        """Return the waiting jobs of a share that may start next: the first job or, with `skip`, all in order."""
+        rows = self.in_line(share)
+        if self.strategies.head_of_line == "skip":
+            return rows
+        return [row for row in rows[:1] if row in self.possible_rows]
+
+    def in_line(self, share: str) -> list[int]:
         rows = [row for row in self.waiting if self.jobs[row].share == share]
-        return min(rows, key=lambda row: (-self.jobs[row].priority, self.jobs[row].submit, row), default=None)
+        return sorted(rows, key=lambda row: (-self.jobs[row].priority, self.jobs[row].submit, row))
 
     def fits_own(self, row: int) -> bool:
         job = self.jobs[row]

@@ -12,6 +12,8 @@ from fairlane.scheduler.options import Strategies
 from fairlane.scheduling import SchedulingPolicy
 
 SHORTEST_WINDOW = 600
+LONGEST_SETTLING = 1000
+"""Seconds after which the order of the shares does not change any more: longer than all windows of the tests."""
 
 
 @dataclass
@@ -49,16 +51,22 @@ class OneList:
         strategies: Strategies,
         ec2_instances: Ec2Instances,
         results: list[Result],
+        time_limit: int | None = None,
     ) -> None:
+        self.time_limit = time_limit
         self.policy, self.capacity, self.jobs = policy, capacity, jobs
         self.strategies, self.ec2_instances, self.results = strategies, ec2_instances, results
         self.waiting: list[int] = []
         self.running: list[Run] = []
         self.warm_since: list[int] = []  # for each idle instance, the second of its release
         self.in_use: dict[int, dict[str, int]] = {}  # instances of each share in each second
+        self.last_ranking = -1
+        self.cancelled_at: dict[int, int] = {}  # for each job that blocked the queue, the second of its time limit
 
     def run(self) -> None:
         possible_rows = [row for row, job in enumerate(self.jobs) if job.instances <= self.capacity]
+        blocks = self.strategies.unrunnable == "block" == self.strategies.head_of_line
+        listed = range(len(self.jobs)) if blocks else possible_rows
         for t in count(min(job.submit for job in self.jobs)):
             ended = [run for run in self.running if run.end == t]
             for run in ended:
@@ -66,13 +74,30 @@ class OneList:
                 self.warm_since += [t] * run.job.instances
                 self.results[run.row].runs.append((run.start, t, False))
                 self.results[run.row].state = "succeeded"
-            self.waiting += [row for row in possible_rows if self.jobs[row].submit == t]
-            if ended or any(job.submit == t for job in self.jobs):
+            arrived = [row for row in listed if self.jobs[row].submit == t]
+            self.waiting += arrived
+            cancelled = [row for row, second in self.cancelled_at.items() if second == t]
+            for row in cancelled:
+                self.waiting.remove(row)
+                self.results[row].state = "failed"
+            if ended or arrived or cancelled or self.must_rank(t):
                 self.schedule(t)
+                self.last_ranking = t
             self.in_use[t] = {run.job.share: self.held_instances(run.job.share) for run in self.running}
             if not self.running and all(self.jobs[row].submit <= t for row in possible_rows):
-                assert not self.waiting
-                return
+                idle_since = max([0, *(run[1] for result in self.results for run in result.runs)])
+                settled = t > max([idle_since, *self.cancelled_at.values()]) + LONGEST_SETTLING
+                if not self.waiting or (blocks and settled):
+                    return
+
+    def must_rank(self, t: int) -> bool:
+        seconds = self.strategies.rank_seconds
+        return bool(self.waiting) and seconds is not None and t == self.last_ranking + seconds
+
+    def note_head(self, row: int, t: int) -> None:
+        """Start the time limit of a job at which a ranking stops although it can never run."""
+        if self.jobs[row].instances > self.capacity and self.time_limit is not None:
+            self.cancelled_at.setdefault(row, t + self.time_limit)
 
     def schedule(self, t: int) -> None:
         if isinstance(self.policy, FairShare):
@@ -82,6 +107,7 @@ class OneList:
             if self.jobs[row].instances <= self.free():
                 self.start(row, t)
             elif self.strategies.head_of_line == "block":
+                self.note_head(row, t)
                 return
 
     def schedule_fairly(self, policy: FairShare, t: int) -> None:
@@ -99,7 +125,7 @@ class OneList:
             ranks = []
             for share, row in heads.items():
                 weight = weight_factor(policy, share, active)
-                key = weight * (usage.get(share, 0) + started.get(share, 0))
+                key = weight * (usage.get(share, 0) + self.strategies.start_charge * started.get(share, 0))
                 if share not in left_out:
                     ranks.append((key, weight, self.jobs[row].submit, share))
             if not ranks:
@@ -112,6 +138,8 @@ class OneList:
                 self.start(row, t)
                 started[share] = started.get(share, 0) + needed
             elif self.strategies.head_of_line == "block":
+                if self.free() > 0:
+                    self.note_head(row, t)
                 return
             else:
                 left_out.add(share)

@@ -28,11 +28,12 @@ def assert_same_schedule(
     capacity: int | Mapping[str, int],
     strategies: Strategies,
     ec2_instances: Ec2Instances | None = None,
+    time_limit: int | None = None,
 ) -> None:
-    note(f"{policy}\n{capacity}\n{strategies}\n{ec2_instances}\n" + "\n".join(map(str, jobs)))
+    note(f"{policy}\n{capacity}\n{strategies}\n{ec2_instances}\n{time_limit}\n" + "\n".join(map(str, jobs)))
     jobs = Trace.of(jobs).jobs
-    assert simulate(policy, jobs, capacity, strategies, ec2_instances) == reference(
-        policy, jobs, capacity, strategies, ec2_instances
+    assert simulate(policy, jobs, capacity, strategies, ec2_instances, time_limit) == reference(
+        policy, jobs, capacity, strategies, ec2_instances, time_limit
     )
 
 
@@ -64,9 +65,12 @@ def random_ec2_instances(chance: Random) -> Ec2Instances | None:
 @given(CHANCE)
 @settings(max_examples=150)
 def test_fifo(chance: Random) -> None:
-    strategies = Strategies(head_of_line=chance.choice(["block", "skip"]))
+    strategies = Strategies(
+        head_of_line=chance.choice(["block", "skip"]), unrunnable=chance.choice(["pass", "block", "block"])
+    )
     jobs = random_jobs(chance, [""], 5, 8, 15)
-    assert_same_schedule(Fifo(), jobs, chance.randint(1, 8), strategies, random_ec2_instances(chance))
+    limit, ec2_instances = chance.choice([None, 600, 700]), random_ec2_instances(chance)
+    assert_same_schedule(Fifo(), jobs, chance.randint(1, 8), strategies, ec2_instances, limit)
 
 
 @pytest.mark.parametrize(("longest_gap", "longest_run"), [(8, 30), (300, 300)])
@@ -81,10 +85,15 @@ def test_fair_share(longest_gap: int, longest_run: int, chance: Random) -> None:
         compute_reservation=chance.choice([None, 0, 20, 50, 75, 80, 99]),
     )
     strategies = Strategies(
-        head_of_line=chance.choice(["block", "skip"]), decay=chance.choice(["linear", "linear", "none"])
+        head_of_line=chance.choice(["block", "block", "skip"]),
+        unrunnable=chance.choice(["pass", "pass", "block"]),
+        decay=chance.choice(["linear", "linear", "none"]),
+        rank_seconds=chance.choice([None, 20, 60, 97]),
+        start_charge=chance.choice([0, 1, 1, 30]),
     )
     jobs = random_jobs(chance, ["a", "b", "c", "team-1", "team-2"], 4, longest_gap, longest_run)
-    assert_same_schedule(policy, jobs, chance.randint(1, 10), strategies, random_ec2_instances(chance))
+    limit, ec2_instances = chance.choice([None, 600, 700]), random_ec2_instances(chance)
+    assert_same_schedule(policy, jobs, chance.randint(1, 10), strategies, ec2_instances, limit)
 
 
 @pytest.mark.parametrize("examples", [600, pytest.param(2000, marks=pytest.mark.slow)])
@@ -105,16 +114,19 @@ def test_quota_management(examples: int) -> None:
                 QuotaShare(name=name, capacity=own, sharing=sharing, borrow_limit=limit, in_share_preemption=in_share)
             )
         strategies = Strategies(
+            head_of_line=chance.choice(["block", "block", "skip"]),
+            unrunnable=chance.choice(["pass", "block"]),
             share_order=chance.choice(["declared", "least-used"]),
             victims=chance.choice(["lowest-priority", "newest"]),
             stop_seconds=chance.choice([0, 1, 5, 20]),
+            restart_seconds=chance.choice([0, 0, 1, 10]),
             retries_before_termination=chance.choice([None, None, None, 0, 1, 2]),
         )
         types = units if len(units) > 1 else [*units, ""]
         names = [share.name for share in shares]
-        jobs = random_jobs(
-            chance, names, 4, chance.choice([3, 10]), 40, instance_type=types, checkpoint=[None, 1, 3, 8]
-        )
-        assert_same_schedule(QuotaManagement(*shares), jobs, capacity, strategies)
+        fields = {"instance_type": types, "checkpoint": [None, 1, 3, 8], "restart": [None, None, 0, 4]}
+        jobs = random_jobs(chance, names, 4, chance.choice([3, 10]), 40, **fields)
+        limit = chance.choice([None, 600, 700])
+        assert_same_schedule(QuotaManagement(*shares), jobs, capacity, strategies, time_limit=limit)
 
     check()

@@ -9,9 +9,10 @@ from fairlane import ConfigurationError, FairShare, Fifo, QuotaManagement, Quota
 from fairlane.rehearsal import Ec2Instances, rehearse
 from fairlane.scheduler.job import Job, Trace
 from fairlane.scheduler.options import Strategies
-from fairlane.scheduling import State
+from fairlane.scheduling import JobStateTimeLimitAction, State, TimeLimitReason
 
 UNIT = "ml.p4d.24xlarge"
+TIME_LIMIT = JobStateTimeLimitAction(reason=TimeLimitReason.SERVICE_ENVIRONMENT_MAX_RESOURCE, max_time_seconds=1)
 
 
 def share(name: str, **options: Any) -> QuotaShare:
@@ -26,7 +27,7 @@ def mistakes(*args: Any, **options: Any) -> list[str]:
 
 def test_one_error_lists_all_mistakes_of_a_trace() -> None:
     jobs: list[Any] = [
-        Job(submit=-1, run=0, instances=0, priority=10_000, checkpoint=0),
+        Job(submit=-1, run=0, instances=0, priority=10_000, checkpoint=0, restart=-1),
         Job(submit=math.nan, run=1.5, share=3),  # type: ignore[arg-type]
         Job(submit=0, run=1),
         Job(submit=True, run=10**12),
@@ -38,6 +39,7 @@ def test_one_error_lists_all_mistakes_of_a_trace() -> None:
         "trace[0].submit",
         "trace[0].run",
         "trace[0].checkpoint",
+        "trace[0].restart",
         "trace[1].share",
         "trace[1].submit",
         "trace[1].run",
@@ -87,6 +89,12 @@ def test_with_two_instance_types_each_job_names_one() -> None:
         (Fifo(), {"capacity": {UNIT: 4}}, "capacity"),
         (Fifo(), {"strategies": Strategies(victims="oldest")}, "strategies.victims"),  # type: ignore[arg-type]
         (Fifo(), {"strategies": Strategies(stop_seconds=-1)}, "strategies.stop_seconds"),
+        (Fifo(), {"strategies": Strategies(rank_seconds=0)}, "strategies.rank_seconds"),
+        (Fifo(), {"strategies": Strategies(start_charge=-1)}, "strategies.start_charge"),
+        (Fifo(), {"strategies": Strategies(restart_seconds=0.5)}, "strategies.restart_seconds"),  # type: ignore[arg-type]
+        (Fifo(), {"strategies": Strategies(unrunnable="stop")}, "strategies.unrunnable"),  # type: ignore[arg-type]
+        (Fifo(), {"time_limit_actions": [600]}, "time_limit_actions[0]"),
+        (Fifo(), {"time_limit_actions": [TIME_LIMIT]}, "time_limit_actions[0].max_time_seconds"),
         (Fifo(), {"ec2_instances": Ec2Instances(attempts=0)}, "ec2_instances.attempts"),
         (Fifo(), {"ec2_instances": Ec2Instances(reclaims_per_hour=math.inf)}, "ec2_instances.reclaims_per_hour"),
         (Fifo(), {"strategies": {"victims": "newest"}}, "strategies"),

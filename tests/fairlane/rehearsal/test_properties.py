@@ -1,6 +1,7 @@
 """Properties of every rehearsal, with random policies and traces."""
 
 from collections import defaultdict
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fairlane import FairShare, Fifo, QuotaManagement, QuotaShare, Sharing
-from fairlane.rehearsal import Ec2Instances, Rehearsal, rehearse
+from fairlane.rehearsal import Ec2Instances, Outcome, Rehearsal, rehearse
 from fairlane.scheduler import fair_share
 from fairlane.scheduler.job import Job, Trace
 from fairlane.scheduler.options import Strategies
@@ -50,10 +51,14 @@ def random_case(chance: Random) -> tuple[SchedulingPolicy, Trace, dict[str, Any]
     kind = chance.choice(["fifo", "fair", "quota"])
     strategies = Strategies(
         head_of_line=chance.choice(["block", "skip"]),
+        unrunnable=chance.choice(["pass", "pass", "block"]),
         share_order=chance.choice(["declared", "least-used"]),
         victims=chance.choice(["lowest-priority", "newest"]),
         decay=chance.choice(["linear", "none"]),
+        rank_seconds=chance.choice([None, 1, 10, 60]),
+        start_charge=chance.choice([0, 1, 10]),
         stop_seconds=chance.choice([0, 1, 20]),
+        restart_seconds=chance.choice([0, 0, 1, 15]),
         retries_before_termination=chance.choice([None, None, 0, 1]),
     )
     if kind == "quota":
@@ -91,7 +96,9 @@ def test_capacity_is_never_exceeded_and_all_work_is_counted(chance: Random) -> N
     limits = rehearsal.capacity
     assert rehearsal.total.use.peak <= sum(limits.values())
     ec2_instances = options.get("ec2_instances")
-    worked = starting = 0
+    worked = starting = restarting = 0
+    restart = rehearsal.strategies.restart_seconds
+    stop = rehearsal.strategies.stop_seconds
     for job, outcome in zip(trace, rehearsal.outcomes, strict=True):
         assert list(outcome.runs) == sorted(outcome.runs)
         assert all(run.start >= job.submit for run in outcome.runs)
@@ -99,17 +106,60 @@ def test_capacity_is_never_exceeded_and_all_work_is_counted(chance: Random) -> N
             worked += job.run * job.instances
             assert not outcome.runs[-1].preempted
         worked += outcome.lost
+        for run in outcome.runs[1:]:
+            held = run.stop - run.start - (stop if run.preempted and not ec2_instances else 0)
+            restarting += min(restart, held) * job.instances
+        if outcome.state == "waiting":  # blocked since a preemption: its checkpoints count
+            restarting += saved_work(job, outcome, restart, stop if not ec2_instances else 0)
     if ec2_instances:  # a run on cold instances holds capacity before it works
-        starting = held_instance_seconds(rehearsal) - worked
+        starting = held_instance_seconds(rehearsal) - worked - restarting
         most = sum(len(outcome.runs) * job.instances for job, outcome in zip(trace, rehearsal.outcomes, strict=True))
-        assert 0 <= starting <= most * ec2_instances.start_up_seconds
+        assert abs(starting) <= most * (ec2_instances.start_up_seconds + restart)
+        assert restart or starting >= 0
     else:
-        assert held_instance_seconds(rehearsal) == worked + rehearsal.total.stopping
+        assert held_instance_seconds(rehearsal) == worked + restarting + rehearsal.total.stopping
     assert rehearsal.total.use.values[-1:].tolist() in ([], [0])
     stops = [run.stop for outcome in rehearsal.outcomes for run in outcome.runs]
     assert rehearsal.span[1] == max([trace.submits[-1], *stops])
     assert sum(result.jobs for result in rehearsal.shares.values()) == len(trace)
     assert rehearsal.total.lost == sum(result.lost for result in rehearsal.shares.values())
+
+
+def saved_work(job: Job, outcome: Outcome, restart: int, stop: int) -> int:
+    """Return the instance-seconds that the stopped runs of a waiting job worked and did not lose."""
+    worked = 0
+    for number, run in enumerate(outcome.runs):
+        worked += max(0, run.stop - run.start - stop - (restart if number else 0))
+    return worked * job.instances - outcome.lost
+
+
+@given(CHANCE)
+@settings(max_examples=150)
+def test_jobs_that_can_never_run_change_nothing_for_others(chance: Random) -> None:
+    policy, trace, options = random_case(chance)
+    options["strategies"] = replace(options["strategies"], unrunnable="pass")
+    others = [
+        Job(share=chance.choice(trace.share_names), instances=1000, submit=chance.randint(0, 500), run=50, name="large")
+        for _ in range(chance.choice([1, 5, 30]))
+    ]
+    alone = rehearse(policy, trace, **options)
+    together = rehearse(policy, Trace.of([*trace, *others]), **options)
+    kept = [outcome for job, outcome in zip(together.trace, together.outcomes, strict=True) if job.name != "large"]
+    ran = [(outcome.state, outcome.runs, outcome.lost) for outcome in alone.outcomes]
+    assert [(outcome.state, outcome.runs, outcome.lost) for outcome in kept] == ran
+
+
+@given(CHANCE)
+@settings(max_examples=100)
+def test_a_shift_of_all_times_changes_nothing(chance: Random) -> None:
+    policy, trace, options = random_case(chance)
+    seconds = chance.choice([1, 59, 12_345, 10**9])
+    shifted = rehearse(policy, Trace.of(replace(job, submit=job.submit + seconds) for job in trace), **options)
+    expected = [
+        [(run.start + seconds, run.stop + seconds, run.preempted) for run in outcome.runs]
+        for outcome in rehearse(policy, trace, **options).outcomes
+    ]
+    assert [[tuple(run) for run in outcome.runs] for outcome in shifted.outcomes] == expected
 
 
 @given(CHANCE)

@@ -65,6 +65,45 @@ class TestFifo:
         assert [result.runs for result in results] == [[(0, 35, False)], [(65, second_ends, False)]]
 
 
+class TestJobsThatCanNeverRun:
+    JOBS = (
+        Job(submit=0, run=10, share="a", instances=3),
+        Job(submit=1, run=10, share="a", instances=99),
+        Job(submit=2, run=10, share="a"),
+        Job(submit=3, run=10, share="b", instances=3),
+    )
+
+    @pytest.mark.parametrize(
+        ("strategies", "time_limit", "later"),
+        [
+            ({}, 600, [[2], [10]]),
+            ({"unrunnable": "block"}, None, [[], []]),
+            ({"unrunnable": "block"}, 600, [[601], [601]]),
+            ({"unrunnable": "block", "head_of_line": "skip"}, 600, [[2], [10]]),
+        ],
+        ids=str,
+    )
+    def test_they_block_a_queue_until_its_time_limit(
+        self, schedule: Schedule, strategies: Any, time_limit: int | None, later: list[list[int]]
+    ) -> None:
+        results = schedule(Fifo(), self.JOBS, 4, Strategies(**strategies), time_limit=time_limit)
+        assert starts(results) == [[0], [], *later]
+        blocks = strategies == {"unrunnable": "block"}
+        assert results[1].state == ("failed" if blocks and time_limit else "waiting")
+        assert results[2].state == ("succeeded" if later[0] else "waiting")
+
+    def test_they_block_all_shares_of_a_fair_share_queue_while_theirs_is_first(self, schedule: Schedule) -> None:
+        policy = FairShare({"a": 1, "b": 50})
+        results = schedule(policy, self.JOBS, 4, Strategies(unrunnable="block"), time_limit=700)
+        assert starts(results) == [[0], [], [701], [10]]
+
+    def test_they_block_their_quota_share_only(self, schedule: Schedule) -> None:
+        policy = QuotaManagement(quota("a", 3), quota("b", 3))
+        results = schedule(policy, self.JOBS, {P5: 6}, Strategies(unrunnable="block"), time_limit=700)
+        assert starts(results) == [[0], [], [701], [3]]
+        assert [result.state for result in results] == ["succeeded", "failed", "succeeded", "succeeded"]
+
+
 class TestFairShare:
     @pytest.mark.parametrize(("decay", "order"), [("none", "abaaabaaab"), ("linear", "abaabaaab")])
     def test_weights_1_and_3_alternate(self, schedule: Schedule, decay: Any, order: str) -> None:
@@ -110,8 +149,19 @@ class TestFairShare:
         results = schedule(FairShare({"a": 0.1, "b": 0.3}), jobs, 1, Strategies(decay="none"))
         assert starts(results)[:5] == [[0], [20], [30], [40], [10]]
 
-    def test_every_submission_starts_scheduling(self, schedule: Schedule) -> None:
-        """At 20, a is next and its first job does not fit. At 60, b is next: a job that can never run is submitted."""
+    @pytest.mark.parametrize(
+        ("strategies", "second", "third"),
+        [
+            ({}, 80, 1000),
+            ({"rank_seconds": 15}, 50, 1000),
+            ({"rank_seconds": None}, 1000, 1010),
+        ],
+        ids=str,
+    )
+    def test_another_share_is_first_when_its_past_use_counts_less(
+        self, schedule: Schedule, strategies: Any, second: int, third: int
+    ) -> None:
+        """At 20, a is next and its first job does not fit. From 49 on, b is next."""
         jobs = [
             Job(share="b", submit=0, run=10),
             Job(share="a", submit=0, run=1000),
@@ -119,8 +169,14 @@ class TestFairShare:
             Job(share="b", submit=20, run=10),
             Job(share="b", submit=60, run=10, instances=99),
         ]
-        results = schedule(FairShare({"a": 1, "b": 5}), jobs, 2, Strategies())
-        assert starts(results) == [[0], [0], [1000], [60], []]
+        results = schedule(FairShare({"a": 1, "b": 5}), jobs, 2, Strategies(**strategies))
+        assert starts(results) == [[0], [0], [third], [second], []], "the job that can never run changes nothing"
+
+    @pytest.mark.parametrize(("start_charge", "second_share"), [(0, 0), (1, 2)])
+    def test_a_start_counts_as_use_at_once(self, schedule: Schedule, start_charge: int, second_share: int) -> None:
+        jobs = [Job(share=share, submit=0, run=10) for share in "ab" for _ in range(4)]
+        results = schedule(FairShare({"a": 1, "b": 1}), jobs, 4, Strategies(start_charge=start_charge))
+        assert starts(results[4:]).count([0]) == second_share
 
     @pytest.mark.parametrize(("head_of_line", "second"), [("block", 100), ("skip", 10)])
     def test_the_next_share_blocks_the_other_shares(self, schedule: Schedule, head_of_line: Any, second: int) -> None:
@@ -206,6 +262,28 @@ class TestQuotas:
         assert first.runs == [(0, 130, True), *([(230, 430, False)] if state == "succeeded" else [])]
         assert (first.state, first.lost) == (state, lost)
 
+    @pytest.mark.parametrize(("restart", "end", "lost"), [(None, 460, 20), (0, 430, 20), (500, 930, 20)])
+    def test_a_stopped_job_restarts_before_it_works(
+        self, schedule: Schedule, restart: int | None, end: int, lost: int
+    ) -> None:
+        shares = quota("a", 1, BOTH), quota("b", 2)
+        jobs = [
+            Job(share="a", instance_type=P5, instances=2, submit=0, run=300, checkpoint=50, restart=restart),
+            Job(share="b", instance_type=P5, instances=2, submit=110, run=100),
+        ]
+        first, _ = with_quotas(schedule, shares, jobs, 3, restart_seconds=30)
+        assert (first.runs, first.lost) == ([(0, 130, True), (230, end, False)], lost)
+
+    def test_a_job_that_is_stopped_during_its_restart_loses_no_work(self, schedule: Schedule) -> None:
+        shares = quota("a", 1, BOTH), quota("b", 2)
+        jobs = [
+            Job(share="a", instance_type=P5, instances=2, submit=0, run=300, checkpoint=50),
+            *[Job(share="b", instance_type=P5, instances=2, submit=submit, run=100) for submit in (110, 250)],
+        ]
+        first, *_ = with_quotas(schedule, shares, jobs, 3, restart_seconds=30)
+        assert first.runs == [(0, 130, True), (230, 270, True), (370, 600, False)]
+        assert first.lost == 20
+
     def test_capacity_of_a_preempted_run_goes_to_the_job_that_preempted_it(self, schedule: Schedule) -> None:
         shares = quota("a", 1, BOTH), quota("b", 3), quota("c", 1)
         jobs = [
@@ -216,6 +294,22 @@ class TestQuotas:
         results = with_quotas(schedule, shares, jobs, 5)
         assert [result.runs[0] for result in results[2::-1]] == [(0, 30, True), (0, 35, True), (0, 100, False)]
         assert starts(results[3:]) == [[30], [35]]
+
+    @pytest.mark.parametrize(("head_of_line", "small"), [("block", [100, 110]), ("skip", [1, 2])])
+    def test_a_job_that_must_borrow_blocks_or_is_skipped(
+        self, schedule: Schedule, head_of_line: Any, small: list[int]
+    ) -> None:
+        """The large job needs two instances of b, which b uses until 100."""
+        shares = quota("a", 3, BOTH), quota("b", 2)
+        jobs = [
+            Job(share="a", instance_type=P5, submit=0, run=50),
+            Job(share="b", instance_type=P5, submit=0, run=100, instances=2),
+            Job(share="a", instance_type=P5, submit=1, run=100, instances=4, priority=5),
+            Job(share="a", instance_type=P5, submit=1, run=10),
+            Job(share="a", instance_type=P5, submit=2, run=10),
+        ]
+        results = with_quotas(schedule, shares, jobs, 5, head_of_line=head_of_line)
+        assert starts(results) == [[0], [0], [100], [small[0]], [small[1]]]
 
     def test_neither_reserved_capacity_nor_capacity_without_an_owner_is_lent(self, schedule: Schedule) -> None:
         shares = quota("a", 2, BOTH), quota("b", 2), quota("c", 2, Sharing.RESERVE)

@@ -129,14 +129,11 @@ class ChangingQuotas(Quotas):
     def ceiling(self, share: str) -> int:
         return int(self.policy.ceilings({self.unit: self.limit})[share].get(self.unit, 0))
 
-    def head(self, share: str) -> int | None:
+    def candidates(self, share: str) -> list[int]:
         if self.shares[share].state == State.DISABLED:
-            return None
-        waiting = self.waiting
-        self.waiting = [row for row in waiting if self.jobs[row].instances <= self.ceiling(self.jobs[row].share)]
-        first = super().head(share)
-        self.waiting = waiting
-        return first
+            return []
+        rows = [row for row in self.in_line(share) if self.jobs[row].instances <= self.ceiling(share)]
+        return rows if self.strategies.head_of_line == "skip" else rows[:1]
 
 
 class SharedList(OneList):
@@ -189,7 +186,7 @@ def run_shared(queues: Sequence[SharedList], priorities: Sequence[int], changes:
     last = max([job.submit for job in jobs] + [change.at for change in changes])
     for t in count():
         assert t < TOO_LONG
-        events = any(job.submit == t for job in jobs)
+        events = any(job.submit == t and job.instances <= queues[0].capacity for job in jobs)
         for queue in queues:
             events |= queue.end_runs(t)
             queue.waiting += [row for row in queue.rows if jobs[row].submit == t]
@@ -198,9 +195,10 @@ def run_shared(queues: Sequence[SharedList], priorities: Sequence[int], changes:
                 events |= _apply(change, queues, t)
         for queue in queues:
             events |= queue.end_runs(t)
-        if events:
-            for index in order:
+        for index in order:
+            if events or queues[index].must_rank(t):
                 queues[index].schedule(t)
+                queues[index].last_ranking = t
         for queue in queues:
             queue.in_use[t] = {run.job.share: queue.held_instances(run.job.share) for run in queue.running}
         if t >= last and not any(queue.running for queue in queues):

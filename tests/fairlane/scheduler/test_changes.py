@@ -99,6 +99,7 @@ def test_changes_of_quotas(chance: Random) -> None:
 
     policy, limit = quotas(), chance.randint(3, 12)
     strategies = Strategies(
+        head_of_line=chance.choice(["block", "skip"]),
         share_order=chance.choice(["declared", "least-used"]),
         victims=chance.choice(["lowest-priority", "newest"]),
         stop_seconds=chance.choice([0, 1, 5]),
@@ -132,7 +133,10 @@ def test_changes_of_two_queues_on_one_environment(chance: Random) -> None:
     chosen, capacity = [policy() for policy in policies], chance.randint(1, 10)
     priorities = [chance.randint(1, 3) for _ in policies]
     strategies = Strategies(
-        head_of_line=chance.choice(["block", "skip"]), decay=chance.choice(["linear", "linear", "none"])
+        head_of_line=chance.choice(["block", "skip"]),
+        decay=chance.choice(["linear", "linear", "none"]),
+        rank_seconds=chance.choice([None, 60, 60, 97]),
+        start_charge=chance.choice([0, 1, 10]),
     )
     jobs = list(Trace.of(random_jobs(chance, ["a", "b", "team-1", "team-2"], 4, chance.choice([8, 100]), 40)))
     queue_of = [chance.randrange(len(policies)) for _ in jobs]

@@ -1,5 +1,6 @@
 """Engines that are driven online give the same runs as a rehearsal."""
 
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -29,6 +30,7 @@ def test_jobs_that_come_one_by_one_run_as_in_a_rehearsal(known: bool, chance: Ra
             for job in trace
         )
         ec2_instances = options["ec2_instances"] = None
+        options["strategies"] = replace(options["strategies"], restart_seconds=0)
     expected = rehearse(policy, trace, **options)
     runs = drive(
         policy, trace, options["capacity"], options.get("strategies", Strategies()), ec2_instances, chance, known=known

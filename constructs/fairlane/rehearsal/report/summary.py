@@ -8,6 +8,7 @@ from typing import Any, Final, TypedDict
 
 from fairlane.rehearsal.rehearsal import Rehearsal
 from fairlane.rehearsal.results import ShareResult, Wait
+from fairlane.scheduler.options import USED_STRATEGIES
 from fairlane.scheduling import FairShare, Fifo, QuotaManagement
 
 _POLICIES: Final[Mapping[type, str]] = {
@@ -15,12 +16,7 @@ _POLICIES: Final[Mapping[type, str]] = {
     FairShare: "fair share",
     QuotaManagement: "quota management",
 }
-_STRATEGIES: Final = {
-    "first in, first out": ("head_of_line",),
-    "fair share": ("head_of_line", "decay"),
-    "quota management": ("share_order", "victims", "stop_seconds", "retries_before_termination"),
-}
-"""Strategies that each policy uses."""
+_STRATEGIES: Final = {_POLICIES[policy]: names for policy, names in USED_STRATEGIES.items()}
 
 
 class Waits(TypedDict):
@@ -105,9 +101,10 @@ def has_gpu_hours(summary: Summary) -> bool:
 
 def describe_strategies(summary: RehearsalSummary) -> str:
     """Return the strategies that the policy uses, and the settings of EC2 instances, as one line of text."""
-    used = {name: summary["strategies"][name] for name in _STRATEGIES[summary["policy"]]} | (
-        summary["ec2_instances"] or {}
-    )
+    strategies = summary["strategies"]
+    restart = {"restart_seconds": seconds} if (seconds := strategies["restart_seconds"]) else {}
+    used = {name: strategies[name] for name in _STRATEGIES[summary["policy"]]} | restart
+    used |= summary["ec2_instances"] or {}
     return ", ".join(f"{name}={value}" for name, value in used.items() if value is not None)
 
 

@@ -19,7 +19,7 @@ Unit: TypeAlias = Literal["instances", "gpus"]
 _REAL_TIMES: Final = ("started", "stopped")
 COLUMNS: Final = frozenset(
     {
-        *("share", "priority", "instances", "gpus", "instance_type", "submit", "run", "checkpoint", "name"),
+        *("share", "priority", "instances", "gpus", "instance_type", "submit", "run", "checkpoint", "restart", "name"),
         *_REAL_TIMES,
     }
 )
@@ -32,7 +32,7 @@ def read_trace(path: str | Path, *, unit: Unit = "instances", gpus_per_instance:
     """Read a trace from a file with one row per job.
 
     Each row has `submit`, `run`, and `instances` or `gpus`. The columns `share`, `priority`, `instance_type`,
-    `checkpoint`, `name`, `started` and `stopped` are optional.
+    `checkpoint`, `restart`, `name`, `started` and `stopped` are optional.
 
     Args:
         path: Path of a CSV file with a header (`.csv`), a JSON Lines file (`.jsonl`), or a Parquet file (`.parquet`,
@@ -156,6 +156,7 @@ class _Reader(RowReader[Job]):
             submit=self._times.second(cells),
             run=cells.seconds("run"),
             checkpoint=cells.seconds("checkpoint") if "checkpoint" in cells else None,
+            restart=cells.whole("restart", 0) if "restart" in cells else None,
             name=cells.text("name"),
             started=self._real_time(cells, "started"),
             stopped=self._real_time(cells, "stopped"),

@@ -22,7 +22,7 @@ def write_trace(trace: Trace, path: str | Path, *, unit: Unit = "instances") -> 
     """
     if Path(path).suffix.lower() != ".csv":
         raise ConfigurationError(str(path), [Problem((), Path(path).name, "a file name that ends in .csv")])
-    columns = ["share", "priority", "instances", "instance_type", "submit", "run", "checkpoint", "name"]
+    columns = ["share", "priority", "instances", "instance_type", "submit", "run", "checkpoint", "restart", "name"]
     columns += ["started", "stopped"] if trace.started else []
     with open_output(Path(path)) as file:
         writer = csv.writer(file, lineterminator="\n")

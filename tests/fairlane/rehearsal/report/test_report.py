@@ -160,11 +160,15 @@ def test_a_share_that_never_runs_waits_forever() -> None:
 @pytest.mark.parametrize(
     ("policy", "words"),
     [
-        (Fifo(), "head_of_line=skip"),
-        (FairShare({"a": 1, "b": 1}), "head_of_line=skip, decay=none"),
+        (Fifo(), "head_of_line=skip, unrunnable=pass"),
+        (
+            FairShare({"a": 1, "b": 1}),
+            "head_of_line=skip, unrunnable=pass, decay=none, rank_seconds=60, start_charge=1",
+        ),
         (
             quotas(P4),
-            "share_order=declared, victims=newest, stop_seconds=5, retries_before_termination=0",
+            "head_of_line=skip, unrunnable=pass, share_order=declared, victims=newest, stop_seconds=5, "
+            "retries_before_termination=0",
         ),
     ],
 )
@@ -194,7 +198,7 @@ def test_the_settings_of_ec2_instances_are_named() -> None:
     )["rehearsals"].values()
     assert summary["ec2_instances"] is not None
     assert summary["ec2_instances"]["attempts"] == 3
-    assert describe_strategies(summary).startswith("head_of_line=block, start_up_seconds=30, ")
+    assert describe_strategies(summary).startswith("head_of_line=block, unrunnable=pass, start_up_seconds=30, ")
 
 
 def test_the_fairness_of_all_rehearsals_uses_the_same_entitlements() -> None:

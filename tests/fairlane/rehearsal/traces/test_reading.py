@@ -56,6 +56,7 @@ FULL = Job(
     submit=5,
     run=3600,
     checkpoint=600,
+    restart=30,
     name="a",
     started=65,
     stopped=4000,
@@ -193,6 +194,7 @@ def test_unknown_columns_are_ignored_with_advice(tmp_path: Path) -> None:
         ({"priority": "high"}, "priority: got 'high', allowed: a whole number, 0 to 9999"),
         ({"checkpoint": 0}, "checkpoint: got 0, allowed: seconds, more than 0"),
         ({"checkpoint": -1}, "checkpoint: got -1, allowed: seconds, more than 0"),
+        ({"restart": -1}, "restart: got -1, allowed: a whole number, 0 or more"),
     ],
     ids=str,
 )
@@ -305,6 +307,7 @@ JOBS = st.lists(
         submit=st.integers(0, 10**7),
         run=st.integers(1, 10**6),
         checkpoint=st.none() | st.integers(1, 10**5),
+        restart=st.none() | st.integers(0, 10**4),
         name=st.text("abc\n,\"'", max_size=5).map(str.strip),
     ),
     min_size=1,
