@@ -329,6 +329,7 @@ PUBLIC: dict[str, list[str]] = {
         "TrainingQueueBase",
     ],
     "fairlane.rehearsal": [
+        "Backlog",
         "Ec2Instances",
         "Fairness",
         "Job",

@@ -10,6 +10,7 @@ from fairlane.rehearsal.report import describe_strategies as describe_strategies
 from fairlane.rehearsal.report import describe_use as describe_use
 from fairlane.rehearsal.report import render_report as render_report
 from fairlane.rehearsal.report import summarize as summarize
+from fairlane.rehearsal.results import Backlog as Backlog
 from fairlane.rehearsal.results import Fairness as Fairness
 from fairlane.rehearsal.results import ShareResult as ShareResult
 from fairlane.rehearsal.results import Wait as Wait

@@ -66,7 +66,10 @@ def test_a_narrow_terminal_cuts_no_number_of_the_table(capsys: pytest.CaptureFix
     numbers = {"training": rehearse_jobs(cluster(), elastic(4, 8, 12, 16, run=360_000), hours=48)}
     Console(width=80, force_terminal=False).print(cluster_table(summarize_clusters(numbers)))
     printed = capsys.readouterr().out
-    assert "research" in "".join(line[:5].strip() for line in printed.splitlines())
+    for word in ("pretraining", "research", "training", "Never", "Idle", "Lost"):
+        assert word in printed
+    assert "too narrow for: Wait, max; Preempted" in printed
+    assert max(map(len, printed.splitlines())) <= 80
     assert "…" not in printed
 
 

@@ -4,8 +4,6 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Final
 
-from rich.table import Table
-
 from fairlane._charts.chart import Chart
 from fairlane.rehearsal.hyperpod.cluster_rehearsal import ClusterRehearsal
 from fairlane.rehearsal.hyperpod.cluster_summary import (
@@ -17,9 +15,10 @@ from fairlane.rehearsal.hyperpod.cluster_summary import (
 )
 from fairlane.rehearsal.report.charts import MOST_SHARES, Window, sizes_chart, use_chart, waits_chart
 from fairlane.rehearsal.report.page import report_page
-from fairlane.rehearsal.report.table import text_table
+from fairlane.rehearsal.report.table import FittedTable
 from fairlane.rehearsal.timeline import Timeline, sum_timelines
 
+_LEAST_IMPORTANT: Final = ("Wait, max", "Preempted", "Moves", "Lent", "Borrowed")
 _OTHERS: Final = "all others"
 _HEADER: Final = (
     "Simulation of a SageMaker HyperPod cluster with a model of Kueue and of the training operator. The results have "
@@ -27,9 +26,9 @@ _HEADER: Final = (
 )
 
 
-def cluster_table(summary: ClusterSummary) -> Table:
+def cluster_table(summary: ClusterSummary) -> FittedTable:
     """Return the table of a summary, for a terminal."""
-    return text_table(cluster_columns(summary), cluster_rows(summary))
+    return FittedTable(cluster_columns(summary), [*cluster_rows(summary)], _LEAST_IMPORTANT)
 
 
 def render_cluster_report(rehearsals: Mapping[str, ClusterRehearsal], summary: ClusterSummary, *, title: str) -> str:
