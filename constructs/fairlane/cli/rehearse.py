@@ -39,6 +39,10 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--attempts", type=int, metavar="NUMBER", help=text)
     text = "cluster: hours from the first submission to the end (default: until all jobs have finished)"
     parser.add_argument("--hours", type=float, metavar="NUMBER", help=text)
+    text = "leave out rows of the trace that have mistakes, and count them by kind"
+    parser.add_argument("--skip-bad-rows", action="store_true", help=text)
+    text = "queue: show each share, not only the ten with the most work and all others together"
+    parser.add_argument("--all-shares", action="store_true", default=None, help=text)
     parser.add_argument("--html", type=Path, metavar="FILE", help="write an HTML report with charts")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers as JSON")
     parser.set_defaults(run=_rehearse)
@@ -72,7 +76,13 @@ def _rehearse_queue(arguments: argparse.Namespace) -> int:
         sentence = "the option applies to clusters only: remove it"
         raise ConfigurationError(arguments.queue, [Problem.relation(("--hours",), sentence)])
     queue = read_queue(arguments.environment, arguments.queue)
-    trace = read_trace(arguments.trace, unit=queue.unit, gpus_per_instance=queue.gpus_per_instance)
+    trace = read_trace(
+        arguments.trace,
+        unit=queue.unit,
+        gpus_per_instance=queue.gpus_per_instance,
+        policy=queue.policy,
+        skip_bad_rows=arguments.skip_bad_rows,
+    )
     compared = {arguments.queue: queue}
     for alternative in arguments.against:
         compared[f"with {alternative}"] = build_comparison_queue(alternative, arguments.queue, queue, trace)
@@ -102,7 +112,11 @@ def _rehearse_queue(arguments: argparse.Namespace) -> int:
         notes += [f"  - {text}" for text in (describe_use(numbers), *numbers["advice"])]
     title = f"{arguments.queue} with {arguments.trace}"
     write_rehearsal(
-        arguments, comparison_table(summary), notes, summary, lambda: render_report(rehearsals, summary, title=title)
+        arguments,
+        comparison_table(summary, all_shares=bool(arguments.all_shares)),
+        notes,
+        summary,
+        lambda: render_report(rehearsals, summary, title=title, all_shares=bool(arguments.all_shares)),
     )
     return 0
 

@@ -15,6 +15,7 @@ from fairlane.scheduling.capacity import capacity_limits
 
 _DEFAULTS = Strategies()
 _NAME = "queue"
+_MAX_LISTED = 10  # share identifiers in a text
 
 
 def rehearse(
@@ -103,5 +104,7 @@ def _advice(policy: SchedulingPolicy, trace: Trace, too_large: set[int]) -> list
             f"{first}{share}, which needs {job.instances}"
         )
     if isinstance(policy, FairShare) and (unlisted := undeclared_identifiers(policy, trace.share_names)):
-        advice.append(f"share identifiers that the policy does not list have weight factor 1: {', '.join(unlisted)}")
+        listed = ", ".join(unlisted[:_MAX_LISTED])
+        more = f" and {len(unlisted) - _MAX_LISTED:,} others" if len(unlisted) > _MAX_LISTED else ""
+        advice.append(f"share identifiers that the policy does not list have weight factor 1: {listed}{more}")
     return advice

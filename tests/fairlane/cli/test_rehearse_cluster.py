@@ -92,7 +92,8 @@ def test_another_file_has_the_same_teams() -> None:
     ("options", "expected"),
     [
         (["--against", "fifo"], "--against: 1 problem\n  - got 'fifo', allowed: static, or the path of an environment"),
-        (["--attempts", "2"], "--attempts: the option applies to queues of containers only: remove it"),
+        (["--attempts", "2"], "--attempts: the option applies to queues only: remove it"),
+        (["--all-shares"], "--all-shares: the option applies to queues only: remove it"),
     ],
 )
 def test_options_of_queues(options: list[str], expected: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -211,6 +211,12 @@ def test_unlisted_share_identifiers_have_weight_factor_1() -> None:
     assert entitled == pytest.approx({"listed": 4, "team-a": 2, "other": 4})
 
 
+def test_at_most_ten_unlisted_share_identifiers_are_named() -> None:
+    jobs = [Job(share=f"s{n}", submit=0, run=60) for n in range(12)]
+    (advice,) = rehearse(FairShare({"listed": 1}), Trace.of(jobs), capacity=10).advice
+    assert advice.endswith("weight factor 1: s0, s1, s2, s3, s4, s5, s6, s7, s8, s9 and 2 others")
+
+
 def test_share_identifiers_with_the_same_prefix_divide_its_part() -> None:
     jobs = [Job(share=name, submit=0, run=60) for name in ("listed", "team-a", "team-b")]
     rehearsal = rehearse(FairShare({"listed": 1, "team-*": 1}), Trace.of(jobs), capacity=8)

@@ -21,13 +21,16 @@ _HEADER: Final = (
 )
 
 
-def render_report(rehearsals: Mapping[str, Rehearsal], summary: Summary, *, title: str) -> str:
+def render_report(
+    rehearsals: Mapping[str, Rehearsal], summary: Summary, *, title: str, all_shares: bool = False
+) -> str:
     """Render rehearsals as an HTML page.
 
     Args:
         rehearsals: Rehearsals by name.
         summary: Result of `summarize` for the same rehearsals.
         title: Title of the page.
+        all_shares: True for a row for each share. Default: the ten largest, and all others together.
 
     Returns:
         HTML text.
@@ -35,7 +38,9 @@ def render_report(rehearsals: Mapping[str, Rehearsal], summary: Summary, *, titl
     sections = [
         (name, list(_notes(summary["rehearsals"][name])), _charts(rehearsal)) for name, rehearsal in rehearsals.items()
     ]
-    return report_page(sections, title=title, header=_HEADER, columns=columns(summary), rows=[*rows(summary)])
+    return report_page(
+        sections, title=title, header=_HEADER, columns=columns(summary), rows=[*rows(summary, all_shares=all_shares)]
+    )
 
 
 def report_page(
