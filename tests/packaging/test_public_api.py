@@ -346,6 +346,7 @@ PUBLIC: dict[str, list[str]] = {
         "Wait",
         "build_comparison_queue",
         "comparison_table",
+        "describe_answer",
         "describe_strategies",
         "describe_use",
         "generate",
@@ -381,6 +382,7 @@ PUBLIC: dict[str, list[str]] = {
     "fairlane.rehearsal.report": [
         "Summary",
         "comparison_table",
+        "describe_answer",
         "describe_strategies",
         "describe_use",
         "render_report",

@@ -62,6 +62,7 @@ def _rehearse_queue(arguments: argparse.Namespace) -> int:
     from fairlane.rehearsal import (
         build_comparison_queue,
         comparison_table,
+        describe_answer,
         describe_strategies,
         describe_use,
         read_queue,
@@ -106,7 +107,7 @@ def _rehearse_queue(arguments: argparse.Namespace) -> int:
             numbers["advice"].append(
                 "instances start at once and are never reclaimed: set --start-up-seconds and --reclaims-per-hour"
             )
-    notes = []
+    notes = [describe_answer(summary)]
     for name, numbers in summary["rehearsals"].items():
         notes.append(f"{name}: {numbers['policy']}; {describe_strategies(numbers)}")
         notes += [f"  - {text}" for text in (describe_use(numbers), *numbers["advice"])]

@@ -106,7 +106,7 @@ def test_all_shares_are_shown_on_demand(run: Run) -> None:
         code, out, _ = run(*arguments, *options)
         page = Path("report.html").read_text()
         assert code == 0
-        assert ("others (" in out) == ("others (" in page) == bool(others)
+        assert ("others (" in out) == ("<td>others (" in page) == bool(others)
         shown = sum(f"\n{name} " in out for name in names)
         assert shown == sum(f"<td>{name}</td>" in page for name in names)
         assert (shown == 12) == (not others)

@@ -12,8 +12,7 @@ from fairlane.rehearsal.timeline import Span
 from fairlane.scheduler.job import Trace
 from fairlane.scheduling import FairShare, Fifo, QuotaManagement
 
-MOST_SHARES: Final = 10
-"""Maximum number of shares with a row and a color of their own."""
+_MOST_SHARES: Final = 10
 _POLICIES: Final[Mapping[type, str]] = {
     Fifo: "first in, first out",
     FairShare: "fair share",
@@ -96,7 +95,7 @@ class RehearsalSummary(TypedDict):
 class Summary(TypedDict):
     """Summaries of rehearsals by name. `version` changes when a key is removed or changes its meaning.
 
-    `largest_shares` are the shares with the most work in the trace, at most `MOST_SHARES`, and `other_shares` is the
+    `largest_shares` are the shares with the most work in the trace, at most ten, and `other_shares` is the
     number of the others.
     """
 
@@ -135,7 +134,7 @@ def summarize(rehearsals: Mapping[str, Rehearsal], *, gpus: Mapping[str, int] | 
 
 
 def rank_shares(rehearsals: Iterable[Rehearsal]) -> tuple[list[str], list[str]]:
-    """Return all shares, and those with the most work in their trace, at most `MOST_SHARES`, in the same order."""
+    """Return all shares, and those with the most work in their trace, at most ten, in the same order."""
     work = Counter[str]()
     for rehearsal in rehearsals:
         trace = rehearsal.trace
@@ -146,7 +145,7 @@ def rank_shares(rehearsals: Iterable[Rehearsal]) -> tuple[list[str], list[str]]:
             here[share] += instances * seconds
         work |= Counter({trace.share_names[share]: amount for share, amount in here.items()})
     names = list(work)
-    largest = {*sorted(names, key=lambda name: -work[name])[:MOST_SHARES]}
+    largest = {*sorted(names, key=lambda name: -work[name])[:_MOST_SHARES]}
     return names, [name for name in names if name in largest]
 
 

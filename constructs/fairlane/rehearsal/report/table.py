@@ -150,9 +150,14 @@ class FittedTable:
 
 def duration(seconds: float) -> str:
     """Return a duration in its largest unit, for example `1.5 h`."""
-    size, unit = next(((size, unit) for size, unit in _UNITS if seconds >= size), (1, "s"))
+    size, unit = time_unit(seconds)
     number = seconds / size
     return f"{number:.0f} {unit}" if number >= 10 or unit == "s" else f"{number:.1f}".removesuffix(".0") + f" {unit}"
+
+
+def time_unit(seconds: float) -> tuple[int, str]:
+    """Return the seconds and the name of the largest unit of time that is not longer than a duration."""
+    return next(((size, unit) for size, unit in _UNITS if seconds >= size), (1, "s"))
 
 
 def _cells(numbers: Numbers, in_gpus: bool) -> Iterator[str]:

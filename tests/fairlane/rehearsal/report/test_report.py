@@ -267,6 +267,7 @@ def test_the_page_has_numbers_notes_and_charts() -> None:
         assert word in html
     assert "No job was preempted." in html
     assert set(figures(now=rehearsal_with_preemption(), then=fifo(*borrowing_jobs()))) == {
+        "chart-all-overview",
         "chart-0-use",
         "chart-0-waits",
         "chart-0-preemptions",
@@ -333,12 +334,12 @@ def test_preemptions_are_counted_over_time() -> None:
     assert b["x"][0] * 86_400 == pytest.approx(120, abs=10)
 
 
-def test_shares_with_the_least_use_are_combined_in_charts() -> None:
+def test_shares_with_the_least_work_are_combined_in_charts() -> None:
     jobs = [Job(share=f"s{number}", submit=0, run=100 * (20 - number)) for number in range(20)]
     data = figures(x=fifo(*jobs, capacity=100))["chart-0-use"]["data"]
-    assert [trace["name"] for trace in data] == [*(f"s{number}" for number in range(7)), "all others"]
-    assert data[-1]["y"][0] == 13
-    assert len(figures(x=fifo(*jobs[:8], capacity=100))["chart-0-use"]["data"]) == 8
+    assert [trace["name"] for trace in data] == [*(f"s{number}" for number in range(10)), "others (10)"]
+    assert data[-1]["y"][0] == 10
+    assert len(figures(x=fifo(*jobs[:10], capacity=100))["chart-0-use"]["data"]) == 10
 
 
 def test_names_are_escaped_in_html() -> None:
