@@ -189,25 +189,16 @@ class Rehearsal:
     ) -> ShareResult:
         record, outcomes = self._record, self.outcomes
         started = outcomes.started_rows(rows)
-        waits = [outcomes.wait_seconds(row) for row in started]
-        cut = Counter(
-            {
-                row: stops
-                for row in started
-                if (stops := sum(record.interrupted[run] for run in outcomes.run_numbers(row)))
-            }
-        )
+        cut = {row: self._stops[row] for row in started if row in self._stops} if self._stops else {}
         preempted = 0 if self.ec2_instances else sum(self.trace.instances[row] * stops for row, stops in cut.items())
         return ShareResult(
             name=name,
             jobs=len(rows),
             never_ran=len(rows) - len(started),
             failed=sum(record.states[row] == FAILED for row in rows),
-            wait=Wait.from_seconds(waits, forever=len(rows) - len(started)),
-            slowdown=math.fsum(map(_slowdown, waits, map(self.trace.runs.__getitem__, started))) / len(started)
-            if started
-            else None,
-            preemptions=cut.total(),
+            wait=Wait.from_seconds(map(self._waits.__getitem__, started), forever=len(rows) - len(started)),
+            slowdown=math.fsum(map(self._slowdowns.__getitem__, started)) / len(started) if started else None,
+            preemptions=sum(cut.values()),
             lost=sum(record.lost.get(row, 0) for row in started) if record.lost else 0,
             stopping=preempted * self.strategies.stop_seconds,
             entitlement=entitlement,
@@ -215,6 +206,23 @@ class Rehearsal:
             backlog=self._backlog(rows),
             starvation=starvation,
         )
+
+    @cached_property
+    def _waits(self) -> "array[int]":
+        """Number of seconds that each job waited, by row."""
+        return array("q", map(self.outcomes.wait_seconds, range(len(self.trace))))
+
+    @cached_property
+    def _slowdowns(self) -> "array[float]":
+        """Slowdown of each job, by row."""
+        rows = zip(self._waits, self.trace.runs, strict=True)
+        return array("d", [max(1.0, (wait + run) / max(run, SHORTEST_RUN)) for wait, run in rows])
+
+    @cached_property
+    def _stops(self) -> Mapping[int, int]:
+        """Number of stopped runs of each job, by row. Jobs without stops have no entry."""
+        record = self._record
+        return Counter(row for row, stopped in zip(record.rows, record.interrupted, strict=True) if stopped)
 
     def _backlog(self, rows: Sequence[int]) -> Backlog:
         left = [row for row in rows if row in self.remaining]
@@ -228,7 +236,3 @@ class Rehearsal:
         record, (_, end) = self._record, self.window
         runs = zip(record.rows, record.starts, record.stops, strict=True)
         return frozenset(row for row, start, stop in runs if start < end < stop)
-
-
-def _slowdown(wait: int, run: int) -> float:
-    return max(1.0, (wait + run) / max(run, SHORTEST_RUN))
