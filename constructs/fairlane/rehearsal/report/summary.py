@@ -95,7 +95,7 @@ class RehearsalSummary(TypedDict):
 class Summary(TypedDict):
     """Summaries of rehearsals by name. `version` changes when a key is removed or changes its meaning.
 
-    `largest_shares` are the shares with the most work in the trace, at most ten, and `other_shares` is the
+    `largest_shares` are the shares with the most work of jobs that ran, at most ten, and `other_shares` is the
     number of the others.
     """
 
@@ -122,7 +122,7 @@ def summarize(rehearsals: Mapping[str, Rehearsal], *, gpus: Mapping[str, int] | 
     reference = next(
         (other for other in rehearsals.values() if any(share.entitlement for share in other.shares.values())), None
     )
-    names, largest = rank_shares(rehearsals.values())
+    names, largest = _rank_shares(rehearsals.values())
     return {
         "version": 2,
         "largest_shares": largest,
@@ -133,20 +133,18 @@ def summarize(rehearsals: Mapping[str, Rehearsal], *, gpus: Mapping[str, int] | 
     }
 
 
-def rank_shares(rehearsals: Iterable[Rehearsal]) -> tuple[list[str], list[str]]:
-    """Return all shares, and those with the most work in their trace, at most ten, in the same order."""
-    work = Counter[str]()
+def _rank_shares(rehearsals: Iterable[Rehearsal]) -> tuple[list[str], list[str]]:
+    """Return all shares, and at most ten with the most work of jobs that ran, in the same order."""
+    work: dict[str, int] = {}
     for rehearsal in rehearsals:
-        trace = rehearsal.trace
+        trace, amounts = rehearsal.trace, Counter[int]()
+        for row in rehearsal.outcomes.started_rows(range(len(trace))):
+            amounts[trace.shares[row]] += trace.instances[row] * trace.runs[row]
+        here = {trace.share_names[share]: amount for share, amount in amounts.items()}
         for name in rehearsal.shares:
-            work.setdefault(name, 0)
-        here = Counter[int]()
-        for share, instances, seconds in zip(trace.shares, trace.instances, trace.runs, strict=True):
-            here[share] += instances * seconds
-        work |= Counter({trace.share_names[share]: amount for share, amount in here.items()})
-    names = list(work)
-    largest = {*sorted(names, key=lambda name: -work[name])[:_MOST_SHARES]}
-    return names, [name for name in names if name in largest]
+            work[name] = max(work.get(name, 0), here.get(name, 0))
+    largest = {*sorted(work, key=lambda name: -work[name])[:_MOST_SHARES]}
+    return [*work], [name for name in work if name in largest]
 
 
 def has_gpu_hours(summary: Summary) -> bool:

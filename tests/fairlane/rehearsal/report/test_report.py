@@ -175,6 +175,14 @@ def test_a_narrow_terminal_has_fewer_columns_and_whole_numbers(width: int, share
         assert [cell for cell in cells if cell] in lines
 
 
+def test_a_share_without_jobs_has_a_row() -> None:
+    result = rehearse(quotas(P4), Trace.of([Job(share="b", submit=0, run=60)]), capacity={P4: 10})
+    summary = summarize({"x": result})
+    assert (summary["largest_shares"], summary["other_shares"]) == (["a", "b"], 0)
+    assert [row[:3] for row in rows(summary)] == [["all", "x", "1"], ["a", "x", "0"], ["b", "x", "1"]]
+    assert [row[5:9] for row in rows(summary)][1] == [NONE] * 4
+
+
 def test_brackets_in_names_are_not_markup() -> None:
     text = table_text(summarize({"with [/b].yaml": fifo(Job(share="team[bold]", submit=0, run=1))}))
     assert "team[bold]" in text
