@@ -329,6 +329,7 @@ PUBLIC: dict[str, list[str]] = {
         "TrainingQueueBase",
     ],
     "fairlane.rehearsal": [
+        "Backlog",
         "Ec2Instances",
         "Fairness",
         "Job",
@@ -345,6 +346,7 @@ PUBLIC: dict[str, list[str]] = {
         "Wait",
         "build_comparison_queue",
         "comparison_table",
+        "describe_answer",
         "describe_strategies",
         "describe_use",
         "generate",
@@ -388,6 +390,7 @@ PUBLIC: dict[str, list[str]] = {
     "fairlane.rehearsal.report": [
         "Summary",
         "comparison_table",
+        "describe_answer",
         "describe_strategies",
         "describe_use",
         "render_report",

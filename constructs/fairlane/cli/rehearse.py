@@ -11,7 +11,7 @@ from fairlane.cli.strategies import read_strategies
 from fairlane.errors import ConfigurationError, Problem
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.console import RenderableType
 
     from fairlane.rehearsal import Ec2Instances, QueueSetup, Rehearsal, Strategies
 
@@ -47,6 +47,10 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--attempts", type=int, metavar="NUMBER", help=text)
     text = "cluster: hours from the first submission to the end (default: until all jobs have finished)"
     parser.add_argument("--hours", type=float, metavar="NUMBER", help=text)
+    text = "leave out rows of the trace that have mistakes, and count them by kind"
+    parser.add_argument("--skip-bad-rows", action="store_true", help=text)
+    text = "queue: show each share, not only the ten with the most work and all others together"
+    parser.add_argument("--all-shares", action="store_true", default=None, help=text)
     parser.add_argument("--html", type=Path, metavar="FILE", help="write an HTML report with charts")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers as JSON")
     parser.set_defaults(run=_rehearse)
@@ -66,6 +70,7 @@ def _rehearse_queue(arguments: argparse.Namespace) -> int:
     from fairlane.rehearsal import (
         build_comparison_queue,
         comparison_table,
+        describe_answer,
         describe_strategies,
         describe_use,
         read_queue,
@@ -81,7 +86,13 @@ def _rehearse_queue(arguments: argparse.Namespace) -> int:
         raise ConfigurationError(arguments.queue, [Problem.relation(("--hours",), sentence)])
     strategies = read_strategies(arguments.strategy, arguments.stop_seconds)
     queue = read_queue(arguments.environment, arguments.queue)
-    trace = read_trace(arguments.trace, unit=queue.unit, gpus_per_instance=queue.gpus_per_instance)
+    trace = read_trace(
+        arguments.trace,
+        unit=queue.unit,
+        gpus_per_instance=queue.gpus_per_instance,
+        policy=queue.policy,
+        skip_bad_rows=arguments.skip_bad_rows,
+    )
     compared = {arguments.queue: queue}
     for alternative in arguments.against:
         compared[f"with {alternative}"] = build_comparison_queue(alternative, arguments.queue, queue, trace)
@@ -108,7 +119,7 @@ def _rehearse_queue(arguments: argparse.Namespace) -> int:
             numbers["advice"].append(
                 "instances start at once and are never reclaimed: set --start-up-seconds and --reclaims-per-hour"
             )
-    notes: list[str | Table] = []
+    notes: list[RenderableType] = [describe_answer(summary)]
     for name, numbers in summary["rehearsals"].items():
         notes.append(f"{name}: {numbers['policy']}; {describe_strategies(numbers)}")
         notes += [f"  - {text}" for text in (describe_use(numbers), *numbers["advice"])]
@@ -119,10 +130,10 @@ def _rehearse_queue(arguments: argparse.Namespace) -> int:
     title = f"{arguments.queue} with {arguments.trace}"
     write_rehearsal(
         arguments,
-        comparison_table(summary),
+        comparison_table(summary, all_shares=bool(arguments.all_shares)),
         notes,
         numbers_to_write,
-        lambda: render_report(rehearsals, summary, title=title),
+        lambda: render_report(rehearsals, summary, title=title, all_shares=bool(arguments.all_shares)),
     )
     return 0
 

@@ -6,7 +6,7 @@ from typing import Final
 from fairlane.cli.rehearse_output import progress_bars, write_rehearsal
 from fairlane.errors import ConfigurationError, Problem
 
-_QUEUE_OPTIONS: Final = ("start_up_seconds", "reclaims_per_hour", "attempts")
+_QUEUE_OPTIONS: Final = ("start_up_seconds", "reclaims_per_hour", "attempts", "all_shares")
 _STOP_SECONDS: Final = 20
 
 
@@ -28,7 +28,7 @@ def rehearse_hyperpod(arguments: argparse.Namespace) -> int:
         summarize_clusters,
     )
 
-    sentence = "the option applies to queues of containers only: remove it"
+    sentence = "the option applies to queues only: remove it"
     problems = [
         Problem.relation((f"--{name.replace('_', '-')}",), sentence)
         for name in _QUEUE_OPTIONS
@@ -41,7 +41,7 @@ def rehearse_hyperpod(arguments: argparse.Namespace) -> int:
     if problems:
         raise ConfigurationError(arguments.cluster, problems)
     setup = read_cluster(arguments.environment, arguments.cluster)
-    trace = read_cluster_trace(arguments.trace, setup)
+    trace = read_cluster_trace(arguments.trace, setup, skip_bad_rows=arguments.skip_bad_rows)
     compared = {arguments.cluster: (setup, trace)}
     for alternative in arguments.against:
         compared[f"with {alternative}"] = build_comparison_cluster(alternative, arguments.cluster, setup, trace)

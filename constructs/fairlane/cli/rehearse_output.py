@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from fairlane._internal.output_files import open_output
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.console import RenderableType
 
 _MIN_JOBS_WITH_PROGRESS: Final = 20_000  # fewer jobs take seconds
 _FILE_WIDTH: Final = 140  # columns of a table that is not printed to a terminal
@@ -18,8 +18,8 @@ _FILE_WIDTH: Final = 140  # columns of a table that is not printed to a terminal
 
 def write_rehearsal(
     arguments: argparse.Namespace,
-    table: "Table",
-    notes: Iterable["str | Table"],
+    table: "RenderableType",
+    notes: Iterable["RenderableType"],
     summary: Mapping[str, object],
     page: Callable[[], str],
 ) -> None:

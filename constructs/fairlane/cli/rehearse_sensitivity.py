@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.console import RenderableType
 
     from fairlane.rehearsal.sensitivity import Extreme, Sensitivity
 
@@ -20,13 +20,14 @@ _LABELS: Final = {
 }
 
 
-def sensitivity_lines(sensitivity: "Sensitivity") -> Iterator["str | Table"]:
+def sensitivity_lines(sensitivity: "Sensitivity") -> Iterator["RenderableType"]:
     """Yield the table of the ranges, and lines about the order of the policies."""
-    from fairlane.rehearsal.report.table import text_table
+    from fairlane.rehearsal.report.table import FittedTable
     from fairlane.rehearsal.sensitivity import BETTER
 
     yield f"sensitivity: {len(sensitivity.alternatives)} other choices, one at a time"
-    yield text_table(["Rehearsal", "Number", "Chosen", "Lowest", "with", "Highest", "with"], _rows(sensitivity))
+    headings = ["Rehearsal", "Number", "Chosen", "Lowest", "with", "Highest", "with"]
+    yield FittedTable(headings, [*_rows(sensitivity)])
     if len(sensitivity.base) < 2:
         return
     flips = list(sensitivity.flips())

@@ -82,7 +82,7 @@ def find_environment(directory: FilePath, name: str | None) -> FilePath:
     return directory / f"{name}.yaml"
 
 
-def load_environment(path: FilePath) -> Environment:
+def load_environment(path: FilePath, *, deployed: bool = True) -> Environment:
     """Return the content of an environment file. Makes no calls to AWS.
 
     A lock file NAME.lock beside the file lists queues, quota shares and environments that the file must still have.
@@ -90,6 +90,8 @@ def load_environment(path: FilePath) -> Environment:
     Args:
         path: Path of a YAML 1.2 file, which may extend a base file in the same folder. The file's name without `.yaml`
             is the name of the environment, and part of the names of its stacks.
+        deployed: False for a file that deploys no stacks, for example one with other quotas for a rehearsal. Its name
+            can have any characters. Default: True.
 
     Raises:
         ConfigurationError: If the file has mistakes, with the line and the key of each.
@@ -104,8 +106,8 @@ def load_environment(path: FilePath) -> Environment:
     if not problems and not file.problems:
         problems = [
             *environment.empty_problems(),
-            *environment.stack_name_problems(path.stem),
-            *_collision_problems(environment, path),
+            *(environment.stack_name_problems(path.stem) if deployed else ()),
+            *(_collision_problems(environment, path) if deployed else ()),
         ] or list(removal_problems(path, environment))
     located = [
         problem if problem.line else file.located(replace(problem, got=file_value(problem.got))) for problem in problems
@@ -114,7 +116,7 @@ def load_environment(path: FilePath) -> Environment:
     if len(all_problems) > MAX_PROBLEMS:
         sentence, first = "the file has more problems than these: correct these first", all_problems[MAX_PROBLEMS]
         all_problems[MAX_PROBLEMS:] = [Problem.relation((), sentence, first.line, first.file)]
-    if not _NAME.fullmatch(path.stem):
+    if deployed and not _NAME.fullmatch(path.stem):
         allowed = "a file name of 1 to 64 letters, digits and hyphens, which becomes part of the names of the stacks"
         all_problems.insert(0, Problem((), path.name, allowed))
     if all_problems:

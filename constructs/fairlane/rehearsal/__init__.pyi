@@ -6,10 +6,12 @@ from fairlane.rehearsal.queue_setup import read_queue as read_queue
 from fairlane.rehearsal.rehearsal import Rehearsal as Rehearsal
 from fairlane.rehearsal.report import Summary as Summary
 from fairlane.rehearsal.report import comparison_table as comparison_table
+from fairlane.rehearsal.report import describe_answer as describe_answer
 from fairlane.rehearsal.report import describe_strategies as describe_strategies
 from fairlane.rehearsal.report import describe_use as describe_use
 from fairlane.rehearsal.report import render_report as render_report
 from fairlane.rehearsal.report import summarize as summarize
+from fairlane.rehearsal.results import Backlog as Backlog
 from fairlane.rehearsal.results import Fairness as Fairness
 from fairlane.rehearsal.results import ShareResult as ShareResult
 from fairlane.rehearsal.results import Wait as Wait

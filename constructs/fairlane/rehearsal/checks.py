@@ -1,6 +1,7 @@
 """Checks of the arguments of a rehearsal."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import chain
 
 from fairlane._internal.tokens import is_token
 from fairlane.errors import Problem
@@ -19,6 +20,7 @@ from fairlane.scheduling import (
 from fairlane.scheduling.capacity import capacity_limits, check_capacity
 
 _RESOLVED = "a value known before deployment"
+_MAX_ROWS = 5  # rows that a problem lists
 
 
 def rehearsal_problems(
@@ -70,19 +72,37 @@ def rehearsal_problems(
 
 
 def _trace_problems(policy: SchedulingPolicy, trace: Trace, limits: Mapping[str, int]) -> Iterator[Problem]:
-    """Yield the problems of shares and instance types that the queue does not have."""
-    if isinstance(policy, FairShare):
-        if "" in trace.share_names:
-            sentence = "jobs without a share identifier cannot run with FairShare: give each job a share"
-            yield Problem.relation(("trace", "share"), sentence)
-    elif isinstance(policy, QuotaManagement):
+    """Yield the problems of shares and instance types that the queue does not have, each with its rows."""
+    names = ((trace.shares, index, share_problem(policy, name)) for index, name in enumerate(trace.share_names))
+    units = (
+        (trace.types, index, instance_type_problem(policy, limits, unit))
+        for index, unit in enumerate(trace.instance_types)
+    )
+    for column, index, problem in chain(names, units):
+        if problem is not None:
+            rows = [row for row, number in enumerate(column) if number == index]
+            listed = ", ".join(map(str, rows[:_MAX_ROWS]))
+            more = f" and {len(rows) - _MAX_ROWS:,} more" if len(rows) > _MAX_ROWS else ""
+            yield problem.within("trace").followed_by(f" (row{'s' * (len(rows) > 1)} {listed}{more})")
+
+
+def share_problem(policy: SchedulingPolicy, name: str) -> Problem | None:
+    """Return the problem of a share identifier or quota share that the queue does not accept, or None."""
+    if isinstance(policy, FairShare) and not name:
+        sentence = "jobs without a share identifier cannot run with FairShare: give each job a share"
+        return Problem.relation(("share",), sentence)
+    if isinstance(policy, QuotaManagement):
         enabled = [share.name for share in policy.shares if share.state == State.ENABLED]
-        for name in trace.share_names:
-            if name not in enabled:
-                yield Problem(("trace", "share"), name, f"an enabled quota share: {', '.join(enabled)}")
-        for unit in trace.instance_types:
-            if unit not in limits and (unit or len(limits) > 1):
-                yield Problem(("trace", "instance_type"), unit, f"an instance type of the queue: {', '.join(limits)}")
+        if name not in enabled:
+            return Problem(("share",), name, f"an enabled quota share: {', '.join(enabled)}")
+    return None
+
+
+def instance_type_problem(policy: SchedulingPolicy, units: Collection[str], unit: str) -> Problem | None:
+    """Return the problem of an instance type that a queue with quotas does not have, or None."""
+    if isinstance(policy, QuotaManagement) and unit not in units and (unit or len(units) > 1):
+        return Problem(("instance_type",), unit, f"an instance type of the queue: {', '.join(units)}")
+    return None
 
 
 def _token_problems(policy: SchedulingPolicy, limits: Mapping[str, int]) -> Iterator[Problem]:

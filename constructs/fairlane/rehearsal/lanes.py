@@ -84,13 +84,13 @@ def _jobs_waiting(trace: Trace, record: Record, rows: Iterable[int], runs: Itera
     return Timeline(changes)
 
 
-def entitlement_ratios(lanes: Mapping[LaneKey, Lane]) -> list[float]:
-    """Return the ratio of use to entitlement of each lane that competed.
+def competing_uses(lanes: Mapping[LaneKey, Lane]) -> list[tuple[float, float]]:
+    """Return the use and the entitlement of each lane that competed, in instance-seconds.
 
-    The ratio covers the seconds in which jobs of the lane's share and jobs of another share waited for the same
-    instance type.
+    They cover the seconds in which jobs of the lane's share and jobs of another share waited for the same instance
+    type.
     """
-    ratios = []
+    uses = []
     for unit in dict.fromkeys(unit for _, unit in lanes):
         competing = [lane for (_, lane_unit), lane in lanes.items() if lane_unit == unit and lane.entitlement]
         contended = count_lists(lane.waiting for lane in competing).spans_at_least(2)
@@ -98,5 +98,5 @@ def entitlement_ratios(lanes: Mapping[LaneKey, Lane]) -> list[float]:
             spans = intersect_spans(lane.waiting, contended)
             seconds = sum(stop - start for start, stop in spans)
             if seconds and lane.entitlement:
-                ratios.append(lane.use.integral(spans) / (lane.entitlement * seconds))
-    return ratios
+                uses.append((float(lane.use.integral(spans)), lane.entitlement * seconds))
+    return uses

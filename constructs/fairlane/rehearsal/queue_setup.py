@@ -57,7 +57,7 @@ def read_queue(path: str | Path, name: str) -> QueueSetup:
     Raises:
         ConfigurationError: If the file has mistakes or has no queue of this name.
     """
-    regions = load_environment(Path(path)).by_region().values()
+    regions = load_environment(Path(path), deployed=False).by_region().values()
     region = next((region for region in regions if name in region.queues), None)
     if region is None:
         names = [queue for region in regions for queue in region.queues]

@@ -1,15 +1,16 @@
 """Rehearsal: the result of a simulation, for each job and for each share."""
 
+import math
 from array import array
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Final
 
-from fairlane.rehearsal.lanes import Lane, LaneKey, compute_lanes, entitlement_ratios, instances_in_use
+from fairlane.rehearsal.lanes import Lane, LaneKey, competing_uses, compute_lanes, instances_in_use
 from fairlane.rehearsal.outcomes import Outcomes
-from fairlane.rehearsal.results import Fairness, ShareResult, Wait
+from fairlane.rehearsal.results import SHORTEST_RUN, Backlog, Fairness, ShareResult, Wait
 from fairlane.rehearsal.timeline import Span, Timeline, count_lists, sum_timelines
 from fairlane.scheduler.job import Trace
 from fairlane.scheduler.options import Ec2Instances, Strategies
@@ -60,6 +61,11 @@ class Rehearsal:
         """Seconds of the first submission and of the last event."""
         return (self.trace.submits[0], self._record.last) if len(self.trace) else (0, 0)
 
+    @property
+    def window(self) -> Span:
+        """Seconds from the first to the last submission, which is in the window. It is the same for all policies."""
+        return (self.trace.submits[0], self.trace.submits[-1] + 1) if len(self.trace) else (0, 0)
+
     @cached_property
     def total(self) -> ShareResult:
         """Result of all shares together. It has no entitlement and no starvation."""
@@ -72,6 +78,22 @@ class Rehearsal:
         declared = [name for name in self._entitlements if not name.endswith("*")]
         return {name: self._share(name) for name in dict.fromkeys([*declared, *self.trace.share_names])}
 
+    def combine(self, names: Collection[str]) -> ShareResult:
+        """Return the result of several shares together. It is starved while one of them is.
+
+        Args:
+            names: Names of shares of the policy or of the trace.
+        """
+        shares = [self.shares[name] for name in names]
+        entitled = [share.entitlement for share in shares if share.entitlement is not None]
+        return self._result(
+            "",
+            [row for name in names for row in self._rows.get(name, ())],
+            sum_timelines([share.use for share in shares]),
+            sum(entitled) if entitled else None,
+            count_lists(share.starvation for share in shares).spans_at_least(1),
+        )
+
     def share(self, name: str) -> ShareResult:
         """Return the result of a share.
 
@@ -82,8 +104,8 @@ class Rehearsal:
 
     @property
     def utilization(self) -> float:
-        """Mean part of the capacity that was in use over the span, 0 to 1."""
-        start, stop = self.span
+        """Mean part of the capacity that was in use over the window, 0 to 1."""
+        start, stop = self.window
         return self.total.use.sum_until(stop) / (sum(self.capacity.values()) * max(1, stop - start))
 
     @cached_property
@@ -92,6 +114,22 @@ class Rehearsal:
         start, stop = self.span
         width = max(1, min(_PEAK_SECONDS, stop - start))
         return self.total.use.highest_mean(width) / sum(self.capacity.values())
+
+    @property
+    def lost(self) -> Mapping[int, int]:
+        """Lost work of each job in instance-seconds, by row. Jobs that lost none have no entry."""
+        return self._record.lost
+
+    @cached_property
+    def remaining(self) -> Mapping[int, int]:
+        """Instance-seconds that each job uses after the window, by row. Jobs that use none have no entry."""
+        record, (_, end) = self._record, self.window
+        seconds = Counter[int]()
+        for run, stop in enumerate(record.stops):
+            if stop > end:
+                row = record.rows[run]
+                seconds[row] += self.trace.instances[row] * (stop - max(end, record.starts[run]))
+        return seconds
 
     @cached_property
     def fairness(self) -> Fairness | None:
@@ -102,8 +140,8 @@ class Rehearsal:
         """Return the fairness, with the entitlements of another rehearsal of the same trace."""
         entitled = {key: lane.entitlement for key, lane in other._lanes.items()}
         lanes = {key: replace(lane, entitlement=entitled.get(key)) for key, lane in self._lanes.items()}
-        ratios = entitlement_ratios(lanes)
-        return Fairness.from_ratios(ratios) if ratios else None
+        uses = competing_uses(lanes)
+        return Fairness.from_uses(uses) if uses else None
 
     @cached_property
     def _entitlements(self) -> Allotment:
@@ -151,24 +189,50 @@ class Rehearsal:
     ) -> ShareResult:
         record, outcomes = self._record, self.outcomes
         started = outcomes.started_rows(rows)
-        cut = Counter(
-            {
-                row: stops
-                for row in started
-                if (stops := sum(record.interrupted[run] for run in outcomes.run_numbers(row)))
-            }
-        )
+        cut = {row: self._stops[row] for row in started if row in self._stops} if self._stops else {}
         preempted = 0 if self.ec2_instances else sum(self.trace.instances[row] * stops for row, stops in cut.items())
         return ShareResult(
             name=name,
             jobs=len(rows),
             never_ran=len(rows) - len(started),
             failed=sum(record.states[row] == FAILED for row in rows),
-            wait=Wait.from_seconds(map(outcomes.wait_seconds, started), forever=len(rows) - len(started)),
-            preemptions=cut.total(),
+            wait=Wait.from_seconds(map(self._waits.__getitem__, started), forever=len(rows) - len(started)),
+            slowdown=math.fsum(map(self._slowdowns.__getitem__, started)) / len(started) if started else None,
+            preemptions=sum(cut.values()),
             lost=sum(record.lost.get(row, 0) for row in started) if record.lost else 0,
             stopping=preempted * self.strategies.stop_seconds,
             entitlement=entitlement,
             use=use,
+            backlog=self._backlog(rows),
             starvation=starvation,
         )
+
+    @cached_property
+    def _waits(self) -> "array[int]":
+        """Number of seconds that each job waited, by row."""
+        return array("q", map(self.outcomes.wait_seconds, range(len(self.trace))))
+
+    @cached_property
+    def _slowdowns(self) -> "array[float]":
+        """Slowdown of each job, by row."""
+        rows = zip(self._waits, self.trace.runs, strict=True)
+        return array("d", [max(1.0, (wait + run) / max(run, SHORTEST_RUN)) for wait, run in rows])
+
+    @cached_property
+    def _stops(self) -> Mapping[int, int]:
+        """Number of stopped runs of each job, by row. Jobs without stops have no entry."""
+        record = self._record
+        return Counter(row for row, stopped in zip(record.rows, record.interrupted, strict=True) if stopped)
+
+    def _backlog(self, rows: Sequence[int]) -> Backlog:
+        left = [row for row in rows if row in self.remaining]
+        running = sum(row in self._running for row in left)
+        seconds = sum(self.remaining[row] for row in left)
+        return Backlog(waiting=len(left) - running, running=running, instance_seconds=seconds)
+
+    @cached_property
+    def _running(self) -> frozenset[int]:
+        """Rows of the jobs that run at the end of the window."""
+        record, (_, end) = self._record, self.window
+        runs = zip(record.rows, record.starts, record.stops, strict=True)
+        return frozenset(row for row, start, stop in runs if start < end < stop)

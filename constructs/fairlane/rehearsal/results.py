@@ -3,15 +3,20 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from fairlane.rehearsal.timeline import Span, Timeline
+
+SHORTEST_RUN: Final = 600
+"""Run time in seconds that a shorter job has in the slowdown, so that few short jobs do not determine the mean."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wait:
-    """Total waiting time of jobs, in seconds. A job that can never run waits for infinity.
+    """Total waiting time of the jobs that ran, in seconds.
 
-    Each percentile is the waiting time of a job; percentiles are not interpolated.
+    Each percentile is the waiting time of a job; percentiles are not interpolated. If there are jobs and none ran, all
+    statistics are infinite.
 
     Attributes:
         mean: Mean.
@@ -29,18 +34,32 @@ class Wait:
     def from_seconds(cls, waits: Iterable[int], *, forever: int = 0) -> "Wait":
         """Return the statistics of waiting times.
 
-        Without any waiting time, all statistics are 0.
-
         Args:
-            waits: Waiting times in seconds.
-            forever: Number of further jobs, which wait for infinity. Default: 0.
+            waits: Waiting times of the jobs that ran, in seconds.
+            forever: Number of jobs that never ran. Without waiting times, all statistics are infinite if the number is
+                above 0, and 0 otherwise. Default: 0.
         """
-        ordered = [*sorted(waits), *[math.inf] * forever] or [0]
+        ordered: list[float] = sorted(waits) or [math.inf if forever else 0]
 
         def percentile(percent: int) -> float:
             return ordered[-(-percent * len(ordered) // 100) - 1]
 
         return cls(mean=sum(ordered) / len(ordered), p50=percentile(50), p95=percentile(95), max=ordered[-1])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backlog:
+    """Work that is left at the end of the window, which is the last submission. Jobs that never run do not count.
+
+    Attributes:
+        waiting: Number of jobs that wait.
+        running: Number of jobs that run.
+        instance_seconds: Instance-seconds that these jobs still use, with what they lose and repeat.
+    """
+
+    waiting: int
+    running: int
+    instance_seconds: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +71,10 @@ class ShareResult:
         jobs: Number of submitted jobs.
         never_ran: Number of jobs that can never run.
         failed: Number of jobs that failed.
-        wait: Waiting time of the jobs.
+        wait: Waiting time of the jobs that ran.
+        slowdown: Mean slowdown of the jobs that ran, 1 or more. The slowdown of a job is `(wait + run) / run`. A run
+            counts as `SHORTEST_RUN` seconds or more, and a slowdown as 1 or more (bounded slowdown). None if no job
+            ran.
         preemptions: Number of runs that were stopped.
         lost: Lost work in instance-seconds: the work since the last checkpoint of each stopped run, and all work of
             jobs that failed.
@@ -60,6 +82,7 @@ class ShareResult:
         entitlement: Number of instances that the share gets when all shares are busy. None if the policy has no
             entitlements, and for all shares together.
         use: Number of instances in use over time.
+        backlog: Work that is left at the end of the window.
         starvation: Spans in which a job waited and the share used less than its entitlement, by an instance or more.
             Jobs that can never run do not count.
     """
@@ -69,11 +92,13 @@ class ShareResult:
     never_ran: int
     failed: int
     wait: Wait
+    slowdown: float | None
     preemptions: int
     lost: int
     stopping: int
     entitlement: float | None
     use: Timeline
+    backlog: Backlog
     starvation: Sequence[Span]
 
     @property
@@ -89,16 +114,19 @@ class Fairness:
     The measure of a share is the ratio of its use to its entitlement, over the time in which it had waiting jobs.
 
     Attributes:
-        jain: Jain's index of the ratios: 1 if all ratios are equal, 1 / n if one of n shares got everything.
-        max_min: Smallest ratio, which max-min fairness maximizes.
+        jain: Jain's index of the ratios, weighted by what the shares were entitled to while they competed: 1 if all
+            ratios are equal, 1 / n if one of n shares with the same weight got everything. A share that competed for a
+            minute counts less than one that competed for a week.
+        max_min: Smallest ratio, which max-min fairness maximizes. It has no weights.
     """
 
     jain: float
     max_min: float
 
     @classmethod
-    def from_ratios(cls, ratios: Sequence[float]) -> "Fairness":
-        """Return the fairness of shares with these ratios of use to entitlement."""
-        squares = math.fsum(ratio * ratio for ratio in ratios)
-        jain = math.fsum(ratios) ** 2 / (len(ratios) * squares) if squares else 1.0
-        return cls(jain=jain, max_min=min(ratios))
+    def from_uses(cls, uses: Sequence[tuple[float, float]]) -> "Fairness":
+        """Return the fairness of shares, each with what it used and what it was entitled to while it competed."""
+        squares = math.fsum(used * used / entitled for used, entitled in uses)
+        entitled = math.fsum(entitled for _, entitled in uses)
+        jain = math.fsum(used for used, _ in uses) ** 2 / (entitled * squares) if squares else 1.0
+        return cls(jain=jain, max_min=min(used / entitled for used, entitled in uses))

@@ -21,6 +21,7 @@ _LIMITS = {
     TimeLimitReason.COMPUTE_ENVIRONMENT_MAX_RESOURCE: WaitReason.ENVIRONMENT_LIMIT,
     TimeLimitReason.QUOTA_MANAGEMENT_LIMIT_EXCEEDED: WaitReason.QUOTA_LIMIT,
 }
+_MAX_LISTED = 10  # share identifiers in a text
 
 
 def rehearse(
@@ -115,5 +116,7 @@ def _advice(policy: SchedulingPolicy, trace: Trace, too_large: set[int]) -> list
             f"{first}{share}, which needs {job.instances}"
         )
     if isinstance(policy, FairShare) and (unlisted := undeclared_identifiers(policy, trace.share_names)):
-        advice.append(f"share identifiers that the policy does not list have weight factor 1: {', '.join(unlisted)}")
+        listed = ", ".join(unlisted[:_MAX_LISTED])
+        more = f" and {len(unlisted) - _MAX_LISTED:,} others" if len(unlisted) > _MAX_LISTED else ""
+        advice.append(f"share identifiers that the policy does not list have weight factor 1: {listed}{more}")
     return advice

@@ -11,7 +11,7 @@ from fairlane.scheduling import FairShare, Fifo, QuotaManagement, SchedulingPoli
 
 MAX_ATTEMPTS: Final = 10
 
-CHOICES: Final[Mapping[str, Sequence[str]]] = {
+_CHOICES: Final[Mapping[str, Sequence[str]]] = {
     "head_of_line": ("block", "skip"),
     "unrunnable": ("pass", "block"),
     "share_order": ("declared", "least-used"),
@@ -97,7 +97,7 @@ class Strategies:
 
     def problems(self) -> Iterator[Problem]:
         """Yield the problems of unknown choices and of numbers out of range."""
-        for field, choices in CHOICES.items():
+        for field, choices in _CHOICES.items():
             if (got := getattr(self, field)) not in choices:
                 yield Problem((field,), got, " or ".join(choices))
         if self.rank_seconds is not None:

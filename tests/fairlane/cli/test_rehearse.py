@@ -63,13 +63,53 @@ def test_the_output_has_every_share_and_the_strategies(run: Run) -> None:
         "ProdExp1",
         "ProdExp2",
         "with fifo",
-        "GPU-hours",
+        "hours",
+        "Never",
+        "Failed",
         "20 s",
         "head_of_line",
         "stop_seconds",
         "in the busiest hour",
     ):
         assert word in out
+
+
+def test_bad_rows_are_left_out_and_counted(run: Run) -> None:
+    Path("jobs.csv").write_text(JOBS + "700,ProdExp1,4,,600\n800,Typo,4,60,\n")
+    error = rehearse_error(run)
+    assert "line 4, run: missing; use seconds, more than 0" in error
+    assert "line 5, share: got 'Typo', allowed: an enabled quota share: ProdExp1, ProdExp2" in error
+    numbers = rehearse(run, "--skip-bad-rows")["rehearsals"]["training-p4"]
+    assert numbers["total"]["jobs"] == 2
+    assert numbers["advice"] == ["jobs.csv: 2 of 4 rows are left out: run missing (1), share not allowed (1)"]
+    arguments = ("rehearse", EXAMPLE, "--queue", "training-p4", "--trace", "jobs.csv", "--skip-bad-rows")
+    assert "  - jobs.csv: 2 of 4 rows are left out: run missing (1), share not allowed (1)" in run(*arguments)[1]
+
+
+def test_a_share_that_another_file_does_not_have_names_its_rows(run: Run) -> None:
+    Path("other.yaml").write_text(EXAMPLE.read_text().replace("ProdExp2", "Other"))
+    error = rehearse_error(run, "--against", "other.yaml")
+    assert "trace.share: got 'ProdExp2', allowed: an enabled quota share: ProdExp1, Other (row 1)" in error
+
+
+def test_environment_files_can_have_any_name(run: Run) -> None:
+    for name in ("prod_2026.yaml", "what if.yaml", f"{'long-' * 30}.yaml"):
+        Path(name).write_text(EXAMPLE.read_text())
+        assert rehearse(run, "--against", name, environment=name)["rehearsals"][f"with {name}"]["total"]["jobs"] == 2
+
+
+def test_all_shares_are_shown_on_demand(run: Run) -> None:
+    names = [f"team{number}" for number in range(12)]
+    Path("jobs.csv").write_text("submit,share,instances,run\n" + "".join(f"0,{name},1,60\n" for name in names))
+    arguments = ("rehearse", EXAMPLE, "--queue", "training-g6", "--trace", "jobs.csv", "--html", "report.html")
+    for options, others in (((), 1), (("--all-shares",), 0)):
+        code, out, _ = run(*arguments, *options)
+        page = Path("report.html").read_text()
+        assert code == 0
+        assert ("others (" in out) == ("<td>others (" in page) == bool(others)
+        shown = sum(f"\n{name} " in out for name in names)
+        assert shown == sum(f"<td>{name}</td>" in page for name in names)
+        assert (shown == 12) == (not others)
 
 
 def test_stop_seconds_delay_the_owner(run: Run) -> None:

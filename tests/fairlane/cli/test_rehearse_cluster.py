@@ -62,11 +62,37 @@ def test_a_rehearsal_of_jobs_that_never_run_has_no_utilization(capsys: pytest.Ca
     assert "jobs that never run: 1; the first is row 0 of team research: it needs 30 instances" in printed
 
 
+def test_bad_rows_are_left_out_and_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("jobs.csv").write_text("submit,team,instances,run\n0,research,1,60\n0,typo,1,60\n0,research,1,\n")
+    assert rehearse() == 1
+    assert "line 3, team: got 'typo'" in capsys.readouterr().err
+    training = numbers("--skip-bad-rows")["training"]
+    assert training["total"]["jobs"] == 1
+    assert training["advice"] == ["jobs.csv: 2 of 3 rows are left out: team not allowed (1), run missing (1)"]
+
+
+def test_environment_files_can_have_any_name() -> None:
+    other = Path("with_underscore.yaml")
+    other.write_text(EXAMPLE.read_text())
+    assert rehearse("--against", other, environment=other) == 0
+
+
+def test_waits_are_those_of_the_jobs_that_started(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("jobs.csv").write_text("submit,team,instances,run\n0,research,30,60\n0,research,1,60\n")
+    total = numbers()["training"]["total"]
+    assert (total["jobs"], total["never_ran"], total["wait_seconds"]["mean"]) == (2, 1, 0)
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["all", "training", "2", "1", "0", "s", "0", "s", "0", "s"] in [cells[:10] for cells in lines]
+
+
 def test_a_narrow_terminal_cuts_no_number_of_the_table(capsys: pytest.CaptureFixture[str]) -> None:
     numbers = {"training": rehearse_jobs(cluster(), elastic(4, 8, 12, 16, run=360_000), hours=48)}
     Console(width=80, force_terminal=False).print(cluster_table(summarize_clusters(numbers)))
     printed = capsys.readouterr().out
-    assert "research" in "".join(line[:5].strip() for line in printed.splitlines())
+    for word in ("pretraining", "research", "training", "Never", "Idle", "Lost"):
+        assert word in printed
+    assert "too narrow for: Wait, max; Preempted" in printed
+    assert max(map(len, printed.splitlines())) <= 80
     assert "…" not in printed
 
 
@@ -89,7 +115,8 @@ def test_another_file_has_the_same_teams() -> None:
     ("options", "expected"),
     [
         (["--against", "fifo"], "--against: 1 problem\n  - got 'fifo', allowed: static, or the path of an environment"),
-        (["--attempts", "2"], "--attempts: the option applies to queues of containers only: remove it"),
+        (["--attempts", "2"], "--attempts: the option applies to queues only: remove it"),
+        (["--all-shares"], "--all-shares: the option applies to queues only: remove it"),
     ],
 )
 def test_options_of_queues(options: list[str], expected: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -279,7 +279,7 @@ def luminance(color: str) -> float:
 def test_colors_have_enough_contrast(scheme: int) -> None:
     template = files("fairlane._charts").joinpath("colors.css").read_text()
     colors = dict(re.findall(r"--([\w-]+): (#\w{6})", re.findall(r":root \{(.*?)\}", template, re.DOTALL)[scheme]))
-    assert len(colors) == 18
+    assert len(colors) == 21
 
     def contrast(front: str, back: str) -> float:
         lighter, darker = sorted((luminance(colors[front]), luminance(colors[back])), reverse=True)
@@ -290,7 +290,7 @@ def test_colors_have_enough_contrast(scheme: int) -> None:
             assert contrast(text, back) >= 4.5, (text, back)
     for state in ("ok", "alarm", "unknown"):
         assert contrast(state, "card") >= 4.5, state
-    for line in ("mark", *(f"series-{index}" for index in range(1, 9))):
+    for line in ("mark", *(f"series-{index}" for index in range(1, 12))):
         assert contrast(line, "card") >= 3, line
 
 

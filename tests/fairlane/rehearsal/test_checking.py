@@ -71,7 +71,16 @@ def test_shares_and_instance_types_must_be_those_of_the_queue() -> None:
         "trace.instance_type",
     ]
     assert problems[0].startswith("ec2_instances: QuotaManagement takes no ec2_instances, because SageMaker manages")
-    assert problems[1] == "trace.share: got 'b', allowed: an enabled quota share: a"
+    assert problems[1] == "trace.share: got 'b', allowed: an enabled quota share: a (row 0)"
+
+
+def test_a_problem_of_a_share_lists_its_first_rows() -> None:
+    policy = QuotaManagement(share("vision"))
+    jobs = [Job(share="visoin" if row in (3, 5, 6, 7, 8, 9) else "vision", submit=row, run=1) for row in range(10)]
+    (problem,) = mistakes(policy, Trace.of(jobs), capacity={UNIT: 1})
+    assert problem == (
+        "trace.share: got 'visoin', allowed: an enabled quota share: vision (rows 3, 5, 6, 7, 8 and 1 more)"
+    )
 
 
 def test_with_two_instance_types_each_job_names_one() -> None:
@@ -109,4 +118,5 @@ def test_invalid_arguments_are_refused(policy: Any, options: dict[str, Any], fie
 
 def test_fair_share_needs_share_identifiers() -> None:
     (problem,) = mistakes(FairShare({"a": 1}), Trace.of([Job(submit=0, run=1)]), capacity=4)
-    assert problem == ("trace.share: jobs without a share identifier cannot run with FairShare: give each job a share")
+    sentence = "jobs without a share identifier cannot run with FairShare: give each job a share"
+    assert problem == f"trace.share: {sentence} (row 0)"

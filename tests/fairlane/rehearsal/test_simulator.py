@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from fairlane import ConfigurationError, FairShare, Fifo, QuotaManagement, QuotaShare, Sharing
-from fairlane.rehearsal import Ec2Instances, Outcome, Rehearsal, Run, rehearse
+from fairlane.rehearsal import Backlog, Ec2Instances, Outcome, Rehearsal, Run, rehearse
 from fairlane.scheduler.job import Job, Trace
 from fairlane.scheduler.options import Strategies, hours, minutes
 from fairlane.scheduling import SchedulingPolicy
@@ -184,7 +184,7 @@ def test_a_job_that_can_never_run_blocks_no_other_job() -> None:
     )
     assert rehearsal.share("a").starvation == []
     wait = rehearsal.share("a").wait
-    assert (rehearsal.share("a").never_ran, wait.p50, wait.mean, wait.max) == (1, 0, math.inf, math.inf)
+    assert (rehearsal.share("a").never_ran, wait.p50, wait.mean, wait.max) == (1, 0, 0, 0)
 
 
 def test_jobs_that_never_run_wait_forever() -> None:
@@ -211,6 +211,12 @@ def test_unlisted_share_identifiers_have_weight_factor_1() -> None:
     assert entitled == pytest.approx({"listed": 4, "team-a": 2, "other": 4})
 
 
+def test_at_most_ten_unlisted_share_identifiers_are_named() -> None:
+    jobs = [Job(share=f"s{n}", submit=0, run=60) for n in range(12)]
+    (advice,) = rehearse(FairShare({"listed": 1}), Trace.of(jobs), capacity=10).advice
+    assert advice.endswith("weight factor 1: s0, s1, s2, s3, s4, s5, s6, s7, s8, s9 and 2 others")
+
+
 def test_share_identifiers_with_the_same_prefix_divide_its_part() -> None:
     jobs = [Job(share=name, submit=0, run=60) for name in ("listed", "team-a", "team-b")]
     rehearsal = rehearse(FairShare({"listed": 1, "team-*": 1}), Trace.of(jobs), capacity=8)
@@ -232,7 +238,8 @@ def test_the_default_capacity_is_the_sum_of_all_quotas() -> None:
 def test_utilization_and_use_of_a_queue() -> None:
     jobs = [Job(share="a", instances=4, submit=0, run=hours(1)), Job(share="b", submit=0, run=hours(3))]
     rehearsal = rehearse(FairShare({"a": 1, "b": 1, "idle": 1}), Trace.of(jobs), capacity=5)
-    assert rehearsal.utilization == pytest.approx(7 / 15)
+    assert rehearsal.window == (0, 1)
+    assert rehearsal.utilization == 1, "in the second of the only submissions"
     assert rehearsal.peak_utilization == 1
     assert list(rehearsal.total.use) == [(0, 5), (hours(1), 1), (hours(3), 0)]
     assert rehearsal.span == (0, hours(3))
@@ -240,6 +247,15 @@ def test_utilization_and_use_of_a_queue() -> None:
     assert rehearsal.share("idle").jobs == 0
     with pytest.raises(KeyError):
         rehearsal.share("nobody")
+
+
+def test_the_window_ends_with_the_last_submission() -> None:
+    jobs = [Job(submit=100, run=hours(2)), Job(submit=100 + hours(1) - 1, run=hours(2)), Job(submit=200, run=30)]
+    rehearsal = rehearse(Fifo(), Trace.of(jobs), capacity=1)
+    assert rehearsal.window == (100, 100 + hours(1))
+    assert rehearsal.utilization == 1
+    assert rehearsal.remaining == {0: hours(1), 1: 30, 2: hours(2)}
+    assert rehearsal.total.backlog == Backlog(waiting=2, running=1, instance_seconds=hours(3) + 30)
 
 
 def test_percentiles_are_the_waits_of_jobs() -> None:

@@ -60,7 +60,7 @@ def waits_chart(trace: Trace, runs: LastRuns, share: str | None) -> Chart:
         if share in (None, trace.share_names[trace.shares[row]]):
             real.append(mine)
             rehearsed.append(theirs)
-    return charts.waits_chart({"real": real, "rehearsed": rehearsed})
+    return charts.waits_chart({"real": real, "rehearsed": rehearsed}, _COLORS)
 
 
 def _means(use: Timeline, grid: Sequence[int]) -> list[float]:

@@ -12,7 +12,7 @@ from fairlane.rehearsal.backtest.comparison import Error, LastRuns, ShareCompari
 from fairlane.rehearsal.backtest.weeks import Week, find_weeks
 from fairlane.rehearsal.simulator import rehearse
 from fairlane.scheduler.job import Trace
-from fairlane.scheduler.options import CHOICES, Strategies
+from fairlane.scheduler.options import Strategies
 from fairlane.scheduling import SchedulingPolicy
 
 _DEFAULTS: Final = Strategies()
@@ -176,8 +176,6 @@ class _Fit:
 
     def alternatives(self, trial: Trial) -> Iterator[tuple[str, Trial]]:
         """Yield the trials that differ in one strategy, with the strategy and its value."""
-        for field, values in CHOICES.items():
-            for value in values:
-                if value != getattr(trial.strategies, field):
-                    changed = replace(trial.strategies, **{field: value})  # type: ignore[arg-type]
-                    yield f"{field}={value}", self.trial(changed, trial.start_up_seconds)
+        for field, value in trial.strategies.alternatives(self._policy):
+            changed = replace(trial.strategies, **{field: value})  # type: ignore[arg-type]
+            yield f"{field}={value}", self.trial(changed, trial.start_up_seconds)

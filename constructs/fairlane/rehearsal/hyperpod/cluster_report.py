@@ -4,8 +4,6 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Final
 
-from rich.table import Table
-
 from fairlane._charts.chart import Chart
 from fairlane.rehearsal.hyperpod.cluster_rehearsal import ClusterRehearsal
 from fairlane.rehearsal.hyperpod.cluster_summary import (
@@ -15,11 +13,12 @@ from fairlane.rehearsal.hyperpod.cluster_summary import (
     cluster_rows,
     describe_cluster_use,
 )
-from fairlane.rehearsal.report.charts import MOST_SHARES, Window, sizes_chart, use_chart, waits_chart
+from fairlane.rehearsal.report.charts import MOST_SHARES, Window, series_colors, sizes_chart, use_chart, waits_chart
 from fairlane.rehearsal.report.page import report_page
-from fairlane.rehearsal.report.table import text_table
+from fairlane.rehearsal.report.table import FittedTable
 from fairlane.rehearsal.timeline import Timeline, sum_timelines
 
+_LEAST_IMPORTANT: Final = ("Wait, max", "Preempted", "Moves", "Lent", "Borrowed")
 _OTHERS: Final = "all others"
 _HEADER: Final = (
     "Simulation of a SageMaker HyperPod cluster with a model of Kueue and of the training operator. The results have "
@@ -27,9 +26,9 @@ _HEADER: Final = (
 )
 
 
-def cluster_table(summary: ClusterSummary) -> Table:
+def cluster_table(summary: ClusterSummary) -> FittedTable:
     """Return the table of a summary, for a terminal."""
-    return text_table(cluster_columns(summary), cluster_rows(summary))
+    return FittedTable(cluster_columns(summary), [*cluster_rows(summary)], _LEAST_IMPORTANT)
 
 
 def render_cluster_report(rehearsals: Mapping[str, ClusterRehearsal], summary: ClusterSummary, *, title: str) -> str:
@@ -43,27 +42,34 @@ def render_cluster_report(rehearsals: Mapping[str, ClusterRehearsal], summary: C
     Returns:
         HTML text.
     """
+    spans = [rehearsal.span for rehearsal in rehearsals.values()]
+    start, end = min((start for start, _ in spans), default=0), max((end for _, end in spans), default=0)
     sections = []
     for name, rehearsal in rehearsals.items():
         numbers = summary["rehearsals"][name]
         texts = [describe_cluster_use(numbers), *numbers["advice"]]
-        sections.append((name, texts, list(cluster_charts(rehearsal))))
+        charts = list(cluster_charts(rehearsal, Window(start=start, end=max(end, start + 1))))
+        sections.append((name, texts, charts))
     columns, rows = cluster_columns(summary), [*cluster_rows(summary)]
     return report_page(sections, title=title, header=_HEADER, columns=columns, rows=rows)
 
 
-def cluster_charts(rehearsal: ClusterRehearsal) -> Iterator[Chart]:
+def cluster_charts(rehearsal: ClusterRehearsal, window: Window | None = None) -> Iterator[Chart]:
     """Yield the charts: use by team, waits by team, and sizes of elastic jobs.
 
-    If there are more teams than colors, the teams with the least use are combined. The chart of sizes has the elastic
-    jobs that change most often.
+    If there are more teams than colors, the teams with the fewest jobs are combined, so that a team has the same color
+    in all rehearsals of the same trace. The chart of sizes has the elastic jobs that change most often.
+
+    Args:
+        rehearsal: Rehearsal of a cluster.
+        window: Time range of the charts. Default: the time range of the rehearsal.
     """
     start, end = rehearsal.span
-    window = Window(start=start, end=max(end, start + 1))
+    window = window or Window(start=start, end=max(end, start + 1))
     teams = {name: team for name, team in rehearsal.teams.items() if team.jobs}
-    by_use = sorted(teams, key=lambda name: -teams[name].use.integral([rehearsal.span]))
-    shown = {*by_use} if len(by_use) <= MOST_SHARES else {*by_use[: MOST_SHARES - 1]}
+    shown = {*sorted(teams, key=lambda name: -teams[name].jobs)[:MOST_SHARES]}
     label = {name: name if name in shown else _OTHERS for name in teams}
+    colors = series_colors([name for name in teams if name in shown], _OTHERS)
     use: dict[str, list[Timeline]] = {}
     quotas: dict[str, float] = {}
     waits: dict[str, list[float]] = {}
@@ -75,8 +81,8 @@ def cluster_charts(rehearsal: ClusterRehearsal) -> Iterator[Chart]:
         waits[label[job.team]].append(outcome.wait)
     capacity = rehearsal.capacity or rehearsal.total.use.peak
     timelines = {name: sum_timelines(each) for name, each in use.items()}
-    yield use_chart(timelines, quotas, capacity, window)
-    yield waits_chart(waits)
+    yield use_chart(timelines, quotas, capacity, window, colors)
+    yield waits_chart(waits, colors)
     yield sizes_chart(dict(islice(_sizes(rehearsal), MOST_SHARES)), window)
 
 

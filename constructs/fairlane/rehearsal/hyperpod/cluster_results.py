@@ -58,7 +58,7 @@ class TeamResult:
         jobs: Number of submitted jobs.
         elastic_jobs: Number of elastic jobs among them.
         never_ran: Number of jobs that never start.
-        wait: Waiting time of the jobs.
+        wait: Waiting time of the jobs that started.
         quota: Number of GPUs of the quota.
         use: Number of GPUs of jobs with processes over time.
         held: Number of GPUs that Kueue has admitted over time.

@@ -121,7 +121,7 @@ def read_cluster(path: str | Path, name: str) -> ClusterSetup:
     Raises:
         ConfigurationError: If the file has mistakes, or has no cluster of this name with teams.
     """
-    regions = load_environment(Path(path)).by_region().values()
+    regions = load_environment(Path(path), deployed=False).by_region().values()
     region = next((region for region in regions if name in region.hyperpod), None)
     if region is None:
         names = [cluster for region in regions for cluster in region.hyperpod]

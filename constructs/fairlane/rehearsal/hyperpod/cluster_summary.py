@@ -60,7 +60,7 @@ def summarize_clusters(rehearsals: Mapping[str, ClusterRehearsal]) -> ClusterSum
     Args:
         rehearsals: Rehearsals by name.
     """
-    return {"version": 1, "rehearsals": {name: _summarize(each) for name, each in rehearsals.items()}}
+    return {"version": 2, "rehearsals": {name: _summarize(each) for name, each in rehearsals.items()}}
 
 
 TABLE_UNITS: Final = "Idle, borrowed, lent and lost are GPU-hours."
@@ -79,8 +79,8 @@ def describe_cluster_use(summary: ClusterRehearsalSummary) -> str:
 
 def cluster_columns(summary: ClusterSummary) -> list[str]:
     """Return the headings of the columns of `cluster_rows`. Idle, borrowed, lent and lost are GPU-hours."""
-    columns = ["Team", "Rehearsal", "Jobs", "Wait, mean", "Wait, p95", "Wait, max", "Mean GPUs", "Idle", "Borrowed"]
-    return [*columns, "Lent", "Lost", "Moves", "Preempted", *["Tokens"] * _has_tokens(summary)]
+    columns = ["Team", "Rehearsal", "Jobs", "Never ran", "Wait, mean", "Wait, p95", "Wait, max", "Mean GPUs"]
+    return [*columns, "Idle", "Borrowed", "Lent", "Lost", "Moves", "Preempted", *["Tokens"] * _has_tokens(summary)]
 
 
 def cluster_rows(summary: ClusterSummary) -> Iterator[list[str]]:
@@ -103,6 +103,7 @@ def cluster_rows(summary: ClusterSummary) -> Iterator[list[str]]:
 
 def _cells(numbers: TeamNumbers, idle: float | None) -> Iterator[str]:
     yield f"{numbers['jobs']:,}"
+    yield f"{numbers['never_ran']:,}"
     yield from wait_cells(numbers["wait_seconds"], ("mean", "p95", "max"))
     yield f"{numbers['mean_gpus']:,.1f}"
     yield NONE if idle is None else f"{idle:,.1f}"

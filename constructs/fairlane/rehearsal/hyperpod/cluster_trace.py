@@ -66,19 +66,20 @@ class ClusterTrace:
         return replace(self, jobs=tuple(map(_static, self.jobs)))
 
 
-def read_cluster_trace(path: str | Path, setup: ClusterSetup) -> ClusterTrace:
+def read_cluster_trace(path: str | Path, setup: ClusterSetup, *, skip_bad_rows: bool = False) -> ClusterTrace:
     """Read a trace from a file with one row per job.
 
     Args:
         path: Path of a CSV file with a header (`.csv`), a JSON Lines file (`.jsonl`), or a Parquet file (`.parquet`,
             with `fairlane[parquet]`).
         setup: Cluster of the jobs.
+        skip_bad_rows: True to leave out rows with mistakes. The advice counts them by column and kind. Default: False.
 
     Raises:
         ConfigurationError: If the file has mistakes. The error lists the first 20, each with its line or, for Parquet,
-            its row.
+            its row. With `skip_bad_rows`, if no row is good or the file cannot be read to its end.
     """
-    jobs, advice = read_jobs(Path(path), _Reader(setup), CLUSTER_COLUMNS)
+    jobs, advice = read_jobs(Path(path), _Reader(setup), CLUSTER_COLUMNS, skip_bad_rows=skip_bad_rows)
     return ClusterTrace.of(jobs, advice=advice)
 
 

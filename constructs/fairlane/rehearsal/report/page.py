@@ -1,41 +1,80 @@
-"""HTML report of rehearsals: one table and the charts of each rehearsal, in one file that needs no network."""
+"""HTML report of rehearsals: the answer, one table and the charts of each rehearsal, in one file without a network."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from fairlane._charts.chart import Chart
 from fairlane._charts.page import charts_page
 from fairlane.rehearsal.rehearsal import Rehearsal
-from fairlane.rehearsal.report.charts import MOST_SHARES, Window, preemptions_chart, use_chart, waits_chart
-from fairlane.rehearsal.report.summary import RehearsalSummary, Summary, describe_strategies, describe_use
-from fairlane.rehearsal.report.table import columns, duration, rows
+from fairlane.rehearsal.report.answer import describe_answer
+from fairlane.rehearsal.report.charts import (
+    Window,
+    overview_chart,
+    preemptions_chart,
+    series_colors,
+    use_chart,
+    waits_chart,
+)
+from fairlane.rehearsal.report.summary import (
+    Numbers,
+    RehearsalSummary,
+    Summary,
+    describe_strategies,
+    describe_use,
+)
+from fairlane.rehearsal.report.table import NO_SHARE, columns, duration, others_label, rows
 from fairlane.rehearsal.timeline import Timeline, sum_timelines
 from fairlane.scheduling import NUM_INSTANCES
 
-_OTHERS: Final = "all others"
-_UNNAMED: Final = "(no share)"
+_ALL: Final = "all jobs"
 _HEADER: Final = (
     "Simulation of a job queue of AWS Batch. The results of each rehearsal hold for the strategies that its section "
     "lists."
 )
 
 
-def render_report(rehearsals: Mapping[str, Rehearsal], summary: Summary, *, title: str) -> str:
-    """Render rehearsals as an HTML page.
+def render_report(
+    rehearsals: Mapping[str, Rehearsal], summary: Summary, *, title: str, all_shares: bool = False
+) -> str:
+    """Render rehearsals as an HTML page: the answer, a chart of all rehearsals, the table, and charts of each.
+
+    The charts of all rehearsals have the same axes, and a share has the same color in all of them.
 
     Args:
         rehearsals: Rehearsals by name.
         summary: Result of `summarize` for the same rehearsals.
         title: Title of the page.
+        all_shares: True for a row for each share. Default: the ten largest, and all others together.
 
     Returns:
         HTML text.
     """
+    groups = {name: _groups(summary, name) for name in rehearsals}
+    others = others_label(summary) if summary["other_shares"] else ""
+    colors = series_colors([share or NO_SHARE for share in summary["largest_shares"]], others)
+    waits = {
+        name: {
+            group: _mean_wait(numbers)
+            for group, numbers in [(_ALL, summary["rehearsals"][name]["total"]), *each.items()]
+        }
+        for name, each in groups.items()
+    }
+    axes = _Axes.of(rehearsals.values())
     sections = [
-        (name, list(_notes(summary["rehearsals"][name])), _charts(rehearsal)) for name, rehearsal in rehearsals.items()
+        (name, list(_notes(summary["rehearsals"][name])), _charts(rehearsal, groups[name], colors, others, axes))
+        for name, rehearsal in rehearsals.items()
     ]
-    return report_page(sections, title=title, header=_HEADER, columns=columns(summary), rows=[*rows(summary)])
+    return report_page(
+        sections,
+        title=title,
+        answer=describe_answer(summary),
+        overview=[overview_chart(waits, {_ALL: "var(--ink)"} | colors)],
+        header=_HEADER,
+        columns=columns(summary),
+        rows=[*rows(summary, all_shares=all_shares)],
+    )
 
 
 def report_page(
@@ -45,19 +84,24 @@ def report_page(
     header: str,
     columns: list[str],
     rows: list[list[str]],
+    answer: str = "",
+    overview: Sequence[Chart] = (),
 ) -> str:
     """Return the page of a table and of sections with texts and charts as HTML text.
 
     Args:
         sections: Name, texts and charts of each section.
         title: Title of the page.
-        header: Text below the title.
+        header: Text below the title and the answer.
         columns: Headings of the table.
         rows: Rows of the table.
+        answer: Sentence below the title. Default: none.
+        overview: Charts above the table. Default: none.
     """
+    groups = {"all": overview} | {str(number): charts for number, (_, _, charts) in enumerate(sections)}
     figures = {
-        f"chart-{number}-{chart.kind}": chart.figure
-        for number, (_, _, charts) in enumerate(sections)
+        f"chart-{group}-{chart.kind}": chart.figure
+        for group, charts in groups.items()
         for chart in charts
         if chart.figure
     }
@@ -66,6 +110,8 @@ def report_page(
         "report.html.j2",
         figures=figures,
         title=title,
+        answer=answer,
+        overview=overview,
         header=header,
         columns=columns,
         rows=rows,
@@ -84,33 +130,60 @@ def _notes(summary: RehearsalSummary) -> Iterator[str]:
     yield from summary["advice"]
 
 
-def _charts(rehearsal: Rehearsal) -> list[Chart]:
-    """Return the charts. If there are more shares than colors, the shares with the least use are combined."""
-    start, end = rehearsal.span
-    span = [(start, end)]
-    shares = {name: share for name, share in rehearsal.shares.items() if share.jobs}
-    by_use = sorted(shares, key=lambda name: -shares[name].use.integral(span))
-    shown = {*by_use} if len(by_use) <= MOST_SHARES else {*by_use[: MOST_SHARES - 1]}
-    label = {name: (name or _UNNAMED) if name in shown else _OTHERS for name in shares}
-    labels = dict.fromkeys([label[name] for name in shares if name in shown] + [_OTHERS] * (len(shown) < len(shares)))
-    use: dict[str, list[Timeline]] = {share: [] for share in labels}
-    entitled: dict[str, float] = {}
-    for name, share in shares.items():
-        use[label[name]].append(share.use)
-        if share.entitlement is not None:
-            entitled[label[name]] = entitled.get(label[name], 0) + share.entitlement
-    waits: dict[str, list[float]] = {share: [] for share in labels}
-    stops: dict[str, list[int]] = {share: [] for share in labels}
+def _groups(summary: Summary, name: str) -> dict[str, Numbers]:
+    """Return the numbers of the groups of jobs with a color: each of the largest shares, and all others together."""
+    numbers = summary["rehearsals"][name]
+    groups = {share or NO_SHARE: numbers["shares"].get(share) for share in summary["largest_shares"]}
+    groups[others_label(summary)] = numbers["others"]
+    return {group: each for group, each in groups.items() if each is not None}
+
+
+def _mean_wait(numbers: Numbers) -> float | None:
+    return numbers["wait_seconds"]["mean"] if numbers["wait_seconds"] else None
+
+
+@dataclass(frozen=True)
+class _Axes:
+    """Axes of the charts of all rehearsals. `longest_wait` is None if no job ran."""
+
+    window: Window
+    capacity: int
+    longest_wait: float | None
+
+    @classmethod
+    def of(cls, rehearsals: Collection[Rehearsal]) -> "_Axes":
+        start = min((rehearsal.span[0] for rehearsal in rehearsals), default=0)
+        end = max((rehearsal.span[1] for rehearsal in rehearsals), default=0)
+        waits = [rehearsal.total.wait.max for rehearsal in rehearsals]
+        return cls(
+            window=Window(start=start, end=max(end, start + 1)),
+            capacity=max((sum(rehearsal.capacity.values()) for rehearsal in rehearsals), default=1),
+            longest_wait=max(filter(math.isfinite, waits), default=None),
+        )
+
+
+def _charts(
+    rehearsal: Rehearsal, groups: Mapping[str, Numbers], colors: Mapping[str, str], others: str, axes: _Axes
+) -> list[Chart]:
+    """Return the charts of a rehearsal. Shares without a color are combined."""
+    with_jobs = [group for group, numbers in groups.items() if numbers["jobs"]]
+    use: dict[str, list[Timeline]] = {group: [] for group in with_jobs}
+    group_of = {name: name or NO_SHARE if (name or NO_SHARE) in colors else others for name in rehearsal.shares}
+    for name, share in rehearsal.shares.items():
+        if share.jobs:
+            use[group_of[name]].append(share.use)
+    entitled = {group: entitlement for group in with_jobs if (entitlement := groups[group]["entitlement"])}
+    waits: dict[str, list[float]] = {group: [] for group in with_jobs}
+    stops: dict[str, list[int]] = {group: [] for group in with_jobs}
     trace = rehearsal.trace
     for index, outcome in zip(trace.shares, rehearsal.outcomes, strict=True):
-        name = label[trace.share_names[index]]
-        waits[name].append(math.inf if outcome.first_start is None else outcome.waited)
+        group = group_of[trace.share_names[index]]
+        waits[group].append(math.inf if outcome.first_start is None else outcome.waited)
         if outcome.preemptions:
-            stops[name] += [run.stop for run in outcome.runs if run.preempted]
-    window = Window(start=start, end=max(end, start + 1))
-    capacity = sum(rehearsal.capacity.values())
+            stops[group] += [run.stop for run in outcome.runs if run.preempted]
+    timelines = {group: sum_timelines(each) for group, each in use.items()}
     return [
-        use_chart({name: sum_timelines(timelines) for name, timelines in use.items()}, entitled, capacity, window),
-        waits_chart(waits),
-        preemptions_chart(stops, window),
+        use_chart(timelines, entitled, sum(rehearsal.capacity.values()), axes.window, colors, top=axes.capacity),
+        waits_chart(waits, colors, axes.longest_wait),
+        preemptions_chart(stops, axes.window, colors),
     ]

@@ -1,6 +1,7 @@
 """Reader of traces from CSV, JSON Lines and Parquet files."""
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from itertools import pairwise
@@ -8,10 +9,12 @@ from pathlib import Path
 from typing import Any, Final, Generic, Literal, Protocol, TypeAlias, TypeVar
 
 from fairlane._internal.checks import check_whole_number
-from fairlane.errors import ConfigurationError, Problem
+from fairlane.errors import ConfigurationError, Problem, dotted
+from fairlane.rehearsal.checks import instance_type_problem, share_problem
 from fairlane.rehearsal.traces.cells import Cells, JobTimes
-from fairlane.rehearsal.traces.rows import Row, open_table
+from fairlane.rehearsal.traces.rows import Row, UnreadableRest, open_table
 from fairlane.scheduler.job import Job, Trace, order_problems
+from fairlane.scheduling import QuotaManagement, SchedulingPolicy
 
 Unit: TypeAlias = Literal["instances", "gpus"]
 """Unit of the capacity of a queue."""
@@ -28,7 +31,14 @@ _MAX_PROBLEMS: Final = 20
 """Maximum number of problems in an error."""
 
 
-def read_trace(path: str | Path, *, unit: Unit = "instances", gpus_per_instance: int | None = None) -> Trace:
+def read_trace(
+    path: str | Path,
+    *,
+    unit: Unit = "instances",
+    gpus_per_instance: int | None = None,
+    policy: SchedulingPolicy | None = None,
+    skip_bad_rows: bool = False,
+) -> Trace:
     """Read a trace from a file with one row per job.
 
     Each row has `submit`, `run`, and `instances` or `gpus`. The columns `share`, `priority`, `instance_type`,
@@ -40,20 +50,23 @@ def read_trace(path: str | Path, *, unit: Unit = "instances", gpus_per_instance:
         unit: Unit of the queue's capacity: `instances` or `gpus`. Default: `instances`.
         gpus_per_instance: Number of GPUs of an instance, 1 or more. It converts jobs that are given in the other unit.
             An instance of which a job uses a part counts as a whole instance. Default: no conversion.
+        policy: Scheduling policy that must have the shares and the instance types of the jobs. Default: any.
+        skip_bad_rows: True to leave out rows with mistakes. The advice counts them by column and kind. Default: False.
 
     Returns:
-        Jobs in the order of their submission, with advice about ignored columns.
+        Jobs in the order of their submission, with advice about ignored columns and rows.
 
     Raises:
         ConfigurationError: If the file has mistakes. The error lists the first 20, each with its line or, for Parquet,
-            its row.
+            its row. With `skip_bad_rows`, if no row is good or the file cannot be read to its end.
     """
     path = Path(path)
     if gpus_per_instance is not None and (
         problems := list(check_whole_number(("gpus_per_instance",), gpus_per_instance, 1))
     ):
         raise ConfigurationError("read_trace", problems)
-    jobs, advice = read_jobs(path, _Reader(unit, gpus_per_instance), COLUMNS)
+    reader = _Reader(unit, gpus_per_instance, policy)
+    jobs, advice = read_jobs(path, reader, COLUMNS, skip_bad_rows=skip_bad_rows)
     return Trace.of(jobs, advice=advice)
 
 
@@ -99,28 +112,44 @@ class RowReader(ABC, Generic[JobT]):
         """Return the job of a row. A job with problems is not used."""
 
 
-def read_jobs(path: Path, reader: RowReader[JobT], known: Collection[str]) -> tuple[list[JobT], list[str]]:
+def read_jobs(
+    path: Path, reader: RowReader[JobT], known: Collection[str], *, skip_bad_rows: bool = False
+) -> tuple[list[JobT], list[str]]:
     """Read the jobs of a file, in the order of its rows, and advice about the file.
 
     Args:
         path: Path of a CSV, JSON Lines or Parquet file.
         reader: Converter of its rows.
         known: Names of all columns that have a meaning.
+        skip_bad_rows: True to leave out rows with mistakes, which the advice counts. Default: False.
 
     Raises:
-        ConfigurationError: If the file has mistakes. The error lists the first 20.
+        ConfigurationError: If the file has mistakes. The error lists the first 20. With `skip_bad_rows`, if no row is
+            good or the file cannot be read to its end.
     """
     table = open_table(path)
     if table.columns is not None and (problems := list(reader.missing_columns(table.columns))):
         raise ConfigurationError(str(path), problems)
-    jobs = [job for row in table.rows if (job := reader.job(row))]
+    jobs = []
+    left_out = Counter[str]()
+    for row in table.rows:
+        before = len(reader.problems)
+        if job := reader.job(row):
+            jobs.append(job)
+        else:
+            left_out[_kind(reader.problems[before])] += 1
     problems = reader.problems
+    if skip_bad_rows and jobs and not any(isinstance(problem, UnreadableRest) for problem in problems[-1:]):
+        problems = []
     if not jobs and not problems:
         problems = [Problem.relation((), "the file has no jobs: add a row for each job")]
     if problems:
         more = f" (and {len(problems) - _MAX_PROBLEMS} more)" if len(problems) > _MAX_PROBLEMS else ""
         raise ConfigurationError(f"{path}{more}", problems[:_MAX_PROBLEMS])
     advice = []
+    if left_out:
+        kinds = ", ".join(f"{kind} ({number:,})" for kind, number in left_out.most_common())
+        advice.append(f"{path}: {left_out.total():,} of {len(jobs) + left_out.total():,} rows are left out: {kinds}")
     if ignored := ", ".join(name for name in reader.columns if name not in known):
         advice.append(f"{path}: unknown columns are ignored: {ignored}")
     if any(later.submit < job.submit for job, later in pairwise(jobs)):
@@ -128,11 +157,21 @@ def read_jobs(path: Path, reader: RowReader[JobT], known: Collection[str]) -> tu
     return jobs, advice
 
 
+def _kind(problem: Problem) -> str:
+    """Return the kind of a problem, for example `run missing`."""
+    name = dotted(problem.field) if problem.field else "row"
+    return f"{name} {'missing' if problem.is_missing else 'not allowed'}"
+
+
 class _Reader(RowReader[Job]):
     """Converter of rows to jobs of a queue."""
 
-    def __init__(self, unit: Unit, gpus_per_instance: int | None) -> None:
+    def __init__(self, unit: Unit, gpus_per_instance: int | None, policy: SchedulingPolicy | None) -> None:
         super().__init__()
+        self._policy = policy
+        shares = policy.shares if isinstance(policy, QuotaManagement) else ()
+        self._units = list(dict.fromkeys(unit for share in shares for unit in share.capacity))
+        self._fits: dict[tuple[str, str], list[Problem]] = {}
         self._unit: Unit = unit
         self._other: Unit = "gpus" if unit == "instances" else "instances"
         self._gpus = gpus_per_instance
@@ -148,11 +187,15 @@ class _Reader(RowReader[Job]):
 
     def _convert(self, cells: Cells, line: int, content: Mapping[str, Any]) -> Job:
         before = len(cells.problems)
+        share, instance_type = cells.text("share"), cells.text("instance_type")
+        if self._policy is not None:
+            for problem in self._problems_of(self._policy, share, instance_type):
+                self.problems.append(replace(problem, line=line))
         job = Job(
-            share=cells.text("share"),
+            share=share,
             priority=cells.whole("priority", 0, _HIGHEST_PRIORITY) if "priority" in cells else 0,
             instances=self._size(cells),
-            instance_type=cells.text("instance_type"),
+            instance_type=instance_type,
             submit=self._times.second(cells),
             run=cells.seconds("run"),
             checkpoint=cells.seconds("checkpoint") if "checkpoint" in cells else None,
@@ -170,6 +213,16 @@ class _Reader(RowReader[Job]):
 
     def _real_time(self, cells: Cells, name: str) -> int | None:
         return self._times.second(cells, name) if name in cells else None
+
+    def _problems_of(self, policy: SchedulingPolicy, share: str, instance_type: str) -> list[Problem]:
+        """Return the problems of a share and an instance type."""
+        if (share, instance_type) not in self._fits:
+            problems = (
+                share_problem(policy, share),
+                instance_type_problem(policy, self._units, instance_type),
+            )
+            self._fits[share, instance_type] = [problem for problem in problems if problem]
+        return self._fits[share, instance_type]
 
     def _size(self, cells: Cells) -> int:
         """Return the number of capacity units that a job needs."""

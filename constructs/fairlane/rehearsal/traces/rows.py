@@ -13,6 +13,11 @@ from fairlane.errors import ConfigurationError, Problem
 Row: TypeAlias = tuple[int, Mapping[str, Any] | Problem]
 """Line of the row, and its values by column, or the problem of a row that cannot be read."""
 
+
+class UnreadableRest(Problem):
+    """Problem of a row after which the rest of the file cannot be read."""
+
+
 _BATCH: Final = 65_536  # rows of a Parquet file in memory at a time
 
 
@@ -68,7 +73,8 @@ def _csv(path: Path) -> Iterator[Row]:
             try:
                 cells = next(reader, None)
             except csv.Error as error:
-                yield reader.line_num, _row_problem(reader.line_num, f"the row is not valid CSV: {error}")
+                sentence = f"the row is not valid CSV: {error}"
+                yield reader.line_num, UnreadableRest.relation((), sentence, reader.line_num)
                 return
             if cells is None:
                 return

@@ -7,7 +7,8 @@ import pytest
 
 from fairlane.errors import ConfigurationError
 from fairlane.hyperpod import Cap, Sharing
-from fairlane.rehearsal.hyperpod import ClusterTrace, rehearse_cluster
+from fairlane.rehearsal.hyperpod import ClusterTrace, cluster_charts, rehearse_cluster
+from fairlane.rehearsal.report.charts import Window
 from tests.fairlane.hyperpod.governance import EVEN, P5, team
 
 from .clusters import HOUR, NIGHT, cluster, elastic, job, one_team, rehearse
@@ -121,7 +122,7 @@ def test_jobs_that_never_run_have_a_reason() -> None:
     assert {size for _, size in fourth.sizes} == {8, 0}  # the cap ends at 8
     assert result.total.never_ran == 2
     assert result.advice[0].startswith("jobs that never run: 2; the first is large of team research: it needs 9")
-    assert result.total.wait.max == float("inf")
+    assert result.total.wait.max == fourth.waited, "waits are those of the jobs that started"
 
 
 def test_fair_sharing_divides_idle_gpus_by_weight() -> None:
@@ -270,3 +271,20 @@ def test_a_rehearsal_can_end_before_the_jobs() -> None:
     still = rehearse_cluster(cluster(), trace.static(), hours=10)
     assert still.idle == 10 * HOUR * 96  # 960 GPU-hours in a night of ten hours
     assert still.total.tokens == 10 * HOUR * 8000
+
+
+def test_a_team_has_one_color_and_all_rehearsals_have_the_same_time_axis() -> None:
+    short, long = (rehearse(cluster(), elastic(4, run=HOUR * hours, name="llama")) for hours in (1, 3))
+    window = Window(start=0, end=long.span[1])
+    charts = [[chart for chart in cluster_charts(each, window) if chart.figure] for each in (short, long)]
+    colors = {
+        (series["name"], series["line"]["color"])
+        for each in charts
+        for chart in each[:2]
+        for series in (chart.figure or {})["data"]
+    }
+    assert len(colors) == 1
+    for first, second in zip(*charts, strict=True):
+        if first.kind != "waits":
+            axes = [(chart.figure or {})["layout"]["xaxis"]["range"] for chart in (first, second)]
+            assert axes[0] == axes[1]

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+from random import Random
 from typing import Any
 
 import pytest
@@ -21,7 +22,7 @@ from fairlane.rehearsal import (
     render_report,
     summarize,
 )
-from fairlane.rehearsal.report.table import duration
+from fairlane.rehearsal.report.table import LEAST_IMPORTANT, NONE, columns, duration, rows
 from fairlane.scheduler.job import Job, Trace
 from fairlane.scheduler.options import Strategies
 
@@ -53,7 +54,7 @@ def fifo(*jobs: Job, capacity: int = 10) -> Rehearsal:
     return rehearse(Fifo(), Trace.of(jobs), capacity=capacity)
 
 
-def table_text(summary: Any, width: int = 140) -> str:
+def table_text(summary: Any, width: int = 160) -> str:
     console = Console(width=width, record=True, file=open(os.devnull, "w"))  # noqa: PTH123, SIM115
     console.print(comparison_table(summary))
     console.file.close()
@@ -72,7 +73,14 @@ def test_the_summary_has_the_numbers_of_a_rehearsal() -> None:
         "failed": 0,
         "never_ran": 0,
         "wait_seconds": {"mean": 200, "p50": 200, "p95": 200, "max": 200},
-        "mean_use": 10 * (120 + 240) / 560,
+        "slowdown": 1,
+        "mean_use": 10 * 101 / 101,
+        "backlog": {
+            "waiting_jobs": 0,
+            "running_jobs": 1,
+            "instance_hours": 10 * (19 + 240) / 3600,
+            "gpu_hours": pytest.approx(8 * 10 * (19 + 240) / 3600),
+        },
         "entitlement": 4,
         "starved_seconds": 200,
         "starvation": [[120, 320]],
@@ -82,26 +90,29 @@ def test_the_summary_has_the_numbers_of_a_rehearsal() -> None:
     }
     total = now["total"]
     assert (total["jobs"], total["preemptions"], total["lost_gpu_hours"]) == (2, 1, 8 * 400 / 3600)
-    assert total["mean_use"] == pytest.approx((3600 + 1200) / 560)
-    assert now["utilization"] == pytest.approx((3600 + 1200) / 5600)
+    assert total["mean_use"] == 10
+    assert (now["window_seconds"], now["utilization"]) == (101, 1)
+    assert total["backlog"]["instance_hours"] == pytest.approx((10 * (19 + 240) + 1200) / 3600)
 
 
 def test_the_keys_of_the_summary_are_stable() -> None:
     summary = summarize({"x": fifo(Job(share="a", submit=0, run=1))})
-    assert set(summary) == {"version", "rehearsals"}
-    assert summary["version"] == 1
+    assert set(summary) == {"version", "largest_shares", "other_shares", "rehearsals"}
+    assert summary["version"] == 2
     assert list(summary["rehearsals"]["x"]) == [
         "policy",
         "strategies",
         "ec2_instances",
         "capacity",
         "seconds",
+        "window_seconds",
         "utilization",
         "peak_utilization",
         "jain",
         "max_min",
         "total",
         "shares",
+        "others",
         "advice",
     ]
 
@@ -122,7 +133,8 @@ def test_lost_gpu_hours_use_the_gpus_of_each_instance_type(gpus: dict[str, int],
     numbers = summary["rehearsals"]["x"]
     expected = None if hours is None else pytest.approx(hours / 3600)
     assert numbers["total"]["lost_gpu_hours"] == numbers["shares"]["b"]["lost_gpu_hours"] == expected
-    assert ("GPU-hours lost" in table_text(summary)) == (hours is not None)
+    assert ("GPU-hours lost" in columns(summary)) == (hours is not None)
+    assert ("Instance-hours left" in columns(summary)) == (hours is None)
 
 
 def test_the_table_has_a_row_for_each_share_and_rehearsal() -> None:
@@ -133,10 +145,42 @@ def test_the_table_has_a_row_for_each_share_and_rehearsal() -> None:
     ).splitlines()
     cells = [re.split(r"\s{2,}", line.strip()) for line in lines if re.search(r"\d", line) and "p50" not in line]
     assert [row[0] for row in cells] == ["all", "with fifo", "a", "with fifo", "b", "with fifo"]
-    assert cells[0] == ["all", "now", "2", "1.8 min", "20 s", "3.3 min", "3.3 min", "–", "8.6", "1", "0.9", "–"]  # noqa: RUF001
-    assert cells[2] == ["a", "now", "1", "20 s", "20 s", "20 s", "20 s", "20 s", "2.1", "0", "0.0"]
-    assert cells[3] == ["with fifo", "1", "3.3 min", "3.3 min", "3.3 min", "3.3 min", "–", "2.4", "0", "0.0"]  # noqa: RUF001
-    assert cells[4] == ["b", "now", "1", "3.3 min", "3.3 min", "3.3 min", "3.3 min", "3.3 min", "6.4", "1", "0.9"]
+    ran = ["0", "0"]  # jobs that never ran, and that failed
+    long = ["3.3 min"] * 4
+    waits = ["1.8 min", "20 s", "3.3 min", "3.3 min"]
+    assert cells[0] == ["all", "now", "2", *ran, *waits, "1.0", NONE, "10.0", "8.4", "1", "0.9", NONE]
+    assert cells[2] == ["a", "now", "1", *ran, *["20 s"] * 4, "1.0", "20 s", "0.0", "2.7", "0", "0.0"]
+    assert cells[3] == ["with fifo", "1", *ran, *long, "1.0", NONE, "0.0", "2.7", "0", "0.0"]
+    assert cells[4] == ["b", "now", "1", *ran, *long, "1.0", "3.3 min", "10.0", "5.8", "1", "0.9"]
+
+
+@pytest.mark.parametrize("width", [80, 100, 120, 160])
+@pytest.mark.parametrize("shares", [2, 15])
+def test_a_narrow_terminal_has_fewer_columns_and_whole_numbers(width: int, shares: int) -> None:
+    chance = Random(1)
+    names = [f"a-team-{number}" for number in range(shares)]
+    jobs = [Job(share=chance.choice(names), submit=100 * n, run=chance.randint(1, 200_000)) for n in range(1000)]
+    summary = summarize({"gpu-queue": fifo(*jobs, Job(share=names[0], instances=11, submit=0, run=1))}, gpus={"": 8})
+    text = table_text(summary, width)
+    assert max(map(len, text.splitlines())) <= width
+    shown = rows(summary)
+    headings = columns(summary)
+    _, _, hidden = text.partition("columns that the terminal is too narrow for: ")
+    left_out = re.sub(r"\s+", " ", hidden).strip().split("; ") if hidden else []
+    assert (not left_out) == (width == 160)
+    assert left_out == [name for name in LEAST_IMPORTANT if name in headings][: len(left_out)]
+    lines = [re.split(r"\s{2,}", line.strip()) for line in text.splitlines()]
+    for row in shown:
+        cells = [cell for cell, heading in zip(row, headings, strict=True) if heading not in left_out]
+        assert [cell for cell in cells if cell] in lines
+
+
+def test_a_share_without_jobs_has_a_row() -> None:
+    result = rehearse(quotas(P4), Trace.of([Job(share="b", submit=0, run=60)]), capacity={P4: 10})
+    summary = summarize({"x": result})
+    assert (summary["largest_shares"], summary["other_shares"]) == (["a", "b"], 0)
+    assert [row[:3] for row in rows(summary)] == [["all", "x", "1"], ["a", "x", "0"], ["b", "x", "1"]]
+    assert [row[5:9] for row in rows(summary)][1] == [NONE] * 4
 
 
 def test_brackets_in_names_are_not_markup() -> None:
@@ -235,6 +279,7 @@ def test_the_page_has_numbers_notes_and_charts() -> None:
         assert word in html
     assert "No job was preempted." in html
     assert set(figures(now=rehearsal_with_preemption(), then=fifo(*borrowing_jobs()))) == {
+        "chart-all-overview",
         "chart-0-use",
         "chart-0-waits",
         "chart-0-preemptions",
@@ -301,12 +346,12 @@ def test_preemptions_are_counted_over_time() -> None:
     assert b["x"][0] * 86_400 == pytest.approx(120, abs=10)
 
 
-def test_shares_with_the_least_use_are_combined_in_charts() -> None:
+def test_shares_with_the_least_work_are_combined_in_charts() -> None:
     jobs = [Job(share=f"s{number}", submit=0, run=100 * (20 - number)) for number in range(20)]
     data = figures(x=fifo(*jobs, capacity=100))["chart-0-use"]["data"]
-    assert [trace["name"] for trace in data] == [*(f"s{number}" for number in range(7)), "all others"]
-    assert data[-1]["y"][0] == 13
-    assert len(figures(x=fifo(*jobs[:8], capacity=100))["chart-0-use"]["data"]) == 8
+    assert [trace["name"] for trace in data] == [*(f"s{number}" for number in range(10)), "others (10)"]
+    assert data[-1]["y"][0] == 10
+    assert len(figures(x=fifo(*jobs[:10], capacity=100))["chart-0-use"]["data"]) == 10
 
 
 def test_names_are_escaped_in_html() -> None:

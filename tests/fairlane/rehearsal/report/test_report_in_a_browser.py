@@ -11,6 +11,7 @@ from fairlane.rehearsal.hyperpod import render_cluster_report, summarize_cluster
 from tests.browser import LIGHT_AND_DARK, NEEDS_CHROMIUM, browse
 from tests.fairlane.rehearsal.hyperpod.clusters import cluster, elastic
 from tests.fairlane.rehearsal.hyperpod.clusters import rehearse as rehearse_jobs
+from tests.fairlane.rehearsal.report.test_page import rehearsals as many_shares
 
 P4 = "ml.p4d.24xlarge"
 POLICY = QuotaManagement(
@@ -43,9 +44,9 @@ def test_the_report_has_no_errors_and_fetches_nothing(views: list[dict[str, Any]
 def test_all_charts_are_drawn_without_cuts_or_overlaps(views: list[dict[str, Any]]) -> None:
     for view in views:
         assert (view["overlapping"], view["isWiderThanWindow"]) == ([], False)
-        assert [widget["type"] for widget in view["widgets"]] == ["use", "waits", "preemptions"] * 2
+        assert [widget["type"] for widget in view["widgets"]] == ["overview", *["use", "waits", "preemptions"] * 2]
         drawn = [chart["isDrawn"] for widget in view["widgets"] for chart in widget["charts"]]
-        assert drawn == [True] * 5
+        assert drawn == [True] * 6
         for widget in view["widgets"]:
             assert widget["titleIsWhole"]
             assert (widget["cut"], widget["colliding"], widget["scrolls"]) == ([], [], False), widget["title"]
@@ -53,6 +54,20 @@ def test_all_charts_are_drawn_without_cuts_or_overlaps(views: list[dict[str, Any
 
 def test_the_background_follows_the_color_scheme(views: list[dict[str, Any]]) -> None:
     assert [view["background"] for view in views] == ["rgb(242, 243, 243)", "rgb(15, 20, 26)"]
+
+
+@pytest.mark.parametrize("shares", [15, 1755])
+def test_the_answer_and_the_first_chart_fit_a_screen(shares: int, tmp_path: Path) -> None:
+    page = render_report(many_shares(shares), summarize(many_shares(shares)), title="training")
+    (tmp_path / "report.html").write_text(page)
+    (view,) = browse(tmp_path / "report.html", [{"width": 1280, "scheme": "light"}], tmp_path)
+    assert (view["errors"], view["isWiderThanWindow"], view["overlapping"]) == ([], False, [])
+    box = view["widgets"][0]["box"]
+    assert view["widgets"][0]["type"] == "overview"
+    assert box["y"] < 250
+    assert box["y"] + box["height"] < 720
+    assert [(widget["cut"], widget["colliding"]) for widget in view["widgets"]] == [([], [])] * len(view["widgets"])
+    assert view["tallestRow"] < 50
 
 
 def test_the_table_of_a_cluster_has_whole_words_in_a_narrow_window(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Traces in files: values of cells, and mistakes with their lines."""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from fairlane import ConfigurationError
+from fairlane import ConfigurationError, FairShare, Fifo, QuotaManagement, QuotaShare, Sharing
 from fairlane.rehearsal import read_trace, write_trace
 from fairlane.scheduler.job import Job, Trace
 
@@ -296,6 +297,86 @@ def test_a_line_that_is_not_a_json_object_is_refused(line: str, tmp_path: Path) 
 def test_gpus_per_instance_below_1_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"read_trace: 1 problem\n.*gpus_per_instance: got 0"):
         read_trace(jsonl(tmp_path, ROW), gpus_per_instance=0)
+
+
+def test_bad_rows_are_left_out_and_counted_by_kind(tmp_path: Path) -> None:
+    rows = ["0,60,1,a", "1,,1,b", "2,,x,c", "3,-5,1,d", "4,60,0,e", "5,60", "6,60,2,g"]
+    path = csv(tmp_path, "submit,run,instances,name\n" + "\n".join(rows))
+    trace = read_trace(path, skip_bad_rows=True)
+    assert [job.name for job in trace] == ["a", "g"]
+    assert list(trace.advice) == [
+        f"{path}: 5 of 7 rows are left out: instances not allowed (2), run missing (1), run not allowed (1), "
+        "row not allowed (1)"
+    ]
+    assert len(mistakes(path)) == 6
+
+
+def test_bad_rows_of_json_lines_and_parquet_are_left_out(tmp_path: Path) -> None:
+    path = jsonl(tmp_path, ROW, {**ROW, "run": None}, "{", ROW)
+    trace = read_trace(path, skip_bad_rows=True)
+    assert (len(trace), list(trace.advice)) == (
+        2,
+        [f"{path}: 2 of 4 rows are left out: run missing (1), row not allowed (1)"],
+    )
+    path = table(tmp_path, submit=[0, 1, 2], run=pyarrow.array([1, None, 3], "int64"), instances=[1, 1, 1])
+    trace = read_trace(path, skip_bad_rows=True)
+    assert ([job.submit for job in trace], list(trace.advice)) == (
+        [0, 2],
+        [f"{path}: 1 of 3 rows are left out: run missing (1)"],
+    )
+
+
+def test_good_files_have_no_advice_about_bad_rows(tmp_path: Path) -> None:
+    path = jsonl(tmp_path, ROW)
+    assert list(read_trace(path, skip_bad_rows=True).advice) == []
+
+
+def test_what_is_no_row_is_refused_even_if_bad_rows_are_left_out(tmp_path: Path) -> None:
+    def refused(path: Path) -> str:
+        return " ".join(mistakes(path, skip_bad_rows=True))
+
+    assert "the file has no jobs" in refused(csv(tmp_path, "submit,run,instances\n"))
+    assert "run: missing; use a column" in refused(csv(tmp_path, "submit,instances\n0,1\n"))
+    assert "line 2, run: got '0'" in refused(csv(tmp_path, "submit,run,instances\n0,0,1\n"))
+    assert len(mistakes(csv(tmp_path, "submit,run,instances\n" + "0,0,1\n" * 30), skip_bad_rows=True)) == 20
+    rest = refused(csv(tmp_path, 'submit,run,instances,name\n0,60,1,a\n1,60,1,"b\n2,60,1,c\n'))
+    assert "the row is not valid CSV" in rest, "the quote that does not end takes the rest of the file"
+
+
+@given(st.lists(st.sampled_from(["0,60,1", "0,,1", "x,60,1", "0,60,1.5", "0,60", "0,60,1,1"]), min_size=1))
+def test_the_kinds_of_bad_rows_add_up(tmp_path_factory: pytest.TempPathFactory, rows: list[str]) -> None:
+    path = csv(tmp_path_factory.mktemp("bad"), "\n".join(["submit,run,instances", "0,1,1", *rows]))
+    trace = read_trace(path, skip_bad_rows=True)
+    bad = sum(row != "0,60,1" for row in rows)
+    assert len(trace) == 1 + len(rows) - bad
+    (advice,) = trace.advice or [""]
+    assert sum(map(int, re.findall(r"\((\d+)\)", advice))) == bad
+    if bad:
+        assert f": {bad} of {1 + len(rows)} rows are left out: " in advice
+
+
+def test_shares_and_instance_types_that_a_policy_does_not_have_are_reported_with_their_lines(tmp_path: Path) -> None:
+    unit = "ml.p4d.24xlarge"
+    policy = QuotaManagement(QuotaShare(name="vision", capacity={unit: 4}, sharing=Sharing.LEND))
+    rows = [
+        "5,60,1,vision,",
+        f"4,60,1,visoin,{unit}",
+        "3,60,1,,",
+        f"2,60,1,vision,{unit}",
+        "1,60,1,vision,ml.g5.xlarge",
+    ]
+    path = csv(tmp_path, "\n".join(["submit,run,instances,share,instance_type", *rows]))
+    assert mistakes(path, policy=policy) == [
+        "line 3, share: got 'visoin', allowed: an enabled quota share: vision",
+        "line 4, share: got '', allowed: an enabled quota share: vision",
+        f"line 6, instance_type: got 'ml.g5.xlarge', allowed: an instance type of the queue: {unit}",
+    ]
+    trace = read_trace(path, policy=policy, skip_bad_rows=True)
+    assert [job.submit for job in trace] == [2, 5]
+    assert trace.advice[0].endswith("3 of 5 rows are left out: share not allowed (2), instance_type not allowed (1)")
+    assert len(read_trace(path)) == len(read_trace(path, policy=Fifo())) == 5
+    (problem,) = mistakes(path, policy=FairShare({"vision": 1}))
+    assert problem.startswith("line 4, share: jobs without a share identifier cannot run with FairShare")
 
 
 JOBS = st.lists(
