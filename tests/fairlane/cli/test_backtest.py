@@ -37,7 +37,7 @@ def test_the_table_has_real_and_rehearsed_numbers(capsys: pytest.CaptureFixture[
     assert "start-up time that fits best: 7 min" in out
     assert "strategies that fit best: the given ones" in out
     assert "mean absolute error of the waits: 0 s; with the given strategies and no start-up time" in out
-    assert "no difference for these jobs: share_order=least-used, victims=newest, decay=none" in out
+    assert "no difference for these jobs: unrunnable=block" in out
     assert "worse: head_of_line=skip" in out
     assert err == ""
 
