@@ -55,6 +55,8 @@ def _compare(measure: _Measure, rehearsals: Mapping[str, RehearsalSummary]) -> s
     winners = [_with(name) for name in texts if texts[name] == text]
     if len(winners) == len(texts):
         return f"{measure.name} is {text}{' in all rehearsals' * (len(texts) > 1)}"
+    if len(winners) > 2:
+        winners = [winners[0], f"{len(winners) - 1} others"]
     others = sorted({value: texts[name] for name, value in values.items() if texts[name] != text}.items())
     span = list(dict.fromkeys([others[0][1], others[-1][1]]))
     return f"{measure.name} is {measure.best} {' and '.join(winners)}: {text}, against {' to '.join(span)}"

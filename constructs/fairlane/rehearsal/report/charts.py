@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import cycle, pairwise
+from textwrap import wrap
 from typing import Any, Final
 
 from fairlane._charts.chart import Chart, Entry
@@ -22,6 +23,8 @@ _BARS: Final = 60
 _EPOCH: Final = 10**8
 _SHORTEST: Final = 60
 """Shortest waiting time on the axis, in seconds."""
+_LINE: Final = 150  # characters across the page
+_SHORTEST_LABEL: Final = 8
 _TICKS: Final = (60, 600, 3600, 6 * 3600, 86_400, 7 * 86_400, 30 * 86_400, 365 * 86_400)
 
 
@@ -87,7 +90,10 @@ def overview_chart(waits: Mapping[str, Mapping[str, float | None]], colors: Mapp
     if not data:
         return Chart(kind="overview", title=title, wide=True, note="No job started.")
     names = [escape_html(name) for name in waits]
+    width = max(_SHORTEST_LABEL, _LINE // max(1, len(names)))
+    labels = ["<br>".join(map(escape_html, wrap(name, width))) for name in waits]
     axis = {**AXIS, "type": "category", "categoryorder": "array", "categoryarray": names}
+    axis |= {"tickvals": names, "ticktext": labels, "tickangle": 0}
     layout = chart_layout(xaxis=axis, yaxis={**_values(f" {unit}"), "rangemode": "tozero"}, barmode="group")
     return Chart(kind="overview", title=title, wide=True, figure={"data": data, "layout": layout}, legend=legend)
 

@@ -211,6 +211,14 @@ def test_the_answer_of_equal_rehearsals_names_none() -> None:
     assert answer == "The mean wait is 0 s in all rehearsals; the mean slowdown is 1.0 in all rehearsals."
 
 
+def test_the_answer_names_one_of_several_equal_rehearsals() -> None:
+    trace = Trace.of([Job(submit=0, run=600)] * 2)
+    results = {f"with {name}": rehearse(Fifo(), trace, capacity=1 + (name < "e")) for name in "abcde"}
+    assert describe_answer(summarize(results)).startswith(
+        "The mean wait is shortest with a and 3 others: 0 s, against 5 min; "
+    )
+
+
 def test_the_answer_counts_jobs_that_never_ran_or_failed() -> None:
     summary, _ = summary_and_page(15)
     total = {name: numbers["total"] for name, numbers in summary["rehearsals"].items()}

@@ -70,6 +70,15 @@ def test_the_answer_and_the_first_chart_fit_a_screen(shares: int, tmp_path: Path
     assert view["tallestRow"] < 50
 
 
+def test_long_names_of_rehearsals_are_wrapped(tmp_path: Path) -> None:
+    result = many_shares(2)["with fifo"]
+    rehearsals = {f"with environments/production-candidate-{number}.yaml": result for number in range(6)}
+    (tmp_path / "report.html").write_text(render_report(rehearsals, summarize(rehearsals), title="training"))
+    (view,) = browse(tmp_path / "report.html", [{"width": 1280, "scheme": "light"}], tmp_path)
+    overview = view["widgets"][0]
+    assert (view["isWiderThanWindow"], overview["cut"], overview["colliding"]) == (False, [], [])
+
+
 def test_the_table_of_a_cluster_has_whole_words_in_a_narrow_window(tmp_path: Path) -> None:
     job = elastic(4, 8, 12, 16, run=72_000, tokens_per_second={4: 8000, 16: 28_000}, name="llama")
     rehearsals = dict.fromkeys(("training", "with static"), rehearse_jobs(cluster(), job, hours=10))
