@@ -15,6 +15,8 @@ from fairlane.rehearsal.results import Backlog as Backlog
 from fairlane.rehearsal.results import Fairness as Fairness
 from fairlane.rehearsal.results import ShareResult as ShareResult
 from fairlane.rehearsal.results import Wait as Wait
+from fairlane.rehearsal.sensitivity import Sensitivity as Sensitivity
+from fairlane.rehearsal.sensitivity import measure_sensitivity as measure_sensitivity
 from fairlane.rehearsal.simulator import rehearse as rehearse
 from fairlane.rehearsal.timeline import Timeline as Timeline
 from fairlane.rehearsal.traces import Load as Load

@@ -14,9 +14,6 @@ BETTER: Final = {"never_ran": -1, "wait_mean": -1, "wait_p95": -1, "lost_instanc
 """Numbers by which policies are ordered: 1 if a higher number is better, -1 if a lower number is better."""
 
 
-_OF_ALL_JOBS: Final = ("never_ran", "lost_instance_hours", "jain")
-
-
 class Choice(NamedTuple):
     """Value of a strategy."""
 
@@ -75,7 +72,7 @@ class Sensitivity:
     def flips(self) -> Iterator[Flip]:
         """Yield the pairs of rehearsals whose order depends on a choice, for each number that orders rehearsals.
 
-        Waits with a choice with which other jobs never run are not comparable, and are left out.
+        With a choice with which other jobs never run, only their number is compared.
         """
         for number, sign in BETTER.items():
             for choice, changed in self.alternatives.items():
@@ -89,7 +86,7 @@ class Sensitivity:
 
     def _is_comparable(self, name: str, number: str, chosen: Numbers) -> bool:
         base = self.base[name]
-        same_jobs = number in _OF_ALL_JOBS or chosen["never_ran"] == base["never_ran"]
+        same_jobs = number == "never_ran" or chosen["never_ran"] == base["never_ran"]
         return same_jobs and number in base and number in chosen
 
     def as_json(self) -> dict[str, Any]:

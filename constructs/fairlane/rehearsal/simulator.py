@@ -1,7 +1,7 @@
 """Simulation of a scheduling policy with a trace of jobs."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from fairlane.errors import ConfigurationError
 from fairlane.rehearsal.checks import rehearsal_problems
@@ -9,6 +9,7 @@ from fairlane.rehearsal.rehearsal import Rehearsal
 from fairlane.scheduler.engine import Engine
 from fairlane.scheduler.job import Trace
 from fairlane.scheduler.options import Ec2Instances, Strategies
+from fairlane.scheduler.record import WAITING, Record
 from fairlane.scheduler.submission import WaitReason
 from fairlane.scheduler.weights import undeclared_identifiers
 from fairlane.scheduling import FairShare, JobStateTimeLimitAction, QuotaManagement, SchedulingPolicy, TimeLimitReason
@@ -79,7 +80,7 @@ def rehearse(
         progress(1.0)
     record = engine.record
     record.last = max(max(record.stops, default=0), trace.submits[-1] if len(trace) else 0)
-    advice = (*trace.advice, *_advice(policy, trace, record.unrunnable))
+    advice = (*trace.advice, *_advice(policy, trace, record.unrunnable), *_blocking_advice(record))
     return Rehearsal(policy, trace, strategies, ec2_instances, limits, record, advice)
 
 
@@ -94,6 +95,14 @@ def _advance(engine: Engine, trace: Trace, progress: Callable[[float], None]) ->
         if reported < percent < 100:
             reported = percent
             progress(percent / 100)
+
+
+def _blocking_advice(record: Record) -> Iterator[str]:
+    """Yield the numbers of jobs that a job that can never run kept from running, and that a time limit ended."""
+    if blocked := record.states.count(WAITING) - sum(record.states[row] == WAITING for row in record.unrunnable):
+        yield f"jobs that wait at the end behind a job that can never run: {blocked}"
+    if record.ended:
+        yield f"jobs that can never run and that a time limit of the queue ended: {len(record.ended)}"
 
 
 def _all_quotas(policy: SchedulingPolicy) -> dict[str, int]:

@@ -105,8 +105,9 @@ class EventLoop:
             now = ends[0] >> ROW_BITS if ends else _NEVER
             if self._next_submit < now:
                 now = self._next_submit
-            if timers:
-                now = min(now, max(self.now, min(timers.values())))
+            alarm = min(timers.values()) if timers else _NEVER
+            if alarm < now:
+                now = max(alarm, self.now)
             if changed:
                 now = min(now, -(-self.now // pass_seconds) * pass_seconds)
             if now > stop:
@@ -121,7 +122,7 @@ class EventLoop:
                 last = end
             if now == stop and not complete:
                 break
-            if timers:
+            if alarm <= now:
                 changed |= self._ring(now)
             if self._next_submit <= now:
                 row = self._arrived

@@ -147,10 +147,14 @@ def test_time_limits_of_the_environment_file_end_jobs_that_block_a_queue(run: Ru
     options = ("--strategy", "unrunnable=block")
     blocked = rehearse(run, *options)["rehearsals"]["training-p4"]["shares"]
     assert {name: share["never_ran"] for name, share in blocked.items()} == {"ProdExp1": 2, "ProdExp2": 0}
+    printed = run("rehearse", EXAMPLE, "--queue", "training-p4", "--trace", "jobs.csv", *options)[1]
+    assert "jobs that wait at the end behind a job that can never run: 1" in printed
     action = "{reason: MISCONFIGURATION:SERVICE_ENVIRONMENT_MAX_RESOURCE, max_time_seconds: 3600}"
     queue = "  training-p4:\n"
     Path("other.yaml").write_text(EXAMPLE.read_text().replace(queue, f"{queue}    time_limit_actions: [{action}]\n", 1))
-    ended = rehearse(run, *options, environment="other.yaml")["rehearsals"]["training-p4"]["shares"]["ProdExp1"]
+    result = rehearse(run, *options, environment="other.yaml")["rehearsals"]["training-p4"]
+    assert "jobs that can never run and that a time limit of the queue ended: 1" in result["advice"]
+    ended = result["shares"]["ProdExp1"]
     assert (ended["never_ran"], ended["failed"]) == (1, 1)
     assert ended["wait_seconds"]["p50"] == 3590
 

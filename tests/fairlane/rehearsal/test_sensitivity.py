@@ -84,7 +84,7 @@ def test_orders_are_those_of_the_numbers() -> None:
     }
     flips = list(Sensitivity({"x": dict(low), "y": dict(high)}, changed).flips())
     assert flips == [Flip("wait_mean", "x", "y", Choice("head_of_line", "skip"))], (
-        "waits with other jobs that never ran, equal numbers and missing numbers have no order"
+        "numbers with other jobs that never ran, equal numbers and missing numbers have no order"
     )
 
 

@@ -1,8 +1,14 @@
 """Limits that change while jobs run, and capacity that is reserved, in small cases."""
 
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
 from fairlane import FairShare, Fifo, QuotaManagement, QuotaShare, Sharing
-from fairlane.scheduler import JobState, Outcome, Strategies, Submission, Terms, Wait, WaitReason
+from fairlane.scheduler import Engine, JobState, Outcome, Strategies, Submission, Terms, Wait, WaitReason
 from fairlane.scheduler.engine import KEPT_SECONDS
+from fairlane.scheduling import SchedulingPolicy, State
 from tests.fairlane.scheduler.online import QUEUE, Runs, build_engine
 
 UNIT = "ml.p5.48xlarge"
@@ -86,3 +92,71 @@ def test_a_run_keeps_its_timeout_when_older_jobs_are_forgotten() -> None:
     engine.advance()
     assert runs.outcomes[long] == [Outcome.TIMED_OUT]
     assert runs.runs[long] == [(0, 2 * KEPT_SECONDS, False)]
+
+
+def blocking_engine(policy: SchedulingPolicy, **options: Any) -> Engine:
+    engine = Engine(strategies=Strategies(unrunnable="block"))
+    engine.set_environment("environment", 4)
+    engine.set_queue(QUEUE, policy, ["environment"], **options)
+    return engine
+
+
+@pytest.mark.parametrize("policy", [Fifo(), FairShare({})])
+def test_a_job_that_can_never_run_blocks_until_it_is_withdrawn_or_the_limit_is_raised(policy: SchedulingPolicy) -> None:
+    changes: list[Callable[[Engine], None]] = [
+        lambda engine: engine.withdraw(0),
+        lambda engine: engine.set_environment("environment", 10),
+    ]
+    for unblock in changes:
+        engine = blocking_engine(policy)
+        large = engine.submit(Submission(queue=QUEUE, share="a", instances=9))
+        small = engine.submit(Submission(queue=QUEUE, share="a"))
+        engine.advance(10)
+        assert engine.wait(large) == Wait(WaitReason.ENVIRONMENT_LIMIT)
+        assert engine.wait(small) == Wait(WaitReason.BEHIND, large)
+        assert engine.front(QUEUE, 5) == [small]
+        assert engine.over_limit() == [large]
+        unblock(engine)
+        engine.advance(20)
+        assert engine.state(small) == JobState.RUNNING
+        assert engine.over_limit() == []
+
+
+@pytest.mark.parametrize("policy", [Fifo(), FairShare({})])
+def test_a_time_limit_ends_a_job_that_blocks_a_queue(policy: SchedulingPolicy) -> None:
+    engine = blocking_engine(policy, time_limits={WaitReason.ENVIRONMENT_LIMIT: 600, WaitReason.QUOTA_LIMIT: 5})
+    first = engine.submit(Submission(queue=QUEUE, share="a", run=50))
+    large = engine.submit(Submission(queue=QUEUE, share="a", instances=9, submit=20))
+    small = engine.submit(Submission(queue=QUEUE, share="a", submit=30, run=5))
+    engine.advance(60)
+    assert engine.forget(55) == [first]
+    engine.advance(620)
+    assert (engine.state(large), engine.state(small)) == (JobState.WAITING, JobState.WAITING)
+    engine.advance(621)
+    assert (engine.state(large), engine.state(small)) == (JobState.FAILED, JobState.RUNNING)
+    assert engine.advance() is None
+    assert engine.forget(2000) == [large, small]
+
+
+def test_a_disabled_queue_ranks_no_shares() -> None:
+    policy = FairShare({"a": 1, "b": 5})
+    engine = Engine()
+    engine.set_environment("environment", 2)
+    engine.set_queue(QUEUE, policy, ["environment"])
+    for share, instances, submit, run in (("b", 1, 0, 10), ("a", 1, 0, 1000), ("a", 2, 20, 10), ("b", 1, 20, 10)):
+        engine.submit(Submission(queue=QUEUE, share=share, instances=instances, submit=submit, run=run))
+    engine.advance(30)
+    engine.set_queue(QUEUE, policy, ["environment"], state=State.DISABLED)
+    engine.advance(500)
+    assert engine.state(3) == JobState.WAITING
+    engine.set_queue(QUEUE, policy, ["environment"])
+    engine.advance(501)
+    assert engine.state(3) == JobState.RUNNING
+
+
+def test_rankings_end_when_no_share_can_come_first_any_more() -> None:
+    engine = build_engine(FairShare({"a": 1, "b": 100}), 2)
+    engine.submit(Submission(queue=QUEUE, share="c"))  # its end is unknown
+    engine.submit(Submission(queue=QUEUE, share="a", instances=2))
+    engine.submit(Submission(queue=QUEUE, share="b", instances=2))
+    assert engine.advance() is None
