@@ -16,6 +16,7 @@ from fairlane.cli import (
     hyperpod,
     init,
     local,
+    recommend,
     rehearse,
     sweep,
     top,
@@ -49,6 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     hyperpod.add_to(commands)
     init.add_to(commands)
     local.add_to(commands)
+    recommend.add_to(commands)
     rehearse.add_to(commands)
     sweep.add_to(commands)
     top.add_to(commands)

@@ -1,0 +1,238 @@
+"""Recommendation as lines and tables, JSON, YAML and an HTML page."""
+
+import io
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from fairlane._charts.chart import Chart, Entry
+from fairlane._charts.layout import AXIS, chart_layout
+from fairlane._charts.page import charts_page
+from fairlane.environment.yaml_writer import write_yaml
+from fairlane.rehearsal.recommend.objectives import Objective
+from fairlane.rehearsal.recommend.recommendation import Candidate, Comparison, Recommendation
+from fairlane.rehearsal.recommend.resampling import Range
+from fairlane.rehearsal.report.table import NONE, duration
+from fairlane.scheduling import FairShare, QuotaManagement, SchedulingPolicy
+
+LABELS: Final[Mapping[Objective, str]] = {
+    "worst-p95": "p95 wait of the share that waits longest",
+    "mean-wait": "mean wait",
+    "slowdown": "mean slowdown",
+    "lost-gpu-hours": "GPU-hours lost",
+}
+COLUMNS: Final = ("Measure", "Given", "5 to 95 %", "Found", "5 to 95 %", "Better in")
+FRONTIER_COLUMNS: Final = ("Mean wait", "GPU-hours lost", "Policy")
+_MOST_ROWS: Final = 10
+_HEADER: Final = (
+    "Search for the settings of a scheduling policy by simulations of its queue. The search saw the first part of the "
+    "trace. The first table compares on the rest. Ranges are over traces whose weeks, days or hours are drawn from it."
+)
+
+
+def answer(recommendation: Recommendation, *, gpus: float = 1) -> str:
+    """Return the answer in a sentence.
+
+    Args:
+        recommendation: Recommendation.
+        gpus: GPUs of one unit of the capacity. Default: 1.
+    """
+    objective, comparison = recommendation.objective, recommendation.held_out[recommendation.objective]
+    number, label = len(recommendation.candidates), LABELS[objective]
+    given, found = (_number(objective, each, gpus) for each in (comparison.given, comparison.found))
+    times = f"better in {comparison.better} of {comparison.traces} resampled traces" if comparison.traces else ""
+    if recommendation.is_better:
+        more = f", {times}" if times else ""
+        return f"Use the policy below: on jobs that the search did not see, its {label} is {found}, not {given}{more}."
+    if recommendation.broken:
+        limits = ", ".join(map(str, recommendation.broken))
+        reason = f"on jobs that the search did not see, the best of {number:,} policies breaks {limits}"
+    elif recommendation.found is recommendation.given:
+        reason = f"none of {number:,} policies has a lower {label}"
+    else:
+        more = f"; it is {times}" if times else ""
+        reason = (
+            f"on jobs that the search did not see, the {label} of the best of {number:,} policies is {found}, and that "
+            f"of yours {given}{more}"
+        )
+    return f"No better than what you have: {reason}."
+
+
+def rows(recommendation: Recommendation, *, gpus: float = 1) -> Iterator[list[str]]:
+    """Yield the rows of the comparison: all objectives, then the 95th percentile of the waits of ten shares."""
+    for objective, comparison in recommendation.held_out.items():
+        yield _row(LABELS[objective], objective, comparison, gpus)
+    for share, comparison in list(recommendation.waits.items())[:_MOST_ROWS]:
+        yield _row(f"p95 wait of {share or '(none)'}", "worst-p95", comparison, gpus)
+
+
+def frontier_rows(recommendation: Recommendation, *, gpus: float = 1) -> Iterator[list[str]]:
+    """Yield the mean wait and the lost work of the policies on the frontier, on the first part of the trace."""
+    for candidate in recommendation.frontier[:_MOST_ROWS]:
+        mark = " (given)" if candidate is recommendation.given else ""
+        mark += " (found)" if candidate is recommendation.found else ""
+        measures = candidate.measures
+        yield [
+            duration(measures["mean-wait"]),
+            f"{measures['lost-gpu-hours'] * gpus:,.1f}",
+            f"{describe(candidate.policy)}{mark}",
+        ]
+
+
+def describe(policy: SchedulingPolicy) -> str:
+    """Return the settings of a policy that a search changes, in one line."""
+    if isinstance(policy, FairShare):
+        weights = ", ".join(f"{share} {weight:g}" for share, weight in policy.weight_factors.items())
+        decay = "" if policy.share_decay_seconds is None else f"; decay {duration(policy.share_decay_seconds)}"
+        return f"{weights}{decay}"
+    parts = []
+    for share in policy.shares if isinstance(policy, QuotaManagement) else ():
+        numbers = " + ".join(f"{number:,}" for number in share.capacity.values())
+        limit = "" if share.borrow_limit is None else f" {share.borrow_limit} %"
+        parts.append(f"{share.name} {numbers} {share.sharing}{limit}")
+    return ", ".join(parts)
+
+
+def to_yaml(policy: SchedulingPolicy) -> str:
+    """Return the key `scheduling` of a queue in an environment file."""
+    with io.StringIO() as stream:
+        write_yaml({"scheduling": settings(policy)}, stream)
+        return stream.getvalue()
+
+
+def settings(policy: SchedulingPolicy) -> dict[str, Any]:
+    """Return a policy as the value of the key `scheduling`. Settings with their defaults are left out."""
+    if isinstance(policy, FairShare):
+        found: dict[str, Any] = {"policy": "fair-share", "weight_factors": dict(policy.weight_factors)}
+        for name in ("share_decay_seconds", "compute_reservation"):
+            if (value := getattr(policy, name)) is not None:
+                found[name] = value
+        return found
+    shares = {}
+    for share in policy.shares if isinstance(policy, QuotaManagement) else ():
+        own: dict[str, Any] = {"capacity": dict(share.capacity), "sharing": str(share.sharing)}
+        if share.borrow_limit is not None:
+            own["borrow_limit"] = share.borrow_limit
+        if share.in_share_preemption:
+            own["in_share_preemption"] = True
+        if share.state != "ENABLED":
+            own["state"] = "draining"
+        shares[share.name] = own
+    return {"policy": "quota-management", "shares": shares}
+
+
+def to_json(recommendation: Recommendation, *, gpus: float = 1) -> dict[str, Any]:
+    """Return all numbers of a recommendation. Waits are seconds."""
+    return {
+        "better": recommendation.is_better,
+        "objective": recommendation.objective,
+        "constraints": [str(constraint) for constraint in recommendation.constraints],
+        "broken": [str(constraint) for constraint in recommendation.broken],
+        "policies": len(recommendation.candidates),
+        "given": _candidate(recommendation.given, gpus),
+        "found": _candidate(recommendation.found, gpus),
+        "held_out": {
+            name: _comparison(comparison, gpus if name == "lost-gpu-hours" else 1)
+            for name, comparison in recommendation.held_out.items()
+        },
+        "p95_wait_seconds": {name: _comparison(each, 1) for name, each in recommendation.waits.items()},
+        "frontier": [_candidate(candidate, gpus) for candidate in recommendation.frontier],
+    }
+
+
+def render_page(recommendation: Recommendation, *, title: str, gpus: float = 1) -> str:
+    """Render a recommendation as an HTML page that needs no network."""
+    chart = _frontier_chart(recommendation, gpus)
+    return charts_page(
+        "fairlane.rehearsal.recommend",
+        "report.html.j2",
+        figures={f"chart-0-{chart.kind}": chart.figure},
+        title=title,
+        header=_HEADER,
+        answer=answer(recommendation, gpus=gpus),
+        yaml=to_yaml(recommendation.found.policy) if recommendation.is_better else "",
+        tables=[
+            (COLUMNS, [*rows(recommendation, gpus=gpus)]),
+            (FRONTIER_COLUMNS, [*frontier_rows(recommendation, gpus=gpus)]),
+        ],
+        charts=[chart],
+    )
+
+
+def _frontier_chart(recommendation: Recommendation, gpus: float) -> Chart:
+    def points(candidates: list[Candidate], color: str, size: int, mode: str) -> dict[str, Any]:
+        return {
+            "type": "scatter",
+            "mode": mode,
+            "x": [round(each.measures["lost-gpu-hours"] * gpus, 3) for each in candidates],
+            "y": [round(each.measures["mean-wait"] / 3600, 4) for each in candidates],
+            "text": [describe(each.policy) for each in candidates],
+            "marker": {"color": color, "size": size},
+            "line": {"color": color, "width": 1, "shape": "hv"},
+            "hovertemplate": "%{y:,.3~g} h, %{x:,.4~g} GPU-hours lost<br>%{text}<extra></extra>",
+        }
+
+    usable = [each for each in recommendation.candidates if not each.excess]
+    data = [
+        points(usable, "var(--mark)", 5, "markers"),
+        points(recommendation.frontier, "var(--series-1)", 7, "lines+markers"),
+        points([recommendation.given], "var(--series-2)", 11, "markers"),
+        points([recommendation.found], "var(--series-3)", 11, "markers"),
+    ]
+    axis = {**AXIS, "gridcolor": "var(--line)", "rangemode": "tozero"}
+    layout = chart_layout(
+        xaxis={**axis, "title": {"text": "GPU-hours lost", "font": {"size": 11}, "standoff": 6}},
+        yaxis={**axis, "ticksuffix": " h"},
+        hovermode="closest",
+    )
+    labels = {"policies": "var(--mark)", "frontier": "var(--series-1)", "given": "var(--series-2)"}
+    legend = [Entry(label=label, color=color) for label, color in [*labels.items(), ("found", "var(--series-3)")]]
+    title = "Mean wait and lost work of all policies, on the first part of the trace"
+    return Chart(kind="frontier", title=title, wide=True, figure={"data": data, "layout": layout}, legend=legend)
+
+
+def _row(label: str, objective: Objective, comparison: Comparison, gpus: float) -> list[str]:
+    return [
+        label,
+        _number(objective, comparison.given, gpus),
+        _range(objective, comparison.given_range, gpus),
+        _number(objective, comparison.found, gpus),
+        _range(objective, comparison.found_range, gpus),
+        f"{comparison.better} of {comparison.traces}" if comparison.traces else NONE,
+    ]
+
+
+def _range(objective: Objective, numbers: Range | None, gpus: float) -> str:
+    if numbers is None:
+        return NONE
+    return f"{_number(objective, numbers.low, gpus)} to {_number(objective, numbers.high, gpus)}"
+
+
+def _number(objective: Objective, number: float, gpus: float) -> str:
+    if objective == "slowdown":
+        return f"{number:,.1f}"
+    return f"{number * gpus:,.1f}" if objective == "lost-gpu-hours" else duration(number)
+
+
+def _candidate(candidate: Candidate, gpus: float) -> dict[str, Any]:
+    factor = {"lost-gpu-hours": gpus}
+    return {
+        "scheduling": settings(candidate.policy),
+        "measures": {name: number * factor.get(name, 1) for name, number in candidate.measures.items()},
+        "never_ran": candidate.never_ran,
+        "keeps_constraints": not candidate.excess,
+    }
+
+
+def _comparison(comparison: Comparison, factor: float) -> dict[str, Any]:
+    ranges = {"given": comparison.given_range, "found": comparison.found_range}
+    return {
+        "given": comparison.given * factor,
+        "found": comparison.found * factor,
+        **{
+            f"{name}_range": [numbers.low * factor, numbers.high * factor] if numbers else None
+            for name, numbers in ranges.items()
+        },
+        "better": comparison.better,
+        "worse": comparison.worse,
+        "traces": comparison.traces,
+    }

@@ -1,0 +1,61 @@
+"""Traces of past time in another order, to measure how much a number depends on chance."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from random import Random
+from typing import Final
+
+from fairlane.scheduler.job import Job, Trace
+
+_LENGTHS: Final = (7 * 86_400, 86_400, 6 * 3600, 3600)
+_LEAST_BLOCKS: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Range of a number over resampled traces.
+
+    Attributes:
+        low: 5th percentile.
+        high: 95th percentile.
+    """
+
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, numbers: Sequence[float]) -> "Range":
+        """Return the range of numbers, one or more. Percentiles are numbers of the list."""
+        ordered = sorted(numbers)
+        return cls(ordered[max(0, -(-5 * len(ordered) // 100) - 1)], ordered[-(-95 * len(ordered) // 100) - 1])
+
+
+def block_seconds(trace: Trace) -> int:
+    """Return the length of the blocks of a trace: weeks, or the longest of days, 6 hours and hours that gives 4 blocks.
+
+    Blocks of weeks keep the days of the week and the hours of the day, and blocks of days the hours of the day.
+    """
+    span = trace.submits[-1] - trace.submits[0] + 1 if len(trace) else 1
+    return next((length for length in _LENGTHS if span >= _LEAST_BLOCKS * length), max(1, span // _LEAST_BLOCKS))
+
+
+def resampled(trace: Trace, number: int, seed: int) -> Iterator[Trace]:
+    """Yield traces of the same length, whose blocks are drawn from those of a trace with replacement.
+
+    Args:
+        trace: Trace with jobs.
+        number: Number of traces.
+        seed: Seed of the random numbers. The same seed gives the same traces.
+    """
+    length, random = block_seconds(trace), Random(seed)
+    start = trace.submits[0]
+    blocks: list[list[Job]] = [[] for _ in range((trace.submits[-1] - start) // length + 1)]
+    for job in trace:
+        blocks[(job.submit - start) // length].append(job)
+    for _ in range(number):
+        drawn = random.choices(range(len(blocks)), k=len(blocks))
+        yield Trace.of(
+            replace(job, submit=job.submit + (place - source) * length, started=None, stopped=None)
+            for place, source in enumerate(drawn)
+            for job in blocks[source]
+        )

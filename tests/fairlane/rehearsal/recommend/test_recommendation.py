@@ -1,0 +1,233 @@
+"""Searches for policies on traces with a known best one, and their comparison on jobs that they did not see."""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fairlane import ConfigurationError, FairShare, Fifo, QuotaManagement, QuotaShare, Sharing
+from fairlane.rehearsal import Job, Load, Trace, generate, hours, rehearse
+from fairlane.rehearsal.recommend import OBJECTIVES, Constraint, Range, Recommendation, recommend
+from fairlane.rehearsal.recommend.recommendation import split
+from fairlane.rehearsal.recommend.resampling import block_seconds, resampled
+from fairlane.rehearsal.recommend.search import divide
+from fairlane.scheduling import SchedulingPolicy
+
+P4 = "ml.p4d.24xlarge"
+WEEK = 7 * 86_400
+
+
+def trace(**loads: Load) -> Trace:
+    return generate(1, days=28, shares=loads)
+
+
+BUSY = Load(jobs_per_day=60, instances=2, run=hours(4), spread=0.5, weekend=1)
+RARE = Load(jobs_per_day=8, instances=2, run=hours(2), spread=0.5, weekend=1)
+TWO = trace(a=BUSY, b=RARE)
+
+
+def found(policy: SchedulingPolicy, jobs: Trace = TWO, **options: Any) -> Recommendation:
+    settings: dict[str, Any] = {"capacity": 24, "trials": 20, "seconds": 1e6, "bootstrap": 8, "seed": 1}
+    return recommend(policy, jobs, **settings | options)
+
+
+def quotas(**numbers: int) -> QuotaManagement:
+    return QuotaManagement(
+        *(QuotaShare(name=name, capacity={P4: number}, sharing=Sharing.RESERVE) for name, number in numbers.items())
+    )
+
+
+def test_wrong_weights_are_found_and_better_ones_recommended() -> None:
+    """A share with few jobs has hardly any weight, so that its jobs wait for all others."""
+    recommendation = found(FairShare({"a": 1, "b": 500}))
+    assert recommendation.is_better
+    policy = recommendation.found.policy
+    assert isinstance(policy, FairShare)
+    assert policy.weight_factors["b"] / policy.weight_factors["a"] < 50
+    comparison = recommendation.held_out["worst-p95"]
+    assert comparison.found < comparison.given
+    assert comparison.traces == 8
+    assert comparison.better > 9 * comparison.worse
+    _, held_out = split(TWO, 0.5)
+    for each, number in ((recommendation.given.policy, comparison.given), (policy, comparison.found)):
+        assert OBJECTIVES["worst-p95"](rehearse(each, held_out, capacity=24)) == number
+
+
+def test_wrong_quotas_are_found_and_better_ones_recommended() -> None:
+    """The busy share owns 4 of 24 instances and borrows none."""
+    recommendation = found(quotas(a=4, b=20), trace(a=BUSY, b=RARE), capacity={P4: 24}, objective="mean-wait")
+    assert recommendation.is_better
+    policy = recommendation.found.policy
+    assert isinstance(policy, QuotaManagement)
+    assert sum(share.capacity[P4] for share in policy.shares) == 24
+
+
+def test_where_all_policies_are_alike_none_is_recommended() -> None:
+    few = trace(a=Load(jobs_per_day=2, instances=1, run=600), b=Load(jobs_per_day=2, instances=1, run=600))
+    recommendation = found(FairShare({"a": 1, "b": 1}), few)
+    assert not recommendation.is_better
+    assert recommendation.found is recommendation.given
+    assert recommendation.held_out["worst-p95"].better == recommendation.held_out["worst-p95"].worse == 0
+
+
+def test_the_same_seed_finds_the_same() -> None:
+    first, second = (found(FairShare({"a": 1, "b": 9}), trials=6, bootstrap=3) for _ in range(2))
+    assert first == second
+    assert len(first.candidates) == 7
+    assert found(FairShare({"a": 1, "b": 9}), trials=6, bootstrap=3, seed=2) != first
+
+
+def test_a_policy_under_which_jobs_never_run_is_not_found() -> None:
+    jobs = Trace.of([*trace(a=RARE), *trace(b=Load(jobs_per_day=6, instances=12, run=hours(2)))])
+    recommendation = found(quotas(a=8, b=16), jobs, capacity={P4: 24}, trials=15)
+    assert recommendation.found.never_ran == 0
+    assert any(candidate.never_ran for candidate in recommendation.candidates)
+    assert all(candidate.never_ran == 0 for candidate in recommendation.frontier)
+
+
+def test_constraints_hold_or_are_named() -> None:
+    slow = Constraint.parse("a.p95<1s")
+    recommendation = found(FairShare({"a": 1, "b": 500}), constraints=[slow], trials=5, bootstrap=2)
+    assert recommendation.broken == [slow]
+    assert not recommendation.is_better
+    assert recommendation.frontier == []
+    fast = Constraint.parse("b.p95<9d")
+    kept = found(FairShare({"a": 1, "b": 500}), constraints=[fast], trials=5, bootstrap=2)
+    assert kept.broken == []
+    assert kept.found.excess == 0
+
+
+def test_a_share_keeps_its_minimum() -> None:
+    recommendation = found(quotas(a=4, b=20), capacity={P4: 24}, keep={"b": 15}, trials=10, bootstrap=0)
+    for candidate in recommendation.candidates:
+        assert isinstance(candidate.policy, QuotaManagement)
+        assert {share.name: share.capacity[P4] >= 15 for share in candidate.policy.shares}["b"]
+    assert recommendation.held_out["mean-wait"].given_range is None
+
+
+def test_no_policy_of_the_frontier_is_beaten_in_both_measures() -> None:
+    recommendation = found(quotas(a=12, b=12), capacity={P4: 24}, trials=25, bootstrap=0)
+    points = [(each.measures["mean-wait"], each.measures["lost-gpu-hours"]) for each in recommendation.candidates]
+    best = {
+        point
+        for point in points
+        if not any(other != point and other[0] <= point[0] and other[1] <= point[1] for other in points)
+    }
+    frontier = recommendation.frontier
+    assert {(each.measures["mean-wait"], each.measures["lost-gpu-hours"]) for each in frontier} == best
+
+
+@pytest.mark.parametrize(
+    ("policy", "options", "problems"),
+    [
+        (Fifo(), {}, ["policy: FIFO has no settings to search: use a policy with shares"]),
+        (
+            FairShare({"a": 1, "b": 1}),
+            {"objective": "best", "hold_out": 1, "bootstrap": -1, "seconds": 0, "seed": -1},
+            [
+                "objective: got 'best', allowed: worst-p95, mean-wait, slowdown, lost-gpu-hours",
+                "hold_out: got 1, allowed: a number above 0 and below 1",
+                "bootstrap: got -1, allowed: a whole number, 0 to 1000",
+                "seconds: got 0, allowed: a number above 0",
+                "seed: got -1, allowed: a whole number, 0 or more",
+            ],
+        ),
+        (FairShare({"a": 1}), {"keep": {"a": 1}}, ["keep: only quota shares own capacity: remove the minimum"]),
+        (
+            quotas(a=12, b=12),
+            {"capacity": {P4: 24}, "keep": {"c": 1, "a": 30}},
+            [
+                "keep.c: got 'c', allowed: a quota share of the policy: a, b",
+                f"keep: the minimums need 31 of 24 {P4}: keep less",
+            ],
+        ),
+        (
+            FairShare({"a": 1}),
+            {"constraints": [Constraint.parse("c.mean<1h")]},
+            ["constraints.c: got 'c', allowed: a share of the jobs: a, b"],
+        ),
+    ],
+)
+def test_all_wrong_arguments_are_named(
+    policy: SchedulingPolicy, options: Mapping[str, Any], problems: list[str]
+) -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        found(policy, **options)
+    assert [str(problem) for problem in raised.value.problems] == problems
+
+
+def test_a_part_without_jobs_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="one part of the trace has no jobs"):
+        found(FairShare({"a": 1}), Trace.of([Job(share="a", submit=0, run=1)]))
+
+
+@pytest.mark.parametrize("text", ["prod", "prod.p99<1h", "prod.p95>1h", "prod.p95<1", "prod.p95<-1h", ".p95<1h"])
+def test_a_wrong_constraint_is_refused(text: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"for example prod\.p95<2h"):
+        Constraint.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds", "shown"),
+    [
+        ("prod.p95<2h", 7200, "prod.p95<2h"),
+        ("a-b.mean < 1.5 min", 90, "a-b.mean<90s"),
+        ("a.max<2d", 172_800, "a.max<2d"),
+    ],
+)
+def test_a_constraint_is_read_and_shown(text: str, seconds: float, shown: str) -> None:
+    constraint = Constraint.parse(text)
+    assert (constraint.seconds, str(constraint)) == (seconds, shown)
+
+
+@given(st.integers(0, 500), st.lists(st.tuples(st.floats(0.01, 1), st.integers(1, 20)), min_size=1, max_size=8))
+def test_a_number_is_divided_whole_and_with_minimums(more: int, shares: list[tuple[float, int]]) -> None:
+    least = [minimum for _, minimum in shares]
+    numbers = divide(sum(least) + more, [part for part, _ in shares], least)
+    assert sum(numbers) == sum(least) + more
+    total = sum(part for part, _ in shares)
+    for number, (part, minimum) in zip(numbers, shares, strict=True):
+        assert abs(number - minimum - more * part / total) < 1
+
+
+@given(st.integers(0, 2**31), st.integers(1, 5))
+def test_resampled_traces_have_whole_blocks_at_other_times(seed: int, number: int) -> None:
+    jobs = Trace.of(Job(share="a", submit=1000 + 7000 * index, run=1 + index, name=str(index)) for index in range(400))
+    length = block_seconds(jobs)
+    assert length == WEEK
+    blocks: dict[int, list[str]] = {}
+    for job in jobs:
+        blocks.setdefault((job.submit - 1000) // WEEK, []).append(job.name)
+    drawn = list(resampled(jobs, number, seed))
+    assert drawn == list(resampled(jobs, number, seed))
+    for other in drawn:
+        placed: dict[int, list[str]] = {}
+        for job in other:
+            placed.setdefault((job.submit - 1000) // WEEK, []).append(job.name)
+            source = jobs[int(job.name)]
+            assert (job.submit - source.submit) % WEEK == 0
+            assert job.run == source.run
+        assert all(names in blocks.values() for names in placed.values())
+
+
+def test_blocks_are_the_longest_of_which_there_are_four() -> None:
+    def of(span: int) -> int:
+        return block_seconds(Trace.of([Job(submit=5, run=1), Job(submit=4 + span, run=1)]))
+
+    assert [of(4 * WEEK), of(4 * WEEK - 1), of(4 * 86_400), of(86_400), of(4 * 3600), of(400)] == [
+        WEEK,
+        86_400,
+        86_400,
+        6 * 3600,
+        3600,
+        100,
+    ]
+
+
+def test_a_range_is_between_the_5th_and_the_95th_percentile() -> None:
+    assert Range.of([*range(100, 0, -1)]) == Range(5, 95)
+    assert Range.of([3]) == Range(3, 3)
+    assert Counter(Range.of([1, 2, 3]).__slots__) == Counter(["low", "high"])
