@@ -389,6 +389,15 @@ PUBLIC: dict[str, list[str]] = {
         "render_cluster_report",
         "summarize_clusters",
     ],
+    "fairlane.rehearsal.recommend": [
+        "Candidate",
+        "Comparison",
+        "Constraint",
+        "OBJECTIVES",
+        "Range",
+        "Recommendation",
+        "recommend",
+    ],
     "fairlane.rehearsal.report": [
         "Summary",
         "comparison_table",

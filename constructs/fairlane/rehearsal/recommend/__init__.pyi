@@ -1,6 +1,5 @@
 from fairlane.rehearsal.recommend.objectives import OBJECTIVES as OBJECTIVES
 from fairlane.rehearsal.recommend.objectives import Constraint as Constraint
-from fairlane.rehearsal.recommend.objectives import Objective as Objective
 from fairlane.rehearsal.recommend.recommendation import Candidate as Candidate
 from fairlane.rehearsal.recommend.recommendation import Comparison as Comparison
 from fairlane.rehearsal.recommend.recommendation import Recommendation as Recommendation
