@@ -100,15 +100,19 @@ class Recommendation:
         )
 
     @property
+    def allowed(self) -> list[Candidate]:
+        """Policies that keep the constraints, and under which no more jobs never run than under the given policy."""
+        return [each for each in self.candidates if not each.excess and each.never_ran <= self.given.never_ran]
+
+    @property
     def frontier(self) -> list[Candidate]:
-        """Policies that keep the constraints and of which no other has less mean wait and no more lost work.
+        """Allowed policies of which no other has less mean wait and no more lost work.
 
         The policy with the shortest mean wait is first.
         """
-        allowed = [each for each in self.candidates if not each.excess and each.never_ran <= self.given.never_ran]
         kept: list[Candidate] = []
         for candidate in sorted(
-            allowed, key=lambda each: (each.measures["mean-wait"], each.measures["lost-gpu-hours"])
+            self.allowed, key=lambda each: (each.measures["mean-wait"], each.measures["lost-gpu-hours"])
         ):
             if not kept or candidate.measures["lost-gpu-hours"] < kept[-1].measures["lost-gpu-hours"]:
                 kept.append(candidate)

@@ -171,23 +171,26 @@ def _frontier_chart(recommendation: Recommendation, gpus: float) -> Chart:
             "hovertemplate": "%{y:,.3~g} h, %{x:,.4~g} GPU-hours lost<br>%{text}<extra></extra>",
         }
 
-    usable = [each for each in recommendation.candidates if not each.excess]
     data = [
-        points(usable, "var(--mark)", 5, "markers"),
+        points(recommendation.allowed, "var(--mark)", 5, "markers"),
         points(recommendation.frontier, "var(--series-1)", 7, "lines+markers"),
         points([recommendation.given], "var(--series-2)", 11, "markers"),
         points([recommendation.found], "var(--series-3)", 11, "markers"),
     ]
-    axis = {**AXIS, "gridcolor": "var(--line)", "rangemode": "tozero"}
+    named = [recommendation.given, recommendation.found, *recommendation.frontier]
+    lost = max(each.measures["lost-gpu-hours"] * gpus for each in named)
+    wait = max(each.measures["mean-wait"] / 3600 for each in named)
+    axis = {**AXIS, "gridcolor": "var(--line)"}
+    title = {"text": "GPU-hours lost", "font": {"size": 11}, "standoff": 6}
     layout = chart_layout(
-        xaxis={**axis, "title": {"text": "GPU-hours lost", "font": {"size": 11}, "standoff": 6}},
-        yaxis={**axis, "ticksuffix": " h"},
+        xaxis={**axis, "range": [-0.02 * (lost or 1), 1.5 * (lost or 1)], "title": title},
+        yaxis={**axis, "range": [0, 1.3 * (wait or 1)], "ticksuffix": " h"},
         hovermode="closest",
     )
     labels = {"policies": "var(--mark)", "frontier": "var(--series-1)", "given": "var(--series-2)"}
     legend = [Entry(label=label, color=color) for label, color in [*labels.items(), ("found", "var(--series-3)")]]
-    title = "Mean wait and lost work of all policies, on the first part of the trace"
-    return Chart(kind="frontier", title=title, wide=True, figure={"data": data, "layout": layout}, legend=legend)
+    heading = "Mean wait and lost work, on the first part of the trace; much worse policies are outside"
+    return Chart(kind="frontier", title=heading, wide=True, figure={"data": data, "layout": layout}, legend=legend)
 
 
 def _row(label: str, objective: Objective, comparison: Comparison, gpus: float) -> list[str]:
