@@ -22,11 +22,10 @@ _LABELS: Final = {
 
 def sensitivity_lines(sensitivity: "Sensitivity") -> Iterator["str | Table"]:
     """Yield the table of the ranges, and lines about the order of the policies."""
-    from fairlane.rehearsal.report.table import text_table
     from fairlane.rehearsal.sensitivity import BETTER
 
     yield f"sensitivity: {len(sensitivity.alternatives)} other choices, one at a time"
-    yield text_table(["Rehearsal", "Number", "Chosen", "Lowest", "with", "Highest", "with"], _rows(sensitivity))
+    yield _table(sensitivity)
     if len(sensitivity.base) < 2:
         return
     flips = list(sensitivity.flips())
@@ -36,6 +35,21 @@ def sensitivity_lines(sensitivity: "Sensitivity") -> Iterator["str | Table"]:
     stable = [_LABELS[number] for number in BETTER if number not in {flip.number for flip in flips}]
     if stable:
         yield f"  - no choice changes the order by {' or '.join(stable)}"
+
+
+def _table(sensitivity: "Sensitivity") -> "Table":
+    from rich import box
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False, pad_edge=False)
+    for heading in ("Rehearsal", "Number", "Chosen", "Lowest", "with", "Highest", "with"):
+        table.add_column(heading, justify="right" if heading in ("Chosen", "Lowest", "Highest") else "left")
+    for row in _rows(sensitivity):
+        if row[0] and table.row_count:
+            table.add_section()
+        table.add_row(*map(escape, row))
+    return table
 
 
 def _rows(sensitivity: "Sensitivity") -> Iterator[list[str]]:
