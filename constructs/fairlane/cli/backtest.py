@@ -35,7 +35,8 @@ def _run(arguments: argparse.Namespace) -> int:
 def _back_test(arguments: argparse.Namespace) -> int:
     from fairlane.rehearsal import read_queue, read_trace
     from fairlane.rehearsal.backtest import back_test
-    from fairlane.rehearsal.backtest.report import lines, render_page, terminal_table, to_json
+    from fairlane.rehearsal.backtest.report import COLUMNS, lines, render_page, table_rows, to_json
+    from fairlane.rehearsal.report.table import text_table
 
     queue = read_queue(arguments.environment, arguments.queue)
     trace = read_trace(arguments.trace, unit=queue.unit, gpus_per_instance=queue.gpus_per_instance)
@@ -46,7 +47,7 @@ def _back_test(arguments: argparse.Namespace) -> int:
     title = f"{arguments.queue} with {arguments.trace}"
     write_rehearsal(
         arguments,
-        terminal_table(test),
+        text_table(COLUMNS, [*table_rows(test)]),
         [*trace.advice, *lines(test)],
         to_json(test),
         lambda: render_page(test, trace, title=title),

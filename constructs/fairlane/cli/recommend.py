@@ -67,6 +67,7 @@ def _recommend(arguments: argparse.Namespace) -> int:
         to_json,
         to_yaml,
     )
+    from fairlane.rehearsal.report.table import text_table
 
     constraints, keep = _constraints(arguments.where, arguments.keep)
     queue = read_queue(arguments.environment, arguments.queue)
@@ -93,11 +94,11 @@ def _recommend(arguments: argparse.Namespace) -> int:
     if found.is_better:
         notes += ["", to_yaml(found.found.policy)]
     notes += ["Policies without a better one in both, on the first part of the trace:"]
-    notes += [_table(FRONTIER_COLUMNS, [*frontier_rows(found, gpus=gpus)]), *trace.advice]
+    notes += [text_table(FRONTIER_COLUMNS, [*frontier_rows(found, gpus=gpus)], left=(0, 2)), *trace.advice]
     title = f"{arguments.queue} with {arguments.trace}"
     write_rehearsal(
         arguments,
-        _table(COLUMNS, [*rows(found, gpus=gpus)]),
+        text_table(COLUMNS, [*rows(found, gpus=gpus)], left=(0, 5)),
         notes,
         to_json(found, gpus=gpus),
         lambda: render_page(found, title=title, gpus=gpus),
@@ -124,16 +125,3 @@ def _constraints(where: list[str], keep: list[str]) -> tuple[list["Constraint"],
     if problems:
         raise ConfigurationError("fairlane recommend", problems)
     return constraints, least
-
-
-def _table(headings: tuple[str, ...], body: list[list[str]]) -> "RenderableType":
-    from rich import box
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False, pad_edge=False)
-    for index, heading in enumerate(headings):
-        table.add_column(heading, justify="right" if 0 < index < len(headings) - 1 else "left", overflow="fold")
-    for row in body:
-        table.add_row(*map(escape, row))
-    return table

@@ -22,12 +22,12 @@ _LABELS: Final = {
 
 def sensitivity_lines(sensitivity: "Sensitivity") -> Iterator["RenderableType"]:
     """Yield the table of the ranges, and lines about the order of the policies."""
-    from fairlane.rehearsal.report.table import FittedTable
+    from fairlane.rehearsal.report.table import text_table
     from fairlane.rehearsal.sensitivity import BETTER
 
     yield f"sensitivity: {len(sensitivity.alternatives)} other choices, one at a time"
     headings = ["Rehearsal", "Number", "Chosen", "Lowest", "with", "Highest", "with"]
-    yield FittedTable(headings, [*_rows(sensitivity)])
+    yield text_table(headings, [*_rows(sensitivity)], left=(0, 1, 4, 6))
     if len(sensitivity.base) < 2:
         return
     flips = list(sensitivity.flips())

@@ -6,10 +6,6 @@ from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from rich import box
-from rich.markup import escape
-from rich.table import Table
-
 from fairlane._charts.page import charts_page
 from fairlane.rehearsal.backtest.charts import use_chart, waits_chart
 from fairlane.rehearsal.backtest.comparison import Error, ShareComparison
@@ -39,16 +35,6 @@ def table_rows(test: BackTest) -> Iterator[list[str]]:
     yield _row("all", test.total)
     for share in _shown(test):
         yield _row(share.name or "(none)", share)
-
-
-def terminal_table(test: BackTest) -> Table:
-    """Return the table for a terminal."""
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False, pad_edge=False)
-    for index, column in enumerate(COLUMNS):
-        table.add_column(column, justify="right" if index else "left", overflow="fold")
-    for row in table_rows(test):
-        table.add_row(*map(escape, row))
-    return table
 
 
 def lines(test: BackTest) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """Table that compares rehearsals, for the terminal and the HTML report."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, repeat
 from typing import Final, Literal
@@ -146,6 +146,25 @@ class FittedTable:
 
     def _columns(self) -> Iterator[Sequence[str]]:
         return zip(*self.body, strict=True) if self.body else iter([()] * len(self.headings))
+
+
+def text_table(headings: Sequence[str], body: Sequence[Sequence[str]], left: Collection[int] = (0,)) -> Table:
+    """Return a table for a terminal, with a section for each group of rows whose first has a first cell.
+
+    Args:
+        headings: Headings of the columns.
+        body: Rows.
+        left: Indexes of the columns that are aligned to the left. Default: the first.
+    """
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False, pad_edge=False)
+    for index, heading in enumerate(headings):
+        table.add_column(heading, justify="left" if index in left else "right", overflow="fold")
+    has_groups = not all(row[0] for row in body)
+    for row in body:
+        if has_groups and row[0] and table.row_count:
+            table.add_section()
+        table.add_row(*map(escape, row))
+    return table
 
 
 def duration(seconds: float) -> str:
