@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from fairlane._internal.checks import check_whole_number
+from fairlane.cli.rehearse_bootstrap import bootstrap_json, bootstrap_lines
 from fairlane.cli.rehearse_output import progress_bars, write_rehearsal
 from fairlane.cli.rehearse_sensitivity import sensitivity_lines
 from fairlane.cli.strategies import read_strategies
@@ -13,7 +15,7 @@ from fairlane.errors import ConfigurationError, Problem
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from fairlane.rehearsal import Ec2Instances, QueueSetup, Rehearsal, Strategies
+    from fairlane.rehearsal import Ec2Instances, QueueSetup, Rehearsal, Strategies, Trace
 
 _MISSING: Final = 'fairlane rehearse needs the extra report: run pip install "fairlane[report]"'
 
@@ -39,6 +41,8 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--strategy", action="append", default=[], metavar="NAME=VALUE", help=text)
     text = "queue: rehearse with each other choice too, one at a time, and print the range of each number"
     parser.add_argument("--sensitivity", action="store_true", help=text)
+    text = "queue: rehearse this number of traces whose weeks or days are drawn from the trace, and print ranges"
+    parser.add_argument("--bootstrap", type=int, metavar="NUMBER", help=text)
     text = "containers: seconds until the instances of a job have started (default: 0)"
     parser.add_argument("--start-up-seconds", type=int, metavar="NUMBER", help=text)
     text = "containers: mean number of reclaims of a Spot instance per hour (default: 0)"
@@ -79,11 +83,17 @@ def _rehearse_queue(arguments: argparse.Namespace) -> int:
         render_report,
         summarize,
     )
+    from fairlane.rehearsal.recommend.chance import measure_chance
+    from fairlane.rehearsal.recommend.resampling import MAX_TRACES
     from fairlane.rehearsal.sensitivity import measure_sensitivity
 
     if arguments.hours is not None:
         sentence = "the option applies to clusters only: remove it"
         raise ConfigurationError(arguments.queue, [Problem.relation(("--hours",), sentence)])
+    if arguments.bootstrap is not None and (
+        problems := list(check_whole_number(("--bootstrap",), arguments.bootstrap, 1, MAX_TRACES))
+    ):
+        raise ConfigurationError(arguments.queue, problems)
     strategies = read_strategies(arguments.strategy, arguments.stop_seconds)
     queue = read_queue(arguments.environment, arguments.queue)
     trace = read_trace(
@@ -99,19 +109,24 @@ def _rehearse_queue(arguments: argparse.Namespace) -> int:
     ec2_instances = _ec2_instances(arguments, queue)
     with progress_bars(len(trace)) as progress_bar:
 
-        def rehearse_with(name: str, strategies: "Strategies") -> "Rehearsal":
+        def rehearse_with(name: str, strategies: "Strategies", jobs: "Trace" = trace) -> "Rehearsal":
             return rehearse(
                 compared[name].policy,
-                trace,
+                jobs,
                 capacity=compared[name].capacity,
                 strategies=strategies,
                 ec2_instances=ec2_instances,
                 time_limit_actions=compared[name].time_limit_actions,
-                progress=progress_bar(name),
+                progress=progress_bar(name) if jobs is trace else None,
             )
 
         rehearsals = {name: rehearse_with(name, strategies) for name in compared}
         sensitivity = measure_sensitivity(rehearsals, rehearse_with) if arguments.sensitivity else None
+        chance = None
+        if arguments.bootstrap is not None:
+            chance = measure_chance(
+                rehearsals, lambda name, jobs: rehearse_with(name, strategies, jobs), trace, number=arguments.bootstrap
+            )
     gpus = {unit: number for setup in reversed(compared.values()) for unit, number in setup.gpus.items()}
     summary = summarize(rehearsals, gpus=gpus)
     if queue.unit == "gpus" and ec2_instances is None:
@@ -127,6 +142,10 @@ def _rehearse_queue(arguments: argparse.Namespace) -> int:
     if sensitivity is not None:
         notes += sensitivity_lines(sensitivity)
         numbers_to_write["sensitivity"] = sensitivity.as_json()
+    if chance is not None:
+        unit = 1 if queue.unit == "gpus" else queue.gpus_per_instance or 1
+        notes += bootstrap_lines(chance, unit)
+        numbers_to_write["bootstrap"] = bootstrap_json(chance, unit)
     title = f"{arguments.queue} with {arguments.trace}"
     write_rehearsal(
         arguments,

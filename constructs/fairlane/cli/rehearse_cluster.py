@@ -36,7 +36,9 @@ def rehearse_hyperpod(arguments: argparse.Namespace) -> int:
     ]
     sentence = "the option applies to queues only: remove it"
     problems += [
-        Problem.relation((f"--{name}",), sentence) for name in ("strategy", "sensitivity") if getattr(arguments, name)
+        Problem.relation((f"--{name}",), sentence)
+        for name in ("strategy", "sensitivity", "bootstrap")
+        if getattr(arguments, name)
     ]
     if problems:
         raise ConfigurationError(arguments.cluster, problems)

@@ -416,3 +416,28 @@ def test_trace_needs_no_extra(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_resampled_traces_give_ranges_and_paired_comparisons(run: Run) -> None:
+    rows = [f"{600 * index},ProdExp{1 + index % 2},40,{3000 + 37 * index % 4000},600" for index in range(60)]
+    Path("jobs.csv").write_text("\n".join([JOBS.splitlines()[0], *rows]))
+    result = rehearse(run, "--against", "fifo", "--bootstrap", 6)
+    totals = {name: numbers["total"] for name, numbers in result["rehearsals"].items()}
+    for name, numbers in totals.items():
+        chance = result["bootstrap"]["mean-wait"][name]
+        assert chance["number"] == numbers["wait_seconds"]["mean"]
+        low, high = chance["range"]
+        assert low <= high
+        assert chance["traces"] == 6
+        assert result["bootstrap"]["lost-gpu-hours"][name]["number"] == numbers["lost_gpu_hours"]
+    first, second = (result["bootstrap"]["mean-wait"][name] for name in totals)
+    assert first["better"] == first["worse"] == 0
+    assert 0 < second["better"] + second["worse"] <= 6
+    _, out, _ = run("rehearse", EXAMPLE, "--queue", "training-p4", "--trace", "jobs.csv", "--bootstrap", 2)
+    assert "2 resampled traces; each is made of weeks, days or hours of the trace" in out
+
+
+@pytest.mark.parametrize("number", [0, -1, 1001])
+def test_a_wrong_number_of_resampled_traces_is_refused(run: Run, number: int) -> None:
+    message = f"--bootstrap: got {number}, allowed: a whole number, 1 to 1000"
+    assert message in rehearse_error(run, "--bootstrap", number)

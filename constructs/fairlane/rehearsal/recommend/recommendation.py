@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, get_args
 
+from fairlane._internal.checks import check_whole_number
 from fairlane.errors import ConfigurationError, Problem
 from fairlane.rehearsal.recommend.objectives import OBJECTIVES, Constraint, Objective
-from fairlane.rehearsal.recommend.resampling import Range, resampled
+from fairlane.rehearsal.recommend.resampling import MAX_TRACES, Range, resampled
 from fairlane.rehearsal.recommend.search import search, search_problems
 from fairlane.rehearsal.rehearsal import Rehearsal
 from fairlane.rehearsal.simulator import rehearse
@@ -203,8 +204,8 @@ def recommend(
         given=given,
         found=found,
         candidates=candidates,
-        held_out={name: _compare(pairs, measure) for name, measure in OBJECTIVES.items()},
-        waits={name: _compare(pairs, partial(_p95, name)) for name in shares},
+        held_out={name: compare_pairs(pairs, measure) for name, measure in OBJECTIVES.items()},
+        waits={name: compare_pairs(pairs, partial(_p95, name)) for name in shares},
         broken=[constraint for constraint in constraints if constraint.excess(pairs[0][1])],
     )
 
@@ -236,12 +237,10 @@ def _problems(
         problems.append(Problem(("objective",), objective, ", ".join(get_args(Objective))))
     if not 0 < hold_out < 1:
         problems.append(Problem(("hold_out",), hold_out, "a number above 0 and below 1"))
-    if not 0 <= bootstrap <= 1000:
-        problems.append(Problem(("bootstrap",), bootstrap, "a whole number, 0 to 1000"))
+    problems += check_whole_number(("bootstrap",), bootstrap, 0, MAX_TRACES)
     if not seconds > 0:
         problems.append(Problem(("seconds",), seconds, "a number above 0"))
-    if seed < 0:
-        problems.append(Problem(("seed",), seed, "a whole number, 0 or more"))
+    problems += check_whole_number(("seed",), seed, 0)
     for constraint in constraints:
         if constraint.share not in trace.share_names:
             names = ", ".join(trace.share_names)
@@ -266,7 +265,8 @@ def _p95(share: str, rehearsal: Rehearsal) -> float:
     return rehearsal.shares[share].wait.p95 if share in rehearsal.shares else 0.0
 
 
-def _compare(pairs: Sequence[tuple[Rehearsal, Rehearsal]], measure: Callable[[Rehearsal], float]) -> Comparison:
+def compare_pairs(pairs: Sequence[tuple[Rehearsal, Rehearsal]], measure: Callable[[Rehearsal], float]) -> Comparison:
+    """Compare a measure of pairs of rehearsals: of the trace itself, then of resampled traces."""
     numbers = [(measure(given), measure(found)) for given, found in pairs]
     drawn = numbers[1:]
     return Comparison(

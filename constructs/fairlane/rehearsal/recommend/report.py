@@ -38,7 +38,7 @@ def answer(recommendation: Recommendation, *, gpus: float = 1) -> str:
     """
     objective, comparison = recommendation.objective, recommendation.held_out[recommendation.objective]
     number, label = len(recommendation.candidates), LABELS[objective]
-    given, found = (_number(objective, each, gpus) for each in (comparison.given, comparison.found))
+    given, found = (format_number(objective, each, gpus) for each in (comparison.given, comparison.found))
     times = f"better in {comparison.better} of {comparison.traces} resampled traces" if comparison.traces else ""
     if recommendation.is_better:
         more = f", {times}" if times else ""
@@ -55,6 +55,20 @@ def answer(recommendation: Recommendation, *, gpus: float = 1) -> str:
             f"of yours {given}{more}"
         )
     return f"No better than what you have: {reason}."
+
+
+def format_range(objective: str, numbers: Range | None, gpus: float) -> str:
+    """Return a range of a measure as text. A dash without a range."""
+    if numbers is None:
+        return NONE
+    return f"{format_number(objective, numbers.low, gpus)} to {format_number(objective, numbers.high, gpus)}"
+
+
+def format_number(objective: str, number: float, gpus: float) -> str:
+    """Return a measure as text: a duration, a ratio, or GPU-hours."""
+    if objective == "slowdown":
+        return f"{number:,.1f}"
+    return f"{number * gpus:,.1f}" if objective == "lost-gpu-hours" else duration(number)
 
 
 def rows(recommendation: Recommendation, *, gpus: float = 1) -> Iterator[list[str]]:
@@ -196,24 +210,12 @@ def _frontier_chart(recommendation: Recommendation, gpus: float) -> Chart:
 def _row(label: str, objective: Objective, comparison: Comparison, gpus: float) -> list[str]:
     return [
         label,
-        _number(objective, comparison.given, gpus),
-        _range(objective, comparison.given_range, gpus),
-        _number(objective, comparison.found, gpus),
-        _range(objective, comparison.found_range, gpus),
+        format_number(objective, comparison.given, gpus),
+        format_range(objective, comparison.given_range, gpus),
+        format_number(objective, comparison.found, gpus),
+        format_range(objective, comparison.found_range, gpus),
         f"{comparison.better} of {comparison.traces}" if comparison.traces else NONE,
     ]
-
-
-def _range(objective: Objective, numbers: Range | None, gpus: float) -> str:
-    if numbers is None:
-        return NONE
-    return f"{_number(objective, numbers.low, gpus)} to {_number(objective, numbers.high, gpus)}"
-
-
-def _number(objective: Objective, number: float, gpus: float) -> str:
-    if objective == "slowdown":
-        return f"{number:,.1f}"
-    return f"{number * gpus:,.1f}" if objective == "lost-gpu-hours" else duration(number)
 
 
 def _candidate(candidate: Candidate, gpus: float) -> dict[str, Any]:

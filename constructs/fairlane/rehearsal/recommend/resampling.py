@@ -7,6 +7,8 @@ from typing import Final
 
 from fairlane.scheduler.job import Job, Trace
 
+MAX_TRACES: Final = 1000
+"""Maximum number of resampled traces."""
 _LENGTHS: Final = (7 * 86_400, 86_400, 6 * 3600, 3600)
 _LEAST_BLOCKS: Final = 4
 

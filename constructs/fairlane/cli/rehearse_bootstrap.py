@@ -1,0 +1,59 @@
+"""Output of `fairlane rehearse --bootstrap`: ranges of numbers over resampled traces, and paired comparisons."""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from fairlane.rehearsal.recommend import Comparison
+
+Chance = Mapping[str, Mapping[str, "Comparison"]]
+"""Comparison of each rehearsal with the first, by measure and name."""
+
+
+def bootstrap_lines(chance: Chance, gpus: float) -> Iterator["RenderableType"]:
+    """Yield the table of the ranges.
+
+    Args:
+        chance: Result of `measure_chance`.
+        gpus: GPUs of one unit of the capacity.
+    """
+    from fairlane.rehearsal.recommend.report import LABELS, format_number, format_range
+    from fairlane.rehearsal.report.table import NONE, text_table
+
+    traces = next(each.traces for named in chance.values() for each in named.values())
+    yield f"{traces} resampled traces; each is made of weeks, days or hours of the trace"
+    rows = []
+    for objective, label in LABELS.items():
+        first = label
+        for number, (name, each) in enumerate(chance[objective].items()):
+            value = format_number(objective, each.found, gpus)
+            spread = format_range(objective, each.found_range, gpus)
+            rows.append([first, name, value, spread, f"{each.better} of {each.traces}" if number else NONE])
+            first = ""
+    base = next(iter(chance["mean-wait"]))
+    yield text_table(["Measure", "Rehearsal", "Number", "5 to 95 %", f"Better than {base} in"], rows, left=(0, 1, 4))
+
+
+def bootstrap_json(chance: Chance, gpus: float) -> dict[str, Any]:
+    """Return the ranges for the JSON file.
+
+    Args:
+        chance: Result of `measure_chance`.
+        gpus: GPUs of one unit of the capacity.
+    """
+    return {
+        objective: {
+            name: {
+                "number": each.found * factor,
+                "range": [each.found_range.low * factor, each.found_range.high * factor] if each.found_range else None,
+                "better": each.better,
+                "worse": each.worse,
+                "traces": each.traces,
+            }
+            for name, each in named.items()
+        }
+        for objective, named in chance.items()
+        for factor in [gpus if objective == "lost-gpu-hours" else 1]
+    }
