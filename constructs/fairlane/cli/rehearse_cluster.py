@@ -34,7 +34,6 @@ def rehearse_hyperpod(arguments: argparse.Namespace) -> int:
         for name in _QUEUE_OPTIONS
         if getattr(arguments, name) is not None
     ]
-    sentence = "the option applies to queues only: remove it"
     problems += [
         Problem.relation((f"--{name}",), sentence)
         for name in ("strategy", "sensitivity", "bootstrap")

@@ -419,7 +419,10 @@ def test_trace_needs_no_extra(tmp_path: Path) -> None:
 
 
 def test_resampled_traces_give_ranges_and_paired_comparisons(run: Run) -> None:
-    rows = [f"{600 * index},ProdExp{1 + index % 2},40,{3000 + 37 * index % 4000},600" for index in range(60)]
+    rows = [
+        f"{600 * index},ProdExp{1 + index % 2},{10 + 7 * index % 31},{3000 + 370 * index % 9000},600"
+        for index in range(60)
+    ]
     Path("jobs.csv").write_text("\n".join([JOBS.splitlines()[0], *rows]))
     result = rehearse(run, "--against", "fifo", "--bootstrap", 6)
     totals = {name: numbers["total"] for name, numbers in result["rehearsals"].items()}
