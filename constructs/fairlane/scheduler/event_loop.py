@@ -105,8 +105,11 @@ class EventLoop:
             now = ends[0] >> ROW_BITS if ends else _NEVER
             if self._next_submit < now:
                 now = self._next_submit
-            if timers and (alarm := min(timers.values())) < now:
-                now = max(alarm, self.now)
+            rings = False
+            if timers:
+                alarm = min(timers.values())
+                rings = alarm <= now
+                now = min(now, max(alarm, self.now))
             if changed:
                 now = min(now, -(-self.now // pass_seconds) * pass_seconds)
             if now > stop:
@@ -121,7 +124,7 @@ class EventLoop:
                 last = end
             if now == stop and not complete:
                 break
-            if timers and min(timers.values()) <= now:
+            if rings:
                 changed |= self._ring(now)
             if self._next_submit <= now:
                 row = self._arrived
