@@ -105,9 +105,11 @@ class EventLoop:
             now = ends[0] >> ROW_BITS if ends else _NEVER
             if self._next_submit < now:
                 now = self._next_submit
-            alarm = min(timers.values()) if timers else _NEVER
-            if alarm < now:
-                now = max(alarm, self.now)
+            rings = False
+            if timers:
+                alarm = min(timers.values())
+                rings = alarm <= now
+                now = min(now, max(alarm, self.now))
             if changed:
                 now = min(now, -(-self.now // pass_seconds) * pass_seconds)
             if now > stop:
@@ -122,7 +124,7 @@ class EventLoop:
                 last = end
             if now == stop and not complete:
                 break
-            if alarm <= now:
+            if rings:
                 changed |= self._ring(now)
             if self._next_submit <= now:
                 row = self._arrived
@@ -156,16 +158,16 @@ class EventLoop:
         run = len(rows)
         stop = now + jobs.remaining[row]
         environment.free -= jobs.needs[row]
-        interrupted = delay = 0
+        interrupted = 0
         if self._restarts and row in self._restarts:
-            delay = self._delays[run] = self._restarts[row]
-            stop += delay
+            self._delays[run] = self._restarts[row]
+            stop += self._delays[run]
         if self._instance_pool:
             start_up, reclaimed = self._instance_pool.take(jobs.needs[row], now)
             stop += start_up
             if reclaimed is not None and now + reclaimed < stop:
                 stop, interrupted = now + reclaimed, 1
-                self._worked[run] = max(0, reclaimed - start_up - delay)
+                self._worked[run] = max(0, reclaimed - start_up - self._delays.get(run, 0))
                 self._outcomes[run] = Outcome.RECLAIMED
         if self._terms and (timeout := self.terms(row).timeout) is not None and now + timeout < stop:
             stop = now + timeout
@@ -276,8 +278,6 @@ class EventLoop:
         else:
             outcome = _SUCCEEDED
             record.states[row] = SUCCEEDED
-        if self._delays:
-            self._delays.pop(run, None)
         if self._listener:
             self._listener.stopped(jobs.id(row), outcome, now)
         return lane.scheduler.group

@@ -45,6 +45,7 @@ class FairShareScheduler(PlacementScheduler):
         self._start_charge = strategies.start_charge
         self._rank_seconds = strategies.rank_seconds
         self._settled = 0
+        self._ranks_later = False
         self._waiting = 0
         self._awake: list[Share] = []
         self._asleep: list[tuple[int, int]] = []
@@ -135,8 +136,8 @@ class FairShareScheduler(PlacementScheduler):
         With `skip`, other shares may then start their jobs.
         """
         first, several = self._first, self._several
-        self.due = False
-        if self._loop.timers:
+        if self._ranks_later:
+            self._ranks_later = self.due = False
             self._loop.timers.pop(self, None)
         if not self._waiting or (first.free <= 0 and not (several and self._find(1))):
             return
@@ -192,6 +193,7 @@ class FairShareScheduler(PlacementScheduler):
         if self._settled <= now:
             self._settled = max(share.usage.last_expiry for share in self._shares)
         if self._settled > now:
+            self._ranks_later = True
             self._loop.rank_at(self, now + self._rank_seconds)
 
     def _update_level(self, now: int) -> int | None:

@@ -59,18 +59,19 @@ class FifoScheduler(PlacementScheduler):
     def schedule(self, now: int) -> None:
         """Start jobs in the order of their submission."""
         needs, removed = self._jobs.needs, self._loop.removed
-        first, several = self._first, self._several
+        first, several, skip = self._first, self._several, self._skip
         heap = self._waiting[0]
-        while self._skip or heap:
-            if self._skip:
+        while skip or heap:
+            if skip:
                 fitting = [heap for size, heap in self._waiting.items() if heap and self._find(size)]
                 heap = min(fitting, default=[])
                 if not heap:
                     return
             row = heap[0] & ROW_MASK
-            environment = first if needs[row] <= first.free else several and self._find(needs[row])
+            units = needs[row]
+            environment = first if units <= first.free else several and self._find(units)
             if not environment:
-                if needs[row] > self._largest:
+                if units > self._largest:
                     self._loop.block(row, now)
                 return
             heappop(heap)
