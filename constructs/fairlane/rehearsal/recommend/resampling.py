@@ -44,6 +44,9 @@ def block_seconds(trace: Trace) -> int:
 def resampled(trace: Trace, number: int, seed: int) -> Iterator[Trace]:
     """Yield traces of the same length, whose blocks are drawn from those of a trace with replacement.
 
+    The last block of most traces is shorter than the others. It is drawn for the last place only, and another block
+    there loses its jobs after this length, so that the traces have neither idle time nor jobs beyond the last one.
+
     Args:
         trace: Trace with jobs.
         number: Number of traces.
@@ -51,13 +54,18 @@ def resampled(trace: Trace, number: int, seed: int) -> Iterator[Trace]:
     """
     length, random = block_seconds(trace), Random(seed)
     start = trace.submits[0]
-    blocks: list[list[Job]] = [[] for _ in range((trace.submits[-1] - start) // length + 1)]
+    full, rest = divmod(trace.submits[-1] - start + 1, length)
+    blocks: list[list[Job]] = [[] for _ in range(full + (rest > 0))]
     for job in trace:
         blocks[(job.submit - start) // length].append(job)
+    end = trace.submits[-1]
     for _ in range(number):
-        drawn = random.choices(range(len(blocks)), k=len(blocks))
+        drawn = random.choices(range(full), k=full)
+        if rest:
+            drawn.append(random.randrange(full + 1))
         yield Trace.of(
-            replace(job, submit=job.submit + (place - source) * length, started=None, stopped=None)
+            replace(job, submit=submit, started=None, stopped=None)
             for place, source in enumerate(drawn)
             for job in blocks[source]
+            if (submit := job.submit + (place - source) * length) <= end
         )
