@@ -37,9 +37,9 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--bootstrap", type=int, default=50, metavar="NUMBER", help=text)
     text = "seconds of the search (default: %(default)s)"
     parser.add_argument("--seconds", type=float, default=60.0, metavar="NUMBER", help=text)
-    text = "maximum number of policies; with enough seconds, the same seed then finds the same policy"
+    text = "maximum number of policies, 1 or more; with enough seconds, the same seed then finds the same policy"
     parser.add_argument("--trials", type=int, metavar="NUMBER", help=text)
-    text = "seed of the search and of the resampling, 0 or more (default: %(default)s)"
+    text = "seed of the search and of the resampling, 0 to 4294967295 (default: %(default)s)"
     parser.add_argument("--seed", type=int, default=0, metavar="NUMBER", help=text)
     parser.add_argument("--html", type=Path, metavar="FILE", help="write an HTML report with the frontier")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers as JSON")

@@ -37,17 +37,19 @@ def bootstrap_lines(chance: Chance, gpus: float) -> Iterator["RenderableType"]:
 
 
 def bootstrap_json(chance: Chance, gpus: float) -> dict[str, Any]:
-    """Return the ranges for the JSON file.
+    """Return the ranges for the JSON file. None stands for infinity, if no job ran.
 
     Args:
         chance: Result of `measure_chance`.
         gpus: GPUs of one unit of the capacity.
     """
+    from fairlane.rehearsal.recommend.report import plain, plain_range
+
     return {
         objective: {
             name: {
-                "number": each.found * factor,
-                "range": [each.found_range.low * factor, each.found_range.high * factor] if each.found_range else None,
+                "number": plain(each.found * factor),
+                "range": plain_range(each.found_range, factor),
                 "better": each.better,
                 "worse": each.worse,
                 "traces": each.traces,

@@ -1,5 +1,6 @@
 """Objectives and constraints of a search for a policy."""
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,25 +15,32 @@ Statistic: TypeAlias = Literal["mean", "p50", "p95", "max"]
 _HOUR: Final = 3600
 _UNITS: Final = {"s": 1, "min": 60, "h": _HOUR, "d": 24 * _HOUR}
 _CONSTRAINT: Final = re.compile(
-    r"(?P<share>[\w-]+)\.(?P<statistic>mean|p50|p95|max)<(?P<number>\d+(?:\.\d+)?)(?P<unit>s|min|h|d)"
+    r"\s*(?P<share>\S.*)\.(?P<statistic>mean|p50|p95|max)\s*<\s*(?P<number>\d{1,12}(?:\.\d+)?)\s*(?P<unit>s|min|h|d)\s*"
 )
 
 
 def _worst_p95(rehearsal: Rehearsal) -> float:
-    return max((share.wait.p95 for share in rehearsal.shares.values() if share.jobs > share.never_ran), default=0.0)
+    waits = [share.wait.p95 for share in rehearsal.shares.values() if share.jobs > share.never_ran]
+    return max(waits, default=rehearsal.total.wait.p95)
+
+
+def _slowdown(rehearsal: Rehearsal) -> float:
+    total = rehearsal.total
+    return (math.inf if total.jobs else 1.0) if total.slowdown is None else total.slowdown
 
 
 OBJECTIVES: Final[Mapping[Objective, Callable[[Rehearsal], float]]] = {
     "worst-p95": _worst_p95,
     "mean-wait": lambda rehearsal: rehearsal.total.wait.mean,
-    "slowdown": lambda rehearsal: rehearsal.total.slowdown or 1.0,
+    "slowdown": _slowdown,
     "lost-gpu-hours": lambda rehearsal: rehearsal.total.lost / _HOUR,
 }
 """Measures that a search makes as low as possible.
 
 `worst-p95` is the 95th percentile of the waits of the share where it is highest, and `mean-wait` the mean wait of all
 jobs, in seconds. `slowdown` is the mean slowdown of all jobs, 1 or more. `lost-gpu-hours` is the work that preemption
-loses, in hours of one unit of the capacity, for example an instance.
+loses, in hours of one unit of the capacity, for example an instance. Waits and the slowdown are infinite if there are
+jobs and none ran.
 """
 
 
@@ -57,7 +65,7 @@ class Constraint:
         Raises:
             ConfigurationError: If the text is no constraint.
         """
-        match = _CONSTRAINT.fullmatch(text.replace(" ", ""))
+        match = _CONSTRAINT.fullmatch(text)
         if match is None:
             allowed = "SHARE.STATISTIC<TIME with mean, p50, p95 or max, and s, min, h or d, for example prod.p95<2h"
             raise ConfigurationError("--where", [Problem((), text, allowed)])
@@ -75,4 +83,4 @@ class Constraint:
 
     def __str__(self) -> str:
         unit = next((unit for unit, size in reversed(_UNITS.items()) if self.seconds % size == 0), "s")
-        return f"{self.share}.{self.statistic}<{self.seconds / _UNITS[unit]:g}{unit}"
+        return f"{self.share}.{self.statistic}<{self.seconds / _UNITS[unit]:.15g}{unit}"

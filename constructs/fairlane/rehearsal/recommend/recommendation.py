@@ -1,12 +1,13 @@
 """Recommendation of a policy: found on the first part of a trace, and compared on the rest."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, get_args
 
 from fairlane._internal.checks import check_whole_number
 from fairlane.errors import ConfigurationError, Problem
+from fairlane.rehearsal.checks import rehearsal_problems
 from fairlane.rehearsal.recommend.objectives import OBJECTIVES, Constraint, Objective
 from fairlane.rehearsal.recommend.resampling import MAX_TRACES, Range, resampled
 from fairlane.rehearsal.recommend.search import search, search_problems
@@ -20,6 +21,7 @@ from fairlane.scheduling.capacity import capacity_limits
 _DEFAULTS: Final = Strategies()
 _SURE: Final = 0.9
 _INFEASIBLE: Final = 1e30
+_MAX_SEED: Final = 2**32 - 1  # of numpy, which Optuna draws with
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,10 +72,11 @@ class Recommendation:
         objective: Objective of the search.
         constraints: Limits on waits.
         given: Given policy.
-        found: Best policy of the search. The given policy if none is better.
+        found: Allowed policy with the lowest objective. The given policy if none is better, or if none is allowed.
         candidates: All policies of the search, the given one first.
         held_out: Comparison by objective.
         waits: Comparison of the 95th percentile of the waits, by share.
+        never_ran: Comparison of the number of jobs that can never run.
         broken: Constraints that the found policy breaks on the part of the trace that the search did not see.
     """
 
@@ -84,26 +87,29 @@ class Recommendation:
     candidates: Sequence[Candidate]
     held_out: Mapping[Objective, Comparison]
     waits: Mapping[str, Comparison]
+    never_ran: Comparison
     broken: Sequence[Constraint]
 
     @property
     def is_better(self) -> bool:
         """True if the found policy is better on the part that the search did not see, and keeps all constraints there.
 
-        It must also be better in 9 of 10 resampled traces, of those in which the policies differ.
+        It must also be better in 9 of 10 resampled traces, of those in which the policies differ, and no more jobs may
+        be unable to run than with the given policy.
         """
         comparison = self.held_out[self.objective]
         return (
             self.found is not self.given
             and comparison.found < comparison.given
             and comparison.better >= _SURE * (comparison.better + comparison.worse)
+            and self.never_ran.found <= self.never_ran.given
             and not self.broken
         )
 
     @property
     def allowed(self) -> list[Candidate]:
         """Policies that keep the constraints, and under which no more jobs never run than under the given policy."""
-        return [each for each in self.candidates if not each.excess and each.never_ran <= self.given.never_ran]
+        return _allowed(self.candidates)
 
     @property
     def frontier(self) -> list[Candidate]:
@@ -139,7 +145,8 @@ def recommend(
     """Search the settings of a policy for the lowest objective on the first part of a trace, and compare on the rest.
 
     With `FairShare`, the search changes the weight factors and the decay; with `QuotaManagement`, the quotas, sharing
-    and borrow limits. A setting under which a job can never run, or that breaks a constraint, is not found.
+    and borrow limits. A setting under which more jobs can never run than under the given policy, or that breaks a
+    constraint, is not found.
 
     Args:
         policy: Policy whose settings are searched.
@@ -151,9 +158,9 @@ def recommend(
         hold_out: Part of the time of the trace that the search does not see, above 0 and below 1. Default: 0.5.
         bootstrap: Number of traces that are resampled from this part, 0 to 1,000. Default: 50.
         seconds: Seconds of the search, above 0. Default: 60.
-        trials: Maximum number of policies of the search. With it, the same seed finds the same policy if the time is
-            enough. Default: no maximum.
-        seed: Seed of the search and of the resampling, 0 or more. Default: 0.
+        trials: Maximum number of policies of the search, 1 or more. With it, the same seed finds the same policy if the
+            time is enough. Default: no maximum.
+        seed: Seed of the search and of the resampling, 0 to 4,294,967,295. Default: 0.
         strategies: Strategies of the rehearsals.
         progress: Function that is called with a text and the number of rehearsals. Default: none.
 
@@ -162,10 +169,10 @@ def recommend(
         ImportError: If Optuna is missing.
     """
     limits, least = capacity_limits(capacity), keep or {}
-    problems = [
-        *_problems(objective, constraints, trace, hold_out, bootstrap, seconds, seed),
-        *search_problems(policy, limits, least),
-    ]
+    problems = list(rehearsal_problems(policy, trace, capacity, strategies, None, ()))
+    searched = [] if problems else [*search_problems(policy, limits, least)]
+    problems += _problems(objective, bootstrap, seconds, trials, seed)
+    problems += [*_split_problems(trace, hold_out), *_constraint_problems(constraints, trace), *searched]
     if problems:
         raise ConfigurationError("recommend", problems)
     tuned, held_out = split(trace, hold_out)
@@ -191,7 +198,7 @@ def recommend(
     rate(policy)
     search(policy, limits, least, rate, seconds=seconds, trials=trials, seed=seed)
     given = candidates[0]
-    found = min(candidates, key=lambda each: _score(each, objective, given.never_ran))
+    found = min(_allowed(candidates), key=lambda each: each.measures[objective], default=given)
     pairs = [(run(given.policy, held_out), run(found.policy, held_out))]
     for number, jobs in enumerate(resampled(held_out, bootstrap, seed), 1):
         pairs.append((run(given.policy, jobs), run(found.policy, jobs)))
@@ -206,6 +213,7 @@ def recommend(
         candidates=candidates,
         held_out={name: compare_pairs(pairs, measure) for name, measure in OBJECTIVES.items()},
         waits={name: compare_pairs(pairs, partial(_p95, name)) for name in shares},
+        never_ran=compare_pairs(pairs, lambda rehearsal: rehearsal.total.never_ran),
         broken=[constraint for constraint in constraints if constraint.excess(pairs[0][1])],
     )
 
@@ -223,34 +231,38 @@ def split(trace: Trace, hold_out: float) -> tuple[Trace, Trace]:
     return Trace.of(before), Trace.of(job for job in trace if job.submit >= moment)
 
 
-def _problems(
-    objective: object,
-    constraints: Sequence[Constraint],
-    trace: Trace,
-    hold_out: float,
-    bootstrap: int,
-    seconds: float,
-    seed: int,
-) -> list[Problem]:
-    problems = []
+def _problems(objective: object, bootstrap: int, seconds: float, trials: int | None, seed: int) -> Iterator[Problem]:
     if objective not in get_args(Objective):
-        problems.append(Problem(("objective",), objective, ", ".join(get_args(Objective))))
-    if not 0 < hold_out < 1:
-        problems.append(Problem(("hold_out",), hold_out, "a number above 0 and below 1"))
-    problems += check_whole_number(("bootstrap",), bootstrap, 0, MAX_TRACES)
-    if not seconds > 0:
-        problems.append(Problem(("seconds",), seconds, "a number above 0"))
-    problems += check_whole_number(("seed",), seed, 0)
-    for constraint in constraints:
-        if constraint.share not in trace.share_names:
-            names = ", ".join(trace.share_names)
-            problems.append(
-                Problem(("constraints", constraint.share), constraint.share, f"a share of the jobs: {names}")
-            )
-    if not problems and not all(map(len, split(trace, hold_out) if len(trace) else ((),))):
+        yield Problem(("objective",), objective, ", ".join(get_args(Objective)))
+    yield from check_whole_number(("bootstrap",), bootstrap, 0, MAX_TRACES)
+    if not (_is_number(seconds) and seconds > 0):
+        yield Problem(("seconds",), seconds, "a number above 0")
+    if trials is not None:
+        yield from check_whole_number(("trials",), trials, 1)
+    yield from check_whole_number(("seed",), seed, 0, _MAX_SEED)
+
+
+def _split_problems(trace: object, hold_out: float) -> Iterator[Problem]:
+    if not (_is_number(hold_out) and 0 < hold_out < 1):
+        yield Problem(("hold_out",), hold_out, "a number above 0 and below 1")
+    elif isinstance(trace, Trace) and not all(map(len, split(trace, hold_out) if len(trace) else ((),))):
         sentence = "one part of the trace has no jobs: use another hold_out or a longer trace"
-        problems.append(Problem.relation(("trace",), sentence))
-    return problems
+        yield Problem.relation(("trace",), sentence)
+
+
+def _constraint_problems(constraints: Sequence[Constraint], trace: object) -> Iterator[Problem]:
+    for constraint in constraints:
+        if isinstance(trace, Trace) and constraint.share not in trace.share_names:
+            names = ", ".join(trace.share_names)
+            yield Problem(("constraints", constraint.share), constraint.share, f"a share of the jobs: {names}")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _allowed(candidates: Sequence[Candidate]) -> list[Candidate]:
+    return [each for each in candidates if not each.excess and each.never_ran <= candidates[0].never_ran]
 
 
 def _score(candidate: Candidate, objective: Objective, never_ran: int) -> float:

@@ -1,6 +1,7 @@
 """Recommendation as lines and tables, JSON, YAML and an HTML page."""
 
 import io
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -46,6 +47,15 @@ def answer(recommendation: Recommendation, *, gpus: float = 1) -> str:
     if recommendation.broken:
         limits = ", ".join(map(str, recommendation.broken))
         reason = f"on jobs that the search did not see, the best of {number:,} policies breaks {limits}"
+    elif recommendation.never_ran.found > recommendation.never_ran.given:
+        more_jobs = recommendation.never_ran.found - recommendation.never_ran.given
+        reason = (
+            f"{more_jobs:,.0f} more of the jobs that the search did not see can never run under the best of {number:,} "
+            "policies"
+        )
+    elif not recommendation.allowed:
+        limits = ", ".join(map(str, recommendation.constraints))
+        reason = f"on the first part of the trace, none of {number:,} policies keeps {limits}"
     elif recommendation.found is recommendation.given:
         reason = f"none of {number:,} policies has a lower {label}"
     else:
@@ -65,7 +75,9 @@ def format_range(objective: str, numbers: Range | None, gpus: float) -> str:
 
 
 def format_number(objective: str, number: float, gpus: float) -> str:
-    """Return a measure as text: a duration, a ratio, or GPU-hours."""
+    """Return a measure as text: a duration, a ratio, or GPU-hours. Infinity if no job ran."""
+    if number == math.inf:
+        return "forever"
     if objective == "slowdown":
         return f"{number:,.1f}"
     return f"{number * gpus:,.1f}" if objective == "lost-gpu-hours" else duration(number)
@@ -86,8 +98,7 @@ def frontier_rows(recommendation: Recommendation, *, gpus: float = 1) -> Iterato
         mark += " (found)" if candidate is recommendation.found else ""
         measures = candidate.measures
         yield [
-            duration(measures["mean-wait"]),
-            f"{measures['lost-gpu-hours'] * gpus:,.1f}",
+            *(format_number(objective, measures[objective], gpus) for objective in ("mean-wait", "lost-gpu-hours")),
             f"{describe(candidate.policy)}{mark}",
         ]
 
@@ -135,7 +146,7 @@ def settings(policy: SchedulingPolicy) -> dict[str, Any]:
 
 
 def to_json(recommendation: Recommendation, *, gpus: float = 1) -> dict[str, Any]:
-    """Return all numbers of a recommendation. Waits are seconds."""
+    """Return all numbers of a recommendation. Waits are seconds, and None if no job ran."""
     return {
         "better": recommendation.is_better,
         "objective": recommendation.objective,
@@ -148,6 +159,7 @@ def to_json(recommendation: Recommendation, *, gpus: float = 1) -> dict[str, Any
             name: _comparison(comparison, gpus if name == "lost-gpu-hours" else 1)
             for name, comparison in recommendation.held_out.items()
         },
+        "never_ran": _comparison(recommendation.never_ran, 1),
         "p95_wait_seconds": {name: _comparison(each, 1) for name, each in recommendation.waits.items()},
         "frontier": [_candidate(candidate, gpus) for candidate in recommendation.frontier],
     }
@@ -174,6 +186,7 @@ def render_page(recommendation: Recommendation, *, title: str, gpus: float = 1) 
 
 def _frontier_chart(recommendation: Recommendation, gpus: float) -> Chart:
     def points(candidates: list[Candidate], color: str, size: int, mode: str) -> dict[str, Any]:
+        candidates = [each for each in candidates if each.measures["mean-wait"] < math.inf]
         return {
             "type": "scatter",
             "mode": mode,
@@ -193,7 +206,8 @@ def _frontier_chart(recommendation: Recommendation, gpus: float) -> Chart:
     ]
     named = [recommendation.given, recommendation.found, *recommendation.frontier]
     lost = max(each.measures["lost-gpu-hours"] * gpus for each in named)
-    wait = max(each.measures["mean-wait"] / 3600 for each in named)
+    waits = [each.measures["mean-wait"] / 3600 for each in named]
+    wait = max((each for each in waits if each < math.inf), default=0.0)
     axis = {**AXIS, "gridcolor": "var(--line)"}
     title = {"text": "GPU-hours lost", "font": {"size": 11}, "standoff": 6}
     layout = chart_layout(
@@ -205,6 +219,16 @@ def _frontier_chart(recommendation: Recommendation, gpus: float) -> Chart:
     legend = [Entry(label=label, color=color) for label, color in [*labels.items(), ("found", "var(--series-3)")]]
     heading = "Mean wait and lost work, on the first part of the trace; much worse policies are outside"
     return Chart(kind="frontier", title=heading, wide=True, figure={"data": data, "layout": layout}, legend=legend)
+
+
+def plain(number: float) -> float | None:
+    """Return a number for JSON. None stands for infinity."""
+    return None if number == math.inf else number
+
+
+def plain_range(numbers: Range | None, factor: float) -> list[float | None] | None:
+    """Return the ends of a range, multiplied by a factor, for JSON. None without a range."""
+    return [plain(numbers.low * factor), plain(numbers.high * factor)] if numbers else None
 
 
 def _row(label: str, objective: Objective, comparison: Comparison, gpus: float) -> list[str]:
@@ -222,7 +246,7 @@ def _candidate(candidate: Candidate, gpus: float) -> dict[str, Any]:
     factor = {"lost-gpu-hours": gpus}
     return {
         "scheduling": settings(candidate.policy),
-        "measures": {name: number * factor.get(name, 1) for name, number in candidate.measures.items()},
+        "measures": {name: plain(number * factor.get(name, 1)) for name, number in candidate.measures.items()},
         "never_ran": candidate.never_ran,
         "keeps_constraints": not candidate.excess,
     }
@@ -231,12 +255,9 @@ def _candidate(candidate: Candidate, gpus: float) -> dict[str, Any]:
 def _comparison(comparison: Comparison, factor: float) -> dict[str, Any]:
     ranges = {"given": comparison.given_range, "found": comparison.found_range}
     return {
-        "given": comparison.given * factor,
-        "found": comparison.found * factor,
-        **{
-            f"{name}_range": [numbers.low * factor, numbers.high * factor] if numbers else None
-            for name, numbers in ranges.items()
-        },
+        "given": plain(comparison.given * factor),
+        "found": plain(comparison.found * factor),
+        **{f"{name}_range": plain_range(numbers, factor) for name, numbers in ranges.items()},
         "better": comparison.better,
         "worse": comparison.worse,
         "traces": comparison.traces,

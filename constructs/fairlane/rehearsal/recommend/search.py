@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+from fairlane._internal.checks import check_whole_number
 from fairlane.errors import ConfigurationError, Problem
 from fairlane.scheduling import FairShare, QuotaManagement, QuotaShare, SchedulingPolicy, Sharing
 
@@ -29,8 +30,9 @@ def search_problems(
         if share is None:
             names = ", ".join(share.name for share in _shares(policy))
             yield Problem(("keep", name), name, f"a quota share of the policy: {names}")
-        elif least < 1:
-            yield Problem(("keep", name), least, "a number of instances, 1 or more")
+        yield from check_whole_number(("keep", name), least, 1, unit="instances")
+    if not all(isinstance(least, int) for least in keep.values()):
+        return
     for unit, total in capacity.items() if isinstance(policy, QuotaManagement) else ():
         owners = [share for share in _shares(policy) if unit in share.capacity]
         least = sum(max(1, keep.get(share.name, 1)) for share in owners)
@@ -83,7 +85,7 @@ def _candidate(
             share: trial.suggest_float(f"weight {share}", 1.0, _MOST_WEIGHT, log=True)
             for share in policy.weight_factors
         }
-        largest = max(proportions.values())
+        largest = max(proportions.values(), default=1.0)
         return FairShare(
             {share: round(largest / own, 4) for share, own in proportions.items()},
             share_decay_seconds=trial.suggest_categorical("decay", _DECAYS),

@@ -1,5 +1,8 @@
 """Searches for policies on traces with a known best one, and their comparison on jobs that they did not see."""
 
+import json
+import math
+import re
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -12,6 +15,7 @@ from fairlane import ConfigurationError, FairShare, Fifo, QuotaManagement, Quota
 from fairlane.rehearsal import Job, Load, Trace, generate, hours, rehearse
 from fairlane.rehearsal.recommend import OBJECTIVES, Constraint, Range, Recommendation, recommend
 from fairlane.rehearsal.recommend.recommendation import split
+from fairlane.rehearsal.recommend.report import answer, render_page, rows, to_json
 from fairlane.rehearsal.recommend.resampling import block_seconds, resampled
 from fairlane.rehearsal.recommend.search import divide
 from fairlane.scheduling import SchedulingPolicy
@@ -120,6 +124,70 @@ def test_no_policy_of_the_frontier_is_beaten_in_both_measures() -> None:
     assert {(each.measures["mean-wait"], each.measures["lost-gpu-hours"]) for each in frontier} == best
 
 
+def test_no_policy_is_recommended_that_breaks_a_constraint_on_the_first_part() -> None:
+    quiet = [Job(share=share, submit=29 * 86_400 + 7200 * row, run=60) for row in range(300) for share in "ab"]
+    slow = Constraint.parse("a.p95<1s")
+    jobs = Trace.of([*TWO, *quiet])
+    recommendation = found(FairShare({"a": 1, "b": 500}), jobs, constraints=[slow], trials=5, hold_out=0.4)
+    assert recommendation.broken == []
+    assert recommendation.found is recommendation.given
+    assert not recommendation.is_better
+    assert answer(recommendation) == (
+        "No better than what you have: on the first part of the trace, none of 6 policies keeps a.p95<1s."
+    )
+
+
+def test_a_policy_under_which_later_jobs_never_run_is_not_recommended() -> None:
+    """The jobs that the search sees are small, and a later one needs all instances of its share."""
+    large = Job(share="b", submit=TWO.submits[-1], run=60, instances=20)
+    recommendation = found(quotas(a=4, b=20), Trace.of([*TWO, large]), capacity={P4: 24}, objective="mean-wait")
+    assert (recommendation.never_ran.given, recommendation.never_ran.found) == (0, 1)
+    assert recommendation.held_out["mean-wait"].found < recommendation.held_out["mean-wait"].given
+    assert not recommendation.is_better
+    assert answer(recommendation) == (
+        "No better than what you have: 1 more of the jobs that the search did not see can never run under the best of "
+        "21 policies."
+    )
+
+
+@pytest.mark.parametrize("bootstrap", [0, 4])
+def test_numbers_of_jobs_that_never_run_are_written(bootstrap: int) -> None:
+    jobs = Trace.of(Job(share="a", submit=86_400 * day, run=60, instances=30) for day in range(8))
+    recommendation = found(FairShare({"a": 1}), jobs, trials=2, bootstrap=bootstrap)
+    assert recommendation.held_out["slowdown"].given == math.inf
+    written = json.loads(json.dumps(to_json(recommendation), allow_nan=False))
+    assert written["held_out"]["mean-wait"]["given"] is None
+    assert written["never_ran"]["found"] == 4
+    assert [row[1] for row in rows(recommendation)][:4] == ["forever", "forever", "forever", "0.0"]
+    figures = re.search("const figures = (.*);\n", render_page(recommendation, title="none"))
+    assert figures
+    assert not {"Infinity", "NaN"} & set(re.findall(r"\w+", figures[1]))
+    assert not recommendation.is_better
+
+
+def test_a_policy_without_listed_shares_has_its_decay_searched() -> None:
+    recommendation = found(FairShare({}), trials=3, bootstrap=0)
+    assert len(recommendation.candidates) == 4
+
+
+@pytest.mark.parametrize(
+    ("jobs", "options", "problem"),
+    [
+        (Trace.of([*TWO, Job(submit=0, run=0)]), {}, f"trace[{len(TWO)}].run: got 0"),
+        ([Job(submit=0, run=1)], {}, "trace: got [Job("),
+        (TWO, {"trials": 0}, "trials: got 0, allowed: a whole number, 1 or more"),
+        (TWO, {"seed": 2**32}, "seed: got 4294967296, allowed: a whole number, 0 to 4294967295"),
+        (TWO, {"hold_out": "half"}, "hold_out: got 'half'"),
+        (TWO, {"capacity": None}, "capacity: missing"),
+        (TWO, {"keep": {"a": 1.5}}, "keep.a: got 1.5, allowed: a whole number of instances, 1 or more"),
+    ],
+)
+def test_arguments_of_other_kinds_are_refused(jobs: Any, options: dict[str, Any], problem: str) -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        found(quotas(a=12, b=12), jobs, **{"capacity": {P4: 24}} | options)
+    assert any(str(each).startswith(problem) for each in raised.value.problems)
+
+
 @pytest.mark.parametrize(
     ("policy", "options", "problems"),
     [
@@ -129,10 +197,10 @@ def test_no_policy_of_the_frontier_is_beaten_in_both_measures() -> None:
             {"objective": "best", "hold_out": 1, "bootstrap": -1, "seconds": 0, "seed": -1},
             [
                 "objective: got 'best', allowed: worst-p95, mean-wait, slowdown, lost-gpu-hours",
-                "hold_out: got 1, allowed: a number above 0 and below 1",
                 "bootstrap: got -1, allowed: a whole number, 0 to 1000",
                 "seconds: got 0, allowed: a number above 0",
-                "seed: got -1, allowed: a whole number, 0 or more",
+                "seed: got -1, allowed: a whole number, 0 to 4294967295",
+                "hold_out: got 1, allowed: a number above 0 and below 1",
             ],
         ),
         (FairShare({"a": 1}), {"keep": {"a": 1}}, ["keep: only quota shares own capacity: remove the minimum"]),
@@ -176,6 +244,7 @@ def test_a_wrong_constraint_is_refused(text: str) -> None:
         ("prod.p95<2h", 7200, "prod.p95<2h"),
         ("a-b.mean < 1.5 min", 90, "a-b.mean<90s"),
         ("a.max<2d", 172_800, "a.max<2d"),
+        ("team.vision.p50<1234567s", 1_234_567, "team.vision.p50<1234567s"),
     ],
 )
 def test_a_constraint_is_read_and_shown(text: str, seconds: float, shown: str) -> None:
@@ -204,13 +273,22 @@ def test_resampled_traces_have_whole_blocks_at_other_times(seed: int, number: in
     drawn = list(resampled(jobs, number, seed))
     assert drawn == list(resampled(jobs, number, seed))
     for other in drawn:
+        assert other.submits[-1] <= jobs.submits[-1]
         placed: dict[int, list[str]] = {}
         for job in other:
             placed.setdefault((job.submit - 1000) // WEEK, []).append(job.name)
             source = jobs[int(job.name)]
             assert (job.submit - source.submit) % WEEK == 0
             assert job.run == source.run
+        last = placed.pop(4)
         assert all(names in blocks.values() for names in placed.values())
+        assert any(last == names[: len(last)] for names in blocks.values())
+
+
+def test_a_short_last_block_makes_no_idle_time() -> None:
+    jobs = Trace.of(Job(share="a", submit=3600 * hour, run=1) for hour in range(24 * 29))
+    numbers = [len(other) for other in resampled(jobs, 40, 1)]
+    assert set(numbers) == {24 * 29}
 
 
 def test_blocks_are_the_longest_of_which_there_are_four() -> None:
