@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import fsum
-from statistics import StatisticsError, correlation
+from statistics import correlation
 from typing import Final
 
 from fairlane.rehearsal.rehearsal import Rehearsal
@@ -166,7 +166,6 @@ def _means(use: Timeline, grid: Sequence[int]) -> list[float]:
 
 
 def _correlation(real: Sequence[float], rehearsed: Sequence[float]) -> float | None:
-    try:
-        return correlation(real, rehearsed)
-    except StatisticsError:  # fewer than two pairs, or all numbers of one side are equal
+    if len({*real}) < 2 or len({*rehearsed}) < 2:
         return None
+    return max(-1.0, min(1.0, correlation(real, rehearsed)))

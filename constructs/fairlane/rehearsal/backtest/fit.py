@@ -101,8 +101,9 @@ def back_test(
     Raises:
         ConfigurationError: If no job has real times, or as in `rehearse`.
     """
-    rows = rows_with_times(trace)
-    if isinstance(trace, Trace) and not any(trace.problems()) and not rows:
+    if not isinstance(trace, Trace):
+        raise ConfigurationError("back-test", [Problem(("trace",), trace, "a Trace object")])
+    if not any(trace.problems()) and not rows_with_times(trace):
         allowed = "real times, in columns started and stopped as fairlane trace history writes them"
         raise ConfigurationError("back-test", [Problem(("trace",), None, allowed)])
     fit = _Fit(policy, trace, capacity, progress)

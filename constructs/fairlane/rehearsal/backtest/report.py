@@ -56,7 +56,7 @@ def lines(test: BackTest) -> Iterator[str]:
         yield f"no difference for these jobs: {', '.join(test.fitting)}"
     worse = [(name, trial) for name, trial in test.alternatives.items() if name not in test.fitting]
     if worse:
-        yield f"worse: {', '.join(f'{name} ({duration(trial.wait.absolute)})' for name, trial in worse)}"
+        yield f"worse: {', '.join(f'{name} ({_error_text(trial, best)})' for name, trial in worse)}"
     if best.never_ran:
         yield f"jobs that never run in the rehearsal, because they need too much: {best.never_ran:,}"
     if len(test.shares) > MOST_SHARES:
@@ -140,6 +140,12 @@ def _row(label: str, share: ShareComparison) -> list[str]:
 
 def _correlation(error: Error) -> str:
     return NONE if error.correlation is None else f"{error.correlation:.2f}"
+
+
+def _error_text(trial: Trial, best: Trial) -> str:
+    """Return the error of a trial, with the number of jobs that never run if more do than in the best trial."""
+    more = f", {trial.never_ran:,} jobs never run" if trial.never_ran > best.never_ran else ""
+    return f"{duration(trial.wait.absolute)}{more}"
 
 
 def _week_line(week: Week) -> str:

@@ -27,10 +27,10 @@ class Week:
         start: First second: a Monday in UTC if the times are seconds since 1970, otherwise whole weeks after the first
             submission.
         jobs: Number of jobs.
-        real: Mean of the real waits in seconds.
+        real: Mean of the real waits in seconds, of the jobs that ran in the best rehearsal. Of all jobs if none ran.
         rehearsed: Mean of the waits in the best rehearsal. None if no job ran in it.
-        is_explained: True if the mean wait of one of the rehearsals differs from the real one by at most the half, or
-            by at most 10 minutes.
+        is_explained: True if the mean wait of one of the rehearsals differs from the real one of the jobs that ran in
+            it by at most the half, or by at most 10 minutes.
         use: Mean part of the capacity that was really in use while jobs really waited, 0 to 1. None if no job waited.
     """
 
@@ -82,27 +82,33 @@ def find_weeks(
     mine = _means(trace, best, origin)
     weeks = []
     for number, waits in sorted(real.items()):
-        start, mean = origin + number * WEEK, fmean(waits)
+        start = origin + number * WEEK
         spans = intersect_spans(waiting, [(start, start + WEEK)])
         seconds = sum(end - begin for begin, end in spans)
-        bound = max(_PART * mean, _LEAST)
+        mean, rehearsed = mine.get(number, (fmean(waits), None))
         weeks.append(
             Week(
                 start=start,
                 jobs=len(waits),
                 real=mean,
-                rehearsed=mine.get(number),
-                is_explained=any(number in each and abs(each[number] - mean) <= bound for each in means),
+                rehearsed=rehearsed,
+                is_explained=any(_is_close(*each[number]) for each in means if number in each),
                 use=use.integral(spans) / (seconds * capacity) if seconds else None,
             )
         )
     return weeks
 
 
-def _means(trace: Trace, runs: LastRuns, origin: int) -> dict[int, float]:
-    """Return the mean of the rehearsed waits of each week."""
-    waits: dict[int, list[int]] = defaultdict(list)
-    rows, _, rehearsed = runs.waits(trace)
-    for row, wait in zip(rows, rehearsed, strict=True):
-        waits[(trace.submits[row] - origin) // WEEK].append(wait)
-    return {number: fmean(each) for number, each in waits.items()}
+def _means(trace: Trace, runs: LastRuns, origin: int) -> dict[int, tuple[float, float]]:
+    """Return the means of the real and of the rehearsed waits of each week, of the jobs that ran in a rehearsal."""
+    waits: dict[int, list[tuple[int, int]]] = defaultdict(list)
+    for row, real, rehearsed in zip(*runs.waits(trace), strict=True):
+        waits[(trace.submits[row] - origin) // WEEK].append((real, rehearsed))
+    return {
+        number: (fmean(real for real, _ in pairs), fmean(rehearsed for _, rehearsed in pairs))
+        for number, pairs in waits.items()
+    }
+
+
+def _is_close(real: float, rehearsed: float) -> bool:
+    return abs(rehearsed - real) <= max(_PART * real, _LEAST)

@@ -10,6 +10,7 @@ import pytest
 from fairlane import ConfigurationError, FairShare, Fifo, QuotaManagement, QuotaShare, Sharing
 from fairlane.rehearsal import Job, Strategies, Trace, rehearse
 from fairlane.rehearsal.backtest import BackTest, Error, back_test
+from fairlane.rehearsal.backtest.report import lines
 from fairlane.rehearsal.backtest.weeks import WEEK
 from fairlane.scheduling import SchedulingPolicy
 
@@ -150,6 +151,28 @@ def test_jobs_that_never_run_in_the_rehearsal_are_counted() -> None:
     assert (test.total.jobs, test.total.never_ran, test.total.wait.number) == (121, 1, 120)
 
 
+def test_weeks_compare_the_jobs_that_run_in_the_rehearsal() -> None:
+    """A large job that waited long and never runs in the rehearsal says nothing about the week's other jobs."""
+    large = Job(instances=9, submit=MONDAY, run=60, started=MONDAY + 40_000, stopped=MONDAY + 40_060)
+    small = Job(submit=MONDAY, run=60, started=MONDAY + 5, stopped=MONDAY + 65)
+    (week,) = compare("fifo", Trace.of([large, small])).weeks
+    assert (week.jobs, week.real, week.rehearsed, week.is_explained) == (2, 5, 5, True)
+    (alone,) = compare("fifo", Trace.of([large])).weeks
+    assert (alone.real, alone.rehearsed, alone.is_explained) == (40_000, None, False)
+
+
+def test_a_strategy_with_which_more_jobs_never_run_is_named_with_their_number() -> None:
+    large = Job(instances=9, submit=MONDAY, run=60, started=MONDAY, stopped=MONDAY + 60)
+    small = [Job(submit=MONDAY + row, run=60, started=MONDAY + row, stopped=MONDAY + row + 60) for row in (1, 2)]
+    text = "\n".join(lines(compare("fifo", Trace.of([large, *small]))))
+    assert "worse: unrunnable=block (0 s, 3 jobs never run)" in text
+
+
+def test_a_list_of_jobs_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match=r"trace: got \[Job\(.*, allowed: a Trace object"):
+        back_test(Fifo(), [Job(submit=0, run=1)], capacity=1)  # type: ignore[arg-type]
+
+
 def test_a_trace_without_real_times_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="real times, in columns started and stopped"):
         compare("fifo", Trace.of(jobs(1)))
@@ -177,3 +200,4 @@ def test_an_error_is_made_of_means() -> None:
     assert error.correlation == pytest.approx(0.1889822)
     assert Error.of([], []) == Error(number=0, real=0, rehearsed=0, absolute=0, correlation=None)
     assert Error.of([1, 1], [2, 3]).correlation is None
+    assert Error.of([0.1] * 3, [1, 2, 3]).correlation is None
