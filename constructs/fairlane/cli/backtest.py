@@ -39,7 +39,7 @@ def _back_test(arguments: argparse.Namespace) -> int:
     from fairlane.rehearsal.report.table import text_table
 
     queue = read_queue(arguments.environment, arguments.queue)
-    trace = read_trace(arguments.trace, unit=queue.unit, gpus_per_instance=queue.gpus_per_instance)
+    trace = read_trace(arguments.trace, unit=queue.unit, gpus_per_instance=queue.gpus_per_instance, policy=queue.policy)
     with show_progress() as show:
         test = back_test(
             queue.policy, trace, capacity=queue.capacity, progress=lambda number: show("rehearsals", number)

@@ -93,8 +93,10 @@ def _recommend(arguments: argparse.Namespace) -> int:
         notes.append("the GPUs of an instance are unknown or differ: lost GPU-hours are instance-hours")
     if found.is_better:
         notes += ["", to_yaml(found.found.policy)]
-    notes += ["Policies without a better one in both, on the first part of the trace:"]
-    notes += [text_table(FRONTIER_COLUMNS, [*frontier_rows(found, gpus=gpus)], left=(0, 2)), *trace.advice]
+    if frontier := [*frontier_rows(found, gpus=gpus)]:
+        notes += ["Policies without a better one in both, on the first part of the trace:"]
+        notes += [text_table(FRONTIER_COLUMNS, frontier, left=(0, 2))]
+    notes += trace.advice
     title = f"{arguments.queue} with {arguments.trace}"
     write_rehearsal(
         arguments,

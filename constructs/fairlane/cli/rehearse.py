@@ -143,7 +143,7 @@ def _rehearse_queue(arguments: argparse.Namespace) -> int:
         notes += sensitivity_lines(sensitivity)
         numbers_to_write["sensitivity"] = sensitivity.as_json()
     if chance is not None:
-        unit = 1 if queue.unit == "gpus" else queue.gpus_per_instance or 1
+        unit = 1 if queue.unit == "gpus" else queue.gpus_per_instance
         notes += bootstrap_lines(chance, unit)
         numbers_to_write["bootstrap"] = bootstrap_json(chance, unit)
     title = f"{arguments.queue} with {arguments.trace}"

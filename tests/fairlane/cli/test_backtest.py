@@ -18,6 +18,10 @@ queues:
     capacity: 8
     instance_type: ml.p4d.24xlarge
     scheduling: {policy: fifo}
+  fair:
+    capacity: 8
+    instance_type: ml.p4d.24xlarge
+    scheduling: {policy: fair-share, weight_factors: {a: 1}}
 """
 ARGUMENTS = ["backtest", "team.yaml", "--queue", "training", "--trace", "jobs.csv"]
 
@@ -69,6 +73,12 @@ def test_a_week_that_nothing_explains_is_named(capsys: pytest.CaptureFixture[str
     out = " ".join(capsys.readouterr().out.split())
     assert "no strategy explains the week from 2026-01-05: the mean wait of 60 jobs was" in out
     assert "while jobs waited, 12 % of the capacity was in use: AWS may have had no more" in out
+
+
+def test_a_job_that_the_policy_refuses_is_named_with_its_line(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("jobs.csv").write_text("share,submit,run,instances,started,stopped\na,0,60,1,0,60\n,1,60,1,1,61\n")
+    assert main(["backtest", "team.yaml", "--queue", "fair", "--trace", "jobs.csv"]) == 1
+    assert "line 3, share: jobs without a share identifier cannot run" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,10 @@ def answer(recommendation: Recommendation, *, gpus: float = 1) -> str:
     if recommendation.is_better:
         more = f", {times}" if times else ""
         return f"Use the policy below: on jobs that the search did not see, its {label} is {found}, not {given}{more}."
-    if recommendation.broken:
+    if not recommendation.allowed:
+        limits = ", ".join(map(str, recommendation.constraints))
+        reason = f"on the first part of the trace, none of {number:,} policies keeps {limits}"
+    elif recommendation.broken:
         limits = ", ".join(map(str, recommendation.broken))
         reason = f"on jobs that the search did not see, the best of {number:,} policies breaks {limits}"
     elif recommendation.never_ran.found > recommendation.never_ran.given:
@@ -53,9 +56,6 @@ def answer(recommendation: Recommendation, *, gpus: float = 1) -> str:
             f"{more_jobs:,.0f} more of the jobs that the search did not see can never run under the best of {number:,} "
             "policies"
         )
-    elif not recommendation.allowed:
-        limits = ", ".join(map(str, recommendation.constraints))
-        reason = f"on the first part of the trace, none of {number:,} policies keeps {limits}"
     elif recommendation.found is recommendation.given:
         reason = f"none of {number:,} policies has a lower {label}"
     else:
@@ -168,6 +168,7 @@ def to_json(recommendation: Recommendation, *, gpus: float = 1) -> dict[str, Any
 def render_page(recommendation: Recommendation, *, title: str, gpus: float = 1) -> str:
     """Render a recommendation as an HTML page that needs no network."""
     chart = _frontier_chart(recommendation, gpus)
+    frontier = [*frontier_rows(recommendation, gpus=gpus)]
     return charts_page(
         "fairlane.rehearsal.recommend",
         "report.html.j2",
@@ -176,10 +177,7 @@ def render_page(recommendation: Recommendation, *, title: str, gpus: float = 1) 
         header=_HEADER,
         answer=answer(recommendation, gpus=gpus),
         yaml=to_yaml(recommendation.found.policy) if recommendation.is_better else "",
-        tables=[
-            (COLUMNS, [*rows(recommendation, gpus=gpus)]),
-            (FRONTIER_COLUMNS, [*frontier_rows(recommendation, gpus=gpus)]),
-        ],
+        tables=[(COLUMNS, [*rows(recommendation, gpus=gpus)]), *([(FRONTIER_COLUMNS, frontier)] if frontier else [])],
         charts=[chart],
     )
 

@@ -53,7 +53,7 @@ def search(
     """Score policies with other settings, until the time or the number of trials is over.
 
     Args:
-        policy: Policy whose settings are searched. The search begins with it.
+        policy: Policy whose settings are searched.
         capacity: Capacity of the queue by unit.
         keep: Smallest quota of a share for each of its instance types.
         score: Function that rehearses a policy and returns its score. Lower is better.
