@@ -440,6 +440,13 @@ def test_resampled_traces_give_ranges_and_paired_comparisons(run: Run) -> None:
     assert "2 resampled traces; each is made of weeks, days or hours of the trace" in out
 
 
+def test_resampled_traces_in_which_no_job_runs_have_no_numbers(run: Run) -> None:
+    Path("jobs.csv").write_text(f"{JOBS.splitlines()[0]}\n0,ProdExp1,3000000,60,600\n")
+    result = rehearse(run, "--bootstrap", 2)
+    assert result["bootstrap"]["mean-wait"]["training-p4"]["number"] is None
+    assert result["bootstrap"]["slowdown"]["training-p4"]["range"] == [None, None]
+
+
 @pytest.mark.parametrize("number", [0, -1, 1001])
 def test_a_wrong_number_of_resampled_traces_is_refused(run: Run, number: int) -> None:
     message = f"--bootstrap: got {number}, allowed: a whole number, 1 to 1000"

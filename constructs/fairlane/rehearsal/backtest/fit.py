@@ -10,6 +10,7 @@ from typing import Final
 from fairlane.errors import ConfigurationError, Problem
 from fairlane.rehearsal.backtest.comparison import Error, LastRuns, ShareComparison, compare_shares, rows_with_times
 from fairlane.rehearsal.backtest.weeks import Week, find_weeks
+from fairlane.rehearsal.sensitivity import Choice
 from fairlane.rehearsal.simulator import rehearse
 from fairlane.scheduler.job import Trace
 from fairlane.scheduler.options import Strategies
@@ -179,4 +180,4 @@ class _Fit:
         """Yield the trials that differ in one strategy, with the strategy and its value."""
         for field, value in trial.strategies.alternatives(self._policy):
             changed = replace(trial.strategies, **{field: value})  # type: ignore[arg-type]
-            yield f"{field}={value}", self.trial(changed, trial.start_up_seconds)
+            yield str(Choice(field, value)), self.trial(changed, trial.start_up_seconds)

@@ -12,6 +12,7 @@ from fairlane.rehearsal.backtest.comparison import Error, ShareComparison
 from fairlane.rehearsal.backtest.fit import BackTest, Trial
 from fairlane.rehearsal.backtest.weeks import EPOCH, Week
 from fairlane.rehearsal.report.table import NONE, duration
+from fairlane.rehearsal.sensitivity import Choice
 from fairlane.scheduler.job import Trace
 from fairlane.scheduler.options import Strategies
 
@@ -42,7 +43,7 @@ def lines(test: BackTest) -> Iterator[str]:
     best, given = test.best, test.given
     yield f"start-up time that fits best: {duration(best.start_up_seconds)}"
     changed = [
-        f"{field.name}={getattr(best.strategies, field.name)}"
+        str(Choice(field.name, getattr(best.strategies, field.name)))
         for field in fields(Strategies)
         if getattr(best.strategies, field.name) != getattr(given.strategies, field.name)
     ]

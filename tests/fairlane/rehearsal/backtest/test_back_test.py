@@ -1,5 +1,6 @@
 """Back-tests of the output of rehearsals, whose strategies and start-up time are known."""
 
+import re
 from array import array
 from copy import copy
 from dataclasses import replace
@@ -105,6 +106,13 @@ def test_the_strategies_that_fit_best_are_found(kind: str, field: str, value: st
     assert other not in test.fitting
     errors = [trial.score for trial in test.alternatives.values()]
     assert errors == sorted(errors)
+
+
+def test_a_strategy_without_a_value_is_named_as_the_option_of_rehearse() -> None:
+    strategies = Strategies(rank_seconds=None)
+    test = compare("fair", happened(POLICIES["fair"], Trace.of(jobs(7, 300)), strategies))
+    assert "rank_seconds=none" in [*test.alternatives, *re.findall(r"rank_seconds=\w+", "\n".join(lines(test)))]
+    assert not any("None" in line for line in lines(test))
 
 
 def test_the_start_up_time_is_found_and_holds_capacity() -> None:
