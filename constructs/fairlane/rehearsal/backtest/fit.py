@@ -17,7 +17,6 @@ from fairlane.scheduler.options import Strategies
 from fairlane.scheduling import SchedulingPolicy
 
 _DEFAULTS: Final = Strategies()
-_MAX_ROUNDS: Final = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +89,7 @@ def back_test(
 
     Jobs without real times are rehearsed, too, and not compared. The start-up time is fitted to jobs that the rehearsal
     starts at once. Then each strategy gets each of its values, one at a time, and the value with the lowest error
-    stays.
+    stays, until no other value has a lower error.
 
     Args:
         policy: Scheduling policy that the queue had.
@@ -110,10 +109,7 @@ def back_test(
     fit = _Fit(policy, trace, capacity, progress)
     given = fit.trial(strategies, 0)
     best = fit.with_start_up(given)
-    for _ in range(_MAX_ROUNDS):
-        better = min((trial for _, trial in fit.alternatives(best)), key=lambda trial: trial.score, default=best)
-        if better.score >= best.score:
-            break
+    while (better := min((trial for _, trial in fit.alternatives(best)), key=_score, default=best)).score < best.score:
         best = fit.with_start_up(better)
     total, shares = compare_shares(trace, best.runs)
     alternatives = sorted(fit.alternatives(best), key=lambda pair: pair[1].score)
@@ -126,6 +122,10 @@ def back_test(
         shares=shares,
         weeks=find_weeks(trace, best.runs, [trial.runs for trial in fit.trials], best.start_up_seconds, fit.capacity),
     )
+
+
+def _score(trial: Trial) -> tuple[int, float]:
+    return trial.score
 
 
 class _Fit:
@@ -174,7 +174,7 @@ class _Fit:
         at_once = [real for real, rehearsed in pairs if rehearsed <= trial.start_up_seconds]
         if not at_once:
             return trial
-        return min(trial, self.trial(trial.strategies, round(median(at_once))), key=lambda each: each.score)
+        return min(trial, self.trial(trial.strategies, round(median(at_once))), key=_score)
 
     def alternatives(self, trial: Trial) -> Iterator[tuple[str, Trial]]:
         """Yield the trials that differ in one strategy, with the strategy and its value."""

@@ -108,6 +108,16 @@ def test_the_strategies_that_fit_best_are_found(kind: str, field: str, value: st
     assert errors == sorted(errors)
 
 
+@pytest.mark.parametrize("seed", [0, 13])
+@pytest.mark.parametrize("reverse", [False, True])
+def test_the_fit_ends_when_no_other_strategy_is_better(seed: int, reverse: bool) -> None:
+    far = Strategies(head_of_line="skip", victims="newest", share_order="least-used", stop_seconds=120)
+    real, start = (Strategies(), far) if reverse else (far, Strategies())
+    trace = happened(POLICIES["quota"], Trace.of(jobs(seed, 200)), real)
+    test = back_test(POLICIES["quota"], trace, strategies=start)
+    assert all(trial.score >= test.best.score for trial in test.alternatives.values())
+
+
 def test_a_strategy_without_a_value_is_named_as_the_option_of_rehearse() -> None:
     strategies = Strategies(rank_seconds=None)
     test = compare("fair", happened(POLICIES["fair"], Trace.of(jobs(7, 300)), strategies))
