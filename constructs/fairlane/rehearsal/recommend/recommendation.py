@@ -52,7 +52,7 @@ class Comparison:
         found_range: Range of the measure of the found policy.
         better: Number of resampled traces in which the found policy is better.
         worse: Number of resampled traces in which it is worse.
-        traces: Number of resampled traces.
+        traces: Number of resampled traces that are compared.
     """
 
     given: float
@@ -75,7 +75,7 @@ class Recommendation:
         found: Allowed policy with the lowest objective. The given policy if none is better, or if none is allowed.
         candidates: All policies of the search, the given one first.
         held_out: Comparison by objective.
-        waits: Comparison of the 95th percentile of the waits, by share.
+        waits: Comparison of the 95th percentile of the waits, by share, in traces with jobs of the share.
         never_ran: Comparison of the number of jobs that can never run.
         broken: Constraints that the found policy breaks on the part of the trace that the search did not see.
     """
@@ -273,13 +273,23 @@ def _score(candidate: Candidate, objective: Objective, never_ran: int) -> float:
     return candidate.measures[objective]
 
 
-def _p95(share: str, rehearsal: Rehearsal) -> float:
-    return rehearsal.shares[share].wait.p95 if share in rehearsal.shares else 0.0
+def _p95(share: str, rehearsal: Rehearsal) -> float | None:
+    result = rehearsal.shares.get(share)
+    return result.wait.p95 if result and result.jobs else None
 
 
-def compare_pairs(pairs: Sequence[tuple[Rehearsal, Rehearsal]], measure: Callable[[Rehearsal], float]) -> Comparison:
-    """Compare a measure of pairs of rehearsals: of the trace itself, then of resampled traces."""
-    numbers = [(measure(given), measure(found)) for given, found in pairs]
+def compare_pairs(
+    pairs: Sequence[tuple[Rehearsal, Rehearsal]], measure: Callable[[Rehearsal], float | None]
+) -> Comparison:
+    """Compare a measure of pairs of rehearsals: of the trace itself, then of resampled traces.
+
+    Resampled traces for which the measure is None, because they have no jobs of a share, are not counted.
+    """
+    numbers = [
+        (mine, theirs)
+        for given, found in pairs
+        if (mine := measure(given)) is not None and (theirs := measure(found)) is not None
+    ]
     drawn = numbers[1:]
     return Comparison(
         given=numbers[0][0],

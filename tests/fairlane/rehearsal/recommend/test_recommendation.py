@@ -150,6 +150,17 @@ def test_a_policy_under_which_later_jobs_never_run_is_not_recommended() -> None:
     )
 
 
+def test_resampled_traces_without_jobs_of_a_share_do_not_count_for_its_waits() -> None:
+    always = [Job(share="a", submit=3600 * hour, run=5400) for hour in range(24 * 16)]
+    once = [Job(share="b", submit=86_400 * 10 + 60 * row, run=60) for row in range(20)]
+    recommendation = found(FairShare({"a": 1, "b": 1}), Trace.of([*always, *once]), capacity=1, trials=1, bootstrap=40)
+    assert recommendation.waits["a"].traces == 40
+    assert 0 < recommendation.waits["b"].traces < 40
+    waits = recommendation.waits["b"].given_range
+    assert waits
+    assert waits.low > 0
+
+
 @pytest.mark.parametrize("bootstrap", [0, 4])
 def test_numbers_of_jobs_that_never_run_are_written(bootstrap: int) -> None:
     jobs = Trace.of(Job(share="a", submit=86_400 * day, run=60, instances=30) for day in range(8))
