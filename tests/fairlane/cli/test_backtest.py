@@ -94,7 +94,7 @@ def test_a_job_that_the_policy_refuses_is_named_with_its_line(capsys: pytest.Cap
 )
 def test_mistakes_are_named(capsys: pytest.CaptureFixture[str], rows: list[str], message: str) -> None:
     Path("jobs.csv").write_text("\n".join(rows))
-    assert main(ARGUMENTS) == 1
+    assert main([*ARGUMENTS, "--html", "page.html"]) == 1
     out, err = capsys.readouterr()
     assert out == ""
     assert message in err

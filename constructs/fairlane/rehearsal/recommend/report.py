@@ -24,6 +24,7 @@ LABELS: Final[Mapping[Objective, str]] = {
 COLUMNS: Final = ("Measure", "Given", "5 to 95 %", "Found", "5 to 95 %", "Better in")
 FRONTIER_COLUMNS: Final = ("Mean wait", "GPU-hours lost", "Policy")
 _MOST_ROWS: Final = 10
+_NEVER_RAN: Final = "never-ran"
 _HEADER: Final = (
     "Search for the settings of a scheduling policy by simulations of its queue. The search saw the first part of the "
     "trace. The first table compares on the rest. Ranges are over traces whose weeks, days or hours are drawn from it."
@@ -75,18 +76,22 @@ def format_range(objective: str, numbers: Range | None, gpus: float) -> str:
 
 
 def format_number(objective: str, number: float, gpus: float) -> str:
-    """Return a measure as text: a duration, a ratio, or GPU-hours. Infinity if no job ran."""
+    """Return a measure as text: a duration, a ratio, GPU-hours, or a number of jobs. Infinity if no job ran."""
     if number == math.inf:
         return "forever"
+    if objective == _NEVER_RAN:
+        return f"{number:,.0f}"
     if objective == "slowdown":
         return f"{number:,.1f}"
     return f"{number * gpus:,.1f}" if objective == "lost-gpu-hours" else duration(number)
 
 
 def rows(recommendation: Recommendation, *, gpus: float = 1) -> Iterator[list[str]]:
-    """Yield the rows of the comparison: all objectives, then the 95th percentile of the waits of ten shares."""
+    """Yield the rows of the comparison: all objectives, jobs that never run, and the p95 waits of ten shares."""
     for objective, comparison in recommendation.held_out.items():
         yield _row(LABELS[objective], objective, comparison, gpus)
+    if recommendation.never_ran.given or recommendation.never_ran.found:
+        yield _row("jobs that never run", _NEVER_RAN, recommendation.never_ran, gpus)
     for share, comparison in list(recommendation.waits.items())[:_MOST_ROWS]:
         yield _row(f"p95 wait of {share or '(none)'}", "worst-p95", comparison, gpus)
 
@@ -229,7 +234,7 @@ def plain_range(numbers: Range | None, factor: float) -> list[float | None] | No
     return [plain(numbers.low * factor), plain(numbers.high * factor)] if numbers else None
 
 
-def _row(label: str, objective: Objective, comparison: Comparison, gpus: float) -> list[str]:
+def _row(label: str, objective: str, comparison: Comparison, gpus: float) -> list[str]:
     return [
         label,
         format_number(objective, comparison.given, gpus),
