@@ -283,12 +283,12 @@ def compare_pairs(
 ) -> Comparison:
     """Compare a measure of pairs of rehearsals: of the trace itself, then of resampled traces.
 
-    Resampled traces for which the measure is None, because they have no jobs of a share, are not counted.
+    Resampled traces without jobs are not counted, nor those for which the measure is None.
     """
     numbers = [
         (mine, theirs)
         for given, found in pairs
-        if (mine := measure(given)) is not None and (theirs := measure(found)) is not None
+        if len(given.trace) and (mine := measure(given)) is not None and (theirs := measure(found)) is not None
     ]
     drawn = numbers[1:]
     return Comparison(

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from fairlane import ConfigurationError, FairShare, Fifo, QuotaManagement, QuotaShare, Sharing
 from fairlane.rehearsal import Job, Load, Trace, generate, hours, rehearse
 from fairlane.rehearsal.recommend import OBJECTIVES, Constraint, Range, Recommendation, recommend
+from fairlane.rehearsal.recommend.chance import measure_chance
 from fairlane.rehearsal.recommend.recommendation import split
 from fairlane.rehearsal.recommend.report import answer, render_page, rows, to_json
 from fairlane.rehearsal.recommend.resampling import block_seconds, resampled
@@ -158,6 +159,17 @@ def test_resampled_traces_without_jobs_of_a_share_do_not_count_for_its_waits() -
     waits = recommendation.waits["b"].given_range
     assert waits
     assert waits.low > 0
+
+
+def test_resampled_traces_without_jobs_do_not_count() -> None:
+    jobs = Trace.of(Job(submit=time, run=3600) for time in (0, 0, 10**6, 10**6))
+    one = rehearse(Fifo(), jobs, capacity=1)
+    chance = measure_chance(
+        {"one": one}, lambda name, drawn: rehearse(Fifo(), drawn, capacity=1), jobs, number=50, seed=1
+    )
+    comparison = chance["mean-wait"]["one"]
+    assert 0 < comparison.traces < 50
+    assert comparison.found_range == Range(1800, 1800)
 
 
 @pytest.mark.parametrize("bootstrap", [0, 4])
