@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias, get_args
 
@@ -51,7 +51,7 @@ class Constraint:
     Args:
         share: Name of the share.
         statistic: Statistic of its waits.
-        seconds: Limit, which the statistic must be below.
+        seconds: Limit, above 0, which the statistic must be below.
     """
 
     share: str
@@ -72,6 +72,13 @@ class Constraint:
         (statistic,) = (each for each in get_args(Statistic) if each == match["statistic"])
         seconds = float(match["number"]) * _UNITS[match["unit"]]
         return cls(share=match["share"], statistic=statistic, seconds=seconds)
+
+    def problems(self) -> Iterator[Problem]:
+        """Yield the problems of an unknown statistic and of a limit that no wait is below."""
+        if self.statistic not in get_args(Statistic):
+            yield Problem(("statistic",), self.statistic, ", ".join(get_args(Statistic)))
+        if not self.seconds > 0:
+            yield Problem(("seconds",), self.seconds, "a number above 0")
 
     def excess(self, rehearsal: Rehearsal) -> float:
         """Return by what part of the limit the waits of a rehearsal are above it. 0 if they are below."""

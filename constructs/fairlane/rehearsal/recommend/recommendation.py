@@ -251,7 +251,11 @@ def _split_problems(trace: object, hold_out: float) -> Iterator[Problem]:
 
 
 def _constraint_problems(constraints: Sequence[Constraint], trace: object) -> Iterator[Problem]:
-    for constraint in constraints:
+    for index, constraint in enumerate(constraints):
+        if not isinstance(constraint, Constraint):
+            yield Problem(("constraints", index), constraint, "a Constraint")
+            continue
+        yield from (problem.within("constraints", constraint.share) for problem in constraint.problems())
         if isinstance(trace, Trace) and constraint.share not in trace.share_names:
             names = ", ".join(trace.share_names)
             yield Problem(("constraints", constraint.share), constraint.share, f"a share of the jobs: {names}")

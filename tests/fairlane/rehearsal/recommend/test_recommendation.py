@@ -203,6 +203,17 @@ def test_a_policy_without_listed_shares_has_its_decay_searched() -> None:
         (TWO, {"seed": 2**32}, "seed: got 4294967296, allowed: a whole number, 0 to 4294967295"),
         (TWO, {"hold_out": "half"}, "hold_out: got 'half'"),
         (TWO, {"capacity": None}, "capacity: missing"),
+        (TWO, {"constraints": ["a.p95<1h"]}, "constraints[0]: got 'a.p95<1h', allowed: a Constraint"),
+        (
+            TWO,
+            {"constraints": [Constraint(share="a", statistic="p99", seconds=1)]},  # type: ignore[arg-type]
+            "constraints.a.statistic: got 'p99', allowed: mean, p50, p95, max",
+        ),
+        (
+            TWO,
+            {"constraints": [Constraint.parse("a.p95<0h")]},
+            "constraints.a.seconds: got 0.0, allowed: a number above",
+        ),
         (TWO, {"keep": {"a": 1.5}}, "keep.a: got 1.5, allowed: a whole number of instances, 1 or more"),
     ],
 )
