@@ -52,6 +52,12 @@ OPEN_FACTS: Final = (
         reason="needs the CDK and resources of your own: try the page in a test account",
     ),
     Fact(
+        "jobs-that-never-run",
+        "A job that can never run blocks its quota share only, and its time limit counts while other shares are first.",
+        ("docs/rehearsal.md",),
+        reason="needs SageMaker training jobs in a queue with quotas, and a queue that stays blocked for 10 minutes",
+    ),
+    Fact(
         "training-exclusions",
         "SageMaker refuses MaxWaitTimeInSeconds without managed Spot, and InstanceCount beside InstanceGroups.",
         ("docs/checking-a-submission.md", "client/fairlane_client/checks/training_rules.py"),

@@ -162,7 +162,7 @@ def _use(runs: Iterable[tuple[Span, int]]) -> Timeline:
 
 
 def _means(use: Timeline, grid: Sequence[int]) -> list[float]:
-    return [use.integral([span]) / HOUR for span in pairwise(grid)]
+    return [(stop - start) / HOUR for start, stop in pairwise(map(use.sum_until, grid))]
 
 
 def _correlation(real: Sequence[float], rehearsed: Sequence[float]) -> float | None:
