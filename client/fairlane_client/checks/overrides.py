@@ -1,5 +1,6 @@
 """Members of a job definition with the overrides of a SubmitJob request."""
 
+import re
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from math import ceil
@@ -7,13 +8,34 @@ from typing import Any, Final
 
 from fairlane.errors import Problem
 from fairlane_client.checks.request_rules import Refusal, Request
-from fairlane_client.queues.descriptions import node_range
 
 Record = dict[str, Any]
 
 _MERGED: Final = {"environment": "name", "resourceRequirements": "type"}
 """Lists whose items replace the items of the definition with the same key. Other members are replaced as a whole."""
 _MAX_NODES: Final = 1000
+_TARGET_NODES: Final = re.compile(r"([0-9]*)(:?)([0-9]*)")
+
+
+def node_range(target_nodes: str, nodes: int) -> range:
+    """Return the nodes of a node range, for example of `0:3`, `4:` or `5`.
+
+    Args:
+        target_nodes: Value of `targetNodes`.
+        nodes: Number of nodes of the job.
+
+    Raises:
+        ValueError: If the value is invalid or outside the nodes of the job. Its text is AWS's message.
+    """
+    match = _TARGET_NODES.fullmatch(target_nodes)
+    if match is None or target_nodes in ("", ":"):
+        raise ValueError("targetNodes should contain only digits.")
+    first, colon, last = match.groups()
+    start = int(first or 0)
+    end = int(last or nodes - 1) if colon else start
+    if not 0 <= start <= end < nodes:
+        raise ValueError(f"targetNodes {target_nodes} is out of range, must be less than numNodes.")
+    return range(start, end + 1)
 
 
 def override_container(container: Request, overrides: Request) -> Record:

@@ -1,7 +1,6 @@
 """Capacity and payload of a job, from its description by AWS Batch."""
 
 import json
-import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from math import ceil
@@ -11,7 +10,6 @@ from fairlane.scheduling import NUM_INSTANCES
 from fairlane_client.queues.queue import VCPU
 
 _VCPUS: Final = ("VCPU", "cpu")
-_TARGET_NODES: Final = re.compile(r"([0-9]*)(:?)([0-9]*)")
 
 
 def size_of(record: Mapping[str, Any]) -> tuple[int, str]:
@@ -53,30 +51,14 @@ def over_nodes(description: Mapping[str, Any], amount: Callable[[Mapping[str, An
     if not nodes.get("nodeRangeProperties"):
         return amount(description)
     count = int(nodes.get("numNodes") or 0)
-    groups = [(node_range(part["targetNodes"], count), part) for part in nodes["nodeRangeProperties"]]
+    groups = [(_node_range(str(part.get("targetNodes", "")), count), part) for part in nodes["nodeRangeProperties"]]
     owners = [[(len(own), index) for index, (own, _) in enumerate(groups) if node in own] for node in range(count)]
     return sum(amount(groups[min(own)[1]][1]) for own in owners if own)
 
 
-def node_range(target_nodes: str, nodes: int) -> range:
-    """Return the nodes of a node range, for example of `0:3`, `4:` or `5`.
-
-    Args:
-        target_nodes: Value of `targetNodes`.
-        nodes: Number of nodes of the job.
-
-    Raises:
-        ValueError: If the value is invalid or outside the nodes of the job. Its text is AWS's message.
-    """
-    match = _TARGET_NODES.fullmatch(target_nodes)
-    if match is None or target_nodes in ("", ":"):
-        raise ValueError("targetNodes should contain only digits.")
-    first, colon, last = match.groups()
-    start = int(first or 0)
-    end = int(last or nodes - 1) if colon else start
-    if not 0 <= start <= end < nodes:
-        raise ValueError(f"targetNodes {target_nodes} is out of range, must be less than numNodes.")
-    return range(start, end + 1)
+def _node_range(text: str, count: int) -> range:
+    first, colon, last = text.partition(":")
+    return range(int(first or 0), (int(last) if last else count - 1 if colon else int(first or 0)) + 1)
 
 
 def container_needs(part: Mapping[str, Any], kind: str) -> float:

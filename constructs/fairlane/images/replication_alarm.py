@@ -19,12 +19,12 @@ from fairlane.images.replicated_repository import ReplicatedRepository, destinat
 from fairlane.monitoring import Target
 from fairlane.monitoring.alarms.actions import check_runbooks
 from fairlane.monitoring.alarms.alarm_names import alarm_name, prefix_of, prefix_problems, taken_problems
+from fairlane.monitoring.alarms.descriptions import RUNBOOKS
 from fairlane.monitoring.alarms.message_alarm import message_alarm, notify_problems
 
 _MAX_PATTERN: Final = 2048
 _MAX_REPOSITORIES: Final = 100
 _RETENTION: Final = cdk.Duration.days(14)
-_RUNBOOKS: Final = "docs/runbooks"
 
 
 class ReplicationAlarm(Construct):
@@ -67,7 +67,7 @@ class ReplicationAlarm(Construct):
         *,
         repositories: Sequence[ReplicatedRepository],
         notify: Sequence[Target] = (),
-        runbooks: str = _RUNBOOKS,
+        runbooks: str = RUNBOOKS,
         name_prefix: str | None = None,
     ) -> None:
         claims = Claims.regional(scope)

@@ -17,6 +17,7 @@ from fairlane.errors import ConfigurationError, Problem
 from fairlane.monitoring.alarms.actions import check_runbooks
 from fairlane.monitoring.alarms.alarm_names import alarm_name, prefix_of, prefix_problems, taken_problems
 from fairlane.monitoring.alarms.alarm_problems import Target
+from fairlane.monitoring.alarms.descriptions import RUNBOOKS
 from fairlane.monitoring.alarms.message_alarm import message_alarm, notify_problems
 from fairlane.queues import GpuQueue, GpuQueueBase, JobDefinitionBase, TrainingQueueBase
 from fairlane.schedules.request_rules import EXECUTION_ID, SCHEDULED_TIME, command_problems
@@ -26,7 +27,6 @@ from fairlane.scheduling import FairShare, QuotaManagement, State
 AnyQueue: TypeAlias = TrainingQueueBase | GpuQueueBase
 
 _KIND: Final = "schedule"
-_RUNBOOKS: Final = "docs/runbooks"
 _RETRIES: Final = 10
 _MAX_AGE_SECONDS: Final = 3_600
 
@@ -108,7 +108,7 @@ class TrainingSchedule(Construct):
         state: State = State.ENABLED,
         alarm: bool = True,
         notify: Sequence[Target] = (),
-        runbooks: str = _RUNBOOKS,
+        runbooks: str = RUNBOOKS,
         name_prefix: str | None = None,
     ) -> None:
         claims, training = Claims.regional(scope), isinstance(queue, TrainingQueueBase)

@@ -5,8 +5,8 @@ from itertools import combinations
 from typing import Final
 
 from fairlane_client.checks.container_rules import consumable_refusals, container_refusals, task_refusals
+from fairlane_client.checks.overrides import node_range
 from fairlane_client.checks.request_rules import container_retry_refusals, priority_refusals, timeout_refusals
-from fairlane_client.queues.descriptions import node_range
 from fairlane_local.batch.errors import RequestError, refuse
 from fairlane_local.batch.rules import check_name
 from fairlane_local.batch.store import Record, Request

@@ -57,7 +57,7 @@ def nodes(number: int, **groups: str) -> dict[str, Any]:
         ({"container": container("2"), "arrayProperties": {"size": 10}}, 2),
         (nodes(4, n0_3="8"), 32),
         (nodes(4, n0="2", n1_="8"), 26),
-        (nodes(4, n_3="8", n0_0="2"), 26),
+        (nodes(4, n_="8", n0_0="2"), 26),
         (nodes(4, n0_1="8"), 16),
     ],
 )

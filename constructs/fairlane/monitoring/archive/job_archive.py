@@ -19,6 +19,7 @@ from fairlane._internal.private_bucket import private_bucket
 from fairlane.errors import ConfigurationError
 from fairlane.monitoring.alarms.actions import check_runbooks
 from fairlane.monitoring.alarms.alarm_problems import Target
+from fairlane.monitoring.alarms.descriptions import RUNBOOKS
 from fairlane.monitoring.alarms.message_alarm import message_alarm, notify_problems
 from fairlane.monitoring.archive.archive_events import add_rules
 from fairlane.monitoring.archive.archive_grants import JobArchiveGrants
@@ -33,7 +34,6 @@ from fairlane.monitoring.archive.archive_rules import (
 from fairlane.monitoring.exporter.queue_reader import AnyQueue, queue_problems, read_queue
 
 ATHENA_DAYS: Final = 7
-_RUNBOOKS: Final = "docs/runbooks"
 _TIMEOUT_SECONDS: Final = 60
 _BATCH_WINDOW_SECONDS: Final = 300
 _NO_ACCESS_LOGS: Final = (
@@ -110,7 +110,7 @@ class JobArchive(Construct):
         log_encryption_key: AnyKey | None = None,
         alarm: bool = True,
         notify: Sequence[Target] = (),
-        runbooks: str = _RUNBOOKS,
+        runbooks: str = RUNBOOKS,
         name_prefix: str = NAME_PREFIX,
     ) -> None:
         home, key_arn = Claims.regional(scope), key_arn_of(encryption_key)
