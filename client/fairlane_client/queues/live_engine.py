@@ -60,6 +60,7 @@ def build_live_engine(
     origin = min((floor(job.created) for job in found), default=second)
     now = max([second, *(floor(max(job.created, job.since or 0, job.stopped or 0)) for job in found)])
     engine = Engine(strategies=strategies or Strategies())
+    engine.rank_origin = -origin
     is_typed = isinstance(queue.capacity, Mapping)
     for environment in queue.environments:
         limits = dict(environment.capacity) if is_typed else sum(environment.capacity.values())

@@ -73,6 +73,8 @@ def rehearse(
     time_limits = {limit: seconds[reason] for reason, limit in _LIMITS.items() if reason in seconds}
     engine.set_queue(_NAME, policy, [_NAME], time_limits=time_limits)
     engine.load(trace, _NAME)
+    runnable = (submit for row, submit in enumerate(trace.submits) if row not in engine.record.unrunnable)
+    engine.rank_origin = next(runnable, 0)
     if progress:
         _advance(engine, trace, progress)
     engine.advance()

@@ -36,6 +36,7 @@ class EventLoop:
         record: Runs, and states of the jobs.
         removed: Sort keys that are still in a heap of waiting jobs although their jobs no longer wait there.
         environments: Environments by index.
+        rank_origin: Second from which the rankings of fair share that come without an event are counted.
         timers: Second of the next ranking of a scheduler, and second at which the time limit of its queue ends a job,
             by its row.
         blocks: True if a job that can never run waits in its scheduler and blocks other jobs.
@@ -57,6 +58,7 @@ class EventLoop:
         self.removed: set[int] = set()
         self._places: dict[int, int] = {}
         self.environments: list[Environment] = []
+        self.rank_origin = 0
         self.timers: dict[Scheduler | int, int] = {}
         self.blocks = strategies.unrunnable == strategies.head_of_line == "block"
         self._restart_seconds = strategies.restart_seconds
@@ -199,8 +201,9 @@ class EventLoop:
             record.stops[run] = now
             self._end(run, now)
 
-    def rank_at(self, scheduler: Scheduler, second: int) -> None:
-        """Plan a pass of one scheduler, at a second or at the next second at which passes happen."""
+    def rank_later(self, scheduler: Scheduler, seconds: int, now: int) -> None:
+        """Plan the next ranking of a scheduler that ranks at all multiples of a number of seconds."""
+        second = now + seconds - (now - self.rank_origin) % seconds
         self.timers[scheduler] = -(-second // self._pass_seconds) * self._pass_seconds
 
     def block(self, row: int, now: int) -> None:

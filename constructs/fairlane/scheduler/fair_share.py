@@ -194,7 +194,7 @@ class FairShareScheduler(PlacementScheduler):
             self._settled = max(share.usage.last_expiry for share in self._shares)
         if self._settled > now:
             self._ranks_later = True
-            self._loop.rank_at(self, now + self._rank_seconds)
+            self._loop.rank_later(self, self._rank_seconds, now)
 
     def _update_level(self, now: int) -> int | None:
         """Wake the shares whose wake time has passed, and return the level."""

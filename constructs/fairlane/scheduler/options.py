@@ -64,9 +64,10 @@ class Strategies:
             that started last. Default: `lowest-priority`.
         decay: Weight of past use with fair share: `linear` counts older use less, and `none` counts all use in the
             window equally. Default: `linear`.
-        rank_seconds: Maximum number of seconds, 1 or more, between two rankings of the shares of a fair-share queue
-            while jobs wait: past use counts less with time, so that another share can be first although no job starts
-            or ends. None to rank only when jobs are submitted or end. Default: 60.
+        rank_seconds: Number of seconds, 1 or more, after which the shares of a fair-share queue are ranked anew while
+            jobs wait: past use counts less with time, so that another share can be first although no job starts or
+            ends. It is counted from the first submission of a job that can run. None to rank only when jobs are
+            submitted or end. Default: 60.
         start_charge: Number of seconds of use that a job with fair share counts at once when it starts, for each of its
             instances, 0 or more, until the next ranking. With 0, all capacity that is free in the same second goes to
             the share that is first. Default: 1, so that shares with equal use take turns.

@@ -60,11 +60,12 @@ class OneList:
         self.running: list[Run] = []
         self.warm_since: list[int] = []  # for each idle instance, the second of its release
         self.in_use: dict[int, dict[str, int]] = {}  # instances of each share in each second
-        self.last_ranking = -1
+        self.first_submit = 0  # of the jobs that can run: rankings without an event are counted from this second
         self.cancelled_at: dict[int, int] = {}  # for each job that blocked the queue, the second of its time limit
 
     def run(self) -> None:
         possible_rows = [row for row, job in enumerate(self.jobs) if job.instances <= self.capacity]
+        self.first_submit = min((self.jobs[row].submit for row in possible_rows), default=0)
         blocks = self.strategies.unrunnable == "block" == self.strategies.head_of_line
         listed = range(len(self.jobs)) if blocks else possible_rows
         for t in count(min(job.submit for job in self.jobs)):
@@ -82,7 +83,6 @@ class OneList:
                 self.results[row].state = "failed"
             if ended or arrived or cancelled or self.must_rank(t):
                 self.schedule(t)
-                self.last_ranking = t
             self.in_use[t] = {run.job.share: self.held_instances(run.job.share) for run in self.running}
             if not self.running and all(self.jobs[row].submit <= t for row in possible_rows):
                 idle_since = max([0, *(run[1] for result in self.results for run in result.runs)])
@@ -92,7 +92,7 @@ class OneList:
 
     def must_rank(self, t: int) -> bool:
         seconds = self.strategies.rank_seconds
-        return bool(self.waiting) and seconds is not None and t == self.last_ranking + seconds
+        return bool(self.waiting) and seconds is not None and (t - self.first_submit) % seconds == 0
 
     def note_head(self, row: int, t: int) -> None:
         """Start the time limit of a job at which a ranking stops although it can never run."""

@@ -152,8 +152,8 @@ class TestFairShare:
     @pytest.mark.parametrize(
         ("strategies", "second", "third"),
         [
-            ({}, 80, 1000),
-            ({"rank_seconds": 15}, 50, 1000),
+            ({}, 60, 1000),
+            ({"rank_seconds": 25}, 50, 1000),
             ({"rank_seconds": None}, 1000, 1010),
         ],
         ids=str,

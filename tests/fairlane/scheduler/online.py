@@ -74,6 +74,8 @@ def drive(
     """Submit the jobs of a trace one by one, with random steps of the clock, and return the runs of each job."""
     runs = Runs()
     engine = runs.engine = build_engine(policy, capacity, runs, strategies=strategies, ec2_instances=ec2_instances)
+    if isinstance(capacity, int):
+        engine.rank_origin = next((job.submit for job in trace if job.instances <= capacity), 0)
     attempts = ec2_instances.attempts if ec2_instances else 1
     terms = Terms(attempts=attempts, preemptions=strategies.retries_before_termination)
     for row, job in enumerate(trace):

@@ -79,6 +79,7 @@ class Lifecycle:
         )
         self._scheduling = Scheduling(batch, self, options)
         self.engine = self._scheduling.engine
+        self.engine.rank_origin = -int(timeline.clock.start)
         timeline.add(self._scheduling)
         batch.on_change = self._synchronize
         batch.on_delete = self._delete
