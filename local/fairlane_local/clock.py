@@ -7,12 +7,13 @@ from typing import Final
 
 from fairlane_local.errors import LocalAwsError
 
+_MINUTE: Final = 60
 _MAX_ADVANCE: Final = 366 * 86_400
 """Longest step of a clock in seconds."""
 
 
 class Clock:
-    """Time of a local AWS. It starts at the current second.
+    """Time of a local AWS. It starts at the current second or, if it is manual, at the begin of the current minute.
 
     Args:
         speed: Seconds of this clock for each real second, above 0. None for a manual clock, which only `advance` moves.
@@ -31,7 +32,8 @@ class Clock:
         if speed is not None and not (0 < speed < math.inf):
             raise LocalAwsError(f"speed: got {speed:g}, allowed: a number above 0")
         self.speed = speed
-        self.start = int(time.time())
+        second = int(time.time())
+        self.start = second - second % _MINUTE if speed is None else second
         self._monotonic = monotonic
         self._state: tuple[float | None, float] = (None if speed is None else monotonic(), 0.0)
         """Real time from which the clock runs, or None if it stands, and its time then. One value, so that a thread

@@ -28,6 +28,10 @@ def test_a_clock_with_a_speed_runs_faster_than_real_time() -> None:
     assert clock.real_seconds_until(100) == 0
 
 
+def test_a_manual_clock_starts_at_a_whole_minute_so_that_tests_do_not_depend_on_the_time() -> None:
+    assert Clock(None).start % 60 == 0
+
+
 def test_only_advance_moves_a_manual_clock() -> None:
     real_time = RealTime()
     clock = Clock(None, monotonic=real_time)

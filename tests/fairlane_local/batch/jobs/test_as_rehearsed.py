@@ -33,13 +33,13 @@ def random_case(chance: Random, kind: str) -> tuple[SchedulingPolicy, int, list[
         capacity = sum(share.capacity[UNIT] for share in policy.shares)
         shares = policy.share_names
     jobs, second = [], 0
-    for _ in range(25):
-        second += chance.choice([0, 0, chance.randint(1, 40)])
+    for number in range(25):
+        second += chance.choice([0, 0, chance.randint(1, 40)]) if number else 0
         jobs.append(
             Job(
                 share=chance.choice(shares),
                 priority=chance.randint(0, 3),
-                instances=chance.choice([1, 1, chance.randint(1, 6)]),
+                instances=chance.choice([1, 1, chance.randint(1, 6)]) if number else 1,
                 submit=second,
                 run=chance.randint(1, 120),
             )
