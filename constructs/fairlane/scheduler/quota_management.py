@@ -1,10 +1,8 @@
 """Scheduler of a queue with quota management: own capacity first, then borrowing, then in-share preemption."""
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
-from operator import itemgetter
+from math import lcm
 from typing import TypeAlias
 
 from fairlane.scheduler.environment import Environment
@@ -15,9 +13,10 @@ from fairlane.scheduler.options import Strategies
 from fairlane.scheduler.submission import Wait, WaitReason
 from fairlane.scheduler.waiting import pop, push, remove, renumber, waiting_rows
 from fairlane.scheduling import UNLIMITED, QuotaManagement, QuotaShare, Sharing, State
+from fairlane.scheduling.policy import MAX_JOB_PRIORITY
 
-_Victim: TypeAlias = tuple[int, int, int, int, "QuotaLane"]
-"""Run that can be preempted: priority (0 for `newest`), negative start, negative row, number of the run, lane."""
+_Victim: TypeAlias = tuple[int, int, "QuotaLane"]
+"""Run that can be preempted: number of the run, row and lane of its job."""
 
 
 class QuotaLane(Lane):
@@ -29,19 +28,22 @@ class QuotaLane(Lane):
         quota: Number of instances that the share owns.
         limit: Maximum number of instances with borrowed instances. None for no limit.
         enabled: False if no job of the share may start.
+        scale: Number whose product with the committed instances orders the lanes by the part of their quota in use.
         waiting: Heaps of the sort keys of waiting jobs: one heap or, if later jobs may start first, one for each size.
-        used: Number of instances that the runs of the lane hold, including the runs that are stopping.
-        running: Row of the job of each run that is not stopping.
+        committed: Number of instances that count against the quota: of all runs, also of the runs that are stopping,
+            and the added units of the lane's reservations.
+        idle: Number of instances of the quota that are not in use.
+        running: Row of the job of each run that is not stopping, by the priority of the job.
         running_units: Number of instances that these runs hold.
-        priorities: Number of these runs by priority.
+        priorities: Number of instances that these runs hold by priority.
         reserved_units: Sum of the units of the lane's reservations.
-        added_units: Sum of the added units of the lane's reservations.
     """
 
     __slots__ = (
-        "added_units",
         "borrows",
+        "committed",
         "enabled",
+        "idle",
         "lends",
         "limit",
         "pool",
@@ -51,8 +53,8 @@ class QuotaLane(Lane):
         "reserved_units",
         "running",
         "running_units",
+        "scale",
         "share",
-        "used",
         "waiting",
     )
 
@@ -61,12 +63,13 @@ class QuotaLane(Lane):
         self.pool = pool
         self.share = share
         self.waiting: dict[int, list[int]] = {0: []}
-        self.running: dict[int, int] = {}
+        self.running: dict[int, dict[int, int]] = {}
         self.running_units = 0
-        self.priorities: Counter[int] = Counter()
-        self.used = 0
+        self.priorities: dict[int, int] = {}
+        self.committed = 0
+        self.idle = 0
         self.reserved_units = 0
-        self.added_units = 0
+        self.scale = 0
         self.change(None, "")
 
     def change(self, share: QuotaShare | None, instance_type: str) -> None:
@@ -78,31 +81,31 @@ class QuotaLane(Lane):
         self.enabled = share is not None and share.state == State.ENABLED
         limited = share is not None and share.borrow_limit is not None and share.borrow_limit != UNLIMITED
         self.limit = self.quota + self.quota * (share.borrow_limit or 0) // 100 if share and limited else None
+        self.idle = 0
+        self.commit(0)
 
     def ordered_heaps(self) -> list[list[int]]:
         """Return the heaps that are not empty, in the order of their first jobs."""
         return sorted(heap for heap in self.waiting.values() if heap)
 
-    @property
-    def committed(self) -> int:
-        """Number of instances that count against the quota."""
-        return self.used + self.added_units
-
-    @property
-    def idle(self) -> int:
-        """Number of instances of the quota that are not in use."""
-        return max(0, self.quota - self.used - self.added_units)
+    def commit(self, units: int) -> None:
+        """Count a number of instances against the quota. Negative to count fewer."""
+        self.committed += units
+        idle = max(0, self.quota - self.committed)
+        self.pool.idle[self.lends] += idle - self.idle
+        self.idle = idle
 
     @property
     def borrowed(self) -> int:
         """Number of instances above the quota after all stops and reserved starts. Negative below the quota."""
         return self.running_units + self.reserved_units - self.quota
 
-    def may_borrow(self, units: int, lanes: Sequence["QuotaLane"]) -> bool:
-        """Return True if the borrow limit and the idle instances allow `units` more instances."""
-        if self.limit is not None and self.committed + units > self.limit:
-            return False
-        return units <= self.idle + sum(lane.idle for lane in lanes if lane.lends and lane is not self)
+    def count_run(self, priority: int, units: int) -> None:
+        """Count a number of instances of runs with a priority. Negative for a run that ended or is stopping."""
+        self.running_units += units
+        self.priorities[priority] = total = self.priorities.get(priority, 0) + units
+        if not total:
+            del self.priorities[priority], self.running[priority]
 
 
 @dataclass(slots=True, eq=False)
@@ -184,7 +187,7 @@ class Reservations:
     def _count(self, reservation: Reservation, sign: int) -> None:
         self.free += sign * reservation.free_units
         reservation.lane.reserved_units += sign * reservation.units
-        reservation.lane.added_units += sign * reservation.added_units
+        reservation.lane.commit(sign * reservation.added_units)
 
 
 class QuotaPool:
@@ -197,6 +200,7 @@ class QuotaPool:
         instance_type: Instance type.
         lanes: Lanes by the name of their quota share.
         reservations: Reservations for jobs that preempt others.
+        idle: Number of idle instances of the lanes that do not lend, and of the lanes that lend.
         changed: True if the state has changed since the last call of `schedule`.
     """
 
@@ -216,8 +220,11 @@ class QuotaPool:
         self._environment = environment
         self.instance_type = instance_type
         self._lanes: list[QuotaLane] = []
-        self._reserving_lanes: list[QuotaLane] = []
-        self._free = self._quota_excess = 0
+        self._owning_lanes: list[QuotaLane] = []
+        self._borrowing_lanes: list[QuotaLane] = []
+        self._outranked: set[QuotaLane] = set()
+        self._usable = self._free = self._quota_excess = 0
+        self.idle = [0, 0]
         self._least_used = strategies.share_order == "least-used"
         self._newest = strategies.victims == "newest"
         self._skip = strategies.head_of_line == "skip"
@@ -231,13 +238,19 @@ class QuotaPool:
             self.lane(name)
         order = [*by_name, *(name for name in self.lanes if name not in by_name)]
         self._lanes = [self.lanes[name] for name in order]
+        self.idle = [0, 0]
         for lane in self._lanes:
             lane.change(by_name.get(lane.share), self.instance_type)
-        self._reserving_lanes = [lane for lane in self._lanes if not lane.lends]
+        self._owning_lanes = [lane for lane in self._lanes if lane.quota and lane.enabled]
+        self._borrowing_lanes = [lane for lane in self._lanes if lane.borrows and lane.enabled]
+        self._outranked = {lane for lane in self._owning_lanes if lane.preempts_in_share}
+        multiple = lcm(*(lane.quota for lane in self._owning_lanes))
+        for lane in self._owning_lanes:
+            lane.scale = multiple // lane.quota
         owned = sum(lane.quota for lane in self._lanes)
         usable = min(self._environment.limits.get(self.instance_type, 0), owned)
-        self._free = usable - sum(lane.used for lane in self._lanes)
-        self._quota_excess = owned - usable
+        self._free += usable - self._usable
+        self._usable, self._quota_excess = usable, owned - usable
         for reservation in list(self.reservations):
             if not reservation.lane.enabled:
                 self.cancel(reservation)
@@ -257,6 +270,7 @@ class QuotaPool:
         push(heap, key, self._loop.removed)
         if heap[0] == key:
             self.changed = True
+            self._outrank(lane)
 
     def remove(self, lane: QuotaLane, row: int) -> None:
         """Remove a waiting job, or a job for which other jobs are being stopped."""
@@ -266,6 +280,7 @@ class QuotaPool:
                 break
         else:
             remove(self._heap(lane, row), self._jobs.order[row], self._loop.removed)
+            self._outrank(lane)
         self.changed = True
 
     def cancel(self, reservation: Reservation) -> None:
@@ -273,14 +288,13 @@ class QuotaPool:
         self.reservations.remove(reservation)
         self.arrive(reservation.lane, reservation.row)
 
-    def release(self, lane: QuotaLane, run: int, units: int) -> None:
+    def release(self, lane: QuotaLane, run: int, row: int) -> None:
         """Free the capacity of a run that ended."""
-        lane.used -= units
+        units = self._jobs.needs[row]
+        lane.commit(-units)
         self._free += units
         self.changed = True
-        if run in lane.running:
-            self.remove_run(lane, run, units)
-        else:
+        if not self.remove_run(lane, run, row):
             self.reservations.release(lane, run, units)
 
     def schedule(self, now: int) -> None:
@@ -305,7 +319,7 @@ class QuotaPool:
         first, units = self._head(self._heap(lane, row))
         if first != row:
             return Wait(WaitReason.BEHIND, self._jobs.id(first))
-        if lane.committed + units <= lane.quota or (lane.borrows and lane.may_borrow(units, self._lanes)):
+        if units <= lane.idle or (lane.borrows and self._lends_to(lane, units)):
             return Wait(WaitReason.CAPACITY)
         return Wait(WaitReason.QUOTA)
 
@@ -323,46 +337,61 @@ class QuotaPool:
         Idle instances of other shares that do not lend are excluded. If the quotas are above the capacity, the excess
         reduces the number of these instances. The number is negative while runs hold more than a lowered limit.
         """
-        not_lent = sum(other.idle for other in self._reserving_lanes if other is not lane) - self._quota_excess
+        not_lent = self.idle[False] - self._quota_excess
+        if not lane.lends:
+            not_lent -= lane.idle
         return self._free - self.reservations.free - max(0, not_lent)
+
+    def _lends_to(self, lane: QuotaLane, units: int) -> bool:
+        """Return True if the borrow limit and the idle instances of a lane and of lanes that lend allow more units."""
+        if lane.limit is not None and lane.committed + units > lane.limit:
+            return False
+        return units <= self.idle[True] + (0 if lane.lends else lane.idle)
 
     def start(self, lane: QuotaLane, row: int, units: int, now: int) -> None:
         """Start a job."""
-        lane.running[self._loop.start(row, now, self._environment)] = row
-        lane.running_units += units
-        lane.priorities[self._jobs.priorities[row]] += 1
-        lane.used += units
+        priority = self._jobs.priorities[row]
+        lane.running.setdefault(priority, {})[self._loop.start(row, now, self._environment)] = row
+        lane.count_run(priority, units)
+        lane.commit(units)
         self._free -= units
+        self._outrank(lane)
 
-    def remove_run(self, lane: QuotaLane, run: int, units: int) -> None:
-        """Remove a run that ended or is stopping from its lane."""
-        priority = self._jobs.priorities[lane.running.pop(run)]
-        lane.running_units -= units
-        lane.priorities[priority] -= 1
-        if not lane.priorities[priority]:
-            del lane.priorities[priority]
+    def remove_run(self, lane: QuotaLane, run: int, row: int) -> bool:
+        """Remove a run that ended or is stopping from its lane, and return True if it was not stopping already."""
+        priority = self._jobs.priorities[row]
+        if lane.running.get(priority, {}).pop(run, None) is None:
+            return False
+        lane.count_run(priority, -self._jobs.needs[row])
+        return True
 
-    def rank_run(self, lane: QuotaLane, old: int, new: int) -> None:
+    def rank_run(self, lane: QuotaLane, run: int, row: int, priority: int) -> None:
         """Count a run with another priority."""
-        lane.priorities[new] += 1
-        lane.priorities[old] -= 1
-        if not lane.priorities[old]:
-            del lane.priorities[old]
-        self.changed = True
+        if self.remove_run(lane, run, row):
+            lane.running.setdefault(priority, {})[run] = row
+            lane.count_run(priority, self._jobs.needs[row])
+            self._outrank(lane)
+            self.changed = True
+
+    def _outrank(self, lane: QuotaLane) -> None:
+        """Note that a waiting job of a lane can have a higher priority than one of its runs."""
+        if lane.preempts_in_share and lane.enabled and lane.quota:
+            self._outranked.add(lane)
 
     def _start_in_quota(self, now: int) -> bool:
         """Start jobs on the own capacity of their shares, and return True if a job started or preempted another."""
         changed = False
-        for lane in self._in_order():
-            while self._start_one_in_quota(lane, now):
-                changed = True
+        if any(self.idle):
+            for lane in self._in_order():
+                while lane.idle and self._start_one_in_quota(lane, now):
+                    changed = True
         return changed
 
     def _start_one_in_quota(self, lane: QuotaLane, now: int) -> bool:
         for heap in lane.ordered_heaps() if self._skip else lane.waiting.values():
             if heap:
                 units = self._jobs.needs[heap[0] & ROW_MASK]
-                if lane.used + lane.added_units + units <= lane.quota:
+                if units <= lane.idle:
                     if units <= self._free_for(lane):
                         self._start_first(lane, heap, now)
                         return True
@@ -376,21 +405,20 @@ class QuotaPool:
         self.start(lane, row, units, now)
 
     def _in_order(self) -> list[QuotaLane]:
-        lanes = [lane for lane in self._lanes if lane.quota and lane.enabled]
-        return sorted(lanes, key=lambda lane: Fraction(lane.committed, lane.quota)) if self._least_used else lanes
+        lanes = self._owning_lanes
+        return sorted(lanes, key=lambda lane: lane.committed * lane.scale) if self._least_used else lanes
 
     def _lend(self, now: int) -> bool:
         """Lend idle instances to the earliest jobs that may borrow, and return True if a job started."""
         lent, needs = False, self._jobs.needs
-        lanes = [lane for lane in self._lanes if lane.borrows and lane.enabled]
         while (free := self._free - self.reservations.free) > 0:
             heads = [
                 (heap[0] & ROW_MASK, heap, lane)
-                for lane in lanes
+                for lane in self._borrowing_lanes
                 for heap in (self._first_to_borrow(lane) if self._skip else lane.waiting.values())
                 if heap and needs[heap[0] & ROW_MASK] <= free
             ]
-            for _, heap, lane in sorted(heads, key=itemgetter(0)):
+            for _, heap, lane in sorted(heads):
                 if self._may_borrow(lane, heap):
                     self._start_first(lane, heap, now)
                     lent = True
@@ -409,7 +437,7 @@ class QuotaPool:
             lane.quota < lane.committed + units
             and units <= lane.largest
             and units <= self._free_for(lane)
-            and lane.may_borrow(units, self._lanes)
+            and self._lends_to(lane, units)
         )
 
     def _take_back(self, lane: QuotaLane, heap: list[int], now: int) -> bool:
@@ -419,62 +447,62 @@ class QuotaPool:
         if sum(other.running_units for other in borrowed) < missing:
             return False
         victims = []
-        for victim in self._candidates(borrowed):
-            if missing <= 0:
-                break
-            other, freed = victim[-1], self._units(victim)
+        for run, row, other in self._candidates(list(borrowed)):
+            freed = self._jobs.needs[row]
             if borrowed[other] > 0:
                 borrowed[other] -= freed
                 missing -= freed
-                victims.append(victim)
-        if missing > 0:
-            return False
-        self._preempt(victims, lane, heap, 0, now)
-        return True
+                victims.append((run, row, other))
+                if missing <= 0:
+                    self._preempt(victims, lane, heap, 0, now)
+                    return True
+        return False
 
     def _preempt_in_share(self, now: int) -> bool:
         """Preempt runs for a job with a higher priority in the same share, and return True if a job did."""
+        if not self._outranked:
+            return False
         priorities = self._jobs.priorities
         for lane in self._in_order():
-            if lane.preempts_in_share and lane.running:
-                lowest = min(lane.priorities)
-                for heap in lane.ordered_heaps() if self._skip else lane.waiting.values():
-                    if heap and lowest < priorities[heap[0] & ROW_MASK] and self._replace(lane, heap, now):
-                        return True
+            if lane not in self._outranked:
+                continue
+            lowest = min(lane.priorities, default=MAX_JOB_PRIORITY)
+            heaps = lane.ordered_heaps() if self._skip else lane.waiting.values()
+            higher = [heap for heap in heaps if heap and lowest < priorities[heap[0] & ROW_MASK]]
+            if not higher:
+                self._outranked.discard(lane)
+            elif any(self._replace(lane, heap, now) for heap in higher):
+                return True
         return False
 
     def _replace(self, lane: QuotaLane, heap: list[int], now: int) -> bool:
         """Preempt runs of a lane for the first job of a heap, and return True if they are enough."""
         row, units = self._head(heap)
+        priority = self._jobs.priorities[row]
         missing = max(units - self._free_for(lane), lane.committed + units - max(lane.quota, lane.committed))
-        victims = []
-        for victim in self._candidates([lane], below=self._jobs.priorities[row]):
-            if missing <= 0:
-                break
-            missing -= self._units(victim)
-            victims.append(victim)
-        if missing > 0:
+        if sum(number for below, number in lane.priorities.items() if below < priority) < missing:
             return False
-        self._preempt(victims, lane, heap, sum(map(self._units, victims)), now)
+        victims, freed = [], 0
+        for victim in self._candidates([lane], below=priority):
+            if freed >= missing:
+                break
+            freed += self._jobs.needs[victim[1]]
+            victims.append(victim)
+        self._preempt(victims, lane, heap, freed, now)
         return True
 
-    def _candidates(self, lanes: Iterable[QuotaLane], below: int | None = None) -> list[_Victim]:
-        """Return the runs of the lanes that can be preempted, in the order of preemption.
-
-        Args:
-            lanes: Lanes of the runs.
-            below: Priority that is above the priorities of the runs. Default: all priorities.
-        """
-        priorities, starts = self._jobs.priorities, self._loop.record.starts
-        return sorted(
-            (0 if self._newest else priorities[row], -starts[run], -row, run, lane)
-            for lane in lanes
-            for run, row in lane.running.items()
-            if below is None or priorities[row] < below
-        )
-
-    def _units(self, victim: _Victim) -> int:
-        return self._jobs.needs[-victim[2]]
+    def _candidates(self, lanes: Sequence[QuotaLane], below: int = MAX_JOB_PRIORITY + 1) -> Iterator[_Victim]:
+        """Yield the runs of the lanes with priorities below a priority, in the order of preemption."""
+        starts = self._loop.record.starts
+        levels = sorted({priority for lane in lanes for priority in lane.running if priority < below})
+        for group in [levels] if self._newest else [[level] for level in levels]:
+            runs = [
+                (-starts[run], -row, run, lane)
+                for lane in lanes
+                for level in group
+                for run, row in lane.running.get(level, {}).items()
+            ]
+            yield from ((run, -row, lane) for _, row, run, lane in sorted(runs))
 
     def _preempt(self, victims: Sequence[_Victim], lane: QuotaLane, heap: list[int], lane_units: int, now: int) -> None:
         """Preempt runs for the first job of a heap, and reserve their capacity for the job.
@@ -488,15 +516,15 @@ class QuotaPool:
         """
         row, units = self._head(heap)
         pop(heap, self._loop.removed)
-        freed = sum(map(self._units, victims))
-        for victim in victims:
-            *_, run, other = victim
-            self.remove_run(other, run, self._units(victim))
+        freed = 0
+        for run, victim, other in victims:
+            freed += self._jobs.needs[victim]
+            self.remove_run(other, run, victim)
             self._loop.preempt(run, row, now)
         if self._loop.stop_seconds == 0:
             self.start(lane, row, units, now)
             return
-        runs = {victim[3] for victim in victims}
+        runs = {run for run, _, _ in victims}
         self.reservations.add(Reservation(lane, row, units, max(0, units - freed), max(0, units - lane_units), runs))
 
 
@@ -544,7 +572,7 @@ class QuotaScheduler(Scheduler):
 
     def release(self, lane: QuotaLane, run: int, row: int, now: int) -> None:
         """Free the capacity of a run that ended."""
-        lane.pool.release(lane, run, self._jobs.needs[row])
+        lane.pool.release(lane, run, row)
 
     def resume(self, lane: QuotaLane, row: int, now: int) -> None:
         """Start a job that really started at a second."""
@@ -581,7 +609,8 @@ class QuotaScheduler(Scheduler):
             for lane in pool.lanes.values():
                 for heap in lane.waiting.values():
                     renumber(heap, self._loop.removed, rows)
-                lane.running = {runs[run]: rows[row] for run, row in lane.running.items()}
+                for level, running in lane.running.items():
+                    lane.running[level] = {runs[run]: rows[row] for run, row in running.items()}
 
     def is_reserved(self, lane: QuotaLane, row: int) -> bool:
         """Return True if other jobs are being stopped for a waiting job."""
@@ -589,13 +618,11 @@ class QuotaScheduler(Scheduler):
 
     def stop(self, lane: QuotaLane, run: int, row: int) -> None:
         """Exclude a run from preemption, because its job was withdrawn."""
-        if run in lane.running:
-            lane.pool.remove_run(lane, run, self._jobs.needs[row])
+        lane.pool.remove_run(lane, run, row)
 
     def rank_run(self, lane: QuotaLane, run: int, row: int, priority: int) -> None:
         """Count a run with its new priority, for preemption inside the share."""
-        if run in lane.running:
-            lane.pool.rank_run(lane, self._jobs.priorities[row], priority)
+        lane.pool.rank_run(lane, run, row, priority)
 
     def pause(self) -> None:
         """Cancel all reservations."""
