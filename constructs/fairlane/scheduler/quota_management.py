@@ -29,6 +29,7 @@ class QuotaLane(Lane):
         limit: Maximum number of instances with borrowed instances. None for no limit.
         enabled: False if no job of the share may start.
         scale: Number whose product with the committed instances orders the lanes by the part of their quota in use.
+        outranked: True if a waiting job can have a higher priority than a run.
         waiting: Heaps of the sort keys of waiting jobs: one heap or, if later jobs may start first, one for each size.
         committed: Number of instances that count against the quota: of all runs, also of the runs that are stopping,
             and the added units of the lane's reservations.
@@ -46,6 +47,7 @@ class QuotaLane(Lane):
         "idle",
         "lends",
         "limit",
+        "outranked",
         "pool",
         "preempts_in_share",
         "priorities",
@@ -70,6 +72,7 @@ class QuotaLane(Lane):
         self.idle = 0
         self.reserved_units = 0
         self.scale = 0
+        self.outranked = False
         self.change(None, "")
 
     def change(self, share: QuotaShare | None, instance_type: str) -> None:
@@ -222,7 +225,7 @@ class QuotaPool:
         self._lanes: list[QuotaLane] = []
         self._owning_lanes: list[QuotaLane] = []
         self._borrowing_lanes: list[QuotaLane] = []
-        self._outranked: set[QuotaLane] = set()
+        self._outranked = False
         self._usable = self._free = self._quota_excess = 0
         self.idle = [0, 0]
         self._least_used = strategies.share_order == "least-used"
@@ -243,7 +246,8 @@ class QuotaPool:
             lane.change(by_name.get(lane.share), self.instance_type)
         self._owning_lanes = [lane for lane in self._lanes if lane.quota and lane.enabled]
         self._borrowing_lanes = [lane for lane in self._lanes if lane.borrows and lane.enabled]
-        self._outranked = {lane for lane in self._owning_lanes if lane.preempts_in_share}
+        for lane in self._owning_lanes:
+            self._outrank(lane)
         multiple = lcm(*(lane.quota for lane in self._owning_lanes))
         for lane in self._owning_lanes:
             lane.scale = multiple // lane.quota
@@ -376,12 +380,12 @@ class QuotaPool:
     def _outrank(self, lane: QuotaLane) -> None:
         """Note that a waiting job of a lane can have a higher priority than one of its runs."""
         if lane.preempts_in_share and lane.enabled and lane.quota:
-            self._outranked.add(lane)
+            lane.outranked = self._outranked = True
 
     def _start_in_quota(self, now: int) -> bool:
         """Start jobs on the own capacity of their shares, and return True if a job started or preempted another."""
         changed = False
-        if any(self.idle):
+        if self.idle[False] or self.idle[True]:
             for lane in self._in_order():
                 while lane.idle and self._start_one_in_quota(lane, now):
                     changed = True
@@ -462,17 +466,17 @@ class QuotaPool:
         """Preempt runs for a job with a higher priority in the same share, and return True if a job did."""
         if not self._outranked:
             return False
-        priorities = self._jobs.priorities
+        priorities, outranked = self._jobs.priorities, False
         for lane in self._in_order():
-            if lane not in self._outranked:
-                continue
-            lowest = min(lane.priorities, default=MAX_JOB_PRIORITY)
-            heaps = lane.ordered_heaps() if self._skip else lane.waiting.values()
-            higher = [heap for heap in heaps if heap and lowest < priorities[heap[0] & ROW_MASK]]
-            if not higher:
-                self._outranked.discard(lane)
-            elif any(self._replace(lane, heap, now) for heap in higher):
-                return True
+            if lane.outranked:
+                lane.outranked = False
+                lowest = min(lane.priorities) if lane.priorities else MAX_JOB_PRIORITY
+                for heap in lane.ordered_heaps() if self._skip else lane.waiting.values():
+                    if heap and lowest < priorities[heap[0] & ROW_MASK]:
+                        lane.outranked = outranked = True
+                        if self._replace(lane, heap, now):
+                            return True
+        self._outranked = outranked
         return False
 
     def _replace(self, lane: QuotaLane, heap: list[int], now: int) -> bool:
@@ -480,7 +484,11 @@ class QuotaPool:
         row, units = self._head(heap)
         priority = self._jobs.priorities[row]
         missing = max(units - self._free_for(lane), lane.committed + units - max(lane.quota, lane.committed))
-        if sum(number for below, number in lane.priorities.items() if below < priority) < missing:
+        lower = 0
+        for level, number in lane.priorities.items():
+            if level < priority:
+                lower += number
+        if lower < missing:
             return False
         victims, freed = [], 0
         for victim in self._candidates([lane], below=priority):
