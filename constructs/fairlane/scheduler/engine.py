@@ -18,6 +18,11 @@ _DEFAULTS: Final = Strategies()
 _STOPPING: Final = (Outcome.PREEMPTED, Outcome.WITHDRAWN)
 
 
+def is_compiled() -> bool:
+    """Return True if the engine runs as compiled code, as in the wheels for a platform. The results are the same."""
+    return not __file__.endswith(".py")
+
+
 class Engine(QueueSet):
     """Queues of AWS Batch with their jobs, in whole seconds.
 

@@ -131,7 +131,7 @@ class EventLoop:
             if self._next_submit <= now:
                 row = self._arrived
                 while row < len(submits) and submits[row] <= now:
-                    if row not in unrunnable or (blocks and not states[row]):
+                    if not unrunnable or row not in unrunnable or (blocks and not states[row]):
                         scheduler = lanes[row].scheduler
                         changed |= scheduler.group
                         scheduler.arrive(lanes[row], row)

@@ -1,18 +1,19 @@
-"""Scheduler of a fair-share queue."""
+"""Scheduler of a fair-share queue, with its shares and their past use."""
 
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
 from heapq import heapify, heappop, heappush
+from math import ceil, sqrt
 from typing import Final
 
-from fairlane.scheduler.compute_reservation import ActiveShares, ComputeReservation
 from fairlane.scheduler.environment import Environment
 from fairlane.scheduler.event_loop import EventLoop
 from fairlane.scheduler.job_table import ROW_MASK
+from fairlane.scheduler.lane import Lane, Scheduler
 from fairlane.scheduler.options import Strategies
 from fairlane.scheduler.placement import PlacementScheduler
-from fairlane.scheduler.shares import Share
 from fairlane.scheduler.submission import Wait, WaitReason
-from fairlane.scheduler.usage import Usage
 from fairlane.scheduler.waiting import prune, push, remove, renumber, waiting_rows
 from fairlane.scheduler.weights import Weights
 from fairlane.scheduling import FairShare
@@ -21,6 +22,227 @@ _MIN_WINDOW: Final = 600
 _LEVEL_RANK: Final = 6
 _MAX_BELOW_LEVEL: Final = 16
 _NO_KEY: Final = 1 << 300
+_NEVER: Final = 1 << 62
+_JUST_BELOW: Final = 1 - 1e-9
+
+
+class Usage:
+    """Use of a share over a window times its weight factor. This key ranks the shares of a fair-share queue.
+
+    Use x seconds ago counts 1 - x / window, or 1 if `even`. All numbers are whole numbers: a unit that is used for a
+    second counts `step`. Between two changes, x seconds after the second `since`, the key is
+
+        value + x * (slope - x * bend)
+
+    Units that start raise the slope. Units that leave the window lower the bend or, if `even`, the slope.
+
+    Attributes:
+        units: Number of units in use now.
+        next_expiry: Second at which the next change leaves the window. The formula is valid until then.
+    """
+
+    __slots__ = (
+        "_even",
+        "_expired_units",
+        "_steps",
+        "bend",
+        "next_expiry",
+        "since",
+        "slope",
+        "step",
+        "units",
+        "value",
+        "weight",
+        "window",
+    )
+
+    def __init__(self, window: int, weight: int, *, even: bool) -> None:
+        self.window = window
+        self.weight = weight
+        self.step = weight if even else 2 * window * weight
+        self.units = 0
+        self.since = self.value = self.slope = self.bend = 0
+        self.next_expiry = _NEVER
+        self._even = even
+        self._expired_units = 0
+        self._steps: deque[tuple[int, int]] = deque()
+
+    def key_at(self, now: int) -> int:
+        """Return the key at a second. Calls must have increasing seconds."""
+        if self.next_expiry <= now:
+            self._expire(now)
+        seconds = now - self.since
+        return self.value + seconds * (self.slope - seconds * self.bend)
+
+    def add(self, units: int, now: int) -> None:
+        """Change the number of units in use by `units`."""
+        if self.next_expiry <= now:
+            self._expire(now)
+        seconds = now - self.since  # as in _move, without a call
+        change = seconds * self.bend
+        self.value += seconds * (self.slope - change)
+        self.slope += self.step * units - 2 * change
+        self.since = now
+        self.units += units
+        if not self._even:
+            self.bend += self.weight * units
+        steps, expiry = self._steps, now + self.window
+        if not steps:
+            self.next_expiry = expiry
+        elif steps[-1][0] == expiry:
+            steps.pop()
+        steps.append((expiry, self.units))
+
+    def reweigh(self, weight: int) -> None:
+        """Change the weight factor, also of the past use."""
+        old = self.weight
+        self.weight = weight
+        self.step, self.value, self.slope, self.bend = (
+            number // old * weight for number in (self.step, self.value, self.slope, self.bend)
+        )
+
+    def changed(self, window: int, weight: int, now: int) -> "Usage":
+        """Return the use with another window and weight factor. Use before the old window stays forgotten."""
+        self.key_at(now)
+        changed = Usage(window, weight, even=self._even)
+        if self._expired_units:
+            changed.add(self._expired_units, now - self.window)
+        for expiry, units in self._steps:
+            changed.add(units - changed.units, expiry - self.window)
+        changed.key_at(now)
+        return changed
+
+    @property
+    def last_expiry(self) -> int:
+        """Second at which all past use has left the window if no units are in use."""
+        return self._steps[-1][0] if self._steps else 0
+
+    def _move(self, now: int) -> None:
+        seconds = now - self.since
+        change = seconds * self.bend
+        self.value += seconds * (self.slope - change)
+        self.slope -= 2 * change
+        self.since = now
+
+    def _expire(self, now: int) -> None:
+        """Remove the changes that have left the window."""
+        steps = self._steps
+        while self.next_expiry <= now:
+            self._move(self.next_expiry)
+            units = steps.popleft()[1]
+            if self._even:
+                self.slope -= self.weight * (units - self._expired_units)
+            else:
+                self.bend -= self.weight * (units - self._expired_units)
+            self._expired_units = units
+            self.next_expiry = steps[0][0] if steps else _NEVER
+
+    def slope_at(self, now: int) -> int:
+        """Return the growth of the key per second. `key_at` must have been called for the same second."""
+        return self.slope - 2 * (now - self.since) * self.bend
+
+    def seconds_above(self, now: int, margin: int, level_slope: int) -> int:
+        """Return the number of seconds for which the key stays above a level if no units are removed.
+
+        Args:
+            now: Second for which `key_at` was called.
+            margin: Key minus the level.
+            level_slope: Growth of the level per second.
+        """
+        # Lower bound of the key: no units are added, and no units were in use one window ago.
+        loss = level_slope - self.slope + 2 * (now - self.since) * self.bend
+        bend = self.weight * self.units
+        if loss > 0:
+            seconds = 2 * margin / (loss + sqrt(loss * loss + 4.0 * bend * margin))
+        elif bend:
+            seconds = (sqrt(loss * loss + 4.0 * bend * margin) - loss) / (2 * bend)
+        else:
+            return self.window
+        return int(seconds * _JUST_BELOW)
+
+
+class Share(Lane):
+    """Share identifier, with its waiting jobs and its use.
+
+    Attributes:
+        index: Index in the scheduler.
+        name: Share identifier.
+        entry: Entry of the policy, which may end in `*`. None if the policy does not list the identifier.
+        usage: Past use.
+        waiting: Heap of the sort keys of waiting jobs.
+        charge: Growth of the key by jobs that started in this pass.
+        listed: True if the share has jobs, and is awake or asleep.
+        wake_time: Second at which the share wakes. 0 if it is awake.
+        active: True if the share has jobs or past use that counts. Only with a compute reservation or a `*` entry.
+    """
+
+    __slots__ = ("active", "charge", "entry", "index", "listed", "name", "usage", "waiting", "wake_time")
+
+    def __init__(self, scheduler: Scheduler, index: int, name: str, entry: str | None, usage: Usage) -> None:
+        super().__init__(scheduler)
+        self.index = index
+        self.name = name
+        self.entry = entry
+        self.usage = usage
+        self.waiting: list[int] = []
+        self.charge = 0
+        self.listed = False
+        self.wake_time = 0
+        self.active = False
+
+
+class ActiveShares:
+    """Shares that have waiting or running jobs, or past use that counts.
+
+    Attributes:
+        number: Number of active shares.
+    """
+
+    def __init__(self) -> None:
+        self.number = 0
+        self._expirations: deque[tuple[int, Share]] = deque()
+
+    def add(self, share: Share) -> bool:
+        """Make a share active, because it has a job, and return True if it was not active."""
+        if share.active:
+            return False
+        share.active = True
+        self.number += 1
+        return True
+
+    def check_at(self, share: Share, second: int) -> None:
+        """Check a share at a later second, because it may have no jobs now."""
+        if not share.usage.units:
+            self._expirations.append((second, share))
+
+    def check_now(self, share: Share, now: int) -> None:
+        """Check a share at the next pass, because a waiting job left it."""
+        if not share.waiting and not share.usage.units:
+            self._expirations.appendleft((now, share))
+
+    def expire(self, now: int) -> Iterator[Share]:
+        """Yield the shares that are no longer active."""
+        while self._expirations and self._expirations[0][0] <= now:
+            share = self._expirations.popleft()[1]
+            if share.active and not share.waiting and not share.usage.units and not share.usage.key_at(now):
+                share.active = False
+                self.number -= 1
+                yield share
+
+
+class ComputeReservation:
+    """Reserved part of the capacity: (compute reservation / 100) ** n, with n active shares."""
+
+    def __init__(self, capacity: int, percent: int) -> None:
+        self._capacity = capacity
+        self._fraction = Fraction(percent, 100)
+        self._reserved: dict[int, int] = {}
+
+    def allows(self, free: int, active: int) -> bool:
+        """Return True if `free` is at least the capacity that is reserved with a number of active shares."""
+        if active not in self._reserved:
+            self._reserved[active] = ceil(self._capacity * self._fraction**active)
+        return free >= self._reserved[active]
 
 
 class FairShareScheduler(PlacementScheduler):

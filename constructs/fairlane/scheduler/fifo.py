@@ -1,7 +1,9 @@
 """Scheduler of a FIFO queue."""
 
+from bisect import insort
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from heapq import heappop, heappush
+from heapq import merge
 from typing import Final
 
 from fairlane.scheduler.environment import Environment
@@ -10,7 +12,6 @@ from fairlane.scheduler.job_table import FRONT_OFFSET, ROW_MASK
 from fairlane.scheduler.lane import Lane
 from fairlane.scheduler.placement import PlacementScheduler
 from fairlane.scheduler.submission import Wait, WaitReason
-from fairlane.scheduler.waiting import prune, push, remove, renumber, waiting_rows
 from fairlane.scheduling import SchedulingPolicy
 
 _KEY_MASK: Final = FRONT_OFFSET | ROW_MASK
@@ -23,7 +24,7 @@ class FifoScheduler(PlacementScheduler):
         self._lane = Lane(self)
         super().__init__(loop, environments)
         self._skip = skip
-        self._waiting: dict[int, list[int]] = {0: []}
+        self._waiting: dict[int, deque[int]] = {0: deque()}
 
     def _lanes(self) -> list[Lane]:
         return [self._lane]
@@ -38,16 +39,15 @@ class FifoScheduler(PlacementScheduler):
 
     def arrive(self, lane: Lane, row: int) -> None:
         """Add a waiting job."""
-        heap = self._waiting.setdefault(self._jobs.needs[row] if self._skip else 0, [])
-        if self._loop.removed:
-            push(heap, self._key(row), self._loop.removed)
+        key, line = self._key(row), self._line(row)
+        if not line or key > line[-1]:
+            line.append(key)
         else:
-            heappush(heap, self._jobs.order[row] & _KEY_MASK)
+            insort(line, key)
 
     def remove(self, lane: Lane, row: int) -> None:
         """Remove a waiting job."""
-        size = self._jobs.needs[row] if self._skip else 0
-        remove(self._waiting[size], self._key(row), self._loop.removed)
+        self._line(row).remove(self._key(row))
 
     def release(self, lane: Lane, run: int, row: int, now: int) -> None:
         """Do nothing, because the order of the jobs does not depend on runs."""
@@ -58,30 +58,27 @@ class FifoScheduler(PlacementScheduler):
 
     def schedule(self, now: int) -> None:
         """Start jobs in the order of their submission."""
-        needs, removed = self._jobs.needs, self._loop.removed
-        first, several, skip = self._first, self._several, self._skip
-        heap = self._waiting[0]
-        while skip or heap:
+        needs, first, several, skip = self._jobs.needs, self._first, self._several, self._skip
+        line = self._waiting[0]
+        while skip or line:
             if skip:
-                fitting = [heap for size, heap in self._waiting.items() if heap and self._find(size)]
-                heap = min(fitting, default=[])
-                if not heap:
+                fitting = [line for size, line in self._waiting.items() if line and self._find(size)]
+                if not fitting:
                     return
-            row = heap[0] & ROW_MASK
+                line = min(fitting)
+            row = line[0] & ROW_MASK
             units = needs[row]
             environment = first if units <= first.free else several and self._find(units)
             if not environment:
                 if units > self._largest:
                     self._loop.block(row, now)
                 return
-            heappop(heap)
-            if removed:
-                prune(heap, removed)
+            line.popleft()
             self._loop.start(row, now, environment)
 
     def order(self, now: int) -> Iterator[int]:
         """Yield the rows of all waiting jobs in the order of their submission."""
-        yield from waiting_rows((key for heap in self._waiting.values() for key in heap), self._loop.removed)
+        yield from (key & ROW_MASK for key in merge(*self._waiting.values()))
 
     def wait(self, lane: Lane, row: int, now: int) -> Wait:
         """Return the reason why a job waits after a pass."""
@@ -92,8 +89,16 @@ class FifoScheduler(PlacementScheduler):
 
     def renumber(self, rows: Mapping[int, int], runs: Mapping[int, int]) -> None:
         """Replace the numbers of rows."""
-        for heap in self._waiting.values():
-            renumber(heap, self._loop.removed, rows)
+        for size, line in self._waiting.items():
+            self._waiting[size] = deque(key - (key & ROW_MASK) + rows[key & ROW_MASK] for key in line)
+
+    def _line(self, row: int) -> deque[int]:
+        if not self._skip:
+            return self._waiting[0]
+        size = self._jobs.needs[row]
+        if size not in self._waiting:
+            self._waiting[size] = deque()
+        return self._waiting[size]
 
     def _key(self, row: int) -> int:
         return self._jobs.order[row] & _KEY_MASK
