@@ -445,6 +445,11 @@ def test_resampled_traces_in_which_no_job_runs_have_no_numbers(run: Run) -> None
     result = rehearse(run, "--bootstrap", 2)
     assert result["bootstrap"]["mean-wait"]["training-p4"]["number"] is None
     assert result["bootstrap"]["slowdown"]["training-p4"]["range"] == [None, None]
+    assert result["bootstrap"]["never-ran"]["training-p4"]["range"] == [1, 1]
+    _, out, _ = run("rehearse", EXAMPLE, "--queue", "training-p4", "--trace", "jobs.csv", "--bootstrap", 2)
+    assert ["jobs", "that", "never", "run", "training-p4", "1", "1", "to", "1"] in [
+        line.split()[:9] for line in out.splitlines()
+    ]
 
 
 @pytest.mark.parametrize("number", [0, -1, 1001])

@@ -9,8 +9,9 @@ from fairlane._charts.chart import Chart, Entry
 from fairlane._charts.layout import AXIS, chart_layout
 from fairlane._charts.page import charts_page
 from fairlane.environment.yaml_writer import write_yaml
+from fairlane.rehearsal.recommend.comparison import NEVER_RAN, Comparison
 from fairlane.rehearsal.recommend.objectives import Objective
-from fairlane.rehearsal.recommend.recommendation import Candidate, Comparison, Recommendation
+from fairlane.rehearsal.recommend.recommendation import Candidate, Recommendation
 from fairlane.rehearsal.recommend.resampling import Range
 from fairlane.rehearsal.report.table import NONE, duration
 from fairlane.scheduling import FairShare, QuotaManagement, SchedulingPolicy
@@ -24,7 +25,6 @@ LABELS: Final[Mapping[Objective, str]] = {
 COLUMNS: Final = ("Measure", "Given", "5 to 95 %", "Found", "5 to 95 %", "Better in")
 FRONTIER_COLUMNS: Final = ("Mean wait", "GPU-hours lost", "Policy")
 _MOST_ROWS: Final = 10
-_NEVER_RAN: Final = "never-ran"
 _HEADER: Final = (
     "Search for the settings of a scheduling policy by simulations of its queue. The search saw the first part of the "
     "trace. The first table compares on the rest. Ranges are over traces whose weeks, days or hours are drawn from it."
@@ -79,7 +79,7 @@ def format_number(objective: str, number: float, gpus: float) -> str:
     """Return a measure as text: a duration, a ratio, GPU-hours, or a number of jobs. Infinity if no job ran."""
     if number == math.inf:
         return "forever"
-    if objective == _NEVER_RAN:
+    if objective == NEVER_RAN:
         return f"{number:,.0f}"
     if objective == "slowdown":
         return f"{number:,.1f}"
@@ -91,7 +91,7 @@ def rows(recommendation: Recommendation, *, gpus: float = 1) -> Iterator[list[st
     for objective, comparison in recommendation.held_out.items():
         yield _row(LABELS[objective], objective, comparison, gpus)
     if recommendation.never_ran.given or recommendation.never_ran.found:
-        yield _row("jobs that never run", _NEVER_RAN, recommendation.never_ran, gpus)
+        yield _row("jobs that never run", NEVER_RAN, recommendation.never_ran, gpus)
     for share, comparison in list(recommendation.waits.items())[:_MOST_ROWS]:
         yield _row(f"p95 wait of {share or '(none)'}", "worst-p95", comparison, gpus)
 
