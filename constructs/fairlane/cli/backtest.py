@@ -37,8 +37,7 @@ def _run(arguments: argparse.Namespace) -> int:
 def _back_test(arguments: argparse.Namespace) -> int:
     from fairlane.rehearsal import read_queue, read_trace
     from fairlane.rehearsal.backtest import back_test
-    from fairlane.rehearsal.backtest.report import COLUMNS, lines, render_page, table_rows, to_json
-    from fairlane.rehearsal.report.table import text_table
+    from fairlane.rehearsal.backtest.report import error_table, lines, render_page, to_json
 
     queue = read_queue(arguments.environment, arguments.queue)
     trace = read_trace(
@@ -55,7 +54,7 @@ def _back_test(arguments: argparse.Namespace) -> int:
     title = f"{arguments.queue} with {arguments.trace}"
     write_rehearsal(
         arguments,
-        text_table(COLUMNS, [*table_rows(test)]),
+        error_table(test),
         [*trace.advice, *lines(test)],
         to_json(test),
         lambda: render_page(test, trace, title=title),
