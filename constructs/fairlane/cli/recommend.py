@@ -68,6 +68,7 @@ def _recommend(arguments: argparse.Namespace) -> int:
     from fairlane.rehearsal.recommend.report import (
         COLUMNS,
         FRONTIER_COLUMNS,
+        FRONTIER_HEADING,
         answer,
         frontier_rows,
         render_page,
@@ -100,7 +101,7 @@ def _recommend(arguments: argparse.Namespace) -> int:
     if found.is_better:
         notes += ["", Group(Text(to_yaml(found.found.policy), no_wrap=True, overflow="ignore"))]
     if frontier := [*frontier_rows(found, gpus=gpus)]:
-        notes += ["Policies without a better one in both, on the first part of the trace:"]
+        notes += [f"{FRONTIER_HEADING}:"]
         notes += [text_table(FRONTIER_COLUMNS, frontier, left=(0, 2))]
     notes += trace.advice
     title = f"{arguments.queue} with {arguments.trace}"

@@ -210,6 +210,14 @@ def test_numbers_of_jobs_that_never_run_are_written(bootstrap: int) -> None:
     assert not recommendation.is_better
 
 
+def test_the_chart_shows_the_frontier_also_if_the_given_policy_is_much_worse() -> None:
+    for policy, is_outside in ((quotas(a=4, b=20), True), (quotas(a=20, b=4), False)):
+        result = found(policy, capacity={P4: 24}, trials=8, bootstrap=0, objective="mean-wait")
+        page = render_page(result, title="q")
+        assert ("much worse policies, also the given one, are outside" in page) == is_outside
+        assert "Policies without a better one in both measures" in page
+
+
 def test_a_policy_without_listed_shares_has_its_decay_searched() -> None:
     recommendation = found(FairShare({}), trials=3, bootstrap=0)
     assert len(recommendation.candidates) == 4
