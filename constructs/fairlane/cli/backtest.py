@@ -19,6 +19,8 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--queue", required=True, metavar="NAME", help="queue of the environment file")
     text = "past jobs with the columns started and stopped, as fairlane trace history writes them"
     parser.add_argument("--trace", required=True, type=Path, metavar="FILE", help=text)
+    text = "leave out rows of the trace that have mistakes, and count them by kind"
+    parser.add_argument("--skip-bad-rows", action="store_true", help=text)
     parser.add_argument("--html", type=Path, metavar="FILE", help="write an HTML report with charts")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers as JSON")
     parser.set_defaults(run=_run)
@@ -35,11 +37,16 @@ def _run(arguments: argparse.Namespace) -> int:
 def _back_test(arguments: argparse.Namespace) -> int:
     from fairlane.rehearsal import read_queue, read_trace
     from fairlane.rehearsal.backtest import back_test
-    from fairlane.rehearsal.backtest.report import COLUMNS, lines, render_page, table_rows, to_json
-    from fairlane.rehearsal.report.table import text_table
+    from fairlane.rehearsal.backtest.report import error_table, lines, render_page, to_json
 
     queue = read_queue(arguments.environment, arguments.queue)
-    trace = read_trace(arguments.trace, unit=queue.unit, gpus_per_instance=queue.gpus_per_instance, policy=queue.policy)
+    trace = read_trace(
+        arguments.trace,
+        unit=queue.unit,
+        gpus_per_instance=queue.gpus_per_instance,
+        policy=queue.policy,
+        skip_bad_rows=arguments.skip_bad_rows,
+    )
     with show_progress() as show:
         test = back_test(
             queue.policy, trace, capacity=queue.capacity, progress=lambda number: show("rehearsals", number)
@@ -47,7 +54,7 @@ def _back_test(arguments: argparse.Namespace) -> int:
     title = f"{arguments.queue} with {arguments.trace}"
     write_rehearsal(
         arguments,
-        text_table(COLUMNS, [*table_rows(test)]),
+        error_table(test),
         [*trace.advice, *lines(test)],
         to_json(test),
         lambda: render_page(test, trace, title=title),

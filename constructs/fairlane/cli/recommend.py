@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from fairlane.rehearsal.recommend import Constraint
 
+_OPTIONS: Final = ("objective", "hold_out", "bootstrap", "seconds", "trials", "seed")
 _MISSING: Final = 'fairlane recommend needs the extras report and sweeps: run pip install "fairlane[report,sweeps]"'
 
 
@@ -41,6 +43,8 @@ def add_to(commands: Any) -> None:
     parser.add_argument("--trials", type=int, metavar="NUMBER", help=text)
     text = "seed of the search and of the resampling, 0 to 4294967295 (default: %(default)s)"
     parser.add_argument("--seed", type=int, default=0, metavar="NUMBER", help=text)
+    text = "leave out rows of the trace that have mistakes, and count them by kind"
+    parser.add_argument("--skip-bad-rows", action="store_true", help=text)
     parser.add_argument("--html", type=Path, metavar="FILE", help="write an HTML report with the frontier")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers as JSON")
     parser.set_defaults(run=_run)
@@ -55,11 +59,16 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _recommend(arguments: argparse.Namespace) -> int:
+    from rich.console import Group
+    from rich.text import Text
+
     from fairlane.rehearsal import read_queue, read_trace
     from fairlane.rehearsal.recommend import recommend
+    from fairlane.rehearsal.recommend.checks import recommendation_problems
     from fairlane.rehearsal.recommend.report import (
         COLUMNS,
         FRONTIER_COLUMNS,
+        FRONTIER_HEADING,
         answer,
         frontier_rows,
         render_page,
@@ -69,32 +78,30 @@ def _recommend(arguments: argparse.Namespace) -> int:
     )
     from fairlane.rehearsal.report.table import text_table
 
-    constraints, keep = _constraints(arguments.where, arguments.keep)
+    constraints, keep, problems = _limits(arguments.where, arguments.keep)
     queue = read_queue(arguments.environment, arguments.queue)
-    trace = read_trace(arguments.trace, unit=queue.unit, gpus_per_instance=queue.gpus_per_instance, policy=queue.policy)
+    trace = read_trace(
+        arguments.trace,
+        unit=queue.unit,
+        gpus_per_instance=queue.gpus_per_instance,
+        policy=queue.policy,
+        skip_bad_rows=arguments.skip_bad_rows,
+    )
+    options: dict[str, Any] = {name: getattr(arguments, name) for name in _OPTIONS}
+    options |= {"capacity": queue.capacity, "constraints": constraints, "keep": keep}
+    problems += map(_as_option, recommendation_problems(queue.policy, trace, **options))
+    if problems:
+        raise ConfigurationError("fairlane recommend", problems)
     with show_progress() as show:
-        found = recommend(
-            queue.policy,
-            trace,
-            capacity=queue.capacity,
-            objective=arguments.objective,
-            constraints=constraints,
-            keep=keep,
-            hold_out=arguments.hold_out,
-            bootstrap=arguments.bootstrap,
-            seconds=arguments.seconds,
-            trials=arguments.trials,
-            seed=arguments.seed,
-            progress=show,
-        )
+        found = recommend(queue.policy, trace, **options, progress=show)
     gpus = 1 if queue.unit == "gpus" else queue.gpus_per_instance or 1
     notes: list[RenderableType] = [answer(found, gpus=gpus)]
     if queue.unit == "instances" and queue.gpus_per_instance is None:
         notes.append("the GPUs of an instance are unknown or differ: lost GPU-hours are instance-hours")
     if found.is_better:
-        notes += ["", to_yaml(found.found.policy)]
+        notes += ["", Group(Text(to_yaml(found.found.policy), no_wrap=True, overflow="ignore"))]
     if frontier := [*frontier_rows(found, gpus=gpus)]:
-        notes += ["Policies without a better one in both, on the first part of the trace:"]
+        notes += [f"{FRONTIER_HEADING}:"]
         notes += [text_table(FRONTIER_COLUMNS, frontier, left=(0, 2))]
     notes += trace.advice
     title = f"{arguments.queue} with {arguments.trace}"
@@ -108,7 +115,8 @@ def _recommend(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _constraints(where: list[str], keep: list[str]) -> tuple[list["Constraint"], dict[str, int]]:
+def _limits(where: list[str], keep: list[str]) -> tuple[list["Constraint"], dict[str, int], list[Problem]]:
+    """Return the limits on waits, the smallest quotas, and the problems of their texts."""
     from fairlane.rehearsal.recommend import Constraint
 
     problems: list[Problem] = []
@@ -124,6 +132,11 @@ def _constraints(where: list[str], keep: list[str]) -> tuple[list["Constraint"],
             problems.append(Problem(("--keep",), text, "SHARE=MIN with a number of instances, for example prod=8"))
         else:
             least[name] = int(number)
-    if problems:
-        raise ConfigurationError("fairlane recommend", problems)
-    return constraints, least
+    return constraints, least, problems
+
+
+def _as_option(problem: Problem) -> Problem:
+    """Return a problem of an argument of `recommend` with the name of its option."""
+    name, *rest = problem.field
+    option = {"constraints": "--where", **{name: f"--{name.replace('_', '-')}" for name in (*_OPTIONS, "keep")}}
+    return replace(problem, field=(option.get(str(name), name), *rest))

@@ -137,13 +137,15 @@ def _rehearse_queue(arguments: argparse.Namespace) -> int:
     notes: list[RenderableType] = [describe_answer(summary)]
     for name, numbers in summary["rehearsals"].items():
         notes.append(f"{name}: {numbers['policy']}; {describe_strategies(numbers)}")
-        notes += [f"  - {text}" for text in (describe_use(numbers), *numbers["advice"])]
+        own = [text for text in numbers["advice"] if text not in trace.advice]
+        notes += [f"  - {text}" for text in (describe_use(numbers), *own)]
+    notes += trace.advice
     numbers_to_write: dict[str, object] = {**summary}
+    unit = 1 if queue.unit == "gpus" else queue.gpus_per_instance
     if sensitivity is not None:
-        notes += sensitivity_lines(sensitivity)
+        notes += sensitivity_lines(sensitivity, unit)
         numbers_to_write["sensitivity"] = sensitivity.as_json()
     if chance is not None:
-        unit = 1 if queue.unit == "gpus" else queue.gpus_per_instance
         notes += bootstrap_lines(chance, unit)
         numbers_to_write["bootstrap"] = bootstrap_json(chance, unit)
     title = f"{arguments.queue} with {arguments.trace}"

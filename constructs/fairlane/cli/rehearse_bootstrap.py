@@ -19,6 +19,7 @@ def bootstrap_lines(chance: Chance, gpus: float | None) -> Iterator["RenderableT
         chance: Result of `measure_chance`.
         gpus: GPUs of one unit of the capacity. None if they are unknown or differ.
     """
+    from fairlane.rehearsal.recommend.comparison import NEVER_RAN
     from fairlane.rehearsal.recommend.report import LABELS, format_number, format_range
     from fairlane.rehearsal.report.table import NONE, text_table
 
@@ -26,12 +27,15 @@ def bootstrap_lines(chance: Chance, gpus: float | None) -> Iterator["RenderableT
     yield f"{traces} resampled traces; each is made of weeks, days or hours of the trace"
     if gpus is None:
         yield "the GPUs of an instance are unknown or differ: lost GPU-hours are instance-hours"
+    labels: dict[str, str] = dict(LABELS.items())
+    if any(each.found or (each.found_range and each.found_range.high) for each in chance[NEVER_RAN].values()):
+        labels[NEVER_RAN] = "jobs that never run"
     rows = []
-    for objective, label in LABELS.items():
+    for measure, label in labels.items():
         first = label
-        for number, (name, each) in enumerate(chance[objective].items()):
-            value = format_number(objective, each.found, gpus or 1)
-            spread = format_range(objective, each.found_range, gpus or 1)
+        for number, (name, each) in enumerate(chance[measure].items()):
+            value = format_number(measure, each.found, gpus or 1)
+            spread = format_range(measure, each.found_range, gpus or 1)
             rows.append([first, name, value, spread, f"{each.better} of {each.traces}" if number else NONE])
             first = ""
     base = next(iter(chance["mean-wait"]))

@@ -37,7 +37,7 @@ def write_rehearsal(
     console = Console(width=None if sys.stdout.isatty() else _FILE_WIDTH)
     console.print(table)
     for text in notes:
-        console.print(text, markup=False, highlight=False)
+        console.print(text, markup=False, highlight=False, crop=False)
     if arguments.json is not None:
         with open_output(arguments.json) as file:
             file.write(json.dumps(summary, indent=2, allow_nan=False) + "\n")

@@ -15,19 +15,26 @@ _LABELS: Final = {
     "wait_p95": "p95 wait",
     "utilization": "use",
     "preemptions": "preemptions",
-    "lost_instance_hours": "instance-hours lost",
+    "lost_instance_hours": "GPU-hours lost",
     "jain": "Jain",
 }
 
 
-def sensitivity_lines(sensitivity: "Sensitivity") -> Iterator["RenderableType"]:
-    """Yield the table of the ranges, and lines about the order of the policies."""
+def sensitivity_lines(sensitivity: "Sensitivity", gpus: float | None) -> Iterator["RenderableType"]:
+    """Yield the table of the ranges, and lines about the order of the policies.
+
+    Args:
+        sensitivity: Result of `measure_sensitivity`.
+        gpus: GPUs of one unit of the capacity. None if they are unknown or differ.
+    """
     from fairlane.rehearsal.report.table import text_table
     from fairlane.rehearsal.sensitivity import BETTER
 
     yield f"sensitivity: {len(sensitivity.alternatives)} other choices, one at a time"
     headings = ["Rehearsal", "Number", "Chosen", "Lowest", "with", "Highest", "with"]
-    yield text_table(headings, [*_rows(sensitivity)], left=(0, 1, 4, 6))
+    if gpus is None:
+        yield "the GPUs of an instance are unknown or differ: lost GPU-hours are instance-hours"
+    yield text_table(headings, [*_rows(sensitivity, gpus or 1)], left=(0, 1, 4, 6))
     if len(sensitivity.base) < 2:
         return
     flips = list(sensitivity.flips())
@@ -39,25 +46,26 @@ def sensitivity_lines(sensitivity: "Sensitivity") -> Iterator["RenderableType"]:
         yield f"  - no choice changes the order by {' or '.join(stable)}"
 
 
-def _rows(sensitivity: "Sensitivity") -> Iterator[list[str]]:
+def _rows(sensitivity: "Sensitivity", gpus: float) -> Iterator[list[str]]:
     for name, numbers in sensitivity.base.items():
         label = name
         for number in numbers:
-            extremes = [cell for extreme in sensitivity.range(name, number) for cell in _cells(number, extreme)]
-            yield [label, _LABELS[number], _text(number, numbers[number]), *extremes]
+            extremes = [cell for extreme in sensitivity.range(name, number) for cell in _cells(number, extreme, gpus)]
+            yield [label, _LABELS[number], _text(number, numbers[number], gpus), *extremes]
             label = ""
 
 
-def _cells(number: str, extreme: "Extreme") -> list[str]:
-    return [_text(number, extreme.number), str(extreme.choice or "")]
+def _cells(number: str, extreme: "Extreme", gpus: float) -> list[str]:
+    return [_text(number, extreme.number, gpus), str(extreme.choice or "")]
 
 
-def _text(number: str, value: float) -> str:
+def _text(number: str, value: float, gpus: float) -> str:
     from fairlane.rehearsal.report.table import duration
 
     if number.startswith("wait"):
         return "forever" if value == float("inf") else duration(value)
     if number == "utilization":
         return f"{value:.0%}"
-    digits = {"jain": 2, "lost_instance_hours": 1}.get(number, 0)
-    return f"{value:,.{digits}f}"
+    if number == "lost_instance_hours":
+        return f"{value * gpus:,.1f}"
+    return f"{value:,.{2 if number == 'jain' else 0}f}"

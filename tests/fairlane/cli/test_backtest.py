@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fairlane import Fifo
-from fairlane.cli import main
+from fairlane.cli import main, rehearse_output
 from fairlane.rehearsal import Trace, rehearse, write_trace
 from tests.fairlane.rehearsal.backtest.test_back_test import MONDAY, happened, jobs
 
@@ -36,8 +36,8 @@ def test_the_table_has_real_and_rehearsed_numbers(capsys: pytest.CaptureFixture[
     write_trace(happened(Fifo(), Trace.of(jobs(3)), start_up_seconds=420), "jobs.csv")
     assert main(ARGUMENTS) == 0
     out, err = capsys.readouterr()
-    rows = [line.split() for line in out.splitlines()]
-    assert [row[:2] for row in rows[2:5]] == [["all", "120"], ["b", "64"], ["a", "56"]]
+    rows = [line.split() for line in out.splitlines() if line.strip()]
+    assert [row[:2] for row in rows[3:6]] == [["all", "120"], ["b", "64"], ["a", "56"]]
     assert "start-up time that fits best: 7 min" in out
     assert "strategies that fit best: the given ones" in out
     assert "mean absolute error of the waits: 0 s; with the given strategies and no start-up time" in out
@@ -59,6 +59,28 @@ def test_the_json_has_the_numbers_of_all_shares_and_weeks() -> None:
     page = Path("page.html").read_text()
     assert page.count("<h1>team-") == 10
     assert "10 of 12 shares are shown; JSON has all" in page
+
+
+@pytest.mark.parametrize(("width", "hidden"), [("80", True), ("110", False)])
+def test_a_narrow_terminal_has_fewer_columns_and_whole_words(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, width: str, hidden: bool
+) -> None:
+    monkeypatch.setattr(rehearse_output, "_FILE_WIDTH", int(width))
+    write_trace(happened(Fifo(), Trace.of(jobs(3)), start_up_seconds=420), "jobs.csv")
+    assert main(ARGUMENTS) == 0
+    out, _ = capsys.readouterr()
+    assert max(map(len, out.splitlines())) <= int(width)
+    assert {"rehearsed", "error"} <= set(out.splitlines()[1].split())
+    assert ("columns that the terminal is too narrow for: Use, correlation" in out) == hidden
+
+
+def test_bad_rows_are_left_out_and_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    write_trace(happened(Fifo(), Trace.of(jobs(3))), "jobs.csv")
+    rows = Path("jobs.csv").read_text().splitlines()
+    Path("jobs.csv").write_text("\n".join([*rows, rows[1].replace(",", ",x", 2)]))
+    assert main(ARGUMENTS) == 1
+    assert main([*ARGUMENTS, "--skip-bad-rows"]) == 0
+    assert "jobs.csv: 1 of 121 rows are left out" in capsys.readouterr().out
 
 
 def test_a_week_that_nothing_explains_is_named(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,13 +1,14 @@
 """Command `fairlane recommend`: answer, tables, YAML, JSON, page and mistakes."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
 
 from fairlane.cli import main
-from fairlane.rehearsal import write_trace
+from fairlane.rehearsal import Trace, write_trace
 from tests.fairlane.rehearsal.recommend.test_recommendation import TWO
 
 FILE = """
@@ -77,6 +78,26 @@ def test_quotas_are_printed_with_their_sharing(capsys: pytest.CaptureFixture[str
     assert "(found)" in out
 
 
+def test_the_yaml_is_whole_with_names_longer_than_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    names = {"a": "a" * 200, "b": "b" * 128 + "-x" * 40}
+    text = FILE.replace("{a: 1, b: 500}", f"{{{names['a']}: 1, {names['b']}: 500}}")
+    Path("team.yaml").write_text(text)
+    write_trace(Trace.of(replace(job, share=names[job.share]) for job in TWO), "jobs.csv")
+    assert run("training", "--bootstrap", "0", "--trials", "4") == 0
+    out, _ = capsys.readouterr()
+    text = out[out.index("scheduling:") : out.index("Policies without a better one")]
+    assert set(YAML(typ="safe").load(text)["scheduling"]["weight_factors"]) == set(names.values())
+
+
+def test_bad_rows_are_left_out_and_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    with Path("jobs.csv").open("a") as file:
+        file.write("a,0,1,,5,,,,\n")
+    assert run("training", "--bootstrap", "0", "--trials", "1") == 1
+    assert "run: missing" in capsys.readouterr().err
+    assert run("training", "--bootstrap", "0", "--trials", "1", "--skip-bad-rows") == 0
+    assert f"1 of {len(TWO) + 1:,} rows are left out: run missing (1)" in capsys.readouterr().out
+
+
 def test_no_better_policy_is_said_plainly(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("training", "--where", "a.p95<1s") == 0
     out, _ = capsys.readouterr()
@@ -93,8 +114,12 @@ def test_no_better_policy_is_said_plainly(capsys: pytest.CaptureFixture[str]) ->
         ("fifo", [], ["policy: FIFO has no settings to search: use a policy with shares"]),
         (
             "training",
-            ["--where", "a.p99<1h", "--keep", "a"],
+            ["--where", "a.p99<1h", "--keep", "a", "--where", "c.p95<1h", "--hold-out", "1", "--keep", "b=1"],
             [
+                "fairlane recommend: 5 problems",
+                "--where.c: got 'c', allowed: a share of the jobs: a, b",
+                "--hold-out: got 1.0, allowed: a number above 0 and below 1",
+                "--keep: only quota shares own capacity: remove the minimum",
                 "--where: got 'a.p99<1h', allowed: SHARE.STATISTIC<TIME",
                 "--keep: got 'a', allowed: SHARE=MIN with a number of instances, for example prod=8",
             ],
@@ -103,11 +128,11 @@ def test_no_better_policy_is_said_plainly(capsys: pytest.CaptureFixture[str]) ->
             "training",
             ["--hold-out", "0", "--objective", "impossible"],
             [
-                "hold_out: got 0.0, allowed: a number above 0 and below 1",
-                "objective: got 'impossible', allowed: worst-p95",
+                "--hold-out: got 0.0, allowed: a number above 0 and below 1",
+                "--objective: got 'impossible', allowed: worst-p95",
             ],
         ),
-        ("quota", ["--keep", "c=3"], ["keep.c: got 'c', allowed: a quota share of the policy: a, b"]),
+        ("quota", ["--keep", "c=3"], ["--keep.c: got 'c', allowed: a quota share of the policy: a, b"]),
         ("nope", [], ["queues: got 'nope', allowed: a queue of the file: training, quota, fifo"]),
     ],
 )

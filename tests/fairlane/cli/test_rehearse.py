@@ -83,7 +83,8 @@ def test_bad_rows_are_left_out_and_counted(run: Run) -> None:
     assert numbers["total"]["jobs"] == 2
     assert numbers["advice"] == ["jobs.csv: 2 of 4 rows are left out: run missing (1), share not allowed (1)"]
     arguments = ("rehearse", EXAMPLE, "--queue", "training-p4", "--trace", "jobs.csv", "--skip-bad-rows")
-    assert "  - jobs.csv: 2 of 4 rows are left out: run missing (1), share not allowed (1)" in run(*arguments)[1]
+    _, out, _ = run(*arguments, "--against", "fifo")
+    assert out.count("jobs.csv: 2 of 4 rows are left out: run missing (1), share not allowed (1)") == 1
 
 
 def test_a_share_that_another_file_does_not_have_names_its_rows(run: Run) -> None:
@@ -173,6 +174,14 @@ def test_sensitivity_names_the_choices_on_which_the_order_depends(run: Run) -> N
     out = run("rehearse", EXAMPLE, "--queue", "training-p4", "--trace", "jobs.csv", *arguments)[1]
     assert "other choices, one at a time" in out
     assert "head_of_line=skip" in out
+
+
+def test_the_sensitivity_of_lost_work_is_in_gpu_hours(run: Run) -> None:
+    Path("jobs.csv").write_text("submit,share,instances,run\n0,ProdExp2,80,7200\n90,ProdExp1,60,60\n")
+    _, out, _ = run("rehearse", EXAMPLE, "--queue", "training-p4", "--trace", "jobs.csv", "--sensitivity")
+    lost = [line.split() for line in out.splitlines() if "GPU-hours lost" in line]
+    assert [row[:4] for row in lost] == [["GPU-hours", "lost", "16.0", "16.0"]]
+    assert "instance-hours" not in out
 
 
 def test_a_queue_is_compared_with_policies_and_environment_files(run: Run) -> None:
@@ -445,6 +454,11 @@ def test_resampled_traces_in_which_no_job_runs_have_no_numbers(run: Run) -> None
     result = rehearse(run, "--bootstrap", 2)
     assert result["bootstrap"]["mean-wait"]["training-p4"]["number"] is None
     assert result["bootstrap"]["slowdown"]["training-p4"]["range"] == [None, None]
+    assert result["bootstrap"]["never-ran"]["training-p4"]["range"] == [1, 1]
+    _, out, _ = run("rehearse", EXAMPLE, "--queue", "training-p4", "--trace", "jobs.csv", "--bootstrap", 2)
+    assert ["jobs", "that", "never", "run", "training-p4", "1", "1", "to", "1"] in [
+        line.split()[:9] for line in out.splitlines()
+    ]
 
 
 @pytest.mark.parametrize("number", [0, -1, 1001])

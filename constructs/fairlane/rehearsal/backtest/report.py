@@ -11,7 +11,7 @@ from fairlane.rehearsal.backtest.charts import use_chart, waits_chart
 from fairlane.rehearsal.backtest.comparison import Error, ShareComparison
 from fairlane.rehearsal.backtest.fit import BackTest, Trial
 from fairlane.rehearsal.backtest.weeks import EPOCH, Week
-from fairlane.rehearsal.report.table import NONE, duration
+from fairlane.rehearsal.report.table import NONE, FittedTable, duration
 from fairlane.rehearsal.sensitivity import Choice
 from fairlane.scheduler.job import Trace
 from fairlane.scheduler.options import Strategies
@@ -21,9 +21,10 @@ MOST_SHARES: Final = 10
 COLUMNS: Final = (
     "Share",
     "Jobs",
-    *("Wait, real", "Wait, rehearsed", "Wait, bias", "Wait, error", "Correlation"),
-    *("Use, real", "Use, rehearsed", "Use, error", "Correlation"),
+    *("Wait, real", "Wait, rehearsed", "Wait, bias", "Wait, error", "Wait, correlation"),
+    *("Use, real", "Use, rehearsed", "Use, error", "Use, correlation"),
 )
+_LEAST_IMPORTANT: Final = ("Use, correlation", "Use, error", "Wait, correlation", "Wait, bias")
 _HEADER: Final = (
     "Past jobs in a simulation of their job queue, beside what really happened. A wait is the time from the submission "
     "of a job to its last start. Errors are mean absolute differences: of the waits of jobs, and of the hourly means "
@@ -36,6 +37,11 @@ def table_rows(test: BackTest) -> Iterator[list[str]]:
     yield _row("all", test.total)
     for share in _shown(test):
         yield _row(share.name or "(none)", share)
+
+
+def error_table(test: BackTest) -> FittedTable:
+    """Return the table of a back-test, for a terminal. A narrow terminal does not show all columns."""
+    return FittedTable(COLUMNS, [*table_rows(test)], _LEAST_IMPORTANT, names=1)
 
 
 def lines(test: BackTest) -> Iterator[str]:

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Mapping
 
+from fairlane.rehearsal.recommend.comparison import NEVER_RAN, Comparison, compare_pairs
 from fairlane.rehearsal.recommend.objectives import OBJECTIVES
-from fairlane.rehearsal.recommend.recommendation import Comparison, compare_pairs
 from fairlane.rehearsal.recommend.resampling import resampled
 from fairlane.rehearsal.rehearsal import Rehearsal
 from fairlane.scheduler.job import Trace
@@ -27,14 +27,17 @@ def measure_chance(
         seed: Seed of the random numbers. Default: 0.
 
     Returns:
-        Comparison of each rehearsal, as the found policy, with the first, as the given one, by measure.
+        Comparison of each rehearsal, as the found policy, with the first, as the given one, by objective, and by
+        `never-ran` for the number of jobs that never ran.
     """
     drawn: dict[str, list[Rehearsal]] = {name: [rehearsal] for name, rehearsal in rehearsals.items()}
     for jobs in resampled(trace, number, seed):
         for name, own in drawn.items():
             own.append(rehearse_with(name, jobs))
     first = next(iter(drawn.values()))
+    measures: dict[str, Callable[[Rehearsal], float]] = dict(OBJECTIVES.items())
+    measures[NEVER_RAN] = lambda rehearsal: rehearsal.total.never_ran
     return {
-        objective: {name: compare_pairs([*zip(first, own, strict=True)], measure) for name, own in drawn.items()}
-        for objective, measure in OBJECTIVES.items()
+        name: {rehearsed: compare_pairs([*zip(first, own, strict=True)], measure) for rehearsed, own in drawn.items()}
+        for name, measure in measures.items()
     }

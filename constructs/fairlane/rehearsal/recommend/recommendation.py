@@ -1,16 +1,16 @@
 """Recommendation of a policy: found on the first part of a trace, and compared on the rest."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Final, get_args
+from typing import Final
 
-from fairlane._internal.checks import check_whole_number
-from fairlane.errors import ConfigurationError, Problem
-from fairlane.rehearsal.checks import rehearsal_problems
+from fairlane.errors import ConfigurationError
+from fairlane.rehearsal.recommend.checks import recommendation_problems, split
+from fairlane.rehearsal.recommend.comparison import Comparison, compare_pairs
 from fairlane.rehearsal.recommend.objectives import OBJECTIVES, Constraint, Objective
-from fairlane.rehearsal.recommend.resampling import MAX_TRACES, Range, resampled
-from fairlane.rehearsal.recommend.search import search, search_problems
+from fairlane.rehearsal.recommend.resampling import resampled
+from fairlane.rehearsal.recommend.search import search
 from fairlane.rehearsal.rehearsal import Rehearsal
 from fairlane.rehearsal.simulator import rehearse
 from fairlane.scheduler.job import Trace
@@ -21,7 +21,6 @@ from fairlane.scheduling.capacity import capacity_limits
 _DEFAULTS: Final = Strategies()
 _SURE: Final = 0.9
 _INFEASIBLE: Final = 1e30
-_MAX_SEED: Final = 2**32 - 1  # of numpy, which Optuna draws with
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,29 +38,6 @@ class Candidate:
     measures: Mapping[Objective, float]
     excess: float
     never_ran: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
-    """Measure of the found policy and of the given one, on the part of the trace that the search did not see.
-
-    Attributes:
-        given: Measure of the given policy.
-        found: Measure of the found policy.
-        given_range: Range of the measure of the given policy over resampled traces. None without resampling.
-        found_range: Range of the measure of the found policy.
-        better: Number of resampled traces in which the found policy is better.
-        worse: Number of resampled traces in which it is worse.
-        traces: Number of resampled traces that are compared.
-    """
-
-    given: float
-    found: float
-    given_range: Range | None
-    found_range: Range | None
-    better: int
-    worse: int
-    traces: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,13 +144,25 @@ def recommend(
         ConfigurationError: If an argument is wrong, if the policy has no settings to search, or as in `rehearse`.
         ImportError: If Optuna is missing.
     """
-    limits, least = capacity_limits(capacity), keep or {}
-    problems = list(rehearsal_problems(policy, trace, capacity, strategies, None, ()))
-    searched = [] if problems else [*search_problems(policy, limits, least)]
-    problems += _problems(objective, bootstrap, seconds, trials, seed)
-    problems += [*_split_problems(trace, hold_out), *_constraint_problems(constraints, trace), *searched]
+    problems = list(
+        recommendation_problems(
+            policy,
+            trace,
+            capacity=capacity,
+            objective=objective,
+            constraints=constraints,
+            keep=keep,
+            hold_out=hold_out,
+            bootstrap=bootstrap,
+            seconds=seconds,
+            trials=trials,
+            seed=seed,
+            strategies=strategies,
+        )
+    )
     if problems:
         raise ConfigurationError("recommend", problems)
+    limits, least = capacity_limits(capacity), keep or {}
     tuned, held_out = split(trace, hold_out)
 
     def run(candidate: SchedulingPolicy, jobs: Trace) -> Rehearsal:
@@ -218,53 +206,6 @@ def recommend(
     )
 
 
-def split(trace: Trace, hold_out: float) -> tuple[Trace, Trace]:
-    """Return the jobs before and after a moment of a trace.
-
-    Args:
-        trace: Trace with jobs.
-        hold_out: Part of the time that is after the moment.
-    """
-    first, last = trace.submits[0], trace.submits[-1]
-    moment = first + (last - first) * (1 - hold_out)
-    before = [job for job in trace if job.submit < moment]
-    return Trace.of(before), Trace.of(job for job in trace if job.submit >= moment)
-
-
-def _problems(objective: object, bootstrap: int, seconds: float, trials: int | None, seed: int) -> Iterator[Problem]:
-    if objective not in get_args(Objective):
-        yield Problem(("objective",), objective, ", ".join(get_args(Objective)))
-    yield from check_whole_number(("bootstrap",), bootstrap, 0, MAX_TRACES)
-    if not (_is_number(seconds) and seconds > 0):
-        yield Problem(("seconds",), seconds, "a number above 0")
-    if trials is not None:
-        yield from check_whole_number(("trials",), trials, 1)
-    yield from check_whole_number(("seed",), seed, 0, _MAX_SEED)
-
-
-def _split_problems(trace: object, hold_out: float) -> Iterator[Problem]:
-    if not (_is_number(hold_out) and 0 < hold_out < 1):
-        yield Problem(("hold_out",), hold_out, "a number above 0 and below 1")
-    elif isinstance(trace, Trace) and not all(map(len, split(trace, hold_out) if len(trace) else ((),))):
-        sentence = "one part of the trace has no jobs: use another hold_out or a longer trace"
-        yield Problem.relation(("trace",), sentence)
-
-
-def _constraint_problems(constraints: Sequence[Constraint], trace: object) -> Iterator[Problem]:
-    for index, constraint in enumerate(constraints):
-        if not isinstance(constraint, Constraint):
-            yield Problem(("constraints", index), constraint, "a Constraint")
-            continue
-        yield from (problem.within("constraints", constraint.share) for problem in constraint.problems())
-        if isinstance(trace, Trace) and constraint.share not in trace.share_names:
-            names = ", ".join(trace.share_names)
-            yield Problem(("constraints", constraint.share), constraint.share, f"a share of the jobs: {names}")
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
 def _allowed(candidates: Sequence[Candidate]) -> list[Candidate]:
     return [each for each in candidates if not each.excess and each.never_ran <= candidates[0].never_ran]
 
@@ -280,27 +221,3 @@ def _score(candidate: Candidate, objective: Objective, never_ran: int) -> float:
 def _p95(share: str, rehearsal: Rehearsal) -> float | None:
     result = rehearsal.shares.get(share)
     return result.wait.p95 if result and result.jobs else None
-
-
-def compare_pairs(
-    pairs: Sequence[tuple[Rehearsal, Rehearsal]], measure: Callable[[Rehearsal], float | None]
-) -> Comparison:
-    """Compare a measure of pairs of rehearsals: of the trace itself, then of resampled traces.
-
-    Resampled traces without jobs are not counted, nor those for which the measure is None.
-    """
-    numbers = [
-        (mine, theirs)
-        for given, found in pairs
-        if len(given.trace) and (mine := measure(given)) is not None and (theirs := measure(found)) is not None
-    ]
-    drawn = numbers[1:]
-    return Comparison(
-        given=numbers[0][0],
-        found=numbers[0][1],
-        given_range=Range.of([given for given, _ in drawn]) if drawn else None,
-        found_range=Range.of([found for _, found in drawn]) if drawn else None,
-        better=sum(found < given for given, found in drawn),
-        worse=sum(found > given for given, found in drawn),
-        traces=len(drawn),
-    )

@@ -9,8 +9,9 @@ from fairlane._charts.chart import Chart, Entry
 from fairlane._charts.layout import AXIS, chart_layout
 from fairlane._charts.page import charts_page
 from fairlane.environment.yaml_writer import write_yaml
+from fairlane.rehearsal.recommend.comparison import NEVER_RAN, Comparison
 from fairlane.rehearsal.recommend.objectives import Objective
-from fairlane.rehearsal.recommend.recommendation import Candidate, Comparison, Recommendation
+from fairlane.rehearsal.recommend.recommendation import Candidate, Recommendation
 from fairlane.rehearsal.recommend.resampling import Range
 from fairlane.rehearsal.report.table import NONE, duration
 from fairlane.scheduling import FairShare, QuotaManagement, SchedulingPolicy
@@ -23,8 +24,9 @@ LABELS: Final[Mapping[Objective, str]] = {
 }
 COLUMNS: Final = ("Measure", "Given", "5 to 95 %", "Found", "5 to 95 %", "Better in")
 FRONTIER_COLUMNS: Final = ("Mean wait", "GPU-hours lost", "Policy")
+FRONTIER_HEADING: Final = "Policies without a better one in both measures, on the first part of the trace"
 _MOST_ROWS: Final = 10
-_NEVER_RAN: Final = "never-ran"
+_NEAR: Final = 4  # times the largest numbers of the frontier within which the chart shows the given policy
 _HEADER: Final = (
     "Search for the settings of a scheduling policy by simulations of its queue. The search saw the first part of the "
     "trace. The first table compares on the rest. Ranges are over traces whose weeks, days or hours are drawn from it."
@@ -79,7 +81,7 @@ def format_number(objective: str, number: float, gpus: float) -> str:
     """Return a measure as text: a duration, a ratio, GPU-hours, or a number of jobs. Infinity if no job ran."""
     if number == math.inf:
         return "forever"
-    if objective == _NEVER_RAN:
+    if objective == NEVER_RAN:
         return f"{number:,.0f}"
     if objective == "slowdown":
         return f"{number:,.1f}"
@@ -91,7 +93,7 @@ def rows(recommendation: Recommendation, *, gpus: float = 1) -> Iterator[list[st
     for objective, comparison in recommendation.held_out.items():
         yield _row(LABELS[objective], objective, comparison, gpus)
     if recommendation.never_ran.given or recommendation.never_ran.found:
-        yield _row("jobs that never run", _NEVER_RAN, recommendation.never_ran, gpus)
+        yield _row("jobs that never run", NEVER_RAN, recommendation.never_ran, gpus)
     for share, comparison in list(recommendation.waits.items())[:_MOST_ROWS]:
         yield _row(f"p95 wait of {share or '(none)'}", "worst-p95", comparison, gpus)
 
@@ -182,7 +184,10 @@ def render_page(recommendation: Recommendation, *, title: str, gpus: float = 1) 
         header=_HEADER,
         answer=answer(recommendation, gpus=gpus),
         yaml=to_yaml(recommendation.found.policy) if recommendation.is_better else "",
-        tables=[(COLUMNS, [*rows(recommendation, gpus=gpus)]), *([(FRONTIER_COLUMNS, frontier)] if frontier else [])],
+        tables=[
+            ("", COLUMNS, [*rows(recommendation, gpus=gpus)]),
+            *([(FRONTIER_HEADING, FRONTIER_COLUMNS, frontier)] if frontier else []),
+        ],
         charts=[chart],
     )
 
@@ -207,10 +212,11 @@ def _frontier_chart(recommendation: Recommendation, gpus: float) -> Chart:
         points([recommendation.given], "var(--series-2)", 11, "markers"),
         points([recommendation.found], "var(--series-3)", 11, "markers"),
     ]
-    named = [recommendation.given, recommendation.found, *recommendation.frontier]
-    lost = max(each.measures["lost-gpu-hours"] * gpus for each in named)
-    waits = [each.measures["mean-wait"] / 3600 for each in named]
-    wait = max((each for each in waits if each < math.inf), default=0.0)
+    lost, wait = _largest([recommendation.found, *recommendation.frontier], gpus)
+    given_lost, given_wait = _largest([recommendation.given], gpus)
+    is_near = given_lost <= _NEAR * (lost or 1) and given_wait <= _NEAR * (wait or 1)
+    if is_near:
+        lost, wait = max(lost, given_lost), max(wait, given_wait)
     axis = {**AXIS, "gridcolor": "var(--line)"}
     title = {"text": "GPU-hours lost", "font": {"size": 11}, "standoff": 6}
     layout = chart_layout(
@@ -220,8 +226,16 @@ def _frontier_chart(recommendation: Recommendation, gpus: float) -> Chart:
     )
     labels = {"policies": "var(--mark)", "frontier": "var(--series-1)", "given": "var(--series-2)"}
     legend = [Entry(label=label, color=color) for label, color in [*labels.items(), ("found", "var(--series-3)")]]
-    heading = "Mean wait and lost work, on the first part of the trace; much worse policies are outside"
+    outside = "much worse policies are outside" if is_near else "much worse policies, also the given one, are outside"
+    heading = f"Mean wait and lost work, on the first part of the trace; {outside}"
     return Chart(kind="frontier", title=heading, wide=True, figure={"data": data, "layout": layout}, legend=legend)
+
+
+def _largest(candidates: list[Candidate], gpus: float) -> tuple[float, float]:
+    """Return the largest lost work in GPU-hours and the largest mean wait in hours, without infinite ones."""
+    waits = [each.measures["mean-wait"] / 3600 for each in candidates]
+    lost = max(each.measures["lost-gpu-hours"] * gpus for each in candidates)
+    return lost, max((each for each in waits if each < math.inf), default=0.0)
 
 
 def plain(number: float) -> float | None:

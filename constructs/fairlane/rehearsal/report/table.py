@@ -105,20 +105,22 @@ class FittedTable:
     """Table for a terminal, with a section for each row whose first cell is not empty.
 
     Args:
-        headings: Headings of the columns. The first two are aligned to the left and can be folded.
+        headings: Headings of the columns.
         body: Rows.
         least_important: Headings of the columns that a narrow terminal does not show, in the order in which they go.
+        names: Number of the first columns that are aligned to the left and can be folded. Default: 2.
     """
 
     headings: Sequence[str]
     body: Sequence[Sequence[str]]
     least_important: Sequence[str] = ()
+    names: int = 2
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
         """Yield the table, and a line with the columns that it does not show."""
         lines = [heading.replace("-", "- ").split() for heading in self.headings]
         widths = [max(map(cell_len, [*words, *column])) for words, column in zip(lines, self._columns(), strict=True)]
-        widths[:2] = [min(width, _LONGEST_NAME) for width in widths[:2]]
+        widths[: self.names] = [min(width, _LONGEST_NAME) for width in widths[: self.names]]
         hidden: list[str] = []
         for heading in filter(self.headings.__contains__, self.least_important):
             if sum(widths) + 2 * (len(widths) - len(hidden)) <= options.max_width:
@@ -128,7 +130,7 @@ class FittedTable:
         shown = [index for index, heading in enumerate(self.headings) if heading not in hidden]
         table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False, pad_edge=False)
         for index in shown:
-            left = index < 2
+            left = index < self.names
             table.add_column(
                 "\n".join(lines[index]),
                 justify="left" if left else "right",

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fairlane import ConfigurationError, FairShare, Fifo, QuotaManagement, QuotaShare, Sharing
-from fairlane.rehearsal import Job, Load, Trace, generate, hours, rehearse
+from fairlane.rehearsal import Job, Load, Rehearsal, Trace, generate, hours, rehearse
 from fairlane.rehearsal.recommend import OBJECTIVES, Constraint, Range, Recommendation, recommend
 from fairlane.rehearsal.recommend.chance import measure_chance
-from fairlane.rehearsal.recommend.recommendation import split
+from fairlane.rehearsal.recommend.checks import split
 from fairlane.rehearsal.recommend.report import answer, render_page, rows, to_json
 from fairlane.rehearsal.recommend.resampling import block_seconds, resampled
 from fairlane.rehearsal.recommend.search import divide
@@ -172,6 +172,27 @@ def test_resampled_traces_without_jobs_do_not_count() -> None:
     assert comparison.found_range == Range(1800, 1800)
 
 
+def test_a_policy_is_not_better_where_more_jobs_never_run() -> None:
+    """With 9 of 10 instances for the small jobs, the large job of each day never runs, and nothing waits."""
+    jobs = [Job(share="a", submit=86_400 * day, run=3600, instances=6) for day in range(28)]
+    jobs += [Job(share="b", submit=86_400 * day + 60 * row, run=3600) for day in range(28) for row in range(12)]
+    policies = {"given": quotas(a=6, b=4), "small": quotas(a=1, b=9), "same": quotas(a=6, b=4)}
+
+    def run(name: str, drawn: Trace) -> Rehearsal:
+        return rehearse(policies[name], drawn, capacity={P4: 10})
+
+    whole = Trace.of(jobs)
+    chance = measure_chance({name: run(name, whole) for name in policies}, run, whole, number=5)
+    waits = chance["mean-wait"]["small"]
+    assert waits.found < waits.given
+    assert (waits.better, waits.worse, waits.traces) == (0, 5, 5)
+    assert chance["never-ran"]["small"].found == 28
+    assert (chance["never-ran"]["small"].better, chance["never-ran"]["small"].worse) == (0, 5)
+    assert (chance["mean-wait"]["same"].better, chance["mean-wait"]["same"].worse) == (0, 0)
+    backwards = measure_chance({name: run(name, whole) for name in ["small", "given"]}, run, whole, number=5)
+    assert (backwards["mean-wait"]["given"].better, backwards["mean-wait"]["given"].worse) == (0, 5)
+
+
 @pytest.mark.parametrize("bootstrap", [0, 4])
 def test_numbers_of_jobs_that_never_run_are_written(bootstrap: int) -> None:
     jobs = Trace.of(Job(share="a", submit=86_400 * day, run=60, instances=30) for day in range(8))
@@ -187,6 +208,14 @@ def test_numbers_of_jobs_that_never_run_are_written(bootstrap: int) -> None:
     assert figures
     assert not {"Infinity", "NaN"} & set(re.findall(r"\w+", figures[1]))
     assert not recommendation.is_better
+
+
+def test_the_chart_shows_the_frontier_also_if_the_given_policy_is_much_worse() -> None:
+    for policy, is_outside in ((quotas(a=4, b=20), True), (quotas(a=20, b=4), False)):
+        result = found(policy, capacity={P4: 24}, trials=8, bootstrap=0, objective="mean-wait")
+        page = render_page(result, title="q")
+        assert ("much worse policies, also the given one, are outside" in page) == is_outside
+        assert "Policies without a better one in both measures" in page
 
 
 def test_a_policy_without_listed_shares_has_its_decay_searched() -> None:
