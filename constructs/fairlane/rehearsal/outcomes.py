@@ -1,7 +1,7 @@
 """Outcomes of jobs."""
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple, TypeAlias, overload
 
@@ -109,7 +109,3 @@ class Outcomes(Sequence[Outcome]):
             waited += record.starts[run] - stop
             stop = record.stops[run]
         return waited if record.states[row] else waited + record.last - stop
-
-    def started_rows(self, rows: Iterable[int]) -> list[int]:
-        """Return the rows of jobs that ran at least once."""
-        return [row for row in rows if self._first_run[row] != _NEVER]
