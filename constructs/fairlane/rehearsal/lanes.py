@@ -41,17 +41,23 @@ def compute_lanes(trace: Trace, record: Record, entitlements: Mapping[LaneKey, f
     runs: dict[LaneKey, array[int]] = defaultdict(lambda: array("q"))
     shares, types = trace.shares, trace.types
     for row in range(len(trace)):
-        if row not in record.unrunnable:
+        if row not in record.unrunnable and row not in record.held:
             rows[shares[row], types[row]].append(row)
     for run, row in enumerate(record.rows):
         runs[shares[row], types[row]].append(run)
+    held = runs
+    if record.moved:  # use is of the type on which a job ran, and waiting of its first type
+        held = defaultdict(lambda: array("q"))
+        for run, row in enumerate(record.rows):
+            unit = trace.instance_types.index(record.moved[run]) if run in record.moved else types[row]
+            held[shares[row], unit].append(run)
     return {
         key: Lane(
-            instances_in_use(trace, record, runs[key]),
+            instances_in_use(trace, record, held[key]),
             _jobs_waiting(trace, record, rows[key], runs[key]).spans_at_least(1),
             entitlements.get(key),
         )
-        for key in rows
+        for key in {**rows, **held}
     }
 
 
@@ -69,7 +75,7 @@ def _jobs_waiting(trace: Trace, record: Record, rows: Iterable[int], runs: Itera
     """Return the number of waiting jobs over time."""
     changes: dict[int, int] = defaultdict(int)
     for row in rows:
-        changes[trace.submits[row]] += 1
+        changes[record.ready.get(row, trace.submits[row])] += 1
         if record.states[row] == WAITING:
             changes[record.last] -= 1
     failed: dict[int, int] = {}

@@ -14,7 +14,7 @@ from fairlane.rehearsal.results import SHORTEST_RUN, Backlog, Fairness, ShareRes
 from fairlane.rehearsal.timeline import Span, Timeline, count_lists, sum_timelines
 from fairlane.scheduler.job import Trace
 from fairlane.scheduler.options import Ec2Instances, Strategies
-from fairlane.scheduler.record import FAILED, Record
+from fairlane.scheduler.record import FAILED, STOPPED_RUN, Record
 from fairlane.scheduler.weights import resolve_identifiers
 from fairlane.scheduling import Allotment, FairShare, SchedulingPolicy
 
@@ -222,7 +222,8 @@ class Rehearsal:
     def _stops(self) -> Mapping[int, int]:
         """Number of stopped runs of each job, by row. Jobs without stops have no entry."""
         record = self._record
-        return Counter(row for row, stopped in zip(record.rows, record.interrupted, strict=True) if stopped)
+        runs = zip(record.rows, record.interrupted, strict=True)
+        return Counter(row for row, interrupted in runs if interrupted == STOPPED_RUN)
 
     def _backlog(self, rows: Sequence[int]) -> Backlog:
         left = [row for row in rows if row in self.remaining]
