@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from math import floor
 from typing import Final, TypeAlias
 
@@ -83,26 +84,36 @@ def compute_lanes(
     lanes = to_array(trace.shares) * types + to_array(trace.types)
     lanes = lanes.astype(np.uint16 if number <= _SHORT else np.int64)
     rows = np.ones(len(trace), np.bool_)
-    rows[[*record.unrunnable]] = False
-    use = _use(trace, record, lanes)
+    rows[[*record.unrunnable, *record.held]] = False
+    used = _lanes_of_runs(trace, record, lanes)
+    use = _use(trace, record, used)
     waiting = [timeline.spans_at_least(1) for timeline in _waiting(trace, record, lanes, rows).by_lane(number)]
     uses = [*use.by_lane(number)]
     found = {}
-    for lane in dict.fromkeys(lanes[rows].tolist()):
+    for lane in dict.fromkeys(chain(lanes[rows].tolist(), used.tolist() if record.moved else ())):
         key = divmod(lane, types)
         found[key] = Lane(uses[lane], waiting[lane], entitlements.get(key))
     return found, Timeline.of_sorted(use.times, use.changes)
 
 
+def _lanes_of_runs(trace: Trace, record: Record, lanes: Integers) -> Integers:
+    """Return the lane of each run, whose instance type need not be the first of its job."""
+    used = lanes[to_array(record.rows)]
+    for run, unit in record.moved.items():
+        row = record.rows[run]
+        used[run] = trace.shares[row] * len(trace.instance_types) + trace.instance_types.index(unit)
+    return used
+
+
 def _use(trace: Trace, record: Record, lanes: Integers) -> _Changes:
-    """Return the changes of the number of instances in use."""
-    rows = to_array(record.rows)
-    units, own = to_array(trace.instances)[rows], lanes[rows]
-    return _Changes.of((to_array(record.starts), units, own), (to_array(record.stops), -units, own))
+    """Return the changes of the number of instances in use, from the lane of each run."""
+    units = to_array(trace.instances)[to_array(record.rows)]
+    return _Changes.of((to_array(record.starts), units, lanes), (to_array(record.stops), -units, lanes))
 
 
 def _waiting(trace: Trace, record: Record, lanes: Integers, can_run: Integers) -> _Changes:
     """Return the changes of the number of waiting jobs."""
+    submits = ready_times(trace, record)
     rows, stops, states = to_array(record.rows), to_array(record.stops), to_array(record.states)
     left = can_run & (states == WAITING)
     stopped = to_array(record.interrupted) > 0
@@ -110,12 +121,21 @@ def _waiting(trace: Trace, record: Record, lanes: Integers, can_run: Integers) -
     ends = stopped & (states[rows] == FAILED)
     failed[rows[ends]] = stops[ends]
     return _Changes.of(
-        (to_array(trace.submits)[can_run], 1, lanes[can_run]),
+        (submits[can_run], 1, lanes[can_run]),
         (np.full(int(left.sum()), record.last), -1, lanes[left]),
         (to_array(record.starts), -1, lanes[rows]),
         (stops[stopped], 1, lanes[rows[stopped]]),
         (failed[failed >= 0], -1, lanes[failed >= 0]),
     )
+
+
+def ready_times(trace: Trace, record: Record) -> Integers:
+    """Return the second from which each job waited: its submission, or the success of the jobs that it depends on."""
+    if not record.ready:
+        return to_array(trace.submits)
+    times = to_array(trace.submits).copy()
+    times[[*record.ready]] = [*record.ready.values()]
+    return times
 
 
 def competing_uses(lanes: Mapping[LaneKey, Lane]) -> list[tuple[float, float]]:

@@ -6,11 +6,11 @@ from dataclasses import replace
 from functools import cached_property
 
 from fairlane.rehearsal.arrays import Integers, multiply, np, sum_by, to_array
-from fairlane.rehearsal.lanes import Lane, LaneKey, competing_uses, compute_lanes, order_by
+from fairlane.rehearsal.lanes import Lane, LaneKey, competing_uses, compute_lanes, order_by, ready_times
 from fairlane.rehearsal.results import SHORTEST_RUN, Backlog, ShareResult, Wait
 from fairlane.rehearsal.timeline import Spans, Timeline, as_spans, count_lists, list_spans, sum_timelines
 from fairlane.scheduler.job import Trace
-from fairlane.scheduler.record import FAILED, WAITING, Record
+from fairlane.scheduler.record import FAILED, STOPPED_RUN, WAITING, Record
 from fairlane.scheduling import Allotment
 
 
@@ -170,14 +170,14 @@ class Statistics:
         end = np.full(len(self._trace), self._record.last)
         end[self._runs] = stops
         end[to_array(self._record.states) == WAITING] = self._record.last
-        waits = end - to_array(self._trace.submits)
+        waits = end - ready_times(self._trace, self._record)
         np.subtract.at(waits, self._runs, stops - starts)
         return waits
 
     @cached_property
     def _stopped_runs(self) -> Integers:
         """Numbers of the runs that were stopped."""
-        return np.flatnonzero(to_array(self._record.interrupted))
+        return np.flatnonzero(to_array(self._record.interrupted) == STOPPED_RUN)
 
     @cached_property
     def _stops(self) -> Integers:

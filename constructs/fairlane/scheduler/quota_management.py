@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from fairlane.scheduler.environment import Environment
 from fairlane.scheduler.event_loop import EventLoop
-from fairlane.scheduler.lane import Scheduler
+from fairlane.scheduler.instance_choice import InstanceChoice
+from fairlane.scheduler.lane import Lane, Scheduler
 from fairlane.scheduler.options import Strategies
 from fairlane.scheduler.quota_lanes import QuotaLane
 from fairlane.scheduler.quota_pool import QuotaPool
@@ -24,6 +25,7 @@ class QuotaScheduler(Scheduler):
         super().__init__(loop)
         self._strategies = strategies
         self._pools: dict[str, QuotaPool] = {}
+        self._choice = InstanceChoice(loop, skip=strategies.head_of_line == "skip")
         self.change(policy, environments)
 
     def change(self, policy: QuotaManagement, environments: Sequence[Environment]) -> None:
@@ -34,6 +36,8 @@ class QuotaScheduler(Scheduler):
             self._pool(unit)
         for pool in self._pools.values():
             self._change(pool)
+        if self._choice:
+            self._choice.move_home(list(self.order(self._loop.now)))
 
     def lane(self, share: str, instance_type: str) -> QuotaLane:
         """Return the lane of a share and an instance type. Default: the first type of the queue."""
@@ -49,6 +53,8 @@ class QuotaScheduler(Scheduler):
 
     def arrive(self, lane: QuotaLane, row: int) -> None:
         """Add a waiting job. A preempted job gets its old position."""
+        if self._choice and row in self._choice:
+            lane = self._choice.arrive(row)
         lane.pool.arrive(lane, row)
 
     def remove(self, lane: QuotaLane, row: int) -> None:
@@ -59,12 +65,27 @@ class QuotaScheduler(Scheduler):
         """Free the capacity of a run that ended."""
         lane.pool.release(lane, run, self._jobs.needs[row])
 
+    def prefer(self, row: int, lanes: Sequence[QuotaLane]) -> None:
+        """Handle that a job can run on several instance types, in the order of preference."""
+        self._choice.prefer(row, lanes)
+
+    def home(self, row: int) -> Lane:
+        """Return the lane in which a job waits: of its first instance type that can hold it."""
+        return self._choice.home(row) if row in self._choice else self._jobs.lanes[row]
+
     def resume(self, lane: QuotaLane, row: int, now: int) -> None:
         """Start a job that really started at a second."""
         lane.pool.start(lane, row, self._jobs.needs[row], now)
 
     def schedule(self, now: int) -> None:
-        """Start and preempt jobs in all pools that changed."""
+        """Start and preempt jobs in all pools that changed, then start jobs on types that are not their first."""
+        self._schedule_pools(now)
+        if self._choice:
+            moved: set[int] = set()
+            while self._choice.move_one(now, moved):
+                self._schedule_pools(now)
+
+    def _schedule_pools(self, now: int) -> None:
         for pool in self._pools.values():
             if pool.changed:
                 pool.schedule(now)
@@ -95,6 +116,7 @@ class QuotaScheduler(Scheduler):
                 for heap in lane.waiting.values():
                     renumber(heap, self._loop.removed, rows)
                 lane.running = {runs[run]: rows[row] for run, row in lane.running.items()}
+        self._choice.renumber(rows)
 
     def is_reserved(self, lane: QuotaLane, row: int) -> bool:
         """Return True if other jobs are being stopped for a waiting job."""

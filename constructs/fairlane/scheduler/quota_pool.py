@@ -129,6 +129,13 @@ class QuotaPool:
                 if heap and lane.enabled and self._head(heap)[1] > lane.largest:
                     self._loop.block(self._head(heap)[0], now)
 
+    def admits(self, lane: QuotaLane, row: int) -> bool:
+        """Return True if a job can start in a lane now, without a preemption."""
+        units = self._jobs.needs[row]
+        if not lane.enabled or units > lane.largest or units > self._free_for(lane):
+            return False
+        return lane.committed + units <= lane.quota or (lane.borrows and lane.may_borrow(units, self._lanes))
+
     def wait(self, lane: QuotaLane, row: int) -> Wait:
         """Return the reason why a job waits after a pass."""
         if any(reservation.row == row for reservation in self.reservations):

@@ -13,6 +13,7 @@ from fairlane.rehearsal.recommend.resampling import MAX_TRACES, Range, resampled
 from fairlane.rehearsal.recommend.search import search, search_problems
 from fairlane.rehearsal.rehearsal import Rehearsal
 from fairlane.rehearsal.simulator import rehearse
+from fairlane.scheduler.dependencies import among_themselves
 from fairlane.scheduler.job import Trace
 from fairlane.scheduler.options import Strategies
 from fairlane.scheduling import Capacity, SchedulingPolicy
@@ -219,7 +220,7 @@ def recommend(
 
 
 def split(trace: Trace, hold_out: float) -> tuple[Trace, Trace]:
-    """Return the jobs before and after a moment of a trace.
+    """Return the jobs before and after a moment of a trace. Dependencies between the two parts are left out.
 
     Args:
         trace: Trace with jobs.
@@ -227,8 +228,8 @@ def split(trace: Trace, hold_out: float) -> tuple[Trace, Trace]:
     """
     first, last = trace.submits[0], trace.submits[-1]
     moment = first + (last - first) * (1 - hold_out)
-    before = [job for job in trace if job.submit < moment]
-    return Trace.of(before), Trace.of(job for job in trace if job.submit >= moment)
+    before = among_themselves(job for job in trace if job.submit < moment)
+    return Trace.of(before), Trace.of(among_themselves(job for job in trace if job.submit >= moment))
 
 
 def _problems(objective: object, bootstrap: int, seconds: float, trials: int | None, seed: int) -> Iterator[Problem]:

@@ -37,6 +37,17 @@ class Cells:
         """Return a text. Empty if the cell is empty."""
         return str(self._row[name]).strip() if name in self else ""
 
+    def texts(self, name: str) -> tuple[str, ...]:
+        """Return the texts of a list, or of a text in which semicolons separate them. Empty if the cell is empty."""
+        got = self._row.get(name)
+        parts = got if isinstance(got, list | tuple) else self.text(name).split(";")
+        return tuple(text for part in parts if (text := str(part).strip()))
+
+    def part(self, name: str) -> float:
+        """Return a number, 0 to 1."""
+        number = _number(self._row.get(name))
+        return number if number is not None and 0 <= number <= 1 else self.refuse(name, "a number, 0 to 1")
+
     def whole(self, name: str, lowest: int, highest: int = _LARGEST) -> int:
         """Return a whole number in a range, both ends included."""
         number = _number(self._row.get(name))

@@ -2,10 +2,11 @@
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, Generic, Literal, Protocol, TypeAlias, TypeVar
 
 from fairlane._internal.checks import check_whole_number
@@ -13,7 +14,9 @@ from fairlane.errors import ConfigurationError, Problem, dotted
 from fairlane.rehearsal.checks import instance_type_problem, share_problem
 from fairlane.rehearsal.traces.cells import Cells, JobTimes
 from fairlane.rehearsal.traces.rows import Row, UnreadableRest, open_table
-from fairlane.scheduler.job import Job, Trace, order_problems
+from fairlane.scheduler.dependencies import dependency_problems
+from fairlane.scheduler.job import MAX_NODES, Job, Trace, failure_problems, order_problems
+from fairlane.scheduler.options import MAX_ATTEMPTS
 from fairlane.scheduling import QuotaManagement, SchedulingPolicy
 
 Unit: TypeAlias = Literal["instances", "gpus"]
@@ -23,10 +26,12 @@ _REAL_TIMES: Final = ("started", "stopped")
 COLUMNS: Final = frozenset(
     {
         *("share", "priority", "instances", "gpus", "instance_type", "submit", "run", "checkpoint", "restart", "name"),
+        *("attempts", "fails_after", "fails", "after", "instance_types", "nodes", "queue"),
         *_REAL_TIMES,
     }
 )
 _HIGHEST_PRIORITY: Final = 9999
+_ANY_QUEUE: Final[Mapping[str, SchedulingPolicy]] = MappingProxyType({})
 _MAX_PROBLEMS: Final = 20
 """Maximum number of problems in an error."""
 
@@ -37,12 +42,13 @@ def read_trace(
     unit: Unit = "instances",
     gpus_per_instance: int | None = None,
     policy: SchedulingPolicy | None = None,
+    queues: Mapping[str, SchedulingPolicy] = _ANY_QUEUE,
     skip_bad_rows: bool = False,
 ) -> Trace:
     """Read a trace from a file with one row per job.
 
-    Each row has `submit`, `run`, and `instances` or `gpus`. The columns `share`, `priority`, `instance_type`,
-    `checkpoint`, `restart`, `name`, `started` and `stopped` are optional.
+    Each row has `submit`, `run`, and `instances` or `gpus`. All other fields of `Job` are optional columns. `after` and
+    `instance_types` are lists, or texts in which semicolons separate the names.
 
     Args:
         path: Path of a CSV file with a header (`.csv`), a JSON Lines file (`.jsonl`), or a Parquet file (`.parquet`,
@@ -51,6 +57,8 @@ def read_trace(
         gpus_per_instance: Number of GPUs of an instance, 1 or more. It converts jobs that are given in the other unit.
             An instance of which a job uses a part counts as a whole instance. Default: no conversion.
         policy: Scheduling policy that must have the shares and the instance types of the jobs. Default: any.
+        queues: Scheduling policies by the names of the queues that the column `queue` may have, in place of `policy`.
+            With several queues, the column is required. Default: any queue.
         skip_bad_rows: True to leave out rows with mistakes. The advice counts them by column and kind. Default: False.
 
     Returns:
@@ -65,7 +73,7 @@ def read_trace(
         problems := list(check_whole_number(("gpus_per_instance",), gpus_per_instance, 1))
     ):
         raise ConfigurationError("read_trace", problems)
-    reader = _Reader(unit, gpus_per_instance, policy)
+    reader = _Reader(unit, gpus_per_instance, policy, queues)
     jobs, advice = read_jobs(path, reader, COLUMNS, skip_bad_rows=skip_bad_rows)
     return Trace.of(jobs, advice=advice)
 
@@ -107,6 +115,18 @@ class RowReader(ABC, Generic[JobT]):
         job = self._convert(Cells(line, content, self.problems), line, content)
         return job if len(self.problems) == before else None
 
+    def problems_between(
+        self, jobs: Sequence[JobT], lines: Sequence[int], *, without_bad_rows: bool
+    ) -> Iterator[tuple[int, Problem]]:
+        """Yield the problems of relations between jobs, each with the index of its job.
+
+        Args:
+            jobs: Jobs without mistakes of their own.
+            lines: Line of each job.
+            without_bad_rows: True if the rows with mistakes are left out of the trace.
+        """
+        return iter(())
+
     @abstractmethod
     def _convert(self, cells: Cells, line: int, content: Mapping[str, Any]) -> JobT:
         """Return the job of a row. A job with problems is not used."""
@@ -130,14 +150,23 @@ def read_jobs(
     table = open_table(path)
     if table.columns is not None and (problems := list(reader.missing_columns(table.columns))):
         raise ConfigurationError(str(path), problems)
-    jobs = []
+    jobs: list[JobT] = []
+    lines: list[int] = []
     left_out = Counter[str]()
     for row in table.rows:
         before = len(reader.problems)
         if job := reader.job(row):
             jobs.append(job)
+            lines.append(row[0])
         else:
             left_out[_kind(reader.problems[before])] += 1
+    while between := dict(reversed([*reader.problems_between(jobs, lines, without_bad_rows=skip_bad_rows)])):
+        reader.problems += [between[index] for index in sorted(between)]
+        if not skip_bad_rows:
+            break
+        left_out.update(map(_kind, between.values()))
+        jobs = [job for index, job in enumerate(jobs) if index not in between]
+        lines = [line for index, line in enumerate(lines) if index not in between]
     problems = reader.problems
     if skip_bad_rows and jobs and not any(isinstance(problem, UnreadableRest) for problem in problems[-1:]):
         problems = []
@@ -166,12 +195,18 @@ def _kind(problem: Problem) -> str:
 class _Reader(RowReader[Job]):
     """Converter of rows to jobs of a queue."""
 
-    def __init__(self, unit: Unit, gpus_per_instance: int | None, policy: SchedulingPolicy | None) -> None:
+    def __init__(
+        self,
+        unit: Unit,
+        gpus_per_instance: int | None,
+        policy: SchedulingPolicy | None,
+        queues: Mapping[str, SchedulingPolicy],
+    ) -> None:
         super().__init__()
-        self._policy = policy
-        shares = policy.shares if isinstance(policy, QuotaManagement) else ()
-        self._units = list(dict.fromkeys(unit for share in shares for unit in share.capacity))
-        self._fits: dict[tuple[str, str], list[Problem]] = {}
+        self._policy = next(iter(queues.values())) if len(queues) == 1 else policy
+        self._queues = queues
+        self._fits: dict[tuple[str, str, tuple[str, ...]], list[Problem]] = {}
+        self._bad_names: set[str] = set()
         self._unit: Unit = unit
         self._other: Unit = "gpus" if unit == "instances" else "instances"
         self._gpus = gpus_per_instance
@@ -179,6 +214,8 @@ class _Reader(RowReader[Job]):
     def missing_columns(self, columns: Collection[str]) -> Iterator[Problem]:
         """Yield a problem for each required column that is missing."""
         yield from super().missing_columns(columns)
+        if len(self._queues) > 1 and "queue" not in columns:
+            yield Problem(("queue",), None, "a column with this name, because several queues are rehearsed")
         if self._unit not in columns:
             if self._other not in columns:
                 yield Problem((self._unit,), None, f"a column with this name, or a column {self._other}")
@@ -187,9 +224,13 @@ class _Reader(RowReader[Job]):
 
     def _convert(self, cells: Cells, line: int, content: Mapping[str, Any]) -> Job:
         before = len(cells.problems)
-        share, instance_type = cells.text("share"), cells.text("instance_type")
-        if self._policy is not None:
-            for problem in self._problems_of(self._policy, share, instance_type):
+        share, instance_type, queue = cells.text("share"), cells.text("instance_type"), cells.text("queue")
+        instance_types = cells.texts("instance_types") if "instance_types" in cells else ()
+        if instance_type and instance_types:
+            cells.refuse_relation("instance_types", "the row has instance_type, too: use one of both")
+        policy = self._policy_of(cells, queue)
+        if policy is not None:
+            for problem in self._problems_of(policy, queue, share, instance_types or (instance_type,)):
                 self.problems.append(replace(problem, line=line))
         job = Job(
             share=share,
@@ -200,6 +241,13 @@ class _Reader(RowReader[Job]):
             run=cells.seconds("run"),
             checkpoint=cells.seconds("checkpoint") if "checkpoint" in cells else None,
             restart=cells.whole("restart", 0) if "restart" in cells else None,
+            attempts=cells.whole("attempts", 1, MAX_ATTEMPTS) if "attempts" in cells else None,
+            fails_after=cells.seconds("fails_after") if "fails_after" in cells else None,
+            fails=cells.part("fails") if "fails" in cells else None,
+            after=cells.texts("after") if "after" in cells else (),
+            instance_types=instance_types,
+            nodes=cells.whole("nodes", 1, MAX_NODES) if "nodes" in cells else None,
+            queue=queue,
             name=cells.text("name"),
             started=self._real_time(cells, "started"),
             stopped=self._real_time(cells, "stopped"),
@@ -209,20 +257,47 @@ class _Reader(RowReader[Job]):
             if not wrong & {"submit", *_REAL_TIMES}:
                 problems = order_problems(job.submit, job.started, job.stopped)
                 cells.problems += [replace(problem, line=line) for problem in problems]
+        if job.fails_after is not None or job.fails is not None:
+            wrong = {problem.field[0] for problem in cells.problems[before:] if problem.field}
+            if not wrong & {"run", "fails", "fails_after"}:
+                problems = failure_problems(job.run, job.fails_after, job.fails)
+                cells.problems += [replace(problem, line=line) for problem in problems]
+        if len(cells.problems) > before and job.name:
+            self._bad_names.add(job.name)
         return job
+
+    def problems_between(
+        self, jobs: Sequence[Job], lines: Sequence[int], *, without_bad_rows: bool
+    ) -> Iterator[tuple[int, Problem]]:
+        """Yield the dependencies on unknown jobs and in circles."""
+        known = () if without_bad_rows else self._bad_names
+        found = dependency_problems([job.name for job in jobs], [job.after for job in jobs], known)
+        for index, problem in found:
+            yield index, replace(problem, line=lines[index])
+
+    def _policy_of(self, cells: Cells, queue: str) -> SchedulingPolicy | None:
+        """Return the policy of a row's queue, and refuse a queue that is not rehearsed."""
+        if not self._queues or (not queue and len(self._queues) == 1):
+            return self._policy
+        if queue not in self._queues:
+            cells.refuse("queue", f"a queue of the rehearsal: {', '.join(self._queues)}")
+        return self._queues.get(queue)
 
     def _real_time(self, cells: Cells, name: str) -> int | None:
         return self._times.second(cells, name) if name in cells else None
 
-    def _problems_of(self, policy: SchedulingPolicy, share: str, instance_type: str) -> list[Problem]:
-        """Return the problems of a share and an instance type."""
-        if (share, instance_type) not in self._fits:
-            problems = (
-                share_problem(policy, share),
-                instance_type_problem(policy, self._units, instance_type),
-            )
-            self._fits[share, instance_type] = [problem for problem in problems if problem]
-        return self._fits[share, instance_type]
+    def _problems_of(
+        self, policy: SchedulingPolicy, queue: str, share: str, instance_types: tuple[str, ...]
+    ) -> list[Problem]:
+        """Return the problems of a share and of instance types."""
+        key = queue, share, instance_types
+        if key not in self._fits:
+            shares = policy.shares if isinstance(policy, QuotaManagement) else ()
+            units = list(dict.fromkeys(unit for share in shares for unit in share.capacity))
+            problems = [share_problem(policy, share)]
+            problems += [instance_type_problem(policy, units, instance_type) for instance_type in instance_types]
+            self._fits[key] = [problem for problem in problems if problem]
+        return self._fits[key]
 
     def _size(self, cells: Cells) -> int:
         """Return the number of capacity units that a job needs."""
