@@ -2,7 +2,7 @@
 
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final, NamedTuple, overload
@@ -121,7 +121,7 @@ class Job:
             yield from check_whole_number(("nodes",), self.nodes, 1, MAX_NODES)
         yield from failure_problems(self.run, self.fails_after, self.fails)
 
-    def _is_plain(self) -> bool:
+    def is_plain(self) -> bool:
         """Return True if all values have the exact types and are in range. Faster than `problems`."""
         return (
             type(self.submit) is type(self.run) is type(self.instances) is type(self.priority) is int
@@ -236,7 +236,7 @@ class Trace(Sequence[Job]):
         self.share_names: list[str] = []
         self.instance_types: list[str] = []
         self.advice: tuple[str, ...] = ()
-        self._names: dict[int, str] = {}
+        self._names: Mapping[int, str] = {}
         self._problems: list[Problem] = []
 
     @classmethod
@@ -251,7 +251,7 @@ class Trace(Sequence[Job]):
         trace.advice = tuple(advice)
         good, bad = [], 0
         for row, job in enumerate(jobs):
-            if isinstance(job, Job) and job._is_plain():
+            if isinstance(job, Job) and job.is_plain():
                 good.append(job)
             elif problems := list(job.problems() if isinstance(job, Job) else [Problem((), job, "a Job")]):
                 bad += 1
