@@ -152,7 +152,7 @@ def run(policy: SchedulingPolicy, trace: Trace, capacity: int) -> Rehearsal:
 def schedule(rehearsal: Rehearsal, prefix: str = "", shift: int = 0) -> list[object]:
     """Return the state, the lost work and the runs of each job whose name starts with a prefix."""
     return [
-        (outcome.state, outcome.lost, [(start + shift, stop + shift, cut) for start, stop, cut in outcome.runs])
+        (outcome.state, outcome.lost, [(run.start + shift, run.stop + shift, run.preempted) for run in outcome.runs])
         for job, outcome in zip(rehearsal.trace, rehearsal.outcomes, strict=True)
         if job.name.startswith(prefix)
     ]

@@ -1,18 +1,20 @@
 """Lanes: use and waiting of each share on each instance type."""
 
-from array import array
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from math import floor
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
-from fairlane.rehearsal.timeline import Span, Timeline, count_lists, intersect_spans
+from fairlane.rehearsal.arrays import Integers, np, to_array
+from fairlane.rehearsal.timeline import Spans, Timeline, count_lists, intersect_spans, total_seconds
 from fairlane.scheduler.job import Trace
 from fairlane.scheduler.record import FAILED, WAITING, Record
 
 LaneKey: TypeAlias = tuple[int, int]
 """Index of the share and index of the instance type in the trace."""
+
+_SHORT: Final = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,61 +29,113 @@ class Lane:
     """
 
     use: Timeline
-    waiting: Sequence[Span]
+    waiting: Spans
     entitlement: float | None
 
-    def starvation(self) -> list[Span]:
+    def starvation(self) -> Spans:
         """Return the spans in which jobs waited and the use was below the entitlement by an instance or more."""
-        return [] if self.entitlement is None else self.use.spans_below(floor(self.entitlement + 1e-9), self.waiting)
+        if self.entitlement is None:
+            return to_array([]).reshape(0, 2)
+        return self.use.spans_below(floor(self.entitlement + 1e-9), self.waiting)
 
 
-def compute_lanes(trace: Trace, record: Record, entitlements: Mapping[LaneKey, float]) -> dict[LaneKey, Lane]:
-    """Return the lanes of all jobs that can run."""
-    rows: dict[LaneKey, array[int]] = defaultdict(lambda: array("q"))
-    runs: dict[LaneKey, array[int]] = defaultdict(lambda: array("q"))
-    shares, types = trace.shares, trace.types
-    for row in range(len(trace)):
-        if row not in record.unrunnable:
-            rows[shares[row], types[row]].append(row)
-    for run, row in enumerate(record.rows):
-        runs[shares[row], types[row]].append(run)
-    return {
-        key: Lane(
-            instances_in_use(trace, record, runs[key]),
-            _jobs_waiting(trace, record, rows[key], runs[key]).spans_at_least(1),
-            entitlements.get(key),
-        )
-        for key in rows
-    }
+@dataclass(frozen=True, slots=True)
+class _Changes:
+    """Changes of numbers over time, in the order of their seconds.
+
+    Attributes:
+        times: Second of each change.
+        changes: Difference to the number before.
+        lanes: Number of the lane of each change.
+    """
+
+    times: Integers
+    changes: Integers
+    lanes: Integers
+
+    @classmethod
+    def of(cls, *parts: tuple[Integers, Integers | int, Integers]) -> "_Changes":
+        """Return changes, each with its second and its lane, in any order."""
+        times = np.concatenate([times for times, _, _ in parts])
+        order = np.argsort(times, kind="stable")
+        changes = np.concatenate([np.broadcast_to(change, times.shape) for times, change, _ in parts])
+        return cls(times[order], changes[order], np.concatenate([lanes for _, _, lanes in parts])[order])
+
+    def by_lane(self, number: int) -> Iterator[Timeline]:
+        """Yield the timeline of each lane, 0 to `number` - 1."""
+        order = order_by(self.lanes, number)
+        ends = np.cumsum(np.bincount(self.lanes, minlength=number))
+        times, changes = self.times[order], self.changes[order]
+        for start, stop in zip([0, *ends], ends, strict=False):
+            yield Timeline.of_sorted(times[start:stop], changes[start:stop])
 
 
-def instances_in_use(trace: Trace, record: Record, runs: Iterable[int]) -> Timeline:
-    """Return the number of instances that the runs held over time."""
-    changes: dict[int, int] = defaultdict(int)
-    for run in runs:
-        units = trace.instances[record.rows[run]]
-        changes[record.starts[run]] += units
-        changes[record.stops[run]] -= units
-    return Timeline(changes)
+def order_by(keys: Integers, number: int) -> Integers:
+    """Return the stable order of keys, 0 to `number` - 1. Fast for less than 65,536 keys."""
+    return np.argsort(keys.astype(np.uint16) if number <= _SHORT else keys, kind="stable")
 
 
-def _jobs_waiting(trace: Trace, record: Record, rows: Iterable[int], runs: Iterable[int]) -> Timeline:
-    """Return the number of waiting jobs over time."""
-    changes: dict[int, int] = defaultdict(int)
-    for row in rows:
-        changes[trace.submits[row]] += 1
-        if record.states[row] == WAITING:
-            changes[record.last] -= 1
-    failed: dict[int, int] = {}
-    for run in runs:
-        changes[record.starts[run]] -= 1
-        if record.interrupted[run]:
-            changes[record.stops[run]] += 1
-            if record.states[record.rows[run]] == FAILED:
-                failed[record.rows[run]] = record.stops[run]
-    for stop in failed.values():
-        changes[stop] -= 1
-    return Timeline(changes)
+def compute_lanes(
+    trace: Trace, record: Record, entitlements: Mapping[LaneKey, float]
+) -> tuple[dict[LaneKey, Lane], Timeline]:
+    """Return the lanes of all jobs that can run, and the number of instances in use over time of all lanes."""
+    types = max(1, len(trace.instance_types))
+    number = max(1, len(trace.share_names) * types)
+    lanes = to_array(trace.shares) * types + to_array(trace.types)
+    lanes = lanes.astype(np.uint16 if number <= _SHORT else np.int64)
+    rows = np.ones(len(trace), np.bool_)
+    rows[[*record.unrunnable, *record.held]] = False
+    used = _lanes_of_runs(trace, record, lanes)
+    use = _use(trace, record, used)
+    waiting = [timeline.spans_at_least(1) for timeline in _waiting(trace, record, lanes, rows).by_lane(number)]
+    uses = [*use.by_lane(number)]
+    found = {}
+    for lane in dict.fromkeys(chain(lanes[rows].tolist(), used.tolist() if record.moved else ())):
+        key = divmod(lane, types)
+        found[key] = Lane(uses[lane], waiting[lane], entitlements.get(key))
+    return found, Timeline.of_sorted(use.times, use.changes)
+
+
+def _lanes_of_runs(trace: Trace, record: Record, lanes: Integers) -> Integers:
+    """Return the lane of each run, whose instance type need not be the first of its job."""
+    used = lanes[to_array(record.rows)]
+    for run, unit in record.moved.items():
+        row = record.rows[run]
+        used[run] = trace.shares[row] * len(trace.instance_types) + trace.instance_types.index(unit)
+    return used
+
+
+def _use(trace: Trace, record: Record, lanes: Integers) -> _Changes:
+    """Return the changes of the number of instances in use, from the lane of each run."""
+    units = to_array(trace.instances)[to_array(record.rows)]
+    return _Changes.of((to_array(record.starts), units, lanes), (to_array(record.stops), -units, lanes))
+
+
+def _waiting(trace: Trace, record: Record, lanes: Integers, can_run: Integers) -> _Changes:
+    """Return the changes of the number of waiting jobs."""
+    submits = ready_times(trace, record)
+    rows, stops, states = to_array(record.rows), to_array(record.stops), to_array(record.states)
+    left = can_run & (states == WAITING)
+    stopped = to_array(record.interrupted) > 0
+    failed = np.full(len(trace), -1)
+    ends = stopped & (states[rows] == FAILED)
+    failed[rows[ends]] = stops[ends]
+    return _Changes.of(
+        (submits[can_run], 1, lanes[can_run]),
+        (np.full(int(left.sum()), record.last), -1, lanes[left]),
+        (to_array(record.starts), -1, lanes[rows]),
+        (stops[stopped], 1, lanes[rows[stopped]]),
+        (failed[failed >= 0], -1, lanes[failed >= 0]),
+    )
+
+
+def ready_times(trace: Trace, record: Record) -> Integers:
+    """Return the second from which each job waited: its submission, or the success of the jobs that it depends on."""
+    if not record.ready:
+        return to_array(trace.submits)
+    times = to_array(trace.submits).copy()
+    times[[*record.ready]] = [*record.ready.values()]
+    return times
 
 
 def competing_uses(lanes: Mapping[LaneKey, Lane]) -> list[tuple[float, float]]:
@@ -96,7 +150,7 @@ def competing_uses(lanes: Mapping[LaneKey, Lane]) -> list[tuple[float, float]]:
         contended = count_lists(lane.waiting for lane in competing).spans_at_least(2)
         for lane in competing:
             spans = intersect_spans(lane.waiting, contended)
-            seconds = sum(stop - start for start, stop in spans)
+            seconds = total_seconds(spans)
             if seconds and lane.entitlement:
                 uses.append((float(lane.use.integral(spans)), lane.entitlement * seconds))
     return uses

@@ -1,12 +1,12 @@
 """Outcomes of jobs."""
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple, TypeAlias, overload
 
 from fairlane.scheduler.job import Trace
-from fairlane.scheduler.record import Record
+from fairlane.scheduler.record import FAILED_RUN, STOPPED_RUN, Record
 
 State: TypeAlias = Literal["succeeded", "failed", "waiting"]
 
@@ -21,11 +21,13 @@ class Run(NamedTuple):
         start: Second at which the run got its capacity.
         stop: Second at which the capacity was free again.
         preempted: True if the run was stopped for another job, or lost an instance.
+        failed: True if the run failed. Default: False.
     """
 
     start: int
     stop: int
     preempted: bool
+    failed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,12 +35,13 @@ class Outcome:
     """Outcome of a job.
 
     Attributes:
-        state: `succeeded`, `failed`, or `waiting` for a job that can never run, and with
-            `Strategies(unrunnable="block")` for the jobs behind it.
+        state: `succeeded`, `failed`, or `waiting` for a job that can never run, for the jobs that depend on it and,
+            with `Strategies(unrunnable="block")`, for the jobs behind it.
         first_start: Second at which the job first started. None if it never started.
         end: Second at which the job succeeded or failed. None if it is waiting.
-        waited: Number of seconds that the job waited before its first run and between its runs. For a job that can
-            never run, until the end of the rehearsal or until a time limit of the queue.
+        waited: Number of seconds that the job waited before its first run and between its runs, from its submission
+            or, if it is later, from the success of the jobs that it depends on. For a job that can never run, until the
+            end of the rehearsal or until a time limit of the queue.
         runs: Runs of the job.
         preemptions: Number of runs that were stopped.
         lost: Lost work in instance-seconds: the work since the last checkpoint of each stopped run, and all work of a
@@ -81,7 +84,13 @@ class Outcomes(Sequence[Outcome]):
         row = range(len(self))[row]
         record = self._record
         runs = [
-            Run(record.starts[run], record.stops[run], bool(record.interrupted[run])) for run in self.run_numbers(row)
+            Run(
+                record.starts[run],
+                record.stops[run],
+                record.interrupted[run] == STOPPED_RUN,
+                record.interrupted[run] == FAILED_RUN,
+            )
+            for run in self.run_numbers(row)
         ]
         return Outcome(
             state=_STATES[record.states[row]],
@@ -101,7 +110,11 @@ class Outcomes(Sequence[Outcome]):
     def wait_seconds(self, row: int) -> int:
         """Return the number of seconds that a job waited."""
         record, submit = self._record, self._trace.submits[row]
+        if record.ready:
+            submit = record.ready.get(row, submit)
         first = self._first_run[row]
+        if record.held and row in record.held:
+            return 0
         if first == _NEVER:
             return max(0, record.ended.get(row, record.last) - submit)
         waited, stop = record.starts[first] - submit, record.stops[first]
@@ -109,7 +122,3 @@ class Outcomes(Sequence[Outcome]):
             waited += record.starts[run] - stop
             stop = record.stops[run]
         return waited if record.states[row] else waited + record.last - stop
-
-    def started_rows(self, rows: Iterable[int]) -> list[int]:
-        """Return the rows of jobs that ran at least once."""
-        return [row for row in rows if self._first_run[row] != _NEVER]

@@ -1,22 +1,20 @@
 """Rehearsal: the result of a simulation, for each job and for each share."""
 
-import math
-from array import array
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 from functools import cached_property
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from fairlane.rehearsal.lanes import Lane, LaneKey, competing_uses, compute_lanes, instances_in_use
 from fairlane.rehearsal.outcomes import Outcomes
-from fairlane.rehearsal.results import SHORTEST_RUN, Backlog, Fairness, ShareResult, Wait
-from fairlane.rehearsal.timeline import Span, Timeline, count_lists, sum_timelines
+from fairlane.rehearsal.results import Fairness, ShareResult
 from fairlane.scheduler.job import Trace
 from fairlane.scheduler.options import Ec2Instances, Strategies
-from fairlane.scheduler.record import FAILED, Record
+from fairlane.scheduler.record import Record
 from fairlane.scheduler.weights import resolve_identifiers
 from fairlane.scheduling import Allotment, FairShare, SchedulingPolicy
+
+if TYPE_CHECKING:
+    from fairlane.rehearsal.statistics import Statistics
+    from fairlane.rehearsal.timeline import Span
 
 _PEAK_SECONDS: Final = 3600
 
@@ -57,26 +55,25 @@ class Rehearsal:
         return Outcomes(self.trace, self._record)
 
     @property
-    def span(self) -> Span:
+    def span(self) -> "Span":
         """Seconds of the first submission and of the last event."""
         return (self.trace.submits[0], self._record.last) if len(self.trace) else (0, 0)
 
     @property
-    def window(self) -> Span:
+    def window(self) -> "Span":
         """Seconds from the first to the last submission, which is in the window. It is the same for all policies."""
         return (self.trace.submits[0], self.trace.submits[-1] + 1) if len(self.trace) else (0, 0)
 
     @cached_property
     def total(self) -> ShareResult:
         """Result of all shares together. It has no entitlement and no starvation."""
-        use = instances_in_use(self.trace, self._record, range(len(self._record.rows)))
-        return self._result("", range(len(self.trace)), use, None, ())
+        return self._statistics.total()
 
     @cached_property
     def shares(self) -> Mapping[str, ShareResult]:
         """Result of each share: first the shares of the policy, then the other shares of the trace."""
         declared = [name for name in self._entitlements if not name.endswith("*")]
-        return {name: self._share(name) for name in dict.fromkeys([*declared, *self.trace.share_names])}
+        return {name: self._statistics.share(name) for name in dict.fromkeys([*declared, *self.trace.share_names])}
 
     def combine(self, names: Collection[str]) -> ShareResult:
         """Return the result of several shares together. It is starved while one of them is.
@@ -84,15 +81,7 @@ class Rehearsal:
         Args:
             names: Names of shares of the policy or of the trace.
         """
-        shares = [self.shares[name] for name in names]
-        entitled = [share.entitlement for share in shares if share.entitlement is not None]
-        return self._result(
-            "",
-            [row for name in names for row in self._rows.get(name, ())],
-            sum_timelines([share.use for share in shares]),
-            sum(entitled) if entitled else None,
-            count_lists(share.starvation for share in shares).spans_at_least(1),
-        )
+        return self._statistics.combine([self.shares[name] for name in names])
 
     def share(self, name: str) -> ShareResult:
         """Return the result of a share.
@@ -101,6 +90,27 @@ class Rehearsal:
             KeyError: If neither the policy nor the trace has the share.
         """
         return self.shares[name]
+
+    def waits(self, names: Collection[str]) -> list[float]:
+        """Return the waiting times of the jobs of shares in seconds, sorted. Infinity for a job that never ran.
+
+        Args:
+            names: Names of shares.
+        """
+        return self._statistics.waits(names)
+
+    def stops(self, names: Collection[str]) -> list[int]:
+        """Return the seconds at which runs of the jobs of shares were stopped.
+
+        Args:
+            names: Names of shares.
+        """
+        return self._statistics.stops(names)
+
+    @cached_property
+    def work(self) -> Mapping[str, int]:
+        """Work of the jobs that ran in instance-seconds, by share of the trace."""
+        return self._statistics.work()
 
     @property
     def utilization(self) -> float:
@@ -123,13 +133,7 @@ class Rehearsal:
     @cached_property
     def remaining(self) -> Mapping[int, int]:
         """Instance-seconds that each job uses after the window, by row. Jobs that use none have no entry."""
-        record, (_, end) = self._record, self.window
-        seconds = Counter[int]()
-        for run, stop in enumerate(record.stops):
-            if stop > end:
-                row = record.rows[run]
-                seconds[row] += self.trace.instances[row] * (stop - max(end, record.starts[run]))
-        return seconds
+        return self._statistics.remaining()
 
     @cached_property
     def fairness(self) -> Fairness | None:
@@ -138,9 +142,7 @@ class Rehearsal:
 
     def fairness_by(self, other: "Rehearsal") -> Fairness | None:
         """Return the fairness, with the entitlements of another rehearsal of the same trace."""
-        entitled = {key: lane.entitlement for key, lane in other._lanes.items()}
-        lanes = {key: replace(lane, entitlement=entitled.get(key)) for key, lane in self._lanes.items()}
-        uses = competing_uses(lanes)
+        uses = self._statistics.competing_uses(other._statistics)
         return Fairness.from_uses(uses) if uses else None
 
     @cached_property
@@ -151,88 +153,8 @@ class Rehearsal:
         return policy.entitlements(self.capacity)
 
     @cached_property
-    def _lanes(self) -> Mapping[LaneKey, Lane]:
-        (first, *_) = self.capacity
-        units = [unit if unit in self.capacity else first for unit in self.trace.instance_types]
-        entitled = {
-            (share, index): self._entitlements[name].get(unit, 0)
-            for share, name in enumerate(self.trace.share_names)
-            if name in self._entitlements
-            for index, unit in enumerate(units)
-        }
-        return compute_lanes(self.trace, self._record, entitled)
+    def _statistics(self) -> "Statistics":
+        from fairlane.rehearsal.statistics import Statistics  # noqa: PLC0415 - NumPy, which outcomes do not need
 
-    @cached_property
-    def _rows(self) -> Mapping[str, "array[int]"]:
-        rows = {name: array("q") for name in self.trace.share_names}
-        columns = list(rows.values())
-        for row, share in enumerate(self.trace.shares):
-            columns[share].append(row)
-        return rows
-
-    def _share(self, name: str) -> ShareResult:
-        lanes = []
-        if name in self.trace.share_names:
-            index = self.trace.share_names.index(name)
-            lanes = [lane for (share, _), lane in self._lanes.items() if share == index]
-        entitled = self._entitlements.get(name)
-        return self._result(
-            name,
-            self._rows.get(name, ()),
-            sum_timelines([lane.use for lane in lanes]),
-            sum(entitled.values()) if entitled else None,
-            count_lists(lane.starvation() for lane in lanes).spans_at_least(1),
-        )
-
-    def _result(
-        self, name: str, rows: Sequence[int], use: Timeline, entitlement: float | None, starvation: Sequence[Span]
-    ) -> ShareResult:
-        record, outcomes = self._record, self.outcomes
-        started = outcomes.started_rows(rows)
-        cut = {row: self._stops[row] for row in started if row in self._stops} if self._stops else {}
-        preempted = 0 if self.ec2_instances else sum(self.trace.instances[row] * stops for row, stops in cut.items())
-        return ShareResult(
-            name=name,
-            jobs=len(rows),
-            never_ran=len(rows) - len(started),
-            failed=sum(record.states[row] == FAILED for row in rows),
-            wait=Wait.from_seconds(map(self._waits.__getitem__, started), forever=len(rows) - len(started)),
-            slowdown=math.fsum(map(self._slowdowns.__getitem__, started)) / len(started) if started else None,
-            preemptions=sum(cut.values()),
-            lost=sum(record.lost.get(row, 0) for row in started) if record.lost else 0,
-            stopping=preempted * self.strategies.stop_seconds,
-            entitlement=entitlement,
-            use=use,
-            backlog=self._backlog(rows),
-            starvation=starvation,
-        )
-
-    @cached_property
-    def _waits(self) -> "array[int]":
-        """Number of seconds that each job waited, by row."""
-        return array("q", map(self.outcomes.wait_seconds, range(len(self.trace))))
-
-    @cached_property
-    def _slowdowns(self) -> "array[float]":
-        """Slowdown of each job, by row."""
-        rows = zip(self._waits, self.trace.runs, strict=True)
-        return array("d", [max(1.0, (wait + run) / max(run, SHORTEST_RUN)) for wait, run in rows])
-
-    @cached_property
-    def _stops(self) -> Mapping[int, int]:
-        """Number of stopped runs of each job, by row. Jobs without stops have no entry."""
-        record = self._record
-        return Counter(row for row, stopped in zip(record.rows, record.interrupted, strict=True) if stopped)
-
-    def _backlog(self, rows: Sequence[int]) -> Backlog:
-        left = [row for row in rows if row in self.remaining]
-        running = sum(row in self._running for row in left)
-        seconds = sum(self.remaining[row] for row in left)
-        return Backlog(waiting=len(left) - running, running=running, instance_seconds=seconds)
-
-    @cached_property
-    def _running(self) -> frozenset[int]:
-        """Rows of the jobs that run at the end of the window."""
-        record, (_, end) = self._record, self.window
-        runs = zip(record.rows, record.starts, record.stops, strict=True)
-        return frozenset(row for row, start, stop in runs if start < end < stop)
+        stop_seconds = 0 if self.ec2_instances else self.strategies.stop_seconds
+        return Statistics(self.trace, self._record, self.capacity, self._entitlements, self.window[1], stop_seconds)

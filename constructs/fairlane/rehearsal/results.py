@@ -3,9 +3,10 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from fairlane.rehearsal.timeline import Span, Timeline
+if TYPE_CHECKING:
+    from fairlane.rehearsal.timeline import Span, Timeline
 
 SHORTEST_RUN: Final = 600
 """Run time in seconds that a shorter job has in the slowdown, so that few short jobs do not determine the mean."""
@@ -97,9 +98,9 @@ class ShareResult:
     lost: int
     stopping: int
     entitlement: float | None
-    use: Timeline
+    use: "Timeline"
     backlog: Backlog
-    starvation: Sequence[Span]
+    starvation: "Sequence[Span]"
 
     @property
     def starved(self) -> int:

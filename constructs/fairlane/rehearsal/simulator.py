@@ -9,7 +9,7 @@ from fairlane.rehearsal.rehearsal import Rehearsal
 from fairlane.scheduler.engine import Engine
 from fairlane.scheduler.job import Trace
 from fairlane.scheduler.options import Ec2Instances, Strategies
-from fairlane.scheduler.record import WAITING, Record
+from fairlane.scheduler.record import FAILED, WAITING, Record
 from fairlane.scheduler.submission import WaitReason
 from fairlane.scheduler.weights import undeclared_identifiers
 from fairlane.scheduling import FairShare, JobStateTimeLimitAction, QuotaManagement, SchedulingPolicy, TimeLimitReason
@@ -33,6 +33,7 @@ def rehearse(
     strategies: Strategies = _DEFAULTS,
     ec2_instances: Ec2Instances | None = None,
     time_limit_actions: Sequence[JobStateTimeLimitAction] = (),
+    seed: int = 0,
     progress: Callable[[float], None] | None = None,
 ) -> Rehearsal:
     """Run a trace of jobs through a model of a job queue, in whole seconds.
@@ -52,6 +53,8 @@ def rehearse(
         time_limit_actions: Time-limit actions of the queue. With `Strategies(unrunnable="block")`, they end jobs that
             can never run, after the time in which they block others. Actions for other reasons have no effect.
             Default: none.
+        seed: Seed of the failures of jobs with `fails`. The same seed gives the same failures with each policy.
+            Default: 0.
         progress: Function that is called with the part of the rehearsal that is done, 0 to 1, at most about 100
             times. Default: none.
 
@@ -67,7 +70,7 @@ def rehearse(
     if problems:
         raise ConfigurationError(f"rehearsal of {type(policy).__name__}", problems)
     limits = capacity_limits(capacity)
-    engine = Engine(strategies=strategies, ec2_instances=ec2_instances)
+    engine = Engine(strategies=strategies, ec2_instances=ec2_instances, seed=seed)
     engine.set_environment(_NAME, capacity)
     seconds = {action.reason: action.max_time_seconds for action in time_limit_actions}
     time_limits = {limit: seconds[reason] for reason, limit in _LIMITS.items() if reason in seconds}
@@ -101,10 +104,15 @@ def _advance(engine: Engine, trace: Trace, progress: Callable[[float], None]) ->
 
 def _blocking_advice(record: Record) -> Iterator[str]:
     """Yield the numbers of jobs that a job that can never run kept from running, and that a time limit ended."""
-    if blocked := record.states.count(WAITING) - sum(record.states[row] == WAITING for row in record.unrunnable):
+    apart = record.unrunnable | record.held
+    if blocked := record.states.count(WAITING) - sum(record.states[row] == WAITING for row in apart):
         yield f"jobs that wait at the end behind a job that can never run: {blocked}"
-    if record.ended:
-        yield f"jobs that can never run and that a time limit of the queue ended: {len(record.ended)}"
+    if ended := len(record.ended.keys() - record.held):
+        yield f"jobs that can never run and that a time limit of the queue ended: {ended}"
+    if failed := sum(record.states[row] == FAILED for row in record.held):
+        yield f"jobs that failed because a job that they depend on failed: {failed:,}"
+    if waiting := len(record.held) - failed:
+        yield f"jobs that never run because a job that they depend on never ends: {waiting:,}"
 
 
 def _all_quotas(policy: SchedulingPolicy) -> dict[str, int]:

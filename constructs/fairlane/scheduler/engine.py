@@ -37,6 +37,7 @@ class Engine(QueueSet):
         listener: Listener to the runs. Default: none.
         external_stops: True if `finish` tells when a preempted run has stopped. Default: it stops after the
             `stop_seconds` of the strategies.
+        seed: Seed of the failures of runs, for jobs of a trace with `fails`. Default: 0.
     """
 
     def __init__(
@@ -47,8 +48,9 @@ class Engine(QueueSet):
         pass_seconds: int = 1,
         listener: Listener | None = None,
         external_stops: bool = False,
+        seed: int = 0,
     ) -> None:
-        super().__init__(strategies, ec2_instances, pass_seconds, listener, external_stops=external_stops)
+        super().__init__(strategies, ec2_instances, pass_seconds, listener, external_stops=external_stops, seed=seed)
 
     def submit(self, job: Submission) -> int:
         """Submit a job, and return its identifier, which never changes.
@@ -145,8 +147,7 @@ class Engine(QueueSet):
                 lane.scheduler.remove(lane, row)
                 self._changed |= lane.scheduler.group
             self.record.unrunnable.add(row)
-            self.record.states[row] = FAILED
-            self.record.ended[row] = self.now
+            self._changed |= self._fail_waiting(row, self.now)
 
     def reprioritize(self, job: int, priority: int) -> None:
         """Change the priority of a job that waits or runs. A job that has ended stays as it is.
@@ -271,15 +272,18 @@ class Engine(QueueSet):
         return self.__dict__ | {"_listener": None}
 
     def _waits(self, job: int) -> bool:
-        return self.state(job) == JobState.WAITING and self.jobs.submits[self.jobs.row(job)] <= self.now
+        row = self.jobs.row(job)
+        submitted = self.jobs.submits[row] <= self.now and row not in self.record.held
+        return submitted and self.state(job) == JobState.WAITING
 
     def _runs(self, row: int) -> bool:
         return not self.record.states[row] and self.jobs.last_run[row] != NO_RUN
 
     def _is_listed(self, row: int) -> bool:
         """Return True if a job waits in its scheduler."""
-        waits = not self.record.states[row] and self.jobs.last_run[row] == NO_RUN
-        return waits and row < self._arrived and (self.blocks or row not in self.record.unrunnable)
+        record = self.record
+        waits = not record.states[row] and self.jobs.last_run[row] == NO_RUN and row < self._arrived
+        return waits and row not in record.held and (self.blocks or row not in record.unrunnable)
 
     def _next_pass(self) -> tuple[dict[int, None], "Engine"]:
         """Return the jobs that the next pass starts or preempts others for, and the engine after this pass."""

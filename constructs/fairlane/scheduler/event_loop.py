@@ -2,14 +2,17 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from heapq import heappop, heappush
+from random import Random
 from typing import Any, Final
 
+from fairlane.scheduler.dependencies import Dependencies
 from fairlane.scheduler.environment import Environment
 from fairlane.scheduler.instance_pool import InstancePool
+from fairlane.scheduler.job import Failure
 from fairlane.scheduler.job_table import FRONT_OFFSET, NO_RUN, ROW_BITS, ROW_MASK, UNKNOWN, JobTable
 from fairlane.scheduler.lane import Scheduler
 from fairlane.scheduler.options import Strategies
-from fairlane.scheduler.record import FAILED, SUCCEEDED, Record
+from fairlane.scheduler.record import FAILED, FAILED_RUN, STOPPED_RUN, SUCCEEDED, Record
 from fairlane.scheduler.submission import Listener, Outcome, Terms, WaitReason
 
 _NEVER: Final = UNKNOWN
@@ -29,6 +32,7 @@ class EventLoop:
         instance_pool: Pool of the instances of jobs. None if instances are always available.
         pass_seconds: Number of seconds between passes.
         listener: Listener to the runs. None for no listener.
+        seed: Seed of the failures of runs.
 
     Attributes:
         now: Current second. Earlier seconds are complete. In the current second, runs have ended, and a pass is due.
@@ -50,6 +54,7 @@ class EventLoop:
         instance_pool: InstancePool | None,
         pass_seconds: int,
         listener: Listener | None,
+        seed: int,
     ) -> None:
         self.now = 0
         self.stop_seconds = stop_seconds
@@ -70,6 +75,9 @@ class EventLoop:
         self._listener = listener
         self._default_terms = terms
         self._terms: dict[int, Terms] = {}
+        self._seed = seed
+        self._run_failures: dict[int, Failure] = {}
+        self._dependencies = Dependencies()
         self._ends: list[int] = []
         self._arrived = 0
         self._next_submit = _NEVER
@@ -101,7 +109,7 @@ class EventLoop:
         stop = _NEVER - 1 if to is None else to
         ends, submits, lanes, passes = self._ends, self.jobs.submits, self.jobs.lanes, self._passes
         stops, unrunnable, pass_seconds = self.record.stops, self.record.unrunnable, self._pass_seconds
-        timers, states, blocks = self.timers, self.record.states, self.blocks
+        timers, states, blocks, held = self.timers, self.record.states, self.blocks, self.record.held
         changed = self._changed
         while True:
             now = ends[0] >> ROW_BITS if ends else _NEVER
@@ -131,7 +139,9 @@ class EventLoop:
             if self._next_submit <= now:
                 row = self._arrived
                 while row < len(submits) and submits[row] <= now:
-                    if not unrunnable or row not in unrunnable or (blocks and not states[row]):
+                    if held and row in held:
+                        changed |= self._submit_held(row, now)
+                    elif not unrunnable or row not in unrunnable or (blocks and not states[row]):
                         scheduler = lanes[row].scheduler
                         changed |= scheduler.group
                         scheduler.arrive(lanes[row], row)
@@ -160,7 +170,7 @@ class EventLoop:
         run = len(rows)
         stop = now + jobs.remaining[row]
         environment.free -= jobs.needs[row]
-        interrupted = 0
+        interrupted = start_up = 0
         if self._restarts and row in self._restarts:
             self._delays[run] = self._restarts[row]
             stop += self._delays[run]
@@ -168,9 +178,15 @@ class EventLoop:
             start_up, reclaimed = self._instance_pool.take(jobs.needs[row], now)
             stop += start_up
             if reclaimed is not None and now + reclaimed < stop:
-                stop, interrupted = now + reclaimed, 1
+                stop, interrupted = now + reclaimed, STOPPED_RUN
                 self._worked[run] = max(0, reclaimed - start_up - self._delays.get(run, 0))
                 self._outcomes[run] = Outcome.RECLAIMED
+        if self._run_failures and (work := self._work_until_failure(row)) <= jobs.remaining[row]:
+            failure = now + start_up + self._delays.get(run, 0) + work
+            if failure < stop or (failure == stop and not interrupted):
+                stop, interrupted = failure, FAILED_RUN
+                self._worked[run] = work
+                self._outcomes[run] = Outcome.FAILED
         if self._terms and (timeout := self.terms(row).timeout) is not None and now + timeout < stop:
             stop = now + timeout
             self._outcomes[run] = Outcome.TIMED_OUT
@@ -190,7 +206,7 @@ class EventLoop:
     def preempt(self, run: int, by: int, now: int) -> None:
         """Stop a run for the job of a row. Its capacity is free after `stop_seconds`."""
         record = self.record
-        record.interrupted[run] = 1
+        record.interrupted[run] = STOPPED_RUN
         self._worked[run] = self._worked_until(run, now)
         self._outcomes[run] = Outcome.PREEMPTED
         if self._listener:
@@ -228,9 +244,49 @@ class EventLoop:
             elif key in self.record.unrunnable and not self.record.states[key]:
                 lane = self.jobs.lanes[key]
                 lane.scheduler.remove(lane, key)
-                changed |= lane.scheduler.group
                 self.record.states[key] = FAILED
                 self.record.ended[key] = now
+                changed |= lane.scheduler.group | self._settle(key, now)
+        return changed
+
+    def _work_until_failure(self, row: int) -> int:
+        """Return the seconds of work after which the next run of a job fails. More than any job works if none does."""
+        failure = self._run_failures.get(row)
+        if failure is None:
+            return _NEVER
+        if failure.probability is None or failure.probability == 1:
+            return failure.after
+        chance = Random(f"{self._seed} {failure.key} {self._failures.get(row, 0)}")
+        return failure.after if chance.random() < failure.probability else _NEVER
+
+    def _submit_held(self, row: int, now: int) -> int:
+        """Handle the submission of a job that depends on others, and return the groups of the queues that change."""
+        if self._dependencies.held[row] > 0:
+            return 0
+        return self._fail_waiting(row, now)
+
+    def _fail_waiting(self, row: int, now: int) -> int:
+        """Fail a job that never ran, and return the groups of the queues that change."""
+        self.record.states[row] = FAILED
+        self.record.ended[row] = now
+        return self._settle(row, now)
+
+    def _settle(self, row: int, now: int) -> int:
+        """Let the jobs that depend on an ended job wait or fail, and return the groups of the queues that change."""
+        changed = 0
+        succeeded = self.record.states[row] == SUCCEEDED
+        for dependent in self._dependencies.settle(row, succeeded=succeeded):
+            if dependent in self._dependencies.held:
+                if dependent < self._arrived and not self.record.states[dependent]:
+                    changed |= self._fail_waiting(dependent, now)
+                continue
+            self.record.held.discard(dependent)
+            if dependent < self._arrived and not self.record.states[dependent]:
+                self.record.ready[dependent] = now
+                if self.blocks or dependent not in self.record.unrunnable:
+                    lane = self.jobs.lanes[dependent]
+                    lane.scheduler.arrive(lane, dependent)
+                    changed |= lane.scheduler.group
         return changed
 
     def _expect(self, number: int) -> None:
@@ -268,7 +324,7 @@ class EventLoop:
         self.environments[self._places.pop(run, 0) if self._places else 0].free += jobs.needs[row]
         lane.scheduler.release(lane, run, row, now)
         if self._instance_pool:
-            self._instance_pool.give(jobs.needs[row] - record.interrupted[run], now)
+            self._instance_pool.give(jobs.needs[row] - (record.interrupted[run] == STOPPED_RUN), now)
         if self._outcomes and run in self._outcomes:
             outcome = self._outcomes.pop(run)
             if self._keeps_work(run, row, outcome):
@@ -283,12 +339,15 @@ class EventLoop:
             record.states[row] = SUCCEEDED
         if self._listener:
             self._listener.stopped(jobs.id(row), outcome, now)
+        if self._dependencies.waited_for and record.states[row]:
+            return lane.scheduler.group | self._settle(row, now)
         return lane.scheduler.group
 
     def _wait_again(self, row: int) -> None:
         lane = self.jobs.lanes[row]
         if lane.scheduler.retries_first:
             self.jobs.order[row] &= ~FRONT_OFFSET
+        lane = self.jobs.lanes[row] = lane.scheduler.home(row)
         if self.jobs.needs[row] > lane.largest:
             self.record.unrunnable.add(row)
         if self.blocks or row not in self.record.unrunnable:
@@ -348,8 +407,10 @@ class EventLoop:
         limits = {rows[key]: second for key, second in self.timers.items() if isinstance(key, int) and key in rows}
         self.timers.clear()
         self.timers |= rankings | limits
-        for by_row in (self._terms, self._preemptions, self._failures, self._own_restarts, self._restarts):
+        by_rows = (self._terms, self._preemptions, self._failures, self._own_restarts, self._restarts)
+        for by_row in (*by_rows, self._run_failures):
             _renumber(by_row, rows)
+        self._dependencies.renumber(rows)
         for by_run in (self._places, self._worked, self._outcomes, self._delays):
             _renumber(by_run, runs)
         return rows

@@ -1,13 +1,20 @@
 """Jobs, and traces of jobs."""
 
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, overload
+from itertools import islice
+from typing import Final, NamedTuple, overload
 
-from fairlane._internal.checks import check_text, check_whole_number
+from fairlane._internal.checks import check_number, check_text, check_whole_number
 from fairlane.errors import Problem
+from fairlane.scheduler.dependencies import dependency_problems
+from fairlane.scheduler.options import MAX_ATTEMPTS
 from fairlane.scheduling.policy import MAX_JOB_PRIORITY
+
+MAX_NODES: Final = 1000
+"""Maximum number of nodes of a multi-node parallel job (source: "Multi-node parallel jobs", AWS Batch)."""
 
 _MAX_SECONDS: Final = 10**11
 _MAX_INSTANCES: Final = 10**9
@@ -26,13 +33,25 @@ class Job:
         instances: Number of instances, or units of the queue's capacity, that the job needs at once, 1 or more.
             Default: 1.
         instance_type: Instance type. Default: the only instance type of the queue.
+        instance_types: Instance types in the order of preference, which replace `instance_type`: the job starts on the
+            first type that has room. Only quota management counts types. Default: none.
+        nodes: Number of nodes of a multi-node parallel job of containers, 1 to 1000, on which its GPUs are divided
+            equally. Default: 1.
+        queue: Name of the queue, for a rehearsal of several queues. Default: the only queue.
         submit: Time of submission in whole seconds from any origin, 0 or more.
         run: Number of seconds that the job works, 1 or more.
         checkpoint: Number of seconds of work between checkpoints, 1 or more. Default: no checkpoints, so that a stop
             loses all work.
         restart: Number of seconds that the job needs before it works again after a stop, 0 or more. Default: the
             `restart_seconds` of the strategies.
-        name: Name in reports. It has no effect on the results. Default: none.
+        attempts: Maximum number of runs that fail or lose an instance, 1 to 10. Preempted runs do not count. Default:
+            the `attempts` of the EC2 instances, or 1.
+        fails_after: Number of seconds of work, 1 to `run`, after which a run can fail. Default: no run fails.
+        fails: Probability that a run fails, 0 to 1. It needs `fails_after`. Whether an attempt of a job fails does not
+            depend on the policy. Default: 1.
+        after: Names of jobs of the same trace that must succeed before the job can run. A name that several jobs have
+            stands for all of them. If one of them fails, the job fails. Default: none.
+        name: Name in reports and in `after`. Default: none.
         started: Second at which the last run of a past job really started, from the origin of `submit`. It has no
             effect on a rehearsal. Default: unknown.
         stopped: Second at which it really ended. Default: unknown.
@@ -46,6 +65,13 @@ class Job:
     run: int
     checkpoint: int | None = None
     restart: int | None = None
+    attempts: int | None = None
+    fails_after: int | None = None
+    fails: float | None = None
+    after: tuple[str, ...] = ()
+    instance_types: tuple[str, ...] = ()
+    nodes: int | None = None
+    queue: str = ""
     name: str = ""
     started: int | None = None
     stopped: int | None = None
@@ -69,8 +95,33 @@ class Job:
             for problem in check_whole_number((name,), time, 0, _MAX_SECONDS, unit="seconds")
         ]
         yield from wrong or order_problems(self.submit, self.started, self.stopped)
+        yield from self._special_problems()
 
-    def _is_plain(self) -> bool:
+    @property
+    def _is_special(self) -> bool:
+        """True if the job has a value that few jobs have."""
+        return not (
+            self.attempts is self.fails_after is self.fails is self.nodes is None
+            and not (self.after or self.instance_types)
+        )
+
+    def _special_problems(self) -> Iterator[Problem]:
+        """Yield the problems of values that few jobs have."""
+        yield from check_text(("queue",), self.queue, lambda _: True, "a text")
+        for field, names in (("after", self.after), ("instance_types", self.instance_types)):
+            if not isinstance(names, tuple) or not all(name and isinstance(name, str) for name in names):
+                yield Problem((field,), names, "a tuple of names")
+            elif len({*names}) < len(names):
+                yield Problem.relation((field,), "a name is listed twice: list each name once")
+        if self.instance_type and self.instance_types:
+            yield Problem.relation(("instance_types",), "the job has instance_type, too: use one of both")
+        if self.attempts is not None:
+            yield from check_whole_number(("attempts",), self.attempts, 1, MAX_ATTEMPTS)
+        if self.nodes is not None:
+            yield from check_whole_number(("nodes",), self.nodes, 1, MAX_NODES)
+        yield from failure_problems(self.run, self.fails_after, self.fails)
+
+    def is_plain(self) -> bool:
         """Return True if all values have the exact types and are in range. Faster than `problems`."""
         return (
             type(self.submit) is type(self.run) is type(self.instances) is type(self.priority) is int
@@ -88,6 +139,8 @@ class Job:
                     and self.submit <= self.started <= self.stopped <= _MAX_SECONDS
                 )
             )
+            and type(self.queue) is str
+            and not (self._is_special and any(self._special_problems()))
         )
 
 
@@ -100,6 +153,36 @@ def order_problems(submit: int, started: int | None, stopped: int | None) -> Ite
         yield Problem.relation(("started",), "the job started before its submission: correct started or submit")
     if started is not None and stopped is not None and stopped < started:
         yield Problem.relation(("stopped",), "the job stopped before it started: correct stopped or started")
+
+
+def failure_problems(run: int, fails_after: int | None, fails: float | None) -> Iterator[Problem]:
+    """Yield the problems of the failures of a job."""
+    if fails is not None:
+        yield from check_number(("fails",), fails, 0, 1)
+        if fails_after is None:
+            yield Problem(
+                ("fails_after",), None, "the seconds of work after which a run fails, because the job has fails"
+            )
+    if fails_after is not None:
+        wrong = list(check_whole_number(("fails_after",), fails_after, 1, _MAX_SECONDS, unit="seconds"))
+        yield from wrong
+        if not wrong and isinstance(run, int) and fails_after > run:
+            sentence = f"the job ends after {run} seconds, before it fails: use at most {run}"
+            yield Problem.relation(("fails_after",), sentence)
+
+
+class Failure(NamedTuple):
+    """Failures of a job.
+
+    Attributes:
+        after: Number of seconds of work after which a run can fail.
+        probability: Probability that a run fails. None for 1.
+        key: Text that, with the seed of a rehearsal and the number of the attempt, determines which runs fail.
+    """
+
+    after: int
+    probability: float | None
+    key: str
 
 
 class Trace(Sequence[Job]):
@@ -117,7 +200,15 @@ class Trace(Sequence[Job]):
         share_names: Names of all shares, in the order of their first job.
         shares: Index in `share_names` of each job's share.
         instance_types: All instance types, in the order of their first job.
-        types: Index in `instance_types` of each job's instance type.
+        types: Index in `instance_types` of each job's instance type, which is the first of several.
+        preferences: Indexes of all instance types of a job in the order of preference, by row, of the jobs that have a
+            list.
+        nodes: Number of nodes by row, of the jobs that have one.
+        attempts: Maximum number of attempts by row, of the jobs that have their own.
+        failures: Failures by row, of the jobs whose runs can fail.
+        after: Names of the jobs that a job depends on, by row, of the jobs that have some.
+        queue_names: Names of all queues, in the order of their first job. Empty if no job names a queue.
+        queues: Index in `queue_names` of each job's queue. Empty if no job names a queue.
         started: Second at which the last run of each job really started. -1 if it is unknown. Empty if it is unknown
             for all jobs.
         stopped: Second at which this run really ended, in the same way.
@@ -131,6 +222,13 @@ class Trace(Sequence[Job]):
         self.priorities = array("H")
         self.checkpoints = array("q")
         self.restarts: dict[int, int] = {}
+        self.attempts: dict[int, int] = {}
+        self.failures: dict[int, Failure] = {}
+        self.after: dict[int, tuple[str, ...]] = {}
+        self.preferences: dict[int, tuple[int, ...]] = {}
+        self.nodes: dict[int, int] = {}
+        self.queue_names: list[str] = []
+        self.queues = array("I")
         self.shares = array("I")
         self.types = array("I")
         self.started = array("q")
@@ -138,7 +236,7 @@ class Trace(Sequence[Job]):
         self.share_names: list[str] = []
         self.instance_types: list[str] = []
         self.advice: tuple[str, ...] = ()
-        self._names: dict[int, str] = {}
+        self._names: Mapping[int, str] = {}
         self._problems: list[Problem] = []
 
     @classmethod
@@ -153,7 +251,7 @@ class Trace(Sequence[Job]):
         trace.advice = tuple(advice)
         good, bad = [], 0
         for row, job in enumerate(jobs):
-            if isinstance(job, Job) and job._is_plain():
+            if isinstance(job, Job) and job.is_plain():
                 good.append(job)
             elif problems := list(job.problems() if isinstance(job, Job) else [Problem((), job, "a Job")]):
                 bad += 1
@@ -166,6 +264,9 @@ class Trace(Sequence[Job]):
                 f"{bad} jobs have problems, and the error lists the first {_MAX_LISTED_JOBS}: correct all of them"
             )
             trace._problems.append(Problem.relation(("trace",), sentence))
+        if not bad:
+            found = dependency_problems([job.name for job in good], [job.after for job in good])
+            trace._problems += [problem.within("trace", row) for row, problem in islice(found, _MAX_LISTED_JOBS)]
         good.sort(key=lambda job: job.submit)
         trace._fill(good)
         return trace
@@ -179,7 +280,15 @@ class Trace(Sequence[Job]):
         self.priorities.extend([job.priority for job in jobs])
         self.checkpoints.extend([_NO_CHECKPOINT if job.checkpoint is None else job.checkpoint for job in jobs])
         self.shares.extend([shares.setdefault(job.share, len(shares)) for job in jobs])
-        self.types.extend([types.setdefault(job.instance_type, len(types)) for job in jobs])
+        special = [(row, job) for row, job in enumerate(jobs) if job._is_special]
+        units = [job.instance_type for job in jobs]
+        for row, job in special:
+            units[row] = job.instance_types[0] if job.instance_types else job.instance_type
+        self.types.extend([types.setdefault(unit, len(types)) for unit in units])
+        if any(job.queue for job in jobs):
+            queues: dict[str, int] = {}
+            self.queues.extend([queues.setdefault(job.queue, len(queues)) for job in jobs])
+            self.queue_names = list(queues)
         if any(job.started is not None for job in jobs):
             self.started.extend([_UNKNOWN if job.started is None else job.started for job in jobs])
             self.stopped.extend([_UNKNOWN if job.stopped is None else job.stopped for job in jobs])
@@ -187,6 +296,34 @@ class Trace(Sequence[Job]):
         self.instance_types = list(types)
         self.restarts = {row: job.restart for row, job in enumerate(jobs) if job.restart is not None}
         self._names = {row: job.name for row, job in enumerate(jobs) if job.name}
+        if special:
+            self._fill_special(special, types)
+            self.instance_types = list(types)
+
+    def _fill_special(self, jobs: Sequence[tuple[int, Job]], types: dict[str, int]) -> None:
+        """Add the values that few jobs have, and their instance types to `types`."""
+        same_key = Counter[str]()
+        for row, job in jobs:
+            if job.instance_types:
+                self.preferences[row] = tuple(types.setdefault(unit, len(types)) for unit in job.instance_types)
+            if job.attempts is not None:
+                self.attempts[row] = job.attempts
+            if job.nodes is not None:
+                self.nodes[row] = job.nodes
+            if job.after:
+                self.after[row] = job.after
+            if job.fails_after is not None:
+                key = f"{job.share} {job.name}"
+                same_key[key] += 1
+                self.failures[row] = Failure(job.fails_after, job.fails, f"{key} {same_key[key]}")
+
+    def name(self, row: int) -> str:
+        """Return the name of a job. Empty if it has none."""
+        return self._names.get(row, "")
+
+    def named_rows(self) -> Iterable[tuple[int, str]]:
+        """Return the row and the name of each job that has a name."""
+        return self._names.items()
 
     def problems(self) -> Iterator[Problem]:
         """Yield the problems of the jobs. The path has the index of the job in the argument of `Trace.of`."""
@@ -208,12 +345,20 @@ class Trace(Sequence[Job]):
         if isinstance(row, slice):
             return tuple(self[index] for index in range(*row.indices(len(self))))
         row = range(len(self))[row]
-        checkpoint = self.checkpoints[row]
+        checkpoint, failure = self.checkpoints[row], self.failures.get(row)
+        preferred = self.preferences.get(row, ())
         return Job(
             share=self.share_names[self.shares[row]],
             priority=self.priorities[row],
             instances=self.instances[row],
-            instance_type=self.instance_types[self.types[row]],
+            instance_type="" if preferred else self.instance_types[self.types[row]],
+            instance_types=tuple(self.instance_types[index] for index in preferred),
+            nodes=self.nodes.get(row),
+            queue=self.queue_names[self.queues[row]] if self.queues else "",
+            attempts=self.attempts.get(row),
+            fails_after=failure.after if failure else None,
+            fails=failure.probability if failure else None,
+            after=self.after.get(row, ()),
             submit=self.submits[row],
             run=self.runs[row],
             checkpoint=None if checkpoint == _NO_CHECKPOINT else checkpoint,

@@ -16,6 +16,9 @@ NO_RUN: Final = -1
 UNKNOWN: Final = 1 << 60
 """Run time of a job whose end the caller tells. Larger than all seconds of a clock."""
 
+NEVER_FITS: Final = 1 << 50
+"""Number of instances of a job that no environment can hold."""
+
 _PRIORITY: Final = 1 << (ROW_BITS + 1)
 
 

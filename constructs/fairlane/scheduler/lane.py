@@ -81,6 +81,13 @@ class Scheduler(ABC):
         """Return True if other jobs are being stopped for a waiting job."""
         return False
 
+    def prefer(self, row: int, lanes: Sequence[Any]) -> None:  # noqa: B027 (only quota management counts types)
+        """Handle that a job can run in several lanes, in the order of preference. The first is its lane."""
+
+    def home(self, row: int) -> "Lane":
+        """Return the lane in which a job waits."""
+        return self._jobs.lanes[row]
+
     def stop(self, lane: Any, run: int, row: int) -> None:  # noqa: B027 (only quota management preempts)
         """Exclude a run from preemption, because its job was withdrawn."""
 

@@ -1,6 +1,7 @@
 """Queues and environments of an engine, and their changes."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
@@ -10,7 +11,7 @@ from fairlane.scheduler.fair_share import FairShareScheduler
 from fairlane.scheduler.fifo import FifoScheduler
 from fairlane.scheduler.instance_pool import InstancePool
 from fairlane.scheduler.job import Trace
-from fairlane.scheduler.job_table import NO_RUN
+from fairlane.scheduler.job_table import NEVER_FITS, NO_RUN
 from fairlane.scheduler.lane import Scheduler
 from fairlane.scheduler.options import Ec2Instances, Strategies
 from fairlane.scheduler.queue import Queue, group_queues, pass_order
@@ -35,12 +36,13 @@ class QueueSet(EventLoop):
         listener: Listener | None,
         *,
         external_stops: bool,
+        seed: int,
     ) -> None:
         attempts = ec2_instances.attempts if ec2_instances else 1
         terms = Terms(attempts=attempts, preemptions=strategies.retries_before_termination)
         pool = InstancePool(ec2_instances) if ec2_instances else None
         stop_seconds = None if external_stops else strategies.stop_seconds
-        super().__init__(strategies, stop_seconds, terms, pool, pass_seconds, listener)
+        super().__init__(strategies, stop_seconds, terms, pool, pass_seconds, listener, seed)
         self._strategies = strategies
         self._environments: dict[str, Environment] = {}
         self._queues: dict[str, Queue] = {}
@@ -102,27 +104,53 @@ class QueueSet(EventLoop):
         group_queues(list(self._queues.values()))
         self._apply([queue])
 
-    def load(self, trace: Trace, queue: str) -> None:
-        """Submit all jobs of a trace to a queue.
+    def load(self, trace: Trace, queue: str | Sequence[str], *, largest_instance: int | None = None) -> None:
+        """Submit all jobs of a trace.
 
         Args:
             trace: Jobs. None is submitted before the current second or before an earlier submission.
-            queue: Name of the queue.
+            queue: Name of the queue, or the name of the queue of each of the trace's `queue_names`.
+            largest_instance: Number of capacity units of the largest instance. A job that needs more on a node
+                never runs. Default: jobs can be on any number of instances.
         """
-        scheduler = self._queues[queue].scheduler
         first = len(self.jobs)
-        lanes = [[scheduler.lane(share, unit) for unit in trace.instance_types] for share in trace.share_names]
-        if len(trace.instance_types) == 1:
-            (column,) = zip(*lanes, strict=True)
+        names = [queue] if isinstance(queue, str) else queue
+        schedulers = [self._queues[name].scheduler for name in names]
+        queues = trace.queues if len(schedulers) > 1 else [0] * len(trace)
+        lanes = [
+            [[scheduler.lane(share, unit) for unit in trace.instance_types] for share in trace.share_names]
+            for scheduler in schedulers
+        ]
+        if len(schedulers) == len(trace.instance_types) == 1:
+            (column,) = zip(*lanes[0], strict=True)
             self.jobs.append_trace(trace, map(column.__getitem__, trace.shares))
         else:
-            pairs = zip(trace.shares, trace.types, strict=True)
-            self.jobs.append_trace(trace, (lanes[share][unit] for share, unit in pairs))
-        self._own_restarts |= {first + row: seconds for row, seconds in trace.restarts.items()}
+            places = zip(queues, trace.shares, trace.types, strict=True)
+            self.jobs.append_trace(trace, (lanes[number][share][unit] for number, share, unit in places))
+        self._add_special(trace, first)
+        for row, preferred in trace.preferences.items():
+            number, share = queues[row], trace.shares[row]
+            schedulers[number].prefer(first + row, [lanes[number][share][unit] for unit in preferred])
+        if largest_instance is not None:
+            for row, units in enumerate(trace.instances):
+                if -(-units // trace.nodes.get(row, 1)) > largest_instance:
+                    self.jobs.needs[first + row] = NEVER_FITS
         self._expect(len(trace))
-        smallest = min((lane.largest for row in lanes for lane in row), default=0)
-        large = [row for row, units in enumerate(trace.instances, first) if units > smallest]
-        self.record.unrunnable |= {row for row in large if self.jobs.needs[row] > self.jobs.lanes[row].largest}
+        smallest = min((lane.largest for rows in lanes for row in rows for lane in row), default=0)
+        needs = self.jobs.needs
+        large = [row for row in range(first, len(self.jobs)) if needs[row] > smallest]
+        self.record.unrunnable |= {row for row in large if needs[row] > self.jobs.lanes[row].largest}
+
+    def _add_special(self, trace: Trace, first: int) -> None:
+        """Add the values that few jobs have."""
+        self._own_restarts |= {first + row: seconds for row, seconds in trace.restarts.items()}
+        self._run_failures |= {first + row: failure for row, failure in trace.failures.items()}
+        for row, attempts in trace.attempts.items():
+            self._terms[first + row] = replace(self._default_terms, attempts=attempts)
+        if trace.after:
+            after = {first + row: names for row, names in trace.after.items()}
+            self._dependencies.add(after, {first + row: name for row, name in trace.named_rows()})
+            self.record.held |= after.keys()
 
     def over_limit(self) -> list[int]:
         """Return the waiting jobs that are above a limit, in the order of submission."""
@@ -160,7 +188,7 @@ class QueueSet(EventLoop):
             lane = jobs.lanes[row]
             if lane.scheduler is scheduler and not states[row] and jobs.needs[row] <= lane.largest:
                 unrunnable.discard(row)
-                if row < self._arrived:
+                if row < self._arrived and row not in self.record.held:
                     scheduler.arrive(lane, row)
         for row in range(self._arrived, len(jobs)):
             if jobs.lanes[row].scheduler is scheduler and jobs.needs[row] > jobs.lanes[row].largest:

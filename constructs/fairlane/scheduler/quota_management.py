@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from fairlane.scheduler.environment import Environment
 from fairlane.scheduler.event_loop import EventLoop
+from fairlane.scheduler.instance_choice import InstanceChoice
 from fairlane.scheduler.job_table import ROW_MASK
 from fairlane.scheduler.lane import Lane, Scheduler
 from fairlane.scheduler.options import Strategies
@@ -314,6 +315,13 @@ class QuotaPool:
                 if heap and lane.enabled and self._head(heap)[1] > lane.largest:
                     self._loop.block(self._head(heap)[0], now)
 
+    def admits(self, lane: QuotaLane, row: int) -> bool:
+        """Return True if a job can start in a lane now, without a preemption."""
+        units = self._jobs.needs[row]
+        if not lane.enabled or units > lane.largest or units > self._free_for(lane):
+            return False
+        return units <= lane.idle or (lane.borrows and self._lends_to(lane, units))
+
     def wait(self, lane: QuotaLane, row: int) -> Wait:
         """Return the reason why a job waits after a pass."""
         if any(reservation.row == row for reservation in self.reservations):
@@ -547,6 +555,7 @@ class QuotaScheduler(Scheduler):
         super().__init__(loop)
         self._strategies = strategies
         self._pools: dict[str, QuotaPool] = {}
+        self._choice = InstanceChoice(loop, skip=strategies.head_of_line == "skip")
         self.change(policy, environments)
 
     def change(self, policy: QuotaManagement, environments: Sequence[Environment]) -> None:
@@ -557,6 +566,8 @@ class QuotaScheduler(Scheduler):
             self._pool(unit)
         for pool in self._pools.values():
             self._change(pool)
+        if self._choice:
+            self._choice.move_home(list(self.order(self._loop.now)))
 
     def lane(self, share: str, instance_type: str) -> QuotaLane:
         """Return the lane of a share and an instance type. Default: the first type of the queue."""
@@ -572,6 +583,8 @@ class QuotaScheduler(Scheduler):
 
     def arrive(self, lane: QuotaLane, row: int) -> None:
         """Add a waiting job. A preempted job gets its old position."""
+        if self._choice and row in self._choice:
+            lane = self._choice.arrive(row)
         lane.pool.arrive(lane, row)
 
     def remove(self, lane: QuotaLane, row: int) -> None:
@@ -582,12 +595,27 @@ class QuotaScheduler(Scheduler):
         """Free the capacity of a run that ended."""
         lane.pool.release(lane, run, row)
 
+    def prefer(self, row: int, lanes: Sequence[QuotaLane]) -> None:
+        """Handle that a job can run on several instance types, in the order of preference."""
+        self._choice.prefer(row, lanes)
+
+    def home(self, row: int) -> Lane:
+        """Return the lane in which a job waits: of its first instance type that can hold it."""
+        return self._choice.home(row) if row in self._choice else self._jobs.lanes[row]
+
     def resume(self, lane: QuotaLane, row: int, now: int) -> None:
         """Start a job that really started at a second."""
         lane.pool.start(lane, row, self._jobs.needs[row], now)
 
     def schedule(self, now: int) -> None:
-        """Start and preempt jobs in all pools that changed."""
+        """Start and preempt jobs in all pools that changed, then start jobs on types that are not their first."""
+        self._schedule_pools(now)
+        if self._choice:
+            moved: set[int] = set()
+            while self._choice.move_one(now, moved):
+                self._schedule_pools(now)
+
+    def _schedule_pools(self, now: int) -> None:
         for pool in self._pools.values():
             if pool.changed:
                 pool.schedule(now)
@@ -619,6 +647,7 @@ class QuotaScheduler(Scheduler):
                     renumber(heap, self._loop.removed, rows)
                 for level, running in lane.running.items():
                     lane.running[level] = {runs[run]: rows[row] for run, row in running.items()}
+        self._choice.renumber(rows)
 
     def is_reserved(self, lane: QuotaLane, row: int) -> bool:
         """Return True if other jobs are being stopped for a waiting job."""

@@ -9,6 +9,9 @@ WAITING: Final = 0
 SUCCEEDED: Final = 1
 FAILED: Final = 2
 
+STOPPED_RUN: Final = 1
+FAILED_RUN: Final = 2
+
 
 @dataclass(slots=True)
 class Record:
@@ -18,11 +21,14 @@ class Record:
         rows: Row of the job of each run.
         starts: Second at which each run started.
         stops: Second at which the capacity of each run is free again.
-        interrupted: 1 for each run that was preempted or lost an instance, otherwise 0.
+        interrupted: 1 for each run that was preempted or lost an instance, 2 for each run that failed, otherwise 0.
         states: State of each job. A job that runs is `WAITING`.
         lost: Instance-seconds of lost work, by row. Jobs without lost work have no entry.
         unrunnable: Rows of jobs that can never run.
         ended: Second at which each job that was removed while it waited ended, by row.
+        held: Rows of jobs that could not run, because a job that they depend on did not succeed.
+        ready: Second from which each job could run, by row, of the jobs that then waited for others to succeed.
+        moved: Instance type of each run that is not of the job's first type, by its number.
         last: Second of the last event of a rehearsal.
     """
 
@@ -34,6 +40,9 @@ class Record:
     lost: dict[int, int] = field(default_factory=dict)
     unrunnable: set[int] = field(default_factory=set)
     ended: dict[int, int] = field(default_factory=dict)
+    held: set[int] = field(default_factory=set)
+    ready: dict[int, int] = field(default_factory=dict)
+    moved: dict[int, str] = field(default_factory=dict)
     last: int = 0
 
     def keep(self, rows: Mapping[int, int], runs: Sequence[int]) -> None:
@@ -43,10 +52,12 @@ class Record:
             column[:] = array("q", [column[run] for run in runs])
         self.interrupted[:] = bytes(self.interrupted[run] for run in runs)
         self.states[:] = bytes(self.states[row] for row in rows)
-        for values in (self.lost, self.ended):
+        for values in (self.lost, self.ended, self.ready):
             kept = {rows[row]: value for row, value in values.items() if row in rows}
             values.clear()
             values.update(kept)
-        unrunnable = {rows[row] for row in self.unrunnable if row in rows}
-        self.unrunnable.clear()
-        self.unrunnable |= unrunnable
+        self.moved = {number: self.moved[run] for number, run in enumerate(runs) if run in self.moved}
+        for members in (self.unrunnable, self.held):
+            kept_rows = [rows[row] for row in members if row in rows]
+            members.clear()
+            members.update(kept_rows)

@@ -198,7 +198,6 @@ def run_shared(queues: Sequence[SharedList], priorities: Sequence[int], changes:
         for index in order:
             if events or queues[index].must_rank(t):
                 queues[index].schedule(t)
-                queues[index].last_ranking = t
         for queue in queues:
             queue.in_use[t] = {run.job.share: queue.held_instances(run.job.share) for run in queue.running}
         if t >= last and not any(queue.running for queue in queues):

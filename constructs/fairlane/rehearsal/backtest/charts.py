@@ -1,7 +1,6 @@
 """Charts of a back-test as Plotly figures: real and rehearsed use and waits."""
 
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Final
 
 from fairlane._charts.chart import Chart, Entry
@@ -64,5 +63,5 @@ def waits_chart(trace: Trace, runs: LastRuns, share: str | None) -> Chart:
 
 
 def _means(use: Timeline, grid: Sequence[int]) -> list[float]:
-    means = [round(use.integral([span]) / (span[1] - span[0]), 3) for span in pairwise(grid)]
+    means = [round(mean, 3) for mean in use.means(grid)]
     return [*means, means[-1]]

@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from math import fsum
 from statistics import correlation
 from typing import Final
@@ -147,7 +146,7 @@ def _compare(name: str, trace: Trace, runs: LastRuns, indexes: Iterable[int], gr
         jobs=len(chosen),
         never_ran=len(chosen) - len(rows),
         wait=Error.of(real, rehearsed),
-        use=Error.of(_means(real_use, grid), _means(rehearsed_use, grid)),
+        use=Error.of(real_use.means(grid), rehearsed_use.means(grid)),
         real_use=real_use,
         rehearsed_use=rehearsed_use,
     )
@@ -159,10 +158,6 @@ def _use(runs: Iterable[tuple[Span, int]]) -> Timeline:
         changes[start] += units
         changes[stop] -= units
     return Timeline(changes)
-
-
-def _means(use: Timeline, grid: Sequence[int]) -> list[float]:
-    return [(stop - start) / HOUR for start, stop in pairwise(map(use.sum_until, grid))]
 
 
 def _correlation(real: Sequence[float], rehearsed: Sequence[float]) -> float | None:

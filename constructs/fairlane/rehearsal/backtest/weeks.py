@@ -7,7 +7,7 @@ from statistics import fmean
 from typing import Final
 
 from fairlane.rehearsal.backtest.comparison import LastRuns
-from fairlane.rehearsal.timeline import Timeline, intersect_spans
+from fairlane.rehearsal.timeline import Timeline, as_spans, intersect_spans, total_seconds
 from fairlane.scheduler.job import Trace
 
 WEEK: Final = 7 * 86_400
@@ -83,8 +83,8 @@ def find_weeks(
     weeks = []
     for number, waits in sorted(real.items()):
         start = origin + number * WEEK
-        spans = intersect_spans(waiting, [(start, start + WEEK)])
-        seconds = sum(end - begin for begin, end in spans)
+        spans = intersect_spans(waiting, as_spans([(start, start + WEEK)]))
+        seconds = total_seconds(spans)
         mean, rehearsed = mine.get(number, (fmean(waits), None))
         weeks.append(
             Week(

@@ -11,7 +11,7 @@ from fairlane.hyperpod.team_objects import PART_PRIORITIES
 from fairlane.rehearsal.hyperpod.cluster_job import ClusterJob
 from fairlane.rehearsal.hyperpod.cluster_setup import ClusterSetup
 from fairlane.rehearsal.traces.cells import Cells
-from fairlane.rehearsal.traces.reader import RowReader, read_jobs
+from fairlane.rehearsal.traces.row_reader import RowReader, read_jobs
 
 _COLUMNS: Final = {
     "priority_class": "class",
@@ -107,7 +107,7 @@ class _Reader(RowReader[ClusterJob]):
         run = seconds.pop("run")
         job = ClusterJob(
             team=cells.text(team),
-            submit=self._times.second(cells),
+            submit=self.times.second(cells),
             run=run,
             instance_type=cells.text("instance_type"),
             priority_class=cells.text("class"),

@@ -9,6 +9,7 @@ from fairlane.rehearsal.checks import rehearsal_problems
 from fairlane.rehearsal.recommend.objectives import Constraint, Objective
 from fairlane.rehearsal.recommend.resampling import MAX_TRACES
 from fairlane.rehearsal.recommend.search import search_problems
+from fairlane.scheduler.dependencies import among_themselves
 from fairlane.scheduler.job import Trace
 from fairlane.scheduler.options import Strategies
 from fairlane.scheduling import Capacity, SchedulingPolicy
@@ -19,7 +20,7 @@ _MAX_SEED: Final = 2**32 - 1  # of numpy, which Optuna draws with
 
 
 def split(trace: Trace, hold_out: float) -> tuple[Trace, Trace]:
-    """Return the jobs before and after a moment of a trace.
+    """Return the jobs before and after a moment of a trace. Dependencies between the two parts are left out.
 
     Args:
         trace: Trace with jobs.
@@ -27,8 +28,8 @@ def split(trace: Trace, hold_out: float) -> tuple[Trace, Trace]:
     """
     first, last = trace.submits[0], trace.submits[-1]
     moment = first + (last - first) * (1 - hold_out)
-    before = [job for job in trace if job.submit < moment]
-    return Trace.of(before), Trace.of(job for job in trace if job.submit >= moment)
+    before = among_themselves(job for job in trace if job.submit < moment)
+    return Trace.of(before), Trace.of(among_themselves(job for job in trace if job.submit >= moment))
 
 
 def recommendation_problems(

@@ -1,10 +1,11 @@
 """Traces of past time in another order, to measure how much a number depends on chance."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 from typing import Final
 
+from fairlane.scheduler.dependencies import among_themselves
 from fairlane.scheduler.job import Job, Trace
 
 MAX_TRACES: Final = 1000
@@ -46,6 +47,7 @@ def resampled(trace: Trace, number: int, seed: int) -> Iterator[Trace]:
 
     The last block of most traces is shorter than the others. It is drawn for the last place only, and another block
     there loses its jobs after this length, so that the traces have neither idle time nor jobs beyond the last one.
+    Dependencies on jobs of another block are left out.
 
     Args:
         trace: Trace with jobs.
@@ -64,8 +66,14 @@ def resampled(trace: Trace, number: int, seed: int) -> Iterator[Trace]:
         if rest:
             drawn.append(random.randrange(full + 1))
         yield Trace.of(
-            replace(job, submit=submit, started=None, stopped=None)
+            job
             for place, source in enumerate(drawn)
-            for job in blocks[source]
-            if (submit := job.submit + (place - source) * length) <= end
+            for job in among_themselves(_moved(blocks[source], (place - source) * length, end), f" ({place})")
         )
+
+
+def _moved(jobs: Iterable[Job], seconds: int, end: int) -> Iterator[Job]:
+    """Yield the jobs that many seconds later, without those after the end."""
+    for job in jobs:
+        if (submit := job.submit + seconds) <= end:
+            yield replace(job, submit=submit, started=None, stopped=None)

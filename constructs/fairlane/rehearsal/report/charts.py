@@ -5,7 +5,7 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import cycle, pairwise
+from itertools import cycle
 from textwrap import wrap
 from typing import Any, Final
 
@@ -117,14 +117,16 @@ def use_chart(
         top: Capacity that the axis reaches at least. Default: 0.
     """
     colors = colors or series_colors(use)
-    grid = sorted({time for timeline in use.values() for time in timeline.times} | {window.start, window.end})
-    if len(grid) > _MOST_STEPS:
+    few = all(len(timeline) <= _MOST_STEPS for timeline in use.values())
+    times = (time for timeline in use.values() for time in timeline.times) if few else ()
+    grid = sorted({window.start, window.end, *times})
+    if not few or len(grid) > _MOST_STEPS:
         grid = [window.start + (window.end - window.start) * step // _MOST_STEPS for step in range(_MOST_STEPS + 1)]
     x = [window.x(time) for time in grid]
     data, legend, lines, below = [], [], [{**_across(capacity), "line": _line("var(--mark)", "dot")}], 0.0
     for share, timeline in use.items():
         color = colors[share]
-        means = [timeline.integral([span]) / (span[1] - span[0]) for span in pairwise(grid) if span[1] > span[0]]
+        means = timeline.means(grid)
         data.append(
             {
                 "type": "scatter",

@@ -25,7 +25,8 @@ from fairlane.rehearsal.report.summary import (
     describe_use,
 )
 from fairlane.rehearsal.report.table import NO_SHARE, columns, duration, others_label, rows
-from fairlane.rehearsal.timeline import Timeline, sum_timelines
+from fairlane.rehearsal.results import ShareResult
+from fairlane.rehearsal.timeline import sum_timelines
 from fairlane.scheduling import NUM_INSTANCES
 
 _ALL: Final = "all jobs"
@@ -167,23 +168,15 @@ def _charts(
 ) -> list[Chart]:
     """Return the charts of a rehearsal. Shares without a color are combined."""
     with_jobs = [group for group, numbers in groups.items() if numbers["jobs"]]
-    use: dict[str, list[Timeline]] = {group: [] for group in with_jobs}
-    group_of = {name: name or NO_SHARE if (name or NO_SHARE) in colors else others for name in rehearsal.shares}
+    members: dict[str, list[ShareResult]] = {group: [] for group in with_jobs}
     for name, share in rehearsal.shares.items():
         if share.jobs:
-            use[group_of[name]].append(share.use)
+            members[name or NO_SHARE if (name or NO_SHARE) in colors else others].append(share)
+    names = {group: [share.name for share in shares] for group, shares in members.items()}
     entitled = {group: entitlement for group in with_jobs if (entitlement := groups[group]["entitlement"])}
-    waits: dict[str, list[float]] = {group: [] for group in with_jobs}
-    stops: dict[str, list[int]] = {group: [] for group in with_jobs}
-    trace = rehearsal.trace
-    for index, outcome in zip(trace.shares, rehearsal.outcomes, strict=True):
-        group = group_of[trace.share_names[index]]
-        waits[group].append(math.inf if outcome.first_start is None else outcome.waited)
-        if outcome.preemptions:
-            stops[group] += [run.stop for run in outcome.runs if run.preempted]
-    timelines = {group: sum_timelines(each) for group, each in use.items()}
+    timelines = {group: sum_timelines([share.use for share in shares]) for group, shares in members.items()}
     return [
         use_chart(timelines, entitled, sum(rehearsal.capacity.values()), axes.window, colors, top=axes.capacity),
-        waits_chart(waits, colors, axes.longest_wait),
-        preemptions_chart(stops, axes.window, colors),
+        waits_chart({group: rehearsal.waits(each) for group, each in names.items()}, colors, axes.longest_wait),
+        preemptions_chart({group: rehearsal.stops(each) for group, each in names.items()}, axes.window, colors),
     ]

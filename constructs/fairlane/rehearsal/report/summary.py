@@ -133,12 +133,8 @@ def _rank_shares(rehearsals: Iterable[Rehearsal]) -> tuple[list[str], list[str]]
     """Return all shares, and at most ten with the most work of jobs that ran, in the same order."""
     work: dict[str, int] = {}
     for rehearsal in rehearsals:
-        trace, amounts = rehearsal.trace, Counter[int]()
-        for row in rehearsal.outcomes.started_rows(range(len(trace))):
-            amounts[trace.shares[row]] += trace.instances[row] * trace.runs[row]
-        here = {trace.share_names[share]: amount for share, amount in amounts.items()}
         for name in rehearsal.shares:
-            work[name] = max(work.get(name, 0), here.get(name, 0))
+            work[name] = max(work.get(name, 0), rehearsal.work.get(name, 0))
     largest = {*sorted(work, key=lambda name: -work[name])[:_MOST_SHARES]}
     return [*work], [name for name in work if name in largest]
 

@@ -7,12 +7,12 @@ from typing import Any, Final
 
 from fairlane.errors import Problem
 
-_LARGEST: Final = 10**9
-_LONGEST: Final = 10**11
-_EPOCH: Final = 10**8
+LARGEST: Final = 10**9
+LONGEST: Final = 10**11
+EPOCH: Final = 10**8
 """Numbers from here on are seconds since 1970: this one is in 1973, or three years after another origin."""
-_EPOCH_MS: Final = 10**11
-_LONGEST_MS: Final = 1000 * _LONGEST
+EPOCH_MS: Final = 10**11
+LONGEST_MS: Final = 1000 * LONGEST
 _TIME: Final = "seconds, 0 or more, or a time since 1970 or in ISO 8601"
 
 
@@ -37,25 +37,36 @@ class Cells:
         """Return a text. Empty if the cell is empty."""
         return str(self._row[name]).strip() if name in self else ""
 
-    def whole(self, name: str, lowest: int, highest: int = _LARGEST) -> int:
+    def texts(self, name: str) -> tuple[str, ...]:
+        """Return the texts of a list, or of a text in which semicolons separate them. Empty if the cell is empty."""
+        got = self._row.get(name)
+        parts = got if isinstance(got, list | tuple) else self.text(name).split(";")
+        return tuple(text for part in parts if (text := str(part).strip()))
+
+    def part(self, name: str) -> float:
+        """Return a number, 0 to 1."""
+        number = parse_number(self._row.get(name))
+        return number if number is not None and 0 <= number <= 1 else self.refuse(name, "a number, 0 to 1")
+
+    def whole(self, name: str, lowest: int, highest: int = LARGEST) -> int:
         """Return a whole number in a range, both ends included."""
-        number = _number(self._row.get(name))
+        number = parse_number(self._row.get(name))
         if number is not None and number.is_integer() and lowest <= number <= highest:
             return int(number)
-        bounds = f"{lowest} or more" if highest == _LARGEST else f"{lowest} to {highest}"
+        bounds = f"{lowest} or more" if highest == LARGEST else f"{lowest} to {highest}"
         return self.refuse(name, f"a whole number, {bounds}")
 
     def seconds(self, name: str) -> int:
         """Return a duration above 0, rounded up to whole seconds."""
-        number = _number(self._row.get(name))
-        if number is not None and 0 < number <= _LONGEST:
+        number = parse_number(self._row.get(name))
+        if number is not None and 0 < number <= LONGEST:
             return math.ceil(number)
         return self.refuse(name, "seconds, more than 0")
 
     def time(self, name: str) -> tuple[int, bool]:
         """Return a time in whole seconds, and True if the seconds count from 1970."""
         got = self._row.get(name)
-        number = _number(got)
+        number = parse_number(got)
         if number is None:
             try:
                 time = got if isinstance(got, datetime) else datetime.fromisoformat(str(got).strip())
@@ -63,9 +74,9 @@ class Cells:
             except (ValueError, OverflowError):
                 return self.refuse(name, _TIME), False
             return (int(number), True) if number >= 0 else (self.refuse(name, _TIME), False)
-        if not 0 <= number <= _LONGEST_MS:
+        if not 0 <= number <= LONGEST_MS:
             return self.refuse(name, _TIME), False
-        return int(number / 1000 if number >= _EPOCH_MS else number), number >= _EPOCH
+        return int(number / 1000 if number >= EPOCH_MS else number), number >= EPOCH
 
     def raw(self, name: str, *, round_up: bool = False) -> Any:
         """Return a whole number if the cell has one, otherwise its content. None if the cell is empty.
@@ -76,7 +87,7 @@ class Cells:
         """
         if name not in self:
             return None
-        number = _number(self._row[name])
+        number = parse_number(self._row[name])
         if number is None or not math.isfinite(number) or not (round_up or number.is_integer()):
             return self._row[name]
         return math.ceil(number)
@@ -94,10 +105,14 @@ class Cells:
 
 
 class JobTimes:
-    """Times of the jobs of a file, which all count from the same origin."""
+    """Times of the jobs of a file, which all count from the same origin.
+
+    Attributes:
+        since_1970: True if the times count from 1970. None before the first time.
+    """
 
     def __init__(self) -> None:
-        self._since_1970: bool | None = None
+        self.since_1970: bool | None = None
 
     def second(self, cells: Cells, name: str = "submit") -> int:
         """Return the second in a column of a row."""
@@ -105,15 +120,15 @@ class JobTimes:
         second, since_1970 = cells.time(name)
         if len(cells.problems) > before:
             return second
-        if self._since_1970 is None:
-            self._since_1970 = since_1970
-        if since_1970 != self._since_1970:
-            kind = "time" if self._since_1970 else "number of seconds"
+        if self.since_1970 is None:
+            self.since_1970 = since_1970
+        if since_1970 != self.since_1970:
+            kind = "time" if self.since_1970 else "number of seconds"
             return cells.refuse(name, f"a {kind}, as in the rows before")
         return second
 
 
-def _number(got: Any) -> float | None:
+def parse_number(got: Any) -> float | None:
     """Return the number in a cell, or None. NaN is a number that is in no range."""
     if isinstance(got, bool | datetime):
         return None

@@ -4,9 +4,9 @@ import csv
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, count
+from itertools import accumulate, chain, count, islice
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 from fairlane.errors import ConfigurationError, Problem
 
@@ -14,10 +14,14 @@ Row: TypeAlias = tuple[int, Mapping[str, Any] | Problem]
 """Line of the row, and its values by column, or the problem of a row that cannot be read."""
 
 
+_T = TypeVar("_T")
+
+
 class UnreadableRest(Problem):
     """Problem of a row after which the rest of the file cannot be read."""
 
 
+_CHUNK: Final = 16_384  # rows of a CSV file in memory at a time
 _BATCH: Final = 65_536  # rows of a Parquet file in memory at a time
 
 
@@ -52,7 +56,7 @@ def open_table(path: Path) -> Table:
     return Table(None, chain([first], rows)) if line or isinstance(content, Problem) else Table([*content], rows)
 
 
-def _with_file_errors(path: Path, rows: Iterable[Row]) -> Iterator[Row]:
+def _with_file_errors(path: Path, rows: Iterable[_T]) -> Iterator[_T]:
     """Yield the rows, and raise a `ConfigurationError` if the file cannot be read."""
     try:
         yield from rows
@@ -64,40 +68,88 @@ def _with_file_errors(path: Path, rows: Iterable[Row]) -> Iterator[Row]:
         raise ConfigurationError(str(path), [Problem.relation((), sentence)]) from error
 
 
-def _csv(path: Path) -> Iterator[Row]:
-    """Yield the header as the keys of line 0, then the rows."""
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Rows of a CSV file.
+
+    Attributes:
+        header: Names of the columns.
+        lines: Line of each row.
+        cells: Cells of each row. Rows without text are left out.
+        rest: Problem of the row behind these rows, after which the rest of the file cannot be read. None without one.
+    """
+
+    header: Sequence[str]
+    lines: Sequence[int]
+    cells: Sequence[list[str]]
+    rest: UnreadableRest | None = None
+
+    def row(self, index: int) -> Row:
+        """Return a row with its line."""
+        line, cells = self.lines[index], self.cells[index]
+        if len(cells) == len(self.header):
+            return line, dict(zip(self.header, cells, strict=True))
+        number = len(self.header)
+        sentence = f"the row has {len(cells)} cells, but the header has {number}: use as many as the header"
+        return line, Problem.relation((), sentence, line)
+
+
+def csv_chunks(path: Path) -> Iterator[Chunk]:
+    """Yield the rows of a CSV file in chunks. The first chunk has the header only, and an empty file has no chunk.
+
+    Raises:
+        ConfigurationError: If the file cannot be read, or if several columns have the same name.
+    """
+    yield from _with_file_errors(path, _csv_chunks(path))
+
+
+def _csv_chunks(path: Path) -> Iterator[Chunk]:
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.reader(file, strict=True)
         header: list[str] = []
+        size = 1
         while True:
+            before, cells, rest = reader.line_num, list[list[str]](), None
             try:
-                cells = next(reader, None)
+                cells.extend(islice(reader, size))  # the rows before an error stay in the list
             except csv.Error as error:
                 sentence = f"the row is not valid CSV: {error}"
-                yield reader.line_num, UnreadableRest.relation((), sentence, reader.line_num)
+                rest = UnreadableRest.relation((), sentence, reader.line_num)
+            if not cells and not rest:
                 return
-            if cells is None:
-                return
-            if not any(cells):
-                continue
-            line = reader.line_num
-            if not header:
-                header = [cell.strip() for cell in cells]
+            lines = _lines(before, reader.line_num, cells)
+            if not all(map(any, cells)):
+                lines = [line for line, row in zip(lines, cells, strict=True) if any(row)]
+                cells = [row for row in cells if any(row)]
+            if not header and cells:
+                header, lines, cells = [cell.strip() for cell in cells[0]], (), []
+                size = _CHUNK
                 if repeated := sorted({name for name in header if header.count(name) > 1}):
                     sentence = "several columns have this name: give each column its own name"
                     raise ConfigurationError(str(path), [Problem.relation((name,), sentence) for name in repeated])
-                yield 0, dict.fromkeys(header)
-            elif len(cells) != len(header):
-                sentence = (
-                    f"the row has {len(cells)} cells, but the header has {len(header)}: use as many as the header"
-                )
-                yield line, _row_problem(line, sentence)
-            else:
-                yield line, dict(zip(header, cells, strict=True))
+                yield Chunk(header, lines, cells)
+            elif cells or rest:
+                yield Chunk(header, lines, cells, rest)
+            if rest:
+                return
 
 
-def _row_problem(line: int, sentence: str) -> Problem:
-    return Problem.relation((), sentence, line)
+def _lines(before: int, after: int, rows: Sequence[list[str]]) -> Sequence[int]:
+    """Return the last line of each row."""
+    if after - before == len(rows):
+        return range(before + 1, after + 1)
+    breaks = (sum(cell.count("\n") + cell.count("\r") - cell.count("\r\n") for cell in row) for row in rows)
+    return [line + number for number, line in enumerate(accumulate(breaks), before + 1)]
+
+
+def _csv(path: Path) -> Iterator[Row]:
+    """Yield the header as the keys of line 0, then the rows."""
+    for number, chunk in enumerate(_csv_chunks(path)):
+        if not number and chunk.header:
+            yield 0, dict.fromkeys(chunk.header)
+        yield from map(chunk.row, range(len(chunk.cells)))
+        if chunk.rest:
+            yield chunk.rest.line or 0, chunk.rest
 
 
 def _json_lines(path: Path) -> Iterator[Row]:

@@ -23,9 +23,19 @@ def write_trace(trace: Trace, path: str | Path, *, unit: Unit = "instances") -> 
     if Path(path).suffix.lower() != ".csv":
         raise ConfigurationError(str(path), [Problem((), Path(path).name, "a file name that ends in .csv")])
     columns = ["share", "priority", "instances", "instance_type", "submit", "run", "checkpoint", "restart", "name"]
+    special = {
+        "attempts": trace.attempts,
+        **dict.fromkeys(("fails_after", "fails"), trace.failures),
+        "after": trace.after,
+        "instance_types": trace.preferences,
+        "nodes": trace.nodes,
+        "queue": trace.queue_names,
+    }
+    columns += [name for name, values in special.items() if values]
     columns += ["started", "stopped"] if trace.started else []
     with open_output(Path(path)) as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(unit if name == "instances" else name for name in columns)
         for job in trace.jobs:
-            writer.writerow(getattr(job, name) for name in columns)
+            values = [getattr(job, name) for name in columns]
+            writer.writerow(";".join(value) if isinstance(value, tuple) else value for value in values)

@@ -58,6 +58,11 @@ FULL = Job(
     run=3600,
     checkpoint=600,
     restart=30,
+    attempts=3,
+    fails_after=60,
+    fails=0.25,
+    nodes=2,
+    queue="training",
     name="a",
     started=65,
     stopped=4000,
@@ -65,7 +70,7 @@ FULL = Job(
 
 
 def test_all_formats_give_the_same_job(tmp_path: Path) -> None:
-    row = {name: getattr(FULL, name) for name in Job.__slots__}
+    row = {name: getattr(FULL, name) for name in Job.__slots__ if name not in ("after", "instance_types")}
     names, values = ",".join(row), ",".join(map(str, row.values()))
     assert read_job(csv(tmp_path, f"{names}\n{values}\n")) == FULL
     assert read_job(jsonl(tmp_path, row)) == FULL
@@ -196,6 +201,19 @@ def test_unknown_columns_are_ignored_with_advice(tmp_path: Path) -> None:
         ({"checkpoint": 0}, "checkpoint: got 0, allowed: seconds, more than 0"),
         ({"checkpoint": -1}, "checkpoint: got -1, allowed: seconds, more than 0"),
         ({"restart": -1}, "restart: got -1, allowed: a whole number, 0 or more"),
+        ({"attempts": 0}, "attempts: got 0, allowed: a whole number, 1 to 10"),
+        ({"attempts": 11}, "attempts: got 11, allowed: a whole number, 1 to 10"),
+        ({"fails_after": 0}, "fails_after: got 0, allowed: seconds, more than 0"),
+        ({"fails_after": 3601}, "fails_after: the job ends after 3600 seconds, before it fails: use at most 3600"),
+        ({"fails_after": 1, "fails": 1.5}, "fails: got 1.5, allowed: a number, 0 to 1"),
+        ({"fails_after": 1, "fails": -0.1}, "fails: got -0.1, allowed: a number, 0 to 1"),
+        ({"fails_after": 1, "fails": "often"}, "fails: got 'often', allowed: a number, 0 to 1"),
+        ({"fails": 0.5}, "fails_after: missing; use the seconds of work after which a run fails"),
+        ({"nodes": 0}, "nodes: got 0, allowed: a whole number, 1 to 1000"),
+        ({"after": "train"}, "after: got 'train', allowed: the name of a job of the trace"),
+        ({"name": "a", "after": "a"}, "after: the jobs a -> a wait for each other in a circle: remove a dependency"),
+        ({"after": "b", "name": "b;"}, "after: got 'b', allowed: the name of a job of the trace"),
+        ({"instance_type": "a", "instance_types": "b;c"}, "instance_types: the row has instance_type, too: use one"),
     ],
     ids=str,
 )
@@ -438,3 +456,61 @@ def test_real_times_are_written_and_read_again(tmp_path: Path) -> None:
 def test_real_times_out_of_order_are_problems_of_a_trace() -> None:
     trace = Trace.of([Job(submit=5, run=1, started=4, stopped=9), Job(submit=5, run=1, started=-1, stopped=9)])
     assert [problem.field for problem in trace.problems()] == [("trace", 0, "started"), ("trace", 1, "started")]
+
+
+CHAIN = """name,submit,run,instances,after
+a,0,10,1,
+b,1,10,1,a
+c,2,10,1,"a; b"
+"""
+
+
+def test_lists_are_read_from_all_formats_and_written(tmp_path: Path) -> None:
+    jobs = [
+        Job(name="a", submit=0, run=10, instance_types=("x", "y")),
+        Job(name="b", submit=1, run=10, instance_type="y", after=("a",)),
+        Job(name="c", submit=2, run=10, instance_types=("y",), after=("a", "b"), queue="q"),
+    ]
+    trace = Trace.of(jobs)
+    assert list(trace) == jobs
+    write_trace(trace, tmp_path / "written.csv")
+    assert list(read_trace(tmp_path / "written.csv")) == jobs
+    row: dict[str, Any] = {"submit": 0, "run": 10, "instances": 1}
+    rows = [row | {"name": "a"}, row | {"name": "b", "after": ["a"], "instance_types": ["x", "y"]}]
+    columns = {name: [each.get(name) for each in rows] for name in rows[1]}
+    for path in (jsonl(tmp_path, *rows), table(tmp_path, **columns)):
+        job = read_trace(path)[1]
+        assert (job.after, job.instance_types) == (("a",), ("x", "y"))
+
+
+def test_unknown_names_and_circles_are_mistakes_with_their_lines(tmp_path: Path) -> None:
+    assert [job.after for job in read_trace(csv(tmp_path, CHAIN))] == [(), ("a",), ("a", "b")]
+    text = CHAIN.replace("a,0,10,1,", "a,0,10,1,c") + "d,3,10,1,e;a\ne,4,0,1,\nf,5,10,1,f\ng,6,10,1,none\n"
+    assert mistakes(csv(tmp_path, text)) == [
+        "line 6, run: got '0', allowed: seconds, more than 0",
+        "line 2, after: the jobs a -> c -> b -> a wait for each other in a circle: remove a dependency",
+        "line 3, after: the jobs a -> c -> b -> a wait for each other in a circle: remove a dependency",
+        "line 4, after: the jobs a -> c -> b -> a wait for each other in a circle: remove a dependency",
+        "line 7, after: the jobs f -> f wait for each other in a circle: remove a dependency",
+        "line 8, after: got 'none', allowed: the name of a job of the trace",
+    ]
+
+
+def test_rows_that_depend_on_bad_rows_are_left_out_with_them(tmp_path: Path) -> None:
+    path = csv(tmp_path, CHAIN.replace("a,0,10", "a,0,") + "d,3,10,1,\n")
+    trace = read_trace(path, skip_bad_rows=True)
+    assert [job.name for job in trace] == ["d"]
+    assert list(trace.advice) == [f"{path}: 3 of 4 rows are left out: after not allowed (2), run missing (1)"]
+
+
+def test_a_queue_that_is_not_rehearsed_is_a_mistake(tmp_path: Path) -> None:
+    text = "submit,run,instances,queue\n0,1,1,a\n0,1,1,b\n0,1,1,\n"
+    a, b = {"a": Fifo()}, {"b": Fifo()}
+    assert [job.queue for job in read_trace(csv(tmp_path, text))] == ["a", "b", ""]
+    assert mistakes(csv(tmp_path, text), queues=a | b) == ["line 4, queue: missing; use a queue of the rehearsal: a, b"]
+    assert mistakes(csv(tmp_path, text), queues=a) == ["line 3, queue: got 'b', allowed: a queue of the rehearsal: a"]
+    without = csv(tmp_path, "submit,run,instances\n0,1,1\n")
+    assert [job.queue for job in read_trace(without, queues=a)] == [""]
+    assert mistakes(without, queues=a | b) == [
+        "queue: missing; use a column with this name, because several queues are rehearsed"
+    ]
