@@ -75,8 +75,7 @@ class Recommendation:
         """
         comparison = self.held_out[self.objective]
         return (
-            self.found is not self.given
-            and comparison.found < comparison.given
+            comparison.found < comparison.given
             and comparison.better >= _SURE * (comparison.better + comparison.worse)
             and self.never_ran.found <= self.never_ran.given
             and not self.broken

@@ -60,6 +60,35 @@ def test_wrong_weights_are_found_and_better_ones_recommended() -> None:
         assert OBJECTIVES["worst-p95"](rehearse(each, held_out, capacity=24)) == number
 
 
+def equal_shares(seed: int) -> Trace:
+    """Return jobs of two shares with the same load, for which equal weights are best."""
+    load = Load(jobs_per_day=34, instances=2, run=hours(4), spread=0.5, weekend=1)
+    return generate(seed, days=28, shares={"a": load, "b": load})
+
+
+@pytest.mark.parametrize("weights", [{"a": 1, "b": 20}, {"a": 20, "b": 1}])
+def test_equal_shares_get_equal_weights(weights: dict[str, float]) -> None:
+    recommendation = found(FairShare(weights), equal_shares(2), trials=12, bootstrap=4)
+    assert recommendation.is_better
+    policy = recommendation.found.policy
+    assert isinstance(policy, FairShare)
+    assert 0.5 < policy.weight_factors["a"] / policy.weight_factors["b"] < 2
+
+
+@pytest.mark.parametrize(("seed", "bootstrap"), [(3, 0), (4, 12)])
+def test_a_policy_that_is_best_by_chance_is_not_recommended(seed: int, bootstrap: int) -> None:
+    """The given weights are the best ones. Others are better on the first part, and then worse or seldom better."""
+    recommendation = found(FairShare({"a": 1, "b": 1}), equal_shares(seed), trials=25, bootstrap=bootstrap, seed=seed)
+    assert recommendation.found is not recommendation.given
+    assert recommendation.found.measures["worst-p95"] < recommendation.given.measures["worst-p95"]
+    comparison = recommendation.held_out["worst-p95"]
+    assert (comparison.found < comparison.given) == (bootstrap > 0)
+    assert not recommendation.is_better
+    assert answer(recommendation).startswith(
+        "No better than what you have: on jobs that the search did not see, the p95 wait of the share that waits longest"
+    )
+
+
 def test_wrong_quotas_are_found_and_better_ones_recommended() -> None:
     """The busy share owns 4 of 24 instances and borrows none."""
     recommendation = found(quotas(a=4, b=20), trace(a=BUSY, b=RARE), capacity={P4: 24}, objective="mean-wait")
@@ -134,6 +163,22 @@ def test_no_policy_is_recommended_that_breaks_a_constraint_on_the_first_part() -
     assert not recommendation.is_better
     assert answer(recommendation) == (
         "No better than what you have: on the first part of the trace, none of 6 policies keeps a.p95<1s."
+    )
+
+
+def test_a_policy_that_breaks_a_constraint_later_is_not_recommended() -> None:
+    """The jobs that the search sees wait less than four days, and a burst of later ones does not."""
+    burst = [Job(share="a", submit=26 * 86_400, run=86_400, instances=2) for _ in range(60)]
+    limit = Constraint.parse("a.max<4d")
+    jobs = Trace.of([*TWO, *burst])
+    recommendation = found(FairShare({"a": 1, "b": 500}), jobs, constraints=[limit], trials=8, bootstrap=0)
+    comparison = recommendation.held_out["worst-p95"]
+    assert comparison.found < comparison.given
+    assert recommendation.found.excess == 0
+    assert recommendation.broken == [limit]
+    assert not recommendation.is_better
+    assert answer(recommendation) == (
+        "No better than what you have: on jobs that the search did not see, the best of 9 policies breaks a.max<4d."
     )
 
 
