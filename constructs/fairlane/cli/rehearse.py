@@ -1,6 +1,7 @@
 """Command `fairlane rehearse`: simulation of a queue or a HyperPod cluster with a trace of jobs."""
 
 import argparse
+import gc
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -120,7 +121,10 @@ def _rehearse_queue(arguments: argparse.Namespace) -> int:
                 progress=progress_bar(name) if jobs is trace else None,
             )
 
-        rehearsals = {name: rehearse_with(name, strategies) for name in compared}
+        rehearsals = {}
+        for name in compared:
+            rehearsals[name] = rehearse_with(name, strategies)
+            gc.collect()  # the parts of an engine refer to each other, and hold columns of all jobs
         sensitivity = measure_sensitivity(rehearsals, rehearse_with) if arguments.sensitivity else None
         chance = None
         if arguments.bootstrap is not None:

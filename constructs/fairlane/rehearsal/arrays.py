@@ -9,17 +9,29 @@ except ModuleNotFoundError as error:
     sentence = 'the results of rehearsals need NumPy: run pip install "fairlane[report]"'
     raise ModuleNotFoundError(sentence, name="numpy") from error
 
-__all__ = ["Integers", "fits", "multiply", "np", "sum_by", "to_array"]
+__all__ = ["Integers", "fits", "multiply", "np", "shrink", "sum_by", "to_array", "to_small"]
 
 Integers: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 """Whole numbers: 64-bit integers, or Python numbers where the results do not fit into them."""
 
 _LARGEST: Final = 2**62
+_SMALL: Final = 2**30
 
 
 def to_array(column: Sequence[Any]) -> Integers:
     """Return a column as an array of 64-bit integers. It has the memory of the column if that has such integers."""
     return np.asarray(column, np.int64)
+
+
+def to_small(column: Sequence[Any]) -> Integers:
+    """Return a column of small numbers as an array, with the memory and the size of the numbers of the column."""
+    return np.asarray(column)
+
+
+def shrink(numbers: Integers) -> Integers:
+    """Return numbers as integers of 32 bits, if they and their differences fit."""
+    small = len(numbers) and max(abs(int(numbers.min())), abs(int(numbers.max()))) < _SMALL
+    return numbers.astype(np.int32) if small else numbers
 
 
 def fits(number: int) -> bool:

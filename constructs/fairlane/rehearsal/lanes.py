@@ -6,7 +6,7 @@ from itertools import chain
 from math import floor
 from typing import Final, TypeAlias
 
-from fairlane.rehearsal.arrays import Integers, np, to_array
+from fairlane.rehearsal.arrays import Integers, np, shrink, to_array, to_small
 from fairlane.rehearsal.timeline import Spans, Timeline, count_lists, intersect_spans, total_seconds
 from fairlane.scheduler.job import Trace
 from fairlane.scheduler.record import FAILED, WAITING, Record
@@ -54,20 +54,20 @@ class _Changes:
     lanes: Integers
 
     @classmethod
-    def of(cls, *parts: tuple[Integers, Integers | int, Integers]) -> "_Changes":
-        """Return changes, each with its second and its lane, in any order."""
-        times = np.concatenate([times for times, _, _ in parts])
+    def of(cls, *parts: tuple[Integers, Integers, Integers]) -> "_Changes":
+        """Return the changes of parts: their seconds, the changes or one change for all, and their lanes."""
+        times = np.concatenate([seconds for seconds, _, _ in parts])
         order = np.argsort(times, kind="stable")
-        changes = np.concatenate([np.broadcast_to(change, times.shape) for times, change, _ in parts])
+        changes = np.concatenate([np.broadcast_to(change, seconds.shape) for seconds, change, _ in parts])
         return cls(times[order], changes[order], np.concatenate([lanes for _, _, lanes in parts])[order])
 
     def by_lane(self, number: int) -> Iterator[Timeline]:
         """Yield the timeline of each lane, 0 to `number` - 1."""
         order = order_by(self.lanes, number)
         ends = np.cumsum(np.bincount(self.lanes, minlength=number))
-        times, changes = self.times[order], self.changes[order]
         for start, stop in zip([0, *ends], ends, strict=False):
-            yield Timeline.of_sorted(times[start:stop], changes[start:stop])
+            own = order[start:stop]
+            yield Timeline.of_sorted(self.times[own], self.changes[own])
 
 
 def order_by(keys: Integers, number: int) -> Integers:
@@ -81,13 +81,13 @@ def compute_lanes(
     """Return the lanes of all jobs that can run, and the number of instances in use over time of all lanes."""
     types = max(1, len(trace.instance_types))
     number = max(1, len(trace.share_names) * types)
-    lanes = to_array(trace.shares) * types + to_array(trace.types)
+    lanes = to_small(trace.shares) * types + to_small(trace.types)
     lanes = lanes.astype(np.uint16 if number <= _SHORT else np.int64)
     rows = np.ones(len(trace), np.bool_)
     rows[[*record.unrunnable, *record.held]] = False
+    waiting = [timeline.spans_at_least(1) for timeline in _waiting(trace, record, lanes, rows).by_lane(number)]
     used = _lanes_of_runs(trace, record, lanes)
     use = _use(trace, record, used)
-    waiting = [timeline.spans_at_least(1) for timeline in _waiting(trace, record, lanes, rows).by_lane(number)]
     uses = [*use.by_lane(number)]
     found = {}
     for lane in dict.fromkeys(chain(lanes[rows].tolist(), used.tolist() if record.moved else ())):
@@ -107,7 +107,7 @@ def _lanes_of_runs(trace: Trace, record: Record, lanes: Integers) -> Integers:
 
 def _use(trace: Trace, record: Record, lanes: Integers) -> _Changes:
     """Return the changes of the number of instances in use, from the lane of each run."""
-    units = to_array(trace.instances)[to_array(record.rows)]
+    units = shrink(to_array(trace.instances))[to_array(record.rows)]
     return _Changes.of((to_array(record.starts), units, lanes), (to_array(record.stops), -units, lanes))
 
 
@@ -120,12 +120,13 @@ def _waiting(trace: Trace, record: Record, lanes: Integers, can_run: Integers) -
     failed = np.full(len(trace), -1)
     ends = stopped & (states[rows] == FAILED)
     failed[rows[ends]] = stops[ends]
+    more, less = np.ones(1, np.int8), -np.ones(1, np.int8)
     return _Changes.of(
-        (submits[can_run], 1, lanes[can_run]),
-        (np.full(int(left.sum()), record.last), -1, lanes[left]),
-        (to_array(record.starts), -1, lanes[rows]),
-        (stops[stopped], 1, lanes[rows[stopped]]),
-        (failed[failed >= 0], -1, lanes[failed >= 0]),
+        (submits[can_run], more, lanes[can_run]),
+        (np.full(int(left.sum()), record.last), less, lanes[left]),
+        (to_array(record.starts), less, lanes[rows]),
+        (stops[stopped], more, lanes[rows[stopped]]),
+        (failed[failed >= 0], less, lanes[failed >= 0]),
     )
 
 

@@ -1,5 +1,6 @@
 """Rehearsal: the result of a simulation, for each job and for each share."""
 
+from array import array
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
@@ -91,7 +92,7 @@ class Rehearsal:
         """
         return self.shares[name]
 
-    def waits(self, names: Collection[str]) -> list[float]:
+    def waits(self, names: Collection[str]) -> "array[float]":
         """Return the waiting times of the jobs of shares in seconds, sorted. Infinity for a job that never ran.
 
         Args:
@@ -130,10 +131,10 @@ class Rehearsal:
         """Lost work of each job in instance-seconds, by row. Jobs that lost none have no entry."""
         return self._record.lost
 
-    @cached_property
+    @property
     def remaining(self) -> Mapping[int, int]:
         """Instance-seconds that each job uses after the window, by row. Jobs that use none have no entry."""
-        return self._statistics.remaining()
+        return self._statistics.remaining
 
     @cached_property
     def fairness(self) -> Fairness | None:

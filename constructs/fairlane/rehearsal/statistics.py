@@ -1,11 +1,13 @@
 """Results of shares, computed from the columns of a trace and of a record."""
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from array import array
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
+from itertools import accumulate
 
-from fairlane.rehearsal.arrays import Integers, multiply, np, sum_by, to_array
+from fairlane.rehearsal.arrays import Integers, multiply, np, sum_by, to_array, to_small
 from fairlane.rehearsal.lanes import Lane, LaneKey, competing_uses, compute_lanes, order_by, ready_times
 from fairlane.rehearsal.results import SHORTEST_RUN, Backlog, ShareResult, Wait
 from fairlane.rehearsal.timeline import Spans, Timeline, as_spans, count_lists, list_spans, sum_timelines
@@ -55,10 +57,12 @@ class Statistics:
         for (share, _), lane in self.lanes.items():
             self._lanes_of.setdefault(share, []).append(lane)
         self._indexes = {name: index for index, name in enumerate(trace.share_names)}
+        self._shares = to_small(trace.shares)
+        self._count_jobs()
 
     def total(self) -> ShareResult:
         """Return the result of all shares together. It has no entitlement and no starvation."""
-        return self._result("", slice(None), self._use, None, as_spans([]))
+        return self._result("", range(len(self._jobs)), self._use, None, as_spans([]))
 
     def share(self, name: str) -> ShareResult:
         """Return the result of a share."""
@@ -66,14 +70,14 @@ class Statistics:
         entitled = self._entitlements.get(name)
         starved = count_lists(lane.starvation() for lane in lanes).spans_at_least(1)
         use = sum_timelines([lane.use for lane in lanes])
-        return self._result(name, self._rows([name]), use, sum(entitled.values()) if entitled else None, starved)
+        return self._result(name, self._indexes_of([name]), use, sum(entitled.values()) if entitled else None, starved)
 
     def combine(self, shares: Sequence[ShareResult]) -> ShareResult:
         """Return the result of several shares together. It is starved while one of them is."""
         entitled = [share.entitlement for share in shares if share.entitlement is not None]
         return self._result(
             "",
-            self._rows([share.name for share in shares]),
+            self._indexes_of(share.name for share in shares),
             sum_timelines([share.use for share in shares]),
             sum(entitled) if entitled else None,
             count_lists(as_spans(share.starvation) for share in shares).spans_at_least(1),
@@ -84,77 +88,88 @@ class Statistics:
         entitled = {key: lane.entitlement for key, lane in other.lanes.items()}
         return competing_uses({key: replace(lane, entitlement=entitled.get(key)) for key, lane in self.lanes.items()})
 
-    def waits(self, names: Collection[str]) -> list[float]:
+    def waits(self, names: Collection[str]) -> "array[float]":
         """Return the waiting times of the jobs of shares in seconds, sorted. Infinity for a job that never ran."""
-        rows = self._rows(names)
-        ran = self._ran[rows]
-        return [*np.sort(self._waits[rows][ran].astype(np.float64)).tolist(), *[math.inf] * int((~ran).sum())]
+        shares = self._indexes_of(names)
+        waits, _ = self._waits_and_slowdowns(shares)
+        never = self._sum(self._jobs, shares) - len(waits)
+        return array("d", waits.astype(np.float64).tobytes()) + array("d", [math.inf]) * never
 
     def stops(self, names: Collection[str]) -> list[int]:
         """Return the seconds at which runs of the shares were stopped."""
-        shares = [self._indexes[name] for name in names if name in self._indexes]
-        chosen = np.isin(to_array(self._trace.shares)[self._runs[self._stopped_runs]], shares)
-        stops: list[int] = to_array(self._record.stops)[self._stopped_runs][chosen].tolist()
+        runs = self._stopped_runs
+        runs = runs[np.isin(self._shares[self._runs[runs]], self._indexes_of(names))]
+        stops: list[int] = to_array(self._record.stops)[runs].tolist()
         return stops
 
     def work(self) -> dict[str, int]:
         """Return the instance-seconds of work of the jobs that ran, by share."""
         trace = self._trace
         amounts = multiply(to_array(trace.instances)[self._ran], to_array(trace.runs)[self._ran])
-        sums = sum_by(to_array(trace.shares)[self._ran], amounts, len(trace.share_names))
-        return dict(zip(trace.share_names, sums, strict=True))
-
-    def remaining(self) -> dict[int, int]:
-        """Return the instance-seconds that each job uses after the window, by row. Jobs that use none have no entry."""
-        rows = np.flatnonzero(self._is_left)
-        return dict(zip(rows.tolist(), self._left[rows].tolist(), strict=True))
+        return dict(zip(trace.share_names, self._add(self._ran, amounts), strict=True))
 
     def _result(
-        self, name: str, rows: Integers | slice, use: Timeline, entitlement: float | None, starvation: Spans
+        self, name: str, shares: Sequence[int], use: Timeline, entitlement: float | None, starvation: Spans
     ) -> ShareResult:
-        ran, states = self._ran[rows], to_array(self._record.states)[rows]
-        waits, runs = self._waits[rows][ran], to_array(self._trace.runs)[rows][ran]
-        slowdowns = np.maximum(1.0, (waits + runs) / np.maximum(runs, SHORTEST_RUN))
-        jobs, started = len(ran), len(waits)
-        left, running = self._is_left[rows], int(self._is_running[rows].sum())
-        stops = self._stops[rows]
+        jobs, started = self._sum(self._jobs, shares), self._sum(self._started, shares)
+        waits, slowdowns = self._waits_and_slowdowns(shares)
+        left, running = self._sum(self._left, shares), self._sum(self._running, shares)
         return ShareResult(
             name=name,
             jobs=jobs,
             never_ran=jobs - started,
-            failed=int((states == FAILED).sum()),
-            wait=Wait.from_seconds(np.sort(waits).tolist(), forever=jobs - started),
+            failed=self._sum(self._failed, shares),
+            wait=Wait.from_seconds(waits.tolist(), forever=jobs - started),
             slowdown=math.fsum(slowdowns.tolist()) / started if started else None,
-            preemptions=int(stops.sum()),
-            lost=sum(self._lost[rows].tolist()) if self._record.lost else 0,
-            stopping=int((to_array(self._trace.instances)[rows] * stops).sum()) * self._stop_seconds,
+            preemptions=self._sum(self._stops, shares),
+            lost=self._sum(self._lost, shares),
+            stopping=self._sum(self._stopped_units, shares) * self._stop_seconds,
             entitlement=entitlement,
             use=use,
             backlog=Backlog(
-                waiting=int(left.sum()) - running,
-                running=running,
-                instance_seconds=sum(self._left[rows].tolist()),
+                waiting=left - running, running=running, instance_seconds=self._sum(self._left_seconds, shares)
             ),
             starvation=list_spans(starvation),
         )
 
-    def _rows(self, names: Collection[str]) -> Integers:
+    def _waits_and_slowdowns(self, shares: Sequence[int]) -> tuple[Integers, Integers]:
+        """Return the sorted waiting times, and the slowdowns, of the jobs of shares that ran."""
+        rows = slice(None) if len(shares) == len(self._jobs) else self._rows(shares)
+        ran = self._ran[rows]
+        waits, runs = self._waits[rows][ran], to_array(self._trace.runs)[rows][ran]
+        slowdowns = np.maximum(1.0, (waits + runs) / np.maximum(runs, SHORTEST_RUN))
+        return np.sort(waits), slowdowns
+
+    def _rows(self, shares: Sequence[int]) -> Integers:
         """Return the rows of the jobs of shares."""
-        shares = [self._indexes[name] for name in names if name in self._indexes]
         parts = [self._order[self._edges[share] : self._edges[share + 1]] for share in shares]
         return np.concatenate([to_array([]), *parts])
+
+    def _indexes_of(self, names: Iterable[str]) -> list[int]:
+        return [self._indexes[name] for name in names if name in self._indexes]
+
+    @staticmethod
+    def _sum(amounts: Sequence[int], shares: Sequence[int]) -> int:
+        return sum(amounts[share] for share in shares)
+
+    def _count(self, rows: Integers | slice) -> list[int]:
+        """Return the number of rows of each share."""
+        numbers: list[int] = np.bincount(self._shares[rows], minlength=len(self._trace.share_names)).tolist()
+        return numbers
+
+    def _add(self, rows: Integers, amounts: Integers) -> list[int]:
+        """Return the sum of the amounts of rows by share."""
+        return sum_by(self._shares[rows], amounts, len(self._trace.share_names))
 
     @cached_property
     def _order(self) -> Integers:
         """Rows of all jobs, share by share."""
-        return order_by(to_array(self._trace.shares), len(self._trace.share_names))
+        return order_by(self._shares, len(self._trace.share_names)).astype(np.uint32)
 
     @cached_property
     def _edges(self) -> list[int]:
         """Position in `_order` of the first job of each share, and the number of jobs."""
-        numbers = np.bincount(to_array(self._trace.shares), minlength=len(self._trace.share_names))
-        edges: list[int] = [0, *np.cumsum(numbers).tolist()]
-        return edges
+        return [*accumulate(self._jobs, initial=0)]
 
     @cached_property
     def _ran(self) -> Integers:
@@ -179,44 +194,22 @@ class Statistics:
         """Numbers of the runs that were stopped."""
         return np.flatnonzero(to_array(self._record.interrupted) == STOPPED_RUN)
 
-    @cached_property
-    def _stops(self) -> Integers:
-        """Number of stopped runs of each job."""
-        return np.bincount(self._runs[self._stopped_runs], minlength=len(self._trace))
-
-    @cached_property
-    def _lost(self) -> Integers:
-        """Instance-seconds of lost work of each job, as Python numbers."""
-        lost = np.zeros(len(self._trace), object)
-        lost[[*self._record.lost]] = [*self._record.lost.values()]
-        return lost
-
-    @cached_property
-    def _late_runs(self) -> Integers:
-        """Numbers of the runs that stop after the window."""
-        return np.flatnonzero(to_array(self._record.stops) > self._end)
-
-    @cached_property
-    def _left(self) -> Integers:
-        """Instance-seconds that each job uses after the window."""
-        rows, starts = self._runs[self._late_runs], to_array(self._record.starts)[self._late_runs]
-        seconds = to_array(self._record.stops)[self._late_runs] - np.maximum(starts, self._end)
-        amounts = multiply(to_array(self._trace.instances)[rows], seconds)
-        left = np.zeros(len(self._trace), amounts.dtype)
-        np.add.at(left, rows, amounts)
-        return left
-
-    @cached_property
-    def _is_left(self) -> Integers:
-        """True for each job that waits or runs at the end of the window."""
-        left = np.zeros(len(self._trace), np.bool_)
-        left[self._runs[self._late_runs]] = True
-        return left
-
-    @cached_property
-    def _is_running(self) -> Integers:
-        """True for each job that runs at the end of the window."""
-        running = np.zeros(len(self._trace), np.bool_)
-        late = self._late_runs
-        running[self._runs[late[to_array(self._record.starts)[late] < self._end]]] = True
-        return running
+    def _count_jobs(self) -> None:
+        """Count jobs, runs and amounts by share."""
+        record, units = self._record, to_array(self._trace.instances)
+        self._jobs = self._count(slice(None))
+        self._started = self._count(self._ran)
+        self._failed = self._count(to_array(record.states) == FAILED)
+        stopped = self._runs[self._stopped_runs]
+        self._stops = self._count(stopped)
+        self._stopped_units = self._add(stopped, units[stopped])
+        lost = to_array([*record.lost])
+        self._lost = self._add(lost, np.array([*record.lost.values()], object))
+        late, end = np.flatnonzero(to_array(record.stops) > self._end), self._end
+        rows, starts, stops = self._runs[late], to_array(record.starts)[late], to_array(record.stops)[late]
+        seconds = multiply(units[rows], stops - np.maximum(starts, end))
+        self._left = self._count(np.unique(rows))
+        self._running = self._count(np.unique(rows[starts < end]))
+        self._left_seconds = self._add(rows, seconds)
+        found, places = np.unique(rows, return_inverse=True)
+        self.remaining = dict(zip(found.tolist(), sum_by(places, seconds, len(found)), strict=True))

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Final, TypeAlias
 
-from fairlane.rehearsal.arrays import Integers, fits, np, to_array
+from fairlane.rehearsal.arrays import Integers, fits, np, shrink, to_array
 
 Span: TypeAlias = tuple[int, int]
 """Start and stop in seconds. The stop is not part of the span."""
@@ -49,7 +49,7 @@ class Timeline:
             times, values = times[last], values[last]
             steps = np.diff(values, prepend=0) != 0
             times, values = times[steps], values[steps]
-        self._times, self._values = times, values
+        self._times, self._values = times, shrink(values)
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
         """Return an iterator over the steps: the second, and the value from that second on."""
@@ -66,7 +66,7 @@ class Timeline:
     @property
     def values(self) -> "array[int]":
         """Value from each of `times` on."""
-        return array("q", self._values.tobytes())
+        return array("q", self._values.astype(np.int64).tobytes())
 
     @property
     def peak(self) -> int:

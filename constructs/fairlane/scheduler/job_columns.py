@@ -28,11 +28,11 @@ TEXTS: Final = ("share", "instance_type", "queue")
 
 
 class Names(Mapping[int, str]):
-    """Names of jobs by row, as one text. Jobs without a name have no entry."""
+    """Names of jobs by row, as one text of less than 4 GiB. Jobs without a name have no entry."""
 
     def __init__(self) -> None:
         self._text = bytearray()
-        self._ends = array("Q")
+        self._ends = array("I")
 
     def extend(self, names: Sequence[str]) -> None:
         """Add the names of the next rows. An empty text stands for no name."""

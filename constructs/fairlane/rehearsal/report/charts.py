@@ -192,10 +192,10 @@ def waits_chart(waits: Mapping[str, Sequence[float]], colors: Mapping[str, str],
     """
     title = "Waits: percentage of jobs that waited at most this long"
     data, legend = [], []
-    ended = [wait for seconds in waits.values() for wait in seconds if wait < math.inf]
-    if not ended:
+    longest_of_all = max((wait for seconds in waits.values() for wait in seconds if wait < math.inf), default=None)
+    if longest_of_all is None:
         return Chart(kind="waits", title=title, note="No job started.")
-    longest = max(ended) if longest is None else longest
+    longest = longest_of_all if longest is None else longest
     ends = [_SHORTEST * (max(longest, 2 * _SHORTEST) / _SHORTEST) ** (step / 200) for step in range(201)]
     for share, unsorted in waits.items():
         if not unsorted:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from fairlane import ConfigurationError, FairShare, QuotaManagement, QuotaShare, Sharing
 from fairlane.rehearsal import read_trace
 from fairlane.rehearsal.traces.columns import ColumnReader
+from fairlane.rehearsal.traces.rows import Row
 from fairlane.scheduler.job import Job, Trace
 
 UNIT = "ml.p4d.24xlarge"
@@ -149,11 +150,11 @@ def test_a_file_with_plain_values_needs_no_reader_of_rows(tmp_path: Path, monkey
     read_rows = list[int]()
     job_of = ColumnReader._job
 
-    def read_row(reader: ColumnReader, row: Any) -> Any:
+    def record(self: ColumnReader, row: Row) -> Job | None:
         read_rows.append(row[0])
-        return job_of(reader, row)
+        return job_of(self, row)
 
-    monkeypatch.setattr(ColumnReader, "_job", read_row)
+    monkeypatch.setattr(ColumnReader, "_job", record)
     trace = read_trace(path)
     assert trace == Trace.of(jobs)
     assert read_rows == [2], "the first row determines the origin of the times"
