@@ -1,3 +1,5 @@
+from fairlane.rehearsal.capacity_changes import CapacityChange as CapacityChange
+from fairlane.rehearsal.capacity_changes import read_capacity as read_capacity
 from fairlane.rehearsal.outcomes import Outcome as Outcome
 from fairlane.rehearsal.outcomes import Run as Run
 from fairlane.rehearsal.queue_setup import QueueSetup as QueueSetup

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from math import floor
 from typing import TypeAlias
 
-from fairlane.rehearsal.timeline import Span, Timeline, count_lists, intersect_spans
+from fairlane.rehearsal.timeline import Span, Timeline, count_lists, intersect_spans, merge_spans
 from fairlane.scheduler.job import Trace
 from fairlane.scheduler.record import FAILED, WAITING, Record
+
+Entitlement: TypeAlias = Sequence[tuple[Span, float]]
+"""Number of instances that a share gets when all shares are busy, in each span of time. Empty if it is unknown."""
 
 LaneKey: TypeAlias = tuple[int, int]
 """Index of the share and index of the instance type in the trace."""
@@ -22,20 +25,31 @@ class Lane:
     Attributes:
         use: Number of instances in use over time.
         waiting: Spans in which jobs waited.
-        entitlement: Number of instances that the share gets when all shares are busy. None if the policy has no
-            entitlements.
+        entitlement: Number of instances that the share gets when all shares are busy, over time.
     """
 
     use: Timeline
     waiting: Sequence[Span]
-    entitlement: float | None
+    entitlement: Entitlement
 
     def starvation(self) -> list[Span]:
         """Return the spans in which jobs waited and the use was below the entitlement by an instance or more."""
-        return [] if self.entitlement is None else self.use.spans_below(floor(self.entitlement + 1e-9), self.waiting)
+        return merge_spans(
+            starved
+            for span, number in self.entitlement
+            for starved in self.use.spans_below(floor(number + 1e-9), intersect_spans(self.waiting, [span]))
+        )
+
+    def entitled_to(self, spans: Sequence[Span]) -> float:
+        """Return the instance-seconds that the share is entitled to in some spans."""
+        return sum(
+            number * sum(stop - start for start, stop in intersect_spans(spans, [span]))
+            for span, number in self.entitlement
+            if number
+        )
 
 
-def compute_lanes(trace: Trace, record: Record, entitlements: Mapping[LaneKey, float]) -> dict[LaneKey, Lane]:
+def compute_lanes(trace: Trace, record: Record, entitlements: Mapping[LaneKey, Entitlement]) -> dict[LaneKey, Lane]:
     """Return the lanes of all jobs that can run."""
     rows: dict[LaneKey, array[int]] = defaultdict(lambda: array("q"))
     runs: dict[LaneKey, array[int]] = defaultdict(lambda: array("q"))
@@ -55,7 +69,7 @@ def compute_lanes(trace: Trace, record: Record, entitlements: Mapping[LaneKey, f
         key: Lane(
             instances_in_use(trace, record, held[key]),
             _jobs_waiting(trace, record, rows[key], runs[key]).spans_at_least(1),
-            entitlements.get(key),
+            entitlements.get(key, ()),
         )
         for key in {**rows, **held}
     }
@@ -98,11 +112,14 @@ def competing_uses(lanes: Mapping[LaneKey, Lane]) -> list[tuple[float, float]]:
     """
     uses = []
     for unit in dict.fromkeys(unit for _, unit in lanes):
-        competing = [lane for (_, lane_unit), lane in lanes.items() if lane_unit == unit and lane.entitlement]
+        competing = [
+            lane
+            for (_, lane_unit), lane in lanes.items()
+            if lane_unit == unit and any(number for _, number in lane.entitlement)
+        ]
         contended = count_lists(lane.waiting for lane in competing).spans_at_least(2)
         for lane in competing:
             spans = intersect_spans(lane.waiting, contended)
-            seconds = sum(stop - start for start, stop in spans)
-            if seconds and lane.entitlement:
-                uses.append((float(lane.use.integral(spans)), lane.entitlement * seconds))
+            if entitled := lane.entitled_to(spans):
+                uses.append((float(lane.use.integral(spans)), entitled))
     return uses

@@ -6,19 +6,23 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
+from itertools import pairwise
+from operator import mul
 from typing import Final
 
+from fairlane.rehearsal.capacity_changes import total_over_time
 from fairlane.rehearsal.lanes import Lane, LaneKey, competing_uses, compute_lanes, instances_in_use
 from fairlane.rehearsal.outcomes import Outcomes
 from fairlane.rehearsal.results import SHORTEST_RUN, Backlog, Fairness, ShareResult, Wait
-from fairlane.rehearsal.timeline import Span, Timeline, count_lists, sum_timelines
+from fairlane.rehearsal.timeline import Span, Timeline, count_lists, highest, intersect_spans, sum_timelines
 from fairlane.scheduler.job import Trace
 from fairlane.scheduler.options import Ec2Instances, Strategies
-from fairlane.scheduler.record import FAILED, STOPPED_RUN, Record
+from fairlane.scheduler.record import FAILED, KILLED_RUN, STOPPED_RUN, Record
 from fairlane.scheduler.weights import resolve_identifiers
 from fairlane.scheduling import Allotment, FairShare, SchedulingPolicy
 
 _PEAK_SECONDS: Final = 3600
+_EVER: Final[Span] = (-(1 << 62), 1 << 62)
 
 
 class Rehearsal:
@@ -29,7 +33,8 @@ class Rehearsal:
         trace: Jobs that were submitted.
         strategies: Choices for behavior that AWS does not document.
         ec2_instances: Start-up and Spot reclaims of EC2 instances. None if the instances were always available.
-        capacity: Capacity of the queue by capacity unit.
+        capacity: Capacity of the queue by capacity unit, before its first change.
+        capacity_steps: Capacity by capacity unit from each second on, in the order of time. The first is `capacity`.
         advice: Warnings about the trace and the policy.
     """
 
@@ -39,7 +44,7 @@ class Rehearsal:
         trace: Trace,
         strategies: Strategies,
         ec2_instances: Ec2Instances | None,
-        capacity: Mapping[str, int],
+        capacity_steps: Sequence[tuple[int, Mapping[str, int]]],
         record: Record,
         advice: Sequence[str],
     ) -> None:
@@ -47,7 +52,8 @@ class Rehearsal:
         self.trace = trace
         self.strategies = strategies
         self.ec2_instances = ec2_instances
-        self.capacity = capacity
+        self.capacity = capacity_steps[0][1]
+        self.capacity_steps = capacity_steps
         self.advice = tuple(advice)
         self._record = record
 
@@ -75,7 +81,7 @@ class Rehearsal:
     @cached_property
     def shares(self) -> Mapping[str, ShareResult]:
         """Result of each share: first the shares of the policy, then the other shares of the trace."""
-        declared = [name for name in self._entitlements if not name.endswith("*")]
+        declared = [name for name in self._entitlements[0] if not name.endswith("*")]
         return {name: self._share(name) for name in dict.fromkeys([*declared, *self.trace.share_names])}
 
     def combine(self, names: Collection[str]) -> ShareResult:
@@ -106,14 +112,26 @@ class Rehearsal:
     def utilization(self) -> float:
         """Mean part of the capacity that was in use over the window, 0 to 1."""
         start, stop = self.window
-        return self.total.use.sum_until(stop) / (sum(self.capacity.values()) * max(1, stop - start))
+        return self.total.use.sum_until(stop) / max(1, self._available.integral([(start, stop)]))
 
     @cached_property
     def peak_utilization(self) -> float:
         """Mean part of the capacity that was in use in the busiest hour, 0 to 1."""
         start, stop = self.span
         width = max(1, min(_PEAK_SECONDS, stop - start))
-        return self.total.use.highest_mean(width) / sum(self.capacity.values())
+        hour = self.total.use.highest_span(width)
+        return self.total.use.integral([hour]) / max(1, self._available.integral([hour]))
+
+    @cached_property
+    def capacity_over_time(self) -> Timeline:
+        """Capacity of all units together over time."""
+        return total_over_time(self.capacity_steps)
+
+    @cached_property
+    def _available(self) -> Timeline:
+        """Capacity over time, with runs that go on above a lowered capacity."""
+        limit = self.capacity_over_time
+        return limit if len(self.capacity_steps) == 1 else highest(limit, self.total.use)
 
     @property
     def lost(self) -> Mapping[int, int]:
@@ -139,25 +157,45 @@ class Rehearsal:
     def fairness_by(self, other: "Rehearsal") -> Fairness | None:
         """Return the fairness, with the entitlements of another rehearsal of the same trace."""
         entitled = {key: lane.entitlement for key, lane in other._lanes.items()}
-        lanes = {key: replace(lane, entitlement=entitled.get(key)) for key, lane in self._lanes.items()}
+        lanes = {key: replace(lane, entitlement=entitled.get(key, ())) for key, lane in self._lanes.items()}
         uses = competing_uses(lanes)
         return Fairness.from_uses(uses) if uses else None
 
     @cached_property
-    def _entitlements(self) -> Allotment:
+    def _entitlements(self) -> Sequence[Allotment]:
+        """Entitlement of each share by capacity unit, for each of the capacity steps."""
         policy = self.policy
         if isinstance(policy, FairShare):
             policy = resolve_identifiers(policy, self.trace.share_names)
-        return policy.entitlements(self.capacity)
+        return [policy.entitlements(limits) for _, limits in self.capacity_steps]
+
+    def _entitlement(self, name: str) -> float | None:
+        """Return the mean entitlement of a share over the window, on all instance types together."""
+        if name not in self._entitlements[0]:
+            return None
+        totals = [sum(allotment[name].values()) for allotment in self._entitlements]
+        if len(totals) == 1 or not len(self.trace):
+            return totals[0]
+        seconds = [sum(stop - start for start, stop in intersect_spans([span], [self.window])) for span in self._spans]
+        return math.fsum(map(mul, totals, seconds)) / sum(seconds)
+
+    @cached_property
+    def _spans(self) -> list[Span]:
+        """Time of each of the capacity steps."""
+        starts = [_EVER[0], *(second for second, _ in self.capacity_steps[1:]), _EVER[1]]
+        return list(pairwise(starts))
 
     @cached_property
     def _lanes(self) -> Mapping[LaneKey, Lane]:
         (first, *_) = self.capacity
         units = [unit if unit in self.capacity else first for unit in self.trace.instance_types]
         entitled = {
-            (share, index): self._entitlements[name].get(unit, 0)
+            (share, index): [
+                (span, allotment[name].get(unit, 0))
+                for span, allotment in zip(self._spans, self._entitlements, strict=True)
+            ]
             for share, name in enumerate(self.trace.share_names)
-            if name in self._entitlements
+            if name in self._entitlements[0]
             for index, unit in enumerate(units)
         }
         return compute_lanes(self.trace, self._record, entitled)
@@ -175,12 +213,11 @@ class Rehearsal:
         if name in self.trace.share_names:
             index = self.trace.share_names.index(name)
             lanes = [lane for (share, _), lane in self._lanes.items() if share == index]
-        entitled = self._entitlements.get(name)
         return self._result(
             name,
             self._rows.get(name, ()),
             sum_timelines([lane.use for lane in lanes]),
-            sum(entitled.values()) if entitled else None,
+            self._entitlement(name),
             count_lists(lane.starvation() for lane in lanes).spans_at_least(1),
         )
 
@@ -190,7 +227,8 @@ class Rehearsal:
         record, outcomes = self._record, self.outcomes
         started = outcomes.started_rows(rows)
         cut = {row: self._stops[row] for row in started if row in self._stops} if self._stops else {}
-        preempted = 0 if self.ec2_instances else sum(self.trace.instances[row] * stops for row, stops in cut.items())
+        sizes = self.trace.instances
+        preempted = 0 if self.ec2_instances else sum(sizes[row] * self._preempted.get(row, 0) for row in cut)
         return ShareResult(
             name=name,
             jobs=len(rows),
@@ -223,6 +261,12 @@ class Rehearsal:
         """Number of stopped runs of each job, by row. Jobs without stops have no entry."""
         record = self._record
         runs = zip(record.rows, record.interrupted, strict=True)
+        return Counter(row for row, interrupted in runs if interrupted in (STOPPED_RUN, KILLED_RUN))
+
+    @cached_property
+    def _preempted(self) -> Mapping[int, int]:
+        """Number of preempted runs of each job, by row, without the runs whose capacity ended."""
+        runs = zip(self._record.rows, self._record.interrupted, strict=True)
         return Counter(row for row, interrupted in runs if interrupted == STOPPED_RUN)
 
     def _backlog(self, rows: Sequence[int]) -> Backlog:

@@ -4,24 +4,20 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from fairlane.errors import ConfigurationError
-from fairlane.rehearsal.checks import rehearsal_problems
+from fairlane.rehearsal.capacity_changes import CapacityChange, limits_over_time
+from fairlane.rehearsal.checks import option_problems, rehearsal_problems
 from fairlane.rehearsal.rehearsal import Rehearsal
-from fairlane.scheduler.engine import Engine
+from fairlane.rehearsal.simulation import Options, SimulatedQueue, change_advice, simulate
 from fairlane.scheduler.job import Trace
 from fairlane.scheduler.options import Ec2Instances, Strategies
 from fairlane.scheduler.record import FAILED, WAITING, Record
-from fairlane.scheduler.submission import WaitReason
 from fairlane.scheduler.weights import undeclared_identifiers
-from fairlane.scheduling import FairShare, JobStateTimeLimitAction, QuotaManagement, SchedulingPolicy, TimeLimitReason
+from fairlane.scheduling import FairShare, JobStateTimeLimitAction, QuotaManagement, SchedulingPolicy
 from fairlane.scheduling.capacity import capacity_limits
+from fairlane.scheduling.share_identifiers import MAX_SHARE_IDENTIFIERS
 
 _DEFAULTS = Strategies()
 _NAME = "queue"
-_LIMITS = {
-    TimeLimitReason.SERVICE_ENVIRONMENT_MAX_RESOURCE: WaitReason.ENVIRONMENT_LIMIT,
-    TimeLimitReason.COMPUTE_ENVIRONMENT_MAX_RESOURCE: WaitReason.ENVIRONMENT_LIMIT,
-    TimeLimitReason.QUOTA_MANAGEMENT_LIMIT_EXCEEDED: WaitReason.QUOTA_LIMIT,
-}
 _MAX_LISTED = 10  # share identifiers in a text
 
 
@@ -33,6 +29,8 @@ def rehearse(
     strategies: Strategies = _DEFAULTS,
     ec2_instances: Ec2Instances | None = None,
     time_limit_actions: Sequence[JobStateTimeLimitAction] = (),
+    capacity_changes: Sequence[CapacityChange] = (),
+    largest_instance: int | None = None,
     seed: int = 0,
     progress: Callable[[float], None] | None = None,
 ) -> Rehearsal:
@@ -53,6 +51,10 @@ def rehearse(
         time_limit_actions: Time-limit actions of the queue. With `Strategies(unrunnable="block")`, they end jobs that
             can never run, after the time in which they block others. Actions for other reasons have no effect.
             Default: none.
+        capacity_changes: Changes of the capacity over time. A job can never run if it needs more than all capacity that
+            is still to come. Default: none.
+        largest_instance: Number of units of the capacity on the largest instance, 1 or more, for containers. A job that
+            needs more on one of its `nodes` never starts. Default: the number of instances of a job has no effect.
         seed: Seed of the failures of jobs with `fails`. The same seed gives the same failures with each policy.
             Default: 0.
         progress: Function that is called with the part of the rehearsal that is done, 0 to 1, at most about 100
@@ -67,37 +69,17 @@ def rehearse(
     if capacity is None:
         capacity = _all_quotas(policy)
     problems = list(rehearsal_problems(policy, trace, capacity, strategies, ec2_instances, time_limit_actions))
+    problems += option_problems(capacity_limits(capacity), capacity_changes, largest_instance, seed)
     if problems:
         raise ConfigurationError(f"rehearsal of {type(policy).__name__}", problems)
-    limits = capacity_limits(capacity)
-    engine = Engine(strategies=strategies, ec2_instances=ec2_instances, seed=seed)
-    engine.set_environment(_NAME, capacity)
-    seconds = {action.reason: action.max_time_seconds for action in time_limit_actions}
-    time_limits = {limit: seconds[reason] for reason, limit in _LIMITS.items() if reason in seconds}
-    engine.set_queue(_NAME, policy, [_NAME], time_limits=time_limits)
-    engine.load(trace, _NAME)
-    if progress:
-        _advance(engine, trace, progress)
-    engine.advance()
-    if progress:
-        progress(1.0)
-    record = engine.record
-    record.last = max(max(record.stops, default=0), trace.submits[-1] if len(trace) else 0)
-    advice = (*trace.advice, *_advice(policy, trace, record.unrunnable), *_blocking_advice(record))
-    return Rehearsal(policy, trace, strategies, ec2_instances, limits, record, advice)
-
-
-def _advance(engine: Engine, trace: Trace, progress: Callable[[float], None]) -> None:
-    """Advance to the end in steps, and report the part of the runs that have ended."""
-    step = max(1, (trace.submits[-1] - trace.submits[0]) // 100) if len(trace) else 1
-    reported = 0
-    moment = engine.advance(0)
-    while moment is not None:
-        moment = engine.advance(max(moment + 1, engine.now + step))
-        percent = engine.ended_runs * 100 // len(trace)
-        if reported < percent < 100:
-            reported = percent
-            progress(percent / 100)
+    setup = SimulatedQueue(policy, (_NAME,), time_limit_actions=time_limit_actions, largest_instance=largest_instance)
+    queues, environments = {_NAME: setup}, {_NAME: capacity}
+    steps = limits_over_time(capacity_limits(capacity), capacity_changes)
+    options = Options(strategies, ec2_instances, seed, capacity_changes, progress)
+    record = simulate(queues, environments, trace, options)
+    advice = (*trace.advice, *_advice(policy, trace, record.unrunnable, largest_instance), *_blocking_advice(record))
+    advice = (*advice, *change_advice(trace, record, capacity_changes))
+    return Rehearsal(policy, trace, strategies, ec2_instances, steps, record, advice)
 
 
 def _blocking_advice(record: Record) -> Iterator[str]:
@@ -122,18 +104,33 @@ def _all_quotas(policy: SchedulingPolicy) -> dict[str, int]:
     return dict(total)
 
 
-def _advice(policy: SchedulingPolicy, trace: Trace, too_large: set[int]) -> list[str]:
-    advice = []
-    if too_large:
-        job = trace[min(too_large)]
-        first = f"the first is {job.name or f'row {min(too_large)}'}"
-        share = f" of share {job.share}" if job.share else ""
-        advice.append(
-            f"jobs that can never run, because they need more capacity than can be free: {len(too_large)}; "
-            f"{first}{share}, which needs {job.instances}"
-        )
+def _advice(
+    policy: SchedulingPolicy, trace: Trace, unrunnable: set[int], largest_instance: int | None
+) -> Iterator[str]:
+    too_wide = {
+        row
+        for row in unrunnable
+        if largest_instance and -(-trace.instances[row] // trace.nodes.get(row, 1)) > largest_instance
+    }
+    for rows, reason in (
+        (unrunnable - too_wide, "they need more capacity than can be free"),
+        (too_wide, f"they need more than {largest_instance} GPUs, the largest instance, on a node"),
+    ):
+        if rows:
+            job = trace[min(rows)]
+            first = f"the first is {job.name or f'row {min(rows)}'}"
+            share = f" of share {job.share}" if job.share else ""
+            yield (
+                f"jobs that can never run, because {reason}: {len(rows)}; {first}{share}, which needs {job.instances}"
+            )
+    if too_wide:
+        yield "a column nodes divides the GPUs of a multi-node parallel job on its instances"
     if isinstance(policy, FairShare) and (unlisted := undeclared_identifiers(policy, trace.share_names)):
         listed = ", ".join(unlisted[:_MAX_LISTED])
         more = f" and {len(unlisted) - _MAX_LISTED:,} others" if len(unlisted) > _MAX_LISTED else ""
-        advice.append(f"share identifiers that the policy does not list have weight factor 1: {listed}{more}")
-    return advice
+        yield (f"share identifiers that the policy does not list have weight factor 1: {listed}{more}")
+    if isinstance(policy, FairShare) and len(trace.share_names) > MAX_SHARE_IDENTIFIERS:
+        yield (
+            f"the jobs have {len(trace.share_names):,} share identifiers: AWS Batch refuses jobs with more than "
+            f"{MAX_SHARE_IDENTIFIERS} active share identifiers in a queue"
+        )

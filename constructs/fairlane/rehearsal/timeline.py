@@ -55,10 +55,11 @@ class Timeline:
         """Return the sum of the values of all seconds of the spans."""
         return sum(self.sum_until(stop) - self.sum_until(start) for start, stop in spans)
 
-    def highest_mean(self, width: int) -> float:
-        """Return the largest mean over `width` consecutive seconds."""
+    def highest_span(self, width: int) -> Span:
+        """Return the span of `width` seconds with the largest mean."""
         starts = (start for time in self.times for start in (time, time - width))
-        return max((self.sum_until(start + width) - self.sum_until(start) for start in starts), default=0) / width
+        start = max(starts, key=lambda start: self.sum_until(start + width) - self.sum_until(start), default=0)
+        return start, start + width
 
     def spans_at_least(self, minimum: int) -> list[Span]:
         """Return the spans in which the value is `minimum` or more.
@@ -128,4 +129,15 @@ def sum_timelines(timelines: Sequence[Timeline]) -> Timeline:
         for time, value in timeline:
             changes[time] += value - before
             before = value
+    return Timeline(changes)
+
+
+def highest(first: Timeline, second: Timeline) -> Timeline:
+    """Return the larger value of two timelines over time."""
+    changes: dict[int, int] = {}
+    before = 0
+    for time in sorted({*first.times, *second.times}):
+        value = max(first.value_at(time), second.value_at(time))
+        changes[time] = value - before
+        before = value
     return Timeline(changes)

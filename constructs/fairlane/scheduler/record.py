@@ -11,6 +11,7 @@ FAILED: Final = 2
 
 STOPPED_RUN: Final = 1
 FAILED_RUN: Final = 2
+KILLED_RUN: Final = 3
 
 
 @dataclass(slots=True)
@@ -21,7 +22,8 @@ class Record:
         rows: Row of the job of each run.
         starts: Second at which each run started.
         stops: Second at which the capacity of each run is free again.
-        interrupted: 1 for each run that was preempted or lost an instance, 2 for each run that failed, otherwise 0.
+        interrupted: 1 for each run that was preempted or lost an instance, 2 for each run that failed, 3 for each run
+            whose capacity ended, otherwise 0.
         states: State of each job. A job that runs is `WAITING`.
         lost: Instance-seconds of lost work, by row. Jobs without lost work have no entry.
         unrunnable: Rows of jobs that can never run.
